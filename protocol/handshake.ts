@@ -1,0 +1,61 @@
+/** How a link begins and ends: version, subprotocol, hello and welcome side by side, close codes. */
+
+/** Version of the native link. It travels as the WebSocket subprotocol, so a mismatch is refused before the upgrade. */
+export const LINK_VERSION = 1
+export const LINK_SUBPROTOCOL = `mcp-edge.v${LINK_VERSION}`
+
+/** Text messages (not frames) by which an agent asks whether the link lives. Answered without waking the relay. */
+export const PING = 'ping'
+export const PONG = 'pong'
+
+/** Where a channel's process stands when an agent comes back: its channel and the number of its last message. */
+export interface ChannelMark {
+  readonly ch: string
+  readonly n: number
+}
+
+/** First frame on a link, from the agent, within HELLO_MS. */
+export interface Hello {
+  readonly type: 'hello'
+  /** Stable per machine and command; names the link. 1 to 64 characters of `A-Za-z0-9._-`. */
+  readonly agent: string
+  /** Random per process. A new instance under a known name proves that the old process is dead. */
+  readonly instance: string
+  /** How it joins: `primary` replaces a link of the same name only, `replica` joins others, `replace` ends all others. */
+  readonly join: 'primary' | 'replica' | 'replace'
+  /** One child per session, or one for all. */
+  readonly isolation: 'session' | 'share'
+  /** Product and version, for the owner's eyes. */
+  readonly product: string
+  /** Call keys it knows and has not forgotten (newest last, at most MAX_HELD_KEYS). */
+  readonly held: readonly string[]
+  /** Channels whose processes still run. */
+  readonly channels: readonly ChannelMark[]
+}
+
+/** Answer to a hello that was let in. Until it comes the agent sends nothing else. */
+export interface Welcome {
+  readonly type: 'welcome'
+  readonly share: string
+  /** Channels of the hello that the relay no longer wants; the agent ends them. */
+  readonly unwanted: readonly string[]
+}
+
+/** WebSocket close codes (RFC 6455 §7.4.2, private range). The reason repeats the name. */
+export const CLOSE = {
+  /** A newer link took this one's place. An agent must not reconnect by itself. */
+  REPLACED: 4001,
+  /** Another agent serves this share and this one came without --replica or --replace. Do not reconnect. */
+  NAME_REFUSED: 4002,
+  /** The share was deleted or has expired. Do not reconnect. */
+  SHARE_GONE: 4003,
+  /** The peer broke the protocol; the reason says how. Reconnecting may help. */
+  PROTOCOL_ERROR: 4004,
+  /** The relay or the agent is going away in good order. Reconnect. */
+  GOING_AWAY: 4005,
+  /** No hello within HELLO_MS. */
+  NO_HELLO: 4006,
+} as const
+
+/** Close codes after which an agent gives up instead of dialling again. */
+export const FINAL_CLOSE_CODES: ReadonlySet<number> = new Set([CLOSE.REPLACED, CLOSE.NAME_REFUSED, CLOSE.SHARE_GONE])

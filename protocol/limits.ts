@@ -1,0 +1,61 @@
+/** Every cap and timer that both ends of a link must agree on, with its unit and its reason. */
+
+/** Longest header line of a frame, in bytes. A header carries routing keys only; a longer one is an attack or a bug. */
+export const MAX_HEADER_BYTES = 256 * 1024
+
+/** Body bytes in one frame. Larger messages follow in chunks, so that no side ever assembles them. */
+export const CHUNK_BYTES = 256 * 1024
+
+/**
+ * Body bytes that an agent may send on one channel beyond what the relay has granted with `credit`.
+ * No side of a WebSocket on the platform can stop reading, so this bounds what the relay buffers per channel.
+ */
+export const CHANNEL_WINDOW_BYTES = 4 * 1024 * 1024
+
+/** Bytes of one chunked request that the relay may send before the agent grants more with `credit`. */
+export const UPLOAD_WINDOW_BYTES = 1024 * 1024
+
+/** Largest JSON-RPC message a client may send, in bytes: the SDKs' own 4 MiB of content, with room for what wraps it. */
+export const MAX_REQUEST_BYTES = 8 * 1024 * 1024
+
+/** Requests up to this size go to the Share in one call; larger ones go chunk by chunk. */
+export const INLINE_REQUEST_BYTES = 1024 * 1024
+
+/** Longest line a server may print on stdout, in bytes. A longer one is dropped with a named error; the channel lives on. */
+export const MAX_LINE_BYTES = 64 * 1024 * 1024
+
+/** Longest raw id, progress token, URI or method that takes part in routing, in bytes. */
+export const MAX_ROUTING_VALUE_BYTES = 4096
+
+/** Messages in one JSON-RPC batch (revision 2025-03-26): the SDKs' own limit. */
+export const MAX_BATCH_MESSAGES = 100
+
+/** What an agent keeps of each channel so that it can send it again: messages, bytes, milliseconds. */
+export const TAIL_MESSAGES = 256
+export const TAIL_BYTES = 4 * 1024 * 1024
+export const TAIL_MS = 5 * 60_000
+
+/** How long an agent remembers the key of a call it has seen, so that a repeated call never runs twice. */
+export const CALL_KEY_MS = 10 * 60_000
+
+/** How long, and how many bytes of them in all, an agent keeps answers for a relay that asks again. */
+export const ANSWER_KEEP_MS = 60_000
+export const ANSWER_KEEP_BYTES = 64 * 1024 * 1024
+
+/** Call keys that a hello may carry; the newest win. */
+export const MAX_HELD_KEYS = 4096
+
+/** How long calls of a link that broke wait for its agent to come back before they fail. */
+export const GRACE_MS = 30_000
+
+/** Silence after which an agent sends the text message `ping`; an unanswered one by the next means a dead link. */
+export const KEEPALIVE_MS = 30_000
+
+/** An agent whose hello does not come within this time after the upgrade is closed. */
+export const HELLO_MS = 10_000
+
+/** Ending of a child's stderr that is reported with its death, in bytes. */
+export const STDERR_TAIL_BYTES = 4096
+
+/** Unreceipted messages on a channel after which an agent asks for a receipt. */
+export const RECEIPT_EVERY_MESSAGES = 32
