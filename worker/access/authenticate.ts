@@ -1,0 +1,97 @@
+/** Who is asking: turns the credentials of a request into a principal or a refusal, before any share is touched. */
+import { err, ok, type Result } from '../../protocol/result.ts'
+import type { Env } from '../env.ts'
+import { claimedRelay, type RelayKeys } from './keys.ts'
+import { readPathKey } from './path-key.ts'
+import { equalBytes, hashSecret } from './secret.ts'
+import { readShareId } from './share-id.ts'
+import { readToken, type TokenFault, type TokenKind } from './tokens.ts'
+
+/** Who is asking, once that is proved. */
+export interface Principal {
+  readonly kind: 'client' | 'agent' | 'owner'
+  /** Subject of the credential, never its bytes. */
+  readonly id: string
+  /** End of the credential's life in milliseconds since 1970; `Infinity` for an owner. */
+  readonly expiresAtMs: number
+}
+
+/** Why a request gets nothing. `code` is one of `ERRORS`, and `detail` is safe to show. */
+export interface Refusal {
+  readonly code: 'UNAUTHORIZED' | 'SHARE_NOT_FOUND' | 'RELAY_UNCLAIMED'
+  readonly detail?: string
+}
+
+/** What a 401 must carry (RFC 9110 §11.6.1). */
+export const BEARER_CHALLENGE = 'Bearer'
+
+const OWNER_KEY_PREFIX = 'mcpe_owner_'
+const MAX_BEARER_CHARS = 4096
+
+/**
+ * The client that sent a request to a share's MCP URL. A bearer token decides when there is one; without it the key
+ * of the path does. Checks the share id too.
+ */
+export async function authenticateClient(request: Request, env: Env, share: string, key?: string): Promise<Result<Principal, Refusal>> {
+  const relay = await claimedRelay(env)
+  if (relay === undefined) return err({ code: 'RELAY_UNCLAIMED' })
+  if ((await readShareId(relay.keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
+  const bearer = bearerOf(request)
+  if (bearer !== undefined) return checkToken(relay.keys, bearer, 'client', share)
+  if (key === undefined) return err(MISSING)
+  const found = await readPathKey(relay.keys.pathKey, share, key, Date.now())
+  if (found.ok) return ok({ kind: 'client', id: found.value.principal, expiresAtMs: found.value.expiresAtMs })
+  return err(unauthorized(found.error === 'expired' ? 'This link has expired.' : 'The key in this link is wrong.'))
+}
+
+/** The agent that asks for its WebSocket. Checks the share id too. */
+export async function authenticateAgent(request: Request, env: Env, share: string): Promise<Result<Principal, Refusal>> {
+  const relay = await claimedRelay(env)
+  if (relay === undefined) return err({ code: 'RELAY_UNCLAIMED' })
+  if ((await readShareId(relay.keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
+  const bearer = bearerOf(request)
+  return bearer === undefined ? err(MISSING) : checkToken(relay.keys, bearer, 'agent', share)
+}
+
+/** The owner, for the API. */
+export async function authenticateOwner(request: Request, env: Env): Promise<Result<Principal, Refusal>> {
+  const relay = await claimedRelay(env)
+  if (relay === undefined) return err({ code: 'RELAY_UNCLAIMED' })
+  const bearer = bearerOf(request)
+  if (bearer === undefined) return err(MISSING)
+  const isOwner = bearer.length <= MAX_BEARER_CHARS && equalBytes(await hashSecret(bearer), relay.ownerHash)
+  if (isOwner) return ok({ kind: 'owner', id: 'owner', expiresAtMs: Infinity })
+  return err(unauthorized('This is not the owner key of this relay.'))
+}
+
+/** The token of an `Authorization: Bearer` header (RFC 6750 §2.1), or `undefined` when there is no such header. */
+export function bearerOf(request: Request): string | undefined {
+  const match = /^bearer(?: +(.*))?$/i.exec((request.headers.get('authorization') ?? '').trim())
+  return match === null ? undefined : (match[1] ?? '')
+}
+
+const MISSING = unauthorized('There is no Authorization: Bearer header.')
+
+async function checkToken(keys: RelayKeys, token: string, kind: TokenKind, share: string): Promise<Result<Principal, Refusal>> {
+  if (token.startsWith(OWNER_KEY_PREFIX)) return err(unauthorized(`This is an owner key, and here only ${kind} tokens are taken.`))
+  const read = await readToken(keys.jwt, token, { kind, share }, Date.now())
+  if (!read.ok) return err(unauthorized(sayWhy(read.error, kind)))
+  return ok({ kind, id: read.value.principal, expiresAtMs: read.value.expiresAtMs })
+}
+
+function sayWhy(fault: TokenFault, kind: TokenKind): string {
+  switch (fault) {
+    case 'wrong':
+      return 'This token was not made by this relay.'
+    case 'expired':
+      return 'This token has expired.'
+    case 'wrong_kind':
+      return `This is a token of another kind, and here only ${kind} tokens are taken.`
+    case 'wrong_share':
+      return 'This token is for another share.'
+  }
+}
+
+function unauthorized(detail: string): Refusal {
+  return { code: 'UNAUTHORIZED', detail }
+}

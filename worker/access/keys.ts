@@ -1,0 +1,47 @@
+/** The relay's keys, fetched or derived once per isolate. */
+import { type Env, settingsOf } from '../env.ts'
+import { deriveHmacKey, hashSecret, importHmacKey } from './secret.ts'
+
+export interface RelayKeys {
+  readonly shareId: CryptoKey
+  readonly pathKey: CryptoKey
+  readonly jwt: CryptoKey
+}
+
+/** What a claimed relay keeps in mind. */
+export interface ClaimedRelay {
+  readonly keys: RelayKeys
+  readonly ownerHash: Uint8Array
+}
+
+/** Only the positive answer is kept: an unclaimed relay may be claimed by the next request, through any isolate. */
+const cache = new WeakMap<object, ClaimedRelay>()
+
+/**
+ * Keys and owner of this relay, or `undefined` while nobody has claimed it. Costs one call of the registry in a new
+ * isolate, and none when both OWNER_KEY and SIGNING_KEY are set.
+ */
+export async function claimedRelay(env: Env): Promise<ClaimedRelay | undefined> {
+  const known = cache.get(env)
+  if (known !== undefined) return known
+  const settings = settingsOf(env)
+  const ownSigningKey = settings.signingKey === undefined ? undefined : await hashSecret(settings.signingKey)
+  const ownOwnerHash = settings.ownerKey === undefined ? undefined : await hashSecret(settings.ownerKey)
+  const kept = ownSigningKey !== undefined && ownOwnerHash !== undefined ? undefined : await env.REGISTRY.getByName('registry').secrets()
+  const signingKey = ownSigningKey ?? kept?.signingKey
+  const ownerHash = ownOwnerHash ?? kept?.ownerHash
+  if (signingKey === undefined || ownerHash === undefined) return undefined
+  const relay = { keys: await deriveKeys(signingKey), ownerHash }
+  cache.set(env, relay)
+  return relay
+}
+
+/** The keys of each purpose. A change of a label makes every id or token of that purpose invalid. */
+export async function deriveKeys(signingKey: Uint8Array<ArrayBuffer>): Promise<RelayKeys> {
+  const root = await importHmacKey(signingKey)
+  return {
+    shareId: await deriveHmacKey(root, 'share-id'),
+    pathKey: await deriveHmacKey(root, 'path-key'),
+    jwt: await deriveHmacKey(root, 'jwt'),
+  }
+}

@@ -1,0 +1,74 @@
+/** Which hosts and web pages may reach the relay at all, and the CORS headers that tell a browser so. */
+import type { MiddlewareHandler } from 'hono'
+import { problem } from '../api/problem.ts'
+import { type Env, type Settings, settingsOf } from '../env.ts'
+
+export type OriginRefusal = 'HOST_REFUSED' | 'ORIGIN_REFUSED'
+
+const ALLOWED_METHODS = 'GET, POST, DELETE, OPTIONS'
+/** What MCP clients send; a preflight may ask for more, since headers give no rights here. */
+const USUAL_REQUEST_HEADERS = 'authorization, content-type, accept, last-event-id, mcp-session-id, mcp-protocol-version'
+const EXPOSED_HEADERS = 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after'
+/** Two hours: the longest a browser keeps a preflight's answer. */
+const PREFLIGHT_MAX_AGE_S = 7200
+const MAX_ASKED_HEADERS_CHARS = 2048
+
+/**
+ * Refuses foreign hosts and pages with 403, answers preflights with 204 before anyone is authenticated, and puts CORS
+ * headers on what the allowed pages get.
+ */
+export const guardOrigin: MiddlewareHandler<{ Bindings: Env }> = async (c, next) => {
+  const url = new URL(c.req.url)
+  const origin = c.req.header('origin')
+  const refusal = refuseOrigin(settingsOf(c.env), url, origin)
+  if (refusal !== undefined) return problem(refusal)
+  if (origin === undefined) return next()
+  if (c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined) {
+    return new Response(null, { status: 204, headers: preflightHeaders(origin, c.req.header('access-control-request-headers')) })
+  }
+  await next()
+  // A response that hands over a WebSocket cannot be rebuilt, and no browser reads its headers.
+  if (c.res.status === 101) return
+  const headers = new Headers(c.res.headers)
+  headers.set('access-control-allow-origin', origin)
+  headers.set('access-control-expose-headers', EXPOSED_HEADERS)
+  headers.append('vary', 'Origin')
+  const { body, status, statusText } = c.res
+  c.res = undefined
+  c.res = new Response(body, { status, statusText, headers })
+}
+
+/**
+ * The rule: a loopback relay, or one with ALLOWED_HOSTS, answers only to hosts it knows; a page may be of the relay's
+ * own origin, of ALLOWED_ORIGINS, or, when the relay is reached by a loopback name, of any loopback origin.
+ */
+export function refuseOrigin(settings: Settings, url: URL, origin: string | undefined): OriginRefusal | undefined {
+  if (!isKnownHost(settings, url)) return 'HOST_REFUSED'
+  if (origin === undefined || origin === url.origin || origin === settings.publicOrigin) return undefined
+  if (settings.allowedOrigins.has('*') || settings.allowedOrigins.has(origin.toLowerCase())) return undefined
+  const isLocal = settings.loopback && isLoopbackName(url.hostname) && URL.canParse(origin) && isLoopbackName(new URL(origin).hostname)
+  return isLocal ? undefined : 'ORIGIN_REFUSED'
+}
+
+function isKnownHost(settings: Settings, url: URL): boolean {
+  if (!settings.loopback && settings.allowedHosts.size === 0) return true
+  if (settings.allowedHosts.has(url.host) || settings.allowedHosts.has(url.hostname)) return true
+  if (settings.publicOrigin !== undefined && new URL(settings.publicOrigin).host === url.host) return true
+  return settings.loopback && isLoopbackName(url.hostname)
+}
+
+/** Whether a host name of a URL can only mean this machine (RFC 6761 §6.3, RFC 1122 §3.2.1.3). */
+export function isLoopbackName(hostname: string): boolean {
+  return hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+}
+
+function preflightHeaders(origin: string, asked: string | undefined): HeadersInit {
+  const isList = asked !== undefined && asked.length <= MAX_ASKED_HEADERS_CHARS && /^[\w!#$%&'*+.^`|~-]+( *, *[\w!#$%&'*+.^`|~-]+)*$/.test(asked)
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-allow-methods': ALLOWED_METHODS,
+    'access-control-allow-headers': isList ? asked : USUAL_REQUEST_HEADERS,
+    'access-control-max-age': String(PREFLIGHT_MAX_AGE_S),
+    vary: 'Origin, Access-Control-Request-Headers',
+  }
+}

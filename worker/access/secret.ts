@@ -1,0 +1,54 @@
+/** Making, deriving and comparing secrets. */
+
+const encoder = new TextEncoder()
+
+/** Whether two byte strings are equal, in a time that depends on their lengths only. */
+export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false
+  let difference = 0
+  for (let index = 0; index < left.length; index++) difference |= (left[index] ?? 0) ^ (right[index] ?? 0)
+  return difference === 0
+}
+
+export function randomBytes(count: number): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(count))
+}
+
+/** The hash under which a secret is kept and compared. */
+export async function hashSecret(secret: string): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(secret)))
+}
+
+/** HMAC-SHA-256, cut to its first `bytes` bytes. */
+export async function mac(key: CryptoKey, data: Uint8Array, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await crypto.subtle.sign('HMAC', key, data)).slice(0, bytes)
+}
+
+/** A key for HMAC-SHA-256 that cannot be read back. */
+export function importHmacKey(bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+  return crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
+}
+
+/** The sub-key of a key for one purpose: HMAC-SHA-256 over the label. */
+export async function deriveHmacKey(key: CryptoKey, label: string): Promise<CryptoKey> {
+  return importHmacKey(await mac(key, encoder.encode(label), 32))
+}
+
+/** Random bytes in base64url, without padding. */
+export function randomText(byteCount: number): string {
+  return btoa(String.fromCharCode(...randomBytes(byteCount))).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let offset = 0
+  for (const part of parts) {
+    whole.set(part, offset)
+    offset += part.length
+  }
+  return whole
+}

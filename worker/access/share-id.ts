@@ -1,0 +1,50 @@
+/** Share ids: what the Worker must know of a share before any hop, and a MAC that proves the relay made it. */
+import { decodeBase32, encodeBase32 } from './base32.ts'
+import { concatBytes, equalBytes, mac } from './secret.ts'
+
+export type Jurisdiction = 'none' | 'eu' | 'fedramp'
+
+/** The facts that a share id says for as long as the share lives. */
+export interface ShareIdFacts {
+  /** Objects that carry the share: a power of two. */
+  readonly lanes: number
+  readonly jurisdiction: Jurisdiction
+}
+
+const VERSION = 1
+/** In the order of their byte; never reorder. */
+const JURISDICTIONS = ['none', 'eu', 'fedramp'] as const satisfies readonly Jurisdiction[]
+
+/** Random bytes of an id. */
+export const SHARE_ID_RANDOM_BYTES = 10
+const PAYLOAD_BYTES = 2 + SHARE_ID_RANDOM_BYTES
+const MAC_BYTES = 8
+const MAX_LANES_LOG2 = 15
+const SHARE_ID_CHARS = 32
+
+/**
+ * A new share id: 20 bytes in base32, which are version and lanes (a nibble each), jurisdiction, randomness, MAC.
+ *
+ * @throws {RangeError} when `lanes` is not a power of two up to 2^15 or `random` has not 10 bytes.
+ */
+export async function mintShareId(key: CryptoKey, facts: ShareIdFacts, random: Uint8Array): Promise<string> {
+  const lanesLog2 = Math.log2(facts.lanes)
+  if (!Number.isInteger(lanesLog2) || lanesLog2 < 0 || lanesLog2 > MAX_LANES_LOG2) throw new RangeError('lanes must be a power of two')
+  if (random.length !== SHARE_ID_RANDOM_BYTES) throw new RangeError(`random must have ${SHARE_ID_RANDOM_BYTES} bytes`)
+  const head = Uint8Array.of((VERSION << 4) | lanesLog2, JURISDICTIONS.indexOf(facts.jurisdiction))
+  const payload = concatBytes(head, random)
+  return encodeBase32(concatBytes(payload, await mac(key, payload, MAC_BYTES)))
+}
+
+/** What an id says, or `undefined` when this relay never made it. Touches no object. */
+export async function readShareId(key: CryptoKey, id: string): Promise<ShareIdFacts | undefined> {
+  if (id.length !== SHARE_ID_CHARS) return undefined
+  const bytes = decodeBase32(id)
+  if (bytes === undefined) return undefined
+  const payload = bytes.slice(0, PAYLOAD_BYTES)
+  if (!equalBytes(await mac(key, payload, MAC_BYTES), bytes.subarray(PAYLOAD_BYTES))) return undefined
+  const [head = 0, jurisdictionByte = 0] = payload
+  const jurisdiction = JURISDICTIONS[jurisdictionByte]
+  if (head >> 4 !== VERSION || jurisdiction === undefined) return undefined
+  return { lanes: 2 ** (head & 15), jurisdiction }
+}

@@ -1,0 +1,16 @@
+/** The owner's API under `/api`. */
+import { Hono } from 'hono'
+import type { Env } from '../env.ts'
+import { claim } from './claim.ts'
+import { problem } from './problem.ts'
+import { shares } from './shares.ts'
+
+export const api = new Hono<{ Bindings: Env }>()
+  .route('/claim', claim)
+  .route('/shares', shares)
+  .all('/claim', () => problem('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
+  .all('/*', () => problem('ROUTE_NOT_FOUND'))
+  .onError((error) => {
+    console.error('api.failed', error)
+    return problem('INTERNAL')
+  })

@@ -1,0 +1,73 @@
+/** Reading the small JSON bodies of the owner's API: capped, and every wrong member named. */
+import { err, ok, type Result } from '../../protocol/result.ts'
+
+export type Members = Readonly<Record<string, unknown>>
+
+export interface BodyFault {
+  readonly code: 'BODY_INVALID' | 'REQUEST_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE'
+  readonly detail?: string
+}
+
+/** The API's bodies have a handful of short members. */
+const MAX_BODY_BYTES = 16 * 1024
+
+/** The members of a JSON object. An empty body is an empty object; a member not in `known` is refused, since it is a typing error. */
+export async function readMembers(request: Request, known: readonly string[]): Promise<Result<Members, BodyFault>> {
+  const bytes = await readCapped(request.body)
+  if (bytes === undefined) return err({ code: 'REQUEST_TOO_LARGE' })
+  if (bytes.length === 0) return ok({})
+  const mediaType = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
+  if (mediaType !== 'application/json') return err({ code: 'UNSUPPORTED_MEDIA_TYPE' })
+  const value = parse(bytes)
+  if (!isMembers(value)) return err({ code: 'BODY_INVALID', detail: 'It is not a JSON object.' })
+  const unknown = Object.keys(value).find((name) => !known.includes(name))
+  if (unknown === undefined) return ok(value)
+  return err({ code: 'BODY_INVALID', detail: `It has a member that this call does not know; the known ones are: ${known.join(', ')}.` })
+}
+
+/** A member that is a text without control characters, or absent. */
+export function textMember(members: Members, name: string, maxChars: number): Result<string | undefined, string> {
+  const value = members[name]
+  if (value === undefined) return ok(undefined)
+  const isText = typeof value === 'string' && value.length > 0 && value.length <= maxChars && !/\p{Cc}/u.test(value)
+  return isText ? ok(value) : err(`${name} must be a text of 1 to ${maxChars} characters.`)
+}
+
+/** A member that is a whole number between 1 and `max`, or absent. */
+export function countMember(members: Members, name: string, max: number): Result<number | undefined, string> {
+  const value = members[name]
+  if (value === undefined) return ok(undefined)
+  const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= max
+  return isCount ? ok(value) : err(`${name} must be a whole number from 1 to ${max}.`)
+}
+
+/** A member that is one of a few words; never absent. */
+export function wordMember<Word extends string>(members: Members, name: string, words: readonly Word[]): Result<Word, string> {
+  const word = words.find((candidate) => candidate === members[name])
+  return word === undefined ? err(`${name} must be one of: ${words.join(', ')}.`) : ok(word)
+}
+
+async function readCapped(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array | undefined> {
+  const kept = new Uint8Array(MAX_BODY_BYTES)
+  let length = 0
+  if (body !== null) {
+    for await (const chunk of body) {
+      if (length + chunk.length > MAX_BODY_BYTES) return undefined
+      kept.set(chunk, length)
+      length += chunk.length
+    }
+  }
+  return kept.subarray(0, length)
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+  } catch {
+    return undefined
+  }
+}
+
+function isMembers(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,149 @@
+/** The owner's shares: making, listing and revoking them, and handing out their tokens. */
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import { authenticateOwner, BEARER_CHALLENGE } from '../access/authenticate.ts'
+import { claimedRelay, type RelayKeys } from '../access/keys.ts'
+import { mintPathKey, PATH_KEY_SERIAL_BYTES } from '../access/path-key.ts'
+import { randomBytes, randomText } from '../access/secret.ts'
+import { mintShareId, readShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
+import { mintToken, type TokenKind } from '../access/tokens.ts'
+import { type Env, relayOrigin, settingsOf } from '../env.ts'
+import type { ShareRecord } from '../registry/registry.ts'
+import { countMember, readMembers, textMember, wordMember } from './body.ts'
+import { problem } from './problem.ts'
+
+type Api = { Bindings: Env; Variables: { keys: RelayKeys } }
+type ApiContext = Context<Api>
+
+const DEFAULT_LIFE_S = 7 * 24 * 60 * 60
+const MAX_LIFE_S = 366 * 24 * 60 * 60
+const MAX_NAME_CHARS = 100
+const TOKEN_ID_BYTES = 12
+const SECOND_MS = 1000
+
+const requireOwner: MiddlewareHandler<Api> = async (c, next) => {
+  const owner = await authenticateOwner(c.req.raw, c.env)
+  const relay = await claimedRelay(c.env)
+  if (relay === undefined) return problem('RELAY_UNCLAIMED')
+  if (!owner.ok) return problem('OWNER_KEY_NEEDED', owner.error.detail, { 'www-authenticate': BEARER_CHALLENGE })
+  c.set('keys', relay.keys)
+  return next()
+}
+
+/** `/shares` and all below it. */
+export const shares = new Hono<Api>()
+  .use(requireOwner)
+  .post('/', createShare)
+  .get('/', async (c) => {
+    const records = await registryOf(c).shares()
+    return answer(c, 200, { shares: records.map((record) => facts(c, record)) })
+  })
+  .get('/:share', describeShare)
+  .delete('/:share', revokeShare)
+  .post('/:share/tokens', createToken)
+  .all('/', () => problem('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, POST' }))
+  .all('/:share', () => problem('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, DELETE' }))
+  .all('/:share/tokens', () => problem('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
+
+async function createShare(c: ApiContext): Promise<Response> {
+  const members = await readMembers(c.req.raw, ['name', 'expires_in'])
+  if (!members.ok) return problem(members.error.code, members.error.detail)
+  const name = textMember(members.value, 'name', MAX_NAME_CHARS)
+  if (!name.ok) return problem('BODY_INVALID', name.error)
+  const lifeS = countMember(members.value, 'expires_in', MAX_LIFE_S)
+  if (!lifeS.ok) return problem('BODY_INVALID', lifeS.error)
+  const createdAtMs = Date.now()
+  const expiresAtMs = createdAtMs + (lifeS.value ?? DEFAULT_LIFE_S) * SECOND_MS
+  const id = await mintShareId(c.var.keys.shareId, { lanes: 1, jurisdiction: 'none' }, randomBytes(SHARE_ID_RANDOM_BYTES))
+  const record = { id, name: name.value ?? 'unnamed', createdAtMs, expiresAtMs }
+  // The list comes first: a share that is listed but not made can be deleted, one that is made but not listed cannot.
+  if (!(await registryOf(c).addShare(record))) return problem('SHARE_LIMIT_REACHED')
+  await shareOf(c, id).admin({ op: 'create', name: record.name, expiresAtMs })
+  const client = await newToken(c, 'client', id, expiresAtMs)
+  const agent = await newToken(c, 'agent', id, expiresAtMs)
+  const link = await newLink(c, id, expiresAtMs)
+  return answer(c, 201, { ...facts(c, record), share_url: link.share_url, client_token: client.token, agent_token: agent.token })
+}
+
+async function describeShare(c: ApiContext): Promise<Response> {
+  const record = await findShare(c)
+  if (record === undefined) return problem('SHARE_NOT_FOUND')
+  const state = await shareOf(c, record.id).admin({ op: 'describe' })
+  return answer(c, 200, { ...facts(c, record), ...state })
+}
+
+async function revokeShare(c: ApiContext): Promise<Response> {
+  const record = await findShare(c)
+  if (record === undefined) return problem('SHARE_NOT_FOUND')
+  await shareOf(c, record.id).admin({ op: 'revoke' })
+  await registryOf(c).removeShare(record.id)
+  return c.body(null, 204)
+}
+
+async function createToken(c: ApiContext): Promise<Response> {
+  const record = await findShare(c)
+  if (record === undefined) return problem('SHARE_NOT_FOUND')
+  const members = await readMembers(c.req.raw, ['kind', 'expires_in'])
+  if (!members.ok) return problem(members.error.code, members.error.detail)
+  const kind = wordMember(members.value, 'kind', ['client', 'agent', 'key'])
+  if (!kind.ok) return problem('BODY_INVALID', kind.error)
+  const lifeS = countMember(members.value, 'expires_in', MAX_LIFE_S)
+  if (!lifeS.ok) return problem('BODY_INVALID', lifeS.error)
+  // Nothing outlives its share.
+  const expiresAtMs = Math.min(record.expiresAtMs, Date.now() + (lifeS.value ?? DEFAULT_LIFE_S) * SECOND_MS)
+  const made = kind.value === 'key' ? await newLink(c, record.id, expiresAtMs) : await newToken(c, kind.value, record.id, expiresAtMs)
+  return answer(c, 201, made)
+}
+
+async function newToken(c: ApiContext, kind: TokenKind, share: string, expiresAtMs: number) {
+  const principal = `${kind}:${randomText(TOKEN_ID_BYTES)}`
+  const token = await mintToken(
+    c.var.keys.jwt,
+    relayOrigin(c.req.raw, settingsOf(c.env)),
+    { kind, share, principal, tokenId: randomText(TOKEN_ID_BYTES), expiresAtMs },
+    Date.now(),
+  )
+  return { token, principal, expires_at: isoTime(expiresAtMs) }
+}
+
+async function newLink(c: ApiContext, share: string, expiresAtMs: number) {
+  const key = await mintPathKey(c.var.keys.pathKey, share, expiresAtMs, randomBytes(PATH_KEY_SERIAL_BYTES))
+  const origin = relayOrigin(c.req.raw, settingsOf(c.env))
+  return { share_url: `${origin}/s/${share}/k/${key.text}/mcp`, principal: key.principal, expires_at: isoTime(key.expiresAtMs) }
+}
+
+/** The share of the path, if this relay made it and its owner has not deleted it. */
+async function findShare(c: ApiContext): Promise<ShareRecord | undefined> {
+  const id = c.req.param('share') ?? ''
+  if ((await readShareId(c.var.keys.shareId, id)) === undefined) return undefined
+  const [record] = await registryOf(c).shares(id)
+  return record
+}
+
+function facts(c: ApiContext, record: ShareRecord) {
+  const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${record.id}`
+  return {
+    share: record.id,
+    name: record.name,
+    url: `${base}/mcp`,
+    sse_url: `${base}/sse`,
+    created_at: isoTime(record.createdAtMs),
+    expires_at: isoTime(record.expiresAtMs),
+  }
+}
+
+function registryOf(c: ApiContext) {
+  return c.env.REGISTRY.getByName('registry')
+}
+
+function shareOf(c: ApiContext, id: string) {
+  return c.env.SHARE.getByName(id)
+}
+
+/** Answers hold secrets, so nothing on the way may keep them. */
+function answer(c: ApiContext, status: 200 | 201, body: Record<string, unknown>): Response {
+  return c.json(body, status, { 'cache-control': 'no-store' })
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString()
+}

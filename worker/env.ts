@@ -1,0 +1,93 @@
+/** What the platform hands to the relay: bindings and variables, read and checked once per isolate. */
+import type { Registry } from './registry/registry.ts'
+import type { Share } from './share/share.ts'
+
+export interface Env {
+  readonly SHARE: DurableObjectNamespace<Share>
+  readonly REGISTRY: DurableObjectNamespace<Registry>
+  /** Bearer of the owner's API. When it is not set, the relay must be claimed. */
+  readonly OWNER_KEY?: string
+  /** Seed of every token. When it is not set, the registry makes one on first use. */
+  readonly SIGNING_KEY?: string
+  /** Origins of web pages that may use the relay, separated by commas; `*` is every page. */
+  readonly ALLOWED_ORIGINS?: string
+  /** Host names, with or without port, under which the relay may be reached, separated by commas. */
+  readonly ALLOWED_HOSTS?: string
+  /** Origin under which the world sees a relay that stands behind a proxy, such as `https://mcp.example.com`. */
+  readonly PUBLIC_URL?: string
+  /** Set, to anything but an empty text, for a relay that listens on a loopback address only. */
+  readonly LOOPBACK?: string
+}
+
+/** The variables in the form the relay uses. A variable that cannot be used is left out and named in `faults`. */
+export interface Settings {
+  readonly ownerKey: string | undefined
+  readonly signingKey: string | undefined
+  readonly allowedOrigins: ReadonlySet<string>
+  readonly allowedHosts: ReadonlySet<string>
+  readonly publicOrigin: string | undefined
+  readonly loopback: boolean
+  /** What the deployer has to correct, one sentence each; never holds a value. */
+  readonly faults: readonly string[]
+}
+
+const MIN_SIGNING_KEY_CHARS = 32
+/** An owner key can be tried from anywhere, so a short one is no key. */
+const MIN_OWNER_KEY_CHARS = 16
+
+const cache = new WeakMap<object, Settings>()
+
+/** The settings of this isolate. */
+export function settingsOf(env: Env): Settings {
+  const known = cache.get(env)
+  if (known !== undefined) return known
+  const settings = readSettings(env)
+  cache.set(env, settings)
+  return settings
+}
+
+type Variables = Pick<Env, 'OWNER_KEY' | 'SIGNING_KEY' | 'ALLOWED_ORIGINS' | 'ALLOWED_HOSTS' | 'PUBLIC_URL' | 'LOOPBACK'>
+
+/** Reads the variables; total, so that a wrong one can be reported to its deployer instead of failing every request. */
+export function readSettings(variables: Variables): Settings {
+  const faults: string[] = []
+  const secret = (name: 'OWNER_KEY' | 'SIGNING_KEY', minChars: number): string | undefined => {
+    const text = variables[name]
+    if (text === undefined || text === '') return undefined
+    if (text.length >= minChars) return text
+    faults.push(`${name} is shorter than ${minChars} characters. Set a random one (openssl rand -base64 32).`)
+    return undefined
+  }
+  const ownerKey = secret('OWNER_KEY', MIN_OWNER_KEY_CHARS)
+  const signingKey = secret('SIGNING_KEY', MIN_SIGNING_KEY_CHARS)
+  const publicOrigin = readOrigin(variables.PUBLIC_URL)
+  if (publicOrigin === undefined && variables.PUBLIC_URL !== undefined && variables.PUBLIC_URL !== '') {
+    faults.push('PUBLIC_URL is not an http or https origin. Set it like https://mcp.example.com, without a path.')
+  }
+  return {
+    ownerKey,
+    signingKey,
+    allowedOrigins: readList(variables.ALLOWED_ORIGINS),
+    allowedHosts: readList(variables.ALLOWED_HOSTS),
+    publicOrigin,
+    loopback: (variables.LOOPBACK ?? '') !== '',
+    faults,
+  }
+}
+
+/** The origin under which clients reach the relay, for the URLs and tokens that are handed out. */
+export function relayOrigin(request: Request, settings: Settings): string {
+  return settings.publicOrigin ?? new URL(request.url).origin
+}
+
+function readOrigin(text: string | undefined): string | undefined {
+  if (text === undefined || !URL.canParse(text)) return undefined
+  const url = new URL(text)
+  const isOrigin = (url.protocol === 'http:' || url.protocol === 'https:') && url.pathname === '/' && url.search === '' && url.hash === ''
+  return isOrigin ? url.origin : undefined
+}
+
+function readList(text: string | undefined): ReadonlySet<string> {
+  const entries = (text ?? '').split(',').map((entry) => entry.trim().toLowerCase().replace(/\/$/, ''))
+  return new Set(entries.filter((entry) => entry !== ''))
+}
