@@ -1,0 +1,86 @@
+/** `npm run conformance`: the official suite through a real relay and agent against our stdio fixture; a table, and an exit code. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Selfhost, StateFolder } from '../e2e/harness.ts'
+import { NODE, ROOT, run } from '../e2e/program.ts'
+
+/** Bound of one scenario; the suite's own default is for slower servers. */
+const SCENARIO_MS = 20_000
+/** Bound of the whole suite. */
+const SUITE_MS = 300_000
+
+interface Target {
+  readonly requirements: string
+  readonly server: string
+}
+
+const TARGETS: readonly Target[] = [{ requirements: '2025-11-25', server: 'legacy-server.ts' }]
+
+interface Verdict {
+  readonly scenario: string
+  readonly passed: number
+  readonly failed: number
+}
+
+const SUITE = join(ROOT, 'node_modules/@modelcontextprotocol/conformance')
+
+/** The server scenarios that a requirement set scores: the first list of its YAML. */
+function scoredScenarios(requirements: string): string[] {
+  const lines = readFileSync(join(SUITE, 'requirements', `${requirements}.yaml`), 'utf8').split('\n')
+  const start = lines.indexOf('server:') + 1
+  const end = lines.findIndex((line, index) => index >= start && /^\S/.test(line))
+  const scenarios = lines.slice(start, end).flatMap((line) => /^\s+- (\S+)/.exec(line)?.[1] ?? [])
+  if (scenarios.length === 0) throw new Error(`no scored scenarios in ${requirements}.yaml`)
+  return scenarios
+}
+
+function readVerdicts(output: string): Verdict[] {
+  return [...output.matchAll(/^\S ([\w-]+): (\d+) passed, (\d+) failed/gm)].map(([, scenario = '', passed, failed]) => ({
+    scenario,
+    passed: Number(passed),
+    failed: Number(failed),
+  }))
+}
+
+async function runSuite(target: Target): Promise<Verdict[]> {
+  await using folder = await StateFolder.create()
+  await using out = await StateFolder.create()
+  const server = join(ROOT, 'test/conformance', target.server)
+  await using host = await Selfhost.start(['--port', '0', '--data', folder.path, '--', NODE, server])
+  const args = [
+    join(SUITE, 'dist/index.js'),
+    'server',
+    ...['--url', host.line.shareUrl, '--requirements', target.requirements],
+    ...['--timeout', String(SCENARIO_MS), '-o', out.path],
+  ]
+  const suite = await run(NODE, args, { boundMs: SUITE_MS })
+  const verdicts = readVerdicts(suite.stdout)
+  if (verdicts.length === 0) throw new Error(`the suite gave no verdicts:\n${suite.stdout}\n${suite.stderr}`)
+  return verdicts
+}
+
+function isPass(verdict: Verdict | undefined): boolean {
+  return verdict !== undefined && verdict.failed === 0 && verdict.passed > 0
+}
+
+/** Prints the table of one target and says whether every scored scenario passed. */
+async function report(target: Target): Promise<boolean> {
+  const verdicts = new Map((await runSuite(target)).map((verdict) => [verdict.scenario, verdict]))
+  const scored = scoredScenarios(target.requirements)
+  const unscored = [...verdicts.keys()].filter((scenario) => !scored.includes(scenario))
+  console.log(`${target.requirements} · ${target.server}`)
+  for (const scenario of [...scored, ...unscored]) {
+    const verdict = verdicts.get(scenario)
+    const word = isPass(verdict) ? 'passed' : verdict ? 'FAILED' : 'DID NOT RUN'
+    const checks = verdict ? `${verdict.passed} of ${verdict.passed + verdict.failed} checks` : ''
+    const note = scored.includes(scenario) ? '' : ' (not scored)'
+    console.log(`  ${scenario.padEnd(34)} ${word.padEnd(12)} ${checks}${note}`)
+  }
+  const passed = scored.filter((scenario) => isPass(verdicts.get(scenario))).length
+  console.log(`${passed} of ${scored.length} scored scenarios passed\n`)
+  return passed === scored.length
+}
+
+const outcomes: boolean[] = []
+for (const target of TARGETS) outcomes.push(await report(target))
+process.exitCode = outcomes.every(Boolean) ? 0 : 1
