@@ -7,7 +7,7 @@ import { randomBytes, randomText } from '../access/secret.ts'
 import { mintShareId, readShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
 import { mintToken, type TokenKind } from '../access/tokens.ts'
 import { type Env, relayOrigin, settingsOf } from '../env.ts'
-import type { ShareRecord } from '../registry/registry.ts'
+import type { ShareFacts, ShareSettings } from '../share/contract.ts'
 import { countMember, readMembers, textMember, wordMember } from './body.ts'
 import { problem } from './problem.ts'
 
@@ -57,7 +57,7 @@ async function createShare(c: ApiContext): Promise<Response> {
   const record = { id, name: name.value ?? 'unnamed', createdAtMs, expiresAtMs }
   // The list comes first: a share that is listed but not made can be deleted, one that is made but not listed cannot.
   if (!(await registryOf(c).addShare(record))) return problem('SHARE_LIMIT_REACHED')
-  await shareOf(c, id).admin({ op: 'create', name: record.name, expiresAtMs })
+  await shareOf(c, id).admin({ op: 'create', settings: record })
   const client = await newToken(c, 'client', id, expiresAtMs)
   const agent = await newToken(c, 'agent', id, expiresAtMs)
   const link = await newLink(c, id, expiresAtMs)
@@ -68,7 +68,7 @@ async function describeShare(c: ApiContext): Promise<Response> {
   const record = await findShare(c)
   if (record === undefined) return problem('SHARE_NOT_FOUND')
   const state = await shareOf(c, record.id).admin({ op: 'describe' })
-  return answer(c, 200, { ...facts(c, record), ...state })
+  return answer(c, 200, { ...facts(c, record), ...liveFacts(state) })
 }
 
 async function revokeShare(c: ApiContext): Promise<Response> {
@@ -112,14 +112,14 @@ async function newLink(c: ApiContext, share: string, expiresAtMs: number) {
 }
 
 /** The share of the path, if this relay made it and its owner has not deleted it. */
-async function findShare(c: ApiContext): Promise<ShareRecord | undefined> {
+async function findShare(c: ApiContext): Promise<ShareSettings | undefined> {
   const id = c.req.param('share') ?? ''
   if ((await readShareId(c.var.keys.shareId, id)) === undefined) return undefined
   const [record] = await registryOf(c).shares(id)
   return record
 }
 
-function facts(c: ApiContext, record: ShareRecord) {
+function facts(c: ApiContext, record: ShareSettings) {
   const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${record.id}`
   return {
     share: record.id,
@@ -129,6 +129,12 @@ function facts(c: ApiContext, record: ShareRecord) {
     created_at: isoTime(record.createdAtMs),
     expires_at: isoTime(record.expiresAtMs),
   }
+}
+
+/** What only the share itself knows; nothing when it has ended by itself. */
+function liveFacts(state: ShareFacts | undefined) {
+  const agents = (state?.agents ?? []).map(({ connectedAtMs, ...agent }) => ({ ...agent, connected_at: isoTime(connectedAtMs) }))
+  return { agents, sessions: state?.sessions ?? 0, counters: state?.counters }
 }
 
 function registryOf(c: ApiContext) {

@@ -3,14 +3,7 @@ import { DurableObject } from 'cloudflare:workers'
 import { encodeBase32 } from '../access/base32.ts'
 import { equalBytes, hashSecret, randomBytes, randomText } from '../access/secret.ts'
 import type { Env } from '../env.ts'
-
-/** A share as its owner sees it in a list. Times in milliseconds since 1970. */
-export interface ShareRecord {
-  readonly id: string
-  readonly name: string
-  readonly createdAtMs: number
-  readonly expiresAtMs: number
-}
+import type { ShareSettings } from '../share/contract.ts'
 
 export interface RelaySecrets {
   readonly signingKey: Uint8Array<ArrayBuffer>
@@ -71,7 +64,7 @@ export class Registry extends DurableObject<Env> {
   }
 
   /** Adds a share to the list; `false` when the list is full. */
-  addShare(share: ShareRecord): boolean {
+  addShare(share: ShareSettings): boolean {
     this.#sql.exec('DELETE FROM shares WHERE expires_at_ms < ?', share.createdAtMs - EXPIRED_KEEP_MS)
     const { count } = this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM shares').one()
     if (count >= MAX_SHARES) return false
@@ -84,7 +77,7 @@ export class Registry extends DurableObject<Env> {
   }
 
   /** All shares, newest first, or only the one with this id. */
-  shares(id?: string): ShareRecord[] {
+  shares(id?: string): ShareSettings[] {
     return this.#sql
       .exec<{ id: string; name: string; createdAtMs: number; expiresAtMs: number }>(
         `SELECT id, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs

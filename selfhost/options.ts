@@ -1,0 +1,86 @@
+/** The command line of `npm start`. */
+import { parseArgs } from 'node:util'
+
+export interface Options {
+  /** Port asked for; 0 is any free one, `undefined` the last one used. */
+  readonly port: number | undefined
+  readonly host: string
+  /** State folder, as it was given. */
+  readonly data: string | undefined
+  readonly publicUrl: string | undefined
+  readonly json: boolean
+  readonly openClaim: boolean
+  readonly relayOnly: boolean
+  readonly help: boolean
+  /** Command that starts the MCP server to share; empty for the sample server. */
+  readonly command: readonly string[]
+}
+
+export const USAGE = `npm start -- [options] [-- command args...]
+
+Runs the relay on this machine and shares the MCP server that the command starts
+(without one: the sample server @modelcontextprotocol/server-everything).
+
+  --port N          port to listen on; 0 takes a free one (default: the last one used, else 8787)
+  --host HOST       address to listen on (default: 127.0.0.1, which only this machine reaches)
+  --public-url URL  origin under which clients reach the relay, when a proxy stands before it
+  --data DIR        folder for keys, share and storage (default: .mcp-edge)
+  --json            print one JSON line when ready, and nothing else, on stdout
+  --relay-only      run just the relay, without a share and an agent
+  --open-claim      give the relay no owner; it must be claimed (runs just the relay)
+  --help            print this
+
+Variables, given to the relay as they are: OWNER_KEY, SIGNING_KEY, ALLOWED_ORIGINS, ALLOWED_HOSTS.
+Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage.`
+
+/** A command line that cannot be understood; the message says why. */
+export class UsageError extends Error {}
+
+/** @throws {UsageError} */
+export function readOptions(args: readonly string[]): Options {
+  const separator = args.indexOf('--')
+  const ours = separator < 0 ? args : args.slice(0, separator)
+  const command = separator < 0 ? [] : args.slice(separator + 1)
+  const values = parseOurs(ours)
+  const openClaim = values['open-claim'] ?? false
+  const relayOnly = openClaim || (values['relay-only'] ?? false)
+  if (relayOnly && command.length > 0) throw new UsageError('a command is of no use with --relay-only or --open-claim')
+  if (values['public-url'] !== undefined && !URL.canParse(values['public-url'])) throw new UsageError('--public-url must be like https://mcp.example.com')
+  return {
+    port: values.port === undefined ? undefined : readPort(values.port),
+    host: values.host ?? '127.0.0.1',
+    data: values.data,
+    publicUrl: values['public-url'],
+    json: values.json ?? false,
+    openClaim,
+    relayOnly,
+    help: values.help ?? false,
+    command,
+  }
+}
+
+function parseOurs(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        port: { type: 'string' },
+        host: { type: 'string' },
+        data: { type: 'string' },
+        'public-url': { type: 'string' },
+        json: { type: 'boolean' },
+        'relay-only': { type: 'boolean' },
+        'open-claim': { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    }).values
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function readPort(text: string): number {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new UsageError('--port must be a number from 0 to 65535')
+  return port
+}

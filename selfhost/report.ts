@@ -1,0 +1,39 @@
+/** What `npm start` tells a person. */
+
+export interface Facts {
+  readonly shareUrl: string
+  readonly relay: string
+  readonly command: readonly string[]
+  readonly dataDir: string
+}
+
+/** The text for a share that is up: its URL in a box, a request to try, where the data lies, how to stop. */
+export function describeShare(facts: Facts): string {
+  const body = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}'
+  return `${box(['Share URL (whoever has it can use the server):', facts.shareUrl])}
+
+Sharing:  ${facts.command.join(' ')}
+Try it:   curl -s '${facts.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
+Data:     ${facts.dataDir} (owner key, share, storage; keep it private)
+Stop:     Ctrl-C (the next start has the same share URL)
+`
+}
+
+/** The text for a relay without a share. */
+export function describeRelay(relay: string, dataDir: string, isOpen: boolean): string {
+  const next = isOpen
+    ? `curl -X POST ${relay}/api/claim   (then read the claim code below and send it back)`
+    : `curl -X POST ${relay}/api/shares -H "authorization: Bearer <ownerKey of ${dataDir}/state.json>"`
+  return `${box(['Relay:', relay])}
+
+${isOpen ? 'Claim:' : 'Share:'}    ${next}
+Data:     ${dataDir} (keep it private)
+Stop:     Ctrl-C
+`
+}
+
+function box(lines: readonly string[]): string {
+  const width = Math.max(...lines.map((line) => line.length))
+  const edge = '─'.repeat(width + 2)
+  return [`┌${edge}┐`, ...lines.map((line) => `│ ${line.padEnd(width)} │`), `└${edge}┘`].join('\n')
+}

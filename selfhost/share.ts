@@ -1,0 +1,43 @@
+/** Finds or makes, through the owner's API, the share that `npm start` keeps. */
+import type { KeptShare, State } from './state.ts'
+
+/** A share is made for a year, and made anew when less than a day of it is left. */
+const SHARE_LIFE_S = 365 * 24 * 60 * 60
+const RENEW_BEFORE_MS = 24 * 60 * 60_000
+
+/**
+ * The kept share if the relay still has it, else a new one.
+ *
+ * @throws {Error} when the relay refuses.
+ */
+export async function ensureShare(relay: string, state: State, name: string, signal: AbortSignal): Promise<KeptShare> {
+  const call = (method: string, path: string, body?: Record<string, unknown>): Promise<Response> =>
+    fetch(`${relay}/api/shares${path}`, {
+      method,
+      headers: { authorization: `Bearer ${state.ownerKey}`, 'content-type': 'application/json' },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal,
+    })
+  const kept = state.share
+  if (kept !== undefined && Date.parse(kept.expiresAt) - Date.now() > RENEW_BEFORE_MS) {
+    const found = await call('GET', `/${kept.share}`)
+    await found.body?.cancel()
+    if (found.ok) return kept
+    if (found.status !== 404) throw new Error(`the relay refused to show the share (HTTP ${found.status})`)
+  }
+  const made = await call('POST', '', { name, expires_in: SHARE_LIFE_S })
+  const facts: unknown = await made.json()
+  if (made.status !== 201 || typeof facts !== 'object' || facts === null) throw new Error(`the relay refused to make a share (HTTP ${made.status})`)
+  const text = (member: string): string => {
+    const value: unknown = Object.entries(facts).find(([key]) => key === member)?.[1]
+    if (typeof value !== 'string') throw new Error(`the relay made a share without ${member}`)
+    return value
+  }
+  return {
+    share: text('share'),
+    sharePath: new URL(text('share_url')).pathname,
+    clientToken: text('client_token'),
+    agentToken: text('agent_token'),
+    expiresAt: text('expires_at'),
+  }
+}

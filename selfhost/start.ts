@@ -1,0 +1,131 @@
+/** `npm start`: the relay in workerd, a share, and the agent with a server, until a signal comes or one of them ends. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { choosePort, isLoopbackHost, localOrigin, toAddress } from './address.ts'
+import { type RunningAgent, startAgent } from './agent.ts'
+import { bundleWorker } from './bundle.ts'
+import { readWranglerToml, toWorkerdConfig } from './config.ts'
+import { startGuard } from './guard.ts'
+import { type Options, readOptions, USAGE, UsageError } from './options.ts'
+import { describeRelay, describeShare } from './report.ts'
+import { ensureShare } from './share.ts'
+import { openState, type State, type StateFolder } from './state.ts'
+import { type RunningRelay, startWorkerd } from './workerd.ts'
+
+const ROOT = resolve(import.meta.dirname, '..')
+const SAMPLE_SERVER = join(ROOT, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js')
+/** The relay and the agent are both on this machine; slower than this is a fault. */
+const READY_MS = 30_000
+const PASSED_ON = ['SIGNING_KEY', 'ALLOWED_ORIGINS'] as const
+
+/** Where the person is: npm runs its scripts in the project's folder. */
+const userDir = process.env['npm_lifecycle_event'] === 'start' ? (process.env['INIT_CWD'] ?? process.cwd()) : process.cwd()
+
+async function run(options: Options, signal: AbortSignal): Promise<void> {
+  const dataDir = options.data === undefined ? join(ROOT, '.mcp-edge') : resolve(userDir, options.data)
+  await using lifetime = new AsyncDisposableStack()
+  const folder = await openState(dataDir)
+  lifetime.defer(folder.release)
+  const guard = startGuard()
+  lifetime.defer(guard.dismiss)
+  const kept = await folder.read()
+  const state = { ...kept, ownerKey: process.env['OWNER_KEY'] || kept.ownerKey }
+  const relay = await startRelay(options, folder, state, guard.watch)
+  lifetime.defer(relay.stop)
+  signal.throwIfAborted()
+  const local = localOrigin(options.host, relay.port)
+  const origin = options.publicUrl === undefined ? local : new URL(options.publicUrl).origin
+  await folder.write({ ...kept, port: relay.port })
+  if (options.relayOnly) {
+    const line = options.openClaim ? { relay: origin } : { relay: origin, owner_token: state.ownerKey }
+    say(options, line, describeRelay(origin, dataDir, options.openClaim))
+    return watch(signal, relay)
+  }
+  const command = options.command.length > 0 ? options.command : [process.execPath, SAMPLE_SERVER, 'stdio']
+  const share = await ensureShare(local, state, 'npm start', AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]))
+  await folder.write({ ...kept, port: relay.port, share })
+  const agentFile = join(ROOT, 'agent/cli.ts')
+  const agent = await startAgent({ agentFile, relay: local, token: share.agentToken, cwd: userDir, command, log: (line) => process.stderr.write(`${line}\n`) })
+  lifetime.defer(agent.stop)
+  guard.watch(agent.pid)
+  await becomeReady(agent, signal)
+  const shareUrl = `${origin}${share.sharePath}`
+  const tokens = { client_token: share.clientToken, agent_token: share.agentToken, owner_token: state.ownerKey }
+  say(options, { relay: origin, share: share.share, share_url: shareUrl, ...tokens }, describeShare({ shareUrl, relay: origin, command, dataDir }))
+  return watch(signal, relay, agent)
+}
+
+async function startRelay(options: Options, folder: StateFolder, state: State, onProcess: (pid: number) => void): Promise<RunningRelay> {
+  const config = readWranglerToml(await readFile(join(ROOT, 'wrangler.toml'), 'utf8'))
+  const port = await choosePort(options.host, options.port, state.port)
+  const variables = {
+    ...Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
+    // The address itself stays known: it is how this process and the agent reach the relay.
+    ...(process.env['ALLOWED_HOSTS'] ? { ALLOWED_HOSTS: `${process.env['ALLOWED_HOSTS']},${options.host}` } : {}),
+    ...(options.openClaim ? {} : { OWNER_KEY: state.ownerKey }),
+    ...(options.publicUrl === undefined ? {} : { PUBLIC_URL: new URL(options.publicUrl).origin }),
+    ...(isLoopbackHost(options.host) ? { LOOPBACK: '1' } : {}),
+  }
+  const configFile = join(folder.runtimeDir, 'config.capnp')
+  await bundleWorker(join(ROOT, config.main), join(folder.runtimeDir, 'worker.js'))
+  const text = toWorkerdConfig(config, { address: toAddress(options.host, port), bundle: 'worker.js', fromEnvironment: Object.keys(variables) })
+  await writeFile(configFile, text, { mode: 0o600 })
+  return startWorkerd({ configFile, storageDir: folder.storageDir, variables, onProcess })
+}
+
+/** @throws {Error} when the agent ends, or is not welcomed in time. */
+async function becomeReady(agent: RunningAgent, signal: AbortSignal): Promise<void> {
+  const limit = new AbortController()
+  const bound = AbortSignal.any([signal, limit.signal])
+  const first = await Promise.race([
+    agent.ready.then(() => 'ready'),
+    agent.ended.then((how) => `the agent ended (${how})`),
+    delay(READY_MS, `the agent was not welcomed by the relay within ${READY_MS / 1000} s`, { signal: bound }),
+  ]).finally(() => limit.abort())
+  if (first !== 'ready') throw new Error(first)
+}
+
+/**
+ * Waits for the signal.
+ *
+ * @throws {Error} when a part ends before it.
+ */
+async function watch(signal: AbortSignal, relay: RunningRelay, agent?: RunningAgent): Promise<void> {
+  const never = new Promise<string>(() => {})
+  const ending = await Promise.race([
+    aborted(signal),
+    relay.ended.then((how) => `workerd ended (${how})`),
+    agent?.ended.then((how) => `the agent ended (${how})`) ?? never,
+  ])
+  if (ending !== undefined) throw new Error(ending)
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((done) => {
+    if (signal.aborted) done(undefined)
+    else signal.addEventListener('abort', () => done(undefined), { once: true })
+  })
+}
+
+function say(options: Options, line: Record<string, string>, text: string): void {
+  process.stdout.write(options.json ? `${JSON.stringify(line)}\n` : text)
+}
+
+async function main(): Promise<number> {
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop.abort())
+  try {
+    const options = readOptions(process.argv.slice(2))
+    if (options.help) process.stdout.write(`${USAGE}\n`)
+    else await run(options, stop.signal)
+    return 0
+  } catch (error) {
+    if (stop.signal.aborted) return 0
+    process.stderr.write(`mcp-edge: ${error instanceof Error ? error.message : String(error)}\n`)
+    if (error instanceof UsageError) process.stderr.write(`\n${USAGE}\n`)
+    return error instanceof UsageError ? 2 : 1
+  }
+}
+
+process.exitCode = await main()

@@ -1,0 +1,133 @@
+/** The folder that makes a self-hosted relay the same one after a restart: keys, share, port, and the relay's storage. */
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** The share that `npm start` made, with what gives access to it. */
+export interface KeptShare {
+  readonly share: string
+  /** Path of the share URL, with its key; the origin may change. */
+  readonly sharePath: string
+  readonly clientToken: string
+  readonly agentToken: string
+  /** ISO 8601. */
+  readonly expiresAt: string
+}
+
+export interface State {
+  readonly ownerKey: string
+  readonly port?: number
+  readonly share?: KeptShare
+}
+
+export interface StateFolder {
+  readonly storageDir: string
+  /** Scratch files of the running relay: bundle and configuration. */
+  readonly runtimeDir: string
+  readonly read: () => Promise<State>
+  readonly write: (state: State) => Promise<void>
+  /** Lets another process use the folder. */
+  readonly release: () => Promise<void>
+}
+
+/**
+ * Opens the folder, makes it when it is not there (for its owner's eyes only), and keeps others out of it while we live.
+ *
+ * @throws {Error} when another running process uses it.
+ */
+export async function openState(dir: string): Promise<StateFolder> {
+  const storageDir = join(dir, 'storage')
+  const runtimeDir = join(dir, 'runtime')
+  for (const path of [dir, storageDir, runtimeDir]) {
+    await mkdir(path, { recursive: true })
+    await chmod(path, 0o700)
+  }
+  const stateFile = join(dir, 'state.json')
+  const lockFile = join(dir, 'lock')
+  await takeLock(lockFile)
+  const write = (state: State): Promise<void> => writeWhole(stateFile, `${JSON.stringify(state, undefined, 2)}\n`)
+  const read = async (): Promise<State> => {
+    const kept = await readState(stateFile)
+    if (kept !== undefined) return kept
+    const fresh = { ownerKey: `mcpe_owner_${randomBytes(32).toString('base64url')}` }
+    await write(fresh)
+    return fresh
+  }
+  return { storageDir, runtimeDir, read, write, release: () => rm(lockFile, { force: true }) }
+}
+
+/** The kept state, or `undefined` when there is none yet. */
+async function readState(file: string): Promise<State | undefined> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
+  })
+  if (text === undefined) return undefined
+  const value = parseJson(text)
+  if (isState(value)) return value
+  throw new Error(`${file} is damaged; restore it from a backup, or delete it to start with a new owner key and share`)
+}
+
+/** A crash leaves the old text or the new one, never a part. */
+async function writeWhole(file: string, text: string): Promise<void> {
+  const fresh = `${file}.new`
+  await writeFile(fresh, text, { mode: 0o600, flush: true })
+  await rename(fresh, file)
+}
+
+async function takeLock(file: string): Promise<void> {
+  for (const isLastTry of [false, true]) {
+    try {
+      const lock = await open(file, 'wx', 0o600)
+      await lock.writeFile(String(process.pid))
+      await lock.close()
+      return
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error
+    }
+    const holder = Number(await readFile(file, 'utf8').catch(() => ''))
+    if (isLastTry || (await isRunning(holder))) throw new Error(`another process (${holder}) uses this folder; stop it, or name another one with --data`)
+    await rm(file, { force: true })
+  }
+}
+
+/** Whether a process lives and, where that can be told, is one of ours: after a reboot its id may be another's. */
+async function isRunning(pid: number): Promise<boolean> {
+  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    return hasCode(error, 'EPERM')
+  }
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => 'start.ts')
+  return commandLine.includes('start.ts')
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isState(value: unknown): value is State {
+  return isObject(value) && typeof value['ownerKey'] === 'string' && isOptionalPort(value['port']) && isOptionalShare(value['share'])
+}
+
+function isOptionalPort(value: unknown): boolean {
+  return value === undefined || (Number.isInteger(value) && typeof value === 'number' && value > 0)
+}
+
+function isOptionalShare(value: unknown): boolean {
+  const members = ['share', 'sharePath', 'clientToken', 'agentToken', 'expiresAt']
+  return value === undefined || (isObject(value) && members.every((name) => typeof value[name] === 'string'))
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

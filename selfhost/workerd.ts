@@ -1,0 +1,66 @@
+/** Runs the relay in the workerd binary. */
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { STORAGE_DISK } from './config.ts'
+import { supervise, type Supervised } from './child-process.ts'
+
+export interface RunningRelay extends Supervised {
+  readonly port: number
+}
+
+/** workerd has nothing to finish: its storage is a database that survives a kill. */
+const STOP_GRACE_MS = 3_000
+
+/** Where the workerd binary lies. What npm links is a shim, which would leave the binary behind when it is killed. */
+function findBinary(): string {
+  const found: unknown = createRequire(import.meta.url)('workerd')
+  if (typeof found === 'object' && found !== null && 'default' in found && typeof found.default === 'string') return found.default
+  throw new Error('the workerd package does not name its binary; run npm ci again')
+}
+
+export interface WorkerdOptions {
+  readonly configFile: string
+  readonly storageDir: string
+  /** Environment variables from which the configuration takes the Worker's variables. */
+  readonly variables: Readonly<Record<string, string>>
+  /** Called as soon as there is a process. */
+  readonly onProcess: (pid: number) => void
+}
+
+/**
+ * Starts workerd and waits until it listens. Its output goes to our stderr.
+ *
+ * @throws {Error} when it ends before it listens.
+ */
+export async function startWorkerd({ configFile, storageDir, variables, onProcess }: WorkerdOptions): Promise<RunningRelay> {
+  const args = ['serve', '--control-fd=3', `--directory-path=${STORAGE_DISK}=${storageDir}`, configFile]
+  const child = spawn(findBinary(), args, {
+    stdio: ['ignore', 2, 2, 'pipe'],
+    env: { ...workerdEnvironment(), ...variables },
+    // A group of its own: Ctrl-C must reach us alone, so that the agent can still say goodbye to the relay.
+    detached: true,
+  })
+  // SIGTERM would wait for ever while a WebSocket is open.
+  const relay = await supervise(child, 'SIGINT', STOP_GRACE_MS)
+  onProcess(relay.pid)
+  const port = await Promise.race([readPort(child.stdio[3] as Readable), relay.ended])
+  if (typeof port === 'number') return { ...relay, port }
+  throw new Error(`workerd did not start (${port})`)
+}
+
+/** What workerd and the certificates it reads may need of our environment. */
+function workerdEnvironment(): Record<string, string> {
+  const names = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'SystemRoot', 'TEMP']
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
+}
+
+/** The port in the first `listen` event that workerd writes to its control descriptor, one JSON object a line. */
+async function readPort(control: Readable): Promise<number> {
+  for await (const line of createInterface({ input: control })) {
+    const event: unknown = JSON.parse(line)
+    if (typeof event === 'object' && event !== null && 'port' in event && typeof event.port === 'number') return event.port
+  }
+  return new Promise(() => {})
+}

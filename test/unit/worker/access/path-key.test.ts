@@ -1,0 +1,46 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { decodeBase32, encodeBase32 } from '../../../../worker/access/base32.ts'
+import { deriveKeys } from '../../../../worker/access/keys.ts'
+import { mintPathKey, readPathKey } from '../../../../worker/access/path-key.ts'
+
+const { pathKey: key } = await deriveKeys(new Uint8Array(32).fill(7))
+const SHARE = 'a'.repeat(32)
+const OTHER_SHARE = 'b'.repeat(32)
+const MINUTE_MS = 60_000
+const serial = fc.uint8Array({ minLength: 4, maxLength: 4 })
+const time = fc.integer({ min: 1, max: 2 ** 32 * MINUTE_MS - MINUTE_MS })
+
+test('readPathKey() gives back what mintPathKey() made, for as long as it was made for', async () => {
+  await fc.assert(
+    fc.asyncProperty(serial, time, async (bytes, expiresAtMs) => {
+      const made = await mintPathKey(key, SHARE, expiresAtMs, bytes)
+      expect(made.expiresAtMs).toBeGreaterThanOrEqual(expiresAtMs)
+      expect(made.expiresAtMs - expiresAtMs).toBeLessThan(MINUTE_MS)
+      expect(await readPathKey(key, SHARE, made.text, expiresAtMs - 1)).toEqual({ ok: true, value: made })
+      expect(await readPathKey(key, SHARE, made.text, made.expiresAtMs)).toEqual({ ok: false, error: 'expired' })
+    }),
+  )
+})
+
+test('readPathKey() refuses a key with any one bit flipped', async () => {
+  const made = await mintPathKey(key, SHARE, 1e12, new Uint8Array(4))
+  for (let bit = 0; bit < 160; bit++) {
+    const bytes = decodeBase32(made.text) ?? new Uint8Array()
+    bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+    expect(await readPathKey(key, SHARE, encodeBase32(bytes), 0), `bit ${bit}`).toEqual({ ok: false, error: 'wrong' })
+  }
+})
+
+test('readPathKey() refuses a key of another share', async () => {
+  const made = await mintPathKey(key, OTHER_SHARE, 1e12, new Uint8Array(4))
+  expect(await readPathKey(key, SHARE, made.text, 0)).toEqual({ ok: false, error: 'wrong' })
+})
+
+test('readPathKey() refuses whatever was not minted', async () => {
+  await fc.assert(fc.asyncProperty(fc.string({ maxLength: 40 }), async (text) => { expect((await readPathKey(key, SHARE, text, 0)).ok).toBe(false) }))
+})
+
+test('mintPathKey() names its principal after the serial number', async () => {
+  expect((await mintPathKey(key, SHARE, 1e12, Uint8Array.of(0, 1, 171, 255))).principal).toBe('key:0001abff')
+})
