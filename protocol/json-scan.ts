@@ -1,16 +1,20 @@
 /**
  * Finds what routing needs in the bytes of one JSON-RPC message, by position, without parsing the rest.
  *
- * The scan is linear, allocates nothing per value, and skips strings at the speed of `indexOf`. It is not a
- * validator: what it skips may be malformed. Whoever must know that a body is JSON parses it as well.
+ * The scan is linear, allocates nothing per value, and skips strings at the speed of `indexOf`. What it reports is
+ * well-formed, but it is not a validator: what it skips may be malformed. Whoever must know that a body is JSON parses it as well.
  */
-import { MAX_ROUTING_VALUE_BYTES } from './limits.ts'
+import { isIdText } from './json-id.ts'
+import {
+  BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, COLON, COMMA, MINUS, OPEN_ARRAY, OPEN_OBJECT, QUOTE, ScanFault, skipSpace, skipString, skipValue, type ScanError,
+} from './json-skip.ts'
+import { MAX_BATCH_MESSAGES, MAX_ROUTING_VALUE_BYTES } from './limits.ts'
 import { err, ok, type Result } from './result.ts'
 
 /** Byte offsets `[from, to)` within a body. */
 export type Span = readonly [from: number, to: number]
 
-/** A scalar that takes part in routing: where it stands and its JSON text as it was sent. */
+/** A string or number that takes part in routing: where it stands and its JSON text as it was sent. */
 export interface RoutingValue {
   readonly span: Span
   readonly raw: string
@@ -20,6 +24,7 @@ export interface MessageFacts {
   kind: 'request' | 'notification' | 'result' | 'error'
   /** Decoded `method`; empty for answers. */
   method: string
+  /** The raw text is `null` in an error that answers no request in particular. */
   id?: RoutingValue
   /** `params._meta.progressToken` of a request. */
   requestToken?: RoutingValue
@@ -29,13 +34,14 @@ export interface MessageFacts {
   progress?: RoutingValue
   /** `params.requestId` of `notifications/cancelled`. */
   requestId?: RoutingValue
-  /** `params.uri`, decoded. */
+  /** `params.uri`, decoded. Left out when it is too long, unless the method routes by it. */
   uri?: string
   /** `params._meta["io.modelcontextprotocol/subscriptionId"]`. */
   subscriptionId?: RoutingValue
 }
 
-export type ScanError = 'not_json' | 'not_a_message' | 'duplicate_key' | 'value_too_long'
+export type { ScanError } from './json-skip.ts'
+export { canonicalId } from './json-id.ts'
 
 type Slot = 'jsonrpc' | 'params' | 'meta' | 'id' | 'method' | 'result' | 'error' | 'requestToken' | 'progressToken' | 'progress' | 'requestId' | 'uri' | 'subscriptionId'
 interface Level {
@@ -48,30 +54,23 @@ const META: Level = { name: 'meta', slots: { progressToken: 'requestToken', 'io.
 const PARAMS: Level = { name: 'params', slots: { progressToken: 'progressToken', progress: 'progress', requestId: 'requestId', uri: 'uri' }, levels: { _meta: META } }
 const ROOT: Level = { slots: { jsonrpc: 'jsonrpc', id: 'id', method: 'method', result: 'result', error: 'error' }, levels: { params: PARAMS } }
 
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const COMMA = 0x2c
-const COLON = 0x3a
-const OPEN_OBJECT = 0x7b
-const CLOSE_OBJECT = 0x7d
-const OPEN_ARRAY = 0x5b
-const CLOSE_ARRAY = 0x5d
+/** Which messages carry which value; elsewhere the same key is a parameter like any other. */
+const CARRIED = {
+  requestToken: ({ kind }) => kind === 'request',
+  progressToken: ({ method }) => method === 'notifications/progress',
+  progress: ({ method }) => method === 'notifications/progress',
+  requestId: ({ method }) => method === 'notifications/cancelled',
+  subscriptionId: ({ kind }) => kind === 'request' || kind === 'notification',
+} as const satisfies Partial<Record<Slot, (facts: MessageFacts) => boolean>>
 
-/** Thrown inside this module only; every exported function turns it into a value. */
-class ScanFault extends Error {
-  readonly reason: ScanError
-  constructor(reason: ScanError) {
-    super(reason)
-    this.reason = reason
-  }
-}
+const ROUTED_BY_URI: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe', 'notifications/resources/updated'])
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Scans one message. Offsets are relative to `bytes`.
- * Errors: `not_json` (no object, or it does not end where the bytes end), `not_a_message` (neither a request, a
- * notification nor an answer), `duplicate_key` (a routing key twice: peers would read it differently), `value_too_long`.
+ * Errors: `not_json` (no object, or it does not end where the bytes end), `not_a_message` (not clearly one of request,
+ * notification and answer), `duplicate_key` (a routing key twice: peers would read it differently), `value_too_long`.
  */
 export function scanMessage(bytes: Uint8Array): Result<MessageFacts, ScanError> {
   const found = new Map<Slot, Span>()
@@ -86,22 +85,32 @@ export function scanMessage(bytes: Uint8Array): Result<MessageFacts, ScanError> 
   }
 }
 
-/** What a scan of a message cut off in the middle has seen of its id: for naming the call whose answer was too long. */
+/**
+ * The raw id of an answer cut off in the middle, for naming the call whose answer was too long. Undefined when the id is
+ * not there whole and once, or when what was kept shows a request: its id is the sender's, and names no call of ours.
+ */
 export function scanTornId(head: Uint8Array): string | undefined {
   const found = new Map<Slot, Span>()
   try {
     scanObject(head, skipSpace(head, 0), ROOT, found)
   } catch (fault) {
     if (!(fault instanceof ScanFault)) throw fault
+    if (fault.reason !== 'not_json') return undefined
   }
   const span = found.get('id')
   // A span that touches the cut may be half a number.
-  return span !== undefined && span[1] < head.length ? utf8.decode(head.subarray(span[0], span[1])) : undefined
+  if (span === undefined || span[1] >= head.length || found.has('method') || found.has('params')) return undefined
+  try {
+    return readRoutingValue(head, span)?.raw
+  } catch (fault) {
+    if (fault instanceof ScanFault) return undefined
+    throw fault
+  }
 }
 
 /**
  * The elements of a top-level JSON array (a JSON-RPC batch), or undefined when the bytes are not an array.
- * Errors: `not_json` when the array does not end where the bytes end.
+ * Errors: `not_json` when the array does not end where the bytes end, `batch_too_long` beyond MAX_BATCH_MESSAGES.
  */
 export function scanBatch(bytes: Uint8Array): Result<Span[] | undefined, ScanError> {
   try {
@@ -111,6 +120,8 @@ export function scanBatch(bytes: Uint8Array): Result<Span[] | undefined, ScanErr
     at = skipSpace(bytes, at + 1)
     if (bytes[at] === CLOSE_ARRAY) return skipSpace(bytes, at + 1) === bytes.length ? ok(spans) : err('not_json')
     for (;;) {
+      // Eight MiB of `0,0,0,…` must not become four million spans.
+      if (spans.length === MAX_BATCH_MESSAGES) return err('batch_too_long')
       const end = skipValue(bytes, at)
       spans.push([at, end])
       at = skipSpace(bytes, end)
@@ -125,36 +136,33 @@ export function scanBatch(bytes: Uint8Array): Result<Span[] | undefined, ScanErr
   }
 }
 
-/**
- * One key for ids that JSON-RPC holds equal: `1` and `1.0` are the same id, `1` and `"1"` are not, and `"\u0031"` is `"1"`.
- * Integers beyond 2^53 keep their text, since no number here can tell them apart.
- */
-export function canonicalId(raw: string): string {
-  if (raw.startsWith('"')) return raw.includes('\\') ? JSON.stringify(JSON.parse(raw)) : raw
-  const value = Number(raw)
-  return Number.isSafeInteger(value) ? String(value === 0 ? 0 : value) : raw
-}
-
 function classify(bytes: Uint8Array, found: Map<Slot, Span>): Result<MessageFacts, ScanError> {
-  const value = (slot: Slot): RoutingValue | undefined => {
-    const span = found.get(slot)
-    return span === undefined ? undefined : { span, raw: readScalar(bytes, span) }
-  }
+  const kind = kindOf(found)
   const method = found.get('method')
-  const id = value('id')
-  const kind = method !== undefined ? (id === undefined ? 'notification' : 'request') : found.has('result') ? 'result' : found.has('error') ? 'error' : undefined
-  if (kind === undefined) return err('not_a_message')
-  if (id !== undefined && !/^["\d-]/.test(id.raw) && !(kind === 'error' && id.raw === 'null')) return err('not_a_message')
-  if (id === undefined && (kind === 'result' || kind === 'error')) return err('not_a_message')
+  if (kind === undefined || (method !== undefined && bytes[method[0]] !== QUOTE)) return err('not_a_message')
   const facts: MessageFacts = { kind, method: method === undefined ? '' : readString(bytes, method) }
-  if (id !== undefined) facts.id = id
+  const idSpan = found.get('id')
+  if (idSpan !== undefined) {
+    const id = readRoutingValue(bytes, idSpan) ?? (kind === 'error' ? readNull(bytes, idSpan) : undefined)
+    if (id === undefined) return err('not_a_message')
+    facts.id = id
+  }
   for (const slot of ['requestToken', 'progressToken', 'progress', 'requestId', 'subscriptionId'] as const) {
-    const scalar = value(slot)
-    if (scalar !== undefined) facts[slot] = scalar
+    const span = found.get(slot)
+    const value = span !== undefined && CARRIED[slot](facts) ? readRoutingValue(bytes, span) : undefined
+    if (value !== undefined) facts[slot] = value
   }
   const uri = found.get('uri')
-  if (uri !== undefined && bytes[uri[0]] === QUOTE) facts.uri = readString(bytes, uri)
+  if (uri !== undefined && bytes[uri[0]] === QUOTE && (ROUTED_BY_URI.has(facts.method) || fits(uri))) facts.uri = readString(bytes, uri)
   return ok(facts)
+}
+
+/** Undefined for an answer without an id, and for a method beside a result: peers would take the one or the other. */
+function kindOf(found: Map<Slot, Span>): MessageFacts['kind'] | undefined {
+  const answer = found.has('result') ? 'result' : found.has('error') ? 'error' : undefined
+  if (!found.has('method')) return found.has('id') ? answer : undefined
+  if (answer !== undefined) return undefined
+  return found.has('id') ? 'request' : 'notification'
 }
 
 /** Walks the keys of an object that routing cares about; returns the offset behind it. */
@@ -202,8 +210,26 @@ function readKey(bytes: Uint8Array, from: number, to: number): string | undefine
   return text
 }
 
+/** Undefined for a value that is neither string nor number. */
+function readRoutingValue(bytes: Uint8Array, span: Span): RoutingValue | undefined {
+  const first = bytes[span[0]] ?? 0
+  if (first !== QUOTE && first !== MINUS && !(first >= 0x30 && first <= 0x39)) return undefined
+  const raw = readScalar(bytes, span)
+  // It is compared, and written into messages of ours: malformed text would break both.
+  if (!isIdText(raw)) throw new ScanFault('not_json')
+  return { span, raw }
+}
+
+function readNull(bytes: Uint8Array, span: Span): RoutingValue | undefined {
+  return fits(span) && readScalar(bytes, span) === 'null' ? { span, raw: 'null' } : undefined
+}
+
+function fits(span: Span): boolean {
+  return span[1] - span[0] <= MAX_ROUTING_VALUE_BYTES
+}
+
 function readScalar(bytes: Uint8Array, span: Span): string {
-  if (span[1] - span[0] > MAX_ROUTING_VALUE_BYTES) throw new ScanFault('value_too_long')
+  if (!fits(span)) throw new ScanFault('value_too_long')
   try {
     return utf8.decode(bytes.subarray(span[0], span[1]))
   } catch {
@@ -220,53 +246,4 @@ function readString(bytes: Uint8Array, span: Span): string {
     // Falls through: text that is no JSON string is no key and no method.
   }
   throw new ScanFault('not_json')
-}
-
-function skipSpace(bytes: Uint8Array, from: number): number {
-  let at = from
-  for (;;) {
-    const byte = bytes[at]
-    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at
-    at++
-  }
-}
-
-/** Offset behind the string that opens at `from`. */
-function skipString(bytes: Uint8Array, from: number): number {
-  let at = from
-  for (;;) {
-    at = bytes.indexOf(QUOTE, at + 1)
-    if (at === -1) throw new ScanFault('not_json')
-    let slashes = 0
-    while (bytes[at - 1 - slashes] === BACKSLASH) slashes++
-    if (slashes % 2 === 0) return at + 1
-  }
-}
-
-/** Offset behind the value that starts at `from`; nesting is counted, not recursed into. */
-function skipValue(bytes: Uint8Array, from: number): number {
-  const first = bytes[from]
-  if (first === QUOTE) return skipString(bytes, from)
-  if (first !== OPEN_OBJECT && first !== OPEN_ARRAY) return skipLiteral(bytes, from)
-  let depth = 0
-  for (let at = from; at < bytes.length; at++) {
-    const byte = bytes[at]
-    if (byte === QUOTE) at = skipString(bytes, at) - 1
-    else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) depth++
-    else if ((byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) && --depth === 0) return at + 1
-  }
-  throw new ScanFault('not_json')
-}
-
-/** Offset behind a number, `true`, `false` or `null`. */
-function skipLiteral(bytes: Uint8Array, from: number): number {
-  let at = from
-  for (;;) {
-    const byte = bytes[at] ?? 0
-    const inside = (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x2b || byte === 0x2d || byte === 0x2e || byte === 0x45
-    if (!inside) break
-    at++
-  }
-  if (at === from) throw new ScanFault('not_json')
-  return at
 }
