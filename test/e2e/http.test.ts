@@ -1,0 +1,256 @@
+/** Streamable HTTP as the specification has it: statuses, media types, sessions, batches, Origin and Host, CORS. */
+import { request as httpRequest } from 'node:http'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { asObject, toolText } from './json.ts'
+import { RawClient, readAnswer } from './raw-client.ts'
+
+const MIB = 1024 * 1024
+const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+
+const stack = new AsyncDisposableStack()
+let relay: Relay
+let share: Share
+
+beforeAll(async () => {
+  relay = stack.use(await startRelay())
+  share = await createShare(relay)
+  stack.use(await startAgent(share, { command: fixture('echo') }))
+})
+afterAll(() => stack.disposeAsync())
+
+async function session(protocolVersion = '2025-11-25'): Promise<RawClient> {
+  const client = new RawClient(share.url, share.clientToken)
+  await client.initialize({ protocolVersion })
+  return client
+}
+
+/** The status of a GET with a Host header of our choice, which fetch does not allow. */
+function statusWithHost(host: string): Promise<number | undefined> {
+  const url = new URL(share.shareUrl)
+  return new Promise((resolve, reject) => {
+    const headers = { host, accept: 'text/event-stream' }
+    const request = httpRequest({ host: url.hostname, port: url.port, path: url.pathname, headers }, (response) => {
+      response.destroy()
+      resolve(response.statusCode)
+    })
+    request.on('error', reject)
+    request.end()
+  })
+}
+
+describe('initialize', () => {
+  test.each(['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])('agrees on %s', async (protocolVersion) => {
+    const answer = await new RawClient(share.url, share.clientToken).initialize({ protocolVersion })
+    expect(asObject(answer.last['result'])['protocolVersion']).toBe(protocolVersion)
+  })
+
+  test('gives a session id of visible ASCII, a different one each time', async () => {
+    const ids = await Promise.all([session(), session(), session()].map(async (one) => (await one).sessionId))
+    expect(new Set(ids).size).toBe(3)
+    for (const id of ids) expect(id).toMatch(/^[\x21-\x7e]{22,}$/)
+  })
+
+  test('works for a client that takes JSON only, and for one that takes SSE only', async () => {
+    for (const accept of ['application/json', 'text/event-stream', '*/*']) {
+      const client = new RawClient(share.shareUrl)
+      const answer = await client.initialize({ accept })
+      const wanted = accept === 'text/event-stream' ? 'text/event-stream' : 'application/json'
+      expect(answer.headers.get('content-type')).toContain(wanted)
+    }
+  })
+})
+
+describe('statuses', () => {
+  test('202 without a body for a notification and for a response', async () => {
+    const client = await session()
+    for (const response of [await client.notify('notifications/roots/list_changed'), await client.respond('nobody-asked', {})]) {
+      expect(response.status).toBe(202)
+      expect(await response.text()).toBe('')
+    }
+  })
+
+  test('202 for a notification without a session', async () => {
+    const response = await new RawClient(share.url, share.clientToken).notify('notifications/initialized')
+    expect(response.status).toBe(202)
+  })
+
+  test.each([
+    ['a body that is no JSON', '{"jsonrpc":', 400, -32700],
+    ['bytes that are no UTF-8', new Uint8Array([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]), 400, -32700],
+    ['an object that is no JSON-RPC', '{"hello":1}', 400, -32600],
+    ['a bare number', '1', 400, -32600],
+    ['an empty batch', '[]', 400, -32600],
+  ])('%s: %s', async (_what, body, status, code) => {
+    const client = await session()
+    const answer = await client.exchange(body)
+    expect(answer.status).toBe(status)
+    expect(asObject(answer.last['error'])['code']).toBe(code)
+  })
+
+  test('400 for a request without a session id', async () => {
+    const answer = await new RawClient(share.url, share.clientToken).exchange(PING)
+    expect(answer.status).toBe(400)
+    expect(answer.last['id']).toBe(1)
+  })
+
+  test('400 for a revision that nobody knows', async () => {
+    const client = await session()
+    expect((await client.exchange(PING, { headers: { 'mcp-protocol-version': '1999-01-01' } })).status).toBe(400)
+  })
+
+  test('404 for an unknown session by POST, GET and DELETE', async () => {
+    const client = new RawClient(share.url, share.clientToken)
+    client.sessionId = 'A'.repeat(43)
+    expect((await client.exchange(PING)).status).toBe(404)
+    expect((await client.raw('GET', { accept: 'text/event-stream' })).status).toBe(404)
+    expect((await client.raw('DELETE')).status).toBe(404)
+  })
+
+  test('404 once a session was deleted', async () => {
+    const client = await session()
+    expect((await client.exchange(PING)).status).toBe(200)
+    expect((await client.raw('DELETE')).ok).toBe(true)
+    expect((await client.exchange(PING)).status).toBe(404)
+  })
+
+  test('405 with Allow for other methods', async () => {
+    const client = await session()
+    for (const method of ['PUT', 'PATCH']) {
+      const response = await client.raw(method)
+      expect(response.status).toBe(405)
+      expect(response.headers.get('allow')).toMatch(/GET.*POST.*DELETE|POST/)
+    }
+  })
+
+  test('406 when Accept excludes all that we can send', async () => {
+    const client = await session()
+    expect((await client.exchange(PING, { accept: 'text/html' })).status).toBe(406)
+    expect((await client.raw('GET', { accept: 'application/json' })).status).toBe(406)
+  })
+
+  test('413 for a body over 8 MiB, and the link lives on', async () => {
+    const client = await session()
+    const body = `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"fill":"${'x'.repeat(9 * MIB)}"}}`
+    expect((await client.post(body)).status).toBe(413)
+    expect(toolText((await client.callTool('echo', { text: 'still here' })).last['result'])).toBe('still here')
+  })
+
+  test('415 for another media type, but not for a charset', async () => {
+    const client = await session()
+    expect((await client.exchange(PING, { headers: { 'content-type': 'text/plain' } })).status).toBe(415)
+    expect((await client.exchange(PING, { headers: { 'content-type': 'application/json; charset=utf-8' } })).status).toBe(200)
+  })
+
+  test('503 with Retry-After while no agent is there', async () => {
+    const lonely = await createShare(relay)
+    const client = new RawClient(lonely.url, lonely.clientToken)
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
+    const answer = await client.request('initialize', params)
+    expect(answer.status).toBe(503)
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(asObject(asObject(answer.last['error'])['data'])['code']).toBe('AGENT_AWAY')
+  })
+
+  test('an error of the server arrives as the server said it', async () => {
+    const client = await session()
+    const answer = await client.request('no/such/method')
+    expect(answer.status).toBe(200)
+    expect(answer.last['error']).toEqual({ code: -32601, message: 'no method no/such/method' })
+  })
+})
+
+describe('batches', () => {
+  test('are answered whole in 2025-03-26', async () => {
+    const client = await session('2025-03-26')
+    const call = (id: number | string, text: string): unknown => ({
+      jsonrpc: '2.0',
+      id,
+      method: 'tools/call',
+      params: { name: 'echo', arguments: { text } },
+    })
+    const batch = [call(1, 'one'), { jsonrpc: '2.0', method: 'notifications/roots/list_changed' }, call('1', 'text one'), call(2, 'two')]
+    const answer = await client.exchange(JSON.stringify(batch))
+    const texts = new Map(answer.messages.map((message) => [message['id'], toolText(message['result'])]))
+    expect(texts).toEqual(new Map<unknown, string>([[1, 'one'], ['1', 'text one'], [2, 'two']]))
+  })
+
+  test('of notifications only are answered with 202', async () => {
+    const client = await session('2025-03-26')
+    const body = JSON.stringify([{ jsonrpc: '2.0', method: 'notifications/roots/list_changed' }])
+    expect((await client.post(body)).status).toBe(202)
+  })
+
+  test('with initialize, or in a later revision, are refused with 400', async () => {
+    const initialize = '[{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-03-26"}}]'
+    expect((await new RawClient(share.url, share.clientToken).exchange(initialize)).status).toBe(400)
+    const client = await session('2025-06-18')
+    expect((await client.exchange(`[${PING}]`)).status).toBe(400)
+  })
+})
+
+describe('Origin and Host', () => {
+  test('a foreign Origin gets 403, by every method', async () => {
+    const client = await session()
+    for (const origin of ['http://evil.example.com', 'null', 'https://127.0.0.1.evil.example.com']) {
+      expect((await client.exchange(PING, { headers: { origin } })).status).toBe(403)
+      expect((await client.raw('GET', { origin, accept: 'text/event-stream' })).status).toBe(403)
+    }
+  })
+
+  test('no Origin, our own and loopback pages are let in', async () => {
+    const client = await session()
+    for (const origin of [relay.origin, 'http://localhost:5173']) {
+      expect((await client.exchange(PING, { headers: { origin } })).status).toBe(200)
+    }
+  })
+
+  test('a foreign Host gets 403 on a loopback relay', async () => {
+    expect(await statusWithHost('evil.example.com')).toBe(403)
+    expect(await statusWithHost(new URL(relay.origin).host)).not.toBe(403)
+  })
+})
+
+describe('CORS', () => {
+  const origin = 'http://localhost:5173'
+
+  test('preflight is answered before authentication', async () => {
+    const asked = 'authorization, content-type, mcp-session-id, mcp-protocol-version, last-event-id, mcp-method, mcp-name, mcp-param-region'
+    const headers = { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': asked }
+    const response = await fetch(share.url, { method: 'OPTIONS', headers })
+    expect(response.ok).toBe(true)
+    expect(response.headers.get('access-control-allow-origin')).toBe(origin)
+    expect(response.headers.get('access-control-allow-methods')).toMatch(/POST/)
+    const allowed = response.headers.get('access-control-allow-headers')?.toLowerCase() ?? ''
+    for (const header of asked.split(', ')) expect(allowed).toContain(header)
+  })
+
+  test('answers expose the session id and the challenge', async () => {
+    const client = await session()
+    const answer = await client.exchange(PING, { headers: { origin } })
+    const exposed = answer.headers.get('access-control-expose-headers')?.toLowerCase()
+    expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
+    expect(exposed).toContain('mcp-session-id')
+    expect(exposed).toContain('www-authenticate')
+  })
+
+  test('a foreign page is allowed nothing', async () => {
+    const headers = { origin: 'https://evil.example.com', 'access-control-request-method': 'POST' }
+    const response = await fetch(share.url, { method: 'OPTIONS', headers })
+    expect(response.headers.get('access-control-allow-origin')).toBeNull()
+  })
+})
+
+test('GET /healthz says ok to anyone', async () => {
+  const response = await fetch(`${relay.origin}/healthz`)
+  expect(response.status).toBe(200)
+  expect(await response.json()).toEqual({ status: 'ok' })
+})
+
+test('a response in SSE is not cached and not buffered by proxies', async () => {
+  const client = await session()
+  const response = await client.post(PING, { accept: 'text/event-stream' })
+  expect(response.headers.get('content-type')).toContain('text/event-stream')
+  expect(response.headers.get('cache-control')).toContain('no-')
+  await readAnswer(response)
+})

@@ -1,0 +1,42 @@
+/** The Inspector's command line, one method a run. */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createShare, npmServer, type Share, startAgent, startRelay } from './harness.ts'
+import { asArray, asObject, toolText } from './json.ts'
+import { NODE, ROOT, run } from './program.ts'
+
+const CLI = join(ROOT, 'node_modules/.bin/mcp-inspector')
+
+const stack = new AsyncDisposableStack()
+let share: Share
+
+beforeAll(async () => {
+  share = await createShare(stack.use(await startRelay()))
+  stack.use(await startAgent(share, { command: npmServer('server-everything') }))
+})
+afterAll(() => stack.disposeAsync())
+
+async function inspect(args: readonly string[]): Promise<Record<string, unknown>> {
+  const env = { HOME: join(tmpdir(), `mcp-edge-inspector-${process.pid}`), BROWSER: 'none' }
+  const exit = await run(NODE, [CLI, '--cli', ...args], { env })
+  expect(exit, exit.stderr).toHaveProperty('code', 0)
+  return asObject(JSON.parse(exit.stdout))
+}
+
+test('tools/list over the URL that carries its key', async () => {
+  const { tools } = await inspect([share.shareUrl, '--transport', 'http', '--method', 'tools/list'])
+  expect(asArray(tools).map((tool) => asObject(tool)['name'])).toContain('echo')
+})
+
+test('tools/call with a bearer token', async () => {
+  const header = ['--header', `Authorization: Bearer ${share.clientToken}`]
+  const call = ['--method', 'tools/call', '--tool-name', 'echo', '--tool-arg', 'message=hello']
+  expect(toolText(await inspect([share.url, '--transport', 'http', ...header, ...call]))).toBe('Echo: hello')
+})
+
+test('resources/list over HTTP+SSE', async () => {
+  const url = share.shareUrl.replace(/\/mcp$/, '/sse')
+  const { resources } = await inspect([url, '--transport', 'sse', '--method', 'resources/list'])
+  expect(asArray(resources).length).toBeGreaterThan(0)
+})

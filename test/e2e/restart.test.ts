@@ -1,0 +1,72 @@
+/** `npm start`, stopped and started again: the same share, tokens, port and sessions; a clean end by either signal. */
+import { afterAll, expect, test } from 'vitest'
+import { fixture, Selfhost, StateFolder } from './harness.ts'
+import { asObject, toolText } from './json.ts'
+import { allGone, descendants } from './processes.ts'
+import { NODE } from './program.ts'
+import { RawClient } from './raw-client.ts'
+
+const stack = new AsyncDisposableStack()
+afterAll(() => stack.disposeAsync())
+
+test('npm start keeps its share, tokens, port and sessions over a restart', async () => {
+  const folder = stack.use(await StateFolder.create())
+  const command = ['--', ...fixture('echo')]
+  const first = await Selfhost.start(['--port', '0', '--data', folder.path, ...command])
+  stack.use(first)
+  const byKey = new RawClient(first.line.shareUrl)
+  const byToken = new RawClient(`${first.line.relay}/s/${first.line.share}/mcp`, first.line.clientToken)
+  for (const client of [byKey, byToken]) await client.initialize()
+  await byKey.request('logging/setLevel', { level: 'warning' })
+  await byKey.request('resources/subscribe', { uri: 'echo://resource/1' })
+  expect(toolText((await byKey.callTool('count')).last['result'])).toBe('1')
+  expect(await first.program.stop('SIGTERM')).toHaveProperty('code', 0)
+
+  const second = await Selfhost.start(['--data', folder.path, ...command])
+  stack.use(second)
+  expect(second.line).toEqual(first.line)
+  const answer = await byKey.callTool('log-level')
+  expect(toolText(answer.last['result'])).toBe('warning')
+  expect(asObject(asObject(answer.last['result'])['_meta'])).toHaveProperty('mcp-edge/restarted')
+  const again = await byKey.callTool('update', { uri: 'echo://resource/1' })
+  expect(toolText(again.last['result'])).toBe('echo://resource/1 subscribed: true')
+  expect(asObject(again.last['result'])).not.toHaveProperty('_meta')
+  expect(toolText((await byToken.callTool('echo', { text: 'same token' })).last['result'])).toBe('same token')
+}, 120_000)
+
+test.each(['SIGINT', 'SIGTERM'] as const)('npm start ends cleanly by %s and leaves no process', async (signal) => {
+  const folder = stack.use(await StateFolder.create())
+  const started = await Selfhost.start(['--port', '0', '--data', folder.path, '--', ...fixture('ignores-sigterm')])
+  stack.use(started)
+  await new RawClient(started.line.shareUrl).initialize()
+  const below = descendants(started.program.pid)
+  expect(below.length).toBeGreaterThanOrEqual(3)
+  expect(await started.program.stop(signal)).toHaveProperty('code', 0)
+  await allGone(below)
+}, 120_000)
+
+test('npm start leaves no process when it is killed', async () => {
+  const folder = stack.use(await StateFolder.create())
+  const started = await Selfhost.start(['--port', '0', '--data', folder.path, '--', ...fixture('ignores-sigterm')])
+  await new RawClient(started.line.shareUrl).initialize()
+  const below = descendants(started.program.pid)
+  await started.program.kill9()
+  await allGone(below)
+}, 120_000)
+
+test('npm start with its sample server can be initialised with curl-like requests', async () => {
+  const folder = stack.use(await StateFolder.create())
+  const started = await Selfhost.start(['--port', '0', '--data', folder.path])
+  stack.use(started)
+  const answer = await new RawClient(started.line.shareUrl).initialize()
+  expect(asObject(asObject(answer.last['result'])['serverInfo'])['name']).toBe('mcp-servers/everything')
+  expect(started.program.stdout.lines).toHaveLength(1)
+}, 120_000)
+
+test('npm start reports a server that cannot start to its caller, and goes on', async () => {
+  const folder = stack.use(await StateFolder.create())
+  const started = await Selfhost.start(['--port', '0', '--data', folder.path, '--', NODE, '-e', 'process.exit(9)'])
+  stack.use(started)
+  await expect(new RawClient(started.line.shareUrl).initialize()).rejects.toThrow(/CHILD_START_FAILED/)
+  expect(started.program.running).toBe(true)
+}, 120_000)

@@ -1,0 +1,142 @@
+/** Servers with vices: each has the one named outcome for its caller, and none harms its neighbours. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { asObject, type JsonObject, toolText } from './json.ts'
+import { type Answer, RawClient } from './raw-client.ts'
+
+const MIB = 1024 * 1024
+
+const stack = new AsyncDisposableStack()
+let relay: Relay
+
+beforeAll(async () => {
+  relay = stack.use(await startRelay())
+})
+afterAll(() => stack.disposeAsync())
+
+async function shareOf(name: string, ...args: readonly string[]): Promise<Share> {
+  const share = await createShare(relay)
+  stack.use(await startAgent(share, { command: fixture(name), args }))
+  return share
+}
+
+async function connect(name: string): Promise<RawClient> {
+  const client = new RawClient((await shareOf(name)).shareUrl)
+  await client.initialize({ capabilities: { sampling: {} } })
+  return client
+}
+
+async function echo(client: RawClient, text = 'still here'): Promise<string> {
+  return toolText((await client.callTool('echo', { text })).last['result'])
+}
+
+function errorOf(answer: Answer): { readonly error: JsonObject; readonly data: JsonObject } {
+  const error = asObject(answer.last['error'])
+  return { error, data: asObject(error['data']) }
+}
+
+const CLIENT = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
+
+test('a server that dies at start: CHILD_START_FAILED with exit code and last words, secrets masked', async () => {
+  const share = await shareOf('dies-at-start', '--env', 'FIXTURE_SECRET=correct-horse-battery')
+  const { data } = errorOf(await new RawClient(share.shareUrl).request('initialize', CLIENT))
+  expect(data).toMatchObject({ code: 'CHILD_START_FAILED', exitCode: 3 })
+  expect(data['stderr']).toContain('database is unreachable')
+  expect(data['stderr']).toContain('login with')
+  expect(JSON.stringify(data)).not.toContain('correct-horse-battery')
+})
+
+test('a command that does not exist: CHILD_START_FAILED', async () => {
+  const share = await createShare(relay)
+  stack.use(await startAgent(share, { command: ['/nowhere/no-such-server'] }))
+  expect(errorOf(await new RawClient(share.shareUrl).request('initialize', CLIENT)).data['code']).toBe('CHILD_START_FAILED')
+})
+
+test('a server that dies mid-call: CHILD_DIED with exit code and last words; the session gets a new child', async () => {
+  const client = await connect('dies-mid-call')
+  const before = toolText((await client.callTool('pid')).last['result'])
+  const { data } = errorOf(await client.callTool('die'))
+  expect(data).toMatchObject({ code: 'CHILD_DIED', exitCode: 7 })
+  expect(['yes', 'unknown']).toContain(data['executed'])
+  expect(data['stderr']).toContain('out of luck')
+  const after = await client.callTool('pid')
+  expect(toolText(after.last['result'])).not.toBe(before)
+  expect(asObject(asObject(after.last['result'])['_meta'])).toHaveProperty('mcp-edge/restarted')
+})
+
+test('a server that writes junk to stdout: the junk reaches nobody', async () => {
+  const client = await connect('junk-stdout')
+  const answer = await client.callTool('echo', { text: 'through the junk' })
+  expect(answer.messages).toHaveLength(1)
+  expect(toolText(answer.last['result'])).toBe('through the junk')
+})
+
+test('a server that never answers: the call ends when its client cancels it, and others go on', async () => {
+  const client = await connect('never-answers')
+  const body = { jsonrpc: '2.0', id: 'hang', method: 'tools/call', params: { name: 'hang' } }
+  const hanging = client.exchange(JSON.stringify(body))
+  expect(await echo(client)).toBe('still here')
+  await client.notify('notifications/cancelled', { requestId: 'hang', reason: 'test' })
+  const ended = await hanging
+  if (ended.messages.length > 0) expect(errorOf(ended).data['code']).toBe('CANCELLED')
+  expect(await echo(client)).toBe('still here')
+})
+
+test('a server that answers twice: the first answer counts', async () => {
+  const client = await connect('answers-twice')
+  for (const text of ['one', 'two', 'three']) {
+    const answer = await client.callTool('echo', { text })
+    expect(answer.messages).toHaveLength(1)
+    expect(toolText(answer.last['result'])).toBe(text)
+  }
+})
+
+test('a server that answers unknown ids: nobody gets those answers', async () => {
+  const client = await connect('answers-unknown-id')
+  const texts = Array.from({ length: 10 }, (_, index) => `text ${index}`)
+  expect(await Promise.all(texts.map((text) => echo(client, text)))).toEqual(texts)
+})
+
+test('a server that splits characters: they arrive whole', async () => {
+  const client = await connect('splits-utf8')
+  const text = 'é漢字🙂한국어'.repeat(20)
+  expect(await echo(client, text)).toBe(text)
+})
+
+test('a server that prints a line over the limit: LINE_TOO_LONG, and the channel lives on', async () => {
+  const client = await connect('line-over-limit')
+  expect(errorOf(await client.callTool('huge', { bytes: 65 * MIB })).data['code']).toBe('LINE_TOO_LONG')
+  expect(await echo(client)).toBe('still here')
+}, 120_000)
+
+test('a server that pings: answered without a GET stream', async () => {
+  const client = await connect('pings-client')
+  expect(toolText((await client.callTool('pongs')).last['result'])).toBe('3 pongs')
+})
+
+describe('a server that floods', () => {
+  test('still answers, fills no buffer, and leaves others alone', async () => {
+    const share = await shareOf('floods')
+    const flooded = new RawClient(share.shareUrl)
+    const neighbour = new RawClient(share.shareUrl)
+    for (const client of [flooded, neighbour]) await client.initialize()
+    await flooded.callTool('flood')
+    for (let round = 0; round < 20; round++) {
+      expect(await echo(flooded, `flooded ${round}`)).toBe(`flooded ${round}`)
+      expect(await echo(neighbour, `dry ${round}`)).toBe(`dry ${round}`)
+    }
+    expect(await relay.counter(share, 'buffered_max_bytes')).toBeLessThanOrEqual(4 * MIB)
+    expect(toolText((await flooded.callTool('calm')).last['result'])).toBe('calm')
+  })
+
+  test('is read as fast as its listener reads, and no faster', async () => {
+    const share = await shareOf('floods')
+    const client = new RawClient(share.shareUrl)
+    await client.initialize()
+    await using stream = await client.listen()
+    await client.callTool('flood')
+    for (let seen = 0; seen < 2000; seen++) await stream.nextNotification('notifications/message')
+    expect(await relay.counter(share, 'buffered_max_bytes')).toBeLessThanOrEqual(4 * MIB)
+    expect(toolText((await client.callTool('calm')).last['result'])).toBe('calm')
+  })
+})
