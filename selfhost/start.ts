@@ -40,7 +40,8 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   if (options.relayOnly) {
     const line = options.openClaim ? { relay: origin } : { relay: origin, owner_token: state.ownerKey }
     say(options, line, describeRelay(origin, dataDir, options.openClaim))
-    return watch(signal, relay)
+    await watch(signal, relay)
+    return
   }
   const command = options.command.length > 0 ? options.command : [process.execPath, SAMPLE_SERVER, 'stdio']
   const share = await ensureShare(local, state, 'npm start', AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]))
@@ -53,7 +54,7 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   const shareUrl = `${origin}${share.sharePath}`
   const tokens = { client_token: share.clientToken, agent_token: share.agentToken, owner_token: state.ownerKey }
   say(options, { relay: origin, share: share.share, share_url: shareUrl, ...tokens }, describeShare({ shareUrl, relay: origin, command, dataDir }))
-  return watch(signal, relay, agent)
+  await watch(signal, relay, agent)
 }
 
 async function startRelay(options: Options, folder: StateFolder, state: State, onProcess: (pid: number) => void): Promise<RunningRelay> {
@@ -122,10 +123,16 @@ async function main(): Promise<number> {
     return 0
   } catch (error) {
     if (stop.signal.aborted) return 0
-    process.stderr.write(`mcp-edge: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.stderr.write(`mcp-edge: ${describeError(error)}\n`)
     if (error instanceof UsageError) process.stderr.write(`\n${USAGE}\n`)
     return error instanceof UsageError ? 2 : 1
   }
+}
+
+/** One line; `fetch` says only in its cause what went wrong. */
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
 }
 
 process.exitCode = await main()

@@ -1,6 +1,7 @@
 /** The owner's API under `/api`. */
 import { Hono } from 'hono'
 import type { Env } from '../env.ts'
+import { log } from '../log.ts'
 import { claim } from './claim.ts'
 import { problem } from './problem.ts'
 import { shares } from './shares.ts'
@@ -11,6 +12,6 @@ export const api = new Hono<{ Bindings: Env }>()
   .all('/claim', () => problem('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
   .all('/*', () => problem('ROUTE_NOT_FOUND'))
   .onError((error) => {
-    console.error('api.failed', error)
+    log('api.failed', { error: String(error) })
     return problem('INTERNAL')
   })

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { readOptions, UsageError } from '../../../selfhost/options.ts'
+
+test('readOptions() has safe defaults', () => {
+  expect(readOptions([])).toEqual({
+    port: undefined,
+    host: '127.0.0.1',
+    data: undefined,
+    publicUrl: undefined,
+    json: false,
+    openClaim: false,
+    relayOnly: false,
+    help: false,
+    command: [],
+  })
+})
+
+test('readOptions() leaves everything after -- to the server', () => {
+  expect(readOptions(['--json', '--', 'npx', '--json', '--', '--port', 'x'])).toMatchObject({ json: true, port: undefined, command: ['npx', '--json', '--', '--port', 'x'] })
+})
+
+test('readOptions() runs just the relay when it is to be claimed', () => {
+  expect(readOptions(['--open-claim'])).toMatchObject({ openClaim: true, relayOnly: true })
+})
+
+test.each(['0', '8787', '65535'])('readOptions() takes --port %s', (port) => {
+  expect(readOptions(['--port', port]).port).toBe(Number(port))
+})
+
+test.each([
+  ['--port', '65536'],
+  ['--port', '-1'],
+  ['--port', '80x'],
+  ['--port', ''],
+  ['--prot', '1'],
+  ['npx'],
+  ['--public-url', 'mcp.example.com'],
+  ['--relay-only', '--', 'npx'],
+  ['--json=yes'],
+])('readOptions() refuses %s %s', (...args) => {
+  expect(() => readOptions(args)).toThrow(UsageError)
+})

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { readSettings, relayOrigin } from '../../../worker/env.ts'
+
+test('readSettings() without variables is a public relay that nobody owns', () => {
+  expect(readSettings({})).toEqual({
+    ownerKey: undefined,
+    signingKey: undefined,
+    allowedOrigins: new Set(),
+    allowedHosts: new Set(),
+    publicOrigin: undefined,
+    loopback: false,
+    faults: [],
+  })
+})
+
+test('readSettings() takes an empty variable for one that is not set', () => {
+  expect(readSettings({ OWNER_KEY: '', SIGNING_KEY: '', PUBLIC_URL: '', LOOPBACK: '', ALLOWED_HOSTS: ' , ' })).toEqual(readSettings({}))
+})
+
+test.each([
+  ['OWNER_KEY', 'x'.repeat(15)],
+  ['SIGNING_KEY', 'x'.repeat(31)],
+  ['PUBLIC_URL', 'relay.test'],
+  ['PUBLIC_URL', 'https://relay.test/path'],
+  ['PUBLIC_URL', 'ftp://relay.test'],
+])('readSettings() reports a %s of %j, without its value', (name, value) => {
+  const { faults } = readSettings({ [name]: value })
+  expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name} is `))])
+  expect(faults.join()).not.toContain(value)
+})
+
+test('relayOrigin() is the public one when there is one', () => {
+  const request = new Request('http://127.0.0.1:8787/api/shares')
+  expect(relayOrigin(request, readSettings({}))).toBe('http://127.0.0.1:8787')
+  expect(relayOrigin(request, readSettings({ PUBLIC_URL: 'https://mcp.example.com/' }))).toBe('https://mcp.example.com')
+})
