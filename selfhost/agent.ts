@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { supervise, type Supervised } from './child-process.ts'
+import { parseObject } from './json.ts'
 
 /** The agent drains its calls and runs the stop ladder of its children before it ends. */
 const STOP_GRACE_MS = 15_000
@@ -38,19 +39,9 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const ready = new Promise<void>((resolve) => {
     if (stderr === null) throw new Error('the agent has no stderr')
     createInterface({ input: stderr }).on('line', (line) => {
-      if (isReady(line)) resolve()
+      if (parseObject(line)?.['event'] === 'ready') resolve()
       else options.log(line)
     })
   })
   return { ...agent, ready }
-}
-
-function isReady(line: string): boolean {
-  if (!line.startsWith('{')) return false
-  try {
-    const event: unknown = JSON.parse(line)
-    return typeof event === 'object' && event !== null && 'event' in event && event.event === 'ready'
-  } catch {
-    return false
-  }
 }

@@ -1,9 +1,10 @@
 /** What `npm start` tells a person. */
+import { parseObject } from './json.ts'
 
 export interface Facts {
   readonly shareUrl: string
-  readonly relay: string
-  readonly command: readonly string[]
+  /** What is shared, in words. */
+  readonly server: string
   readonly dataDir: string
 }
 
@@ -12,7 +13,7 @@ export function describeShare(facts: Facts): string {
   const body = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}'
   return `${box(['Share URL (whoever has it can use the server):', facts.shareUrl])}
 
-Sharing:  ${facts.command.join(' ')}
+Sharing:  ${facts.server}
 Try it:   curl -s '${facts.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
 Data:     ${facts.dataDir} (owner key, share, storage; keep it private)
 Stop:     Ctrl-C (the next start has the same share URL)
@@ -30,6 +31,16 @@ ${isOpen ? 'Claim:' : 'Share:'}    ${next}
 Data:     ${dataDir} (keep it private)
 Stop:     Ctrl-C
 `
+}
+
+/** A line of the agent's log, which is JSON, in words. */
+export function describeAgentLine(line: string): string {
+  const entry = parseObject(line)
+  if (entry === undefined) return line
+  const { time: _time, level, event, ...fields } = entry
+  if (event === 'child.stderr') return `[server] ${String(fields['line'])}`
+  const facts = Object.entries(fields).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  return ['[agent]', String(level), String(event), ...facts].join(' ')
 }
 
 function box(lines: readonly string[]): string {

@@ -1,4 +1,5 @@
 /** Finds or makes, through the owner's API, the share that `npm start` keeps. */
+import { parseObject } from './json.ts'
 import type { KeptShare, State } from './state.ts'
 
 /** A share is made for a year, and made anew when less than a day of it is left. */
@@ -26,10 +27,10 @@ export async function ensureShare(relay: string, state: State, name: string, sig
     if (found.status !== 404) throw new Error(`the relay refused to show the share (HTTP ${found.status})`)
   }
   const made = await call('POST', '', { name, expires_in: SHARE_LIFE_S })
-  const facts: unknown = await made.json()
-  if (made.status !== 201 || typeof facts !== 'object' || facts === null) throw new Error(`the relay refused to make a share (HTTP ${made.status})`)
+  const facts = parseObject(await made.text())
+  if (made.status !== 201 || facts === undefined) throw new Error(`the relay refused to make a share (HTTP ${made.status})`)
   const text = (member: string): string => {
-    const value: unknown = Object.entries(facts).find(([key]) => key === member)?.[1]
+    const value = facts[member]
     if (typeof value !== 'string') throw new Error(`the relay made a share without ${member}`)
     return value
   }

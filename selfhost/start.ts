@@ -8,7 +8,7 @@ import { bundleWorker } from './bundle.ts'
 import { readWranglerToml, toWorkerdConfig } from './config.ts'
 import { startGuard } from './guard.ts'
 import { type Options, readOptions, USAGE, UsageError } from './options.ts'
-import { describeRelay, describeShare } from './report.ts'
+import { describeAgentLine, describeRelay, describeShare } from './report.ts'
 import { ensureShare } from './share.ts'
 import { openState, type State, type StateFolder } from './state.ts'
 import { type RunningRelay, startWorkerd } from './workerd.ts'
@@ -44,16 +44,19 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     return
   }
   const command = options.command.length > 0 ? options.command : [process.execPath, SAMPLE_SERVER, 'stdio']
+  const server = options.command.length > 0 ? options.command.join(' ') : 'the sample server @modelcontextprotocol/server-everything'
   const share = await ensureShare(local, state, 'npm start', AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]))
   await folder.write({ ...kept, port: relay.port, share })
-  const agentFile = join(ROOT, 'agent/cli.ts')
-  const agent = await startAgent({ agentFile, relay: local, token: share.agentToken, cwd: userDir, command, log: (line) => process.stderr.write(`${line}\n`) })
+  const log = (line: string): void => {
+    process.stderr.write(`${options.json ? line : describeAgentLine(line)}\n`)
+  }
+  const agent = await startAgent({ agentFile: join(ROOT, 'agent/cli.ts'), relay: local, token: share.agentToken, cwd: userDir, command, log })
   lifetime.defer(agent.stop)
   guard.watch(agent.pid)
   await becomeReady(agent, signal)
   const shareUrl = `${origin}${share.sharePath}`
   const tokens = { client_token: share.clientToken, agent_token: share.agentToken, owner_token: state.ownerKey }
-  say(options, { relay: origin, share: share.share, share_url: shareUrl, ...tokens }, describeShare({ shareUrl, relay: origin, command, dataDir }))
+  say(options, { relay: origin, share: share.share, share_url: shareUrl, ...tokens }, describeShare({ shareUrl, server, dataDir }))
   await watch(signal, relay, agent)
 }
 

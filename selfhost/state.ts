@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isObject, parseObject } from './json.ts'
 
 /** The share that `npm start` made, with what gives access to it. */
 export interface KeptShare {
@@ -63,7 +64,7 @@ async function readState(file: string): Promise<State | undefined> {
     throw error
   })
   if (text === undefined) return undefined
-  const value = parseJson(text)
+  const value = parseObject(text)
   if (isState(value)) return value
   throw new Error(`${file} is damaged; restore it from a backup, or delete it to start with a new owner key and share`)
 }
@@ -103,14 +104,6 @@ async function isRunning(pid: number): Promise<boolean> {
   return commandLine.includes('start.ts')
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
 function isState(value: unknown): value is State {
   return isObject(value) && typeof value['ownerKey'] === 'string' && isOptionalPort(value['port']) && isOptionalShare(value['share'])
 }
@@ -122,10 +115,6 @@ function isOptionalPort(value: unknown): boolean {
 function isOptionalShare(value: unknown): boolean {
   const members = ['share', 'sharePath', 'clientToken', 'agentToken', 'expiresAt']
   return value === undefined || (isObject(value) && members.every((name) => typeof value[name] === 'string'))
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { STORAGE_DISK } from './config.ts'
 import { supervise, type Supervised } from './child-process.ts'
+import { STORAGE_DISK } from './config.ts'
+import { parseObject } from './json.ts'
 
 export interface RunningRelay extends Supervised {
   readonly port: number
@@ -59,8 +60,8 @@ function workerdEnvironment(): Record<string, string> {
 /** The port in the first `listen` event that workerd writes to its control descriptor, one JSON object a line. */
 async function readPort(control: Readable): Promise<number> {
   for await (const line of createInterface({ input: control })) {
-    const event: unknown = JSON.parse(line)
-    if (typeof event === 'object' && event !== null && 'port' in event && typeof event.port === 'number') return event.port
+    const port = parseObject(line)?.['port']
+    if (typeof port === 'number') return port
   }
   return new Promise(() => {})
 }
