@@ -6,8 +6,9 @@
  */
 import { isErrorCode, type ErrorCode, type Executed } from './errors.ts'
 import type { Hello, Welcome } from './handshake.ts'
+import { isIdText } from './json-id.ts'
 import type { Span } from './json-scan.ts'
-import { MAX_HEADER_BYTES } from './limits.ts'
+import { CHUNK_BYTES, MAX_CHANNEL_CHARS, MAX_HEADER_BYTES, MAX_HELD_KEYS } from './limits.ts'
 import { err, ok, type Result } from './result.ts'
 
 /** Makes a channel: the agent starts (or, with `assign`, joins) a child for it. Repeated opens are ignored. */
@@ -234,7 +235,7 @@ export interface DecodedFrame<F extends Frame> {
   readonly body: Uint8Array
 }
 
-export type FrameError = 'no_header' | 'header_too_long' | 'bad_header' | 'unknown_type' | 'bad_field'
+export type FrameError = 'no_header' | 'header_too_long' | 'bad_header' | 'unknown_type' | 'bad_field' | 'bad_body'
 
 const LINE_FEED = 0x0a
 const NO_BODY = new Uint8Array(0)
@@ -267,45 +268,52 @@ type Shapes<F extends Frame> = { readonly [T in F['type']]: { readonly [K in Exc
 const text: Check = (value) => typeof value === 'string'
 const count: Check = (value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 const truth: Check = (value) => typeof value === 'boolean'
-const span: Check = (value) => Array.isArray(value) && value.length === 2 && value.every(count) && Number(value[0]) <= Number(value[1])
-const texts: Check = (value) => Array.isArray(value) && value.every(text)
+const number: Check = (value) => count(value) && value !== 0
+const span: Check = (value) => Array.isArray(value) && value.length === 2 && value.every(count) && Number(value[0]) < Number(value[1])
+const rawId: Check = (value) => typeof value === 'string' && isIdText(value)
+const channel: Check = (value) => typeof value === 'string' && value.length <= MAX_CHANNEL_CHARS
+const channels: Check = (value) => Array.isArray(value) && value.every(channel)
 const only = (...allowed: readonly unknown[]): Check => (value) => allowed.includes(value)
 const key: Check = (value) => typeof value === 'string' && /^[0-9a-f]{32}$/.test(value)
+const keys: Check = (value) => Array.isArray(value) && value.every(key)
+const heldKeys: Check = (value) => keys(value) && Array.isArray(value) && value.length <= MAX_HELD_KEYS
 const agentName: Check = (value) => typeof value === 'string' && /^[\w.-]{1,64}$/.test(value)
-const marks: Check = (value) => Array.isArray(value) && value.every((mark: unknown) => isRecord(mark) && text(mark['ch']) && count(mark['n']))
+const marks: Check = (value) => Array.isArray(value) && value.every((mark: unknown) => isRecord(mark) && channel(mark['ch']) && count(mark['n']))
 const optional = (check: Check): Check => (value) => value === undefined || check(value)
 const nullable = (check: Check): Check => (value) => value === undefined || value === null || check(value)
 const flag = only(undefined, true)
 
 const RELAY_SHAPES: Shapes<RelayFrame> = {
-  welcome: { share: text, unwanted: texts },
-  open: { ch: text, ids: only('keep', 'assign'), asks: only('pass', 'refuse') },
-  call: { ch: text, key, method: text, id: span, token: optional(span), ra: text, tag: text, gate: flag, size: count },
-  notify: { ch: text, key, method: text, cancels: optional(text), requestId: optional(span), size: count },
-  respond: { ch: text, key, rawId: text, size: count },
-  upload: { ch: text, key, offset: count },
-  receipt: { ch: text, n: count },
-  credit: { ch: text, upto: count },
-  hold: { ch: text, n: count },
-  resume: { ch: text },
-  replay: { ch: text, after: count },
-  close: { ch: text },
+  welcome: { share: text, unwanted: channels },
+  open: { ch: channel, ids: only('keep', 'assign'), asks: only('pass', 'refuse') },
+  call: { ch: channel, key, method: text, id: span, token: optional(span), ra: text, tag: text, gate: flag, size: count },
+  notify: { ch: channel, key, method: text, cancels: optional(text), requestId: optional(span), size: count },
+  respond: { ch: channel, key, rawId, size: count },
+  upload: { ch: channel, key, offset: count },
+  receipt: { ch: channel, n: count },
+  credit: { ch: channel, upto: count },
+  hold: { ch: channel, n: number },
+  resume: { ch: channel },
+  replay: { ch: channel, after: count },
+  close: { ch: channel },
   drain: {},
 }
 
-const message = { ch: text, n: count, at: count, size: count, ack: flag }
+const SPAN_FIELDS = ['id', 'token', 'requestId', 'progress', 'subscriptionId'] as const
+
+const message = { ch: channel, n: number, at: count, size: count, ack: flag }
 
 const AGENT_SHAPES: Shapes<AgentFrame> = {
-  hello: { agent: agentName, instance: text, join: only('primary', 'replica', 'replace'), isolation: only('session', 'share'), product: text, held: texts, channels: marks },
+  hello: { agent: agentName, instance: text, join: only('primary', 'replica', 'replace'), isolation: only('session', 'share'), product: text, held: heldKeys, channels: marks },
   answer: { ...message, key, ra: text, id: span, failed: truth },
   notification: { ...message, method: text, ra: optional(text), sure: flag, token: optional(span), progress: optional(span), uri: optional(text), subscriptionId: optional(span) },
-  ask: { ...message, method: text, id: span, rawId: text, ra: optional(text), sure: flag },
-  chunk: { ch: text, n: count, at: count, offset: count, ra: optional(text), sure: flag, last: flag, ack: flag },
-  failed: { ch: text, key, ra: text, code: isErrorCode, executed: only('no', 'yes', 'unknown'), exitCode: nullable(count), signal: nullable(text), stderr: optional(text), detail: optional(text) },
-  receipts: { keys: texts },
-  upload_credit: { ch: text, key, upto: count },
-  died: { ch: text, reason: only('start', 'exit', 'idle', 'closed'), exitCode: nullable(count), signal: nullable(text), stderr: optional(text) },
-  idle: { ch: text },
+  ask: { ...message, method: text, id: span, rawId, ra: optional(text), sure: flag },
+  chunk: { ch: channel, n: number, at: count, offset: count, ra: optional(text), sure: flag, last: flag, ack: flag },
+  failed: { ch: channel, key, ra: text, code: isErrorCode, executed: only('no', 'yes', 'unknown'), exitCode: nullable(count), signal: nullable(text), stderr: optional(text), detail: optional(text) },
+  receipts: { keys },
+  upload_credit: { ch: channel, key, upto: count },
+  died: { ch: channel, reason: only('start', 'exit', 'idle', 'closed'), exitCode: nullable(count), signal: nullable(text), stderr: optional(text) },
+  idle: { ch: channel },
   drain: {},
 }
 
@@ -320,13 +328,30 @@ function decode(frame: Uint8Array, shapes: Readonly<Record<string, Readonly<Reco
   const shape = typeof type === 'string' && Object.hasOwn(shapes, type) ? shapes[type] : undefined
   if (shape === undefined) return err('unknown_type')
   for (const field in shape) if (shape[field]?.(header[field]) !== true) return err('bad_field')
-  return ok({ header, body: frame.subarray(end + 1) })
+  const size = 'size' in shape ? Number(header['size']) : CHUNK_BYTES
+  if (!spansFit(header, shape, size)) return err('bad_field')
+  const body = frame.subarray(end + 1)
+  if (body.length > Math.min(size, CHUNK_BYTES)) return err('bad_body')
+  return ok({ header, body })
+}
+
+/** Spans are written over: one outside the body or across another would spoil bytes that are not its own. */
+function spansFit(header: Readonly<Record<string, unknown>>, shape: Readonly<Record<string, Check>>, size: number): boolean {
+  const spans: (readonly unknown[])[] = []
+  for (const field of SPAN_FIELDS) {
+    const value = field in shape ? header[field] : undefined
+    if (Array.isArray(value)) spans.push(value)
+  }
+  const ordered = spans.toSorted((a, b) => Number(a[0]) - Number(b[0]))
+  return ordered.every((span, at) => Number(span[1]) <= Number(ordered[at + 1]?.[0] ?? size))
 }
 
 function parseHeader(line: Uint8Array): Record<string, unknown> | undefined {
   let json = ''
   // In pieces: a call with 64 KiB of arguments would overflow the stack.
   for (let at = 0; at < line.length; at += 4096) json += String.fromCharCode(...line.subarray(at, at + 4096))
+  // Raw UTF-8 would come out as other characters, so it is refused instead.
+  if (/[\u0080-\u00ff]/.test(json)) return undefined
   try {
     const header: unknown = JSON.parse(json)
     return isRecord(header) ? header : undefined

@@ -3,6 +3,9 @@
 /** Longest header line of a frame, in bytes. A header carries routing keys only; a longer one is an attack or a bug. */
 export const MAX_HEADER_BYTES = 256 * 1024
 
+/** Longest name of a channel, in UTF-16 units. A relay makes these names, and an agent keeps them. */
+export const MAX_CHANNEL_CHARS = 64
+
 /** Body bytes in one frame. Larger messages follow in chunks, so that no side ever assembles them. */
 export const CHUNK_BYTES = 256 * 1024
 
