@@ -13,11 +13,14 @@ export function replacement(span: Span, text: string): Replacement {
 }
 
 /**
- * The part of a body that starts at `offset`, with the spans replaced; spans count from the body's start and must not
- * overlap. A span that begins in an earlier part was replaced there, so only its remainder is dropped here: parts of a
- * body can be spliced one by one. Throws a RangeError when spans overlap, since they come from our own scan.
+ * The part of a body that starts at `offset`, with the spans replaced; spans count from the body's start, hold at least
+ * one byte, and must not overlap. A span that begins in an earlier part was replaced there, so only its remainder is
+ * dropped here: parts of a body can be spliced one by one. Throws a RangeError for other spans: the scan makes none, and
+ * the frame decoder lets none in.
  */
 export function splice(part: Uint8Array, replacements: readonly Replacement[], offset = 0): Uint8Array {
+  // An empty span between two parts belongs to neither, so it could not mean the same in every chunking.
+  for (const { span } of replacements) if (span[0] >= span[1]) throw new RangeError(`span at ${span[0]} holds no byte`)
   const end = offset + part.length
   const touching = replacements.filter(({ span }) => span[0] < end && span[1] > offset).toSorted((a, b) => a.span[0] - b.span[0])
   if (touching.length === 0) return part
