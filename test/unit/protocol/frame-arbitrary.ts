@@ -1,0 +1,115 @@
+/** One arbitrary of every frame type, with any strings; a type that is missing here does not compile. */
+import fc from 'fast-check'
+import { ERRORS, type ErrorCode } from '../../../protocol/errors.ts'
+import type { AgentFrame, Frame, RelayFrame } from '../../../protocol/frame.ts'
+import type { Span } from '../../../protocol/json-scan.ts'
+import { idText } from './json-arbitrary.ts'
+
+type Each<F extends Frame> = { readonly [T in F['type']]: fc.Arbitrary<Extract<F, { type: T }>> }
+
+export const BODY_BYTES = 64
+
+/** Any UTF-16 code units at all: line feeds, quotes, controls, emoji, lone surrogates. */
+const unit = fc.oneof(
+  fc.constantFrom('\n', '\r', '"', '\\', '\u0000', '\u007f', '\u0080', 'я', '\ud83d', '\ude00', '\u2028', ' '),
+  fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)),
+)
+const text = fc.string({ unit, maxLength: 20 })
+const hexDigit = fc.constantFrom(...'0123456789abcdef')
+export const key = fc.string({ unit: hexDigit, minLength: 32, maxLength: 32 })
+const count = fc.maxSafeNat()
+const n = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
+const size = fc.integer({ min: BODY_BYTES, max: Number.MAX_SAFE_INTEGER })
+const flag = fc.constant(true as const)
+const ch = fc.string({ unit, maxLength: 64 })
+const type = <T extends string>(name: T): fc.Arbitrary<T> => fc.constant(name)
+
+const SPANS = ['id', 'token', 'requestId', 'progress', 'subscriptionId'] as const
+type SpanField = (typeof SPANS)[number]
+
+/** Spans of one body: none empty, none overlapping, all within its size. */
+const places = fc.uniqueArray(fc.nat({ max: 1e6 }), { minLength: 2 * SPANS.length, maxLength: 2 * SPANS.length }).chain((cuts) => {
+  const ordered = cuts.toSorted((a, b) => a - b)
+  const spans = SPANS.map((_, at): Span => [ordered[2 * at] ?? 0, ordered[2 * at + 1] ?? 1])
+  return fc.shuffledSubarray(spans, { minLength: spans.length, maxLength: spans.length })
+})
+
+/** Puts non-overlapping spans into the fields that the frame has, and makes its size hold them. */
+function placed<F extends { readonly size: number }>(frame: fc.Arbitrary<F>): fc.Arbitrary<F> {
+  return fc.tuple(frame, places).map(([given, spans]) => {
+    const set = new Map<SpanField, Span>(SPANS.flatMap((field, at) => (field in given ? [[field, spans[at] ?? [0, 1]]] : [])))
+    return { ...given, ...Object.fromEntries(set), size: set.size === 0 ? given.size : Math.max(given.size, 1_000_001) }
+  })
+}
+
+const anySpan = fc.constant([0, 1] as const)
+
+export const RELAY_FRAMES: Each<RelayFrame> = {
+  welcome: fc.record({ type: type('welcome'), share: text, unwanted: fc.array(ch, { maxLength: 4 }) }),
+  open: fc.record({ type: type('open'), ch, ids: fc.constantFrom('keep', 'assign'), asks: fc.constantFrom('pass', 'refuse') }),
+  call: placed(
+    fc.record(
+      { type: type('call'), ch, key, method: text, id: anySpan, token: anySpan, ra: text, tag: text, gate: flag, size },
+      { requiredKeys: ['type', 'ch', 'key', 'method', 'id', 'ra', 'tag', 'size'] },
+    ),
+  ),
+  notify: placed(
+    fc.record({ type: type('notify'), ch, key, method: text, cancels: text, requestId: anySpan, size }, { requiredKeys: ['type', 'ch', 'key', 'method', 'size'] }),
+  ),
+  respond: fc.record({ type: type('respond'), ch, key, rawId: idText, size }),
+  upload: fc.record({ type: type('upload'), ch, key, offset: count }),
+  receipt: fc.record({ type: type('receipt'), ch, n: count }),
+  credit: fc.record({ type: type('credit'), ch, upto: count }),
+  hold: fc.record({ type: type('hold'), ch, n }),
+  resume: fc.record({ type: type('resume'), ch }),
+  replay: fc.record({ type: type('replay'), ch, after: count }),
+  close: fc.record({ type: type('close'), ch }),
+  drain: fc.record({ type: type('drain') }),
+}
+
+const message = { ch, n, at: count, size, ack: flag }
+const hint = { ra: text, sure: flag }
+const end = { exitCode: fc.option(fc.nat()), signal: fc.option(text), stderr: text }
+const code = fc.constantFrom(...(Object.keys(ERRORS) as ErrorCode[]))
+
+export const AGENT_FRAMES: Each<AgentFrame> = {
+  hello: fc.record({
+    type: type('hello'),
+    agent: fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/),
+    instance: text,
+    join: fc.constantFrom('primary', 'replica', 'replace'),
+    isolation: fc.constantFrom('session', 'share'),
+    product: text,
+    held: fc.array(key, { maxLength: 4 }),
+    channels: fc.array(fc.record({ ch, n: count }), { maxLength: 4 }),
+  }),
+  answer: placed(
+    fc.record(
+      { type: type('answer'), ...message, key, ra: text, id: anySpan, failed: fc.boolean() },
+      { requiredKeys: ['type', 'ch', 'n', 'at', 'size', 'key', 'ra', 'id', 'failed'] },
+    ),
+  ),
+  notification: placed(
+    fc.record(
+      { type: type('notification'), ...message, method: text, ...hint, token: anySpan, progress: anySpan, uri: text, subscriptionId: anySpan },
+      { requiredKeys: ['type', 'ch', 'n', 'at', 'size', 'method'] },
+    ),
+  ),
+  ask: placed(
+    fc.record({ type: type('ask'), ...message, method: text, id: anySpan, rawId: idText, ...hint }, { requiredKeys: ['type', 'ch', 'n', 'at', 'size', 'method', 'id', 'rawId'] }),
+  ),
+  chunk: fc.record({ type: type('chunk'), ch, n, at: count, offset: count, ...hint, last: flag, ack: flag }, { requiredKeys: ['type', 'ch', 'n', 'at', 'offset'] }),
+  failed: fc.record(
+    { type: type('failed'), ch, key, ra: text, code, executed: fc.constantFrom('no', 'yes', 'unknown'), ...end, detail: text },
+    { requiredKeys: ['type', 'ch', 'key', 'ra', 'code', 'executed'] },
+  ),
+  receipts: fc.record({ type: type('receipts'), keys: fc.array(key, { maxLength: 4 }) }),
+  upload_credit: fc.record({ type: type('upload_credit'), ch, key, upto: count }),
+  died: fc.record({ type: type('died'), ch, reason: fc.constantFrom('start', 'exit', 'idle', 'closed'), ...end }, { requiredKeys: ['type', 'ch', 'reason'] }),
+  idle: fc.record({ type: type('idle'), ch }),
+  drain: fc.record({ type: type('drain') }),
+}
+
+export const body = fc.uint8Array({ maxLength: BODY_BYTES })
+export const relayFrame: fc.Arbitrary<RelayFrame> = fc.oneof(...Object.values(RELAY_FRAMES))
+export const agentFrame: fc.Arbitrary<AgentFrame> = fc.oneof(...Object.values(AGENT_FRAMES))

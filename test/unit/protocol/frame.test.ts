@@ -1,0 +1,280 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decodeAgentFrame, decodeRelayFrame, encodeFrame, type DecodedFrame, type Frame, type FrameError } from '../../../protocol/frame.ts'
+import { CHUNK_BYTES, MAX_HEADER_BYTES, MAX_HELD_KEYS } from '../../../protocol/limits.ts'
+import type { Result } from '../../../protocol/result.ts'
+import { concat } from '../../../protocol/splice.ts'
+import { AGENT_FRAMES, agentFrame, body, RELAY_FRAMES, relayFrame } from './frame-arbitrary.ts'
+
+const encoder = new TextEncoder()
+const KEY = '0123456789abcdef'.repeat(2)
+
+type Decode = (frame: Uint8Array) => Result<DecodedFrame<Frame>, FrameError>
+
+/** A frame as a peer of another make may write it. */
+function written(header: unknown, bytes: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const line = encoder.encode(typeof header === 'string' ? header : JSON.stringify(header))
+  return concat([line, Uint8Array.of(0x0a), bytes])
+}
+
+const ascii = (json: string): string => json.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+const SIDES: readonly (readonly [string, Decode, Readonly<Record<string, fc.Arbitrary<Frame>>>])[] = [
+  ['decodeRelayFrame()', decodeRelayFrame, RELAY_FRAMES],
+  ['decodeAgentFrame()', decodeAgentFrame, AGENT_FRAMES],
+]
+
+describe.each(SIDES)('%s', (_, decode, frames) => {
+  const anyFrame = fc.oneof(...Object.values(frames))
+
+  test.each(Object.keys(frames))('gives back every %s that encodeFrame() wrote, with its body', (type) => {
+    fc.assert(
+      fc.property(frames[type] ?? fc.constant({ type: 'drain' }), body, (header, bytes) => {
+        const decoded = decode(encodeFrame(header, bytes))
+        expect(decoded).toEqual({ ok: true, value: { header, body: bytes } })
+      }),
+    )
+  })
+
+  test('ignores unknown fields, whatever they are called and hold', () => {
+    const name = fc.oneof(fc.string().map((text) => `x-${text}`), fc.constantFrom('__proto__', 'constructor', 'toString', 'hasOwnProperty'))
+    fc.assert(
+      fc.property(anyFrame, body, fc.dictionary(name, fc.jsonValue()), (header, bytes, strangers) => {
+        const decoded = decode(written(ascii(JSON.stringify({ ...strangers, ...header })), bytes))
+        expect(decoded).toMatchObject({ ok: true, value: { header, body: bytes } })
+      }),
+    )
+  })
+
+  test('ignores fields that another frame type has, good or bad', () => {
+    fc.assert(
+      fc.property(fc.nat(), body, (size, bytes) => {
+        const header = { type: 'drain', size, id: [5, 1], token: 'none', key: 1 }
+        expect(decode(written(header, bytes))).toMatchObject({ ok: true, value: { body: bytes } })
+      }),
+    )
+  })
+
+  test('never throws on random bytes', () => {
+    const line = fc.oneof(fc.uint8Array(), fc.string().map((text) => encoder.encode(text)), fc.json().map((text) => encoder.encode(text)))
+    fc.assert(
+      fc.property(line, body, (start, rest) => {
+        expect(() => decode(Uint8Array.of(...start, 0x0a, ...rest))).not.toThrow()
+        expect(() => decode(start)).not.toThrow()
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('never throws on a frame with bytes changed, and never lets the body grow into the header', () => {
+    fc.assert(
+      fc.property(anyFrame, body, fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 5 }), (header, bytes, changes) => {
+        const frame = encodeFrame(header, bytes)
+        for (const [at, byte] of changes) frame[at % frame.length] = byte
+        const decoded = decode(frame)
+        if (decoded.ok) expect(frame.length - decoded.value.body.length - 1).toBe(frame.indexOf(0x0a))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('refuses a frame cut inside its header, as no_header', () => {
+    fc.assert(
+      fc.property(anyFrame, body, fc.nat(), (header, bytes, cut) => {
+        const frame = encodeFrame(header, bytes)
+        expect(decode(frame.subarray(0, cut % (frame.indexOf(0x0a) + 1)))).toEqual({ ok: false, error: 'no_header' })
+      }),
+    )
+  })
+
+  test('never throws on any value in any field', () => {
+    const value = fc.oneof(fc.jsonValue(), fc.constantFrom(-1, 0.5, 1e308, 2 ** 53, true, false, null, '', [], [1], [2, 1], [0, 1, 2], {}, [[0, 1]], [{}], [{ ch: 'a' }]))
+    fc.assert(
+      fc.property(anyFrame, fc.nat(), value, (header, turn, other) => {
+        const fields = Object.keys(header)
+        expect(() => decode(written({ ...header, [fields[turn % fields.length] ?? '']: other }))).not.toThrow()
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test.each([
+    ['no_header', new Uint8Array(0)],
+    ['no_header', encoder.encode('{"type":"drain"}')],
+    ['bad_header', written('')],
+    ['bad_header', written('null')],
+    ['bad_header', written('[]')],
+    ['bad_header', written('"drain"')],
+    ['bad_header', written('{"type":"drain"')],
+    ['bad_header', written('{"type":"drain"}{}')],
+    ['bad_header', written('{"type":"drain","note":"é"}')],
+    ['bad_header', Uint8Array.of(...encoder.encode('{"type":"drain","note":"'), 0xff, 0x22, 0x7d, 0x0a)],
+    ['unknown_type', written('{}')],
+    ['unknown_type', written('{"type":null}')],
+    ['unknown_type', written('{"type":["drain"]}')],
+    ['unknown_type', written('{"type":"Drain"}')],
+    ['unknown_type', written('{"type":"__proto__"}')],
+    ['unknown_type', written('{"type":"constructor"}')],
+    ['unknown_type', written('{"__proto__":{"type":"drain"}}')],
+  ] as const)('refuses as %s %#', (error, frame) => {
+    expect(decode(frame)).toEqual({ ok: false, error })
+  })
+
+  test('refuses a header over the limit before it parses it, and takes one at the limit', () => {
+    const header = (bytes: number): Uint8Array => written(`{"type":"drain"${' '.repeat(bytes - 16)}}`)
+    expect(decode(header(MAX_HEADER_BYTES)).ok).toBe(true)
+    expect(decode(header(MAX_HEADER_BYTES + 1))).toEqual({ ok: false, error: 'header_too_long' })
+  })
+
+  test('never throws on a header nested as deep as its limit allows', () => {
+    const deep = (MAX_HEADER_BYTES - 40) / 2
+    expect(() => decode(written(`{"type":"drain","x":${'['.repeat(deep)}${']'.repeat(deep)}}`))).not.toThrow()
+    expect(decode(written('['.repeat(MAX_HEADER_BYTES)))).toEqual({ ok: false, error: 'bad_header' })
+  })
+
+  test('refuses a body over the limit of one frame, and takes one at the limit', () => {
+    const header = decode === decodeRelayFrame ? { type: 'upload', ch: 'c', key: KEY, offset: 0 } : { type: 'chunk', ch: 'c', n: 1, at: CHUNK_BYTES, offset: 0 }
+    const frame = (bytes: number): Uint8Array => written(header, new Uint8Array(bytes))
+    expect(decode(frame(CHUNK_BYTES)).ok).toBe(true)
+    expect(decode(frame(CHUNK_BYTES + 1))).toEqual({ ok: false, error: 'bad_body' })
+  })
+})
+
+describe('encodeFrame()', () => {
+  test('writes an ASCII header on one line, then the body untouched', () => {
+    fc.assert(
+      fc.property(fc.oneof(relayFrame, agentFrame), body, (header, bytes) => {
+        const frame = encodeFrame(header, bytes)
+        const end = frame.length - bytes.length - 1
+        expect(frame.indexOf(0x0a)).toBe(end)
+        expect(frame.subarray(0, end).every((byte) => byte >= 0x20 && byte < 0x80)).toBe(true)
+        expect([...frame.subarray(end + 1)]).toEqual([...bytes])
+      }),
+    )
+  })
+
+  test('leaves the body where it was: the frame is a copy', () => {
+    const bytes = Uint8Array.of(1, 2, 3)
+    encodeFrame({ type: 'drain' }, bytes).fill(0)
+    expect([...bytes]).toEqual([1, 2, 3])
+  })
+})
+
+const CALL = { type: 'call', ch: 'c1', key: KEY, method: 'tools/call', id: [6, 7], token: [20, 21], ra: '', tag: 't', size: 100 }
+const NOTIFY = { type: 'notify', ch: 'c1', key: KEY, method: 'notifications/cancelled', cancels: 't', requestId: [6, 7], size: 100 }
+const RESPOND = { type: 'respond', ch: 'c1', key: KEY, rawId: '1', size: 100 }
+const ANSWER = { type: 'answer', ch: 'c1', n: 1, at: 0, size: 100, key: KEY, ra: '', id: [6, 7], failed: false }
+const NOTIFICATION = { type: 'notification', ch: 'c1', n: 1, at: 0, size: 100, method: 'm', token: [6, 7], progress: [10, 11], subscriptionId: [20, 21] }
+const ASK = { type: 'ask', ch: 'c1', n: 1, at: 0, size: 100, method: 'm', id: [6, 7], rawId: '1' }
+const HELLO = { type: 'hello', agent: 'a', instance: 'i', join: 'primary', isolation: 'session', product: 'p', held: [], channels: [] }
+const FAILED = { type: 'failed', ch: 'c1', key: KEY, ra: '', code: 'CHILD_DIED', executed: 'no' }
+const DIED = { type: 'died', ch: 'c1', reason: 'exit' }
+
+const NO_COUNTS = [-1, 0.5, '1', null, 2 ** 53, [1], true]
+const NO_SPANS = [[], [1], [2, 1], [3, 3], [-1, 2], [0, 1, 2], [0.5, 2], ['0', '1'], { 0: 0, 1: 1, length: 2 }, null, 'ab', [99, 101], [0, 2 ** 53]]
+const NO_TEXTS = [1, null, true, [], {}, ['a']]
+const NO_KEYS = ['', KEY.slice(1), `${KEY}0`, KEY.toUpperCase(), `${KEY.slice(1)}g`, `${KEY}\n`, 1, null, [KEY]]
+const NO_FLAGS = [false, 1, 'true', null]
+const NO_IDS = ['', ' 1', '1 ', '01', 'null', 'true', '{}', '[1]', '"a', '"a" ', '"\\q"', '"a\u0001"', '1,"x":2', '1}', 'NaN', 1, null]
+const NO_CHANNELS = ['x'.repeat(65), ...NO_TEXTS]
+
+const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Readonly<Record<string, readonly unknown[]>>])[] = [
+  [decodeRelayFrame, { type: 'welcome', share: 's', unwanted: [] }, { share: NO_TEXTS, unwanted: ['a', null, [1], [null], {}, ['x'.repeat(65)]] }],
+  [decodeRelayFrame, { type: 'open', ch: 'c1', ids: 'keep', asks: 'pass' }, { ch: NO_CHANNELS, ids: ['Keep', '', null, true], asks: ['keep', 1, null] }],
+  [decodeRelayFrame, CALL, { ch: NO_CHANNELS, key: NO_KEYS, method: NO_TEXTS, id: NO_SPANS, token: [...NO_SPANS, [6, 7], [5, 7], [6, 8], [0, 50]], ra: NO_TEXTS, tag: NO_TEXTS, gate: NO_FLAGS, size: [...NO_COUNTS, 0, 20] }],
+  [decodeRelayFrame, NOTIFY, { ch: NO_CHANNELS, key: NO_KEYS, method: NO_TEXTS, cancels: NO_TEXTS, requestId: NO_SPANS, size: [...NO_COUNTS, 6] }],
+  [decodeRelayFrame, RESPOND, { ch: NO_CHANNELS, key: NO_KEYS, rawId: NO_IDS, size: NO_COUNTS }],
+  [decodeRelayFrame, { type: 'upload', ch: 'c1', key: KEY, offset: 0 }, { ch: NO_CHANNELS, key: NO_KEYS, offset: NO_COUNTS }],
+  [decodeRelayFrame, { type: 'receipt', ch: 'c1', n: 0 }, { ch: NO_CHANNELS, n: NO_COUNTS }],
+  [decodeRelayFrame, { type: 'credit', ch: 'c1', upto: 0 }, { ch: NO_CHANNELS, upto: NO_COUNTS }],
+  [decodeRelayFrame, { type: 'hold', ch: 'c1', n: 1 }, { ch: NO_CHANNELS, n: [...NO_COUNTS, 0] }],
+  [decodeRelayFrame, { type: 'resume', ch: 'c1' }, { ch: NO_CHANNELS }],
+  [decodeRelayFrame, { type: 'replay', ch: 'c1', after: 0 }, { ch: NO_CHANNELS, after: NO_COUNTS }],
+  [decodeRelayFrame, { type: 'close', ch: 'c1' }, { ch: NO_CHANNELS }],
+  [
+    decodeAgentFrame,
+    HELLO,
+    {
+      agent: ['', 'x'.repeat(65), 'a b', 'a/b', '\u007f', 'a\n', 1, null],
+      instance: NO_TEXTS,
+      join: ['Primary', '', null],
+      isolation: ['none', null],
+      product: NO_TEXTS,
+      held: ['a', null, [1], [KEY, ''], {}, Array.from({ length: MAX_HELD_KEYS + 1 }, () => KEY)],
+      channels: ['a', null, [1], [null], [[]], [{ ch: 'a' }], [{ n: 1 }], [{ ch: 'a', n: -1 }], [{ ch: 'a', n: 1 }, { ch: 1, n: 1 }], [{ ch: 'x'.repeat(65), n: 1 }]],
+    },
+  ],
+  [decodeAgentFrame, ANSWER, { ch: NO_CHANNELS, n: [...NO_COUNTS, 0], at: NO_COUNTS, size: [...NO_COUNTS, 6], ack: NO_FLAGS, key: NO_KEYS, ra: NO_TEXTS, id: NO_SPANS, failed: [0, 'false', null] }],
+  [
+    decodeAgentFrame,
+    NOTIFICATION,
+    {
+      ch: NO_CHANNELS,
+      n: [...NO_COUNTS, 0],
+      at: NO_COUNTS,
+      size: [...NO_COUNTS, 20],
+      method: NO_TEXTS,
+      ra: NO_TEXTS,
+      sure: NO_FLAGS,
+      token: [...NO_SPANS, [6, 11], [10, 11]],
+      progress: [...NO_SPANS, [6, 7], [0, 50]],
+      subscriptionId: [...NO_SPANS, [6, 7]],
+      uri: NO_TEXTS,
+    },
+  ],
+  [decodeAgentFrame, ASK, { ch: NO_CHANNELS, n: [...NO_COUNTS, 0], at: NO_COUNTS, size: NO_COUNTS, method: NO_TEXTS, id: NO_SPANS, rawId: NO_IDS, ra: NO_TEXTS, sure: NO_FLAGS }],
+  [decodeAgentFrame, { type: 'chunk', ch: 'c1', n: 1, at: 0, offset: 0 }, { ch: NO_CHANNELS, n: [...NO_COUNTS, 0], at: NO_COUNTS, offset: NO_COUNTS, ra: NO_TEXTS, sure: NO_FLAGS, last: NO_FLAGS, ack: NO_FLAGS }],
+  [
+    decodeAgentFrame,
+    FAILED,
+    {
+      ch: NO_CHANNELS,
+      key: NO_KEYS,
+      ra: NO_TEXTS,
+      code: ['', 'child_died', 'toString', '__proto__', 1, null],
+      executed: ['maybe', true, null],
+      exitCode: [-1, 0.5, '1', [1]],
+      signal: [1, true, []],
+      stderr: NO_TEXTS,
+      detail: NO_TEXTS,
+    },
+  ],
+  [decodeAgentFrame, { type: 'receipts', keys: [] }, { keys: ['a', null, [1], [''], [KEY, KEY.slice(1)], {}] }],
+  [decodeAgentFrame, { type: 'upload_credit', ch: 'c1', key: KEY, upto: 0 }, { ch: NO_CHANNELS, key: NO_KEYS, upto: NO_COUNTS }],
+  [decodeAgentFrame, DIED, { ch: NO_CHANNELS, reason: ['crash', null], exitCode: [-1, 0.5, '1'], signal: [1, []], stderr: NO_TEXTS }],
+  [decodeAgentFrame, { type: 'idle', ch: 'c1' }, { ch: NO_CHANNELS }],
+]
+
+const CASES = REFUSED.flatMap(([decode, header, fields]) =>
+  Object.entries(fields).map(([field, values]) => ({ title: `${String(header['type'])}.${field}`, decode, header, field, values })),
+)
+
+describe('a decoder refuses as bad_field', () => {
+  test.each(CASES)('$title', ({ decode, header, field, values }) => {
+    expect(decode(written(header))).toMatchObject({ ok: true })
+    for (const value of values) expect(decode(written({ ...header, [field]: value })), JSON.stringify(value)).toEqual({ ok: false, error: 'bad_field' })
+  })
+
+  const OPTIONAL = new Set(['token', 'gate', 'cancels', 'requestId', 'ack', 'sure', 'progress', 'subscriptionId', 'uri', 'last', 'exitCode', 'signal', 'stderr', 'detail'])
+
+  test.each(CASES)('$title left out, unless it may be', ({ decode, header, field }) => {
+    const { [field]: _, ...rest } = header
+    const mayBe = OPTIONAL.has(field) || (field === 'ra' && ['notification', 'ask', 'chunk'].includes(String(header['type'])))
+    expect(decode(written(rest)).ok).toBe(mayBe)
+  })
+
+  test('no frame type is missing from this table', () => {
+    const named = REFUSED.map(([, header]) => header['type'])
+    expect([...named, 'drain', 'drain'].toSorted()).toEqual([...Object.keys(RELAY_FRAMES), ...Object.keys(AGENT_FRAMES)].toSorted())
+  })
+})
+
+describe('a decoder refuses as bad_body', () => {
+  test.each([[decodeRelayFrame, CALL], [decodeRelayFrame, RESPOND], [decodeAgentFrame, ANSWER], [decodeAgentFrame, ASK]] as const)(
+    'more body than size says, and takes as much %#',
+    (decode, header) => {
+      expect(decode(written(header, new Uint8Array(header.size))).ok).toBe(true)
+      expect(decode(written(header, new Uint8Array(header.size + 1)))).toEqual({ ok: false, error: 'bad_body' })
+    },
+  )
+})
