@@ -1,0 +1,18 @@
+/** `/agent/<share>`: the agents' door. Everything is checked here, before the upgrade (docs/protocol.md, Connecting). */
+import type { Context } from 'hono'
+import { LINK_SUBPROTOCOL } from '../protocol/handshake.ts'
+import { authenticateAgent, BEARER_CHALLENGE } from './access/authenticate.ts'
+import { problem } from './api/problem.ts'
+import type { Env } from './env.ts'
+import { ShareClient } from './mcp/share-client.ts'
+
+export async function connectAgent(c: Context<{ Bindings: Env }>): Promise<Response> {
+  const share = c.req.param('share') ?? ''
+  const agent = await authenticateAgent(c.req.raw, c.env, share)
+  if (!agent.ok) return problem(agent.error.code, agent.error.detail, agent.error.code === 'UNAUTHORIZED' ? { 'www-authenticate': BEARER_CHALLENGE } : {})
+  if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problem('UPGRADE_NEEDED', undefined, { upgrade: 'websocket' })
+  const offered = (c.req.header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
+  if (!offered.includes(LINK_SUBPROTOCOL)) return problem('LINK_VERSION_REFUSED', `This relay speaks ${LINK_SUBPROTOCOL}.`, { upgrade: 'websocket' })
+  const response = await new ShareClient(c.env, share).agent()
+  return response.status === 404 ? problem('SHARE_NOT_FOUND') : response
+}

@@ -1,0 +1,42 @@
+/** The relay's routes, in one screen. */
+import { Hono } from 'hono'
+import { requireClaimed } from './access/claimed.ts'
+import { guardOrigin } from './access/origin.ts'
+import { connectAgent } from './agent-route.ts'
+import { api } from './api/api.ts'
+import { problem } from './api/problem.ts'
+import type { Env } from './env.ts'
+import { log } from './log.ts'
+import { getSse, postMessages } from './mcp/http-sse.ts'
+import { refusal } from './mcp/reply.ts'
+import { deleteMcp, getMcp, postMcp } from './mcp/streamable-http.ts'
+
+export { Registry } from './registry/registry.ts'
+export { Share } from './share/share.ts'
+
+const app = new Hono<{ Bindings: Env }>()
+
+app.get('/healthz', (c) => c.json({ status: 'ok' }))
+app.use(guardOrigin)
+app.use(requireClaimed)
+app.route('/api', api)
+app.get('/agent/:share', connectAgent)
+
+for (const base of ['/s/:share', '/s/:share/k/:key'] as const) {
+  app.post(`${base}/mcp`, postMcp)
+  app.get(`${base}/mcp`, getMcp)
+  app.delete(`${base}/mcp`, deleteMcp)
+  app.all(`${base}/mcp`, () => refusal('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, POST, DELETE' }))
+  app.get(`${base}/sse`, getSse)
+  app.all(`${base}/sse`, () => refusal('METHOD_NOT_ALLOWED', undefined, { allow: 'GET' }))
+  app.post(`${base}/messages`, postMessages)
+  app.all(`${base}/messages`, () => refusal('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
+}
+
+app.notFound(() => problem('ROUTE_NOT_FOUND'))
+app.onError((error) => {
+  log('request.failed', { error: error.message })
+  return refusal('INTERNAL')
+})
+
+export default app

@@ -1,0 +1,37 @@
+/** Caps and timers of the relay's own, with unit and reason. Those that an agent must know are in protocol/limits.ts. */
+
+/** How long a response may wait for its first answer before it opens as a stream. */
+export const FIRST_ANSWER_MS = 5_000
+
+/** Pause between keep-alives on an open response: shorter than the idle cuts of every proxy known to us (60 s). */
+export const KEEPALIVE_MS = 15_000
+
+/** A call that has waited this long moves to a hibernatable socket, so that the Share may sleep meanwhile. */
+export const MOVE_AFTER_MS = 10_000
+
+/** Sessions that a share remembers. Beyond it the oldest without a client is forgotten. */
+export const MAX_SESSIONS = 10_000
+
+/** Calls that may wait in one Share at a time. */
+export const MAX_WAITING_CALLS = 5_000
+
+/** Largest initialize request and result, in bytes: both are stored. */
+export const MAX_HANDSHAKE_BYTES = 256 * 1024
+
+/** Resource subscriptions of one session: each is a row. */
+export const MAX_SUBSCRIPTIONS = 1_000
+
+/** How long a client's notification or response may wait for the agent's receipt. */
+export const RECEIPT_MS = 10_000
+
+/** Body bytes a stream's reader takes before the Worker tells the Share. */
+export const TAKEN_EVERY_BYTES = 256 * 1024
+
+/** Bytes that a response stream holds ready for its client; more waits in the queue and is not credited. */
+export const STREAM_HIGH_WATER_BYTES = 64 * 1024
+
+/** Times a Worker calls again after the Share was reset under it. */
+export const MAX_CALL_TRIES = 4
+
+/** Pause before a listening stream whose Share was reset attaches again. */
+export const REATTACH_MS = 500

@@ -1,0 +1,30 @@
+/** What every MCP route needs first: the share, the proved client, and the revision its headers claim. */
+import type { Context } from 'hono'
+import type { Failure } from '../../protocol/errors.ts'
+import { err, ok, type Result } from '../../protocol/result.ts'
+import { authenticateClient } from '../access/authenticate.ts'
+import type { Env } from '../env.ts'
+import { isLegacyRevision, LEGACY_REVISIONS } from './revision.ts'
+import { ShareClient } from './share-client.ts'
+
+export type McpContext = Context<{ Bindings: Env }>
+
+/** A client at a share's door. */
+export interface Visitor {
+  readonly share: ShareClient
+  readonly principal: string
+  /** Path of this share's endpoints as the client sees them, with its key when it came with one. */
+  readonly basePath: string
+  readonly revision: string | undefined
+}
+
+export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
+  const share = c.req.param('share') ?? ''
+  const key = c.req.param('key')
+  const principal = await authenticateClient(c.req.raw, c.env, share, key)
+  if (!principal.ok) return principal
+  const revision = c.req.header('mcp-protocol-version')
+  if (revision !== undefined && !isLegacyRevision(revision)) return err({ code: 'UNSUPPORTED_VERSION', supported: LEGACY_REVISIONS })
+  const basePath = key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
+  return ok({ share: new ShareClient(c.env, share), principal: principal.value.id, basePath, revision })
+}

@@ -1,0 +1,117 @@
+/** Holds a session's listening stream for its client, so that the Share may sleep: GET of Streamable HTTP, and HTTP+SSE. */
+import type { AgentFrame } from '../../protocol/frame.ts'
+import { decodeAgentFrame } from '../../protocol/frame.ts'
+import { errorResponse } from '../../protocol/errors.ts'
+import { KEEPALIVE_MS, REATTACH_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
+import { type Caller, decodeReturnAddress, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
+import { type ClientNames, FrameWriter } from './frame-writer.ts'
+import { Outlet } from './outlet.ts'
+import { Progress } from './progress.ts'
+import type { ShareClient } from './share-client.ts'
+import { FRAMINGS, Sink } from './sink.ts'
+
+/** Closes after which the stream is over; any other means that the Share was reset, and the stream attaches again. */
+const FINAL_CLOSES: ReadonlySet<number> = new Set([STREAM_CLOSE.REPLACED, STREAM_CLOSE.ENDED])
+
+export class Listener {
+  readonly sink: Sink
+  readonly #share: ShareClient
+  readonly #caller: Caller
+  readonly #kind: 'listen' | 'session'
+  readonly #writer: FrameWriter
+  /** Calls of an HTTP+SSE session that have not been answered, by the raw id their client gave them. */
+  readonly #pending = new Map<string, ClientNames>()
+  readonly #ticker: ReturnType<typeof setInterval>
+  #socket: WebSocket | undefined
+  #takenBytes = 0
+  #isEager = false
+
+  constructor(share: ShareClient, caller: Caller, kind: 'listen' | 'session', signal: AbortSignal) {
+    this.#share = share
+    this.#caller = caller
+    this.#kind = kind
+    this.sink = new Sink(new Outlet(signal, { taken: (bytes) => this.#taken(bytes), gone: () => this.#end() }), FRAMINGS.events)
+    this.#writer = new FrameWriter(this.sink)
+    this.#ticker = setInterval(() => this.#tick(), KEEPALIVE_MS)
+  }
+
+  /** Opens the stream; false when the caller has no such session. */
+  async open(): Promise<boolean> {
+    const socket = await this.#share.open({ kind: this.#kind, ...this.#caller })
+    if (socket === undefined || !this.sink.outlet.isOpen) {
+      this.#end()
+      return false
+    }
+    socket.addEventListener('message', ({ data }) => {
+      if (typeof data === 'string') this.#hear(data)
+      else this.#receive(new Uint8Array(data as ArrayBuffer))
+    })
+    socket.addEventListener('close', ({ code }) => {
+      if (FINAL_CLOSES.has(code)) this.#end()
+      else if (this.sink.outlet.isOpen) setTimeout(() => void this.#reattach(), REATTACH_MS)
+    })
+    this.sink.keepAlive()
+    socket.accept()
+    this.#socket = socket
+    return true
+  }
+
+  async #reattach(): Promise<void> {
+    if (!this.sink.outlet.isOpen) return
+    try {
+      await this.open()
+    } catch {
+      // The client finds the stream closed and opens another.
+      this.#end()
+    }
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const frame = decodeAgentFrame(bytes)
+    if (!frame.ok) return
+    const { header, body } = frame.value
+    const names = this.#namesFor(header)
+    if (this.#writer.write(header, body, names) && names !== undefined) this.#pending.delete(names.rawId)
+  }
+
+  /** What the client calls the request that a frame belongs to: kept since it was announced, or else in the frame. */
+  #namesFor(header: AgentFrame): ClientNames | undefined {
+    const address = 'ra' in header ? decodeReturnAddress(header.ra) : undefined
+    if (address?.to !== 'session') return undefined
+    return this.#pending.get(address.rawId) ?? address
+  }
+
+  #hear(text: string): void {
+    const control = JSON.parse(text) as StreamControl
+    if (control.type === 'sync') {
+      this.#isEager = true
+      this.#taken(0)
+    } else if (control.type === 'pending') {
+      const { rawId, rawToken } = control
+      this.#pending.set(rawId, rawToken === undefined ? { rawId } : { rawId, rawToken, progress: new Progress(rawToken) })
+    } else if (control.type === 'lost') {
+      for (const { rawId } of this.#pending.values()) this.sink.writeText(errorResponse(rawId, control.failure))
+      this.#pending.clear()
+    }
+  }
+
+  #taken(bytes: number): void {
+    this.#takenBytes += bytes
+    if (this.#takenBytes === 0 || (!this.#isEager && this.#takenBytes < TAKEN_EVERY_BYTES)) return
+    this.#socket?.send(JSON.stringify({ type: 'taken', bytes: this.#takenBytes } satisfies StreamControl))
+    this.#takenBytes = 0
+  }
+
+  #tick(): void {
+    this.sink.keepAlive()
+    if (!this.sink.outlet.isIdle) return
+    for (const { progress } of this.#pending.values()) if (progress !== undefined) this.sink.writeText(progress.heartbeat())
+  }
+
+  #end(): void {
+    clearInterval(this.#ticker)
+    this.sink.end()
+    this.#socket?.close(1000)
+    this.#socket = undefined
+  }
+}

@@ -1,0 +1,105 @@
+/** Reads what a client has posted: media types, size, JSON, and where routing values stand in the bytes. */
+import type { ErrorCode } from '../../protocol/errors.ts'
+import { type MessageFacts, scanBatch, scanMessage } from '../../protocol/json-scan.ts'
+import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from '../../protocol/limits.ts'
+import { err, ok, type Result } from '../../protocol/result.ts'
+
+/** One message with its bytes as they came. */
+export interface ClientMessage {
+  readonly bytes: Uint8Array
+  readonly facts: MessageFacts
+  /** The parsed message, to look at; never serialised again. */
+  readonly params: Readonly<Record<string, unknown>>
+}
+
+export interface Posted {
+  readonly messages: readonly ClientMessage[]
+  readonly isBatch: boolean
+}
+
+/** What the client can take as an answer. */
+export interface Accepts {
+  readonly json: boolean
+  readonly events: boolean
+}
+
+/** Media ranges of an Accept header (RFC 9110 §12.5.1), as far as MCP needs them; no header accepts all. */
+export function readAccept(header: string | null): Accepts {
+  if (header === null || header.trim() === '') return { json: true, events: true }
+  const ranges = header.split(',').map((range) => {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
+    return parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)) ? '' : type
+  })
+  const has = (...types: string[]): boolean => types.some((type) => ranges.includes(type))
+  return { json: has('application/json', 'application/*', '*/*'), events: has('text/event-stream', 'text/*', '*/*') }
+}
+
+export function isJson(contentType: string | null): boolean {
+  return contentType?.split(';')[0]?.trim().toLowerCase() === 'application/json'
+}
+
+/** The whole body, or undefined when it is larger than MAX_REQUEST_BYTES; no more than that is ever read. */
+export async function readBody(request: Request): Promise<Uint8Array | undefined> {
+  const declared = Number(request.headers.get('content-length') ?? '0')
+  if (declared > MAX_REQUEST_BYTES) return undefined
+  if (request.body === null) return new Uint8Array(0)
+  const parts: Uint8Array[] = []
+  let size = 0
+  for await (const part of request.body as ReadableStream<Uint8Array>) {
+    size += part.length
+    if (size > MAX_REQUEST_BYTES) return undefined
+    parts.push(part)
+  }
+  const [only] = parts
+  if (parts.length === 1 && only !== undefined) return only
+  const body = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    body.set(part, at)
+    at += part.length
+  }
+  return body
+}
+
+/** Parses a body of one message or a batch (MCP 2025-03-26, basic). */
+export function readPosted(body: Uint8Array): Result<Posted, ErrorCode> {
+  const value = parse(body)
+  if (value === undefined) return err('PARSE_ERROR')
+  const batch = scanBatch(body)
+  if (!batch.ok) return err('PARSE_ERROR')
+  if (batch.value === undefined) {
+    const message = readMessage(body, value)
+    return message.ok ? ok({ messages: [message.value], isBatch: false }) : message
+  }
+  if (batch.value.length === 0 || batch.value.length > MAX_BATCH_MESSAGES) return err('BATCH_REFUSED')
+  const messages: ClientMessage[] = []
+  for (const [from, to] of batch.value) {
+    const bytes = body.slice(from, to)
+    const message = readMessage(bytes, parse(bytes))
+    if (!message.ok) return message
+    messages.push(message.value)
+  }
+  return ok({ messages, isBatch: true })
+}
+
+function readMessage(bytes: Uint8Array, value: unknown): Result<ClientMessage, ErrorCode> {
+  const facts = scanMessage(bytes)
+  if (!facts.ok || !isRecord(value) || value['jsonrpc'] !== '2.0') return err('INVALID_REQUEST')
+  const { params } = value
+  return ok({ bytes, facts: facts.value, params: isRecord(params) ? params : {} })
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The JSON value, or undefined for what is no JSON or no UTF-8. */
+function parse(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(body))
+  } catch {
+    return undefined
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

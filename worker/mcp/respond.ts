@@ -1,0 +1,118 @@
+/** Turns what couriers bring into one Response: JSON when the answer comes first and soon, else a stream. */
+import { errorResponse } from '../../protocol/errors.ts'
+import type { AgentFrame } from '../../protocol/frame.ts'
+import { splice } from '../../protocol/splice.ts'
+import { FIRST_ANSWER_MS, KEEPALIVE_MS } from '../limits.ts'
+import { type Courier, isFinal, type Item } from './courier.ts'
+import { type ClientNames, failureOf, FrameWriter, replacementsFor } from './frame-writer.ts'
+import { initializeResponse } from './initialize.ts'
+import type { Accepts } from './message.ts'
+import { Outlet } from './outlet.ts'
+import { eventStreamResponse, failureResponse, jsonResponse } from './reply.ts'
+import { FRAMINGS, Sink } from './sink.ts'
+
+/** One call of a POST: what carries it, and what its client calls it. */
+export interface Exchange {
+  readonly courier: Courier
+  readonly names: ClientNames
+  /** Of an initialize request: the revision that the client asked for. */
+  readonly revision?: string
+}
+
+/** The answer to a single request. `headers` go out with it unless it failed. */
+export async function respond(exchange: Exchange, accepts: Accepts, signal: AbortSignal, headers: Record<string, string>): Promise<Response> {
+  const first = await Promise.race([exchange.courier.next(), after(FIRST_ANSWER_MS)])
+  if (first !== undefined && isFinal(first) && (accepts.json || isRefusal(first))) {
+    exchange.courier.close()
+    return finalResponse(first, exchange, headers)
+  }
+  const isAnswer = first?.kind === 'frame' && first.header.type === 'answer'
+  const framing = accepts.json && (isAnswer || !accepts.events) ? FRAMINGS.json : FRAMINGS.events
+  const body = stream([exchange], framing, signal, first)
+  return framing === FRAMINGS.json ? jsonResponse(body, headers) : eventStreamResponse(body, headers)
+}
+
+/** The answers to a batch (MCP 2025-03-26), as they come. */
+export function respondToBatch(exchanges: readonly Exchange[], accepts: Accepts, signal: AbortSignal): Response {
+  if (accepts.events) return eventStreamResponse(stream(exchanges, FRAMINGS.events, signal))
+  return jsonResponse(stream(exchanges, FRAMINGS.array, signal))
+}
+
+/** A status can still tell of these: the call never reached a server. */
+function isRefusal(item: Item): boolean {
+  return item.kind === 'failed' || (item.kind === 'frame' && item.header.type === 'failed')
+}
+
+function finalResponse(item: Item, { names, revision }: Exchange, headers: Record<string, string>): Response {
+  if (item.kind === 'failed') return failureResponse(item.failure, names.rawId)
+  if (item.kind !== 'frame') return jsonResponse(localAnswer(item, names, revision), headers)
+  const { header, body } = item
+  if (header.type === 'failed') return failureResponse(failureOf(header), names.rawId)
+  if (header.type !== 'answer') return failureResponse({ code: 'INTERNAL' }, names.rawId)
+  const isRefusedInitialize = revision !== undefined && header.failed
+  return jsonResponse(splice(body, replacementsFor(header, body, names)), isRefusedInitialize ? {} : headers)
+}
+
+/** An answer that the relay gives by itself. */
+function localAnswer(item: Exclude<Item, { kind: 'frame' }>, names: ClientNames, revision: string | undefined): string {
+  if (item.kind === 'failed') return errorResponse(names.rawId, item.failure)
+  if (item.kind === 'result') return `{"jsonrpc":"2.0","id":${names.rawId},"result":${item.result}}`
+  return initializeResponse(item.answer, names.rawId, revision)
+}
+
+type Framing = (typeof FRAMINGS)[keyof typeof FRAMINGS]
+
+/** A body that carries what the couriers bring until each has its answer; the client's leaving ends them all. */
+function stream(exchanges: readonly Exchange[], framing: Framing, signal: AbortSignal, first?: Item): ReadableStream<Uint8Array> {
+  const finish = (): void => {
+    clearInterval(ticker)
+    for (const { courier } of exchanges) courier.close()
+  }
+  const outlet = new Outlet(signal, {
+    taken: (bytes) => {
+      // With several calls on one body it does not matter which of them pays: they share the channel's window.
+      exchanges[0]?.courier.taken(bytes)
+    },
+    gone: finish,
+  })
+  const sink = new Sink(outlet, framing)
+  const silent = new Set(exchanges)
+  const ticker = setInterval(() => {
+    sink.keepAlive()
+    if (framing !== FRAMINGS.events) return
+    for (const { names } of silent) if (names.progress !== undefined && outlet.isIdle) sink.writeText(names.progress.heartbeat())
+  }, KEEPALIVE_MS)
+  sink.keepAlive()
+  void Promise.all(
+    exchanges.map(async (exchange) => {
+      await carry(exchange, sink, framing !== FRAMINGS.events, first)
+      silent.delete(exchange)
+    }),
+  ).then(() => {
+    sink.end()
+    finish()
+  })
+  return outlet.readable
+}
+
+/** Writes what one courier brings, up to the answer. */
+async function carry({ courier, names, revision }: Exchange, sink: Sink, answersOnly: boolean, first: Item | undefined): Promise<void> {
+  const writer = new FrameWriter(sink)
+  for (let item = first ?? (await courier.next()); item !== undefined; item = await courier.next()) {
+    if (item.kind !== 'frame') {
+      sink.writeText(localAnswer(item, names, revision))
+      return
+    }
+    if (answersOnly && isMessage(item.header)) continue
+    if (writer.write(item.header, item.body, names)) return
+  }
+}
+
+/** Messages besides the answer, for which a JSON body has no place. */
+function isMessage(header: AgentFrame): boolean {
+  return header.type === 'notification' || header.type === 'ask'
+}
+
+function after(ms: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, ms, undefined))
+}

@@ -1,0 +1,90 @@
+/** Writes messages into a response body: as events, as one JSON value, or as a JSON array. */
+import type { Outlet } from './outlet.ts'
+
+/** What stands around each message, and what says that we live while there is none. */
+interface Framing {
+  readonly open: string
+  readonly separator: string
+  readonly close: string
+  readonly end: string
+  readonly keepAlive: string
+}
+
+/** One `data` line each (HTML, server-sent events): a message of the link holds no line break. */
+const EVENTS: Framing = { open: 'event: message\ndata: ', separator: '', close: '\n\n', end: '', keepAlive: ':\n\n' }
+/** White space may stand before a JSON value (RFC 8259 §2). */
+const JSON_VALUE: Framing = { open: '', separator: '', close: '', end: '', keepAlive: ' ' }
+const JSON_ARRAY: Framing = { open: '', separator: ',', close: '', end: ']', keepAlive: ' ' }
+
+export const FRAMINGS = { events: EVENTS, json: JSON_VALUE, array: JSON_ARRAY } as const
+
+const encoder = new TextEncoder()
+
+interface Part {
+  readonly owner: object
+  readonly bytes: Uint8Array
+  readonly bodyBytes: number
+  readonly isLast: boolean
+}
+
+export class Sink {
+  readonly outlet: Outlet
+  readonly #framing: Framing
+  /** Whose message is being written; parts of others wait, since messages must not run into each other. */
+  #owner: object | undefined
+  #waiting: Part[] = []
+  #isFirst = true
+
+  constructor(outlet: Outlet, framing: Framing) {
+    this.outlet = outlet
+    this.#framing = framing
+    if (framing === JSON_ARRAY) this.#text('[')
+  }
+
+  /** Writes a part of a message. All parts of one message have the same owner; the last one says so. */
+  write(owner: object, bytes: Uint8Array, bodyBytes: number, isLast: boolean): void {
+    if (this.#owner !== undefined && this.#owner !== owner) {
+      this.#waiting.push({ owner, bytes, bodyBytes, isLast })
+      return
+    }
+    if (this.#owner === undefined) {
+      this.#text((this.#isFirst ? '' : this.#framing.separator) + this.#framing.open)
+      this.#isFirst = false
+    }
+    this.#owner = isLast ? undefined : owner
+    this.outlet.write(bytes, bodyBytes)
+    if (!isLast) return
+    this.#text(this.#framing.close)
+    this.#writeWaiting()
+  }
+
+  /** A whole message that the relay itself has to say. */
+  writeText(message: string): void {
+    this.write({}, encoder.encode(message), 0, true)
+  }
+
+  /** An event other than a message (HTTP+SSE's `endpoint`). */
+  writeEvent(name: string, data: string): void {
+    this.#text(`event: ${name}\ndata: ${data}\n\n`)
+  }
+
+  /** Shows that we live. Not within a message, where it would be taken for content, and not to a client that lags. */
+  keepAlive(): void {
+    if (this.#owner === undefined && this.outlet.isIdle) this.#text(this.#framing.keepAlive)
+  }
+
+  end(): void {
+    this.#text(this.#framing.end)
+    this.outlet.end()
+  }
+
+  #writeWaiting(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const part of waiting) this.write(part.owner, part.bytes, part.bodyBytes, part.isLast)
+  }
+
+  #text(text: string): void {
+    if (text !== '') this.outlet.write(encoder.encode(text))
+  }
+}

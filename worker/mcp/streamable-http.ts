@@ -1,0 +1,87 @@
+/** `/s/<share>/mcp`: Streamable HTTP for the revisions that begin with initialize (MCP 2025-03-26 to 2025-11-25, basic/transports). */
+import { encodeBase32 } from '../access/base32.ts'
+import { randomBytes } from '../access/secret.ts'
+import { admit, type McpContext, type Visitor } from './endpoint.ts'
+import { Listener } from './listener.ts'
+import { type Accepts, type ClientMessage, isJson, readAccept, readBody, readPosted } from './message.ts'
+import { exchange, send } from './post.ts'
+import { accepted, eventStreamResponse, failureResponse, refusal } from './reply.ts'
+import { respond, respondToBatch } from './respond.ts'
+import { BATCH_REVISION } from './revision.ts'
+
+export const SESSION_HEADER = 'mcp-session-id'
+/** 128 bits: a session id must not be guessed, even though it is no credential. */
+const SESSION_ID_BYTES = 16
+
+export function newSessionId(): string {
+  return encodeBase32(randomBytes(SESSION_ID_BYTES))
+}
+
+export async function postMcp(c: McpContext): Promise<Response> {
+  const visitor = await admit(c)
+  if (!visitor.ok) return failureResponse(visitor.error)
+  if (!isJson(c.req.raw.headers.get('content-type'))) return refusal('UNSUPPORTED_MEDIA_TYPE')
+  const accepts = readAccept(c.req.raw.headers.get('accept'))
+  if (!accepts.json && !accepts.events) return refusal('NOT_ACCEPTABLE')
+  const body = await readBody(c.req.raw)
+  if (body === undefined) return refusal('BODY_TOO_LARGE')
+  const posted = readPosted(body)
+  if (!posted.ok) return refusal(posted.error)
+  const { messages, isBatch } = posted.value
+  const session = c.req.header(SESSION_HEADER)
+  const [only] = messages
+  if (isBatch) return postBatch(c, visitor.value, messages, session, accepts)
+  return only === undefined ? refusal('INVALID_REQUEST') : postMessage(c, visitor.value, only, session, accepts)
+}
+
+async function postMessage(c: McpContext, { share, principal }: Visitor, message: ClientMessage, session: string | undefined, accepts: Accepts): Promise<Response> {
+  const { kind, method, id } = message.facts
+  if (kind === 'request' && method === 'initialize') {
+    const fresh = newSessionId()
+    const started = exchange(share, { principal, session: fresh }, message, accepts.events ? 'stream' : 'single')
+    return respond(started, accepts, c.req.raw.signal, { [SESSION_HEADER]: fresh })
+  }
+  // claude.ai sends notifications/initialized without the session's id; there is nobody to bring it to.
+  if (session === undefined) return kind === 'notification' ? accepted() : failureResponse({ code: 'SESSION_REQUIRED' }, id?.raw)
+  const caller = { principal, session }
+  if (kind === 'request') return respond(exchange(share, caller, message, accepts.events ? 'stream' : 'single'), accepts, c.req.raw.signal, {})
+  const failure = await send(share, caller, message)
+  return failure === undefined ? accepted() : failureResponse(failure)
+}
+
+async function postBatch(c: McpContext, visitor: Visitor, messages: readonly ClientMessage[], session: string | undefined, accepts: Accepts): Promise<Response> {
+  const { share, principal, revision } = visitor
+  if ((revision ?? BATCH_REVISION) !== BATCH_REVISION || messages.some(({ facts }) => facts.method === 'initialize')) return refusal('BATCH_REFUSED')
+  if (session === undefined) return refusal('SESSION_REQUIRED')
+  const caller = { principal, session }
+  const others = messages.filter(({ facts }) => facts.kind !== 'request')
+  for (const message of others) {
+    const failure = await send(share, caller, message)
+    if (failure !== undefined) return failureResponse(failure)
+  }
+  const requests = messages.filter(({ facts }) => facts.kind === 'request')
+  if (requests.length === 0) return accepted()
+  const exchanges = requests.map((message) => exchange(share, caller, message, accepts.events ? 'stream' : 'single'))
+  return respondToBatch(exchanges, accepts, c.req.raw.signal)
+}
+
+export async function getMcp(c: McpContext): Promise<Response> {
+  const visitor = await admit(c)
+  if (!visitor.ok) return failureResponse(visitor.error)
+  if (!readAccept(c.req.raw.headers.get('accept')).events) return refusal('NOT_ACCEPTABLE')
+  const session = c.req.header(SESSION_HEADER)
+  if (session === undefined) return refusal('SESSION_REQUIRED')
+  const { share, principal } = visitor.value
+  const listener = new Listener(share, { principal, session }, 'listen', c.req.raw.signal)
+  if (!(await listener.open())) return refusal('SESSION_NOT_FOUND')
+  return eventStreamResponse(listener.sink.outlet.readable)
+}
+
+export async function deleteMcp(c: McpContext): Promise<Response> {
+  const visitor = await admit(c)
+  if (!visitor.ok) return failureResponse(visitor.error)
+  const session = c.req.header(SESSION_HEADER)
+  if (session === undefined) return refusal('SESSION_REQUIRED')
+  const { share, principal } = visitor.value
+  return (await share.end({ principal, session })) ? new Response(null, { status: 204 }) : refusal('SESSION_NOT_FOUND')
+}

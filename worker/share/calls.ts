@@ -1,0 +1,175 @@
+/** Takes in what clients send: finds session, channel and agent, sends it on, and waits where an answer is due. */
+import type { Failure } from '../../protocol/errors.ts'
+import { canonicalId } from '../../protocol/json-scan.ts'
+import { MAX_HANDSHAKE_BYTES, MAX_SESSIONS, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../limits.ts'
+import type { Channel, Channels } from './channels.ts'
+import { type CallOutcome, type Caller, type CallRequest, encodeReturnAddress, type SendOutcome, type SendRequest, STREAM_CLOSE, type StreamControl } from './contract.ts'
+import type { Delivery } from './delivery.ts'
+import { closeQuietly, type Link, sendFrame } from './links.ts'
+import { type Handshake, type Session, SHARED_GROUP, type Store } from './store.ts'
+import type { Streams } from './streams.ts'
+import type { Upstream } from './upstream.ts'
+import type { Waiters } from './waiters.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly channels: Channels
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly upstream: Upstream
+  readonly delivery: Delivery
+}
+
+/** Notifications that concern the one client of a child, and mean nothing to a child that serves many. */
+const PRIVATE_NOTIFICATIONS = new Set(['notifications/initialized', 'notifications/roots/list_changed'])
+const EMPTY_RESULT: CallOutcome = { kind: 'result', result: '{}' }
+
+export class Calls {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  async call(request: CallRequest): Promise<CallOutcome> {
+    const { store, channels, waiters } = this.#parts
+    if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
+    if (waiters.size >= MAX_WAITING_CALLS) return failed({ code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 })
+    const isInitialize = request.method === 'initialize'
+    const session = isInitialize ? this.#begin(request) : this.#own(request)
+    if ('code' in session) return failed(session)
+    const link = channels.linkFor(session)
+    if (link === undefined) {
+      if (isInitialize && session.transport === 'http') store.endSession(session.id)
+      return failed({ code: 'AGENT_AWAY', executed: 'no', retryAfterMs: 2000 })
+    }
+    const channel = channels.ready(session, link, isInitialize)
+    const local = isInitialize ? await this.#sharedInitialize(request, channel, link) : this.#answerHere(request, session, channel)
+    if (local !== undefined) return local
+    return this.#forward(request, channel, link, isInitialize)
+  }
+
+  async send(request: SendRequest): Promise<SendOutcome> {
+    const { store, channels, upstream } = this.#parts
+    if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
+    const session = this.#own(request)
+    if ('code' in session) return failed(session)
+    const link = channels.linkFor(session)
+    if (link === undefined) return failed({ code: 'AGENT_AWAY', executed: 'no', retryAfterMs: 2000 })
+    const { ch, group } = channels.ready(session, link, false)
+    const isShared = group === SHARED_GROUP
+    if (isShared && (request.kind === 'response' || PRIVATE_NOTIFICATIONS.has(request.method))) return { kind: 'sent' }
+    const { key, method, size } = request
+    const receipt = upstream.receipt(link, key)
+    if (request.kind === 'response') upstream.begin(link, { type: 'respond', ch, key, rawId: request.rawId ?? 'null', size }, request.body)
+    else {
+      const cancels = request.requestId === undefined ? {} : { cancels: tagOf(session.id, request.requestId.raw), requestId: request.requestId.span }
+      upstream.begin(link, { type: 'notify', ch, key, method, ...cancels, size }, request.body)
+    }
+    return (await receipt) ? { kind: 'sent' } : failed({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })
+  }
+
+  /** Ends a session and its child. */
+  end(caller: Caller): boolean {
+    const session = this.#own(caller)
+    if ('code' in session) return false
+    this.#endSession(session.id)
+    return true
+  }
+
+  #endSession(id: string): void {
+    const { channels, store, streams, waiters, delivery } = this.#parts
+    const own = channels.current(id)
+    if (own !== undefined) sendFrame(own.link, { type: 'close', ch: own.ch })
+    for (const waiter of waiters.where((waiter) => waiter.session === id)) delivery.fail(waiter.key, { code: 'CHANNEL_CLOSED', executed: 'unknown' })
+    const listener = streams.listener(id)
+    if (listener !== undefined) closeQuietly(listener, STREAM_CLOSE.ENDED, 'the session has ended')
+    store.endSession(id)
+  }
+
+  /** The caller's session. One of another principal does not exist for it. */
+  #own(caller: Caller): Session | Failure {
+    const session = this.#parts.store.session(caller.session)
+    return session === undefined || session.principal !== caller.principal ? { code: 'SESSION_NOT_FOUND' } : session
+  }
+
+  /** Starts the session of an initialize request, or finds the HTTP+SSE session that its stream has started. */
+  #begin(request: CallRequest): Session | Failure {
+    const { store } = this.#parts
+    if (request.size > MAX_HANDSHAKE_BYTES || request.size > request.body.length) return { code: 'BODY_TOO_LARGE', detail: 'initialize may have 256 KiB' }
+    const known = store.session(request.session)
+    if (known === undefined && request.delivery === 'session') return { code: 'SESSION_NOT_FOUND' }
+    if (known === undefined && store.sessionCount() >= MAX_SESSIONS && !this.#forgetOldest()) return { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 60_000 }
+    const session = known ?? store.startSession(request.session, request.principal, 'http', Date.now())
+    if (session.principal !== request.principal) return { code: 'SESSION_NOT_FOUND' }
+    store.keepHandshake(session.id, 'initialize', handshakeOf(request, ''))
+    return session
+  }
+
+  /** Forgets the oldest session that no client listens to. */
+  #forgetOldest(): boolean {
+    const { store, streams, waiters } = this.#parts
+    const oldest = store.sessionIds().find((id) => streams.listener(id) === undefined && waiters.where((waiter) => waiter.session === id).length === 0)
+    if (oldest !== undefined) this.#endSession(oldest)
+    return oldest !== undefined
+  }
+
+  /** A shared child was initialised by the relay: its answer serves every client. */
+  async #sharedInitialize(request: CallRequest, channel: Channel, link: Link): Promise<CallOutcome | undefined> {
+    if (channel.group !== SHARED_GROUP) return undefined
+    const { store, waiters, delivery } = this.#parts
+    const snapshot = store.snapshot('initialize')
+    if (snapshot !== undefined) return { kind: 'initialized', answer: snapshot }
+    const outcome = waiters.wait(request.key, { group: channel.group, agent: link.name, session: request.session, isInitialize: true, canStream: false })
+    const waiter = waiters.get(request.key)
+    if (waiter !== undefined) delivery.awaitSnapshot(waiter)
+    return outcome
+  }
+
+  /** Requests whose effect is the session's alone: kept for replay, and answered here when the child need not hear. */
+  #answerHere(request: CallRequest, session: Session, { group }: Channel): CallOutcome | undefined {
+    const { channels, store } = this.#parts
+    const isWhole = request.size === request.body.length && request.size <= MAX_HANDSHAKE_BYTES
+    if (!isWhole) return undefined
+    const { method, uri, level } = request
+    if (method === 'logging/setLevel' && level !== undefined) return channels.setLevel(session, group, level, handshakeOf(request, level)) ? undefined : EMPTY_RESULT
+    if (method === 'resources/unsubscribe' && uri !== undefined) return channels.unsubscribe(session, group, uri) ? undefined : EMPTY_RESULT
+    if (method !== 'resources/subscribe' || uri === undefined) return undefined
+    if (store.handshakes(session.id, 'subscribe').length >= MAX_SUBSCRIPTIONS) return failed({ code: 'SHARE_BUSY', executed: 'no', detail: 'a session may have 1000 subscriptions' })
+    return channels.subscribe(session, group, uri, handshakeOf(request, uri)) ? undefined : EMPTY_RESULT
+  }
+
+  #forward(request: CallRequest, { ch, group }: Channel, link: Link, isInitialize: boolean): Promise<CallOutcome> | CallOutcome {
+    const { key, method, id, token, session, size, rawId, rawToken } = request
+    const isForSession = request.delivery === 'session'
+    const ra = isForSession
+      ? encodeReturnAddress({ to: 'session', session, rawId, ...(rawToken === undefined ? {} : { rawToken }) })
+      : encodeReturnAddress({ to: 'call', key })
+    const header = { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag: tagOf(session, rawId), size } as const
+    if (isForSession) this.#announce(request)
+    const outcome = isForSession
+      ? ({ kind: 'accepted' } as const)
+      : this.#parts.waiters.wait(key, { group, agent: link.name, session, isInitialize, canStream: request.delivery === 'stream' })
+    this.#parts.upstream.begin(link, header, request.body)
+    return outcome
+  }
+
+  /** Tells the Worker of an HTTP+SSE stream what will come, so that it can keep the client waiting, or tell it the end. */
+  #announce({ session, rawId, rawToken }: CallRequest): void {
+    const pending: StreamControl = { type: 'pending', rawId, ...(rawToken === undefined ? {} : { rawToken }) }
+    this.#parts.streams.listener(session)?.send(JSON.stringify(pending))
+  }
+}
+
+/** Names a call for its client's cancellation. */
+function tagOf(session: string, rawId: string): string {
+  return `${session} ${canonicalId(rawId)}`
+}
+
+function handshakeOf(request: CallRequest, name: string): Handshake {
+  return { body: request.body, idFrom: request.id[0], idTo: request.id[1], name }
+}
+
+function failed(failure: Failure): { kind: 'failed'; failure: Failure } {
+  return { kind: 'failed', failure }
+}

@@ -1,0 +1,165 @@
+/** Which child serves a session, and what a fresh child must be told before it can: the replayed handshake. */
+import type { Link, Links } from './links.ts'
+import { sendFrame } from './links.ts'
+import { encodeReturnAddress } from './contract.ts'
+import { channelName, groupOf, SHARED_GROUP, type Handshake, type Session, type Store } from './store.ts'
+
+const encoder = new TextEncoder()
+
+/**
+ * How the relay introduces itself to a child that serves many clients: without sampling, elicitation and roots, since
+ * nobody could say whose client such a request is for.
+ */
+const SHARED_INITIALIZE = encoder.encode(
+  '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"mcp-edge","version":"1"}}}',
+)
+const SHARED_HANDSHAKE: Handshake = { body: SHARED_INITIALIZE, idFrom: 22, idTo: 23, name: '' }
+const INITIALIZED = encoder.encode('{"jsonrpc":"2.0","method":"notifications/initialized"}')
+
+/** From most to least verbose (MCP 2025-11-25, server/utilities/logging). */
+const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
+
+export interface Channel {
+  readonly ch: string
+  readonly group: string
+}
+
+export class Channels {
+  readonly #store: Store
+  readonly #links: Links
+
+  constructor(store: Store, links: Links) {
+    this.#store = store
+    this.#links = links
+  }
+
+  /** The agent that serves a session, or undefined while there is none or the session's own may still come back. */
+  linkFor(session: Session): Link | undefined {
+    const record = this.#store.channel(session.id) ?? this.#store.channel(SHARED_GROUP)
+    if (record === undefined) return this.chooseLink()
+    const own = this.#links.named(record.agent)
+    if (own !== undefined) return own
+    // Within the grace time its child may still live: another agent would start a second one.
+    return this.#store.link(record.agent) === undefined ? this.chooseLink() : undefined
+  }
+
+  chooseLink(): Link | undefined {
+    return this.#links.choose((name) => this.#store.openChannels(name))
+  }
+
+  /**
+   * The session's channel on this link. One that does not live there is opened, and the session's handshake goes ahead
+   * of whatever is sent next; `isFresh` is for a session whose own initialize is what comes next.
+   */
+  ready(session: Session, link: Link, isFresh: boolean): Channel {
+    const group = link.isolation === 'share' ? SHARED_GROUP : session.id
+    const record = this.#store.channel(group)
+    const isLive = record !== undefined && record.open && record.agent === link.name && record.instance === link.instance
+    if (record !== undefined && isLive) return { ch: channelName(group, record.generation), group }
+    const generation = (record?.generation ?? 0) + 1
+    this.#store.putChannel({ group, generation, agent: link.name, instance: link.instance, open: true })
+    const ch = channelName(group, generation)
+    const isShared = group === SHARED_GROUP
+    sendFrame(link, { type: 'open', ch, ids: isShared ? 'assign' : 'keep', asks: isShared ? 'refuse' : 'pass' })
+    if (isShared) this.#replayShared(link, ch)
+    else if (!isFresh) this.#replayOwn(link, ch, session.id)
+    return { ch, group }
+  }
+
+  /** Whether a channel is the one its group is served by now. */
+  isCurrent(ch: string, link: Link): boolean {
+    const record = this.#store.channel(groupOf(ch))
+    return record !== undefined && record.open && channelName(record.group, record.generation) === ch && record.agent === link.name && record.instance === link.instance
+  }
+
+  /** The group's channel on a link, if it lives. */
+  current(group: string): { readonly ch: string; readonly link: Link } | undefined {
+    const record = this.#store.channel(group)
+    const link = record === undefined ? undefined : this.#links.named(record.agent)
+    if (record === undefined || link === undefined || !record.open || record.instance !== link.instance) return undefined
+    return { ch: channelName(group, record.generation), link }
+  }
+
+  /** An agent is back with these channels: any other that was opened on it never reached it, or has died since. */
+  reconcile(link: Link, running: ReadonlySet<string>): void {
+    for (const record of this.#store.channelsOf(link.name)) {
+      const ch = channelName(record.group, record.generation)
+      if (record.instance !== link.instance || !running.has(ch)) this.#store.putChannel({ ...record, open: false })
+    }
+  }
+
+  /** The child is gone: the next message of its group opens another. */
+  died(ch: string): void {
+    const record = this.#store.channel(groupOf(ch))
+    if (record !== undefined && record.open && channelName(record.group, record.generation) === ch) this.#store.putChannel({ ...record, open: false })
+  }
+
+  /** Keeps a session's log level; true when the child must hear of it. */
+  setLevel(session: Session, group: string, level: string, kept: Handshake): boolean {
+    const others = group === SHARED_GROUP ? this.#store.allHandshakes('level').map((handshake) => verbosity(handshake.name)) : []
+    this.#store.keepHandshake(session.id, 'level', kept)
+    return others.every((other) => verbosity(level) <= other)
+  }
+
+  /** Keeps a subscription; true when the child must hear of it, undefined when the session has too many. */
+  subscribe(session: Session, group: string, uri: string, kept: Handshake): boolean {
+    const isNews = group !== SHARED_GROUP || this.#store.subscribers(uri).length === 0
+    this.#store.keepHandshake(session.id, 'subscribe', kept)
+    return isNews
+  }
+
+  /** Drops a subscription; true when the child must hear of it. */
+  unsubscribe(session: Session, group: string, uri: string): boolean {
+    this.#store.dropSubscription(session.id, uri)
+    return group !== SHARED_GROUP || this.#store.subscribers(uri).length === 0
+  }
+
+  #replayOwn(link: Link, ch: string, session: string): void {
+    const [initialize] = this.#store.handshakes(session, 'initialize')
+    if (initialize === undefined) return
+    this.#call(link, ch, 'initialize', initialize, 'replay', true)
+    this.#initialized(link, ch)
+    for (const level of this.#store.handshakes(session, 'level')) this.#call(link, ch, 'logging/setLevel', level, 'replay')
+    for (const kept of this.#store.handshakes(session, 'subscribe')) this.#call(link, ch, 'resources/subscribe', kept, 'replay')
+  }
+
+  #replayShared(link: Link, ch: string): void {
+    this.#call(link, ch, 'initialize', SHARED_HANDSHAKE, 'snapshot', true)
+    this.#initialized(link, ch)
+    const [level] = this.#store.allHandshakes('level').toSorted((a, b) => verbosity(a.name) - verbosity(b.name))
+    if (level !== undefined) this.#call(link, ch, 'logging/setLevel', level, 'replay')
+    for (const kept of this.#store.allHandshakes('subscribe')) this.#call(link, ch, 'resources/subscribe', kept, 'replay')
+  }
+
+  #call(link: Link, ch: string, method: string, kept: Handshake, purpose: 'replay' | 'snapshot', gate?: true): void {
+    const key = randomKey()
+    sendFrame(
+      link,
+      {
+        type: 'call',
+        ch,
+        key,
+        method,
+        id: [kept.idFrom, kept.idTo],
+        ra: encodeReturnAddress({ to: 'relay', purpose }),
+        tag: `relay ${key}`,
+        ...(gate === undefined ? {} : { gate }),
+        size: kept.body.length,
+      },
+      kept.body,
+    )
+  }
+
+  #initialized(link: Link, ch: string): void {
+    sendFrame(link, { type: 'notify', ch, key: randomKey(), method: 'notifications/initialized', size: INITIALIZED.length }, INITIALIZED)
+  }
+}
+
+export function randomKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+function verbosity(level: string): number {
+  const rank = LOG_LEVELS.indexOf(level)
+  return rank === -1 ? LOG_LEVELS.length : rank
+}

@@ -1,0 +1,153 @@
+/** What a Worker and a Share say to each other: RPC arguments and outcomes, stream sockets, return addresses. */
+import type { Failure } from '../../protocol/errors.ts'
+import type { Span } from '../../protocol/json-scan.ts'
+
+/** The client and its session, as the Worker has proved or read them. */
+export interface Caller {
+  readonly principal: string
+  readonly session: string
+}
+
+/** One client request on its way to a channel. */
+export interface CallRequest extends Caller {
+  /** 32 hex digits, made by the Worker; the same when it calls again. */
+  readonly key: string
+  readonly method: string
+  readonly rawId: string
+  readonly id: Span
+  readonly rawToken?: string
+  readonly token?: Span
+  /** The first INLINE_REQUEST_BYTES of the body; `chunk` brings the rest. */
+  readonly body: Uint8Array
+  readonly size: number
+  /** `stream`: the answer may be preceded by other messages; `single`: only the answer can be delivered; `session`: everything goes to the session's own stream (HTTP+SSE). */
+  readonly delivery: 'stream' | 'single' | 'session'
+  /** `params.uri` of resources/subscribe and resources/unsubscribe, `params.level` of logging/setLevel. */
+  readonly uri?: string
+  readonly level?: string
+}
+
+export type CallOutcome =
+  /** One frame of the agent that holds the whole answer, or the failure. */
+  | { readonly kind: 'frame'; readonly frame: Uint8Array }
+  /** More than one frame comes: open the call's stream socket, where they wait. */
+  | { readonly kind: 'stream' }
+  /** The call's stream socket has taken over. */
+  | { readonly kind: 'moved' }
+  /** The answer will come on the session's stream. */
+  | { readonly kind: 'accepted' }
+  /** The relay answers by itself with this result. */
+  | { readonly kind: 'result'; readonly result: string }
+  /** The initialize result of a shared child, as it gave it; the Worker fits in the client's revision. */
+  | { readonly kind: 'initialized'; readonly answer: Uint8Array }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  /** The request never reached the agent: call again with the same key. */
+  | { readonly kind: 'again' }
+
+/** A client's notification, or its answer to a request of the server. */
+export interface SendRequest extends Caller {
+  readonly key: string
+  readonly kind: 'notification' | 'response'
+  readonly method: string
+  readonly body: Uint8Array
+  readonly size: number
+  /** The id that a response answers. */
+  readonly rawId?: string
+  /** For notifications/cancelled: the id it names. */
+  readonly requestId?: { readonly raw: string; readonly span: Span }
+}
+
+/** `sent`: the agent has taken it. */
+export type SendOutcome = { readonly kind: 'sent' } | { readonly kind: 'failed'; readonly failure: Failure }
+
+export interface ShareSettings {
+  readonly id: string
+  readonly name: string
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+}
+
+/** Orders of the owner. */
+export type AdminCommand = { readonly op: 'create'; readonly settings: ShareSettings } | { readonly op: 'describe' } | { readonly op: 'revoke' }
+
+/** What a share tells its owner. */
+export interface ShareFacts extends ShareSettings {
+  readonly agents: readonly { readonly name: string; readonly product: string; readonly isolation: string; readonly connectedAtMs: number }[]
+  readonly sessions: number
+  readonly counters: {
+    /** Random per construction of the object: another value means that it slept or was reset in between. */
+    readonly incarnation: string
+    /** Rows written by this incarnation, schema included (SQLite's total_changes()). */
+    readonly total_changes: number
+    readonly buffered_bytes: number
+    readonly buffered_max_bytes: number
+  }
+}
+
+/** How a Worker asks for a stream socket: the query of an upgrade request to the Share. */
+export type StreamTarget =
+  | { readonly kind: 'call'; readonly key: string }
+  | ({ readonly kind: 'listen' } & Caller)
+  | ({ readonly kind: 'session' } & Caller)
+
+/** Close codes of stream sockets. */
+export const STREAM_CLOSE = {
+  /** The call was answered before the socket came; its RPC has the outcome. */
+  SETTLED: 4100,
+  /** A newer stream of the same session took this one's place. */
+  REPLACED: 4101,
+  /** The session or the share has ended. */
+  ENDED: 4102,
+  /** Nothing more will come; the last message was the answer. */
+  DONE: 4103,
+  /** The request never reached the agent: call again with the same key. */
+  AGAIN: 4104,
+} as const
+
+/** Text messages on stream sockets. */
+export type StreamControl =
+  /** Worker to Share: its client has taken so many body bytes. */
+  | { readonly type: 'taken'; readonly bytes: number }
+  /** Share to Worker: credit waits for this client, say what it takes as soon as it does. */
+  | { readonly type: 'sync' }
+  /** Share to the Worker of a session's stream: a call has begun whose answer this stream will carry. */
+  | { readonly type: 'pending'; readonly rawId: string; readonly rawToken?: string }
+  /** Share to the Worker of a session's stream: the calls under way will not be answered. */
+  | { readonly type: 'lost'; readonly failure: Failure }
+
+/** Where the answer to a call goes. */
+export type ReturnAddress =
+  | { readonly to: 'call'; readonly key: string }
+  | { readonly to: 'session'; readonly session: string; readonly rawId: string; readonly rawToken?: string }
+  /** A handshake that the relay replays: the answer is for the relay. */
+  | { readonly to: 'relay'; readonly purpose: 'replay' | 'snapshot' }
+
+/** Return addresses travel as text that only the relay reads. */
+export function encodeReturnAddress(address: ReturnAddress): string {
+  switch (address.to) {
+    case 'call':
+      return `c${address.key}`
+    case 'relay':
+      return `r${address.purpose}`
+    case 'session':
+      return `s${JSON.stringify([address.session, address.rawId, ...(address.rawToken === undefined ? [] : [address.rawToken])])}`
+  }
+}
+
+/** Undefined for text that `encodeReturnAddress` did not make: agents are not trusted to echo well. */
+export function decodeReturnAddress(text: string | undefined): ReturnAddress | undefined {
+  if (text === undefined) return undefined
+  const rest = text.slice(1)
+  if (text.startsWith('c')) return { to: 'call', key: rest }
+  if (text === 'rreplay' || text === 'rsnapshot') return { to: 'relay', purpose: text === 'rreplay' ? 'replay' : 'snapshot' }
+  if (!text.startsWith('s')) return undefined
+  try {
+    const parts: unknown = JSON.parse(rest)
+    if (!Array.isArray(parts)) return undefined
+    const [session, rawId, rawToken]: unknown[] = parts
+    if (typeof session !== 'string' || typeof rawId !== 'string') return undefined
+    return typeof rawToken === 'string' ? { to: 'session', session, rawId, rawToken } : { to: 'session', session, rawId }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,239 @@
+/** Brings what an agent sends to the client it is for: by return address, session or channel group, from the header alone. */
+import type { Answer, Ask, Chunk, Failed, Notification } from '../../protocol/frame.ts'
+import { encodeFrame } from '../../protocol/frame.ts'
+import type { Failure } from '../../protocol/errors.ts'
+import { MAX_HANDSHAKE_BYTES } from '../limits.ts'
+import type { Channels } from './channels.ts'
+import { decodeReturnAddress, type ReturnAddress, STREAM_CLOSE, type StreamControl } from './contract.ts'
+import type { CreditGrant, CreditLedger } from './credit.ts'
+import { closeQuietly, type Link, sendFrame } from './links.ts'
+import { groupOf, SHARED_GROUP, type Store } from './store.ts'
+import type { Streams } from './streams.ts'
+import type { Waiter, Waiters } from './waiters.ts'
+
+/** What holds bytes on their way to a client. */
+export type Debtor = WebSocket | Waiter
+
+/** Where a message goes. `hold`: nobody can take it yet, the agent keeps it. */
+type Target = { readonly kind: 'sockets'; readonly sockets: readonly WebSocket[] } | { readonly kind: 'waiter'; readonly waiter: Waiter } | { readonly kind: 'hold' } | { readonly kind: 'drop' }
+
+type Message = Notification | Ask
+
+const DROP: Target = { kind: 'drop' }
+const HOLD: Target = { kind: 'hold' }
+
+interface Parts {
+  readonly store: Store
+  readonly channels: Channels
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly ledger: CreditLedger<Debtor>
+}
+
+export class Delivery {
+  readonly #parts: Parts
+  /** Targets of messages whose chunks are under way, by channel and number. */
+  readonly #transfers = new Map<string, Target>()
+  /** Clients whose initialize waits for that of the shared child. */
+  readonly #snapshotWaiters: Waiter[] = []
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  answer(link: Link, header: Answer, frame: Uint8Array, body: Uint8Array): void {
+    const isWhole = body.length === header.size
+    const address = decodeReturnAddress(header.ra)
+    if (address?.to === 'relay') this.#relayAnswer(address.purpose, header, frame, body)
+    else this.#put(header, this.#answerTarget(address), frame, body.length, isWhole, header.failed)
+    this.#acknowledge(link, header.ch, header.n, header.at, header.ack)
+  }
+
+  failed(header: Failed, frame: Uint8Array): void {
+    const address = decodeReturnAddress(header.ra)
+    if (address?.to === 'relay') {
+      if (address.purpose === 'snapshot') this.#settleSnapshotWaiters(frame)
+      return
+    }
+    const target = this.#answerTarget(address)
+    if (target.kind === 'waiter') this.#toWaiter(target.waiter, frame, 0, true, true)
+    else if (target.kind === 'sockets') this.#toSockets(target.sockets, groupOf(header.ch), frame, 0)
+  }
+
+  message(link: Link, header: Message, frame: Uint8Array, body: Uint8Array): void {
+    const target = this.#messageTarget(header)
+    if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
+    else this.#put(header, target, frame, body.length, body.length === header.size, false)
+    this.#acknowledge(link, header.ch, header.n, header.at, header.ack)
+  }
+
+  chunk(link: Link, header: Chunk, frame: Uint8Array, body: Uint8Array): void {
+    const name = `${header.ch} ${header.n}`
+    const target = this.#transfers.get(name)
+    if (header.last) this.#transfers.delete(name)
+    if (target?.kind === 'sockets') this.#toSockets(target.sockets, groupOf(header.ch), frame, body.length)
+    else if (target?.kind === 'waiter') this.#toWaiterOrItsStream(target.waiter, frame, body.length)
+    this.#acknowledge(link, header.ch, header.n, header.at, header.ack)
+  }
+
+  /** A client of a shared child waits for the child's own initialize to be answered. */
+  awaitSnapshot(waiter: Waiter): void {
+    this.#snapshotWaiters.push(waiter)
+  }
+
+  /** The stream of a waiting call is open: sends it what came meanwhile. */
+  handOver(waiter: Waiter, socket: WebSocket): void {
+    for (const frame of waiter.buffer ?? []) socket.send(frame)
+    const owed = this.#parts.ledger.debtsOf(waiter.group).find(({ debtor }) => debtor === waiter)
+    if (owed !== undefined) this.#parts.ledger.add(socket, waiter.group, owed.bytes)
+    this.#parts.ledger.settle(waiter)
+  }
+
+  /** Ends a call with a failure that the relay itself has found. */
+  fail(key: string, failure: Failure): void {
+    const waiter = this.#parts.waiters.get(key)
+    const header: Failed = { type: 'failed', ch: '', key, ra: `c${key}`, ...failure, executed: failure.executed ?? 'unknown' }
+    if (waiter !== undefined && waiter.buffer === undefined) {
+      if (waiter.isInitialize) this.#parts.store.endSession(waiter.session)
+      this.#parts.waiters.settle(waiter, { kind: 'failed', failure })
+    } else if (waiter !== undefined) waiter.buffer?.push(encodeFrame(header))
+    else this.#parts.streams.call(key)?.send(encodeFrame(header))
+  }
+
+  /** Tells the agent how far it may go on, now that clients took bytes. */
+  grant(credit: CreditGrant | undefined): void {
+    if (credit === undefined) return
+    const group = groupOf(credit.ch)
+    for (const { debtor } of this.#parts.ledger.debtsOf(group)) if (debtor instanceof WebSocket) this.#parts.streams.markOwing(debtor, undefined)
+    const current = this.#parts.channels.current(group)
+    if (current?.ch === credit.ch) sendFrame(current.link, { type: 'credit', ch: credit.ch, upto: credit.upto })
+  }
+
+  #relayAnswer(purpose: 'replay' | 'snapshot', header: Answer, frame: Uint8Array, body: Uint8Array): void {
+    if (purpose === 'replay') return
+    if (!header.failed && body.length === header.size && body.length <= MAX_HANDSHAKE_BYTES) {
+      this.#parts.store.putSnapshot('initialize', body)
+      for (const waiter of this.#snapshotWaiters.splice(0)) this.#parts.waiters.settle(waiter, { kind: 'initialized', answer: body })
+    } else this.#settleSnapshotWaiters(frame)
+  }
+
+  #settleSnapshotWaiters(frame: Uint8Array): void {
+    for (const waiter of this.#snapshotWaiters.splice(0)) {
+      this.#parts.store.endSession(waiter.session)
+      this.#parts.waiters.settle(waiter, { kind: 'frame', frame })
+    }
+  }
+
+  #answerTarget(address: ReturnAddress | undefined): Target {
+    if (address === undefined || address.to === 'relay') return DROP
+    if (address.to === 'session') return this.#listenerTarget(address.session) ?? DROP
+    const waiter = this.#parts.waiters.get(address.key)
+    if (waiter !== undefined) return { kind: 'waiter', waiter }
+    const socket = this.#parts.streams.call(address.key)
+    return socket === undefined ? DROP : { kind: 'sockets', sockets: [socket] }
+  }
+
+  #messageTarget(header: Message): Target {
+    const group = groupOf(header.ch)
+    const call = this.#callTarget(header.ra)
+    const isProgress = header.type === 'notification' && header.method === 'notifications/progress'
+    if (isProgress) return header.sure ? (call ?? DROP) : DROP
+    if (group === SHARED_GROUP) return this.#sharedTarget(header, call)
+    const listener = this.#listenerTarget(group)
+    const isForCall = header.type === 'ask' || header.method === 'notifications/message'
+    if (header.sure && isForCall && call !== undefined) return call
+    return listener ?? call ?? HOLD
+  }
+
+  /** A shared child's messages go to those they are meant for, and its log to nobody as soon as there are two sessions. */
+  #sharedTarget(header: Message, call: Target | undefined): Target {
+    if (header.type === 'ask') return DROP
+    const { store, streams } = this.#parts
+    if (header.method === 'notifications/resources/updated') {
+      const sockets = store.subscribers(header.uri ?? '').flatMap((session) => streams.listener(session) ?? [])
+      return { kind: 'sockets', sockets }
+    }
+    if (header.method.endsWith('/list_changed')) {
+      const sockets = streams.listeners(SHARED_GROUP)
+      return sockets.length === 0 ? HOLD : { kind: 'sockets', sockets }
+    }
+    if (header.method !== 'notifications/message' || store.sessionCount() > 1) return DROP
+    if (header.sure && call !== undefined) return call
+    const sockets = streams.listeners(SHARED_GROUP)
+    return sockets.length === 0 ? DROP : { kind: 'sockets', sockets }
+  }
+
+  /** The stream of the call a message belongs to, when there is one that can take more than the answer. */
+  #callTarget(ra: string | undefined): Target | undefined {
+    const target = this.#answerTarget(decodeReturnAddress(ra))
+    if (target.kind === 'waiter') return target.waiter.canStream ? target : undefined
+    return target.kind === 'sockets' ? target : undefined
+  }
+
+  #listenerTarget(session: string): Target | undefined {
+    const socket = this.#parts.streams.listener(session)
+    return socket === undefined ? undefined : { kind: 'sockets', sockets: [socket] }
+  }
+
+  #put(header: Answer | Message, target: Target, frame: Uint8Array, bodyBytes: number, isWhole: boolean, isFailure: boolean): void {
+    if (!isWhole) this.#transfers.set(`${header.ch} ${header.n}`, target)
+    if (target.kind === 'sockets') this.#toSockets(target.sockets, groupOf(header.ch), frame, bodyBytes)
+    else if (target.kind === 'waiter') this.#toWaiter(target.waiter, frame, bodyBytes, isWhole && header.type === 'answer', isFailure)
+  }
+
+  #toSockets(sockets: readonly WebSocket[], group: string, frame: Uint8Array, bodyBytes: number): void {
+    for (const socket of sockets) {
+      try {
+        socket.send(frame)
+        this.#parts.ledger.add(socket, group, bodyBytes)
+      } catch {
+        // Closing; its close event settles what it owes.
+      }
+    }
+  }
+
+  #toWaiter(waiter: Waiter, frame: Uint8Array, bodyBytes: number, isLastWord: boolean, isFailure: boolean): void {
+    if (isFailure && waiter.isInitialize) this.#parts.store.endSession(waiter.session)
+    if (isLastWord && waiter.buffer === undefined) {
+      this.#parts.waiters.settle(waiter, { kind: 'frame', frame })
+      return
+    }
+    if (waiter.buffer === undefined) {
+      waiter.buffer = []
+      waiter.resolve({ kind: 'stream' })
+    }
+    waiter.buffer.push(frame)
+    this.#parts.ledger.add(waiter, waiter.group, bodyBytes)
+  }
+
+  /** The call may have moved to its stream since the first frame of the message. */
+  #toWaiterOrItsStream(waiter: Waiter, frame: Uint8Array, bodyBytes: number): void {
+    if (this.#parts.waiters.get(waiter.key) === waiter) this.#toWaiter(waiter, frame, bodyBytes, false, false)
+    else {
+      const socket = this.#parts.streams.call(waiter.key)
+      if (socket !== undefined) this.#toSockets([socket], waiter.group, frame, bodyBytes)
+    }
+  }
+
+  #acknowledge(link: Link, ch: string, n: number, at: number, ack: true | undefined): void {
+    if (ack === undefined) return
+    sendFrame(link, { type: 'receipt', ch, n })
+    const group = groupOf(ch)
+    const credit = this.#parts.ledger.ask(group, { ch, at })
+    if (credit === undefined) this.#withhold(group, ch, at)
+    else this.grant(credit)
+  }
+
+  /** Clients owe too much: asks them what they have taken, and notes their debts so that sleep does not lose them. */
+  #withhold(group: string, ch: string, at: number): void {
+    for (const { debtor, bytes } of this.#parts.ledger.debtsOf(group)) {
+      if (!(debtor instanceof WebSocket)) continue
+      this.#parts.streams.markOwing(debtor, { bytes, ch, at })
+      try {
+        debtor.send(JSON.stringify({ type: 'sync' } satisfies StreamControl))
+      } catch {
+        closeQuietly(debtor, STREAM_CLOSE.ENDED, 'broken')
+      }
+    }
+  }
+}

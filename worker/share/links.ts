@@ -1,0 +1,132 @@
+/** The agents' sockets: who is connected, who may join, and which one serves a new session. All state is in attachments. */
+import { CLOSE, type Hello } from '../../protocol/handshake.ts'
+import { encodeFrame, type RelayFrame } from '../../protocol/frame.ts'
+
+/** What an agent's socket remembers through sleep; absent fields until its hello. */
+interface LinkAttachment {
+  readonly role: 'agent'
+  readonly connectedAtMs: number
+  readonly hello?: Pick<Hello, 'agent' | 'instance' | 'join' | 'isolation' | 'product'>
+  readonly draining?: true
+}
+
+/** A connected agent that was let in. */
+export interface Link {
+  readonly socket: WebSocket
+  readonly name: string
+  readonly instance: string
+  readonly isolation: 'session' | 'share'
+  readonly product: string
+  readonly connectedAtMs: number
+}
+
+export const AGENT_TAG = 'agent'
+
+export type Admission = { readonly kind: 'admitted'; readonly link: Link; readonly closed: readonly Link[] } | { readonly kind: 'refused' }
+
+export class Links {
+  readonly #ctx: DurableObjectState
+  /** Name to link; rebuilt from attachments when the object wakes. */
+  readonly #byName = new Map<string, Link>()
+
+  constructor(ctx: DurableObjectState) {
+    this.#ctx = ctx
+    for (const socket of ctx.getWebSockets(AGENT_TAG)) {
+      const link = linkOf(socket)
+      if (link !== undefined) this.#byName.set(link.name, link)
+    }
+  }
+
+  /** Takes in a socket whose agent has yet to say hello. */
+  accept(socket: WebSocket, nowMs: number): void {
+    this.#ctx.acceptWebSocket(socket, [AGENT_TAG])
+    socket.serializeAttachment({ role: 'agent', connectedAtMs: nowMs } satisfies LinkAttachment)
+  }
+
+  /** Applies the joining rules of the link protocol. Links in `closed` were told why and are out already. */
+  admit(socket: WebSocket, hello: Hello): Admission {
+    const others = [...this.#byName.values()].filter((link) => link.name !== hello.agent)
+    if (others.length > 0 && hello.join === 'primary') return { kind: 'refused' }
+    const older = this.#byName.get(hello.agent)
+    const leaving = hello.join === 'replace' ? others : []
+    if (older !== undefined && older.socket !== socket) leaving.push(older)
+    for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
+    const { agent, instance, join, isolation, product } = hello
+    const attachment: LinkAttachment = { role: 'agent', connectedAtMs: attachmentOf(socket)?.connectedAtMs ?? 0, hello: { agent, instance, join, isolation, product } }
+    socket.serializeAttachment(attachment)
+    const link = { socket, name: agent, instance, isolation, product, connectedAtMs: attachment.connectedAtMs }
+    this.#byName.set(agent, link)
+    return { kind: 'admitted', link, closed: leaving }
+  }
+
+  /** The link this socket is now; undefined before its hello, and for a socket whose place a newer one took. */
+  of(socket: WebSocket): Link | undefined {
+    const name = attachmentOf(socket)?.hello?.agent
+    const link = name === undefined ? undefined : this.#byName.get(name)
+    return link?.socket === socket ? link : undefined
+  }
+
+  named(name: string): Link | undefined {
+    return this.#byName.get(name)
+  }
+
+  all(): Link[] {
+    return [...this.#byName.values()]
+  }
+
+  /** The agent for a new session: the one with the fewest channels that is not leaving. */
+  choose(channelsOf: (name: string) => number): Link | undefined {
+    const candidates = this.all().filter((link) => attachmentOf(link.socket)?.draining !== true)
+    if (candidates.length < 2) return candidates[0]
+    return candidates.toSorted((a, b) => channelsOf(a.name) - channelsOf(b.name))[0]
+  }
+
+  drain(link: Link): void {
+    const attachment = attachmentOf(link.socket)
+    if (attachment !== undefined) link.socket.serializeAttachment({ ...attachment, draining: true } satisfies LinkAttachment)
+  }
+
+  /** Forgets a socket that has closed; returns the link it was, if it still was one. */
+  remove(socket: WebSocket): Link | undefined {
+    const link = this.of(socket)
+    if (link !== undefined) this.#byName.delete(link.name)
+    return link
+  }
+
+  closeAll(code: number, reason: string): void {
+    for (const socket of this.#ctx.getWebSockets(AGENT_TAG)) closeQuietly(socket, code, reason)
+    this.#byName.clear()
+  }
+
+  #drop(link: Link, code: number, reason: string): void {
+    this.#byName.delete(link.name)
+    closeQuietly(link.socket, code, reason)
+  }
+}
+
+export function sendFrame(link: Link, header: RelayFrame, body?: Uint8Array): void {
+  try {
+    link.socket.send(encodeFrame(header, body))
+  } catch {
+    // The socket is closing; its close event decides what becomes of the calls.
+  }
+}
+
+export function closeQuietly(socket: WebSocket, code: number, reason: string): void {
+  try {
+    socket.close(code, reason)
+  } catch {
+    // Closed already.
+  }
+}
+
+function attachmentOf(socket: WebSocket): LinkAttachment | undefined {
+  return (socket.deserializeAttachment() as LinkAttachment | null) ?? undefined
+}
+
+function linkOf(socket: WebSocket): Link | undefined {
+  const attachment = attachmentOf(socket)
+  if (attachment?.hello === undefined) return undefined
+  const { agent, instance, isolation, product } = attachment.hello
+  return { socket, name: agent, instance, isolation, product, connectedAtMs: attachment.connectedAtMs }
+}

@@ -1,0 +1,78 @@
+/** What becomes of calls whose agent is gone: wait out the grace time, or end at once when its death is proved. */
+import type { Failure } from '../../protocol/errors.ts'
+import type { Hello } from '../../protocol/handshake.ts'
+import { GRACE_MS } from '../../protocol/limits.ts'
+import { STREAM_CLOSE, type StreamControl } from './contract.ts'
+import type { Delivery } from './delivery.ts'
+import { closeQuietly, type Link, type Links } from './links.ts'
+import type { Store } from './store.ts'
+import type { Streams } from './streams.ts'
+import type { Waiters } from './waiters.ts'
+
+const LOST: Failure = { code: 'AGENT_LOST', executed: 'unknown' }
+
+interface Parts {
+  readonly store: Store
+  readonly links: Links
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly delivery: Delivery
+}
+
+export class Recovery {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** A link has closed. An abrupt close looks the same for a cut cable and a killed agent, so its calls wait. */
+  lost(link: Link, nowMs: number): void {
+    this.#parts.store.putLink(link.name, link.instance, nowMs)
+  }
+
+  /** An agent is back, or a new one under its name: settles what the old link left behind. */
+  returned(link: Link, hello: Hello): void {
+    const before = this.#parts.store.link(link.name)
+    this.#parts.store.putLink(link.name, link.instance)
+    if (before !== undefined && before.instance !== link.instance) this.#failCallsOf(link.name, LOST)
+    else this.#sendAgain(link.name, new Set(hello.held))
+  }
+
+  /** An agent that was told to go, by the owner or by another agent's takeover, does not come back. */
+  dismissed(name: string): void {
+    this.#parts.store.dropLink(name)
+    this.#failCallsOf(name, LOST)
+  }
+
+  /** Ends the calls whose agent has not come back in time; returns when to look next, in milliseconds since 1970. */
+  sweep(nowMs: number): number | undefined {
+    let next: number | undefined
+    for (const { name, lostAtMs } of this.#parts.store.lostLinks()) {
+      if (this.#parts.links.named(name) !== undefined) continue
+      const endsAtMs = lostAtMs + GRACE_MS
+      if (endsAtMs <= nowMs) this.dismissed(name)
+      else if (next === undefined || endsAtMs < next) next = endsAtMs
+    }
+    return next
+  }
+
+  /** Calls that the agent has never seen were lost on the way: their Workers still hold them. */
+  #sendAgain(agent: string, held: ReadonlySet<string>): void {
+    for (const waiter of this.#parts.waiters.where((waiter) => waiter.agent === agent && waiter.buffer === undefined)) {
+      if (!held.has(waiter.key)) this.#parts.waiters.settle(waiter, { kind: 'again' })
+    }
+    for (const { socket, key } of this.#parts.streams.callsOf(agent)) {
+      if (!held.has(key)) closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
+    }
+  }
+
+  #failCallsOf(agent: string, failure: Failure): void {
+    for (const waiter of this.#parts.waiters.where((waiter) => waiter.agent === agent)) this.#parts.delivery.fail(waiter.key, failure)
+    for (const { key } of this.#parts.streams.callsOf(agent)) this.#parts.delivery.fail(key, failure)
+    for (const { socket, attachment } of this.#parts.streams.all()) {
+      if (attachment.kind !== 'session' || this.#parts.store.channel(attachment.group)?.agent !== agent) continue
+      socket.send(JSON.stringify({ type: 'lost', failure } satisfies StreamControl))
+    }
+  }
+}

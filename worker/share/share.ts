@@ -1,0 +1,227 @@
+/** The Durable Object of one share: the only state that two requests must agree on. It wires the parts; they decide. */
+import { DurableObject } from 'cloudflare:workers'
+import { type AgentFrame, decodeAgentFrame } from '../../protocol/frame.ts'
+import { CLOSE, type Hello, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/handshake.ts'
+import { GRACE_MS } from '../../protocol/limits.ts'
+import type { Env } from '../env.ts'
+import { log } from '../log.ts'
+import { Calls } from './calls.ts'
+import { Channels } from './channels.ts'
+import type { AdminCommand, CallOutcome, Caller, CallRequest, SendOutcome, SendRequest, ShareFacts } from './contract.ts'
+import { STREAM_CLOSE } from './contract.ts'
+import { CreditLedger } from './credit.ts'
+import { type Debtor, Delivery } from './delivery.ts'
+import { closeQuietly, type Link, Links, sendFrame } from './links.ts'
+import { Recovery } from './recovery.ts'
+import { groupOf, Store } from './store.ts'
+import { StreamDesk } from './stream-desk.ts'
+import { Streams } from './streams.ts'
+import { Upstream } from './upstream.ts'
+import { Waiters } from './waiters.ts'
+
+export class Share extends DurableObject<Env> {
+  readonly #store: Store
+  readonly #links: Links
+  readonly #streams: Streams
+  readonly #waiters = new Waiters()
+  readonly #ledger = new CreditLedger<Debtor>()
+  readonly #upstream = new Upstream()
+  readonly #channels: Channels
+  readonly #delivery: Delivery
+  readonly #recovery: Recovery
+  readonly #calls: Calls
+  readonly #desk: StreamDesk
+  readonly #incarnation = crypto.randomUUID()
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env)
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
+    this.#store = new Store(ctx.storage.sql)
+    this.#links = new Links(ctx)
+    this.#streams = new Streams(ctx)
+    this.#channels = new Channels(this.#store, this.#links)
+    const parts = { store: this.#store, links: this.#links, channels: this.#channels, streams: this.#streams, waiters: this.#waiters, ledger: this.#ledger, upstream: this.#upstream }
+    this.#delivery = new Delivery(parts)
+    this.#recovery = new Recovery({ ...parts, delivery: this.#delivery })
+    this.#calls = new Calls({ ...parts, delivery: this.#delivery })
+    this.#desk = new StreamDesk({ ...parts, delivery: this.#delivery })
+  }
+
+  /** One client request; resolves with its answer, or with where the answer will come. */
+  call(request: CallRequest): Promise<CallOutcome> {
+    return this.#calls.call(request)
+  }
+
+  /** A client's notification or response; resolves when the agent has receipted it. */
+  send(request: SendRequest): Promise<SendOutcome> {
+    return this.#calls.send(request)
+  }
+
+  /** More bytes of a large request; resolves with false when the rest is not wanted any more. */
+  chunk(key: string, offset: number, part: Uint8Array): Promise<boolean> {
+    return this.#upstream.continue(key, offset, part)
+  }
+
+  /** Ends a session (DELETE); false when the caller has no such session. */
+  end(caller: Caller): boolean {
+    return this.#calls.end(caller)
+  }
+
+  /** The owner's orders. `describe` and `revoke` give undefined for a share that does not exist. */
+  async admin(command: AdminCommand): Promise<ShareFacts | undefined> {
+    if (command.op === 'create') {
+      this.#store.create(command.settings)
+      await this.ctx.storage.setAlarm(command.settings.expiresAtMs)
+      return this.#facts()
+    }
+    const facts = this.#facts()
+    if (command.op === 'revoke' && facts !== undefined) await this.#revoke()
+    return facts
+  }
+
+  /** Upgrades only: `/agent` for agents, `/stream?…` for Workers. The Worker has proved who asks. */
+  override fetch(request: Request): Response {
+    const url = new URL(request.url)
+    if (this.#store.settings === undefined) return new Response(null, { status: 404 })
+    const [client, server] = Object.values(new WebSocketPair())
+    if (client === undefined || server === undefined) return new Response(null, { status: 500 })
+    if (url.pathname === '/agent') {
+      this.#links.accept(server, Date.now())
+      return new Response(null, { status: 101, webSocket: client, headers: { 'sec-websocket-protocol': LINK_SUBPROTOCOL } })
+    }
+    const status = this.#desk.open(server, url.searchParams)
+    return status === 101 ? new Response(null, { status, webSocket: client }) : new Response(null, { status })
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+    if (typeof message === 'string') {
+      this.#desk.control(socket, message)
+      return
+    }
+    const bytes = new Uint8Array(message)
+    const frame = decodeAgentFrame(bytes)
+    if (!frame.ok) {
+      log('link.protocol_error', { reason: frame.error })
+      closeQuietly(socket, CLOSE.PROTOCOL_ERROR, frame.error)
+      return
+    }
+    const { header, body } = frame.value
+    const link = this.#links.of(socket)
+    if (header.type === 'hello') this.#hello(socket, header)
+    else if (link !== undefined) this.#agentFrame(link, header, bytes, body)
+  }
+
+  override webSocketClose(socket: WebSocket): Promise<void> {
+    return this.#closed(socket)
+  }
+
+  override webSocketError(socket: WebSocket): Promise<void> {
+    return this.#closed(socket)
+  }
+
+  override async alarm(): Promise<void> {
+    const settings = this.#store.settings
+    if (settings === undefined) return
+    const nowMs = Date.now()
+    if (settings.expiresAtMs <= nowMs) {
+      await this.#revoke()
+      return
+    }
+    const next = this.#recovery.sweep(nowMs) ?? settings.expiresAtMs
+    await this.ctx.storage.setAlarm(Math.min(next, settings.expiresAtMs))
+  }
+
+  #hello(socket: WebSocket, hello: Hello): void {
+    const admission = this.#links.admit(socket, hello)
+    if (admission.kind === 'refused') {
+      closeQuietly(socket, CLOSE.NAME_REFUSED, 'another agent serves this share: use --replica or --replace')
+      return
+    }
+    const { link, closed } = admission
+    for (const old of closed) {
+      this.#upstream.lost(old)
+      if (old.name !== link.name) this.#recovery.dismissed(old.name)
+    }
+    const unwanted = hello.channels.filter(({ ch }) => !this.#channels.isCurrent(ch, link)).map(({ ch }) => ch)
+    this.#channels.reconcile(link, new Set(hello.channels.map(({ ch }) => ch)))
+    sendFrame(link, { type: 'welcome', share: this.#store.settings?.id ?? '', unwanted })
+    this.#recovery.returned(link, hello)
+    log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
+  }
+
+  #agentFrame(link: Link, header: AgentFrame, frame: Uint8Array, body: Uint8Array): void {
+    switch (header.type) {
+      case 'answer':
+        this.#upstream.abandon(header.key)
+        this.#delivery.answer(link, header, frame, body)
+        break
+      case 'failed':
+        this.#upstream.abandon(header.key)
+        this.#delivery.failed(header, frame)
+        break
+      case 'notification':
+      case 'ask':
+        this.#delivery.message(link, header, frame, body)
+        break
+      case 'chunk':
+        this.#delivery.chunk(link, header, frame, body)
+        break
+      case 'receipts':
+        this.#upstream.received(header.keys)
+        break
+      case 'upload_credit':
+        this.#upstream.credit(header.key, header.upto)
+        break
+      case 'died':
+        this.#channels.died(header.ch)
+        break
+      case 'idle':
+        if (!this.#desk.isNeeded(groupOf(header.ch))) sendFrame(link, { type: 'close', ch: header.ch })
+        break
+      case 'drain':
+        this.#links.drain(link)
+        break
+      case 'hello':
+        break
+    }
+  }
+
+  async #closed(socket: WebSocket): Promise<void> {
+    const link = this.#links.remove(socket)
+    if (link === undefined) {
+      this.#desk.closed(socket)
+      return
+    }
+    log('link.closed', { agent: link.name })
+    this.#upstream.lost(link)
+    if (this.#store.settings === undefined) return
+    const nowMs = Date.now()
+    this.#recovery.lost(link, nowMs)
+    const alarmMs = await this.ctx.storage.getAlarm()
+    if (alarmMs === null || alarmMs > nowMs + GRACE_MS) await this.ctx.storage.setAlarm(nowMs + GRACE_MS)
+  }
+
+  async #revoke(): Promise<void> {
+    this.#store.forget()
+    this.#links.closeAll(CLOSE.SHARE_GONE, 'the share was deleted or has expired')
+    this.#streams.closeAll(STREAM_CLOSE.ENDED, 'the share was deleted or has expired')
+    for (const waiter of this.#waiters.where(() => true)) this.#waiters.settle(waiter, { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND', executed: 'unknown' } })
+    await this.ctx.storage.deleteAll()
+  }
+
+  #facts(): ShareFacts | undefined {
+    const settings = this.#store.settings
+    if (settings === undefined) return undefined
+    return {
+      ...settings,
+      agents: this.#links.all().map(({ name, product, isolation, connectedAtMs }) => ({ name, product, isolation, connectedAtMs })),
+      sessions: this.#store.sessionCount(),
+      counters: {
+        incarnation: this.#incarnation,
+        total_changes: this.#store.totalChanges(),
+        buffered_bytes: this.#ledger.bytes,
+        buffered_max_bytes: this.#ledger.maxBytes,
+      },
+    }
+  }
+}

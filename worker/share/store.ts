@@ -1,0 +1,224 @@
+/** The share's rows: what must survive sleep and restarts. Written on connect, session start and end, never per call. */
+import type { ShareSettings } from './contract.ts'
+
+/** A legacy session, owned by a principal. */
+export interface Session {
+  readonly id: string
+  readonly principal: string
+  readonly transport: 'http' | 'sse'
+}
+
+/** A request worth repeating: its bytes, and where its id stands. */
+export interface Handshake {
+  readonly body: Uint8Array
+  readonly idFrom: number
+  readonly idTo: number
+  readonly name: string
+}
+
+/** Which child a group of sessions is served by: a session's own, or the shared one. */
+export interface ChannelRecord {
+  readonly group: string
+  readonly generation: number
+  readonly agent: string
+  readonly instance: string
+  readonly open: boolean
+}
+
+/** The group of the child that all sessions share. */
+export const SHARED_GROUP = 'shared'
+
+export function channelName(group: string, generation: number): string {
+  return `${group}.${generation}`
+}
+
+export function groupOf(ch: string): string {
+  return ch.slice(0, ch.lastIndexOf('.'))
+}
+
+type Row = Record<string, SqlStorageValue>
+
+export class Store {
+  readonly #sql: SqlStorage
+  readonly #sessions = new Map<string, Session>()
+  readonly #channels = new Map<string, ChannelRecord>()
+  #settings: ShareSettings | undefined
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql
+    const [made] = sql.exec<{ made: number }>("SELECT count(*) AS made FROM sqlite_master WHERE name = 'share'").toArray()
+    // An object that was only asked about writes nothing: its storage stays empty.
+    if (made?.made === 1) this.#settings = this.#readSettings()
+  }
+
+  /** The share, or undefined when it was never made or has been revoked. */
+  get settings(): ShareSettings | undefined {
+    return this.#settings
+  }
+
+  create(settings: ShareSettings): void {
+    this.#sql.exec(`
+      CREATE TABLE IF NOT EXISTS share (one INTEGER PRIMARY KEY CHECK (one = 1), settings TEXT NOT NULL);
+      CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, principal TEXT NOT NULL, transport TEXT NOT NULL, started_at_ms INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS handshake (session TEXT, purpose TEXT, name TEXT, body BLOB NOT NULL, id_from INTEGER NOT NULL, id_to INTEGER NOT NULL, PRIMARY KEY (session, purpose, name)) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS channel (grp TEXT PRIMARY KEY, generation INTEGER NOT NULL, agent TEXT NOT NULL, instance TEXT NOT NULL, open INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS link (name TEXT PRIMARY KEY, instance TEXT NOT NULL, lost_at_ms INTEGER) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS snapshot (purpose TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+    `)
+    this.#sql.exec('INSERT OR REPLACE INTO share VALUES (1, ?)', JSON.stringify(settings))
+    this.#settings = settings
+  }
+
+  /** Forgets everything in memory; the caller deletes the storage. */
+  forget(): void {
+    this.#settings = undefined
+    this.#sessions.clear()
+    this.#channels.clear()
+  }
+
+  session(id: string): Session | undefined {
+    const known = this.#sessions.get(id)
+    if (known !== undefined) return known
+    const [row] = this.#sql.exec('SELECT principal, transport FROM session WHERE id = ?', id).toArray()
+    if (row === undefined) return undefined
+    const session: Session = {
+      id,
+      principal: text(row, 'principal'),
+      transport: row['transport'] === 'sse' ? 'sse' : 'http',
+    }
+    this.#sessions.set(id, session)
+    return session
+  }
+
+  sessionCount(): number {
+    return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM session').one().count
+  }
+
+  /** Ids of all sessions, oldest first. */
+  sessionIds(): string[] {
+    return this.#sql
+      .exec<{ id: string }>('SELECT id FROM session ORDER BY started_at_ms')
+      .toArray()
+      .map((row) => row.id)
+  }
+
+  startSession(id: string, principal: string, transport: 'http' | 'sse', nowMs: number): Session {
+    this.#sql.exec('INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?)', id, principal, transport, nowMs)
+    const session: Session = { id, principal, transport }
+    this.#sessions.set(id, session)
+    return session
+  }
+
+  endSession(id: string): void {
+    this.#sessions.delete(id)
+    this.#channels.delete(id)
+    this.#sql.exec('DELETE FROM session WHERE id = ?', id)
+    this.#sql.exec('DELETE FROM handshake WHERE session = ?', id)
+    this.#sql.exec('DELETE FROM channel WHERE grp = ?', id)
+  }
+
+  /** Keeps a request for replay; one of the same purpose and name is replaced. */
+  keepHandshake(session: string, purpose: 'initialize' | 'level' | 'subscribe', kept: Handshake): void {
+    this.#sql.exec('INSERT OR REPLACE INTO handshake VALUES (?, ?, ?, ?, ?, ?)', session, purpose, kept.name, kept.body, kept.idFrom, kept.idTo)
+  }
+
+  dropSubscription(session: string, uri: string): void {
+    this.#sql.exec("DELETE FROM handshake WHERE session = ? AND purpose = 'subscribe' AND name = ?", session, uri)
+  }
+
+  handshakes(session: string, purpose: 'initialize' | 'level' | 'subscribe'): Handshake[] {
+    return this.#sql
+      .exec('SELECT name, body, id_from, id_to FROM handshake WHERE session = ? AND purpose = ?', session, purpose)
+      .toArray()
+      .map(readHandshake)
+  }
+
+  /** Sessions that subscribe to a resource, and all kept requests of one purpose, for the child that serves many. */
+  subscribers(uri: string): string[] {
+    return this.#sql
+      .exec<{ session: string }>("SELECT session FROM handshake WHERE purpose = 'subscribe' AND name = ?", uri)
+      .toArray()
+      .map((row) => row.session)
+  }
+
+  allHandshakes(purpose: 'level' | 'subscribe'): Handshake[] {
+    return this.#sql.exec('SELECT name, body, id_from, id_to FROM handshake WHERE purpose = ? GROUP BY name', purpose).toArray().map(readHandshake)
+  }
+
+  channel(group: string): ChannelRecord | undefined {
+    const known = this.#channels.get(group)
+    if (known !== undefined) return known
+    const [row] = this.#sql.exec('SELECT generation, agent, instance, open FROM channel WHERE grp = ?', group).toArray()
+    if (row === undefined) return undefined
+    const record = { group, generation: Number(row['generation']), agent: text(row, 'agent'), instance: text(row, 'instance'), open: row['open'] === 1 }
+    this.#channels.set(group, record)
+    return record
+  }
+
+  putChannel(record: ChannelRecord): void {
+    this.#sql.exec('INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?)', record.group, record.generation, record.agent, record.instance, record.open ? 1 : 0)
+    this.#channels.set(record.group, record)
+  }
+
+  /** Channels that were opened on an agent and have not died. */
+  openChannels(agent: string): number {
+    return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM channel WHERE agent = ? AND open = 1', agent).one().count
+  }
+
+  /** The open channels of an agent. */
+  channelsOf(agent: string): ChannelRecord[] {
+    const groups = this.#sql.exec<{ grp: string }>('SELECT grp FROM channel WHERE agent = ? AND open = 1', agent).toArray()
+    return groups.flatMap(({ grp }) => this.channel(grp) ?? [])
+  }
+
+  /** Instance that last connected under this name, and since when its link is lost. */
+  link(name: string): { readonly instance: string; readonly lostAtMs: number | undefined } | undefined {
+    const [row] = this.#sql.exec('SELECT instance, lost_at_ms FROM link WHERE name = ?', name).toArray()
+    return row === undefined ? undefined : { instance: text(row, 'instance'), lostAtMs: typeof row['lost_at_ms'] === 'number' ? row['lost_at_ms'] : undefined }
+  }
+
+  putLink(name: string, instance: string, lostAtMs?: number): void {
+    this.#sql.exec('INSERT OR REPLACE INTO link VALUES (?, ?, ?)', name, instance, lostAtMs ?? null)
+  }
+
+  lostLinks(): { readonly name: string; readonly lostAtMs: number }[] {
+    return this.#sql.exec<{ name: string; lostAtMs: number }>('SELECT name, lost_at_ms AS lostAtMs FROM link WHERE lost_at_ms IS NOT NULL').toArray()
+  }
+
+  dropLink(name: string): void {
+    this.#sql.exec('DELETE FROM link WHERE name = ?', name)
+  }
+
+  snapshot(purpose: 'initialize'): Uint8Array | undefined {
+    const [row] = this.#sql.exec<{ body: ArrayBuffer }>('SELECT body FROM snapshot WHERE purpose = ?', purpose).toArray()
+    return row === undefined ? undefined : new Uint8Array(row.body)
+  }
+
+  putSnapshot(purpose: 'initialize', body: Uint8Array): void {
+    this.#sql.exec('INSERT OR REPLACE INTO snapshot VALUES (?, ?)', purpose, body)
+  }
+
+  totalChanges(): number {
+    return this.#sql.exec<{ changes: number }>('SELECT total_changes() AS changes').one().changes
+  }
+
+  #readSettings(): ShareSettings | undefined {
+    const [row] = this.#sql.exec<{ settings: string }>('SELECT settings FROM share').toArray()
+    return row === undefined ? undefined : (JSON.parse(row.settings) as ShareSettings)
+  }
+}
+
+function text(row: Row, column: string): string {
+  const value = row[column]
+  return typeof value === 'string' ? value : ''
+}
+
+function readHandshake(row: Row): Handshake {
+  const body = row['body']
+  return {
+    body: body instanceof ArrayBuffer ? new Uint8Array(body) : new Uint8Array(0),
+    idFrom: Number(row['id_from']),
+    idTo: Number(row['id_to']),
+    name: text(row, 'name'),
+  }
+}

@@ -1,0 +1,95 @@
+/** Opens, hears and closes the stream sockets that Workers ask for. */
+import { STREAM_CLOSE, type StreamControl } from './contract.ts'
+import type { Channels } from './channels.ts'
+import type { CreditLedger } from './credit.ts'
+import type { Debtor, Delivery } from './delivery.ts'
+import { closeQuietly, type Links, sendFrame } from './links.ts'
+import { SHARED_GROUP, type Store } from './store.ts'
+import type { Streams } from './streams.ts'
+import type { Waiters } from './waiters.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly links: Links
+  readonly channels: Channels
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly ledger: CreditLedger<Debtor>
+  readonly delivery: Delivery
+}
+
+export class StreamDesk {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    for (const { socket, attachment } of parts.streams.all()) {
+      if (attachment.owing !== undefined) parts.ledger.restore(socket, attachment.group, attachment.owing.bytes, attachment.owing)
+    }
+  }
+
+  /** Takes a Worker's socket in. The status is 101, or 404 for a session that the caller does not have. */
+  open(socket: WebSocket, query: URLSearchParams): number {
+    switch (query.get('kind')) {
+      case 'call':
+        this.#openCall(socket, query.get('key') ?? '')
+        return 101
+      case 'listen':
+        return this.#openListener(socket, query, 'listen')
+      case 'session':
+        return this.#openListener(socket, query, 'session')
+      default:
+        return 400
+    }
+  }
+
+  /** A text message on a stream's socket. */
+  control(socket: WebSocket, text: string): void {
+    const control = JSON.parse(text) as StreamControl
+    if (control.type === 'taken') this.#parts.delivery.grant(this.#parts.ledger.settle(socket, control.bytes))
+  }
+
+  closed(socket: WebSocket): void {
+    const { streams, ledger, delivery } = this.#parts
+    const attachment = streams.attachmentOf(socket)
+    delivery.grant(ledger.settle(socket))
+    // An HTTP+SSE session is its stream (MCP 2024-11-05), unless a newer stream has taken over.
+    if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined) this.#endSession(attachment.session)
+  }
+
+  /** Whether a client still waits for something from the group's child. */
+  isNeeded(group: string): boolean {
+    const { streams, waiters } = this.#parts
+    return streams.listeners(group).length > 0 || streams.callsOfGroup(group).length > 0 || waiters.where((waiter) => waiter.group === group).length > 0
+  }
+
+  #openCall(socket: WebSocket, key: string): void {
+    const { waiters, streams, delivery } = this.#parts
+    const waiter = waiters.moveToStream(key)
+    const { group = '', agent = '' } = waiter ?? {}
+    streams.accept(socket, { kind: 'call', key, group, agent })
+    if (waiter === undefined) closeQuietly(socket, STREAM_CLOSE.SETTLED, 'answered already')
+    else delivery.handOver(waiter, socket)
+  }
+
+  #openListener(socket: WebSocket, query: URLSearchParams, kind: 'listen' | 'session'): number {
+    const { store, streams, channels } = this.#parts
+    const id = query.get('session') ?? ''
+    const principal = query.get('principal') ?? ''
+    const session = kind === 'session' ? store.startSession(id, principal, 'sse', Date.now()) : store.session(id)
+    if (session === undefined || session.principal !== principal) return 404
+    const link = channels.linkFor(session)
+    const group = link?.isolation === 'share' ? SHARED_GROUP : id
+    streams.accept(socket, { kind, session: id, group })
+    const current = channels.current(group)
+    if (current !== undefined) sendFrame(current.link, { type: 'resume', ch: current.ch })
+    return 101
+  }
+
+  #endSession(id: string): void {
+    const { channels, store } = this.#parts
+    const own = channels.current(id)
+    if (own !== undefined) sendFrame(own.link, { type: 'close', ch: own.ch })
+    store.endSession(id)
+  }
+}

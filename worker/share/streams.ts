@@ -1,0 +1,117 @@
+/** The sockets that Workers hold on behalf of their clients: found by tag, so that they outlive the object's memory. */
+import { closeQuietly } from './links.ts'
+import { STREAM_CLOSE } from './contract.ts'
+
+/** What a stream's socket remembers through sleep. */
+export interface StreamAttachment {
+  readonly role: 'stream'
+  readonly kind: 'call' | 'listen' | 'session'
+  /** The channel group it belongs to, whose credit waits for what its client has not taken yet. */
+  readonly group: string
+  /** For calls: the agent that works on it, and the call. */
+  readonly agent?: string
+  readonly key?: string
+  readonly session?: string
+  /** Body bytes not yet taken, and where credit was withheld for them. Kept only while credit is withheld. */
+  readonly owing?: { readonly bytes: number; readonly ch: string; readonly at: number }
+}
+
+export type StreamOpening = Omit<StreamAttachment, 'role' | 'owing'>
+
+export class Streams {
+  readonly #ctx: DurableObjectState
+
+  constructor(ctx: DurableObjectState) {
+    this.#ctx = ctx
+  }
+
+  /** Takes in the socket of a Worker. A listener replaces the session's older one. */
+  accept(socket: WebSocket, opening: StreamOpening): void {
+    const { kind, key = '', session = '', group, agent = '' } = opening
+    if (kind !== 'call') {
+      for (const older of this.#ctx.getWebSockets(listenerTag(session))) closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
+    }
+    const tags = kind === 'call' ? [callTag(key), agentTag(agent), groupCallsTag(group)] : [listenerTag(session), groupTag(group)]
+    this.#ctx.acceptWebSocket(socket, tags)
+    socket.serializeAttachment({ role: 'stream', ...opening } satisfies StreamAttachment)
+  }
+
+  call(key: string): WebSocket | undefined {
+    return this.#open(callTag(key))[0]
+  }
+
+  listener(session: string): WebSocket | undefined {
+    return this.#open(listenerTag(session))[0]
+  }
+
+  /** All listening streams of a channel group. */
+  listeners(group: string): WebSocket[] {
+    return this.#open(groupTag(group))
+  }
+
+  /** The open streams of calls that an agent works on. */
+  callsOf(agent: string): { readonly socket: WebSocket; readonly key: string }[] {
+    return this.#open(agentTag(agent)).map((socket) => ({ socket, key: attachmentOf(socket)?.key ?? '' }))
+  }
+
+  callsOfGroup(group: string): WebSocket[] {
+    return this.#open(groupCallsTag(group))
+  }
+
+  /** Every stream's socket with what it remembers. */
+  all(): { readonly socket: WebSocket; readonly attachment: StreamAttachment }[] {
+    const streams: { socket: WebSocket; attachment: StreamAttachment }[] = []
+    for (const socket of this.#ctx.getWebSockets()) {
+      const attachment = attachmentOf(socket)
+      if (attachment !== undefined) streams.push({ socket, attachment })
+    }
+    return streams
+  }
+
+  /** What the socket of a stream remembers; undefined for an agent's. */
+  attachmentOf(socket: WebSocket): StreamAttachment | undefined {
+    return attachmentOf(socket)
+  }
+
+  /** Notes, or with undefined forgets, what a stream owes while credit is withheld. */
+  markOwing(socket: WebSocket, owing: StreamAttachment['owing']): void {
+    const attachment = attachmentOf(socket)
+    if (attachment === undefined) return
+    const { owing: _, ...rest } = attachment
+    socket.serializeAttachment(owing === undefined ? rest : { ...rest, owing })
+  }
+
+  closeAll(code: number, reason: string): void {
+    for (const { socket } of this.all()) closeQuietly(socket, code, reason)
+  }
+
+  /** Sockets of a tag that are still open; a closing one stays listed until its close event. */
+  #open(tag: string): WebSocket[] {
+    return this.#ctx.getWebSockets(tag).filter((socket) => socket.readyState === WebSocket.OPEN)
+  }
+}
+
+function attachmentOf(socket: WebSocket): StreamAttachment | undefined {
+  const attachment = socket.deserializeAttachment() as { role?: string } | null
+  return attachment?.role === 'stream' ? (attachment as StreamAttachment) : undefined
+}
+
+function callTag(key: string): string {
+  return `k:${key}`
+}
+
+function agentTag(name: string): string {
+  return `a:${name}`
+}
+
+function listenerTag(session: string): string {
+  return `l:${session}`
+}
+
+function groupTag(group: string): string {
+  return `g:${group}`
+}
+
+function groupCallsTag(group: string): string {
+  return `c:${group}`
+}

@@ -1,0 +1,56 @@
+/** Calls that wait over RPC: in memory, since a pending RPC keeps the object awake. */
+import type { CallOutcome } from './contract.ts'
+
+/** A call that has not been answered and whose stream, if it needs one, is not open yet. */
+export interface Waiter {
+  readonly key: string
+  readonly group: string
+  readonly agent: string
+  readonly session: string
+  /** The child's answer is stored, and its failure ends the session. */
+  readonly isInitialize: boolean
+  /** Whether the client can take more than the answer. */
+  readonly canStream: boolean
+  /** Frames that wait for the stream to open; undefined while the RPC has not been resolved. */
+  buffer: Uint8Array[] | undefined
+  readonly resolve: (outcome: CallOutcome) => void
+}
+
+export class Waiters {
+  readonly #byKey = new Map<string, Waiter>()
+
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  get(key: string): Waiter | undefined {
+    return this.#byKey.get(key)
+  }
+
+  /** Waits for the outcome. A second wait for the same key (a resend) takes the first one's place. */
+  wait(key: string, facts: Omit<Waiter, 'key' | 'buffer' | 'resolve'>): Promise<CallOutcome> {
+    const { promise, resolve } = Promise.withResolvers<CallOutcome>()
+    this.#byKey.get(key)?.resolve({ kind: 'moved' })
+    this.#byKey.set(key, { key, ...facts, buffer: undefined, resolve })
+    return promise
+  }
+
+  /** Ends the wait with an outcome; without effect for one that was resolved to a stream before. */
+  settle(waiter: Waiter, outcome: CallOutcome): void {
+    this.#byKey.delete(waiter.key)
+    waiter.resolve(outcome)
+  }
+
+  /** The stream is open: hands over what waited for it. */
+  moveToStream(key: string): Waiter | undefined {
+    const waiter = this.#byKey.get(key)
+    if (waiter === undefined) return undefined
+    this.#byKey.delete(key)
+    waiter.resolve({ kind: 'moved' })
+    return waiter
+  }
+
+  where(test: (waiter: Waiter) => boolean): Waiter[] {
+    return [...this.#byKey.values()].filter(test)
+  }
+}
