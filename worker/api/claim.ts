@@ -1,25 +1,10 @@
-/** How a fresh relay gets its owner, and the gate that keeps everything shut until it has one. */
-import { Hono, type MiddlewareHandler } from 'hono'
-import { claimedRelay } from '../access/keys.ts'
+/** How a fresh relay gets its owner. */
+import { Hono } from 'hono'
 import { type Env, settingsOf } from '../env.ts'
 import { readMembers, textMember } from './body.ts'
 import { problem } from './problem.ts'
 
 const MAX_CODE_CHARS = 128
-
-/** What an unclaimed or misconfigured relay still answers. */
-function isAlwaysOpen(method: string, path: string): boolean {
-  return path === '/healthz' || (method === 'POST' && path === '/api/claim')
-}
-
-/** Answers 503 `RELAY_UNCLAIMED` while nobody owns the relay, and 500 when its variables cannot be used. */
-export const requireClaimed: MiddlewareHandler<{ Bindings: Env }> = async (c, next) => {
-  if (c.req.path === '/healthz') return next()
-  const [fault] = settingsOf(c.env).faults
-  if (fault !== undefined) return problem('RELAY_MISCONFIGURED', fault)
-  if (isAlwaysOpen(c.req.method, c.req.path)) return next()
-  return (await claimedRelay(c.env)) === undefined ? problem('RELAY_UNCLAIMED') : next()
-}
 
 /** `POST /claim`: logs a one-time code, or takes it and hands out the owner key. */
 export const claim = new Hono<{ Bindings: Env }>().post('/', async (c) => {
