@@ -1,0 +1,35 @@
+/** The schedule of attempts: doubling pauses with jitter, no clock and no socket. */
+
+interface BackoffOptions {
+  readonly minMs: number
+  readonly maxMs: number
+  /** From 0 (included) to 1 (excluded). */
+  readonly random: () => number
+}
+
+/** Pauses of half to the whole of `minMs`, doubled with each failure up to `maxMs`: many agents cut off at once do not come back at once. */
+export class Backoff {
+  readonly #options: BackoffOptions
+  #failures = 0
+
+  constructor(options: BackoffOptions) {
+    this.#options = options
+  }
+
+  /** Attempts since the last reset. */
+  get failures(): number {
+    return this.#failures
+  }
+
+  nextMs(): number {
+    const { minMs, maxMs, random } = this.#options
+    // Past 2^30 the product says nothing new, and 2 ** 1024 is Infinity.
+    const wholeMs = Math.min(maxMs, minMs * 2 ** Math.min(this.#failures, 30))
+    this.#failures++
+    return Math.round(wholeMs / 2 + (wholeMs / 2) * random())
+  }
+
+  reset(): void {
+    this.#failures = 0
+  }
+}

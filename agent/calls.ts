@@ -1,0 +1,108 @@
+/** Remembers the keys of calls across channels and links, and for a while how they ended, so that nothing runs twice. */
+import type { Executed, Failure } from '../protocol/errors.ts'
+import type { Span } from '../protocol/json-scan.ts'
+import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS, CALL_KEY_MS, MAX_HELD_KEYS } from '../protocol/limits.ts'
+import { REMEMBERED_KEYS } from './limits.ts'
+
+/** A client's request on its way through a child. */
+export interface RunningCall {
+  readonly key: string
+  readonly ch: string
+  readonly method: string
+  readonly tag: string
+  /** The newest return address wins: the relay may have asked again. */
+  ra: string
+  /** Whether the child's stdin has taken it. */
+  written: boolean
+}
+
+/** A failure of a call, with what is known of its execution. */
+export type CallFailure = Omit<Failure, 'retryAfterMs' | 'supported'> & { readonly executed: Executed }
+
+/** How a call ended. */
+export type Outcome =
+  | { readonly kind: 'answer'; readonly id: Span; readonly failed: boolean; readonly body: Uint8Array }
+  | { readonly kind: 'failure'; readonly failure: CallFailure }
+
+/** What is known of a key. `passing` and `passed` are notifications and responses. */
+export type Known = { readonly kind: 'running'; readonly call: RunningCall } | { readonly kind: 'passing' } | { readonly kind: 'passed' } | { readonly kind: 'ended'; readonly outcome: Outcome | undefined }
+
+interface Ended {
+  readonly endedMs: number
+  /** A notification or a response, not a call. */
+  readonly passed: boolean
+  /** Kept as long as the key: it is short, and says whether the call ran. */
+  readonly failure: Outcome | undefined
+}
+
+export class CallMemory {
+  readonly #open = new Map<string, RunningCall | 'passing'>()
+  /** These two in the order of the ends, oldest first. */
+  readonly #ended = new Map<string, Ended>()
+  readonly #answers = new Map<string, { readonly answer: Outcome & { kind: 'answer' }; readonly endedMs: number }>()
+  #answerBytes = 0
+
+  begin(call: RunningCall): void {
+    this.#open.set(call.key, call)
+  }
+
+  /** A notification or a response has come, and waits for the child to take it. */
+  beginPassing(key: string): void {
+    this.#open.set(key, 'passing')
+  }
+
+  known(key: string): Known | undefined {
+    const open = this.#open.get(key)
+    if (open === 'passing') return { kind: 'passing' }
+    if (open !== undefined) return { kind: 'running', call: open }
+    const ended = this.#ended.get(key)
+    if (ended === undefined) return undefined
+    return ended.passed ? { kind: 'passed' } : { kind: 'ended', outcome: ended.failure ?? this.#answers.get(key)?.answer }
+  }
+
+  end(key: string, outcome: Outcome, nowMs: number): void {
+    this.#open.delete(key)
+    this.#ended.set(key, { endedMs: nowMs, passed: false, failure: outcome.kind === 'failure' ? outcome : undefined })
+    if (outcome.kind === 'answer') {
+      this.#answers.set(key, { answer: outcome, endedMs: nowMs })
+      this.#answerBytes += outcome.body.length
+    }
+    this.sweep(nowMs)
+  }
+
+  /** The child has taken a notification or a response. */
+  endPassing(key: string, nowMs: number): void {
+    this.#open.delete(key)
+    this.#ended.set(key, { endedMs: nowMs, passed: true, failure: undefined })
+    this.sweep(nowMs)
+  }
+
+  /** It never came whole, or its child never took it: as if it had never come. */
+  forget(key: string): void {
+    this.#open.delete(key)
+  }
+
+  /** Keys for a hello, newest last. */
+  held(nowMs: number): string[] {
+    this.sweep(nowMs)
+    return [...this.#ended.keys(), ...this.#open.keys()].slice(-MAX_HELD_KEYS)
+  }
+
+  /** Drops what is over the limits of age, bytes and number. */
+  sweep(nowMs: number): void {
+    for (const [key, { endedMs }] of this.#answers) {
+      if (nowMs - endedMs <= ANSWER_KEEP_MS && this.#answerBytes <= ANSWER_KEEP_BYTES) break
+      this.#dropAnswer(key)
+    }
+    for (const [key, { endedMs }] of this.#ended) {
+      if (nowMs - endedMs <= CALL_KEY_MS && this.#ended.size <= REMEMBERED_KEYS) break
+      this.#ended.delete(key)
+      this.#dropAnswer(key)
+    }
+  }
+
+  #dropAnswer(key: string): void {
+    this.#answerBytes -= this.#answers.get(key)?.answer.body.length ?? 0
+    this.#answers.delete(key)
+  }
+}

@@ -1,0 +1,211 @@
+/** All channels of the agent: opens and ends them, keeps their number in bounds, and joins them to whatever link is up. */
+import type { AgentFrame, Call, Open, RelayFrame } from '../protocol/frame.ts'
+import type { Hello, Welcome } from '../protocol/handshake.ts'
+import { CallMemory, type CallFailure } from './calls.ts'
+import { Channel, failedFrame, type ChannelFrame, type Fault } from './channel.ts'
+import type { Child, ChildHandlers } from './child.ts'
+import { DEAD_CHANNELS, DEAD_CHANNEL_MS } from './limits.ts'
+import type { Log } from './log.ts'
+
+/** What a link offers to the channels. */
+export interface LinkPort {
+  readonly writable: boolean
+  send(frame: AgentFrame, body?: Uint8Array): void
+}
+
+interface ChannelsOptions {
+  readonly maxChildren: number
+  /** 0: never. */
+  readonly idleStopMs: number
+  readonly log: Log
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  readonly startChild: (handlers: ChildHandlers) => Child
+}
+
+const MAX_CHANNEL_NAME_CHARS = 64
+const SWEEP_MAX_MS = 30_000
+const SWEEP_MIN_MS = 50
+
+export class Channels {
+  readonly #options: ChannelsOptions
+  readonly #memory = new CallMemory()
+  readonly #channels = new Map<string, Channel>()
+  /** Ending channels whose name is in use again. */
+  readonly #former = new Set<Channel>()
+  /** Channels for which there was no room. Calls that were on their way to them fail with that. */
+  readonly #refused = new Set<string>()
+  /** When a quiet channel was last reported. */
+  readonly #reportedMs = new WeakMap<Channel, number>()
+  readonly #quietWaiters = new Set<() => void>()
+  readonly #sweeper: NodeJS.Timeout
+  #link: LinkPort | undefined
+
+  constructor(options: ChannelsOptions) {
+    this.#options = options
+    const sweepMs = options.idleStopMs === 0 ? SWEEP_MAX_MS : Math.min(SWEEP_MAX_MS, Math.max(SWEEP_MIN_MS, options.idleStopMs / 4))
+    this.#sweeper = setInterval(() => this.#sweep(), sweepMs).unref()
+  }
+
+  /** What a hello says of us: the keys we know and the channels whose processes run. */
+  memory(): Pick<Hello, 'held' | 'channels'> {
+    const live = [...this.#channels.values()].filter((channel) => channel.isLive)
+    return { held: this.#memory.held(this.#options.now()), channels: live.map(({ ch, lastNumber }) => ({ ch, n: lastNumber })) }
+  }
+
+  attach(link: LinkPort, welcome: Welcome): void {
+    this.#link = link
+    for (const ch of welcome.unwanted) {
+      const channel = this.#channels.get(ch)
+      channel?.silence()
+      void channel?.stop('closed')
+    }
+    for (const channel of this.#channels.values()) channel.linkRestored()
+  }
+
+  /** The link broke. What runs goes on; a new link hears of it. */
+  detach(): void {
+    this.#link = undefined
+    for (const channel of this.#channels.values()) channel.linkLost()
+  }
+
+  /** The link takes more again. */
+  flush(): void {
+    for (const channel of this.#all()) channel.flush()
+  }
+
+  receive(frame: Exclude<RelayFrame, Welcome | { type: 'drain' }>, body: Uint8Array): Fault | undefined {
+    if (frame.type === 'open') return this.#open(frame)
+    const channel = this.#channels.get(frame.ch)
+    if (frame.type === 'close') return this.#close(frame.ch, channel)
+    return channel === undefined ? this.#orphan(frame) : channel.receive(frame, body)
+  }
+
+  /** Resolves when no call runs and all is sent, or with the signal. */
+  async quiet(signal: AbortSignal): Promise<void> {
+    const done = Promise.withResolvers<void>()
+    const look = (): void => {
+      if (signal.aborted || [...this.#all()].every((channel) => channel.isQuiet)) done.resolve()
+    }
+    this.#quietWaiters.add(look)
+    signal.addEventListener('abort', look, { once: true })
+    look()
+    await done.promise
+    this.#quietWaiters.delete(look)
+    signal.removeEventListener('abort', look)
+  }
+
+  /** Ends every channel by the ladder; resolves when the processes are gone. */
+  async stop(): Promise<void> {
+    clearInterval(this.#sweeper)
+    await Promise.all([...this.#all()].map((channel) => channel.stop('closed')))
+  }
+
+  /** Ends every process group at once. */
+  kill(): void {
+    for (const channel of this.#all()) channel.kill()
+  }
+
+  *#all(): Generator<Channel> {
+    yield* this.#channels.values()
+    yield* this.#former
+  }
+
+  #open(open: Open): Fault | undefined {
+    const { ch } = open
+    if (ch === '' || ch.length > MAX_CHANNEL_NAME_CHARS) return 'a channel name of a wrong length'
+    const before = this.#channels.get(ch)
+    if (before?.isLive === true) return undefined
+    if (before !== undefined && before.endedMs === undefined) this.#former.add(before)
+    this.#channels.delete(ch)
+    this.#refused.delete(ch)
+    if (this.#makeRoom()) this.#channels.set(ch, this.#create(open))
+    else this.#refuse(ch)
+    return undefined
+  }
+
+  /** A place to keep a spare child warm: `startChild` may hand out one that already runs. */
+  #create(open: Open): Channel {
+    const { log, now, startChild } = this.#options
+    return new Channel(open, {
+      ...{ memory: this.#memory, log, now, startChild },
+      writable: () => this.#link?.writable === true,
+      send: (frame, body) => this.#link?.send(frame, body),
+      changed: () => {
+        for (const look of this.#quietWaiters) look()
+      },
+    })
+  }
+
+  /** Whether one more child may run, ending the one that was idle longest if need be. */
+  #makeRoom(): boolean {
+    const { maxChildren } = this.#options
+    const all = [...this.#all()]
+    const live = all.filter((channel) => channel.isLive)
+    const ending = all.filter((channel) => !channel.isLive && channel.endedMs === undefined)
+    if (live.length < maxChildren) return live.length + ending.length < 2 * maxChildren
+    // Those that end still take up memory; a storm of sessions must not start more than they leave.
+    if (ending.length >= maxChildren) return false
+    const [idlest] = live.flatMap((channel) => (channel.idleSinceMs === undefined ? [] : [{ channel, sinceMs: channel.idleSinceMs }])).toSorted((a, b) => a.sinceMs - b.sinceMs)
+    if (idlest === undefined) return false
+    this.#options.log.info('channel.evict', { ch: idlest.channel.ch, meaning: 'idle longest, and --max-children is reached' })
+    void idlest.channel.stop('idle')
+    return true
+  }
+
+  #refuse(ch: string): void {
+    this.#options.log.warn('channel.refused', { ch, maxChildren: this.#options.maxChildren })
+    this.#refused.add(ch)
+    const [oldest] = this.#refused
+    if (this.#refused.size > DEAD_CHANNELS && oldest !== undefined) this.#refused.delete(oldest)
+  }
+
+  #close(ch: string, channel: Channel | undefined): undefined {
+    this.#refused.delete(ch)
+    void channel?.stop('closed')
+  }
+
+  /** A frame for a channel that is not there: a call must still be told so, the rest is of no use any more. */
+  #orphan(frame: ChannelFrame): Fault | undefined {
+    if (frame.type !== 'call') return undefined
+    const known = this.#memory.known(frame.key)
+    if (known?.kind === 'running') {
+      known.call.ra = frame.ra
+      return undefined
+    }
+    this.#link?.send(failedFrame(frame, this.#orphanFailure(frame)))
+    return undefined
+  }
+
+  #orphanFailure({ key, ch }: Call): CallFailure {
+    const known = this.#memory.known(key)
+    if (known?.kind === 'ended' && known.outcome?.kind === 'failure') return known.outcome.failure
+    if (known !== undefined) return { code: 'ALREADY_EXECUTED', executed: 'yes' }
+    const failure: CallFailure = { code: this.#refused.has(ch) ? 'TOO_MANY_CHILDREN' : 'CHANNEL_CLOSED', executed: 'no' }
+    this.#memory.end(key, { kind: 'failure', failure }, this.#options.now())
+    return failure
+  }
+
+  #sweep(): void {
+    const nowMs = this.#options.now()
+    this.#memory.sweep(nowMs)
+    for (const channel of this.#former) if (channel.endedMs !== undefined) this.#former.delete(channel)
+    const dead = [...this.#channels.values()].filter((channel) => channel.endedMs !== undefined)
+    dead.forEach((channel, index) => {
+      if (nowMs - (channel.endedMs ?? nowMs) > DEAD_CHANNEL_MS || index < dead.length - DEAD_CHANNELS) this.#channels.delete(channel.ch)
+    })
+    for (const channel of this.#channels.values()) {
+      channel.trim()
+      this.#reportIdle(channel, nowMs)
+    }
+  }
+
+  #reportIdle(channel: Channel, nowMs: number): void {
+    const { idleStopMs } = this.#options
+    const { ch, idleSinceMs, isLive } = channel
+    if (idleStopMs === 0 || idleSinceMs === undefined || !isLive || this.#link === undefined) return
+    if (nowMs - Math.max(idleSinceMs, this.#reportedMs.get(channel) ?? 0) < idleStopMs) return
+    this.#reportedMs.set(channel, nowMs)
+    this.#link.send({ type: 'idle', ch })
+  }
+}

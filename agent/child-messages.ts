@@ -1,0 +1,134 @@
+/** Reads what a child prints: knows answers, notifications and requests apart, and finds out where each belongs. */
+import { errorResponse } from '../protocol/errors.ts'
+import { scanBatch, scanMessage, type MessageFacts, type RoutingValue, type ScanError } from '../protocol/json-scan.ts'
+import { MAX_LINE_BYTES } from '../protocol/limits.ts'
+import type { RunningCall } from './calls.ts'
+import { OPEN_ASKS } from './limits.ts'
+import type { Log } from './log.ts'
+import type { Spoken } from './outbox.ts'
+import { idKey, type Address, type RunningCalls } from './running.ts'
+import { tornAnswerId } from './torn.ts'
+
+interface ChildMessagesPorts {
+  readonly ch: string
+  readonly running: RunningCalls
+  /** Whether the child may ask its client. */
+  readonly asks: 'pass' | 'refuse'
+  readonly log: Log
+  readonly now: () => number
+  readonly say: (said: Spoken, body: Uint8Array) => void
+  /** Writes our own answer to a request of the child. */
+  readonly reply: (json: string) => void
+  readonly answered: (call: RunningCall, answer: { readonly id: RoutingValue; readonly failed: boolean }, body: Uint8Array) => void
+  /** The answer to this call was over the limit. */
+  readonly tooLong: (call: RunningCall) => void
+}
+
+const OPEN_ARRAY = 0x5b
+/** Lines of junk that are logged one by one; after these every thousandth, or a chatty child would fill the log. */
+const JUNK_LOGGED = 5
+const JUNK_LOGGED_EVERY = 1000
+
+export class ChildMessages {
+  readonly #ports: ChildMessagesPorts
+  /** Requests of the child that its client has not answered, by canonical id. */
+  readonly #open = new Map<string, Address>()
+  #junk = 0
+
+  constructor(ports: ChildMessagesPorts) {
+    this.#ports = ports
+  }
+
+  /** One line of stdout: a message, or an array of messages (JSON-RPC batch, revision 2025-03-26). */
+  line(bytes: Uint8Array): void {
+    if (bytes[0] !== OPEN_ARRAY) return this.#message(bytes)
+    const batch = scanBatch(bytes)
+    if (!batch.ok) return this.#ignore(bytes, batch.error)
+    for (const [from, to] of batch.value ?? []) this.#message(bytes.subarray(from, to))
+  }
+
+  tooLong(head: Uint8Array, tail: Uint8Array, size: number): void {
+    const id = tornAnswerId(head, tail)
+    const call = id === undefined ? undefined : this.#ports.running.answered(idKey(id))
+    this.#ports.log.warn('child.line_too_long', { ch: this.#ports.ch, bytes: size, maxBytes: MAX_LINE_BYTES, method: call?.method })
+    if (call !== undefined) this.#ports.tooLong(call)
+  }
+
+  /** Whether the child waits for an answer with this id; if so, it waits no longer. */
+  settleAsk(rawId: string): boolean {
+    return this.#open.delete(idKey(rawId) ?? '')
+  }
+
+  /** A message that nobody could be found for in time. */
+  undeliverable(said: Spoken): void {
+    this.#ports.log.warn('child.undeliverable', { ch: this.#ports.ch, kind: said.type, method: said.type === 'answer' ? undefined : said.method })
+    if (said.type === 'ask' && this.settleAsk(said.rawId)) this.#ports.reply(errorResponse(said.rawId, { code: 'CLIENT_UNREACHABLE' }))
+  }
+
+  #message(bytes: Uint8Array): void {
+    const scanned = scanMessage(bytes)
+    if (!scanned.ok) return this.#ignore(bytes, scanned.error)
+    const facts = scanned.value
+    switch (facts.kind) {
+      case 'result':
+      case 'error':
+        return this.#answer(facts, bytes)
+      case 'request':
+        return this.#ask(facts, bytes)
+      case 'notification':
+        return this.#notification(facts, bytes)
+    }
+  }
+
+  #answer({ kind, id }: MessageFacts, bytes: Uint8Array): void {
+    const call = id === undefined ? undefined : this.#ports.running.answered(idKey(id.raw))
+    if (id !== undefined && call !== undefined) return this.#ports.answered(call, { id, failed: kind === 'error' }, bytes)
+    this.#ports.log.warn('child.unknown_answer', { ch: this.#ports.ch, bytes: bytes.length, meaning: 'late, repeated or invented: dropped' })
+  }
+
+  #ask(facts: MessageFacts, bytes: Uint8Array): void {
+    const { method, id } = facts
+    const key = id === undefined ? undefined : idKey(id.raw)
+    if (id === undefined || key === undefined) return this.#ignore(bytes, 'not_json')
+    if (method === 'ping') return this.#ports.reply(`{"jsonrpc":"2.0","id":${id.raw},"result":{}}`)
+    if (this.#ports.asks === 'refuse') return this.#ports.reply(`{"jsonrpc":"2.0","id":${id.raw},"error":{"code":-32601,"message":"Method not found: several clients share this server, so it cannot ask one of them"}}`)
+    if (this.#open.size >= OPEN_ASKS) return this.#ports.reply(errorResponse(id.raw, { code: 'CLIENT_UNREACHABLE', detail: `${OPEN_ASKS} requests are unanswered` }))
+    const address = this.#ports.running.address(facts, this.#ports.now()) ?? {}
+    this.#open.set(key, address)
+    this.#ports.say({ type: 'ask', method, id: id.span, rawId: id.raw, ...address }, bytes)
+  }
+
+  #notification(facts: MessageFacts, bytes: Uint8Array): void {
+    const { method, progressToken, progress, uri, subscriptionId } = facts
+    const address = this.#addressOf(facts)
+    if (address === undefined) return this.#ports.log.debug('child.unknown_progress', { ch: this.#ports.ch, bytes: bytes.length })
+    const said = {
+      type: 'notification' as const,
+      method,
+      ...address,
+      ...(progressToken !== undefined && { token: progressToken.span }),
+      ...(progress !== undefined && { progress: progress.span }),
+      ...(uri !== undefined && { uri }),
+      ...(subscriptionId !== undefined && { subscriptionId: subscriptionId.span }),
+    }
+    this.#ports.say(said, bytes)
+  }
+
+  #addressOf(facts: MessageFacts): Address | undefined {
+    if (facts.method === 'notifications/cancelled' && facts.requestId !== undefined) {
+      // It goes where the request went that it takes back.
+      const key = idKey(facts.requestId.raw) ?? ''
+      const asked = this.#open.get(key)
+      this.#open.delete(key)
+      if (asked !== undefined) return asked
+    }
+    return this.#ports.running.address(facts, this.#ports.now())
+  }
+
+  #ignore(bytes: Uint8Array, reason: ScanError): void {
+    if (bytes.every((byte) => byte === 0x20 || byte === 0x09)) return
+    this.#junk++
+    if (this.#junk > JUNK_LOGGED && this.#junk % JUNK_LOGGED_EVERY !== 0) return
+    this.#ports.log.warn('child.junk', { ch: this.#ports.ch, reason, bytes: bytes.length, lines: this.#junk, meaning: 'no JSON-RPC message on stdout: dropped' })
+  }
+}

@@ -1,0 +1,48 @@
+/** The environment that a child sees: an allow-list of our own, and what the user named. Never a variable of the agent. */
+
+/** What programs need to find themselves, their user, their language, their certificates and the way out. */
+const ALLOWED = new Set([
+  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR', 'TERM', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_RUNTIME_DIR'],
+  ...['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'],
+])
+const ALLOWED_WINDOWS = new Set([
+  ...['APPDATA', 'COMSPEC', 'HOMEDRIVE', 'HOMEPATH', 'LOCALAPPDATA', 'NUMBER_OF_PROCESSORS', 'OS', 'PATHEXT', 'PROCESSOR_ARCHITECTURE', 'PROGRAMDATA'],
+  ...['PROGRAMFILES', 'PROGRAMFILES(X86)', 'PROGRAMW6432', 'PUBLIC', 'SYSTEMDRIVE', 'SYSTEMROOT', 'TEMP', 'TMP', 'USERDOMAIN', 'USERNAME', 'USERPROFILE', 'WINDIR'],
+])
+const OURS = /^MCP_EDGE_/i
+
+export type Variables = Readonly<Record<string, string | undefined>>
+
+/**
+ * The child's environment. `own` is the agent's; `extra` holds `KEY=VALUE`, or `KEY` alone to pass our own value.
+ * Throws a RangeError that names the entry when a key is empty or ours.
+ */
+export function childEnvironment(own: Variables, extra: readonly string[], platform: NodeJS.Platform): Record<string, string> {
+  const windows = platform === 'win32'
+  const child: Record<string, string> = {}
+  for (const [name, value] of Object.entries(own)) {
+    const known = name.toUpperCase()
+    const allowed = windows ? ALLOWED.has(known) || ALLOWED_WINDOWS.has(known) : ALLOWED.has(name) || name.startsWith('LC_') || /^(https?|no|all)_proxy$/.test(name)
+    if (value !== undefined && allowed) child[name] = value
+  }
+  for (const entry of extra) {
+    const { name, value } = variable(entry, own)
+    if (value !== undefined) child[name] = value
+  }
+  return child
+}
+
+/** The values among a child's variables that no log may show: all that the user named, and proxies with a password. */
+export function secretValues(own: Variables, extra: readonly string[]): string[] {
+  const named = extra.flatMap((entry) => variable(entry, own).value ?? [])
+  const proxies = Object.entries(own).flatMap(([name, value]) => (/_proxy$/i.test(name) && value?.includes('@') === true ? [value] : []))
+  return [...named, ...proxies]
+}
+
+function variable(entry: string, own: Variables): { name: string; value: string | undefined } {
+  const equals = entry.indexOf('=')
+  const name = equals === -1 ? entry : entry.slice(0, equals)
+  if (!/^[^\s=]+$/.test(name)) throw new RangeError('--env takes KEY=VALUE or KEY')
+  if (OURS.test(name)) throw new RangeError(`--env ${name}: variables of the agent are not for its servers`)
+  return { name, value: equals === -1 ? own[name] : entry.slice(equals + 1) }
+}

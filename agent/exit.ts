@@ -1,0 +1,36 @@
+/** How the agent ends: the table of exit codes, and the error that carries one. */
+
+export const EXIT = {
+  /** Stopped by a signal, in good order. */
+  OK: 0,
+  /** Wrong arguments, or a token that is none. */
+  USAGE: 1,
+  /** The relay refused the token. */
+  AUTH: 3,
+  /** The relay could not be reached within --max-retries, or speaks another version. */
+  UNREACHABLE: 4,
+  /** The command of the server does not exist. */
+  CHILD: 5,
+  /** The relay ended this agent for good: replaced, name refused, share gone. */
+  ENDED: 6,
+  /** A fault in the agent itself. */
+  INTERNAL: 70,
+  /** A second signal: ended at once. */
+  FORCED: 130,
+} as const
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+/** An end of the agent that a person can do something about. The text says what. */
+export class AgentExit extends Error {
+  readonly exit: ExitCode
+  /** Stable name for programs, as in the `--json` error line. */
+  readonly code: string
+
+  constructor(exit: ExitCode, code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'AgentExit'
+    this.exit = exit
+    this.code = code
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * A tiny process that outlives the agent only to end its children: when the agent is killed, the guard's stdin ends,
+ * and it stops every process group that it was told of.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import type { Log } from './log.ts'
+
+/** Builtins only but for `sleep`, for any POSIX shell. The children have already seen the end of their stdin. */
+const SCRIPT = `
+trap '' INT TERM HUP
+groups=
+while read -r verb group; do
+  case $verb in
+    add) groups="$groups $group" ;;
+    del) rest=; for g in $groups; do [ "$g" = "$group" ] || rest="$rest $g"; done; groups=$rest ;;
+  esac
+done
+alive() { for g in $groups; do kill -0 -"$g" 2>/dev/null && return 0; done; return 1; }
+wait_for() { n=0; while [ $n -lt "$1" ] && alive; do sleep 1; n=$((n + 1)); done; }
+alive || exit 0
+wait_for 1
+for g in $groups; do kill -TERM -"$g" 2>/dev/null; done
+wait_for 2
+for g in $groups; do kill -KILL -"$g" 2>/dev/null; done
+exit 0
+`
+
+export interface Guard {
+  /** From now on this process group ends with the agent. */
+  add(pgid: number): void
+  /** The group is gone. */
+  remove(pgid: number): void
+  /** The agent ends in good order: the guard follows as soon as its groups are gone. */
+  end(): void
+}
+
+const NO_GUARD: Guard = { add: () => {}, remove: () => {}, end: () => {} }
+
+/** Starts the guard in a session of its own, where no signal from the agent's terminal reaches it. Without a POSIX shell there is none. */
+export function startGuard(log: Log, platform: NodeJS.Platform): Guard {
+  if (platform === 'win32') return NO_GUARD
+  const shell: ChildProcess = spawn('/bin/sh', ['-c', SCRIPT, 'mcp-edge-guard'], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, cwd: '/', env: { PATH: '/usr/bin:/bin' } })
+  const failed = (error: Error): void => log.warn('guard.failed', { reason: error.message, meaning: 'children may outlive a killed agent' })
+  shell.on('error', failed)
+  shell.stdin?.on('error', failed)
+  shell.unref()
+  const tell = (line: string): void => void shell.stdin?.write(`${line}\n`)
+  return {
+    add: (pgid) => tell(`add ${pgid}`),
+    remove: (pgid) => tell(`del ${pgid}`),
+    end: () => void shell.stdin?.end(),
+  }
+}

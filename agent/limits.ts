@@ -1,0 +1,65 @@
+/** Caps and timers that are the agent's own business, each with its unit and its reason. Those of the link are in protocol/limits.ts. */
+
+/** Bytes that a child may leave unread (stdin not taken, uploads, messages behind a gate) before calls are refused. */
+export const BACKLOG_BYTES = 16 * 1024 * 1024
+
+/** Unsent bytes of one channel above which its child is not read from: the child then waits in its own write. */
+export const OUTBOX_PAUSE_BYTES = 1024 * 1024
+
+/** Bytes handed to the WebSocket and not yet to the kernel above which nothing more is sent, and below which sending goes on. */
+export const SOCKET_PAUSE_BYTES = 8 * 1024 * 1024
+export const SOCKET_RESUME_BYTES = 4 * 1024 * 1024
+
+/** Messages and bytes that a channel keeps because no stream was open for them; the oldest give way. */
+export const HELD_MESSAGES = 256
+export const HELD_BYTES = 4 * 1024 * 1024
+
+/** Requests of one child that its client has not answered; more are answered with an error. */
+export const OPEN_ASKS = 1024
+
+/** Call keys remembered after their end. At 2,000 calls a second this is a minute, and resends come within seconds. */
+export const REMEMBERED_KEYS = 131_072
+
+/** A call that runs this long without an answer is receipted. */
+export const RECEIPT_AFTER_MS = 1000
+
+/** How long a cancelled call may still speak: until then nothing is said to belong for sure to the only call that runs. */
+export const CANCELLED_LINGER_MS = 60_000
+
+/** How long a dead channel is kept, so that what it last said reaches a relay that was away: more than the relay's grace. */
+export const DEAD_CHANNEL_MS = 60_000
+
+/** Channels that are kept after their end, and so that the relay hears why: the oldest give way. */
+export const DEAD_CHANNELS = 256
+
+/** Rungs of the stop ladder: after stdin's end, then after SIGTERM. */
+export const STDIN_END_GRACE_MS = 2000
+export const TERM_GRACE_MS = 3000
+
+/** How long output may follow the exit of a child; a grandchild may hold the pipe open for ever. */
+export const LAST_WORDS_MS = 1000
+
+/** How long a leaving agent waits for the calls that run. */
+export const DRAIN_MS = 10_000
+
+/** How long a closing handshake may take before the socket is cut. */
+export const CLOSE_MS = 1000
+
+/** How long dialling may take, from the lookup to the upgrade. */
+export const DIAL_MS = 15_000
+
+/** A link that lived this long was healthy: the next failure starts the schedule from its beginning. */
+export const HEALTHY_MS = 5000
+
+/** Longest pause between two attempts to connect. */
+export const RECONNECT_MAX_MS = 60_000
+
+/** Longest line of a child's stderr that is passed on, in bytes; the rest of it is cut off. */
+export const STDERR_LINE_BYTES = 16 * 1024
+
+/** What is kept of a line over the limit to find out which call it answers: its first and last bytes. */
+export const TORN_HEAD_BYTES = 64 * 1024
+export const TORN_TAIL_BYTES = 8192
+
+/** Shortest secret that is masked: shorter values would blank out ordinary text. */
+export const MASK_MIN_CHARS = 6

@@ -1,0 +1,49 @@
+/** What the agent says of itself: one line an event on stderr, fields not prose, never a payload, secrets masked. */
+import { MASKED, type Mask } from './mask.ts'
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>
+
+export interface Log {
+  debug(event: string, fields?: LogFields): void
+  info(event: string, fields?: LogFields): void
+  warn(event: string, fields?: LogFields): void
+  error(event: string, fields?: LogFields): void
+  /** A line that a child wrote to stderr. Passed on at every level, since it is the user's own server that speaks. */
+  child(ch: string, line: string): void
+}
+
+interface LogOptions {
+  readonly level: LogLevel
+  /** One JSON object a line, for programs. */
+  readonly json: boolean
+  readonly mask: Mask
+  readonly write: (line: string) => void
+  readonly now: () => Date
+}
+
+export function createLog({ level, json, mask, write, now }: LogOptions): Log {
+  const least = LOG_LEVELS.indexOf(level)
+  const line = (at: LogLevel, event: string, fields: LogFields): string => {
+    if (json) return JSON.stringify({ time: now().toISOString(), level: at, event, ...fields })
+    const facts = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${plain(value)}`]))
+    return ['mcp-edge-agent', at.padEnd(5), event, ...facts].join(' ')
+  }
+  const at =
+    (own: LogLevel) =>
+    (event: string, fields: LogFields = {}): void => {
+      if (LOG_LEVELS.indexOf(own) >= least) write(`${mask.apply(line(own, event, fields))}\n`)
+    }
+  const child = (ch: string, text: string): void => {
+    const masked = mask.apply(text)
+    write(json ? `${JSON.stringify({ time: now().toISOString(), level: 'info', event: 'child.stderr', ch, line: masked })}\n` : `[${ch}] ${masked}\n`)
+  }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child }
+}
+
+/** Quoted where a space or a line break would run into the next field. */
+function plain(value: string | number | boolean | null): string {
+  const text = String(value)
+  return text === MASKED || /^[\w.:/@+%,[\]-]+$/.test(text) ? text : JSON.stringify(text)
+}

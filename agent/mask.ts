@@ -1,0 +1,26 @@
+/** Keeps secrets out of what the agent writes and reports: exact values, replaced wherever they stand. */
+import { MASK_MIN_CHARS } from './limits.ts'
+
+export const MASKED = '[secret]'
+
+export class Mask {
+  /** Longest first: a secret that contains another is replaced whole. */
+  readonly #secrets: readonly string[]
+
+  /** Values with several lines are masked line by line too, since text arrives so. */
+  constructor(values: Iterable<string>) {
+    const parts = [...values].flatMap((value) => [value, ...value.split(/\r?\n/)])
+    this.#secrets = [...new Set(parts.filter((part) => part.length >= MASK_MIN_CHARS))].toSorted((a, b) => b.length - a.length)
+  }
+
+  /** Characters that the end of a cut text may hold of a secret. */
+  get longest(): number {
+    return this.#secrets[0]?.length ?? 0
+  }
+
+  apply(text: string): string {
+    let masked = text
+    for (const secret of this.#secrets) masked = masked.replaceAll(secret, MASKED)
+    return masked
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * What one channel says to the relay: numbers it, sends it within the credit, and keeps it so that it can be said again.
+ *
+ * Everything is one ordered list. Numbered messages are the child's; verdicts (`failed`, `died`) stand between them
+ * without a number, and count as receipted once any later number is.
+ */
+import type { Answer, Ask, Chunk, Died, Failed, Notification } from '../protocol/frame.ts'
+import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, MAX_LINE_BYTES, RECEIPT_EVERY_MESSAGES, TAIL_BYTES, TAIL_MESSAGES, TAIL_MS } from '../protocol/limits.ts'
+import { HELD_BYTES, HELD_MESSAGES } from './limits.ts'
+
+type Unnumbered<M> = M extends unknown ? Omit<M, 'ch' | 'n' | 'at' | 'size' | 'ack'> : never
+
+/** A message of the child, before it has its number. */
+export type Spoken = Unnumbered<Answer> | Unnumbered<Notification> | Unnumbered<Ask>
+export type Verdict = Failed | Died
+
+export interface Outgoing {
+  readonly header: Answer | Notification | Ask | Chunk | Verdict
+  readonly body: Uint8Array
+}
+
+interface Entry {
+  /** Position among all entries of the channel. */
+  readonly order: number
+  /** Its own number, or for a verdict that of the message before it. */
+  readonly n: number
+  readonly said: Spoken | Verdict
+  readonly body: Uint8Array
+  readonly bornMs: number
+}
+
+interface Sending {
+  readonly entry: Entry
+  offset: number
+}
+
+const NO_BODY = new Uint8Array(0)
+
+export class Outbox {
+  readonly #ch: string
+  /** Told of a held message that had to give way. */
+  readonly #onDropped: (said: Spoken) => void
+  #order = 0
+  #lastNumber = 0
+  #queue: Sending[] = []
+  #tail: Entry[] = []
+  #tailBytes = 0
+  #held: Entry[] = []
+  #heldBytes = 0
+  /** Order and number of the last entry that was sent whole, and number of the last receipted one. */
+  #sentOrder = 0
+  #sentNumber = 0
+  #receipted = 0
+  /** Running total of body bytes sent, how far it may go, and what it was when we last asked for a receipt. */
+  #at = 0
+  #upto = CHANNEL_WINDOW_BYTES
+  #ackedAt = 0
+  #unacked = 0
+  #unsentBytes = 0
+
+  constructor(ch: string, onDropped: (said: Spoken) => void) {
+    this.#ch = ch
+    this.#onDropped = onDropped
+  }
+
+  /** Number of the channel's last message. */
+  get lastNumber(): number {
+    return this.#lastNumber
+  }
+
+  get unsentBytes(): number {
+    return this.#unsentBytes
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0
+  }
+
+  say(said: Spoken, body: Uint8Array, nowMs: number): void {
+    this.#lastNumber++
+    this.#append(said, body, nowMs)
+  }
+
+  verdict(frame: Verdict, nowMs: number): void {
+    this.#append(frame, NO_BODY, nowMs)
+  }
+
+  /** The next frame to send, or undefined when there is none or the credit does not reach. */
+  next(): Outgoing | undefined {
+    const sending = this.#queue[0]
+    if (sending === undefined) return undefined
+    const { said, body } = sending.entry
+    if (isVerdict(said)) {
+      this.#sent(sending.entry)
+      return { header: said, body }
+    }
+    const length = Math.min(body.length - sending.offset, CHUNK_BYTES)
+    if (this.#at + length > this.#upto) return undefined
+    const offset = sending.offset
+    const last = offset + length === body.length
+    this.#at += length
+    this.#unsentBytes -= length
+    sending.offset += length
+    if (last) this.#sent(sending.entry)
+    return { header: this.#header(sending.entry, said, offset, last), body: body.subarray(offset, offset + length) }
+  }
+
+  receipt(n: number): void {
+    // A receipt for a message that is still on its way is for the one before.
+    this.#receipted = Math.max(this.#receipted, Math.min(n, this.#sentNumber))
+  }
+
+  credit(upto: number): void {
+    this.#upto = Math.max(this.#upto, upto)
+  }
+
+  hold(n: number): void {
+    const index = this.#tail.findIndex((entry) => entry.n === n && !isVerdict(entry.said))
+    const entry = this.#tail[index]
+    if (entry === undefined) return
+    this.#tail.splice(index, 1)
+    this.#tailBytes -= entry.body.length
+    this.#held.push(entry)
+    this.#held.sort(byOrder)
+    this.#heldBytes += entry.body.length
+    while (this.#held.length > HELD_MESSAGES || this.#heldBytes > HELD_BYTES) this.#dropHeld()
+  }
+
+  resume(): void {
+    this.#sendAgain(this.#release(() => true))
+  }
+
+  replay(after: number): void {
+    const wanted = (entry: Entry): boolean => entry.n > after && !isVerdict(entry.said)
+    this.#release(wanted)
+    this.#sendAgain(this.#tail.filter(wanted))
+  }
+
+  /** A new link: the window starts again, and what was not receipted goes out again, whole. */
+  restart(): void {
+    this.#upto = this.#at + CHANNEL_WINDOW_BYTES
+    this.#ackedAt = this.#at
+    this.#unacked = 0
+    this.#queue = []
+    const open = (entry: Entry): boolean => !this.#isReceipted(entry)
+    this.#release(open)
+    this.#sendAgain(this.#tail.filter(open))
+  }
+
+  /** Forgets what is over the limits of the tail. Only age makes it forget what was not receipted. */
+  trim(nowMs: number): void {
+    for (let first = this.#tail[0]; first !== undefined; first = this.#tail[0]) {
+      const old = nowMs - first.bornMs > TAIL_MS
+      const over = this.#tail.length > TAIL_MESSAGES || this.#tailBytes > TAIL_BYTES
+      // A relay that never sends receipts must not make us keep everything.
+      const hopeless = this.#tailBytes > MAX_LINE_BYTES + CHANNEL_WINDOW_BYTES
+      if (first.order > this.#sentOrder || !(old || hopeless || (over && this.#isReceipted(first)))) return
+      this.#tail.shift()
+      this.#tailBytes -= first.body.length
+    }
+  }
+
+  /** Nobody wants the rest. */
+  clear(): void {
+    this.#queue = []
+    this.#tail = []
+    this.#held = []
+    this.#tailBytes = this.#heldBytes = this.#unsentBytes = 0
+  }
+
+  #append(said: Spoken | Verdict, body: Uint8Array, nowMs: number): void {
+    const entry = { order: ++this.#order, n: this.#lastNumber, said, body, bornMs: nowMs }
+    this.#tail.push(entry)
+    this.#tailBytes += body.length
+    this.#queue.push({ entry, offset: 0 })
+    this.#unsentBytes += body.length
+    this.trim(nowMs)
+  }
+
+  #sent(entry: Entry): void {
+    this.#queue.shift()
+    this.#sentOrder = Math.max(this.#sentOrder, entry.order)
+    if (!isVerdict(entry.said)) this.#sentNumber = Math.max(this.#sentNumber, entry.n)
+  }
+
+  #header(entry: Entry, said: Spoken, offset: number, last: boolean): Answer | Notification | Ask | Chunk {
+    if (last) this.#unacked++
+    const place = { ch: this.#ch, n: entry.n, at: this.#at, ...this.#ack() }
+    if (offset === 0) return { ...said, ...place, size: entry.body.length }
+    const goesTo = { ...(said.ra !== undefined && { ra: said.ra }), ...('sure' in said && { sure: said.sure }) }
+    return { type: 'chunk', ...place, offset, ...goesTo, ...(last && { last: true }) }
+  }
+
+  /** Also asked when the next frame may not fit any more, or the two sides would wait for each other. */
+  #ack(): { ack?: true } {
+    const due = this.#unacked >= RECEIPT_EVERY_MESSAGES || this.#at - this.#ackedAt >= CHANNEL_WINDOW_BYTES / 2 || this.#upto - this.#at < CHUNK_BYTES
+    if (!due) return {}
+    this.#unacked = 0
+    this.#ackedAt = this.#at
+    return { ack: true }
+  }
+
+  #isReceipted(entry: Entry): boolean {
+    return isVerdict(entry.said) ? entry.n < this.#receipted : entry.n <= this.#receipted
+  }
+
+  /** Puts held messages back into the tail, and returns them. */
+  #release(wanted: (entry: Entry) => boolean): readonly Entry[] {
+    const released = this.#held.filter(wanted)
+    if (released.length === 0) return released
+    this.#held = this.#held.filter((entry) => !wanted(entry))
+    this.#tail = [...this.#tail, ...released].toSorted(byOrder)
+    for (const { body } of released) {
+      this.#heldBytes -= body.length
+      this.#tailBytes += body.length
+    }
+    return released
+  }
+
+  #dropHeld(): void {
+    const oldest = this.#held.shift()
+    if (oldest === undefined) return
+    this.#heldBytes -= oldest.body.length
+    if (!isVerdict(oldest.said)) this.#onDropped(oldest.said)
+  }
+
+  /** Queues entries before what waits, in order. A message that is half sent is finished first. */
+  #sendAgain(entries: readonly Entry[]): void {
+    const begun = this.#queue.slice(0, 1).filter((sending) => sending.offset > 0)
+    const waiting = this.#queue.slice(begun.length).map((sending) => sending.entry)
+    const ordered = [...new Set([...entries, ...waiting])].toSorted(byOrder)
+    this.#queue = [...begun, ...ordered.map((entry) => ({ entry, offset: 0 }))]
+    this.#unsentBytes = 0
+    for (const { entry, offset } of this.#queue) this.#unsentBytes += entry.body.length - offset
+  }
+}
+
+function isVerdict(said: Spoken | Verdict): said is Verdict {
+  return said.type === 'failed' || said.type === 'died'
+}
+
+function byOrder(a: Entry, b: Entry): number {
+  return a.order - b.order
+}

@@ -1,0 +1,76 @@
+/** The loop around one connection: what an end means, when to dial again, when to give up. Policy only. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { CLOSE } from '../protocol/handshake.ts'
+import type { Backoff } from './backoff.ts'
+import { AgentExit, EXIT } from './exit.ts'
+import { HEALTHY_MS } from './limits.ts'
+import type { LinkEnd } from './link.ts'
+import type { Log } from './log.ts'
+
+interface ReconnectOptions {
+  readonly connect: () => Promise<LinkEnd>
+  readonly backoff: Backoff
+  /** Failures in a row after which to give up; 0: never. */
+  readonly maxRetries: number
+  readonly log: Log
+  /** Ends the loop. */
+  readonly signal: AbortSignal
+}
+
+/** Keeps a link up until the signal. Throws an AgentExit when the relay's word is final, or the retries are spent. */
+export async function keepConnected({ connect, backoff, maxRetries, log, signal }: ReconnectOptions): Promise<void> {
+  for (;;) {
+    const end = await connect()
+    if (signal.aborted) return
+    const final = finalExit(end)
+    if (final !== undefined) throw final
+    if (end.kind === 'closed' && end.livedMs >= HEALTHY_MS) backoff.reset()
+    if (maxRetries > 0 && backoff.failures >= maxRetries) throw new AgentExit(EXIT.UNREACHABLE, 'RELAY_UNREACHABLE', `The relay could not be reached in ${maxRetries + 1} attempts: ${describeEnd(end)}.`)
+    const waitMs = backoff.nextMs()
+    log.warn('link.lost', { reason: describeEnd(end), retryMs: waitMs })
+    await delay(waitMs, undefined, { signal }).catch(() => {})
+    if (signal.aborted) return
+  }
+}
+
+/** The exit that an end of a link means, or undefined where dialling again may help. */
+export function finalExit(end: LinkEnd): AgentExit | undefined {
+  if (end.kind === 'refused') return refusedExit(end.status, end.detail)
+  if (end.kind !== 'closed') return undefined
+  switch (end.code) {
+    case CLOSE.REPLACED:
+      return new AgentExit(EXIT.ENDED, 'REPLACED', 'Another agent took this one\'s place. To serve a share with several, give each its own --name and --replica.')
+    case CLOSE.NAME_REFUSED:
+      return new AgentExit(EXIT.ENDED, 'NAME_REFUSED', 'Another agent serves this share. Join it with --replica, or take its place with --replace.')
+    case CLOSE.SHARE_GONE:
+      return new AgentExit(EXIT.ENDED, 'SHARE_GONE', 'The share was deleted or has expired. Make a new one.')
+    default:
+      return undefined
+  }
+}
+
+function refusedExit(status: number, detail: string): AgentExit | undefined {
+  const said = detail === '' ? '' : ` The relay says: ${detail}`
+  switch (status) {
+    case 401:
+    case 403:
+      return new AgentExit(EXIT.AUTH, 'TOKEN_REFUSED', `The relay refused the token. Ask the share's owner for a new agent token.${said}`)
+    case 404:
+      return new AgentExit(EXIT.ENDED, 'SHARE_GONE', `The relay knows no such share: it was deleted, has expired, or --relay is wrong.${said}`)
+    case 426:
+      return new AgentExit(EXIT.UNREACHABLE, 'VERSION_MISMATCH', `The relay speaks another version of the link. Update the older of the two.${said}`)
+    default:
+      return undefined
+  }
+}
+
+function describeEnd(end: LinkEnd): string {
+  switch (end.kind) {
+    case 'refused':
+      return `HTTP ${end.status}${end.detail === '' ? '' : ` ${end.detail}`}`
+    case 'unreachable':
+      return end.reason
+    case 'closed':
+      return `closed ${end.code}${end.reason === '' ? '' : ` ${end.reason}`}`
+  }
+}

@@ -1,0 +1,115 @@
+/** The calls that run in one child: gives them ids, finds the call that a message of the child belongs to. */
+import { canonicalId, type MessageFacts } from '../protocol/json-scan.ts'
+import type { RunningCall } from './calls.ts'
+import { CANCELLED_LINGER_MS } from './limits.ts'
+
+/** Where a message of the child goes. `sure` when the call is certain. */
+export interface Address {
+  readonly ra?: string
+  readonly sure?: true
+}
+
+interface Slot {
+  readonly call: RunningCall
+  /** Canonical id and progress token that the child sees. */
+  readonly id: string
+  readonly token: string | undefined
+}
+
+/** Servers that hold ids in 32 bits exist. */
+const MAX_ASSIGNED_ID = 2 ** 31 - 1
+
+export class RunningCalls {
+  readonly #ids: 'keep' | 'assign'
+  #nextId = 1
+  readonly #byId = new Map<string, Slot>()
+  readonly #byKey = new Map<string, Slot>()
+  readonly #byToken = new Map<string, Slot>()
+  /** Ids of cancelled calls that may still speak, with the time until then. */
+  readonly #cancelled = new Map<string, number>()
+
+  constructor(ids: 'keep' | 'assign') {
+    this.#ids = ids
+  }
+
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  /** The next free integer, for a call of an `assign` channel. */
+  assignId(): string {
+    for (;;) {
+      const id = String(this.#nextId)
+      this.#nextId = this.#nextId === MAX_ASSIGNED_ID ? 1 : this.#nextId + 1
+      if (!this.#byId.has(id) && !this.#cancelled.has(id)) return id
+    }
+  }
+
+  /** False when the id is running, or was cancelled and may still be answered. `id` and `token` are canonical. */
+  start(call: RunningCall, id: string, token: string | undefined, nowMs: number): boolean {
+    this.#forgetCancelled(nowMs)
+    if (this.#byId.has(id) || this.#cancelled.has(id)) return false
+    const slot = { call, id, token }
+    this.#byId.set(id, slot)
+    this.#byKey.set(call.key, slot)
+    if (token !== undefined) this.#byToken.set(token, slot)
+    return true
+  }
+
+  /** The call that an answer with this id ends, which then runs no more. */
+  answered(id: string | undefined): RunningCall | undefined {
+    const slot = id === undefined ? undefined : this.#byId.get(id)
+    if (id !== undefined && slot === undefined) this.#cancelled.delete(id)
+    if (slot !== undefined) this.#remove(slot)
+    return slot?.call
+  }
+
+  /** Ends a call without an answer. Returns the id under which the child knows it. */
+  end(key: string): string | undefined {
+    const slot = this.#byKey.get(key)
+    if (slot !== undefined) this.#remove(slot)
+    return slot?.id
+  }
+
+  /** As `end`, but the child may still speak for it. */
+  cancel(key: string, nowMs: number): string | undefined {
+    const id = this.end(key)
+    if (id !== undefined) this.#cancelled.set(id, nowMs + CANCELLED_LINGER_MS)
+    return id
+  }
+
+  /** The only call that speaks of this token or subscription, else the only one running, else a hint. Undefined: nobody waits for it. */
+  address(facts: MessageFacts, nowMs: number): Address | undefined {
+    if (facts.progressToken !== undefined) return sure(this.#byToken.get(idKey(facts.progressToken.raw) ?? ''))
+    const named = facts.subscriptionId === undefined ? undefined : sure(this.#byId.get(idKey(facts.subscriptionId.raw) ?? ''))
+    if (named !== undefined) return named
+    this.#forgetCancelled(nowMs)
+    const newest = [...this.#byKey.values()].at(-1)
+    if (newest === undefined) return {}
+    if (this.#byKey.size === 1 && this.#cancelled.size === 0) return sure(newest) ?? {}
+    return this.#ids === 'keep' ? { ra: newest.call.ra } : {}
+  }
+
+  #remove(slot: Slot): void {
+    this.#byId.delete(slot.id)
+    this.#byKey.delete(slot.call.key)
+    if (slot.token !== undefined && this.#byToken.get(slot.token) === slot) this.#byToken.delete(slot.token)
+  }
+
+  #forgetCancelled(nowMs: number): void {
+    for (const [id, untilMs] of this.#cancelled) if (untilMs <= nowMs) this.#cancelled.delete(id)
+  }
+}
+
+/** The canonical form of an id in a message that was scanned, not parsed: undefined when it is no JSON. */
+export function idKey(raw: string): string | undefined {
+  try {
+    return canonicalId(raw)
+  } catch {
+    return undefined
+  }
+}
+
+function sure(slot: Slot | undefined): Address | undefined {
+  return slot === undefined ? undefined : { ra: slot.call.ra, sure: true }
+}
