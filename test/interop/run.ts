@@ -99,7 +99,7 @@ const PROOFS: readonly Proof[] = [
   },
   {
     name: 'mcp-server-fetch',
-    run: (relay) => proveServer(relay, ['uvx', 'mcp-server-fetch', '--ignore-robots-txt'], proveFetch),
+    run: (relay) => proveServer(relay, ['uvx', 'mcp-server-fetch', '--ignore-robots-txt', '--allow-private-ips'], proveFetch),
   },
 ]
 
