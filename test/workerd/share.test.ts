@@ -1,0 +1,316 @@
+/** The Share in the real runtime, with real sockets: routing, hibernation, writes, buffering, death and return of agents. */
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { describe, expect, test } from 'vitest'
+import type { ShareFacts } from '../../worker/share/contract.ts'
+import { createShare, EventReader, fetchRelay, ownerKey, TestClient, type TestShare } from './relay.ts'
+import { bodyText, initialize, ScriptedAgent } from './scripted-agent.ts'
+
+const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
+const CALL_WITH_TOKEN = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"progressToken":"p"},"name":"t"}}'
+const LIST_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+
+function stubOf(share: TestShare): DurableObjectStub<import('../../worker/share/share.ts').Share> {
+  return env.SHARE.getByName(share.id)
+}
+
+async function countersOf(share: TestShare): Promise<ShareFacts['counters']> {
+  const facts = await stubOf(share).admin({ op: 'describe' })
+  if (facts === undefined) throw new Error('the share is gone')
+  return facts.counters
+}
+
+describe('a call', () => {
+  test('reaches the agent byte for byte and comes back byte for byte', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    await initialize(agent, client)
+    const request = '{"id":1.0,"jsonrpc":"2.0", "params":{"b":9007199254740993,"a":1e2,"name":"\\u00fc ü"},"method":"tools/call"}'
+    const response = client.post(request)
+    const call = await agent.expect('call')
+    expect(bodyText(call)).toBe(request)
+    agent.answer(call.header, '1.0', '{"z":9007199254740993,"a":[1.0,1e2],"t":"\\u00fc ü"}')
+    expect(await (await response).text()).toBe('{"jsonrpc":"2.0","id":1.0,"result":{"z":9007199254740993,"a":[1.0,1e2],"t":"\\u00fc ü"}}')
+  })
+
+  test('answered by a notification first becomes a stream, and its result comes last', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const response = client.post(CALL_WITH_TOKEN)
+    const { header } = await agent.expect('call')
+    agent.notify(ch, '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}', { ra: header.ra, sure: true })
+    const events = new EventReader(await response)
+    expect(await events.next()).toContain('"progress":1')
+    agent.answer(header, '7', '{}')
+    expect(await events.next()).toBe('{"jsonrpc":"2.0","id":7,"result":{}}')
+    expect(await events.next()).toBeUndefined()
+  })
+
+  test('gets progress that never falls, whatever the child reports', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const response = client.post(CALL_WITH_TOKEN)
+    const { header } = await agent.expect('call')
+    for (const progress of ['5', '3', '5', '6.5']) {
+      agent.notify(ch, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":${progress}}}`, { ra: header.ra, sure: true })
+    }
+    agent.answer(header, '7', '{}')
+    const events = new EventReader(await response)
+    const values: number[] = []
+    for (let data = await events.next(); data?.includes('progress'); data = await events.next()) values.push(Number(/"progress":([\d.e-]+)/.exec(data)?.[1]))
+    expect(values).toHaveLength(4)
+    expect(values).toEqual(values.toSorted((a, b) => a - b))
+    expect(new Set(values).size).toBe(4)
+    expect(values[3]).toBe(6.5)
+  })
+
+  test('with a late, repeated or invented answer delivers nothing to anyone', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    await initialize(agent, client)
+    const first = client.post(CALL)
+    const { header } = await agent.expect('call')
+    agent.answer(header, '7', '{"first":true}')
+    expect(await (await first).text()).toContain('first')
+    agent.answer(header, '7', '{"again":true}')
+    agent.answer({ ...header, key: '0'.repeat(32), ra: `c${'0'.repeat(32)}` }, '7', '{"invented":true}')
+    agent.answer({ ...header, ra: 'nonsense' }, '7', '{"nonsense":true}')
+    const second = client.post(CALL)
+    const next = await agent.expect('call')
+    agent.answer(next.header, '7', '{"second":true}')
+    expect(await (await second).text()).toContain('second')
+  })
+})
+
+describe('a session', () => {
+  test('of another principal is exactly 404, for POST, GET and DELETE', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    await initialize(agent, client)
+    const made: { token: string } = await (
+      await fetchRelay(`/api/shares/${share.id}/tokens`, { method: 'POST', headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' }, body: '{"kind":"client"}' })
+    ).json()
+    const stranger = new TestClient(share, made.token)
+    stranger.session = client.session
+    expect((await stranger.post(CALL)).status).toBe(404)
+    expect((await stranger.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}')).status).toBe(404)
+    expect((await stranger.listen()).status).toBe(404)
+    expect((await fetchRelay(share.url, { method: 'DELETE', headers: { authorization: `Bearer ${made.token}`, 'mcp-session-id': client.session ?? '' } })).status).toBe(404)
+    expect(agent.waiting).toEqual([])
+  })
+
+  test('goes on with a new child: the handshake is replayed before the next call, in one burst', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })
+    const response = client.post(CALL)
+    const open = await agent.expect('open')
+    expect(open.header.ch).not.toBe(ch)
+    const replay = await agent.expect('call')
+    expect(replay.header).toMatchObject({ method: 'initialize', gate: true, ch: open.header.ch })
+    expect((await agent.expect('notify')).header.method).toBe('notifications/initialized')
+    const call = await agent.expect('call')
+    expect(bodyText(call)).toBe(CALL)
+    agent.answer(replay.header, '0', '{}')
+    agent.answer(call.header, '7', '{"reborn":true}')
+    expect(await (await response).text()).toContain('reborn')
+  })
+
+  test('that asked for more than its child can give stays answerable: initialize refused leaves no session', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const response = client.initialize()
+    await agent.expect('open')
+    const { header } = await agent.expect('call')
+    agent.send({ type: 'failed', ch: header.ch, key: header.key, ra: header.ra, code: 'CHILD_START_FAILED', executed: 'no', exitCode: 3, stderr: 'boom' })
+    const refused = await response
+    expect(refused.headers.get('mcp-session-id')).toBeNull()
+    expect(await refused.json()).toMatchObject({ id: 0, error: { data: { code: 'CHILD_START_FAILED', exitCode: 3, stderr: 'boom' } } })
+    expect((await stubOf(share).admin({ op: 'describe' }))?.sessions).toBe(0)
+  })
+})
+
+describe('a sleeping Share', () => {
+  test('hibernates with an agent connected and a GET stream open, and still delivers the next notification on it', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const events = new EventReader(await client.listen())
+    await agent.expect('resume')
+    const before = await countersOf(share)
+    await evictDurableObject(stubOf(share))
+    agent.notify(ch, LIST_CHANGED)
+    expect(await events.next()).toBe(LIST_CHANGED)
+    expect((await countersOf(share)).incarnation).not.toBe(before.incarnation)
+    await events.cancel()
+  })
+
+  test('answers the next call of a session after it slept', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    await initialize(agent, client)
+    await evictDurableObject(stubOf(share))
+    const response = client.post(CALL)
+    agent.answer((await agent.expect('call')).header, '7', '{"awake":true}')
+    expect(await (await response).text()).toContain('awake')
+  })
+
+  test('holds what finds no stream at the agent, and asks for it when one opens', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    agent.notify(ch, LIST_CHANGED)
+    expect((await agent.expect('hold')).header).toEqual({ type: 'hold', ch, n: 2 })
+    const events = new EventReader(await client.listen())
+    expect((await agent.expect('resume')).header).toEqual({ type: 'resume', ch })
+    await events.cancel()
+  })
+})
+
+describe('a GET stream', () => {
+  test('is replaced by the newest, which gets what comes next', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const older = new EventReader(await client.listen())
+    const newer = new EventReader(await client.listen())
+    expect(await older.next()).toBeUndefined()
+    agent.notify(ch, LIST_CHANGED)
+    expect(await newer.next()).toBe(LIST_CHANGED)
+    await newer.cancel()
+  })
+})
+
+describe('an agent', () => {
+  test('that comes back as a new instance proves the old one dead: its calls fail at once', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    await initialize(agent, client)
+    const response = client.post(CALL)
+    await agent.expect('call')
+    await ScriptedAgent.connect(share, { instance: 'two' })
+    expect(await (await response).json()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+    expect((await agent.closed).code).toBe(4001)
+  })
+
+  test('that comes back as the same instance without the call gets it again, with the same key', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const response = client.post(CALL)
+    const lost = await agent.expect('call')
+    const back = await ScriptedAgent.connect(share, { channels: [{ ch, n: 1 }] })
+    const again = await back.expect('call')
+    expect(again.header.key).toBe(lost.header.key)
+    back.answer(again.header, '7', '{"once":true}')
+    expect(await (await response).text()).toContain('once')
+  })
+
+  test('of another name is refused unless it comes as a replica or to replace', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const refused = await ScriptedAgent.dial(share, { agent: 'other' })
+    expect((await refused.closed).code).toBe(4002)
+    await ScriptedAgent.connect(share, { agent: 'third', join: 'replica' })
+    await ScriptedAgent.connect(share, { agent: 'fourth', join: 'replace' })
+    expect((await agent.closed).code).toBe(4001)
+  })
+
+  test('that breaks the protocol is closed with 4004', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    agent.send({ type: 'nonsense' } as never)
+    expect((await agent.closed).code).toBe(4004)
+  })
+})
+
+describe('what a Share keeps', () => {
+  test('no row is written over 1,000 calls and 1,000 streamed events', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const events = new EventReader(await client.listen())
+    await agent.expect('resume')
+    const before = await countersOf(share)
+    for (let id = 1; id <= 1000; id++) {
+      const response = client.post(`{"jsonrpc":"2.0","id":${id},"method":"tools/call"}`)
+      const { header } = await agent.expect('call')
+      agent.notify(ch, LIST_CHANGED)
+      agent.answer(header, String(id), '{}')
+      expect((await response).status).toBe(200)
+      expect(await events.next()).toBe(LIST_CHANGED)
+    }
+    const after = await countersOf(share)
+    expect(after.incarnation).toBe(before.incarnation)
+    expect(after.total_changes).toBe(before.total_changes)
+    await events.cancel()
+  })
+
+  test('grants no more credit to a flood than its client takes, and goes on when the client does', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const response = await client.listen()
+    await agent.expect('resume')
+    const filler = 'x'.repeat(250_000)
+    let sentBytes = 0
+    while (sentBytes < 3_900_000) {
+      const message = `{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"${filler}"}}`
+      sentBytes += message.length
+      agent.notify(ch, message, { ack: true })
+    }
+    // Nobody reads, so the last grant is from before half of the window was owed.
+    let upto = 0
+    for (let n = 0; n < sentBytes / 250_000 - 1; n++) {
+      const { header } = await agent.next()
+      if (header.type === 'credit') upto = header.upto
+      if (header.type !== 'receipt') n--
+    }
+    expect(upto).toBeLessThan(sentBytes + 1_000_000)
+    const events = new EventReader(response)
+    const reading = (async () => {
+      while ((await events.next()) !== undefined);
+    })()
+    while (upto < sentBytes + 2_000_000) {
+      const { header } = await agent.next()
+      if (header.type === 'credit') upto = header.upto
+    }
+    const counters = await countersOf(share)
+    expect(counters.buffered_max_bytes).toBeLessThanOrEqual(4 * 1024 * 1024)
+    await events.cancel()
+    await reading
+  })
+
+  test('a revoked share lets go of everything', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    await initialize(agent, client)
+    const waiting = client.post(CALL)
+    await agent.expect('call')
+    await fetchRelay(`/api/shares/${share.id}`, { method: 'DELETE', headers: { authorization: `Bearer ${await ownerKey()}` } })
+    expect((await waiting).status).toBe(404)
+    expect((await agent.closed).code).toBe(4003)
+    expect((await client.post(CALL)).status).toBe(404)
+    const tables = await runInDurableObject(stubOf(share), (_, state) => state.storage.sql.exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray())
+    expect(tables).toEqual([])
+  })
+})
