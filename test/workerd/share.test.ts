@@ -296,7 +296,7 @@ describe('what a Share keeps', () => {
     const counters = await countersOf(share)
     expect(counters.buffered_max_bytes).toBeLessThanOrEqual(4 * 1024 * 1024)
     await events.cancel()
-    await reading
+    await expect(reading).rejects.toThrow('cancelled')
   })
 
   test('a revoked share lets go of everything', async () => {
