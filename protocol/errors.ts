@@ -68,12 +68,13 @@ export function isErrorCode(text: unknown): text is ErrorCode {
 
 /**
  * The JSON-RPC error response for a failure, as text. `rawId` is the request's id exactly as it was sent, or `null`.
- * `error.data` has `code`, `retryable` and the failure's facts.
+ * `error.data` has `code`, `retryable` and the failure's facts, and nothing else that the object may carry: a `failed`
+ * frame is a failure too, and its key and return address are not the client's to see.
  */
 export function errorResponse(rawId: string, failure: Failure): string {
-  const row = ERRORS[failure.code]
-  const { detail, ...facts } = failure
+  const { code, executed, exitCode, signal, stderr, detail, retryAfterMs, supported } = failure
+  const row = ERRORS[code]
   const message = detail === undefined ? row.message : `${row.message} (${detail})`
-  const error = { code: row.rpc, message, data: { ...facts, retryable: row.retryable } }
-  return `{"jsonrpc":"2.0","id":${rawId},"error":${JSON.stringify(error)}}`
+  const data = { code, executed, exitCode, signal, stderr, retryAfterMs, supported, retryable: row.retryable }
+  return `{"jsonrpc":"2.0","id":${rawId},"error":${JSON.stringify({ code: row.rpc, message, data })}}`
 }
