@@ -31,7 +31,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const child = spawn(process.execPath, [options.agentFile, '--json', '--', ...options.command], {
     cwd: options.cwd,
     stdio: ['ignore', 2, 'pipe'],
-    env: { ...process.env, MCP_EDGE_TOKEN: options.token, MCP_EDGE_RELAY: options.relay },
+    env: agentEnvironment(options),
     detached: true,
   })
   const agent = await supervise(child, 'SIGTERM', STOP_GRACE_MS)
@@ -40,8 +40,14 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     if (stderr === null) throw new Error('the agent has no stderr')
     createInterface({ input: stderr }).on('line', (line) => {
       if (parseObject(line)?.['event'] === 'ready') resolve()
-      else options.log(line)
+      options.log(line)
     })
   })
   return { ...agent, ready }
+}
+
+/** Ours, so that the agent's other options can be given as variables; but where it connects to, and that it says when it is ready, is our affair. */
+function agentEnvironment(options: AgentOptions): NodeJS.ProcessEnv {
+  const { MCP_EDGE_TOKEN_FILE: _file, MCP_EDGE_LOG_LEVEL: level, ...rest } = process.env
+  return { ...rest, MCP_EDGE_TOKEN: options.token, MCP_EDGE_RELAY: options.relay, MCP_EDGE_LOG_LEVEL: level === 'debug' ? level : 'info' }
 }

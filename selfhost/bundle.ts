@@ -1,5 +1,5 @@
 /** Bundles the Worker for workerd, the way a deployment would. */
-import { build } from 'esbuild'
+import { build, stop } from 'esbuild'
 
 /**
  * Writes one ES module with everything the Worker imports.
@@ -19,4 +19,6 @@ export async function bundleWorker(entryFile: string, outFile: string): Promise<
     external: ['cloudflare:*', 'node:*'],
     logLevel: 'silent',
   })
+  // esbuild's own process would else stay for as long as we do.
+  await stop()
 }
