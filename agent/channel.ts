@@ -1,7 +1,7 @@
 /** One channel: a child, the calls that run in it, and the messages that pass both ways by the rules of docs/protocol.md. */
 import type { Executed, Failure } from '../protocol/errors.ts'
 import type { AgentFrame, Call, Died, Failed, Notify, Open, RelayFrame, Respond } from '../protocol/frame.ts'
-import type { Span } from '../protocol/json-scan.ts'
+import { canonicalId, type Span } from '../protocol/json-scan.ts'
 import { replacement, splice } from '../protocol/splice.ts'
 import type { CallFailure, CallMemory, Outcome, RunningCall } from './calls.ts'
 import { ChildMessages } from './child-messages.ts'
@@ -10,7 +10,7 @@ import { Inbox, type Inbound } from './inbox.ts'
 import { OUTBOX_PAUSE_BYTES, RECEIPT_AFTER_MS } from './limits.ts'
 import type { Log } from './log.ts'
 import { Outbox } from './outbox.ts'
-import { idKey, RunningCalls } from './running.ts'
+import { RunningCalls } from './running.ts'
 
 /** What a channel needs of the agent around it. */
 export interface ChannelContext {
@@ -191,15 +191,16 @@ export class Channel {
   }
 
   #accept(header: Inbound, body: Uint8Array): Fault | undefined {
-    const fault = spanFault(header)
-    if (fault !== undefined || body.length > header.size) return fault ?? 'more bytes than size'
     if (header.type === 'call') return this.#acceptCall(header, body)
     const { memory, send } = this.#context
     const known = memory.known(header.key)
     if (known?.kind === 'passed') send({ type: 'receipts', keys: [header.key] })
-    // Without a receipt the relay sends it again when the child has gone or reads on.
-    if (known !== undefined || !this.isLive || !this.#inbox.hasRoom(header.size)) return undefined
+    if (known !== undefined && !(known.kind === 'passing' && this.#inbox.isUnfinished(header.key))) return undefined
     memory.beginPassing(header.key)
+    if (!this.isLive || !this.#inbox.hasRoom(header.size)) {
+      this.#undeliverable(header.key)
+      return undefined
+    }
     // A cancellation overtakes what waits, or it could never reach a call behind a gate.
     const overtakes = header.type === 'notify' && header.cancels !== undefined && this.#byTag.has(header.cancels) && body.length === header.size
     if (overtakes) this.#deliver(header, body)
@@ -264,9 +265,9 @@ export class Channel {
     const call = this.#accepted.get(header.key)?.call
     if (call === undefined) return
     const assigned = this.#ids === 'assign' ? this.#running.assignId() : undefined
-    const id = assigned ?? idKey(textAt(body, header.id))
-    const token = header.token === undefined ? undefined : (assigned ?? idKey(textAt(body, header.token)))
-    if (id === undefined || !this.#running.start(call, id, token, now())) return this.#fail(call, { code: 'DUPLICATE_ID', executed: 'no' })
+    const id = assigned ?? canonicalId(textAt(body, header.id))
+    const token = header.token === undefined ? undefined : (assigned ?? canonicalId(textAt(body, header.token)))
+    if (!this.#running.start(call, id, token, now())) return this.#fail(call, { code: 'DUPLICATE_ID', executed: 'no' })
     const spans = [header.id, ...(header.token === undefined ? [] : [header.token])]
     const line = assigned === undefined ? body : splice(body, spans.map((span) => replacement(span, assigned)))
     log.debug('call', { ch: this.ch, key: call.key, method: call.method, bytes: body.length })
@@ -300,7 +301,13 @@ export class Channel {
 
   #passing(key: string, taken: boolean): void {
     if (taken) this.#passed(key)
-    else this.#context.memory.forget(key)
+    else this.#undeliverable(key)
+  }
+
+  /** A notification or response that the child can never take: receipted all the same, since nothing would come of waiting. */
+  #undeliverable(key: string): void {
+    this.#context.log.warn('client.undeliverable', { ch: this.ch, meaning: 'the server is gone or reads nothing: dropped' })
+    this.#passed(key)
   }
 
   #passed(key: string): void {
@@ -365,7 +372,7 @@ export class Channel {
   }
 
   #failAll(failure: Failure): void {
-    for (const { key } of this.#inbox.clear()) if (!this.#accepted.has(key)) this.#context.memory.forget(key)
+    for (const { key } of this.#inbox.clear()) if (!this.#accepted.has(key)) this.#undeliverable(key)
     for (const { call } of [...this.#accepted.values()]) {
       const executed: Executed = call.written ? 'unknown' : 'no'
       this.#fail(call, { ...failure, executed })
@@ -390,15 +397,6 @@ export function failedFrame({ ch, key, ra }: Pick<Failed, 'ch' | 'key' | 'ra'>, 
   const { code, executed, exitCode, signal, stderr, detail } = failure
   const facts = { ...(exitCode !== undefined && { exitCode }), ...(signal !== undefined && { signal }), ...(stderr !== undefined && { stderr }), ...(detail !== undefined && { detail }) }
   return { type: 'failed', ch, key, ra, code, executed, ...facts }
-}
-
-/** Spans come from the relay's scan; a wrong one would cut a message to pieces. */
-function spanFault(header: Inbound): Fault | undefined {
-  const spans = header.type === 'call' ? [header.id, header.token] : header.type === 'notify' ? [header.requestId] : []
-  const given = spans.filter((span) => span !== undefined)
-  if (given.some(([from, to]) => from >= to || to > header.size)) return 'a span outside its body'
-  const [first, second] = given.toSorted((a, b) => a[0] - b[0])
-  return first !== undefined && second !== undefined && first[1] > second[0] ? 'spans overlap' : undefined
 }
 
 function textAt(body: Uint8Array, [from, to]: Span): string {

@@ -23,7 +23,6 @@ interface ChannelsOptions {
   readonly startChild: (handlers: ChildHandlers) => Child
 }
 
-const MAX_CHANNEL_NAME_CHARS = 64
 const SWEEP_MAX_MS = 30_000
 const SWEEP_MIN_MS = 50
 
@@ -111,17 +110,15 @@ export class Channels {
     yield* this.#former
   }
 
-  #open(open: Open): Fault | undefined {
+  #open(open: Open): undefined {
     const { ch } = open
-    if (ch === '' || ch.length > MAX_CHANNEL_NAME_CHARS) return 'a channel name of a wrong length'
     const before = this.#channels.get(ch)
-    if (before?.isLive === true) return undefined
+    if (before?.isLive === true) return
     if (before !== undefined && before.endedMs === undefined) this.#former.add(before)
     this.#channels.delete(ch)
     this.#refused.delete(ch)
     if (this.#makeRoom()) this.#channels.set(ch, this.#create(open))
     else this.#refuse(ch)
-    return undefined
   }
 
   /** A place to keep a spare child warm: `startChild` may hand out one that already runs. */
@@ -158,6 +155,8 @@ export class Channels {
     this.#refused.add(ch)
     const [oldest] = this.#refused
     if (this.#refused.size > DEAD_CHANNELS && oldest !== undefined) this.#refused.delete(oldest)
+    // So that the relay opens another when it tries again.
+    this.#link?.send({ type: 'died', ch, reason: 'start' })
   }
 
   #close(ch: string, channel: Channel | undefined): undefined {
@@ -165,16 +164,16 @@ export class Channels {
     void channel?.stop('closed')
   }
 
-  /** A frame for a channel that is not there: a call must still be told so, the rest is of no use any more. */
-  #orphan(frame: ChannelFrame): Fault | undefined {
-    if (frame.type !== 'call') return undefined
+  /** A frame for a channel that is not there: whoever waits for something must still be told so. */
+  #orphan(frame: ChannelFrame): undefined {
+    if (frame.type === 'notify' || frame.type === 'respond') this.#link?.send({ type: 'receipts', keys: [frame.key] })
+    if (frame.type !== 'call') return
     const known = this.#memory.known(frame.key)
     if (known?.kind === 'running') {
       known.call.ra = frame.ra
-      return undefined
+      return
     }
     this.#link?.send(failedFrame(frame, this.#orphanFailure(frame)))
-    return undefined
   }
 
   #orphanFailure({ key, ch }: Call): CallFailure {

@@ -1,12 +1,12 @@
 /** Reads what a child prints: knows answers, notifications and requests apart, and finds out where each belongs. */
 import { errorResponse } from '../protocol/errors.ts'
-import { scanBatch, scanMessage, type MessageFacts, type RoutingValue, type ScanError } from '../protocol/json-scan.ts'
+import { canonicalId, scanBatch, scanMessage, type MessageFacts, type RoutingValue, type ScanError } from '../protocol/json-scan.ts'
 import { MAX_LINE_BYTES } from '../protocol/limits.ts'
 import type { RunningCall } from './calls.ts'
 import { OPEN_ASKS } from './limits.ts'
-import type { Log } from './log.ts'
+import type { Log, LogFields } from './log.ts'
 import type { Spoken } from './outbox.ts'
-import { idKey, type Address, type RunningCalls } from './running.ts'
+import type { Address, RunningCalls } from './running.ts'
 import { tornAnswerId } from './torn.ts'
 
 interface ChildMessagesPorts {
@@ -25,15 +25,15 @@ interface ChildMessagesPorts {
 }
 
 const OPEN_ARRAY = 0x5b
-/** Lines of junk that are logged one by one; after these every thousandth, or a chatty child would fill the log. */
-const JUNK_LOGGED = 5
-const JUNK_LOGGED_EVERY = 1000
+/** Faults of a kind that are logged one by one; after these every thousandth, or a chatty child would fill the log. */
+const LOGGED_FIRST = 5
+const LOGGED_EVERY = 1000
 
 export class ChildMessages {
   readonly #ports: ChildMessagesPorts
   /** Requests of the child that its client has not answered, by canonical id. */
   readonly #open = new Map<string, Address>()
-  #junk = 0
+  readonly #faults = new Map<string, number>()
 
   constructor(ports: ChildMessagesPorts) {
     this.#ports = ports
@@ -49,19 +49,19 @@ export class ChildMessages {
 
   tooLong(head: Uint8Array, tail: Uint8Array, size: number): void {
     const id = tornAnswerId(head, tail)
-    const call = id === undefined ? undefined : this.#ports.running.answered(idKey(id))
+    const call = id === undefined ? undefined : this.#ports.running.answered(canonicalId(id))
     this.#ports.log.warn('child.line_too_long', { ch: this.#ports.ch, bytes: size, maxBytes: MAX_LINE_BYTES, method: call?.method })
     if (call !== undefined) this.#ports.tooLong(call)
   }
 
   /** Whether the child waits for an answer with this id; if so, it waits no longer. */
   settleAsk(rawId: string): boolean {
-    return this.#open.delete(idKey(rawId) ?? '')
+    return this.#open.delete(canonicalId(rawId))
   }
 
   /** A message that nobody could be found for in time. */
   undeliverable(said: Spoken): void {
-    this.#ports.log.warn('child.undeliverable', { ch: this.#ports.ch, kind: said.type, method: said.type === 'answer' ? undefined : said.method })
+    this.#warn('child.undeliverable', { method: said.type === 'answer' ? undefined : said.method, meaning: 'no stream was open for it in time: dropped' })
     if (said.type === 'ask' && this.settleAsk(said.rawId)) this.#ports.reply(errorResponse(said.rawId, { code: 'CLIENT_UNREACHABLE' }))
   }
 
@@ -81,20 +81,19 @@ export class ChildMessages {
   }
 
   #answer({ kind, id }: MessageFacts, bytes: Uint8Array): void {
-    const call = id === undefined ? undefined : this.#ports.running.answered(idKey(id.raw))
+    const call = id === undefined ? undefined : this.#ports.running.answered(canonicalId(id.raw))
     if (id !== undefined && call !== undefined) return this.#ports.answered(call, { id, failed: kind === 'error' }, bytes)
-    this.#ports.log.warn('child.unknown_answer', { ch: this.#ports.ch, bytes: bytes.length, meaning: 'late, repeated or invented: dropped' })
+    this.#warn('child.unknown_answer', { bytes: bytes.length, meaning: 'late, repeated or invented: dropped' })
   }
 
   #ask(facts: MessageFacts, bytes: Uint8Array): void {
     const { method, id } = facts
-    const key = id === undefined ? undefined : idKey(id.raw)
-    if (id === undefined || key === undefined) return this.#ignore(bytes, 'not_json')
+    if (id === undefined) return
     if (method === 'ping') return this.#ports.reply(`{"jsonrpc":"2.0","id":${id.raw},"result":{}}`)
     if (this.#ports.asks === 'refuse') return this.#ports.reply(`{"jsonrpc":"2.0","id":${id.raw},"error":{"code":-32601,"message":"Method not found: several clients share this server, so it cannot ask one of them"}}`)
     if (this.#open.size >= OPEN_ASKS) return this.#ports.reply(errorResponse(id.raw, { code: 'CLIENT_UNREACHABLE', detail: `${OPEN_ASKS} requests are unanswered` }))
     const address = this.#ports.running.address(facts, this.#ports.now()) ?? {}
-    this.#open.set(key, address)
+    this.#open.set(canonicalId(id.raw), address)
     this.#ports.say({ type: 'ask', method, id: id.span, rawId: id.raw, ...address }, bytes)
   }
 
@@ -117,7 +116,7 @@ export class ChildMessages {
   #addressOf(facts: MessageFacts): Address | undefined {
     if (facts.method === 'notifications/cancelled' && facts.requestId !== undefined) {
       // It goes where the request went that it takes back.
-      const key = idKey(facts.requestId.raw) ?? ''
+      const key = canonicalId(facts.requestId.raw)
       const asked = this.#open.get(key)
       this.#open.delete(key)
       if (asked !== undefined) return asked
@@ -127,8 +126,12 @@ export class ChildMessages {
 
   #ignore(bytes: Uint8Array, reason: ScanError): void {
     if (bytes.every((byte) => byte === 0x20 || byte === 0x09)) return
-    this.#junk++
-    if (this.#junk > JUNK_LOGGED && this.#junk % JUNK_LOGGED_EVERY !== 0) return
-    this.#ports.log.warn('child.junk', { ch: this.#ports.ch, reason, bytes: bytes.length, lines: this.#junk, meaning: 'no JSON-RPC message on stdout: dropped' })
+    this.#warn('child.junk', { reason, bytes: bytes.length, meaning: 'no JSON-RPC message on stdout: dropped' })
+  }
+
+  #warn(event: string, fields: LogFields): void {
+    const count = (this.#faults.get(event) ?? 0) + 1
+    this.#faults.set(event, count)
+    if (count <= LOGGED_FIRST || count % LOGGED_EVERY === 0) this.#ports.log.warn(event, { ch: this.#ports.ch, count, ...fields })
   }
 }

@@ -27,6 +27,9 @@ interface Entry {
   readonly said: Spoken | Verdict
   readonly body: Uint8Array
   readonly bornMs: number
+  /** Sent whole, on this link or one before. */
+  sent: boolean
+  receipted: boolean
 }
 
 interface Sending {
@@ -47,10 +50,8 @@ export class Outbox {
   #tailBytes = 0
   #held: Entry[] = []
   #heldBytes = 0
-  /** Order and number of the last entry that was sent whole, and number of the last receipted one. */
-  #sentOrder = 0
-  #sentNumber = 0
-  #receipted = 0
+  /** No stream is open: what belongs to no call need not even be sent. */
+  #parked = false
   /** Running total of body bytes sent, how far it may go, and what it was when we last asked for a receipt. */
   #at = 0
   #upto = CHANNEL_WINDOW_BYTES
@@ -105,32 +106,39 @@ export class Outbox {
     return { header: this.#header(sending.entry, said, offset, last), body: body.subarray(offset, offset + length) }
   }
 
+  /** The relay has all that we sent up to `n`. */
   receipt(n: number): void {
-    // A receipt for a message that is still on its way is for the one before.
-    this.#receipted = Math.max(this.#receipted, Math.min(n, this.#sentNumber))
+    for (const entry of this.#tail) {
+      if (entry.n > n) break
+      if (entry.sent && (entry.n < n || !isVerdict(entry.said))) entry.receipted = true
+    }
   }
 
   credit(upto: number): void {
     this.#upto = Math.max(this.#upto, upto)
   }
 
+  /** Message `n` found no open stream: nor will those that belong to no call, until `resume`. */
   hold(n: number): void {
-    const index = this.#tail.findIndex((entry) => entry.n === n && !isVerdict(entry.said))
-    const entry = this.#tail[index]
-    if (entry === undefined) return
-    this.#tail.splice(index, 1)
-    this.#tailBytes -= entry.body.length
-    this.#held.push(entry)
-    this.#held.sort(byOrder)
-    this.#heldBytes += entry.body.length
-    while (this.#held.length > HELD_MESSAGES || this.#heldBytes > HELD_BYTES) this.#dropHeld()
+    this.#parked = true
+    const waiting = new Set(this.#queue.filter(({ entry, offset }) => offset === 0 && isForStream(entry.said)).map(({ entry }) => entry))
+    this.#queueOnly(this.#queue.filter(({ entry }) => !waiting.has(entry)))
+    const leaves = (entry: Entry): boolean => waiting.has(entry) || (entry.n === n && !isVerdict(entry.said))
+    const leaving = this.#tail.filter(leaves)
+    if (leaving.length > 0) this.#tail = this.#tail.filter((entry) => !leaves(entry))
+    for (const entry of leaving) {
+      this.#tailBytes -= entry.body.length
+      this.#keepHeld(entry)
+    }
   }
 
   resume(): void {
+    this.#parked = false
     this.#sendAgain(this.#release(() => true))
   }
 
   replay(after: number): void {
+    this.#parked = false
     const wanted = (entry: Entry): boolean => entry.n > after && !isVerdict(entry.said)
     this.#release(wanted)
     this.#sendAgain(this.#tail.filter(wanted))
@@ -142,9 +150,11 @@ export class Outbox {
     this.#ackedAt = this.#at
     this.#unacked = 0
     this.#queue = []
-    const open = (entry: Entry): boolean => !this.#isReceipted(entry)
+    const open = (entry: Entry): boolean => !entry.receipted
     this.#release(open)
     this.#sendAgain(this.#tail.filter(open))
+    // Until the new link says otherwise.
+    this.#parked = false
   }
 
   /** Forgets what is over the limits of the tail. Only age makes it forget what was not receipted. */
@@ -154,7 +164,7 @@ export class Outbox {
       const over = this.#tail.length > TAIL_MESSAGES || this.#tailBytes > TAIL_BYTES
       // A relay that never sends receipts must not make us keep everything.
       const hopeless = this.#tailBytes > MAX_LINE_BYTES + CHANNEL_WINDOW_BYTES
-      if (first.order > this.#sentOrder || !(old || hopeless || (over && this.#isReceipted(first)))) return
+      if (!first.sent || !(old || hopeless || (over && first.receipted))) return
       this.#tail.shift()
       this.#tailBytes -= first.body.length
     }
@@ -169,7 +179,8 @@ export class Outbox {
   }
 
   #append(said: Spoken | Verdict, body: Uint8Array, nowMs: number): void {
-    const entry = { order: ++this.#order, n: this.#lastNumber, said, body, bornMs: nowMs }
+    const entry = { order: ++this.#order, n: this.#lastNumber, said, body, bornMs: nowMs, sent: false, receipted: false }
+    if (this.#parked && isForStream(said)) return this.#keepHeld(entry)
     this.#tail.push(entry)
     this.#tailBytes += body.length
     this.#queue.push({ entry, offset: 0 })
@@ -179,8 +190,7 @@ export class Outbox {
 
   #sent(entry: Entry): void {
     this.#queue.shift()
-    this.#sentOrder = Math.max(this.#sentOrder, entry.order)
-    if (!isVerdict(entry.said)) this.#sentNumber = Math.max(this.#sentNumber, entry.n)
+    entry.sent = true
   }
 
   #header(entry: Entry, said: Spoken, offset: number, last: boolean): Answer | Notification | Ask | Chunk {
@@ -200,8 +210,12 @@ export class Outbox {
     return { ack: true }
   }
 
-  #isReceipted(entry: Entry): boolean {
-    return isVerdict(entry.said) ? entry.n < this.#receipted : entry.n <= this.#receipted
+  /** Puts a message to those that wait for a stream; beyond their limits the oldest give way. */
+  #keepHeld(entry: Entry): void {
+    const before = this.#held.findLastIndex((held) => held.order < entry.order)
+    this.#held.splice(before + 1, 0, entry)
+    this.#heldBytes += entry.body.length
+    while (this.#held.length > HELD_MESSAGES || this.#heldBytes > HELD_BYTES) this.#dropHeld()
   }
 
   /** Puts held messages back into the tail, and returns them. */
@@ -226,10 +240,15 @@ export class Outbox {
 
   /** Queues entries before what waits, in order. A message that is half sent is finished first. */
   #sendAgain(entries: readonly Entry[]): void {
+    for (const entry of entries) entry.sent = entry.receipted = false
     const begun = this.#queue.slice(0, 1).filter((sending) => sending.offset > 0)
     const waiting = this.#queue.slice(begun.length).map((sending) => sending.entry)
     const ordered = [...new Set([...entries, ...waiting])].toSorted(byOrder)
-    this.#queue = [...begun, ...ordered.map((entry) => ({ entry, offset: 0 }))]
+    this.#queueOnly([...begun, ...ordered.map((entry) => ({ entry, offset: 0 }))])
+  }
+
+  #queueOnly(queue: Sending[]): void {
+    this.#queue = queue
     this.#unsentBytes = 0
     for (const { entry, offset } of this.#queue) this.#unsentBytes += entry.body.length - offset
   }
@@ -237,6 +256,11 @@ export class Outbox {
 
 function isVerdict(said: Spoken | Verdict): said is Verdict {
   return said.type === 'failed' || said.type === 'died'
+}
+
+/** What goes to whatever stream the client has open: it belongs to no call, and is no answer. */
+function isForStream(said: Spoken | Verdict): boolean {
+  return (said.type === 'notification' || said.type === 'ask') && said.ra === undefined
 }
 
 function byOrder(a: Entry, b: Entry): number {

@@ -80,8 +80,8 @@ export class RunningCalls {
 
   /** The only call that speaks of this token or subscription, else the only one running, else a hint. Undefined: nobody waits for it. */
   address(facts: MessageFacts, nowMs: number): Address | undefined {
-    if (facts.progressToken !== undefined) return sure(this.#byToken.get(idKey(facts.progressToken.raw) ?? ''))
-    const named = facts.subscriptionId === undefined ? undefined : sure(this.#byId.get(idKey(facts.subscriptionId.raw) ?? ''))
+    if (facts.progressToken !== undefined) return sure(this.#byToken.get(canonicalId(facts.progressToken.raw)))
+    const named = facts.subscriptionId === undefined ? undefined : sure(this.#byId.get(canonicalId(facts.subscriptionId.raw)))
     if (named !== undefined) return named
     this.#forgetCancelled(nowMs)
     const newest = [...this.#byKey.values()].at(-1)
@@ -98,15 +98,6 @@ export class RunningCalls {
 
   #forgetCancelled(nowMs: number): void {
     for (const [id, untilMs] of this.#cancelled) if (untilMs <= nowMs) this.#cancelled.delete(id)
-  }
-}
-
-/** The canonical form of an id in a message that was scanned, not parsed: undefined when it is no JSON. */
-export function idKey(raw: string): string | undefined {
-  try {
-    return canonicalId(raw)
-  } catch {
-    return undefined
   }
 }
 

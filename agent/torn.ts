@@ -1,7 +1,7 @@
 /** Finds out which call a line answers that was too long to keep, from its first and last bytes. */
 import { scanTornId } from '../protocol/json-scan.ts'
 
-/** An answer: before `result` or `error` stand nothing but the two other members. */
+/** An answer: before `result` or `error` stands nothing but the other two members. */
 const ANSWER_HEAD = /^\s*\{\s*(?:"(?:jsonrpc|id)"\s*:\s*(?:"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)\s*,\s*){0,2}"(?:result|error)"\s*:/
 
 /**
@@ -12,9 +12,10 @@ const ID_AT_END = /[,{]\s*"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)\s*(?:,\s
 
 /** The JSON text of the id that an answer has, or undefined where the line is no answer or neither end shows it. */
 export function tornAnswerId(head: Uint8Array, tail: Uint8Array): string | undefined {
-  if (!ANSWER_HEAD.test(latin1(head))) return undefined
+  const atStart = scanTornId(head)
+  if (atStart !== undefined || !ANSWER_HEAD.test(latin1(head))) return atStart
   const atEnd = ID_AT_END.exec(latin1(tail))?.[1]
-  return scanTornId(head) ?? (atEnd === undefined ? undefined : Buffer.from(atEnd, 'latin1').toString('utf8'))
+  return atEnd === undefined ? undefined : Buffer.from(atEnd, 'latin1').toString('utf8')
 }
 
 /** One character a byte, so that a cut character is no matter. */
