@@ -59,14 +59,6 @@ describe('the GET stream', () => {
     expect((await stream.nextMessage())?.['method']).toBe('notifications/prompts/list_changed')
   })
 
-  test('gets a priming event with an id in 2025-11-25', async () => {
-    const client = await session()
-    await using stream = await client.listen()
-    const event = await stream.nextEvent()
-    expect(event?.id).toBeTruthy()
-    expect(event?.data).toHaveLength(0)
-  })
-
   test('ends when the session is deleted', async () => {
     const client = await session()
     await using stream = await client.listen()
