@@ -13,7 +13,20 @@ export interface RelayConfig {
 }
 
 /** Keys that only matter to a deployment, or name services that the relay can do without. */
-const DEPLOYMENT_KEYS = ['$schema', 'account_id', 'workers_dev', 'preview_urls', 'routes', 'route', 'observability', 'placement', 'limits', 'ratelimits', 'analytics_engine_datasets', 'keep_vars']
+const DEPLOYMENT_KEYS = [
+  '$schema',
+  'account_id',
+  'workers_dev',
+  'preview_urls',
+  'routes',
+  'route',
+  'observability',
+  'placement',
+  'limits',
+  'ratelimits',
+  'analytics_engine_datasets',
+  'keep_vars',
+]
 const USED_KEYS = ['name', 'main', 'compatibility_date', 'compatibility_flags', 'durable_objects', 'migrations', 'vars']
 
 /**

@@ -45,7 +45,8 @@ export function readOptions(args: readonly string[]): Options {
   const openClaim = values['open-claim'] ?? false
   const relayOnly = openClaim || (values['relay-only'] ?? false)
   if (relayOnly && command.length > 0) throw new UsageError('a command is of no use with --relay-only or --open-claim')
-  if (values['public-url'] !== undefined && !URL.canParse(values['public-url'])) throw new UsageError('--public-url must be like https://mcp.example.com')
+  if (values['public-url'] !== undefined && !URL.canParse(values['public-url']))
+    throw new UsageError('--public-url must be like https://mcp.example.com')
   return {
     port: values.port === undefined ? undefined : readPort(values.port),
     host: values.host ?? '127.0.0.1',

@@ -10,7 +10,8 @@ export interface Facts {
 
 /** The text for a share that is up: its URL in a box, a request to try, where the data lies, how to stop. */
 export function describeShare(facts: Facts): string {
-  const body = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}'
+  const body =
+    '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}'
   return `${box(['Share URL (whoever has it can use the server):', facts.shareUrl])}
 
 Sharing:  ${facts.server}

@@ -50,7 +50,14 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   const log = (line: string): void => {
     process.stderr.write(`${options.json ? line : describeAgentLine(line)}\n`)
   }
-  const agent = await startAgent({ agentFile: join(ROOT, 'agent/cli.ts'), relay: local, token: share.agentToken, cwd: userDir, command, log })
+  const agent = await startAgent({
+    agentFile: join(ROOT, 'agent/cli.ts'),
+    relay: local,
+    token: share.agentToken,
+    cwd: userDir,
+    command,
+    log,
+  })
   lifetime.defer(agent.stop)
   guard.watch(agent.pid)
   await becomeReady(agent, signal)
@@ -73,7 +80,11 @@ async function startRelay(options: Options, folder: StateFolder, state: State, o
   }
   const configFile = join(folder.runtimeDir, 'config.capnp')
   await bundleWorker(join(ROOT, config.main), join(folder.runtimeDir, 'worker.js'))
-  const text = toWorkerdConfig(config, { address: toAddress(options.host, port), bundle: 'worker.js', fromEnvironment: Object.keys(variables) })
+  const text = toWorkerdConfig(config, {
+    address: toAddress(options.host, port),
+    bundle: 'worker.js',
+    fromEnvironment: Object.keys(variables),
+  })
   await writeFile(configFile, text, { mode: 0o600 })
   return startWorkerd({ configFile, storageDir: folder.storageDir, variables, onProcess })
 }

@@ -87,7 +87,8 @@ async function takeLock(file: string): Promise<void> {
       if (!hasCode(error, 'EEXIST')) throw error
     }
     const holder = Number(await readFile(file, 'utf8').catch(() => ''))
-    if (isLastTry || (await isRunning(holder))) throw new Error(`another process (${holder}) uses this folder; stop it, or name another one with --data`)
+    if (isLastTry || (await isRunning(holder)))
+      throw new Error(`another process (${holder}) uses this folder; stop it, or name another one with --data`)
     await rm(file, { force: true })
   }
 }

@@ -64,7 +64,8 @@ export function isLoopbackName(hostname: string): boolean {
 }
 
 function preflightHeaders(origin: string, asked: string | undefined): HeadersInit {
-  const isList = asked !== undefined && asked.length <= MAX_ASKED_HEADERS_CHARS && /^[\w!#$%&'*+.^`|~-]+( *, *[\w!#$%&'*+.^`|~-]+)*$/.test(asked)
+  const isList =
+    asked !== undefined && asked.length <= MAX_ASKED_HEADERS_CHARS && /^[\w!#$%&'*+.^`|~-]+( *, *[\w!#$%&'*+.^`|~-]+)*$/.test(asked)
   return {
     'access-control-allow-origin': origin,
     'access-control-allow-methods': ALLOWED_METHODS,

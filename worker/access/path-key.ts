@@ -30,7 +30,12 @@ export async function mintPathKey(key: CryptoKey, share: string, expiresAtMs: nu
 }
 
 /** Whom a key of this share stands for; `wrong` when this relay never made it for this share. Touches no object. */
-export async function readPathKey(key: CryptoKey, share: string, text: string, nowMs: number): Promise<Result<PathKey, 'wrong' | 'expired'>> {
+export async function readPathKey(
+  key: CryptoKey,
+  share: string,
+  text: string,
+  nowMs: number,
+): Promise<Result<PathKey, 'wrong' | 'expired'>> {
   if (text.length !== PATH_KEY_CHARS) return err('wrong')
   const bytes = decodeBase32(text)
   if (bytes === undefined) return err('wrong')

@@ -36,7 +36,10 @@ export async function deriveHmacKey(key: CryptoKey, label: string): Promise<Cryp
 
 /** Random bytes in base64url, without padding. */
 export function randomText(byteCount: number): string {
-  return btoa(String.fromCharCode(...randomBytes(byteCount))).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+  return btoa(String.fromCharCode(...randomBytes(byteCount)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')
 }
 
 export function toHex(bytes: Uint8Array): string {

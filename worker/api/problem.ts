@@ -11,13 +11,19 @@ interface ProblemRow {
 const API_ERRORS = {
   BODY_INVALID: { http: 400, message: 'The body is not what this call takes. Send a JSON object with the documented members.' },
   OWNER_KEY_NEEDED: { http: 401, message: 'The owner key is needed. Send it as Authorization: Bearer.' },
-  CLAIM_CODE_WRONG: { http: 403, message: 'The claim code is wrong or older than 10 minutes. POST /api/claim without a body and read a new one in the log.' },
+  CLAIM_CODE_WRONG: {
+    http: 403,
+    message: 'The claim code is wrong or older than 10 minutes. POST /api/claim without a body and read a new one in the log.',
+  },
   ROUTE_NOT_FOUND: { http: 404, message: 'There is nothing at this address. Check the path against the documentation of the API.' },
   RELAY_CLAIMED: { http: 409, message: 'This relay has an owner already. Use the owner key that was made for it.' },
   SHARE_LIMIT_REACHED: { http: 409, message: 'The relay keeps no more than 10000 shares. Delete those that are not used any more.' },
   REQUEST_TOO_LARGE: { http: 413, message: 'The body is larger than 16 KiB. Send only the documented members.' },
   UPGRADE_NEEDED: { http: 426, message: 'This address is for agents and takes WebSockets only. Connect with mcp-edge-agent.' },
-  LINK_VERSION_REFUSED: { http: 426, message: 'The agent and the relay speak different versions of the link. Update the one that is older.' },
+  LINK_VERSION_REFUSED: {
+    http: 426,
+    message: 'The agent and the relay speak different versions of the link. Update the one that is older.',
+  },
   RELAY_MISCONFIGURED: { http: 500, message: 'The relay is configured wrongly. Its deployer must correct the named variable.' },
 } as const satisfies Record<string, ProblemRow>
 

@@ -52,7 +52,8 @@ export class Registry extends DurableObject<Env> {
 
   /** Without a code: the code to show to the deployer. With the right one: the owner key, to exactly one caller ever. */
   async claim(code: string | undefined): Promise<ClaimOutcome> {
-    if (code === undefined) return this.#secret('owner') === undefined ? { outcome: 'code', code: this.#claimCode() } : { outcome: 'claimed' }
+    if (code === undefined)
+      return this.#secret('owner') === undefined ? { outcome: 'code', code: this.#claimCode() } : { outcome: 'claimed' }
     const ownerKey = `mcpe_owner_${randomText(OWNER_KEY_BYTES)}`
     const ownerHash = await hashSecret(ownerKey)
     // From here to the end nothing waits, so that of two callers with the right code only one becomes owner.

@@ -16,7 +16,11 @@ test('readOptions() has safe defaults', () => {
 })
 
 test('readOptions() leaves everything after -- to the server', () => {
-  expect(readOptions(['--json', '--', 'npx', '--json', '--', '--port', 'x'])).toMatchObject({ json: true, port: undefined, command: ['npx', '--json', '--', '--port', 'x'] })
+  expect(readOptions(['--json', '--', 'npx', '--json', '--', '--port', 'x'])).toMatchObject({
+    json: true,
+    port: undefined,
+    command: ['npx', '--json', '--', '--port', 'x'],
+  })
 })
 
 test('readOptions() runs just the relay when it is to be claimed', () => {

@@ -39,16 +39,21 @@ test('write() keeps all that read() is to give back', async () => {
   expect(await folder.read()).toEqual(state)
 })
 
-test.each(['', '{', '[]', '{"ownerKey":1}', '{"ownerKey":"o","port":"1"}', '{"ownerKey":"o","share":{}}'])('read() refuses the damaged state %j and leaves it alone', async (text) => {
-  const folder = await openState(dir)
-  await writeFile(join(dir, 'state.json'), text)
-  await expect(folder.read()).rejects.toThrow(/damaged; restore it/)
-  expect(await readFile(join(dir, 'state.json'), 'utf8')).toBe(text)
-})
+test.each(['', '{', '[]', '{"ownerKey":1}', '{"ownerKey":"o","port":"1"}', '{"ownerKey":"o","share":{}}'])(
+  'read() refuses the damaged state %j and leaves it alone',
+  async (text) => {
+    const folder = await openState(dir)
+    await writeFile(join(dir, 'state.json'), text)
+    await expect(folder.read()).rejects.toThrow(/damaged; restore it/)
+    expect(await readFile(join(dir, 'state.json'), 'utf8')).toBe(text)
+  },
+)
 
 test('openState() refuses a folder that a running start.ts holds, and takes it when that has ended', async () => {
   await openState(dir)
-  const other = spawn(process.execPath, ['-e', 'process.stdout.write("up"); setInterval(() => {}, 1e6)', 'start.ts'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const other = spawn(process.execPath, ['-e', 'process.stdout.write("up"); setInterval(() => {}, 1e6)', 'start.ts'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   await once(other.stdout, 'data')
   await writeFile(join(dir, 'lock'), String(other.pid))
   await expect(openState(dir)).rejects.toThrow(`another process (${other.pid}) uses this folder`)

@@ -16,7 +16,11 @@ test.each([
 })
 
 test('decodeBase32() gives back what encodeBase32() was given', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => { expect(decodeBase32(encodeBase32(bytes))).toEqual(bytes) }))
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+      expect(decodeBase32(encodeBase32(bytes))).toEqual(bytes)
+    }),
+  )
 })
 
 test('decodeBase32() takes a text only if encodeBase32() writes it', () => {

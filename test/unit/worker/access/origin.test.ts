@@ -13,18 +13,48 @@ test.each([
   ['its own name over http', CLOUD, 'https://relay.example/s/x/mcp', 'http://relay.example', 'ORIGIN_REFUSED'],
   ['an opaque origin', CLOUD, 'https://relay.example/s/x/mcp', 'null', 'ORIGIN_REFUSED'],
   ['a loopback page on a public relay', CLOUD, 'https://relay.example/s/x/mcp', 'http://localhost:6274', 'ORIGIN_REFUSED'],
-  ['an allowed page', { ALLOWED_ORIGINS: 'https://a.example, https://B.example/' }, 'https://relay.example/', 'https://b.example', undefined],
+  [
+    'an allowed page',
+    { ALLOWED_ORIGINS: 'https://a.example, https://B.example/' },
+    'https://relay.example/',
+    'https://b.example',
+    undefined,
+  ],
   ['any page when all are allowed', { ALLOWED_ORIGINS: '*' }, 'https://relay.example/', 'https://evil.example', undefined],
-  ['an origin that only begins like an allowed one', { ALLOWED_ORIGINS: 'https://a.example' }, 'https://relay.example/', 'https://a.example.evil', 'ORIGIN_REFUSED'],
+  [
+    'an origin that only begins like an allowed one',
+    { ALLOWED_ORIGINS: 'https://a.example' },
+    'https://relay.example/',
+    'https://a.example.evil',
+    'ORIGIN_REFUSED',
+  ],
   ['a loopback page on a loopback relay', LOCAL, 'http://127.0.0.1:8787/', 'http://localhost:6274', undefined],
   ['a foreign page on a loopback relay', LOCAL, 'http://127.0.0.1:8787/', 'https://evil.example', 'ORIGIN_REFUSED'],
   ['a rebound name', LOCAL, 'http://evil.example:8787/', 'http://evil.example:8787', 'HOST_REFUSED'],
   ['a rebound name without an origin', LOCAL, 'http://evil.example:8787/', undefined, 'HOST_REFUSED'],
   ['an allowed host', { LOOPBACK: '1', ALLOWED_HOSTS: 'mcp.example' }, 'http://mcp.example:8787/', undefined, undefined],
   ['an allowed host with its port', { LOOPBACK: '1', ALLOWED_HOSTS: 'mcp.example:8787' }, 'http://mcp.example:8787/', undefined, undefined],
-  ['an allowed host with another port', { LOOPBACK: '1', ALLOWED_HOSTS: 'mcp.example:8787' }, 'http://mcp.example:1/', undefined, 'HOST_REFUSED'],
-  ['the host of the public URL', { LOOPBACK: '1', PUBLIC_URL: 'https://mcp.example' }, 'http://mcp.example/', 'https://mcp.example', undefined],
-  ['a loopback page through a proxy', { LOOPBACK: '1', PUBLIC_URL: 'https://mcp.example' }, 'http://mcp.example/', 'http://localhost:1', 'ORIGIN_REFUSED'],
+  [
+    'an allowed host with another port',
+    { LOOPBACK: '1', ALLOWED_HOSTS: 'mcp.example:8787' },
+    'http://mcp.example:1/',
+    undefined,
+    'HOST_REFUSED',
+  ],
+  [
+    'the host of the public URL',
+    { LOOPBACK: '1', PUBLIC_URL: 'https://mcp.example' },
+    'http://mcp.example/',
+    'https://mcp.example',
+    undefined,
+  ],
+  [
+    'a loopback page through a proxy',
+    { LOOPBACK: '1', PUBLIC_URL: 'https://mcp.example' },
+    'http://mcp.example/',
+    'http://localhost:1',
+    'ORIGIN_REFUSED',
+  ],
   ['another host when hosts are listed', { ALLOWED_HOSTS: 'mcp.example' }, 'https://relay.example/', undefined, 'HOST_REFUSED'],
 ])('refuseOrigin() decides about %s', (_what, variables, url, origin, expected) => {
   expect(refuseOrigin(readSettings(variables), new URL(url), origin)).toBe(expected)
@@ -34,13 +64,17 @@ test.each(['localhost', 'a.localhost', '127.0.0.1', '127.1.2.3', '[::1]'])('isLo
   expect(isLoopbackName(name)).toBe(true)
 })
 
-test.each(['localhost.evil.example', '127.0.0.1.evil.example', 'notlocalhost', '128.0.0.1', '[::2]', '0.0.0.0', ''])('isLoopbackName() is not fooled by %j', (name) => {
-  expect(isLoopbackName(name)).toBe(false)
-})
+test.each(['localhost.evil.example', '127.0.0.1.evil.example', 'notlocalhost', '128.0.0.1', '[::2]', '0.0.0.0', ''])(
+  'isLoopbackName() is not fooled by %j',
+  (name) => {
+    expect(isLoopbackName(name)).toBe(false)
+  },
+)
 
 const app = new Hono().use(guardOrigin).all('*', () => new Response('secret', { headers: { vary: 'Accept' } }))
 const PAGE = 'https://page.example'
-const ask = (init: RequestInit, variables: Record<string, string> = { ALLOWED_ORIGINS: PAGE }) => app.request('https://relay.example/s/x/mcp', init, variables)
+const ask = (init: RequestInit, variables: Record<string, string> = { ALLOWED_ORIGINS: PAGE }) =>
+  app.request('https://relay.example/s/x/mcp', init, variables)
 
 test('guardOrigin answers a preflight with 204 before the route is reached, and allows the headers asked for', async () => {
   const asked = 'authorization,content-type,mcp-protocol-version,x-own'

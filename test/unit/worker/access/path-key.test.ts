@@ -38,7 +38,11 @@ test('readPathKey() refuses a key of another share', async () => {
 })
 
 test('readPathKey() refuses whatever was not minted', async () => {
-  await fc.assert(fc.asyncProperty(fc.string({ maxLength: 40 }), async (text) => { expect((await readPathKey(key, SHARE, text, 0)).ok).toBe(false) }))
+  await fc.assert(
+    fc.asyncProperty(fc.string({ maxLength: 40 }), async (text) => {
+      expect((await readPathKey(key, SHARE, text, 0)).ok).toBe(false)
+    }),
+  )
 })
 
 test('mintPathKey() names its principal after the serial number', async () => {

@@ -14,12 +14,18 @@ const random = fc.uint8Array({ minLength: 10, maxLength: 10 })
 
 test('readShareId() gives back the facts that mintShareId() was given', async () => {
   await fc.assert(
-    fc.asyncProperty(facts, random, async (given, bytes) => { expect(await readShareId(key, await mintShareId(key, given, bytes))).toEqual(given) }),
+    fc.asyncProperty(facts, random, async (given, bytes) => {
+      expect(await readShareId(key, await mintShareId(key, given, bytes))).toEqual(given)
+    }),
   )
 })
 
 test('mintShareId() writes a DNS label of 32 characters', async () => {
-  await fc.assert(fc.asyncProperty(facts, random, async (given, bytes) => { expect(await mintShareId(key, given, bytes)).toMatch(/^[a-z2-7]{32}$/) }))
+  await fc.assert(
+    fc.asyncProperty(facts, random, async (given, bytes) => {
+      expect(await mintShareId(key, given, bytes)).toMatch(/^[a-z2-7]{32}$/)
+    }),
+  )
 })
 
 test('readShareId() refuses an id with any one bit flipped', async () => {
@@ -37,13 +43,21 @@ test('readShareId() refuses an id of another relay', async () => {
 })
 
 test('readShareId() refuses whatever was not minted', async () => {
-  const anything = fc.oneof(fc.string({ maxLength: 40 }), fc.string({ unit: fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz234567'), minLength: 32, maxLength: 32 }))
-  await fc.assert(fc.asyncProperty(anything, async (text) => { expect(await readShareId(key, text)).toBeUndefined() }))
+  const anything = fc.oneof(
+    fc.string({ maxLength: 40 }),
+    fc.string({ unit: fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz234567'), minLength: 32, maxLength: 32 }),
+  )
+  await fc.assert(
+    fc.asyncProperty(anything, async (text) => {
+      expect(await readShareId(key, text)).toBeUndefined()
+    }),
+  )
 })
 
 test('readShareId() takes one spelling of an id only', async () => {
   const id = await mintShareId(key, { lanes: 1, jurisdiction: 'none' }, new Uint8Array(10).fill(9))
-  for (const other of [id.toUpperCase(), ` ${id}`, `${id}=`, `${id}a`, id.slice(0, -1)]) expect(await readShareId(key, other)).toBeUndefined()
+  for (const other of [id.toUpperCase(), ` ${id}`, `${id}=`, `${id}a`, id.slice(0, -1)])
+    expect(await readShareId(key, other)).toBeUndefined()
 })
 
 test.each([0, 3, 2 ** 16, -1, Number.NaN])('mintShareId() throws for %d lanes', async (lanes) => {

@@ -10,7 +10,8 @@ const NOW_MS = 1_800_000_000_000
 const SHARE = 'a'.repeat(32)
 const FACTS: TokenFacts = { kind: 'client', share: SHARE, principal: 'client:x', tokenId: 't1', expiresAtMs: NOW_MS + 60_000 }
 const CLIENT = { kind: 'client', share: SHARE } as const
-const mint = (facts: Partial<TokenFacts> = {}, signer = key): Promise<string> => mintToken(signer, 'https://relay.example', { ...FACTS, ...facts }, NOW_MS)
+const mint = (facts: Partial<TokenFacts> = {}, signer = key): Promise<string> =>
+  mintToken(signer, 'https://relay.example', { ...FACTS, ...facts }, NOW_MS)
 
 test('readToken() gives back the facts that mintToken() was given', async () => {
   expect(await readToken(key, await mint(), CLIENT, NOW_MS)).toEqual({ ok: true, value: FACTS })
@@ -27,8 +28,20 @@ test.each([
   ['another share', mint({ share: 'b'.repeat(32) }), 'wrong_share'],
   ['another relay', mint({}, otherKey), 'wrong'],
   ['no algorithm', mint().then((token) => `${btoa('{"alg":"none"}').replace(/=+$/, '')}.${token.split('.')[1]}.`), 'wrong'],
-  ['two audiences', new SignJWT({ share: SHARE, jti: 't', exp: NOW_MS }).setAudience(['mcp-edge/client', 'mcp-edge/agent']).setSubject('x').setProtectedHeader({ alg: 'HS256' }).sign(key), 'wrong_kind'],
-  ['no expiry', new SignJWT({ share: SHARE, jti: 't' }).setAudience('mcp-edge/client').setSubject('x').setProtectedHeader({ alg: 'HS256' }).sign(key), 'wrong'],
+  [
+    'two audiences',
+    new SignJWT({ share: SHARE, jti: 't', exp: NOW_MS })
+      .setAudience(['mcp-edge/client', 'mcp-edge/agent'])
+      .setSubject('x')
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(key),
+    'wrong_kind',
+  ],
+  [
+    'no expiry',
+    new SignJWT({ share: SHARE, jti: 't' }).setAudience('mcp-edge/client').setSubject('x').setProtectedHeader({ alg: 'HS256' }).sign(key),
+    'wrong',
+  ],
   ['4 KiB', mint({ principal: 'x'.repeat(4096) }), 'wrong'],
 ])('readToken() refuses a token of %s', async (_what, token, error) => {
   expect(await readToken(key, await token, CLIENT, NOW_MS)).toEqual({ ok: false, error })
@@ -45,6 +58,14 @@ test('readToken() refuses a token with any one character changed', async () => {
 })
 
 test('readToken() refuses whatever is not a token, without a throw', async () => {
-  const anything = fc.oneof(fc.string(), fc.string().map((text) => `${text}.${text}.${text}`), fc.base64String().map((text) => `eyJhbGciOiJIUzI1NiJ9.${text}.x`))
-  await fc.assert(fc.asyncProperty(anything, async (text) => { expect((await readToken(key, text, CLIENT, NOW_MS)).ok).toBe(false) }))
+  const anything = fc.oneof(
+    fc.string(),
+    fc.string().map((text) => `${text}.${text}.${text}`),
+    fc.base64String().map((text) => `eyJhbGciOiJIUzI1NiJ9.${text}.x`),
+  )
+  await fc.assert(
+    fc.asyncProperty(anything, async (text) => {
+      expect((await readToken(key, text, CLIENT, NOW_MS)).ok).toBe(false)
+    }),
+  )
 })

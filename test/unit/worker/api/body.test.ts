@@ -30,7 +30,9 @@ test.each([
 })
 
 test('readMembers() says which members there are', async () => {
-  expect(await readMembers(request('{"nmae":"x"}'), KNOWN)).toMatchObject({ error: { detail: expect.stringContaining('name, expires_in') } })
+  expect(await readMembers(request('{"nmae":"x"}'), KNOWN)).toMatchObject({
+    error: { detail: expect.stringContaining('name, expires_in') },
+  })
 })
 
 test.each(['x', 'ünï côde', 'x'.repeat(10), undefined])('textMember() takes %j', (name) => {
