@@ -343,7 +343,7 @@ function spansFit(header: Readonly<Record<string, unknown>>, shape: Readonly<Rec
     if (Array.isArray(value)) spans.push(value)
   }
   const ordered = spans.toSorted((a, b) => Number(a[0]) - Number(b[0]))
-  return ordered.every((span, at) => Number(span[1]) <= Number(ordered[at + 1]?.[0] ?? size))
+  return ordered.every((one, at) => Number(one[1]) <= Number(ordered[at + 1]?.[0] ?? size))
 }
 
 function parseHeader(line: Uint8Array): Record<string, unknown> | undefined {

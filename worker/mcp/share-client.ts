@@ -30,7 +30,7 @@ export class ShareClient {
   /** Opens a stream's socket; undefined when the caller has no such session. */
   async open(target: StreamTarget): Promise<WebSocket | undefined> {
     const query = new URLSearchParams({ ...target })
-    const response = await this.#stub().fetch(`https://share/stream?${query}`, { headers: { upgrade: 'websocket' } })
+    const response = await this.#stub().fetch(`https://share/stream?${query.toString()}`, { headers: { upgrade: 'websocket' } })
     const socket = response.webSocket
     if (socket === null) return undefined
     socket.binaryType = 'arraybuffer'

@@ -59,7 +59,7 @@ export class Recovery {
 
   /** Calls that the agent has never seen were lost on the way: their Workers still hold them. */
   #sendAgain(agent: string, held: ReadonlySet<string>): void {
-    for (const waiter of this.#parts.waiters.where((waiter) => waiter.agent === agent && waiter.buffer === undefined)) {
+    for (const waiter of this.#parts.waiters.where(({ agent: name, buffer }) => name === agent && buffer === undefined)) {
       if (!held.has(waiter.key)) this.#parts.waiters.settle(waiter, { kind: 'again' })
     }
     for (const { socket, key } of this.#parts.streams.callsOf(agent)) {
@@ -68,7 +68,7 @@ export class Recovery {
   }
 
   #failCallsOf(agent: string, failure: Failure): void {
-    for (const waiter of this.#parts.waiters.where((waiter) => waiter.agent === agent)) this.#parts.delivery.fail(waiter.key, failure)
+    for (const waiter of this.#parts.waiters.where(({ agent: name }) => name === agent)) this.#parts.delivery.fail(waiter.key, failure)
     for (const { key } of this.#parts.streams.callsOf(agent)) this.#parts.delivery.fail(key, failure)
     for (const { socket, attachment } of this.#parts.streams.all()) {
       if (attachment.kind !== 'session' || this.#parts.store.channel(attachment.group)?.agent !== agent) continue

@@ -73,7 +73,7 @@ export class Upstream {
 
   /** Ends everything that was under way on a link. */
   lost(link: Link): void {
-    for (const upload of [...this.#uploads.values()]) if (upload.link.socket === link.socket) this.abandon(upload.key)
+    for (const upload of this.#uploads.values()) if (upload.link.socket === link.socket) this.abandon(upload.key)
     for (const [key, receipt] of this.#receipts) {
       if (receipt.link.socket !== link.socket) continue
       this.#receipts.delete(key)
