@@ -1,5 +1,5 @@
 /** Who may come in, in the real runtime with real objects: the relay before and after its claim, and every kind of token at every door. */
-import { listDurableObjectIds } from 'cloudflare:test'
+import { listDurableObjectIds, runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
 
@@ -72,6 +72,17 @@ describe('a relay that nobody has claimed', () => {
 
   test.each([{ code: '' }, { code: null }, { cod: 'x' }, [], 'x'])('refuses the body %j', async (body) => {
     expect(await codeOf(await post('/api/claim', body))).toBe('BODY_INVALID')
+  })
+
+  test('takes no code that has expired, and makes another', async () => {
+    await post('/api/claim')
+    await runInDurableObject(env.REGISTRY.getByName('registry'), (_registry, state) => {
+      state.storage.sql.exec('UPDATE claim_code SET expires_at_ms = ?', Date.now())
+    })
+    const [old] = claimCodes()
+    expect(await codeOf(await post('/api/claim', { code: old }))).toBe('CLAIM_CODE_WRONG')
+    await post('/api/claim')
+    expect(claimCodes().at(-1)).not.toBe(old)
   })
 
   test('has exactly one owner after a race for the code, and no claim after it', async () => {

@@ -65,7 +65,7 @@ export async function authenticateOwner(request: Request, env: Env): Promise<Res
 }
 
 /** The token of an `Authorization: Bearer` header (RFC 6750 §2.1), or `undefined` when there is no such header. */
-export function bearerOf(request: Request): string | undefined {
+function bearerOf(request: Request): string | undefined {
   const match = /^bearer(?: +(.*))?$/i.exec((request.headers.get('authorization') ?? '').trim())
   return match === null ? undefined : (match[1] ?? '')
 }

@@ -2,7 +2,7 @@
 import { decodeBase32, encodeBase32 } from './base32.ts'
 import { concatBytes, equalBytes, mac } from './secret.ts'
 
-export type Jurisdiction = 'none' | 'eu' | 'fedramp'
+type Jurisdiction = 'none' | 'eu' | 'fedramp'
 
 /** The facts that a share id says for as long as the share lives. */
 export interface ShareIdFacts {
