@@ -45,9 +45,8 @@ export async function run(context: RunContext): Promise<void> {
     startChild: (handlers) => startChild(spec, handlers, { guard, mask: context.mask, platform }),
   })
   kill.addEventListener('abort', () => channels.kill(), { once: true })
-  const stopped = new AbortController()
-  const serving = new Serving(context, url, channels, stopped.signal)
-  const leaving = leaveInOrder(serving, channels, leave, stopped)
+  const serving = new Serving(context, url, channels)
+  const leaving = leaveInOrder(serving, channels, leave)
   try {
     await serving.run()
     if (leave.aborted) await leaving
@@ -58,12 +57,11 @@ export async function run(context: RunContext): Promise<void> {
 }
 
 /** Waits for the word to leave, then: no new calls, the running ones answered, children ended, the relay told. */
-async function leaveInOrder(serving: Serving, channels: Channels, leave: AbortSignal, stopped: AbortController): Promise<void> {
+async function leaveInOrder(serving: Serving, channels: Channels, leave: AbortSignal): Promise<void> {
   await new Promise<void>((done) => (leave.aborted ? done() : leave.addEventListener('abort', () => done(), { once: true })))
   if (serving.drain()) await channels.quiet(AbortSignal.timeout(DRAIN_MS))
   await channels.stop()
   await serving.close()
-  stopped.abort()
 }
 
 /** Keeps one link up and the channels joined to it. */
@@ -71,21 +69,22 @@ class Serving {
   readonly #context: RunContext
   readonly #url: URL
   readonly #channels: Channels
-  readonly #stopped: AbortSignal
+  /** Dial no more; and: cut what is there. */
+  readonly #closing = new AbortController()
+  readonly #cut = new AbortController()
   readonly #instance = randomUUID()
   #link: Link | undefined
 
-  constructor(context: RunContext, url: URL, channels: Channels, stopped: AbortSignal) {
+  constructor(context: RunContext, url: URL, channels: Channels) {
     this.#context = context
     this.#url = url
     this.#channels = channels
-    this.#stopped = stopped
   }
 
   async run(): Promise<void> {
     const { settings, log } = this.#context
     const backoff = new Backoff({ minMs: settings.reconnectDelayMs, maxMs: Math.max(settings.reconnectDelayMs, RECONNECT_MAX_MS), random: Math.random })
-    await keepConnected({ connect: () => this.#connect(), backoff, maxRetries: settings.maxRetries, log, signal: this.#stopped })
+    await keepConnected({ connect: () => this.#connect(), backoff, maxRetries: settings.maxRetries, log, signal: this.#closing.signal })
   }
 
   /** Tells the relay that we are leaving. False when there is no link that could still bring answers home. */
@@ -95,7 +94,9 @@ class Serving {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort()
     await this.#link?.close(CLOSE.GOING_AWAY, 'agent stopped')
+    this.#cut.abort()
   }
 
   async #connect(): Promise<LinkEnd> {
@@ -107,12 +108,12 @@ class Serving {
       keepaliveMs: settings.keepaliveMs,
       userAgent: `mcp-edge-agent/${version}`,
       hello: () => this.#hello(),
-      signal: this.#stopped,
+      signal: this.#cut.signal,
     }
     const end = await connectOnce(options, {
       welcomed: (link, welcome) => {
         this.#link = link
-        log.info('ready', { share: welcome.share, relay: this.#url.origin, agent: settings.name })
+        log.info('ready', { share: welcome.share, relay: this.#url.origin.replace(/^ws/, 'http'), agent: settings.name })
         this.#channels.attach(link, welcome)
       },
       frame: (frame, body) => {
