@@ -114,11 +114,34 @@ test('--max-retries: an agent without a relay gives up with an exit code', async
   expect(exit.code).toBeGreaterThan(0)
 })
 
-test('--max-children: one more session is TOO_MANY_CHILDREN, and has a place once another ended', async () => {
+describe('--max-children 1', () => {
+  let share: Share
+  beforeAll(async () => {
+    share = await createShare(relay)
+    stack.use(await startAgent(share, { command: fixture('echo'), args: ['--max-children', '1'] }))
+  })
+
+  test('a busy child keeps its place: one more session is TOO_MANY_CHILDREN', async () => {
+    const busy = await connect(share)
+    const waiting = busy.callTool('wait', { key: 'busy' })
+    await busy.callTool('waiting', { key: 'busy' })
+    await expect(new RawClient(share.shareUrl).initialize()).rejects.toThrow(/TOO_MANY_CHILDREN/)
+    await busy.callTool('open', { key: 'busy' })
+    expect(toolText((await waiting).last['result'])).toBe('opened busy')
+    await busy.raw('DELETE')
+  })
+
+  test('an idle child makes room, and its session goes on with a new one', async () => {
+    const idle = await connect(share)
+    const other = await connect(share)
+    for (const client of [idle, other, idle]) expect(await toolAnswer(client, 'echo', { text: 'here' })).toBe('here')
+  })
+})
+
+test('a command that does not exist ends the agent with an exit code and a named error', async () => {
   const share = await createShare(relay)
-  stack.use(await startAgent(share, { command: fixture('echo'), args: ['--max-children', '1'] }))
-  const client = await connect(share)
-  await expect(new RawClient(share.shareUrl).initialize()).rejects.toThrow(/TOO_MANY_CHILDREN/)
-  await client.raw('DELETE')
-  await expect.poll(() => connect(share).then(() => true, () => false), { timeout: 20_000, interval: 200 }).toBe(true)
+  const args = ['agent/cli.ts', '--json', '--token', share.agentToken, '--', '/nowhere/no-such-server']
+  const exit = await run(NODE, args)
+  expect(exit.code).toBe(5)
+  expect(exit.stderr).toContain('COMMAND_NOT_FOUND')
 })

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
 import { asObject, type JsonObject, toolText } from './json.ts'
-import { type Answer, RawClient } from './raw-client.ts'
+import { type Answer, type Listener, RawClient } from './raw-client.ts'
 
 const MIB = 1024 * 1024
 
@@ -46,12 +46,6 @@ test('a server that dies at start: CHILD_START_FAILED with exit code and last wo
   expect(JSON.stringify(data)).not.toContain('correct-horse-battery')
 })
 
-test('a command that does not exist: CHILD_START_FAILED', async () => {
-  const share = await createShare(relay)
-  stack.use(await startAgent(share, { command: ['/nowhere/no-such-server'] }))
-  expect(errorOf(await new RawClient(share.shareUrl).request('initialize', CLIENT)).data['code']).toBe('CHILD_START_FAILED')
-})
-
 test('a server that dies mid-call: CHILD_DIED with exit code and last words; the session gets a new child', async () => {
   const client = await connect('dies-mid-call')
   const before = toolText((await client.callTool('pid')).last['result'])
@@ -59,9 +53,7 @@ test('a server that dies mid-call: CHILD_DIED with exit code and last words; the
   expect(data).toMatchObject({ code: 'CHILD_DIED', exitCode: 7 })
   expect(['yes', 'unknown']).toContain(data['executed'])
   expect(data['stderr']).toContain('out of luck')
-  const after = await client.callTool('pid')
-  expect(toolText(after.last['result'])).not.toBe(before)
-  expect(asObject(asObject(after.last['result'])['_meta'])).toHaveProperty('mcp-edge/restarted')
+  expect(toolText((await client.callTool('pid')).last['result'])).not.toBe(before)
 })
 
 test('a server that writes junk to stdout: the junk reaches nobody', async () => {
@@ -114,6 +106,15 @@ test('a server that pings: answered without a GET stream', async () => {
   expect(toolText((await client.callTool('pongs')).last['result'])).toBe('3 pongs')
 })
 
+/** Reads a stream until it ends or is aborted. */
+async function drain(stream: Listener): Promise<void> {
+  try {
+    while ((await stream.nextEvent()) !== undefined);
+  } catch {
+    // Aborted by the test.
+  }
+}
+
 describe('a server that floods', () => {
   test('still answers, fills no buffer, and leaves others alone', async () => {
     const share = await shareOf('floods')
@@ -137,6 +138,11 @@ describe('a server that floods', () => {
     await client.callTool('flood')
     for (let seen = 0; seen < 2000; seen++) await stream.nextNotification('notifications/message')
     expect(await relay.counter(share, 'buffered_max_bytes')).toBeLessThanOrEqual(4 * MIB)
-    expect(toolText((await client.callTool('calm')).last['result'])).toBe('calm')
+    // An answer comes after what was said before it, so somebody must go on reading.
+    const calm = client.callTool('calm')
+    const drained = drain(stream)
+    expect(toolText((await calm).last['result'])).toBe('calm')
+    await stream[Symbol.asyncDispose]()
+    await drained
   })
 })
