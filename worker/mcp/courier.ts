@@ -2,11 +2,11 @@
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame.ts'
 import type { Failure } from '../../protocol/errors.ts'
-import { INLINE_REQUEST_BYTES } from '../../protocol/limits.ts'
 import { MAX_CALL_TRIES, MOVE_AFTER_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
 import { log } from '../log.ts'
 import { type CallOutcome, type CallRequest, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
+import { uploadRest } from './upload.ts'
 
 export type Item =
   | { readonly kind: 'frame'; readonly header: AgentFrame; readonly body: Uint8Array }
@@ -82,7 +82,7 @@ export class Courier {
   /** One attempt; false when the call must be made again, with the same key. */
   async #try(): Promise<boolean> {
     const reply = this.#share.call(this.#request)
-    if (this.#request.size > this.#request.body.length) void this.#upload()
+    if (this.#request.size > this.#request.body.length) void uploadRest(this.#share, this.#request.key, this.#body)
     const moved = this.#request.method === 'initialize' ? undefined : this.#moveLater()
     const outcome = await reply
     clearTimeout(this.#moveTimer)
@@ -121,15 +121,6 @@ export class Courier {
     socket.accept()
     this.#socket = socket
     return promise
-  }
-
-  async #upload(): Promise<void> {
-    const { key } = this.#request
-    for (let at = this.#request.body.length; at < this.#body.length; at += INLINE_REQUEST_BYTES) {
-      const part = this.#body.slice(at, at + INLINE_REQUEST_BYTES)
-      // A break shows in the call itself, which ends or is made again.
-      if (!(await this.#share.chunk(key, at, part).catch(() => false))) return
-    }
   }
 
   #hear(text: string): void {

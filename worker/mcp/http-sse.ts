@@ -2,9 +2,10 @@
 import { admit, type McpContext } from './endpoint.ts'
 import { Listener } from './listener.ts'
 import { isJson, readAccept, readBody, readPosted } from './message.ts'
-import { callRequest, send, uploadRest } from './post.ts'
+import { callRequest, send } from './post.ts'
 import { eventStreamResponse, failureResponse, refusal } from './reply.ts'
 import { newSessionId } from './streamable-http.ts'
+import { uploadRest } from './upload.ts'
 
 export async function getSse(c: McpContext): Promise<Response> {
   const visitor = await admit(c)

@@ -1,14 +1,15 @@
 /** Takes a client's messages in: requests become exchanges, notifications and responses are sent on. */
 import type { Failure } from '../../protocol/errors.ts'
-import { INLINE_REQUEST_BYTES } from '../../protocol/limits.ts'
 import { RECEIPT_MS } from '../limits.ts'
-import type { Caller, CallRequest, SendOutcome } from '../share/contract.ts'
+import { within } from '../within.ts'
+import type { Caller, CallRequest } from '../share/contract.ts'
 import { randomKey } from '../share/channels.ts'
 import { Courier } from './courier.ts'
 import type { ClientMessage } from './message.ts'
 import { Progress } from './progress.ts'
 import type { Exchange } from './respond.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
+import { firstPart, uploadRest } from './upload.ts'
 
 /** Takes a request to the Share. */
 export function exchange(share: ShareClient, caller: Caller, message: ClientMessage, delivery: 'stream' | 'single'): Exchange {
@@ -56,29 +57,12 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
     try {
       const outcome = share.send(request)
       if (request.size > request.body.length) void uploadRest(share, request.key, bytes)
-      const receipt = await Promise.race([outcome, late()])
+      const receipt = await within(RECEIPT_MS, outcome)
+      if (receipt === undefined) return { code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 }
       return receipt.kind === 'failed' ? receipt.failure : undefined
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
       if (tries > 1 || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }
     }
   }
-}
-
-/** Brings the bytes behind the first part, as fast as the agent takes them. */
-export async function uploadRest(share: ShareClient, key: string, bytes: Uint8Array): Promise<void> {
-  for (let at = INLINE_REQUEST_BYTES; at < bytes.length; at += INLINE_REQUEST_BYTES) {
-    // A break shows in the message itself, which fails or is sent again.
-    if (!(await share.chunk(key, at, bytes.slice(at, at + INLINE_REQUEST_BYTES)).catch(() => false))) return
-  }
-}
-
-/** A copy of the part where needed: RPC would carry the whole buffer behind a view. */
-function firstPart(bytes: Uint8Array): Uint8Array {
-  return bytes.length <= INLINE_REQUEST_BYTES ? bytes : bytes.slice(0, INLINE_REQUEST_BYTES)
-}
-
-function late(): Promise<SendOutcome> {
-  const failure: Failure = { code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 }
-  return new Promise((resolve) => setTimeout(resolve, RECEIPT_MS, { kind: 'failed', failure }))
 }

@@ -3,6 +3,7 @@ import { errorResponse } from '../../protocol/errors.ts'
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { splice } from '../../protocol/splice.ts'
 import { FIRST_ANSWER_MS, KEEPALIVE_MS } from '../limits.ts'
+import { within } from '../within.ts'
 import { type Courier, isFinal, type Item } from './courier.ts'
 import { type ClientNames, failureOf, FrameWriter, replacementsFor } from './frame-writer.ts'
 import { initializeResponse } from './initialize.ts'
@@ -21,14 +22,15 @@ export interface Exchange {
 
 /** The answer to a single request. `headers` go out with it unless it failed. */
 export async function respond(exchange: Exchange, accepts: Accepts, signal: AbortSignal, headers: Record<string, string>): Promise<Response> {
-  const first = await Promise.race([exchange.courier.next(), after(FIRST_ANSWER_MS)])
+  const pending = exchange.courier.next()
+  const first = await within(FIRST_ANSWER_MS, pending)
   if (first !== undefined && isFinal(first) && (accepts.json || isRefusal(first))) {
     exchange.courier.close()
     return finalResponse(first, exchange, headers)
   }
   const isAnswer = first?.kind === 'frame' && first.header.type === 'answer'
   const framing = accepts.json && (isAnswer || !accepts.events) ? FRAMINGS.json : FRAMINGS.events
-  const body = stream([exchange], framing, signal, first)
+  const body = stream([exchange], framing, signal, pending)
   return framing === FRAMINGS.json ? jsonResponse(body, headers) : eventStreamResponse(body, headers)
 }
 
@@ -63,7 +65,7 @@ function localAnswer(item: Exclude<Item, { kind: 'frame' }>, names: ClientNames,
 type Framing = (typeof FRAMINGS)[keyof typeof FRAMINGS]
 
 /** A body that carries what the couriers bring until each has its answer; the client's leaving ends them all. */
-function stream(exchanges: readonly Exchange[], framing: Framing, signal: AbortSignal, first?: Item): ReadableStream<Uint8Array> {
+function stream(exchanges: readonly Exchange[], framing: Framing, signal: AbortSignal, first?: Promise<Item | undefined>): ReadableStream<Uint8Array> {
   const finish = (): void => {
     clearInterval(ticker)
     for (const { courier } of exchanges) courier.close()
@@ -96,9 +98,9 @@ function stream(exchanges: readonly Exchange[], framing: Framing, signal: AbortS
 }
 
 /** Writes what one courier brings, up to the answer. */
-async function carry({ courier, names, revision }: Exchange, sink: Sink, answersOnly: boolean, first: Item | undefined): Promise<void> {
+async function carry({ courier, names, revision }: Exchange, sink: Sink, answersOnly: boolean, first: Promise<Item | undefined> = courier.next()): Promise<void> {
   const writer = new FrameWriter(sink)
-  for (let item = first ?? (await courier.next()); item !== undefined; item = await courier.next()) {
+  for (let item = await first; item !== undefined; item = await courier.next()) {
     if (item.kind !== 'frame') {
       sink.writeText(localAnswer(item, names, revision))
       return
@@ -111,8 +113,4 @@ async function carry({ courier, names, revision }: Exchange, sink: Sink, answers
 /** Messages besides the answer, for which a JSON body has no place. */
 function isMessage(header: AgentFrame): boolean {
   return header.type === 'notification' || header.type === 'ask'
-}
-
-function after(ms: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(resolve, ms, undefined))
 }

@@ -1,11 +1,12 @@
 /** Takes in what clients send: finds session, channel and agent, sends it on, and waits where an answer is due. */
 import type { Failure } from '../../protocol/errors.ts'
 import { canonicalId } from '../../protocol/json-scan.ts'
-import { MAX_HANDSHAKE_BYTES, MAX_SESSIONS, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../limits.ts'
+import { MAX_HANDSHAKE_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../limits.ts'
 import type { Channel, Channels } from './channels.ts'
-import { type CallOutcome, type Caller, type CallRequest, encodeReturnAddress, type SendOutcome, type SendRequest, STREAM_CLOSE, type StreamControl } from './contract.ts'
+import { type CallOutcome, type CallRequest, encodeReturnAddress, type SendOutcome, type SendRequest, type StreamControl } from './contract.ts'
 import type { Delivery } from './delivery.ts'
-import { closeQuietly, type Link, sendFrame } from './links.ts'
+import type { Link } from './links.ts'
+import type { Sessions } from './sessions.ts'
 import { type Handshake, type Session, SHARED_GROUP, type Store } from './store.ts'
 import type { Streams } from './streams.ts'
 import type { Upstream } from './upstream.ts'
@@ -13,6 +14,7 @@ import type { Waiters } from './waiters.ts'
 
 interface Parts {
   readonly store: Store
+  readonly sessions: Sessions
   readonly channels: Channels
   readonly streams: Streams
   readonly waiters: Waiters
@@ -32,11 +34,11 @@ export class Calls {
   }
 
   async call(request: CallRequest): Promise<CallOutcome> {
-    const { store, channels, waiters } = this.#parts
+    const { store, sessions, channels, waiters } = this.#parts
     if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
     if (waiters.size >= MAX_WAITING_CALLS) return failed({ code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 })
     const isInitialize = request.method === 'initialize'
-    const session = isInitialize ? this.#begin(request) : this.#own(request)
+    const session = isInitialize ? this.#begin(request) : sessions.of(request)
     if ('code' in session) return failed(session)
     const link = channels.linkFor(session)
     if (link === undefined) {
@@ -50,9 +52,9 @@ export class Calls {
   }
 
   async send(request: SendRequest): Promise<SendOutcome> {
-    const { store, channels, upstream } = this.#parts
+    const { store, sessions, channels, upstream } = this.#parts
     if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
-    const session = this.#own(request)
+    const session = sessions.of(request)
     if ('code' in session) return failed(session)
     const link = channels.linkFor(session)
     if (link === undefined) return failed({ code: 'AGENT_AWAY', executed: 'no', retryAfterMs: 2000 })
@@ -69,49 +71,14 @@ export class Calls {
     return (await receipt) ? { kind: 'sent' } : failed({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })
   }
 
-  /** Ends a session and its child. */
-  end(caller: Caller): boolean {
-    const session = this.#own(caller)
-    if ('code' in session) return false
-    this.#endSession(session.id)
-    return true
-  }
-
-  #endSession(id: string): void {
-    const { channels, store, streams, waiters, delivery } = this.#parts
-    const own = channels.current(id)
-    if (own !== undefined) sendFrame(own.link, { type: 'close', ch: own.ch })
-    for (const { key } of waiters.where(({ session }) => session === id)) delivery.fail(key, { code: 'CHANNEL_CLOSED', executed: 'unknown' })
-    const listener = streams.listener(id)
-    if (listener !== undefined) closeQuietly(listener, STREAM_CLOSE.ENDED, 'the session has ended')
-    store.endSession(id)
-  }
-
-  /** The caller's session. One of another principal does not exist for it. */
-  #own(caller: Caller): Session | Failure {
-    const session = this.#parts.store.session(caller.session)
-    return session === undefined || session.principal !== caller.principal ? { code: 'SESSION_NOT_FOUND' } : session
-  }
-
   /** Starts the session of an initialize request, or finds the HTTP+SSE session that its stream has started. */
   #begin(request: CallRequest): Session | Failure {
-    const { store } = this.#parts
-    if (request.size > MAX_HANDSHAKE_BYTES || request.size > request.body.length) return { code: 'BODY_TOO_LARGE', detail: 'initialize may have 256 KiB' }
-    const known = store.session(request.session)
-    if (known === undefined && request.delivery === 'session') return { code: 'SESSION_NOT_FOUND' }
-    if (known === undefined && store.sessionCount() >= MAX_SESSIONS && !this.#forgetOldest()) return { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 60_000 }
-    const session = known ?? store.startSession(request.session, request.principal, 'http', Date.now())
-    if (session.principal !== request.principal) return { code: 'SESSION_NOT_FOUND' }
+    const { store, sessions } = this.#parts
+    if (request.size > MAX_HANDSHAKE_BYTES) return { code: 'BODY_TOO_LARGE', detail: 'initialize may have 256 KiB' }
+    const session = request.delivery === 'session' ? sessions.of(request) : sessions.start(request, 'http')
+    if ('code' in session) return session
     store.keepHandshake(session.id, 'initialize', handshakeOf(request, ''))
     return session
-  }
-
-  /** Forgets the oldest session that no client listens to. */
-  #forgetOldest(): boolean {
-    const { store, streams, waiters } = this.#parts
-    const oldest = store.sessionIds().find((id) => streams.listener(id) === undefined && waiters.where((waiter) => waiter.session === id).length === 0)
-    if (oldest !== undefined) this.#endSession(oldest)
-    return oldest !== undefined
   }
 
   /** A shared child was initialised by the relay: its answer serves every client. */

@@ -13,6 +13,7 @@ import { CreditLedger } from './credit.ts'
 import { type Debtor, Delivery } from './delivery.ts'
 import { closeQuietly, type Link, Links, sendFrame } from './links.ts'
 import { Recovery } from './recovery.ts'
+import { Sessions } from './sessions.ts'
 import { groupOf, Store } from './store.ts'
 import { StreamDesk } from './stream-desk.ts'
 import { Streams } from './streams.ts'
@@ -29,6 +30,7 @@ export class Share extends DurableObject<Env> {
   readonly #channels: Channels
   readonly #delivery: Delivery
   readonly #recovery: Recovery
+  readonly #sessions: Sessions
   readonly #calls: Calls
   readonly #desk: StreamDesk
   readonly #incarnation = crypto.randomUUID()
@@ -43,8 +45,9 @@ export class Share extends DurableObject<Env> {
     const parts = { store: this.#store, links: this.#links, channels: this.#channels, streams: this.#streams, waiters: this.#waiters, ledger: this.#ledger, upstream: this.#upstream }
     this.#delivery = new Delivery(parts)
     this.#recovery = new Recovery({ ...parts, delivery: this.#delivery })
-    this.#calls = new Calls({ ...parts, delivery: this.#delivery })
-    this.#desk = new StreamDesk({ ...parts, delivery: this.#delivery })
+    this.#sessions = new Sessions({ ...parts, delivery: this.#delivery })
+    this.#calls = new Calls({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
+    this.#desk = new StreamDesk({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
   }
 
   /** One client request; resolves with its answer, or with where the answer will come. */
@@ -64,7 +67,10 @@ export class Share extends DurableObject<Env> {
 
   /** Ends a session (DELETE); false when the caller has no such session. */
   end(caller: Caller): boolean {
-    return this.#calls.end(caller)
+    const session = this.#sessions.of(caller)
+    if ('code' in session) return false
+    this.#sessions.end(session.id)
+    return true
   }
 
   /** The owner's orders. `describe` and `revoke` give undefined for a share that does not exist. */

@@ -1,15 +1,17 @@
 /** Opens, hears and closes the stream sockets that Workers ask for. */
+import { ERRORS } from '../../protocol/errors.ts'
 import { STREAM_CLOSE, type StreamControl } from './contract.ts'
 import type { Channels } from './channels.ts'
 import type { CreditLedger } from './credit.ts'
 import type { Debtor, Delivery } from './delivery.ts'
 import { closeQuietly, type Links, sendFrame } from './links.ts'
-import { SHARED_GROUP, type Store } from './store.ts'
+import type { Sessions } from './sessions.ts'
+import { SHARED_GROUP } from './store.ts'
 import type { Streams } from './streams.ts'
 import type { Waiters } from './waiters.ts'
 
 interface Parts {
-  readonly store: Store
+  readonly sessions: Sessions
   readonly links: Links
   readonly channels: Channels
   readonly streams: Streams
@@ -50,11 +52,11 @@ export class StreamDesk {
   }
 
   closed(socket: WebSocket): void {
-    const { streams, ledger, delivery } = this.#parts
+    const { streams, sessions, ledger, delivery } = this.#parts
     const attachment = streams.attachmentOf(socket)
     delivery.grant(ledger.settle(socket))
     // An HTTP+SSE session is its stream (MCP 2024-11-05), unless a newer stream has taken over.
-    if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined) this.#endSession(attachment.session)
+    if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined) sessions.end(attachment.session)
   }
 
   /** Whether a client still waits for something from the group's child. */
@@ -73,23 +75,15 @@ export class StreamDesk {
   }
 
   #openListener(socket: WebSocket, query: URLSearchParams, kind: 'listen' | 'session'): number {
-    const { store, streams, channels } = this.#parts
-    const id = query.get('session') ?? ''
-    const principal = query.get('principal') ?? ''
-    const session = kind === 'session' ? store.startSession(id, principal, 'sse', Date.now()) : store.session(id)
-    if (session === undefined || session.principal !== principal) return 404
+    const { sessions, streams, channels } = this.#parts
+    const caller = { session: query.get('session') ?? '', principal: query.get('principal') ?? '' }
+    const session = kind === 'session' ? sessions.start(caller, 'sse') : sessions.of(caller)
+    if ('code' in session) return ERRORS[session.code].http
     const link = channels.linkFor(session)
-    const group = link?.isolation === 'share' ? SHARED_GROUP : id
-    streams.accept(socket, { kind, session: id, group })
+    const group = link?.isolation === 'share' ? SHARED_GROUP : session.id
+    streams.accept(socket, { kind, session: session.id, group })
     const current = channels.current(group)
     if (current !== undefined) sendFrame(current.link, { type: 'resume', ch: current.ch })
     return 101
-  }
-
-  #endSession(id: string): void {
-    const { channels, store } = this.#parts
-    const own = channels.current(id)
-    if (own !== undefined) sendFrame(own.link, { type: 'close', ch: own.ch })
-    store.endSession(id)
   }
 }

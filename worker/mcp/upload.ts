@@ -1,0 +1,16 @@
+/** Bodies larger than one RPC should carry: the first part goes with the message, the rest follows in parts. */
+import { INLINE_REQUEST_BYTES } from '../../protocol/limits.ts'
+import type { ShareClient } from './share-client.ts'
+
+/** What goes with the message itself; a copy where needed, since RPC would carry the whole buffer behind a view. */
+export function firstPart(bytes: Uint8Array): Uint8Array {
+  return bytes.length <= INLINE_REQUEST_BYTES ? bytes : bytes.slice(0, INLINE_REQUEST_BYTES)
+}
+
+/** Brings the bytes behind the first part, as fast as the agent takes them. */
+export async function uploadRest(share: ShareClient, key: string, bytes: Uint8Array): Promise<void> {
+  for (let at = INLINE_REQUEST_BYTES; at < bytes.length; at += INLINE_REQUEST_BYTES) {
+    // A break shows in the message itself, which fails or is sent again.
+    if (!(await share.chunk(key, at, bytes.slice(at, at + INLINE_REQUEST_BYTES)).catch(() => false))) return
+  }
+}
