@@ -50,7 +50,7 @@ export class LineSplitter {
 
   #finish(rest: Uint8Array): void {
     // The common case, a line inside one chunk, is copied once: a short line must not keep its whole chunk alive.
-    if (this.#size === 0 && rest.length <= this.#maxBytes) return this.#handlers.line(tidy(rest.slice()))
+    if (this.#size === 0 && rest.length <= this.#maxBytes) return this.#handlers.line(tidy(copy(rest)))
     this.#keep(rest)
     const [size, torn] = [this.#size, this.#torn]
     const line = torn === undefined ? this.#join(size) : undefined
@@ -62,6 +62,7 @@ export class LineSplitter {
   #keep(piece: Uint8Array): void {
     this.#size += piece.length
     if (this.#torn !== undefined) {
+      if (this.#torn.head.length < TORN_HEAD_BYTES) this.#torn.head = firstBytes([this.#torn.head, piece])
       this.#torn.tail = lastBytes([this.#torn.tail, piece])
     } else if (this.#size > this.#maxBytes) {
       const kept = [...this.#pieces, this.#gather.subarray(0, this.#gathered), piece]
@@ -71,7 +72,7 @@ export class LineSplitter {
       this.#gatherUp(piece)
     } else {
       this.#flushGathered()
-      this.#pieces.push(piece.slice())
+      this.#pieces.push(copy(piece))
     }
   }
 
@@ -111,6 +112,11 @@ export class LineSplitter {
   }
 }
 
+/** A Buffer's own `slice` would be a view. */
+function copy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes)
+}
+
 /** Works in place, on bytes that are ours. */
 function tidy(line: Uint8Array): Uint8Array {
   let end = line.length
@@ -127,7 +133,7 @@ function firstBytes(pieces: readonly Uint8Array[]): Uint8Array {
     room -= Math.min(room, piece.length)
     if (room === 0) break
   }
-  return Uint8Array.from(Buffer.concat(kept))
+  return copy(Buffer.concat(kept))
 }
 
 function lastBytes(pieces: readonly Uint8Array[]): Uint8Array {
@@ -138,5 +144,5 @@ function lastBytes(pieces: readonly Uint8Array[]): Uint8Array {
     room -= Math.min(room, piece.length)
     if (room === 0) break
   }
-  return Uint8Array.from(Buffer.concat(kept))
+  return copy(Buffer.concat(kept))
 }
