@@ -404,6 +404,14 @@ describe('canonicalId()', () => {
     )
   })
 
+  test('is the plain digits of every safe integer, as an agent writes the ids that it assigns', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.maxSafeInteger(), fc.constantFrom(0, 10, 1000, 2 ** 31, 9007199254740991)), (value) => {
+        expect(canonicalId(JSON.stringify(value))).toBe(String(value))
+      }),
+    )
+  })
+
   test('tells a number from the string of it', () => {
     fc.assert(
       fc.property(idText, (raw) => {
