@@ -1,0 +1,135 @@
+/** A channel over a child that the test plays itself, and a relay that is a list of frames. */
+import { CallMemory } from '../../../agent/calls.ts'
+import { Channel, type ChannelFrame } from '../../../agent/channel.ts'
+import type { Child, ChildEnd, ChildHandlers } from '../../../agent/child.ts'
+import { createLog } from '../../../agent/log.ts'
+import { Mask } from '../../../agent/mask.ts'
+import type { AgentFrame, Open } from '../../../protocol/frame.ts'
+import { keyOf, spanAfter } from './scripted-relay.ts'
+
+export class FakeChild implements Child {
+  readonly pid = 1
+  readonly handlers: ChildHandlers
+  /** Lines that the channel has written, parsed. */
+  readonly written: Record<string, unknown>[] = []
+  readonly lines: string[] = []
+  readonly #pending: ((taken: boolean) => void)[] = []
+  readonly #gone = Promise.withResolvers<void>()
+  /** While false, nothing that is written counts as taken. */
+  reads = true
+  paused = false
+  stopped = false
+
+  constructor(handlers: ChildHandlers) {
+    this.handlers = handlers
+  }
+
+  write(bytes: Uint8Array, done: (taken: boolean) => void): void {
+    const line = Buffer.from(bytes).toString('utf8')
+    this.lines.push(line)
+    this.written.push(JSON.parse(line) as Record<string, unknown>)
+    if (this.reads) done(true)
+    else this.#pending.push(done)
+  }
+
+  /** Takes all that was written and not taken. */
+  read(): void {
+    for (const done of this.#pending.splice(0)) done(true)
+  }
+
+  says(message: unknown): void {
+    this.handlers.line(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)))
+  }
+
+  ends(end: Partial<ChildEnd> = {}): void {
+    for (const done of this.#pending.splice(0)) done(false)
+    this.handlers.gone({ exitCode: 0, signal: null, stderr: '', ...end })
+    this.#gone.resolve()
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    this.paused = false
+  }
+
+  stop(): Promise<void> {
+    this.stopped = true
+    return this.#gone.promise
+  }
+
+  kill(): void {
+    this.stopped = true
+  }
+}
+
+export interface Sent {
+  readonly frame: AgentFrame
+  readonly text: string
+}
+
+export class Bench {
+  readonly memory: CallMemory
+  readonly sent: Sent[] = []
+  readonly logged: string[] = []
+  readonly channel: Channel
+  readonly child: FakeChild
+  nowMs = 0
+  writable = true
+
+  constructor(open: Partial<Open> = {}, memory = new CallMemory()) {
+    this.memory = memory
+    let child: FakeChild | undefined
+    this.channel = new Channel(
+      { type: 'open', ch: 'c', ids: 'keep', asks: 'pass', ...open },
+      {
+        memory,
+        log: createLog({ level: 'debug', json: true, mask: new Mask([]), write: (line) => this.logged.push(line), now: () => new Date(0) }),
+        now: () => this.nowMs,
+        startChild: (handlers) => {
+          child = new FakeChild(handlers)
+          return child
+        },
+        writable: () => this.writable,
+        send: (frame, body = new Uint8Array(0)) => this.sent.push({ frame, text: Buffer.from(body).toString('utf8') }),
+        changed: () => {},
+      },
+    )
+    if (child === undefined) throw new Error('the channel started no child')
+    this.child = child
+  }
+
+  relay(frame: ChannelFrame, body: string | Uint8Array = ''): void {
+    this.channel.receive(frame, Buffer.from(body))
+  }
+
+  /** A whole call; `id` and `token` are JSON texts. */
+  call(label: number, id = String(label), extra: { gate?: true; token?: string; ra?: string; method?: string; key?: string } = {}): string {
+    const { gate, token, ra = `ra${label}`, method = 'm', key = keyOf(label) } = extra
+    const body = Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{${token === undefined ? '' : `"_meta":{"progressToken":${token}}`}}}`)
+    const spans = { id: spanAfter(body, '"id":'), ...(token !== undefined && { token: spanAfter(body, '"progressToken":') }) }
+    this.relay({ type: 'call', ch: 'c', key, method, tag: `t${label}`, ra, size: body.length, ...spans, ...(gate && { gate }) }, body)
+    return key
+  }
+
+  notify(label: number, message: object, extra: { cancels?: string } = {}): string {
+    const key = keyOf(label)
+    const body = Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message }))
+    const requestId = extra.cancels === undefined ? {} : { requestId: spanAfter(body, '"requestId":') }
+    this.relay({ type: 'notify', ch: 'c', key, method: 'n', size: body.length, ...extra, ...requestId }, body)
+    return key
+  }
+
+  cancel(label: number, cancelled: number, id = String(cancelled)): string {
+    const body = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}`
+    const key = keyOf(label)
+    this.relay({ type: 'notify', ch: 'c', key, method: 'notifications/cancelled', cancels: `t${cancelled}`, requestId: spanAfter(Buffer.from(body), '"requestId":'), size: body.length }, body)
+    return key
+  }
+
+  of<T extends AgentFrame['type']>(type: T): Extract<AgentFrame, { type: T }>[] {
+    return this.sent.flatMap(({ frame }) => (frame.type === type ? [frame as Extract<AgentFrame, { type: T }>] : []))
+  }
+}
