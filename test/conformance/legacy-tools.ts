@@ -139,8 +139,7 @@ const TOOLS: Readonly<Record<string, ToolEntry>> = {
   },
   test_elicitation_sep1330_enums: {
     description: 'Asks with each kind of enum',
-    run: (_args, extra) =>
-      elicit('Elicitation completed', { message: 'Please select options', requestedSchema: ENUMS_FORM }, extra),
+    run: (_args, extra) => elicit('Elicitation completed', { message: 'Please select options', requestedSchema: ENUMS_FORM }, extra),
   },
   json_schema_2020_12_tool: {
     description: 'Has an input schema with keywords of JSON Schema 2020-12',

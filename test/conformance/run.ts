@@ -63,6 +63,12 @@ function isPass(verdict: Verdict | undefined): boolean {
   return verdict !== undefined && verdict.failed === 0 && verdict.passed > 0
 }
 
+function wordFor(verdict: Verdict | undefined): string {
+  if (verdict === undefined) return 'DID NOT RUN'
+  if (verdict.failed > 0) return 'FAILED'
+  return verdict.passed > 0 ? 'passed' : 'no checks'
+}
+
 /** Prints the table of one target and says whether every scored scenario passed. */
 async function report(target: Target): Promise<boolean> {
   const verdicts = new Map((await runSuite(target)).map((verdict) => [verdict.scenario, verdict]))
@@ -71,7 +77,7 @@ async function report(target: Target): Promise<boolean> {
   console.log(`${target.requirements} · ${target.server}`)
   for (const scenario of [...scored, ...unscored]) {
     const verdict = verdicts.get(scenario)
-    const word = isPass(verdict) ? 'passed' : verdict ? 'FAILED' : 'DID NOT RUN'
+    const word = wordFor(verdict)
     const checks = verdict ? `${verdict.passed} of ${verdict.passed + verdict.failed} checks` : ''
     const note = scored.includes(scenario) ? '' : ' (not scored)'
     console.log(`  ${scenario.padEnd(34)} ${word.padEnd(12)} ${checks}${note}`)

@@ -74,7 +74,16 @@ describe('the token', () => {
 
   test('that is refused ends the agent with an exit code of its own, and is not printed', async () => {
     const share = await createShare(relay)
-    const refused = await run(NODE, ['agent/cli.ts', '--json', '--relay', relay.origin, '--token', share.clientToken, '--', ...fixture('echo')])
+    const refused = await run(NODE, [
+      'agent/cli.ts',
+      '--json',
+      '--relay',
+      relay.origin,
+      '--token',
+      share.clientToken,
+      '--',
+      ...fixture('echo'),
+    ])
     expect(refused.code).toBeGreaterThan(0)
     expect(refused.stdout + refused.stderr).not.toContain(share.clientToken)
     const usage = await run(NODE, ['agent/cli.ts', '--json'])
@@ -109,7 +118,18 @@ describe('a second agent', () => {
 })
 
 test('--max-retries: an agent without a relay gives up with an exit code', async () => {
-  const args = ['agent/cli.ts', '--json', '--relay', 'http://127.0.0.1:9', '--token', 'x.y.z', '--max-retries', '2', '--reconnect-delay', '0.1']
+  const args = [
+    'agent/cli.ts',
+    '--json',
+    '--relay',
+    'http://127.0.0.1:9',
+    '--token',
+    'x.y.z',
+    '--max-retries',
+    '2',
+    '--reconnect-delay',
+    '0.1',
+  ]
   const exit = await run(NODE, [...args, '--', ...fixture('echo')])
   expect(exit.code).toBeGreaterThan(0)
 })

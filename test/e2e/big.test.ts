@@ -50,7 +50,8 @@ test('a request of 4 MiB arrives byte for byte', async () => {
 test('a line of 64 MiB passes, one byte more is LINE_TOO_LONG, and the channel lives on', async () => {
   const { share, client } = await connect('line-over-limit')
   const fits = await client.callTool('huge', { bytes: 64 * MIB }, LONG)
-  expect(fits.bodies.at(-1)?.length).toBe(64 * MIB)
+  // Before a JSON body that comes in chunks stand spaces: they keep the connection alive.
+  expect(fits.bodies.at(-1)?.toString('latin1').trimStart().length).toBe(64 * MIB)
   const over = await client.callTool('huge', { bytes: 64 * MIB + 1 }, LONG)
   expect(asObject(asObject(over.last['error'])['data'])['code']).toBe('LINE_TOO_LONG')
   expect(toolText((await client.callTool('echo', { text: 'alive' })).last['result'])).toBe('alive')

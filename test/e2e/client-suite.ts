@@ -56,8 +56,14 @@ function describeEverything(connect: Connect): void {
 
   test('gets binary content from tools and resources', async () => {
     const image = await client.callTool('get-tiny-image')
-    const block = asArray(image['content']).map(asObject).find(({ type }) => type === 'image')
-    expect(Buffer.from(textField(block ?? {}, 'data'), 'base64').subarray(1, 4).toString()).toBe('PNG')
+    const block = asArray(image['content'])
+      .map(asObject)
+      .find(({ type }) => type === 'image')
+    expect(
+      Buffer.from(textField(block ?? {}, 'data'), 'base64')
+        .subarray(1, 4)
+        .toString(),
+    ).toBe('PNG')
     const blob = firstContent((await client.readResource('demo://resource/dynamic/blob/1'))['contents'])
     expect(textField(blob, 'blob')).toMatch(/^[A-Za-z0-9+/]+=*$/)
   })

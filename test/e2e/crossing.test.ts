@@ -99,13 +99,17 @@ test('requests of the server go to the one client whose call caused them', async
   await Promise.all(
     clients.map(async (client, index) => {
       const asked: unknown[] = []
-      const answer = await client.callTool('elicit', { message: `for ${index}` }, {
-        onMessage: (message) => {
-          if (message['method'] !== 'elicitation/create') return
-          asked.push(asObject(message['params'])['message'])
-          void client.respond(message['id'], { action: 'accept', content: { name: `user ${index}` } })
+      const answer = await client.callTool(
+        'elicit',
+        { message: `for ${index}` },
+        {
+          onMessage: (message) => {
+            if (message['method'] !== 'elicitation/create') return
+            asked.push(asObject(message['params'])['message'])
+            void client.respond(message['id'], { action: 'accept', content: { name: `user ${index}` } })
+          },
         },
-      })
+      )
       expect(asked).toEqual([`for ${index}`])
       expect(toolText(answer.last['result'])).toContain(`user ${index}`)
     }),

@@ -172,7 +172,13 @@ describe('batches', () => {
     const batch = [call(1, 'one'), { jsonrpc: '2.0', method: 'notifications/roots/list_changed' }, call('1', 'text one'), call(2, 'two')]
     const answer = await client.exchange(JSON.stringify(batch))
     const texts = new Map(answer.messages.map((message) => [message['id'], toolText(message['result'])]))
-    expect(texts).toEqual(new Map<unknown, string>([[1, 'one'], ['1', 'text one'], [2, 'two']]))
+    expect(texts).toEqual(
+      new Map<unknown, string>([
+        [1, 'one'],
+        ['1', 'text one'],
+        [2, 'two'],
+      ]),
+    )
   })
 
   test('of notifications only are answered with 202', async () => {

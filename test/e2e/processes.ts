@@ -23,13 +23,17 @@ function readProcess(pid: number): ProcessRow | undefined {
 
 /** Processes that run; a zombie has ended. */
 function listProcesses(): ProcessRow[] {
-  const rows = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((name) => readProcess(Number(name)))
+  const rows = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => readProcess(Number(name)))
   return rows.filter((row) => row !== undefined).filter((row) => row.state !== 'Z')
 }
 
 /** Ids of the processes that have a word among their arguments. */
 export function processesWith(word: string): number[] {
-  return listProcesses().filter((row) => row.args.includes(word)).map((row) => row.pid)
+  return listProcesses()
+    .filter((row) => row.args.includes(word))
+    .map((row) => row.pid)
 }
 
 /** Ids of all processes below one. */

@@ -32,16 +32,20 @@ test('npm start keeps its share, tokens, port and sessions over a restart', asyn
   expect(toolText((await byToken.callTool('echo', { text: 'same token' })).last['result'])).toBe('same token')
 }, 120_000)
 
-test.each(['SIGINT', 'SIGTERM'] as const)('npm start ends cleanly by %s and leaves no process', async (signal) => {
-  const folder = stack.use(await StateFolder.create())
-  const started = await Selfhost.start(['--port', '0', '--data', folder.path, '--', ...fixture('ignores-sigterm')])
-  stack.use(started)
-  await new RawClient(started.line.shareUrl).initialize()
-  const below = descendants(started.program.pid)
-  expect(below.length).toBeGreaterThanOrEqual(3)
-  expect(await started.program.stop(signal)).toHaveProperty('code', 0)
-  await allGone(below)
-}, 120_000)
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  'npm start ends cleanly by %s and leaves no process',
+  async (signal) => {
+    const folder = stack.use(await StateFolder.create())
+    const started = await Selfhost.start(['--port', '0', '--data', folder.path, '--', ...fixture('ignores-sigterm')])
+    stack.use(started)
+    await new RawClient(started.line.shareUrl).initialize()
+    const below = descendants(started.program.pid)
+    expect(below.length).toBeGreaterThanOrEqual(3)
+    expect(await started.program.stop(signal)).toHaveProperty('code', 0)
+    await allGone(below)
+  },
+  120_000,
+)
 
 test('npm start leaves no process when it is killed', async () => {
   const folder = stack.use(await StateFolder.create())

@@ -2,7 +2,18 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Agent, createShare, createToken, fixture, Selfhost, type Relay, type Share, startAgent, startRelay, StateFolder } from './harness.ts'
+import {
+  Agent,
+  createShare,
+  createToken,
+  fixture,
+  Selfhost,
+  type Relay,
+  type Share,
+  startAgent,
+  startRelay,
+  StateFolder,
+} from './harness.ts'
 import { asObject, textField } from './json.ts'
 import { RawClient } from './raw-client.ts'
 import { upgradeStatus } from './upgrade.ts'
@@ -50,7 +61,11 @@ describe('the door of clients', () => {
     ['nonsense', () => 'nonsense'],
   ])('token: %s gets 401 with a challenge', async (_what, token) => {
     const client = new RawClient(share.url, token())
-    for (const response of [await client.post(INITIALIZE), await client.raw('GET', { accept: 'text/event-stream' }), await client.raw('DELETE')]) {
+    for (const response of [
+      await client.post(INITIALIZE),
+      await client.raw('GET', { accept: 'text/event-stream' }),
+      await client.raw('DELETE'),
+    ]) {
       expect(response.status).toBe(401)
       expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/)
     }
@@ -74,9 +89,7 @@ describe('the door of clients', () => {
     const response = await relay.api('POST', `shares/${share.id}/tokens`, { kind: 'client', expires_in: 1 })
     const made = asObject(await response.json())
     const token = textField(made, 'token')
-    await expect
-      .poll(() => initializeStatus(share.url, token), { timeout: 10_000, interval: 200 })
-      .toBe(401)
+    await expect.poll(() => initializeStatus(share.url, token), { timeout: 10_000, interval: 200 }).toBe(401)
   })
 })
 
@@ -108,7 +121,13 @@ describe('the door of owners', () => {
     ['an agent token', () => share.agentToken],
     ['a near miss', () => tampered(relay.ownerToken)],
   ])('%s gets 401', async (_what, token) => {
-    for (const [method, path] of [['POST', 'shares'], ['GET', 'shares'], ['GET', `shares/${share.id}`], ['DELETE', `shares/${share.id}`], ['POST', `shares/${share.id}/tokens`]] as const) {
+    for (const [method, path] of [
+      ['POST', 'shares'],
+      ['GET', 'shares'],
+      ['GET', `shares/${share.id}`],
+      ['DELETE', `shares/${share.id}`],
+      ['POST', `shares/${share.id}/tokens`],
+    ] as const) {
       expect((await relay.api(method, path, undefined, token())).status).toBe(401)
     }
   })
@@ -135,7 +154,10 @@ test('a session of another principal is exactly 404, by every method', async () 
 })
 
 test('10,000 invented share ids and keys create no object', async () => {
-  const files = (): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.sqlite')).toSorted()
+  const files = (): string[] =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.includes('.sqlite'))
+      .toSorted()
   const before = files().map((name) => name.replace(/-(wal|shm)$/, ''))
   expect(before.length).toBeGreaterThan(0)
   const letters = 'abcdefghijklmnopqrstuvwxyz234567'

@@ -60,7 +60,10 @@ async function proveGit(client: TestClient, repository: string): Promise<void> {
 async function withGitRepository(use: (path: string) => Promise<void>): Promise<void> {
   await using folder = await StateFolder.create()
   const identity = ['-c', 'user.name=interop', '-c', 'user.email=interop@example.com', '-c', 'commit.gpgsign=false']
-  for (const args of [['init', '-q'], [...identity, 'commit', '-q', '--allow-empty', '-m', 'interop']]) {
+  for (const args of [
+    ['init', '-q'],
+    [...identity, 'commit', '-q', '--allow-empty', '-m', 'interop'],
+  ]) {
     const exit = await run('git', args, { cwd: folder.path })
     if (exit.code !== 0) throw new Error(exit.stderr)
   }
