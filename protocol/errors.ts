@@ -22,7 +22,7 @@ export const ERRORS = {
   BODY_TOO_LARGE: { http: 413, rpc: -32000, retryable: false, message: 'The request is larger than 8 MiB. Send it in smaller parts.' },
   UNSUPPORTED_MEDIA_TYPE: { http: 415, rpc: -32000, retryable: false, message: 'The Content-Type is not application/json. Send JSON.' },
   DUPLICATE_ID: { http: 400, rpc: -32600, retryable: false, message: 'A request with this id is still running in this session. Use a new id.' },
-  UNAUTHORIZED: { http: 401, rpc: -32000, retryable: false, message: 'A valid client token for this share is needed. Ask its owner for a new link or token.' },
+  UNAUTHORIZED: { http: 401, rpc: -32000, retryable: false, message: 'A valid token for this share is needed. Ask its owner for a new link or token.' },
   ORIGIN_REFUSED: { http: 403, rpc: -32000, retryable: false, message: 'Pages of this origin may not use the relay. Its owner can add the origin to ALLOWED_ORIGINS.' },
   HOST_REFUSED: { http: 403, rpc: -32000, retryable: false, message: 'This relay does not answer to that host name. Use its loopback address, or let its owner add the name to ALLOWED_HOSTS.' },
   SHARE_NOT_FOUND: { http: 404, rpc: -32000, retryable: false, message: 'No such share. Ask its owner for a new link.' },

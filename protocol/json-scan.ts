@@ -136,6 +136,20 @@ export function scanBatch(bytes: Uint8Array): Result<Span[] | undefined, ScanErr
   }
 }
 
+/**
+ * The value of a key of the JSON object that starts at `from`, or undefined when there is none or the object is malformed.
+ * For the few places that must write into a message and not only over it.
+ */
+export function findMember(bytes: Uint8Array, from: number, key: string): Span | undefined {
+  const found = new Map<Slot, Span>()
+  try {
+    scanObject(bytes, from, { slots: { [key]: 'result' }, levels: {} }, found)
+  } catch (fault) {
+    if (!(fault instanceof ScanFault)) throw fault
+  }
+  return found.get('result')
+}
+
 function classify(bytes: Uint8Array, found: Map<Slot, Span>): Result<MessageFacts, ScanError> {
   const kind = kindOf(found)
   const method = found.get('method')

@@ -122,7 +122,7 @@ describe('a session', () => {
     expect(bodyText(call)).toBe(CALL)
     agent.answer(replay.header, '0', '{}')
     agent.answer(call.header, '7', '{"reborn":true}')
-    expect(await (await response).text()).toContain('reborn')
+    expect(await (await response).json()).toEqual({ jsonrpc: '2.0', id: 7, result: { _meta: { 'mcp-edge/restarted': true }, reborn: true } })
   })
 
   test('that asked for more than its child can give stays answerable: initialize refused leaves no session', async () => {

@@ -9,7 +9,7 @@ import { isRetryable, type ShareClient } from './share-client.ts'
 import { uploadRest } from './upload.ts'
 
 export type Item =
-  | { readonly kind: 'frame'; readonly header: AgentFrame; readonly body: Uint8Array }
+  | { readonly kind: 'frame'; readonly header: AgentFrame; readonly body: Uint8Array; readonly restarted: boolean }
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'result'; readonly result: string }
   | { readonly kind: 'initialized'; readonly answer: Uint8Array }
@@ -29,6 +29,7 @@ export class Courier {
   #moveTimer: ReturnType<typeof setTimeout> | null = null
   #takenBytes = 0
   #isEager = false
+  #restarted = false
   #isOver = false
 
   constructor(share: ShareClient, request: CallRequest, body: Uint8Array) {
@@ -87,7 +88,10 @@ export class Courier {
     const outcome = await reply
     clearTimeout(this.#moveTimer)
     if (outcome.kind === 'again') return false
-    if (outcome.kind === 'stream') return this.#stream()
+    if (outcome.kind === 'stream') {
+      this.#restarted = outcome.restarted
+      return this.#stream()
+    }
     if (outcome.kind === 'moved') return (await moved?.promise) ?? true
     this.#putOutcome(outcome)
     return true
@@ -131,14 +135,17 @@ export class Courier {
   }
 
   #putOutcome(outcome: CallOutcome): void {
-    if (outcome.kind === 'frame') this.#putFrame(outcome.frame)
+    if (outcome.kind === 'frame') {
+      this.#restarted = outcome.restarted
+      this.#putFrame(outcome.frame)
+    }
     else if (outcome.kind === 'failed') this.#put({ kind: 'failed', failure: outcome.failure })
     else if (outcome.kind === 'result' || outcome.kind === 'initialized') this.#put(outcome)
   }
 
   #putFrame(bytes: Uint8Array): void {
     const frame = decodeAgentFrame(bytes)
-    if (frame.ok) this.#put({ kind: 'frame', header: frame.value.header, body: frame.value.body })
+    if (frame.ok) this.#put({ kind: 'frame', ...frame.value, restarted: this.#restarted })
   }
 
   #put(item: Item): void {

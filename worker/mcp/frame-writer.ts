@@ -4,6 +4,7 @@ import { errorResponse } from '../../protocol/errors.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import type { Progress } from './progress.ts'
+import { restartedMark } from './restarted.ts'
 import type { Sink } from './sink.ts'
 
 /** What a client calls the request that a frame belongs to. */
@@ -11,6 +12,8 @@ export interface ClientNames {
   readonly rawId: string
   readonly rawToken?: string
   readonly progress?: Progress
+  /** The answer must tell that the server was started anew. */
+  readonly restarted?: boolean
 }
 
 interface Transfer {
@@ -87,7 +90,10 @@ export function failureOf({ code, executed, exitCode, signal, stderr, detail }: 
 /** What must be put back into a message so that the client sees its own names. */
 export function replacementsFor(header: Answer | Notification | Ask, body: Uint8Array, names: ClientNames | undefined): Replacement[] {
   if (names === undefined || header.type === 'ask') return []
-  if (header.type === 'answer') return replaceUnlessSame(body, header.id, names.rawId)
+  if (header.type === 'answer') {
+    const mark = names.restarted === true && body.length === header.size ? restartedMark(body) : []
+    return [...replaceUnlessSame(body, header.id, names.rawId), ...mark]
+  }
   const replacements = header.token === undefined || names.rawToken === undefined ? [] : replaceUnlessSame(body, header.token, names.rawToken)
   if (header.progress === undefined || names.progress === undefined) return replacements
   const raised = names.progress.observe(read(body, header.progress))

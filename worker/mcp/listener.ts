@@ -87,8 +87,9 @@ export class Listener {
       this.#isEager = true
       this.#taken(0)
     } else if (control.type === 'pending') {
-      const { rawId, rawToken } = control
-      this.#pending.set(rawId, rawToken === undefined ? { rawId } : { rawId, rawToken, progress: new Progress(rawToken) })
+      const { rawId, rawToken, restarted } = control
+      const token = rawToken === undefined ? {} : { rawToken, progress: new Progress(rawToken) }
+      this.#pending.set(rawId, { rawId, restarted, ...token })
     } else if (control.type === 'lost') {
       for (const { rawId } of this.#pending.values()) this.sink.writeText(errorResponse(rawId, control.failure))
       this.#pending.clear()

@@ -1,7 +1,7 @@
 /** Reads what a client has posted: media types, size, JSON, and where routing values stand in the bytes. */
 import type { ErrorCode } from '../../protocol/errors.ts'
 import { type MessageFacts, scanBatch, scanMessage } from '../../protocol/json-scan.ts'
-import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from '../../protocol/limits.ts'
+import { MAX_REQUEST_BYTES } from '../../protocol/limits.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 
 /** One message with its bytes as they came. */
@@ -66,12 +66,12 @@ export function readPosted(body: Uint8Array): Result<Posted, ErrorCode> {
   const value = parse(body)
   if (value === undefined) return err('PARSE_ERROR')
   const batch = scanBatch(body)
-  if (!batch.ok) return err('PARSE_ERROR')
+  if (!batch.ok) return err(batch.error === 'batch_too_long' ? 'BATCH_REFUSED' : 'PARSE_ERROR')
   if (batch.value === undefined) {
     const message = readMessage(body, value)
     return message.ok ? ok({ messages: [message.value], isBatch: false }) : message
   }
-  if (batch.value.length === 0 || batch.value.length > MAX_BATCH_MESSAGES) return err('BATCH_REFUSED')
+  if (batch.value.length === 0) return err('BATCH_REFUSED')
   const messages: ClientMessage[] = []
   for (const [from, to] of batch.value) {
     const bytes = body.slice(from, to)

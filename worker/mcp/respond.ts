@@ -48,11 +48,11 @@ function isRefusal(item: Item): boolean {
 function finalResponse(item: Item, { names, revision }: Exchange, headers: Record<string, string>): Response {
   if (item.kind === 'failed') return failureResponse(item.failure, names.rawId)
   if (item.kind !== 'frame') return jsonResponse(localAnswer(item, names, revision), headers)
-  const { header, body } = item
+  const { header, body, restarted } = item
   if (header.type === 'failed') return failureResponse(failureOf(header), names.rawId)
   if (header.type !== 'answer') return failureResponse({ code: 'INTERNAL' }, names.rawId)
   const isRefusedInitialize = revision !== undefined && header.failed
-  return jsonResponse(splice(body, replacementsFor(header, body, names)), isRefusedInitialize ? {} : headers)
+  return jsonResponse(splice(body, replacementsFor(header, body, { ...names, restarted })), isRefusedInitialize ? {} : headers)
 }
 
 /** An answer that the relay gives by itself. */
@@ -106,7 +106,7 @@ async function carry({ courier, names, revision }: Exchange, sink: Sink, answers
       return
     }
     if (answersOnly && isMessage(item.header)) continue
-    if (writer.write(item.header, item.body, names)) return
+    if (writer.write(item.header, item.body, item.restarted ? { ...names, restarted: true } : names)) return
   }
 }
 

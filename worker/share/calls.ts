@@ -87,7 +87,7 @@ export class Calls {
     const { store, waiters, delivery } = this.#parts
     const snapshot = store.snapshot('initialize')
     if (snapshot !== undefined) return { kind: 'initialized', answer: snapshot }
-    const outcome = waiters.wait(request.key, { group: channel.group, agent: link.name, session: request.session, isInitialize: true, canStream: false })
+    const outcome = waiters.wait(request.key, { group: channel.group, agent: link.name, session: request.session, isInitialize: true, restarted: false, canStream: false })
     const waiter = waiters.get(request.key)
     if (waiter !== undefined) delivery.awaitSnapshot(waiter)
     return outcome
@@ -106,24 +106,24 @@ export class Calls {
     return channels.subscribe(session, group, uri, handshakeOf(request, uri)) ? undefined : EMPTY_RESULT
   }
 
-  #forward(request: CallRequest, { ch, group }: Channel, link: Link, isInitialize: boolean): Promise<CallOutcome> | CallOutcome {
+  #forward(request: CallRequest, { ch, group, restarted }: Channel, link: Link, isInitialize: boolean): Promise<CallOutcome> | CallOutcome {
     const { key, method, id, token, session, size, rawId, rawToken } = request
     const isForSession = request.delivery === 'session'
     const ra = isForSession
       ? encodeReturnAddress({ to: 'session', session, rawId, ...(rawToken === undefined ? {} : { rawToken }) })
       : encodeReturnAddress({ to: 'call', key })
     const header = { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag: tagOf(session, rawId), size } as const
-    if (isForSession) this.#announce(request)
+    if (isForSession) this.#announce(request, restarted)
     const outcome = isForSession
       ? ({ kind: 'accepted' } as const)
-      : this.#parts.waiters.wait(key, { group, agent: link.name, session, isInitialize, canStream: request.delivery === 'stream' })
+      : this.#parts.waiters.wait(key, { group, agent: link.name, session, isInitialize, restarted, canStream: request.delivery === 'stream' })
     this.#parts.upstream.begin(link, header, request.body)
     return outcome
   }
 
   /** Tells the Worker of an HTTP+SSE stream what will come, so that it can keep the client waiting, or tell it the end. */
-  #announce({ session, rawId, rawToken }: CallRequest): void {
-    const pending: StreamControl = { type: 'pending', rawId, ...(rawToken === undefined ? {} : { rawToken }) }
+  #announce({ session, rawId, rawToken }: CallRequest, restarted: boolean): void {
+    const pending: StreamControl = { type: 'pending', rawId, restarted, ...(rawToken === undefined ? {} : { rawToken }) }
     this.#parts.streams.listener(session)?.send(JSON.stringify(pending))
   }
 }

@@ -22,6 +22,8 @@ const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', '
 export interface Channel {
   readonly ch: string
   readonly group: string
+  /** True when the child was started just now for a session that had one before. */
+  readonly restarted: boolean
 }
 
 export class Channels {
@@ -55,7 +57,7 @@ export class Channels {
     const group = link.isolation === 'share' ? SHARED_GROUP : session.id
     const record = this.#store.channel(group)
     const isLive = record !== undefined && record.open && record.agent === link.name && record.instance === link.instance
-    if (record !== undefined && isLive) return { ch: channelName(group, record.generation), group }
+    if (record !== undefined && isLive) return { ch: channelName(group, record.generation), group, restarted: false }
     const generation = (record?.generation ?? 0) + 1
     this.#store.putChannel({ group, generation, agent: link.name, instance: link.instance, open: true })
     const ch = channelName(group, generation)
@@ -63,7 +65,7 @@ export class Channels {
     sendFrame(link, { type: 'open', ch, ids: isShared ? 'assign' : 'keep', asks: isShared ? 'refuse' : 'pass' })
     if (isShared) this.#replayShared(link, ch)
     else if (!isFresh) this.#replayOwn(link, ch, session.id)
-    return { ch, group }
+    return { ch, group, restarted: record !== undefined && !isFresh }
   }
 
   /** Whether a channel is the one its group is served by now. */

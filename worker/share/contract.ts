@@ -27,11 +27,12 @@ export interface CallRequest extends Caller {
   readonly level?: string
 }
 
+/** `restarted`: the session's child was started anew for this call. */
 export type CallOutcome =
   /** One frame of the agent that holds the whole answer, or the failure. */
-  | { readonly kind: 'frame'; readonly frame: Uint8Array }
+  | { readonly kind: 'frame'; readonly frame: Uint8Array; readonly restarted: boolean }
   /** More than one frame comes: open the call's stream socket, where they wait. */
-  | { readonly kind: 'stream' }
+  | { readonly kind: 'stream'; readonly restarted: boolean }
   /** The call's stream socket has taken over. */
   | { readonly kind: 'moved' }
   /** The answer will come on the session's stream. */
@@ -111,7 +112,7 @@ export type StreamControl =
   /** Share to Worker: credit waits for this client, say what it takes as soon as it does. */
   | { readonly type: 'sync' }
   /** Share to the Worker of a session's stream: a call has begun whose answer this stream will carry. */
-  | { readonly type: 'pending'; readonly rawId: string; readonly rawToken?: string }
+  | { readonly type: 'pending'; readonly rawId: string; readonly rawToken?: string; readonly restarted: boolean }
   /** Share to the Worker of a session's stream: the calls under way will not be answered. */
   | { readonly type: 'lost'; readonly failure: Failure }
 

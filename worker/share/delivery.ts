@@ -120,7 +120,7 @@ export class Delivery {
   #settleSnapshotWaiters(frame: Uint8Array): void {
     for (const waiter of this.#snapshotWaiters.splice(0)) {
       this.#parts.store.endSession(waiter.session)
-      this.#parts.waiters.settle(waiter, { kind: 'frame', frame })
+      this.#parts.waiters.settle(waiter, { kind: 'frame', frame, restarted: false })
     }
   }
 
@@ -140,9 +140,9 @@ export class Delivery {
     if (isProgress) return header.sure ? (call ?? DROP) : DROP
     if (group === SHARED_GROUP) return this.#sharedTarget(header, call)
     const listener = this.#listenerTarget(group)
-    const isForCall = header.type === 'ask' || header.method === 'notifications/message'
-    if (header.sure && isForCall && call !== undefined) return call
-    return listener ?? call ?? HOLD
+    // What belongs to no call rides on no call's stream (MCP 2025-11-25, basic/transports, listening for messages).
+    if (header.type !== 'ask' && header.method !== 'notifications/message') return listener ?? HOLD
+    return (header.sure ? (call ?? listener) : (listener ?? call)) ?? HOLD
   }
 
   /** A shared child's messages go to those they are meant for, and its log to nobody as soon as there are two sessions. */
@@ -195,12 +195,12 @@ export class Delivery {
   #toWaiter(waiter: Waiter, frame: Uint8Array, bodyBytes: number, isLastWord: boolean, isFailure: boolean): void {
     if (isFailure && waiter.isInitialize) this.#parts.store.endSession(waiter.session)
     if (isLastWord && waiter.buffer === undefined) {
-      this.#parts.waiters.settle(waiter, { kind: 'frame', frame })
+      this.#parts.waiters.settle(waiter, { kind: 'frame', frame, restarted: waiter.restarted })
       return
     }
     if (waiter.buffer === undefined) {
       waiter.buffer = []
-      waiter.resolve({ kind: 'stream' })
+      waiter.resolve({ kind: 'stream', restarted: waiter.restarted })
     }
     waiter.buffer.push(frame)
     this.#parts.ledger.add(waiter, waiter.group, bodyBytes)

@@ -117,7 +117,9 @@ export class Share extends DurableObject<Env> {
     else if (link !== undefined) this.#agentFrame(link, header, bytes, body)
   }
 
-  override webSocketClose(socket: WebSocket): Promise<void> {
+  override webSocketClose(socket: WebSocket, code: number): Promise<void> {
+    // Completes the closing handshake (RFC 6455 §5.5.1); codes above 1003 that are not ours may not be sent.
+    closeQuietly(socket, code === 1000 || code >= 3000 ? code : 1000, '')
     return this.#closed(socket)
   }
 

@@ -9,6 +9,8 @@ export interface Waiter {
   readonly session: string
   /** The child's answer is stored, and its failure ends the session. */
   readonly isInitialize: boolean
+  /** The session's child was started anew for this call. */
+  readonly restarted: boolean
   /** Whether the client can take more than the answer. */
   readonly canStream: boolean
   /** Frames that wait for the stream to open; undefined while the RPC has not been resolved. */
