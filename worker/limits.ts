@@ -35,3 +35,6 @@ export const MAX_CALL_TRIES = 4
 
 /** Pause before a listening stream whose Share was reset attaches again. */
 export const REATTACH_MS = 500
+
+/** How much of a body that is too large is read to its end, so that its sender gets to see why it was refused. */
+export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024

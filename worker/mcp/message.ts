@@ -3,6 +3,8 @@ import type { ErrorCode } from '../../protocol/errors.ts'
 import { type MessageFacts, scanBatch, scanMessage } from '../../protocol/json-scan.ts'
 import { MAX_REQUEST_BYTES } from '../../protocol/limits.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
+import { concat } from '../../protocol/splice.ts'
+import { MAX_DISCARDED_BYTES } from '../limits.ts'
 
 /** One message with its bytes as they came. */
 export interface ClientMessage {
@@ -38,27 +40,25 @@ export function isJson(contentType: string | null): boolean {
   return contentType?.split(';')[0]?.trim().toLowerCase() === 'application/json'
 }
 
-/** The whole body, or undefined when it is larger than MAX_REQUEST_BYTES; no more than that is ever read. */
+/**
+ * The whole body, or undefined when it is larger than MAX_REQUEST_BYTES; no more than that is ever kept. What is too
+ * much is still read, within bounds: a client that is cut off while it sends never sees the answer.
+ */
 export async function readBody(request: Request): Promise<Uint8Array | undefined> {
-  const declared = Number(request.headers.get('content-length') ?? '0')
-  if (declared > MAX_REQUEST_BYTES) return undefined
   if (request.body === null) return new Uint8Array(0)
-  const parts: Uint8Array[] = []
+  let isTooLarge = Number(request.headers.get('content-length') ?? '0') > MAX_REQUEST_BYTES
+  let parts: Uint8Array[] = []
   let size = 0
   for await (const part of request.body as ReadableStream<Uint8Array>) {
     size += part.length
-    if (size > MAX_REQUEST_BYTES) return undefined
-    parts.push(part)
+    isTooLarge ||= size > MAX_REQUEST_BYTES
+    if (isTooLarge) parts = []
+    else parts.push(part)
+    if (size > MAX_DISCARDED_BYTES) break
   }
   const [only] = parts
   if (parts.length === 1 && only !== undefined) return only
-  const body = new Uint8Array(size)
-  let at = 0
-  for (const part of parts) {
-    body.set(part, at)
-    at += part.length
-  }
-  return body
+  return isTooLarge ? undefined : concat(parts)
 }
 
 /** Parses a body of one message or a batch (MCP 2025-03-26, basic). */
