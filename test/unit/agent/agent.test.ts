@@ -1,27 +1,366 @@
-import { expect, test } from 'vitest'
-import { keyOf, ScriptedRelay } from './scripted-relay.ts'
+import { readFileSync } from 'node:fs'
+import { describe, expect, test, vi } from 'vitest'
+import { CLOSE } from '../../../protocol/handshake.ts'
+import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
+import { keyOf, ScriptedRelay, SHARE, type RelayLink } from './scripted-relay.ts'
 import { scriptServer, TestAgent } from './test-agent.ts'
 
-const ECHO = scriptServer(`on = (message, line) => message.id !== undefined && result(message.id, line)`)
+/** Answers with the line it got; `note` sends that many notifications first, `big` answers with so many bytes. */
+const SERVER = scriptServer(`
+  on = (message, line) => {
+    if (message.id === undefined) return
+    for (let n = 0; n < (message.params?.note ?? 0); n++) send({ jsonrpc: '2.0', method: 'notifications/message', params: { n } })
+    if (message.method === 'later') return void process.once('SIGUSR2', () => result(message.id, 'later'))
+    if (message.method === 'pid') return result(message.id, process.pid)
+    if (message.method === 'die') return process.exit(7)
+    result(message.id, message.params?.big === undefined ? line : '漢'.repeat(message.params.big / 3))
+  }`)
 
-test('agent: a call reaches the child as sent and its answer comes back with key, number and return address', async () => {
-  await using relay = await ScriptedRelay.start()
-  await using agent = new TestAgent(['--', ...ECHO], { MCP_EDGE_TOKEN: relay.token() })
+const FAST = ['--reconnect-delay', '10ms']
+
+interface Stage extends AsyncDisposable {
+  readonly relay: ScriptedRelay
+  readonly agent: TestAgent
+}
+
+async function stage(args: readonly string[] = FAST, server = SERVER): Promise<Stage> {
+  const relay = await ScriptedRelay.start()
+  const agent = new TestAgent([...args, '--json', '--', ...server], { MCP_EDGE_TOKEN: relay.token() })
+  return {
+    relay,
+    agent,
+    [Symbol.asyncDispose]: async () => {
+      await agent[Symbol.asyncDispose]()
+      await relay[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** A welcomed link with one channel. */
+async function opened(relay: ScriptedRelay, ids: 'keep' | 'assign' = 'keep'): Promise<RelayLink> {
   const link = await relay.link(0)
-  const hello = await link.welcome()
-  expect(hello).toMatchObject({ join: 'primary', isolation: 'session', held: [], channels: [] })
-  expect(link.request.url).toBe('/agent/abcdefghijklmnopqrstuvwxyz234567')
-  expect(link.request.headers.authorization).toBe(`Bearer ${relay.token()}`)
-  link.send({ type: 'open', ch: 'c1', ids: 'keep', asks: 'pass' })
-  const body = '{"jsonrpc":"2.0","id":1.0,\n"method":"x","params":{"big":9007199254740993,"e":1e2}}'
-  const key = link.call('c1', 1, body)
-  const answer = await link.next('answer')
-  expect(answer.header).toMatchObject({ ch: 'c1', n: 1, key, ra: 'ra1', failed: false, size: answer.body.length, at: answer.body.length })
-  expect(JSON.parse(answer.text())).toEqual({ jsonrpc: '2.0', id: 1, result: body.replace('\n', ' ') })
-  await agent.logged(/ready/)
-  agent.process.kill('SIGTERM')
-  expect((await link.next('died')).header).toMatchObject({ ch: 'c1', reason: 'closed' })
-  expect((await link.closed).code).toBe(4005)
-  expect(await agent.ended).toMatchObject({ code: 0 })
-  expect(keyOf(1)).toBe(key)
+  await link.welcome()
+  link.send({ type: 'open', ch: 'c1', ids, asks: 'pass' })
+  return link
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+async function pidOf(link: RelayLink): Promise<number> {
+  link.call('c1', 999, '{"jsonrpc":"2.0","id":999,"method":"pid"}')
+  const { text } = await link.next('answer', ({ key }) => key === keyOf(999))
+  return (JSON.parse(text()) as { result: number }).result
+}
+
+async function gone(pid: number): Promise<void> {
+  await vi.waitUntil(() => !isAlive(pid), { timeout: 15_000, interval: 20 })
+}
+
+describe('a call', () => {
+  test('reaches the child as sent, and its answer comes back with key, number and return address', async () => {
+    await using s = await stage()
+    const link = await s.relay.link(0)
+    const hello = await link.welcome()
+    expect(hello).toMatchObject({ join: 'primary', isolation: 'session', held: [], channels: [] })
+    expect(link.request.url).toBe(`/agent/${SHARE}`)
+    expect(link.request.headers.authorization).toBe(`Bearer ${s.relay.token()}`)
+    link.send({ type: 'open', ch: 'c1', ids: 'keep', asks: 'pass' })
+    const body = '{"jsonrpc":"2.0","id":1.0,\n"method":"x","params":{"big number":9007199254740993,"e":1e2}}'
+    const key = link.call('c1', 1, body)
+    const answer = await link.next('answer')
+    expect(answer.header).toMatchObject({ ch: 'c1', n: 1, key, ra: 'ra1', failed: false, size: answer.body.length, at: answer.body.length })
+    expect(JSON.parse(answer.text())).toEqual({ jsonrpc: '2.0', id: 1, result: body.replace('\n', ' ') })
+    await s.agent.logged(/"event":"ready"/)
+  })
+
+  test('that runs for a second is receipted', async () => {
+    await using s = await stage()
+    const link = await opened(s.relay)
+    const key = link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"later"}')
+    expect((await link.next('receipts')).header.keys).toEqual([key])
+  })
+
+  test('of 4 MiB arrives in chunks within the credit, and its answer of 9 MiB within the window', async () => {
+    await using s = await stage()
+    const link = await opened(s.relay)
+    const body = Buffer.from(`{"jsonrpc":"2.0","id":1,"params":{"big":${9 * 1024 * 1024},"fill":"${'é'.repeat(2 * 1024 * 1024)}"},"method":"x"}`)
+    const header = { type: 'call', ch: 'c1', key: keyOf(1), method: 'x', id: [22, 23], ra: 'r', tag: 't', size: body.length } as const
+    link.send(header, body.subarray(0, CHUNK_BYTES))
+    let upto = UPLOAD_WINDOW_BYTES
+    for (let at = CHUNK_BYTES; at < body.length; at += CHUNK_BYTES) {
+      while (at + CHUNK_BYTES > upto && upto < body.length) upto = (await link.next('upload_credit')).header.upto
+      link.send({ type: 'upload', ch: 'c1', key: header.key, offset: at }, body.subarray(at, at + CHUNK_BYTES))
+    }
+    const first = await link.next('answer')
+    const parts = [first.body]
+    for (;;) {
+      const chunk = await link.next('chunk')
+      expect(chunk.header).toMatchObject({ n: 1, ra: 'r', offset: parts.reduce((sum, part) => sum + part.length, 0) })
+      parts.push(chunk.body)
+      if (chunk.header.ack) link.send({ type: 'credit', ch: 'c1', upto: chunk.header.at + CHANNEL_WINDOW_BYTES })
+      if (chunk.header.last) break
+    }
+    const answer = Buffer.concat(parts)
+    expect(answer.length).toBe(first.header.size)
+    expect(JSON.parse(answer.toString())).toEqual({ jsonrpc: '2.0', id: 1, result: '漢'.repeat(3 * 1024 * 1024) })
+  })
+})
+
+describe('a cut link', () => {
+  test('is dialled again; the call goes on, and what was not receipted comes again with its number', async () => {
+    await using s = await stage()
+    const first = await opened(s.relay)
+    const key = first.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"x","params":{"note":2}}')
+    await first.next('answer')
+    first.send({ type: 'receipt', ch: 'c1', n: 1 })
+    first.call('c1', 2, '{"jsonrpc":"2.0","id":2,"method":"later"}')
+    const pid = await pidOf(first)
+    first.socket.terminate()
+    const second = await s.relay.link(1)
+    const hello = await second.welcome()
+    expect(hello.held).toEqual(expect.arrayContaining([key, keyOf(2)]))
+    expect(hello.channels).toEqual([{ ch: 'c1', n: 4 }])
+    expect(first.got[0]?.header).toMatchObject({ type: 'hello', agent: hello.agent, instance: hello.instance })
+    expect((await second.next('notification')).header.n).toBe(2)
+    expect((await second.next('answer')).header).toMatchObject({ n: 3, key })
+    process.kill(pid, 'SIGUSR2')
+    expect((await second.next('answer', ({ n }) => n === 5)).header.key).toBe(keyOf(2))
+  })
+
+  test('ends the channels that the relay wants no more', async () => {
+    await using s = await stage()
+    const first = await opened(s.relay)
+    const pid = await pidOf(first)
+    first.socket.terminate()
+    await (await s.relay.link(1)).welcome(['c1'])
+    await gone(pid)
+  })
+
+  test('is noticed by silence, however open the socket looks', async () => {
+    await using s = await stage([...FAST, '--keepalive', '50ms'])
+    s.relay.answersPings = false
+    const first = await s.relay.link(0)
+    await first.welcome()
+    await s.relay.link(1)
+    expect(first.pings).toBe(1)
+  })
+
+  test('is not suspected while pings are answered', async () => {
+    await using s = await stage([...FAST, '--keepalive', '50ms'])
+    const link = await s.relay.link(0)
+    await link.welcome()
+    while (link.pings < 5) await link.changed()
+    expect(s.relay.attempts).toBe(1)
+  })
+
+  test('after an unknown frame is closed by the agent with 4004', async () => {
+    await using s = await stage()
+    const link = await opened(s.relay)
+    link.socket.send(Buffer.from('{"type":"surprise"}\n'))
+    expect(await link.closed).toEqual({ code: CLOSE.PROTOCOL_ERROR, reason: 'unknown_type' })
+    await (await s.relay.link(1)).welcome()
+  })
+
+  test('by a relay that drains is left when the calls are answered, and dialled again', async () => {
+    await using s = await stage()
+    const link = await opened(s.relay)
+    const pid = await pidOf(link)
+    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"later"}')
+    await link.next('receipts')
+    link.send({ type: 'drain' })
+    await s.agent.logged(/link.draining/)
+    process.kill(pid, 'SIGUSR2')
+    expect((await link.next('answer', ({ key }) => key === keyOf(1))).header.n).toBe(2)
+    expect((await link.closed).code).toBe(CLOSE.GOING_AWAY)
+    expect((await (await s.relay.link(1)).welcome()).channels).toEqual([{ ch: 'c1', n: 2 }])
+  })
+})
+
+describe('streams', () => {
+  test('that are not open make the agent hold messages until one is', async () => {
+    await using s = await stage()
+    const link = await opened(s.relay, 'assign')
+    const server = await pidOf(link)
+    expect(server).toBeGreaterThan(0)
+    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"x","params":{"note":1}}')
+    const { n } = (await link.next('notification')).header
+    link.send({ type: 'hold', ch: 'c1', n })
+    await link.next('answer', ({ key }) => key === keyOf(1))
+    link.send({ type: 'receipt', ch: 'c1', n: n + 1 })
+    link.send({ type: 'resume', ch: 'c1' })
+    expect((await link.next('notification')).header.n).toBe(n)
+    link.send({ type: 'replay', ch: 'c1', after: n })
+    expect((await link.next('answer', (header) => header.n === n + 1)).header.key).toBe(keyOf(1))
+  })
+})
+
+describe('a child', () => {
+  test('that dies mid-call: the call fails with its last words, then the channel is reported dead', async () => {
+    await using s = await stage()
+    const link = await opened(s.relay)
+    await pidOf(link)
+    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"die"}')
+    expect((await link.next('failed')).header).toMatchObject({ code: 'CHILD_DIED', executed: 'unknown', exitCode: 7 })
+    expect((await link.next('died')).header).toMatchObject({ ch: 'c1', reason: 'exit', exitCode: 7 })
+  })
+
+  test('that dies at start: the call fails with exit code and masked stderr', async () => {
+    const server = [process.execPath, '-e', `console.error('cannot log in with ' + process.env.PASSWORD); process.exit(3)`]
+    await using s = await stage(['--env', 'PASSWORD=correct-horse'], server)
+    const link = await opened(s.relay)
+    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"initialize"}')
+    expect((await link.next('failed')).header).toMatchObject({ code: 'CHILD_START_FAILED', exitCode: 3, stderr: 'cannot log in with [secret]' })
+    expect((await link.next('died')).header.reason).toBe('start')
+    expect(s.agent.stderr).not.toContain('correct-horse')
+  })
+
+  test('sees the allow-listed environment and none of ours', async () => {
+    const server = scriptServer(`on = (message) => result(message.id, process.env)`)
+    await using relay = await ScriptedRelay.start()
+    await using agent = new TestAgent(['--env', 'GIVEN=1', '--env', 'PASSED', '--', ...server], { MCP_EDGE_TOKEN: relay.token(), PASSED: '2', SECRET: '3' })
+    const link = await opened(relay)
+    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"env"}')
+    const { result } = JSON.parse((await link.next('answer')).text()) as { result: Record<string, string> }
+    expect(result).toMatchObject({ GIVEN: '1', PASSED: '2' })
+    expect(Object.keys(result).filter((name) => name === 'SECRET' || name.startsWith('MCP_EDGE'))).toEqual([])
+    expect(agent.process.pid).toBeGreaterThan(0)
+  })
+})
+
+describe('leaving', () => {
+  test('by SIGTERM says so, answers what runs, ends the children, closes with 4005 and exits with 0', async () => {
+    await using s = await stage()
+    const link = await opened(s.relay)
+    const pid = await pidOf(link)
+    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"later"}')
+    await link.next('receipts')
+    s.agent.process.kill('SIGTERM')
+    await link.next('drain')
+    process.kill(pid, 'SIGUSR2')
+    await link.next('answer', ({ key }) => key === keyOf(1))
+    expect((await link.next('died')).header).toMatchObject({ ch: 'c1', reason: 'closed' })
+    expect((await link.closed).code).toBe(CLOSE.GOING_AWAY)
+    expect(await s.agent.ended).toMatchObject({ code: 0, signal: null })
+    expect(isAlive(pid)).toBe(false)
+    expect(s.relay.attempts).toBe(1)
+  })
+
+  test('by a second signal is at once, with exit code 130 and no orphan', async () => {
+    await using s = await stage(FAST, scriptServer(`process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6); on = (message) => message.method === 'pid' && result(message.id, process.pid)`))
+    const link = await opened(s.relay)
+    const pid = await pidOf(link)
+    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"never"}')
+    s.agent.process.kill('SIGINT')
+    await link.next('drain')
+    s.agent.process.kill('SIGINT')
+    expect(await s.agent.ended).toMatchObject({ code: 130 })
+    await gone(pid)
+  })
+
+  test('by SIGKILL leaves no orphan, even of a child that ignores stdin and SIGTERM', async () => {
+    await using s = await stage(FAST, scriptServer(`process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6); on = (message) => result(message.id, process.pid)`))
+    const pid = await pidOf(await opened(s.relay))
+    s.agent.process.kill('SIGKILL')
+    await s.agent.ended
+    await gone(pid)
+  }, 15_000)
+
+  test('while the relay is away takes no time', async () => {
+    await using s = await stage()
+    s.relay.refuse = { status: 503 }
+    await s.relay.attempted(1)
+    s.agent.process.kill('SIGTERM')
+    expect(await s.agent.ended).toMatchObject({ code: 0 })
+  })
+})
+
+describe('exit codes', () => {
+  test.each([
+    [CLOSE.REPLACED, 6, 'REPLACED'],
+    [CLOSE.NAME_REFUSED, 6, 'NAME_REFUSED'],
+    [CLOSE.SHARE_GONE, 6, 'SHARE_GONE'],
+  ])('close %d exits with %d %s, without dialling again and without an orphan', async (close, exit, code) => {
+    await using s = await stage()
+    const link = await opened(s.relay)
+    const pid = await pidOf(link)
+    link.socket.close(close)
+    expect(await s.agent.ended).toMatchObject({ code: exit })
+    expect(JSON.parse(s.agent.stderr.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ event: 'error', code, exit })
+    expect(s.relay.attempts).toBe(1)
+    expect(isAlive(pid)).toBe(false)
+  })
+
+  test.each([
+    [401, 3, 'TOKEN_REFUSED'],
+    [403, 3, 'TOKEN_REFUSED'],
+    [404, 6, 'SHARE_GONE'],
+    [426, 4, 'VERSION_MISMATCH'],
+  ])('HTTP %d before the upgrade exits with %d %s, and passes on what the relay says', async (status, exit, code) => {
+    await using relay = await ScriptedRelay.start()
+    relay.refuse = { status, body: '{"code":"X","detail":"the reason"}' }
+    await using agent = new TestAgent(['--json', '--', ...SERVER], { MCP_EDGE_TOKEN: relay.token() })
+    expect(await agent.ended).toMatchObject({ code: exit })
+    expect(JSON.parse(agent.stderr)).toMatchObject({ code, message: expect.stringContaining('the reason') as string })
+    expect(relay.attempts).toBe(1)
+  })
+
+  test('HTTP 503 is tried again', async () => {
+    await using relay = await ScriptedRelay.start()
+    relay.refuse = { status: 503 }
+    await using agent = new TestAgent([...FAST, '--', ...SERVER], { MCP_EDGE_TOKEN: relay.token() })
+    await relay.attempted(3)
+    relay.refuse = undefined
+    await (await relay.link(0)).welcome()
+    await agent.logged(/ready/)
+  })
+
+  test('--max-retries failures in a row exit with 4', async () => {
+    await using relay = await ScriptedRelay.start()
+    relay.refuse = { status: 500 }
+    await using agent = new TestAgent([...FAST, '--max-retries', '2', '--', ...SERVER], { MCP_EDGE_TOKEN: relay.token() })
+    expect(await agent.ended).toMatchObject({ code: 4 })
+    expect(relay.attempts).toBe(3)
+    expect(agent.stderr).toMatch(/mcp-edge-agent: The relay could not be reached in 3 attempts: HTTP 500\.\n$/)
+  })
+
+  test.each<[string, string[], Record<string, string>, number, RegExp]>([
+    ['no token', ['--', 'cat'], {}, 1, /MCP_EDGE_TOKEN/],
+    ['no command', ['--token', 'x'], {}, 1, /after --/],
+    ['an unknown option', ['--bogus', '--', 'cat'], {}, 1, /unknown option '--bogus'/],
+    ['a bad choice', ['--isolate', 'none', '--', 'cat'], {}, 1, /--isolate/],
+    ['no token at all in the token', ['--', 'cat'], { MCP_EDGE_TOKEN: 'mcpe_owner_x' }, 1, /no agent token/],
+    ['a variable of ours for the child', ['--env', 'MCP_EDGE_TOKEN', '--', 'cat'], { MCP_EDGE_TOKEN: 'x' }, 1, /--env MCP_EDGE_TOKEN/],
+  ])('%s exits with a plain line', async (_, args, env, exit, text) => {
+    await using agent = new TestAgent(args, env)
+    const end = await agent.ended
+    expect(end.code).toBe(exit)
+    expect(end.stderr).toMatch(text)
+    expect(end.stderr.trimEnd().split('\n')).toHaveLength(1)
+  })
+
+  test('a client token exits with 3, a command that is not there with 5', async () => {
+    await using relay = await ScriptedRelay.start()
+    await using client = new TestAgent(['--', 'cat'], { MCP_EDGE_TOKEN: relay.token({ aud: 'mcp-edge/client' }) })
+    expect(await client.ended).toMatchObject({ code: 3 })
+    await using missing = new TestAgent(['--', 'no-such-command-anywhere'], { MCP_EDGE_TOKEN: relay.token() })
+    expect(await missing.ended).toMatchObject({ code: 5 })
+    expect(missing.stderr).toBe('mcp-edge-agent: The command no-such-command-anywhere was not found in PATH, or may not be run.\n')
+    expect(relay.attempts).toBe(0)
+  })
+})
+
+test('the agent never shows its token: not in the log, not in the process list', async () => {
+  await using relay = await ScriptedRelay.start()
+  const token = relay.token()
+  await using agent = new TestAgent(['--verbose', '--token', token, '--', ...SERVER])
+  const link = await opened(relay)
+  await pidOf(link)
+  expect(readFileSync(`/proc/${agent.process.pid}/cmdline`, 'utf8')).not.toContain(token.slice(0, 40))
+  expect(agent.stderr).not.toContain(token)
 })
