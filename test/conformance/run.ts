@@ -50,8 +50,14 @@ async function runSuite(target: Target): Promise<Verdict[]> {
   const args = [
     join(SUITE, 'dist/index.js'),
     'server',
-    ...['--url', host.line.shareUrl, '--requirements', target.requirements],
-    ...['--timeout', String(SCENARIO_MS), '-o', out.path],
+    '--url',
+    host.line.shareUrl,
+    '--requirements',
+    target.requirements,
+    '--timeout',
+    String(SCENARIO_MS),
+    '-o',
+    out.path,
   ]
   const suite = await run(NODE, args, { boundMs: SUITE_MS })
   const verdicts = readVerdicts(suite.stdout)

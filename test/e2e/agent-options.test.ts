@@ -1,9 +1,8 @@
 /** The agent's options as its user meets them: where the token comes from, what the child sees, who may join a share. */
-import { mkdtemp, realpath, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { realpath, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Agent, createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { Agent, createShare, fixture, type Relay, type Share, startAgent, startRelay, StateFolder } from './harness.ts'
 import { asArray, toolText } from './json.ts'
 import { NODE, Program, run } from './program.ts'
 import { RawClient } from './raw-client.ts'
@@ -43,7 +42,7 @@ describe('the child', () => {
 
   test('runs in --cwd', async () => {
     const share = await createShare(relay)
-    const cwd = await realpath(await mkdtemp(join(tmpdir(), 'mcp-edge-cwd-')))
+    const cwd = await realpath(stack.use(await StateFolder.create()).path)
     stack.use(await startAgent(share, { command: fixture('echo'), args: ['--cwd', cwd] }))
     expect(await toolAnswer(await connect(share), 'cwd')).toBe(cwd)
   })
@@ -66,7 +65,7 @@ describe('the token', () => {
 
   test('comes from --token-file too', async () => {
     const share = await createShare(relay)
-    const file = join(await mkdtemp(join(tmpdir(), 'mcp-edge-token-')), 'token')
+    const file = join(stack.use(await StateFolder.create()).path, 'token')
     await writeFile(file, `${share.agentToken}\n`, { mode: 0o600 })
     const program = stack.use(new Program(NODE, ['agent/cli.ts', '--json', '--token-file', file, '--', ...fixture('echo')]))
     await program.stderr.find((line) => (line.includes('"ready"') ? line : undefined), 'ready')

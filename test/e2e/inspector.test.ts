@@ -1,8 +1,7 @@
 /** The Inspector's command line, one method a run. */
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createShare, npmServer, type Share, startAgent, startRelay } from './harness.ts'
+import { createShare, npmServer, type Share, startAgent, startRelay, StateFolder } from './harness.ts'
 import { asArray, asObject, toolText } from './json.ts'
 import { NODE, ROOT, run } from './program.ts'
 
@@ -10,15 +9,17 @@ const CLI = join(ROOT, 'node_modules/.bin/mcp-inspector')
 
 const stack = new AsyncDisposableStack()
 let share: Share
+let home: string
 
 beforeAll(async () => {
+  home = stack.use(await StateFolder.create()).path
   share = await createShare(stack.use(await startRelay()))
   stack.use(await startAgent(share, { command: npmServer('server-everything') }))
 })
 afterAll(() => stack.disposeAsync())
 
 async function inspect(args: readonly string[]): Promise<Record<string, unknown>> {
-  const env = { HOME: join(tmpdir(), `mcp-edge-inspector-${process.pid}`), BROWSER: 'none' }
+  const env = { HOME: home, BROWSER: 'none' }
   const exit = await run(NODE, [CLI, '--cli', ...args], { env })
   expect(exit, exit.stderr).toHaveProperty('code', 0)
   return asObject(JSON.parse(exit.stdout))

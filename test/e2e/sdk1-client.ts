@@ -51,9 +51,8 @@ function bearer(token: string | undefined): { requestInit: RequestInit } {
   return { requestInit: token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } } }
 }
 
-// The SDK's transports declare `sessionId?: string`, which exactOptionalPropertyTypes tells from its own interface's.
 export async function connectSdk1Http(url: string, token?: string): Promise<TestClient> {
-  return await connect(new StreamableHTTPClientTransport(new URL(url), bearer(token)) as Transport)
+  return await connect(new StreamableHTTPClientTransport(new URL(url), bearer(token)))
 }
 
 export async function connectSdk1Sse(url: string, token?: string): Promise<TestClient> {

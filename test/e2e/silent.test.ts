@@ -1,7 +1,6 @@
 /** Calls that are silent for 150 s: the client always knows that we live, and gets its answer. */
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createShare, fixture, type Share, startAgent, startRelay } from './harness.ts'
 import { asObject, toolText } from './json.ts'
@@ -93,7 +92,7 @@ describe.concurrent('a call that is silent for 150 s', () => {
     "outlasts the SDK's own timeout of 60 s",
     async () => {
       const client = new Client({ name: 'silent', version: '1.0.0' })
-      await client.connect(new StreamableHTTPClientTransport(new URL(share.shareUrl)) as Transport)
+      await client.connect(new StreamableHTTPClientTransport(new URL(share.shareUrl)))
       const options = { timeout: SDK_TIMEOUT_MS, resetTimeoutOnProgress: true, onprogress: () => {} }
       expect(toolText(await client.callTool(SLOW, undefined, options))).toBe(SLEPT)
       await client.close()

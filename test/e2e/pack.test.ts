@@ -1,0 +1,69 @@
+/** The agent as its users get it: packed, installed into an empty folder, run. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const AGENT = fileURLToPath(new URL('../../agent', import.meta.url))
+/** The Node that runs this test comes first, whatever else the machine has. */
+const ENV = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}` }
+const NPM_MS = 120_000
+
+const execute = promisify(execFile)
+
+interface Packed {
+  readonly filename: string
+  readonly files: readonly { readonly path: string }[]
+}
+
+let folder = ''
+let packed: Packed
+
+async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
+  const { stdout } = await execute(command, args, { cwd, env: ENV, timeout: NPM_MS })
+  return stdout
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'mcp-edge-pack-'))
+  // Behind the build's own lines comes the list, as JSON.
+  const output = await run('npm', ['pack', '--json', '--pack-destination', folder], AGENT)
+  const [first] = JSON.parse(output.slice(output.search(/^\[/m))) as Packed[]
+  if (first === undefined) throw new Error('npm pack made nothing')
+  packed = first
+  await run('npm', ['init', '--yes'], folder)
+  await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', join(folder, packed.filename)], folder)
+}, 2 * NPM_MS)
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+test('the package holds the program, its licence and its readme, and nothing of this machine', async () => {
+  expect(packed.files.map(({ path }) => path).toSorted()).toEqual(['LICENSE', 'README.md', 'dist/cli.js', 'package.json'])
+  const program = await readFile(join(folder, 'node_modules/mcp-edge-agent/dist/cli.js'), 'utf8')
+  expect(program).not.toContain(dirname(AGENT))
+})
+
+test('the installed agent says its version and its options', async () => {
+  const manifest = JSON.parse(await readFile(join(AGENT, 'package.json'), 'utf8')) as { version: string }
+  const program = join(folder, 'node_modules/.bin/mcp-edge-agent')
+  expect(await run(program, ['--version'], folder)).toBe(`${manifest.version}\n`)
+  expect(await run(program, ['--help'], folder)).toMatch(/^Usage: mcp-edge-agent \[options\] -- command/)
+})
+
+test('the installed agent ends with a plain line and exit code 1 when it has no token', async () => {
+  const program = join(folder, 'node_modules/.bin/mcp-edge-agent')
+  const { MCP_EDGE_TOKEN: _, ...env } = ENV as Record<string, string>
+  const failed = execute(program, ['--', 'cat'], { cwd: folder, env })
+  await expect(failed).rejects.toMatchObject({
+    code: 1,
+    stderr: 'mcp-edge-agent: A token is needed: set MCP_EDGE_TOKEN, or give --token-file or --token.\n',
+  })
+})
+
+test('the package passes publint', async () => {
+  const publint = fileURLToPath(new URL('../../node_modules/publint/src/cli.js', import.meta.url))
+  expect(await run(process.execPath, [publint, '--strict', AGENT], folder)).toContain('All good!')
+})
