@@ -2,7 +2,7 @@
 import type { Executed, Failure } from '../protocol/errors.ts'
 import type { Span } from '../protocol/json-scan.ts'
 import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS, CALL_KEY_MS, MAX_HELD_KEYS } from '../protocol/limits.ts'
-import { REMEMBERED_KEYS } from './limits.ts'
+import { KEPT_ANSWER_BYTES, REMEMBERED_KEYS } from './limits.ts'
 
 /** A client's request on its way through a child. */
 export interface RunningCall {
@@ -65,7 +65,7 @@ export class CallMemory {
     this.#ended.set(key, { endedMs: nowMs, passed: false, failure: outcome.kind === 'failure' ? outcome : undefined })
     if (outcome.kind === 'answer') {
       this.#answers.set(key, { answer: outcome, endedMs: nowMs })
-      this.#answerBytes += outcome.body.length
+      this.#answerBytes += cost(outcome)
     }
     this.sweep(nowMs)
   }
@@ -102,7 +102,13 @@ export class CallMemory {
   }
 
   #dropAnswer(key: string): void {
-    this.#answerBytes -= this.#answers.get(key)?.answer.body.length ?? 0
+    const kept = this.#answers.get(key)
+    if (kept === undefined) return
+    this.#answerBytes -= cost(kept.answer)
     this.#answers.delete(key)
   }
+}
+
+function cost(answer: Outcome & { kind: 'answer' }): number {
+  return answer.body.length + KEPT_ANSWER_BYTES
 }

@@ -20,6 +20,9 @@ export const OPEN_ASKS = 1024
 /** Call keys remembered after their end. At 2,000 calls a second this is a minute, and resends come within seconds. */
 export const REMEMBERED_KEYS = 131_072
 
+/** What a kept answer costs beside its body, in bytes: thousands of tiny answers are not free. */
+export const KEPT_ANSWER_BYTES = 512
+
 /** A call that runs this long without an answer is receipted. */
 export const RECEIPT_AFTER_MS = 1000
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { CallMemory, type Outcome, type RunningCall } from '../../../agent/calls.ts'
+import { KEPT_ANSWER_BYTES } from '../../../agent/limits.ts'
 import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS, CALL_KEY_MS, MAX_HELD_KEYS } from '../../../protocol/limits.ts'
 import { keyOf } from './scripted-relay.ts'
 
@@ -40,7 +41,7 @@ test('CallMemory keeps a failure as long as its key: it says whether the call ra
 
 test('CallMemory lets the oldest answers go above its bytes, never their keys', () => {
   const memory = new CallMemory()
-  for (let label = 0; label < 5; label++) memory.end(keyOf(label), answerOf(ANSWER_KEEP_BYTES / 4), label)
+  for (let label = 0; label < 5; label++) memory.end(keyOf(label), answerOf(ANSWER_KEEP_BYTES / 4 - KEPT_ANSWER_BYTES), label)
   const kept = Array.from({ length: 5 }, (_, label) => memory.known(keyOf(label)))
   expect(kept.map((known) => known?.kind === 'ended' && known.outcome !== undefined)).toEqual([false, true, true, true, true])
   expect(memory.held(5)).toHaveLength(5)
