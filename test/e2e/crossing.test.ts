@@ -73,6 +73,21 @@ describe('--isolate share', () => {
     )
   })
 
+  test('a cancellation reaches the call of its own client only', async () => {
+    const [one, other] = await sessions(await shareOf(fixture('echo'), '--isolate', 'share'), 2)
+    if (!one || !other) throw new Error('no sessions')
+    const wait = (client: RawClient, key: string): Promise<Answer> =>
+      client.exchange(JSON.stringify({ jsonrpc: '2.0', id: 'same', method: 'tools/call', params: { name: 'wait', arguments: { key } } }))
+    const calls = [wait(one, 'one'), wait(other, 'other')]
+    for (const key of ['one', 'other']) await one.callTool('waiting', { key })
+    await one.notify('notifications/cancelled', { requestId: 'same' })
+    expect(JSON.parse(toolText((await one.callTool('cancelled')).last['result']))).toHaveLength(1)
+    await other.callTool('open', { key: 'other' })
+    const [cancelled, answered] = await Promise.all(calls)
+    expect(cancelled?.last).not.toHaveProperty('result')
+    expect(toolText(answered?.last['result'])).toBe('opened other')
+  })
+
   test('the child learns of no capability that asks a client', async () => {
     const share = await shareOf(fixture('echo'), '--isolate', 'share')
     const client = new RawClient(share.shareUrl)

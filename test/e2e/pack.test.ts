@@ -67,8 +67,14 @@ test('the installed agent dials the relay that its token names', async () => {
   const program = join(folder, 'node_modules/.bin/mcp-edge-agent')
   const claims = { aud: 'mcp-edge/agent', share: 'a'.repeat(32), iss: 'http://127.0.0.1:9' }
   const token = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
-  const failed = execute(program, ['--max-retries', '1', '--reconnect-delay', '1ms', '--', 'cat'], { cwd: folder, env: { ...ENV, MCP_EDGE_TOKEN: token } })
-  await expect(failed).rejects.toMatchObject({ code: 4, stderr: expect.stringContaining('could not be reached in 2 attempts: connect ECONNREFUSED') as string })
+  const failed = execute(program, ['--max-retries', '1', '--reconnect-delay', '1ms', '--', 'cat'], {
+    cwd: folder,
+    env: { ...ENV, MCP_EDGE_TOKEN: token },
+  })
+  await expect(failed).rejects.toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining('could not be reached in 2 attempts: connect ECONNREFUSED') as string,
+  })
 })
 
 test('the package passes publint', async () => {
