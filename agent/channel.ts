@@ -273,6 +273,8 @@ export class Channel {
     log.debug('call', { ch: this.ch, key: call.key, method: call.method, bytes: body.length })
     this.#write(line, (taken) => {
       call.written = taken
+      // A child that has closed its stdin can do nothing more for anyone: its end fails its calls.
+      if (!taken) void this.#child.stop()
     })
   }
 

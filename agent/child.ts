@@ -1,9 +1,10 @@
 /** One server process: starts it without a shell in a group of its own, pumps its lines, stops it by a ladder. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { MAX_LINE_BYTES, STDERR_TAIL_BYTES } from '../protocol/limits.ts'
 import type { Guard } from './guard.ts'
-import { LAST_WORDS_MS, STDERR_LINE_BYTES, STDIN_END_GRACE_MS, TERM_GRACE_MS } from './limits.ts'
+import { GROUP_POLL_MS, LAST_WORDS_MS, STDERR_LINE_BYTES, STDIN_END_GRACE_MS, TERM_GRACE_MS } from './limits.ts'
 import { LineSplitter } from './lines.ts'
 import type { Mask } from './mask.ts'
 
@@ -39,7 +40,7 @@ export interface Child {
   write(bytes: Uint8Array, done: (taken: boolean) => void): void
   pause(): void
   resume(): void
-  /** Climbs the ladder: end of stdin, SIGTERM, SIGKILL, each to the whole group. Resolves when it is gone. */
+  /** Climbs the ladder: end of stdin, SIGTERM, SIGKILL, each to the whole group. Resolves when the group is gone. */
   stop(): Promise<void>
   /** Ends the whole group now. */
   kill(): void
@@ -77,6 +78,7 @@ class RunningChild implements Child {
   #startError: string | undefined
   #stopping: Promise<void> | undefined
   #leaving = false
+  #groupEnded: Promise<void> | undefined
 
   constructor(process: Process, spec: ChildSpec, handlers: ChildHandlers, context: ChildContext) {
     this.pid = process.pid
@@ -134,6 +136,7 @@ class RunningChild implements Child {
       if (!(await settles(this.#exited.promise, TERM_GRACE_MS))) this.#signal('SIGKILL')
     }
     await this.#gone.promise
+    await this.#groupEnded
   }
 
   /** The process that we started is gone; others of its group may not be, and may hold its pipes open. */
@@ -148,16 +151,15 @@ class RunningChild implements Child {
       this.#process.stderr.destroy()
     }, LAST_WORDS_MS)
     void this.#gone.promise.then(() => clearTimeout(lastWords))
-    void this.#endGroup()
+    this.#groupEnded = this.#endGroup()
   }
 
   async #endGroup(): Promise<void> {
     const { pid } = this
     if (pid === undefined) return
-    if (this.#signal(0)) {
-      await new Promise<void>((resolve) => void setTimeout(resolve, TERM_GRACE_MS).unref())
-      this.#signal('SIGKILL')
-    }
+    // Nothing tells when the last of a group goes, so it is asked.
+    for (let waitedMs = 0; waitedMs < TERM_GRACE_MS && this.#signal(0); waitedMs += GROUP_POLL_MS) await delay(GROUP_POLL_MS)
+    this.#signal('SIGKILL')
     this.#context.guard.remove(pid)
   }
 

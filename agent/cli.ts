@@ -54,6 +54,8 @@ function collect(value: string, before: readonly string[]): string[] {
 }
 
 async function main(command: Command): Promise<void> {
+  // Whoever read our log may be gone; the share is still served.
+  process.stderr.on('error', () => {})
   command.parse()
   const raw = command.opts<RawOptions>()
   const settings = readSettings(raw, command.args, {

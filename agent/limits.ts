@@ -29,8 +29,14 @@ export const RECEIPT_AFTER_MS = 1000
 /** How long a cancelled call may still speak: until then nothing is said to belong for sure to the only call that runs. */
 export const CANCELLED_LINGER_MS = 60_000
 
+/** Cancelled calls that are remembered so; the oldest give way. */
+export const CANCELLED_CALLS = 4096
+
 /** How long a dead channel is kept, so that what it last said reaches a relay that was away: more than the relay's grace. */
 export const DEAD_CHANNEL_MS = 60_000
+
+/** Most that --max-children takes: a hello names every channel, and must fit a frame's header. */
+export const MAX_CHILDREN = 1000
 
 /** Channels that are kept after their end, and so that the relay hears why: the oldest give way. */
 export const DEAD_CHANNELS = 256
@@ -38,6 +44,9 @@ export const DEAD_CHANNELS = 256
 /** Rungs of the stop ladder: after stdin's end, then after SIGTERM. */
 export const STDIN_END_GRACE_MS = 2000
 export const TERM_GRACE_MS = 3000
+
+/** Pause between two looks at a group whose leader is gone. */
+export const GROUP_POLL_MS = 50
 
 /** How long output may follow the exit of a child; a grandchild may hold the pipe open for ever. */
 export const LAST_WORDS_MS = 1000

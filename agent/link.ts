@@ -88,7 +88,7 @@ export class Link implements LinkPort {
   readonly #handlers: LinkHandlers
   readonly #keepaliveMs: number
   readonly #helloTimer: NodeJS.Timeout
-  #keepaliveTimer: NodeJS.Timeout
+  #keepaliveTimer: NodeJS.Timeout | undefined
   #welcomedMs: number | undefined
   #heardMs = performance.now()
   #pinged = false
@@ -108,7 +108,6 @@ export class Link implements LinkPort {
     })
     socket.send(encodeFrame(hello()))
     this.#helloTimer = setTimeout(() => this.#welcomedMs === undefined && socket.terminate(), HELLO_MS)
-    this.#keepaliveTimer = setTimeout(() => this.#watch(), keepaliveMs)
   }
 
   /** False while too much waits in the socket. */
@@ -149,6 +148,7 @@ export class Link implements LinkPort {
     if (header.type !== 'welcome') return this.#welcomedMs === undefined ? 'no welcome first' : this.#handlers.frame(header, body)
     if (this.#welcomedMs !== undefined) return 'a second welcome'
     this.#welcomedMs = performance.now()
+    this.#keepaliveTimer = setTimeout(() => this.#watch(), this.#keepaliveMs)
     this.#handlers.welcomed(this, header)
     return undefined
   }

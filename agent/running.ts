@@ -1,7 +1,7 @@
 /** The calls that run in one child: gives them ids, finds the call that a message of the child belongs to. */
 import { canonicalId, type MessageFacts } from '../protocol/json-scan.ts'
 import type { RunningCall } from './calls.ts'
-import { CANCELLED_LINGER_MS } from './limits.ts'
+import { CANCELLED_CALLS, CANCELLED_LINGER_MS } from './limits.ts'
 
 /** Where a message of the child goes. `sure` when the call is certain. */
 export interface Address {
@@ -75,6 +75,8 @@ export class RunningCalls {
   cancel(key: string, nowMs: number): string | undefined {
     const id = this.end(key)
     if (id !== undefined) this.#cancelled.set(id, nowMs + CANCELLED_LINGER_MS)
+    const [oldest] = this.#cancelled.keys()
+    if (oldest !== undefined && this.#cancelled.size > CANCELLED_CALLS) this.#cancelled.delete(oldest)
     return id
   }
 

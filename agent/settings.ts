@@ -1,6 +1,7 @@
 /** What the user asked for, checked: options and variables become settings, or an error that names the option. */
 import { createHash } from 'node:crypto'
 import { AgentExit, EXIT } from './exit.ts'
+import { MAX_CHILDREN } from './limits.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 
 /** Options as they come from the command line and from `MCP_EDGE_…` variables. */
@@ -67,7 +68,7 @@ export function readSettings(raw: RawOptions, command: readonly string[], around
     name: raw.name === undefined ? defaultName(around.hostname, cwd, command) : agentName(raw.name),
     join: raw.replica === true ? 'replica' : raw.replace === true ? 'replace' : 'primary',
     isolation: oneOf('--isolate', raw.isolate, ['session', 'share']),
-    maxChildren: wholeNumber('--max-children', raw.maxChildren, 1),
+    maxChildren: wholeNumber('--max-children', raw.maxChildren, 1, MAX_CHILDREN),
     idleStopMs: durationMs('--idle-stop', raw.idleStop, 0),
     env: raw.env,
     cwd,
@@ -115,9 +116,9 @@ export function durationMs(option: string, text: string, leastMs: number): numbe
   return ms
 }
 
-function wholeNumber(option: string, text: string, least: number): number {
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
-  if (!(value >= least)) throw usage(`${option} ${text} must be a whole number from ${least}.`)
+function wholeNumber(option: string, text: string, least: number, most = 1_000_000_000): number {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+  if (!(value >= least && value <= most)) throw usage(`${option} ${text} must be a whole number from ${least} to ${most}.`)
   return value
 }
 

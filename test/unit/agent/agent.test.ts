@@ -220,6 +220,15 @@ describe('a child', () => {
     expect(s.agent.stderr).not.toContain('correct-horse')
   })
 
+  test('that closes its stdin and lives on is ended, and its calls fail as not executed', async () => {
+    await using s = await stage(FAST, [process.execPath, '-e', `require('node:fs').closeSync(0); setInterval(() => {}, 1e6)`])
+    const link = await opened(s.relay)
+    await s.agent.logged(/channel.open/)
+    const fill = 'x'.repeat(200_000)
+    link.call('c1', 1, `{"jsonrpc":"2.0","id":1,"method":"m","params":"${fill}"}`)
+    expect((await link.next('failed')).header).toMatchObject({ code: 'CHILD_START_FAILED', executed: 'no' })
+  }, 10_000)
+
   test('sees the allow-listed environment and none of ours', async () => {
     const server = scriptServer(`on = (message) => result(message.id, process.env)`)
     await using relay = await ScriptedRelay.start()

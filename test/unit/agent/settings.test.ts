@@ -41,6 +41,7 @@ test.each<[string, Partial<RawOptions>, string[], RegExp]>([
   ['a long name', { name: 'a'.repeat(65) }, ['x'], /--name/],
   ['another isolation', { isolate: 'all' }, ['x'], /--isolate all/],
   ['no children', { maxChildren: '0' }, ['x'], /--max-children 0/],
+  ['too many children', { maxChildren: '1001' }, ['x'], /--max-children 1001/],
   ['half a child', { maxChildren: '1.5' }, ['x'], /--max-children 1.5/],
   ['negative retries', { maxRetries: '-1' }, ['x'], /--max-retries -1/],
   ['a zero keepalive', { keepalive: '0' }, ['x'], /--keepalive 0/],
