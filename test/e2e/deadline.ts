@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** Longest wait for anything that should take well under a second; long enough for a busy machine. */
-export const WAIT_MS = 30_000
+const WAIT_MS = 30_000
 
 const POLL_MS = 25
 
