@@ -17,6 +17,8 @@ const ROOT = resolve(import.meta.dirname, '..')
 const SAMPLE_SERVER = join(ROOT, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js')
 /** The relay and the agent are both on this machine; slower than this is a fault. */
 const READY_MS = 30_000
+/** How often npm's shell is looked for, when it started us. */
+const PARENT_CHECK_MS = 250
 const PASSED_ON = ['SIGNING_KEY', 'ALLOWED_ORIGINS'] as const
 
 /** Where the person is: npm runs its scripts in the project's folder. */
@@ -130,6 +132,7 @@ function say(options: Options, line: Record<string, string>, text: string): void
 async function main(): Promise<number> {
   const stop = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop.abort())
+  onParentGone(() => stop.abort())
   try {
     const options = readOptions(process.argv.slice(2))
     if (options.help) process.stdout.write(`${USAGE}\n`)
@@ -141,6 +144,15 @@ async function main(): Promise<number> {
     if (error instanceof UsageError) process.stderr.write(`\n${USAGE}\n`)
     return error instanceof UsageError ? 2 : 1
   }
+}
+
+/** npm passes a SIGTERM to its shell, which dies of it and tells nobody: a lost parent is an order to stop. */
+function onParentGone(stop: () => void): void {
+  if (process.env['npm_lifecycle_event'] === undefined) return
+  const parent = process.ppid
+  setInterval(() => {
+    if (process.ppid !== parent) stop()
+  }, PARENT_CHECK_MS).unref()
 }
 
 /** One line; `fetch` says only in its cause what went wrong. */
