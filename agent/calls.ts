@@ -25,7 +25,11 @@ export type Outcome =
   | { readonly kind: 'failure'; readonly failure: CallFailure }
 
 /** What is known of a key. `passing` and `passed` are notifications and responses. */
-export type Known = { readonly kind: 'running'; readonly call: RunningCall } | { readonly kind: 'passing' } | { readonly kind: 'passed' } | { readonly kind: 'ended'; readonly outcome: Outcome | undefined }
+export type Known =
+  | { readonly kind: 'running'; readonly call: RunningCall }
+  | { readonly kind: 'passing' }
+  | { readonly kind: 'passed' }
+  | { readonly kind: 'ended'; readonly outcome: Outcome | undefined }
 
 interface Ended {
   readonly endedMs: number

@@ -67,10 +67,17 @@ export class Channel {
     this.#context = context
     this.#activeMs = now()
     this.#running = new RunningCalls(ids)
-    this.#inbox = new Inbox({ deliver: (header, body) => this.#deliver(header, body), grant: (key, upto) => context.send({ type: 'upload_credit', ch, key, upto }) })
+    this.#inbox = new Inbox({
+      deliver: (header, body) => this.#deliver(header, body),
+      grant: (key, upto) => context.send({ type: 'upload_credit', ch, key, upto }),
+    })
     this.#outbox = new Outbox(ch, (said) => this.#messages.undeliverable(said))
     this.#messages = new ChildMessages({
-      ...{ ch, running: this.#running, asks, log, now },
+      ch,
+      running: this.#running,
+      asks,
+      log,
+      now,
       say: (said, body) => this.#outbox.say(said, body, now()),
       reply: (json) => this.#reply(json),
       answered: (call, { id, failed }, body) => this.#answered(call, { kind: 'answer', id: id.span, failed, body }),
@@ -142,7 +149,8 @@ export class Channel {
   /** Sends what may be sent, and stops reading the child while too much may not. */
   flush(): void {
     const { writable, send, changed } = this.#context
-    for (let next = writable() ? this.#outbox.next() : undefined; next !== undefined; next = writable() ? this.#outbox.next() : undefined) send(next.header, next.body)
+    for (let next = writable() ? this.#outbox.next() : undefined; next !== undefined; next = writable() ? this.#outbox.next() : undefined)
+      send(next.header, next.body)
     const full = this.#outbox.unsentBytes > OUTBOX_PAUSE_BYTES
     if (full !== this.#paused) {
       this.#paused = full
@@ -202,7 +210,8 @@ export class Channel {
       return undefined
     }
     // A cancellation overtakes what waits, or it could never reach a call behind a gate.
-    const overtakes = header.type === 'notify' && header.cancels !== undefined && this.#byTag.has(header.cancels) && body.length === header.size
+    const overtakes =
+      header.type === 'notify' && header.cancels !== undefined && this.#byTag.has(header.cancels) && body.length === header.size
     if (overtakes) this.#deliver(header, body)
     else this.#inbox.accept(header, body)
     return undefined
@@ -237,8 +246,10 @@ export class Channel {
   /** Answers a call that ended before, under the return address it now has. */
   #repeat({ key, ra }: Call, outcome: Outcome | undefined): void {
     const nowMs = this.#context.now()
-    if (outcome?.kind === 'answer') this.#outbox.say({ type: 'answer', key, ra, id: outcome.id, failed: outcome.failed }, outcome.body, nowMs)
-    else this.#outbox.verdict(failedFrame({ ch: this.ch, key, ra }, outcome?.failure ?? { code: 'ALREADY_EXECUTED', executed: 'yes' }), nowMs)
+    if (outcome?.kind === 'answer')
+      this.#outbox.say({ type: 'answer', key, ra, id: outcome.id, failed: outcome.failed }, outcome.body, nowMs)
+    else
+      this.#outbox.verdict(failedFrame({ ch: this.ch, key, ra }, outcome?.failure ?? { code: 'ALREADY_EXECUTED', executed: 'yes' }), nowMs)
     this.flush()
   }
 
@@ -269,7 +280,13 @@ export class Channel {
     const token = header.token === undefined ? undefined : (assigned ?? canonicalId(textAt(body, header.token)))
     if (!this.#running.start(call, id, token, now())) return this.#fail(call, { code: 'DUPLICATE_ID', executed: 'no' })
     const spans = [header.id, ...(header.token === undefined ? [] : [header.token])]
-    const line = assigned === undefined ? body : splice(body, spans.map((span) => replacement(span, assigned)))
+    const line =
+      assigned === undefined
+        ? body
+        : splice(
+            body,
+            spans.map((span) => replacement(span, assigned)),
+          )
     log.debug('call', { ch: this.ch, key: call.key, method: call.method, bytes: body.length })
     this.#write(line, (taken) => {
       call.written = taken
@@ -359,7 +376,13 @@ export class Channel {
     this.#forget(call.key)
     this.#context.memory.end(call.key, { kind: 'failure', failure }, nowMs)
     this.#outbox.verdict(failedFrame(call, failure), nowMs)
-    this.#context.log.debug('call.failed', { ch: this.ch, key: call.key, method: call.method, code: failure.code, executed: failure.executed })
+    this.#context.log.debug('call.failed', {
+      ch: this.ch,
+      key: call.key,
+      method: call.method,
+      code: failure.code,
+      executed: failure.executed,
+    })
     this.#inbox.remove(call.key)
     this.#inbox.open(call.key)
     this.flush()
@@ -375,7 +398,7 @@ export class Channel {
 
   #failAll(failure: Failure): void {
     for (const { key } of this.#inbox.clear()) if (!this.#accepted.has(key)) this.#undeliverable(key)
-    for (const { call } of [...this.#accepted.values()]) {
+    for (const { call } of this.#accepted.values()) {
       const executed: Executed = call.written ? 'unknown' : 'no'
       this.#fail(call, { ...failure, executed })
     }
@@ -386,18 +409,30 @@ export class Channel {
     const facts = { exitCode, signal, ...(stderr !== '' && { stderr }) }
     const reason: Died['reason'] = this.#stopReason ?? (this.#answeredOnce ? 'exit' : 'start')
     const code = this.#stopReason !== undefined ? 'CHANNEL_CLOSED' : this.#answeredOnce ? 'CHILD_DIED' : 'CHILD_START_FAILED'
-    const failure: Failure = this.#stopReason !== undefined ? { code } : { code, ...facts, ...(startError !== undefined && { detail: startError }) }
+    const failure: Failure =
+      this.#stopReason !== undefined ? { code } : { code, ...facts, ...(startError !== undefined && { detail: startError }) }
     this.#end = { failure, atMs: this.#context.now() }
     this.#failAll(failure)
     this.#outbox.verdict({ type: 'died', ch: this.ch, reason, ...facts }, this.#context.now())
-    this.#context.log[this.#stopReason === undefined ? 'warn' : 'info']('channel.end', { ch: this.ch, reason, exitCode, signal, error: startError })
+    this.#context.log[this.#stopReason === undefined ? 'warn' : 'info']('channel.end', {
+      ch: this.ch,
+      reason,
+      exitCode,
+      signal,
+      error: startError,
+    })
     this.flush()
   }
 }
 
 export function failedFrame({ ch, key, ra }: Pick<Failed, 'ch' | 'key' | 'ra'>, failure: CallFailure): Failed {
   const { code, executed, exitCode, signal, stderr, detail } = failure
-  const facts = { ...(exitCode !== undefined && { exitCode }), ...(signal !== undefined && { signal }), ...(stderr !== undefined && { stderr }), ...(detail !== undefined && { detail }) }
+  const facts = {
+    ...(exitCode !== undefined && { exitCode }),
+    ...(signal !== undefined && { signal }),
+    ...(stderr !== undefined && { stderr }),
+    ...(detail !== undefined && { detail }),
+  }
   return { type: 'failed', ch, key, ra, code, executed, ...facts }
 }
 

@@ -125,7 +125,10 @@ export class Channels {
   #create(open: Open): Channel {
     const { log, now, startChild } = this.#options
     return new Channel(open, {
-      ...{ memory: this.#memory, log, now, startChild },
+      memory: this.#memory,
+      log,
+      now,
+      startChild,
       writable: () => this.#link?.writable === true,
       send: (frame, body) => this.#link?.send(frame, body),
       changed: () => {
@@ -143,7 +146,9 @@ export class Channels {
     if (live.length < maxChildren) return live.length + ending.length < 2 * maxChildren
     // Those that end still take up memory; a storm of sessions must not start more than they leave.
     if (ending.length >= maxChildren) return false
-    const [idlest] = live.flatMap((channel) => (channel.idleSinceMs === undefined ? [] : [{ channel, sinceMs: channel.idleSinceMs }])).toSorted((a, b) => a.sinceMs - b.sinceMs)
+    const [idlest] = live
+      .flatMap((channel) => (channel.idleSinceMs === undefined ? [] : [{ channel, sinceMs: channel.idleSinceMs }]))
+      .toSorted((a, b) => a.sinceMs - b.sinceMs)
     if (idlest === undefined) return false
     this.#options.log.info('channel.evict', { ch: idlest.channel.ch, meaning: 'idle longest, and --max-children is reached' })
     void idlest.channel.stop('idle')

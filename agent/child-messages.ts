@@ -61,7 +61,10 @@ export class ChildMessages {
 
   /** A message that nobody could be found for in time. */
   undeliverable(said: Spoken): void {
-    this.#warn('child.undeliverable', { method: said.type === 'answer' ? undefined : said.method, meaning: 'no stream was open for it in time: dropped' })
+    this.#warn('child.undeliverable', {
+      method: said.type === 'answer' ? undefined : said.method,
+      meaning: 'no stream was open for it in time: dropped',
+    })
     if (said.type === 'ask' && this.settleAsk(said.rawId)) this.#ports.reply(errorResponse(said.rawId, { code: 'CLIENT_UNREACHABLE' }))
   }
 
@@ -90,8 +93,12 @@ export class ChildMessages {
     const { method, id } = facts
     if (id === undefined) return
     if (method === 'ping') return this.#ports.reply(`{"jsonrpc":"2.0","id":${id.raw},"result":{}}`)
-    if (this.#ports.asks === 'refuse') return this.#ports.reply(`{"jsonrpc":"2.0","id":${id.raw},"error":{"code":-32601,"message":"Method not found: several clients share this server, so it cannot ask one of them"}}`)
-    if (this.#open.size >= OPEN_ASKS) return this.#ports.reply(errorResponse(id.raw, { code: 'CLIENT_UNREACHABLE', detail: `${OPEN_ASKS} requests are unanswered` }))
+    if (this.#ports.asks === 'refuse')
+      return this.#ports.reply(
+        `{"jsonrpc":"2.0","id":${id.raw},"error":{"code":-32601,"message":"Method not found: several clients share this server, so it cannot ask one of them"}}`,
+      )
+    if (this.#open.size >= OPEN_ASKS)
+      return this.#ports.reply(errorResponse(id.raw, { code: 'CLIENT_UNREACHABLE', detail: `${OPEN_ASKS} requests are unanswered` }))
     const address = this.#ports.running.address(facts, this.#ports.now()) ?? {}
     this.#open.set(canonicalId(id.raw), address)
     this.#ports.say({ type: 'ask', method, id: id.span, rawId: id.raw, ...address }, bytes)

@@ -58,13 +58,27 @@ type Process = ChildProcessByStdio<Writable, Readable, Readable>
 export function startChild(spec: ChildSpec, handlers: ChildHandlers, context: ChildContext): Child {
   try {
     const detached = context.platform !== 'win32'
-    const process = spawn(spec.command, spec.args, { cwd: spec.cwd, env: { ...spec.env }, stdio: ['pipe', 'pipe', 'pipe'], detached, windowsHide: true, shell: false })
+    const process = spawn(spec.command, spec.args, {
+      cwd: spec.cwd,
+      env: { ...spec.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached,
+      windowsHide: true,
+      shell: false,
+    })
     // With no file descriptor left there are no pipes to attach to, and the error comes later.
     process.on('error', () => {})
     return new RunningChild(process, spec, handlers, context)
   } catch (error) {
     setImmediate(() => handlers.gone({ exitCode: null, signal: null, stderr: '', startError: startError(spec, error) }))
-    return { pid: undefined, write: (_, done) => setImmediate(done, false), pause: () => {}, resume: () => {}, stop: () => Promise.resolve(), kill: () => {} }
+    return {
+      pid: undefined,
+      write: (_, done) => setImmediate(done, false),
+      pause: () => {},
+      resume: () => {},
+      stop: () => Promise.resolve(),
+      kill: () => {},
+    }
   }
 }
 

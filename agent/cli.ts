@@ -19,7 +19,8 @@ function program(): Command {
     return fallback === undefined ? made : made.default(fallback)
   }
   // Given as a variable, a switch is on unless it is empty, 0 or false; commander itself would take any value for on.
-  const flag = (flags: string, text: string, variable: string): Option => new Option(flags, `${text} (env: ${variable})`).default(!['', '0', 'false'].includes(process.env[variable] ?? ''), 'off')
+  const flag = (flags: string, text: string, variable: string): Option =>
+    new Option(flags, `${text} (env: ${variable})`).default(!['', '0', 'false'].includes(process.env[variable] ?? ''), 'off')
   return new Command('mcp-edge-agent')
     .description('Shares a local MCP server through a relay, without opening a port.')
     .version(manifest.version)
@@ -27,16 +28,37 @@ function program(): Command {
     .usage('[options] -- command [args...]')
     .passThroughOptions()
     .allowExcessArguments()
-    .addOption(option('--token <token>', 'agent token of the share; others can read it in the process list, so prefer the variable or --token-file', 'MCP_EDGE_TOKEN'))
+    .addOption(
+      option(
+        '--token <token>',
+        'agent token of the share; others can read it in the process list, so prefer the variable or --token-file',
+        'MCP_EDGE_TOKEN',
+      ),
+    )
     .addOption(option('--token-file <path>', 'file that holds the agent token', 'MCP_EDGE_TOKEN_FILE'))
     .addOption(option('--relay <url>', 'relay to dial (default: the one that issued the token)', 'MCP_EDGE_RELAY'))
-    .addOption(option('--name <name>', 'name of this agent; the same name replaces the older link (default: from machine, folder and command)', 'MCP_EDGE_NAME'))
+    .addOption(
+      option(
+        '--name <name>',
+        'name of this agent; the same name replaces the older link (default: from machine, folder and command)',
+        'MCP_EDGE_NAME',
+      ),
+    )
     .addOption(flag('--replica', 'serve the share beside other agents', 'MCP_EDGE_REPLICA'))
     .addOption(flag('--replace', 'take the place of all other agents', 'MCP_EDGE_REPLACE'))
-    .addOption(option('--isolate <mode>', 'one server process for each session, or one for the whole share', 'MCP_EDGE_ISOLATE', 'session').choices(['session', 'share']))
+    .addOption(
+      option('--isolate <mode>', 'one server process for each session, or one for the whole share', 'MCP_EDGE_ISOLATE', 'session').choices([
+        'session',
+        'share',
+      ]),
+    )
     .addOption(option('--max-children <number>', 'server processes at a time', 'MCP_EDGE_MAX_CHILDREN', '32'))
     .addOption(option('--idle-stop <time>', 'end a server process that nobody used for so long; 0: never', 'MCP_EDGE_IDLE_STOP', '30m'))
-    .addOption(option('--env <key[=value]>', 'variable for the server, repeatable; KEY alone passes ours on', 'MCP_EDGE_ENV').argParser(collect).default([], 'none'))
+    .addOption(
+      option('--env <key[=value]>', 'variable for the server, repeatable; KEY alone passes ours on', 'MCP_EDGE_ENV')
+        .argParser(collect)
+        .default([], 'none'),
+    )
     .addOption(option('--cwd <folder>', 'folder that the server runs in', 'MCP_EDGE_CWD'))
     .addOption(option('--reconnect-delay <time>', 'first pause before dialling again; doubles up to 60s', 'MCP_EDGE_RECONNECT_DELAY', '1s'))
     .addOption(option('--max-retries <number>', 'failures in a row after which to give up; 0: never', 'MCP_EDGE_MAX_RETRIES', '0'))
@@ -81,7 +103,16 @@ async function main(command: Command): Promise<void> {
       leave.abort()
     })
   }
-  await run({ settings, childEnv, mask, log, version: manifest.version, platform: process.platform, leave: leave.signal, kill: kill.signal })
+  await run({
+    settings,
+    childEnv,
+    mask,
+    log,
+    version: manifest.version,
+    platform: process.platform,
+    leave: leave.signal,
+    kill: kill.signal,
+  })
 }
 
 function environmentOf({ env }: Settings): Record<string, string> {
@@ -96,9 +127,22 @@ function environmentOf({ env }: Settings): Record<string, string> {
 /** One plain line, or with --json one JSON line. */
 function report(error: unknown, json: boolean): ExitCode {
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT.OK
-  const known = error instanceof AgentExit ? error : error instanceof CommanderError ? new AgentExit(EXIT.USAGE, 'USAGE', error.message.replace(/^error: /, '')) : undefined
-  const { exit, code, message } = known ?? { exit: EXIT.INTERNAL, code: 'INTERNAL', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
-  writeError(json ? `${JSON.stringify({ time: new Date().toISOString(), level: 'error', event: 'error', code, exit, message })}\n` : `mcp-edge-agent: ${message}\n`)
+  const known =
+    error instanceof AgentExit
+      ? error
+      : error instanceof CommanderError
+        ? new AgentExit(EXIT.USAGE, 'USAGE', error.message.replace(/^error: /, ''))
+        : undefined
+  const { exit, code, message } = known ?? {
+    exit: EXIT.INTERNAL,
+    code: 'INTERNAL',
+    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  }
+  writeError(
+    json
+      ? `${JSON.stringify({ time: new Date().toISOString(), level: 'error', event: 'error', code, exit, message })}\n`
+      : `mcp-edge-agent: ${message}\n`,
+  )
   return exit
 }
 

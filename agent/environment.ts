@@ -1,14 +1,12 @@
 /** The environment that a child sees: an allow-list of our own, and what the user named. Never a variable of the agent. */
 
 /** What programs need to find themselves, their user, their language, their certificates and the way out. */
-const ALLOWED = new Set([
-  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LANGUAGE', 'TZ', 'TMPDIR', 'TERM', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_RUNTIME_DIR'],
-  ...['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'],
-])
-const ALLOWED_WINDOWS = new Set([
-  ...['APPDATA', 'COMSPEC', 'HOMEDRIVE', 'HOMEPATH', 'LOCALAPPDATA', 'NUMBER_OF_PROCESSORS', 'OS', 'PATHEXT', 'PROCESSOR_ARCHITECTURE', 'PROGRAMDATA'],
-  ...['PROGRAMFILES', 'PROGRAMFILES(X86)', 'PROGRAMW6432', 'PUBLIC', 'SYSTEMDRIVE', 'SYSTEMROOT', 'TEMP', 'TMP', 'USERDOMAIN', 'USERNAME', 'USERPROFILE', 'WINDIR'],
-])
+const ALLOWED = names(`
+  PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR TERM XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_RUNTIME_DIR
+  NODE_EXTRA_CA_CERTS SSL_CERT_FILE SSL_CERT_DIR HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY`)
+const ALLOWED_WINDOWS = names(`
+  APPDATA COMSPEC HOMEDRIVE HOMEPATH LOCALAPPDATA NUMBER_OF_PROCESSORS OS PATHEXT PROCESSOR_ARCHITECTURE PROGRAMDATA
+  PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 PUBLIC SYSTEMDRIVE SYSTEMROOT TEMP TMP USERDOMAIN USERNAME USERPROFILE WINDIR`)
 const OURS = /^MCP_EDGE_/i
 
 export type Variables = Readonly<Record<string, string | undefined>>
@@ -22,7 +20,9 @@ export function childEnvironment(own: Variables, extra: readonly string[], platf
   const child: Record<string, string> = {}
   for (const [name, value] of Object.entries(own)) {
     const known = name.toUpperCase()
-    const allowed = windows ? ALLOWED.has(known) || ALLOWED_WINDOWS.has(known) : ALLOWED.has(name) || name.startsWith('LC_') || /^(https?|no|all)_proxy$/.test(name)
+    const allowed = windows
+      ? ALLOWED.has(known) || ALLOWED_WINDOWS.has(known)
+      : ALLOWED.has(name) || name.startsWith('LC_') || /^(https?|no|all)_proxy$/.test(name)
     if (value !== undefined && allowed) child[name] = value
   }
   for (const entry of extra) {
@@ -37,6 +37,10 @@ export function secretValues(own: Variables, extra: readonly string[]): string[]
   const named = extra.flatMap((entry) => variable(entry, own).value ?? [])
   const proxies = Object.entries(own).flatMap(([name, value]) => (/_proxy$/i.test(name) && value?.includes('@') === true ? [value] : []))
   return [...named, ...proxies]
+}
+
+function names(text: string): ReadonlySet<string> {
+  return new Set(text.split(/\s+/).filter((name) => name !== ''))
 }
 
 function variable(entry: string, own: Variables): { name: string; value: string | undefined } {

@@ -39,7 +39,12 @@ const NO_GUARD: Guard = { add: () => {}, remove: () => {}, end: () => {} }
 /** Starts the guard in a session of its own, where no signal from the agent's terminal reaches it. Without a POSIX shell there is none. */
 export function startGuard(log: Log, platform: NodeJS.Platform): Guard {
   if (platform === 'win32') return NO_GUARD
-  const shell: ChildProcess = spawn('/bin/sh', ['-c', SCRIPT, 'mcp-edge-guard'], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, cwd: '/', env: { PATH: '/usr/bin:/bin' } })
+  const shell: ChildProcess = spawn('/bin/sh', ['-c', SCRIPT, 'mcp-edge-guard'], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    cwd: '/',
+    env: { PATH: '/usr/bin:/bin' },
+  })
   const failed = (error: Error): void => log.warn('guard.failed', { reason: error.message, meaning: 'children may outlive a killed agent' })
   shell.on('error', failed)
   shell.stdin?.on('error', failed)

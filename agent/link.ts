@@ -78,7 +78,9 @@ function dial(socket: WebSocket): Promise<LinkEnd | undefined> {
     })
   })
   // Also after the link is up: an error is always followed by a close, which is what we wait for.
-  socket.on('error', (error) => resolve({ kind: 'unreachable', reason: error.message === '' && 'code' in error ? String(error.code) : error.message }))
+  socket.on('error', (error) =>
+    resolve({ kind: 'unreachable', reason: error.message === '' && 'code' in error ? String(error.code) : error.message }),
+  )
   return promise
 }
 
@@ -104,7 +106,12 @@ export class Link implements LinkPort {
     socket.on('close', (code, reason) => {
       clearTimeout(this.#helloTimer)
       clearTimeout(this.#keepaliveTimer)
-      ended.resolve({ kind: 'closed', code, reason: reason.toString('utf8'), livedMs: this.#welcomedMs === undefined ? 0 : performance.now() - this.#welcomedMs })
+      ended.resolve({
+        kind: 'closed',
+        code,
+        reason: reason.toString('utf8'),
+        livedMs: this.#welcomedMs === undefined ? 0 : performance.now() - this.#welcomedMs,
+      })
     })
     socket.send(encodeFrame(hello()))
     this.#helloTimer = setTimeout(() => this.#welcomedMs === undefined && socket.terminate(), HELLO_MS)

@@ -37,7 +37,11 @@ export function createLog({ level, json, mask, write, now }: LogOptions): Log {
     }
   const child = (ch: string, text: string): void => {
     const masked = mask.apply(text)
-    write(json ? `${JSON.stringify({ time: now().toISOString(), level: 'info', event: 'child.stderr', ch, line: masked })}\n` : `[${ch}] ${masked}\n`)
+    write(
+      json
+        ? `${JSON.stringify({ time: now().toISOString(), level: 'info', event: 'child.stderr', ch, line: masked })}\n`
+        : `[${ch}] ${masked}\n`,
+    )
   }
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child }
 }

@@ -5,7 +5,15 @@
  * without a number, and count as receipted once any later number is.
  */
 import type { Answer, Ask, Chunk, Died, Failed, Notification } from '../protocol/frame.ts'
-import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, MAX_LINE_BYTES, RECEIPT_EVERY_MESSAGES, TAIL_BYTES, TAIL_MESSAGES, TAIL_MS } from '../protocol/limits.ts'
+import {
+  CHANNEL_WINDOW_BYTES,
+  CHUNK_BYTES,
+  MAX_LINE_BYTES,
+  RECEIPT_EVERY_MESSAGES,
+  TAIL_BYTES,
+  TAIL_MESSAGES,
+  TAIL_MS,
+} from '../protocol/limits.ts'
 import { HELD_BYTES, HELD_MESSAGES } from './limits.ts'
 
 type Unnumbered<M> = M extends unknown ? Omit<M, 'ch' | 'n' | 'at' | 'size' | 'ack'> : never
@@ -203,7 +211,8 @@ export class Outbox {
 
   /** Also asked when the next frame may not fit any more, or the two sides would wait for each other. */
   #ack(): { ack?: true } {
-    const due = this.#unacked >= RECEIPT_EVERY_MESSAGES || this.#at - this.#ackedAt >= CHANNEL_WINDOW_BYTES / 2 || this.#upto - this.#at < CHUNK_BYTES
+    const due =
+      this.#unacked >= RECEIPT_EVERY_MESSAGES || this.#at - this.#ackedAt >= CHANNEL_WINDOW_BYTES / 2 || this.#upto - this.#at < CHUNK_BYTES
     if (!due) return {}
     this.#unacked = 0
     this.#ackedAt = this.#at

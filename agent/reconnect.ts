@@ -25,7 +25,12 @@ export async function keepConnected({ connect, backoff, maxRetries, log, signal 
     const final = finalExit(end)
     if (final !== undefined) throw final
     if (end.kind === 'closed' && end.livedMs >= HEALTHY_MS) backoff.reset()
-    if (maxRetries > 0 && backoff.failures >= maxRetries) throw new AgentExit(EXIT.UNREACHABLE, 'RELAY_UNREACHABLE', `The relay could not be reached in ${maxRetries + 1} attempts: ${describeEnd(end)}.`)
+    if (maxRetries > 0 && backoff.failures >= maxRetries)
+      throw new AgentExit(
+        EXIT.UNREACHABLE,
+        'RELAY_UNREACHABLE',
+        `The relay could not be reached in ${maxRetries + 1} attempts: ${describeEnd(end)}.`,
+      )
     const waitMs = backoff.nextMs()
     log.warn('link.lost', { reason: describeEnd(end), retryMs: waitMs })
     await delay(waitMs, undefined, { signal }).catch(() => {})
@@ -34,14 +39,22 @@ export async function keepConnected({ connect, backoff, maxRetries, log, signal 
 }
 
 /** The exit that an end of a link means, or undefined where dialling again may help. */
-export function finalExit(end: LinkEnd): AgentExit | undefined {
+function finalExit(end: LinkEnd): AgentExit | undefined {
   if (end.kind === 'refused') return refusedExit(end.status, end.detail)
   if (end.kind !== 'closed') return undefined
   switch (end.code) {
     case CLOSE.REPLACED:
-      return new AgentExit(EXIT.ENDED, 'REPLACED', 'Another agent took this one\'s place. To serve a share with several, give each its own --name and --replica.')
+      return new AgentExit(
+        EXIT.ENDED,
+        'REPLACED',
+        "Another agent took this one's place. To serve a share with several, give each its own --name and --replica.",
+      )
     case CLOSE.NAME_REFUSED:
-      return new AgentExit(EXIT.ENDED, 'NAME_REFUSED', 'Another agent serves this share. Join it with --replica, or take its place with --replace.')
+      return new AgentExit(
+        EXIT.ENDED,
+        'NAME_REFUSED',
+        'Another agent serves this share. Join it with --replica, or take its place with --replace.',
+      )
     case CLOSE.SHARE_GONE:
       return new AgentExit(EXIT.ENDED, 'SHARE_GONE', 'The share was deleted or has expired. Make a new one.')
     default:
@@ -56,9 +69,17 @@ function refusedExit(status: number, detail: string): AgentExit | undefined {
     case 403:
       return new AgentExit(EXIT.AUTH, 'TOKEN_REFUSED', `The relay refused the token. Ask the share's owner for a new agent token.${said}`)
     case 404:
-      return new AgentExit(EXIT.ENDED, 'SHARE_GONE', `The relay knows no such share: it was deleted, has expired, or --relay is wrong.${said}`)
+      return new AgentExit(
+        EXIT.ENDED,
+        'SHARE_GONE',
+        `The relay knows no such share: it was deleted, has expired, or --relay is wrong.${said}`,
+      )
     case 426:
-      return new AgentExit(EXIT.UNREACHABLE, 'VERSION_MISMATCH', `The relay speaks another version of the link. Update the older of the two.${said}`)
+      return new AgentExit(
+        EXIT.UNREACHABLE,
+        'VERSION_MISMATCH',
+        `The relay speaks another version of the link. Update the older of the two.${said}`,
+      )
     default:
       return undefined
   }

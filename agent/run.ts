@@ -35,12 +35,15 @@ export async function run(context: RunContext): Promise<void> {
   const claims = readToken(settings.token)
   const url = linkUrl(claims, settings.relay)
   requireCommand(settings, context.childEnv, platform)
-  if (url.protocol === 'ws:' && !isLoopback(url)) log.warn('link.plain', { relay: url.host, meaning: 'the token travels unencrypted: use https' })
+  if (url.protocol === 'ws:' && !isLoopback(url))
+    log.warn('link.plain', { relay: url.host, meaning: 'the token travels unencrypted: use https' })
   const guard = startGuard(log, platform)
   const { command, args, cwd, maxChildren, idleStopMs } = settings
   const spec = { command, args, cwd, env: context.childEnv }
   const channels = new Channels({
-    ...{ maxChildren, idleStopMs, log },
+    maxChildren,
+    idleStopMs,
+    log,
     now: () => performance.now(),
     startChild: (handlers) => startChild(spec, handlers, { guard, mask: context.mask, platform }),
   })
@@ -83,7 +86,11 @@ class Serving {
 
   async run(): Promise<void> {
     const { settings, log } = this.#context
-    const backoff = new Backoff({ minMs: settings.reconnectDelayMs, maxMs: Math.max(settings.reconnectDelayMs, RECONNECT_MAX_MS), random: Math.random })
+    const backoff = new Backoff({
+      minMs: settings.reconnectDelayMs,
+      maxMs: Math.max(settings.reconnectDelayMs, RECONNECT_MAX_MS),
+      random: Math.random,
+    })
     await keepConnected({ connect: () => this.#connect(), backoff, maxRetries: settings.maxRetries, log, signal: this.#closing.signal })
   }
 
@@ -139,15 +146,30 @@ class Serving {
   #hello(): Hello {
     const { settings, version } = this.#context
     const { name, join: mode, isolation } = settings
-    return { type: 'hello', agent: name, instance: this.#instance, join: mode, isolation, product: `mcp-edge-agent/${version}`, ...this.#channels.memory() }
+    return {
+      type: 'hello',
+      agent: name,
+      instance: this.#instance,
+      join: mode,
+      isolation,
+      product: `mcp-edge-agent/${version}`,
+      ...this.#channels.memory(),
+    }
   }
 }
 
 /** Says before anything is dialled that the command cannot be found. On Windows the system looks in more places, so it is left to it. */
 function requireCommand({ command, cwd }: Settings, env: Readonly<Record<string, string>>, platform: NodeJS.Platform): void {
   if (platform === 'win32') return
-  const places = command.includes('/') ? [resolve(cwd, command)] : (env['PATH'] ?? '').split(delimiter).map((folder) => join(folder === '' ? cwd : folder, command))
-  if (!places.some(isRunnable)) throw new AgentExit(EXIT.CHILD, 'COMMAND_NOT_FOUND', `The command ${command} was not found${command.includes('/') ? '' : ' in PATH'}, or may not be run.`)
+  const places = command.includes('/')
+    ? [resolve(cwd, command)]
+    : (env['PATH'] ?? '').split(delimiter).map((folder) => join(folder === '' ? cwd : folder, command))
+  if (!places.some(isRunnable))
+    throw new AgentExit(
+      EXIT.CHILD,
+      'COMMAND_NOT_FOUND',
+      `The command ${command} was not found${command.includes('/') ? '' : ' in PATH'}, or may not be run.`,
+    )
 }
 
 function isRunnable(path: string): boolean {

@@ -58,8 +58,10 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 /** Throws an AgentExit whose text names the option and what it takes. */
 export function readSettings(raw: RawOptions, command: readonly string[], around: Surroundings): Settings {
   const [program, ...args] = command
-  if (program === undefined || program === '') throw usage('Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything')
-  if (raw.replica === true && raw.replace === true) throw usage('--replica joins the other agents and --replace ends them. Give one of the two.')
+  if (program === undefined || program === '')
+    throw usage('Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything')
+  if (raw.replica === true && raw.replace === true)
+    throw usage('--replica joins the other agents and --replace ends them. Give one of the two.')
   const cwd = raw.cwd ?? around.cwd
   if (!around.isDirectory(cwd)) throw usage(`--cwd ${cwd} is no folder.`)
   return {
@@ -85,7 +87,9 @@ export function readSettings(raw: RawOptions, command: readonly string[], around
 /** The same machine, folder and command give the same name, so that a restart takes the place of what it was before. */
 export function defaultName(hostname: string, cwd: string, command: readonly string[]): string {
   const host = hostname.replace(/[^\w.-]/g, '-').slice(0, 48)
-  const digest = createHash('sha256').update(JSON.stringify([hostname, cwd, command])).digest('hex')
+  const digest = createHash('sha256')
+    .update(JSON.stringify([hostname, cwd, command]))
+    .digest('hex')
   return `${host === '' ? 'agent' : host}-${digest.slice(0, 8)}`
 }
 
@@ -112,7 +116,8 @@ function agentName(text: string): string {
 export function durationMs(option: string, text: string, leastMs: number): number {
   const [, digits, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
   const ms = digits === undefined ? Number.NaN : Math.round(Number(digits) * UNITS_MS[unit as keyof typeof UNITS_MS])
-  if (!(ms >= leastMs && ms <= MAX_TIMER_MS)) throw usage(`${option} ${text} must be a time such as 90s, 30m or 1h${leastMs === 0 ? ', or 0' : ''}, of at most 24 days.`)
+  if (!(ms >= leastMs && ms <= MAX_TIMER_MS))
+    throw usage(`${option} ${text} must be a time such as 90s, 30m or 1h${leastMs === 0 ? ', or 0' : ''}, of at most 24 days.`)
   return ms
 }
 

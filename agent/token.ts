@@ -12,10 +12,17 @@ export interface TokenClaims {
 /** Throws an AgentExit that says what to do when the text is no agent token. */
 export function readToken(token: string): TokenClaims {
   const claims = decodeClaims(token)
-  if (claims === undefined) throw new AgentExit(EXIT.USAGE, 'TOKEN_MALFORMED', 'This is no agent token. Copy agent_token from the share, whole.')
-  if (claims['aud'] !== AGENT_AUDIENCE) throw new AgentExit(EXIT.AUTH, 'TOKEN_WRONG_KIND', 'This token is not for agents. Use agent_token of the share, not client_token or owner_token.')
+  if (claims === undefined)
+    throw new AgentExit(EXIT.USAGE, 'TOKEN_MALFORMED', 'This is no agent token. Copy agent_token from the share, whole.')
+  if (claims['aud'] !== AGENT_AUDIENCE)
+    throw new AgentExit(
+      EXIT.AUTH,
+      'TOKEN_WRONG_KIND',
+      'This token is not for agents. Use agent_token of the share, not client_token or owner_token.',
+    )
   const { share, iss } = claims
-  if (typeof share !== 'string' || !/^[\w.-]{1,128}$/.test(share)) throw new AgentExit(EXIT.USAGE, 'TOKEN_MALFORMED', 'This token names no share. Ask for a new agent token.')
+  if (typeof share !== 'string' || !/^[\w.-]{1,128}$/.test(share))
+    throw new AgentExit(EXIT.USAGE, 'TOKEN_MALFORMED', 'This token names no share. Ask for a new agent token.')
   return { share, issuer: typeof iss === 'string' ? iss : undefined }
 }
 
@@ -25,15 +32,19 @@ export function readToken(token: string): TokenClaims {
  */
 export function linkUrl(claims: TokenClaims, relay: string | undefined): URL {
   const base = relay ?? claims.issuer
-  if (base === undefined) throw new AgentExit(EXIT.USAGE, 'RELAY_MISSING', 'The token does not name its relay. Give it with --relay https://…')
+  if (base === undefined)
+    throw new AgentExit(EXIT.USAGE, 'RELAY_MISSING', 'The token does not name its relay. Give it with --relay https://…')
   const url = URL.parse(base)
   const scheme = url === null ? undefined : { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' }[url.protocol]
-  if (url === null || scheme === undefined) throw new AgentExit(EXIT.USAGE, 'RELAY_MALFORMED', `--relay ${base} is no URL like https://relay.example.com`)
+  if (url === null || scheme === undefined)
+    throw new AgentExit(EXIT.USAGE, 'RELAY_MALFORMED', `--relay ${base} is no URL like https://relay.example.com`)
   return new URL(`${scheme}//${url.host}/agent/${claims.share}`)
 }
 
 export function isLoopback(url: URL): boolean {
-  return url.hostname === 'localhost' || url.hostname.endsWith('.localhost') || url.hostname === '[::1]' || /^127(\.\d+){3}$/.test(url.hostname)
+  return (
+    url.hostname === 'localhost' || url.hostname.endsWith('.localhost') || url.hostname === '[::1]' || /^127(\.\d+){3}$/.test(url.hostname)
+  )
 }
 
 function decodeClaims(token: string): Record<string, unknown> | undefined {

@@ -54,8 +54,8 @@ function isAlive(pid: number): boolean {
 
 async function pidOf(link: RelayLink): Promise<number> {
   link.call('c1', 999, '{"jsonrpc":"2.0","id":999,"method":"pid"}')
-  const { text } = await link.next('answer', ({ key }) => key === keyOf(999))
-  return (JSON.parse(text()) as { result: number }).result
+  const answer = await link.next('answer', ({ key }) => key === keyOf(999))
+  return (JSON.parse(answer.text()) as { result: number }).result
 }
 
 async function gone(pid: number): Promise<void> {
@@ -89,7 +89,9 @@ describe('a call', () => {
   test('of 4 MiB arrives in chunks within the credit, and its answer of 9 MiB within the window', async () => {
     await using s = await stage()
     const link = await opened(s.relay)
-    const body = Buffer.from(`{"jsonrpc":"2.0","id":1,"params":{"big":${9 * 1024 * 1024},"fill":"${'é'.repeat(2 * 1024 * 1024)}"},"method":"x"}`)
+    const body = Buffer.from(
+      `{"jsonrpc":"2.0","id":1,"params":{"big":${9 * 1024 * 1024},"fill":"${'é'.repeat(2 * 1024 * 1024)}"},"method":"x"}`,
+    )
     const header = { type: 'call', ch: 'c1', key: keyOf(1), method: 'x', id: [22, 23], ra: 'r', tag: 't', size: body.length } as const
     link.send(header, body.subarray(0, CHUNK_BYTES))
     let upto = UPLOAD_WINDOW_BYTES
@@ -215,7 +217,11 @@ describe('a child', () => {
     await using s = await stage(['--env', 'PASSWORD=correct-horse'], server)
     const link = await opened(s.relay)
     link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"initialize"}')
-    expect((await link.next('failed')).header).toMatchObject({ code: 'CHILD_START_FAILED', exitCode: 3, stderr: 'cannot log in with [secret]' })
+    expect((await link.next('failed')).header).toMatchObject({
+      code: 'CHILD_START_FAILED',
+      exitCode: 3,
+      stderr: 'cannot log in with [secret]',
+    })
     expect((await link.next('died')).header.reason).toBe('start')
     expect(s.agent.stderr).not.toContain('correct-horse')
   })
@@ -232,7 +238,11 @@ describe('a child', () => {
   test('sees the allow-listed environment and none of ours', async () => {
     const server = scriptServer(`on = (message) => result(message.id, process.env)`)
     await using relay = await ScriptedRelay.start()
-    await using agent = new TestAgent(['--env', 'GIVEN=1', '--env', 'PASSED', '--', ...server], { MCP_EDGE_TOKEN: relay.token(), PASSED: '2', SECRET: '3' })
+    await using agent = new TestAgent(['--env', 'GIVEN=1', '--env', 'PASSED', '--', ...server], {
+      MCP_EDGE_TOKEN: relay.token(),
+      PASSED: '2',
+      SECRET: '3',
+    })
     const link = await opened(relay)
     link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"env"}')
     const { result } = JSON.parse((await link.next('answer')).text()) as { result: Record<string, string> }
@@ -261,7 +271,12 @@ describe('leaving', () => {
   })
 
   test('by a second signal is at once, with exit code 130 and no orphan', async () => {
-    await using s = await stage(FAST, scriptServer(`process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6); on = (message) => message.method === 'pid' && result(message.id, process.pid)`))
+    await using s = await stage(
+      FAST,
+      scriptServer(
+        `process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6); on = (message) => message.method === 'pid' && result(message.id, process.pid)`,
+      ),
+    )
     const link = await opened(s.relay)
     const pid = await pidOf(link)
     link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"never"}')
@@ -273,7 +288,10 @@ describe('leaving', () => {
   })
 
   test('by SIGKILL leaves no orphan, even of a child that ignores stdin and SIGTERM', async () => {
-    await using s = await stage(FAST, scriptServer(`process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6); on = (message) => result(message.id, process.pid)`))
+    await using s = await stage(
+      FAST,
+      scriptServer(`process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6); on = (message) => result(message.id, process.pid)`),
+    )
     const pid = await pidOf(await opened(s.relay))
     s.agent.process.kill('SIGKILL')
     await s.agent.ended

@@ -17,7 +17,19 @@ describe('ids', () => {
   test('Channel with `keep` writes calls byte for byte, as one line each', () => {
     const bench = new Bench()
     const body = '{"jsonrpc":"2.0",\r\n"id":1.0,"method":"x","params":{"n":9007199254740993,"漢":"\\u6f22"}}\n'
-    bench.relay({ type: 'call', ch: 'c', key: keyOf(1), method: 'x', id: spanAfter(Buffer.from(body), '"id":'), ra: 'r', tag: 't', size: Buffer.byteLength(body) }, body)
+    bench.relay(
+      {
+        type: 'call',
+        ch: 'c',
+        key: keyOf(1),
+        method: 'x',
+        id: spanAfter(Buffer.from(body), '"id":'),
+        ra: 'r',
+        tag: 't',
+        size: Buffer.byteLength(body),
+      },
+      body,
+    )
     expect(bench.child.lines).toEqual([`${body.replace('\r\n', '  ').replace('\n', ' ')}\n`])
     bench.child.says(result(1))
     expect(bench.of('answer')).toMatchObject([{ key: keyOf(1), ra: 'r', failed: false }])
@@ -35,7 +47,10 @@ describe('ids', () => {
   })
 
   test('Channel with `assign` returns each answer and each progress to its call under any interleaving', () => {
-    const call = fc.record({ id: fc.constantFrom('0', '1', '"1"', '7', '"x"'), token: fc.option(fc.constantFrom('0', '1', '"1"'), { nil: undefined }) })
+    const call = fc.record({
+      id: fc.constantFrom('0', '1', '"1"', '7', '"x"'),
+      token: fc.option(fc.constantFrom('0', '1', '"1"'), { nil: undefined }),
+    })
     fc.assert(
       fc.property(fc.array(call, { minLength: 1, maxLength: 30 }), fc.infiniteStream(fc.nat()), (calls, luck) => {
         const bench = new Bench({ ids: 'assign', asks: 'refuse' })
@@ -45,7 +60,8 @@ describe('ids', () => {
           const label = open.splice(step(open.length), 1)[0] ?? 0
           const written = bench.child.written[label]
           const id = written?.['id']
-          if (calls[label]?.token !== undefined) bench.child.says({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: id, progress: 1 } })
+          if (calls[label]?.token !== undefined)
+            bench.child.says({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: id, progress: 1 } })
           bench.child.says(result(id, label))
         }
         calls.forEach(({ id, token }, label) => {
@@ -66,7 +82,8 @@ describe('ids', () => {
         }
         const progress = bench.of('notification').map(({ ra, sure }) => [ra, sure])
         const expected = calls.flatMap(({ token }, label) => (token === undefined ? [] : [[`ra${label}`, true]]))
-        expect(progress.toSorted()).toEqual(expected.toSorted())
+        expect(new Set(progress.map(String))).toEqual(new Set(expected.map(String)))
+        expect(progress).toHaveLength(expected.length)
       }),
       { numRuns: 100 },
     )
@@ -82,7 +99,8 @@ describe('ids', () => {
     const bench = new Bench()
     bench.call(1)
     bench.child.says(result(1))
-    for (const id of [1, 2, '1', null]) bench.child.says(id === null ? { jsonrpc: '2.0', id: null, error: { code: 1, message: '' } } : result(id))
+    for (const id of [1, 2, '1', null])
+      bench.child.says(id === null ? { jsonrpc: '2.0', id: null, error: { code: 1, message: '' } } : result(id))
     expect(bench.of('answer')).toHaveLength(1)
     expect(bench.logged.filter((line) => line.includes('unknown_answer'))).toHaveLength(4)
   })
@@ -92,11 +110,28 @@ describe('ids', () => {
     bench.call(1)
     bench.call(2)
     bench.child.says([result(2, 'two'), { jsonrpc: '2.0', method: 'notifications/x' }, result(1, 'one')])
-    expect(bench.sent.map(({ text }) => text)).toEqual([JSON.stringify(result(2, 'two')), '{"jsonrpc":"2.0","method":"notifications/x"}', JSON.stringify(result(1, 'one'))])
-    expect(bench.of('answer').map(({ n, key }) => [n, key])).toEqual([[1, keyOf(2)], [3, keyOf(1)]])
+    expect(bench.sent.map(({ text }) => text)).toEqual([
+      JSON.stringify(result(2, 'two')),
+      '{"jsonrpc":"2.0","method":"notifications/x"}',
+      JSON.stringify(result(1, 'one')),
+    ])
+    expect(bench.of('answer').map(({ n, key }) => [n, key])).toEqual([
+      [1, keyOf(2)],
+      [3, keyOf(1)],
+    ])
   })
 
-  test.each(['not json', '{"a":1}', '42', '[1,', '', '   ', '{"jsonrpc":"2.0","id":1,"id":2,"result":1}', '[]', '{"jsonrpc":"2.0","id":{},"result":1}'])('Channel drops %j from the child', (junk) => {
+  test.each([
+    'not json',
+    '{"a":1}',
+    '42',
+    '[1,',
+    '',
+    '   ',
+    '{"jsonrpc":"2.0","id":1,"id":2,"result":1}',
+    '[]',
+    '{"jsonrpc":"2.0","id":{},"result":1}',
+  ])('Channel drops %j from the child', (junk) => {
     const bench = new Bench()
     bench.call(1)
     bench.child.says(junk)
@@ -123,7 +158,10 @@ describe('keys', () => {
     bench.child.says(result(1, 'kept'))
     bench.call(1, '1', { ra: 'again' })
     expect(ids(bench)).toEqual([1])
-    expect(bench.of('answer')).toMatchObject([{ n: 1, ra: 'ra1' }, { n: 2, ra: 'again', key: keyOf(1) }])
+    expect(bench.of('answer')).toMatchObject([
+      { n: 1, ra: 'ra1' },
+      { n: 2, ra: 'again', key: keyOf(1) },
+    ])
     expect(bench.sent.at(-1)?.text).toBe(JSON.stringify(result(1, 'kept')))
   })
 
@@ -188,7 +226,10 @@ describe('gate', () => {
     bench.call(1, '0', { gate: true })
     bench.call(2, '5')
     bench.child.ends({ exitCode: 1 })
-    expect(bench.of('failed')).toMatchObject([{ key: keyOf(1), executed: 'unknown' }, { key: keyOf(2), executed: 'no' }])
+    expect(bench.of('failed')).toMatchObject([
+      { key: keyOf(1), executed: 'unknown' },
+      { key: keyOf(2), executed: 'no' },
+    ])
     expect(bench.of('died')).toMatchObject([{ reason: 'start', exitCode: 1 }])
   })
 
@@ -207,16 +248,19 @@ describe('gate', () => {
 })
 
 describe('cancellation', () => {
-  test.each(['keep', 'assign'] as const)('Channel with `%s` names the call as the child knows it, ends it, and drops the late answer', (mode) => {
-    const bench = new Bench({ ids: mode })
-    bench.call(1, '41')
-    bench.cancel(2, 1, '41')
-    expect(bench.child.written[1]).toMatchObject({ params: { requestId: mode === 'keep' ? 41 : 1 } })
-    expect(bench.of('receipts')).toEqual([{ type: 'receipts', keys: [keyOf(2)] }])
-    expect(bench.of('failed')).toMatchObject([{ key: keyOf(1), ra: 'ra1', code: 'CANCELLED' }])
-    bench.child.says(result(mode === 'keep' ? 41 : 1))
-    expect(bench.of('answer')).toEqual([])
-  })
+  test.each(['keep', 'assign'] as const)(
+    'Channel with `%s` names the call as the child knows it, ends it, and drops the late answer',
+    (mode) => {
+      const bench = new Bench({ ids: mode })
+      bench.call(1, '41')
+      bench.cancel(2, 1, '41')
+      expect(bench.child.written[1]).toMatchObject({ params: { requestId: mode === 'keep' ? 41 : 1 } })
+      expect(bench.of('receipts')).toEqual([{ type: 'receipts', keys: [keyOf(2)] }])
+      expect(bench.of('failed')).toMatchObject([{ key: keyOf(1), ra: 'ra1', code: 'CANCELLED' }])
+      bench.child.says(result(mode === 'keep' ? 41 : 1))
+      expect(bench.of('answer')).toEqual([])
+    },
+  )
 
   test('Channel passes an unknown cancellation on with `keep`, and drops it with `assign`', () => {
     const own = new Bench()
@@ -313,8 +357,28 @@ describe('death', () => {
     bench.call(3)
     bench.child.ends({ exitCode: null, signal: 'SIGKILL', stderr: 'oh' })
     expect(bench.sent.slice(1).map(({ frame }) => frame)).toEqual([
-      { type: 'failed', ch: 'c', key: keyOf(2), ra: 'ra2', code: 'CHILD_DIED', executed: 'unknown', exitCode: null, signal: 'SIGKILL', stderr: 'oh' },
-      { type: 'failed', ch: 'c', key: keyOf(3), ra: 'ra3', code: 'CHILD_DIED', executed: 'no', exitCode: null, signal: 'SIGKILL', stderr: 'oh' },
+      {
+        type: 'failed',
+        ch: 'c',
+        key: keyOf(2),
+        ra: 'ra2',
+        code: 'CHILD_DIED',
+        executed: 'unknown',
+        exitCode: null,
+        signal: 'SIGKILL',
+        stderr: 'oh',
+      },
+      {
+        type: 'failed',
+        ch: 'c',
+        key: keyOf(3),
+        ra: 'ra3',
+        code: 'CHILD_DIED',
+        executed: 'no',
+        exitCode: null,
+        signal: 'SIGKILL',
+        stderr: 'oh',
+      },
       { type: 'died', ch: 'c', reason: 'exit', exitCode: null, signal: 'SIGKILL', stderr: 'oh' },
     ])
   })
@@ -379,7 +443,10 @@ describe('flow', () => {
     bench.writable = true
     bench.channel.linkRestored()
     expect(bench.child.paused).toBe(false)
-    expect(bench.of('answer').map(({ n, key }) => [n, key])).toEqual([[1, keyOf(1)], [2, keyOf(2)]])
+    expect(bench.of('answer').map(({ n, key }) => [n, key])).toEqual([
+      [1, keyOf(1)],
+      [2, keyOf(2)],
+    ])
   })
 
   test('Channel fails calls with BACKLOG_FULL while the child leaves 16 MiB unread', () => {
@@ -387,7 +454,11 @@ describe('flow', () => {
     bench.child.reads = false
     const body = Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"m","params":"${'x'.repeat(CHUNK_BYTES)}"}`)
     let label = 0
-    while (bench.of('failed').length === 0) bench.relay({ type: 'call', ch: 'c', key: keyOf(++label), method: 'm', id: [22, 23], ra: '', tag: `t${label}`, size: body.length }, body)
+    while (bench.of('failed').length === 0)
+      bench.relay(
+        { type: 'call', ch: 'c', key: keyOf(++label), method: 'm', id: [22, 23], ra: '', tag: `t${label}`, size: body.length },
+        body,
+      )
     expect(bench.of('failed')).toMatchObject([{ key: keyOf(label), code: 'BACKLOG_FULL', executed: 'no' }])
     expect(bench.child.lines).toHaveLength(Math.floor(BACKLOG_BYTES / body.length))
     bench.child.read()

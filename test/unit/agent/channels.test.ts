@@ -17,7 +17,11 @@ class Agent {
 
   constructor(options: { maxChildren?: number; idleStopMs?: number } = {}) {
     this.channels = new Channels({
-      ...{ maxChildren: 2, idleStopMs: 0, log: LOG, now: () => this.nowMs, ...options },
+      maxChildren: 2,
+      idleStopMs: 0,
+      log: LOG,
+      now: () => this.nowMs,
+      ...options,
       startChild: (handlers) => {
         const child = new FakeChild(handlers)
         this.children.push(child)
@@ -41,7 +45,19 @@ class Agent {
 
   call(ch: string, label: number): void {
     const body = Buffer.from(`{"jsonrpc":"2.0","id":${label},"method":"m"}`)
-    this.channels.receive({ type: 'call', ch, key: keyOf(label), method: 'm', id: [22, 22 + String(label).length], ra: `ra${label}`, tag: '', size: body.length }, body)
+    this.channels.receive(
+      {
+        type: 'call',
+        ch,
+        key: keyOf(label),
+        method: 'm',
+        id: [22, 22 + String(label).length],
+        ra: `ra${label}`,
+        tag: '',
+        size: body.length,
+      },
+      body,
+    )
   }
 
   answer(child: number, label: number): void {
@@ -69,7 +85,10 @@ describe('Channels.receive()', () => {
     const agent = new Agent()
     agent.call('nowhere', 1)
     agent.call('nowhere', 1)
-    expect(agent.of('failed')).toMatchObject([{ code: 'CHANNEL_CLOSED', executed: 'no' }, { code: 'CHANNEL_CLOSED', executed: 'no' }])
+    expect(agent.of('failed')).toMatchObject([
+      { code: 'CHANNEL_CLOSED', executed: 'no' },
+      { code: 'CHANNEL_CLOSED', executed: 'no' },
+    ])
   })
 
   test('receipts a notification for a channel that is not there', () => {
@@ -108,7 +127,10 @@ describe('--max-children', () => {
 
   test('refuses a channel while all are busy, fails its calls, and takes it when asked again', () => {
     const agent = new Agent()
-    for (const [ch, label] of [['a', 1], ['b', 2]] as const) {
+    for (const [ch, label] of [
+      ['a', 1],
+      ['b', 2],
+    ] as const) {
       agent.open(ch)
       agent.call(ch, label)
     }
@@ -155,7 +177,10 @@ describe('links', () => {
     agent.channels.detach()
     agent.sent.length = 0
     agent.attach(['c'])
-    expect(agent.of('answer').map(({ ch, n }) => [ch, n])).toEqual([['a', 1], ['b', 1]])
+    expect(agent.of('answer').map(({ ch, n }) => [ch, n])).toEqual([
+      ['a', 1],
+      ['b', 1],
+    ])
     expect(agent.of('died')).toMatchObject([{ ch: 'b' }])
     expect(agent.children[2]?.stopped).toBe(true)
   })

@@ -13,10 +13,14 @@ interface Started {
   readonly gone: Promise<ChildEnd>
   readonly lines: string[]
   readonly stderr: string[]
-  line(): Promise<string>
+  readonly line: () => Promise<string>
 }
 
-function start(command: string, args: string[], options: { secrets?: string[]; env?: Record<string, string>; guard?: Guard } = {}): Started {
+function start(
+  command: string,
+  args: string[],
+  options: { secrets?: string[]; env?: Record<string, string>; guard?: Guard } = {},
+): Started {
   const gone = Promise.withResolvers<ChildEnd>()
   const lines: string[] = []
   const stderr: string[] = []
@@ -92,7 +96,10 @@ test('startChild() uses no shell', async () => {
 })
 
 test('startChild() reports exit code and the masked end of stderr', async () => {
-  const { gone, stderr } = start(...node(`process.stderr.write('a'.repeat(6000) + '\\nkey is pass' + 'word-1\\nlast words'); process.exitCode = 7`), { secrets: ['password-1'] })
+  const { gone, stderr } = start(
+    ...node(`process.stderr.write('a'.repeat(6000) + '\\nkey is pass' + 'word-1\\nlast words'); process.exitCode = 7`),
+    { secrets: ['password-1'] },
+  )
   const end = await gone
   expect(end).toMatchObject({ exitCode: 7, signal: null })
   expect(end.stderr).toMatch(/^a+\nkey is \[secret\]\nlast words$/)
@@ -101,7 +108,9 @@ test('startChild() reports exit code and the masked end of stderr', async () => 
 })
 
 test('startChild() cuts a long line of stderr so that no half of a secret remains', async () => {
-  const { gone, stderr } = start(...node(`process.stderr.write('a'.repeat(16 * 1024 - 5) + 'password-1' + 'b'.repeat(99) + '\\n')`), { secrets: ['password-1'] })
+  const { gone, stderr } = start(...node(`process.stderr.write('a'.repeat(16 * 1024 - 5) + 'password-1' + 'b'.repeat(99) + '\\n')`), {
+    secrets: ['password-1'],
+  })
   await gone
   expect(stderr).toHaveLength(1)
   expect(stderr[0]).toMatch(/^a+… \(\d+ bytes\)$/)
@@ -121,10 +130,12 @@ test.concurrent('Child.stop() ends a child that ignores stdin with SIGTERM', asy
 }, 10_000)
 
 test.concurrent('Child.stop() ends a child and its own child that ignore stdin and SIGTERM', async () => {
-  const { child, gone, line } = start(...node(`
+  const { child, gone, line } = start(
+    ...node(`
     process.on('SIGTERM', () => {})
     const own = require('node:child_process').spawn(process.execPath, ['-e', "process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6); console.log(process.pid)"], { stdio: ['ignore', 'inherit', 'ignore'] })
-    setInterval(() => {}, 1e6)`))
+    setInterval(() => {}, 1e6)`),
+  )
   const grandchild = Number(await line())
   expect(isAlive(grandchild)).toBe(true)
   await child.stop()
@@ -133,14 +144,28 @@ test.concurrent('Child.stop() ends a child and its own child that ignore stdin a
 }, 15_000)
 
 test.concurrent('startChild() ends what a child leaves behind, and does not wait for a pipe that it holds open', async () => {
-  const { child, gone, line } = start(...node(`
+  const { child, gone, line } = start(
+    ...node(`
     const own = require('node:child_process').spawn(process.execPath, ['-e', "setInterval(() => {}, 1e6); process.on('SIGTERM', () => {}); console.log(process.pid)"], { stdio: ['ignore', 'inherit', 'ignore'] })
-    process.stdin.on('data', () => process.exit(0))`))
+    process.stdin.on('data', () => process.exit(0))`),
+  )
   const grandchild = Number(await line())
   child.write(Buffer.from('go\n'), () => {})
   expect(await gone).toMatchObject({ exitCode: 0 })
   await dead(grandchild)
 }, 15_000)
+
+test('startChild() lets what a child leaves behind tidy up', async () => {
+  const { child, gone, line } = start(
+    ...node(`
+    const own = require('node:child_process').spawn(process.execPath, ['-e', "setInterval(() => {}, 1e6); process.on('SIGTERM', () => { console.log('tidied'); process.exit() }); console.log('up')"], { stdio: ['ignore', 'inherit', 'ignore'] })
+    process.stdin.on('data', () => process.exit(0))`),
+  )
+  await line()
+  child.write(Buffer.from('go\n'), () => {})
+  expect(await line()).toBe('tidied')
+  expect(await gone).toMatchObject({ exitCode: 0 })
+})
 
 test('startChild() tells the guard of the group, and when it is empty', async () => {
   const told: string[] = []
@@ -161,10 +186,12 @@ test('startChild() tells the guard of the group, and when it is empty', async ()
 })
 
 test('Child.pause() stops a flood in the pipe, and resume() lets it go on', async () => {
-  const { child, line, lines, gone } = start(...node(`
+  const { child, line, lines, gone } = start(
+    ...node(`
     let n = 0
     const more = () => { while (process.stdout.write(++n + ' ' + 'x'.repeat(1000) + '\\n')); process.stdout.once('drain', more) }
-    more()`))
+    more()`),
+  )
   await line()
   child.pause()
   const seen = lines.length
@@ -214,4 +241,3 @@ function childrenOf(parent: number): number[] {
     })
     .map(Number)
 }
-

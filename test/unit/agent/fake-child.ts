@@ -108,7 +108,9 @@ export class Bench {
   /** A whole call; `id` and `token` are JSON texts. */
   call(label: number, id = String(label), extra: { gate?: true; token?: string; ra?: string; method?: string; key?: string } = {}): string {
     const { gate, token, ra = `ra${label}`, method = 'm', key = keyOf(label) } = extra
-    const body = Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{${token === undefined ? '' : `"_meta":{"progressToken":${token}}`}}}`)
+    const body = Buffer.from(
+      `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{${token === undefined ? '' : `"_meta":{"progressToken":${token}}`}}}`,
+    )
     const spans = { id: spanAfter(body, '"id":'), ...(token !== undefined && { token: spanAfter(body, '"progressToken":') }) }
     this.relay({ type: 'call', ch: 'c', key, method, tag: `t${label}`, ra, size: body.length, ...spans, ...(gate && { gate }) }, body)
     return key
@@ -125,7 +127,18 @@ export class Bench {
   cancel(label: number, cancelled: number, id = String(cancelled)): string {
     const body = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}`
     const key = keyOf(label)
-    this.relay({ type: 'notify', ch: 'c', key, method: 'notifications/cancelled', cancels: `t${cancelled}`, requestId: spanAfter(Buffer.from(body), '"requestId":'), size: body.length }, body)
+    this.relay(
+      {
+        type: 'notify',
+        ch: 'c',
+        key,
+        method: 'notifications/cancelled',
+        cancels: `t${cancelled}`,
+        requestId: spanAfter(Buffer.from(body), '"requestId":'),
+        size: body.length,
+      },
+      body,
+    )
     return key
   }
 

@@ -11,7 +11,10 @@ function callOf(label: number, size: number, gate?: true): Inbound {
 function inbox(): { box: Inbox; got: [number, string][]; granted: number[] } {
   const got: [number, string][] = []
   const granted: number[] = []
-  const box = new Inbox({ deliver: ({ key }, body) => got.push([Number.parseInt(key, 16), Buffer.from(body).toString()]), grant: (_, upto) => granted.push(upto) })
+  const box = new Inbox({
+    deliver: ({ key }, body) => got.push([Number.parseInt(key, 16), Buffer.from(body).toString()]),
+    grant: (_, upto) => granted.push(upto),
+  })
   return { box, got, granted }
 }
 
@@ -24,7 +27,10 @@ test('Inbox puts a chunked message together, and lets others pass meanwhile', ()
   expect(box.upload(keyOf(1), 2, bytes('cd'))).toBe('ok')
   expect(box.upload(keyOf(1), 4, bytes('ef'))).toBe('ok')
   expect(box.upload(keyOf(1), 6, bytes('g'))).toBe('unknown')
-  expect(got).toEqual([[2, 'x'], [1, 'abcdef']])
+  expect(got).toEqual([
+    [2, 'x'],
+    [1, 'abcdef'],
+  ])
 })
 
 test.each([
@@ -49,7 +55,11 @@ test('Inbox holds everything behind a gate, in order, until it opens', () => {
   box.open(keyOf(2))
   expect(got).toHaveLength(1)
   box.open(keyOf(1))
-  expect(got).toEqual([[1, 'a'], [2, 'b'], [3, 'c']])
+  expect(got).toEqual([
+    [1, 'a'],
+    [2, 'b'],
+    [3, 'c'],
+  ])
   box.open(keyOf(3))
   expect(got.at(-1)).toEqual([4, 'd'])
 })
@@ -62,7 +72,10 @@ test('Inbox holds back what comes behind a gate that is not whole yet', () => {
   box.upload(keyOf(1), 1, bytes('b'))
   expect(got).toEqual([[1, 'ab']])
   box.open(keyOf(1))
-  expect(got).toEqual([[1, 'ab'], [2, 'x']])
+  expect(got).toEqual([
+    [1, 'ab'],
+    [2, 'x'],
+  ])
 })
 
 test('Inbox.remove() of an unfinished gate lets the rest go on', () => {
@@ -80,7 +93,10 @@ test('Inbox.dropUnfinished() returns what a broken link left, and nothing else',
   box.accept(callOf(3, 9), bytes('c'))
   expect(box.dropUnfinished().map(({ key }) => key)).toEqual([keyOf(3)])
   box.open(keyOf(1))
-  expect(got).toEqual([[1, 'a'], [2, 'b']])
+  expect(got).toEqual([
+    [1, 'a'],
+    [2, 'b'],
+  ])
 })
 
 test('Inbox.accept() of an unfinished message begins it anew', () => {

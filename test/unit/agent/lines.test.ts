@@ -12,7 +12,10 @@ interface Torn {
 function split(chunks: readonly Uint8Array[], maxBytes = 1024): (string | Torn)[] {
   const got: (string | Torn)[] = []
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
-  const splitter = new LineSplitter(maxBytes, { line: (bytes) => got.push(text(bytes)), tooLong: (head, tail, size) => got.push({ head: text(head), tail: text(tail), size }) })
+  const splitter = new LineSplitter(maxBytes, {
+    line: (bytes) => got.push(text(bytes)),
+    tooLong: (head, tail, size) => got.push({ head: text(head), tail: text(tail), size }),
+  })
   for (const chunk of chunks) splitter.push(chunk)
   splitter.end()
   return got
@@ -35,11 +38,15 @@ test('LineSplitter gives the same lines however the bytes are cut', () => {
 
 test('LineSplitter gives what splitting the whole would give', () => {
   fc.assert(
-    fc.property(fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '漢', '🙂', '\r', ' ') }), { minLength: 1 }), fc.array(fc.nat(400)), (lines, places) => {
-      const whole = Buffer.from(lines.map((line) => `${line}\n`).join(''))
-      const expected = lines.map((line) => Buffer.from(line.replace(/\r+$/, '').replaceAll('\r', ' ')).toString('latin1'))
-      expect(split(cut(whole, places), 1 << 20)).toEqual(expected)
-    }),
+    fc.property(
+      fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '漢', '🙂', '\r', ' ') }), { minLength: 1 }),
+      fc.array(fc.nat(400)),
+      (lines, places) => {
+        const whole = Buffer.from(lines.map((line) => `${line}\n`).join(''))
+        const expected = lines.map((line) => Buffer.from(line.replace(/\r+$/, '').replaceAll('\r', ' ')).toString('latin1'))
+        expect(split(cut(whole, places), 1 << 20)).toEqual(expected)
+      },
+    ),
   )
 })
 
@@ -53,7 +60,10 @@ test('LineSplitter reports a line over the limit with both ends, and goes on wit
   const long = `{"id":1,${'x'.repeat(200_000)}"end"}`
   const expected = [{ head: long.slice(0, TORN_HEAD_BYTES), tail: long.slice(-TORN_TAIL_BYTES), size: long.length }, 'next']
   expect(split([Buffer.from(`${long}\nnext\n`)], 100_000)).toEqual(expected)
-  const bits = cut(Buffer.from(`${long}\nnext\n`), Array.from({ length: 200 }, (_, index) => index * 997))
+  const bits = cut(
+    Buffer.from(`${long}\nnext\n`),
+    Array.from({ length: 200 }, (_, index) => index * 997),
+  )
   expect(split(bits, 100_000)).toEqual(expected)
 })
 

@@ -12,7 +12,10 @@ test('createLog() writes one line an event, and quotes what would run into the n
   const { log, lines } = logOf('info', false)
   log.info('ready', { share: 'abc', ms: 5, missing: undefined })
   log.warn('odd', { reason: 'two words\nand a line', empty: '' })
-  expect(lines).toEqual(['mcp-edge-agent info  ready share=abc ms=5\n', 'mcp-edge-agent warn  odd reason="two words\\nand a line" empty=""\n'])
+  expect(lines).toEqual([
+    'mcp-edge-agent info  ready share=abc ms=5\n',
+    'mcp-edge-agent warn  odd reason="two words\\nand a line" empty=""\n',
+  ])
 })
 
 test('createLog() writes JSON lines with --json', () => {

@@ -232,8 +232,8 @@ test('Outbox loses and invents no message under any order of cuts, receipts, hol
         else if (act === 'send') last = Math.max(last, take(box.next()))
         else if (act === 'restart') box.restart()
         else if (act === 'resume') box.resume()
-        else if (act === 'hold' && 'back' in rest) box.hold(Math.max(1, last - Number(rest.back)))
-        else if (act === 'receipt' && 'back' in rest && seen.size === last) box.receipt(Math.max(0, last - Number(rest.back)))
+        else if (act === 'hold' && 'back' in rest) box.hold(Math.max(1, last - rest.back))
+        else if (act === 'receipt' && 'back' in rest && seen.size === last) box.receipt(Math.max(0, last - rest.back))
       }
       box.resume()
       for (let next = box.next(); next !== undefined; next = box.next()) take(next)

@@ -46,7 +46,9 @@ export class RelayLink {
   /** The next frame of this type that fits and was not returned before. */
   async next<T extends AgentFrame['type']>(type: T, fits: (header: FrameOf<T>) => boolean = () => true): Promise<Got<FrameOf<T>>> {
     for (;;) {
-      const found = this.got.find((got): got is Got<FrameOf<T>> => got.header.type === type && !this.#taken.has(got) && fits(got.header as FrameOf<T>))
+      const found = this.got.find(
+        (got): got is Got<FrameOf<T>> => got.header.type === type && !this.#taken.has(got) && fits(got.header as FrameOf<T>),
+      )
       if (found !== undefined) {
         this.#taken.add(found)
         return found
@@ -100,7 +102,10 @@ export class ScriptedRelay implements AsyncDisposable {
 
   constructor(server: Server) {
     this.server = server
-    this.#sockets = new WebSocketServer({ noServer: true, handleProtocols: (offered) => (offered.has(LINK_SUBPROTOCOL) ? LINK_SUBPROTOCOL : false) })
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      handleProtocols: (offered) => (offered.has(LINK_SUBPROTOCOL) ? LINK_SUBPROTOCOL : false),
+    })
     server.on('upgrade', (request, socket, head) => {
       this.attempts++
       if (this.refuse !== undefined) {

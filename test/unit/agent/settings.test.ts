@@ -1,7 +1,17 @@
 import { expect, test } from 'vitest'
 import { defaultName, durationMs, readSettings, type RawOptions } from '../../../agent/settings.ts'
 
-const RAW: RawOptions = { token: 'tok', isolate: 'session', maxChildren: '32', idleStop: '30m', env: [], reconnectDelay: '1s', maxRetries: '0', keepalive: '30s', logLevel: 'info' }
+const RAW: RawOptions = {
+  token: 'tok',
+  isolate: 'session',
+  maxChildren: '32',
+  idleStop: '30m',
+  env: [],
+  reconnectDelay: '1s',
+  maxRetries: '0',
+  keepalive: '30s',
+  logLevel: 'info',
+}
 const AROUND = {
   cwd: '/work',
   hostname: 'host',
@@ -14,8 +24,19 @@ const AROUND = {
 
 test('readSettings() turns options into numbers with units', () => {
   expect(readSettings(RAW, ['npx', '-y', 'x'], AROUND)).toMatchObject({
-    ...{ token: 'tok', join: 'primary', isolation: 'session', maxChildren: 32, idleStopMs: 1_800_000, reconnectDelayMs: 1000, maxRetries: 0, keepaliveMs: 30_000 },
-    ...{ logLevel: 'info', json: false, cwd: '/work', command: 'npx', args: ['-y', 'x'] },
+    token: 'tok',
+    join: 'primary',
+    isolation: 'session',
+    maxChildren: 32,
+    idleStopMs: 1_800_000,
+    reconnectDelayMs: 1000,
+    maxRetries: 0,
+    keepaliveMs: 30_000,
+    logLevel: 'info',
+    json: false,
+    cwd: '/work',
+    command: 'npx',
+    args: ['-y', 'x'],
   })
 })
 
@@ -48,7 +69,9 @@ test.each<[string, Partial<RawOptions>, string[], RegExp]>([
   ['an unknown unit', { idleStop: '3d' }, ['x'], /--idle-stop 3d/],
   ['a log level of others', { logLevel: 'trace' }, ['x'], /--log-level trace/],
 ])('readSettings() refuses %s and names the option', (_, raw, command, text) => {
-  expect(() => readSettings({ ...RAW, ...raw }, command, AROUND)).toThrow(expect.objectContaining({ exit: 1, code: 'USAGE', message: expect.stringMatching(text) as string }))
+  expect(() => readSettings({ ...RAW, ...raw }, command, AROUND)).toThrow(
+    expect.objectContaining({ exit: 1, code: 'USAGE', message: expect.stringMatching(text) as string }),
+  )
 })
 
 test.each([
@@ -70,7 +93,12 @@ test('defaultName() is stable per machine, folder and command, and a valid name'
   const name = defaultName('my host.local', '/a', ['x', 'y'])
   expect(name).toMatch(/^my-host\.local-[0-9a-f]{8}$/)
   expect(defaultName('my host.local', '/a', ['x', 'y'])).toBe(name)
-  for (const other of [defaultName('my host.local', '/b', ['x', 'y']), defaultName('my host.local', '/a', ['xy']), defaultName('other', '/a', ['x', 'y'])]) expect(other).not.toBe(name)
+  for (const other of [
+    defaultName('my host.local', '/b', ['x', 'y']),
+    defaultName('my host.local', '/a', ['xy']),
+    defaultName('other', '/a', ['x', 'y']),
+  ])
+    expect(other).not.toBe(name)
   expect(defaultName('ü'.repeat(300), '/', ['x'])).toMatch(/^[\w.-]{1,64}$/)
   expect(defaultName('', '/', ['x'])).toMatch(/^agent-/)
 })

@@ -18,12 +18,19 @@ export class TestAgent implements AsyncDisposable {
   readonly #waiting = new Set<() => void>()
 
   constructor(args: readonly string[], env: Record<string, string> = {}) {
-    this.process = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env } })
+    this.process = spawn(process.execPath, [CLI, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
+    })
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text
       for (const look of this.#waiting) look()
     })
-    this.ended = once(this.process, 'close').then(([code, signal]) => ({ code: code as number | null, signal: signal as string | null, stderr: this.stderr }))
+    this.ended = once(this.process, 'close').then(([code, signal]) => ({
+      code: code as number | null,
+      signal: signal as string | null,
+      stderr: this.stderr,
+    }))
   }
 
   /** Resolves when the agent's log has it. */
