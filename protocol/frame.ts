@@ -273,14 +273,24 @@ const span: Check = (value) => Array.isArray(value) && value.length === 2 && val
 const rawId: Check = (value) => typeof value === 'string' && isIdText(value)
 const channel: Check = (value) => typeof value === 'string' && value.length <= MAX_CHANNEL_CHARS
 const channels: Check = (value) => Array.isArray(value) && value.every(channel)
-const only = (...allowed: readonly unknown[]): Check => (value) => allowed.includes(value)
+const only =
+  (...allowed: readonly unknown[]): Check =>
+  (value) =>
+    allowed.includes(value)
 const key: Check = (value) => typeof value === 'string' && /^[0-9a-f]{32}$/.test(value)
 const keys: Check = (value) => Array.isArray(value) && value.every(key)
 const heldKeys: Check = (value) => keys(value) && Array.isArray(value) && value.length <= MAX_HELD_KEYS
 const agentName: Check = (value) => typeof value === 'string' && /^[\w.-]{1,64}$/.test(value)
-const marks: Check = (value) => Array.isArray(value) && value.every((mark: unknown) => isRecord(mark) && channel(mark['ch']) && count(mark['n']))
-const optional = (check: Check): Check => (value) => value === undefined || check(value)
-const nullable = (check: Check): Check => (value) => value === undefined || value === null || check(value)
+const marks: Check = (value) =>
+  Array.isArray(value) && value.every((mark: unknown) => isRecord(mark) && channel(mark['ch']) && count(mark['n']))
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value)
+const nullable =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || value === null || check(value)
 const flag = only(undefined, true)
 
 const RELAY_SHAPES: Shapes<RelayFrame> = {
@@ -304,21 +314,57 @@ const SPAN_FIELDS = ['id', 'token', 'requestId', 'progress', 'subscriptionId'] a
 const message = { ch: channel, n: number, at: count, size: count, ack: flag }
 
 const AGENT_SHAPES: Shapes<AgentFrame> = {
-  hello: { agent: agentName, instance: text, join: only('primary', 'replica', 'replace'), isolation: only('session', 'share'), product: text, held: heldKeys, channels: marks },
+  hello: {
+    agent: agentName,
+    instance: text,
+    join: only('primary', 'replica', 'replace'),
+    isolation: only('session', 'share'),
+    product: text,
+    held: heldKeys,
+    channels: marks,
+  },
   answer: { ...message, key, ra: text, id: span, failed: truth },
-  notification: { ...message, method: text, ra: optional(text), sure: flag, token: optional(span), progress: optional(span), uri: optional(text), subscriptionId: optional(span) },
+  notification: {
+    ...message,
+    method: text,
+    ra: optional(text),
+    sure: flag,
+    token: optional(span),
+    progress: optional(span),
+    uri: optional(text),
+    subscriptionId: optional(span),
+  },
   ask: { ...message, method: text, id: span, rawId, ra: optional(text), sure: flag },
   chunk: { ch: channel, n: number, at: count, offset: count, ra: optional(text), sure: flag, last: flag, ack: flag },
-  failed: { ch: channel, key, ra: text, code: isErrorCode, executed: only('no', 'yes', 'unknown'), exitCode: nullable(count), signal: nullable(text), stderr: optional(text), detail: optional(text) },
+  failed: {
+    ch: channel,
+    key,
+    ra: text,
+    code: isErrorCode,
+    executed: only('no', 'yes', 'unknown'),
+    exitCode: nullable(count),
+    signal: nullable(text),
+    stderr: optional(text),
+    detail: optional(text),
+  },
   receipts: { keys },
   upload_credit: { ch: channel, key, upto: count },
-  died: { ch: channel, reason: only('start', 'exit', 'idle', 'closed'), exitCode: nullable(count), signal: nullable(text), stderr: optional(text) },
+  died: {
+    ch: channel,
+    reason: only('start', 'exit', 'idle', 'closed'),
+    exitCode: nullable(count),
+    signal: nullable(text),
+    stderr: optional(text),
+  },
   idle: { ch: channel },
   drain: {},
 }
 
 /** Never throws: a frame of a hostile peer is a value. Unknown fields are ignored, so that version 1 can grow. */
-function decode(frame: Uint8Array, shapes: Readonly<Record<string, Readonly<Record<string, Check>>>>): Result<{ header: unknown; body: Uint8Array }, FrameError> {
+function decode(
+  frame: Uint8Array,
+  shapes: Readonly<Record<string, Readonly<Record<string, Check>>>>,
+): Result<{ header: unknown; body: Uint8Array }, FrameError> {
   const end = frame.indexOf(LINE_FEED)
   if (end === -1) return err('no_header')
   if (end > MAX_HEADER_BYTES) return err('header_too_long')

@@ -56,6 +56,3 @@ export const CLOSE = {
   /** No hello within HELLO_MS. */
   NO_HELLO: 4006,
 } as const
-
-/** Close codes after which an agent gives up instead of dialling again. */
-export const FINAL_CLOSE_CODES: ReadonlySet<number> = new Set([CLOSE.REPLACED, CLOSE.NAME_REFUSED, CLOSE.SHARE_GONE])

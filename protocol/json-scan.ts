@@ -6,7 +6,20 @@
  */
 import { isIdText } from './json-id.ts'
 import {
-  BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, COLON, COMMA, MINUS, OPEN_ARRAY, OPEN_OBJECT, QUOTE, ScanFault, skipSpace, skipString, skipValue, type ScanError,
+  BACKSLASH,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  MINUS,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  ScanFault,
+  skipSpace,
+  skipString,
+  skipValue,
+  type ScanError,
 } from './json-skip.ts'
 import { MAX_BATCH_MESSAGES, MAX_ROUTING_VALUE_BYTES } from './limits.ts'
 import { err, ok, type Result } from './result.ts'
@@ -43,16 +56,40 @@ export interface MessageFacts {
 export type { ScanError } from './json-skip.ts'
 export { canonicalId } from './json-id.ts'
 
-type Slot = 'jsonrpc' | 'params' | 'meta' | 'id' | 'method' | 'result' | 'error' | 'requestToken' | 'progressToken' | 'progress' | 'requestId' | 'uri' | 'subscriptionId'
+type Slot =
+  | 'jsonrpc'
+  | 'params'
+  | 'meta'
+  | 'id'
+  | 'method'
+  | 'result'
+  | 'error'
+  | 'requestToken'
+  | 'progressToken'
+  | 'progress'
+  | 'requestId'
+  | 'uri'
+  | 'subscriptionId'
 interface Level {
   readonly name?: Slot
   readonly slots: Readonly<Record<string, Slot>>
   readonly levels: Readonly<Record<string, Level>>
 }
 
-const META: Level = { name: 'meta', slots: { progressToken: 'requestToken', 'io.modelcontextprotocol/subscriptionId': 'subscriptionId' }, levels: {} }
-const PARAMS: Level = { name: 'params', slots: { progressToken: 'progressToken', progress: 'progress', requestId: 'requestId', uri: 'uri' }, levels: { _meta: META } }
-const ROOT: Level = { slots: { jsonrpc: 'jsonrpc', id: 'id', method: 'method', result: 'result', error: 'error' }, levels: { params: PARAMS } }
+const META: Level = {
+  name: 'meta',
+  slots: { progressToken: 'requestToken', 'io.modelcontextprotocol/subscriptionId': 'subscriptionId' },
+  levels: {},
+}
+const PARAMS: Level = {
+  name: 'params',
+  slots: { progressToken: 'progressToken', progress: 'progress', requestId: 'requestId', uri: 'uri' },
+  levels: { _meta: META },
+}
+const ROOT: Level = {
+  slots: { jsonrpc: 'jsonrpc', id: 'id', method: 'method', result: 'result', error: 'error' },
+  levels: { params: PARAMS },
+}
 
 /** Which messages carry which value; elsewhere the same key is a parameter like any other. */
 const CARRIED = {

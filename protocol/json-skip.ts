@@ -63,7 +63,8 @@ function skipLiteral(bytes: Uint8Array, from: number): number {
   let at = from
   for (;;) {
     const byte = bytes[at] ?? 0
-    const inside = (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x2b || byte === 0x2d || byte === 0x2e || byte === 0x45
+    const inside =
+      (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x2b || byte === 0x2d || byte === 0x2e || byte === 0x45
     if (!inside) break
     at++
   }

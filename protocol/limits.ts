@@ -51,9 +51,6 @@ export const MAX_HELD_KEYS = 4096
 /** How long calls of a link that broke wait for its agent to come back before they fail. */
 export const GRACE_MS = 30_000
 
-/** Silence after which an agent sends the text message `ping`; an unanswered one by the next means a dead link. */
-export const KEEPALIVE_MS = 30_000
-
 /** An agent whose hello does not come within this time after the upgrade is closed. */
 export const HELLO_MS = 10_000
 

@@ -9,10 +9,16 @@ import { ShareClient } from './mcp/share-client.ts'
 export async function connectAgent(c: Context<{ Bindings: Env }>): Promise<Response> {
   const share = c.req.param('share') ?? ''
   const agent = await authenticateAgent(c.req.raw, c.env, share)
-  if (!agent.ok) return problem(agent.error.code, agent.error.detail, agent.error.code === 'UNAUTHORIZED' ? { 'www-authenticate': BEARER_CHALLENGE } : {})
+  if (!agent.ok)
+    return problem(
+      agent.error.code,
+      agent.error.detail,
+      agent.error.code === 'UNAUTHORIZED' ? { 'www-authenticate': BEARER_CHALLENGE } : {},
+    )
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problem('UPGRADE_NEEDED', undefined, { upgrade: 'websocket' })
   const offered = (c.req.header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
-  if (!offered.includes(LINK_SUBPROTOCOL)) return problem('LINK_VERSION_REFUSED', `This relay speaks ${LINK_SUBPROTOCOL}.`, { upgrade: 'websocket' })
+  if (!offered.includes(LINK_SUBPROTOCOL))
+    return problem('LINK_VERSION_REFUSED', `This relay speaks ${LINK_SUBPROTOCOL}.`, { upgrade: 'websocket' })
   const response = await new ShareClient(c.env, share).agent()
   return response.status === 404 ? problem('SHARE_NOT_FOUND') : response
 }

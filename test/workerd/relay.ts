@@ -27,9 +27,18 @@ async function claim(): Promise<string> {
 }
 
 export async function createShare(): Promise<TestShare> {
-  const response = await fetchRelay('/api/shares', { method: 'POST', headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' }, body: '{}' })
+  const response = await fetchRelay('/api/shares', {
+    method: 'POST',
+    headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
+    body: '{}',
+  })
   const made: Record<string, string> = await response.json()
-  return { id: made['share'] ?? '', url: `/s/${made['share']}/mcp`, clientToken: made['client_token'] ?? '', agentToken: made['agent_token'] ?? '' }
+  return {
+    id: made['share'] ?? '',
+    url: `/s/${made['share']}/mcp`,
+    clientToken: made['client_token'] ?? '',
+    agentToken: made['agent_token'] ?? '',
+  }
 }
 
 export function fetchRelay(path: string, init: RequestInit = {}): Promise<Response> {
@@ -56,7 +65,9 @@ export class TestClient {
   }
 
   async initialize(): Promise<Response> {
-    const response = await this.post('{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}')
+    const response = await this.post(
+      '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}',
+    )
     this.session = response.headers.get('mcp-session-id') ?? undefined
     return response
   }

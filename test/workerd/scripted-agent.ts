@@ -37,7 +37,17 @@ export class ScriptedAgent {
     })
     if (response.webSocket === null) throw new Error(`the relay refused the agent: ${response.status}`)
     const agent = new ScriptedAgent(response.webSocket)
-    agent.send({ type: 'hello', agent: 'scripted', instance: 'one', join: 'primary', isolation: 'session', product: 'scripted/1', held: [], channels: [], ...hello })
+    agent.send({
+      type: 'hello',
+      agent: 'scripted',
+      instance: 'one',
+      join: 'primary',
+      isolation: 'session',
+      product: 'scripted/1',
+      held: [],
+      channels: [],
+      ...hello,
+    })
     return agent
   }
 
@@ -79,15 +89,34 @@ export class ScriptedAgent {
     const facts = scanMessage(body)
     if (!facts.ok || facts.value.id === undefined) throw new Error('the script made a bad answer')
     const { key, ra, ch } = call
-    this.send({ type: 'answer', ...this.number(ch, body.length), size: body.length, key, ra, id: facts.value.id.span, failed: false, ...(ack === undefined ? {} : { ack }) }, body)
+    this.send(
+      {
+        type: 'answer',
+        ...this.number(ch, body.length),
+        size: body.length,
+        key,
+        ra,
+        id: facts.value.id.span,
+        failed: false,
+        ...(ack === undefined ? {} : { ack }),
+      },
+      body,
+    )
   }
 
-  notify(ch: string, json: string, more: { readonly ra?: string; readonly sure?: true; readonly ack?: true; readonly uri?: string } = {}): void {
+  notify(
+    ch: string,
+    json: string,
+    more: { readonly ra?: string; readonly sure?: true; readonly ack?: true; readonly uri?: string } = {},
+  ): void {
     const body = encoder.encode(json)
     const facts = scanMessage(body)
     if (!facts.ok) throw new Error('the script made a bad notification')
     const { method, progressToken, progress } = facts.value
-    const spans = { ...(progressToken === undefined ? {} : { token: progressToken.span }), ...(progress === undefined ? {} : { progress: progress.span }) }
+    const spans = {
+      ...(progressToken === undefined ? {} : { token: progressToken.span }),
+      ...(progress === undefined ? {} : { progress: progress.span }),
+    }
     this.send({ type: 'notification', ...this.number(ch, body.length), size: body.length, method, ...spans, ...more }, body)
   }
 

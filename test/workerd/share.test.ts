@@ -41,7 +41,10 @@ describe('a call', () => {
     const ch = await initialize(agent, client)
     const response = client.post(CALL_WITH_TOKEN)
     const { header } = await agent.expect('call')
-    agent.notify(ch, '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}', { ra: header.ra, sure: true })
+    agent.notify(ch, '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}', {
+      ra: header.ra,
+      sure: true,
+    })
     const events = new EventReader(await response)
     expect(await events.next()).toContain('"progress":1')
     agent.answer(header, '7', '{}')
@@ -57,12 +60,16 @@ describe('a call', () => {
     const response = client.post(CALL_WITH_TOKEN)
     const { header } = await agent.expect('call')
     for (const progress of ['5', '3', '5', '6.5']) {
-      agent.notify(ch, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":${progress}}}`, { ra: header.ra, sure: true })
+      agent.notify(ch, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":${progress}}}`, {
+        ra: header.ra,
+        sure: true,
+      })
     }
     agent.answer(header, '7', '{}')
     const events = new EventReader(await response)
     const values: number[] = []
-    for (let data = await events.next(); data?.includes('progress'); data = await events.next()) values.push(Number(/"progress":([\d.e-]+)/.exec(data)?.[1]))
+    for (let data = await events.next(); data?.includes('progress'); data = await events.next())
+      values.push(Number(/"progress":([\d.e-]+)/.exec(data)?.[1]))
     expect(values).toHaveLength(4)
     expect(values).toEqual(values.toSorted((a, b) => a - b))
     expect(new Set(values).size).toBe(4)
@@ -95,14 +102,25 @@ describe('a session', () => {
     const client = new TestClient(share)
     await initialize(agent, client)
     const made: { token: string } = await (
-      await fetchRelay(`/api/shares/${share.id}/tokens`, { method: 'POST', headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' }, body: '{"kind":"client"}' })
+      await fetchRelay(`/api/shares/${share.id}/tokens`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
+        body: '{"kind":"client"}',
+      })
     ).json()
     const stranger = new TestClient(share, made.token)
     stranger.session = client.session
     expect((await stranger.post(CALL)).status).toBe(404)
     expect((await stranger.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}')).status).toBe(404)
     expect((await stranger.listen()).status).toBe(404)
-    expect((await fetchRelay(share.url, { method: 'DELETE', headers: { authorization: `Bearer ${made.token}`, 'mcp-session-id': client.session ?? '' } })).status).toBe(404)
+    expect(
+      (
+        await fetchRelay(share.url, {
+          method: 'DELETE',
+          headers: { authorization: `Bearer ${made.token}`, 'mcp-session-id': client.session ?? '' },
+        })
+      ).status,
+    ).toBe(404)
     expect(agent.waiting).toEqual([])
   })
 
@@ -122,7 +140,11 @@ describe('a session', () => {
     expect(bodyText(call)).toBe(CALL)
     agent.answer(replay.header, '0', '{}')
     agent.answer(call.header, '7', '{"reborn":true}')
-    expect(await (await response).json()).toEqual({ jsonrpc: '2.0', id: 7, result: { _meta: { 'mcp-edge/restarted': true }, reborn: true } })
+    expect(await (await response).json()).toEqual({
+      jsonrpc: '2.0',
+      id: 7,
+      result: { _meta: { 'mcp-edge/restarted': true }, reborn: true },
+    })
   })
 
   test('that asked for more than its child can give stays answerable: initialize refused leaves no session', async () => {
@@ -132,7 +154,16 @@ describe('a session', () => {
     const response = client.initialize()
     await agent.expect('open')
     const { header } = await agent.expect('call')
-    agent.send({ type: 'failed', ch: header.ch, key: header.key, ra: header.ra, code: 'CHILD_START_FAILED', executed: 'no', exitCode: 3, stderr: 'boom' })
+    agent.send({
+      type: 'failed',
+      ch: header.ch,
+      key: header.key,
+      ra: header.ra,
+      code: 'CHILD_START_FAILED',
+      executed: 'no',
+      exitCode: 3,
+      stderr: 'boom',
+    })
     const refused = await response
     expect(refused.headers.get('mcp-session-id')).toBeNull()
     expect(await refused.json()).toMatchObject({ id: 0, error: { data: { code: 'CHILD_START_FAILED', exitCode: 3, stderr: 'boom' } } })
@@ -310,7 +341,9 @@ describe('what a Share keeps', () => {
     expect((await waiting).status).toBe(404)
     expect((await agent.closed).code).toBe(4003)
     expect((await client.post(CALL)).status).toBe(404)
-    const tables = await runInDurableObject(stubOf(share), (_, state) => state.storage.sql.exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray())
+    const tables = await runInDurableObject(stubOf(share), (_, state) =>
+      state.storage.sql.exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray(),
+    )
     expect(tables).toEqual([])
   })
 })

@@ -138,8 +138,7 @@ export class Courier {
     if (outcome.kind === 'frame') {
       this.#restarted = outcome.restarted
       this.#putFrame(outcome.frame)
-    }
-    else if (outcome.kind === 'failed') this.#put({ kind: 'failed', failure: outcome.failure })
+    } else if (outcome.kind === 'failed') this.#put({ kind: 'failed', failure: outcome.failure })
     else if (outcome.kind === 'result' || outcome.kind === 'initialized') this.#put(outcome)
   }
 

@@ -94,7 +94,8 @@ export function replacementsFor(header: Answer | Notification | Ask, body: Uint8
     const mark = names.restarted === true && body.length === header.size ? restartedMark(body) : []
     return [...replaceUnlessSame(body, header.id, names.rawId), ...mark]
   }
-  const replacements = header.token === undefined || names.rawToken === undefined ? [] : replaceUnlessSame(body, header.token, names.rawToken)
+  const replacements =
+    header.token === undefined || names.rawToken === undefined ? [] : replaceUnlessSame(body, header.token, names.rawToken)
   if (header.progress === undefined || names.progress === undefined) return replacements
   const raised = names.progress.observe(read(body, header.progress))
   if (raised !== undefined) replacements.push(replacement(header.progress, raised))

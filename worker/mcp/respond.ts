@@ -21,7 +21,12 @@ export interface Exchange {
 }
 
 /** The answer to a single request. `headers` go out with it unless it failed. */
-export async function respond(exchange: Exchange, accepts: Accepts, signal: AbortSignal, headers: Record<string, string>): Promise<Response> {
+export async function respond(
+  exchange: Exchange,
+  accepts: Accepts,
+  signal: AbortSignal,
+  headers: Record<string, string>,
+): Promise<Response> {
   const pending = exchange.courier.next()
   const first = await within(FIRST_ANSWER_MS, pending)
   if (first !== undefined && isFinal(first) && (accepts.json || isRefusal(first))) {
@@ -30,14 +35,14 @@ export async function respond(exchange: Exchange, accepts: Accepts, signal: Abor
   }
   const isAnswer = first?.kind === 'frame' && first.header.type === 'answer'
   const framing = accepts.json && (isAnswer || !accepts.events) ? FRAMINGS.json : FRAMINGS.events
-  const body = stream([exchange], framing, signal, pending)
+  const body = stream([exchange], framing, signal, first === undefined, pending)
   return framing === FRAMINGS.json ? jsonResponse(body, headers) : eventStreamResponse(body, headers)
 }
 
 /** The answers to a batch (MCP 2025-03-26), as they come. */
 export function respondToBatch(exchanges: readonly Exchange[], accepts: Accepts, signal: AbortSignal): Response {
-  if (accepts.events) return eventStreamResponse(stream(exchanges, FRAMINGS.events, signal))
-  return jsonResponse(stream(exchanges, FRAMINGS.array, signal))
+  if (accepts.events) return eventStreamResponse(stream(exchanges, FRAMINGS.events, signal, true))
+  return jsonResponse(stream(exchanges, FRAMINGS.array, signal, true))
 }
 
 /** A status can still tell of these: the call never reached a server. */
@@ -65,7 +70,13 @@ function localAnswer(item: Exclude<Item, { kind: 'frame' }>, names: ClientNames,
 type Framing = (typeof FRAMINGS)[keyof typeof FRAMINGS]
 
 /** A body that carries what the couriers bring until each has its answer; the client's leaving ends them all. */
-function stream(exchanges: readonly Exchange[], framing: Framing, signal: AbortSignal, first?: Promise<Item | undefined>): ReadableStream<Uint8Array> {
+function stream(
+  exchanges: readonly Exchange[],
+  framing: Framing,
+  signal: AbortSignal,
+  isWaiting: boolean,
+  first?: Promise<Item | undefined>,
+): ReadableStream<Uint8Array> {
   const finish = (): void => {
     clearInterval(ticker)
     for (const { courier } of exchanges) courier.close()
@@ -84,7 +95,8 @@ function stream(exchanges: readonly Exchange[], framing: Framing, signal: AbortS
     if (framing !== FRAMINGS.events) return
     for (const { names } of silent) if (names.progress !== undefined && outlet.isIdle) sink.writeText(names.progress.heartbeat())
   }, KEEPALIVE_MS)
-  sink.keepAlive()
+  // A proxy may hold the headers back until a first byte comes. One answer in one value needs no help.
+  if (framing !== FRAMINGS.json || isWaiting) sink.keepAlive()
   void Promise.all(
     exchanges.map(async (exchange) => {
       await carry(exchange, sink, framing !== FRAMINGS.events, first)
@@ -98,7 +110,12 @@ function stream(exchanges: readonly Exchange[], framing: Framing, signal: AbortS
 }
 
 /** Writes what one courier brings, up to the answer. */
-async function carry({ courier, names, revision }: Exchange, sink: Sink, answersOnly: boolean, first: Promise<Item | undefined> = courier.next()): Promise<void> {
+async function carry(
+  { courier, names, revision }: Exchange,
+  sink: Sink,
+  answersOnly: boolean,
+  first: Promise<Item | undefined> = courier.next(),
+): Promise<void> {
   const writer = new FrameWriter(sink)
   for (let item = await first; item !== undefined; item = await courier.next()) {
     if (item.kind !== 'frame') {

@@ -34,7 +34,13 @@ export async function postMcp(c: McpContext): Promise<Response> {
   return only === undefined ? refusal('INVALID_REQUEST') : postMessage(c, visitor.value, only, session, accepts)
 }
 
-async function postMessage(c: McpContext, { share, principal }: Visitor, message: ClientMessage, session: string | undefined, accepts: Accepts): Promise<Response> {
+async function postMessage(
+  c: McpContext,
+  { share, principal }: Visitor,
+  message: ClientMessage,
+  session: string | undefined,
+  accepts: Accepts,
+): Promise<Response> {
   const { kind, method, id } = message.facts
   if (kind === 'request' && method === 'initialize') {
     const fresh = newSessionId()
@@ -44,14 +50,22 @@ async function postMessage(c: McpContext, { share, principal }: Visitor, message
   // claude.ai sends notifications/initialized without the session's id; there is nobody to bring it to.
   if (session === undefined) return kind === 'notification' ? accepted() : failureResponse({ code: 'SESSION_REQUIRED' }, id?.raw)
   const caller = { principal, session }
-  if (kind === 'request') return respond(exchange(share, caller, message, accepts.events ? 'stream' : 'single'), accepts, c.req.raw.signal, {})
+  if (kind === 'request')
+    return respond(exchange(share, caller, message, accepts.events ? 'stream' : 'single'), accepts, c.req.raw.signal, {})
   const failure = await send(share, caller, message)
   return failure === undefined ? accepted() : failureResponse(failure)
 }
 
-async function postBatch(c: McpContext, visitor: Visitor, messages: readonly ClientMessage[], session: string | undefined, accepts: Accepts): Promise<Response> {
+async function postBatch(
+  c: McpContext,
+  visitor: Visitor,
+  messages: readonly ClientMessage[],
+  session: string | undefined,
+  accepts: Accepts,
+): Promise<Response> {
   const { share, principal, revision } = visitor
-  if ((revision ?? BATCH_REVISION) !== BATCH_REVISION || messages.some(({ facts }) => facts.method === 'initialize')) return refusal('BATCH_REFUSED')
+  if ((revision ?? BATCH_REVISION) !== BATCH_REVISION || messages.some(({ facts }) => facts.method === 'initialize'))
+    return refusal('BATCH_REFUSED')
   if (session === undefined) return refusal('SESSION_REQUIRED')
   const caller = { principal, session }
   const others = messages.filter(({ facts }) => facts.kind !== 'request')

@@ -3,7 +3,14 @@ import type { Failure } from '../../protocol/errors.ts'
 import { canonicalId } from '../../protocol/json-scan.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../limits.ts'
 import type { Channel, Channels } from './channels.ts'
-import { type CallOutcome, type CallRequest, encodeReturnAddress, type SendOutcome, type SendRequest, type StreamControl } from './contract.ts'
+import {
+  type CallOutcome,
+  type CallRequest,
+  encodeReturnAddress,
+  type SendOutcome,
+  type SendRequest,
+  type StreamControl,
+} from './contract.ts'
 import type { Delivery } from './delivery.ts'
 import type { Link } from './links.ts'
 import type { Sessions } from './sessions.ts'
@@ -65,7 +72,8 @@ export class Calls {
     const receipt = upstream.receipt(link, key)
     if (request.kind === 'response') upstream.begin(link, { type: 'respond', ch, key, rawId: request.rawId ?? 'null', size }, request.body)
     else {
-      const cancels = request.requestId === undefined ? {} : { cancels: tagOf(session.id, request.requestId.raw), requestId: request.requestId.span }
+      const cancels =
+        request.requestId === undefined ? {} : { cancels: tagOf(session.id, request.requestId.raw), requestId: request.requestId.span }
       upstream.begin(link, { type: 'notify', ch, key, method, ...cancels, size }, request.body)
     }
     return (await receipt) ? { kind: 'sent' } : failed({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })
@@ -87,7 +95,14 @@ export class Calls {
     const { store, waiters, delivery } = this.#parts
     const snapshot = store.snapshot('initialize')
     if (snapshot !== undefined) return { kind: 'initialized', answer: snapshot }
-    const outcome = waiters.wait(request.key, { group: channel.group, agent: link.name, session: request.session, isInitialize: true, restarted: false, canStream: false })
+    const outcome = waiters.wait(request.key, {
+      group: channel.group,
+      agent: link.name,
+      session: request.session,
+      isInitialize: true,
+      restarted: false,
+      canStream: false,
+    })
     const waiter = waiters.get(request.key)
     if (waiter !== undefined) delivery.awaitSnapshot(waiter)
     return outcome
@@ -99,10 +114,12 @@ export class Calls {
     const isWhole = request.size === request.body.length && request.size <= MAX_HANDSHAKE_BYTES
     if (!isWhole) return undefined
     const { method, uri, level } = request
-    if (method === 'logging/setLevel' && level !== undefined) return channels.setLevel(session, group, level, handshakeOf(request, level)) ? undefined : EMPTY_RESULT
+    if (method === 'logging/setLevel' && level !== undefined)
+      return channels.setLevel(session, group, level, handshakeOf(request, level)) ? undefined : EMPTY_RESULT
     if (method === 'resources/unsubscribe' && uri !== undefined) return channels.unsubscribe(session, group, uri) ? undefined : EMPTY_RESULT
     if (method !== 'resources/subscribe' || uri === undefined) return undefined
-    if (store.handshakes(session.id, 'subscribe').length >= MAX_SUBSCRIPTIONS) return failed({ code: 'SHARE_BUSY', executed: 'no', detail: 'a session may have 1000 subscriptions' })
+    if (store.handshakes(session.id, 'subscribe').length >= MAX_SUBSCRIPTIONS)
+      return failed({ code: 'SHARE_BUSY', executed: 'no', detail: 'a session may have 1000 subscriptions' })
     return channels.subscribe(session, group, uri, handshakeOf(request, uri)) ? undefined : EMPTY_RESULT
   }
 
@@ -112,11 +129,28 @@ export class Calls {
     const ra = isForSession
       ? encodeReturnAddress({ to: 'session', session, rawId, ...(rawToken === undefined ? {} : { rawToken }) })
       : encodeReturnAddress({ to: 'call', key })
-    const header = { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag: tagOf(session, rawId), size } as const
+    const header = {
+      type: 'call',
+      ch,
+      key,
+      method,
+      id,
+      ...(token === undefined ? {} : { token }),
+      ra,
+      tag: tagOf(session, rawId),
+      size,
+    } as const
     if (isForSession) this.#announce(request, restarted)
     const outcome = isForSession
       ? ({ kind: 'accepted' } as const)
-      : this.#parts.waiters.wait(key, { group, agent: link.name, session, isInitialize, restarted, canStream: request.delivery === 'stream' })
+      : this.#parts.waiters.wait(key, {
+          group,
+          agent: link.name,
+          session,
+          isInitialize,
+          restarted,
+          canStream: request.delivery === 'stream',
+        })
     this.#parts.upstream.begin(link, header, request.body)
     return outcome
   }

@@ -71,7 +71,13 @@ export class Channels {
   /** Whether a channel is the one its group is served by now. */
   isCurrent(ch: string, link: Link): boolean {
     const record = this.#store.channel(groupOf(ch))
-    return record !== undefined && record.open && channelName(record.group, record.generation) === ch && record.agent === link.name && record.instance === link.instance
+    return (
+      record !== undefined &&
+      record.open &&
+      channelName(record.group, record.generation) === ch &&
+      record.agent === link.name &&
+      record.instance === link.instance
+    )
   }
 
   /** The group's channel on a link, if it lives. */
@@ -93,7 +99,8 @@ export class Channels {
   /** The child is gone: the next message of its group opens another. */
   died(ch: string): void {
     const record = this.#store.channel(groupOf(ch))
-    if (record !== undefined && record.open && channelName(record.group, record.generation) === ch) this.#store.putChannel({ ...record, open: false })
+    if (record !== undefined && record.open && channelName(record.group, record.generation) === ch)
+      this.#store.putChannel({ ...record, open: false })
   }
 
   /** Keeps a session's log level; true when the child must hear of it. */

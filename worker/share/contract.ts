@@ -69,11 +69,19 @@ export interface ShareSettings {
 }
 
 /** Orders of the owner. */
-export type AdminCommand = { readonly op: 'create'; readonly settings: ShareSettings } | { readonly op: 'describe' } | { readonly op: 'revoke' }
+export type AdminCommand =
+  | { readonly op: 'create'; readonly settings: ShareSettings }
+  | { readonly op: 'describe' }
+  | { readonly op: 'revoke' }
 
 /** What a share tells its owner. */
 export interface ShareFacts extends ShareSettings {
-  readonly agents: readonly { readonly name: string; readonly product: string; readonly isolation: string; readonly connectedAtMs: number }[]
+  readonly agents: readonly {
+    readonly name: string
+    readonly product: string
+    readonly isolation: string
+    readonly connectedAtMs: number
+  }[]
   readonly sessions: number
   readonly counters: {
     /** Random per construction of the object: another value means that it slept or was reset in between. */

@@ -15,7 +15,11 @@ import type { Waiter, Waiters } from './waiters.ts'
 export type Debtor = WebSocket | Waiter
 
 /** Where a message goes. `hold`: nobody can take it yet, the agent keeps it. */
-type Target = { readonly kind: 'sockets'; readonly sockets: readonly WebSocket[] } | { readonly kind: 'waiter'; readonly waiter: Waiter } | { readonly kind: 'hold' } | { readonly kind: 'drop' }
+type Target =
+  | { readonly kind: 'sockets'; readonly sockets: readonly WebSocket[] }
+  | { readonly kind: 'waiter'; readonly waiter: Waiter }
+  | { readonly kind: 'hold' }
+  | { readonly kind: 'drop' }
 
 type Message = Notification | Ask
 
@@ -104,7 +108,8 @@ export class Delivery {
   grant(credit: CreditGrant | undefined): void {
     if (credit === undefined) return
     const group = groupOf(credit.ch)
-    for (const { debtor } of this.#parts.ledger.debtsOf(group)) if (debtor instanceof WebSocket) this.#parts.streams.markOwing(debtor, undefined)
+    for (const { debtor } of this.#parts.ledger.debtsOf(group))
+      if (debtor instanceof WebSocket) this.#parts.streams.markOwing(debtor, undefined)
     const current = this.#parts.channels.current(group)
     if (current?.ch === credit.ch) sendFrame(current.link, { type: 'credit', ch: credit.ch, upto: credit.upto })
   }

@@ -52,7 +52,11 @@ export class Links {
     if (older !== undefined && older.socket !== socket) leaving.push(older)
     for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
     const { agent, instance, join, isolation, product } = hello
-    const attachment: LinkAttachment = { role: 'agent', connectedAtMs: attachmentOf(socket)?.connectedAtMs ?? 0, hello: { agent, instance, join, isolation, product } }
+    const attachment: LinkAttachment = {
+      role: 'agent',
+      connectedAtMs: attachmentOf(socket)?.connectedAtMs ?? 0,
+      hello: { agent, instance, join, isolation, product },
+    }
     socket.serializeAttachment(attachment)
     const link = { socket, name: agent, instance, isolation, product, connectedAtMs: attachment.connectedAtMs }
     this.#byName.set(agent, link)

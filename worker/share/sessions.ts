@@ -43,7 +43,8 @@ export class Sessions {
     const { channels, store, streams, waiters, delivery } = this.#parts
     const own = channels.current(id)
     if (own !== undefined) sendFrame(own.link, { type: 'close', ch: own.ch })
-    for (const { key } of waiters.where(({ session }) => session === id)) delivery.fail(key, { code: 'CHANNEL_CLOSED', executed: 'unknown' })
+    for (const { key } of waiters.where(({ session }) => session === id))
+      delivery.fail(key, { code: 'CHANNEL_CLOSED', executed: 'unknown' })
     const listener = streams.listener(id)
     if (listener !== undefined) closeQuietly(listener, STREAM_CLOSE.ENDED, 'the session has ended')
     store.endSession(id)

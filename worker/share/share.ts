@@ -42,7 +42,15 @@ export class Share extends DurableObject<Env> {
     this.#links = new Links(ctx)
     this.#streams = new Streams(ctx)
     this.#channels = new Channels(this.#store, this.#links)
-    const parts = { store: this.#store, links: this.#links, channels: this.#channels, streams: this.#streams, waiters: this.#waiters, ledger: this.#ledger, upstream: this.#upstream }
+    const parts = {
+      store: this.#store,
+      links: this.#links,
+      channels: this.#channels,
+      streams: this.#streams,
+      waiters: this.#waiters,
+      ledger: this.#ledger,
+      upstream: this.#upstream,
+    }
     this.#delivery = new Delivery(parts)
     this.#recovery = new Recovery({ ...parts, delivery: this.#delivery })
     this.#sessions = new Sessions({ ...parts, delivery: this.#delivery })
@@ -213,7 +221,8 @@ export class Share extends DurableObject<Env> {
     this.#store.forget()
     this.#links.closeAll(CLOSE.SHARE_GONE, 'the share was deleted or has expired')
     this.#streams.closeAll(STREAM_CLOSE.ENDED, 'the share was deleted or has expired')
-    for (const waiter of this.#waiters.where(() => true)) this.#waiters.settle(waiter, { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND', executed: 'unknown' } })
+    for (const waiter of this.#waiters.where(() => true))
+      this.#waiters.settle(waiter, { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND', executed: 'unknown' } })
     await this.ctx.storage.deleteAll()
   }
 

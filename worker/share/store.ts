@@ -119,7 +119,15 @@ export class Store {
 
   /** Keeps a request for replay; one of the same purpose and name is replaced. */
   keepHandshake(session: string, purpose: 'initialize' | 'level' | 'subscribe', kept: Handshake): void {
-    this.#sql.exec('INSERT OR REPLACE INTO handshake VALUES (?, ?, ?, ?, ?, ?)', session, purpose, kept.name, kept.body, kept.idFrom, kept.idTo)
+    this.#sql.exec(
+      'INSERT OR REPLACE INTO handshake VALUES (?, ?, ?, ?, ?, ?)',
+      session,
+      purpose,
+      kept.name,
+      kept.body,
+      kept.idFrom,
+      kept.idTo,
+    )
   }
 
   dropSubscription(session: string, uri: string): void {
@@ -142,7 +150,10 @@ export class Store {
   }
 
   allHandshakes(purpose: 'level' | 'subscribe'): Handshake[] {
-    return this.#sql.exec('SELECT name, body, id_from, id_to FROM handshake WHERE purpose = ? GROUP BY name', purpose).toArray().map(readHandshake)
+    return this.#sql
+      .exec('SELECT name, body, id_from, id_to FROM handshake WHERE purpose = ? GROUP BY name', purpose)
+      .toArray()
+      .map(readHandshake)
   }
 
   channel(group: string): ChannelRecord | undefined {
@@ -150,13 +161,26 @@ export class Store {
     if (known !== undefined) return known
     const [row] = this.#sql.exec('SELECT generation, agent, instance, open FROM channel WHERE grp = ?', group).toArray()
     if (row === undefined) return undefined
-    const record = { group, generation: Number(row['generation']), agent: text(row, 'agent'), instance: text(row, 'instance'), open: row['open'] === 1 }
+    const record = {
+      group,
+      generation: Number(row['generation']),
+      agent: text(row, 'agent'),
+      instance: text(row, 'instance'),
+      open: row['open'] === 1,
+    }
     this.#channels.set(group, record)
     return record
   }
 
   putChannel(record: ChannelRecord): void {
-    this.#sql.exec('INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?)', record.group, record.generation, record.agent, record.instance, record.open ? 1 : 0)
+    this.#sql.exec(
+      'INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?)',
+      record.group,
+      record.generation,
+      record.agent,
+      record.instance,
+      record.open ? 1 : 0,
+    )
     this.#channels.set(record.group, record)
   }
 
@@ -174,7 +198,9 @@ export class Store {
   /** Instance that last connected under this name, and since when its link is lost. */
   link(name: string): { readonly instance: string; readonly lostAtMs: number | undefined } | undefined {
     const [row] = this.#sql.exec('SELECT instance, lost_at_ms FROM link WHERE name = ?', name).toArray()
-    return row === undefined ? undefined : { instance: text(row, 'instance'), lostAtMs: typeof row['lost_at_ms'] === 'number' ? row['lost_at_ms'] : undefined }
+    return row === undefined
+      ? undefined
+      : { instance: text(row, 'instance'), lostAtMs: typeof row['lost_at_ms'] === 'number' ? row['lost_at_ms'] : undefined }
   }
 
   putLink(name: string, instance: string, lostAtMs?: number): void {
@@ -182,7 +208,9 @@ export class Store {
   }
 
   lostLinks(): { readonly name: string; readonly lostAtMs: number }[] {
-    return this.#sql.exec<{ name: string; lostAtMs: number }>('SELECT name, lost_at_ms AS lostAtMs FROM link WHERE lost_at_ms IS NOT NULL').toArray()
+    return this.#sql
+      .exec<{ name: string; lostAtMs: number }>('SELECT name, lost_at_ms AS lostAtMs FROM link WHERE lost_at_ms IS NOT NULL')
+      .toArray()
   }
 
   dropLink(name: string): void {

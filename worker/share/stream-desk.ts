@@ -56,13 +56,18 @@ export class StreamDesk {
     const attachment = streams.attachmentOf(socket)
     delivery.grant(ledger.settle(socket))
     // An HTTP+SSE session is its stream (MCP 2024-11-05), unless a newer stream has taken over.
-    if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined) sessions.end(attachment.session)
+    if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
+      sessions.end(attachment.session)
   }
 
   /** Whether a client still waits for something from the group's child. */
   isNeeded(group: string): boolean {
     const { streams, waiters } = this.#parts
-    return streams.listeners(group).length > 0 || streams.callsOfGroup(group).length > 0 || waiters.where((waiter) => waiter.group === group).length > 0
+    return (
+      streams.listeners(group).length > 0 ||
+      streams.callsOfGroup(group).length > 0 ||
+      waiters.where((waiter) => waiter.group === group).length > 0
+    )
   }
 
   #openCall(socket: WebSocket, key: string): void {

@@ -29,7 +29,8 @@ export class Streams {
   accept(socket: WebSocket, opening: StreamOpening): void {
     const { kind, key = '', session = '', group, agent = '' } = opening
     if (kind !== 'call') {
-      for (const older of this.#ctx.getWebSockets(listenerTag(session))) closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
+      for (const older of this.#ctx.getWebSockets(listenerTag(session)))
+        closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
     }
     const tags = kind === 'call' ? [callTag(key), agentTag(agent), groupCallsTag(group)] : [listenerTag(session), groupTag(group)]
     this.#ctx.acceptWebSocket(socket, tags)

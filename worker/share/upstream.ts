@@ -22,9 +22,18 @@ export class Upstream {
   /** Sends a message's first frames. What is missing from the body must follow with `continue`. */
   begin(link: Link, header: Call | Notify | Respond, body: Uint8Array): void {
     sendFrame(link, header, body.subarray(0, CHUNK_BYTES))
-    for (let offset = CHUNK_BYTES; offset < body.length; offset += CHUNK_BYTES) this.#sendPart(link, header.ch, header.key, offset, body.subarray(offset, offset + CHUNK_BYTES))
+    for (let offset = CHUNK_BYTES; offset < body.length; offset += CHUNK_BYTES)
+      this.#sendPart(link, header.ch, header.key, offset, body.subarray(offset, offset + CHUNK_BYTES))
     if (body.length >= header.size) return
-    this.#uploads.set(header.key, { link, ch: header.ch, key: header.key, size: header.size, sentBytes: body.length, uptoBytes: UPLOAD_WINDOW_BYTES, wake: undefined })
+    this.#uploads.set(header.key, {
+      link,
+      ch: header.ch,
+      key: header.key,
+      size: header.size,
+      sentBytes: body.length,
+      uptoBytes: UPLOAD_WINDOW_BYTES,
+      wake: undefined,
+    })
   }
 
   /** Sends more of a body, as soon as the agent's credit allows; false when the message has failed meanwhile. */
@@ -37,7 +46,8 @@ export class Upstream {
       await promise
       if (this.#uploads.get(key) !== upload) return false
     }
-    for (let at = 0; at < part.length; at += CHUNK_BYTES) this.#sendPart(upload.link, upload.ch, key, offset + at, part.subarray(at, at + CHUNK_BYTES))
+    for (let at = 0; at < part.length; at += CHUNK_BYTES)
+      this.#sendPart(upload.link, upload.ch, key, offset + at, part.subarray(at, at + CHUNK_BYTES))
     upload.sentBytes += part.length
     if (upload.sentBytes >= upload.size) this.#uploads.delete(key)
     return true

@@ -48,7 +48,7 @@ describe('errorResponse()', () => {
     )
   })
 
-  test('has every fact and the table\'s retryable in data, and the detail behind the text', () => {
+  test("has every fact and the table's retryable in data, and the detail behind the text", () => {
     fc.assert(
       fc.property(failure, (given) => {
         const { message, data } = JSON.parse(errorResponse('1', given)).error
@@ -74,7 +74,8 @@ describe('errorResponse()', () => {
 describe('isErrorCode()', () => {
   test('knows the codes of the table and nothing else', () => {
     for (const code of CODES) expect(isErrorCode(code)).toBe(true)
-    for (const other of ['', 'internal', 'toString', '__proto__', 'constructor', 0, null, undefined, ['INTERNAL'], {}]) expect(isErrorCode(other)).toBe(false)
+    for (const other of ['', 'internal', 'toString', '__proto__', 'constructor', 0, null, undefined, ['INTERNAL'], {}])
+      expect(isErrorCode(other)).toBe(false)
   })
 })
 
@@ -115,19 +116,29 @@ describe('ERRORS', () => {
 
 describe('docs/troubleshooting.md', () => {
   const page = readFileSync(new URL('../../../docs/troubleshooting.md', import.meta.url), 'utf8')
-  const sections = page.split(/^## /m).slice(1).map((section) => section.split('\n'))
+  const sections = page
+    .split(/^## /m)
+    .slice(1)
+    .map((section) => section.split('\n'))
 
   test('docs/troubleshooting.md has every error text as a heading', () => {
     expect(sections.map(([heading]) => heading)).toEqual(CODES.map((code) => ERRORS[code].message))
   })
 
-  test.each(CODES.map((code, at) => [code, at] as const))('%s: its code, HTTP status and JSON-RPC code stand below it, then what to do', (code, at) => {
-    const { http, rpc, retryable } = ERRORS[code]
-    const [, blank, facts, , ...prose] = sections[at] ?? []
-    expect(blank).toBe('')
-    expect(facts).toBe(`\`${code}\` · HTTP ${http} · JSON-RPC ${rpc}${retryable ? ' · retryable' : ''}`)
-    const sentences = prose.join(' ').trim().split(/[.!?](?=\s|$)/).filter((sentence) => sentence.trim() !== '')
-    expect(sentences.length).toBeGreaterThanOrEqual(2)
-    expect(sentences.length).toBeLessThanOrEqual(5)
-  })
+  test.each(CODES.map((code, at) => [code, at] as const))(
+    '%s: its code, HTTP status and JSON-RPC code stand below it, then what to do',
+    (code, at) => {
+      const { http, rpc, retryable } = ERRORS[code]
+      const [, blank, facts, , ...prose] = sections[at] ?? []
+      expect(blank).toBe('')
+      expect(facts).toBe(`\`${code}\` · HTTP ${http} · JSON-RPC ${rpc}${retryable ? ' · retryable' : ''}`)
+      const sentences = prose
+        .join(' ')
+        .trim()
+        .split(/[.!?](?=\s|$)/)
+        .filter((sentence) => sentence.trim() !== '')
+      expect(sentences.length).toBeGreaterThanOrEqual(2)
+      expect(sentences.length).toBeLessThanOrEqual(5)
+    },
+  )
 })

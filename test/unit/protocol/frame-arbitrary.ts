@@ -54,7 +54,10 @@ export const RELAY_FRAMES: Each<RelayFrame> = {
     ),
   ),
   notify: placed(
-    fc.record({ type: type('notify'), ch, key, method: text, cancels: text, requestId: anySpan, size }, { requiredKeys: ['type', 'ch', 'key', 'method', 'size'] }),
+    fc.record(
+      { type: type('notify'), ch, key, method: text, cancels: text, requestId: anySpan, size },
+      { requiredKeys: ['type', 'ch', 'key', 'method', 'size'] },
+    ),
   ),
   respond: fc.record({ type: type('respond'), ch, key, rawId: idText, size }),
   upload: fc.record({ type: type('upload'), ch, key, offset: count }),
@@ -91,21 +94,39 @@ export const AGENT_FRAMES: Each<AgentFrame> = {
   ),
   notification: placed(
     fc.record(
-      { type: type('notification'), ...message, method: text, ...hint, token: anySpan, progress: anySpan, uri: text, subscriptionId: anySpan },
+      {
+        type: type('notification'),
+        ...message,
+        method: text,
+        ...hint,
+        token: anySpan,
+        progress: anySpan,
+        uri: text,
+        subscriptionId: anySpan,
+      },
       { requiredKeys: ['type', 'ch', 'n', 'at', 'size', 'method'] },
     ),
   ),
   ask: placed(
-    fc.record({ type: type('ask'), ...message, method: text, id: anySpan, rawId: idText, ...hint }, { requiredKeys: ['type', 'ch', 'n', 'at', 'size', 'method', 'id', 'rawId'] }),
+    fc.record(
+      { type: type('ask'), ...message, method: text, id: anySpan, rawId: idText, ...hint },
+      { requiredKeys: ['type', 'ch', 'n', 'at', 'size', 'method', 'id', 'rawId'] },
+    ),
   ),
-  chunk: fc.record({ type: type('chunk'), ch, n, at: count, offset: count, ...hint, last: flag, ack: flag }, { requiredKeys: ['type', 'ch', 'n', 'at', 'offset'] }),
+  chunk: fc.record(
+    { type: type('chunk'), ch, n, at: count, offset: count, ...hint, last: flag, ack: flag },
+    { requiredKeys: ['type', 'ch', 'n', 'at', 'offset'] },
+  ),
   failed: fc.record(
     { type: type('failed'), ch, key, ra: text, code, executed: fc.constantFrom('no', 'yes', 'unknown'), ...end, detail: text },
     { requiredKeys: ['type', 'ch', 'key', 'ra', 'code', 'executed'] },
   ),
   receipts: fc.record({ type: type('receipts'), keys: fc.array(key, { maxLength: 4 }) }),
   upload_credit: fc.record({ type: type('upload_credit'), ch, key, upto: count }),
-  died: fc.record({ type: type('died'), ch, reason: fc.constantFrom('start', 'exit', 'idle', 'closed'), ...end }, { requiredKeys: ['type', 'ch', 'reason'] }),
+  died: fc.record(
+    { type: type('died'), ch, reason: fc.constantFrom('start', 'exit', 'idle', 'closed'), ...end },
+    { requiredKeys: ['type', 'ch', 'reason'] },
+  ),
   idle: fc.record({ type: type('idle'), ch }),
   drain: fc.record({ type: type('drain') }),
 }

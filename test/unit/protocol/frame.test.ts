@@ -37,7 +37,10 @@ describe.each(SIDES)('%s', (_, decode, frames) => {
   })
 
   test('ignores unknown fields, whatever they are called and hold', () => {
-    const name = fc.oneof(fc.string().map((text) => `x-${text}`), fc.constantFrom('__proto__', 'constructor', 'toString', 'hasOwnProperty'))
+    const name = fc.oneof(
+      fc.string().map((text) => `x-${text}`),
+      fc.constantFrom('__proto__', 'constructor', 'toString', 'hasOwnProperty'),
+    )
     fc.assert(
       fc.property(anyFrame, body, fc.dictionary(name, fc.jsonValue()), (header, bytes, strangers) => {
         const decoded = decode(written(ascii(JSON.stringify({ ...strangers, ...header })), bytes))
@@ -56,7 +59,11 @@ describe.each(SIDES)('%s', (_, decode, frames) => {
   })
 
   test('never throws on random bytes', () => {
-    const line = fc.oneof(fc.uint8Array(), fc.string().map((text) => encoder.encode(text)), fc.json().map((text) => encoder.encode(text)))
+    const line = fc.oneof(
+      fc.uint8Array(),
+      fc.string().map((text) => encoder.encode(text)),
+      fc.json().map((text) => encoder.encode(text)),
+    )
     fc.assert(
       fc.property(line, body, (start, rest) => {
         expect(() => decode(Uint8Array.of(...start, 0x0a, ...rest))).not.toThrow()
@@ -68,12 +75,17 @@ describe.each(SIDES)('%s', (_, decode, frames) => {
 
   test('never throws on a frame with bytes changed, and never lets the body grow into the header', () => {
     fc.assert(
-      fc.property(anyFrame, body, fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 5 }), (header, bytes, changes) => {
-        const frame = encodeFrame(header, bytes)
-        for (const [at, byte] of changes) frame[at % frame.length] = byte
-        const decoded = decode(frame)
-        if (decoded.ok) expect(frame.length - decoded.value.body.length - 1).toBe(frame.indexOf(0x0a))
-      }),
+      fc.property(
+        anyFrame,
+        body,
+        fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 5 }),
+        (header, bytes, changes) => {
+          const frame = encodeFrame(header, bytes)
+          for (const [at, byte] of changes) frame[at % frame.length] = byte
+          const decoded = decode(frame)
+          if (decoded.ok) expect(frame.length - decoded.value.body.length - 1).toBe(frame.indexOf(0x0a))
+        },
+      ),
       { numRuns: 1000 },
     )
   })
@@ -88,7 +100,10 @@ describe.each(SIDES)('%s', (_, decode, frames) => {
   })
 
   test('never throws on any value in any field', () => {
-    const value = fc.oneof(fc.jsonValue(), fc.constantFrom(-1, 0.5, 1e308, 2 ** 53, true, false, null, '', [], [1], [2, 1], [0, 1, 2], {}, [[0, 1]], [{}], [{ ch: 'a' }]))
+    const value = fc.oneof(
+      fc.jsonValue(),
+      fc.constantFrom(-1, 0.5, 1e308, 2 ** 53, true, false, null, '', [], [1], [2, 1], [0, 1, 2], {}, [[0, 1]], [{}], [{ ch: 'a' }]),
+    )
     fc.assert(
       fc.property(anyFrame, fc.nat(), value, (header, turn, other) => {
         const fields = Object.keys(header)
@@ -133,7 +148,10 @@ describe.each(SIDES)('%s', (_, decode, frames) => {
   })
 
   test('refuses a body over the limit of one frame, and takes one at the limit', () => {
-    const header = decode === decodeRelayFrame ? { type: 'upload', ch: 'c', key: KEY, offset: 0 } : { type: 'chunk', ch: 'c', n: 1, at: CHUNK_BYTES, offset: 0 }
+    const header =
+      decode === decodeRelayFrame
+        ? { type: 'upload', ch: 'c', key: KEY, offset: 0 }
+        : { type: 'chunk', ch: 'c', n: 1, at: CHUNK_BYTES, offset: 0 }
     const frame = (bytes: number): Uint8Array => written(header, new Uint8Array(bytes))
     expect(decode(frame(CHUNK_BYTES)).ok).toBe(true)
     expect(decode(frame(CHUNK_BYTES + 1))).toEqual({ ok: false, error: 'bad_body' })
@@ -164,14 +182,38 @@ const CALL = { type: 'call', ch: 'c1', key: KEY, method: 'tools/call', id: [6, 7
 const NOTIFY = { type: 'notify', ch: 'c1', key: KEY, method: 'notifications/cancelled', cancels: 't', requestId: [6, 7], size: 100 }
 const RESPOND = { type: 'respond', ch: 'c1', key: KEY, rawId: '1', size: 100 }
 const ANSWER = { type: 'answer', ch: 'c1', n: 1, at: 0, size: 100, key: KEY, ra: '', id: [6, 7], failed: false }
-const NOTIFICATION = { type: 'notification', ch: 'c1', n: 1, at: 0, size: 100, method: 'm', token: [6, 7], progress: [10, 11], subscriptionId: [20, 21] }
+const NOTIFICATION = {
+  type: 'notification',
+  ch: 'c1',
+  n: 1,
+  at: 0,
+  size: 100,
+  method: 'm',
+  token: [6, 7],
+  progress: [10, 11],
+  subscriptionId: [20, 21],
+}
 const ASK = { type: 'ask', ch: 'c1', n: 1, at: 0, size: 100, method: 'm', id: [6, 7], rawId: '1' }
 const HELLO = { type: 'hello', agent: 'a', instance: 'i', join: 'primary', isolation: 'session', product: 'p', held: [], channels: [] }
 const FAILED = { type: 'failed', ch: 'c1', key: KEY, ra: '', code: 'CHILD_DIED', executed: 'no' }
 const DIED = { type: 'died', ch: 'c1', reason: 'exit' }
 
 const NO_COUNTS = [-1, 0.5, '1', null, 2 ** 53, [1], true]
-const NO_SPANS = [[], [1], [2, 1], [3, 3], [-1, 2], [0, 1, 2], [0.5, 2], ['0', '1'], { 0: 0, 1: 1, length: 2 }, null, 'ab', [99, 101], [0, 2 ** 53]]
+const NO_SPANS = [
+  [],
+  [1],
+  [2, 1],
+  [3, 3],
+  [-1, 2],
+  [0, 1, 2],
+  [0.5, 2],
+  ['0', '1'],
+  { 0: 0, 1: 1, length: 2 },
+  null,
+  'ab',
+  [99, 101],
+  [0, 2 ** 53],
+]
 const NO_TEXTS = [1, null, true, [], {}, ['a']]
 const NO_KEYS = ['', KEY.slice(1), `${KEY}0`, KEY.toUpperCase(), `${KEY.slice(1)}g`, `${KEY}\n`, 1, null, [KEY]]
 const NO_FLAGS = [false, 1, 'true', null]
@@ -179,10 +221,36 @@ const NO_IDS = ['', ' 1', '1 ', '01', 'null', 'true', '{}', '[1]', '"a', '"a" ',
 const NO_CHANNELS = ['x'.repeat(65), ...NO_TEXTS]
 
 const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Readonly<Record<string, readonly unknown[]>>])[] = [
-  [decodeRelayFrame, { type: 'welcome', share: 's', unwanted: [] }, { share: NO_TEXTS, unwanted: ['a', null, [1], [null], {}, ['x'.repeat(65)]] }],
-  [decodeRelayFrame, { type: 'open', ch: 'c1', ids: 'keep', asks: 'pass' }, { ch: NO_CHANNELS, ids: ['Keep', '', null, true], asks: ['keep', 1, null] }],
-  [decodeRelayFrame, CALL, { ch: NO_CHANNELS, key: NO_KEYS, method: NO_TEXTS, id: NO_SPANS, token: [...NO_SPANS, [6, 7], [5, 7], [6, 8], [0, 50]], ra: NO_TEXTS, tag: NO_TEXTS, gate: NO_FLAGS, size: [...NO_COUNTS, 0, 20] }],
-  [decodeRelayFrame, NOTIFY, { ch: NO_CHANNELS, key: NO_KEYS, method: NO_TEXTS, cancels: NO_TEXTS, requestId: NO_SPANS, size: [...NO_COUNTS, 6] }],
+  [
+    decodeRelayFrame,
+    { type: 'welcome', share: 's', unwanted: [] },
+    { share: NO_TEXTS, unwanted: ['a', null, [1], [null], {}, ['x'.repeat(65)]] },
+  ],
+  [
+    decodeRelayFrame,
+    { type: 'open', ch: 'c1', ids: 'keep', asks: 'pass' },
+    { ch: NO_CHANNELS, ids: ['Keep', '', null, true], asks: ['keep', 1, null] },
+  ],
+  [
+    decodeRelayFrame,
+    CALL,
+    {
+      ch: NO_CHANNELS,
+      key: NO_KEYS,
+      method: NO_TEXTS,
+      id: NO_SPANS,
+      token: [...NO_SPANS, [6, 7], [5, 7], [6, 8], [0, 50]],
+      ra: NO_TEXTS,
+      tag: NO_TEXTS,
+      gate: NO_FLAGS,
+      size: [...NO_COUNTS, 0, 20],
+    },
+  ],
+  [
+    decodeRelayFrame,
+    NOTIFY,
+    { ch: NO_CHANNELS, key: NO_KEYS, method: NO_TEXTS, cancels: NO_TEXTS, requestId: NO_SPANS, size: [...NO_COUNTS, 6] },
+  ],
   [decodeRelayFrame, RESPOND, { ch: NO_CHANNELS, key: NO_KEYS, rawId: NO_IDS, size: NO_COUNTS }],
   [decodeRelayFrame, { type: 'upload', ch: 'c1', key: KEY, offset: 0 }, { ch: NO_CHANNELS, key: NO_KEYS, offset: NO_COUNTS }],
   [decodeRelayFrame, { type: 'receipt', ch: 'c1', n: 0 }, { ch: NO_CHANNELS, n: NO_COUNTS }],
@@ -201,10 +269,38 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
       isolation: ['none', null],
       product: NO_TEXTS,
       held: ['a', null, [1], [KEY, ''], {}, Array.from({ length: MAX_HELD_KEYS + 1 }, () => KEY)],
-      channels: ['a', null, [1], [null], [[]], [{ ch: 'a' }], [{ n: 1 }], [{ ch: 'a', n: -1 }], [{ ch: 'a', n: 1 }, { ch: 1, n: 1 }], [{ ch: 'x'.repeat(65), n: 1 }]],
+      channels: [
+        'a',
+        null,
+        [1],
+        [null],
+        [[]],
+        [{ ch: 'a' }],
+        [{ n: 1 }],
+        [{ ch: 'a', n: -1 }],
+        [
+          { ch: 'a', n: 1 },
+          { ch: 1, n: 1 },
+        ],
+        [{ ch: 'x'.repeat(65), n: 1 }],
+      ],
     },
   ],
-  [decodeAgentFrame, ANSWER, { ch: NO_CHANNELS, n: [...NO_COUNTS, 0], at: NO_COUNTS, size: [...NO_COUNTS, 6], ack: NO_FLAGS, key: NO_KEYS, ra: NO_TEXTS, id: NO_SPANS, failed: [0, 'false', null] }],
+  [
+    decodeAgentFrame,
+    ANSWER,
+    {
+      ch: NO_CHANNELS,
+      n: [...NO_COUNTS, 0],
+      at: NO_COUNTS,
+      size: [...NO_COUNTS, 6],
+      ack: NO_FLAGS,
+      key: NO_KEYS,
+      ra: NO_TEXTS,
+      id: NO_SPANS,
+      failed: [0, 'false', null],
+    },
+  ],
   [
     decodeAgentFrame,
     NOTIFICATION,
@@ -222,8 +318,35 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
       uri: NO_TEXTS,
     },
   ],
-  [decodeAgentFrame, ASK, { ch: NO_CHANNELS, n: [...NO_COUNTS, 0], at: NO_COUNTS, size: NO_COUNTS, method: NO_TEXTS, id: NO_SPANS, rawId: NO_IDS, ra: NO_TEXTS, sure: NO_FLAGS }],
-  [decodeAgentFrame, { type: 'chunk', ch: 'c1', n: 1, at: 0, offset: 0 }, { ch: NO_CHANNELS, n: [...NO_COUNTS, 0], at: NO_COUNTS, offset: NO_COUNTS, ra: NO_TEXTS, sure: NO_FLAGS, last: NO_FLAGS, ack: NO_FLAGS }],
+  [
+    decodeAgentFrame,
+    ASK,
+    {
+      ch: NO_CHANNELS,
+      n: [...NO_COUNTS, 0],
+      at: NO_COUNTS,
+      size: NO_COUNTS,
+      method: NO_TEXTS,
+      id: NO_SPANS,
+      rawId: NO_IDS,
+      ra: NO_TEXTS,
+      sure: NO_FLAGS,
+    },
+  ],
+  [
+    decodeAgentFrame,
+    { type: 'chunk', ch: 'c1', n: 1, at: 0, offset: 0 },
+    {
+      ch: NO_CHANNELS,
+      n: [...NO_COUNTS, 0],
+      at: NO_COUNTS,
+      offset: NO_COUNTS,
+      ra: NO_TEXTS,
+      sure: NO_FLAGS,
+      last: NO_FLAGS,
+      ack: NO_FLAGS,
+    },
+  ],
   [
     decodeAgentFrame,
     FAILED,
@@ -252,10 +375,26 @@ const CASES = REFUSED.flatMap(([decode, header, fields]) =>
 describe('a decoder refuses as bad_field', () => {
   test.each(CASES)('$title', ({ decode, header, field, values }) => {
     expect(decode(written(header))).toMatchObject({ ok: true })
-    for (const value of values) expect(decode(written({ ...header, [field]: value })), JSON.stringify(value)).toEqual({ ok: false, error: 'bad_field' })
+    for (const value of values)
+      expect(decode(written({ ...header, [field]: value })), JSON.stringify(value)).toEqual({ ok: false, error: 'bad_field' })
   })
 
-  const OPTIONAL = new Set(['token', 'gate', 'cancels', 'requestId', 'ack', 'sure', 'progress', 'subscriptionId', 'uri', 'last', 'exitCode', 'signal', 'stderr', 'detail'])
+  const OPTIONAL = new Set([
+    'token',
+    'gate',
+    'cancels',
+    'requestId',
+    'ack',
+    'sure',
+    'progress',
+    'subscriptionId',
+    'uri',
+    'last',
+    'exitCode',
+    'signal',
+    'stderr',
+    'detail',
+  ])
 
   test.each(CASES)('$title left out, unless it may be', ({ decode, header, field }) => {
     const { [field]: _, ...rest } = header
@@ -265,16 +404,20 @@ describe('a decoder refuses as bad_field', () => {
 
   test('no frame type is missing from this table', () => {
     const named = REFUSED.map(([, header]) => header['type'])
-    expect([...named, 'drain', 'drain'].toSorted()).toEqual([...Object.keys(RELAY_FRAMES), ...Object.keys(AGENT_FRAMES)].toSorted())
+    const types = [...Object.keys(RELAY_FRAMES), ...Object.keys(AGENT_FRAMES)]
+    for (const type of types)
+      expect(named.filter((name) => name === type).length + (type === 'drain' ? 2 : 0)).toBe(types.filter((name) => name === type).length)
   })
 })
 
 describe('a decoder refuses as bad_body', () => {
-  test.each([[decodeRelayFrame, CALL], [decodeRelayFrame, RESPOND], [decodeAgentFrame, ANSWER], [decodeAgentFrame, ASK]] as const)(
-    'more body than size says, and takes as much %#',
-    (decode, header) => {
-      expect(decode(written(header, new Uint8Array(header.size))).ok).toBe(true)
-      expect(decode(written(header, new Uint8Array(header.size + 1)))).toEqual({ ok: false, error: 'bad_body' })
-    },
-  )
+  test.each([
+    [decodeRelayFrame, CALL],
+    [decodeRelayFrame, RESPOND],
+    [decodeAgentFrame, ANSWER],
+    [decodeAgentFrame, ASK],
+  ] as const)('more body than size says, and takes as much %#', (decode, header) => {
+    expect(decode(written(header, new Uint8Array(header.size))).ok).toBe(true)
+    expect(decode(written(header, new Uint8Array(header.size + 1)))).toEqual({ ok: false, error: 'bad_body' })
+  })
 })

@@ -58,18 +58,43 @@ export function spelled(known: string): fc.Arbitrary<string> {
 
 /** JSON text of any value, with white space wherever JSON allows it. */
 export const valueText: fc.Arbitrary<string> = fc.letrec<{ value: string; array: string; object: string }>((tie) => ({
-  value: fc.oneof({ depthSize: 'small', withCrossShrink: true }, fc.constantFrom('null', 'true', 'false'), numberText, stringText, tie('array'), tie('object')),
-  array: fc.array(fc.tuple(space, tie('value'), space), { maxLength: 4 }).map((items) => `[${items.map((item) => item.join('')).join(',')}]`),
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.constantFrom('null', 'true', 'false'),
+    numberText,
+    stringText,
+    tie('array'),
+    tie('object'),
+  ),
+  array: fc
+    .array(fc.tuple(space, tie('value'), space), { maxLength: 4 })
+    .map((items) => `[${items.map((item) => item.join('')).join(',')}]`),
   // Keys that routing looks for, where it must not look.
   object: fc
-    .array(fc.tuple(space, fc.oneof(stringText, fc.constantFrom('"id"', '"method"', '"params"', '"progressToken"', '"_meta"', '"__proto__"')), space, space, tie('value'), space), { maxLength: 4 })
-    .map((members) => `{${members.map(([before, key, after, lead, value, tail]) => `${before}${key}${after}:${lead}${value}${tail}`).join(',')}}`),
+    .array(
+      fc.tuple(
+        space,
+        fc.oneof(stringText, fc.constantFrom('"id"', '"method"', '"params"', '"progressToken"', '"_meta"', '"__proto__"')),
+        space,
+        space,
+        tie('value'),
+        space,
+      ),
+      { maxLength: 4 },
+    )
+    .map(
+      (members) =>
+        `{${members.map(([before, key, after, lead, value, tail]) => `${before}${key}${after}:${lead}${value}${tail}`).join(',')}}`,
+    ),
 })).value
 
 /** Members that routing does not know, at any level. */
 export function strangers(known: readonly string[]): fc.Arbitrary<Member[]> {
   const member = fc.tuple(stringText, valueText).filter(([key]) => !known.includes(JSON.parse(key)))
-  return fc.array(member.map(([key, value]) => ({ key, value: [value] })), { maxLength: 3 })
+  return fc.array(
+    member.map(([key, value]) => ({ key, value: [value] })),
+    { maxLength: 3 },
+  )
 }
 
 /** An object of these members in any order, with any white space. */

@@ -80,9 +80,14 @@ describe('scanMessage() of any JSON-RPC message', () => {
 
   test('refuses it with anything but white space behind it, as not_json', () => {
     fc.assert(
-      fc.property(anyMessage, space, fc.oneof(valueText, fc.constantFrom(',', '}', ']', '\u0000', '\u00a0', '\ufeff')), ({ text }, gap, tail) => {
-        expect(scan(text + gap + tail)).toEqual({ ok: false, error: 'not_json' })
-      }),
+      fc.property(
+        anyMessage,
+        space,
+        fc.oneof(valueText, fc.constantFrom(',', '}', ']', '\u0000', '\u00a0', '\ufeff')),
+        ({ text }, gap, tail) => {
+          expect(scan(text + gap + tail)).toEqual({ ok: false, error: 'not_json' })
+        },
+      ),
     )
   })
 })
@@ -121,12 +126,19 @@ describe('scanMessage() and keys that stand twice', () => {
     expect(scan('{"jsonrpc":"2.0","id":1,"method":"m","\\u0069d":2}')).toEqual({ ok: false, error: 'duplicate_key' })
   })
 
-  test.each(['{"result":1,"result":2,"id":1}', '{"error":{},"error":{},"id":1}', '{"result":1,"r\\u0065sult":2,"id":1}'])('refuses %s', (text) => {
-    expect(scan(text)).toEqual({ ok: false, error: 'duplicate_key' })
-  })
+  test.each(['{"result":1,"result":2,"id":1}', '{"error":{},"error":{},"id":1}', '{"result":1,"r\\u0065sult":2,"id":1}'])(
+    'refuses %s',
+    (text) => {
+      expect(scan(text)).toEqual({ ok: false, error: 'duplicate_key' })
+    },
+  )
 
   test('lets the same name stand at different levels, and strangers stand twice', () => {
-    const facts = factsOf(encoder.encode('{"x":1,"x":2,"id":1,"method":"m","params":{"id":2,"id":3,"_meta":{"id":4,"progressToken":5},"arguments":{"id":6,"id":7}}}'))
+    const facts = factsOf(
+      encoder.encode(
+        '{"x":1,"x":2,"id":1,"method":"m","params":{"id":2,"id":3,"_meta":{"id":4,"progressToken":5},"arguments":{"id":6,"id":7}}}',
+      ),
+    )
     expect(facts.id?.raw).toBe('1')
     expect(facts.requestToken?.raw).toBe('5')
   })
@@ -199,7 +211,11 @@ describe('scanMessage() refuses', () => {
   test.each(['id', 'method'])('not_json: %s that is not UTF-8', (key) => {
     const bytes = encoder.encode(`{"method":"m","id":"1","${key}":"##"}`.replace(key === 'id' ? ',"id":"1"' : '"method":"m",', ''))
     const at = bytes.indexOf(0x23)
-    for (const pair of [[0xff, 0x20], [0xc0, 0x80], [0xc3, 0x28]] as const) {
+    for (const pair of [
+      [0xff, 0x20],
+      [0xc0, 0x80],
+      [0xc3, 0x28],
+    ] as const) {
       bytes.set(pair, at)
       expect(scanMessage(bytes)).toEqual({ ok: false, error: 'not_json' })
     }
@@ -208,11 +224,16 @@ describe('scanMessage() refuses', () => {
 
 describe('scanMessage() lets pass', () => {
   test('an error answer without a known id', () => {
-    expect(factsOf(encoder.encode('{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"?"}}'))).toMatchObject({ kind: 'error', id: { raw: 'null' } })
+    expect(factsOf(encoder.encode('{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"?"}}'))).toMatchObject({
+      kind: 'error',
+      id: { raw: 'null' },
+    })
   })
 
   test.each(['progress', 'requestId', 'progressToken', 'uri'])('a tool call whose own parameter %s is as long as it likes', (name) => {
-    const facts = factsOf(encoder.encode(`{"jsonrpc":"2.0","id":1,"method":"x/own","params":{"${name}":"${'x'.repeat(MAX_ROUTING_VALUE_BYTES)}"}}`))
+    const facts = factsOf(
+      encoder.encode(`{"jsonrpc":"2.0","id":1,"method":"x/own","params":{"${name}":"${'x'.repeat(MAX_ROUTING_VALUE_BYTES)}"}}`),
+    )
     expect(Object.keys(facts).toSorted()).toEqual(['id', 'kind', 'method'])
   })
 
@@ -220,14 +241,20 @@ describe('scanMessage() lets pass', () => {
     expect(factsOf(encoder.encode(`{"id":1,"method":"m","params":{"_meta":{"progressToken":${token}}}}`)).requestToken).toBeUndefined()
   })
 
-  test.each(['{"id":1,"method":"m","params":{"uri":7}}', '{"id":1,"method":"m","params":{"uri":null}}'])('a URI that is no text, as if there were none: %s', (text) => {
-    expect(factsOf(encoder.encode(text)).uri).toBeUndefined()
-  })
+  test.each(['{"id":1,"method":"m","params":{"uri":7}}', '{"id":1,"method":"m","params":{"uri":null}}'])(
+    'a URI that is no text, as if there were none: %s',
+    (text) => {
+      expect(factsOf(encoder.encode(text)).uri).toBeUndefined()
+    },
+  )
 
   test('nesting deeper than any stack', () => {
     const deep = 200_000
     for (const text of [`${'['.repeat(deep)}${']'.repeat(deep)}`, `${'{"a":'.repeat(deep)}1${'}'.repeat(deep)}`]) {
-      expect(factsOf(encoder.encode(`{"params":{"_meta":${text.startsWith('{') ? '{"x":1}' : '[]'},"deep":${text}},"method":"m","id":9}`)).id?.raw).toBe('9')
+      expect(
+        factsOf(encoder.encode(`{"params":{"_meta":${text.startsWith('{') ? '{"x":1}' : '[]'},"deep":${text}},"method":"m","id":9}`)).id
+          ?.raw,
+      ).toBe('9')
     }
   })
 })
@@ -242,8 +269,34 @@ describe('scanMessage(), scanBatch() and scanTornId() never throw', () => {
   })
 
   test('on tokens of JSON in any order', () => {
-    const token = fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '\\', '"id"', '"\\u0069d"', '"method"', '"params"', '"_meta"', '"progressToken"', '"\\q"', '1', '-', 'null', ' ', '\n', '\u0000', 'я')
-    fc.assert(fc.property(fc.array(token, { maxLength: 40 }), (tokens) => scans(encoder.encode(tokens.join('')))), { numRuns: 2000 })
+    const token = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"',
+      '\\',
+      '"id"',
+      '"\\u0069d"',
+      '"method"',
+      '"params"',
+      '"_meta"',
+      '"progressToken"',
+      '"\\q"',
+      '1',
+      '-',
+      'null',
+      ' ',
+      '\n',
+      '\u0000',
+      'я',
+    )
+    fc.assert(
+      fc.property(fc.array(token, { maxLength: 40 }), (tokens) => scans(encoder.encode(tokens.join('')))),
+      { numRuns: 2000 },
+    )
   })
 
   test('on a message with some bytes changed, and what they then find can be used', () => {
@@ -345,9 +398,12 @@ describe('scanBatch()', () => {
     )
   })
 
-  test.each(['[', '[1', '[1,', '[1,]', '[,1]', '[1 2]', '[1]]', '[1]x', '[}', '[{]', '["a]', '[[]', '[] []'])('refuses %s as not_json', (text) => {
-    expect(scanBatch(encoder.encode(text))).toEqual({ ok: false, error: 'not_json' })
-  })
+  test.each(['[', '[1', '[1,', '[1,]', '[,1]', '[1 2]', '[1]]', '[1]x', '[}', '[{]', '["a]', '[[]', '[] []'])(
+    'refuses %s as not_json',
+    (text) => {
+      expect(scanBatch(encoder.encode(text))).toEqual({ ok: false, error: 'not_json' })
+    },
+  )
 
   test('takes a batch at the limit and refuses a longer one before it has gathered it', () => {
     const batch = (count: number): Uint8Array => encoder.encode(`[${Array.from({ length: count }, () => '0').join(',')}]`)
@@ -432,21 +488,43 @@ describe('canonicalId()', () => {
   })
 
   test.each([
-    ['1', '1.0'], ['1', '1e0'], ['100', '1e2'], ['100', '1E+2'], ['1', '100e-2'], ['0', '-0'], ['0', '0.000e7'], ['1.5', '1.50'], ['0.1', '1e-1'], ['1e20', '100000000000000000000'],
-    ['"1"', '"\\u0031"'], ['"/"', '"\\/"'], ['"é"', '"\\u00e9"'], ['"😀"', '"\\ud83d\\uDE00"'],
+    ['1', '1.0'],
+    ['1', '1e0'],
+    ['100', '1e2'],
+    ['100', '1E+2'],
+    ['1', '100e-2'],
+    ['0', '-0'],
+    ['0', '0.000e7'],
+    ['1.5', '1.50'],
+    ['0.1', '1e-1'],
+    ['1e20', '100000000000000000000'],
+    ['"1"', '"\\u0031"'],
+    ['"/"', '"\\/"'],
+    ['"é"', '"\\u00e9"'],
+    ['"😀"', '"\\ud83d\\uDE00"'],
   ])('holds %s and %s for one id', (a, b) => {
     expect(canonicalId(a)).toBe(canonicalId(b))
   })
 
-  test.each([['1', '"1"'], ['0', 'null'], ['9007199254740992', '9007199254740993'], ['1', '1.00000000000000000001'], ['1e400', '1e401'], ['"a"', '"A"'], ['"é"', '"e\\u0301"'], ['-1', '1']])(
-    'holds %s and %s for two',
-    (a, b) => {
-      expect(canonicalId(a)).not.toBe(canonicalId(b))
-    },
-  )
+  test.each([
+    ['1', '"1"'],
+    ['0', 'null'],
+    ['9007199254740992', '9007199254740993'],
+    ['1', '1.00000000000000000001'],
+    ['1e400', '1e401'],
+    ['"a"', '"A"'],
+    ['"é"', '"e\\u0301"'],
+    ['-1', '1'],
+  ])('holds %s and %s for two', (a, b) => {
+    expect(canonicalId(a)).not.toBe(canonicalId(b))
+  })
 
   test('keeps text that is no id, and never throws', () => {
-    const garbage = fc.oneof(fc.string({ unit: 'binary' }), fc.string().map((text) => `"${text}`), fc.constant('1e99999999999999999999'))
+    const garbage = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string().map((text) => `"${text}`),
+      fc.constant('1e99999999999999999999'),
+    )
     fc.assert(
       fc.property(garbage, (raw) => {
         expect(() => canonicalId(raw)).not.toThrow()

@@ -1,6 +1,18 @@
 /** Arbitrary JSON-RPC messages with the facts that a scan of them must find. */
 import fc from 'fast-check'
-import { idText, lay, object, space, spelled, strangers, stringText, valueText, type Marked, type Member, type Piece } from './json-arbitrary.ts'
+import {
+  idText,
+  lay,
+  object,
+  space,
+  spelled,
+  strangers,
+  stringText,
+  valueText,
+  type Marked,
+  type Member,
+  type Piece,
+} from './json-arbitrary.ts'
 
 const ROOT_KEYS = ['jsonrpc', 'id', 'method', 'params', 'result', 'error']
 const PARAMS_KEYS = ['progressToken', 'progress', 'requestId', 'uri', '_meta']
@@ -24,10 +36,19 @@ function someOf(members: readonly fc.Arbitrary<Member>[], known: readonly string
   return fc.tuple(present, strangers(known)).chain(([kept, others]) => object([...kept.filter((member) => member !== null), ...others]))
 }
 
-const meta = someOf([marked('progressToken', 'requestToken', idText), marked('io.modelcontextprotocol/subscriptionId', 'subscriptionId', idText)], META_KEYS)
+const meta = someOf(
+  [marked('progressToken', 'requestToken', idText), marked('io.modelcontextprotocol/subscriptionId', 'subscriptionId', idText)],
+  META_KEYS,
+)
 
 const params = someOf(
-  [marked('progressToken', 'progressToken', idText), marked('progress', 'progress', idText), marked('requestId', 'requestId', idText), marked('uri', 'uri', stringText), nested('_meta', meta)],
+  [
+    marked('progressToken', 'progressToken', idText),
+    marked('progress', 'progress', idText),
+    marked('requestId', 'requestId', idText),
+    marked('uri', 'uri', stringText),
+    nested('_meta', meta),
+  ],
   PARAMS_KEYS,
 )
 
@@ -36,16 +57,36 @@ const id = marked('id', 'id', idText)
 const method = marked(
   'method',
   'method',
-  fc.oneof(stringText, ...['tools/call', 'notifications/progress', 'notifications/cancelled', 'notifications/resources/updated'].map(spelled)),
+  fc.oneof(
+    stringText,
+    ...['tools/call', 'notifications/progress', 'notifications/cancelled', 'notifications/resources/updated'].map(spelled),
+  ),
 )
-const anyParams = nested('params', fc.oneof({ weight: 4, arbitrary: params }, { weight: 1, arbitrary: valueText.filter((text) => !text.startsWith('{')).map((text) => [text]) }))
-const payload = (key: string): fc.Arbitrary<Member> => nested(key, valueText.map((text) => [text]))
+const anyParams = nested(
+  'params',
+  fc.oneof(
+    { weight: 4, arbitrary: params },
+    { weight: 1, arbitrary: valueText.filter((text) => !text.startsWith('{')).map((text) => [text]) },
+  ),
+)
+const payload = (key: string): fc.Arbitrary<Member> =>
+  nested(
+    key,
+    valueText.map((text) => [text]),
+  )
 
-function message(kind: Message['kind'], members: readonly fc.Arbitrary<Member>[], maybe: readonly fc.Arbitrary<Member>[]): fc.Arbitrary<Message> {
+function message(
+  kind: Message['kind'],
+  members: readonly fc.Arbitrary<Member>[],
+  maybe: readonly fc.Arbitrary<Member>[],
+): fc.Arbitrary<Message> {
   return fc
     .tuple(fc.tuple(...members), fc.tuple(...maybe.map((member) => fc.option(member))), strangers(ROOT_KEYS), space, space)
     .chain(([needed, optional, others, before, after]) =>
-      object([...needed, ...optional.filter((member) => member !== null), ...others]).map((pieces) => ({ kind, ...lay([before, ...pieces, after]) })),
+      object([...needed, ...optional.filter((member) => member !== null), ...others]).map((pieces) => ({
+        kind,
+        ...lay([before, ...pieces, after]),
+      })),
     )
 }
 

@@ -19,7 +19,9 @@ const edit: fc.Arbitrary<Edit> = fc.uint8Array({ maxLength: 80 }).chain((body) =
     for (let at = 0; at + 1 < cuts.length; at += 2) {
       replacements.push({ span: [cuts[at] ?? 0, cuts[at + 1] ?? 0], bytes: bytes[at / 2] ?? new Uint8Array(0) })
     }
-    return fc.shuffledSubarray(replacements, { minLength: replacements.length, maxLength: replacements.length }).map((shuffled) => ({ body, replacements: shuffled }))
+    return fc
+      .shuffledSubarray(replacements, { minLength: replacements.length, maxLength: replacements.length })
+      .map((shuffled) => ({ body, replacements: shuffled }))
   })
 })
 
@@ -87,25 +89,60 @@ describe('splice()', () => {
       fc.property(request, fc.nat(), fc.nat(), fc.array(fc.nat(), { maxLength: 6 }), ({ bytes }, id, token, cuts) => {
         const facts = scanMessage(bytes)
         if (!facts.ok) throw new Error(facts.error)
-        const edits = [{ value: facts.value.id, to: id }, { value: facts.value.requestToken, to: token }].flatMap(({ value, to }) => (value === undefined ? [] : [replacement(value.span, String(to))]))
+        const edits = [
+          { value: facts.value.id, to: id },
+          { value: facts.value.requestToken, to: token },
+        ].flatMap(({ value, to }) => (value === undefined ? [] : [replacement(value.span, String(to))]))
         const sent = concat(parts(bytes, cuts).map(({ part, offset }) => splice(part, edits, offset)))
         const arrived = scanMessage(sent)
         if (!arrived.ok) throw new Error(arrived.error)
         expect(arrived.value.id?.raw).toBe(String(id))
         expect(arrived.value.requestToken?.raw).toBe(facts.value.requestToken === undefined ? undefined : String(token))
-        const undo = [[arrived.value.id, facts.value.id], [arrived.value.requestToken, facts.value.requestToken]].flatMap(([now, then]) => (now && then ? [replacement(now.span, then.raw)] : []))
+        const undo = [
+          [arrived.value.id, facts.value.id],
+          [arrived.value.requestToken, facts.value.requestToken],
+        ].flatMap(([now, then]) => (now && then ? [replacement(now.span, then.raw)] : []))
         expect(text.decode(splice(sent, undo))).toBe(text.decode(bytes))
       }),
     )
   })
 
   test.each([
-    ['the one inside the other', [[2, 8], [4, 6]]],
-    ['the same twice', [[2, 4], [2, 4]]],
-    ['by one byte', [[2, 5], [4, 6]]],
-    ['in the other order', [[4, 6], [2, 5]]],
+    [
+      'the one inside the other',
+      [
+        [2, 8],
+        [4, 6],
+      ],
+    ],
+    [
+      'the same twice',
+      [
+        [2, 4],
+        [2, 4],
+      ],
+    ],
+    [
+      'by one byte',
+      [
+        [2, 5],
+        [4, 6],
+      ],
+    ],
+    [
+      'in the other order',
+      [
+        [4, 6],
+        [2, 5],
+      ],
+    ],
   ] as const)('throws a RangeError for spans that overlap: %s', (_, spans) => {
-    expect(() => splice(new Uint8Array(10), spans.map((span) => replacement(span, 'x')))).toThrow(RangeError)
+    expect(() =>
+      splice(
+        new Uint8Array(10),
+        spans.map((span) => replacement(span, 'x')),
+      ),
+    ).toThrow(RangeError)
   })
 
   test.each([[[3, 3]], [[5, 3]], [[0, 0]]] as const)('throws a RangeError for a span that holds no byte: %j', (span) => {
