@@ -2,8 +2,9 @@
 import type { AgentFrame, Call, Open, RelayFrame } from '../protocol/frame.ts'
 import type { Hello, Welcome } from '../protocol/handshake.ts'
 import { CallMemory, type CallFailure } from './calls.ts'
-import { Channel, failedFrame, type ChannelFrame, type Fault } from './channel.ts'
+import { Channel, type ChannelFrame } from './channel.ts'
 import type { Child, ChildHandlers } from './child.ts'
+import { failedFrame, type Fault } from './intake.ts'
 import { DEAD_CHANNELS, DEAD_CHANNEL_MS } from './limits.ts'
 import type { Log } from './log.ts'
 
