@@ -13,13 +13,13 @@ const RAW: RawOptions = {
   logLevel: 'info',
 }
 const AROUND = {
-  cwd: '/work',
+  cwd: '/here',
   hostname: 'host',
   readFile: (path: string) => {
     if (path === '/token') return ' from-file\n'
     throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
   },
-  isDirectory: (path: string) => path === '/work',
+  isDirectory: (path: string) => path === '/here',
 }
 
 test('readSettings() turns options into numbers with units', () => {
@@ -34,7 +34,7 @@ test('readSettings() turns options into numbers with units', () => {
     keepaliveMs: 30_000,
     logLevel: 'info',
     json: false,
-    cwd: '/work',
+    cwd: '/here',
     command: 'npx',
     args: ['-y', 'x'],
   })
