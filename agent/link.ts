@@ -1,6 +1,7 @@
 /** One connection to the relay, from dialling to its end: the upgrade, hello and welcome, frames, and noticing that it is dead. Mechanism only. */
 import { WebSocket, type RawData } from 'ws'
-import { decodeRelayFrame, encodeFrame, type AgentFrame, type DecodedFrame, type RelayFrame } from '../protocol/frame.ts'
+import type { AgentFrame, RelayFrame } from '../protocol/frame.ts'
+import { decodeRelayFrame, encodeFrame, type DecodedFrame } from '../protocol/frame-codec.ts'
 import { CLOSE, LINK_SUBPROTOCOL, PING, PONG, type Hello, type Welcome } from '../protocol/handshake.ts'
 import { CHUNK_BYTES, HELLO_MS, MAX_HEADER_BYTES } from '../protocol/limits.ts'
 import type { LinkPort } from './channels.ts'

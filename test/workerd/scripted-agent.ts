@@ -1,5 +1,6 @@
 /** An agent that does only what a test tells it: a real link to the relay without processes behind it. */
-import { decodeRelayFrame, encodeFrame, type AgentFrame, type Call, type DecodedFrame, type RelayFrame } from '../../protocol/frame.ts'
+import type { AgentFrame, Call, RelayFrame } from '../../protocol/frame.ts'
+import { decodeRelayFrame, encodeFrame, type DecodedFrame } from '../../protocol/frame-codec.ts'
 import { LINK_SUBPROTOCOL, type Hello } from '../../protocol/handshake.ts'
 import { scanMessage } from '../../protocol/json-scan.ts'
 import { fetchRelay, type TestShare } from './relay.ts'

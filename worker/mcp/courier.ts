@@ -1,6 +1,6 @@
 /** Takes one call to the Share and brings back what belongs to it, whichever way it comes: RPC, socket, or after a retry. */
 import type { AgentFrame } from '../../protocol/frame.ts'
-import { decodeAgentFrame } from '../../protocol/frame.ts'
+import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { MAX_CALL_TRIES, MOVE_AFTER_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
 import { log } from '../log.ts'

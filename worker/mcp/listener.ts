@@ -1,6 +1,6 @@
 /** Holds a session's listening stream for its client, so that the Share may sleep: GET of Streamable HTTP, and HTTP+SSE. */
 import type { AgentFrame } from '../../protocol/frame.ts'
-import { decodeAgentFrame } from '../../protocol/frame.ts'
+import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { errorResponse } from '../../protocol/errors.ts'
 import { KEEPALIVE_MS, REATTACH_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
 import { type Caller, decodeReturnAddress, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'

@@ -1,6 +1,6 @@
 /** Brings what an agent sends to the client it is for: by return address, session or channel group, from the header alone. */
 import type { Answer, Ask, Chunk, Failed, Notification } from '../../protocol/frame.ts'
-import { encodeFrame } from '../../protocol/frame.ts'
+import { encodeFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { MAX_HANDSHAKE_BYTES } from '../limits.ts'
 import type { Channels } from './channels.ts'

@@ -1,6 +1,7 @@
 /** The agents' sockets: who is connected, who may join, and which one serves a new session. All state is in attachments. */
 import { CLOSE, type Hello } from '../../protocol/handshake.ts'
-import { encodeFrame, type RelayFrame } from '../../protocol/frame.ts'
+import type { RelayFrame } from '../../protocol/frame.ts'
+import { encodeFrame } from '../../protocol/frame-codec.ts'
 
 /** What an agent's socket remembers through sleep; absent fields until its hello. */
 interface LinkAttachment {

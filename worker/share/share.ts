@@ -1,6 +1,7 @@
 /** The Durable Object of one share: the only state that two requests must agree on. It wires the parts; they decide. */
 import { DurableObject } from 'cloudflare:workers'
-import { type AgentFrame, decodeAgentFrame } from '../../protocol/frame.ts'
+import type { AgentFrame } from '../../protocol/frame.ts'
+import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { CLOSE, type Hello, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import type { Env } from '../env.ts'

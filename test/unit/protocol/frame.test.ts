@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeAgentFrame, decodeRelayFrame, encodeFrame, type DecodedFrame, type Frame, type FrameError } from '../../../protocol/frame.ts'
+import type { Frame } from '../../../protocol/frame.ts'
+import { decodeAgentFrame, decodeRelayFrame, encodeFrame, type DecodedFrame, type FrameError } from '../../../protocol/frame-codec.ts'
 import { CHUNK_BYTES, MAX_HEADER_BYTES, MAX_HELD_KEYS } from '../../../protocol/limits.ts'
 import type { Result } from '../../../protocol/result.ts'
 import { concat } from '../../../protocol/splice.ts'
