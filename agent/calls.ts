@@ -16,12 +16,24 @@ export interface RunningCall {
   written: boolean
 }
 
+/** Whether a call only listens (2026-07-28): it runs until someone ends it, and speaks by its subscription id alone. */
+export function isListen({ method }: Pick<RunningCall, 'method'>): boolean {
+  return method === 'subscriptions/listen'
+}
+
 /** A failure of a call, with what is known of its execution. */
 export type CallFailure = Omit<Failure, 'retryAfterMs' | 'supported'> & { readonly executed: Executed }
 
 /** How a call ended. */
 export type Outcome =
-  | { readonly kind: 'answer'; readonly id: Span; readonly failed: boolean; readonly body: Uint8Array }
+  | {
+      readonly kind: 'answer'
+      readonly id: Span
+      readonly failed: boolean
+      /** In the answer to a listen. */
+      readonly subscriptionId?: Span
+      readonly body: Uint8Array
+    }
   | { readonly kind: 'failure'; readonly failure: CallFailure }
 
 /** What is known of a key. `passing` and `passed` are notifications and responses. */
@@ -66,6 +78,8 @@ export class CallMemory {
 
   end(key: string, outcome: Outcome, nowMs: number): void {
     this.#open.delete(key)
+    // What never ran may be tried again with the same key, perhaps by a new child.
+    if (outcome.kind === 'failure' && outcome.failure.executed === 'no') return
     this.#ended.set(key, { endedMs: nowMs, passed: false, failure: outcome.kind === 'failure' ? outcome : undefined })
     if (outcome.kind === 'answer') {
       this.#answers.set(key, { answer: outcome, endedMs: nowMs })

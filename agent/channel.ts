@@ -77,10 +77,11 @@ export class Channel {
       now,
       say,
       reply: (json) => this.#intake.reply(json),
-      answered: (call, { id, failed }, body) => {
+      answered: (call, answer) => {
         this.#answeredOnce = true
-        this.#intake.answered(call, { kind: 'answer', id: id.span, failed, body })
+        this.#intake.answered(call, answer)
       },
+      listenEnded: (call) => this.#intake.fail(call, { code: 'CANCELLED', executed: 'yes', detail: 'The server ended it.' }),
       tooLong: (call) => this.#intake.fail(call, { code: 'LINE_TOO_LONG', executed: 'yes' }),
     })
     this.#child = context.startChild({
@@ -106,14 +107,19 @@ export class Channel {
     return this.#end?.atMs
   }
 
-  /** No call runs and all is said. */
+  /** No call runs, other than to listen, and all is said. */
   get isQuiet(): boolean {
-    return this.#intake.size === 0 && this.#outbox.isEmpty
+    return !this.#intake.isBusy && this.#outbox.isEmpty
   }
 
-  /** Since when nothing passed, or undefined while a call runs. */
+  /** Since when nothing passed, or undefined while a call runs, other than to listen. */
   get idleSinceMs(): number | undefined {
-    return this.#intake.size === 0 ? this.#activeMs : undefined
+    return this.#intake.isBusy ? undefined : this.#activeMs
+  }
+
+  /** Whether a client listens to the child with a call. */
+  get hasListener(): boolean {
+    return this.#intake.hasListener
   }
 
   receive(frame: ChannelFrame, body: Uint8Array): Fault | undefined {

@@ -149,7 +149,7 @@ export class Channels {
     if (ending.length >= maxChildren) return false
     const [idlest] = live
       .flatMap((channel) => (channel.idleSinceMs === undefined ? [] : [{ channel, sinceMs: channel.idleSinceMs }]))
-      .toSorted((a, b) => a.sinceMs - b.sinceMs)
+      .toSorted((a, b) => Number(a.channel.hasListener) - Number(b.channel.hasListener) || a.sinceMs - b.sinceMs)
     if (idlest === undefined) return false
     this.#options.log.info('channel.evict', { ch: idlest.channel.ch, meaning: 'idle longest, and --max-children is reached' })
     void idlest.channel.stop('idle')

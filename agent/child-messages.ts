@@ -1,8 +1,9 @@
 /** Reads what a child prints: knows answers, notifications and requests apart, and finds out where each belongs. */
 import { errorResponse } from '../protocol/errors.ts'
-import { canonicalId, scanBatch, scanMessage, type MessageFacts, type RoutingValue, type ScanError } from '../protocol/json-scan.ts'
+import { canonicalId, findMember, scanBatch, scanMessage, type MessageFacts, type ScanError, type Span } from '../protocol/json-scan.ts'
+import { isIdText } from '../protocol/json-id.ts'
 import { MAX_LINE_BYTES } from '../protocol/limits.ts'
-import type { RunningCall } from './calls.ts'
+import { isListen, type Outcome, type RunningCall } from './calls.ts'
 import { OPEN_ASKS } from './limits.ts'
 import type { Log, LogFields } from './log.ts'
 import type { Spoken } from './outbox.ts'
@@ -19,12 +20,15 @@ interface ChildMessagesPorts {
   readonly say: (said: Spoken, body: Uint8Array) => void
   /** Writes our own answer to a request of the child. */
   readonly reply: (json: string) => void
-  readonly answered: (call: RunningCall, answer: { readonly id: RoutingValue; readonly failed: boolean }, body: Uint8Array) => void
+  readonly answered: (call: RunningCall, answer: Outcome & { kind: 'answer' }) => void
+  /** The child gave up a listen without an answer. */
+  readonly listenEnded: (call: RunningCall) => void
   /** The answer to this call was over the limit. */
   readonly tooLong: (call: RunningCall) => void
 }
 
 const OPEN_ARRAY = 0x5b
+const OPEN_OBJECT = 0x7b
 /** Faults of a kind that are logged one by one; after these every thousandth, or a chatty child would fill the log. */
 const LOGGED_FIRST = 5
 const LOGGED_EVERY = 1000
@@ -83,10 +87,14 @@ export class ChildMessages {
     }
   }
 
-  #answer({ kind, id }: MessageFacts, bytes: Uint8Array): void {
+  #answer({ kind, id }: MessageFacts, body: Uint8Array): void {
     const call = id === undefined ? undefined : this.#ports.running.answered(canonicalId(id.raw))
-    if (id !== undefined && call !== undefined) return this.#ports.answered(call, { id, failed: kind === 'error' }, bytes)
-    this.#warn('child.unknown_answer', { bytes: bytes.length, meaning: 'late, repeated or invented: dropped' })
+    if (id !== undefined && call !== undefined) {
+      const subscriptionId = isListen(call) ? subscriptionIdOf(body) : undefined
+      const named = subscriptionId === undefined ? {} : { subscriptionId }
+      return this.#ports.answered(call, { kind: 'answer', id: id.span, failed: kind === 'error', ...named, body })
+    }
+    this.#warn('child.unknown_answer', { bytes: body.length, meaning: 'late, repeated or invented: dropped' })
   }
 
   #ask(facts: MessageFacts, bytes: Uint8Array): void {
@@ -106,8 +114,10 @@ export class ChildMessages {
 
   #notification(facts: MessageFacts, bytes: Uint8Array): void {
     const { method, progressToken, progress, uri, subscriptionId } = facts
+    const listen = this.#endedListen(facts)
+    if (listen !== undefined) return this.#ports.listenEnded(listen)
     const address = this.#addressOf(facts)
-    if (address === undefined) return this.#ports.log.debug('child.unknown_progress', { ch: this.#ports.ch, bytes: bytes.length })
+    if (address === undefined) return this.#ports.log.debug('child.unknown_call', { ch: this.#ports.ch, method, bytes: bytes.length })
     const said = {
       type: 'notification' as const,
       method,
@@ -131,6 +141,13 @@ export class ChildMessages {
     return this.#ports.running.address(facts, this.#ports.now())
   }
 
+  /** The listen that the child takes back, which on stdio is as good as an answer to it. */
+  #endedListen({ method, requestId }: MessageFacts): RunningCall | undefined {
+    if (method !== 'notifications/cancelled' || requestId === undefined || this.#open.has(canonicalId(requestId.raw))) return undefined
+    const call = this.#ports.running.named(canonicalId(requestId.raw))
+    return call !== undefined && isListen(call) ? call : undefined
+  }
+
   #ignore(bytes: Uint8Array, reason: ScanError): void {
     if (bytes.every((byte) => byte === 0x20 || byte === 0x09)) return
     this.#warn('child.junk', { reason, bytes: bytes.length, meaning: 'no JSON-RPC message on stdout: dropped' })
@@ -141,4 +158,15 @@ export class ChildMessages {
     this.#faults.set(event, count)
     if (count <= LOGGED_FIRST || count % LOGGED_EVERY === 0) this.#ports.log.warn(event, { ch: this.#ports.ch, count, ...fields })
   }
+}
+
+/** Where the answer to a listen repeats the id of the request. Undefined unless it is a string or number. */
+function subscriptionIdOf(answer: Uint8Array): Span | undefined {
+  let at = 0
+  while (answer[at] !== OPEN_OBJECT) at++
+  let span: Span | undefined = [at, answer.length]
+  for (const key of ['result', '_meta', 'io.modelcontextprotocol/subscriptionId']) {
+    span = span === undefined ? undefined : findMember(answer, span[0], key)
+  }
+  return span !== undefined && isIdText(Buffer.from(answer.subarray(...span)).toString('utf8')) ? span : undefined
 }

@@ -4,6 +4,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
 import { childEnvironment, secretValues } from './environment.ts'
+import { ERAS } from './era.ts'
 import { AgentExit, EXIT, type ExitCode } from './exit.ts'
 import { createLog, LOG_LEVELS } from './log.ts'
 import { Mask } from './mask.ts'
@@ -51,6 +52,14 @@ function program(): Command {
         'session',
         'share',
       ]),
+    )
+    .addOption(
+      option(
+        '--era <era>',
+        'whether the server needs initialize (legacy) or speaks 2026-07-28 (modern); auto asks it',
+        'MCP_EDGE_ERA',
+        'auto',
+      ).choices(ERAS),
     )
     .addOption(option('--max-children <number>', 'server processes at a time', 'MCP_EDGE_MAX_CHILDREN', '32'))
     .addOption(option('--idle-stop <time>', 'end a server process that nobody used for so long; 0: never', 'MCP_EDGE_IDLE_STOP', '30m'))

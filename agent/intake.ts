@@ -6,7 +6,7 @@ import type { Executed, Failure } from '../protocol/errors.ts'
 import type { AgentFrame, Call, Failed, Notify, Open, Respond } from '../protocol/frame.ts'
 import { canonicalId, type Span } from '../protocol/json-scan.ts'
 import { replacement, splice } from '../protocol/splice.ts'
-import type { CallFailure, CallMemory, Outcome, RunningCall } from './calls.ts'
+import { isListen, type CallFailure, type CallMemory, type Outcome, type RunningCall } from './calls.ts'
 import { Inbox, type Inbound } from './inbox.ts'
 import { RECEIPT_AFTER_MS } from './limits.ts'
 import type { Log } from './log.ts'
@@ -58,9 +58,13 @@ export class Intake {
     })
   }
 
-  /** Calls that were neither answered nor failed. */
-  get size(): number {
-    return this.#accepted.size
+  /** Whether a call was neither answered nor failed. One that only listens may do so for ever, and does not count. */
+  get isBusy(): boolean {
+    return [...this.#accepted.values()].some(({ call }) => !isListen(call))
+  }
+
+  get hasListener(): boolean {
+    return [...this.#accepted.values()].some(({ call }) => isListen(call))
   }
 
   accept(header: Inbound, body: Uint8Array): Fault | undefined {
@@ -86,7 +90,7 @@ export class Intake {
     const { memory, now, say } = this.#ports
     this.#forget(call.key)
     memory.end(call.key, answer, now())
-    say({ type: 'answer', key: call.key, ra: call.ra, id: answer.id, failed: answer.failed }, answer.body)
+    say(spokenAnswer(call, answer), answer.body)
     this.#inbox.open(call.key)
   }
 
@@ -158,7 +162,7 @@ export class Intake {
 
   /** Answers a call that ended before, under the return address it now has. */
   #repeat({ ch, key, ra }: Call, outcome: Outcome | undefined): void {
-    if (outcome?.kind === 'answer') this.#ports.say({ type: 'answer', key, ra, id: outcome.id, failed: outcome.failed }, outcome.body)
+    if (outcome?.kind === 'answer') this.#ports.say(spokenAnswer({ key, ra }, outcome), outcome.body)
     else this.#ports.fail(failedFrame({ ch, key, ra }, outcome?.failure ?? { code: 'ALREADY_EXECUTED', executed: 'yes' }))
   }
 
@@ -245,6 +249,10 @@ export class Intake {
     this.#accepted.delete(key)
     if (this.#byTag.get(accepted.call.tag) === accepted.call) this.#byTag.delete(accepted.call.tag)
   }
+}
+
+function spokenAnswer({ key, ra }: Pick<Call, 'key' | 'ra'>, { id, failed, subscriptionId }: Outcome & { kind: 'answer' }): Spoken {
+  return { type: 'answer', key, ra, id, failed, ...(subscriptionId !== undefined && { subscriptionId }) }
 }
 
 export function failedFrame({ ch, key, ra }: Pick<Failed, 'ch' | 'key' | 'ra'>, failure: CallFailure): Failed {

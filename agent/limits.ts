@@ -66,6 +66,13 @@ export const HEALTHY_MS = 5000
 /** Longest pause between two attempts to connect. */
 export const RECONNECT_MAX_MS = 60_000
 
+/**
+ * How long the hello waits for the server's era: the relay waits 10 s for the hello, and the dialling goes on meanwhile.
+ * A server that is still being downloaded answers later; so long it may take before it counts as silent.
+ */
+export const PROBE_MS = 8000
+export const PROBE_GIVE_UP_MS = 60_000
+
 /** Longest line of a child's stderr that is passed on, in bytes; the rest of it is cut off. */
 export const STDERR_LINE_BYTES = 16 * 1024
 

@@ -32,6 +32,8 @@ export interface LinkOptions {
   readonly keepaliveMs: number
   readonly userAgent: string
   readonly hello: () => Hello
+  /** The hello waits for it; the dialling does not. Never rejects. */
+  readonly ready: Promise<unknown>
   /** Ends the attempt or the link in good order. */
   readonly signal: AbortSignal
 }
@@ -57,6 +59,8 @@ export async function connectOnce(options: LinkOptions, handlers: LinkHandlers):
   try {
     const refused = await dial(socket)
     if (refused !== undefined) return refused
+    await options.ready
+    if (socket.readyState !== WebSocket.OPEN) return { kind: 'unreachable', reason: 'closed before the hello' }
     return await new Link(socket, options, handlers).ended
   } finally {
     options.signal.removeEventListener('abort', cancel)

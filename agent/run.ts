@@ -5,7 +5,8 @@ import { delimiter, join, resolve } from 'node:path'
 import { CLOSE, type Hello } from '../protocol/handshake.ts'
 import { Backoff } from './backoff.ts'
 import { Channels } from './channels.ts'
-import { startChild } from './child.ts'
+import { startChild, type Child, type ChildHandlers } from './child.ts'
+import { findEra, type Era, type EraFinding } from './era.ts'
 import { AgentExit, EXIT } from './exit.ts'
 import { startGuard } from './guard.ts'
 import { DRAIN_MS, RECONNECT_MAX_MS } from './limits.ts'
@@ -40,30 +41,34 @@ export async function run(context: RunContext): Promise<void> {
   const guard = startGuard(log, platform)
   const { command, args, cwd, maxChildren, idleStopMs } = settings
   const spec = { command, args, cwd, env: context.childEnv }
-  const channels = new Channels({
-    maxChildren,
-    idleStopMs,
-    log,
-    now: () => performance.now(),
-    startChild: (handlers) => startChild(spec, handlers, { guard, mask: context.mask, platform }),
-  })
-  kill.addEventListener('abort', () => channels.kill(), { once: true })
-  const serving = new Serving(context, url, channels)
-  const leaving = leaveInOrder(serving, channels, leave)
+  const start = (handlers: ChildHandlers): Child => startChild(spec, handlers, { guard, mask: context.mask, platform })
+  const channels = new Channels({ maxChildren, idleStopMs, log, now: () => performance.now(), startChild: start })
+  const finding = findEra(settings.era, { startChild: start, version: context.version, log })
+  kill.addEventListener(
+    'abort',
+    () => {
+      channels.kill()
+      finding.kill()
+    },
+    { once: true },
+  )
+  const endChildren = async (): Promise<void> => void (await Promise.all([channels.stop(), finding.stop()]))
+  const serving = new Serving(context, url, channels, finding)
+  const leaving = leaveInOrder(serving, channels, endChildren, leave)
   try {
     await serving.run()
     if (leave.aborted) await leaving
   } finally {
-    await channels.stop()
+    await endChildren()
     guard.end()
   }
 }
 
 /** Waits for the word to leave, then: no new calls, the running ones answered, children ended, the relay told. */
-async function leaveInOrder(serving: Serving, channels: Channels, leave: AbortSignal): Promise<void> {
+async function leaveInOrder(serving: Serving, channels: Channels, endChildren: () => Promise<void>, leave: AbortSignal): Promise<void> {
   await new Promise<void>((done) => (leave.aborted ? done() : leave.addEventListener('abort', () => done(), { once: true })))
   if (serving.drain()) await channels.quiet(AbortSignal.timeout(DRAIN_MS))
-  await channels.stop()
+  await endChildren()
   await serving.close()
 }
 
@@ -72,16 +77,21 @@ class Serving {
   readonly #context: RunContext
   readonly #url: URL
   readonly #channels: Channels
+  readonly #finding: EraFinding
   /** Dial no more; and: cut what is there. */
   readonly #closing = new AbortController()
   readonly #cut = new AbortController()
   readonly #instance = randomUUID()
   #link: Link | undefined
+  /** What is known of the server, and what the last hello said of it. */
+  #era: Era = 'legacy'
+  #announced: Era = 'legacy'
 
-  constructor(context: RunContext, url: URL, channels: Channels) {
+  constructor(context: RunContext, url: URL, channels: Channels, finding: EraFinding) {
     this.#context = context
     this.#url = url
     this.#channels = channels
+    this.#finding = finding
   }
 
   async run(): Promise<void> {
@@ -91,7 +101,15 @@ class Serving {
       maxMs: Math.max(settings.reconnectDelayMs, RECONNECT_MAX_MS),
       random: Math.random,
     })
-    await keepConnected({ connect: () => this.#connect(), backoff, maxRetries: settings.maxRetries, log, signal: this.#closing.signal })
+    const ready = this.#finding.soon.then((era) => void (this.#era = era))
+    void this.#learnLate(ready)
+    await keepConnected({
+      connect: () => this.#connect(ready),
+      backoff,
+      maxRetries: settings.maxRetries,
+      log,
+      signal: this.#closing.signal,
+    })
   }
 
   /** Tells the relay that we are leaving. False when there is no link that could still bring answers home. */
@@ -106,7 +124,7 @@ class Serving {
     this.#cut.abort()
   }
 
-  async #connect(): Promise<LinkEnd> {
+  async #connect(ready: Promise<void>): Promise<LinkEnd> {
     const { settings, log, version } = this.#context
     const options = {
       url: this.#url,
@@ -115,6 +133,7 @@ class Serving {
       keepaliveMs: settings.keepaliveMs,
       userAgent: `mcp-edge-agent/${version}`,
       hello: () => this.#hello(),
+      ready,
       signal: this.#cut.signal,
     }
     const end = await connectOnce(options, {
@@ -122,6 +141,7 @@ class Serving {
         this.#link = link
         log.info('ready', { share: welcome.share, relay: this.#url.origin.replace(/^ws/, 'http'), agent: settings.name })
         this.#channels.attach(link, welcome)
+        void this.#rejoinIfStale()
       },
       frame: (frame, body) => {
         if (frame.type !== 'drain') return this.#channels.receive(frame, body)
@@ -135,10 +155,27 @@ class Serving {
     return end
   }
 
+  /** A verdict that comes after the hello makes a new one necessary. */
+  async #learnLate(ready: Promise<void>): Promise<void> {
+    await ready
+    this.#era = await this.#finding.sure
+    await this.#rejoinIfStale()
+  }
+
+  async #rejoinIfStale(): Promise<void> {
+    if (this.#link === undefined || this.#announced === this.#era) return
+    this.#context.log.warn('era.late', { era: this.#era, meaning: 'the server took long to say so: joining anew' })
+    await this.#redial()
+  }
+
   /** The relay is about to go: finish here, then dial again. */
   async #relayLeaves(): Promise<void> {
-    const link = this.#link
     this.#context.log.info('link.draining')
+    await this.#redial()
+  }
+
+  async #redial(): Promise<void> {
+    const link = this.#link
     await this.#channels.quiet(AbortSignal.timeout(DRAIN_MS))
     await link?.close(CLOSE.GOING_AWAY, 'drained')
   }
@@ -146,12 +183,14 @@ class Serving {
   #hello(): Hello {
     const { settings, version } = this.#context
     const { name, join: mode, isolation } = settings
+    this.#announced = this.#era
     return {
       type: 'hello',
       agent: name,
       instance: this.#instance,
       join: mode,
       isolation,
+      era: this.#era,
       product: `mcp-edge-agent/${version}`,
       ...this.#channels.memory(),
     }

@@ -1,6 +1,6 @@
 /** The calls that run in one child: gives them ids, finds the call that a message of the child belongs to. */
 import { canonicalId, type MessageFacts } from '../protocol/json-scan.ts'
-import type { RunningCall } from './calls.ts'
+import { isListen, type RunningCall } from './calls.ts'
 import { CANCELLED_CALLS, CANCELLED_LINGER_MS } from './limits.ts'
 
 /** Where a message of the child goes. `sure` when the call is certain. */
@@ -25,8 +25,8 @@ export class RunningCalls {
   readonly #byId = new Map<string, Slot>()
   readonly #byKey = new Map<string, Slot>()
   readonly #byToken = new Map<string, Slot>()
-  /** Ids of cancelled calls that may still speak, with the time until then. */
-  readonly #cancelled = new Map<string, number>()
+  /** Cancelled calls that may still speak, by id, with the time until then. */
+  readonly #cancelled = new Map<string, { readonly untilMs: number; readonly listens: boolean }>()
 
   constructor(ids: 'keep' | 'assign') {
     this.#ids = ids
@@ -73,22 +73,31 @@ export class RunningCalls {
 
   /** As `end`, but the child may still speak for it. */
   cancel(key: string, nowMs: number): string | undefined {
+    const slot = this.#byKey.get(key)
     const id = this.end(key)
-    if (id !== undefined) this.#cancelled.set(id, nowMs + CANCELLED_LINGER_MS)
+    if (slot !== undefined) this.#cancelled.set(slot.id, { untilMs: nowMs + CANCELLED_LINGER_MS, listens: isListen(slot.call) })
     const [oldest] = this.#cancelled.keys()
     if (oldest !== undefined && this.#cancelled.size > CANCELLED_CALLS) this.#cancelled.delete(oldest)
     return id
   }
 
-  /** The only call that speaks of this token or subscription, else the only one running, else a hint. Undefined: nobody waits for it. */
+  /** The call that runs under this id. */
+  named(id: string): RunningCall | undefined {
+    return this.#byId.get(id)?.call
+  }
+
+  /**
+   * The only call that speaks of this token or subscription; for a message without either, the only one running, else a
+   * hint. A call that only listens is never meant by those. Undefined: nobody waits for it.
+   */
   address(facts: MessageFacts, nowMs: number): Address | undefined {
     if (facts.progressToken !== undefined) return sure(this.#byToken.get(canonicalId(facts.progressToken.raw)))
-    const named = facts.subscriptionId === undefined ? undefined : sure(this.#byId.get(canonicalId(facts.subscriptionId.raw)))
-    if (named !== undefined) return named
+    if (facts.subscriptionId !== undefined) return sure(this.#byId.get(canonicalId(facts.subscriptionId.raw)))
     this.#forgetCancelled(nowMs)
-    const newest = [...this.#byKey.values()].at(-1)
+    const speaking = [...this.#byKey.values()].filter(({ call }) => !isListen(call))
+    const newest = speaking.at(-1)
     if (newest === undefined) return {}
-    if (this.#byKey.size === 1 && this.#cancelled.size === 0) return sure(newest) ?? {}
+    if (speaking.length === 1 && ![...this.#cancelled.values()].some(({ listens }) => !listens)) return sure(newest) ?? {}
     return this.#ids === 'keep' ? { ra: newest.call.ra } : {}
   }
 
@@ -99,7 +108,7 @@ export class RunningCalls {
   }
 
   #forgetCancelled(nowMs: number): void {
-    for (const [id, untilMs] of this.#cancelled) if (untilMs <= nowMs) this.#cancelled.delete(id)
+    for (const [id, { untilMs }] of this.#cancelled) if (untilMs <= nowMs) this.#cancelled.delete(id)
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the user asked for, checked: options and variables become settings, or an error that names the option. */
 import { createHash } from 'node:crypto'
+import { ERAS, type EraChoice } from './era.ts'
 import { AgentExit, EXIT } from './exit.ts'
 import { MAX_CHILDREN } from './limits.ts'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
@@ -13,6 +14,7 @@ export interface RawOptions {
   readonly replica?: boolean
   readonly replace?: boolean
   readonly isolate: string
+  readonly era: string
   readonly maxChildren: string
   readonly idleStop: string
   readonly env: readonly string[]
@@ -31,6 +33,7 @@ export interface Settings {
   readonly name: string
   readonly join: 'primary' | 'replica' | 'replace'
   readonly isolation: 'session' | 'share'
+  readonly era: EraChoice
   readonly maxChildren: number
   readonly idleStopMs: number
   readonly env: readonly string[]
@@ -70,6 +73,7 @@ export function readSettings(raw: RawOptions, command: readonly string[], around
     name: raw.name === undefined ? defaultName(around.hostname, cwd, command) : agentName(raw.name),
     join: raw.replica === true ? 'replica' : raw.replace === true ? 'replace' : 'primary',
     isolation: oneOf('--isolate', raw.isolate, ['session', 'share']),
+    era: oneOf('--era', raw.era, ERAS),
     maxChildren: wholeNumber('--max-children', raw.maxChildren, 1, MAX_CHILDREN),
     idleStopMs: durationMs('--idle-stop', raw.idleStop, 0),
     env: raw.env,

@@ -99,11 +99,12 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     instance: text,
     join: only('primary', 'replica', 'replace'),
     isolation: only('session', 'share'),
+    era: only(undefined, 'legacy', 'modern'),
     product: text,
     held: heldKeys,
     channels: marks,
   },
-  answer: { ...message, key, ra: text, id: span, failed: truth },
+  answer: { ...message, key, ra: text, id: span, failed: truth, subscriptionId: optional(span) },
   notification: {
     ...message,
     method: text,

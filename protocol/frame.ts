@@ -132,6 +132,8 @@ export interface Answer extends ChannelMessage {
   readonly id: Span
   /** True for a JSON-RPC error. */
   readonly failed: boolean
+  /** `result._meta["io.modelcontextprotocol/subscriptionId"]` in the answer to `subscriptions/listen`: where it stands. */
+  readonly subscriptionId?: Span
 }
 
 /** A notification of the child. */

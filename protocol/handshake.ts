@@ -25,6 +25,8 @@ export interface Hello {
   readonly join: 'primary' | 'replica' | 'replace'
   /** One child per session, or one for all. */
   readonly isolation: 'session' | 'share'
+  /** Which revisions its server speaks: `modern` is 2026-07-28, `legacy` all before it. Absent means legacy. */
+  readonly era?: 'legacy' | 'modern'
   /** Product and version, for the owner's eyes. */
   readonly product: string
   /** Call keys it knows and has not forgotten (newest last, at most MAX_HELD_KEYS). */

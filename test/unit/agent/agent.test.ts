@@ -16,7 +16,8 @@ const SERVER = scriptServer(`
     result(message.id, message.params?.big === undefined ? line : '漢'.repeat(message.params.big / 3))
   }`)
 
-const FAST = ['--reconnect-delay', '10ms']
+/** What the server speaks is said, so that no process but those of the channels runs. */
+const FAST = ['--reconnect-delay', '10ms', '--era', 'legacy']
 
 interface Stage extends AsyncDisposable {
   readonly relay: ScriptedRelay

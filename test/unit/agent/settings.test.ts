@@ -4,6 +4,7 @@ import { defaultName, durationMs, readSettings, type RawOptions } from '../../..
 const RAW: RawOptions = {
   token: 'tok',
   isolate: 'session',
+  era: 'auto',
   maxChildren: '32',
   idleStop: '30m',
   env: [],
