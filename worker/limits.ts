@@ -38,3 +38,12 @@ export const REATTACH_MS = 500
 
 /** How much of a body that is too large is read to its end, so that its sender gets to see why it was refused. */
 export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+
+/** Pause before a Worker asks again for an agent that may be running its call. */
+export const RETRY_MS = 1_000
+
+/** Largest logging/setLevel or resources/subscribe request that is stored for replay, in bytes: there are many of them. */
+export const MAX_REPLAYED_BYTES = 16 * 1024
+
+/** How long what waits for a stream to open is kept, once others wait for its credit: the Worker may be gone. */
+export const STREAM_OPENING_MS = 30_000

@@ -2,7 +2,8 @@
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
-import { MAX_CALL_TRIES, MOVE_AFTER_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
+import { MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
+import { GRACE_MS } from '../../protocol/limits.ts'
 import { log } from '../log.ts'
 import { type CallOutcome, type CallRequest, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
@@ -19,6 +20,9 @@ export function isFinal(item: Item): boolean {
   return item.kind !== 'frame' || item.header.type === 'failed' || (item.header.type === 'answer' && item.header.size === item.body.length)
 }
 
+/** What an attempt came to: `again` at once, or `wait` a while first. */
+type Verdict = 'done' | 'again' | 'wait'
+
 export class Courier {
   readonly #share: ShareClient
   readonly #request: CallRequest
@@ -26,7 +30,9 @@ export class Courier {
   readonly #items: Item[] = []
   #wake: (() => void) | undefined
   #socket: WebSocket | undefined
-  #moveTimer: ReturnType<typeof setTimeout> | null = null
+  #streaming: Promise<Verdict> | undefined
+  /** Since when it is not known whether the agent has the call. */
+  #brokenAtMs: number | undefined
   #takenBytes = 0
   #isEager = false
   #restarted = false
@@ -60,71 +66,99 @@ export class Courier {
   /** Ends the wait: the answer is complete, or nobody wants it any more. */
   close(): void {
     this.#isOver = true
-    clearTimeout(this.#moveTimer)
     this.#socket?.close(1000)
     this.#socket = undefined
     this.#wake?.()
   }
 
   async #run(): Promise<void> {
-    for (let tries = 1; !this.#isOver; tries++) {
-      try {
-        if (await this.#try()) return
-      } catch (error) {
-        if (!isRetryable(error) || tries >= MAX_CALL_TRIES) {
-          log('call.broken', { method: this.#request.method, error: error instanceof Error ? error.message : 'unknown' })
-          this.#put({ kind: 'failed', failure: { code: 'INTERNAL', executed: 'unknown' } })
-          return
-        }
+    for (let tries = 1; !this.#isOver;) {
+      const verdict = await this.#attempt()
+      if (verdict === 'done') return
+      if (verdict === 'wait') await pause(RETRY_MS)
+      else if (++tries > MAX_CALL_TRIES) {
+        this.#fail({ code: 'INTERNAL', executed: this.#brokenAtMs === undefined ? 'no' : 'unknown' })
+        return
       }
     }
   }
 
-  /** One attempt; false when the call must be made again, with the same key. */
-  async #try(): Promise<boolean> {
-    const reply = this.#share.call(this.#request)
-    if (this.#request.size > this.#request.body.length) void uploadRest(this.#share, this.#request.key, this.#body)
-    const moved = this.#request.method === 'initialize' ? undefined : this.#moveLater()
-    const outcome = await reply
-    clearTimeout(this.#moveTimer)
-    if (outcome.kind === 'again') return false
-    if (outcome.kind === 'stream') {
-      this.#restarted = outcome.restarted
-      return this.#stream()
+  async #attempt(): Promise<Verdict> {
+    try {
+      return await this.#try()
+    } catch (error) {
+      if (isRetryable(error)) return this.#broken()
+      log('call.broken', { method: this.#request.method, error: error instanceof Error ? error.message : 'unknown' })
+      this.#fail({ code: 'INTERNAL', executed: 'unknown' })
+      return 'done'
     }
-    if (outcome.kind === 'moved') return (await moved?.promise) ?? true
-    this.#putOutcome(outcome)
-    return true
   }
 
-  /** A call that waits long moves to a socket, so that the Share may sleep. */
-  #moveLater(): { readonly promise: Promise<boolean> } {
-    const { promise, resolve, reject } = Promise.withResolvers<boolean>()
-    // Whoever does not move never looks at this promise.
-    promise.catch(() => undefined)
-    this.#moveTimer = setTimeout(() => {
-      this.#stream().then(resolve, reject)
-    }, MOVE_AFTER_MS)
-    return { promise }
+  async #try(): Promise<Verdict> {
+    this.#streaming = undefined
+    const isResend = this.#brokenAtMs !== undefined
+    const reply = this.#share.call(isResend ? { ...this.#request, isResend } : this.#request)
+    if (this.#request.size > this.#request.body.length) void uploadRest(this.#share, this.#request.key, this.#body)
+    // A call that waits long moves to a socket, so that the Share may sleep. What it meets there is read by `moved`.
+    const timer = setTimeout(() => void this.#stream().catch(() => undefined), MOVE_AFTER_MS)
+    const outcome = await reply.finally(() => clearTimeout(timer))
+    switch (outcome.kind) {
+      case 'again':
+        return 'again'
+      case 'stream':
+        this.#restarted = outcome.restarted
+        return this.#stream()
+      case 'moved':
+        return this.#stream()
+      case 'failed':
+        return this.#failed(outcome.failure)
+      default:
+        this.#putOutcome(outcome)
+        return 'done'
+    }
   }
 
-  /** Reads the call's socket to its end; false when the call must be made again. */
-  async #stream(): Promise<boolean> {
+  /** An agent that is away may be running the call: then it is waited for, and if it stays away nobody knows. */
+  #failed(failure: Failure): Verdict {
+    const unsureSinceMs = failure.code === 'AGENT_AWAY' ? this.#brokenAtMs : undefined
+    if (unsureSinceMs !== undefined && Date.now() - unsureSinceMs < GRACE_MS) return 'wait'
+    this.#fail(unsureSinceMs === undefined ? failure : { code: 'AGENT_LOST', executed: 'unknown' })
+    return 'done'
+  }
+
+  /** The Share was reset under the call: whether it reached the agent is not known. */
+  #broken(): Verdict {
+    this.#brokenAtMs ??= Date.now()
+    this.#share.renew()
+    return 'again'
+  }
+
+  /** Reads the call's socket to its end; opened once per attempt, whoever asks first. */
+  #stream(): Promise<Verdict> {
+    this.#streaming ??= this.#readStream()
+    return this.#streaming
+  }
+
+  async #readStream(): Promise<Verdict> {
     const socket = await this.#share.open({ kind: 'call', key: this.#request.key })
-    if (socket === undefined) return false
-    const { promise, resolve } = Promise.withResolvers<boolean>()
+    if (socket === undefined) return this.#broken()
+    const { promise, resolve } = Promise.withResolvers<Verdict>()
     socket.addEventListener('message', ({ data }) => {
       if (typeof data === 'string') this.#hear(data)
       else this.#putFrame(new Uint8Array(data as ArrayBuffer))
     })
     socket.addEventListener('close', ({ code }) => {
-      this.#socket = undefined
-      // SETTLED: the RPC has the outcome. Any other end without an answer means that the Share was reset.
-      resolve(this.#isOver || code === STREAM_CLOSE.SETTLED)
+      if (this.#socket === socket) this.#socket = undefined
+      if (this.#isOver || code === STREAM_CLOSE.SETTLED) resolve('done')
+      else resolve(code === STREAM_CLOSE.AGAIN ? 'again' : this.#broken())
     })
     socket.accept()
     this.#socket = socket
     return promise
+  }
+
+  #fail(failure: Failure): void {
+    this.#put({ kind: 'failed', failure })
   }
 
   #hear(text: string): void {
@@ -138,8 +172,7 @@ export class Courier {
     if (outcome.kind === 'frame') {
       this.#restarted = outcome.restarted
       this.#putFrame(outcome.frame)
-    } else if (outcome.kind === 'failed') this.#put({ kind: 'failed', failure: outcome.failure })
-    else if (outcome.kind === 'result' || outcome.kind === 'initialized') this.#put(outcome)
+    } else if (outcome.kind === 'result' || outcome.kind === 'initialized') this.#put(outcome)
   }
 
   #putFrame(bytes: Uint8Array): void {
@@ -151,4 +184,8 @@ export class Courier {
     this.#items.push(item)
     this.#wake?.()
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -1,8 +1,10 @@
 /** Turns frames of the link into a client's messages: its own ids and tokens put back, its progress kept rising. */
-import type { AgentFrame, Answer, Ask, Chunk, Failed, Notification } from '../../protocol/frame.ts'
+import type { AgentFrame, Answer, Ask, Chunk, Notification } from '../../protocol/frame.ts'
 import { errorResponse } from '../../protocol/errors.ts'
 import type { Span } from '../../protocol/json-scan.ts'
+import { TAIL_MESSAGES } from '../../protocol/limits.ts'
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
+import { failureOf } from '../failed-frame.ts'
 import type { Progress } from './progress.ts'
 import { restartedMark } from './restarted.ts'
 import type { Sink } from './sink.ts'
@@ -16,23 +18,31 @@ export interface ClientNames {
   readonly restarted?: boolean
 }
 
+/** A message whose chunks are still coming. */
 interface Transfer {
-  readonly owner: object
   readonly replacements: readonly Replacement[]
-  readonly isAnswer: boolean
+  /** The call that it answers, if it is an answer. */
+  readonly key: string | undefined
+  writtenBytes: number
 }
+
+/** Numbers of messages that a stream remembers per channel: more than an agent ever sends again. */
+const REMEMBERED_NUMBERS = 2 * TAIL_MESSAGES
 
 const utf8 = new TextDecoder()
 
 export class FrameWriter {
   readonly #sink: Sink
-  /** Messages whose chunks are still coming, by channel and number. */
+  readonly #taken: (bodyBytes: number) => void
+  /** By channel and number. */
   readonly #transfers = new Map<string, Transfer>()
-  /** The last number seen of each channel: an agent that comes back sends again what it has no receipt for. */
-  readonly #lastNumbers = new Map<string, number>()
+  /** What was seen, by channel and number, oldest first: an agent that comes back sends again what it has no receipt for. */
+  readonly #seen = new Set<string>()
 
-  constructor(sink: Sink) {
+  /** `taken` is told of body bytes that the client has taken, or that will not be written. */
+  constructor(sink: Sink, taken: (bodyBytes: number) => void) {
     this.#sink = sink
+    this.#taken = taken
   }
 
   /** Writes what a frame holds. Returns true when that completes the answer to the named call. */
@@ -45,6 +55,7 @@ export class FrameWriter {
       case 'chunk':
         return this.#continue(header, body)
       case 'failed':
+        this.#abort(header.key)
         this.#sink.writeText(errorResponse(names?.rawId ?? 'null', failureOf(header)))
         return true
       default:
@@ -53,37 +64,56 @@ export class FrameWriter {
   }
 
   #begin(header: Answer | Notification | Ask, body: Uint8Array, names: ClientNames | undefined): boolean {
-    const last = this.#lastNumbers.get(header.ch) ?? 0
-    if (header.n <= last) return false
-    this.#lastNumbers.set(header.ch, header.n)
-    const replacements = replacementsFor(header, body, names)
-    const isWhole = body.length === header.size
-    const owner = {}
-    const isAnswer = header.type === 'answer'
-    if (!isWhole) this.#transfers.set(`${header.ch} ${header.n}`, { owner, replacements, isAnswer })
-    this.#sink.write(owner, splice(body, replacements), body.length, isWhole)
-    return isWhole && isAnswer
+    const name = `${header.ch} ${header.n}`
+    if (this.#seen.has(name)) {
+      this.#taken(body.length)
+      return false
+    }
+    this.#remember(name)
+    const key = header.type === 'answer' ? header.key : undefined
+    // The same answer under another number: the rest of the first one will not come.
+    if (key !== undefined) this.#abort(key)
+    const transfer = { replacements: replacementsFor(header, body, names), key, writtenBytes: 0 }
+    return this.#writePart(name, transfer, body, header.size)
   }
 
   #continue(header: Chunk, body: Uint8Array): boolean {
     const name = `${header.ch} ${header.n}`
     const transfer = this.#transfers.get(name)
-    if (transfer === undefined) return false
-    if (header.last) this.#transfers.delete(name)
-    this.#sink.write(transfer.owner, splice(body, transfer.replacements, header.offset), body.length, header.last === true)
-    return transfer.isAnswer && header.last === true
+    // A message that is sent again brings parts that were written before.
+    const repeated = transfer === undefined ? body.length : transfer.writtenBytes - header.offset
+    if (transfer === undefined || repeated < 0 || (repeated >= body.length && header.last !== true)) {
+      this.#taken(body.length)
+      return false
+    }
+    if (repeated > 0) this.#taken(repeated)
+    return this.#writePart(name, transfer, body.subarray(repeated), header.last === true ? 0 : Infinity)
   }
-}
 
-/** The facts of a failed call, without what only the link needs. */
-export function failureOf({ code, executed, exitCode, signal, stderr, detail }: Failed): Parameters<typeof errorResponse>[1] {
-  return {
-    code,
-    executed,
-    ...(exitCode === undefined ? {} : { exitCode }),
-    ...(signal === undefined ? {} : { signal }),
-    ...(stderr === undefined ? {} : { stderr }),
-    ...(detail === undefined ? {} : { detail }),
+  /** Writes the next part of a message; `size` is where it ends. */
+  #writePart(name: string, transfer: Transfer, part: Uint8Array, size: number): boolean {
+    const offset = transfer.writtenBytes
+    transfer.writtenBytes += part.length
+    const isLast = transfer.writtenBytes >= size
+    if (isLast) this.#transfers.delete(name)
+    else this.#transfers.set(name, transfer)
+    this.#sink.write(transfer, splice(part, transfer.replacements, offset), isLast, () => this.#taken(part.length))
+    return isLast && transfer.key !== undefined
+  }
+
+  /** Ends an answer that is half written. */
+  #abort(key: string): void {
+    for (const [name, transfer] of this.#transfers) {
+      if (transfer.key !== key) continue
+      this.#transfers.delete(name)
+      this.#sink.abort(transfer)
+    }
+  }
+
+  #remember(name: string): void {
+    this.#seen.add(name)
+    const [oldest] = this.#seen
+    if (this.#seen.size > REMEMBERED_NUMBERS && oldest !== undefined) this.#seen.delete(oldest)
   }
 }
 

@@ -1,14 +1,17 @@
 /** Holds a session's listening stream for its client, so that the Share may sleep: GET of Streamable HTTP, and HTTP+SSE. */
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
-import { errorResponse } from '../../protocol/errors.ts'
+import { errorResponse, type Failure } from '../../protocol/errors.ts'
 import { KEEPALIVE_MS, REATTACH_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
 import { type Caller, decodeReturnAddress, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
 import { type ClientNames, FrameWriter } from './frame-writer.ts'
+import { initializeResponse, resultResponse } from './local-answer.ts'
 import { Outlet } from './outlet.ts'
 import { Progress } from './progress.ts'
 import type { ShareClient } from './share-client.ts'
 import { FRAMINGS, Sink } from './sink.ts'
+
+const encoder = new TextEncoder()
 
 /** Closes after which the stream is over; any other means that the Share was reset, and the stream attaches again. */
 const FINAL_CLOSES: ReadonlySet<number> = new Set([STREAM_CLOSE.REPLACED, STREAM_CLOSE.ENDED])
@@ -20,7 +23,7 @@ export class Listener {
   readonly #kind: 'listen' | 'session'
   readonly #writer: FrameWriter
   /** Calls of an HTTP+SSE session that have not been answered, by the raw id their client gave them. */
-  readonly #pending = new Map<string, ClientNames>()
+  readonly #pending = new Map<string, ClientNames & { readonly key: string }>()
   readonly #ticker: ReturnType<typeof setInterval>
   #socket: WebSocket | undefined
   #takenBytes = 0
@@ -30,8 +33,8 @@ export class Listener {
     this.#share = share
     this.#caller = caller
     this.#kind = kind
-    this.sink = new Sink(new Outlet(signal, { taken: (bytes) => this.#taken(bytes), gone: () => this.#end() }), FRAMINGS.events)
-    this.#writer = new FrameWriter(this.sink)
+    this.sink = new Sink(new Outlet(signal, () => this.#end()), FRAMINGS.events)
+    this.#writer = new FrameWriter(this.sink, (bytes) => this.#taken(bytes))
     this.#ticker = setInterval(() => this.#tick(), KEEPALIVE_MS)
   }
 
@@ -87,12 +90,23 @@ export class Listener {
       this.#isEager = true
       this.#taken(0)
     } else if (control.type === 'pending') {
-      const { rawId, rawToken, restarted } = control
+      const { key, rawId, rawToken, restarted } = control
       const token = rawToken === undefined ? {} : { rawToken, progress: new Progress(rawToken) }
-      this.#pending.set(rawId, { rawId, restarted, ...token })
-    } else if (control.type === 'lost') {
-      for (const { rawId } of this.#pending.values()) this.sink.writeText(errorResponse(rawId, control.failure))
-      this.#pending.clear()
+      this.#pending.set(rawId, { key, rawId, restarted, ...token })
+    } else if (control.type === 'lost') this.#failPending(new Set(), control.failure)
+    else if (control.type === 'held') this.#failPending(new Set(control.keys), { code: 'AGENT_LOST', executed: 'no' })
+    else if (control.type === 'answer') this.sink.writeText(resultResponse(control.rawId, control.result))
+    else if (control.type === 'initialized') {
+      this.sink.writeText(initializeResponse(encoder.encode(control.answer), control.rawId, control.revision))
+    }
+  }
+
+  /** Answers the calls that will not be answered, all but those that the agent has. */
+  #failPending(held: ReadonlySet<string>, failure: Failure): void {
+    for (const { key, rawId } of this.#pending.values()) {
+      if (held.has(key)) continue
+      this.#pending.delete(rawId)
+      this.sink.writeText(errorResponse(rawId, failure))
     }
   }
 
@@ -105,8 +119,9 @@ export class Listener {
 
   #tick(): void {
     this.sink.keepAlive()
-    if (!this.sink.outlet.isIdle) return
-    for (const { progress } of this.#pending.values()) if (progress !== undefined) this.sink.writeText(progress.heartbeat())
+    for (const { progress } of this.#pending.values()) {
+      if (progress !== undefined && this.sink.isIdle) this.sink.writeText(progress.heartbeat())
+    }
   }
 
   #end(): void {

@@ -3,27 +3,23 @@ import { STREAM_HIGH_WATER_BYTES } from '../limits.ts'
 
 interface Queued {
   readonly bytes: Uint8Array
-  /** How many bytes of a link's body these are: what the sender gets credit for. */
-  readonly bodyBytes: number
-}
-
-export interface OutletEvents {
-  /** The client has taken bytes that stand for so many body bytes. */
-  readonly taken?: (bodyBytes: number) => void
-  /** The client has gone; nothing more can be written. */
-  readonly gone?: () => void
+  /** Called when the client has taken them. */
+  readonly taken: (() => void) | undefined
 }
 
 export class Outlet {
   readonly readable: ReadableStream<Uint8Array>
-  readonly #events: OutletEvents
+  readonly #gone: () => void
   readonly #queue: Queued[] = []
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   #state: 'open' | 'ending' | 'closed' = 'open'
 
-  /** `signal` is the request's: it aborts when the client is found to be gone, which takes a write. */
-  constructor(signal: AbortSignal, events: OutletEvents = {}) {
-    this.#events = events
+  /**
+   * `signal` is the request's: it aborts when the client is found to be gone, which takes a write. `gone` is called then,
+   * never before the constructor has returned.
+   */
+  constructor(signal: AbortSignal, gone: () => void) {
+    this.#gone = gone
     this.readable = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -34,7 +30,7 @@ export class Outlet {
       },
       { highWaterMark: STREAM_HIGH_WATER_BYTES, size: (chunk) => chunk.length },
     )
-    if (signal.aborted) this.#leave()
+    if (signal.aborted) queueMicrotask(() => this.#leave())
     else signal.addEventListener('abort', () => this.#leave(), { once: true })
   }
 
@@ -47,9 +43,9 @@ export class Outlet {
     return this.#queue.length === 0
   }
 
-  write(bytes: Uint8Array, bodyBytes = 0): void {
+  write(bytes: Uint8Array, taken?: () => void): void {
     if (this.#state !== 'open') return
-    this.#queue.push({ bytes, bodyBytes })
+    this.#queue.push({ bytes, taken })
     this.#drain()
   }
 
@@ -60,17 +56,24 @@ export class Outlet {
     this.#drain()
   }
 
+  /** Cuts the body off, so that its reader cannot take what it has for the whole. */
+  break(reason: string): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#queue.length = 0
+    this.#controller?.error(new Error(reason))
+    this.#gone()
+  }
+
   #drain(): void {
     const controller = this.#controller
     if (controller === undefined || this.#state === 'closed') return
-    let takenBytes = 0
     while (this.#queue.length > 0 && (controller.desiredSize ?? 0) > 0) {
       const next = this.#queue.shift()
       if (next === undefined) break
       if (next.bytes.length > 0) controller.enqueue(next.bytes)
-      takenBytes += next.bodyBytes
+      next.taken?.()
     }
-    if (takenBytes > 0) this.#events.taken?.(takenBytes)
     if (this.#state === 'ending' && this.#queue.length === 0) {
       this.#state = 'closed'
       controller.close()
@@ -81,6 +84,6 @@ export class Outlet {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#queue.length = 0
-    this.#events.gone?.()
+    this.#gone()
   }
 }

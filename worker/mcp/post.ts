@@ -24,7 +24,7 @@ export function exchange(share: ShareClient, caller: Caller, message: ClientMess
 
 export function callRequest(caller: Caller, { bytes, facts, params }: ClientMessage, delivery: CallRequest['delivery']): CallRequest {
   const { method, id, requestToken, uri } = facts
-  const { level } = params
+  const { level, protocolVersion } = params
   return {
     ...caller,
     key: randomKey(),
@@ -37,12 +37,15 @@ export function callRequest(caller: Caller, { bytes, facts, params }: ClientMess
     delivery,
     ...(uri === undefined ? {} : { uri }),
     ...(typeof level === 'string' ? { level } : {}),
+    ...(method === 'initialize' && typeof protocolVersion === 'string' ? { revision: protocolVersion } : {}),
   }
 }
 
 /** Sends a notification or a response on; undefined when the agent has taken it. */
 export async function send(share: ShareClient, caller: Caller, { bytes, facts }: ClientMessage): Promise<Failure | undefined> {
   const { kind, method, id, requestId } = facts
+  // An error without an id answers nothing that anybody asked (JSON-RPC 2.0 §5).
+  if (id?.raw === 'null') return undefined
   const request = {
     ...caller,
     key: randomKey(),
@@ -63,6 +66,7 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
       if (tries > 1 || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }
+      share.renew()
     }
   }
 }

@@ -5,8 +5,9 @@ import { splice } from '../../protocol/splice.ts'
 import { FIRST_ANSWER_MS, KEEPALIVE_MS } from '../limits.ts'
 import { within } from '../within.ts'
 import { type Courier, isFinal, type Item } from './courier.ts'
-import { type ClientNames, failureOf, FrameWriter, replacementsFor } from './frame-writer.ts'
-import { initializeResponse } from './initialize.ts'
+import { failureOf } from '../failed-frame.ts'
+import { type ClientNames, FrameWriter, replacementsFor } from './frame-writer.ts'
+import { initializeResponse, resultResponse } from './local-answer.ts'
 import type { Accepts } from './message.ts'
 import { Outlet } from './outlet.ts'
 import { eventStreamResponse, failureResponse, jsonResponse } from './reply.ts'
@@ -63,7 +64,7 @@ function finalResponse(item: Item, { names, revision }: Exchange, headers: Recor
 /** An answer that the relay gives by itself. */
 function localAnswer(item: Exclude<Item, { kind: 'frame' }>, names: ClientNames, revision: string | undefined): string {
   if (item.kind === 'failed') return errorResponse(names.rawId, item.failure)
-  if (item.kind === 'result') return `{"jsonrpc":"2.0","id":${names.rawId},"result":${item.result}}`
+  if (item.kind === 'result') return resultResponse(names.rawId, item.result)
   return initializeResponse(item.answer, names.rawId, revision)
 }
 
@@ -81,19 +82,13 @@ function stream(
     clearInterval(ticker)
     for (const { courier } of exchanges) courier.close()
   }
-  const outlet = new Outlet(signal, {
-    taken: (bytes) => {
-      // With several calls on one body it does not matter which of them pays: they share the channel's window.
-      exchanges[0]?.courier.taken(bytes)
-    },
-    gone: finish,
-  })
+  const outlet = new Outlet(signal, finish)
   const sink = new Sink(outlet, framing)
   const silent = new Set(exchanges)
   const ticker = setInterval(() => {
     sink.keepAlive()
     if (framing !== FRAMINGS.events) return
-    for (const { names } of silent) if (names.progress !== undefined && outlet.isIdle) sink.writeText(names.progress.heartbeat())
+    for (const { names } of silent) if (names.progress !== undefined && sink.isIdle) sink.writeText(names.progress.heartbeat())
   }, KEEPALIVE_MS)
   // A proxy may hold the headers back until a first byte comes. One answer in one value needs no help.
   if (framing !== FRAMINGS.json || isWaiting) sink.keepAlive()
@@ -116,13 +111,16 @@ async function carry(
   answersOnly: boolean,
   first: Promise<Item | undefined> = courier.next(),
 ): Promise<void> {
-  const writer = new FrameWriter(sink)
+  const writer = new FrameWriter(sink, (bytes) => courier.taken(bytes))
   for (let item = await first; item !== undefined; item = await courier.next()) {
     if (item.kind !== 'frame') {
       sink.writeText(localAnswer(item, names, revision))
       return
     }
-    if (answersOnly && isMessage(item.header)) continue
+    if (answersOnly && isMessage(item.header)) {
+      courier.taken(item.body.length)
+      continue
+    }
     if (writer.write(item.header, item.body, item.restarted ? { ...names, restarted: true } : names)) return
   }
 }

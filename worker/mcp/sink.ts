@@ -23,8 +23,8 @@ const encoder = new TextEncoder()
 interface Part {
   readonly owner: object
   readonly bytes: Uint8Array
-  readonly bodyBytes: number
   readonly isLast: boolean
+  readonly taken: (() => void) | undefined
 }
 
 export class Sink {
@@ -41,10 +41,18 @@ export class Sink {
     if (framing === JSON_ARRAY) this.#text('[')
   }
 
-  /** Writes a part of a message. All parts of one message have the same owner; the last one says so. */
-  write(owner: object, bytes: Uint8Array, bodyBytes: number, isLast: boolean): void {
+  /** True when a message of the relay's own would go out at once: none is half written, and the client does not lag. */
+  get isIdle(): boolean {
+    return this.#owner === undefined && this.outlet.isIdle
+  }
+
+  /**
+   * Writes a part of a message. All parts of one message have the same owner; the last one says so. `taken` is called
+   * when the client has taken the part.
+   */
+  write(owner: object, bytes: Uint8Array, isLast: boolean, taken?: () => void): void {
     if (this.#owner !== undefined && this.#owner !== owner) {
-      this.#waiting.push({ owner, bytes, bodyBytes, isLast })
+      this.#waiting.push({ owner, bytes, isLast, taken })
       return
     }
     if (this.#owner === undefined) {
@@ -52,7 +60,7 @@ export class Sink {
       this.#isFirst = false
     }
     this.#owner = isLast ? undefined : owner
-    this.outlet.write(bytes, bodyBytes)
+    this.outlet.write(bytes, taken)
     if (!isLast) return
     this.#text(this.#framing.close)
     this.#writeWaiting()
@@ -60,7 +68,20 @@ export class Sink {
 
   /** A whole message that the relay itself has to say. */
   writeText(message: string): void {
-    this.write({}, encoder.encode(message), 0, true)
+    this.write({}, encoder.encode(message), true)
+  }
+
+  /** Ends a message whose rest will not come. An event gets a name that no client listens for; a JSON body is cut off. */
+  abort(owner: object): void {
+    this.#waiting = this.#waiting.filter((part) => part.owner !== owner)
+    if (this.#owner !== owner) return
+    this.#owner = undefined
+    if (this.#framing !== EVENTS) {
+      this.outlet.break('the answer broke off')
+      return
+    }
+    this.#text('\nevent: aborted\n\n')
+    this.#writeWaiting()
   }
 
   /** An event other than a message (HTTP+SSE's `endpoint`). */
@@ -70,7 +91,7 @@ export class Sink {
 
   /** Shows that we live. Not within a message, where it would be taken for content, and not to a client that lags. */
   keepAlive(): void {
-    if (this.#owner === undefined && this.outlet.isIdle) this.#text(this.#framing.keepAlive)
+    if (this.isIdle) this.#text(this.#framing.keepAlive)
   }
 
   end(): void {
@@ -81,7 +102,7 @@ export class Sink {
   #writeWaiting(): void {
     const waiting = this.#waiting
     this.#waiting = []
-    for (const part of waiting) this.write(part.owner, part.bytes, part.bodyBytes, part.isLast)
+    for (const part of waiting) this.write(part.owner, part.bytes, part.isLast, part.taken)
   }
 
   #text(text: string): void {

@@ -1,8 +1,8 @@
 /** Takes in what clients send: finds session, channel and agent, sends it on, and waits where an answer is due. */
 import type { Failure } from '../../protocol/errors.ts'
 import { canonicalId } from '../../protocol/json-scan.ts'
-import { MAX_HANDSHAKE_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../limits.ts'
-import type { Channel, Channels } from './channels.ts'
+import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../limits.ts'
+import { type Channel, type Channels, isLogLevel } from './channels.ts'
 import {
   type CallOutcome,
   type CallRequest,
@@ -49,13 +49,16 @@ export class Calls {
     if ('code' in session) return failed(session)
     const link = channels.linkFor(session)
     if (link === undefined) {
-      if (isInitialize && session.transport === 'http') store.endSession(session.id)
+      if (isInitialize && session.transport === 'http' && request.isResend !== true) store.endSession(session.id)
       return failed({ code: 'AGENT_AWAY', executed: 'no', retryAfterMs: 2000 })
     }
+    // The child that may have run it is gone: nobody can say, and another must not run it again.
+    if (request.isResend === true && channels.current(channels.groupFor(session)) === undefined)
+      return failed({ code: 'AGENT_LOST', executed: 'unknown' })
     const channel = channels.ready(session, link, isInitialize)
     const local = isInitialize ? await this.#sharedInitialize(request, channel, link) : this.#answerHere(request, session, channel)
-    if (local !== undefined) return local
-    return this.#forward(request, channel, link, isInitialize)
+    if (local !== undefined) return request.delivery === 'session' ? this.#tellSession(request, local) : local
+    return this.#forward(request, channel, link)
   }
 
   async send(request: SendRequest): Promise<SendOutcome> {
@@ -111,20 +114,35 @@ export class Calls {
   /** Requests whose effect is the session's alone: kept for replay, and answered here when the child need not hear. */
   #answerHere(request: CallRequest, session: Session, { group }: Channel): CallOutcome | undefined {
     const { channels, store } = this.#parts
-    const isWhole = request.size === request.body.length && request.size <= MAX_HANDSHAKE_BYTES
-    if (!isWhole) return undefined
-    const { method, uri, level } = request
-    if (method === 'logging/setLevel' && level !== undefined)
+    const { method, uri, level, size } = request
+    if (size > MAX_REPLAYED_BYTES) return undefined
+    if (method === 'logging/setLevel' && level !== undefined && isLogLevel(level))
       return channels.setLevel(session, group, level, handshakeOf(request, level)) ? undefined : EMPTY_RESULT
     if (method === 'resources/unsubscribe' && uri !== undefined) return channels.unsubscribe(session, group, uri) ? undefined : EMPTY_RESULT
     if (method !== 'resources/subscribe' || uri === undefined) return undefined
-    if (store.handshakes(session.id, 'subscribe').length >= MAX_SUBSCRIPTIONS)
+    if (store.otherSubscriptions(session.id, uri) >= MAX_SUBSCRIPTIONS)
       return failed({ code: 'SHARE_BUSY', executed: 'no', detail: 'a session may have 1000 subscriptions' })
     return channels.subscribe(session, group, uri, handshakeOf(request, uri)) ? undefined : EMPTY_RESULT
   }
 
-  #forward(request: CallRequest, { ch, group, restarted }: Channel, link: Link, isInitialize: boolean): Promise<CallOutcome> | CallOutcome {
+  /** Over HTTP+SSE even the relay's own answers go to the session's stream. */
+  #tellSession({ session, rawId, revision }: CallRequest, outcome: CallOutcome): CallOutcome {
+    const listener = this.#parts.streams.listener(session)
+    const tell = (control: StreamControl): CallOutcome => {
+      listener?.send(JSON.stringify(control))
+      return { kind: 'accepted' }
+    }
+    if (outcome.kind === 'result') return tell({ type: 'answer', rawId, result: outcome.result })
+    if (outcome.kind !== 'initialized') return outcome
+    const answer = new TextDecoder().decode(outcome.answer)
+    return tell({ type: 'initialized', rawId, answer, ...(revision === undefined ? {} : { revision }) })
+  }
+
+  #forward(request: CallRequest, { ch, group }: Channel, link: Link): Promise<CallOutcome> | CallOutcome {
     const { key, method, id, token, session, size, rawId, rawToken } = request
+    const isInitialize = method === 'initialize'
+    const restarted = this.#parts.store.session(session)?.restarted === true
+    if (restarted) this.#parts.store.clearRestarted(session)
     const isForSession = request.delivery === 'session'
     const ra = isForSession
       ? encodeReturnAddress({ to: 'session', session, rawId, ...(rawToken === undefined ? {} : { rawToken }) })
@@ -156,8 +174,8 @@ export class Calls {
   }
 
   /** Tells the Worker of an HTTP+SSE stream what will come, so that it can keep the client waiting, or tell it the end. */
-  #announce({ session, rawId, rawToken }: CallRequest, restarted: boolean): void {
-    const pending: StreamControl = { type: 'pending', rawId, restarted, ...(rawToken === undefined ? {} : { rawToken }) }
+  #announce({ session, key, rawId, rawToken }: CallRequest, restarted: boolean): void {
+    const pending: StreamControl = { type: 'pending', key, rawId, restarted, ...(rawToken === undefined ? {} : { rawToken }) }
     this.#parts.streams.listener(session)?.send(JSON.stringify(pending))
   }
 }

@@ -1,7 +1,7 @@
 /** Which child serves a session, and what a fresh child must be told before it can: the replayed handshake. */
 import type { Link, Links } from './links.ts'
 import { sendFrame } from './links.ts'
-import { encodeReturnAddress } from './contract.ts'
+import { encodeReturnAddress, type RelayPurpose } from './contract.ts'
 import { channelName, groupOf, SHARED_GROUP, type Handshake, type Session, type Store } from './store.ts'
 
 const encoder = new TextEncoder()
@@ -22,8 +22,6 @@ const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', '
 export interface Channel {
   readonly ch: string
   readonly group: string
-  /** True when the child was started just now for a session that had one before. */
-  readonly restarted: boolean
 }
 
 export class Channels {
@@ -49,6 +47,13 @@ export class Channels {
     return this.#links.choose((name) => this.#store.openChannels(name))
   }
 
+  /** The group whose child serves a session: by its agent, or while that is away by what served it last. */
+  groupFor(session: Session): string {
+    const link = this.linkFor(session)
+    if (link !== undefined) return link.isolation === 'share' ? SHARED_GROUP : session.id
+    return this.#store.channel(session.id) === undefined && this.#store.channel(SHARED_GROUP) !== undefined ? SHARED_GROUP : session.id
+  }
+
   /**
    * The session's channel on this link. One that does not live there is opened, and the session's handshake goes ahead
    * of whatever is sent next; `isFresh` is for a session whose own initialize is what comes next.
@@ -57,15 +62,27 @@ export class Channels {
     const group = link.isolation === 'share' ? SHARED_GROUP : session.id
     const record = this.#store.channel(group)
     const isLive = record !== undefined && record.open && record.agent === link.name && record.instance === link.instance
-    if (record !== undefined && isLive) return { ch: channelName(group, record.generation), group, restarted: false }
-    const generation = (record?.generation ?? 0) + 1
-    this.#store.putChannel({ group, generation, agent: link.name, instance: link.instance, open: true })
+    if (record !== undefined && isLive) return { ch: channelName(group, record.generation), group }
+    return this.#open(session, group, (record?.generation ?? 0) + 1, link, isFresh)
+  }
+
+  #open(session: Session, group: string, generation: number, link: Link, isFresh: boolean): Channel {
     const ch = channelName(group, generation)
     const isShared = group === SHARED_GROUP
+    if (isShared) this.#store.dropSnapshot('initialize')
+    if (generation > 1 && (isShared || !isFresh)) this.#store.markRestarted(isShared ? undefined : session.id)
+    if (isFresh) this.#store.clearRestarted(session.id)
+    const [own] = isShared || isFresh ? [] : this.#store.handshakes(session.id, 'initialize')
+    const initialize = isShared ? SHARED_HANDSHAKE : own
+    const handshake = initialize === undefined ? undefined : randomKey()
+    this.#store.putChannel({ group, generation, agent: link.name, instance: link.instance, open: true, handshake })
     sendFrame(link, { type: 'open', ch, ids: isShared ? 'assign' : 'keep', asks: isShared ? 'refuse' : 'pass' })
-    if (isShared) this.#replayShared(link, ch)
-    else if (!isFresh) this.#replayOwn(link, ch, session.id)
-    return { ch, group, restarted: record !== undefined && !isFresh }
+    if (initialize !== undefined && handshake !== undefined) {
+      this.#call(link, ch, 'initialize', initialize, isShared ? 'snapshot' : 'handshake', handshake)
+      sendFrame(link, { type: 'notify', ch, key: randomKey(), method: 'notifications/initialized', size: INITIALIZED.length }, INITIALIZED)
+      this.#replay(link, ch, isShared ? undefined : session.id)
+    }
+    return { ch, group }
   }
 
   /** Whether a channel is the one its group is served by now. */
@@ -88,12 +105,20 @@ export class Channels {
     return { ch: channelName(group, record.generation), link }
   }
 
-  /** An agent is back with these channels: any other that was opened on it never reached it, or has died since. */
-  reconcile(link: Link, running: ReadonlySet<string>): void {
+  /** An agent is back: what was opened on it and does not run there, or was not initialised, is dead. */
+  reconcile(link: Link, running: ReadonlySet<string>, held: ReadonlySet<string>): void {
     for (const record of this.#store.channelsOf(link.name)) {
       const ch = channelName(record.group, record.generation)
-      if (record.instance !== link.instance || !running.has(ch)) this.#store.putChannel({ ...record, open: false })
+      const isReady = record.handshake === undefined || held.has(record.handshake)
+      if (record.instance !== link.instance || !running.has(ch) || !isReady) this.died(ch)
     }
+  }
+
+  /** The replayed initialize of a channel was answered. */
+  initialized(ch: string): void {
+    const record = this.#store.channel(groupOf(ch))
+    if (record?.handshake !== undefined && channelName(record.group, record.generation) === ch)
+      this.#store.putChannel({ ...record, handshake: undefined })
   }
 
   /** The child is gone: the next message of its group opens another. */
@@ -103,6 +128,14 @@ export class Channels {
       this.#store.putChannel({ ...record, open: false })
   }
 
+  /** Ends a group's child. */
+  close(group: string): void {
+    const current = this.current(group)
+    if (current === undefined) return
+    sendFrame(current.link, { type: 'close', ch: current.ch })
+    this.died(current.ch)
+  }
+
   /** Keeps a session's log level; true when the child must hear of it. */
   setLevel(session: Session, group: string, level: string, kept: Handshake): boolean {
     const others = group === SHARED_GROUP ? this.#store.allHandshakes('level').map((handshake) => verbosity(handshake.name)) : []
@@ -110,7 +143,7 @@ export class Channels {
     return others.every((other) => verbosity(level) <= other)
   }
 
-  /** Keeps a subscription; true when the child must hear of it, undefined when the session has too many. */
+  /** Keeps a subscription; true when the child must hear of it. */
   subscribe(session: Session, group: string, uri: string, kept: Handshake): boolean {
     const isNews = group !== SHARED_GROUP || this.#store.subscribers(uri).length === 0
     this.#store.keepHandshake(session.id, 'subscribe', kept)
@@ -123,49 +156,30 @@ export class Channels {
     return group !== SHARED_GROUP || this.#store.subscribers(uri).length === 0
   }
 
-  #replayOwn(link: Link, ch: string, session: string): void {
-    const [initialize] = this.#store.handshakes(session, 'initialize')
-    if (initialize === undefined) return
-    this.#call(link, ch, 'initialize', initialize, 'replay', true)
-    this.#initialized(link, ch)
-    for (const level of this.#store.handshakes(session, 'level')) this.#call(link, ch, 'logging/setLevel', level, 'replay')
-    for (const kept of this.#store.handshakes(session, 'subscribe')) this.#call(link, ch, 'resources/subscribe', kept, 'replay')
+  /** Log level and subscriptions of one session, or of all that share a child. */
+  #replay(link: Link, ch: string, session: string | undefined): void {
+    const kept = (purpose: 'level' | 'subscribe'): Handshake[] =>
+      session === undefined ? this.#store.allHandshakes(purpose) : this.#store.handshakes(session, purpose)
+    const [level] = kept('level').toSorted((a, b) => verbosity(a.name) - verbosity(b.name))
+    if (level !== undefined) this.#call(link, ch, 'logging/setLevel', level, 'replay', randomKey())
+    for (const subscription of kept('subscribe')) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
   }
 
-  #replayShared(link: Link, ch: string): void {
-    this.#call(link, ch, 'initialize', SHARED_HANDSHAKE, 'snapshot', true)
-    this.#initialized(link, ch)
-    const [level] = this.#store.allHandshakes('level').toSorted((a, b) => verbosity(a.name) - verbosity(b.name))
-    if (level !== undefined) this.#call(link, ch, 'logging/setLevel', level, 'replay')
-    for (const kept of this.#store.allHandshakes('subscribe')) this.#call(link, ch, 'resources/subscribe', kept, 'replay')
-  }
-
-  #call(link: Link, ch: string, method: string, kept: Handshake, purpose: 'replay' | 'snapshot', gate?: true): void {
-    const key = randomKey()
-    sendFrame(
-      link,
-      {
-        type: 'call',
-        ch,
-        key,
-        method,
-        id: [kept.idFrom, kept.idTo],
-        ra: encodeReturnAddress({ to: 'relay', purpose }),
-        tag: `relay ${key}`,
-        ...(gate === undefined ? {} : { gate }),
-        size: kept.body.length,
-      },
-      kept.body,
-    )
-  }
-
-  #initialized(link: Link, ch: string): void {
-    sendFrame(link, { type: 'notify', ch, key: randomKey(), method: 'notifications/initialized', size: INITIALIZED.length }, INITIALIZED)
+  #call(link: Link, ch: string, method: string, kept: Handshake, purpose: RelayPurpose, key: string): void {
+    const gate = method === 'initialize' ? ({ gate: true } as const) : {}
+    const id = [kept.idFrom, kept.idTo] as const
+    const ra = encodeReturnAddress({ to: 'relay', purpose })
+    sendFrame(link, { type: 'call', ch, key, method, id, ra, tag: `relay ${key}`, ...gate, size: kept.body.length }, kept.body)
   }
 }
 
 export function randomKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** Whether this is a level that a client may ask for. */
+export function isLogLevel(text: string): boolean {
+  return LOG_LEVELS.includes(text)
 }
 
 function verbosity(level: string): number {

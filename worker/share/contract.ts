@@ -12,6 +12,8 @@ export interface Caller {
 export interface CallRequest extends Caller {
   /** 32 hex digits, made by the Worker; the same when it calls again. */
   readonly key: string
+  /** The agent may have the call already: it must go there and to no other child. */
+  readonly isResend?: boolean
   readonly method: string
   readonly rawId: string
   readonly id: Span
@@ -22,6 +24,8 @@ export interface CallRequest extends Caller {
   readonly size: number
   /** `stream`: the answer may be preceded by other messages; `single`: only the answer can be delivered; `session`: everything goes to the session's own stream (HTTP+SSE). */
   readonly delivery: 'stream' | 'single' | 'session'
+  /** Of initialize over HTTP+SSE: the revision that the client asked for. */
+  readonly revision?: string
   /** `params.uri` of resources/subscribe and resources/unsubscribe, `params.level` of logging/setLevel. */
   readonly uri?: string
   readonly level?: string
@@ -120,16 +124,25 @@ export type StreamControl =
   /** Share to Worker: credit waits for this client, say what it takes as soon as it does. */
   | { readonly type: 'sync' }
   /** Share to the Worker of a session's stream: a call has begun whose answer this stream will carry. */
-  | { readonly type: 'pending'; readonly rawId: string; readonly rawToken?: string; readonly restarted: boolean }
+  | { readonly type: 'pending'; readonly key: string; readonly rawId: string; readonly rawToken?: string; readonly restarted: boolean }
   /** Share to the Worker of a session's stream: the calls under way will not be answered. */
   | { readonly type: 'lost'; readonly failure: Failure }
+  /** Share to the Worker of a session's stream: the agent is back and knows these calls; the others never reached it. */
+  | { readonly type: 'held'; readonly keys: readonly string[] }
+  /** Share to the Worker of a session's stream: the relay answers a call by itself. */
+  | { readonly type: 'answer'; readonly rawId: string; readonly result: string }
+  | { readonly type: 'initialized'; readonly rawId: string; readonly answer: string; readonly revision?: string }
+
+/** What the relay itself calls a child for: a session's handshake, that of a shared child, or what follows either. */
+export type RelayPurpose = 'handshake' | 'snapshot' | 'replay'
+const RELAY_PURPOSES: readonly RelayPurpose[] = ['handshake', 'snapshot', 'replay']
 
 /** Where the answer to a call goes. */
 export type ReturnAddress =
   | { readonly to: 'call'; readonly key: string }
   | { readonly to: 'session'; readonly session: string; readonly rawId: string; readonly rawToken?: string }
   /** A handshake that the relay replays: the answer is for the relay. */
-  | { readonly to: 'relay'; readonly purpose: 'replay' | 'snapshot' }
+  | { readonly to: 'relay'; readonly purpose: RelayPurpose }
 
 /** Return addresses travel as text that only the relay reads. */
 export function encodeReturnAddress(address: ReturnAddress): string {
@@ -148,7 +161,10 @@ export function decodeReturnAddress(text: string | undefined): ReturnAddress | u
   if (text === undefined) return undefined
   const rest = text.slice(1)
   if (text.startsWith('c')) return { to: 'call', key: rest }
-  if (text === 'rreplay' || text === 'rsnapshot') return { to: 'relay', purpose: text === 'rreplay' ? 'replay' : 'snapshot' }
+  if (text.startsWith('r')) {
+    const purpose = RELAY_PURPOSES.find((known) => known === rest)
+    return purpose === undefined ? undefined : { to: 'relay', purpose }
+  }
   if (!text.startsWith('s')) return undefined
   try {
     const parts: unknown = JSON.parse(rest)

@@ -57,6 +57,11 @@ export class CreditLedger<Debtor extends object> {
     return { ch: wanted.ch, upto: wanted.at + CHANNEL_WINDOW_BYTES - owed }
   }
 
+  /** What one debtor owes now. */
+  owedBy(debtor: Debtor): number {
+    return this.#debts.get(debtor)?.bytes ?? 0
+  }
+
   withheld(group: string): Withheld | undefined {
     return this.#withheld.get(group)
   }

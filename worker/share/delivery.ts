@@ -2,9 +2,10 @@
 import type { Answer, Ask, Chunk, Failed, Notification } from '../../protocol/frame.ts'
 import { encodeFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
-import { MAX_HANDSHAKE_BYTES } from '../limits.ts'
+import { failureOf } from '../failed-frame.ts'
+import { MAX_HANDSHAKE_BYTES, STREAM_OPENING_MS } from '../limits.ts'
 import type { Channels } from './channels.ts'
-import { decodeReturnAddress, type ReturnAddress, STREAM_CLOSE, type StreamControl } from './contract.ts'
+import { decodeReturnAddress, type RelayPurpose, type ReturnAddress, STREAM_CLOSE, type StreamControl } from './contract.ts'
 import type { CreditGrant, CreditLedger } from './credit.ts'
 import { closeQuietly, type Link, sendFrame } from './links.ts'
 import { groupOf, SHARED_GROUP, type Store } from './store.ts'
@@ -48,18 +49,23 @@ export class Delivery {
   answer(link: Link, header: Answer, frame: Uint8Array, body: Uint8Array): void {
     const isWhole = body.length === header.size
     const address = decodeReturnAddress(header.ra)
-    if (address?.to === 'relay') this.#relayAnswer(address.purpose, header, frame, body)
-    else this.#put(header, this.#answerTarget(address), frame, body.length, isWhole, header.failed)
+    if (address?.to === 'relay') this.#relayAnswer(address.purpose, header, body)
+    else {
+      const target = this.#answerTarget(address)
+      if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
+      else this.#put(header, target, frame, body.length, isWhole, header.failed)
+    }
     this.#acknowledge(link, header.ch, header.n, header.at, header.ack)
   }
 
   failed(header: Failed, frame: Uint8Array): void {
     const address = decodeReturnAddress(header.ra)
     if (address?.to === 'relay') {
-      if (address.purpose === 'snapshot') this.#settleSnapshotWaiters(frame)
+      if (address.purpose === 'snapshot') this.#refuseSnapshotWaiters(failureOf(header))
       return
     }
     const target = this.#answerTarget(address)
+    if (header.code === 'CHANNEL_CLOSED' && header.executed === 'no' && this.#callAgain(header.ch, target)) return
     if (target.kind === 'waiter') this.#toWaiter(target.waiter, frame, 0, true, true)
     else if (target.kind === 'sockets') this.#toSockets(target.sockets, groupOf(header.ch), frame, 0)
   }
@@ -73,10 +79,10 @@ export class Delivery {
 
   chunk(link: Link, header: Chunk, frame: Uint8Array, body: Uint8Array): void {
     const name = `${header.ch} ${header.n}`
-    const target = this.#transfers.get(name)
+    const target = this.#transfers.get(name) ?? this.#rememberedTarget(header)
     if (header.last) this.#transfers.delete(name)
-    if (target?.kind === 'sockets') this.#toSockets(target.sockets, groupOf(header.ch), frame, body.length)
-    else if (target?.kind === 'waiter') this.#toWaiterOrItsStream(target.waiter, frame, body.length)
+    if (target.kind === 'sockets') this.#toSockets(target.sockets, groupOf(header.ch), frame, body.length)
+    else if (target.kind === 'waiter') this.#toWaiterOrItsStream(target.waiter, frame, body.length)
     this.#acknowledge(link, header.ch, header.n, header.at, header.ack)
   }
 
@@ -98,10 +104,21 @@ export class Delivery {
     const waiter = this.#parts.waiters.get(key)
     const header: Failed = { type: 'failed', ch: '', key, ra: `c${key}`, ...failure, executed: failure.executed ?? 'unknown' }
     if (waiter !== undefined && waiter.buffer === undefined) {
-      if (waiter.isInitialize) this.#parts.store.endSession(waiter.session)
+      if (waiter.isInitialize) this.#endRefusedSession(waiter)
       this.#parts.waiters.settle(waiter, { kind: 'failed', failure })
     } else if (waiter !== undefined) waiter.buffer?.push(encodeFrame(header))
     else this.#parts.streams.call(key)?.send(encodeFrame(header))
+  }
+
+  /** A client has taken bytes, all that it owed when none are named; the agent may go on when that sets credit free. */
+  settle(socket: WebSocket, bytes?: number): void {
+    const { ledger, streams } = this.#parts
+    const group = streams.attachmentOf(socket)?.group
+    const credit = ledger.settle(socket, bytes)
+    const withheld = group === undefined ? undefined : ledger.withheld(group)
+    // Rewritten with every payment: after sleep the debt must not be larger than it is.
+    if (withheld !== undefined) streams.markOwing(socket, { bytes: ledger.owedBy(socket), ...withheld })
+    this.grant(credit)
   }
 
   /** Tells the agent how far it may go on, now that clients took bytes. */
@@ -114,24 +131,50 @@ export class Delivery {
     if (current?.ch === credit.ch) sendFrame(current.link, { type: 'credit', ch: credit.ch, upto: credit.upto })
   }
 
-  #relayAnswer(purpose: 'replay' | 'snapshot', header: Answer, frame: Uint8Array, body: Uint8Array): void {
+  #relayAnswer(purpose: RelayPurpose, header: Answer, body: Uint8Array): void {
     if (purpose === 'replay') return
+    this.#parts.channels.initialized(header.ch)
+    if (purpose === 'handshake') return
     if (!header.failed && body.length === header.size && body.length <= MAX_HANDSHAKE_BYTES) {
       this.#parts.store.putSnapshot('initialize', body)
       for (const waiter of this.#snapshotWaiters.splice(0)) this.#parts.waiters.settle(waiter, { kind: 'initialized', answer: body })
-    } else this.#settleSnapshotWaiters(frame)
+    } else
+      this.#refuseSnapshotWaiters({
+        code: 'CHILD_START_FAILED',
+        executed: 'no',
+        detail: 'the server refused initialize, or answered with more than 256 KiB',
+      })
   }
 
-  #settleSnapshotWaiters(frame: Uint8Array): void {
-    for (const waiter of this.#snapshotWaiters.splice(0)) {
-      this.#parts.store.endSession(waiter.session)
-      this.#parts.waiters.settle(waiter, { kind: 'frame', frame, restarted: false })
+  /** The shared child cannot serve anyone: the next client that comes starts another. */
+  #refuseSnapshotWaiters(failure: Failure): void {
+    this.#parts.channels.close(SHARED_GROUP)
+    for (const waiter of this.#snapshotWaiters.splice(0)) this.fail(waiter.key, failure)
+  }
+
+  /** A session whose initialize was refused never began; its child has nobody to serve. */
+  #endRefusedSession(waiter: Waiter): void {
+    this.#parts.channels.close(waiter.session)
+    this.#parts.store.endSession(waiter.session)
+  }
+
+  /** The child ended before the call reached it, as idle ones do: the call is made again, for a new child. */
+  #callAgain(ch: string, target: Target): boolean {
+    this.#parts.channels.died(ch)
+    if (target.kind === 'sockets' && target.sockets.every((socket) => this.#parts.streams.attachmentOf(socket)?.kind === 'call')) {
+      for (const socket of target.sockets) closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
+      return true
     }
+    if (target.kind !== 'waiter' || target.waiter.buffer !== undefined) return false
+    if (this.#parts.store.session(target.waiter.session) === undefined) return false
+    this.#parts.waiters.settle(target.waiter, { kind: 'again' })
+    return true
   }
 
   #answerTarget(address: ReturnAddress | undefined): Target {
     if (address === undefined || address.to === 'relay') return DROP
-    if (address.to === 'session') return this.#listenerTarget(address.session) ?? DROP
+    // The stream of an HTTP+SSE session may be attaching again; the agent keeps the answer until it has.
+    if (address.to === 'session') return this.#listenerTarget(address.session) ?? (this.#parts.store.session(address.session) ? HOLD : DROP)
     const waiter = this.#parts.waiters.get(address.key)
     if (waiter !== undefined) return { kind: 'waiter', waiter }
     const socket = this.#parts.streams.call(address.key)
@@ -175,6 +218,17 @@ export class Delivery {
     return target.kind === 'sockets' ? target : undefined
   }
 
+  /**
+   * Where a chunk may belong whose first frame came before the object slept: to its call, or to whoever listens. Streams
+   * that have not had the first frame pass it over.
+   */
+  #rememberedTarget({ ch, ra }: Chunk): Target {
+    const call = this.#answerTarget(decodeReturnAddress(ra))
+    const group = groupOf(ch)
+    const listeners = this.#parts.streams.listeners(group)
+    return { kind: 'sockets', sockets: call.kind === 'sockets' ? [...new Set([...call.sockets, ...listeners])] : listeners }
+  }
+
   #listenerTarget(session: string): Target | undefined {
     const socket = this.#parts.streams.listener(session)
     return socket === undefined ? undefined : { kind: 'sockets', sockets: [socket] }
@@ -198,13 +252,14 @@ export class Delivery {
   }
 
   #toWaiter(waiter: Waiter, frame: Uint8Array, bodyBytes: number, isLastWord: boolean, isFailure: boolean): void {
-    if (isFailure && waiter.isInitialize) this.#parts.store.endSession(waiter.session)
+    if (isFailure && waiter.isInitialize) this.#endRefusedSession(waiter)
     if (isLastWord && waiter.buffer === undefined) {
       this.#parts.waiters.settle(waiter, { kind: 'frame', frame, restarted: waiter.restarted })
       return
     }
     if (waiter.buffer === undefined) {
       waiter.buffer = []
+      waiter.bufferedAtMs = Date.now()
       waiter.resolve({ kind: 'stream', restarted: waiter.restarted })
     }
     waiter.buffer.push(frame)
@@ -232,7 +287,10 @@ export class Delivery {
   /** Clients owe too much: asks them what they have taken, and notes their debts so that sleep does not lose them. */
   #withhold(group: string, ch: string, at: number): void {
     for (const { debtor, bytes } of this.#parts.ledger.debtsOf(group)) {
-      if (!(debtor instanceof WebSocket)) continue
+      if (!(debtor instanceof WebSocket)) {
+        if (Date.now() - debtor.bufferedAtMs > STREAM_OPENING_MS) this.#abandon(debtor)
+        continue
+      }
       this.#parts.streams.markOwing(debtor, { bytes, ch, at })
       try {
         debtor.send(JSON.stringify({ type: 'sync' } satisfies StreamControl))
@@ -240,5 +298,11 @@ export class Delivery {
         closeQuietly(debtor, STREAM_CLOSE.ENDED, 'broken')
       }
     }
+  }
+
+  /** The Worker that was to open this call's stream is gone. */
+  #abandon(waiter: Waiter): void {
+    this.#parts.waiters.settle(waiter, { kind: 'moved' })
+    this.grant(this.#parts.ledger.settle(waiter))
   }
 }

@@ -44,10 +44,13 @@ export class Links {
     socket.serializeAttachment({ role: 'agent', connectedAtMs: nowMs } satisfies LinkAttachment)
   }
 
-  /** Applies the joining rules of the link protocol. Links in `closed` were told why and are out already. */
-  admit(socket: WebSocket, hello: Hello): Admission {
+  /**
+   * Applies the joining rules of the link protocol. `isKnown`: an agent of this name was let in before and has not been
+   * dismissed, so that it may come back whoever else has joined since. Links in `closed` were told why and are out.
+   */
+  admit(socket: WebSocket, hello: Hello, isKnown: boolean): Admission {
     const others = [...this.#byName.values()].filter((link) => link.name !== hello.agent)
-    if (others.length > 0 && hello.join === 'primary') return { kind: 'refused' }
+    if (others.length > 0 && hello.join === 'primary' && !isKnown) return { kind: 'refused' }
     const older = this.#byName.get(hello.agent)
     const leaving = hello.join === 'replace' ? others : []
     if (older !== undefined && older.socket !== socket) leaving.push(older)

@@ -27,7 +27,7 @@ export class Recovery {
   }
 
   /** A link has closed. An abrupt close looks the same for a cut cable and a killed agent, so its calls wait. */
-  lost(link: Link, nowMs: number): void {
+  lost(link: Pick<Link, 'name' | 'instance'>, nowMs: number): void {
     this.#parts.store.putLink(link.name, link.instance, nowMs)
   }
 
@@ -36,7 +36,7 @@ export class Recovery {
     const before = this.#parts.store.link(link.name)
     this.#parts.store.putLink(link.name, link.instance)
     if (before !== undefined && before.instance !== link.instance) this.#failCallsOf(link.name, LOST)
-    else this.#sendAgain(link.name, new Set(hello.held))
+    else this.#sendAgain(link.name, hello.held)
   }
 
   /** An agent that was told to go, by the owner or by another agent's takeover, does not come back. */
@@ -58,21 +58,28 @@ export class Recovery {
   }
 
   /** Calls that the agent has never seen were lost on the way: their Workers still hold them. */
-  #sendAgain(agent: string, held: ReadonlySet<string>): void {
+  #sendAgain(agent: string, keys: readonly string[]): void {
+    const held = new Set(keys)
     for (const waiter of this.#parts.waiters.where(({ agent: name, buffer }) => name === agent && buffer === undefined)) {
       if (!held.has(waiter.key)) this.#parts.waiters.settle(waiter, { kind: 'again' })
     }
     for (const { socket, key } of this.#parts.streams.callsOf(agent)) {
       if (!held.has(key)) closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
     }
+    this.#tellSessions(agent, { type: 'held', keys })
   }
 
   #failCallsOf(agent: string, failure: Failure): void {
     for (const waiter of this.#parts.waiters.where(({ agent: name }) => name === agent)) this.#parts.delivery.fail(waiter.key, failure)
     for (const { key } of this.#parts.streams.callsOf(agent)) this.#parts.delivery.fail(key, failure)
+    this.#tellSessions(agent, { type: 'lost', failure })
+  }
+
+  /** The Workers of HTTP+SSE streams know themselves which calls wait there. */
+  #tellSessions(agent: string, control: StreamControl): void {
     for (const { socket, attachment } of this.#parts.streams.all()) {
-      if (attachment.kind !== 'session' || this.#parts.store.channel(attachment.group)?.agent !== agent) continue
-      socket.send(JSON.stringify({ type: 'lost', failure } satisfies StreamControl))
+      const isConcerned = attachment.kind === 'session' && this.#parts.store.channel(attachment.group)?.agent === agent
+      if (isConcerned && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(control))
     }
   }
 }

@@ -4,7 +4,7 @@ import { MAX_SESSIONS } from '../limits.ts'
 import type { Channels } from './channels.ts'
 import { type Caller, STREAM_CLOSE } from './contract.ts'
 import type { Delivery } from './delivery.ts'
-import { closeQuietly, sendFrame } from './links.ts'
+import { closeQuietly } from './links.ts'
 import type { Session, Store } from './store.ts'
 import type { Streams } from './streams.ts'
 import type { Waiters } from './waiters.ts'
@@ -26,6 +26,7 @@ export class Sessions {
 
   /** The caller's session. One of another principal does not exist for it. */
   of(caller: Caller): Session | Failure {
+    if (this.#parts.store.settings === undefined) return { code: 'SHARE_NOT_FOUND' }
     const session = this.#parts.store.session(caller.session)
     return session === undefined || session.principal !== caller.principal ? { code: 'SESSION_NOT_FOUND' } : session
   }
@@ -41,8 +42,8 @@ export class Sessions {
   /** Ends a session, its child, and what waits for it. */
   end(id: string): void {
     const { channels, store, streams, waiters, delivery } = this.#parts
-    const own = channels.current(id)
-    if (own !== undefined) sendFrame(own.link, { type: 'close', ch: own.ch })
+    if (store.settings === undefined) return
+    channels.close(id)
     for (const { key } of waiters.where(({ session }) => session === id))
       delivery.fail(key, { code: 'CHANNEL_CLOSED', executed: 'unknown' })
     const listener = streams.listener(id)

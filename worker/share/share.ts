@@ -57,6 +57,7 @@ export class Share extends DurableObject<Env> {
     this.#sessions = new Sessions({ ...parts, delivery: this.#delivery })
     this.#calls = new Calls({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
     this.#desk = new StreamDesk({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
+    this.#noteReset()
   }
 
   /** One client request; resolves with its answer, or with where the answer will come. */
@@ -110,7 +111,7 @@ export class Share extends DurableObject<Env> {
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
     if (typeof message === 'string') {
-      this.#desk.control(socket, message)
+      if (!this.#desk.control(socket, message)) closeQuietly(socket, CLOSE.PROTOCOL_ERROR, 'a text message that is no ping')
       return
     }
     const bytes = new Uint8Array(message)
@@ -148,8 +149,21 @@ export class Share extends DurableObject<Env> {
     await this.ctx.storage.setAlarm(Math.min(next, settings.expiresAtMs))
   }
 
+  /** A reset object gets no close events: links that the rows have and no socket has were lost in it. */
+  #noteReset(): void {
+    const { settings } = this.#store
+    if (settings === undefined) return
+    const nowMs = Date.now()
+    const lost = this.#store.openLinks().filter(({ name }) => this.#links.named(name) === undefined)
+    for (const link of lost) this.#recovery.lost(link, nowMs)
+    if (lost.length > 0) void this.ctx.storage.setAlarm(Math.min(nowMs + GRACE_MS, settings.expiresAtMs))
+  }
+
   #hello(socket: WebSocket, hello: Hello): void {
-    const admission = this.#links.admit(socket, hello)
+    const before = this.#store.link(hello.agent)
+    // A process that is back has replaced the others once; who joined since was let in beside it.
+    const join = before?.instance === hello.instance ? 'replica' : hello.join
+    const admission = this.#links.admit(socket, { ...hello, join }, before !== undefined)
     if (admission.kind === 'refused') {
       closeQuietly(socket, CLOSE.NAME_REFUSED, 'another agent serves this share: use --replica or --replace')
       return
@@ -160,7 +174,7 @@ export class Share extends DurableObject<Env> {
       if (old.name !== link.name) this.#recovery.dismissed(old.name)
     }
     const unwanted = hello.channels.filter(({ ch }) => !this.#channels.isCurrent(ch, link)).map(({ ch }) => ch)
-    this.#channels.reconcile(link, new Set(hello.channels.map(({ ch }) => ch)))
+    this.#channels.reconcile(link, new Set(hello.channels.map(({ ch }) => ch)), new Set(hello.held))
     sendFrame(link, { type: 'welcome', share: this.#store.settings?.id ?? '', unwanted })
     this.#recovery.returned(link, hello)
     log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
@@ -193,7 +207,7 @@ export class Share extends DurableObject<Env> {
         this.#channels.died(header.ch)
         break
       case 'idle':
-        if (!this.#desk.isNeeded(groupOf(header.ch))) sendFrame(link, { type: 'close', ch: header.ch })
+        if (this.#channels.isCurrent(header.ch, link) && !this.#desk.isNeeded(groupOf(header.ch))) this.#channels.close(groupOf(header.ch))
         break
       case 'drain':
         this.#links.drain(link)

@@ -6,6 +6,8 @@ export interface Session {
   readonly id: string
   readonly principal: string
   readonly transport: 'http' | 'sse'
+  /** Its child was started anew, and no result has told its client yet. */
+  readonly restarted: boolean
 }
 
 /** A request worth repeating: its bytes, and where its id stands. */
@@ -23,6 +25,8 @@ export interface ChannelRecord {
   readonly agent: string
   readonly instance: string
   readonly open: boolean
+  /** Key of the initialize that the relay has replayed and that is not answered yet. */
+  readonly handshake: string | undefined
 }
 
 /** The group of the child that all sessions share. */
@@ -59,9 +63,9 @@ export class Store {
   create(settings: ShareSettings): void {
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS share (one INTEGER PRIMARY KEY CHECK (one = 1), settings TEXT NOT NULL);
-      CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, principal TEXT NOT NULL, transport TEXT NOT NULL, started_at_ms INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, principal TEXT NOT NULL, transport TEXT NOT NULL, started_at_ms INTEGER NOT NULL, restarted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS handshake (session TEXT, purpose TEXT, name TEXT, body BLOB NOT NULL, id_from INTEGER NOT NULL, id_to INTEGER NOT NULL, PRIMARY KEY (session, purpose, name)) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS channel (grp TEXT PRIMARY KEY, generation INTEGER NOT NULL, agent TEXT NOT NULL, instance TEXT NOT NULL, open INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS channel (grp TEXT PRIMARY KEY, generation INTEGER NOT NULL, agent TEXT NOT NULL, instance TEXT NOT NULL, open INTEGER NOT NULL, handshake TEXT) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS link (name TEXT PRIMARY KEY, instance TEXT NOT NULL, lost_at_ms INTEGER) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS snapshot (purpose TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
     `)
@@ -79,12 +83,13 @@ export class Store {
   session(id: string): Session | undefined {
     const known = this.#sessions.get(id)
     if (known !== undefined) return known
-    const [row] = this.#sql.exec('SELECT principal, transport FROM session WHERE id = ?', id).toArray()
+    const [row] = this.#sql.exec('SELECT principal, transport, restarted FROM session WHERE id = ?', id).toArray()
     if (row === undefined) return undefined
     const session: Session = {
       id,
       principal: text(row, 'principal'),
       transport: row['transport'] === 'sse' ? 'sse' : 'http',
+      restarted: row['restarted'] === 1,
     }
     this.#sessions.set(id, session)
     return session
@@ -103,10 +108,22 @@ export class Store {
   }
 
   startSession(id: string, principal: string, transport: 'http' | 'sse', nowMs: number): Session {
-    this.#sql.exec('INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?)', id, principal, transport, nowMs)
-    const session: Session = { id, principal, transport }
+    this.#sql.exec('INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, 0)', id, principal, transport, nowMs)
+    const session: Session = { id, principal, transport, restarted: false }
     this.#sessions.set(id, session)
     return session
+  }
+
+  /** Notes that a session's child, or that of all sessions, was started anew. */
+  markRestarted(id?: string): void {
+    this.#sql.exec('UPDATE session SET restarted = 1 WHERE ?1 IS NULL OR id = ?1', id ?? null)
+    if (id === undefined) this.#sessions.clear()
+    else this.#sessions.delete(id)
+  }
+
+  clearRestarted(id: string): void {
+    this.#sql.exec('UPDATE session SET restarted = 0 WHERE id = ?', id)
+    this.#sessions.delete(id)
   }
 
   endSession(id: string): void {
@@ -117,8 +134,9 @@ export class Store {
     this.#sql.exec('DELETE FROM channel WHERE grp = ?', id)
   }
 
-  /** Keeps a request for replay; one of the same purpose and name is replaced. */
+  /** Keeps a request for replay; one of the same purpose and name is replaced, and there is one log level. */
   keepHandshake(session: string, purpose: 'initialize' | 'level' | 'subscribe', kept: Handshake): void {
+    if (purpose === 'level') this.#sql.exec("DELETE FROM handshake WHERE session = ? AND purpose = 'level'", session)
     this.#sql.exec(
       'INSERT OR REPLACE INTO handshake VALUES (?, ?, ?, ?, ?, ?)',
       session,
@@ -141,6 +159,17 @@ export class Store {
       .map(readHandshake)
   }
 
+  /** Number of subscriptions of a session to other resources than this one. */
+  otherSubscriptions(session: string, uri: string): number {
+    return this.#sql
+      .exec<{ count: number }>(
+        "SELECT count(*) AS count FROM handshake WHERE session = ? AND purpose = 'subscribe' AND name <> ?",
+        session,
+        uri,
+      )
+      .one().count
+  }
+
   /** Sessions that subscribe to a resource, and all kept requests of one purpose, for the child that serves many. */
   subscribers(uri: string): string[] {
     return this.#sql
@@ -159,7 +188,7 @@ export class Store {
   channel(group: string): ChannelRecord | undefined {
     const known = this.#channels.get(group)
     if (known !== undefined) return known
-    const [row] = this.#sql.exec('SELECT generation, agent, instance, open FROM channel WHERE grp = ?', group).toArray()
+    const [row] = this.#sql.exec('SELECT generation, agent, instance, open, handshake FROM channel WHERE grp = ?', group).toArray()
     if (row === undefined) return undefined
     const record = {
       group,
@@ -167,6 +196,7 @@ export class Store {
       agent: text(row, 'agent'),
       instance: text(row, 'instance'),
       open: row['open'] === 1,
+      handshake: typeof row['handshake'] === 'string' ? row['handshake'] : undefined,
     }
     this.#channels.set(group, record)
     return record
@@ -174,12 +204,13 @@ export class Store {
 
   putChannel(record: ChannelRecord): void {
     this.#sql.exec(
-      'INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?, ?)',
       record.group,
       record.generation,
       record.agent,
       record.instance,
       record.open ? 1 : 0,
+      record.handshake ?? null,
     )
     this.#channels.set(record.group, record)
   }
@@ -213,6 +244,11 @@ export class Store {
       .toArray()
   }
 
+  /** Links that, as far as the rows know, are connected. */
+  openLinks(): { readonly name: string; readonly instance: string }[] {
+    return this.#sql.exec<{ name: string; instance: string }>('SELECT name, instance FROM link WHERE lost_at_ms IS NULL').toArray()
+  }
+
   dropLink(name: string): void {
     this.#sql.exec('DELETE FROM link WHERE name = ?', name)
   }
@@ -220,6 +256,10 @@ export class Store {
   snapshot(purpose: 'initialize'): Uint8Array | undefined {
     const [row] = this.#sql.exec<{ body: ArrayBuffer }>('SELECT body FROM snapshot WHERE purpose = ?', purpose).toArray()
     return row === undefined ? undefined : new Uint8Array(row.body)
+  }
+
+  dropSnapshot(purpose: 'initialize'): void {
+    this.#sql.exec('DELETE FROM snapshot WHERE purpose = ?', purpose)
   }
 
   putSnapshot(purpose: 'initialize', body: Uint8Array): void {

@@ -6,7 +6,6 @@ import type { CreditLedger } from './credit.ts'
 import type { Debtor, Delivery } from './delivery.ts'
 import { closeQuietly, type Links, sendFrame } from './links.ts'
 import type { Sessions } from './sessions.ts'
-import { SHARED_GROUP } from './store.ts'
 import type { Streams } from './streams.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -45,16 +44,19 @@ export class StreamDesk {
     }
   }
 
-  /** A text message on a stream's socket. */
-  control(socket: WebSocket, text: string): void {
+  /** A text message on a stream's socket; false when the socket is no stream's. */
+  control(socket: WebSocket, text: string): boolean {
+    const attachment = this.#parts.streams.attachmentOf(socket)
+    if (attachment === undefined) return false
     const control = JSON.parse(text) as StreamControl
-    if (control.type === 'taken') this.#parts.delivery.grant(this.#parts.ledger.settle(socket, control.bytes))
+    if (control.type === 'taken') this.#parts.delivery.settle(socket, control.bytes)
+    return true
   }
 
   closed(socket: WebSocket): void {
-    const { streams, sessions, ledger, delivery } = this.#parts
+    const { streams, sessions, delivery } = this.#parts
     const attachment = streams.attachmentOf(socket)
-    delivery.grant(ledger.settle(socket))
+    delivery.settle(socket)
     // An HTTP+SSE session is its stream (MCP 2024-11-05), unless a newer stream has taken over.
     if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
       sessions.end(attachment.session)
@@ -84,8 +86,7 @@ export class StreamDesk {
     const caller = { session: query.get('session') ?? '', principal: query.get('principal') ?? '' }
     const session = kind === 'session' ? sessions.start(caller, 'sse') : sessions.of(caller)
     if ('code' in session) return ERRORS[session.code].http
-    const link = channels.linkFor(session)
-    const group = link?.isolation === 'share' ? SHARED_GROUP : session.id
+    const group = channels.groupFor(session)
     streams.accept(socket, { kind, session: session.id, group })
     const current = channels.current(group)
     if (current !== undefined) sendFrame(current.link, { type: 'resume', ch: current.ch })

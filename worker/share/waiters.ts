@@ -15,6 +15,8 @@ export interface Waiter {
   readonly canStream: boolean
   /** Frames that wait for the stream to open; undefined while the RPC has not been resolved. */
   buffer: Uint8Array[] | undefined
+  /** Since when they wait, in milliseconds since 1970. */
+  bufferedAtMs: number
   readonly resolve: (outcome: CallOutcome) => void
 }
 
@@ -30,10 +32,10 @@ export class Waiters {
   }
 
   /** Waits for the outcome. A second wait for the same key (a resend) takes the first one's place. */
-  wait(key: string, facts: Omit<Waiter, 'key' | 'buffer' | 'resolve'>): Promise<CallOutcome> {
+  wait(key: string, facts: Omit<Waiter, 'key' | 'buffer' | 'bufferedAtMs' | 'resolve'>): Promise<CallOutcome> {
     const { promise, resolve } = Promise.withResolvers<CallOutcome>()
     this.#byKey.get(key)?.resolve({ kind: 'moved' })
-    this.#byKey.set(key, { key, ...facts, buffer: undefined, resolve })
+    this.#byKey.set(key, { key, ...facts, buffer: undefined, bufferedAtMs: 0, resolve })
     return promise
   }
 

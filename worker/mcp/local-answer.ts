@@ -1,4 +1,4 @@
-/** The answer to a client's initialize when the relay has initialised the child itself, for many clients. */
+/** Answers that the relay gives by itself. */
 import { isLegacyRevision } from './revision.ts'
 
 const utf8 = new TextDecoder()
@@ -11,4 +11,8 @@ export function initializeResponse(answer: Uint8Array, rawId: string, revision: 
   const { result } = JSON.parse(utf8.decode(answer)) as { result: Record<string, unknown> }
   const negotiated = revision !== undefined && isLegacyRevision(revision) ? { ...result, protocolVersion: revision } : result
   return `{"jsonrpc":"2.0","id":${rawId},"result":${JSON.stringify(negotiated)}}`
+}
+
+export function resultResponse(rawId: string, result: string): string {
+  return `{"jsonrpc":"2.0","id":${rawId},"result":${result}}`
 }

@@ -1,0 +1,54 @@
+/** Names and numbers of MCP 2026-07-28 that both directions of the bridge use. */
+
+/** The only modern revision we speak. */
+export const MODERN_REVISION = '2026-07-28'
+export const MODERN_REVISIONS: readonly string[] = [MODERN_REVISION]
+
+/** What the relay initialises a legacy child with. */
+export const CHILD_REVISION = '2025-11-25'
+
+/** Everything below this prefix in a `_meta` belongs to the protocol (basic/index, `_meta`). */
+export const META_PREFIX = 'io.modelcontextprotocol/'
+
+export const META = {
+  protocolVersion: `${META_PREFIX}protocolVersion`,
+  clientCapabilities: `${META_PREFIX}clientCapabilities`,
+  clientInfo: `${META_PREFIX}clientInfo`,
+  logLevel: `${META_PREFIX}logLevel`,
+  serverInfo: `${META_PREFIX}serverInfo`,
+  subscriptionId: `${META_PREFIX}subscriptionId`,
+} as const
+
+/** The Tasks extension (SEP-2663): passed through within an era, stripped between eras. */
+export const TASKS_EXTENSION = `${META_PREFIX}tasks`
+
+/** Least severe first (RFC 5424, as MCP logging has it). */
+const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export function isLogLevel(value: unknown): value is LogLevel {
+  return LOG_LEVELS.some((level) => level === value)
+}
+
+/** Whether a message of this level goes to someone who asked for `threshold`; nobody asked means no (basic/index, logLevel). */
+export function passesLogLevel(level: LogLevel, threshold: LogLevel | undefined): boolean {
+  return threshold !== undefined && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(threshold)
+}
+
+/** Whether a revision names the era without handshake. Revisions are dates, so their order is that of their texts. */
+export function isModernRevision(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) && text >= MODERN_REVISION
+}
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** An own property that is an object; prototypes never answer for a peer. */
+export function objectIn(value: unknown, key: string): JsonObject | undefined {
+  if (!isObject(value) || !Object.hasOwn(value, key)) return undefined
+  const inner = value[key]
+  return isObject(inner) ? inner : undefined
+}
