@@ -19,7 +19,7 @@ export function encodeHeaderValue(text: string): string {
 
 /** The text that a header stands for, or undefined when its base64 is not canonical, not UTF-8, or the header has other characters than may be. */
 export function decodeHeaderValue(header: string): string | undefined {
-  const value = header.replace(/^[\t ]+|[\t ]+$/g, '')
+  const value = trimHeader(header)
   if (!isMarked(value)) return /^[\t\x20-\x7e]*$/.test(value) ? value : undefined
   const base64 = value.slice(PREFIX.length, -SUFFIX.length)
   if (!CANONICAL_BASE64.test(base64)) return undefined
@@ -30,6 +30,19 @@ export function decodeHeaderValue(header: string): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Without the white space that is no part of a field value (RFC 9110 §5.5). A loop, since `/[\t ]+$/` takes quadratic time. */
+export function trimHeader(header: string): string {
+  let from = 0
+  let to = header.length
+  while (from < to && isSpace(header.charCodeAt(from))) from++
+  while (to > from && isSpace(header.charCodeAt(to - 1))) to--
+  return header.slice(from, to)
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09
 }
 
 function isMarked(value: string): boolean {

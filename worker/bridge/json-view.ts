@@ -19,7 +19,7 @@ import { type Replacement, replacement } from '../../protocol/splice.ts'
 /** Keys longer than this, in bytes, are none that the bridge knows. */
 const MAX_KEY_BYTES = 256
 
-const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+const utf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 
 export function textAt(bytes: Uint8Array, [from, to]: Span): string {
   return utf8.decode(bytes.subarray(from, to))
@@ -111,6 +111,15 @@ export function findPath(bytes: Uint8Array, open: number, ...path: readonly stri
   return found
 }
 
+/** Where the value of a key begins, also when the bytes end before the value does. */
+export function valueStart(bytes: Uint8Array, open: number, key: string): number | undefined {
+  let from: number | undefined
+  const { cut } = walkObject(bytes, open, (name, value) => {
+    if (name === key) from = value[0]
+  })
+  return cut?.key === key ? cut.from : from
+}
+
 /** Where a message's first brace stands. */
 export function rootOf(bytes: Uint8Array): number {
   return skipSpace(bytes, 0)
@@ -157,8 +166,13 @@ function readKey(bytes: Uint8Array, from: number, to: number): string {
   for (let at = from + 1; at < to - 1; at++) {
     const byte = bytes[at] ?? 0
     // An escaped key can spell a key that we know, and a peer that decodes it would read it so.
-    if (byte === BACKSLASH || byte > 0x7e) return String(valueAt(bytes, [from, to]) ?? '')
+    if (byte === BACKSLASH || byte > 0x7e) return decodeKey(bytes, [from, to])
     text += String.fromCharCode(byte)
   }
   return text
+}
+
+function decodeKey(bytes: Uint8Array, span: Span): string {
+  const key = valueAt(bytes, span)
+  return typeof key === 'string' ? key : ''
 }

@@ -26,7 +26,8 @@ export const PROBLEMS = {
   CAPABILITY_REQUIRED: {
     http: 400,
     rpc: -32021,
-    message: 'The server must ask the client for something that it has not declared. Declare data.requiredCapabilities, or do without this call.',
+    message:
+      'The server must ask the client for something that it has not declared. Declare data.requiredCapabilities, or do without this call.',
   },
   REVISION_UNSUPPORTED: {
     http: 400,
@@ -43,7 +44,11 @@ export const PROBLEMS = {
     rpc: -32603,
     message: 'The server needs input that this client cannot give. Use a client with the capabilities named in data.',
   },
-  INPUT_REFUSED: { http: 200, rpc: -32603, message: 'The server asked for input, and the client failed to give it. Call again to be asked again.' },
+  INPUT_REFUSED: {
+    http: 200,
+    rpc: -32603,
+    message: 'The server asked for input, and the client failed to give it. Call again to be asked again.',
+  },
   TOO_MANY_ROUNDS: {
     http: 200,
     rpc: -32603,

@@ -1,5 +1,5 @@
 /** The headers that every modern request mirrors its body in: MCP-Protocol-Version, Mcp-Method, Mcp-Name (MCP 2026-07-28, Streamable HTTP, standard request headers). */
-import { decodeHeaderValue } from './header-value.ts'
+import { decodeHeaderValue, trimHeader } from './header-value.ts'
 import type { JsonObject } from './names.ts'
 import { type Problem, problem } from './problem.ts'
 
@@ -52,6 +52,6 @@ export function checkMirror(name: string, headers: HeaderReader, isEqual: (decod
   return isEqual(decoded) ? undefined : problem('HEADER_MISMATCH', { at: name, detail: 'not the value of the body' })
 }
 
-export function trimmed(header: string | null): string | undefined {
-  return header === null ? undefined : header.replace(/^[\t ]+|[\t ]+$/g, '')
+function trimmed(header: string | null): string | undefined {
+  return header === null ? undefined : trimHeader(header)
 }

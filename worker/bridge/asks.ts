@@ -1,0 +1,140 @@
+/** Requests of a legacy child, as `inputRequests` of a modern result, and a retry's `inputResponses` as answers to the child (MCP 2026-07-28, basic/patterns/mrtr). */
+import type { Span } from '../../protocol/json-scan.ts'
+import { splice } from '../../protocol/splice.ts'
+import { type Capability, type CapabilitySet, declare, lacking, neededFor } from './capabilities.ts'
+import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
+import { isObject, type JsonObject, META } from './names.ts'
+import { type Problem, problem } from './problem.ts'
+
+export type AskVerdict =
+  /** May be put to the client: the text of an entry of `inputRequests`. */
+  | { readonly kind: 'ask'; readonly request: string }
+  /** The relay answers the child by itself: the text of a JSON-RPC response. */
+  | { readonly kind: 'answer'; readonly response: string }
+  /** The client cannot be asked this: the response for the child, and what the client would have to declare. */
+  | { readonly kind: 'refuse'; readonly response: string; readonly lacking: readonly Capability[] }
+
+/** What becomes of a child's request during a call of a client with these capabilities. */
+export function judgeAsk(ask: Uint8Array, rawId: string, method: string, capabilities: CapabilitySet): AskVerdict {
+  if (method === 'ping') return { kind: 'answer', response: resultText(rawId, '{}') }
+  const paramsSpan = findPath(ask, rootOf(ask), 'params')
+  const value = valueAt(ask, paramsSpan)
+  const params: JsonObject = isObject(value) ? value : {}
+  const needed = neededFor(method, params)
+  // Without the capability for tasks nobody may ask for one, and the relay never declares it.
+  if (needed === undefined || Object.hasOwn(params, 'task')) return { kind: 'refuse', response: refusalText(rawId, method), lacking: [] }
+  const missing = lacking(capabilities, needed)
+  if (missing.length > 0) return { kind: 'refuse', response: refusalText(rawId, method), lacking: missing }
+  return { kind: 'ask', request: requestText(method, ask, paramsSpan) }
+}
+
+/** The answer to a child's request that belongs to no call: nobody can be asked (MCP 2025-11-25, basic/lifecycle). */
+export function answerOutsideCalls(rawId: string, method: string): string {
+  if (method === 'ping') return resultText(rawId, '{}')
+  return method === 'roots/list' ? resultText(rawId, '{"roots":[]}') : refusalText(rawId, method)
+}
+
+/** The refusal of a call of whose asks the client can answer none. */
+export function capabilityProblem(missing: Iterable<Capability>): Problem {
+  // A part cannot be declared without its whole.
+  const required = new Set<Capability>()
+  for (const name of missing) {
+    if (name.startsWith('sampling.')) required.add('sampling')
+    required.add(name)
+  }
+  return problem('CAPABILITY_REQUIRED', { requiredCapabilities: declare(required) })
+}
+
+/** What a modern client has no use for in a child's request: its own ids, tokens and tasks. */
+const LEGACY_PARAMS: readonly string[] = ['elicitationId', '_meta']
+
+function requestText(method: string, ask: Uint8Array, params: Span | undefined): string {
+  if (method === 'roots/list' || !isObjectAt(ask, params)) return JSON.stringify({ method })
+  const [from, to] = params
+  const kept = splice(ask, editObject(ask, from, { drop: (key) => LEGACY_PARAMS.includes(key) }))
+  return `{"method":${JSON.stringify(method)},"params":${textAt(kept, [from, to - (ask.length - kept.length)])}}`
+}
+
+/** A child's request that waits for a client's retry. */
+export interface ParkedAsk {
+  readonly key: string
+  readonly rawId: string
+  readonly method: string
+}
+
+/** The key of the nth ask of a call, from 1 on and through all its rounds: unique within the request, and telling nothing. */
+export function askKey(ordinal: number): string {
+  return `ask-${ordinal}`
+}
+
+/** The text of an `input_required` result. Values of `requests` are JSON texts, and so is `serverInfo`. */
+export function inputRequiredResult(requests: ReadonlyMap<string, string>, requestState: string | undefined, serverInfo?: string): string {
+  const entries = [...requests].map(([key, request]) => `${JSON.stringify(key)}:${request}`)
+  const members = [
+    '"resultType":"input_required"',
+    ...(entries.length === 0 ? [] : [`"inputRequests":{${entries.join(',')}}`]),
+    ...(requestState === undefined ? [] : [`"requestState":${JSON.stringify(requestState)}`]),
+    ...(serverInfo === undefined ? [] : [`"_meta":{"${META.serverInfo}":${serverInfo}}`]),
+  ]
+  return `{${members.join(',')}}`
+}
+
+/** What a retry brings for the asks that wait. */
+export interface GivenInput {
+  /** Responses for the child, by key: the client's bytes in the child's id. */
+  readonly responses: ReadonlyMap<string, string>
+  /** Keys of the asks that got no answer, or one that is no answer to their method: they are to be asked again. */
+  readonly missing: readonly string[]
+}
+
+/** Finds the answers to parked asks in a retry; keys that nobody asked for are ignored. */
+export function readInputResponses(retry: Uint8Array, asks: readonly ParkedAsk[]): GivenInput {
+  const given = new Map<string, Span>()
+  const span = findPath(retry, rootOf(retry), 'params', 'inputResponses')
+  if (isObjectAt(retry, span)) walkObject(retry, span[0], (key, value) => given.set(key, value))
+  const responses = new Map<string, string>()
+  const missing: string[] = []
+  for (const { key, rawId, method } of asks) {
+    const value = given.get(key)
+    if (value !== undefined && isAnswerTo(method, valueAt(retry, value)))
+      responses.set(key, resultText(rawId, withoutResultType(retry, value)))
+    else missing.push(key)
+  }
+  return { responses, missing }
+}
+
+/** Whether a request is a retry: it brings back state. Input without state belongs to no call that waits, and is ignored. */
+export function readRequestState(params: JsonObject): string | undefined {
+  const state = Object.hasOwn(params, 'requestState') ? params['requestState'] : undefined
+  return typeof state === 'string' ? state : undefined
+}
+
+/** As much of each method's result as tells an answer from a mistake; the server checks the rest against its own schema. */
+function isAnswerTo(method: string, value: unknown): boolean {
+  // A wrapped `{method, result}` is what some clients send, and is no answer.
+  if (!isObject(value) || Object.hasOwn(value, 'method') || Object.hasOwn(value, 'result')) return false
+  switch (method) {
+    case 'elicitation/create':
+      return ['accept', 'decline', 'cancel'].some((action) => action === value['action'])
+    case 'sampling/createMessage':
+      return typeof value['role'] === 'string' && Object.hasOwn(value, 'content')
+    case 'roots/list':
+      return Array.isArray(value['roots'])
+    default:
+      return false
+  }
+}
+
+function withoutResultType(body: Uint8Array, [from, to]: Span): string {
+  const kept = splice(body, editObject(body, from, { drop: (key) => key === 'resultType' }))
+  return textAt(kept, [from, to - (body.length - kept.length)])
+}
+
+function resultText(rawId: string, result: string): string {
+  return `{"jsonrpc":"2.0","id":${rawId},"result":${result}}`
+}
+
+function refusalText(rawId: string, method: string): string {
+  const error = { code: -32601, message: `The client cannot be asked for ${method} here. Check its capabilities before asking.` }
+  return `{"jsonrpc":"2.0","id":${rawId},"error":${JSON.stringify(error)}}`
+}

@@ -1,0 +1,54 @@
+/** Edits of a message's params or result together with its `_meta`, which half of the bridging is about. */
+import { OPEN_OBJECT } from '../../protocol/json-skip.ts'
+import { type Replacement, splice } from '../../protocol/splice.ts'
+import { editObject, findPath, isObjectAt, type ObjectEdit, rootOf, valueStart, walkObject } from './json-view.ts'
+
+export interface BodyEdit extends ObjectEdit {
+  readonly meta?: ObjectEdit
+}
+
+/**
+ * The replacements that edit the `params` or `result` of a message. Params that are missing are made when something is
+ * to be set; a `_meta` that would be empty is dropped. A result that is no object is left alone.
+ */
+export function editBody(body: Uint8Array, container: 'params' | 'result', edit: BodyEdit): Replacement[] {
+  const root = rootOf(body)
+  const open = valueStart(body, root, container)
+  if (open === undefined && container === 'params') return makeParams(body, root, edit)
+  if (open === undefined || body[open] !== OPEN_OBJECT) return []
+  const { meta = {}, drop, set } = edit
+  const metaSpan = findPath(body, open, '_meta')
+  if (isObjectAt(body, metaSpan)) {
+    const isEmptied = meta.set === undefined && !keepsAny(body, metaSpan[0], meta)
+    const outer = editObject(body, open, {
+      ...(set === undefined ? {} : { set }),
+      drop: (key) => drop?.(key) === true || (isEmptied && key === '_meta'),
+    })
+    return isEmptied ? outer : [...outer, ...editObject(body, metaSpan[0], meta)]
+  }
+  return editObject(body, open, { ...(drop === undefined ? {} : { drop }), set: { ...set, ...metaText(meta) } })
+}
+
+/** The same for a body that is whole, as bytes. */
+export function applyEdit(body: Uint8Array, container: 'params' | 'result', edit: BodyEdit): Uint8Array {
+  return splice(body, editBody(body, container, edit))
+}
+
+function makeParams(body: Uint8Array, root: number, { meta = {}, set = {} }: BodyEdit): Replacement[] {
+  const members = Object.entries({ ...set, ...metaText(meta) }).map(([key, text]) => `${JSON.stringify(key)}:${text}`)
+  return members.length === 0 ? [] : editObject(body, root, { set: { params: `{${members.join(',')}}` } })
+}
+
+function metaText({ set }: ObjectEdit): Record<string, string> {
+  if (set === undefined) return {}
+  const members = Object.entries(set).map(([key, text]) => `${JSON.stringify(key)}:${text}`)
+  return { _meta: `{${members.join(',')}}` }
+}
+
+function keepsAny(body: Uint8Array, open: number, { drop }: ObjectEdit): boolean {
+  let keeps = false
+  walkObject(body, open, (key) => {
+    keeps ||= drop?.(key) !== true
+  })
+  return keeps
+}

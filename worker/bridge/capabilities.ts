@@ -1,0 +1,88 @@
+/** What clients can be asked for: their declared capabilities, which ask needs which, and the set that names a child. */
+import { isObject, type JsonObject, objectIn, TASKS_EXTENSION } from './names.ts'
+
+/** The capabilities that decide what a server may ask. Others change nothing that a server can do with its client. */
+export type Capability = 'elicitation' | 'elicitation.url' | 'roots' | 'sampling' | 'sampling.context' | 'sampling.tools'
+
+export type CapabilitySet = ReadonlySet<Capability>
+
+/** How each is declared in a ClientCapabilities object, in the order in which a set is spelled. */
+const DECLARED = {
+  // An empty object means forms only (2025-11-25, client/elicitation); `url` alone means no forms.
+  elicitation: (all) => isForm(objectIn(all, 'elicitation')),
+  'elicitation.url': (all) => objectIn(objectIn(all, 'elicitation'), 'url') !== undefined,
+  roots: (all) => objectIn(all, 'roots') !== undefined,
+  sampling: (all) => objectIn(all, 'sampling') !== undefined,
+  'sampling.context': (all) => objectIn(objectIn(all, 'sampling'), 'context') !== undefined,
+  'sampling.tools': (all) => objectIn(objectIn(all, 'sampling'), 'tools') !== undefined,
+} as const satisfies Record<Capability, (all: JsonObject) => boolean>
+
+const CAPABILITIES = Object.keys(DECLARED).filter((name): name is Capability => Object.hasOwn(DECLARED, name))
+
+function isForm(elicitation: JsonObject | undefined): boolean {
+  return elicitation !== undefined && (Object.hasOwn(elicitation, 'form') || !Object.hasOwn(elicitation, 'url'))
+}
+
+export function readCapabilities(declared: JsonObject): CapabilitySet {
+  return new Set(CAPABILITIES.filter((name) => DECLARED[name](declared)))
+}
+
+/** One text for one set, whatever the order in which a client declares it: children are keyed by it. */
+export function fingerprint(set: CapabilitySet): string {
+  return set.size === 0 ? 'none' : CAPABILITIES.filter((name) => set.has(name)).join('+')
+}
+
+/** The ClientCapabilities object that declares a set, and nothing else. */
+export function declare(set: CapabilitySet): Record<string, Record<string, object>> {
+  const declared: Record<string, Record<string, object>> = {}
+  for (const name of CAPABILITIES) {
+    if (!set.has(name)) continue
+    const [key = name, part] = name.split('.')
+    const entry = (declared[key] ??= {})
+    if (part !== undefined) entry[part] = {}
+    // Beside `url`, forms must be named; alone, the empty object names them in every revision.
+    else if (name === 'elicitation' && set.has('elicitation.url')) entry['form'] = {}
+  }
+  return declared
+}
+
+/** What a client must have declared to be asked this; undefined for what no client can be asked. */
+export function neededFor(method: string, params: JsonObject): readonly Capability[] | undefined {
+  switch (method) {
+    case 'elicitation/create':
+      return [params['mode'] === 'url' ? 'elicitation.url' : 'elicitation']
+    case 'sampling/createMessage':
+      return Object.hasOwn(params, 'tools') || Object.hasOwn(params, 'toolChoice') ? ['sampling', 'sampling.tools'] : ['sampling']
+    case 'roots/list':
+      return ['roots']
+    default:
+      return undefined
+  }
+}
+
+export function lacking(set: CapabilitySet, needed: readonly Capability[]): Capability[] {
+  return needed.filter((name) => !set.has(name))
+}
+
+/**
+ * Capabilities of a client as another era's peer may see them: tasks differ between the eras, and a list of roots that
+ * changes cannot be told of. Extensions and experiments stay.
+ */
+export function bridgedClientCapabilities(declared: JsonObject): Record<string, unknown> {
+  const bridged: Record<string, unknown> = { ...withoutTasks(declared) }
+  if (isObject(bridged['roots'])) bridged['roots'] = {}
+  return bridged
+}
+
+/** Capabilities of a server as another era's client may see them. */
+export function bridgedServerCapabilities(declared: JsonObject): Record<string, unknown> {
+  return withoutTasks(declared)
+}
+
+/** Capabilities of either side without tasks, of the core (2025-11-25) or of the extension (SEP-2663). */
+function withoutTasks(declared: JsonObject): Record<string, unknown> {
+  const { tasks: _, extensions, ...rest } = declared
+  if (!isObject(extensions)) return rest
+  const { [TASKS_EXTENSION]: __, ...others } = extensions
+  return Object.keys(others).length === 0 ? rest : { ...rest, extensions: others }
+}

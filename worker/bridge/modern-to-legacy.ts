@@ -1,0 +1,151 @@
+/** A modern client on a legacy child: what becomes of each method, its request, its result and its error. */
+import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
+import { applyEdit, editBody } from './body-edit.ts'
+import { editObject, elementsAt, findPath, isObjectAt, rootOf, valueAt, valueStart } from './json-view.ts'
+import { META, META_PREFIX } from './names.ts'
+import { PROBLEMS } from './problem.ts'
+
+/** `forward`: to the child. `discover`, `listen`: the relay answers by itself. `unknown`: 404 and -32601. */
+export type Verdict = 'forward' | 'discover' | 'listen' | 'unknown'
+
+interface Row {
+  readonly verdict: Verdict
+  /** Its result must say how long it may be cached (SEP-2549). */
+  readonly cacheable?: true
+  /** It may be answered with `input_required` (SEP-2322). */
+  readonly mayAsk?: true
+}
+
+const METHODS: ReadonlyMap<string, Row> = new Map<string, Row>([
+  ['server/discover', { verdict: 'discover', cacheable: true }],
+  ['subscriptions/listen', { verdict: 'listen' }],
+
+  ['tools/list', { verdict: 'forward', cacheable: true }],
+  ['tools/call', { verdict: 'forward', mayAsk: true }],
+  ['prompts/list', { verdict: 'forward', cacheable: true }],
+  ['prompts/get', { verdict: 'forward', mayAsk: true }],
+  ['resources/list', { verdict: 'forward', cacheable: true }],
+  ['resources/templates/list', { verdict: 'forward', cacheable: true }],
+  ['resources/read', { verdict: 'forward', cacheable: true, mayAsk: true }],
+  ['completion/complete', { verdict: 'forward' }],
+
+  // Removed from the protocol.
+  ['initialize', { verdict: 'unknown' }],
+  ['ping', { verdict: 'unknown' }],
+  ['logging/setLevel', { verdict: 'unknown' }],
+  ['resources/subscribe', { verdict: 'unknown' }],
+  ['resources/unsubscribe', { verdict: 'unknown' }],
+
+  // Tasks of the two eras share names and differ in shape.
+  ['tasks/get', { verdict: 'unknown' }],
+  ['tasks/update', { verdict: 'unknown' }],
+  ['tasks/cancel', { verdict: 'unknown' }],
+  ['tasks/list', { verdict: 'unknown' }],
+  ['tasks/result', { verdict: 'unknown' }],
+])
+
+/** Methods of extensions go to the child: it knows them, or says -32601. */
+const EXTENSION: Row = { verdict: 'forward' }
+
+export function modernVerdict(method: string): Verdict {
+  return (METHODS.get(method) ?? EXTENSION).verdict
+}
+
+/** Whether a call of this method may be answered with `input_required`. */
+export function mayAsk(method: string): boolean {
+  return METHODS.get(method)?.mayAsk === true
+}
+
+/** Whether results of this method must carry ttlMs and cacheScope. */
+export function isCacheable(method: string): boolean {
+  return METHODS.get(method)?.cacheable === true
+}
+
+/** Keys of params that exist for the modern client only, and `task`, which asks a legacy server for a task. */
+const MODERN_PARAMS: readonly string[] = ['inputResponses', 'requestState', 'task']
+
+/** A modern request as its legacy child gets it. Id and progress token stay; their spans must be looked up anew. */
+export function toLegacyRequest(body: Uint8Array): Uint8Array {
+  return applyEdit(body, 'params', {
+    drop: (key) => MODERN_PARAMS.includes(key),
+    meta: { drop: (key) => key.startsWith(META_PREFIX) },
+  })
+}
+
+/** What the relay adds to a child's result: `serverInfo` is the JSON text from the child's initialize result. */
+export interface ResultFacts {
+  readonly method: string
+  readonly serverInfo?: string
+}
+
+/**
+ * What makes a child's answer a modern result. `answer` may be only the first part of it, as long as the part reaches into
+ * the result; then serverInfo is left out unless `_meta` is in that part, and only what the part holds whole is edited.
+ */
+export function modernResultEdits(answer: Uint8Array, { method, serverInfo }: ResultFacts): Replacement[] {
+  const open = valueStart(answer, rootOf(answer), 'result')
+  if (open === undefined) return []
+  const set = { resultType: '"complete"', ...(isCacheable(method) ? { ttlMs: '0', cacheScope: '"private"' } : {}) }
+  const isReachable = findPath(answer, rootOf(answer), 'result') !== undefined || findPath(answer, open, '_meta') !== undefined
+  const meta = {
+    drop: (key: string) => key.startsWith(META_PREFIX),
+    ...(serverInfo === undefined || !isReachable ? {} : { set: { [META.serverInfo]: serverInfo } }),
+  }
+  return [...editBody(answer, 'result', { set, meta }), ...(method === 'tools/list' ? executionEdits(answer, open) : [])]
+}
+
+/** How a tool wants to be run as a task of 2025-11-25 says nothing to a modern client. */
+function executionEdits(answer: Uint8Array, resultOpen: number): Replacement[] {
+  const tools = valueStart(answer, resultOpen, 'tools')
+  if (tools === undefined) return []
+  return elementsAt(answer, tools)
+    .filter((tool) => isObjectAt(answer, tool))
+    .flatMap(([open]) => editObject(answer, open, { drop: (key) => key === 'execution' }))
+}
+
+/** Codes that mean something else, or have another status, in the modern era; all others are HTTP 200 as they are. */
+const ERROR_CODES: ReadonlyMap<number, { readonly code?: number; readonly http?: number }> = new Map([
+  // Resource not found (SEP-2164).
+  [-32002, { code: -32602 }],
+  [-32601, { http: 404 }],
+])
+
+/** URL elicitation required (2025-11-25): becomes `input_required`. */
+const URL_ELICITATION_REQUIRED = -32042
+
+export type ModernError =
+  | { readonly kind: 'error'; readonly http: number; readonly body: Uint8Array }
+  /** Requests for `inputRequests`; the retry is the call again. */
+  | { readonly kind: 'elicitations'; readonly requests: readonly string[] }
+
+/** A child's error answer as the modern client gets it. */
+export function toModernError(answer: Uint8Array): ModernError {
+  const span = findPath(answer, rootOf(answer), 'error', 'code')
+  const code = valueAt(answer, span)
+  if (span === undefined || typeof code !== 'number') return { kind: 'error', http: 200, body: answer }
+  if (code === URL_ELICITATION_REQUIRED) {
+    const requests = readElicitations(answer)
+    if (requests.length > 0) return { kind: 'elicitations', requests }
+    // Without anything to elicit there is nothing to ask, and the code itself must not be sent any more.
+    return { kind: 'error', http: 200, body: splice(answer, [replacement(span, String(PROBLEMS.CHILD_REFUSED.rpc))]) }
+  }
+  const row = ERROR_CODES.get(code)
+  const body = row?.code === undefined ? answer : splice(answer, [replacement(span, String(row.code))])
+  return { kind: 'error', http: row?.http ?? 200, body }
+}
+
+function readElicitations(answer: Uint8Array): string[] {
+  const list = findPath(answer, rootOf(answer), 'error', 'data', 'elicitations')
+  const elicitations = valueAt(answer, list)
+  if (!Array.isArray(elicitations)) return []
+  return elicitations.flatMap((entry: unknown) => {
+    const { message, url } = (entry ?? {}) as { readonly message?: unknown; readonly url?: unknown }
+    if (typeof message !== 'string' || typeof url !== 'string') return []
+    return [JSON.stringify({ method: 'elicitation/create', params: { mode: 'url', message, url } })]
+  })
+}
+
+/** What becomes of a modern client's notification: only a cancellation means something to a legacy child. */
+export function modernNotificationVerdict(method: string): 'forward' | 'drop' {
+  return method === 'notifications/cancelled' ? 'forward' : 'drop'
+}
