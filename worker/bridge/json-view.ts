@@ -16,8 +16,8 @@ import {
 } from '../../protocol/json-skip.ts'
 import { type Replacement, replacement } from '../../protocol/splice.ts'
 
-/** Keys longer than this, in bytes, are none that the bridge knows. */
-const MAX_KEY_BYTES = 256
+/** Keys up to this length, in bytes, are read char by char, which is faster than decoding while they are short. */
+const SHORT_KEY_BYTES = 256
 
 const utf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 
@@ -161,7 +161,7 @@ export function editObject(bytes: Uint8Array, open: number, { drop, set = {} }: 
 }
 
 function readKey(bytes: Uint8Array, from: number, to: number): string {
-  if (to - from > MAX_KEY_BYTES) return ''
+  if (to - from > SHORT_KEY_BYTES) return decodeKey(bytes, [from, to])
   let text = ''
   for (let at = from + 1; at < to - 1; at++) {
     const byte = bytes[at] ?? 0

@@ -1,0 +1,115 @@
+/** Plays `input_required` rounds of a modern child with a legacy client: real requests out, their answers into a retry (MCP 2026-07-28, basic/patterns/mrtr). */
+import type { Span } from '../../protocol/json-scan.ts'
+import { splice } from '../../protocol/splice.ts'
+import { err, ok, type Result } from '../../protocol/result.ts'
+import { applyEdit } from './body-edit.ts'
+import { type Capability, type CapabilitySet, lacking, neededFor } from './capabilities.ts'
+import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
+import { isObject } from './names.ts'
+import { type Problem, problem, PROBLEMS, problemResponse } from './problem.ts'
+
+/** Rounds of one call: what the official SDK grants its own servers. */
+export const MAX_INPUT_ROUNDS = 8
+
+/** Entries of one round: each is a request in front of a human. */
+export const MAX_ROUND_REQUESTS = 32
+
+/** One thing a modern child wants to know. */
+export interface WantedInput {
+  readonly key: string
+  readonly method: string
+  /** JSON text; undefined for a request without params. */
+  readonly params?: string
+  readonly isUrl: boolean
+  readonly needed: readonly Capability[]
+}
+
+export interface InputRound {
+  readonly wanted: readonly WantedInput[]
+  /** JSON text, to be echoed as it is. */
+  readonly requestState?: string
+}
+
+/** Reads an `input_required` answer. Errors: one that asks for nothing and has no state, or asks for what nobody can be asked. */
+export function readInputRound(answer: Uint8Array): Result<InputRound, Problem> {
+  const root = rootOf(answer)
+  const requests = findPath(answer, root, 'result', 'inputRequests')
+  const state = findPath(answer, root, 'result', 'requestState')
+  const entries: [key: string, value: Span][] = []
+  if (isObjectAt(answer, requests)) walkObject(answer, requests[0], (key, value) => entries.push([key, value]))
+  if (entries.length === 0 && state === undefined) return err(problem('RESULT_UNMAPPABLE', { at: 'inputRequests' }))
+  if (entries.length > MAX_ROUND_REQUESTS) return err(problem('TOO_MANY_ROUNDS', { at: 'inputRequests' }))
+  const wanted: WantedInput[] = []
+  for (const [key, span] of entries) {
+    const input = readWanted(answer, key, span)
+    if (input === undefined) return err(problem('RESULT_UNMAPPABLE', { at: `inputRequests.${key}` }))
+    wanted.push(input)
+  }
+  return ok({ wanted, ...(state === undefined ? {} : { requestState: textAt(answer, state) }) })
+}
+
+function readWanted(answer: Uint8Array, key: string, span: Span): WantedInput | undefined {
+  const value = valueAt(answer, span)
+  if (!isObject(value) || typeof value['method'] !== 'string') return undefined
+  const { method, params = {} } = value
+  const needed = isObject(params) ? neededFor(method, params) : undefined
+  if (needed === undefined || !isObject(params)) return undefined
+  const place = findPath(answer, span[0], 'params')
+  return { key, method, needed, isUrl: params['mode'] === 'url', ...(place === undefined ? {} : { params: textAt(answer, place) }) }
+}
+
+/** What a client lacks for a round; it can be played only when that is nothing. */
+export function lackingFor({ wanted }: InputRound, capabilities: CapabilitySet): Capability[] {
+  return [...new Set(wanted.flatMap(({ needed }) => lacking(capabilities, needed)))]
+}
+
+/**
+ * The request that asks a legacy client. `rawId` is an id of ours; `elicitationId` names a URL elicitation, which only
+ * the legacy era gives a name (2025-11-25, client/elicitation).
+ */
+export function serverRequest({ method, params, isUrl }: WantedInput, rawId: string, elicitationId: string, revision: string): string {
+  const head = `{"jsonrpc":"2.0","id":${rawId},"method":${JSON.stringify(method)}`
+  if (params === undefined) return `${head}}`
+  if (method !== 'elicitation/create') return `${head},"params":${params}}`
+  if (isUrl) return `${head},"params":${edited(params, { set: { elicitationId: JSON.stringify(elicitationId) } })}}`
+  // Forms had no mode before there was another.
+  const isModeless = revision < '2025-11-25'
+  return `${head},"params":${isModeless ? edited(params, { drop: (key) => key === 'mode' }) : params}}`
+}
+
+function edited(object: string, edit: Parameters<typeof editObject>[2]): string {
+  const bytes = new TextEncoder().encode(object)
+  return new TextDecoder().decode(splice(bytes, editObject(bytes, rootOf(bytes), edit)))
+}
+
+/** What a legacy client answered to a request of ours: the text of its result, or undefined for an error. */
+export function readClientAnswer(response: Uint8Array): string | undefined {
+  const result = findPath(response, rootOf(response), 'result')
+  return isObjectAt(response, result) ? textAt(response, result) : undefined
+}
+
+/**
+ * The retry of a call: `request` is the modern request as it was sent, `answers` are JSON texts by key. The caller puts
+ * in a new id, and a new progress token when there is one.
+ */
+export function retryRequest(request: Uint8Array, { requestState }: InputRound, answers: ReadonlyMap<string, string>): Uint8Array {
+  const entries = [...answers].map(([key, text]) => `${JSON.stringify(key)}:${text}`)
+  return applyEdit(request, 'params', {
+    drop: (key) => key === 'inputResponses' || key === 'requestState',
+    set: {
+      ...(entries.length === 0 ? {} : { inputResponses: `{${entries.join(',')}}` }),
+      ...(requestState === undefined ? {} : { requestState }),
+    },
+  })
+}
+
+/**
+ * The answer to a call whose input cannot be had, as JSON-RPC text. A model can read a tool's failure and do without, so
+ * tools/call gets a result with isError; all else gets the error (MCP 2025-11-25, server/tools, error handling).
+ */
+export function inputFailure(rawId: string, method: string, what: Problem): string {
+  if (method !== 'tools/call') return problemResponse(rawId, what)
+  const detail = what.at ?? what.detail
+  const text = detail === undefined ? PROBLEMS[what.code].message : `${PROBLEMS[what.code].message} (${detail})`
+  return `{"jsonrpc":"2.0","id":${rawId},"result":${JSON.stringify({ content: [{ type: 'text', text }], isError: true })}}`
+}

@@ -1,0 +1,123 @@
+/** A legacy client on a modern child: what becomes of each method, its request, its result, its error, and of notifications. */
+import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
+import { applyEdit, editBody } from './body-edit.ts'
+import { findPath, isObjectAt, rootOf, valueAt } from './json-view.ts'
+import { isCacheable } from './modern-to-legacy.ts'
+import { META, META_PREFIX } from './names.ts'
+import { outputSchemaEdits, structuredContentEdits } from './output-schema.ts'
+import { PROBLEMS } from './problem.ts'
+
+/**
+ * `forward`: to the child, with an envelope. `discover`: answered from server/discover. `empty`: the relay answers `{}`.
+ * `level` and `subscriptions`: the same, after it has noted the session's log level, or changed its listen.
+ */
+export type LegacyVerdict = 'forward' | 'discover' | 'empty' | 'level' | 'subscriptions' | 'unknown'
+
+const METHODS: ReadonlyMap<string, LegacyVerdict> = new Map<string, LegacyVerdict>([
+  ['initialize', 'discover'],
+  ['ping', 'empty'],
+  ['logging/setLevel', 'level'],
+  ['resources/subscribe', 'subscriptions'],
+  ['resources/unsubscribe', 'subscriptions'],
+
+  // Tasks of the two eras share names and differ in shape, and a listen of a legacy client would answer to nobody.
+  ['tasks/get', 'unknown'],
+  ['tasks/result', 'unknown'],
+  ['tasks/list', 'unknown'],
+  ['tasks/cancel', 'unknown'],
+  ['tasks/update', 'unknown'],
+  ['subscriptions/listen', 'unknown'],
+  ['server/discover', 'unknown'],
+])
+
+/** All else goes to the child: lists, reads, calls, completions, and methods of extensions. */
+export function legacyVerdict(method: string): LegacyVerdict {
+  return METHODS.get(method) ?? 'forward'
+}
+
+/** What becomes of a legacy client's notification: the modern era knows of no other than cancellation. */
+export function legacyNotificationVerdict(method: string): 'forward' | 'drop' {
+  return method === 'notifications/cancelled' ? 'forward' : 'drop'
+}
+
+/**
+ * A legacy request as its modern child gets it. `envelope` are the `_meta` members of the session, as JSON texts by key.
+ * Id and progress token stay; their spans must be looked up anew.
+ */
+export function toModernRequest(body: Uint8Array, envelope: Readonly<Record<string, string>>): Uint8Array {
+  return applyEdit(body, 'params', {
+    drop: (key) => key === 'task' || key === 'inputResponses' || key === 'requestState',
+    meta: { drop: (key) => key.startsWith(META_PREFIX), set: envelope },
+  })
+}
+
+/** A request to a modern child that no client has sent. `params` and `envelope` are JSON texts by key. */
+export function modernRequest(
+  rawId: string,
+  method: string,
+  envelope: Readonly<Record<string, string>>,
+  params: Readonly<Record<string, string>> = {},
+): string {
+  const members = Object.entries({ ...params, _meta: objectText(envelope) })
+  return `{"jsonrpc":"2.0","id":${rawId},"method":${JSON.stringify(method)},"params":${objectText(Object.fromEntries(members))}}`
+}
+
+/** What kind of result a modern child has given. `other` are kinds that no legacy revision can carry, tasks among them. */
+export type ResultKind = 'complete' | 'input_required' | 'other'
+
+/** A missing resultType means complete (basic/index, results). */
+export function resultKind(answer: Uint8Array): ResultKind {
+  const kind = valueAt(answer, findPath(answer, rootOf(answer), 'result', 'resultType'))
+  if (kind === undefined || kind === 'complete') return 'complete'
+  return kind === 'input_required' ? 'input_required' : 'other'
+}
+
+/** What makes a modern child's answer a legacy one. `isSchemaWrapped`: the called tool's listed schema was wrapped (isWrappedSchema). */
+export function legacyResultEdits(answer: Uint8Array, method: string, isSchemaWrapped = false): Replacement[] {
+  const result = findPath(answer, rootOf(answer), 'result')
+  if (!isObjectAt(answer, result)) return []
+  const hints = isCacheable(method) ? ['resultType', 'ttlMs', 'cacheScope'] : ['resultType']
+  const edits = editBody(answer, 'result', { drop: (key) => hints.includes(key), meta: { drop: (key) => key.startsWith(META_PREFIX) } })
+  if (method === 'tools/list') edits.push(...outputSchemaEdits(answer, result[0]))
+  if (method === 'tools/call') edits.push(...structuredContentEdits(answer, result[0], isSchemaWrapped))
+  return edits
+}
+
+/** Errors of how the relay called the child: nothing a legacy client could mend. */
+const RELAY_FAULTS: readonly unknown[] = [PROBLEMS.HEADER_MISMATCH.rpc, PROBLEMS.CAPABILITY_REQUIRED.rpc, PROBLEMS.REVISION_UNSUPPORTED.rpc]
+
+/** A modern child's error answer as a legacy client knows it. */
+export function toLegacyError(answer: Uint8Array, method: string): Uint8Array {
+  const root = rootOf(answer)
+  const span = findPath(answer, root, 'error', 'code')
+  if (span === undefined) return answer
+  const code = valueAt(answer, span)
+  if (RELAY_FAULTS.includes(code)) return splice(answer, [replacement(span, String(PROBLEMS.CHILD_REFUSED.rpc))])
+  // Only a resource that was not found names itself (server/resources, error handling); other bad params stay what they are.
+  const isNotFound =
+    code === -32602 && method === 'resources/read' && typeof valueAt(answer, findPath(answer, root, 'error', 'data', 'uri')) === 'string'
+  return isNotFound ? splice(answer, [replacement(span, '-32002')]) : answer
+}
+
+/** Notifications of a modern child that speak of the listen itself, or of tasks. */
+const MODERN_NOTIFICATIONS: readonly string[] = [
+  'notifications/subscriptions/acknowledged',
+  'notifications/tasks',
+  'notifications/cancelled',
+]
+
+/** What becomes of a modern child's notification on its way to a legacy client. */
+export function childNotificationVerdict(method: string): 'forward' | 'drop' {
+  return MODERN_NOTIFICATIONS.includes(method) ? 'drop' : 'forward'
+}
+
+/** Takes the mark of the relay's listen off a notification. */
+export function legacyNotificationEdits(notification: Uint8Array): Replacement[] {
+  return editBody(notification, 'params', { meta: { drop: (key) => key === META.subscriptionId } })
+}
+
+function objectText(members: Readonly<Record<string, string>>): string {
+  return `{${Object.entries(members)
+    .map(([key, text]) => `${JSON.stringify(key)}:${text}`)
+    .join(',')}}`
+}

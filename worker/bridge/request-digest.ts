@@ -1,0 +1,42 @@
+/** The digest by which a retry shows that it repeats the request it claims to repeat. */
+import { canonicalId } from '../../protocol/json-id.ts'
+import type { Span } from '../../protocol/json-scan.ts'
+import { OPEN_ARRAY, OPEN_OBJECT, QUOTE } from '../../protocol/json-skip.ts'
+import { elementsAt, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
+
+/** What may differ between a request and its retry (MCP 2026-07-28, basic/patterns/mrtr). */
+const UNBOUND: readonly string[] = ['_meta', 'inputResponses', 'requestState']
+
+/** Values nested deeper than this count byte by byte: a client that writes them otherwise the second time must call anew. */
+const MAX_DEPTH = 64
+
+/**
+ * SHA-256 over method and params, whatever the order of keys, the white space, and the spelling of strings and numbers.
+ * Numbers count exactly, also beyond 2^53.
+ */
+export async function requestDigest(body: Uint8Array, method: string): Promise<Uint8Array<ArrayBuffer>> {
+  const params = findPath(body, rootOf(body), 'params')
+  const text = isObjectAt(body, params) ? objectText(body, params, 0, UNBOUND) : '{}'
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`${JSON.stringify(method)}${text}`)))
+}
+
+function canonicalText(body: Uint8Array, span: Span, depth: number): string {
+  const first = body[span[0]]
+  if (first === OPEN_OBJECT && depth < MAX_DEPTH) return objectText(body, span, depth, [])
+  if (first === OPEN_ARRAY && depth < MAX_DEPTH)
+    return `[${elementsAt(body, span[0])
+      .map((element) => canonicalText(body, element, depth + 1))
+      .join(',')}]`
+  const text = textAt(body, span)
+  return first === QUOTE ? JSON.stringify(valueAt(body, span)) : canonicalId(text)
+}
+
+function objectText(body: Uint8Array, span: Span, depth: number, without: readonly string[]): string {
+  const members = new Map<string, string>()
+  walkObject(body, span[0], (key, value) => {
+    // Of a key that stands twice the last counts, as it does for who executes the request.
+    if (!without.includes(key)) members.set(key, canonicalText(body, value, depth + 1))
+  })
+  const sorted = [...members].toSorted(([left], [right]) => (left < right ? -1 : 1))
+  return `{${sorted.map(([key, text]) => `${JSON.stringify(key)}:${text}`).join(',')}}`
+}
