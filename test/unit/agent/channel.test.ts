@@ -347,6 +347,117 @@ describe('notifications', () => {
   })
 })
 
+describe('listens', () => {
+  const LISTEN = { method: 'subscriptions/listen' }
+  const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId'
+
+  function changed(subscriptionId: unknown): object {
+    return { jsonrpc: '2.0', method: 'notifications/tools/list_changed', params: { _meta: { [SUBSCRIPTION]: subscriptionId } } }
+  }
+
+  test('Channel with `assign` gives each listen what speaks of it, with the span of the id to put back', () => {
+    const bench = new Bench({ ids: 'assign' })
+    for (const label of [1, 2]) bench.call(label, '"listen:0"', LISTEN)
+    bench.call(3)
+    bench.child.says(changed(2))
+    bench.child.says(changed(1))
+    bench.child.says({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info' } })
+    expect(bench.of('notification')).toMatchObject([
+      { ra: 'ra2', sure: true },
+      { ra: 'ra1', sure: true },
+      { ra: 'ra3', sure: true },
+    ])
+    const [second, first] = bench.sent.filter(({ frame }) => frame.type === 'notification')
+    for (const [sent, id] of [[second, '2'] as const, [first, '1'] as const]) {
+      const span = sent?.frame.type === 'notification' ? sent.frame.subscriptionId : undefined
+      expect(sent?.text.slice(...(span ?? [0, 0]))).toBe(id)
+    }
+  })
+
+  test('Channel drops what speaks of a listen that was cancelled, and gives it to no other call', () => {
+    const bench = new Bench()
+    bench.call(1, '"listen:0"', LISTEN)
+    bench.call(2, '7')
+    bench.cancel(3, 1, '"listen:0"')
+    bench.child.says(changed('listen:0'))
+    expect(bench.of('notification')).toEqual([])
+    expect(bench.of('failed')).toMatchObject([{ key: keyOf(1), code: 'CANCELLED' }])
+    expect(bench.child.written.at(-1)).toMatchObject({ method: 'notifications/cancelled', params: { requestId: 'listen:0' } })
+  })
+
+  test.each<[string, string]>([
+    ['{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":1}}}', '1'],
+    [' {"result":{"_meta":{"x":{"_meta":2},"io.modelcontextprotocol\\u002fsubscriptionId":"1"}},"jsonrpc":"2.0","id":1}', '"1"'],
+  ])('Channel says where the answer to a listen repeats its id: %s', (line, id) => {
+    const bench = new Bench({ ids: 'assign' })
+    const key = bench.call(1, '"listen:0"', LISTEN)
+    bench.child.says(line)
+    // Asked once more, the kept answer says the same.
+    bench.call(1, '"listen:0"', { ...LISTEN, key })
+    const answers = bench.of('answer')
+    expect(answers).toHaveLength(2)
+    for (const { subscriptionId } of answers) expect(line.slice(...(subscriptionId ?? [0, 0]))).toBe(id)
+  })
+
+  test.each([
+    '{"jsonrpc":"2.0","id":1,"result":{}}',
+    '{"jsonrpc":"2.0","id":1,"result":[]}',
+    '{"jsonrpc":"2.0","id":1,"result":{"_meta":{"io.modelcontextprotocol/subscriptionId":{}}}}',
+    '{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":""}}',
+  ])('Channel passes an answer to a listen on that names no subscription: %s', (line) => {
+    const bench = new Bench()
+    bench.call(1, '1', LISTEN)
+    bench.child.says(line)
+    expect(bench.of('answer').map((answer) => 'subscriptionId' in answer)).toEqual([false])
+  })
+
+  test('Channel looks for a subscription in no other answer', () => {
+    const bench = new Bench()
+    bench.call(1)
+    bench.child.says(result(1, { _meta: { [SUBSCRIPTION]: 1 } }))
+    expect(bench.of('answer').map((answer) => 'subscriptionId' in answer)).toEqual([false])
+  })
+
+  test('Channel ends a listen that the child takes back, and no other call', () => {
+    const bench = new Bench({ ids: 'assign' })
+    bench.call(1, '"listen:0"', LISTEN)
+    bench.call(2)
+    for (const requestId of [1, 2]) bench.child.says({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } })
+    expect(bench.of('failed')).toMatchObject([{ key: keyOf(1), ra: 'ra1', code: 'CANCELLED', executed: 'yes' }])
+    bench.child.says(result(2))
+    expect(bench.of('answer')).toMatchObject([{ key: keyOf(2) }])
+  })
+
+  test("Channel takes the child's cancellation of an ask for that, also when a listen has the same id", () => {
+    const bench = new Bench()
+    bench.call(1, '1', LISTEN)
+    bench.child.says({ jsonrpc: '2.0', id: 1, method: 'roots/list' })
+    bench.child.says({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } })
+    expect(bench.of('failed')).toEqual([])
+    expect(bench.of('notification')).toHaveLength(1)
+  })
+
+  test('Channel passes an answer that asks for input on like any other', () => {
+    const bench = new Bench({ ids: 'assign' })
+    bench.call(1, '"a"')
+    bench.child.says(result(1, { resultType: 'input_required', requestState: 's' }))
+    expect(bench.of('answer')).toMatchObject([{ key: keyOf(1), failed: false }])
+    expect(bench.channel.isQuiet).toBe(true)
+  })
+
+  test('Channel is quiet and idle while it is only listened to', () => {
+    const bench = new Bench()
+    bench.nowMs = 5
+    bench.call(1, '1', LISTEN)
+    expect([bench.channel.isQuiet, bench.channel.idleSinceMs, bench.channel.hasListener]).toEqual([true, 5, true])
+    bench.call(2)
+    expect([bench.channel.isQuiet, bench.channel.idleSinceMs]).toEqual([false, undefined])
+    bench.child.says(result(2))
+    bench.child.says(result(1))
+    expect(bench.channel.hasListener).toBe(false)
+  })
+})
+
 describe('death', () => {
   test('Channel fails its calls with what is known, then says that it died', () => {
     const bench = new Bench()

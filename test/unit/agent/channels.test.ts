@@ -43,14 +43,14 @@ class Agent {
     this.channels.receive({ type: 'close', ch }, new Uint8Array(0))
   }
 
-  call(ch: string, label: number): void {
-    const body = Buffer.from(`{"jsonrpc":"2.0","id":${label},"method":"m"}`)
+  call(ch: string, label: number, method = 'm'): void {
+    const body = Buffer.from(`{"jsonrpc":"2.0","id":${label},"method":"${method}"}`)
     this.channels.receive(
       {
         type: 'call',
         ch,
         key: keyOf(label),
-        method: 'm',
+        method,
         id: [22, 22 + String(label).length],
         ra: `ra${label}`,
         tag: '',
@@ -123,6 +123,22 @@ describe('--max-children', () => {
     expect(agent.children.map(({ stopped }) => stopped)).toEqual([false, true, false])
     agent.children[1]?.ends()
     expect(agent.of('died')).toMatchObject([{ ch: 'b', reason: 'idle' }])
+  })
+
+  test('ends a channel that is listened to after one that is not, and before refusing', () => {
+    const agent = new Agent()
+    agent.open('a')
+    agent.call('a', 1, 'subscriptions/listen')
+    agent.nowMs = 1
+    agent.open('b')
+    agent.nowMs = 2
+    agent.open('c')
+    expect(agent.children.map(({ stopped }) => stopped)).toEqual([false, true, false])
+    agent.call('c', 2)
+    agent.children[1]?.ends()
+    agent.open('d')
+    expect(agent.children.map(({ stopped }) => stopped)).toEqual([true, true, false, false])
+    expect(agent.of('failed')).toMatchObject([{ key: keyOf(1), code: 'CHANNEL_CLOSED' }])
   })
 
   test('refuses a channel while all are busy, fails its calls, and takes it when asked again', () => {
@@ -199,6 +215,13 @@ describe('links', () => {
     await given
   })
 
+  test('Channels.quiet() does not wait for a call that only listens', async () => {
+    const agent = new Agent()
+    agent.open('a')
+    agent.call('a', 1, 'subscriptions/listen')
+    await agent.channels.quiet(new AbortController().signal)
+  })
+
   test('Channels.stop() resolves when all children are gone', async () => {
     const agent = new Agent()
     agent.open('a')
@@ -230,5 +253,14 @@ describe('--idle-stop', () => {
     expect(agent.of('idle')).toEqual([{ type: 'idle', ch: 'a' }])
     pass(500)
     expect(agent.of('idle')).toHaveLength(2)
+  })
+
+  test('reports a channel that is only listened to: the relay knows whether it may end', () => {
+    const agent = new Agent({ idleStopMs: 1000 })
+    agent.open('a')
+    agent.call('a', 1, 'subscriptions/listen')
+    agent.nowMs = 1000
+    vi.advanceTimersByTime(250)
+    expect(agent.of('idle')).toEqual([{ type: 'idle', ch: 'a' }])
   })
 })

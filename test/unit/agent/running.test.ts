@@ -8,6 +8,10 @@ function callOf(key: string): RunningCall {
   return { key, ch: 'c', method: 'm', tag: key, ra: `ra-${key}`, written: true }
 }
 
+function listenOf(key: string): RunningCall {
+  return { ...callOf(key), method: 'subscriptions/listen' }
+}
+
 function note(extra: Partial<MessageFacts> = {}): MessageFacts {
   return { kind: 'notification', method: 'notifications/message', ...extra }
 }
@@ -73,6 +77,29 @@ test.each(['keep', 'assign'] as const)('RunningCalls.address() on a %s channel i
   running.cancel('a', 0)
   expect(running.address(note(), 1)).toEqual(ids === 'keep' ? { ra: 'ra-b' } : {})
   expect(running.address(note(), CANCELLED_LINGER_MS)).toEqual({ ra: 'ra-b', sure: true })
+})
+
+test('RunningCalls.address() finds nobody for a subscription id that no running call has', () => {
+  const running = new RunningCalls('keep')
+  running.start(callOf('a'), '1', undefined, 0)
+  expect(running.address(note({ subscriptionId: raw('2') }), 0)).toBeUndefined()
+  expect(running.address(note({ subscriptionId: raw('"1"') }), 0)).toBeUndefined()
+})
+
+test.each(['keep', 'assign'] as const)('RunningCalls.address() on a %s channel leaves calls that listen out of the account', (ids) => {
+  const running = new RunningCalls(ids)
+  running.start(listenOf('l'), '1', undefined, 0)
+  expect(running.address(note(), 0)).toEqual({})
+  running.start(callOf('a'), '2', undefined, 0)
+  running.start(listenOf('k'), '3', undefined, 0)
+  expect(running.address(note(), 0)).toEqual({ ra: 'ra-a', sure: true })
+  running.cancel('l', 0)
+  expect(running.address(note(), 0)).toEqual({ ra: 'ra-a', sure: true })
+  expect(running.address(note({ subscriptionId: raw('1') }), 0)).toBeUndefined()
+  expect(running.address(note({ subscriptionId: raw('3') }), 0)).toEqual({ ra: 'ra-k', sure: true })
+  running.start(callOf('b'), '4', undefined, 0)
+  running.start(listenOf('m'), '5', undefined, 0)
+  expect(running.address(note(), 0)).toEqual(ids === 'keep' ? { ra: 'ra-b' } : {})
 })
 
 test('RunningCalls keeps a token for the newest of two calls that have it', () => {
