@@ -1,5 +1,6 @@
 /** Takes in what clients send: finds session, channel and agent, sends it on, and waits where an answer is due. */
 import type { Failure } from '../../protocol/errors.ts'
+import { encodeFrame } from '../../protocol/frame-codec.ts'
 import { canonicalId } from '../../protocol/json-scan.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../limits.ts'
 import { type Channel, type Channels, isLogLevel } from './channels.ts'
@@ -126,16 +127,28 @@ export class Calls {
   }
 
   /** Over HTTP+SSE even the relay's own answers go to the session's stream. */
-  #tellSession({ session, rawId, revision }: CallRequest, outcome: CallOutcome): CallOutcome {
+  #tellSession({ session, key, rawId, revision }: CallRequest, outcome: CallOutcome): CallOutcome {
     const listener = this.#parts.streams.listener(session)
     const tell = (control: StreamControl): CallOutcome => {
       listener?.send(JSON.stringify(control))
       return { kind: 'accepted' }
     }
-    if (outcome.kind === 'result') return tell({ type: 'answer', rawId, result: outcome.result })
-    if (outcome.kind !== 'initialized') return outcome
-    const answer = new TextDecoder().decode(outcome.answer)
-    return tell({ type: 'initialized', rawId, answer, ...(revision === undefined ? {} : { revision }) })
+    switch (outcome.kind) {
+      case 'result':
+        return tell({ type: 'answer', rawId, result: outcome.result })
+      case 'initialized': {
+        const answer = new TextDecoder().decode(outcome.answer)
+        return tell({ type: 'initialized', rawId, answer, ...(revision === undefined ? {} : { revision }) })
+      }
+      case 'failed': {
+        // Clients do not look into the body of a post that has succeeded, as many a failure's status says.
+        const ra = encodeReturnAddress({ to: 'session', session, rawId })
+        listener?.send(encodeFrame({ type: 'failed', ch: '', key, ra, ...outcome.failure, executed: outcome.failure.executed ?? 'no' }))
+        return listener === undefined ? outcome : { kind: 'accepted' }
+      }
+      default:
+        return outcome
+    }
   }
 
   #forward(request: CallRequest, { ch, group }: Channel, link: Link): Promise<CallOutcome> | CallOutcome {
