@@ -47,3 +47,12 @@ export const MAX_REPLAYED_BYTES = 16 * 1024
 
 /** How long what waits for a stream to open is kept, once others wait for its credit: the Worker may be gone. */
 export const STREAM_OPENING_MS = 30_000
+
+/** The same while a call without session waits: its client's leaving is a cancel, and is noticed by a write. */
+export const MODERN_KEEPALIVE_MS = 7_000
+
+/** Pages of a server's tools/list that are read for their schemas. */
+export const MAX_TOOL_PAGES = 50
+
+/** Shares whose tool schemas an isolate keeps. */
+export const MAX_CACHED_TOOL_SETS = 200

@@ -14,7 +14,10 @@ interface Target {
   readonly server: string
 }
 
-const TARGETS: readonly Target[] = [{ requirements: '2025-11-25', server: 'legacy-server.ts' }]
+const TARGETS: readonly Target[] = [
+  { requirements: '2025-11-25', server: 'legacy-server.ts' },
+  { requirements: '2026-07-28', server: 'modern-server.ts' },
+]
 
 interface Verdict {
   readonly scenario: string

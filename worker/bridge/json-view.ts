@@ -42,7 +42,7 @@ export function isObjectAt(bytes: Uint8Array, span: Span | undefined): span is S
 /** How a walk over an object ended: at its closing brace, or inside the value of a key because the bytes end there. */
 export interface WalkEnd {
   readonly close?: number
-  readonly cut?: { readonly key: string; readonly from: number }
+  readonly cut?: { readonly key: string; readonly start: number; readonly from: number }
 }
 
 /**
@@ -50,7 +50,7 @@ export interface WalkEnd {
  * An object that is cut off or malformed is visited up to there.
  */
 export function walkObject(bytes: Uint8Array, open: number, visit: (key: string, value: Span, start: number) => void): WalkEnd {
-  let cut: { key: string; from: number } | undefined
+  let cut: WalkEnd['cut']
   try {
     if (bytes[open] !== OPEN_OBJECT) return {}
     let at = skipSpace(bytes, open + 1)
@@ -63,8 +63,10 @@ export function walkObject(bytes: Uint8Array, open: number, visit: (key: string,
       at = skipSpace(bytes, keyEnd)
       if (bytes[at] !== COLON) return {}
       at = skipSpace(bytes, at + 1)
-      cut = { key: readKey(bytes, start, keyEnd), from: at }
+      cut = { key: readKey(bytes, start, keyEnd), start, from: at }
       const end = skipValue(bytes, at)
+      // A number that touches the end may go on behind it.
+      if (end === bytes.length && bytes[at] !== QUOTE && bytes[at] !== OPEN_OBJECT && bytes[at] !== OPEN_ARRAY) return { cut }
       visit(cut.key, [at, end], start)
       at = skipSpace(bytes, end)
       if (bytes[at] === CLOSE_OBJECT) return { close: at }
@@ -133,8 +135,8 @@ export interface ObjectEdit {
 }
 
 /**
- * The replacements that make an edit. An object that is cut off gets its new members, and loses those dropped that come
- * before the cut.
+ * The replacements that make an edit. Of an object that is cut off, those dropped go that have another member behind
+ * them before the cut.
  */
 export function editObject(bytes: Uint8Array, open: number, { drop, set = {} }: ObjectEdit): Replacement[] {
   const edits: Replacement[] = []
@@ -152,8 +154,8 @@ export function editObject(bytes: Uint8Array, open: number, { drop, set = {} }: 
     }
     lastEnd = value[1]
   })
-  // What follows a cut is a member still to come, so the comma before it stays.
-  if (runStart !== undefined) edits.push(replacement([end.close === undefined ? runStart : (lastKeptEnd ?? runStart), lastEnd], ''))
+  if (runStart !== undefined && end.cut !== undefined) edits.push(replacement([runStart, end.cut.start], ''))
+  if (runStart !== undefined && end.close !== undefined) edits.push(replacement([lastKeptEnd ?? runStart, lastEnd], ''))
   const added = Object.entries(set).map(([key, text]) => `${JSON.stringify(key)}:${text}`)
   const hasMore = lastKeptEnd !== undefined || end.close === undefined
   if (added.length > 0) edits.push(replacement([open, open + 1], `{${added.join(',')}${hasMore ? ',' : ''}`))

@@ -72,12 +72,21 @@ export function resultKind(answer: Uint8Array): ResultKind {
   return kind === 'input_required' ? 'input_required' : 'other'
 }
 
-/** What makes a modern child's answer a legacy one. `isSchemaWrapped`: the called tool's listed schema was wrapped (isWrappedSchema). */
-export function legacyResultEdits(answer: Uint8Array, method: string, isSchemaWrapped = false): Replacement[] {
+export interface LegacyResultFacts {
+  readonly method: string
+  /** Of tools/call: the tool's listed schema was wrapped (`isWrappedSchema`). */
+  readonly isSchemaWrapped?: boolean
+  /** Further members of the result's `_meta`, as JSON texts by key. */
+  readonly marks?: Readonly<Record<string, string>>
+}
+
+/** What makes a modern child's answer a legacy one. The answer must be whole. */
+export function legacyResultEdits(answer: Uint8Array, { method, isSchemaWrapped = false, marks }: LegacyResultFacts): Replacement[] {
   const result = findPath(answer, rootOf(answer), 'result')
   if (!isObjectAt(answer, result)) return []
   const hints = isCacheable(method) ? ['resultType', 'ttlMs', 'cacheScope'] : ['resultType']
-  const edits = editBody(answer, 'result', { drop: (key) => hints.includes(key), meta: { drop: (key) => key.startsWith(META_PREFIX) } })
+  const meta = { drop: (key: string) => key.startsWith(META_PREFIX), ...(marks === undefined ? {} : { set: marks }) }
+  const edits = editBody(answer, 'result', { drop: (key) => hints.includes(key), meta })
   if (method === 'tools/list') edits.push(...outputSchemaEdits(answer, result[0]))
   if (method === 'tools/call') edits.push(...structuredContentEdits(answer, result[0], isSchemaWrapped))
   return edits

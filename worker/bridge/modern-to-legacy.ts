@@ -76,22 +76,29 @@ export function toLegacyRequest(body: Uint8Array): Uint8Array {
 export interface ResultFacts {
   readonly method: string
   readonly serverInfo?: string
+  /** Further members of the result's `_meta`, as JSON texts by key: two edits of one object cannot be spliced together. */
+  readonly marks?: Readonly<Record<string, string>>
 }
 
 /**
  * What makes a child's answer a modern result. `answer` may be only the first part of it, as long as the part reaches into
- * the result; then serverInfo is left out unless `_meta` is in that part, and only what the part holds whole is edited.
+ * the result; then serverInfo and marks are left out unless `_meta` is in that part, and only what the part holds whole is edited.
  */
-export function modernResultEdits(answer: Uint8Array, { method, serverInfo }: ResultFacts): Replacement[] {
-  const open = valueStart(answer, rootOf(answer), 'result')
+export function modernResultEdits(answer: Uint8Array, { method, serverInfo, marks }: ResultFacts): Replacement[] {
+  const root = rootOf(answer)
+  const open = valueStart(answer, root, 'result')
   if (open === undefined) return []
-  const set = { resultType: '"complete"', ...(isCacheable(method) ? { ttlMs: '0', cacheScope: '"private"' } : {}) }
-  const isReachable = findPath(answer, rootOf(answer), 'result') !== undefined || findPath(answer, open, '_meta') !== undefined
-  const meta = {
-    drop: (key: string) => key.startsWith(META_PREFIX),
-    ...(serverInfo === undefined || !isReachable ? {} : { set: { [META.serverInfo]: serverInfo } }),
+  const hints = isCacheable(method) ? { ttlMs: '0', cacheScope: '"private"' } : {}
+  const isMetaInReach = findPath(answer, root, 'result') !== undefined || findPath(answer, open, '_meta') !== undefined
+  const members = { ...marks, ...(serverInfo === undefined ? {} : { [META.serverInfo]: serverInfo }) }
+  const edit = {
+    set: { resultType: '"complete"', ...hints },
+    meta: {
+      drop: (key: string) => key.startsWith(META_PREFIX),
+      ...(isMetaInReach && Object.keys(members).length > 0 ? { set: members } : {}),
+    },
   }
-  return [...editBody(answer, 'result', { set, meta }), ...(method === 'tools/list' ? executionEdits(answer, open) : [])]
+  return [...editBody(answer, 'result', edit), ...(method === 'tools/list' ? executionEdits(answer, open) : [])]
 }
 
 /** How a tool wants to be run as a task of 2025-11-25 says nothing to a modern client. */

@@ -2,6 +2,8 @@
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
+import type { Result } from '../../protocol/result.ts'
+import type { Problem } from '../bridge/problem.ts'
 import { MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { log } from '../log.ts'
@@ -14,6 +16,7 @@ export type Item =
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'result'; readonly result: string }
   | { readonly kind: 'initialized'; readonly answer: Uint8Array }
+  | { readonly kind: 'problem'; readonly problem: Problem }
 
 /** Whether nothing can come after this item. */
 export function isFinal(item: Item): boolean {
@@ -23,9 +26,13 @@ export function isFinal(item: Item): boolean {
 /** What an attempt came to: `again` at once, or `wait` a while first. */
 type Verdict = 'done' | 'again' | 'wait'
 
+/** Checks a request by the newest schemas: the request to send instead, or what is wrong with it. */
+export type Recheck = (toolsVersion: string) => Promise<Result<CallRequest, Problem>>
+
 export class Courier {
   readonly #share: ShareClient
-  readonly #request: CallRequest
+  #request: CallRequest
+  readonly #recheck: Recheck | undefined
   readonly #body: Uint8Array
   readonly #items: Item[] = []
   #wake: (() => void) | undefined
@@ -38,7 +45,8 @@ export class Courier {
   #restarted = false
   #isOver = false
 
-  constructor(share: ShareClient, request: CallRequest, body: Uint8Array) {
+  constructor(share: ShareClient, request: CallRequest, body: Uint8Array, recheck?: Recheck) {
+    this.#recheck = recheck
     this.#share = share
     this.#request = request
     this.#body = body
@@ -112,10 +120,26 @@ export class Courier {
         return this.#stream()
       case 'failed':
         return this.#failed(outcome.failure)
+      case 'stale':
+        return this.#renewTools(outcome.toolsVersion)
       default:
         this.#putOutcome(outcome)
         return 'done'
     }
+  }
+
+  async #renewTools(toolsVersion: string): Promise<Verdict> {
+    const checked = await this.#recheck?.(toolsVersion)
+    if (checked?.ok === true) {
+      this.#request = checked.value
+      return 'again'
+    }
+    this.#put(
+      checked === undefined
+        ? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } }
+        : { kind: 'problem', problem: checked.error },
+    )
+    return 'done'
   }
 
   /** An agent that is away may be running the call: then it is waited for, and if it stays away nobody knows. */

@@ -1,9 +1,10 @@
 /** What every MCP route needs first: the share, the proved client, and the revision its headers claim. */
 import type { Context } from 'hono'
 import type { Failure } from '../../protocol/errors.ts'
-import { err, ok, type Result } from '../../protocol/result.ts'
+import { ok, type Result } from '../../protocol/result.ts'
 import { authenticateClient } from '../access/authenticate.ts'
 import type { Env } from '../env.ts'
+import { isModernRevision } from '../bridge/names.ts'
 import { isLegacyRevision, LEGACY_REVISIONS } from './revision.ts'
 import { ShareClient } from './share-client.ts'
 
@@ -24,7 +25,16 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   const principal = await authenticateClient(c.req.raw, c.env, share, key)
   if (!principal.ok) return principal
   const revision = c.req.header('mcp-protocol-version')
-  if (revision !== undefined && !isLegacyRevision(revision)) return err({ code: 'UNSUPPORTED_VERSION', supported: LEGACY_REVISIONS })
   const basePath = key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
   return ok({ share: new ShareClient(c.env, share), principal: principal.value.id, basePath, revision })
+}
+
+/** What is wrong with the revision that a client of the handshake era names in its header, if it names one. */
+export function legacyRevisionFault({ revision }: Visitor): Failure | undefined {
+  return revision === undefined || isLegacyRevision(revision) ? undefined : { code: 'UNSUPPORTED_VERSION', supported: LEGACY_REVISIONS }
+}
+
+/** Revision 2026-07-28 has neither sessions nor streams of their own (Streamable HTTP, listening for messages). */
+export function isModernVisitor({ revision }: Visitor): boolean {
+  return revision !== undefined && isModernRevision(revision)
 }

@@ -122,10 +122,12 @@ export function replacementsFor(header: Answer | Notification | Ask, body: Uint8
   if (names === undefined || header.type === 'ask') return []
   if (header.type === 'answer') {
     const mark = names.restarted === true && body.length === header.size ? restartedMark(body) : []
-    return [...replaceUnlessSame(body, header.id, names.rawId), ...mark]
+    const subscription = header.subscriptionId === undefined ? [] : [replacement(header.subscriptionId, names.rawId)]
+    return [...replaceUnlessSame(body, header.id, names.rawId), ...mark, ...subscription]
   }
   const replacements =
     header.token === undefined || names.rawToken === undefined ? [] : replaceUnlessSame(body, header.token, names.rawToken)
+  if (header.subscriptionId !== undefined) replacements.push(replacement(header.subscriptionId, names.rawId))
   if (header.progress === undefined || names.progress === undefined) return replacements
   const raised = names.progress.observe(read(body, header.progress))
   if (raised !== undefined) replacements.push(replacement(header.progress, raised))

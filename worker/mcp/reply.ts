@@ -1,5 +1,6 @@
 /** The only place where a failure becomes a Response of an MCP endpoint. */
 import { type ErrorCode, errorResponse, ERRORS, type Failure } from '../../protocol/errors.ts'
+import { PROBLEMS, type Problem, problemResponse } from '../bridge/problem.ts'
 import { BEARER_CHALLENGE } from '../access/authenticate.ts'
 
 const JSON_TYPE = 'application/json'
@@ -29,4 +30,29 @@ export function eventStreamResponse(body: ReadableStream<Uint8Array>, headers: R
 
 export function accepted(): Response {
   return new Response(null, { status: 202 })
+}
+
+/** An error of revision 2026-07-28 that the relay itself has found, with the HTTP status of its code. */
+export function problemReply(problem: Problem, rawId = 'null'): Response {
+  return new Response(problemResponse(rawId, problem), {
+    status: PROBLEMS[problem.code].http,
+    headers: { 'content-type': JSON_TYPE, 'cache-control': 'no-store' },
+  })
+}
+
+/** HTTP statuses that revision 2026-07-28 gives to a server's own errors (basic/index, error codes). */
+const STATUS_OF_CODE: ReadonlyMap<unknown, number> = new Map([
+  [-32601, 404],
+  [-32020, 400],
+  [-32021, 400],
+  [-32022, 400],
+])
+
+/** A server's error response, in the status that belongs to its code. */
+export function errorReply(body: Uint8Array): Response {
+  const { error } = JSON.parse(new TextDecoder().decode(body)) as { error?: { code?: unknown } }
+  return new Response(body, {
+    status: STATUS_OF_CODE.get(error?.code) ?? 200,
+    headers: { 'content-type': JSON_TYPE, 'cache-control': 'no-store' },
+  })
 }

@@ -2,7 +2,8 @@
 import { errorResponse } from '../../protocol/errors.ts'
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { splice } from '../../protocol/splice.ts'
-import { FIRST_ANSWER_MS, KEEPALIVE_MS } from '../limits.ts'
+import { problemResponse } from '../bridge/problem.ts'
+import { FIRST_ANSWER_MS, KEEPALIVE_MS, MODERN_KEEPALIVE_MS } from '../limits.ts'
 import { within } from '../within.ts'
 import { type Courier, isFinal, type Item } from './courier.ts'
 import { failureOf } from '../failed-frame.ts'
@@ -10,7 +11,7 @@ import { type ClientNames, FrameWriter, replacementsFor } from './frame-writer.t
 import { initializeResponse, resultResponse } from './local-answer.ts'
 import type { Accepts } from './message.ts'
 import { Outlet } from './outlet.ts'
-import { eventStreamResponse, failureResponse, jsonResponse } from './reply.ts'
+import { errorReply, eventStreamResponse, failureResponse, jsonResponse, problemReply } from './reply.ts'
 import { FRAMINGS, Sink } from './sink.ts'
 
 /** One call of a POST: what carries it, and what its client calls it. */
@@ -19,6 +20,8 @@ export interface Exchange {
   readonly names: ClientNames
   /** Of an initialize request: the revision that the client asked for. */
   readonly revision?: string
+  /** Of a request without session: what its client's leaving means, and how errors show in the status. */
+  readonly modern?: { readonly cancel: () => void }
 }
 
 /** The answer to a single request. `headers` go out with it unless it failed. */
@@ -48,15 +51,17 @@ export function respondToBatch(exchanges: readonly Exchange[], accepts: Accepts,
 
 /** A status can still tell of these: the call never reached a server. */
 function isRefusal(item: Item): boolean {
-  return item.kind === 'failed' || (item.kind === 'frame' && item.header.type === 'failed')
+  return item.kind === 'failed' || item.kind === 'problem' || (item.kind === 'frame' && item.header.type === 'failed')
 }
 
-function finalResponse(item: Item, { names, revision }: Exchange, headers: Record<string, string>): Response {
+function finalResponse(item: Item, { names, revision, modern }: Exchange, headers: Record<string, string>): Response {
   if (item.kind === 'failed') return failureResponse(item.failure, names.rawId)
+  if (item.kind === 'problem') return problemReply(item.problem, names.rawId)
   if (item.kind !== 'frame') return jsonResponse(localAnswer(item, names, revision), headers)
   const { header, body, restarted } = item
   if (header.type === 'failed') return failureResponse(failureOf(header), names.rawId)
   if (header.type !== 'answer') return failureResponse({ code: 'INTERNAL' }, names.rawId)
+  if (modern !== undefined && header.failed) return errorReply(splice(body, replacementsFor(header, body, names)))
   const isRefusedInitialize = revision !== undefined && header.failed
   return jsonResponse(splice(body, replacementsFor(header, body, { ...names, restarted })), isRefusedInitialize ? {} : headers)
 }
@@ -64,6 +69,7 @@ function finalResponse(item: Item, { names, revision }: Exchange, headers: Recor
 /** An answer that the relay gives by itself. */
 function localAnswer(item: Exclude<Item, { kind: 'frame' }>, names: ClientNames, revision: string | undefined): string {
   if (item.kind === 'failed') return errorResponse(names.rawId, item.failure)
+  if (item.kind === 'problem') return problemResponse(names.rawId, item.problem)
   if (item.kind === 'result') return resultResponse(names.rawId, item.result)
   return initializeResponse(item.answer, names.rawId, revision)
 }
@@ -78,18 +84,26 @@ function stream(
   isWaiting: boolean,
   first?: Promise<Item | undefined>,
 ): ReadableStream<Uint8Array> {
+  /** Those whose answer has not come. */
+  const silent = new Set(exchanges)
   const finish = (): void => {
     clearInterval(ticker)
     for (const { courier } of exchanges) courier.close()
   }
-  const outlet = new Outlet(signal, finish)
+  const outlet = new Outlet(signal, () => {
+    finish()
+    // Without sessions there is no other way to cancel (MCP 2026-07-28, Streamable HTTP, cancellation).
+    for (const { modern } of silent) modern?.cancel()
+  })
   const sink = new Sink(outlet, framing)
-  const silent = new Set(exchanges)
-  const ticker = setInterval(() => {
-    sink.keepAlive()
-    if (framing !== FRAMINGS.events) return
-    for (const { names } of silent) if (names.progress !== undefined && sink.isIdle) sink.writeText(names.progress.heartbeat())
-  }, KEEPALIVE_MS)
+  const ticker = setInterval(
+    () => {
+      sink.keepAlive()
+      if (framing !== FRAMINGS.events) return
+      for (const { names } of silent) if (names.progress !== undefined && sink.isIdle) sink.writeText(names.progress.heartbeat())
+    },
+    exchanges.some(({ modern }) => modern !== undefined) ? MODERN_KEEPALIVE_MS : KEEPALIVE_MS,
+  )
   // A proxy may hold the headers back until a first byte comes. One answer in one value needs no help.
   if (framing !== FRAMINGS.json || isWaiting) sink.keepAlive()
   void Promise.all(

@@ -1,16 +1,17 @@
 /** A Worker's way to one Share: RPC and stream sockets, with a new stub after a reset. */
-import type { CallOutcome, Caller, CallRequest, SendOutcome, SendRequest, StreamTarget } from '../share/contract.ts'
+import type { CallOutcome, Caller, CallRequest, CancelRequest, SendOutcome, SendRequest, StreamTarget } from '../share/contract.ts'
 import type { Env } from '../env.ts'
 import type { Share } from '../share/share.ts'
 
 export class ShareClient {
   readonly #env: Env
-  readonly #id: string
+  /** Id of the share. */
+  readonly id: string
   #stub: DurableObjectStub<Share>
 
   constructor(env: Env, id: string) {
     this.#env = env
-    this.#id = id
+    this.id = id
     this.#stub = env.SHARE.getByName(id)
   }
 
@@ -18,7 +19,7 @@ export class ShareClient {
     return this.#stub.call(request)
   }
 
-  send(request: SendRequest): Promise<SendOutcome> {
+  send(request: SendRequest | CancelRequest): Promise<SendOutcome> {
     return this.#stub.send(request)
   }
 
@@ -47,7 +48,7 @@ export class ShareClient {
 
   /** After an exception a stub may be broken. Otherwise one is kept, since only its calls arrive in order. */
   renew(): void {
-    this.#stub = this.#env.SHARE.getByName(this.#id)
+    this.#stub = this.#env.SHARE.getByName(this.id)
   }
 }
 

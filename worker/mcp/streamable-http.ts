@@ -1,11 +1,14 @@
 /** `/s/<share>/mcp`: Streamable HTTP for the revisions that begin with initialize (MCP 2025-03-26 to 2025-11-25, basic/transports). */
 import { encodeBase32 } from '../access/base32.ts'
 import { randomBytes } from '../access/secret.ts'
-import { admit, type McpContext, type Visitor } from './endpoint.ts'
+import { claimsModern, classify } from '../bridge/envelope.ts'
+import { problem } from '../bridge/problem.ts'
+import { admit, isModernVisitor, legacyRevisionFault, type McpContext, type Visitor } from './endpoint.ts'
 import { Listener } from './listener.ts'
 import { type Accepts, type ClientMessage, isJson, readAccept, readBody, readPosted } from './message.ts'
+import { postModern } from './modern.ts'
 import { exchange, send } from './post.ts'
-import { accepted, eventStreamResponse, failureResponse, refusal } from './reply.ts'
+import { accepted, eventStreamResponse, failureResponse, problemReply, refusal } from './reply.ts'
 import { respond, respondToBatch } from './respond.ts'
 import { BATCH_REVISION } from './revision.ts'
 
@@ -36,12 +39,20 @@ export async function postMcp(c: McpContext): Promise<Response> {
 
 async function postMessage(
   c: McpContext,
-  { share, principal }: Visitor,
+  visitor: Visitor,
   message: ClientMessage,
   session: string | undefined,
   accepts: Accepts,
 ): Promise<Response> {
   const { kind, method, id } = message.facts
+  const classified = classify(message.facts, message.params, c.req.raw.headers)
+  if (classified.era === 'refused') return problemReply(classified.problem, id?.raw)
+  if (classified.era === 'modern') {
+    return classified.kind === 'notification' ? accepted() : postModern(visitor, message, classified.envelope, accepts, c.req.raw)
+  }
+  const fault = legacyRevisionFault(visitor)
+  if (fault !== undefined) return failureResponse(fault, id?.raw)
+  const { share, principal } = visitor
   if (kind === 'request' && method === 'initialize') {
     const fresh = newSessionId()
     const started = exchange(share, { principal, session: fresh }, message, accepts.events ? 'stream' : 'single')
@@ -63,6 +74,9 @@ async function postBatch(
   session: string | undefined,
   accepts: Accepts,
 ): Promise<Response> {
+  if (messages.some(({ params }) => claimsModern(params))) return problemReply(problem('BATCH_MODERN'))
+  const fault = legacyRevisionFault(visitor)
+  if (fault !== undefined) return failureResponse(fault)
   const { share, principal, revision } = visitor
   if ((revision ?? BATCH_REVISION) !== BATCH_REVISION || messages.some(({ facts }) => facts.method === 'initialize'))
     return refusal('BATCH_REFUSED')
@@ -82,6 +96,9 @@ async function postBatch(
 export async function getMcp(c: McpContext): Promise<Response> {
   const visitor = await admit(c)
   if (!visitor.ok) return failureResponse(visitor.error)
+  if (isModernVisitor(visitor.value)) return refusal('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' })
+  const fault = legacyRevisionFault(visitor.value)
+  if (fault !== undefined) return failureResponse(fault)
   if (!readAccept(c.req.raw.headers.get('accept')).events) return refusal('NOT_ACCEPTABLE')
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return refusal('SESSION_REQUIRED')
@@ -94,6 +111,9 @@ export async function getMcp(c: McpContext): Promise<Response> {
 export async function deleteMcp(c: McpContext): Promise<Response> {
   const visitor = await admit(c)
   if (!visitor.ok) return failureResponse(visitor.error)
+  if (isModernVisitor(visitor.value)) return refusal('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' })
+  const fault = legacyRevisionFault(visitor.value)
+  if (fault !== undefined) return failureResponse(fault)
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return refusal('SESSION_REQUIRED')
   const { share, principal } = visitor.value

@@ -35,7 +35,13 @@ export class Channels {
 
   /** The agent that serves a session, or undefined while there is none or the session's own may still come back. */
   linkFor(session: Session): Link | undefined {
-    const record = this.#store.channel(session.id) ?? this.#store.channel(SHARED_GROUP)
+    const own = this.#store.channel(session.id)
+    return this.linkForGroup(own === undefined ? SHARED_GROUP : session.id)
+  }
+
+  /** The same for any group of clients. */
+  linkForGroup(group: string): Link | undefined {
+    const record = this.#store.channel(group)
     if (record === undefined) return this.chooseLink()
     const own = this.#links.named(record.agent)
     if (own !== undefined) return own
@@ -64,6 +70,17 @@ export class Channels {
     const isLive = record !== undefined && record.open && record.agent === link.name && record.instance === link.instance
     if (record !== undefined && isLive) return { ch: channelName(group, record.generation), group }
     return this.#open(session, group, (record?.generation ?? 0) + 1, link, isFresh)
+  }
+
+  /** The channel of a group of clients that needs no handshake. */
+  readyWithoutSession(group: string, link: Link): Channel {
+    const current = this.current(group)
+    if (current !== undefined && current.link === link) return { ch: current.ch, group }
+    const generation = (this.#store.channel(group)?.generation ?? 0) + 1
+    this.#store.putChannel({ group, generation, agent: link.name, instance: link.instance, open: true, handshake: undefined })
+    const ch = channelName(group, generation)
+    sendFrame(link, { type: 'open', ch, ids: 'assign', asks: 'refuse' })
+    return { ch, group }
   }
 
   #open(session: Session, group: string, generation: number, link: Link, isFresh: boolean): Channel {

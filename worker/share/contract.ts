@@ -10,6 +10,10 @@ export interface Caller {
 
 /** One client request on its way to a channel. */
 export interface CallRequest extends Caller {
+  /** Of a request without session (MCP 2026-07-28): the group of clients whose child serves it. */
+  readonly group?: string
+  /** Of tools/call: the state of the tools by whose schemas the Worker has checked it. */
+  readonly toolsVersion?: string
   /** 32 hex digits, made by the Worker; the same when it calls again. */
   readonly key: string
   /** The agent may have the call already: it must go there and to no other child. */
@@ -48,6 +52,8 @@ export type CallOutcome =
   | { readonly kind: 'failed'; readonly failure: Failure }
   /** The request never reached the agent: call again with the same key. */
   | { readonly kind: 'again' }
+  /** The tools have changed since the Worker looked: it must check the request by these, and call again. */
+  | { readonly kind: 'stale'; readonly toolsVersion: string }
 
 /** A client's notification, or its answer to a request of the server. */
 export interface SendRequest extends Caller {
@@ -60,6 +66,17 @@ export interface SendRequest extends Caller {
   readonly rawId?: string
   /** For notifications/cancelled: the id it names. */
   readonly requestId?: { readonly raw: string; readonly span: Span }
+}
+
+/** The client of a call without session has gone, which is how it cancels. */
+export interface CancelRequest {
+  readonly kind: 'cancel'
+  readonly group: string
+  readonly key: string
+  /** Key of the call. */
+  readonly call: string
+  readonly body: Uint8Array
+  readonly requestId: Span
 }
 
 /** `sent`: the agent has taken it. */

@@ -8,7 +8,7 @@ import type { Channels } from './channels.ts'
 import { decodeReturnAddress, type RelayPurpose, type ReturnAddress, STREAM_CLOSE, type StreamControl } from './contract.ts'
 import type { CreditGrant, CreditLedger } from './credit.ts'
 import { closeQuietly, type Link, sendFrame } from './links.ts'
-import { groupOf, SHARED_GROUP, type Store } from './store.ts'
+import { groupOf, isModernGroup, SHARED_GROUP, type Store } from './store.ts'
 import type { Streams } from './streams.ts'
 import type { Waiter, Waiters } from './waiters.ts'
 
@@ -187,6 +187,8 @@ export class Delivery {
     const isProgress = header.type === 'notification' && header.method === 'notifications/progress'
     if (isProgress) return header.sure ? (call ?? DROP) : DROP
     if (group === SHARED_GROUP) return this.#sharedTarget(header, call)
+    // Without sessions there is no stream but those of calls, and no guessing whose a message is.
+    if (isModernGroup(group)) return header.sure ? (call ?? DROP) : DROP
     const listener = this.#listenerTarget(group)
     // What belongs to no call rides on no call's stream (MCP 2025-11-25, basic/transports, listening for messages).
     if (header.type !== 'ask' && header.method !== 'notifications/message') return listener ?? HOLD

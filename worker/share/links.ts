@@ -7,8 +7,10 @@ import { encodeFrame } from '../../protocol/frame-codec.ts'
 interface LinkAttachment {
   readonly role: 'agent'
   readonly connectedAtMs: number
-  readonly hello?: Pick<Hello, 'agent' | 'instance' | 'join' | 'isolation' | 'product'>
+  readonly hello?: Pick<Hello, 'agent' | 'instance' | 'join' | 'isolation' | 'product' | 'era'>
   readonly draining?: true
+  /** How often the server has said that its tools have changed. */
+  readonly toolChanges?: number
 }
 
 /** A connected agent that was let in. */
@@ -17,6 +19,8 @@ export interface Link {
   readonly name: string
   readonly instance: string
   readonly isolation: 'session' | 'share'
+  /** Which revisions its server speaks. */
+  readonly era: 'legacy' | 'modern'
   readonly product: string
   readonly connectedAtMs: number
 }
@@ -55,14 +59,14 @@ export class Links {
     const leaving = hello.join === 'replace' ? others : []
     if (older !== undefined && older.socket !== socket) leaving.push(older)
     for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
-    const { agent, instance, join, isolation, product } = hello
+    const { agent, instance, join, isolation, product, era = 'legacy' } = hello
     const attachment: LinkAttachment = {
       role: 'agent',
       connectedAtMs: attachmentOf(socket)?.connectedAtMs ?? 0,
-      hello: { agent, instance, join, isolation, product },
+      hello: { agent, instance, join, isolation, product, era },
     }
     socket.serializeAttachment(attachment)
-    const link = { socket, name: agent, instance, isolation, product, connectedAtMs: attachment.connectedAtMs }
+    const link = { socket, name: agent, instance, isolation, era, product, connectedAtMs: attachment.connectedAtMs }
     this.#byName.set(agent, link)
     return { kind: 'admitted', link, closed: leaving }
   }
@@ -92,6 +96,18 @@ export class Links {
   drain(link: Link): void {
     const attachment = attachmentOf(link.socket)
     if (attachment !== undefined) link.socket.serializeAttachment({ ...attachment, draining: true } satisfies LinkAttachment)
+  }
+
+  /** Names the state of a server's tools: another after each change it has told, and for each process. */
+  toolsVersion(link: Link): string {
+    return `${link.instance}.${attachmentOf(link.socket)?.toolChanges ?? 0}`
+  }
+
+  toolsChanged(link: Link): void {
+    const attachment = attachmentOf(link.socket)
+    if (attachment === undefined) return
+    const toolChanges = (attachment.toolChanges ?? 0) + 1
+    link.socket.serializeAttachment({ ...attachment, toolChanges } satisfies LinkAttachment)
   }
 
   /** Forgets a socket that has closed; returns the link it was, if it still was one. */
@@ -135,6 +151,6 @@ function attachmentOf(socket: WebSocket): LinkAttachment | undefined {
 function linkOf(socket: WebSocket): Link | undefined {
   const attachment = attachmentOf(socket)
   if (attachment?.hello === undefined) return undefined
-  const { agent, instance, isolation, product } = attachment.hello
-  return { socket, name: agent, instance, isolation, product, connectedAtMs: attachment.connectedAtMs }
+  const { agent, instance, isolation, product, era = 'legacy' } = attachment.hello
+  return { socket, name: agent, instance, isolation, era, product, connectedAtMs: attachment.connectedAtMs }
 }

@@ -8,11 +8,12 @@ import type { Env } from '../env.ts'
 import { log } from '../log.ts'
 import { Calls } from './calls.ts'
 import { Channels } from './channels.ts'
-import type { AdminCommand, CallOutcome, Caller, CallRequest, SendOutcome, SendRequest, ShareFacts } from './contract.ts'
+import type { AdminCommand, CallOutcome, Caller, CallRequest, CancelRequest, SendOutcome, SendRequest, ShareFacts } from './contract.ts'
 import { STREAM_CLOSE } from './contract.ts'
 import { CreditLedger } from './credit.ts'
 import { type Debtor, Delivery } from './delivery.ts'
 import { closeQuietly, type Link, Links, sendFrame } from './links.ts'
+import { ModernCalls } from './modern-calls.ts'
 import { Recovery } from './recovery.ts'
 import { Sessions } from './sessions.ts'
 import { groupOf, Store } from './store.ts'
@@ -33,6 +34,7 @@ export class Share extends DurableObject<Env> {
   readonly #recovery: Recovery
   readonly #sessions: Sessions
   readonly #calls: Calls
+  readonly #modernCalls: ModernCalls
   readonly #desk: StreamDesk
   readonly #incarnation = crypto.randomUUID()
 
@@ -55,19 +57,20 @@ export class Share extends DurableObject<Env> {
     this.#delivery = new Delivery(parts)
     this.#recovery = new Recovery({ ...parts, delivery: this.#delivery })
     this.#sessions = new Sessions({ ...parts, delivery: this.#delivery })
+    this.#modernCalls = new ModernCalls(parts)
     this.#calls = new Calls({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
     this.#desk = new StreamDesk({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
     this.#noteReset()
   }
 
   /** One client request; resolves with its answer, or with where the answer will come. */
-  call(request: CallRequest): Promise<CallOutcome> {
-    return this.#calls.call(request)
+  async call(request: CallRequest): Promise<CallOutcome> {
+    return request.group === undefined ? this.#calls.call(request) : this.#modernCalls.call(request, request.group)
   }
 
   /** A client's notification or response; resolves when the agent has receipted it. */
-  send(request: SendRequest): Promise<SendOutcome> {
-    return this.#calls.send(request)
+  send(request: SendRequest | CancelRequest): Promise<SendOutcome> {
+    return request.kind === 'cancel' ? this.#modernCalls.cancel(request) : this.#calls.send(request)
   }
 
   /** More bytes of a large request; resolves with false when the rest is not wanted any more. */
@@ -173,8 +176,9 @@ export class Share extends DurableObject<Env> {
       this.#upstream.lost(old)
       if (old.name !== link.name) this.#recovery.dismissed(old.name)
     }
-    const unwanted = hello.channels.filter(({ ch }) => !this.#channels.isCurrent(ch, link)).map(({ ch }) => ch)
+    // First: a channel whose handshake was lost is unwanted as well.
     this.#channels.reconcile(link, new Set(hello.channels.map(({ ch }) => ch)), new Set(hello.held))
+    const unwanted = hello.channels.filter(({ ch }) => !this.#channels.isCurrent(ch, link)).map(({ ch }) => ch)
     sendFrame(link, { type: 'welcome', share: this.#store.settings?.id ?? '', unwanted })
     this.#recovery.returned(link, hello)
     log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
@@ -192,6 +196,7 @@ export class Share extends DurableObject<Env> {
         break
       case 'notification':
       case 'ask':
+        if (header.method === 'notifications/tools/list_changed') this.#links.toolsChanged(link)
         this.#delivery.message(link, header, frame, body)
         break
       case 'chunk':

@@ -32,6 +32,17 @@ export interface ChannelRecord {
 /** The group of the child that all sessions share. */
 export const SHARED_GROUP = 'shared'
 
+/** The groups of clients without sessions. */
+const MODERN_PREFIX = 'm-'
+
+export function isModernGroup(group: string): boolean {
+  return group.startsWith(MODERN_PREFIX)
+}
+
+export function modernGroup(name: string): string {
+  return `${MODERN_PREFIX}${name}`
+}
+
 export function channelName(group: string, generation: number): string {
   return `${group}.${generation}`
 }
