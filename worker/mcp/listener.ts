@@ -61,6 +61,8 @@ export class Listener {
 
   async #reattach(): Promise<void> {
     if (!this.sink.outlet.isOpen) return
+    // The stub of an object that was reset stays broken.
+    this.#share.renew()
     try {
       await this.open()
     } catch {
