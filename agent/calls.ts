@@ -78,8 +78,8 @@ export class CallMemory {
 
   end(key: string, outcome: Outcome, nowMs: number): void {
     this.#open.delete(key)
-    // What never ran may be tried again with the same key, perhaps by a new child.
-    if (outcome.kind === 'failure' && outcome.failure.executed === 'no') return
+    // What never ran may be tried again with the same key, perhaps by a new child, unless its client took it back.
+    if (outcome.kind === 'failure' && outcome.failure.executed === 'no' && outcome.failure.code !== 'CANCELLED') return
     this.#ended.set(key, { endedMs: nowMs, passed: false, failure: outcome.kind === 'failure' ? outcome : undefined })
     if (outcome.kind === 'answer') {
       this.#answers.set(key, { answer: outcome, endedMs: nowMs })

@@ -33,10 +33,20 @@ test('CallMemory knows a call while it runs, then its answer, then only its key,
 
 test('CallMemory keeps a failure as long as its key: it says whether the call ran', () => {
   const memory = new CallMemory()
-  const failure: Outcome = { kind: 'failure', failure: { code: 'BACKLOG_FULL', executed: 'no' } }
+  const failure: Outcome = { kind: 'failure', failure: { code: 'CHILD_DIED', executed: 'unknown' } }
   memory.end(keyOf(1), failure, 0)
   memory.sweep(CALL_KEY_MS)
   expect(memory.known(keyOf(1))).toEqual({ kind: 'ended', outcome: failure })
+})
+
+test('CallMemory forgets a call that never ran, so that it may be tried again, but not one that was cancelled', () => {
+  const memory = new CallMemory()
+  for (const [label, code] of (['CHANNEL_CLOSED', 'CANCELLED'] as const).entries()) {
+    memory.begin(callOf(label))
+    memory.end(keyOf(label), { kind: 'failure', failure: { code, executed: 'no' } }, 0)
+  }
+  expect(memory.known(keyOf(0))).toBeUndefined()
+  expect(memory.known(keyOf(1))).toMatchObject({ kind: 'ended', outcome: { failure: { code: 'CANCELLED' } } })
 })
 
 test('CallMemory lets the oldest answers go above its bytes, never their keys', () => {

@@ -93,6 +93,7 @@ describe('findEra()', () => {
     const told = finding.soon.then((era) => (soon = era))
     child?.says(error(-32601))
     await finding.sure
+    await vi.advanceTimersByTimeAsync(PROBE_MS - 1)
     expect(soon).toBeUndefined()
     child?.ends()
     await told
