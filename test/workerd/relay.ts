@@ -1,5 +1,8 @@
 /** A claimed relay in the test's own runtime: its owner, a share, and requests to it. */
+import { runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
+import type { ShareFacts } from '../../worker/share/contract.ts'
+import type { Share } from '../../worker/share/share.ts'
 
 export const ORIGIN = 'https://relay.example'
 
@@ -45,6 +48,26 @@ export function fetchRelay(path: string, init: RequestInit = {}): Promise<Respon
   return exports.default.fetch(new Request(`${ORIGIN}${path}`, init))
 }
 
+export function stubOf(share: TestShare): DurableObjectStub<Share> {
+  return env.SHARE.getByName(share.id)
+}
+
+export async function factsOf(share: TestShare): Promise<ShareFacts> {
+  const facts = await stubOf(share).admin({ op: 'describe' })
+  if (facts === undefined) throw new Error('the share is gone')
+  return facts
+}
+
+/** Resets the object as a crash or a deploy does: its memory and all its sockets are lost, its rows stay. */
+export async function resetShare(share: TestShare): Promise<void> {
+  const reset = runInDurableObject(stubOf(share), (_, state) => state.abort('reset by a test'))
+  await reset.catch(() => undefined)
+}
+
+export async function revokeShare(share: TestShare): Promise<Response> {
+  return fetchRelay(`/api/shares/${share.id}`, { method: 'DELETE', headers: { authorization: `Bearer ${await ownerKey()}` } })
+}
+
 /** A client of one share, with one session once it has initialised. */
 export class TestClient {
   readonly share: TestShare
@@ -58,6 +81,16 @@ export class TestClient {
 
   post(body: string | Uint8Array, headers: Record<string, string> = {}): Promise<Response> {
     return fetchRelay(this.share.url, { method: 'POST', body, headers: this.#headers({ 'content-type': 'application/json', ...headers }) })
+  }
+
+  /** Posts, and takes the answer as events only. */
+  postForEvents(body: string): Promise<Response> {
+    return this.post(body, { accept: 'text/event-stream' })
+  }
+
+  /** Ends the session. */
+  leave(): Promise<Response> {
+    return fetchRelay(this.share.url, { method: 'DELETE', headers: this.#headers({}) })
   }
 
   listen(): Promise<Response> {
@@ -86,7 +119,9 @@ export class TestClient {
 export class EventReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
   readonly #decoder = new TextDecoder()
-  #text = ''
+  /** Events that came whole, and the pieces of the next one. */
+  readonly #events: string[] = []
+  #pieces: string[] = []
 
   constructor(response: Response) {
     if (response.body === null) throw new Error('the response has no body')
@@ -95,23 +130,40 @@ export class EventReader {
 
   /** The data of the next event; undefined at the end of the stream. */
   async next(): Promise<string | undefined> {
+    return (await this.nextEvent())?.data
+  }
+
+  /** The next event that has data, with its name; undefined at the end of the stream. */
+  async nextEvent(): Promise<{ readonly name: string; readonly data: string } | undefined> {
     for (;;) {
-      const end = this.#text.indexOf('\n\n')
-      if (end !== -1) {
-        const event = this.#text.slice(0, end)
-        this.#text = this.#text.slice(end + 2)
-        const data = event.split('\n').flatMap((line) => (line.startsWith('data: ') ? [line.slice(6)] : []))
-        if (data.length > 0) return data.join('\n')
-        continue
+      for (let text = this.#events.shift(); text !== undefined; text = this.#events.shift()) {
+        const event = parseEvent(text)
+        if (event.data !== '') return event
       }
       const { value, done } = await this.#reader.read()
       if (done) return undefined
-      this.#text += this.#decoder.decode(value, { stream: true })
+      this.#push(this.#decoder.decode(value, { stream: true }))
     }
+  }
+
+  /** Large events come in many pieces: they are joined once, when the event ends. */
+  #push(piece: string): void {
+    const before = this.#pieces.at(-1)?.at(-1) ?? ''
+    this.#pieces.push(piece)
+    if (!(before + piece).includes('\n\n')) return
+    const events = this.#pieces.join('').split('\n\n')
+    this.#pieces = [events.pop() ?? '']
+    this.#events.push(...events)
   }
 
   /** Leaves, as a client does that closes its connection. */
   cancel(): Promise<void> {
     return this.#reader.cancel()
   }
+}
+
+function parseEvent(text: string): { readonly name: string; readonly data: string } {
+  const lines = text.split('\n')
+  const fields = (name: string): string[] => lines.flatMap((line) => (line.startsWith(`${name}: `) ? [line.slice(name.length + 2)] : []))
+  return { name: fields('event').at(-1) ?? 'message', data: fields('data').join('\n') }
 }

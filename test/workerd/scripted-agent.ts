@@ -1,5 +1,6 @@
 /** An agent that does only what a test tells it: a real link to the relay without processes behind it. */
-import type { AgentFrame, Call, RelayFrame } from '../../protocol/frame.ts'
+import type { ErrorCode, Executed } from '../../protocol/errors.ts'
+import type { AgentFrame, Call, Notification, RelayFrame } from '../../protocol/frame.ts'
 import { decodeRelayFrame, encodeFrame, type DecodedFrame } from '../../protocol/frame-codec.ts'
 import { LINK_SUBPROTOCOL, type Hello } from '../../protocol/handshake.ts'
 import { scanMessage } from '../../protocol/json-scan.ts'
@@ -38,6 +39,7 @@ export class ScriptedAgent {
     })
     if (response.webSocket === null) throw new Error(`the relay refused the agent: ${response.status}`)
     const agent = new ScriptedAgent(response.webSocket)
+    for (const { ch, n } of hello.channels ?? []) agent.#numbers.set(ch, { n, at: 0 })
     agent.send({
       type: 'hello',
       agent: 'scripted',
@@ -86,7 +88,21 @@ export class ScriptedAgent {
 
   /** Answers a call with a result, in one frame. */
   answer(call: Call, rawId: string, result: string, ack?: true): void {
-    const body = encoder.encode(`{"jsonrpc":"2.0","id":${rawId},"result":${result}}`)
+    this.#answer(call, `{"jsonrpc":"2.0","id":${rawId},"result":${result}}`, false, ack)
+  }
+
+  /** Answers a call with a JSON-RPC error of the child. */
+  refuse(call: Call, rawId: string, message: string): void {
+    this.#answer(call, `{"jsonrpc":"2.0","id":${rawId},"error":{"code":-32603,"message":"${message}"}}`, true)
+  }
+
+  /** Ends a call with a failure of the agent's own. */
+  fail({ ch, key, ra }: Call, code: ErrorCode, executed: Executed): void {
+    this.send({ type: 'failed', ch, key, ra, code, executed })
+  }
+
+  #answer(call: Call, json: string, failed: boolean, ack?: true): void {
+    const body = encoder.encode(json)
     const facts = scanMessage(body)
     if (!facts.ok || facts.value.id === undefined) throw new Error('the script made a bad answer')
     const { key, ra, ch } = call
@@ -98,18 +114,19 @@ export class ScriptedAgent {
         key,
         ra,
         id: facts.value.id.span,
-        failed: false,
+        failed,
         ...(ack === undefined ? {} : { ack }),
       },
       body,
     )
   }
 
+  /** Sends a notification of the child; returns it, to be sent again. */
   notify(
     ch: string,
     json: string,
     more: { readonly ra?: string; readonly sure?: true; readonly ack?: true; readonly uri?: string } = {},
-  ): void {
+  ): DecodedFrame<Notification> {
     const body = encoder.encode(json)
     const facts = scanMessage(body)
     if (!facts.ok) throw new Error('the script made a bad notification')
@@ -118,15 +135,33 @@ export class ScriptedAgent {
       ...(progressToken === undefined ? {} : { token: progressToken.span }),
       ...(progress === undefined ? {} : { progress: progress.span }),
     }
-    this.send({ type: 'notification', ...this.number(ch, body.length), size: body.length, method, ...spans, ...more }, body)
+    const header = { type: 'notification', ...this.number(ch, body.length), size: body.length, method, ...spans, ...more } as const
+    this.send(header, body)
+    return { header, body }
+  }
+
+  /** Sends a message again, with the number it had. */
+  repeat({ header, body }: DecodedFrame<Notification>): void {
+    this.send({ ...header, at: this.advance(header.ch, header.n, body.length) }, body)
   }
 
   /** The next number and running total of a channel. */
   number(ch: string, bytes: number): { readonly ch: string; readonly n: number; readonly at: number } {
+    const { n } = this.#numbers.get(ch) ?? { n: 0 }
+    return { ch, n: n + 1, at: this.advance(ch, n + 1, bytes) }
+  }
+
+  /** The running total of a channel once more bytes have gone out, as message `n` or as part of it. */
+  advance(ch: string, n: number, bytes: number): number {
     const before = this.#numbers.get(ch) ?? { n: 0, at: 0 }
-    const now = { n: before.n + 1, at: before.at + bytes }
-    this.#numbers.set(ch, now)
-    return { ch, ...now }
+    const at = before.at + bytes
+    this.#numbers.set(ch, { n: Math.max(before.n, n), at })
+    return at
+  }
+
+  /** The number of a channel's last message. */
+  lastNumber(ch: string): number {
+    return this.#numbers.get(ch)?.n ?? 0
   }
 
   close(code = 1000): void {
@@ -143,6 +178,11 @@ export async function initialize(agent: ScriptedAgent, client: { initialize(): P
   const { status } = await response
   if (status !== 200) throw new Error(`initialize was answered with ${status}`)
   return call.header.ch
+}
+
+/** What a reconnecting agent says of itself when its process has lived on. */
+export function survivorOf(ch: string, agent: ScriptedAgent, held: readonly string[] = []): Pick<Hello, 'held' | 'channels'> {
+  return { held, channels: [{ ch, n: agent.lastNumber(ch) }] }
 }
 
 export function bodyText(frame: DecodedFrame<RelayFrame>): string {

@@ -1,23 +1,16 @@
 /** The Share in the real runtime, with real sockets: routing, hibernation, writes, buffering, death and return of agents. */
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
-import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
 import type { ShareFacts } from '../../worker/share/contract.ts'
-import { createShare, EventReader, fetchRelay, ownerKey, TestClient, type TestShare } from './relay.ts'
+import { createShare, EventReader, factsOf, fetchRelay, ownerKey, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
 import { bodyText, initialize, ScriptedAgent } from './scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const CALL_WITH_TOKEN = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"progressToken":"p"},"name":"t"}}'
 const LIST_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 
-function stubOf(share: TestShare): DurableObjectStub<import('../../worker/share/share.ts').Share> {
-  return env.SHARE.getByName(share.id)
-}
-
 async function countersOf(share: TestShare): Promise<ShareFacts['counters']> {
-  const facts = await stubOf(share).admin({ op: 'describe' })
-  if (facts === undefined) throw new Error('the share is gone')
-  return facts.counters
+  return (await factsOf(share)).counters
 }
 
 describe('a call', () => {
@@ -337,7 +330,7 @@ describe('what a Share keeps', () => {
     await initialize(agent, client)
     const waiting = client.post(CALL)
     await agent.expect('call')
-    await fetchRelay(`/api/shares/${share.id}`, { method: 'DELETE', headers: { authorization: `Bearer ${await ownerKey()}` } })
+    await revokeShare(share)
     expect((await waiting).status).toBe(404)
     expect((await agent.closed).code).toBe(4003)
     expect((await client.post(CALL)).status).toBe(404)

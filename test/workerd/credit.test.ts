@@ -1,0 +1,91 @@
+/** What clients have not taken yet, and how far an agent may therefore go on: in the real runtime, with real sockets. */
+import { evictDurableObject } from 'cloudflare:test'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { STREAM_OPENING_MS } from '../../worker/limits.ts'
+import { BigAnswer } from './big-answer.ts'
+import { createShare, EventReader, factsOf, fetchRelay, stubOf, TestClient, type TestShare } from './relay.ts'
+import { initialize, ScriptedAgent } from './scripted-agent.ts'
+
+const MIB = 1024 * 1024
+const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
+const LOG_BYTES = 250_000
+const LOG = `{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"${'x'.repeat(LOG_BYTES)}"}}`
+
+async function bufferedBytes(share: TestShare): Promise<number> {
+  return (await factsOf(share)).counters.buffered_bytes
+}
+
+/** A client that listens and reads nothing, and an agent whose credit is therefore withheld. */
+async function withhold(agent: ScriptedAgent, ch: string, share: TestShare): Promise<number> {
+  const messages = Math.floor((3.75 * MIB) / LOG.length)
+  for (let n = 1; n <= messages; n++) agent.notify(ch, LOG, n === messages ? { ack: true } : {})
+  await agent.expect('receipt')
+  expect(await bufferedBytes(share)).toBeGreaterThan(2 * MIB)
+  return messages
+}
+
+describe('credit', () => {
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
+  test('of a batch goes to the call whose client took the bytes: a small and a 10 MiB answer both arrive', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const response = client.post(`[{"jsonrpc":"2.0","id":1,"method":"tools/list"},${CALL}]`, { 'mcp-protocol-version': '2025-03-26' })
+    const small = await agent.expect('call')
+    const big = await agent.expect('call')
+    const events = new EventReader(await response)
+    agent.answer(small.header, '1', '{}')
+    expect(await events.next()).toBe('{"jsonrpc":"2.0","id":1,"result":{}}')
+    const answer = new BigAnswer(big.header, '7', 10 * MIB, agent.lastNumber(ch) + 1)
+    const flowing = answer.flow(agent)
+    expect(await events.next()).toBe(answer.text)
+    await flowing
+    expect(await events.next()).toBeUndefined()
+  })
+
+  test('does not count against a client, after sleep, what it took before', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const events = new EventReader(await client.listen())
+    await agent.expect('resume')
+    const messages = await withhold(agent, ch, share)
+    const owedBytes = await bufferedBytes(share)
+    for (let n = 0; n < 4; n++) await events.next()
+    await vi.waitFor(async () => expect(await bufferedBytes(share)).toBeLessThan(owedBytes))
+    await evictDurableObject(stubOf(share))
+    for (let n = 4; n < messages; n++) await events.next()
+    await vi.waitFor(async () => expect(await bufferedBytes(share)).toBe(0))
+    expect((await agent.expect('credit')).header.ch).toBe(ch)
+    await events.cancel()
+  })
+
+  test('is not withheld for ever for a client that left before its large answer came', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const leaving = new AbortController()
+    const headers = { authorization: `Bearer ${client.token}`, 'content-type': 'application/json', 'mcp-session-id': client.session ?? '' }
+    const gone = fetchRelay(share.url, { method: 'POST', body: CALL, headers, signal: leaving.signal })
+    const { header } = await agent.expect('call')
+    leaving.abort()
+    await expect(gone).rejects.toThrow()
+    const answer = new BigAnswer(header, '7', 3 * MIB, agent.lastNumber(ch) + 1)
+    answer.send(agent, 0, answer.parts - 1)
+    await agent.expect('receipt')
+    await agent.expect('credit')
+    const laterMs = Date.now() + STREAM_OPENING_MS + 1
+    vi.spyOn(Date, 'now').mockReturnValue(laterMs)
+    agent.notify(ch, '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}', { ack: true })
+    await agent.expect('hold')
+    await agent.expect('receipt')
+    expect((await agent.expect('credit')).header.ch).toBe(ch)
+    expect(await bufferedBytes(share)).toBe(0)
+  })
+})

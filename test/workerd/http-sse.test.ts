@@ -1,0 +1,75 @@
+/** HTTP+SSE (MCP 2024-11-05) in the real runtime: what becomes of calls whose link, agent or Share is lost. */
+import { describe, expect, test } from 'vitest'
+import { createShare, resetShare, type TestShare } from './relay.ts'
+import { ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { SseClient } from './sse-client.ts'
+
+const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
+const SERVER = '{"protocolVersion":"2024-11-05","capabilities":{},"serverInfo":{"name":"s","version":"1"}}'
+
+/** A client with its session over a scripted agent. */
+async function start(share: TestShare, agent: ScriptedAgent): Promise<SseClient> {
+  const client = await SseClient.connect(share)
+  await client.initialize()
+  await agent.expect('open')
+  const { header } = await agent.expect('call')
+  agent.answer(header, '0', SERVER)
+  expect(await client.next()).toMatchObject({ id: 0, result: { serverInfo: { name: 's' } } })
+  return client
+}
+
+describe('an HTTP+SSE call', () => {
+  test('that was lost with the link is answered, as not executed, when its agent is back without it', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = await start(share, agent)
+    await client.post(CALL)
+    const { header } = await agent.expect('call')
+    agent.close()
+    await agent.closed
+    await ScriptedAgent.connect(share, survivorOf(header.ch, agent))
+    expect(await client.next()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'no' } } })
+    await client.events.cancel()
+  })
+
+  test('that its agent still has when it is back is answered once, by the child', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = await start(share, agent)
+    await client.post(CALL)
+    const { header } = await agent.expect('call')
+    agent.close()
+    await agent.closed
+    const back = await ScriptedAgent.connect(share, survivorOf(header.ch, agent, [header.key]))
+    back.answer(header, '7', '{"survived":true}')
+    expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { survived: true } })
+    await client.events.cancel()
+  })
+
+  test('of an agent that is proved dead is answered as lost', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = await start(share, agent)
+    await client.post(CALL)
+    await agent.expect('call')
+    await ScriptedAgent.connect(share, { instance: 'two' })
+    expect(await client.next()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+    await client.events.cancel()
+  })
+
+  test('that is answered while the stream attaches again after a reset is held, and delivered when it has', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = await start(share, agent)
+    await client.post(CALL)
+    const { header } = await agent.expect('call')
+    await resetShare(share)
+    const back = await ScriptedAgent.connect(share, survivorOf(header.ch, agent, [header.key]))
+    back.answer(header, '7', '{"held":true}')
+    expect((await back.expect('hold')).header).toEqual({ type: 'hold', ch: header.ch, n: back.lastNumber(header.ch) })
+    expect((await back.expect('resume')).header.ch).toBe(header.ch)
+    back.answer(header, '7', '{"held":true}')
+    expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { held: true } })
+    await client.events.cancel()
+  })
+})

@@ -1,0 +1,237 @@
+/** Calls under way while a link is cut, an agent dies, or the object sleeps or is reset: in the real runtime. */
+import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { GRACE_MS } from '../../protocol/limits.ts'
+import { BigAnswer } from './big-answer.ts'
+import { createShare, EventReader, factsOf, resetShare, stubOf, TestClient } from './relay.ts'
+import { initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+
+const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
+const LIST_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+const BIG_BYTES = 700_000
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** Reads a JSON body until so many bytes have come. */
+async function readAtLeast(response: Response, bytes: number): Promise<{ readonly text: string; rest(): Promise<string> }> {
+  const reader = response.body?.getReader()
+  if (reader === undefined) throw new Error('the response has no body')
+  const decoder = new TextDecoder()
+  const read = async (upto: number): Promise<string> => {
+    let text = ''
+    for (let taken = 0; taken < upto;) {
+      const { value, done } = await reader.read()
+      if (done) break
+      taken += value.length
+      text += decoder.decode(value, { stream: true })
+    }
+    return text
+  }
+  return { text: await read(bytes), rest: () => read(Infinity) }
+}
+
+describe('an answer in parts', () => {
+  test('is not told twice when the link is cut in the middle and the agent sends it all again', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const response = client.post(CALL)
+    const { header } = await agent.expect('call')
+    const answer = new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1)
+    answer.send(agent, 0, 2)
+    const body = await readAtLeast(await response, BIG_BYTES / 2)
+    agent.close()
+    await agent.closed
+    const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
+    answer.send(back)
+    expect(body.text + (await body.rest())).toBe(answer.text)
+  })
+
+  test('goes on after the Share slept in the middle of it', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const response = client.post(CALL)
+    const { header } = await agent.expect('call')
+    const answer = new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1)
+    answer.send(agent, 0, 2)
+    const body = await readAtLeast(await response, BIG_BYTES / 2)
+    await evictDurableObject(stubOf(share))
+    answer.send(agent, 2)
+    expect(body.text + (await body.rest())).toBe(answer.text)
+  })
+
+  test('whose agent is proved dead breaks a JSON body off: what came of it is no whole', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const response = client.post(CALL)
+    const { header } = await agent.expect('call')
+    new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1).send(agent, 0, 2)
+    const body = await readAtLeast(await response, BIG_BYTES / 2)
+    await ScriptedAgent.connect(share, { instance: 'two' })
+    await expect(body.rest()).rejects.toThrow()
+  })
+
+  test('whose agent is proved dead ends on an event stream with an error of its own id', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const response = client.postForEvents(CALL)
+    const { header } = await agent.expect('call')
+    new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1).send(agent, 0, 2)
+    const events = new EventReader(await response)
+    await ScriptedAgent.connect(share, { instance: 'two' })
+    expect((await events.nextEvent())?.name).toBe('aborted')
+    const error = await events.nextEvent()
+    expect(error?.name).toBe('message')
+    expect(JSON.parse(error?.data ?? '')).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+    expect(await events.next()).toBeUndefined()
+  })
+})
+
+describe('a reset Share', () => {
+  test('is asked again with the same key, and the answer of the agent that holds it arrives', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const response = client.post(CALL)
+    const { header } = await agent.expect('call')
+    await resetShare(share)
+    const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
+    const again = await back.expect('call')
+    expect(again.header).toMatchObject({ ch, key: header.key })
+    back.answer(again.header, '7', '{"survived":true}')
+    expect(await (await response).json()).toEqual({ jsonrpc: '2.0', id: 7, result: { survived: true } })
+  })
+
+  test('never says that a call was not executed when its agent does not come back', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    await initialize(agent, client)
+    const response = client.post(CALL)
+    await agent.expect('call')
+    let nowMs = Date.now()
+    // Whoever looks at the clock finds that a third of the grace time has passed.
+    vi.spyOn(Date, 'now').mockImplementation(() => (nowMs += GRACE_MS / 3))
+    await resetShare(share)
+    expect(await (await response).json()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+  })
+
+  test('gets its listening streams back, and they hear what comes next', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const events = new EventReader(await client.listen())
+    await agent.expect('resume')
+    await resetShare(share)
+    const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
+    await back.expect('resume')
+    back.notify(ch, LIST_CHANGED)
+    expect(await events.next()).toBe(LIST_CHANGED)
+    await events.cancel()
+  })
+
+  test('gives no call again to another agent', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    await initialize(agent, client)
+    const response = client.post(CALL)
+    await agent.expect('call')
+    await resetShare(share)
+    const other = await ScriptedAgent.connect(share, { agent: 'other', instance: 'o1' })
+    const laterMs = Date.now() + GRACE_MS + 1
+    vi.spyOn(Date, 'now').mockReturnValue(laterMs)
+    await runDurableObjectAlarm(stubOf(share))
+    expect(await (await response).json()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+    expect(other.waiting).toEqual([])
+  })
+
+  test.each(['session', 'share'] as const)('serves sessions by another agent after the grace time (isolation %s)', async (isolation) => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation })
+    await initialize(agent, new TestClient(share))
+    await resetShare(share)
+    const other = await ScriptedAgent.connect(share, { agent: 'other', instance: 'o1', isolation })
+    const laterMs = Date.now() + GRACE_MS + 1
+    vi.spyOn(Date, 'now').mockReturnValue(laterMs)
+    expect(await runDurableObjectAlarm(stubOf(share))).toBe(true)
+    const client = new TestClient(share)
+    await initialize(other, client)
+    expect(client.session).toBeDefined()
+  })
+})
+
+describe('an agent among others', () => {
+  test('that came first may come back while a replica is connected', async () => {
+    const share = await createShare()
+    const first = await ScriptedAgent.connect(share)
+    await ScriptedAgent.connect(share, { agent: 'replica', instance: 'r1', join: 'replica' })
+    first.close()
+    await first.closed
+    await ScriptedAgent.connect(share)
+    expect((await factsOf(share)).agents.map(({ name }) => name).toSorted()).toEqual(['replica', 'scripted'])
+  })
+
+  test('that has replaced the others once does not end those that joined since when its link comes back', async () => {
+    const share = await createShare()
+    const first = await ScriptedAgent.connect(share, { join: 'replace' })
+    await ScriptedAgent.connect(share, { agent: 'replica', instance: 'r1', join: 'replica' })
+    first.close()
+    await first.closed
+    await ScriptedAgent.connect(share, { join: 'replace' })
+    expect((await factsOf(share)).agents.map(({ name }) => name).toSorted()).toEqual(['replica', 'scripted'])
+  })
+})
+
+describe('a call', () => {
+  test('that found its channel closed is made again on a new one, with the same key', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const response = client.post(CALL)
+    const closed = await agent.expect('call')
+    agent.fail(closed.header, 'CHANNEL_CLOSED', 'no')
+    const open = await agent.expect('open')
+    expect(open.header.ch).not.toBe(ch)
+    const replay = await agent.expect('call')
+    agent.answer(replay.header, '0', '{}')
+    await agent.expect('notify')
+    const again = await agent.expect('call')
+    expect(again.header).toMatchObject({ ch: open.header.ch, key: closed.header.key })
+    agent.answer(again.header, '7', '{"reborn":true}')
+    expect(await (await response).json()).toMatchObject({ id: 7, result: { reborn: true } })
+  })
+
+  test('behind a replayed initialize that was lost with the link goes to yet another channel', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })
+    void client.post(CALL)
+    const open = await agent.expect('open')
+    const replay = await agent.expect('call')
+    // Of that burst only `open` got through.
+    agent.close()
+    await agent.closed
+    const back = await ScriptedAgent.dial(share, { held: [], channels: [{ ch: open.header.ch, n: 0 }] })
+    expect((await back.expect('welcome')).header.unwanted).toEqual([open.header.ch])
+    const reopened = await back.expect('open')
+    expect(reopened.header.ch).not.toBe(open.header.ch)
+    const again = await back.expect('call')
+    expect(again.header).toMatchObject({ ch: reopened.header.ch, method: 'initialize', gate: true })
+    expect(again.header.key).not.toBe(replay.header.key)
+  })
+})

@@ -1,0 +1,132 @@
+/** What a session is through new children, refused handshakes and odd messages: in the real runtime. */
+import { runInDurableObject } from 'cloudflare:test'
+import { describe, expect, test } from 'vitest'
+import type { Notify } from '../../protocol/frame.ts'
+import { createShare, EventReader, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
+import { bodyText, initialize, ScriptedAgent } from './scripted-agent.ts'
+
+const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
+const TOOLS_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+const PROMPTS_CHANGED = '{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}'
+
+/** The log levels that the share keeps. */
+function levelsOf(share: TestShare): Promise<unknown[]> {
+  return runInDurableObject(stubOf(share), (_, { storage }) =>
+    storage.sql
+      .exec("SELECT name FROM handshake WHERE purpose = 'level'")
+      .toArray()
+      .map(({ name }) => name),
+  )
+}
+
+async function setLevel(agent: ScriptedAgent, client: TestClient, level: string): Promise<void> {
+  const response = client.post(`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"${level}"}}`)
+  agent.answer((await agent.expect('call')).header, '1', '{}')
+  await response
+}
+
+describe('a new child', () => {
+  test('is told the newest log level; a share keeps one per session, and none that does not exist', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    for (const level of ['warning', 'debug', 'loudest', 'error']) await setLevel(agent, client, level)
+    expect(await levelsOf(share)).toEqual(['error'])
+    agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })
+    void client.post(CALL)
+    await agent.expect('open')
+    await agent.expect('call')
+    await agent.expect('notify')
+    const replayed = await agent.expect('call')
+    expect(replayed.header.method).toBe('logging/setLevel')
+    expect(bodyText(replayed)).toContain('"level":"error"')
+    expect(bodyText(await agent.expect('call'))).toBe(CALL)
+  })
+
+  test('shows in the first result, also when a notification was what it was started for', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })
+    const notified = client.post('{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}')
+    await agent.expect('open')
+    agent.answer((await agent.expect('call')).header, '0', '{}')
+    const notices: Notify[] = [(await agent.expect('notify')).header, (await agent.expect('notify')).header]
+    expect(notices.map(({ method }) => method)).toEqual(['notifications/initialized', 'notifications/roots/list_changed'])
+    agent.send({ type: 'receipts', keys: notices.map(({ key }) => key) })
+    expect((await notified).status).toBe(202)
+    for (const result of [{ _meta: { 'mcp-edge/restarted': true } }, {}]) {
+      const response = client.post(CALL)
+      agent.answer((await agent.expect('call')).header, '7', '{}')
+      expect(await (await response).json()).toEqual({ jsonrpc: '2.0', id: 7, result })
+    }
+  })
+
+  test('that refuses initialize is ended, and leaves no session', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const response = client.initialize()
+    const { header } = await agent.expect('open')
+    agent.refuse((await agent.expect('call')).header, '0', 'bad version')
+    expect(await (await response).json()).toMatchObject({ id: 0, error: { message: 'bad version' } })
+    expect(client.session).toBeUndefined()
+    expect((await agent.expect('close')).header.ch).toBe(header.ch)
+  })
+})
+
+describe('a message', () => {
+  test('that is an error without an id is accepted, and disturbs neither the child nor the link', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    await initialize(agent, client)
+    const response = await client.post('{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"what?"}}')
+    expect(response.status).toBe(202)
+    expect(agent.waiting).toEqual([])
+    const next = client.post(CALL)
+    agent.answer((await agent.expect('call')).header, '7', '{"linked":true}')
+    expect(await (await next).json()).toMatchObject({ result: { linked: true } })
+  })
+
+  test('of the child that was held is delivered even though a newer one went ahead of it', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const held = agent.notify(ch, TOOLS_CHANGED)
+    await agent.expect('hold')
+    const events = new EventReader(await client.listen())
+    await agent.expect('resume')
+    agent.notify(ch, PROMPTS_CHANGED)
+    agent.repeat(held)
+    expect([await events.next(), await events.next()]).toEqual([PROMPTS_CHANGED, TOOLS_CHANGED])
+    agent.repeat(held)
+    agent.notify(ch, PROMPTS_CHANGED)
+    expect(await events.next()).toBe(PROMPTS_CHANGED)
+    await events.cancel()
+  })
+})
+
+describe('DELETE', () => {
+  test('ends the child of the session, whose id is then unknown', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    expect((await client.leave()).status).toBe(204)
+    expect((await agent.expect('close')).header.ch).toBe(ch)
+    expect((await client.post(CALL)).status).toBe(404)
+  })
+
+  test('on a revoked share is 404', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    await initialize(agent, client)
+    await revokeShare(share)
+    expect((await client.leave()).status).toBe(404)
+  })
+})

@@ -1,0 +1,151 @@
+/** One child for all sessions (isolation `share`): its handshake, its log level, its subscriptions and what it says to all. */
+import { describe, expect, test } from 'vitest'
+import { createShare, EventReader, TestClient } from './relay.ts'
+import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { SseClient } from './sse-client.ts'
+
+const LIST_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+const OLD_SERVER = '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"old","version":"1"}}'
+const NEW_SERVER = '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"new","version":"2"}}'
+
+/** Answers the relay's own handshake with a new shared child; returns its channel. */
+async function serve(agent: ScriptedAgent, server: string): Promise<string> {
+  await agent.expect('open')
+  const { header } = await agent.expect('call')
+  await agent.expect('notify')
+  agent.answer(header, '0', server)
+  return header.ch
+}
+
+describe('the initialize of a shared child', () => {
+  test('that it refuses is an error for its client, and the next client gets a new child', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const refused = new TestClient(share).initialize()
+    const open = await agent.expect('open')
+    const { header } = await agent.expect('call')
+    await agent.expect('notify')
+    agent.refuse(header, '0', 'not ready')
+    expect(await (await refused).json()).toMatchObject({ id: 0, error: { data: { code: 'CHILD_START_FAILED', executed: 'no' } } })
+    expect((await agent.expect('close')).header.ch).toBe(open.header.ch)
+    const next = new TestClient(share)
+    const response = next.initialize()
+    expect(await serve(agent, NEW_SERVER)).not.toBe(open.header.ch)
+    expect(await (await response).json()).toMatchObject({ result: { serverInfo: { name: 'new' } } })
+    expect(next.session).toBeDefined()
+  })
+
+  test('that it never answers, since it could not be started, is an error for its clients', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const waiting = [new TestClient(share).initialize(), new TestClient(share).initialize()]
+    await agent.expect('open')
+    const { header } = await agent.expect('call')
+    await agent.expect('notify')
+    agent.fail(header, 'CHILD_START_FAILED', 'no')
+    for (const response of waiting) expect(await (await response).json()).toMatchObject({ error: { data: { code: 'CHILD_START_FAILED' } } })
+  })
+
+  test('is told anew when another server has taken its place', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const early = new TestClient(share).initialize()
+    await serve(agent, OLD_SERVER)
+    expect(await (await early).json()).toMatchObject({ result: { serverInfo: { name: 'old' } } })
+    const successor = await ScriptedAgent.connect(share, { isolation: 'share', agent: 'successor', join: 'replace' })
+    const late = new TestClient(share).initialize()
+    await serve(successor, NEW_SERVER)
+    expect(await (await late).json()).toMatchObject({ result: { serverInfo: { name: 'new' } } })
+  })
+})
+
+describe('HTTP+SSE over a shared child', () => {
+  test('answers initialize, logging/setLevel and resources/subscribe on the stream, whether or not the child hears of them', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const first = await SseClient.connect(share)
+    const initialized = first.initialize()
+    const ch = await serve(agent, OLD_SERVER)
+    await initialized
+    expect(await first.next()).toMatchObject({ id: 0, result: { protocolVersion: '2024-11-05', serverInfo: { name: 'old' } } })
+    const second = await SseClient.connect(share)
+    await second.initialize()
+    expect(await second.next()).toMatchObject({ id: 0, result: { protocolVersion: '2024-11-05', serverInfo: { name: 'old' } } })
+    await agent.expect('resume')
+
+    const requests = [
+      { first: '{"level":"debug"}', second: '{"level":"error"}', method: 'logging/setLevel' },
+      { first: '{"uri":"echo://1"}', second: '{"uri":"echo://1"}', method: 'resources/subscribe' },
+    ]
+    for (const request of requests) {
+      await first.post(`{"jsonrpc":"2.0","id":1,"method":"${request.method}","params":${request.first}}`)
+      const call = await agent.expect('call')
+      expect(call.header).toMatchObject({ ch, method: request.method })
+      agent.answer(call.header, '1', '{}')
+      expect(await first.next()).toEqual({ jsonrpc: '2.0', id: 1, result: {} })
+      await second.post(`{"jsonrpc":"2.0","id":"b","method":"${request.method}","params":${request.second}}`)
+      expect(await second.next()).toEqual({ jsonrpc: '2.0', id: 'b', result: {} })
+    }
+    expect(agent.waiting).toEqual([])
+    await first.events.cancel()
+    await second.events.cancel()
+  })
+
+  test('says on the stream that the shared child refused initialize: the body of a post is nothing that clients read', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const client = await SseClient.connect(share)
+    const initialized = client.initialize()
+    await agent.expect('open')
+    const { header } = await agent.expect('call')
+    await agent.expect('notify')
+    agent.refuse(header, '0', 'not ready')
+    await initialized
+    expect(await client.next()).toMatchObject({ id: 0, error: { data: { code: 'CHILD_START_FAILED' } } })
+    await client.events.cancel()
+  })
+})
+
+describe('what a shared child says to all', () => {
+  test('reaches a GET stream that opened while the agent was away', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const client = new TestClient(share)
+    const initialized = client.initialize()
+    const ch = await serve(agent, OLD_SERVER)
+    await initialized
+    agent.close()
+    await agent.closed
+    const events = new EventReader(await client.listen())
+    const back = await ScriptedAgent.connect(share, { isolation: 'share', ...survivorOf(ch, agent) })
+    back.notify(ch, LIST_CHANGED)
+    expect(await events.next()).toBe(LIST_CHANGED)
+    await events.cancel()
+  })
+
+  test('about a resource reaches its subscribers only', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const [subscriber, other] = [new TestClient(share), new TestClient(share)]
+    const initialized = subscriber.initialize()
+    const ch = await serve(agent, OLD_SERVER)
+    await initialized
+    await other.initialize()
+    const heard = new EventReader(await subscriber.listen())
+    await agent.expect('resume')
+    const overheard = new EventReader(await other.listen())
+    await agent.expect('resume')
+    const subscribing = subscriber.post('{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"echo://1"}}')
+    const call = await agent.expect('call')
+    expect(bodyText(call)).toContain('echo://1')
+    agent.answer(call.header, '1', '{}')
+    await subscribing
+    const updated = '{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"echo://1"}}'
+    agent.notify(ch, updated, { uri: 'echo://1' })
+    agent.notify(ch, LIST_CHANGED)
+    expect([await heard.next(), await heard.next()]).toEqual([updated, LIST_CHANGED])
+    expect(await overheard.next()).toBe(LIST_CHANGED)
+    await heard.cancel()
+    await overheard.cancel()
+  })
+})
