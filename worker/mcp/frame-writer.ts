@@ -1,5 +1,5 @@
 /** Turns frames of the link into a client's messages: its own ids and tokens put back, its progress kept rising. */
-import type { AgentFrame, Answer, Ask, Chunk, Notification } from '../../protocol/frame.ts'
+import type { AgentFrame, Answer, Ask, Notification } from '../../protocol/frame.ts'
 import { errorResponse } from '../../protocol/errors.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import { TAIL_MESSAGES } from '../../protocol/limits.ts'
@@ -53,7 +53,7 @@ export class FrameWriter {
       case 'ask':
         return this.#begin(header, body, names)
       case 'chunk':
-        return this.#continue(header, body)
+        return this.#goOn(`${header.ch} ${header.n}`, header.offset, body, header.last === true)
       case 'failed':
         this.#abort(header.key)
         this.#sink.writeText(errorResponse(names?.rawId ?? 'null', failureOf(header)))
@@ -65,10 +65,7 @@ export class FrameWriter {
 
   #begin(header: Answer | Notification | Ask, body: Uint8Array, names: ClientNames | undefined): boolean {
     const name = `${header.ch} ${header.n}`
-    if (this.#seen.has(name)) {
-      this.#taken(body.length)
-      return false
-    }
+    if (this.#seen.has(name)) return this.#goOn(name, 0, body, body.length === header.size)
     this.#remember(name)
     const key = header.type === 'answer' ? header.key : undefined
     // The same answer under another number: the rest of the first one will not come.
@@ -77,17 +74,16 @@ export class FrameWriter {
     return this.#writePart(name, transfer, body, header.size)
   }
 
-  #continue(header: Chunk, body: Uint8Array): boolean {
-    const name = `${header.ch} ${header.n}`
+  /** Writes what is new in a part of a message that has begun: one that is sent again brings bytes that were written before. */
+  #goOn(name: string, offset: number, body: Uint8Array, isLast: boolean): boolean {
     const transfer = this.#transfers.get(name)
-    // A message that is sent again brings parts that were written before.
-    const repeated = transfer === undefined ? body.length : transfer.writtenBytes - header.offset
-    if (transfer === undefined || repeated < 0 || (repeated >= body.length && header.last !== true)) {
+    const repeated = transfer === undefined ? body.length : transfer.writtenBytes - offset
+    if (transfer === undefined || repeated < 0 || (repeated >= body.length && !isLast)) {
       this.#taken(body.length)
       return false
     }
     if (repeated > 0) this.#taken(repeated)
-    return this.#writePart(name, transfer, body.subarray(repeated), header.last === true ? 0 : Infinity)
+    return this.#writePart(name, transfer, body.subarray(repeated), isLast ? 0 : Infinity)
   }
 
   /** Writes the next part of a message; `size` is where it ends. */

@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest'
+import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from '../../../../protocol/limits.ts'
+import { isJson, readAccept, readBody, readPosted } from '../../../../worker/mcp/message.ts'
+import { bytesOf } from './recorded-body.ts'
+
+const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+
+describe('readAccept()', () => {
+  test.each([
+    [null, true, true],
+    ['', true, true],
+    ['*/*', true, true],
+    ['application/json', true, false],
+    ['text/event-stream;q=0.5', false, true],
+    ['application/json, text/event-stream', true, true],
+    ['APPLICATION/JSON , text/*', true, true],
+    ['application/json;q=0, text/event-stream', false, true],
+    ['application/json;q=0.000, */*', true, true],
+    ['text/html', false, false],
+  ])('of %s', (header, json, events) => {
+    expect(readAccept(header)).toEqual({ json, events })
+  })
+})
+
+describe('isJson()', () => {
+  test.each(['application/json', 'Application/JSON; charset=utf-8', ' application/json ;x=1'])('is true of %s', (type) => {
+    expect(isJson(type)).toBe(true)
+  })
+  test.each([null, '', 'text/plain', 'application/json5', 'text/plain, application/json'])('is false of %s', (type) => {
+    expect(isJson(type)).toBe(false)
+  })
+})
+
+describe('readBody()', () => {
+  const post = (body: BodyInit | null): Request => new Request('https://relay.example/', { method: 'POST', body })
+
+  test('gives the bytes as they were sent, and none for no body', async () => {
+    expect(await readBody(post('{"a":1.0}'))).toEqual(bytesOf('{"a":1.0}'))
+    expect(await readBody(post(null))).toEqual(new Uint8Array(0))
+  })
+
+  test('takes as much as a request may have, and reads more to its end without keeping it', async () => {
+    expect((await readBody(post(new Uint8Array(MAX_REQUEST_BYTES))))?.length).toBe(MAX_REQUEST_BYTES)
+    const tooLarge = post(new Uint8Array(MAX_REQUEST_BYTES + 1))
+    expect(await readBody(tooLarge)).toBeUndefined()
+    expect(tooLarge.bodyUsed).toBe(true)
+  })
+})
+
+describe('readPosted()', () => {
+  test('reads one message, with the places of its routing values in its bytes', () => {
+    const posted = readPosted(bytesOf(' {"id":1.0,"jsonrpc":"2.0","method":"tools/call","params":{"name":"t"}}'))
+    expect(posted).toMatchObject({
+      ok: true,
+      value: { isBatch: false, messages: [{ facts: { kind: 'request', id: { raw: '1.0', span: [7, 10] } }, params: { name: 't' } }] },
+    })
+  })
+
+  test('takes a batch apart into the bytes of its messages', () => {
+    const posted = readPosted(bytesOf(`[ ${PING} ,\n{"jsonrpc":"2.0","method":"notifications/x"}]`))
+    if (!posted.ok) throw new Error(posted.error)
+    expect(posted.value.isBatch).toBe(true)
+    expect(posted.value.messages.map(({ bytes }) => new TextDecoder().decode(bytes))).toEqual([
+      PING,
+      '{"jsonrpc":"2.0","method":"notifications/x"}',
+    ])
+  })
+
+  test('takes an error without an id for an answer', () => {
+    const posted = readPosted(bytesOf('{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"m"}}'))
+    expect(posted).toMatchObject({ ok: true, value: { messages: [{ facts: { kind: 'error', id: { raw: 'null' } } }] } })
+  })
+
+  test.each([
+    ['', 'PARSE_ERROR'],
+    ['{', 'PARSE_ERROR'],
+    [`${PING} ${PING}`, 'PARSE_ERROR'],
+    ['7', 'INVALID_REQUEST'],
+    ['{}', 'INVALID_REQUEST'],
+    ['{"jsonrpc":"1.0","id":1,"method":"ping"}', 'INVALID_REQUEST'],
+    ['{"jsonrpc":"2.0","id":1,"method":"ping","id":2}', 'INVALID_REQUEST'],
+    ['{"jsonrpc":"2.0","id":null,"method":"ping"}', 'INVALID_REQUEST'],
+    ['[]', 'BATCH_REFUSED'],
+    [`[${PING},7]`, 'INVALID_REQUEST'],
+    [`[${Array.from({ length: MAX_BATCH_MESSAGES + 1 }, () => PING).join(',')}]`, 'BATCH_REFUSED'],
+  ])('refuses %.60s', (body, code) => {
+    expect(readPosted(bytesOf(body))).toEqual({ ok: false, error: code })
+  })
+
+  test('refuses bytes that are no UTF-8', () => {
+    expect(readPosted(new Uint8Array([0x7b, 0xff, 0x7d]))).toEqual({ ok: false, error: 'PARSE_ERROR' })
+  })
+})
