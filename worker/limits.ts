@@ -56,3 +56,6 @@ export const MAX_TOOL_PAGES = 50
 
 /** Shares whose tool schemas an isolate keeps. */
 export const MAX_CACHED_TOOL_SETS = 200
+
+/** How long a request waits for an agent that was here a moment ago. */
+export const AWAY_WAIT_MS = 20_000

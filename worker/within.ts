@@ -1,4 +1,4 @@
-/** A bounded wait that leaves no timer behind. */
+/** Waits: for a time, or for a promise no longer than that. */
 
 /** What the promise brings, or undefined when that takes longer; what comes later is still the promise's. */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
@@ -9,4 +9,8 @@ export async function within<T>(ms: number, promise: Promise<T>): Promise<T | un
   } finally {
     clearTimeout(timer)
   }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }

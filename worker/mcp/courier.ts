@@ -4,10 +4,12 @@ import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import type { Result } from '../../protocol/result.ts'
 import type { Problem } from '../bridge/problem.ts'
-import { MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
+import { AWAY_WAIT_MS, MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { log } from '../log.ts'
+import { pause } from '../within.ts'
 import { type CallOutcome, type CallRequest, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
+import { AGENT_AWAY } from './reply.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 import { uploadRest } from './upload.ts'
 
@@ -40,6 +42,8 @@ export class Courier {
   #streaming: Promise<Verdict> | undefined
   /** Since when it is not known whether the agent has the call. */
   #brokenAtMs: number | undefined
+  /** Since when the call waits for an agent to come back. */
+  #awaySinceMs: number | undefined
   #takenBytes = 0
   #isEager = false
   #restarted = false
@@ -119,7 +123,10 @@ export class Courier {
       case 'moved':
         return this.#stream()
       case 'failed':
-        return this.#failed(outcome.failure)
+        this.#fail(outcome.failure)
+        return 'done'
+      case 'away':
+        return this.#away(outcome.isExpected)
       case 'stale':
         return this.#renewTools(outcome.toolsVersion)
       default:
@@ -142,11 +149,21 @@ export class Courier {
     return 'done'
   }
 
-  /** An agent that is away may be running the call: then it is waited for, and if it stays away nobody knows. */
-  #failed(failure: Failure): Verdict {
-    const unsureSinceMs = failure.code === 'AGENT_AWAY' ? this.#brokenAtMs : undefined
-    if (unsureSinceMs !== undefined && Date.now() - unsureSinceMs < GRACE_MS) return 'wait'
-    this.#fail(unsureSinceMs === undefined ? failure : { code: 'AGENT_LOST', executed: 'unknown' })
+  /**
+   * The agent is away. One that may be running the call is waited for, and if it stays away nobody knows; one that was
+   * here a moment ago is given time to come back.
+   */
+  #away(isExpected: boolean): Verdict {
+    const nowMs = Date.now()
+    if (this.#brokenAtMs !== undefined) {
+      if (nowMs - this.#brokenAtMs < GRACE_MS) return 'wait'
+      this.#fail({ code: 'AGENT_LOST', executed: 'unknown' })
+      return 'done'
+    }
+    this.#awaySinceMs ??= nowMs
+    // A probe must have its 503 as a status: as an error in a stream it would be taken for a verdict (see AGENT_AWAY).
+    if (isExpected && this.#request.method !== 'server/discover' && nowMs - this.#awaySinceMs < AWAY_WAIT_MS) return 'wait'
+    this.#fail(AGENT_AWAY)
     return 'done'
   }
 
@@ -208,8 +225,4 @@ export class Courier {
     this.#items.push(item)
     this.#wake?.()
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

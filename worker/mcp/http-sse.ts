@@ -3,7 +3,7 @@ import { admit, type McpContext } from './endpoint.ts'
 import { Listener } from './listener.ts'
 import { isJson, readAccept, readBody, readPosted } from './message.ts'
 import { callRequest, send } from './post.ts'
-import { eventStreamResponse, failureResponse, refusal } from './reply.ts'
+import { AGENT_AWAY, eventStreamResponse, failureResponse, refusal } from './reply.ts'
 import { newSessionId } from './streamable-http.ts'
 import { uploadRest } from './upload.ts'
 
@@ -43,6 +43,7 @@ export async function postMessages(c: McpContext): Promise<Response> {
   const outcome = share.call(request)
   if (request.size > request.body.length) void uploadRest(share, request.key, message.bytes)
   const { kind, ...facts } = await outcome
+  if (kind === 'away') return failureResponse(AGENT_AWAY, request.rawId)
   if (kind === 'failed' && 'failure' in facts) return failureResponse(facts.failure, request.rawId)
   return taken()
 }

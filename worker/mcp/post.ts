@@ -1,13 +1,14 @@
 /** Takes a client's messages in: requests become exchanges, notifications and responses are sent on. */
 import type { Failure } from '../../protocol/errors.ts'
-import { RECEIPT_MS } from '../limits.ts'
-import { within } from '../within.ts'
+import { RECEIPT_MS, RETRY_MS } from '../limits.ts'
+import { pause, within } from '../within.ts'
 import type { Caller, CallRequest } from '../share/contract.ts'
 import { randomKey } from '../share/channels.ts'
 import { Courier } from './courier.ts'
 import type { ClientMessage } from './message.ts'
 import { Progress } from './progress.ts'
 import type { Exchange } from './respond.ts'
+import { AGENT_AWAY } from './reply.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 import { firstPart, uploadRest } from './upload.ts'
 
@@ -56,16 +57,20 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
     ...(kind === 'notification' || id === undefined ? {} : { rawId: id.raw }),
     ...(requestId === undefined ? {} : { requestId }),
   } as const
-  for (let tries = 1; ; tries++) {
+  const endMs = Date.now() + RECEIPT_MS
+  for (let tries = 1; ;) {
     try {
       const outcome = share.send(request)
       if (request.size > request.body.length) void uploadRest(share, request.key, bytes)
       const receipt = await within(RECEIPT_MS, outcome)
-      if (receipt === undefined) return { code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 }
-      return receipt.kind === 'failed' ? receipt.failure : undefined
+      if (receipt === undefined) return { ...AGENT_AWAY, executed: 'unknown' }
+      if (receipt.kind === 'sent') return undefined
+      if (receipt.kind === 'failed') return receipt.failure
+      if (!receipt.isExpected || Date.now() + RETRY_MS > endMs) return AGENT_AWAY
+      await pause(RETRY_MS)
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
-      if (tries > 1 || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }
+      if (++tries > 2 || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }
       share.renew()
     }
   }

@@ -51,7 +51,7 @@ export class Calls {
     const link = channels.linkFor(session)
     if (link === undefined) {
       if (isInitialize && session.transport === 'http' && request.isResend !== true) store.endSession(session.id)
-      return failed({ code: 'AGENT_AWAY', executed: 'no', retryAfterMs: 2000 })
+      return channels.away()
     }
     // The child that may have run it is gone: nobody can say, and another must not run it again.
     if (request.isResend === true && channels.current(channels.groupFor(session)) === undefined)
@@ -68,7 +68,7 @@ export class Calls {
     const session = sessions.of(request)
     if ('code' in session) return failed(session)
     const link = channels.linkFor(session)
-    if (link === undefined) return failed({ code: 'AGENT_AWAY', executed: 'no', retryAfterMs: 2000 })
+    if (link === undefined) return channels.away()
     const { ch, group } = channels.ready(session, link, false)
     const isShared = group === SHARED_GROUP
     if (isShared && (request.kind === 'response' || PRIVATE_NOTIFICATIONS.has(request.method))) return { kind: 'sent' }

@@ -1,7 +1,7 @@
 /** Which child serves a session, and what a fresh child must be told before it can: the replayed handshake. */
 import type { Link, Links } from './links.ts'
 import { sendFrame } from './links.ts'
-import { encodeReturnAddress, type RelayPurpose } from './contract.ts'
+import { type Away, encodeReturnAddress, type RelayPurpose } from './contract.ts'
 import { channelName, groupOf, SHARED_GROUP, type Handshake, type Session, type Store } from './store.ts'
 
 const encoder = new TextEncoder()
@@ -47,6 +47,11 @@ export class Channels {
     if (own !== undefined) return own
     // Within the grace time its child may still live: another agent would start a second one.
     return this.#store.link(record.agent) === undefined ? this.chooseLink() : undefined
+  }
+
+  /** That no agent is there, and whether one may be back soon. */
+  away(): Away {
+    return { kind: 'away', isExpected: this.#store.lostLinks().length > 0 }
   }
 
   chooseLink(): Link | undefined {

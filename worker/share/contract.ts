@@ -35,6 +35,12 @@ export interface CallRequest extends Caller {
   readonly level?: string
 }
 
+/** No agent is there to take it. `isExpected`: one was a moment ago, and its grace time runs. Nothing was executed. */
+export interface Away {
+  readonly kind: 'away'
+  readonly isExpected: boolean
+}
+
 /** `restarted`: the session's child was started anew for this call. */
 export type CallOutcome =
   /** One frame of the agent that holds the whole answer, or the failure. */
@@ -52,6 +58,7 @@ export type CallOutcome =
   | { readonly kind: 'failed'; readonly failure: Failure }
   /** The request never reached the agent: call again with the same key. */
   | { readonly kind: 'again' }
+  | Away
   /** The tools have changed since the Worker looked: it must check the request by these, and call again. */
   | { readonly kind: 'stale'; readonly toolsVersion: string }
 
@@ -80,7 +87,7 @@ export interface CancelRequest {
 }
 
 /** `sent`: the agent has taken it. */
-export type SendOutcome = { readonly kind: 'sent' } | { readonly kind: 'failed'; readonly failure: Failure }
+export type SendOutcome = { readonly kind: 'sent' } | Away | { readonly kind: 'failed'; readonly failure: Failure }
 
 export interface ShareSettings {
   readonly id: string

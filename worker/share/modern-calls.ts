@@ -31,7 +31,7 @@ export class ModernCalls {
     if (store.settings === undefined) return { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND' } }
     if (waiters.size >= MAX_WAITING_CALLS) return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 } }
     const link = this.#linkFor(name)
-    if (link === undefined) return { kind: 'failed', failure: { code: 'AGENT_AWAY', executed: 'no', retryAfterMs: 2000 } }
+    if (link === undefined) return channels.away()
     if (link.era === 'legacy')
       return { kind: 'failed', failure: { code: 'UNSUPPORTED_VERSION', executed: 'no', supported: LEGACY_REVISIONS } }
     const group = groupOn(link, name)

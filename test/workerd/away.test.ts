@@ -1,0 +1,42 @@
+/** While no agent is there: what waits, what fails at once, and how. */
+import { expect, test } from 'vitest'
+import { createShare, TestClient } from './relay.ts'
+import { bodyText, initialize, ScriptedAgent } from './scripted-agent.ts'
+
+const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
+const CANCELLED = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}'
+
+test('a call made while an agent that was just here is away waits for it', async () => {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const client = new TestClient(share)
+  const ch = await initialize(agent, client)
+  agent.close()
+  await agent.closed
+  const response = client.post(CALL)
+  const back = await ScriptedAgent.connect(share, { channels: [{ ch, n: 1 }] })
+  const call = await back.expect('call')
+  expect(bodyText(call)).toBe(CALL)
+  back.answer(call.header, '7', '{"waited":true}')
+  expect(await (await response).text()).toContain('waited')
+})
+
+test('a notification sent meanwhile gets its 202 when the agent has it', async () => {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const client = new TestClient(share)
+  const ch = await initialize(agent, client)
+  agent.close()
+  await agent.closed
+  const response = client.post(CANCELLED)
+  const back = await ScriptedAgent.connect(share, { channels: [{ ch, n: 1 }] })
+  const { header } = await back.expect('notify')
+  back.send({ type: 'receipts', keys: [header.key] })
+  expect((await response).status).toBe(202)
+})
+
+test('a share that never had an agent answers 503 AGENT_AWAY with Retry-After at once', async () => {
+  const response = await new TestClient(await createShare()).initialize()
+  expect([response.status, response.headers.get('retry-after')]).toEqual([503, '2'])
+  expect(await response.json()).toMatchObject({ id: 0, error: { data: { code: 'AGENT_AWAY', executed: 'no', retryable: true } } })
+})

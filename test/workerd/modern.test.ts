@@ -1,0 +1,85 @@
+/** Requests without sessions (MCP 2026-07-28) in the real runtime: groups, cancellation, sleep. */
+import { evictDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { expect, test } from 'vitest'
+import { createShare, EventReader, fetchRelay, type TestShare } from './relay.ts'
+import { bodyText, ScriptedAgent } from './scripted-agent.ts'
+
+function post(share: TestShare, id: number, method: string, capabilities = '{}', token = share.clientToken): Promise<Response> {
+  const meta = `{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":${capabilities}}`
+  return fetchRelay(share.url, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': method,
+    },
+    body: `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{"_meta":${meta}}}`,
+  })
+}
+
+test('clients of one principal and one set of capabilities share a child; others get their own', async () => {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share, { era: 'modern' })
+  const channels: string[] = []
+  for (const capabilities of ['{}', '{}', '{"sampling":{}}']) {
+    const response = post(share, 1, 'tools/list', capabilities)
+    const first = await agent.next()
+    const { header } = first.header.type === 'open' ? await agent.expect('call') : first
+    if (header.type !== 'call') throw new Error(`a call was due, and ${header.type} came`)
+    channels.push(header.ch)
+    agent.answer(header, '1', '{"tools":[],"resultType":"complete"}')
+    expect((await response).status).toBe(200)
+  }
+  expect(channels[0]).toBe(channels[1])
+  expect(channels[2]).not.toBe(channels[0])
+})
+
+test('a client that closes its stream cancels its call, and only its own', async () => {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share, { era: 'modern' })
+  const response = post(share, 1, 'subscriptions/listen')
+  await agent.expect('open')
+  const { header } = await agent.expect('call')
+  agent.notify(header.ch, '{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{}}', {
+    ra: header.ra,
+    sure: true,
+  })
+  const events = new EventReader(await response)
+  expect(await events.next()).toContain('acknowledged')
+  await events.cancel()
+  const cancel = await agent.expect('notify')
+  expect(cancel.header).toMatchObject({ method: 'notifications/cancelled', cancels: header.tag, ch: header.ch })
+  const [from, to] = cancel.header.requestId ?? [0, 0]
+  expect(bodyText(cancel).slice(from, to)).toBe('0')
+})
+
+test('a listen lets the Share sleep, and hears what comes after', async () => {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share, { era: 'modern' })
+  const response = post(share, 1, 'subscriptions/listen')
+  await agent.expect('open')
+  const { header } = await agent.expect('call')
+  const acknowledged = '{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{}}'
+  agent.notify(header.ch, acknowledged, { ra: header.ra, sure: true })
+  const events = new EventReader(await response)
+  expect(await events.next()).toBe(acknowledged)
+  await evictDurableObject(env.SHARE.getByName(share.id))
+  const changed = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+  agent.notify(header.ch, changed, { ra: header.ra, sure: true })
+  expect(await events.next()).toBe(changed)
+  await events.cancel()
+})
+
+test('a server of the handshake era is named to the client, which falls back to initialize', async () => {
+  const share = await createShare()
+  await ScriptedAgent.connect(share)
+  const response = await post(share, 1, 'server/discover')
+  expect(response.status).toBe(400)
+  expect(await response.json()).toMatchObject({
+    id: 1,
+    error: { code: -32022, data: { supported: expect.arrayContaining(['2025-11-25']) } },
+  })
+})
