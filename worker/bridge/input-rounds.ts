@@ -30,8 +30,12 @@ export interface InputRound {
   readonly requestState?: string
 }
 
-/** Reads an `input_required` answer. Errors: one that asks for nothing and has no state, or asks for what nobody can be asked. */
-export function readInputRound(answer: Uint8Array): Result<InputRound, Problem> {
+/**
+ * Reads the `round`th `input_required` answer of a call, from 1 on. Errors: one that asks for nothing and has no state, one
+ * that asks for what nobody can be asked, more than MAX_ROUND_REQUESTS entries, and a round beyond MAX_INPUT_ROUNDS.
+ */
+export function readInputRound(answer: Uint8Array, round: number): Result<InputRound, Problem> {
+  if (round > MAX_INPUT_ROUNDS) return err(problem('TOO_MANY_ROUNDS', { detail: `${MAX_INPUT_ROUNDS} rounds` }))
   const root = rootOf(answer)
   const requests = findPath(answer, root, 'result', 'inputRequests')
   const state = findPath(answer, root, 'result', 'requestState')

@@ -3,7 +3,7 @@ import { type Replacement, splice } from '../../../../protocol/splice.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+export function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text)
 }
 
