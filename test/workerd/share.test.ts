@@ -285,7 +285,7 @@ describe('what a Share keeps', () => {
     expect(after.incarnation).toBe(before.incarnation)
     expect(after.total_changes).toBe(before.total_changes)
     await events.cancel()
-  })
+  }, 60_000)
 
   test('grants no more credit to a flood than its client takes, and goes on when the client does', async () => {
     const share = await createShare()
