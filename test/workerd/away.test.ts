@@ -1,16 +1,13 @@
 /** While no agent is there: what waits, what fails at once, and how. */
 import { expect, test } from 'vitest'
 import { createShare, TestClient } from './relay.ts'
-import { bodyText, initialize, ScriptedAgent } from './scripted-agent.ts'
+import { bodyText, connected, ScriptedAgent } from './scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const CANCELLED = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}'
 
 test('a call made while an agent that was just here is away waits for it', async () => {
-  const share = await createShare()
-  const agent = await ScriptedAgent.connect(share)
-  const client = new TestClient(share)
-  const ch = await initialize(agent, client)
+  const { share, agent, client, ch } = await connected()
   agent.close()
   await agent.closed
   const response = client.post(CALL)
@@ -22,10 +19,7 @@ test('a call made while an agent that was just here is away waits for it', async
 })
 
 test('a notification sent meanwhile gets its 202 when the agent has it', async () => {
-  const share = await createShare()
-  const agent = await ScriptedAgent.connect(share)
-  const client = new TestClient(share)
-  const ch = await initialize(agent, client)
+  const { share, agent, client, ch } = await connected()
   agent.close()
   await agent.closed
   const response = client.post(CANCELLED)

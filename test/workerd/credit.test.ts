@@ -3,8 +3,8 @@ import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { STREAM_OPENING_MS } from '../../worker/limits.ts'
 import { BigAnswer } from './big-answer.ts'
-import { createShare, EventReader, factsOf, fetchRelay, stubOf, TestClient, type TestShare } from './relay.ts'
-import { initialize, ScriptedAgent } from './scripted-agent.ts'
+import { EventReader, factsOf, fetchRelay, stubOf, type TestShare } from './relay.ts'
+import { connected, type ScriptedAgent } from './scripted-agent.ts'
 
 const MIB = 1024 * 1024
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
@@ -30,10 +30,7 @@ describe('credit', () => {
   })
 
   test('of a batch goes to the call whose client took the bytes: a small and a 10 MiB answer both arrive', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { agent, client, ch } = await connected()
     const response = client.post(`[{"jsonrpc":"2.0","id":1,"method":"tools/list"},${CALL}]`, { 'mcp-protocol-version': '2025-03-26' })
     const small = await agent.expect('call')
     const big = await agent.expect('call')
@@ -48,10 +45,7 @@ describe('credit', () => {
   })
 
   test('does not count against a client, after sleep, what it took before', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     const events = new EventReader(await client.listen())
     await agent.expect('resume')
     const messages = await withhold(agent, ch, share)
@@ -66,10 +60,7 @@ describe('credit', () => {
   })
 
   test('is not withheld for ever for a client that left before its large answer came', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     const leaving = new AbortController()
     const headers = { authorization: `Bearer ${client.token}`, 'content-type': 'application/json', 'mcp-session-id': client.session ?? '' }
     const gone = fetchRelay(share.url, { method: 'POST', body: CALL, headers, signal: leaving.signal })

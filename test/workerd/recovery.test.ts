@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { BigAnswer } from './big-answer.ts'
 import { createShare, EventReader, factsOf, resetShare, stubOf, TestClient } from './relay.ts'
-import { initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const LIST_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
@@ -34,10 +34,7 @@ async function readAtLeast(response: Response, bytes: number): Promise<{ readonl
 
 describe('an answer in parts', () => {
   test('is not told twice when the link is cut in the middle and the agent sends it all again', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     const response = client.post(CALL)
     const { header } = await agent.expect('call')
     const answer = new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1)
@@ -51,10 +48,7 @@ describe('an answer in parts', () => {
   })
 
   test('goes on after the Share slept in the middle of it', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     const response = client.post(CALL)
     const { header } = await agent.expect('call')
     const answer = new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1)
@@ -66,10 +60,7 @@ describe('an answer in parts', () => {
   })
 
   test('whose agent is proved dead breaks a JSON body off: what came of it is no whole', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     const response = client.post(CALL)
     const { header } = await agent.expect('call')
     new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1).send(agent, 0, 2)
@@ -79,10 +70,7 @@ describe('an answer in parts', () => {
   })
 
   test('whose agent is proved dead ends on an event stream with an error of its own id', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     const response = client.postForEvents(CALL)
     const { header } = await agent.expect('call')
     new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1).send(agent, 0, 2)
@@ -98,10 +86,7 @@ describe('an answer in parts', () => {
 
 describe('a reset Share', () => {
   test('is asked again with the same key, and the answer of the agent that holds it arrives', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     const response = client.post(CALL)
     const { header } = await agent.expect('call')
     await resetShare(share)
@@ -113,10 +98,7 @@ describe('a reset Share', () => {
   })
 
   test('never says that a call was not executed when its agent does not come back', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    await initialize(agent, client)
+    const { share, agent, client } = await connected()
     const response = client.post(CALL)
     await agent.expect('call')
     let nowMs = Date.now()
@@ -127,10 +109,7 @@ describe('a reset Share', () => {
   })
 
   test('gets its listening streams back, and they hear what comes next', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     const events = new EventReader(await client.listen())
     await agent.expect('resume')
     await resetShare(share)
@@ -142,10 +121,7 @@ describe('a reset Share', () => {
   })
 
   test('gives no call again to another agent', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    await initialize(agent, client)
+    const { share, agent, client } = await connected()
     const response = client.post(CALL)
     await agent.expect('call')
     await resetShare(share)
@@ -196,10 +172,7 @@ describe('an agent among others', () => {
 
 describe('a call', () => {
   test('that found its channel closed is made again on a new one, with the same key', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { agent, client, ch } = await connected()
     const response = client.post(CALL)
     const closed = await agent.expect('call')
     agent.fail(closed.header, 'CHANNEL_CLOSED', 'no')
@@ -215,10 +188,7 @@ describe('a call', () => {
   })
 
   test('behind a replayed initialize that was lost with the link goes to yet another channel', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })
     void client.post(CALL)
     const open = await agent.expect('open')

@@ -4,7 +4,7 @@ import type { AgentFrame, Call, Notification, RelayFrame } from '../../protocol/
 import { decodeRelayFrame, encodeFrame, type DecodedFrame } from '../../protocol/frame-codec.ts'
 import { LINK_SUBPROTOCOL, type Hello } from '../../protocol/handshake.ts'
 import { scanMessage } from '../../protocol/json-scan.ts'
-import { fetchRelay, type TestShare } from './relay.ts'
+import { createShare, fetchRelay, TestClient, type TestShare } from './relay.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -167,6 +167,19 @@ export class ScriptedAgent {
   close(code = 1000): void {
     this.#socket.close(code)
   }
+}
+
+/** A share with its agent, and a client whose session runs on channel `ch`. */
+export async function connected(): Promise<{
+  readonly share: TestShare
+  readonly agent: ScriptedAgent
+  readonly client: TestClient
+  readonly ch: string
+}> {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const client = new TestClient(share)
+  return { share, agent, client, ch: await initialize(agent, client) }
 }
 
 /** Initialises a client over a scripted agent; returns the session's channel. */

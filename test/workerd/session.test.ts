@@ -3,7 +3,7 @@ import { runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
 import type { Notify } from '../../protocol/frame.ts'
 import { createShare, EventReader, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
-import { bodyText, initialize, ScriptedAgent } from './scripted-agent.ts'
+import { bodyText, connected, ScriptedAgent } from './scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const TOOLS_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
@@ -27,10 +27,7 @@ async function setLevel(agent: ScriptedAgent, client: TestClient, level: string)
 
 describe('a new child', () => {
   test('is told the newest log level; a share keeps one per session, and none that does not exist', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     for (const level of ['warning', 'debug', 'loudest', 'error']) await setLevel(agent, client, level)
     expect(await levelsOf(share)).toEqual(['error'])
     agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })
@@ -45,10 +42,7 @@ describe('a new child', () => {
   })
 
   test('shows in the first result, also when a notification was what it was started for', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { agent, client, ch } = await connected()
     agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })
     const notified = client.post('{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}')
     await agent.expect('open')
@@ -79,10 +73,7 @@ describe('a new child', () => {
 
 describe('a message', () => {
   test('that is an error without an id is accepted, and disturbs neither the child nor the link', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    await initialize(agent, client)
+    const { agent, client } = await connected()
     const response = await client.post('{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"what?"}}')
     expect(response.status).toBe(202)
     expect(agent.waiting).toEqual([])
@@ -92,10 +83,7 @@ describe('a message', () => {
   })
 
   test('of the child that was held is delivered even though a newer one went ahead of it', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { agent, client, ch } = await connected()
     const held = agent.notify(ch, TOOLS_CHANGED)
     await agent.expect('hold')
     const events = new EventReader(await client.listen())
@@ -112,20 +100,14 @@ describe('a message', () => {
 
 describe('DELETE', () => {
   test('ends the child of the session, whose id is then unknown', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { agent, client, ch } = await connected()
     expect((await client.leave()).status).toBe(204)
     expect((await agent.expect('close')).header.ch).toBe(ch)
     expect((await client.post(CALL)).status).toBe(404)
   })
 
   test('on a revoked share is 404', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    await initialize(agent, client)
+    const { share, client } = await connected()
     await revokeShare(share)
     expect((await client.leave()).status).toBe(404)
   })

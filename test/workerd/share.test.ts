@@ -3,7 +3,7 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
 import type { ShareFacts } from '../../worker/share/contract.ts'
 import { createShare, EventReader, factsOf, fetchRelay, ownerKey, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
-import { bodyText, initialize, ScriptedAgent } from './scripted-agent.ts'
+import { bodyText, connected, ScriptedAgent } from './scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const CALL_WITH_TOKEN = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"progressToken":"p"},"name":"t"}}'
@@ -15,10 +15,7 @@ async function countersOf(share: TestShare): Promise<ShareFacts['counters']> {
 
 describe('a call', () => {
   test('reaches the agent byte for byte and comes back byte for byte', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    await initialize(agent, client)
+    const { agent, client } = await connected()
     const request = '{"id":1.0,"jsonrpc":"2.0", "params":{"b":9007199254740993,"a":1e2,"name":"\\u00fc ü"},"method":"tools/call"}'
     const response = client.post(request)
     const call = await agent.expect('call')
@@ -28,10 +25,7 @@ describe('a call', () => {
   })
 
   test('answered by a notification first becomes a stream, and its result comes last', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { agent, client, ch } = await connected()
     const response = client.post(CALL_WITH_TOKEN)
     const { header } = await agent.expect('call')
     agent.notify(ch, '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}', {
@@ -46,10 +40,7 @@ describe('a call', () => {
   })
 
   test('gets progress that never falls, whatever the child reports', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { agent, client, ch } = await connected()
     const response = client.post(CALL_WITH_TOKEN)
     const { header } = await agent.expect('call')
     for (const progress of ['5', '3', '5', '6.5']) {
@@ -70,10 +61,7 @@ describe('a call', () => {
   })
 
   test('with a late, repeated or invented answer delivers nothing to anyone', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    await initialize(agent, client)
+    const { agent, client } = await connected()
     const first = client.post(CALL)
     const { header } = await agent.expect('call')
     agent.answer(header, '7', '{"first":true}')
@@ -90,10 +78,7 @@ describe('a call', () => {
 
 describe('a session', () => {
   test('of another principal is exactly 404, for POST, GET and DELETE', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    await initialize(agent, client)
+    const { share, agent, client } = await connected()
     const made: { token: string } = await (
       await fetchRelay(`/api/shares/${share.id}/tokens`, {
         method: 'POST',
@@ -118,10 +103,7 @@ describe('a session', () => {
   })
 
   test('goes on with a new child: the handshake is replayed before the next call, in one burst', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { agent, client, ch } = await connected()
     agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })
     const response = client.post(CALL)
     const open = await agent.expect('open')
@@ -166,10 +148,7 @@ describe('a session', () => {
 
 describe('a sleeping Share', () => {
   test('hibernates with an agent connected and a GET stream open, and still delivers the next notification on it', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     const events = new EventReader(await client.listen())
     await agent.expect('resume')
     const before = await countersOf(share)
@@ -181,10 +160,7 @@ describe('a sleeping Share', () => {
   })
 
   test('answers the next call of a session after it slept', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    await initialize(agent, client)
+    const { share, agent, client } = await connected()
     await evictDurableObject(stubOf(share))
     const response = client.post(CALL)
     agent.answer((await agent.expect('call')).header, '7', '{"awake":true}')
@@ -192,10 +168,7 @@ describe('a sleeping Share', () => {
   })
 
   test('holds what finds no stream at the agent, and asks for it when one opens', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { agent, client, ch } = await connected()
     agent.notify(ch, LIST_CHANGED)
     expect((await agent.expect('hold')).header).toEqual({ type: 'hold', ch, n: 2 })
     const events = new EventReader(await client.listen())
@@ -206,10 +179,7 @@ describe('a sleeping Share', () => {
 
 describe('a GET stream', () => {
   test('is replaced by the newest, which gets what comes next', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { agent, client, ch } = await connected()
     const older = new EventReader(await client.listen())
     const newer = new EventReader(await client.listen())
     expect(await older.next()).toBeUndefined()
@@ -221,10 +191,7 @@ describe('a GET stream', () => {
 
 describe('an agent', () => {
   test('that comes back as a new instance proves the old one dead: its calls fail at once', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    await initialize(agent, client)
+    const { share, agent, client } = await connected()
     const response = client.post(CALL)
     await agent.expect('call')
     await ScriptedAgent.connect(share, { instance: 'two' })
@@ -233,10 +200,7 @@ describe('an agent', () => {
   })
 
   test('that comes back as the same instance without the call gets it again, with the same key', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     const response = client.post(CALL)
     const lost = await agent.expect('call')
     const back = await ScriptedAgent.connect(share, { channels: [{ ch, n: 1 }] })
@@ -266,10 +230,7 @@ describe('an agent', () => {
 
 describe('what a Share keeps', () => {
   test('no row is written over 1,000 calls and 1,000 streamed events', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     const events = new EventReader(await client.listen())
     await agent.expect('resume')
     const before = await countersOf(share)
@@ -288,10 +249,7 @@ describe('what a Share keeps', () => {
   }, 60_000)
 
   test('grants no more credit to a flood than its client takes, and goes on when the client does', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    const ch = await initialize(agent, client)
+    const { share, agent, client, ch } = await connected()
     const response = await client.listen()
     await agent.expect('resume')
     const filler = 'x'.repeat(250_000)
@@ -324,10 +282,7 @@ describe('what a Share keeps', () => {
   })
 
   test('a revoked share lets go of everything', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    await initialize(agent, client)
+    const { share, agent, client } = await connected()
     const waiting = client.post(CALL)
     await agent.expect('call')
     await revokeShare(share)
