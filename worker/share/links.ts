@@ -98,9 +98,9 @@ export class Links {
     if (attachment !== undefined) link.socket.serializeAttachment({ ...attachment, draining: true } satisfies LinkAttachment)
   }
 
-  /** Names the state of a server's tools: another after each change it has told, and for each process. */
+  /** Names the state of a server's tools: another after each change it has told, and for each link. */
   toolsVersion(link: Link): string {
-    return `${link.instance}.${attachmentOf(link.socket)?.toolChanges ?? 0}`
+    return `${link.instance}.${link.connectedAtMs}.${attachmentOf(link.socket)?.toolChanges ?? 0}`
   }
 
   toolsChanged(link: Link): void {
