@@ -1,31 +1,20 @@
-/** Brings what an agent sends to the client it is for: by return address, session or channel group, from the header alone. */
-import type { Answer, Ask, Chunk, Failed, Notification } from '../../protocol/frame.ts'
+/** Brings what an agent sends to the client it is for, and grants the agent credit as clients take it. */
+import type { Answer, Chunk, Failed } from '../../protocol/frame.ts'
 import { encodeFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { failureOf } from '../failed-frame.ts'
 import { MAX_HANDSHAKE_BYTES, STREAM_OPENING_MS } from '../limits.ts'
 import type { Channels } from './channels.ts'
-import { decodeReturnAddress, type RelayPurpose, type ReturnAddress, STREAM_CLOSE, type StreamControl } from './contract.ts'
+import { decodeReturnAddress, type RelayPurpose, STREAM_CLOSE, type StreamControl } from './contract.ts'
 import type { CreditGrant, CreditLedger } from './credit.ts'
 import { closeQuietly, type Link, sendFrame } from './links.ts'
+import { type Message, Routing, type Target } from './routing.ts'
 import { groupOf, isModernGroup, SHARED_GROUP, type Store } from './store.ts'
 import type { Streams } from './streams.ts'
 import type { Waiter, Waiters } from './waiters.ts'
 
 /** What holds bytes on their way to a client. */
 export type Debtor = WebSocket | Waiter
-
-/** Where a message goes. `hold`: nobody can take it yet, the agent keeps it. */
-type Target =
-  | { readonly kind: 'sockets'; readonly sockets: readonly WebSocket[] }
-  | { readonly kind: 'waiter'; readonly waiter: Waiter }
-  | { readonly kind: 'hold' }
-  | { readonly kind: 'drop' }
-
-type Message = Notification | Ask
-
-const DROP: Target = { kind: 'drop' }
-const HOLD: Target = { kind: 'hold' }
 
 interface Parts {
   readonly store: Store
@@ -37,6 +26,7 @@ interface Parts {
 
 export class Delivery {
   readonly #parts: Parts
+  readonly #routing: Routing
   /** Targets of messages whose chunks are under way, by channel and number. */
   readonly #transfers = new Map<string, Target>()
   /** Clients whose initialize waits for that of the shared child. */
@@ -44,6 +34,7 @@ export class Delivery {
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#routing = new Routing(parts)
   }
 
   answer(link: Link, header: Answer, frame: Uint8Array, body: Uint8Array): void {
@@ -51,7 +42,7 @@ export class Delivery {
     const address = decodeReturnAddress(header.ra)
     if (address?.to === 'relay') this.#relayAnswer(address.purpose, header, body)
     else {
-      const target = this.#answerTarget(address)
+      const target = this.#routing.answerTarget(address)
       if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
       else this.#put(header, target, frame, body.length, isWhole, header.failed)
     }
@@ -64,14 +55,14 @@ export class Delivery {
       if (address.purpose === 'snapshot') this.#refuseSnapshotWaiters(failureOf(header))
       return
     }
-    const target = this.#answerTarget(address)
+    const target = this.#routing.answerTarget(address)
     if (header.code === 'CHANNEL_CLOSED' && header.executed === 'no' && this.#callAgain(header.ch, target)) return
     if (target.kind === 'waiter') this.#toWaiter(target.waiter, frame, 0, true, true)
     else if (target.kind === 'sockets') this.#toSockets(target.sockets, groupOf(header.ch), frame, 0)
   }
 
   message(link: Link, header: Message, frame: Uint8Array, body: Uint8Array): void {
-    const target = this.#messageTarget(header)
+    const target = this.#routing.messageTarget(header)
     if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
     else this.#put(header, target, frame, body.length, body.length === header.size, false)
     this.#acknowledge(link, header.ch, header.n, header.at, header.ack)
@@ -79,7 +70,7 @@ export class Delivery {
 
   chunk(link: Link, header: Chunk, frame: Uint8Array, body: Uint8Array): void {
     const name = `${header.ch} ${header.n}`
-    const target = this.#transfers.get(name) ?? this.#rememberedTarget(header)
+    const target = this.#transfers.get(name) ?? this.#routing.rememberedTarget(header)
     if (header.last) this.#transfers.delete(name)
     if (target.kind === 'sockets') this.#toSockets(target.sockets, groupOf(header.ch), frame, body.length)
     else if (target.kind === 'waiter') this.#toWaiterOrItsStream(target.waiter, frame, body.length)
@@ -166,74 +157,10 @@ export class Delivery {
       return true
     }
     if (target.kind !== 'waiter' || target.waiter.buffer !== undefined) return false
-    if (this.#parts.store.session(target.waiter.session) === undefined) return false
+    const { group, session } = target.waiter
+    if (!isModernGroup(group) && this.#parts.store.session(session) === undefined) return false
     this.#parts.waiters.settle(target.waiter, { kind: 'again' })
     return true
-  }
-
-  #answerTarget(address: ReturnAddress | undefined): Target {
-    if (address === undefined || address.to === 'relay') return DROP
-    // The stream of an HTTP+SSE session may be attaching again; the agent keeps the answer until it has.
-    if (address.to === 'session') return this.#listenerTarget(address.session) ?? (this.#parts.store.session(address.session) ? HOLD : DROP)
-    const waiter = this.#parts.waiters.get(address.key)
-    if (waiter !== undefined) return { kind: 'waiter', waiter }
-    const socket = this.#parts.streams.call(address.key)
-    return socket === undefined ? DROP : { kind: 'sockets', sockets: [socket] }
-  }
-
-  #messageTarget(header: Message): Target {
-    const group = groupOf(header.ch)
-    const call = this.#callTarget(header.ra)
-    const isProgress = header.type === 'notification' && header.method === 'notifications/progress'
-    if (isProgress) return header.sure ? (call ?? DROP) : DROP
-    if (group === SHARED_GROUP) return this.#sharedTarget(header, call)
-    // Without sessions there is no stream but those of calls, and no guessing whose a message is.
-    if (isModernGroup(group)) return header.sure ? (call ?? DROP) : DROP
-    const listener = this.#listenerTarget(group)
-    // What belongs to no call rides on no call's stream (MCP 2025-11-25, basic/transports, listening for messages).
-    if (header.type !== 'ask' && header.method !== 'notifications/message') return listener ?? HOLD
-    return (header.sure ? (call ?? listener) : (listener ?? call)) ?? HOLD
-  }
-
-  /** A shared child's messages go to those they are meant for, and its log to nobody as soon as there are two sessions. */
-  #sharedTarget(header: Message, call: Target | undefined): Target {
-    if (header.type === 'ask') return DROP
-    const { store, streams } = this.#parts
-    if (header.method === 'notifications/resources/updated') {
-      const sockets = store.subscribers(header.uri ?? '').flatMap((session) => streams.listener(session) ?? [])
-      return { kind: 'sockets', sockets }
-    }
-    if (header.method.endsWith('/list_changed')) {
-      const sockets = streams.listeners(SHARED_GROUP)
-      return sockets.length === 0 ? HOLD : { kind: 'sockets', sockets }
-    }
-    if (header.method !== 'notifications/message' || store.sessionCount() > 1) return DROP
-    if (header.sure && call !== undefined) return call
-    const sockets = streams.listeners(SHARED_GROUP)
-    return sockets.length === 0 ? DROP : { kind: 'sockets', sockets }
-  }
-
-  /** The stream of the call a message belongs to, when there is one that can take more than the answer. */
-  #callTarget(ra: string | undefined): Target | undefined {
-    const target = this.#answerTarget(decodeReturnAddress(ra))
-    if (target.kind === 'waiter') return target.waiter.canStream ? target : undefined
-    return target.kind === 'sockets' ? target : undefined
-  }
-
-  /**
-   * Where a chunk may belong whose first frame came before the object slept: to its call, or to whoever listens. Streams
-   * that have not had the first frame pass it over.
-   */
-  #rememberedTarget({ ch, ra }: Chunk): Target {
-    const call = this.#answerTarget(decodeReturnAddress(ra))
-    const group = groupOf(ch)
-    const listeners = this.#parts.streams.listeners(group)
-    return { kind: 'sockets', sockets: call.kind === 'sockets' ? [...new Set([...call.sockets, ...listeners])] : listeners }
-  }
-
-  #listenerTarget(session: string): Target | undefined {
-    const socket = this.#parts.streams.listener(session)
-    return socket === undefined ? undefined : { kind: 'sockets', sockets: [socket] }
   }
 
   #put(header: Answer | Message, target: Target, frame: Uint8Array, bodyBytes: number, isWhole: boolean, isFailure: boolean): void {

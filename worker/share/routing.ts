@@ -1,0 +1,99 @@
+/** Finds the client that a message of an agent is for, from its header alone. */
+import type { Ask, Chunk, Notification } from '../../protocol/frame.ts'
+import { decodeReturnAddress, type ReturnAddress } from './contract.ts'
+import { groupOf, isModernGroup, SHARED_GROUP, type Store } from './store.ts'
+import type { Streams } from './streams.ts'
+import type { Waiter, Waiters } from './waiters.ts'
+
+/** Where a message goes. `hold`: nobody can take it yet, the agent keeps it. */
+export type Target =
+  | { readonly kind: 'sockets'; readonly sockets: readonly WebSocket[] }
+  | { readonly kind: 'waiter'; readonly waiter: Waiter }
+  | { readonly kind: 'hold' }
+  | { readonly kind: 'drop' }
+
+export type Message = Notification | Ask
+
+const DROP: Target = { kind: 'drop' }
+const HOLD: Target = { kind: 'hold' }
+
+interface Parts {
+  readonly store: Store
+  readonly streams: Streams
+  readonly waiters: Waiters
+}
+
+export class Routing {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Where the answer to a call goes. */
+  answerTarget(address: ReturnAddress | undefined): Target {
+    if (address === undefined || address.to === 'relay') return DROP
+    // The stream of an HTTP+SSE session may be attaching again; the agent keeps the answer until it has.
+    if (address.to === 'session') return this.#listenerTarget(address.session) ?? (this.#parts.store.session(address.session) ? HOLD : DROP)
+    const waiter = this.#parts.waiters.get(address.key)
+    if (waiter !== undefined) return { kind: 'waiter', waiter }
+    const socket = this.#parts.streams.call(address.key)
+    return socket === undefined ? DROP : { kind: 'sockets', sockets: [socket] }
+  }
+
+  /** Where a notification or a request of the child goes. */
+  messageTarget(header: Message): Target {
+    const group = groupOf(header.ch)
+    const call = this.#callTarget(header.ra)
+    const isProgress = header.type === 'notification' && header.method === 'notifications/progress'
+    if (isProgress) return header.sure ? (call ?? DROP) : DROP
+    if (group === SHARED_GROUP) return this.#sharedTarget(header, call)
+    // Without sessions there is no stream but those of calls, and no guessing whose a message is.
+    if (isModernGroup(group)) return header.sure ? (call ?? DROP) : DROP
+    const listener = this.#listenerTarget(group)
+    // What belongs to no call rides on no call's stream (MCP 2025-11-25, basic/transports, listening for messages).
+    if (header.type !== 'ask' && header.method !== 'notifications/message') return listener ?? HOLD
+    return (header.sure ? (call ?? listener) : (listener ?? call)) ?? HOLD
+  }
+
+  /** A shared child's messages go to those they are meant for, and its log to nobody as soon as there are two sessions. */
+  #sharedTarget(header: Message, call: Target | undefined): Target {
+    if (header.type === 'ask') return DROP
+    const { store, streams } = this.#parts
+    if (header.method === 'notifications/resources/updated') {
+      const sockets = store.subscribers(header.uri ?? '').flatMap((session) => streams.listener(session) ?? [])
+      return { kind: 'sockets', sockets }
+    }
+    if (header.method.endsWith('/list_changed')) {
+      const sockets = streams.listeners(SHARED_GROUP)
+      return sockets.length === 0 ? HOLD : { kind: 'sockets', sockets }
+    }
+    if (header.method !== 'notifications/message' || store.sessionCount() > 1) return DROP
+    if (header.sure && call !== undefined) return call
+    const sockets = streams.listeners(SHARED_GROUP)
+    return sockets.length === 0 ? DROP : { kind: 'sockets', sockets }
+  }
+
+  /** The stream of the call a message belongs to, when there is one that can take more than the answer. */
+  #callTarget(ra: string | undefined): Target | undefined {
+    const target = this.answerTarget(decodeReturnAddress(ra))
+    if (target.kind === 'waiter') return target.waiter.canStream ? target : undefined
+    return target.kind === 'sockets' ? target : undefined
+  }
+
+  /**
+   * Where a chunk may belong whose first frame came before the object slept: to its call, or to whoever listens. Streams
+   * that have not had the first frame pass it over.
+   */
+  rememberedTarget({ ch, ra }: Chunk): Target {
+    const call = this.answerTarget(decodeReturnAddress(ra))
+    const group = groupOf(ch)
+    const listeners = this.#parts.streams.listeners(group)
+    return { kind: 'sockets', sockets: call.kind === 'sockets' ? [...new Set([...call.sockets, ...listeners])] : listeners }
+  }
+
+  #listenerTarget(session: string): Target | undefined {
+    const socket = this.#parts.streams.listener(session)
+    return socket === undefined ? undefined : { kind: 'sockets', sockets: [socket] }
+  }
+}
