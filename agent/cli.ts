@@ -84,7 +84,16 @@ function collect(value: string, before: readonly string[]): string[] {
   return [...before, ...value.split('\n').filter((entry) => entry !== '')]
 }
 
+/** The oldest Node release line whose language and library we use. */
+const MIN_NODE_MAJOR = 22
+
+function checkNode(version: string): void {
+  if (Number(version.split('.')[0]) >= MIN_NODE_MAJOR) return
+  throw new AgentExit(EXIT.USAGE, 'NODE_TOO_OLD', `this needs Node ${MIN_NODE_MAJOR} or later, and is run by ${version}: update Node`)
+}
+
 async function main(command: Command): Promise<void> {
+  checkNode(process.versions.node)
   // Whoever read our log may be gone; the share is still served.
   process.stderr.on('error', () => {})
   command.parse()

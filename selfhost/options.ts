@@ -24,7 +24,7 @@ Runs the relay on this machine and shares the MCP server that the command starts
   --port N          port to listen on; 0 takes a free one (default: the last one used, else 8787)
   --host HOST       address to listen on (default: 127.0.0.1, which only this machine reaches)
   --public-url URL  origin under which clients reach the relay, when a proxy stands before it
-  --data DIR        folder for keys, share and storage (default: .mcp-edge)
+  --data DIR        folder for keys, share and storage (default: one per checkout below ~/.local/state/mcp-edge)
   --json            print one JSON line when ready, and nothing else, on stdout
   --relay-only      run just the relay, without a share and an agent
   --open-claim      give the relay no owner; it must be claimed (runs just the relay)
@@ -76,7 +76,10 @@ function parseOurs(args: readonly string[]) {
       },
     }).values
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
+    const text = error instanceof Error ? error.message : String(error)
+    // npm takes the first `--` for itself.
+    const hint = text.includes('positional') ? ' The command to share stands behind a `--` of its own: npm start -- -- command args' : ''
+    throw new UsageError(`${text}${hint}`)
   }
 }
 

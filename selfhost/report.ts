@@ -17,15 +17,16 @@ export function describeShare(facts: Facts): string {
 Sharing:  ${facts.server}
 Try it:   curl -s '${facts.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
 Data:     ${facts.dataDir} (owner key, share, storage; keep it private)
-Stop:     Ctrl-C (the next start has the same share URL)
+Stop:     Ctrl-C (the next start has the same share URL, whatever it shares then)
 `
 }
 
 /** The text for a relay without a share. */
 export function describeRelay(relay: string, dataDir: string, isOpen: boolean): string {
   const next = isOpen
-    ? `curl -X POST ${relay}/api/claim   (then read the claim code below and send it back)`
-    : `curl -X POST ${relay}/api/shares -H "authorization: Bearer <ownerKey of ${dataDir}/state.json>"`
+    ? `curl -X POST ${relay}/api/claim
+          curl -X POST ${relay}/api/claim -H 'content-type: application/json' -d '{"code":"…"}'   (with the code from the log below)`
+    : `curl -X POST ${relay}/api/shares -H "authorization: Bearer <ownerKey of ${dataDir}/state.json>" -H 'content-type: application/json' -d '{"name":"files"}'`
   return `${box(['Relay:', relay])}
 
 ${isOpen ? 'Claim:' : 'Share:'}    ${next}

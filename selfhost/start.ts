@@ -10,7 +10,7 @@ import { startGuard } from './guard.ts'
 import { type Options, readOptions, USAGE, UsageError } from './options.ts'
 import { describeAgentLine, describeRelay, describeShare } from './report.ts'
 import { ensureShare } from './share.ts'
-import { openState, type State, type StateFolder } from './state.ts'
+import { defaultStateDir, openState, type State, type StateFolder } from './state.ts'
 import { type RunningRelay, startWorkerd } from './workerd.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -25,7 +25,7 @@ const PASSED_ON = ['SIGNING_KEY', 'ALLOWED_ORIGINS'] as const
 const userDir = process.env['npm_lifecycle_event'] === 'start' ? (process.env['INIT_CWD'] ?? process.cwd()) : process.cwd()
 
 async function run(options: Options, signal: AbortSignal): Promise<void> {
-  const dataDir = options.data === undefined ? join(ROOT, '.mcp-edge') : resolve(userDir, options.data)
+  const dataDir = options.data === undefined ? defaultStateDir(ROOT, process.env) : resolve(userDir, options.data)
   await using lifetime = new AsyncDisposableStack()
   const folder = await openState(dataDir)
   lifetime.defer(folder.release)

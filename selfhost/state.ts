@@ -1,6 +1,7 @@
 /** The folder that makes a self-hosted relay the same one after a restart: keys, share, port, and the relay's storage. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { chmod, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { isObject, parseObject } from './json.ts'
 
@@ -29,6 +30,15 @@ export interface StateFolder {
   readonly write: (state: State) => Promise<void>
   /** Lets another process use the folder. */
   readonly release: () => Promise<void>
+}
+
+/**
+ * Where the state of a checkout lies: by itself, below the user's state folder (XDG Base Directory). Not in the checkout,
+ * since people share the folder they stand in, and with it whatever lies there.
+ */
+export function defaultStateDir(checkout: string, env: Readonly<Record<string, string | undefined>>): string {
+  const base = env['XDG_STATE_HOME'] || join(homedir(), '.local/state')
+  return join(base, 'mcp-edge', createHash('sha256').update(checkout).digest('hex').slice(0, 12))
 }
 
 /**

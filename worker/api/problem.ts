@@ -15,7 +15,10 @@ const API_ERRORS = {
     http: 403,
     message: 'The claim code is wrong or older than 10 minutes. POST /api/claim without a body and read a new one in the log.',
   },
-  ROUTE_NOT_FOUND: { http: 404, message: 'There is nothing at this address. Check the path against the documentation of the API.' },
+  ROUTE_NOT_FOUND: {
+    http: 404,
+    message: 'There is nothing at this address. MCP addresses end in /mcp or /sse: compare it with the share URL.',
+  },
   RELAY_CLAIMED: { http: 409, message: 'This relay has an owner already. Use the owner key that was made for it.' },
   SHARE_LIMIT_REACHED: { http: 409, message: 'The relay keeps no more than 10000 shares. Delete those that are not used any more.' },
   REQUEST_TOO_LARGE: { http: 413, message: 'The body is larger than 16 KiB. Send only the documented members.' },

@@ -2,7 +2,7 @@
 import type { Link, Links } from './links.ts'
 import { sendFrame } from './links.ts'
 import { type Away, encodeReturnAddress, type RelayPurpose } from './contract.ts'
-import { channelName, groupOf, SHARED_GROUP, type Handshake, type Session, type Store } from './store.ts'
+import { channelName, DEPARTED, groupOf, SHARED_GROUP, type Handshake, type Session, type Store } from './store.ts'
 
 const encoder = new TextEncoder()
 
@@ -46,7 +46,8 @@ export class Channels {
     const own = this.#links.named(record.agent)
     if (own !== undefined) return own
     // Within the grace time its child may still live: another agent would start a second one.
-    return this.#store.link(record.agent) === undefined ? this.chooseLink() : undefined
+    const lost = this.#store.link(record.agent)
+    return lost === undefined || lost.instance === DEPARTED ? this.chooseLink() : undefined
   }
 
   /** That no agent is there, and whether one may be back soon. */

@@ -5,7 +5,7 @@ import { GRACE_MS } from '../../protocol/limits.ts'
 import { STREAM_CLOSE, type StreamControl } from './contract.ts'
 import type { Delivery } from './delivery.ts'
 import { closeQuietly, type Link, type Links } from './links.ts'
-import type { Store } from './store.ts'
+import { DEPARTED, type Store } from './store.ts'
 import type { Streams } from './streams.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -29,6 +29,12 @@ export class Recovery {
   /** A link has closed. An abrupt close looks the same for a cut cable and a killed agent, so its calls wait. */
   lost(link: Pick<Link, 'name' | 'instance'>, nowMs: number): void {
     this.#parts.store.putLink(link.name, link.instance, nowMs)
+  }
+
+  /** An agent has left in good order: its children are gone, and another agent may take over at once. */
+  departed(link: Link, nowMs: number): void {
+    this.#parts.store.putLink(link.name, DEPARTED, nowMs)
+    this.#failCallsOf(link.name, LOST)
   }
 
   /** An agent is back, or a new one under its name: settles what the old link left behind. */

@@ -133,7 +133,7 @@ export class Share extends DurableObject<Env> {
   override webSocketClose(socket: WebSocket, code: number): Promise<void> {
     // Completes the closing handshake (RFC 6455 §5.5.1); codes above 1003 that are not ours may not be sent.
     closeQuietly(socket, code === 1000 || code >= 3000 ? code : 1000, '')
-    return this.#closed(socket)
+    return this.#closed(socket, code)
   }
 
   override webSocketError(socket: WebSocket): Promise<void> {
@@ -222,7 +222,7 @@ export class Share extends DurableObject<Env> {
     }
   }
 
-  async #closed(socket: WebSocket): Promise<void> {
+  async #closed(socket: WebSocket, code?: number): Promise<void> {
     const link = this.#links.remove(socket)
     if (link === undefined) {
       this.#desk.closed(socket)
@@ -232,7 +232,8 @@ export class Share extends DurableObject<Env> {
     this.#upstream.lost(link)
     if (this.#store.settings === undefined) return
     const nowMs = Date.now()
-    this.#recovery.lost(link, nowMs)
+    if (code === CLOSE.GOING_AWAY) this.#recovery.departed(link, nowMs)
+    else this.#recovery.lost(link, nowMs)
     const alarmMs = await this.ctx.storage.getAlarm()
     if (alarmMs === null || alarmMs > nowMs + GRACE_MS) await this.ctx.storage.setAlarm(nowMs + GRACE_MS)
   }

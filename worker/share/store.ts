@@ -43,6 +43,9 @@ export function modernGroup(name: string): string {
   return `${MODERN_PREFIX}${name}`
 }
 
+/** Stands for the instance of an agent that has left in good order. */
+export const DEPARTED = ''
+
 export function channelName(group: string, generation: number): string {
   return `${group}.${generation}`
 }
