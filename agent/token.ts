@@ -34,7 +34,7 @@ export function linkUrl(claims: TokenClaims, relay: string | undefined): URL {
   const base = relay ?? claims.issuer
   if (base === undefined)
     throw new AgentExit(EXIT.USAGE, 'RELAY_MISSING', 'The token does not name its relay. Give it with --relay https://…')
-  const url = URL.parse(base)
+  const url = URL.canParse(base) ? new URL(base) : null
   const scheme = url === null ? undefined : { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' }[url.protocol]
   if (url === null || scheme === undefined)
     throw new AgentExit(EXIT.USAGE, 'RELAY_MALFORMED', `--relay ${base} is no URL like https://relay.example.com`)

@@ -34,3 +34,17 @@ test('a share that never had an agent answers 503 AGENT_AWAY with Retry-After at
   expect([response.status, response.headers.get('retry-after')]).toEqual([503, '2'])
   expect(await response.json()).toMatchObject({ id: 0, error: { data: { code: 'AGENT_AWAY', executed: 'no', retryable: true } } })
 })
+
+test('an agent that has left in good order makes room at once: its sessions go on with another', async () => {
+  const { share, agent, client } = await connected()
+  const other = await ScriptedAgent.connect(share, { agent: 'other', join: 'replica' })
+  agent.close(4005)
+  await agent.closed
+  const response = client.post(CALL)
+  await other.expect('open')
+  const replayed = await other.expect('call')
+  expect(replayed.header.method).toBe('initialize')
+  await other.expect('notify')
+  other.answer((await other.expect('call')).header, '7', '{"taken":"over"}')
+  expect(await (await response).json()).toMatchObject({ result: { taken: 'over' } })
+})
