@@ -37,7 +37,7 @@ export function splice(part: Uint8Array, replacements: readonly Replacement[], o
   return concat(pieces)
 }
 
-export function concat(pieces: readonly Uint8Array[]): Uint8Array {
+export function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let size = 0
   for (const piece of pieces) size += piece.length
   const whole = new Uint8Array(size)

@@ -1,7 +1,8 @@
 /** Path keys: the secret in a share URL, for clients that cannot send a header. */
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { decodeBase32, encodeBase32 } from './base32.ts'
-import { concatBytes, equalBytes, mac, toHex } from './secret.ts'
+import { concat } from '../../protocol/splice.ts'
+import { equalBytes, mac, toHex } from './secret.ts'
 
 /** Random bytes of a key; they name its principal. */
 export const PATH_KEY_SERIAL_BYTES = 4
@@ -25,7 +26,7 @@ export async function mintPathKey(key: CryptoKey, share: string, expiresAtMs: nu
   const payload = new Uint8Array(PAYLOAD_BYTES)
   payload.set(serial)
   new DataView(payload.buffer).setUint32(PATH_KEY_SERIAL_BYTES, expiryMinutes)
-  const text = encodeBase32(concatBytes(payload, await sign(key, share, payload)))
+  const text = encodeBase32(concat([payload, await sign(key, share, payload)]))
   return { text, principal: principalOf(serial), expiresAtMs: expiryMinutes * MINUTE_MS }
 }
 
@@ -47,7 +48,7 @@ export async function readPathKey(
 }
 
 function sign(key: CryptoKey, share: string, payload: Uint8Array): Promise<Uint8Array> {
-  return mac(key, concatBytes(new TextEncoder().encode(share), payload), MAC_BYTES)
+  return mac(key, concat([new TextEncoder().encode(share), payload]), MAC_BYTES)
 }
 
 function principalOf(serial: Uint8Array): string {

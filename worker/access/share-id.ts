@@ -1,6 +1,7 @@
 /** Share ids: what the Worker must know of a share before any hop, and a MAC that proves the relay made it. */
 import { decodeBase32, encodeBase32 } from './base32.ts'
-import { concatBytes, equalBytes, mac } from './secret.ts'
+import { concat } from '../../protocol/splice.ts'
+import { equalBytes, mac } from './secret.ts'
 
 type Jurisdiction = 'none' | 'eu' | 'fedramp'
 
@@ -32,8 +33,8 @@ export async function mintShareId(key: CryptoKey, facts: ShareIdFacts, random: U
   if (!Number.isInteger(lanesLog2) || lanesLog2 < 0 || lanesLog2 > MAX_LANES_LOG2) throw new RangeError('lanes must be a power of two')
   if (random.length !== SHARE_ID_RANDOM_BYTES) throw new RangeError(`random must have ${SHARE_ID_RANDOM_BYTES} bytes`)
   const head = Uint8Array.of((VERSION << 4) | lanesLog2, JURISDICTIONS.indexOf(facts.jurisdiction))
-  const payload = concatBytes(head, random)
-  return encodeBase32(concatBytes(payload, await mac(key, payload, MAC_BYTES)))
+  const payload = concat([head, random])
+  return encodeBase32(concat([payload, await mac(key, payload, MAC_BYTES)]))
 }
 
 /** What an id says, or `undefined` when this relay never made it. Touches no object. */

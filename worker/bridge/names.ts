@@ -30,6 +30,12 @@ export function isLogLevel(value: unknown): value is LogLevel {
   return LOG_LEVELS.some((level) => level === value)
 }
 
+/** Rank of a level, the most verbose first; a text that is none ranks last. */
+export function verbosity(level: string): number {
+  const rank = LOG_LEVELS.findIndex((known) => known === level)
+  return rank === -1 ? LOG_LEVELS.length : rank
+}
+
 /** Whether a message of this level goes to someone who asked for `threshold`; nobody asked means no (basic/index, logLevel). */
 export function passesLogLevel(level: LogLevel, threshold: LogLevel | undefined): boolean {
   return threshold !== undefined && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(threshold)

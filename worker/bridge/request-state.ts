@@ -1,6 +1,7 @@
 /** The requestState of a parked call: a handle that only its principal can use, for the same request, for a while (MCP 2026-07-28, basic/patterns/mrtr). */
 import { err, ok, type Result } from '../../protocol/result.ts'
-import { concatBytes, equalBytes, mac } from '../access/secret.ts'
+import { concat } from '../../protocol/splice.ts'
+import { equalBytes, mac } from '../access/secret.ts'
 
 /** Layout version, and the label that keeps these MACs apart from others. */
 const VERSION = 1
@@ -32,8 +33,8 @@ export async function mintRequestState(key: CryptoKey, handle: Uint8Array, expir
   const expiry = new Uint8Array(EXPIRY_BYTES)
   new DataView(expiry.buffer).setUint16(0, Math.floor(expiresAtMs / 2 ** 32))
   new DataView(expiry.buffer).setUint32(2, expiresAtMs % 2 ** 32)
-  const payload = concatBytes(Uint8Array.of(VERSION), expiry, handle, await principalMac(key, binding.principal), binding.digest)
-  return toBase64Url(concatBytes(payload, await payloadMac(key, payload)))
+  const payload = concat([Uint8Array.of(VERSION), expiry, handle, await principalMac(key, binding.principal), binding.digest])
+  return toBase64Url(concat([payload, await payloadMac(key, payload)]))
 }
 
 /** The handle of a state, when this relay made it for this principal and request and it has not expired. Whether it was used before is for whoever keeps the call. */
@@ -59,7 +60,7 @@ export async function verifyRequestState(
 }
 
 function payloadMac(key: CryptoKey, payload: Uint8Array): Promise<Uint8Array> {
-  return mac(key, concatBytes(encoder.encode('state\0'), payload), MAC_BYTES)
+  return mac(key, concat([encoder.encode('state\0'), payload]), MAC_BYTES)
 }
 
 /** A MAC and no mere hash: the client must not find out principals by guessing. */

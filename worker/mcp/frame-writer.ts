@@ -5,7 +5,7 @@ import type { Span } from '../../protocol/json-scan.ts'
 import { TAIL_MESSAGES } from '../../protocol/limits.ts'
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { failureOf } from '../failed-frame.ts'
-import type { Progress } from './progress.ts'
+import { Progress } from './progress.ts'
 import { restartedMark } from './restarted.ts'
 import type { Sink } from './sink.ts'
 
@@ -16,6 +16,11 @@ export interface ClientNames {
   readonly progress?: Progress
   /** The answer must tell that the server was started anew. */
   readonly restarted?: boolean
+}
+
+/** The names of a request, and its progress if it has a token. */
+export function clientNames({ rawId, rawToken }: { readonly rawId: string; readonly rawToken?: string }): ClientNames {
+  return rawToken === undefined ? { rawId } : { rawId, rawToken, progress: new Progress(rawToken) }
 }
 
 /** A message whose chunks are still coming. */

@@ -4,10 +4,9 @@ import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { errorResponse, type Failure } from '../../protocol/errors.ts'
 import { KEEPALIVE_MS, REATTACH_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
 import { type Caller, decodeReturnAddress, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
-import { type ClientNames, FrameWriter } from './frame-writer.ts'
+import { type ClientNames, clientNames, FrameWriter } from './frame-writer.ts'
 import { initializeResponse, resultResponse } from './local-answer.ts'
 import { Outlet } from './outlet.ts'
-import { Progress } from './progress.ts'
 import type { ShareClient } from './share-client.ts'
 import { FRAMINGS, Sink } from './sink.ts'
 
@@ -92,9 +91,8 @@ export class Listener {
       this.#isEager = true
       this.#taken(0)
     } else if (control.type === 'pending') {
-      const { key, rawId, rawToken, restarted } = control
-      const token = rawToken === undefined ? {} : { rawToken, progress: new Progress(rawToken) }
-      this.#pending.set(rawId, { key, rawId, restarted, ...token })
+      const { key, rawId, restarted } = control
+      this.#pending.set(rawId, { ...clientNames(control), key, restarted })
     } else if (control.type === 'lost') this.#failPending(new Set(), control.failure)
     else if (control.type === 'held') this.#failPending(new Set(control.keys), { code: 'AGENT_LOST', executed: 'no' })
     else if (control.type === 'answer') this.sink.writeText(resultResponse(control.rawId, control.result))

@@ -4,6 +4,7 @@ import { type MessageFacts, scanBatch, scanMessage } from '../../protocol/json-s
 import { MAX_REQUEST_BYTES } from '../../protocol/limits.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { concat } from '../../protocol/splice.ts'
+import { isObject } from '../bridge/names.ts'
 import { MAX_DISCARDED_BYTES } from '../limits.ts'
 
 /** One message with its bytes as they came. */
@@ -84,9 +85,9 @@ export function readPosted(body: Uint8Array): Result<Posted, ErrorCode> {
 
 function readMessage(bytes: Uint8Array, value: unknown): Result<ClientMessage, ErrorCode> {
   const facts = scanMessage(bytes)
-  if (!facts.ok || !isRecord(value) || value['jsonrpc'] !== '2.0') return err('INVALID_REQUEST')
+  if (!facts.ok || !isObject(value) || value['jsonrpc'] !== '2.0') return err('INVALID_REQUEST')
   const { params } = value
-  return ok({ bytes, facts: facts.value, params: isRecord(params) ? params : {} })
+  return ok({ bytes, facts: facts.value, params: isObject(params) ? params : {} })
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -98,8 +99,4 @@ function parse(body: Uint8Array): unknown {
   } catch {
     return undefined
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

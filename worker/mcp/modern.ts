@@ -1,17 +1,18 @@
 /** Requests of revision 2026-07-28, which carry all their server must know: no session, no handshake. */
 import { scanMessage } from '../../protocol/json-scan.ts'
 import { err, ok } from '../../protocol/result.ts'
+import { concat } from '../../protocol/splice.ts'
 import { encodeBase32 } from '../access/base32.ts'
 import { fingerprint } from '../bridge/capabilities.ts'
 import type { Envelope } from '../bridge/envelope.ts'
 import { isObject, type JsonObject, objectIn } from '../bridge/names.ts'
-import { randomKey } from '../share/channels.ts'
+import { randomKey } from '../call-key.ts'
 import type { CallRequest } from '../share/contract.ts'
 import { Courier, type Recheck } from './courier.ts'
 import type { Visitor } from './endpoint.ts'
+import { clientNames } from './frame-writer.ts'
 import type { Accepts, ClientMessage } from './message.ts'
 import { callRequest } from './post.ts'
-import { Progress } from './progress.ts'
 import { respond } from './respond.ts'
 import { checkToolHeaders, knownTools, learnTools, type ToolSet } from './tool-schemas.ts'
 
@@ -40,14 +41,12 @@ export async function postModern(
   const isSound = known !== undefined && checkToolHeaders(known, message.params, request.headers).ok
   const first = isToolCall ? { ...call, toolsVersion: isSound ? known.version : '' } : call
   const courier = new Courier(share, first, message.bytes, recheck(visitor, message, call, request))
-  const { rawId, rawToken } = call
-  const names = rawToken === undefined ? { rawId } : { rawId, rawToken, progress: new Progress(rawToken) }
   const cancel = (): void => {
     const order = { kind: 'cancel', group, key: randomKey(), call: call.key, body: CANCEL_BODY, requestId: CANCEL_ID } as const
     // Nobody is left to be told that it failed.
     share.send(order).catch(() => undefined)
   }
-  return respond({ courier, names, modern: { cancel } }, accepts, request.signal, {})
+  return respond({ courier, names: clientNames(call), modern: { cancel } }, accepts, request.signal, {})
 }
 
 /** Learns the tools anew and checks the call by them. */
@@ -96,7 +95,7 @@ async function listTools(
 
 function readResult(parts: readonly Uint8Array[]): JsonObject | undefined {
   try {
-    const answer: unknown = JSON.parse(parts.map((part) => decoder.decode(part, { stream: true })).join('') + decoder.decode())
+    const answer: unknown = JSON.parse(decoder.decode(concat(parts)))
     return isObject(answer) ? objectIn(answer, 'result') : undefined
   } catch {
     return undefined

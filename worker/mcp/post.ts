@@ -3,10 +3,10 @@ import type { Failure } from '../../protocol/errors.ts'
 import { RECEIPT_MS, RETRY_MS } from '../limits.ts'
 import { pause, within } from '../within.ts'
 import type { Caller, CallRequest } from '../share/contract.ts'
-import { randomKey } from '../share/channels.ts'
+import { randomKey } from '../call-key.ts'
 import { Courier } from './courier.ts'
+import { clientNames } from './frame-writer.ts'
 import type { ClientMessage } from './message.ts'
-import { Progress } from './progress.ts'
 import type { Exchange } from './respond.ts'
 import { AGENT_AWAY } from './reply.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
@@ -15,12 +15,9 @@ import { firstPart, uploadRest } from './upload.ts'
 /** Takes a request to the Share. */
 export function exchange(share: ShareClient, caller: Caller, message: ClientMessage, delivery: 'stream' | 'single'): Exchange {
   const request = callRequest(caller, message, delivery)
-  const { rawId, rawToken } = request
-  const names = rawToken === undefined ? { rawId } : { rawId, rawToken, progress: new Progress(rawToken) }
+  const names = clientNames(request)
   const courier = new Courier(share, request, message.bytes)
-  if (request.method !== 'initialize') return { courier, names }
-  const { protocolVersion } = message.params
-  return { courier, names, revision: typeof protocolVersion === 'string' ? protocolVersion : '' }
+  return request.method === 'initialize' ? { courier, names, revision: request.revision ?? '' } : { courier, names }
 }
 
 export function callRequest(caller: Caller, { bytes, facts, params }: ClientMessage, delivery: CallRequest['delivery']): CallRequest {

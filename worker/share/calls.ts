@@ -2,8 +2,9 @@
 import type { Failure } from '../../protocol/errors.ts'
 import { encodeFrame } from '../../protocol/frame-codec.ts'
 import { canonicalId } from '../../protocol/json-scan.ts'
+import { isLogLevel } from '../bridge/names.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../limits.ts'
-import { type Channel, type Channels, isLogLevel } from './channels.ts'
+import type { Channel, Channels } from './channels.ts'
 import {
   type CallOutcome,
   type CallRequest,

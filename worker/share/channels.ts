@@ -1,6 +1,7 @@
 /** Which child serves a session, and what a fresh child must be told before it can: the replayed handshake. */
-import type { Link, Links } from './links.ts'
-import { sendFrame } from './links.ts'
+import { verbosity } from '../bridge/names.ts'
+import { randomKey } from '../call-key.ts'
+import { type Link, type Links, sendFrame } from './links.ts'
 import { type Away, encodeReturnAddress, type RelayPurpose } from './contract.ts'
 import { channelName, DEPARTED, groupOf, SHARED_GROUP, type Handshake, type Session, type Store } from './store.ts'
 
@@ -15,9 +16,6 @@ const SHARED_INITIALIZE = encoder.encode(
 )
 const SHARED_HANDSHAKE: Handshake = { body: SHARED_INITIALIZE, idFrom: 22, idTo: 23, name: '' }
 const INITIALIZED = encoder.encode('{"jsonrpc":"2.0","method":"notifications/initialized"}')
-
-/** From most to least verbose (MCP 2025-11-25, server/utilities/logging). */
-const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
 
 export interface Channel {
   readonly ch: string
@@ -194,18 +192,4 @@ export class Channels {
     const ra = encodeReturnAddress({ to: 'relay', purpose })
     sendFrame(link, { type: 'call', ch, key, method, id, ra, tag: `relay ${key}`, ...gate, size: kept.body.length }, kept.body)
   }
-}
-
-export function randomKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-}
-
-/** Whether this is a level that a client may ask for. */
-export function isLogLevel(text: string): boolean {
-  return LOG_LEVELS.includes(text)
-}
-
-function verbosity(level: string): number {
-  const rank = LOG_LEVELS.indexOf(level)
-  return rank === -1 ? LOG_LEVELS.length : rank
 }

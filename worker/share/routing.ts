@@ -68,7 +68,7 @@ export class Routing {
       const sockets = streams.listeners(SHARED_GROUP)
       return sockets.length === 0 ? HOLD : { kind: 'sockets', sockets }
     }
-    if (header.method !== 'notifications/message' || store.sessionCount() > 1) return DROP
+    if (header.method !== 'notifications/message' || store.hasSeveralSessions()) return DROP
     if (header.sure && call !== undefined) return call
     const sockets = streams.listeners(SHARED_GROUP)
     return sockets.length === 0 ? DROP : { kind: 'sockets', sockets }

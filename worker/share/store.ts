@@ -113,6 +113,11 @@ export class Store {
     return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM session').one().count
   }
 
+  /** Whether there is more than one session; cheaper than counting them, for what is asked per message. */
+  hasSeveralSessions(): boolean {
+    return this.#sql.exec('SELECT id FROM session LIMIT 2').toArray().length > 1
+  }
+
   /** Ids of all sessions, oldest first. */
   sessionIds(): string[] {
     return this.#sql
