@@ -12,7 +12,6 @@ import {
   ListResourceTemplatesRequestSchema,
   ListToolsRequestSchema,
   McpError,
-  type Prompt,
   type PromptMessage,
   ReadResourceRequestSchema,
   type ReadResourceResult,
@@ -21,32 +20,7 @@ import {
   UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import { callTool, listTools } from './legacy-tools.ts'
-import { IMAGE_BASE64 } from './samples.ts'
-
-const RESOURCES = [
-  { uri: 'test://static-text', name: 'static-text', mimeType: 'text/plain', text: 'This is the content of the static text resource.' },
-  { uri: 'test://static-binary', name: 'static-binary', mimeType: 'image/png', blob: IMAGE_BASE64 },
-  { uri: 'test://watched-resource', name: 'watched-resource', mimeType: 'text/plain', text: 'Watched resource content' },
-]
-const TEMPLATE = /^test:\/\/template\/([^/]+)\/data$/
-
-const PROMPTS: readonly Prompt[] = [
-  { name: 'test_simple_prompt', description: 'A prompt without arguments' },
-  {
-    name: 'test_prompt_with_arguments',
-    description: 'A prompt with two arguments',
-    arguments: [
-      { name: 'arg1', description: 'First test argument', required: true },
-      { name: 'arg2', description: 'Second test argument', required: true },
-    ],
-  },
-  {
-    name: 'test_prompt_with_embedded_resource',
-    description: 'A prompt that embeds a resource',
-    arguments: [{ name: 'resourceUri', description: 'URI of the resource', required: true }],
-  },
-  { name: 'test_prompt_with_image', description: 'A prompt with an image' },
-]
+import { IMAGE_BASE64, PROMPTS, RESOURCES, TEMPLATE } from './samples.ts'
 
 function readResource(uri: string): ReadResourceResult {
   const fixed = RESOURCES.find((resource) => resource.uri === uri)

@@ -17,31 +17,10 @@ import {
 } from '@modelcontextprotocol/server'
 import { states } from './modern-asks.ts'
 import { TOOLS } from './modern-tools.ts'
-import { IMAGE_BASE64 } from './samples.ts'
+import { IMAGE_BASE64, PROMPTS, RESOURCES, TEMPLATE } from './samples.ts'
 
-const RESOURCES = [
-  { uri: 'test://static-text', name: 'static-text', mimeType: 'text/plain', text: 'This is the content of the static text resource.' },
-  { uri: 'test://static-binary', name: 'static-binary', mimeType: 'image/png', blob: IMAGE_BASE64 },
-  { uri: 'test://watched-resource', name: 'watched-resource', mimeType: 'text/plain', text: 'Watched resource content' },
-]
-const TEMPLATE = /^test:\/\/template\/([^/]+)\/data$/
-
-const PROMPTS: readonly Prompt[] = [
-  { name: 'test_simple_prompt', description: 'A prompt without arguments' },
-  {
-    name: 'test_prompt_with_arguments',
-    description: 'A prompt with two arguments',
-    arguments: [
-      { name: 'arg1', description: 'First test argument', required: true },
-      { name: 'arg2', description: 'Second test argument', required: true },
-    ],
-  },
-  {
-    name: 'test_prompt_with_embedded_resource',
-    description: 'A prompt that embeds a resource',
-    arguments: [{ name: 'resourceUri', description: 'URI of the resource', required: true }],
-  },
-  { name: 'test_prompt_with_image', description: 'A prompt with an image' },
+const ALL_PROMPTS: readonly Prompt[] = [
+  ...PROMPTS,
   { name: 'test_input_required_result_prompt', description: 'A prompt that asks for its context' },
 ]
 
@@ -119,7 +98,7 @@ export function createModernServer(): McpServer {
     resourceTemplates: [{ uriTemplate: 'test://template/{id}/data', name: 'template', mimeType: 'application/json' }],
   }))
   server.setRequestHandler('resources/read', ({ params }) => readResource(params.uri))
-  server.setRequestHandler('prompts/list', () => ({ prompts: [...PROMPTS] }))
+  server.setRequestHandler('prompts/list', () => ({ prompts: [...ALL_PROMPTS] }))
   server.setRequestHandler('prompts/get', ({ params }, ctx) => getPrompt(params.name, params.arguments ?? {}, ctx))
   server.setRequestHandler('completion/complete', () => ({ completion: { values: [], total: 0, hasMore: false } }))
   return mcp

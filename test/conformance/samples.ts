@@ -79,3 +79,30 @@ export const ENUMS_FORM = {
     },
   },
 }
+
+/** What both servers offer to read, and the pattern of their template. */
+export const RESOURCES = [
+  { uri: 'test://static-text', name: 'static-text', mimeType: 'text/plain', text: 'This is the content of the static text resource.' },
+  { uri: 'test://static-binary', name: 'static-binary', mimeType: 'image/png', blob: IMAGE_BASE64 },
+  { uri: 'test://watched-resource', name: 'watched-resource', mimeType: 'text/plain', text: 'Watched resource content' },
+]
+export const TEMPLATE = /^test:\/\/template\/([^/]+)\/data$/
+
+/** The prompts that both servers have. */
+export const PROMPTS: { name: string; description: string; arguments?: { name: string; description: string; required: boolean }[] }[] = [
+  { name: 'test_simple_prompt', description: 'A prompt without arguments' },
+  {
+    name: 'test_prompt_with_arguments',
+    description: 'A prompt with two arguments',
+    arguments: [
+      { name: 'arg1', description: 'First test argument', required: true },
+      { name: 'arg2', description: 'Second test argument', required: true },
+    ],
+  },
+  {
+    name: 'test_prompt_with_embedded_resource',
+    description: 'A prompt that embeds a resource',
+    arguments: [{ name: 'resourceUri', description: 'URI of the resource', required: true }],
+  },
+  { name: 'test_prompt_with_image', description: 'A prompt with an image' },
+]
