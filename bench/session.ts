@@ -1,0 +1,106 @@
+/** A client's session as the SDKs make it: initialize, initialized, GET stream; and calls that are checked to be answered. */
+import { type Answer, type Endpoint, HttpClient, type OpenStream } from './http-client.ts'
+
+const BASE_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+const PROTOCOL_VERSION = '2025-11-25'
+/** Answers up to this size are looked at whole; of larger ones the beginning and the size. */
+const LOOKED_AT_BYTES = 4096
+
+/** An answer that is not the one asked for. */
+export class WrongAnswer extends Error {}
+
+export interface SessionOptions {
+  /** Whether the GET stream is opened, as SDK clients do. */
+  readonly listens?: boolean
+  /** Called for each part of the GET stream. */
+  readonly onEvent?: (part: Buffer) => void
+  readonly boundMs?: number
+}
+
+export class Session {
+  readonly #client: HttpClient
+  readonly #headers: Readonly<Record<string, string>>
+  #lastId = 0
+  #stream: OpenStream | undefined
+
+  constructor(client: HttpClient, headers: Readonly<Record<string, string>>) {
+    this.#client = client
+    this.#headers = headers
+  }
+
+  /**
+   * The handshake, and the GET stream unless it is not wanted.
+   *
+   * @throws {NoAnswer | WrongAnswer}
+   */
+  static async open(client: HttpClient, { listens = true, onEvent = () => {}, boundMs = 30_000 }: SessionOptions = {}): Promise<Session> {
+    const params = `{"protocolVersion":"${PROTOCOL_VERSION}","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}`
+    const started = await client.send(
+      'POST',
+      BASE_HEADERS,
+      `{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`,
+      boundMs,
+    )
+    const id = started.headers['mcp-session-id']
+    if (started.status !== 200 || typeof id !== 'string') throw new WrongAnswer(`initialize: ${describe(started)}`)
+    const headers = { ...BASE_HEADERS, 'mcp-session-id': id, 'mcp-protocol-version': PROTOCOL_VERSION }
+    const session = new Session(client, headers)
+    const accepted = await client.send('POST', headers, '{"jsonrpc":"2.0","method":"notifications/initialized"}', boundMs)
+    if (accepted.status !== 202) throw new WrongAnswer(`initialized: ${describe(accepted)}`)
+    if (listens) session.#stream = await client.open({ ...headers, accept: 'text/event-stream' }, onEvent, boundMs)
+    return session
+  }
+
+  /**
+   * Calls a tool. `args` is JSON text. `expected` must stand near the beginning of the answer, which has `minBytes` at least.
+   *
+   * @throws {NoAnswer | WrongAnswer}
+   */
+  async call(name: string, args: string, expected = '"text":"', minBytes = 0, boundMs?: number): Promise<Answer> {
+    const id = ++this.#lastId
+    const body = `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${name}","arguments":${args}}}`
+    const answer = await this.#client.send('POST', this.#headers, body, boundMs)
+    const head = answer.body.toString('latin1', 0, LOOKED_AT_BYTES)
+    if (answer.status !== 200 || !head.includes(`"id":${id}`) || !head.includes(expected) || answer.body.length < minBytes)
+      throw new WrongAnswer(`tools/call ${name}: ${describe(answer)}`)
+    return answer
+  }
+
+  async echo(): Promise<void> {
+    const text = `hello ${this.#lastId}`
+    await this.call('echo', `{"text":"${text}"}`, `"text":"${text}"`)
+  }
+
+  /** Ends the session with DELETE; returns the status. */
+  async end(): Promise<number> {
+    this.leave()
+    return (await this.#client.send('DELETE', this.#headers, '')).status
+  }
+
+  /** Closes the stream and says nothing, as most clients do. */
+  leave(): void {
+    this.#stream?.close()
+    this.#stream = undefined
+  }
+}
+
+/** A client of a contender with `count` sessions open. Opened a few at a time, as they would come. */
+export async function openSessions(endpoint: Endpoint, count: number, options: SessionOptions = {}, atOnce = 4) {
+  const client = new HttpClient(endpoint)
+  const sessions: Session[] = []
+  try {
+    while (sessions.length < count) {
+      const group = Array.from({ length: Math.min(atOnce, count - sessions.length) }, () => Session.open(client, options))
+      sessions.push(...(await Promise.all(group)))
+    }
+  } catch (error) {
+    client[Symbol.dispose]()
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`session ${sessions.length + 1} of ${count}: ${reason}`, { cause: error })
+  }
+  return { client, sessions }
+}
+
+function describe({ status, body }: Answer): string {
+  return `${status} ${body.toString('utf8', 0, 160).replaceAll(/\s+/g, ' ')}`
+}
