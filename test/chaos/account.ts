@@ -1,0 +1,84 @@
+/** Owns the words of the account: what a client was told of a call, what the server wrote of it, and what befell them. */
+import type { Executed } from '../../protocol/errors.ts'
+
+/** `once`, `slow`, `big` and `chatty` must not run twice; `lookup` is read-only, `put` idempotent; `note` is a notification; `visit` is `once` in a session of its own. */
+export const TOOLS = ['once', 'slow', 'big', 'chatty', 'lookup', 'put', 'note', 'visit'] as const
+export type Tool = (typeof TOOLS)[number]
+
+/** Whether a tool may run more than once for one call: its annotations say so. */
+export function isRepeatable(tool: Tool): boolean {
+  return tool === 'lookup' || tool === 'put'
+}
+
+/** What a client was told. */
+export type Outcome =
+  /** The right answer; for a notification that it was accepted. */
+  | { readonly kind: 'answered' }
+  /** An answer or a message that is another's, or not what the server said. */
+  | { readonly kind: 'wrong'; readonly detail: string }
+  /** An error of the relay's contract. */
+  | { readonly kind: 'failed'; readonly code: string; readonly executed: Executed; readonly retryable: boolean }
+  /** Some other error: the client cannot know whether its call ran. */
+  | { readonly kind: 'untyped'; readonly detail: string }
+  /** The HTTP connection broke. */
+  | { readonly kind: 'disconnected'; readonly detail: string }
+  /** Nothing came before the deadline. */
+  | { readonly kind: 'lost' }
+
+export interface CallRecord {
+  /** The call's argument, which no other call of the run has. */
+  readonly arg: string
+  readonly tool: Tool
+  readonly world: string
+  readonly client: string
+  /** Milliseconds since 1970, here and below. */
+  readonly sentMs: number
+  readonly endedMs: number
+  readonly outcome: Outcome
+}
+
+/** One line of the server's journal. */
+export interface JournalLine {
+  readonly phase: 'start' | 'end'
+  readonly arg: string
+  readonly pid: number
+  readonly atMs: number
+}
+
+export interface Interval {
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+/** What befell processes; faults of links are not among it, since no call may suffer from them. */
+export interface Misfortunes {
+  /** Times at which there was no relay, or at which it was killed. */
+  readonly relayOutages: readonly Interval[]
+  /** By world: times at which one of its agents or children was dead or told to leave. */
+  readonly processOutages: ReadonlyMap<string, readonly Interval[]>
+  /** When a child was killed, or its agent was. */
+  readonly childDeaths: ReadonlyMap<number, number>
+}
+
+/** @throws SyntaxError for a line that the server did not write. */
+export function readJournal(text: string): JournalLine[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [phase, arg, pid, atMs] = line.split(' ')
+      if ((phase !== 'start' && phase !== 'end') || arg === undefined || pid === undefined || atMs === undefined)
+        throw new SyntaxError(`no line of a journal: ${line}`)
+      return { phase, arg, pid: Number(pid), atMs: Number(atMs) }
+    })
+}
+
+export function journalLine({ phase, arg, pid, atMs }: JournalLine): string {
+  return `${phase} ${arg} ${pid} ${atMs}\n`
+}
+
+/** The text that the server answers: `kib` KiB that follow from the argument, so that nobody else's can pass for it. */
+export function answerText(arg: string, kib = 0): string {
+  const text = `value of ${arg};`
+  return kib === 0 ? text : text.repeat(Math.ceil((kib * 1024) / text.length))
+}

@@ -1,0 +1,121 @@
+/** Owns the comparison of what clients were told with what was executed. Pure: records and journal in, violations out. */
+import { type CallRecord, type Interval, isRepeatable, type JournalLine, type Misfortunes } from './account.ts'
+
+export type Rule =
+  | 'lost'
+  | 'wrong answer'
+  | 'error without type'
+  | 'connection broke though the relay lived'
+  | 'said no, but ran'
+  | 'said yes, but did not run'
+  | 'executed twice'
+  | 'answered, but not executed'
+  | 'accepted, but not delivered'
+
+export interface Violation {
+  readonly rule: Rule
+  readonly record: CallRecord
+  readonly executions: readonly JournalLine[]
+}
+
+export interface Verdict {
+  readonly sent: number
+  readonly answered: number
+  /** By error code and what it said of the execution. */
+  readonly failed: ReadonlyMap<string, number>
+  /** Connections that broke because the relay itself was killed. */
+  readonly disconnected: number
+  readonly violations: readonly Violation[]
+  /** Calls whose child, agent and relay lived, and how many of them were answered. */
+  readonly undisturbed: number
+  readonly undisturbedAnswered: number
+  /** Those that were not, though nothing died. */
+  readonly undisturbedFailed: readonly CallRecord[]
+}
+
+/** A client may hear of the end of a killed relay's connection this much later. */
+const BREAK_MS = 2000
+
+export function judge(records: readonly CallRecord[], journal: readonly JournalLine[], misfortunes: Misfortunes): Verdict {
+  const executions = startsByArg(journal)
+  const failed = new Map<string, number>()
+  const violations: Violation[] = []
+  const undisturbed: CallRecord[] = []
+  let disconnected = 0
+  for (const record of records) {
+    const { outcome } = record
+    const starts = executions.get(record.arg) ?? []
+    if (outcome.kind === 'failed') count(failed, `${outcome.code} (${outcome.executed})`)
+    const isDuringOutage = overlaps(record, misfortunes.relayOutages, BREAK_MS)
+    if (outcome.kind === 'disconnected' && isDuringOutage) disconnected++
+    const isUndisturbed = !isDuringOutage && !isBereaved(record, starts, misfortunes)
+    if (isUndisturbed) undisturbed.push(record)
+    for (const rule of brokenRules(record, starts.length, isDuringOutage, isUndisturbed))
+      violations.push({ rule, record, executions: starts })
+  }
+  const undisturbedFailed = undisturbed.filter(({ outcome }) => outcome.kind !== 'answered')
+  return {
+    sent: records.length,
+    answered: records.filter(({ outcome }) => outcome.kind === 'answered').length,
+    failed,
+    disconnected,
+    violations,
+    undisturbed: undisturbed.length,
+    undisturbedAnswered: undisturbed.length - undisturbedFailed.length,
+    undisturbedFailed,
+  }
+}
+
+function brokenRules({ tool, outcome }: CallRecord, times: number, isDuringOutage: boolean, isUndisturbed: boolean): Rule[] {
+  const rules: Rule[] = []
+  if (times > 1 && !isRepeatable(tool)) rules.push('executed twice')
+  switch (outcome.kind) {
+    case 'answered':
+      if (tool !== 'note' && times === 0) rules.push('answered, but not executed')
+      // Accepted means taken by the child's stdin: one that dies may not have read it.
+      if (tool === 'note' && times === 0 && isUndisturbed) rules.push('accepted, but not delivered')
+      break
+    case 'wrong':
+      rules.push('wrong answer')
+      break
+    case 'failed':
+      if (outcome.executed === 'no' && times > 0) rules.push('said no, but ran')
+      if (outcome.executed === 'yes' && times === 0) rules.push('said yes, but did not run')
+      break
+    case 'untyped':
+      rules.push('error without type')
+      break
+    case 'disconnected':
+      if (!isDuringOutage) rules.push('connection broke though the relay lived')
+      break
+    case 'lost':
+      rules.push('lost')
+      break
+  }
+  return rules
+}
+
+/** Whether the call's child or agent died under it; of a call that never ran, whether any of its world did. */
+function isBereaved(record: CallRecord, starts: readonly JournalLine[], { processOutages, childDeaths }: Misfortunes): boolean {
+  const isCutOff = starts.some(({ pid }) => (childDeaths.get(pid) ?? Infinity) <= record.endedMs)
+  return isCutOff || (starts.length === 0 && overlaps(record, processOutages.get(record.world) ?? [], 0))
+}
+
+function overlaps({ sentMs, endedMs }: CallRecord, intervals: readonly Interval[], lateMs: number): boolean {
+  return intervals.some(({ fromMs, toMs }) => sentMs <= toMs + lateMs && endedMs >= fromMs)
+}
+
+function startsByArg(journal: readonly JournalLine[]): Map<string, JournalLine[]> {
+  const starts = new Map<string, JournalLine[]>()
+  for (const line of journal) {
+    if (line.phase !== 'start') continue
+    const known = starts.get(line.arg)
+    if (known === undefined) starts.set(line.arg, [line])
+    else known.push(line)
+  }
+  return starts
+}
+
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
+}
