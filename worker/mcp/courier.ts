@@ -2,7 +2,7 @@
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
-import type { Result } from '../../protocol/result.ts'
+import type { Replacement } from '../../protocol/splice.ts'
 import type { Problem } from '../bridge/problem.ts'
 import { AWAY_WAIT_MS, MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
@@ -14,7 +14,18 @@ import { isRetryable, type ShareClient } from './share-client.ts'
 import { uploadRest } from './upload.ts'
 
 export type Item =
-  | { readonly kind: 'frame'; readonly header: AgentFrame; readonly body: Uint8Array; readonly restarted: boolean }
+  | {
+      readonly kind: 'frame'
+      readonly header: AgentFrame
+      readonly body: Uint8Array
+      readonly restarted: boolean
+      /** Of an answer or message that was translated: what must be written into it beside the client's own names. */
+      readonly edits?: readonly Replacement[]
+    }
+  /** A whole JSON-RPC message of the relay's own that is not the answer. */
+  | { readonly kind: 'message'; readonly text: string }
+  /** The whole answer, in the client's id. */
+  | { readonly kind: 'reply'; readonly http: number; readonly text: string }
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'result'; readonly result: string }
   | { readonly kind: 'initialized'; readonly answer: Uint8Array }
@@ -22,20 +33,38 @@ export type Item =
 
 /** Whether nothing can come after this item. */
 export function isFinal(item: Item): boolean {
-  return item.kind !== 'frame' || item.header.type === 'failed' || (item.header.type === 'answer' && item.header.size === item.body.length)
+  if (item.kind !== 'frame') return item.kind !== 'message'
+  return item.header.type === 'failed' || (item.header.type === 'answer' && item.header.size === item.body.length)
+}
+
+/** What brings the items of one exchange. */
+export interface Carrier {
+  /** The next thing that came for this call; undefined when the wait was given up. */
+  next(): Promise<Item | undefined>
+  /** The client has taken body bytes: tells the Share when it is worth a message. */
+  taken(bytes: number): void
+  /** Ends the wait: the answer is complete, or nobody wants it any more. */
+  close(): void
 }
 
 /** What an attempt came to: `again` at once, or `wait` a while first. */
 type Verdict = 'done' | 'again' | 'wait'
 
-/** Checks a request by the newest schemas: the request to send instead, or what is wrong with it. */
-export type Recheck = (toolsVersion: string) => Promise<Result<CallRequest, Problem>>
+/** What the Share knows better than the Worker that called. */
+export type News = Extract<CallOutcome, { readonly kind: 'stale' | 'bridge' | 'native' }>
 
-export class Courier {
+/** What to do, now that the news are known: send another request, or answer without one. */
+export type Renewal =
+  | { readonly kind: 'call'; readonly request: CallRequest; readonly body: Uint8Array }
+  | { readonly kind: 'item'; readonly item: Item }
+
+export type Renew = (news: News) => Promise<Renewal>
+
+export class Courier implements Carrier {
   readonly #share: ShareClient
   #request: CallRequest
-  readonly #recheck: Recheck | undefined
-  readonly #body: Uint8Array
+  readonly #renew: Renew | undefined
+  #body: Uint8Array
   readonly #items: Item[] = []
   #wake: (() => void) | undefined
   #socket: WebSocket | undefined
@@ -49,15 +78,14 @@ export class Courier {
   #restarted = false
   #isOver = false
 
-  constructor(share: ShareClient, request: CallRequest, body: Uint8Array, recheck?: Recheck) {
-    this.#recheck = recheck
+  constructor(share: ShareClient, request: CallRequest, body: Uint8Array, renew?: Renew) {
+    this.#renew = renew
     this.#share = share
     this.#request = request
     this.#body = body
     void this.#run()
   }
 
-  /** The next thing that came for this call; undefined when the wait was given up. */
   async next(): Promise<Item | undefined> {
     while (this.#items.length === 0 && !this.#isOver) {
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -67,7 +95,6 @@ export class Courier {
     return this.#items.shift()
   }
 
-  /** The client has taken body bytes: tells the Share when it is worth a message. */
   taken(bytes: number): void {
     this.#takenBytes += bytes
     if (!this.#isEager && this.#takenBytes < TAKEN_EVERY_BYTES) return
@@ -75,7 +102,6 @@ export class Courier {
     this.#takenBytes = 0
   }
 
-  /** Ends the wait: the answer is complete, or nobody wants it any more. */
   close(): void {
     this.#isOver = true
     this.#socket?.close(1000)
@@ -128,24 +154,23 @@ export class Courier {
       case 'away':
         return this.#away(outcome.isExpected)
       case 'stale':
-        return this.#renewTools(outcome.toolsVersion)
+      case 'bridge':
+      case 'native':
+        return this.#hearNews(outcome)
       default:
         this.#putOutcome(outcome)
         return 'done'
     }
   }
 
-  async #renewTools(toolsVersion: string): Promise<Verdict> {
-    const checked = await this.#recheck?.(toolsVersion)
-    if (checked?.ok === true) {
-      this.#request = checked.value
+  async #hearNews(news: News): Promise<Verdict> {
+    const renewal = await this.#renew?.(news)
+    if (renewal?.kind === 'call') {
+      this.#request = renewal.request
+      this.#body = renewal.body
       return 'again'
     }
-    this.#put(
-      checked === undefined
-        ? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } }
-        : { kind: 'problem', problem: checked.error },
-    )
+    this.#put(renewal?.item ?? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } })
     return 'done'
   }
 

@@ -51,12 +51,12 @@ export class FrameWriter {
   }
 
   /** Writes what a frame holds. Returns true when that completes the answer to the named call. */
-  write(header: AgentFrame, body: Uint8Array, names: ClientNames | undefined): boolean {
+  write(header: AgentFrame, body: Uint8Array, names: ClientNames | undefined, edits?: readonly Replacement[]): boolean {
     switch (header.type) {
       case 'answer':
       case 'notification':
       case 'ask':
-        return this.#begin(header, body, names)
+        return this.#begin(header, body, names, edits)
       case 'chunk':
         return this.#goOn(`${header.ch} ${header.n}`, header.offset, body, header.last === true)
       case 'failed':
@@ -68,14 +68,19 @@ export class FrameWriter {
     }
   }
 
-  #begin(header: Answer | Notification | Ask, body: Uint8Array, names: ClientNames | undefined): boolean {
+  #begin(
+    header: Answer | Notification | Ask,
+    body: Uint8Array,
+    names: ClientNames | undefined,
+    edits: readonly Replacement[] = [],
+  ): boolean {
     const name = `${header.ch} ${header.n}`
     if (this.#seen.has(name)) return this.#goOn(name, 0, body, body.length === header.size)
     this.#remember(name)
     const key = header.type === 'answer' ? header.key : undefined
     // The same answer under another number: the rest of the first one will not come.
     if (key !== undefined) this.#abort(key)
-    const transfer = { replacements: replacementsFor(header, body, names), key, writtenBytes: 0 }
+    const transfer = { replacements: [...replacementsFor(header, body, names), ...edits], key, writtenBytes: 0 }
     return this.#writePart(name, transfer, body, header.size)
   }
 

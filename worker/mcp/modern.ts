@@ -1,6 +1,5 @@
 /** Requests of revision 2026-07-28, which carry all their server must know: no session, no handshake. */
 import { scanMessage } from '../../protocol/json-scan.ts'
-import { err, ok } from '../../protocol/result.ts'
 import { concat } from '../../protocol/splice.ts'
 import { encodeBase32 } from '../access/base32.ts'
 import { fingerprint } from '../bridge/capabilities.ts'
@@ -8,7 +7,7 @@ import type { Envelope } from '../bridge/envelope.ts'
 import { isObject, type JsonObject, objectIn } from '../bridge/names.ts'
 import { randomKey } from '../call-key.ts'
 import type { CallRequest } from '../share/contract.ts'
-import { Courier, type Recheck } from './courier.ts'
+import { Courier, type Renew } from './courier.ts'
 import type { Visitor } from './endpoint.ts'
 import { clientNames } from './frame-writer.ts'
 import type { Accepts, ClientMessage } from './message.ts'
@@ -50,15 +49,19 @@ export async function postModern(
 }
 
 /** Learns the tools anew and checks the call by them. */
-function recheck({ share }: Visitor, message: ClientMessage, call: CallRequest, request: Request): Recheck {
-  return async (toolsVersion) => {
+function recheck({ share }: Visitor, message: ClientMessage, call: CallRequest, request: Request): Renew {
+  return async (news) => {
+    if (news.kind !== 'stale') return { kind: 'item', item: { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } } }
+    const { toolsVersion } = news
     const known = knownTools(share.id)
     const tools: ToolSet =
       known?.version === toolsVersion
         ? known
         : await learnTools(share.id, toolsVersion, (cursor) => listTools(share, call, message, cursor))
     const checked = checkToolHeaders(tools, message.params, request.headers)
-    return checked.ok ? ok({ ...call, toolsVersion }) : err(checked.error)
+    return checked.ok
+      ? { kind: 'call', request: { ...call, toolsVersion }, body: message.bytes }
+      : { kind: 'item', item: { kind: 'problem', problem: checked.error } }
   }
 }
 

@@ -20,8 +20,8 @@ export function refusal(code: ErrorCode, detail?: string, headers?: Record<strin
   return failureResponse({ code, ...(detail === undefined ? {} : { detail }) }, 'null', headers)
 }
 
-export function jsonResponse(body: BodyInit, headers: Record<string, string> = {}): Response {
-  return new Response(body, { headers: { 'content-type': JSON_TYPE, 'cache-control': 'no-store', ...headers } })
+export function jsonResponse(body: BodyInit, headers: Record<string, string> = {}, status = 200): Response {
+  return new Response(body, { status, headers: { 'content-type': JSON_TYPE, 'cache-control': 'no-store', ...headers } })
 }
 
 export function eventStreamResponse(body: ReadableStream<Uint8Array>, headers: Record<string, string> = {}): Response {

@@ -5,7 +5,7 @@ import { splice } from '../../protocol/splice.ts'
 import { problemResponse } from '../bridge/problem.ts'
 import { FIRST_ANSWER_MS, KEEPALIVE_MS, MODERN_KEEPALIVE_MS } from '../limits.ts'
 import { within } from '../within.ts'
-import { type Courier, isFinal, type Item } from './courier.ts'
+import { type Carrier, isFinal, type Item } from './courier.ts'
 import { failureOf } from '../failed-frame.ts'
 import { type ClientNames, FrameWriter, replacementsFor } from './frame-writer.ts'
 import { initializeResponse, resultResponse } from './local-answer.ts'
@@ -16,7 +16,7 @@ import { FRAMINGS, Sink } from './sink.ts'
 
 /** One call of a POST: what carries it, and what its client calls it. */
 export interface Exchange {
-  readonly courier: Courier
+  readonly courier: Carrier
   readonly names: ClientNames
   /** Of an initialize request: the revision that the client asked for. */
   readonly revision?: string
@@ -57,17 +57,20 @@ function isRefusal(item: Item): boolean {
 function finalResponse(item: Item, { names, revision, modern }: Exchange, headers: Record<string, string>): Response {
   if (item.kind === 'failed') return failureResponse(item.failure, names.rawId)
   if (item.kind === 'problem') return problemReply(item.problem, names.rawId)
+  if (item.kind === 'reply') return jsonResponse(item.text, headers, item.http)
   if (item.kind !== 'frame') return jsonResponse(localAnswer(item, names, revision), headers)
-  const { header, body, restarted } = item
+  const { header, body, restarted, edits = [] } = item
   if (header.type === 'failed') return failureResponse(failureOf(header), names.rawId)
   if (header.type !== 'answer') return failureResponse({ code: 'INTERNAL' }, names.rawId)
   if (modern !== undefined && header.failed) return errorReply(splice(body, replacementsFor(header, body, names)))
   const isRefusedInitialize = revision !== undefined && header.failed
-  return jsonResponse(splice(body, replacementsFor(header, body, { ...names, restarted })), isRefusedInitialize ? {} : headers)
+  const all = [...replacementsFor(header, body, { ...names, restarted }), ...edits]
+  return jsonResponse(splice(body, all), isRefusedInitialize ? {} : headers)
 }
 
 /** An answer that the relay gives by itself. */
 function localAnswer(item: Exclude<Item, { kind: 'frame' }>, names: ClientNames, revision: string | undefined): string {
+  if (item.kind === 'reply' || item.kind === 'message') return item.text
   if (item.kind === 'failed') return errorResponse(names.rawId, item.failure)
   if (item.kind === 'problem') return problemResponse(names.rawId, item.problem)
   if (item.kind === 'result') return resultResponse(names.rawId, item.result)
@@ -128,14 +131,16 @@ async function carry(
   const writer = new FrameWriter(sink, (bytes) => courier.taken(bytes))
   for (let item = await first; item !== undefined; item = await courier.next()) {
     if (item.kind !== 'frame') {
+      if (item.kind === 'message' && answersOnly) continue
       sink.writeText(localAnswer(item, names, revision))
+      if (item.kind === 'message') continue
       return
     }
     if (answersOnly && isMessage(item.header)) {
       courier.taken(item.body.length)
       continue
     }
-    if (writer.write(item.header, item.body, item.restarted ? { ...names, restarted: true } : names)) return
+    if (writer.write(item.header, item.body, item.restarted ? { ...names, restarted: true } : names, item.edits)) return
   }
 }
 

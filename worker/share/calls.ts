@@ -98,7 +98,7 @@ export class Calls {
   async #sharedInitialize(request: CallRequest, channel: Channel, link: Link): Promise<CallOutcome | undefined> {
     if (channel.group !== SHARED_GROUP) return undefined
     const { store, waiters, delivery } = this.#parts
-    const snapshot = store.snapshot('initialize')
+    const snapshot = store.snapshot(SHARED_GROUP)
     if (snapshot !== undefined) return { kind: 'initialized', answer: snapshot }
     const outcome = waiters.wait(request.key, {
       group: channel.group,
@@ -109,7 +109,7 @@ export class Calls {
       canStream: false,
     })
     const waiter = waiters.get(request.key)
-    if (waiter !== undefined) delivery.awaitSnapshot(waiter)
+    if (waiter !== undefined) delivery.awaitSnapshot(waiter, (answer) => ({ kind: 'initialized', answer }))
     return outcome
   }
 

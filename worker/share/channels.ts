@@ -17,6 +17,14 @@ const SHARED_INITIALIZE = encoder.encode(
 const SHARED_HANDSHAKE: Handshake = { body: SHARED_INITIALIZE, idFrom: 22, idTo: 23, name: '' }
 const INITIALIZED = encoder.encode('{"jsonrpc":"2.0","method":"notifications/initialized"}')
 
+/** How the relay introduces itself to a child. `request` is its first request, whose id the agent replaces. */
+export interface Introduction {
+  readonly asks: 'pass' | 'refuse'
+  readonly method: 'initialize' | 'server/discover'
+  readonly request: Handshake
+  readonly purpose: 'handshake' | 'snapshot'
+}
+
 export interface Channel {
   readonly ch: string
   readonly group: string
@@ -87,10 +95,29 @@ export class Channels {
     return { ch, group }
   }
 
+  /**
+   * The channel of a group whose child speaks another era than its clients: to a fresh one the relay introduces itself.
+   * With `snapshot` the child's answer is kept, else it is only waited for.
+   */
+  readyBridged(group: string, link: Link, { asks, method, request, purpose }: Introduction): Channel {
+    const current = this.current(group)
+    if (current !== undefined && current.link === link) return { ch: current.ch, group }
+    const generation = (this.#store.channel(group)?.generation ?? 0) + 1
+    const ch = channelName(group, generation)
+    const handshake = randomKey()
+    this.#store.dropSnapshot(group)
+    this.#store.putChannel({ group, generation, agent: link.name, instance: link.instance, open: true, handshake })
+    sendFrame(link, { type: 'open', ch, ids: 'assign', asks })
+    this.#call(link, ch, method, request, purpose, handshake)
+    if (method === 'initialize')
+      sendFrame(link, { type: 'notify', ch, key: randomKey(), method: 'notifications/initialized', size: INITIALIZED.length }, INITIALIZED)
+    return { ch, group }
+  }
+
   #open(session: Session, group: string, generation: number, link: Link, isFresh: boolean): Channel {
     const ch = channelName(group, generation)
     const isShared = group === SHARED_GROUP
-    if (isShared) this.#store.dropSnapshot('initialize')
+    if (isShared) this.#store.dropSnapshot(SHARED_GROUP)
     if (generation > 1 && (isShared || !isFresh)) this.#store.markRestarted(isShared ? undefined : session.id)
     if (isFresh) this.#store.clearRestarted(session.id)
     const [own] = isShared || isFresh ? [] : this.#store.handshakes(session.id, 'initialize')
@@ -187,7 +214,7 @@ export class Channels {
   }
 
   #call(link: Link, ch: string, method: string, kept: Handshake, purpose: RelayPurpose, key: string): void {
-    const gate = method === 'initialize' ? ({ gate: true } as const) : {}
+    const gate = purpose === 'replay' ? {} : ({ gate: true } as const)
     const id = [kept.idFrom, kept.idTo] as const
     const ra = encodeReturnAddress({ to: 'relay', purpose })
     sendFrame(link, { type: 'call', ch, key, method, id, ra, tag: `relay ${key}`, ...gate, size: kept.body.length }, kept.body)

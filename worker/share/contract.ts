@@ -14,6 +14,8 @@ export interface CallRequest extends Caller {
   readonly group?: string
   /** Of tools/call: the state of the tools by whose schemas the Worker has checked it. */
   readonly toolsVersion?: string
+  /** Of a request to a child of the other era: the state of the two sides by which the Worker has translated it. */
+  readonly bridge?: string
   /** 32 hex digits, made by the Worker; the same when it calls again. */
   readonly key: string
   /** The agent may have the call already: it must go there and to no other child. */
@@ -42,6 +44,17 @@ export interface Away {
 }
 
 /** `restarted`: the session's child was started anew for this call. */
+/** The two sides of a bridge: what the Worker translates by. `version` is what a translated call names. */
+export interface BridgeFacts {
+  readonly version: string
+  readonly childEra: 'legacy' | 'modern'
+  /** The child's answer to initialize or server/discover, as it gave it. */
+  readonly server: Uint8Array
+  /** Of a session: its client's initialize request, and the log level that it has set. */
+  readonly client?: Uint8Array
+  readonly level?: string
+}
+
 export type CallOutcome =
   /** One frame of the agent that holds the whole answer, or the failure. */
   | { readonly kind: 'frame'; readonly frame: Uint8Array; readonly restarted: boolean }
@@ -61,6 +74,10 @@ export type CallOutcome =
   | Away
   /** The tools have changed since the Worker looked: it must check the request by these, and call again. */
   | { readonly kind: 'stale'; readonly toolsVersion: string }
+  /** The child speaks the other era: the Worker must translate by these facts, and call again. */
+  | { readonly kind: 'bridge'; readonly facts: BridgeFacts }
+  /** The child speaks the client's own era after all: call again, untranslated. */
+  | { readonly kind: 'native' }
 
 /** A client's notification, or its answer to a request of the server. */
 export interface SendRequest extends Caller {

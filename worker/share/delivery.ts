@@ -5,16 +5,21 @@ import type { Failure } from '../../protocol/errors.ts'
 import { failureOf } from '../failed-frame.ts'
 import { MAX_HANDSHAKE_BYTES, STREAM_OPENING_MS } from '../limits.ts'
 import type { Channels } from './channels.ts'
-import { decodeReturnAddress, type RelayPurpose, STREAM_CLOSE, type StreamControl } from './contract.ts'
+import { type CallOutcome, decodeReturnAddress, type RelayPurpose, STREAM_CLOSE, type StreamControl } from './contract.ts'
 import type { CreditGrant, CreditLedger } from './credit.ts'
 import { closeQuietly, type Link, sendFrame } from './links.ts'
 import { type Message, Routing, type Target } from './routing.ts'
-import { groupOf, isModernGroup, SHARED_GROUP, type Store } from './store.ts'
+import { groupOf, isModernGroup, type Store } from './store.ts'
 import type { Streams } from './streams.ts'
 import type { Waiter, Waiters } from './waiters.ts'
 
 /** What holds bytes on their way to a client. */
 export type Debtor = WebSocket | Waiter
+
+interface SnapshotWaiter {
+  readonly waiter: Waiter
+  readonly outcomeOf: (answer: Uint8Array) => CallOutcome
+}
 
 interface Parts {
   readonly store: Store
@@ -29,8 +34,8 @@ export class Delivery {
   readonly #routing: Routing
   /** Targets of messages whose chunks are under way, by channel and number. */
   readonly #transfers = new Map<string, Target>()
-  /** Clients whose initialize waits for that of the shared child. */
-  readonly #snapshotWaiters: Waiter[] = []
+  /** Calls that wait for their child's answer to the relay's own handshake. */
+  #snapshotWaiters: SnapshotWaiter[] = []
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -52,7 +57,7 @@ export class Delivery {
   failed(header: Failed, frame: Uint8Array): void {
     const address = decodeReturnAddress(header.ra)
     if (address?.to === 'relay') {
-      if (address.purpose === 'snapshot') this.#refuseSnapshotWaiters(failureOf(header))
+      if (address.purpose === 'snapshot') this.#refuseSnapshotWaiters(groupOf(header.ch), failureOf(header))
       return
     }
     const target = this.#routing.answerTarget(address)
@@ -77,9 +82,9 @@ export class Delivery {
     this.#acknowledge(link, header.ch, header.n, header.at, header.ack)
   }
 
-  /** A client of a shared child waits for the child's own initialize to be answered. */
-  awaitSnapshot(waiter: Waiter): void {
-    this.#snapshotWaiters.push(waiter)
+  /** A call waits until the child of its group has answered the relay's own handshake. */
+  awaitSnapshot(waiter: Waiter, outcomeOf: (answer: Uint8Array) => CallOutcome): void {
+    this.#snapshotWaiters.push({ waiter, outcomeOf })
   }
 
   /** The stream of a waiting call is open: sends it what came meanwhile. */
@@ -127,20 +132,27 @@ export class Delivery {
     this.#parts.channels.initialized(header.ch)
     if (purpose === 'handshake') return
     if (!header.failed && body.length === header.size && body.length <= MAX_HANDSHAKE_BYTES) {
-      this.#parts.store.putSnapshot('initialize', body)
-      for (const waiter of this.#snapshotWaiters.splice(0)) this.#parts.waiters.settle(waiter, { kind: 'initialized', answer: body })
+      const group = groupOf(header.ch)
+      this.#parts.store.putSnapshot(group, body)
+      for (const { waiter, outcomeOf } of this.#takeSnapshotWaiters(group)) this.#parts.waiters.settle(waiter, outcomeOf(body))
     } else
-      this.#refuseSnapshotWaiters({
+      this.#refuseSnapshotWaiters(groupOf(header.ch), {
         code: 'CHILD_START_FAILED',
         executed: 'no',
-        detail: 'the server refused initialize, or answered with more than 256 KiB',
+        detail: 'the server refused the handshake, or answered with more than 256 KiB',
       })
   }
 
-  /** The shared child cannot serve anyone: the next client that comes starts another. */
-  #refuseSnapshotWaiters(failure: Failure): void {
-    this.#parts.channels.close(SHARED_GROUP)
-    for (const waiter of this.#snapshotWaiters.splice(0)) this.fail(waiter.key, failure)
+  /** The group's child cannot serve anyone: the next client that comes starts another. */
+  #refuseSnapshotWaiters(group: string, failure: Failure): void {
+    this.#parts.channels.close(group)
+    for (const { waiter } of this.#takeSnapshotWaiters(group)) this.fail(waiter.key, failure)
+  }
+
+  #takeSnapshotWaiters(group: string): SnapshotWaiter[] {
+    const all = this.#snapshotWaiters
+    this.#snapshotWaiters = all.filter(({ waiter }) => waiter.group !== group)
+    return all.filter(({ waiter }) => waiter.group === group)
   }
 
   /** A session whose initialize was refused never began; its child has nobody to serve. */

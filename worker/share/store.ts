@@ -81,7 +81,7 @@ export class Store {
       CREATE TABLE IF NOT EXISTS handshake (session TEXT, purpose TEXT, name TEXT, body BLOB NOT NULL, id_from INTEGER NOT NULL, id_to INTEGER NOT NULL, PRIMARY KEY (session, purpose, name)) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS channel (grp TEXT PRIMARY KEY, generation INTEGER NOT NULL, agent TEXT NOT NULL, instance TEXT NOT NULL, open INTEGER NOT NULL, handshake TEXT) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS link (name TEXT PRIMARY KEY, instance TEXT NOT NULL, lost_at_ms INTEGER) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS snapshot (purpose TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS snapshot (grp TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
     `)
     this.#sql.exec('INSERT OR REPLACE INTO share VALUES (1, ?)', JSON.stringify(settings))
     this.#settings = settings
@@ -147,10 +147,16 @@ export class Store {
 
   endSession(id: string): void {
     this.#sessions.delete(id)
-    this.#channels.delete(id)
     this.#sql.exec('DELETE FROM session WHERE id = ?', id)
     this.#sql.exec('DELETE FROM handshake WHERE session = ?', id)
-    this.#sql.exec('DELETE FROM channel WHERE grp = ?', id)
+    this.dropChannel(id)
+  }
+
+  /** Forgets a group and what its child said of itself. */
+  dropChannel(group: string): void {
+    this.#channels.delete(group)
+    this.#sql.exec('DELETE FROM channel WHERE grp = ?', group)
+    this.#sql.exec('DELETE FROM snapshot WHERE grp = ?', group)
   }
 
   /** Keeps a request for replay; one of the same purpose and name is replaced, and there is one log level. */
@@ -272,17 +278,18 @@ export class Store {
     this.#sql.exec('DELETE FROM link WHERE name = ?', name)
   }
 
-  snapshot(purpose: 'initialize'): Uint8Array | undefined {
-    const [row] = this.#sql.exec<{ body: ArrayBuffer }>('SELECT body FROM snapshot WHERE purpose = ?', purpose).toArray()
+  /** What a group's child answered to the relay's own initialize or server/discover. */
+  snapshot(group: string): Uint8Array | undefined {
+    const [row] = this.#sql.exec<{ body: ArrayBuffer }>('SELECT body FROM snapshot WHERE grp = ?', group).toArray()
     return row === undefined ? undefined : new Uint8Array(row.body)
   }
 
-  dropSnapshot(purpose: 'initialize'): void {
-    this.#sql.exec('DELETE FROM snapshot WHERE purpose = ?', purpose)
+  dropSnapshot(group: string): void {
+    this.#sql.exec('DELETE FROM snapshot WHERE grp = ?', group)
   }
 
-  putSnapshot(purpose: 'initialize', body: Uint8Array): void {
-    this.#sql.exec('INSERT OR REPLACE INTO snapshot VALUES (?, ?)', purpose, body)
+  putSnapshot(group: string, body: Uint8Array): void {
+    this.#sql.exec('INSERT OR REPLACE INTO snapshot VALUES (?, ?)', group, body)
   }
 
   totalChanges(): number {
