@@ -3,7 +3,7 @@
  * With `--modern` it speaks revision 2026-07-28 and knows no handshake.
  */
 
-interface Request {
+interface Message {
   readonly id?: string | number
   readonly method?: string
   readonly params?: {
@@ -41,7 +41,7 @@ function say(id: string | number | undefined, result: object): void {
   process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', id, result })}\n`)
 }
 
-function call(id: string | number | undefined, { name, arguments: args = {} }: NonNullable<Request['params']>): void {
+function call(id: string | number | undefined, { name, arguments: args = {} }: NonNullable<Message['params']>): void {
   const text = (value: string): void => say(id, { content: [{ type: 'text', text: value }], ...COMPLETE })
   switch (name) {
     case 'echo':
@@ -74,7 +74,7 @@ function fail(id: string | number | undefined, code: number, message: string): v
   process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', id, error: { code, message } })}\n`)
 }
 
-function hear({ id, method, params = {} }: Request): void {
+function hear({ id, method, params = {} }: Message): void {
   if (id === undefined) return
   switch (method) {
     case isModern ? 'server/discover' : 'initialize': {
@@ -102,6 +102,6 @@ process.stdin.setEncoding('utf8')
 process.stdin.on('data', (chunk: string) => {
   const lines = (rest + chunk).split('\n')
   rest = lines.pop() ?? ''
-  for (const line of lines) if (line !== '') hear(JSON.parse(line) as Request)
+  for (const line of lines) if (line !== '') hear(JSON.parse(line) as Message)
 })
 process.stdin.on('end', () => process.exit(0))

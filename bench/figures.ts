@@ -40,7 +40,7 @@ export async function runLoad(tasks: readonly (() => Promise<unknown>)[], forMs:
   const endMs = startMs + forMs
   await Promise.all(
     tasks.map(async (task) => {
-      for (let atMs = performance.now(); atMs < endMs; ) {
+      for (let atMs = performance.now(); atMs < endMs;) {
         await task()
         const doneMs = performance.now()
         latenciesMs.push(doneMs - atMs)

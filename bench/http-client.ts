@@ -24,7 +24,8 @@ export interface OpenStream {
 
 export class HttpClient implements Disposable {
   readonly #endpoint: Endpoint
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: Infinity, noDelay: true })
+  // Servers close what is idle for 5 s; a connection that is just being closed must not be taken.
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: Infinity, maxFreeSockets: 2048, timeout: 4000 })
 
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint

@@ -24,7 +24,8 @@ export function argumentsOf(pid: number): readonly string[] {
 export function cpuUs(pid: number): number {
   let ns = 0
   try {
-    for (const thread of readdirSync(`/proc/${pid}/task`)) ns += Number((read(`/proc/${pid}/task/${thread}/schedstat`) ?? '0').split(' ')[0])
+    for (const thread of readdirSync(`/proc/${pid}/task`))
+      ns += Number((read(`/proc/${pid}/task/${thread}/schedstat`) ?? '0').split(' ')[0])
   } catch {
     return 0
   }

@@ -1,4 +1,5 @@
 /** A client's session as the SDKs make it: initialize, initialized, GET stream; and calls that are checked to be answered. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Answer, type Endpoint, HttpClient, type OpenStream } from './http-client.ts'
 
 const BASE_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
@@ -9,9 +10,12 @@ const LOOKED_AT_BYTES = 4096
 /** An answer that is not the one asked for. */
 export class WrongAnswer extends Error {}
 
+/** How long a session goes on without its stream when that is only `asked` for. */
+const ASKED_MS = 250
+
 export interface SessionOptions {
-  /** Whether the GET stream is opened, as SDK clients do. */
-  readonly listens?: boolean
+  /** The GET stream: `asked` for and not waited for long, as SDK clients do, or `needed`. */
+  readonly stream?: 'asked' | 'needed' | 'none'
   /** Called for each part of the GET stream. */
   readonly onEvent?: (part: Buffer) => void
   readonly boundMs?: number
@@ -22,6 +26,7 @@ export class Session {
   readonly #headers: Readonly<Record<string, string>>
   #lastId = 0
   #stream: OpenStream | undefined
+  #left = false
 
   constructor(client: HttpClient, headers: Readonly<Record<string, string>>) {
     this.#client = client
@@ -29,25 +34,22 @@ export class Session {
   }
 
   /**
-   * The handshake, and the GET stream unless it is not wanted.
+   * The handshake, and the GET stream.
    *
    * @throws {NoAnswer | WrongAnswer}
    */
-  static async open(client: HttpClient, { listens = true, onEvent = () => {}, boundMs = 30_000 }: SessionOptions = {}): Promise<Session> {
+  static async open(client: HttpClient, { stream = 'asked', onEvent = () => {}, boundMs = 30_000 }: SessionOptions = {}): Promise<Session> {
     const params = `{"protocolVersion":"${PROTOCOL_VERSION}","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}`
-    const started = await client.send(
-      'POST',
-      BASE_HEADERS,
-      `{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`,
-      boundMs,
-    )
+    const started = await client.send('POST', BASE_HEADERS, `{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`, boundMs)
     const id = started.headers['mcp-session-id']
     if (started.status !== 200 || typeof id !== 'string') throw new WrongAnswer(`initialize: ${describe(started)}`)
     const headers = { ...BASE_HEADERS, 'mcp-session-id': id, 'mcp-protocol-version': PROTOCOL_VERSION }
     const session = new Session(client, headers)
     const accepted = await client.send('POST', headers, '{"jsonrpc":"2.0","method":"notifications/initialized"}', boundMs)
     if (accepted.status !== 202) throw new WrongAnswer(`initialized: ${describe(accepted)}`)
-    if (listens) session.#stream = await client.open({ ...headers, accept: 'text/event-stream' }, onEvent, boundMs)
+    if (stream === 'none') return session
+    const opened = session.#listen(client, onEvent, boundMs)
+    await (stream === 'needed' ? opened : Promise.race([opened.catch(() => {}), delay(ASKED_MS)]))
     return session
   }
 
@@ -66,9 +68,15 @@ export class Session {
     return answer
   }
 
-  async echo(): Promise<void> {
+  async echo(boundMs?: number): Promise<void> {
     const text = `hello ${this.#lastId}`
-    await this.call('echo', `{"text":"${text}"}`, `"text":"${text}"`)
+    await this.call('echo', `{"text":"${text}"}`, `"text":"${text}"`, 0, boundMs)
+  }
+
+  async #listen(client: HttpClient, onEvent: (part: Buffer) => void, boundMs: number): Promise<void> {
+    const stream = await client.open({ ...this.#headers, accept: 'text/event-stream' }, onEvent, boundMs)
+    if (this.#left) stream.close()
+    else this.#stream = stream
   }
 
   /** Ends the session with DELETE; returns the status. */
@@ -79,18 +87,23 @@ export class Session {
 
   /** Closes the stream and says nothing, as most clients do. */
   leave(): void {
+    this.#left = true
     this.#stream?.close()
     this.#stream = undefined
   }
 }
 
-/** A client of a contender with `count` sessions open. Opened a few at a time, as they would come. */
-export async function openSessions(endpoint: Endpoint, count: number, options: SessionOptions = {}, atOnce = 4) {
+/** Sessions that are opened side by side. */
+const AT_ONCE = 4
+
+/** A client of a contender with `count` sessions open. `guard` is asked before each few, and may throw. */
+export async function openSessions(endpoint: Endpoint, count: number, options: SessionOptions = {}, guard = (): void => {}) {
   const client = new HttpClient(endpoint)
   const sessions: Session[] = []
   try {
     while (sessions.length < count) {
-      const group = Array.from({ length: Math.min(atOnce, count - sessions.length) }, () => Session.open(client, options))
+      guard()
+      const group = Array.from({ length: Math.min(AT_ONCE, count - sessions.length) }, () => Session.open(client, options))
       sessions.push(...(await Promise.all(group)))
     }
   } catch (error) {
