@@ -28,17 +28,19 @@ export interface WorkerdOptions {
   readonly variables: Readonly<Record<string, string>>
   /** Called as soon as there is a process. */
   readonly onProcess: (pid: number) => void
+  /** Descriptor that takes its output; our stderr when there is none. */
+  readonly output?: number
 }
 
 /**
- * Starts workerd and waits until it listens. Its output goes to our stderr.
+ * Starts workerd and waits until it listens.
  *
  * @throws {Error} when it ends before it listens.
  */
-export async function startWorkerd({ configFile, storageDir, variables, onProcess }: WorkerdOptions): Promise<RunningRelay> {
+export async function startWorkerd({ configFile, storageDir, variables, onProcess, output = 2 }: WorkerdOptions): Promise<RunningRelay> {
   const args = ['serve', '--control-fd=3', `--directory-path=${STORAGE_DISK}=${storageDir}`, configFile]
   const child = spawn(findBinary(), args, {
-    stdio: ['ignore', 2, 2, 'pipe'],
+    stdio: ['ignore', output, output, 'pipe'],
     env: { ...workerdEnvironment(), ...variables },
     // A group of its own: Ctrl-C must reach us alone, so that the agent can still say goodbye to the relay.
     detached: true,

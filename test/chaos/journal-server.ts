@@ -1,7 +1,17 @@
 /** The sample server of the chaos runs: writes each execution of each call to a journal. Argument: the journal's file. */
 import { openSync, writeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Call, initialize, type Json, type JsonObject, notify, Peer, text, toolMethods, type Tool as Handler } from '../fixtures/stdio-peer.ts'
+import {
+  type Call,
+  initialize,
+  type Json,
+  type JsonObject,
+  notify,
+  Peer,
+  text,
+  toolMethods,
+  type Tool as Handler,
+} from '../fixtures/stdio-peer.ts'
 import { answerText, type JournalLine, journalLine } from './account.ts'
 
 const journal = openSync(process.argv[2] ?? '/dev/null', 'a')

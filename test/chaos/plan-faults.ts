@@ -50,6 +50,9 @@ export const FAULT_KINDS: Readonly<Record<FaultKind, number>> = {
   evict: 1,
 }
 
+/** A world that is to be evicted from memory is left alone this long: calls may run for 16 s, and an idle object stays for 10. */
+const LULL_MS = 30_000
+
 const DIRECTIONS: readonly Directions[] = ['up', 'down', 'both']
 
 export function isFaultKind(text: string): text is FaultKind {
@@ -91,7 +94,8 @@ export function planFault(kind: FaultKind, random: Random): Fault {
     case 'restart-relay':
       return { kind, ms: random.between(0, 1_500) }
     case 'reset':
-    case 'evict':
       return { kind, ms: 0 }
+    case 'evict':
+      return { kind, ms: LULL_MS }
   }
 }

@@ -52,8 +52,6 @@ export interface Plan {
 
 /** The first calls run undisturbed, so that a broken set-up is not taken for the work of a fault. */
 const CALM_MS = 2000
-/** A world that is to be evicted from memory is left alone this long: calls may run for 16 s, and an idle object stays for 10. */
-const LULL_MS = 30_000
 /** Calls of a burst that is to fill an agent's tail while its link is gone. */
 const BURST_CALLS = 6
 
@@ -81,17 +79,22 @@ function planFaults({ agents, worlds, faults: kinds, faultEveryMs }: PlanOptions
     const fault = planFault(kind, random)
     const victim = kind === 'restart-relay' ? 'relay' : kind === 'reset' || kind === 'evict' ? world : `${world} ${agent}`
     if ((busyUntil.get(victim) ?? 0) > atMs || (kind === 'evict' && worlds.length < 2)) continue
-    busyUntil.set(victim, atMs + (kind === 'evict' ? LULL_MS : fault.ms))
+    busyUntil.set(victim, atMs + fault.ms)
     faults.push({ atMs, world, agent, fault })
   }
   return faults
 }
 
-function planCalls({ calls, worlds, clients }: PlanOptions, faults: readonly PlannedFault[], lengthMs: number, random: Random): PlannedCall[] {
+function planCalls(
+  { calls, worlds, clients }: PlanOptions,
+  faults: readonly PlannedFault[],
+  lengthMs: number,
+  random: Random,
+): PlannedCall[] {
   const lulls = faults.filter(({ fault }) => fault.kind === 'evict')
   return Array.from({ length: calls }, (_, at) => {
     const atMs = Math.floor((at / calls) * lengthMs)
-    const asleep = new Set(lulls.filter((lull) => atMs >= lull.atMs && atMs < lull.atMs + LULL_MS).map(({ world }) => world))
+    const asleep = new Set(lulls.filter((lull) => atMs >= lull.atMs && atMs < lull.atMs + lull.fault.ms).map(({ world }) => world))
     const awake = worlds.filter((world) => !asleep.has(world))
     const world = random.pick(awake.length === 0 ? worlds : awake)
     const tool = random.weighted(world === 'modern' ? MODERN_TOOL_WEIGHTS : TOOL_WEIGHTS)
@@ -100,7 +103,14 @@ function planCalls({ calls, worlds, clients }: PlanOptions, faults: readonly Pla
 }
 
 function callOf(tool: Tool, random: Random): Pick<PlannedCall, 'tool' | 'ms' | 'kib' | 'steps' | 'progress' | 'log'> {
-  const plain = { tool, ms: random.chance(0.5) ? 0 : random.between(1, 40), kib: 0, steps: 0, progress: random.chance(0.2), log: random.chance(0.1) }
+  const plain = {
+    tool,
+    ms: random.chance(0.5) ? 0 : random.between(1, 40),
+    kib: 0,
+    steps: 0,
+    progress: random.chance(0.2),
+    log: random.chance(0.1),
+  }
   switch (tool) {
     case 'slow':
       return { ...plain, ms: random.chance(0.1) ? random.between(9_500, 16_000) : random.between(100, 3_000), steps: random.between(0, 3) }
@@ -120,7 +130,18 @@ function planBursts({ clients }: PlanOptions, faults: readonly PlannedFault[], r
       const client = random.between(0, clients - 1)
       const steps = random.between(150, 500)
       const arg = `${world}.${client}.burst-${burst}-${at}`
-      return { atMs: atMs - 50, world, client, arg, tool: 'chatty', ms: random.between(200, 2_000), kib: 0, steps, progress: true, log: false }
+      return {
+        atMs: atMs - 50,
+        world,
+        client,
+        arg,
+        tool: 'chatty',
+        ms: random.between(200, 2_000),
+        kib: 0,
+        steps,
+        progress: true,
+        log: false,
+      }
     }),
   )
 }

@@ -1,0 +1,169 @@
+/** Owns what the clients of a run do: make one planned call and tell what came of it, without any kindness of an SDK. */
+import { within } from '../e2e/deadline.ts'
+import { asObject, type JsonObject, toolText } from '../e2e/json.ts'
+import { type Answer, RawClient } from '../e2e/raw-client.ts'
+import type { Executed } from '../../protocol/errors.ts'
+import { answerText, type Outcome } from './account.ts'
+import type { PlannedCall } from './plan.ts'
+import type { ShareAccess } from './relay.ts'
+
+/** By then every promise of the relay has run out: a long call, the grace time, the wait for an agent, and some. */
+export const DEADLINE_MS = 150_000
+
+/** One client of a share. */
+export interface ChaosClient {
+  readonly name: string
+  /** Makes itself known, before any fault. */
+  begin(): Promise<void>
+  /** Never rejects. */
+  make(call: PlannedCall): Promise<Outcome>
+}
+
+const MODERN_REVISION = '2026-07-28'
+const MODERN_META = {
+  'io.modelcontextprotocol/protocolVersion': MODERN_REVISION,
+  'io.modelcontextprotocol/clientCapabilities': {},
+  'io.modelcontextprotocol/clientInfo': { name: 'chaos', version: '1.0.0' },
+}
+
+/** A client of the handshake era that writes its HTTP by hand. */
+export class LegacyClient implements ChaosClient {
+  readonly name: string
+  readonly #share: ShareAccess
+  readonly #client: RawClient
+  #lastId = 0
+
+  constructor(name: string, share: ShareAccess) {
+    this.name = name
+    this.#share = share
+    this.#client = new RawClient(share.url, share.clientToken)
+  }
+
+  async begin(): Promise<void> {
+    await this.#client.initialize()
+  }
+
+  async make(call: PlannedCall): Promise<Outcome> {
+    if (call.tool === 'note') return outcomeOf(() => this.#note(call))
+    if (call.tool === 'visit') return outcomeOf(() => this.#visit(call))
+    return outcomeOf(() => callTool(this.#client, ++this.#lastId, call, this.name))
+  }
+
+  async #note({ arg }: PlannedCall): Promise<Outcome> {
+    const response = await this.#client.notify('notifications/chaos', { arg }, { boundMs: DEADLINE_MS })
+    const text = await response.text()
+    return response.status === 202 ? { kind: 'answered' } : errorOutcome(response.status, text === '' ? {} : asObject(JSON.parse(text)))
+  }
+
+  /** A whole session for one call. What fails before the call leaves it unexecuted. */
+  async #visit(call: PlannedCall): Promise<Outcome> {
+    const client = new RawClient(this.#share.url, this.#share.clientToken)
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'visitor', version: '1.0.0' } }
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params })
+    const begun = await client.exchange(body, { boundMs: DEADLINE_MS })
+    const sessionId = begun.headers.get('mcp-session-id')
+    if (begun.last['result'] === undefined || sessionId === null) return notBegun(errorOutcome(begun.status, begun.last))
+    client.sessionId = sessionId
+    client.protocolVersion = '2025-11-25'
+    const noted = await client.notify('notifications/initialized', undefined, { boundMs: DEADLINE_MS })
+    const text = await noted.text()
+    if (noted.status !== 202) return notBegun(errorOutcome(noted.status, text === '' ? {} : asObject(JSON.parse(text))))
+    const outcome = await callTool(client, 1, { ...call, tool: 'once' }, this.name)
+    await client.raw('DELETE').catch(() => undefined)
+    return outcome
+  }
+}
+
+/** A client of revision 2026-07-28, which has no session. */
+export class ModernClient implements ChaosClient {
+  readonly name: string
+  readonly #client: RawClient
+  #lastId = 0
+
+  constructor(name: string, share: ShareAccess) {
+    this.name = name
+    this.#client = new RawClient(share.url, share.clientToken)
+    this.#client.protocolVersion = MODERN_REVISION
+  }
+
+  begin(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async make(call: PlannedCall): Promise<Outcome> {
+    const headers = { 'mcp-method': 'tools/call', 'mcp-name': call.tool }
+    return outcomeOf(() => callTool(this.#client, ++this.#lastId, call, this.name, MODERN_META, headers))
+  }
+}
+
+async function callTool(
+  client: RawClient,
+  id: number,
+  { arg, tool, ms, kib, steps, progress, log }: PlannedCall,
+  name: string,
+  meta: JsonObject = {},
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  const token = `token of ${arg}`
+  const params = { name: tool, arguments: { arg, ms, kib, steps, log }, _meta: progress ? { ...meta, progressToken: token } : meta }
+  const body = JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params })
+  const answer = await client.exchange(body, { boundMs: DEADLINE_MS, headers })
+  const stray = strayMessage(answer, name, progress ? token : undefined)
+  if (stray !== undefined) return { kind: 'wrong', detail: stray }
+  if (answer.last['result'] === undefined) return errorOutcome(answer.status, answer.last)
+  if (answer.last['id'] !== id) return { kind: 'wrong', detail: `the id ${String(answer.last['id'])} for ${id}` }
+  const text = toolText(answer.last['result'])
+  return text === answerText(arg, kib) ? { kind: 'answered' } : { kind: 'wrong', detail: `the answer ${text.slice(0, 80)}` }
+}
+
+/** What came before the answer and was not for this client, or not in order. */
+function strayMessage({ messages }: Answer, name: string, token: string | undefined): string | undefined {
+  let last = -Infinity
+  for (const message of messages.slice(0, -1)) {
+    const params = asObject(message['params'] ?? {})
+    if (message['method'] === 'notifications/progress') {
+      const { progressToken, progress } = params
+      if (progressToken !== token) return `progress with the token ${String(progressToken)} for ${token}`
+      if (typeof progress !== 'number' || progress <= last) return `progress ${String(progress)} after ${last}`
+      last = progress
+    } else if (message['method'] === 'notifications/message') {
+      const { data } = params
+      if (typeof data !== 'string' || !data.startsWith(`${name}.`)) return `a log message of ${String(data)} for ${name}`
+    } else return `${JSON.stringify(message).slice(0, 80)} before the answer`
+  }
+  return undefined
+}
+
+/** The error as the contract has it: JSON-RPC, saying whether the call ran, and whether to try again. */
+function errorOutcome(status: number, message: JsonObject): Outcome {
+  const untyped = { kind: 'untyped', detail: `${status} ${JSON.stringify(message).slice(0, 300)}` } as const
+  const error = message['error']
+  if (typeof error !== 'object' || error === null) return untyped
+  const data = asObject(error)['data']
+  if (typeof data !== 'object' || data === null) return untyped
+  const { code, executed, retryable } = asObject(data)
+  if (typeof code !== 'string' || typeof retryable !== 'boolean' || !isExecuted(executed)) return untyped
+  return { kind: 'failed', code, executed, retryable }
+}
+
+function isExecuted(value: unknown): value is Executed {
+  return value === 'no' || value === 'yes' || value === 'unknown'
+}
+
+/** The call was never sent, whatever became of its session's beginning. */
+function notBegun(outcome: Outcome): Outcome {
+  return outcome.kind === 'failed' ? { ...outcome, code: `${outcome.code} at initialize`, executed: 'no' } : outcome
+}
+
+async function outcomeOf(make: () => Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await within(make(), 'the outcome of a call', DEADLINE_MS)
+  } catch (error) {
+    const text =
+      error instanceof Error ? `${error.message}${error.cause instanceof Error ? `: ${error.cause.message}` : ''}` : String(error)
+    if (text.includes('in vain') || text.includes('timeout')) return { kind: 'lost' }
+    return error instanceof TypeError && !text.startsWith('no ')
+      ? { kind: 'disconnected', detail: text }
+      : { kind: 'untyped', detail: text }
+  }
+}

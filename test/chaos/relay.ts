@@ -1,0 +1,129 @@
+/** Owns the relay of a run: the deployed Worker in a real workerd, which can be killed, started again, and made to forget an object. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { bundleWorker } from '../../selfhost/bundle.ts'
+import { readWranglerToml, toWorkerdConfig } from '../../selfhost/config.ts'
+import { type RunningRelay, startWorkerd } from '../../selfhost/workerd.ts'
+import { asObject, type JsonObject, textField } from '../e2e/json.ts'
+import { ROOT } from '../e2e/program.ts'
+import type { Interval } from './account.ts'
+import type { History } from './history.ts'
+
+const OWNER_KEY = 'owner-key-of-the-chaos-run'
+
+/** A share as its owner was told of it. */
+export interface ShareAccess {
+  readonly id: string
+  readonly url: string
+  readonly clientToken: string
+  readonly agentToken: string
+}
+
+export class ChaosRelay implements AsyncDisposable {
+  readonly outages: Interval[] = []
+  readonly #folder: string
+  readonly #history: History
+  /** The output of workerd: the Worker's log. */
+  readonly #output: number
+  #running: RunningRelay | undefined
+  #port = 0
+  #isClosing = false
+  /** Ends of workerd that nobody had asked for. */
+  unexpectedEnds = 0
+
+  private constructor(folder: string, history: History, output: number) {
+    this.#folder = folder
+    this.#history = history
+    this.#output = output
+  }
+
+  static async start(folder: string, history: History, output: number): Promise<ChaosRelay> {
+    const relay = new ChaosRelay(folder, history, output)
+    await mkdir(join(folder, 'storage'), { recursive: true })
+    await mkdir(join(folder, 'runtime'), { recursive: true })
+    await bundleWorker(join(ROOT, 'test/chaos/worker/reset-worker.ts'), join(folder, 'runtime/worker.js'))
+    await relay.#launch()
+    return relay
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.#port}`
+  }
+
+  get pid(): number | undefined {
+    return this.#running?.pid
+  }
+
+  /** Kills workerd, and starts it again on the same port and storage. */
+  async restart(afterMs: number): Promise<void> {
+    const running = this.#running
+    if (running === undefined) return
+    const fromMs = Date.now()
+    this.#running = undefined
+    process.kill(running.pid, 'SIGKILL')
+    await running.ended
+    await delay(afterMs)
+    await this.#launch()
+    this.outages.push({ fromMs, toMs: Date.now() })
+    this.#history.event('relay', `up again after ${Date.now() - fromMs} ms`)
+  }
+
+  /** Throws a share's object out of memory, whatever it is at. */
+  async reset(share: ShareAccess): Promise<void> {
+    await fetch(`${this.origin}/chaos/abort/${share.id}`, { method: 'POST' }).catch(() => undefined)
+  }
+
+  async createShare(name: string): Promise<ShareAccess> {
+    const made = await this.#api('POST', 'shares', { name })
+    return {
+      id: textField(made, 'share'),
+      url: textField(made, 'url'),
+      clientToken: textField(made, 'client_token'),
+      agentToken: textField(made, 'agent_token'),
+    }
+  }
+
+  /** Which life of its object a share is in. */
+  async incarnation(share: ShareAccess): Promise<string> {
+    return textField(asObject((await this.#api('GET', `shares/${share.id}`))['counters']), 'incarnation')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true
+    await this.#running?.stop()
+  }
+
+  async #launch(): Promise<void> {
+    const variables = { OWNER_KEY, LOOPBACK: '1' }
+    const configFile = join(this.#folder, 'runtime/config.capnp')
+    const config = readWranglerToml(await readFile(join(ROOT, 'wrangler.toml'), 'utf8'))
+    const address = `127.0.0.1:${this.#port}`
+    await writeFile(configFile, toWorkerdConfig(config, { address, bundle: 'worker.js', fromEnvironment: Object.keys(variables) }))
+    const storageDir = join(this.#folder, 'storage')
+    const running = await startWorkerd({ configFile, storageDir, variables, onProcess: () => {}, output: this.#output })
+    this.#running = running
+    this.#port = running.port
+    void running.ended.then((how) => this.#ended(running, how))
+  }
+
+  #ended(running: RunningRelay, how: string): void {
+    if (this.#isClosing || this.#running !== running) return
+    this.unexpectedEnds++
+    this.#history.event('relay', `ended by itself: ${how}`)
+  }
+
+  async #api(method: string, path: string, body?: JsonObject): Promise<JsonObject> {
+    const response = await fetch(`${this.origin}/api/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${OWNER_KEY}`, 'content-type': 'application/json' },
+      body: body === undefined ? null : JSON.stringify(body),
+    })
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
+    return asObject(await response.json())
+  }
+}

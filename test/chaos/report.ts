@@ -1,0 +1,144 @@
+/** Owns what a run prints: the figures, and the story of each offending call. */
+import type { CallRecord, JournalLine } from './account.ts'
+import type { ChaosAgent } from './agent.ts'
+import type { History } from './history.ts'
+import type { PlannedFault } from './plan.ts'
+import type { Verdict, Violation } from './verdict.ts'
+
+/** Share of the calls among the living that must be answered. */
+const MIN_ANSWERED = 0.99
+/** Stories that are told in full; the rest is counted. */
+const STORIES = 5
+
+export interface Findings {
+  readonly verdict: Verdict
+  readonly records: readonly CallRecord[]
+  readonly journal: readonly JournalLine[]
+  readonly agents: readonly ChaosAgent[]
+  readonly faults: readonly PlannedFault[]
+  readonly evictions: number
+  readonly relayEnds: number
+  readonly orphans: number
+}
+
+/** What makes the run a failure, besides single calls. */
+export function complaints({ verdict, agents, relayEnds, orphans }: Findings): string[] {
+  const ended = agents.filter(({ unexpectedEnds }) => unexpectedEnds > 0).map(({ where, unexpectedEnds }) => `${where}: ${unexpectedEnds}`)
+  return [
+    ...(verdict.undisturbedAnswered < verdict.undisturbed * MIN_ANSWERED
+      ? [`only ${share(verdict)} of the calls whose child, agent and relay lived were answered`]
+      : []),
+    ...(ended.length > 0 ? [`agents ended by themselves: ${ended.join(', ')}`] : []),
+    ...(relayEnds > 0 ? [`workerd ended by itself ${relayEnds} times`] : []),
+    ...(orphans > 0 ? [`${orphans} servers outlived their agents`] : []),
+  ]
+}
+
+export function figures(findings: Findings): string[] {
+  const { verdict, faults, evictions } = findings
+  const { violations } = verdict
+  const failed = [...verdict.failed].toSorted(([, a], [, b]) => b - a)
+  const row = (name: string, value: string | number): string => `${name.padEnd(44)} ${value}`
+  return [
+    row('calls sent', verdict.sent),
+    row('answered', verdict.answered),
+    row(
+      'failed with a typed error',
+      failed.reduce((sum, [, times]) => sum + times, 0),
+    ),
+    ...failed.map(([code, times]) => row(`  ${code}`, times)),
+    row('connection broken by a killed relay', verdict.disconnected),
+    row('answered where child, agent and relay lived', `${verdict.undisturbedAnswered} of ${verdict.undisturbed} (${share(verdict)})`),
+    ...countsOf(verdict.undisturbedFailed.map((record) => `  not: ${nameOf(record)}`)).map(([name, times]) => row(name, times)),
+    row('lost', countOf(violations, 'lost')),
+    row('executed twice', countOf(violations, 'executed twice')),
+    row('wrong answers', countOf(violations, 'wrong answer')),
+    ...countsOf(violations.map(({ rule }) => rule)).map(([rule, times]) => row(`violation: ${rule}`, times)),
+    row(
+      'faults',
+      countsOf(faults.map(({ fault }) => fault.kind))
+        .map(([kind, times]) => `${kind} ${times}`)
+        .join(', '),
+    ),
+    row('objects found evicted', evictions),
+    row('from new hello to error, after a kill', spread(errorDelays(findings))),
+    row("from a child's death to the error", spread(deathDelays(findings))),
+  ]
+}
+
+/** The first violations of each rule, with all that is known of them. */
+export function stories({ verdict }: Findings, history: History): string[] {
+  const told = new Map<string, number>()
+  const first = verdict.violations.filter(({ rule }) => {
+    told.set(rule, (told.get(rule) ?? 0) + 1)
+    return (told.get(rule) ?? 0) <= STORIES
+  })
+  const failed = verdict.undisturbedFailed.slice(0, STORIES)
+  return [
+    ...first.flatMap((violation) => storyOf(violation, history)),
+    ...failed.flatMap((record) => ['', `not answered: ${describe(record, history)}`, ...history.story(record)]),
+  ]
+}
+
+function storyOf({ rule, record, executions }: Violation, history: History): string[] {
+  const runs = executions.map(({ pid, atMs }) => `  ran in ${pid} at ${history.time(atMs)}`)
+  return ['', `${rule}: ${describe(record, history)}`, ...runs, ...history.story(record)]
+}
+
+function describe(record: CallRecord, history: History): string {
+  const { arg, tool, sentMs, endedMs, outcome } = record
+  return `${tool} ${arg}, sent ${history.time(sentMs)}, ended ${history.time(endedMs)}: ${JSON.stringify(outcome)}`
+}
+
+function nameOf({ outcome }: CallRecord): string {
+  if (outcome.kind === 'failed') return `${outcome.code} (${outcome.executed})`
+  return 'detail' in outcome ? `${outcome.kind} ${outcome.detail.slice(0, 60)}` : outcome.kind
+}
+
+/** Of calls that ran on a killed agent, from the hello of the next one to their errors. */
+function errorDelays({ records, journal, agents }: Findings): number[] {
+  const pids = pidsByArg(journal)
+  return agents.flatMap(({ replacements }) =>
+    replacements.flatMap(({ pids: dead, killedMs, helloMs }) =>
+      records
+        .filter(({ arg, sentMs, endedMs, outcome }) => {
+          const pid = pids.get(arg)
+          return outcome.kind === 'failed' && pid !== undefined && dead.has(pid) && sentMs <= killedMs && endedMs >= helloMs
+        })
+        .map(({ endedMs }) => endedMs - helloMs),
+    ),
+  )
+}
+
+function deathDelays({ records, journal, agents }: Findings): number[] {
+  const pids = pidsByArg(journal)
+  const killed = new Map(agents.flatMap(({ killedChildren }) => [...killedChildren]))
+  return records.flatMap(({ arg, endedMs, outcome }) => {
+    const diedMs = killed.get(pids.get(arg) ?? 0)
+    return outcome.kind === 'failed' && outcome.code === 'CHILD_DIED' && diedMs !== undefined ? [endedMs - diedMs] : []
+  })
+}
+
+function pidsByArg(journal: readonly JournalLine[]): Map<string, number> {
+  return new Map(journal.map(({ arg, pid }) => [arg, pid]))
+}
+
+function spread(values: readonly number[]): string {
+  if (values.length === 0) return 'none seen'
+  const sorted = values.toSorted((a, b) => a - b)
+  return `p50 ${sorted[Math.floor(sorted.length / 2)]} ms, max ${sorted.at(-1)} ms (${sorted.length} calls)`
+}
+
+function share({ undisturbed, undisturbedAnswered }: Verdict): string {
+  return undisturbed === 0 ? 'none' : `${((100 * undisturbedAnswered) / undisturbed).toFixed(2)} %`
+}
+
+function countOf(violations: readonly Violation[], rule: Violation['rule']): number {
+  return violations.filter((violation) => violation.rule === rule).length
+}
+
+function countsOf(names: readonly string[]): [string, number][] {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return [...counts].toSorted(([, a], [, b]) => b - a)
+}
