@@ -42,6 +42,21 @@ export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 /** Pause before a Worker asks again for an agent that may be running its call. */
 export const RETRY_MS = 1_000
 
+/** What a session may subscribe to on a child that is listened to, in bytes of one request: it must pass without credit. */
+export const MAX_LISTEN_BYTES = 512 * 1024
+
+/** Answers up to this size are taken whole where they must be translated; larger ones pass as they come, in bytes. */
+export const MAX_BRIDGED_ANSWER_BYTES = 8 * 1024 * 1024
+
+/** How long a client may think about a question of its server. */
+export const INPUT_LEG_MS = 600_000
+
+/** How long a client's answer looks for the Worker that has asked, which may be attaching again. */
+export const UNHEARD_MS = 3_000
+
+/** Sessions whose servers' facts an isolate keeps. */
+export const MAX_CACHED_BRIDGES = 500
+
 /** Largest logging/setLevel or resources/subscribe request that is stored for replay, in bytes: there are many of them. */
 export const MAX_REPLAYED_BYTES = 16 * 1024
 
@@ -56,6 +71,24 @@ export const MAX_TOOL_PAGES = 50
 
 /** Shares whose tool schemas an isolate keeps. */
 export const MAX_CACHED_TOOL_SETS = 200
+
+/** Calls of one share that may wait for their clients' input: each is a row. */
+export const MAX_PARKED_CALLS = 1_000
+
+/** How long a client has to give the input that a call waits for: a human may be asked. */
+export const PARKED_MS = 600_000
+
+/** How long the asks of a child are gathered, so that those made together are put together. */
+export const GATHER_MS = 15
+
+/** Largest request of a child that is put to a modern client, in bytes: it is stored with the parked call. */
+export const MAX_ASK_BYTES = 1024 * 1024
+
+/** Names of tools, prompts and resources that are known to ask: each is a row. */
+export const MAX_ASKERS = 1_000
+
+/** Servers of the other era whose facts an isolate keeps. */
+export const MAX_CACHED_SERVERS = 1_000
 
 /** How long a request waits for an agent that was here a moment ago. */
 export const AWAY_WAIT_MS = 20_000

@@ -6,6 +6,7 @@ export interface RelayKeys {
   readonly shareId: CryptoKey
   readonly pathKey: CryptoKey
   readonly jwt: CryptoKey
+  readonly requestState: CryptoKey
 }
 
 /** What a claimed relay keeps in mind. */
@@ -43,5 +44,6 @@ export async function deriveKeys(signingKey: Uint8Array<ArrayBuffer>): Promise<R
     shareId: await deriveHmacKey(root, 'share-id'),
     pathKey: await deriveHmacKey(root, 'path-key'),
     jwt: await deriveHmacKey(root, 'jwt'),
+    requestState: await deriveHmacKey(root, 'request-state'),
   }
 }

@@ -3,7 +3,7 @@ import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import type { Replacement } from '../../protocol/splice.ts'
-import type { Problem } from '../bridge/problem.ts'
+import { type Problem, problem } from '../bridge/problem.ts'
 import { AWAY_WAIT_MS, MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { log } from '../log.ts'
@@ -148,6 +148,9 @@ export class Courier implements Carrier {
         return this.#stream()
       case 'moved':
         return this.#stream()
+      case 'state_refused':
+        this.#put({ kind: 'problem', problem: problem('STATE_REFUSED') })
+        return 'done'
       case 'failed':
         this.#fail(outcome.failure)
         return 'done'

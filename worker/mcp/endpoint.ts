@@ -1,8 +1,9 @@
 /** What every MCP route needs first: the share, the proved client, and the revision its headers claim. */
 import type { Context } from 'hono'
 import type { Failure } from '../../protocol/errors.ts'
-import { ok, type Result } from '../../protocol/result.ts'
+import { err, ok, type Result } from '../../protocol/result.ts'
 import { authenticateClient } from '../access/authenticate.ts'
+import { claimedRelay } from '../access/keys.ts'
 import type { Env } from '../env.ts'
 import { isModernRevision } from '../bridge/names.ts'
 import { isLegacyRevision, LEGACY_REVISIONS } from './revision.ts'
@@ -17,6 +18,8 @@ export interface Visitor {
   /** Path of this share's endpoints as the client sees them, with its key when it came with one. */
   readonly basePath: string
   readonly revision: string | undefined
+  /** What requestState is sealed with. */
+  readonly stateKey: CryptoKey
 }
 
 export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
@@ -24,9 +27,11 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   const key = c.req.param('key')
   const principal = await authenticateClient(c.req.raw, c.env, share, key)
   if (!principal.ok) return principal
+  const relay = await claimedRelay(c.env)
+  if (relay === undefined) return err({ code: 'RELAY_UNCLAIMED' })
   const revision = c.req.header('mcp-protocol-version')
   const basePath = key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
-  return ok({ share: new ShareClient(c.env, share), principal: principal.value.id, basePath, revision })
+  return ok({ share: new ShareClient(c.env, share), principal: principal.value.id, basePath, revision, stateKey: relay.keys.requestState })
 }
 
 /** What is wrong with the revision that a client of the handshake era names in its header, if it names one. */

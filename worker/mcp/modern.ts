@@ -1,22 +1,29 @@
 /** Requests of revision 2026-07-28, which carry all their server must know: no session, no handshake. */
-import { scanMessage } from '../../protocol/json-scan.ts'
-import { concat } from '../../protocol/splice.ts'
 import { encodeBase32 } from '../access/base32.ts'
+import { readRequestState } from '../bridge/asks.ts'
 import { fingerprint } from '../bridge/capabilities.ts'
+import { discoverResult } from '../bridge/discover.ts'
 import type { Envelope } from '../bridge/envelope.ts'
-import { isObject, type JsonObject, objectIn } from '../bridge/names.ts'
+import { honouredFilter, readFilter } from '../bridge/listen.ts'
+import { modernVerdict } from '../bridge/modern-to-legacy.ts'
+import { problem } from '../bridge/problem.ts'
 import { randomKey } from '../call-key.ts'
-import type { CallRequest } from '../share/contract.ts'
-import { Courier, type Renew } from './courier.ts'
+import type { BridgeFacts, CallRequest } from '../share/contract.ts'
+import { takeUp } from './ask-round.ts'
+import { type Carrier, Courier, type Item, type News, type Renewal } from './courier.ts'
 import type { Visitor } from './endpoint.ts'
 import { clientNames } from './frame-writer.ts'
+import { LegacyChild } from './legacy-child.ts'
+import { forgetServer, knownServer, learnServer, type LegacyServer } from './legacy-servers.ts'
 import type { Accepts, ClientMessage } from './message.ts'
+import { legacyCall, type ModernCall } from './modern-call.ts'
 import { callRequest } from './post.ts'
 import { respond } from './respond.ts'
-import { checkToolHeaders, knownTools, learnTools, type ToolSet } from './tool-schemas.ts'
+import { Subscription } from './subscription.ts'
+import { listToolsFor } from './tool-lists.ts'
+import { checkToolHeaders, knownTools, learnTools } from './tool-schemas.ts'
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 
 /** Bytes of the digest that names a group of clients: who they are must not show in a channel's name. */
 const GROUP_BYTES = 16
@@ -26,83 +33,154 @@ const CANCEL_ID = [74, 75] as const
 
 export async function postModern(
   visitor: Visitor,
+  stateKey: CryptoKey,
   message: ClientMessage,
   envelope: Envelope,
   accepts: Accepts,
-  request: Request,
+  { headers, signal }: Request,
 ): Promise<Response> {
-  const { share, principal } = visitor
-  const group = await groupName(principal, envelope)
-  const call: CallRequest = { ...callRequest({ principal, session: '' }, message, accepts.events ? 'stream' : 'single'), group }
-  const isToolCall = message.facts.method === 'tools/call'
-  const known = isToolCall ? knownTools(share.id) : undefined
-  // Checked by what we know, the Share says whether that is still so; what fails by it is checked again by what is.
-  const isSound = known !== undefined && checkToolHeaders(known, message.params, request.headers).ok
-  const first = isToolCall ? { ...call, toolsVersion: isSound ? known.version : '' } : call
-  const courier = new Courier(share, first, message.bytes, recheck(visitor, message, call, request))
-  const cancel = (): void => {
-    const order = { kind: 'cancel', group, key: randomKey(), call: call.key, body: CANCEL_BODY, requestId: CANCEL_ID } as const
+  const group = await groupName(visitor.principal, envelope)
+  const own = callRequest({ principal: visitor.principal, session: '' }, message, accepts.events ? 'stream' : 'single')
+  // Whichever the era of the child: one that must be initialised for it hears of its client's capabilities.
+  const request = { ...own, group, capabilities: [...envelope.capabilities] }
+  const exchange = new ModernExchange({ visitor, message, envelope, request, group, stateKey, headers })
+  const modern = { cancel: () => exchange.cancel() }
+  return respond({ courier: exchange, names: clientNames(request), modern }, accepts, signal, {})
+}
+
+class ModernExchange implements Carrier {
+  readonly #call: ModernCall
+  readonly #courier: Courier
+  /** Key of the call in the agent: on a retry, that of the call which was parked. */
+  #key: string
+  #server: LegacyServer | undefined
+  #child: LegacyChild | undefined
+  #subscription: Subscription | undefined
+
+  constructor(call: ModernCall) {
+    this.#call = call
+    this.#key = call.request.key
+    const { request, message, visitor, group } = call
+    const server = knownServer(visitor.share.id, group)
+    const isPlain = modernVerdict(request.method) === 'forward' && readRequestState(message.params) === undefined
+    const first = server === undefined || !isPlain ? undefined : legacyCall(call, server.version)
+    if (server !== undefined && first !== undefined) this.#server = server
+    const { request: sent, body } = first ?? { request, body: message.bytes }
+    this.#courier = new Courier(visitor.share, this.#withTools(sent), body, (news) => this.#renew(news))
+    if (server !== undefined && first !== undefined) this.#child = this.#childOf(server, 0)
+  }
+
+  async next(): Promise<Item | undefined> {
+    if (this.#subscription !== undefined) return this.#subscription.next()
+    const item = await this.#courier.next()
+    return this.#child === undefined ? item : this.#child.next(item)
+  }
+
+  taken(bytes: number): void {
+    this.#courier.taken(bytes)
+  }
+
+  close(): void {
+    this.#courier.close()
+    this.#subscription?.close()
+  }
+
+  /** The client has gone, which is how it cancels. */
+  cancel(): void {
+    if (this.#subscription !== undefined) return
+    const { visitor, group } = this.#call
+    const order = { kind: 'cancel', group, key: randomKey(), call: this.#key, body: CANCEL_BODY, requestId: CANCEL_ID } as const
     // Nobody is left to be told that it failed.
-    share.send(order).catch(() => undefined)
+    visitor.share.send(order).catch(() => undefined)
   }
-  return respond({ courier, names: clientNames(call), modern: { cancel } }, accepts, request.signal, {})
+
+  #childOf(server: LegacyServer, askCount: number): LegacyChild {
+    return new LegacyChild(this.#call, this.#courier, server, this.#key, askCount, () => this.cancel())
+  }
+
+  /** Checked by what we know, the Share says whether that is still so; what fails by it is checked again by what is. */
+  #withTools(request: CallRequest): CallRequest {
+    const { visitor, message, headers } = this.#call
+    if (request.method !== 'tools/call') return request
+    const known = knownTools(visitor.share.id)
+    const isSound = known !== undefined && checkToolHeaders(known, message.params, headers).ok
+    return { ...request, toolsVersion: isSound ? known.version : '' }
+  }
+
+  async #renew(news: News): Promise<Renewal> {
+    const { request, message, visitor, group } = this.#call
+    if (news.kind === 'stale') return this.#recheck(news.toolsVersion)
+    if (news.kind === 'bridge') return this.#bridge(news.facts)
+    forgetServer(visitor.share.id, group)
+    this.#server = undefined
+    this.#child = undefined
+    return { kind: 'call', request: this.#withTools(request), body: message.bytes }
+  }
+
+  /** The child speaks the handshake era: what the relay answers in its name, and what it asks the child. */
+  async #bridge(facts: BridgeFacts): Promise<Renewal> {
+    const { request, message, visitor, group } = this.#call
+    const server = learnServer(visitor.share.id, group, facts)
+    if (server === undefined)
+      return item({ kind: 'failed', failure: { code: 'CHILD_START_FAILED', executed: 'no', detail: 'the server refused initialize' } })
+    this.#server = server
+    switch (modernVerdict(request.method)) {
+      case 'unknown':
+        return item({ kind: 'problem', problem: problem('METHOD_UNKNOWN') })
+      case 'discover':
+        return item({ kind: 'result', result: discoverResult(server) })
+      case 'listen':
+        return this.#listen(server)
+      case 'forward':
+        break
+    }
+    const state = readRequestState(message.params)
+    if (state !== undefined) return this.#takeUp(server, state)
+    const call = legacyCall(this.#call, server.version)
+    if (call === undefined) return item({ kind: 'problem', problem: problem('PARAMS_INVALID') })
+    this.#child = this.#childOf(server, 0)
+    return { kind: 'call', request: this.#withTools(call.request), body: call.body }
+  }
+
+  async #takeUp(server: LegacyServer, state: string): Promise<Renewal> {
+    const taken = await takeUp(this.#call, state, server.serverInfo)
+    if (taken.kind === 'item') return taken
+    const call = legacyCall(this.#call, server.version)
+    if (call === undefined) return item({ kind: 'problem', problem: problem('PARAMS_INVALID') })
+    this.#key = taken.key
+    this.#child = this.#childOf(server, taken.askCount)
+    return { kind: 'call', request: { ...call.request, key: taken.key, resume: taken.resume }, body: call.body }
+  }
+
+  async #listen(server: LegacyServer): Promise<Renewal> {
+    const { request, message, visitor, group } = this.#call
+    const filter = readFilter(message.params)
+    if (!filter.ok) return item({ kind: 'problem', problem: filter.error })
+    const honoured = honouredFilter(filter.value, server.capabilities)
+    const subscription = new Subscription(visitor.share, group, request.key, honoured, request.rawId)
+    const first = await subscription.next()
+    this.#subscription = subscription
+    return item(first ?? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } })
+  }
+
+  /** Learns the tools anew and checks the call by them. */
+  async #recheck(toolsVersion: string): Promise<Renewal> {
+    const { visitor, message, headers, request } = this.#call
+    const known = knownTools(visitor.share.id)
+    const isNewest = known?.version === toolsVersion
+    const tools = isNewest
+      ? known
+      : await learnTools(visitor.share.id, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor))
+    const checked = checkToolHeaders(tools, message.params, headers)
+    if (!checked.ok) return item({ kind: 'problem', problem: checked.error })
+    const call = this.#server === undefined ? { request, body: message.bytes } : legacyCall(this.#call, this.#server.version)
+    if (call === undefined) return item({ kind: 'problem', problem: problem('PARAMS_INVALID') })
+    return { kind: 'call', request: { ...call.request, toolsVersion }, body: call.body }
+  }
 }
 
-/** Learns the tools anew and checks the call by them. */
-function recheck({ share }: Visitor, message: ClientMessage, call: CallRequest, request: Request): Renew {
-  return async (news) => {
-    if (news.kind !== 'stale') return { kind: 'item', item: { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } } }
-    const { toolsVersion } = news
-    const known = knownTools(share.id)
-    const tools: ToolSet =
-      known?.version === toolsVersion
-        ? known
-        : await learnTools(share.id, toolsVersion, (cursor) => listTools(share, call, message, cursor))
-    const checked = checkToolHeaders(tools, message.params, request.headers)
-    return checked.ok
-      ? { kind: 'call', request: { ...call, toolsVersion }, body: message.bytes }
-      : { kind: 'item', item: { kind: 'problem', problem: checked.error } }
-  }
-}
-
-/** Asks the server for a page of its tools, in the name of the client that calls one. */
-async function listTools(
-  share: Visitor['share'],
-  call: CallRequest,
-  { params }: ClientMessage,
-  cursor: string | undefined,
-): Promise<JsonObject | undefined> {
-  const { progressToken: _, ...meta } = objectIn(params, '_meta') ?? {}
-  const bytes = encoder.encode(
-    JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'tools/list', params: { _meta: meta, ...(cursor === undefined ? {} : { cursor }) } }),
-  )
-  const facts = scanMessage(bytes)
-  if (!facts.ok) return undefined
-  const { principal, session, group } = call
-  const request = {
-    ...callRequest({ principal, session }, { bytes, facts: facts.value, params: {} }, 'single'),
-    ...(group === undefined ? {} : { group }),
-  }
-  const courier = new Courier(share, request, bytes)
-  const parts: Uint8Array[] = []
-  for (let item = await courier.next(); item?.kind === 'frame'; item = await courier.next()) {
-    const { header, body } = item
-    if (header.type !== 'answer' && header.type !== 'chunk') continue
-    parts.push(body)
-    courier.taken(body.length)
-    if ((header.type === 'answer' && header.size === body.length) || (header.type === 'chunk' && header.last === true)) break
-  }
-  courier.close()
-  return readResult(parts)
-}
-
-function readResult(parts: readonly Uint8Array[]): JsonObject | undefined {
-  try {
-    const answer: unknown = JSON.parse(decoder.decode(concat(parts)))
-    return isObject(answer) ? objectIn(answer, 'result') : undefined
-  } catch {
-    return undefined
-  }
+function item(what: Item): Renewal {
+  return { kind: 'item', item: what }
 }
 
 /** Clients of one principal that declare the same capabilities share a child: servers fit their tools to capabilities. */

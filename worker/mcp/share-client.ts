@@ -1,5 +1,17 @@
 /** A Worker's way to one Share: RPC and stream sockets, with a new stub after a reset. */
-import type { CallOutcome, Caller, CallRequest, CancelRequest, SendOutcome, SendRequest, StreamTarget } from '../share/contract.ts'
+import type {
+  AskAnswer,
+  CallOutcome,
+  Caller,
+  CallRequest,
+  CancelRequest,
+  ParkOrder,
+  SendOutcome,
+  SendRequest,
+  StreamTarget,
+  SubscribeOrder,
+} from '../share/contract.ts'
+import type { ParkedRow } from '../share/modern-on-legacy.ts'
 import type { Env } from '../env.ts'
 import type { Share } from '../share/share.ts'
 
@@ -19,8 +31,22 @@ export class ShareClient {
     return this.#stub.call(request)
   }
 
-  send(request: SendRequest | CancelRequest): Promise<SendOutcome> {
+  send(request: SendRequest | CancelRequest | AskAnswer): Promise<SendOutcome> {
     return this.#stub.send(request)
+  }
+
+  /** Keeps a call whose client is to give input; false when it cannot wait. */
+  async park(order: ParkOrder): Promise<boolean> {
+    return await this.#stub.park(order)
+  }
+
+  /** What a principal's parked call waits for. */
+  async parked(handle: string, principal: string): Promise<ParkedRow | undefined> {
+    return await this.#stub.parked(handle, principal)
+  }
+
+  async subscribe(order: SubscribeOrder): Promise<boolean> {
+    return await this.#stub.subscribe(order)
   }
 
   chunk(key: string, offset: number, part: Uint8Array): Promise<boolean> {

@@ -48,7 +48,8 @@ async function postMessage(
   const classified = classify(message.facts, message.params, c.req.raw.headers)
   if (classified.era === 'refused') return problemReply(classified.problem, id?.raw)
   if (classified.era === 'modern') {
-    return classified.kind === 'notification' ? accepted() : postModern(visitor, message, classified.envelope, accepts, c.req.raw)
+    if (classified.kind === 'notification') return accepted()
+    return postModern(visitor, visitor.stateKey, message, classified.envelope, accepts, c.req.raw)
   }
   const fault = legacyRevisionFault(visitor)
   if (fault !== undefined) return failureResponse(fault, id?.raw)

@@ -1,9 +1,10 @@
 /** Which child serves a session, and what a fresh child must be told before it can: the replayed handshake. */
 import { verbosity } from '../bridge/names.ts'
 import { randomKey } from '../call-key.ts'
+import { isSpareGroup } from './groups.ts'
 import { type Link, type Links, sendFrame } from './links.ts'
 import { type Away, encodeReturnAddress, type RelayPurpose } from './contract.ts'
-import { channelName, DEPARTED, groupOf, SHARED_GROUP, type Handshake, type Session, type Store } from './store.ts'
+import { channelName, DEPARTED, groupOf, MODERN_SHARED_GROUP, SHARED_GROUP, type Handshake, type Session, type Store } from './store.ts'
 
 const encoder = new TextEncoder()
 
@@ -14,7 +15,9 @@ const encoder = new TextEncoder()
 const SHARED_INITIALIZE = encoder.encode(
   '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"mcp-edge","version":"1"}}}',
 )
-const SHARED_HANDSHAKE: Handshake = { body: SHARED_INITIALIZE, idFrom: 22, idTo: 23, name: '' }
+/** Where the id stands in each request of the relay: `{"jsonrpc":"2.0","id":0`. */
+export const RELAY_ID = { idFrom: 22, idTo: 23 } as const
+const SHARED_HANDSHAKE: Handshake = { body: SHARED_INITIALIZE, ...RELAY_ID, name: '' }
 const INITIALIZED = encoder.encode('{"jsonrpc":"2.0","method":"notifications/initialized"}')
 
 /** How the relay introduces itself to a child. `request` is its first request, whose id the agent replaces. */
@@ -41,8 +44,7 @@ export class Channels {
 
   /** The agent that serves a session, or undefined while there is none or the session's own may still come back. */
   linkFor(session: Session): Link | undefined {
-    const own = this.#store.channel(session.id)
-    return this.linkForGroup(own === undefined ? SHARED_GROUP : session.id)
+    return this.linkForGroup(this.#lastGroup(session))
   }
 
   /** The same for any group of clients. */
@@ -68,8 +70,20 @@ export class Channels {
   /** The group whose child serves a session: by its agent, or while that is away by what served it last. */
   groupFor(session: Session): string {
     const link = this.linkFor(session)
-    if (link !== undefined) return link.isolation === 'share' ? SHARED_GROUP : session.id
-    return this.#store.channel(session.id) === undefined && this.#store.channel(SHARED_GROUP) !== undefined ? SHARED_GROUP : session.id
+    return link === undefined ? this.#lastGroup(session) : this.groupOn(session, link)
+  }
+
+  /** The group whose child on this link serves a session. */
+  groupOn(session: Session, { isolation, era }: Link): string {
+    if (isolation === 'session') return session.id
+    return era === 'modern' ? MODERN_SHARED_GROUP : SHARED_GROUP
+  }
+
+  /** The group that served a session last, as far as the rows know. */
+  #lastGroup({ id }: Session): string {
+    if (this.#store.channel(id) !== undefined) return id
+    if (this.#store.channel(MODERN_SHARED_GROUP)?.open === true) return MODERN_SHARED_GROUP
+    return this.#store.channel(SHARED_GROUP) === undefined ? id : SHARED_GROUP
   }
 
   /**
@@ -89,6 +103,7 @@ export class Channels {
     const current = this.current(group)
     if (current !== undefined && current.link === link) return { ch: current.ch, group }
     const generation = (this.#store.channel(group)?.generation ?? 0) + 1
+    this.#store.dropSnapshot(group)
     this.#store.putChannel({ group, generation, agent: link.name, instance: link.instance, open: true, handshake: undefined })
     const ch = channelName(group, generation)
     sendFrame(link, { type: 'open', ch, ids: 'assign', asks: 'refuse' })
@@ -112,6 +127,11 @@ export class Channels {
     if (method === 'initialize')
       sendFrame(link, { type: 'notify', ch, key: randomKey(), method: 'notifications/initialized', size: INITIALIZED.length }, INITIALIZED)
     return { ch, group }
+  }
+
+  /** Introduces the relay to a child that serves others already: they do not wait for its answer. */
+  introduce(ch: string, link: Link, { method, request }: Introduction): void {
+    this.#call(link, ch, method, request, 'snapshot', randomKey(), false)
   }
 
   #open(session: Session, group: string, generation: number, link: Link, isFresh: boolean): Channel {
@@ -145,6 +165,17 @@ export class Channels {
     )
   }
 
+  /** The agent of a channel that lives. */
+  linkOf(ch: string): Link | undefined {
+    const current = this.current(groupOf(ch))
+    return current?.ch === ch ? current.link : undefined
+  }
+
+  /** A request that the relay makes to a child in its own name; nobody waits for the answer. `body` has the id 0 where SHARED_INITIALIZE has it. */
+  callForRelay(link: Link, ch: string, method: string, body: Uint8Array): void {
+    this.#call(link, ch, method, { body, ...RELAY_ID, name: '' }, 'replay', randomKey())
+  }
+
   /** The group's channel on a link, if it lives. */
   current(group: string): { readonly ch: string; readonly link: Link } | undefined {
     const record = this.#store.channel(group)
@@ -172,8 +203,10 @@ export class Channels {
   /** The child is gone: the next message of its group opens another. */
   died(ch: string): void {
     const record = this.#store.channel(groupOf(ch))
-    if (record !== undefined && record.open && channelName(record.group, record.generation) === ch)
-      this.#store.putChannel({ ...record, open: false })
+    if (record === undefined || !record.open || channelName(record.group, record.generation) !== ch) return
+    // A spare child served one call, and has no next.
+    if (isSpareGroup(record.group)) this.#store.dropChannel(record.group)
+    else this.#store.putChannel({ ...record, open: false })
   }
 
   /** Ends a group's child. */
@@ -213,8 +246,8 @@ export class Channels {
     for (const subscription of kept('subscribe')) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
   }
 
-  #call(link: Link, ch: string, method: string, kept: Handshake, purpose: RelayPurpose, key: string): void {
-    const gate = purpose === 'replay' ? {} : ({ gate: true } as const)
+  #call(link: Link, ch: string, method: string, kept: Handshake, purpose: RelayPurpose, key: string, holdsBack = purpose !== 'replay'): void {
+    const gate = holdsBack ? ({ gate: true } as const) : {}
     const id = [kept.idFrom, kept.idTo] as const
     const ra = encodeReturnAddress({ to: 'relay', purpose })
     sendFrame(link, { type: 'call', ch, key, method, id, ra, tag: `relay ${key}`, ...gate, size: kept.body.length }, kept.body)

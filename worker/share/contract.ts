@@ -1,5 +1,8 @@
 /** What a Worker and a Share say to each other: RPC arguments and outcomes, stream sockets, return addresses. */
 import type { Failure } from '../../protocol/errors.ts'
+import type { ParkedAsk } from '../bridge/asks.ts'
+import type { Capability } from '../bridge/capabilities.ts'
+import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 
 /** The client and its session, as the Worker has proved or read them. */
@@ -16,6 +19,14 @@ export interface CallRequest extends Caller {
   readonly toolsVersion?: string
   /** Of a request to a child of the other era: the state of the two sides by which the Worker has translated it. */
   readonly bridge?: string
+  /** Of a request without session: what its client can be asked for. */
+  readonly capabilities?: readonly Capability[]
+  /** Method and name of what may ask its client. */
+  readonly asker?: string
+  /** The log level that a request without session asks for. */
+  readonly logLevel?: string
+  /** A parked call goes on with these answers; `key` is then that call's. */
+  readonly resume?: Resume
   /** 32 hex digits, made by the Worker; the same when it calls again. */
   readonly key: string
   /** The agent may have the call already: it must go there and to no other child. */
@@ -35,6 +46,43 @@ export interface CallRequest extends Caller {
   /** `params.uri` of resources/subscribe and resources/unsubscribe, `params.level` of logging/setLevel. */
   readonly uri?: string
   readonly level?: string
+}
+
+/** What a retry brings for a parked call. */
+export interface Resume {
+  readonly handle: string
+  /** Key of the retry, in 32 hex digits: another retry is a replay. */
+  readonly taker: string
+  /** JSON-RPC responses for the child, with the ids that they answer. */
+  readonly responses: readonly { readonly rawId: string; readonly body: string }[]
+}
+
+/** A call whose client is to give input. */
+export interface ParkOrder {
+  readonly principal: string
+  readonly ch: string
+  /** Key of the call. */
+  readonly call: string
+  readonly handle: string
+  readonly asks: readonly (ParkedAsk & { readonly request: string })[]
+  readonly askCount: number
+  readonly expiresAtMs: number
+}
+
+/** A listen on a child that knows none. */
+export interface SubscribeOrder {
+  readonly group: string
+  readonly key: string
+  readonly filter: SubscriptionFilter
+}
+
+/** The relay's own answer to a child's request. */
+export interface AskAnswer {
+  readonly kind: 'answer'
+  readonly ch: string
+  readonly key: string
+  readonly rawId: string
+  readonly body: Uint8Array
 }
 
 /** No agent is there to take it. `isExpected`: one was a moment ago, and its grace time runs. Nothing was executed. */
@@ -78,6 +126,8 @@ export type CallOutcome =
   | { readonly kind: 'bridge'; readonly facts: BridgeFacts }
   /** The child speaks the client's own era after all: call again, untranslated. */
   | { readonly kind: 'native' }
+  /** No parked call goes on with this: unknown, taken, expired, or gone with its child. */
+  | { readonly kind: 'state_refused' }
 
 /** A client's notification, or its answer to a request of the server. */
 export interface SendRequest extends Caller {
@@ -104,7 +154,12 @@ export interface CancelRequest {
 }
 
 /** `sent`: the agent has taken it. */
-export type SendOutcome = { readonly kind: 'sent' } | Away | { readonly kind: 'failed'; readonly failure: Failure }
+export type SendOutcome =
+  | { readonly kind: 'sent' }
+  /** A response to the relay's own request, whose Worker was not found: it may be attaching again. */
+  | { readonly kind: 'unheard' }
+  | Away
+  | { readonly kind: 'failed'; readonly failure: Failure }
 
 export interface ShareSettings {
   readonly id: string
@@ -143,6 +198,9 @@ export type StreamTarget =
   | { readonly kind: 'call'; readonly key: string }
   | ({ readonly kind: 'listen' } & Caller)
   | ({ readonly kind: 'session' } & Caller)
+  /** Waits for answers of the session's client: `key` names the round of questions, `call` the call by its client's raw id. */
+  | ({ readonly kind: 'asking'; readonly key: string; readonly call: string } & Caller)
+  | { readonly kind: 'subscription'; readonly key: string; readonly group: string }
 
 /** Close codes of stream sockets. */
 export const STREAM_CLOSE = {
@@ -173,6 +231,12 @@ export type StreamControl =
   /** Share to the Worker of a session's stream: the relay answers a call by itself. */
   | { readonly type: 'answer'; readonly rawId: string; readonly result: string }
   | { readonly type: 'initialized'; readonly rawId: string; readonly answer: string; readonly revision?: string }
+  /** Share to the Worker of a session's stream: a request that it must translate and make itself. */
+  | { readonly type: 'translate'; readonly body: string }
+  /** Share to a Worker that asks: the client's response to its question of this index. */
+  | { readonly type: 'told'; readonly index: number; readonly body: string }
+  /** Share to a Worker that asks: its client has cancelled the call. */
+  | { readonly type: 'cancelled' }
 
 /** What the relay itself calls a child for: a session's handshake, that of a shared child, or what follows either. */
 export type RelayPurpose = 'handshake' | 'snapshot' | 'replay'
@@ -182,6 +246,8 @@ const RELAY_PURPOSES: readonly RelayPurpose[] = ['handshake', 'snapshot', 'repla
 export type ReturnAddress =
   | { readonly to: 'call'; readonly key: string }
   | { readonly to: 'session'; readonly session: string; readonly rawId: string; readonly rawToken?: string }
+  /** The relay listens in the name of a session. */
+  | { readonly to: 'listen'; readonly session: string }
   /** A handshake that the relay replays: the answer is for the relay. */
   | { readonly to: 'relay'; readonly purpose: RelayPurpose }
 
@@ -190,6 +256,8 @@ export function encodeReturnAddress(address: ReturnAddress): string {
   switch (address.to) {
     case 'call':
       return `c${address.key}`
+    case 'listen':
+      return `l${address.session}`
     case 'relay':
       return `r${address.purpose}`
     case 'session':
@@ -202,6 +270,7 @@ export function decodeReturnAddress(text: string | undefined): ReturnAddress | u
   if (text === undefined) return undefined
   const rest = text.slice(1)
   if (text.startsWith('c')) return { to: 'call', key: rest }
+  if (text.startsWith('l')) return { to: 'listen', session: rest }
   if (text.startsWith('r')) {
     const purpose = RELAY_PURPOSES.find((known) => known === rest)
     return purpose === undefined ? undefined : { to: 'relay', purpose }

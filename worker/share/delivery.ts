@@ -4,13 +4,24 @@ import { encodeFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { failureOf } from '../failed-frame.ts'
 import { MAX_HANDSHAKE_BYTES, STREAM_OPENING_MS } from '../limits.ts'
+import type { Asks } from './asks.ts'
 import type { Channels } from './channels.ts'
-import { type CallOutcome, decodeReturnAddress, type RelayPurpose, STREAM_CLOSE, type StreamControl } from './contract.ts'
+import {
+  type CallOutcome,
+  decodeReturnAddress,
+  type RelayPurpose,
+  type ReturnAddress,
+  STREAM_CLOSE,
+  type StreamControl,
+} from './contract.ts'
 import type { CreditGrant, CreditLedger } from './credit.ts'
+import { isBridgedGroup, isSpareGroup } from './groups.ts'
 import { closeQuietly, type Link, sendFrame } from './links.ts'
 import { type Message, Routing, type Target } from './routing.ts'
 import { groupOf, isModernGroup, type Store } from './store.ts'
+import type { SessionListens } from './session-listens.ts'
 import type { Streams } from './streams.ts'
+import type { Subscriptions } from './subscriptions.ts'
 import type { Waiter, Waiters } from './waiters.ts'
 
 /** What holds bytes on their way to a client. */
@@ -27,6 +38,9 @@ interface Parts {
   readonly streams: Streams
   readonly waiters: Waiters
   readonly ledger: CreditLedger<Debtor>
+  readonly subscriptions: Subscriptions
+  readonly asks: Asks
+  readonly listens: SessionListens
 }
 
 export class Delivery {
@@ -46,18 +60,24 @@ export class Delivery {
     const isWhole = body.length === header.size
     const address = decodeReturnAddress(header.ra)
     if (address?.to === 'relay') this.#relayAnswer(address.purpose, header, body)
+    else if (address?.to === 'listen') this.#parts.listens.ended(address.session, header.key, header.failed)
     else {
       const target = this.#routing.answerTarget(address)
       if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
       else this.#put(header, target, frame, body.length, isWhole, header.failed)
     }
     this.#acknowledge(link, header.ch, header.n, header.at, header.ack)
+    if (isWhole) this.#endSpare(header.ch, address)
   }
 
   failed(header: Failed, frame: Uint8Array): void {
     const address = decodeReturnAddress(header.ra)
     if (address?.to === 'relay') {
       if (address.purpose === 'snapshot') this.#refuseSnapshotWaiters(groupOf(header.ch), failureOf(header))
+      return
+    }
+    if (address?.to === 'listen') {
+      this.#parts.listens.ended(address.session, header.key, false)
       return
     }
     const target = this.#routing.answerTarget(address)
@@ -68,8 +88,10 @@ export class Delivery {
 
   message(link: Link, header: Message, frame: Uint8Array, body: Uint8Array): void {
     const target = this.#routing.messageTarget(header)
-    if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
+    if (target.kind === 'refuse' && header.type === 'ask') this.#parts.asks.refuse(link, header)
+    else if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
     else this.#put(header, target, frame, body.length, body.length === header.size, false)
+    if (header.type === 'ask' && header.sure && isBridgedGroup(groupOf(header.ch))) this.#noteAsker(header.ra)
     this.#acknowledge(link, header.ch, header.n, header.at, header.ack)
   }
 
@@ -80,6 +102,21 @@ export class Delivery {
     if (target.kind === 'sockets') this.#toSockets(target.sockets, groupOf(header.ch), frame, body.length)
     else if (target.kind === 'waiter') this.#toWaiterOrItsStream(target.waiter, frame, body.length)
     this.#acknowledge(link, header.ch, header.n, header.at, header.ack)
+    if (header.last) this.#endSpare(header.ch, decodeReturnAddress(header.ra))
+  }
+
+  /** Whether the child of a group is yet to answer the relay's own handshake. */
+  isSnapshotDue(group: string): boolean {
+    return this.#parts.store.channel(group)?.handshake !== undefined || this.#snapshotWaiters.some(({ waiter }) => this.#isWaiting(waiter, group))
+  }
+
+  /** Whether a call waits for its child's handshake. Nothing was sent for it that could come over a stream. */
+  awaitsSnapshot(key: string): boolean {
+    return this.#snapshotWaiters.some(({ waiter }) => waiter.key === key && this.#isWaiting(waiter, waiter.group))
+  }
+
+  #isWaiting(waiter: Waiter, group: string): boolean {
+    return waiter.group === group && this.#parts.waiters.get(waiter.key) === waiter
   }
 
   /** A call waits until the child of its group has answered the relay's own handshake. */
@@ -127,6 +164,16 @@ export class Delivery {
     if (current?.ch === credit.ch) sendFrame(current.link, { type: 'credit', ch: credit.ch, upto: credit.upto })
   }
 
+  #noteAsker(ra: string | undefined): void {
+    const address = decodeReturnAddress(ra)
+    if (address?.to === 'call') this.#parts.asks.note(address.key)
+  }
+
+  /** A spare child has answered the one call that it was for. */
+  #endSpare(ch: string, address: ReturnAddress | undefined): void {
+    if (address?.to === 'call' && isSpareGroup(groupOf(ch))) this.#parts.channels.close(groupOf(ch))
+  }
+
   #relayAnswer(purpose: RelayPurpose, header: Answer, body: Uint8Array): void {
     if (purpose === 'replay') return
     this.#parts.channels.initialized(header.ch)
@@ -170,7 +217,7 @@ export class Delivery {
     }
     if (target.kind !== 'waiter' || target.waiter.buffer !== undefined) return false
     const { group, session } = target.waiter
-    if (!isModernGroup(group) && this.#parts.store.session(session) === undefined) return false
+    if (!isModernGroup(group) && !isBridgedGroup(group) && this.#parts.store.session(session) === undefined) return false
     this.#parts.waiters.settle(target.waiter, { kind: 'again' })
     return true
   }

@@ -1,9 +1,17 @@
 /** Calls without sessions (MCP 2026-07-28): a child per group of clients, and no handshake. */
-import { LEGACY_REVISIONS } from '../mcp/revision.ts'
 import { MAX_WAITING_CALLS } from '../limits.ts'
 import type { Channels } from './channels.ts'
-import { type CallOutcome, type CallRequest, type CancelRequest, encodeReturnAddress, type SendOutcome } from './contract.ts'
+import {
+  type CallOutcome,
+  type CallRequest,
+  type CancelRequest,
+  encodeReturnAddress,
+  type SendOutcome,
+  type SubscribeOrder,
+} from './contract.ts'
+import { bridgedGroup } from './groups.ts'
 import type { Link, Links } from './links.ts'
+import type { ModernOnLegacy } from './modern-on-legacy.ts'
 import { modernGroup, type Store } from './store.ts'
 import type { Upstream } from './upstream.ts'
 import type { Waiters } from './waiters.ts'
@@ -14,6 +22,7 @@ interface Parts {
   readonly channels: Channels
   readonly waiters: Waiters
   readonly upstream: Upstream
+  readonly modernOnLegacy: ModernOnLegacy
 }
 
 /** With one child for all, everybody is one group. */
@@ -32,8 +41,9 @@ export class ModernCalls {
     if (waiters.size >= MAX_WAITING_CALLS) return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 } }
     const link = this.#linkFor(name)
     if (link === undefined) return channels.away()
-    if (link.era === 'legacy')
-      return { kind: 'failed', failure: { code: 'UNSUPPORTED_VERSION', executed: 'no', supported: LEGACY_REVISIONS } }
+    if (link.era === 'legacy') return this.#parts.modernOnLegacy.call(request, name, link)
+    if (request.resume !== undefined) return { kind: 'state_refused' }
+    if (request.bridge !== undefined) return { kind: 'native' }
     const group = groupOn(link, name)
     if (request.isResend === true && channels.current(group) === undefined)
       return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
@@ -50,28 +60,47 @@ export class ModernCalls {
 
   async cancel({ group: name, key, call, body, requestId }: CancelRequest): Promise<SendOutcome> {
     const link = this.#linkFor(name)
-    const current = link === undefined ? undefined : this.#parts.channels.current(groupOn(link, name))
-    // A child that is gone has nothing left to cancel.
-    if (current === undefined) return { kind: 'sent' }
-    const receipt = this.#parts.upstream.receipt(current.link, key)
-    const header = {
-      type: 'notify',
-      ch: current.ch,
-      key,
-      method: 'notifications/cancelled',
-      cancels: call,
-      requestId,
-      size: body.length,
-    } as const
-    this.#parts.upstream.begin(current.link, header, body)
-    await receipt
+    // A child that is gone has nothing left to cancel, and one that has not the call passes it over.
+    const channels = link === undefined ? [] : this.#channelsFor(name, link, call)
+    const receipts = channels.map(async (ch, index) => {
+      const own = `${key.slice(0, -1)}${index}`
+      const { upstream } = this.#parts
+      if (link === undefined) return
+      const receipt = upstream.receipt(link, own)
+      const header = {
+        type: 'notify',
+        ch,
+        key: own,
+        method: 'notifications/cancelled',
+        cancels: call,
+        requestId,
+        size: body.length,
+      } as const
+      upstream.begin(link, header, body)
+      await receipt
+    })
+    await Promise.all(receipts)
     return { kind: 'sent' }
+  }
+
+  /** Opens a listen on a child of the handshake era; false when that is gone. */
+  subscribe(order: SubscribeOrder): boolean {
+    const link = this.#linkFor(order.group)
+    return link?.era === 'legacy' && this.#parts.modernOnLegacy.subscribe(order, link)
+  }
+
+  #channelsFor(name: string, link: Link, call: string): string[] {
+    if (link.era === 'legacy') return this.#parts.modernOnLegacy.channelsFor(name, link, call).map(({ ch }) => ch)
+    const current = this.#parts.channels.current(groupOn(link, name))
+    return current === undefined ? [] : [current.ch]
   }
 
   /** The agent whose child the group has, or while it has none the one that is to start it. */
   #linkFor(name: string): Link | undefined {
-    const { channels } = this.#parts
-    return channels.linkForGroup(modernGroup(name)) ?? channels.linkForGroup(modernGroup(EVERYBODY))
+    const { store, channels } = this.#parts
+    const groups = [modernGroup(name), bridgedGroup(name), modernGroup(EVERYBODY), bridgedGroup(EVERYBODY)]
+    const own = groups.find((group) => store.channel(group) !== undefined)
+    return own === undefined ? channels.chooseLink() : channels.linkForGroup(own)
   }
 }
 

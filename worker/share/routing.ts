@@ -1,15 +1,19 @@
 /** Finds the client that a message of an agent is for, from its header alone. */
 import type { Ask, Chunk, Notification } from '../../protocol/frame.ts'
+import { childNotificationVerdict } from '../bridge/legacy-to-modern.ts'
 import { decodeReturnAddress, type ReturnAddress } from './contract.ts'
+import { isBridgedGroup, mainGroup } from './groups.ts'
 import { groupOf, isModernGroup, SHARED_GROUP, type Store } from './store.ts'
 import type { Streams } from './streams.ts'
+import type { Subscriptions } from './subscriptions.ts'
 import type { Waiter, Waiters } from './waiters.ts'
 
-/** Where a message goes. `hold`: nobody can take it yet, the agent keeps it. */
+/** Where a message goes. `hold`: nobody can take it yet, the agent keeps it. `refuse`: an ask that belongs to no certain call. */
 export type Target =
   | { readonly kind: 'sockets'; readonly sockets: readonly WebSocket[] }
   | { readonly kind: 'waiter'; readonly waiter: Waiter }
   | { readonly kind: 'hold' }
+  | { readonly kind: 'refuse' }
   | { readonly kind: 'drop' }
 
 export type Message = Notification | Ask
@@ -21,6 +25,7 @@ interface Parts {
   readonly store: Store
   readonly streams: Streams
   readonly waiters: Waiters
+  readonly subscriptions: Subscriptions
 }
 
 export class Routing {
@@ -32,7 +37,7 @@ export class Routing {
 
   /** Where the answer to a call goes. */
   answerTarget(address: ReturnAddress | undefined): Target {
-    if (address === undefined || address.to === 'relay') return DROP
+    if (address === undefined || address.to === 'relay' || address.to === 'listen') return DROP
     // The stream of an HTTP+SSE session may be attaching again; the agent keeps the answer until it has.
     if (address.to === 'session') return this.#listenerTarget(address.session) ?? (this.#parts.store.session(address.session) ? HOLD : DROP)
     const waiter = this.#parts.waiters.get(address.key)
@@ -44,16 +49,35 @@ export class Routing {
   /** Where a notification or a request of the child goes. */
   messageTarget(header: Message): Target {
     const group = groupOf(header.ch)
+    const address = decodeReturnAddress(header.ra)
+    if (address?.to === 'listen') return this.#sessionTarget(header, address.session, group)
     const call = this.#callTarget(header.ra)
     const isProgress = header.type === 'notification' && header.method === 'notifications/progress'
     if (isProgress) return header.sure ? (call ?? DROP) : DROP
     if (group === SHARED_GROUP) return this.#sharedTarget(header, call)
+    if (isBridgedGroup(group)) return this.#bridgedTarget(header, group, call)
     // Without sessions there is no stream but those of calls, and no guessing whose a message is.
     if (isModernGroup(group)) return header.sure ? (call ?? DROP) : DROP
     const listener = this.#listenerTarget(group)
     // What belongs to no call rides on no call's stream (MCP 2025-11-25, basic/transports, listening for messages).
     if (header.type !== 'ask' && header.method !== 'notifications/message') return listener ?? HOLD
     return (header.sure ? (call ?? listener) : (listener ?? call)) ?? HOLD
+  }
+
+  /** Attribution is certain or refused. An ask of a call whose client is being asked waits for the client to be back. */
+  #bridgedTarget(header: Message, group: string, call: Target | undefined): Target {
+    if (header.type === 'ask') return header.sure ? (call ?? HOLD) : { kind: 'refuse' }
+    if (header.method === 'notifications/message') return header.sure ? (call ?? DROP) : DROP
+    return { kind: 'sockets', sockets: this.#parts.subscriptions.wanting(mainGroup(group), header.method, header.uri) }
+  }
+
+  /** What a child says to the listen of one session. A child that serves others too holds nothing for those who do not listen. */
+  #sessionTarget({ method }: Message, session: string, group: string): Target {
+    const { store, streams } = this.#parts
+    if (childNotificationVerdict(method) === 'drop' || store.session(session) === undefined) return DROP
+    const target = this.#listenerTarget(session)
+    if (target !== undefined) return target
+    return group === session || streams.listeners(group).length === 0 ? HOLD : DROP
   }
 
   /** A shared child's messages go to those they are meant for, and its log to nobody as soon as there are two sessions. */

@@ -6,19 +6,34 @@ import { CLOSE, type Hello, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/
 import { GRACE_MS } from '../../protocol/limits.ts'
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
+import { Asks } from './asks.ts'
 import { Calls } from './calls.ts'
 import { Channels } from './channels.ts'
-import type { AdminCommand, CallOutcome, Caller, CallRequest, CancelRequest, SendOutcome, SendRequest, ShareFacts } from './contract.ts'
+import type {
+  AdminCommand,
+  AskAnswer,
+  CallOutcome,
+  Caller,
+  CallRequest,
+  CancelRequest,
+  ParkOrder,
+  SendOutcome,
+  SendRequest,
+  ShareFacts,
+  SubscribeOrder,
+} from './contract.ts'
 import { STREAM_CLOSE } from './contract.ts'
 import { CreditLedger } from './credit.ts'
 import { type Debtor, Delivery } from './delivery.ts'
 import { closeQuietly, type Link, Links, sendFrame } from './links.ts'
 import { ModernCalls } from './modern-calls.ts'
+import { ModernOnLegacy, type ParkedRow } from './modern-on-legacy.ts'
 import { Recovery } from './recovery.ts'
 import { Sessions } from './sessions.ts'
 import { groupOf, Store } from './store.ts'
 import { StreamDesk } from './stream-desk.ts'
 import { Streams } from './streams.ts'
+import { Subscriptions } from './subscriptions.ts'
 import { Upstream } from './upstream.ts'
 import { Waiters } from './waiters.ts'
 
@@ -35,6 +50,8 @@ export class Share extends DurableObject<Env> {
   readonly #sessions: Sessions
   readonly #calls: Calls
   readonly #modernCalls: ModernCalls
+  readonly #modernOnLegacy: ModernOnLegacy
+  readonly #subscriptions: Subscriptions
   readonly #desk: StreamDesk
   readonly #incarnation = crypto.randomUUID()
 
@@ -45,19 +62,20 @@ export class Share extends DurableObject<Env> {
     this.#links = new Links(ctx)
     this.#streams = new Streams(ctx)
     this.#channels = new Channels(this.#store, this.#links)
+    const base = { store: this.#store, links: this.#links, channels: this.#channels, streams: this.#streams, waiters: this.#waiters }
+    this.#subscriptions = new Subscriptions(base)
     const parts = {
-      store: this.#store,
-      links: this.#links,
-      channels: this.#channels,
-      streams: this.#streams,
-      waiters: this.#waiters,
+      ...base,
+      subscriptions: this.#subscriptions,
+      asks: new Asks(base),
       ledger: this.#ledger,
       upstream: this.#upstream,
     }
     this.#delivery = new Delivery(parts)
     this.#recovery = new Recovery({ ...parts, delivery: this.#delivery })
     this.#sessions = new Sessions({ ...parts, delivery: this.#delivery })
-    this.#modernCalls = new ModernCalls(parts)
+    this.#modernOnLegacy = new ModernOnLegacy({ ...parts, delivery: this.#delivery })
+    this.#modernCalls = new ModernCalls({ ...parts, modernOnLegacy: this.#modernOnLegacy })
     this.#calls = new Calls({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
     this.#desk = new StreamDesk({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
     this.#noteReset()
@@ -69,8 +87,26 @@ export class Share extends DurableObject<Env> {
   }
 
   /** A client's notification or response; resolves when the agent has receipted it. */
-  send(request: SendRequest | CancelRequest): Promise<SendOutcome> {
+  async send(request: SendRequest | CancelRequest | AskAnswer): Promise<SendOutcome> {
+    if (request.kind === 'answer') return this.#answerAsk(request)
     return request.kind === 'cancel' ? this.#modernCalls.cancel(request) : this.#calls.send(request)
+  }
+
+  /** Keeps a call whose client is to give input; false when it cannot wait. */
+  async park(order: ParkOrder): Promise<boolean> {
+    if (this.#store.settings === undefined || !this.#modernOnLegacy.park(order)) return false
+    await this.#alarmBy(order.expiresAtMs)
+    return true
+  }
+
+  /** What a principal's parked call waits for. */
+  parked(handle: string, principal: string): ParkedRow | undefined {
+    return this.#store.settings === undefined ? undefined : this.#modernOnLegacy.parked(handle, principal)
+  }
+
+  /** Opens a listen on a child that knows none, before its stream comes; false when the child is gone. */
+  subscribe(order: SubscribeOrder): boolean {
+    return this.#store.settings !== undefined && this.#modernCalls.subscribe(order)
   }
 
   /** More bytes of a large request; resolves with false when the rest is not wanted any more. */
@@ -148,8 +184,8 @@ export class Share extends DurableObject<Env> {
       await this.#revoke()
       return
     }
-    const next = this.#recovery.sweep(nowMs) ?? settings.expiresAtMs
-    await this.ctx.storage.setAlarm(Math.min(next, settings.expiresAtMs))
+    const next = [this.#recovery.sweep(nowMs), this.#modernOnLegacy.sweep(nowMs), settings.expiresAtMs]
+    await this.ctx.storage.setAlarm(Math.min(...next.filter((time) => time !== undefined)))
   }
 
   /** A reset object gets no close events: links that the rows have and no socket has were lost in it. */
@@ -159,6 +195,7 @@ export class Share extends DurableObject<Env> {
     const nowMs = Date.now()
     const lost = this.#store.openLinks().filter(({ name }) => this.#links.named(name) === undefined)
     for (const link of lost) this.#recovery.lost(link, nowMs)
+    this.#subscriptions.prune()
     if (lost.length > 0) void this.ctx.storage.setAlarm(Math.min(nowMs + GRACE_MS, settings.expiresAtMs))
   }
 
@@ -210,6 +247,7 @@ export class Share extends DurableObject<Env> {
         break
       case 'died':
         this.#channels.died(header.ch)
+        this.#subscriptions.endAll(groupOf(header.ch))
         break
       case 'idle':
         if (this.#channels.isCurrent(header.ch, link) && !this.#desk.isNeeded(groupOf(header.ch))) this.#channels.close(groupOf(header.ch))
@@ -234,8 +272,19 @@ export class Share extends DurableObject<Env> {
     const nowMs = Date.now()
     if (code === CLOSE.GOING_AWAY) this.#recovery.departed(link, nowMs)
     else this.#recovery.lost(link, nowMs)
+    await this.#alarmBy(nowMs + GRACE_MS)
+  }
+
+  /** Sets the alarm, unless it rings before that anyway. */
+  async #alarmBy(timeMs: number): Promise<void> {
     const alarmMs = await this.ctx.storage.getAlarm()
-    if (alarmMs === null || alarmMs > nowMs + GRACE_MS) await this.ctx.storage.setAlarm(nowMs + GRACE_MS)
+    if (alarmMs === null || alarmMs > timeMs) await this.ctx.storage.setAlarm(timeMs)
+  }
+
+  #answerAsk({ ch, key, rawId, body }: AskAnswer): SendOutcome {
+    const link = this.#channels.linkOf(ch)
+    if (link !== undefined) this.#upstream.begin(link, { type: 'respond', ch, key, rawId, size: body.length }, body)
+    return { kind: 'sent' }
   }
 
   async #revoke(): Promise<void> {

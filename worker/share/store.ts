@@ -1,4 +1,5 @@
 /** The share's rows: what must survive sleep and restarts. Written on connect, session start and end, never per call. */
+import { BridgeRows } from './bridge-rows.ts'
 import type { ShareSettings } from './contract.ts'
 
 /** A legacy session, owned by a principal. */
@@ -17,6 +18,9 @@ export interface Handshake {
   readonly idTo: number
   readonly name: string
 }
+
+/** What is kept of a session's requests: for replay, or as `listen` the listen that the relay has for it. */
+export type KeptPurpose = 'initialize' | 'level' | 'subscribe' | 'listen'
 
 /** Which child a group of sessions is served by: a session's own, or the shared one. */
 export interface ChannelRecord {
@@ -43,6 +47,9 @@ export function modernGroup(name: string): string {
   return `${MODERN_PREFIX}${name}`
 }
 
+/** With one child for all that needs no handshake, everybody is one group. */
+export const MODERN_SHARED_GROUP = modernGroup('all')
+
 /** Stands for the instance of an agent that has left in good order. */
 export const DEPARTED = ''
 
@@ -57,6 +64,7 @@ export function groupOf(ch: string): string {
 type Row = Record<string, SqlStorageValue>
 
 export class Store {
+  readonly bridge: BridgeRows
   readonly #sql: SqlStorage
   readonly #sessions = new Map<string, Session>()
   readonly #channels = new Map<string, ChannelRecord>()
@@ -64,6 +72,7 @@ export class Store {
 
   constructor(sql: SqlStorage) {
     this.#sql = sql
+    this.bridge = new BridgeRows(sql)
     const [made] = sql.exec<{ made: number }>("SELECT count(*) AS made FROM sqlite_master WHERE name = 'share'").toArray()
     // An object that was only asked about writes nothing: its storage stays empty.
     if (made?.made === 1) this.#settings = this.#readSettings()
@@ -83,6 +92,7 @@ export class Store {
       CREATE TABLE IF NOT EXISTS link (name TEXT PRIMARY KEY, instance TEXT NOT NULL, lost_at_ms INTEGER) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS snapshot (grp TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
     `)
+    this.bridge.create()
     this.#sql.exec('INSERT OR REPLACE INTO share VALUES (1, ?)', JSON.stringify(settings))
     this.#settings = settings
   }
@@ -90,6 +100,7 @@ export class Store {
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#settings = undefined
+    this.bridge.forget()
     this.#sessions.clear()
     this.#channels.clear()
   }
@@ -159,9 +170,10 @@ export class Store {
     this.#sql.exec('DELETE FROM snapshot WHERE grp = ?', group)
   }
 
-  /** Keeps a request for replay; one of the same purpose and name is replaced, and there is one log level. */
-  keepHandshake(session: string, purpose: 'initialize' | 'level' | 'subscribe', kept: Handshake): void {
-    if (purpose === 'level') this.#sql.exec("DELETE FROM handshake WHERE session = ? AND purpose = 'level'", session)
+  /** Keeps a request for replay; one of the same purpose and name is replaced, and there is one log level and one listen. */
+  keepHandshake(session: string, purpose: KeptPurpose, kept: Handshake): void {
+    if (purpose === 'level' || purpose === 'listen')
+      this.#sql.exec('DELETE FROM handshake WHERE session = ? AND purpose = ?', session, purpose)
     this.#sql.exec(
       'INSERT OR REPLACE INTO handshake VALUES (?, ?, ?, ?, ?, ?)',
       session,
@@ -177,7 +189,7 @@ export class Store {
     this.#sql.exec("DELETE FROM handshake WHERE session = ? AND purpose = 'subscribe' AND name = ?", session, uri)
   }
 
-  handshakes(session: string, purpose: 'initialize' | 'level' | 'subscribe'): Handshake[] {
+  handshakes(session: string, purpose: KeptPurpose): Handshake[] {
     return this.#sql
       .exec('SELECT name, body, id_from, id_to FROM handshake WHERE session = ? AND purpose = ?', session, purpose)
       .toArray()

@@ -1,5 +1,6 @@
 /** Opens, hears and closes the stream sockets that Workers ask for. */
 import { ERRORS } from '../../protocol/errors.ts'
+import { canonicalId } from '../../protocol/json-scan.ts'
 import { STREAM_CLOSE, type StreamControl } from './contract.ts'
 import type { Channels } from './channels.ts'
 import type { CreditLedger } from './credit.ts'
@@ -7,6 +8,7 @@ import type { Debtor, Delivery } from './delivery.ts'
 import { closeQuietly, type Links, sendFrame } from './links.ts'
 import type { Sessions } from './sessions.ts'
 import type { Streams } from './streams.ts'
+import type { Subscriptions } from './subscriptions.ts'
 import type { Waiters } from './waiters.ts'
 
 interface Parts {
@@ -17,6 +19,7 @@ interface Parts {
   readonly waiters: Waiters
   readonly ledger: CreditLedger<Debtor>
   readonly delivery: Delivery
+  readonly subscriptions: Subscriptions
 }
 
 export class StreamDesk {
@@ -39,6 +42,10 @@ export class StreamDesk {
         return this.#openListener(socket, query, 'listen')
       case 'session':
         return this.#openListener(socket, query, 'session')
+      case 'asking':
+        return this.#openAsking(socket, query)
+      case 'subscription':
+        return this.#openSubscription(socket, query.get('key') ?? '')
       default:
         return 400
     }
@@ -57,6 +64,8 @@ export class StreamDesk {
     const { streams, sessions, delivery } = this.#parts
     const attachment = streams.attachmentOf(socket)
     delivery.settle(socket)
+    if (attachment?.kind === 'subscription' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
+      this.#parts.subscriptions.end(attachment.session)
     // An HTTP+SSE session is its stream (MCP 2024-11-05), unless a newer stream has taken over.
     if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
       sessions.end(attachment.session)
@@ -74,11 +83,30 @@ export class StreamDesk {
 
   #openCall(socket: WebSocket, key: string): void {
     const { waiters, streams, delivery } = this.#parts
-    const waiter = waiters.moveToStream(key)
-    const { group = '', agent = '' } = waiter ?? {}
-    streams.accept(socket, { kind: 'call', key, group, agent })
+    // It goes on with another call, which may move.
+    const waiter = delivery.awaitsSnapshot(key) ? undefined : waiters.moveToStream(key)
+    const { group = '', agent = '', asker } = waiter ?? {}
+    streams.accept(socket, { kind: 'call', key, group, agent, ...(asker === undefined ? {} : { asker }) })
     if (waiter === undefined) closeQuietly(socket, STREAM_CLOSE.SETTLED, 'answered already')
     else delivery.handOver(waiter, socket)
+  }
+
+  /** The stream of a listen that was asked for before; 404 when its child has ended since. */
+  #openSubscription(socket: WebSocket, key: string): number {
+    const listen = this.#parts.subscriptions.find(key)
+    if (listen === undefined) return 404
+    this.#parts.streams.accept(socket, { kind: 'subscription', session: key, group: listen.group })
+    return 101
+  }
+
+  /** The Worker of a call whose client is asked: it waits here, so that the object may sleep while a human thinks. */
+  #openAsking(socket: WebSocket, query: URLSearchParams): number {
+    const { sessions, streams, channels } = this.#parts
+    const session = sessions.of({ session: query.get('session') ?? '', principal: query.get('principal') ?? '' })
+    if ('code' in session) return ERRORS[session.code].http
+    const [key = '', call = ''] = [query.get('key') ?? '', canonicalId(query.get('call') ?? '')]
+    streams.accept(socket, { kind: 'asking', session: session.id, group: channels.groupFor(session), key, call })
+    return 101
   }
 
   #openListener(socket: WebSocket, query: URLSearchParams, kind: 'listen' | 'session'): number {

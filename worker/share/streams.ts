@@ -5,13 +5,16 @@ import { STREAM_CLOSE } from './contract.ts'
 /** What a stream's socket remembers through sleep. */
 export interface StreamAttachment {
   readonly role: 'stream'
-  readonly kind: 'call' | 'listen' | 'session'
+  readonly kind: 'call' | 'listen' | 'session' | 'subscription' | 'asking'
   /** The channel group it belongs to, whose credit waits for what its client has not taken yet. */
   readonly group: string
   /** For calls: the agent that works on it, and the call. */
   readonly agent?: string
   readonly key?: string
   readonly session?: string
+  /** Of one that asks a client: the call for which it does, by its client's canonical id. */
+  readonly call?: string
+  readonly asker?: string
   /** Body bytes not yet taken, and where credit was withheld for them. Kept only while credit is withheld. */
   readonly owing?: { readonly bytes: number; readonly ch: string; readonly at: number }
 }
@@ -28,11 +31,16 @@ export class Streams {
   /** Takes in the socket of a Worker. A listener replaces the session's older one. */
   accept(socket: WebSocket, opening: StreamOpening): void {
     const { kind, key = '', session = '', group, agent = '' } = opening
-    if (kind !== 'call') {
+    if (kind !== 'call' && kind !== 'asking') {
       for (const older of this.#ctx.getWebSockets(listenerTag(session)))
         closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
     }
-    const tags = kind === 'call' ? [callTag(key), agentTag(agent), groupCallsTag(group)] : [listenerTag(session), groupTag(group)]
+    const tags =
+      kind === 'call'
+        ? [callTag(key), agentTag(agent), groupCallsTag(group)]
+        : kind === 'asking'
+          ? [askingTag(session), groupCallsTag(group)]
+          : [listenerTag(session), groupTag(group)]
     this.#ctx.acceptWebSocket(socket, tags)
     socket.serializeAttachment({ role: 'stream', ...opening } satisfies StreamAttachment)
   }
@@ -53,6 +61,15 @@ export class Streams {
   /** The open streams of calls that an agent works on. */
   callsOf(agent: string): { readonly socket: WebSocket; readonly key: string }[] {
     return this.#open(agentTag(agent)).map((socket) => ({ socket, key: attachmentOf(socket)?.key ?? '' }))
+  }
+
+  /** Sockets of Workers that wait for answers of a session's client. */
+  asking(session: string): WebSocket[] {
+    return this.#open(askingTag(session))
+  }
+
+  endAsking(session: string): void {
+    for (const socket of this.asking(session)) closeQuietly(socket, STREAM_CLOSE.ENDED, 'the session has ended')
   }
 
   callsOfGroup(group: string): WebSocket[] {
@@ -107,6 +124,10 @@ function agentTag(name: string): string {
 
 function listenerTag(session: string): string {
   return `l:${session}`
+}
+
+function askingTag(session: string): string {
+  return `q:${session}`
 }
 
 function groupTag(group: string): string {

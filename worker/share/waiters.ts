@@ -11,6 +11,8 @@ export interface Waiter {
   readonly isInitialize: boolean
   /** The session's child was started anew for this call. */
   readonly restarted: boolean
+  /** Method and name, of what may ask its client. */
+  readonly asker?: string
   /** Whether the client can take more than the answer. */
   readonly canStream: boolean
   /** Frames that wait for the stream to open; undefined while the RPC has not been resolved. */

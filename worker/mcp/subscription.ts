@@ -1,0 +1,90 @@
+/** Holds a modern client's listen on a child that knows none: the stream's socket, and the marks that the client looks for. */
+import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
+import { splice } from '../../protocol/splice.ts'
+import { acknowledgement, listenResult, subscriptionEdits, type SubscriptionFilter } from '../bridge/listen.ts'
+import { REATTACH_MS } from '../limits.ts'
+import { STREAM_CLOSE, type SubscribeOrder } from '../share/contract.ts'
+import { pause } from '../within.ts'
+import type { Carrier, Item } from './courier.ts'
+import type { ShareClient } from './share-client.ts'
+
+const decoder = new TextDecoder()
+
+export class Subscription implements Carrier {
+  readonly #share: ShareClient
+  readonly #order: SubscribeOrder
+  readonly #rawId: string
+  readonly #items: (Item | undefined)[] = []
+  #wake: (() => void) | undefined
+  #socket: WebSocket | undefined
+  #isOver = false
+
+  constructor(share: ShareClient, group: string, key: string, filter: SubscriptionFilter, rawId: string) {
+    this.#share = share
+    this.#order = { group, key, filter }
+    this.#rawId = rawId
+    void this.#run()
+  }
+
+  async next(): Promise<Item | undefined> {
+    while (this.#items.length === 0 && !this.#isOver) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#wake = resolve
+      await promise
+    }
+    return this.#items.shift()
+  }
+
+  taken(): void {
+    // Notifications are small, and are not credited.
+  }
+
+  close(): void {
+    this.#isOver = true
+    this.#socket?.close(1000)
+    this.#wake?.()
+  }
+
+  async #run(): Promise<void> {
+    for (let attempt = 0; !this.#isOver; attempt++) {
+      if (attempt > 0) await pause(REATTACH_MS)
+      const end = await this.#listen(attempt === 0).catch(() => 'broken' as const)
+      if (end !== 'broken') break
+      this.#share.renew()
+    }
+    // The client listens anew, and finds whichever child there is then.
+    this.#put({ kind: 'result', result: listenResult(this.#rawId) })
+  }
+
+  /** Listens until the child ends, or the stream breaks. */
+  async #listen(isFirst: boolean): Promise<'ended' | 'broken'> {
+    if (!(await this.#share.subscribe(this.#order))) return 'ended'
+    const socket = await this.#share.open({ kind: 'subscription', key: this.#order.key, group: this.#order.group })
+    if (socket === undefined) return 'ended'
+    const { promise, resolve } = Promise.withResolvers<'ended' | 'broken'>()
+    socket.addEventListener('message', ({ data }) => {
+      if (typeof data !== 'string') this.#receive(new Uint8Array(data as ArrayBuffer))
+    })
+    socket.addEventListener('close', ({ code }) => {
+      const isEnded = this.#isOver || code === STREAM_CLOSE.ENDED || code === STREAM_CLOSE.REPLACED
+      resolve(isEnded ? 'ended' : 'broken')
+    })
+    socket.accept()
+    this.#socket = socket
+    if (isFirst) this.#put({ kind: 'message', text: acknowledgement(this.#rawId, this.#order.filter) })
+    return promise
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const frame = decodeAgentFrame(bytes)
+    if (!frame.ok || frame.value.header.type !== 'notification') return
+    const { header, body } = frame.value
+    if (body.length < header.size) return
+    this.#put({ kind: 'message', text: decoder.decode(splice(body, subscriptionEdits(body, this.#rawId))) })
+  }
+
+  #put(item: Item): void {
+    this.#items.push(item)
+    this.#wake?.()
+  }
+}

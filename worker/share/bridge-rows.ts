@@ -1,0 +1,113 @@
+/** Rows of the bridge between eras: calls parked on input, who is known to ask, and listens. */
+import type { SubscriptionFilter } from '../bridge/listen.ts'
+import { MAX_ASKERS } from '../limits.ts'
+import type { ParkedRow } from './modern-on-legacy.ts'
+
+export interface Listen {
+  readonly key: string
+  readonly group: string
+  readonly filter: SubscriptionFilter
+}
+
+export class BridgeRows {
+  readonly #sql: SqlStorage
+  #askers: Set<string> | undefined
+  #listens: Map<string, Listen> | undefined
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql
+  }
+
+  create(): void {
+    this.#sql.exec(`
+      CREATE TABLE IF NOT EXISTS parked (handle TEXT PRIMARY KEY, expires_at_ms INTEGER NOT NULL, call TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS asker (name TEXT PRIMARY KEY) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS listen (key TEXT PRIMARY KEY, grp TEXT NOT NULL, filter TEXT NOT NULL) WITHOUT ROWID;
+    `)
+  }
+
+  /** Forgets everything in memory. */
+  forget(): void {
+    this.#askers = undefined
+    this.#listens = undefined
+  }
+
+  parked(handle: string): ParkedRow | undefined {
+    const [row] = this.#sql.exec<{ call: string }>('SELECT call FROM parked WHERE handle = ?', handle).toArray()
+    return row === undefined ? undefined : (JSON.parse(row.call) as ParkedRow)
+  }
+
+  putParked(row: ParkedRow): void {
+    this.#sql.exec('INSERT OR REPLACE INTO parked VALUES (?, ?, ?)', row.handle, row.expiresAtMs, JSON.stringify(row))
+  }
+
+  parkedCount(): number {
+    return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM parked').one().count
+  }
+
+  /** Takes out the calls whose time is over. */
+  takeParkedBefore(nowMs: number): ParkedRow[] {
+    const rows = this.#sql.exec<{ call: string }>('SELECT call FROM parked WHERE expires_at_ms <= ?', nowMs).toArray()
+    if (rows.length > 0) this.#sql.exec('DELETE FROM parked WHERE expires_at_ms <= ?', nowMs)
+    return rows.map(({ call }) => JSON.parse(call) as ParkedRow)
+  }
+
+  /** When the next call's time is over, in milliseconds since 1970. */
+  nextParkedMs(): number | undefined {
+    return this.#sql.exec<{ next: number | null }>('SELECT min(expires_at_ms) AS next FROM parked').one().next ?? undefined
+  }
+
+  /** Whether requests of this name were seen asking their client. */
+  isAsker(name: string): boolean {
+    return this.#knownAskers().has(name)
+  }
+
+  markAsker(name: string): void {
+    const known = this.#knownAskers()
+    // Names beyond the cap are refused whenever they ask together with others, and work alone.
+    if (known.has(name) || known.size >= MAX_ASKERS) return
+    known.add(name)
+    this.#sql.exec('INSERT OR REPLACE INTO asker VALUES (?)', name)
+  }
+
+  listen(key: string): Listen | undefined {
+    return this.#knownListens().get(key)
+  }
+
+  listens(group: string): Listen[] {
+    return [...this.#knownListens().values()].filter((listen) => listen.group === group)
+  }
+
+  allListens(): Listen[] {
+    return [...this.#knownListens().values()]
+  }
+
+  putListen(key: string, group: string, filter: SubscriptionFilter): void {
+    this.#knownListens().set(key, { key, group, filter })
+    this.#sql.exec('INSERT OR REPLACE INTO listen VALUES (?, ?, ?)', key, group, JSON.stringify(filter))
+  }
+
+  dropListen(key: string): void {
+    this.#knownListens().delete(key)
+    this.#sql.exec('DELETE FROM listen WHERE key = ?', key)
+  }
+
+  #knownAskers(): Set<string> {
+    this.#askers ??= new Set(
+      this.#sql
+        .exec<{ name: string }>('SELECT name FROM asker')
+        .toArray()
+        .map(({ name }) => name),
+    )
+    return this.#askers
+  }
+
+  #knownListens(): Map<string, Listen> {
+    if (this.#listens !== undefined) return this.#listens
+    const rows = this.#sql.exec<{ key: string; grp: string; filter: string }>('SELECT key, grp, filter FROM listen').toArray()
+    this.#listens = new Map(
+      rows.map(({ key, grp, filter }) => [key, { key, group: grp, filter: JSON.parse(filter) as SubscriptionFilter }]),
+    )
+    return this.#listens
+  }
+}
