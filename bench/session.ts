@@ -16,8 +16,8 @@ const ASKED_MS = 250
 export interface SessionOptions {
   /** The GET stream: `asked` for and not waited for long, as SDK clients do, or `needed`. */
   readonly stream?: 'asked' | 'needed' | 'none'
-  /** Called for each part of the GET stream. */
-  readonly onEvent?: (part: Buffer) => void
+  /** Makes what gets the parts of a GET stream; asked once a session. */
+  readonly receiver?: () => (part: Buffer) => void
   readonly boundMs?: number
 }
 
@@ -38,7 +38,10 @@ export class Session {
    *
    * @throws {NoAnswer | WrongAnswer}
    */
-  static async open(client: HttpClient, { stream = 'asked', onEvent = () => {}, boundMs = 30_000 }: SessionOptions = {}): Promise<Session> {
+  static async open(
+    client: HttpClient,
+    { stream = 'asked', receiver = () => () => {}, boundMs = 30_000 }: SessionOptions = {},
+  ): Promise<Session> {
     const params = `{"protocolVersion":"${PROTOCOL_VERSION}","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}`
     const started = await client.send('POST', BASE_HEADERS, `{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`, boundMs)
     const id = started.headers['mcp-session-id']
@@ -48,7 +51,7 @@ export class Session {
     const accepted = await client.send('POST', headers, '{"jsonrpc":"2.0","method":"notifications/initialized"}', boundMs)
     if (accepted.status !== 202) throw new WrongAnswer(`initialized: ${describe(accepted)}`)
     if (stream === 'none') return session
-    const opened = session.#listen(client, onEvent, boundMs)
+    const opened = session.#listen(client, receiver(), boundMs)
     await (stream === 'needed' ? opened : Promise.race([opened.catch(() => {}), delay(ASKED_MS)]))
     return session
   }
