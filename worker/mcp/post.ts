@@ -1,6 +1,6 @@
 /** Takes a client's messages in: requests become exchanges, notifications and responses are sent on. */
 import type { Failure } from '../../protocol/errors.ts'
-import { RECEIPT_MS, RETRY_MS } from '../limits.ts'
+import { RECEIPT_MS, RETRY_MS, UNHEARD_MS } from '../limits.ts'
 import { pause, within } from '../within.ts'
 import type { Caller, CallRequest } from '../share/contract.ts'
 import { randomKey } from '../call-key.ts'
@@ -54,7 +54,7 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
     ...(kind === 'notification' || id === undefined ? {} : { rawId: id.raw }),
     ...(requestId === undefined ? {} : { requestId }),
   } as const
-  const endMs = Date.now() + RECEIPT_MS
+  const startMs = Date.now()
   for (let tries = 1; ;) {
     try {
       const outcome = share.send(request)
@@ -63,7 +63,9 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
       if (receipt === undefined) return { ...AGENT_AWAY, executed: 'unknown' }
       if (receipt.kind === 'sent') return undefined
       if (receipt.kind === 'failed') return receipt.failure
-      if (!receipt.isExpected || Date.now() + RETRY_MS > endMs) return AGENT_AWAY
+      const lastMs = startMs + (receipt.kind === 'unheard' ? UNHEARD_MS : RECEIPT_MS) - RETRY_MS
+      if (receipt.kind === 'unheard' && Date.now() > lastMs) return undefined
+      if (receipt.kind === 'away' && (!receipt.isExpected || Date.now() > lastMs)) return AGENT_AWAY
       await pause(RETRY_MS)
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.

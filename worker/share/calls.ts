@@ -14,6 +14,7 @@ import {
   type StreamControl,
 } from './contract.ts'
 import type { Delivery } from './delivery.ts'
+import type { LegacyOnModern } from './legacy-on-modern.ts'
 import type { Link } from './links.ts'
 import type { Sessions } from './sessions.ts'
 import { type Handshake, type Session, SHARED_GROUP, type Store } from './store.ts'
@@ -29,6 +30,7 @@ interface Parts {
   readonly waiters: Waiters
   readonly upstream: Upstream
   readonly delivery: Delivery
+  readonly legacyOnModern: LegacyOnModern
 }
 
 /** Notifications that concern the one client of a child, and mean nothing to a child that serves many. */
@@ -57,6 +59,8 @@ export class Calls {
     // The child that may have run it is gone: nobody can say, and another must not run it again.
     if (request.isResend === true && channels.current(channels.groupFor(session)) === undefined)
       return failed({ code: 'AGENT_LOST', executed: 'unknown' })
+    if (link.era === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
+    if (request.bridge !== undefined) return { kind: 'native' }
     const channel = channels.ready(session, link, isInitialize)
     const local = isInitialize ? await this.#sharedInitialize(request, channel, link) : this.#answerHere(request, session, channel)
     if (local !== undefined) return request.delivery === 'session' ? this.#tellSession(request, local) : local
@@ -64,12 +68,15 @@ export class Calls {
   }
 
   async send(request: SendRequest): Promise<SendOutcome> {
-    const { store, sessions, channels, upstream } = this.#parts
+    const { store, sessions, channels, upstream, legacyOnModern } = this.#parts
     if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
     const session = sessions.of(request)
     if ('code' in session) return failed(session)
+    const told = legacyOnModern.answerAsk(request, session)
+    if (told !== undefined) return told
     const link = channels.linkFor(session)
     if (link === undefined) return channels.away()
+    if (link.era === 'modern') return legacyOnModern.send(request, session, link)
     const { ch, group } = channels.ready(session, link, false)
     const isShared = group === SHARED_GROUP
     if (isShared && (request.kind === 'response' || PRIVATE_NOTIFICATIONS.has(request.method))) return { kind: 'sent' }

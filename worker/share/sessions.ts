@@ -4,6 +4,7 @@ import { MAX_SESSIONS } from '../limits.ts'
 import type { Channels } from './channels.ts'
 import { type Caller, STREAM_CLOSE } from './contract.ts'
 import type { Delivery } from './delivery.ts'
+import type { LegacyOnModern } from './legacy-on-modern.ts'
 import { closeQuietly } from './links.ts'
 import type { Session, Store } from './store.ts'
 import type { Streams } from './streams.ts'
@@ -15,6 +16,7 @@ interface Parts {
   readonly streams: Streams
   readonly waiters: Waiters
   readonly delivery: Delivery
+  readonly legacyOnModern: LegacyOnModern
 }
 
 export class Sessions {
@@ -48,6 +50,8 @@ export class Sessions {
       delivery.fail(key, { code: 'CHANNEL_CLOSED', executed: 'unknown' })
     const listener = streams.listener(id)
     if (listener !== undefined) closeQuietly(listener, STREAM_CLOSE.ENDED, 'the session has ended')
+    const session = store.session(id)
+    if (session !== undefined) this.#parts.legacyOnModern.end(session)
     store.endSession(id)
   }
 

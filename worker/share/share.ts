@@ -25,10 +25,12 @@ import type {
 import { STREAM_CLOSE } from './contract.ts'
 import { CreditLedger } from './credit.ts'
 import { type Debtor, Delivery } from './delivery.ts'
+import { LegacyOnModern } from './legacy-on-modern.ts'
 import { closeQuietly, type Link, Links, sendFrame } from './links.ts'
 import { ModernCalls } from './modern-calls.ts'
 import { ModernOnLegacy, type ParkedRow } from './modern-on-legacy.ts'
 import { Recovery } from './recovery.ts'
+import { SessionListens } from './session-listens.ts'
 import { Sessions } from './sessions.ts'
 import { groupOf, Store } from './store.ts'
 import { StreamDesk } from './stream-desk.ts'
@@ -68,15 +70,17 @@ export class Share extends DurableObject<Env> {
       ...base,
       subscriptions: this.#subscriptions,
       asks: new Asks(base),
+      listens: new SessionListens({ ...base, upstream: this.#upstream }),
       ledger: this.#ledger,
       upstream: this.#upstream,
     }
     this.#delivery = new Delivery(parts)
     this.#recovery = new Recovery({ ...parts, delivery: this.#delivery })
-    this.#sessions = new Sessions({ ...parts, delivery: this.#delivery })
+    const legacyOnModern = new LegacyOnModern({ ...parts, delivery: this.#delivery })
+    this.#sessions = new Sessions({ ...parts, delivery: this.#delivery, legacyOnModern })
     this.#modernOnLegacy = new ModernOnLegacy({ ...parts, delivery: this.#delivery })
     this.#modernCalls = new ModernCalls({ ...parts, modernOnLegacy: this.#modernOnLegacy })
-    this.#calls = new Calls({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
+    this.#calls = new Calls({ ...parts, sessions: this.#sessions, delivery: this.#delivery, legacyOnModern })
     this.#desk = new StreamDesk({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
     this.#noteReset()
   }

@@ -104,7 +104,8 @@ export class StreamDesk {
     const { sessions, streams, channels } = this.#parts
     const session = sessions.of({ session: query.get('session') ?? '', principal: query.get('principal') ?? '' })
     if ('code' in session) return ERRORS[session.code].http
-    const [key = '', call = ''] = [query.get('key') ?? '', canonicalId(query.get('call') ?? '')]
+    const key = query.get('key') ?? ''
+    const call = canonicalId(query.get('call') ?? 'null')
     streams.accept(socket, { kind: 'asking', session: session.id, group: channels.groupFor(session), key, call })
     return 101
   }
