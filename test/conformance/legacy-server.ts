@@ -19,6 +19,7 @@ import {
   SubscribeRequestSchema,
   UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
+import { elicit, type Extra } from './legacy-asks.ts'
 import { callTool, listTools } from './legacy-tools.ts'
 import { IMAGE_BASE64, PROMPTS, RESOURCES, TEMPLATE } from './samples.ts'
 
@@ -36,6 +37,14 @@ function readResource(uri: string): ReadResourceResult {
 
 function say(text: string): PromptMessage {
   return { role: 'user', content: { type: 'text', text } }
+}
+
+const ASKING_PROMPT = { name: 'test_input_required_result_prompt', description: 'A prompt that asks for its context' }
+
+async function askForContext(extra: Extra): Promise<GetPromptResult> {
+  const requestedSchema = { type: 'object' as const, properties: { context: { type: 'string' as const } }, required: ['context'] }
+  const given = await elicit(extra, 'What context should the prompt use?', requestedSchema)
+  return { messages: [say(`Context: ${String(given.content?.['context'])}`)] }
 }
 
 function getPrompt(name: string, args: Readonly<Record<string, string>>): GetPromptResult {
@@ -71,7 +80,9 @@ const server = new Server(
 )
 
 server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listTools() }))
-server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) => callTool(params.name, params.arguments ?? {}, extra))
+server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) =>
+  callTool(params.name, params.arguments ?? {}, extra, server.getClientCapabilities() ?? {}),
+)
 server.setRequestHandler(ListResourcesRequestSchema, () => ({
   resources: RESOURCES.map(({ uri, name, mimeType }) => ({ uri, name, mimeType })),
 }))
@@ -81,8 +92,10 @@ server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
 server.setRequestHandler(ReadResourceRequestSchema, ({ params }) => readResource(params.uri))
 server.setRequestHandler(SubscribeRequestSchema, () => ({}))
 server.setRequestHandler(UnsubscribeRequestSchema, () => ({}))
-server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: [...PROMPTS] }))
-server.setRequestHandler(GetPromptRequestSchema, ({ params }) => getPrompt(params.name, params.arguments ?? {}))
+server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: [...PROMPTS, ASKING_PROMPT] }))
+server.setRequestHandler(GetPromptRequestSchema, ({ params }, extra) =>
+  params.name === ASKING_PROMPT.name ? askForContext(extra) : getPrompt(params.name, params.arguments ?? {}),
+)
 server.setRequestHandler(SetLevelRequestSchema, () => ({}))
 server.setRequestHandler(CompleteRequestSchema, () => ({ completion: { values: [], total: 0, hasMore: false } }))
 

@@ -1,28 +1,22 @@
 /** Owns the `test_*` tools that the official suite calls in the revisions with a handshake. */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
-import {
-  type CallToolResult,
-  CreateMessageResultSchema,
-  type ElicitRequestFormParams,
-  ElicitResultSchema,
-  type ServerNotification,
-  type ServerRequest,
-  type Tool,
-} from '@modelcontextprotocol/sdk/types.js'
+import type { CallToolResult, ClientCapabilities, ElicitRequestFormParams, Tool } from '@modelcontextprotocol/sdk/types.js'
+import { ASKING_TOOLS, elicit, type Extra, sampleText } from './legacy-asks.ts'
 import { AUDIO_BASE64, DEFAULTS_FORM, ENUMS_FORM, IMAGE_BASE64, JSON_SCHEMA_2020_12 } from './samples.ts'
 
-export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
 type Args = Readonly<Record<string, unknown>>
 
 interface ToolEntry {
   readonly description: string
   readonly inputSchema?: Tool['inputSchema']
-  readonly run: (args: Args, extra: Extra) => CallToolResult | Promise<CallToolResult>
+  readonly run: (args: Args, extra: Extra, capabilities: ClientCapabilities) => CallToolResult | Promise<CallToolResult>
 }
 
 /** Space between two notifications of one call, so that the suite can see them arrive one by one. */
 const STEP_MS = 50
+
+/** An annotation of 2026-07-28, which a server of any revision may list. */
+const IN_HEADER = { type: 'string' as const, 'x-mcp-header': 'Region' }
 
 const image = { type: 'image' as const, data: IMAGE_BASE64, mimeType: 'image/png' }
 
@@ -55,24 +49,19 @@ async function reportProgress(_args: Args, extra: Extra): Promise<CallToolResult
   return text(String(progressToken))
 }
 
-async function sample(args: Args, extra: Extra): Promise<CallToolResult> {
-  const message = { role: 'user' as const, content: { type: 'text' as const, text: String(args['prompt']) } }
-  const result = await extra.sendRequest(
-    { method: 'sampling/createMessage', params: { messages: [message], maxTokens: 100 } },
-    CreateMessageResultSchema,
-  )
-  return text(`LLM response: ${result.content.type === 'text' ? result.content.text : result.content.type}`)
-}
-
-async function elicit(label: string, params: ElicitRequestFormParams, extra: Extra): Promise<CallToolResult> {
-  const result = await extra.sendRequest({ method: 'elicitation/create', params }, ElicitResultSchema)
+async function elicitForm(
+  label: string,
+  message: string,
+  form: ElicitRequestFormParams['requestedSchema'],
+  extra: Extra,
+): Promise<CallToolResult> {
+  const result = await elicit(extra, message, form)
   return text(`${label}: action=${result.action}, content=${JSON.stringify(result.content ?? {})}`)
 }
 
 function elicitResponse(args: Args, extra: Extra): Promise<CallToolResult> {
   const response = { type: 'string' as const, description: "User's response" }
-  const requestedSchema = { type: 'object' as const, properties: { response }, required: ['response'] }
-  return elicit('User response', { message: String(args['message']), requestedSchema }, extra)
+  return elicitForm('User response', String(args['message']), { type: 'object', properties: { response }, required: ['response'] }, extra)
 }
 
 const TOOLS: Readonly<Record<string, ToolEntry>> = {
@@ -110,6 +99,12 @@ const TOOLS: Readonly<Record<string, ToolEntry>> = {
     }),
   },
   test_tool_with_logging: { description: 'Sends three log messages', run: logThrice },
+  test_logging_tool: { description: 'Sends log messages to who asked for them', run: logThrice },
+  test_x_mcp_header: {
+    description: 'Wants its region in a header as well',
+    inputSchema: { type: 'object', properties: { region: IN_HEADER }, required: ['region'] },
+    run: (args) => text(`region ${String(args['region'])}`),
+  },
   test_tool_with_progress: { description: 'Reports progress at 0, 50 and 100', run: reportProgress },
   test_error_handling: {
     description: 'Fails',
@@ -125,7 +120,7 @@ const TOOLS: Readonly<Record<string, ToolEntry>> = {
   test_sampling: {
     description: 'Asks the client for a completion',
     inputSchema: stringArgument('prompt', 'The prompt for the model'),
-    run: sample,
+    run: async (args, extra) => text(`LLM response: ${await sampleText(extra, String(args['prompt']))}`),
   },
   test_elicitation: {
     description: 'Asks the user for a response',
@@ -134,12 +129,11 @@ const TOOLS: Readonly<Record<string, ToolEntry>> = {
   },
   test_elicitation_sep1034_defaults: {
     description: 'Asks with a default of each primitive type',
-    run: (_args, extra) =>
-      elicit('Elicitation completed', { message: 'Please review the defaults', requestedSchema: DEFAULTS_FORM }, extra),
+    run: (_args, extra) => elicitForm('Elicitation completed', 'Please review the defaults', DEFAULTS_FORM, extra),
   },
   test_elicitation_sep1330_enums: {
     description: 'Asks with each kind of enum',
-    run: (_args, extra) => elicit('Elicitation completed', { message: 'Please select options', requestedSchema: ENUMS_FORM }, extra),
+    run: (_args, extra) => elicitForm('Elicitation completed', 'Please select options', ENUMS_FORM, extra),
   },
   json_schema_2020_12_tool: {
     description: 'Has an input schema with keywords of JSON Schema 2020-12',
@@ -148,8 +142,18 @@ const TOOLS: Readonly<Record<string, ToolEntry>> = {
   },
 }
 
+const ALL_TOOLS: Readonly<Record<string, ToolEntry>> = {
+  ...TOOLS,
+  ...Object.fromEntries(
+    Object.entries(ASKING_TOOLS).map(([name, { description, run }]) => [
+      name,
+      { description, run: (_args: Args, extra: Extra, capabilities: ClientCapabilities) => run(extra, capabilities) },
+    ]),
+  ),
+}
+
 export function listTools(): Tool[] {
-  return Object.entries(TOOLS).map(([name, { description, inputSchema }]) => ({
+  return Object.entries(ALL_TOOLS).map(([name, { description, inputSchema }]) => ({
     name,
     description,
     inputSchema: inputSchema ?? { type: 'object', properties: {} },
@@ -157,11 +161,11 @@ export function listTools(): Tool[] {
 }
 
 /** Runs a tool; a failure, an unknown name among them, is a result with `isError` as tools report it. */
-export async function callTool(name: string, args: Args, extra: Extra): Promise<CallToolResult> {
-  const entry = TOOLS[name]
+export async function callTool(name: string, args: Args, extra: Extra, capabilities: ClientCapabilities): Promise<CallToolResult> {
+  const entry = ALL_TOOLS[name]
   if (!entry) return { isError: true, ...text(`no tool ${name}`) }
   try {
-    return await entry.run(args, extra)
+    return await entry.run(args, extra, capabilities)
   } catch (error) {
     return { isError: true, ...text(error instanceof Error ? error.message : String(error)) }
   }

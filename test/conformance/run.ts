@@ -16,6 +16,8 @@ interface Target {
 
 const TARGETS: readonly Target[] = [
   { requirements: '2025-11-25', server: 'legacy-server.ts' },
+  { requirements: '2026-07-28', server: 'legacy-server.ts' },
+  { requirements: '2025-11-25', server: 'modern-server.ts' },
   { requirements: '2026-07-28', server: 'modern-server.ts' },
 ]
 
