@@ -20,6 +20,8 @@ export interface AgentSpec {
   readonly args: readonly string[]
   readonly command: readonly string[]
   readonly logFile: string
+  /** Told of every process, so that none outlives the run. */
+  readonly onProcess: (pid: number) => void
 }
 
 /** A process proved dead by a hello: when it was killed, and when the relay heard of it. */
@@ -49,6 +51,7 @@ export class ChaosAgent implements AsyncDisposable {
   #process: ChildProcess | undefined
   #ready = Promise.withResolvers<void>()
   #isExpectedToEnd = false
+  #turn: Promise<void> = Promise.resolve()
   /** What the next hello of a new process proves. */
   #killed: { readonly pids: ReadonlySet<number>; readonly killedMs: number } | undefined
 
@@ -78,7 +81,32 @@ export class ChaosAgent implements AsyncDisposable {
   }
 
   /** Kills it as a crash would, and starts it again. */
-  async kill(restartMs: number): Promise<void> {
+  kill(restartMs: number): Promise<void> {
+    return this.#inTurn(() => this.#kill(restartMs))
+  }
+
+  /** Asks it to leave, and starts it again. */
+  drain(restartMs: number): Promise<void> {
+    return this.#inTurn(() => this.#drain(restartMs))
+  }
+
+  /** The machine sleeps. */
+  sleep(ms: number): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#process?.kill('SIGSTOP')
+      await delay(ms)
+      this.#process?.kill('SIGCONT')
+    })
+  }
+
+  /** What befalls the process comes one after the other: one that is dead cannot sleep. */
+  #inTurn(befall: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(befall)
+    this.#turn = turn.catch(() => {})
+    return turn
+  }
+
+  async #kill(restartMs: number): Promise<void> {
     const fromMs = Date.now()
     this.#killed = { pids: new Set(this.#children.values()), killedMs: fromMs }
     this.#bereave(fromMs)
@@ -86,8 +114,7 @@ export class ChaosAgent implements AsyncDisposable {
     await this.#startAgain(fromMs, restartMs)
   }
 
-  /** Asks it to leave, and starts it again. */
-  async drain(restartMs: number): Promise<void> {
+  async #drain(restartMs: number): Promise<void> {
     const fromMs = Date.now()
     const pids = [...this.#children.values()]
     await this.#end('SIGTERM')
@@ -95,13 +122,6 @@ export class ChaosAgent implements AsyncDisposable {
     this.#children.clear()
     this.#history.event(this.where, `left after ${Date.now() - fromMs} ms`)
     await this.#startAgain(fromMs, restartMs)
-  }
-
-  /** The machine sleeps. */
-  async sleep(ms: number): Promise<void> {
-    this.#process?.kill('SIGSTOP')
-    await delay(ms)
-    this.#process?.kill('SIGCONT')
   }
 
   /** Kills one of its servers; false when it has none. */
@@ -129,11 +149,12 @@ export class ChaosAgent implements AsyncDisposable {
   }
 
   #launch(): void {
-    const { name, token, args, command } = this.#spec
+    const { name, token, args, command, onProcess } = this.#spec
     const relay = `http://127.0.0.1:${this.proxy.port}`
     const own = ['agent/cli.ts', '--relay', relay, '--name', name, '--json', ...args, '--', ...command]
     const child = spawn(NODE, own, { cwd: ROOT, env: { ...process.env, MCP_EDGE_TOKEN: token }, stdio: ['ignore', 'ignore', 'pipe'] })
     this.#process = child
+    if (child.pid !== undefined) onProcess(child.pid)
     this.#isExpectedToEnd = false
     this.#ready = Promise.withResolvers<void>()
     createInterface({ input: child.stderr }).on('line', (line) => this.#hear(line))

@@ -26,20 +26,23 @@ export class ChaosRelay implements AsyncDisposable {
   readonly #history: History
   /** The output of workerd: the Worker's log. */
   readonly #output: number
+  readonly #onProcess: (pid: number) => void
   #running: RunningRelay | undefined
   #port = 0
   #isClosing = false
   /** Ends of workerd that nobody had asked for. */
   unexpectedEnds = 0
 
-  private constructor(folder: string, history: History, output: number) {
+  private constructor(folder: string, history: History, output: number, onProcess: (pid: number) => void) {
     this.#folder = folder
     this.#history = history
     this.#output = output
+    this.#onProcess = onProcess
   }
 
-  static async start(folder: string, history: History, output: number): Promise<ChaosRelay> {
-    const relay = new ChaosRelay(folder, history, output)
+  /** `onProcess` is told of every workerd, so that none outlives the run. */
+  static async start(folder: string, history: History, output: number, onProcess: (pid: number) => void): Promise<ChaosRelay> {
+    const relay = new ChaosRelay(folder, history, output, onProcess)
     await mkdir(join(folder, 'storage'), { recursive: true })
     await mkdir(join(folder, 'runtime'), { recursive: true })
     await bundleWorker(join(ROOT, 'test/chaos/worker/reset-worker.ts'), join(folder, 'runtime/worker.js'))
@@ -105,7 +108,7 @@ export class ChaosRelay implements AsyncDisposable {
     const address = `127.0.0.1:${this.#port}`
     await writeFile(configFile, toWorkerdConfig(config, { address, bundle: 'worker.js', fromEnvironment: Object.keys(variables) }))
     const storageDir = join(this.#folder, 'storage')
-    const running = await startWorkerd({ configFile, storageDir, variables, onProcess: () => {}, output: this.#output })
+    const running = await startWorkerd({ configFile, storageDir, variables, onProcess: this.#onProcess, output: this.#output })
     this.#running = running
     this.#port = running.port
     void running.ended.then((how) => this.#ended(running, how))

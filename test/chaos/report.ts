@@ -17,18 +17,21 @@ export interface Findings {
   readonly agents: readonly ChaosAgent[]
   readonly faults: readonly PlannedFault[]
   readonly evictions: number
+  /** Faults after which things did not become as they were. */
+  readonly stuck: readonly string[]
   readonly relayEnds: number
   readonly orphans: number
 }
 
 /** What makes the run a failure, besides single calls. */
-export function complaints({ verdict, agents, relayEnds, orphans }: Findings): string[] {
+export function complaints({ verdict, agents, stuck, relayEnds, orphans }: Findings): string[] {
   const ended = agents.filter(({ unexpectedEnds }) => unexpectedEnds > 0).map(({ where, unexpectedEnds }) => `${where}: ${unexpectedEnds}`)
   return [
     ...(verdict.undisturbedAnswered < verdict.undisturbed * MIN_ANSWERED
       ? [`only ${share(verdict)} of the calls whose child, agent and relay lived were answered`]
       : []),
     ...(ended.length > 0 ? [`agents ended by themselves: ${ended.join(', ')}`] : []),
+    ...stuck,
     ...(relayEnds > 0 ? [`workerd ended by itself ${relayEnds} times`] : []),
     ...(orphans > 0 ? [`${orphans} servers outlived their agents`] : []),
   ]

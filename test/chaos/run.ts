@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { startGuard } from '../../selfhost/guard.ts'
 import { isAlive } from '../e2e/processes.ts'
 import { type CallRecord, readJournal } from './account.ts'
 import { DEADLINE_MS } from './clients.ts'
@@ -30,13 +31,16 @@ async function perform(options: Options, plan: Plan, folder: string, history: Hi
   const output = openSync(join(folder, 'workerd.log'), 'a')
   await using stack = new AsyncDisposableStack()
   stack.defer(() => closeSync(output))
-  const relay = stack.use(await ChaosRelay.start(folder, history, output))
+  const guard = startGuard()
+  stack.defer(guard.dismiss)
+  const onProcess = guard.watch
+  const relay = stack.use(await ChaosRelay.start(folder, history, output, onProcess))
   const worlds: World[] = []
   for (const name of options.worlds) {
     const { agents, clients } = options
-    worlds.push(stack.use(await World.start({ name, agents, clients, folder, journal }, relay, history)))
+    worlds.push(stack.use(await World.start({ name, agents, clients, folder, journal, onProcess }, relay, history)))
   }
-  const records = await carryOut(plan, { relay, worlds, history })
+  const { records, stuck } = await carryOut(plan, { relay, worlds, history })
   const agents = worlds.flatMap((world) => world.agents)
   const misfortunes = {
     relayOutages: relay.outages,
@@ -52,15 +56,16 @@ async function perform(options: Options, plan: Plan, folder: string, history: Hi
     agents,
     faults: plan.faults,
     evictions: worlds.reduce((sum, { evictions }) => sum + evictions, 0),
+    stuck,
     relayEnds: relay.unexpectedEnds,
     orphans: await orphansOf(agents.flatMap(({ allChildren }) => [...allChildren])),
   }
 }
 
-async function carryOut({ calls, faults }: Plan, { worlds, history }: Scene): Promise<CallRecord[]> {
+async function carryOut({ calls, faults }: Plan, { worlds, history }: Scene): Promise<{ records: CallRecord[]; stuck: string[] }> {
   const startMs = Date.now()
   const made: Promise<CallRecord>[] = []
-  const suffered: Promise<void>[] = []
+  const suffered: Promise<string | undefined>[] = []
   const worldOf = (name: string): World => {
     const world = worlds.find((one) => one.name === name)
     if (world === undefined) throw new Error(`no world ${name}`)
@@ -73,17 +78,24 @@ async function carryOut({ calls, faults }: Plan, { worlds, history }: Scene): Pr
     if ('fault' in step) suffered.push(suffer(worldOf(step.world), step, history))
     else made.push(makeCall(worldOf(step.world), step))
   }
-  await Promise.all(suffered)
+  const stuck = (await Promise.all(suffered)).filter((error) => error !== undefined)
   history.event('relay', `the schedule is through; waiting for calls, at most ${DEADLINE_MS / 1000} s`)
-  return Promise.all(made)
+  return { records: await Promise.all(made), stuck }
 }
 
-async function suffer(world: World, planned: PlannedFault, history: History): Promise<void> {
+/** Resolves when all is as it was, or with why it is not. */
+async function suffer(world: World, planned: PlannedFault, history: History): Promise<string | undefined> {
   const { kind, ...how } = planned.fault
   const where = kind === 'restart-relay' ? 'relay' : kind === 'reset' || kind === 'evict' ? world.name : `${world.name} ${planned.agent}`
   history.event(where, `${kind} ${JSON.stringify(how)}`)
-  await world.suffer(planned)
+  try {
+    await world.suffer(planned)
+  } catch (error) {
+    history.event(where, String(error))
+    return `${kind} of ${where}: ${String(error)}`
+  }
   if (planned.fault.ms > 0) history.event(where, `${kind} is over`)
+  return undefined
 }
 
 async function makeCall(world: World, call: PlannedCall): Promise<CallRecord> {

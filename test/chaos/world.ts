@@ -14,6 +14,7 @@ interface WorldOptions {
   readonly clients: number
   readonly folder: string
   readonly journal: string
+  readonly onProcess: (pid: number) => void
 }
 
 const AGENT_ARGS: Readonly<Record<WorldName, readonly string[]>> = {
@@ -50,7 +51,11 @@ export class World implements AsyncDisposable {
     this.#history = history
   }
 
-  static async start({ name, agents, clients, folder, journal }: WorldOptions, relay: ChaosRelay, history: History): Promise<World> {
+  static async start(
+    { name, agents, clients, folder, journal, onProcess }: WorldOptions,
+    relay: ChaosRelay,
+    history: History,
+  ): Promise<World> {
     const share = await relay.createShare(name)
     const command = [NODE, join(ROOT, 'test/chaos/journal-server.ts'), journal]
     const started: ChaosAgent[] = []
@@ -62,6 +67,7 @@ export class World implements AsyncDisposable {
         args: [...AGENT_ARGS[name], ...EAGER_ARGS],
         command,
         logFile: join(folder, `agent-${name}-${at}.log`),
+        onProcess,
       }
       started.push(await ChaosAgent.start(spec, () => relay.port, history))
     }
