@@ -2,11 +2,16 @@
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { errorResponse, type Failure } from '../../protocol/errors.ts'
+import type { Replacement } from '../../protocol/splice.ts'
+import { legacyNotificationEdits } from '../bridge/legacy-to-modern.ts'
 import { KEEPALIVE_MS, REATTACH_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
 import { type Caller, decodeReturnAddress, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
 import { type ClientNames, clientNames, FrameWriter } from './frame-writer.ts'
 import { initializeResponse, resultResponse } from './local-answer.ts'
+import { readPosted } from './message.ts'
 import { Outlet } from './outlet.ts'
+import { carry, type Exchange } from './respond.ts'
+import { exchange } from './session-exchange.ts'
 import type { ShareClient } from './share-client.ts'
 import { FRAMINGS, Sink } from './sink.ts'
 
@@ -24,6 +29,8 @@ export class Listener {
   /** Calls of an HTTP+SSE session that have not been answered, by the raw id their client gave them. */
   readonly #pending = new Map<string, ClientNames & { readonly key: string }>()
   readonly #ticker: ReturnType<typeof setInterval>
+  /** Calls of an HTTP+SSE session that are made here, since they must be translated. */
+  readonly #translated = new Set<Exchange>()
   #socket: WebSocket | undefined
   #takenBytes = 0
   #isEager = false
@@ -75,7 +82,7 @@ export class Listener {
     if (!frame.ok) return
     const { header, body } = frame.value
     const names = this.#namesFor(header)
-    if (this.#writer.write(header, body, names) && names !== undefined) this.#pending.delete(names.rawId)
+    if (this.#writer.write(header, body, names, listenEdits(header, body)) && names !== undefined) this.#pending.delete(names.rawId)
   }
 
   /** What the client calls the request that a frame belongs to: kept since it was announced, or else in the frame. */
@@ -96,9 +103,23 @@ export class Listener {
     } else if (control.type === 'lost') this.#failPending(new Set(), control.failure)
     else if (control.type === 'held') this.#failPending(new Set(control.keys), { code: 'AGENT_LOST', executed: 'no' })
     else if (control.type === 'answer') this.sink.writeText(resultResponse(control.rawId, control.result))
+    else if (control.type === 'translate') this.#translate(control.body)
     else if (control.type === 'initialized') {
       this.sink.writeText(initializeResponse(encoder.encode(control.answer), control.rawId, control.revision))
     }
+  }
+
+  /** Makes a call whose child does not know sessions, and writes what it brings. */
+  #translate(body: string): void {
+    const posted = readPosted(encoder.encode(body))
+    const [message] = posted.ok ? posted.value.messages : []
+    if (message === undefined) return
+    const started = exchange(this.#share, this.#caller, message, 'stream')
+    this.#translated.add(started)
+    void carry(started, this.sink, false).finally(() => {
+      this.#translated.delete(started)
+      started.courier.close()
+    })
   }
 
   /** Answers the calls that will not be answered, all but those that the agent has. */
@@ -119,15 +140,23 @@ export class Listener {
 
   #tick(): void {
     this.sink.keepAlive()
-    for (const { progress } of this.#pending.values()) {
+    const translated = [...this.#translated].map(({ names }) => names)
+    for (const { progress } of [...this.#pending.values(), ...translated]) {
       if (progress !== undefined && this.sink.isIdle) this.sink.writeText(progress.heartbeat())
     }
   }
 
   #end(): void {
     clearInterval(this.#ticker)
+    for (const { courier } of this.#translated) courier.close()
     this.sink.end()
     this.#socket?.close(1000)
     this.#socket = undefined
   }
+}
+
+/** What a session is told because the relay listens for it must not show that. */
+function listenEdits(header: AgentFrame, body: Uint8Array): Replacement[] {
+  const isListened = header.type === 'notification' && decodeReturnAddress(header.ra)?.to === 'listen'
+  return isListened ? legacyNotificationEdits(body) : []
 }

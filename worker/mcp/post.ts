@@ -1,24 +1,13 @@
-/** Takes a client's messages in: requests become exchanges, notifications and responses are sent on. */
+/** Takes a client's messages in: requests become calls, notifications and responses are sent on. */
 import type { Failure } from '../../protocol/errors.ts'
 import { RECEIPT_MS, RETRY_MS, UNHEARD_MS } from '../limits.ts'
 import { pause, within } from '../within.ts'
 import type { Caller, CallRequest } from '../share/contract.ts'
 import { randomKey } from '../call-key.ts'
-import { Courier } from './courier.ts'
-import { clientNames } from './frame-writer.ts'
 import type { ClientMessage } from './message.ts'
-import type { Exchange } from './respond.ts'
 import { AGENT_AWAY } from './reply.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 import { firstPart, uploadRest } from './upload.ts'
-
-/** Takes a request to the Share. */
-export function exchange(share: ShareClient, caller: Caller, message: ClientMessage, delivery: 'stream' | 'single'): Exchange {
-  const request = callRequest(caller, message, delivery)
-  const names = clientNames(request)
-  const courier = new Courier(share, request, message.bytes)
-  return request.method === 'initialize' ? { courier, names, revision: request.revision ?? '' } : { courier, names }
-}
 
 export function callRequest(caller: Caller, { bytes, facts, params }: ClientMessage, delivery: CallRequest['delivery']): CallRequest {
   const { method, id, requestToken, uri } = facts

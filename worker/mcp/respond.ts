@@ -122,7 +122,7 @@ function stream(
 }
 
 /** Writes what one courier brings, up to the answer. */
-async function carry(
+export async function carry(
   { courier, names, revision }: Exchange,
   sink: Sink,
   answersOnly: boolean,

@@ -7,10 +7,11 @@ import { admit, isModernVisitor, legacyRevisionFault, type McpContext, type Visi
 import { Listener } from './listener.ts'
 import { type Accepts, type ClientMessage, isJson, readAccept, readBody, readPosted } from './message.ts'
 import { postModern } from './modern.ts'
-import { exchange, send } from './post.ts'
+import { send } from './post.ts'
 import { accepted, eventStreamResponse, failureResponse, problemReply, refusal } from './reply.ts'
 import { respond, respondToBatch } from './respond.ts'
 import { BATCH_REVISION } from './revision.ts'
+import { exchange } from './session-exchange.ts'
 
 export const SESSION_HEADER = 'mcp-session-id'
 /** 128 bits: a session id must not be guessed, even though it is no credential. */
