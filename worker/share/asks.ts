@@ -2,6 +2,7 @@
 import type { Ask } from '../../protocol/frame.ts'
 import { answerOutsideCalls } from '../bridge/asks.ts'
 import { randomKey } from '../call-key.ts'
+import { MAX_ASKERS } from '../limits.ts'
 import { type Link, sendFrame } from './links.ts'
 import { groupOf, type Store } from './store.ts'
 import type { Streams } from './streams.ts'
@@ -17,6 +18,9 @@ interface Parts {
 
 export class Asks {
   readonly #parts: Parts
+
+  /** Names that were answered without having asked; forgotten with the object's memory. */
+  readonly #quiet = new Set<string>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -35,11 +39,30 @@ export class Asks {
     sendFrame(link, { type: 'respond', ch, key: randomKey(), rawId, size: body.length }, body)
   }
 
+  /** A call was answered: what has not asked by then is known not to, as far as that can be known. */
+  answered(key: string): void {
+    const asker = this.#askerOf(key)
+    if (asker === undefined || this.#quiet.has(asker) || this.#quiet.size >= MAX_ASKERS) return
+    if (!this.#parts.store.bridge.isAsker(asker)) this.#quiet.add(asker)
+  }
+
+  /** Whether requests of this name are to run alone on this channel's child, so that what they ask is certainly theirs. */
+  mustBeAlone(asker: string, ch: string): boolean {
+    if (this.#parts.store.bridge.isAsker(asker)) return true
+    // While another call waits there for its client, an ask of an unknown tool could be either's.
+    return !this.#quiet.has(asker) && this.#parts.store.bridge.hasParkedOn(ch)
+  }
+
   /** The only call that can have asked has asked. */
   note(key: string): void {
-    const socket = this.#parts.streams.call(key)
-    const asker =
-      this.#parts.waiters.get(key)?.asker ?? (socket === undefined ? undefined : this.#parts.streams.attachmentOf(socket)?.asker)
+    const asker = this.#askerOf(key)
     if (asker !== undefined) this.#parts.store.bridge.markAsker(asker)
+  }
+
+  #askerOf(key: string): string | undefined {
+    const waiter = this.#parts.waiters.get(key)
+    if (waiter !== undefined) return waiter.asker
+    const socket = this.#parts.streams.call(key)
+    return socket === undefined ? undefined : this.#parts.streams.attachmentOf(socket)?.asker
   }
 }

@@ -20,7 +20,7 @@ export class BridgeRows {
 
   create(): void {
     this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS parked (handle TEXT PRIMARY KEY, expires_at_ms INTEGER NOT NULL, call TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS parked (handle TEXT PRIMARY KEY, ch TEXT NOT NULL, taken INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, call TEXT NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS asker (name TEXT PRIMARY KEY) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS listen (key TEXT PRIMARY KEY, grp TEXT NOT NULL, filter TEXT NOT NULL) WITHOUT ROWID;
     `)
@@ -38,7 +38,19 @@ export class BridgeRows {
   }
 
   putParked(row: ParkedRow): void {
-    this.#sql.exec('INSERT OR REPLACE INTO parked VALUES (?, ?, ?)', row.handle, row.expiresAtMs, JSON.stringify(row))
+    this.#sql.exec(
+      'INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?)',
+      row.handle,
+      row.channel,
+      row.takenBy === undefined ? 0 : 1,
+      row.expiresAtMs,
+      JSON.stringify(row),
+    )
+  }
+
+  /** Whether a call waits on this channel for its client. */
+  hasParkedOn(ch: string): boolean {
+    return this.#sql.exec('SELECT handle FROM parked WHERE ch = ? AND taken = 0 LIMIT 1', ch).toArray().length > 0
   }
 
   parkedCount(): number {

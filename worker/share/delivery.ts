@@ -62,6 +62,7 @@ export class Delivery {
     if (address?.to === 'relay') this.#relayAnswer(address.purpose, header, body)
     else if (address?.to === 'listen') this.#parts.listens.ended(address.session, header.key, header.failed)
     else {
+      if (address?.to === 'call' && isBridgedGroup(groupOf(header.ch))) this.#parts.asks.answered(address.key)
       const target = this.#routing.answerTarget(address)
       if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
       else this.#put(header, target, frame, body.length, isWhole, header.failed)
@@ -107,7 +108,10 @@ export class Delivery {
 
   /** Whether the child of a group is yet to answer the relay's own handshake. */
   isSnapshotDue(group: string): boolean {
-    return this.#parts.store.channel(group)?.handshake !== undefined || this.#snapshotWaiters.some(({ waiter }) => this.#isWaiting(waiter, group))
+    return (
+      this.#parts.store.channel(group)?.handshake !== undefined ||
+      this.#snapshotWaiters.some(({ waiter }) => this.#isWaiting(waiter, group))
+    )
   }
 
   /** Whether a call waits for its child's handshake. Nothing was sent for it that could come over a stream. */

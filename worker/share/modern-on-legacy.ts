@@ -4,6 +4,7 @@ import { childInitializeParams } from '../bridge/discover.ts'
 import { verbosity } from '../bridge/names.ts'
 import { randomKey } from '../call-key.ts'
 import { MAX_PARKED_CALLS } from '../limits.ts'
+import type { Asks } from './asks.ts'
 import { type Channel, type Channels, type Introduction, RELAY_ID } from './channels.ts'
 import {
   type BridgeFacts,
@@ -30,6 +31,7 @@ interface Parts {
   readonly upstream: Upstream
   readonly delivery: Delivery
   readonly subscriptions: Subscriptions
+  readonly asks: Asks
 }
 
 const encoder = new TextEncoder()
@@ -57,8 +59,6 @@ export class ModernOnLegacy {
     const { channels, links } = this.#parts
     const main = groupOn(link, name)
     if (request.resume !== undefined) return this.#resume(request, request.resume, link)
-    const isAlone = request.asker !== undefined && link.isolation === 'session' && this.#parts.store.bridge.isAsker(request.asker)
-    const group = isAlone ? spareGroup(main, request.key) : main
     if (request.isResend === true) return this.#again(request, main, link)
     const opening = introduction(request, link, 'snapshot')
     const isNew = channels.current(main)?.link !== link
@@ -70,7 +70,9 @@ export class ModernOnLegacy {
     if (request.bridge !== version) return { kind: 'bridge', facts: factsOf(version, server) }
     const toolsVersion = links.toolsVersion(link)
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
-    const channel = isAlone ? channels.readyBridged(group, link, introduction(request, link, 'handshake')) : { ch, group }
+    const isAlone = request.asker !== undefined && link.isolation === 'session' && this.#parts.asks.mustBeAlone(request.asker, ch)
+    const spare = isAlone ? spareGroup(main, request.key) : undefined
+    const channel = spare === undefined ? { ch, group: main } : channels.readyBridged(spare, link, introduction(request, link, 'handshake'))
     return this.#forward(request, channel, link)
   }
 
