@@ -47,6 +47,8 @@ interface Ended {
   readonly endedMs: number
   /** A notification or a response, not a call. */
   readonly passed: boolean
+  /** The return address of a call. */
+  readonly ra?: string | undefined
   /** Kept as long as the key: it is short, and says whether the call ran. */
   readonly failure: Outcome | undefined
 }
@@ -76,11 +78,20 @@ export class CallMemory {
     return ended.passed ? { kind: 'passed' } : { kind: 'ended', outcome: ended.failure ?? this.#answers.get(key)?.answer }
   }
 
+  /** The same for a stream that attaches again: a call counts only under the return address it came with. */
+  knownFor(key: string, ra: string): Known | undefined {
+    const open = this.#open.get(key)
+    const own = open === 'passing' ? undefined : (open?.ra ?? this.#ended.get(key)?.ra)
+    return own === ra ? this.known(key) : undefined
+  }
+
   end(key: string, outcome: Outcome, nowMs: number): void {
+    const open = this.#open.get(key)
+    const ra = open === 'passing' ? undefined : open?.ra
     this.#open.delete(key)
     // What never ran may be tried again with the same key, perhaps by a new child, unless its client took it back.
     if (outcome.kind === 'failure' && outcome.failure.executed === 'no' && outcome.failure.code !== 'CANCELLED') return
-    this.#ended.set(key, { endedMs: nowMs, passed: false, failure: outcome.kind === 'failure' ? outcome : undefined })
+    this.#ended.set(key, { endedMs: nowMs, passed: false, ra, failure: outcome.kind === 'failure' ? outcome : undefined })
     if (outcome.kind === 'answer') {
       this.#answers.set(key, { answer: outcome, endedMs: nowMs })
       this.#answerBytes += cost(outcome)

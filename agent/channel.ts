@@ -1,6 +1,6 @@
 /** One channel: a child, the calls that run in it, and the messages that pass both ways by the rules of docs/protocol.md. */
 import type { Failure } from '../protocol/errors.ts'
-import type { AgentFrame, Died, Open, RelayFrame } from '../protocol/frame.ts'
+import type { AgentFrame, Died, Open, RelayFrame, Replay } from '../protocol/frame.ts'
 import type { CallMemory } from './calls.ts'
 import { ChildMessages } from './child-messages.ts'
 import type { Child, ChildEnd, ChildHandlers } from './child.ts'
@@ -26,6 +26,9 @@ export interface ChannelContext {
 
 /** What the relay sends about a channel that is there. */
 export type ChannelFrame = Exclude<RelayFrame, { type: 'welcome' | 'open' | 'close' | 'drain' }>
+
+/** Stands for the key where a stream has failed that is no call's. */
+const NO_CALL = '0'.repeat(32)
 
 /** Why the child is ended, other than by itself. */
 type StopReason = 'idle' | 'closed'
@@ -146,7 +149,7 @@ export class Channel {
         this.#outbox.resume()
         break
       case 'replay':
-        this.#outbox.replay(frame.after)
+        this.#replay(frame)
         break
     }
     this.flush()
@@ -165,6 +168,14 @@ export class Channel {
       else this.#child.resume()
     }
     changed()
+  }
+
+  #replay({ after, to, key }: Replay): void {
+    if (to === undefined) return this.#outbox.replay(after)
+    const { answered, incomplete } = this.#outbox.replayFor(to, { after, ...(key !== undefined && { key }) })
+    if (key !== undefined && !answered) this.#intake.resumed(this.ch, key, to)
+    // Said first, since it speaks of what came before.
+    if (incomplete) this.#context.send({ type: 'failed', ch: this.ch, key: NO_CALL, ra: to, code: 'EVENTS_LOST', executed: 'unknown' })
   }
 
   /** The link broke: what came in part never came. */

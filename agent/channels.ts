@@ -173,6 +173,10 @@ export class Channels {
   /** A frame for a channel that is not there: whoever waits for something must still be told so. */
   #orphan(frame: ChannelFrame): undefined {
     if (frame.type === 'notify' || frame.type === 'respond') this.#link?.send({ type: 'receipts', keys: [frame.key] })
+    if (frame.type === 'replay' && frame.to !== undefined && frame.key !== undefined) {
+      const failure = this.#resumeFailure(frame.key, frame.to)
+      if (failure !== undefined) this.#link?.send(failedFrame({ ch: frame.ch, key: frame.key, ra: frame.to }, failure))
+    }
     if (frame.type !== 'call') return
     const known = this.#memory.known(frame.key)
     if (known?.kind === 'running') {
@@ -180,6 +184,14 @@ export class Channels {
       return
     }
     this.#link?.send(failedFrame(frame, this.#orphanFailure(frame)))
+  }
+
+  /** A stream attaches again whose channel is gone. */
+  #resumeFailure(key: string, ra: string): CallFailure | undefined {
+    const known = this.#memory.knownFor(key, ra)
+    if (known?.kind === 'running') return undefined
+    if (known?.kind !== 'ended') return { code: 'EVENTS_LOST', executed: 'unknown' }
+    return known.outcome?.kind === 'failure' ? known.outcome.failure : { code: 'ALREADY_EXECUTED', executed: 'yes' }
   }
 
   #orphanFailure({ key, ch }: Call): CallFailure {

@@ -86,6 +86,13 @@ export class Intake {
     }
   }
 
+  /** The stream of a call attaches again, and what was sent for it holds no answer: says how the call ended, if it has. */
+  resumed(ch: string, key: string, ra: string): void {
+    const known = this.#ports.memory.knownFor(key, ra)
+    if (known?.kind === 'ended') this.#repeat({ ch, key, ra }, known.outcome)
+    else if (known?.kind !== 'running') this.#ports.fail(failedFrame({ ch, key, ra }, { code: 'EVENTS_LOST', executed: 'unknown' }))
+  }
+
   answered(call: RunningCall, answer: Outcome & { kind: 'answer' }): void {
     const { memory, now, say } = this.#ports
     this.#forget(call.key)
@@ -161,7 +168,7 @@ export class Intake {
   }
 
   /** Answers a call that ended before, under the return address it now has. */
-  #repeat({ ch, key, ra }: Call, outcome: Outcome | undefined): void {
+  #repeat({ ch, key, ra }: Pick<Call, 'ch' | 'key' | 'ra'>, outcome: Outcome | undefined): void {
     if (outcome?.kind === 'answer') this.#ports.say(spokenAnswer({ key, ra }, outcome), outcome.body)
     else this.#ports.fail(failedFrame({ ch, key, ra }, outcome?.failure ?? { code: 'ALREADY_EXECUTED', executed: 'yes' }))
   }

@@ -4,7 +4,7 @@
  * Everything is one ordered list. Numbered messages are the child's; verdicts (`failed`, `died`) stand between them
  * without a number, and count as receipted once any later number is.
  */
-import type { Answer, Ask, Chunk, Died, Failed, Notification } from '../protocol/frame.ts'
+import type { Answer, Ask, Chunk, Died, Failed, Notification, Replay } from '../protocol/frame.ts'
 import {
   CHANNEL_WINDOW_BYTES,
   CHUNK_BYTES,
@@ -16,7 +16,7 @@ import {
 } from '../protocol/limits.ts'
 import { HELD_BYTES, HELD_MESSAGES } from './limits.ts'
 
-type Unnumbered<M> = M extends unknown ? Omit<M, 'ch' | 'n' | 'at' | 'size' | 'ack'> : never
+type Unnumbered<M> = M extends unknown ? Omit<M, 'ch' | 'n' | 'at' | 'size' | 'ack' | 'to'> : never
 
 /** A message of the child, before it has its number. */
 export type Spoken = Unnumbered<Answer> | Unnumbered<Notification> | Unnumbered<Ask>
@@ -43,6 +43,14 @@ interface Entry {
 interface Sending {
   readonly entry: Entry
   offset: number
+  /** The stream for which it is sent again. */
+  readonly to?: string | undefined
+}
+
+/** What a replay for one stream came to: whether the answer to its call is among it, and whether older messages are gone. */
+export interface Replayed {
+  readonly answered: boolean
+  readonly incomplete: boolean
 }
 
 const NO_BODY = new Uint8Array(0)
@@ -58,6 +66,8 @@ export class Outbox {
   #tailBytes = 0
   #held: Entry[] = []
   #heldBytes = 0
+  /** Number of the newest message that belongs to no call and is not kept any more. */
+  #forgottenNumber = 0
   /** No stream is open: what belongs to no call need not even be sent. */
   #parked = false
   /** Running total of body bytes sent, how far it may go, and what it was when we last asked for a receipt. */
@@ -111,7 +121,7 @@ export class Outbox {
     this.#unsentBytes -= length
     sending.offset += length
     if (last) this.#sent(sending.entry)
-    return { header: this.#header(sending.entry, said, offset, last), body: body.subarray(offset, offset + length) }
+    return { header: this.#header(sending, said, offset, last), body: body.subarray(offset, offset + length) }
   }
 
   /** The relay has all that we sent up to `n`. */
@@ -126,10 +136,13 @@ export class Outbox {
     this.#upto = Math.max(this.#upto, upto)
   }
 
-  /** Message `n` found no open stream: nor will those that belong to no call, until `resume`. */
+  /** Message `n` found no open stream: if it belongs to no call, nor will others that do not, until `resume`. */
   hold(n: number): void {
-    this.#parked = true
-    const waiting = new Set(this.#queue.filter(({ entry, offset }) => offset === 0 && isForStream(entry.said)).map(({ entry }) => entry))
+    const refused = this.#tail.find((entry) => entry.n === n && !isVerdict(entry.said))
+    if (refused === undefined || isForStream(refused.said)) this.#parked = true
+    const waiting = new Set(
+      !this.#parked ? [] : this.#queue.filter(({ entry, offset }) => offset === 0 && isForStream(entry.said)).map(({ entry }) => entry),
+    )
     this.#queueOnly(this.#queue.filter(({ entry }) => !waiting.has(entry)))
     const leaves = (entry: Entry): boolean => waiting.has(entry) || (entry.n === n && !isVerdict(entry.said))
     const leaving = this.#tail.filter(leaves)
@@ -150,6 +163,24 @@ export class Outbox {
     const wanted = (entry: Entry): boolean => entry.n > after && !isVerdict(entry.said)
     this.#release(wanted)
     this.#sendAgain(this.#tail.filter(wanted))
+  }
+
+  /** Sends again what came after a number for the stream of a call, or for the one that belongs to no call. */
+  replayFor(to: string, { after, key }: Pick<Replay, 'after' | 'key'>): Replayed {
+    if (key === undefined) this.#parked = false
+    const isOfStream = ({ said }: Entry): boolean =>
+      key === undefined ? said.type === 'notification' || said.type === 'ask' : !isVerdict(said) && said.ra === to
+    const released = this.#release(isOfStream)
+    const waiting = new Set(this.#queue.filter(({ offset }) => offset === 0).map(({ entry }) => entry))
+    const wanted = this.#tail.filter((entry) => isOfStream(entry) && entry.n > after)
+    // Those that wait in the queue reach the stream without being asked for.
+    const again = wanted.filter((entry) => !waiting.has(entry) && !released.includes(entry))
+    this.#sendAgain(again, to)
+    this.#sendAgain(released)
+    return {
+      answered: wanted.some(({ said }) => said.type === 'answer' && said.key === key),
+      incomplete: key === undefined && after < this.#forgottenNumber,
+    }
   }
 
   /** A new link: the window starts again, and what was not receipted goes out again, whole. */
@@ -175,6 +206,7 @@ export class Outbox {
       if (!first.sent || !(old || hopeless || (over && first.receipted))) return
       this.#tail.shift()
       this.#tailBytes -= first.body.length
+      this.#forgotten(first)
     }
   }
 
@@ -201,9 +233,9 @@ export class Outbox {
     entry.sent = true
   }
 
-  #header(entry: Entry, said: Spoken, offset: number, last: boolean): Answer | Notification | Ask | Chunk {
+  #header({ entry, to }: Sending, said: Spoken, offset: number, last: boolean): Answer | Notification | Ask | Chunk {
     if (last) this.#unacked++
-    const place = { ch: this.#ch, n: entry.n, at: this.#at, ...this.#ack() }
+    const place = { ch: this.#ch, n: entry.n, at: this.#at, ...this.#ack(), ...(to !== undefined && { to }) }
     if (offset === 0) return { ...said, ...place, size: entry.body.length }
     const goesTo = { ...(said.ra !== undefined && { ra: said.ra }), ...('sure' in said && { sure: said.sure }) }
     return { type: 'chunk', ...place, offset, ...goesTo, ...(last && { last: true }) }
@@ -244,16 +276,23 @@ export class Outbox {
     const oldest = this.#held.shift()
     if (oldest === undefined) return
     this.#heldBytes -= oldest.body.length
+    this.#forgotten(oldest)
     if (!isVerdict(oldest.said)) this.#onDropped(oldest.said)
   }
 
+  #forgotten({ n, said }: Entry): void {
+    if (isForStream(said)) this.#forgottenNumber = Math.max(this.#forgottenNumber, n)
+  }
+
   /** Queues entries before what waits, in order. A message that is half sent is finished first. */
-  #sendAgain(entries: readonly Entry[]): void {
+  #sendAgain(entries: readonly Entry[], to?: string): void {
     for (const entry of entries) entry.sent = entry.receipted = false
     const begun = this.#queue.slice(0, 1).filter((sending) => sending.offset > 0)
-    const waiting = this.#queue.slice(begun.length).map((sending) => sending.entry)
-    const ordered = [...new Set([...entries, ...waiting])].toSorted(byOrder)
-    this.#queueOnly([...begun, ...ordered.map((entry) => ({ entry, offset: 0 }))])
+    const waiting = this.#queue.slice(begun.length)
+    const queued = new Set(waiting.map(({ entry }) => entry))
+    const added = entries.filter((entry) => to !== undefined || !queued.has(entry)).map((entry) => ({ entry, offset: 0, to }))
+    const ordered = [...waiting, ...added].toSorted((a, b) => byOrder(a.entry, b.entry))
+    this.#queueOnly([...begun, ...ordered])
   }
 
   #queueOnly(queue: Sending[]): void {

@@ -129,6 +129,18 @@ export const ERRORS = {
     retryable: false,
     message: 'The call ran, but its answer is no longer kept. Check its effect instead of repeating it.',
   },
+  EVENTS_LOST: {
+    http: 200,
+    rpc: -32016,
+    retryable: false,
+    message: 'This stream was left too long ago, and part of what came for it is gone. Check the effect of a call before you repeat it.',
+  },
+  EVENT_ID_UNKNOWN: {
+    http: 400,
+    rpc: -32000,
+    retryable: false,
+    message: 'This Last-Event-ID names no stream of this session. Open the stream again without it.',
+  },
   SHARE_BUSY: { http: 503, rpc: -32013, retryable: true, message: 'The share has too many calls or sessions open. Try again later.' },
   UPLOAD_BROKEN: { http: 200, rpc: -32014, retryable: true, message: 'The request did not reach the agent whole. Send it again.' },
   CLIENT_UNREACHABLE: {

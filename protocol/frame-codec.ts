@@ -84,14 +84,14 @@ const RELAY_SHAPES: Shapes<RelayFrame> = {
   credit: { ch: channel, upto: count },
   hold: { ch: channel, n: number },
   resume: { ch: channel },
-  replay: { ch: channel, after: count },
+  replay: { ch: channel, after: count, to: optional(text), key: optional(key) },
   close: { ch: channel },
   drain: {},
 }
 
 const SPAN_FIELDS = ['id', 'token', 'requestId', 'progress', 'subscriptionId'] as const
 
-const message = { ch: channel, n: number, at: count, size: count, ack: flag }
+const message = { ch: channel, n: number, at: count, size: count, ack: flag, to: optional(text) }
 
 const AGENT_SHAPES: Shapes<AgentFrame> = {
   hello: {
@@ -116,7 +116,7 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     subscriptionId: optional(span),
   },
   ask: { ...message, method: text, id: span, rawId, ra: optional(text), sure: flag },
-  chunk: { ch: channel, n: number, at: count, offset: count, ra: optional(text), sure: flag, last: flag, ack: flag },
+  chunk: { ch: channel, n: number, at: count, offset: count, ra: optional(text), sure: flag, last: flag, ack: flag, to: optional(text) },
   failed: {
     ch: channel,
     key,

@@ -90,11 +90,17 @@ export interface Resume {
   readonly ch: string
 }
 
-/** Send the channel's messages after number `after` again, as far as the tail reaches. */
+/**
+ * Send the channel's messages after number `after` again, as far as the tail reaches. With `to` only those of one stream:
+ * with `key` what has this text as return address, and how the call ended; without `key` all but answers, held ones too.
+ */
 export interface Replay {
   readonly type: 'replay'
   readonly ch: string
   readonly after: number
+  /** Opaque, echoed with what is sent again for it. */
+  readonly to?: string
+  readonly key?: string
 }
 
 /** Ends the channel and its child. */
@@ -121,6 +127,8 @@ interface ChannelMessage {
   readonly size: number
   /** Asks for a receipt (and for credit). */
   readonly ack?: true
+  /** Sent again for a `replay`: its `to`. */
+  readonly to?: string
 }
 
 /** The child's answer to a call. */
@@ -174,6 +182,7 @@ export interface Chunk {
   readonly sure?: true
   readonly last?: true
   readonly ack?: true
+  readonly to?: string
 }
 
 /** A call that ended without an answer of the child. Facts as in `Failure`. */
