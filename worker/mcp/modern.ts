@@ -122,13 +122,13 @@ class ModernExchange implements Carrier {
     const { request, message, visitor, group } = this.#call
     const server = learnServer(visitor.share.id, group, facts)
     if (server === undefined)
-      return item({ kind: 'failed', failure: { code: 'CHILD_START_FAILED', executed: 'no', detail: 'the server refused initialize' } })
+      return answered({ kind: 'failed', failure: { code: 'CHILD_START_FAILED', executed: 'no', detail: 'the server refused initialize' } })
     this.#server = server
     switch (modernVerdict(request.method)) {
       case 'unknown':
-        return item({ kind: 'problem', problem: problem('METHOD_UNKNOWN') })
+        return answered({ kind: 'problem', problem: problem('METHOD_UNKNOWN') })
       case 'discover':
-        return item({ kind: 'result', result: discoverResult(server) })
+        return answered({ kind: 'result', result: discoverResult(server) })
       case 'listen':
         return this.#listen(server)
       case 'forward':
@@ -137,7 +137,7 @@ class ModernExchange implements Carrier {
     const state = readRequestState(message.params)
     if (state !== undefined) return this.#takeUp(server, state)
     const call = legacyCall(this.#call, server.version)
-    if (call === undefined) return item({ kind: 'problem', problem: problem('PARAMS_INVALID') })
+    if (call === undefined) return answered({ kind: 'problem', problem: problem('PARAMS_INVALID') })
     this.#child = this.#childOf(server, 0)
     return { kind: 'call', request: this.#withTools(call.request), body: call.body }
   }
@@ -146,7 +146,7 @@ class ModernExchange implements Carrier {
     const taken = await takeUp(this.#call, state, server.serverInfo)
     if (taken.kind === 'item') return taken
     const call = legacyCall(this.#call, server.version)
-    if (call === undefined) return item({ kind: 'problem', problem: problem('PARAMS_INVALID') })
+    if (call === undefined) return answered({ kind: 'problem', problem: problem('PARAMS_INVALID') })
     this.#key = taken.key
     this.#child = this.#childOf(server, taken.askCount)
     return { kind: 'call', request: { ...call.request, key: taken.key, resume: taken.resume }, body: call.body }
@@ -155,12 +155,12 @@ class ModernExchange implements Carrier {
   async #listen(server: LegacyServer): Promise<Renewal> {
     const { request, message, visitor, group } = this.#call
     const filter = readFilter(message.params)
-    if (!filter.ok) return item({ kind: 'problem', problem: filter.error })
+    if (!filter.ok) return answered({ kind: 'problem', problem: filter.error })
     const honoured = honouredFilter(filter.value, server.capabilities)
     const subscription = new Subscription(visitor.share, group, request.key, honoured, request.rawId)
     const first = await subscription.next()
     this.#subscription = subscription
-    return item(first ?? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } })
+    return answered(first ?? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } })
   }
 
   /** Learns the tools anew and checks the call by them. */
@@ -172,14 +172,14 @@ class ModernExchange implements Carrier {
       ? known
       : await learnTools(visitor.share.id, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor))
     const checked = checkToolHeaders(tools, message.params, headers)
-    if (!checked.ok) return item({ kind: 'problem', problem: checked.error })
+    if (!checked.ok) return answered({ kind: 'problem', problem: checked.error })
     const call = this.#server === undefined ? { request, body: message.bytes } : legacyCall(this.#call, this.#server.version)
-    if (call === undefined) return item({ kind: 'problem', problem: problem('PARAMS_INVALID') })
+    if (call === undefined) return answered({ kind: 'problem', problem: problem('PARAMS_INVALID') })
     return { kind: 'call', request: { ...call.request, toolsVersion }, body: call.body }
   }
 }
 
-function item(what: Item): Renewal {
+function answered(what: Item): Renewal {
   return { kind: 'item', item: what }
 }
 
