@@ -49,9 +49,12 @@ function call(id: string | number | undefined, { name, arguments: args = {} }: N
       break
     case 'big': {
       const tail = isModern ? '"}],"resultType":"complete"}}\n' : '"}]}}\n'
+      // Together in one write to the pipe, as other servers print a line.
+      process.stdout.cork()
       process.stdout.write(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{"content":[{"type":"text","text":"`)
       process.stdout.write(payload(args.bytes ?? 0))
       process.stdout.write(tail)
+      process.stdout.uncork()
       break
     }
     case 'sleep':

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { descendants } from '../test/e2e/processes.ts'
 import { NODE } from '../test/e2e/program.ts'
 import type { Case, Pace } from './case.ts'
 import { LIFE_CASES } from './cases-life.ts'
@@ -15,6 +16,7 @@ import { type BenchOptions, readBenchOptions, USAGE } from './options.ts'
 import { OURS, OURS_SHARED } from './ours.ts'
 import { compileChild, installPeers, peerVersions } from './peer-packages.ts'
 import { PEERS } from './peers.ts'
+import { endTrees } from './process-tree.ts'
 import { ratios } from './ratios.ts'
 import { type CaseResult, type Matching, type Results, writeResults } from './results.ts'
 import { Runner } from './runner.ts'
@@ -92,6 +94,13 @@ async function runMatching(): Promise<Matching> {
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`)
+}
+
+/** Whoever stops a bench wants nothing of it to go on. */
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    void endTrees(descendants(process.pid)).then(() => process.exit(1))
+  })
 }
 
 const options = readBenchOptions(process.argv.slice(2))

@@ -80,7 +80,7 @@ export class Runner implements AsyncDisposable {
       entry.failed ??= { reason: `at the end: ${describe(error)}`, commands: running?.commands ?? [] }
     }
     if (running === undefined || (one.processes === 'standing' && entry.failed === undefined)) return
-    this.#standing.delete(entry.contender.name)
+    if (one.processes === 'standing') this.#standing.delete(entry.contender.name)
     await running[Symbol.asyncDispose]()
   }
 

@@ -1,10 +1,10 @@
 /** A client's session as the SDKs make it: initialize, initialized, GET stream; and calls that are checked to be answered. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Answer, type Endpoint, HttpClient, type OpenStream } from './http-client.ts'
+import { type Answer, type Endpoint, HttpClient, NoAnswer, type OpenStream } from './http-client.ts'
 
 const BASE_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
 const PROTOCOL_VERSION = '2025-11-25'
-/** Answers up to this size are looked at whole; of larger ones the beginning and the size. */
+/** What is looked at of an answer: its beginning and its end, since some put the id last. */
 const LOOKED_AT_BYTES = 4096
 
 /** An answer that is not the one asked for. */
@@ -12,6 +12,9 @@ export class WrongAnswer extends Error {}
 
 /** How long a session goes on without its stream when that is only `asked` for. */
 const ASKED_MS = 250
+
+/** Longest wait for the answer to a DELETE. */
+const END_MS = 3000
 
 export interface SessionOptions {
   /** The GET stream: `asked` for and not waited for long, as SDK clients do, or `needed`. */
@@ -57,7 +60,7 @@ export class Session {
   }
 
   /**
-   * Calls a tool. `args` is JSON text. `expected` must stand near the beginning of the answer, which has `minBytes` at least.
+   * Calls a tool. `args` is JSON text. `expected` must stand at the beginning or end of the answer, which has `minBytes` at least.
    *
    * @throws {NoAnswer | WrongAnswer}
    */
@@ -65,8 +68,8 @@ export class Session {
     const id = ++this.#lastId
     const body = `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${name}","arguments":${args}}}`
     const answer = await this.#client.send('POST', this.#headers, body, boundMs)
-    const head = answer.body.toString('latin1', 0, LOOKED_AT_BYTES)
-    if (answer.status !== 200 || !head.includes(`"id":${id}`) || !head.includes(expected) || answer.body.length < minBytes)
+    const seen = endsOf(answer.body)
+    if (answer.status !== 200 || !seen.includes(`"id":${id}`) || !seen.includes(expected) || answer.body.length < minBytes)
       throw new WrongAnswer(`tools/call ${name}: ${describe(answer)}`)
     return answer
   }
@@ -82,10 +85,15 @@ export class Session {
     else this.#stream = stream
   }
 
-  /** Ends the session with DELETE; returns the status. */
-  async end(): Promise<number> {
+  /** Ends the session with DELETE; returns the status, or undefined when none came soon. */
+  async end(): Promise<number | undefined> {
     this.leave()
-    return (await this.#client.send('DELETE', this.#headers, '')).status
+    try {
+      return (await this.#client.send('DELETE', this.#headers, '', END_MS)).status
+    } catch (error) {
+      if (error instanceof NoAnswer) return undefined
+      throw error
+    }
   }
 
   /** Closes the stream and says nothing, as most clients do. */
@@ -117,6 +125,13 @@ export async function openSessions(endpoint: Endpoint, count: number, options: S
   return { client, sessions }
 }
 
+function endsOf(body: Buffer): string {
+  const head = body.toString('latin1', 0, LOOKED_AT_BYTES)
+  return body.length <= LOOKED_AT_BYTES ? head : head + body.toString('latin1', body.length - LOOKED_AT_BYTES)
+}
+
 function describe({ status, body }: Answer): string {
-  return `${status} ${body.toString('utf8', 0, 160).replaceAll(/\s+/g, ' ')}`
+  // Without what an event stream says of its events.
+  const text = body.toString('utf8', 0, 1000).replaceAll(/^(id|event|retry|data):( ?$| [^{].*$|(?= \{))/gm, '')
+  return `${status} ${text.replaceAll(/\s+/g, ' ').trim().slice(0, 160)}`
 }
