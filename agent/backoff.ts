@@ -21,10 +21,11 @@ export class Backoff {
     return this.#failures
   }
 
-  nextMs(): number {
+  /** The next pause; `atMostMs` bounds this one alone. */
+  nextMs(atMostMs = Infinity): number {
     const { minMs, maxMs, random } = this.#options
     // Past 2^30 the product says nothing new, and 2 ** 1024 is Infinity.
-    const wholeMs = Math.min(maxMs, minMs * 2 ** Math.min(this.#failures, 30))
+    const wholeMs = Math.min(maxMs, atMostMs, minMs * 2 ** Math.min(this.#failures, 30))
     this.#failures++
     return Math.round(wholeMs / 2 + (wholeMs / 2) * random())
   }

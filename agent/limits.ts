@@ -67,6 +67,12 @@ export const HEALTHY_MS = 5000
 export const RECONNECT_MAX_MS = 60_000
 
 /**
+ * The same while calls may still wait for us: the relay gives them up after its grace time, so that one longer pause after
+ * a few short links would lose them, with their answers ready here.
+ */
+export const RECONNECT_AWAITED_MAX_MS = 10_000
+
+/**
  * How long the hello waits for the server's era: the relay waits 10 s for the hello, and the dialling goes on meanwhile.
  * A server that is still being downloaded answers later; so long it may take before it counts as silent.
  */

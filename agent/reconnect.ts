@@ -1,9 +1,9 @@
 /** The loop around one connection: what an end means, when to dial again, when to give up. Policy only. */
-import { setTimeout as delay } from 'node:timers/promises'
 import { CLOSE } from '../protocol/handshake.ts'
+import { GRACE_MS } from '../protocol/limits.ts'
 import type { Backoff } from './backoff.ts'
 import { AgentExit, EXIT } from './exit.ts'
-import { HEALTHY_MS } from './limits.ts'
+import { HEALTHY_MS, RECONNECT_AWAITED_MAX_MS } from './limits.ts'
 import type { LinkEnd } from './link.ts'
 import type { Log } from './log.ts'
 
@@ -13,27 +13,34 @@ interface ReconnectOptions {
   /** Failures in a row after which to give up; 0: never. */
   readonly maxRetries: number
   readonly log: Log
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  /** Waits; ends early, and never rejects, with the loop's signal. */
+  readonly pause: (ms: number) => Promise<void>
   /** Ends the loop. */
   readonly signal: AbortSignal
 }
 
 /** Keeps a link up until the signal. Throws an AgentExit when the relay's word is final, or the retries are spent. */
-export async function keepConnected({ connect, backoff, maxRetries, log, signal }: ReconnectOptions): Promise<void> {
+export async function keepConnected({ connect, backoff, maxRetries, log, now, pause, signal }: ReconnectOptions): Promise<void> {
+  /** When the last link that let us in ended. */
+  let lostMs = -Infinity
   for (;;) {
     const end = await connect()
     if (signal.aborted) return
     const final = finalExit(end)
     if (final !== undefined) throw final
     if (end.kind === 'closed' && end.livedMs >= HEALTHY_MS) backoff.reset()
+    if (end.kind === 'closed' && end.livedMs > 0) lostMs = now()
     if (maxRetries > 0 && backoff.failures >= maxRetries)
       throw new AgentExit(
         EXIT.UNREACHABLE,
         'RELAY_UNREACHABLE',
         `The relay could not be reached in ${maxRetries + 1} attempts: ${describeEnd(end)}.`,
       )
-    const waitMs = backoff.nextMs()
+    const waitMs = backoff.nextMs(now() - lostMs < GRACE_MS ? RECONNECT_AWAITED_MAX_MS : Infinity)
     log.warn('link.lost', { reason: describeEnd(end), retryMs: waitMs })
-    await delay(waitMs, undefined, { signal }).catch(() => {})
+    await pause(waitMs)
     if (signal.aborted) return
   }
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { CLOSE, type Hello } from '../protocol/handshake.ts'
 import { Backoff } from './backoff.ts'
 import { Channels } from './channels.ts'
@@ -103,12 +104,15 @@ class Serving {
     })
     const ready = this.#finding.soon.then((era) => void (this.#era = era))
     void this.#learnLate(ready)
+    const { signal } = this.#closing
     await keepConnected({
       connect: () => this.#connect(ready),
       backoff,
       maxRetries: settings.maxRetries,
       log,
-      signal: this.#closing.signal,
+      now: () => performance.now(),
+      pause: (ms) => delay(ms, undefined, { signal }).catch(() => {}),
+      signal,
     })
   }
 
