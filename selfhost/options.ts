@@ -30,7 +30,8 @@ Runs the relay on this machine and shares the MCP server that the command starts
   --open-claim      give the relay no owner; it must be claimed (runs just the relay)
   --help            print this
 
-Variables, given to the relay as they are: OWNER_KEY, SIGNING_KEY, ALLOWED_ORIGINS, ALLOWED_HOSTS.
+Variables, given to the relay as they are: OWNER_KEY, SIGNING_KEY, ALLOWED_ORIGINS, ALLOWED_HOSTS,
+POLL_AFTER_SECONDS.
 Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage.`
 
 /** A command line that cannot be understood; the message says why. */

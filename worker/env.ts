@@ -1,4 +1,5 @@
 /** What the platform hands to the relay: bindings and variables, read and checked once per isolate. */
+import { QUIET_STREAM_MS } from './limits.ts'
 import type { Registry } from './registry/registry.ts'
 import type { Share } from './share/share.ts'
 
@@ -17,6 +18,8 @@ export interface Env {
   readonly PUBLIC_URL?: string
   /** Set, to anything but an empty text, for a relay that listens on a loopback address only. */
   readonly LOOPBACK?: string
+  /** Seconds after which a quiet answer stream ends whose client can come back for it. */
+  readonly POLL_AFTER_SECONDS?: string
 }
 
 /** The variables in the form the relay uses. A variable that cannot be used is left out and named in `faults`. */
@@ -27,6 +30,7 @@ export interface Settings {
   readonly allowedHosts: ReadonlySet<string>
   readonly publicOrigin: string | undefined
   readonly loopback: boolean
+  readonly pollAfterMs: number
   /** What the deployer has to correct, one sentence each; never holds a value. */
   readonly faults: readonly string[]
 }
@@ -34,6 +38,9 @@ export interface Settings {
 const MIN_SIGNING_KEY_CHARS = 32
 /** An owner key can be tried from anywhere, so a short one is no key. */
 const MIN_OWNER_KEY_CHARS = 16
+
+/** A day: beyond it a client has long given up. */
+const MAX_POLL_SECONDS = 86_400
 
 const cache = new WeakMap<object, Settings>()
 
@@ -46,7 +53,10 @@ export function settingsOf(env: Env): Settings {
   return settings
 }
 
-type Variables = Pick<Env, 'OWNER_KEY' | 'SIGNING_KEY' | 'ALLOWED_ORIGINS' | 'ALLOWED_HOSTS' | 'PUBLIC_URL' | 'LOOPBACK'>
+type Variables = Pick<
+  Env,
+  'OWNER_KEY' | 'SIGNING_KEY' | 'ALLOWED_ORIGINS' | 'ALLOWED_HOSTS' | 'PUBLIC_URL' | 'LOOPBACK' | 'POLL_AFTER_SECONDS'
+>
 
 /** Reads the variables; total, so that a wrong one can be reported to its deployer instead of failing every request. */
 export function readSettings(variables: Variables): Settings {
@@ -64,12 +74,15 @@ export function readSettings(variables: Variables): Settings {
   if (publicOrigin === undefined && variables.PUBLIC_URL !== undefined && variables.PUBLIC_URL !== '') {
     faults.push('PUBLIC_URL is not an http or https origin. Set it like https://mcp.example.com, without a path.')
   }
+  const pollAfterMs = readSeconds(variables.POLL_AFTER_SECONDS)
+  if (pollAfterMs === undefined) faults.push('POLL_AFTER_SECONDS is not a number of seconds from 1 to 86400. Set it like 240.')
   return {
     ownerKey,
     signingKey,
     allowedOrigins: readList(variables.ALLOWED_ORIGINS),
     allowedHosts: readList(variables.ALLOWED_HOSTS),
     publicOrigin,
+    pollAfterMs: pollAfterMs ?? QUIET_STREAM_MS,
     loopback: (variables.LOOPBACK ?? '') !== '',
     faults,
   }
@@ -85,6 +98,12 @@ function readOrigin(text: string | undefined): string | undefined {
   const url = new URL(text)
   const isOrigin = (url.protocol === 'http:' || url.protocol === 'https:') && url.pathname === '/' && url.search === '' && url.hash === ''
   return isOrigin ? url.origin : undefined
+}
+
+function readSeconds(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return QUIET_STREAM_MS
+  const seconds = Number(text)
+  return seconds >= 1 && seconds <= MAX_POLL_SECONDS ? seconds * 1000 : undefined
 }
 
 function readList(text: string | undefined): ReadonlySet<string> {

@@ -66,6 +66,13 @@ export const STREAM_OPENING_MS = 30_000
 /** The same while a call without session waits: its client's leaving is a cancel, and is noticed by a write. */
 export const MODERN_KEEPALIVE_MS = 7_000
 
+/** How long a client should wait before it comes back for a stream that has ended (SEP-1699, `retry`). */
+export const RECONNECT_MS = 1_000
+
+/** A quiet stream of a client that can come back ends after this time: before proxies cut long responses off (300 s), and long
+ * after the time in which others give up (60 s). POLL_AFTER_SECONDS sets another. */
+export const QUIET_STREAM_MS = 240_000
+
 /** Pages of a server's tools/list that are read for their schemas. */
 export const MAX_TOOL_PAGES = 50
 

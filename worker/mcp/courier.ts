@@ -45,6 +45,8 @@ export interface Carrier {
   taken(bytes: number): void
   /** Ends the wait: the answer is complete, or nobody wants it any more. */
   close(): void
+  /** False where what comes is not what the agent keeps, so that a client that leaves cannot come back for it. */
+  readonly isResumable?: boolean
 }
 
 /** What an attempt came to: `again` at once, or `wait` a while first. */
@@ -218,6 +220,8 @@ export class Courier implements Carrier {
     })
     socket.addEventListener('close', ({ code }) => {
       if (this.#socket === socket) this.#socket = undefined
+      // The client has come back for it elsewhere.
+      if (code === STREAM_CLOSE.REPLACED) this.close()
       if (this.#isOver || code === STREAM_CLOSE.SETTLED) resolve('done')
       else resolve(code === STREAM_CLOSE.AGAIN ? 'again' : this.#broken())
     })

@@ -7,6 +7,7 @@ import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { failureOf } from '../failed-frame.ts'
 import { Progress } from './progress.ts'
 import { restartedMark } from './restarted.ts'
+import type { EventIds } from './event-ids.ts'
 import type { Sink } from './sink.ts'
 
 /** What a client calls the request that a frame belongs to. */
@@ -28,7 +29,16 @@ interface Transfer {
   readonly replacements: readonly Replacement[]
   /** The call that it answers, if it is an answer. */
   readonly key: string | undefined
+  readonly id: string | undefined
   writtenBytes: number
+}
+
+/** What a stream knows that its client can come back to. */
+export interface Resumable {
+  /** Undefined while its messages cannot be found again. */
+  readonly ids?: EventIds | undefined
+  /** The last message that its client has seen on an earlier connection. */
+  readonly seen?: { readonly ch: string; readonly n: number } | undefined
 }
 
 /** Numbers of messages that a stream remembers per channel: more than an agent ever sends again. */
@@ -44,8 +54,11 @@ export class FrameWriter {
   /** What was seen, by channel and number, oldest first: an agent that comes back sends again what it has no receipt for. */
   readonly #seen = new Set<string>()
 
+  readonly #resumable: () => Resumable
+
   /** `taken` is told of body bytes that the client has taken, or that will not be written. */
-  constructor(sink: Sink, taken: (bodyBytes: number) => void) {
+  constructor(sink: Sink, taken: (bodyBytes: number) => void, resumable: () => Resumable = () => ({})) {
+    this.#resumable = resumable
     this.#sink = sink
     this.#taken = taken
   }
@@ -61,7 +74,10 @@ export class FrameWriter {
         return this.#goOn(`${header.ch} ${header.n}`, header.offset, body, header.last === true)
       case 'failed':
         this.#abort(header.key)
-        this.#sink.writeText(errorResponse(names?.rawId ?? 'null', failureOf(header)))
+        this.#sink.writeText(
+          errorResponse(names?.rawId ?? 'null', failureOf(header)),
+          names === undefined ? undefined : this.#resumable().ids?.last(),
+        )
         return true
       default:
         return false
@@ -75,12 +91,14 @@ export class FrameWriter {
     edits: readonly Replacement[] = [],
   ): boolean {
     const name = `${header.ch} ${header.n}`
+    const { ids, seen } = this.#resumable()
+    if (seen?.ch === header.ch && header.n <= seen.n) this.#seen.add(name)
     if (this.#seen.has(name)) return this.#goOn(name, 0, body, body.length === header.size)
     this.#remember(name)
     const key = header.type === 'answer' ? header.key : undefined
     // The same answer under another number: the rest of the first one will not come.
     if (key !== undefined) this.#abort(key)
-    const transfer = { replacements: [...replacementsFor(header, body, names), ...edits], key, writtenBytes: 0 }
+    const transfer = { replacements: [...replacementsFor(header, body, names), ...edits], key, id: ids?.of(header), writtenBytes: 0 }
     return this.#writePart(name, transfer, body, header.size)
   }
 
@@ -103,7 +121,7 @@ export class FrameWriter {
     const isLast = transfer.writtenBytes >= size
     if (isLast) this.#transfers.delete(name)
     else this.#transfers.set(name, transfer)
-    this.#sink.write(transfer, splice(part, transfer.replacements, offset), isLast, () => this.#taken(part.length))
+    this.#sink.write(transfer, splice(part, transfer.replacements, offset), isLast, () => this.#taken(part.length), transfer.id)
     return isLast && transfer.key !== undefined
   }
 

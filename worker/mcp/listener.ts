@@ -5,10 +5,11 @@ import { errorResponse, type Failure } from '../../protocol/errors.ts'
 import type { Replacement } from '../../protocol/splice.ts'
 import { legacyNotificationEdits } from '../bridge/legacy-to-modern.ts'
 import { KEEPALIVE_MS, REATTACH_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
-import { type Caller, decodeReturnAddress, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
+import { type Caller, decodeReturnAddress, markQuery, STREAM_CLOSE, type StreamControl, type StreamMark } from '../share/contract.ts'
 import { type ClientNames, clientNames, FrameWriter } from './frame-writer.ts'
 import { initializeResponse, resultResponse } from './local-answer.ts'
 import { readPosted } from './message.ts'
+import { EventIds, markOf } from './event-ids.ts'
 import { Outlet } from './outlet.ts'
 import { carry, type Exchange } from './respond.ts'
 import { exchange } from './session-exchange.ts'
@@ -34,19 +35,29 @@ export class Listener {
   #socket: WebSocket | undefined
   #takenBytes = 0
   #isEager = false
+  /** The last message that the client has, as far as it can be asked for again. */
+  #mark: StreamMark | undefined
 
-  constructor(share: ShareClient, caller: Caller, kind: 'listen' | 'session', signal: AbortSignal) {
+  /** `mark`: where a client that has come back had left off. */
+  constructor(share: ShareClient, caller: Caller, kind: 'listen' | 'session', signal: AbortSignal, mark?: StreamMark) {
+    this.#mark = mark
     this.#share = share
     this.#caller = caller
     this.#kind = kind
     this.sink = new Sink(new Outlet(signal, () => this.#end()), FRAMINGS.events)
-    this.#writer = new FrameWriter(this.sink, (bytes) => this.#taken(bytes))
+    const ids = kind === 'listen' ? EventIds.ofSession(caller.session) : undefined
+    this.#writer = new FrameWriter(
+      this.sink,
+      (bytes) => this.#taken(bytes),
+      () => ({ ids }),
+    )
     this.#ticker = setInterval(() => this.#tick(), KEEPALIVE_MS)
   }
 
   /** Opens the stream; false when the caller has no such session. */
   async open(): Promise<boolean> {
-    const socket = await this.#share.open({ kind: this.#kind, ...this.#caller })
+    const target = { ...this.#caller, ...markQuery(this.#mark) }
+    const socket = await this.#share.open(this.#kind === 'listen' ? { kind: 'listen', ...target } : { kind: 'session', ...this.#caller })
     if (socket === undefined || !this.sink.outlet.isOpen) {
       this.#end()
       return false
@@ -82,7 +93,16 @@ export class Listener {
     if (!frame.ok) return
     const { header, body } = frame.value
     const names = this.#namesFor(header)
+    this.#note(header)
     if (this.#writer.write(header, body, names, listenEdits(header, body)) && names !== undefined) this.#pending.delete(names.rawId)
+  }
+
+  /** A message counts only once the next one begins: until then its rest may have to be sent again. */
+  #note(header: AgentFrame): void {
+    const mark = markOf(header, this.#caller.session)
+    if (mark === undefined) return
+    const isNewer = this.#mark?.generation !== mark.generation || mark.n - 1 > this.#mark.n
+    if (isNewer) this.#mark = { ...mark, n: mark.n - 1 }
   }
 
   /** What the client calls the request that a frame belongs to: kept since it was announced, or else in the frame. */

@@ -22,6 +22,11 @@ export class Progress {
     return String(this.#rise(this.#last))
   }
 
+  /** Whether there is a value that a heartbeat can rise from. */
+  get isKnown(): boolean {
+    return this.#last !== undefined
+  }
+
   /** A progress notification that says only that the call is still running. */
   heartbeat(): string {
     const progress = this.#last === undefined ? (this.#last = 0) : this.#rise(this.#last)

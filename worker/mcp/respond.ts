@@ -3,14 +3,16 @@ import { errorResponse } from '../../protocol/errors.ts'
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { splice } from '../../protocol/splice.ts'
 import { problemResponse } from '../bridge/problem.ts'
-import { FIRST_ANSWER_MS, KEEPALIVE_MS, MODERN_KEEPALIVE_MS } from '../limits.ts'
+import { FIRST_ANSWER_MS, KEEPALIVE_MS, MODERN_KEEPALIVE_MS, RECONNECT_MS } from '../limits.ts'
 import { within } from '../within.ts'
 import { type Carrier, isFinal, type Item } from './courier.ts'
 import { failureOf } from '../failed-frame.ts'
-import { type ClientNames, FrameWriter, replacementsFor } from './frame-writer.ts'
+import type { EventIds } from './event-ids.ts'
+import { type ClientNames, FrameWriter, replacementsFor, type Resumable } from './frame-writer.ts'
 import { initializeResponse, resultResponse } from './local-answer.ts'
 import type { Accepts } from './message.ts'
 import { Outlet } from './outlet.ts'
+import { Patience } from './patience.ts'
 import { errorReply, eventStreamResponse, failureResponse, jsonResponse, problemReply } from './reply.ts'
 import { FRAMINGS, Sink } from './sink.ts'
 
@@ -20,8 +22,18 @@ export interface Exchange {
   readonly names: ClientNames
   /** Of an initialize request: the revision that the client asked for. */
   readonly revision?: string
+  /** Of a stream that its client may leave and come back to. */
+  readonly events?: StreamEvents
   /** Of a request without session: what its client's leaving means, and how errors show in the status. */
   readonly modern?: { readonly cancel: () => void }
+}
+
+export interface StreamEvents {
+  readonly ids: EventIds
+  /** For a client that takes events without data: the id of the first one, and how long the stream may be quiet. */
+  readonly prime?: { readonly id: string; readonly quietMs: number }
+  /** Of a stream that goes on with an earlier one: the last message seen there, if any was. */
+  readonly goesOn?: { readonly seen: Resumable['seen'] }
 }
 
 /** The answer to a single request. `headers` go out with it unless it failed. */
@@ -41,6 +53,11 @@ export async function respond(
   const framing = accepts.json && (isAnswer || !accepts.events) ? FRAMINGS.json : FRAMINGS.events
   const body = stream([exchange], framing, signal, first === undefined, pending)
   return framing === FRAMINGS.json ? jsonResponse(body, headers) : eventStreamResponse(body, headers)
+}
+
+/** The rest of a call's stream, for a client that has come back. */
+export function respondAgain(exchange: Exchange, signal: AbortSignal): Response {
+  return eventStreamResponse(stream([exchange], FRAMINGS.events, signal, true))
 }
 
 /** The answers to a batch (MCP 2025-03-26), as they come. */
@@ -91,6 +108,7 @@ function stream(
   const silent = new Set(exchanges)
   const finish = (): void => {
     clearInterval(ticker)
+    patience?.stop()
     for (const { courier } of exchanges) courier.close()
   }
   const outlet = new Outlet(signal, () => {
@@ -103,15 +121,24 @@ function stream(
     () => {
       sink.keepAlive()
       if (framing !== FRAMINGS.events) return
-      for (const { names } of silent) if (names.progress !== undefined && sink.isIdle) sink.writeText(names.progress.heartbeat())
+      for (const { names, events } of silent) {
+        const { progress } = names
+        // How far it had come before its client left is not known here, and progress must not fall.
+        const canRise = progress !== undefined && (events?.goesOn === undefined || progress.isKnown)
+        if (canRise && sink.isIdle) sink.writeText(progress.heartbeat())
+      }
     },
     exchanges.some(({ modern }) => modern !== undefined) ? MODERN_KEEPALIVE_MS : KEEPALIVE_MS,
   )
+  const [only] = exchanges
+  const prime = framing === FRAMINGS.events && only?.courier.isResumable === true ? only.events?.prime : undefined
+  if (prime !== undefined) sink.prime(prime.id, RECONNECT_MS)
+  const patience = prime === undefined ? undefined : new Patience(prime.quietMs, () => leaveOff(sink, only, finish))
   // A proxy may hold the headers back until a first byte comes. One answer in one value needs no help.
   if (framing !== FRAMINGS.json || isWaiting) sink.keepAlive()
   void Promise.all(
     exchanges.map(async (exchange) => {
-      await carry(exchange, sink, framing !== FRAMINGS.events, first)
+      await carry(exchange, sink, framing !== FRAMINGS.events, first, () => patience?.heard())
       silent.delete(exchange)
     }),
   ).then(() => {
@@ -121,18 +148,29 @@ function stream(
   return outlet.readable
 }
 
+/** Ends a stream before its answer; its client comes back for that. */
+function leaveOff(sink: Sink, exchange: Exchange | undefined, finish: () => void): boolean {
+  if (!sink.isIdle || exchange?.courier.isResumable !== true) return false
+  sink.end()
+  finish()
+  return true
+}
+
 /** Writes what one courier brings, up to the answer. */
 export async function carry(
-  { courier, names, revision }: Exchange,
+  { courier, names, revision, events }: Exchange,
   sink: Sink,
   answersOnly: boolean,
   first: Promise<Item | undefined> = courier.next(),
+  heard?: () => void,
 ): Promise<void> {
-  const writer = new FrameWriter(sink, (bytes) => courier.taken(bytes))
+  const resumable = (): Resumable => (courier.isResumable === true ? { ids: events?.ids, ...events?.goesOn } : {})
+  const writer = new FrameWriter(sink, (bytes) => courier.taken(bytes), resumable)
   for (let item = await first; item !== undefined; item = await courier.next()) {
+    heard?.()
     if (item.kind !== 'frame') {
       if (item.kind === 'message' && answersOnly) continue
-      sink.writeText(localAnswer(item, names, revision))
+      sink.writeText(localAnswer(item, names, revision), item.kind === 'message' ? undefined : events?.ids.last())
       if (item.kind === 'message') continue
       return
     }

@@ -80,6 +80,10 @@ export class SessionCall implements Carrier {
     return this.#plain
   }
 
+  get isResumable(): boolean {
+    return this.#server === undefined
+  }
+
   async next(): Promise<Item | undefined> {
     const { value } = await this.#items.next()
     return value ?? undefined

@@ -25,6 +25,7 @@ interface Part {
   readonly bytes: Uint8Array
   readonly isLast: boolean
   readonly taken: (() => void) | undefined
+  readonly id: string | undefined
 }
 
 export class Sink {
@@ -34,6 +35,9 @@ export class Sink {
   #owner: object | undefined
   #waiting: Part[] = []
   #isFirst = true
+  /** Ids of the event that is being written, or was written last, and of the one before. */
+  #id = ''
+  #idBefore = ''
 
   constructor(outlet: Outlet, framing: Framing) {
     this.outlet = outlet
@@ -48,15 +52,18 @@ export class Sink {
 
   /**
    * Writes a part of a message. All parts of one message have the same owner; the last one says so. `taken` is called
-   * when the client has taken the part.
+   * when the client has taken the part. `id` names the event, if events have ids.
    */
-  write(owner: object, bytes: Uint8Array, isLast: boolean, taken?: () => void): void {
+  write(owner: object, bytes: Uint8Array, isLast: boolean, taken?: () => void, id?: string): void {
     if (this.#owner !== undefined && this.#owner !== owner) {
-      this.#waiting.push({ owner, bytes, isLast, taken })
+      this.#waiting.push({ owner, bytes, isLast, taken, id })
       return
     }
     if (this.#owner === undefined) {
-      this.#text((this.#isFirst ? '' : this.#framing.separator) + this.#framing.open)
+      const name = id === undefined || this.#framing !== EVENTS ? '' : `id: ${id}\n`
+      this.#idBefore = this.#id
+      if (name !== '' && id !== undefined) this.#id = id
+      this.#text((this.#isFirst ? '' : this.#framing.separator) + name + this.#framing.open)
       this.#isFirst = false
     }
     this.#owner = isLast ? undefined : owner
@@ -67,8 +74,14 @@ export class Sink {
   }
 
   /** A whole message that the relay itself has to say. */
-  writeText(message: string): void {
-    this.write({}, encoder.encode(message), true)
+  writeText(message: string, id?: string): void {
+    this.write({}, encoder.encode(message), true, undefined, id)
+  }
+
+  /** An event without data, whose id the client can come back with before there is any other (SEP-1699). */
+  prime(id: string, retryMs: number): void {
+    this.#id = id
+    this.#text(`id: ${id}\nretry: ${retryMs}\ndata: \n\n`)
   }
 
   /** Ends a message whose rest will not come. An event gets a name that no client listens for; a JSON body is cut off. */
@@ -80,7 +93,10 @@ export class Sink {
       this.outlet.break('the answer broke off')
       return
     }
-    this.#text('\nevent: aborted\n\n')
+    // Back to the id before: this one would say that the message was seen.
+    const id = this.#id === this.#idBefore ? '' : `\nid: ${this.#idBefore}`
+    this.#id = this.#idBefore
+    this.#text(`${id}\nevent: aborted\n\n`)
     this.#writeWaiting()
   }
 
@@ -102,7 +118,7 @@ export class Sink {
   #writeWaiting(): void {
     const waiting = this.#waiting
     this.#waiting = []
-    for (const part of waiting) this.write(part.owner, part.bytes, part.isLast, part.taken)
+    for (const part of waiting) this.write(part.owner, part.bytes, part.isLast, part.taken, part.id)
   }
 
   #text(text: string): void {

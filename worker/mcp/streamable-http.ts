@@ -1,5 +1,6 @@
 /** `/s/<share>/mcp`: Streamable HTTP for the revisions that begin with initialize (MCP 2025-03-26 to 2025-11-25, basic/transports). */
 import { encodeBase32 } from '../access/base32.ts'
+import { settingsOf } from '../env.ts'
 import { randomBytes } from '../access/secret.ts'
 import { claimsModern, classify } from '../bridge/envelope.ts'
 import { problem } from '../bridge/problem.ts'
@@ -8,10 +9,11 @@ import { Listener } from './listener.ts'
 import { type Accepts, type ClientMessage, isJson, readAccept, readBody, readPosted } from './message.ts'
 import { postModern } from './modern.ts'
 import { send } from './post.ts'
+import { resume } from './resume.ts'
 import { accepted, eventStreamResponse, failureResponse, problemReply, refusal } from './reply.ts'
 import { respond, respondToBatch } from './respond.ts'
-import { BATCH_REVISION } from './revision.ts'
-import { exchange } from './session-exchange.ts'
+import { BATCH_REVISION, takesEmptyEvents } from './revision.ts'
+import { exchange, resumable } from './session-exchange.ts'
 
 export const SESSION_HEADER = 'mcp-session-id'
 /** 128 bits: a session id must not be guessed, even though it is no credential. */
@@ -58,15 +60,22 @@ async function postMessage(
   if (kind === 'request' && method === 'initialize') {
     const fresh = newSessionId()
     const started = exchange(share, { principal, session: fresh }, message, accepts.events ? 'stream' : 'single')
-    return respond(started, accepts, c.req.raw.signal, { [SESSION_HEADER]: fresh })
+    return respond(resumable(started, fresh, quietMs(c, started.revision)), accepts, c.req.raw.signal, { [SESSION_HEADER]: fresh })
   }
   // claude.ai sends notifications/initialized without the session's id; there is nobody to bring it to.
   if (session === undefined) return kind === 'notification' ? accepted() : failureResponse({ code: 'SESSION_REQUIRED' }, id?.raw)
   const caller = { principal, session }
-  if (kind === 'request')
-    return respond(exchange(share, caller, message, accepts.events ? 'stream' : 'single'), accepts, c.req.raw.signal, {})
+  if (kind === 'request') {
+    const started = exchange(share, caller, message, accepts.events ? 'stream' : 'single')
+    return respond(resumable(started, session, quietMs(c, visitor.revision)), accepts, c.req.raw.signal, {})
+  }
   const failure = await send(share, caller, message)
   return failure === undefined ? accepted() : failureResponse(failure)
+}
+
+/** How long a stream may be quiet whose client can come back; undefined for a client that may not know how. */
+function quietMs(c: McpContext, revision: string | undefined): number | undefined {
+  return revision !== undefined && takesEmptyEvents(revision) ? settingsOf(c.env).pollAfterMs : undefined
 }
 
 async function postBatch(
@@ -104,7 +113,9 @@ export async function getMcp(c: McpContext): Promise<Response> {
   if (!readAccept(c.req.raw.headers.get('accept')).events) return refusal('NOT_ACCEPTABLE')
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return refusal('SESSION_REQUIRED')
-  const { share, principal } = visitor.value
+  const { share, principal, revision } = visitor.value
+  const lastEventId = c.req.header('last-event-id') ?? ''
+  if (lastEventId !== '') return resume(share, { principal, session }, { lastEventId, quietMs: quietMs(c, revision) }, c.req.raw.signal)
   const listener = new Listener(share, { principal, session }, 'listen', c.req.raw.signal)
   if (!(await listener.open())) return refusal('SESSION_NOT_FOUND')
   return eventStreamResponse(listener.sink.outlet.readable)

@@ -167,7 +167,7 @@ export class Calls {
     const isForSession = request.delivery === 'session'
     const ra = isForSession
       ? encodeReturnAddress({ to: 'session', session, rawId, ...(rawToken === undefined ? {} : { rawToken }) })
-      : encodeReturnAddress({ to: 'call', key })
+      : encodeReturnAddress({ to: 'call', key, ...(request.delivery === 'stream' ? { session } : {}) })
     const header = {
       type: 'call',
       ch,

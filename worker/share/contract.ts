@@ -193,10 +193,32 @@ export interface ShareFacts extends ShareSettings {
   }
 }
 
+/** Where a client was in a stream: the last message that it has seen of its session's child, or of the one that all share. */
+export interface StreamMark {
+  readonly isShared: boolean
+  /** Which child it was, counted for each session or share. */
+  readonly generation: number
+  readonly n: number
+}
+
+/** The same in a query; absent for a stream that begins. */
+type MarkQuery = { readonly [K in keyof StreamMark]?: string }
+
+export function markQuery(mark: StreamMark | undefined): MarkQuery {
+  return mark === undefined ? {} : { isShared: String(mark.isShared), generation: String(mark.generation), n: String(mark.n) }
+}
+
+export function readMark(query: URLSearchParams): StreamMark | undefined {
+  if (!query.has('n')) return undefined
+  return { isShared: query.get('isShared') === 'true', generation: Number(query.get('generation')), n: Number(query.get('n')) }
+}
+
 /** How a Worker asks for a stream socket: the query of an upgrade request to the Share. */
 export type StreamTarget =
   | { readonly kind: 'call'; readonly key: string }
-  | ({ readonly kind: 'listen' } & Caller)
+  | ({ readonly kind: 'listen' } & Caller & MarkQuery)
+  /** Goes on with a call that its client has left. */
+  | ({ readonly kind: 'resume'; readonly key: string } & Caller & MarkQuery)
   | ({ readonly kind: 'session' } & Caller)
   /** Waits for answers of the session's client: `key` names the round of questions, `call` the call by its client's raw id. */
   | ({ readonly kind: 'asking'; readonly key: string; readonly call: string } & Caller)
@@ -244,18 +266,26 @@ const RELAY_PURPOSES: readonly RelayPurpose[] = ['handshake', 'snapshot', 'repla
 
 /** Where the answer to a call goes. */
 export type ReturnAddress =
-  | { readonly to: 'call'; readonly key: string }
+  /** With `session`: its client may come back for the stream, as whoever owns this session. */
+  | { readonly to: 'call'; readonly key: string; readonly session?: string }
+  /** The listening stream of a session. */
+  | { readonly to: 'stream'; readonly session: string }
   | { readonly to: 'session'; readonly session: string; readonly rawId: string; readonly rawToken?: string }
   /** The relay listens in the name of a session. */
   | { readonly to: 'listen'; readonly session: string }
   /** A handshake that the relay replays: the answer is for the relay. */
   | { readonly to: 'relay'; readonly purpose: RelayPurpose }
 
+/** A call key, in hex digits. */
+const KEY_CHARS = 32
+
 /** Return addresses travel as text that only the relay reads. */
 export function encodeReturnAddress(address: ReturnAddress): string {
   switch (address.to) {
     case 'call':
-      return `c${address.key}`
+      return `c${address.key}${address.session ?? ''}`
+    case 'stream':
+      return `g${address.session}`
     case 'listen':
       return `l${address.session}`
     case 'relay':
@@ -269,7 +299,11 @@ export function encodeReturnAddress(address: ReturnAddress): string {
 export function decodeReturnAddress(text: string | undefined): ReturnAddress | undefined {
   if (text === undefined) return undefined
   const rest = text.slice(1)
-  if (text.startsWith('c')) return { to: 'call', key: rest }
+  if (text.startsWith('c')) {
+    const [key, session] = [rest.slice(0, KEY_CHARS), rest.slice(KEY_CHARS)]
+    return session === '' ? { to: 'call', key } : { to: 'call', key, session }
+  }
+  if (text.startsWith('g')) return { to: 'stream', session: rest }
   if (text.startsWith('l')) return { to: 'listen', session: rest }
   if (text.startsWith('r')) {
     const purpose = RELAY_PURPOSES.find((known) => known === rest)

@@ -63,7 +63,7 @@ export class Delivery {
     else if (address?.to === 'listen') this.#parts.listens.ended(address.session, header.key, header.failed)
     else {
       if (address?.to === 'call' && isBridgedGroup(groupOf(header.ch))) this.#parts.asks.answered(address.key)
-      const target = this.#routing.answerTarget(address)
+      const target = this.#again(header.to, this.#routing.answerTarget(address))
       if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
       else this.#put(header, target, frame, body.length, isWhole, header.failed)
     }
@@ -88,7 +88,7 @@ export class Delivery {
   }
 
   message(link: Link, header: Message, frame: Uint8Array, body: Uint8Array): void {
-    const target = this.#routing.messageTarget(header)
+    const target = this.#again(header.to, this.#routing.messageTarget(header))
     if (target.kind === 'refuse' && header.type === 'ask') this.#parts.asks.refuse(link, header)
     else if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
     else this.#put(header, target, frame, body.length, body.length === header.size, false)
@@ -166,6 +166,10 @@ export class Delivery {
       if (debtor instanceof WebSocket) this.#parts.streams.markOwing(debtor, undefined)
     const current = this.#parts.channels.current(group)
     if (current?.ch === credit.ch) sendFrame(current.link, { type: 'credit', ch: credit.ch, upto: credit.upto })
+  }
+
+  #again(to: string | undefined, target: Target): Target {
+    return to === undefined ? target : this.#routing.againTarget(to, target)
   }
 
   #noteAsker(ra: string | undefined): void {

@@ -38,11 +38,12 @@ export class Routing {
   /** Where the answer to a call goes. */
   answerTarget(address: ReturnAddress | undefined): Target {
     if (address === undefined || address.to === 'relay' || address.to === 'listen') return DROP
+    if (address.to === 'stream') return this.#listenerTarget(address.session) ?? DROP
     // The stream of an HTTP+SSE session may be attaching again; the agent keeps the answer until it has.
     if (address.to === 'session') return this.#listenerTarget(address.session) ?? (this.#parts.store.session(address.session) ? HOLD : DROP)
     const waiter = this.#parts.waiters.get(address.key)
     if (waiter !== undefined) return { kind: 'waiter', waiter }
-    const socket = this.#parts.streams.call(address.key)
+    const socket = this.#parts.streams.call(address.key, address.session)
     return socket === undefined ? DROP : { kind: 'sockets', sockets: [socket] }
   }
 
@@ -61,7 +62,17 @@ export class Routing {
     const listener = this.#listenerTarget(group)
     // What belongs to no call rides on no call's stream (MCP 2025-11-25, basic/transports, listening for messages).
     if (header.type !== 'ask' && header.method !== 'notifications/message') return listener ?? HOLD
+    // Its client may come back for the stream it left; an ask must not be lost before.
+    const isLeft = header.sure && call === undefined && address?.to === 'call' && address.session !== undefined
+    if (isLeft) return header.type === 'ask' ? HOLD : DROP
     return (header.sure ? (call ?? listener) : (listener ?? call)) ?? HOLD
+  }
+
+  /** Where a message goes that was sent again for one stream: there, if it belongs there, or nowhere. */
+  againTarget(to: string, target: Target): Target {
+    const stream = this.answerTarget(decodeReturnAddress(to))
+    if (target.kind !== 'sockets' || stream.kind !== 'sockets') return DROP
+    return stream.sockets.every((socket) => target.sockets.includes(socket)) ? stream : DROP
   }
 
   /** Attribution is certain or refused. An ask of a call whose client is being asked waits for the client to be back. */

@@ -30,6 +30,7 @@ import { closeQuietly, type Link, Links, sendFrame } from './links.ts'
 import { ModernCalls } from './modern-calls.ts'
 import { ModernOnLegacy, type ParkedRow } from './modern-on-legacy.ts'
 import { Recovery } from './recovery.ts'
+import { Resume } from './resume.ts'
 import { SessionListens } from './session-listens.ts'
 import { Sessions } from './sessions.ts'
 import { groupOf, Store } from './store.ts'
@@ -55,6 +56,7 @@ export class Share extends DurableObject<Env> {
   readonly #modernOnLegacy: ModernOnLegacy
   readonly #subscriptions: Subscriptions
   readonly #desk: StreamDesk
+  readonly #resume: Resume
   readonly #incarnation = crypto.randomUUID()
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -81,7 +83,8 @@ export class Share extends DurableObject<Env> {
     this.#modernOnLegacy = new ModernOnLegacy({ ...parts, delivery: this.#delivery })
     this.#modernCalls = new ModernCalls({ ...parts, modernOnLegacy: this.#modernOnLegacy })
     this.#calls = new Calls({ ...parts, sessions: this.#sessions, delivery: this.#delivery, legacyOnModern })
-    this.#desk = new StreamDesk({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
+    this.#resume = new Resume({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
+    this.#desk = new StreamDesk({ ...parts, sessions: this.#sessions, delivery: this.#delivery, resume: this.#resume })
     this.#noteReset()
   }
 
@@ -222,6 +225,7 @@ export class Share extends DurableObject<Env> {
     const unwanted = hello.channels.filter(({ ch }) => !this.#channels.isCurrent(ch, link)).map(({ ch }) => ch)
     sendFrame(link, { type: 'welcome', share: this.#store.settings?.id ?? '', unwanted })
     this.#recovery.returned(link, hello)
+    this.#resume.returned(link)
     log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
   }
 

@@ -6,6 +6,7 @@ import type { Channels } from './channels.ts'
 import type { CreditLedger } from './credit.ts'
 import type { Debtor, Delivery } from './delivery.ts'
 import { closeQuietly, type Links, sendFrame } from './links.ts'
+import type { Resume } from './resume.ts'
 import type { Sessions } from './sessions.ts'
 import type { Streams } from './streams.ts'
 import type { Subscriptions } from './subscriptions.ts'
@@ -20,6 +21,7 @@ interface Parts {
   readonly ledger: CreditLedger<Debtor>
   readonly delivery: Delivery
   readonly subscriptions: Subscriptions
+  readonly resume: Resume
 }
 
 export class StreamDesk {
@@ -38,6 +40,8 @@ export class StreamDesk {
       case 'call':
         this.#openCall(socket, query.get('key') ?? '')
         return 101
+      case 'resume':
+        return this.#parts.resume.openCall(socket, query)
       case 'listen':
         return this.#openListener(socket, query, 'listen')
       case 'session':
@@ -85,8 +89,8 @@ export class StreamDesk {
     const { waiters, streams, delivery } = this.#parts
     // It goes on with another call, which may move.
     const waiter = delivery.awaitsSnapshot(key) ? undefined : waiters.moveToStream(key)
-    const { group = '', agent = '', asker } = waiter ?? {}
-    streams.accept(socket, { kind: 'call', key, group, agent, ...(asker === undefined ? {} : { asker }) })
+    const { group = '', agent = '', session = '', asker } = waiter ?? {}
+    streams.accept(socket, { kind: 'call', key, group, agent, session, ...(asker === undefined ? {} : { asker }) })
     if (waiter === undefined) closeQuietly(socket, STREAM_CLOSE.SETTLED, 'answered already')
     else delivery.handOver(waiter, socket)
   }
@@ -117,6 +121,7 @@ export class StreamDesk {
     if ('code' in session) return ERRORS[session.code].http
     const group = channels.groupFor(session)
     streams.accept(socket, { kind, session: session.id, group })
+    if (kind === 'listen' && this.#parts.resume.listener(socket, session, group, query)) return 101
     const current = channels.current(group)
     if (current !== undefined) sendFrame(current.link, { type: 'resume', ch: current.ch })
     return 101

@@ -12,6 +12,8 @@ export interface StreamAttachment {
   readonly agent?: string
   readonly key?: string
   readonly session?: string
+  /** Where a client that came back had left off. */
+  readonly resume?: { readonly ch: string; readonly after: number }
   /** Of one that asks a client: the call for which it does, by its client's canonical id. */
   readonly call?: string
   readonly asker?: string
@@ -45,8 +47,10 @@ export class Streams {
     socket.serializeAttachment({ role: 'stream', ...opening } satisfies StreamAttachment)
   }
 
-  call(key: string): WebSocket | undefined {
-    return this.#open(callTag(key))[0]
+  /** The stream of a call; of one that can be resumed only a stream of its own session counts. */
+  call(key: string, session?: string): WebSocket | undefined {
+    const sockets = this.#open(callTag(key))
+    return session === undefined ? sockets[0] : sockets.find((socket) => attachmentOf(socket)?.session === session)
   }
 
   listener(session: string): WebSocket | undefined {
@@ -97,6 +101,12 @@ export class Streams {
     if (attachment === undefined) return
     const { owing: _, ...rest } = attachment
     socket.serializeAttachment(owing === undefined ? rest : { ...rest, owing })
+  }
+
+  /** Notes where the client of a listening stream had left off. */
+  markResume(socket: WebSocket, resume: NonNullable<StreamAttachment['resume']>): void {
+    const attachment = attachmentOf(socket)
+    if (attachment !== undefined) socket.serializeAttachment({ ...attachment, resume } satisfies StreamAttachment)
   }
 
   closeAll(code: number, reason: string): void {

@@ -1,0 +1,42 @@
+/** GET with `Last-Event-ID`: a client comes back for a stream that it left (MCP 2025-11-25, basic/transports, resumability). */
+import type { Caller } from '../share/contract.ts'
+import { channelName, SHARED_GROUP } from '../share/store.ts'
+import { EventIds, readEventId } from './event-ids.ts'
+import { clientNames } from './frame-writer.ts'
+import { Listener } from './listener.ts'
+import { eventStreamResponse, refusal } from './reply.ts'
+import { respondAgain } from './respond.ts'
+import { ResumedCall } from './resumed-call.ts'
+import type { ShareClient } from './share-client.ts'
+
+interface Return {
+  readonly lastEventId: string
+  /** For a client that takes events without data: how long the stream may be quiet. */
+  readonly quietMs: number | undefined
+}
+
+/**
+ * The rest of the stream that an event id names. 204 when nothing can follow, which is how an event source is told not to
+ * come back (HTML, server-sent events); 400 for an id that is not ours, 404 for a session that the caller does not have.
+ */
+export async function resume(share: ShareClient, caller: Caller, { lastEventId, quietMs }: Return, signal: AbortSignal): Promise<Response> {
+  const place = readEventId(lastEventId)
+  if (place === undefined) return refusal('EVENT_ID_UNKNOWN')
+  if (place.stream === 'session') {
+    const listener = new Listener(share, caller, 'listen', signal, place.mark)
+    if (!(await listener.open())) return refusal('SESSION_NOT_FOUND')
+    return eventStreamResponse(listener.sink.outlet.readable)
+  }
+  const { key, rawId, rawToken, mark, isOver } = place
+  if (isOver) return new Response(null, { status: 204 })
+  const courier = new ResumedCall(share, caller, key, mark)
+  if (!(await courier.open())) return refusal('SESSION_NOT_FOUND')
+  const names = clientNames(rawToken === undefined ? { rawId } : { rawId, rawToken })
+  const ids = EventIds.ofCall(caller.session, { key, rawId, rawToken })
+  if (ids === undefined) return refusal('EVENT_ID_UNKNOWN')
+  const seen =
+    mark === undefined ? undefined : { ch: channelName(mark.isShared ? SHARED_GROUP : caller.session, mark.generation), n: mark.n }
+  // The same id again: a client that sees nothing else still knows where it was.
+  const prime = quietMs === undefined ? {} : { prime: { id: lastEventId, quietMs } }
+  return respondAgain({ courier, names, events: { ids, goesOn: { seen }, ...prime } }, signal)
+}

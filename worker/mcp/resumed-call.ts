@@ -1,0 +1,125 @@
+/** Brings what is left of a call whose client has come back for it: what the agent kept, and what is still to come. */
+import type { AgentFrame } from '../../protocol/frame.ts'
+import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
+import type { Failure } from '../../protocol/errors.ts'
+import { MAX_CALL_TRIES, REATTACH_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
+import { type Caller, markQuery, STREAM_CLOSE, type StreamControl, type StreamMark } from '../share/contract.ts'
+import { pause } from '../within.ts'
+import type { Carrier, Item } from './courier.ts'
+import { markOf } from './event-ids.ts'
+import type { ShareClient } from './share-client.ts'
+
+/** What a close of the stream means that is no reset of the Share; undefined: the stream is another's now. */
+const OUTCOMES: ReadonlyMap<number, Failure | undefined> = new Map([
+  [STREAM_CLOSE.REPLACED, undefined],
+  [STREAM_CLOSE.ENDED, { code: 'CHANNEL_CLOSED', executed: 'unknown' }],
+  [STREAM_CLOSE.AGAIN, { code: 'AGENT_LOST', executed: 'no' }],
+])
+
+export class ResumedCall implements Carrier {
+  readonly isResumable = true
+  readonly #share: ShareClient
+  readonly #caller: Caller
+  readonly #key: string
+  readonly #items: Item[] = []
+  /** The last message that has come whole or in part: where to go on when the Share is reset. */
+  #mark: StreamMark | undefined
+  #wake: (() => void) | undefined
+  #socket: WebSocket | undefined
+  #takenBytes = 0
+  #isEager = false
+  #isOver = false
+
+  constructor(share: ShareClient, caller: Caller, key: string, mark: StreamMark | undefined) {
+    this.#share = share
+    this.#caller = caller
+    this.#key = key
+    this.#mark = mark
+  }
+
+  /** Attaches; false when the caller has no such session. */
+  async open(): Promise<boolean> {
+    const socket = await this.#share.open({ kind: 'resume', key: this.#key, ...this.#caller, ...markQuery(this.#mark) })
+    if (socket === undefined) return false
+    socket.addEventListener('message', ({ data }) => {
+      if (typeof data === 'string') this.#hear(data)
+      else this.#receive(new Uint8Array(data as ArrayBuffer))
+    })
+    socket.addEventListener('close', ({ code }) => {
+      if (this.#isOver || this.#socket !== socket) return
+      this.#socket = undefined
+      const failure = OUTCOMES.get(code)
+      if (failure !== undefined) this.#put({ kind: 'failed', failure })
+      else if (OUTCOMES.has(code)) this.close()
+      else void this.#reattach()
+    })
+    socket.accept()
+    this.#socket = socket
+    return true
+  }
+
+  async next(): Promise<Item | undefined> {
+    while (this.#items.length === 0 && !this.#isOver) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#wake = resolve
+      await promise
+    }
+    return this.#items.shift()
+  }
+
+  taken(bytes: number): void {
+    this.#takenBytes += bytes
+    if (this.#takenBytes === 0 || (!this.#isEager && this.#takenBytes < TAKEN_EVERY_BYTES)) return
+    this.#socket?.send(JSON.stringify({ type: 'taken', bytes: this.#takenBytes } satisfies StreamControl))
+    this.#takenBytes = 0
+  }
+
+  close(): void {
+    this.#isOver = true
+    this.#socket?.close(1000)
+    this.#socket = undefined
+    this.#wake?.()
+  }
+
+  /** The Share was reset: goes on behind what has come. */
+  async #reattach(): Promise<void> {
+    for (let tries = 1; tries < MAX_CALL_TRIES && !this.#isOver; tries++) {
+      await pause(REATTACH_MS)
+      this.#share.renew()
+      try {
+        if (this.#isOver || (await this.open())) return
+        break
+      } catch {
+        // Not there yet.
+      }
+    }
+    this.#put({ kind: 'failed', failure: { code: 'INTERNAL', executed: 'unknown' } })
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const frame = decodeAgentFrame(bytes)
+    if (!frame.ok) return
+    this.#note(frame.value.header)
+    this.#put({ kind: 'frame', ...frame.value, restarted: false })
+  }
+
+  /** A message is only passed by once the next one begins: until then its rest may have to be sent again. */
+  #note(header: AgentFrame): void {
+    const mark = markOf(header, this.#caller.session)
+    if (mark === undefined) return
+    const isNewer = this.#mark === undefined || this.#mark.generation !== mark.generation || mark.n - 1 > this.#mark.n
+    if (isNewer) this.#mark = { ...mark, n: mark.n - 1 }
+  }
+
+  #hear(text: string): void {
+    const control = JSON.parse(text) as StreamControl
+    if (control.type !== 'sync') return
+    this.#isEager = true
+    this.taken(0)
+  }
+
+  #put(item: Item): void {
+    this.#items.push(item)
+    this.#wake?.()
+  }
+}
