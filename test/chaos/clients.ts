@@ -1,7 +1,8 @@
 /** Owns what the clients of a run do: make one planned call and tell what came of it, without any kindness of an SDK. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { within } from '../e2e/deadline.ts'
 import { asObject, type JsonObject, toolText } from '../e2e/json.ts'
-import { type Answer, RawClient } from '../e2e/raw-client.ts'
+import { type Answer, type Listener, RawClient } from '../e2e/raw-client.ts'
 import type { Executed } from '../../protocol/errors.ts'
 import { answerText, type Outcome } from './account.ts'
 import type { PlannedCall } from './plan.ts'
@@ -17,9 +18,15 @@ export interface ChaosClient {
   begin(): Promise<void>
   /** Never rejects. */
   make(call: PlannedCall): Promise<Outcome>
+  end?(): void
+  readonly strays?: readonly string[]
 }
 
-const MODERN_REVISION = '2026-07-28'
+/** Bound of a wait that only the end of the run ends, and the pause before a GET stream that has ended is opened again. */
+const NEVER_MS = 2 ** 31 - 1
+const RELISTEN_MS = 300
+
+export const MODERN_REVISION = '2026-07-28'
 const MODERN_META = {
   'io.modelcontextprotocol/protocolVersion': MODERN_REVISION,
   'io.modelcontextprotocol/clientCapabilities': {},
@@ -31,22 +38,59 @@ export class LegacyClient implements ChaosClient {
   readonly name: string
   readonly #share: ShareAccess
   readonly #client: RawClient
+  readonly #listens: boolean
+  #listener: Listener | undefined
+  #hasEnded = false
   #lastId = 0
+  /** Messages on the listening stream that were not for this client. */
+  readonly strays: string[] = []
 
-  constructor(name: string, share: ShareAccess) {
+  /** @param listens whether it keeps a GET stream open. */
+  constructor(name: string, share: ShareAccess, listens: boolean) {
     this.name = name
     this.#share = share
+    this.#listens = listens
     this.#client = new RawClient(share.url, share.clientToken)
   }
 
   async begin(): Promise<void> {
     await this.#client.initialize()
+    if (this.#listens) void this.#listen()
+  }
+
+  end(): void {
+    this.#hasEnded = true
+    void this.#listener?.[Symbol.asyncDispose]()
   }
 
   async make(call: PlannedCall): Promise<Outcome> {
     if (call.tool === 'note') return outcomeOf(() => this.#note(call))
     if (call.tool === 'visit') return outcomeOf(() => this.#visit(call))
     return outcomeOf(() => callTool(this.#client, ++this.#lastId, call, this.name))
+  }
+
+  /** Keeps a GET stream open, and another when that ends. */
+  async #listen(): Promise<void> {
+    while (!this.#hasEnded) {
+      try {
+        this.#listener = await this.#client.listen()
+        for (
+          let message = await this.#listener.nextMessage(NEVER_MS);
+          message !== undefined;
+          message = await this.#listener.nextMessage(NEVER_MS)
+        )
+          this.#hear(message)
+      } catch {
+        // The relay was killed, or we are through; that calls are answered shows whether the session lives.
+      }
+      await delay(RELISTEN_MS)
+    }
+  }
+
+  #hear(message: JsonObject): void {
+    const { data } = asObject(message['params'] ?? {})
+    if (message['method'] !== 'notifications/message' || typeof data !== 'string' || !data.startsWith(`${this.name}.`))
+      this.strays.push(JSON.stringify(message).slice(0, 200))
   }
 
   async #note({ arg }: PlannedCall): Promise<Outcome> {
@@ -135,7 +179,7 @@ function strayMessage({ messages }: Answer, name: string, token: string | undefi
 }
 
 /** The error as the contract has it: JSON-RPC, saying whether the call ran, and whether to try again. */
-function errorOutcome(status: number, message: JsonObject): Outcome {
+export function errorOutcome(status: number, message: JsonObject): Outcome {
   const untyped = { kind: 'untyped', detail: `${status} ${JSON.stringify(message).slice(0, 300)}` } as const
   const error = message['error']
   if (typeof error !== 'object' || error === null) return untyped

@@ -19,12 +19,14 @@ export interface Findings {
   readonly evictions: number
   /** Faults after which things did not become as they were. */
   readonly stuck: readonly string[]
+  /** Messages that listening clients got and that were not theirs. */
+  readonly strays: readonly string[]
   readonly relayEnds: number
   readonly orphans: number
 }
 
 /** What makes the run a failure, besides single calls. */
-export function complaints({ verdict, agents, stuck, relayEnds, orphans }: Findings): string[] {
+export function complaints({ verdict, agents, stuck, strays, relayEnds, orphans }: Findings): string[] {
   const ended = agents.filter(({ unexpectedEnds }) => unexpectedEnds > 0).map(({ where, unexpectedEnds }) => `${where}: ${unexpectedEnds}`)
   return [
     ...(verdict.undisturbedAnswered < verdict.undisturbed * MIN_ANSWERED
@@ -32,6 +34,7 @@ export function complaints({ verdict, agents, stuck, relayEnds, orphans }: Findi
       : []),
     ...(ended.length > 0 ? [`agents ended by themselves: ${ended.join(', ')}`] : []),
     ...stuck,
+    ...strays,
     ...(relayEnds > 0 ? [`workerd ended by itself ${relayEnds} times`] : []),
     ...(orphans > 0 ? [`${orphans} servers outlived their agents`] : []),
   ]

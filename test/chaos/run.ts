@@ -57,6 +57,7 @@ async function perform(options: Options, plan: Plan, folder: string, history: Hi
     faults: plan.faults,
     evictions: worlds.reduce((sum, { evictions }) => sum + evictions, 0),
     stuck,
+    strays: worlds.flatMap(({ clients }) => clients.flatMap(({ name, strays = [] }) => strays.map((text) => `${name} heard ${text}`))),
     relayEnds: relay.unexpectedEnds,
     orphans: await orphansOf(agents.flatMap(({ allChildren }) => [...allChildren])),
   }
@@ -130,15 +131,16 @@ async function main(): Promise<number> {
   const wrong = complaints(findings)
   const isGood = wrong.length === 0 && findings.verdict.violations.length === 0
   console.log(figures(findings).join('\n'))
-  if (!isGood) {
+  if (!isGood || options.keep) {
     console.log([...stories(findings, history), '', ...wrong.map((text) => `violation: ${text}`)].join('\n'))
     history.writeFrames(join(folder, 'frames.txt'))
     writeFileSync(join(folder, 'calls.txt'), findings.records.map((record) => `${JSON.stringify(record)}\n`).join(''))
-    console.log(`seed ${options.seed} FAILED. Logs, journal, history and frames: ${folder}`)
+    console.log(`logs, journal, history, frames and calls: ${folder}`)
+  } else rmSync(folder, { recursive: true, force: true })
+  if (!isGood) {
+    console.log(`seed ${options.seed} FAILED`)
     return 1
   }
-  if (options.keep) console.log(`logs: ${folder}`)
-  else rmSync(folder, { recursive: true, force: true })
   console.log(`seed ${options.seed}: no violation`)
   return 0
 }

@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { NODE, ROOT } from '../e2e/program.ts'
 import { ChaosAgent } from './agent.ts'
-import { type ChaosClient, LegacyClient, ModernClient } from './clients.ts'
+import { type ChaosClient, LegacyClient, MODERN_REVISION, ModernClient } from './clients.ts'
 import type { History } from './history.ts'
 import type { PlannedFault, WorldName } from './plan.ts'
 import type { ChaosRelay, ShareAccess } from './relay.ts'
+import { SdkClient } from './sdk-client.ts'
 
 interface WorldOptions {
   readonly name: WorldName
@@ -71,8 +72,7 @@ export class World implements AsyncDisposable {
       }
       started.push(await ChaosAgent.start(spec, () => relay.port, history))
     }
-    const Client = name === 'modern' ? ModernClient : LegacyClient
-    const made = Array.from({ length: clients }, (_, at) => new Client(`${name}.${at}`, share))
+    const made = Array.from({ length: clients }, (_, at) => makeClient(name, at, relay, share))
     for (const client of made) await client.begin()
     return new World(name, relay, share, started, made, history)
   }
@@ -114,6 +114,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.clients) client.end?.()
     await Promise.all(this.agents.map((agent) => agent[Symbol.asyncDispose]()))
   }
 
@@ -125,4 +126,11 @@ export class World implements AsyncDisposable {
     this.evictions++
     this.#history.event(this.name, 'the object was evicted')
   }
+}
+
+/** One in four is made of the SDK; every other one of those by hand keeps a GET stream open, where there are such. */
+function makeClient(world: WorldName, at: number, relay: ChaosRelay, share: ShareAccess): ChaosClient {
+  const name = `${world}.${at}`
+  if (at % 4 === 3) return new SdkClient(name, relay, share, world === 'modern' ? MODERN_REVISION : undefined)
+  return world === 'modern' ? new ModernClient(name, share) : new LegacyClient(name, share, at % 2 === 0)
 }

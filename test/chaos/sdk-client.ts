@@ -1,0 +1,87 @@
+/** Owns the clients of a run that are made of the official SDK, in either era: what a user of it would be told. */
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { toolText } from '../e2e/json.ts'
+import { answerText, type Outcome } from './account.ts'
+import { type ChaosClient, DEADLINE_MS, errorOutcome } from './clients.ts'
+import type { PlannedCall } from './plan.ts'
+import type { ChaosRelay, ShareAccess } from './relay.ts'
+
+const CLIENT_INFO = { name: 'chaos-sdk', version: '1.0.0' }
+
+export class SdkClient implements ChaosClient {
+  readonly name: string
+  readonly #relay: ChaosRelay
+  readonly #share: ShareAccess
+  /** Revision to pin, or undefined for the handshake. */
+  readonly #pin: string | undefined
+  #connecting: Promise<Client> | undefined
+  /** Outages of the relay that there had been when it connected. */
+  #outages = 0
+
+  constructor(name: string, relay: ChaosRelay, share: ShareAccess, pin?: string) {
+    this.name = name
+    this.#relay = relay
+    this.#share = share
+    this.#pin = pin
+  }
+
+  async begin(): Promise<void> {
+    await this.#client()
+  }
+
+  async make({ arg, tool, ms, kib, steps, progress, log }: PlannedCall): Promise<Outcome> {
+    try {
+      const client = await this.#client()
+      const name = tool === 'note' || tool === 'visit' ? 'once' : tool
+      let last = -Infinity
+      let isFalling = false
+      const onprogress = (told: { readonly progress: number }): void => {
+        isFalling ||= told.progress <= last
+        last = told.progress
+      }
+      const options = { timeout: DEADLINE_MS, maxTotalTimeout: DEADLINE_MS, ...(progress ? { onprogress } : {}) }
+      const result = await client.callTool({ name, arguments: { arg, ms, kib, steps, log } }, options)
+      if (isFalling) return { kind: 'wrong', detail: 'progress that does not rise' }
+      const text = toolText(result)
+      return text === answerText(arg, kib) ? { kind: 'answered' } : { kind: 'wrong', detail: `the answer ${text.slice(0, 80)}` }
+    } catch (error) {
+      return outcomeOfError(error)
+    }
+  }
+
+  /** The session of a client lives on in a relay that was killed; its streams do not, and the SDK does not always notice. */
+  async #client(): Promise<Client> {
+    const outages = this.#relay.outages.length
+    if (this.#connecting === undefined || outages !== this.#outages) {
+      this.#outages = outages
+      this.#connecting = this.#connect()
+      this.#connecting.catch(() => {
+        this.#connecting = undefined
+      })
+    }
+    return this.#connecting
+  }
+
+  async #connect(): Promise<Client> {
+    const options = this.#pin === undefined ? {} : { versionNegotiation: { mode: { pin: this.#pin } } }
+    const client = new Client(CLIENT_INFO, { capabilities: {}, ...options })
+    const requestInit = { headers: { authorization: `Bearer ${this.#share.clientToken}` } }
+    await client.connect(new StreamableHTTPClientTransport(new URL(this.#share.url), { requestInit }))
+    return client
+  }
+}
+
+/** JSON-RPC errors come as they are; those with another HTTP status have the response's text in them. */
+function outcomeOfError(error: unknown): Outcome {
+  const text = error instanceof Error ? `${error.message}${error.cause instanceof Error ? `: ${error.cause.message}` : ''}` : String(error)
+  const typed = errorOutcome(0, { error })
+  if (typed.kind === 'failed') return typed
+  const [body] = /\{"jsonrpc".*\}/s.exec(text) ?? []
+  if (body !== undefined) return errorOutcome(0, JSON.parse(body))
+  const data = typeof error === 'object' && error !== null && 'data' in error ? JSON.stringify(error.data) : ''
+  const [inner] = /\{\\"jsonrpc.*\}/s.exec(data) ?? []
+  if (inner !== undefined) return errorOutcome(0, JSON.parse(JSON.parse(`"${inner}"`)))
+  if (/timed? ?out/i.test(text)) return { kind: 'lost' }
+  const isBroken = error instanceof TypeError || /fetch failed|terminated|socket|connection closed/i.test(text)
+  return isBroken ? { kind: 'disconnected', detail: text } : { kind: 'untyped', detail: `${text} ${data}`.slice(0, 300) }
+}
