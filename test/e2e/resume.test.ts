@@ -1,0 +1,231 @@
+/** Streams that a client leaves and comes back to with Last-Event-ID, through a real relay, agent and server. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createShare, createToken, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { asObject, type JsonObject, toolText } from './json.ts'
+import { Listener, RawClient } from './raw-client.ts'
+import type { SseEvent } from './sse-events.ts'
+
+const STEPS = 4
+const stack = new AsyncDisposableStack()
+let relay: Relay
+let own: Share
+let shared: Share
+
+beforeAll(async () => {
+  relay = stack.use(await startRelay([], { POLL_AFTER_SECONDS: '1' }))
+  own = await createShare(relay)
+  shared = await createShare(relay)
+  stack.use(await startAgent(own, { command: fixture('echo') }))
+  stack.use(await startAgent(shared, { command: fixture('echo'), args: ['--isolate', 'share'] }))
+})
+afterAll(() => stack.disposeAsync())
+
+async function session(share: Share, protocolVersion = '2025-11-25', token = share.clientToken): Promise<RawClient> {
+  const client = new RawClient(share.url, token)
+  await client.initialize({ protocolVersion, capabilities: { sampling: {}, elicitation: {}, roots: {} } })
+  return client
+}
+
+/** Posts a tool call whose answer must come as a stream. */
+async function call(
+  share: Share,
+  client: RawClient,
+  id: unknown,
+  name: string,
+  args: JsonObject,
+  progressToken?: string,
+): Promise<Listener> {
+  const meta = progressToken === undefined ? {} : { _meta: { progressToken } }
+  const abort = new AbortController()
+  const response = await fetch(share.url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'text/event-stream',
+      authorization: `Bearer ${share.clientToken}`,
+      'mcp-session-id': client.sessionId ?? '',
+      'mcp-protocol-version': client.protocolVersion ?? '',
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args, ...meta } }),
+    signal: abort.signal,
+  })
+  return new Listener(response, abort)
+}
+
+function resume(client: RawClient, lastEventId: string): Promise<Listener> {
+  return client.listen({ 'last-event-id': lastEventId })
+}
+
+/** Reads up to so many events, then leaves. */
+async function read(stream: Listener, limit = Infinity): Promise<SseEvent[]> {
+  const events: SseEvent[] = []
+  while (events.length < limit) {
+    const event = await stream.nextEvent()
+    if (event === undefined) break
+    events.push(event)
+  }
+  await stream[Symbol.asyncDispose]()
+  return events
+}
+
+function lastId(events: readonly SseEvent[]): string {
+  return events.findLast(({ id }) => id !== undefined)?.id ?? ''
+}
+
+function messages(events: readonly SseEvent[]): JsonObject[] {
+  return events.filter(({ data }) => data.length > 0).map(({ data }) => asObject(JSON.parse(data.toString('utf8'))))
+}
+
+/** What a call of the tool `progress` says, in order. */
+function expected(id: unknown, token: string): JsonObject[] {
+  const steps = Array.from({ length: STEPS }, (_, index) =>
+    expect.objectContaining({ params: expect.objectContaining({ progressToken: token, progress: index + 1 }) as unknown }),
+  )
+  return [...steps, expect.objectContaining({ id, result: expect.anything() as unknown })] as JsonObject[]
+}
+
+describe.each([
+  ['a child of its own', () => own],
+  ['a shared child', () => shared],
+])('the stream of a call to %s', (_, shareOf) => {
+  test.each(Array.from({ length: STEPS + 1 }, (_, index) => index + 1))(
+    'that is cut after event %i goes on with exactly the rest, in order, under the names of its client',
+    async (cut) => {
+      const client = await session(shareOf())
+      // Another call's messages stand between those of this one.
+      await client.callTool('progress', { steps: 3 }, { meta: { progressToken: 'before' } })
+      const before = await read(await call(shareOf(), client, 'my id', 'progress', { steps: STEPS }, 'my token'), cut)
+      await client.callTool('progress', { steps: 3 }, { meta: { progressToken: 'after' } })
+      const after = await read(await resume(client, lastId(before)))
+      expect(before[0]).toMatchObject({ data: Buffer.alloc(0) })
+      expect(messages([...before, ...after])).toEqual(expected('my id', 'my token'))
+    },
+  )
+
+  test('that is cut after every single event brings each exactly once', async () => {
+    const client = await session(shareOf())
+    const events = await read(await call(shareOf(), client, 1, 'progress', { steps: STEPS }, 't'), 1)
+    for (let index = 0; index <= STEPS; index++) {
+      const [primed, next] = await read(await resume(client, lastId(events)), 2)
+      expect(primed).toMatchObject({ id: lastId(events), data: Buffer.alloc(0) })
+      if (next !== undefined) events.push(next)
+    }
+    expect(messages(events)).toEqual(expected(1, 't'))
+    expect((await client.raw('GET', { accept: 'text/event-stream', 'last-event-id': lastId(events) })).status).toBe(204)
+  })
+})
+
+describe('a client that comes back', () => {
+  test('while the call runs gets its answer when it comes', async () => {
+    const client = await session(own)
+    const before = await read(await call(own, client, 7, 'elicit', { message: 'name?' }), 2)
+    const [asked] = messages(before)
+    expect(asked?.['method']).toBe('elicitation/create')
+    await using stream = await resume(client, lastId(before))
+    expect((await client.respond(asked?.['id'], { action: 'accept', content: { name: 'x' } })).status).toBe(202)
+    const answer = await stream.nextMessage()
+    expect(answer).toMatchObject({ id: 7 })
+    expect(toolText(answer?.['result'])).toContain('accept')
+    expect(await stream.nextMessage()).toBeUndefined()
+  })
+
+  test('for a question that it missed is asked again, and can answer it', async () => {
+    const client = await session(own)
+    const stream = await call(own, client, 7, 'elicit', { message: 'name?' })
+    const before = await read(stream, 1)
+    await using again = await resume(client, lastId(before))
+    const asked = await again.nextMessage()
+    expect(asked?.['method']).toBe('elicitation/create')
+    await client.respond(asked?.['id'], { action: 'decline' })
+    expect(await again.nextMessage()).toMatchObject({ id: 7, result: expect.anything() as unknown })
+  })
+
+  test('twice takes its stream away from the first connection', async () => {
+    const client = await session(own)
+    const stream = await call(own, client, 7, 'elicit', { message: 'name?' })
+    const primed = await stream.nextEvent()
+    await stream.nextEvent()
+    await using again = await resume(client, primed?.id ?? '')
+    const asked = await again.nextMessage()
+    expect(await read(stream)).toEqual([])
+    await client.respond(asked?.['id'], { action: 'decline' })
+    expect(await again.nextMessage()).toMatchObject({ id: 7 })
+  })
+
+  test('as another principal finds no such session', async () => {
+    const client = await session(own)
+    const before = await read(await call(own, client, 1, 'progress', { steps: STEPS }, 't'), 2)
+    const stranger = new RawClient(own.url, await createToken(own, 'client'))
+    stranger.sessionId = client.sessionId
+    expect((await stranger.raw('GET', { accept: 'text/event-stream', 'last-event-id': lastId(before) })).status).toBe(404)
+  })
+
+  test('with an event id of another session gets nothing of it', async () => {
+    for (const share of [own, shared]) {
+      const client = await session(share)
+      const before = await read(await call(share, client, 1, 'progress', { steps: STEPS }, 't'), 2)
+      const other = await session(share, '2025-11-25', await createToken(share, 'client'))
+      const [failed, ...more] = messages(await read(await resume(other, lastId(before))))
+      expect(failed).toMatchObject({ id: 1, error: { data: { code: 'EVENTS_LOST', executed: 'unknown' } } })
+      expect(more).toEqual([])
+      expect(messages(await read(await resume(client, lastId(before)))).at(-1)).toHaveProperty('result')
+    }
+  })
+
+  test.each(['nonsense', 'c.0.0', `c.${'0'.repeat(32)}.!!.0`, 'g.x1-1'])('with the event id %j gets 400', async (lastEventId) => {
+    const client = await session(own)
+    const refused = await client.raw('GET', { accept: 'text/event-stream', 'last-event-id': lastEventId })
+    expect(refused.status).toBe(400)
+    expect(await refused.json()).toMatchObject({ error: { data: { code: 'EVENT_ID_UNKNOWN' } } })
+  })
+})
+
+test('events have ids in revision 2025-06-18 too, but none is empty', async () => {
+  const client = await session(own, '2025-06-18')
+  const before = await read(await call(own, client, 1, 'progress', { steps: STEPS }, 't'), 2)
+  expect(before.every(({ data }) => data.length > 0)).toBe(true)
+  const after = await read(await resume(client, lastId(before)))
+  expect(messages([...before, ...after])).toEqual(expected(1, 't'))
+})
+
+test('a quiet stream of a client that can come back ends, and the answer comes when it does', async () => {
+  const client = await session(own)
+  const stream = await call(own, client, 1, 'wait', { key: 'polled' })
+  const before = await read(stream)
+  expect(messages(before)).toEqual([])
+  expect(before).toHaveLength(1)
+  await using again = await resume(client, lastId(before))
+  await client.callTool('open', { key: 'polled' })
+  expect(toolText((await again.nextMessage())?.['result'])).toBe('opened polled')
+})
+
+describe('the GET stream', () => {
+  const LISTS = ['tools', 'prompts', 'resources', 'tools', 'prompts'].map((list) => `notifications/${list}/list_changed`)
+
+  test('that is cut after every single event brings each exactly once', async () => {
+    const client = await session(own)
+    const first = await client.listen()
+    for (const method of LISTS) await client.callTool('later', { method })
+    const events = await read(first, 1)
+    for (const _ of LISTS.slice(1)) {
+      // The answers of calls must not come here.
+      await client.request('ping')
+      events.push(...(await read(await resume(client, lastId(events)), 1)))
+    }
+    expect(messages(events).map(({ method }) => method)).toEqual(LISTS)
+    await using last = await resume(client, lastId(events))
+    await client.callTool('later', { method: 'notifications/roots/list_changed' })
+    expect((await last.nextMessage())?.['method']).toBe('notifications/roots/list_changed')
+  })
+
+  test('brings what was said while it was away', async () => {
+    const client = await session(own)
+    const first = await client.listen()
+    await client.callTool('later', { method: LISTS[0] ?? '' })
+    const events = await read(first, 1)
+    for (const method of LISTS.slice(1)) await client.callTool('later', { method })
+    await client.request('ping')
+    const rest = await read(await resume(client, lastId(events)), LISTS.length - 1)
+    expect(messages([...events, ...rest]).map(({ method }) => method)).toEqual(LISTS)
+  })
+})
