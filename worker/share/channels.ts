@@ -246,7 +246,15 @@ export class Channels {
     for (const subscription of kept('subscribe')) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
   }
 
-  #call(link: Link, ch: string, method: string, kept: Handshake, purpose: RelayPurpose, key: string, holdsBack = purpose !== 'replay'): void {
+  #call(
+    link: Link,
+    ch: string,
+    method: string,
+    kept: Handshake,
+    purpose: RelayPurpose,
+    key: string,
+    holdsBack = purpose !== 'replay',
+  ): void {
     const gate = holdsBack ? ({ gate: true } as const) : {}
     const id = [kept.idFrom, kept.idTo] as const
     const ra = encodeReturnAddress({ to: 'relay', purpose })

@@ -25,6 +25,9 @@ test.each(API_CODES)('%s of the API has its title and its advice as a heading', 
   expect(headings).toContain(`${title} ${detail}`)
 })
 
-test.each(Object.values(PROBLEMS))('$message, of the relay itself in revision 2026-07-28 or between revisions, is a heading', ({ message }) => {
-  expect(headings).toContain(message)
-})
+test.each(Object.values(PROBLEMS))(
+  '$message, of the relay itself in revision 2026-07-28 or between revisions, is a heading',
+  ({ message }) => {
+    expect(headings).toContain(message)
+  },
+)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { readSettings, relayOrigin } from '../../../worker/env.ts'
+import { QUIET_STREAM_MS } from '../../../worker/limits.ts'
 
 test('readSettings() without variables is a public relay that nobody owns', () => {
   expect(readSettings({})).toEqual({
@@ -9,6 +10,7 @@ test('readSettings() without variables is a public relay that nobody owns', () =
     allowedHosts: new Set(),
     publicOrigin: undefined,
     loopback: false,
+    pollAfterMs: QUIET_STREAM_MS,
     faults: [],
   })
 })
@@ -23,6 +25,8 @@ test.each([
   ['PUBLIC_URL', 'relay.test'],
   ['PUBLIC_URL', 'https://relay.test/path'],
   ['PUBLIC_URL', 'ftp://relay.test'],
+  ['POLL_AFTER_SECONDS', 'soon'],
+  ['POLL_AFTER_SECONDS', '86401'],
 ])('readSettings() reports a %s of %j, without its value', (name, value) => {
   const { faults } = readSettings({ [name]: value })
   expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name} is `))])
