@@ -73,13 +73,15 @@ test('a listen lets the Share sleep, and hears what comes after', async () => {
   await events.cancel()
 })
 
-test('a server of the handshake era is named to the client, which falls back to initialize', async () => {
+test('a server of the handshake era is bridged: its client finds one of its own revision', async () => {
   const share = await createShare()
-  await ScriptedAgent.connect(share)
-  const response = await post(share, 1, 'server/discover')
-  expect(response.status).toBe(400)
-  expect(await response.json()).toMatchObject({
-    id: 1,
-    error: { code: -32022, data: { supported: expect.arrayContaining(['2025-11-25']) } },
-  })
+  const agent = await ScriptedAgent.connect(share, { era: 'legacy' })
+  const response = post(share, 1, 'server/discover')
+  await agent.expect('open')
+  const initialize = await agent.expect('call')
+  expect(initialize.header.method).toBe('initialize')
+  agent.answer(initialize.header, '0', '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}')
+  const answer = await response
+  expect(answer.status).toBe(200)
+  expect(await answer.json()).toMatchObject({ id: 1, result: { resultType: 'complete', supportedVersions: ['2026-07-28'] } })
 })

@@ -1,0 +1,362 @@
+/** Modern clients on a child of the handshake era, in the real runtime: one handshake, attribution, parked calls and their retries. */
+import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { PARKED_MS } from '../../worker/limits.ts'
+import type { CallRequest, Resume } from '../../worker/share/contract.ts'
+import { bridgedGroup } from '../../worker/share/groups.ts'
+import type { ParkedRow } from '../../worker/share/modern-on-legacy.ts'
+import { groupOf } from '../../worker/share/store.ts'
+import { asked, callTool, HandshakeChild, postModern, SERVER_INFO, told } from './handshake-child.ts'
+import { fetchRelay, ownerKey, resetShare, stubOf, type TestShare } from './relay.ts'
+import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+
+const INPUT = { action: 'accept', content: { name: 'Grace' } }
+const REFUSED = { status: 200, body: { id: 1, error: { code: -32602 } } }
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+async function otherToken(share: TestShare): Promise<string> {
+  const response = await fetchRelay(`/api/shares/${share.id}/tokens`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
+    body: '{"kind":"client"}',
+  })
+  const { token } = await response.json<{ token: string }>()
+  return token
+}
+
+type CallFrame = Awaited<ReturnType<typeof expectCall>>
+
+function expectCall(child: HandshakeChild): ReturnType<typeof child.expect<'call'>> {
+  return child.expect('call')
+}
+
+/** A call whose child has asked for a name: it waits for its client. */
+async function parked(name = 'a'): Promise<{ readonly child: HandshakeChild; readonly call: CallFrame; readonly state: string }> {
+  const child = await HandshakeChild.connect()
+  const response = callTool(child.share, name)
+  const call = await expectCall(child)
+  child.elicit(call.header, '"q"')
+  const { requestState } = await asked(response)
+  return { child, call, state: requestState }
+}
+
+function retry(share: TestShare, state: string, more: { name?: string; token?: string; input?: object } = {}): Promise<Response> {
+  const { name = 'a', token = share.clientToken, input = {} } = more
+  return callTool(share, name, { token, input: { requestState: state, inputResponses: { 'ask-1': INPUT }, ...input } })
+}
+
+/** The request by which a Worker goes on with the one call that is parked. */
+async function requestFor(share: TestShare, { header, body }: CallFrame): Promise<CallRequest & { readonly resume: Resume }> {
+  const row = await runInDurableObject(stubOf(share), (_, { storage }) =>
+    storage.sql.exec<{ call: string }>('SELECT call FROM parked').one(),
+  )
+  const { handle, principal } = JSON.parse(row.call) as ParkedRow
+  const response = `{"jsonrpc":"2.0","id":"q","result":${JSON.stringify(INPUT)}}`
+  return {
+    principal,
+    session: '',
+    // The name of the group stands between the channel's prefix and its generation.
+    group: groupOf(header.ch).slice(bridgedGroup('').length),
+    bridge: 'any',
+    key: header.key,
+    method: header.method,
+    rawId: '1',
+    id: header.id,
+    body,
+    size: body.length,
+    delivery: 'stream',
+    resume: { handle, taker: `${'e'.repeat(30)}00`, responses: [{ rawId: '"q"', body: response }] },
+  }
+}
+
+describe('a child of the handshake era', () => {
+  test('is initialised once for each principal and set of capabilities', async () => {
+    const child = await HandshakeChild.connect()
+    const { share } = child
+    const other = await otherToken(share)
+    const channels: string[] = []
+    for (const request of [{}, {}, { capabilities: { sampling: {} } }, { token: other }]) {
+      const response = postModern(share, 'prompts/list', {}, request)
+      const call = await child.expect('call')
+      channels.push(call.header.ch)
+      child.answer(call, { prompts: [] })
+      expect((await response).status).toBe(200)
+    }
+    expect(channels[1]).toBe(channels[0])
+    expect(new Set(channels).size).toBe(3)
+    expect(child.initializes.map(({ params }) => params['capabilities'])).toEqual([
+      { elicitation: {} },
+      { sampling: {} },
+      { elicitation: {} },
+    ])
+  })
+
+  test('answers with resultType, cache fields and its name, which the relay adds', async () => {
+    const child = await HandshakeChild.connect()
+    const response = postModern(child.share, 'prompts/list')
+    const call = await child.expect('call')
+    expect(bodyText(call)).not.toContain('io.modelcontextprotocol/')
+    child.answer(call, { prompts: [], _meta: { own: 1 } })
+    expect(await (await response).json()).toEqual({
+      jsonrpc: '2.0',
+      id: 1,
+      result: {
+        prompts: [],
+        resultType: 'complete',
+        ttlMs: expect.any(Number),
+        cacheScope: 'private',
+        _meta: { own: 1, 'io.modelcontextprotocol/serverInfo': SERVER_INFO },
+      },
+    })
+  })
+
+  test('is discovered by what it said to initialize', async () => {
+    const child = await HandshakeChild.connect()
+    const response = postModern(child.share, 'server/discover')
+    const heard = child.next()
+    expect(await told(response)).toMatchObject({
+      status: 200,
+      body: { result: { supportedVersions: ['2026-07-28'], capabilities: { tools: { listChanged: true } }, resultType: 'complete' } },
+    })
+    const probe = postModern(child.share, 'prompts/list')
+    // Nothing but the handshake had reached the child before this.
+    const call = await heard
+    expect(call.header).toMatchObject({ type: 'call', method: 'prompts/list' })
+    child.answer(call as CallFrame, { prompts: [] })
+    expect((await probe).status).toBe(200)
+  })
+
+  test.each(['ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe', 'tasks/list'])(
+    'is not asked for %s, which revision 2026-07-28 has not: 404 with -32601',
+    async (method) => {
+      const child = await HandshakeChild.connect()
+      const answer = told(postModern(child.share, method, { uri: 'x:1', level: 'debug' }))
+      expect(await Promise.all([answer, child.hasHeardNothing()])).toMatchObject([
+        { status: 404, body: { id: 1, error: { code: -32601 } } },
+        true,
+      ])
+    },
+  )
+})
+
+describe('an ask of the child', () => {
+  test('becomes input_required with a state; the retry answers the child, and the call goes on under its own key', async () => {
+    const child = await HandshakeChild.connect()
+    const response = callTool(child.share, 'a')
+    const call = await child.expect('call')
+    child.elicit(call.header, '"q"')
+    const { inputRequests, requestState } = await asked(response)
+    expect(inputRequests).toEqual({
+      'ask-1': { method: 'elicitation/create', params: expect.objectContaining({ message: 'Who are you?' }) },
+    })
+    const answer = retry(child.share, requestState)
+    const respond = await child.expect('respond')
+    expect(respond.header).toMatchObject({ ch: call.header.ch, rawId: '"q"' })
+    expect(JSON.parse(bodyText(respond))).toEqual({ jsonrpc: '2.0', id: 'q', result: INPUT })
+    const again = await child.expect('call')
+    expect(again.header).toMatchObject({ ch: call.header.ch, key: call.header.key })
+    child.answer(again, { content: [] })
+    expect(await told(answer)).toMatchObject({ status: 200, body: { id: 1, result: { content: [], resultType: 'complete' } } })
+  })
+
+  test('of a second round has a key and a state of its own', async () => {
+    const { child, state } = await parked()
+    const second = retry(child.share, state)
+    await child.expect('respond')
+    const again = await child.expect('call')
+    child.elicit(again.header, '2', 'And your quest?')
+    const { inputRequests, requestState } = await asked(second)
+    expect(Object.keys(inputRequests)).toEqual(['ask-2'])
+    expect(requestState).not.toBe(state)
+    const last = retry(child.share, requestState, { input: { inputResponses: { 'ask-2': INPUT } } })
+    expect((await child.expect('respond')).header.rawId).toBe('2')
+    child.answer(await child.expect('call'), { content: [] })
+    expect((await last).status).toBe(200)
+  })
+
+  test('that is not answered by the retry is put again, with the same state', async () => {
+    const { child, state } = await parked()
+    const again = await asked(retry(child.share, state, { input: { inputResponses: {} } }))
+    expect(again.requestState).toBe(state)
+    expect(Object.keys(again.inputRequests)).toEqual(['ask-1'])
+    expect(await child.hasHeardNothing()).toBe(true)
+  })
+
+  test('for what the client has not declared is refused to the child, and to the client with 400 and -32021', async () => {
+    const child = await HandshakeChild.connect()
+    const response = told(callTool(child.share, 'a'))
+    const call = await child.expect('call')
+    child.ask(call.header, '1', 'sampling/createMessage', { messages: [], maxTokens: 1 }, true)
+    expect(JSON.parse(bodyText(await child.expect('respond')))).toMatchObject({ id: 1, error: { code: -32601 } })
+    expect(await response).toMatchObject({
+      status: 400,
+      body: { error: { code: -32021, data: { requiredCapabilities: { sampling: {} } } } },
+    })
+    expect((await child.expect('notify')).header).toMatchObject({ method: 'notifications/cancelled', cancels: call.header.tag })
+  })
+
+  test('that may be of either of two calls is refused; both run alone from then on, on a child that ends with their answer', async () => {
+    const child = await HandshakeChild.connect()
+    const { share } = child
+    const responses = [callTool(share, 'a'), callTool(share, 'b')]
+    const calls = [await child.expect('call'), await child.expect('call')]
+    const [first] = calls
+    if (first === undefined) throw new Error('no call')
+    child.ask(first.header, '9', 'elicitation/create', { message: 'Who?' }, false)
+    const respond = await child.expect('respond')
+    expect([respond.header.rawId, JSON.parse(bodyText(respond))]).toMatchObject(['9', { error: { code: -32601 } }])
+    for (const call of calls) child.answer(call, { content: [] })
+    for (const response of responses) expect((await response).status).toBe(200)
+    for (const name of ['a', 'b']) {
+      const response = callTool(share, name)
+      const call = await child.expect('call')
+      expect(call.header.ch).not.toBe(first.header.ch)
+      expect(child.initializes.at(-1)?.ch).toBe(call.header.ch)
+      child.answer(call, { content: [] })
+      expect((await response).status).toBe(200)
+      expect((await child.expect('close')).header.ch).toBe(call.header.ch)
+    }
+    expect(child.initializes).toHaveLength(3)
+  })
+
+  test('that waits for its client makes tools run apart of which nobody knows whether they ask', async () => {
+    const { child, call, state } = await parked()
+    const { share } = child
+    const response = callTool(share, 'b')
+    const apart = await child.expect('call')
+    expect(apart.header.ch).not.toBe(call.header.ch)
+    child.answer(apart, { content: [] })
+    expect((await response).status).toBe(200)
+    expect((await child.expect('close')).header.ch).toBe(apart.header.ch)
+    // It has not asked: from now on it need not be alone.
+    const next = callTool(share, 'b')
+    const beside = await child.expect('call')
+    expect(beside.header.ch).toBe(call.header.ch)
+    child.answer(beside, { content: [] })
+    expect((await next).status).toBe(200)
+    const answer = retry(share, state)
+    await child.expect('respond')
+    child.answer(await child.expect('call'), { content: [] })
+    expect((await answer).status).toBe(200)
+  })
+
+  test('is parked and answered over a reset of the Share', async () => {
+    const { child, call, state } = await parked()
+    const { share } = child
+    await resetShare(share)
+    child.agent = await ScriptedAgent.connect(share, { era: 'legacy', ...survivorOf(call.header.ch, child.agent, [call.header.key]) })
+    const answer = retry(share, state)
+    expect((await child.expect('respond')).header).toMatchObject({ ch: call.header.ch, rawId: '"q"' })
+    child.answer(await child.expect('call'), { content: [] })
+    expect((await answer).status).toBe(200)
+  })
+
+  test('made after a reset of the Share reaches the client of the call that was running', async () => {
+    const child = await HandshakeChild.connect()
+    const response = callTool(child.share, 'a')
+    const call = await child.expect('call')
+    await resetShare(child.share)
+    child.agent = await ScriptedAgent.connect(child.share, { era: 'legacy', ...survivorOf(call.header.ch, child.agent, [call.header.key]) })
+    const again = await child.expect('call')
+    expect(again.header.key).toBe(call.header.key)
+    child.elicit(again.header, '1')
+    expect(Object.keys((await asked(response)).inputRequests)).toEqual(['ask-1'])
+  })
+
+  test('whose client stays away is given up by the alarm, and the child hears of it', async () => {
+    const { child, call } = await parked()
+    const nowMs = Date.now()
+    vi.spyOn(Date, 'now').mockImplementation(() => nowMs + PARKED_MS + 1)
+    expect(await runDurableObjectAlarm(stubOf(child.share))).toBe(true)
+    const cancel = await child.expect('notify')
+    expect(cancel.header).toMatchObject({ method: 'notifications/cancelled', cancels: call.header.key, ch: call.header.ch })
+    const rows = await runInDurableObject(stubOf(child.share), (_, { storage }) => storage.sql.exec('SELECT handle FROM parked').toArray())
+    expect(rows).toEqual([])
+  })
+})
+
+describe('a requestState', () => {
+  test.each([0, 40, 115])('with another character at %i is refused, and the child hears nothing', async (at) => {
+    const { child, state } = await parked()
+    const tampered = `${state.slice(0, at)}${state[at] === 'A' ? 'B' : 'A'}${state.slice(at + 1)}`
+    expect(await told(retry(child.share, tampered))).toMatchObject(REFUSED)
+    expect(await child.hasHeardNothing()).toBe(true)
+  })
+
+  test('that a retry has used is refused to the next, and the child hears nothing of that', async () => {
+    const { child, state } = await parked()
+    const first = retry(child.share, state)
+    await child.expect('respond')
+    const again = await child.expect('call')
+    expect(await told(retry(child.share, state))).toMatchObject(REFUSED)
+    child.answer(again, { content: [] })
+    expect((await first).status).toBe(200)
+    expect(await told(retry(child.share, state))).toMatchObject(REFUSED)
+    expect(await child.hasHeardNothing()).toBe(true)
+  })
+
+  test('that its own retry brings again, after a reset of the Share, is no replay', async () => {
+    const { child, call, state } = await parked()
+    const stub = stubOf(child.share)
+    const request = await requestFor(child.share, call)
+    const first = stub.call(request)
+    const respond = await child.expect('respond')
+    expect((await child.expect('call')).header.key).toBe(call.header.key)
+    const second = stub.call({ ...request, isResend: true })
+    // The agent, which knows both keys, passes the repetition over.
+    expect((await child.expect('respond')).header.key).toBe(respond.header.key)
+    child.answer(await child.expect('call'), { content: [] })
+    expect(await second).toMatchObject({ kind: 'frame' })
+    await first
+    const other = { ...request, resume: { ...request.resume, taker: 'f'.repeat(32) } }
+    expect(await stub.call(other)).toEqual({ kind: 'state_refused' })
+    expect(await told(retry(child.share, state))).toMatchObject(REFUSED)
+    expect(await child.hasHeardNothing()).toBe(true)
+  })
+
+  test('whose time is over is refused, and the child hears nothing', async () => {
+    const { child, state } = await parked()
+    const nowMs = Date.now()
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => nowMs + PARKED_MS + 1)
+    expect(await told(retry(child.share, state))).toMatchObject(REFUSED)
+    clock.mockRestore()
+    expect(await child.hasHeardNothing()).toBe(true)
+  })
+
+  test('whose parked call has expired is refused, and the child hears nothing', async () => {
+    const { child, state } = await parked()
+    await runInDurableObject(stubOf(child.share), (_, { storage }) => {
+      storage.sql.exec(`UPDATE parked SET call = json_set(call, '$.expiresAtMs', 1)`)
+    })
+    expect(await told(retry(child.share, state))).toMatchObject(REFUSED)
+    expect(await child.hasHeardNothing()).toBe(true)
+  })
+
+  test('of another principal is refused, and neither child hears of it', async () => {
+    const { child, state } = await parked()
+    const token = await otherToken(child.share)
+    const answer = told(retry(child.share, state, { token }))
+    // The other principal's child is made ready; it gets no answers and no call.
+    expect(await Promise.all([answer, child.hasHeardNothing(token)])).toMatchObject([REFUSED, true])
+    expect(await child.hasHeardNothing()).toBe(true)
+  })
+
+  test.each([
+    { what: 'other arguments', input: { arguments: { more: 1 } } },
+    { what: 'another tool', name: 'b' },
+  ])('for $what is refused, and the child hears nothing', async (more) => {
+    const { child, state } = await parked()
+    expect(await told(retry(child.share, state, more))).toMatchObject(REFUSED)
+    expect(await child.hasHeardNothing()).toBe(true)
+  })
+
+  test('whose child has died is refused, and the next child hears nothing of it', async () => {
+    const { child, call, state } = await parked()
+    child.agent.send({ type: 'died', ch: call.header.ch, reason: 'exit', exitCode: 1 })
+    const answer = told(retry(child.share, state))
+    expect(await Promise.all([answer, child.hasHeardNothing()])).toMatchObject([REFUSED, true])
+  })
+})
