@@ -1,81 +1,24 @@
 /** Sessions of the handshake era on a child of revision 2026-07-28, in the real runtime. */
-import { evictDurableObject } from 'cloudflare:test'
-import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
-import type { Call, RelayFrame } from '../../protocol/frame.ts'
-import type { DecodedFrame } from '../../protocol/frame-codec.ts'
-import { createShare, EventReader, factsOf, fetchRelay, resetShare, TestClient, type TestShare } from './relay.ts'
-import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import {
+  ASKS,
+  CALL,
+  connected,
+  discovered,
+  ELICITS,
+  GIVEN,
+  initialize,
+  initializeText,
+  MUTE,
+  reply,
+  SERVER,
+  told,
+  type Told,
+} from './bridged-session.ts'
+import { STREAM_CLOSE } from '../../worker/share/contract.ts'
+import { createShare, EventReader, factsOf, fetchRelay, stubOf, TestClient } from './relay.ts'
+import { ScriptedAgent } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
-
-const SERVER =
-  '{"resultType":"complete","supportedVersions":["2026-07-28"],"ttlMs":0,"cacheScope":"private","instructions":"be kind",' +
-  '"capabilities":{"tools":{"listChanged":true},"resources":{"subscribe":true}},' +
-  '"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"modern","version":"1"}}}'
-const MUTE = '{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}'
-const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
-const ASKS =
-  '{"resultType":"input_required","requestState":"s-1","inputRequests":{"who":{"method":"elicitation/create","params":{"mode":"form","message":"Name?","requestedSchema":{"type":"object","properties":{}}}}}}'
-const GIVEN = '{"action":"accept","content":{"name":"Ada"}}'
-const ELICITS = '{"elicitation":{}}'
-
-interface Told {
-  readonly id: string
-  readonly method: string
-  readonly params: Record<string, unknown> & { readonly _meta: Record<string, unknown> }
-}
-
-function told(frame: DecodedFrame<RelayFrame>): Told {
-  return JSON.parse(bodyText(frame)) as Told
-}
-
-function initializeText(capabilities: string): string {
-  return `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":${capabilities},"clientInfo":{"name":"t","version":"1"}}}`
-}
-
-/** Answers server/discover; returns what was sent for it. */
-async function discovered(agent: ScriptedAgent, server: string): Promise<DecodedFrame<Call>> {
-  const call = await agent.expect('call')
-  expect(call.header).toMatchObject({ method: 'server/discover' })
-  agent.answer(call.header, '1', server)
-  return call
-}
-
-async function initialize(agent: ScriptedAgent, client: TestClient, { server = MUTE, capabilities = '{}' } = {}): Promise<string> {
-  const response = client.post(initializeText(capabilities))
-  expect((await agent.expect('open')).header).toMatchObject({ ids: 'assign', asks: 'refuse' })
-  const { header } = await discovered(agent, server)
-  const answered = await response
-  client.session = answered.headers.get('mcp-session-id') ?? undefined
-  expect(answered.status).toBe(200)
-  return header.ch
-}
-
-async function connected(options: { server?: string; capabilities?: string } = {}): Promise<{
-  readonly share: TestShare
-  readonly agent: ScriptedAgent
-  readonly client: TestClient
-  readonly ch: string
-}> {
-  const share = await createShare()
-  const agent = await ScriptedAgent.connect(share, { era: 'modern' })
-  const client = new TestClient(share)
-  return { share, agent, client, ch: await initialize(agent, client, options) }
-}
-
-/** Calls a tool that asks its client; returns the question on the call's stream. */
-async function asked(agent: ScriptedAgent, client: TestClient): Promise<{ events: EventReader; question: Told; first: Call }> {
-  const response = client.post(CALL)
-  const { header } = await agent.expect('call')
-  agent.answer(header, '2', ASKS)
-  const events = new EventReader(await response)
-  const question = JSON.parse((await events.next()) ?? '{}') as Told
-  return { events, question, first: header }
-}
-
-function reply(id: string, result: string): string {
-  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`
-}
 
 describe('initialize', () => {
   test('is answered from server/discover, in the revision of the client, and offers levels and subscriptions', async () => {
@@ -114,6 +57,23 @@ describe('initialize', () => {
     expect(await (await response).json()).toMatchObject({ error: { data: { code: 'CHILD_START_FAILED' } } })
     expect((await factsOf(share)).sessions).toBe(0)
   })
+})
+
+test('a call that waits for its child to say what it offers does not move to a socket: what comes of it comes over RPC', async () => {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share, { era: 'modern' })
+  const body = new TextEncoder().encode(initializeText('{}'))
+  const key = '0'.repeat(32)
+  const caller = { principal: 'client:p', session: 's', key, rawId: '0', id: [22, 23] as const }
+  const outcome = stubOf(share).call({ ...caller, method: 'initialize', body, size: body.length, delivery: 'stream' })
+  await agent.expect('open')
+  const { header } = await agent.expect('call')
+  const { webSocket } = await stubOf(share).fetch(`https://share/stream?kind=call&key=${key}`, { headers: { upgrade: 'websocket' } })
+  const closed = new Promise((resolve) => webSocket?.addEventListener('close', ({ code }) => resolve(code)))
+  webSocket?.accept()
+  expect(await closed).toBe(STREAM_CLOSE.SETTLED)
+  agent.answer(header, '1', MUTE)
+  expect((await outcome).kind).toBe('bridge')
 })
 
 describe('a request', () => {
@@ -195,74 +155,6 @@ describe('a request', () => {
     await discovered(agent, MUTE)
     agent.answer((await agent.expect('call')).header, '2', '{"content":[],"resultType":"complete"}')
     expect(await (await response).json()).toEqual({ jsonrpc: '2.0', id: 7, result: { _meta: { 'mcp-edge/restarted': true }, content: [] } })
-  })
-})
-
-describe('input_required', () => {
-  test('is a request on the call’s stream; the answer goes into a retry while the Share has slept', async () => {
-    const { share, agent, client } = await connected({ capabilities: ELICITS })
-    const { events, question, first } = await asked(agent, client)
-    expect(question).toMatchObject({ method: 'elicitation/create', params: { message: 'Name?' } })
-    await evictDurableObject(env.SHARE.getByName(share.id))
-    expect((await client.post(reply(question.id, GIVEN))).status).toBe(202)
-    const retry = await agent.expect('call')
-    expect(retry.header.key).not.toBe(first.key)
-    expect(told(retry).params).toMatchObject({ name: 't', requestState: 's-1', inputResponses: { who: JSON.parse(GIVEN) as unknown } })
-    agent.answer(retry.header, '3', '{"resultType":"complete","content":[]}')
-    expect(JSON.parse((await events.next()) ?? '')).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
-  })
-
-  test('is answered across a reset of the Share', async () => {
-    const { share, agent, client, ch } = await connected({ capabilities: ELICITS })
-    const { question } = await asked(agent, client)
-    await resetShare(share)
-    const back = await ScriptedAgent.connect(share, { era: 'modern', ...survivorOf(ch, agent) })
-    expect((await client.post(reply(question.id, GIVEN))).status).toBe(202)
-    expect(told(await back.expect('call')).params).toHaveProperty('inputResponses.who.action', 'accept')
-  })
-
-  test('is not answered by another session', async () => {
-    const { share, agent, client } = await connected({ capabilities: ELICITS })
-    const { question } = await asked(agent, client)
-    const other = new TestClient(share)
-    await initialize(agent, other, { capabilities: ELICITS })
-    expect((await other.post(reply(question.id, '{"action":"decline"}'))).status).toBe(202)
-    expect((await client.post(reply(question.id, GIVEN))).status).toBe(202)
-    expect(told(await agent.expect('call')).params).toHaveProperty('inputResponses.who.action', 'accept')
-  })
-
-  test('is given up when the client cancels the call between rounds', async () => {
-    const { agent, client } = await connected({ capabilities: ELICITS })
-    const { events, question } = await asked(agent, client)
-    const cancelled = client.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}')
-    expect(JSON.parse((await events.next()) ?? '')).toMatchObject({ id: 7, error: { data: { code: 'CANCELLED' } } })
-    await agent.expect('notify')
-    agent.close()
-    await cancelled
-    expect(question.method).toBe('elicitation/create')
-  })
-
-  test.each([
-    ['cannot be asked', '{}', {}],
-    ['takes nothing but JSON', ELICITS, { accept: 'application/json' }],
-  ])('is a failure of the tool for a client that %s', async (_, capabilities, headers) => {
-    const { agent, client } = await connected({ capabilities })
-    const response = client.post(CALL, headers)
-    const call = await agent.expect('call')
-    expect(told(call).params._meta['io.modelcontextprotocol/clientCapabilities']).toEqual({})
-    agent.answer(call.header, '2', ASKS)
-    const answer: unknown = await (await response).json()
-    expect(answer).toMatchObject({
-      id: 7,
-      result: { isError: true, content: [{ text: expect.stringContaining('elicitation') as unknown }] },
-    })
-  })
-
-  test('is a failure of the tool when the client answers with an error', async () => {
-    const { agent, client } = await connected({ capabilities: ELICITS })
-    const { events, question } = await asked(agent, client)
-    await client.post(`{"jsonrpc":"2.0","id":${JSON.stringify(question.id)},"error":{"code":-1,"message":"no"}}`)
-    expect(JSON.parse((await events.next()) ?? '')).toMatchObject({ id: 7, result: { isError: true } })
   })
 })
 
