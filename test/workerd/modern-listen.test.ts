@@ -1,0 +1,179 @@
+/** What a child of the handshake era says unasked to modern clients: listens, resource updates, log messages. */
+import { evictDurableObject } from 'cloudflare:test'
+import { expect, describe, test } from 'vitest'
+import { callTool, HandshakeChild, postModern } from './handshake-child.ts'
+import { EventReader, resetShare, stubOf } from './relay.ts'
+import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+
+const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId'
+const TOOLS_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+const RESOURCES_CHANGED = '{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}'
+
+function updated(uri: string): string {
+  return `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"${uri}"}}`
+}
+
+interface Message {
+  readonly id?: number
+  readonly method?: string
+  readonly params: {
+    readonly uri?: string
+    readonly notifications?: object
+    readonly level?: string
+    readonly _meta?: Record<string, unknown>
+  }
+  readonly result?: object
+}
+
+async function nextMessage(events: EventReader): Promise<Message> {
+  const text = await events.next()
+  if (text === undefined) throw new Error('the stream has ended')
+  return JSON.parse(text) as Message
+}
+
+/** A listen that was acknowledged, and what of its filter was honoured. */
+async function listen(
+  child: HandshakeChild,
+  id: number,
+  notifications: object,
+): Promise<{ events: EventReader; honoured: object | undefined }> {
+  const response = await postModern(child.share, 'subscriptions/listen', { notifications }, { id })
+  const events = new EventReader(response)
+  const acknowledged = await nextMessage(events)
+  expect(acknowledged).toMatchObject({ method: 'notifications/subscriptions/acknowledged', params: { _meta: { [SUBSCRIPTION_ID]: id } } })
+  return { events, honoured: acknowledged.params.notifications }
+}
+
+/** A child that was greeted, and its channel. */
+async function greeted(): Promise<{ readonly child: HandshakeChild; readonly ch: string }> {
+  const child = await HandshakeChild.connect()
+  expect(await child.hasHeardNothing()).toBe(true)
+  const [ch = ''] = child.opened
+  return { child, ch }
+}
+
+describe('subscriptions/listen', () => {
+  test('is acknowledged with what the server can honour, and brings that to those who asked for it', async () => {
+    const { child, ch } = await greeted()
+    // The server has prompts, and never says that they change.
+    const tools = await listen(child, 5, { toolsListChanged: true, promptsListChanged: true })
+    const resources = await listen(child, 6, { resourcesListChanged: true })
+    expect([tools.honoured, resources.honoured]).toEqual([{ toolsListChanged: true }, { resourcesListChanged: true }])
+    child.agent.notify(ch, RESOURCES_CHANGED)
+    child.agent.notify(ch, TOOLS_CHANGED)
+    child.agent.notify(ch, RESOURCES_CHANGED)
+    const mark = (id: number): object => ({ _meta: { [SUBSCRIPTION_ID]: id } })
+    expect(await nextMessage(tools.events)).toMatchObject({ method: 'notifications/tools/list_changed', params: mark(5) })
+    for (const _ of [1, 2])
+      expect(await nextMessage(resources.events)).toMatchObject({ method: 'notifications/resources/list_changed', params: mark(6) })
+    await tools.events.cancel()
+    await resources.events.cancel()
+  })
+
+  test('subscribes the child once for each URI, and unsubscribes it when the last listen has gone', async () => {
+    const { child, ch } = await greeted()
+    const first = await listen(child, 1, { resourceSubscriptions: ['x:1', 'x:2'] })
+    const told: unknown[] = []
+    for (const _ of [1, 2]) told.push(await tellOf(child))
+    const second = await listen(child, 2, { resourceSubscriptions: ['x:2', 'x:3'] })
+    told.push(await tellOf(child))
+    expect(told).toEqual([
+      ['resources/subscribe', 'x:1'],
+      ['resources/subscribe', 'x:2'],
+      ['resources/subscribe', 'x:3'],
+    ])
+    for (const uri of ['x:1', 'x:3', 'x:2']) child.agent.notify(ch, updated(uri), { uri })
+    const uris = async (events: EventReader): Promise<unknown[]> => [
+      (await nextMessage(events)).params.uri,
+      (await nextMessage(events)).params.uri,
+    ]
+    expect([await uris(first.events), await uris(second.events)]).toEqual([
+      ['x:1', 'x:2'],
+      ['x:3', 'x:2'],
+    ])
+    await first.events.cancel()
+    expect(await tellOf(child)).toEqual(['resources/unsubscribe', 'x:1'])
+    await second.events.cancel()
+    expect([await tellOf(child), await tellOf(child)]).toEqual([
+      ['resources/unsubscribe', 'x:2'],
+      ['resources/unsubscribe', 'x:3'],
+    ])
+  })
+
+  test('lets the Share sleep: what changes later is told still', async () => {
+    const { child, ch } = await greeted()
+    const { events } = await listen(child, 1, { toolsListChanged: true })
+    await evictDurableObject(stubOf(child.share))
+    child.agent.notify(ch, TOOLS_CHANGED)
+    expect(await nextMessage(events)).toMatchObject({ method: 'notifications/tools/list_changed' })
+    await events.cancel()
+  })
+
+  test('asks again for what it had subscribed to, after a reset of the Share', async () => {
+    const { child, ch } = await greeted()
+    const { events } = await listen(child, 1, { resourceSubscriptions: ['x:1'] })
+    expect(await tellOf(child)).toEqual(['resources/subscribe', 'x:1'])
+    await resetShare(child.share)
+    child.agent = await ScriptedAgent.connect(child.share, { era: 'legacy', ...survivorOf(ch, child.agent) })
+    expect(await tellOf(child)).toEqual(['resources/subscribe', 'x:1'])
+    // Its stream comes after it, and answers to a call after that.
+    expect(await child.hasHeardNothing()).toBe(true)
+    child.agent.notify(ch, updated('x:1'), { uri: 'x:1' })
+    expect((await nextMessage(events)).params.uri).toBe('x:1')
+    await events.cancel()
+  })
+
+  test('ends with its result when the child dies', async () => {
+    const { child, ch } = await greeted()
+    const { events } = await listen(child, 9, { toolsListChanged: true })
+    child.agent.send({ type: 'died', ch, reason: 'exit', exitCode: 0 })
+    expect(await nextMessage(events)).toEqual({
+      jsonrpc: '2.0',
+      id: 9,
+      result: { resultType: 'complete', _meta: { [SUBSCRIPTION_ID]: 9 } },
+    })
+    expect(await events.next()).toBeUndefined()
+  })
+})
+
+/** Method and URI of the relay's next own request to the child. */
+async function tellOf(child: HandshakeChild): Promise<readonly [string, unknown]> {
+  const call = await child.expect('call')
+  child.answer(call, {})
+  const { params } = JSON.parse(bodyText(call)) as { params: { uri: unknown } }
+  return [call.header.method, params.uri]
+}
+
+describe('a log message', () => {
+  const log = (level: string): string => `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"${level}","data":"d"}}`
+
+  test('goes to a call that asked for its level, when it is certainly of that call', async () => {
+    const child = await HandshakeChild.connect()
+    const response = callTool(child.share, 'a', { logLevel: 'warning' })
+    const setLevel = await child.expect('call')
+    expect([setLevel.header.method, JSON.parse(bodyText(setLevel))]).toMatchObject(['logging/setLevel', { params: { level: 'warning' } }])
+    child.answer(setLevel, {})
+    const call = await child.expect('call')
+    const { ch, ra } = call.header
+    child.agent.notify(ch, log('info'), { ra, sure: true })
+    child.agent.notify(ch, log('error'), { ra })
+    child.agent.notify(ch, log('error'))
+    child.agent.notify(ch, log('warning'), { ra, sure: true })
+    child.agent.notify(ch, log('alert'), { ra, sure: true })
+    child.answer(call, { content: [] })
+    const events = new EventReader(await response)
+    expect([(await nextMessage(events)).params.level, (await nextMessage(events)).params.level]).toEqual(['warning', 'alert'])
+    expect(await nextMessage(events)).toMatchObject({ id: 1, result: { content: [] } })
+  })
+
+  test('does not go to a call that asked for no level', async () => {
+    const child = await HandshakeChild.connect()
+    const response = callTool(child.share, 'a')
+    const call = await child.expect('call')
+    child.agent.notify(call.header.ch, log('emergency'), { ra: call.header.ra, sure: true })
+    child.answer(call, { content: [] })
+    const text = await (await response).text()
+    expect(text).toContain('"content":[]')
+    expect(text).not.toContain('emergency')
+  })
+})
