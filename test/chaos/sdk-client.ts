@@ -1,6 +1,6 @@
 /** Owns the clients of a run that are made of the official SDK, in either era: what a user of it would be told. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import { toolText } from '../e2e/json.ts'
+import { asObject, toolText } from '../e2e/json.ts'
 import { answerText, type Outcome } from './account.ts'
 import { type ChaosClient, DEADLINE_MS, errorOutcome } from './clients.ts'
 import type { PlannedCall } from './plan.ts'
@@ -76,12 +76,13 @@ function outcomeOfError(error: unknown): Outcome {
   const text = error instanceof Error ? `${error.message}${error.cause instanceof Error ? `: ${error.cause.message}` : ''}` : String(error)
   const typed = errorOutcome(0, { error })
   if (typed.kind === 'failed') return typed
-  const [body] = /\{"jsonrpc".*\}/s.exec(text) ?? []
-  if (body !== undefined) return errorOutcome(0, JSON.parse(body))
-  const data = typeof error === 'object' && error !== null && 'data' in error ? JSON.stringify(error.data) : ''
-  const [inner] = /\{\\"jsonrpc.*\}/s.exec(data) ?? []
-  if (inner !== undefined) return errorOutcome(0, JSON.parse(JSON.parse(`"${inner}"`)))
+  const facts = typeof error === 'object' && error !== null && 'data' in error ? error.data : undefined
+  const said = typeof facts === 'object' && facts !== null ? Object.values(facts).map(String) : []
+  for (const one of [text, ...said]) {
+    const [body] = /\{"jsonrpc".*\}/s.exec(one) ?? []
+    if (body !== undefined) return errorOutcome(0, asObject(JSON.parse(body)))
+  }
   if (/timed? ?out/i.test(text)) return { kind: 'lost' }
   const isBroken = error instanceof TypeError || /fetch failed|terminated|socket|connection closed/i.test(text)
-  return isBroken ? { kind: 'disconnected', detail: text } : { kind: 'untyped', detail: `${text} ${data}`.slice(0, 300) }
+  return isBroken ? { kind: 'disconnected', detail: text } : { kind: 'untyped', detail: `${text} ${said.join(' ')}`.slice(0, 300) }
 }
