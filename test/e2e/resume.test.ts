@@ -87,8 +87,8 @@ function expected(id: unknown, token: string): JsonObject[] {
 describe.each([
   ['a child of its own', () => own],
   ['a shared child', () => shared],
-])('the stream of a call to %s', (_, shareOf) => {
-  test.each(Array.from({ length: STEPS + 1 }, (_, index) => index + 1))(
+])('the stream of a call to %s', (_name, shareOf) => {
+  test.each(Array.from({ length: STEPS + 1 }).map((_, index) => index + 1))(
     'that is cut after event %i goes on with exactly the rest, in order, under the names of its client',
     async (cut) => {
       const client = await session(shareOf())
@@ -190,7 +190,7 @@ test('events have ids in revision 2025-06-18 too, but none is empty', async () =
 
 test('a quiet stream of a client that can come back ends, and the answer comes when it does', async () => {
   const client = await session(own)
-  const stream = await call(own, client, 1, 'wait', { key: 'polled' })
+  const stream = await call(own, client, 'mine', 'wait', { key: 'polled' })
   const before = await read(stream)
   expect(messages(before)).toEqual([])
   expect(before).toHaveLength(1)

@@ -241,3 +241,83 @@ test('Outbox loses and invents no message under any order of cuts, receipts, hol
     }),
   )
 })
+
+test('Outbox.replayFor() sends what came for one call after a number, marked, and nothing of others', () => {
+  const box = outbox()
+  for (const ra of ['a', 'b', 'a', 'b', 'a']) box.say({ ...FOR_CALL, ra }, new Uint8Array(1), 0)
+  drain(box)
+  expect(box.replayFor('a', { after: 1, key: 'k' })).toEqual({ answered: false, incomplete: false })
+  const again = drain(box)
+  expect(short(again)).toEqual([3, 5])
+  expect(again.map(({ header }) => 'to' in header && header.to)).toEqual(['a', 'a'])
+})
+
+test('Outbox.replayFor() says whether the answer is among what it sends', () => {
+  const box = outbox()
+  box.say({ ...FOR_CALL, ra: 'a' }, new Uint8Array(1), 0)
+  box.say({ type: 'answer', key: 'k', ra: 'a', id: [0, 1], failed: false }, new Uint8Array(1), 0)
+  drain(box)
+  expect(box.replayFor('a', { after: 1, key: 'k' }).answered).toBe(true)
+  expect(box.replayFor('a', { after: 2, key: 'k' }).answered).toBe(false)
+  expect(box.replayFor('b', { after: 0, key: 'k' }).answered).toBe(false)
+})
+
+test('Outbox.replayFor() sends a listening stream what is no answer, then what was held, which is not marked', () => {
+  const box = outbox()
+  box.say(NOTE, new Uint8Array(1), 0)
+  box.say({ type: 'answer', key: 'k', ra: 'a', id: [0, 1], failed: false }, new Uint8Array(1), 0)
+  box.say(NOTE, new Uint8Array(1), 0)
+  drain(box)
+  box.hold(3)
+  box.say(NOTE, new Uint8Array(1), 0)
+  expect(drain(box)).toEqual([])
+  box.replayFor('s', { after: 0 })
+  const again = drain(box)
+  expect(short(again)).toEqual([1, 3, 4])
+  expect(again.map(({ header }) => 'to' in header && header.to)).toEqual(['s', false, false])
+})
+
+test('Outbox.replayFor() sends a message that waits or is half sent once more whole, and none twice', () => {
+  const box = outbox()
+  box.say({ ...FOR_CALL, ra: 'a' }, new Uint8Array(3 * CHUNK_BYTES), 0)
+  box.say({ ...FOR_CALL, ra: 'a' }, new Uint8Array(1), 0)
+  box.next()
+  box.replayFor('a', { after: 0, key: 'k' })
+  const sent = drain(box)
+  expect(short(sent)).toEqual([`1+${CHUNK_BYTES}`, `1+${2 * CHUNK_BYTES}`, 1, `1+${CHUNK_BYTES}`, `1+${2 * CHUNK_BYTES}`, 2])
+})
+
+test('Outbox.replayFor() tells a listening stream when older messages are gone, and a call nothing of it', () => {
+  const box = outbox()
+  say(box, TAIL_MESSAGES + 2, 1, NOTE)
+  drain(box)
+  box.receipt(TAIL_MESSAGES + 2)
+  box.trim(0)
+  expect(box.replayFor('s', { after: 1 }).incomplete).toBe(true)
+  expect(box.replayFor('s', { after: 2 }).incomplete).toBe(false)
+  expect(box.replayFor('a', { after: 0, key: 'k' }).incomplete).toBe(false)
+})
+
+test('Outbox.hold() of a message of a call parks nothing else', () => {
+  const box = outbox()
+  say(box, 1)
+  drain(box)
+  box.hold(1)
+  say(box, 1, 1, NOTE)
+  expect(short(drain(box))).toEqual([2])
+})
+
+test('Outbox.replayFor() after every number brings exactly the rest of each stream, in order', () => {
+  const streams = fc.array(fc.constantFrom('a', 'b', undefined), { maxLength: 30 })
+  fc.assert(
+    fc.property(streams, fc.nat(30), fc.constantFrom('a', 'b', undefined), (said, after, wanted) => {
+      const box = outbox()
+      for (const ra of said) box.say(ra === undefined ? NOTE : { ...NOTE, ra, sure: true }, new Uint8Array(1), 0)
+      drain(box)
+      box.replayFor(wanted ?? 's', { after, ...(wanted === undefined ? {} : { key: 'k' }) })
+      const belongs = (ra: string | undefined): boolean => wanted === undefined || ra === wanted
+      const rest = said.flatMap((ra, index) => (index + 1 > after && belongs(ra) ? [index + 1] : []))
+      expect(short(drain(box))).toEqual(rest)
+    }),
+  )
+})

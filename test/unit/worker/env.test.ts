@@ -16,7 +16,9 @@ test('readSettings() without variables is a public relay that nobody owns', () =
 })
 
 test('readSettings() takes an empty variable for one that is not set', () => {
-  expect(readSettings({ OWNER_KEY: '', SIGNING_KEY: '', PUBLIC_URL: '', LOOPBACK: '', ALLOWED_HOSTS: ' , ' })).toEqual(readSettings({}))
+  expect(
+    readSettings({ OWNER_KEY: '', SIGNING_KEY: '', PUBLIC_URL: '', LOOPBACK: '', ALLOWED_HOSTS: ' , ', POLL_AFTER_SECONDS: '' }),
+  ).toEqual(readSettings({}))
 })
 
 test.each([
@@ -25,12 +27,17 @@ test.each([
   ['PUBLIC_URL', 'relay.test'],
   ['PUBLIC_URL', 'https://relay.test/path'],
   ['PUBLIC_URL', 'ftp://relay.test'],
+  ['POLL_AFTER_SECONDS', '-7'],
   ['POLL_AFTER_SECONDS', 'soon'],
   ['POLL_AFTER_SECONDS', '86401'],
 ])('readSettings() reports a %s of %j, without its value', (name, value) => {
   const { faults } = readSettings({ [name]: value })
   expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name} is `))])
   expect(faults.join()).not.toContain(value)
+})
+
+test('readSettings() takes POLL_AFTER_SECONDS as seconds', () => {
+  expect(readSettings({ POLL_AFTER_SECONDS: '1.5' })).toMatchObject({ pollAfterMs: 1500, faults: [] })
 })
 
 test('relayOrigin() is the public one when there is one', () => {

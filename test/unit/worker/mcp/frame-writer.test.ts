@@ -89,6 +89,24 @@ describe('FrameWriter.write()', () => {
     expect((await body.rest()).match(/prompts|tools/g)).toEqual(['prompts', 'tools'])
   })
 
+  test('leaves out what its client has seen on an earlier connection', async () => {
+    const body = new RecordedBody('events')
+    let takenBytes = 0
+    const writer = new FrameWriter(
+      body.sink,
+      (bytes) => (takenBytes += bytes),
+      () => ({ seen: { ch: 'c', n: 2 } }),
+    )
+    let passedBytes = 0
+    for (const n of [1, 2, 3]) {
+      const note = notification(`{"jsonrpc":"2.0","method":"notifications/${n}"}`, n)
+      writer.write(note.header, note.body, undefined)
+      if (n < 3) passedBytes += note.body.length
+    }
+    expect(takenBytes).toBeGreaterThanOrEqual(passedBytes)
+    expect((await body.rest()).match(/notifications\/\d/g)).toEqual(['notifications/3'])
+  })
+
   test('starts over, on an event stream, with an answer that comes again under another number', async () => {
     const body = new RecordedBody('events')
     const writer = new FrameWriter(body.sink, () => undefined)

@@ -14,6 +14,21 @@ describe('Sink.write()', () => {
     expect(await body.rest()).toBe(expected)
   })
 
+  test('names an event before its data, and says nothing of names in JSON', async () => {
+    const events = new RecordedBody('events')
+    events.sink.prime('a', 1000)
+    events.sink.write(events, bytesOf('{"half":'), false, undefined, 'b')
+    events.sink.writeText('{"waits":1}', 'c')
+    events.sink.write(events, bytesOf('1}'), true, undefined, 'b')
+    events.sink.writeText('{"none":1}')
+    expect(await events.rest()).toBe(
+      'id: a\nretry: 1000\ndata: \n\nid: b\nevent: message\ndata: {"half":1}\n\nid: c\nevent: message\ndata: {"waits":1}\n\nevent: message\ndata: {"none":1}\n\n',
+    )
+    const json = new RecordedBody('json')
+    json.sink.writeText('{"a":1}', 'a')
+    expect(await json.rest()).toBe('{"a":1}')
+  })
+
   test('writes one JSON value as it is, and an empty array for no answers', async () => {
     const one = new RecordedBody('json')
     one.sink.writeText('{"a":1}')
@@ -105,6 +120,16 @@ describe('Sink.abort()', () => {
     body.sink.writeText('{"error":1}')
     expect(await body.rest()).toBe(
       'event: message\ndata: {"half\nevent: aborted\n\nevent: message\ndata: {"whole":1}\n\nevent: message\ndata: {"error":1}\n\n',
+    )
+  })
+
+  test('takes back the id of an event whose rest will not come: its client has not seen it', async () => {
+    const body = new RecordedBody('events')
+    body.sink.writeText('{"seen":1}', 'a')
+    body.sink.write(body, bytesOf('{"half'), false, undefined, 'b')
+    body.sink.abort(body)
+    expect(await body.rest()).toBe(
+      'id: a\nevent: message\ndata: {"seen":1}\n\nid: b\nevent: message\ndata: {"half\nid: a\nevent: aborted\n\n',
     )
   })
 
