@@ -28,6 +28,8 @@ export interface Case {
   readonly columns: readonly Column[]
   /** Names of the contenders that it makes sense for. */
   readonly contenders: readonly string[]
+  /** Of those, the ones that take more than a quick run has. */
+  readonly notQuick?: readonly string[]
   readonly start?: Omit<StartOptions, 'command'>
   /** `standing`: on processes that other cases use too. `fresh`: on its own. `alone`: on its own, while no other contender is up. */
   readonly processes: 'standing' | 'fresh' | 'alone'

@@ -5,6 +5,7 @@ import { type Case, prepared, type Subject } from './case.ts'
 import { census } from './contender.ts'
 import { type Figures, loadFigures, runLoad } from './figures.ts'
 import { HttpClient, NoAnswer } from './http-client.ts'
+import { isAgent, isRelay } from './ours.ts'
 import { pssBytes, sum } from './process-tree.ts'
 import { openSessions, type Session } from './session.ts'
 
@@ -12,8 +13,8 @@ const ALL = ['ours', 'supergateway', 'mcp-proxy', 'mcp-proxy+pipenet', 'supergat
 const SESSIONS = 16
 const OPEN_BOUND_MS = 10_000
 const IDLE_MS = 3000
-/** Beyond the idle time: sweeps run at intervals, and processes take their time to end. */
-const GONE_BOUND_MS = IDLE_MS + 12_000
+/** Beyond the idle time: a client that left without a word is noticed at a write, sweeps run at intervals, processes take their time. */
+const GONE_BOUND_MS = IDLE_MS + 37_000
 const POLL_MS = 50
 const MIB = 1024 ** 2
 
@@ -42,7 +43,7 @@ const FOOTPRINT: Case = {
   processes: 'alone',
   rounds: 1,
   prepare: async (subject) => {
-    const { running, childFile } = subject
+    const { name, running, childFile } = subject
     const idleChildren = census(running, childFile).children.length
     const { client, sessions } = await openSessions(running.endpoint, SESSIONS, { boundMs: OPEN_BOUND_MS })
     await runLoad(
@@ -51,8 +52,9 @@ const FOOTPRINT: Case = {
     )
     const round = async (): Promise<Figures> => {
       const { own, children } = census(running, childFile)
-      const ownMiB = sum(own.map(pssBytes)) / MIB
-      const figures = { ownMiB, allMiB: ownMiB + sum(children.map(pssBytes)) / MIB, processes: own.length + children.length }
+      const mib = (pids: readonly number[]): number => sum(pids.map(pssBytes)) / MIB
+      const parts: Figures = name.startsWith('ours') ? { relayMiB: mib(own.filter(isRelay)), agentMiB: mib(own.filter(isAgent)) } : {}
+      const figures = { ownMiB: mib(own), ...parts, allMiB: mib([...own, ...children]), processes: own.length + children.length }
       // mcp-proxy's one server stays, as it should.
       const perSession = (children.length - idleChildren) / SESSIONS
       const half = sessions.slice(0, SESSIONS / 2)

@@ -106,7 +106,7 @@ const IDLE_STREAMS: Case = {
   rounds: 1,
   prepare: async (subject, { isQuick }) => {
     const { client: early, sessions: guests } = await openSessions(subject.running.endpoint, WARM_UP_SESSIONS, { boundMs: OPEN_BOUND_MS })
-    for (const guest of guests) await guest.end()
+    await Promise.all(guests.map((guest) => guest.end()))
     early[Symbol.dispose]()
     const before = memory(subject)
     const { client, teller, deliveries } = await listeners(subject)

@@ -26,7 +26,9 @@ export class Runner implements AsyncDisposable {
   }
 
   async run(one: Case, contenders: readonly Contender[]): Promise<CaseResult> {
-    const entries = contenders.filter(({ name }) => one.contenders.includes(name)).map((contender): Entry => ({ contender, rounds: [] }))
+    const isIn = ({ name }: Contender): boolean =>
+      one.contenders.includes(name) && !(this.#pace.isQuick && one.notQuick?.includes(name) === true)
+    const entries = contenders.filter(isIn).map((contender): Entry => ({ contender, rounds: [] }))
     const rounds = this.#pace.isQuick ? 1 : (one.rounds ?? this.#pace.rounds)
     try {
       if (one.processes === 'alone') {

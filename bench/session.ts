@@ -104,16 +104,19 @@ export class Session {
   }
 }
 
-/** Sessions that are opened side by side. */
-const AT_ONCE = 4
+/** Sessions that are opened side by side, and how long it may take until all are open. */
+const AT_ONCE = 8
+const ALL_OPEN_MS = 60_000
 
 /** A client of a contender with `count` sessions open. `guard` is asked before each few, and may throw. */
 export async function openSessions(endpoint: Endpoint, count: number, options: SessionOptions = {}, guard = (): void => {}) {
   const client = new HttpClient(endpoint)
   const sessions: Session[] = []
+  const endMs = performance.now() + ALL_OPEN_MS
   try {
     while (sessions.length < count) {
       guard()
+      if (performance.now() > endMs) throw new NoAnswer(`not open after ${ALL_OPEN_MS / 1000} s`)
       const group = Array.from({ length: Math.min(AT_ONCE, count - sessions.length) }, () => Session.open(client, options))
       sessions.push(...(await Promise.all(group)))
     }
