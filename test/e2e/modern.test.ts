@@ -75,9 +75,9 @@ describe('an SDK client in auto mode', () => {
     expect(JSON.stringify(asked)).toContain('Grace Hopper')
   })
 
-  test('falls back to the handshake with a legacy server', async () => {
+  test('stays with 2026-07-28 on a server that needs the handshake', async () => {
     const client = await connect(legacy, 'auto')
-    expect(client.getNegotiatedProtocolVersion()).toBe('2025-11-25')
+    expect(client.getNegotiatedProtocolVersion()).toBe('2026-07-28')
     expect((await client.listTools()).tools.length).toBeGreaterThan(0)
   })
 })
