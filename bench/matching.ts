@@ -105,23 +105,28 @@ function byPending(pending: number): Readonly<Record<string, number>> {
     memory.begin(runningCall(`k${at}`))
     running.start(runningCall(`k${at}`), String(at), `"t${at}"`, 0)
   }
-  const fresh = runningCall('fresh')
   const answer = { kind: 'answer', id: [0, 1], failed: false, body: new Uint8Array(0) } as const
   const progress = notification(`,"params":{"progressToken":"t${pending >> 1}","progress":1}`, 'notifications/progress')
   const plain = notification('', 'notifications/tools/list_changed')
+  // Another key each time, as in life: V8 keeps what was deleted in its bucket's chain for a while, and one key has one bucket.
+  let turn = 0
   const ns = {
     'wait in the Share': timeUs(() => {
-      void waiters.wait('fresh', CLIENT)
-      const waiter = waiters.get('fresh')
+      const key = `f${turn++}`
+      void waiters.wait(key, CLIENT)
+      const waiter = waiters.get(key)
       if (waiter !== undefined) waiters.settle(waiter, { kind: 'moved' })
     }),
     'remember in the agent': timeUs(() => {
-      memory.begin(fresh)
-      memory.end('fresh', answer, 0)
+      const key = `f${turn++}`
+      memory.begin(runningCall(key))
+      memory.end(key, answer, 0)
     }),
     'match an answer': timeUs(() => {
-      running.start(fresh, '"fresh"', undefined, 0)
-      mustBe(running.answered('"fresh"') === fresh)
+      const id = `"f${turn++}"`
+      const call = runningCall(id)
+      running.start(call, id, undefined, 0)
+      mustBe(running.answered(id) === call)
     }),
     'match progress': timeUs(() => mustBe(running.address(progress, 0)?.sure === true)),
     'attribute a notification': timeUs(() => mustBe(running.address(plain, 0) !== undefined)),

@@ -1,5 +1,5 @@
 /** The promises that the project makes of its speed and size, as ratios and bounds over a run's figures. */
-import { type CaseResult, figure, type Ratio } from './results.ts'
+import { type CaseResult, figure, type Matching, type Ratio } from './results.ts'
 
 type Figure = (contender: string) => number | undefined
 
@@ -53,4 +53,37 @@ export function ratios(cases: readonly CaseResult[]): Ratio[] {
     const target = atMost === undefined ? `≥ ${atLeast}${unit}` : `≤ ${atMost}${unit}`
     return [{ what, value, target, met: atMost === undefined ? value >= (atLeast ?? 0) : value <= atMost }]
   })
+}
+
+/** Sizes and numbers that are compared; below them a step's fixed cost shows, and not its growth. */
+const SMALL_BYTES = 64 * 1024
+const FEW_PENDING = 1000
+/** What caches cost: a table that fits into none of them is slower, however its steps are counted. */
+const LINEAR_AT_MOST = 2
+const CONSTANT_AT_MOST = 4
+
+/** Whether work grows with the bytes only, and a call's not at all: the worst step decides. */
+export function growth({ bySize, byPending }: Matching): Ratio[] {
+  const [small, large] = [bySize.find(({ bytes }) => bytes === SMALL_BYTES), bySize.at(-1)]
+  const [few, many] = [byPending.find(({ pending }) => pending === FEW_PENDING), byPending.at(-1)]
+  if (small === undefined || large === undefined || few === undefined || many === undefined) return []
+  const perByte = worst(large.us, small.us)
+  const perCall = worst(many.ns, few.ns)
+  const times = large.bytes / small.bytes
+  return [
+    ratio(`time per byte, 16 MiB ÷ 64 KiB, worst step (${perByte.step})`, perByte.value / times, LINEAR_AT_MOST),
+    ratio(`time per call, 100,000 ÷ 1,000 waiting, worst step (${perCall.step})`, perCall.value, CONSTANT_AT_MOST),
+  ]
+}
+
+function ratio(what: string, value: number, atMost: number): Ratio {
+  return { what, value, target: `≤ ${atMost}`, met: value <= atMost }
+}
+
+function worst(
+  after: Readonly<Record<string, number>>,
+  before: Readonly<Record<string, number>>,
+): { readonly step: string; readonly value: number } {
+  const steps = Object.entries(after).map(([step, value]) => ({ step, value: value / (before[step] ?? Number.NaN) }))
+  return steps.toSorted((a, b) => b.value - a.value)[0] ?? { step: 'none', value: Number.NaN }
 }

@@ -17,7 +17,7 @@ import { OURS, OURS_SHARED } from './ours.ts'
 import { compileChild, installPeers, peerVersions } from './peer-packages.ts'
 import { PEERS } from './peers.ts'
 import { endTrees } from './process-tree.ts'
-import { ratios } from './ratios.ts'
+import { growth, ratios } from './ratios.ts'
 import { type CaseResult, type Matching, type Results, writeResults } from './results.ts'
 import { Runner } from './runner.ts'
 import { caseRows, failureLines, matchingRows, ratioRows, shown, textTable } from './table.ts'
@@ -55,7 +55,7 @@ async function bench(options: BenchOptions): Promise<void> {
     titles: TITLES,
     floor,
     cases: done,
-    ratios: ratios(done),
+    ratios: [...ratios(done), ...(matching === undefined ? [] : growth(matching))],
     ...(matching === undefined ? {} : { matching }),
   }
   if (results.ratios.length > 0) say(`\nWhat is wanted\n${textTable(ratioRows(results.ratios))}`)
