@@ -18,6 +18,9 @@ const STEP_MS = 50
 /** An annotation of 2026-07-28, which a server of any revision may list. */
 const IN_HEADER = { type: 'string' as const, 'x-mcp-header': 'Region' }
 
+/** Long enough for the relay to open a stream (5 s), to end it while it is quiet, and for the client to come back. */
+const RECONNECT_MS = 9_500
+
 const image = { type: 'image' as const, data: IMAGE_BASE64, mimeType: 'image/png' }
 
 function text(value: string): CallToolResult {
@@ -113,7 +116,7 @@ const TOOLS: Readonly<Record<string, ToolEntry>> = {
   test_reconnection: {
     description: 'Answers late enough for a client to reconnect in between',
     run: async () => {
-      await delay(2 * STEP_MS)
+      await delay(RECONNECT_MS)
       return text('Reconnection test completed successfully.')
     },
   },

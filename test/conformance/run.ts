@@ -10,6 +10,9 @@ const SCENARIO_MS = 20_000
 /** Bound of the whole suite. */
 const SUITE_MS = 300_000
 
+/** Seconds after which the relay ends a quiet stream: so soon that the suite sees it. */
+const POLL_AFTER = '3'
+
 interface Target {
   readonly requirements: string
   readonly server: string
@@ -52,7 +55,7 @@ async function runSuite(target: Target): Promise<Verdict[]> {
   await using folder = await StateFolder.create()
   await using out = await StateFolder.create()
   const server = join(ROOT, 'test/conformance', target.server)
-  await using host = await Selfhost.start(['--port', '0', '--data', folder.path, '--', NODE, server])
+  await using host = await Selfhost.start(['--port', '0', '--data', folder.path, '--', NODE, server], { POLL_AFTER_SECONDS: POLL_AFTER })
   const args = [
     join(SUITE, 'dist/index.js'),
     'server',

@@ -133,8 +133,8 @@ export class EventReader {
     return (await this.nextEvent())?.data
   }
 
-  /** The next event that has data, with its name; undefined at the end of the stream. */
-  async nextEvent(): Promise<{ readonly name: string; readonly data: string } | undefined> {
+  /** The next event that has data, with its name and id; undefined at the end of the stream. */
+  async nextEvent(): Promise<{ readonly name: string; readonly data: string; readonly id: string | undefined } | undefined> {
     for (;;) {
       for (let text = this.#events.shift(); text !== undefined; text = this.#events.shift()) {
         const event = parseEvent(text)
@@ -162,8 +162,8 @@ export class EventReader {
   }
 }
 
-function parseEvent(text: string): { readonly name: string; readonly data: string } {
+function parseEvent(text: string): { readonly name: string; readonly data: string; readonly id: string | undefined } {
   const lines = text.split('\n')
   const fields = (name: string): string[] => lines.flatMap((line) => (line.startsWith(`${name}: `) ? [line.slice(name.length + 2)] : []))
-  return { name: fields('event').at(-1) ?? 'message', data: fields('data').join('\n') }
+  return { name: fields('event').at(-1) ?? 'message', data: fields('data').join('\n'), id: fields('id').at(-1) }
 }

@@ -1,0 +1,286 @@
+/** Streams that go on with Last-Event-ID, in the real runtime: what is asked of the agent, and what becomes of it when parts break. */
+import { evictDurableObject } from 'cloudflare:test'
+import { describe, expect, test } from 'vitest'
+import { createShare, EventReader, fetchRelay, ownerKey, resetShare, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
+import { SseClient } from './sse-client.ts'
+import { connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+
+const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"progressToken":"p"},"name":"t"}}'
+const REVISION = { 'mcp-protocol-version': '2025-11-25' }
+
+function progress(value: number): string {
+  return `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":${value}}}`
+}
+
+function resume(client: TestClient, lastEventId: string, token = client.token): Promise<Response> {
+  return fetchRelay(client.share.url, {
+    headers: {
+      authorization: `Bearer ${token}`,
+      accept: 'text/event-stream',
+      'mcp-session-id': client.session ?? '',
+      'last-event-id': lastEventId,
+    },
+  })
+}
+
+async function newToken(share: TestShare): Promise<string> {
+  const made: { token: string } = await (
+    await fetchRelay(`/api/shares/${share.id}/tokens`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
+      body: '{"kind":"client"}',
+    })
+  ).json()
+  return made.token
+}
+
+/** A call of which its client has seen one message before it left. */
+async function left() {
+  const { share, agent, client, ch } = await connected()
+  const response = client.post(CALL)
+  const { header } = await agent.expect('call')
+  const first = agent.notify(ch, progress(1), { ra: header.ra, sure: true })
+  const events = new EventReader(await response)
+  const seen = await events.nextEvent()
+  await events.cancel()
+  return { share, agent, client, ch, header, first, lastId: seen?.id ?? '' }
+}
+
+describe('a client that comes back', () => {
+  test('has the agent asked for what came after its last event, for the return address of its call', async () => {
+    const { agent, client, ch, header, first, lastId } = await left()
+    const events = new EventReader(await resume(client, lastId))
+    expect((await agent.expect('receipt')).header).toMatchObject({ ch, n: first.header.n })
+    expect((await agent.expect('replay')).header).toEqual({ type: 'replay', ch, after: first.header.n, to: header.ra, key: header.key })
+    agent.answer(header, '7', '{"late":true}')
+    expect(await events.next()).toBe('{"jsonrpc":"2.0","id":7,"result":{"late":true}}')
+    expect(await events.next()).toBeUndefined()
+  })
+
+  test('is not told again what it has seen, whatever the agent sends again', async () => {
+    const { agent, client, header, first, lastId, ch } = await left()
+    const events = new EventReader(await resume(client, lastId))
+    const { to = '' } = (await agent.expect('receipt').then(() => agent.expect('replay'))).header
+    agent.repeat(first)
+    agent.repeat({ ...first, header: { ...first.header, to } })
+    const second = agent.notify(ch, progress(2), { ra: header.ra, sure: true })
+    agent.repeat({ ...second, header: { ...second.header, to } })
+    agent.answer(header, '7', '{}')
+    expect([await events.next(), await events.next(), await events.next()]).toEqual([
+      progress(2),
+      '{"jsonrpc":"2.0","id":7,"result":{}}',
+      undefined,
+    ])
+  })
+
+  test('is found by the answer after the Share slept', async () => {
+    const { share, agent, client, header, lastId } = await left()
+    const events = new EventReader(await resume(client, lastId))
+    await agent.expect('receipt')
+    await agent.expect('replay')
+    await evictDurableObject(stubOf(share))
+    agent.answer(header, '7', '{"awake":true}')
+    expect(await events.next()).toContain('awake')
+  })
+
+  test('while the agent is away is asked for when that is back', async () => {
+    const { share, agent, client, ch, header, lastId, first } = await left()
+    agent.close()
+    await agent.closed
+    const events = new EventReader(await resume(client, lastId))
+    const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
+    await back.expect('receipt')
+    expect((await back.expect('replay')).header).toMatchObject({ ch, after: first.header.n, key: header.key })
+    back.answer(header, '7', '{"back":true}')
+    expect(await events.next()).toContain('back')
+  })
+
+  test('goes on where it was when the Share is reset', async () => {
+    const { share, agent, client, ch, header, lastId } = await left()
+    const events = new EventReader(await resume(client, lastId))
+    await agent.expect('receipt')
+    await agent.expect('replay')
+    const second = agent.notify(ch, progress(2), { ra: header.ra, sure: true })
+    expect(await events.next()).toBe(progress(2))
+    await resetShare(share)
+    const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
+    await back.expect('receipt')
+    const { to = '' } = (await back.expect('replay')).header
+    back.repeat({ ...second, header: { ...second.header, to } })
+    back.answer(header, '7', '{"on":true}')
+    expect(await events.next()).toContain('"on"')
+  })
+
+  test('is told when its agent has died meanwhile', async () => {
+    const { share, agent, client, lastId } = await left()
+    agent.close()
+    await agent.closed
+    const events = new EventReader(await resume(client, lastId))
+    await ScriptedAgent.connect(share, { instance: 'two', channels: [] })
+    expect(await events.next()).toContain('AGENT_LOST')
+    expect(await events.next()).toBeUndefined()
+  })
+
+  test('is told what the agent says of a stream that it cannot continue', async () => {
+    const { agent, client, header, lastId } = await left()
+    const response = await resume(client, lastId)
+    await agent.expect('receipt')
+    await agent.expect('replay')
+    agent.fail(header, 'EVENTS_LOST', 'unknown')
+    const events = new EventReader(response)
+    const failed = await events.nextEvent()
+    expect(JSON.parse(failed?.data ?? '{}')).toMatchObject({ id: 7, error: { data: { code: 'EVENTS_LOST', executed: 'unknown' } } })
+    expect(await events.next()).toBeUndefined()
+    expect((await resume(client, failed?.id ?? '')).status).toBe(204)
+  })
+
+  test('as another principal, or for a session that has ended, finds nothing', async () => {
+    const { share, agent, client, lastId } = await left()
+    expect((await resume(client, lastId, await newToken(share))).status).toBe(404)
+    await client.leave()
+    expect((await resume(client, lastId)).status).toBe(404)
+    await revokeShare(share)
+    expect((await resume(client, lastId)).status).toBe(404)
+    expect(agent.waiting.some(({ type }) => type === 'replay')).toBe(false)
+  })
+
+  test('with the event id of another session cannot take its answer away', async () => {
+    const { share, agent, client, ch } = await connected()
+    const other = new TestClient(share, await newToken(share))
+    await initialize(agent, other)
+    const response = client.post(CALL)
+    const { header } = await agent.expect('call')
+    agent.notify(ch, progress(1), { ra: header.ra, sure: true })
+    const events = new EventReader(await response)
+    const seen = await events.nextEvent()
+    const thief = new EventReader(await resume(other, seen?.id ?? ''))
+    await agent.expect('receipt')
+    const { to } = (await agent.expect('replay')).header
+    expect(to).not.toBe(header.ra)
+    agent.answer(header, '7', '{"mine":true}')
+    expect(await events.next()).toContain('mine')
+    await thief.cancel()
+  })
+})
+
+describe('a call that its client has left', () => {
+  test('keeps its questions in the agent until its client is back', async () => {
+    const { agent, client, ch, header, lastId } = await left()
+    const body = '{"jsonrpc":"2.0","id":"q","method":"roots/list"}'
+    const bytes = new TextEncoder().encode(body)
+    const ask = {
+      type: 'ask',
+      ...agent.number(ch, bytes.length),
+      size: bytes.length,
+      method: 'roots/list',
+      id: [21, 24],
+      rawId: '"q"',
+    } as const
+    const asked = { ...ask, ra: header.ra, sure: true } as const
+    agent.send(asked, bytes)
+    expect((await agent.expect('hold')).header.n).toBe(ask.n)
+    const events = new EventReader(await resume(client, lastId))
+    await agent.expect('receipt')
+    await agent.expect('replay')
+    agent.send({ ...asked, at: agent.advance(ch, ask.n, bytes.length) }, bytes)
+    expect(await events.next()).toBe(body)
+  })
+})
+
+test('a POST is primed for revision 2025-11-25 alone, and an answer in JSON has no events', async () => {
+  for (const [revision, isPrimed] of [
+    ['2025-11-25', true],
+    ['2025-06-18', false],
+    ['2025-03-26', false],
+  ] as const) {
+    const { agent, client, ch } = await connected()
+    const response = client.post(CALL, { 'mcp-protocol-version': revision })
+    const { header } = await agent.expect('call')
+    agent.notify(ch, progress(1), { ra: header.ra, sure: true })
+    agent.answer(header, '7', '{}')
+    const text = await (await response).text()
+    expect(/^id: [^\n]+\nretry: \d+\ndata: \n\n/.test(text)).toBe(isPrimed)
+    expect(text.match(/^id: /gm)).toHaveLength(isPrimed ? 3 : 2)
+    const json = client.post(CALL, REVISION)
+    agent.answer((await agent.expect('call')).header, '7', '{}')
+    expect(await (await json).text()).toBe('{"jsonrpc":"2.0","id":7,"result":{}}')
+  }
+})
+
+describe('the GET stream', () => {
+  const PROMPTS_CHANGED = '{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}'
+  const CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+
+  test('goes on after its last event, and gets nothing that belongs to a call', async () => {
+    const { agent, client, ch } = await connected()
+    const first = new EventReader(await client.listen())
+    await agent.expect('resume')
+    const seen = agent.notify(ch, CHANGED)
+    const lastId = (await first.nextEvent())?.id ?? ''
+    await first.cancel()
+    const again = new EventReader(await resume(client, lastId))
+    await agent.expect('receipt')
+    const { header } = await agent.expect('replay')
+    expect(header).toEqual({ type: 'replay', ch, after: seen.header.n, to: header.to })
+    const call = client.post(CALL)
+    const { header: running } = await agent.expect('call')
+    const step = agent.notify(ch, progress(1), { ra: running.ra, sure: true })
+    const { to = '' } = header
+    agent.repeat({ ...step, header: { ...step.header, to } })
+    const changed = agent.notify(ch, PROMPTS_CHANGED)
+    agent.repeat({ ...changed, header: { ...changed.header, to } })
+    agent.notify(ch, CHANGED)
+    expect([await again.next(), await again.next()]).toEqual([PROMPTS_CHANGED, CHANGED])
+    agent.answer(running, '7', '{}')
+    expect((await (await call).text()).match(/"progress":1/g)).toHaveLength(1)
+  })
+
+  test('of a child that was started anew begins with the first message of that', async () => {
+    const { agent, client, ch } = await connected()
+    const first = new EventReader(await client.listen())
+    await agent.expect('resume')
+    agent.notify(ch, CHANGED)
+    const lastId = (await first.nextEvent())?.id ?? ''
+    await first.cancel()
+    agent.send({ type: 'died', ch, reason: 'exit' })
+    const ping = client.post('{"jsonrpc":"2.0","id":8,"method":"ping"}')
+    await agent.expect('open')
+    await agent.expect('call')
+    await agent.expect('notify')
+    const { header } = await agent.expect('call')
+    agent.answer(header, '8', '{}')
+    await ping
+    await resume(client, lastId)
+    await agent.expect('receipt')
+    expect((await agent.expect('replay')).header).toMatchObject({ ch: header.ch, after: 0 })
+  })
+
+  test('says when messages for it are gone, without an id, and goes on', async () => {
+    const { agent, client, ch } = await connected()
+    const first = new EventReader(await client.listen())
+    await agent.expect('resume')
+    agent.notify(ch, CHANGED)
+    const lastId = (await first.nextEvent())?.id ?? ''
+    await first.cancel()
+    const again = new EventReader(await resume(client, lastId))
+    await agent.expect('receipt')
+    const { to = '' } = (await agent.expect('replay')).header
+    agent.send({ type: 'failed', ch, key: '0'.repeat(32), ra: to, code: 'EVENTS_LOST', executed: 'unknown' })
+    agent.notify(ch, CHANGED)
+    expect(JSON.parse((await again.next()) ?? '{}')).toMatchObject({ id: null, error: { data: { code: 'EVENTS_LOST' } } })
+    expect(await again.next()).toBe(CHANGED)
+  })
+
+  test('has no event ids over HTTP+SSE', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = await SseClient.connect(share)
+    void client.post('{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{}}}')
+    await agent.expect('open')
+    const { header } = await agent.expect('call')
+    agent.answer(header, '0', '{}')
+    agent.notify(header.ch, CHANGED)
+    expect([(await client.events.nextEvent())?.id, (await client.events.nextEvent())?.id]).toEqual([undefined, undefined])
+    await client.events.cancel()
+  })
+})
