@@ -1,4 +1,5 @@
 /** Requests of revision 2026-07-28, which carry all their server must know: no session, no handshake. */
+import { waitUntil } from 'cloudflare:workers'
 import { encodeBase32 } from '../access/base32.ts'
 import { readRequestState } from '../bridge/asks.ts'
 import { fingerprint } from '../bridge/capabilities.ts'
@@ -90,8 +91,8 @@ class ModernExchange implements Carrier {
     if (this.#subscription !== undefined) return
     const { visitor, group } = this.#call
     const order = { kind: 'cancel', group, key: randomKey(), call: this.#key, body: CANCEL_BODY, requestId: CANCEL_ID } as const
-    // Nobody is left to be told that it failed.
-    visitor.share.send(order).catch(() => undefined)
+    // The request ends with its client: without this, so would the message. Nobody is left to be told that it failed.
+    waitUntil(visitor.share.send(order).catch(() => undefined))
   }
 
   #childOf(server: LegacyServer, askCount: number): LegacyChild {
