@@ -2,9 +2,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { within } from '../e2e/deadline.ts'
 import { asObject, type JsonObject, toolText } from '../e2e/json.ts'
-import { type Answer, type Listener, RawClient } from '../e2e/raw-client.ts'
+import { type Listener, RawClient } from '../e2e/raw-client.ts'
 import type { Executed } from '../../protocol/errors.ts'
 import { answerText, type Outcome } from './account.ts'
+import { ask } from './exchange.ts'
 import type { PlannedCall } from './plan.ts'
 import type { ShareAccess } from './relay.ts'
 
@@ -104,9 +105,10 @@ export class LegacyClient implements ChaosClient {
     const client = new RawClient(this.#share.url, this.#share.clientToken)
     const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'visitor', version: '1.0.0' } }
     const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params })
-    const begun = await client.exchange(body, { boundMs: DEADLINE_MS })
-    const sessionId = begun.headers.get('mcp-session-id')
-    if (begun.last['result'] === undefined || sessionId === null) return notBegun(errorOutcome(begun.status, begun.last))
+    const { status, headers, messages } = await ask(client, body, { boundMs: DEADLINE_MS })
+    const answer = messages.at(-1) ?? {}
+    const sessionId = headers.get('mcp-session-id')
+    if (answer['result'] === undefined || sessionId === null) return notBegun(errorOutcome(status, answer))
     client.sessionId = sessionId
     client.protocolVersion = '2025-11-25'
     const noted = await client.notify('notifications/initialized', undefined, { boundMs: DEADLINE_MS })
@@ -143,7 +145,7 @@ export class ModernClient implements ChaosClient {
 async function callTool(
   client: RawClient,
   id: number,
-  { arg, tool, ms, kib, steps, progress, log }: PlannedCall,
+  { arg, tool, ms, kib, steps, progress, log, leaves }: PlannedCall,
   name: string,
   meta: JsonObject = {},
   headers: Readonly<Record<string, string>> = {},
@@ -151,19 +153,20 @@ async function callTool(
   const token = `token of ${arg}`
   const params = { name: tool, arguments: { arg, ms, kib, steps, log }, _meta: progress ? { ...meta, progressToken: token } : meta }
   const body = JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params })
-  const answer = await client.exchange(body, { boundMs: DEADLINE_MS, headers })
-  const stray = strayMessage(answer, name, progress ? token : undefined)
+  const { status, messages } = await ask(client, body, { boundMs: DEADLINE_MS, headers, leaves })
+  const answer = messages.at(-1) ?? {}
+  const stray = strayMessage(messages.slice(0, -1), name, progress ? token : undefined)
   if (stray !== undefined) return { kind: 'wrong', detail: stray }
-  if (answer.last['result'] === undefined) return errorOutcome(answer.status, answer.last)
-  if (answer.last['id'] !== id) return { kind: 'wrong', detail: `the id ${String(answer.last['id'])} for ${id}` }
-  const text = toolText(answer.last['result'])
+  if (answer['result'] === undefined) return errorOutcome(status, answer)
+  if (answer['id'] !== id) return { kind: 'wrong', detail: `the id ${String(answer['id'])} for ${id}` }
+  const text = toolText(answer['result'])
   return text === answerText(arg, kib) ? { kind: 'answered' } : { kind: 'wrong', detail: `the answer ${text.slice(0, 80)}` }
 }
 
 /** What came before the answer and was not for this client, or not in order. */
-function strayMessage({ messages }: Answer, name: string, token: string | undefined): string | undefined {
+function strayMessage(messages: readonly JsonObject[], name: string, token: string | undefined): string | undefined {
   let last = -Infinity
-  for (const message of messages.slice(0, -1)) {
+  for (const message of messages) {
     const params = asObject(message['params'] ?? {})
     if (message['method'] === 'notifications/progress') {
       const { progressToken, progress } = params

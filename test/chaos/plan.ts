@@ -35,6 +35,8 @@ export interface PlannedCall {
   readonly progress: boolean
   /** Whether the server is to say something to the log. */
   readonly log: boolean
+  /** Whether the client goes away from the stream of its answer once, and comes back. */
+  readonly leaves: boolean
 }
 
 export interface PlannedFault {
@@ -102,7 +104,7 @@ function planCalls(
   }).map((call, at) => ({ ...call, arg: `${call.world}.${call.client}.${at}` }))
 }
 
-function callOf(tool: Tool, random: Random): Pick<PlannedCall, 'tool' | 'ms' | 'kib' | 'steps' | 'progress' | 'log'> {
+function callOf(tool: Tool, random: Random): Pick<PlannedCall, 'tool' | 'ms' | 'kib' | 'steps' | 'progress' | 'log' | 'leaves'> {
   const plain = {
     tool,
     ms: random.chance(0.5) ? 0 : random.between(1, 40),
@@ -110,6 +112,7 @@ function callOf(tool: Tool, random: Random): Pick<PlannedCall, 'tool' | 'ms' | '
     steps: 0,
     progress: random.chance(0.2),
     log: random.chance(0.1),
+    leaves: random.chance(0.1),
   }
   switch (tool) {
     case 'slow':
@@ -141,6 +144,7 @@ function planBursts({ clients }: PlanOptions, faults: readonly PlannedFault[], r
         steps,
         progress: true,
         log: false,
+        leaves: false,
       }
     }),
   )

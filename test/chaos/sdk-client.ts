@@ -82,7 +82,8 @@ function outcomeOfError(error: unknown): Outcome {
     const [body] = /\{"jsonrpc".*\}/s.exec(one) ?? []
     if (body !== undefined) return errorOutcome(0, asObject(JSON.parse(body)))
   }
-  if (/timed? ?out/i.test(text)) return { kind: 'lost' }
+  // The SDK hears nothing of a stream that breaks off, and waits on: whether that is lost depends on what broke it.
+  if (/timed? ?out/i.test(text)) return { kind: 'disconnected', detail: `the SDK waited in vain: ${text}` }
   const isBroken = error instanceof TypeError || /fetch failed|terminated|socket|connection closed/i.test(text)
   return isBroken ? { kind: 'disconnected', detail: text } : { kind: 'untyped', detail: `${text} ${said.join(' ')}`.slice(0, 300) }
 }
