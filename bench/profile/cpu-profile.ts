@@ -49,7 +49,7 @@ export function moduleOfLine(bundle: string): (lineNumber: number) => string {
   let current = 'bundle'
   for (const line of bundle.split('\n')) {
     const [, name] = /^\/\/ (\S+\.(?:ts|js|mjs))$/.exec(line) ?? []
-    if (name !== undefined) current = name.replace(/^(?:\.\.\/)+/, '').replace(/^node_modules\//, '')
+    if (name !== undefined) current = name.replace(/^(?:\.\.\/)+/, '').replace(/^.*node_modules\//, '')
     modules.push(current)
   }
   return (lineNumber) => modules[lineNumber] ?? 'bundle'

@@ -34,7 +34,7 @@ export async function profileCpu(inFlight: number, forMs: number): Promise<reado
   const { latenciesMs } = await runLoad(tasks, forMs)
   const [workerd, agent] = await Promise.all([atWorkerd.stop(), atAgent.stop()])
   const moduleOf = moduleOfLine(await readFile(relay.bundleFile, 'utf8'))
-  const inBundle = (url: string, line: number): string => (url === '' ? 'native' : moduleOf(line))
+  const inBundle = (url: string, line: number): string => (url === 'worker.js' ? moduleOf(line) : url || 'native')
   const inTree = (url: string): string => (url === '' ? 'native' : url.replace('file://', '').replace(`${ROOT}/`, ''))
   return [spent('workerd', workerd, latenciesMs.length, inBundle), spent('agent', agent, latenciesMs.length, inTree)]
 }
