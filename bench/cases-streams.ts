@@ -14,6 +14,8 @@ const WARM_UP_SESSIONS = 100
 /** The platform puts an idle object to sleep after 10 s. */
 const SLEEP_MS = 12_000
 const OPEN_BOUND_MS = 10_000
+const NEEDED = { stream: 'needed', boundMs: OPEN_BOUND_MS } as const
+const SLOW = ['mcp-proxy+pipenet']
 const DELIVERY_MS = 20_000
 const KIB = 1024
 
@@ -53,8 +55,7 @@ async function tellAll(teller: Session, deliveries: Deliveries): Promise<number>
 
 async function listeners({ running }: Subject) {
   const deliveries = new Deliveries()
-  const options = { stream: 'needed', boundMs: OPEN_BOUND_MS, receiver: () => deliveries.receiver() } as const
-  const { client, sessions } = await openSessions(running.endpoint, COUNT, options)
+  const { client, sessions } = await openSessions(running.endpoint, COUNT, { ...NEEDED, receiver: () => deliveries.receiver() })
   const [teller] = sessions
   if (teller === undefined) throw new Error('no session')
   return { client, teller, deliveries }
@@ -65,6 +66,7 @@ const FAN_OUT: Case = {
   title: 'One list_changed notification of a shared server to 1,000 sessions: until the last has it',
   columns: [{ figure: 'lastMs', heading: 'ms', digits: 0 }],
   contenders: SHARED_CHILD,
+  notQuick: SLOW,
   processes: 'alone',
   prepare: async (subject) => {
     const { client, teller, deliveries } = await listeners(subject)
@@ -102,10 +104,11 @@ const IDLE_STREAMS: Case = {
     { figure: 'delivered', heading: 'still hear', digits: 0 },
   ],
   contenders: SHARED_CHILD,
+  notQuick: SLOW,
   processes: 'alone',
   rounds: 1,
   prepare: async (subject, { isQuick }) => {
-    const { client: early, sessions: guests } = await openSessions(subject.running.endpoint, WARM_UP_SESSIONS, { boundMs: OPEN_BOUND_MS })
+    const { client: early, sessions: guests } = await openSessions(subject.running.endpoint, WARM_UP_SESSIONS, NEEDED)
     await Promise.all(guests.map((guest) => guest.end()))
     early[Symbol.dispose]()
     const before = memory(subject)

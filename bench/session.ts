@@ -14,7 +14,7 @@ export class WrongAnswer extends Error {}
 const ASKED_MS = 250
 
 /** Longest wait for the answer to a DELETE. */
-const END_MS = 3000
+const END_MS = 1000
 
 export interface SessionOptions {
   /** The GET stream: `asked` for and not waited for long, as SDK clients do, or `needed`. */
@@ -106,7 +106,7 @@ export class Session {
 
 /** Sessions that are opened side by side, and how long it may take until all are open. */
 const AT_ONCE = 8
-const ALL_OPEN_MS = 60_000
+const ALL_OPEN_MS = 45_000
 
 /** A client of a contender with `count` sessions open. `guard` is asked before each few, and may throw. */
 export async function openSessions(endpoint: Endpoint, count: number, options: SessionOptions = {}, guard = (): void => {}) {
