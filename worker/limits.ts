@@ -30,7 +30,13 @@ export const TAKEN_EVERY_BYTES = 256 * 1024
 /** Bytes that a response stream holds ready for its client; more waits in the queue and is not credited. */
 export const STREAM_HIGH_WATER_BYTES = 64 * 1024
 
-/** Times a Worker calls again after the Share was reset under it. */
+/** How long a call may take from its Worker to its Share, when the two compare times. */
+export const CALL_TRAVEL_MS = 1_000
+
+/** Tries in a row, a second apart, that may break off before a call is given up: as long as the grace time. */
+export const MAX_BREAKS = 30
+
+/** Times a Worker calls again because the Share says so. */
 export const MAX_CALL_TRIES = 4
 
 /** Pause before a listening stream whose Share was reset attaches again. */

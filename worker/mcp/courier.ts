@@ -4,7 +4,7 @@ import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import type { Replacement } from '../../protocol/splice.ts'
 import { type Problem, problem } from '../bridge/problem.ts'
-import { AWAY_WAIT_MS, MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
+import { AWAY_WAIT_MS, MAX_BREAKS, MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { log } from '../log.ts'
 import { pause } from '../within.ts'
@@ -73,8 +73,11 @@ export class Courier implements Carrier {
   #streaming: Promise<Verdict> | undefined
   /** Since when it is not known whether the agent has the call. */
   #brokenAtMs: number | undefined
+  /** Tries in a row that broke off. */
+  #breaks = 0
   /** Since when the call waits for an agent to come back. */
   #awaySinceMs: number | undefined
+  readonly #firstSentMs = Date.now()
   #takenBytes = 0
   #isEager = false
   #restarted = false
@@ -137,7 +140,7 @@ export class Courier implements Carrier {
   async #try(): Promise<Verdict> {
     this.#streaming = undefined
     const isResend = this.#brokenAtMs !== undefined
-    const reply = this.#share.call(isResend ? { ...this.#request, isResend } : this.#request)
+    const reply = this.#share.call(isResend ? { ...this.#request, isResend, ageMs: Date.now() - this.#firstSentMs } : this.#request)
     if (this.#request.size > this.#request.body.length) void uploadRest(this.#share, this.#request.key, this.#body)
     // A call that waits long moves to a socket, so that the Share may sleep. What it meets there is read by `moved`.
     const timer = setTimeout(() => void this.#stream().catch(() => undefined), MOVE_AFTER_MS)
@@ -201,7 +204,12 @@ export class Courier implements Carrier {
   #broken(): Verdict {
     this.#brokenAtMs ??= Date.now()
     this.#share.renew()
-    return 'again'
+    this.#breaks++
+    if (this.#breaks === 1) return 'again'
+    // It may be that every try breaks; one that was heard from in between starts anew.
+    if (this.#breaks <= MAX_BREAKS) return 'wait'
+    this.#fail({ code: 'AGENT_LOST', executed: 'unknown' })
+    return 'done'
   }
 
   /** Reads the call's socket to its end; opened once per attempt, whoever asks first. */
@@ -226,6 +234,7 @@ export class Courier implements Carrier {
       else resolve(code === STREAM_CLOSE.AGAIN ? 'again' : this.#broken())
     })
     socket.accept()
+    this.#breaks = 0
     this.#socket = socket
     return promise
   }

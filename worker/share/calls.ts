@@ -57,7 +57,7 @@ export class Calls {
       return channels.away()
     }
     // The child that may have run it is gone: nobody can say, and another must not run it again.
-    if (request.isResend === true && channels.current(channels.groupFor(session)) === undefined)
+    if (request.isResend === true && !channels.mayHold(channels.groupFor(session), request.ageMs ?? 0))
       return failed({ code: 'AGENT_LOST', executed: 'unknown' })
     if (link.era === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
     if (request.bridge !== undefined) return { kind: 'native' }

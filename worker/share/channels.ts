@@ -1,6 +1,7 @@
 /** Which child serves a session, and what a fresh child must be told before it can: the replayed handshake. */
 import { verbosity } from '../bridge/names.ts'
 import { randomKey } from '../call-key.ts'
+import { CALL_TRAVEL_MS } from '../limits.ts'
 import { isSpareGroup } from './groups.ts'
 import { type Link, type Links, sendFrame } from './links.ts'
 import { type Away, encodeReturnAddress, type RelayPurpose } from './contract.ts'
@@ -104,7 +105,7 @@ export class Channels {
     if (current !== undefined && current.link === link) return { ch: current.ch, group }
     const generation = (this.#store.channel(group)?.generation ?? 0) + 1
     this.#store.dropSnapshot(group)
-    this.#store.putChannel({ group, generation, agent: link.name, instance: link.instance, open: true, handshake: undefined })
+    this.#putOpen(group, generation, link, undefined)
     const ch = channelName(group, generation)
     sendFrame(link, { type: 'open', ch, ids: 'assign', asks: 'refuse' })
     return { ch, group }
@@ -121,7 +122,7 @@ export class Channels {
     const ch = channelName(group, generation)
     const handshake = randomKey()
     this.#store.dropSnapshot(group)
-    this.#store.putChannel({ group, generation, agent: link.name, instance: link.instance, open: true, handshake })
+    this.#putOpen(group, generation, link, handshake)
     sendFrame(link, { type: 'open', ch, ids: 'assign', asks })
     this.#call(link, ch, method, request, purpose, handshake)
     if (method === 'initialize')
@@ -143,7 +144,7 @@ export class Channels {
     const [own] = isShared || isFresh ? [] : this.#store.handshakes(session.id, 'initialize')
     const initialize = isShared ? SHARED_HANDSHAKE : own
     const handshake = initialize === undefined ? undefined : randomKey()
-    this.#store.putChannel({ group, generation, agent: link.name, instance: link.instance, open: true, handshake })
+    this.#putOpen(group, generation, link, handshake)
     sendFrame(link, { type: 'open', ch, ids: isShared ? 'assign' : 'keep', asks: isShared ? 'refuse' : 'pass' })
     if (initialize !== undefined && handshake !== undefined) {
       this.#call(link, ch, 'initialize', initialize, isShared ? 'snapshot' : 'handshake', handshake)
@@ -174,6 +175,15 @@ export class Channels {
   /** A request that the relay makes to a child in its own name; nobody waits for the answer. `body` has the id 0 where SHARED_INITIALIZE has it. */
   callForRelay(link: Link, ch: string, method: string, body: Uint8Array): void {
     this.#call(link, ch, method, { body, ...RELAY_ID, name: '' }, 'replay', randomKey())
+  }
+
+  /**
+   * Whether a call that was first sent `ageMs` ago may be sent to the group's child again: what may have run it is the
+   * same process of the agent, which knows its key. Another one would run it a second time.
+   */
+  mayHold(group: string, ageMs: number): boolean {
+    const movedAtMs = this.#store.channel(group)?.movedAtMs ?? 0
+    return this.current(group) !== undefined && movedAtMs < Date.now() - ageMs - CALL_TRAVEL_MS
   }
 
   /** The group's channel on a link, if it lives. */
@@ -244,6 +254,13 @@ export class Channels {
     const [level] = kept('level').toSorted((a, b) => verbosity(a.name) - verbosity(b.name))
     if (level !== undefined) this.#call(link, ch, 'logging/setLevel', level, 'replay', randomKey())
     for (const subscription of kept('subscribe')) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
+  }
+
+  #putOpen(group: string, generation: number, link: Link, handshake: string | undefined): void {
+    const before = this.#store.channel(group)
+    const hasMoved = before !== undefined && before.instance !== link.instance
+    const movedAtMs = hasMoved ? Date.now() : (before?.movedAtMs ?? 0)
+    this.#store.putChannel({ group, generation, agent: link.name, instance: link.instance, open: true, handshake, movedAtMs })
   }
 
   #call(

@@ -31,6 +31,8 @@ export interface CallRequest extends Caller {
   readonly key: string
   /** The agent may have the call already: it must go there and to no other child. */
   readonly isResend?: boolean
+  /** Of a resend: milliseconds since the Worker first sent it. */
+  readonly ageMs?: number
   readonly method: string
   readonly rawId: string
   readonly id: Span

@@ -45,7 +45,7 @@ export class ModernCalls {
     if (request.resume !== undefined) return { kind: 'state_refused' }
     if (request.bridge !== undefined) return { kind: 'native' }
     const group = groupOn(link, name)
-    if (request.isResend === true && channels.current(group) === undefined)
+    if (request.isResend === true && !channels.mayHold(group, request.ageMs ?? 0))
       return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
     const toolsVersion = links.toolsVersion(link)
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }

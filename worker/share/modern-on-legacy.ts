@@ -134,7 +134,8 @@ export class ModernOnLegacy {
   #again(request: CallRequest, main: string, link: Link): CallOutcome | Promise<CallOutcome> {
     const group = [spareGroup(main, request.key), main].find((name) => this.#parts.channels.current(name)?.link === link)
     const current = group === undefined ? undefined : this.#parts.channels.current(group)
-    if (group === undefined || current === undefined || request.bridge === undefined)
+    const mayHold = group !== undefined && this.#parts.channels.mayHold(group, request.ageMs ?? 0)
+    if (group === undefined || current === undefined || !mayHold || request.bridge === undefined)
       return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
     return this.#forward(request, { ch: current.ch, group }, link)
   }

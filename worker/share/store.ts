@@ -31,6 +31,8 @@ export interface ChannelRecord {
   readonly open: boolean
   /** Key of the initialize that the relay has replayed and that is not answered yet. */
   readonly handshake: string | undefined
+  /** When another instance of an agent took over from the one before, in milliseconds since 1970; 0 when none did. */
+  readonly movedAtMs: number
 }
 
 /** The group of the child that all sessions share. */
@@ -88,7 +90,7 @@ export class Store {
       CREATE TABLE IF NOT EXISTS share (one INTEGER PRIMARY KEY CHECK (one = 1), settings TEXT NOT NULL);
       CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, principal TEXT NOT NULL, transport TEXT NOT NULL, started_at_ms INTEGER NOT NULL, restarted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS handshake (session TEXT, purpose TEXT, name TEXT, body BLOB NOT NULL, id_from INTEGER NOT NULL, id_to INTEGER NOT NULL, PRIMARY KEY (session, purpose, name)) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS channel (grp TEXT PRIMARY KEY, generation INTEGER NOT NULL, agent TEXT NOT NULL, instance TEXT NOT NULL, open INTEGER NOT NULL, handshake TEXT) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS channel (grp TEXT PRIMARY KEY, generation INTEGER NOT NULL, agent TEXT NOT NULL, instance TEXT NOT NULL, open INTEGER NOT NULL, handshake TEXT, moved_at_ms INTEGER NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS link (name TEXT PRIMARY KEY, instance TEXT NOT NULL, lost_at_ms INTEGER) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS snapshot (grp TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
     `)
@@ -225,7 +227,9 @@ export class Store {
   channel(group: string): ChannelRecord | undefined {
     const known = this.#channels.get(group)
     if (known !== undefined) return known
-    const [row] = this.#sql.exec('SELECT generation, agent, instance, open, handshake FROM channel WHERE grp = ?', group).toArray()
+    const [row] = this.#sql
+      .exec('SELECT generation, agent, instance, open, handshake, moved_at_ms FROM channel WHERE grp = ?', group)
+      .toArray()
     if (row === undefined) return undefined
     const record = {
       group,
@@ -234,6 +238,7 @@ export class Store {
       instance: text(row, 'instance'),
       open: row['open'] === 1,
       handshake: typeof row['handshake'] === 'string' ? row['handshake'] : undefined,
+      movedAtMs: Number(row['moved_at_ms']),
     }
     this.#channels.set(group, record)
     return record
@@ -241,13 +246,14 @@ export class Store {
 
   putChannel(record: ChannelRecord): void {
     this.#sql.exec(
-      'INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?, ?, ?)',
       record.group,
       record.generation,
       record.agent,
       record.instance,
       record.open ? 1 : 0,
       record.handshake ?? null,
+      record.movedAtMs,
     )
     this.#channels.set(record.group, record)
   }

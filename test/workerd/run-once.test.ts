@@ -1,0 +1,30 @@
+/** Promise 2 where two things befall at once: the object is reset, and the agent that may have run a call is replaced. */
+import { expect, test } from 'vitest'
+import { resetShare } from './relay.ts'
+import { connected, ScriptedAgent } from './scripted-agent.ts'
+
+const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
+const OTHER = '{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"t"}}'
+
+test('a call whose agent is proved dead after a reset is not run by the child that another call has started', async () => {
+  const { share, agent, client } = await connected()
+  const response = client.post(CALL)
+  const { header } = await agent.expect('call')
+  await resetShare(share)
+  const next = await ScriptedAgent.connect(share, { instance: 'i2' })
+  const other = client.post(OTHER)
+  const keys: string[] = []
+  while (!keys.includes(header.key)) {
+    const frame = await Promise.race([next.next(), response.then(() => undefined)])
+    if (frame === undefined) break
+    const { header: got } = frame
+    if (got.type !== 'call') continue
+    keys.push(got.key)
+    if (got.method === 'initialize')
+      next.answer(got, '1', '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"x","version":"1"}}')
+    else if (got.key !== header.key) next.answer(got, '8', '{}')
+  }
+  expect(keys).not.toContain(header.key)
+  expect(await (await response).json()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+  await other
+})
