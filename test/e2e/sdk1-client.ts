@@ -43,6 +43,9 @@ async function connect(transport: Transport): Promise<TestClient> {
     subscribe: async (uri) => void (await client.subscribeResource({ uri })),
     unsubscribe: async (uri) => void (await client.unsubscribeResource({ uri })),
     ping: async () => void (await client.ping()),
+    watch: async ({ resourceSubscriptions = [] }) => {
+      for (const uri of resourceSubscriptions) await client.subscribeResource({ uri })
+    },
     [Symbol.asyncDispose]: () => client.close(),
   }
 }

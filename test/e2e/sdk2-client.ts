@@ -1,10 +1,16 @@
-/** Owns the test client made of `@modelcontextprotocol/client` 2.x in its legacy mode. */
+/** Owns the test client made of `@modelcontextprotocol/client` 2.x in any of its modes. */
 import { Client, SSEClientTransport, StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client'
 import { asObject } from './json.ts'
 import { CAPABILITIES, CLIENT_INFO, ELICITED, NotificationLog, ROOTS, SAMPLED, type TestClient } from './test-client.ts'
 
-async function connect(transport: Transport): Promise<TestClient> {
-  const client = new Client(CLIENT_INFO, { capabilities: CAPABILITIES })
+const MODERN = '2026-07-28'
+
+/** How a client finds its server's era: `pinned` is for 2026-07-28 and nothing else. */
+export type Mode = 'legacy' | 'auto' | 'pinned'
+
+async function connect(transport: Transport, mode: Mode = 'legacy'): Promise<TestClient> {
+  const versionNegotiation = { mode: mode === 'pinned' ? { pin: MODERN } : mode }
+  const client = new Client(CLIENT_INFO, { capabilities: CAPABILITIES, versionNegotiation })
   const notifications = new NotificationLog()
   client.setRequestHandler('sampling/createMessage', () => SAMPLED)
   client.setRequestHandler('elicitation/create', () => ELICITED)
@@ -37,6 +43,12 @@ async function connect(transport: Transport): Promise<TestClient> {
     subscribe: async (uri) => void (await client.subscribeResource({ uri })),
     unsubscribe: async (uri) => void (await client.unsubscribeResource({ uri })),
     ping: async () => void (await client.ping()),
+    watch: async ({ toolsListChanged, resourceSubscriptions = [] }) => {
+      if (client.getNegotiatedProtocolVersion() === MODERN) {
+        const filter = { ...(toolsListChanged ? { toolsListChanged } : {}), resourceSubscriptions: [...resourceSubscriptions] }
+        await client.listen(filter)
+      } else for (const uri of resourceSubscriptions) await client.subscribeResource({ uri })
+    },
     [Symbol.asyncDispose]: () => client.close(),
   }
 }
@@ -45,8 +57,8 @@ function bearer(token: string | undefined): { requestInit: RequestInit } {
   return { requestInit: token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } } }
 }
 
-export async function connectSdk2Http(url: string, token?: string): Promise<TestClient> {
-  return await connect(new StreamableHTTPClientTransport(new URL(url), bearer(token)))
+export async function connectSdk2Http(url: string, token?: string, mode?: Mode): Promise<TestClient> {
+  return await connect(new StreamableHTTPClientTransport(new URL(url), bearer(token)), mode)
 }
 
 export async function connectSdk2Sse(url: string, token?: string): Promise<TestClient> {

@@ -7,6 +7,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
+/** What a client wants to hear of. */
+export interface Changes {
+  readonly toolsListChanged?: true
+  readonly resourceSubscriptions?: readonly string[]
+}
+
 /** An MCP client that is connected and answers sampling, elicitation and roots with the constants below. */
 export interface TestClient extends AsyncDisposable {
   readonly notifications: NotificationLog
@@ -22,6 +28,8 @@ export interface TestClient extends AsyncDisposable {
   subscribe(uri: string): Promise<void>
   unsubscribe(uri: string): Promise<void>
   ping(): Promise<void>
+  /** Has changes told: by a listen in revision 2026-07-28, else by subscriptions. */
+  watch(changes: Changes): Promise<void>
 }
 
 export const CLIENT_INFO = { name: 'mcp-edge-tests', version: '1.0.0' }
@@ -34,7 +42,7 @@ export const SAMPLED = {
   content: { type: 'text' as const, text: 'sampled by the test' },
 }
 
-export const ELICITED = { action: 'accept' as const, content: { name: 'Grace Hopper' } }
+export const ELICITED = { action: 'accept' as const, content: { name: 'Grace Hopper', color: 'blue' } }
 
 export const ROOTS = { roots: [{ uri: 'file:///tmp/root-of-the-test', name: 'root of the test' }] }
 
