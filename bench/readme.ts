@@ -14,7 +14,7 @@ const SHOWN = ['one-at-a-time', '16-in-flight', '128-in-flight', '1000-sessions'
 
 /** The section with its marks. */
 export function renderSection(results: Results): string {
-  const { date, machine, versions, titles, floor, cases, ratios } = results
+  const { date, pace, machine, versions, titles, floor, cases, ratios } = results
   const list = (facts: Readonly<Record<string, string | number>>): string =>
     Object.entries(facts)
       .map(([name, value]) => `${name} ${value}`)
@@ -29,7 +29,7 @@ export function renderSection(results: Results): string {
     START,
     '## Performance',
     '',
-    `Measured on ${date.slice(0, 10)} by \`npm run bench\`, which repeats it: one client, one server, rounds interleaved, medians, all on`,
+    `Measured on ${date.slice(0, 10)} by \`npm run bench${pace === 'quick' ? ' -- --quick' : ''}\`, which repeats it: one client, one server, rounds interleaved, medians, all on`,
     `loopback, where every hop costs processor time and none costs distance. Machine: ${list(machine)}. Versions: ${list(versions)}. The`,
     `client alone, against an HTTP server that does nothing: ${floor['p50Ms']} ms at p50, ${floor['callsPerS16']} calls/s with 16 in flight.`,
     '',

@@ -100,7 +100,10 @@ function say(text: string): void {
 /** Whoever stops a bench wants nothing of it to go on. */
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(name, () => {
-    void endTrees(descendants(process.pid)).then(() => process.exit(1))
+    // Meanwhile the run goes on, and may have started others.
+    void endTrees(descendants(process.pid))
+      .then(() => endTrees(descendants(process.pid), 0))
+      .then(() => process.exit(1))
   })
 }
 
