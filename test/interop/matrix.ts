@@ -59,9 +59,11 @@ function progresses(name: string, args: Record<string, unknown>, expected: reado
   return async (client) => {
     const seen: number[] = []
     await client.callTool(name, args, { onProgress: (step) => seen.push(step) })
-    // SDK 2.x drops what it reads together with the answer: the last step may be missing, the others not.
-    const isPrefix = seen.every((step, at) => step === expected[at])
-    if (!isPrefix || seen.length < expected.length - 1) throw new Error(`progress ${seen.join(' ')}`)
+    // SDK 2.x drops what it reads together with the answer, and counts rounds of questions as progress of its own: the
+    // last step may be missing, and others may stand between. server-everything asks for roots soon after its start.
+    let at = 0
+    for (const step of seen) if (step === expected[at]) at++
+    if (at < expected.length - 1) throw new Error(`progress ${seen.join(' ')}`)
   }
 }
 
@@ -146,6 +148,12 @@ const ROWS: readonly Row[] = [
   },
 ]
 
+/** What a client cannot do by its own making, by client and row of the legacy servers. */
+const CLIENT_LIMITS: Readonly<Record<string, string>> = {
+  'mcp-remote auto, cancellation':
+    'mcp-remote posts notifications/cancelled and keeps the stream open; over HTTP revision 2026-07-28 cancels by closing it',
+}
+
 interface Outcome {
   readonly text: string
   readonly holds: boolean
@@ -181,8 +189,9 @@ async function main(): Promise<number> {
   for (const [name, connect] of Object.entries(CLIENTS)) {
     for (const era of ['legacy', 'modern'] as const) {
       for (const { what, [era]: cell } of ROWS) {
-        if ('why' in cell) {
-          console.log(`| ${name} | ${era} | ${what} | n/a (${cell.why}) |`)
+        const why = 'why' in cell ? cell.why : CLIENT_LIMITS[`${name}, ${what}`]
+        if ('why' in cell || why !== undefined) {
+          console.log(`| ${name} | ${era} | ${what} | n/a (${why}) |`)
           continue
         }
         const [server, prove] = cell
