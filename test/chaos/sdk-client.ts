@@ -1,10 +1,15 @@
 /** Owns the clients of a run that are made of the official SDK, in either era: what a user of it would be told. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { asObject, toolText } from '../e2e/json.ts'
 import { answerText, type Outcome } from './account.ts'
 import { type ChaosClient, DEADLINE_MS, errorOutcome } from './clients.ts'
 import type { PlannedCall } from './plan.ts'
 import type { ChaosRelay, ShareAccess } from './relay.ts'
+
+/** How long it tries to connect, and the pause between two tries. */
+const CONNECT_MS = 60_000
+const RECONNECT_MS = 500
 
 const CLIENT_INFO = { name: 'chaos-sdk', version: '1.0.0' }
 
@@ -62,7 +67,19 @@ export class SdkClient implements ChaosClient {
     return this.#connecting
   }
 
+  /** A relay without its agents refuses the SDK's first question at once; a user would try again. */
   async #connect(): Promise<Client> {
+    for (const untilMs = Date.now() + CONNECT_MS; ;) {
+      try {
+        return await this.#connectOnce()
+      } catch (error) {
+        if (Date.now() > untilMs) throw error
+        await delay(RECONNECT_MS)
+      }
+    }
+  }
+
+  async #connectOnce(): Promise<Client> {
     const options = this.#pin === undefined ? {} : { versionNegotiation: { mode: { pin: this.#pin } } }
     const client = new Client(CLIENT_INFO, { capabilities: {}, ...options })
     const requestInit = { headers: { authorization: `Bearer ${this.#share.clientToken}` } }
