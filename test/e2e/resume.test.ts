@@ -105,7 +105,8 @@ describe.each([
   test('that is cut after every single event brings each exactly once', async () => {
     const client = await session(shareOf())
     const events = await read(await call(shareOf(), client, 1, 'progress', { steps: STEPS }, 't'), 1)
-    for (let index = 0; index <= STEPS; index++) {
+    // The event that ends the stream says so in its id; more than one may have come before the first cut.
+    for (let index = 0; index <= STEPS && !lastId(events).endsWith('.end'); index++) {
       const [primed, next] = await read(await resume(client, lastId(events)), 2)
       expect(primed).toMatchObject({ id: lastId(events), data: Buffer.alloc(0) })
       if (next !== undefined) events.push(next)
