@@ -24,7 +24,21 @@ const PLEDGES: readonly Pledge[] = [
     peer: 'mcp-proxy+pipenet',
     atMost: 0.5,
   },
+  {
+    what: 'the same by the SDK’s client, p50 ÷ supergateway',
+    case: 'sdk-one-at-a-time',
+    figure: 'p50Ms',
+    peer: 'supergateway',
+    atMost: 1.3,
+  },
   { what: '16 in flight, calls/s ÷ supergateway', case: '16-in-flight', figure: 'callsPerS', peer: 'supergateway', atLeast: 0.9 },
+  {
+    what: '16 in flight by the SDK’s client, calls/s ÷ supergateway',
+    case: 'sdk-16-in-flight',
+    figure: 'callsPerS',
+    peer: 'supergateway',
+    atLeast: 0.9,
+  },
   {
     what: '16 in flight, calls/s ÷ (mcp-proxy + pipenet)',
     case: '16-in-flight',

@@ -10,7 +10,17 @@ const END = '<!-- bench:end -->'
 /** Without a section yet, it goes before this heading. */
 const BEFORE = '## Limits'
 /** The tables that the README shows; all are in bench/results.json. */
-const SHOWN = ['one-at-a-time', '16-in-flight', '128-in-flight', '1000-sessions', 'result-1m', 'result-16m', 'idle-streams', 'footprint']
+const SHOWN = [
+  'one-at-a-time',
+  'sdk-one-at-a-time',
+  '16-in-flight',
+  '128-in-flight',
+  '1000-sessions',
+  'result-1m',
+  'result-16m',
+  'idle-streams',
+  'footprint',
+]
 
 /** The section with its marks. */
 export function renderSection(results: Results): string {

@@ -7,6 +7,7 @@ import { NODE } from '../test/e2e/program.ts'
 import type { Case, Pace } from './case.ts'
 import { LIFE_CASES } from './cases-life.ts'
 import { LOAD_CASES } from './cases-load.ts'
+import { SDK_CASES } from './cases-sdk.ts'
 import { STREAM_CASES } from './cases-streams.ts'
 import { writeCharts } from './charts.ts'
 import type { Contender } from './contender.ts'
@@ -22,7 +23,7 @@ import { type CaseResult, type Matching, type Results, writeResults } from './re
 import { Runner } from './runner.ts'
 import { caseRows, failureLines, matchingRows, ratioRows, shown, textTable } from './table.ts'
 
-const CASES: readonly Case[] = [...LOAD_CASES, ...STREAM_CASES, ...LIFE_CASES]
+const CASES: readonly Case[] = [...LOAD_CASES, ...SDK_CASES, ...STREAM_CASES, ...LIFE_CASES]
 const CONTENDERS: readonly Contender[] = [OURS, OURS_SHARED, ...PEERS]
 const FULL: Pace = { rounds: 5, roundMs: 800, isQuick: false }
 const QUICK: Pace = { rounds: 1, roundMs: 700, isQuick: true }
