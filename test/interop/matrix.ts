@@ -59,11 +59,9 @@ function progresses(name: string, args: Record<string, unknown>, expected: reado
   return async (client) => {
     const seen: number[] = []
     await client.callTool(name, args, { onProgress: (step) => seen.push(step) })
-    // SDK 2.x drops what it reads together with the answer, and counts rounds of questions as progress of its own: the
-    // last step may be missing, and others may stand between. server-everything asks for roots soon after its start.
-    let at = 0
-    for (const step of seen) if (step === expected[at]) at++
-    if (at < expected.length - 1) throw new Error(`progress ${seen.join(' ')}`)
+    // SDK 2.x drops what it reads together with the answer: the last step may be missing, the others not.
+    const isPrefix = seen.every((step, at) => step === expected[at])
+    if (!isPrefix || seen.length < expected.length - 1) throw new Error(`progress ${seen.join(' ')}`)
   }
 }
 
@@ -128,7 +126,8 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'progress',
-    legacy: ['everything', progresses('trigger-long-running-operation', { duration: 0.4, steps: 4 }, [1, 2, 3, 4])],
+    // server-everything asks for roots soon after its start: while a call waits for that answer, nobody hears its progress.
+    legacy: ['legacy', progresses('test_tool_with_progress', {}, [0, 50, 100])],
     modern: ['modern', progresses('test_tool_with_progress', {}, [0, 50, 100])],
   },
   {
