@@ -1,4 +1,5 @@
 /** Caps and timers of the relay's own, with unit and reason. Those that an agent must know are in protocol/limits.ts. */
+import { GRACE_MS } from '../protocol/limits.ts'
 
 /** How long a response may wait for its first answer before it opens as a stream. */
 export const FIRST_ANSWER_MS = 5_000
@@ -105,3 +106,6 @@ export const MAX_CACHED_SERVERS = 1_000
 
 /** How long a request waits for an agent that was here a moment ago. */
 export const AWAY_WAIT_MS = 20_000
+
+/** The same while another agent is there, which takes over as soon as the grace time (30 s) has proved the first one's absence. */
+export const TAKEOVER_WAIT_MS = GRACE_MS + 5_000

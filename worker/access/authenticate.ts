@@ -6,6 +6,7 @@ import { readPathKey } from './path-key.ts'
 import { equalBytes, hashSecret } from './secret.ts'
 import { readShareId } from './share-id.ts'
 import { readToken, type TokenFault, type TokenKind } from './tokens.ts'
+import { VerifiedCredentials } from './verified.ts'
 
 /** Who is asking, once that is proved. */
 export interface Principal {
@@ -28,18 +29,39 @@ export const BEARER_CHALLENGE = 'Bearer'
 const OWNER_KEY_PREFIX = 'mcpe_owner_'
 const MAX_BEARER_CHARS = 4096
 
+/** Clients by the keys of the relay that verified them: other keys know nobody. */
+const knownClients = new WeakMap<RelayKeys, VerifiedCredentials<Principal>>()
+
 /**
  * The client that sent a request to a share's MCP URL. A bearer token decides when there is one; without it the key
- * of the path does. Checks the share id too.
+ * of the path does. Checks the share id too. Whoever was verified before is known until the credential expires.
  */
 export async function authenticateClient(request: Request, env: Env, share: string, key?: string): Promise<Result<Principal, Refusal>> {
   const relay = await claimedRelay(env)
   if (relay === undefined) return err({ code: 'RELAY_UNCLAIMED' })
-  if ((await readShareId(relay.keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
+  const { keys } = relay
   const bearer = bearerOf(request)
-  if (bearer !== undefined) return checkToken(relay.keys, bearer, 'client', share)
+  const known = knownClients.get(keys) ?? new VerifiedCredentials()
+  knownClients.set(keys, known)
+  // Neither a share id nor a path key holds a space, so no two credentials read the same.
+  const credential = bearer === undefined ? `${share} key ${key}` : `${share} bearer ${bearer}`
+  const principal = known.recall(credential, Date.now())
+  if (principal !== undefined) return ok(principal)
+  const verified = await verifyClient(keys, share, bearer, key)
+  if (verified.ok) known.keep(credential, verified.value)
+  return verified
+}
+
+async function verifyClient(
+  keys: RelayKeys,
+  share: string,
+  bearer: string | undefined,
+  key: string | undefined,
+): Promise<Result<Principal, Refusal>> {
+  if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
+  if (bearer !== undefined) return checkToken(keys, bearer, 'client', share)
   if (key === undefined) return err(MISSING)
-  const found = await readPathKey(relay.keys.pathKey, share, key, Date.now())
+  const found = await readPathKey(keys.pathKey, share, key, Date.now())
   if (found.ok) return ok({ kind: 'client', id: found.value.principal, expiresAtMs: found.value.expiresAtMs })
   return err(unauthorized(found.error === 'expired' ? 'This link has expired.' : 'The key in this link is wrong.'))
 }

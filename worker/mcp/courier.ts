@@ -4,11 +4,12 @@ import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import type { Replacement } from '../../protocol/splice.ts'
 import { type Problem, problem } from '../bridge/problem.ts'
-import { AWAY_WAIT_MS, MAX_BREAKS, MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
+import { MAX_BREAKS, MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { log } from '../log.ts'
 import { pause } from '../within.ts'
-import { type CallOutcome, type CallRequest, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
+import { type Away, type CallOutcome, type CallRequest, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
+import { awayWaitMs } from './away.ts'
 import { AGENT_AWAY } from './reply.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 import { uploadRest } from './upload.ts'
@@ -160,7 +161,7 @@ export class Courier implements Carrier {
         this.#fail(outcome.failure)
         return 'done'
       case 'away':
-        return this.#away(outcome.isExpected)
+        return this.#away(outcome)
       case 'stale':
       case 'bridge':
       case 'native':
@@ -186,7 +187,7 @@ export class Courier implements Carrier {
    * The agent is away. One that may be running the call is waited for, and if it stays away nobody knows; one that was
    * here a moment ago is given time to come back.
    */
-  #away(isExpected: boolean): Verdict {
+  #away(away: Away): Verdict {
     const nowMs = Date.now()
     if (this.#brokenAtMs !== undefined) {
       if (nowMs - this.#brokenAtMs < GRACE_MS) return 'wait'
@@ -195,7 +196,7 @@ export class Courier implements Carrier {
     }
     this.#awaySinceMs ??= nowMs
     // A probe must have its 503 as a status: as an error in a stream it would be taken for a verdict (see AGENT_AWAY).
-    if (isExpected && this.#request.method !== 'server/discover' && nowMs - this.#awaySinceMs < AWAY_WAIT_MS) return 'wait'
+    if (away.isExpected && this.#request.method !== 'server/discover' && nowMs - this.#awaySinceMs < awayWaitMs(away)) return 'wait'
     this.#fail(AGENT_AWAY)
     return 'done'
   }

@@ -1,10 +1,11 @@
 /** Takes a client's messages in: requests become calls, notifications and responses are sent on. */
-import type { Failure } from '../../protocol/errors.ts'
-import { RECEIPT_MS, RETRY_MS, UNHEARD_MS } from '../limits.ts'
+import type { Executed, Failure } from '../../protocol/errors.ts'
+import { MAX_BREAKS, RECEIPT_MS, RETRY_MS, TAKEOVER_WAIT_MS, UNHEARD_MS } from '../limits.ts'
 import { pause, within } from '../within.ts'
 import type { Caller, CallRequest } from '../share/contract.ts'
 import { randomKey } from '../call-key.ts'
 import type { ClientMessage } from './message.ts'
+import { awayWaitMs } from './away.ts'
 import { AGENT_AWAY } from './reply.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 import { firstPart, uploadRest } from './upload.ts'
@@ -44,6 +45,7 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
     ...(requestId === undefined ? {} : { requestId }),
   } as const
   const startMs = Date.now()
+  let executed: Executed = 'no'
   for (let tries = 1; ;) {
     try {
       const outcome = share.send(request)
@@ -52,14 +54,18 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
       if (receipt === undefined) return { ...AGENT_AWAY, executed: 'unknown' }
       if (receipt.kind === 'sent') return undefined
       if (receipt.kind === 'failed') return receipt.failure
-      const lastMs = startMs + (receipt.kind === 'unheard' ? UNHEARD_MS : RECEIPT_MS) - RETRY_MS
-      if (receipt.kind === 'unheard' && Date.now() > lastMs) return undefined
-      if (receipt.kind === 'away' && (!receipt.isExpected || Date.now() > lastMs)) return AGENT_AWAY
+      if (receipt.kind === 'again') executed = 'unknown'
+      const waitedMs = Date.now() - startMs + RETRY_MS
+      if (receipt.kind === 'unheard' && waitedMs > UNHEARD_MS) return undefined
+      const isHopeless = receipt.kind === 'away' && (!receipt.isExpected || waitedMs > awayWaitMs(receipt))
+      if (isHopeless || waitedMs > TAKEOVER_WAIT_MS) return { ...AGENT_AWAY, executed }
       await pause(RETRY_MS)
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
-      if (++tries > 2 || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }
+      if (++tries > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }
+      executed = 'unknown'
       share.renew()
+      if (tries > 2) await pause(RETRY_MS)
     }
   }
 }

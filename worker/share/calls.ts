@@ -51,7 +51,9 @@ export class Calls {
     const isInitialize = request.method === 'initialize'
     const session = isInitialize ? this.#begin(request) : sessions.of(request)
     if ('code' in session) return failed(session)
-    const link = channels.linkFor(session)
+    // Answers over HTTP+SSE come by the session's stream, so that nobody here knows which calls still run.
+    const goesOn = request.isResend === true || session.transport === 'sse'
+    const link = goesOn ? channels.linkFor(session) : channels.linkForCall(session)
     if (link === undefined) {
       if (isInitialize && session.transport === 'http' && request.isResend !== true) store.endSession(session.id)
       return channels.away()
@@ -88,7 +90,7 @@ export class Calls {
         request.requestId === undefined ? {} : { cancels: tagOf(session.id, request.requestId.raw), requestId: request.requestId.span }
       upstream.begin(link, { type: 'notify', ch, key, method, ...cancels, size }, request.body)
     }
-    return (await receipt) ? { kind: 'sent' } : failed({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })
+    return { kind: (await receipt) ? 'sent' : 'again' }
   }
 
   /** Starts the session of an initialize request, or finds the HTTP+SSE session that its stream has started. */

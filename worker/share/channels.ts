@@ -37,10 +37,13 @@ export interface Channel {
 export class Channels {
   readonly #store: Store
   readonly #links: Links
+  /** Whether calls of a group are under way; listens do not count. */
+  readonly #isBusy: (group: string) => boolean
 
-  constructor(store: Store, links: Links) {
+  constructor(store: Store, links: Links, isBusy: (group: string) => boolean) {
     this.#store = store
     this.#links = links
+    this.#isBusy = isBusy
   }
 
   /** The agent that serves a session, or undefined while there is none or the session's own may still come back. */
@@ -59,9 +62,22 @@ export class Channels {
     return lost === undefined || lost.instance === DEPARTED ? this.chooseLink() : undefined
   }
 
+  /**
+   * The agent for a new call of a session or group. One that is leaving finishes what it has: the next call waits for
+   * that, and then goes to another, so that a group never has two children.
+   */
+  linkForCall(client: Session | string): Link | undefined {
+    const group = typeof client === 'string' ? client : this.#lastGroup(client)
+    const link = this.linkForGroup(group)
+    if (link === undefined || !this.#links.isLeaving(link)) return link
+    return this.#isBusy(group) ? undefined : this.chooseLink()
+  }
+
   /** That no agent is there, and whether one may be back soon. */
   away(): Away {
-    return { kind: 'away', isExpected: this.#store.lostLinks().length > 0 }
+    const links = this.#links.all()
+    const isExpected = this.#store.lostLinks().length > 0 || links.some((link) => this.#links.isLeaving(link))
+    return { kind: 'away', isExpected, isReplaceable: links.some((link) => !this.#links.isLeaving(link)) }
   }
 
   chooseLink(): Link | undefined {

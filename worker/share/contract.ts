@@ -87,13 +87,15 @@ export interface AskAnswer {
   readonly body: Uint8Array
 }
 
-/** No agent is there to take it. `isExpected`: one was a moment ago, and its grace time runs. Nothing was executed. */
+/** No agent is there to take it. Nothing was executed. */
 export interface Away {
   readonly kind: 'away'
+  /** One was there a moment ago, and its grace time runs. */
   readonly isExpected: boolean
+  /** Another is there, and takes over at the end of the grace time. */
+  readonly isReplaceable?: boolean
 }
 
-/** `restarted`: the session's child was started anew for this call. */
 /** The two sides of a bridge: what the Worker translates by. `version` is what a translated call names. */
 export interface BridgeFacts {
   readonly version: string
@@ -106,7 +108,7 @@ export interface BridgeFacts {
 }
 
 export type CallOutcome =
-  /** One frame of the agent that holds the whole answer, or the failure. */
+  /** One frame of the agent that holds the whole answer, or the failure. `restarted`: the session's child was started anew for this call. */
   | { readonly kind: 'frame'; readonly frame: Uint8Array; readonly restarted: boolean }
   /** More than one frame comes: open the call's stream socket, where they wait. */
   | { readonly kind: 'stream'; readonly restarted: boolean }
@@ -158,6 +160,8 @@ export interface CancelRequest {
 /** `sent`: the agent has taken it. */
 export type SendOutcome =
   | { readonly kind: 'sent' }
+  /** The link broke before the agent's receipt: send it again with the same key, which the agent knows if it has had it. */
+  | { readonly kind: 'again' }
   /** A response to the relay's own request, whose Worker was not found: it may be attaching again. */
   | { readonly kind: 'unheard' }
   | Away

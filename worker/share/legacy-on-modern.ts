@@ -81,7 +81,7 @@ export class LegacyOnModern {
     const receipt = upstream.receipt(current.link, key)
     const cancels = tagOf(session.id, requestId.raw)
     upstream.begin(current.link, { type: 'notify', ch: current.ch, key, method, cancels, requestId: requestId.span, size }, body)
-    return (await receipt) ? { kind: 'sent' } : failed({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })
+    return { kind: (await receipt) ? 'sent' : 'again' }
   }
 
   /** Brings a client's response to the Worker that has asked for it; undefined when no Worker can have. */

@@ -33,12 +33,15 @@ export class Links {
   readonly #ctx: DurableObjectState
   /** Name to link; rebuilt from attachments when the object wakes. */
   readonly #byName = new Map<string, Link>()
+  /** Sockets of agents that have said that they are leaving. */
+  readonly #leaving = new WeakSet<WebSocket>()
 
   constructor(ctx: DurableObjectState) {
     this.#ctx = ctx
     for (const socket of ctx.getWebSockets(AGENT_TAG)) {
       const link = linkOf(socket)
       if (link !== undefined) this.#byName.set(link.name, link)
+      if (attachmentOf(socket)?.draining === true) this.#leaving.add(socket)
     }
   }
 
@@ -88,12 +91,18 @@ export class Links {
 
   /** The agent for a new session: the one with the fewest channels that is not leaving. */
   choose(channelsOf: (name: string) => number): Link | undefined {
-    const candidates = this.all().filter((link) => attachmentOf(link.socket)?.draining !== true)
+    const candidates = this.all().filter((link) => !this.isLeaving(link))
     if (candidates.length < 2) return candidates[0]
     return candidates.toSorted((a, b) => channelsOf(a.name) - channelsOf(b.name))[0]
   }
 
+  /** Whether an agent has asked for nothing new. */
+  isLeaving({ socket }: Link): boolean {
+    return this.#leaving.has(socket)
+  }
+
   drain(link: Link): void {
+    this.#leaving.add(link.socket)
     const attachment = attachmentOf(link.socket)
     if (attachment !== undefined) link.socket.serializeAttachment({ ...attachment, draining: true } satisfies LinkAttachment)
   }

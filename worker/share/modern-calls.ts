@@ -39,19 +39,29 @@ export class ModernCalls {
     const { store, links, channels, waiters, upstream } = this.#parts
     if (store.settings === undefined) return { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND' } }
     if (waiters.size >= MAX_WAITING_CALLS) return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 } }
-    const link = this.#linkFor(name)
+    const group = this.#lastGroup(name)
+    const goesOn = request.isResend === true || request.resume !== undefined
+    const link = group === undefined ? channels.chooseLink() : goesOn ? channels.linkForGroup(group) : channels.linkForCall(group)
     if (link === undefined) return channels.away()
     if (link.era === 'legacy') return this.#parts.modernOnLegacy.call(request, name, link)
     if (request.resume !== undefined) return { kind: 'state_refused' }
     if (request.bridge !== undefined) return { kind: 'native' }
-    const group = groupOn(link, name)
-    if (request.isResend === true && !channels.mayHold(group, request.ageMs ?? 0))
+    const own = groupOn(link, name)
+    if (request.isResend === true && !channels.mayHold(own, request.ageMs ?? 0))
       return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
     const toolsVersion = links.toolsVersion(link)
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
-    const { ch } = channels.readyWithoutSession(group, link)
+    const { ch } = channels.readyWithoutSession(own, link)
     const { key, method, id, token, size } = request
-    const facts = { group, agent: link.name, session: '', isInitialize: false, restarted: false, canStream: request.delivery === 'stream' }
+    const facts = {
+      group: own,
+      agent: link.name,
+      session: '',
+      isInitialize: false,
+      restarted: false,
+      canStream: request.delivery === 'stream',
+      ...(method === 'subscriptions/listen' ? ({ isListen: true } as const) : {}),
+    }
     const outcome = waiters.wait(key, facts)
     const ra = encodeReturnAddress({ to: 'call', key })
     upstream.begin(link, { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag: key, size }, request.body)
@@ -97,10 +107,15 @@ export class ModernCalls {
 
   /** The agent whose child the group has, or while it has none the one that is to start it. */
   #linkFor(name: string): Link | undefined {
-    const { store, channels } = this.#parts
+    const { channels } = this.#parts
+    const group = this.#lastGroup(name)
+    return group === undefined ? channels.chooseLink() : channels.linkForGroup(group)
+  }
+
+  /** The group that served these clients last. */
+  #lastGroup(name: string): string | undefined {
     const groups = [modernGroup(name), bridgedGroup(name), modernGroup(EVERYBODY), bridgedGroup(EVERYBODY)]
-    const own = groups.find((group) => store.channel(group) !== undefined)
-    return own === undefined ? channels.chooseLink() : channels.linkForGroup(own)
+    return groups.find((group) => this.#parts.store.channel(group) !== undefined)
   }
 }
 

@@ -65,7 +65,7 @@ export class Share extends DurableObject<Env> {
     this.#store = new Store(ctx.storage.sql)
     this.#links = new Links(ctx)
     this.#streams = new Streams(ctx)
-    this.#channels = new Channels(this.#store, this.#links)
+    this.#channels = new Channels(this.#store, this.#links, (group) => this.#waiters.isBusy(group) || this.#streams.isBusy(group))
     const base = { store: this.#store, links: this.#links, channels: this.#channels, streams: this.#streams, waiters: this.#waiters }
     this.#subscriptions = new Subscriptions(base)
     const parts = {
@@ -254,8 +254,8 @@ export class Share extends DurableObject<Env> {
         this.#upstream.credit(header.key, header.upto)
         break
       case 'died':
+        if (this.#channels.isCurrent(header.ch, link)) this.#subscriptions.endAll(groupOf(header.ch))
         this.#channels.died(header.ch)
-        this.#subscriptions.endAll(groupOf(header.ch))
         break
       case 'idle':
         if (this.#channels.isCurrent(header.ch, link) && !this.#desk.isNeeded(groupOf(header.ch))) this.#channels.close(groupOf(header.ch))

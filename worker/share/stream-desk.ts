@@ -89,8 +89,16 @@ export class StreamDesk {
     const { waiters, streams, delivery } = this.#parts
     // It goes on with another call, which may move.
     const waiter = delivery.awaitsSnapshot(key) ? undefined : waiters.moveToStream(key)
-    const { group = '', agent = '', session = '', asker } = waiter ?? {}
-    streams.accept(socket, { kind: 'call', key, group, agent, session, ...(asker === undefined ? {} : { asker }) })
+    const { group = '', agent = '', session = '', asker, isListen } = waiter ?? {}
+    streams.accept(socket, {
+      kind: 'call',
+      key,
+      group,
+      agent,
+      session,
+      ...(asker === undefined ? {} : { asker }),
+      ...(isListen === undefined ? {} : { isListen }),
+    })
     if (waiter === undefined) closeQuietly(socket, STREAM_CLOSE.SETTLED, 'answered already')
     else delivery.handOver(waiter, socket)
   }

@@ -17,6 +17,7 @@ export interface StreamAttachment {
   /** Of one that asks a client: the call for which it does, by its client's canonical id. */
   readonly call?: string
   readonly asker?: string
+  readonly isListen?: true
   /** Body bytes not yet taken, and where credit was withheld for them. Kept only while credit is withheld. */
   readonly owing?: { readonly bytes: number; readonly ch: string; readonly at: number }
 }
@@ -78,6 +79,10 @@ export class Streams {
 
   callsOfGroup(group: string): WebSocket[] {
     return this.#open(groupCallsTag(group))
+  }
+
+  isBusy(group: string): boolean {
+    return this.callsOfGroup(group).some((socket) => attachmentOf(socket)?.isListen !== true)
   }
 
   /** Every stream's socket with what it remembers. */

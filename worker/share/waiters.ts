@@ -13,6 +13,8 @@ export interface Waiter {
   readonly restarted: boolean
   /** Method and name, of what may ask its client. */
   readonly asker?: string
+  /** It runs until its client leaves. */
+  readonly isListen?: true
   /** Whether the client can take more than the answer. */
   readonly canStream: boolean
   /** Frames that wait for the stream to open; undefined while the RPC has not been resolved. */
@@ -54,6 +56,10 @@ export class Waiters {
     this.#byKey.delete(key)
     waiter.resolve({ kind: 'moved' })
     return waiter
+  }
+
+  isBusy(group: string): boolean {
+    return this.where((waiter) => waiter.group === group && waiter.isListen !== true).length > 0
   }
 
   where(test: (waiter: Waiter) => boolean): Waiter[] {
