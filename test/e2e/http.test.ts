@@ -1,5 +1,6 @@
 /** Streamable HTTP as the specification has it: statuses, media types, sessions, batches, Origin and Host, CORS. */
 import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
 import { asObject, toolText } from './json.ts'
@@ -127,6 +128,18 @@ describe('statuses', () => {
     const client = await session()
     expect((await client.exchange(PING, { accept: 'text/html' })).status).toBe(406)
     expect((await client.raw('GET', { accept: 'application/json' })).status).toBe(406)
+  })
+
+  test('413 for a body over 8 MiB in chunks that claims to be short', async () => {
+    const url = new URL(share.shareUrl)
+    const headers = { 'content-type': 'application/json', 'content-length': '2', 'transfer-encoding': 'chunked' }
+    const { promise, resolve, reject } = Promise.withResolvers<string>()
+    using socket = Object.assign(connect(Number(url.port), url.hostname), { [Symbol.dispose]: () => void socket.destroy() })
+    socket.once('error', reject).once('data', (data) => resolve(String(data).split('\r\n', 1)[0] ?? ''))
+    const lines = Object.entries({ host: url.host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
+    const body = 'x'.repeat(9 * MIB)
+    socket.write(`POST ${url.pathname} HTTP/1.1\r\n${lines.join('')}\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`)
+    expect(await promise).toMatch(/^HTTP\/1\.1 413 /)
   })
 
   test('413 for a body over 8 MiB, and the link lives on', async () => {

@@ -41,13 +41,20 @@ export function isJson(contentType: string | null): boolean {
   return contentType?.split(';')[0]?.trim().toLowerCase() === 'application/json'
 }
 
+/** A body is not longer than its content-length, which the platform hides where a body comes in chunks, so no more than this is ever read at once. */
+const SHORT_BODY_BYTES = 64 * 1024
+
 /**
  * The whole body, or undefined when it is larger than MAX_REQUEST_BYTES; no more than that is ever kept. What is too
  * much is still read, within bounds: a client that is cut off while it sends never sees the answer.
  */
 export async function readBody(request: Request): Promise<Uint8Array | undefined> {
   if (request.body === null) return new Uint8Array(0)
-  let isTooLarge = Number(request.headers.get('content-length') ?? '0') > MAX_REQUEST_BYTES
+  const declared = request.headers.get('content-length') ?? ''
+  const declaredBytes = declared === '' ? Number.NaN : Number(declared)
+  // In one go, which costs a fraction of reading it as a stream.
+  if (declaredBytes <= SHORT_BODY_BYTES) return new Uint8Array(await request.arrayBuffer())
+  let isTooLarge = declaredBytes > MAX_REQUEST_BYTES
   let parts: Uint8Array[] = []
   let size = 0
   for await (const part of request.body as ReadableStream<Uint8Array>) {

@@ -39,6 +39,18 @@ describe('readBody()', () => {
     expect(await readBody(post(null))).toEqual(new Uint8Array(0))
   })
 
+  test.each([0, 1, 65_536, 65_537])('gives the bytes of a body whose length of %i is told', async (size) => {
+    const body = new Uint8Array(size).fill(7)
+    const told = new Request('https://relay.example/', { method: 'POST', headers: { 'content-length': String(size) }, body })
+    expect(await readBody(told)).toEqual(body)
+  })
+
+  test.each(['', '-', '1e9', String(MAX_REQUEST_BYTES)])('bounds a body whose length is told as "%s"', async (length) => {
+    const headers = { 'content-length': length }
+    const tooLarge = new Request('https://relay.example/', { method: 'POST', headers, body: new Uint8Array(MAX_REQUEST_BYTES + 1) })
+    expect(await readBody(tooLarge)).toBeUndefined()
+  })
+
   test('takes as much as a request may have, and reads more to its end without keeping it', async () => {
     expect((await readBody(post(new Uint8Array(MAX_REQUEST_BYTES))))?.length).toBe(MAX_REQUEST_BYTES)
     const tooLarge = post(new Uint8Array(MAX_REQUEST_BYTES + 1))
