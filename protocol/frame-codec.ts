@@ -20,6 +20,8 @@ export type FrameError = 'no_header' | 'header_too_long' | 'bad_header' | 'unkno
 const LINE_FEED = 0x0a
 const NO_BODY = new Uint8Array(0)
 
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
 /** The bytes of one WebSocket message. Escapes non-ASCII characters of the header, so its length is its byte count. */
 export function encodeFrame(header: Frame, body: Uint8Array = NO_BODY): Uint8Array<ArrayBuffer> {
   const line = JSON.stringify(header).replace(/[\u0080-\uffff]/g, escapeUnit)
@@ -174,11 +176,9 @@ function spansFit(header: Readonly<Record<string, unknown>>, shape: Readonly<Rec
 }
 
 function parseHeader(line: Uint8Array): Record<string, unknown> | undefined {
-  let json = ''
-  // In pieces: a call with 64 KiB of arguments would overflow the stack.
-  for (let at = 0; at < line.length; at += 4096) json += String.fromCharCode(...line.subarray(at, at + 4096))
-  // Raw UTF-8 would come out as other characters, so it is refused instead.
-  if (/[\u0080-\u00ff]/.test(json)) return undefined
+  const json = decoder.decode(line)
+  // Other characters come as escapes (docs/protocol.md, Frames).
+  if (/[^\0-\u007f]/.test(json)) return undefined
   try {
     const header: unknown = JSON.parse(json)
     return isRecord(header) ? header : undefined
