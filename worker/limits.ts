@@ -58,6 +58,18 @@ export const MAX_BRIDGED_ANSWER_BYTES = 8 * 1024 * 1024
 /** How long a client may think about a question of its server. */
 export const INPUT_LEG_MS = 600_000
 
+/** Largest call of a session to a child of the other era that is kept for a client that is asked or has left, in bytes: its request, and the answer that asks. */
+export const MAX_KEPT_CALL_BYTES = 256 * 1024
+
+/** Such calls of one share: each is a row. */
+export const MAX_KEPT_CALLS = 1_000
+
+/** How long such a call is kept: longer than an agent knows how it ended. */
+export const KEPT_CALL_MS = 3_600_000
+
+/** How long a resumed stream waits for a call that its agent does not know: the Worker that has it asks every second. */
+export const LATE_CALL_MS = 3_000
+
 /** How long a client's answer looks for the Worker that has asked, which may be attaching again. */
 export const UNHEARD_MS = 3_000
 

@@ -8,6 +8,9 @@ import { AUDIO_BASE64, IMAGE_BASE64, JSON_SCHEMA_2020_12 } from './samples.ts'
 /** Space between two notifications of one call, so that the suite can see them arrive one by one. */
 const STEP_MS = 50
 
+/** Long enough for the relay to open a stream (5 s), to end it while it is quiet, and for the client to come back. */
+const RECONNECT_MS = 9_500
+
 /** An annotation of 2026-07-28 that JSON Schema knows nothing of. */
 const IN_HEADER = { type: 'string' as const, 'x-mcp-header': 'Region' }
 
@@ -63,7 +66,7 @@ const CONTENT_TOOLS: Readonly<Record<string, ModernTool>> = {
   test_reconnection: {
     description: 'Answers late enough for a client to reconnect in between',
     run: async () => {
-      await delay(2 * STEP_MS)
+      await delay(RECONNECT_MS)
       return text('Reconnection test completed successfully.')
     },
   },

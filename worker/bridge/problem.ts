@@ -54,6 +54,16 @@ export const PROBLEMS = {
     rpc: -32603,
     message: 'The server kept asking for input. Give it more with the call itself, or show its owner the log.',
   },
+  INPUT_LOST: {
+    http: 200,
+    rpc: -32603,
+    message: 'The server asked for input while the stream of this call was left, and the call is not kept any more. Call again.',
+  },
+  ANSWER_TOO_LARGE: {
+    http: 200,
+    rpc: -32603,
+    message: 'The answer is too large to be translated. Ask for less at a time, or use a client of revision 2026-07-28.',
+  },
   RESULT_UNMAPPABLE: {
     http: 200,
     rpc: -32603,

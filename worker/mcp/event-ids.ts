@@ -8,7 +8,7 @@
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { isIdText } from '../../protocol/json-id.ts'
 import type { StreamMark } from '../share/contract.ts'
-import { groupOf, SHARED_GROUP } from '../share/store.ts'
+import { groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../share/store.ts'
 
 /** What an event id says. `mark` is undefined for a stream of which nothing was seen. */
 export type EventPlace =
@@ -17,18 +17,37 @@ export type EventPlace =
       readonly key: string
       readonly rawId: string
       readonly rawToken: string | undefined
+      readonly what: CallWords
       readonly mark: StreamMark | undefined
       /** The answer was seen: nothing can follow. */
       readonly isOver: boolean
     }
   | { readonly stream: 'session'; readonly mark: StreamMark }
 
-/** Longest id and progress token, written as they are in an event id: a client sends it back in a header, whose length proxies bound. */
+/** What a call's stream is translated by, where its server speaks another era than its client. */
+export interface CallWords {
+  /** Which attempt it is, from 1 on: one more after each round of input. */
+  readonly attempt: number
+  readonly method: string
+  /** Of tools/call: the tool. */
+  readonly tool?: string
+}
+
+/** What a client calls its request, and what the relay calls it. */
+interface CallNames {
+  readonly key: string
+  readonly rawId: string
+  readonly rawToken?: string | undefined
+  readonly what: CallWords
+}
+
+/** Longest names of a call, id and progress token among them, written as they are in an event id: a client sends it back in a header, whose length proxies bound. */
 const MAX_NAMES_CHARS = 512
 
 const OVER = 'end'
 const NOTHING = '0'
-const MARK = /^([os])(\d{1,9})-(\d{1,15})$/
+const LETTERS = { own: 'o', shared: 's', modern: 'm' } as const
+const MARK = /^([osm])(\d{1,9})-(\d{1,15})$/
 
 /** Gives the events of one stream their ids. */
 export class EventIds {
@@ -41,12 +60,10 @@ export class EventIds {
   }
 
   /** Ids for the stream of a call; undefined when its client's names for it are too long for a header. */
-  static ofCall(
-    session: string,
-    call: { readonly key: string; readonly rawId: string; readonly rawToken?: string | undefined },
-  ): EventIds | undefined {
-    const { key, rawId, rawToken } = call
-    const names = [rawId, rawToken].flatMap((name) => (name === undefined ? [] : [toBase64Url(name)])).join('.')
+  static ofCall(session: string, { key, rawId, rawToken, what }: CallNames): EventIds | undefined {
+    const { attempt, method, tool } = what
+    const words = JSON.stringify(tool === undefined ? [attempt, method] : [attempt, method, tool])
+    const names = [words, rawId, rawToken].flatMap((name) => (name === undefined ? [] : [toBase64Url(name)])).join('.')
     return names.length > MAX_NAMES_CHARS ? undefined : new EventIds(session, `c.${key}.${names}`)
   }
 
@@ -66,7 +83,7 @@ export class EventIds {
 
   /** For an event right after a mark. */
   after(mark: StreamMark): string {
-    return `${this.#prefix}.${mark.isShared ? 's' : 'o'}${mark.generation}-${mark.n}`
+    return `${this.#prefix}.${LETTERS[mark.child]}${mark.generation}-${mark.n}`
   }
 
   /** For the message that a frame begins; undefined for one that cannot be found again. */
@@ -82,8 +99,8 @@ export function markOf(header: AgentFrame, session: string): StreamMark | undefi
   if (!('n' in header)) return undefined
   const group = groupOf(header.ch)
   const generation = Number(header.ch.slice(group.length + 1))
-  if (group !== session && group !== SHARED_GROUP) return undefined
-  return { isShared: group === SHARED_GROUP, generation, n: header.n }
+  const child = group === session ? 'own' : group === SHARED_GROUP ? 'shared' : group === MODERN_SHARED_GROUP ? 'modern' : undefined
+  return child === undefined ? undefined : { child, generation, n: header.n }
 }
 
 /** Undefined for text that is no event id of ours. */
@@ -92,18 +109,20 @@ export function readEventId(text: string): EventPlace | undefined {
   const place = rest.pop() ?? ''
   const mark = readMark(place)
   if (kind === 'g') return rest.length === 0 && mark !== undefined ? { stream: 'session', mark } : undefined
-  const [key = '', id = '', token, ...more] = rest
+  const [key = '', words = '', id = '', token, ...more] = rest
   if (kind !== 'c' || more.length > 0 || !/^[0-9a-f]{32}$/.test(key)) return undefined
   if (mark === undefined && place !== OVER && place !== NOTHING) return undefined
-  const rawId = fromBase64Url(id)
-  const rawToken = token === undefined ? undefined : fromBase64Url(token)
-  if (rawId === undefined || (token !== undefined && rawToken === undefined)) return undefined
-  return { stream: 'call', key, rawId, rawToken, mark, isOver: place === OVER }
+  const rawId = idFromBase64Url(id)
+  const rawToken = token === undefined ? undefined : idFromBase64Url(token)
+  const what = readWords(words)
+  if (what === undefined || rawId === undefined || (token !== undefined && rawToken === undefined)) return undefined
+  return { stream: 'call', key, rawId, rawToken, what, mark, isOver: place === OVER }
 }
 
 function readMark(text: string): StreamMark | undefined {
-  const [, group, generation, n] = MARK.exec(text) ?? []
-  return group === undefined ? undefined : { isShared: group === 's', generation: Number(generation), n: Number(n) }
+  const [, letter, generation, n] = MARK.exec(text) ?? []
+  const child = letter === 'o' ? 'own' : letter === 's' ? 'shared' : 'modern'
+  return letter === undefined ? undefined : { child, generation: Number(generation), n: Number(n) }
 }
 
 function toBase64Url(text: string): string {
@@ -115,12 +134,31 @@ function toBase64Url(text: string): string {
 }
 
 /** The JSON text of an id or a token; undefined for anything else, which would be written into messages as it is. */
+function idFromBase64Url(text: string): string | undefined {
+  const raw = fromBase64Url(text)
+  return raw !== undefined && isIdText(raw) ? raw : undefined
+}
+
+function readWords(text: string): CallWords | undefined {
+  const raw = fromBase64Url(text)
+  try {
+    const words: unknown = JSON.parse(raw ?? '')
+    if (!Array.isArray(words)) return undefined
+    const [attempt, method, tool, ...more]: unknown[] = words
+    if (typeof attempt !== 'number' || !Number.isInteger(attempt) || attempt < 1 || typeof method !== 'string' || more.length > 0)
+      return undefined
+    if (words.length === 2) return { attempt, method }
+    return typeof tool === 'string' ? { attempt, method, tool } : undefined
+  } catch {
+    return undefined
+  }
+}
+
 function fromBase64Url(text: string): string | undefined {
   if (!/^[\w-]{1,683}$/.test(text)) return undefined
   try {
     const bytes = Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0))
-    const raw = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-    return isIdText(raw) ? raw : undefined
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
     return undefined
   }

@@ -1,16 +1,23 @@
 /** One round of questions to a session's client: waits on a socket for its answers, which it posts to whatever Worker. */
 import { readClientAnswer } from '../bridge/input-rounds.ts'
-import { randomKey } from '../call-key.ts'
 import { REATTACH_MS } from '../limits.ts'
 import { rawAskName } from '../share/ask-name.ts'
 import { type Caller, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
 import { within } from '../within.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 
-/** `refused`: the client answered with an error. `over`: the session has ended. */
+/** `refused`: the client answered with an error. `over`: the session has ended. `replaced`: the client has come back, and another asks. */
 export type InputOutcome =
   | { readonly kind: 'answers'; readonly answers: ReadonlyMap<number, string> }
-  | { readonly kind: 'refused' | 'cancelled' | 'over' }
+  | { readonly kind: 'refused' | 'cancelled' | 'over' | 'replaced' }
+
+interface Questions {
+  /** Key of the call that will be made with the answers. */
+  readonly key: string
+  /** The client's raw id of the call they are about. */
+  readonly call: string
+  readonly count: number
+}
 
 const encoder = new TextEncoder()
 
@@ -23,15 +30,15 @@ export class InputExchange {
   #socket: WebSocket | undefined
   #isOver = false
 
-  private constructor(share: ShareClient, { principal, session }: Caller, call: string, count: number) {
+  private constructor(share: ShareClient, { principal, session }: Caller, { key, call, count }: Questions) {
     this.#share = share
-    this.#target = { kind: 'asking', principal, session, key: randomKey(), call }
+    this.#target = { kind: 'asking', principal, session, key, call }
     this.#count = count
   }
 
-  /** Opens the wait for `count` answers before the first question is put. `call` is the client's raw id of the call it is about. */
-  static async open(share: ShareClient, caller: Caller, call: string, count: number): Promise<InputExchange> {
-    const exchange = new InputExchange(share, caller, call, count)
+  /** Opens the wait for the answers before the first question is put. */
+  static async open(share: ShareClient, caller: Caller, questions: Questions): Promise<InputExchange> {
+    const exchange = new InputExchange(share, caller, questions)
     await exchange.#attach().catch((error: unknown) => {
       if (!isRetryable(error)) throw error
       share.renew()
@@ -45,11 +52,9 @@ export class InputExchange {
     return rawAskName({ key: this.#target.key, index })
   }
 
-  /** Waits for all answers; undefined when that takes longer. */
-  async gather(ms: number): Promise<InputOutcome | undefined> {
-    const outcome = await within(ms, this.#outcome.promise)
-    this.close()
-    return outcome
+  /** Waits for all answers; undefined when that takes longer. The wait stays open until `close`: the client may still cancel. */
+  gather(ms: number): Promise<InputOutcome | undefined> {
+    return within(ms, this.#outcome.promise)
   }
 
   /** Gives the wait up. */
@@ -69,6 +74,7 @@ export class InputExchange {
     })
     socket.addEventListener('close', ({ code }) => {
       if (code === STREAM_CLOSE.ENDED) this.#outcome.resolve({ kind: 'over' })
+      else if (code === STREAM_CLOSE.REPLACED) this.#outcome.resolve({ kind: 'replaced' })
       else this.#attachSoon()
     })
     socket.accept()

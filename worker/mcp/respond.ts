@@ -29,7 +29,8 @@ export interface Exchange {
 }
 
 export interface StreamEvents {
-  readonly ids: EventIds
+  /** Ids for what comes now; undefined where names are too long for an id. */
+  readonly ids: () => EventIds | undefined
   /** For a client that takes events without data: the id of the first one, and how long the stream may be quiet. */
   readonly prime?: { readonly id: string; readonly quietMs: number }
   /** Of a stream that goes on with an earlier one: the last message seen there, if any was. */
@@ -135,7 +136,7 @@ function stream(
     exchanges.some(({ modern }) => modern !== undefined) ? MODERN_KEEPALIVE_MS : KEEPALIVE_MS,
   )
   const [only] = exchanges
-  const prime = framing === FRAMINGS.events && only?.courier.isResumable === true ? only.events?.prime : undefined
+  const prime = framing === FRAMINGS.events ? only?.events?.prime : undefined
   if (prime !== undefined) sink.prime(prime.id, RECONNECT_MS)
   const patience = prime === undefined ? undefined : new Patience(prime.quietMs, () => leaveOff(sink, only, finish))
   // A proxy may hold the headers back until a first byte comes. One answer in one value needs no help.
@@ -154,7 +155,8 @@ function stream(
 
 /** Ends a stream before its answer; its client comes back for that. */
 function leaveOff(sink: Sink, exchange: Exchange | undefined, finish: () => void): boolean {
-  if (!sink.isIdle || exchange?.courier.isResumable !== true) return false
+  // A client that is being asked would be asked again when it comes back.
+  if (!sink.isIdle || exchange?.courier.isAsking === true) return false
   sink.end()
   finish()
   return true
@@ -168,13 +170,13 @@ export async function carry(
   first: Promise<Item | undefined> = courier.next(),
   heard?: () => void,
 ): Promise<void> {
-  const resumable = (): Resumable => (courier.isResumable === true ? { ids: events?.ids, ...events?.goesOn } : {})
+  const resumable = (): Resumable => ({ ids: events?.ids(), ...events?.goesOn })
   const writer = new FrameWriter(sink, (bytes) => courier.taken(bytes), resumable)
   for (let item = await first; item !== undefined; item = await courier.next()) {
     heard?.()
     if (item.kind !== 'frame') {
       if (item.kind === 'message' && answersOnly) continue
-      sink.writeText(localAnswer(item, names, revision), item.kind === 'message' ? undefined : events?.ids.last())
+      sink.writeText(localAnswer(item, names, revision), item.kind === 'message' ? undefined : events?.ids()?.last())
       if (item.kind === 'message') continue
       return
     }

@@ -1,12 +1,14 @@
 /** GET with `Last-Event-ID`: a client comes back for a stream that it left (MCP 2025-11-25, basic/transports, resumability). */
 import type { Caller } from '../share/contract.ts'
-import { channelName, SHARED_GROUP } from '../share/store.ts'
-import { EventIds, readEventId } from './event-ids.ts'
+import { channelName, markedGroup } from '../share/store.ts'
+import { readEventId } from './event-ids.ts'
 import { clientNames } from './frame-writer.ts'
 import { Listener } from './listener.ts'
 import { eventStreamResponse, refusal } from './reply.ts'
 import { respondAgain } from './respond.ts'
 import { ResumedCall } from './resumed-call.ts'
+import { SessionCall } from './session-call.ts'
+import { eventIds } from './session-exchange.ts'
 import type { ShareClient } from './share-client.ts'
 
 interface Return {
@@ -27,15 +29,14 @@ export async function resume(share: ShareClient, caller: Caller, { lastEventId, 
     if (!(await listener.open())) return refusal('SESSION_NOT_FOUND')
     return eventStreamResponse(listener.sink.outlet.readable)
   }
-  const { key, rawId, rawToken, mark, isOver } = place
+  const { key, rawId, rawToken, what, mark, isOver } = place
   if (isOver) return new Response(null, { status: 204 })
-  const courier = new ResumedCall(share, caller, key, mark)
-  if (!(await courier.open())) return refusal('SESSION_NOT_FOUND')
+  const rest = new ResumedCall(share, caller, key, mark)
+  if (!(await rest.open())) return refusal('SESSION_NOT_FOUND')
+  const courier = SessionCall.goOn(share, caller, { key, rawId, what }, rest)
   const names = clientNames(rawToken === undefined ? { rawId } : { rawId, rawToken })
-  const ids = EventIds.ofCall(caller.session, { key, rawId, rawToken })
-  if (ids === undefined) return refusal('EVENT_ID_UNKNOWN')
-  const seen =
-    mark === undefined ? undefined : { ch: channelName(mark.isShared ? SHARED_GROUP : caller.session, mark.generation), n: mark.n }
+  const ids = eventIds(courier, caller.session, names)
+  const seen = mark === undefined ? undefined : { ch: channelName(markedGroup(mark, caller.session), mark.generation), n: mark.n }
   // The same id again: a client that sees nothing else still knows where it was.
   const prime = quietMs === undefined ? {} : { prime: { id: lastEventId, quietMs } }
   return respondAgain({ courier, names, events: { ids, goesOn: { seen }, ...prime } }, signal)

@@ -17,7 +17,6 @@ const OUTCOMES: ReadonlyMap<number, Failure | undefined> = new Map([
 ])
 
 export class ResumedCall implements Carrier {
-  readonly isResumable = true
   readonly #share: ShareClient
   readonly #caller: Caller
   readonly #key: string

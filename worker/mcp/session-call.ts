@@ -1,41 +1,39 @@
 /** Carries a session's request to whatever child serves it: as it came, or translated both ways when the child knows no sessions. */
-import type { Answer } from '../../protocol/frame.ts'
+import type { AgentFrame } from '../../protocol/frame.ts'
 import { scanMessage } from '../../protocol/json-scan.ts'
-import { replacement, splice } from '../../protocol/splice.ts'
 import { type CapabilitySet, declare, readCapabilities } from '../bridge/capabilities.ts'
 import { envelopeMembers, initializeResult, readDiscoverResult } from '../bridge/discover.ts'
 import { inputFailure, type InputRound, lackingFor, readInputRound, retryRequest, serverRequest } from '../bridge/input-rounds.ts'
-import { findPath, isObjectAt, rootOf, valueAt } from '../bridge/json-view.ts'
-import {
-  childNotificationVerdict,
-  legacyResultEdits,
-  legacyVerdict,
-  resultKind,
-  toLegacyError,
-  toModernRequest,
-} from '../bridge/legacy-to-modern.ts'
-import { isObject } from '../bridge/names.ts'
+import { childNotificationVerdict, legacyVerdict, resultKind, toModernRequest } from '../bridge/legacy-to-modern.ts'
 import { type Problem, problem, problemResponse } from '../bridge/problem.ts'
-import { randomKey } from '../call-key.ts'
-import { INPUT_LEG_MS, MAX_BRIDGED_ANSWER_BYTES } from '../limits.ts'
+import { followingKey, randomKey } from '../call-key.ts'
+import { INPUT_LEG_MS, MAX_BRIDGED_ANSWER_BYTES, RETRY_MS } from '../limits.ts'
 import { log } from '../log.ts'
-import type { BridgeFacts, Caller, CallRequest } from '../share/contract.ts'
-import { type Carrier, Courier, type Item, type News, type Renewal } from './courier.ts'
+import { type BridgeFacts, type Caller, type CallRequest, decodeReturnAddress } from '../share/contract.ts'
+import { pause } from '../within.ts'
+import { type Carrier, Courier, isFinal, type Item, type News, type Renewal } from './courier.ts'
+import type { CallWords } from './event-ids.ts'
 import { InputExchange } from './input-exchange.ts'
 import { resultResponse } from './local-answer.ts'
-import type { ClientMessage } from './message.ts'
-import { forgetServer, knownServer, learnServer, learnWrappedTools, type ModernServer, wrappedTools } from './modern-servers.ts'
+import { type ClientMessage, readPosted } from './message.ts'
+import { forgetServer, knownServer, learnServer, type ModernServer } from './modern-servers.ts'
 import { callRequest } from './post.ts'
-import { RESTARTED_KEY } from './restarted.ts'
-import { listSessionTools } from './session-tools.ts'
+import { ResumedCall } from './resumed-call.ts'
+import { reply, SessionAnswers, type WholeItem } from './session-answers.ts'
 import type { ShareClient } from './share-client.ts'
 import { WholeAnswer } from './whole-answer.ts'
 
-type FrameItem = Extract<Item, { readonly kind: 'frame' }>
+/** What a client has posted, and how it takes what comes. */
+interface Posted {
+  readonly message: ClientMessage
+  readonly delivery: 'stream' | 'single'
+}
 
-/** An answer that has come whole. */
-interface WholeItem extends FrameItem {
-  readonly header: Answer
+/** A call whose client has come back for it. */
+export interface LeftCall {
+  readonly key: string
+  readonly rawId: string
+  readonly what: CallWords
 }
 
 /** What the next attempt of a call has to bring. */
@@ -44,44 +42,95 @@ interface Retry {
   readonly answers: ReadonlyMap<string, string>
 }
 
-const decoder = new TextDecoder()
+/** What an attempt came to. `unmade`: whoever carried the call before has not come to make it. */
+type Came =
+  | { readonly kind: 'answer'; readonly item: WholeItem }
+  | { readonly kind: 'asks'; readonly answer: Uint8Array }
+  | { readonly kind: 'unmade' }
+
+/** `last`: what the call ends with, if it does not just end. */
+type Gathered =
+  | { readonly kind: 'answers'; readonly answers: ReadonlyMap<string, string> }
+  | { readonly kind: 'last'; readonly item: Item | undefined }
+
 const NOBODY: CapabilitySet = new Set()
+/** Times that a request is looked for which another Worker may be about to keep. */
+const KEPT_TRIES = 3
 
 export class SessionCall implements Carrier {
   readonly #share: ShareClient
   readonly #caller: Caller
-  readonly #message: ClientMessage
-  readonly #plain: CallRequest
+  readonly #rawId: string
+  readonly #words: CallWords
+  readonly #answers: SessionAnswers
   readonly #items: AsyncGenerator<Item, void>
   #inner: Carrier
+  /** Undefined after its client came back, until it is needed. */
+  #posted: Posted | undefined
   /** Set while the child is one to translate for. */
   #server: ModernServer | undefined
   /** Names the attempt under way: each round of input is another call. */
   #key: string
+  #attempts: number
+  /** The answer of the attempt before that asks for input. */
+  #asked: Uint8Array | undefined
   #retry: Retry | undefined
   #asking: InputExchange | undefined
+  #isGathering = false
+  /** Attempts that another Worker has made are looked for. */
+  #isResumed: boolean
+  /** Whether its client may come back for it. */
+  #mayReturn = false
   /** Bytes of answers put together here, that the Share has been told of. */
   #paidBytes = 0
+  #isAnswered = false
   #isOver = false
 
-  constructor(share: ShareClient, caller: Caller, message: ClientMessage, delivery: 'stream' | 'single') {
+  private constructor(share: ShareClient, caller: Caller, { key, rawId, what }: LeftCall, origin: Posted | ResumedCall) {
     this.#share = share
     this.#caller = caller
-    this.#message = message
-    this.#plain = callRequest(caller, message, delivery)
-    this.#key = this.#plain.key
-    this.#server = legacyVerdict(this.#plain.method) === 'forward' ? knownServer(share.id, caller.session) : undefined
-    this.#inner = this.#start()
+    this.#key = key
+    this.#rawId = rawId
+    this.#words = what
+    this.#attempts = what.attempt
+    this.#isResumed = origin instanceof ResumedCall
+    this.#posted = origin instanceof ResumedCall ? undefined : origin
+    const isContinued = this.#posted?.message.params['cursor'] !== undefined || this.#isResumed
+    const { method, tool } = what
+    const call = { rawId, method, ...(tool === undefined ? {} : { tool }), isContinued }
+    this.#answers = new SessionAnswers(share, caller, call, () => this.#knowServer())
+    if (!this.#isResumed && legacyVerdict(method) === 'forward') this.#server = knownServer(share.id, caller.session)
+    this.#inner = origin instanceof ResumedCall ? origin : this.#start(origin)
     this.#items = this.#guarded()
   }
 
-  /** The request as its client made it. */
-  get request(): CallRequest {
-    return this.#plain
+  static make(share: ShareClient, caller: Caller, message: ClientMessage, delivery: 'stream' | 'single'): SessionCall {
+    const { id, method } = message.facts
+    const { name } = message.params
+    const tool = method === 'tools/call' && typeof name === 'string' ? { tool: name } : {}
+    const call = { key: randomKey(), rawId: id?.raw ?? 'null', what: { attempt: 1, method, ...tool } }
+    return new SessionCall(share, caller, call, { message, delivery })
   }
 
-  get isResumable(): boolean {
-    return this.#server === undefined
+  /** Goes on with a call that its client has left; `rest` brings what is left of the attempt that the client has seen. */
+  static goOn(share: ShareClient, caller: Caller, call: LeftCall, rest: ResumedCall): SessionCall {
+    const resumed = new SessionCall(share, caller, call, rest)
+    resumed.letReturn()
+    return resumed
+  }
+
+  /** The attempt under way. */
+  get attempt(): Pick<LeftCall, 'key' | 'what'> {
+    return { key: this.#key, what: { ...this.#words, attempt: this.#attempts } }
+  }
+
+  get isAsking(): boolean {
+    return this.#isGathering
+  }
+
+  /** Its client can come back when it leaves. */
+  letReturn(): void {
+    this.#mayReturn = true
   }
 
   async next(): Promise<Item | undefined> {
@@ -96,54 +145,55 @@ export class SessionCall implements Carrier {
   }
 
   close(): void {
+    if (!this.#isOver && !this.#isAnswered && this.#mayReturn && this.#server !== undefined) void this.#keep().catch(() => undefined)
     this.#isOver = true
     this.#inner.close()
     this.#asking?.close()
   }
 
-  #start(): Carrier {
-    const renew = (news: News): Promise<Renewal> => Promise.resolve(this.#renewal(news))
-    if (this.#server === undefined) return new Courier(this.#share, this.#plain, this.#message.bytes, renew)
-    const { request, body } = this.#translated(this.#server)
-    return new Courier(this.#share, request, body, renew)
+  #start({ message, delivery }: Posted): Carrier {
+    const renew = (news: News): Promise<Renewal> => Promise.resolve(this.#renewal(news, { message, delivery }))
+    if (this.#server !== undefined) {
+      const { request, body } = this.#translated(this.#server, { message, delivery })
+      return new Courier(this.#share, request, body, renew)
+    }
+    const request = { ...callRequest(this.#caller, message, delivery), key: this.#key }
+    return new Courier(this.#share, request, message.bytes, renew)
   }
 
-  #renewal(news: News): Renewal {
+  #renewal(news: News, posted: Posted): Renewal {
     if (news.kind === 'bridge' && news.facts.childEra === 'modern') {
       this.#server = learnServer(this.#share.id, this.#caller.session, news.facts)
-      const item = this.#localAnswer(news.facts)
-      return item === undefined ? { kind: 'call', ...this.#translated(this.#server) } : { kind: 'item', item }
+      const item = this.#localAnswer(news.facts, posted)
+      return item === undefined ? { kind: 'call', ...this.#translated(this.#server, posted) } : { kind: 'item', item }
     }
     // What was asked of a child without sessions cannot be brought to one that has them.
     if (news.kind !== 'native' || this.#retry !== undefined)
       return { kind: 'item', item: { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } } }
     forgetServer(this.#share.id, this.#caller.session)
     this.#server = undefined
-    return { kind: 'call', request: this.#plain, body: this.#message.bytes }
+    const { message, delivery } = posted
+    return { kind: 'call', request: { ...callRequest(this.#caller, message, delivery), key: this.#key }, body: message.bytes }
   }
 
-  #translated({ client, level, version }: ModernServer): { readonly request: CallRequest; readonly body: Uint8Array } {
-    const modern = toModernRequest(this.#message.bytes, envelopeMembers(client, this.#canBeAsked, level))
+  #translated(server: ModernServer, { message, delivery }: Posted): { readonly request: CallRequest; readonly body: Uint8Array } {
+    const { client, level, version } = server
+    const modern = toModernRequest(message.bytes, envelopeMembers(client, delivery === 'stream', level))
     const body = this.#retry === undefined ? modern : retryRequest(modern, this.#retry.round, this.#retry.answers)
     const facts = scanMessage(body)
     if (!facts.ok) throw new Error(`a translated request cannot be read: ${facts.error}`)
-    const { delivery } = this.#plain
-    const request = callRequest(this.#caller, { bytes: body, facts: facts.value, params: this.#message.params }, delivery)
+    const request = callRequest(this.#caller, { bytes: body, facts: facts.value, params: message.params }, delivery)
     return { request: { ...request, key: this.#key, bridge: version }, body }
   }
 
-  /** A client that can take nothing but the answer cannot be asked meanwhile. */
-  get #canBeAsked(): boolean {
-    return this.#plain.delivery === 'stream'
-  }
-
   /** The answer to what such a child is not asked at all; undefined for what it is. */
-  #localAnswer(facts: BridgeFacts): Item | undefined {
-    const { rawId, method, revision = '' } = this.#plain
-    switch (legacyVerdict(method)) {
+  #localAnswer(facts: BridgeFacts, { message }: Posted): Item | undefined {
+    switch (legacyVerdict(this.#words.method)) {
       case 'discover': {
         const server = readDiscoverResult(facts.server)
-        if (server !== undefined) return reply(resultResponse(rawId, initializeResult(server, revision)))
+        const revision = message.params['protocolVersion']
+        if (server !== undefined)
+          return reply(resultResponse(this.#rawId, initializeResult(server, typeof revision === 'string' ? revision : '')))
         return {
           kind: 'failed',
           failure: { code: 'CHILD_START_FAILED', executed: 'no', detail: 'its server/discover result is malformed' },
@@ -156,7 +206,7 @@ export class SessionCall implements Carrier {
       case 'unknown':
         return this.#problem(problem('METHOD_UNKNOWN'))
       case 'empty':
-        return reply(resultResponse(rawId, '{}'))
+        return reply(resultResponse(this.#rawId, '{}'))
       case 'forward':
         return undefined
     }
@@ -164,124 +214,195 @@ export class SessionCall implements Carrier {
 
   async *#guarded(): AsyncGenerator<Item, void> {
     try {
-      yield* this.#carry()
+      for await (const item of this.#carry()) {
+        this.#isAnswered = isFinal(item)
+        yield item
+      }
     } catch (error) {
-      log('call.broken', { method: this.#plain.method, error: error instanceof Error ? error.message : 'unknown' })
+      log('call.broken', { method: this.#words.method, error: error instanceof Error ? error.message : 'unknown' })
       yield { kind: 'failed', failure: { code: 'INTERNAL', executed: 'unknown' } }
     }
   }
 
   async *#carry(): AsyncGenerator<Item, void> {
-    for (let round = 1; ; round++) {
-      const answer = yield* this.#attempt()
-      if (answer === undefined) return
-      const needsInput = !answer.header.failed && resultKind(answer.body) === 'input_required'
-      const last = needsInput ? yield* this.#askClient(answer.body, round) : await this.#legacyAnswer(answer)
+    for (;;) {
+      const came = yield* this.#attempt()
+      if (came === undefined) return
+      const last = came.kind === 'answer' ? await this.#answers.translate(came.item) : yield* this.#goOn(came)
       if (last !== undefined) yield last
       if (last !== undefined || this.#isOver) return
     }
   }
 
   /** Passes on what comes for one attempt, up to an answer that must be translated. */
-  async *#attempt(): AsyncGenerator<Item, WholeItem | undefined> {
+  async *#attempt(): AsyncGenerator<Item, Came | undefined> {
     const answer = new WholeAnswer()
     for (let item = await this.#inner.next(); item !== undefined; item = await this.#inner.next()) {
-      if (this.#server === undefined || item.kind !== 'frame') {
+      this.#endAsking()
+      if (item.kind !== 'frame' || !isTranslated(item.header)) {
         yield item
         continue
       }
       const { header, body } = item
-      if (header.type === 'answer' && header.size <= MAX_BRIDGED_ANSWER_BYTES) {
+      if (header.type === 'answer') {
+        if (header.size > MAX_BRIDGED_ANSWER_BYTES) return yield this.#problem(problem('ANSWER_TOO_LARGE'))
         const whole = answer.begin(header, body)
-        if (whole !== undefined) return { ...item, header }
+        if (whole !== undefined) return cameTo({ ...item, header })
         this.#inner.taken(body.length)
       } else if (header.type === 'chunk' && answer.owns(header)) {
         const whole = answer.goOn(header, body)
         this.#inner.taken(body.length)
         if (whole === undefined) continue
         this.#paidBytes += whole.body.length
-        return { ...item, ...whole }
+        return cameTo({ ...item, ...whole })
       } else if (header.type === 'notification' && childNotificationVerdict(header.method) === 'drop') this.#inner.taken(body.length)
-      else yield item
+      else {
+        const known = this.#isResumed && header.type === 'failed' ? await this.#knownOf(header.code) : undefined
+        if (known !== undefined) return known
+        yield item
+      }
     }
     return undefined
+  }
+
+  /** What an attempt came to that the agent cannot tell of, when it has made none, or does not keep its answer. */
+  async #knownOf(code: string): Promise<Came | undefined> {
+    if (code !== 'EVENTS_LOST' && code !== 'ALREADY_EXECUTED') return undefined
+    if (code === 'EVENTS_LOST' && this.#asked !== undefined) return { kind: 'unmade' }
+    const kept = await this.#share.keptCall(this.#caller, this.#key)
+    return kept?.call?.asked === undefined ? undefined : { kind: 'asks', answer: kept.call.asked }
+  }
+
+  /** The child wants input: goes on with the attempt that was made with it, or has the client asked and makes one. */
+  async *#goOn(came: Exclude<Came, { readonly kind: 'answer' }>): AsyncGenerator<Item, Item | undefined> {
+    if (came.kind === 'asks') {
+      this.#asked = came.answer
+      if (this.#isResumed) await this.#findPosted()
+      if (this.#posted !== undefined && this.#mayReturn) await this.#keep(came.answer)
+      this.#key = await followingKey(this.#key)
+      this.#attempts++
+      if (this.#isResumed) return this.#follow()
+    }
+    return this.#asked === undefined ? undefined : yield* this.#askClient(this.#asked)
+  }
+
+  /** Whoever carried the call before may have made the next attempt. */
+  async #follow(): Promise<Item | undefined> {
+    const rest = new ResumedCall(this.#share, this.#caller, this.#key, undefined)
+    this.#inner.close()
+    this.#inner = rest
+    return (await rest.open()) ? undefined : { kind: 'failed', failure: { code: 'CHANNEL_CLOSED', executed: 'unknown' } }
   }
 
   /** Has the client answer what the child wants to know, and makes the call again; the last item when that is not possible. */
-  async *#askClient(answer: Uint8Array, round: number): AsyncGenerator<Item, Item | undefined> {
-    const read = readInputRound(answer, round)
+  async *#askClient(answer: Uint8Array): AsyncGenerator<Item, Item | undefined> {
+    const read = readInputRound(answer, this.#attempts - 1)
     if (!read.ok) return this.#inputFailure(read.error)
-    const client = this.#server?.client
-    const capabilities = this.#canBeAsked && client !== undefined ? readCapabilities(client.capabilities) : NOBODY
+    const posted = this.#posted
+    const server = await this.#knowServer()
+    if (posted === undefined || server === undefined) return this.#inputFailure(problem('INPUT_LOST'))
+    const { client } = server
+    const capabilities = posted.delivery === 'stream' ? readCapabilities(client.capabilities) : NOBODY
     const lacking = lackingFor(read.value, capabilities)
     if (lacking.length > 0)
       return this.#inputFailure(problem('INPUT_IMPOSSIBLE', { at: lacking.join(', '), requiredCapabilities: declare(new Set(lacking)) }))
-    const answers = new Map<string, string>()
-    const { wanted } = read.value
-    if (wanted.length > 0) {
-      const { rawId } = this.#plain
-      const asking = (this.#asking = await InputExchange.open(this.#share, this.#caller, rawId, wanted.length))
-      for (const [index, input] of wanted.entries())
-        yield { kind: 'message', text: serverRequest(input, asking.rawId(index), randomKey(), client?.revision ?? '') }
-      const outcome = await asking.gather(INPUT_LEG_MS)
-      if (outcome === undefined || outcome.kind === 'refused') return this.#inputFailure(problem('INPUT_REFUSED'))
-      if (outcome.kind === 'cancelled') return { kind: 'failed', failure: { code: 'CANCELLED', executed: 'unknown' } }
-      if (outcome.kind !== 'answers') return { kind: 'failed', failure: { code: 'CHANNEL_CLOSED', executed: 'unknown' } }
-      for (const [index, { key }] of wanted.entries()) answers.set(key, outcome.answers.get(index) ?? '{}')
-    }
+    const gathered = yield* this.#gather(read.value, client.revision)
+    if (gathered.kind === 'last') return gathered.item
     if (this.#isOver) return undefined
     this.#inner.close()
-    this.#retry = { round: read.value, answers }
-    this.#key = randomKey()
-    this.#inner = this.#start()
+    this.#retry = { round: read.value, answers: gathered.answers }
+    this.#isResumed = false
+    this.#server = server
+    this.#inner = this.#start(posted)
     return undefined
   }
 
-  async #legacyAnswer(item: WholeItem): Promise<Item> {
-    const { header, body, restarted } = item
-    const { method, rawId } = this.#plain
-    if (header.failed) {
-      const error = toLegacyError(body, method)
-      return error === body ? item : reply(decoder.decode(toLegacyError(splice(body, [replacement(header.id, rawId)]), method)))
+  /** Puts the questions, and waits for their answers. */
+  async *#gather({ wanted }: InputRound, revision: string): AsyncGenerator<Item, Gathered> {
+    const answers = new Map<string, string>()
+    if (wanted.length === 0) return { kind: 'answers', answers }
+    const questions = { key: this.#key, call: this.#rawId, count: wanted.length }
+    const asking = (this.#asking = await InputExchange.open(this.#share, this.#caller, questions))
+    if (this.#isOver) asking.close()
+    this.#isGathering = true
+    for (const [index, input] of wanted.entries())
+      yield { kind: 'message', text: serverRequest(input, asking.rawId(index), randomKey(), revision) }
+    const outcome = await asking.gather(INPUT_LEG_MS)
+    this.#isGathering = false
+    if (outcome?.kind !== 'answers') {
+      this.#endAsking()
+      return { kind: 'last', item: this.#withoutAnswers(outcome?.kind) }
     }
-    if (resultKind(body) === 'other') return this.#problem(problem('RESULT_UNMAPPABLE', { at: 'resultType' }))
-    if (method === 'tools/list') this.#noteTools(body)
-    const isSchemaWrapped = method === 'tools/call' && (await this.#isWrapped(body))
-    const marks = restarted ? { marks: { [RESTARTED_KEY]: 'true' } } : {}
-    return { ...item, restarted: false, edits: legacyResultEdits(body, { method, isSchemaWrapped, ...marks }) }
+    for (const [index, { key }] of wanted.entries()) answers.set(key, outcome.answers.get(index) ?? '{}')
+    return { kind: 'answers', answers }
   }
 
-  /** A list in one page tells what later calls need to know. */
-  #noteTools(answer: Uint8Array): void {
-    const page = valueAt(answer, findPath(answer, rootOf(answer), 'result'))
-    if (this.#server === undefined || !isObject(page) || this.#message.params['cursor'] !== undefined) return
-    if (typeof page['nextCursor'] !== 'string') this.#server.wrappedTools = new Set(wrappedTools(page))
+  #withoutAnswers(reason: 'refused' | 'cancelled' | 'over' | 'replaced' | undefined): Item | undefined {
+    switch (reason) {
+      case 'cancelled':
+        return { kind: 'failed', failure: { code: 'CANCELLED', executed: 'unknown' } }
+      case 'over':
+        return { kind: 'failed', failure: { code: 'CHANNEL_CLOSED', executed: 'unknown' } }
+      case 'replaced':
+        this.#isOver = true
+        return undefined
+      case 'refused':
+      case undefined:
+        return this.#inputFailure(problem('INPUT_REFUSED'))
+    }
   }
 
-  /** Whether the tool's schema was wrapped, which matters only to content that would not be wrapped without it. */
-  async #isWrapped(answer: Uint8Array): Promise<boolean> {
-    const server = this.#server
-    const content = findPath(answer, rootOf(answer), 'result', 'structuredContent')
-    const { name } = this.#message.params
-    if (server === undefined || typeof name !== 'string' || !isObjectAt(answer, content)) return false
-    const known = server.wrappedTools ?? (await learnWrappedTools(server, (cursor) => this.#listTools(server, cursor)))
-    return known.has(name)
+  /** From here on the call itself can be cancelled. */
+  #endAsking(): void {
+    this.#asking?.close()
+    this.#asking = undefined
   }
 
-  #listTools({ client, version }: ModernServer, cursor: string | undefined): ReturnType<typeof listSessionTools> {
-    return listSessionTools(this.#share, this.#caller, envelopeMembers(client, false, undefined), version, cursor)
+  /** Keeps what another Worker needs to go on with this call. */
+  async #keep(asked?: Uint8Array): Promise<void> {
+    const request = this.#posted?.message.bytes
+    if (request === undefined) return
+    await this.#share.keepCall({ ...this.#caller, key: this.#key, request, ...(asked === undefined ? {} : { asked }) })
+  }
+
+  /** Looks for the request that the client has posted to another Worker. */
+  async #findPosted(): Promise<void> {
+    for (let tries = 0; tries < KEPT_TRIES && this.#posted === undefined && !this.#isOver; tries++) {
+      if (tries > 0) await pause(RETRY_MS)
+      const kept = await this.#share.keptCall(this.#caller, this.#key)
+      const read = kept?.call === undefined ? undefined : readPosted(kept.call.request)
+      const [message] = read?.ok === true ? read.value.messages : []
+      if (message !== undefined) this.#posted = { message, delivery: 'stream' }
+    }
+  }
+
+  /** What is known of the child, asked for where another Worker has made the call. */
+  async #knowServer(): Promise<ModernServer | undefined> {
+    const { session } = this.#caller
+    this.#server ??= knownServer(this.#share.id, session)
+    if (this.#server !== undefined) return this.#server
+    const facts = (await this.#share.keptCall(this.#caller, this.#key))?.facts
+    if (facts !== undefined) this.#server = learnServer(this.#share.id, session, facts)
+    return this.#server
   }
 
   #inputFailure(what: Problem): Item {
-    return reply(inputFailure(this.#plain.rawId, this.#plain.method, what))
+    return reply(inputFailure(this.#rawId, this.#words.method, what))
   }
 
   /** Statuses other than 200 mean other things to clients with sessions. */
   #problem(what: Problem): Item {
-    return reply(problemResponse(this.#plain.rawId, what))
+    return reply(problemResponse(this.#rawId, what))
   }
 }
 
-function reply(text: string): Item {
-  return { kind: 'reply', http: 200, text }
+/** Whether a frame comes from a child of the other era. */
+function isTranslated(header: AgentFrame): boolean {
+  const address = 'ra' in header ? decodeReturnAddress(header.ra) : undefined
+  return address?.to === 'call' && address.isTranslated === true
+}
+
+function cameTo(item: WholeItem): Came {
+  const asks = !item.header.failed && resultKind(item.body) === 'input_required'
+  return asks ? { kind: 'asks', answer: item.body } : { kind: 'answer', item }
 }

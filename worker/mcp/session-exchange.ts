@@ -1,29 +1,41 @@
 /** Makes an exchange of a session's request, whichever revision its child speaks. */
 import type { Caller } from '../share/contract.ts'
-import { clientNames } from './frame-writer.ts'
-import type { ClientMessage } from './message.ts'
 import { EventIds } from './event-ids.ts'
+import { type ClientNames, clientNames } from './frame-writer.ts'
+import type { ClientMessage } from './message.ts'
 import type { Exchange } from './respond.ts'
 import { SessionCall } from './session-call.ts'
 import type { ShareClient } from './share-client.ts'
 
-interface NamedExchange extends Exchange {
-  readonly key: string
+/** The exchange of a session's call. */
+export interface SessionExchange extends Exchange {
+  readonly courier: SessionCall
 }
 
 /** Takes a request to the Share. `single`: its client can take nothing but the answer. */
-export function exchange(share: ShareClient, caller: Caller, message: ClientMessage, delivery: 'stream' | 'single'): NamedExchange {
-  const courier = new SessionCall(share, caller, message, delivery)
-  const { method, revision = '' } = courier.request
-  const names = clientNames(courier.request)
-  const { key } = courier.request
-  return method === 'initialize' ? { key, courier, names, revision } : { key, courier, names }
+export function exchange(share: ShareClient, caller: Caller, message: ClientMessage, delivery: 'stream' | 'single'): SessionExchange {
+  const courier = SessionCall.make(share, caller, message, delivery)
+  const { id, method, requestToken } = message.facts
+  const names = clientNames({ rawId: id?.raw ?? 'null', ...(requestToken === undefined ? {} : { rawToken: requestToken.raw }) })
+  const { protocolVersion } = message.params
+  return method === 'initialize' && typeof protocolVersion === 'string' ? { courier, names, revision: protocolVersion } : { courier, names }
 }
 
 /** Names the events of an exchange, so that its client can come back to it. `quietMs` is for clients that take events without data. */
-export function resumable(started: NamedExchange, session: string, quietMs: number | undefined): Exchange {
-  const { key, names } = started
-  const ids = EventIds.ofCall(session, { key, ...names })
-  if (ids === undefined) return started
-  return { ...started, events: quietMs === undefined ? { ids } : { ids, prime: { id: ids.first(), quietMs } } }
+export function resumable(started: SessionExchange, session: string, quietMs: number | undefined): Exchange {
+  const ids = eventIds(started.courier, session, started.names)
+  const first = ids()?.first()
+  if (first === undefined) return started
+  started.courier.letReturn()
+  return { ...started, events: quietMs === undefined ? { ids } : { ids, prime: { id: first, quietMs } } }
+}
+
+/** Ids for the attempt that is under way whenever they are asked for. */
+export function eventIds(call: SessionCall, session: string, { rawId, rawToken }: ClientNames): () => EventIds | undefined {
+  let made: { readonly key: string; readonly ids: EventIds | undefined } | undefined
+  return () => {
+    const { key, what } = call.attempt
+    if (made?.key !== key) made = { key, ids: EventIds.ofCall(session, { key, rawId, rawToken, what }) }
+    return made.ids
+  }
 }

@@ -5,6 +5,8 @@ import type {
   Caller,
   CallRequest,
   CancelRequest,
+  KeepOrder,
+  KeptFacts,
   ParkOrder,
   SendOutcome,
   SendRequest,
@@ -43,6 +45,16 @@ export class ShareClient {
   /** What a principal's parked call waits for. */
   async parked(handle: string, principal: string): Promise<ParkedRow | undefined> {
     return await this.#stub.parked(handle, principal)
+  }
+
+  /** Keeps a call whose client is asked, or has left. */
+  async keepCall(order: KeepOrder): Promise<void> {
+    await this.#stub.keepCall(order)
+  }
+
+  /** What is known of a call that a client has come back for. */
+  async keptCall(caller: Caller, key: string): Promise<KeptFacts | undefined> {
+    return await this.#stub.keptCall(caller, key)
   }
 
   async subscribe(order: SubscribeOrder): Promise<boolean> {

@@ -1,12 +1,19 @@
-/** Rows of the bridge between eras: calls parked on input, who is known to ask, and listens. */
+/** Rows of the bridge between eras: calls parked on input or left by their clients, who is known to ask, and listens. */
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import { MAX_ASKERS } from '../limits.ts'
+import type { KeptCall } from './contract.ts'
 import type { ParkedRow } from './modern-on-legacy.ts'
 
 export interface Listen {
   readonly key: string
   readonly group: string
   readonly filter: SubscriptionFilter
+}
+
+interface KeptRow extends KeptCall {
+  readonly key: string
+  readonly session: string
+  readonly expiresAtMs: number
 }
 
 export class BridgeRows {
@@ -22,6 +29,7 @@ export class BridgeRows {
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS parked (handle TEXT PRIMARY KEY, ch TEXT NOT NULL, taken INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, call TEXT NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS asker (name TEXT PRIMARY KEY) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, session TEXT NOT NULL, request BLOB NOT NULL, asked BLOB, expires_at_ms INTEGER NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS listen (key TEXT PRIMARY KEY, grp TEXT NOT NULL, filter TEXT NOT NULL) WITHOUT ROWID;
     `)
   }
@@ -67,6 +75,50 @@ export class BridgeRows {
   /** When the next call's time is over, in milliseconds since 1970. */
   nextParkedMs(): number | undefined {
     return this.#sql.exec<{ next: number | null }>('SELECT min(expires_at_ms) AS next FROM parked').one().next ?? undefined
+  }
+
+  /** A session's call that a Worker may go on with. */
+  kept(key: string, session: string): KeptCall | undefined {
+    const [row] = this.#sql
+      .exec<{ request: ArrayBuffer; asked: ArrayBuffer | null }>(
+        'SELECT request, asked FROM kept WHERE key = ? AND session = ?',
+        key,
+        session,
+      )
+      .toArray()
+    if (row === undefined) return undefined
+    const { request, asked } = row
+    return { request: new Uint8Array(request), ...(asked === null ? {} : { asked: new Uint8Array(asked) }) }
+  }
+
+  /** What was kept of the call before stays, unless there is news. */
+  putKept({ key, session, request, asked, expiresAtMs }: KeptRow): void {
+    this.#sql.exec(
+      'INSERT INTO kept VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO UPDATE SET asked = coalesce(excluded.asked, asked), expires_at_ms = excluded.expires_at_ms WHERE session = excluded.session',
+      key,
+      session,
+      request,
+      asked ?? null,
+      expiresAtMs,
+    )
+  }
+
+  keptCount(): number {
+    return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM kept').one().count
+  }
+
+  /** Drops what was kept for a session. */
+  dropKept(session: string): void {
+    this.#sql.exec('DELETE FROM kept WHERE session = ?', session)
+  }
+
+  dropKeptBefore(nowMs: number): void {
+    this.#sql.exec('DELETE FROM kept WHERE expires_at_ms <= ?', nowMs)
+  }
+
+  /** When the next kept call's time is over, in milliseconds since 1970. */
+  nextKeptMs(): number | undefined {
+    return this.#sql.exec<{ next: number | null }>('SELECT min(expires_at_ms) AS next FROM kept').one().next ?? undefined
   }
 
   /** Whether requests of this name were seen asking their client. */

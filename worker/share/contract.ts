@@ -82,6 +82,26 @@ export interface SubscribeOrder {
 export interface AskAnswer {
   readonly kind: 'answer'
   readonly ch: string
+/** A session's call to a child of the other era whose client is asked, or has left: what a Worker needs to go on with it. */
+export interface KeptCall {
+  /** The request as its client made it. */
+  readonly request: Uint8Array
+  /** The answer that asks for input, when there is one. */
+  readonly asked?: Uint8Array
+}
+
+/** `key`: of the attempt that was under way. */
+export interface KeepOrder extends Caller, KeptCall {
+  readonly key: string
+}
+
+/** What the Share knows of a call that a client has come back for. */
+export interface KeptFacts {
+  readonly call?: KeptCall
+  /** By what it is translated, as far as that is known now. */
+  readonly facts?: BridgeFacts
+}
+
   readonly key: string
   readonly rawId: string
   readonly body: Uint8Array
@@ -201,7 +221,8 @@ export interface ShareFacts extends ShareSettings {
 
 /** Where a client was in a stream: the last message that it has seen of its session's child, or of the one that all share. */
 export interface StreamMark {
-  readonly isShared: boolean
+  /** `shared` and `modern`: the child of all sessions, which speaks their own era or the other. */
+  readonly child: 'own' | 'shared' | 'modern'
   /** Which child it was, counted for each session or share. */
   readonly generation: number
   readonly n: number
@@ -211,12 +232,14 @@ export interface StreamMark {
 type MarkQuery = { readonly [K in keyof StreamMark]?: string }
 
 export function markQuery(mark: StreamMark | undefined): MarkQuery {
-  return mark === undefined ? {} : { isShared: String(mark.isShared), generation: String(mark.generation), n: String(mark.n) }
+  return mark === undefined ? {} : { child: mark.child, generation: String(mark.generation), n: String(mark.n) }
 }
 
 export function readMark(query: URLSearchParams): StreamMark | undefined {
   if (!query.has('n')) return undefined
-  return { isShared: query.get('isShared') === 'true', generation: Number(query.get('generation')), n: Number(query.get('n')) }
+  const named = query.get('child')
+  const child = named === 'shared' || named === 'modern' ? named : 'own'
+  return { child, generation: Number(query.get('generation')), n: Number(query.get('n')) }
 }
 
 /** How a Worker asks for a stream socket: the query of an upgrade request to the Share. */
@@ -272,8 +295,8 @@ const RELAY_PURPOSES: readonly RelayPurpose[] = ['handshake', 'snapshot', 'repla
 
 /** Where the answer to a call goes. */
 export type ReturnAddress =
-  /** With `session`: its client may come back for the stream, as whoever owns this session. */
-  | { readonly to: 'call'; readonly key: string; readonly session?: string }
+  /** With `session`: its client may come back for the stream, as whoever owns this session. `isTranslated`: what comes is of another era than its client. */
+  | { readonly to: 'call'; readonly key: string; readonly session?: string; readonly isTranslated?: true }
   /** The listening stream of a session. */
   | { readonly to: 'stream'; readonly session: string }
   | { readonly to: 'session'; readonly session: string; readonly rawId: string; readonly rawToken?: string }
@@ -289,7 +312,7 @@ const KEY_CHARS = 32
 export function encodeReturnAddress(address: ReturnAddress): string {
   switch (address.to) {
     case 'call':
-      return `c${address.key}${address.session ?? ''}`
+      return `${address.isTranslated === true ? 't' : 'c'}${address.key}${address.session ?? ''}`
     case 'stream':
       return `g${address.session}`
     case 'listen':
@@ -305,9 +328,9 @@ export function encodeReturnAddress(address: ReturnAddress): string {
 export function decodeReturnAddress(text: string | undefined): ReturnAddress | undefined {
   if (text === undefined) return undefined
   const rest = text.slice(1)
-  if (text.startsWith('c')) {
+  if (text.startsWith('c') || text.startsWith('t')) {
     const [key, session] = [rest.slice(0, KEY_CHARS), rest.slice(KEY_CHARS)]
-    return session === '' ? { to: 'call', key } : { to: 'call', key, session }
+    return { to: 'call', key, ...(session === '' ? {} : { session }), ...(text.startsWith('t') ? { isTranslated: true } : {}) }
   }
   if (text.startsWith('g')) return { to: 'stream', session: rest }
   if (text.startsWith('l')) return { to: 'listen', session: rest }

@@ -4,7 +4,7 @@ import { canonicalId } from '../../protocol/json-scan.ts'
 import { envelopeMembers, readInitializeRequest } from '../bridge/discover.ts'
 import { legacyNotificationVerdict, legacyVerdict, modernRequest } from '../bridge/legacy-to-modern.ts'
 import { isLogLevel } from '../bridge/names.ts'
-import { MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS } from '../limits.ts'
+import { KEPT_CALL_MS, MAX_KEPT_CALL_BYTES, MAX_KEPT_CALLS, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS } from '../limits.ts'
 import { type AskName, readAskName } from './ask-name.ts'
 import { type Channel, type Channels, type Introduction, RELAY_ID } from './channels.ts'
 import {
@@ -12,6 +12,8 @@ import {
   type CallOutcome,
   type CallRequest,
   encodeReturnAddress,
+  type KeepOrder,
+  type KeptFacts,
   type SendOutcome,
   type SendRequest,
   type StreamControl,
@@ -73,8 +75,10 @@ export class LegacyOnModern {
     const { channels, streams, upstream } = this.#parts
     if (requestId === undefined || legacyNotificationVerdict(method) === 'drop') return { kind: 'sent' }
     for (const socket of streams.asking(session.id)) {
-      if (streams.attachmentOf(socket)?.call === canonicalId(requestId.raw))
-        socket.send(JSON.stringify({ type: 'cancelled' } satisfies StreamControl))
+      if (streams.attachmentOf(socket)?.call !== canonicalId(requestId.raw)) continue
+      // Its answers may all be there: then what is to be cancelled is on its way.
+      streams.markCancelled(socket)
+      socket.send(JSON.stringify({ type: 'cancelled' } satisfies StreamControl))
     }
     const current = channels.current(channels.groupOn(session, link))
     if (current === undefined) return { kind: 'sent' }
@@ -92,10 +96,39 @@ export class LegacyOnModern {
     return this.#tell(session.id, name, decoder.decode(request.body)) ? { kind: 'sent' } : { kind: 'unheard' }
   }
 
+  /** Keeps a call whose client is asked, or has left. One too large, or too many, is not kept. */
+  keep({ session, key, request, asked }: KeepOrder, nowMs: number): void {
+    const { bridge } = this.#parts.store
+    const bytes = request.length + (asked?.length ?? 0)
+    if (bytes > MAX_KEPT_CALL_BYTES || bridge.keptCount() >= MAX_KEPT_CALLS) return
+    bridge.putKept({ key, session, request, ...(asked === undefined ? {} : { asked }), expiresAtMs: nowMs + KEPT_CALL_MS })
+  }
+
+  /** What is kept of a session's call, and by what it is translated. */
+  kept(session: Session, key: string): KeptFacts {
+    const { store, channels } = this.#parts
+    const call = store.bridge.kept(key, session.id)
+    const link = channels.linkFor(session)
+    const current = link === undefined ? undefined : channels.current(channels.groupOn(session, link))
+    if (link?.era !== 'modern' || current?.link !== link) return call === undefined ? {} : { call }
+    const channel = { ch: current.ch, group: channels.groupOn(session, link) }
+    return {
+      ...(call === undefined ? {} : { call }),
+      ...(this.#isIntroduced(channel) ? { facts: this.#facts(session.id, channel, link) } : {}),
+    }
+  }
+
+  /** Drops what nobody has come back for; returns when to look next, in milliseconds since 1970. */
+  sweep(nowMs: number): number | undefined {
+    this.#parts.store.bridge.dropKeptBefore(nowMs)
+    return this.#parts.store.bridge.nextKeptMs()
+  }
+
   /** The session has ended. */
   end(session: Session): void {
     const { channels, listens, streams } = this.#parts
     listens.end(session.id, channels.current(MODERN_SHARED_GROUP))
+    this.#parts.store.bridge.dropKept(session.id)
     this.#levels.delete(session.id)
     streams.endAsking(session.id)
   }
@@ -208,14 +241,15 @@ export class LegacyOnModern {
     }
   }
 
-  #forward(request: CallRequest, session: Session, { ch, group }: Channel, link: Link): Promise<CallOutcome> {
+  #forward(request: CallRequest, session: Session, { ch, group }: Channel, link: Link): CallOutcome | Promise<CallOutcome> {
     const { store, upstream, waiters } = this.#parts
     const { key, method, id, token, size, rawId, delivery } = request
+    if (this.#parts.streams.isAskCancelled(session.id, key)) return { kind: 'failed', failure: { code: 'CANCELLED', executed: 'unknown' } }
     const { restarted } = store.session(session.id) ?? session
     if (restarted) store.clearRestarted(session.id)
     const facts = { group, agent: link.name, session: session.id, isInitialize: false, restarted, canStream: delivery === 'stream' }
     const outcome = waiters.wait(key, facts)
-    const ra = encodeReturnAddress({ to: 'call', key })
+    const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(delivery === 'stream' ? { session: session.id } : {}) })
     const tag = tagOf(session.id, rawId)
     upstream.begin(link, { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag, size }, request.body)
     return outcome

@@ -7,7 +7,7 @@ import { encodeReturnAddress, readMark, STREAM_CLOSE, type StreamMark } from './
 import type { Delivery } from './delivery.ts'
 import { closeQuietly, type Link, type Links, sendFrame } from './links.ts'
 import type { Sessions } from './sessions.ts'
-import { channelName, type Session, SHARED_GROUP, type Store } from './store.ts'
+import { channelName, markedGroup, type Session, type Store } from './store.ts'
 import type { StreamAttachment, Streams } from './streams.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -84,7 +84,8 @@ export class Resume {
     const { ch, after } = resume
     // Whoever has seen a message had it from us: the agent need not send it again after a cut.
     sendFrame(link, { type: 'receipt', ch, n: after })
-    const to = encodeReturnAddress(key === undefined ? { to: 'stream', session } : { to: 'call', key, session })
+    const translated = link.era === 'modern' ? ({ isTranslated: true } as const) : {}
+    const to = encodeReturnAddress(key === undefined ? { to: 'stream', session } : { to: 'call', key, session, ...translated })
     sendFrame(link, { type: 'replay', ch, after, to, ...(key === undefined ? {} : { key }) })
   }
 }
@@ -93,8 +94,7 @@ type Resumption = NonNullable<StreamAttachment['resume']>
 
 /** The group whose child a mark speaks of, or without a mark the one that serves the session now. */
 function groupAt(session: Session, mark: StreamMark | undefined, channels: Channels): string {
-  if (mark === undefined) return channels.groupFor(session)
-  return mark.isShared ? SHARED_GROUP : session.id
+  return mark === undefined ? channels.groupFor(session) : markedGroup(mark, session.id)
 }
 
 function fail(socket: WebSocket, key: string, failure: Failure): void {

@@ -4,6 +4,7 @@ import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { CLOSE, type Hello, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
+import { KEPT_CALL_MS } from '../limits.ts'
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
 import { Asks } from './asks.ts'
@@ -16,6 +17,8 @@ import type {
   Caller,
   CallRequest,
   CancelRequest,
+  KeepOrder,
+  KeptFacts,
   ParkOrder,
   SendOutcome,
   SendRequest,
@@ -54,6 +57,7 @@ export class Share extends DurableObject<Env> {
   readonly #calls: Calls
   readonly #modernCalls: ModernCalls
   readonly #modernOnLegacy: ModernOnLegacy
+  readonly #legacyOnModern: LegacyOnModern
   readonly #subscriptions: Subscriptions
   readonly #desk: StreamDesk
   readonly #resume: Resume
@@ -79,6 +83,7 @@ export class Share extends DurableObject<Env> {
     this.#delivery = new Delivery(parts)
     this.#recovery = new Recovery({ ...parts, delivery: this.#delivery })
     const legacyOnModern = new LegacyOnModern({ ...parts, delivery: this.#delivery })
+    this.#legacyOnModern = legacyOnModern
     this.#sessions = new Sessions({ ...parts, delivery: this.#delivery, legacyOnModern })
     this.#modernOnLegacy = new ModernOnLegacy({ ...parts, delivery: this.#delivery })
     this.#modernCalls = new ModernCalls({ ...parts, modernOnLegacy: this.#modernOnLegacy })
@@ -109,6 +114,20 @@ export class Share extends DurableObject<Env> {
   /** What a principal's parked call waits for. */
   parked(handle: string, principal: string): ParkedRow | undefined {
     return this.#store.settings === undefined ? undefined : this.#modernOnLegacy.parked(handle, principal)
+  }
+
+  /** Keeps a session's call to a child of the other era, whose client is asked or has left. */
+  async keepCall(order: KeepOrder): Promise<void> {
+    if (this.#store.settings === undefined || 'code' in this.#sessions.of(order)) return
+    const nowMs = Date.now()
+    this.#legacyOnModern.keep(order, nowMs)
+    await this.#alarmBy(nowMs + KEPT_CALL_MS)
+  }
+
+  /** What is known of a call that the caller's session has come back for; undefined without such a session. */
+  keptCall(caller: Caller, key: string): KeptFacts | undefined {
+    const session = this.#store.settings === undefined ? undefined : this.#sessions.of(caller)
+    return session === undefined || 'code' in session ? undefined : this.#legacyOnModern.kept(session, key)
   }
 
   /** Opens a listen on a child that knows none, before its stream comes; false when the child is gone. */
@@ -191,7 +210,7 @@ export class Share extends DurableObject<Env> {
       await this.#revoke()
       return
     }
-    const next = [this.#recovery.sweep(nowMs), this.#modernOnLegacy.sweep(nowMs), settings.expiresAtMs]
+    const next = [this.#recovery.sweep(nowMs), this.#modernOnLegacy.sweep(nowMs), this.#legacyOnModern.sweep(nowMs), settings.expiresAtMs]
     await this.ctx.storage.setAlarm(Math.min(...next.filter((time) => time !== undefined)))
   }
 

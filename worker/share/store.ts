@@ -1,6 +1,6 @@
 /** The share's rows: what must survive sleep and restarts. Written on connect, session start and end, never per call. */
 import { BridgeRows } from './bridge-rows.ts'
-import type { ShareSettings } from './contract.ts'
+import type { ShareSettings, StreamMark } from './contract.ts'
 
 /** A legacy session, owned by a principal. */
 export interface Session {
@@ -51,6 +51,11 @@ export function modernGroup(name: string): string {
 
 /** With one child for all that needs no handshake, everybody is one group. */
 export const MODERN_SHARED_GROUP = modernGroup('all')
+
+/** The group whose child a mark speaks of. */
+export function markedGroup({ child }: StreamMark, session: string): string {
+  return child === 'own' ? session : child === 'shared' ? SHARED_GROUP : MODERN_SHARED_GROUP
+}
 
 /** Stands for the instance of an agent that has left in good order. */
 export const DEPARTED = ''

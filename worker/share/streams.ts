@@ -18,6 +18,8 @@ export interface StreamAttachment {
   readonly call?: string
   readonly asker?: string
   readonly isListen?: true
+  /** Its client has cancelled that call. */
+  readonly isCancelled?: true
   /** Body bytes not yet taken, and where credit was withheld for them. Kept only while credit is withheld. */
   readonly owing?: { readonly bytes: number; readonly ch: string; readonly at: number }
 }
@@ -36,6 +38,10 @@ export class Streams {
     const { kind, key = '', session = '', group, agent = '' } = opening
     if (kind !== 'call' && kind !== 'asking') {
       for (const older of this.#ctx.getWebSockets(listenerTag(session)))
+    if (kind === 'asking') {
+      const same = this.asking(session).filter((older) => attachmentOf(older)?.key === key)
+      for (const older of same) closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
+    }
         closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
     }
     const tags =
@@ -84,6 +90,20 @@ export class Streams {
   isBusy(group: string): boolean {
     return this.callsOfGroup(group).some((socket) => attachmentOf(socket)?.isListen !== true)
   }
+  /** Notes that the call about which a client is asked was cancelled: what its answers lead to must not be made. */
+  markCancelled(socket: WebSocket): void {
+    const attachment = attachmentOf(socket)
+    if (attachment !== undefined) socket.serializeAttachment({ ...attachment, isCancelled: true } satisfies StreamAttachment)
+  }
+
+  /** Whether a call was cancelled before it was made, while its client was asked for what it is made with. */
+  isAskCancelled(session: string, key: string): boolean {
+    return this.asking(session).some((socket) => {
+      const attachment = attachmentOf(socket)
+      return attachment?.key === key && attachment.isCancelled === true
+    })
+  }
+
 
   /** Every stream's socket with what it remembers. */
   all(): { readonly socket: WebSocket; readonly attachment: StreamAttachment }[] {
