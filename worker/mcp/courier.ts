@@ -1,5 +1,4 @@
 /** Takes one call to the Share and brings back what belongs to it, whichever way it comes: RPC, socket, or after a retry. */
-import { waitUntil } from 'cloudflare:workers'
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
@@ -69,7 +68,6 @@ export class Courier implements Carrier {
   #request: CallRequest
   readonly #renew: Renew | undefined
   #body: Uint8Array
-  readonly #running: Promise<void>
   readonly #items: Item[] = []
   #wake: (() => void) | undefined
   #socket: WebSocket | undefined
@@ -86,15 +84,12 @@ export class Courier implements Carrier {
   #restarted = false
   #isOver = false
 
-  /** Its client has gone, and the call is on its way. */
-  #isLeft = false
-  #isDone = false
   constructor(share: ShareClient, request: CallRequest, body: Uint8Array, renew?: Renew) {
     this.#renew = renew
     this.#share = share
     this.#request = request
     this.#body = body
-    this.#running = this.#run()
+    void this.#run()
   }
 
   async next(): Promise<Item | undefined> {
@@ -115,29 +110,22 @@ export class Courier implements Carrier {
 
   close(): void {
     this.#isOver = true
-    // A call of a session goes on without its client. One that no agent has got yet would be lost with us.
-    const goesOn = !this.#isDone && this.#request.group === undefined && this.#request.delivery === 'stream'
-    if (goesOn && this.#request.method !== 'initialize') {
-      this.#isLeft = true
-      waitUntil(this.#running)
-    }
     this.#socket?.close(1000)
     this.#socket = undefined
     this.#wake?.()
   }
 
   async #run(): Promise<void> {
-    for (let tries = 1; !this.#isOver || this.#isLeft;) {
+    for (let tries = 1; !this.#isOver;) {
       const verdict = await this.#attempt()
-      if (verdict === 'done') break
+      if (verdict === 'done') return
       if (verdict === 'wait') await pause(RETRY_MS)
       else if (++tries > MAX_CALL_TRIES) {
         this.#fail({ code: 'INTERNAL', executed: this.#brokenAtMs === undefined ? 'no' : 'unknown' })
-        break
+        return
       }
     }
   }
-    this.#isDone = true
 
   async #attempt(): Promise<Verdict> {
     try {
@@ -152,7 +140,8 @@ export class Courier implements Carrier {
 
   async #try(): Promise<Verdict> {
     this.#streaming = undefined
-    const reply = this.#share.call(this.#tried())
+    const isResend = this.#brokenAtMs !== undefined
+    const reply = this.#share.call(isResend ? { ...this.#request, isResend, ageMs: Date.now() - this.#firstSentMs } : this.#request)
     if (this.#request.size > this.#request.body.length) void uploadRest(this.#share, this.#request.key, this.#body)
     // A call that waits long moves to a socket, so that the Share may sleep. What it meets there is read by `moved`.
     const timer = setTimeout(() => void this.#stream().catch(() => undefined), MOVE_AFTER_MS)
@@ -166,9 +155,6 @@ export class Courier implements Carrier {
       case 'moved':
         return this.#stream()
       case 'state_refused':
-      case 'replaced':
-        this.close()
-        return 'done'
         this.#put({ kind: 'problem', problem: problem('STATE_REFUSED') })
         return 'done'
       case 'failed':
@@ -260,10 +246,6 @@ export class Courier implements Carrier {
 
   #hear(text: string): void {
     const control = JSON.parse(text) as StreamControl
-    if (this.#isOver) {
-      socket.close(1000)
-      return 'done'
-    }
     if (control.type !== 'sync') return
     this.#isEager = true
     if (this.#takenBytes > 0) this.taken(0)
