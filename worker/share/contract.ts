@@ -4,6 +4,7 @@ import type { ParkedAsk } from '../bridge/asks.ts'
 import type { Capability } from '../bridge/capabilities.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
+import type { Standby } from './listings.ts'
 
 /** The client and its session, as the Worker has proved or read them. */
 export interface Caller {
@@ -33,6 +34,10 @@ export interface CallRequest extends Caller {
   readonly isResend?: boolean
   /** Of a resend: milliseconds since the Worker first sent it. */
   readonly ageMs?: number
+  /** Not the Worker's first try: its client may have come back for the call elsewhere meanwhile. */
+  readonly isRetry?: boolean
+  /** The client has left: its answer waits in the agent until it comes back. */
+  readonly isLeft?: boolean
   readonly method: string
   readonly rawId: string
   readonly id: Span
@@ -48,6 +53,8 @@ export interface CallRequest extends Caller {
   /** `params.uri` of resources/subscribe and resources/unsubscribe, `params.level` of logging/setLevel. */
   readonly uri?: string
   readonly level?: string
+  /** While no agent is there, what the share keeps of its server may answer it. */
+  readonly canStandBy?: true
 }
 
 /** What a retry brings for a parked call. */
@@ -78,10 +85,6 @@ export interface SubscribeOrder {
   readonly filter: SubscriptionFilter
 }
 
-/** The relay's own answer to a child's request. */
-export interface AskAnswer {
-  readonly kind: 'answer'
-  readonly ch: string
 /** A session's call to a child of the other era whose client is asked, or has left: what a Worker needs to go on with it. */
 export interface KeptCall {
   /** The request as its client made it. */
@@ -102,6 +105,10 @@ export interface KeptFacts {
   readonly facts?: BridgeFacts
 }
 
+/** The relay's own answer to a child's request. */
+export interface AskAnswer {
+  readonly kind: 'answer'
+  readonly ch: string
   readonly key: string
   readonly rawId: string
   readonly body: Uint8Array
@@ -129,13 +136,21 @@ export interface BridgeFacts {
 
 export type CallOutcome =
   /** One frame of the agent that holds the whole answer, or the failure. `restarted`: the session's child was started anew for this call. */
-  | { readonly kind: 'frame'; readonly frame: Uint8Array; readonly restarted: boolean }
+  | {
+      readonly kind: 'frame'
+      readonly frame: Uint8Array
+      readonly restarted: boolean
+      /** Of what may stand by: the digest of the answer that is kept, empty when there is none. */
+      readonly listed?: string
+    }
   /** More than one frame comes: open the call's stream socket, where they wait. */
   | { readonly kind: 'stream'; readonly restarted: boolean }
   /** The call's stream socket has taken over. */
   | { readonly kind: 'moved' }
   /** The answer will come on the session's stream. */
   | { readonly kind: 'accepted' }
+  /** The client has left: the answer comes on the stream with which it has come back, or waits in the agent. */
+  | { readonly kind: 'replaced' }
   /** The relay answers by itself with this result. */
   | { readonly kind: 'result'; readonly result: string }
   /** The initialize result of a shared child, as it gave it; the Worker fits in the client's revision. */
@@ -144,6 +159,8 @@ export type CallOutcome =
   /** The request never reached the agent: call again with the same key. */
   | { readonly kind: 'again' }
   | Away
+  /** No agent is there, and this is what its server answered before. */
+  | Standby
   /** The tools have changed since the Worker looked: it must check the request by these, and call again. */
   | { readonly kind: 'stale'; readonly toolsVersion: string }
   /** The child speaks the other era: the Worker must translate by these facts, and call again. */
@@ -282,6 +299,16 @@ export type StreamControl =
   /** Share to the Worker of a session's stream: the relay answers a call by itself. */
   | { readonly type: 'answer'; readonly rawId: string; readonly result: string }
   | { readonly type: 'initialized'; readonly rawId: string; readonly answer: string; readonly revision?: string }
+  /** Share to the Worker of a session's stream: a call is answered by what is kept, whose bytes are text here. */
+  | {
+      readonly type: 'standby'
+      readonly rawId: string
+      readonly method: string
+      readonly revision?: string
+      readonly standby: Omit<Standby, 'answer'> & { readonly answer: string }
+    }
+  /** Share to the Worker of a listening stream: the server was started anew, and these lists may have changed. */
+  | { readonly type: 'changed'; readonly methods: readonly string[] }
   /** Share to the Worker of a session's stream: a request that it must translate and make itself. */
   | { readonly type: 'translate'; readonly body: string }
   /** Share to a Worker that asks: the client's response to its question of this index. */

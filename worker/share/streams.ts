@@ -14,12 +14,14 @@ export interface StreamAttachment {
   readonly session?: string
   /** Where a client that came back had left off. */
   readonly resume?: { readonly ch: string; readonly after: number }
+  /** Of a resumed call: the agent has got it since. */
+  readonly isRunning?: true
   /** Of one that asks a client: the call for which it does, by its client's canonical id. */
   readonly call?: string
-  readonly asker?: string
-  readonly isListen?: true
   /** Its client has cancelled that call. */
   readonly isCancelled?: true
+  readonly asker?: string
+  readonly isListen?: true
   /** Body bytes not yet taken, and where credit was withheld for them. Kept only while credit is withheld. */
   readonly owing?: { readonly bytes: number; readonly ch: string; readonly at: number }
 }
@@ -36,12 +38,12 @@ export class Streams {
   /** Takes in the socket of a Worker. A listener replaces the session's older one. */
   accept(socket: WebSocket, opening: StreamOpening): void {
     const { kind, key = '', session = '', group, agent = '' } = opening
-    if (kind !== 'call' && kind !== 'asking') {
-      for (const older of this.#ctx.getWebSockets(listenerTag(session)))
     if (kind === 'asking') {
       const same = this.asking(session).filter((older) => attachmentOf(older)?.key === key)
       for (const older of same) closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
     }
+    if (kind !== 'call' && kind !== 'asking') {
+      for (const older of this.#ctx.getWebSockets(listenerTag(session)))
         closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
     }
     const tags =
@@ -58,6 +60,15 @@ export class Streams {
   call(key: string, session?: string): WebSocket | undefined {
     const sockets = this.#open(callTag(key))
     return session === undefined ? sockets[0] : sockets.find((socket) => attachmentOf(socket)?.session === session)
+  }
+
+  /** Notes that the call of a resumed stream is on its way to the agent; false when there is no such stream. */
+  markRunning(key: string, session: string): boolean {
+    const socket = this.call(key, session)
+    const attachment = socket === undefined ? undefined : attachmentOf(socket)
+    if (attachment?.resume === undefined) return false
+    socket?.serializeAttachment({ ...attachment, isRunning: true } satisfies StreamAttachment)
+    return true
   }
 
   listener(session: string): WebSocket | undefined {
@@ -79,17 +90,6 @@ export class Streams {
     return this.#open(askingTag(session))
   }
 
-  endAsking(session: string): void {
-    for (const socket of this.asking(session)) closeQuietly(socket, STREAM_CLOSE.ENDED, 'the session has ended')
-  }
-
-  callsOfGroup(group: string): WebSocket[] {
-    return this.#open(groupCallsTag(group))
-  }
-
-  isBusy(group: string): boolean {
-    return this.callsOfGroup(group).some((socket) => attachmentOf(socket)?.isListen !== true)
-  }
   /** Notes that the call about which a client is asked was cancelled: what its answers lead to must not be made. */
   markCancelled(socket: WebSocket): void {
     const attachment = attachmentOf(socket)
@@ -104,6 +104,17 @@ export class Streams {
     })
   }
 
+  endAsking(session: string): void {
+    for (const socket of this.asking(session)) closeQuietly(socket, STREAM_CLOSE.ENDED, 'the session has ended')
+  }
+
+  callsOfGroup(group: string): WebSocket[] {
+    return this.#open(groupCallsTag(group))
+  }
+
+  isBusy(group: string): boolean {
+    return this.callsOfGroup(group).some((socket) => attachmentOf(socket)?.isListen !== true)
+  }
 
   /** Every stream's socket with what it remembers. */
   all(): { readonly socket: WebSocket; readonly attachment: StreamAttachment }[] {
