@@ -4,7 +4,6 @@ import type { ParkedAsk } from '../bridge/asks.ts'
 import type { Capability } from '../bridge/capabilities.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
-import type { Standby } from './listings.ts'
 
 /** The client and its session, as the Worker has proved or read them. */
 export interface Caller {
