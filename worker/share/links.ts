@@ -11,6 +11,8 @@ interface LinkAttachment {
   readonly draining?: true
   /** How often the server has said that its tools have changed. */
   readonly toolChanges?: number
+  /** When it was last heard of, in milliseconds since 1970; a little behind. */
+  readonly heardAtMs?: number
 }
 
 /** A connected agent that was let in. */
@@ -76,9 +78,8 @@ export class Links {
 
   /** The link this socket is now; undefined before its hello, and for a socket whose place a newer one took. */
   of(socket: WebSocket): Link | undefined {
-    const name = attachmentOf(socket)?.hello?.agent
-    const link = name === undefined ? undefined : this.#byName.get(name)
-    return link?.socket === socket ? link : undefined
+    for (const link of this.#byName.values()) if (link.socket === socket) return link
+    return undefined
   }
 
   named(name: string): Link | undefined {
@@ -117,6 +118,16 @@ export class Links {
     if (attachment === undefined) return
     const toolChanges = (attachment.toolChanges ?? 0) + 1
     link.socket.serializeAttachment({ ...attachment, toolChanges } satisfies LinkAttachment)
+  }
+
+  /** When an agent was last heard of, in milliseconds since 1970, as far as its socket remembers. */
+  heardAtMs({ socket, connectedAtMs }: Link): number {
+    return attachmentOf(socket)?.heardAtMs ?? connectedAtMs
+  }
+
+  noteHeard({ socket }: Link, heardAtMs: number): void {
+    const attachment = attachmentOf(socket)
+    if (attachment !== undefined) socket.serializeAttachment({ ...attachment, heardAtMs } satisfies LinkAttachment)
   }
 
   /** Forgets a socket that has closed; returns the link it was, if it still was one. */
