@@ -122,6 +122,8 @@ export class EventReader {
   /** Events that came whole, and the pieces of the next one. */
   readonly #events: string[] = []
   #pieces: string[] = []
+  /** Of the last event that had one, with data or without (HTML, server-sent events). */
+  lastId: string | undefined
 
   constructor(response: Response) {
     if (response.body === null) throw new Error('the response has no body')
@@ -138,6 +140,7 @@ export class EventReader {
     for (;;) {
       for (let text = this.#events.shift(); text !== undefined; text = this.#events.shift()) {
         const event = parseEvent(text)
+        this.lastId = event.id ?? this.lastId
         if (event.data !== '') return event
       }
       const { value, done } = await this.#reader.read()

@@ -111,6 +111,42 @@ describe('a client that comes back', () => {
     expect(await events.next()).toContain('"on"')
   })
 
+  test('for a call that still waits for an agent is answered, and the call is made once', async () => {
+    const { share, agent, client, ch } = await connected()
+    agent.close()
+    await agent.closed
+    const response = client.post(CALL, REVISION)
+    const first = new EventReader(await response)
+    await first.next()
+    await first.cancel()
+    const events = new EventReader(await resume(client, first.lastId ?? ''))
+    const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
+    const keys: string[] = []
+    while (keys.length === 0) {
+      const { header } = await back.next()
+      if (header.type === 'replay' && header.key !== undefined)
+        back.send({ type: 'failed', ch, key: header.key, ra: header.to ?? '', code: 'EVENTS_LOST', executed: 'unknown' })
+      if (header.type !== 'call') continue
+      keys.push(header.key)
+      back.answer(header, '7', '{"late":true}')
+    }
+    expect(await events.next()).toContain('late')
+    expect(await events.next()).toBeUndefined()
+    expect(back.waiting.filter(({ type }) => type === 'call')).toEqual([])
+  })
+
+  test('for a call that no agent knows and nobody makes is told so', async () => {
+    const { share, agent, client, ch, lastId } = await left()
+    agent.close()
+    await agent.closed
+    const events = new EventReader(await resume(client, lastId))
+    const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
+    await back.expect('receipt')
+    const { key = '', to = '' } = (await back.expect('replay')).header
+    back.send({ type: 'failed', ch, key, ra: to, code: 'EVENTS_LOST', executed: 'unknown' })
+    expect(await events.next()).toContain('EVENTS_LOST')
+  })
+
   test('is told when its agent has died meanwhile', async () => {
     const { share, agent, client, lastId } = await left()
     agent.close()

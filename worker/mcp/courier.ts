@@ -1,4 +1,5 @@
 /** Takes one call to the Share and brings back what belongs to it, whichever way it comes: RPC, socket, or after a retry. */
+import { waitUntil } from 'cloudflare:workers'
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
@@ -68,6 +69,7 @@ export class Courier implements Carrier {
   #request: CallRequest
   readonly #renew: Renew | undefined
   #body: Uint8Array
+  readonly #running: Promise<void>
   readonly #items: Item[] = []
   #wake: (() => void) | undefined
   #socket: WebSocket | undefined
@@ -81,15 +83,19 @@ export class Courier implements Carrier {
   readonly #firstSentMs = Date.now()
   #takenBytes = 0
   #isEager = false
+  #isRetry = false
   #restarted = false
   #isOver = false
+  /** Its client has gone, and the call is on its way. */
+  #isLeft = false
+  #isDone = false
 
   constructor(share: ShareClient, request: CallRequest, body: Uint8Array, renew?: Renew) {
     this.#renew = renew
     this.#share = share
     this.#request = request
     this.#body = body
-    void this.#run()
+    this.#running = this.#run()
   }
 
   async next(): Promise<Item | undefined> {
@@ -109,6 +115,12 @@ export class Courier implements Carrier {
   }
 
   close(): void {
+    // A call of a session goes on without its client. One that no agent has got yet would be lost with us.
+    const goesOn = !this.#isDone && this.#request.group === undefined && this.#request.delivery === 'stream'
+    if (goesOn && this.#request.method !== 'initialize') {
+      this.#isLeft = true
+      waitUntil(this.#running)
+    }
     this.#isOver = true
     this.#socket?.close(1000)
     this.#socket = undefined
@@ -116,15 +128,16 @@ export class Courier implements Carrier {
   }
 
   async #run(): Promise<void> {
-    for (let tries = 1; !this.#isOver;) {
+    for (let tries = 1; !this.#isOver || this.#isLeft;) {
       const verdict = await this.#attempt()
-      if (verdict === 'done') return
+      if (verdict === 'done') break
       if (verdict === 'wait') await pause(RETRY_MS)
       else if (++tries > MAX_CALL_TRIES) {
         this.#fail({ code: 'INTERNAL', executed: this.#brokenAtMs === undefined ? 'no' : 'unknown' })
-        return
+        break
       }
     }
+    this.#isDone = true
   }
 
   async #attempt(): Promise<Verdict> {
@@ -140,8 +153,7 @@ export class Courier implements Carrier {
 
   async #try(): Promise<Verdict> {
     this.#streaming = undefined
-    const isResend = this.#brokenAtMs !== undefined
-    const reply = this.#share.call(isResend ? { ...this.#request, isResend, ageMs: Date.now() - this.#firstSentMs } : this.#request)
+    const reply = this.#share.call(this.#tried())
     if (this.#request.size > this.#request.body.length) void uploadRest(this.#share, this.#request.key, this.#body)
     // A call that waits long moves to a socket, so that the Share may sleep. What it meets there is read by `moved`.
     const timer = setTimeout(() => void this.#stream().catch(() => undefined), MOVE_AFTER_MS)
@@ -154,6 +166,9 @@ export class Courier implements Carrier {
         return this.#stream()
       case 'moved':
         return this.#stream()
+      case 'replaced':
+        this.close()
+        return 'done'
       case 'state_refused':
         this.#put({ kind: 'problem', problem: problem('STATE_REFUSED') })
         return 'done'
@@ -170,6 +185,16 @@ export class Courier implements Carrier {
         this.#putOutcome(outcome)
         return 'done'
     }
+  }
+
+  /** The request, with what the Share must know of the tries before. */
+  #tried(): CallRequest {
+    if (!this.#isRetry) {
+      this.#isRetry = true
+      return this.#request
+    }
+    const resend = this.#brokenAtMs === undefined ? {} : { isResend: true, ageMs: Date.now() - this.#firstSentMs }
+    return { ...this.#request, ...resend, ...(this.#isLeft ? { isLeft: true } : {}), isRetry: true }
   }
 
   async #hearNews(news: News): Promise<Verdict> {
@@ -235,6 +260,10 @@ export class Courier implements Carrier {
       else resolve(code === STREAM_CLOSE.AGAIN ? 'again' : this.#broken())
     })
     socket.accept()
+    if (this.#isOver) {
+      socket.close(1000)
+      return 'done'
+    }
     this.#breaks = 0
     this.#socket = socket
     return promise

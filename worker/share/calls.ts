@@ -182,16 +182,20 @@ export class Calls {
       size,
     } as const
     if (isForSession) this.#announce(request, restarted)
+    // On a first try there can be none, and looking has its price.
+    const isElsewhere = request.isRetry === true && (this.#parts.streams.markRunning(key, session) || request.isLeft === true)
     const outcome = isForSession
       ? ({ kind: 'accepted' } as const)
-      : this.#parts.waiters.wait(key, {
-          group,
-          agent: link.name,
-          session,
-          isInitialize,
-          restarted,
-          canStream: request.delivery === 'stream',
-        })
+      : isElsewhere
+        ? ({ kind: 'replaced' } as const)
+        : this.#parts.waiters.wait(key, {
+            group,
+            agent: link.name,
+            session,
+            isInitialize,
+            restarted,
+            canStream: request.delivery === 'stream',
+          })
     this.#parts.upstream.begin(link, header, request.body)
     return outcome
   }

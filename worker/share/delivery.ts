@@ -3,7 +3,7 @@ import type { Answer, Chunk, Failed } from '../../protocol/frame.ts'
 import { encodeFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { failureOf } from '../failed-frame.ts'
-import { MAX_HANDSHAKE_BYTES, STREAM_OPENING_MS } from '../limits.ts'
+import { LATE_CALL_MS, MAX_HANDSHAKE_BYTES, STREAM_OPENING_MS } from '../limits.ts'
 import type { Asks } from './asks.ts'
 import type { Channels } from './channels.ts'
 import {
@@ -84,7 +84,18 @@ export class Delivery {
     const target = this.#routing.answerTarget(address)
     if (header.code === 'CHANNEL_CLOSED' && header.executed === 'no' && this.#callAgain(header.ch, target)) return
     if (target.kind === 'waiter') this.#toWaiter(target.waiter, frame, 0, true, true)
+    else if (target.kind === 'sockets' && header.code === 'EVENTS_LOST') this.#awaitCall(target.sockets, frame)
     else if (target.kind === 'sockets') this.#toSockets(target.sockets, groupOf(header.ch), frame, 0)
+  }
+
+  /** The agent does not know the call of a resumed stream: the Worker that holds the request may be about to send it. */
+  #awaitCall(sockets: readonly WebSocket[], frame: Uint8Array): void {
+    const { streams } = this.#parts
+    const tell = (told: readonly WebSocket[]): void => this.#toSockets(told, '', frame, 0)
+    const waiting = new Set(sockets.filter((socket) => streams.attachmentOf(socket)?.kind === 'call'))
+    tell(sockets.filter((socket) => !waiting.has(socket)))
+    const isForgotten = (socket: WebSocket): boolean => streams.attachmentOf(socket)?.isRunning !== true
+    if (waiting.size > 0) setTimeout(() => tell([...waiting].filter(isForgotten)), LATE_CALL_MS)
   }
 
   message(link: Link, header: Message, frame: Uint8Array, body: Uint8Array): void {

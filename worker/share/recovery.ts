@@ -70,7 +70,9 @@ export class Recovery {
       if (!held.has(waiter.key)) this.#parts.waiters.settle(waiter, { kind: 'again' })
     }
     for (const { socket, key } of this.#parts.streams.callsOf(agent)) {
-      if (!held.has(key)) closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
+      // Of a resumed stream another Worker holds the request.
+      const isOwn = this.#parts.streams.attachmentOf(socket)?.resume === undefined
+      if (isOwn && !held.has(key)) closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
     }
     this.#tellSessions(agent, { type: 'held', keys })
   }
