@@ -121,3 +121,25 @@ export const AWAY_WAIT_MS = 20_000
 
 /** The same while another agent is there, which takes over as soon as the grace time (30 s) has proved the first one's absence. */
 export const TAKEOVER_WAIT_MS = GRACE_MS + 5_000
+
+/** A call after which nothing was heard of its agent for this long makes the link suspect: the agent receipts it after 1 s. */
+export const UNANSWERED_MS = 5_000
+
+/** The same for an agent whose pings are overdue, and which may be set to ping less often than we think. */
+export const DOUBT_MS = 2_000
+
+/** How often, at most, the time of an agent's last frame is noted on its socket. */
+export const HEARD_NOTED_MS = 15_000
+
+/** Pings are overdue after this time without a sign of life: an agent pings after 30 s, and its frames are noted every 15 s. */
+export const LINK_QUIET_MS = 30_000 + HEARD_NOTED_MS + 5_000
+
+/** Largest list of a server that is kept for the time when no agent is there, in bytes: it is one row. */
+export const MAX_LISTING_BYTES = 1024 * 1024
+
+/** Such lists of one share, and their bytes in all. */
+export const MAX_LISTINGS = 200
+export const MAX_LISTINGS_BYTES = 16 * 1024 * 1024
+
+/** Listening clients that are told at once that an agent was started anew; more hear of it as each comes back to its server. */
+export const MAX_TOLD_CLIENTS = 32

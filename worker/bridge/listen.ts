@@ -78,6 +78,14 @@ function covers(wanted: string, uri: string): boolean {
   return uri.startsWith(wanted) && (wanted.endsWith('/') || ['/', '#', '?'].includes(uri.charAt(wanted.length)))
 }
 
+/** What asks for every list. */
+export const ALL_LIST_CHANGES: SubscriptionFilter = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true }
+
+/** The notifications of changed lists that a filter asks for. */
+export function changeMethods(filter: SubscriptionFilter): string[] {
+  return LIST_CHANGES.filter(({ key }) => filter[key] === true).map(({ method }) => method)
+}
+
 /** Marks a child's notification as one of a listen. */
 export function subscriptionEdits(notification: Uint8Array, rawId: string): Replacement[] {
   return editBody(notification, 'params', {

@@ -10,9 +10,13 @@ import { GRACE_MS } from '../../protocol/limits.ts'
 import { log } from '../log.ts'
 import { pause } from '../within.ts'
 import { type Away, type CallOutcome, type CallRequest, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
+import type { Standby } from '../share/listings.ts'
 import { awayWaitMs } from './away.ts'
 import { AGENT_AWAY } from './reply.ts'
+import { changesWanted, listenMessages } from './list-changes.ts'
+import { ListTap } from './list-tap.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
+import { standbyAnswer } from './standby-answer.ts'
 import { uploadRest } from './upload.ts'
 
 export type Item =
@@ -85,6 +89,9 @@ export class Courier implements Carrier {
   #isEager = false
   #isRetry = false
   #restarted = false
+  readonly #tap: ListTap | undefined
+  /** Digest of what the share keeps of such an answer. */
+  #listed: string | undefined
   #isOver = false
   /** Its client has gone, and the call is on its way. */
   #isLeft = false
@@ -95,6 +102,7 @@ export class Courier implements Carrier {
     this.#share = share
     this.#request = request
     this.#body = body
+    this.#tap = ListTap.of(share, request)
     this.#running = this.#run()
   }
 
@@ -163,6 +171,7 @@ export class Courier implements Carrier {
         return 'again'
       case 'stream':
         this.#restarted = outcome.restarted
+        this.#listed = outcome.listed
         return this.#stream()
       case 'moved':
         return this.#stream()
@@ -177,6 +186,9 @@ export class Courier implements Carrier {
         return 'done'
       case 'away':
         return this.#away(outcome)
+      case 'standby':
+        this.#putStandby(outcome)
+        return 'done'
       case 'stale':
       case 'bridge':
       case 'native':
@@ -275,21 +287,39 @@ export class Courier implements Carrier {
 
   #hear(text: string): void {
     const control = JSON.parse(text) as StreamControl
+    if (control.type === 'changed') this.#putChanges(control.methods)
     if (control.type !== 'sync') return
     this.#isEager = true
     if (this.#takenBytes > 0) this.taken(0)
   }
 
+  /** The server that is listened to was started anew. */
+  #putChanges(methods: readonly string[]): void {
+    const { method, rawId } = this.#request
+    if (method !== 'subscriptions/listen') return
+    for (const text of listenMessages(changesWanted(methods, this.#body), rawId)) this.#put({ kind: 'message', text })
+  }
+
   #putOutcome(outcome: CallOutcome): void {
     if (outcome.kind === 'frame') {
       this.#restarted = outcome.restarted
+      this.#listed = outcome.listed
       this.#putFrame(outcome.frame)
     } else if (outcome.kind === 'result' || outcome.kind === 'initialized') this.#put(outcome)
   }
 
   #putFrame(bytes: Uint8Array): void {
     const frame = decodeAgentFrame(bytes)
-    if (frame.ok) this.#put({ kind: 'frame', ...frame.value, restarted: this.#restarted })
+    if (!frame.ok) return
+    this.#tap?.see(frame.value.header, frame.value.body, this.#request, this.#listed)
+    this.#put({ kind: 'frame', ...frame.value, restarted: this.#restarted })
+  }
+
+  #putStandby(standby: Standby): void {
+    const { rawId, method, revision, group } = this.#request
+    const era = group === undefined ? 'legacy' : 'modern'
+    const text = standbyAnswer(standby, { rawId, method, era, ...(revision === undefined ? {} : { revision }) })
+    this.#put(text === undefined ? { kind: 'failed', failure: AGENT_AWAY } : { kind: 'reply', http: 200, text })
   }
 
   #put(item: Item): void {

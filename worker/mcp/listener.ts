@@ -10,11 +10,14 @@ import { type ClientNames, clientNames, FrameWriter } from './frame-writer.ts'
 import { initializeResponse, resultResponse } from './local-answer.ts'
 import { readPosted } from './message.ts'
 import { EventIds, markOf } from './event-ids.ts'
+import { changeMessages } from './list-changes.ts'
 import { Outlet } from './outlet.ts'
+import { AGENT_AWAY } from './reply.ts'
 import { carry, type Exchange } from './respond.ts'
 import { exchange } from './session-exchange.ts'
 import type { ShareClient } from './share-client.ts'
 import { FRAMINGS, Sink } from './sink.ts'
+import { standbyAnswer } from './standby-answer.ts'
 
 const encoder = new TextEncoder()
 
@@ -124,9 +127,17 @@ export class Listener {
     else if (control.type === 'held') this.#failPending(new Set(control.keys), { code: 'AGENT_LOST', executed: 'no' })
     else if (control.type === 'answer') this.sink.writeText(resultResponse(control.rawId, control.result))
     else if (control.type === 'translate') this.#translate(control.body)
+    else if (control.type === 'changed') for (const message of changeMessages(control.methods)) this.sink.writeText(message)
+    else if (control.type === 'standby') this.#standBy(control)
     else if (control.type === 'initialized') {
       this.sink.writeText(initializeResponse(encoder.encode(control.answer), control.rawId, control.revision))
     }
+  }
+
+  #standBy({ standby, ...asked }: Extract<StreamControl, { type: 'standby' }>): void {
+    const answer = encoder.encode(standby.answer)
+    const text = standbyAnswer({ ...standby, answer }, { ...asked, era: 'legacy' })
+    this.sink.writeText(text ?? errorResponse(asked.rawId, AGENT_AWAY))
   }
 
   /** Makes a call whose child does not know sessions, and writes what it brings. */

@@ -3,6 +3,7 @@ import type { Executed, Failure } from '../../protocol/errors.ts'
 import { MAX_BREAKS, RECEIPT_MS, RETRY_MS, TAKEOVER_WAIT_MS, UNHEARD_MS } from '../limits.ts'
 import { pause, within } from '../within.ts'
 import type { Caller, CallRequest } from '../share/contract.ts'
+import { canStandBy } from '../share/listings.ts'
 import { randomKey } from '../call-key.ts'
 import type { ClientMessage } from './message.ts'
 import { awayWaitMs } from './away.ts'
@@ -24,6 +25,7 @@ export function callRequest(caller: Caller, { bytes, facts, params }: ClientMess
     size: bytes.length,
     delivery,
     ...(uri === undefined ? {} : { uri }),
+    ...(canStandBy(method, params) ? { canStandBy: true } : {}),
     ...(typeof level === 'string' ? { level } : {}),
     ...(method === 'initialize' && typeof protocolVersion === 'string' ? { revision: protocolVersion } : {}),
   }

@@ -24,7 +24,9 @@ export async function listSessionTools(
   const bytes = encoder.encode(modernRequest('"mcp-edge.tools"', 'tools/list', envelope, params))
   const facts = scanMessage(bytes)
   if (!facts.ok) return undefined
-  const request = { ...callRequest(caller, { bytes, facts: facts.value, params: {} }, 'single'), bridge }
+  // What is told by it must be what the server says now.
+  const { canStandBy: _, ...own } = callRequest(caller, { bytes, facts: facts.value, params: {} }, 'single')
+  const request = { ...own, bridge }
   const courier = new Courier(share, request, bytes)
   const answer = new WholeAnswer()
   try {

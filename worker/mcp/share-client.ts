@@ -13,6 +13,7 @@ import type {
   StreamTarget,
   SubscribeOrder,
 } from '../share/contract.ts'
+import type { ListingOrder } from '../share/listings.ts'
 import type { ParkedRow } from '../share/modern-on-legacy.ts'
 import type { Env } from '../env.ts'
 import type { Share } from '../share/share.ts'
@@ -55,6 +56,11 @@ export class ShareClient {
   /** What is known of a call that a client has come back for. */
   async keptCall(caller: Caller, key: string): Promise<KeptFacts | undefined> {
     return await this.#stub.keptCall(caller, key)
+  }
+
+  /** Keeps what a server has answered, for the time when no agent is there. */
+  async noteListing(order: ListingOrder): Promise<void> {
+    await this.#stub.noteListing(order)
   }
 
   async subscribe(order: SubscribeOrder): Promise<boolean> {

@@ -3,9 +3,10 @@ import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { splice } from '../../protocol/splice.ts'
 import { acknowledgement, listenResult, subscriptionEdits, type SubscriptionFilter } from '../bridge/listen.ts'
 import { REATTACH_MS } from '../limits.ts'
-import { STREAM_CLOSE, type SubscribeOrder } from '../share/contract.ts'
+import { STREAM_CLOSE, type StreamControl, type SubscribeOrder } from '../share/contract.ts'
 import { pause } from '../within.ts'
 import type { Carrier, Item } from './courier.ts'
+import { listenMessages } from './list-changes.ts'
 import type { ShareClient } from './share-client.ts'
 
 const decoder = new TextDecoder()
@@ -63,7 +64,8 @@ export class Subscription implements Carrier {
     if (socket === undefined) return 'ended'
     const { promise, resolve } = Promise.withResolvers<'ended' | 'broken'>()
     socket.addEventListener('message', ({ data }) => {
-      if (typeof data !== 'string') this.#receive(new Uint8Array(data as ArrayBuffer))
+      if (typeof data === 'string') this.#hear(data)
+      else this.#receive(new Uint8Array(data as ArrayBuffer))
     })
     socket.addEventListener('close', ({ code }) => {
       const isEnded = this.#isOver || code === STREAM_CLOSE.ENDED || code === STREAM_CLOSE.REPLACED
@@ -73,6 +75,12 @@ export class Subscription implements Carrier {
     this.#socket = socket
     if (isFirst) this.#put({ kind: 'message', text: acknowledgement(this.#rawId, this.#order.filter) })
     return promise
+  }
+
+  #hear(text: string): void {
+    const control = JSON.parse(text) as StreamControl
+    if (control.type !== 'changed') return
+    for (const message of listenMessages(control.methods, this.#rawId)) this.#put({ kind: 'message', text: message })
   }
 
   #receive(bytes: Uint8Array): void {

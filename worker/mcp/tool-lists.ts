@@ -24,7 +24,12 @@ export async function listToolsFor(
   const bytes = bridge === undefined ? modern : toLegacyRequest(modern)
   const facts = scanMessage(bytes)
   if (!facts.ok) return undefined
-  const own = callRequest({ principal: visitor.principal, session: '' }, { bytes, facts: facts.value, params: {} }, 'single')
+  // What is checked by it must be what the server says now.
+  const { canStandBy: _kept, ...own } = callRequest(
+    { principal: visitor.principal, session: '' },
+    { bytes, facts: facts.value, params: {} },
+    'single',
+  )
   const request = { ...own, group, capabilities: [...envelope.capabilities], ...(bridge === undefined ? {} : { bridge }) }
   return readResult(await readAnswer(new Courier(visitor.share, request, bytes)))
 }

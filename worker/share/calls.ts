@@ -16,7 +16,9 @@ import {
 import type { Delivery } from './delivery.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
 import type { Link } from './links.ts'
+import type { Rebirth } from './rebirth.ts'
 import type { Sessions } from './sessions.ts'
+import type { Snapshots } from './snapshots.ts'
 import { type Handshake, type Session, SHARED_GROUP, type Store } from './store.ts'
 import type { Streams } from './streams.ts'
 import type { Upstream } from './upstream.ts'
@@ -31,6 +33,8 @@ interface Parts {
   readonly upstream: Upstream
   readonly delivery: Delivery
   readonly legacyOnModern: LegacyOnModern
+  readonly snapshots: Snapshots
+  readonly rebirth: Rebirth
 }
 
 /** Notifications that concern the one client of a child, and mean nothing to a child that serves many. */
@@ -54,6 +58,8 @@ export class Calls {
     // Answers over HTTP+SSE come by the session's stream, so that nobody here knows which calls still run.
     const goesOn = request.isResend === true || session.transport === 'sse'
     const link = goesOn ? channels.linkFor(session) : channels.linkForCall(session)
+    const standby = this.#parts.snapshots.standby(request, link)
+    if (standby !== undefined) return request.delivery === 'session' ? this.#tellSession(request, standby) : standby
     if (link === undefined) {
       if (isInitialize && session.transport === 'http' && request.isResend !== true) store.endSession(session.id)
       return channels.away()
@@ -77,6 +83,7 @@ export class Calls {
     const told = legacyOnModern.answerAsk(request, session)
     if (told !== undefined) return told
     const link = channels.linkFor(session)
+    if (this.#parts.snapshots.knowsOf(request, channels.groupFor(session), link)) return { kind: 'sent' }
     if (link === undefined) return channels.away()
     if (link.era === 'modern') return legacyOnModern.send(request, session, link)
     const { ch, group } = channels.ready(session, link, false)
@@ -137,7 +144,7 @@ export class Calls {
   }
 
   /** Over HTTP+SSE even the relay's own answers go to the session's stream. */
-  #tellSession({ session, key, rawId, revision }: CallRequest, outcome: CallOutcome): CallOutcome {
+  #tellSession({ session, key, rawId, method, revision }: CallRequest, outcome: CallOutcome): CallOutcome {
     const listener = this.#parts.streams.listener(session)
     const tell = (control: StreamControl): CallOutcome => {
       listener?.send(JSON.stringify(control))
@@ -149,6 +156,10 @@ export class Calls {
       case 'initialized': {
         const answer = new TextDecoder().decode(outcome.answer)
         return tell({ type: 'initialized', rawId, answer, ...(revision === undefined ? {} : { revision }) })
+      }
+      case 'standby': {
+        const standby = { ...outcome, answer: new TextDecoder().decode(outcome.answer) }
+        return tell({ type: 'standby', rawId, method, standby, ...(revision === undefined ? {} : { revision }) })
       }
       case 'failed': {
         // Clients do not look into the body of a post that has succeeded, as many a failure's status says.
@@ -165,7 +176,10 @@ export class Calls {
     const { key, method, id, token, session, size, rawId, rawToken } = request
     const isInitialize = method === 'initialize'
     const restarted = this.#parts.store.session(session)?.restarted === true
-    if (restarted) this.#parts.store.clearRestarted(session)
+    if (restarted) {
+      this.#parts.store.clearRestarted(session)
+      this.#parts.rebirth.restarted(session)
+    }
     const isForSession = request.delivery === 'session'
     const ra = isForSession
       ? encodeReturnAddress({ to: 'session', session, rawId, ...(rawToken === undefined ? {} : { rawToken }) })

@@ -4,6 +4,7 @@ import type { ParkedAsk } from '../bridge/asks.ts'
 import type { Capability } from '../bridge/capabilities.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
+import type { Standby } from './listings.ts'
 
 /** The client and its session, as the Worker has proved or read them. */
 export interface Caller {
@@ -143,7 +144,7 @@ export type CallOutcome =
       readonly listed?: string
     }
   /** More than one frame comes: open the call's stream socket, where they wait. */
-  | { readonly kind: 'stream'; readonly restarted: boolean }
+  | { readonly kind: 'stream'; readonly restarted: boolean; readonly listed?: string }
   /** The call's stream socket has taken over. */
   | { readonly kind: 'moved' }
   /** The answer will come on the session's stream. */

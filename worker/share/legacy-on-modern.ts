@@ -20,6 +20,7 @@ import {
 } from './contract.ts'
 import type { Delivery } from './delivery.ts'
 import type { Link, Links } from './links.ts'
+import type { Rebirth } from './rebirth.ts'
 import type { SessionListens } from './session-listens.ts'
 import { type Handshake, MODERN_SHARED_GROUP, type Session, type Store } from './store.ts'
 import type { Streams } from './streams.ts'
@@ -35,6 +36,7 @@ interface Parts {
   readonly upstream: Upstream
   readonly delivery: Delivery
   readonly listens: SessionListens
+  readonly rebirth: Rebirth
 }
 
 const encoder = new TextEncoder()
@@ -246,7 +248,10 @@ export class LegacyOnModern {
     const { key, method, id, token, size, rawId, delivery } = request
     if (this.#parts.streams.isAskCancelled(session.id, key)) return { kind: 'failed', failure: { code: 'CANCELLED', executed: 'unknown' } }
     const { restarted } = store.session(session.id) ?? session
-    if (restarted) store.clearRestarted(session.id)
+    if (restarted) {
+      store.clearRestarted(session.id)
+      this.#parts.rebirth.restarted(session.id)
+    }
     const facts = { group, agent: link.name, session: session.id, isInitialize: false, restarted, canStream: delivery === 'stream' }
     const outcome = waiters.wait(key, facts)
     const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(delivery === 'stream' ? { session: session.id } : {}) })

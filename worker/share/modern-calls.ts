@@ -12,6 +12,7 @@ import {
 import { bridgedGroup } from './groups.ts'
 import type { Link, Links } from './links.ts'
 import type { ModernOnLegacy } from './modern-on-legacy.ts'
+import type { Snapshots } from './snapshots.ts'
 import { modernGroup, type Store } from './store.ts'
 import type { Upstream } from './upstream.ts'
 import type { Waiters } from './waiters.ts'
@@ -23,6 +24,7 @@ interface Parts {
   readonly waiters: Waiters
   readonly upstream: Upstream
   readonly modernOnLegacy: ModernOnLegacy
+  readonly snapshots: Snapshots
 }
 
 /** With one child for all, everybody is one group. */
@@ -42,6 +44,8 @@ export class ModernCalls {
     const group = this.#lastGroup(name)
     const goesOn = request.isResend === true || request.resume !== undefined
     const link = group === undefined ? channels.chooseLink() : goesOn ? channels.linkForGroup(group) : channels.linkForCall(group)
+    const standby = this.#parts.snapshots.standby(request, link)
+    if (standby !== undefined) return standby
     if (link === undefined) return channels.away()
     if (link.era === 'legacy') return this.#parts.modernOnLegacy.call(request, name, link)
     if (request.resume !== undefined) return { kind: 'state_refused' }

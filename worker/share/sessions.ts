@@ -6,6 +6,7 @@ import { type Caller, STREAM_CLOSE } from './contract.ts'
 import type { Delivery } from './delivery.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
 import { closeQuietly } from './links.ts'
+import type { Rebirth } from './rebirth.ts'
 import type { Session, Store } from './store.ts'
 import type { Streams } from './streams.ts'
 import type { Waiters } from './waiters.ts'
@@ -17,6 +18,7 @@ interface Parts {
   readonly waiters: Waiters
   readonly delivery: Delivery
   readonly legacyOnModern: LegacyOnModern
+  readonly rebirth: Rebirth
 }
 
 export class Sessions {
@@ -53,6 +55,7 @@ export class Sessions {
     const session = store.session(id)
     if (session !== undefined) this.#parts.legacyOnModern.end(session)
     store.endSession(id)
+    this.#parts.rebirth.forget(id)
   }
 
   /** Forgets the oldest session that no client waits on. */

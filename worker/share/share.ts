@@ -29,13 +29,18 @@ import { STREAM_CLOSE } from './contract.ts'
 import { CreditLedger } from './credit.ts'
 import { type Debtor, Delivery } from './delivery.ts'
 import { LegacyOnModern } from './legacy-on-modern.ts'
+import { LinkHealth } from './link-health.ts'
 import { closeQuietly, type Link, Links, sendFrame } from './links.ts'
+import { ListingRows } from './listing-rows.ts'
+import type { ListingOrder } from './listings.ts'
 import { ModernCalls } from './modern-calls.ts'
 import { ModernOnLegacy, type ParkedRow } from './modern-on-legacy.ts'
+import { Rebirth } from './rebirth.ts'
 import { Recovery } from './recovery.ts'
 import { Resume } from './resume.ts'
 import { SessionListens } from './session-listens.ts'
 import { Sessions } from './sessions.ts'
+import { Snapshots } from './snapshots.ts'
 import { groupOf, Store } from './store.ts'
 import { StreamDesk } from './stream-desk.ts'
 import { Streams } from './streams.ts'
@@ -49,7 +54,8 @@ export class Share extends DurableObject<Env> {
   readonly #streams: Streams
   readonly #waiters = new Waiters()
   readonly #ledger = new CreditLedger<Debtor>()
-  readonly #upstream = new Upstream()
+  readonly #health: LinkHealth
+  readonly #upstream: Upstream
   readonly #channels: Channels
   readonly #delivery: Delivery
   readonly #recovery: Recovery
@@ -61,6 +67,8 @@ export class Share extends DurableObject<Env> {
   readonly #subscriptions: Subscriptions
   readonly #desk: StreamDesk
   readonly #resume: Resume
+  readonly #snapshots: Snapshots
+  readonly #rebirth: Rebirth
   readonly #incarnation = crypto.randomUUID()
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -69,9 +77,13 @@ export class Share extends DurableObject<Env> {
     this.#store = new Store(ctx.storage.sql)
     this.#links = new Links(ctx)
     this.#streams = new Streams(ctx)
+    this.#health = new LinkHealth(this.#links, (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0)
+    this.#upstream = new Upstream(this.#health)
     this.#channels = new Channels(this.#store, this.#links, (group) => this.#waiters.isBusy(group) || this.#streams.isBusy(group))
     const base = { store: this.#store, links: this.#links, channels: this.#channels, streams: this.#streams, waiters: this.#waiters }
     this.#subscriptions = new Subscriptions(base)
+    this.#snapshots = new Snapshots({ ...base, rows: new ListingRows(ctx.storage.sql), health: this.#health })
+    this.#rebirth = new Rebirth({ ...base, snapshots: this.#snapshots })
     const parts = {
       ...base,
       subscriptions: this.#subscriptions,
@@ -79,6 +91,8 @@ export class Share extends DurableObject<Env> {
       listens: new SessionListens({ ...base, upstream: this.#upstream }),
       ledger: this.#ledger,
       upstream: this.#upstream,
+      snapshots: this.#snapshots,
+      rebirth: this.#rebirth,
     }
     this.#delivery = new Delivery(parts)
     this.#recovery = new Recovery({ ...parts, delivery: this.#delivery })
@@ -95,13 +109,19 @@ export class Share extends DurableObject<Env> {
 
   /** One client request; resolves with its answer, or with where the answer will come. */
   async call(request: CallRequest): Promise<CallOutcome> {
-    return request.group === undefined ? this.#calls.call(request) : this.#modernCalls.call(request, request.group)
+    const outcome = request.group === undefined ? this.#calls.call(request) : this.#modernCalls.call(request, request.group)
+    return request.canStandBy === true ? this.#snapshots.attend(request, outcome) : outcome
   }
 
   /** A client's notification or response; resolves when the agent has receipted it. */
   async send(request: SendRequest | CancelRequest | AskAnswer): Promise<SendOutcome> {
     if (request.kind === 'answer') return this.#answerAsk(request)
     return request.kind === 'cancel' ? this.#modernCalls.cancel(request) : this.#calls.send(request)
+  }
+
+  /** Keeps what a server has answered, for the time when no agent is there. */
+  noteListing(order: ListingOrder): void {
+    this.#snapshots.note(order)
   }
 
   /** Keeps a call whose client is to give input; false when it cannot wait. */
@@ -188,6 +208,7 @@ export class Share extends DurableObject<Env> {
     }
     const { header, body } = frame.value
     const link = this.#links.of(socket)
+    if (link !== undefined) this.#health.heard(link, Date.now())
     if (header.type === 'hello') this.#hello(socket, header)
     else if (link !== undefined) this.#agentFrame(link, header, bytes, body)
   }
@@ -221,6 +242,7 @@ export class Share extends DurableObject<Env> {
     const nowMs = Date.now()
     const lost = this.#store.openLinks().filter(({ name }) => this.#links.named(name) === undefined)
     for (const link of lost) this.#recovery.lost(link, nowMs)
+    if (lost.length > 0) this.#snapshots.left(nowMs)
     this.#subscriptions.prune()
     if (lost.length > 0) void this.ctx.storage.setAlarm(Math.min(nowMs + GRACE_MS, settings.expiresAtMs))
   }
@@ -243,6 +265,8 @@ export class Share extends DurableObject<Env> {
     this.#channels.reconcile(link, new Set(hello.channels.map(({ ch }) => ch)), new Set(hello.held))
     const unwanted = hello.channels.filter(({ ch }) => !this.#channels.isCurrent(ch, link)).map(({ ch }) => ch)
     sendFrame(link, { type: 'welcome', share: this.#store.settings?.id ?? '', unwanted })
+    this.#snapshots.arrived(link)
+    this.#rebirth.arrived(link)
     this.#recovery.returned(link, hello)
     this.#resume.returned(link)
     log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
@@ -253,6 +277,7 @@ export class Share extends DurableObject<Env> {
       case 'answer':
         this.#upstream.abandon(header.key)
         this.#delivery.answer(link, header, frame, body)
+        this.#snapshots.answered(link, header, body)
         break
       case 'failed':
         this.#upstream.abandon(header.key)
@@ -297,6 +322,7 @@ export class Share extends DurableObject<Env> {
     this.#upstream.lost(link)
     if (this.#store.settings === undefined) return
     const nowMs = Date.now()
+    this.#snapshots.left(nowMs)
     if (code === CLOSE.GOING_AWAY) this.#recovery.departed(link, nowMs)
     else this.#recovery.lost(link, nowMs)
     await this.#alarmBy(nowMs + GRACE_MS)

@@ -1,6 +1,7 @@
 /** Sends clients' messages down to the agent: in frames, within the agent's credit, and waits for its receipts. */
 import type { Call, Notify, Respond } from '../../protocol/frame.ts'
 import { CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../protocol/limits.ts'
+import type { LinkHealth } from './link-health.ts'
 import { type Link, sendFrame } from './links.ts'
 
 /** A message whose body is larger than its first part. */
@@ -18,9 +19,15 @@ interface Upload {
 export class Upstream {
   readonly #uploads = new Map<string, Upload>()
   readonly #receipts = new Map<string, { readonly link: Link; readonly resolve: (received: boolean) => void }>()
+  readonly #health: LinkHealth
+
+  constructor(health: LinkHealth) {
+    this.#health = health
+  }
 
   /** Sends a message's first frames. What is missing from the body must follow with `continue`. */
   begin(link: Link, header: Call | Notify | Respond, body: Uint8Array): void {
+    if (header.type === 'call') this.#health.sent(link, Date.now())
     sendFrame(link, header, body.subarray(0, CHUNK_BYTES))
     for (let offset = CHUNK_BYTES; offset < body.length; offset += CHUNK_BYTES)
       this.#sendPart(link, header.ch, header.key, offset, body.subarray(offset, offset + CHUNK_BYTES))
