@@ -1,5 +1,5 @@
 /** What the platform hands to the relay: bindings and variables, read and checked once per isolate. */
-import { QUIET_STREAM_MS } from './limits.ts'
+import { AWAY_WAIT_MS, QUIET_STREAM_MS } from './limits.ts'
 import type { Registry } from './registry/registry.ts'
 import type { Share } from './share/share.ts'
 
@@ -20,6 +20,8 @@ export interface Env {
   readonly LOOPBACK?: string
   /** Seconds after which a quiet answer stream ends whose client can come back for it. */
   readonly POLL_AFTER_SECONDS?: string
+  /** Seconds that a request waits for an agent that is away. */
+  readonly AWAY_WAIT_SECONDS?: string
 }
 
 /** The variables in the form the relay uses. A variable that cannot be used is left out and named in `faults`. */
@@ -31,6 +33,7 @@ export interface Settings {
   readonly publicOrigin: string | undefined
   readonly loopback: boolean
   readonly pollAfterMs: number
+  readonly awayWaitMs: number
   /** What the deployer has to correct, one sentence each; never holds a value. */
   readonly faults: readonly string[]
 }
@@ -40,7 +43,9 @@ const MIN_SIGNING_KEY_CHARS = 32
 const MIN_OWNER_KEY_CHARS = 16
 
 /** A day: beyond it a client has long given up. */
-const MAX_POLL_SECONDS = 86_400
+const POLL_SECONDS = { min: 1, max: 86_400 }
+/** Ten minutes: what waits that long is better called again. */
+const AWAY_SECONDS = { min: 0, max: 600 }
 
 const cache = new WeakMap<object, Settings>()
 
@@ -55,7 +60,7 @@ export function settingsOf(env: Env): Settings {
 
 type Variables = Pick<
   Env,
-  'OWNER_KEY' | 'SIGNING_KEY' | 'ALLOWED_ORIGINS' | 'ALLOWED_HOSTS' | 'PUBLIC_URL' | 'LOOPBACK' | 'POLL_AFTER_SECONDS'
+  'OWNER_KEY' | 'SIGNING_KEY' | 'ALLOWED_ORIGINS' | 'ALLOWED_HOSTS' | 'PUBLIC_URL' | 'LOOPBACK' | 'POLL_AFTER_SECONDS' | 'AWAY_WAIT_SECONDS'
 >
 
 /** Reads the variables; total, so that a wrong one can be reported to its deployer instead of failing every request. */
@@ -74,8 +79,10 @@ export function readSettings(variables: Variables): Settings {
   if (publicOrigin === undefined && variables.PUBLIC_URL !== undefined && variables.PUBLIC_URL !== '') {
     faults.push('PUBLIC_URL is not an http or https origin. Set it like https://mcp.example.com, without a path.')
   }
-  const pollAfterMs = readSeconds(variables.POLL_AFTER_SECONDS)
+  const pollAfterMs = readSeconds(variables.POLL_AFTER_SECONDS, QUIET_STREAM_MS, POLL_SECONDS)
   if (pollAfterMs === undefined) faults.push('POLL_AFTER_SECONDS is not a number of seconds from 1 to 86400. Set it like 240.')
+  const awayWaitMs = readSeconds(variables.AWAY_WAIT_SECONDS, AWAY_WAIT_MS, AWAY_SECONDS)
+  if (awayWaitMs === undefined) faults.push('AWAY_WAIT_SECONDS is not a number of seconds from 0 to 600. Set it like 20.')
   return {
     ownerKey,
     signingKey,
@@ -83,6 +90,7 @@ export function readSettings(variables: Variables): Settings {
     allowedHosts: readList(variables.ALLOWED_HOSTS),
     publicOrigin,
     pollAfterMs: pollAfterMs ?? QUIET_STREAM_MS,
+    awayWaitMs: awayWaitMs ?? AWAY_WAIT_MS,
     loopback: (variables.LOOPBACK ?? '') !== '',
     faults,
   }
@@ -100,10 +108,11 @@ function readOrigin(text: string | undefined): string | undefined {
   return isOrigin ? url.origin : undefined
 }
 
-function readSeconds(text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return QUIET_STREAM_MS
-  const seconds = Number(text)
-  return seconds >= 1 && seconds <= MAX_POLL_SECONDS ? seconds * 1000 : undefined
+/** Milliseconds; undefined for a text that is no number of seconds within the bounds. */
+function readSeconds(text: string | undefined, defaultMs: number, { min, max }: { min: number; max: number }): number | undefined {
+  if (text === undefined || text === '') return defaultMs
+  const seconds = text.trim() === '' ? Number.NaN : Number(text)
+  return seconds >= min && seconds <= max ? seconds * 1000 : undefined
 }
 
 function readList(text: string | undefined): ReadonlySet<string> {

@@ -116,7 +116,7 @@ export const MAX_ASKERS = 1_000
 /** Servers of the other era whose facts an isolate keeps. */
 export const MAX_CACHED_SERVERS = 1_000
 
-/** How long a request waits for an agent that was here a moment ago. */
+/** How long a request waits for an agent that is away. AWAY_WAIT_SECONDS sets another time. */
 export const AWAY_WAIT_MS = 20_000
 
 /** The same while another agent is there, which takes over as soon as the grace time (30 s) has proved the first one's absence. */

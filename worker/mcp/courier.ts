@@ -233,7 +233,12 @@ export class Courier implements Carrier {
     }
     this.#awaySinceMs ??= nowMs
     // A probe must have its 503 as a status: as an error in a stream it would be taken for a verdict (see AGENT_AWAY).
-    if (away.isExpected && this.#request.method !== 'server/discover' && nowMs - this.#awaySinceMs < awayWaitMs(away)) return 'wait'
+    if (
+      away.isExpected &&
+      this.#request.method !== 'server/discover' &&
+      nowMs - this.#awaySinceMs < awayWaitMs(away, this.#share.awayWaitMs)
+    )
+      return 'wait'
     this.#fail(AGENT_AWAY)
     return 'done'
   }

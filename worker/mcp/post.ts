@@ -59,8 +59,8 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
       if (receipt.kind === 'again') executed = 'unknown'
       const waitedMs = Date.now() - startMs + RETRY_MS
       if (receipt.kind === 'unheard' && waitedMs > UNHEARD_MS) return undefined
-      const isHopeless = receipt.kind === 'away' && (!receipt.isExpected || waitedMs > awayWaitMs(receipt))
-      if (isHopeless || waitedMs > TAKEOVER_WAIT_MS) return { ...AGENT_AWAY, executed }
+      const isHopeless = receipt.kind === 'away' && (!receipt.isExpected || waitedMs > awayWaitMs(receipt, share.awayWaitMs))
+      if (isHopeless || waitedMs > Math.max(TAKEOVER_WAIT_MS, share.awayWaitMs)) return { ...AGENT_AWAY, executed }
       await pause(RETRY_MS)
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.

@@ -15,7 +15,7 @@ import type {
 } from '../share/contract.ts'
 import type { ListingOrder } from '../share/listings.ts'
 import type { ParkedRow } from '../share/modern-on-legacy.ts'
-import type { Env } from '../env.ts'
+import { type Env, settingsOf } from '../env.ts'
 import type { Share } from '../share/share.ts'
 
 export class ShareClient {
@@ -28,6 +28,11 @@ export class ShareClient {
     this.#env = env
     this.id = id
     this.#stub = env.SHARE.getByName(id)
+  }
+
+  /** How long what a client sends waits for an agent that is away, in milliseconds. */
+  get awayWaitMs(): number {
+    return settingsOf(this.#env).awayWaitMs
   }
 
   call(request: CallRequest): Promise<CallOutcome> {

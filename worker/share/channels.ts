@@ -73,10 +73,11 @@ export class Channels {
     return this.#isBusy(group) ? undefined : this.chooseLink()
   }
 
-  /** That no agent is there, and whether one may be back soon. */
+  /** That no agent is there, and whether there ever was one that may be back. */
   away(): Away {
     const links = this.#links.all()
-    const isExpected = this.#store.lostLinks().length > 0 || links.some((link) => this.#links.isLeaving(link))
+    const isKnown = this.#store.lostLinks().length > 0 || this.#store.hasChannels()
+    const isExpected = isKnown || links.some((link) => this.#links.isLeaving(link))
     return { kind: 'away', isExpected, isReplaceable: links.some((link) => !this.#links.isLeaving(link)) }
   }
 

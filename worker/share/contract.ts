@@ -117,7 +117,7 @@ export interface AskAnswer {
 /** No agent is there to take it. Nothing was executed. */
 export interface Away {
   readonly kind: 'away'
-  /** One was there a moment ago, and its grace time runs. */
+  /** One was there before. */
   readonly isExpected: boolean
   /** Another is there, and takes over at the end of the grace time. */
   readonly isReplaceable?: boolean

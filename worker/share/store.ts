@@ -263,6 +263,11 @@ export class Store {
     this.#channels.set(record.group, record)
   }
 
+  /** Whether any client of today has had a child. */
+  hasChannels(): boolean {
+    return this.#sql.exec('SELECT grp FROM channel LIMIT 1').toArray().length > 0
+  }
+
   /** Channels that were opened on an agent and have not died. */
   openChannels(agent: string): number {
     return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM channel WHERE agent = ? AND open = 1', agent).one().count

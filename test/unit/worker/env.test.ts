@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readSettings, relayOrigin } from '../../../worker/env.ts'
-import { QUIET_STREAM_MS } from '../../../worker/limits.ts'
+import { AWAY_WAIT_MS, QUIET_STREAM_MS } from '../../../worker/limits.ts'
 
 test('readSettings() without variables is a public relay that nobody owns', () => {
   expect(readSettings({})).toEqual({
@@ -11,13 +11,22 @@ test('readSettings() without variables is a public relay that nobody owns', () =
     publicOrigin: undefined,
     loopback: false,
     pollAfterMs: QUIET_STREAM_MS,
+    awayWaitMs: AWAY_WAIT_MS,
     faults: [],
   })
 })
 
 test('readSettings() takes an empty variable for one that is not set', () => {
   expect(
-    readSettings({ OWNER_KEY: '', SIGNING_KEY: '', PUBLIC_URL: '', LOOPBACK: '', ALLOWED_HOSTS: ' , ', POLL_AFTER_SECONDS: '' }),
+    readSettings({
+      OWNER_KEY: '',
+      SIGNING_KEY: '',
+      PUBLIC_URL: '',
+      LOOPBACK: '',
+      ALLOWED_HOSTS: ' , ',
+      POLL_AFTER_SECONDS: '',
+      AWAY_WAIT_SECONDS: '',
+    }),
   ).toEqual(readSettings({}))
 })
 
@@ -30,6 +39,9 @@ test.each([
   ['POLL_AFTER_SECONDS', '-7'],
   ['POLL_AFTER_SECONDS', 'soon'],
   ['POLL_AFTER_SECONDS', '86401'],
+  ['AWAY_WAIT_SECONDS', '-7'],
+  ['AWAY_WAIT_SECONDS', 'a while'],
+  ['AWAY_WAIT_SECONDS', '601'],
 ])('readSettings() reports a %s of %j, without its value', (name, value) => {
   const { faults } = readSettings({ [name]: value })
   expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name} is `))])
@@ -38,6 +50,11 @@ test.each([
 
 test('readSettings() takes POLL_AFTER_SECONDS as seconds', () => {
   expect(readSettings({ POLL_AFTER_SECONDS: '1.5' })).toMatchObject({ pollAfterMs: 1500, faults: [] })
+})
+
+test('readSettings() takes AWAY_WAIT_SECONDS as seconds, and 0 for no wait', () => {
+  expect(readSettings({ AWAY_WAIT_SECONDS: '60' })).toMatchObject({ awayWaitMs: 60_000, faults: [] })
+  expect(readSettings({ AWAY_WAIT_SECONDS: '0' })).toMatchObject({ awayWaitMs: 0, faults: [] })
 })
 
 test('relayOrigin() is the public one when there is one', () => {
