@@ -88,7 +88,11 @@ export function createModernServer(): McpServer {
     },
   )
   const { server } = mcp
-  const changes = { tools: () => server.sendToolListChanged(), prompts: () => server.sendPromptListChanged() }
+  const changes = {
+    tools: () => server.sendToolListChanged(),
+    prompts: () => server.sendPromptListChanged(),
+    resource: (uri: string) => server.sendResourceUpdated({ uri }),
+  }
   for (const [name, { description, inputSchema, run }] of Object.entries(TOOLS)) {
     const schema = fromJsonSchema<Record<string, unknown>>(inputSchema ?? NO_ARGUMENTS)
     mcp.registerTool(name, { description, inputSchema: schema }, (args, ctx) => run(args, ctx, changes))

@@ -4,8 +4,9 @@ import type { CallToolResult, InputRequiredResult, JsonSchemaType, ServerContext
 export type Args = Readonly<Record<string, unknown>>
 export type ToolResult = CallToolResult | InputRequiredResult
 
-/** Tells all listeners that a list has changed. */
+/** Tells all listeners that a list, or a resource, has changed. */
 export interface Changes {
+  readonly resource: (uri: string) => Promise<void>
   readonly tools: () => Promise<void>
   readonly prompts: () => Promise<void>
 }

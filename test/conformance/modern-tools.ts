@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CallToolResult, ServerContext } from '@modelcontextprotocol/server'
 import { ASKING_TOOLS } from './modern-asks.ts'
+import { GATED_TOOLS } from './modern-gates.ts'
 import { type Args, type ModernTool, text } from './modern-tool.ts'
 import { AUDIO_BASE64, IMAGE_BASE64, JSON_SCHEMA_2020_12 } from './samples.ts'
 
@@ -10,6 +11,9 @@ const STEP_MS = 50
 
 /** Long enough for the relay to open a stream (5 s), to end it while it is quiet, and for the client to come back. */
 const RECONNECT_MS = 9_500
+
+/** A resource that changes on demand. */
+const WATCHED_URI = 'test://watched-resource'
 
 /** An annotation of 2026-07-28 that JSON Schema knows nothing of. */
 const IN_HEADER = { type: 'string' as const, 'x-mcp-header': 'Region' }
@@ -87,6 +91,13 @@ const CONTENT_TOOLS: Readonly<Record<string, ModernTool>> = {
       return text('tools changed')
     },
   },
+  test_update_resource: {
+    description: 'Says that the watched resource has changed',
+    run: async (_args, _ctx, changes) => {
+      await changes.resource(WATCHED_URI)
+      return text('resource updated')
+    },
+  },
   test_trigger_prompt_change: {
     description: 'Says that the list of prompts has changed',
     run: async (_args, _ctx, changes) => {
@@ -96,4 +107,4 @@ const CONTENT_TOOLS: Readonly<Record<string, ModernTool>> = {
   },
 }
 
-export const TOOLS: Readonly<Record<string, ModernTool>> = { ...CONTENT_TOOLS, ...ASKING_TOOLS }
+export const TOOLS: Readonly<Record<string, ModernTool>> = { ...CONTENT_TOOLS, ...ASKING_TOOLS, ...GATED_TOOLS }

@@ -1,9 +1,9 @@
 /** Streams that a client leaves and comes back to with Last-Event-ID, through a real relay, agent and server. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createShare, createToken, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
-import { asObject, type JsonObject, toolText } from './json.ts'
-import { Listener, RawClient } from './raw-client.ts'
-import type { SseEvent } from './sse-events.ts'
+import { type JsonObject, toolText } from './json.ts'
+import { call, lastId, messages, read, resume } from './left-stream.ts'
+import { RawClient } from './raw-client.ts'
 
 const STEPS = 4
 const stack = new AsyncDisposableStack()
@@ -24,56 +24,6 @@ async function session(share: Share, protocolVersion = '2025-11-25', token = sha
   const client = new RawClient(share.url, token)
   await client.initialize({ protocolVersion, capabilities: { sampling: {}, elicitation: {}, roots: {} } })
   return client
-}
-
-/** Posts a tool call whose answer must come as a stream. */
-async function call(
-  share: Share,
-  client: RawClient,
-  id: unknown,
-  name: string,
-  args: JsonObject,
-  progressToken?: string,
-): Promise<Listener> {
-  const meta = progressToken === undefined ? {} : { _meta: { progressToken } }
-  const abort = new AbortController()
-  const response = await fetch(share.url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'text/event-stream',
-      authorization: `Bearer ${share.clientToken}`,
-      'mcp-session-id': client.sessionId ?? '',
-      'mcp-protocol-version': client.protocolVersion ?? '',
-    },
-    body: JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args, ...meta } }),
-    signal: abort.signal,
-  })
-  return new Listener(response, abort)
-}
-
-function resume(client: RawClient, lastEventId: string): Promise<Listener> {
-  return client.listen({ 'last-event-id': lastEventId })
-}
-
-/** Reads up to so many events, then leaves. */
-async function read(stream: Listener, limit = Infinity): Promise<SseEvent[]> {
-  const events: SseEvent[] = []
-  while (events.length < limit) {
-    const event = await stream.nextEvent()
-    if (event === undefined) break
-    events.push(event)
-  }
-  await stream[Symbol.asyncDispose]()
-  return events
-}
-
-function lastId(events: readonly SseEvent[]): string {
-  return events.findLast(({ id }) => id !== undefined)?.id ?? ''
-}
-
-function messages(events: readonly SseEvent[]): JsonObject[] {
-  return events.filter(({ data }) => data.length > 0).map(({ data }) => asObject(JSON.parse(data.toString('utf8'))))
 }
 
 /** What a call of the tool `progress` says, in order. */

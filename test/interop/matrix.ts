@@ -12,6 +12,7 @@ import { ELICITED, ROOTS, SAMPLED, type TestClient } from '../e2e/test-client.ts
 /** Far more than any cell takes on a busy machine: only a hang reaches it. */
 const CELL_MS = 30_000
 const UPDATED_URI = 'demo://resource/dynamic/text/7'
+const WATCHED_URI = 'test://watched-resource'
 
 const PROXY = join(ROOT, 'node_modules/mcp-remote/dist/proxy.js')
 const PROXY_ENV = { HOME: tmpdir(), MCP_REMOTE_CONFIG_DIR: join(tmpdir(), `mcp-remote-${process.pid}`) }
@@ -73,11 +74,13 @@ function hearsListChange(trigger: string): Prove {
   }
 }
 
-const hearsUpdate: Prove = async (client) => {
-  await client.watch({ resourceSubscriptions: [UPDATED_URI] })
-  await client.callTool('toggle-subscriber-updates')
-  await client.notifications.next('notifications/resources/updated', ({ uri }) => uri === UPDATED_URI)
-  await client.callTool('toggle-subscriber-updates')
+function hearsUpdate(wanted: string, trigger: string, stop?: string): Prove {
+  return async (client) => {
+    await client.watch({ resourceSubscriptions: [wanted] })
+    await client.callTool(trigger)
+    await client.notifications.next('notifications/resources/updated', ({ uri }) => uri === wanted)
+    if (stop !== undefined) await client.callTool(stop)
+  }
 }
 
 /** The child itself says which of its calls were cancelled. */
@@ -137,13 +140,13 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'resource updates',
-    legacy: ['everything', hearsUpdate],
-    modern: { why: 'this server updates no resource' },
+    legacy: ['everything', hearsUpdate(UPDATED_URI, 'toggle-subscriber-updates', 'toggle-subscriber-updates')],
+    modern: ['modern', hearsUpdate(WATCHED_URI, 'test_update_resource')],
   },
   {
     what: 'cancellation',
     legacy: ['echo', cancels],
-    modern: { why: 'this server does not tell what was cancelled' },
+    modern: ['modern', cancels],
   },
 ]
 

@@ -20,6 +20,7 @@ export class ResumedCall implements Carrier {
   readonly #share: ShareClient
   readonly #caller: Caller
   readonly #key: string
+  readonly #isProbe: boolean
   readonly #items: Item[] = []
   /** The last message that has come whole or in part: where to go on when the Share is reset. */
   #mark: StreamMark | undefined
@@ -29,7 +30,9 @@ export class ResumedCall implements Carrier {
   #isEager = false
   #isOver = false
 
-  constructor(share: ShareClient, caller: Caller, key: string, mark: StreamMark | undefined) {
+  /** `isProbe`: the call may never have been made, and that is told at once. */
+  constructor(share: ShareClient, caller: Caller, key: string, mark: StreamMark | undefined, isProbe = false) {
+    this.#isProbe = isProbe
     this.#share = share
     this.#caller = caller
     this.#key = key
@@ -38,7 +41,8 @@ export class ResumedCall implements Carrier {
 
   /** Attaches; false when the caller has no such session. */
   async open(): Promise<boolean> {
-    const socket = await this.#share.open({ kind: 'resume', key: this.#key, ...this.#caller, ...markQuery(this.#mark) })
+    const probe = this.#isProbe ? ({ isProbe: 'true' } as const) : {}
+    const socket = await this.#share.open({ kind: 'resume', key: this.#key, ...this.#caller, ...markQuery(this.#mark), ...probe })
     if (socket === undefined) return false
     socket.addEventListener('message', ({ data }) => {
       if (typeof data === 'string') this.#hear(data)

@@ -288,7 +288,7 @@ export class SessionCall implements Carrier {
 
   /** Whoever carried the call before may have made the next attempt. */
   async #follow(): Promise<Item | undefined> {
-    const rest = new ResumedCall(this.#share, this.#caller, this.#key, undefined)
+    const rest = new ResumedCall(this.#share, this.#caller, this.#key, undefined, true)
     this.#inner.close()
     this.#inner = rest
     return (await rest.open()) ? undefined : { kind: 'failed', failure: { code: 'CHANNEL_CLOSED', executed: 'unknown' } }

@@ -259,12 +259,17 @@ export function readMark(query: URLSearchParams): StreamMark | undefined {
   return { child, generation: Number(query.get('generation')), n: Number(query.get('n')) }
 }
 
+/** Present when the call may never have been made, and is not waited for. */
+interface Probe {
+  readonly isProbe?: 'true'
+}
+
 /** How a Worker asks for a stream socket: the query of an upgrade request to the Share. */
 export type StreamTarget =
   | { readonly kind: 'call'; readonly key: string }
   | ({ readonly kind: 'listen' } & Caller & MarkQuery)
   /** Goes on with a call that its client has left. */
-  | ({ readonly kind: 'resume'; readonly key: string } & Caller & MarkQuery)
+  | ({ readonly kind: 'resume'; readonly key: string } & Caller & MarkQuery & Probe)
   | ({ readonly kind: 'session' } & Caller)
   /** Waits for answers of the session's client: `key` names the round of questions, `call` the call by its client's raw id. */
   | ({ readonly kind: 'asking'; readonly key: string; readonly call: string } & Caller)

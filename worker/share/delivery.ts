@@ -20,7 +20,7 @@ import { closeQuietly, type Link, sendFrame } from './links.ts'
 import { type Message, Routing, type Target } from './routing.ts'
 import { groupOf, isModernGroup, type Store } from './store.ts'
 import type { SessionListens } from './session-listens.ts'
-import type { Streams } from './streams.ts'
+import type { StreamAttachment, Streams } from './streams.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Waiter, Waiters } from './waiters.ts'
 
@@ -92,7 +92,8 @@ export class Delivery {
   #awaitCall(sockets: readonly WebSocket[], frame: Uint8Array): void {
     const { streams } = this.#parts
     const tell = (told: readonly WebSocket[]): void => this.#toSockets(told, '', frame, 0)
-    const waiting = new Set(sockets.filter((socket) => streams.attachmentOf(socket)?.kind === 'call'))
+    const isAwaited = (attachment: StreamAttachment | undefined): boolean => attachment?.kind === 'call' && attachment.isProbe !== true
+    const waiting = new Set(sockets.filter((socket) => isAwaited(streams.attachmentOf(socket))))
     tell(sockets.filter((socket) => !waiting.has(socket)))
     const isForgotten = (socket: WebSocket): boolean => streams.attachmentOf(socket)?.isRunning !== true
     if (waiting.size > 0) setTimeout(() => tell([...waiting].filter(isForgotten)), LATE_CALL_MS)

@@ -253,8 +253,12 @@ export class LegacyOnModern {
       this.#parts.rebirth.restarted(session.id)
     }
     const facts = { group, agent: link.name, session: session.id, isInitialize: false, restarted, canStream: delivery === 'stream' }
-    const outcome = waiters.wait(key, facts)
-    const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(delivery === 'stream' ? { session: session.id } : {}) })
+    const isStream = delivery === 'stream'
+    // As in Calls: its client may have come back for it elsewhere.
+    const isElsewhere =
+      isStream && request.isRetry === true && (this.#parts.streams.markRunning(key, session.id) || request.isLeft === true)
+    const outcome = isElsewhere ? ({ kind: 'replaced' } as const) : waiters.wait(key, facts)
+    const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(isStream ? { session: session.id } : {}) })
     const tag = tagOf(session.id, rawId)
     upstream.begin(link, { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag, size }, request.body)
     return outcome

@@ -45,7 +45,8 @@ export class Resume {
     const agent = store.channel(group)?.agent ?? ''
     const ch = channelName(group, mark?.generation ?? store.channel(group)?.generation ?? 0)
     const resume = { ch, after: mark?.n ?? 0 }
-    streams.accept(socket, { kind: 'call', key, group, agent, session: session.id, resume })
+    const probe = query.has('isProbe') ? ({ isProbe: true } as const) : {}
+    streams.accept(socket, { kind: 'call', key, group, agent, session: session.id, resume, ...probe })
     if (waiter !== undefined) delivery.handOver(waiter, socket)
     const link = links.named(agent)
     if (link !== undefined) this.#ask(link, { key, session: session.id, resume })

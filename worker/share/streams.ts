@@ -16,6 +16,8 @@ export interface StreamAttachment {
   readonly resume?: { readonly ch: string; readonly after: number }
   /** Of a resumed call: the agent has got it since. */
   readonly isRunning?: true
+  /** Of a resumed call: it may never have been made. */
+  readonly isProbe?: true
   /** Of one that asks a client: the call for which it does, by its client's canonical id. */
   readonly call?: string
   /** Its client has cancelled that call. */
