@@ -20,7 +20,7 @@ export type FrameError = 'no_header' | 'header_too_long' | 'bad_header' | 'unkno
 const LINE_FEED = 0x0a
 const NO_BODY = new Uint8Array(0)
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The bytes of one WebSocket message. Escapes non-ASCII characters of the header, so its length is its byte count. */
 export function encodeFrame(header: Frame, body: Uint8Array = NO_BODY): Uint8Array<ArrayBuffer> {
@@ -176,10 +176,10 @@ function spansFit(header: Readonly<Record<string, unknown>>, shape: Readonly<Rec
 }
 
 function parseHeader(line: Uint8Array): Record<string, unknown> | undefined {
-  const json = decoder.decode(line)
-  // Other characters come as escapes (docs/protocol.md, Frames).
-  if (/[^\0-\u007f]/.test(json)) return undefined
   try {
+    const json = decoder.decode(line)
+    // Other characters come as escapes (docs/protocol.md, Frames).
+    if (/[^\0-\u007f]/.test(json)) return undefined
     const header: unknown = JSON.parse(json)
     return isRecord(header) ? header : undefined
   } catch {

@@ -44,6 +44,8 @@ interface CallNames {
 /** Longest names of a call, id and progress token among them, written as they are in an event id: a client sends it back in a header, whose length proxies bound. */
 const MAX_NAMES_CHARS = 512
 
+const encoder = new TextEncoder()
+
 const OVER = 'end'
 const NOTHING = '0'
 const LETTERS = { own: 'o', shared: 's', modern: 'm' } as const
@@ -126,7 +128,7 @@ function readMark(text: string): StreamMark | undefined {
 }
 
 function toBase64Url(text: string): string {
-  const bytes = new TextEncoder().encode(text)
+  const bytes = encoder.encode(text)
   return btoa(String.fromCharCode(...bytes))
     .replaceAll('+', '-')
     .replaceAll('/', '_')

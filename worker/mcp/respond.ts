@@ -46,10 +46,10 @@ export async function respond(
 ): Promise<Response> {
   const pending = exchange.courier.next()
   // A client that leaves before there is a response ends this request with it: what is left to do is done at once.
-  const leave = (): void => exchange.modern?.cancel()
-  signal.addEventListener('abort', leave, { once: true })
+  const leave = exchange.modern?.cancel
+  if (leave !== undefined) signal.addEventListener('abort', leave, { once: true })
   const first = await within(FIRST_ANSWER_MS, pending)
-  signal.removeEventListener('abort', leave)
+  if (leave !== undefined) signal.removeEventListener('abort', leave)
   if (first !== undefined && isFinal(first) && (accepts.json || isRefusal(first))) {
     exchange.courier.close()
     return finalResponse(first, exchange, headers)
