@@ -77,7 +77,9 @@ export class Courier implements Carrier {
   readonly #items: Item[] = []
   #wake: (() => void) | undefined
   #socket: WebSocket | undefined
+  /** The call's socket, from the request for it to its end. One on its way when the Share says `again` may find the next try. */
   #streaming: Promise<Verdict> | undefined
+  #hasStreamEnded = false
   /** Since when it is not known whether the agent has the call. */
   #brokenAtMs: number | undefined
   /** Tries in a row that broke off. */
@@ -160,7 +162,7 @@ export class Courier implements Carrier {
   }
 
   async #try(): Promise<Verdict> {
-    this.#streaming = undefined
+    if (this.#hasStreamEnded) this.#streaming = undefined
     const reply = this.#share.call(this.#tried())
     if (this.#request.size > this.#request.body.length) void uploadRest(this.#share, this.#request.key, this.#body)
     // A call that waits long moves to a socket, so that the Share may sleep. What it meets there is read by `moved`.
@@ -255,9 +257,15 @@ export class Courier implements Carrier {
     return 'done'
   }
 
-  /** Reads the call's socket to its end; opened once per attempt, whoever asks first. */
+  /** Reads the call's socket to its end; there is one at a time, whoever asks first. */
   #stream(): Promise<Verdict> {
-    this.#streaming ??= this.#readStream()
+    if (this.#streaming === undefined) {
+      this.#hasStreamEnded = false
+      const streaming = this.#readStream().finally(() => {
+        if (this.#streaming === streaming) this.#hasStreamEnded = true
+      })
+      this.#streaming = streaming
+    }
     return this.#streaming
   }
 
@@ -273,6 +281,8 @@ export class Courier implements Carrier {
       if (this.#socket === socket) this.#socket = undefined
       // The client has come back for it elsewhere.
       if (code === STREAM_CLOSE.REPLACED) this.close()
+      // Nothing waited for it: whatever is to stream after that needs another.
+      if (code === STREAM_CLOSE.SETTLED) this.#streaming = undefined
       if (this.#isOver || code === STREAM_CLOSE.SETTLED) resolve('done')
       else resolve(code === STREAM_CLOSE.AGAIN ? 'again' : this.#broken())
     })
