@@ -1,0 +1,55 @@
+/** What tests of an absent agent need: lists that a server gives, and the wait until the share has kept them. */
+import { runInDurableObject } from 'cloudflare:test'
+import { expect } from 'vitest'
+import { stubOf, type TestClient, type TestShare } from './relay.ts'
+import type { ScriptedAgent } from './scripted-agent.ts'
+
+/** A number that no parser keeps, and an order of keys that none would write. */
+export const TOOLS = '{"tools":[{"name":"t","inputSchema":{"type":"object","maximum":12345678901234567890}}]}'
+export const SERVER =
+  '{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true},"prompts":{}},"serverInfo":{"name":"s","version":"1"}}'
+export const LIST = '{"jsonrpc":"2.0","id":"a","method":"tools/list"}'
+export const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
+export const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
+
+/** Begins a session whose server answers with SERVER; returns its channel. */
+export async function begin(agent: ScriptedAgent, client: TestClient): Promise<string> {
+  const response = client.initialize()
+  await agent.expect('open')
+  const { header } = await agent.expect('call')
+  agent.answer(header, '0', SERVER)
+  expect((await response).status).toBe(200)
+  return header.ch
+}
+
+/** Has a session's server give a list. */
+export async function list(agent: ScriptedAgent, client: TestClient, result = TOOLS): Promise<void> {
+  const response = client.post(LIST)
+  agent.answer((await agent.expect('call')).header, '"a"', result)
+  expect(await (await response).text()).toContain('"id":"a"')
+}
+
+/** Waits until the share keeps so many answers of its server: they are kept after their clients have them. */
+export async function untilKept(share: TestShare, count: number): Promise<void> {
+  for (;;) {
+    if ((await keptNames(share)).length >= count) return
+  }
+}
+
+/** Names of what the share keeps, one for each audience. */
+export function keptNames(share: TestShare): Promise<string[]> {
+  return runInDurableObject(stubOf(share), (_, state) => {
+    const { sql } = state.storage
+    if (sql.exec("SELECT name FROM sqlite_master WHERE name = 'listing'").toArray().length === 0) return []
+    return sql
+      .exec<{ name: string }>('SELECT name FROM listing ORDER BY name')
+      .toArray()
+      .map(({ name }) => name)
+  })
+}
+
+/** The mark of an answer that was given in an agent's place. */
+export function staleSince(answer: unknown): string | undefined {
+  const { result } = answer as { result?: { _meta?: Record<string, string> } }
+  return result?._meta?.['mcp-edge/stale']
+}
