@@ -31,7 +31,7 @@ Runs the relay on this machine and shares the MCP server that the command starts
   --help            print this
 
 Variables, given to the relay as they are: OWNER_KEY, SIGNING_KEY, ALLOWED_ORIGINS, ALLOWED_HOSTS,
-POLL_AFTER_SECONDS, AWAY_WAIT_SECONDS.
+POLL_AFTER_SECONDS, AWAY_WAIT_SECONDS, INPUT_WAIT_SECONDS.
 Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage.`
 
 /** A command line that cannot be understood; the message says why. */

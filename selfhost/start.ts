@@ -19,7 +19,7 @@ const SAMPLE_SERVER = join(ROOT, 'node_modules/@modelcontextprotocol/server-ever
 const READY_MS = 30_000
 /** How often npm's shell is looked for, when it started us. */
 const PARENT_CHECK_MS = 250
-const PASSED_ON = ['SIGNING_KEY', 'ALLOWED_ORIGINS', 'POLL_AFTER_SECONDS', 'AWAY_WAIT_SECONDS'] as const
+const PASSED_ON = ['SIGNING_KEY', 'ALLOWED_ORIGINS', 'POLL_AFTER_SECONDS', 'AWAY_WAIT_SECONDS', 'INPUT_WAIT_SECONDS'] as const
 
 /** Where the person is: npm runs its scripts in the project's folder. */
 const userDir = process.env['npm_lifecycle_event'] === 'start' ? (process.env['INIT_CWD'] ?? process.cwd()) : process.cwd()

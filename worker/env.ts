@@ -1,5 +1,5 @@
 /** What the platform hands to the relay: bindings and variables, read and checked once per isolate. */
-import { AWAY_WAIT_MS, QUIET_STREAM_MS } from './limits.ts'
+import { AWAY_WAIT_MS, INPUT_LEG_MS, QUIET_STREAM_MS } from './limits.ts'
 import type { Registry } from './registry/registry.ts'
 import type { Share } from './share/share.ts'
 
@@ -22,6 +22,8 @@ export interface Env {
   readonly POLL_AFTER_SECONDS?: string
   /** Seconds that a request waits for an agent that is away. */
   readonly AWAY_WAIT_SECONDS?: string
+  /** Seconds that a client of a session may think about a question of a server that knows no sessions. */
+  readonly INPUT_WAIT_SECONDS?: string
 }
 
 /** The variables in the form the relay uses. A variable that cannot be used is left out and named in `faults`. */
@@ -34,6 +36,7 @@ export interface Settings {
   readonly loopback: boolean
   readonly pollAfterMs: number
   readonly awayWaitMs: number
+  readonly inputWaitMs: number
   /** What the deployer has to correct, one sentence each; never holds a value. */
   readonly faults: readonly string[]
 }
@@ -46,6 +49,8 @@ const MIN_OWNER_KEY_CHARS = 16
 const POLL_SECONDS = { min: 1, max: 86_400 }
 /** Ten minutes: what waits that long is better called again. */
 const AWAY_SECONDS = { min: 0, max: 600 }
+/** An hour: as long as a call whose client is asked is kept. */
+const INPUT_SECONDS = { min: 1, max: 3_600 }
 
 const cache = new WeakMap<object, Settings>()
 
@@ -60,7 +65,15 @@ export function settingsOf(env: Env): Settings {
 
 type Variables = Pick<
   Env,
-  'OWNER_KEY' | 'SIGNING_KEY' | 'ALLOWED_ORIGINS' | 'ALLOWED_HOSTS' | 'PUBLIC_URL' | 'LOOPBACK' | 'POLL_AFTER_SECONDS' | 'AWAY_WAIT_SECONDS'
+  | 'OWNER_KEY'
+  | 'SIGNING_KEY'
+  | 'ALLOWED_ORIGINS'
+  | 'ALLOWED_HOSTS'
+  | 'PUBLIC_URL'
+  | 'LOOPBACK'
+  | 'POLL_AFTER_SECONDS'
+  | 'AWAY_WAIT_SECONDS'
+  | 'INPUT_WAIT_SECONDS'
 >
 
 /** Reads the variables; total, so that a wrong one can be reported to its deployer instead of failing every request. */
@@ -83,6 +96,8 @@ export function readSettings(variables: Variables): Settings {
   if (pollAfterMs === undefined) faults.push('POLL_AFTER_SECONDS is not a number of seconds from 1 to 86400. Set it like 240.')
   const awayWaitMs = readSeconds(variables.AWAY_WAIT_SECONDS, AWAY_WAIT_MS, AWAY_SECONDS)
   if (awayWaitMs === undefined) faults.push('AWAY_WAIT_SECONDS is not a number of seconds from 0 to 600. Set it like 20.')
+  const inputWaitMs = readSeconds(variables.INPUT_WAIT_SECONDS, INPUT_LEG_MS, INPUT_SECONDS)
+  if (inputWaitMs === undefined) faults.push('INPUT_WAIT_SECONDS is not a number of seconds from 1 to 3600. Set it like 600.')
   return {
     ownerKey,
     signingKey,
@@ -91,6 +106,7 @@ export function readSettings(variables: Variables): Settings {
     publicOrigin,
     pollAfterMs: pollAfterMs ?? QUIET_STREAM_MS,
     awayWaitMs: awayWaitMs ?? AWAY_WAIT_MS,
+    inputWaitMs: inputWaitMs ?? INPUT_LEG_MS,
     loopback: (variables.LOOPBACK ?? '') !== '',
     faults,
   }

@@ -55,7 +55,7 @@ export const MAX_LISTEN_BYTES = 512 * 1024
 /** Answers up to this size are taken whole where they must be translated; larger ones pass as they come, in bytes. */
 export const MAX_BRIDGED_ANSWER_BYTES = 8 * 1024 * 1024
 
-/** How long a client may think about a question of its server. */
+/** How long a client may think about a question of its server. INPUT_WAIT_SECONDS sets another time. */
 export const INPUT_LEG_MS = 600_000
 
 /** Largest call of a session to a child of the other era that is kept for a client that is asked or has left, in bytes: its request, and the answer that asks. */

@@ -147,6 +147,10 @@ export const ASKING_TOOLS: Readonly<Record<string, ModernTool>> = {
       return elicitForm('User response', 'Please respond', formOf('response', TEXT), ctx)
     },
   },
+  test_asks_for_ever: {
+    description: 'Asks again whatever is answered',
+    run: () => inputRequired({ inputRequests: { again: elicit('And now?', formOf('response', TEXT)) } }),
+  },
   test_missing_capability: {
     description: 'Cannot do without sampling',
     run: (_args, ctx) => ask({ completion: sample('Say hello') }, ctx, () => text(`LLM response: ${sampleText('completion', ctx)}`)),

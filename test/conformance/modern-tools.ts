@@ -91,6 +91,10 @@ const CONTENT_TOOLS: Readonly<Record<string, ModernTool>> = {
       return text('tools changed')
     },
   },
+  test_big_answer: {
+    description: 'Answers with so many bytes of text',
+    run: (args) => text('x'.repeat(Number(args['bytes']))),
+  },
   test_update_resource: {
     description: 'Says that the watched resource has changed',
     run: async (_args, _ctx, changes) => {

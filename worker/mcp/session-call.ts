@@ -7,7 +7,7 @@ import { inputFailure, type InputRound, lackingFor, readInputRound, retryRequest
 import { childNotificationVerdict, legacyVerdict, resultKind, toModernRequest } from '../bridge/legacy-to-modern.ts'
 import { type Problem, problem, problemResponse } from '../bridge/problem.ts'
 import { followingKey, randomKey } from '../call-key.ts'
-import { INPUT_LEG_MS, MAX_BRIDGED_ANSWER_BYTES, RETRY_MS } from '../limits.ts'
+import { MAX_BRIDGED_ANSWER_BYTES, RETRY_MS } from '../limits.ts'
 import { log } from '../log.ts'
 import { type BridgeFacts, type Caller, type CallRequest, decodeReturnAddress } from '../share/contract.ts'
 import { pause } from '../within.ts'
@@ -327,7 +327,7 @@ export class SessionCall implements Carrier {
     this.#isGathering = true
     for (const [index, input] of wanted.entries())
       yield { kind: 'message', text: serverRequest(input, asking.rawId(index), randomKey(), revision) }
-    const outcome = await asking.gather(INPUT_LEG_MS)
+    const outcome = await asking.gather(this.#share.inputWaitMs)
     this.#isGathering = false
     if (outcome?.kind !== 'answers') {
       this.#endAsking()

@@ -35,6 +35,11 @@ export class ShareClient {
     return settingsOf(this.#env).awayWaitMs
   }
 
+  /** How long a client may think about a question of its server, in milliseconds. */
+  get inputWaitMs(): number {
+    return settingsOf(this.#env).inputWaitMs
+  }
+
   call(request: CallRequest): Promise<CallOutcome> {
     return this.#stub.call(request)
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readSettings, relayOrigin } from '../../../worker/env.ts'
-import { AWAY_WAIT_MS, QUIET_STREAM_MS } from '../../../worker/limits.ts'
+import { AWAY_WAIT_MS, INPUT_LEG_MS, QUIET_STREAM_MS } from '../../../worker/limits.ts'
 
 test('readSettings() without variables is a public relay that nobody owns', () => {
   expect(readSettings({})).toEqual({
@@ -12,6 +12,7 @@ test('readSettings() without variables is a public relay that nobody owns', () =
     loopback: false,
     pollAfterMs: QUIET_STREAM_MS,
     awayWaitMs: AWAY_WAIT_MS,
+    inputWaitMs: INPUT_LEG_MS,
     faults: [],
   })
 })
@@ -26,6 +27,7 @@ test('readSettings() takes an empty variable for one that is not set', () => {
       ALLOWED_HOSTS: ' , ',
       POLL_AFTER_SECONDS: '',
       AWAY_WAIT_SECONDS: '',
+      INPUT_WAIT_SECONDS: '',
     }),
   ).toEqual(readSettings({}))
 })
@@ -42,6 +44,8 @@ test.each([
   ['AWAY_WAIT_SECONDS', '-7'],
   ['AWAY_WAIT_SECONDS', 'a while'],
   ['AWAY_WAIT_SECONDS', '601'],
+  ['INPUT_WAIT_SECONDS', '-7'],
+  ['INPUT_WAIT_SECONDS', '3601'],
 ])('readSettings() reports a %s of %j, without its value', (name, value) => {
   const { faults } = readSettings({ [name]: value })
   expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name} is `))])
@@ -55,6 +59,10 @@ test('readSettings() takes POLL_AFTER_SECONDS as seconds', () => {
 test('readSettings() takes AWAY_WAIT_SECONDS as seconds, and 0 for no wait', () => {
   expect(readSettings({ AWAY_WAIT_SECONDS: '60' })).toMatchObject({ awayWaitMs: 60_000, faults: [] })
   expect(readSettings({ AWAY_WAIT_SECONDS: '0' })).toMatchObject({ awayWaitMs: 0, faults: [] })
+})
+
+test('readSettings() takes INPUT_WAIT_SECONDS as seconds', () => {
+  expect(readSettings({ INPUT_WAIT_SECONDS: '2' })).toMatchObject({ inputWaitMs: 2000, faults: [] })
 })
 
 test('relayOrigin() is the public one when there is one', () => {

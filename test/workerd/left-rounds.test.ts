@@ -1,0 +1,179 @@
+/** Calls to servers of revision 2026-07-28 that want input, whose clients leave or cancel where it is least convenient. */
+import { runInDurableObject } from 'cloudflare:test'
+import { describe, expect, test } from 'vitest'
+import type { Call } from '../../protocol/frame.ts'
+import { asked, ASKS, connected, ELICITS, GIVEN, reply, told, type Told } from './bridged-session.ts'
+import { EventReader, fetchRelay, stubOf, type TestClient, type TestShare } from './relay.ts'
+import type { ScriptedAgent } from './scripted-agent.ts'
+
+const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"progressToken":"p"},"name":"t"}}'
+const DONE = '{"resultType":"complete","content":[]}'
+
+async function resume(client: TestClient, lastEventId: string): Promise<EventReader> {
+  const response = await fetchRelay(client.share.url, {
+    headers: {
+      authorization: `Bearer ${client.token}`,
+      accept: 'text/event-stream',
+      'mcp-session-id': client.session ?? '',
+      'last-event-id': lastEventId,
+    },
+  })
+  expect(response.status).toBe(200)
+  return new EventReader(response)
+}
+
+async function nextMessage(events: EventReader): Promise<Told> {
+  return JSON.parse((await events.next()) ?? '{}') as Told
+}
+
+/** A call whose client has seen one message; what the agent was told of it. */
+async function begun() {
+  const { share, agent, client, ch } = await connected({ capabilities: ELICITS })
+  const response = client.post(CALL)
+  const { header } = await agent.expect('call')
+  const step = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}'
+  agent.notify(ch, step, { ra: header.ra, sure: true })
+  const events = new EventReader(await response)
+  const lastId = (await events.nextEvent())?.id ?? ''
+  return { share, agent, client, header, events, lastId }
+}
+
+/** What a real agent says when it is asked for an attempt that was never made. */
+async function refuseReplay(agent: ScriptedAgent, code: 'EVENTS_LOST' | 'ALREADY_EXECUTED' = 'EVENTS_LOST'): Promise<string> {
+  await agent.expect('receipt')
+  const { ch, key = '', to = '' } = (await agent.expect('replay')).header
+  agent.send({ type: 'failed', ch, key, ra: to, code, executed: code === 'EVENTS_LOST' ? 'unknown' : 'yes' })
+  return key
+}
+
+/** The answer that asks, as it was or sent again: for the attempt that a replay was asked for. */
+async function askAgain(agent: ScriptedAgent, header: Call): Promise<void> {
+  await agent.expect('receipt')
+  const replay = (await agent.expect('replay')).header
+  expect(replay).toMatchObject({ key: header.key, to: header.ra })
+  agent.answer(header, '2', ASKS)
+}
+
+async function keptRows(share: TestShare): Promise<number> {
+  return runInDurableObject(stubOf(share), (_, state) => state.storage.sql.exec('SELECT key FROM kept').toArray().length)
+}
+
+describe('a client that comes back', () => {
+  test('before its server asks is asked, and what it answers goes into the request that it posted before', async () => {
+    const { share, agent, client, header, events, lastId } = await begun()
+    await events.cancel()
+    await expect.poll(() => keptRows(share)).toBe(1)
+    const again = await resume(client, lastId)
+    await askAgain(agent, header)
+    const next = await refuseReplay(agent)
+    const question = await nextMessage(again)
+    expect(question).toMatchObject({ method: 'elicitation/create', params: { message: 'Name?' } })
+    expect((await client.post(reply(question.id, GIVEN))).status).toBe(202)
+    const retry = await agent.expect('call')
+    expect(retry.header.key).toBe(next)
+    expect(told(retry).params).toMatchObject({ name: 't', requestState: 's-1', inputResponses: { who: JSON.parse(GIVEN) as unknown } })
+    agent.answer(retry.header, '3', DONE)
+    expect(await nextMessage(again)).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
+    expect(await again.next()).toBeUndefined()
+  })
+
+  test('long after it was asked is asked the same, though the agent has forgotten the answer that asked', async () => {
+    const { agent, client, header, events, lastId } = await begun()
+    agent.answer(header, '2', ASKS)
+    const first = await nextMessage(events)
+    await events.cancel()
+    const again = await resume(client, lastId)
+    await refuseReplay(agent, 'ALREADY_EXECUTED')
+    await refuseReplay(agent)
+    expect(await nextMessage(again)).toEqual(first)
+    await again.cancel()
+  })
+
+  test('after the call was made again with its answer goes on with that, and it is made once', async () => {
+    const { agent, client, header, events, lastId } = await begun()
+    agent.answer(header, '2', ASKS)
+    const question = await nextMessage(events)
+    await client.post(reply(question.id, GIVEN))
+    const retry = (await agent.expect('call')).header
+    await events.cancel()
+    const again = await resume(client, lastId)
+    await askAgain(agent, header)
+    await agent.expect('receipt')
+    expect((await agent.expect('replay')).header).toMatchObject({ key: retry.key, to: retry.ra })
+    agent.answer(retry, '3', DONE)
+    expect(await nextMessage(again)).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
+    expect(agent.waiting.filter(({ type }) => type === 'call')).toEqual([])
+  })
+
+  test('takes its question over from the first connection, which ends without a word', async () => {
+    const { agent, client, header, events, lastId } = await begun()
+    agent.answer(header, '2', ASKS)
+    const question = await nextMessage(events)
+    const again = await resume(client, lastId)
+    await askAgain(agent, header)
+    await refuseReplay(agent)
+    expect(await nextMessage(again)).toEqual(question)
+    expect(await events.next()).toBeUndefined()
+    await client.post(reply(question.id, GIVEN))
+    agent.answer((await agent.expect('call')).header, '3', DONE)
+    expect(await nextMessage(again)).toMatchObject({ id: 7, result: {} })
+  })
+
+  test('for a call whose request is not kept is told so, as a failure of the tool', async () => {
+    const { share, agent, client, header, events, lastId } = await begun()
+    agent.answer(header, '2', ASKS)
+    await nextMessage(events)
+    await events.cancel()
+    await runInDurableObject(stubOf(share), (_, state) => state.storage.sql.exec('DELETE FROM kept'))
+    const again = await resume(client, lastId)
+    await askAgain(agent, header)
+    await refuseReplay(agent)
+    expect(await nextMessage(again)).toMatchObject({
+      id: 7,
+      result: { isError: true, content: [{ text: expect.stringContaining('not kept any more') as unknown }] },
+    })
+  })
+})
+
+test('what is kept of calls goes with their session', async () => {
+  const { share, agent, client } = await connected({ capabilities: ELICITS })
+  await asked(agent, client)
+  expect(await keptRows(share)).toBe(1)
+  await client.leave()
+  expect(await keptRows(share)).toBe(0)
+})
+
+test('a cancellation between the last answer of a round and the call that is made with it ends the call, which is not made', async () => {
+  const { share, agent, client } = await connected({ capabilities: ELICITS })
+  const { events, question } = await asked(agent, client)
+  const [row] = await runInDurableObject(stubOf(share), (_, state) =>
+    state.storage.sql.exec<{ principal: string }>('SELECT principal FROM session').toArray(),
+  )
+  const caller = { principal: row?.principal ?? '', session: client.session ?? '' }
+  const send = (kind: 'response' | 'notification', text: string, more: object): Promise<unknown> => {
+    const body = new TextEncoder().encode(text)
+    const key = kind === 'response' ? '1'.repeat(32) : '2'.repeat(32)
+    return stub.send({
+      ...caller,
+      key,
+      kind,
+      method: kind === 'response' ? '' : 'notifications/cancelled',
+      body,
+      size: body.length,
+      ...more,
+    })
+  }
+  const cancel = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}'
+  const at = cancel.indexOf('7}')
+  const stub = stubOf(share)
+  // One stub keeps its calls in order: both are there before the Worker has heard of the first.
+  const both = [
+    send('response', reply(question.id, GIVEN), { rawId: JSON.stringify(question.id) }),
+    send('notification', cancel, { requestId: { raw: '7', span: [at, at + 1] } }),
+  ]
+  expect(await nextMessage(events)).toMatchObject({ id: 7, error: { data: { code: 'CANCELLED', executed: 'unknown' } } })
+  const { header } = await agent.expect('notify')
+  agent.send({ type: 'receipts', keys: [header.key] })
+  await Promise.all(both)
+  expect(agent.waiting.filter(({ type }) => type === 'call')).toEqual([])
+})
