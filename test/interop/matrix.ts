@@ -1,6 +1,7 @@
 /** `npm run matrix`: which client can do what with a server of either era, through a real relay and agent. */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { within } from '../e2e/deadline.ts'
 import { type Command, createShare, fixture, npmServer, type Relay, type Share, startAgent, startRelay } from '../e2e/harness.ts'
 import { toolText } from '../e2e/json.ts'
@@ -11,6 +12,8 @@ import { ELICITED, ROOTS, SAMPLED, type TestClient } from '../e2e/test-client.ts
 
 /** Far more than any cell takes on a busy machine: only a hang reaches it. */
 const CELL_MS = 30_000
+/** Pause before a resource is changed again. */
+const AGAIN_MS = 500
 const UPDATED_URI = 'demo://resource/dynamic/text/7'
 const WATCHED_URI = 'test://watched-resource'
 
@@ -77,8 +80,12 @@ function hearsListChange(trigger: string): Prove {
 function hearsUpdate(wanted: string, trigger: string, stop?: string): Prove {
   return async (client) => {
     await client.watch({ resourceSubscriptions: [wanted] })
-    await client.callTool(trigger)
-    await client.notifications.next('notifications/resources/updated', ({ uri }) => uri === wanted)
+    const heard = client.notifications.next('notifications/resources/updated', ({ uri }) => uri === wanted).then(() => true)
+    const isHeard = (): Promise<boolean> => Promise.race([heard, delay(AGAIN_MS, false)])
+    // mcp-remote answers a subscription before it listens: what changes right then it does not hear.
+    do await client.callTool(trigger)
+    while (!(await isHeard()) && stop === undefined)
+    await heard
     if (stop !== undefined) await client.callTool(stop)
   }
 }
