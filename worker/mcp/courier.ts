@@ -171,6 +171,9 @@ export class Courier implements Carrier {
     switch (outcome.kind) {
       case 'again':
         return 'again'
+      case 'repeat':
+        this.#brokenAtMs ??= Date.now()
+        return 'again'
       case 'stream':
         this.#restarted = outcome.restarted
         this.#listed = outcome.listed
@@ -284,7 +287,11 @@ export class Courier implements Carrier {
       // Nothing waited for it: whatever is to stream after that needs another.
       if (code === STREAM_CLOSE.SETTLED) this.#streaming = undefined
       if (this.#isOver || code === STREAM_CLOSE.SETTLED) resolve('done')
-      else resolve(code === STREAM_CLOSE.AGAIN ? 'again' : this.#broken())
+      else if (code === STREAM_CLOSE.AGAIN) resolve('again')
+      else if (code === STREAM_CLOSE.REPEAT) {
+        this.#brokenAtMs ??= Date.now()
+        resolve('again')
+      } else resolve(this.#broken())
     })
     socket.accept()
     if (this.#isOver) {

@@ -11,9 +11,12 @@ import { AGENT_AWAY } from './reply.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 import { firstPart, uploadRest } from './upload.ts'
 
+/** A tool with a longer name is not looked up. */
+const MAX_TOOL_CHARS = 256
+
 export function callRequest(caller: Caller, { bytes, facts, params }: ClientMessage, delivery: CallRequest['delivery']): CallRequest {
   const { method, id, requestToken, uri } = facts
-  const { level, protocolVersion } = params
+  const { level, name, protocolVersion } = params
   return {
     ...caller,
     key: randomKey(),
@@ -24,6 +27,7 @@ export function callRequest(caller: Caller, { bytes, facts, params }: ClientMess
     body: firstPart(bytes),
     size: bytes.length,
     delivery,
+    ...(method === 'tools/call' && typeof name === 'string' && name.length <= MAX_TOOL_CHARS ? { tool: name } : {}),
     ...(uri === undefined ? {} : { uri }),
     ...(canStandBy(method, params) ? { canStandBy: true } : {}),
     ...(typeof level === 'string' ? { level } : {}),

@@ -20,6 +20,7 @@ import type { Rebirth } from './rebirth.ts'
 import type { Sessions } from './sessions.ts'
 import type { Snapshots } from './snapshots.ts'
 import { type Handshake, type Session, SHARED_GROUP, type Store } from './store.ts'
+import { repeatableOf, type StandIns } from './stand-ins.ts'
 import type { Streams } from './streams.ts'
 import type { Upstream } from './upstream.ts'
 import type { Waiters } from './waiters.ts'
@@ -33,6 +34,7 @@ interface Parts {
   readonly upstream: Upstream
   readonly delivery: Delivery
   readonly legacyOnModern: LegacyOnModern
+  readonly standIns: StandIns
   readonly snapshots: Snapshots
   readonly rebirth: Rebirth
 }
@@ -62,11 +64,11 @@ export class Calls {
     if (standby !== undefined) return request.delivery === 'session' ? this.#tellSession(request, standby) : standby
     if (link === undefined) {
       if (isInitialize && session.transport === 'http' && request.isResend !== true) store.endSession(session.id)
-      return channels.away()
+      return this.#standIn(request, session) ?? channels.away()
     }
     // The child that may have run it is gone: nobody can say, and another must not run it again.
-    if (request.isResend === true && !channels.mayHold(channels.groupFor(session), request.ageMs ?? 0))
-      return failed({ code: 'AGENT_LOST', executed: 'unknown' })
+    const isHeld = request.isResend !== true || channels.mayHold(channels.groupFor(session), request.ageMs ?? 0)
+    if (!isHeld && !this.#parts.standIns.isRepeatable(request)) return failed({ code: 'AGENT_LOST', executed: 'unknown' })
     if (link.era === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
     if (request.bridge !== undefined) return { kind: 'native' }
     const channel = channels.ready(session, link, isInitialize)
@@ -108,6 +110,13 @@ export class Calls {
     if ('code' in session) return session
     store.keepHandshake(session.id, 'initialize', handshakeOf(request, ''))
     return session
+  }
+
+  /** Another agent runs the call, if it may; what its child keeps in memory is not what the session's own does. */
+  #standIn(request: CallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
+    const link = this.#parts.standIns.linkFor(request)
+    if (link === undefined || link.era !== 'legacy' || request.bridge !== undefined) return undefined
+    return this.#forward(request, this.#parts.channels.readyAlone(session, link, request.key), link, true)
   }
 
   /** A shared child was initialised by the relay: its answer serves every client. */
@@ -172,11 +181,12 @@ export class Calls {
     }
   }
 
-  #forward(request: CallRequest, { ch, group }: Channel, link: Link): Promise<CallOutcome> | CallOutcome {
+  #forward(request: CallRequest, { ch, group }: Channel, link: Link, isStandIn = false): Promise<CallOutcome> | CallOutcome {
     const { key, method, id, token, session, size, rawId, rawToken } = request
     const isInitialize = method === 'initialize'
-    const restarted = this.#parts.store.session(session)?.restarted === true
-    if (restarted) {
+    const isReborn = this.#parts.store.session(session)?.restarted === true
+    const restarted = isStandIn || isReborn
+    if (isReborn && !isStandIn) {
       this.#parts.store.clearRestarted(session)
       this.#parts.rebirth.restarted(session)
     }
@@ -209,6 +219,7 @@ export class Calls {
             isInitialize,
             restarted,
             canStream: request.delivery === 'stream',
+            repeat: repeatableOf(request),
           })
     this.#parts.upstream.begin(link, header, request.body)
     return outcome

@@ -2,7 +2,7 @@
 import { verbosity } from '../bridge/names.ts'
 import { randomKey } from '../call-key.ts'
 import { CALL_TRAVEL_MS } from '../limits.ts'
-import { isSpareGroup } from './groups.ts'
+import { isSpareGroup, spareGroup } from './groups.ts'
 import { type Link, type Links, sendFrame } from './links.ts'
 import { type Away, encodeReturnAddress, type RelayPurpose } from './contract.ts'
 import { channelName, DEPARTED, groupOf, MODERN_SHARED_GROUP, SHARED_GROUP, type Handshake, type Session, type Store } from './store.ts'
@@ -145,6 +145,16 @@ export class Channels {
     if (method === 'initialize')
       sendFrame(link, { type: 'notify', ch, key: randomKey(), method: 'notifications/initialized', size: INITIALIZED.length }, INITIALIZED)
     return { ch, group }
+  }
+
+  /**
+   * A child for one call of a session, beside the session's own, which nobody can reach. It is told what the session's own
+   * was, and cannot ask: its client's answers would not find it.
+   */
+  readyAlone(session: Session, link: Link, key: string): Channel {
+    const [own] = link.isolation === 'share' ? [] : this.#store.handshakes(session.id, 'initialize')
+    const request = own ?? SHARED_HANDSHAKE
+    return this.readyBridged(spareGroup(session.id, key), link, { asks: 'refuse', method: 'initialize', request, purpose: 'handshake' })
   }
 
   /** Introduces the relay to a child that serves others already: they do not wait for its answer. */

@@ -39,6 +39,8 @@ export interface CallRequest extends Caller {
   /** The client has left: its answer waits in the agent until it comes back. */
   readonly isLeft?: boolean
   readonly method: string
+  /** Of tools/call: the tool's name, unless it is very long. */
+  readonly tool?: string
   readonly rawId: string
   readonly id: Span
   readonly rawToken?: string
@@ -158,6 +160,8 @@ export type CallOutcome =
   | { readonly kind: 'failed'; readonly failure: Failure }
   /** The request never reached the agent: call again with the same key. */
   | { readonly kind: 'again' }
+  /** The agent is lost, and may have run it; another is there, and it may run twice: call again with the same key. */
+  | { readonly kind: 'repeat' }
   | Away
   /** No agent is there, and this is what its server answered before. */
   | Standby
@@ -287,6 +291,8 @@ export const STREAM_CLOSE = {
   DONE: 4103,
   /** The request never reached the agent: call again with the same key. */
   AGAIN: 4104,
+  /** The agent is lost, and may have run it; another is there, and it may run twice: call again with the same key. */
+  REPEAT: 4105,
 } as const
 
 /** Text messages on stream sockets. */

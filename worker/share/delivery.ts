@@ -243,7 +243,10 @@ export class Delivery {
   }
 
   #put(header: Answer | Message, target: Target, frame: Uint8Array, bodyBytes: number, isWhole: boolean, isFailure: boolean): void {
-    if (!isWhole) this.#transfers.set(`${header.ch} ${header.n}`, target)
+    if (!isWhole) {
+      this.#transfers.set(`${header.ch} ${header.n}`, target)
+      if (target.kind === 'sockets' && header.type === 'answer') target.sockets.forEach((socket) => this.#parts.streams.markBegun(socket))
+    }
     if (target.kind === 'sockets') this.#toSockets(target.sockets, groupOf(header.ch), frame, bodyBytes)
     else if (target.kind === 'waiter') this.#toWaiter(target.waiter, frame, bodyBytes, isWhole && header.type === 'answer', isFailure)
   }

@@ -1,4 +1,4 @@
-/** Names of the groups whose child speaks the handshake era while their clients do not. */
+/** Names of the groups whose child speaks the handshake era while their clients do not, and of children for one call alone. */
 
 const PREFIX = 'b-'
 const SPARE_MARK = '~'
@@ -19,7 +19,7 @@ export function spareGroup(group: string, key: string): string {
 }
 
 export function isSpareGroup(group: string): boolean {
-  return isBridgedGroup(group) && group.includes(SPARE_MARK)
+  return group.includes(SPARE_MARK)
 }
 
 /** The group that a spare child belongs to; any other group is its own. */

@@ -1,6 +1,6 @@
 /** Calls without sessions (MCP 2026-07-28): a child per group of clients, and no handshake. */
 import { MAX_WAITING_CALLS } from '../limits.ts'
-import type { Channels } from './channels.ts'
+import type { Channel, Channels } from './channels.ts'
 import {
   type CallOutcome,
   type CallRequest,
@@ -9,10 +9,11 @@ import {
   type SendOutcome,
   type SubscribeOrder,
 } from './contract.ts'
-import { bridgedGroup } from './groups.ts'
+import { bridgedGroup, spareGroup } from './groups.ts'
 import type { Link, Links } from './links.ts'
 import type { ModernOnLegacy } from './modern-on-legacy.ts'
 import type { Snapshots } from './snapshots.ts'
+import { repeatableOf, type StandIns } from './stand-ins.ts'
 import { modernGroup, type Store } from './store.ts'
 import type { Upstream } from './upstream.ts'
 import type { Waiters } from './waiters.ts'
@@ -24,6 +25,7 @@ interface Parts {
   readonly waiters: Waiters
   readonly upstream: Upstream
   readonly modernOnLegacy: ModernOnLegacy
+  readonly standIns: StandIns
   readonly snapshots: Snapshots
 }
 
@@ -38,7 +40,7 @@ export class ModernCalls {
   }
 
   call(request: CallRequest, name: string): CallOutcome | Promise<CallOutcome> {
-    const { store, links, channels, waiters, upstream } = this.#parts
+    const { store, links, channels, waiters, standIns } = this.#parts
     if (store.settings === undefined) return { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND' } }
     if (waiters.size >= MAX_WAITING_CALLS) return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 } }
     const group = this.#lastGroup(name)
@@ -46,24 +48,38 @@ export class ModernCalls {
     const link = group === undefined ? channels.chooseLink() : goesOn ? channels.linkForGroup(group) : channels.linkForCall(group)
     const standby = this.#parts.snapshots.standby(request, link)
     if (standby !== undefined) return standby
-    if (link === undefined) return channels.away()
+    if (link === undefined) return this.#standIn(request, name) ?? channels.away()
     if (link.era === 'legacy') return this.#parts.modernOnLegacy.call(request, name, link)
     if (request.resume !== undefined) return { kind: 'state_refused' }
     if (request.bridge !== undefined) return { kind: 'native' }
     const own = groupOn(link, name)
-    if (request.isResend === true && !channels.mayHold(own, request.ageMs ?? 0))
-      return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
+    const isHeld = request.isResend !== true || channels.mayHold(own, request.ageMs ?? 0)
+    if (!isHeld && !standIns.isRepeatable(request)) return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
     const toolsVersion = links.toolsVersion(link)
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
-    const { ch } = channels.readyWithoutSession(own, link)
+    return this.#forward(request, channels.readyWithoutSession(own, link), link)
+  }
+
+  /** Another agent runs the call, if it may. */
+  #standIn(request: CallRequest, name: string): CallOutcome | Promise<CallOutcome> | undefined {
+    const { standIns, channels, modernOnLegacy } = this.#parts
+    const link = request.resume === undefined ? standIns.linkFor(request) : undefined
+    if (link?.era === 'legacy') return modernOnLegacy.standIn(request, name, link)
+    if (link === undefined || request.bridge !== undefined) return undefined
+    return this.#forward(request, channels.readyWithoutSession(spareGroup(groupOn(link, name), request.key), link), link)
+  }
+
+  #forward(request: CallRequest, { ch, group }: Channel, link: Link): Promise<CallOutcome> {
+    const { waiters, upstream } = this.#parts
     const { key, method, id, token, size } = request
     const facts = {
-      group: own,
+      group,
       agent: link.name,
       session: '',
       isInitialize: false,
       restarted: false,
       canStream: request.delivery === 'stream',
+      repeat: repeatableOf(request),
       ...(method === 'subscriptions/listen' ? ({ isListen: true } as const) : {}),
     }
     const outcome = waiters.wait(key, facts)

@@ -18,6 +18,7 @@ import {
 import type { Delivery } from './delivery.ts'
 import { bridgedGroup, spareGroup } from './groups.ts'
 import { type Link, type Links, sendFrame } from './links.ts'
+import { repeatableOf, type StandIns } from './stand-ins.ts'
 import { groupOf, type Store } from './store.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Upstream } from './upstream.ts'
@@ -32,11 +33,14 @@ interface Parts {
   readonly delivery: Delivery
   readonly subscriptions: Subscriptions
   readonly asks: Asks
+  readonly standIns: StandIns
 }
 
 const encoder = new TextEncoder()
 const EVERYBODY = 'all'
 const RELAY_VERSION = '1'
+/** A translation for any child of the server. */
+const STAND_IN_VERSION = 'stand-in'
 
 /** A parked call with what its asks were, so that they can be put again. */
 export interface ParkedRow extends ParkedCall {
@@ -59,7 +63,7 @@ export class ModernOnLegacy {
     const { channels, links } = this.#parts
     const main = groupOn(link, name)
     if (request.resume !== undefined) return this.#resume(request, request.resume, link)
-    if (request.isResend === true) return this.#again(request, main, link)
+    if (request.isResend === true) return this.#again(request, name, link)
     const opening = introduction(request, link, 'snapshot')
     const isNew = channels.current(main)?.link !== link
     const { ch } = channels.readyBridged(main, link, opening)
@@ -131,13 +135,26 @@ export class ModernOnLegacy {
   }
 
   /** The agent may have the call already, on whichever child it ran. */
-  #again(request: CallRequest, main: string, link: Link): CallOutcome | Promise<CallOutcome> {
-    const group = [spareGroup(main, request.key), main].find((name) => this.#parts.channels.current(name)?.link === link)
+  #again(request: CallRequest, name: string, link: Link): CallOutcome | Promise<CallOutcome> {
+    const main = groupOn(link, name)
+    const group = [spareGroup(main, request.key), main].find((one) => this.#parts.channels.current(one)?.link === link)
     const current = group === undefined ? undefined : this.#parts.channels.current(group)
     const mayHold = group !== undefined && this.#parts.channels.mayHold(group, request.ageMs ?? 0)
-    if (group === undefined || current === undefined || !mayHold || request.bridge === undefined)
-      return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
-    return this.#forward(request, { ch: current.ch, group }, link)
+    if (group !== undefined && current !== undefined && mayHold && request.bridge !== undefined)
+      return this.#forward(request, { ch: current.ch, group }, link)
+    return this.standIn(request, name, link) ?? { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
+  }
+
+  /** A child for one call alone, beside the group's own, which nobody can reach; undefined for a call that may run once only. */
+  standIn(request: CallRequest, name: string, link: Link): CallOutcome | Promise<CallOutcome> | undefined {
+    if (!this.#parts.standIns.isRepeatable(request)) return undefined
+    const main = groupOn(link, name)
+    const server = this.#parts.store.snapshot(main)
+    if (server === undefined) return undefined
+    // What the server said of itself holds wherever it runs.
+    if (request.bridge === undefined) return { kind: 'bridge', facts: factsOf(STAND_IN_VERSION, server) }
+    const opening = { ...introduction(request, link, 'handshake'), asks: 'refuse' } as const
+    return this.#forward(request, this.#parts.channels.readyBridged(spareGroup(main, request.key), link, opening), link)
   }
 
   async #awaitServer(request: CallRequest, group: string, link: Link, version: string): Promise<CallOutcome> {
@@ -171,7 +188,15 @@ export class ModernOnLegacy {
   #forward(request: CallRequest, { ch, group }: Channel, link: Link): Promise<CallOutcome> {
     const { key, method, id, token, size, asker, logLevel } = request
     if (logLevel !== undefined) this.#setLevel(ch, link, logLevel)
-    const facts = { group, agent: link.name, session: '', isInitialize: false, restarted: false, canStream: true }
+    const facts = {
+      group,
+      agent: link.name,
+      session: '',
+      isInitialize: false,
+      restarted: false,
+      canStream: true,
+      repeat: repeatableOf(request),
+    }
     const outcome = this.#parts.waiters.wait(key, asker === undefined ? facts : { ...facts, asker })
     const ra = encodeReturnAddress({ to: 'call', key })
     const header = { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag: key, size } as const

@@ -7,7 +7,8 @@ import type { Delivery } from './delivery.ts'
 import { closeQuietly, type Link, type Links } from './links.ts'
 import { DEPARTED, type Store } from './store.ts'
 import type { Streams } from './streams.ts'
-import type { Waiters } from './waiters.ts'
+import type { StandIns } from './stand-ins.ts'
+import type { Waiter, Waiters } from './waiters.ts'
 
 const LOST: Failure = { code: 'AGENT_LOST', executed: 'unknown' }
 
@@ -17,6 +18,7 @@ interface Parts {
   readonly streams: Streams
   readonly waiters: Waiters
   readonly delivery: Delivery
+  readonly standIns: StandIns
 }
 
 export class Recovery {
@@ -26,9 +28,14 @@ export class Recovery {
     this.#parts = parts
   }
 
-  /** A link has closed. An abrupt close looks the same for a cut cable and a killed agent, so its calls wait. */
+  /**
+   * A link has closed. An abrupt close looks the same for a cut cable and a killed agent, so its calls wait, but for those
+   * that another agent may run.
+   */
   lost(link: Pick<Link, 'name' | 'instance'>, nowMs: number): void {
     this.#parts.store.putLink(link.name, link.instance, nowMs)
+    for (const waiter of this.#parts.waiters.where(({ agent }) => agent === link.name)) this.#repeat(waiter)
+    for (const { socket } of this.#parts.streams.callsOf(link.name)) this.#repeatStream(socket)
   }
 
   /** An agent has left in good order: its children are gone, and another agent may take over at once. */
@@ -78,9 +85,24 @@ export class Recovery {
   }
 
   #failCallsOf(agent: string, failure: Failure): void {
-    for (const waiter of this.#parts.waiters.where(({ agent: name }) => name === agent)) this.#parts.delivery.fail(waiter.key, failure)
-    for (const { key } of this.#parts.streams.callsOf(agent)) this.#parts.delivery.fail(key, failure)
+    for (const waiter of this.#parts.waiters.where(({ agent: name }) => name === agent))
+      if (!this.#repeat(waiter)) this.#parts.delivery.fail(waiter.key, failure)
+    for (const { socket, key } of this.#parts.streams.callsOf(agent))
+      if (!this.#repeatStream(socket)) this.#parts.delivery.fail(key, failure)
     this.#tellSessions(agent, { type: 'lost', failure })
+  }
+
+  #repeat(waiter: Waiter): boolean {
+    if (waiter.buffer !== undefined || !this.#parts.standIns.canRepeat(waiter.repeat)) return false
+    this.#parts.waiters.settle(waiter, { kind: 'repeat' })
+    return true
+  }
+
+  #repeatStream(socket: WebSocket): boolean {
+    const { repeat, hasBegun } = this.#parts.streams.attachmentOf(socket) ?? {}
+    if (hasBegun === true || !this.#parts.standIns.canRepeat(repeat)) return false
+    closeQuietly(socket, STREAM_CLOSE.REPEAT, 'its agent is lost, and another is there')
+    return true
   }
 
   /** The Workers of HTTP+SSE streams know themselves which calls wait there. */

@@ -1,5 +1,6 @@
 /** The Durable Object of one share: the only state that two requests must agree on. It wires the parts; they decide. */
 import { DurableObject } from 'cloudflare:workers'
+import { splitBundle } from '../../protocol/bundle.ts'
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { CLOSE, type Hello, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/handshake.ts'
@@ -41,6 +42,7 @@ import { Resume } from './resume.ts'
 import { SessionListens } from './session-listens.ts'
 import { Sessions } from './sessions.ts'
 import { Snapshots } from './snapshots.ts'
+import { StandIns } from './stand-ins.ts'
 import { groupOf, Store } from './store.ts'
 import { StreamDesk } from './stream-desk.ts'
 import { Streams } from './streams.ts'
@@ -93,6 +95,7 @@ export class Share extends DurableObject<Env> {
       upstream: this.#upstream,
       snapshots: this.#snapshots,
       rebirth: this.#rebirth,
+      standIns: new StandIns(this.#channels, this.#snapshots),
     }
     this.#delivery = new Delivery(parts)
     this.#recovery = new Recovery({ ...parts, delivery: this.#delivery })
@@ -199,18 +202,29 @@ export class Share extends DurableObject<Env> {
       if (!this.#desk.control(socket, message)) closeQuietly(socket, CLOSE.PROTOCOL_ERROR, 'a text message that is no ping')
       return
     }
-    const bytes = new Uint8Array(message)
+    const frames = splitBundle(new Uint8Array(message))
+    if (!frames.ok) this.#refuse(socket, frames.error)
+    else for (const bytes of frames.value) if (!this.#receive(socket, bytes)) return
+  }
+
+  /** False for what is no frame: what comes behind it is not looked at. */
+  #receive(socket: WebSocket, bytes: Uint8Array): boolean {
     const frame = decodeAgentFrame(bytes)
     if (!frame.ok) {
-      log('link.protocol_error', { reason: frame.error })
-      closeQuietly(socket, CLOSE.PROTOCOL_ERROR, frame.error)
-      return
+      this.#refuse(socket, frame.error)
+      return false
     }
     const { header, body } = frame.value
     const link = this.#links.of(socket)
     if (link !== undefined) this.#health.heard(link, Date.now())
     if (header.type === 'hello') this.#hello(socket, header)
     else if (link !== undefined) this.#agentFrame(link, header, bytes, body)
+    return true
+  }
+
+  #refuse(socket: WebSocket, reason: string): void {
+    log('link.protocol_error', { reason })
+    closeQuietly(socket, CLOSE.PROTOCOL_ERROR, reason)
   }
 
   override webSocketClose(socket: WebSocket, code: number): Promise<void> {

@@ -101,6 +101,11 @@ export class Snapshots {
     this.#parts.rows.dropOthers(era, isolation === 'share' && era === 'legacy')
   }
 
+  /** The tools that the server last gave to clients of this kind, as a JSON-RPC answer. */
+  toolsFor(client: Pick<CallRequest, 'principal' | 'session' | 'capabilities'>): Uint8Array | undefined {
+    return this.#find(client, 'tools/list')?.answer
+  }
+
   /** What the server said of itself to the clients of a session. */
   server(session: string): Listing | undefined {
     const known = this.#parts.store.session(session)

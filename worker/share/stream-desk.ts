@@ -89,7 +89,7 @@ export class StreamDesk {
     const { waiters, streams, delivery } = this.#parts
     // It goes on with another call, which may move.
     const waiter = delivery.awaitsSnapshot(key) ? undefined : waiters.moveToStream(key)
-    const { group = '', agent = '', session = '', asker, isListen } = waiter ?? {}
+    const { group = '', agent = '', session = '', asker, repeat, isListen } = waiter ?? {}
     streams.accept(socket, {
       kind: 'call',
       key,
@@ -97,6 +97,7 @@ export class StreamDesk {
       agent,
       session,
       ...(asker === undefined ? {} : { asker }),
+      ...(repeat === undefined ? {} : { repeat }),
       ...(isListen === undefined ? {} : { isListen }),
     })
     if (waiter === undefined) closeQuietly(socket, STREAM_CLOSE.SETTLED, 'answered already')

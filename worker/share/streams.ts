@@ -1,6 +1,7 @@
 /** The sockets that Workers hold on behalf of their clients: found by tag, so that they outlive the object's memory. */
 import { closeQuietly } from './links.ts'
 import { STREAM_CLOSE } from './contract.ts'
+import type { Repeatable } from './stand-ins.ts'
 
 /** What a stream's socket remembers through sleep. */
 export interface StreamAttachment {
@@ -23,6 +24,9 @@ export interface StreamAttachment {
   /** Its client has cancelled that call. */
   readonly isCancelled?: true
   readonly asker?: string
+  readonly repeat?: Repeatable
+  /** Part of the answer has gone out: the call cannot be made again. */
+  readonly hasBegun?: true
   readonly isListen?: true
   /** Body bytes not yet taken, and where credit was withheld for them. Kept only while credit is withheld. */
   readonly owing?: { readonly bytes: number; readonly ch: string; readonly at: number }
@@ -62,6 +66,12 @@ export class Streams {
   call(key: string, session?: string): WebSocket | undefined {
     const sockets = this.#open(callTag(key))
     return session === undefined ? sockets[0] : sockets.find((socket) => attachmentOf(socket)?.session === session)
+  }
+
+  /** Notes that the answer goes out in parts. */
+  markBegun(socket: WebSocket): void {
+    const attachment = attachmentOf(socket)
+    if (attachment?.repeat !== undefined) socket.serializeAttachment({ ...attachment, hasBegun: true } satisfies StreamAttachment)
   }
 
   /** Notes that the call of a resumed stream is on its way to the agent; false when there is no such stream. */

@@ -1,5 +1,6 @@
 /** Calls that wait over RPC: in memory, since a pending RPC keeps the object awake. */
 import type { CallOutcome } from './contract.ts'
+import type { Repeatable } from './stand-ins.ts'
 
 /** A call that has not been answered and whose stream, if it needs one, is not open yet. */
 export interface Waiter {
@@ -13,6 +14,8 @@ export interface Waiter {
   readonly restarted: boolean
   /** Method and name, of what may ask its client. */
   readonly asker?: string
+  /** What tells whether it may be made again, should its agent be lost. */
+  readonly repeat?: Repeatable
   /** It runs until its client leaves. */
   readonly isListen?: true
   /** Whether the client can take more than the answer. */
