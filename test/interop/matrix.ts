@@ -80,11 +80,11 @@ function hearsListChange(trigger: string): Prove {
 function hearsUpdate(wanted: string, trigger: string, stop?: string): Prove {
   return async (client) => {
     await client.watch({ resourceSubscriptions: [wanted] })
-    const heard = client.notifications.next('notifications/resources/updated', ({ uri }) => uri === wanted).then(() => true)
-    const isHeard = (): Promise<boolean> => Promise.race([heard, delay(AGAIN_MS, false)])
+    const heard = client.notifications.next('notifications/resources/updated', ({ uri }) => uri === wanted)
+    await client.callTool(trigger)
     // mcp-remote answers a subscription before it listens: what changes right then it does not hear.
-    do await client.callTool(trigger)
-    while (!(await isHeard()) && stop === undefined)
+    const isHeard = await Promise.race([heard.then(() => true), delay(AGAIN_MS, false)])
+    if (!isHeard && stop === undefined) await client.callTool(trigger)
     await heard
     if (stop !== undefined) await client.callTool(stop)
   }
