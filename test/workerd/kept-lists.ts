@@ -48,6 +48,13 @@ export function keptNames(share: TestShare): Promise<string[]> {
   })
 }
 
+/** The answer in a response, which opens as a stream when it takes its time. */
+export async function answerIn(response: Response | Promise<Response>): Promise<unknown> {
+  const text = await (await response).text()
+  const events = text.split('\n').filter((line) => line.startsWith('data: {'))
+  return JSON.parse(events.at(-1)?.slice('data: '.length) ?? text)
+}
+
 /** The mark of an answer that was given in an agent's place. */
 export function staleSince(answer: unknown): string | undefined {
   const { result } = answer as { result?: { _meta?: Record<string, string> } }

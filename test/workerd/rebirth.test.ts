@@ -1,0 +1,156 @@
+/** Clients that listen hear that their server was started anew, since it may offer other tools than before. */
+import { describe, expect, test } from 'vitest'
+import * as bridged from './bridged-session.ts'
+import { HandshakeChild, postModern } from './handshake-child.ts'
+import { begin, CALL, list, SERVER, untilKept } from './kept-lists.ts'
+import { createShare, EventReader, TestClient, type TestShare } from './relay.ts'
+import { ScriptedAgent, survivorOf } from './scripted-agent.ts'
+
+const TOOLS_CHANGED = 'notifications/tools/list_changed'
+const FILTER = { notifications: { toolsListChanged: true } }
+
+interface Parts {
+  readonly share: TestShare
+  readonly agent: ScriptedAgent
+  readonly client: TestClient
+  readonly ch: string
+}
+
+/** A session whose server tells of changed tools, and not of prompts, though it has them. */
+async function listening(): Promise<Parts & { readonly events: EventReader }> {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const client = new TestClient(share)
+  const ch = await begin(agent, client)
+  await list(agent, client)
+  await untilKept(share, 2)
+  const events = new EventReader(await client.listen())
+  await agent.expect('resume')
+  return { share, agent, client, ch, events }
+}
+
+async function leave(agent: ScriptedAgent): Promise<void> {
+  agent.close()
+  await agent.closed
+}
+
+async function nextMethod(events: EventReader): Promise<unknown> {
+  const message: { method?: string } = JSON.parse((await events.next()) ?? '{}')
+  return message.method
+}
+
+/** Calls a tool; its child is opened anew. */
+async function callAnew(agent: ScriptedAgent, client: TestClient): Promise<unknown> {
+  const called = client.post(CALL)
+  await agent.expect('open')
+  agent.answer((await agent.expect('call')).header, '0', SERVER)
+  await agent.expect('notify')
+  agent.answer((await agent.expect('call')).header, '7', '{"content":[]}')
+  return (await called).json()
+}
+
+describe('a listening session hears that its tools may have changed', () => {
+  test('as soon as another instance of its agent is there, once, and of nothing that the server never tells of', async () => {
+    const { share, agent, client, events } = await listening()
+    await leave(agent)
+    const back = await ScriptedAgent.connect(share, { instance: 'two' })
+    expect(await nextMethod(events)).toBe(TOOLS_CHANGED)
+    expect(await callAnew(back, client)).toMatchObject({ result: { _meta: { 'mcp-edge/restarted': true } } })
+    back.notify(`${client.session}.2`, '{"jsonrpc":"2.0","method":"notifications/message","params":{}}')
+    expect(await nextMethod(events)).toBe('notifications/message')
+    await events.cancel()
+  })
+
+  test('when its child has died, with its next call', async () => {
+    const { agent, client, ch, events } = await listening()
+    agent.notify(ch, '{"jsonrpc":"2.0","method":"notifications/message","params":{}}')
+    agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })
+    expect(await nextMethod(events)).toBe('notifications/message')
+    await callAnew(agent, client)
+    expect(await nextMethod(events)).toBe(TOOLS_CHANGED)
+    await events.cancel()
+  })
+
+  test('when it began while no agent was there', async () => {
+    const { share, agent, events: others } = await listening()
+    await leave(agent)
+    const client = new TestClient(share)
+    expect((await client.initialize()).status).toBe(200)
+    const events = new EventReader(await client.listen())
+    await ScriptedAgent.connect(share, { instance: 'two' })
+    expect([await nextMethod(events), await nextMethod(others)]).toEqual([TOOLS_CHANGED, TOOLS_CHANGED])
+    await events.cancel()
+    await others.cancel()
+  })
+
+  test('but not when the same agent is back after a cut', async () => {
+    const { share, agent, events, ch } = await listening()
+    const survivor = survivorOf(ch, agent)
+    await leave(agent)
+    const back = await ScriptedAgent.connect(share, survivor)
+    back.notify(ch, '{"jsonrpc":"2.0","method":"notifications/message","params":{}}')
+    expect(await nextMethod(events)).toBe('notifications/message')
+    await events.cancel()
+  })
+
+  test('also of a server that knows no sessions', async () => {
+    const { share, agent, client } = await bridged.connected({ server: bridged.SERVER })
+    const events = new EventReader(await client.listen())
+    await untilKept(share, 1)
+    await leave(agent)
+    await ScriptedAgent.connect(share, { era: 'modern', instance: 'two' })
+    expect(await nextMethod(events)).toBe(TOOLS_CHANGED)
+    await events.cancel()
+  })
+
+  test('where more than 32 listen, each with its next call', async () => {
+    const { share, agent, client, events } = await listening()
+    const others: EventReader[] = []
+    for (let count = 0; count < 32; count++) {
+      const other = new TestClient(share)
+      await begin(agent, other)
+      others.push(new EventReader(await other.listen()))
+      await agent.expect('resume')
+    }
+    await leave(agent)
+    const back = await ScriptedAgent.connect(share, { instance: 'two' })
+    const called = callAnew(back, client)
+    expect(await nextMethod(events)).toBe(TOOLS_CHANGED)
+    await called
+    back.notify(`${client.session}.2`, '{"jsonrpc":"2.0","method":"notifications/message","params":{}}')
+    expect(await nextMethod(events)).toBe('notifications/message')
+    for (const reader of [events, ...others]) await reader.cancel()
+  })
+})
+
+describe('a listen of 2026-07-28 hears it before it ends', () => {
+  test('on a server of its own era', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { era: 'modern' })
+    const response = postModern(share, 'subscriptions/listen', FILTER, { id: 5 })
+    await agent.expect('open')
+    const { header } = await agent.expect('call')
+    const { ch, ra } = header
+    agent.notify(ch, '{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{}}', { ra, sure: true })
+    const events = new EventReader(await response)
+    expect(await nextMethod(events)).toBe('notifications/subscriptions/acknowledged')
+    await leave(agent)
+    await ScriptedAgent.connect(share, { era: 'modern', instance: 'two' })
+    const told: unknown = JSON.parse((await events.next()) ?? '{}')
+    expect(told).toMatchObject({ method: TOOLS_CHANGED, params: { _meta: { 'io.modelcontextprotocol/subscriptionId': 5 } } })
+    expect(JSON.parse((await events.next()) ?? '{}')).toMatchObject({ id: 5, error: { data: { code: 'AGENT_LOST' } } })
+    expect(await events.next()).toBeUndefined()
+  })
+
+  test('on a server of the handshake era', async () => {
+    const child = await HandshakeChild.connect()
+    expect(await child.hasHeardNothing()).toBe(true)
+    const events = new EventReader(await postModern(child.share, 'subscriptions/listen', FILTER, { id: 5 }))
+    expect(await nextMethod(events)).toBe('notifications/subscriptions/acknowledged')
+    await leave(child.agent)
+    await ScriptedAgent.connect(child.share, { era: 'legacy', instance: 'two' })
+    const told: unknown = JSON.parse((await events.next()) ?? '{}')
+    expect(told).toMatchObject({ method: TOOLS_CHANGED, params: { _meta: { 'io.modelcontextprotocol/subscriptionId': 5 } } })
+    await events.cancel()
+  })
+})

@@ -1,0 +1,108 @@
+/** Links over which nothing comes any more, though nobody has closed them: noticed with the next call, and forgiven with the next word. */
+import { evictDurableObject } from 'cloudflare:test'
+import { expect, test } from 'vitest'
+import { answerIn, begin, CALL, INITIALIZED, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './kept-lists.ts'
+import { createShare, stubOf, TestClient, type TestShare } from './relay.ts'
+import { bodyText, ScriptedAgent } from './scripted-agent.ts'
+
+interface Parts {
+  readonly share: TestShare
+  readonly agent: ScriptedAgent
+  readonly client: TestClient
+}
+
+/** An agent whose server has said what it offers. */
+async function known(): Promise<Parts> {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const client = new TestClient(share)
+  await begin(agent, client)
+  await list(agent, client)
+  await untilKept(share, 2)
+  return { share, agent, client }
+}
+
+/** The same, whose agent has let a client's list go unanswered. */
+async function suspect(): Promise<Parts> {
+  const parts = await known()
+  const answer = await answerIn(parts.client.post(LIST))
+  expect(answer).toMatchObject({ id: 'a', result: { tools: [{ name: 't' }] } })
+  expect(staleSince(answer)).toBeDefined()
+  await parts.agent.expect('call')
+  return parts
+}
+
+test.concurrent('a list that is neither answered nor receipted is answered by what is kept', async () => {
+  await suspect()
+})
+
+test.concurrent('a suspect link gets no more lists: they are answered at once', async () => {
+  const { agent, client } = await suspect()
+  expect(staleSince(await answerIn(client.post(LIST)))).toBeDefined()
+  expect(staleSince(await answerIn(client.post('{"jsonrpc":"2.0","id":1,"method":"ping"}')))).toBeDefined()
+  expect(agent.waiting).toEqual([])
+})
+
+test.concurrent('a call goes on waiting on a suspect link, and its answer clears the link', async () => {
+  const { agent, client } = await suspect()
+  const called = client.post(CALL)
+  const { header } = await agent.expect('call')
+  expect(header.method).toBe('tools/call')
+  agent.answer(header, '7', '{"content":[]}')
+  expect(await answerIn(called)).toMatchObject({ id: 7, result: { content: [] } })
+  const listed = client.post(LIST)
+  agent.answer((await agent.expect('call')).header, '"a"', TOOLS)
+  expect(staleSince(await answerIn(listed))).toBeUndefined()
+})
+
+test.concurrent('a receipt is a word: a list whose server takes its time is waited for', async () => {
+  const { agent, client } = await known()
+  const listed = client.post(LIST)
+  const { header } = await agent.expect('call')
+  agent.send({ type: 'receipts', keys: [header.key] })
+  // By then one without a receipt would have been answered.
+  const other = await suspect()
+  expect(other.agent.waiting).toEqual([])
+  agent.answer(header, '"a"', TOOLS)
+  expect(staleSince(await answerIn(listed))).toBeUndefined()
+})
+
+test.concurrent('a new client begins on a suspect link, and the server hears of it only when it can', async () => {
+  const { share, agent } = await suspect()
+  const client = new TestClient(share)
+  expect(staleSince(await answerIn(client.initialize()))).toBeDefined()
+  expect((await client.post(INITIALIZED)).status).toBe(202)
+  expect(agent.waiting).toEqual([])
+  const called = client.post(CALL)
+  expect((await agent.expect('open')).header.ch).toContain(client.session)
+  const handshake = await agent.expect('call')
+  expect(JSON.parse(bodyText(handshake))).toMatchObject({ method: 'initialize' })
+  expect((await agent.expect('notify')).header.method).toBe('notifications/initialized')
+  agent.answer(handshake.header, '0', SERVER)
+  agent.answer((await agent.expect('call')).header, '7', '{"content":[]}')
+  expect(await answerIn(called)).toMatchObject({ id: 7, result: { content: [] } })
+})
+
+test.concurrent('a new client whose initialize was the first to go unanswered begins all the same, with a fresh child', async () => {
+  const { share, agent } = await known()
+  const client = new TestClient(share)
+  expect(staleSince(await answerIn(client.initialize()))).toBeDefined()
+  const { ch } = (await agent.expect('open')).header
+  expect((await agent.expect('call')).header.method).toBe('initialize')
+  expect((await agent.expect('close')).header.ch).toBe(ch)
+  expect((await client.post(INITIALIZED)).status).toBe(202)
+  const called = client.post(CALL)
+  expect((await agent.expect('open')).header.ch).not.toBe(ch)
+  agent.answer((await agent.expect('call')).header, '0', SERVER)
+  await agent.expect('notify')
+  agent.answer((await agent.expect('call')).header, '7', '{"content":[]}')
+  expect(await answerIn(called)).toMatchObject({ id: 7 })
+})
+
+test.concurrent('a link that has slept is tested anew: its list waits for a word first', async () => {
+  const { share, agent, client } = await suspect()
+  await evictDurableObject(stubOf(share))
+  const listed = client.post(LIST)
+  agent.answer((await agent.expect('call')).header, '"a"', TOOLS)
+  expect(staleSince(await answerIn(listed))).toBeUndefined()
+})
