@@ -122,8 +122,6 @@ export class EventReader {
   /** Events that came whole, and the pieces of the next one. */
   readonly #events: string[] = []
   #pieces: string[] = []
-  /** Of the last event that had one, with data or without (HTML, server-sent events). */
-  lastId: string | undefined
 
   constructor(response: Response) {
     if (response.body === null) throw new Error('the response has no body')
@@ -136,13 +134,21 @@ export class EventReader {
   }
 
   /** The next event that has data, with its name and id; undefined at the end of the stream. */
-  async nextEvent(): Promise<{ readonly name: string; readonly data: string; readonly id: string | undefined } | undefined> {
+  async nextEvent(): Promise<ServerSentEvent | undefined> {
+    for (let event = await this.#nextAny(); event !== undefined; event = await this.#nextAny()) if (event.data !== '') return event
+    return undefined
+  }
+
+  /** The id of the next event that has one, with data or without. */
+  async nextId(): Promise<string> {
+    for (let event = await this.#nextAny(); event !== undefined; event = await this.#nextAny()) if (event.id !== undefined) return event.id
+    throw new Error('the stream ended without an event id')
+  }
+
+  async #nextAny(): Promise<ServerSentEvent | undefined> {
     for (;;) {
-      for (let text = this.#events.shift(); text !== undefined; text = this.#events.shift()) {
-        const event = parseEvent(text)
-        this.lastId = event.id ?? this.lastId
-        if (event.data !== '') return event
-      }
+      const text = this.#events.shift()
+      if (text !== undefined) return parseEvent(text)
       const { value, done } = await this.#reader.read()
       if (done) return undefined
       this.#push(this.#decoder.decode(value, { stream: true }))
@@ -165,7 +171,13 @@ export class EventReader {
   }
 }
 
-function parseEvent(text: string): { readonly name: string; readonly data: string; readonly id: string | undefined } {
+interface ServerSentEvent {
+  readonly name: string
+  readonly data: string
+  readonly id: string | undefined
+}
+
+function parseEvent(text: string): ServerSentEvent {
   const lines = text.split('\n')
   const fields = (name: string): string[] => lines.flatMap((line) => (line.startsWith(`${name}: `) ? [line.slice(name.length + 2)] : []))
   return { name: fields('event').at(-1) ?? 'message', data: fields('data').join('\n'), id: fields('id').at(-1) }

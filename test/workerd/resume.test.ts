@@ -117,9 +117,9 @@ describe('a client that comes back', () => {
     await agent.closed
     const response = client.post(CALL, REVISION)
     const first = new EventReader(await response)
-    await first.next()
+    const primed = await first.nextId()
     await first.cancel()
-    const events = new EventReader(await resume(client, first.lastId ?? ''))
+    const events = new EventReader(await resume(client, primed))
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
     const keys: string[] = []
     while (keys.length === 0) {
