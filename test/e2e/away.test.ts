@@ -1,0 +1,87 @@
+/** Agents that fall silent, die and come back, with clients of both SDKs connected: what they are told meanwhile, and what they hear after. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Agent, createShare, fixture, npmServer, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { toolText } from './json.ts'
+import { RawClient } from './raw-client.ts'
+import { connectSdk1Http } from './sdk1-client.ts'
+import { connectSdk2Http } from './sdk2-client.ts'
+import type { TestClient } from './test-client.ts'
+
+const NAME = ['--name', 'one'] as const
+const stack = new AsyncDisposableStack()
+let relay: Relay
+
+beforeAll(async () => {
+  relay = stack.use(await startRelay([], { AWAY_WAIT_SECONDS: '60' }))
+})
+afterAll(() => stack.disposeAsync())
+
+async function served(): Promise<{ readonly share: Share; readonly agent: Agent }> {
+  const share = await createShare(relay)
+  return { share, agent: stack.use(await startAgent(share, { command: fixture('echo'), args: NAME })) }
+}
+
+/** A server with other tools, under the name of the one before. */
+async function serveOthers(share: Share): Promise<void> {
+  stack.use(await startAgent(share, { command: npmServer('server-everything'), args: NAME }))
+}
+
+const CLIENTS: readonly [string, (share: Share) => Promise<TestClient>][] = [
+  ['the SDK 1.x', ({ url, clientToken }) => connectSdk1Http(url, clientToken)],
+  ['the SDK 2.x', ({ url, clientToken }) => connectSdk2Http(url, clientToken)],
+  ['the SDK 2.x in revision 2026-07-28', ({ url, clientToken }) => connectSdk2Http(url, clientToken, 'pinned')],
+]
+
+describe.each(CLIENTS)('a client of %s', (_, connect) => {
+  test('whose agent is stopped lists tools meanwhile, and its call succeeds when the agent goes on', async () => {
+    const { share, agent } = await served()
+    await using client = await connect(share)
+    const tools = await client.listTools()
+    expect(toolText(await client.callTool('count'))).toBe('1')
+    const { sessions } = await relay.describe(share)
+    agent.program.signal('SIGSTOP')
+    try {
+      expect(await client.listTools()).toEqual(tools)
+      const called = client.callTool('count')
+      expect(await client.listTools()).toEqual(tools)
+      await using other = await connect(share)
+      expect(await other.listTools()).toEqual(tools)
+      agent.program.signal('SIGCONT')
+      expect(toolText(await called)).toBe('2')
+      expect(toolText(await other.callTool('echo', { text: 'hello' }))).toBe('hello')
+    } finally {
+      agent.program.signal('SIGCONT')
+    }
+    // The first client never began anew.
+    expect((await relay.describe(share))['sessions']).toBeLessThanOrEqual(Number(sessions) + 1)
+  })
+
+  test('whose agent was killed lists tools meanwhile, hears of the next one, and finds its tools', async () => {
+    const { share, agent } = await served()
+    await using client = await connect(share)
+    const tools = await client.listTools()
+    await client.watch({ toolsListChanged: true })
+    await client.callTool('later', { method: 'notifications/tools/list_changed' })
+    await client.notifications.next('notifications/tools/list_changed')
+    client.notifications.all.length = 0
+    await agent.program.kill9()
+    expect(await client.listTools()).toEqual(tools)
+    await using other = await connect(share)
+    expect(await other.listTools()).toEqual(tools)
+    const called = other.callTool('get-sum', { a: 1, b: 2 })
+    await serveOthers(share)
+    await client.notifications.next('notifications/tools/list_changed')
+    expect(await client.listTools()).toContain('get-sum')
+    expect(toolText(await called)).toContain('3')
+  })
+})
+
+test('what is told in an agent’s place says so', async () => {
+  const { share, agent } = await served()
+  const client = new RawClient(share.url, share.clientToken)
+  await client.initialize()
+  await client.request('tools/list')
+  await agent.program.kill9()
+  const listed = await client.request('tools/list')
+  expect(listed.last['result']).toMatchObject({ _meta: { 'mcp-edge/stale': expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as unknown } })
+})
