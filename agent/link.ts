@@ -1,5 +1,6 @@
 /** One connection to the relay, from dialling to its end: the upgrade, hello and welcome, frames, and noticing that it is dead. Mechanism only. */
 import { WebSocket, type RawData } from 'ws'
+import { Bundle } from '../protocol/bundle.ts'
 import type { AgentFrame, RelayFrame } from '../protocol/frame.ts'
 import { decodeRelayFrame, encodeFrame, type DecodedFrame } from '../protocol/frame-codec.ts'
 import { CLOSE, LINK_SUBPROTOCOL, PING, PONG, type Hello, type Welcome } from '../protocol/handshake.ts'
@@ -100,6 +101,7 @@ export class Link implements LinkPort {
   #heardMs = performance.now()
   #pinged = false
   #full = false
+  readonly #bundle = new Bundle()
 
   constructor(socket: WebSocket, { keepaliveMs, hello }: LinkOptions, handlers: LinkHandlers) {
     this.#socket = socket
@@ -129,16 +131,28 @@ export class Link implements LinkPort {
 
   send(frame: AgentFrame, body?: Uint8Array): void {
     if (this.#welcomedMs === undefined || this.#socket.readyState !== WebSocket.OPEN) return
-    this.#socket.send(encodeFrame(frame, body), () => this.#drained())
-    if (this.#socket.bufferedAmount > SOCKET_PAUSE_BYTES) this.#full = true
+    const bytes = encodeFrame(frame, body)
+    if (!this.#bundle.hasRoomFor(bytes)) this.#flush()
+    // What is ready in one turn, as answers are that came in one chunk of the child's output, goes out together.
+    if (this.#bundle.isEmpty) queueMicrotask(() => this.#flush())
+    this.#bundle.add(bytes)
   }
 
   /** Sends what is buffered, then closes; cuts the socket when the relay does not answer in time. */
   async close(code: number, reason: string): Promise<void> {
+    this.#flush()
     this.#socket.close(code, reason)
     const cut = setTimeout(() => this.#socket.terminate(), CLOSE_MS)
     await this.ended
     clearTimeout(cut)
+  }
+
+  #flush(): void {
+    if (this.#bundle.isEmpty) return
+    const message = this.#bundle.take()
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    this.#socket.send(message, () => this.#drained())
+    if (this.#socket.bufferedAmount > SOCKET_PAUSE_BYTES) this.#full = true
   }
 
   #receive(data: RawData, isBinary: boolean): void {

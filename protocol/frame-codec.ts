@@ -1,8 +1,8 @@
 /**
  * Frames as bytes: one encoder, and one decoder for each side that never throws.
  *
- * A frame is one binary WebSocket message: a header line (a JSON object in ASCII), a line feed, then body bytes
- * untouched. docs/protocol.md is normative.
+ * A frame is a header line (a JSON object in ASCII), a line feed, then body bytes untouched. docs/protocol.md is
+ * normative.
  */
 import { isErrorCode } from './errors.ts'
 import type { AgentFrame, Frame, RelayFrame } from './frame.ts'
@@ -22,7 +22,7 @@ const NO_BODY = new Uint8Array(0)
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The bytes of one WebSocket message. Escapes non-ASCII characters of the header, so its length is its byte count. */
+/** A frame's bytes. Escapes non-ASCII characters of the header, so its length is its byte count. */
 export function encodeFrame(header: Frame, body: Uint8Array = NO_BODY): Uint8Array<ArrayBuffer> {
   const line = JSON.stringify(header).replace(/[\u0080-\uffff]/g, escapeUnit)
   const frame = new Uint8Array(line.length + 1 + body.length)

@@ -9,6 +9,9 @@ export const MAX_CHANNEL_CHARS = 64
 /** Body bytes in one frame. Larger messages follow in chunks, so that no side ever assembles them. */
 export const CHUNK_BYTES = 256 * 1024
 
+/** Bytes of a WebSocket message that holds several frames: what is larger gains nothing by company. */
+export const MAX_BUNDLE_BYTES = 64 * 1024
+
 /**
  * Body bytes that an agent may send on one channel beyond what the relay has granted with `credit`.
  * No side of a WebSocket on the platform can stop reading, so this bounds what the relay buffers per channel.

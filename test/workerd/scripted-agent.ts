@@ -1,4 +1,5 @@
 /** An agent that does only what a test tells it: a real link to the relay without processes behind it. */
+import { Bundle } from '../../protocol/bundle.ts'
 import type { ErrorCode, Executed } from '../../protocol/errors.ts'
 import type { AgentFrame, Call, Notification, RelayFrame } from '../../protocol/frame.ts'
 import { decodeRelayFrame, encodeFrame, type DecodedFrame } from '../../protocol/frame-codec.ts'
@@ -15,6 +16,7 @@ export class ScriptedAgent {
   readonly #frames: DecodedFrame<RelayFrame>[] = []
   readonly #numbers = new Map<string, { n: number; at: number }>()
   #wake: (() => void) | undefined
+  #bundle: Bundle | undefined
 
   private constructor(socket: WebSocket) {
     this.#socket = socket
@@ -61,7 +63,21 @@ export class ScriptedAgent {
   }
 
   send(header: AgentFrame, body?: Uint8Array): void {
-    this.#socket.send(encodeFrame(header, body))
+    const frame = encodeFrame(header, body)
+    if (this.#bundle === undefined) this.#socket.send(frame)
+    else this.#bundle.add(frame)
+  }
+
+  /** Sends all that `speak` sends in one message. */
+  together(speak: () => void): void {
+    this.#bundle = new Bundle()
+    speak()
+    this.sendBytes(this.#bundle.take())
+    this.#bundle = undefined
+  }
+
+  sendBytes(message: Uint8Array): void {
+    this.#socket.send(message)
   }
 
   /** The next frame, which must be of this type. */

@@ -220,6 +220,38 @@ describe('an agent', () => {
     expect((await agent.closed).code).toBe(4001)
   })
 
+  test('that sends several frames in one message is heard as if each had come alone', async () => {
+    const { agent, client } = await connected()
+    const responses = ['8', '9'].map((id) => client.post(`{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"t"}}`))
+    const calls = [await agent.expect('call'), await agent.expect('call')]
+    const idOf = (call: (typeof calls)[number]): string => bodyText(call).slice(call.header.id[0], call.header.id[1])
+    agent.together(() => {
+      for (const call of calls) agent.answer(call.header, idOf(call), `"for ${call.header.key}"`, true)
+    })
+    const receipts: number[] = []
+    const credits: number[] = []
+    for (const _ of calls) {
+      receipts.push((await agent.expect('receipt')).header.n)
+      credits.push((await agent.expect('credit')).header.upto)
+    }
+    expect(receipts).toEqual([2, 3])
+    expect((credits[1] ?? 0) - (credits[0] ?? 0)).toBe(`{"jsonrpc":"2.0","id":9,"result":"for ${'k'.repeat(32)}"}`.length)
+    for (const [at, response] of responses.entries()) {
+      const id = ['8', '9'][at] ?? ''
+      const key = calls.find((call) => idOf(call) === id)?.header.key
+      expect(await (await response).text()).toBe(`{"jsonrpc":"2.0","id":${id},"result":"for ${key}"}`)
+    }
+  })
+
+  test.each([
+    ['cut short', Uint8Array.of(0, 0, 0, 0, 9, 0x7b), 'bad_bundle'],
+    ['with a frame that is none', Uint8Array.of(0, 0, 0, 0, 3, 0x7b, 0x7d, 0x0a), 'unknown_type'],
+  ])('that sends a bundle %s is closed with 4004', async (_, message, reason) => {
+    const { agent } = await connected()
+    agent.sendBytes(message)
+    expect(await agent.closed).toEqual({ code: 4004, reason })
+  })
+
   test('that breaks the protocol is closed with 4004', async () => {
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share)

@@ -13,6 +13,8 @@ const SERVER = scriptServer(`
     if (message.method === 'later') return void process.once('SIGUSR2', () => result(message.id, 'later'))
     if (message.method === 'pid') return result(message.id, process.pid)
     if (message.method === 'die') return process.exit(7)
+    if (message.method === 'burst') return raw([1, 2, 3].map((id) => JSON.stringify({ jsonrpc: '2.0', id, result: 'burst' }) + '\\n').join(''))
+    if (message.method === 'silent') return
     result(message.id, message.params?.big === undefined ? line : '漢'.repeat(message.params.big / 3))
   }`)
 
@@ -64,6 +66,18 @@ async function gone(pid: number): Promise<void> {
 }
 
 describe('a call', () => {
+  test('is answered in one message with others whose answers the child has printed in one piece', async () => {
+    await using s = await stage()
+    const link = await opened(s.relay)
+    for (const id of [1, 2]) link.call('c1', id, `{"jsonrpc":"2.0","id":${id},"method":"silent"}`)
+    link.call('c1', 3, '{"jsonrpc":"2.0","id":3,"method":"burst"}')
+    const answers = [await link.next('answer'), await link.next('answer'), await link.next('answer')]
+    expect(answers.map(({ header }) => [header.key, header.n])).toEqual([1, 2, 3].map((id) => [keyOf(id), id]))
+    let at = 0
+    for (const { header, body } of answers) expect(header.at).toBe((at += body.length))
+    expect(link.sizes.at(-1)).toBe(3)
+  })
+
   test('reaches the child as sent, and its answer comes back with key, number and return address', async () => {
     await using s = await stage()
     const link = await s.relay.link(0)

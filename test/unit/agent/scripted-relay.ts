@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer, type WebSocket } from 'ws'
+import { splitBundle } from '../../../protocol/bundle.ts'
 import type { AgentFrame, RelayFrame } from '../../../protocol/frame.ts'
 import { decodeAgentFrame, encodeFrame } from '../../../protocol/frame-codec.ts'
 import { LINK_SUBPROTOCOL, PING, PONG, type Hello } from '../../../protocol/handshake.ts'
@@ -22,6 +23,8 @@ export class RelayLink {
   readonly socket: WebSocket
   readonly request: IncomingMessage
   readonly got: Got[] = []
+  /** How many frames each message held. */
+  readonly sizes: number[] = []
   readonly closed: Promise<{ code: number; reason: string }>
   pings = 0
   readonly #waiting = new Set<() => void>()
@@ -83,11 +86,16 @@ export class RelayLink {
     return header
   }
 
-  #take(data: Buffer): void {
-    const frame = decodeAgentFrame(data)
-    if (!frame.ok) throw new Error(`the agent sent a bad frame: ${frame.error}`)
-    const body = Buffer.from(frame.value.body)
-    this.got.push({ header: frame.value.header, body, text: () => body.toString('utf8') })
+  #take(message: Buffer): void {
+    const frames = splitBundle(message)
+    if (!frames.ok) throw new Error(`the agent sent a message that is no bundle: ${frames.error}`)
+    this.sizes.push(frames.value.length)
+    for (const bytes of frames.value) {
+      const frame = decodeAgentFrame(bytes)
+      if (!frame.ok) throw new Error(`the agent sent a bad frame: ${frame.error}`)
+      const body = Buffer.from(frame.value.body)
+      this.got.push({ header: frame.value.header, body, text: () => body.toString('utf8') })
+    }
   }
 }
 
