@@ -141,5 +141,9 @@ export const MAX_LISTING_BYTES = 1024 * 1024
 export const MAX_LISTINGS = 200
 export const MAX_LISTINGS_BYTES = 16 * 1024 * 1024
 
+/** How many lists a share may keep anew in a time: a server may never give the same list twice, and each is a row. */
+export const MAX_LISTING_WRITES = 100
+export const LISTING_WRITES_MS = 600_000
+
 /** Listening clients that are told at once that an agent was started anew; more hear of it as each comes back to its server. */
 export const MAX_TOLD_CLIENTS = 32

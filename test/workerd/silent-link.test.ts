@@ -99,9 +99,13 @@ test.concurrent('a new client whose initialize was the first to go unanswered be
   expect(await answerIn(called)).toMatchObject({ id: 7 })
 })
 
-test.concurrent('a link that has slept is tested anew: its list waits for a word first', async () => {
+test.concurrent('a suspect link is one still when the Share has slept, until something comes over it', async () => {
   const { share, agent, client } = await suspect()
   await evictDurableObject(stubOf(share))
+  expect(staleSince(await answerIn(client.post(LIST)))).toBeDefined()
+  expect(agent.waiting).toEqual([])
+  await evictDurableObject(stubOf(share))
+  agent.send({ type: 'receipts', keys: [] })
   const listed = client.post(LIST)
   agent.answer((await agent.expect('call')).header, '"a"', TOOLS)
   expect(staleSince(await answerIn(listed))).toBeUndefined()

@@ -85,7 +85,8 @@ export class Calls {
     const told = legacyOnModern.answerAsk(request, session)
     if (told !== undefined) return told
     const link = channels.linkFor(session)
-    if (this.#parts.snapshots.knowsOf(request, channels.groupFor(session), link)) return { kind: 'sent' }
+    const isBeginning = request.method === 'notifications/initialized'
+    if (isBeginning && this.#parts.snapshots.canBeginAlone(channels.groupFor(session), link)) return { kind: 'sent' }
     if (link === undefined) return channels.away()
     if (link.era === 'modern') return legacyOnModern.send(request, session, link)
     const { ch, group } = channels.ready(session, link, false)

@@ -1,14 +1,14 @@
 /** Whether an agent that seems connected still answers: a half-open link looks like any other until something is sent. */
 import { DOUBT_MS, HEARD_NOTED_MS, LINK_QUIET_MS, UNANSWERED_MS } from '../limits.ts'
-import type { Link, Links } from './links.ts'
+import type { Link, Links, LinkSigns } from './links.ts'
 
 /** What is known of one socket, in milliseconds since 1970. */
 interface Signs {
   heardAtMs: number
-  /** What the socket itself remembers of that. */
-  notedAtMs: number
   /** The oldest call after which nothing at all was heard. */
   waitingSinceMs: number | undefined
+  /** What the socket itself remembers. */
+  noted: LinkSigns
 }
 
 export class LinkHealth {
@@ -27,9 +27,8 @@ export class LinkHealth {
     const signs = this.#signsOf(link)
     signs.heardAtMs = nowMs
     signs.waitingSinceMs = undefined
-    if (nowMs - signs.notedAtMs <= HEARD_NOTED_MS) return
-    signs.notedAtMs = nowMs
-    this.#links.noteHeard(link, nowMs)
+    const { heardAtMs, silentSinceMs } = signs.noted
+    if (silentSinceMs !== undefined || nowMs - heardAtMs > HEARD_NOTED_MS) this.#note(link, signs)
   }
 
   /** A call was sent, which the agent answers or receipts within a second. */
@@ -44,9 +43,12 @@ export class LinkHealth {
 
   /** Whether a call has gone without any sign of life for so long that nobody should wait for this link. */
   isSuspect(link: Link, nowMs: number): boolean {
-    const { waitingSinceMs } = this.#signsOf(link)
+    const signs = this.#signsOf(link)
+    const { waitingSinceMs } = signs
     if (waitingSinceMs === undefined || nowMs - waitingSinceMs < UNANSWERED_MS) return false
-    return this.#pongAtMs(link.socket) <= waitingSinceMs
+    if (this.#pongAtMs(link.socket) > waitingSinceMs) return false
+    if (signs.noted.silentSinceMs === undefined) this.#note(link, signs)
+    return true
   }
 
   /** How long to wait for a sign of life after a call, in milliseconds: less when pings are overdue, as with other settings they may be. */
@@ -54,11 +56,16 @@ export class LinkHealth {
     return nowMs - this.heardAtMs(link) > LINK_QUIET_MS ? DOUBT_MS : UNANSWERED_MS
   }
 
+  #note(link: Link, signs: Signs): void {
+    signs.noted = { heardAtMs: signs.heardAtMs, silentSinceMs: signs.waitingSinceMs }
+    this.#links.noteSigns(link, signs.noted)
+  }
+
   #signsOf(link: Link): Signs {
     const known = this.#signs.get(link.socket)
     if (known !== undefined) return known
-    const notedAtMs = this.#links.heardAtMs(link)
-    const signs: Signs = { heardAtMs: notedAtMs, notedAtMs, waitingSinceMs: undefined }
+    const noted = this.#links.signsOf(link)
+    const signs: Signs = { heardAtMs: noted.heardAtMs, waitingSinceMs: noted.silentSinceMs, noted }
     this.#signs.set(link.socket, signs)
     return signs
   }

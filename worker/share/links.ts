@@ -13,6 +13,14 @@ interface LinkAttachment {
   readonly toolChanges?: number
   /** When it was last heard of, in milliseconds since 1970; a little behind. */
   readonly heardAtMs?: number
+  /** Since when a call waits in vain for a sign of life, once that is long. */
+  readonly silentSinceMs?: number
+}
+
+/** In milliseconds since 1970. */
+export interface LinkSigns {
+  readonly heardAtMs: number
+  readonly silentSinceMs: number | undefined
 }
 
 /** A connected agent that was let in. */
@@ -120,14 +128,18 @@ export class Links {
     link.socket.serializeAttachment({ ...attachment, toolChanges } satisfies LinkAttachment)
   }
 
-  /** When an agent was last heard of, in milliseconds since 1970, as far as its socket remembers. */
-  heardAtMs({ socket, connectedAtMs }: Link): number {
-    return attachmentOf(socket)?.heardAtMs ?? connectedAtMs
+  /** What a socket remembers of its agent's signs of life, in milliseconds since 1970. */
+  signsOf({ socket, connectedAtMs }: Link): LinkSigns {
+    const { heardAtMs = connectedAtMs, silentSinceMs } = attachmentOf(socket) ?? {}
+    return { heardAtMs, silentSinceMs }
   }
 
-  noteHeard({ socket }: Link, heardAtMs: number): void {
+  noteSigns({ socket }: Link, { heardAtMs, silentSinceMs }: LinkSigns): void {
     const attachment = attachmentOf(socket)
-    if (attachment !== undefined) socket.serializeAttachment({ ...attachment, heardAtMs } satisfies LinkAttachment)
+    if (attachment === undefined) return
+    const { silentSinceMs: _, ...rest } = attachment
+    const silence = silentSinceMs === undefined ? {} : { silentSinceMs }
+    socket.serializeAttachment({ ...rest, heardAtMs, ...silence } satisfies LinkAttachment)
   }
 
   /** Forgets a socket that has closed; returns the link it was, if it still was one. */

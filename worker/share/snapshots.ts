@@ -2,9 +2,9 @@
 import type { Answer } from '../../protocol/frame.ts'
 import { readCapabilities } from '../bridge/capabilities.ts'
 import { readInitializeRequest } from '../bridge/discover.ts'
-import { MAX_LISTING_BYTES, UNANSWERED_MS } from '../limits.ts'
+import { LISTING_WRITES_MS, MAX_LISTING_BYTES, MAX_LISTING_WRITES, UNANSWERED_MS } from '../limits.ts'
 import type { Channels } from './channels.ts'
-import { type CallOutcome, type CallRequest, decodeReturnAddress, type SendRequest } from './contract.ts'
+import { type CallOutcome, type CallRequest, decodeReturnAddress } from './contract.ts'
 import { bridgedGroup } from './groups.ts'
 import type { LinkHealth } from './link-health.ts'
 import type { Link, Links } from './links.ts'
@@ -24,6 +24,9 @@ interface Parts {
 
 /** Children of the handshake era that serve everybody: the relay introduced them, so that all are offered the same. */
 const GROUPS_OF_ALL: readonly string[] = [SHARED_GROUP, bridgedGroup('all')]
+/** Children to which the relay introduced itself, for whomever: what they said is found as the latest. */
+const INTRODUCED = 'introduced'
+
 const encoder = new TextEncoder()
 
 const NOTHING = encoder.encode('{}')
@@ -31,6 +34,7 @@ const EMPTY_ANSWER = encoder.encode('{"jsonrpc":"2.0","id":0,"result":{}}')
 
 export class Snapshots {
   readonly #parts: Parts
+  #writes = { sinceMs: 0, count: 0 }
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -80,13 +84,12 @@ export class Snapshots {
     if (address?.to !== 'relay' || address.purpose !== 'snapshot' || failed || answer.length < size) return
     const group = groupOf(ch)
     const kept = listingFrom(answer)
-    // Found by who asks for the latest: that it was said to one group tells nothing about the group.
-    if (kept !== undefined) this.#keep(GROUPS_OF_ALL.includes(group) ? EVERYBODY : group, { name: 'server', era, answer: kept }, '')
+    if (kept !== undefined) this.#keep(GROUPS_OF_ALL.includes(group) ? EVERYBODY : INTRODUCED, { name: 'server', era, answer: kept }, '')
   }
 
   /** Whether a client's word that it has begun needs no agent: its child is not there, and is told when it is. */
-  knowsOf({ method }: SendRequest, group: string, link: Link | undefined): boolean {
-    if (method !== 'notifications/initialized' || this.#parts.store.channel(group)?.open === true) return false
+  canBeginAlone(group: string, link: Link | undefined): boolean {
+    if (this.#parts.store.channel(group)?.open === true) return false
     return link === undefined || this.#parts.health.isSuspect(link, Date.now())
   }
 
@@ -131,7 +134,8 @@ export class Snapshots {
     const waiter = waiters.get(request.key)
     if (waiter === undefined || waiter.buffer !== undefined) return
     const link = links.named(waiter.agent)
-    if (link !== undefined && health.heardAtMs(link) > sinceMs && !health.isSuspect(link, Date.now())) return
+    const isSuspect = link !== undefined && health.isSuspect(link, Date.now())
+    if (link !== undefined && !isSuspect && health.heardAtMs(link) > sinceMs) return
     const standby = this.#standby(request, link)
     if (standby === undefined) return
     waiters.settle(waiter, standby)
@@ -169,11 +173,18 @@ export class Snapshots {
     return audienceOf(principal, readCapabilities(readInitializeRequest(initialize?.body ?? NOTHING).capabilities))
   }
 
+  /** A server whose lists are never twice the same must not have a row written for each. */
+  #mayWrite(nowMs: number): boolean {
+    if (nowMs - this.#writes.sinceMs > LISTING_WRITES_MS) this.#writes = { sinceMs: nowMs, count: 0 }
+    return this.#writes.count++ < MAX_LISTING_WRITES
+  }
+
   #keep(audience: string, listing: Listing, digest: string): void {
     const { rows } = this.#parts
     const before = rows.find(audience, listing.name)
     if (before !== undefined && before.era === listing.era && isSame(before.answer, listing.answer)) return
-    rows.put(audience, { ...listing, digest, keptAtMs: Date.now() })
+    const nowMs = Date.now()
+    if (this.#mayWrite(nowMs)) rows.put(audience, { ...listing, digest, keptAtMs: nowMs })
   }
 }
 
