@@ -135,6 +135,31 @@ describe('a client that comes back', () => {
     expect(back.waiting.filter(({ type }) => type === 'call')).toEqual([])
   })
 
+  test('for a call that waits until a new instance is there is answered by that', async () => {
+    const { share, agent, client } = await connected()
+    agent.close()
+    await agent.closed
+    const response = client.post(CALL, REVISION)
+    const first = new EventReader(await response)
+    const primed = await first.nextId()
+    await first.cancel()
+    const events = new EventReader(await resume(client, primed))
+    const next = await ScriptedAgent.connect(share, { instance: 'two' })
+    for (;;) {
+      const { header } = await next.next()
+      if (header.type === 'replay' && header.key !== undefined)
+        next.send({ type: 'failed', ch: header.ch, key: header.key, ra: header.to ?? '', code: 'EVENTS_LOST', executed: 'unknown' })
+      if (header.type !== 'call') continue
+      if (header.method === 'initialize')
+        next.answer(header, '0', '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}')
+      else {
+        next.answer(header, '7', '{"by":"two"}')
+        break
+      }
+    }
+    expect(await events.next()).toContain('"by":"two"')
+  })
+
   test('for a call that no agent knows and nobody makes is told so', async () => {
     const { share, agent, client, ch, lastId } = await left()
     agent.close()

@@ -64,7 +64,9 @@ export class Calls {
     if (standby !== undefined) return request.delivery === 'session' ? this.#tellSession(request, standby) : standby
     if (link === undefined) {
       if (isInitialize && session.transport === 'http' && request.isResend !== true) store.endSession(session.id)
-      return this.#standIn(request, session) ?? channels.away()
+      const standIn = this.#standIn(request, session)
+      if (standIn === undefined) waiters.turnAway(request.key, Date.now())
+      return standIn ?? channels.away()
     }
     // The child that may have run it is gone: nobody can say, and another must not run it again.
     const isHeld = request.isResend !== true || channels.mayHold(channels.groupFor(session), request.ageMs ?? 0)
@@ -208,7 +210,7 @@ export class Calls {
     } as const
     if (isForSession) this.#announce(request, restarted)
     // On a first try there can be none, and looking has its price.
-    const isElsewhere = request.isRetry === true && (this.#parts.streams.markRunning(key, session) || request.isLeft === true)
+    const isElsewhere = request.isRetry === true && (this.#parts.streams.markRunning(key, session, link.name) || request.isLeft === true)
     const outcome = isForSession
       ? ({ kind: 'accepted' } as const)
       : isElsewhere

@@ -293,6 +293,8 @@ export const STREAM_CLOSE = {
   AGAIN: 4104,
   /** The agent is lost, and may have run it; another is there, and it may run twice: call again with the same key. */
   REPEAT: 4105,
+  /** Open it again: the call has gone to another agent since. */
+  MOVED: 4106,
 } as const
 
 /** Text messages on stream sockets. */

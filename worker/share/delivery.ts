@@ -90,13 +90,24 @@ export class Delivery {
 
   /** The agent does not know the call of a resumed stream: the Worker that holds the request may be about to send it. */
   #awaitCall(sockets: readonly WebSocket[], frame: Uint8Array): void {
-    const { streams } = this.#parts
+    const { streams, waiters } = this.#parts
     const tell = (told: readonly WebSocket[]): void => this.#toSockets(told, '', frame, 0)
     const isAwaited = (attachment: StreamAttachment | undefined): boolean => attachment?.kind === 'call' && attachment.isProbe !== true
     const waiting = new Set(sockets.filter((socket) => isAwaited(streams.attachmentOf(socket))))
     tell(sockets.filter((socket) => !waiting.has(socket)))
-    const isForgotten = (socket: WebSocket): boolean => streams.attachmentOf(socket)?.isRunning !== true
-    if (waiting.size > 0) setTimeout(() => tell([...waiting].filter(isForgotten)), LATE_CALL_MS)
+    const look = (): void => {
+      const nowMs = Date.now()
+      for (const socket of waiting) {
+        const { key = '', isRunning } = streams.attachmentOf(socket) ?? {}
+        if (isRunning === true || socket.readyState !== WebSocket.OPEN) waiting.delete(socket)
+        else if (!waiters.isOnItsWay(key, nowMs)) {
+          waiting.delete(socket)
+          tell([socket])
+        }
+      }
+      if (waiting.size > 0) setTimeout(look, LATE_CALL_MS)
+    }
+    if (waiting.size > 0) setTimeout(look, LATE_CALL_MS)
   }
 
   message(link: Link, header: Message, frame: Uint8Array, body: Uint8Array): void {

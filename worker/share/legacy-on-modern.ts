@@ -256,7 +256,7 @@ export class LegacyOnModern {
     const isStream = delivery === 'stream'
     // As in Calls: its client may have come back for it elsewhere.
     const isElsewhere =
-      isStream && request.isRetry === true && (this.#parts.streams.markRunning(key, session.id) || request.isLeft === true)
+      isStream && request.isRetry === true && (this.#parts.streams.markRunning(key, session.id, link.name) || request.isLeft === true)
     const outcome = isElsewhere ? ({ kind: 'replaced' } as const) : waiters.wait(key, facts)
     const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(isStream ? { session: session.id } : {}) })
     const tag = tagOf(session.id, rawId)

@@ -88,7 +88,7 @@ export class Recovery {
     for (const waiter of this.#parts.waiters.where(({ agent: name }) => name === agent))
       if (!this.#repeat(waiter)) this.#parts.delivery.fail(waiter.key, failure)
     for (const { socket, key } of this.#parts.streams.callsOf(agent))
-      if (!this.#repeatStream(socket)) this.#parts.delivery.fail(key, failure)
+      if (!this.#repeatStream(socket) && !this.#isOnItsWay(socket)) this.#parts.delivery.fail(key, failure)
     this.#tellSessions(agent, { type: 'lost', failure })
   }
 
@@ -103,6 +103,12 @@ export class Recovery {
     if (hasBegun === true || !this.#parts.standIns.canRepeat(repeat)) return false
     closeQuietly(socket, STREAM_CLOSE.REPEAT, 'its agent is lost, and another is there')
     return true
+  }
+
+  /** Whether another Worker still holds the call of a resumed stream. */
+  #isOnItsWay(socket: WebSocket): boolean {
+    const { resume, isRunning, key = '' } = this.#parts.streams.attachmentOf(socket) ?? {}
+    return resume !== undefined && isRunning !== true && this.#parts.waiters.isOnItsWay(key, Date.now())
   }
 
   /** The Workers of HTTP+SSE streams know themselves which calls wait there. */

@@ -74,12 +74,14 @@ export class Streams {
     if (attachment?.repeat !== undefined) socket.serializeAttachment({ ...attachment, hasBegun: true } satisfies StreamAttachment)
   }
 
-  /** Notes that the call of a resumed stream is on its way to the agent; false when there is no such stream. */
-  markRunning(key: string, session: string): boolean {
+  /** Notes that the call of a resumed stream is on its way to an agent; false when there is no such stream. */
+  markRunning(key: string, session: string, agent: string): boolean {
     const socket = this.call(key, session)
     const attachment = socket === undefined ? undefined : attachmentOf(socket)
-    if (attachment?.resume === undefined) return false
-    socket?.serializeAttachment({ ...attachment, isRunning: true } satisfies StreamAttachment)
+    if (socket === undefined || attachment?.resume === undefined) return false
+    // A socket's tags cannot be changed: its Worker opens another for this agent, and is told there what came meanwhile.
+    if (attachment.agent !== agent) closeQuietly(socket, STREAM_CLOSE.MOVED, 'the call has gone to another agent')
+    else socket.serializeAttachment({ ...attachment, isRunning: true } satisfies StreamAttachment)
     return true
   }
 

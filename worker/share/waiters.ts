@@ -1,4 +1,5 @@
 /** Calls that wait over RPC: in memory, since a pending RPC keeps the object awake. */
+import { LATE_CALL_MS } from '../limits.ts'
 import type { CallOutcome } from './contract.ts'
 import type { Repeatable } from './stand-ins.ts'
 
@@ -29,6 +30,8 @@ export interface Waiter {
 
 export class Waiters {
   readonly #byKey = new Map<string, Waiter>()
+  /** Calls that found no agent, and when their Workers last asked, in milliseconds since 1970; oldest first. */
+  readonly #turnedAway = new Map<string, number>()
 
   get size(): number {
     return this.#byKey.size
@@ -59,6 +62,21 @@ export class Waiters {
     this.#byKey.delete(key)
     waiter.resolve({ kind: 'moved' })
     return waiter
+  }
+
+  /** Notes that a call found no agent: its Worker holds it, and asks again within a second. */
+  turnAway(key: string, nowMs: number): void {
+    this.#turnedAway.delete(key)
+    this.#turnedAway.set(key, nowMs)
+    for (const [old, sinceMs] of this.#turnedAway) {
+      if (nowMs - sinceMs < LATE_CALL_MS) break
+      this.#turnedAway.delete(old)
+    }
+  }
+
+  /** Whether a Worker holds a call that has not been sent to an agent yet. */
+  isOnItsWay(key: string, nowMs: number): boolean {
+    return nowMs - (this.#turnedAway.get(key) ?? -Infinity) < LATE_CALL_MS
   }
 
   isBusy(group: string): boolean {
