@@ -1,9 +1,11 @@
 /** Agents that fall silent, die and come back, with clients of both SDKs connected: what they are told meanwhile, and what they hear after. */
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Agent, createShare, fixture, npmServer, type Relay, type Share, startAgent, startRelay } from './harness.ts'
-import { toolText } from './json.ts'
+import { asObject, toolText } from './json.ts'
+import { NODE, ROOT } from './program.ts'
 import { RawClient } from './raw-client.ts'
-import { connectSdk1Http } from './sdk1-client.ts'
+import { connectSdk1Http, connectSdk1Sse } from './sdk1-client.ts'
 import { connectSdk2Http } from './sdk2-client.ts'
 import type { TestClient } from './test-client.ts'
 
@@ -74,6 +76,49 @@ describe.each(CLIENTS)('a client of %s', (_, connect) => {
     expect(await client.listTools()).toContain('get-sum')
     expect(toolText(await called)).toContain('3')
   })
+})
+
+describe('a client of the SDK 1.x', () => {
+  test('whose server of 2026-07-28 is behind a stopped agent lists tools, and its call succeeds when that goes on', async () => {
+    const share = await createShare(relay)
+    const agent = stack.use(await startAgent(share, { command: [NODE, join(ROOT, 'test/conformance/modern-server.ts')], args: NAME }))
+    await using client = await connectSdk1Http(share.url, share.clientToken)
+    const tools = await client.listTools()
+    agent.program.signal('SIGSTOP')
+    try {
+      expect(await client.listTools()).toEqual(tools)
+      const called = client.callTool('test_simple_text')
+      expect(await client.listTools()).toEqual(tools)
+      agent.program.signal('SIGCONT')
+      expect(toolText(await called)).toContain('simple text')
+    } finally {
+      agent.program.signal('SIGCONT')
+    }
+  })
+
+  test('over HTTP+SSE begins and lists while the agent is dead, by what others were told', async () => {
+    const { share, agent } = await served()
+    await using before = await connectSdk1Http(share.url, share.clientToken)
+    const tools = await before.listTools()
+    await agent.program.kill9()
+    await using client = await connectSdk1Sse(share.sseUrl, share.clientToken)
+    expect(await client.listTools()).toEqual(tools)
+  })
+})
+
+test('a call waits for as long as AWAY_WAIT_SECONDS says, and fails with the time after which to come back', async () => {
+  // After 5 s the answer opens as a stream, so that its client knows that we live.
+  const hasty = stack.use(await startRelay([], { AWAY_WAIT_SECONDS: '6' }))
+  const share = await createShare(hasty)
+  const agent = stack.use(await startAgent(share, { command: fixture('echo') }))
+  const client = new RawClient(share.url, share.clientToken)
+  await client.initialize()
+  await agent.program.kill9()
+  const response = await client.post('{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"count"}}')
+  expect(response.headers.get('content-type')).toBe('text/event-stream')
+  const data = (await response.text()).split('\n').find((line) => line.startsWith('data: {'))
+  const error = asObject(asObject(JSON.parse(data?.slice('data: '.length) ?? ''))['error'])
+  expect(error['data']).toMatchObject({ code: 'AGENT_AWAY', executed: 'no', retryable: true, retryAfterMs: 2000 })
 })
 
 test('what is told in an agent’s place says so', async () => {

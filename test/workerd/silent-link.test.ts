@@ -110,3 +110,18 @@ test.concurrent('a suspect link is one still when the Share has slept, until som
   agent.answer((await agent.expect('call')).header, '"a"', TOOLS)
   expect(staleSince(await answerIn(listed))).toBeUndefined()
 })
+
+test.concurrent('a new session does not go to a suspect link while there is another', async () => {
+  const { share } = await suspect()
+  const other = await ScriptedAgent.connect(share, { agent: 'other', join: 'replica' })
+  // By the number of channels alone the suspect one would have its turn.
+  for (let count = 0; count < 3; count++) await begin(other, new TestClient(share))
+})
+
+test.concurrent('a list that is on its way when the link closes is answered by what is kept', async () => {
+  const { agent, client } = await known()
+  const listed = client.post(LIST)
+  await agent.expect('call')
+  agent.close()
+  expect(staleSince(await answerIn(listed))).toBeDefined()
+})

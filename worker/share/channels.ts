@@ -3,6 +3,7 @@ import { verbosity } from '../bridge/names.ts'
 import { randomKey } from '../call-key.ts'
 import { CALL_TRAVEL_MS } from '../limits.ts'
 import { isSpareGroup, spareGroup } from './groups.ts'
+import type { LinkHealth } from './link-health.ts'
 import { type Link, type Links, sendFrame } from './links.ts'
 import { type Away, encodeReturnAddress, type RelayPurpose } from './contract.ts'
 import { channelName, DEPARTED, groupOf, MODERN_SHARED_GROUP, SHARED_GROUP, type Handshake, type Session, type Store } from './store.ts'
@@ -37,12 +38,14 @@ export interface Channel {
 export class Channels {
   readonly #store: Store
   readonly #links: Links
+  readonly #health: LinkHealth
   /** Whether calls of a group are under way; listens do not count. */
   readonly #isBusy: (group: string) => boolean
 
-  constructor(store: Store, links: Links, isBusy: (group: string) => boolean) {
+  constructor(store: Store, links: Links, health: LinkHealth, isBusy: (group: string) => boolean) {
     this.#store = store
     this.#links = links
+    this.#health = health
     this.#isBusy = isBusy
   }
 
@@ -82,7 +85,11 @@ export class Channels {
   }
 
   chooseLink(): Link | undefined {
-    return this.#links.choose((name) => this.#store.openChannels(name))
+    const nowMs = Date.now()
+    return this.#links.choose(
+      (name) => this.#store.openChannels(name),
+      (link) => this.#health.isSuspect(link, nowMs),
+    )
   }
 
   /** The group whose child serves a session: by its agent, or while that is away by what served it last. */

@@ -98,10 +98,12 @@ export class Links {
     return [...this.#byName.values()]
   }
 
-  /** The agent for a new session: the one with the fewest channels that is not leaving. */
-  choose(channelsOf: (name: string) => number): Link | undefined {
-    const candidates = this.all().filter((link) => !this.isLeaving(link))
-    if (candidates.length < 2) return candidates[0]
+  /** The agent for a new session: the one with the fewest channels that is not leaving, and not suspect if others are not. */
+  choose(channelsOf: (name: string) => number, isSuspect: (link: Link) => boolean): Link | undefined {
+    const all = this.all().filter((link) => !this.isLeaving(link))
+    if (all.length < 2) return all[0]
+    const sound = all.filter((link) => !isSuspect(link))
+    const candidates = sound.length === 0 ? all : sound
     return candidates.toSorted((a, b) => channelsOf(a.name) - channelsOf(b.name))[0]
   }
 

@@ -81,7 +81,12 @@ export class Share extends DurableObject<Env> {
     this.#streams = new Streams(ctx)
     this.#health = new LinkHealth(this.#links, (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0)
     this.#upstream = new Upstream(this.#health)
-    this.#channels = new Channels(this.#store, this.#links, (group) => this.#waiters.isBusy(group) || this.#streams.isBusy(group))
+    this.#channels = new Channels(
+      this.#store,
+      this.#links,
+      this.#health,
+      (group) => this.#waiters.isBusy(group) || this.#streams.isBusy(group),
+    )
     const base = { store: this.#store, links: this.#links, channels: this.#channels, streams: this.#streams, waiters: this.#waiters }
     this.#subscriptions = new Subscriptions(base)
     this.#snapshots = new Snapshots({ ...base, rows: new ListingRows(ctx.storage.sql), health: this.#health })
