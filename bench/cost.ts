@@ -1,0 +1,222 @@
+/** `node bench/cost.ts`: what each thing that a relay does asks of its platform, measured in workerd; docs/cost.md has the prices. */
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { GRACE_MS } from '../protocol/limits.ts'
+import { asObject } from '../test/e2e/json.ts'
+import { fixture } from '../test/e2e/harness.ts'
+import { NODE, Program } from '../test/e2e/program.ts'
+import { machine, ownVersions } from './machine.ts'
+import { cpuUs } from './process-tree.ts'
+import { ProfiledRelay, type ShareAccess } from './profile/relay.ts'
+import { textTable } from './table.ts'
+
+const METER = join(import.meta.dirname, 'profile/worker/meter.ts')
+const CALLS = 1000
+const STREAMED_CALLS = 200
+const EVENTS = 10
+const LONG_CALLS = 5
+const SESSIONS = 12
+const STREAMS = 100
+const SILENT_MS = 45_000
+const IDLE_MS = 60_000
+const PING_MS = 1000
+
+interface Reading {
+  readonly workerRequests: number
+  readonly objectRequests: number
+  readonly agentMessages: number
+  readonly workerMessages: number
+  readonly sentMessages: number
+  readonly rowsRead: number
+  readonly rowsWritten: number
+  readonly alarmsSet: number
+  readonly constructions: number
+  readonly awakeMs: number
+  readonly cpuMs: number
+}
+
+const NONE: Reading = {
+  workerRequests: 0,
+  objectRequests: 0,
+  agentMessages: 0,
+  workerMessages: 0,
+  sentMessages: 0,
+  rowsRead: 0,
+  rowsWritten: 0,
+  alarmsSet: 0,
+  constructions: 0,
+  awakeMs: 0,
+  cpuMs: 0,
+}
+const FIELDS = Object.keys(NONE) as (keyof Reading)[]
+
+class Meter {
+  readonly #relay: ProfiledRelay
+  readonly rows: string[][] = []
+
+  constructor(relay: ProfiledRelay) {
+    this.#relay = relay
+  }
+
+  /** Does something, and notes what it took for each of `count`. */
+  async measure(title: string, count: number, act: () => Promise<unknown>): Promise<void> {
+    const before = await this.#read()
+    await act()
+    // What follows an answer (receipts, closing sockets) belongs to it.
+    await delay(500)
+    const after = await this.#read()
+    const each = (field: keyof Reading): string => round((after[field] - before[field]) / count)
+    const sent = (after.sentMessages - before.sentMessages - (after.workerMessages - before.workerMessages)) / count
+    this.rows.push([
+      title,
+      each('workerRequests'),
+      each('objectRequests'),
+      each('agentMessages'),
+      each('workerMessages'),
+      round(sent),
+      each('rowsRead'),
+      each('rowsWritten'),
+      each('alarmsSet'),
+      each('awakeMs'),
+      each('cpuMs'),
+      round(after.constructions - before.constructions),
+    ])
+  }
+
+  async #read(): Promise<Reading> {
+    const told = asObject(await (await fetch(`${this.#relay.origin}/meter`)).json())
+    const cpuMs = cpuUs(this.#relay.workerd.pid) / 1000
+    return { ...NONE, ...Object.fromEntries(FIELDS.map((field) => [field, field === 'cpuMs' ? cpuMs : Number(told[field])])) }
+  }
+}
+
+function round(value: number): string {
+  return value >= 100 ? value.toFixed(0) : String(Number(value.toFixed(2)))
+}
+
+const HEADINGS = [
+  'per',
+  'Worker requests',
+  'object requests',
+  'messages in from agent',
+  'from Worker',
+  'out',
+  'rows read',
+  'written',
+  'alarms set',
+  'awake ms',
+  'CPU ms',
+  'constructed',
+]
+
+/** A client that knows no more than it must. */
+class Client {
+  readonly #url: string
+  #session = ''
+  #lastId = 0
+
+  constructor(relay: ProfiledRelay, share: ShareAccess) {
+    this.#url = `${relay.origin}${share.path}`
+  }
+
+  async open(): Promise<void> {
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'cost', version: '1' } }
+    const response = await this.#post({ id: 0, method: 'initialize', params })
+    this.#session = response.headers.get('mcp-session-id') ?? ''
+    await response.text()
+    await (await this.#post({ method: 'notifications/initialized' })).text()
+  }
+
+  /** Opens the GET stream; the client goes on without reading it. */
+  async listen(): Promise<void> {
+    const response = await fetch(this.#url, { headers: { ...this.#headers(), accept: 'text/event-stream' } })
+    if (response.status !== 200) throw new Error(`GET: ${response.status}`)
+    void response.text().catch(() => undefined)
+  }
+
+  async call(name: string, args: object, token?: string): Promise<string> {
+    const meta = token === undefined ? {} : { _meta: { progressToken: token } }
+    const response = await this.#post({ id: ++this.#lastId, method: 'tools/call', params: { name, arguments: args, ...meta } })
+    const text = await response.text()
+    if (response.status !== 200 || !text.includes('"content"')) throw new Error(`${name}: ${response.status} ${text.slice(0, 200)}`)
+    return text
+  }
+
+  async end(): Promise<void> {
+    await (await fetch(this.#url, { method: 'DELETE', headers: this.#headers() })).text()
+  }
+
+  #post(message: object): Promise<Response> {
+    return fetch(this.#url, { method: 'POST', headers: this.#headers(), body: JSON.stringify({ jsonrpc: '2.0', ...message }) })
+  }
+
+  #headers(): Record<string, string> {
+    const session = this.#session === '' ? {} : { 'mcp-session-id': this.#session }
+    return { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...session }
+  }
+}
+
+async function startAgent(relay: ProfiledRelay, share: ShareAccess, isolation: 'session' | 'share'): Promise<Program> {
+  const own = ['agent/cli.ts', '--relay', relay.origin, '--json', '--keepalive', `${PING_MS}ms`, '--isolate', isolation]
+  const agent = new Program(NODE, [...own, '--', ...fixture('echo')], { env: { MCP_EDGE_TOKEN: share.agentToken } })
+  await agent.stderr.find((line) => (line.includes('"event":"ready"') ? true : undefined), 'the agent to be ready')
+  return agent
+}
+
+/** An agent with a server for each session comes, serves, and goes. */
+async function measureSessions(relay: ProfiledRelay, meter: Meter): Promise<void> {
+  const share = await relay.createShare()
+  let agent: Program | undefined
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => agent?.[Symbol.asyncDispose]())
+  await meter.measure('agent that connects', 1, async () => {
+    agent = await startAgent(relay, share, 'session')
+  })
+  const clients = Array.from({ length: SESSIONS }, () => new Client(relay, share))
+  await meter.measure('session that begins', SESSIONS, async () => {
+    for (const client of clients) await client.open()
+  })
+  await meter.measure('GET stream that opens', SESSIONS, async () => {
+    for (const client of clients) await client.listen()
+  })
+  await meter.measure('session that ends', SESSIONS, async () => {
+    for (const client of clients) await client.end()
+  })
+  await meter.measure('agent that leaves', 1, async () => {
+    await agent?.stop('SIGTERM')
+    await delay(GRACE_MS + 1000)
+  })
+}
+
+async function measureCalls(relay: ProfiledRelay, meter: Meter): Promise<void> {
+  const share = await relay.createShare()
+  await using _agent = await startAgent(relay, share, 'share')
+  const client = new Client(relay, share)
+  await client.open()
+  for (let at = 0; at < CALLS; at++) await client.call('echo', { text: 'warm' })
+  await meter.measure('short call', CALLS, async () => {
+    for (let at = 0; at < CALLS; at++) await client.call('echo', { text: 'hello' })
+  })
+  await meter.measure('call of 1 s', LONG_CALLS, async () => {
+    for (let at = 0; at < LONG_CALLS; at++) await client.call('slow', { ms: 1000 })
+  })
+  await meter.measure(`call with ${EVENTS} progress events`, STREAMED_CALLS, async () => {
+    for (let at = 0; at < STREAMED_CALLS; at++) await client.call('progress', { steps: EVENTS }, `t${at}`)
+  })
+  await meter.measure(`call that is silent for ${SILENT_MS / 1000} s`, 1, () => client.call('slow', { ms: SILENT_MS }))
+  const idle = `${IDLE_MS / 1000} s idle, a ping each ${PING_MS / 1000} s`
+  await meter.measure(`${idle}, no stream`, 1, () => delay(IDLE_MS))
+  const others = Array.from({ length: STREAMS }, () => new Client(relay, share))
+  for (const other of others) {
+    await other.open()
+    await other.listen()
+  }
+  await meter.measure(`${idle}, ${STREAMS} GET streams`, 1, () => delay(IDLE_MS))
+  await meter.measure('first call after that', 1, () => client.call('echo', { text: 'awake' }))
+}
+
+await using relay = await ProfiledRelay.start(METER)
+const meter = new Meter(relay)
+await measureCalls(relay, meter)
+await measureSessions(relay, meter)
+process.stdout.write(`${JSON.stringify({ ...machine(), ...ownVersions() })}\n${textTable([HEADINGS, ...meter.rows])}\n`)

@@ -1,0 +1,231 @@
+/** `npm run soak`: a long time at half of the top load with random disconnects; does memory grow, is anything left over? */
+import { basename, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { descendants, isAlive } from '../test/e2e/processes.ts'
+import { NODE, Program, ROOT } from '../test/e2e/program.ts'
+import { CutProxy } from './cut-proxy.ts'
+import { loadFigures, runLoad } from './figures.ts'
+import { HttpClient } from './http-client.ts'
+import { argumentsOf, rssBytes } from './process-tree.ts'
+import { CHILD_FILE, ProfiledRelay, type ShareAccess } from './profile/relay.ts'
+import { note, Place, type Tally } from './soak-place.ts'
+import { tableRows } from './table-rows.ts'
+import { type Sample, trendOf } from './trend.ts'
+
+const USAGE = `npm run soak -- [options]
+
+A relay, agents and clients at half of the calls that they can make in a second, while links are cut, clients leave, sessions end
+and the share's object is reset; then what memory has grown by, and what is left over.
+
+  --minutes N     how long (default: 30)
+  --sessions N    clients at a time, each with its GET stream (default: 16)
+  --agents N      agents of the share (default: 2)
+  --every MS      mean pause between two disconnects (default: 3000)
+  --limit KIB     growth in KiB a minute that is taken for flat, beyond twice its standard error (default: 100)`
+
+const WORKER = join(ROOT, 'test/chaos/worker/reset-worker.ts')
+const TOP_LOAD_MS = 8000
+const SAMPLE_MS = 2000
+/** Until then memory grows as it should: code is compiled, and the heap finds its size. */
+const WARM_UP_SHARE = 0.3
+const END_MS = 10_000
+/** Kinds of disconnects, and how often each comes. */
+const FAULTS = ['cut', 'cut', 'cut', 'leave', 'leave', 'leave', 'end', 'end', 'reset'] as const
+
+interface Options {
+  readonly minutes: number
+  readonly sessions: number
+  readonly agents: number
+  readonly everyMs: number
+  readonly limitKib: number
+}
+
+interface AgentAt {
+  readonly program: Program
+  readonly proxy: CutProxy
+}
+
+async function startAgent(relay: ProfiledRelay, share: ShareAccess, name: string): Promise<AgentAt> {
+  const proxy = await CutProxy.start(relay.port)
+  const own = ['--name', name, '--replica', '--reconnect-delay', '200ms', '--max-children', '1000', '--json']
+  const args = ['agent/cli.ts', '--relay', proxy.origin, ...own, '--', NODE, CHILD_FILE]
+  const program = new Program(NODE, args, { env: { MCP_EDGE_TOKEN: share.agentToken } })
+  await program.stderr.find((line) => (line.includes('"event":"ready"') ? true : undefined), 'the agent to be ready')
+  return { program, proxy }
+}
+
+/** Calls at a fixed rate until a time: whoever is late does not catch up. */
+async function pace(places: readonly Place[], callsPerS: number, untilMs: number): Promise<void> {
+  const everyMs = (places.length / callsPerS) * 1000
+  await Promise.all(
+    places.map(async (place, at) => {
+      for (let dueMs = Date.now() + (at / places.length) * everyMs; dueMs < untilMs; dueMs = Math.max(dueMs + everyMs, Date.now())) {
+        const waitMs = dueMs - Date.now()
+        if (waitMs > 0) await delay(waitMs)
+        await place.call()
+      }
+    }),
+  )
+}
+
+async function disturb(
+  places: readonly Place[],
+  agents: readonly AgentAt[],
+  reset: () => Promise<void>,
+  everyMs: number,
+  tally: Tally,
+  untilMs: number,
+) {
+  for (;;) {
+    await delay(2 * Math.random() * everyMs)
+    if (Date.now() > untilMs) return
+    const fault = pick(FAULTS)
+    note(tally.faults, fault ?? '')
+    if (fault === 'cut') pick(agents)?.proxy.cut(Math.random() < 0.5)
+    else if (fault === 'leave') pick(places)?.leave()
+    else if (fault === 'end') pick(places)?.end()
+    else await reset()
+  }
+}
+
+function pick<T>(from: readonly T[]): T | undefined {
+  return from[Math.floor(Math.random() * from.length)]
+}
+
+/** Resident memory of some processes, every few seconds. */
+async function sample(pids: ReadonlyMap<string, number>, untilMs: number): Promise<Map<string, Sample[]>> {
+  const series = new Map([...pids.keys()].map((name) => [name, [] as Sample[]]))
+  for (; Date.now() < untilMs; await delay(SAMPLE_MS))
+    for (const [name, pid] of pids) series.get(name)?.push({ atMs: Date.now(), value: rssBytes(pid) / 1024 })
+  return series
+}
+
+/** Prints what each process has grown by; returns those that have grown too much. */
+function report(series: ReadonlyMap<string, readonly Sample[]>, limitKib: number): string[] {
+  const growing: string[] = []
+  for (const [name, samples] of series) {
+    const settled = samples.slice(Math.floor(samples.length * WARM_UP_SHARE))
+    const { perMinute, errorPerMinute } = trendOf(settled)
+    const [first, last] = [settled[0], settled.at(-1)]
+    const range = `${Math.round((first?.value ?? 0) / 1024)} -> ${Math.round((last?.value ?? 0) / 1024)} MiB`
+    say(`${name}: ${perMinute.toFixed(0)} KiB/min ± ${errorPerMinute.toFixed(0)} (${settled.length} samples, ${range})`)
+    if (!(perMinute - 2 * errorPerMinute <= limitKib)) growing.push(`${name} grows by ${perMinute.toFixed(0)} KiB a minute`)
+  }
+  return growing
+}
+
+async function topLoad(places: readonly Place[]): Promise<number> {
+  const tasks = places.map((place) => () => place.call())
+  await runLoad(tasks, TOP_LOAD_MS / 2)
+  return loadFigures(await runLoad(tasks, TOP_LOAD_MS))['callsPerS'] ?? 0
+}
+
+async function soak({ minutes, sessions, agents: agentCount, everyMs, limitKib }: Options): Promise<string[]> {
+  await using relay = await ProfiledRelay.start(WORKER)
+  const share = await relay.createShare()
+  const tally: Tally = { answered: 0, failed: new Map(), faults: new Map() }
+  await using stack = new AsyncDisposableStack()
+  const agents: AgentAt[] = []
+  for (let at = 0; at < agentCount; at++) {
+    const agent = await startAgent(relay, share, `agent-${at}`)
+    stack.defer(async () => {
+      agent.proxy[Symbol.dispose]()
+      await agent.program[Symbol.asyncDispose]()
+    })
+    agents.push(agent)
+  }
+  using client = new HttpClient({ port: relay.port, path: share.path })
+  const places = Array.from({ length: sessions }, () => new Place(client, tally))
+  const top = await topLoad(places)
+  say(
+    `top load ${top.toFixed(0)} calls/s; ${minutes} minutes at ${(top / 2).toFixed(0)} calls/s with ${sessions} sessions and ${agentCount} agents`,
+  )
+  const shareId = share.path.split('/')[2] ?? ''
+  const reset = async (): Promise<void> => void (await fetch(`${relay.origin}/chaos/abort/${shareId}`, { method: 'POST' }))
+  const untilMs = Date.now() + minutes * 60_000
+  const pids = new Map([['workerd', relay.workerd.pid], ...agents.map(({ program }, at) => [`agent ${at}`, program.pid] as const)])
+  const [series] = await Promise.all([
+    sample(pids, untilMs),
+    pace(places, top / 2, untilMs),
+    disturb(places, agents, reset, everyMs, tally, untilMs),
+  ])
+  say(`answered ${tally.answered}; disconnects: ${shown(tally.faults)}`)
+  const failed = [...tally.failed.values()].reduce((sum, count) => sum + count, 0)
+  for (const [reason, count] of tally.failed) say(`failed ${count}: ${reason}`)
+  const wrong = report(series, limitKib)
+  if (failed > 0) wrong.push(`${failed} calls have failed`)
+  for (const place of places) await place.close()
+  return [...wrong, ...(await leftOver(relay, agents))]
+}
+
+/** All sessions have ended: no server may run, and no row of theirs may be left. */
+async function leftOver(relay: ProfiledRelay, agents: readonly AgentAt[]): Promise<string[]> {
+  const servers = (): number => agents.flatMap(({ program }) => descendants(program.pid)).filter(isServer).length
+  for (let waitedMs = 0; waitedMs < END_MS && servers() > 0; waitedMs += 250) await delay(250)
+  const wrong = servers() === 0 ? [] : [`${servers()} servers run for nobody`]
+  const all = agents.flatMap(({ program }) => [program.pid, ...descendants(program.pid)])
+  await Promise.all(agents.map(({ program }) => program.kill9()))
+  await relay.workerd.kill9()
+  for (let waitedMs = 0; waitedMs < END_MS && all.some(isAlive); waitedMs += 250) await delay(250)
+  const orphans = all.filter(isAlive).length
+  if (orphans > 0) wrong.push(`${orphans} orphans`)
+  const rows = tableRows(relay.file('storage'), 'Share')
+  say(`orphans: ${orphans}; rows: ${shown(rows)}`)
+  for (const [table, count] of rows) {
+    const allowed = OF_SESSIONS.has(table) ? 0 : MAX_ROWS_OF_SHARE
+    if (count > allowed) wrong.push(`${count} rows in ${table}`)
+  }
+  return wrong
+}
+
+/** Tables whose rows are of sessions, and end with them. What others have is of the share, or of its agents. */
+const OF_SESSIONS: ReadonlySet<string> = new Set(['session', 'handshake', 'channel', 'snapshot', 'parked', 'kept', 'listen'])
+const MAX_ROWS_OF_SHARE = 8
+
+function isServer(pid: number): boolean {
+  return isAlive(pid) && argumentsOf(pid).some((word) => basename(word) === basename(CHILD_FILE))
+}
+
+function shown(counts: ReadonlyMap<string, number>): string {
+  return [...counts].map(([name, count]) => `${name} ${count}`).join(', ')
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function readOptions(args: readonly string[]): Options | undefined {
+  const text = (value: string) => ({ type: 'string', default: value }) as const
+  const options = {
+    minutes: text('30'),
+    sessions: text('16'),
+    agents: text('2'),
+    every: text('3000'),
+    limit: text('100'),
+    help: { type: 'boolean' },
+  } as const
+  const { values } = parseArgs({ args: [...args], options })
+  if (values.help === true) return undefined
+  const number = (name: 'minutes' | 'sessions' | 'agents' | 'every' | 'limit'): number => {
+    const value = Number(values[name])
+    if (!(value > 0)) throw new Error(`--${name} must be a positive number`)
+    return value
+  }
+  return {
+    minutes: number('minutes'),
+    sessions: number('sessions'),
+    agents: number('agents'),
+    everyMs: number('every'),
+    limitKib: number('limit'),
+  }
+}
+
+const options = readOptions(process.argv.slice(2))
+if (options === undefined) say(USAGE)
+else {
+  const wrong = await soak(options)
+  for (const text of wrong) say(`NOT WELL: ${text}`)
+  if (wrong.length === 0) say('flat, and nothing left over')
+  process.exitCode = wrong.length === 0 ? 0 : 1
+}
