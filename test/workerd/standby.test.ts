@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import * as bridged from './bridged-session.ts'
 import { HandshakeChild, postModern } from './handshake-child.ts'
-import { begin, CALL, INITIALIZED, keptNames, LIST, list, SERVER, staleSince, untilKept } from './kept-lists.ts'
+import { begin, CALL, INITIALIZED, keptNames, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './kept-lists.ts'
 import { createShare, factsOf, fetchRelay, ownerKey, resetShare, TestClient, type TestShare } from './relay.ts'
 import { bodyText, ScriptedAgent } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
@@ -125,6 +125,25 @@ describe('while no agent is there', () => {
     expect([staleSince(begun), staleSince(listed)]).not.toContain(undefined)
     await client.events.cancel()
   })
+})
+
+test('what a client over HTTP+SSE is told is kept for others of its kind', async () => {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const client = await SseClient.connect(share)
+  await client.initialize()
+  await agent.expect('open')
+  agent.answer((await agent.expect('call')).header, '0', SERVER)
+  await client.next()
+  await client.post(LIST)
+  agent.answer((await agent.expect('call')).header, '"a"', TOOLS)
+  expect(await client.next()).toMatchObject({ id: 'a', result: { tools: [{ name: 't' }] } })
+  await untilKept(share, 2)
+  await client.events.cancel()
+  await leave(agent)
+  const other = new TestClient(share)
+  await other.initialize()
+  expect(staleSince(await (await other.post(LIST)).json())).toBeDefined()
 })
 
 describe('what is kept', () => {

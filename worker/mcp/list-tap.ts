@@ -11,6 +11,9 @@ import { WholeAnswer } from './whole-answer.ts'
 /** Bytes of the digest that names an answer. */
 const DIGEST_BYTES = 16
 
+/** What of a request says whose answer it is. */
+type Asker = Pick<CallRequest, 'principal' | 'session' | 'capabilities' | 'group' | 'bridge' | 'delivery'>
+
 export class ListTap {
   readonly #share: ShareClient
   readonly #name: ListingName
@@ -22,13 +25,13 @@ export class ListTap {
   }
 
   /** Undefined for a request whose answer is not kept. */
-  static of(share: ShareClient, request: CallRequest): ListTap | undefined {
-    const name = request.canStandBy === true ? listingOf(request.method) : undefined
+  static of(share: ShareClient, { method, canStandBy }: Pick<CallRequest, 'method' | 'canStandBy'>): ListTap | undefined {
+    const name = canStandBy === true ? listingOf(method) : undefined
     return name === undefined ? undefined : new ListTap(share, name)
   }
 
   /** A frame of the answer has come. `listed`: digest of what the share keeps. */
-  see(header: AgentFrame, body: Uint8Array, request: CallRequest, listed: string | undefined): void {
+  see(header: AgentFrame, body: Uint8Array, request: Asker, listed: string | undefined): void {
     // A client that cannot be asked is offered less by a child that must know it with every request.
     if (eraOf(request) === 'modern' && request.group === undefined && request.delivery !== 'stream') return
     const whole =
@@ -42,7 +45,7 @@ export class ListTap {
     waitUntil(this.#note(whole.header, whole.body, request, listed).catch(() => undefined))
   }
 
-  async #note({ ch }: Answer, body: Uint8Array, request: CallRequest, listed: string | undefined): Promise<void> {
+  async #note({ ch }: Answer, body: Uint8Array, request: Asker, listed: string | undefined): Promise<void> {
     const answer = listingFrom(body)
     if (answer === undefined) return
     const hash = await crypto.subtle.digest('SHA-256', answer)
@@ -54,6 +57,6 @@ export class ListTap {
 }
 
 /** Of the child that answers: a request that names a bridge was translated to the other era than its client's. */
-function eraOf({ group, bridge }: CallRequest): 'legacy' | 'modern' {
+function eraOf({ group, bridge }: Asker): 'legacy' | 'modern' {
   return (group === undefined) === (bridge === undefined) ? 'legacy' : 'modern'
 }

@@ -11,6 +11,7 @@ import { initializeResponse, resultResponse } from './local-answer.ts'
 import { readPosted } from './message.ts'
 import { EventIds, markOf } from './event-ids.ts'
 import { changeMessages } from './list-changes.ts'
+import { ListTap } from './list-tap.ts'
 import { Outlet } from './outlet.ts'
 import { AGENT_AWAY } from './reply.ts'
 import { carry, type Exchange } from './respond.ts'
@@ -24,6 +25,12 @@ const encoder = new TextEncoder()
 /** Closes after which the stream is over; any other means that the Share was reset, and the stream attaches again. */
 const FINAL_CLOSES: ReadonlySet<number> = new Set([STREAM_CLOSE.REPLACED, STREAM_CLOSE.ENDED])
 
+interface Pending extends ClientNames {
+  readonly key: string
+  readonly tap: ListTap | undefined
+  readonly listed: string | undefined
+}
+
 export class Listener {
   readonly sink: Sink
   readonly #share: ShareClient
@@ -31,7 +38,7 @@ export class Listener {
   readonly #kind: 'listen' | 'session'
   readonly #writer: FrameWriter
   /** Calls of an HTTP+SSE session that have not been answered, by the raw id their client gave them. */
-  readonly #pending = new Map<string, ClientNames & { readonly key: string }>()
+  readonly #pending = new Map<string, Pending>()
   readonly #ticker: ReturnType<typeof setInterval>
   /** Calls of an HTTP+SSE session that are made here, since they must be translated. */
   readonly #translated = new Set<Exchange>()
@@ -97,6 +104,7 @@ export class Listener {
     const { header, body } = frame.value
     const names = this.#namesFor(header)
     this.#note(header)
+    this.#tap(header, body)
     if (this.#writer.write(header, body, names, listenEdits(header, body)) && names !== undefined) this.#pending.delete(names.rawId)
   }
 
@@ -106,6 +114,12 @@ export class Listener {
     if (mark === undefined) return
     const isNewer = this.#mark?.generation !== mark.generation || mark.n - 1 > this.#mark.n
     if (isNewer) this.#mark = { ...mark, n: mark.n - 1 }
+  }
+
+  #tap(header: AgentFrame, body: Uint8Array): void {
+    const address = 'ra' in header ? decodeReturnAddress(header.ra) : undefined
+    const { tap, listed } = (address?.to === 'session' ? this.#pending.get(address.rawId) : undefined) ?? {}
+    tap?.see(header, body, { ...this.#caller, delivery: 'session' }, listed)
   }
 
   /** What the client calls the request that a frame belongs to: kept since it was announced, or else in the frame. */
@@ -121,8 +135,9 @@ export class Listener {
       this.#isEager = true
       this.#taken(0)
     } else if (control.type === 'pending') {
-      const { key, rawId, restarted } = control
-      this.#pending.set(rawId, { ...clientNames(control), key, restarted })
+      const { key, rawId, restarted, standby } = control
+      const tap = standby === undefined ? undefined : ListTap.of(this.#share, { method: standby.method, canStandBy: true })
+      this.#pending.set(rawId, { ...clientNames(control), key, restarted, tap, listed: standby?.listed })
     } else if (control.type === 'lost') this.#failPending(new Set(), control.failure)
     else if (control.type === 'held') this.#failPending(new Set(control.keys), { code: 'AGENT_LOST', executed: 'no' })
     else if (control.type === 'answer') this.sink.writeText(resultResponse(control.rawId, control.result))

@@ -229,8 +229,17 @@ export class Calls {
   }
 
   /** Tells the Worker of an HTTP+SSE stream what will come, so that it can keep the client waiting, or tell it the end. */
-  #announce({ session, key, rawId, rawToken }: CallRequest, restarted: boolean): void {
-    const pending: StreamControl = { type: 'pending', key, rawId, restarted, ...(rawToken === undefined ? {} : { rawToken }) }
+  #announce(request: CallRequest, restarted: boolean): void {
+    const { session, key, method, rawId, rawToken } = request
+    const listed = this.#parts.snapshots.listed(request)
+    const pending: StreamControl = {
+      type: 'pending',
+      key,
+      rawId,
+      restarted,
+      ...(rawToken === undefined ? {} : { rawToken }),
+      ...(listed === undefined ? {} : { standby: { method, listed } }),
+    }
     this.#parts.streams.listener(session)?.send(JSON.stringify(pending))
   }
 }

@@ -304,7 +304,15 @@ export type StreamControl =
   /** Share to Worker: credit waits for this client, say what it takes as soon as it does. */
   | { readonly type: 'sync' }
   /** Share to the Worker of a session's stream: a call has begun whose answer this stream will carry. */
-  | { readonly type: 'pending'; readonly key: string; readonly rawId: string; readonly rawToken?: string; readonly restarted: boolean }
+  | {
+      readonly type: 'pending'
+      readonly key: string
+      readonly rawId: string
+      readonly rawToken?: string
+      readonly restarted: boolean
+      /** Of what may stand by: its method, and the digest of the answer that is kept. */
+      readonly standby?: { readonly method: string; readonly listed: string }
+    }
   /** Share to the Worker of a session's stream: the calls under way will not be answered. */
   | { readonly type: 'lost'; readonly failure: Failure }
   /** Share to the Worker of a session's stream: the agent is back and knows these calls; the others never reached it. */

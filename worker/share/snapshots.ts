@@ -61,10 +61,9 @@ export class Snapshots {
     }
     try {
       const outcome = await pending
-      const name = listingOf(request.method)
-      return (outcome.kind === 'frame' || outcome.kind === 'stream') && name !== undefined
-        ? { ...outcome, listed: this.#digest(request, name) }
-        : outcome
+      if (outcome.kind !== 'frame' && outcome.kind !== 'stream') return outcome
+      const listed = this.listed(request)
+      return listed === undefined ? outcome : { ...outcome, listed }
     } finally {
       clearTimeout(timer)
     }
@@ -155,6 +154,12 @@ export class Snapshots {
     const audience = this.#audience(request)
     const own = audience === undefined ? undefined : rows.find(audience, name)
     return own ?? rows.find(EVERYBODY, name) ?? (name === 'server' ? rows.latest(name) : undefined)
+  }
+
+  /** Names the bytes that are kept as the answer to a request: empty when there are none, undefined where none ever are. */
+  listed(request: CallRequest): string | undefined {
+    const name = request.canStandBy === true ? listingOf(request.method) : undefined
+    return name === undefined ? undefined : this.#digest(request, name)
   }
 
   #digest(request: CallRequest, name: ListingName): string {
