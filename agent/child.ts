@@ -120,7 +120,13 @@ class RunningChild implements Child {
   }
 
   write(bytes: Uint8Array, done: (taken: boolean) => void): void {
-    this.#process.stdin.write(bytes, (error) => done(error === null || error === undefined))
+    const { stdin } = this.#process
+    if (stdin.writableCorked === 0) {
+      // What is written in one turn reaches the pipe in one piece.
+      stdin.cork()
+      process.nextTick(() => stdin.uncork())
+    }
+    stdin.write(bytes, (error) => done(error === null || error === undefined))
   }
 
   pause(): void {

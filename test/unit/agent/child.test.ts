@@ -89,6 +89,27 @@ test.each([
   await child.stop()
 })
 
+test('Child.write() brings the lines of one turn to the child in one piece and in order, and tells of each', async () => {
+  const script = `console.log('reading'); process.stdin.on('data', (piece) => console.log(JSON.stringify(String(piece))))`
+  const { child, gone, line } = start(...node(script))
+  expect(await line()).toBe('reading')
+  const written = Array.from({ length: 500 }, (_, index) => `line ${index}\n`)
+  const taken = written.map((text) => new Promise<boolean>((resolve) => child.write(Buffer.from(text), resolve)))
+  expect(JSON.parse(await line())).toBe(written.join(''))
+  expect(new Set(await Promise.all(taken))).toEqual(new Set([true]))
+  void child.stop()
+  await gone
+})
+
+test('Child.stop() in the turn of a write lets the child have that line', async () => {
+  const { child, gone, lines } = start(...node(`process.stdin.on('data', (piece) => console.log(String(piece)))`))
+  const taken = new Promise<boolean>((resolve) => child.write(Buffer.from('last words'), resolve))
+  void child.stop()
+  expect(await taken).toBe(true)
+  await gone
+  expect(lines).toEqual(['last words'])
+})
+
 test('startChild() uses no shell', async () => {
   const { gone, lines } = start('echo', ['$(id); `id` "x"'])
   await gone
