@@ -76,7 +76,7 @@ const nullable =
 const flag = only(undefined, true)
 
 const RELAY_SHAPES: Shapes<RelayFrame> = {
-  welcome: { share: text, unwanted: channels },
+  welcome: { share: text, unwanted: channels, lanes: optional(number) },
   open: { ch: channel, ids: only('keep', 'assign'), asks: only('pass', 'refuse') },
   call: { ch: channel, key, method: text, id: span, token: optional(span), ra: text, tag: text, gate: flag, size: count },
   notify: { ch: channel, key, method: text, cancels: optional(text), requestId: optional(span), size: count },

@@ -41,6 +41,8 @@ export interface Welcome {
   readonly share: string
   /** Channels of the hello that the relay no longer wants; the agent ends them. */
   readonly unwanted: readonly string[]
+  /** How many lanes the share has. Absent means one. */
+  readonly lanes?: number
 }
 
 /** WebSocket close codes (RFC 6455 §7.4.2, private range). The reason repeats the name. */

@@ -4,6 +4,7 @@ import { LINK_SUBPROTOCOL } from '../protocol/handshake.ts'
 import { authenticateAgent, BEARER_CHALLENGE } from './access/authenticate.ts'
 import { problem } from './api/problem.ts'
 import type { Env } from './env.ts'
+import { laneAt } from './lanes.ts'
 import { ShareClient } from './mcp/share-client.ts'
 
 export async function connectAgent(c: Context<{ Bindings: Env }>): Promise<Response> {
@@ -19,6 +20,8 @@ export async function connectAgent(c: Context<{ Bindings: Env }>): Promise<Respo
   const offered = (c.req.header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
   if (!offered.includes(LINK_SUBPROTOCOL))
     return problem('LINK_VERSION_REFUSED', `This relay speaks ${LINK_SUBPROTOCOL}.`, { upgrade: 'websocket' })
-  const response = await new ShareClient(c.env, share).agent()
+  const lane = laneAt(share, Number(c.req.query('lane') ?? 0))
+  if (lane === undefined) return problem('LANE_UNKNOWN')
+  const response = await new ShareClient(c.env, lane).agent()
   return response.status === 404 ? problem('SHARE_NOT_FOUND') : response
 }

@@ -3,7 +3,7 @@ import { decodeBase32, encodeBase32 } from './base32.ts'
 import { concat } from '../../protocol/splice.ts'
 import { equalBytes, mac } from './secret.ts'
 
-type Jurisdiction = 'none' | 'eu' | 'fedramp'
+export type Jurisdiction = 'none' | 'eu' | 'fedramp'
 
 /** The facts that a share id says for as long as the share lives. */
 export interface ShareIdFacts {
@@ -14,7 +14,7 @@ export interface ShareIdFacts {
 
 const VERSION = 1
 /** In the order of their byte; never reorder. */
-const JURISDICTIONS = ['none', 'eu', 'fedramp'] as const satisfies readonly Jurisdiction[]
+export const JURISDICTIONS = ['none', 'eu', 'fedramp'] as const satisfies readonly Jurisdiction[]
 
 /** Random bytes of an id. */
 export const SHARE_ID_RANDOM_BYTES = 10
@@ -22,6 +22,8 @@ const PAYLOAD_BYTES = 2 + SHARE_ID_RANDOM_BYTES
 const MAC_BYTES = 8
 const MAX_LANES_LOG2 = 15
 const SHARE_ID_CHARS = 32
+/** Characters of an id that spell out whole bytes and hold the two that say something. */
+const HEAD_CHARS = 8
 
 /**
  * A new share id: 20 bytes in base32, which are version and lanes (a nibble each), jurisdiction, randomness, MAC.
@@ -44,7 +46,21 @@ export async function readShareId(key: CryptoKey, id: string): Promise<ShareIdFa
   if (bytes === undefined) return undefined
   const payload = bytes.slice(0, PAYLOAD_BYTES)
   if (!equalBytes(await mac(key, payload, MAC_BYTES), bytes.subarray(PAYLOAD_BYTES))) return undefined
-  const [head = 0, jurisdictionByte = 0] = payload
+  return readHead(payload)
+}
+
+/**
+ * What an id says that was found to be ours before. Costs no cryptography.
+ *
+ * @throws {RangeError} for what is no id.
+ */
+export function knownShareFacts(id: string): ShareIdFacts {
+  const facts = readHead(decodeBase32(id.slice(0, HEAD_CHARS)) ?? new Uint8Array())
+  if (facts === undefined) throw new RangeError('not a share id')
+  return facts
+}
+
+function readHead([head = 0, jurisdictionByte = 0]: Uint8Array): ShareIdFacts | undefined {
   const jurisdiction = JURISDICTIONS[jurisdictionByte]
   if (head >> 4 !== VERSION || jurisdiction === undefined) return undefined
   return { lanes: 2 ** (head & 15), jurisdiction }

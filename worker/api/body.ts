@@ -41,8 +41,17 @@ export function countMember(members: Members, name: string, max: number): Result
   return isCount ? ok(value) : err(`${name} must be a whole number from 1 to ${max}.`)
 }
 
-/** A member that is one of a few words; never absent. */
-export function wordMember<Word extends string>(members: Members, name: string, words: readonly Word[]): Result<Word, string> {
+/** A member that is one of a few words or numbers, or absent. */
+export function choiceMember<Word extends string | number>(
+  members: Members,
+  name: string,
+  words: readonly Word[],
+): Result<Word | undefined, string> {
+  return members[name] === undefined ? ok(undefined) : wordMember(members, name, words)
+}
+
+/** The same, but never absent. */
+export function wordMember<Word extends string | number>(members: Members, name: string, words: readonly Word[]): Result<Word, string> {
   const word = words.find((candidate) => candidate === members[name])
   return word === undefined ? err(`${name} must be one of: ${words.join(', ')}.`) : ok(word)
 }

@@ -19,13 +19,22 @@ const API_ERRORS = {
     http: 404,
     message: 'There is nothing at this address. MCP addresses end in /mcp or /sse: compare it with the share URL.',
   },
+  LANE_UNKNOWN: { http: 404, message: 'The share has no such lane. Connect to its first one, whose welcome says how many there are.' },
   RELAY_CLAIMED: { http: 409, message: 'This relay has an owner already. Use the owner key that was made for it.' },
   SHARE_LIMIT_REACHED: { http: 409, message: 'The relay keeps no more than 10000 shares. Delete those that are not used any more.' },
+  JURISDICTION_UNAVAILABLE: {
+    http: 409,
+    message: 'This relay cannot keep a share in a jurisdiction. Deploy it to Cloudflare, or leave jurisdiction out.',
+  },
   REQUEST_TOO_LARGE: { http: 413, message: 'The body is larger than 16 KiB. Send only the documented members.' },
   UPGRADE_NEEDED: { http: 426, message: 'This address is for agents and takes WebSockets only. Connect with mcp-edge-agent.' },
   LINK_VERSION_REFUSED: {
     http: 426,
     message: 'The agent and the relay speak different versions of the link. Update the one that is older.',
+  },
+  LANES_UNREACHED: {
+    http: 503,
+    message: 'Some lanes of the share could not be reached, and serve it as before. Send the same request again.',
   },
   RELAY_MISCONFIGURED: { http: 500, message: 'The relay is configured wrongly. Its deployer must correct the named variable.' },
 } as const satisfies Record<string, ProblemRow>

@@ -1,14 +1,17 @@
 /** The owner's shares: making, listing and revoking them, and handing out their tokens. */
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { authenticateOwner, BEARER_CHALLENGE } from '../access/authenticate.ts'
+import { ok } from '../../protocol/result.ts'
 import { claimedRelay, type RelayKeys } from '../access/keys.ts'
 import { mintPathKey, PATH_KEY_SERIAL_BYTES } from '../access/path-key.ts'
 import { randomBytes, randomText } from '../access/secret.ts'
-import { mintShareId, readShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
+import { JURISDICTIONS, knownShareFacts, mintShareId, readShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
 import { mintToken, type TokenKind } from '../access/tokens.ts'
 import { type Env, relayOrigin, settingsOf } from '../env.ts'
-import type { ShareFacts, ShareSettings } from '../share/contract.ts'
-import { countMember, readMembers, textMember, wordMember } from './body.ts'
+import { hasJurisdiction, LANE_COUNTS, LOCATIONS } from '../lanes.ts'
+import type { ShareRecord } from '../registry/registry.ts'
+import { choiceMember, countMember, type Members, readMembers, textMember, wordMember } from './body.ts'
+import { askLanes, type LaneFacts, mergeLanes } from './lanes.ts'
 import { problem } from './problem.ts'
 
 type Api = { Bindings: Env; Variables: { keys: RelayKeys } }
@@ -45,43 +48,70 @@ export const shares = new Hono<Api>()
   .all('/:share/tokens', () => problem('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
 
 async function createShare(c: ApiContext): Promise<Response> {
-  const members = await readMembers(c.req.raw, ['name', 'expires_in'])
+  const members = await readMembers(c.req.raw, ['name', 'expires_in', 'lanes', 'location', 'jurisdiction'])
   if (!members.ok) return problem(members.error.code, members.error.detail)
-  const name = textMember(members.value, 'name', MAX_NAME_CHARS)
-  if (!name.ok) return problem('BODY_INVALID', name.error)
-  const lifeS = countMember(members.value, 'expires_in', MAX_LIFE_S)
-  if (!lifeS.ok) return problem('BODY_INVALID', lifeS.error)
+  const wanted = readWanted(members.value)
+  if (!wanted.ok) return problem('BODY_INVALID', wanted.error)
+  const { name, lifeS, lanes, location, jurisdiction } = wanted.value
+  if (!hasJurisdiction(c.env, jurisdiction)) return problem('JURISDICTION_UNAVAILABLE')
   const createdAtMs = Date.now()
-  const expiresAtMs = createdAtMs + (lifeS.value ?? DEFAULT_LIFE_S) * SECOND_MS
-  const id = await mintShareId(c.var.keys.shareId, { lanes: 1, jurisdiction: 'none' }, randomBytes(SHARE_ID_RANDOM_BYTES))
-  const record = { id, name: name.value ?? 'unnamed', createdAtMs, expiresAtMs }
-  // The list comes first: a share that is listed but not made can be deleted, one that is made but not listed cannot.
-  if (!(await registryOf(c).addShare(record))) return problem('SHARE_LIMIT_REACHED')
-  await shareOf(c, id).admin({ op: 'create', settings: record })
+  const expiresAtMs = createdAtMs + lifeS * SECOND_MS
+  const id = await mintShareId(c.var.keys.shareId, { lanes, jurisdiction }, randomBytes(SHARE_ID_RANDOM_BYTES))
+  const settings = { id, name, createdAtMs, expiresAtMs }
+  if (!(await registryOf(c).addShare(settings, location))) return problem('SHARE_LIMIT_REACHED')
+  // Its objects come to be when they are first asked for, and where; but where they shall be is told them now.
+  if (location !== undefined) await askLanes(c.env, id, { op: 'describe' }, location)
   const client = await newToken(c, 'client', id, expiresAtMs)
   const agent = await newToken(c, 'agent', id, expiresAtMs)
   const link = await newLink(c, id, expiresAtMs)
+  const record = { ...settings, location, isMade: false, isEnding: false }
   return answer(c, 201, { ...facts(c, record), share_url: link.share_url, client_token: client.token, agent_token: agent.token })
+}
+
+/** What a share is made with, or what is wrong with it. */
+function readWanted(members: Members) {
+  const name = textMember(members, 'name', MAX_NAME_CHARS)
+  if (!name.ok) return name
+  const lifeS = countMember(members, 'expires_in', MAX_LIFE_S)
+  if (!lifeS.ok) return lifeS
+  const lanes = choiceMember(members, 'lanes', LANE_COUNTS)
+  if (!lanes.ok) return lanes
+  const location = choiceMember(members, 'location', LOCATIONS)
+  if (!location.ok) return location
+  const jurisdiction = choiceMember(members, 'jurisdiction', JURISDICTIONS)
+  if (!jurisdiction.ok) return jurisdiction
+  return ok({
+    name: name.value ?? 'unnamed',
+    lifeS: lifeS.value ?? DEFAULT_LIFE_S,
+    lanes: lanes.value ?? 1,
+    location: location.value,
+    jurisdiction: jurisdiction.value ?? 'none',
+  })
 }
 
 async function describeShare(c: ApiContext): Promise<Response> {
   const record = await findShare(c)
   if (record === undefined) return problem('SHARE_NOT_FOUND')
-  const state = await shareOf(c, record.id).admin({ op: 'describe' })
-  return answer(c, 200, { ...facts(c, record), ...liveFacts(state) })
+  // To ask an object for the first time is to make it, far from its agent perhaps.
+  const lanes = record.isMade ? await askLanes(c.env, record.id, { op: 'describe' }) : []
+  return answer(c, 200, { ...facts(c, record), ...liveFacts(lanes) })
 }
 
+/** The list forgets a share last: until every object has heard that it has ended, its owner can say so again. */
 async function revokeShare(c: ApiContext): Promise<Response> {
-  const record = await findShare(c)
+  const found = await findShare(c)
+  const record = found === undefined ? undefined : await registryOf(c).endShare(found.id)
   if (record === undefined) return problem('SHARE_NOT_FOUND')
-  await shareOf(c, record.id).admin({ op: 'revoke' })
+  const lanes = record.isMade ? await askLanes(c.env, record.id, { op: 'revoke' }) : []
+  const unreached = unreachedOf(lanes)
+  if (unreached.length > 0) return problem('LANES_UNREACHED', `Not reached: ${unreached.join(', ')} of ${lanes.length}, counted from 0.`)
   await registryOf(c).removeShare(record.id)
   return c.body(null, 204)
 }
 
 async function createToken(c: ApiContext): Promise<Response> {
   const record = await findShare(c)
-  if (record === undefined) return problem('SHARE_NOT_FOUND')
+  if (record === undefined || record.isEnding) return problem('SHARE_NOT_FOUND')
   const members = await readMembers(c.req.raw, ['kind', 'expires_in'])
   if (!members.ok) return problem(members.error.code, members.error.detail)
   const kind = wordMember(members.value, 'kind', ['client', 'agent', 'key'])
@@ -112,15 +142,16 @@ async function newLink(c: ApiContext, share: string, expiresAtMs: number) {
 }
 
 /** The share of the path, if this relay made it and its owner has not deleted it. */
-async function findShare(c: ApiContext): Promise<ShareSettings | undefined> {
+async function findShare(c: ApiContext): Promise<ShareRecord | undefined> {
   const id = c.req.param('share') ?? ''
   if ((await readShareId(c.var.keys.shareId, id)) === undefined) return undefined
   const [record] = await registryOf(c).shares(id)
   return record
 }
 
-function facts(c: ApiContext, record: ShareSettings) {
+function facts(c: ApiContext, record: ShareRecord) {
   const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${record.id}`
+  const { lanes, jurisdiction } = knownShareFacts(record.id)
   return {
     share: record.id,
     name: record.name,
@@ -128,21 +159,31 @@ function facts(c: ApiContext, record: ShareSettings) {
     sse_url: `${base}/sse`,
     created_at: isoTime(record.createdAtMs),
     expires_at: isoTime(record.expiresAtMs),
+    lanes,
+    jurisdiction,
+    ...(record.location === undefined ? {} : { location: record.location }),
+    ...(record.isEnding ? { ending: true } : {}),
   }
 }
 
-/** What only the share itself knows; nothing when it has ended by itself. */
-function liveFacts(state: ShareFacts | undefined) {
-  const agents = (state?.agents ?? []).map(({ connectedAtMs, ...agent }) => ({ ...agent, connected_at: isoTime(connectedAtMs) }))
-  return { agents, sessions: state?.sessions ?? 0, counters: state?.counters }
+/** What only the share's objects know; nothing when it has ended by itself, or nobody has come yet. */
+function liveFacts(lanes: readonly LaneFacts[]) {
+  const { agents, sessions, counters } = mergeLanes(lanes)
+  const unreached = unreachedOf(lanes)
+  return {
+    agents: agents.map(({ connectedAtMs, ...agent }) => ({ ...agent, connected_at: isoTime(connectedAtMs) })),
+    sessions,
+    counters,
+    ...(unreached.length === 0 ? {} : { unreached_lanes: unreached }),
+  }
+}
+
+function unreachedOf(lanes: readonly LaneFacts[]): number[] {
+  return lanes.flatMap(({ lane, isReached }) => (isReached ? [] : [lane]))
 }
 
 function registryOf(c: ApiContext) {
   return c.env.REGISTRY.getByName('registry')
-}
-
-function shareOf(c: ApiContext, id: string) {
-  return c.env.SHARE.getByName(id)
 }
 
 /** Answers hold secrets, so nothing on the way may keep them. */

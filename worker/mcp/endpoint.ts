@@ -6,6 +6,7 @@ import { authenticateClient } from '../access/authenticate.ts'
 import { claimedRelay } from '../access/keys.ts'
 import type { Env } from '../env.ts'
 import { isModernRevision } from '../bridge/names.ts'
+import { laneOf } from '../lanes.ts'
 import { isLegacyRevision, LEGACY_REVISIONS } from './revision.ts'
 import { ShareClient } from './share-client.ts'
 
@@ -13,7 +14,8 @@ export type McpContext = Context<{ Bindings: Env }>
 
 /** A client at a share's door. */
 export interface Visitor {
-  readonly share: ShareClient
+  /** The share as far as it serves a session, or a group of clients, of this name. */
+  readonly shareFor: (name: string) => ShareClient
   readonly principal: string
   /** Path of this share's endpoints as the client sees them, with its key when it came with one. */
   readonly basePath: string
@@ -31,7 +33,13 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   if (relay === undefined) return err({ code: 'RELAY_UNCLAIMED' })
   const revision = c.req.header('mcp-protocol-version')
   const basePath = key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
-  return ok({ share: new ShareClient(c.env, share), principal: principal.value.id, basePath, revision, stateKey: relay.keys.requestState })
+  return ok({
+    shareFor: (name) => new ShareClient(c.env, laneOf(share, name)),
+    principal: principal.value.id,
+    basePath,
+    revision,
+    stateKey: relay.keys.requestState,
+  })
 }
 
 /** What is wrong with the revision that a client of the handshake era names in its header, if it names one. */

@@ -11,9 +11,9 @@ export async function getSse(c: McpContext): Promise<Response> {
   const visitor = await admit(c)
   if (!visitor.ok) return failureResponse(visitor.error)
   if (!readAccept(c.req.raw.headers.get('accept')).events) return refusal('NOT_ACCEPTABLE')
-  const { share, principal, basePath } = visitor.value
+  const { shareFor, principal, basePath } = visitor.value
   const session = newSessionId()
-  const listener = new Listener(share, { principal, session }, 'session', c.req.raw.signal)
+  const listener = new Listener(shareFor(session), { principal, session }, 'session', c.req.raw.signal)
   // Clients post to no other origin than the stream's, so the path is all they need.
   listener.sink.writeEvent('endpoint', `${basePath}/messages?sessionId=${session}`)
   if (!(await listener.open())) return refusal('SHARE_NOT_FOUND')
@@ -31,9 +31,10 @@ export async function postMessages(c: McpContext): Promise<Response> {
   const { messages, isBatch } = posted.value
   const [message] = messages
   if (isBatch || message === undefined) return refusal('BATCH_REFUSED')
-  const { share, principal } = visitor.value
+  const { shareFor, principal } = visitor.value
   const session = c.req.query('sessionId')
   if (session === undefined) return refusal('SESSION_REQUIRED')
+  const share = shareFor(session)
   const caller = { principal, session }
   if (message.facts.kind !== 'request') {
     const failure = await send(share, caller, message)

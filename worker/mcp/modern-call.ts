@@ -6,9 +6,15 @@ import type { CallRequest } from '../share/contract.ts'
 import type { Visitor } from './endpoint.ts'
 import type { ClientMessage } from './message.ts'
 import { callRequest } from './post.ts'
+import type { ShareClient } from './share-client.ts'
+
+/** A client in front of the lane that serves its group. */
+export interface SeatedVisitor extends Visitor {
+  readonly share: ShareClient
+}
 
 export interface ModernCall {
-  readonly visitor: Visitor
+  readonly visitor: SeatedVisitor
   readonly message: ClientMessage
   readonly envelope: Envelope
   /** As it goes to a child of its own era. */

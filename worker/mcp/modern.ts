@@ -44,7 +44,8 @@ export async function postModern(
   const own = callRequest({ principal: visitor.principal, session: '' }, message, accepts.events ? 'stream' : 'single')
   // Whichever the era of the child: one that must be initialised for it hears of its client's capabilities.
   const request = { ...own, group, capabilities: [...envelope.capabilities] }
-  const exchange = new ModernExchange({ visitor, message, envelope, request, group, stateKey, headers })
+  const seated = { ...visitor, share: visitor.shareFor(group) }
+  const exchange = new ModernExchange({ visitor: seated, message, envelope, request, group, stateKey, headers })
   const modern = { cancel: () => exchange.cancel() }
   return respond({ courier: exchange, names: clientNames(request), modern }, accepts, signal, {})
 }

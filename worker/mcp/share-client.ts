@@ -1,4 +1,4 @@
-/** A Worker's way to one Share: RPC and stream sockets, with a new stub after a reset. */
+/** A Worker's way to one Share, which is a share or a lane of it: RPC and stream sockets, with a new stub after a reset. */
 import type {
   AskAnswer,
   CallOutcome,
@@ -16,18 +16,21 @@ import type {
 import type { ListingOrder } from '../share/listings.ts'
 import type { ParkedRow } from '../share/modern-on-legacy.ts'
 import { type Env, settingsOf } from '../env.ts'
+import { type Lane, laneName, laneStub } from '../lanes.ts'
 import type { Share } from '../share/share.ts'
 
 export class ShareClient {
   readonly #env: Env
-  /** Id of the share. */
+  readonly #lane: Lane
+  /** Name of the object, by which an isolate keeps what it knows of a share's server: each lane counts its versions for itself. */
   readonly id: string
   #stub: DurableObjectStub<Share>
 
-  constructor(env: Env, id: string) {
+  constructor(env: Env, lane: Lane) {
     this.#env = env
-    this.id = id
-    this.#stub = env.SHARE.getByName(id)
+    this.#lane = lane
+    this.id = laneName(lane)
+    this.#stub = laneStub(env, lane)
   }
 
   /** How long what a client sends waits for an agent that is away, in milliseconds. */
@@ -102,7 +105,7 @@ export class ShareClient {
 
   /** After an exception a stub may be broken. Otherwise one is kept, since only its calls arrive in order. */
   renew(): void {
-    this.#stub = this.#env.SHARE.getByName(this.id)
+    this.#stub = laneStub(this.#env, this.#lane)
   }
 }
 

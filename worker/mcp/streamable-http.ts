@@ -56,14 +56,15 @@ async function postMessage(
   }
   const fault = legacyRevisionFault(visitor)
   if (fault !== undefined) return failureResponse(fault, id?.raw)
-  const { share, principal } = visitor
+  const { principal } = visitor
   if (kind === 'request' && method === 'initialize') {
     const fresh = newSessionId()
-    const started = exchange(share, { principal, session: fresh }, message, accepts.events ? 'stream' : 'single')
+    const started = exchange(visitor.shareFor(fresh), { principal, session: fresh }, message, accepts.events ? 'stream' : 'single')
     return respond(resumable(started, fresh, quietMs(c, started.revision)), accepts, c.req.raw.signal, { [SESSION_HEADER]: fresh })
   }
   // claude.ai sends notifications/initialized without the session's id; there is nobody to bring it to.
   if (session === undefined) return kind === 'notification' ? accepted() : failureResponse({ code: 'SESSION_REQUIRED' }, id?.raw)
+  const share = visitor.shareFor(session)
   const caller = { principal, session }
   if (kind === 'request') {
     const started = exchange(share, caller, message, accepts.events ? 'stream' : 'single')
@@ -88,10 +89,11 @@ async function postBatch(
   if (messages.some(({ params }) => claimsModern(params))) return problemReply(problem('BATCH_MODERN'))
   const fault = legacyRevisionFault(visitor)
   if (fault !== undefined) return failureResponse(fault)
-  const { share, principal, revision } = visitor
+  const { principal, revision } = visitor
   if ((revision ?? BATCH_REVISION) !== BATCH_REVISION || messages.some(({ facts }) => facts.method === 'initialize'))
     return refusal('BATCH_REFUSED')
   if (session === undefined) return refusal('SESSION_REQUIRED')
+  const share = visitor.shareFor(session)
   const caller = { principal, session }
   const others = messages.filter(({ facts }) => facts.kind !== 'request')
   for (const message of others) {
@@ -113,7 +115,8 @@ export async function getMcp(c: McpContext): Promise<Response> {
   if (!readAccept(c.req.raw.headers.get('accept')).events) return refusal('NOT_ACCEPTABLE')
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return refusal('SESSION_REQUIRED')
-  const { share, principal, revision } = visitor.value
+  const { principal, revision } = visitor.value
+  const share = visitor.value.shareFor(session)
   const lastEventId = c.req.header('last-event-id') ?? ''
   if (lastEventId !== '') return resume(share, { principal, session }, { lastEventId, quietMs: quietMs(c, revision) }, c.req.raw.signal)
   const listener = new Listener(share, { principal, session }, 'listen', c.req.raw.signal)
@@ -129,6 +132,6 @@ export async function deleteMcp(c: McpContext): Promise<Response> {
   if (fault !== undefined) return failureResponse(fault)
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return refusal('SESSION_REQUIRED')
-  const { share, principal } = visitor.value
-  return (await share.end({ principal, session })) ? new Response(null, { status: 204 }) : refusal('SESSION_NOT_FOUND')
+  const { shareFor, principal } = visitor.value
+  return (await shareFor(session).end({ principal, session })) ? new Response(null, { status: 204 }) : refusal('SESSION_NOT_FOUND')
 }

@@ -3,12 +3,23 @@ import { DurableObject } from 'cloudflare:workers'
 import { encodeBase32 } from '../access/base32.ts'
 import { equalBytes, hashSecret, randomBytes, randomText } from '../access/secret.ts'
 import type { Env } from '../env.ts'
+import { type Location, LOCATIONS } from '../lanes.ts'
 import type { ShareSettings } from '../share/contract.ts'
 
 export interface RelaySecrets {
   readonly signingKey: Uint8Array<ArrayBuffer>
   /** SHA-256 of the owner key that a claim has made. */
   readonly ownerHash: Uint8Array<ArrayBuffer> | undefined
+}
+
+/** A share in the list. */
+export interface ShareRecord extends ShareSettings {
+  /** Where its owner wants it to be; else it is wherever it is first asked for, which is where its agent is. */
+  readonly location: Location | undefined
+  /** Objects may exist for it. */
+  readonly isMade: boolean
+  /** Its owner has ended it, and not all of its objects are known to have heard. */
+  readonly isEnding: boolean
 }
 
 export type ClaimOutcome =
@@ -27,6 +38,16 @@ const MAX_SHARES = 10_000
 /** How long an expired share stays in the list, so that its owner sees what became of it. */
 const EXPIRED_KEEP_MS = 30 * 24 * 60 * 60_000
 
+type ShareRow = {
+  readonly id: string
+  readonly name: string
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+  readonly location: string | null
+  readonly made: number
+  readonly ending: number
+}
+
 export class Registry extends DurableObject<Env> {
   readonly #sql: SqlStorage
 
@@ -36,7 +57,7 @@ export class Registry extends DurableObject<Env> {
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS claim_code (one INTEGER PRIMARY KEY CHECK (one = 1), code TEXT NOT NULL, expires_at_ms INTEGER NOT NULL);
-      CREATE TABLE IF NOT EXISTS shares (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS shares (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, location TEXT, made INTEGER NOT NULL, ending INTEGER NOT NULL) WITHOUT ROWID;
     `)
   }
 
@@ -65,12 +86,27 @@ export class Registry extends DurableObject<Env> {
   }
 
   /** Adds a share to the list; `false` when the list is full. */
-  addShare(share: ShareSettings): boolean {
-    this.#sql.exec('DELETE FROM shares WHERE expires_at_ms < ?', share.createdAtMs - EXPIRED_KEEP_MS)
+  addShare({ id, name, createdAtMs, expiresAtMs }: ShareSettings, location: Location | undefined): boolean {
+    this.#sql.exec('DELETE FROM shares WHERE expires_at_ms < ?', createdAtMs - EXPIRED_KEEP_MS)
     const { count } = this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM shares').one()
     if (count >= MAX_SHARES) return false
-    this.#sql.exec('INSERT INTO shares VALUES (?, ?, ?, ?)', share.id, share.name, share.createdAtMs, share.expiresAtMs)
+    this.#sql.exec('INSERT INTO shares VALUES (?, ?, ?, ?, ?, 0, 0)', id, name, createdAtMs, expiresAtMs, location ?? null)
     return true
+  }
+
+  /** What an object of a share must know that has just come to be; undefined when the share has ended, and it is none. */
+  adopt(id: string): ShareSettings | undefined {
+    const [record] = this.shares(id)
+    if (record === undefined || record.isEnding || record.expiresAtMs <= Date.now()) return undefined
+    if (!record.isMade) this.#sql.exec('UPDATE shares SET made = 1 WHERE id = ?', id)
+    const { name, createdAtMs, expiresAtMs } = record
+    return { id, name, createdAtMs, expiresAtMs }
+  }
+
+  /** From here on no object of the share comes to be. Undefined for a share that is not in the list. */
+  endShare(id: string): ShareRecord | undefined {
+    this.#sql.exec('UPDATE shares SET ending = 1 WHERE id = ?', id)
+    return this.shares(id)[0]
   }
 
   removeShare(id: string): void {
@@ -78,14 +114,18 @@ export class Registry extends DurableObject<Env> {
   }
 
   /** All shares, newest first, or only the one with this id. */
-  shares(id?: string): ShareSettings[] {
-    return this.#sql
-      .exec<{ id: string; name: string; createdAtMs: number; expiresAtMs: number }>(
-        `SELECT id, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs
-         FROM shares WHERE ?1 IS NULL OR id = ?1 ORDER BY created_at_ms DESC, id`,
-        id ?? null,
-      )
-      .toArray()
+  shares(id?: string): ShareRecord[] {
+    const rows = this.#sql.exec<ShareRow>(
+      `SELECT id, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending
+       FROM shares WHERE ?1 IS NULL OR id = ?1 ORDER BY created_at_ms DESC, id`,
+      id ?? null,
+    )
+    return [...rows].map(({ made, ending, location, ...settings }) => ({
+      ...settings,
+      location: LOCATIONS.find((known) => known === location),
+      isMade: made === 1,
+      isEnding: ending === 1,
+    }))
   }
 
   #secret(name: 'signing' | 'owner'): Uint8Array<ArrayBuffer> | undefined {

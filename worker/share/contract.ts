@@ -216,10 +216,7 @@ export interface ShareSettings {
 }
 
 /** Orders of the owner. */
-export type AdminCommand =
-  | { readonly op: 'create'; readonly settings: ShareSettings }
-  | { readonly op: 'describe' }
-  | { readonly op: 'revoke' }
+export type AdminCommand = { readonly op: 'describe' | 'revoke' }
 
 /** What a share tells its owner. */
 export interface ShareFacts extends ShareSettings {

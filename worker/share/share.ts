@@ -7,6 +7,7 @@ import { CLOSE, type Hello, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { KEPT_CALL_MS } from '../limits.ts'
 import type { Env } from '../env.ts'
+import { laneCount, shareOfLane } from '../lanes.ts'
 import { log } from '../log.ts'
 import { Asks } from './asks.ts'
 import { Calls } from './calls.ts'
@@ -112,7 +113,8 @@ export class Share extends DurableObject<Env> {
     this.#calls = new Calls({ ...parts, sessions: this.#sessions, delivery: this.#delivery, legacyOnModern })
     this.#resume = new Resume({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
     this.#desk = new StreamDesk({ ...parts, sessions: this.#sessions, delivery: this.#delivery, resume: this.#resume })
-    this.#noteReset()
+    if (this.#store.settings === undefined) void ctx.blockConcurrencyWhile(() => this.#adopt())
+    else this.#noteReset()
   }
 
   /** One client request; resolves with its answer, or with where the answer will come. */
@@ -176,13 +178,8 @@ export class Share extends DurableObject<Env> {
     return true
   }
 
-  /** The owner's orders. `describe` and `revoke` give undefined for a share that does not exist. */
+  /** The owner's orders; undefined for a share that does not exist. */
   async admin(command: AdminCommand): Promise<ShareFacts | undefined> {
-    if (command.op === 'create') {
-      this.#store.create(command.settings)
-      await this.ctx.storage.setAlarm(command.settings.expiresAtMs)
-      return this.#facts()
-    }
     const facts = this.#facts()
     if (command.op === 'revoke' && facts !== undefined) await this.#revoke()
     return facts
@@ -254,6 +251,18 @@ export class Share extends DurableObject<Env> {
     await this.ctx.storage.setAlarm(Math.min(...next.filter((time) => time !== undefined)))
   }
 
+  /**
+   * An object without rows comes to be: it is the share's, or one of its lanes, if the registry says so. Made by its first
+   * visitor and not with the share, since the platform puts it where that is: most often where the agent is.
+   */
+  async #adopt(): Promise<void> {
+    const { name } = this.ctx.id
+    const settings = name === undefined ? undefined : await this.env.REGISTRY.getByName('registry').adopt(shareOfLane(name))
+    if (settings === undefined) return
+    this.#store.create(settings)
+    await this.ctx.storage.setAlarm(settings.expiresAtMs)
+  }
+
   /** A reset object gets no close events: links that the rows have and no socket has were lost in it. */
   #noteReset(): void {
     const { settings } = this.#store
@@ -283,7 +292,9 @@ export class Share extends DurableObject<Env> {
     // First: a channel whose handshake was lost is unwanted as well.
     this.#channels.reconcile(link, new Set(hello.channels.map(({ ch }) => ch)), new Set(hello.held))
     const unwanted = hello.channels.filter(({ ch }) => !this.#channels.isCurrent(ch, link)).map(({ ch }) => ch)
-    sendFrame(link, { type: 'welcome', share: this.#store.settings?.id ?? '', unwanted })
+    const share = this.#store.settings?.id ?? ''
+    const lanes = share === '' ? 1 : laneCount(share)
+    sendFrame(link, { type: 'welcome', share, unwanted, ...(lanes === 1 ? {} : { lanes }) })
     this.#snapshots.arrived(link)
     this.#rebirth.arrived(link)
     this.#recovery.returned(link, hello)

@@ -1,0 +1,92 @@
+/** Lanes: the objects that carry one share. Which of them serves whom, how each is named, and where it is put. */
+import { type Jurisdiction, knownShareFacts } from './access/share-id.ts'
+import type { Env } from './env.ts'
+import type { Share } from './share/share.ts'
+
+/** One of the objects that carry a share. */
+export interface Lane {
+  readonly share: string
+  /** From 0. */
+  readonly index: number
+  readonly jurisdiction: Jurisdiction
+}
+
+/**
+ * Most lanes of a share. Each is one request of the platform's for every order of the owner, of which a Worker may make
+ * 50 on the free plan and 10,000 on the paid one, and one socket of each agent. docs/scale.md says what they carry.
+ */
+const MAX_LANES = 64
+
+/** What a share may be made with: powers of two, since that is what its id has room for. */
+export const LANE_COUNTS: readonly number[] = Array.from({ length: Math.log2(MAX_LANES) + 1 }, (_, log2) => 2 ** log2)
+
+/** Where an object can be asked to be (Durable Objects, data location). */
+export const LOCATIONS = [
+  'wnam',
+  'enam',
+  'sam',
+  'weur',
+  'eeur',
+  'apac',
+  'oc',
+  'afr',
+  'me',
+] as const satisfies readonly DurableObjectLocationHint[]
+export type Location = (typeof LOCATIONS)[number]
+
+const LANE_MARK = '.'
+
+/** How many lanes a share has. `share` must be an id that was found to be ours. */
+export function laneCount(share: string): number {
+  return knownShareFacts(share).lanes
+}
+
+/** The lane of a session or of a group of clients: the same name is always on the same one. `share` as for `laneCount`. */
+export function laneOf(share: string, name: string): Lane {
+  const { lanes, jurisdiction } = knownShareFacts(share)
+  // The mask is right because the count is a power of two.
+  return { share, index: lanes === 1 ? 0 : hash(name) & (lanes - 1), jurisdiction }
+}
+
+/** The lane with this index, or undefined when the share has fewer. `share` as for `laneCount`. */
+export function laneAt(share: string, index: number): Lane | undefined {
+  const { lanes, jurisdiction } = knownShareFacts(share)
+  return Number.isInteger(index) && index >= 0 && index < lanes ? { share, index, jurisdiction } : undefined
+}
+
+/** Name of a lane's object. The first has the share's own, so that a share of one lane is one object of that name. */
+export function laneName({ share, index }: Lane): string {
+  return index === 0 ? share : `${share}${LANE_MARK}${index}`
+}
+
+/** The share whose lane has this name. */
+export function shareOfLane(name: string): string {
+  const end = name.indexOf(LANE_MARK)
+  return end === -1 ? name : name.slice(0, end)
+}
+
+/** The object of a lane. `location` counts for its first request only, which is when it is put somewhere for good. */
+export function laneStub(env: Env, lane: Lane, location?: Location): DurableObjectStub<Share> {
+  const namespace = lane.jurisdiction === 'none' ? env.SHARE : env.SHARE.jurisdiction(lane.jurisdiction)
+  return location === undefined ? namespace.getByName(laneName(lane)) : namespace.getByName(laneName(lane), { locationHint: location })
+}
+
+/** Whether objects can be kept in this jurisdiction: only Cloudflare's own network can. */
+export function hasJurisdiction(env: Env, jurisdiction: Jurisdiction): boolean {
+  if (jurisdiction === 'none') return true
+  try {
+    env.SHARE.jurisdiction(jurisdiction)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** FNV-1a, and a last mixing of all its bits into the low ones, of which few are used. */
+function hash(name: string): number {
+  let value = 0x811c9dc5
+  for (let at = 0; at < name.length; at++) value = Math.imul(value ^ name.charCodeAt(at), 0x01000193)
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35)
+  return (value ^ (value >>> 16)) >>> 0
+}
