@@ -89,8 +89,11 @@ export class LegacyClient implements ChaosClient {
   }
 
   #hear(message: JsonObject): void {
+    const { method } = message
+    // Clients of a server that was started anew are told that its lists may have changed.
+    if (typeof method === 'string' && method.endsWith('/list_changed')) return
     const { data } = asObject(message['params'] ?? {})
-    if (message['method'] !== 'notifications/message' || typeof data !== 'string' || !data.startsWith(`${this.name}.`))
+    if (method !== 'notifications/message' || typeof data !== 'string' || !data.startsWith(`${this.name}.`))
       this.strays.push(JSON.stringify(message).slice(0, 200))
   }
 
