@@ -23,6 +23,12 @@ function conformance(path: string): Counts {
   return { passed, failed: total === 0 ? 1 : total - passed }
 }
 
+/** One line at the end of each run: `seed 1: no violation`, or `seed 1 FAILED`. */
+function chaos(path: string): Counts {
+  const passed = [...readFileSync(path, 'utf8').matchAll(/^seed \d+: no violation$/gm)].length
+  return { passed, failed: passed === 0 ? 1 : 0 }
+}
+
 function read(count: (path: string) => Counts, path: string): Counts {
   try {
     return count(path)
@@ -33,7 +39,11 @@ function read(count: (path: string) => Counts, path: string): Counts {
 }
 
 const folder = process.argv[2] ?? '.'
-const counts = [read(vitest, join(folder, 'vitest.json')), read(conformance, join(folder, 'conformance.txt'))]
+const counts = [
+  read(vitest, join(folder, 'vitest.json')),
+  read(conformance, join(folder, 'conformance.txt')),
+  read(chaos, join(folder, 'chaos.txt')),
+]
 const passed = counts.reduce((sum, count) => sum + count.passed, 0)
 const failed = counts.reduce((sum, count) => sum + count.failed, 0)
 console.log(`${passed} passed, ${failed} failed`)
