@@ -5,6 +5,7 @@ import { GRACE_MS } from '../protocol/limits.ts'
 import { asObject } from '../test/e2e/json.ts'
 import { fixture } from '../test/e2e/harness.ts'
 import { NODE, Program } from '../test/e2e/program.ts'
+import { usdPerMillion } from './cost-model.ts'
 import { machine, ownVersions } from './machine.ts'
 import { cpuUs } from './process-tree.ts'
 import { ProfiledRelay, type ShareAccess } from './profile/relay.ts'
@@ -53,6 +54,7 @@ const FIELDS = Object.keys(NONE) as (keyof Reading)[]
 class Meter {
   readonly #relay: ProfiledRelay
   readonly rows: string[][] = []
+  readonly prices: string[][] = []
 
   constructor(relay: ProfiledRelay) {
     this.#relay = relay
@@ -65,7 +67,8 @@ class Meter {
     // What follows an answer (receipts, closing sockets) belongs to it.
     await delay(500)
     const after = await this.#read()
-    const each = (field: keyof Reading): string => round((after[field] - before[field]) / count)
+    const value = (field: keyof Reading): number => (after[field] - before[field]) / count
+    const each = (field: keyof Reading): string => round(value(field))
     const sent = (after.sentMessages - before.sentMessages - (after.workerMessages - before.workerMessages)) / count
     this.rows.push([
       title,
@@ -81,6 +84,11 @@ class Meter {
       each('cpuMs'),
       round(after.constructions - before.constructions),
     ])
+    const messagesIn = value('agentMessages') + value('workerMessages')
+    const rowsWritten = value('rowsWritten') + value('alarmsSet')
+    const [workerRequests, objectRequests, rowsRead] = [value('workerRequests'), value('objectRequests'), value('rowsRead')]
+    const usage = { workerRequests, objectRequests, messagesIn, rowsRead, rowsWritten, awakeMs: value('awakeMs'), cpuMs: value('cpuMs') }
+    this.prices.push([title, usdPerMillion(usage).toFixed(2), usdPerMillion({ ...usage, awakeMs: 0 }).toFixed(2)])
   }
 
   async #read(): Promise<Reading> {
@@ -108,6 +116,8 @@ const HEADINGS = [
   'CPU ms',
   'constructed',
 ]
+
+const PRICE_HEADINGS = ['a million of them', 'USD', 'of it not for being awake']
 
 /** A client that knows no more than it must. */
 class Client {
@@ -219,4 +229,6 @@ await using relay = await ProfiledRelay.start(METER)
 const meter = new Meter(relay)
 await measureCalls(relay, meter)
 await measureSessions(relay, meter)
-process.stdout.write(`${JSON.stringify({ ...machine(), ...ownVersions() })}\n${textTable([HEADINGS, ...meter.rows])}\n`)
+process.stdout.write(
+  `${JSON.stringify({ ...machine(), ...ownVersions() })}\n${textTable([HEADINGS, ...meter.rows])}\n\n${textTable([PRICE_HEADINGS, ...meter.prices])}\n`,
+)
