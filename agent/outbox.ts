@@ -68,6 +68,8 @@ export class Outbox {
   #heldBytes = 0
   /** Number of the newest message that belongs to no call and is not kept any more. */
   #forgottenNumber = 0
+  /** Return addresses of calls whose clients have come back: all that is sent for them says so. */
+  readonly #followed = new Set<string>()
   /** No stream is open: what belongs to no call need not even be sent. */
   #parked = false
   /** Running total of body bytes sent, how far it may go, and what it was when we last asked for a receipt. */
@@ -121,7 +123,9 @@ export class Outbox {
     this.#unsentBytes -= length
     sending.offset += length
     if (last) this.#sent(sending.entry)
-    return { header: this.#header(sending, said, offset, last), body: body.subarray(offset, offset + length) }
+    const header = this.#header(sending, said, offset, last)
+    if (last && said.type === 'answer') this.#followed.delete(said.ra)
+    return { header, body: body.subarray(offset, offset + length) }
   }
 
   /** The relay has all that we sent up to `n`. */
@@ -168,6 +172,7 @@ export class Outbox {
   /** Sends again what came after a number for the stream of a call, or for the one that belongs to no call. */
   replayFor(to: string, { after, key }: Pick<Replay, 'after' | 'key'>): Replayed {
     if (key === undefined) this.#parked = false
+    else this.#followed.add(to)
     const isOfStream = ({ said }: Entry): boolean =>
       key === undefined ? said.type === 'notification' || said.type === 'ask' : !isVerdict(said) && said.ra === to
     const released = this.#release(isOfStream)
@@ -188,6 +193,8 @@ export class Outbox {
     this.#upto = this.#at + CHANNEL_WINDOW_BYTES
     this.#ackedAt = this.#at
     this.#unacked = 0
+    // The relay asks again for the streams that go on.
+    this.#followed.clear()
     this.#queue = []
     const open = (entry: Entry): boolean => !entry.receipted
     this.#release(open)
@@ -213,6 +220,7 @@ export class Outbox {
   /** Nobody wants the rest. */
   clear(): void {
     this.#queue = []
+    this.#followed.clear()
     this.#tail = []
     this.#held = []
     this.#tailBytes = this.#heldBytes = this.#unsentBytes = 0
@@ -233,8 +241,10 @@ export class Outbox {
     entry.sent = true
   }
 
-  #header({ entry, to }: Sending, said: Spoken, offset: number, last: boolean): Answer | Notification | Ask | Chunk {
+  #header(sending: Sending, said: Spoken, offset: number, last: boolean): Answer | Notification | Ask | Chunk {
     if (last) this.#unacked++
+    const { entry } = sending
+    const to = sending.to ?? (said.ra !== undefined && this.#followed.has(said.ra) ? said.ra : undefined)
     const place = { ch: this.#ch, n: entry.n, at: this.#at, ...this.#ack(), ...(to !== undefined && { to }) }
     if (offset === 0) return { ...said, ...place, size: entry.body.length }
     const goesTo = { ...(said.ra !== undefined && { ra: said.ra }), ...('sure' in said && { sure: said.sure }) }

@@ -347,3 +347,25 @@ describe('the GET stream', () => {
     await client.events.cancel()
   })
 })
+
+test('what was on its way when its client came back waits for what is missing before it', async () => {
+  const { agent, client, ch, header, lastId } = await left()
+  const { ra } = header
+  const said = (value: number) => {
+    const body = new TextEncoder().encode(progress(value))
+    const place = { ...agent.number(ch, body.length), size: body.length }
+    return { header: { type: 'notification', ...place, method: 'notifications/progress', ra, sure: true }, body } as const
+  }
+  const [missed, late] = [said(2), said(3)]
+  const events = new EventReader(await resume(client, lastId))
+  await agent.expect('receipt')
+  await agent.expect('replay')
+  agent.sendUnfollowed(late.header, late.body)
+  for (const again of [missed, late]) agent.repeat({ ...again, header: { ...again.header, to: ra } })
+  agent.answer(header, '7', '{}')
+  expect([await events.next(), await events.next(), await events.next()]).toEqual([
+    progress(2),
+    progress(3),
+    '{"jsonrpc":"2.0","id":7,"result":{}}',
+  ])
+})

@@ -14,6 +14,8 @@ export class ScriptedAgent {
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>
   readonly #socket: WebSocket
   readonly #frames: DecodedFrame<RelayFrame>[] = []
+  /** Return addresses for which a replay was asked: from then on all that is said for them says so. */
+  readonly #followed = new Set<string>()
   readonly #numbers = new Map<string, { n: number; at: number }>()
   #wake: (() => void) | undefined
   #bundle: Bundle | undefined
@@ -25,6 +27,8 @@ export class ScriptedAgent {
       if (typeof data === 'string') return
       const frame = decodeRelayFrame(new Uint8Array(data as ArrayBuffer))
       if (!frame.ok) throw new Error(`the relay sent a bad frame: ${frame.error}`)
+      const { header } = frame.value
+      if (header.type === 'replay' && header.key !== undefined && header.to !== undefined) this.#followed.add(header.to)
       this.#frames.push(frame.value)
       this.#wake?.()
     })
@@ -63,7 +67,7 @@ export class ScriptedAgent {
   }
 
   send(header: AgentFrame, body?: Uint8Array): void {
-    const frame = encodeFrame(header, body)
+    const frame = encodeFrame(this.#addressed(header), body)
     if (this.#bundle === undefined) this.#socket.send(frame)
     else this.#bundle.add(frame)
   }
@@ -78,6 +82,17 @@ export class ScriptedAgent {
 
   sendBytes(message: Uint8Array): void {
     this.#socket.send(message)
+  }
+
+  #addressed(header: AgentFrame): AgentFrame {
+    const isOfChild = header.type === 'answer' || header.type === 'notification' || header.type === 'ask' || header.type === 'chunk'
+    const isFollowed = isOfChild && header.to === undefined && header.ra !== undefined && this.#followed.has(header.ra)
+    return isFollowed ? { ...header, to: header.ra } : header
+  }
+
+  /** Sends what was on its way before a replay was asked for. */
+  sendUnfollowed(header: AgentFrame, body?: Uint8Array): void {
+    this.#socket.send(encodeFrame(header, body))
   }
 
   /** The next frame, which must be of this type. */

@@ -63,7 +63,7 @@ export class Delivery {
     else if (address?.to === 'listen') this.#parts.listens.ended(address.session, header.key, header.failed)
     else {
       if (address?.to === 'call' && isBridgedGroup(groupOf(header.ch))) this.#parts.asks.answered(address.key)
-      const target = this.#again(header.to, this.#routing.answerTarget(address))
+      const target = this.#again(header, this.#routing.answerTarget(address))
       if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
       else this.#put(header, target, frame, body.length, isWhole, header.failed)
     }
@@ -111,7 +111,7 @@ export class Delivery {
   }
 
   message(link: Link, header: Message, frame: Uint8Array, body: Uint8Array): void {
-    const target = this.#again(header.to, this.#routing.messageTarget(header))
+    const target = this.#again(header, this.#routing.messageTarget(header))
     if (target.kind === 'refuse' && header.type === 'ask') this.#parts.asks.refuse(link, header)
     else if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
     else this.#put(header, target, frame, body.length, body.length === header.size, false)
@@ -191,8 +191,15 @@ export class Delivery {
     if (current?.ch === credit.ch) sendFrame(current.link, { type: 'credit', ch: credit.ch, upto: credit.upto })
   }
 
-  #again(to: string | undefined, target: Target): Target {
-    return to === undefined ? target : this.#routing.againTarget(to, target)
+  /** What comes for a stream that goes on: the agent says of each message whether it knows that it does. */
+  #again({ to, ch }: Answer | Message, target: Target): Target {
+    if (to !== undefined) return this.#routing.againTarget(to, target)
+    const { streams } = this.#parts
+    // It was on its way when the agent was asked for what is missing, and comes again in its place.
+    const comesAgain =
+      target.kind === 'sockets' &&
+      target.sockets.some((socket) => streams.attachmentOf(socket)?.resume?.ch === ch && streams.attachmentOf(socket)?.kind === 'call')
+    return comesAgain ? { kind: 'drop' } : target
   }
 
   #noteAsker(ra: string | undefined): void {

@@ -70,6 +70,8 @@ export class Routing {
 
   /** Where a message goes that was sent again for one stream: there, if it belongs there, or nowhere. */
   againTarget(to: string, target: Target): Target {
+    // A Worker has called again meanwhile, and nobody else waits for it.
+    if (target.kind === 'waiter') return target
     const stream = this.answerTarget(decodeReturnAddress(to))
     if (target.kind !== 'sockets' || stream.kind !== 'sockets') return DROP
     return stream.sockets.every((socket) => target.sockets.includes(socket)) ? stream : DROP

@@ -252,6 +252,23 @@ test('Outbox.replayFor() sends what came for one call after a number, marked, an
   expect(again.map(({ header }) => 'to' in header && header.to)).toEqual(['a', 'a'])
 })
 
+test('Outbox marks all that it says for a call after a replay for it, to the answer and on one link', () => {
+  const box = outbox()
+  const marks = (): unknown[] => drain(box).map(({ header }) => ('to' in header ? header.to : undefined))
+  box.replayFor('a', { after: 0, key: 'k' })
+  for (const ra of ['a', 'b']) box.say({ ...FOR_CALL, ra }, new Uint8Array(2 * CHUNK_BYTES), 0)
+  expect(marks()).toEqual(['a', 'a', undefined, undefined])
+  const answer = { type: 'answer', key: 'k', ra: 'a', id: [0, 1], failed: false } as const
+  box.say(answer, new Uint8Array(2 * CHUNK_BYTES), 0)
+  box.say(answer, new Uint8Array(1), 0)
+  expect(marks()).toEqual(['a', 'a', undefined])
+  box.receipt(4)
+  box.replayFor('b', { after: 2, key: 'k' })
+  box.restart()
+  box.say({ ...FOR_CALL, ra: 'b' }, new Uint8Array(1), 0)
+  expect(marks()).toEqual([undefined])
+})
+
 test('Outbox.replayFor() says whether the answer is among what it sends', () => {
   const box = outbox()
   box.say({ ...FOR_CALL, ra: 'a' }, new Uint8Array(1), 0)
