@@ -1,8 +1,9 @@
 /** Remembers the keys of calls across channels and links, and for a while how they ended, so that nothing runs twice. */
 import type { Executed, Failure } from '../protocol/errors.ts'
 import type { Span } from '../protocol/json-scan.ts'
-import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS, CALL_KEY_MS, MAX_HELD_KEYS } from '../protocol/limits.ts'
-import { KEPT_ANSWER_BYTES, REMEMBERED_KEYS } from './limits.ts'
+import { CALL_KEY_MS, MAX_HELD_KEYS } from '../protocol/limits.ts'
+import { KeptAnswers } from './answers.ts'
+import { REMEMBERED_KEYS } from './limits.ts'
 
 /** A client's request on its way through a child. */
 export interface RunningCall {
@@ -24,17 +25,18 @@ export function isListen({ method }: Pick<RunningCall, 'method'>): boolean {
 /** A failure of a call, with what is known of its execution. */
 export type CallFailure = Omit<Failure, 'retryAfterMs' | 'supported'> & { readonly executed: Executed }
 
+/** A call was answered by the child. */
+export interface Answered {
+  readonly kind: 'answer'
+  readonly id: Span
+  readonly failed: boolean
+  /** In the answer to a listen. */
+  readonly subscriptionId?: Span
+  readonly body: Uint8Array
+}
+
 /** How a call ended. */
-export type Outcome =
-  | {
-      readonly kind: 'answer'
-      readonly id: Span
-      readonly failed: boolean
-      /** In the answer to a listen. */
-      readonly subscriptionId?: Span
-      readonly body: Uint8Array
-    }
-  | { readonly kind: 'failure'; readonly failure: CallFailure }
+export type Outcome = Answered | { readonly kind: 'failure'; readonly failure: CallFailure }
 
 /** What is known of a key. `passing` and `passed` are notifications and responses. */
 export type Known =
@@ -55,10 +57,16 @@ interface Ended {
 
 export class CallMemory {
   readonly #open = new Map<string, RunningCall | 'passing'>()
-  /** These two in the order of the ends, oldest first. */
+  /** In the order of their ends, oldest first. */
   readonly #ended = new Map<string, Ended>()
-  readonly #answers = new Map<string, { readonly answer: Outcome & { kind: 'answer' }; readonly endedMs: number }>()
-  #answerBytes = 0
+  readonly #answers: KeptAnswers
+  readonly #maxKeys: () => number
+
+  /** `maxKeys`: how many keys of calls that have ended are remembered. */
+  constructor(answers = new KeptAnswers(), maxKeys = (): number => REMEMBERED_KEYS) {
+    this.#answers = answers
+    this.#maxKeys = maxKeys
+  }
 
   begin(call: RunningCall): void {
     this.#open.set(call.key, call)
@@ -75,7 +83,7 @@ export class CallMemory {
     if (open !== undefined) return { kind: 'running', call: open }
     const ended = this.#ended.get(key)
     if (ended === undefined) return undefined
-    return ended.passed ? { kind: 'passed' } : { kind: 'ended', outcome: ended.failure ?? this.#answers.get(key)?.answer }
+    return ended.passed ? { kind: 'passed' } : { kind: 'ended', outcome: ended.failure ?? this.#answers.get(key) }
   }
 
   /** The same for a stream that attaches again: a call counts only under the return address it came with. */
@@ -92,10 +100,7 @@ export class CallMemory {
     // What never ran may be tried again with the same key, perhaps by a new child, unless its client took it back.
     if (outcome.kind === 'failure' && outcome.failure.executed === 'no' && outcome.failure.code !== 'CANCELLED') return
     this.#ended.set(key, { endedMs: nowMs, passed: false, ra, failure: outcome.kind === 'failure' ? outcome : undefined })
-    if (outcome.kind === 'answer') {
-      this.#answers.set(key, { answer: outcome, endedMs: nowMs })
-      this.#answerBytes += cost(outcome)
-    }
+    if (outcome.kind === 'answer') this.#answers.keep(key, outcome, nowMs)
     this.sweep(nowMs)
   }
 
@@ -119,25 +124,12 @@ export class CallMemory {
 
   /** Drops what is over the limits of age, bytes and number. */
   sweep(nowMs: number): void {
-    for (const [key, { endedMs }] of this.#answers) {
-      if (nowMs - endedMs <= ANSWER_KEEP_MS && this.#answerBytes <= ANSWER_KEEP_BYTES) break
-      this.#dropAnswer(key)
-    }
+    this.#answers.sweep(nowMs)
+    const maxKeys = this.#maxKeys()
     for (const [key, { endedMs }] of this.#ended) {
-      if (nowMs - endedMs <= CALL_KEY_MS && this.#ended.size <= REMEMBERED_KEYS) break
+      if (nowMs - endedMs <= CALL_KEY_MS && this.#ended.size <= maxKeys) break
       this.#ended.delete(key)
-      this.#dropAnswer(key)
+      this.#answers.drop(key)
     }
   }
-
-  #dropAnswer(key: string): void {
-    const kept = this.#answers.get(key)
-    if (kept === undefined) return
-    this.#answerBytes -= cost(kept.answer)
-    this.#answers.delete(key)
-  }
-}
-
-function cost(answer: Outcome & { kind: 'answer' }): number {
-  return answer.body.length + KEPT_ANSWER_BYTES
 }

@@ -1,12 +1,13 @@
-/** All channels of the agent: opens and ends them, keeps their number in bounds, and joins them to whatever link is up. */
+/** All channels of one lane: opens and ends them, as far as there is room, and joins them to whatever link of the lane is up. */
 import type { AgentFrame, Call, Open, RelayFrame } from '../protocol/frame.ts'
 import type { Hello, Welcome } from '../protocol/handshake.ts'
-import { CallMemory, type CallFailure } from './calls.ts'
+import type { CallMemory, CallFailure } from './calls.ts'
 import { Channel, type ChannelFrame } from './channel.ts'
 import type { Child, ChildHandlers } from './child.ts'
 import { failedFrame, type Fault } from './intake.ts'
 import { DEAD_CHANNELS, DEAD_CHANNEL_MS } from './limits.ts'
 import type { Log } from './log.ts'
+import type { Room } from './room.ts'
 
 /** What a link offers to the channels. */
 export interface LinkPort {
@@ -15,7 +16,8 @@ export interface LinkPort {
 }
 
 interface ChannelsOptions {
-  readonly maxChildren: number
+  readonly room: Room
+  readonly memory: CallMemory
   /** 0: never. */
   readonly idleStopMs: number
   readonly log: Log
@@ -29,7 +31,7 @@ const SWEEP_MIN_MS = 50
 
 export class Channels {
   readonly #options: ChannelsOptions
-  readonly #memory = new CallMemory()
+  readonly #memory: CallMemory
   readonly #channels = new Map<string, Channel>()
   /** Ending channels whose name is in use again. */
   readonly #former = new Set<Channel>()
@@ -43,6 +45,8 @@ export class Channels {
 
   constructor(options: ChannelsOptions) {
     this.#options = options
+    this.#memory = options.memory
+    options.room.join({ channels: () => this.#all(), log: options.log })
     const sweepMs = options.idleStopMs === 0 ? SWEEP_MAX_MS : Math.min(SWEEP_MAX_MS, Math.max(SWEEP_MIN_MS, options.idleStopMs / 4))
     this.#sweeper = setInterval(() => this.#sweep(), sweepMs).unref()
   }
@@ -118,7 +122,7 @@ export class Channels {
     if (before !== undefined && before.endedMs === undefined) this.#former.add(before)
     this.#channels.delete(ch)
     this.#refused.delete(ch)
-    if (this.#makeRoom()) this.#channels.set(ch, this.#create(open))
+    if (this.#options.room.make()) this.#channels.set(ch, this.#create(open))
     else this.#refuse(ch)
   }
 
@@ -138,26 +142,8 @@ export class Channels {
     })
   }
 
-  /** Whether one more child may run, ending the one that was idle longest if need be. */
-  #makeRoom(): boolean {
-    const { maxChildren } = this.#options
-    const all = [...this.#all()]
-    const live = all.filter((channel) => channel.isLive)
-    const ending = all.filter((channel) => !channel.isLive && channel.endedMs === undefined)
-    if (live.length < maxChildren) return live.length + ending.length < 2 * maxChildren
-    // Those that end still take up memory; a storm of sessions must not start more than they leave.
-    if (ending.length >= maxChildren) return false
-    const [idlest] = live
-      .flatMap((channel) => (channel.idleSinceMs === undefined ? [] : [{ channel, sinceMs: channel.idleSinceMs }]))
-      .toSorted((a, b) => Number(a.channel.hasListener) - Number(b.channel.hasListener) || a.sinceMs - b.sinceMs)
-    if (idlest === undefined) return false
-    this.#options.log.info('channel.evict', { ch: idlest.channel.ch, meaning: 'idle longest, and --max-children is reached' })
-    void idlest.channel.stop('idle')
-    return true
-  }
-
   #refuse(ch: string): void {
-    this.#options.log.warn('channel.refused', { ch, maxChildren: this.#options.maxChildren })
+    this.#options.log.warn('channel.refused', { ch, maxChildren: this.#options.room.maxChildren })
     this.#refused.add(ch)
     const [oldest] = this.#refused
     if (this.#refused.size > DEAD_CHANNELS && oldest !== undefined) this.#refused.delete(oldest)

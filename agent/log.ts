@@ -46,6 +46,18 @@ export function createLog({ level, json, mask, write, now }: LogOptions): Log {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child }
 }
 
+/** The same log for one lane of a share: its lines name the lane while `isNamed`, and so do its children's. */
+export function laneLog(log: Log, lane: number, isNamed: () => boolean): Log {
+  const named = (fields: LogFields = {}): LogFields => (isNamed() ? { lane, ...fields } : fields)
+  return {
+    debug: (event, fields) => log.debug(event, named(fields)),
+    info: (event, fields) => log.info(event, named(fields)),
+    warn: (event, fields) => log.warn(event, named(fields)),
+    error: (event, fields) => log.error(event, named(fields)),
+    child: (ch, line) => log.child(isNamed() ? `${lane}:${ch}` : ch, line),
+  }
+}
+
 /** Quoted where a space or a line break would run into the next field. */
 function plain(value: string | number | boolean | null): string {
   const text = String(value)

@@ -10,6 +10,8 @@ import type { Log } from './log.ts'
 interface ReconnectOptions {
   readonly connect: () => Promise<LinkEnd>
   readonly backoff: Backoff
+  /** Whether the relay's word on who may serve is final here: that of a share's first lane is, the others follow it. */
+  readonly isFirstLane: boolean
   /** Failures in a row after which to give up; 0: never. */
   readonly maxRetries: number
   readonly log: Log
@@ -22,13 +24,22 @@ interface ReconnectOptions {
 }
 
 /** Keeps a link up until the signal. Throws an AgentExit when the relay's word is final, or the retries are spent. */
-export async function keepConnected({ connect, backoff, maxRetries, log, now, pause, signal }: ReconnectOptions): Promise<void> {
+export async function keepConnected({
+  connect,
+  backoff,
+  isFirstLane,
+  maxRetries,
+  log,
+  now,
+  pause,
+  signal,
+}: ReconnectOptions): Promise<void> {
   /** When the last link that let us in ended. */
   let lostMs = -Infinity
   for (;;) {
     const end = await connect()
     if (signal.aborted) return
-    const final = finalExit(end)
+    const final = isFirstLane || !isDisplaced(end) ? finalExit(end) : undefined
     if (final !== undefined) throw final
     if (end.kind === 'closed' && end.livedMs >= HEALTHY_MS) backoff.reset()
     if (end.kind === 'closed' && end.livedMs > 0) lostMs = now()
@@ -43,6 +54,11 @@ export async function keepConnected({ connect, backoff, maxRetries, log, now, pa
     await pause(waitMs)
     if (signal.aborted) return
   }
+}
+
+/** Whether a link ended because of another agent. */
+export function isDisplaced(end: LinkEnd): boolean {
+  return end.kind === 'closed' && (end.code === CLOSE.REPLACED || end.code === CLOSE.NAME_REFUSED)
 }
 
 /** The exit that an end of a link means, or undefined where dialling again may help. */

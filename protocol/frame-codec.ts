@@ -7,7 +7,7 @@
 import { isErrorCode } from './errors.ts'
 import type { AgentFrame, Frame, RelayFrame } from './frame.ts'
 import { isIdText } from './json-id.ts'
-import { CHUNK_BYTES, MAX_CHANNEL_CHARS, MAX_HEADER_BYTES, MAX_HELD_KEYS } from './limits.ts'
+import { CHUNK_BYTES, MAX_CHANNEL_CHARS, MAX_HEADER_BYTES, MAX_HELD_KEYS, MAX_LANES } from './limits.ts'
 import { err, ok, type Result } from './result.ts'
 
 export interface DecodedFrame<F extends Frame> {
@@ -65,6 +65,7 @@ const heldKeys: Check = (value) => keys(value) && Array.isArray(value) && value.
 const agentName: Check = (value) => typeof value === 'string' && /^[\w.-]{1,64}$/.test(value)
 const marks: Check = (value) =>
   Array.isArray(value) && value.every((mark: unknown) => isRecord(mark) && channel(mark['ch']) && count(mark['n']))
+const laneCount: Check = (value) => number(value) && Number(value) <= MAX_LANES
 const optional =
   (check: Check): Check =>
   (value) =>
@@ -76,7 +77,7 @@ const nullable =
 const flag = only(undefined, true)
 
 const RELAY_SHAPES: Shapes<RelayFrame> = {
-  welcome: { share: text, unwanted: channels, lanes: optional(number) },
+  welcome: { share: text, unwanted: channels, lanes: optional(laneCount) },
   open: { ch: channel, ids: only('keep', 'assign'), asks: only('pass', 'refuse') },
   call: { ch: channel, key, method: text, id: span, token: optional(span), ra: text, tag: text, gate: flag, size: count },
   notify: { ch: channel, key, method: text, cancels: optional(text), requestId: optional(span), size: count },

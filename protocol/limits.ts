@@ -62,3 +62,9 @@ export const STDERR_TAIL_BYTES = 4096
 
 /** Unreceipted messages on a channel after which an agent asks for a receipt. */
 export const RECEIPT_EVERY_MESSAGES = 32
+
+/**
+ * Most lanes of a share. Each is one more socket, with queues of its own, for every agent; and one more request of the
+ * platform's for every order of the owner, of which a Worker may make 50 on the free plan and 10,000 on the paid one.
+ */
+export const MAX_LANES = 64

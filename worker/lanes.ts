@@ -1,4 +1,5 @@
 /** Lanes: the objects that carry one share. Which of them serves whom, how each is named, and where it is put. */
+import { MAX_LANES } from '../protocol/limits.ts'
 import { type Jurisdiction, knownShareFacts } from './access/share-id.ts'
 import type { Env } from './env.ts'
 import type { Share } from './share/share.ts'
@@ -10,12 +11,6 @@ export interface Lane {
   readonly index: number
   readonly jurisdiction: Jurisdiction
 }
-
-/**
- * Most lanes of a share. Each is one request of the platform's for every order of the owner, of which a Worker may make
- * 50 on the free plan and 10,000 on the paid one, and one socket of each agent. docs/scale.md says what they carry.
- */
-const MAX_LANES = 64
 
 /** What a share may be made with: powers of two, since that is what its id has room for. */
 export const LANE_COUNTS: readonly number[] = Array.from({ length: Math.log2(MAX_LANES) + 1 }, (_, log2) => 2 ** log2)

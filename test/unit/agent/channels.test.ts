@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { CallMemory } from '../../../agent/calls.ts'
 import { Channels } from '../../../agent/channels.ts'
 import { DEAD_CHANNEL_MS } from '../../../agent/limits.ts'
 import { createLog } from '../../../agent/log.ts'
 import { Mask } from '../../../agent/mask.ts'
+import { Room } from '../../../agent/room.ts'
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import { FakeChild } from './fake-child.ts'
 import { keyOf } from './scripted-relay.ts'
@@ -15,13 +17,13 @@ class Agent {
   readonly channels: Channels
   nowMs = 0
 
-  constructor(options: { maxChildren?: number; idleStopMs?: number } = {}) {
+  constructor({ maxChildren = 2, idleStopMs = 0 }: { maxChildren?: number; idleStopMs?: number } = {}) {
     this.channels = new Channels({
-      maxChildren: 2,
-      idleStopMs: 0,
+      room: new Room(maxChildren),
+      memory: new CallMemory(),
+      idleStopMs,
       log: LOG,
       now: () => this.nowMs,
-      ...options,
       startChild: (handlers) => {
         const child = new FakeChild(handlers)
         this.children.push(child)

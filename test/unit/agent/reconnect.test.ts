@@ -27,6 +27,7 @@ async function pausesAfter(ends: readonly LinkEnd[]): Promise<number[]> {
       return Promise.resolve(end ?? UNREACHABLE)
     },
     backoff: new Backoff({ minMs: 1000, maxMs: RECONNECT_MAX_MS, random: () => 0.9999999 }),
+    isFirstLane: true,
     maxRetries: 0,
     log: createLog({ level: 'error', json: false, mask: new Mask([]), write: () => {}, now: () => new Date(0) }),
     now: () => nowMs,

@@ -80,9 +80,9 @@ export class RelayLink {
     return key
   }
 
-  async welcome(unwanted: string[] = []): Promise<Hello> {
+  async welcome(unwanted: string[] = [], lanes?: number): Promise<Hello> {
     const { header } = await this.next('hello')
-    this.send({ type: 'welcome', share: SHARE, unwanted })
+    this.send({ type: 'welcome', share: SHARE, unwanted, ...(lanes === undefined ? {} : { lanes }) })
     return header
   }
 

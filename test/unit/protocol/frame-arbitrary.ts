@@ -45,7 +45,10 @@ function placed<F extends { readonly size: number }>(frame: fc.Arbitrary<F>): fc
 const anySpan = fc.constant([0, 1] as const)
 
 export const RELAY_FRAMES: Each<RelayFrame> = {
-  welcome: fc.record({ type: type('welcome'), share: text, unwanted: fc.array(ch, { maxLength: 4 }) }),
+  welcome: fc.record(
+    { type: type('welcome'), share: text, unwanted: fc.array(ch, { maxLength: 4 }), lanes: fc.integer({ min: 1, max: 64 }) },
+    { requiredKeys: ['type', 'share', 'unwanted'] },
+  ),
   open: fc.record({ type: type('open'), ch, ids: fc.constantFrom('keep', 'assign'), asks: fc.constantFrom('pass', 'refuse') }),
   call: placed(
     fc.record(

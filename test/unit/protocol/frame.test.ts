@@ -225,7 +225,7 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
   [
     decodeRelayFrame,
     { type: 'welcome', share: 's', unwanted: [] },
-    { share: NO_TEXTS, unwanted: ['a', null, [1], [null], {}, ['x'.repeat(65)]] },
+    { share: NO_TEXTS, unwanted: ['a', null, [1], [null], {}, ['x'.repeat(65)]], lanes: [...NO_COUNTS, 0, 65] },
   ],
   [
     decodeRelayFrame,
@@ -381,6 +381,7 @@ describe('a decoder refuses as bad_field', () => {
   })
 
   const OPTIONAL = new Set([
+    'lanes',
     'token',
     'gate',
     'cancels',
