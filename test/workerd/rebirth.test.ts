@@ -114,11 +114,10 @@ describe('a listening session hears that its tools may have changed', () => {
     }
     await leave(agent)
     const back = await ScriptedAgent.connect(share, { instance: 'two' })
-    const called = callAnew(back, client)
-    expect(await nextMethod(events)).toBe(TOOLS_CHANGED)
-    await called
-    back.notify(`${client.session}.2`, '{"jsonrpc":"2.0","method":"notifications/message","params":{}}')
+    back.notify(`${client.session}.1`, '{"jsonrpc":"2.0","method":"notifications/message","params":{}}')
     expect(await nextMethod(events)).toBe('notifications/message')
+    await callAnew(back, client)
+    expect(await nextMethod(events)).toBe(TOOLS_CHANGED)
     for (const reader of [events, ...others]) await reader.cancel()
   })
 })
