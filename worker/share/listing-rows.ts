@@ -21,6 +21,12 @@ export class ListingRows {
     this.#sql = sql
   }
 
+  /** Forgets everything in memory; the caller deletes the storage. */
+  forget(): void {
+    this.#isMade = undefined
+    this.#digests.clear()
+  }
+
   find(audience: string, name: ListingName): ListingRow | undefined {
     if (!this.#exists()) return undefined
     return this.#read('SELECT era, digest, answer, kept_at_ms FROM listing WHERE audience = ? AND name = ?', [audience, name], name)

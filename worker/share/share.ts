@@ -372,6 +372,7 @@ export class Share extends DurableObject<Env> {
 
   async #revoke(): Promise<void> {
     this.#store.forget()
+    this.#snapshots.forget()
     this.#links.closeAll(CLOSE.SHARE_GONE, 'the share was deleted or has expired')
     this.#streams.closeAll(STREAM_CLOSE.ENDED, 'the share was deleted or has expired')
     for (const waiter of this.#waiters.where(() => true))

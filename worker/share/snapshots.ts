@@ -108,6 +108,11 @@ export class Snapshots {
     return this.#find(client, 'tools/list')?.answer
   }
 
+  /** Forgets everything in memory; the caller deletes the storage. */
+  forget(): void {
+    this.#parts.rows.forget()
+  }
+
   /** What the server said of itself to the clients of a session. */
   server(session: string): Listing | undefined {
     const known = this.#parts.store.session(session)
@@ -122,8 +127,10 @@ export class Snapshots {
   }
 
   #awayAnswer({ name, era, answer, keptAtMs }: Omit<ListingRow, 'digest'>, link: Link | undefined): Standby {
-    const { health, rows } = this.#parts
-    const sinceMs = link === undefined ? (rows.awaySinceMs ?? keptAtMs) : health.heardAtMs(link)
+    const { health, links, rows } = this.#parts
+    // With an agent that only is not this client's, or is leaving, it was true a moment ago.
+    const awaySinceMs = links.all().length > 0 ? Date.now() : (rows.awaySinceMs ?? keptAtMs)
+    const sinceMs = link === undefined ? awaySinceMs : health.heardAtMs(link)
     return { kind: 'standby', name, era, answer, sinceMs }
   }
 
