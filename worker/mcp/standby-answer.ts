@@ -9,10 +9,10 @@ import { LISTING_ID, type Standby } from '../share/listings.ts'
 import { isLegacyRevision } from './revision.ts'
 
 /** Key of a result's `_meta` (MCP, basic, `_meta`): since when nobody can tell whether the result still holds (RFC 3339). */
-export const STALE_KEY = 'mcp-edge/stale'
+const STALE_KEY = 'mcp-edge/stale'
 
 /** What a client asked. `era` is its own. */
-export interface Asked {
+interface Asked {
   readonly rawId: string
   readonly method: string
   /** Of initialize: the revision that it asked for. */
