@@ -29,11 +29,12 @@ async function claim(): Promise<string> {
   return claimed.ownerKey
 }
 
-export async function createShare(): Promise<TestShare> {
+/** `members`: of the request that makes it. */
+export async function createShare(members: Readonly<Record<string, unknown>> = {}): Promise<TestShare> {
   const response = await fetchRelay('/api/shares', {
     method: 'POST',
     headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
-    body: '{}',
+    body: JSON.stringify(members),
   })
   const made: Record<string, string> = await response.json()
   return {
@@ -48,8 +49,8 @@ export function fetchRelay(path: string, init: RequestInit = {}): Promise<Respon
   return exports.default.fetch(new Request(`${ORIGIN}${path}`, init))
 }
 
-export function stubOf(share: TestShare): DurableObjectStub<Share> {
-  return env.SHARE.getByName(share.id)
+export function stubOf(share: TestShare, lane = 0): DurableObjectStub<Share> {
+  return env.SHARE.getByName(lane === 0 ? share.id : `${share.id}.${lane}`)
 }
 
 export async function factsOf(share: TestShare): Promise<ShareFacts> {

@@ -39,8 +39,8 @@ export class ScriptedAgent {
   }
 
   /** Dials and says hello; does not wait for the welcome. */
-  static async dial(share: TestShare, hello: Partial<Omit<Hello, 'type'>> = {}): Promise<ScriptedAgent> {
-    const response = await fetchRelay(`/agent/${share.id}`, {
+  static async dial(share: TestShare, hello: Partial<Omit<Hello, 'type'>> = {}, lane = 0): Promise<ScriptedAgent> {
+    const response = await fetchRelay(`/agent/${share.id}${lane === 0 ? '' : `?lane=${lane}`}`, {
       headers: { upgrade: 'websocket', authorization: `Bearer ${share.agentToken}`, 'sec-websocket-protocol': LINK_SUBPROTOCOL },
     })
     if (response.webSocket === null) throw new Error(`the relay refused the agent: ${response.status}`)
@@ -60,8 +60,8 @@ export class ScriptedAgent {
     return agent
   }
 
-  static async connect(share: TestShare, hello: Partial<Omit<Hello, 'type'>> = {}): Promise<ScriptedAgent> {
-    const agent = await ScriptedAgent.dial(share, hello)
+  static async connect(share: TestShare, hello: Partial<Omit<Hello, 'type'>> = {}, lane = 0): Promise<ScriptedAgent> {
+    const agent = await ScriptedAgent.dial(share, hello, lane)
     await agent.expect('welcome')
     return agent
   }
@@ -110,6 +110,14 @@ export class ScriptedAgent {
       this.#wake = resolve
       await promise
     }
+  }
+
+  /** Resolves when a frame waits to be looked at. */
+  async hasFrame(): Promise<void> {
+    if (this.#frames.length > 0) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#wake = resolve
+    await promise
   }
 
   /** Frames that have come and were not looked at. */
