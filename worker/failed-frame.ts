@@ -1,6 +1,7 @@
-/** Reads a `failed` frame as a failure that may be shown. */
+/** A `failed` frame read as a failure that may be shown, and a failure of the relay's own written as one. */
 import type { Failure } from '../protocol/errors.ts'
 import type { Failed } from '../protocol/frame.ts'
+import { encodeFrame } from '../protocol/frame-codec.ts'
 
 /** The facts of a failed call, without what only the link needs. */
 export function failureOf({ code, executed, exitCode, signal, stderr, detail }: Failed): Failure {
@@ -12,4 +13,9 @@ export function failureOf({ code, executed, exitCode, signal, stderr, detail }: 
     ...(stderr === undefined ? {} : { stderr }),
     ...(detail === undefined ? {} : { detail }),
   }
+}
+
+/** What the stream of a call is told when the relay itself has found that the call has failed. */
+export function failedFrame(key: string, failure: Failure): Uint8Array {
+  return encodeFrame({ type: 'failed', ch: '', key, ra: `c${key}`, ...failure, executed: failure.executed ?? 'unknown' })
 }

@@ -1,8 +1,7 @@
 /** Brings what an agent sends to the client it is for, and grants the agent credit as clients take it. */
 import type { Answer, Chunk, Failed } from '../../protocol/frame.ts'
-import { encodeFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
-import { failureOf } from '../failed-frame.ts'
+import { failedFrame, failureOf } from '../failed-frame.ts'
 import { LATE_CALL_MS, MAX_HANDSHAKE_BYTES, STREAM_OPENING_MS } from '../limits.ts'
 import type { Asks } from './asks.ts'
 import type { Channels } from './channels.ts'
@@ -20,7 +19,7 @@ import { closeQuietly, type Link, sendFrame } from './links.ts'
 import { type Message, Routing, type Target } from './routing.ts'
 import { groupOf, isModernGroup, type Store } from './store.ts'
 import type { SessionListens } from './session-listens.ts'
-import type { StreamAttachment, Streams } from './streams.ts'
+import type { Streams } from './streams.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Waiter, Waiters } from './waiters.ts'
 
@@ -90,24 +89,22 @@ export class Delivery {
 
   /** The agent does not know the call of a resumed stream: the Worker that holds the request may be about to send it. */
   #awaitCall(sockets: readonly WebSocket[], frame: Uint8Array): void {
-    const { streams, waiters } = this.#parts
-    const tell = (told: readonly WebSocket[]): void => this.#toSockets(told, '', frame, 0)
-    const isAwaited = (attachment: StreamAttachment | undefined): boolean => attachment?.kind === 'call' && attachment.isProbe !== true
-    const waiting = new Set(sockets.filter((socket) => isAwaited(streams.attachmentOf(socket))))
-    tell(sockets.filter((socket) => !waiting.has(socket)))
-    const look = (): void => {
-      const nowMs = Date.now()
-      for (const socket of waiting) {
-        const { key = '', isRunning } = streams.attachmentOf(socket) ?? {}
-        if (isRunning === true || socket.readyState !== WebSocket.OPEN) waiting.delete(socket)
-        else if (!waiters.isOnItsWay(key, nowMs)) {
-          waiting.delete(socket)
-          tell([socket])
-        }
-      }
-      if (waiting.size > 0) setTimeout(look, LATE_CALL_MS)
+    const { streams } = this.#parts
+    for (const socket of sockets) {
+      const attachment = streams.attachmentOf(socket)
+      const isAwaited = attachment?.kind === 'call' && attachment.isProbe !== true
+      if (isAwaited) this.tellUnlessOnItsWay(socket, frame)
+      else this.#toSockets([socket], '', frame, 0)
     }
-    if (waiting.size > 0) setTimeout(look, LATE_CALL_MS)
+  }
+
+  /** Tells a resumed stream that its call has failed, once no Worker holds that any more. */
+  tellUnlessOnItsWay(socket: WebSocket, frame: Uint8Array): void {
+    const { streams, waiters } = this.#parts
+    const { key = '', isRunning } = streams.attachmentOf(socket) ?? {}
+    if (isRunning === true || socket.readyState !== WebSocket.OPEN) return
+    if (waiters.isOnItsWay(key, Date.now())) setTimeout(() => this.tellUnlessOnItsWay(socket, frame), LATE_CALL_MS)
+    else this.#toSockets([socket], '', frame, 0)
   }
 
   message(link: Link, header: Message, frame: Uint8Array, body: Uint8Array): void {
@@ -162,12 +159,11 @@ export class Delivery {
   /** Ends a call with a failure that the relay itself has found. */
   fail(key: string, failure: Failure): void {
     const waiter = this.#parts.waiters.get(key)
-    const header: Failed = { type: 'failed', ch: '', key, ra: `c${key}`, ...failure, executed: failure.executed ?? 'unknown' }
     if (waiter !== undefined && waiter.buffer === undefined) {
       if (waiter.isInitialize) this.#endRefusedSession(waiter)
       this.#parts.waiters.settle(waiter, { kind: 'failed', failure })
-    } else if (waiter !== undefined) waiter.buffer?.push(encodeFrame(header))
-    else this.#parts.streams.call(key)?.send(encodeFrame(header))
+    } else if (waiter !== undefined) waiter.buffer?.push(failedFrame(key, failure))
+    else this.#parts.streams.call(key)?.send(failedFrame(key, failure))
   }
 
   /** A client has taken bytes, all that it owed when none are named; the agent may go on when that sets credit free. */

@@ -2,6 +2,7 @@
 import type { Failure } from '../../protocol/errors.ts'
 import type { Hello } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
+import { failedFrame } from '../failed-frame.ts'
 import { STREAM_CLOSE, type StreamControl } from './contract.ts'
 import type { Delivery } from './delivery.ts'
 import { closeQuietly, type Link, type Links } from './links.ts'
@@ -79,7 +80,9 @@ export class Recovery {
     for (const { socket, key } of this.#parts.streams.callsOf(agent)) {
       // Of a resumed stream another Worker holds the request.
       const isOwn = this.#parts.streams.attachmentOf(socket)?.resume === undefined
-      if (isOwn && !held.has(key)) closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
+      if (!isOwn || held.has(key)) continue
+      this.#parts.waiters.turnAway(key, Date.now())
+      closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
     }
     this.#tellSessions(agent, { type: 'held', keys })
   }
@@ -88,7 +91,7 @@ export class Recovery {
     for (const waiter of this.#parts.waiters.where(({ agent: name }) => name === agent))
       if (!this.#repeat(waiter)) this.#parts.delivery.fail(waiter.key, failure)
     for (const { socket, key } of this.#parts.streams.callsOf(agent))
-      if (!this.#repeatStream(socket) && !this.#isOnItsWay(socket)) this.#parts.delivery.fail(key, failure)
+      if (!this.#repeatStream(socket)) this.#failStream(socket, key, failure)
     this.#tellSessions(agent, { type: 'lost', failure })
   }
 
@@ -105,10 +108,12 @@ export class Recovery {
     return true
   }
 
-  /** Whether another Worker still holds the call of a resumed stream. */
-  #isOnItsWay(socket: WebSocket): boolean {
-    const { resume, isRunning, key = '' } = this.#parts.streams.attachmentOf(socket) ?? {}
-    return resume !== undefined && isRunning !== true && this.#parts.waiters.isOnItsWay(key, Date.now())
+  /** Of a resumed stream another Worker may hold the call, and send it to the next agent. */
+  #failStream(socket: WebSocket, key: string, failure: Failure): void {
+    const { delivery, streams } = this.#parts
+    const { resume, isRunning } = streams.attachmentOf(socket) ?? {}
+    if (resume === undefined || isRunning === true) delivery.fail(key, failure)
+    else delivery.tellUnlessOnItsWay(socket, failedFrame(key, failure))
   }
 
   /** The Workers of HTTP+SSE streams know themselves which calls wait there. */

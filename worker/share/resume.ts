@@ -1,7 +1,6 @@
 /** Attaches streams whose clients have come back: asks the agent for what they have not seen. */
-import { encodeFrame } from '../../protocol/frame-codec.ts'
-import type { Failed } from '../../protocol/frame.ts'
-import { ERRORS, type Failure } from '../../protocol/errors.ts'
+import { ERRORS } from '../../protocol/errors.ts'
+import { failedFrame } from '../failed-frame.ts'
 import type { Channels } from './channels.ts'
 import { encodeReturnAddress, readMark, STREAM_CLOSE, type StreamMark } from './contract.ts'
 import type { Delivery } from './delivery.ts'
@@ -50,7 +49,7 @@ export class Resume {
     if (waiter !== undefined) delivery.handOver(waiter, socket)
     const link = links.named(agent)
     if (link !== undefined) this.#ask(link, { key, session: session.id, resume })
-    else if (!channels.away().isExpected) fail(socket, key, { code: 'AGENT_LOST', executed: 'unknown' })
+    else if (!channels.away().isExpected) socket.send(failedFrame(key, { code: 'AGENT_LOST', executed: 'unknown' }))
     return 101
   }
 
@@ -96,9 +95,4 @@ type Resumption = NonNullable<StreamAttachment['resume']>
 /** The group whose child a mark speaks of, or without a mark the one that serves the session now. */
 function groupAt(session: Session, mark: StreamMark | undefined, channels: Channels): string {
   return mark === undefined ? channels.groupFor(session) : markedGroup(mark, session.id)
-}
-
-function fail(socket: WebSocket, key: string, failure: Failure): void {
-  const header: Failed = { type: 'failed', ch: '', key, ra: `c${key}`, ...failure, executed: failure.executed ?? 'unknown' }
-  socket.send(encodeFrame(header))
 }

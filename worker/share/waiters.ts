@@ -32,6 +32,7 @@ export class Waiters {
   readonly #byKey = new Map<string, Waiter>()
   /** Calls that found no agent, and when their Workers last asked, in milliseconds since 1970; oldest first. */
   readonly #turnedAway = new Map<string, number>()
+  readonly #startedAtMs = Date.now()
 
   get size(): number {
     return this.#byKey.size
@@ -52,6 +53,7 @@ export class Waiters {
   /** Ends the wait with an outcome; without effect for one that was resolved to a stream before. */
   settle(waiter: Waiter, outcome: CallOutcome): void {
     this.#byKey.delete(waiter.key)
+    if (outcome.kind === 'again' || outcome.kind === 'repeat') this.turnAway(waiter.key, Date.now())
     waiter.resolve(outcome)
   }
 
@@ -64,7 +66,7 @@ export class Waiters {
     return waiter
   }
 
-  /** Notes that a call found no agent: its Worker holds it, and asks again within a second. */
+  /** Notes that a call found no agent, or must be made again: its Worker holds it, and asks again within a second. */
   turnAway(key: string, nowMs: number): void {
     this.#turnedAway.delete(key)
     this.#turnedAway.set(key, nowMs)
@@ -74,9 +76,9 @@ export class Waiters {
     }
   }
 
-  /** Whether a Worker holds a call that has not been sent to an agent yet. */
+  /** Whether a Worker holds a call that has not been sent to an agent yet. Who asked before a reset is heard from again soon. */
   isOnItsWay(key: string, nowMs: number): boolean {
-    return nowMs - (this.#turnedAway.get(key) ?? -Infinity) < LATE_CALL_MS
+    return nowMs - (this.#turnedAway.get(key) ?? this.#startedAtMs) < LATE_CALL_MS
   }
 
   isBusy(group: string): boolean {
