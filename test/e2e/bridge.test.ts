@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { within } from './deadline.ts'
 import { type Command, createShare, createToken, fixture, npmServer, type Relay, type Share, startAgent, startRelay } from './harness.ts'
-import { asObject, toolText } from './json.ts'
+import { asObject, toolText, type JsonObject } from './json.ts'
 import { NODE, ROOT } from './program.ts'
 import { CAPABILITIES, CLIENT_INFO, ELICITED, ROOTS, SAMPLED } from './test-client.ts'
 
@@ -206,29 +206,33 @@ test('100 interleavings of two principals with elicitations in flight: none is c
   }
 }, 180_000)
 
-test('a client that closes its stream in the middle of a quiet call: the child hears it by the second keep-alive', async () => {
-  const share = await shareOf(fixture('echo'))
-  const client = await connect(share)
-  const leave = new AbortController()
+/** A call whose client can leave, beside one of the same capabilities: they share a child. */
+function leavable(share: Share, params: JsonObject, signal: AbortSignal): Promise<Response> {
   const meta = {
     'io.modelcontextprotocol/protocolVersion': MODERN,
-    // Of the same capabilities as the client beside it: they share a child.
     'io.modelcontextprotocol/clientCapabilities': CAPABILITIES,
+    progressToken: 'left',
   }
-  const body = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { _meta: meta, name: 'wait', arguments: { key: 'left' } } }
-  const response = fetch(share.url, {
+  return fetch(share.url, {
     method: 'POST',
-    signal: leave.signal,
+    signal,
     headers: {
       authorization: `Bearer ${share.clientToken}`,
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
       'mcp-protocol-version': MODERN,
       'mcp-method': 'tools/call',
-      'mcp-name': 'wait',
+      'mcp-name': String(params['name']),
     },
-    body: JSON.stringify(body),
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { ...params, _meta: meta } }),
   })
+}
+
+test('a client that closes its stream in the middle of a quiet call: the child hears it by the second keep-alive', async () => {
+  const share = await shareOf(fixture('echo'))
+  const client = await connect(share)
+  const leave = new AbortController()
+  const response = leavable(share, { name: 'wait', arguments: { key: 'left' } }, leave.signal)
   await call(client, 'waiting', { key: 'left' })
   const reader = (await response).body?.getReader()
   expect((await reader?.read())?.done).toBe(false)
@@ -237,4 +241,15 @@ test('a client that closes its stream in the middle of a quiet call: the child h
   const cancelled = await within(call(client, 'cancelled'), 'the cancellation', 25_000)
   expect(JSON.parse(cancelled)).toHaveLength(1)
   expect(asObject(await relay.describe(share))).toHaveProperty('counters.buffered_bytes', 0)
+})
+
+test('a client that closes its stream while data flows: the child hears it before the next keep-alive', async () => {
+  const share = await shareOf(fixture('echo'))
+  const client = await connect(share)
+  const leave = new AbortController()
+  const reader = (await leavable(share, { name: 'chatter', arguments: {} }, leave.signal)).body?.getReader()
+  expect((await reader?.read())?.done).toBe(false)
+  leave.abort()
+  const cancelled = await within(call(client, 'cancelled'), 'the cancellation', 6_000)
+  expect(JSON.parse(cancelled)).toHaveLength(1)
 })
