@@ -205,7 +205,7 @@ describe('a call that moves to a socket', () => {
     expect(await allEvents(response)).toEqual(lines.flatMap((line) => (line.heard === undefined ? [] : [line.heard(scene)])))
   })
 
-  test.each(SOCKET_FIRST.entries().toArray())('reaches the agent again when it was lost on the way there (%i: %s)', async (lostAt) => {
+  test.each([...SOCKET_FIRST.entries()])('reaches the agent again when it was lost on the way there (%i: %s)', async (lostAt) => {
     const { share, agent, client, ch } = await connected()
     const holds = holdUp()
     const { response, call } = await begin(client, agent)
