@@ -47,6 +47,7 @@ export class ChaosAgent implements AsyncDisposable {
   readonly #spec: AgentSpec
   readonly #history: History
   readonly #log: WriteStream
+  /** Process ids by lane and channel. */
   readonly #children = new Map<string, number>()
   #process: ChildProcess | undefined
   #ready = Promise.withResolvers<void>()
@@ -197,13 +198,14 @@ export class ChaosAgent implements AsyncDisposable {
   #hear(line: string): void {
     this.#log.write(`${line}\n`)
     const event = parse(line)
-    const { ch, pid } = event ?? {}
+    const { lane = 0, pid } = event ?? {}
+    const ch = typeof event?.['ch'] === 'string' ? `${String(lane)} ${event['ch']}` : undefined
     if (event?.['event'] === 'ready') this.#ready.resolve()
-    if (event?.['event'] === 'channel.open' && typeof ch === 'string' && typeof pid === 'number') {
+    if (event?.['event'] === 'channel.open' && ch !== undefined && typeof pid === 'number') {
       this.#children.set(ch, pid)
       this.allChildren.add(pid)
     }
-    if (event?.['event'] === 'channel.end' && typeof ch === 'string') this.#children.delete(ch)
+    if (event?.['event'] === 'channel.end' && ch !== undefined) this.#children.delete(ch)
   }
 
   #saidHello(): void {

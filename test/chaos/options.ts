@@ -13,12 +13,14 @@ Real relay, agents, servers and clients under a seeded schedule of faults; what 
   --minutes N       make fewer calls if need be, so that the schedule takes no longer
   --agents N        agents of each share (default: 3)
   --clients N       clients of each share (default: 8)
+  --lanes N         objects that carry each share (default: 1)
   --worlds a,b      kinds of shares: ${WORLDS.join(', ')} (default: all)
   --faults a,b      kinds of faults, or none (default: all): ${Object.keys(FAULT_KINDS).join(', ')}
   --fault-every MS  mean pause between two faults (default: 1000)
   --keep            keep logs and journal of a run without violation, too`
 
 export interface Options extends PlanOptions {
+  readonly lanes: number
   readonly keep: boolean
   readonly help: boolean
 }
@@ -34,6 +36,7 @@ export function readOptions(args: readonly string[]): Options {
       minutes: { type: 'string' },
       agents: { type: 'string', default: '3' },
       clients: { type: 'string', default: '8' },
+      lanes: { type: 'string', default: '1' },
       worlds: { type: 'string', default: WORLDS.join(',') },
       faults: { type: 'string', default: Object.keys(FAULT_KINDS).join(',') },
       'fault-every': { type: 'string', default: '1000' },
@@ -49,6 +52,7 @@ export function readOptions(args: readonly string[]): Options {
     callsPerSecond,
     agents: positive(values.agents, '--agents'),
     clients: positive(values.clients, '--clients'),
+    lanes: positive(values.lanes, '--lanes'),
     worlds: list(values.worlds, isWorld, '--worlds'),
     faults: values.faults === 'none' ? [] : list<FaultKind>(values.faults, isFaultKind, '--faults'),
     faultEveryMs: positive(values['fault-every'], '--fault-every'),

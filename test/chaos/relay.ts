@@ -15,6 +15,8 @@ const OWNER_KEY = 'owner-key-of-the-chaos-run'
 /** A share as its owner was told of it. */
 export interface ShareAccess {
   readonly id: string
+  /** Objects that carry it. */
+  readonly lanes: number
   readonly url: string
   readonly clientToken: string
   readonly agentToken: string
@@ -29,6 +31,7 @@ export class ChaosRelay implements AsyncDisposable {
   readonly #onProcess: (pid: number) => void
   #running: RunningRelay | undefined
   #port = 0
+  #resets = 0
   #isClosing = false
   /** Ends of workerd that nobody had asked for. */
   unexpectedEnds = 0
@@ -76,24 +79,34 @@ export class ChaosRelay implements AsyncDisposable {
     this.#history.event('relay', `up again after ${Date.now() - fromMs} ms`)
   }
 
-  /** Throws a share's object out of memory, whatever it is at. */
+  /** Throws a share's object out of memory, whatever it is at; of several the next. */
   async reset(share: ShareAccess): Promise<void> {
-    await fetch(`${this.origin}/chaos/abort/${share.id}`, { method: 'POST' }).catch(() => undefined)
+    const lane = this.#resets++ % share.lanes
+    const object = lane === 0 ? share.id : `${share.id}.${lane}`
+    await fetch(`${this.origin}/chaos/abort/${object}`, { method: 'POST' }).catch(() => undefined)
   }
 
-  async createShare(name: string): Promise<ShareAccess> {
-    const made = await this.#api('POST', 'shares', { name })
+  async createShare(name: string, lanes: number): Promise<ShareAccess> {
+    const made = await this.#api('POST', 'shares', { name, lanes })
     return {
       id: textField(made, 'share'),
+      lanes,
       url: textField(made, 'url'),
       clientToken: textField(made, 'client_token'),
       agentToken: textField(made, 'agent_token'),
     }
   }
 
-  /** Which life of its object a share is in. */
+  /** The token of one more principal. */
+  async createClientToken(share: ShareAccess): Promise<string> {
+    return textField(await this.#api('POST', `shares/${share.id}/tokens`, { kind: 'client' }), 'token')
+  }
+
+  /** Which life of its objects a share is in. */
   async incarnation(share: ShareAccess): Promise<string> {
-    return textField(asObject((await this.#api('GET', `shares/${share.id}`))['counters']), 'incarnation')
+    const counters = asObject((await this.#api('GET', `shares/${share.id}`))['counters'])
+    const byLane = Array.isArray(counters['by_lane']) ? counters['by_lane'] : [counters]
+    return byLane.map((lane) => textField(asObject(lane), 'incarnation')).join()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -37,8 +37,8 @@ async function perform(options: Options, plan: Plan, folder: string, history: Hi
   const relay = stack.use(await ChaosRelay.start(folder, history, output, onProcess))
   const worlds: World[] = []
   for (const name of options.worlds) {
-    const { agents, clients } = options
-    worlds.push(stack.use(await World.start({ name, agents, clients, folder, journal, onProcess }, relay, history)))
+    const { agents, clients, lanes } = options
+    worlds.push(stack.use(await World.start({ name, agents, clients, lanes, folder, journal, onProcess }, relay, history)))
   }
   const { records, stuck } = await carryOut(plan, { relay, worlds, history })
   const agents = worlds.flatMap((world) => world.agents)

@@ -13,6 +13,7 @@ interface WorldOptions {
   readonly name: WorldName
   readonly agents: number
   readonly clients: number
+  readonly lanes: number
   readonly folder: string
   readonly journal: string
   readonly onProcess: (pid: number) => void
@@ -53,11 +54,11 @@ export class World implements AsyncDisposable {
   }
 
   static async start(
-    { name, agents, clients, folder, journal, onProcess }: WorldOptions,
+    { name, agents, clients, lanes, folder, journal, onProcess }: WorldOptions,
     relay: ChaosRelay,
     history: History,
   ): Promise<World> {
-    const share = await relay.createShare(name)
+    const share = await relay.createShare(name, lanes)
     const command = [NODE, join(ROOT, 'test/chaos/journal-server.ts'), journal]
     const started: ChaosAgent[] = []
     for (let at = 0; at < agents; at++) {
@@ -72,7 +73,12 @@ export class World implements AsyncDisposable {
       }
       started.push(await ChaosAgent.start(spec, () => relay.port, history))
     }
-    const made = Array.from({ length: clients }, (_, at) => makeClient(name, at, relay, share))
+    const made: ChaosClient[] = []
+    for (let at = 0; at < clients; at++) {
+      // Clients without sessions are on the lane of their principal: several lanes take several principals.
+      const access = lanes === 1 ? share : { ...share, clientToken: await relay.createClientToken(share) }
+      made.push(makeClient(name, at, relay, access))
+    }
     for (const client of made) await client.begin()
     return new World(name, relay, share, started, made, history)
   }

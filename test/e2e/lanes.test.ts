@@ -1,0 +1,76 @@
+/** A share that eight objects carry: clients of each era, the agent killed and back on every lane, and its owner's view. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Agent, createShare, createToken, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { asArray, asObject, toolText } from './json.ts'
+import { RawClient } from './raw-client.ts'
+import { connectSdk1Http, connectSdk1Sse } from './sdk1-client.ts'
+import { connectSdk2Http } from './sdk2-client.ts'
+import { ELICITED, type TestClient } from './test-client.ts'
+
+const LANES = 8
+const SESSIONS = 24
+
+const stack = new AsyncDisposableStack()
+let relay: Relay
+let share: Share
+let agent: Agent
+
+beforeAll(async () => {
+  relay = stack.use(await startRelay())
+  share = await createShare(relay, { lanes: LANES })
+  agent = await startAgent(share, { command: fixture('echo'), args: ['--name', 'laptop'] })
+})
+afterAll(async () => {
+  await agent?.[Symbol.asyncDispose]()
+  await stack.disposeAsync()
+})
+
+async function clients(): Promise<Readonly<Record<string, TestClient>>> {
+  const own = (): Promise<string> => createToken(share, 'client')
+  return {
+    'SDK 1': stack.use(await connectSdk1Http(share.url, share.clientToken)),
+    'SDK 1 over HTTP+SSE': stack.use(await connectSdk1Sse(share.sseUrl, share.clientToken)),
+    'SDK 2 with a handshake': stack.use(await connectSdk2Http(share.url, share.clientToken)),
+    'SDK 2 of 2026-07-28': stack.use(await connectSdk2Http(share.url, share.clientToken, 'pinned')),
+    'another principal of 2026-07-28': stack.use(await connectSdk2Http(share.url, await own(), 'pinned')),
+  }
+}
+
+/** Which of the share's lanes have sessions. */
+async function lanesInUse(): Promise<number> {
+  const counters = asObject((await relay.describe(share))['counters'])
+  return asArray(counters['by_lane']).filter((lane) => Number(asObject(lane)['sessions']) > 0).length
+}
+
+test('a share with 8 lanes serves clients of each era, and goes on when its agent was killed and is back', async () => {
+  const all = await clients()
+  const sessions = Array.from({ length: SESSIONS }, () => new RawClient(share.shareUrl))
+  for (const session of sessions) await session.initialize()
+  expect(await lanesInUse()).toBeGreaterThan(LANES / 2)
+  const every = async (text: string): Promise<void> => {
+    for (const [name, client] of Object.entries(all)) expect(toolText(await client.callTool('echo', { text })), name).toBe(text)
+    const texts = sessions.map((_, at) => `${text} ${at}`)
+    const answers = await Promise.all(sessions.map((session, at) => session.callTool('echo', { text: texts[at] })))
+    expect(answers.map((answer) => toolText(answer.last['result']))).toEqual(texts)
+  }
+  await every('before')
+  for (const [name, client] of Object.entries(all))
+    expect(toolText(await client.callTool('elicit', { message: 'who?' })), name).toContain(ELICITED.content.name)
+
+  await agent.program.kill9()
+  agent = await startAgent(share, { command: fixture('echo'), args: ['--name', 'laptop'] })
+  await every('after')
+  const facts = await relay.describe(share)
+  expect(facts).toMatchObject({ lanes: LANES, agents: [{ name: 'laptop', lanes: Array.from({ length: LANES }, (_, lane) => lane) }] })
+  expect(Number(facts['sessions'])).toBe(SESSIONS + 3)
+}, 180_000)
+
+test('a share with 8 lanes is gone from all of them once its owner has ended it', async () => {
+  const mine = await createShare(relay, { lanes: LANES })
+  await using ended = await startAgent(mine, { command: fixture('echo') })
+  const sessions = Array.from({ length: LANES }, () => new RawClient(mine.shareUrl))
+  for (const session of sessions) await session.initialize()
+  expect((await relay.api('DELETE', `shares/${mine.id}`)).status).toBe(204)
+  expect(await ended.program.exited).toMatchObject({ code: 6 })
+  for (const session of sessions) expect((await session.callTool('echo', { text: 'x' })).status).toBe(404)
+})
