@@ -59,6 +59,9 @@ export interface CallRequest extends Caller {
   readonly canStandBy?: true
 }
 
+/** What tells whether a call may run twice. */
+export type Repeatable = Pick<CallRequest, 'principal' | 'session' | 'capabilities' | 'method' | 'tool'>
+
 /** What a retry brings for a parked call. */
 export interface Resume {
   readonly handle: string

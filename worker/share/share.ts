@@ -269,6 +269,7 @@ export class Share extends DurableObject<Env> {
     if (settings === undefined) return
     const nowMs = Date.now()
     const lost = this.#store.openLinks().filter(({ name }) => this.#links.named(name) === undefined)
+    if (lost.length > 0) this.#waiters.noteReset(nowMs)
     for (const link of lost) this.#recovery.lost(link, nowMs)
     if (lost.length > 0) this.#snapshots.left(nowMs)
     this.#subscriptions.prune()

@@ -1,11 +1,8 @@
 /** Calls that may run twice need not wait for an agent that is lost: another one runs them, each on a child of its own. */
 import { isObject, objectIn } from '../bridge/names.ts'
 import type { Channels } from './channels.ts'
-import type { CallRequest } from './contract.ts'
+import type { CallRequest, Repeatable } from './contract.ts'
 import type { Link } from './links.ts'
-
-/** What tells whether a call may run twice. */
-export type Repeatable = Pick<CallRequest, 'principal' | 'session' | 'capabilities' | 'method' | 'tool'>
 
 export function repeatableOf({ principal, session, capabilities, method, tool }: CallRequest): Repeatable {
   return {

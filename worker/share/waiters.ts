@@ -1,7 +1,6 @@
 /** Calls that wait over RPC: in memory, since a pending RPC keeps the object awake. */
 import { LATE_CALL_MS } from '../limits.ts'
-import type { CallOutcome } from './contract.ts'
-import type { Repeatable } from './stand-ins.ts'
+import type { CallOutcome, Repeatable } from './contract.ts'
 
 /** A call that has not been answered and whose stream, if it needs one, is not open yet. */
 export interface Waiter {
@@ -32,7 +31,7 @@ export class Waiters {
   readonly #byKey = new Map<string, Waiter>()
   /** Calls that found no agent, and when their Workers last asked, in milliseconds since 1970; oldest first. */
   readonly #turnedAway = new Map<string, number>()
-  readonly #startedAtMs = Date.now()
+  #resetAtMs = -Infinity
 
   get size(): number {
     return this.#byKey.size
@@ -66,6 +65,11 @@ export class Waiters {
     return waiter
   }
 
+  /** Notes that what was known of calls on their way was lost in a reset. */
+  noteReset(nowMs: number): void {
+    this.#resetAtMs = nowMs
+  }
+
   /** Notes that a call found no agent, or must be made again: its Worker holds it, and asks again within a second. */
   turnAway(key: string, nowMs: number): void {
     this.#turnedAway.delete(key)
@@ -78,7 +82,7 @@ export class Waiters {
 
   /** Whether a Worker holds a call that has not been sent to an agent yet. Who asked before a reset is heard from again soon. */
   isOnItsWay(key: string, nowMs: number): boolean {
-    return nowMs - (this.#turnedAway.get(key) ?? this.#startedAtMs) < LATE_CALL_MS
+    return nowMs - (this.#turnedAway.get(key) ?? this.#resetAtMs) < LATE_CALL_MS
   }
 
   isBusy(group: string): boolean {
