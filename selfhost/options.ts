@@ -1,5 +1,6 @@
 /** The command line of `npm start`. */
 import { parseArgs } from 'node:util'
+import { MAX_LANES } from '../protocol/limits.ts'
 
 export interface Options {
   /** Port asked for; 0 is any free one, `undefined` the last one used. */
@@ -8,6 +9,8 @@ export interface Options {
   /** State folder, as it was given. */
   readonly data: string | undefined
   readonly publicUrl: string | undefined
+  /** Objects that carry the share; `undefined` is as it is, or one. */
+  readonly lanes: number | undefined
   readonly json: boolean
   readonly openClaim: boolean
   readonly relayOnly: boolean
@@ -25,6 +28,7 @@ Runs the relay on this machine and shares the MCP server that the command starts
   --host HOST       address to listen on (default: 127.0.0.1, which only this machine reaches)
   --public-url URL  origin under which clients reach the relay, when a proxy stands before it
   --data DIR        folder for keys, share and storage (default: one per checkout below ~/.local/state/mcp-edge)
+  --lanes N         objects that carry the share, a power of two up to 64 (default: 1); a share keeps its number for ever
   --json            print one JSON line when ready, and nothing else, on stdout
   --relay-only      run just the relay, without a share and an agent
   --open-claim      give the relay no owner; it must be claimed (runs just the relay)
@@ -46,6 +50,7 @@ export function readOptions(args: readonly string[]): Options {
   const openClaim = values['open-claim'] ?? false
   const relayOnly = openClaim || (values['relay-only'] ?? false)
   if (relayOnly && command.length > 0) throw new UsageError('a command is of no use with --relay-only or --open-claim')
+  if (relayOnly && values.lanes !== undefined) throw new UsageError('--lanes is of no use with --relay-only or --open-claim')
   if (values['public-url'] !== undefined && !URL.canParse(values['public-url']))
     throw new UsageError('--public-url must be like https://mcp.example.com')
   return {
@@ -53,6 +58,7 @@ export function readOptions(args: readonly string[]): Options {
     host: values.host ?? '127.0.0.1',
     data: values.data,
     publicUrl: values['public-url'],
+    lanes: values.lanes === undefined ? undefined : readLanes(values.lanes),
     json: values.json ?? false,
     openClaim,
     relayOnly,
@@ -70,6 +76,7 @@ function parseOurs(args: readonly string[]) {
         host: { type: 'string' },
         data: { type: 'string' },
         'public-url': { type: 'string' },
+        lanes: { type: 'string' },
         json: { type: 'boolean' },
         'relay-only': { type: 'boolean' },
         'open-claim': { type: 'boolean' },
@@ -88,4 +95,11 @@ function readPort(text: string): number {
   const port = Number(text)
   if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new UsageError('--port must be a number from 0 to 65535')
   return port
+}
+
+function readLanes(text: string): number {
+  const lanes = Number(text)
+  if (!/^\d+$/.test(text) || lanes < 1 || lanes > MAX_LANES || !Number.isInteger(Math.log2(lanes)))
+    throw new UsageError(`--lanes must be a power of two from 1 to ${MAX_LANES}`)
+  return lanes
 }

@@ -6,12 +6,18 @@ import type { KeptShare, State } from './state.ts'
 const SHARE_LIFE_S = 365 * 24 * 60 * 60
 const RENEW_BEFORE_MS = 24 * 60 * 60_000
 
+interface Wanted {
+  readonly name: string
+  /** `undefined`: as a kept share has them, else one. */
+  readonly lanes: number | undefined
+}
+
 /**
  * The kept share if the relay still has it, else a new one.
  *
- * @throws {Error} when the relay refuses.
+ * @throws {Error} when the relay refuses, and when the kept share has another number of lanes than is wanted.
  */
-export async function ensureShare(relay: string, state: State, name: string, signal: AbortSignal): Promise<KeptShare> {
+export async function ensureShare(relay: string, state: State, { name, lanes }: Wanted, signal: AbortSignal): Promise<KeptShare> {
   const call = (method: string, path: string, body?: Record<string, unknown>): Promise<Response> =>
     fetch(`${relay}/api/shares${path}`, {
       method,
@@ -22,11 +28,15 @@ export async function ensureShare(relay: string, state: State, name: string, sig
   const kept = state.share
   if (kept !== undefined && Date.parse(kept.expiresAt) - Date.now() > RENEW_BEFORE_MS) {
     const found = await call('GET', `/${kept.share}`)
-    await found.body?.cancel()
+    const has = parseObject(await found.text())?.['lanes']
+    if (found.ok && lanes !== undefined && has !== lanes)
+      throw new Error(
+        `the share that is kept has ${String(has)} lanes for ever: leave --lanes out, or make another with --data and a new folder`,
+      )
     if (found.ok) return kept
     if (found.status !== 404) throw new Error(`the relay refused to show the share (HTTP ${found.status})`)
   }
-  const made = await call('POST', '', { name, expires_in: SHARE_LIFE_S })
+  const made = await call('POST', '', { name, expires_in: SHARE_LIFE_S, lanes: lanes ?? 1 })
   const facts = parseObject(await made.text())
   if (made.status !== 201 || facts === undefined) throw new Error(`the relay refused to make a share (HTTP ${made.status})`)
   const text = (member: string): string => {

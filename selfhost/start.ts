@@ -47,7 +47,12 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   }
   const command = options.command.length > 0 ? options.command : [process.execPath, SAMPLE_SERVER, 'stdio']
   const server = options.command.length > 0 ? options.command.join(' ') : 'the sample server @modelcontextprotocol/server-everything'
-  const share = await ensureShare(local, state, 'npm start', AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]))
+  const share = await ensureShare(
+    local,
+    state,
+    { name: 'npm start', lanes: options.lanes },
+    AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]),
+  )
   await folder.write({ ...kept, port: relay.port, share })
   const log = (line: string): void => {
     process.stderr.write(`${options.json ? line : describeAgentLine(line)}\n`)

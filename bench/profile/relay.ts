@@ -62,9 +62,10 @@ export class ProfiledRelay implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`
   }
 
-  async createShare(): Promise<ShareAccess> {
+  async createShare(lanes = 1): Promise<ShareAccess> {
     const headers = { authorization: `Bearer ${OWNER_KEY}`, 'content-type': 'application/json' }
-    const made = asObject(await (await fetch(`${this.origin}/api/shares`, { method: 'POST', headers, body: '{"name":"profile"}' })).json())
+    const body = JSON.stringify({ name: 'profile', lanes })
+    const made = asObject(await (await fetch(`${this.origin}/api/shares`, { method: 'POST', headers, body })).json())
     return { path: new URL(textField(made, 'share_url')).pathname, agentToken: textField(made, 'agent_token') }
   }
 

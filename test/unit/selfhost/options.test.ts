@@ -7,6 +7,7 @@ test('readOptions() has safe defaults', () => {
     host: '127.0.0.1',
     data: undefined,
     publicUrl: undefined,
+    lanes: undefined,
     json: false,
     openClaim: false,
     relayOnly: false,
@@ -31,7 +32,17 @@ test.each(['0', '8787', '65535'])('readOptions() takes --port %s', (port) => {
   expect(readOptions(['--port', port]).port).toBe(Number(port))
 })
 
+test.each(['1', '8', '64'])('readOptions() takes --lanes %s', (lanes) => {
+  expect(readOptions(['--lanes', lanes]).lanes).toBe(Number(lanes))
+})
+
 test.each([
+  ['--lanes', '0'],
+  ['--lanes', '3'],
+  ['--lanes', '128'],
+  ['--lanes', ''],
+  ['--lanes', '8x'],
+  ['--lanes', '8', '--relay-only'],
   ['--port', '65536'],
   ['--port', '-1'],
   ['--port', '80x'],
