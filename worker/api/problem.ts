@@ -21,7 +21,7 @@ const API_ERRORS = {
   },
   LANE_UNKNOWN: { http: 404, message: 'The share has no such lane. Connect to its first one, whose welcome says how many there are.' },
   RELAY_CLAIMED: { http: 409, message: 'This relay has an owner already. Use the owner key that was made for it.' },
-  SHARE_LIMIT_REACHED: { http: 409, message: 'The relay keeps no more than 10000 shares. Delete those that are not used any more.' },
+  SHARE_LIMIT_REACHED: { http: 409, message: 'The relay keeps no more than 1000000 shares. Delete those that are not used any more.' },
   JURISDICTION_UNAVAILABLE: {
     http: 409,
     message: 'This relay cannot keep a share in a jurisdiction. Deploy it to Cloudflare, or leave jurisdiction out.',

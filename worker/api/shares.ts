@@ -22,6 +22,8 @@ const MAX_LIFE_S = 366 * 24 * 60 * 60
 const MAX_NAME_CHARS = 100
 const TOKEN_ID_BYTES = 12
 const SECOND_MS = 1000
+/** When the last share of a page was made, and its id. */
+const CURSOR = /^(\d{1,15})\.([a-z2-7]{32})$/
 
 const requireOwner: MiddlewareHandler<Api> = async (c, next) => {
   const owner = await authenticateOwner(c.req.raw, c.env)
@@ -36,10 +38,7 @@ const requireOwner: MiddlewareHandler<Api> = async (c, next) => {
 export const shares = new Hono<Api>()
   .use(requireOwner)
   .post('/', createShare)
-  .get('/', async (c) => {
-    const records = await registryOf(c).shares()
-    return answer(c, 200, { shares: records.map((record) => facts(c, record)) })
-  })
+  .get('/', listShares)
   .get('/:share', describeShare)
   .delete('/:share', revokeShare)
   .post('/:share/tokens', createToken)
@@ -66,6 +65,17 @@ async function createShare(c: ApiContext): Promise<Response> {
   const link = await newLink(c, id, expiresAtMs)
   const record = { ...settings, location, isMade: false, isEnding: false }
   return answer(c, 201, { ...facts(c, record), share_url: link.share_url, client_token: client.token, agent_token: agent.token })
+}
+
+/** A page of the list; `next` is what the next one is asked for with. */
+async function listShares(c: ApiContext): Promise<Response> {
+  const cursor = c.req.query('after')
+  const [, createdAtMs, id] = CURSOR.exec(cursor ?? '') ?? []
+  if (cursor !== undefined && id === undefined) return problem('BODY_INVALID', 'after must be what an earlier page had as next.')
+  const { records, isMore } = await registryOf(c).shares(id === undefined ? undefined : { createdAtMs: Number(createdAtMs), id })
+  const last = records.at(-1)
+  const next = isMore && last !== undefined ? { next: `${last.createdAtMs}.${last.id}` } : {}
+  return answer(c, 200, { shares: records.map((record) => facts(c, record)), ...next })
 }
 
 /** What a share is made with, or what is wrong with it. */
@@ -145,8 +155,7 @@ async function newLink(c: ApiContext, share: string, expiresAtMs: number) {
 async function findShare(c: ApiContext): Promise<ShareRecord | undefined> {
   const id = c.req.param('share') ?? ''
   if ((await readShareId(c.var.keys.shareId, id)) === undefined) return undefined
-  const [record] = await registryOf(c).shares(id)
-  return record
+  return registryOf(c).share(id)
 }
 
 function facts(c: ApiContext, record: ShareRecord) {

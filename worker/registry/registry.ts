@@ -33,8 +33,12 @@ const OWNER_KEY_BYTES = 32
 /** 128 bits: nobody guesses it in its lifetime, so tries need no count. */
 const CLAIM_CODE_BYTES = 16
 const CLAIM_CODE_MS = 10 * 60_000
-/** A list of this many still fits into one answer and one row scan. */
-const MAX_SHARES = 10_000
+/** About 250 MB of rows with their indexes, of the 10 GB that an object may have. */
+const MAX_SHARES = 1_000_000
+/** Shares in one page of the list: some 300 KiB as an answer. */
+const PAGE_SHARES = 1_000
+/** Expired shares that leave the list with each new one: more than come, and a bounded time. */
+const SWEPT_SHARES = 100
 /** How long an expired share stays in the list, so that its owner sees what became of it. */
 const EXPIRED_KEEP_MS = 30 * 24 * 60 * 60_000
 
@@ -48,6 +52,8 @@ type ShareRow = {
   readonly ending: number
 }
 
+const SHARE_COLUMNS = 'id, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending'
+
 export class Registry extends DurableObject<Env> {
   readonly #sql: SqlStorage
 
@@ -58,6 +64,10 @@ export class Registry extends DurableObject<Env> {
       CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS claim_code (one INTEGER PRIMARY KEY CHECK (one = 1), code TEXT NOT NULL, expires_at_ms INTEGER NOT NULL);
       CREATE TABLE IF NOT EXISTS shares (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, location TEXT, made INTEGER NOT NULL, ending INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE INDEX IF NOT EXISTS shares_by_age ON shares (created_at_ms DESC, id);
+      CREATE INDEX IF NOT EXISTS shares_by_expiry ON shares (expires_at_ms);
+      CREATE TABLE IF NOT EXISTS share_count (one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL);
+      INSERT OR IGNORE INTO share_count VALUES (1, 0);
     `)
   }
 
@@ -87,16 +97,18 @@ export class Registry extends DurableObject<Env> {
 
   /** Adds a share to the list; `false` when the list is full. */
   addShare({ id, name, createdAtMs, expiresAtMs }: ShareSettings, location: Location | undefined): boolean {
-    this.#sql.exec('DELETE FROM shares WHERE expires_at_ms < ?', createdAtMs - EXPIRED_KEEP_MS)
-    const { count } = this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM shares').one()
+    this.#remove('SELECT id FROM shares WHERE expires_at_ms < ? LIMIT ?', createdAtMs - EXPIRED_KEEP_MS, SWEPT_SHARES)
+    // Counted as they come and go: a count of rows reads them all.
+    const { count } = this.#sql.exec<{ count: number }>('SELECT count FROM share_count').one()
     if (count >= MAX_SHARES) return false
     this.#sql.exec('INSERT INTO shares VALUES (?, ?, ?, ?, ?, 0, 0)', id, name, createdAtMs, expiresAtMs, location ?? null)
+    this.#sql.exec('UPDATE share_count SET count = count + 1')
     return true
   }
 
   /** What an object of a share must know that has just come to be; undefined when the share has ended, and it is none. */
   adopt(id: string): ShareSettings | undefined {
-    const [record] = this.shares(id)
+    const record = this.share(id)
     if (record === undefined || record.isEnding || record.expiresAtMs <= Date.now()) return undefined
     if (!record.isMade) this.#sql.exec('UPDATE shares SET made = 1 WHERE id = ?', id)
     const { name, createdAtMs, expiresAtMs } = record
@@ -106,26 +118,37 @@ export class Registry extends DurableObject<Env> {
   /** From here on no object of the share comes to be. Undefined for a share that is not in the list. */
   endShare(id: string): ShareRecord | undefined {
     this.#sql.exec('UPDATE shares SET ending = 1 WHERE id = ?', id)
-    return this.shares(id)[0]
+    return this.share(id)
   }
 
   removeShare(id: string): void {
-    this.#sql.exec('DELETE FROM shares WHERE id = ?', id)
+    this.#remove('SELECT ?', id)
   }
 
-  /** All shares, newest first, or only the one with this id. */
-  shares(id?: string): ShareRecord[] {
-    const rows = this.#sql.exec<ShareRow>(
-      `SELECT id, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending
-       FROM shares WHERE ?1 IS NULL OR id = ?1 ORDER BY created_at_ms DESC, id`,
-      id ?? null,
-    )
-    return [...rows].map(({ made, ending, location, ...settings }) => ({
-      ...settings,
-      location: LOCATIONS.find((known) => known === location),
-      isMade: made === 1,
-      isEnding: ending === 1,
-    }))
+  share(id: string): ShareRecord | undefined {
+    const [row] = this.#sql.exec<ShareRow>(`SELECT ${SHARE_COLUMNS} FROM shares WHERE id = ?`, id).toArray()
+    return row === undefined ? undefined : recordOf(row)
+  }
+
+  /** A page of shares, newest first; `after` is the last one of the page before. */
+  shares(after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean } {
+    const { createdAtMs, id } = after ?? { createdAtMs: Number.MAX_SAFE_INTEGER, id: '' }
+    const rows = this.#sql
+      .exec<ShareRow>(
+        `SELECT ${SHARE_COLUMNS} FROM shares WHERE created_at_ms <= ?1 AND (created_at_ms < ?1 OR id > ?2)
+         ORDER BY created_at_ms DESC, id LIMIT ?3`,
+        createdAtMs,
+        id,
+        PAGE_SHARES + 1,
+      )
+      .toArray()
+    return { records: rows.slice(0, PAGE_SHARES).map(recordOf), isMore: rows.length > PAGE_SHARES }
+  }
+
+  /** Removes the shares whose ids a query names. */
+  #remove(ids: string, ...bindings: SqlStorageValue[]): void {
+    const gone = this.#sql.exec(`DELETE FROM shares WHERE id IN (${ids}) RETURNING id`, ...bindings).toArray().length
+    if (gone > 0) this.#sql.exec('UPDATE share_count SET count = count - ?', gone)
   }
 
   #secret(name: 'signing' | 'owner'): Uint8Array<ArrayBuffer> | undefined {
@@ -150,4 +173,8 @@ export class Registry extends DurableObject<Env> {
     const encoder = new TextEncoder()
     return row !== undefined && equalBytes(encoder.encode(row.code), encoder.encode(code))
   }
+}
+
+function recordOf({ made, ending, location, ...settings }: ShareRow): ShareRecord {
+  return { ...settings, location: LOCATIONS.find((known) => known === location), isMade: made === 1, isEnding: ending === 1 }
 }
