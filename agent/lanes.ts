@@ -117,6 +117,12 @@ export class Lanes {
     if (index === 0) {
       this.#count = lanes
       this.#entitled.resolve()
+      if (settings.isolation === 'share' && lanes > settings.maxChildren && this.#lanes.length === 1)
+        log.warn('lanes.children', {
+          lanes,
+          maxChildren: settings.maxChildren,
+          meaning: 'each lane has a server process of its own: raise --max-children',
+        })
       for (let next = this.#lanes.length; next < this.#count; next++) this.#begin(next)
     }
     const relay = url.origin.replace(/^ws/, 'http')

@@ -63,6 +63,7 @@ async function measure({ callers, agentPid, agentMib }: Candidate, relay: Profil
 async function main(): Promise<void> {
   // One server process for each lane: with one for each session, it is those that the machine would be busy with.
   process.env['MCP_EDGE_ISOLATE'] = 'share'
+  process.env['MCP_EDGE_MAX_CHILDREN'] = '64'
   const forMs = Number(values.seconds) * 1000
   await using relay = await ProfiledRelay.start(join(ROOT, 'worker/index.ts'))
   using ending = new DisposableStack()

@@ -161,6 +161,12 @@ describe('an agent at a share with lanes', () => {
     expect((await two.next('died')).header).toMatchObject({ ch: 'c2', reason: 'start' })
   })
 
+  test('says so when --isolate share needs more processes than --max-children allows', async () => {
+    await using agent = start('--isolate', 'share', '--max-children', '3')
+    await welcomed(agent)
+    await agent.logged(/"event":"lanes.children","lanes":4,"maxChildren":3/)
+  })
+
   test('--max-children ends the process that was idle longest, whichever lane it serves', async () => {
     await using agent = start('--max-children', '2')
     const [first, one, two] = await welcomed(agent)
