@@ -22,8 +22,8 @@ export const MAX_HANDSHAKE_BYTES = 256 * 1024
 /** Resource subscriptions of one session: each is a row. */
 export const MAX_SUBSCRIPTIONS = 1_000
 
-/** How long a client's notification or response may wait for the agent's receipt. */
-export const RECEIPT_MS = 10_000
+/** How long a client's notification or response may wait for the agent's receipt: as long as a call for an agent that is lost. */
+export const RECEIPT_MS = GRACE_MS
 
 /** Body bytes a stream's reader takes before the Worker tells the Share. */
 export const TAKEN_EVERY_BYTES = 256 * 1024

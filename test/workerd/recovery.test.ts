@@ -171,20 +171,34 @@ describe('an agent among others', () => {
 })
 
 describe('a call', () => {
-  test('that found its channel closed is made again on a new one, with the same key', async () => {
-    const { agent, client, ch } = await connected()
+  test.each(['CHANNEL_CLOSED', 'CHILD_DIED'] as const)(
+    'that ended unseen (%s) is made again on a new channel, with the same key',
+    async (code) => {
+      const { agent, client, ch } = await connected()
+      const response = client.post(CALL)
+      const closed = await agent.expect('call')
+      agent.fail(closed.header, code, 'no')
+      const open = await agent.expect('open')
+      expect(open.header.ch).not.toBe(ch)
+      const replay = await agent.expect('call')
+      agent.answer(replay.header, '0', '{}')
+      await agent.expect('notify')
+      const again = await agent.expect('call')
+      expect(again.header).toMatchObject({ ch: open.header.ch, key: closed.header.key })
+      agent.answer(again.header, '7', '{"reborn":true}')
+      expect(await (await response).json()).toMatchObject({ id: 7, result: { reborn: true } })
+    },
+  )
+
+  test('whose children die before it, one after the other, fails with that', async () => {
+    const { agent, client } = await connected()
     const response = client.post(CALL)
-    const closed = await agent.expect('call')
-    agent.fail(closed.header, 'CHANNEL_CLOSED', 'no')
-    const open = await agent.expect('open')
-    expect(open.header.ch).not.toBe(ch)
-    const replay = await agent.expect('call')
-    agent.answer(replay.header, '0', '{}')
+    agent.fail((await agent.expect('call')).header, 'CHILD_DIED', 'no')
+    await agent.expect('open')
+    agent.answer((await agent.expect('call')).header, '0', '{}')
     await agent.expect('notify')
-    const again = await agent.expect('call')
-    expect(again.header).toMatchObject({ ch: open.header.ch, key: closed.header.key })
-    agent.answer(again.header, '7', '{"reborn":true}')
-    expect(await (await response).json()).toMatchObject({ id: 7, result: { reborn: true } })
+    agent.fail((await agent.expect('call')).header, 'CHILD_DIED', 'no')
+    expect(await (await response).json()).toMatchObject({ id: 7, error: { data: { code: 'CHILD_DIED', executed: 'no' } } })
   })
 
   test('behind a replayed initialize that was lost with the link goes to yet another channel', async () => {

@@ -223,6 +223,7 @@ export class Calls {
             restarted,
             canStream: request.delivery === 'stream',
             repeat: repeatableOf(request),
+            isRetry: request.isRetry === true,
           })
     this.#parts.upstream.begin(link, header, request.body)
     return outcome

@@ -81,7 +81,7 @@ export class Delivery {
       return
     }
     const target = this.#routing.answerTarget(address)
-    if (header.code === 'CHANNEL_CLOSED' && header.executed === 'no' && this.#callAgain(header.ch, target)) return
+    if (header.executed === 'no' && mayComeAgain(header.code, target) && this.#callAgain(header.ch, target)) return
     if (target.kind === 'waiter') this.#toWaiter(target.waiter, frame, 0, true, true)
     else if (target.kind === 'sockets' && header.code === 'EVENTS_LOST') this.#awaitCall(target.sockets, frame)
     else if (target.kind === 'sockets') this.#toSockets(target.sockets, groupOf(header.ch), frame, 0)
@@ -242,7 +242,7 @@ export class Delivery {
     this.#parts.store.endSession(waiter.session)
   }
 
-  /** The child ended before the call reached it, as idle ones do: the call is made again, for a new child. */
+  /** The child ended before the call reached it, as idle ones do, or died: the call is made again, for a new child. */
   #callAgain(ch: string, target: Target): boolean {
     this.#parts.channels.died(ch)
     if (target.kind === 'sockets' && target.sockets.every((socket) => this.#parts.streams.attachmentOf(socket)?.kind === 'call')) {
@@ -330,4 +330,9 @@ export class Delivery {
     this.#parts.waiters.settle(waiter, { kind: 'moved' })
     this.grant(this.#parts.ledger.settle(waiter))
   }
+}
+
+/** Whether a call that its child has not seen may be made again: always where that was told to end, once where it died. */
+function mayComeAgain(code: Failed['code'], target: Target): boolean {
+  return code === 'CHANNEL_CLOSED' || (code === 'CHILD_DIED' && target.kind === 'waiter' && target.waiter.isRetry !== true)
 }

@@ -80,6 +80,7 @@ export class ModernCalls {
       restarted: false,
       canStream: request.delivery === 'stream',
       repeat: repeatableOf(request),
+      isRetry: request.isRetry === true,
       ...(method === 'subscriptions/listen' ? ({ isListen: true } as const) : {}),
     }
     const outcome = waiters.wait(key, facts)

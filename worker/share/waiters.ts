@@ -16,6 +16,8 @@ export interface Waiter {
   readonly asker?: string
   /** What tells whether it may be made again, should its agent be lost. */
   readonly repeat?: Repeatable
+  /** Its Worker has tried before. */
+  readonly isRetry?: boolean
   /** It runs until its client leaves. */
   readonly isListen?: true
   /** Whether the client can take more than the answer. */
