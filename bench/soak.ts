@@ -4,14 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { descendants, isAlive } from '../test/e2e/processes.ts'
 import { NODE, Program, ROOT } from '../test/e2e/program.ts'
+import { freePort } from './contender.ts'
 import { CutProxy } from './cut-proxy.ts'
 import { loadFigures, runLoad } from './figures.ts'
 import { HttpClient } from './http-client.ts'
 import { argumentsOf, rssBytes } from './process-tree.ts'
+import { Inspector } from './profile/inspector.ts'
 import { CHILD_FILE, ProfiledRelay, type ShareAccess } from './profile/relay.ts'
 import { note, Place, type Tally } from './soak-place.ts'
+import { judgeGrowth, type Series } from './soak-report.ts'
 import { tableRows } from './table-rows.ts'
-import { type Sample, trendOf } from './trend.ts'
+import type { Sample } from './trend.ts'
 
 const USAGE = `npm run soak -- [options]
 
@@ -27,8 +30,7 @@ and the share's object is reset; then what memory has grown by, and what is left
 const WORKER = join(ROOT, 'test/chaos/worker/reset-worker.ts')
 const TOP_LOAD_MS = 8000
 const SAMPLE_MS = 2000
-/** Until then memory grows as it should: code is compiled, and the heap finds its size. */
-const WARM_UP_SHARE = 0.3
+const HEAP_SAMPLE_MS = 5000
 const END_MS = 10_000
 /** Kinds of disconnects, and how often each comes. */
 const FAULTS = ['cut', 'cut', 'cut', 'leave', 'leave', 'leave', 'end', 'end', 'reset'] as const
@@ -44,15 +46,17 @@ interface Options {
 interface AgentAt {
   readonly program: Program
   readonly proxy: CutProxy
+  readonly inspectorPort: number
 }
 
 async function startAgent(relay: ProfiledRelay, share: ShareAccess, name: string): Promise<AgentAt> {
   const proxy = await CutProxy.start(relay.port)
   const own = ['--name', name, '--replica', '--reconnect-delay', '200ms', '--max-children', '1000', '--json']
-  const args = ['agent/cli.ts', '--relay', proxy.origin, ...own, '--', NODE, CHILD_FILE]
+  const inspectorPort = await freePort()
+  const args = [`--inspect=127.0.0.1:${inspectorPort}`, 'agent/cli.ts', '--relay', proxy.origin, ...own, '--', NODE, CHILD_FILE]
   const program = new Program(NODE, args, { env: { MCP_EDGE_TOKEN: share.agentToken } })
   await program.stderr.find((line) => (line.includes('"event":"ready"') ? true : undefined), 'the agent to be ready')
-  return { program, proxy }
+  return { program, proxy, inspectorPort }
 }
 
 /** Calls at a fixed rate until a time: whoever is late does not catch up. */
@@ -93,26 +97,12 @@ function pick<T>(from: readonly T[]): T | undefined {
   return from[Math.floor(Math.random() * from.length)]
 }
 
-/** Resident memory of some processes, every few seconds. */
-async function sample(pids: ReadonlyMap<string, number>, untilMs: number): Promise<Map<string, Sample[]>> {
-  const series = new Map([...pids.keys()].map((name) => [name, [] as Sample[]]))
-  for (; Date.now() < untilMs; await delay(SAMPLE_MS))
-    for (const [name, pid] of pids) series.get(name)?.push({ atMs: Date.now(), value: rssBytes(pid) / 1024 })
+/** Looks at a few figures in KiB, again and again. */
+async function sample(looks: ReadonlyMap<string, () => number | Promise<number>>, everyMs: number, untilMs: number): Promise<Series> {
+  const series = new Map([...looks.keys()].map((name) => [name, [] as Sample[]]))
+  for (; Date.now() < untilMs; await delay(everyMs))
+    for (const [name, look] of looks) series.get(name)?.push({ atMs: Date.now(), value: (await look()) / 1024 })
   return series
-}
-
-/** Prints what each process has grown by; returns those that have grown too much. */
-function report(series: ReadonlyMap<string, readonly Sample[]>, limitKib: number): string[] {
-  const growing: string[] = []
-  for (const [name, samples] of series) {
-    const settled = samples.slice(Math.floor(samples.length * WARM_UP_SHARE))
-    const { perMinute, errorPerMinute } = trendOf(settled)
-    const [first, last] = [settled[0], settled.at(-1)]
-    const range = `${Math.round((first?.value ?? 0) / 1024)} -> ${Math.round((last?.value ?? 0) / 1024)} MiB`
-    say(`${name}: ${perMinute.toFixed(0)} KiB/min ± ${errorPerMinute.toFixed(0)} (${settled.length} samples, ${range})`)
-    if (!(perMinute - 2 * errorPerMinute <= limitKib)) growing.push(`${name} grows by ${perMinute.toFixed(0)} KiB a minute`)
-  }
-  return growing
 }
 
 async function topLoad(places: readonly Place[]): Promise<number> {
@@ -122,7 +112,7 @@ async function topLoad(places: readonly Place[]): Promise<number> {
 }
 
 async function soak({ minutes, sessions, agents: agentCount, everyMs, limitKib }: Options): Promise<string[]> {
-  await using relay = await ProfiledRelay.start(WORKER)
+  await using relay = await ProfiledRelay.start(WORKER, { inspect: true })
   const share = await relay.createShare()
   const tally: Tally = { answered: 0, failed: new Map(), faults: new Map() }
   await using stack = new AsyncDisposableStack()
@@ -144,16 +134,27 @@ async function soak({ minutes, sessions, agents: agentCount, everyMs, limitKib }
   const shareId = share.path.split('/')[2] ?? ''
   const reset = async (): Promise<void> => void (await fetch(`${relay.origin}/chaos/abort/${shareId}`, { method: 'POST' }))
   const untilMs = Date.now() + minutes * 60_000
-  const pids = new Map([['workerd', relay.workerd.pid], ...agents.map(({ program }, at) => [`agent ${at}`, program.pid] as const)])
-  const [series] = await Promise.all([
-    sample(pids, untilMs),
+  const parts = [
+    { name: 'workerd', pid: relay.workerd.pid, inspectorPort: relay.inspectorPort },
+    ...agents.map(({ program, inspectorPort }, at) => ({ name: `agent ${at}`, pid: program.pid, inspectorPort })),
+  ]
+  const heaps = new Map<string, () => Promise<number>>()
+  for (const { name, inspectorPort } of parts) {
+    const inspector = stack.use(await Inspector.connect(inspectorPort))
+    heaps.set(`${name}, heap in use`, () => inspector.heapBytes())
+  }
+  const [resident, heap] = await Promise.all([
+    sample(new Map(parts.map(({ name, pid }) => [`${name}, resident`, () => rssBytes(pid)])), SAMPLE_MS, untilMs),
+    sample(heaps, HEAP_SAMPLE_MS, untilMs),
     pace(places, top / 2, untilMs),
     disturb(places, agents, reset, everyMs, tally, untilMs),
   ])
   say(`answered ${tally.answered}; disconnects: ${shown(tally.faults)}`)
   const failed = [...tally.failed.values()].reduce((sum, count) => sum + count, 0)
   for (const [reason, count] of tally.failed) say(`failed ${count}: ${reason}`)
-  const wrong = report(series, limitKib)
+  const { lines, growing } = judgeGrowth(new Map([...resident, ...heap]), minutes, limitKib)
+  for (const line of lines) say(line)
+  const wrong = [...growing]
   if (failed > 0) wrong.push(`${failed} calls have failed`)
   for (const place of places) await place.close()
   return [...wrong, ...(await leftOver(relay, agents))]

@@ -1,4 +1,4 @@
-/** Takes a CPU profile of workerd or Node through V8's inspector (Chrome DevTools Protocol, Profiler). */
+/** Takes CPU profiles of workerd or Node and weighs their heaps through V8's inspector (Chrome DevTools Protocol). */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { asObject, type JsonObject } from '../../test/e2e/json.ts'
@@ -32,6 +32,12 @@ export class Inspector implements AsyncDisposable {
 
   async stop(): Promise<CpuProfile> {
     return asObject(await this.#send('Profiler.stop'))['profile'] as CpuProfile
+  }
+
+  /** What is reachable on V8's heap, in bytes: counted after a collection of garbage. */
+  async heapBytes(): Promise<number> {
+    await this.#send('HeapProfiler.collectGarbage')
+    return Number(asObject(await this.#send('Runtime.getHeapUsage'))['usedSize'])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
