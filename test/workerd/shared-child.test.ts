@@ -1,6 +1,6 @@
 /** One child for all sessions (isolation `share`): its handshake, its log level, its subscriptions and what it says to all. */
 import { describe, expect, test } from 'vitest'
-import { createShare, EventReader, TestClient } from './relay.ts'
+import { createShare, EventReader, TestClient, type TestShare } from './relay.ts'
 import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
 
@@ -147,5 +147,41 @@ describe('what a shared child says to all', () => {
     expect(await overheard.next()).toBe(LIST_CHANGED)
     await heard.cancel()
     await overheard.cancel()
+  })
+})
+
+describe('a log message of a shared child that belongs to no certain call', () => {
+  const LOGGED = '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}'
+
+  async function begin(share: TestShare, agent: ScriptedAgent): Promise<{ readonly client: TestClient; readonly ch: string }> {
+    const client = new TestClient(share)
+    const response = client.initialize()
+    const ch = await serve(agent, NEW_SERVER)
+    expect((await response).status).toBe(200)
+    return { client, ch }
+  }
+
+  test('goes to the only session that the child has served', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const { client, ch } = await begin(share, agent)
+    const events = new EventReader(await client.listen())
+    agent.notify(ch, LOGGED)
+    expect(await events.next()).toBe(LOGGED)
+    await events.cancel()
+  })
+
+  test('goes to nobody once another session has been there: it may be that one’s, sent again after its end', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const { client, ch } = await begin(share, agent)
+    const events = new EventReader(await client.listen())
+    const visitor = new TestClient(share)
+    expect((await visitor.initialize()).status).toBe(200)
+    expect((await visitor.leave()).status).toBe(204)
+    agent.notify(ch, LOGGED)
+    agent.notify(ch, LIST_CHANGED)
+    expect(await events.next()).toBe(LIST_CHANGED)
+    await events.cancel()
   })
 })

@@ -107,8 +107,10 @@ export class Routing {
     }
     if (header.method !== 'notifications/message' || store.hasSeveralSessions()) return DROP
     if (header.sure && call !== undefined) return call
-    const sockets = streams.listeners(SHARED_GROUP)
-    return sockets.length === 0 ? DROP : { kind: 'sockets', sockets }
+    // Whose else it is nobody knows: of a session that has ended, perhaps, and sent again.
+    const { session } = store.sole
+    const listener = session === undefined ? undefined : streams.listener(session)
+    return listener === undefined ? DROP : { kind: 'sockets', sockets: [listener] }
   }
 
   /** The stream of the call a message belongs to, when there is one that can take more than the answer. */

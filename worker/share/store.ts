@@ -1,6 +1,7 @@
 /** The share's rows: what must survive sleep and restarts. Written on connect, session start and end, never per call. */
 import { BridgeRows } from './bridge-rows.ts'
 import type { ShareSettings, StreamMark } from './contract.ts'
+import { SoleSession } from './sole-session.ts'
 
 /** A legacy session, owned by a principal. */
 export interface Session {
@@ -72,6 +73,7 @@ type Row = Record<string, SqlStorageValue>
 
 export class Store {
   readonly bridge: BridgeRows
+  readonly sole: SoleSession
   readonly #sql: SqlStorage
   readonly #sessions = new Map<string, Session>()
   readonly #channels = new Map<string, ChannelRecord>()
@@ -80,6 +82,7 @@ export class Store {
   constructor(sql: SqlStorage) {
     this.#sql = sql
     this.bridge = new BridgeRows(sql)
+    this.sole = new SoleSession(sql)
     const [made] = sql.exec<{ made: number }>("SELECT count(*) AS made FROM sqlite_master WHERE name = 'share'").toArray()
     // An object that was only asked about writes nothing: its storage stays empty.
     if (made?.made === 1) this.#settings = this.#readSettings()
@@ -100,6 +103,7 @@ export class Store {
       CREATE TABLE IF NOT EXISTS snapshot (grp TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
     `)
     this.bridge.create()
+    this.sole.create()
     this.#sql.exec('INSERT OR REPLACE INTO share VALUES (1, ?)', JSON.stringify(settings))
     this.#settings = settings
   }
@@ -146,6 +150,7 @@ export class Store {
 
   startSession(id: string, principal: string, transport: 'http' | 'sse', nowMs: number): Session {
     this.#sql.exec('INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, 0)', id, principal, transport, nowMs)
+    this.sole.began(id)
     const session: Session = { id, principal, transport, restarted: false }
     this.#sessions.set(id, session)
     return session
@@ -261,6 +266,7 @@ export class Store {
       record.movedAtMs,
     )
     this.#channels.set(record.group, record)
+    if (record.group === SHARED_GROUP) this.sole.opened(record.generation)
   }
 
   /** Whether any client of today has had a child. */
