@@ -1,6 +1,6 @@
 /** A share that eight objects carry: clients of each era, the agent killed and back on every lane, and its owner's view. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Agent, createShare, createToken, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { Agent, createShare, createToken, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
 import { asArray, asObject, toolText } from './json.ts'
 import { RawClient } from './raw-client.ts'
 import { connectSdk1Http, connectSdk1Sse } from './sdk1-client.ts'
@@ -74,3 +74,36 @@ test('a share with 8 lanes is gone from all of them once its owner has ended it'
   expect(await ended.program.exited).toMatchObject({ code: 6 })
   for (const session of sessions) expect((await session.callTool('echo', { text: 'x' })).status).toBe(404)
 })
+
+/** Names of the share's agents, with the number of lanes that each has a link to. */
+async function agentsOf(mine: Share): Promise<Readonly<Record<string, number>>> {
+  const agents = asArray((await relay.describe(mine))['agents']).map(asObject)
+  return Object.fromEntries(agents.map((one) => [String(one['name']), asArray(one['lanes']).length]))
+}
+
+test('agents join, replace and refuse each other on all lanes alike', async () => {
+  const mine = await createShare(relay, { lanes: LANES })
+  const command = fixture('echo')
+  await using agents = new AsyncDisposableStack()
+  const start = async (...args: readonly string[]): Promise<Agent> => agents.use(await startAgent(mine, { command, args }))
+  const first = await start('--name', 'first')
+  const intruder = agents.use(new Agent(mine, { command, args: ['--name', 'intruder'] }))
+  expect(await intruder.program.exited).toMatchObject({ code: 6 })
+  expect(await agentsOf(mine)).toEqual({ first: LANES })
+  await start('--name', 'second', '--replica')
+  expect(await agentsOf(mine)).toEqual({ first: LANES, second: LANES })
+  await start('--name', 'third', '--replace')
+  expect(await first.program.exited).toMatchObject({ code: 6 })
+  await expect.poll(() => agentsOf(mine)).toEqual({ third: LANES })
+}, 120_000)
+
+test('of two agents that come at once one serves all lanes, and the other none', async () => {
+  const mine = await createShare(relay, { lanes: LANES })
+  await using agents = new AsyncDisposableStack()
+  const both = ['a', 'b'].map((name) => agents.use(new Agent(mine, { command: fixture('echo'), args: ['--name', name] })))
+  const loser = await Promise.race(both.map(async (one, at) => ({ at, exit: await one.program.exited })))
+  expect(loser.exit).toMatchObject({ code: 6 })
+  const [winner] = both.filter((_, at) => at !== loser.at)
+  await winner?.event('ready')
+  expect(Object.values(await agentsOf(mine))).toEqual([LANES])
+}, 120_000)
