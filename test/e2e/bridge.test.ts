@@ -61,18 +61,9 @@ describe('an SDK client pinned to revision 2026-07-28, on server-everything', ()
     expect(await call(client, 'echo', { message: 'grüße' })).toBe('Echo: grüße')
   })
 
-  test('answers elicitation, sampling and roots', async () => {
+  test('answers elicitation and sampling', async () => {
     expect(JSON.stringify(await client.callTool({ name: 'trigger-elicitation-request', arguments: {} }))).toContain('Grace Hopper')
     expect(await call(client, 'trigger-sampling-request', { prompt: 'hi' })).toContain(SAMPLED.content.text)
-    expect(await call(client, 'get-roots-list')).toContain(ROOTS.roots[0]?.uri)
-  })
-
-  test('sees progress', async () => {
-    const steps: number[] = []
-    const params = { name: 'trigger-long-running-operation', arguments: { duration: 0.2, steps: 4 } }
-    await client.callTool(params, { onprogress: ({ progress }) => void steps.push(progress) })
-    // The SDK may drop what comes right before an answer.
-    expect(steps.slice(0, 3)).toEqual([1, 2, 3])
   })
 
   test('hears of a resource that it listens to', async () => {
@@ -205,6 +196,17 @@ test('100 interleavings of two principals with elicitations in flight: none is c
     for (const [at, who] of order.entries()) expect(texts[at]).toContain(`${who} answers run ${run}`)
   }
 }, 180_000)
+
+// server-everything asks for roots soon after its start: that could come in the middle of these.
+test('an SDK client pinned to revision 2026-07-28 tells a server its roots, and sees progress', async () => {
+  const client = await connect(await shareOf(LEGACY_FIXTURE))
+  expect(await call(client, 'test_input_required_result_list_roots')).toContain(ROOTS.roots[0]?.uri)
+  const steps: number[] = []
+  const params = { name: 'test_tool_with_progress', arguments: {} }
+  await client.callTool(params, { onprogress: ({ progress }) => void steps.push(progress) })
+  // The SDK may drop what comes right before an answer.
+  expect(steps.slice(0, 2)).toEqual([0, 50])
+})
 
 /** A call whose client can leave, beside one of the same capabilities: they share a child. */
 function leavable(share: Share, params: JsonObject, signal: AbortSignal): Promise<Response> {

@@ -131,7 +131,8 @@ const ROWS: readonly Row[] = [
   },
   {
     what: 'roots',
-    legacy: ['everything', says('get-roots-list', {}, ROOT_URI)],
+    // server-everything asks soon after its start, perhaps in the middle of no call, and keeps what it is told then.
+    legacy: ['legacy', says('test_input_required_result_list_roots', {}, ROOT_URI)],
     modern: ['modern', says('test_input_required_result_list_roots', {}, ROOT_URI)],
   },
   {

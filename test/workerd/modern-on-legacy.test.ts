@@ -198,6 +198,35 @@ describe('an ask of the child', () => {
     expect((await child.expect('notify')).header).toMatchObject({ method: 'notifications/cancelled', cancels: call.header.tag })
   })
 
+  test("in the middle of a request that may not require input is answered in nobody's name", async () => {
+    const child = await HandshakeChild.connect()
+    const response = postModern(child.share, 'prompts/list', {}, { capabilities: { roots: {} } })
+    const listing = await child.expect('call')
+    child.ask(listing.header, '"r"', 'roots/list', {}, true)
+    const { header, body } = await child.expect('respond')
+    expect([header.rawId, new TextDecoder().decode(body)]).toEqual(['"r"', '{"jsonrpc":"2.0","id":"r","result":{"roots":[]}}'])
+    child.answer(listing, { prompts: [] })
+    expect((await told(response)).body).toMatchObject({ result: { prompts: [], resultType: 'complete' } })
+  })
+
+  test('for roots does not make what asks for them run alone', async () => {
+    const child = await HandshakeChild.connect()
+    const first = callTool(child.share, 'a', { capabilities: { roots: {} } })
+    const call = await child.expect('call')
+    child.ask(call.header, '1', 'roots/list', {}, true)
+    const { requestState, inputRequests } = await asked(first)
+    const inputResponses = Object.fromEntries(Object.keys(inputRequests).map((key) => [key, { roots: [] }]))
+    const retry = callTool(child.share, 'a', { capabilities: { roots: {} }, input: { requestState, inputResponses } })
+    await child.expect('respond')
+    child.answer(await child.expect('call'), { content: [] })
+    expect((await retry).status).toBe(200)
+    const next = callTool(child.share, 'a', { capabilities: { roots: {} } })
+    const later = await child.expect('call')
+    expect(later.header.ch).toBe(call.header.ch)
+    child.answer(later, { content: [] })
+    expect((await next).status).toBe(200)
+  })
+
   test('that may be of either of two calls is refused; both run alone from then on, on a child that ends with their answer', async () => {
     const child = await HandshakeChild.connect()
     const { share } = child

@@ -1,7 +1,7 @@
 /** Puts what a child of the handshake era asks to a modern client: gathers, parks the call, and takes it up again on the retry. */
 import { encodeBase32 } from '../access/base32.ts'
 import { randomBytes } from '../access/secret.ts'
-import { askKey, capabilityProblem, inputRequiredResult, judgeAsk, readInputResponses } from '../bridge/asks.ts'
+import { answerOutsideCalls, askKey, capabilityProblem, inputRequiredResult, judgeAsk, readInputResponses } from '../bridge/asks.ts'
 import type { Capability } from '../bridge/capabilities.ts'
 import { problem } from '../bridge/problem.ts'
 import { requestDigest } from '../bridge/request-digest.ts'
@@ -65,6 +65,12 @@ export class AskRound {
     }
     if (verdict.kind === 'refuse') for (const capability of verdict.lacking) this.#lacking.add(capability)
     await this.#call.visitor.share.send({ kind: 'answer', ch, key: randomKey(), rawId, body: encoder.encode(verdict.response) })
+  }
+
+  /** Answers an ask in the middle of a call whose client cannot be asked (MCP 2026-07-28, multi round-trip requests). */
+  async refuse({ ch, rawId, method }: WholeAsk): Promise<void> {
+    const body = encoder.encode(answerOutsideCalls(rawId, method))
+    await this.#call.visitor.share.send({ kind: 'answer', ch, key: randomKey(), rawId, body })
   }
 
   /** Parks the call, and asks its client. */

@@ -3,7 +3,7 @@ import { replacement, splice } from '../../protocol/splice.ts'
 import { concat } from '../../protocol/splice.ts'
 import { askKey, inputRequiredResult } from '../bridge/asks.ts'
 import { findPath, rootOf, valueAt } from '../bridge/json-view.ts'
-import { modernResultEdits, toModernError } from '../bridge/modern-to-legacy.ts'
+import { mayAsk, modernResultEdits, toModernError } from '../bridge/modern-to-legacy.ts'
 import { isLogLevel, passesLogLevel } from '../bridge/names.ts'
 import { GATHER_MS, MAX_ASK_BYTES } from '../limits.ts'
 import { within } from '../within.ts'
@@ -95,8 +95,13 @@ export class LegacyChild {
     const held = parts.reduce((sum, part) => sum + part.length, 0)
     this.#partial = held < size ? { ...ask, n, size, parts: size > MAX_ASK_BYTES ? [] : parts } : undefined
     if (held < size && size <= MAX_ASK_BYTES) return 'nothing'
+    const whole = { ...ask, body: concat(parts) }
+    if (!mayAsk(this.#call.message.facts.method)) {
+      await this.#round.refuse(whole)
+      return 'nothing'
+    }
     // One that is too large to be kept is refused as what nobody can be asked.
-    await this.#round.add(size > MAX_ASK_BYTES ? { ...ask, method: '', body: new Uint8Array(0) } : { ...ask, body: concat(parts) })
+    await this.#round.add(size > MAX_ASK_BYTES ? { ...ask, method: '', body: new Uint8Array(0) } : whole)
     const { refusal } = this.#round
     if (refusal === undefined) return 'nothing'
     this.#cancel()

@@ -112,7 +112,9 @@ export class Delivery {
     if (target.kind === 'refuse' && header.type === 'ask') this.#parts.asks.refuse(link, header)
     else if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
     else this.#put(header, target, frame, body.length, body.length === header.size, false)
-    if (header.type === 'ask' && header.sure && isBridgedGroup(groupOf(header.ch))) this.#noteAsker(header.ra)
+    // Servers ask for roots when they please, and whoever is asked has the same: that says nothing about the call.
+    const isTelling = header.type === 'ask' && header.sure === true && header.method !== 'roots/list'
+    if (isTelling && isBridgedGroup(groupOf(header.ch))) this.#noteAsker(header.ra)
     this.#acknowledge(link, header.ch, header.n, header.at, header.ack)
   }
 
