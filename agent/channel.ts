@@ -22,6 +22,9 @@ export interface ChannelContext {
   readonly send: (frame: AgentFrame, body?: Uint8Array) => void
   /** Something was answered, sent or ended: whoever waits for quiet looks again. */
   readonly changed: () => void
+  /** The child has given its first answer; and: it is gone. */
+  readonly answered?: () => void
+  readonly ended?: () => void
 }
 
 /** What the relay sends about a channel that is there. */
@@ -81,8 +84,10 @@ export class Channel {
       say,
       reply: (json) => this.#intake.reply(json),
       answered: (call, answer) => {
-        this.#answeredOnce = true
         this.#intake.answered(call, answer)
+        if (this.#answeredOnce) return
+        this.#answeredOnce = true
+        context.answered?.()
       },
       listenEnded: (call) => this.#intake.fail(call, { code: 'CANCELLED', executed: 'yes', detail: 'The server ended it.' }),
       tooLong: (call) => this.#intake.fail(call, { code: 'LINE_TOO_LONG', executed: 'yes' }),
@@ -229,6 +234,7 @@ export class Channel {
       this.#stopReason !== undefined ? { code } : { code, ...facts, ...(startError !== undefined && { detail: startError }) }
     this.#end = { failure, atMs: this.#context.now() }
     this.#intake.failAll(failure)
+    this.#context.ended?.()
     this.#verdict({ type: 'died', ch: this.ch, reason, ...facts })
     this.#context.log[this.#stopReason === undefined ? 'warn' : 'info']('channel.end', {
       ch: this.ch,

@@ -24,6 +24,9 @@ interface ChannelsOptions {
   /** Monotonic milliseconds. */
   readonly now: () => number
   readonly startChild: (handlers: ChildHandlers) => Child
+  /** A channel's child has given its first answer; and: is gone. */
+  readonly answered?: () => void
+  readonly ended?: () => void
 }
 
 const SWEEP_MAX_MS = 30_000
@@ -126,9 +129,8 @@ export class Channels {
     else this.#refuse(ch)
   }
 
-  /** A place to keep a spare child warm: `startChild` may hand out one that already runs. */
   #create(open: Open): Channel {
-    const { log, now, startChild } = this.#options
+    const { log, now, startChild, answered, ended } = this.#options
     return new Channel(open, {
       memory: this.#memory,
       log,
@@ -136,6 +138,8 @@ export class Channels {
       startChild,
       writable: () => this.#link?.writable === true,
       send: (frame, body) => this.#link?.send(frame, body),
+      ...(answered !== undefined && { answered }),
+      ...(ended !== undefined && { ended }),
       changed: () => {
         for (const look of this.#quietWaiters) look()
       },

@@ -11,6 +11,7 @@ import { DRAIN_MS, REMEMBERED_KEYS } from './limits.ts'
 import { laneLog, type Log } from './log.ts'
 import { Room } from './room.ts'
 import type { Settings } from './settings.ts'
+import { Spare } from './spare.ts'
 
 interface LanesOptions {
   readonly settings: Settings
@@ -26,6 +27,7 @@ export class Lanes {
   readonly #options: LanesOptions
   readonly #instance = randomUUID()
   readonly #room: Room
+  readonly #spare: Spare
   readonly #answers = new KeptAnswers()
   readonly #lanes: Lane[] = []
   /** How many there are; one until the first welcome. */
@@ -41,7 +43,9 @@ export class Lanes {
 
   constructor(options: LanesOptions) {
     this.#options = options
-    this.#room = new Room(options.settings.maxChildren)
+    const room = new Room(options.settings.maxChildren)
+    this.#room = room
+    this.#spare = new Spare({ startChild: options.startChild, inUse: () => room.inUse(), log: options.log })
     this.#ready = options.finding.soon.then((era) => void (this.#era = era))
   }
 
@@ -65,11 +69,12 @@ export class Lanes {
 
   /** Ends every server process by the ladder. */
   async stop(): Promise<void> {
-    await Promise.all(this.#lanes.map(({ channels }) => channels.stop()))
+    await Promise.all([this.#spare.stop(), ...this.#lanes.map(({ channels }) => channels.stop())])
   }
 
   /** Ends every process group at once. */
   kill(): void {
+    this.#spare.kill()
     for (const { channels } of this.#lanes) channels.kill()
   }
 
@@ -82,11 +87,21 @@ export class Lanes {
   }
 
   #begin(index: number): void {
-    const { settings, startChild, url, version } = this.#options
+    const { settings, url, version } = this.#options
+    const spare = this.#spare
     const log = laneLog(this.#options.log, index, () => this.#count > 1)
     const memory = new CallMemory(this.#answers, () => Math.floor(REMEMBERED_KEYS / this.#count))
     const { idleStopMs } = settings
-    const channels = new Channels({ room: this.#room, memory, idleStopMs, log, now: () => performance.now(), startChild })
+    const channels = new Channels({
+      room: this.#room,
+      memory,
+      idleStopMs,
+      log,
+      now: () => performance.now(),
+      startChild: (handlers) => spare.take(handlers),
+      ...(settings.hasSpare && { answered: () => spare.answered() }),
+      ended: () => spare.ended(),
+    })
     const lane = new Lane({
       index,
       url,

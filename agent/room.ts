@@ -20,6 +20,12 @@ export class Room {
     this.#tenants.push(tenant)
   }
 
+  /** How many channels have a child, and whether there is room for one that nobody has asked for. */
+  inUse(): { readonly count: number; readonly hasRoom: boolean } {
+    const count = this.#tenants.flatMap(({ channels }) => [...channels()].filter((channel) => channel.endedMs === undefined)).length
+    return { count, hasRoom: count < this.maxChildren }
+  }
+
   /** Whether one more child may run, ending the one that was idle longest if need be. */
   make(): boolean {
     const all = this.#tenants.flatMap(({ channels, log }) => [...channels()].map((channel) => ({ channel, log })))

@@ -17,6 +17,7 @@ export interface RawOptions {
   readonly era: string
   readonly maxChildren: string
   readonly idleStop: string
+  readonly spare: string
   readonly env: readonly string[]
   readonly cwd?: string
   readonly reconnectDelay: string
@@ -36,6 +37,8 @@ export interface Settings {
   readonly era: EraChoice
   readonly maxChildren: number
   readonly idleStopMs: number
+  /** Whether a process is kept started for the next client. */
+  readonly hasSpare: boolean
   readonly env: readonly string[]
   readonly cwd: string
   readonly reconnectDelayMs: number
@@ -76,6 +79,8 @@ export function readSettings(raw: RawOptions, command: readonly string[], around
     era: oneOf('--era', raw.era, ERAS),
     maxChildren: wholeNumber('--max-children', raw.maxChildren, 1, MAX_CHILDREN),
     idleStopMs: durationMs('--idle-stop', raw.idleStop, 0),
+    // A server that serves everybody has no next client to be started for.
+    hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session',
     env: raw.env,
     cwd,
     reconnectDelayMs: durationMs('--reconnect-delay', raw.reconnectDelay, 1),

@@ -7,6 +7,7 @@ const RAW: RawOptions = {
   era: 'auto',
   maxChildren: '32',
   idleStop: '30m',
+  spare: '1',
   env: [],
   reconnectDelay: '1s',
   maxRetries: '0',
@@ -30,6 +31,7 @@ test('readSettings() turns options into numbers with units', () => {
     isolation: 'session',
     maxChildren: 32,
     idleStopMs: 1_800_000,
+    hasSpare: true,
     reconnectDelayMs: 1000,
     maxRetries: 0,
     keepaliveMs: 30_000,
@@ -68,6 +70,7 @@ test.each<[string, Partial<RawOptions>, string[], RegExp]>([
   ['negative retries', { maxRetries: '-1' }, ['x'], /--max-retries -1/],
   ['a zero keepalive', { keepalive: '0' }, ['x'], /--keepalive 0/],
   ['an unknown unit', { idleStop: '3d' }, ['x'], /--idle-stop 3d/],
+  ['more than one spare', { spare: '2' }, ['x'], /--spare 2/],
   ['a log level of others', { logLevel: 'trace' }, ['x'], /--log-level trace/],
 ])('readSettings() refuses %s and names the option', (_, raw, command, text) => {
   expect(() => readSettings({ ...RAW, ...raw }, command, AROUND)).toThrow(
