@@ -22,9 +22,8 @@ export interface ChannelContext {
   readonly send: (frame: AgentFrame, body?: Uint8Array) => void
   /** Something was answered, sent or ended: whoever waits for quiet looks again. */
   readonly changed: () => void
-  /** The child has given its first answer; and: it is gone. */
+  /** The child has given its first answer. */
   readonly answered?: () => void
-  readonly ended?: () => void
 }
 
 /** What the relay sends about a channel that is there. */
@@ -234,7 +233,6 @@ export class Channel {
       this.#stopReason !== undefined ? { code } : { code, ...facts, ...(startError !== undefined && { detail: startError }) }
     this.#end = { failure, atMs: this.#context.now() }
     this.#intake.failAll(failure)
-    this.#context.ended?.()
     this.#verdict({ type: 'died', ch: this.ch, reason, ...facts })
     this.#context.log[this.#stopReason === undefined ? 'warn' : 'info']('channel.end', {
       ch: this.ch,

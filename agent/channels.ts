@@ -24,9 +24,8 @@ interface ChannelsOptions {
   /** Monotonic milliseconds. */
   readonly now: () => number
   readonly startChild: (handlers: ChildHandlers) => Child
-  /** A channel's child has given its first answer; and: is gone. */
+  /** A channel's child has given its first answer. */
   readonly answered?: () => void
-  readonly ended?: () => void
 }
 
 const SWEEP_MAX_MS = 30_000
@@ -130,7 +129,7 @@ export class Channels {
   }
 
   #create(open: Open): Channel {
-    const { log, now, startChild, answered, ended } = this.#options
+    const { log, now, startChild, answered } = this.#options
     return new Channel(open, {
       memory: this.#memory,
       log,
@@ -139,7 +138,6 @@ export class Channels {
       writable: () => this.#link?.writable === true,
       send: (frame, body) => this.#link?.send(frame, body),
       ...(answered !== undefined && { answered }),
-      ...(ended !== undefined && { ended }),
       changed: () => {
         for (const look of this.#quietWaiters) look()
       },

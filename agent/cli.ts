@@ -62,7 +62,7 @@ function program(): Command {
       ).choices(ERAS),
     )
     .addOption(option('--max-children <number>', 'server processes at a time', 'MCP_EDGE_MAX_CHILDREN', '32'))
-    .addOption(option('--spare <number>', 'server processes started ahead of the next session', 'MCP_EDGE_SPARE', '1').choices(['0', '1']))
+    .addOption(option('--spare <number>', 'server processes started ahead of the next session', 'MCP_EDGE_SPARE', '0').choices(['0', '1']))
     .addOption(option('--idle-stop <time>', 'end a server process that nobody used for so long; 0: never', 'MCP_EDGE_IDLE_STOP', '30m'))
     .addOption(
       option('--env <key[=value]>', 'variable for the server, repeatable; KEY alone passes ours on', 'MCP_EDGE_ENV')

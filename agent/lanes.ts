@@ -45,7 +45,7 @@ export class Lanes {
     this.#options = options
     const room = new Room(options.settings.maxChildren)
     this.#room = room
-    this.#spare = new Spare({ startChild: options.startChild, inUse: () => room.inUse(), log: options.log })
+    this.#spare = new Spare({ startChild: options.startChild, hasRoom: () => room.isFree, log: options.log })
     this.#ready = options.finding.soon.then((era) => void (this.#era = era))
   }
 
@@ -99,8 +99,7 @@ export class Lanes {
       log,
       now: () => performance.now(),
       startChild: (handlers) => spare.take(handlers),
-      ...(settings.hasSpare && { answered: () => spare.answered() }),
-      ended: () => spare.ended(),
+      ...(settings.hasSpare && { answered: () => spare.prepare() }),
     })
     const lane = new Lane({
       index,
@@ -160,6 +159,7 @@ export class Lanes {
   /** A verdict on the server that comes after the hello makes new ones necessary. */
   async #learnLate(): Promise<void> {
     await this.#ready
+    if (this.#options.settings.hasSpare) this.#spare.prepare()
     this.#era = await this.#options.finding.sure
     await Promise.all(this.#lanes.map((lane) => lane.rejoinIfStale()))
   }

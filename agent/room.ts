@@ -20,10 +20,10 @@ export class Room {
     this.#tenants.push(tenant)
   }
 
-  /** How many channels have a child, and whether there is room for one that nobody has asked for. */
-  inUse(): { readonly count: number; readonly hasRoom: boolean } {
-    const count = this.#tenants.flatMap(({ channels }) => [...channels()].filter((channel) => channel.endedMs === undefined)).length
-    return { count, hasRoom: count < this.maxChildren }
+  /** Whether there is room for a child that nobody has asked for. */
+  get isFree(): boolean {
+    const running = this.#tenants.flatMap(({ channels }) => [...channels()].filter((channel) => channel.endedMs === undefined))
+    return running.length < this.maxChildren
   }
 
   /** Whether one more child may run, ending the one that was idle longest if need be. */

@@ -24,6 +24,9 @@ export class RunningCalls {
   #nextId = 1
   readonly #byId = new Map<string, Slot>()
   readonly #byKey = new Map<string, Slot>()
+  /** Those that do not only listen, oldest first. */
+  readonly #speaking = new Set<Slot>()
+  #newest: Slot | undefined
   readonly #byToken = new Map<string, Slot>()
   /** Cancelled calls that may still speak, by id, with the time until then. */
   readonly #cancelled = new Map<string, { readonly untilMs: number; readonly listens: boolean }>()
@@ -52,6 +55,10 @@ export class RunningCalls {
     const slot = { call, id, token }
     this.#byId.set(id, slot)
     this.#byKey.set(call.key, slot)
+    if (!isListen(call)) {
+      this.#speaking.add(slot)
+      this.#newest = slot
+    }
     if (token !== undefined) this.#byToken.set(token, slot)
     return true
   }
@@ -94,14 +101,21 @@ export class RunningCalls {
     if (facts.progressToken !== undefined) return sure(this.#byToken.get(canonicalId(facts.progressToken.raw)))
     if (facts.subscriptionId !== undefined) return sure(this.#byId.get(canonicalId(facts.subscriptionId.raw)))
     this.#forgetCancelled(nowMs)
-    const speaking = [...this.#byKey.values()].filter(({ call }) => !isListen(call))
-    const newest = speaking.at(-1)
+    const newest = this.#newestSpeaking()
     if (newest === undefined) return {}
-    if (speaking.length === 1 && ![...this.#cancelled.values()].some(({ listens }) => !listens)) return sure(newest) ?? {}
+    if (this.#speaking.size === 1 && ![...this.#cancelled.values()].some(({ listens }) => !listens)) return sure(newest) ?? {}
     return this.#ids === 'keep' ? { ra: newest.call.ra } : {}
   }
 
+  /** Looked for only when the newest was answered before the others. */
+  #newestSpeaking(): Slot | undefined {
+    if (this.#newest === undefined) for (const slot of this.#speaking) this.#newest = slot
+    return this.#newest
+  }
+
   #remove(slot: Slot): void {
+    this.#speaking.delete(slot)
+    if (this.#newest === slot) this.#newest = undefined
     this.#byId.delete(slot.id)
     this.#byKey.delete(slot.call.key)
     if (slot.token !== undefined && this.#byToken.get(slot.token) === slot) this.#byToken.delete(slot.token)

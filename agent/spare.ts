@@ -1,11 +1,11 @@
-/** Keeps one server process started ahead of its first message, so that the next channel need not wait for the server to start. */
+/** Keeps one server process started ahead of its first message (--spare), so that the next channel need not wait for the server to start. */
 import type { Child, ChildHandlers } from './child.ts'
 import type { Log } from './log.ts'
 
 interface SpareOptions {
   readonly startChild: (handlers: ChildHandlers) => Child
-  /** How many channels have a process now, and whether one more may run. */
-  readonly inUse: () => { readonly count: number; readonly hasRoom: boolean }
+  /** Whether a process may run that nobody has asked for. */
+  readonly hasRoom: () => boolean
   readonly log: Log
 }
 
@@ -30,10 +30,10 @@ export class Spare {
     return waiting?.handOver(handlers) ?? this.#options.startChild(handlers)
   }
 
-  /** A process has given its first answer: there may be more clients, and the machine is not busy with this one's start. */
-  answered(): void {
-    const { startChild, inUse, log } = this.#options
-    if (this.#waiting !== undefined || this.#isUseless || this.#isOver || !inUse().hasRoom) return
+  /** Starts one, unless it is there. Called when the machine is not busy with another's start: once that has answered. */
+  prepare(): void {
+    const { startChild, hasRoom, log } = this.#options
+    if (this.#waiting !== undefined || this.#isUseless || this.#isOver || !hasRoom()) return
     const waiting = new WaitingChild(startChild, () => {
       if (this.#waiting !== waiting) return
       this.#waiting = undefined
@@ -44,26 +44,17 @@ export class Spare {
     log.debug('spare.start', { pid: waiting.child.pid ?? null })
   }
 
-  /** A process has ended: with the last one in use goes the one that nobody uses. */
-  ended(): void {
-    if (this.#options.inUse().count === 0) void this.#drop()
-  }
-
   /** Ends it, and starts no other; resolves when it is gone. */
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     this.#isOver = true
-    return this.#drop()
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    await waiting?.child.stop()
   }
 
   kill(): void {
     this.#isOver = true
     this.#waiting?.child.kill()
-  }
-
-  async #drop(): Promise<void> {
-    const waiting = this.#waiting
-    this.#waiting = undefined
-    await waiting?.child.stop()
   }
 }
 

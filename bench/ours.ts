@@ -58,11 +58,12 @@ async function startApart(options: StartOptions): Promise<Running> {
   try {
     const relay = new Relay(await Selfhost.start(['--relay-only', '--port', '0', '--data', folder.path]), folder)
     const share = await createShare(relay)
-    const agents = [await startAgent(share, agentOptions)]
-    const agentPid = agents[0]?.program.pid ?? 0
+    const agents = [startAgent(share, agentOptions)]
+    const agentPid = (await agents[0])?.program.pid ?? 0
     const url = new URL(share.shareUrl)
     const end = async (): Promise<void> => {
-      await Promise.all(agents.map((agent) => agent.program.kill9()))
+      // One that is still starting is waited for: it would outlive the run.
+      await Promise.allSettled(agents.map(async (agent) => (await agent).program.kill9()))
       await relay[Symbol.asyncDispose]()
     }
     return {
@@ -70,7 +71,11 @@ async function startApart(options: StartOptions): Promise<Running> {
       commands,
       roots: [relay.program.pid, agentPid],
       agentPid,
-      restart: async () => void agents.push(await startAgent(share, agentOptions)),
+      restart: async () => {
+        const agent = startAgent(share, agentOptions)
+        agents.push(agent)
+        await agent
+      },
       [Symbol.asyncDispose]: end,
     }
   } catch (error) {

@@ -41,7 +41,6 @@ class Taker implements ChildHandlers {
 
 class Scene {
   readonly children: ScriptedChild[] = []
-  count = 1
   hasRoom = true
   readonly spare: Spare
 
@@ -53,7 +52,7 @@ class Scene {
         this.children.push(child)
         return child
       },
-      inUse: () => ({ count: this.count, hasRoom: this.hasRoom }),
+      hasRoom: () => this.hasRoom,
       log: { debug: none, info: none, warn: none, error: none, child: none },
     })
   }
@@ -67,12 +66,12 @@ class Scene {
 }
 
 describe('a spare process', () => {
-  test('is started with the first answer of another, and handed out to the next channel', () => {
+  test('is started once, and handed out to the next channel', () => {
     const scene = new Scene()
     expect(scene.spare.take(new Taker())).toBe(scene.child(0))
     expect(scene.children).toHaveLength(1)
-    scene.spare.answered()
-    scene.spare.answered()
+    scene.spare.prepare()
+    scene.spare.prepare()
     expect(scene.children).toHaveLength(2)
     expect(scene.spare.take(new Taker())).toBe(scene.child(1))
     expect(scene.spare.take(new Taker())).toBe(scene.child(2))
@@ -80,7 +79,7 @@ describe('a spare process', () => {
 
   test('tells its taker what it said before, in order, and then what it says', async () => {
     const scene = new Scene()
-    scene.spare.answered()
+    scene.spare.prepare()
     const { handlers } = scene.child(0)
     handlers.stderr('starting')
     handlers.line(bytes('early'))
@@ -96,47 +95,34 @@ describe('a spare process', () => {
   test('is not started where there is no room', () => {
     const scene = new Scene()
     scene.hasRoom = false
-    scene.spare.answered()
+    scene.spare.prepare()
     expect(scene.children).toEqual([])
   })
 
   test('that ends by itself is not handed out, and no other is started', () => {
     const scene = new Scene()
-    scene.spare.answered()
+    scene.spare.prepare()
     scene.child(0).handlers.gone(END)
-    scene.spare.answered()
+    scene.spare.prepare()
     expect(scene.children).toHaveLength(1)
     expect(scene.spare.take(new Taker())).toBe(scene.child(1))
   })
 
   test('that talks without end is ended, and no other is started', () => {
     const scene = new Scene()
-    scene.spare.answered()
+    scene.spare.prepare()
     for (let lines = 0; lines < 100; lines++) scene.child(0).handlers.stderr('noise')
     expect(scene.child(0).isStopped).toBe(true)
-    scene.spare.answered()
+    scene.spare.prepare()
     expect(scene.children).toHaveLength(1)
-  })
-
-  test('ends with the last process that is in use, and comes again with the next', () => {
-    const scene = new Scene()
-    scene.spare.answered()
-    scene.spare.ended()
-    expect(scene.child(0).isStopped).toBe(false)
-    scene.count = 0
-    scene.spare.ended()
-    expect(scene.child(0).isStopped).toBe(true)
-    scene.count = 1
-    scene.spare.answered()
-    expect(scene.children).toHaveLength(2)
   })
 
   test.each(['stop', 'kill'] as const)('is gone after %s, and none is started any more', async (how) => {
     const scene = new Scene()
-    scene.spare.answered()
+    scene.spare.prepare()
     await scene.spare[how]()
     expect(scene.child(0).isStopped).toBe(true)
-    scene.spare.answered()
+    scene.spare.prepare()
     expect(scene.children).toHaveLength(1)
   })
 })
