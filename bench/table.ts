@@ -44,7 +44,7 @@ export function failureLines({ outcomes }: CaseResult, titles: Readonly<Record<s
 
 export function ratioRows(ratios: readonly Ratio[]): string[][] {
   return [
-    ['', 'value', 'wanted', ''],
+    ['', 'in this run', 'aim', ''],
     ...ratios.map(({ what, value, target, met }) => [what, shown(value, 2), target, met ? 'met' : 'missed']),
   ]
 }
