@@ -24,6 +24,7 @@ and the share's object is reset; then what memory has grown by, and what is left
   --minutes N     how long (default: 30)
   --sessions N    clients at a time, each with its GET stream (default: 16)
   --agents N      agents of the share (default: 2)
+  --rate N        calls a second, where the machine has other work to do: a rate that changes changes what agents remember
   --every MS      mean pause between two disconnects (default: 3000)
   --limit KIB     growth in KiB a minute that is taken for flat, beyond twice its standard error (default: 100)`
 
@@ -39,6 +40,8 @@ interface Options {
   readonly minutes: number
   readonly sessions: number
   readonly agents: number
+  /** Calls a second; undefined: half of the top load. */
+  readonly rate: number | undefined
   readonly everyMs: number
   readonly limitKib: number
 }
@@ -111,7 +114,7 @@ async function topLoad(places: readonly Place[]): Promise<number> {
   return loadFigures(await runLoad(tasks, TOP_LOAD_MS))['callsPerS'] ?? 0
 }
 
-async function soak({ minutes, sessions, agents: agentCount, everyMs, limitKib }: Options): Promise<string[]> {
+async function soak({ minutes, sessions, agents: agentCount, rate, everyMs, limitKib }: Options): Promise<string[]> {
   await using relay = await ProfiledRelay.start(WORKER, { inspect: true })
   const share = await relay.createShare()
   const tally: Tally = { answered: 0, failed: new Map(), faults: new Map() }
@@ -128,8 +131,9 @@ async function soak({ minutes, sessions, agents: agentCount, everyMs, limitKib }
   using client = new HttpClient({ port: relay.port, path: share.path })
   const places = Array.from({ length: sessions }, () => new Place(client, tally))
   const top = await topLoad(places)
+  const callsPerS = rate ?? top / 2
   say(
-    `top load ${top.toFixed(0)} calls/s; ${minutes} minutes at ${(top / 2).toFixed(0)} calls/s with ${sessions} sessions and ${agentCount} agents`,
+    `top load ${top.toFixed(0)} calls/s; ${minutes} minutes at ${callsPerS.toFixed(0)} calls/s with ${sessions} sessions and ${agentCount} agents`,
   )
   const shareId = share.path.split('/')[2] ?? ''
   const reset = async (): Promise<void> => void (await fetch(`${relay.origin}/chaos/abort/${shareId}`, { method: 'POST' }))
@@ -146,7 +150,7 @@ async function soak({ minutes, sessions, agents: agentCount, everyMs, limitKib }
   const [resident, heap] = await Promise.all([
     sample(new Map(parts.map(({ name, pid }) => [`${name}, resident`, () => rssBytes(pid)])), SAMPLE_MS, untilMs),
     sample(heaps, HEAP_SAMPLE_MS, untilMs),
-    pace(places, top / 2, untilMs),
+    pace(places, callsPerS, untilMs),
     disturb(places, agents, reset, everyMs, tally, untilMs),
   ])
   say(`answered ${tally.answered}; disconnects: ${shown(tally.faults)}`)
@@ -204,11 +208,12 @@ function readOptions(args: readonly string[]): Options | undefined {
     agents: text('2'),
     every: text('3000'),
     limit: text('100'),
+    rate: { type: 'string' },
     help: { type: 'boolean' },
   } as const
   const { values } = parseArgs({ args: [...args], options })
   if (values.help === true) return undefined
-  const number = (name: 'minutes' | 'sessions' | 'agents' | 'every' | 'limit'): number => {
+  const number = (name: 'minutes' | 'sessions' | 'agents' | 'every' | 'limit' | 'rate'): number => {
     const value = Number(values[name])
     if (!(value > 0)) throw new Error(`--${name} must be a positive number`)
     return value
@@ -217,6 +222,7 @@ function readOptions(args: readonly string[]): Options | undefined {
     minutes: number('minutes'),
     sessions: number('sessions'),
     agents: number('agents'),
+    rate: values.rate === undefined ? undefined : number('rate'),
     everyMs: number('every'),
     limitKib: number('limit'),
   }
