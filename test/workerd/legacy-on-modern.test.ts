@@ -15,7 +15,7 @@ import {
   told,
   type Told,
 } from './bridged-session.ts'
-import { STREAM_CLOSE } from '../../worker/share/contract.ts'
+import { STREAM_CLOSE } from '../../worker/share/stream-contract.ts'
 import { createShare, EventReader, factsOf, fetchRelay, stubOf, TestClient } from './relay.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'

@@ -2,7 +2,8 @@
 import { readClientAnswer } from '../bridge/input-rounds.ts'
 import { REATTACH_MS } from '../limits.ts'
 import { rawAskName } from '../share/ask-name.ts'
-import { type Caller, STREAM_CLOSE, type StreamControl } from '../share/contract.ts'
+import type { Caller } from '../share/contract.ts'
+import { STREAM_CLOSE, type StreamControl } from '../share/stream-contract.ts'
 import { within } from '../within.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 

@@ -10,9 +10,9 @@ import type {
   ParkOrder,
   SendOutcome,
   SendRequest,
-  StreamTarget,
   SubscribeOrder,
 } from '../share/contract.ts'
+import type { StreamTarget } from '../share/stream-contract.ts'
 import type { ListingOrder } from '../share/listings.ts'
 import type { ParkedRow } from '../share/modern-on-legacy.ts'
 import { type Env, settingsOf } from '../env.ts'

@@ -5,14 +5,9 @@ import { canonicalId } from '../../protocol/json-scan.ts'
 import { isLogLevel } from '../bridge/names.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../limits.ts'
 import type { Channel, Channels } from './channels.ts'
-import {
-  type CallOutcome,
-  type CallRequest,
-  encodeReturnAddress,
-  type SendOutcome,
-  type SendRequest,
-  type StreamControl,
-} from './contract.ts'
+import type { CallOutcome, CallRequest, SendOutcome, SendRequest } from './contract.ts'
+import type { StreamControl } from './stream-contract.ts'
+import { encodeReturnAddress } from './return-address.ts'
 import type { Delivery } from './delivery.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
 import type { Link } from './links.ts'

@@ -5,7 +5,8 @@ import { CALL_TRAVEL_MS } from '../limits.ts'
 import { isSpareGroup, spareGroup } from './groups.ts'
 import type { LinkHealth } from './link-health.ts'
 import { type Link, type Links, sendFrame } from './links.ts'
-import { type Away, encodeReturnAddress, type RelayPurpose } from './contract.ts'
+import type { Away } from './contract.ts'
+import { encodeReturnAddress, type RelayPurpose } from './return-address.ts'
 import { channelName, DEPARTED, groupOf, MODERN_SHARED_GROUP, SHARED_GROUP, type Handshake, type Session, type Store } from './store.ts'
 
 const encoder = new TextEncoder()

@@ -5,14 +5,9 @@ import { failedFrame, failureOf } from '../failed-frame.ts'
 import { LATE_CALL_MS, MAX_HANDSHAKE_BYTES, STREAM_OPENING_MS } from '../limits.ts'
 import type { Asks } from './asks.ts'
 import type { Channels } from './channels.ts'
-import {
-  type CallOutcome,
-  decodeReturnAddress,
-  type RelayPurpose,
-  type ReturnAddress,
-  STREAM_CLOSE,
-  type StreamControl,
-} from './contract.ts'
+import type { CallOutcome } from './contract.ts'
+import { STREAM_CLOSE, type StreamControl } from './stream-contract.ts'
+import { decodeReturnAddress, type RelayPurpose, type ReturnAddress } from './return-address.ts'
 import type { CreditGrant, CreditLedger } from './credit.ts'
 import { isBridgedGroup, isSpareGroup } from './groups.ts'
 import { closeQuietly, type Link, sendFrame } from './links.ts'

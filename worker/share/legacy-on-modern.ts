@@ -7,17 +7,9 @@ import { isLogLevel } from '../bridge/names.ts'
 import { KEPT_CALL_MS, MAX_KEPT_CALL_BYTES, MAX_KEPT_CALLS, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS } from '../limits.ts'
 import { type AskName, readAskName } from './ask-name.ts'
 import { type Channel, type Channels, type Introduction, RELAY_ID } from './channels.ts'
-import {
-  type BridgeFacts,
-  type CallOutcome,
-  type CallRequest,
-  encodeReturnAddress,
-  type KeepOrder,
-  type KeptFacts,
-  type SendOutcome,
-  type SendRequest,
-  type StreamControl,
-} from './contract.ts'
+import type { BridgeFacts, CallOutcome, CallRequest, KeepOrder, KeptFacts, SendOutcome, SendRequest } from './contract.ts'
+import type { StreamControl } from './stream-contract.ts'
+import { encodeReturnAddress } from './return-address.ts'
 import type { Delivery } from './delivery.ts'
 import type { Link, Links } from './links.ts'
 import type { Rebirth } from './rebirth.ts'

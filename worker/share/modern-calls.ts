@@ -1,14 +1,8 @@
 /** Calls without sessions (MCP 2026-07-28): a child per group of clients, and no handshake. */
 import { MAX_WAITING_CALLS } from '../limits.ts'
 import type { Channel, Channels } from './channels.ts'
-import {
-  type CallOutcome,
-  type CallRequest,
-  type CancelRequest,
-  encodeReturnAddress,
-  type SendOutcome,
-  type SubscribeOrder,
-} from './contract.ts'
+import type { CallOutcome, CallRequest, CancelRequest, SendOutcome, SubscribeOrder } from './contract.ts'
+import { encodeReturnAddress } from './return-address.ts'
 import { bridgedGroup, spareGroup } from './groups.ts'
 import type { Link, Links } from './links.ts'
 import type { ModernOnLegacy } from './modern-on-legacy.ts'

@@ -6,15 +6,8 @@ import { randomKey } from '../call-key.ts'
 import { MAX_PARKED_CALLS } from '../limits.ts'
 import type { Asks } from './asks.ts'
 import { type Channel, type Channels, type Introduction, RELAY_ID } from './channels.ts'
-import {
-  type BridgeFacts,
-  type CallOutcome,
-  type CallRequest,
-  encodeReturnAddress,
-  type ParkOrder,
-  type Resume,
-  type SubscribeOrder,
-} from './contract.ts'
+import type { BridgeFacts, CallOutcome, CallRequest, ParkOrder, Resume, SubscribeOrder } from './contract.ts'
+import { encodeReturnAddress } from './return-address.ts'
 import type { Delivery } from './delivery.ts'
 import { bridgedGroup, spareGroup } from './groups.ts'
 import { type Link, type Links, sendFrame } from './links.ts'

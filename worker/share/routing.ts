@@ -1,7 +1,7 @@
 /** Finds the client that a message of an agent is for, from its header alone. */
 import type { Ask, Chunk, Notification } from '../../protocol/frame.ts'
 import { childNotificationVerdict } from '../bridge/legacy-to-modern.ts'
-import { decodeReturnAddress, type ReturnAddress } from './contract.ts'
+import { decodeReturnAddress, type ReturnAddress } from './return-address.ts'
 import { isBridgedGroup, mainGroup } from './groups.ts'
 import { groupOf, isModernGroup, SHARED_GROUP, type Store } from './store.ts'
 import type { Streams } from './streams.ts'

@@ -27,7 +27,7 @@ import type {
   ShareFacts,
   SubscribeOrder,
 } from './contract.ts'
-import { STREAM_CLOSE } from './contract.ts'
+import { STREAM_CLOSE } from './stream-contract.ts'
 import { CreditLedger } from './credit.ts'
 import { type Debtor, Delivery } from './delivery.ts'
 import { LegacyOnModern } from './legacy-on-modern.ts'

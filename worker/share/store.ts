@@ -1,6 +1,7 @@
 /** The share's rows: what must survive sleep and restarts. Written on connect, session start and end, never per call. */
 import { BridgeRows } from './bridge-rows.ts'
-import type { ShareSettings, StreamMark } from './contract.ts'
+import type { ShareSettings } from './contract.ts'
+import type { StreamMark } from './stream-contract.ts'
 import { SoleSession } from './sole-session.ts'
 
 /** A legacy session, owned by a principal. */

@@ -1,7 +1,7 @@
 /** Opens, hears and closes the stream sockets that Workers ask for. */
 import { ERRORS } from '../../protocol/errors.ts'
 import { canonicalId } from '../../protocol/json-scan.ts'
-import { STREAM_CLOSE, type StreamControl } from './contract.ts'
+import { STREAM_CLOSE, type StreamControl } from './stream-contract.ts'
 import type { Channels } from './channels.ts'
 import type { CreditLedger } from './credit.ts'
 import type { Debtor, Delivery } from './delivery.ts'

@@ -1,0 +1,62 @@
+/** Where the answer to a call goes: text that travels with the call and comes back with its answer, and that only the relay reads. */
+
+/** What the relay itself calls a child for: a session's handshake, that of a shared child, or what follows either. */
+export type RelayPurpose = 'handshake' | 'snapshot' | 'replay'
+const RELAY_PURPOSES: readonly RelayPurpose[] = ['handshake', 'snapshot', 'replay']
+
+/** Where the answer to a call goes. */
+export type ReturnAddress =
+  /** With `session`: its client may come back for the stream, as whoever owns this session. `isTranslated`: what comes is of another era than its client. */
+  | { readonly to: 'call'; readonly key: string; readonly session?: string; readonly isTranslated?: true }
+  /** The listening stream of a session. */
+  | { readonly to: 'stream'; readonly session: string }
+  | { readonly to: 'session'; readonly session: string; readonly rawId: string; readonly rawToken?: string }
+  /** The relay listens in the name of a session. */
+  | { readonly to: 'listen'; readonly session: string }
+  /** A handshake that the relay replays: the answer is for the relay. */
+  | { readonly to: 'relay'; readonly purpose: RelayPurpose }
+
+/** A call key, in hex digits. */
+const KEY_CHARS = 32
+
+/** Return addresses travel as text that only the relay reads. */
+export function encodeReturnAddress(address: ReturnAddress): string {
+  switch (address.to) {
+    case 'call':
+      return `${address.isTranslated === true ? 't' : 'c'}${address.key}${address.session ?? ''}`
+    case 'stream':
+      return `g${address.session}`
+    case 'listen':
+      return `l${address.session}`
+    case 'relay':
+      return `r${address.purpose}`
+    case 'session':
+      return `s${JSON.stringify([address.session, address.rawId, ...(address.rawToken === undefined ? [] : [address.rawToken])])}`
+  }
+}
+
+/** Undefined for text that `encodeReturnAddress` did not make: agents are not trusted to echo well. */
+export function decodeReturnAddress(text: string | undefined): ReturnAddress | undefined {
+  if (text === undefined) return undefined
+  const rest = text.slice(1)
+  if (text.startsWith('c') || text.startsWith('t')) {
+    const [key, session] = [rest.slice(0, KEY_CHARS), rest.slice(KEY_CHARS)]
+    return { to: 'call', key, ...(session === '' ? {} : { session }), ...(text.startsWith('t') ? { isTranslated: true } : {}) }
+  }
+  if (text.startsWith('g')) return { to: 'stream', session: rest }
+  if (text.startsWith('l')) return { to: 'listen', session: rest }
+  if (text.startsWith('r')) {
+    const purpose = RELAY_PURPOSES.find((known) => known === rest)
+    return purpose === undefined ? undefined : { to: 'relay', purpose }
+  }
+  if (!text.startsWith('s')) return undefined
+  try {
+    const parts: unknown = JSON.parse(rest)
+    if (!Array.isArray(parts)) return undefined
+    const [session, rawId, rawToken]: unknown[] = parts
+    if (typeof session !== 'string' || typeof rawId !== 'string') return undefined
+    return typeof rawToken === 'string' ? { to: 'session', session, rawId, rawToken } : { to: 'session', session, rawId }
+  } catch {
+    return undefined
+  }
+}

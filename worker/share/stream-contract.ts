@@ -1,0 +1,101 @@
+/** What a Worker and a Share say over stream sockets: how one is asked for, why it is closed, and the text messages on it. */
+import type { Failure } from '../../protocol/errors.ts'
+import type { Caller } from './contract.ts'
+import type { Standby } from './listings.ts'
+
+/** Where a client was in a stream: the last message that it has seen of its session's child, or of the one that all share. */
+export interface StreamMark {
+  /** `shared` and `modern`: the child of all sessions, which speaks their own era or the other. */
+  readonly child: 'own' | 'shared' | 'modern'
+  /** Which child it was, counted for each session or share. */
+  readonly generation: number
+  readonly n: number
+}
+
+/** The same in a query; absent for a stream that begins. */
+type MarkQuery = { readonly [K in keyof StreamMark]?: string }
+
+export function markQuery(mark: StreamMark | undefined): MarkQuery {
+  return mark === undefined ? {} : { child: mark.child, generation: String(mark.generation), n: String(mark.n) }
+}
+
+export function readMark(query: URLSearchParams): StreamMark | undefined {
+  if (!query.has('n')) return undefined
+  const named = query.get('child')
+  const child = named === 'shared' || named === 'modern' ? named : 'own'
+  return { child, generation: Number(query.get('generation')), n: Number(query.get('n')) }
+}
+
+/** Present when the call may never have been made, and is not waited for. */
+interface Probe {
+  readonly isProbe?: 'true'
+}
+
+/** How a Worker asks for a stream socket: the query of an upgrade request to the Share. */
+export type StreamTarget =
+  | { readonly kind: 'call'; readonly key: string }
+  | ({ readonly kind: 'listen' } & Caller & MarkQuery)
+  /** Goes on with a call that its client has left. */
+  | ({ readonly kind: 'resume'; readonly key: string } & Caller & MarkQuery & Probe)
+  | ({ readonly kind: 'session' } & Caller)
+  /** Waits for answers of the session's client: `key` names the round of questions, `call` the call by its client's raw id. */
+  | ({ readonly kind: 'asking'; readonly key: string; readonly call: string } & Caller)
+  | { readonly kind: 'subscription'; readonly key: string; readonly group: string }
+
+/** Close codes of stream sockets. */
+export const STREAM_CLOSE = {
+  /** The call was answered before the socket came; its RPC has the outcome. */
+  SETTLED: 4100,
+  /** A newer stream of the same session took this one's place. */
+  REPLACED: 4101,
+  /** The session or the share has ended. */
+  ENDED: 4102,
+  /** Nothing more will come; the last message was the answer. */
+  DONE: 4103,
+  /** The request never reached the agent: call again with the same key. */
+  AGAIN: 4104,
+  /** The agent is lost, and may have run it; another is there, and it may run twice: call again with the same key. */
+  REPEAT: 4105,
+  /** Open it again: the call has gone to another agent since. */
+  MOVED: 4106,
+} as const
+
+/** Text messages on stream sockets. */
+export type StreamControl =
+  /** Worker to Share: its client has taken so many body bytes. */
+  | { readonly type: 'taken'; readonly bytes: number }
+  /** Share to Worker: credit waits for this client, say what it takes as soon as it does. */
+  | { readonly type: 'sync' }
+  /** Share to the Worker of a session's stream: a call has begun whose answer this stream will carry. */
+  | {
+      readonly type: 'pending'
+      readonly key: string
+      readonly rawId: string
+      readonly rawToken?: string
+      readonly restarted: boolean
+      /** Of what may stand by: its method, and the digest of the answer that is kept. */
+      readonly standby?: { readonly method: string; readonly listed: string }
+    }
+  /** Share to the Worker of a session's stream: the calls under way will not be answered. */
+  | { readonly type: 'lost'; readonly failure: Failure }
+  /** Share to the Worker of a session's stream: the agent is back and knows these calls; the others never reached it. */
+  | { readonly type: 'held'; readonly keys: readonly string[] }
+  /** Share to the Worker of a session's stream: the relay answers a call by itself. */
+  | { readonly type: 'answer'; readonly rawId: string; readonly result: string }
+  | { readonly type: 'initialized'; readonly rawId: string; readonly answer: string; readonly revision?: string }
+  /** Share to the Worker of a session's stream: a call is answered by what is kept, whose bytes are text here. */
+  | {
+      readonly type: 'standby'
+      readonly rawId: string
+      readonly method: string
+      readonly revision?: string
+      readonly standby: Omit<Standby, 'answer'> & { readonly answer: string }
+    }
+  /** Share to the Worker of a listening stream: the server was started anew, and these lists may have changed. */
+  | { readonly type: 'changed'; readonly methods: readonly string[] }
+  /** Share to the Worker of a session's stream: a request that it must translate and make itself. */
+  | { readonly type: 'translate'; readonly body: string }
+  /** Share to a Worker that asks: the client's response to its question of this index. */
+  | { readonly type: 'told'; readonly index: number; readonly body: string }
+  /** Share to a Worker that asks: its client has cancelled the call. */
+  | { readonly type: 'cancelled' }
