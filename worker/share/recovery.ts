@@ -111,8 +111,8 @@ export class Recovery {
   /** Of a resumed stream another Worker may hold the call, and send it to the next agent. */
   #failStream(socket: WebSocket, key: string, failure: Failure): void {
     const { delivery, streams } = this.#parts
-    const { resume, isRunning } = streams.attachmentOf(socket) ?? {}
-    if (resume === undefined || isRunning === true) delivery.fail(key, failure)
+    const { resume, isRunning, wasSent } = streams.attachmentOf(socket) ?? {}
+    if (resume === undefined || isRunning === true || wasSent === true) delivery.fail(key, failure)
     else delivery.tellUnlessOnItsWay(socket, failedFrame(key, failure))
   }
 

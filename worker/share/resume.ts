@@ -34,9 +34,10 @@ export class Resume {
     const session = sessions.of({ session: query.get('session') ?? '', principal: query.get('principal') ?? '' })
     if ('code' in session) return ERRORS[session.code].http
     const key = query.get('key') ?? ''
-    const known = waiters.get(key)
-    if (!/^[0-9a-f]{32}$/.test(key) || (known !== undefined && known.session !== session.id)) return ERRORS.SESSION_NOT_FOUND.http
+    const waiting = waiters.get(key)
+    if (!/^[0-9a-f]{32}$/.test(key) || (waiting !== undefined && waiting.session !== session.id)) return ERRORS.SESSION_NOT_FOUND.http
     const older = streams.call(key, session.id)
+    const before = older === undefined ? undefined : streams.attachmentOf(older)
     if (older !== undefined) closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
     // A call that waits for the handshake of its child goes on with another call, and cannot be taken over.
     const waiter = delivery.awaitsSnapshot(key) ? undefined : waiters.moveToStream(key)
@@ -46,7 +47,12 @@ export class Resume {
     const ch = channelName(group, mark?.generation ?? store.channel(group)?.generation ?? 0)
     const resume = { ch, after: mark?.n ?? 0 }
     const probe = query.has('isProbe') ? ({ isProbe: true } as const) : {}
-    streams.accept(socket, { kind: 'call', key, group, agent, session: session.id, resume, ...probe })
+    // Who takes over from a stream or a waiting call knows that an agent has it.
+    const isKnown =
+      waiter !== undefined ||
+      (before !== undefined && (before.resume === undefined || before.isRunning === true || before.wasSent === true))
+    const known = isKnown ? ({ wasSent: true } as const) : {}
+    streams.accept(socket, { kind: 'call', key, group, agent, session: session.id, resume, ...probe, ...known })
     if (waiter !== undefined) delivery.handOver(waiter, socket)
     const link = links.named(agent)
     if (link !== undefined) this.#ask(link, { key, session: session.id, resume })

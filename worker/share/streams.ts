@@ -15,8 +15,9 @@ export interface StreamAttachment {
   readonly session?: string
   /** Where a client that came back had left off. */
   readonly resume?: { readonly ch: string; readonly after: number }
-  /** Of a resumed call: the agent has got it since. */
+  /** Of a resumed call: the agent has got it since. And: it was sent to the agent before. */
   readonly isRunning?: true
+  readonly wasSent?: true
   /** Of a resumed call: it may never have been made. */
   readonly isProbe?: true
   /** Of one that asks a client: the call for which it does, by its client's canonical id. */
