@@ -98,6 +98,7 @@ export class Courier implements Carrier {
   #isOver = false
   /** Its client has gone, and the call is on its way. */
   #isLeft = false
+  /** The answer is there, or nothing more is tried. */
   #isDone = false
 
   constructor(share: ShareClient, request: CallRequest, body: Uint8Array, renew?: Renew) {
@@ -346,6 +347,7 @@ export class Courier implements Carrier {
   }
 
   #put(item: Item): void {
+    if (isFinal(item)) this.#isDone = true
     this.#items.push(item)
     this.#wake?.()
   }
