@@ -85,6 +85,19 @@ test('a notification whose link breaks before the receipt is sent again with its
   expect((await response).status).toBe(202)
 })
 
+test('a notification whose agent is replaced before the receipt is not given to the next one', async () => {
+  const { share, agent, client } = await connected()
+  const response = client.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}')
+  await agent.expect('notify')
+  agent.close()
+  await agent.closed
+  const next = await ScriptedAgent.connect(share, { instance: 'two' })
+  const { status } = await response
+  expect(status).not.toBe(202)
+  expect(await (await response).json()).toMatchObject({ error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+  expect(next.waiting).toEqual([])
+})
+
 test('a new session goes to an agent that is not leaving', async () => {
   const { share, agent } = await connected()
   const other = await ScriptedAgent.connect(share, { agent: 'other', join: 'replica' })

@@ -54,7 +54,8 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
   let executed: Executed = 'no'
   for (let tries = 1; ;) {
     try {
-      const outcome = share.send(request)
+      const resend = executed === 'no' ? {} : { isResend: true, ageMs: Date.now() - startMs }
+      const outcome = share.send({ ...request, ...resend })
       if (request.size > request.body.length) void uploadRest(share, request.key, bytes)
       const receipt = await within(RECEIPT_MS, outcome)
       if (receipt === undefined) return { ...AGENT_AWAY, executed: 'unknown' }

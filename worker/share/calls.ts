@@ -85,6 +85,9 @@ export class Calls {
     const isBeginning = request.method === 'notifications/initialized'
     if (isBeginning && this.#parts.snapshots.canBeginAlone(channels.groupFor(session), link)) return { kind: 'sent' }
     if (link === undefined) return channels.away()
+    // As for a call: another process would take it a second time.
+    if (request.isResend === true && !channels.mayHold(channels.groupFor(session), request.ageMs ?? 0))
+      return failed({ code: 'AGENT_LOST', executed: 'unknown' })
     if (link.era === 'modern') return legacyOnModern.send(request, session, link)
     const { ch, group } = channels.ready(session, link, false)
     const isShared = group === SHARED_GROUP

@@ -181,6 +181,9 @@ export type CallOutcome =
 export interface SendRequest extends Caller {
   readonly key: string
   readonly kind: 'notification' | 'response'
+  /** The agent may have had it already, and `ageMs` milliseconds ago it was first sent: it must go there and to no other. */
+  readonly isResend?: boolean
+  readonly ageMs?: number
   readonly method: string
   readonly body: Uint8Array
   readonly size: number
