@@ -92,9 +92,8 @@ test('a notification whose agent is replaced before the receipt is not given to 
   agent.close()
   await agent.closed
   const next = await ScriptedAgent.connect(share, { instance: 'two' })
-  const { status } = await response
-  expect(status).not.toBe(202)
-  expect(await (await response).json()).toMatchObject({ error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+  expect((await response).status).toBe(503)
+  expect(await (await response).json()).toMatchObject({ error: { data: { code: 'AGENT_AWAY', executed: 'unknown' } } })
   expect(next.waiting).toEqual([])
 })
 

@@ -85,9 +85,10 @@ export class Calls {
     const isBeginning = request.method === 'notifications/initialized'
     if (isBeginning && this.#parts.snapshots.canBeginAlone(channels.groupFor(session), link)) return { kind: 'sent' }
     if (link === undefined) return channels.away()
-    // As for a call: another process would take it a second time.
+    // As for a call: another process would take it a second time. What is posted must be refused with an HTTP error status
+    // when it is not accepted (MCP 2025-11-25, basic/transports, sending messages), which AGENT_LOST is not.
     if (request.isResend === true && !channels.mayHold(channels.groupFor(session), request.ageMs ?? 0))
-      return failed({ code: 'AGENT_LOST', executed: 'unknown' })
+      return failed({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })
     if (link.era === 'modern') return legacyOnModern.send(request, session, link)
     const { ch, group } = channels.ready(session, link, false)
     const isShared = group === SHARED_GROUP
