@@ -13,7 +13,7 @@ import { ELICITED, ROOTS, SAMPLED, type TestClient } from '../e2e/test-client.ts
 /** Far more than any cell takes on a busy machine: only a hang reaches it. */
 const CELL_MS = 30_000
 /** Pause before a resource is changed again. */
-const AGAIN_MS = 500
+const AGAIN_MS = 4000
 const UPDATED_URI = 'demo://resource/dynamic/text/7'
 const WATCHED_URI = 'test://watched-resource'
 
@@ -82,7 +82,7 @@ function hearsUpdate(wanted: string, trigger: string, stop?: string): Prove {
     await client.watch({ resourceSubscriptions: [wanted] })
     const heard = client.notifications.next('notifications/resources/updated', ({ uri }) => uri === wanted)
     await client.callTool(trigger)
-    // mcp-remote answers a subscription before it listens: what changes right then it does not hear.
+    // mcp-remote answers a subscription seconds before it listens: what changes in between it does not hear.
     const isHeard = await Promise.race([heard.then(() => true), delay(AGAIN_MS, false)])
     if (!isHeard && stop === undefined) await client.callTool(trigger)
     await heard
