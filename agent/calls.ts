@@ -3,6 +3,7 @@ import type { Executed, Failure } from '../protocol/errors.ts'
 import type { Span } from '../protocol/json-scan.ts'
 import { CALL_KEY_MS, MAX_HELD_KEYS } from '../protocol/limits.ts'
 import { KeptAnswers } from './answers.ts'
+import { ByAge } from './by-age.ts'
 import { REMEMBERED_KEYS } from './limits.ts'
 
 /** A client's request on its way through a child. */
@@ -46,7 +47,6 @@ export type Known =
   | { readonly kind: 'ended'; readonly outcome: Outcome | undefined }
 
 interface Ended {
-  readonly endedMs: number
   /** A notification or a response, not a call. */
   readonly passed: boolean
   /** The return address of a call. */
@@ -57,8 +57,7 @@ interface Ended {
 
 export class CallMemory {
   readonly #open = new Map<string, RunningCall | 'passing'>()
-  /** In the order of their ends, oldest first. */
-  readonly #ended = new Map<string, Ended>()
+  readonly #ended = new ByAge<Ended>()
   readonly #answers: KeptAnswers
   readonly #maxKeys: () => number
 
@@ -99,7 +98,7 @@ export class CallMemory {
     this.#open.delete(key)
     // What never ran may be tried again with the same key, perhaps by a new child, unless its client took it back.
     if (outcome.kind === 'failure' && outcome.failure.executed === 'no' && outcome.failure.code !== 'CANCELLED') return
-    this.#ended.set(key, { endedMs: nowMs, passed: false, ra, failure: outcome.kind === 'failure' ? outcome : undefined })
+    this.#ended.set(key, { passed: false, ra, failure: outcome.kind === 'failure' ? outcome : undefined }, nowMs)
     if (outcome.kind === 'answer') this.#answers.keep(key, outcome, nowMs)
     this.sweep(nowMs)
   }
@@ -107,7 +106,7 @@ export class CallMemory {
   /** The child has taken a notification or a response. */
   endPassing(key: string, nowMs: number): void {
     this.#open.delete(key)
-    this.#ended.set(key, { endedMs: nowMs, passed: true, failure: undefined })
+    this.#ended.set(key, { passed: true, failure: undefined }, nowMs)
     this.sweep(nowMs)
   }
 
@@ -126,10 +125,10 @@ export class CallMemory {
   sweep(nowMs: number): void {
     this.#answers.sweep(nowMs)
     const maxKeys = this.#maxKeys()
-    for (const [key, { endedMs }] of this.#ended) {
-      if (nowMs - endedMs <= CALL_KEY_MS && this.#ended.size <= maxKeys) break
-      this.#ended.delete(key)
-      this.#answers.drop(key)
+    for (let oldest = this.#ended.oldest(); oldest !== undefined; oldest = this.#ended.oldest()) {
+      if (nowMs - oldest.sinceMs <= CALL_KEY_MS && this.#ended.size <= maxKeys) return
+      this.#ended.delete(oldest.key)
+      this.#answers.drop(oldest.key)
     }
   }
 }

@@ -97,15 +97,17 @@ function runningCall(key: string): RunningCall {
 
 /** One call comes and goes, or one message finds its call, while so many others wait. */
 function byPending(pending: number): Readonly<Record<string, number>> {
+  const answer = { kind: 'answer', id: [0, 1], failed: false, body: new Uint8Array(0) } as const
   const waiters = new Waiters()
   const memory = new CallMemory()
+  const full = new CallMemory(undefined, () => pending)
   const running = new RunningCalls('keep')
   for (let at = 0; at < pending; at++) {
     void waiters.wait(`k${at}`, CLIENT)
     memory.begin(runningCall(`k${at}`))
     running.start(runningCall(`k${at}`), String(at), `"t${at}"`, 0)
+    full.end(`e${at}`, answer, 0)
   }
-  const answer = { kind: 'answer', id: [0, 1], failed: false, body: new Uint8Array(0) } as const
   const progress = notification(`,"params":{"progressToken":"t${pending >> 1}","progress":1}`, 'notifications/progress')
   const plain = notification('', 'notifications/tools/list_changed')
   // Another key each time, as in life: V8 keeps what was deleted in its bucket's chain for a while, and one key has one bucket.
@@ -122,6 +124,7 @@ function byPending(pending: number): Readonly<Record<string, number>> {
       memory.begin(runningCall(key))
       memory.end(key, answer, 0)
     }),
+    'remember one, forget the oldest': timeUs(() => full.end(`f${turn++}`, answer, 0)),
     'match an answer': timeUs(() => {
       const id = `"f${turn++}"`
       const call = runningCall(id)

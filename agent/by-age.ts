@@ -1,0 +1,64 @@
+/** Values by key that knows its oldest at once, however many came and went before. */
+
+interface Entry<V> {
+  readonly key: string
+  readonly sinceMs: number
+  /** Undefined once deleted: such an entry leaves the line when its turn comes. */
+  value: V | undefined
+  next: Entry<V> | undefined
+}
+
+/**
+ * A Map alone does not do: V8 leaves a hole for what is deleted until it builds the table anew, and each look from the
+ * beginning walks over them, so that dropping the oldest of 100,000 takes as long as counting them.
+ */
+export class ByAge<V extends {}> {
+  readonly #entries = new Map<string, Entry<V>>()
+  #oldest: Entry<V> | undefined
+  #newest: Entry<V> | undefined
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get(key: string): V | undefined {
+    return this.#entries.get(key)?.value
+  }
+
+  /** Puts the key at the end, also when it was there. */
+  set(key: string, value: V, nowMs: number): void {
+    this.delete(key)
+    const entry: Entry<V> = { key, sinceMs: nowMs, value, next: undefined }
+    if (this.#newest === undefined) this.#oldest = entry
+    else this.#newest.next = entry
+    this.#newest = entry
+    this.#entries.set(key, entry)
+  }
+
+  /** What was there. */
+  delete(key: string): V | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    const { value } = entry
+    entry.value = undefined
+    this.#entries.delete(key)
+    return value
+  }
+
+  /** The one that was set before all others, and when. */
+  oldest(): { readonly key: string; readonly sinceMs: number } | undefined {
+    for (let entry = this.#oldest; entry !== undefined; entry = this.#oldest) {
+      if (entry.value !== undefined) return entry
+      this.#oldest = entry.next
+      // A dead entry that points to a young one would make the garbage collector keep that.
+      entry.next = undefined
+    }
+    this.#newest = undefined
+    return undefined
+  }
+
+  /** Oldest first. */
+  keys(): Iterable<string> {
+    return this.#entries.keys()
+  }
+}
