@@ -43,9 +43,8 @@ export class Lanes {
 
   constructor(options: LanesOptions) {
     this.#options = options
-    const room = new Room(options.settings.maxChildren)
-    this.#room = room
-    this.#spare = new Spare({ startChild: options.startChild, hasRoom: () => room.isFree, log: options.log })
+    this.#room = new Room(options.settings.maxChildren)
+    this.#spare = new Spare({ startChild: options.startChild, hasRoom: () => this.#room.isFree, log: options.log })
     this.#ready = options.finding.soon.then((era) => void (this.#era = era))
   }
 

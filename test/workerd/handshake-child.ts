@@ -150,7 +150,7 @@ export interface Asked {
 /** The answer of a call that waits for its client. */
 export async function asked(response: Promise<Response>): Promise<Asked['result']> {
   const { status, body } = await told(response)
-  const { result } = body as unknown as Asked
+  const { result } = body as Partial<Asked>
   if (status !== 200 || result?.resultType !== 'input_required') throw new Error(`no input is required: ${JSON.stringify(body)}`)
   return result
 }

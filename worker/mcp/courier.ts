@@ -174,8 +174,7 @@ export class Courier implements Carrier {
       case 'again':
         return 'again'
       case 'repeat':
-        this.#brokenAtMs ??= Date.now()
-        return 'again'
+        return this.#repeat()
       case 'stream':
         this.#restarted = outcome.restarted
         this.#listed = outcome.listed
@@ -250,6 +249,12 @@ export class Courier implements Carrier {
     return 'done'
   }
 
+  /** The agent is lost, and another may run the call once more. */
+  #repeat(): Verdict {
+    this.#brokenAtMs ??= Date.now()
+    return 'again'
+  }
+
   /** The Share was reset under the call: whether it reached the agent is not known. */
   #broken(): Verdict {
     this.#brokenAtMs ??= Date.now()
@@ -290,10 +295,7 @@ export class Courier implements Carrier {
       if (code === STREAM_CLOSE.SETTLED) this.#streaming = undefined
       if (this.#isOver || code === STREAM_CLOSE.SETTLED) resolve('done')
       else if (code === STREAM_CLOSE.AGAIN) resolve('again')
-      else if (code === STREAM_CLOSE.REPEAT) {
-        this.#brokenAtMs ??= Date.now()
-        resolve('again')
-      } else resolve(this.#broken())
+      else resolve(code === STREAM_CLOSE.REPEAT ? this.#repeat() : this.#broken())
     })
     socket.accept()
     if (this.#isOver) {

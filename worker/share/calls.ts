@@ -64,8 +64,8 @@ export class Calls {
       return standIn ?? channels.away()
     }
     // The child that may have run it is gone: nobody can say, and another must not run it again.
-    const isHeld = request.isResend !== true || channels.mayHold(channels.groupFor(session), request.ageMs ?? 0)
-    if (!isHeld && !this.#parts.standIns.isRepeatable(request)) return failed({ code: 'AGENT_LOST', executed: 'unknown' })
+    if (!channels.mayTake(channels.groupFor(session), request) && !this.#parts.standIns.isRepeatable(request))
+      return failed({ code: 'AGENT_LOST', executed: 'unknown' })
     if (link.era === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
     if (request.bridge !== undefined) return { kind: 'native' }
     const channel = channels.ready(session, link, isInitialize)
@@ -87,7 +87,7 @@ export class Calls {
     if (link === undefined) return channels.away()
     // As for a call: another process would take it a second time. What is posted must be refused with an HTTP error status
     // when it is not accepted (MCP 2025-11-25, basic/transports, sending messages), which AGENT_LOST is not.
-    if (request.isResend === true && !channels.mayHold(channels.groupFor(session), request.ageMs ?? 0))
+    if (!channels.mayTake(channels.groupFor(session), request))
       return failed({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })
     if (link.era === 'modern') return legacyOnModern.send(request, session, link)
     const { ch, group } = channels.ready(session, link, false)

@@ -5,7 +5,7 @@ import { CALL_TRAVEL_MS } from '../limits.ts'
 import { isSpareGroup, spareGroup } from './groups.ts'
 import type { LinkHealth } from './link-health.ts'
 import { type Link, type Links, sendFrame } from './links.ts'
-import type { Away } from './contract.ts'
+import type { Away, Resent } from './contract.ts'
 import { encodeReturnAddress, type RelayPurpose } from './return-address.ts'
 import { channelName, DEPARTED, groupOf, MODERN_SHARED_GROUP, SHARED_GROUP, type Handshake, type Session, type Store } from './store.ts'
 
@@ -213,10 +213,11 @@ export class Channels {
   }
 
   /**
-   * Whether a call that was first sent `ageMs` ago may be sent to the group's child again: what may have run it is the
-   * same process of the agent, which knows its key. Another one would run it a second time.
+   * Whether the group's child may be sent this: something new always, something sent before only when what may have taken
+   * it then is the same process of the agent, which knows its key. Another one would run it a second time.
    */
-  mayHold(group: string, ageMs: number): boolean {
+  mayTake(group: string, { isResend = false, ageMs = 0 }: Resent): boolean {
+    if (!isResend) return true
     const movedAtMs = this.#store.channel(group)?.movedAtMs ?? 0
     return this.current(group) !== undefined && movedAtMs < Date.now() - ageMs - CALL_TRAVEL_MS
   }

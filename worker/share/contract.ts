@@ -12,8 +12,15 @@ export interface Caller {
   readonly session: string
 }
 
+/** What the Worker sends again, when the agent may have it already: it must go to the same child and to no other. */
+export interface Resent {
+  readonly isResend?: boolean
+  /** Of a resend: milliseconds since the Worker first sent it. */
+  readonly ageMs?: number
+}
+
 /** One client request on its way to a channel. */
-export interface CallRequest extends Caller {
+export interface CallRequest extends Caller, Resent {
   /** Of a request without session (MCP 2026-07-28): the group of clients whose child serves it. */
   readonly group?: string
   /** Of tools/call: the state of the tools by whose schemas the Worker has checked it. */
@@ -30,10 +37,6 @@ export interface CallRequest extends Caller {
   readonly resume?: Resume
   /** 32 hex digits, made by the Worker; the same when it calls again. */
   readonly key: string
-  /** The agent may have the call already: it must go there and to no other child. */
-  readonly isResend?: boolean
-  /** Of a resend: milliseconds since the Worker first sent it. */
-  readonly ageMs?: number
   /** Not the Worker's first try: its client may have come back for the call elsewhere meanwhile. */
   readonly isRetry?: boolean
   /** The client has left: its answer waits in the agent until it comes back. */
@@ -178,12 +181,9 @@ export type CallOutcome =
   | { readonly kind: 'state_refused' }
 
 /** A client's notification, or its answer to a request of the server. */
-export interface SendRequest extends Caller {
+export interface SendRequest extends Caller, Resent {
   readonly key: string
   readonly kind: 'notification' | 'response'
-  /** The agent may have had it already, and `ageMs` milliseconds ago it was first sent: it must go there and to no other. */
-  readonly isResend?: boolean
-  readonly ageMs?: number
   readonly method: string
   readonly body: Uint8Array
   readonly size: number

@@ -47,8 +47,8 @@ export class ModernCalls {
     if (request.resume !== undefined) return { kind: 'state_refused' }
     if (request.bridge !== undefined) return { kind: 'native' }
     const own = groupOn(link, name)
-    const isHeld = request.isResend !== true || channels.mayHold(own, request.ageMs ?? 0)
-    if (!isHeld && !standIns.isRepeatable(request)) return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
+    if (!channels.mayTake(own, request) && !standIns.isRepeatable(request))
+      return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
     const toolsVersion = links.toolsVersion(link)
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
     return this.#forward(request, channels.readyWithoutSession(own, link), link)

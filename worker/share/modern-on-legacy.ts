@@ -132,8 +132,7 @@ export class ModernOnLegacy {
     const main = groupOn(link, name)
     const group = [spareGroup(main, request.key), main].find((one) => this.#parts.channels.current(one)?.link === link)
     const current = group === undefined ? undefined : this.#parts.channels.current(group)
-    const mayHold = group !== undefined && this.#parts.channels.mayHold(group, request.ageMs ?? 0)
-    if (group !== undefined && current !== undefined && mayHold && request.bridge !== undefined)
+    if (group !== undefined && current !== undefined && request.bridge !== undefined && this.#parts.channels.mayTake(group, request))
       return this.#forward(request, { ch: current.ch, group }, link)
     return this.standIn(request, name, link) ?? { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
   }
