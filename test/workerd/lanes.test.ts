@@ -123,14 +123,7 @@ describe('a session', () => {
     const id = (await events.nextEvent())?.id ?? ''
     await events.cancel()
     await evictDurableObject(stubOf(share, lane))
-    const again = fetchRelay(share.url, {
-      headers: {
-        authorization: `Bearer ${share.clientToken}`,
-        accept: 'text/event-stream',
-        'mcp-session-id': client.session ?? '',
-        'last-event-id': id,
-      },
-    })
+    const again = client.resume(id)
     const replay = await take(agent, 'replay')
     expect(replay.header.key).toBe(header.key)
     await (await again).body?.cancel()

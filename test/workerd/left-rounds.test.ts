@@ -3,24 +3,11 @@ import { runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
 import type { Call } from '../../protocol/frame.ts'
 import { asked, ASKS, connected, ELICITS, GIVEN, reply, told, type Told } from './bridged-session.ts'
-import { EventReader, fetchRelay, stubOf, type TestClient, type TestShare } from './relay.ts'
+import { EventReader, stubOf, type TestShare } from './relay.ts'
 import type { ScriptedAgent } from './scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"progressToken":"p"},"name":"t"}}'
 const DONE = '{"resultType":"complete","content":[]}'
-
-async function resume(client: TestClient, lastEventId: string): Promise<EventReader> {
-  const response = await fetchRelay(client.share.url, {
-    headers: {
-      authorization: `Bearer ${client.token}`,
-      accept: 'text/event-stream',
-      'mcp-session-id': client.session ?? '',
-      'last-event-id': lastEventId,
-    },
-  })
-  expect(response.status).toBe(200)
-  return new EventReader(response)
-}
 
 async function nextMessage(events: EventReader): Promise<Told> {
   return JSON.parse((await events.next()) ?? '{}') as Told
@@ -63,7 +50,7 @@ describe('a client that comes back', () => {
     const { share, agent, client, header, events, lastId } = await begun()
     await events.cancel()
     await expect.poll(() => keptRows(share)).toBe(1)
-    const again = await resume(client, lastId)
+    const again = new EventReader(await client.resume(lastId))
     await askAgain(agent, header)
     const next = await refuseReplay(agent)
     const question = await nextMessage(again)
@@ -82,7 +69,7 @@ describe('a client that comes back', () => {
     agent.answer(header, '2', ASKS)
     const first = await nextMessage(events)
     await events.cancel()
-    const again = await resume(client, lastId)
+    const again = new EventReader(await client.resume(lastId))
     await refuseReplay(agent, 'ALREADY_EXECUTED')
     await refuseReplay(agent)
     expect(await nextMessage(again)).toEqual(first)
@@ -96,7 +83,7 @@ describe('a client that comes back', () => {
     await client.post(reply(question.id, GIVEN))
     const retry = (await agent.expect('call')).header
     await events.cancel()
-    const again = await resume(client, lastId)
+    const again = new EventReader(await client.resume(lastId))
     await askAgain(agent, header)
     await agent.expect('receipt')
     expect((await agent.expect('replay')).header).toMatchObject({ key: retry.key, to: retry.ra })
@@ -109,7 +96,7 @@ describe('a client that comes back', () => {
     const { agent, client, header, events, lastId } = await begun()
     agent.answer(header, '2', ASKS)
     const question = await nextMessage(events)
-    const again = await resume(client, lastId)
+    const again = new EventReader(await client.resume(lastId))
     await askAgain(agent, header)
     await refuseReplay(agent)
     expect(await nextMessage(again)).toEqual(question)
@@ -125,7 +112,7 @@ describe('a client that comes back', () => {
     await nextMessage(events)
     await events.cancel()
     await runInDurableObject(stubOf(share), (_, state) => state.storage.sql.exec('DELETE FROM kept'))
-    const again = await resume(client, lastId)
+    const again = new EventReader(await client.resume(lastId))
     await askAgain(agent, header)
     await refuseReplay(agent)
     expect(await nextMessage(again)).toMatchObject({

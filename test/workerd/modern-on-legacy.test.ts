@@ -7,7 +7,7 @@ import { bridgedGroup } from '../../worker/share/groups.ts'
 import type { ParkedRow } from '../../worker/share/modern-on-legacy.ts'
 import { groupOf } from '../../worker/share/store.ts'
 import { asked, callTool, HandshakeChild, postModern, SERVER_INFO, told } from './handshake-child.ts'
-import { fetchRelay, ownerKey, resetShare, stubOf, type TestShare } from './relay.ts'
+import { createClientToken, resetShare, stubOf, type TestShare } from './relay.ts'
 import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
 
 const INPUT = { action: 'accept', content: { name: 'Grace' } }
@@ -16,16 +16,6 @@ const REFUSED = { status: 200, body: { id: 1, error: { code: -32602 } } }
 afterEach(() => {
   vi.restoreAllMocks()
 })
-
-async function otherToken(share: TestShare): Promise<string> {
-  const response = await fetchRelay(`/api/shares/${share.id}/tokens`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
-    body: '{"kind":"client"}',
-  })
-  const { token } = await response.json<{ token: string }>()
-  return token
-}
 
 type CallFrame = Awaited<ReturnType<typeof expectCall>>
 
@@ -76,7 +66,7 @@ describe('a child of the handshake era', () => {
   test('is initialised once for each principal and set of capabilities', async () => {
     const child = await HandshakeChild.connect()
     const { share } = child
-    const other = await otherToken(share)
+    const other = await createClientToken(share)
     const channels: string[] = []
     for (const request of [{}, {}, { capabilities: { sampling: {} } }, { token: other }]) {
       const response = postModern(share, 'prompts/list', {}, request)
@@ -366,7 +356,7 @@ describe('a requestState', () => {
 
   test('of another principal is refused, and neither child hears of it', async () => {
     const { child, state } = await parked()
-    const token = await otherToken(child.share)
+    const token = await createClientToken(child.share)
     const answer = told(retry(child.share, state, { token }))
     // The other principal's child is made ready; it gets no answers and no call.
     expect(await Promise.all([answer, child.hasHeardNothing(token)])).toMatchObject([REFUSED, true])

@@ -45,6 +45,17 @@ export async function createShare(members: Readonly<Record<string, unknown>> = {
   }
 }
 
+/** A token for clients of a share, who are another principal than those with its first. */
+export async function createClientToken(share: TestShare): Promise<string> {
+  const response = await fetchRelay(`/api/shares/${share.id}/tokens`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
+    body: '{"kind":"client"}',
+  })
+  const { token }: { token: string } = await response.json()
+  return token
+}
+
 export function fetchRelay(path: string, init: RequestInit = {}): Promise<Response> {
   return exports.default.fetch(new Request(`${ORIGIN}${path}`, init))
 }
@@ -96,6 +107,11 @@ export class TestClient {
 
   listen(): Promise<Response> {
     return fetchRelay(this.share.url, { headers: this.#headers({ accept: 'text/event-stream' }) })
+  }
+
+  /** Comes back for what followed an event of a stream that this session had. */
+  resume(lastEventId: string): Promise<Response> {
+    return fetchRelay(this.share.url, { headers: this.#headers({ accept: 'text/event-stream', 'last-event-id': lastEventId }) })
   }
 
   async initialize(): Promise<Response> {

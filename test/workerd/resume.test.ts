@@ -1,7 +1,7 @@
 /** Streams that go on with Last-Event-ID, in the real runtime: what is asked of the agent, and what becomes of it when parts break. */
 import { evictDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
-import { createShare, EventReader, fetchRelay, ownerKey, resetShare, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
+import { createClientToken, createShare, EventReader, resetShare, revokeShare, stubOf, TestClient } from './relay.ts'
 import { SseClient } from './sse-client.ts'
 import { connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
 
@@ -10,28 +10,6 @@ const REVISION = { 'mcp-protocol-version': '2025-11-25' }
 
 function progress(value: number): string {
   return `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":${value}}}`
-}
-
-function resume(client: TestClient, lastEventId: string, token = client.token): Promise<Response> {
-  return fetchRelay(client.share.url, {
-    headers: {
-      authorization: `Bearer ${token}`,
-      accept: 'text/event-stream',
-      'mcp-session-id': client.session ?? '',
-      'last-event-id': lastEventId,
-    },
-  })
-}
-
-async function newToken(share: TestShare): Promise<string> {
-  const made: { token: string } = await (
-    await fetchRelay(`/api/shares/${share.id}/tokens`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
-      body: '{"kind":"client"}',
-    })
-  ).json()
-  return made.token
 }
 
 /** A call of which its client has seen one message before it left. */
@@ -49,7 +27,7 @@ async function left() {
 describe('a client that comes back', () => {
   test('has the agent asked for what came after its last event, for the return address of its call', async () => {
     const { agent, client, ch, header, first, lastId } = await left()
-    const events = new EventReader(await resume(client, lastId))
+    const events = new EventReader(await client.resume(lastId))
     expect((await agent.expect('receipt')).header).toMatchObject({ ch, n: first.header.n })
     expect((await agent.expect('replay')).header).toEqual({ type: 'replay', ch, after: first.header.n, to: header.ra, key: header.key })
     agent.answer(header, '7', '{"late":true}')
@@ -59,7 +37,7 @@ describe('a client that comes back', () => {
 
   test('is not told again what it has seen, whatever the agent sends again', async () => {
     const { agent, client, header, first, lastId, ch } = await left()
-    const events = new EventReader(await resume(client, lastId))
+    const events = new EventReader(await client.resume(lastId))
     const { to = '' } = (await agent.expect('receipt').then(() => agent.expect('replay'))).header
     agent.repeat(first)
     agent.repeat({ ...first, header: { ...first.header, to } })
@@ -75,7 +53,7 @@ describe('a client that comes back', () => {
 
   test('is found by the answer after the Share slept', async () => {
     const { share, agent, client, header, lastId } = await left()
-    const events = new EventReader(await resume(client, lastId))
+    const events = new EventReader(await client.resume(lastId))
     await agent.expect('receipt')
     await agent.expect('replay')
     await evictDurableObject(stubOf(share))
@@ -87,7 +65,7 @@ describe('a client that comes back', () => {
     const { share, agent, client, ch, header, lastId, first } = await left()
     agent.close()
     await agent.closed
-    const events = new EventReader(await resume(client, lastId))
+    const events = new EventReader(await client.resume(lastId))
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
     await back.expect('receipt')
     expect((await back.expect('replay')).header).toMatchObject({ ch, after: first.header.n, key: header.key })
@@ -97,7 +75,7 @@ describe('a client that comes back', () => {
 
   test('goes on where it was when the Share is reset', async () => {
     const { share, agent, client, ch, header, lastId } = await left()
-    const events = new EventReader(await resume(client, lastId))
+    const events = new EventReader(await client.resume(lastId))
     await agent.expect('receipt')
     await agent.expect('replay')
     const second = agent.notify(ch, progress(2), { ra: header.ra, sure: true })
@@ -119,7 +97,7 @@ describe('a client that comes back', () => {
     const first = new EventReader(await response)
     const primed = await first.nextId()
     await first.cancel()
-    const events = new EventReader(await resume(client, primed))
+    const events = new EventReader(await client.resume(primed))
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
     const keys: string[] = []
     while (keys.length === 0) {
@@ -143,7 +121,7 @@ describe('a client that comes back', () => {
     const first = new EventReader(await response)
     const primed = await first.nextId()
     await first.cancel()
-    const events = new EventReader(await resume(client, primed))
+    const events = new EventReader(await client.resume(primed))
     const next = await ScriptedAgent.connect(share, { instance: 'two' })
     for (;;) {
       const { header } = await next.next()
@@ -164,7 +142,7 @@ describe('a client that comes back', () => {
     const { share, agent, client, ch, lastId } = await left()
     agent.close()
     await agent.closed
-    const events = new EventReader(await resume(client, lastId))
+    const events = new EventReader(await client.resume(lastId))
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
     await back.expect('receipt')
     const { key = '', to = '' } = (await back.expect('replay')).header
@@ -176,7 +154,7 @@ describe('a client that comes back', () => {
     const { share, agent, client, lastId } = await left()
     agent.close()
     await agent.closed
-    const events = new EventReader(await resume(client, lastId))
+    const events = new EventReader(await client.resume(lastId))
     await ScriptedAgent.connect(share, { instance: 'two', channels: [] })
     expect(await events.next()).toContain('AGENT_LOST')
     expect(await events.next()).toBeUndefined()
@@ -184,7 +162,7 @@ describe('a client that comes back', () => {
 
   test('is told what the agent says of a stream that it cannot continue', async () => {
     const { agent, client, header, lastId } = await left()
-    const response = await resume(client, lastId)
+    const response = await client.resume(lastId)
     await agent.expect('receipt')
     await agent.expect('replay')
     agent.fail(header, 'EVENTS_LOST', 'unknown')
@@ -192,29 +170,31 @@ describe('a client that comes back', () => {
     const failed = await events.nextEvent()
     expect(JSON.parse(failed?.data ?? '{}')).toMatchObject({ id: 7, error: { data: { code: 'EVENTS_LOST', executed: 'unknown' } } })
     expect(await events.next()).toBeUndefined()
-    expect((await resume(client, failed?.id ?? '')).status).toBe(204)
+    expect((await client.resume(failed?.id ?? '')).status).toBe(204)
   })
 
   test('as another principal, or for a session that has ended, finds nothing', async () => {
     const { share, agent, client, lastId } = await left()
-    expect((await resume(client, lastId, await newToken(share))).status).toBe(404)
+    const stranger = new TestClient(share, await createClientToken(share))
+    stranger.session = client.session
+    expect((await stranger.resume(lastId)).status).toBe(404)
     await client.leave()
-    expect((await resume(client, lastId)).status).toBe(404)
+    expect((await client.resume(lastId)).status).toBe(404)
     await revokeShare(share)
-    expect((await resume(client, lastId)).status).toBe(404)
+    expect((await client.resume(lastId)).status).toBe(404)
     expect(agent.waiting.some(({ type }) => type === 'replay')).toBe(false)
   })
 
   test('with the event id of another session cannot take its answer away', async () => {
     const { share, agent, client, ch } = await connected()
-    const other = new TestClient(share, await newToken(share))
+    const other = new TestClient(share, await createClientToken(share))
     await initialize(agent, other)
     const response = client.post(CALL)
     const { header } = await agent.expect('call')
     agent.notify(ch, progress(1), { ra: header.ra, sure: true })
     const events = new EventReader(await response)
     const seen = await events.nextEvent()
-    const thief = new EventReader(await resume(other, seen?.id ?? ''))
+    const thief = new EventReader(await other.resume(seen?.id ?? ''))
     await agent.expect('receipt')
     const { to } = (await agent.expect('replay')).header
     expect(to).not.toBe(header.ra)
@@ -240,7 +220,7 @@ describe('a call that its client has left', () => {
     const asked = { ...ask, ra: header.ra, sure: true } as const
     agent.send(asked, bytes)
     expect((await agent.expect('hold')).header.n).toBe(ask.n)
-    const events = new EventReader(await resume(client, lastId))
+    const events = new EventReader(await client.resume(lastId))
     await agent.expect('receipt')
     await agent.expect('replay')
     agent.send({ ...asked, at: agent.advance(ch, ask.n, bytes.length) }, bytes)
@@ -279,7 +259,7 @@ describe('the GET stream', () => {
     const seen = agent.notify(ch, CHANGED)
     const lastId = (await first.nextEvent())?.id ?? ''
     await first.cancel()
-    const again = new EventReader(await resume(client, lastId))
+    const again = new EventReader(await client.resume(lastId))
     await agent.expect('receipt')
     const { header } = await agent.expect('replay')
     expect(header).toEqual({ type: 'replay', ch, after: seen.header.n, to: header.to })
@@ -313,7 +293,7 @@ describe('the GET stream', () => {
     const { header } = await agent.expect('call')
     agent.answer(header, '8', '{}')
     await ping
-    await resume(client, lastId)
+    await client.resume(lastId)
     await agent.expect('receipt')
     expect((await agent.expect('replay')).header).toMatchObject({ ch: header.ch, after: 0 })
   })
@@ -325,7 +305,7 @@ describe('the GET stream', () => {
     agent.notify(ch, CHANGED)
     const lastId = (await first.nextEvent())?.id ?? ''
     await first.cancel()
-    const again = new EventReader(await resume(client, lastId))
+    const again = new EventReader(await client.resume(lastId))
     await agent.expect('receipt')
     const { to = '' } = (await agent.expect('replay')).header
     agent.send({ type: 'failed', ch, key: '0'.repeat(32), ra: to, code: 'EVENTS_LOST', executed: 'unknown' })
@@ -357,7 +337,7 @@ test('what was on its way when its client came back waits for what is missing be
     return { header: { type: 'notification', ...place, method: 'notifications/progress', ra, sure: true }, body } as const
   }
   const [missed, late] = [said(2), said(3)]
-  const events = new EventReader(await resume(client, lastId))
+  const events = new EventReader(await client.resume(lastId))
   await agent.expect('receipt')
   await agent.expect('replay')
   agent.sendUnfollowed(late.header, late.body)

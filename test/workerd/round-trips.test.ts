@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ShareClient } from '../../worker/mcp/share-client.ts'
 import { callTool, HandshakeChild, postModern } from './handshake-child.ts'
-import { createShare, EventReader, fetchRelay, TestClient } from './relay.ts'
+import { createShare, EventReader, TestClient } from './relay.ts'
 import { connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":"p"}}}'
@@ -108,7 +108,7 @@ test('GET asks once', async () => {
 })
 
 test('GET with Last-Event-ID asks once', async () => {
-  const { share, agent, client } = await connected()
+  const { agent, client } = await connected()
   const response = client.postForEvents(CALL)
   const { header } = await agent.expect('call')
   agent.notify(header.ch, PROGRESS, { ra: header.ra, sure: true })
@@ -116,10 +116,7 @@ test('GET with Last-Event-ID asks once', async () => {
   const id = (await events.nextEvent())?.id ?? ''
   await events.cancel()
   let again: Response | undefined
-  const asks = await during(async () => {
-    const headers = { authorization: `Bearer ${share.clientToken}`, accept: 'text/event-stream', 'mcp-session-id': client.session ?? '' }
-    again = await fetchRelay(share.url, { headers: { ...headers, 'last-event-id': id } })
-  })
+  const asks = await during(async () => void (again = await client.resume(id)))
   await again?.body?.cancel()
   expect(asks).toEqual(['open'])
 })

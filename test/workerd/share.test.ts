@@ -2,7 +2,7 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
 import type { ShareFacts } from '../../worker/share/contract.ts'
-import { createShare, EventReader, factsOf, fetchRelay, ownerKey, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
+import { createClientToken, createShare, EventReader, factsOf, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
 import { bodyText, connected, ScriptedAgent } from './scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
@@ -79,26 +79,12 @@ describe('a call', () => {
 describe('a session', () => {
   test('of another principal is exactly 404, for POST, GET and DELETE', async () => {
     const { share, agent, client } = await connected()
-    const made: { token: string } = await (
-      await fetchRelay(`/api/shares/${share.id}/tokens`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
-        body: '{"kind":"client"}',
-      })
-    ).json()
-    const stranger = new TestClient(share, made.token)
+    const stranger = new TestClient(share, await createClientToken(share))
     stranger.session = client.session
     expect((await stranger.post(CALL)).status).toBe(404)
     expect((await stranger.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}')).status).toBe(404)
     expect((await stranger.listen()).status).toBe(404)
-    expect(
-      (
-        await fetchRelay(share.url, {
-          method: 'DELETE',
-          headers: { authorization: `Bearer ${made.token}`, 'mcp-session-id': client.session ?? '' },
-        })
-      ).status,
-    ).toBe(404)
+    expect((await stranger.leave()).status).toBe(404)
     expect(agent.waiting).toEqual([])
   })
 

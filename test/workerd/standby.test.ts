@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import * as bridged from './bridged-session.ts'
 import { HandshakeChild, postModern } from './handshake-child.ts'
 import { begin, CALL, INITIALIZED, keptNames, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './kept-lists.ts'
-import { createShare, factsOf, fetchRelay, ownerKey, resetShare, TestClient, type TestShare } from './relay.ts'
+import { createClientToken, createShare, factsOf, resetShare, TestClient, type TestShare } from './relay.ts'
 import { bodyText, ScriptedAgent } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
 
@@ -22,16 +22,6 @@ async function forsaken(): Promise<{ readonly share: TestShare; readonly client:
 async function leave(agent: ScriptedAgent): Promise<void> {
   agent.close()
   await agent.closed
-}
-
-async function otherToken(share: TestShare): Promise<string> {
-  const response = await fetchRelay(`/api/shares/${share.id}/tokens`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
-    body: '{"kind":"client"}',
-  })
-  const { token }: { token: string } = await response.json()
-  return token
 }
 
 describe('while no agent is there', () => {
@@ -108,7 +98,7 @@ describe('while no agent is there', () => {
     await list(agent, client)
     await untilKept(share, 2)
     await leave(agent)
-    const stranger = new TestClient(share, await otherToken(share))
+    const stranger = new TestClient(share, await createClientToken(share))
     expect(staleSince(await (await stranger.initialize()).json())).toBeDefined()
     expect(await (await stranger.post(LIST)).json()).toMatchObject({ result: { tools: [{ name: 't' }] } })
   })
@@ -208,7 +198,7 @@ describe('what is kept', () => {
     const params = '{"protocolVersion":"2025-11-25","capabilities":{"sampling":{}},"clientInfo":{"name":"t","version":"1"}}'
     const begun = await capable.post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`)
     capable.session = begun.headers.get('mcp-session-id') ?? undefined
-    const stranger = new TestClient(share, await otherToken(share))
+    const stranger = new TestClient(share, await createClientToken(share))
     expect((await stranger.initialize()).status).toBe(200)
     // They wait for a server, each for its own.
     const waiting = [capable.post(LIST), stranger.post(LIST)]
