@@ -1,89 +1,14 @@
 #!/usr/bin/env node
 /** The command line: arguments and variables in, exit code out. Nothing else of the agent touches the process. */
-import { readFileSync, statSync } from 'node:fs'
-import { hostname } from 'node:os'
-import { Command, CommanderError, Option } from 'commander'
-import { childEnvironment, secretValues } from './environment.ts'
-import { ERAS } from './era.ts'
+import { type Command, CommanderError } from 'commander'
 import { AgentExit, EXIT, type ExitCode } from './exit.ts'
-import { createLog, LOG_LEVELS } from './log.ts'
-import { Mask } from './mask.ts'
-import manifest from './package.json' with { type: 'json' }
+import { startGuard } from './guard.ts'
+import { createLog } from './log.ts'
+import { agentCommand, prepare, VERSION } from './options.ts'
 import { run } from './run.ts'
-import { readSettings, type RawOptions, type Settings } from './settings.ts'
+import type { RawOptions } from './settings.ts'
 
 const writeError = (text: string): void => void process.stderr.write(text)
-
-function program(): Command {
-  const option = (flags: string, text: string, variable: string, fallback?: string): Option => {
-    const made = new Option(flags, text).env(variable)
-    return fallback === undefined ? made : made.default(fallback)
-  }
-  // Given as a variable, a switch is on unless it is empty, 0 or false; commander itself would take any value for on.
-  const flag = (flags: string, text: string, variable: string): Option =>
-    new Option(flags, `${text} (env: ${variable})`).default(!['', '0', 'false'].includes(process.env[variable] ?? ''), 'off')
-  return new Command('mcp-edge-agent')
-    .description('Shares a local MCP server through a relay, without opening a port.')
-    .version(manifest.version)
-    .argument('[command...]', 'the MCP server, after --')
-    .usage('[options] -- command [args...]')
-    .passThroughOptions()
-    .allowExcessArguments()
-    .addOption(
-      option(
-        '--token <token>',
-        'agent token of the share; others can read it in the process list, so prefer the variable or --token-file',
-        'MCP_EDGE_TOKEN',
-      ),
-    )
-    .addOption(option('--token-file <path>', 'file that holds the agent token', 'MCP_EDGE_TOKEN_FILE'))
-    .addOption(option('--relay <url>', 'relay to dial (default: the one that issued the token)', 'MCP_EDGE_RELAY'))
-    .addOption(
-      option(
-        '--name <name>',
-        'name of this agent; the same name replaces the older link (default: from machine, folder and command)',
-        'MCP_EDGE_NAME',
-      ),
-    )
-    .addOption(flag('--replica', 'serve the share beside other agents', 'MCP_EDGE_REPLICA'))
-    .addOption(flag('--replace', 'take the place of all other agents', 'MCP_EDGE_REPLACE'))
-    .addOption(
-      option('--isolate <mode>', 'one server process for each session, or one for the whole share', 'MCP_EDGE_ISOLATE', 'session').choices([
-        'session',
-        'share',
-      ]),
-    )
-    .addOption(
-      option(
-        '--era <era>',
-        'whether the server needs initialize (legacy) or speaks 2026-07-28 (modern); auto asks it',
-        'MCP_EDGE_ERA',
-        'auto',
-      ).choices(ERAS),
-    )
-    .addOption(option('--max-children <number>', 'server processes at a time', 'MCP_EDGE_MAX_CHILDREN', '32'))
-    .addOption(option('--spare <number>', 'server processes started ahead of the next session', 'MCP_EDGE_SPARE', '0').choices(['0', '1']))
-    .addOption(option('--idle-stop <time>', 'end a server process that nobody used for so long; 0: never', 'MCP_EDGE_IDLE_STOP', '30m'))
-    .addOption(
-      option('--env <key[=value]>', 'variable for the server, repeatable; KEY alone passes ours on', 'MCP_EDGE_ENV')
-        .argParser(collect)
-        .default([], 'none'),
-    )
-    .addOption(option('--cwd <folder>', 'folder that the server runs in', 'MCP_EDGE_CWD'))
-    .addOption(option('--reconnect-delay <time>', 'first pause before dialling again; doubles up to 60s', 'MCP_EDGE_RECONNECT_DELAY', '1s'))
-    .addOption(option('--max-retries <number>', 'failures in a row after which to give up; 0: never', 'MCP_EDGE_MAX_RETRIES', '0'))
-    .addOption(option('--keepalive <time>', 'silence after which the link is tested', 'MCP_EDGE_KEEPALIVE', '30s'))
-    .addOption(option('--log-level <level>', 'least level that is logged', 'MCP_EDGE_LOG_LEVEL', 'info').choices(LOG_LEVELS))
-    .addOption(flag('--verbose', 'as --log-level debug', 'MCP_EDGE_VERBOSE'))
-    .addOption(flag('--json', 'log one JSON object a line', 'MCP_EDGE_JSON'))
-    .exitOverride()
-    .configureOutput({ writeErr: () => {} })
-}
-
-/** A repeated option; the variable holds one entry a line. */
-function collect(value: string, before: readonly string[]): string[] {
-  return [...before, ...value.split('\n').filter((entry) => entry !== '')]
-}
 
 /** The oldest Node release line whose language and library we use. */
 const MIN_NODE_MAJOR = 22
@@ -98,17 +23,9 @@ async function main(command: Command): Promise<void> {
   // Whoever read our log may be gone; the share is still served.
   process.stderr.on('error', () => {})
   command.parse()
-  const raw = command.opts<RawOptions>()
-  const settings = readSettings(raw, command.args, {
-    cwd: process.cwd(),
-    hostname: hostname(),
-    readFile: (path) => readFileSync(path, 'utf8'),
-    isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
-  })
-  const childEnv = environmentOf(settings)
+  const { settings, childEnv, mask } = prepare(command, process.cwd())
   // The process list must not show a token given as an argument for longer than it takes to read it.
   process.title = 'mcp-edge-agent'
-  const mask = new Mask([settings.token, ...secretValues(process.env, settings.env)])
   const log = createLog({ level: settings.logLevel, json: settings.json, mask, write: writeError, now: () => new Date() })
   const leave = new AbortController()
   const kill = new AbortController()
@@ -122,25 +39,10 @@ async function main(command: Command): Promise<void> {
       leave.abort()
     })
   }
-  await run({
-    settings,
-    childEnv,
-    mask,
-    log,
-    version: manifest.version,
-    platform: process.platform,
-    leave: leave.signal,
-    kill: kill.signal,
-  })
-}
-
-function environmentOf({ env }: Settings): Record<string, string> {
-  try {
-    return childEnvironment(process.env, env, process.platform)
-  } catch (error) {
-    if (error instanceof RangeError) throw new AgentExit(EXIT.USAGE, 'USAGE', `${error.message}.`)
-    throw error
-  }
+  const { platform } = process
+  const guard = startGuard((reason) => log.warn('guard.failed', { reason, meaning: 'children may outlive a killed agent' }), platform)
+  const signals = { leave: leave.signal, kill: kill.signal }
+  await run({ settings, childEnv, mask, log, guard, version: VERSION, platform, ...signals }).finally(guard.end)
 }
 
 /** One plain line, or with --json one JSON line. */
@@ -165,7 +67,7 @@ function report(error: unknown, json: boolean): ExitCode {
   return exit
 }
 
-const command = program()
+const command = agentCommand()
 try {
   await main(command)
   process.exit(EXIT.OK)

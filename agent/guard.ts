@@ -3,7 +3,6 @@
  * and it stops every process group that it was told of.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import type { Log } from './log.ts'
 
 /** Builtins only but for `sleep`, for any POSIX shell. The children have already seen the end of their stdin. */
 const SCRIPT = `
@@ -36,8 +35,11 @@ export interface Guard {
 
 const NO_GUARD: Guard = { add: () => {}, remove: () => {}, end: () => {} }
 
-/** Starts the guard in a session of its own, where no signal from the agent's terminal reaches it. Without a POSIX shell there is none. */
-export function startGuard(log: Log, platform: NodeJS.Platform): Guard {
+/**
+ * Starts the guard in a session of its own, where no signal from the agent's terminal reaches it. Without a POSIX shell there
+ * is none. `onFailure` hears why there is no guard any more, though there should be.
+ */
+export function startGuard(onFailure: (reason: string) => void, platform: NodeJS.Platform): Guard {
   if (platform === 'win32') return NO_GUARD
   const shell: ChildProcess = spawn('/bin/sh', ['-c', SCRIPT, 'mcp-edge-guard'], {
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -45,7 +47,7 @@ export function startGuard(log: Log, platform: NodeJS.Platform): Guard {
     cwd: '/',
     env: { PATH: '/usr/bin:/bin' },
   })
-  const failed = (error: Error): void => log.warn('guard.failed', { reason: error.message, meaning: 'children may outlive a killed agent' })
+  const failed = (error: Error): void => onFailure(error.message)
   shell.on('error', failed)
   shell.stdin?.on('error', failed)
   shell.unref()

@@ -1,10 +1,10 @@
-/** Wires lanes, children and guard into one agent, and ends them in order. */
+/** Wires lanes and children into one agent, and ends them in order. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { startChild, type Child, type ChildHandlers } from './child.ts'
 import { findEra } from './era.ts'
 import { AgentExit, EXIT } from './exit.ts'
-import { startGuard } from './guard.ts'
+import type { Guard } from './guard.ts'
 import { Lanes } from './lanes.ts'
 import type { Log } from './log.ts'
 import type { Mask } from './mask.ts'
@@ -16,6 +16,8 @@ interface RunContext {
   readonly childEnv: Readonly<Record<string, string>>
   readonly mask: Mask
   readonly log: Log
+  /** Learns of every child. */
+  readonly guard: Guard
   readonly version: string
   readonly platform: NodeJS.Platform
   /** Asks the agent to leave in good order. */
@@ -26,13 +28,12 @@ interface RunContext {
 
 /** Serves until told to leave. Throws an AgentExit when it cannot go on; its children are gone by then. */
 export async function run(context: RunContext): Promise<void> {
-  const { settings, log, platform, leave, kill } = context
+  const { settings, log, guard, platform, leave, kill } = context
   const claims = readToken(settings.token)
   const url = linkUrl(claims, settings.relay)
   requireCommand(settings, context.childEnv, platform)
   if (url.protocol === 'ws:' && !isLoopback(url))
     log.warn('link.plain', { relay: url.host, meaning: 'the token travels unencrypted: use https' })
-  const guard = startGuard(log, platform)
   const { command, args, cwd } = settings
   const spec = { command, args, cwd, env: context.childEnv }
   const start = (handlers: ChildHandlers): Child => startChild(spec, handlers, { guard, mask: context.mask, platform })
@@ -53,7 +54,6 @@ export async function run(context: RunContext): Promise<void> {
     if (leave.aborted) await leaving
   } finally {
     await endChildren()
-    guard.end()
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the user asked for, checked: options and variables become settings, or an error that names the option. */
 import { createHash } from 'node:crypto'
+import { resolve } from 'node:path'
 import { ERAS, type EraChoice } from './era.ts'
 import { AgentExit, EXIT } from './exit.ts'
 import { MAX_CHILDREN } from './limits.ts'
@@ -68,7 +69,7 @@ export function readSettings(raw: RawOptions, command: readonly string[], around
     throw usage('Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything')
   if (raw.replica === true && raw.replace === true)
     throw usage('--replica joins the other agents and --replace ends them. Give one of the two.')
-  const cwd = raw.cwd ?? around.cwd
+  const cwd = resolve(around.cwd, raw.cwd ?? '')
   if (!around.isDirectory(cwd)) throw usage(`--cwd ${cwd} is no folder.`)
   return {
     token: readTokenText(raw, around),

@@ -1,7 +1,7 @@
 /** mcp-edge as a contender: `npm start` with the server, or relay and agent apart. */
 import { createShare, Relay, Selfhost, startAgent, StateFolder } from '../test/e2e/harness.ts'
 import { type Contender, type Running, StartFailure, type StartOptions } from './contender.ts'
-import { argumentsOf, trees } from './process-tree.ts'
+import { argumentsOf } from './process-tree.ts'
 
 /** More than any case has sessions with a process of their own. */
 const MAX_CHILDREN = '1000'
@@ -44,7 +44,7 @@ async function startTogether(options: StartOptions): Promise<Running> {
       await folder[Symbol.asyncDispose]()
     }
     const endpoint = { port: Number(url.port), path: url.pathname }
-    return { endpoint, commands, roots, agentPid: processOf(roots, isAgent), [Symbol.asyncDispose]: end }
+    return { endpoint, commands, roots, agentPid: selfhost.program.pid, [Symbol.asyncDispose]: end }
   } catch (error) {
     await folder[Symbol.asyncDispose]()
     throw new StartFailure(commands, error)
@@ -84,17 +84,11 @@ async function startApart(options: StartOptions): Promise<Running> {
   }
 }
 
+/** Of `npm start` it is the process itself. */
 export function isAgent(pid: number): boolean {
-  return argumentsOf(pid)[0] === 'mcp-edge-agent'
+  return argumentsOf(pid).some((word) => word === 'mcp-edge-agent' || word.endsWith('selfhost/start.ts'))
 }
 
 export function isRelay(pid: number): boolean {
   return /(^|\/)workerd$/.test(argumentsOf(pid)[0] ?? '')
-}
-
-/** The one process of these trees that is it. */
-export function processOf(roots: readonly number[], isIt: (pid: number) => boolean): number {
-  const found = trees(roots).find(isIt)
-  if (found === undefined) throw new Error('a process of ours was not found')
-  return found
 }

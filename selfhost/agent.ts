@@ -1,53 +1,62 @@
-/** Runs the agent beside the relay. */
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
-import { supervise, type Supervised } from './child-process.ts'
-import { parseObject } from './json.ts'
+/** Runs the agent beside the relay, in this process: one Node less on a machine that runs both. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Guard } from '../agent/guard.ts'
+import { createLog, type Log } from '../agent/log.ts'
+import { agentCommand, prepare, VERSION } from '../agent/options.ts'
+import { run } from '../agent/run.ts'
 
 /** The agent drains its calls and runs the stop ladder of its children before it ends. */
 const STOP_GRACE_MS = 15_000
 
-export interface RunningAgent extends Supervised {
+export interface RunningAgent {
   /** Resolves when the relay has welcomed the agent. */
   readonly ready: Promise<void>
+  /** Says in a few words how the agent ended; never rejects. */
+  readonly ended: Promise<string>
+  /** Lets it leave in good order, need be without, and waits for it. */
+  readonly stop: () => Promise<void>
 }
 
 export interface AgentOptions {
-  readonly agentFile: string
   readonly relay: string
   readonly token: string
   readonly cwd: string
   readonly command: readonly string[]
-  /** Gets what the agent and the server write to stderr, line by line. */
-  readonly log: (line: string) => void
+  readonly guard: Guard
+  /** Gets what the agent and the server say, as JSON, line by line. */
+  readonly write: (line: string) => void
 }
 
 /**
- * Starts the agent. Its token travels in the environment: arguments are visible to every user of the machine.
+ * Starts the agent. Its other options can be given as variables; where it connects to is our affair.
  *
- * @throws {Error} when the agent could not be started.
+ * @throws {AgentExit} when a variable is wrong.
  */
-export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
-  const child = spawn(process.execPath, [options.agentFile, '--json', '--', ...options.command], {
-    cwd: options.cwd,
-    stdio: ['ignore', 2, 'pipe'],
-    env: agentEnvironment(options),
-    detached: true,
-  })
-  const agent = await supervise(child, 'SIGTERM', STOP_GRACE_MS)
-  const { stderr } = child
-  const ready = new Promise<void>((resolve) => {
-    if (stderr === null) throw new Error('the agent has no stderr')
-    createInterface({ input: stderr }).on('line', (line) => {
-      if (parseObject(line)?.['event'] === 'ready') resolve()
-      options.log(line)
-    })
-  })
-  return { ...agent, ready }
-}
-
-/** Ours, so that the agent's other options can be given as variables; but where it connects to, and that it says when it is ready, is our affair. */
-function agentEnvironment(options: AgentOptions): NodeJS.ProcessEnv {
-  const { MCP_EDGE_TOKEN_FILE: _file, MCP_EDGE_LOG_LEVEL: level, ...rest } = process.env
-  return { ...rest, MCP_EDGE_TOKEN: options.token, MCP_EDGE_RELAY: options.relay, MCP_EDGE_LOG_LEVEL: level === 'debug' ? level : 'info' }
+export function startAgent({ relay, token, cwd, command, guard, write }: AgentOptions): RunningAgent {
+  const parsed = agentCommand().parse(['--relay', relay, '--token', token, '--', ...command], { from: 'user' })
+  const { settings, childEnv, mask } = prepare(parsed, cwd)
+  const spoken = createLog({ level: settings.logLevel, json: true, mask, write: (line) => write(line.trimEnd()), now: () => new Date() })
+  const welcome = Promise.withResolvers<void>()
+  const log: Log = {
+    ...spoken,
+    info: (event, fields) => {
+      if (event === 'ready') welcome.resolve()
+      spoken.info(event, fields)
+    },
+  }
+  const leave = new AbortController()
+  const kill = new AbortController()
+  const signals = { leave: leave.signal, kill: kill.signal }
+  const ended = run({ settings, childEnv, mask, log, guard, version: VERSION, platform: process.platform, ...signals }).then(
+    () => 'it was told to',
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  )
+  const stop = async (): Promise<void> => {
+    leave.abort()
+    const inTime = new AbortController()
+    await Promise.race([ended, delay(STOP_GRACE_MS, undefined, { signal: inTime.signal }).catch(() => {})])
+    inTime.abort()
+    kill.abort()
+  }
+  return { ready: welcome.promise, ended, stop }
 }

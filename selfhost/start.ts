@@ -2,11 +2,11 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { startGuard } from '../agent/guard.ts'
 import { choosePort, isLoopbackHost, localOrigin, toAddress } from './address.ts'
 import { type RunningAgent, startAgent } from './agent.ts'
 import { bundleWorker } from './bundle.ts'
 import { readWranglerToml, toWorkerdConfig } from './config.ts'
-import { startGuard } from './guard.ts'
 import { type Options, readOptions, USAGE, UsageError } from './options.ts'
 import { describeAgentLine, describeRelay, describeShare } from './report.ts'
 import { ensureShare } from './share.ts'
@@ -29,11 +29,14 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   await using lifetime = new AsyncDisposableStack()
   const folder = await openState(dataDir)
   lifetime.defer(folder.release)
-  const guard = startGuard()
-  lifetime.defer(guard.dismiss)
+  const log = (line: string): void => {
+    process.stderr.write(`${options.json ? line : describeAgentLine(line)}\n`)
+  }
+  const guard = startGuard((reason) => log(`What runs here may outlive a kill: the guard failed (${reason}).`), process.platform)
+  lifetime.defer(guard.end)
   const kept = await folder.read()
   const state = { ...kept, ownerKey: process.env['OWNER_KEY'] || kept.ownerKey }
-  const relay = await startRelay(options, folder, state, guard.watch)
+  const relay = await startRelay(options, folder, state, guard.add)
   lifetime.defer(relay.stop)
   signal.throwIfAborted()
   const local = localOrigin(options.host, relay.port)
@@ -54,19 +57,8 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]),
   )
   await folder.write({ ...kept, port: relay.port, share })
-  const log = (line: string): void => {
-    process.stderr.write(`${options.json ? line : describeAgentLine(line)}\n`)
-  }
-  const agent = await startAgent({
-    agentFile: join(ROOT, 'agent/cli.ts'),
-    relay: local,
-    token: share.agentToken,
-    cwd: userDir,
-    command,
-    log,
-  })
+  const agent = startAgent({ relay: local, token: share.agentToken, cwd: userDir, command, guard, write: log })
   lifetime.defer(agent.stop)
-  guard.watch(agent.pid)
   await becomeReady(agent, signal)
   const shareUrl = `${origin}${share.sharePath}`
   const tokens = { client_token: share.clientToken, agent_token: share.agentToken, owner_token: state.ownerKey }

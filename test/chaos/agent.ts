@@ -153,7 +153,9 @@ export class ChaosAgent implements AsyncDisposable {
     const { name, token, args, command, onProcess } = this.#spec
     const relay = `http://127.0.0.1:${this.proxy.port}`
     const own = ['agent/cli.ts', '--relay', relay, '--name', name, '--json', ...args, '--', ...command]
-    const child = spawn(NODE, own, { cwd: ROOT, env: { ...process.env, MCP_EDGE_TOKEN: token }, stdio: ['ignore', 'ignore', 'pipe'] })
+    const env = { ...process.env, MCP_EDGE_TOKEN: token }
+    // A group of its own, as the guard ends groups.
+    const child = spawn(NODE, own, { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'pipe'], detached: true })
     this.#process = child
     if (child.pid !== undefined) onProcess(child.pid)
     this.#isExpectedToEnd = false

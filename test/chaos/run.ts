@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startGuard } from '../../selfhost/guard.ts'
+import { startGuard } from '../../agent/guard.ts'
 import { isAlive } from '../e2e/processes.ts'
 import { type CallRecord, readJournal } from './account.ts'
 import { DEADLINE_MS } from './clients.ts'
@@ -31,9 +31,9 @@ async function perform(options: Options, plan: Plan, folder: string, history: Hi
   const output = openSync(join(folder, 'workerd.log'), 'a')
   await using stack = new AsyncDisposableStack()
   stack.defer(() => closeSync(output))
-  const guard = startGuard()
-  stack.defer(guard.dismiss)
-  const onProcess = guard.watch
+  const guard = startGuard((reason) => history.event('guard', reason), process.platform)
+  stack.defer(guard.end)
+  const onProcess = guard.add
   const relay = stack.use(await ChaosRelay.start(folder, history, output, onProcess))
   const worlds: World[] = []
   for (const name of options.worlds) {

@@ -231,7 +231,7 @@ test.concurrent('startGuard() ends the groups of an agent that was killed', asyn
   const script = `
     import { spawn } from 'node:child_process'
     import { startGuard } from ${JSON.stringify(guardUrl)}
-    const guard = startGuard({ warn() {} }, process.platform)
+    const guard = startGuard(() => {}, process.platform)
     const stubborn = spawn(process.execPath, ['-e', "process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6); console.log('up')"], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
     guard.add(999999999)
     guard.remove(999999999)
