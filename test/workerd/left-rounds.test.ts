@@ -3,41 +3,25 @@ import { runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
 import type { Call } from '../../protocol/frame.ts'
 import { asked, ASKS, connected, ELICITS, GIVEN, reply, told, type Told } from './bridged-session.ts'
+import { begun, expectReplay, refuseReplay } from './left-stream.ts'
 import { EventReader, stubOf, type TestShare } from './relay.ts'
 import type { ScriptedAgent } from './scripted-agent.ts'
 
-const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"progressToken":"p"},"name":"t"}}'
 const DONE = '{"resultType":"complete","content":[]}'
 
 async function nextMessage(events: EventReader): Promise<Told> {
   return JSON.parse((await events.next()) ?? '{}') as Told
 }
 
-/** A call whose client has seen one message; what the agent was told of it. */
-async function begun() {
-  const { share, agent, client, ch } = await connected({ capabilities: ELICITS })
-  const response = client.post(CALL)
-  const { header } = await agent.expect('call')
-  const step = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}'
-  agent.notify(ch, step, { ra: header.ra, sure: true })
-  const events = new EventReader(await response)
-  const lastId = (await events.nextEvent())?.id ?? ''
-  return { share, agent, client, header, events, lastId }
-}
-
-/** What a real agent says when it is asked for an attempt that was never made. */
-async function refuseReplay(agent: ScriptedAgent, code: 'EVENTS_LOST' | 'ALREADY_EXECUTED' = 'EVENTS_LOST'): Promise<string> {
-  await agent.expect('receipt')
-  const { ch, key = '', to = '' } = (await agent.expect('replay')).header
-  agent.send({ type: 'failed', ch, key, ra: to, code, executed: code === 'EVENTS_LOST' ? 'unknown' : 'yes' })
-  return key
+/** A call of a client that can be asked, which has seen one message. */
+async function begunByAsker() {
+  const parts = await connected({ capabilities: ELICITS })
+  return { ...parts, ...(await begun(parts)) }
 }
 
 /** The answer that asks, as it was or sent again: for the attempt that a replay was asked for. */
 async function askAgain(agent: ScriptedAgent, header: Call): Promise<void> {
-  await agent.expect('receipt')
-  const replay = (await agent.expect('replay')).header
-  expect(replay).toMatchObject({ key: header.key, to: header.ra })
+  expect(await expectReplay(agent)).toMatchObject({ key: header.key, to: header.ra })
   agent.answer(header, '2', ASKS)
 }
 
@@ -47,7 +31,7 @@ async function keptRows(share: TestShare): Promise<number> {
 
 describe('a client that comes back', () => {
   test('before its server asks is asked, and what it answers goes into the request that it posted before', async () => {
-    const { share, agent, client, header, events, lastId } = await begun()
+    const { share, agent, client, header, events, lastId } = await begunByAsker()
     await events.cancel()
     await expect.poll(() => keptRows(share)).toBe(1)
     const again = new EventReader(await client.resume(lastId))
@@ -65,7 +49,7 @@ describe('a client that comes back', () => {
   })
 
   test('long after it was asked is asked the same, though the agent has forgotten the answer that asked', async () => {
-    const { agent, client, header, events, lastId } = await begun()
+    const { agent, client, header, events, lastId } = await begunByAsker()
     agent.answer(header, '2', ASKS)
     const first = await nextMessage(events)
     await events.cancel()
@@ -77,7 +61,7 @@ describe('a client that comes back', () => {
   })
 
   test('after the call was made again with its answer goes on with that, and it is made once', async () => {
-    const { agent, client, header, events, lastId } = await begun()
+    const { agent, client, header, events, lastId } = await begunByAsker()
     agent.answer(header, '2', ASKS)
     const question = await nextMessage(events)
     await client.post(reply(question.id, GIVEN))
@@ -85,15 +69,14 @@ describe('a client that comes back', () => {
     await events.cancel()
     const again = new EventReader(await client.resume(lastId))
     await askAgain(agent, header)
-    await agent.expect('receipt')
-    expect((await agent.expect('replay')).header).toMatchObject({ key: retry.key, to: retry.ra })
+    expect(await expectReplay(agent)).toMatchObject({ key: retry.key, to: retry.ra })
     agent.answer(retry, '3', DONE)
     expect(await nextMessage(again)).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
     expect(agent.waiting.filter(({ type }) => type === 'call')).toEqual([])
   })
 
   test('takes its question over from the first connection, which ends without a word', async () => {
-    const { agent, client, header, events, lastId } = await begun()
+    const { agent, client, header, events, lastId } = await begunByAsker()
     agent.answer(header, '2', ASKS)
     const question = await nextMessage(events)
     const again = new EventReader(await client.resume(lastId))
@@ -107,7 +90,7 @@ describe('a client that comes back', () => {
   })
 
   test('for a call whose request is not kept is told so, as a failure of the tool', async () => {
-    const { share, agent, client, header, events, lastId } = await begun()
+    const { share, agent, client, header, events, lastId } = await begunByAsker()
     agent.answer(header, '2', ASKS)
     await nextMessage(events)
     await events.cancel()

@@ -1,27 +1,17 @@
 /** Streams that go on with Last-Event-ID, in the real runtime: what is asked of the agent, and what becomes of it when parts break. */
 import { evictDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
+import { begun, CALL, callAfterReplays, expectReplay, leaveUnmade, PRIMED, progress, refuseReplay } from './left-stream.ts'
 import { createClientToken, createShare, EventReader, resetShare, revokeShare, stubOf, TestClient } from './relay.ts'
 import { SseClient } from './sse-client.ts'
 import { connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
 
-const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"progressToken":"p"},"name":"t"}}'
-const REVISION = { 'mcp-protocol-version': '2025-11-25' }
-
-function progress(value: number): string {
-  return `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":${value}}}`
-}
-
 /** A call of which its client has seen one message before it left. */
 async function left() {
-  const { share, agent, client, ch } = await connected()
-  const response = client.post(CALL)
-  const { header } = await agent.expect('call')
-  const first = agent.notify(ch, progress(1), { ra: header.ra, sure: true })
-  const events = new EventReader(await response)
-  const seen = await events.nextEvent()
+  const parts = await connected()
+  const { events, ...call } = await begun(parts)
   await events.cancel()
-  return { share, agent, client, ch, header, first, lastId: seen?.id ?? '' }
+  return { ...parts, ...call }
 }
 
 describe('a client that comes back', () => {
@@ -38,7 +28,7 @@ describe('a client that comes back', () => {
   test('is not told again what it has seen, whatever the agent sends again', async () => {
     const { agent, client, header, first, lastId, ch } = await left()
     const events = new EventReader(await client.resume(lastId))
-    const { to = '' } = (await agent.expect('receipt').then(() => agent.expect('replay'))).header
+    const { to = '' } = await expectReplay(agent)
     agent.repeat(first)
     agent.repeat({ ...first, header: { ...first.header, to } })
     const second = agent.notify(ch, progress(2), { ra: header.ra, sure: true })
@@ -54,8 +44,7 @@ describe('a client that comes back', () => {
   test('is found by the answer after the Share slept', async () => {
     const { share, agent, client, header, lastId } = await left()
     const events = new EventReader(await client.resume(lastId))
-    await agent.expect('receipt')
-    await agent.expect('replay')
+    await expectReplay(agent)
     await evictDurableObject(stubOf(share))
     agent.answer(header, '7', '{"awake":true}')
     expect(await events.next()).toContain('awake')
@@ -67,8 +56,7 @@ describe('a client that comes back', () => {
     await agent.closed
     const events = new EventReader(await client.resume(lastId))
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
-    await back.expect('receipt')
-    expect((await back.expect('replay')).header).toMatchObject({ ch, after: first.header.n, key: header.key })
+    expect(await expectReplay(back)).toMatchObject({ ch, after: first.header.n, key: header.key })
     back.answer(header, '7', '{"back":true}')
     expect(await events.next()).toContain('back')
   })
@@ -76,14 +64,12 @@ describe('a client that comes back', () => {
   test('goes on where it was when the Share is reset', async () => {
     const { share, agent, client, ch, header, lastId } = await left()
     const events = new EventReader(await client.resume(lastId))
-    await agent.expect('receipt')
-    await agent.expect('replay')
+    await expectReplay(agent)
     const second = agent.notify(ch, progress(2), { ra: header.ra, sure: true })
     expect(await events.next()).toBe(progress(2))
     await resetShare(share)
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
-    await back.expect('receipt')
-    const { to = '' } = (await back.expect('replay')).header
+    const { to = '' } = await expectReplay(back)
     back.repeat({ ...second, header: { ...second.header, to } })
     back.answer(header, '7', '{"on":true}')
     expect(await events.next()).toContain('"on"')
@@ -93,21 +79,9 @@ describe('a client that comes back', () => {
     const { share, agent, client, ch } = await connected()
     agent.close()
     await agent.closed
-    const response = client.post(CALL, REVISION)
-    const first = new EventReader(await response)
-    const primed = await first.nextId()
-    await first.cancel()
-    const events = new EventReader(await client.resume(primed))
+    const events = new EventReader(await client.resume(await leaveUnmade(client)))
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
-    const keys: string[] = []
-    while (keys.length === 0) {
-      const { header } = await back.next()
-      if (header.type === 'replay' && header.key !== undefined)
-        back.send({ type: 'failed', ch, key: header.key, ra: header.to ?? '', code: 'EVENTS_LOST', executed: 'unknown' })
-      if (header.type !== 'call') continue
-      keys.push(header.key)
-      back.answer(header, '7', '{"late":true}')
-    }
+    back.answer(await callAfterReplays(back), '7', '{"late":true}')
     expect(await events.next()).toContain('late')
     expect(await events.next()).toBeUndefined()
     expect(back.waiting.filter(({ type }) => type === 'call')).toEqual([])
@@ -117,24 +91,12 @@ describe('a client that comes back', () => {
     const { share, agent, client } = await connected()
     agent.close()
     await agent.closed
-    const response = client.post(CALL, REVISION)
-    const first = new EventReader(await response)
-    const primed = await first.nextId()
-    await first.cancel()
-    const events = new EventReader(await client.resume(primed))
+    const events = new EventReader(await client.resume(await leaveUnmade(client)))
     const next = await ScriptedAgent.connect(share, { instance: 'two' })
-    for (;;) {
-      const { header } = await next.next()
-      if (header.type === 'replay' && header.key !== undefined)
-        next.send({ type: 'failed', ch: header.ch, key: header.key, ra: header.to ?? '', code: 'EVENTS_LOST', executed: 'unknown' })
-      if (header.type !== 'call') continue
-      if (header.method === 'initialize')
-        next.answer(header, '0', '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}')
-      else {
-        next.answer(header, '7', '{"by":"two"}')
-        break
-      }
-    }
+    const handshake = await callAfterReplays(next)
+    expect(handshake.method).toBe('initialize')
+    next.answer(handshake, '0', '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}')
+    next.answer(await callAfterReplays(next), '7', '{"by":"two"}')
     expect(await events.next()).toContain('"by":"two"')
   })
 
@@ -144,9 +106,7 @@ describe('a client that comes back', () => {
     await agent.closed
     const events = new EventReader(await client.resume(lastId))
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
-    await back.expect('receipt')
-    const { key = '', to = '' } = (await back.expect('replay')).header
-    back.send({ type: 'failed', ch, key, ra: to, code: 'EVENTS_LOST', executed: 'unknown' })
+    await refuseReplay(back)
     expect(await events.next()).toContain('EVENTS_LOST')
   })
 
@@ -163,8 +123,7 @@ describe('a client that comes back', () => {
   test('is told what the agent says of a stream that it cannot continue', async () => {
     const { agent, client, header, lastId } = await left()
     const response = await client.resume(lastId)
-    await agent.expect('receipt')
-    await agent.expect('replay')
+    await expectReplay(agent)
     agent.fail(header, 'EVENTS_LOST', 'unknown')
     const events = new EventReader(response)
     const failed = await events.nextEvent()
@@ -186,17 +145,12 @@ describe('a client that comes back', () => {
   })
 
   test('with the event id of another session cannot take its answer away', async () => {
-    const { share, agent, client, ch } = await connected()
+    const { share, agent, client } = await connected()
     const other = new TestClient(share, await createClientToken(share))
     await initialize(agent, other)
-    const response = client.post(CALL)
-    const { header } = await agent.expect('call')
-    agent.notify(ch, progress(1), { ra: header.ra, sure: true })
-    const events = new EventReader(await response)
-    const seen = await events.nextEvent()
-    const thief = new EventReader(await other.resume(seen?.id ?? ''))
-    await agent.expect('receipt')
-    const { to } = (await agent.expect('replay')).header
+    const { header, events, lastId } = await begun({ agent, client })
+    const thief = new EventReader(await other.resume(lastId))
+    const { to } = await expectReplay(agent)
     expect(to).not.toBe(header.ra)
     agent.answer(header, '7', '{"mine":true}')
     expect(await events.next()).toContain('mine')
@@ -221,8 +175,7 @@ describe('a call that its client has left', () => {
     agent.send(asked, bytes)
     expect((await agent.expect('hold')).header.n).toBe(ask.n)
     const events = new EventReader(await client.resume(lastId))
-    await agent.expect('receipt')
-    await agent.expect('replay')
+    await expectReplay(agent)
     agent.send({ ...asked, at: agent.advance(ch, ask.n, bytes.length) }, bytes)
     expect(await events.next()).toBe(body)
   })
@@ -242,7 +195,7 @@ test('a POST is primed for revision 2025-11-25 alone, and an answer in JSON has 
     const text = await (await response).text()
     expect(/^id: [^\n]+\nretry: \d+\ndata: \n\n/.test(text)).toBe(isPrimed)
     expect(text.match(/^id: /gm)).toHaveLength(isPrimed ? 3 : 2)
-    const json = client.post(CALL, REVISION)
+    const json = client.post(CALL, PRIMED)
     agent.answer((await agent.expect('call')).header, '7', '{}')
     expect(await (await json).text()).toBe('{"jsonrpc":"2.0","id":7,"result":{}}')
   }
@@ -252,23 +205,28 @@ describe('the GET stream', () => {
   const PROMPTS_CHANGED = '{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}'
   const CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 
+  /** A client that has left its GET stream after one message. */
+  async function leftAfterChange() {
+    const parts = await connected()
+    const events = new EventReader(await parts.client.listen())
+    await parts.agent.expect('resume')
+    const seen = parts.agent.notify(parts.ch, CHANGED)
+    const lastId = (await events.nextEvent())?.id ?? ''
+    await events.cancel()
+    return { ...parts, seen, lastId }
+  }
+
   test('goes on after its last event, and gets nothing that belongs to a call', async () => {
-    const { agent, client, ch } = await connected()
-    const first = new EventReader(await client.listen())
-    await agent.expect('resume')
-    const seen = agent.notify(ch, CHANGED)
-    const lastId = (await first.nextEvent())?.id ?? ''
-    await first.cancel()
+    const { agent, client, ch, seen, lastId } = await leftAfterChange()
     const again = new EventReader(await client.resume(lastId))
-    await agent.expect('receipt')
-    const { header } = await agent.expect('replay')
-    expect(header).toEqual({ type: 'replay', ch, after: seen.header.n, to: header.to })
+    const replay = await expectReplay(agent)
+    expect(replay).toEqual({ type: 'replay', ch, after: seen.header.n, to: replay.to })
     const call = client.post(CALL)
     const { header: running } = await agent.expect('call')
     const step = agent.notify(ch, progress(1), { ra: running.ra, sure: true })
     const own = new EventReader(await call)
     expect(await own.next()).toBe(progress(1))
-    const { to = '' } = header
+    const { to = '' } = replay
     agent.repeat({ ...step, header: { ...step.header, to } })
     const changed = agent.notify(ch, PROMPTS_CHANGED)
     agent.repeat({ ...changed, header: { ...changed.header, to } })
@@ -279,12 +237,7 @@ describe('the GET stream', () => {
   })
 
   test('of a child that was started anew begins with the first message of that', async () => {
-    const { agent, client, ch } = await connected()
-    const first = new EventReader(await client.listen())
-    await agent.expect('resume')
-    agent.notify(ch, CHANGED)
-    const lastId = (await first.nextEvent())?.id ?? ''
-    await first.cancel()
+    const { agent, client, ch, lastId } = await leftAfterChange()
     agent.send({ type: 'died', ch, reason: 'exit' })
     const ping = client.post('{"jsonrpc":"2.0","id":8,"method":"ping"}')
     await agent.expect('open')
@@ -294,20 +247,13 @@ describe('the GET stream', () => {
     agent.answer(header, '8', '{}')
     await ping
     await client.resume(lastId)
-    await agent.expect('receipt')
-    expect((await agent.expect('replay')).header).toMatchObject({ ch: header.ch, after: 0 })
+    expect(await expectReplay(agent)).toMatchObject({ ch: header.ch, after: 0 })
   })
 
   test('says when messages for it are gone, without an id, and goes on', async () => {
-    const { agent, client, ch } = await connected()
-    const first = new EventReader(await client.listen())
-    await agent.expect('resume')
-    agent.notify(ch, CHANGED)
-    const lastId = (await first.nextEvent())?.id ?? ''
-    await first.cancel()
+    const { agent, client, ch, lastId } = await leftAfterChange()
     const again = new EventReader(await client.resume(lastId))
-    await agent.expect('receipt')
-    const { to = '' } = (await agent.expect('replay')).header
+    const { to = '' } = await expectReplay(agent)
     agent.send({ type: 'failed', ch, key: '0'.repeat(32), ra: to, code: 'EVENTS_LOST', executed: 'unknown' })
     agent.notify(ch, CHANGED)
     expect(JSON.parse((await again.next()) ?? '{}')).toMatchObject({ id: null, error: { data: { code: 'EVENTS_LOST' } } })
@@ -338,8 +284,7 @@ test('what was on its way when its client came back waits for what is missing be
   }
   const [missed, late] = [said(2), said(3)]
   const events = new EventReader(await client.resume(lastId))
-  await agent.expect('receipt')
-  await agent.expect('replay')
+  await expectReplay(agent)
   agent.sendUnfollowed(late.header, late.body)
   for (const again of [missed, late]) agent.repeat({ ...again, header: { ...again.header, to: ra } })
   agent.answer(header, '7', '{}')
