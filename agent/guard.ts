@@ -26,11 +26,11 @@ exit 0
 
 export interface Guard {
   /** From now on this process group ends with the agent. */
-  add(pgid: number): void
+  readonly add: (pgid: number) => void
   /** The group is gone. */
-  remove(pgid: number): void
+  readonly remove: (pgid: number) => void
   /** The agent ends in good order: the guard follows as soon as its groups are gone. */
-  end(): void
+  readonly end: () => void
 }
 
 const NO_GUARD: Guard = { add: () => {}, remove: () => {}, end: () => {} }
