@@ -8,8 +8,7 @@ const CANCELLED = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":
 
 test('a call made while an agent that was just here is away waits for it', async () => {
   const { share, agent, client, ch } = await connected()
-  agent.close()
-  await agent.closed
+  await agent.leave()
   const response = client.post(CALL)
   const back = await ScriptedAgent.connect(share, { channels: [{ ch, n: 1 }] })
   const call = await back.expect('call')
@@ -20,8 +19,7 @@ test('a call made while an agent that was just here is away waits for it', async
 
 test('a notification sent meanwhile gets its 202 when the agent has it', async () => {
   const { share, agent, client, ch } = await connected()
-  agent.close()
-  await agent.closed
+  await agent.leave()
   const response = client.post(CANCELLED)
   const back = await ScriptedAgent.connect(share, { channels: [{ ch, n: 1 }] })
   const { header } = await back.expect('notify')
@@ -38,8 +36,7 @@ test('a share that never had an agent answers 503 AGENT_AWAY with Retry-After at
 test('an agent that has left in good order makes room at once: its sessions go on with another', async () => {
   const { share, agent, client } = await connected()
   const other = await ScriptedAgent.connect(share, { agent: 'other', join: 'replica' })
-  agent.close(4005)
-  await agent.closed
+  await agent.leave(4005)
   const response = client.post(CALL)
   await other.expect('open')
   const replayed = await other.expect('call')

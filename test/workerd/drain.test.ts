@@ -51,8 +51,7 @@ test('a call made while the only agent is leaving waits for the one that comes a
   const { share, agent, client } = await connected()
   agent.send({ type: 'drain' })
   const response = client.post(CALL)
-  agent.close(4005)
-  await agent.closed
+  await agent.leave(4005)
   const next = await ScriptedAgent.connect(share, { instance: 'two' })
   next.answer(await takeOver(next), '7', '{"by":"next"}')
   expect(await (await response).json()).toMatchObject({ result: { by: 'next' } })
@@ -76,8 +75,7 @@ test('a notification whose link breaks before the receipt is sent again with its
   const { share, agent, client, ch } = await connected()
   const response = client.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}')
   const first = (await agent.expect('notify')).header
-  agent.close()
-  await agent.closed
+  await agent.leave()
   const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [first.key]))
   const again = (await back.expect('notify')).header
   expect(again.key).toBe(first.key)
@@ -89,8 +87,7 @@ test('a notification whose agent is replaced before the receipt is not given to 
   const { share, agent, client } = await connected()
   const response = client.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}')
   await agent.expect('notify')
-  agent.close()
-  await agent.closed
+  await agent.leave()
   const next = await ScriptedAgent.connect(share, { instance: 'two' })
   expect((await response).status).toBe(503)
   expect(await (await response).json()).toMatchObject({ error: { data: { code: 'AGENT_AWAY', executed: 'unknown' } } })

@@ -25,8 +25,7 @@ describe('an HTTP+SSE call', () => {
     const client = await start(share, agent)
     await client.post(CALL)
     const { header } = await agent.expect('call')
-    agent.close()
-    await agent.closed
+    await agent.leave()
     await ScriptedAgent.connect(share, survivorOf(header.ch, agent))
     expect(await client.next()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'no' } } })
     await client.events.cancel()
@@ -38,8 +37,7 @@ describe('an HTTP+SSE call', () => {
     const client = await start(share, agent)
     await client.post(CALL)
     const { header } = await agent.expect('call')
-    agent.close()
-    await agent.closed
+    await agent.leave()
     const back = await ScriptedAgent.connect(share, survivorOf(header.ch, agent, [header.key]))
     back.answer(header, '7', '{"survived":true}')
     expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { survived: true } })

@@ -30,8 +30,7 @@ async function listening(): Promise<Parts & { readonly events: EventReader }> {
 }
 
 async function leave(agent: ScriptedAgent): Promise<void> {
-  agent.close()
-  await agent.closed
+  await agent.leave()
 }
 
 async function nextMethod(events: EventReader): Promise<unknown> {

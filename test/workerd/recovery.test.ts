@@ -40,8 +40,7 @@ describe('an answer in parts', () => {
     const answer = new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1)
     answer.send(agent, 0, 2)
     const body = await readAtLeast(await response, BIG_BYTES / 2)
-    agent.close()
-    await agent.closed
+    await agent.leave()
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
     answer.send(back)
     expect(body.text + (await body.rest())).toBe(answer.text)
@@ -153,8 +152,7 @@ describe('an agent among others', () => {
     const share = await createShare()
     const first = await ScriptedAgent.connect(share)
     await ScriptedAgent.connect(share, { agent: 'replica', instance: 'r1', join: 'replica' })
-    first.close()
-    await first.closed
+    await first.leave()
     await ScriptedAgent.connect(share)
     expect((await factsOf(share)).agents.map(({ name }) => name).toSorted()).toEqual(['replica', 'scripted'])
   })
@@ -163,8 +161,7 @@ describe('an agent among others', () => {
     const share = await createShare()
     const first = await ScriptedAgent.connect(share, { join: 'replace' })
     await ScriptedAgent.connect(share, { agent: 'replica', instance: 'r1', join: 'replica' })
-    first.close()
-    await first.closed
+    await first.leave()
     await ScriptedAgent.connect(share, { join: 'replace' })
     expect((await factsOf(share)).agents.map(({ name }) => name).toSorted()).toEqual(['replica', 'scripted'])
   })
@@ -208,8 +205,7 @@ describe('a call', () => {
     const open = await agent.expect('open')
     const replay = await agent.expect('call')
     // Of that burst only `open` got through.
-    agent.close()
-    await agent.closed
+    await agent.leave()
     const back = await ScriptedAgent.dial(share, { held: [], channels: [{ ch: open.header.ch, n: 0 }] })
     expect((await back.expect('welcome')).header.unwanted).toEqual([open.header.ch])
     const reopened = await back.expect('open')

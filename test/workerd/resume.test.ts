@@ -52,8 +52,7 @@ describe('a client that comes back', () => {
 
   test('while the agent is away is asked for when that is back', async () => {
     const { share, agent, client, ch, header, lastId, first } = await left()
-    agent.close()
-    await agent.closed
+    await agent.leave()
     const events = new EventReader(await client.resume(lastId))
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
     expect(await expectReplay(back)).toMatchObject({ ch, after: first.header.n, key: header.key })
@@ -77,8 +76,7 @@ describe('a client that comes back', () => {
 
   test('for a call that still waits for an agent is answered, and the call is made once', async () => {
     const { share, agent, client, ch } = await connected()
-    agent.close()
-    await agent.closed
+    await agent.leave()
     const events = new EventReader(await client.resume(await leaveUnmade(client)))
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
     back.answer(await callAfterReplays(back), '7', '{"late":true}')
@@ -89,8 +87,7 @@ describe('a client that comes back', () => {
 
   test('for a call that waits until a new instance is there is answered by that', async () => {
     const { share, agent, client } = await connected()
-    agent.close()
-    await agent.closed
+    await agent.leave()
     const events = new EventReader(await client.resume(await leaveUnmade(client)))
     const next = await ScriptedAgent.connect(share, { instance: 'two' })
     const handshake = await callAfterReplays(next)
@@ -102,8 +99,7 @@ describe('a client that comes back', () => {
 
   test('for a call that no agent knows and nobody makes is told so', async () => {
     const { share, agent, client, ch, lastId } = await left()
-    agent.close()
-    await agent.closed
+    await agent.leave()
     const events = new EventReader(await client.resume(lastId))
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
     await refuseReplay(back)
@@ -112,8 +108,7 @@ describe('a client that comes back', () => {
 
   test('is told when its agent has died meanwhile', async () => {
     const { share, agent, client, lastId } = await left()
-    agent.close()
-    await agent.closed
+    await agent.leave()
     const events = new EventReader(await client.resume(lastId))
     await ScriptedAgent.connect(share, { instance: 'two', channels: [] })
     expect(await events.next()).toContain('AGENT_LOST')

@@ -178,8 +178,7 @@ test('a request that is translated asks once when warm, and twice when the two s
   const calls = async (): Promise<string[]> => (await during(list)).filter((name) => name !== 'noteListing')
   expect(await calls()).toEqual(['call', 'call'])
   expect(await calls()).toEqual(['call'])
-  child.agent.close()
-  await child.agent.closed
+  await child.agent.leave()
   child.agent = await ScriptedAgent.connect(share, { instance: 'two' })
   expect(await calls()).toEqual(['call', 'call'])
   expect(await calls()).toEqual(['call'])
@@ -187,8 +186,7 @@ test('a request that is translated asks once when warm, and twice when the two s
 
 test('a call over a link that is back asks once', async () => {
   const { share, agent, client, ch } = await connected()
-  agent.close()
-  await agent.closed
+  await agent.leave()
   const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
   const asks = await during(async () => {
     const response = client.post(CALL)

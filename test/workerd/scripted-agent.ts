@@ -206,6 +206,12 @@ export class ScriptedAgent {
   close(code = 1000): void {
     this.#socket.close(code)
   }
+
+  /** Closes the link, and waits until the relay has closed it too. */
+  async leave(code?: number): Promise<void> {
+    this.close(code)
+    await this.closed
+  }
 }
 
 /** A share with its agent, and a client whose session runs on channel `ch`. */

@@ -114,8 +114,7 @@ describe('what a shared child says to all', () => {
     const initialized = client.initialize()
     const ch = await serve(agent, OLD_SERVER)
     await initialized
-    agent.close()
-    await agent.closed
+    await agent.leave()
     const events = new EventReader(await client.listen())
     const back = await ScriptedAgent.connect(share, { isolation: 'share', ...survivorOf(ch, agent) })
     back.notify(ch, LIST_CHANGED)

@@ -103,8 +103,7 @@ test.each([
 
 test('a call made while its agent is lost is made by another at once, if it only reads', async () => {
   const { first, client } = await scene()
-  first.agent.close()
-  await first.agent.closed
+  await first.agent.leave()
   expect(await (await client.post(toolCall('look'))).json()).toMatchObject({ result: { by: 'second' } })
 })
 
@@ -112,8 +111,7 @@ test('any other call waits for its own agent, and the session is still there', a
   const { first, client } = await scene()
   const response = client.post(toolCall('pay'))
   const { header } = await first.call()
-  first.agent.close()
-  await first.agent.closed
+  await first.agent.leave()
   expect(await (await client.post(toolCall('look', 8))).json()).toMatchObject({ result: { by: 'second' } })
   const back = await ScriptedAgent.connect(client.share, {
     agent: 'first',

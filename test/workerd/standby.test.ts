@@ -15,13 +15,8 @@ async function forsaken(): Promise<{ readonly share: TestShare; readonly client:
   await begin(agent, client)
   await list(agent, client)
   await untilKept(share, 2)
-  await leave(agent)
+  await agent.leave()
   return { share, client }
-}
-
-async function leave(agent: ScriptedAgent): Promise<void> {
-  agent.close()
-  await agent.closed
 }
 
 describe('while no agent is there', () => {
@@ -97,7 +92,7 @@ describe('while no agent is there', () => {
     await response
     await list(agent, client)
     await untilKept(share, 2)
-    await leave(agent)
+    await agent.leave()
     const stranger = new TestClient(share, await createClientToken(share))
     expect(staleSince(await (await stranger.initialize()).json())).toBeDefined()
     expect(await (await stranger.post(LIST)).json()).toMatchObject({ result: { tools: [{ name: 't' }] } })
@@ -130,7 +125,7 @@ test('what a client over HTTP+SSE is told is kept for others of its kind', async
   expect(await client.next()).toMatchObject({ id: 'a', result: { tools: [{ name: 't' }] } })
   await untilKept(share, 2)
   await client.events.cancel()
-  await leave(agent)
+  await agent.leave()
   const other = new TestClient(share)
   await other.initialize()
   expect(staleSince(await (await other.post(LIST)).json())).toBeDefined()
@@ -160,7 +155,7 @@ describe('what is kept', () => {
     const before = (await factsOf(share)).counters.total_changes
     await list(agent, client, '{"tools":[{"name":"newer","inputSchema":{"type":"object"}}]}')
     while ((await factsOf(share)).counters.total_changes === before);
-    await leave(agent)
+    await agent.leave()
     expect(await (await client.post(LIST)).json()).toMatchObject({ result: { tools: [{ name: 'newer' }] } })
   })
 
@@ -229,7 +224,7 @@ describe('while no agent is there, a client of 2026-07-28', () => {
     expect(await child.hasHeardNothing()).toBe(true)
     expect((await known).status).toBe(200)
     await untilKept(child.share, 3)
-    await leave(child.agent)
+    await child.agent.leave()
     const discovered = await (await postModern(child.share, 'server/discover')).json()
     expect(discovered).toMatchObject({
       result: { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: { prompts: {} } },
@@ -250,7 +245,7 @@ describe('while no agent is there, a client of 2026-07-28', () => {
       expect((await response).status).toBe(200)
     }
     await untilKept(share, 2)
-    await leave(agent)
+    await agent.leave()
     const discovered = await (await postModern(share, 'server/discover', {}, { id: 4 })).json()
     expect(discovered).toMatchObject({ id: 4, result: { instructions: 'be kind' } })
     const listed = await (await postModern(share, 'tools/list')).json()
@@ -268,7 +263,7 @@ test('while no agent is there, a session of a server of 2026-07-28 is answered i
   agent.answer(header, '3', '{"resultType":"complete","tools":[{"name":"m"}],"ttlMs":1,"cacheScope":"public"}')
   await response
   await untilKept(share, 2)
-  await leave(agent)
+  await agent.leave()
   const listed: unknown = await (await client.post(LIST)).json()
   expect(listed).toMatchObject({ id: 'a', result: { tools: [{ name: 'm' }] } })
   expect(listed).not.toHaveProperty('result.ttlMs')
