@@ -1,30 +1,28 @@
 /** HTTP+SSE (MCP 2024-11-05) in the real runtime: what becomes of calls whose link, agent or Share is lost. */
 import { describe, expect, test } from 'vitest'
-import { createShare, resetShare, type TestShare } from './relay.ts'
+import { createShare, resetShare } from './relay.ts'
 import { ScriptedAgent, survivorOf } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const SERVER = '{"protocolVersion":"2024-11-05","capabilities":{},"serverInfo":{"name":"s","version":"1"}}'
 
-/** A client with its session over a scripted agent. */
-async function start(share: TestShare, agent: ScriptedAgent): Promise<SseClient> {
+/** A call that the agent has, of a client on its stream. */
+async function called() {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
   const client = await SseClient.connect(share)
   await client.initialize()
   await agent.expect('open')
-  const { header } = await agent.expect('call')
-  agent.answer(header, '0', SERVER)
+  agent.answer((await agent.expect('call')).header, '0', SERVER)
   expect(await client.next()).toMatchObject({ id: 0, result: { serverInfo: { name: 's' } } })
-  return client
+  await client.post(CALL)
+  return { share, agent, client, header: (await agent.expect('call')).header }
 }
 
 describe('an HTTP+SSE call', () => {
   test('that was lost with the link is answered, as not executed, when its agent is back without it', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = await start(share, agent)
-    await client.post(CALL)
-    const { header } = await agent.expect('call')
+    const { share, agent, client, header } = await called()
     await agent.leave()
     await ScriptedAgent.connect(share, survivorOf(header.ch, agent))
     expect(await client.next()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'no' } } })
@@ -32,11 +30,7 @@ describe('an HTTP+SSE call', () => {
   })
 
   test('that its agent still has when it is back is answered once, by the child', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = await start(share, agent)
-    await client.post(CALL)
-    const { header } = await agent.expect('call')
+    const { share, agent, client, header } = await called()
     await agent.leave()
     const back = await ScriptedAgent.connect(share, survivorOf(header.ch, agent, [header.key]))
     back.answer(header, '7', '{"survived":true}')
@@ -45,22 +39,14 @@ describe('an HTTP+SSE call', () => {
   })
 
   test('of an agent that is proved dead is answered as lost', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = await start(share, agent)
-    await client.post(CALL)
-    await agent.expect('call')
+    const { share, client } = await called()
     await ScriptedAgent.connect(share, { instance: 'two' })
     expect(await client.next()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
     await client.events.cancel()
   })
 
   test('that is answered while the stream attaches again after a reset is held, and delivered when it has', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = await start(share, agent)
-    await client.post(CALL)
-    const { header } = await agent.expect('call')
+    const { share, agent, client, header } = await called()
     await resetShare(share)
     const back = await ScriptedAgent.connect(share, survivorOf(header.ch, agent, [header.key]))
     back.answer(header, '7', '{"held":true}')
@@ -68,6 +54,27 @@ describe('an HTTP+SSE call', () => {
     expect((await back.expect('resume')).header.ch).toBe(header.ch)
     back.answer(header, '7', '{"held":true}')
     expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { held: true } })
+    await client.events.cancel()
+  })
+
+  test('made while an agent that was just here is away is taken when it is back', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = await start(share, agent)
+    const [ch] = agent.channels
+    await agent.leave()
+    const posted = client.post(CALL)
+    const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
+    const { header } = await back.expect('call')
+    await posted
+    back.answer(header, '7', '{"waited":true}')
+    expect(await client.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { waited: true } })
+    await client.events.cancel()
+  })
+
+  test('to a share that never had an agent is refused at once', async () => {
+    const client = await SseClient.connect(await createShare())
+    await expect(client.initialize()).rejects.toThrow('answered with 503')
     await client.events.cancel()
   })
 })

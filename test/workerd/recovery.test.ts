@@ -32,14 +32,20 @@ async function readAtLeast(response: Response, bytes: number): Promise<{ readonl
   return { text: await read(bytes), rest: () => read(Infinity) }
 }
 
+/** A call of whose answer the first two of its parts are there. */
+async function halfAnswered(accept = 'application/json, text/event-stream') {
+  const { client, ...parts } = await connected()
+  const responding = client.post(CALL, { accept })
+  const { header } = await parts.agent.expect('call')
+  const answer = new BigAnswer(header, '7', BIG_BYTES, parts.agent.lastNumber(parts.ch) + 1)
+  answer.send(parts.agent, 0, 2)
+  return { ...parts, header, answer, response: await responding }
+}
+
 describe('an answer in parts', () => {
   test('is not told twice when the link is cut in the middle and the agent sends it all again', async () => {
-    const { share, agent, client, ch } = await connected()
-    const response = client.post(CALL)
-    const { header } = await agent.expect('call')
-    const answer = new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1)
-    answer.send(agent, 0, 2)
-    const body = await readAtLeast(await response, BIG_BYTES / 2)
+    const { share, agent, ch, header, answer, response } = await halfAnswered()
+    const body = await readAtLeast(response, BIG_BYTES / 2)
     await agent.leave()
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
     answer.send(back)
@@ -47,33 +53,23 @@ describe('an answer in parts', () => {
   })
 
   test('goes on after the Share slept in the middle of it', async () => {
-    const { share, agent, client, ch } = await connected()
-    const response = client.post(CALL)
-    const { header } = await agent.expect('call')
-    const answer = new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1)
-    answer.send(agent, 0, 2)
-    const body = await readAtLeast(await response, BIG_BYTES / 2)
+    const { share, agent, answer, response } = await halfAnswered()
+    const body = await readAtLeast(response, BIG_BYTES / 2)
     await evictDurableObject(stubOf(share))
     answer.send(agent, 2)
     expect(body.text + (await body.rest())).toBe(answer.text)
   })
 
   test('whose agent is proved dead breaks a JSON body off: what came of it is no whole', async () => {
-    const { share, agent, client, ch } = await connected()
-    const response = client.post(CALL)
-    const { header } = await agent.expect('call')
-    new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1).send(agent, 0, 2)
-    const body = await readAtLeast(await response, BIG_BYTES / 2)
+    const { share, response } = await halfAnswered()
+    const body = await readAtLeast(response, BIG_BYTES / 2)
     await ScriptedAgent.connect(share, { instance: 'two' })
     await expect(body.rest()).rejects.toThrow()
   })
 
   test('whose agent is proved dead ends on an event stream with an error of its own id', async () => {
-    const { share, agent, client, ch } = await connected()
-    const response = client.postForEvents(CALL)
-    const { header } = await agent.expect('call')
-    new BigAnswer(header, '7', BIG_BYTES, agent.lastNumber(ch) + 1).send(agent, 0, 2)
-    const events = new EventReader(await response)
+    const { share, response } = await halfAnswered('text/event-stream')
+    const events = new EventReader(response)
     await ScriptedAgent.connect(share, { instance: 'two' })
     expect((await events.nextEvent())?.name).toBe('aborted')
     const error = await events.nextEvent()
