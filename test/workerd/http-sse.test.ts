@@ -58,13 +58,12 @@ describe('an HTTP+SSE call', () => {
   })
 
   test('made while an agent that was just here is away is taken when it is back', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = await start(share, agent)
-    const [ch] = agent.channels
+    const { share, agent, client, header: first } = await called()
+    agent.answer(first, '7', '{"first":true}')
+    expect(await client.next()).toMatchObject({ result: { first: true } })
     await agent.leave()
     const posted = client.post(CALL)
-    const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
+    const back = await ScriptedAgent.connect(share, survivorOf(first.ch, agent))
     const { header } = await back.expect('call')
     await posted
     back.answer(header, '7', '{"waited":true}')

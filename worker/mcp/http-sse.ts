@@ -1,9 +1,15 @@
 /** `/s/<share>/sse` and `/s/<share>/messages`: HTTP+SSE of MCP 2024-11-05, where every answer comes on one stream. */
+import type { Failure } from '../../protocol/errors.ts'
+import { MAX_BREAKS, RETRY_MS } from '../limits.ts'
+import type { CallRequest } from '../share/contract.ts'
+import { pause } from '../within.ts'
+import { awayWaitMs } from './away.ts'
 import { admit, type McpContext } from './endpoint.ts'
 import { Listener } from './listener.ts'
 import { isJson, readAccept, readBody, readPosted } from './message.ts'
 import { callRequest, send } from './post.ts'
 import { AGENT_AWAY, eventStreamResponse, failureResponse, refusal } from './reply.ts'
+import { isRetryable, type ShareClient } from './share-client.ts'
 import { newSessionId } from './streamable-http.ts'
 import { uploadRest } from './upload.ts'
 
@@ -41,14 +47,43 @@ export async function postMessages(c: McpContext): Promise<Response> {
     return failure === undefined ? taken() : failureResponse(failure)
   }
   const request = callRequest(caller, message, 'session')
-  const outcome = share.call(request)
-  if (request.size > request.body.length) void uploadRest(share, request.key, message.bytes)
-  const { kind, ...facts } = await outcome
-  if (kind === 'away') return failureResponse(AGENT_AWAY, request.rawId)
-  if (kind === 'failed' && 'failure' in facts) return failureResponse(facts.failure, request.rawId)
-  return taken()
+  const failure = await handOn(share, request, message.bytes)
+  return failure === undefined ? taken() : refused(failure, request.rawId)
+}
+
+/**
+ * Hands a call to the Share, which answers it by the session's stream. While no agent is there the client waits for this
+ * post; undefined when an agent has the call.
+ */
+async function handOn(share: ShareClient, request: CallRequest, bytes: Uint8Array): Promise<Failure | undefined> {
+  const startMs = Date.now()
+  let isBroken = false
+  for (let breaks = 0; ;) {
+    const waitedMs = Date.now() - startMs
+    try {
+      const outcome = share.call({ ...request, ...(isBroken ? { isResend: true, ageMs: waitedMs } : {}) })
+      if (request.size > request.body.length) void uploadRest(share, request.key, bytes)
+      const told = await outcome
+      if (told.kind === 'failed') return told.failure
+      if (told.kind !== 'away') return undefined
+      if (!told.isExpected || waitedMs > awayWaitMs(told, share.awayWaitMs)) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }
+      await pause(RETRY_MS)
+    } catch (error) {
+      // The agent knows the key, so that sending it twice does no harm.
+      if (++breaks > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }
+      isBroken = true
+      share.renew()
+      if (breaks > 1) await pause(RETRY_MS)
+    }
+  }
 }
 
 function taken(): Response {
   return new Response('Accepted', { status: 202, headers: { 'content-type': 'text/plain' } })
+}
+
+/** A post's answer says only whether it was taken: what Streamable HTTP tells in an answer of status 200 would not be read here. */
+function refused(failure: Failure, rawId: string): Response {
+  const response = failureResponse(failure, rawId)
+  return response.ok ? new Response(response.body, { status: 502, headers: response.headers }) : response
 }
