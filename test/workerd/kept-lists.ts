@@ -1,8 +1,8 @@
 /** What tests of an absent agent need: lists that a server gives, and the wait until the share has kept them. */
 import { runInDurableObject } from 'cloudflare:test'
 import { expect } from 'vitest'
-import { stubOf, type TestClient, type TestShare } from './relay.ts'
-import type { ScriptedAgent } from './scripted-agent.ts'
+import { createShare, stubOf, TestClient, type TestShare } from './relay.ts'
+import { ScriptedAgent } from './scripted-agent.ts'
 
 /** A number that no parser keeps, and an order of keys that none would write. */
 export const TOOLS = '{"tools":[{"name":"t","inputSchema":{"type":"object","maximum":12345678901234567890}}]}'
@@ -11,6 +11,23 @@ export const SERVER =
 export const LIST = '{"jsonrpc":"2.0","id":"a","method":"tools/list"}'
 export const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 export const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
+
+export interface Known {
+  readonly share: TestShare
+  readonly agent: ScriptedAgent
+  readonly client: TestClient
+}
+
+/** A share that keeps what its server has said, and a client that knows its tools. */
+export async function known(): Promise<Known> {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const client = new TestClient(share)
+  await begin(agent, client)
+  await list(agent, client)
+  await untilKept(share, 2)
+  return { share, agent, client }
+}
 
 /** Begins a session whose server answers with SERVER; returns its channel. */
 export async function begin(agent: ScriptedAgent, client: TestClient): Promise<string> {

@@ -1,29 +1,12 @@
 /** Links over which nothing comes any more, though nobody has closed them: noticed with the next call, and forgiven with the next word. */
 import { evictDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
-import { answerIn, begin, CALL, INITIALIZED, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './kept-lists.ts'
-import { createShare, stubOf, TestClient, type TestShare } from './relay.ts'
+import { answerIn, begin, CALL, INITIALIZED, type Known, known, LIST, SERVER, staleSince, TOOLS } from './kept-lists.ts'
+import { stubOf, TestClient } from './relay.ts'
 import { bodyText, ScriptedAgent } from './scripted-agent.ts'
 
-interface Parts {
-  readonly share: TestShare
-  readonly agent: ScriptedAgent
-  readonly client: TestClient
-}
-
-/** An agent whose server has said what it offers. */
-async function known(): Promise<Parts> {
-  const share = await createShare()
-  const agent = await ScriptedAgent.connect(share)
-  const client = new TestClient(share)
-  await begin(agent, client)
-  await list(agent, client)
-  await untilKept(share, 2)
-  return { share, agent, client }
-}
-
-/** The same, whose agent has let a client's list go unanswered. */
-async function suspect(): Promise<Parts> {
+/** A known server, whose agent has let a client's list go unanswered. */
+async function suspect(): Promise<Known> {
   const parts = await known()
   const answer = await answerIn(parts.client.post(LIST))
   expect(answer).toMatchObject({ id: 'a', result: { tools: [{ name: 't' }] } })

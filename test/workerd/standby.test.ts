@@ -2,19 +2,14 @@
 import { describe, expect, test } from 'vitest'
 import * as bridged from './bridged-session.ts'
 import { HandshakeChild, postModern } from './handshake-child.ts'
-import { begin, CALL, INITIALIZED, keptNames, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './kept-lists.ts'
+import { begin, CALL, INITIALIZED, keptNames, known, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './kept-lists.ts'
 import { createClientToken, createShare, factsOf, resetShare, TestClient, type TestShare } from './relay.ts'
 import { bodyText, ScriptedAgent } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
 
 /** A share whose agent has left, and a client that knows its tools. */
 async function forsaken(): Promise<{ readonly share: TestShare; readonly client: TestClient }> {
-  const share = await createShare()
-  const agent = await ScriptedAgent.connect(share)
-  const client = new TestClient(share)
-  await begin(agent, client)
-  await list(agent, client)
-  await untilKept(share, 2)
+  const { share, agent, client } = await known()
   await agent.leave()
   return { share, client }
 }
@@ -133,12 +128,7 @@ test('what a client over HTTP+SSE is told is kept for others of its kind', async
 
 describe('what is kept', () => {
   test('is written when it is new, and never again while it is the same', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    await begin(agent, client)
-    await list(agent, client)
-    await untilKept(share, 2)
+    const { share, agent, client } = await known()
     const before = (await factsOf(share)).counters
     for (let times = 0; times < 20; times++) await list(agent, client)
     const after = (await factsOf(share)).counters
@@ -146,12 +136,7 @@ describe('what is kept', () => {
   })
 
   test('is what the server said last', async () => {
-    const share = await createShare()
-    const agent = await ScriptedAgent.connect(share)
-    const client = new TestClient(share)
-    await begin(agent, client)
-    await list(agent, client)
-    await untilKept(share, 2)
+    const { share, agent, client } = await known()
     const before = (await factsOf(share)).counters.total_changes
     await list(agent, client, '{"tools":[{"name":"newer","inputSchema":{"type":"object"}}]}')
     while ((await factsOf(share)).counters.total_changes === before);
@@ -220,9 +205,9 @@ describe('what is kept', () => {
 describe('while no agent is there, a client of 2026-07-28', () => {
   test('is answered by what a server of the handshake era said', async () => {
     const child = await HandshakeChild.connect()
-    const known = postModern(child.share, 'tools/list')
+    const heard = postModern(child.share, 'tools/list')
     expect(await child.hasHeardNothing()).toBe(true)
-    expect((await known).status).toBe(200)
+    expect((await heard).status).toBe(200)
     await untilKept(child.share, 3)
     await child.agent.leave()
     const discovered = await (await postModern(child.share, 'server/discover')).json()
