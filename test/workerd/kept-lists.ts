@@ -16,17 +16,18 @@ export interface Known {
   readonly share: TestShare
   readonly agent: ScriptedAgent
   readonly client: TestClient
+  readonly ch: string
 }
 
-/** A share that keeps what its server has said, and a client that knows its tools. */
+/** A share that keeps what its server has said, and a client that knows its tools, with its session on channel `ch`. */
 export async function known(): Promise<Known> {
   const share = await createShare()
   const agent = await ScriptedAgent.connect(share)
   const client = new TestClient(share)
-  await begin(agent, client)
+  const ch = await begin(agent, client)
   await list(agent, client)
   await untilKept(share, 2)
-  return { share, agent, client }
+  return { share, agent, client, ch }
 }
 
 /** Begins a session whose server answers with SERVER; returns its channel. */

@@ -2,35 +2,19 @@
 import { describe, expect, test } from 'vitest'
 import * as bridged from './bridged-session.ts'
 import { HandshakeChild, postModern } from './handshake-child.ts'
-import { begin, CALL, list, SERVER, untilKept } from './kept-lists.ts'
-import { createShare, EventReader, TestClient, type TestShare } from './relay.ts'
+import { begin, CALL, type Known, known, SERVER, untilKept } from './kept-lists.ts'
+import { createShare, EventReader, TestClient } from './relay.ts'
 import { ScriptedAgent, survivorOf } from './scripted-agent.ts'
 
 const TOOLS_CHANGED = 'notifications/tools/list_changed'
 const FILTER = { notifications: { toolsListChanged: true } }
 
-interface Parts {
-  readonly share: TestShare
-  readonly agent: ScriptedAgent
-  readonly client: TestClient
-  readonly ch: string
-}
-
 /** A session whose server tells of changed tools, and not of prompts, though it has them. */
-async function listening(): Promise<Parts & { readonly events: EventReader }> {
-  const share = await createShare()
-  const agent = await ScriptedAgent.connect(share)
-  const client = new TestClient(share)
-  const ch = await begin(agent, client)
-  await list(agent, client)
-  await untilKept(share, 2)
-  const events = new EventReader(await client.listen())
-  await agent.expect('resume')
-  return { share, agent, client, ch, events }
-}
-
-async function leave(agent: ScriptedAgent): Promise<void> {
-  await agent.leave()
+async function listening(): Promise<Known & { readonly events: EventReader }> {
+  const parts = await known()
+  const events = new EventReader(await parts.client.listen())
+  await parts.agent.expect('resume')
+  return { ...parts, events }
 }
 
 async function nextMethod(events: EventReader): Promise<unknown> {
@@ -51,7 +35,7 @@ async function callAnew(agent: ScriptedAgent, client: TestClient): Promise<unkno
 describe('a listening session hears that its tools may have changed', () => {
   test('as soon as another instance of its agent is there, once, and of nothing that the server never tells of', async () => {
     const { share, agent, client, events } = await listening()
-    await leave(agent)
+    await agent.leave()
     const back = await ScriptedAgent.connect(share, { instance: 'two' })
     expect(await nextMethod(events)).toBe(TOOLS_CHANGED)
     expect(await callAnew(back, client)).toMatchObject({ result: { _meta: { 'mcp-edge/restarted': true } } })
@@ -72,7 +56,7 @@ describe('a listening session hears that its tools may have changed', () => {
 
   test('when it began while no agent was there', async () => {
     const { share, agent, events: others } = await listening()
-    await leave(agent)
+    await agent.leave()
     const client = new TestClient(share)
     expect((await client.initialize()).status).toBe(200)
     const events = new EventReader(await client.listen())
@@ -85,7 +69,7 @@ describe('a listening session hears that its tools may have changed', () => {
   test('but not when the same agent is back after a cut', async () => {
     const { share, agent, events, ch } = await listening()
     const survivor = survivorOf(ch, agent)
-    await leave(agent)
+    await agent.leave()
     const back = await ScriptedAgent.connect(share, survivor)
     back.notify(ch, '{"jsonrpc":"2.0","method":"notifications/message","params":{}}')
     expect(await nextMethod(events)).toBe('notifications/message')
@@ -96,7 +80,7 @@ describe('a listening session hears that its tools may have changed', () => {
     const { share, agent, client } = await bridged.connected({ server: bridged.SERVER })
     const events = new EventReader(await client.listen())
     await untilKept(share, 1)
-    await leave(agent)
+    await agent.leave()
     await ScriptedAgent.connect(share, { era: 'modern', instance: 'two' })
     expect(await nextMethod(events)).toBe(TOOLS_CHANGED)
     await events.cancel()
@@ -111,7 +95,7 @@ describe('a listening session hears that its tools may have changed', () => {
       others.push(new EventReader(await other.listen()))
       await agent.expect('resume')
     }
-    await leave(agent)
+    await agent.leave()
     const back = await ScriptedAgent.connect(share, { instance: 'two' })
     back.notify(`${client.session}.1`, '{"jsonrpc":"2.0","method":"notifications/message","params":{}}')
     expect(await nextMethod(events)).toBe('notifications/message')
@@ -132,7 +116,7 @@ describe('a listen of 2026-07-28 hears it before it ends', () => {
     agent.notify(ch, '{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{}}', { ra, sure: true })
     const events = new EventReader(await response)
     expect(await nextMethod(events)).toBe('notifications/subscriptions/acknowledged')
-    await leave(agent)
+    await agent.leave()
     await ScriptedAgent.connect(share, { era: 'modern', instance: 'two' })
     const told: unknown = JSON.parse((await events.next()) ?? '{}')
     expect(told).toMatchObject({ method: TOOLS_CHANGED, params: { _meta: { 'io.modelcontextprotocol/subscriptionId': 5 } } })
@@ -145,7 +129,7 @@ describe('a listen of 2026-07-28 hears it before it ends', () => {
     expect(await child.hasHeardNothing()).toBe(true)
     const events = new EventReader(await postModern(child.share, 'subscriptions/listen', FILTER, { id: 5 }))
     expect(await nextMethod(events)).toBe('notifications/subscriptions/acknowledged')
-    await leave(child.agent)
+    await child.agent.leave()
     await ScriptedAgent.connect(child.share, { era: 'legacy', instance: 'two' })
     const told: unknown = JSON.parse((await events.next()) ?? '{}')
     expect(told).toMatchObject({ method: TOOLS_CHANGED, params: { _meta: { 'io.modelcontextprotocol/subscriptionId': 5 } } })
