@@ -1,31 +1,16 @@
 /** Requests without sessions (MCP 2026-07-28) in the real runtime: groups, cancellation, sleep. */
 import { evictDurableObject } from 'cloudflare:test'
-import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
-import { createShare, EventReader, fetchRelay, type TestShare } from './relay.ts'
+import { postModern } from './handshake-child.ts'
+import { createShare, EventReader, stubOf } from './relay.ts'
 import { bodyText, ScriptedAgent } from './scripted-agent.ts'
-
-function post(share: TestShare, id: number, method: string, capabilities = '{}', token = share.clientToken): Promise<Response> {
-  const meta = `{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":${capabilities}}`
-  return fetchRelay(share.url, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${token}`,
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      'mcp-protocol-version': '2026-07-28',
-      'mcp-method': method,
-    },
-    body: `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{"_meta":${meta}}}`,
-  })
-}
 
 test('clients of one principal and one set of capabilities share a child; others get their own', async () => {
   const share = await createShare()
   const agent = await ScriptedAgent.connect(share, { era: 'modern' })
   const channels: string[] = []
-  for (const capabilities of ['{}', '{}', '{"sampling":{}}']) {
-    const response = post(share, 1, 'tools/list', capabilities)
+  for (const capabilities of [{}, {}, { sampling: {} }]) {
+    const response = postModern(share, 'tools/list', {}, { capabilities })
     const first = await agent.next()
     const { header } = first.header.type === 'open' ? await agent.expect('call') : first
     if (header.type !== 'call') throw new Error(`a call was due, and ${header.type} came`)
@@ -37,18 +22,22 @@ test('clients of one principal and one set of capabilities share a child; others
   expect(channels[2]).not.toBe(channels[0])
 })
 
-test('a client that closes its stream cancels its call, and only its own', async () => {
+/** A listen that its server has acknowledged. */
+async function listening() {
   const share = await createShare()
   const agent = await ScriptedAgent.connect(share, { era: 'modern' })
-  const response = post(share, 1, 'subscriptions/listen')
+  const response = postModern(share, 'subscriptions/listen')
   await agent.expect('open')
   const { header } = await agent.expect('call')
-  agent.notify(header.ch, '{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{}}', {
-    ra: header.ra,
-    sure: true,
-  })
+  const acknowledged = '{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{}}'
+  agent.notify(header.ch, acknowledged, { ra: header.ra, sure: true })
   const events = new EventReader(await response)
-  expect(await events.next()).toContain('acknowledged')
+  expect(await events.next()).toBe(acknowledged)
+  return { share, agent, header, events }
+}
+
+test('a client that closes its stream cancels its call, and only its own', async () => {
+  const { agent, header, events } = await listening()
   await events.cancel()
   const cancel = await agent.expect('notify')
   expect(cancel.header).toMatchObject({ method: 'notifications/cancelled', cancels: header.tag, ch: header.ch })
@@ -57,16 +46,8 @@ test('a client that closes its stream cancels its call, and only its own', async
 })
 
 test('a listen lets the Share sleep, and hears what comes after', async () => {
-  const share = await createShare()
-  const agent = await ScriptedAgent.connect(share, { era: 'modern' })
-  const response = post(share, 1, 'subscriptions/listen')
-  await agent.expect('open')
-  const { header } = await agent.expect('call')
-  const acknowledged = '{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{}}'
-  agent.notify(header.ch, acknowledged, { ra: header.ra, sure: true })
-  const events = new EventReader(await response)
-  expect(await events.next()).toBe(acknowledged)
-  await evictDurableObject(env.SHARE.getByName(share.id))
+  const { share, agent, header, events } = await listening()
+  await evictDurableObject(stubOf(share))
   const changed = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
   agent.notify(header.ch, changed, { ra: header.ra, sure: true })
   expect(await events.next()).toBe(changed)
@@ -76,7 +57,7 @@ test('a listen lets the Share sleep, and hears what comes after', async () => {
 test('a server of the handshake era is bridged: its client finds one of its own revision', async () => {
   const share = await createShare()
   const agent = await ScriptedAgent.connect(share, { era: 'legacy' })
-  const response = post(share, 1, 'server/discover')
+  const response = postModern(share, 'server/discover')
   await agent.expect('open')
   const initialize = await agent.expect('call')
   expect(initialize.header.method).toBe('initialize')
