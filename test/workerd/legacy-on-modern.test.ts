@@ -16,7 +16,8 @@ import {
   type Told,
 } from './bridged-session.ts'
 import { STREAM_CLOSE } from '../../worker/share/stream-contract.ts'
-import { createShare, EventReader, factsOf, fetchRelay, stubOf, TestClient } from './relay.ts'
+import { postModern } from './handshake-child.ts'
+import { createShare, EventReader, factsOf, stubOf, TestClient } from './relay.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
 
@@ -226,18 +227,7 @@ describe('a child for all sessions', () => {
   test('that modern clients have opened is asked what it offers when a session comes', async () => {
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share, { era: 'modern', isolation: 'share' })
-    const meta = '{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
-    const modern = fetchRelay(share.url, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${share.clientToken}`,
-        'content-type': 'application/json',
-        accept: 'application/json, text/event-stream',
-        'mcp-protocol-version': '2026-07-28',
-        'mcp-method': 'tools/list',
-      },
-      body: `{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{"_meta":${meta}}}`,
-    })
+    const modern = postModern(share, 'tools/list')
     await agent.expect('open')
     const running = (await agent.expect('call')).header
     const response = new TestClient(share).initialize()
