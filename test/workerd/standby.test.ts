@@ -2,10 +2,13 @@
 import { describe, expect, test } from 'vitest'
 import * as bridged from './bridged-session.ts'
 import { HandshakeChild, postModern } from './handshake-child.ts'
-import { begin, CALL, INITIALIZED, keptNames, known, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './kept-lists.ts'
+import { answerIn, begin, CALL, INITIALIZED, keptNames, known, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './kept-lists.ts'
 import { createClientToken, createShare, factsOf, resetShare, TestClient, type TestShare } from './relay.ts'
-import { bodyText, ScriptedAgent } from './scripted-agent.ts'
+import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
+
+const FIRST_PAGE = '{"tools":[{"name":"first"}],"nextCursor":"to \\"2\\""}'
+const NEXT_PAGE = '{"jsonrpc":"2.0","id":"b","method":"tools/list","params":{"cursor":"to \\"2\\""}}'
 
 /** A share whose agent has left, and a client that knows its tools. */
 async function forsaken(): Promise<{ readonly share: TestShare; readonly client: TestClient }> {
@@ -144,10 +147,31 @@ describe('what is kept', () => {
     expect(await (await client.post(LIST)).json()).toMatchObject({ result: { tools: [{ name: 'newer' }] } })
   })
 
-  test.each([
-    ['a list with more pages', '{"tools":[],"nextCursor":"2"}'],
-    ['a list of more than 1 MiB', `{"tools":[{"name":"${'x'.repeat(1024 * 1024)}"}]}`],
-  ])('is not %s', async (_, result) => {
+  test('is every page of a list, and the list is answered when all of them are kept', async () => {
+    const { share, agent, client, ch } = await known()
+    const before = (await factsOf(share)).counters.total_changes
+    await list(agent, client, FIRST_PAGE)
+    while ((await factsOf(share)).counters.total_changes === before);
+    await agent.leave()
+    const early = client.post(LIST)
+    const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
+    back.answer((await back.expect('call')).header, '"a"', FIRST_PAGE)
+    expect(staleSince(await answerIn(early))).toBeUndefined()
+    const next = client.post(NEXT_PAGE)
+    back.answer((await back.expect('call')).header, '"b"', '{"tools":[{"name":"second"}]}')
+    await next
+    await untilKept(share, 3)
+    await back.leave()
+    const pages = [await answerIn(client.post(LIST)), await answerIn(client.post(NEXT_PAGE))]
+    expect(pages).toMatchObject([
+      { result: { tools: [{ name: 'first' }], nextCursor: 'to "2"' } },
+      { result: { tools: [{ name: 'second' }] } },
+    ])
+    expect(pages.every((page) => staleSince(page) !== undefined)).toBe(true)
+  })
+
+  test('is not a list of more than 1 MiB', async () => {
+    const result = `{"tools":[{"name":"${'x'.repeat(1024 * 1024)}"}]}`
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share)
     const client = new TestClient(share)

@@ -25,8 +25,8 @@ export class ListTap {
   }
 
   /** Undefined for a request whose answer is not kept. */
-  static of(share: ShareClient, { method, canStandBy }: Pick<CallRequest, 'method' | 'canStandBy'>): ListTap | undefined {
-    const name = canStandBy === true ? listingOf(method) : undefined
+  static of(share: ShareClient, request: Pick<CallRequest, 'method' | 'cursor' | 'canStandBy'>): ListTap | undefined {
+    const name = request.canStandBy === true ? listingOf(request) : undefined
     return name === undefined ? undefined : new ListTap(share, name)
   }
 

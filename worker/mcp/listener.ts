@@ -138,7 +138,7 @@ export class Listener {
       this.#taken(0)
     } else if (control.type === 'pending') {
       const { key, rawId, restarted, standby } = control
-      const tap = standby === undefined ? undefined : ListTap.of(this.#share, { method: standby.method, canStandBy: true })
+      const tap = standby === undefined ? undefined : ListTap.of(this.#share, { ...standby, canStandBy: true })
       this.#pending.set(rawId, { ...clientNames(control), key, restarted, tap, listed: standby?.listed })
     } else if (control.type === 'lost') this.#failPending(new Set(), control.failure)
     else if (control.type === 'held') this.#failPending(new Set(control.keys), { code: 'AGENT_LOST', executed: 'no' })

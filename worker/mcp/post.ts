@@ -16,7 +16,7 @@ const MAX_TOOL_CHARS = 256
 
 export function callRequest(caller: Caller, { bytes, facts, params }: ClientMessage, delivery: CallRequest['delivery']): CallRequest {
   const { method, id, requestToken, uri } = facts
-  const { level, name, protocolVersion } = params
+  const { cursor, level, name, protocolVersion } = params
   return {
     ...caller,
     key: randomKey(),
@@ -29,7 +29,7 @@ export function callRequest(caller: Caller, { bytes, facts, params }: ClientMess
     delivery,
     ...(method === 'tools/call' && typeof name === 'string' && name.length <= MAX_TOOL_CHARS ? { tool: name } : {}),
     ...(uri === undefined ? {} : { uri }),
-    ...(canStandBy(method, params) ? { canStandBy: true } : {}),
+    ...(canStandBy(method, params) ? { canStandBy: true, ...(typeof cursor === 'string' ? { cursor } : {}) } : {}),
     ...(typeof level === 'string' ? { level } : {}),
     ...(method === 'initialize' && typeof protocolVersion === 'string' ? { revision: protocolVersion } : {}),
   }

@@ -230,7 +230,7 @@ export class Calls {
 
   /** Tells the Worker of an HTTP+SSE stream what will come, so that it can keep the client waiting, or tell it the end. */
   #announce(request: CallRequest, restarted: boolean): void {
-    const { session, key, method, rawId, rawToken } = request
+    const { session, key, method, cursor, rawId, rawToken } = request
     const listed = this.#parts.snapshots.listed(request)
     const pending: StreamControl = {
       type: 'pending',
@@ -238,7 +238,7 @@ export class Calls {
       rawId,
       restarted,
       ...(rawToken === undefined ? {} : { rawToken }),
-      ...(listed === undefined ? {} : { standby: { method, listed } }),
+      ...(listed === undefined ? {} : { standby: { method, ...(cursor === undefined ? {} : { cursor }), listed } }),
     }
     this.#parts.streams.listener(session)?.send(JSON.stringify(pending))
   }

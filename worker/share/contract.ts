@@ -58,6 +58,8 @@ export interface CallRequest extends Caller, Resent {
   /** `params.uri` of resources/subscribe and resources/unsubscribe, `params.level` of logging/setLevel. */
   readonly uri?: string
   readonly level?: string
+  /** Of a list: the page that is asked for, unless it is the first. */
+  readonly cursor?: string
   /** While no agent is there, what the share keeps of its server may answer it. */
   readonly canStandBy?: true
 }

@@ -2,10 +2,12 @@
 import { findMember, type Span } from '../../protocol/json-scan.ts'
 import { concat } from '../../protocol/splice.ts'
 import { type Capability, type CapabilitySet, fingerprint } from '../bridge/capabilities.ts'
-import { rootOf } from '../bridge/json-view.ts'
+import { rootOf, valueAt } from '../bridge/json-view.ts'
 
-/** `server`: what it says of itself, in answer to initialize or server/discover. */
-export type ListingName = 'server' | 'tools/list' | 'prompts/list' | 'resources/list' | 'resources/templates/list'
+type ListMethod = 'tools/list' | 'prompts/list' | 'resources/list' | 'resources/templates/list'
+
+/** `server`: what it says of itself, in answer to initialize or server/discover. A page behind a list's first has its cursor. */
+export type ListingName = 'server' | ListMethod | `${ListMethod} ${string}`
 
 /** A server's answer as it is kept: a JSON-RPC response with the result as the server wrote it, and the id 0. */
 export interface Listing {
@@ -37,23 +39,37 @@ export interface Standby extends Listing {
 /** Where the id stands in what is kept. */
 export const LISTING_ID: Span = [22, 23]
 
-const LISTING_OF: ReadonlyMap<string, ListingName> = new Map<string, ListingName>([
-  ['initialize', 'server'],
-  ['server/discover', 'server'],
-  ['tools/list', 'tools/list'],
-  ['prompts/list', 'prompts/list'],
-  ['resources/list', 'resources/list'],
-  ['resources/templates/list', 'resources/templates/list'],
-])
+const LIST_METHODS: ReadonlySet<string> = new Set<ListMethod>(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])
+const SERVER_METHODS: ReadonlySet<string> = new Set(['initialize', 'server/discover'])
+/** A longer cursor is state that a server has given away, not the name of a page. */
+const MAX_CURSOR_CHARS = 512
 
-/** What answers a method; undefined for what only an agent can answer, and for ping, which needs nothing kept. */
-export function listingOf(method: string): ListingName | undefined {
-  return LISTING_OF.get(method)
+/** What answers a request; undefined for what only an agent can answer, and for ping, which needs nothing kept. */
+export function listingOf({ method, cursor }: { readonly method: string; readonly cursor?: string | undefined }): ListingName | undefined {
+  if (SERVER_METHODS.has(method)) return 'server'
+  return isListMethod(method) ? pageOf(method, cursor) : undefined
 }
 
-/** Whether a request can do without an agent. Pages behind the first are a server's own affair. */
-export function canStandBy(method: string, params: Readonly<Record<string, unknown>>): boolean {
-  return (LISTING_OF.has(method) || method === 'ping') && params['cursor'] === undefined
+/** What a request for the next page goes by; undefined for the last page. */
+export function nextPage({ name, answer }: Pick<Listing, 'name' | 'answer'>): ListingName | undefined {
+  const [method = ''] = name.split(' ', 1)
+  const result = findMember(answer, rootOf(answer), 'result')
+  const cursor = result === undefined ? undefined : valueAt(answer, findMember(answer, result[0], 'nextCursor'))
+  return isListMethod(method) && typeof cursor === 'string' ? pageOf(method, cursor) : undefined
+}
+
+/** Whether a request can do without an agent. */
+export function canStandBy(method: string, { cursor }: Readonly<Record<string, unknown>>): boolean {
+  if (isListMethod(method)) return cursor === undefined || (typeof cursor === 'string' && cursor.length <= MAX_CURSOR_CHARS)
+  return SERVER_METHODS.has(method) || method === 'ping'
+}
+
+function isListMethod(method: string): method is ListMethod {
+  return LIST_METHODS.has(method)
+}
+
+function pageOf(method: ListMethod, cursor: string | undefined): ListingName {
+  return cursor === undefined ? method : `${method} ${cursor}`
 }
 
 /**
@@ -69,10 +85,9 @@ const HEAD = encoder.encode('{"jsonrpc":"2.0","id":0,"result":')
 const TAIL = encoder.encode('}')
 const OPEN_OBJECT = 0x7b
 
-/** The form that is kept of a whole answer; undefined for one without a result, or with more pages behind it. */
+/** The form that is kept of a whole answer; undefined for one without a result. */
 export function listingFrom(answer: Uint8Array): Uint8Array | undefined {
   const result = findMember(answer, rootOf(answer), 'result')
-  if (result === undefined || answer[result[0]] !== OPEN_OBJECT || findMember(answer, result[0], 'nextCursor') !== undefined)
-    return undefined
+  if (result === undefined || answer[result[0]] !== OPEN_OBJECT) return undefined
   return concat([HEAD, answer.subarray(...result), TAIL])
 }

@@ -10,7 +10,16 @@ import { bridgedGroup } from './groups.ts'
 import type { LinkHealth } from './link-health.ts'
 import type { Link, Links } from './links.ts'
 import { EVERYBODY, type ListingRow, type ListingRows } from './listing-rows.ts'
-import { audienceOf, type Listing, listingFrom, listingOf, type ListingName, type ListingOrder, type Standby } from './listings.ts'
+import {
+  audienceOf,
+  type Listing,
+  listingFrom,
+  listingOf,
+  type ListingName,
+  type ListingOrder,
+  nextPage,
+  type Standby,
+} from './listings.ts'
 import { channelName, groupOf, SHARED_GROUP, type Store } from './store.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -22,6 +31,12 @@ interface Parts {
   readonly waiters: Waiters
   readonly health: LinkHealth
 }
+
+/** Who asks. */
+type Client = Pick<CallRequest, 'principal' | 'session' | 'capabilities'>
+
+/** A list with more pages is not answered: whoever makes them may never come to an end. */
+const MAX_PAGES = 64
 
 /** Children of the handshake era that serve everybody: the relay introduced them, so that all are offered the same. */
 const GROUPS_OF_ALL: readonly string[] = [SHARED_GROUP, bridgedGroup('all')]
@@ -104,9 +119,9 @@ export class Snapshots {
     this.#parts.rows.dropOthers(era, isolation === 'share' && era === 'legacy')
   }
 
-  /** The tools that the server last gave to clients of this kind, as a JSON-RPC answer. */
-  toolsFor(client: Pick<CallRequest, 'principal' | 'session' | 'capabilities'>): Uint8Array | undefined {
-    return this.#find(client, 'tools/list')?.answer
+  /** The tools that the server last gave to clients of this kind: a JSON-RPC answer for each page, as far as they are kept. */
+  toolsFor(client: Client): Uint8Array[] {
+    return this.#pages(client, 'tools/list').map(({ answer }) => answer)
   }
 
   /** Forgets everything in memory; the caller deletes the storage. */
@@ -121,10 +136,25 @@ export class Snapshots {
   }
 
   #standby(request: CallRequest, link: Link | undefined): Standby | undefined {
-    const name = listingOf(request.method)
+    const name = listingOf(request)
     if (name === undefined) return this.#awayAnswer({ name: 'server', era: 'legacy', answer: EMPTY_ANSWER, keptAtMs: Date.now() }, link)
-    const row = this.#find(request, name)
-    return row === undefined ? undefined : this.#awayAnswer(row, link)
+    const pages = this.#pages(request, name)
+    const [first] = pages
+    const last = pages.at(-1)
+    // A client must not follow a cursor to nobody.
+    return first === undefined || last === undefined || nextPage(last) !== undefined ? undefined : this.#awayAnswer(first, link)
+  }
+
+  /** What is kept from one page on, to the last or to one that is missing. */
+  #pages(client: Client, name: ListingName): ListingRow[] {
+    const pages: ListingRow[] = []
+    for (let next: ListingName | undefined = name; next !== undefined && pages.length < MAX_PAGES;) {
+      const row = this.#find(client, next)
+      if (row === undefined) break
+      pages.push(row)
+      next = nextPage(row)
+    }
+    return pages
   }
 
   #awayAnswer({ name, era, answer, keptAtMs }: Omit<ListingRow, 'digest'>, link: Link | undefined): Standby {
@@ -157,7 +187,7 @@ export class Snapshots {
     if (record?.open === true) channels.died(channelName(group, record.generation))
   }
 
-  #find(request: Pick<CallRequest, 'principal' | 'session' | 'capabilities'>, name: ListingName): ListingRow | undefined {
+  #find(request: Client, name: ListingName): ListingRow | undefined {
     const { rows } = this.#parts
     const audience = this.#audience(request)
     const own = audience === undefined ? undefined : rows.find(audience, name)
@@ -166,7 +196,7 @@ export class Snapshots {
 
   /** Names the bytes that are kept as the answer to a request: empty when there are none, undefined where none ever are. */
   listed(request: CallRequest): string | undefined {
-    const name = request.canStandBy === true ? listingOf(request.method) : undefined
+    const name = request.canStandBy === true ? listingOf(request) : undefined
     return name === undefined ? undefined : this.#digest(request, name)
   }
 
@@ -178,7 +208,7 @@ export class Snapshots {
   }
 
   /** Those who are offered the same as whoever asks; undefined for a session that is not there. */
-  #audience({ principal, session, capabilities = [] }: Pick<CallRequest, 'principal' | 'session' | 'capabilities'>): string | undefined {
+  #audience({ principal, session, capabilities = [] }: Client): string | undefined {
     if (session === '') return audienceOf(principal, new Set(capabilities))
     const { store } = this.#parts
     if (store.session(session)?.principal !== principal) return undefined

@@ -17,7 +17,7 @@ export function repeatableOf({ principal, session, capabilities, method, tool }:
 /** Where a server's own list of its tools is found, as it last gave it to the clients of a kind. */
 export interface ToolLists {
   /** A JSON-RPC answer to tools/list; undefined when none was seen. */
-  toolsFor(client: Repeatable): Uint8Array | undefined
+  toolsFor(client: Repeatable): readonly Uint8Array[]
 }
 
 /** Requests that only read, whatever the server. */
@@ -48,9 +48,8 @@ export class StandIns {
    */
   isRepeatable(call: Repeatable): boolean {
     if (READS.has(call.method)) return true
-    if (call.method !== 'tools/call' || call.tool === undefined) return false
-    const list = this.#lists.toolsFor(call)
-    return list !== undefined && isHarmless(list, call.tool)
+    const { method, tool } = call
+    return method === 'tools/call' && tool !== undefined && this.#lists.toolsFor(call).some((page) => isHarmless(page, tool))
   }
 
   /** The agent that runs a call now, while the one of its clients is lost or leaving; undefined where that must be waited for. */
