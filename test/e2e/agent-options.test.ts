@@ -2,7 +2,7 @@
 import { realpath, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Agent, createShare, fixture, type Relay, type Share, startAgent, startRelay, StateFolder } from './harness.ts'
+import { Agent, createServedShare, createShare, fixture, type Relay, type Share, startAgent, startRelay, StateFolder } from './harness.ts'
 import { asArray, toolText } from './json.ts'
 import { NODE, Program, run } from './program.ts'
 import { RawClient } from './raw-client.ts'
@@ -136,8 +136,7 @@ test('--max-retries: an agent without a relay gives up with an exit code', async
 describe('--max-children 1', () => {
   let share: Share
   beforeAll(async () => {
-    share = await createShare(relay)
-    stack.use(await startAgent(share, { command: fixture('echo'), args: ['--max-children', '1'] }))
+    share = await createServedShare(stack, relay, { command: fixture('echo'), args: ['--max-children', '1'] })
   })
 
   test('a busy child keeps its place: one more session is TOO_MANY_CHILDREN', async () => {

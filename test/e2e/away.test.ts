@@ -1,9 +1,17 @@
 /** Agents that fall silent, die and come back, with clients of both SDKs connected: what they are told meanwhile, and what they hear after. */
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Agent, createShare, fixture, npmServer, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import {
+  type Agent,
+  conformanceServer,
+  createShare,
+  fixture,
+  npmServer,
+  type Relay,
+  type Share,
+  startAgent,
+  startRelay,
+} from './harness.ts'
 import { asObject, toolText } from './json.ts'
-import { NODE, ROOT } from './program.ts'
 import { RawClient } from './raw-client.ts'
 import { connectSdk1Http, connectSdk1Sse } from './sdk1-client.ts'
 import { connectSdk2Http } from './sdk2-client.ts'
@@ -81,7 +89,7 @@ describe.each(CLIENTS)('a client of %s', (_, connect) => {
 describe('a client of the SDK 1.x', () => {
   test('whose server of 2026-07-28 is behind a stopped agent lists tools, and its call succeeds when that goes on', async () => {
     const share = await createShare(relay)
-    const agent = stack.use(await startAgent(share, { command: [NODE, join(ROOT, 'test/conformance/modern-server.ts')], args: NAME }))
+    const agent = stack.use(await startAgent(share, { command: conformanceServer('modern'), args: NAME }))
     await using client = await connectSdk1Http(share.url, share.clientToken)
     const tools = await client.listTools()
     agent.program.signal('SIGSTOP')

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { nonLatinText } from '../fixtures/non-latin.ts'
-import { createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject, toolText } from './json.ts'
 import { RawClient } from './raw-client.ts'
 
@@ -18,8 +18,7 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync())
 
 async function connect(name: string): Promise<{ share: Share; client: RawClient }> {
-  const share = await createShare(relay)
-  stack.use(await startAgent(share, { command: fixture(name) }))
+  const share = await createServedShare(stack, relay, { command: fixture(name) })
   const client = new RawClient(share.url, share.clientToken)
   await client.initialize()
   return { share, client }

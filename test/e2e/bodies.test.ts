@@ -1,7 +1,7 @@
 /** Bodies of the same era are bytes: what one side wrote is what the other reads, number for number and key for key. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { rawResult } from '../fixtures/raw-result.ts'
-import { createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { createServedShare, fixture, type Relay, startRelay } from './harness.ts'
 import { toolText } from './json.ts'
 import { RawClient } from './raw-client.ts'
 
@@ -19,8 +19,7 @@ const ODD_ARGUMENTS =
   '"raw":"漢字 🙂 é /","2":"two","1":"one","same":1,"same":2,"lineSeparator":"\u2028"}'
 
 async function connect(isolate: 'session' | 'share'): Promise<RawClient> {
-  const share: Share = await createShare(relay)
-  stack.use(await startAgent(share, { command: fixture('raw-bodies'), args: ['--isolate', isolate] }))
+  const share = await createServedShare(stack, relay, { command: fixture('raw-bodies'), args: ['--isolate', isolate] })
   const client = new RawClient(share.url, share.clientToken)
   await client.initialize()
   return client

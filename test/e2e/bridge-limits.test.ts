@@ -1,9 +1,7 @@
 /** Where a bridge to a server of revision 2026-07-28 gives up: rounds, time and bytes, through real parts. */
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createShare, type Share, startAgent, startRelay } from './harness.ts'
+import { conformanceServer, createServedShare, type Share, startRelay } from './harness.ts'
 import { asObject, type JsonObject, toolText } from './json.ts'
-import { NODE, ROOT } from './program.ts'
 import { RawClient } from './raw-client.ts'
 
 const MIB = 1024 * 1024
@@ -14,8 +12,7 @@ let share: Share
 
 beforeAll(async () => {
   const relay = stack.use(await startRelay([], { INPUT_WAIT_SECONDS: '1' }))
-  share = await createShare(relay)
-  stack.use(await startAgent(share, { command: [NODE, join(ROOT, 'test/conformance/modern-server.ts')] }))
+  share = await createServedShare(stack, relay, { command: conformanceServer('modern') })
 })
 afterAll(() => stack.disposeAsync())
 

@@ -1,15 +1,23 @@
 /** Clients of revision 2026-07-28 on servers that know only the handshake: real SDK, relay, agent and children. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { within } from './deadline.ts'
-import { type Command, createShare, createToken, fixture, npmServer, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import {
+  type Command,
+  conformanceServer,
+  createServedShare,
+  createToken,
+  fixture,
+  npmServer,
+  type Relay,
+  type Share,
+  startRelay,
+} from './harness.ts'
 import { asObject, toolText, type JsonObject } from './json.ts'
-import { NODE, ROOT } from './program.ts'
 import { CAPABILITIES, CLIENT_INFO, ELICITED, ROOTS, SAMPLED } from './test-client.ts'
 
 const MODERN = '2026-07-28'
-const LEGACY_FIXTURE: Command = [NODE, join(ROOT, 'test/conformance/legacy-server.ts')]
+const LEGACY_FIXTURE = conformanceServer('legacy')
 
 const stack = new AsyncDisposableStack()
 let relay: Relay
@@ -18,9 +26,7 @@ let rounds: Share
 let echo: Share
 
 async function shareOf(command: Command): Promise<Share> {
-  const share = await createShare(relay)
-  stack.use(await startAgent(share, { command }))
-  return share
+  return createServedShare(stack, relay, { command })
 }
 
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 /** Many clients with the same ids and the same progress tokens: no answer, progress or request may reach another. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { type Command, createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject, toolText } from './json.ts'
 import { type Answer, RawClient } from './raw-client.ts'
 
@@ -12,10 +12,8 @@ beforeAll(async () => {
 })
 afterAll(() => stack.disposeAsync())
 
-async function shareOf(command: Parameters<typeof startAgent>[1]['command'], ...args: string[]): Promise<Share> {
-  const share = await createShare(relay)
-  stack.use(await startAgent(share, { command, args }))
-  return share
+async function shareOf(command: Command, ...args: string[]): Promise<Share> {
+  return createServedShare(stack, relay, { command, args })
 }
 
 async function sessions(share: Share, count: number): Promise<RawClient[]> {

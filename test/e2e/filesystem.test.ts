@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createShare, npmServer, startAgent, startRelay, StateFolder } from './harness.ts'
+import { createServedShare, npmServer, startRelay, StateFolder } from './harness.ts'
 import { asArray, asObject, textField, toolText } from './json.ts'
 import { connectSdk1Http } from './sdk1-client.ts'
 import type { TestClient } from './test-client.ts'
@@ -13,9 +13,9 @@ let client: TestClient
 
 beforeAll(async () => {
   folder = stack.use(await StateFolder.create()).path
-  const share = await createShare(stack.use(await startRelay()))
+  const relay = stack.use(await startRelay())
   // Roots of the client would replace the folder given here, so this client must have none that exist.
-  stack.use(await startAgent(share, { command: npmServer('server-filesystem', folder) }))
+  const share = await createServedShare(stack, relay, { command: npmServer('server-filesystem', folder) })
   client = stack.use(await connectSdk1Http(share.shareUrl))
 })
 afterAll(() => stack.disposeAsync())

@@ -26,6 +26,11 @@ export function fixture(name: string, ...args: readonly string[]): Command {
   return [NODE, join(ROOT, 'test/fixtures', `${name}.ts`), ...args]
 }
 
+/** The server of test/conformance that knows only the handshake, or only revision 2026-07-28. */
+export function conformanceServer(era: 'legacy' | 'modern'): Command {
+  return [NODE, join(ROOT, 'test/conformance', `${era}-server.ts`)]
+}
+
 /** A server from npm, by the name of its package. */
 export function npmServer(name: 'server-everything' | 'server-filesystem', ...args: readonly string[]): Command {
   return [NODE, join(ROOT, 'node_modules/@modelcontextprotocol', name, 'dist/index.js'), ...args]
@@ -217,4 +222,11 @@ export async function startAgent(share: Share, options: AgentOptions): Promise<A
     await agent.program.kill9()
     throw error
   }
+}
+
+/** A share with an agent that serves it for as long as the stack lives. */
+export async function createServedShare(stack: AsyncDisposableStack, relay: Relay, options: AgentOptions): Promise<Share> {
+  const share = await createShare(relay)
+  stack.use(await startAgent(share, options))
+  return share
 }

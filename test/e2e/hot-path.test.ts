@@ -1,6 +1,6 @@
 /** The hot path writes nothing: a call and an event leave the Share's storage as it was. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { toolText } from './json.ts'
 import { RawClient } from './raw-client.ts'
 
@@ -10,8 +10,7 @@ let share: Share
 
 beforeAll(async () => {
   relay = stack.use(await startRelay())
-  share = await createShare(relay)
-  stack.use(await startAgent(share, { command: fixture('echo') }))
+  share = await createServedShare(stack, relay, { command: fixture('echo') })
 })
 afterAll(() => stack.disposeAsync())
 

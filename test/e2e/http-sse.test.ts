@@ -1,7 +1,7 @@
 /** HTTP+SSE of 2024-11-05 as it is on the wire: the endpoint event, 202, answers on the stream only, sessions of others. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { rawResult } from '../fixtures/raw-result.ts'
-import { createShare, createToken, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { createServedShare, createToken, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject } from './json.ts'
 import { Listener } from './raw-client.ts'
 
@@ -14,8 +14,7 @@ let share: Share
 
 beforeAll(async () => {
   relay = stack.use(await startRelay())
-  share = await createShare(relay)
-  stack.use(await startAgent(share, { command: fixture('echo') }))
+  share = await createServedShare(stack, relay, { command: fixture('echo') })
 })
 afterAll(() => stack.disposeAsync())
 
@@ -81,8 +80,7 @@ test('a request is answered with 202, and on the stream, progress first', async 
 })
 
 test('an answer comes byte for byte', async () => {
-  const other = await createShare(relay)
-  stack.use(await startAgent(other, { command: fixture('raw-bodies') }))
+  const other = await createServedShare(stack, relay, { command: fixture('raw-bodies') })
   const { stream, post } = await initialized(other)
   await post('{"jsonrpc":"2.0","id":9007199254740993,"method":"tools/call","params":{"name":"raw"}}')
   expect((await stream.nextEvent())?.data.toString()).toBe(`{"result": ${rawResult} ,"id":9007199254740993,"jsonrpc":"2.0"}`)

@@ -2,7 +2,7 @@
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { createServedShare, createShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject, toolText } from './json.ts'
 import { RawClient, readAnswer } from './raw-client.ts'
 
@@ -15,8 +15,7 @@ let share: Share
 
 beforeAll(async () => {
   relay = stack.use(await startRelay())
-  share = await createShare(relay)
-  stack.use(await startAgent(share, { command: fixture('echo') }))
+  share = await createServedShare(stack, relay, { command: fixture('echo') })
 })
 afterAll(() => stack.disposeAsync())
 

@@ -1,7 +1,7 @@
 /** The Inspector's command line, one method a run. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createShare, npmServer, type Share, startAgent, startRelay, StateFolder } from './harness.ts'
+import { createServedShare, npmServer, type Share, startRelay, StateFolder } from './harness.ts'
 import { asArray, asObject, toolText } from './json.ts'
 import { NODE, ROOT, run } from './program.ts'
 
@@ -13,8 +13,8 @@ let home: string
 
 beforeAll(async () => {
   home = stack.use(await StateFolder.create()).path
-  share = await createShare(stack.use(await startRelay()))
-  stack.use(await startAgent(share, { command: npmServer('server-everything') }))
+  const relay = stack.use(await startRelay())
+  share = await createServedShare(stack, relay, { command: npmServer('server-everything') })
 })
 afterAll(() => stack.disposeAsync())
 

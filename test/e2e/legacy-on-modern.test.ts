@@ -1,15 +1,13 @@
 /** SDK clients that begin with initialize, against a server that serves none: both SDKs, both transports, through the real parts. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createShare, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { conformanceServer, createServedShare, type Relay, type Share, startRelay } from './harness.ts'
 import { toolText } from './json.ts'
-import { NODE, ROOT } from './program.ts'
 import { connectSdk1Http, connectSdk1Sse } from './sdk1-client.ts'
 import { connectSdk2Http, connectSdk2Sse } from './sdk2-client.ts'
 import { CLIENT_INFO, ELICITED, ROOTS, SAMPLED, type TestClient } from './test-client.ts'
 
-const MODERN_SERVER: readonly [string, ...string[]] = [NODE, join(ROOT, 'test/conformance/modern-server.ts')]
+const MODERN_SERVER = conformanceServer('modern')
 
 const stack = new AsyncDisposableStack()
 let relay: Relay
@@ -18,10 +16,8 @@ let shared: Share
 
 beforeAll(async () => {
   relay = stack.use(await startRelay())
-  share = await createShare(relay)
-  shared = await createShare(relay)
-  stack.use(await startAgent(share, { command: MODERN_SERVER }))
-  stack.use(await startAgent(shared, { command: MODERN_SERVER, args: ['--isolate', 'share'] }))
+  share = await createServedShare(stack, relay, { command: MODERN_SERVER })
+  shared = await createServedShare(stack, relay, { command: MODERN_SERVER, args: ['--isolate', 'share'] })
 }, 120_000)
 afterAll(() => stack.disposeAsync())
 

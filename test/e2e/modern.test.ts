@@ -1,13 +1,10 @@
 /** Clients of revision 2026-07-28 against servers of theirs, and against servers that know only the handshake. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createShare, createToken, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { conformanceServer, createServedShare, createShare, createToken, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject } from './json.ts'
-import { NODE, ROOT } from './program.ts'
 import { CLIENT_INFO, ELICITED } from './test-client.ts'
 
-const MODERN_SERVER: readonly [string, ...string[]] = [NODE, join(ROOT, 'test/conformance/modern-server.ts')]
 const META = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
   'io.modelcontextprotocol/clientCapabilities': {},
@@ -22,11 +19,9 @@ let away: Share
 
 beforeAll(async () => {
   relay = stack.use(await startRelay())
-  modern = await createShare(relay)
-  legacy = await createShare(relay)
+  modern = await createServedShare(stack, relay, { command: conformanceServer('modern') })
+  legacy = await createServedShare(stack, relay, { command: fixture('echo') })
   away = await createShare(relay)
-  stack.use(await startAgent(modern, { command: MODERN_SERVER }))
-  stack.use(await startAgent(legacy, { command: fixture('echo') }))
 })
 afterAll(() => stack.disposeAsync())
 

@@ -1,13 +1,11 @@
 /** Streams of sessions on a server of revision 2026-07-28, which their clients leave and come back to, through real parts. */
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createShare, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { conformanceServer, createServedShare, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject, type JsonObject, toolText } from './json.ts'
 import { call, lastId, messages, read, resume } from './left-stream.ts'
-import { NODE, ROOT } from './program.ts'
 import { RawClient } from './raw-client.ts'
 
-const MODERN_SERVER: readonly [string, ...string[]] = [NODE, join(ROOT, 'test/conformance/modern-server.ts')]
+const MODERN_SERVER = conformanceServer('modern')
 /** The steps that `test_tool_with_progress` reports. */
 const STEPS = [0, 50, 100]
 const ELICIT = 'test_input_required_result_elicitation'
@@ -20,10 +18,8 @@ let shared: Share
 
 beforeAll(async () => {
   relay = stack.use(await startRelay([], { POLL_AFTER_SECONDS: '1' }))
-  own = await createShare(relay)
-  shared = await createShare(relay)
-  stack.use(await startAgent(own, { command: MODERN_SERVER }))
-  stack.use(await startAgent(shared, { command: MODERN_SERVER, args: ['--isolate', 'share'] }))
+  own = await createServedShare(stack, relay, { command: MODERN_SERVER })
+  shared = await createServedShare(stack, relay, { command: MODERN_SERVER, args: ['--isolate', 'share'] })
 })
 afterAll(() => stack.disposeAsync())
 

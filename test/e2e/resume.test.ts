@@ -1,6 +1,6 @@
 /** Streams that a client leaves and comes back to with Last-Event-ID, through a real relay, agent and server. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createShare, createToken, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { createServedShare, createToken, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { type JsonObject, toolText } from './json.ts'
 import { call, lastId, messages, read, resume } from './left-stream.ts'
 import { RawClient } from './raw-client.ts'
@@ -13,10 +13,8 @@ let shared: Share
 
 beforeAll(async () => {
   relay = stack.use(await startRelay([], { POLL_AFTER_SECONDS: '1' }))
-  own = await createShare(relay)
-  shared = await createShare(relay)
-  stack.use(await startAgent(own, { command: fixture('echo') }))
-  stack.use(await startAgent(shared, { command: fixture('echo'), args: ['--isolate', 'share'] }))
+  own = await createServedShare(stack, relay, { command: fixture('echo') })
+  shared = await createServedShare(stack, relay, { command: fixture('echo'), args: ['--isolate', 'share'] })
 })
 afterAll(() => stack.disposeAsync())
 

@@ -2,7 +2,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createShare, fixture, type Share, startAgent, startRelay } from './harness.ts'
+import { createServedShare, fixture, type Share, startRelay } from './harness.ts'
 import { asObject, toolText } from './json.ts'
 import { RawClient } from './raw-client.ts'
 import { sseEvents } from './sse-events.ts'
@@ -18,8 +18,8 @@ const stack = new AsyncDisposableStack()
 let share: Share
 
 beforeAll(async () => {
-  share = await createShare(stack.use(await startRelay()))
-  stack.use(await startAgent(share, { command: fixture('echo') }))
+  const relay = stack.use(await startRelay())
+  share = await createServedShare(stack, relay, { command: fixture('echo') })
 })
 afterAll(() => stack.disposeAsync())
 

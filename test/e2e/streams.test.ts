@@ -1,6 +1,6 @@
 /** The GET stream and what rides on it: replacement, requests and notifications of the server outside any call. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject, toolText } from './json.ts'
 import { RawClient } from './raw-client.ts'
 
@@ -10,8 +10,7 @@ let echo: Share
 
 beforeAll(async () => {
   relay = stack.use(await startRelay())
-  echo = await createShare(relay)
-  stack.use(await startAgent(echo, { command: fixture('echo') }))
+  echo = await createServedShare(stack, relay, { command: fixture('echo') })
 })
 afterAll(() => stack.disposeAsync())
 
@@ -77,8 +76,7 @@ describe('the GET stream', () => {
 })
 
 test('a child that pings is answered though no GET stream is open', async () => {
-  const share = await createShare(relay)
-  stack.use(await startAgent(share, { command: fixture('pings-client') }))
+  const share = await createServedShare(stack, relay, { command: fixture('pings-client') })
   const client = await session(share)
   expect(toolText((await client.callTool('pongs')).last['result'])).toBe('3 pongs')
 })

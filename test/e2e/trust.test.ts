@@ -4,11 +4,12 @@ import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type Agent,
+  createServedShare,
   createShare,
   createToken,
   fixture,
-  Selfhost,
   type Relay,
+  Selfhost,
   type Share,
   startAgent,
   startRelay,
@@ -27,9 +28,8 @@ let other: Share
 beforeAll(async () => {
   folder = stack.use(await StateFolder.create()).path
   relay = stack.use(await startRelay(['--data', folder]))
-  share = await createShare(relay)
+  share = await createServedShare(stack, relay, { command: fixture('echo') })
   other = await createShare(relay)
-  stack.use(await startAgent(share, { command: fixture('echo') }))
 })
 afterAll(() => stack.disposeAsync())
 

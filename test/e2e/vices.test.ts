@@ -1,6 +1,6 @@
 /** Servers with vices: each has the one named outcome for its caller, and none harms its neighbours. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
+import { createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject, type JsonObject, toolText } from './json.ts'
 import { type Answer, type Listener, RawClient } from './raw-client.ts'
 
@@ -15,9 +15,7 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync())
 
 async function shareOf(name: string, ...args: readonly string[]): Promise<Share> {
-  const share = await createShare(relay)
-  stack.use(await startAgent(share, { command: fixture(name), args }))
-  return share
+  return createServedShare(stack, relay, { command: fixture(name), args })
 }
 
 async function connect(name: string): Promise<RawClient> {

@@ -3,7 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { within } from '../e2e/deadline.ts'
-import { type Command, createShare, fixture, npmServer, type Relay, type Share, startAgent, startRelay } from '../e2e/harness.ts'
+import {
+  type Command,
+  conformanceServer,
+  createShare,
+  fixture,
+  npmServer,
+  type Relay,
+  type Share,
+  startAgent,
+  startRelay,
+} from '../e2e/harness.ts'
 import { toolText } from '../e2e/json.ts'
 import { NODE, ROOT } from '../e2e/program.ts'
 import { connectSdk1Http, connectSdk1Stdio } from '../e2e/sdk1-client.ts'
@@ -33,8 +43,8 @@ const CLIENTS: Readonly<Record<string, (share: Share) => Promise<TestClient>>> =
 
 const SERVERS = {
   everything: npmServer('server-everything'),
-  modern: [NODE, join(ROOT, 'test/conformance/modern-server.ts')],
-  legacy: [NODE, join(ROOT, 'test/conformance/legacy-server.ts')],
+  modern: conformanceServer('modern'),
+  legacy: conformanceServer('legacy'),
   echo: fixture('echo'),
 } as const satisfies Readonly<Record<string, Command>>
 
