@@ -35,6 +35,8 @@ export interface CallRecord {
   readonly sentMs: number
   readonly endedMs: number
   readonly outcome: Outcome
+  /** When its client had gone away from the answer, by its own choice, and could be told nothing. */
+  readonly absences: readonly Interval[]
 }
 
 /** One line of the server's journal. */
@@ -48,6 +50,26 @@ export interface JournalLine {
 export interface Interval {
   readonly fromMs: number
   readonly toMs: number
+}
+
+/** What is on the way of all that goes over a link, or to a world, or to the relay: a cut, a delay, an agent asleep. */
+export interface Disturbance extends Interval {
+  readonly kind: string
+  /** `relay`, a world, or a world and an agent. */
+  readonly where: string
+  /** Of an agent's link to one lane alone. */
+  readonly lane?: number
+}
+
+/** From when on clients can be told of the end of processes: their agent's next hello has passed, or a child was killed under it. */
+export interface Proof {
+  readonly kind: 'hello' | 'death'
+  /** World and agent, and the lane whose calls it is about. */
+  readonly where: string
+  readonly lane: number
+  readonly pids: ReadonlySet<number>
+  readonly killedMs: number
+  readonly atMs: number
 }
 
 /** What befell processes; faults of links are not among it, since no call may suffer from them. */

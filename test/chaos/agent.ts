@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { within } from '../e2e/deadline.ts'
 import { asObject, type JsonObject } from '../e2e/json.ts'
 import { NODE, ROOT } from '../e2e/program.ts'
-import type { Interval } from './account.ts'
+import type { Disturbance, Interval, Proof } from './account.ts'
 import type { History } from './history.ts'
 import { LinkProxy } from './proxy.ts'
 
@@ -24,13 +24,6 @@ export interface AgentSpec {
   readonly onProcess: (pid: number) => void
 }
 
-/** A process proved dead by a hello: when it was killed, and when the relay heard of it. */
-export interface Replacement {
-  readonly pids: ReadonlySet<number>
-  readonly killedMs: number
-  readonly helloMs: number
-}
-
 const READY_MS = 60_000
 
 export class ChaosAgent implements AsyncDisposable {
@@ -38,23 +31,22 @@ export class ChaosAgent implements AsyncDisposable {
   readonly outages: Interval[] = []
   /** Children that were killed, or whose agent was, and when. */
   readonly childDeaths = new Map<number, number>()
-  /** Those of them that were killed themselves. */
-  readonly killedChildren = new Map<number, number>()
-  readonly replacements: Replacement[] = []
+  readonly proofs: Proof[] = []
+  readonly disturbances: Disturbance[] = []
   readonly allChildren = new Set<number>()
   unexpectedEnds = 0
   readonly proxy: LinkProxy
   readonly #spec: AgentSpec
   readonly #history: History
   readonly #log: WriteStream
-  /** Process ids by lane and channel. */
-  readonly #children = new Map<string, number>()
+  /** By lane and channel. */
+  readonly #children = new Map<string, { readonly pid: number; readonly lane: number }>()
   #process: ChildProcess | undefined
   #ready = Promise.withResolvers<void>()
   #isExpectedToEnd = false
   #turn: Promise<void> = Promise.resolve()
-  /** What the next hello of a new process proves. */
-  #killed: { readonly pids: ReadonlySet<number>; readonly killedMs: number } | undefined
+  /** What the next process proves by its hello, by lane. */
+  readonly #killed = new Map<number, { readonly pids: Set<number>; readonly killedMs: number }>()
 
   private constructor(spec: AgentSpec, history: History, proxy: LinkProxy) {
     this.#spec = spec
@@ -65,11 +57,10 @@ export class ChaosAgent implements AsyncDisposable {
 
   static async start(spec: AgentSpec, relayPort: () => number, history: History): Promise<ChaosAgent> {
     const proxy = await LinkProxy.start(relayPort, {
-      frame: (direction, frame) => {
-        history.frame(spec.where, direction, frame)
-        if (direction === 'up' && frame.header.startsWith('{"type":"hello"')) agent.#saidHello()
-      },
+      frame: (direction, frame) => history.frame(spec.where, direction, frame),
       said: (text) => history.event(spec.where, text),
+      greeted: (lane) => agent.#saidHello(lane),
+      disturbed: (disturbance) => agent.disturbances.push({ where: spec.where, ...disturbance }),
     })
     const agent: ChaosAgent = new ChaosAgent(spec, history, proxy)
     agent.#launch()
@@ -94,9 +85,11 @@ export class ChaosAgent implements AsyncDisposable {
   /** The machine sleeps. */
   sleep(ms: number): Promise<void> {
     return this.#inTurn(async () => {
+      const fromMs = Date.now()
       this.#process?.kill('SIGSTOP')
       await delay(ms)
       this.#process?.kill('SIGCONT')
+      this.disturbances.push({ kind: 'sleep', where: this.where, fromMs, toMs: Date.now() })
     })
   }
 
@@ -109,7 +102,12 @@ export class ChaosAgent implements AsyncDisposable {
 
   async #kill(restartMs: number): Promise<void> {
     const fromMs = Date.now()
-    this.#killed = { pids: new Set(this.#children.values()), killedMs: fromMs }
+    this.#killed.clear()
+    for (const { pid, lane } of this.#children.values()) {
+      const killed = this.#killed.get(lane) ?? { pids: new Set(), killedMs: fromMs }
+      killed.pids.add(pid)
+      this.#killed.set(lane, killed)
+    }
     this.#bereave(fromMs)
     await this.#end('SIGKILL')
     await this.#startAgain(fromMs, restartMs)
@@ -117,7 +115,7 @@ export class ChaosAgent implements AsyncDisposable {
 
   async #drain(restartMs: number): Promise<void> {
     const fromMs = Date.now()
-    const pids = [...this.#children.values()]
+    const pids = [...this.#children.values()].map(({ pid }) => pid)
     await this.#end('SIGTERM')
     for (const pid of pids) this.childDeaths.set(pid, fromMs)
     this.#children.clear()
@@ -128,11 +126,12 @@ export class ChaosAgent implements AsyncDisposable {
   /** Kills one of its servers; false when it has none. */
   killChild(nth: number): boolean {
     const children = [...this.#children]
-    const [ch, pid] = children[nth % Math.max(1, children.length)] ?? []
-    if (ch === undefined || pid === undefined) return false
+    const [ch, child] = children[nth % Math.max(1, children.length)] ?? []
+    if (ch === undefined || child === undefined) return false
+    const { pid, lane } = child
     const atMs = Date.now()
     this.childDeaths.set(pid, atMs)
-    this.killedChildren.set(pid, atMs)
+    this.proofs.push({ kind: 'death', where: this.where, lane, pids: new Set([pid]), killedMs: atMs, atMs })
     this.#children.delete(ch)
     this.#history.event(this.where, `child ${pid} of ${ch} is killed`)
     try {
@@ -193,27 +192,28 @@ export class ChaosAgent implements AsyncDisposable {
   }
 
   #bereave(atMs: number): void {
-    for (const pid of this.#children.values()) this.childDeaths.set(pid, atMs)
+    for (const { pid } of this.#children.values()) this.childDeaths.set(pid, atMs)
     this.#children.clear()
   }
 
   #hear(line: string): void {
     this.#log.write(`${line}\n`)
     const event = parse(line)
-    const { lane = 0, pid } = event ?? {}
-    const ch = typeof event?.['ch'] === 'string' ? `${String(lane)} ${event['ch']}` : undefined
+    const { pid } = event ?? {}
+    const lane = Number(event?.['lane'] ?? 0)
+    const ch = typeof event?.['ch'] === 'string' ? `${lane} ${event['ch']}` : undefined
     if (event?.['event'] === 'ready') this.#ready.resolve()
     if (event?.['event'] === 'channel.open' && ch !== undefined && typeof pid === 'number') {
-      this.#children.set(ch, pid)
+      this.#children.set(ch, { pid, lane })
       this.allChildren.add(pid)
     }
     if (event?.['event'] === 'channel.end' && ch !== undefined) this.#children.delete(ch)
   }
 
-  #saidHello(): void {
-    if (this.#killed === undefined) return
-    this.replacements.push({ ...this.#killed, helloMs: Date.now() })
-    this.#killed = undefined
+  #saidHello(lane: number): void {
+    const killed = this.#killed.get(lane)
+    this.#killed.delete(lane)
+    if (killed !== undefined) this.proofs.push({ kind: 'hello', where: this.where, lane, ...killed, atMs: Date.now() })
   }
 }
 

@@ -4,7 +4,7 @@ import { within } from '../e2e/deadline.ts'
 import { asObject, type JsonObject, toolText } from '../e2e/json.ts'
 import { type Listener, RawClient } from '../e2e/raw-client.ts'
 import type { Executed } from '../../protocol/errors.ts'
-import { answerText, type Outcome } from './account.ts'
+import { answerText, type Interval, type Outcome } from './account.ts'
 import { ask } from './exchange.ts'
 import type { PlannedCall } from './plan.ts'
 import type { ShareAccess } from './relay.ts'
@@ -12,13 +12,15 @@ import type { ShareAccess } from './relay.ts'
 /** By then every promise of the relay has run out: a long call, the grace time, the wait for an agent, and some. */
 export const DEADLINE_MS = 150_000
 
+type OnAbsence = (absence: Interval) => void
+
 /** One client of a share. */
 export interface ChaosClient {
   readonly name: string
   /** Makes itself known, before any fault. */
   begin(): Promise<void>
-  /** Never rejects. */
-  make(call: PlannedCall): Promise<Outcome>
+  /** Never rejects. `onAbsence` is told when the client goes away from the answer, and comes back for it. */
+  make(call: PlannedCall, onAbsence: OnAbsence): Promise<Outcome>
   end?(): void
   readonly strays?: readonly string[]
 }
@@ -64,10 +66,10 @@ export class LegacyClient implements ChaosClient {
     void this.#listener?.[Symbol.asyncDispose]()
   }
 
-  async make(call: PlannedCall): Promise<Outcome> {
+  async make(call: PlannedCall, onAbsence: OnAbsence): Promise<Outcome> {
     if (call.tool === 'note') return outcomeOf(() => this.#note(call))
-    if (call.tool === 'visit') return outcomeOf(() => this.#visit(call))
-    return outcomeOf(() => callTool(this.#client, ++this.#lastId, call, this.name))
+    if (call.tool === 'visit') return outcomeOf(() => this.#visit(call, onAbsence))
+    return outcomeOf(() => callTool(this.#client, ++this.#lastId, call, { name: this.name, onAbsence }))
   }
 
   /** Keeps a GET stream open, and another when that ends. */
@@ -104,7 +106,7 @@ export class LegacyClient implements ChaosClient {
   }
 
   /** A whole session for one call. What fails before the call leaves it unexecuted. */
-  async #visit(call: PlannedCall): Promise<Outcome> {
+  async #visit(call: PlannedCall, onAbsence: OnAbsence): Promise<Outcome> {
     const client = new RawClient(this.#share.url, this.#share.clientToken)
     const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'visitor', version: '1.0.0' } }
     const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params })
@@ -117,7 +119,7 @@ export class LegacyClient implements ChaosClient {
     const noted = await client.notify('notifications/initialized', undefined, { boundMs: DEADLINE_MS })
     const text = await noted.text()
     if (noted.status !== 202) return notBegun(errorOutcome(noted.status, text === '' ? {} : asObject(JSON.parse(text))))
-    const outcome = await callTool(client, 1, { ...call, tool: 'once' }, this.name)
+    const outcome = await callTool(client, 1, { ...call, tool: 'once' }, { name: this.name, onAbsence })
     await client.raw('DELETE').catch(() => undefined)
     return outcome
   }
@@ -139,24 +141,30 @@ export class ModernClient implements ChaosClient {
     return Promise.resolve()
   }
 
-  async make(call: PlannedCall): Promise<Outcome> {
+  async make(call: PlannedCall, onAbsence: OnAbsence): Promise<Outcome> {
     const headers = { 'mcp-method': 'tools/call', 'mcp-name': call.tool }
-    return outcomeOf(() => callTool(this.#client, ++this.#lastId, call, this.name, MODERN_META, headers))
+    return outcomeOf(() => callTool(this.#client, ++this.#lastId, call, { name: this.name, onAbsence, meta: MODERN_META, headers }))
   }
+}
+
+/** Whose call it is, and what its era adds. */
+interface Manner {
+  readonly name: string
+  readonly onAbsence: OnAbsence
+  readonly meta?: JsonObject
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 async function callTool(
   client: RawClient,
   id: number,
   { arg, tool, ms, kib, steps, progress, log, leaves }: PlannedCall,
-  name: string,
-  meta: JsonObject = {},
-  headers: Readonly<Record<string, string>> = {},
+  { name, onAbsence, meta = {}, headers = {} }: Manner,
 ): Promise<Outcome> {
   const token = `token of ${arg}`
   const params = { name: tool, arguments: { arg, ms, kib, steps, log }, _meta: progress ? { ...meta, progressToken: token } : meta }
   const body = JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params })
-  const { status, messages } = await ask(client, body, { boundMs: DEADLINE_MS, headers, leaves })
+  const { status, messages } = await ask(client, body, { boundMs: DEADLINE_MS, headers, leaves, onAbsence })
   const answer = messages.at(-1) ?? {}
   const stray = strayMessage(messages.slice(0, -1), name, progress ? token : undefined)
   if (stray !== undefined) return { kind: 'wrong', detail: stray }

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { asObject, type JsonObject } from '../e2e/json.ts'
 import type { RawClient } from '../e2e/raw-client.ts'
 import { sseEvents } from '../e2e/sse-events.ts'
+import type { Interval } from './account.ts'
 
 export interface Exchange {
   readonly status: number
@@ -18,6 +19,8 @@ export interface ExchangeOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** The client goes away after its first event that has an id, and comes back. */
   readonly leaves?: boolean
+  /** Told of each pause before it comes back. */
+  readonly onAbsence?: (absence: Interval) => void
 }
 
 const RESUME_MS = 200
@@ -26,7 +29,8 @@ const SESSION_HEADER = 'mcp-session-id'
 /**
  * @throws TypeError when the connection breaks before there is an event to resume from, and what the deadline throws.
  */
-export async function ask(client: RawClient, body: string, { boundMs, headers = {}, leaves = false }: ExchangeOptions): Promise<Exchange> {
+export async function ask(client: RawClient, body: string, options: ExchangeOptions): Promise<Exchange> {
+  const { boundMs, headers = {}, leaves = false, onAbsence } = options
   const untilMs = Date.now() + boundMs
   const response = await client.post(body, { boundMs, headers })
   const first = { status: response.status, headers: response.headers }
@@ -38,7 +42,9 @@ export async function ask(client: RawClient, body: string, { boundMs, headers = 
     const { lastEventId } = reading
     if (lastEventId === undefined) throw fault instanceof Error ? fault : new SyntaxError('the stream ended without an answer')
     if (Date.now() > untilMs) throw new Error('waited in vain for the rest of a stream')
+    const fromMs = Date.now()
     await delay(RESUME_MS)
+    onAbsence?.({ fromMs, toMs: Date.now() })
     const rest = await goOn(client, lastEventId, first.headers.get(SESSION_HEADER))
     if (rest === undefined) continue
     // Nothing can follow: what is still missing is missing for good.

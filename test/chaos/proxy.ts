@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Disturbance } from './account.ts'
 import { cutPoint, LinkReader, type SeenFrame, type Stretch } from './link-parts.ts'
 import type { Direction, Directions, Fault } from './plan-faults.ts'
 
@@ -10,6 +11,10 @@ type Cut = Extract<Fault, { kind: 'cut' }>
 export interface ProxyEvents {
   readonly frame: (direction: Direction, frame: SeenFrame) => void
   readonly said: (text: string) => void
+  /** A hello has gone to the relay, whole. */
+  readonly greeted: (lane: number) => void
+  /** Told when it is over. Of a link that broke: when the next one's hello has gone to the relay. */
+  readonly disturbed: (disturbance: Omit<Disturbance, 'where'>) => void
 }
 
 /** The end that did not hear of a cut stays open this long. */
@@ -23,28 +28,43 @@ interface Impairments {
   cut: Cut | undefined
 }
 
+interface PairEvents extends Pick<ProxyEvents, 'frame'> {
+  readonly onCut: (cut: Cut, isInPlace: boolean) => void
+  readonly onGreeted: () => void
+}
+
 /** One connection of an agent, with its connection to the relay. */
 class Pair {
   readonly agent: Socket
   readonly relay: Socket
+  /** The object of its share that the link leads to. */
+  lane = 0
   readonly #impairments: Impairments
   readonly #onCut: (cut: Cut, isInPlace: boolean) => void
   readonly #wake = new Set<() => void>()
   readonly #swallowed = new Set<Direction>()
+  readonly #onGreeted: () => void
   /** Neither end hears of the other any more. */
   #isSevered = false
+  /** There is a hello in what is about to be written. */
+  #isGreeting = false
 
-  constructor(agent: Socket, relay: Socket, impairments: Impairments, events: ProxyEvents, onCut: (cut: Cut, isInPlace: boolean) => void) {
+  constructor(agent: Socket, relay: Socket, impairments: Impairments, { frame, onCut, onGreeted }: PairEvents) {
     this.agent = agent
     this.relay = relay
     this.#impairments = impairments
     this.#onCut = onCut
+    this.#onGreeted = onGreeted
     for (const socket of [agent, relay]) {
       socket.setNoDelay(true)
       socket.on('error', () => {})
     }
-    void this.#pump('up', agent, relay, new LinkReader((frame) => events.frame('up', frame)))
-    void this.#pump('down', relay, agent, new LinkReader((frame) => events.frame('down', frame)))
+    const up = new LinkReader((seen) => {
+      this.#isGreeting ||= seen.header.startsWith('{"type":"hello"')
+      frame('up', seen)
+    })
+    void this.#pump('up', agent, relay, up)
+    void this.#pump('down', relay, agent, new LinkReader((seen) => frame('down', seen)))
   }
 
   get isOpen(): boolean {
@@ -92,10 +112,14 @@ class Pair {
     if (latencyMs > 0) await delay(latencyMs)
     await this.#untilFlowing(direction)
     if (this.#swallowed.has(direction)) return
+    if (direction === 'up' && reader.part === 'upgrade') this.lane = laneOf(chunk) ?? this.lane
     const stretches = reader.read(chunk)
     const place = this.#cutPlace(direction, stretches)
-    if (place === undefined) await this.#write(to, chunk)
-    else {
+    if (place === undefined) {
+      await this.#write(to, chunk)
+      if (this.#isGreeting && !this.#isSevered && this.isOpen) this.#onGreeted()
+      this.#isGreeting = false
+    } else {
       const { cut } = this.#impairments
       this.#impairments.cut = undefined
       if (place > 0 && !to.destroyed) to.write(chunk.subarray(0, place))
@@ -141,6 +165,8 @@ export class LinkProxy implements AsyncDisposable {
   readonly #pairs = new Set<Pair>()
   readonly #impairments: Impairments = { stalled: new Set(), latencyMs: 0, bytesPerSecond: 0, cut: undefined }
   #isPlugged = true
+  /** Links that broke, by lane, until the next one's hello. */
+  readonly #broken = new Map<number, Omit<Disturbance, 'where' | 'toMs'>>()
 
   private constructor(server: Server, relayPort: () => number, events: ProxyEvents) {
     this.#server = server
@@ -175,7 +201,7 @@ export class LinkProxy implements AsyncDisposable {
   async stall(directions: Directions, ms: number): Promise<void> {
     const stalled = directionsOf(directions)
     for (const direction of stalled) this.#impairments.stalled.add(direction)
-    await delay(ms)
+    await this.#disturb('stall', ms)
     for (const direction of stalled) this.#impairments.stalled.delete(direction)
     for (const pair of this.#pairs) pair.wake()
   }
@@ -184,19 +210,20 @@ export class LinkProxy implements AsyncDisposable {
   async halfOpen(directions: Directions, ms: number): Promise<void> {
     const pairs = [...this.#pairs].filter((pair) => pair.isOpen)
     for (const pair of pairs) pair.swallow(directions)
+    this.#note('half-open', pairs)
     await delay(ms)
     for (const pair of pairs) pair.destroy()
   }
 
   async delay(latencyMs: number, ms: number): Promise<void> {
     this.#impairments.latencyMs = latencyMs
-    await delay(ms)
+    await this.#disturb('delay', ms, latencyMs)
     this.#impairments.latencyMs = 0
   }
 
   async throttle(bytesPerSecond: number, ms: number): Promise<void> {
     this.#impairments.bytesPerSecond = bytesPerSecond
-    await delay(ms)
+    await this.#disturb('throttle', ms)
     this.#impairments.bytesPerSecond = 0
   }
 
@@ -204,11 +231,21 @@ export class LinkProxy implements AsyncDisposable {
   async unplug(ms: number): Promise<void> {
     this.#isPlugged = false
     this.#cutAll({ heardBy: 'both', abrupt: true })
-    await delay(ms)
+    await this.#disturb('unplug', ms)
     this.#isPlugged = true
   }
 
+  /** What broke the links was no fault of the wire, as when the relay has lost its object. */
+  broke(kind: string, lane?: number): void {
+    this.#note(
+      kind,
+      [...this.#pairs].filter((pair) => lane === undefined || pair.lane === lane),
+    )
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    const toMs = Date.now()
+    for (const broken of this.#broken.values()) this.#events.disturbed({ ...broken, toMs })
     for (const pair of this.#pairs) pair.destroy()
     this.#server.close()
     await once(this.#server, 'close')
@@ -221,7 +258,11 @@ export class LinkProxy implements AsyncDisposable {
       return
     }
     const relay = connect({ port: this.#relayPort(), host: '127.0.0.1', noDelay: true })
-    const pair: Pair = new Pair(agent, relay, this.#impairments, this.#events, (cut, isInPlace) => this.#onCut(cut, isInPlace, pair))
+    const pair: Pair = new Pair(agent, relay, this.#impairments, {
+      frame: this.#events.frame,
+      onCut: (cut, isInPlace) => this.#onCut(cut, isInPlace, pair),
+      onGreeted: () => this.#greeted(pair.lane),
+    })
     this.#pairs.add(pair)
     agent.once('close', () => {
       if (relay.destroyed) this.#pairs.delete(pair)
@@ -234,16 +275,47 @@ export class LinkProxy implements AsyncDisposable {
   #onCut(cut: Cut, isInPlace: boolean, pair?: Pair): void {
     this.#events.said(`cut ${isInPlace ? `within ${cut.part}` : 'in silence'}, ${cut.direction}, heard by ${cut.heardBy}`)
     if (pair === undefined) this.#cutAll(cut)
-    else pair.cut(cut)
+    else {
+      pair.cut(cut)
+      this.#note('cut', [pair])
+    }
   }
 
   #cutAll(cut: Pick<Cut, 'heardBy' | 'abrupt'>): void {
-    for (const pair of this.#pairs) if (pair.isOpen) pair.cut(cut)
+    const pairs = [...this.#pairs].filter((pair) => pair.isOpen)
+    for (const pair of pairs) pair.cut(cut)
+    this.#note('cut', pairs)
+  }
+
+  #note(kind: string, pairs: Iterable<Pair>): void {
+    for (const { lane } of pairs) if (!this.#broken.has(lane)) this.#broken.set(lane, { kind, lane, fromMs: Date.now() })
+  }
+
+  #greeted(lane: number): void {
+    const broken = this.#broken.get(lane)
+    this.#broken.delete(lane)
+    const toMs = Date.now()
+    if (broken !== undefined) this.#events.disturbed({ ...broken, toMs })
+    this.#events.greeted(lane)
+  }
+
+  /** Lasts `ms`; what was on its way then is there `lateMs` later. */
+  async #disturb(kind: string, ms: number, lateMs = 0): Promise<void> {
+    const fromMs = Date.now()
+    await delay(ms)
+    this.#events.disturbed({ kind, fromMs, toMs: Date.now() + lateMs })
   }
 }
 
 function directionsOf(directions: Directions): readonly Direction[] {
   return directions === 'both' ? ['up', 'down'] : [directions]
+}
+
+/** From the first line of an agent's upgrade. */
+function laneOf(upgrade: Uint8Array): number | undefined {
+  const [line = ''] = Buffer.from(upgrade).toString('latin1').split('\r\n', 1)
+  const lane = /[?&]lane=(\d+)/.exec(line)?.[1]
+  return lane === undefined ? undefined : Number(lane)
 }
 
 function end(socket: Socket, abrupt: boolean): void {

@@ -7,7 +7,7 @@ import { readWranglerToml, toWorkerdConfig } from '../../selfhost/config.ts'
 import { type RunningRelay, startWorkerd } from '../../selfhost/workerd.ts'
 import { asObject, type JsonObject, textField } from '../e2e/json.ts'
 import { ROOT } from '../e2e/program.ts'
-import type { Interval } from './account.ts'
+import type { Disturbance, Interval } from './account.ts'
 import type { History } from './history.ts'
 
 const OWNER_KEY = 'owner-key-of-the-chaos-run'
@@ -24,6 +24,10 @@ export interface ShareAccess {
 
 export class ChaosRelay implements AsyncDisposable {
   readonly outages: Interval[] = []
+  /** When objects were thrown out of memory. */
+  readonly disturbances: Disturbance[] = []
+  /** Told when workerd has been killed. */
+  readonly onKilled = new Set<() => void>()
   readonly #folder: string
   readonly #history: History
   /** The output of workerd: the Worker's log. */
@@ -72,6 +76,7 @@ export class ChaosRelay implements AsyncDisposable {
     const fromMs = Date.now()
     this.#running = undefined
     process.kill(running.pid, 'SIGKILL')
+    for (const tell of this.onKilled) tell()
     await running.ended
     await delay(afterMs)
     await this.#launch()
@@ -79,11 +84,14 @@ export class ChaosRelay implements AsyncDisposable {
     this.#history.event('relay', `up again after ${Date.now() - fromMs} ms`)
   }
 
-  /** Throws a share's object out of memory, whatever it is at; of several the next. */
-  async reset(share: ShareAccess): Promise<void> {
+  /** Throws a share's object out of memory, whatever it is at; of several the next, which is told before. */
+  async reset(name: string, share: ShareAccess, before: (lane: number) => void): Promise<void> {
     const lane = this.#resets++ % share.lanes
+    before(lane)
+    const fromMs = Date.now()
     const object = lane === 0 ? share.id : `${share.id}.${lane}`
     await fetch(`${this.origin}/chaos/abort/${object}`, { method: 'POST' }).catch(() => undefined)
+    this.disturbances.push({ kind: 'reset', where: name, lane, fromMs, toMs: Date.now() })
   }
 
   async createShare(name: string, lanes: number): Promise<ShareAccess> {

@@ -1,8 +1,9 @@
 /** Owns what a run prints: the figures, and the story of each offending call. */
-import type { CallRecord, JournalLine } from './account.ts'
+import type { CallRecord } from './account.ts'
 import type { ChaosAgent } from './agent.ts'
 import type { History } from './history.ts'
 import type { PlannedFault } from './plan.ts'
+import { PROMPT_MS, type Telling } from './telling.ts'
 import type { Verdict, Violation } from './verdict.ts'
 
 /** Share of the calls among the living that must be answered. */
@@ -13,7 +14,7 @@ const STORIES = 5
 export interface Findings {
   readonly verdict: Verdict
   readonly records: readonly CallRecord[]
-  readonly journal: readonly JournalLine[]
+  readonly tellings: readonly Telling[]
   readonly agents: readonly ChaosAgent[]
   readonly faults: readonly PlannedFault[]
   readonly evictions: number
@@ -67,8 +68,14 @@ export function figures(findings: Findings): string[] {
         .join(', '),
     ),
     row('objects found evicted', evictions),
-    row('from new hello to error, after a kill', spread(errorDelays(findings))),
-    row("from a child's death to the error", spread(deathDelays(findings))),
+    ...(['hello', 'death'] as const).flatMap((kind) => {
+      const all = findings.tellings.filter(({ proof }) => proof.kind === kind)
+      const name = kind === 'hello' ? 'from new hello to error, after a kill' : "from a child's death to the error"
+      return [
+        row(name, spread(all.filter(({ disturbances }) => disturbances.length === 0).map(({ delayMs }) => delayMs))),
+        row('  disturbed', spread(all.filter(({ disturbances }) => disturbances.length > 0).map(({ delayMs }) => delayMs))),
+      ]
+    }),
   ]
 }
 
@@ -91,6 +98,17 @@ function storyOf({ rule, record, executions }: Violation, history: History): str
   return ['', `${rule}: ${describe(record, history)}`, ...runs, ...history.story(record)]
 }
 
+/** The calls that were told late, and what was in the way. */
+export function lateCalls({ tellings }: Findings, history: History): string[] {
+  return tellings
+    .filter(({ delayMs }) => delayMs > PROMPT_MS)
+    .map(({ record, proof, delayMs, disturbances }) => {
+      const why = disturbances.map(({ kind, fromMs, toMs }) => `${kind} ${history.time(fromMs)}-${history.time(toMs)}`).join(', ')
+      const at = `${proof.kind} of ${proof.where} at ${history.time(proof.atMs)}`
+      return `late by ${delayMs} ms: ${at}: ${describe(record, history)}: ${why === '' ? 'nothing in the way' : why}`
+    })
+}
+
 function describe(record: CallRecord, history: History): string {
   const { arg, tool, sentMs, endedMs, outcome } = record
   return `${tool} ${arg}, sent ${history.time(sentMs)}, ended ${history.time(endedMs)}: ${JSON.stringify(outcome)}`
@@ -99,34 +117,6 @@ function describe(record: CallRecord, history: History): string {
 function nameOf({ outcome }: CallRecord): string {
   if (outcome.kind === 'failed') return `${outcome.code} (${outcome.executed})`
   return 'detail' in outcome ? `${outcome.kind} ${outcome.detail.slice(0, 60)}` : outcome.kind
-}
-
-/** Of calls that ran on a killed agent, from the hello of the next one to their errors. */
-function errorDelays({ records, journal, agents }: Findings): number[] {
-  const pids = pidsByArg(journal)
-  return agents.flatMap(({ replacements }) =>
-    replacements.flatMap(({ pids: dead, killedMs, helloMs }) =>
-      records
-        .filter(({ arg, sentMs, endedMs, outcome }) => {
-          const pid = pids.get(arg)
-          return outcome.kind === 'failed' && pid !== undefined && dead.has(pid) && sentMs <= killedMs && endedMs >= helloMs
-        })
-        .map(({ endedMs }) => endedMs - helloMs),
-    ),
-  )
-}
-
-function deathDelays({ records, journal, agents }: Findings): number[] {
-  const pids = pidsByArg(journal)
-  const killed = new Map(agents.flatMap(({ killedChildren }) => [...killedChildren]))
-  return records.flatMap(({ arg, endedMs, outcome }) => {
-    const diedMs = killed.get(pids.get(arg) ?? 0)
-    return outcome.kind === 'failed' && outcome.code === 'CHILD_DIED' && diedMs !== undefined ? [endedMs - diedMs] : []
-  })
-}
-
-function pidsByArg(journal: readonly JournalLine[]): Map<string, number> {
-  return new Map(journal.map(({ arg, pid }) => [arg, pid]))
 }
 
 function spread(values: readonly number[]): string {

@@ -5,13 +5,15 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startGuard } from '../../agent/guard.ts'
 import { isAlive } from '../e2e/processes.ts'
-import { type CallRecord, readJournal } from './account.ts'
+import { type CallRecord, type Interval, readJournal } from './account.ts'
 import { DEADLINE_MS } from './clients.ts'
 import { History } from './history.ts'
 import { type Options, readOptions, USAGE } from './options.ts'
 import { makePlan, type Plan, type PlannedCall, type PlannedFault } from './plan.ts'
+import { Pulse } from './pulse.ts'
 import { ChaosRelay } from './relay.ts'
-import { complaints, figures, type Findings, stories } from './report.ts'
+import { complaints, figures, type Findings, lateCalls, stories } from './report.ts'
+import { tellingsOf } from './telling.ts'
 import { judge } from './verdict.ts'
 import { World } from './world.ts'
 
@@ -40,6 +42,7 @@ async function perform(options: Options, plan: Plan, folder: string, history: Hi
     const { agents, clients, lanes } = options
     worlds.push(stack.use(await World.start({ name, agents, clients, lanes, folder, journal, onProcess }, relay, history)))
   }
+  const pulse = stack.use(new Pulse())
   const { records, stuck } = await carryOut(plan, { relay, worlds, history })
   const agents = worlds.flatMap((world) => world.agents)
   const misfortunes = {
@@ -49,10 +52,13 @@ async function perform(options: Options, plan: Plan, folder: string, history: Hi
   }
   await stack.disposeAsync()
   const lines = readJournal(readFileSync(journal, 'utf8'))
+  const outages = relay.outages.map((outage) => ({ kind: 'restart-relay', where: 'relay', ...outage }))
+  const disturbances = [...agents.flatMap((agent) => agent.disturbances), ...relay.disturbances, ...outages, ...pulse.stops]
+  const proofs = agents.flatMap((agent) => agent.proofs)
   return {
     verdict: judge(records, lines, misfortunes),
     records,
-    journal: lines,
+    tellings: tellingsOf(records, lines, proofs, disturbances),
     agents,
     faults: plan.faults,
     evictions: worlds.reduce((sum, { evictions }) => sum + evictions, 0),
@@ -103,12 +109,15 @@ async function makeCall(world: World, call: PlannedCall): Promise<CallRecord> {
   const client = world.clients[call.client]
   if (client === undefined) throw new Error(`no client ${call.client}`)
   const sentMs = Date.now()
-  const outcome = await client.make(call)
-  return { arg: call.arg, tool: call.tool, world: world.name, client: client.name, sentMs, endedMs: Date.now(), outcome }
+  const absences: Interval[] = []
+  const outcome = await client.make(call, (absence) => absences.push(absence))
+  return { arg: call.arg, tool: call.tool, world: world.name, client: client.name, sentMs, endedMs: Date.now(), outcome, absences }
 }
 
 function outagesOf(world: World): { fromMs: number; toMs: number }[] {
-  const deaths = world.agents.flatMap(({ killedChildren }) => [...killedChildren.values()].map((atMs) => ({ fromMs: atMs, toMs: atMs })))
+  const deaths = world.agents.flatMap(({ proofs }) =>
+    proofs.filter(({ kind }) => kind === 'death').map(({ atMs }) => ({ fromMs: atMs, toMs: atMs })),
+  )
   return [...world.agents.flatMap(({ outages }) => outages), ...deaths]
 }
 
@@ -132,7 +141,9 @@ async function main(): Promise<number> {
   const isGood = wrong.length === 0 && findings.verdict.violations.length === 0
   console.log(figures(findings).join('\n'))
   if (!isGood || options.keep) {
-    console.log([...stories(findings, history), '', ...wrong.map((text) => `violation: ${text}`)].join('\n'))
+    console.log(
+      [...lateCalls(findings, history), ...stories(findings, history), '', ...wrong.map((text) => `violation: ${text}`)].join('\n'),
+    )
     history.writeFrames(join(folder, 'frames.txt'))
     writeFileSync(join(folder, 'calls.txt'), findings.records.map((record) => `${JSON.stringify(record)}\n`).join(''))
     console.log(`logs, journal, history, frames and calls: ${folder}`)

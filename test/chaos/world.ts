@@ -51,6 +51,7 @@ export class World implements AsyncDisposable {
     this.#relay = relay
     this.#share = share
     this.#history = history
+    relay.onKilled.add(() => this.#broke('restart-relay'))
   }
 
   static async start(
@@ -113,7 +114,7 @@ export class World implements AsyncDisposable {
       case 'restart-relay':
         return this.#relay.restart(fault.ms)
       case 'reset':
-        return this.#relay.reset(this.#share)
+        return this.#relay.reset(this.name, this.#share, (lane) => this.#broke('reset', lane))
       case 'evict':
         return this.#lull(fault.ms)
     }
@@ -122,6 +123,11 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.clients) client.end?.()
     await Promise.all(this.agents.map((agent) => agent[Symbol.asyncDispose]()))
+  }
+
+  /** The relay's side of our links is gone, of one lane or of all. */
+  #broke(kind: string, lane?: number): void {
+    for (const { proxy } of this.agents) proxy.broke(kind, lane)
   }
 
   /** Nobody calls meanwhile, so that the object is evicted. */

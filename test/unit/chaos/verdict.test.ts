@@ -10,7 +10,7 @@ function failed(executed: 'no' | 'yes' | 'unknown'): Outcome {
 }
 
 function call(outcome: Outcome, tool: Tool = 'once'): CallRecord {
-  return { arg: 'a', tool, world: 'w', client: 'c', sentMs: 1000, endedMs: 2000, outcome }
+  return { arg: 'a', tool, world: 'w', client: 'c', sentMs: 1000, endedMs: 2000, outcome, absences: [] }
 }
 
 /** So many executions of the call, each in a process of its own, from 1 on. */

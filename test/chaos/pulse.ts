@@ -1,0 +1,26 @@
+/** Owns knowing when this process itself was held up: what it measures then is the machine. */
+import type { Disturbance } from './account.ts'
+
+const BEAT_MS = 20
+/** Beats that come this much late are noted. */
+const LATE_MS = 40
+
+export class Pulse implements Disposable {
+  readonly stops: Disturbance[] = []
+  #lastMs = Date.now()
+  readonly #timer: NodeJS.Timeout
+
+  constructor() {
+    this.#timer = setInterval(() => this.#beat(), BEAT_MS)
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+  }
+
+  #beat(): void {
+    const nowMs = Date.now()
+    if (nowMs - this.#lastMs > BEAT_MS + LATE_MS) this.stops.push({ kind: 'held up', where: 'relay', fromMs: this.#lastMs, toMs: nowMs })
+    this.#lastMs = nowMs
+  }
+}
