@@ -1,8 +1,22 @@
-/** Owns how a test calls for a stream, leaves it after so many events, and comes back for the rest. */
-import type { Share } from './harness.ts'
+/** Owns how a test calls for a stream, leaves it after so many events, and comes back for the rest; and whom it calls. */
+import { type Command, createServedShare, type Share, startRelay } from './harness.ts'
 import { asObject, type JsonObject } from './json.ts'
 import { Listener, type RawClient } from './raw-client.ts'
 import type { SseEvent } from './sse-events.ts'
+
+export interface Shares {
+  readonly own: Share
+  readonly shared: Share
+}
+
+/** A share with a child for each session and one with a child for all, on a relay that soon ends quiet streams of clients that can come back. */
+export async function createShares(stack: AsyncDisposableStack, command: Command): Promise<Shares> {
+  const relay = stack.use(await startRelay([], { POLL_AFTER_SECONDS: '1' }))
+  return {
+    own: await createServedShare(stack, relay, { command }),
+    shared: await createServedShare(stack, relay, { command, args: ['--isolate', 'share'] }),
+  }
+}
 
 /** Posts a tool call whose answer must come as a stream. */
 export async function call(

@@ -1,25 +1,21 @@
 /** Streams of sessions on a server of revision 2026-07-28, which their clients leave and come back to, through real parts. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { conformanceServer, createServedShare, type Relay, type Share, startRelay } from './harness.ts'
+import { conformanceServer, type Share } from './harness.ts'
 import { asObject, type JsonObject, toolText } from './json.ts'
-import { call, lastId, messages, read, resume } from './left-stream.ts'
+import { call, createShares, lastId, messages, read, resume } from './left-stream.ts'
 import { RawClient } from './raw-client.ts'
 
-const MODERN_SERVER = conformanceServer('modern')
 /** The steps that `test_tool_with_progress` reports. */
 const STEPS = [0, 50, 100]
 const ELICIT = 'test_input_required_result_elicitation'
 const GIVEN = { action: 'accept', content: { name: 'Ada' } }
 
 const stack = new AsyncDisposableStack()
-let relay: Relay
 let own: Share
 let shared: Share
 
 beforeAll(async () => {
-  relay = stack.use(await startRelay([], { POLL_AFTER_SECONDS: '1' }))
-  own = await createServedShare(stack, relay, { command: MODERN_SERVER })
-  shared = await createServedShare(stack, relay, { command: MODERN_SERVER, args: ['--isolate', 'share'] })
+  ;({ own, shared } = await createShares(stack, conformanceServer('modern')))
 })
 afterAll(() => stack.disposeAsync())
 

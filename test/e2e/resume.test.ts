@@ -1,20 +1,17 @@
 /** Streams that a client leaves and comes back to with Last-Event-ID, through a real relay, agent and server. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createServedShare, createToken, fixture, type Relay, type Share, startRelay } from './harness.ts'
+import { createToken, fixture, type Share } from './harness.ts'
 import { type JsonObject, toolText } from './json.ts'
-import { call, lastId, messages, read, resume } from './left-stream.ts'
+import { call, createShares, lastId, messages, read, resume } from './left-stream.ts'
 import { RawClient } from './raw-client.ts'
 
 const STEPS = 4
 const stack = new AsyncDisposableStack()
-let relay: Relay
 let own: Share
 let shared: Share
 
 beforeAll(async () => {
-  relay = stack.use(await startRelay([], { POLL_AFTER_SECONDS: '1' }))
-  own = await createServedShare(stack, relay, { command: fixture('echo') })
-  shared = await createServedShare(stack, relay, { command: fixture('echo'), args: ['--isolate', 'share'] })
+  ;({ own, shared } = await createShares(stack, fixture('echo')))
 })
 afterAll(() => stack.disposeAsync())
 
