@@ -8,6 +8,7 @@ import { NODE, Program } from '../test/e2e/program.ts'
 import { usdPerMillion } from './cost-model.ts'
 import { machine, ownVersions } from './machine.ts'
 import { cpuUs } from './process-tree.ts'
+import { NOTHING } from './profile/counters.ts'
 import { ProfiledRelay, type ShareAccess } from './profile/relay.ts'
 import { textTable } from './table.ts'
 
@@ -22,33 +23,8 @@ const SILENT_MS = 45_000
 const IDLE_MS = 60_000
 const PING_MS = 1000
 
-interface Reading {
-  readonly workerRequests: number
-  readonly objectRequests: number
-  readonly agentMessages: number
-  readonly workerMessages: number
-  readonly sentMessages: number
-  readonly rowsRead: number
-  readonly rowsWritten: number
-  readonly alarmsSet: number
-  readonly constructions: number
-  readonly awakeMs: number
-  readonly cpuMs: number
-}
-
-const NONE: Reading = {
-  workerRequests: 0,
-  objectRequests: 0,
-  agentMessages: 0,
-  workerMessages: 0,
-  sentMessages: 0,
-  rowsRead: 0,
-  rowsWritten: 0,
-  alarmsSet: 0,
-  constructions: 0,
-  awakeMs: 0,
-  cpuMs: 0,
-}
+const NONE = { ...NOTHING, cpuMs: 0 }
+type Reading = Readonly<typeof NONE>
 const FIELDS = Object.keys(NONE) as (keyof Reading)[]
 
 class Meter {

@@ -1,20 +1,10 @@
 /** The relay as it is deployed, which counts what its platform bills: requests, messages, rows, and how long an object is kept awake. */
 import { type Env } from '../../../worker/env.ts'
 import app, { Registry as DeployedRegistry, Share as DeployedShare } from '../../../worker/index.ts'
+import { NOTHING } from '../counters.ts'
 
 /** Worker and objects are one isolate here. */
-const meter = {
-  workerRequests: 0,
-  objectRequests: 0,
-  agentMessages: 0,
-  workerMessages: 0,
-  sentMessages: 0,
-  rowsRead: 0,
-  rowsWritten: 0,
-  alarmsSet: 0,
-  constructions: 0,
-  awakeMs: 0,
-}
+const meter = { ...NOTHING }
 
 let openEvents = 0
 let awakeSinceMs = 0
