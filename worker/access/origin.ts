@@ -13,15 +13,29 @@ const EXPOSED_HEADERS = 'mcp-session-id, mcp-protocol-version, www-authenticate,
 const PREFLIGHT_MAX_AGE_S = 7200
 const MAX_ASKED_HEADERS_CHARS = 2048
 
+/** Schemes and hosts by which requests have come and were let in: a program that calls again is not looked at twice. */
+const knownPlaces = new WeakMap<Settings, Set<string>>()
+/** More names than a relay has, but for one that any name of this machine leads to. */
+const MAX_KNOWN_PLACES = 32
+
+/** What stands before a URL's path. */
+function placeOf(url: string): string {
+  return url.slice(0, url.indexOf('/', url.indexOf('//') + 2))
+}
+
 /**
  * Refuses foreign hosts and pages with 403, answers preflights with 204 before anyone is authenticated, and puts CORS
  * headers on what the allowed pages get.
  */
 export const guardOrigin: MiddlewareHandler<{ Bindings: Env }> = async (c, next) => {
-  const url = new URL(c.req.url)
+  const settings = settingsOf(c.env)
   const origin = c.req.header('origin')
-  const refusal = refuseOrigin(settingsOf(c.env), url, origin)
+  const known = knownPlaces.get(settings) ?? new Set()
+  const place = placeOf(c.req.url)
+  if (origin === undefined && known.has(place)) return next()
+  const refusal = refuseOrigin(settings, new URL(c.req.url), origin)
   if (refusal !== undefined) return problem(refusal)
+  if (known.size < MAX_KNOWN_PLACES) knownPlaces.set(settings, known.add(place))
   if (origin === undefined) return next()
   if (c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined) {
     return new Response(null, { status: 204, headers: preflightHeaders(origin, c.req.header('access-control-request-headers')) })

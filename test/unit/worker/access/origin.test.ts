@@ -115,3 +115,14 @@ test('guardOrigin leaves alone what no page has asked for', async () => {
   expect(response.headers.has('access-control-allow-origin')).toBe(false)
   expect(await response.text()).toBe('secret')
 })
+
+test('guardOrigin looks at hosts and pages as strictly after a request that it let in', async () => {
+  const variables = { LOOPBACK: '1' }
+  const statusOf = async (url: string, headers: Record<string, string> = {}): Promise<number> =>
+    (await app.request(url, { headers }, variables)).status
+  expect(await statusOf('http://127.0.0.1:8787/s/x/mcp')).toBe(200)
+  expect(await statusOf('http://127.0.0.1:8787/s/y/mcp')).toBe(200)
+  expect(await statusOf('http://127.0.0.1:8787/s/x/mcp', { origin: 'https://evil.example' })).toBe(403)
+  for (const url of ['http://127.0.0.1.evil.example:8787/', 'http://evil.example:8787/', 'http://evil.example/127.0.0.1:8787/'])
+    expect([url, await statusOf(url)]).toEqual([url, 403])
+})
