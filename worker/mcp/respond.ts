@@ -31,8 +31,8 @@ export interface Exchange {
 export interface StreamEvents {
   /** Ids for what comes now; undefined where names are too long for an id. */
   readonly ids: () => EventIds | undefined
-  /** For a client that takes events without data: the id of the first one, and how long the stream may be quiet. */
-  readonly prime?: { readonly id: string; readonly quietMs: number }
+  /** For a client that takes events without data: the id of the first one, if it can have one, and how long the stream may be quiet. */
+  readonly prime?: { readonly id: () => string | undefined; readonly quietMs: number }
   /** Of a stream that goes on with an earlier one: the last message seen there, if any was. */
   readonly goesOn?: { readonly seen: Resumable['seen'] }
 }
@@ -137,8 +137,10 @@ function stream(
   )
   const [only] = exchanges
   const prime = framing === FRAMINGS.events ? only?.events?.prime : undefined
-  if (prime !== undefined) sink.prime(prime.id, RECONNECT_MS)
-  const patience = prime === undefined ? undefined : new Patience(prime.quietMs, () => leaveOff(sink, only, finish))
+  const firstId = prime?.id()
+  if (firstId !== undefined) sink.prime(firstId, RECONNECT_MS)
+  const patience =
+    prime === undefined || firstId === undefined ? undefined : new Patience(prime.quietMs, () => leaveOff(sink, only, finish))
   // A proxy may hold the headers back until a first byte comes. One answer in one value needs no help.
   if (framing !== FRAMINGS.json || isWaiting) sink.keepAlive()
   void Promise.all(

@@ -38,6 +38,6 @@ export async function resume(share: ShareClient, caller: Caller, { lastEventId, 
   const ids = eventIds(courier, caller.session, names)
   const seen = mark === undefined ? undefined : { ch: channelName(markedGroup(mark, caller.session), mark.generation), n: mark.n }
   // The same id again: a client that sees nothing else still knows where it was.
-  const prime = quietMs === undefined ? {} : { prime: { id: lastEventId, quietMs } }
+  const prime = quietMs === undefined ? {} : { prime: { id: () => lastEventId, quietMs } }
   return respondAgain({ courier, names, events: { ids, goesOn: { seen }, ...prime } }, signal)
 }

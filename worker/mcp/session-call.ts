@@ -48,7 +48,7 @@ export class SessionCall implements Carrier {
   /** Attempts that another Worker has made are looked for. */
   #isResumed: boolean
   /** Whether its client may come back for it. */
-  #mayReturn = false
+  #mayReturn = (): boolean => false
   /** Bytes of answers put together here, that the Share has been told of. */
   #paidBytes = 0
   #isAnswered = false
@@ -84,7 +84,7 @@ export class SessionCall implements Carrier {
   /** Goes on with a call that its client has left; `rest` brings what is left of the attempt that the client has seen. */
   static goOn(share: ShareClient, caller: Caller, call: LeftCall, rest: ResumedCall): SessionCall {
     const resumed = new SessionCall(share, caller, call, rest)
-    resumed.letReturn()
+    resumed.letReturn(() => true)
     return resumed
   }
 
@@ -97,9 +97,9 @@ export class SessionCall implements Carrier {
     return this.#leg.isAsking
   }
 
-  /** Its client can come back when it leaves. */
-  letReturn(): void {
-    this.#mayReturn = true
+  /** Whether its client can come back when it leaves. */
+  letReturn(mayReturn: () => boolean): void {
+    this.#mayReturn = mayReturn
   }
 
   async next(): Promise<Item | undefined> {
@@ -114,7 +114,7 @@ export class SessionCall implements Carrier {
   }
 
   close(): void {
-    const isLeft = !this.#isOver && !this.#isAnswered && this.#mayReturn
+    const isLeft = !this.#isOver && !this.#isAnswered && this.#mayReturn()
     if (isLeft && this.#request.isTranslated) void this.#request.keep(this.#key).catch(() => undefined)
     this.#isOver = true
     this.#inner.close()
@@ -189,7 +189,7 @@ export class SessionCall implements Carrier {
     if (came.kind === 'asks') {
       this.#asked = came.answer
       if (this.#isResumed) await this.#request.find(this.#key)
-      if (this.#mayReturn) await this.#request.keep(this.#key, came.answer)
+      if (this.#mayReturn()) await this.#request.keep(this.#key, came.answer)
       this.#key = await followingKey(this.#key)
       this.#attempts++
       if (this.#isResumed) return yield* this.#follow()

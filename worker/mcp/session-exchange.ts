@@ -23,11 +23,11 @@ export function exchange(share: ShareClient, caller: Caller, message: ClientMess
 
 /** Names the events of an exchange, so that its client can come back to it. `quietMs` is for clients that take events without data. */
 export function resumable(started: SessionExchange, session: string, quietMs: number | undefined): Exchange {
+  // Not made before they are asked for: most answers are the only thing in their response, and need none.
   const ids = eventIds(started.courier, session, started.names)
-  const first = ids()?.first()
-  if (first === undefined) return started
-  started.courier.letReturn()
-  return { ...started, events: quietMs === undefined ? { ids } : { ids, prime: { id: first, quietMs } } }
+  started.courier.letReturn(() => ids() !== undefined)
+  const prime = quietMs === undefined ? {} : { prime: { id: () => ids()?.first(), quietMs } }
+  return { ...started, events: { ids, ...prime } }
 }
 
 /** Ids for the attempt that is under way whenever they are asked for. */
