@@ -11,6 +11,7 @@ import {
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js'
+import { objectOf, text } from './answers.ts'
 
 export type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
 type Form = ElicitRequestFormParams['requestedSchema']
@@ -20,15 +21,11 @@ interface AskingTool {
   readonly run: (extra: Extra, capabilities: ClientCapabilities) => Promise<CallToolResult>
 }
 
-function text(value: string): CallToolResult {
-  return { content: [{ type: 'text', text: value }] }
-}
-
 const TEXT = { type: 'string' as const }
 const YES_OR_NO = { type: 'boolean' as const }
 
 function formOf(name: string, property: Form['properties'][string] = TEXT): Form {
-  return { type: 'object', properties: { [name]: property }, required: [name] }
+  return objectOf(name, property)
 }
 
 export async function elicit(extra: Extra, message: string, requestedSchema: Form): Promise<ElicitResult> {

@@ -9,10 +9,10 @@ import {
   type InputRequest,
   inputRequired,
   inputResponse,
-  type JsonSchemaType,
   type ServerContext,
 } from '@modelcontextprotocol/server'
-import { type Args, type ModernTool, text, type ToolResult } from './modern-tool.ts'
+import { objectOf, stringArgument, text } from './answers.ts'
+import type { Args, ModernTool, ToolResult } from './modern-tool.ts'
 import { DEFAULTS_FORM, ENUMS_FORM } from './samples.ts'
 
 type Form = ElicitRequestFormParams['requestedSchema']
@@ -29,12 +29,8 @@ const YES_OR_NO = { type: 'boolean' as const }
 /** Of this process only: a state is worth nothing to another. */
 export const states = createRequestStateCodec<State>({ key: randomBytes(32) })
 
-function stringArgument(name: string, description: string): JsonSchemaType {
-  return { type: 'object', properties: { [name]: { type: 'string', description } }, required: [name] }
-}
-
 function formOf(name: string, property: Form['properties'][string]): Form {
-  return { type: 'object', properties: { [name]: property }, required: [name] }
+  return objectOf(name, property)
 }
 
 function elicit(message: string, requestedSchema: Form): InputRequest {

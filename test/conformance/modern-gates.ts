@@ -1,5 +1,6 @@
 /** Owns the tools of the 2026-07-28 fixture that wait until they are let go, and the journal of those that were cancelled. */
-import { type Args, type ModernTool, text } from './modern-tool.ts'
+import { text } from './answers.ts'
+import type { Args, ModernTool } from './modern-tool.ts'
 
 const gates = new Map<string, PromiseWithResolvers<void>>()
 const cancelled: string[] = []

@@ -16,7 +16,3 @@ export interface ModernTool {
   readonly inputSchema?: JsonSchemaType
   readonly run: (args: Args, ctx: ServerContext, changes: Changes) => ToolResult | Promise<ToolResult>
 }
-
-export function text(value: string): CallToolResult {
-  return { content: [{ type: 'text', text: value }] }
-}

@@ -106,3 +106,5 @@ export const PROMPTS: { name: string; description: string; arguments?: { name: s
   },
   { name: 'test_prompt_with_image', description: 'A prompt with an image' },
 ]
+/** The prompt that each of them asks for in its own way. */
+export const ASKING_PROMPT = { name: 'test_input_required_result_prompt', description: 'A prompt that asks for its context' }
