@@ -36,6 +36,13 @@ export function processesWith(word: string): number[] {
     .map((row) => row.pid)
 }
 
+/** Ids of the processes that one has started. */
+export function childrenOf(pid: number): number[] {
+  return listProcesses()
+    .filter((row) => row.parentPid === pid)
+    .map((row) => row.pid)
+}
+
 /** Ids of all processes below one. */
 export function descendants(pid: number): number[] {
   const rows = listProcesses()

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CLOSE } from '../../../protocol/handshake.ts'
 import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
+import { allGone, isAlive } from '../../e2e/processes.ts'
 import { keyOf, ScriptedRelay, SHARE, type RelayLink } from './scripted-relay.ts'
 import { scriptServer, TestAgent } from './test-agent.ts'
 
@@ -47,22 +48,10 @@ async function opened(relay: ScriptedRelay, ids: 'keep' | 'assign' = 'keep'): Pr
   return link
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
-}
-
 async function pidOf(link: RelayLink): Promise<number> {
   link.call('c1', 999, '{"jsonrpc":"2.0","id":999,"method":"pid"}')
   const answer = await link.next('answer', ({ key }) => key === keyOf(999))
   return (JSON.parse(answer.text()) as { result: number }).result
-}
-
-async function gone(pid: number): Promise<void> {
-  await vi.waitUntil(() => !isAlive(pid), { timeout: 15_000, interval: 20 })
 }
 
 describe('a call', () => {
@@ -156,7 +145,7 @@ describe('a cut link', () => {
     const pid = await pidOf(first)
     first.socket.terminate()
     await (await s.relay.link(1)).welcome(['c1'])
-    await gone(pid)
+    await allGone([pid])
   })
 
   test('is noticed by silence, however open the socket looks', async () => {
@@ -299,7 +288,7 @@ describe('leaving', () => {
     await link.next('drain')
     s.agent.process.kill('SIGINT')
     expect(await s.agent.ended).toMatchObject({ code: 130 })
-    await gone(pid)
+    await allGone([pid])
   })
 
   test('by SIGKILL leaves no orphan, even of a child that ignores stdin and SIGTERM', async () => {
@@ -310,7 +299,7 @@ describe('leaving', () => {
     const pid = await pidOf(await opened(s.relay))
     s.agent.process.kill('SIGKILL')
     await s.agent.ended
-    await gone(pid)
+    await allGone([pid])
   }, 15_000)
 
   test('while the relay is away takes no time', async () => {

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, readdirSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
 import { startChild, type Child, type ChildEnd } from '../../../agent/child.ts'
 import type { Guard } from '../../../agent/guard.ts'
 import { Mask } from '../../../agent/mask.ts'
+import { allGone, childrenOf, isAlive } from '../../e2e/processes.ts'
 
 const NO_GUARD: Guard = { add: () => {}, remove: () => {}, end: () => {} }
 
@@ -49,20 +50,6 @@ function start(
 
 function node(script: string): [string, string[]] {
   return [process.execPath, ['-e', script]]
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    // A zombie is dead, whoever should reap it.
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
-}
-
-/** Resolves when the process is gone. */
-async function dead(pid: number): Promise<void> {
-  await vi.waitUntil(() => !isAlive(pid), { timeout: 15_000, interval: 20 })
 }
 
 test('startChild() hands over lines, and takes bytes', async () => {
@@ -161,7 +148,7 @@ test.concurrent('Child.stop() ends a child and its own child that ignore stdin a
   expect(isAlive(grandchild)).toBe(true)
   await child.stop()
   expect(await gone).toMatchObject({ signal: 'SIGKILL' })
-  await dead(grandchild)
+  await allGone([grandchild])
 }, 15_000)
 
 test.concurrent('startChild() ends what a child leaves behind, and does not wait for a pipe that it holds open', async () => {
@@ -173,7 +160,7 @@ test.concurrent('startChild() ends what a child leaves behind, and does not wait
   const grandchild = Number(await line())
   child.write(Buffer.from('go\n'), () => {})
   expect(await gone).toMatchObject({ exitCode: 0 })
-  await dead(grandchild)
+  await allGone([grandchild])
 }, 15_000)
 
 test('startChild() lets what a child leaves behind tidy up', async () => {
@@ -246,19 +233,5 @@ test.concurrent('startGuard() ends the groups of an agent that was killed', asyn
   process.kill(guards[0] ?? 0, 'SIGINT')
   process.kill(guards[0] ?? 0, 'SIGTERM')
   agent.kill('SIGKILL')
-  await dead(stubborn)
-  await dead(guards[0] ?? 0)
+  await allGone([stubborn, ...guards])
 }, 20_000)
-
-function childrenOf(parent: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/status`, 'utf8').includes(`\nPPid:\t${parent}\n`)
-      } catch {
-        return false
-      }
-    })
-    .map(Number)
-}
