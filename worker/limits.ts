@@ -37,7 +37,7 @@ export const CALL_TRAVEL_MS = 1_000
 /** Tries in a row, a second apart, that may break off before a call is given up: as long as the grace time. */
 export const MAX_BREAKS = 30
 
-/** Times a Worker calls again because the Share says so. */
+/** Times a Worker calls again because the Share says so; of a call that was resent, times in a row. */
 export const MAX_CALL_TRIES = 4
 
 /** Pause before a listening stream whose Share was reset attaches again. */
@@ -46,7 +46,7 @@ export const REATTACH_MS = 500
 /** How much of a body that is too large is read to its end, so that its sender gets to see why it was refused. */
 export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 
-/** Pause before a Worker asks again for an agent that may be running its call. */
+/** Pause before a Worker asks again for an agent that may be running its call, unless the Share tells it of one before. */
 export const RETRY_MS = 1_000
 
 /** What a session may subscribe to on a child that is listened to, in bytes of one request: it must pass without credit. */

@@ -1,7 +1,13 @@
 /** While no agent is there: what waits, what fails at once, and how. */
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
+import { RETRY_MS } from '../../worker/limits.ts'
+import { heldTimers } from './held-timers.ts'
 import { createShare, TestClient } from './relay.ts'
 import { bodyText, connected, ScriptedAgent } from './scripted-agent.ts'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const CANCELLED = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}'
@@ -15,6 +21,20 @@ test('a call made while an agent that was just here is away waits for it', async
   expect(bodyText(call)).toBe(CALL)
   back.answer(call.header, '7', '{"waited":true}')
   expect(await (await response).text()).toContain('waited')
+})
+
+test('what waits for an agent goes to it as soon as that comes', async () => {
+  const { share, agent, client, ch } = await connected()
+  await agent.leave()
+  const pauses = heldTimers(RETRY_MS)
+  const called = client.post(CALL)
+  const notified = client.post(CANCELLED)
+  await vi.waitFor(() => expect(pauses.count).toBe(2))
+  const back = await ScriptedAgent.connect(share, { channels: [{ ch, n: 1 }] })
+  back.answer((await back.expect('call')).header, '7', '{"waited":true}')
+  back.send({ type: 'receipts', keys: [(await back.expect('notify')).header.key] })
+  expect(await (await called).text()).toContain('waited')
+  expect((await notified).status).toBe(202)
 })
 
 test('a notification sent meanwhile gets its 202 when the agent has it', async () => {

@@ -1,18 +1,26 @@
 /** Calls under way while a link is cut, an agent dies, or the object sleeps or is reset: in the real runtime. */
-import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { GRACE_MS } from '../../protocol/limits.ts'
+import { MOVE_AFTER_MS, RETRY_MS } from '../../worker/limits.ts'
 import { BigAnswer } from './big-answer.ts'
-import { createShare, EventReader, factsOf, resetShare, stubOf, TestClient } from './relay.ts'
+import { heldTimers } from './held-timers.ts'
+import { createShare, EventReader, factsOf, resetShare, stubOf, TestClient, type TestShare } from './relay.ts'
 import { connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const LIST_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+const MESSAGE = '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"begun"}}'
 const BIG_BYTES = 700_000
 
 afterEach(() => {
   vi.restoreAllMocks()
 })
+
+/** Agents' links and streams that are open. */
+function socketCount(share: TestShare): Promise<number> {
+  return runInDurableObject(stubOf(share), (_, state) => state.getWebSockets().length)
+}
 
 /** Reads a JSON body until so many bytes have come. */
 async function readAtLeast(response: Response, bytes: number): Promise<{ readonly text: string; rest(): Promise<string> }> {
@@ -90,6 +98,42 @@ describe('a reset Share', () => {
     expect(again.header).toMatchObject({ ch, key: header.key })
     back.answer(again.header, '7', '{"survived":true}')
     expect(await (await response).json()).toEqual({ jsonrpc: '2.0', id: 7, result: { survived: true } })
+  })
+
+  test('whose agent has died under the call says so as soon as another instance is there', async () => {
+    const { share, agent, client } = await connected()
+    const response = client.post(CALL)
+    await agent.expect('call')
+    const pauses = heldTimers(RETRY_MS)
+    await resetShare(share)
+    await vi.waitFor(() => expect(pauses.count).toBe(1))
+    await ScriptedAgent.connect(share, { instance: 'two' })
+    expect(await (await response).json()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+  })
+
+  test.each(['over RPC', 'on a stream'])('asks for a call %s once more when the link that it was resent on broke', async (way) => {
+    const { share, agent, client, ch } = await connected()
+    const response = client.post(CALL)
+    const { header } = await agent.expect('call')
+    if (way === 'on a stream') {
+      agent.notify(ch, MESSAGE, { ra: header.ra, sure: true })
+      await response
+    }
+    const moves = heldTimers(MOVE_AFTER_MS)
+    await resetShare(share)
+    const second = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
+    // This one is lost with the link; the agent has the key since the first, and has answered to nobody meanwhile.
+    await second.expect('call')
+    if (way === 'on a stream') {
+      moves.end()
+      await vi.waitFor(async () => expect(await socketCount(share)).toBe(2))
+    }
+    await second.leave()
+    const third = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
+    const again = await third.expect('call')
+    expect(again.header).toMatchObject({ ch, key: header.key })
+    third.answer(again.header, '7', '{"kept":true}')
+    expect(await (await response).text()).toContain('{"kept":true}')
   })
 
   test('never says that a call was not executed when its agent does not come back', async () => {

@@ -1,8 +1,22 @@
-/** How long what a client sent is kept while no agent is there to take it. */
-import { TAKEOVER_WAIT_MS } from '../limits.ts'
+/** How long what a client sent is kept while no agent is there to take it, and when the Share is asked again. */
+import { RETRY_MS, TAKEOVER_WAIT_MS } from '../limits.ts'
 import type { Away } from '../share/contract.ts'
+import { pause } from '../within.ts'
+import { isRetryable, type ShareClient } from './share-client.ts'
 
 /** Milliseconds, from when it was first found away. `settledMs` is what the deployer has settled on. */
 export function awayWaitMs({ isReplaceable = false }: Away, settledMs: number): number {
   return isReplaceable ? Math.max(settledMs, TAKEOVER_WAIT_MS) : settledMs
+}
+
+/** Waits until an agent has come, but no longer than RETRY_MS. */
+export async function agentNews(share: ShareClient, { newsMark }: Away): Promise<void> {
+  if (newsMark === undefined) return pause(RETRY_MS)
+  try {
+    await share.agentNews(newsMark, RETRY_MS)
+  } catch (error) {
+    // A Share that was reset is asked again at once: what its agents are at, nobody knows now.
+    if (!isRetryable(error)) return pause(RETRY_MS)
+    share.renew()
+  }
 }

@@ -12,7 +12,7 @@ import { pause } from '../within.ts'
 import type { Away, CallOutcome, CallRequest } from '../share/contract.ts'
 import { STREAM_CLOSE, type StreamControl } from '../share/stream-contract.ts'
 import type { Standby } from '../share/listings.ts'
-import { awayWaitMs } from './away.ts'
+import { agentNews, awayWaitMs } from './away.ts'
 import { AGENT_AWAY } from './reply.ts'
 import { changesWanted, listenMessages } from './list-changes.ts'
 import { ListTap } from './list-tap.ts'
@@ -56,8 +56,8 @@ export interface Carrier {
   readonly isAsking?: boolean
 }
 
-/** What an attempt came to: `again` at once, or `wait` a while first. */
-type Verdict = 'done' | 'again' | 'wait'
+/** What an attempt came to: `again` at once, or `wait` a while first, or until there is news of agents. */
+type Verdict = 'done' | 'again' | 'wait' | Away
 
 /** What the Share knows better than the Worker that called. */
 export type News = Extract<CallOutcome, { readonly kind: 'stale' | 'bridge' | 'native' }>
@@ -141,9 +141,13 @@ export class Courier implements Carrier {
 
   async #run(): Promise<void> {
     for (let tries = 1; !this.#isOver || this.#isLeft;) {
+      const triedMs = Date.now()
       const verdict = await this.#attempt()
       if (verdict === 'done') break
+      // A call that was resent is asked for at each return of its agent, however many there are.
+      if (this.#brokenAtMs !== undefined && Date.now() - triedMs >= RETRY_MS) tries = 0
       if (verdict === 'wait') await pause(RETRY_MS)
+      else if (verdict !== 'again') await agentNews(this.#share, verdict)
       else if (++tries > MAX_CALL_TRIES) {
         this.#fail({ code: 'INTERNAL', executed: this.#brokenAtMs === undefined ? 'no' : 'unknown' })
         break
@@ -233,7 +237,7 @@ export class Courier implements Carrier {
   #away(away: Away): Verdict {
     const nowMs = Date.now()
     if (this.#brokenAtMs !== undefined) {
-      if (nowMs - this.#brokenAtMs < GRACE_MS) return 'wait'
+      if (nowMs - this.#brokenAtMs < GRACE_MS) return away
       this.#fail({ code: 'AGENT_LOST', executed: 'unknown' })
       return 'done'
     }
@@ -244,7 +248,7 @@ export class Courier implements Carrier {
       this.#request.method !== 'server/discover' &&
       nowMs - this.#awaySinceMs < awayWaitMs(away, this.#share.awayWaitMs)
     )
-      return 'wait'
+      return away
     this.#fail(AGENT_AWAY)
     return 'done'
   }

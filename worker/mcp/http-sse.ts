@@ -3,7 +3,7 @@ import type { Failure } from '../../protocol/errors.ts'
 import { MAX_BREAKS, RETRY_MS } from '../limits.ts'
 import type { CallRequest } from '../share/contract.ts'
 import { pause } from '../within.ts'
-import { awayWaitMs } from './away.ts'
+import { agentNews, awayWaitMs } from './away.ts'
 import { admit, type McpContext } from './endpoint.ts'
 import { Listener } from './listener.ts'
 import { isJson, readAccept, readBody, readPosted } from './message.ts'
@@ -67,7 +67,7 @@ async function handOn(share: ShareClient, request: CallRequest, bytes: Uint8Arra
       if (told.kind === 'failed') return told.failure
       if (told.kind !== 'away') return undefined
       if (!told.isExpected || waitedMs > awayWaitMs(told, share.awayWaitMs)) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }
-      await pause(RETRY_MS)
+      await agentNews(share, told)
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
       if (++breaks > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }

@@ -6,7 +6,7 @@ import type { Caller, CallRequest } from '../share/contract.ts'
 import { canStandBy } from '../share/listings.ts'
 import { randomKey } from '../call-key.ts'
 import type { ClientMessage } from './message.ts'
-import { awayWaitMs } from './away.ts'
+import { agentNews, awayWaitMs } from './away.ts'
 import { AGENT_AWAY } from './reply.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 import { firstPart, uploadRest } from './upload.ts'
@@ -66,7 +66,7 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
       if (receipt.kind === 'unheard' && waitedMs > UNHEARD_MS) return undefined
       const isHopeless = receipt.kind === 'away' && (!receipt.isExpected || waitedMs > awayWaitMs(receipt, share.awayWaitMs))
       if (isHopeless || waitedMs > Math.max(TAKEOVER_WAIT_MS, share.awayWaitMs)) return { ...AGENT_AWAY, executed }
-      await pause(RETRY_MS)
+      await (receipt.kind === 'away' ? agentNews(share, receipt) : pause(RETRY_MS))
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
       if (++tries > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }

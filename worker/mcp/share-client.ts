@@ -51,6 +51,11 @@ export class ShareClient {
     return this.#stub.send(request)
   }
 
+  /** Resolves when it is worth asking again for an agent that was away, and after `maxMs` in any case. */
+  async agentNews(mark: number, maxMs: number): Promise<void> {
+    await this.#stub.agentNews(mark, maxMs)
+  }
+
   /** Keeps a call whose client is to give input; false when it cannot wait. */
   async park(order: ParkOrder): Promise<boolean> {
     return await this.#stub.park(order)

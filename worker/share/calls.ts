@@ -223,6 +223,7 @@ export class Calls {
             canStream: request.delivery === 'stream',
             repeat: repeatableOf(request),
             isRetry: request.isRetry === true,
+            isResend: request.isResend === true,
           })
     this.#parts.upstream.begin(link, header, request.body)
     return outcome

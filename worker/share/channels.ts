@@ -2,6 +2,7 @@
 import { verbosity } from '../bridge/names.ts'
 import { randomKey } from '../call-key.ts'
 import { CALL_TRAVEL_MS } from '../limits.ts'
+import type { AgentNews } from './agent-news.ts'
 import { isSpareGroup, spareGroup } from './groups.ts'
 import type { LinkHealth } from './link-health.ts'
 import { type Link, type Links, sendFrame } from './links.ts'
@@ -42,11 +43,13 @@ export class Channels {
   readonly #health: LinkHealth
   /** Whether calls of a group are under way; listens do not count. */
   readonly #isBusy: (group: string) => boolean
+  readonly #news: AgentNews
 
-  constructor(store: Store, links: Links, health: LinkHealth, isBusy: (group: string) => boolean) {
+  constructor(store: Store, links: Links, health: LinkHealth, news: AgentNews, isBusy: (group: string) => boolean) {
     this.#store = store
     this.#links = links
     this.#health = health
+    this.#news = news
     this.#isBusy = isBusy
   }
 
@@ -82,7 +85,8 @@ export class Channels {
     const links = this.#links.all()
     const isKnown = this.#store.lostLinks().length > 0 || this.#store.hasChannels()
     const isExpected = isKnown || links.some((link) => this.#links.isLeaving(link))
-    return { kind: 'away', isExpected, isReplaceable: links.some((link) => !this.#links.isLeaving(link)) }
+    const isReplaceable = links.some((link) => !this.#links.isLeaving(link))
+    return { kind: 'away', isExpected, isReplaceable, newsMark: this.#news.mark }
   }
 
   chooseLink(): Link | undefined {

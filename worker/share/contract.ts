@@ -131,6 +131,8 @@ export interface Away {
   readonly isExpected: boolean
   /** Another is there, and takes over at the end of the grace time. */
   readonly isReplaceable?: boolean
+  /** What was known of agents then: `Share.agentNews` waits for more. */
+  readonly newsMark?: number
 }
 
 /** The two sides of a bridge: what the Worker translates by. `version` is what a translated call names. */

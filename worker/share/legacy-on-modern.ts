@@ -244,8 +244,9 @@ export class LegacyOnModern {
       store.clearRestarted(session.id)
       this.#parts.rebirth.restarted(session.id)
     }
-    const facts = { group, agent: link.name, session: session.id, isInitialize: false, restarted, canStream: delivery === 'stream' }
     const isStream = delivery === 'stream'
+    const isResend = request.isResend === true
+    const facts = { group, agent: link.name, session: session.id, isInitialize: false, restarted, canStream: isStream, isResend }
     // As in Calls: its client may have come back for it elsewhere.
     const isElsewhere =
       isStream && request.isRetry === true && (this.#parts.streams.markRunning(key, session.id, link.name) || request.isLeft === true)

@@ -75,6 +75,7 @@ export class ModernCalls {
       canStream: request.delivery === 'stream',
       repeat: repeatableOf(request),
       isRetry: request.isRetry === true,
+      isResend: request.isResend === true,
       ...(method === 'subscriptions/listen' ? ({ isListen: true } as const) : {}),
     }
     const outcome = waiters.wait(key, facts)

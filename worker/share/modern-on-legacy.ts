@@ -188,6 +188,7 @@ export class ModernOnLegacy {
       restarted: false,
       canStream: true,
       repeat: repeatableOf(request),
+      isResend: request.isResend === true,
     }
     const outcome = this.#parts.waiters.wait(key, asker === undefined ? facts : { ...facts, asker })
     const ra = encodeReturnAddress({ to: 'call', key })

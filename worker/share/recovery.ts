@@ -71,16 +71,19 @@ export class Recovery {
     return next
   }
 
-  /** Calls that the agent has never seen were lost on the way: their Workers still hold them. */
+  /**
+   * Calls that the agent has never seen were lost on the way: their Workers still hold them. One that was resent may have been
+   * answered before, to a Share that knew nobody who waits for it: the agent answers its key once more.
+   */
   #sendAgain(agent: string, keys: readonly string[]): void {
     const held = new Set(keys)
     for (const waiter of this.#parts.waiters.where(({ agent: name, buffer }) => name === agent && buffer === undefined)) {
-      if (!held.has(waiter.key)) this.#parts.waiters.settle(waiter, { kind: 'again' })
+      if (!held.has(waiter.key) || waiter.isResend === true) this.#parts.waiters.settle(waiter, { kind: 'again' })
     }
     for (const { socket, key } of this.#parts.streams.callsOf(agent)) {
+      const { resume, wasSent } = this.#parts.streams.attachmentOf(socket) ?? {}
       // Of a resumed stream another Worker holds the request.
-      const isOwn = this.#parts.streams.attachmentOf(socket)?.resume === undefined
-      if (!isOwn || held.has(key)) continue
+      if (resume !== undefined || (held.has(key) && wasSent !== true)) continue
       this.#parts.waiters.turnAway(key, Date.now())
       closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
     }

@@ -9,6 +9,7 @@ import { KEPT_CALL_MS } from '../limits.ts'
 import type { Env } from '../env.ts'
 import { laneCount, shareOfLane } from '../lanes.ts'
 import { log } from '../log.ts'
+import { AgentNews } from './agent-news.ts'
 import { Asks } from './asks.ts'
 import { Calls } from './calls.ts'
 import { Channels } from './channels.ts'
@@ -56,6 +57,7 @@ export class Share extends DurableObject<Env> {
   readonly #links: Links
   readonly #streams: Streams
   readonly #waiters = new Waiters()
+  readonly #news = new AgentNews()
   readonly #ledger = new CreditLedger<Debtor>()
   readonly #health: LinkHealth
   readonly #upstream: Upstream
@@ -86,6 +88,7 @@ export class Share extends DurableObject<Env> {
       this.#store,
       this.#links,
       this.#health,
+      this.#news,
       (group) => this.#waiters.isBusy(group) || this.#streams.isBusy(group),
     )
     const base = { store: this.#store, links: this.#links, channels: this.#channels, streams: this.#streams, waiters: this.#waiters }
@@ -127,6 +130,11 @@ export class Share extends DurableObject<Env> {
   async send(request: SendRequest | CancelRequest | AskAnswer): Promise<SendOutcome> {
     if (request.kind === 'answer') return this.#answerAsk(request)
     return request.kind === 'cancel' ? this.#modernCalls.cancel(request) : this.#calls.send(request)
+  }
+
+  /** For a Worker whose call found no agent: resolves when it is worth asking again, and after `maxMs` in any case. */
+  async agentNews(mark: number, maxMs: number): Promise<void> {
+    await this.#news.after(mark, maxMs)
   }
 
   /** Keeps what a server has answered, for the time when no agent is there. */
@@ -248,6 +256,7 @@ export class Share extends DurableObject<Env> {
       return
     }
     const next = [this.#recovery.sweep(nowMs), this.#modernOnLegacy.sweep(nowMs), this.#legacyOnModern.sweep(nowMs), settings.expiresAtMs]
+    this.#news.tell()
     await this.ctx.storage.setAlarm(Math.min(...next.filter((time) => time !== undefined)))
   }
 
@@ -300,6 +309,7 @@ export class Share extends DurableObject<Env> {
     this.#rebirth.arrived(link)
     this.#recovery.returned(link, hello)
     this.#resume.returned(link)
+    this.#news.tell()
     log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
   }
 
@@ -354,8 +364,10 @@ export class Share extends DurableObject<Env> {
     if (this.#store.settings === undefined) return
     const nowMs = Date.now()
     this.#snapshots.left(nowMs)
-    if (code === CLOSE.GOING_AWAY) this.#recovery.departed(link, nowMs)
-    else this.#recovery.lost(link, nowMs)
+    if (code === CLOSE.GOING_AWAY) {
+      this.#recovery.departed(link, nowMs)
+      this.#news.tell()
+    } else this.#recovery.lost(link, nowMs)
     await this.#alarmBy(nowMs + GRACE_MS)
   }
 

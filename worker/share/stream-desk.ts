@@ -89,7 +89,7 @@ export class StreamDesk {
     const { waiters, streams, delivery } = this.#parts
     // It goes on with another call, which may move.
     const waiter = delivery.awaitsSnapshot(key) ? undefined : waiters.moveToStream(key)
-    const { group = '', agent = '', session = '', asker, repeat, isListen } = waiter ?? {}
+    const { group = '', agent = '', session = '', asker, repeat, isListen, isResend = false } = waiter ?? {}
     streams.accept(socket, {
       kind: 'call',
       key,
@@ -99,6 +99,7 @@ export class StreamDesk {
       ...(asker === undefined ? {} : { asker }),
       ...(repeat === undefined ? {} : { repeat }),
       ...(isListen === undefined ? {} : { isListen }),
+      ...(isResend ? { wasSent: true } : {}),
     })
     if (waiter === undefined) closeQuietly(socket, STREAM_CLOSE.SETTLED, 'answered already')
     else delivery.handOver(waiter, socket)

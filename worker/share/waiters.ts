@@ -16,8 +16,9 @@ export interface Waiter {
   readonly asker?: string
   /** What tells whether it may be made again, should its agent be lost. */
   readonly repeat?: Repeatable
-  /** Its Worker has tried before. */
+  /** Its Worker has tried before. And: an agent may have had it then. */
   readonly isRetry?: boolean
+  readonly isResend?: boolean
   /** It runs until its client leaves. */
   readonly isListen?: true
   /** Whether the client can take more than the answer. */

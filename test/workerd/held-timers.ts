@@ -1,0 +1,15 @@
+/** Holds timers of one length, so that a test sees what does not wait for them. The test restores the mocks. */
+import { vi } from 'vitest'
+
+/** From now on timers of this length end only when told to. They are ended where they were set, since I/O is bound to that. */
+export function heldTimers(heldMs: number): { readonly count: number; end(): void } {
+  const real = globalThis.setTimeout
+  const held = { count: 0, hasEnded: false, end: () => void (held.hasEnded = true) }
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, ms: number) => {
+    if (ms !== heldMs) return real(run, ms)
+    held.count++
+    const look = (): unknown => (held.hasEnded ? run() : real(look, 5))
+    return real(look, 5)
+  }) as typeof setTimeout)
+  return held
+}
