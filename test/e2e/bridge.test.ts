@@ -14,6 +14,7 @@ import {
   startRelay,
 } from './harness.ts'
 import { asObject, toolText, type JsonObject } from './json.ts'
+import { bearer } from './sdk-client.ts'
 import { CAPABILITIES, CLIENT_INFO, ELICITED, ROOTS, SAMPLED } from './test-client.ts'
 
 const MODERN = '2026-07-28'
@@ -44,9 +45,7 @@ async function connect(share: Share, token = share.clientToken, elicit: Elicit =
   client.setRequestHandler('elicitation/create', ({ params }) => elicit(params.message))
   client.setRequestHandler('sampling/createMessage', () => SAMPLED)
   client.setRequestHandler('roots/list', () => ROOTS)
-  await client.connect(
-    new StreamableHTTPClientTransport(new URL(share.url), { requestInit: { headers: { authorization: `Bearer ${token}` } } }),
-  )
+  await client.connect(new StreamableHTTPClientTransport(new URL(share.url), bearer(token)))
   stack.defer(() => client.close())
   return client
 }

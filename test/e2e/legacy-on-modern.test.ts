@@ -3,6 +3,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { conformanceServer, createServedShare, type Relay, type Share, startRelay } from './harness.ts'
 import { toolText } from './json.ts'
+import { bearer } from './sdk-client.ts'
 import { connectSdk1Http, connectSdk1Sse } from './sdk1-client.ts'
 import { connectSdk2Http, connectSdk2Sse } from './sdk2-client.ts'
 import { CLIENT_INFO, ELICITED, ROOTS, SAMPLED, type TestClient } from './test-client.ts'
@@ -81,9 +82,7 @@ test('a client answers two rounds of one call', async () => {
     messages.push(params.message)
     return { action: 'accept', content: messages.length === 1 ? { name: 'Ada' } : { color: 'green' } }
   })
-  await client.connect(
-    new StreamableHTTPClientTransport(new URL(share.url), { requestInit: { headers: { authorization: `Bearer ${share.clientToken}` } } }),
-  )
+  await client.connect(new StreamableHTTPClientTransport(new URL(share.url), bearer(share.clientToken)))
   stack.defer(() => client.close())
   const result = await client.callTool({ name: 'test_input_required_result_multi_round', arguments: {} })
   expect(JSON.stringify(result)).toContain('Ada likes green')

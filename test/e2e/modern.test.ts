@@ -3,6 +3,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { conformanceServer, createServedShare, createShare, createToken, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject } from './json.ts'
+import { bearer } from './sdk-client.ts'
 import { CLIENT_INFO, ELICITED } from './test-client.ts'
 
 const META = {
@@ -28,9 +29,7 @@ afterAll(() => stack.disposeAsync())
 async function connect(share: Share, mode: 'auto' | { pin: string }, token = share.clientToken): Promise<Client> {
   const client = new Client(CLIENT_INFO, { capabilities: { elicitation: {} }, versionNegotiation: { mode } })
   client.setRequestHandler('elicitation/create', () => ELICITED)
-  await client.connect(
-    new StreamableHTTPClientTransport(new URL(share.url), { requestInit: { headers: { authorization: `Bearer ${token}` } } }),
-  )
+  await client.connect(new StreamableHTTPClientTransport(new URL(share.url), bearer(token)))
   stack.defer(() => client.close())
   return client
 }
