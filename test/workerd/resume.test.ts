@@ -1,10 +1,17 @@
 /** Streams that go on with Last-Event-ID, in the real runtime: what is asked of the agent, and what becomes of it when parts break. */
 import { evictDurableObject } from 'cloudflare:test'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { REATTACH_MS } from '../../worker/limits.ts'
+import { ShareClient } from '../../worker/mcp/share-client.ts'
+import { heldTimers } from './held-timers.ts'
 import { begun, CALL, callAfterReplays, expectReplay, leaveUnmade, PRIMED, progress, refuseReplay } from './left-stream.ts'
 import { createClientToken, createShare, EventReader, resetShare, revokeShare, stubOf, TestClient } from './relay.ts'
 import { SseClient } from './sse-client.ts'
 import { connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 /** A call of which its client has seen one message before it left. */
 async function left() {
@@ -66,11 +73,23 @@ describe('a client that comes back', () => {
     await expectReplay(agent)
     const second = agent.notify(ch, progress(2), { ra: header.ra, sure: true })
     expect(await events.next()).toBe(progress(2))
+    // It is there before its agent, which takes longer to notice.
+    heldTimers(REATTACH_MS)
     await resetShare(share)
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
     const { to = '' } = await expectReplay(back)
     back.repeat({ ...second, header: { ...second.header, to } })
     back.answer(header, '7', '{"on":true}')
+    expect(await events.next()).toContain('"on"')
+  })
+
+  test('while the Share is reset goes on all the same', async () => {
+    const { agent, client, header, lastId } = await left()
+    const reset = Object.assign(new Error('reset'), { retryable: true, durableObjectReset: true })
+    vi.spyOn(ShareClient.prototype, 'open').mockRejectedValueOnce(reset)
+    const events = new EventReader(await client.resume(lastId))
+    await expectReplay(agent)
+    agent.answer(header, '7', '{"on":true}')
     expect(await events.next()).toContain('"on"')
   })
 

@@ -8,7 +8,7 @@ import { markQuery, STREAM_CLOSE, type StreamControl, type StreamMark } from '..
 import { pause } from '../within.ts'
 import type { Carrier, Item } from './courier.ts'
 import { markOf } from './event-ids.ts'
-import type { ShareClient } from './share-client.ts'
+import { isRetryable, type ShareClient } from './share-client.ts'
 
 /** What a close of the stream means that is no reset of the Share; undefined: the stream is another's now. */
 const OUTCOMES: ReadonlyMap<number, Failure | undefined> = new Map([
@@ -40,8 +40,18 @@ export class ResumedCall implements Carrier {
     this.#mark = mark
   }
 
-  /** Attaches; false when the caller has no such session. */
+  /** Attaches, to a Share that is reset meanwhile as well; false when the caller has no such session. */
   async open(): Promise<boolean> {
+    try {
+      return await this.#attach()
+    } catch (error) {
+      if (!isRetryable(error)) throw error
+      this.#share.renew()
+      return await this.#attach()
+    }
+  }
+
+  async #attach(): Promise<boolean> {
     const probe = this.#isProbe ? ({ isProbe: 'true' } as const) : {}
     const socket = await this.#share.open({ kind: 'resume', key: this.#key, ...this.#caller, ...markQuery(this.#mark), ...probe })
     if (socket === undefined) return false
@@ -87,11 +97,11 @@ export class ResumedCall implements Carrier {
 
   /** The Share was reset: goes on behind what has come. */
   async #reattach(): Promise<void> {
-    for (let tries = 1; tries < MAX_CALL_TRIES && !this.#isOver; tries++) {
-      await pause(REATTACH_MS)
+    for (let tries = 0; tries < MAX_CALL_TRIES && !this.#isOver; tries++) {
+      if (tries > 0) await pause(REATTACH_MS)
       this.#share.renew()
       try {
-        if (this.#isOver || (await this.open())) return
+        if (this.#isOver || (await this.#attach())) return
         break
       } catch {
         // Not there yet.

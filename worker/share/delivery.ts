@@ -2,7 +2,7 @@
 import type { Answer, Chunk, Failed } from '../../protocol/frame.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { failedFrame, failureOf } from '../failed-frame.ts'
-import { LATE_CALL_MS, MAX_HANDSHAKE_BYTES, STREAM_OPENING_MS } from '../limits.ts'
+import { MAX_HANDSHAKE_BYTES, STREAM_OPENING_MS } from '../limits.ts'
 import type { Asks } from './asks.ts'
 import type { Channels } from './channels.ts'
 import type { CallOutcome } from './contract.ts'
@@ -98,7 +98,8 @@ export class Delivery {
     const { streams, waiters } = this.#parts
     const { key = '', isRunning } = streams.attachmentOf(socket) ?? {}
     if (isRunning === true || socket.readyState !== WebSocket.OPEN) return
-    if (waiters.isOnItsWay(key, Date.now())) setTimeout(() => this.tellUnlessOnItsWay(socket, frame), LATE_CALL_MS)
+    const waitMs = waiters.onItsWayMs(key, Date.now())
+    if (waitMs > 0) setTimeout(() => this.tellUnlessOnItsWay(socket, frame), waitMs)
     else this.#toSockets([socket], '', frame, 0)
   }
 

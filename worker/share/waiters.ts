@@ -83,9 +83,12 @@ export class Waiters {
     }
   }
 
-  /** Whether a Worker holds a call that has not been sent to an agent yet. Who asked before a reset is heard from again soon. */
-  isOnItsWay(key: string, nowMs: number): boolean {
-    return nowMs - (this.#turnedAway.get(key) ?? this.#resetAtMs) < LATE_CALL_MS
+  /**
+   * How long a Worker may still be about to ask for a call that has not been sent to an agent yet, in milliseconds; 0 when none
+   * is. Who asked before a reset is heard from again soon.
+   */
+  onItsWayMs(key: string, nowMs: number): number {
+    return Math.max(0, (this.#turnedAway.get(key) ?? this.#resetAtMs) + LATE_CALL_MS - nowMs)
   }
 
   isBusy(group: string): boolean {
