@@ -4,6 +4,7 @@ import { splice } from '../../protocol/splice.ts'
 import { type Capability, type CapabilitySet, declare, lacking, neededFor } from './capabilities.ts'
 import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
 import { isObject, type JsonObject, META } from './names.ts'
+import { objectText } from './object-text.ts'
 import { type Problem, problem } from './problem.ts'
 
 export type AskVerdict =
@@ -69,14 +70,12 @@ export function askKey(ordinal: number): string {
 
 /** The text of an `input_required` result. Values of `requests` are JSON texts, and so is `serverInfo`. */
 export function inputRequiredResult(requests: ReadonlyMap<string, string>, requestState: string | undefined, serverInfo?: string): string {
-  const entries = [...requests].map(([key, request]) => `${JSON.stringify(key)}:${request}`)
-  const members = [
-    '"resultType":"input_required"',
-    ...(entries.length === 0 ? [] : [`"inputRequests":{${entries.join(',')}}`]),
-    ...(requestState === undefined ? [] : [`"requestState":${JSON.stringify(requestState)}`]),
-    ...(serverInfo === undefined ? [] : [`"_meta":{"${META.serverInfo}":${serverInfo}}`]),
-  ]
-  return `{${members.join(',')}}`
+  return objectText({
+    resultType: '"input_required"',
+    inputRequests: requests.size === 0 ? undefined : objectText(requests),
+    requestState: requestState === undefined ? undefined : JSON.stringify(requestState),
+    _meta: serverInfo === undefined ? undefined : objectText({ [META.serverInfo]: serverInfo }),
+  })
 }
 
 /** What a retry brings for the asks that wait. */

@@ -2,6 +2,7 @@
 import { OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { type Replacement, splice } from '../../protocol/splice.ts'
 import { editObject, findPath, isObjectAt, type ObjectEdit, rootOf, valueStart, walkObject } from './json-view.ts'
+import { objectText } from './object-text.ts'
 
 export interface BodyEdit extends ObjectEdit {
   readonly meta?: ObjectEdit
@@ -35,14 +36,12 @@ export function applyEdit(body: Uint8Array, container: 'params' | 'result', edit
 }
 
 function makeParams(body: Uint8Array, root: number, { meta = {}, set = {} }: BodyEdit): Replacement[] {
-  const members = Object.entries({ ...set, ...metaText(meta) }).map(([key, text]) => `${JSON.stringify(key)}:${text}`)
-  return members.length === 0 ? [] : editObject(body, root, { set: { params: `{${members.join(',')}}` } })
+  const members = { ...set, ...metaText(meta) }
+  return Object.keys(members).length === 0 ? [] : editObject(body, root, { set: { params: objectText(members) } })
 }
 
 function metaText({ set }: ObjectEdit): Record<string, string> {
-  if (set === undefined) return {}
-  const members = Object.entries(set).map(([key, text]) => `${JSON.stringify(key)}:${text}`)
-  return { _meta: `{${members.join(',')}}` }
+  return set === undefined ? {} : { _meta: objectText(set) }
 }
 
 function keepsAny(body: Uint8Array, open: number, { drop }: ObjectEdit): boolean {

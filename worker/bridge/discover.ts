@@ -4,6 +4,7 @@ import { isLegacyRevision } from '../mcp/revision.ts'
 import { bridgedClientCapabilities, bridgedServerCapabilities, type CapabilitySet, declare } from './capabilities.ts'
 import { findPath, isObjectAt, rootOf, textAt, valueAt } from './json-view.ts'
 import { CHILD_REVISION, isObject, type JsonObject, META, MODERN_REVISION, MODERN_REVISIONS } from './names.ts'
+import { objectText } from './object-text.ts'
 
 /** What an initialize or discover result says of a server. Texts are JSON as the server wrote it. */
 export interface ServerFacts {
@@ -109,9 +110,4 @@ export function envelopeMembers(
     ...(clientInfo === undefined ? {} : { [META.clientInfo]: clientInfo }),
     ...(logLevel === undefined ? {} : { [META.logLevel]: JSON.stringify(logLevel) }),
   }
-}
-
-function objectText(members: Readonly<Record<string, string | undefined>>): string {
-  const parts = Object.entries(members).flatMap(([key, text]) => (text === undefined ? [] : [`${JSON.stringify(key)}:${text}`]))
-  return `{${parts.join(',')}}`
 }

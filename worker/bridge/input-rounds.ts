@@ -6,6 +6,7 @@ import { applyEdit } from './body-edit.ts'
 import { type Capability, type CapabilitySet, lacking, neededFor } from './capabilities.ts'
 import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
 import { isObject } from './names.ts'
+import { objectText } from './object-text.ts'
 import { type Problem, problem, PROBLEMS, problemResponse } from './problem.ts'
 
 /** Rounds of one call: what the official SDK grants its own servers. */
@@ -97,11 +98,10 @@ export function readClientAnswer(response: Uint8Array): string | undefined {
  * in a new id, and a new progress token when there is one.
  */
 export function retryRequest(request: Uint8Array, { requestState }: InputRound, answers: ReadonlyMap<string, string>): Uint8Array {
-  const entries = [...answers].map(([key, text]) => `${JSON.stringify(key)}:${text}`)
   return applyEdit(request, 'params', {
     drop: (key) => key === 'inputResponses' || key === 'requestState',
     set: {
-      ...(entries.length === 0 ? {} : { inputResponses: `{${entries.join(',')}}` }),
+      ...(answers.size === 0 ? {} : { inputResponses: objectText(answers) }),
       ...(requestState === undefined ? {} : { requestState }),
     },
   })

@@ -15,6 +15,7 @@ import {
   skipValue,
 } from '../../protocol/json-skip.ts'
 import { type Replacement, replacement } from '../../protocol/splice.ts'
+import { membersText } from './object-text.ts'
 
 /** Keys up to this length, in bytes, are read char by char, which is faster than decoding while they are short. */
 const SHORT_KEY_BYTES = 256
@@ -156,9 +157,9 @@ export function editObject(bytes: Uint8Array, open: number, { drop, set = {} }: 
   })
   if (runStart !== undefined && end.cut !== undefined) edits.push(replacement([runStart, end.cut.start], ''))
   if (runStart !== undefined && end.close !== undefined) edits.push(replacement([lastKeptEnd ?? runStart, lastEnd], ''))
-  const added = Object.entries(set).map(([key, text]) => `${JSON.stringify(key)}:${text}`)
+  const added = membersText(set)
   const hasMore = lastKeptEnd !== undefined || end.close === undefined
-  if (added.length > 0) edits.push(replacement([open, open + 1], `{${added.join(',')}${hasMore ? ',' : ''}`))
+  if (added !== '') edits.push(replacement([open, open + 1], `{${added}${hasMore ? ',' : ''}`))
   return edits
 }
 

@@ -4,6 +4,7 @@ import { applyEdit, editBody } from './body-edit.ts'
 import { findPath, isObjectAt, rootOf, valueAt } from './json-view.ts'
 import { isCacheable } from './modern-to-legacy.ts'
 import { META, META_PREFIX } from './names.ts'
+import { objectText } from './object-text.ts'
 import { outputSchemaEdits, structuredContentEdits } from './output-schema.ts'
 import { PROBLEMS } from './problem.ts'
 
@@ -58,8 +59,8 @@ export function modernRequest(
   envelope: Readonly<Record<string, string>>,
   params: Readonly<Record<string, string>> = {},
 ): string {
-  const members = Object.entries({ ...params, _meta: objectText(envelope) })
-  return `{"jsonrpc":"2.0","id":${rawId},"method":${JSON.stringify(method)},"params":${objectText(Object.fromEntries(members))}}`
+  const members = objectText({ ...params, _meta: objectText(envelope) })
+  return `{"jsonrpc":"2.0","id":${rawId},"method":${JSON.stringify(method)},"params":${members}}`
 }
 
 /** What kind of result a modern child has given. `other` are kinds that no legacy revision can carry, tasks among them. */
@@ -123,10 +124,4 @@ export function childNotificationVerdict(method: string): 'forward' | 'drop' {
 /** Takes the mark of the relay's listen off a notification. */
 export function legacyNotificationEdits(notification: Uint8Array): Replacement[] {
   return editBody(notification, 'params', { meta: { drop: (key) => key === META.subscriptionId } })
-}
-
-function objectText(members: Readonly<Record<string, string>>): string {
-  return `{${Object.entries(members)
-    .map(([key, text]) => `${JSON.stringify(key)}:${text}`)
-    .join(',')}}`
 }

@@ -3,6 +3,7 @@ import { canonicalId } from '../../protocol/json-id.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import { OPEN_ARRAY, OPEN_OBJECT, QUOTE } from '../../protocol/json-skip.ts'
 import { elementsAt, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
+import { objectText } from './object-text.ts'
 
 /** What may differ between a request and its retry (MCP 2026-07-28, basic/patterns/mrtr). */
 const UNBOUND: readonly string[] = ['_meta', 'inputResponses', 'requestState']
@@ -16,13 +17,13 @@ const MAX_DEPTH = 64
  */
 export async function requestDigest(body: Uint8Array, method: string): Promise<Uint8Array<ArrayBuffer>> {
   const params = findPath(body, rootOf(body), 'params')
-  const text = isObjectAt(body, params) ? objectText(body, params, 0, UNBOUND) : '{}'
+  const text = isObjectAt(body, params) ? canonicalObject(body, params, 0, UNBOUND) : '{}'
   return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`${JSON.stringify(method)}${text}`)))
 }
 
 function canonicalText(body: Uint8Array, span: Span, depth: number): string {
   const first = body[span[0]]
-  if (first === OPEN_OBJECT && depth < MAX_DEPTH) return objectText(body, span, depth, [])
+  if (first === OPEN_OBJECT && depth < MAX_DEPTH) return canonicalObject(body, span, depth, [])
   if (first === OPEN_ARRAY && depth < MAX_DEPTH)
     return `[${elementsAt(body, span[0])
       .map((element) => canonicalText(body, element, depth + 1))
@@ -31,12 +32,11 @@ function canonicalText(body: Uint8Array, span: Span, depth: number): string {
   return first === QUOTE ? JSON.stringify(valueAt(body, span)) : canonicalId(text)
 }
 
-function objectText(body: Uint8Array, span: Span, depth: number, without: readonly string[]): string {
+function canonicalObject(body: Uint8Array, span: Span, depth: number, without: readonly string[]): string {
   const members = new Map<string, string>()
   walkObject(body, span[0], (key, value) => {
     // Of a key that stands twice the last counts, as it does for who executes the request.
     if (!without.includes(key)) members.set(key, canonicalText(body, value, depth + 1))
   })
-  const sorted = [...members].toSorted(([left], [right]) => (left < right ? -1 : 1))
-  return `{${sorted.map(([key, text]) => `${JSON.stringify(key)}:${text}`).join(',')}}`
+  return objectText(new Map([...members].toSorted(([left], [right]) => (left < right ? -1 : 1))))
 }
