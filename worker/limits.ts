@@ -7,8 +7,11 @@ export const FIRST_ANSWER_MS = 5_000
 /** Pause between keep-alives on an open response: shorter than the idle cuts of every proxy known to us (60 s). */
 export const KEEPALIVE_MS = 15_000
 
-/** A call that has waited this long moves to a hibernatable socket, so that the Share may sleep meanwhile. */
-export const MOVE_AFTER_MS = 10_000
+/**
+ * A call whose response has been open as a stream for this long, without an answer, moves to a hibernatable socket, so that
+ * the Share may sleep meanwhile.
+ */
+export const MOVE_AFTER_MS = 4_000
 
 /** Sessions that a share remembers. Beyond it the oldest without a client is forgotten. */
 export const MAX_SESSIONS = 10_000

@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Call } from '../../protocol/frame.ts'
 import app from '../../worker/index.ts'
-import { MOVE_AFTER_MS } from '../../worker/limits.ts'
+import { FIRST_ANSWER_MS, MOVE_AFTER_MS } from '../../worker/limits.ts'
 import { ShareClient } from '../../worker/mcp/share-client.ts'
 import { BigAnswer } from './big-answer.ts'
 import { EventReader, ORIGIN, resetShare, type TestClient } from './relay.ts'
@@ -189,7 +189,7 @@ describe('a call that moves to a socket', () => {
     }
     const [first, second] = order === 'the socket first' ? [holds.socket, holds.word] : [holds.word, holds.socket]
     const steps: readonly (() => Promise<unknown> | void)[] = [
-      () => vi.advanceTimersByTimeAsync(MOVE_AFTER_MS).then(() => holds.request.reached),
+      () => vi.advanceTimersByTimeAsync(FIRST_ANSWER_MS + MOVE_AFTER_MS).then(() => holds.request.reached),
       () => {
         holds.request.release()
         return Promise.all([holds.socket.reached, holds.word.reached])
@@ -212,7 +212,8 @@ describe('a call that moves to a socket', () => {
     holds.word.release()
     let back: Promise<ScriptedAgent> | undefined
     const steps: readonly (() => Promise<unknown> | void)[] = [
-      () => vi.advanceTimersByTimeAsync(MOVE_AFTER_MS).then(() => (back === undefined ? holds.request.reached : undefined)),
+      () =>
+        vi.advanceTimersByTimeAsync(FIRST_ANSWER_MS + MOVE_AFTER_MS).then(() => (back === undefined ? holds.request.reached : undefined)),
       () => holds.request.release(),
       () => holds.socket.release(),
     ]
@@ -232,7 +233,7 @@ describe('a call that moves to a socket', () => {
     const holds = holdUp()
     const { response, call } = await begin(client, agent)
     holds.word.release()
-    await vi.advanceTimersByTimeAsync(MOVE_AFTER_MS)
+    await vi.advanceTimersByTimeAsync(FIRST_ANSWER_MS + MOVE_AFTER_MS)
     await holds.request.reached
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
     await back.expect('call')

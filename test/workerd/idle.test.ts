@@ -2,7 +2,7 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Call } from '../../protocol/frame.ts'
-import { MOVE_AFTER_MS } from '../../worker/limits.ts'
+import { FIRST_ANSWER_MS, MOVE_AFTER_MS } from '../../worker/limits.ts'
 import { postModern } from './handshake-child.ts'
 import { createShare, EventReader, factsOf, stubOf, TestClient, type TestShare } from './relay.ts'
 import { bodyText, ScriptedAgent } from './scripted-agent.ts'
@@ -116,7 +116,7 @@ async function openCall(fleet: Fleet, client: TestClient, at: number): Promise<S
       const call = fleet.calls.get(name)
       if (call !== undefined) fleet.agentOf.get(call.ch)?.answer(call, '7', `{"mark":"${mark}"}`)
     },
-    hear: async () => (await (await response).json<Told>()).result?.mark ?? 'something else',
+    hear: async () => (await next(new EventReader(await response))).result?.mark ?? 'something else',
   }
 }
 
@@ -139,14 +139,14 @@ afterEach(() => {
 })
 
 test(`${AGENTS} agents, ${STREAMS} GET streams, ${LISTENS} listens and ${CALLS} calls that wait sleep at once, and each hears its own`, async () => {
-  const real = setTimeout
-  const soon = (ms: number | undefined): number | undefined => (ms === MOVE_AFTER_MS ? 1 : ms)
-  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, ms?: number) => real(run, soon(ms))) as typeof setTimeout)
   const share = await createShare()
   const fleet = await Fleet.connect(share)
   const clients = Array.from({ length: STREAMS }, () => new TestClient(share))
   const streams = await many(STREAMS, (at) => openStream(fleet, clients[at] ?? new TestClient(share)))
   const listens = await many(LISTENS, (at) => openListen(fleet, share, at))
+  const real = setTimeout
+  const soon = (ms: number | undefined): number | undefined => (ms === FIRST_ANSWER_MS || ms === MOVE_AFTER_MS ? 1 : ms)
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, ms?: number) => real(run, soon(ms))) as typeof setTimeout)
   const calls = await many(CALLS, (at) => openCall(fleet, clients[at] ?? new TestClient(share), at))
   await vi.waitFor(async () => expect(await socketCount(share)).toBe(AGENTS + STREAMS + LISTENS + CALLS), { timeout: 10_000 })
 

@@ -52,6 +52,8 @@ export interface Carrier {
   taken(bytes: number): void
   /** Ends the wait: the answer is complete, or nobody wants it any more. */
   close(): void
+  /** Its response is open as a stream: if the answer does not come soon, the Share need not stay awake for it. */
+  linger?(): void
   /** Whether the client is being asked, and the call waits for that. */
   readonly isAsking?: boolean
 }
@@ -91,6 +93,10 @@ export class Courier implements Carrier {
   #takenBytes = 0
   #isEager = false
   #isRetry = false
+  #isLingering = false
+  /** A try waits for its answer over RPC. */
+  #isCalling = false
+  #mover: ReturnType<typeof setTimeout> | undefined
   #restarted = false
   readonly #tap: ListTap | undefined
   /** Digest of what the share keeps of such an answer. */
@@ -124,6 +130,11 @@ export class Courier implements Carrier {
     if (!this.#isEager && this.#takenBytes < TAKEN_EVERY_BYTES) return
     this.#socket?.send(JSON.stringify({ type: 'taken', bytes: this.#takenBytes } satisfies StreamControl))
     this.#takenBytes = 0
+  }
+
+  linger(): void {
+    this.#isLingering = true
+    if (this.#isCalling) this.#moveLater()
   }
 
   close(): void {
@@ -171,9 +182,12 @@ export class Courier implements Carrier {
     if (this.#hasStreamEnded) this.#streaming = undefined
     const reply = this.#share.call(this.#tried())
     if (this.#request.size > this.#request.body.length) void uploadRest(this.#share, this.#request.key, this.#body)
-    // A call that waits long moves to a socket, so that the Share may sleep. What it meets there is read by `moved`.
-    const timer = setTimeout(() => void this.#stream().catch(() => undefined), MOVE_AFTER_MS)
-    const outcome = await reply.finally(() => clearTimeout(timer))
+    this.#isCalling = true
+    if (this.#isLingering) this.#moveLater()
+    const outcome = await reply.finally(() => {
+      this.#isCalling = false
+      if (this.#mover !== undefined) clearTimeout(this.#mover)
+    })
     switch (outcome.kind) {
       case 'again':
         return 'again'
@@ -207,6 +221,11 @@ export class Courier implements Carrier {
         this.#putOutcome(outcome)
         return 'done'
     }
+  }
+
+  /** A call that waits long moves to a socket, so that the Share may sleep. What it meets there is read by `moved`. */
+  #moveLater(): void {
+    this.#mover = setTimeout(() => void this.#stream().catch(() => undefined), MOVE_AFTER_MS)
   }
 
   /** The request, with what the Share must know of the tries before. */

@@ -163,6 +163,7 @@ export class Listener {
     const [message] = posted.ok ? posted.value.messages : []
     if (message === undefined) return
     const started = exchange(this.#share, this.#caller, message, 'stream')
+    started.courier.linger()
     this.#translated.add(started)
     void carry(started, this.sink, false).finally(() => {
       this.#translated.delete(started)

@@ -82,6 +82,10 @@ class ModernExchange implements Carrier {
     this.#courier.taken(bytes)
   }
 
+  linger(): void {
+    this.#courier.linger()
+  }
+
   close(): void {
     this.#courier.close()
     this.#subscription?.close()

@@ -109,6 +109,7 @@ function stream(
   isWaiting: boolean,
   first?: Promise<Item | undefined>,
 ): ReadableStream<Uint8Array> {
+  for (const { courier } of exchanges) courier.linger?.()
   /** Those whose answer has not come. */
   const silent = new Set(exchanges)
   const finish = (): void => {

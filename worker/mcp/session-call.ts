@@ -1,5 +1,4 @@
 /** Carries a session's call through its attempts: one, or with a server that wants input one more after each round. */
-import type { AgentFrame } from '../../protocol/frame.ts'
 import { childNotificationVerdict, resultKind } from '../bridge/legacy-to-modern.ts'
 import { problem, problemResponse } from '../bridge/problem.ts'
 import { followingKey, randomKey } from '../call-key.ts'
@@ -39,6 +38,9 @@ export class SessionCall implements Carrier {
   readonly #answers: SessionAnswers
   readonly #leg: InputLeg
   readonly #items: AsyncGenerator<Item, void>
+  #isBegun = false
+  /** What comes first, until an attempt looks at it. */
+  #first: Promise<Item | undefined> | undefined
   #inner: Carrier
   /** Of the attempt under way, and how many there were with it. */
   #key: string
@@ -52,6 +54,7 @@ export class SessionCall implements Carrier {
   /** Bytes of answers put together here, that the Share has been told of. */
   #paidBytes = 0
   #isAnswered = false
+  #isLingering = false
   #isOver = false
 
   private constructor(share: ShareClient, caller: Caller, { key, rawId, what }: LeftCall, origin: Posted | ResumedCall) {
@@ -103,6 +106,14 @@ export class SessionCall implements Carrier {
   }
 
   async next(): Promise<Item | undefined> {
+    if (!this.#isBegun) {
+      this.#isBegun = true
+      this.#first = this.#inner.next()
+      // Most calls: the answer comes at once, and is the client's as it is. All else goes through the attempts below.
+      const first = await this.#first.catch(() => undefined)
+      this.#isAnswered = first !== undefined && isFinal(first) && !isFromOtherEra(first)
+      if (this.#isAnswered) return first
+    }
     const { value } = await this.#items.next()
     return value ?? undefined
   }
@@ -111,6 +122,11 @@ export class SessionCall implements Carrier {
     const paid = Math.min(bytes, this.#paidBytes)
     this.#paidBytes -= paid
     if (bytes > paid) this.#inner.taken(bytes - paid)
+  }
+
+  linger(): void {
+    this.#isLingering = true
+    this.#inner.linger?.()
   }
 
   close(): void {
@@ -148,9 +164,11 @@ export class SessionCall implements Carrier {
   /** Passes on what comes for one attempt, up to an answer that must be translated. */
   async *#attempt(): AsyncGenerator<Item, Came | undefined> {
     const answer = new WholeAnswer()
-    for (let item = await this.#inner.next(); item !== undefined; item = await this.#inner.next()) {
+    const first = this.#first ?? this.#inner.next()
+    this.#first = undefined
+    for (let item = await first; item !== undefined; item = await this.#inner.next()) {
       this.#leg.settled()
-      if (item.kind !== 'frame' || !isTranslated(item.header)) {
+      if (item.kind !== 'frame' || !isFromOtherEra(item)) {
         yield item
         continue
       }
@@ -216,13 +234,14 @@ export class SessionCall implements Carrier {
     this.#inner.close()
     this.#isResumed = false
     this.#inner = this.#request.send(posted, this.#key, outcome.retry)
+    if (this.#isLingering) this.#inner.linger?.()
     return true
   }
 }
 
-/** Whether a frame comes from a child of the other era. */
-function isTranslated(header: AgentFrame): boolean {
-  const address = 'ra' in header ? decodeReturnAddress(header.ra) : undefined
+/** Whether an item comes from a child of the other era. */
+function isFromOtherEra(item: Item): boolean {
+  const address = item.kind === 'frame' && 'ra' in item.header ? decodeReturnAddress(item.header.ra) : undefined
   return address?.to === 'call' && address.isTranslated === true
 }
 
