@@ -1,4 +1,5 @@
 /** Credentials that this isolate has verified: a client that comes again costs no cryptography. */
+import { Newest } from '../newest.ts'
 
 /** More than the clients that one isolate serves at a time; tokens are up to 2 KiB long. */
 const MAX_VERIFIED = 1024
@@ -10,7 +11,7 @@ interface Verified {
 
 /** Only what was verified is kept, and never past its expiry; of too many the oldest goes. */
 export class VerifiedCredentials<V extends Verified> {
-  readonly #byCredential = new Map<string, V>()
+  readonly #byCredential = new Newest<V>(MAX_VERIFIED)
 
   get size(): number {
     return this.#byCredential.size
@@ -25,8 +26,6 @@ export class VerifiedCredentials<V extends Verified> {
   }
 
   keep(credential: string, verified: V): void {
-    const [oldest] = this.#byCredential.keys()
-    if (oldest !== undefined && this.#byCredential.size >= MAX_VERIFIED) this.#byCredential.delete(oldest)
     this.#byCredential.set(credential, verified)
   }
 }

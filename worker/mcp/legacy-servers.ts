@@ -2,14 +2,15 @@
 import { readInitializeResult, type ServerFacts } from '../bridge/discover.ts'
 import { MAX_CACHED_SERVERS } from '../limits.ts'
 import type { BridgeFacts } from '../share/contract.ts'
+import { Newest } from '../newest.ts'
 
 export interface LegacyServer extends ServerFacts {
   /** What a translated call names, so that the Share can tell whether it still holds. */
   readonly version: string
 }
 
-/** Newest last, by share and group. */
-const servers = new Map<string, LegacyServer>()
+/** By share and group. */
+const servers = new Newest<LegacyServer>(MAX_CACHED_SERVERS)
 
 export function knownServer(share: string, group: string): LegacyServer | undefined {
   return servers.get(`${share} ${group}`)
@@ -19,12 +20,8 @@ export function knownServer(share: string, group: string): LegacyServer | undefi
 export function learnServer(share: string, group: string, { version, server }: BridgeFacts): LegacyServer | undefined {
   const facts = readInitializeResult(server)
   if (facts === undefined) return undefined
-  const name = `${share} ${group}`
   const known = { ...facts, version }
-  servers.delete(name)
-  servers.set(name, known)
-  const [oldest] = servers.keys()
-  if (servers.size > MAX_CACHED_SERVERS && oldest !== undefined) servers.delete(oldest)
+  servers.set(`${share} ${group}`, known)
   return known
 }
 

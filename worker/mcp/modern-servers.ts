@@ -2,9 +2,10 @@
 import { type ClientFacts, readInitializeRequest } from '../bridge/discover.ts'
 import { isWrappedSchema } from '../bridge/output-schema.ts'
 import { isObject, type JsonObject } from '../bridge/names.ts'
-import { MAX_CACHED_BRIDGES, MAX_TOOL_PAGES } from '../limits.ts'
+import { MAX_CACHED_BRIDGES } from '../limits.ts'
 import type { BridgeFacts } from '../share/contract.ts'
-import type { ListTools } from './tool-schemas.ts'
+import { Newest } from '../newest.ts'
+import { type ListTools, pagesOf, toolsOf } from './tool-pages.ts'
 
 export interface ModernServer {
   /** What a translated call names, so that the Share can tell whether it still holds. */
@@ -18,20 +19,16 @@ export interface ModernServer {
 
 const NOTHING = new Uint8Array(0)
 
-/** Newest last, by share and session. */
-const servers = new Map<string, ModernServer>()
+/** By share and session. */
+const servers = new Newest<ModernServer>(MAX_CACHED_BRIDGES)
 
 export function knownServer(share: string, session: string): ModernServer | undefined {
   return servers.get(`${share} ${session}`)
 }
 
 export function learnServer(share: string, session: string, { version, client, level }: BridgeFacts): ModernServer {
-  const name = `${share} ${session}`
   const server: ModernServer = { version, client: readInitializeRequest(client ?? NOTHING), level, wrappedTools: undefined }
-  servers.delete(name)
-  servers.set(name, server)
-  const [oldest] = servers.keys()
-  if (servers.size > MAX_CACHED_BRIDGES && oldest !== undefined) servers.delete(oldest)
+  servers.set(`${share} ${session}`, server)
   return server
 }
 
@@ -41,8 +38,7 @@ export function forgetServer(share: string, session: string): void {
 
 /** Names of the tools of a tools/list page whose output schemas are wrapped. */
 export function wrappedTools(page: JsonObject | undefined): string[] {
-  const tools: readonly unknown[] = Array.isArray(page?.['tools']) ? page['tools'] : []
-  return tools.flatMap((tool) =>
+  return toolsOf(page).flatMap((tool) =>
     isObject(tool) && typeof tool['name'] === 'string' && isWrappedSchema(tool['outputSchema']) ? [tool['name']] : [],
   )
 }
@@ -50,14 +46,7 @@ export function wrappedTools(page: JsonObject | undefined): string[] {
 /** Reads all pages of a server's tools, once. */
 export async function learnWrappedTools(server: ModernServer, list: ListTools): Promise<ReadonlySet<string>> {
   const names = new Set<string>()
-  let cursor: string | undefined
-  for (let pages = 0; pages < MAX_TOOL_PAGES; pages++) {
-    const page = await list(cursor)
-    for (const name of wrappedTools(page)) names.add(name)
-    const next = page?.['nextCursor']
-    if (typeof next !== 'string') break
-    cursor = next
-  }
+  for await (const page of pagesOf(list)) for (const name of wrappedTools(page)) names.add(name)
   server.wrappedTools = names
   return names
 }

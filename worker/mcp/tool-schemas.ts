@@ -4,7 +4,9 @@ import { checkParamHeaders, type MirroredParam, readMirroredParams } from '../br
 import type { HeaderReader } from '../bridge/standard-headers.ts'
 import { isObject, type JsonObject } from '../bridge/names.ts'
 import type { Problem } from '../bridge/problem.ts'
-import { MAX_CACHED_TOOL_SETS, MAX_TOOL_PAGES } from '../limits.ts'
+import { MAX_CACHED_TOOL_SETS } from '../limits.ts'
+import { Newest } from '../newest.ts'
+import { type ListTools, pagesOf, toolsOf } from './tool-pages.ts'
 
 export interface ToolSet {
   readonly version: string
@@ -12,32 +14,18 @@ export interface ToolSet {
   readonly mirrored: ReadonlyMap<string, readonly MirroredParam[]>
 }
 
-/** Newest last. */
-const toolSets = new Map<string, ToolSet>()
+const toolSets = new Newest<ToolSet>(MAX_CACHED_TOOL_SETS)
 
 export function knownTools(share: string): ToolSet | undefined {
   return toolSets.get(share)
 }
 
-/** Gets one page of tools/list; undefined when the server does not give it. */
-export type ListTools = (cursor: string | undefined) => Promise<JsonObject | undefined>
-
 /** Reads all pages and remembers what they say. A list that cannot be had leaves nothing to check by. */
 export async function learnTools(share: string, version: string, list: ListTools): Promise<ToolSet> {
   const mirrored = new Map<string, readonly MirroredParam[]>()
-  let cursor: string | undefined
-  for (let pages = 0; pages < MAX_TOOL_PAGES; pages++) {
-    const page = await list(cursor)
-    for (const tool of Array.isArray(page?.['tools']) ? page['tools'] : []) addTool(mirrored, tool)
-    const next = page?.['nextCursor']
-    if (typeof next !== 'string') break
-    cursor = next
-  }
+  for await (const page of pagesOf(list)) for (const tool of toolsOf(page)) addTool(mirrored, tool)
   const toolSet = { version, mirrored }
-  toolSets.delete(share)
   toolSets.set(share, toolSet)
-  const [oldest] = toolSets.keys()
-  if (toolSets.size > MAX_CACHED_TOOL_SETS && oldest !== undefined) toolSets.delete(oldest)
   return toolSet
 }
 

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest'
+import { Newest } from '../../../worker/newest.ts'
+
+test('Newest keeps so many values: of too many the one that was set longest ago goes', () => {
+  const newest = new Newest<number>(2)
+  newest.set('a', 1)
+  newest.set('b', 2)
+  newest.set('a', 3)
+  newest.set('c', 4)
+  expect(['a', 'b', 'c'].map((name) => newest.get(name))).toEqual([3, undefined, 4])
+  expect(newest.size).toBe(2)
+})
+
+test('Newest forgets what is deleted', () => {
+  const newest = new Newest<number>(2)
+  newest.set('a', 1)
+  newest.delete('a')
+  expect([newest.get('a'), newest.size]).toEqual([undefined, 0])
+})
