@@ -1,7 +1,7 @@
 /** Streams that go on with Last-Event-ID, in the real runtime: what is asked of the agent, and what becomes of it when parts break. */
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { REATTACH_MS } from '../../worker/limits.ts'
+import { REATTACH_MS, RETRY_MS } from '../../worker/limits.ts'
 import { ShareClient } from '../../worker/mcp/share-client.ts'
 import { heldTimers } from './held-timers.ts'
 import { begun, CALL, callAfterReplays, expectReplay, leaveUnmade, PRIMED, progress, refuseReplay } from './left-stream.ts'
@@ -132,6 +132,22 @@ describe('a client that comes back', () => {
     await ScriptedAgent.connect(share, { instance: 'two', channels: [] })
     expect(await events.next()).toContain('AGENT_LOST')
     expect(await events.next()).toBeUndefined()
+  })
+
+  test('is told so at once when its call was still on its way in a Share that was reset', async () => {
+    const { share, agent, client } = await connected()
+    const first = new EventReader(await client.post(CALL, PRIMED))
+    const primed = await first.nextId()
+    await agent.expect('call')
+    const pauses = heldTimers(RETRY_MS)
+    await resetShare(share)
+    await vi.waitFor(() => expect(pauses.count).toBe(1))
+    await first.cancel()
+    const events = new EventReader(await client.resume(primed))
+    // Whoever waits until the call cannot be on its way any more waits for ever.
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now())
+    await ScriptedAgent.connect(share, { instance: 'two' })
+    expect(await events.next()).toContain('AGENT_LOST')
   })
 
   test('is told what the agent says of a stream that it cannot continue', async () => {

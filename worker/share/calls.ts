@@ -64,8 +64,11 @@ export class Calls {
       return standIn ?? channels.away()
     }
     // The child that may have run it is gone: nobody can say, and another must not run it again.
-    if (!channels.mayTake(channels.groupFor(session), request) && !this.#parts.standIns.isRepeatable(request))
-      return failed({ code: 'AGENT_LOST', executed: 'unknown' })
+    if (!channels.mayTake(channels.groupFor(session), request) && !this.#parts.standIns.isRepeatable(request)) {
+      const failure = { code: 'AGENT_LOST', executed: 'unknown' } as const
+      this.#parts.delivery.tellReturned(request.key, session.id, failure)
+      return failed(failure)
+    }
     if (link.era === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
     if (request.bridge !== undefined) return { kind: 'native' }
     const channel = channels.ready(session, link, isInitialize)

@@ -93,6 +93,14 @@ export class Delivery {
     }
   }
 
+  /** A call cannot be made again: who has made it hears so in any case, and here its client, where that has come back for it. */
+  tellReturned(key: string, session: string, failure: Failure): void {
+    const { streams } = this.#parts
+    const socket = streams.call(key, session)
+    if (socket !== undefined && streams.attachmentOf(socket)?.resume !== undefined)
+      this.#toSockets([socket], '', failedFrame(key, failure), 0)
+  }
+
   /** Tells a resumed stream that its call has failed, once no Worker holds that any more. */
   tellUnlessOnItsWay(socket: WebSocket, frame: Uint8Array): void {
     const { streams, waiters } = this.#parts
