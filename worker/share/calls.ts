@@ -1,7 +1,6 @@
 /** Takes in what clients send: finds session, channel and agent, sends it on, and waits where an answer is due. */
 import type { Failure } from '../../protocol/errors.ts'
 import { encodeFrame } from '../../protocol/frame-codec.ts'
-import { canonicalId } from '../../protocol/json-scan.ts'
 import { isLogLevel } from '../bridge/names.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../limits.ts'
 import type { Channel, Channels } from './channels.ts'
@@ -14,9 +13,10 @@ import type { Link } from './links.ts'
 import type { Rebirth } from './rebirth.ts'
 import type { Sessions } from './sessions.ts'
 import type { Snapshots } from './snapshots.ts'
-import { type Handshake, type Session, SHARED_GROUP, type Store } from './store.ts'
+import { type Session, SHARED_GROUP, type Store } from './store.ts'
 import { repeatableOf, type StandIns } from './stand-ins.ts'
 import type { Streams } from './streams.ts'
+import { EMPTY_RESULT, failed, handshakeOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-calls.ts'
 import type { Upstream } from './upstream.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -36,7 +36,6 @@ interface Parts {
 
 /** Notifications that concern the one client of a child, and mean nothing to a child that serves many. */
 const PRIVATE_NOTIFICATIONS = new Set(['notifications/initialized', 'notifications/roots/list_changed'])
-const EMPTY_RESULT: CallOutcome = { kind: 'result', result: '{}' }
 
 export class Calls {
   readonly #parts: Parts
@@ -152,8 +151,7 @@ export class Calls {
       return channels.setLevel(session, group, level, handshakeOf(request, level)) ? undefined : EMPTY_RESULT
     if (method === 'resources/unsubscribe' && uri !== undefined) return channels.unsubscribe(session, group, uri) ? undefined : EMPTY_RESULT
     if (method !== 'resources/subscribe' || uri === undefined) return undefined
-    if (store.otherSubscriptions(session.id, uri) >= MAX_SUBSCRIPTIONS)
-      return failed({ code: 'SHARE_BUSY', executed: 'no', detail: 'a session may have 1000 subscriptions' })
+    if (store.otherSubscriptions(session.id, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
     return channels.subscribe(session, group, uri, handshakeOf(request, uri)) ? undefined : EMPTY_RESULT
   }
 
@@ -211,11 +209,10 @@ export class Calls {
       size,
     } as const
     if (isForSession) this.#announce(request, restarted)
-    // On a first try there can be none, and looking has its price.
-    const isElsewhere = request.isRetry === true && (this.#parts.streams.markRunning(key, session, link.name) || request.isLeft === true)
+    const isReplaced = isElsewhere(this.#parts.streams, request, link)
     const outcome = isForSession
       ? ({ kind: 'accepted' } as const)
-      : isElsewhere
+      : isReplaced
         ? ({ kind: 'replaced' } as const)
         : this.#parts.waiters.wait(key, {
             group,
@@ -246,17 +243,4 @@ export class Calls {
     }
     this.#parts.streams.listener(session)?.send(JSON.stringify(pending))
   }
-}
-
-/** Names a call for its client's cancellation. */
-function tagOf(session: string, rawId: string): string {
-  return `${session} ${canonicalId(rawId)}`
-}
-
-function handshakeOf(request: CallRequest, name: string): Handshake {
-  return { body: request.body, idFrom: request.id[0], idTo: request.id[1], name }
-}
-
-function failed(failure: Failure): { kind: 'failed'; failure: Failure } {
-  return { kind: 'failed', failure }
 }

@@ -1,5 +1,4 @@
 /** Sessions of the handshake era on a child that knows no handshake: what the Share answers, what the Worker must translate. */
-import type { Failure } from '../../protocol/errors.ts'
 import { canonicalId } from '../../protocol/json-scan.ts'
 import { envelopeMembers, readInitializeRequest } from '../bridge/discover.ts'
 import { legacyNotificationVerdict, legacyVerdict, modernRequest } from '../bridge/legacy-to-modern.ts'
@@ -16,6 +15,7 @@ import type { Rebirth } from './rebirth.ts'
 import type { SessionListens } from './session-listens.ts'
 import { type Handshake, MODERN_SHARED_GROUP, type Session, type Store } from './store.ts'
 import type { Streams } from './streams.ts'
+import { EMPTY_RESULT, failed, handshakeOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-calls.ts'
 import type { Upstream } from './upstream.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -33,8 +33,6 @@ interface Parts {
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
-
-const EMPTY_RESULT: CallOutcome = { kind: 'result', result: '{}' }
 
 export class LegacyOnModern {
   readonly #parts: Parts
@@ -209,8 +207,7 @@ export class LegacyOnModern {
     const { uri, method, size } = request
     if (uri === undefined || size > MAX_REPLAYED_BYTES) return undefined
     if (method === 'resources/unsubscribe') store.dropSubscription(session, uri)
-    else if (store.otherSubscriptions(session, uri) >= MAX_SUBSCRIPTIONS)
-      return failed({ code: 'SHARE_BUSY', executed: 'no', detail: 'a session may have 1000 subscriptions' })
+    else if (store.otherSubscriptions(session, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
     else store.keepHandshake(session, 'subscribe', handshakeOf(request, uri))
     if (listens.renew(session, channel, link)) return EMPTY_RESULT
     store.dropSubscription(session, uri)
@@ -247,26 +244,10 @@ export class LegacyOnModern {
     const isStream = delivery === 'stream'
     const isResend = request.isResend === true
     const facts = { group, agent: link.name, session: session.id, isInitialize: false, restarted, canStream: isStream, isResend }
-    // As in Calls: its client may have come back for it elsewhere.
-    const isElsewhere =
-      isStream && request.isRetry === true && (this.#parts.streams.markRunning(key, session.id, link.name) || request.isLeft === true)
-    const outcome = isElsewhere ? ({ kind: 'replaced' } as const) : waiters.wait(key, facts)
+    const outcome = isStream && isElsewhere(this.#parts.streams, request, link) ? ({ kind: 'replaced' } as const) : waiters.wait(key, facts)
     const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(isStream ? { session: session.id } : {}) })
     const tag = tagOf(session.id, rawId)
     upstream.begin(link, { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag, size }, request.body)
     return outcome
   }
-}
-
-/** Names a call for its client's cancellation. */
-function tagOf(session: string, rawId: string): string {
-  return `${session} ${canonicalId(rawId)}`
-}
-
-function handshakeOf({ body, id }: CallRequest, name: string): Handshake {
-  return { body, idFrom: id[0], idTo: id[1], name }
-}
-
-function failed(failure: Failure): { kind: 'failed'; failure: Failure } {
-  return { kind: 'failed', failure }
 }
