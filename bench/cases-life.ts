@@ -7,11 +7,10 @@ import { type Figures, loadFigures, runLoad } from './figures.ts'
 import { HttpClient, NoAnswer } from './http-client.ts'
 import { isAgent, isRelay } from './ours.ts'
 import { pssBytes, sum } from './process-tree.ts'
-import { openSessions, type Session } from './session.ts'
+import { OPEN_BOUND_MS, openSession, openSessions, type Session } from './session.ts'
 
 const ALL = ['ours', 'supergateway', 'mcp-proxy', 'mcp-proxy+pipenet', 'supergateway+localtunnel']
 const SESSIONS = 16
-const OPEN_BOUND_MS = 10_000
 const IDLE_MS = 3000
 /** Beyond the idle time: a client that left without a word is noticed at a write, sweeps run at intervals, processes take their time. */
 const GONE_BOUND_MS = IDLE_MS + 37_000
@@ -98,9 +97,7 @@ function killed(name: string, title: string, restarts: boolean): Case {
     rounds: 1,
     together: true,
     prepare: async ({ running }) => {
-      const { client, sessions } = await openSessions(running.endpoint, 1, { boundMs: OPEN_BOUND_MS })
-      const [session] = sessions
-      if (session === undefined) throw new Error('no session')
+      const { client, session } = await openSession(running.endpoint, { boundMs: OPEN_BOUND_MS })
       const kill = (): void => {
         process.kill(running.agentPid, 'SIGKILL')
         if (restarts) void delay(RESTART_MS).then(running.restart)
@@ -126,9 +123,7 @@ const SILENT: Case = {
   together: true,
   needsLong: true,
   prepare: async ({ running }) => {
-    const { client, sessions } = await openSessions(running.endpoint, 1, { boundMs: OPEN_BOUND_MS })
-    const [session] = sessions
-    if (session === undefined) throw new Error('no session')
+    const { client, session } = await openSession(running.endpoint, { boundMs: OPEN_BOUND_MS })
     const round = async (): Promise<Figures> => {
       const startMs = performance.now()
       await session.call('sleep', '{"ms":45000}', 'slept', 0, 60_000)

@@ -5,14 +5,12 @@ import { census } from './contender.ts'
 import { type Figures, type Load, loadFigures, runLoad } from './figures.ts'
 import { isAgent, isRelay } from './ours.ts'
 import { availableBytes, cpuUs, sum } from './process-tree.ts'
-import { openSessions, Session } from './session.ts'
+import { OPEN_BOUND_MS, openSession, openSessions, Session } from './session.ts'
 import { HttpClient } from './http-client.ts'
 
 const ONE_SESSION = ['ours', 'supergateway', 'mcp-proxy', 'mcp-proxy+pipenet', 'supergateway+localtunnel']
 const MANY_SESSIONS = ['ours', 'ours-share', 'supergateway', 'mcp-proxy', 'mcp-proxy+pipenet', 'supergateway+localtunnel']
 const WARM_UP_MS = 600
-/** A tunnel that does not answer is known by then. */
-const OPEN_BOUND_MS = 10_000
 const CALL_BOUND_MS = 10_000
 /** A server process per session must not take the machine down. */
 const MIN_AVAILABLE_BYTES = 4 * 1024 ** 3
@@ -52,9 +50,7 @@ function inFlight(name: string, title: string, count: number, rounds?: number): 
     processes: 'standing',
     ...(rounds === undefined ? {} : { rounds }),
     prepare: async (subject) => {
-      const { client, sessions } = await openSessions(subject.running.endpoint, 1, { boundMs: OPEN_BOUND_MS })
-      const [session] = sessions
-      if (session === undefined) throw new Error('no session')
+      const { client, session } = await openSession(subject.running.endpoint, { boundMs: OPEN_BOUND_MS })
       const tasks = Array.from({ length: count }, () => () => session.echo(CALL_BOUND_MS))
       await runLoad(tasks, WARM_UP_MS)
       return prepared(
@@ -105,9 +101,7 @@ function results(name: string, shown: string, bytes: number): Case {
     processes: 'standing',
     rounds: 3,
     prepare: async (subject) => {
-      const { client, sessions } = await openSessions(subject.running.endpoint, 1, { boundMs: OPEN_BOUND_MS })
-      const [session] = sessions
-      if (session === undefined) throw new Error('no session')
+      const { client, session } = await openSession(subject.running.endpoint, { boundMs: OPEN_BOUND_MS })
       const call = () => session.call('big', `{"bytes":${bytes}}`, '"text":"The quick', bytes, CALL_BOUND_MS)
       await runLoad([call], bytes > MIB ? 1 : WARM_UP_MS)
       const round = async (forMs: number): Promise<Figures> => {

@@ -5,7 +5,7 @@ import { census } from './contender.ts'
 import type { Figures } from './figures.ts'
 import { isAgent, isRelay } from './ours.ts'
 import { pssBytes, rssBytes, sum } from './process-tree.ts'
-import { openSessions, type Session } from './session.ts'
+import { OPEN_BOUND_MS, openSessions, type Session } from './session.ts'
 
 const SHARED_CHILD = ['ours-share', 'mcp-proxy', 'mcp-proxy+pipenet']
 const COUNT = 1000
@@ -13,7 +13,6 @@ const COUNT = 1000
 const WARM_UP_SESSIONS = 100
 /** The platform puts an idle object to sleep after 10 s. */
 const SLEEP_MS = 12_000
-const OPEN_BOUND_MS = 10_000
 const NEEDED = { stream: 'needed', boundMs: OPEN_BOUND_MS } as const
 const SLOW = ['mcp-proxy+pipenet']
 const DELIVERY_MS = 20_000

@@ -9,7 +9,7 @@ import { usdPerMillion } from './cost-model.ts'
 import { machine, ownVersions } from './machine.ts'
 import { cpuUs } from './process-tree.ts'
 import { NOTHING } from './profile/counters.ts'
-import { ProfiledRelay, type ShareAccess } from './profile/relay.ts'
+import { ProfiledRelay, type ShareAccess, untilReady } from './profile/relay.ts'
 import { textTable } from './table.ts'
 
 const METER = join(import.meta.dirname, 'profile/worker/meter.ts')
@@ -145,7 +145,7 @@ class Client {
 async function startAgent(relay: ProfiledRelay, share: ShareAccess, isolation: 'session' | 'share'): Promise<Program> {
   const own = ['agent/cli.ts', '--relay', relay.origin, '--json', '--keepalive', `${PING_MS}ms`, '--isolate', isolation]
   const agent = new Program(NODE, [...own, '--', ...fixture('echo')], { env: { MCP_EDGE_TOKEN: share.agentToken } })
-  await agent.stderr.find((line) => (line.includes('"event":"ready"') ? true : undefined), 'the agent to be ready')
+  await untilReady(agent)
   return agent
 }
 

@@ -4,6 +4,8 @@ import { type Answer, type Endpoint, HttpClient, NoAnswer, type OpenStream } fro
 
 const BASE_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
 const PROTOCOL_VERSION = '2025-11-25'
+/** Longest wait for a session in a case: a tunnel that does not answer is known by then. */
+export const OPEN_BOUND_MS = 10_000
 /** What is looked at of an answer: its beginning and its end, since some put the id last. */
 const LOOKED_AT_BYTES = 4096
 
@@ -126,6 +128,14 @@ export async function openSessions(endpoint: Endpoint, count: number, options: S
     throw new Error(`session ${sessions.length + 1} of ${count}: ${reason}`, { cause: error })
   }
   return { client, sessions }
+}
+
+/** A client of a contender with one session open. */
+export async function openSession(endpoint: Endpoint, options: SessionOptions = {}) {
+  const { client, sessions } = await openSessions(endpoint, 1, options)
+  const [session] = sessions
+  if (session === undefined) throw new Error('no session')
+  return { client, session }
 }
 
 function endsOf(body: Buffer): string {

@@ -10,7 +10,7 @@ import { loadFigures, runLoad } from './figures.ts'
 import { HttpClient } from './http-client.ts'
 import { argumentsOf, rssBytes } from './process-tree.ts'
 import { Inspector } from './profile/inspector.ts'
-import { CHILD_FILE, ProfiledRelay, type ShareAccess } from './profile/relay.ts'
+import { CHILD_FILE, ProfiledRelay, type ShareAccess, untilReady } from './profile/relay.ts'
 import { note, Place, type Tally } from './soak-place.ts'
 import { judgeGrowth, type Series } from './soak-report.ts'
 import { tableRows } from './table-rows.ts'
@@ -58,7 +58,7 @@ async function startAgent(relay: ProfiledRelay, share: ShareAccess, name: string
   const inspectorPort = await freePort()
   const args = [`--inspect=127.0.0.1:${inspectorPort}`, 'agent/cli.ts', '--relay', proxy.origin, ...own, '--', NODE, CHILD_FILE]
   const program = new Program(NODE, args, { env: { MCP_EDGE_TOKEN: share.agentToken } })
-  await program.stderr.find((line) => (line.includes('"event":"ready"') ? true : undefined), 'the agent to be ready')
+  await untilReady(program)
   return { program, proxy, inspectorPort }
 }
 

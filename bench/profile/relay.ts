@@ -75,7 +75,7 @@ export class ProfiledRelay implements AsyncDisposable {
     const env = { MCP_EDGE_TOKEN: share.agentToken, BENCH_TAP: tapFile }
     const agent = new Program(NODE, [...nodeOptions, ...own, '--', NODE, ...childOptions, CHILD_FILE], { env })
     this.#others.push(agent)
-    await agent.stderr.find((line) => (line.includes('"event":"ready"') ? true : undefined), 'the agent to be ready')
+    await untilReady(agent)
     return agent
   }
 
@@ -100,6 +100,11 @@ export class ProfiledRelay implements AsyncDisposable {
     )
     await this.#folder[Symbol.asyncDispose]()
   }
+}
+
+/** Waits until the relay has welcomed an agent that was started with `--json`. */
+export async function untilReady(agent: Program): Promise<void> {
+  await agent.stderr.find((line) => (line.includes('"event":"ready"') ? true : undefined), 'the agent to be ready')
 }
 
 /** Process id of the server behind an agent. */
