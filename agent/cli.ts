@@ -4,7 +4,7 @@ import { type Command, CommanderError } from 'commander'
 import { AgentExit, EXIT, type ExitCode } from './exit.ts'
 import { startGuard } from './guard.ts'
 import { createLog } from './log.ts'
-import { agentCommand, prepare, VERSION } from './options.ts'
+import { agentCommand, parse, prepare, VERSION } from './options.ts'
 import { run } from './run.ts'
 import type { RawOptions } from './settings.ts'
 
@@ -22,7 +22,7 @@ async function main(command: Command): Promise<void> {
   checkNode(process.versions.node)
   // Whoever read our log may be gone; the share is still served.
   process.stderr.on('error', () => {})
-  command.parse()
+  parse(command, process.argv.slice(2))
   const { settings, childEnv, mask } = prepare(command, process.cwd())
   // The process list must not show a token given as an argument for longer than it takes to read it.
   process.title = 'mcp-edge-agent'
@@ -48,17 +48,14 @@ async function main(command: Command): Promise<void> {
 /** One plain line, or with --json one JSON line. */
 function report(error: unknown, json: boolean): ExitCode {
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT.OK
-  const known =
+  const { exit, code, message } =
     error instanceof AgentExit
       ? error
-      : error instanceof CommanderError
-        ? new AgentExit(EXIT.USAGE, 'USAGE', error.message.replace(/^error: /, ''))
-        : undefined
-  const { exit, code, message } = known ?? {
-    exit: EXIT.INTERNAL,
-    code: 'INTERNAL',
-    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-  }
+      : {
+          exit: EXIT.INTERNAL,
+          code: 'INTERNAL',
+          message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        }
   writeError(
     json
       ? `${JSON.stringify({ time: new Date().toISOString(), level: 'error', event: 'error', code, exit, message })}\n`

@@ -1,7 +1,7 @@
 /** The agent's options, each of which is a variable too, and what follows from them for one run. */
 import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { Command, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { childEnvironment, secretValues } from './environment.ts'
 import { ERAS } from './era.ts'
 import { AgentExit, EXIT } from './exit.ts'
@@ -10,7 +10,7 @@ import { Mask } from './mask.ts'
 import manifest from './package.json' with { type: 'json' }
 import { readSettings, type RawOptions, type Settings } from './settings.ts'
 
-/** To be parsed; what it prints and how it fails is left to whoever parses. */
+/** To be parsed by `parse`. */
 export function agentCommand(): Command {
   const option = (flags: string, text: string, variable: string, fallback?: string): Option => {
     const made = new Option(flags, text).env(variable)
@@ -89,6 +89,16 @@ export interface Prepared {
   readonly settings: Settings
   readonly childEnv: Readonly<Record<string, string>>
   readonly mask: Mask
+}
+
+/** Throws an AgentExit that names the option that is wrong; a CommanderError when only help or the version was asked for. */
+export function parse(command: Command, args: readonly string[]): void {
+  try {
+    command.parse(args, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError) || error.exitCode === 0) throw error
+    throw new AgentExit(EXIT.USAGE, 'USAGE', error.message.replace(/^error: /, ''))
+  }
 }
 
 /** Checks what was parsed. Throws an AgentExit that names the option that is wrong. */

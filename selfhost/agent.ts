@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Guard } from '../agent/guard.ts'
 import { createLog, type Log } from '../agent/log.ts'
-import { agentCommand, prepare, VERSION } from '../agent/options.ts'
+import { agentCommand, parse, prepare, VERSION } from '../agent/options.ts'
 import { run } from '../agent/run.ts'
 
 /** The agent drains its calls and runs the stop ladder of its children before it ends. */
@@ -33,7 +33,8 @@ export interface AgentOptions {
  * @throws {AgentExit} when a variable is wrong.
  */
 export function startAgent({ relay, token, cwd, command, guard, write }: AgentOptions): RunningAgent {
-  const parsed = agentCommand().parse(['--relay', relay, '--token', token, '--', ...command], { from: 'user' })
+  const parsed = agentCommand()
+  parse(parsed, ['--relay', relay, '--token', token, '--', ...command])
   const { settings, childEnv, mask } = prepare(parsed, cwd)
   const spoken = createLog({ level: settings.logLevel, json: true, mask, write: (line) => write(line.trimEnd()), now: () => new Date() })
   const welcome = Promise.withResolvers<void>()
