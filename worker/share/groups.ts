@@ -9,6 +9,9 @@ export function bridgedGroup(name: string): string {
   return `${PREFIX}${name}`
 }
 
+/** With one child for all that must be initialised, everybody without a session is one group. */
+export const BRIDGED_SHARED_GROUP = bridgedGroup('all')
+
 export function isBridgedGroup(group: string): boolean {
   return group.startsWith(PREFIX)
 }

@@ -3,12 +3,12 @@ import { MAX_WAITING_CALLS } from '../limits.ts'
 import type { Channel, Channels } from './channels.ts'
 import type { CallOutcome, CallRequest, CancelRequest, SendOutcome, SubscribeOrder } from './contract.ts'
 import { encodeReturnAddress } from './return-address.ts'
-import { bridgedGroup, spareGroup } from './groups.ts'
+import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup } from './groups.ts'
 import type { Link, Links } from './links.ts'
 import type { ModernOnLegacy } from './modern-on-legacy.ts'
 import type { Snapshots } from './snapshots.ts'
 import { repeatableOf, type StandIns } from './stand-ins.ts'
-import { modernGroup, type Store } from './store.ts'
+import { MODERN_SHARED_GROUP, modernGroup, type Store } from './store.ts'
 import type { Upstream } from './upstream.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -22,9 +22,6 @@ interface Parts {
   readonly standIns: StandIns
   readonly snapshots: Snapshots
 }
-
-/** With one child for all, everybody is one group. */
-const EVERYBODY = 'all'
 
 export class ModernCalls {
   readonly #parts: Parts
@@ -130,11 +127,11 @@ export class ModernCalls {
 
   /** The group that served these clients last. */
   #lastGroup(name: string): string | undefined {
-    const groups = [modernGroup(name), bridgedGroup(name), modernGroup(EVERYBODY), bridgedGroup(EVERYBODY)]
+    const groups = [modernGroup(name), bridgedGroup(name), MODERN_SHARED_GROUP, BRIDGED_SHARED_GROUP]
     return groups.find((group) => this.#parts.store.channel(group) !== undefined)
   }
 }
 
 function groupOn(link: Link, name: string): string {
-  return modernGroup(link.isolation === 'share' ? EVERYBODY : name)
+  return link.isolation === 'share' ? MODERN_SHARED_GROUP : modernGroup(name)
 }

@@ -9,7 +9,7 @@ import { type Channel, type Channels, type Introduction, RELAY_ID } from './chan
 import type { BridgeFacts, CallOutcome, CallRequest, ParkOrder, Resume, SubscribeOrder } from './contract.ts'
 import { encodeReturnAddress } from './return-address.ts'
 import type { Delivery } from './delivery.ts'
-import { bridgedGroup, spareGroup } from './groups.ts'
+import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup } from './groups.ts'
 import { type Link, type Links, sendFrame } from './links.ts'
 import { repeatableOf, type StandIns } from './stand-ins.ts'
 import { groupOf, type Store } from './store.ts'
@@ -30,7 +30,6 @@ interface Parts {
 }
 
 const encoder = new TextEncoder()
-const EVERYBODY = 'all'
 const RELAY_VERSION = '1'
 /** A translation for any child of the server. */
 const STAND_IN_VERSION = 'stand-in'
@@ -208,7 +207,7 @@ export class ModernOnLegacy {
 }
 
 function groupOn(link: Link, name: string): string {
-  return bridgedGroup(link.isolation === 'share' ? EVERYBODY : name)
+  return link.isolation === 'share' ? BRIDGED_SHARED_GROUP : bridgedGroup(name)
 }
 
 function introduction({ capabilities = [] }: CallRequest, link: Link, purpose: Introduction['purpose']): Introduction {

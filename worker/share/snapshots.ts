@@ -6,7 +6,7 @@ import { LISTING_WRITES_MS, MAX_LISTING_BYTES, MAX_LISTING_WRITES, UNANSWERED_MS
 import type { Channels } from './channels.ts'
 import type { CallOutcome, CallRequest } from './contract.ts'
 import { decodeReturnAddress } from './return-address.ts'
-import { bridgedGroup } from './groups.ts'
+import { BRIDGED_SHARED_GROUP } from './groups.ts'
 import type { LinkHealth } from './link-health.ts'
 import type { Link, Links } from './links.ts'
 import { EVERYBODY, type ListingRow, type ListingRows } from './listing-rows.ts'
@@ -39,7 +39,7 @@ type Client = Pick<CallRequest, 'principal' | 'session' | 'capabilities'>
 const MAX_PAGES = 64
 
 /** Children of the handshake era that serve everybody: the relay introduced them, so that all are offered the same. */
-const GROUPS_OF_ALL: readonly string[] = [SHARED_GROUP, bridgedGroup('all')]
+const GROUPS_OF_ALL: readonly string[] = [SHARED_GROUP, BRIDGED_SHARED_GROUP]
 /** Children to which the relay introduced itself, for whomever: what they said is found as the latest. */
 const INTRODUCED = 'introduced'
 
