@@ -14,6 +14,7 @@ import { STREAM_CLOSE, type StreamControl } from '../share/stream-contract.ts'
 import type { Standby } from '../share/listings.ts'
 import { agentNews, awayWaitMs } from './away.ts'
 import { AGENT_AWAY } from './reply.ts'
+import { ItemQueue } from './item-queue.ts'
 import { changesWanted, listenMessages } from './list-changes.ts'
 import { ListTap } from './list-tap.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
@@ -77,8 +78,7 @@ export class Courier implements Carrier {
   readonly #renew: Renew | undefined
   #body: Uint8Array
   readonly #running: Promise<void>
-  readonly #items: Item[] = []
-  #wake: (() => void) | undefined
+  readonly #items = new ItemQueue<Item>()
   #socket: WebSocket | undefined
   /** The call's socket, from the request for it to its end. One on its way when the Share says `again` may find the next try. */
   #streaming: Promise<Verdict> | undefined
@@ -101,7 +101,6 @@ export class Courier implements Carrier {
   readonly #tap: ListTap | undefined
   /** Digest of what the share keeps of such an answer. */
   #listed: string | undefined
-  #isOver = false
   /** Its client has gone, and the call is on its way. */
   #isLeft = false
   /** The answer is there, or nothing more is tried. */
@@ -116,13 +115,8 @@ export class Courier implements Carrier {
     this.#running = this.#run()
   }
 
-  async next(): Promise<Item | undefined> {
-    while (this.#items.length === 0 && !this.#isOver) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#wake = resolve
-      await promise
-    }
-    return this.#items.shift()
+  next(): Promise<Item | undefined> {
+    return this.#items.next()
   }
 
   taken(bytes: number): void {
@@ -144,14 +138,13 @@ export class Courier implements Carrier {
       this.#isLeft = true
       waitUntil(this.#running)
     }
-    this.#isOver = true
+    this.#items.end()
     this.#socket?.close(1000)
     this.#socket = undefined
-    this.#wake?.()
   }
 
   async #run(): Promise<void> {
-    for (let tries = 1; !this.#isOver || this.#isLeft;) {
+    for (let tries = 1; !this.#items.isOver || this.#isLeft;) {
       const triedMs = Date.now()
       const verdict = await this.#attempt()
       if (verdict === 'done') break
@@ -316,12 +309,12 @@ export class Courier implements Carrier {
       if (code === STREAM_CLOSE.REPLACED) this.close()
       // Nothing waited for it: whatever is to stream after that needs another.
       if (code === STREAM_CLOSE.SETTLED) this.#streaming = undefined
-      if (this.#isOver || code === STREAM_CLOSE.SETTLED) resolve('done')
+      if (this.#items.isOver || code === STREAM_CLOSE.SETTLED) resolve('done')
       else if (code === STREAM_CLOSE.AGAIN) resolve('again')
       else resolve(code === STREAM_CLOSE.REPEAT ? this.#repeat() : this.#broken())
     })
     socket.accept()
-    if (this.#isOver) {
+    if (this.#items.isOver) {
       socket.close(1000)
       return 'done'
     }
@@ -373,7 +366,6 @@ export class Courier implements Carrier {
 
   #put(item: Item): void {
     if (isFinal(item)) this.#isDone = true
-    this.#items.push(item)
-    this.#wake?.()
+    this.#items.put(item)
   }
 }

@@ -7,6 +7,7 @@ import type { Caller } from '../share/contract.ts'
 import { markQuery, STREAM_CLOSE, type StreamControl, type StreamMark } from '../share/stream-contract.ts'
 import { pause } from '../within.ts'
 import type { Carrier, Item } from './courier.ts'
+import { ItemQueue } from './item-queue.ts'
 import { markOf } from './event-ids.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 
@@ -22,14 +23,12 @@ export class ResumedCall implements Carrier {
   readonly #caller: Caller
   readonly #key: string
   readonly #isProbe: boolean
-  readonly #items: Item[] = []
+  readonly #items = new ItemQueue<Item>()
   /** The last message that has come whole or in part: where to go on when the Share is reset. */
   #mark: StreamMark | undefined
-  #wake: (() => void) | undefined
   #socket: WebSocket | undefined
   #takenBytes = 0
   #isEager = false
-  #isOver = false
 
   /** `isProbe`: the call may never have been made, and that is told at once. */
   constructor(share: ShareClient, caller: Caller, key: string, mark: StreamMark | undefined, isProbe = false) {
@@ -60,10 +59,10 @@ export class ResumedCall implements Carrier {
       else this.#receive(new Uint8Array(data as ArrayBuffer))
     })
     socket.addEventListener('close', ({ code }) => {
-      if (this.#isOver || this.#socket !== socket) return
+      if (this.#items.isOver || this.#socket !== socket) return
       this.#socket = undefined
       const failure = OUTCOMES.get(code)
-      if (failure !== undefined) this.#put({ kind: 'failed', failure })
+      if (failure !== undefined) this.#items.put({ kind: 'failed', failure })
       else if (OUTCOMES.has(code)) this.close()
       else void this.#reattach()
     })
@@ -72,13 +71,8 @@ export class ResumedCall implements Carrier {
     return true
   }
 
-  async next(): Promise<Item | undefined> {
-    while (this.#items.length === 0 && !this.#isOver) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#wake = resolve
-      await promise
-    }
-    return this.#items.shift()
+  next(): Promise<Item | undefined> {
+    return this.#items.next()
   }
 
   taken(bytes: number): void {
@@ -89,32 +83,31 @@ export class ResumedCall implements Carrier {
   }
 
   close(): void {
-    this.#isOver = true
+    this.#items.end()
     this.#socket?.close(1000)
     this.#socket = undefined
-    this.#wake?.()
   }
 
   /** The Share was reset: goes on behind what has come. */
   async #reattach(): Promise<void> {
-    for (let tries = 0; tries < MAX_CALL_TRIES && !this.#isOver; tries++) {
+    for (let tries = 0; tries < MAX_CALL_TRIES && !this.#items.isOver; tries++) {
       if (tries > 0) await pause(REATTACH_MS)
       this.#share.renew()
       try {
-        if (this.#isOver || (await this.#attach())) return
+        if (this.#items.isOver || (await this.#attach())) return
         break
       } catch {
         // Not there yet.
       }
     }
-    this.#put({ kind: 'failed', failure: { code: 'INTERNAL', executed: 'unknown' } })
+    this.#items.put({ kind: 'failed', failure: { code: 'INTERNAL', executed: 'unknown' } })
   }
 
   #receive(bytes: Uint8Array): void {
     const frame = decodeAgentFrame(bytes)
     if (!frame.ok) return
     this.#note(frame.value.header)
-    this.#put({ kind: 'frame', ...frame.value, restarted: false })
+    this.#items.put({ kind: 'frame', ...frame.value, restarted: false })
   }
 
   /** A message is only passed by once the next one begins: until then its rest may have to be sent again. */
@@ -130,10 +123,5 @@ export class ResumedCall implements Carrier {
     if (control.type !== 'sync') return
     this.#isEager = true
     this.taken(0)
-  }
-
-  #put(item: Item): void {
-    this.#items.push(item)
-    this.#wake?.()
   }
 }

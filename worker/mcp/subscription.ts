@@ -7,6 +7,7 @@ import type { SubscribeOrder } from '../share/contract.ts'
 import { STREAM_CLOSE, type StreamControl } from '../share/stream-contract.ts'
 import { pause } from '../within.ts'
 import type { Carrier, Item } from './courier.ts'
+import { ItemQueue } from './item-queue.ts'
 import { listenMessages } from './list-changes.ts'
 import type { ShareClient } from './share-client.ts'
 
@@ -16,10 +17,8 @@ export class Subscription implements Carrier {
   readonly #share: ShareClient
   readonly #order: SubscribeOrder
   readonly #rawId: string
-  readonly #items: (Item | undefined)[] = []
-  #wake: (() => void) | undefined
+  readonly #items = new ItemQueue<Item>()
   #socket: WebSocket | undefined
-  #isOver = false
 
   constructor(share: ShareClient, group: string, key: string, filter: SubscriptionFilter, rawId: string) {
     this.#share = share
@@ -28,13 +27,8 @@ export class Subscription implements Carrier {
     void this.#run()
   }
 
-  async next(): Promise<Item | undefined> {
-    while (this.#items.length === 0 && !this.#isOver) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#wake = resolve
-      await promise
-    }
-    return this.#items.shift()
+  next(): Promise<Item | undefined> {
+    return this.#items.next()
   }
 
   taken(): void {
@@ -42,20 +36,19 @@ export class Subscription implements Carrier {
   }
 
   close(): void {
-    this.#isOver = true
+    this.#items.end()
     this.#socket?.close(1000)
-    this.#wake?.()
   }
 
   async #run(): Promise<void> {
-    for (let attempt = 0; !this.#isOver; attempt++) {
+    for (let attempt = 0; !this.#items.isOver; attempt++) {
       if (attempt > 0) await pause(REATTACH_MS)
       const end = await this.#listen(attempt === 0).catch(() => 'broken' as const)
       if (end !== 'broken') break
       this.#share.renew()
     }
     // The client listens anew, and finds whichever child there is then.
-    this.#put({ kind: 'result', result: listenResult(this.#rawId) })
+    this.#items.put({ kind: 'result', result: listenResult(this.#rawId) })
   }
 
   /** Listens until the child ends, or the stream breaks. */
@@ -69,19 +62,19 @@ export class Subscription implements Carrier {
       else this.#receive(new Uint8Array(data as ArrayBuffer))
     })
     socket.addEventListener('close', ({ code }) => {
-      const isEnded = this.#isOver || code === STREAM_CLOSE.ENDED || code === STREAM_CLOSE.REPLACED
+      const isEnded = this.#items.isOver || code === STREAM_CLOSE.ENDED || code === STREAM_CLOSE.REPLACED
       resolve(isEnded ? 'ended' : 'broken')
     })
     socket.accept()
     this.#socket = socket
-    if (isFirst) this.#put({ kind: 'message', text: acknowledgement(this.#rawId, this.#order.filter) })
+    if (isFirst) this.#items.put({ kind: 'message', text: acknowledgement(this.#rawId, this.#order.filter) })
     return promise
   }
 
   #hear(text: string): void {
     const control = JSON.parse(text) as StreamControl
     if (control.type !== 'changed') return
-    for (const message of listenMessages(control.methods, this.#rawId)) this.#put({ kind: 'message', text: message })
+    for (const message of listenMessages(control.methods, this.#rawId)) this.#items.put({ kind: 'message', text: message })
   }
 
   #receive(bytes: Uint8Array): void {
@@ -89,11 +82,6 @@ export class Subscription implements Carrier {
     if (!frame.ok || frame.value.header.type !== 'notification') return
     const { header, body } = frame.value
     if (body.length < header.size) return
-    this.#put({ kind: 'message', text: decoder.decode(splice(body, subscriptionEdits(body, this.#rawId))) })
-  }
-
-  #put(item: Item): void {
-    this.#items.push(item)
-    this.#wake?.()
+    this.#items.put({ kind: 'message', text: decoder.decode(splice(body, subscriptionEdits(body, this.#rawId))) })
   }
 }
