@@ -106,17 +106,23 @@ async function postBatch(
   return respondToBatch(exchanges, accepts, c.req.raw.signal)
 }
 
-export async function getMcp(c: McpContext): Promise<Response> {
+/** Whoever comes with a method that only the handshake era has, or what that one is told. */
+async function admitLegacy(c: McpContext): Promise<Visitor | Response> {
   const visitor = await admit(c)
   if (!visitor.ok) return failureResponse(visitor.error)
   if (isModernVisitor(visitor.value)) return refusal('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' })
   const fault = legacyRevisionFault(visitor.value)
-  if (fault !== undefined) return failureResponse(fault)
+  return fault === undefined ? visitor.value : failureResponse(fault)
+}
+
+export async function getMcp(c: McpContext): Promise<Response> {
+  const visitor = await admitLegacy(c)
+  if (visitor instanceof Response) return visitor
   if (!readAccept(c.req.raw.headers.get('accept')).events) return refusal('NOT_ACCEPTABLE')
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return refusal('SESSION_REQUIRED')
-  const { principal, revision } = visitor.value
-  const share = visitor.value.shareFor(session)
+  const { principal, revision } = visitor
+  const share = visitor.shareFor(session)
   const lastEventId = c.req.header('last-event-id') ?? ''
   if (lastEventId !== '') return resume(share, { principal, session }, { lastEventId, quietMs: quietMs(c, revision) }, c.req.raw.signal)
   const listener = new Listener(share, { principal, session }, 'listen', c.req.raw.signal)
@@ -125,13 +131,10 @@ export async function getMcp(c: McpContext): Promise<Response> {
 }
 
 export async function deleteMcp(c: McpContext): Promise<Response> {
-  const visitor = await admit(c)
-  if (!visitor.ok) return failureResponse(visitor.error)
-  if (isModernVisitor(visitor.value)) return refusal('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' })
-  const fault = legacyRevisionFault(visitor.value)
-  if (fault !== undefined) return failureResponse(fault)
+  const visitor = await admitLegacy(c)
+  if (visitor instanceof Response) return visitor
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return refusal('SESSION_REQUIRED')
-  const { shareFor, principal } = visitor.value
+  const { shareFor, principal } = visitor
   return (await shareFor(session).end({ principal, session })) ? new Response(null, { status: 204 }) : refusal('SESSION_NOT_FOUND')
 }
