@@ -8,7 +8,7 @@ import { Registry } from '../../worker/registry/registry.ts'
 import type { AdminCommand } from '../../worker/share/contract.ts'
 import { Share } from '../../worker/share/share.ts'
 import { callTool, postModern } from './handshake-child.ts'
-import { createShare, EventReader, fetchRelay, ownerKey, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
+import { askAsOwner, createShare, EventReader, fetchRelay, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
 
@@ -74,7 +74,7 @@ async function seat(share: TestShare, agents: readonly ScriptedAgent[]): Promise
 }
 
 async function describeShare(share: TestShare): Promise<Record<string, unknown>> {
-  const response = await fetchRelay(`/api/shares/${share.id}`, { headers: { authorization: `Bearer ${await ownerKey()}` } })
+  const response = await askAsOwner('GET', `/api/shares/${share.id}`)
   expect(response.status).toBe(200)
   return response.json()
 }
@@ -278,11 +278,7 @@ describe('the owner of a share with lanes', () => {
   })
 
   test.each([0, 3, 65, 128, 1.5, '8', null])('cannot have %j lanes', async (lanes) => {
-    const made = await fetchRelay('/api/shares', {
-      method: 'POST',
-      headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ lanes }),
-    })
+    const made = await askAsOwner('POST', '/api/shares', { lanes })
     expect([made.status, await made.json()]).toMatchObject([
       400,
       { code: 'BODY_INVALID', detail: expect.stringContaining('1, 2, 4, 8, 16, 32, 64') as string },
@@ -290,11 +286,7 @@ describe('the owner of a share with lanes', () => {
   })
 
   test('can ask for a jurisdiction where the platform has such, and is told where it has not', async () => {
-    const made = await fetchRelay('/api/shares', {
-      method: 'POST',
-      headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
-      body: '{"jurisdiction":"eu"}',
-    })
+    const made = await askAsOwner('POST', '/api/shares', { jurisdiction: 'eu' })
     expect([made.status, await made.json()]).toMatchObject([409, { code: 'JURISDICTION_UNAVAILABLE' }])
   })
 })

@@ -3,7 +3,7 @@ import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import type { Registry } from '../../worker/registry/registry.ts'
-import { createShare, fetchRelay, ORIGIN, ownerKey } from './relay.ts'
+import { askAsOwner, createShare, ORIGIN } from './relay.ts'
 
 const YEAR_MS = 365 * 24 * 60 * 60_000
 const OLD_MS = 31 * 24 * 60 * 60_000
@@ -79,10 +79,7 @@ test('adopt() lets no object come to be for a share that has ended or expired, o
 
 test('GET /api/shares gives pages, and refuses a place that it has not given', async () => {
   const { id } = await createShare()
-  const get = async (query: string): Promise<Record<string, unknown>> => {
-    const headers = { authorization: `Bearer ${await ownerKey()}` }
-    return (await fetchRelay(`/api/shares${query}`, { headers })).json()
-  }
+  const get = async (query: string): Promise<Record<string, unknown>> => (await askAsOwner('GET', `/api/shares${query}`)).json()
   const first = (await get('')) as { shares: { share: string; url: string }[]; next?: string }
   expect(first.shares.map((one) => one.share)).toContain(id)
   expect(first.shares[0]?.url).toContain(ORIGIN)

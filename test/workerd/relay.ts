@@ -16,7 +16,7 @@ export interface TestShare {
 let owner: Promise<string> | undefined
 
 /** The owner key; the first caller claims the relay. */
-export function ownerKey(): Promise<string> {
+function ownerKey(): Promise<string> {
   owner ??= claim()
   return owner
 }
@@ -29,13 +29,15 @@ async function claim(): Promise<string> {
   return claimed.ownerKey
 }
 
+/** A request to the owner's API. */
+export async function askAsOwner(method: string, path: string, body?: object): Promise<Response> {
+  const headers = { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' }
+  return fetchRelay(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+}
+
 /** `members`: of the request that makes it. */
 export async function createShare(members: Readonly<Record<string, unknown>> = {}): Promise<TestShare> {
-  const response = await fetchRelay('/api/shares', {
-    method: 'POST',
-    headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
-    body: JSON.stringify(members),
-  })
+  const response = await askAsOwner('POST', '/api/shares', members)
   const made: Record<string, string> = await response.json()
   return {
     id: made['share'] ?? '',
@@ -47,11 +49,7 @@ export async function createShare(members: Readonly<Record<string, unknown>> = {
 
 /** A token for clients of a share, who are another principal than those with its first. */
 export async function createClientToken(share: TestShare): Promise<string> {
-  const response = await fetchRelay(`/api/shares/${share.id}/tokens`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${await ownerKey()}`, 'content-type': 'application/json' },
-    body: '{"kind":"client"}',
-  })
+  const response = await askAsOwner('POST', `/api/shares/${share.id}/tokens`, { kind: 'client' })
   const { token }: { token: string } = await response.json()
   return token
 }
@@ -77,7 +75,7 @@ export async function resetShare(share: TestShare): Promise<void> {
 }
 
 export async function revokeShare(share: TestShare): Promise<Response> {
-  return fetchRelay(`/api/shares/${share.id}`, { method: 'DELETE', headers: { authorization: `Bearer ${await ownerKey()}` } })
+  return askAsOwner('DELETE', `/api/shares/${share.id}`)
 }
 
 /** A client of one share, with one session once it has initialised. */
