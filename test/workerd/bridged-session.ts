@@ -2,8 +2,8 @@
 import { expect } from 'vitest'
 import type { Call, RelayFrame } from '../../protocol/frame.ts'
 import type { DecodedFrame } from '../../protocol/frame-codec.ts'
-import { createShare, EventReader, TestClient, type TestShare } from './relay.ts'
-import { bodyText, ScriptedAgent } from './scripted-agent.ts'
+import { createShare, EventReader, TestClient } from './relay.ts'
+import { bodyText, type Connected, ScriptedAgent } from './scripted-agent.ts'
 
 export const SERVER =
   '{"resultType":"complete","supportedVersions":["2026-07-28"],"ttlMs":0,"cacheScope":"private","instructions":"be kind",' +
@@ -48,12 +48,7 @@ export async function initialize(agent: ScriptedAgent, client: TestClient, { ser
   return header.ch
 }
 
-export async function connected(options: { server?: string; capabilities?: string } = {}): Promise<{
-  readonly share: TestShare
-  readonly agent: ScriptedAgent
-  readonly client: TestClient
-  readonly ch: string
-}> {
+export async function connected(options: { server?: string; capabilities?: string } = {}): Promise<Connected> {
   const share = await createShare()
   const agent = await ScriptedAgent.connect(share, { era: 'modern' })
   const client = new TestClient(share)

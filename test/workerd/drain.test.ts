@@ -1,22 +1,11 @@
 /** An agent that is leaving finishes what it has and gets nothing new; and what was sent as a link broke is sent again. */
 import { expect, test } from 'vitest'
 import { factsOf, TestClient } from './relay.ts'
-import { bodyText, connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { bodyText, connected, initialize, ScriptedAgent, survivorOf, takeOver } from './scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const NEXT = '{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"t"}}'
 const RESPONSE = '{"jsonrpc":"2.0","id":"ask-1","result":{}}'
-const SERVER = '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"x","version":"1"}}'
-
-/** Plays the fresh child of a session: the replayed handshake, then the call behind it. */
-async function takeOver(agent: ScriptedAgent): Promise<Extract<Awaited<ReturnType<ScriptedAgent['next']>>['header'], { type: 'call' }>> {
-  await agent.expect('open')
-  const { header } = await agent.expect('call')
-  expect(header.method).toBe('initialize')
-  await agent.expect('notify')
-  agent.answer(header, '0', SERVER)
-  return (await agent.expect('call')).header
-}
 
 test('the next call of a session whose agent is leaving goes to another agent', async () => {
   const { share, agent, client } = await connected()

@@ -2,7 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { expect } from 'vitest'
 import { createShare, stubOf, TestClient, type TestShare } from './relay.ts'
-import { ScriptedAgent } from './scripted-agent.ts'
+import { type Connected, initialize, ScriptedAgent } from './scripted-agent.ts'
 
 /** A number that no parser keeps, and an order of keys that none would write. */
 export const TOOLS = '{"tools":[{"name":"t","inputSchema":{"type":"object","maximum":12345678901234567890}}]}'
@@ -12,32 +12,15 @@ export const LIST = '{"jsonrpc":"2.0","id":"a","method":"tools/list"}'
 export const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 export const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
 
-export interface Known {
-  readonly share: TestShare
-  readonly agent: ScriptedAgent
-  readonly client: TestClient
-  readonly ch: string
-}
-
 /** A share that keeps what its server has said, and a client that knows its tools, with its session on channel `ch`. */
-export async function known(): Promise<Known> {
+export async function known(): Promise<Connected> {
   const share = await createShare()
   const agent = await ScriptedAgent.connect(share)
   const client = new TestClient(share)
-  const ch = await begin(agent, client)
+  const ch = await initialize(agent, client, SERVER)
   await list(agent, client)
   await untilKept(share, 2)
   return { share, agent, client, ch }
-}
-
-/** Begins a session whose server answers with SERVER; returns its channel. */
-export async function begin(agent: ScriptedAgent, client: TestClient): Promise<string> {
-  const response = client.initialize()
-  await agent.expect('open')
-  const { header } = await agent.expect('call')
-  agent.answer(header, '0', SERVER)
-  expect((await response).status).toBe(200)
-  return header.ch
 }
 
 /** Has a session's server give a list. */

@@ -9,13 +9,12 @@ import type { AdminCommand } from '../../worker/share/contract.ts'
 import { Share } from '../../worker/share/share.ts'
 import { callTool, postModern } from './handshake-child.ts'
 import { askAsOwner, createShare, EventReader, fetchRelay, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
-import { ScriptedAgent } from './scripted-agent.ts'
+import { BARE_SERVER, ScriptedAgent } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
 
 const LANES = 8
 /** Frames by which the relay only tends a channel. */
 const TENDING: readonly string[] = ['resume', 'hold', 'receipt', 'credit']
-const SERVER = '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -68,7 +67,7 @@ async function seat(share: TestShare, agents: readonly ScriptedAgent[]): Promise
   const client = new TestClient(share)
   const response = client.initialize()
   const { lane, agent } = await opened(agents)
-  agent.answer((await agent.expect('call')).header, '0', SERVER)
+  agent.answer((await agent.expect('call')).header, '0', BARE_SERVER)
   expect((await response).status).toBe(200)
   return { client, lane, agent }
 }
@@ -154,7 +153,7 @@ describe('a session', () => {
       const client = await SseClient.connect(share)
       await client.initialize()
       const { agent } = await opened(agents)
-      agent.answer((await agent.expect('call')).header, '0', SERVER)
+      agent.answer((await agent.expect('call')).header, '0', BARE_SERVER)
       expect(await client.next()).toMatchObject({ id: 0 })
       await client.events.cancel()
     }
@@ -334,7 +333,7 @@ describe('the objects of a share', () => {
     const client = new TestClient(share)
     const response = client.initialize()
     await agent.expect('open')
-    agent.answer((await agent.expect('call')).header, '0', SERVER)
+    agent.answer((await agent.expect('call')).header, '0', BARE_SERVER)
     await response
     await describeShare(share)
     expect((await idsOf()).filter((id) => !before.has(id))).toEqual([env.SHARE.idFromName(share.id).toString()])

@@ -3,7 +3,7 @@ import { evictDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
 import { postModern } from './handshake-child.ts'
 import { createShare, EventReader, stubOf } from './relay.ts'
-import { bodyText, ScriptedAgent } from './scripted-agent.ts'
+import { BARE_SERVER, bodyText, ScriptedAgent } from './scripted-agent.ts'
 
 test('clients of one principal and one set of capabilities share a child; others get their own', async () => {
   const share = await createShare()
@@ -61,7 +61,7 @@ test('a server of the handshake era is bridged: its client finds one of its own 
   await agent.expect('open')
   const initialize = await agent.expect('call')
   expect(initialize.header.method).toBe('initialize')
-  agent.answer(initialize.header, '0', '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}')
+  agent.answer(initialize.header, '0', BARE_SERVER)
   const answer = await response
   expect(answer.status).toBe(200)
   expect(await answer.json()).toMatchObject({ id: 1, result: { resultType: 'complete', supportedVersions: ['2026-07-28'] } })

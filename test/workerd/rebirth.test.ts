@@ -2,15 +2,15 @@
 import { describe, expect, test } from 'vitest'
 import * as bridged from './bridged-session.ts'
 import { HandshakeChild, postModern } from './handshake-child.ts'
-import { begin, CALL, type Known, known, SERVER, untilKept } from './kept-lists.ts'
+import { CALL, known, SERVER, untilKept } from './kept-lists.ts'
 import { createShare, EventReader, TestClient } from './relay.ts'
-import { ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { type Connected, initialize, ScriptedAgent, survivorOf, takeOver } from './scripted-agent.ts'
 
 const TOOLS_CHANGED = 'notifications/tools/list_changed'
 const FILTER = { notifications: { toolsListChanged: true } }
 
 /** A session whose server tells of changed tools, and not of prompts, though it has them. */
-async function listening(): Promise<Known & { readonly events: EventReader }> {
+async function listening(): Promise<Connected & { readonly events: EventReader }> {
   const parts = await known()
   const events = new EventReader(await parts.client.listen())
   await parts.agent.expect('resume')
@@ -25,10 +25,7 @@ async function nextMethod(events: EventReader): Promise<unknown> {
 /** Calls a tool; its child is opened anew. */
 async function callAnew(agent: ScriptedAgent, client: TestClient): Promise<unknown> {
   const called = client.post(CALL)
-  await agent.expect('open')
-  agent.answer((await agent.expect('call')).header, '0', SERVER)
-  await agent.expect('notify')
-  agent.answer((await agent.expect('call')).header, '7', '{"content":[]}')
+  agent.answer(await takeOver(agent, SERVER), '7', '{"content":[]}')
   return (await called).json()
 }
 
@@ -91,7 +88,7 @@ describe('a listening session hears that its tools may have changed', () => {
     const others: EventReader[] = []
     for (let count = 0; count < 32; count++) {
       const other = new TestClient(share)
-      await begin(agent, other)
+      await initialize(agent, other, SERVER)
       others.push(new EventReader(await other.listen()))
       await agent.expect('resume')
     }

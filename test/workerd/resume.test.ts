@@ -7,7 +7,7 @@ import { heldTimers } from './held-timers.ts'
 import { begun, CALL, callAfterReplays, expectReplay, leaveUnmade, PRIMED, progress, refuseReplay } from './left-stream.ts'
 import { createClientToken, createShare, EventReader, resetShare, revokeShare, stubOf, TestClient } from './relay.ts'
 import { SseClient } from './sse-client.ts'
-import { connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { BARE_SERVER, connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -111,7 +111,7 @@ describe('a client that comes back', () => {
     const next = await ScriptedAgent.connect(share, { instance: 'two' })
     const handshake = await callAfterReplays(next)
     expect(handshake.method).toBe('initialize')
-    next.answer(handshake, '0', '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}')
+    next.answer(handshake, '0', BARE_SERVER)
     next.answer(await callAfterReplays(next), '7', '{"by":"two"}')
     expect(await events.next()).toContain('"by":"two"')
   })

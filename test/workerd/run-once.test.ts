@@ -1,7 +1,7 @@
 /** Promise 2 where two things befall at once: the object is reset, and the agent that may have run a call is replaced. */
 import { expect, test } from 'vitest'
 import { resetShare } from './relay.ts'
-import { connected, ScriptedAgent } from './scripted-agent.ts'
+import { BARE_SERVER, connected, ScriptedAgent } from './scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const OTHER = '{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"t"}}'
@@ -20,8 +20,7 @@ test('a call whose agent is proved dead after a reset is not run by the child th
     const { header: got } = frame
     if (got.type !== 'call') continue
     keys.push(got.key)
-    if (got.method === 'initialize')
-      next.answer(got, '1', '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"x","version":"1"}}')
+    if (got.method === 'initialize') next.answer(got, '1', BARE_SERVER)
     else if (got.key !== header.key) next.answer(got, '8', '{}')
   }
   expect(keys).not.toContain(header.key)

@@ -214,13 +214,18 @@ export class ScriptedAgent {
   }
 }
 
-/** A share with its agent, and a client whose session runs on channel `ch`. */
-export async function connected(): Promise<{
+/** What a server answers to initialize that has nothing to offer. */
+export const BARE_SERVER = '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}'
+
+export interface Connected {
   readonly share: TestShare
   readonly agent: ScriptedAgent
   readonly client: TestClient
   readonly ch: string
-}> {
+}
+
+/** A share with its agent, and a client whose session runs on channel `ch`. */
+export async function connected(): Promise<Connected> {
   const share = await createShare()
   const agent = await ScriptedAgent.connect(share)
   const client = new TestClient(share)
@@ -228,14 +233,24 @@ export async function connected(): Promise<{
 }
 
 /** Initialises a client over a scripted agent; returns the session's channel. */
-export async function initialize(agent: ScriptedAgent, client: { initialize(): Promise<Response> }): Promise<string> {
+export async function initialize(agent: ScriptedAgent, client: { initialize(): Promise<Response> }, server = BARE_SERVER): Promise<string> {
   const response = client.initialize()
   await agent.expect('open')
   const call = await agent.expect('call')
-  agent.answer(call.header, '0', '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}')
+  agent.answer(call.header, '0', server)
   const { status } = await response
   if (status !== 200) throw new Error(`initialize was answered with ${status}`)
   return call.header.ch
+}
+
+/** Plays the fresh child of a session: the handshake that is made again, then the call behind it. */
+export async function takeOver(agent: ScriptedAgent, server = BARE_SERVER): Promise<Call> {
+  await agent.expect('open')
+  const { header } = await agent.expect('call')
+  if (header.method !== 'initialize') throw new Error(`expected initialize, and ${header.method} came`)
+  await agent.expect('notify')
+  agent.answer(header, '0', server)
+  return (await agent.expect('call')).header
 }
 
 /** What a reconnecting agent says of itself when its process has lived on. */

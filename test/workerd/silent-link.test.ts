@@ -1,12 +1,12 @@
 /** Links over which nothing comes any more, though nobody has closed them: noticed with the next call, and forgiven with the next word. */
 import { evictDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
-import { answerIn, begin, CALL, INITIALIZED, type Known, known, LIST, SERVER, staleSince, TOOLS } from './kept-lists.ts'
+import { answerIn, CALL, INITIALIZED, known, LIST, SERVER, staleSince, TOOLS } from './kept-lists.ts'
 import { stubOf, TestClient } from './relay.ts'
-import { bodyText, ScriptedAgent } from './scripted-agent.ts'
+import { bodyText, type Connected, initialize, ScriptedAgent } from './scripted-agent.ts'
 
 /** A known server, whose agent has let a client's list go unanswered. */
-async function suspect(): Promise<Known> {
+async function suspect(): Promise<Connected> {
   const parts = await known()
   const answer = await answerIn(parts.client.post(LIST))
   expect(answer).toMatchObject({ id: 'a', result: { tools: [{ name: 't' }] } })
@@ -98,7 +98,7 @@ test.concurrent('a new session does not go to a suspect link while there is anot
   const { share } = await suspect()
   const other = await ScriptedAgent.connect(share, { agent: 'other', join: 'replica' })
   // By the number of channels alone the suspect one would have its turn.
-  for (let count = 0; count < 3; count++) await begin(other, new TestClient(share))
+  for (let count = 0; count < 3; count++) await initialize(other, new TestClient(share), SERVER)
 })
 
 test.concurrent('a list that is on its way when the link closes is answered by what is kept', async () => {

@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import * as bridged from './bridged-session.ts'
 import { HandshakeChild, postModern } from './handshake-child.ts'
-import { answerIn, begin, CALL, INITIALIZED, keptNames, known, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './kept-lists.ts'
+import { answerIn, CALL, INITIALIZED, keptNames, known, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './kept-lists.ts'
 import { createClientToken, createShare, factsOf, resetShare, TestClient, type TestShare } from './relay.ts'
-import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { bodyText, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
 
 const FIRST_PAGE = '{"tools":[{"name":"first"}],"nextCursor":"to \\"2\\""}'
@@ -175,7 +175,7 @@ describe('what is kept', () => {
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share)
     const client = new TestClient(share)
-    await begin(agent, client)
+    await initialize(agent, client, SERVER)
     const response = client.post(LIST)
     const { header } = await agent.expect('call')
     const body = new TextEncoder().encode(`{"jsonrpc":"2.0","id":"a","result":${result}}`)
