@@ -150,3 +150,6 @@ export const LISTING_WRITES_MS = 600_000
 
 /** Listening clients that are told at once that an agent was started anew; more hear of it as each comes back to its server. */
 export const MAX_TOLD_CLIENTS = 32
+
+/** How soon the stream of a client that has left closes once something is written to it. */
+export const LEAVING_MS = 5_000

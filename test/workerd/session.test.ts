@@ -1,7 +1,8 @@
 /** What a session is through new children, refused handshakes and odd messages: in the real runtime. */
 import { runInDurableObject } from 'cloudflare:test'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Notify } from '../../protocol/frame.ts'
+import { LEAVING_MS } from '../../worker/limits.ts'
 import { createShare, EventReader, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
 import { bodyText, connected, ScriptedAgent } from './scripted-agent.ts'
 
@@ -19,11 +20,22 @@ function levelsOf(share: TestShare): Promise<unknown[]> {
   )
 }
 
+function openChannels(share: TestShare): Promise<number> {
+  return runInDurableObject(
+    stubOf(share),
+    (_, { storage }) => storage.sql.exec<{ count: number }>('SELECT count(*) AS count FROM channel WHERE open = 1').one().count,
+  )
+}
+
 async function setLevel(agent: ScriptedAgent, client: TestClient, level: string): Promise<void> {
   const response = client.post(`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"${level}"}}`)
   agent.answer((await agent.expect('call')).header, '1', '{}')
   await response
 }
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 describe('a new child', () => {
   test('is told the newest log level; a share keeps one per session, and none that does not exist', async () => {
@@ -110,5 +122,41 @@ describe('DELETE', () => {
     const { share, client } = await connected()
     await revokeShare(share)
     expect((await client.leave()).status).toBe(404)
+  })
+})
+
+describe('a child that has had nothing to do for its idle time', () => {
+  test('is ended', async () => {
+    const { agent, ch } = await connected()
+    agent.send({ type: 'idle', ch })
+    expect((await agent.expect('close')).header.ch).toBe(ch)
+  })
+
+  test('is kept for a client that listens, to which something is written, and is ended when that shows that it has left', async () => {
+    const { share, agent, client, ch } = await connected()
+    const stream = (await client.listen()).body?.getReader()
+    await stream?.read()
+    await agent.expect('resume')
+    agent.send({ type: 'idle', ch })
+    expect(new TextDecoder().decode((await stream?.read())?.value)).toBe(':\n\n')
+    expect(await openChannels(share)).toBe(1)
+    await stream?.cancel()
+    expect((await agent.expect('close')).header.ch).toBe(ch)
+  })
+
+  test('is kept when a client leaves that stayed for long after that', async () => {
+    const { share, agent, client, ch } = await connected()
+    const stream = (await client.listen()).body?.getReader()
+    await stream?.read()
+    await agent.expect('resume')
+    vi.useFakeTimers({ toFake: ['Date'] })
+    agent.send({ type: 'idle', ch })
+    await stream?.read()
+    vi.setSystemTime(Date.now() + LEAVING_MS)
+    await stream?.cancel()
+    const response = client.post(CALL)
+    agent.answer((await agent.expect('call')).header, '7', '{}')
+    expect((await response).status).toBe(200)
+    expect(await openChannels(share)).toBe(1)
   })
 })

@@ -140,7 +140,8 @@ export class Listener {
       const { key, rawId, restarted, standby } = control
       const tap = standby === undefined ? undefined : ListTap.of(this.#share, { ...standby, canStandBy: true })
       this.#pending.set(rawId, { ...clientNames(control), key, restarted, tap, listed: standby?.listed })
-    } else if (control.type === 'lost') this.#failPending(new Set(), control.failure)
+    } else if (control.type === 'probe') this.sink.keepAlive()
+    else if (control.type === 'lost') this.#failPending(new Set(), control.failure)
     else if (control.type === 'held') this.#failPending(new Set(control.keys), { code: 'AGENT_LOST', executed: 'no' })
     else if (control.type === 'answer') this.sink.writeText(resultResponse(control.rawId, control.result))
     else if (control.type === 'translate') this.#translate(control.body)

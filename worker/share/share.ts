@@ -343,7 +343,7 @@ export class Share extends DurableObject<Env> {
         this.#channels.died(header.ch)
         break
       case 'idle':
-        if (this.#channels.isCurrent(header.ch, link) && !this.#desk.isNeeded(groupOf(header.ch))) this.#channels.close(groupOf(header.ch))
+        if (this.#channels.isCurrent(header.ch, link)) this.#desk.idle(groupOf(header.ch), Date.now())
         break
       case 'drain':
         this.#links.drain(link)

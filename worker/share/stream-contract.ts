@@ -66,6 +66,8 @@ export type StreamControl =
   | { readonly type: 'taken'; readonly bytes: number }
   /** Share to Worker: credit waits for this client, say what it takes as soon as it does. */
   | { readonly type: 'sync' }
+  /** Share to the Worker of a session's stream: write something, by which a client that has left is found out. */
+  | { readonly type: 'probe' }
   /** Share to the Worker of a session's stream: a call has begun whose answer this stream will carry. */
   | {
       readonly type: 'pending'

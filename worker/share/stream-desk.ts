@@ -1,6 +1,7 @@
 /** Opens, hears and closes the stream sockets that Workers ask for. */
 import { ERRORS } from '../../protocol/errors.ts'
 import { canonicalId } from '../../protocol/json-scan.ts'
+import { LEAVING_MS } from '../limits.ts'
 import { STREAM_CLOSE, type StreamControl } from './stream-contract.ts'
 import type { Channels } from './channels.ts'
 import type { CreditLedger } from './credit.ts'
@@ -26,6 +27,8 @@ interface Parts {
 
 export class StreamDesk {
   readonly #parts: Parts
+  /** Groups whose child has nothing to do, since when they were found to be listened to. */
+  readonly #idle = new Map<string, number>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -73,6 +76,23 @@ export class StreamDesk {
     // An HTTP+SSE session is its stream (MCP 2024-11-05), unless a newer stream has taken over.
     if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
       sessions.end(attachment.session)
+    if (attachment !== undefined) this.#left(attachment.group, Date.now())
+  }
+
+  /** A group's child had nothing to do for its idle time: it ends, unless a client still waits for something. */
+  idle(group: string, nowMs: number): void {
+    const { channels, streams } = this.#parts
+    if (!this.isNeeded(group)) return channels.close(group)
+    this.#idle.set(group, nowMs)
+    for (const socket of streams.listeners(group)) socket.send(JSON.stringify({ type: 'probe' } satisfies StreamControl))
+  }
+
+  /** A client's stream has closed: was it the last that an idle child was kept for? */
+  #left(group: string, nowMs: number): void {
+    const sinceMs = this.#idle.get(group)
+    if (sinceMs === undefined || this.isNeeded(group)) return
+    this.#idle.delete(group)
+    if (nowMs - sinceMs < LEAVING_MS) this.#parts.channels.close(group)
   }
 
   /** Whether a client still waits for something from the group's child. */
