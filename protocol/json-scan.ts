@@ -6,7 +6,6 @@
  */
 import { isIdText } from './json-id.ts'
 import {
-  BACKSLASH,
   CLOSE_ARRAY,
   CLOSE_OBJECT,
   COLON,
@@ -15,6 +14,7 @@ import {
   OPEN_ARRAY,
   OPEN_OBJECT,
   QUOTE,
+  readPlainKey,
   ScanFault,
   skipSpace,
   skipString,
@@ -251,14 +251,7 @@ function scanMember(bytes: Uint8Array, at: number, key: string | undefined, leve
 /** The decoded key, or undefined when it is longer than any key that routing knows. */
 function readKey(bytes: Uint8Array, from: number, to: number): string | undefined {
   if (to - from > 256) return undefined
-  let text = ''
-  for (let at = from + 1; at < to - 1; at++) {
-    const byte = bytes[at] ?? 0
-    // An escaped key can spell `id` too, and a peer that decodes it would.
-    if (byte === BACKSLASH || byte > 0x7e) return readString(bytes, [from, to])
-    text += String.fromCharCode(byte)
-  }
-  return text
+  return readPlainKey(bytes, from, to) ?? readString(bytes, [from, to])
 }
 
 /** Undefined for a value that is neither string nor number. */

@@ -1,7 +1,6 @@
 /** Looks into JSON by position and edits objects by spans, so that every byte that is not decoration arrives as it was sent. */
 import type { Span } from '../../protocol/json-scan.ts'
 import {
-  BACKSLASH,
   CLOSE_ARRAY,
   CLOSE_OBJECT,
   COLON,
@@ -9,6 +8,7 @@ import {
   OPEN_ARRAY,
   OPEN_OBJECT,
   QUOTE,
+  readPlainKey,
   ScanFault,
   skipSpace,
   skipString,
@@ -164,18 +164,8 @@ export function editObject(bytes: Uint8Array, open: number, { drop, set = {} }: 
 }
 
 function readKey(bytes: Uint8Array, from: number, to: number): string {
-  if (to - from > SHORT_KEY_BYTES) return decodeKey(bytes, [from, to])
-  let text = ''
-  for (let at = from + 1; at < to - 1; at++) {
-    const byte = bytes[at] ?? 0
-    // An escaped key can spell a key that we know, and a peer that decodes it would read it so.
-    if (byte === BACKSLASH || byte > 0x7e) return decodeKey(bytes, [from, to])
-    text += String.fromCharCode(byte)
-  }
-  return text
-}
-
-function decodeKey(bytes: Uint8Array, span: Span): string {
-  const key = valueAt(bytes, span)
+  const plain = to - from > SHORT_KEY_BYTES ? undefined : readPlainKey(bytes, from, to)
+  if (plain !== undefined) return plain
+  const key = valueAt(bytes, [from, to])
   return typeof key === 'string' ? key : ''
 }
