@@ -45,7 +45,7 @@ function inFlight(name: string, title: string, count: number, rounds?: number): 
     name,
     title,
     columns: LATENCY,
-    contenders: ONE_SESSION,
+    contenders: [...ONE_SESSION, 'bare'],
     notQuick: count > 1 ? SLOW : [],
     processes: 'standing',
     ...(rounds === undefined ? {} : { rounds }),

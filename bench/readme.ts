@@ -36,6 +36,12 @@ export function renderSection(results: Results): string {
     `Measured on ${date.slice(0, 10)} by \`npm run bench${pace === 'quick' ? ' -- --quick' : ''}\`, which repeats it: one client, one server, rounds interleaved, medians, all on`,
     `loopback, where every hop costs processor time and none costs distance. Machine: ${list(machine)}. Versions: ${list(versions)}. The`,
     `client alone, against an HTTP server that does nothing: ${floor['p50Ms']} ms at p50, ${floor['callsPerS16']} calls/s with 16 in flight.`,
+    ...('bare' in titles
+      ? [
+          `"${titles['bare']}" is a Worker, an object, a WebSocket, an agent and a pipe that only pass bytes on: what a relay of this shape`,
+          'cannot go below. It knows no sessions, no clients and no keys, and loses every call under way with its link.',
+        ]
+      : []),
     '',
     ...charts(results).flatMap(({ file, chart }) => [`![${chart.title}](docs/${file})`, '']),
     markdownTable(ratioRows(ratios)),

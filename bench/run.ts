@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { descendants } from '../test/e2e/processes.ts'
 import { NODE } from '../test/e2e/program.ts'
+import { BARE } from './bare.ts'
 import type { Case, Pace } from './case.ts'
 import { LIFE_CASES } from './cases-life.ts'
 import { LOAD_CASES } from './cases-load.ts'
@@ -24,7 +25,7 @@ import { Runner } from './runner.ts'
 import { caseRows, failureLines, matchingRows, ratioRows, shown, textTable } from './table.ts'
 
 const CASES: readonly Case[] = [...LOAD_CASES, ...SDK_CASES, ...STREAM_CASES, ...LIFE_CASES]
-const CONTENDERS: readonly Contender[] = [OURS, OURS_SHARED, ...PEERS]
+const CONTENDERS: readonly Contender[] = [OURS, OURS_SHARED, ...PEERS, BARE]
 const FULL: Pace = { rounds: 5, roundMs: 800, isQuick: false }
 const QUICK: Pace = { rounds: 1, roundMs: 700, isQuick: true }
 const TITLES = Object.fromEntries(CONTENDERS.map(({ name, title }) => [name, title]))

@@ -6,6 +6,7 @@ import { WebSocket } from 'ws'
 const [url = '', command = '', ...args] = process.argv.slice(2)
 /** Number and kind, see the bare relay. */
 const HEADER_BYTES = 5
+const LINE_END = Buffer.from('\n')
 
 const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
 const socket = new WebSocket(url, { perMessageDeflate: false })
@@ -22,8 +23,11 @@ socket.on('message', (frame: Buffer) => {
     socket.send(frame)
     return
   }
-  waiting.push(frame.subarray(0, HEADER_BYTES))
-  child.stdin.write(Buffer.concat([frame.subarray(HEADER_BYTES), Buffer.from('\n')]))
+  const [header, body] = [frame.subarray(0, HEADER_BYTES), frame.subarray(HEADER_BYTES)]
+  child.stdin.write(Buffer.concat([body, LINE_END]))
+  // Nothing answers a notification.
+  if (body.includes('"id":')) waiting.push(header)
+  else socket.send(header)
 })
 createInterface({ input: child.stdout }).on('line', (line) => {
   const header = waiting.shift()

@@ -80,8 +80,8 @@ export class ProfiledRelay implements AsyncDisposable {
   }
 
   /** Runs the bare relay's agent. */
-  async startEchoAgent(): Promise<Program> {
-    const args = [join(import.meta.dirname, 'echo-agent.ts'), `ws://127.0.0.1:${this.port}/link`, NODE, CHILD_FILE]
+  async startEchoAgent(command: readonly string[] = [NODE, CHILD_FILE]): Promise<Program> {
+    const args = [join(import.meta.dirname, 'echo-agent.ts'), `ws://127.0.0.1:${this.port}/link`, ...command]
     const agent = new Program(NODE, args)
     this.#others.push(agent)
     await agent.stdout.find((line) => (line === 'ready' ? true : undefined), 'the echo agent to be ready')

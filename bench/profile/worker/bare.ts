@@ -45,16 +45,22 @@ export class Share extends DurableObject<Env> {
 }
 
 const HEADERS = { 'content-type': 'application/json' }
-const KINDS: Readonly<Record<string, number>> = { '/agent': 0, '/child': 1 }
+/** All that a client of MCP needs to take this for a server: one session for everybody. */
+const MCP_HEADERS = { ...HEADERS, 'mcp-session-id': 'bare' }
+const KINDS: Readonly<Record<string, number>> = { '/agent': 0, '/child': 1, '/mcp': 1 }
 
 const handler: ExportedHandler<Env> = {
   async fetch(request, env) {
     const path = new URL(request.url).pathname
     const share = env.SHARE.getByName('bare')
     if (path === '/link') return share.fetch(request)
+    if (request.method !== 'POST') return new Response(null, { status: 405 })
     const body = await request.bytes()
     const kind = KINDS[path]
-    if (kind !== undefined) return new Response(await share.call(kind, body), { headers: HEADERS })
+    if (kind !== undefined) {
+      const answer = await share.call(kind, body)
+      return new Response(answer, { status: answer.byteLength === 0 ? 202 : 200, headers: path === '/mcp' ? MCP_HEADERS : HEADERS })
+    }
     return new Response(path === '/object' ? await share.echo(body) : body, { headers: HEADERS })
   },
 }
