@@ -29,7 +29,7 @@ test('what waits for an agent goes to it as soon as that comes', async () => {
   const pauses = heldTimers(RETRY_MS)
   const called = client.post(CALL)
   const notified = client.post(CANCELLED)
-  await vi.waitFor(() => expect(pauses.count).toBe(2))
+  await vi.waitFor(() => expect(pauses.count).toBeGreaterThanOrEqual(2))
   const back = await ScriptedAgent.connect(share, { channels: [{ ch, n: 1 }] })
   back.answer((await back.expect('call')).header, '7', '{"waited":true}')
   back.send({ type: 'receipts', keys: [(await back.expect('notify')).header.key] })

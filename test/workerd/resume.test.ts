@@ -141,7 +141,7 @@ describe('a client that comes back', () => {
     await agent.expect('call')
     const pauses = heldTimers(RETRY_MS)
     await resetShare(share)
-    await vi.waitFor(() => expect(pauses.count).toBe(1))
+    await vi.waitFor(() => expect(pauses.count).toBeGreaterThanOrEqual(1))
     await first.cancel()
     const events = new EventReader(await client.resume(primed))
     // Whoever waits until the call cannot be on its way any more waits for ever.

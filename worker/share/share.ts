@@ -309,7 +309,8 @@ export class Share extends DurableObject<Env> {
     this.#rebirth.arrived(link)
     this.#recovery.returned(link, hello)
     this.#resume.returned(link)
-    this.#news.tell()
+    // First those for whom it is over, then those who ask again, which may be many.
+    setTimeout(() => this.#news.tell(), 0)
     log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
   }
 
