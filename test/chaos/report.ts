@@ -1,15 +1,22 @@
 /** Owns what a run prints: the figures, and the story of each offending call. */
-import type { CallRecord } from './account.ts'
+import type { CallRecord, Proof } from './account.ts'
 import type { ChaosAgent } from './agent.ts'
 import type { History } from './history.ts'
 import type { PlannedFault } from './plan.ts'
-import { PROMPT_MS, type Telling } from './telling.ts'
+import { apart, PROMPT_MS, spreadOf, type Telling, tooLate } from './telling.ts'
 import type { Verdict, Violation } from './verdict.ts'
 
 /** Share of the calls among the living that must be answered. */
 const MIN_ANSWERED = 0.99
+const PROOF_NAMES: Readonly<Record<Proof['kind'], string>> = {
+  hello: 'from new hello to error, after a kill',
+  death: "from a child's death to the error",
+}
+const PROOFS = ['hello', 'death'] as const
 /** Stories that are told in full; the rest is counted. */
 const STORIES = 5
+/** Calls that were told late, latest first, of which a line is printed. */
+const LATE_LINES = 20
 
 export interface Findings {
   readonly verdict: Verdict
@@ -27,12 +34,16 @@ export interface Findings {
 }
 
 /** What makes the run a failure, besides single calls. */
-export function complaints({ verdict, agents, stuck, strays, relayEnds, orphans }: Findings): string[] {
+export function complaints({ verdict, tellings, agents, stuck, strays, relayEnds, orphans }: Findings): string[] {
   const ended = agents.filter(({ unexpectedEnds }) => unexpectedEnds > 0).map(({ where, unexpectedEnds }) => `${where}: ${unexpectedEnds}`)
   return [
     ...(verdict.undisturbedAnswered < verdict.undisturbed * MIN_ANSWERED
       ? [`only ${share(verdict)} of the calls whose child, agent and relay lived were answered`]
       : []),
+    ...PROOFS.flatMap((kind) => {
+      const late = tooLate(tellings.filter(({ proof }) => proof.kind === kind))
+      return late.length === 0 ? [] : [`${PROOF_NAMES[kind]}: ${late.length} calls were told far too late`]
+    }),
     ...(ended.length > 0 ? [`agents ended by themselves: ${ended.join(', ')}`] : []),
     ...stuck,
     ...strays,
@@ -68,14 +79,7 @@ export function figures(findings: Findings): string[] {
         .join(', '),
     ),
     row('objects found evicted', evictions),
-    ...(['hello', 'death'] as const).flatMap((kind) => {
-      const all = findings.tellings.filter(({ proof }) => proof.kind === kind)
-      const name = kind === 'hello' ? 'from new hello to error, after a kill' : "from a child's death to the error"
-      return [
-        row(name, spread(all.filter(({ disturbances }) => disturbances.length === 0).map(({ delayMs }) => delayMs))),
-        row('  disturbed', spread(all.filter(({ disturbances }) => disturbances.length > 0).map(({ delayMs }) => delayMs))),
-      ]
-    }),
+    ...PROOFS.flatMap((kind) => tellingRows(kind, findings, row)),
   ]
 }
 
@@ -98,15 +102,14 @@ function storyOf({ rule, record, executions }: Violation, history: History): str
   return ['', `${rule}: ${describe(record, history)}`, ...runs, ...history.story(record)]
 }
 
-/** The calls that were told late, and what was in the way. */
+/** The calls that were told late, and what was on the way. */
 export function lateCalls({ tellings }: Findings, history: History): string[] {
-  return tellings
-    .filter(({ delayMs }) => delayMs > PROMPT_MS)
-    .map(({ record, proof, delayMs, disturbances }) => {
-      const why = disturbances.map(({ kind, fromMs, toMs }) => `${kind} ${history.time(fromMs)}-${history.time(toMs)}`).join(', ')
-      const at = `${proof.kind} of ${proof.where} at ${history.time(proof.atMs)}`
-      return `late by ${delayMs} ms: ${at}: ${describe(record, history)}: ${why === '' ? 'nothing in the way' : why}`
-    })
+  const late = tellings.filter(({ delayMs }) => delayMs > PROMPT_MS).toSorted((a, b) => b.delayMs - a.delayMs)
+  return late.slice(0, LATE_LINES).map(({ record, proof, delayMs, disturbances }) => {
+    const why = disturbances.map(({ kind, fromMs, toMs }) => `${kind} ${history.time(fromMs)}-${history.time(toMs)}`).join(', ')
+    const at = `${proof.kind} of ${proof.where} at ${history.time(proof.atMs)}`
+    return `told after ${delayMs} ms: ${at}: ${describe(record, history)}: ${why === '' ? 'nothing on the way' : why}`
+  })
 }
 
 function describe(record: CallRecord, history: History): string {
@@ -119,10 +122,21 @@ function nameOf({ outcome }: CallRecord): string {
   return 'detail' in outcome ? `${outcome.kind} ${outcome.detail.slice(0, 60)}` : outcome.kind
 }
 
-function spread(values: readonly number[]): string {
-  if (values.length === 0) return 'none seen'
-  const sorted = values.toSorted((a, b) => a - b)
-  return `p50 ${sorted[Math.floor(sorted.length / 2)]} ms, max ${sorted.at(-1)} ms (${sorted.length} calls)`
+function tellingRows(kind: Proof['kind'], { tellings }: Findings, row: (name: string, value: string) => string): string[] {
+  const { free, disturbed } = apart(tellings.filter(({ proof }) => proof.kind === kind))
+  const names = disturbed.flatMap(({ disturbances }) => [...new Set(disturbances.map((one) => one.kind))])
+  const why = countsOf(names).map(([name, times]) => `${name} ${times}`)
+  return [
+    row(PROOF_NAMES[kind], spread(free)),
+    ...(disturbed.length === 0 ? [] : [row('  with something on the way', `${spread(disturbed)}: ${why.join(', ')}`)]),
+  ]
+}
+
+function spread(tellings: readonly Telling[]): string {
+  const found = spreadOf(tellings)
+  if (found === undefined) return 'none seen'
+  const { calls, p50Ms, p99Ms, maxMs, late } = found
+  return `p50 ${p50Ms} ms, p99 ${p99Ms} ms, max ${maxMs} ms, over ${PROMPT_MS} ms: ${late} of ${calls}`
 }
 
 function share({ undisturbed, undisturbedAnswered }: Verdict): string {

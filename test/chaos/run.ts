@@ -139,7 +139,7 @@ async function main(): Promise<number> {
   const findings = await perform(options, plan, folder, history)
   const wrong = complaints(findings)
   const isGood = wrong.length === 0 && findings.verdict.violations.length === 0
-  console.log(figures(findings).join('\n'))
+  console.log([...figures(findings), ...lateCalls(findings, history)].join('\n'))
   if (!isGood || options.keep) {
     console.log(
       [...lateCalls(findings, history), ...stories(findings, history), '', ...wrong.map((text) => `violation: ${text}`)].join('\n'),

@@ -14,6 +14,47 @@ export interface Telling {
 /** The promise. */
 export const PROMPT_MS = 100
 
+/**
+ * What makes a run fail is three times the promise, of more than one in a hundred calls, from more than one death. On two cores
+ * that are full with the run itself, the calls of one death were told together up to 240 ms late, though nothing was in the way:
+ * when an agent comes back, so do all calls that waited for it, and their servers start. What this is to find takes longer: a
+ * Worker or a client that sleeps before it asks again does so for 500 ms and more.
+ */
+const TOO_LATE_MS = 300
+const TOO_LATE_SHARE = 0.01
+
+export interface Spread {
+  readonly calls: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly maxMs: number
+  /** Calls beyond the promise. */
+  readonly late: number
+}
+
+/** Undefined for none. */
+export function spreadOf(tellings: readonly Telling[]): Spread | undefined {
+  const sorted = tellings.map(({ delayMs }) => delayMs).toSorted((a, b) => a - b)
+  const maxMs = sorted.at(-1)
+  if (maxMs === undefined) return undefined
+  const quantile = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? maxMs
+  return { calls: sorted.length, p50Ms: quantile(0.5), p99Ms: quantile(0.99), maxMs, late: sorted.filter((ms) => ms > PROMPT_MS).length }
+}
+
+/** What is judged, and what is only told: there a fault was on the way itself, or its client was away. */
+export function apart(tellings: readonly Telling[]): { readonly free: readonly Telling[]; readonly disturbed: readonly Telling[] } {
+  const { free = [], disturbed = [] } = Object.groupBy(tellings, ({ disturbances }) => (disturbances.length === 0 ? 'free' : 'disturbed'))
+  return { free, disturbed }
+}
+
+/** Those that make the run a failure, or none. */
+export function tooLate(tellings: readonly Telling[]): readonly Telling[] {
+  const { free } = apart(tellings)
+  const late = free.filter(({ delayMs }) => delayMs > TOO_LATE_MS)
+  const proofs = new Set(late.map(({ proof }) => proof))
+  return proofs.size > 1 && late.length > free.length * TOO_LATE_SHARE ? late : []
+}
+
 export function tellingsOf(
   records: readonly CallRecord[],
   journal: readonly JournalLine[],
