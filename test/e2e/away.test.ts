@@ -119,8 +119,7 @@ test('a call waits for as long as AWAY_WAIT_SECONDS says, and fails with the tim
   const hasty = stack.use(await startRelay([], { AWAY_WAIT_SECONDS: '6' }))
   const share = await createShare(hasty)
   const agent = stack.use(await startAgent(share, { command: fixture('echo') }))
-  const client = new RawClient(share.url, share.clientToken)
-  await client.initialize()
+  const client = await RawClient.connect(share)
   await agent.program.kill9()
   const response = await client.post('{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"count"}}')
   expect(response.headers.get('content-type')).toBe('text/event-stream')
@@ -131,8 +130,7 @@ test('a call waits for as long as AWAY_WAIT_SECONDS says, and fails with the tim
 
 test('what is told in an agent’s place says so', async () => {
   const { share, agent } = await served()
-  const client = new RawClient(share.url, share.clientToken)
-  await client.initialize()
+  const client = await RawClient.connect(share)
   await client.request('tools/list')
   await agent.program.kill9()
   const listed = await client.request('tools/list')

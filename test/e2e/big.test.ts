@@ -19,8 +19,7 @@ afterAll(() => stack.disposeAsync())
 
 async function connect(name: string): Promise<{ share: Share; client: RawClient }> {
   const share = await createServedShare(stack, relay, { command: fixture(name) })
-  const client = new RawClient(share.url, share.clientToken)
-  await client.initialize()
+  const client = await RawClient.connect(share)
   return { share, client }
 }
 

@@ -20,9 +20,7 @@ const ODD_ARGUMENTS =
 
 async function connect(isolate: 'session' | 'share'): Promise<RawClient> {
   const share = await createServedShare(stack, relay, { command: fixture('raw-bodies'), args: ['--isolate', isolate] })
-  const client = new RawClient(share.url, share.clientToken)
-  await client.initialize()
-  return client
+  return RawClient.connect(share)
 }
 
 /** The line that the server read for the call with this mark. */

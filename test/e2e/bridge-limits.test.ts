@@ -16,10 +16,8 @@ beforeAll(async () => {
 })
 afterAll(() => stack.disposeAsync())
 
-async function session(): Promise<RawClient> {
-  const client = new RawClient(share.url, share.clientToken)
-  await client.initialize({ capabilities: { elicitation: {} } })
-  return client
+function session(): Promise<RawClient> {
+  return RawClient.connect(share, { capabilities: { elicitation: {} } })
 }
 
 /** Calls a tool and answers what it asks; how often that was, and what came last. */

@@ -19,10 +19,8 @@ beforeAll(async () => {
 })
 afterAll(() => stack.disposeAsync())
 
-async function session(protocolVersion = '2025-11-25'): Promise<RawClient> {
-  const client = new RawClient(share.url, share.clientToken)
-  await client.initialize({ protocolVersion })
-  return client
+function session(protocolVersion = '2025-11-25'): Promise<RawClient> {
+  return RawClient.connect(share, { protocolVersion })
 }
 
 /** The status of a GET with a Host header of our choice, which fetch does not allow. */

@@ -119,6 +119,17 @@ export class RawClient {
     this.#token = token
   }
 
+  /** A client with its session on a share. */
+  static async connect(
+    { url, clientToken }: { readonly url: string; readonly clientToken: string },
+    options: InitializeOptions = {},
+    token = clientToken,
+  ): Promise<RawClient> {
+    const client = new RawClient(url, token)
+    await client.initialize(options)
+    return client
+  }
+
   #headers(more: Readonly<Record<string, string>> = {}): Record<string, string> {
     return {
       ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),

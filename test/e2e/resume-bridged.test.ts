@@ -19,10 +19,8 @@ beforeAll(async () => {
 })
 afterAll(() => stack.disposeAsync())
 
-async function session(share: Share, capabilities: JsonObject = { elicitation: {} }): Promise<RawClient> {
-  const client = new RawClient(share.url, share.clientToken)
-  await client.initialize({ capabilities })
-  return client
+function session(share: Share, capabilities: JsonObject = { elicitation: {} }): Promise<RawClient> {
+  return RawClient.connect(share, { capabilities })
 }
 
 /** What a call of `test_tool_with_progress` says, in order, in the words of the handshake era. */

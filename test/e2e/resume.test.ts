@@ -15,10 +15,8 @@ beforeAll(async () => {
 })
 afterAll(() => stack.disposeAsync())
 
-async function session(share: Share, protocolVersion = '2025-11-25', token = share.clientToken): Promise<RawClient> {
-  const client = new RawClient(share.url, token)
-  await client.initialize({ protocolVersion, capabilities: { sampling: {}, elicitation: {}, roots: {} } })
-  return client
+function session(share: Share, protocolVersion = '2025-11-25', token = share.clientToken): Promise<RawClient> {
+  return RawClient.connect(share, { protocolVersion, capabilities: { sampling: {}, elicitation: {}, roots: {} } }, token)
 }
 
 /** What a call of the tool `progress` says, in order. */

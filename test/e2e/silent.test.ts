@@ -23,10 +23,8 @@ beforeAll(async () => {
 })
 afterAll(() => stack.disposeAsync())
 
-async function session(): Promise<RawClient> {
-  const client = new RawClient(share.url, share.clientToken)
-  await client.initialize()
-  return client
+function session(): Promise<RawClient> {
+  return RawClient.connect(share)
 }
 
 const SLOW = { name: 'slow', arguments: { ms: SILENT_MS } }

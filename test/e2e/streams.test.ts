@@ -14,10 +14,8 @@ beforeAll(async () => {
 })
 afterAll(() => stack.disposeAsync())
 
-async function session(share = echo): Promise<RawClient> {
-  const client = new RawClient(share.url, share.clientToken)
-  await client.initialize({ capabilities: { sampling: {}, elicitation: {}, roots: {} } })
-  return client
+function session(share = echo): Promise<RawClient> {
+  return RawClient.connect(share, { capabilities: { sampling: {}, elicitation: {}, roots: {} } })
 }
 
 /** Makes the server say something that belongs to no call: the call that asked for it has been answered. */

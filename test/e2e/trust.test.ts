@@ -140,8 +140,7 @@ describe('the door of owners', () => {
 })
 
 test('a session of another principal is exactly 404, by every method', async () => {
-  const mine = new RawClient(share.url, share.clientToken)
-  await mine.initialize()
+  const mine = await RawClient.connect(share)
   const theirs = new RawClient(share.url, await createToken(share, 'client'))
   const byKey = new RawClient(share.shareUrl)
   for (const thief of [theirs, byKey]) {
@@ -187,8 +186,7 @@ test('a share that was deleted is 404 to all, and its agent and its children end
   const doomed = await createShare(relay)
   const agent: Agent = await startAgent(doomed, { command: fixture('echo') })
   stack.use(agent)
-  const client = new RawClient(doomed.url, doomed.clientToken)
-  await client.initialize()
+  const client = await RawClient.connect(doomed)
   expect((await relay.api('DELETE', `shares/${doomed.id}`)).status).toBe(204)
   expect((await client.request('ping')).status).toBe(404)
   expect(await upgradeStatus(agentUrl(doomed), { authorization: `Bearer ${doomed.agentToken}` })).toBe(404)
