@@ -26,6 +26,10 @@ export function stringArgument(name: string, description: string) {
   return objectOf(name, { type: 'string' as const, description })
 }
 
+export function listResources() {
+  return RESOURCES.map(({ uri, name, mimeType }) => ({ uri, name, mimeType }))
+}
+
 /** The contents of a resource; undefined when there is none. */
 export function contentsOf(uri: string) {
   const fixed = RESOURCES.find((resource) => resource.uri === uri)

@@ -18,10 +18,10 @@ import {
   SubscribeRequestSchema,
   UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
-import { contentsOf, messagesOf, objectOf, say } from './answers.ts'
+import { contentsOf, listResources, messagesOf, objectOf, say } from './answers.ts'
 import { elicit, type Extra } from './legacy-asks.ts'
 import { callTool, listTools } from './legacy-tools.ts'
-import { ASKING_PROMPT, PROMPTS, RESOURCES } from './samples.ts'
+import { ASKING_PROMPT, CAPABILITIES, PROMPTS, RESOURCE_TEMPLATE } from './samples.ts'
 
 function readResource(uri: string): ReadResourceResult {
   const contents = contentsOf(uri)
@@ -44,13 +44,7 @@ function getPrompt(name: string, args: Readonly<Record<string, string>>): GetPro
 const server = new Server(
   { name: 'mcp-edge-conformance-legacy', version: '1.0.0' },
   {
-    capabilities: {
-      tools: { listChanged: true },
-      resources: { subscribe: true, listChanged: true },
-      prompts: { listChanged: true },
-      logging: {},
-      completions: {},
-    },
+    capabilities: CAPABILITIES,
   },
 )
 
@@ -59,10 +53,10 @@ server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) =>
   callTool(params.name, params.arguments ?? {}, extra, server.getClientCapabilities() ?? {}),
 )
 server.setRequestHandler(ListResourcesRequestSchema, () => ({
-  resources: RESOURCES.map(({ uri, name, mimeType }) => ({ uri, name, mimeType })),
+  resources: listResources(),
 }))
 server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
-  resourceTemplates: [{ uriTemplate: 'test://template/{id}/data', name: 'template', mimeType: 'application/json' }],
+  resourceTemplates: [RESOURCE_TEMPLATE],
 }))
 server.setRequestHandler(ReadResourceRequestSchema, ({ params }) => readResource(params.uri))
 server.setRequestHandler(SubscribeRequestSchema, () => ({}))

@@ -13,10 +13,10 @@ import {
   ResourceNotFoundError,
   type ServerContext,
 } from '@modelcontextprotocol/server'
-import { contentsOf, messagesOf, objectOf, say } from './answers.ts'
+import { contentsOf, listResources, messagesOf, objectOf, say } from './answers.ts'
 import { states } from './modern-asks.ts'
 import { TOOLS } from './modern-tools.ts'
-import { ASKING_PROMPT, PROMPTS, RESOURCES } from './samples.ts'
+import { ASKING_PROMPT, CAPABILITIES, PROMPTS, RESOURCE_TEMPLATE } from './samples.ts'
 
 const NO_ARGUMENTS: JsonSchemaType = { type: 'object', properties: {} }
 
@@ -47,13 +47,7 @@ export function createModernServer(): McpServer {
   const mcp = new McpServer(
     { name: 'mcp-edge-conformance-modern', version: '1.0.0' },
     {
-      capabilities: {
-        tools: { listChanged: true },
-        resources: { subscribe: true, listChanged: true },
-        prompts: { listChanged: true },
-        logging: {},
-        completions: {},
-      },
+      capabilities: CAPABILITIES,
       requestState: { verify: (state, ctx) => states.verify(state, ctx) },
     },
   )
@@ -67,9 +61,9 @@ export function createModernServer(): McpServer {
     const schema = fromJsonSchema<Record<string, unknown>>(inputSchema ?? NO_ARGUMENTS)
     mcp.registerTool(name, { description, inputSchema: schema }, (args, ctx) => run(args, ctx, changes))
   }
-  server.setRequestHandler('resources/list', () => ({ resources: RESOURCES.map(({ uri, name, mimeType }) => ({ uri, name, mimeType })) }))
+  server.setRequestHandler('resources/list', () => ({ resources: listResources() }))
   server.setRequestHandler('resources/templates/list', () => ({
-    resourceTemplates: [{ uriTemplate: 'test://template/{id}/data', name: 'template', mimeType: 'application/json' }],
+    resourceTemplates: [RESOURCE_TEMPLATE],
   }))
   server.setRequestHandler('resources/read', ({ params }) => readResource(params.uri))
   server.setRequestHandler('prompts/list', () => ({ prompts: [...PROMPTS, ASKING_PROMPT] }))

@@ -80,12 +80,21 @@ export const ENUMS_FORM = {
   },
 }
 
-/** What both servers offer to read, and the pattern of their template. */
+export const CAPABILITIES = {
+  tools: { listChanged: true },
+  resources: { subscribe: true, listChanged: true },
+  prompts: { listChanged: true },
+  logging: {},
+  completions: {},
+}
+
+/** What both servers offer to read, and their template with its pattern. */
 export const RESOURCES = [
   { uri: 'test://static-text', name: 'static-text', mimeType: 'text/plain', text: 'This is the content of the static text resource.' },
   { uri: 'test://static-binary', name: 'static-binary', mimeType: 'image/png', blob: IMAGE_BASE64 },
   { uri: 'test://watched-resource', name: 'watched-resource', mimeType: 'text/plain', text: 'Watched resource content' },
 ]
+export const RESOURCE_TEMPLATE = { uriTemplate: 'test://template/{id}/data', name: 'template', mimeType: 'application/json' }
 export const TEMPLATE = /^test:\/\/template\/([^/]+)\/data$/
 
 /** The prompts that both servers have. */
