@@ -5,7 +5,7 @@ import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import type { Replacement } from '../../protocol/splice.ts'
 import { type Problem, problem } from '../bridge/problem.ts'
-import { MAX_BREAKS, MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
+import { MAX_BREAKS, MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS } from '../limits.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { log } from '../log.ts'
 import { pause } from '../within.ts'
@@ -19,6 +19,7 @@ import { changesWanted, listenMessages } from './list-changes.ts'
 import { ListTap } from './list-tap.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 import { standbyAnswer } from './standby-answer.ts'
+import { TakenBytes } from './taken-bytes.ts'
 import { uploadRest } from './upload.ts'
 
 export type Item =
@@ -90,8 +91,7 @@ export class Courier implements Carrier {
   /** Since when the call waits for an agent to come back. */
   #awaySinceMs: number | undefined
   readonly #firstSentMs = Date.now()
-  #takenBytes = 0
-  #isEager = false
+  readonly #taken = new TakenBytes()
   #isRetry = false
   #isLingering = false
   /** A try waits for its answer over RPC. */
@@ -120,10 +120,7 @@ export class Courier implements Carrier {
   }
 
   taken(bytes: number): void {
-    this.#takenBytes += bytes
-    if (!this.#isEager && this.#takenBytes < TAKEN_EVERY_BYTES) return
-    this.#socket?.send(JSON.stringify({ type: 'taken', bytes: this.#takenBytes } satisfies StreamControl))
-    this.#takenBytes = 0
+    this.#taken.add(bytes, this.#socket)
   }
 
   linger(): void {
@@ -330,9 +327,7 @@ export class Courier implements Carrier {
   #hear(text: string): void {
     const control = JSON.parse(text) as StreamControl
     if (control.type === 'changed') this.#putChanges(control.methods)
-    if (control.type !== 'sync') return
-    this.#isEager = true
-    if (this.#takenBytes > 0) this.taken(0)
+    if (control.type === 'sync') this.#taken.sync(this.#socket)
   }
 
   /** The server that is listened to was started anew. */

@@ -2,7 +2,7 @@
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import type { Failure } from '../../protocol/errors.ts'
-import { MAX_CALL_TRIES, REATTACH_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
+import { MAX_CALL_TRIES, REATTACH_MS } from '../limits.ts'
 import type { Caller } from '../share/contract.ts'
 import { markQuery, STREAM_CLOSE, type StreamControl, type StreamMark } from '../share/stream-contract.ts'
 import { pause } from '../within.ts'
@@ -10,6 +10,7 @@ import type { Carrier, Item } from './courier.ts'
 import { ItemQueue } from './item-queue.ts'
 import { markOf } from './event-ids.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
+import { TakenBytes } from './taken-bytes.ts'
 
 /** What a close of the stream means that is no reset of the Share; undefined: the stream is another's now. */
 const OUTCOMES: ReadonlyMap<number, Failure | undefined> = new Map([
@@ -27,8 +28,7 @@ export class ResumedCall implements Carrier {
   /** The last message that has come whole or in part: where to go on when the Share is reset. */
   #mark: StreamMark | undefined
   #socket: WebSocket | undefined
-  #takenBytes = 0
-  #isEager = false
+  readonly #taken = new TakenBytes()
 
   /** `isProbe`: the call may never have been made, and that is told at once. */
   constructor(share: ShareClient, caller: Caller, key: string, mark: StreamMark | undefined, isProbe = false) {
@@ -76,10 +76,7 @@ export class ResumedCall implements Carrier {
   }
 
   taken(bytes: number): void {
-    this.#takenBytes += bytes
-    if (this.#takenBytes === 0 || (!this.#isEager && this.#takenBytes < TAKEN_EVERY_BYTES)) return
-    this.#socket?.send(JSON.stringify({ type: 'taken', bytes: this.#takenBytes } satisfies StreamControl))
-    this.#takenBytes = 0
+    this.#taken.add(bytes, this.#socket)
   }
 
   close(): void {
@@ -120,8 +117,6 @@ export class ResumedCall implements Carrier {
 
   #hear(text: string): void {
     const control = JSON.parse(text) as StreamControl
-    if (control.type !== 'sync') return
-    this.#isEager = true
-    this.taken(0)
+    if (control.type === 'sync') this.#taken.sync(this.#socket)
   }
 }

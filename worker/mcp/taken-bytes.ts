@@ -1,0 +1,22 @@
+/** Owns what a client has taken of its stream and the Share has not been told yet. */
+import { TAKEN_EVERY_BYTES } from '../limits.ts'
+import type { StreamControl } from '../share/stream-contract.ts'
+
+export class TakenBytes {
+  #bytes = 0
+  #isEager = false
+
+  /** More was taken: told over the stream's socket once that is worth a message. */
+  add(bytes: number, socket: WebSocket | undefined): void {
+    this.#bytes += bytes
+    if (this.#bytes === 0 || (!this.#isEager && this.#bytes < TAKEN_EVERY_BYTES)) return
+    socket?.send(JSON.stringify({ type: 'taken', bytes: this.#bytes } satisfies StreamControl))
+    this.#bytes = 0
+  }
+
+  /** The Share has asked: all is told at once, from now on. */
+  sync(socket: WebSocket | undefined): void {
+    this.#isEager = true
+    this.add(0, socket)
+  }
+}
