@@ -1,4 +1,5 @@
 /** The share's rows: what must survive sleep and restarts. Written on connect, session start and end, never per call. */
+import { MAX_SESSIONS } from '../limits.ts'
 import { BridgeRows } from './bridge-rows.ts'
 import type { ShareSettings } from './contract.ts'
 import type { StreamMark } from './stream-contract.ts'
@@ -78,6 +79,10 @@ export class Store {
   readonly #sql: SqlStorage
   readonly #sessions = new Map<string, Session>()
   readonly #channels = new Map<string, ChannelRecord>()
+  /** Groups that are known to have no row: with one child for all, every call asks for a channel of its session's own. */
+  readonly #unopened = new Set<string>()
+  /** Number of sessions, once it was asked for. */
+  #sessionCount: number | undefined
   #settings: ShareSettings | undefined
 
   constructor(sql: SqlStorage) {
@@ -114,7 +119,9 @@ export class Store {
     this.#settings = undefined
     this.bridge.forget()
     this.#sessions.clear()
+    this.#sessionCount = undefined
     this.#channels.clear()
+    this.#unopened.clear()
   }
 
   session(id: string): Session | undefined {
@@ -132,8 +139,10 @@ export class Store {
     return session
   }
 
+  /** Read from the rows once, since that reads them all. */
   sessionCount(): number {
-    return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM session').one().count
+    this.#sessionCount ??= this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM session').one().count
+    return this.#sessionCount
   }
 
   /** Whether there is more than one session; cheaper than counting them, for what is asked per message. */
@@ -149,8 +158,10 @@ export class Store {
       .map((row) => row.id)
   }
 
+  /** For a session that there is none of. */
   startSession(id: string, principal: string, transport: 'http' | 'sse', nowMs: number): Session {
     this.#sql.exec('INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, 0)', id, principal, transport, nowMs)
+    if (this.#sessionCount !== undefined) this.#sessionCount++
     this.sole.began(id)
     const session: Session = { id, principal, transport, restarted: false }
     this.#sessions.set(id, session)
@@ -171,7 +182,8 @@ export class Store {
 
   endSession(id: string): void {
     this.#sessions.delete(id)
-    this.#sql.exec('DELETE FROM session WHERE id = ?', id)
+    const { rowsWritten } = this.#sql.exec('DELETE FROM session WHERE id = ?', id)
+    if (this.#sessionCount !== undefined && rowsWritten > 0) this.#sessionCount--
     this.#sql.exec('DELETE FROM handshake WHERE session = ?', id)
     this.dropChannel(id)
   }
@@ -179,6 +191,7 @@ export class Store {
   /** Forgets a group and what its child said of itself. */
   dropChannel(group: string): void {
     this.#channels.delete(group)
+    this.#unopened.delete(group)
     this.#sql.exec('DELETE FROM channel WHERE grp = ?', group)
     this.#sql.exec('DELETE FROM snapshot WHERE grp = ?', group)
   }
@@ -238,10 +251,15 @@ export class Store {
   channel(group: string): ChannelRecord | undefined {
     const known = this.#channels.get(group)
     if (known !== undefined) return known
+    if (this.#unopened.has(group)) return undefined
     const [row] = this.#sql
       .exec('SELECT generation, agent, instance, open, handshake, moved_at_ms FROM channel WHERE grp = ?', group)
       .toArray()
-    if (row === undefined) return undefined
+    if (row === undefined) {
+      if (this.#unopened.size >= MAX_SESSIONS) this.#unopened.clear()
+      this.#unopened.add(group)
+      return undefined
+    }
     const record = {
       group,
       generation: Number(row['generation']),
@@ -266,6 +284,7 @@ export class Store {
       record.handshake ?? null,
       record.movedAtMs,
     )
+    this.#unopened.delete(record.group)
     this.#channels.set(record.group, record)
     if (record.group === SHARED_GROUP) this.sole.opened(record.generation)
   }
