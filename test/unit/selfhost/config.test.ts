@@ -45,6 +45,11 @@ test('toWorkerdConfig() takes secrets from the environment, never into the file'
   expect(generated).toContain('(name = "OWNER_KEY", fromEnvironment = "OWNER_KEY")')
 })
 
+test('toWorkerdConfig() has V8 look for garbage before its heap has 25 MiB, where it would by itself', () => {
+  const [[limit] = []] = find(/"--initial-old-space-size=(\d+)"/g)
+  expect(Number(limit)).toBeLessThanOrEqual(16)
+})
+
 test('toWorkerdConfig() passes [vars] on, unless the environment has them', () => {
   const config = readWranglerToml(`${WRANGLER_TOML}\n[vars]\nA = "say \\"hi\\""\nOWNER_KEY = "no"\n`)
   const text = toWorkerdConfig(config, OPTIONS)
