@@ -1,24 +1,46 @@
 /** Tells those who wait for an agent that one has come, or that one is gone for good and another may take its place. */
 import { within } from '../within.ts'
 
+/** Of those who are told at once, each comes back with a call: what else is going on must not wait for them all. */
+const TOLD_AT_ONCE = 16
+
 export class AgentNews {
   /** Counts from a random number: what was seen before a reset tells nothing of now. */
   #mark = Math.floor(Math.random() * 2 ** 31)
-  #next = Promise.withResolvers<void>()
+  readonly #waiting = new Set<() => void>()
 
   /** Names what is known by now. */
   get mark(): number {
     return this.#mark
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** Tells all, a few at a time, and after what the object is at. */
   tell(): void {
     this.#mark++
-    this.#next.resolve()
-    this.#next = Promise.withResolvers<void>()
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    this.#tellSome(waiting)
   }
 
   /** Resolves when there is more to know than `mark` names, at once if there is already, and after `maxMs` in any case. */
   async after(mark: number, maxMs: number): Promise<void> {
-    if (mark === this.#mark) await within(maxMs, this.#next.promise)
+    if (mark !== this.#mark) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#waiting.add(resolve)
+    await within(maxMs, promise)
+    this.#waiting.delete(resolve)
+  }
+
+  #tellSome(waiting: readonly (() => void)[]): void {
+    if (waiting.length === 0) return
+    setTimeout(() => {
+      for (const resolve of waiting.slice(0, TOLD_AT_ONCE)) resolve()
+      this.#tellSome(waiting.slice(TOLD_AT_ONCE))
+    }, 0)
   }
 }

@@ -309,8 +309,7 @@ export class Share extends DurableObject<Env> {
     this.#rebirth.arrived(link)
     this.#recovery.returned(link, hello)
     this.#resume.returned(link)
-    // First those for whom it is over, then those who ask again, which may be many.
-    setTimeout(() => this.#news.tell(), 0)
+    this.#news.tell()
     log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
   }
 
