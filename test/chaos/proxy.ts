@@ -3,10 +3,9 @@ import { once } from 'node:events'
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Disturbance } from './account.ts'
-import { cutPoint, LinkReader, type SeenFrame, type Stretch } from './link-parts.ts'
-import type { Direction, Directions, Fault } from './plan-faults.ts'
-
-type Cut = Extract<Fault, { kind: 'cut' }>
+import { type Cut, directionsOf, type Impairments, LinkPair } from './link-pair.ts'
+import type { SeenFrame } from './link-parts.ts'
+import type { Direction, Directions } from './plan-faults.ts'
 
 export interface ProxyEvents {
   readonly frame: (direction: Direction, frame: SeenFrame) => void
@@ -17,152 +16,11 @@ export interface ProxyEvents {
   readonly disturbed: (disturbance: Omit<Disturbance, 'where'>) => void
 }
 
-/** The end that did not hear of a cut stays open this long. */
-const SILENT_END_MS = 15_000
-
-interface Impairments {
-  readonly stalled: Set<Direction>
-  latencyMs: number
-  bytesPerSecond: number
-  /** A cut that waits for its place in the stream. */
-  cut: Cut | undefined
-}
-
-interface PairEvents extends Pick<ProxyEvents, 'frame'> {
-  readonly onCut: (cut: Cut, isInPlace: boolean) => void
-  readonly onGreeted: () => void
-}
-
-/** One connection of an agent, with its connection to the relay. */
-class Pair {
-  readonly agent: Socket
-  readonly relay: Socket
-  /** The object of its share that the link leads to. */
-  lane = 0
-  readonly #impairments: Impairments
-  readonly #onCut: (cut: Cut, isInPlace: boolean) => void
-  readonly #wake = new Set<() => void>()
-  readonly #swallowed = new Set<Direction>()
-  readonly #onGreeted: () => void
-  /** Neither end hears of the other any more. */
-  #isSevered = false
-  /** There is a hello in what is about to be written. */
-  #isGreeting = false
-
-  constructor(agent: Socket, relay: Socket, impairments: Impairments, { frame, onCut, onGreeted }: PairEvents) {
-    this.agent = agent
-    this.relay = relay
-    this.#impairments = impairments
-    this.#onCut = onCut
-    this.#onGreeted = onGreeted
-    for (const socket of [agent, relay]) {
-      socket.setNoDelay(true)
-      socket.on('error', () => {})
-    }
-    const up = new LinkReader((seen) => {
-      this.#isGreeting ||= seen.header.startsWith('{"type":"hello"')
-      frame('up', seen)
-    })
-    void this.#pump('up', agent, relay, up)
-    void this.#pump('down', relay, agent, new LinkReader((seen) => frame('down', seen)))
-  }
-
-  get isOpen(): boolean {
-    return !this.agent.destroyed && !this.relay.destroyed
-  }
-
-  /** The impairments have changed. */
-  wake(): void {
-    for (const wake of this.#wake) wake()
-  }
-
-  cut({ heardBy, abrupt }: Pick<Cut, 'heardBy' | 'abrupt'>): void {
-    this.#isSevered = true
-    if (heardBy !== 'relay') end(this.agent, abrupt)
-    if (heardBy !== 'agent') end(this.relay, abrupt)
-    // For the end that hears nothing the wire is open, and silent.
-    setTimeout(() => this.destroy(), SILENT_END_MS).unref()
-    this.wake()
-  }
-
-  /** What is sent in these directions is lost from now on, and the ends find out for themselves. */
-  swallow(directions: Directions): void {
-    this.#isSevered = true
-    for (const direction of directionsOf(directions)) this.#swallowed.add(direction)
-  }
-
-  destroy(): void {
-    this.agent.destroy()
-    this.relay.destroy()
-    this.wake()
-  }
-
-  async #pump(direction: Direction, from: Socket, to: Socket, reader: LinkReader): Promise<void> {
-    try {
-      for await (const chunk of from as AsyncIterable<Buffer>) await this.#forward(direction, chunk, to, reader)
-    } catch {
-      // A socket that broke ends the pump as one that ended does.
-    }
-    await this.#untilFlowing(direction)
-    if (!this.#isSevered) to.end()
-  }
-
-  async #forward(direction: Direction, chunk: Buffer, to: Socket, reader: LinkReader): Promise<void> {
-    const { latencyMs } = this.#impairments
-    if (latencyMs > 0) await delay(latencyMs)
-    await this.#untilFlowing(direction)
-    if (this.#swallowed.has(direction)) return
-    if (direction === 'up' && reader.part === 'upgrade') this.lane = laneOf(chunk) ?? this.lane
-    const stretches = reader.read(chunk)
-    const place = this.#cutPlace(direction, stretches)
-    if (place === undefined) {
-      await this.#write(to, chunk)
-      if (this.#isGreeting && !this.#isSevered && this.isOpen) this.#onGreeted()
-      this.#isGreeting = false
-    } else {
-      const { cut } = this.#impairments
-      this.#impairments.cut = undefined
-      if (place > 0 && !to.destroyed) to.write(chunk.subarray(0, place))
-      // What was written must not be overtaken by the reset.
-      await delay(2)
-      if (cut !== undefined) this.#onCut(cut, true)
-    }
-  }
-
-  #cutPlace(direction: Direction, stretches: readonly Stretch[]): number | undefined {
-    const { cut } = this.#impairments
-    return cut === undefined || cut.direction !== direction ? undefined : cutPoint(stretches, cut.part)
-  }
-
-  async #write(to: Socket, chunk: Buffer): Promise<void> {
-    const { bytesPerSecond } = this.#impairments
-    const partBytes = bytesPerSecond === 0 ? chunk.length : Math.max(1, Math.floor(bytesPerSecond / 20))
-    for (let at = 0; at < chunk.length && !to.destroyed; at += partBytes) {
-      const isFull = !to.write(chunk.subarray(at, at + partBytes))
-      if (isFull) await Promise.race([once(to, 'drain'), once(to, 'close')]).catch(() => {})
-      if (this.#impairments.bytesPerSecond > 0) await delay(50)
-    }
-  }
-
-  async #untilFlowing(direction: Direction): Promise<void> {
-    while (this.#impairments.stalled.has(direction) && this.isOpen) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#wake.add(resolve)
-      this.agent.once('close', resolve)
-      this.relay.once('close', resolve)
-      await promise
-      this.#wake.delete(resolve)
-      this.agent.off('close', resolve)
-      this.relay.off('close', resolve)
-    }
-  }
-}
-
 export class LinkProxy implements AsyncDisposable {
   readonly #server: Server
   readonly #relayPort: () => number
   readonly #events: ProxyEvents
-  readonly #pairs = new Set<Pair>()
+  readonly #pairs = new Set<LinkPair>()
   readonly #impairments: Impairments = { stalled: new Set(), latencyMs: 0, bytesPerSecond: 0, cut: undefined }
   #isPlugged = true
   /** Links that broke, by lane, until the next one's hello. */
@@ -258,7 +116,7 @@ export class LinkProxy implements AsyncDisposable {
       return
     }
     const relay = connect({ port: this.#relayPort(), host: '127.0.0.1', noDelay: true })
-    const pair: Pair = new Pair(agent, relay, this.#impairments, {
+    const pair: LinkPair = new LinkPair(agent, relay, this.#impairments, {
       frame: this.#events.frame,
       onCut: (cut, isInPlace) => this.#onCut(cut, isInPlace, pair),
       onGreeted: () => this.#greeted(pair.lane),
@@ -272,7 +130,7 @@ export class LinkProxy implements AsyncDisposable {
     })
   }
 
-  #onCut(cut: Cut, isInPlace: boolean, pair?: Pair): void {
+  #onCut(cut: Cut, isInPlace: boolean, pair?: LinkPair): void {
     this.#events.said(`cut ${isInPlace ? `within ${cut.part}` : 'in silence'}, ${cut.direction}, heard by ${cut.heardBy}`)
     if (pair === undefined) this.#cutAll(cut)
     else {
@@ -287,7 +145,7 @@ export class LinkProxy implements AsyncDisposable {
     this.#note('cut', pairs)
   }
 
-  #note(kind: string, pairs: Iterable<Pair>): void {
+  #note(kind: string, pairs: Iterable<LinkPair>): void {
     for (const { lane } of pairs) if (!this.#broken.has(lane)) this.#broken.set(lane, { kind, lane, fromMs: Date.now() })
   }
 
@@ -305,20 +163,4 @@ export class LinkProxy implements AsyncDisposable {
     await delay(ms)
     this.#events.disturbed({ kind, fromMs, toMs: Date.now() + lateMs })
   }
-}
-
-function directionsOf(directions: Directions): readonly Direction[] {
-  return directions === 'both' ? ['up', 'down'] : [directions]
-}
-
-/** From the first line of an agent's upgrade. */
-function laneOf(upgrade: Uint8Array): number | undefined {
-  const [line = ''] = Buffer.from(upgrade).toString('latin1').split('\r\n', 1)
-  const lane = /[?&]lane=(\d+)/.exec(line)?.[1]
-  return lane === undefined ? undefined : Number(lane)
-}
-
-function end(socket: Socket, abrupt: boolean): void {
-  if (abrupt) socket.resetAndDestroy()
-  else socket.destroy()
 }

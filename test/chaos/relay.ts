@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { bundleWorker } from '../../selfhost/bundle.ts'
 import { readWranglerToml, toWorkerdConfig } from '../../selfhost/config.ts'
 import { type RunningRelay, startWorkerd } from '../../selfhost/workerd.ts'
+import { LATE_CALL_MS } from '../../worker/limits.ts'
 import { asObject, type JsonObject, textField } from '../e2e/json.ts'
 import { ROOT } from '../e2e/program.ts'
 import type { Disturbance, Interval } from './account.ts'
@@ -24,7 +25,10 @@ export interface ShareAccess {
 
 export class ChaosRelay implements AsyncDisposable {
   readonly outages: Interval[] = []
-  /** When objects were thrown out of memory. */
+  /**
+   * When objects were thrown out of memory, and workerd was not there. For a while after that an object does not know which calls Workers still hold, and
+   * cannot tell clients that have come back that theirs is lost.
+   */
   readonly disturbances: Disturbance[] = []
   /** Told when workerd has been killed. */
   readonly onKilled = new Set<() => void>()
@@ -80,7 +84,9 @@ export class ChaosRelay implements AsyncDisposable {
     await running.ended
     await delay(afterMs)
     await this.#launch()
-    this.outages.push({ fromMs, toMs: Date.now() })
+    const toMs = Date.now()
+    this.outages.push({ fromMs, toMs })
+    this.disturbances.push({ kind: 'restart-relay', where: 'relay', fromMs, toMs: toMs + LATE_CALL_MS })
     this.#history.event('relay', `up again after ${Date.now() - fromMs} ms`)
   }
 
@@ -91,7 +97,7 @@ export class ChaosRelay implements AsyncDisposable {
     const fromMs = Date.now()
     const object = lane === 0 ? share.id : `${share.id}.${lane}`
     await fetch(`${this.origin}/chaos/abort/${object}`, { method: 'POST' }).catch(() => undefined)
-    this.disturbances.push({ kind: 'reset', where: name, lane, fromMs, toMs: Date.now() })
+    this.disturbances.push({ kind: 'reset', where: name, lane, fromMs, toMs: Date.now() + LATE_CALL_MS })
   }
 
   async createShare(name: string, lanes: number): Promise<ShareAccess> {

@@ -52,8 +52,7 @@ async function perform(options: Options, plan: Plan, folder: string, history: Hi
   }
   await stack.disposeAsync()
   const lines = readJournal(readFileSync(journal, 'utf8'))
-  const outages = relay.outages.map((outage) => ({ kind: 'restart-relay', where: 'relay', ...outage }))
-  const disturbances = [...agents.flatMap((agent) => agent.disturbances), ...relay.disturbances, ...outages, ...pulse.stops]
+  const disturbances = [...agents.flatMap((agent) => agent.disturbances), ...relay.disturbances, ...pulse.stops]
   const proofs = agents.flatMap((agent) => agent.proofs)
   return {
     verdict: judge(records, lines, misfortunes),
@@ -141,9 +140,7 @@ async function main(): Promise<number> {
   const isGood = wrong.length === 0 && findings.verdict.violations.length === 0
   console.log([...figures(findings), ...lateCalls(findings, history)].join('\n'))
   if (!isGood || options.keep) {
-    console.log(
-      [...lateCalls(findings, history), ...stories(findings, history), '', ...wrong.map((text) => `violation: ${text}`)].join('\n'),
-    )
+    console.log([...stories(findings, history), '', ...wrong.map((text) => `violation: ${text}`)].join('\n'))
     history.writeFrames(join(folder, 'frames.txt'))
     writeFileSync(join(folder, 'calls.txt'), findings.records.map((record) => `${JSON.stringify(record)}\n`).join(''))
     console.log(`logs, journal, history, frames and calls: ${folder}`)
