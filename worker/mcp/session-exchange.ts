@@ -26,7 +26,10 @@ export function resumable(started: SessionExchange, session: string, quietMs: nu
   // Not made before they are asked for: most answers are the only thing in their response, and need none.
   const ids = eventIds(started.courier, session, started.names)
   started.courier.letReturn(() => ids() !== undefined)
-  const prime = quietMs === undefined ? {} : { prime: { id: () => ids()?.first(), quietMs } }
+  // Of the first attempt, though another may be under way when the stream opens: who comes back with it has seen nothing.
+  const { key, what } = started.courier.attempt
+  const first = (): string | undefined => EventIds.ofCall(session, { ...started.names, key, what })?.first()
+  const prime = quietMs === undefined ? {} : { prime: { id: first, quietMs } }
   return { ...started, events: { ids, ...prime } }
 }
 
