@@ -7,7 +7,7 @@ export class TakenBytes {
   #isEager = false
 
   /** More was taken: told over the stream's socket once that is worth a message. */
-  add(bytes: number, socket: WebSocket | undefined): void {
+  add(bytes: number, socket: Pick<WebSocket, 'send'> | undefined): void {
     this.#bytes += bytes
     if (this.#bytes === 0 || (!this.#isEager && this.#bytes < TAKEN_EVERY_BYTES)) return
     socket?.send(JSON.stringify({ type: 'taken', bytes: this.#bytes } satisfies StreamControl))
@@ -15,7 +15,7 @@ export class TakenBytes {
   }
 
   /** The Share has asked: all is told at once, from now on. */
-  sync(socket: WebSocket | undefined): void {
+  sync(socket: Pick<WebSocket, 'send'> | undefined): void {
     this.#isEager = true
     this.add(0, socket)
   }
