@@ -1,18 +1,21 @@
-/** `node bench/profile.ts`: where the time of one call through the relay goes. Tables only; nothing is written. */
+/** `node bench/profile.ts`: where the time of one call through the relay goes, and the memory of an idle stream. Tables only; nothing is written. */
 import { parseArgs } from 'node:util'
 import { type Spent, profileCpu } from './profile/cpu.ts'
 import { measureHops } from './profile/hops.ts'
+import { measureIdle } from './profile/idle.ts'
 import { measureLadder } from './profile/ladder.ts'
 import { shown, textTable } from './table.ts'
 
 const USAGE = `node bench/profile.ts [options]
 
-  --only A,B       of hops, ladder, cpu
+  --only A,B       of hops, ladder, cpu, idle (default: hops, ladder, cpu)
   --in-flight N    calls in flight for the ladder's second table and the CPU profile (default 16)
   --seconds N      length of each measurement (default 3)
   --rows N         functions shown of each CPU profile (default 40)`
 
 const ROUNDS = 5
+const IDLE_STREAMS = 1000
+const KIB = 1024
 
 const { values } = parseArgs({
   options: {
@@ -59,9 +62,20 @@ function spent({ title, calls, byFunction, byModule }: Spent): void {
   say(`${title}, by function`, [heads, ...byFunction.slice(0, Number(values.rows)).map(row)])
 }
 
+async function idle(): Promise<void> {
+  const rungs = await measureIdle(IDLE_STREAMS)
+  const rows = rungs.map(({ title, ...bytes }) => [
+    title,
+    ...[bytes.bytes, bytes.collectedBytes, bytes.heapBytes].map((value) => shown(value / KIB, 1)),
+  ])
+  const heads = ['', 'KiB', 'without garbage', "of it V8's heap"]
+  say(`Memory of workerd for each of ${IDLE_STREAMS} idle GET streams (PSS)`, [heads, ...rows])
+}
+
 if (values.help) console.log(USAGE)
 else {
   if (parts.includes('hops')) await hops()
   if (parts.includes('ladder')) for (const count of [1, inFlight]) await ladder(count)
+  if (parts.includes('idle')) await idle()
   if (parts.includes('cpu')) for (const one of await profileCpu(inFlight, forMs)) spent(one)
 }

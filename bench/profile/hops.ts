@@ -41,7 +41,7 @@ export async function measureHops(forMs: number): Promise<readonly Hop[]> {
   const tapFile = relay.file('taps')
   const tap = ['--import', join(import.meta.dirname, 'tap.ts')]
   const share = await relay.createShare()
-  const agent = await relay.startAgent(share, tap, tap, tapFile)
+  const agent = await relay.startAgent(share, tap, tap, { tapFile })
   using caller = new Caller({ port: relay.port, path: share.path })
   await caller.initialize()
   await callFor(caller, forMs)

@@ -70,8 +70,13 @@ export class ProfiledRelay implements AsyncDisposable {
   }
 
   /** Runs the agent with Node's own options before it and the server's behind it. */
-  async startAgent(share: ShareAccess, nodeOptions: readonly string[], childOptions: readonly string[], tapFile = ''): Promise<Program> {
-    const own = ['agent/cli.ts', '--relay', this.origin, '--json', '--env', `BENCH_TAP=${tapFile}`]
+  async startAgent(
+    share: ShareAccess,
+    nodeOptions: readonly string[],
+    childOptions: readonly string[],
+    { tapFile = '', isolation = 'session' }: { readonly tapFile?: string; readonly isolation?: 'session' | 'share' } = {},
+  ): Promise<Program> {
+    const own = ['agent/cli.ts', '--relay', this.origin, '--json', '--isolate', isolation, '--env', `BENCH_TAP=${tapFile}`]
     const env = { MCP_EDGE_TOKEN: share.agentToken, BENCH_TAP: tapFile }
     const agent = new Program(NODE, [...nodeOptions, ...own, '--', NODE, ...childOptions, CHILD_FILE], { env })
     this.#others.push(agent)
