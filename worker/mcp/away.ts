@@ -9,11 +9,11 @@ export function awayWaitMs({ isReplaceable = false }: Away, settledMs: number): 
   return isReplaceable ? Math.max(settledMs, TAKEOVER_WAIT_MS) : settledMs
 }
 
-/** Waits until an agent has come, but no longer than RETRY_MS. */
-export async function agentNews(share: ShareClient, { newsMark }: Away): Promise<void> {
+/** Waits until an agent has come, but no longer than RETRY_MS. `isResend`: an agent may have had it before. */
+export async function agentNews(share: ShareClient, { newsMark }: Away, isResend: boolean): Promise<void> {
   if (newsMark === undefined) return pause(RETRY_MS)
   try {
-    await share.agentNews(newsMark, RETRY_MS)
+    await share.agentNews(newsMark, RETRY_MS, isResend)
   } catch (error) {
     // A Share that was reset is asked again at once: what its agents are at, nobody knows now.
     if (!isRetryable(error)) return pause(RETRY_MS)

@@ -148,7 +148,7 @@ export class Courier implements Carrier {
       // A call that was resent is asked for at each return of its agent, however many there are.
       if (this.#brokenAtMs !== undefined && Date.now() - triedMs >= RETRY_MS) tries = 0
       if (verdict === 'wait') await pause(RETRY_MS)
-      else if (verdict !== 'again') await agentNews(this.#share, verdict)
+      else if (verdict !== 'again') await agentNews(this.#share, verdict, this.#brokenAtMs !== undefined)
       else if (++tries > MAX_CALL_TRIES) {
         this.#fail({ code: 'INTERNAL', executed: this.#brokenAtMs === undefined ? 'no' : 'unknown' })
         break

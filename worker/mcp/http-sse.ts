@@ -67,7 +67,7 @@ async function handOn(share: ShareClient, request: CallRequest, bytes: Uint8Arra
       if (told.kind === 'failed') return told.failure
       if (told.kind !== 'away') return undefined
       if (!told.isExpected || waitedMs > awayWaitMs(told, share.awayWaitMs)) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }
-      await agentNews(share, told)
+      await agentNews(share, told, isBroken)
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
       if (++breaks > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }

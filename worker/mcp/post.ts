@@ -66,7 +66,7 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
       if (receipt.kind === 'unheard' && waitedMs > UNHEARD_MS) return undefined
       const isHopeless = receipt.kind === 'away' && (!receipt.isExpected || waitedMs > awayWaitMs(receipt, share.awayWaitMs))
       if (isHopeless || waitedMs > Math.max(TAKEOVER_WAIT_MS, share.awayWaitMs)) return { ...AGENT_AWAY, executed }
-      await (receipt.kind === 'away' ? agentNews(share, receipt) : pause(RETRY_MS))
+      await (receipt.kind === 'away' ? agentNews(share, receipt, executed !== 'no') : pause(RETRY_MS))
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
       if (++tries > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }

@@ -4,10 +4,15 @@ import { within } from '../within.ts'
 /** Of those who are told at once, each comes back with a call: what else is going on must not wait for them all. */
 const TOLD_AT_ONCE = 16
 
+interface Waiting {
+  readonly resolve: () => void
+  readonly isResend: boolean
+}
+
 export class AgentNews {
   /** Counts from a random number: what was seen before a reset tells nothing of now. */
   #mark = Math.floor(Math.random() * 2 ** 31)
-  readonly #waiting = new Set<() => void>()
+  readonly #waiting = new Set<Waiting>()
 
   /** Names what is known by now. */
   get mark(): number {
@@ -19,27 +24,28 @@ export class AgentNews {
     return this.#waiting.size
   }
 
-  /** Tells all, a few at a time, and after what the object is at. */
+  /** Tells all, a few at a time, and after what the object is at: first those whose calls an agent may have had. */
   tell(): void {
     this.#mark++
-    const waiting = [...this.#waiting]
+    const all = [...this.#waiting]
     this.#waiting.clear()
-    this.#tellSome(waiting)
+    this.#tellSome([...all.filter(({ isResend }) => isResend), ...all.filter(({ isResend }) => !isResend)])
   }
 
   /** Resolves when there is more to know than `mark` names, at once if there is already, and after `maxMs` in any case. */
-  async after(mark: number, maxMs: number): Promise<void> {
+  async after(mark: number, maxMs: number, isResend: boolean): Promise<void> {
     if (mark !== this.#mark) return
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#waiting.add(resolve)
+    const waiting = { resolve, isResend }
+    this.#waiting.add(waiting)
     await within(maxMs, promise)
-    this.#waiting.delete(resolve)
+    this.#waiting.delete(waiting)
   }
 
-  #tellSome(waiting: readonly (() => void)[]): void {
+  #tellSome(waiting: readonly Waiting[]): void {
     if (waiting.length === 0) return
     setTimeout(() => {
-      for (const resolve of waiting.slice(0, TOLD_AT_ONCE)) resolve()
+      for (const { resolve } of waiting.slice(0, TOLD_AT_ONCE)) resolve()
       this.#tellSome(waiting.slice(TOLD_AT_ONCE))
     }, 0)
   }

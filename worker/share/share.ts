@@ -133,8 +133,8 @@ export class Share extends DurableObject<Env> {
   }
 
   /** For a Worker whose call found no agent: resolves when it is worth asking again, and after `maxMs` in any case. */
-  async agentNews(mark: number, maxMs: number): Promise<void> {
-    await this.#news.after(mark, maxMs)
+  async agentNews(mark: number, maxMs: number, isResend: boolean): Promise<void> {
+    await this.#news.after(mark, maxMs, isResend)
   }
 
   /** Keeps what a server has answered, for the time when no agent is there. */

@@ -7,9 +7,9 @@ afterEach(() => {
 })
 
 /** So many that wait; `told` counts those that wait no more. */
-function waiters(news: AgentNews, count: number): { told: number } {
+function waiters(news: AgentNews, count: number, isResend = false): { told: number } {
   const all = { told: 0 }
-  for (let at = 0; at < count; at++) void news.after(news.mark, 1000).then(() => all.told++)
+  for (let at = 0; at < count; at++) void news.after(news.mark, 1000, isResend).then(() => all.told++)
   return all
 }
 
@@ -18,7 +18,7 @@ describe('AgentNews', () => {
     const news = new AgentNews()
     const { mark } = news
     news.tell()
-    await news.after(mark, 1000)
+    await news.after(mark, 1000, false)
     expect(news.waiting).toBe(0)
   })
 
@@ -32,6 +32,15 @@ describe('AgentNews', () => {
       await vi.advanceTimersToNextTimerAsync()
     }
     expect(counts).toEqual([0, 16, 32, 40])
+  })
+
+  test('tells those first whose calls an agent may have had', async () => {
+    const news = new AgentNews()
+    const first = waiters(news, 20)
+    const resent = waiters(news, 10, true)
+    news.tell()
+    await vi.advanceTimersToNextTimerAsync()
+    expect([first.told, resent.told]).toEqual([6, 10])
   })
 
   test('does not tell those who come to wait meanwhile', async () => {
