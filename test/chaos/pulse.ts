@@ -1,12 +1,12 @@
 /** Owns knowing when this process itself was held up: what it measures then is the machine. */
-import type { Disturbance } from './account.ts'
+import type { Interval } from './account.ts'
 
 const BEAT_MS = 20
 /** Beats that come this much late are noted. */
 const LATE_MS = 40
 
 export class Pulse implements Disposable {
-  readonly stops: Disturbance[] = []
+  readonly stops: Interval[] = []
   #lastMs = Date.now()
   readonly #timer: NodeJS.Timeout
 
@@ -20,7 +20,7 @@ export class Pulse implements Disposable {
 
   #beat(): void {
     const nowMs = Date.now()
-    if (nowMs - this.#lastMs > BEAT_MS + LATE_MS) this.stops.push({ kind: 'held up', where: 'relay', fromMs: this.#lastMs, toMs: nowMs })
+    if (nowMs - this.#lastMs > BEAT_MS + LATE_MS) this.stops.push({ fromMs: this.#lastMs + BEAT_MS, toMs: nowMs })
     this.#lastMs = nowMs
   }
 }

@@ -52,12 +52,12 @@ async function perform(options: Options, plan: Plan, folder: string, history: Hi
   }
   await stack.disposeAsync()
   const lines = readJournal(readFileSync(journal, 'utf8'))
-  const disturbances = [...agents.flatMap((agent) => agent.disturbances), ...relay.disturbances, ...pulse.stops]
+  const disturbances = [...agents.flatMap((agent) => agent.disturbances), ...relay.disturbances]
   const proofs = agents.flatMap((agent) => agent.proofs)
   return {
     verdict: judge(records, lines, misfortunes),
     records,
-    tellings: tellingsOf(records, lines, proofs, disturbances),
+    tellings: tellingsOf(records, lines, proofs, disturbances, pulse.stops),
     agents,
     faults: plan.faults,
     evictions: worlds.reduce((sum, { evictions }) => sum + evictions, 0),

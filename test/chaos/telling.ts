@@ -1,11 +1,11 @@
 /** Owns how soon clients are told of the end of the process that had their call, and whether something was in the way. Pure. */
-import type { CallRecord, Disturbance, JournalLine, Proof } from './account.ts'
+import type { CallRecord, Disturbance, Interval, JournalLine, Proof } from './account.ts'
 
 /** One call whose client was told that its process is gone. */
 export interface Telling {
   readonly record: CallRecord
   readonly proof: Proof
-  /** From the proof to the error. */
+  /** From the proof to the error, without the time for which the run itself was held up. */
   readonly delayMs: number
   /** What was on the way between the two. */
   readonly disturbances: readonly Disturbance[]
@@ -60,6 +60,7 @@ export function tellingsOf(
   journal: readonly JournalLine[],
   proofs: readonly Proof[],
   disturbances: readonly Disturbance[],
+  stops: readonly Interval[] = [],
 ): Telling[] {
   const pids = new Map(journal.map(({ arg, pid }) => [arg, pid]))
   return records.flatMap((record) => {
@@ -70,7 +71,8 @@ export function tellingsOf(
     const inTheWay = disturbances.filter((one) => isOnTheWay(one, proof, record) && one.fromMs <= toMs && one.toMs >= proof.atMs)
     const absences = record.absences.filter(({ fromMs, toMs: until }) => fromMs <= toMs && until >= proof.atMs)
     const away = absences.map((absence): Disturbance => ({ kind: 'client away', where: record.client, ...absence }))
-    return [{ record, proof, delayMs: toMs - proof.atMs, disturbances: [...inTheWay, ...away] }]
+    const heldUpMs = stops.reduce((sum, stop) => sum + Math.max(0, Math.min(stop.toMs, toMs) - Math.max(stop.fromMs, proof.atMs)), 0)
+    return [{ record, proof, delayMs: toMs - proof.atMs - heldUpMs, disturbances: [...inTheWay, ...away] }]
   })
 }
 

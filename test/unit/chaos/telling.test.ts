@@ -31,6 +31,14 @@ describe('tellingsOf()', () => {
     expect(told(call(), DEATH)?.delayMs).toBe(1050)
   })
 
+  test('does not count for how long the run itself was held up', () => {
+    const stops = [
+      { fromMs: 1900, toMs: 2010 },
+      { fromMs: 2020, toMs: 2025 },
+    ]
+    expect(tellingsOf([call()], [RAN], [HELLO], [], stops)[0]?.delayMs).toBe(35)
+  })
+
   test.each<[string, CallRecord, Proof]>([
     ['was answered', call({ outcome: { kind: 'answered' } }), HELLO],
     ['was sent after the kill', call({ sentMs: 1001 }), HELLO],
