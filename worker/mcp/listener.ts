@@ -4,7 +4,7 @@ import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { errorResponse, type Failure } from '../../protocol/errors.ts'
 import type { Replacement } from '../../protocol/splice.ts'
 import { legacyNotificationEdits } from '../bridge/legacy-to-modern.ts'
-import { KEEPALIVE_MS, REATTACH_MS, TAKEN_EVERY_BYTES } from '../limits.ts'
+import { KEEPALIVE_MS, REATTACH_MS } from '../limits.ts'
 import type { Caller } from '../share/contract.ts'
 import { markQuery, STREAM_CLOSE, type StreamControl, type StreamMark } from '../share/stream-contract.ts'
 import { decodeReturnAddress } from '../share/return-address.ts'
@@ -21,6 +21,7 @@ import { exchange } from './session-exchange.ts'
 import type { ShareClient } from './share-client.ts'
 import { FRAMINGS, Sink } from './sink.ts'
 import { standbyAnswer } from './standby-answer.ts'
+import { TakenBytes } from './taken-bytes.ts'
 
 const encoder = new TextEncoder()
 
@@ -45,8 +46,7 @@ export class Listener {
   /** Calls of an HTTP+SSE session that are made here, since they must be translated. */
   readonly #translated = new Set<Exchange>()
   #socket: WebSocket | undefined
-  #takenBytes = 0
-  #isEager = false
+  readonly #taken = new TakenBytes()
   /** The last message that the client has, as far as it can be asked for again. */
   #mark: StreamMark | undefined
 
@@ -60,7 +60,7 @@ export class Listener {
     const ids = kind === 'listen' ? EventIds.ofSession(caller.session) : undefined
     this.#writer = new FrameWriter(
       this.sink,
-      (bytes) => this.#taken(bytes),
+      (bytes) => this.#taken.add(bytes, this.#socket),
       () => ({ ids }),
     )
     this.#ticker = setInterval(() => this.#tick(), KEEPALIVE_MS)
@@ -133,10 +133,8 @@ export class Listener {
 
   #hear(text: string): void {
     const control = JSON.parse(text) as StreamControl
-    if (control.type === 'sync') {
-      this.#isEager = true
-      this.#taken(0)
-    } else if (control.type === 'pending') {
+    if (control.type === 'sync') this.#taken.sync(this.#socket)
+    else if (control.type === 'pending') {
       const { key, rawId, restarted, standby } = control
       const tap = standby === undefined ? undefined : ListTap.of(this.#share, { ...standby, canStandBy: true })
       this.#pending.set(rawId, { ...clientNames(control), key, restarted, tap, listed: standby?.listed })
@@ -179,13 +177,6 @@ export class Listener {
       this.#pending.delete(rawId)
       this.sink.writeText(errorResponse(rawId, failure))
     }
-  }
-
-  #taken(bytes: number): void {
-    this.#takenBytes += bytes
-    if (this.#takenBytes === 0 || (!this.#isEager && this.#takenBytes < TAKEN_EVERY_BYTES)) return
-    this.#socket?.send(JSON.stringify({ type: 'taken', bytes: this.#takenBytes } satisfies StreamControl))
-    this.#takenBytes = 0
   }
 
   #tick(): void {
