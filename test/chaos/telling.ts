@@ -16,9 +16,10 @@ export const PROMPT_MS = 100
 
 /**
  * What makes a run fail is three times the promise, of more than one in a hundred calls, from more than one death. On two cores
- * that are full with the run itself, the calls of one death were told together up to 240 ms late, though nothing was in the way:
- * when an agent comes back, so do all calls that waited for it, and their servers start. What this is to find takes longer: a
- * Worker or a client that sleeps before it asks again does so for 500 ms and more.
+ * that are full with the run itself, runs of 20,000 calls were within 27 to 132 ms where nothing was on the way; what was over
+ * 100 ms came of one death each time, all its calls together, while those that had waited for the agent came back and their
+ * servers started. With others on the machine it was up to 240 ms. What this is to find takes longer: a Worker that sleeps
+ * before it asks again does so for 500 ms and more.
  */
 const TOO_LATE_MS = 300
 const TOO_LATE_SHARE = 0.01
