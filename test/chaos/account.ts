@@ -20,8 +20,8 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly code: string; readonly executed: Executed; readonly retryable: boolean }
   /** Some other error: the client cannot know whether its call ran. */
   | { readonly kind: 'untyped'; readonly detail: string }
-  /** The HTTP connection broke. */
-  | { readonly kind: 'disconnected'; readonly detail: string }
+  /** The HTTP connection broke; or its client waited in vain, and cannot tell. */
+  | { readonly kind: 'disconnected'; readonly detail: string; readonly isInVain?: true }
   /** Nothing came before the deadline. */
   | { readonly kind: 'lost' }
 

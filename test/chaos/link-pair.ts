@@ -133,7 +133,7 @@ export class LinkPair {
     const partBytes = bytesPerSecond === 0 ? chunk.length : Math.max(1, Math.floor(bytesPerSecond / 20))
     for (let at = 0; at < chunk.length && !to.destroyed; at += partBytes) {
       const isFull = !to.write(chunk.subarray(at, at + partBytes))
-      if (isFull) await Promise.race([once(to, 'drain'), once(to, 'close')]).catch(() => {})
+      if (isFull) await drained(to)
       if (this.#impairments.bytesPerSecond > 0) await delay(50)
     }
   }
@@ -166,4 +166,12 @@ function laneOf(upgrade: Uint8Array): number | undefined {
 function end(socket: Socket, abrupt: boolean): void {
   if (abrupt) socket.resetAndDestroy()
   else socket.destroy()
+}
+
+/** Resolves when the socket takes more, or never will. */
+async function drained(socket: Socket): Promise<void> {
+  const either = new AbortController()
+  const { signal } = either
+  await Promise.race([once(socket, 'drain', { signal }), once(socket, 'close', { signal })]).catch(() => {})
+  either.abort()
 }

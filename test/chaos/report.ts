@@ -66,6 +66,7 @@ export function figures(findings: Findings): string[] {
     ),
     ...failed.map(([code, times]) => row(`  ${code}`, times)),
     row('connection broken by a killed relay', verdict.disconnected),
+    row('large answer cut off by a death', verdict.cutShort),
     row('answered where child, agent and relay lived', `${verdict.undisturbedAnswered} of ${verdict.undisturbed} (${share(verdict)})`),
     ...countsOf(verdict.undisturbedFailed.map((record) => `  not: ${nameOf(record)}`)).map(([name, times]) => row(name, times)),
     row('lost', countOf(violations, 'lost')),

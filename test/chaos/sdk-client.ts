@@ -100,7 +100,7 @@ function outcomeOfError(error: unknown): Outcome {
     if (body !== undefined) return errorOutcome(0, asObject(JSON.parse(body)))
   }
   // The SDK hears nothing of a stream that breaks off, and waits on: whether that is lost depends on what broke it.
-  if (/timed? ?out/i.test(text)) return { kind: 'disconnected', detail: `the SDK waited in vain: ${text}` }
+  if (/timed? ?out/i.test(text)) return { kind: 'disconnected', detail: `the SDK waited in vain: ${text}`, isInVain: true }
   const isBroken = error instanceof TypeError || /fetch failed|terminated|socket|connection closed/i.test(text)
   return isBroken ? { kind: 'disconnected', detail: text } : { kind: 'untyped', detail: `${text} ${said.join(' ')}`.slice(0, 300) }
 }

@@ -25,6 +25,8 @@ export interface Verdict {
   readonly failed: ReadonlyMap<string, number>
   /** Connections that broke because the relay itself was killed. */
   readonly disconnected: number
+  /** Large answers whose body was cut off by the death of who gave them: what has begun cannot become an error. */
+  readonly cutShort: number
   readonly violations: readonly Violation[]
   /** Calls whose child, agent and relay lived, and how many of them were answered. */
   readonly undisturbed: number
@@ -42,15 +44,18 @@ export function judge(records: readonly CallRecord[], journal: readonly JournalL
   const violations: Violation[] = []
   const undisturbed: CallRecord[] = []
   let disconnected = 0
+  let cutShort = 0
   for (const record of records) {
     const { outcome } = record
     const starts = executions.get(record.arg) ?? []
     if (outcome.kind === 'failed') count(failed, `${outcome.code} (${outcome.executed})`)
     const isDuringOutage = overlaps(record, misfortunes.relayOutages, BREAK_MS)
     if (outcome.kind === 'disconnected' && isDuringOutage) disconnected++
+    const isCutShort = !isDuringOutage && isBodyCutOff(record, starts, misfortunes)
+    if (isCutShort) cutShort++
     const isUndisturbed = !isDuringOutage && !isBereaved(record, starts, misfortunes)
     if (isUndisturbed) undisturbed.push(record)
-    for (const rule of brokenRules(record, starts.length, isDuringOutage, isUndisturbed))
+    for (const rule of brokenRules(record, starts.length, isDuringOutage || isCutShort, isUndisturbed))
       violations.push({ rule, record, executions: starts })
   }
   const undisturbedFailed = undisturbed.filter(({ outcome }) => outcome.kind !== 'answered')
@@ -59,6 +64,7 @@ export function judge(records: readonly CallRecord[], journal: readonly JournalL
     answered: records.filter(({ outcome }) => outcome.kind === 'answered').length,
     failed,
     disconnected,
+    cutShort,
     violations,
     undisturbed: undisturbed.length,
     undisturbedAnswered: undisturbed.length - undisturbedFailed.length,
@@ -66,7 +72,7 @@ export function judge(records: readonly CallRecord[], journal: readonly JournalL
   }
 }
 
-function brokenRules({ tool, outcome }: CallRecord, times: number, isDuringOutage: boolean, isUndisturbed: boolean): Rule[] {
+function brokenRules({ tool, outcome }: CallRecord, times: number, mayBreak: boolean, isUndisturbed: boolean): Rule[] {
   const rules: Rule[] = []
   if (times > 1 && !isRepeatable(tool)) rules.push('executed twice')
   switch (outcome.kind) {
@@ -86,7 +92,7 @@ function brokenRules({ tool, outcome }: CallRecord, times: number, isDuringOutag
       rules.push('error without type')
       break
     case 'disconnected':
-      if (!isDuringOutage) rules.push('connection broke though the relay lived')
+      if (!mayBreak) rules.push('connection broke though the relay lived')
       break
     case 'lost':
       rules.push('lost')
@@ -97,8 +103,18 @@ function brokenRules({ tool, outcome }: CallRecord, times: number, isDuringOutag
 
 /** Whether the call's child or agent died under it; of a call that never ran, whether any of its world did. */
 function isBereaved(record: CallRecord, starts: readonly JournalLine[], { processOutages, childDeaths }: Misfortunes): boolean {
-  const isCutOff = starts.some(({ pid }) => (childDeaths.get(pid) ?? Infinity) <= record.endedMs)
-  return isCutOff || (starts.length === 0 && overlaps(record, processOutages.get(record.world) ?? [], 0))
+  return hasDied(record, starts, childDeaths) || (starts.length === 0 && overlaps(record, processOutages.get(record.world) ?? [], 0))
+}
+
+/** Whether the connection broke because an answer had begun in it that could not be finished any more. */
+function isBodyCutOff(record: CallRecord, starts: readonly JournalLine[], { childDeaths }: Misfortunes): boolean {
+  const { tool, outcome } = record
+  return tool === 'big' && outcome.kind === 'disconnected' && outcome.isInVain !== true && hasDied(record, starts, childDeaths)
+}
+
+/** Whether a process that ran the call was dead before its client was told. */
+function hasDied({ endedMs }: CallRecord, starts: readonly JournalLine[], deaths: Misfortunes['childDeaths']): boolean {
+  return starts.some(({ pid }) => (deaths.get(pid) ?? Infinity) <= endedMs)
 }
 
 function overlaps({ sentMs, endedMs }: CallRecord, intervals: readonly Interval[], lateMs: number): boolean {

@@ -72,6 +72,18 @@ describe('judge() allows', () => {
     expect(verdict).toMatchObject({ violations: [], disconnected: 1, undisturbed: 0 })
   })
 
+  test('a large answer to be cut off by the death of who gives it, and counts it apart; but no wait in vain, and no other tool', () => {
+    const misfortunes = { ...CALM, childDeaths: new Map([[1, 1500]]) }
+    const broken = { kind: 'disconnected', detail: 'terminated' } as const
+    expect(judge([call(broken, 'big')], ran(1), misfortunes)).toMatchObject({ violations: [], cutShort: 1, disconnected: 0 })
+    for (const [outcome, tool, befell] of [
+      [broken, 'big', CALM],
+      [broken, 'once', misfortunes],
+      [{ ...broken, isInVain: true }, 'big', misfortunes],
+    ] as const)
+      expect(rules(call(outcome, tool), ran(1), befell)).toEqual(['connection broke though the relay lived'])
+  })
+
   test('a notification to be lost with the child that had taken it', () => {
     const misfortunes = { ...CALM, processOutages: new Map([['w', [{ fromMs: 1500, toMs: 1600 }]]]) }
     expect(rules(call(ANSWERED, 'note'), [], misfortunes)).toEqual([])
