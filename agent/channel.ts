@@ -174,9 +174,10 @@ export class Channel {
     changed()
   }
 
-  #replay({ after, to, key }: Replay): void {
+  #replay(replay: Replay): void {
+    const { after, to, key } = replay
     if (to === undefined) return this.#outbox.replay(after)
-    const { answered, incomplete } = this.#outbox.replayFor(to, { after, ...(key !== undefined && { key }) })
+    const { answered, incomplete } = this.#outbox.replayFor(to, replay)
     if (key !== undefined && !answered) this.#intake.resumed(this.ch, key, to)
     // Said first, since it speaks of what came before.
     if (incomplete) this.#context.send({ type: 'failed', ch: this.ch, key: NO_CALL, ra: to, code: 'EVENTS_LOST', executed: 'unknown' })

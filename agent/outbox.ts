@@ -70,6 +70,8 @@ export class Outbox {
   #forgottenNumber = 0
   /** Return addresses of calls whose clients have come back: all that is sent for them says so. */
   readonly #followed = new Set<string>()
+  /** The same for the one stream that gets what belongs to no call. */
+  #followedStream: string | undefined
   /** No stream is open: what belongs to no call need not even be sent. */
   #parked = false
   /** Running total of body bytes sent, how far it may go, and what it was when we last asked for a receipt. */
@@ -159,6 +161,7 @@ export class Outbox {
 
   resume(): void {
     this.#parked = false
+    this.#followedStream = undefined
     this.#sendAgain(this.#release(() => true))
   }
 
@@ -170,9 +173,11 @@ export class Outbox {
   }
 
   /** Sends again what came after a number for the stream of a call, or for the one that belongs to no call. */
-  replayFor(to: string, { after, key }: Pick<Replay, 'after' | 'key'>): Replayed {
-    if (key === undefined) this.#parked = false
-    else this.#followed.add(to)
+  replayFor(to: string, { after, key, follow }: Pick<Replay, 'after' | 'key' | 'follow'>): Replayed {
+    if (key === undefined) {
+      this.#parked = false
+      this.#followedStream = follow === true ? to : undefined
+    } else this.#followed.add(to)
     const isOfStream = ({ said }: Entry): boolean =>
       key === undefined ? said.type === 'notification' || said.type === 'ask' : !isVerdict(said) && said.ra === to
     const released = this.#release(isOfStream)
@@ -195,6 +200,7 @@ export class Outbox {
     this.#unacked = 0
     // The relay asks again for the streams that go on.
     this.#followed.clear()
+    this.#followedStream = undefined
     this.#queue = []
     const open = (entry: Entry): boolean => !entry.receipted
     this.#release(open)
@@ -244,11 +250,17 @@ export class Outbox {
   #header(sending: Sending, said: Spoken, offset: number, last: boolean): Answer | Notification | Ask | Chunk {
     if (last) this.#unacked++
     const { entry } = sending
-    const to = sending.to ?? (said.ra !== undefined && this.#followed.has(said.ra) ? said.ra : undefined)
+    const to = sending.to ?? this.#followedBy(said)
     const place = { ch: this.#ch, n: entry.n, at: this.#at, ...this.#ack(), ...(to !== undefined && { to }) }
     if (offset === 0) return { ...said, ...place, size: entry.body.length }
     const goesTo = { ...(said.ra !== undefined && { ra: said.ra }), ...('sure' in said && { sure: said.sure }) }
     return { type: 'chunk', ...place, offset, ...goesTo, ...(last && { last: true }) }
+  }
+
+  /** The stream that goes on, and gets this message. */
+  #followedBy(said: Spoken): string | undefined {
+    if (isForStream(said)) return this.#followedStream
+    return said.ra !== undefined && this.#followed.has(said.ra) ? said.ra : undefined
   }
 
   /** Also asked when the next frame may not fit any more, or the two sides would wait for each other. */

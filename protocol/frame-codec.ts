@@ -87,7 +87,7 @@ const RELAY_SHAPES: Shapes<RelayFrame> = {
   credit: { ch: channel, upto: count },
   hold: { ch: channel, n: number },
   resume: { ch: channel },
-  replay: { ch: channel, after: count, to: optional(text), key: optional(key) },
+  replay: { ch: channel, after: count, to: optional(text), key: optional(key), follow: flag },
   close: { ch: channel },
   drain: {},
 }

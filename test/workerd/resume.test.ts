@@ -250,7 +250,7 @@ describe('the GET stream', () => {
     const { agent, client, ch, seen, lastId } = await leftAfterChange()
     const again = new EventReader(await client.resume(lastId))
     const replay = await expectReplay(agent)
-    expect(replay).toEqual({ type: 'replay', ch, after: seen.header.n, to: replay.to })
+    expect(replay).toEqual({ type: 'replay', ch, after: seen.header.n, to: replay.to, follow: true })
     const call = client.post(CALL)
     const { header: running } = await agent.expect('call')
     const step = agent.notify(ch, progress(1), { ra: running.ra, sure: true })
@@ -264,6 +264,27 @@ describe('the GET stream', () => {
     expect([await again.next(), await again.next()]).toEqual([PROMPTS_CHANGED, CHANGED])
     agent.answer(running, '7', '{}')
     expect(await own.next()).toBe('{"jsonrpc":"2.0","id":7,"result":{}}')
+  })
+
+  test('gets what was on its way when its client came back in its place, behind what is missing', async () => {
+    const { agent, client, ch, lastId } = await leftAfterChange()
+    const log = (data: number): string => `{"jsonrpc":"2.0","method":"notifications/message","params":{"data":${data}}}`
+    const said = (data: number) => {
+      const body = new TextEncoder().encode(log(data))
+      const place = { ...agent.number(ch, body.length), size: body.length }
+      return { header: { type: 'notification', ...place, method: 'notifications/message' }, body } as const
+    }
+    const [missed, late] = [said(1), said(2)]
+    const again = new EventReader(await client.resume(lastId))
+    const { to = '' } = await expectReplay(agent)
+    agent.sendUnfollowed(late.header, late.body)
+    for (const one of [missed, late]) agent.repeat({ ...one, header: { ...one.header, to } })
+    agent.notify(ch, log(3))
+    expect([await again.next(), await again.next(), await again.next()]).toEqual([log(1), log(2), log(3)])
+    await again.cancel()
+    // Nobody is there: it waits for the next stream, whichever that is.
+    const { n } = agent.notify(ch, log(4)).header
+    expect((await agent.expect('hold')).header).toEqual({ type: 'hold', ch, n })
   })
 
   test('of a child that was started anew begins with the first message of that', async () => {

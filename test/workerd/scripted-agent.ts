@@ -16,6 +16,7 @@ export class ScriptedAgent {
   readonly #frames: DecodedFrame<RelayFrame>[] = []
   /** Return addresses for which a replay was asked: from then on all that is said for them says so. */
   readonly #followed = new Set<string>()
+  #followedStream: { readonly ch: string; readonly to: string | undefined } | undefined
   readonly #numbers = new Map<string, { n: number; at: number }>()
   #wake: (() => void) | undefined
   #bundle: Bundle | undefined
@@ -29,6 +30,9 @@ export class ScriptedAgent {
       if (!frame.ok) throw new Error(`the relay sent a bad frame: ${frame.error}`)
       const { header } = frame.value
       if (header.type === 'replay' && header.key !== undefined && header.to !== undefined) this.#followed.add(header.to)
+      if (header.type === 'replay' && header.key === undefined)
+        this.#followedStream = header.follow === true ? { ch: header.ch, to: header.to } : undefined
+      if (header.type === 'resume') this.#followedStream = undefined
       this.#frames.push(frame.value)
       this.#wake?.()
     })
@@ -86,8 +90,10 @@ export class ScriptedAgent {
 
   #addressed(header: AgentFrame): AgentFrame {
     const isOfChild = header.type === 'answer' || header.type === 'notification' || header.type === 'ask' || header.type === 'chunk'
-    const isFollowed = isOfChild && header.to === undefined && header.ra !== undefined && this.#followed.has(header.ra)
-    return isFollowed ? { ...header, to: header.ra } : header
+    if (!isOfChild || header.to !== undefined) return header
+    if (header.ra !== undefined) return this.#followed.has(header.ra) ? { ...header, to: header.ra } : header
+    const { ch, to } = this.#followedStream ?? {}
+    return to !== undefined && ch === header.ch && header.type !== 'answer' ? { ...header, to } : header
   }
 
   /** Sends what was on its way before a replay was asked for. */

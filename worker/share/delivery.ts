@@ -194,14 +194,15 @@ export class Delivery {
   }
 
   /** What comes for a stream that goes on: the agent says of each message whether it knows that it does. */
-  #again({ to, ch }: Answer | Message, target: Target): Target {
+  #again({ to, ch, ra }: Answer | Message, target: Target): Target {
     if (to !== undefined) return this.#routing.againTarget(to, target)
-    const { streams } = this.#parts
+    const isFollowed = (socket: WebSocket): boolean => {
+      const { kind, group, session, resume } = this.#parts.streams.attachmentOf(socket) ?? {}
+      if (resume?.ch !== ch) return false
+      return kind === 'call' || (kind === 'listen' && group === session && ra === undefined)
+    }
     // It was on its way when the agent was asked for what is missing, and comes again in its place.
-    const comesAgain =
-      target.kind === 'sockets' &&
-      target.sockets.some((socket) => streams.attachmentOf(socket)?.resume?.ch === ch && streams.attachmentOf(socket)?.kind === 'call')
-    return comesAgain ? { kind: 'drop' } : target
+    return target.kind === 'sockets' && target.sockets.some(isFollowed) ? { kind: 'drop' } : target
   }
 
   #noteAsker(ra: string | undefined): void {

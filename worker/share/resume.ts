@@ -7,7 +7,7 @@ import { encodeReturnAddress } from './return-address.ts'
 import type { Delivery } from './delivery.ts'
 import { closeQuietly, type Link, type Links, sendFrame } from './links.ts'
 import type { Sessions } from './sessions.ts'
-import { channelName, markedGroup, type Session, type Store } from './store.ts'
+import { channelName, groupOf, markedGroup, type Session, type Store } from './store.ts'
 import type { StreamAttachment, Streams } from './streams.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -93,7 +93,9 @@ export class Resume {
     sendFrame(link, { type: 'receipt', ch, n: after })
     const translated = link.era === 'modern' ? ({ isTranslated: true } as const) : {}
     const to = encodeReturnAddress(key === undefined ? { to: 'stream', session } : { to: 'call', key, session, ...translated })
-    sendFrame(link, { type: 'replay', ch, after, to, ...(key === undefined ? {} : { key }) })
+    // A child that serves others too has messages for all of them.
+    const isAlone = key === undefined && groupOf(ch) === session
+    sendFrame(link, { type: 'replay', ch, after, to, ...(key === undefined ? {} : { key }), ...(isAlone ? { follow: true } : {}) })
   }
 }
 

@@ -72,7 +72,10 @@ export class Routing {
   againTarget(to: string, target: Target): Target {
     // A Worker has called again meanwhile, and nobody else waits for it.
     if (target.kind === 'waiter') return target
-    const stream = this.answerTarget(decodeReturnAddress(to))
+    const address = decodeReturnAddress(to)
+    // The stream has closed meanwhile, and the next one gets what waits.
+    if (target.kind === 'hold' && address?.to === 'stream') return target
+    const stream = this.answerTarget(address)
     if (target.kind !== 'sockets' || stream.kind !== 'sockets') return DROP
     return stream.sockets.every((socket) => target.sockets.includes(socket)) ? stream : DROP
   }

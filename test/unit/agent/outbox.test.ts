@@ -269,6 +269,28 @@ test('Outbox marks all that it says for a call after a replay for it, to the ans
   expect(marks()).toEqual([undefined])
 })
 
+test('Outbox marks all that belongs to no call after a replay for the one stream that gets it, to resume() and on one link', () => {
+  const box = outbox()
+  const marks = (): unknown[] => drain(box).map(({ header }) => ('to' in header ? header.to : undefined))
+  const speak = (): void => {
+    for (const said of [NOTE, { ...FOR_CALL, ra: 'a' }]) box.say(said, new Uint8Array(2 * CHUNK_BYTES), 0)
+    box.receipt(box.lastNumber)
+  }
+  box.replayFor('s', { after: 0, follow: true })
+  speak()
+  expect(marks()).toEqual(['s', 's', undefined, undefined])
+  box.resume()
+  speak()
+  expect(marks()).toEqual([undefined, undefined, undefined, undefined])
+  for (const end of [() => box.restart(), () => void box.replayFor('s', { after: box.lastNumber })]) {
+    box.replayFor('s', { after: box.lastNumber, follow: true })
+    end()
+    drain(box)
+    speak()
+    expect(marks()).toEqual([undefined, undefined, undefined, undefined])
+  }
+})
+
 test('Outbox.replayFor() says whether the answer is among what it sends', () => {
   const box = outbox()
   box.say({ ...FOR_CALL, ra: 'a' }, new Uint8Array(1), 0)

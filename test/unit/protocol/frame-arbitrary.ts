@@ -68,7 +68,7 @@ export const RELAY_FRAMES: Each<RelayFrame> = {
   credit: fc.record({ type: type('credit'), ch, upto: count }),
   hold: fc.record({ type: type('hold'), ch, n }),
   resume: fc.record({ type: type('resume'), ch }),
-  replay: fc.record({ type: type('replay'), ch, after: count }),
+  replay: fc.record({ type: type('replay'), ch, after: count, to: text, key, follow: flag }, { requiredKeys: ['type', 'ch', 'after'] }),
   close: fc.record({ type: type('close'), ch }),
   drain: fc.record({ type: type('drain') }),
 }
