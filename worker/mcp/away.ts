@@ -4,9 +4,9 @@ import type { Away } from '../share/contract.ts'
 import { pause } from '../within.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 
-/** Milliseconds, from when it was first found away. `settledMs` is what the deployer has settled on. */
-export function awayWaitMs({ isReplaceable = false }: Away, settledMs: number): number {
-  return isReplaceable ? Math.max(settledMs, TAKEOVER_WAIT_MS) : settledMs
+/** Whether an agent that has been away for `waitedMs` is waited for any longer. */
+export function isWorthWaiting({ isExpected, isReplaceable = false }: Away, waitedMs: number, { awayWaitMs }: ShareClient): boolean {
+  return isExpected && waitedMs < (isReplaceable ? Math.max(awayWaitMs, TAKEOVER_WAIT_MS) : awayWaitMs)
 }
 
 /** Waits until an agent has come, but no longer than RETRY_MS. `isResend`: an agent may have had it before. */

@@ -12,7 +12,7 @@ import { pause } from '../within.ts'
 import type { Away, CallOutcome, CallRequest } from '../share/contract.ts'
 import { STREAM_CLOSE, type StreamControl } from '../share/stream-contract.ts'
 import type { Standby } from '../share/listings.ts'
-import { agentNews, awayWaitMs } from './away.ts'
+import { agentNews, isWorthWaiting } from './away.ts'
 import { AGENT_AWAY } from './reply.ts'
 import { ItemQueue } from './item-queue.ts'
 import { changesWanted, listenMessages } from './list-changes.ts'
@@ -252,12 +252,7 @@ export class Courier implements Carrier {
     }
     this.#awaySinceMs ??= nowMs
     // A probe must have its 503 as a status: as an error in a stream it would be taken for a verdict (see AGENT_AWAY).
-    if (
-      away.isExpected &&
-      this.#request.method !== 'server/discover' &&
-      nowMs - this.#awaySinceMs < awayWaitMs(away, this.#share.awayWaitMs)
-    )
-      return away
+    if (this.#request.method !== 'server/discover' && isWorthWaiting(away, nowMs - this.#awaySinceMs, this.#share)) return away
     this.#fail(AGENT_AWAY)
     return 'done'
   }

@@ -3,7 +3,7 @@ import type { Failure } from '../../protocol/errors.ts'
 import { MAX_BREAKS, RETRY_MS } from '../limits.ts'
 import type { CallRequest } from '../share/contract.ts'
 import { pause } from '../within.ts'
-import { agentNews, awayWaitMs } from './away.ts'
+import { agentNews, isWorthWaiting } from './away.ts'
 import { admit, type McpContext } from './endpoint.ts'
 import { Listener } from './listener.ts'
 import { isJson, readAccept, readBody, readPosted } from './message.ts'
@@ -57,8 +57,8 @@ export async function postMessages(c: McpContext): Promise<Response> {
  */
 async function handOn(share: ShareClient, request: CallRequest, bytes: Uint8Array): Promise<Failure | undefined> {
   const startMs = Date.now()
-  let isBroken = false
   for (let breaks = 0; ;) {
+    const isBroken = breaks > 0
     const waitedMs = Date.now() - startMs
     try {
       const outcome = share.call({ ...request, ...(isBroken ? { isResend: true, ageMs: waitedMs } : {}) })
@@ -66,12 +66,11 @@ async function handOn(share: ShareClient, request: CallRequest, bytes: Uint8Arra
       const told = await outcome
       if (told.kind === 'failed') return told.failure
       if (told.kind !== 'away') return undefined
-      if (!told.isExpected || waitedMs > awayWaitMs(told, share.awayWaitMs)) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }
+      if (!isWorthWaiting(told, waitedMs, share)) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }
       await agentNews(share, told, isBroken)
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
       if (++breaks > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }
-      isBroken = true
       share.renew()
       if (breaks > 1) await pause(RETRY_MS)
     }

@@ -6,7 +6,7 @@ import type { Caller, CallRequest } from '../share/contract.ts'
 import { canStandBy } from '../share/listings.ts'
 import { randomKey } from '../call-key.ts'
 import type { ClientMessage } from './message.ts'
-import { agentNews, awayWaitMs } from './away.ts'
+import { agentNews, isWorthWaiting } from './away.ts'
 import { AGENT_AWAY } from './reply.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 import { firstPart, uploadRest } from './upload.ts'
@@ -64,7 +64,7 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
       if (receipt.kind === 'again') executed = 'unknown'
       const waitedMs = Date.now() - startMs + RETRY_MS
       if (receipt.kind === 'unheard' && waitedMs > UNHEARD_MS) return undefined
-      const isHopeless = receipt.kind === 'away' && (!receipt.isExpected || waitedMs > awayWaitMs(receipt, share.awayWaitMs))
+      const isHopeless = receipt.kind === 'away' && !isWorthWaiting(receipt, waitedMs, share)
       if (isHopeless || waitedMs > Math.max(TAKEOVER_WAIT_MS, share.awayWaitMs)) return { ...AGENT_AWAY, executed }
       await (receipt.kind === 'away' ? agentNews(share, receipt, executed !== 'no') : pause(RETRY_MS))
     } catch (error) {
