@@ -168,7 +168,7 @@ export class SessionCall implements Carrier {
     this.#first = undefined
     for (let item = await first; item !== undefined; item = await this.#inner.next()) {
       this.#leg.settled()
-      if (item.kind !== 'frame' || !isFromOtherEra(item)) {
+      if (!isFromOtherEra(item)) {
         yield item
         continue
       }
@@ -240,7 +240,7 @@ export class SessionCall implements Carrier {
 }
 
 /** Whether an item comes from a child of the other era. */
-function isFromOtherEra(item: Item): boolean {
+function isFromOtherEra(item: Item): item is Extract<Item, { kind: 'frame' }> {
   const address = item.kind === 'frame' && 'ra' in item.header ? decodeReturnAddress(item.header.ra) : undefined
   return address?.to === 'call' && address.isTranslated === true
 }
