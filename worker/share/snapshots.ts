@@ -121,7 +121,7 @@ export class Snapshots {
 
   /** The tools that the server last gave to clients of this kind: a JSON-RPC answer for each page, as far as they are kept. */
   toolsFor(client: Client): Uint8Array[] {
-    return this.#pages(client, 'tools/list').map(({ answer }) => answer)
+    return this.#pages(client, 'tools/list').pages.map(({ answer }) => answer)
   }
 
   /** Forgets everything in memory; the caller deletes the storage. */
@@ -132,29 +132,30 @@ export class Snapshots {
   /** What the server said of itself to the clients of a session. */
   server(session: string): Listing | undefined {
     const known = this.#parts.store.session(session)
-    return known === undefined ? undefined : this.#find({ session, principal: known.principal, capabilities: [] }, 'server')
+    return known === undefined ? undefined : this.#row(this.#audience({ session, principal: known.principal, capabilities: [] }), 'server')
   }
 
   #standby(request: CallRequest, link: Link | undefined): Standby | undefined {
     const name = listingOf(request)
     if (name === undefined) return this.#awayAnswer({ name: 'server', era: 'legacy', answer: EMPTY_ANSWER, keptAtMs: Date.now() }, link)
-    const pages = this.#pages(request, name)
+    const { pages, isWhole } = this.#pages(request, name)
     const [first] = pages
-    const last = pages.at(-1)
     // A client must not follow a cursor to nobody.
-    return first === undefined || last === undefined || nextPage(last) !== undefined ? undefined : this.#awayAnswer(first, link)
+    return first === undefined || !isWhole ? undefined : this.#awayAnswer(first, link)
   }
 
   /** What is kept from one page on, to the last or to one that is missing. */
-  #pages(client: Client, name: ListingName): ListingRow[] {
+  #pages(client: Client, name: ListingName): { readonly pages: readonly ListingRow[]; readonly isWhole: boolean } {
+    const audience = this.#audience(client)
     const pages: ListingRow[] = []
-    for (let next: ListingName | undefined = name; next !== undefined && pages.length < MAX_PAGES;) {
-      const row = this.#find(client, next)
+    let next: ListingName | undefined = name
+    while (next !== undefined && pages.length < MAX_PAGES) {
+      const row = this.#row(audience, next)
       if (row === undefined) break
       pages.push(row)
       next = nextPage(row)
     }
-    return pages
+    return { pages, isWhole: next === undefined }
   }
 
   #awayAnswer({ name, era, answer, keptAtMs }: Omit<ListingRow, 'digest'>, link: Link | undefined): Standby {
@@ -187,9 +188,8 @@ export class Snapshots {
     if (record?.open === true) channels.died(channelName(group, record.generation))
   }
 
-  #find(request: Client, name: ListingName): ListingRow | undefined {
+  #row(audience: string | undefined, name: ListingName): ListingRow | undefined {
     const { rows } = this.#parts
-    const audience = this.#audience(request)
     const own = audience === undefined ? undefined : rows.find(audience, name)
     return own ?? rows.find(EVERYBODY, name) ?? (name === 'server' ? rows.latest(name) : undefined)
   }
