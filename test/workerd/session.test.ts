@@ -126,6 +126,15 @@ describe('DELETE', () => {
 })
 
 describe('a child that has had nothing to do for its idle time', () => {
+  /** A client with its GET stream, whose first bytes were read. */
+  async function listening() {
+    const parts = await connected()
+    const stream = (await parts.client.listen()).body?.getReader()
+    await stream?.read()
+    await parts.agent.expect('resume')
+    return { ...parts, stream }
+  }
+
   test('is ended', async () => {
     const { agent, ch } = await connected()
     agent.send({ type: 'idle', ch })
@@ -133,10 +142,7 @@ describe('a child that has had nothing to do for its idle time', () => {
   })
 
   test('is kept for a client that listens, to which something is written, and is ended when that shows that it has left', async () => {
-    const { share, agent, client, ch } = await connected()
-    const stream = (await client.listen()).body?.getReader()
-    await stream?.read()
-    await agent.expect('resume')
+    const { share, agent, ch, stream } = await listening()
     agent.send({ type: 'idle', ch })
     expect(new TextDecoder().decode((await stream?.read())?.value)).toBe(':\n\n')
     expect(await openChannels(share)).toBe(1)
@@ -145,10 +151,7 @@ describe('a child that has had nothing to do for its idle time', () => {
   })
 
   test('is kept when a client leaves that stayed for long after that', async () => {
-    const { share, agent, client, ch } = await connected()
-    const stream = (await client.listen()).body?.getReader()
-    await stream?.read()
-    await agent.expect('resume')
+    const { share, agent, client, ch, stream } = await listening()
     vi.useFakeTimers({ toFake: ['Date'] })
     agent.send({ type: 'idle', ch })
     await stream?.read()
