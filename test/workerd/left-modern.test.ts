@@ -1,7 +1,7 @@
 /** What is left of a call in revision 2026-07-28 once its client has closed the stream: nothing. */
 import { runInDurableObject } from 'cloudflare:test'
 import { afterEach, expect, test, vi } from 'vitest'
-import { STREAM_CLOSE } from '../../worker/share/stream-contract.ts'
+import { STREAM_CLOSE } from '../../worker/contract/streams.ts'
 import { callTool, HandshakeChild } from './handshake-child.ts'
 import { EventReader, stubOf, type TestShare } from './relay.ts'
 

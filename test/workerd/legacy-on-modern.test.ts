@@ -15,7 +15,7 @@ import {
   told,
   type Told,
 } from './bridged-session.ts'
-import { STREAM_CLOSE } from '../../worker/share/stream-contract.ts'
+import { STREAM_CLOSE } from '../../worker/contract/streams.ts'
 import { postModern } from './handshake-child.ts'
 import { createShare, EventReader, factsOf, stubOf, TestClient } from './relay.ts'
 import { ScriptedAgent } from './scripted-agent.ts'

@@ -2,7 +2,7 @@
 import type { Env } from '../env.ts'
 import { type Lane, laneAt, laneCount, laneStub, type Location } from '../lanes.ts'
 import { isRetryable } from '../mcp/share-client.ts'
-import type { AdminCommand, ShareFacts } from '../share/contract.ts'
+import type { AdminCommand, ShareFacts } from '../contract/rpc.ts'
 
 /** What became of an order to one lane. `facts`: of a share that the lane still knew. */
 export interface LaneFacts {

@@ -8,7 +8,7 @@ import { requestDigest } from '../bridge/request-digest.ts'
 import { mintRequestState, verifyRequestState } from '../bridge/request-state.ts'
 import { randomKey } from '../call-key.ts'
 import { PARKED_MS } from '../limits.ts'
-import type { Resume } from '../share/contract.ts'
+import type { Resume } from '../contract/rpc.ts'
 import type { Item } from './courier.ts'
 import type { ModernCall } from './modern-call.ts'
 

@@ -1,6 +1,6 @@
 /** How long what a client sent is kept while no agent is there to take it, and when the Share is asked again. */
 import { RETRY_MS, TAKEOVER_WAIT_MS } from '../limits.ts'
-import type { Away } from '../share/contract.ts'
+import type { Away } from '../contract/rpc.ts'
 import { pause } from '../within.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 

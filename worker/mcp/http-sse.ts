@@ -1,7 +1,7 @@
 /** `/s/<share>/sse` and `/s/<share>/messages`: HTTP+SSE of MCP 2024-11-05, where every answer comes on one stream. */
 import type { Failure } from '../../protocol/errors.ts'
 import { MAX_BREAKS, RETRY_MS } from '../limits.ts'
-import type { CallRequest } from '../share/contract.ts'
+import type { CallRequest } from '../contract/rpc.ts'
 import { pause } from '../within.ts'
 import { agentNews, isWorthWaiting } from './away.ts'
 import { admit, type McpContext } from './endpoint.ts'

@@ -1,9 +1,9 @@
 /** One round of questions to a session's client: waits on a socket for its answers, which it posts to whatever Worker. */
 import { readClientAnswer } from '../bridge/input-rounds.ts'
 import { REATTACH_MS } from '../limits.ts'
-import { rawAskName } from '../share/ask-name.ts'
-import type { Caller } from '../share/contract.ts'
-import { STREAM_CLOSE, type StreamControl } from '../share/stream-contract.ts'
+import { rawAskName } from '../contract/ask-name.ts'
+import type { Caller } from '../contract/rpc.ts'
+import { STREAM_CLOSE, type StreamControl } from '../contract/streams.ts'
 import { within } from '../within.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 

@@ -3,7 +3,7 @@ import { type CapabilitySet, declare, readCapabilities } from '../bridge/capabil
 import { inputFailure, type InputRound, lackingFor, readInputRound, serverRequest } from '../bridge/input-rounds.ts'
 import { type Problem, problem } from '../bridge/problem.ts'
 import { randomKey } from '../call-key.ts'
-import type { Caller } from '../share/contract.ts'
+import type { Caller } from '../contract/rpc.ts'
 import type { Item } from './courier.ts'
 import { InputExchange, type InputOutcome } from './input-exchange.ts'
 import type { ModernServer } from './modern-servers.ts'

@@ -1,7 +1,7 @@
 /** What an isolate knows of the children of the handshake era that serve modern clients. */
 import { readInitializeResult, type ServerFacts } from '../bridge/discover.ts'
 import { MAX_CACHED_SERVERS } from '../limits.ts'
-import type { BridgeFacts } from '../share/contract.ts'
+import type { BridgeFacts } from '../contract/rpc.ts'
 import { Newest } from '../newest.ts'
 
 export interface LegacyServer extends ServerFacts {

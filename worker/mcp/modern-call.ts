@@ -2,7 +2,7 @@
 import { scanMessage } from '../../protocol/json-scan.ts'
 import type { Envelope } from '../bridge/envelope.ts'
 import { mayAsk, toLegacyRequest } from '../bridge/modern-to-legacy.ts'
-import type { CallRequest } from '../share/contract.ts'
+import type { CallRequest } from '../contract/rpc.ts'
 import type { Visitor } from './endpoint.ts'
 import type { ClientMessage } from './message.ts'
 import { callRequest } from './post.ts'

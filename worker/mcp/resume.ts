@@ -1,5 +1,5 @@
 /** GET with `Last-Event-ID`: a client comes back for a stream that it left (MCP 2025-11-25, basic/transports, resumability). */
-import type { Caller } from '../share/contract.ts'
+import type { Caller } from '../contract/rpc.ts'
 import { channelName, markedGroup } from '../share/store.ts'
 import { readEventId } from './event-ids.ts'
 import { clientNames } from './frame-writer.ts'

@@ -1,5 +1,5 @@
 /** Makes an exchange of a session's request, whichever revision its child speaks. */
-import type { Caller } from '../share/contract.ts'
+import type { Caller } from '../contract/rpc.ts'
 import { EventIds } from './event-ids.ts'
 import { type ClientNames, clientNames } from './frame-writer.ts'
 import type { ClientMessage } from './message.ts'

@@ -11,9 +11,9 @@ import type {
   SendOutcome,
   SendRequest,
   SubscribeOrder,
-} from '../share/contract.ts'
-import type { StreamTarget } from '../share/stream-contract.ts'
-import type { ListingOrder } from '../share/listings.ts'
+} from '../contract/rpc.ts'
+import type { StreamTarget } from '../contract/streams.ts'
+import type { ListingOrder } from '../contract/listings.ts'
 import type { ParkedRow } from '../share/modern-on-legacy.ts'
 import { type Env, settingsOf } from '../env.ts'
 import { type Lane, laneName, laneStub } from '../lanes.ts'

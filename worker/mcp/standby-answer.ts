@@ -5,7 +5,7 @@ import { discoverResult, initializeResult, readDiscoverResult, readInitializeRes
 import { findPath, rootOf, valueAt } from '../bridge/json-view.ts'
 import { legacyResultEdits } from '../bridge/legacy-to-modern.ts'
 import { modernResultEdits } from '../bridge/modern-to-legacy.ts'
-import { LISTING_ID, type Standby } from '../share/listings.ts'
+import { LISTING_ID, type Standby } from '../contract/listings.ts'
 import { isLegacyRevision } from './revision.ts'
 
 /** Key of a result's `_meta` (MCP, basic, `_meta`): since when nobody can tell whether the result still holds (RFC 3339). */

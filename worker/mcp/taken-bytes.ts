@@ -1,6 +1,6 @@
 /** Owns what a client has taken of its stream and the Share has not been told yet. */
 import { TAKEN_EVERY_BYTES } from '../limits.ts'
-import type { StreamControl } from '../share/stream-contract.ts'
+import type { StreamControl } from '../contract/streams.ts'
 
 export class TakenBytes {
   #bytes = 0

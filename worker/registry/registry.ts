@@ -4,7 +4,7 @@ import { encodeBase32 } from '../access/base32.ts'
 import { equalBytes, hashSecret, randomBytes, randomText } from '../access/secret.ts'
 import type { Env } from '../env.ts'
 import { type Location, LOCATIONS } from '../lanes.ts'
-import type { ShareSettings } from '../share/contract.ts'
+import type { ShareSettings } from '../contract/rpc.ts'
 
 export interface RelaySecrets {
   readonly signingKey: Uint8Array<ArrayBuffer>

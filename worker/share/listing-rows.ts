@@ -1,6 +1,6 @@
 /** Rows of what a server has said of itself and its lists, for each audience; and since when no agent is there. */
 import { MAX_LISTINGS, MAX_LISTINGS_BYTES } from '../limits.ts'
-import type { Listing, ListingName } from './listings.ts'
+import type { Listing, ListingName } from '../contract/listings.ts'
 
 export interface ListingRow extends Listing {
   readonly digest: string

@@ -1,9 +1,9 @@
 /** Calls without sessions (MCP 2026-07-28): a child per group of clients, and no handshake. */
 import { MAX_WAITING_CALLS } from '../limits.ts'
 import type { Channel, Channels } from './channels.ts'
-import type { CallOutcome, CallRequest, CancelRequest, SendOutcome, SubscribeOrder } from './contract.ts'
-import { encodeReturnAddress } from './return-address.ts'
-import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup } from './groups.ts'
+import type { CallOutcome, CallRequest, CancelRequest, SendOutcome, SubscribeOrder } from '../contract/rpc.ts'
+import { encodeReturnAddress } from '../contract/return-address.ts'
+import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup } from '../contract/groups.ts'
 import type { Link, Links } from './links.ts'
 import type { ModernOnLegacy } from './modern-on-legacy.ts'
 import type { Snapshots } from './snapshots.ts'

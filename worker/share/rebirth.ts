@@ -2,7 +2,7 @@
 import { readDiscoverResult, readInitializeResult } from '../bridge/discover.ts'
 import { ALL_LIST_CHANGES, changeMethods, honouredFilter } from '../bridge/listen.ts'
 import { MAX_TOLD_CLIENTS } from '../limits.ts'
-import type { StreamControl } from './stream-contract.ts'
+import type { StreamControl } from '../contract/streams.ts'
 import type { Link, Links } from './links.ts'
 import type { Snapshots } from './snapshots.ts'
 import { DEPARTED, type Store } from './store.ts'

@@ -1,9 +1,9 @@
 /** Attaches streams whose clients have come back: asks the agent for what they have not seen. */
 import { ERRORS } from '../../protocol/errors.ts'
-import { failedFrame } from '../failed-frame.ts'
+import { failedFrame } from '../contract/failed-frame.ts'
 import type { Channels } from './channels.ts'
-import { readMark, STREAM_CLOSE, type StreamMark } from './stream-contract.ts'
-import { encodeReturnAddress } from './return-address.ts'
+import { readMark, STREAM_CLOSE, type StreamMark } from '../contract/streams.ts'
+import { encodeReturnAddress } from '../contract/return-address.ts'
 import type { Delivery } from './delivery.ts'
 import { closeQuietly, type Link, type Links, sendFrame } from './links.ts'
 import type { Sessions } from './sessions.ts'

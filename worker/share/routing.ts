@@ -1,8 +1,8 @@
 /** Finds the client that a message of an agent is for, from its header alone. */
 import type { Ask, Chunk, Notification } from '../../protocol/frame.ts'
 import { childNotificationVerdict } from '../bridge/legacy-to-modern.ts'
-import { decodeReturnAddress, type ReturnAddress } from './return-address.ts'
-import { isBridgedGroup, mainGroup } from './groups.ts'
+import { decodeReturnAddress, type ReturnAddress } from '../contract/return-address.ts'
+import { isBridgedGroup, mainGroup } from '../contract/groups.ts'
 import { groupOf, isModernGroup, SHARED_GROUP, type Store } from './store.ts'
 import type { Streams } from './streams.ts'
 import type { Subscriptions } from './subscriptions.ts'

@@ -1,7 +1,7 @@
 /** Owns what calls of sessions have in common, whichever era their child is of. */
 import type { Failure } from '../../protocol/errors.ts'
 import { canonicalId } from '../../protocol/json-scan.ts'
-import type { CallOutcome, CallRequest } from './contract.ts'
+import type { CallOutcome, CallRequest } from '../contract/rpc.ts'
 import type { Link } from './links.ts'
 import type { Handshake } from './store.ts'
 import type { Streams } from './streams.ts'

@@ -27,15 +27,15 @@ import type {
   SendRequest,
   ShareFacts,
   SubscribeOrder,
-} from './contract.ts'
-import { STREAM_CLOSE } from './stream-contract.ts'
+} from '../contract/rpc.ts'
+import { STREAM_CLOSE } from '../contract/streams.ts'
 import { CreditLedger } from './credit.ts'
 import { type Debtor, Delivery } from './delivery.ts'
 import { LegacyOnModern } from './legacy-on-modern.ts'
 import { LinkHealth } from './link-health.ts'
 import { closeQuietly, type Link, Links, sendFrame } from './links.ts'
 import { ListingRows } from './listing-rows.ts'
-import type { ListingOrder } from './listings.ts'
+import type { ListingOrder } from '../contract/listings.ts'
 import { ModernCalls } from './modern-calls.ts'
 import { ModernOnLegacy, type ParkedRow } from './modern-on-legacy.ts'
 import { Rebirth } from './rebirth.ts'

@@ -4,9 +4,9 @@ import { readCapabilities } from '../bridge/capabilities.ts'
 import { readInitializeRequest } from '../bridge/discover.ts'
 import { LISTING_WRITES_MS, MAX_LISTING_BYTES, MAX_LISTING_WRITES, UNANSWERED_MS } from '../limits.ts'
 import type { Channels } from './channels.ts'
-import type { CallOutcome, CallRequest } from './contract.ts'
-import { decodeReturnAddress } from './return-address.ts'
-import { BRIDGED_SHARED_GROUP } from './groups.ts'
+import type { CallOutcome, CallRequest } from '../contract/rpc.ts'
+import { decodeReturnAddress } from '../contract/return-address.ts'
+import { BRIDGED_SHARED_GROUP } from '../contract/groups.ts'
 import type { LinkHealth } from './link-health.ts'
 import type { Link, Links } from './links.ts'
 import { EVERYBODY, type ListingRow, type ListingRows } from './listing-rows.ts'
@@ -19,7 +19,7 @@ import {
   type ListingOrder,
   nextPage,
   type Standby,
-} from './listings.ts'
+} from '../contract/listings.ts'
 import { channelName, groupOf, SHARED_GROUP, type Store } from './store.ts'
 import type { Waiters } from './waiters.ts'
 

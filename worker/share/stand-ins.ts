@@ -1,7 +1,7 @@
 /** Calls that may run twice need not wait for an agent that is lost: another one runs them, each on a child of its own. */
 import { isObject, objectIn } from '../bridge/names.ts'
 import type { Channels } from './channels.ts'
-import type { CallRequest, Repeatable } from './contract.ts'
+import type { CallRequest, Repeatable } from '../contract/rpc.ts'
 import type { Link } from './links.ts'
 
 export function repeatableOf({ principal, session, capabilities, method, tool }: CallRequest): Repeatable {

@@ -1,8 +1,8 @@
 /** The share's rows: what must survive sleep and restarts. Written on connect, session start and end, never per call. */
 import { MAX_SESSIONS } from '../limits.ts'
 import { BridgeRows } from './bridge-rows.ts'
-import type { ShareSettings } from './contract.ts'
-import type { StreamMark } from './stream-contract.ts'
+import type { ShareSettings } from '../contract/rpc.ts'
+import type { StreamMark } from '../contract/streams.ts'
 import { SoleSession } from './sole-session.ts'
 
 /** A legacy session, owned by a principal. */

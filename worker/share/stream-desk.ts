@@ -2,7 +2,7 @@
 import { ERRORS } from '../../protocol/errors.ts'
 import { canonicalId } from '../../protocol/json-scan.ts'
 import { LEAVING_MS } from '../limits.ts'
-import { STREAM_CLOSE, type StreamControl } from './stream-contract.ts'
+import { STREAM_CLOSE, type StreamControl } from '../contract/streams.ts'
 import type { Channels } from './channels.ts'
 import type { CreditLedger } from './credit.ts'
 import type { Debtor, Delivery } from './delivery.ts'

@@ -1,7 +1,7 @@
 /** The sockets that Workers hold on behalf of their clients: found by tag, so that they outlive the object's memory. */
 import { closeQuietly } from './links.ts'
-import type { Repeatable } from './contract.ts'
-import { STREAM_CLOSE } from './stream-contract.ts'
+import type { Repeatable } from '../contract/rpc.ts'
+import { STREAM_CLOSE } from '../contract/streams.ts'
 
 /** What a stream's socket remembers through sleep. */
 export interface StreamAttachment {

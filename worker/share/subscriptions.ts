@@ -2,7 +2,7 @@
 import { isWanted, subscriptionChanges, type SubscriptionFilter } from '../bridge/listen.ts'
 import type { Listen } from './bridge-rows.ts'
 import type { Channels } from './channels.ts'
-import { STREAM_CLOSE } from './stream-contract.ts'
+import { STREAM_CLOSE } from '../contract/streams.ts'
 import { closeQuietly, type Link } from './links.ts'
 import { groupOf, type Store } from './store.ts'
 import type { Streams } from './streams.ts'

@@ -1,6 +1,6 @@
 /** What a Worker and a Share say over stream sockets: how one is asked for, why it is closed, and the text messages on it. */
 import type { Failure } from '../../protocol/errors.ts'
-import type { Caller } from './contract.ts'
+import type { Caller } from './rpc.ts'
 import type { Standby } from './listings.ts'
 
 /** Where a client was in a stream: the last message that it has seen of its session's child, or of the one that all share. */

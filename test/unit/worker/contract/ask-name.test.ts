@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { rawAskName, readAskName } from '../../../../worker/share/ask-name.ts'
+import { rawAskName, readAskName } from '../../../../worker/contract/ask-name.ts'
 
 const key = fc.array(fc.constantFrom(...'0123456789abcdef'), { minLength: 32, maxLength: 32 }).map((digits) => digits.join(''))
 

@@ -1,7 +1,7 @@
 /** A `failed` frame read as a failure that may be shown, and a failure of the relay's own written as one. */
-import type { Failure } from '../protocol/errors.ts'
-import type { Failed } from '../protocol/frame.ts'
-import { encodeFrame } from '../protocol/frame-codec.ts'
+import type { Failure } from '../../protocol/errors.ts'
+import type { Failed } from '../../protocol/frame.ts'
+import { encodeFrame } from '../../protocol/frame-codec.ts'
 
 /** The facts of a failed call, without what only the link needs. */
 export function failureOf({ code, executed, exitCode, signal, stderr, detail }: Failed): Failure {
