@@ -2,7 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
 import { MAX_LISTINGS, MAX_LISTINGS_BYTES } from '../../worker/limits.ts'
-import { type ListingRow, ListingRows } from '../../worker/share/listing-rows.ts'
+import { type ListingRow, ListingRows } from '../../worker/share/rows/listing-rows.ts'
 import { createShare, stubOf } from './relay.ts'
 
 async function withRows(use: (rows: ListingRows, again: () => ListingRows) => void): Promise<void> {

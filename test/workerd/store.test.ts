@@ -1,7 +1,7 @@
 /** What the share keeps of its rows in memory must say the same as the rows. */
 import { runInDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
-import { type ChannelRecord, Store } from '../../worker/share/store.ts'
+import { type ChannelRecord, Store } from '../../worker/share/rows/store.ts'
 import { createShare, stubOf } from './relay.ts'
 
 /** `asked` counts the statements since it was last called. */

@@ -1,6 +1,6 @@
 /** GET with `Last-Event-ID`: a client comes back for a stream that it left (MCP 2025-11-25, basic/transports, resumability). */
 import type { Caller } from '../contract/rpc.ts'
-import { channelName, markedGroup } from '../share/store.ts'
+import { channelName, markedGroup } from '../share/rows/store.ts'
 import { readEventId } from './event-ids.ts'
 import { clientNames } from './frame-writer.ts'
 import { Listener } from './listener.ts'

@@ -14,7 +14,7 @@ import type {
 } from '../contract/rpc.ts'
 import type { StreamTarget } from '../contract/streams.ts'
 import type { ListingOrder } from '../contract/listings.ts'
-import type { ParkedRow } from '../share/modern-on-legacy.ts'
+import type { ParkedRow } from '../share/calls/modern-on-legacy.ts'
 import { type Env, settingsOf } from '../env.ts'
 import { type Lane, laneName, laneStub } from '../lanes.ts'
 import type { Share } from '../share/share.ts'

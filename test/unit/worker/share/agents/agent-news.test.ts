@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { AgentNews } from '../../../../../worker/share/agents/agent-news.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** So many that wait; `told` counts those that wait no more. */
+function waiters(news: AgentNews, count: number, isResend = false): { told: number } {
+  const all = { told: 0 }
+  for (let at = 0; at < count; at++) void news.after(news.mark, 1000, isResend).then(() => all.told++)
+  return all
+}
+
+describe('AgentNews', () => {
+  test('lets nobody wait for what is known already', async () => {
+    const news = new AgentNews()
+    const { mark } = news
+    news.tell()
+    await news.after(mark, 1000, false)
+    expect(news.waiting).toBe(0)
+  })
+
+  test('tells all who wait, a few at a time', async () => {
+    const news = new AgentNews()
+    const all = waiters(news, 40)
+    news.tell()
+    const counts: number[] = []
+    for (let step = 0; step < 4; step++) {
+      counts.push(all.told)
+      await vi.advanceTimersToNextTimerAsync()
+    }
+    expect(counts).toEqual([0, 16, 32, 40])
+  })
+
+  test('tells those first whose calls an agent may have had', async () => {
+    const news = new AgentNews()
+    const first = waiters(news, 20)
+    const resent = waiters(news, 10, true)
+    news.tell()
+    await vi.advanceTimersToNextTimerAsync()
+    expect([first.told, resent.told]).toEqual([6, 10])
+  })
+
+  test('does not tell those who come to wait meanwhile', async () => {
+    const news = new AgentNews()
+    news.tell()
+    const late = waiters(news, 1)
+    await vi.advanceTimersByTimeAsync(999)
+    expect([late.told, news.waiting]).toEqual([0, 1])
+  })
+
+  test('keeps nothing of those who have waited in vain', async () => {
+    const news = new AgentNews()
+    const all = waiters(news, 3)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect([all.told, news.waiting]).toEqual([3, 0])
+  })
+})

@@ -1,0 +1,190 @@
+/** The agents' sockets: who is connected, who may join, and which one serves a new session. All state is in attachments. */
+import { CLOSE, type Hello } from '../../../protocol/handshake.ts'
+import type { RelayFrame } from '../../../protocol/frame.ts'
+import { encodeFrame } from '../../../protocol/frame-codec.ts'
+
+/** What an agent's socket remembers through sleep; absent fields until its hello. */
+interface LinkAttachment {
+  readonly role: 'agent'
+  readonly connectedAtMs: number
+  readonly hello?: Pick<Hello, 'agent' | 'instance' | 'join' | 'isolation' | 'product' | 'era'>
+  readonly draining?: true
+  /** How often the server has said that its tools have changed. */
+  readonly toolChanges?: number
+  /** When it was last heard of, in milliseconds since 1970; a little behind. */
+  readonly heardAtMs?: number
+  /** Since when a call waits in vain for a sign of life, once that is long. */
+  readonly silentSinceMs?: number
+}
+
+/** In milliseconds since 1970. */
+export interface LinkSigns {
+  readonly heardAtMs: number
+  readonly silentSinceMs: number | undefined
+}
+
+/** A connected agent that was let in. */
+export interface Link {
+  readonly socket: WebSocket
+  readonly name: string
+  readonly instance: string
+  readonly isolation: 'session' | 'share'
+  /** Which revisions its server speaks. */
+  readonly era: 'legacy' | 'modern'
+  readonly product: string
+  readonly connectedAtMs: number
+}
+
+export const AGENT_TAG = 'agent'
+
+export type Admission = { readonly kind: 'admitted'; readonly link: Link; readonly closed: readonly Link[] } | { readonly kind: 'refused' }
+
+export class Links {
+  readonly #ctx: DurableObjectState
+  /** Name to link; rebuilt from attachments when the object wakes. */
+  readonly #byName = new Map<string, Link>()
+  /** Sockets of agents that have said that they are leaving. */
+  readonly #leaving = new WeakSet<WebSocket>()
+
+  constructor(ctx: DurableObjectState) {
+    this.#ctx = ctx
+    for (const socket of ctx.getWebSockets(AGENT_TAG)) {
+      const link = linkOf(socket)
+      if (link !== undefined) this.#byName.set(link.name, link)
+      if (attachmentOf(socket)?.draining === true) this.#leaving.add(socket)
+    }
+  }
+
+  /** Takes in a socket whose agent has yet to say hello. */
+  accept(socket: WebSocket, nowMs: number): void {
+    this.#ctx.acceptWebSocket(socket, [AGENT_TAG])
+    socket.serializeAttachment({ role: 'agent', connectedAtMs: nowMs } satisfies LinkAttachment)
+  }
+
+  /**
+   * Applies the joining rules of the link protocol. `isKnown`: an agent of this name was let in before and has not been
+   * dismissed, so that it may come back whoever else has joined since. Links in `closed` were told why and are out.
+   */
+  admit(socket: WebSocket, hello: Hello, isKnown: boolean): Admission {
+    const others = [...this.#byName.values()].filter((link) => link.name !== hello.agent)
+    if (others.length > 0 && hello.join === 'primary' && !isKnown) return { kind: 'refused' }
+    const older = this.#byName.get(hello.agent)
+    const leaving = hello.join === 'replace' ? others : []
+    if (older !== undefined && older.socket !== socket) leaving.push(older)
+    for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
+    const { agent, instance, join, isolation, product, era = 'legacy' } = hello
+    const attachment: LinkAttachment = {
+      role: 'agent',
+      connectedAtMs: attachmentOf(socket)?.connectedAtMs ?? 0,
+      hello: { agent, instance, join, isolation, product, era },
+    }
+    socket.serializeAttachment(attachment)
+    const link = { socket, name: agent, instance, isolation, era, product, connectedAtMs: attachment.connectedAtMs }
+    this.#byName.set(agent, link)
+    return { kind: 'admitted', link, closed: leaving }
+  }
+
+  /** The link this socket is now; undefined before its hello, and for a socket whose place a newer one took. */
+  of(socket: WebSocket): Link | undefined {
+    for (const link of this.#byName.values()) if (link.socket === socket) return link
+    return undefined
+  }
+
+  named(name: string): Link | undefined {
+    return this.#byName.get(name)
+  }
+
+  all(): Link[] {
+    return [...this.#byName.values()]
+  }
+
+  /** The agent for a new session: the one with the fewest channels that is not leaving, and not suspect if others are not. */
+  choose(channelsOf: (name: string) => number, isSuspect: (link: Link) => boolean): Link | undefined {
+    const all = this.all().filter((link) => !this.isLeaving(link))
+    if (all.length < 2) return all[0]
+    const sound = all.filter((link) => !isSuspect(link))
+    const candidates = sound.length === 0 ? all : sound
+    return candidates.toSorted((a, b) => channelsOf(a.name) - channelsOf(b.name))[0]
+  }
+
+  /** Whether an agent has asked for nothing new. */
+  isLeaving({ socket }: Link): boolean {
+    return this.#leaving.has(socket)
+  }
+
+  drain(link: Link): void {
+    this.#leaving.add(link.socket)
+    const attachment = attachmentOf(link.socket)
+    if (attachment !== undefined) link.socket.serializeAttachment({ ...attachment, draining: true } satisfies LinkAttachment)
+  }
+
+  /** Names the state of a server's tools: another after each change it has told, and for each link. */
+  toolsVersion(link: Link): string {
+    return `${link.instance}.${link.connectedAtMs}.${attachmentOf(link.socket)?.toolChanges ?? 0}`
+  }
+
+  toolsChanged(link: Link): void {
+    const attachment = attachmentOf(link.socket)
+    if (attachment === undefined) return
+    const toolChanges = (attachment.toolChanges ?? 0) + 1
+    link.socket.serializeAttachment({ ...attachment, toolChanges } satisfies LinkAttachment)
+  }
+
+  /** What a socket remembers of its agent's signs of life, in milliseconds since 1970. */
+  signsOf({ socket, connectedAtMs }: Link): LinkSigns {
+    const { heardAtMs = connectedAtMs, silentSinceMs } = attachmentOf(socket) ?? {}
+    return { heardAtMs, silentSinceMs }
+  }
+
+  noteSigns({ socket }: Link, { heardAtMs, silentSinceMs }: LinkSigns): void {
+    const attachment = attachmentOf(socket)
+    if (attachment === undefined) return
+    const { silentSinceMs: _, ...rest } = attachment
+    const silence = silentSinceMs === undefined ? {} : { silentSinceMs }
+    socket.serializeAttachment({ ...rest, heardAtMs, ...silence } satisfies LinkAttachment)
+  }
+
+  /** Forgets a socket that has closed; returns the link it was, if it still was one. */
+  remove(socket: WebSocket): Link | undefined {
+    const link = this.of(socket)
+    if (link !== undefined) this.#byName.delete(link.name)
+    return link
+  }
+
+  closeAll(code: number, reason: string): void {
+    for (const socket of this.#ctx.getWebSockets(AGENT_TAG)) closeQuietly(socket, code, reason)
+    this.#byName.clear()
+  }
+
+  #drop(link: Link, code: number, reason: string): void {
+    this.#byName.delete(link.name)
+    closeQuietly(link.socket, code, reason)
+  }
+}
+
+export function sendFrame(link: Link, header: RelayFrame, body?: Uint8Array): void {
+  try {
+    link.socket.send(encodeFrame(header, body))
+  } catch {
+    // The socket is closing; its close event decides what becomes of the calls.
+  }
+}
+
+export function closeQuietly(socket: WebSocket, code: number, reason: string): void {
+  try {
+    socket.close(code, reason)
+  } catch {
+    // Closed already.
+  }
+}
+
+function attachmentOf(socket: WebSocket): LinkAttachment | undefined {
+  return (socket.deserializeAttachment() as LinkAttachment | null) ?? undefined
+}
+
+function linkOf(socket: WebSocket): Link | undefined {
+  const attachment = attachmentOf(socket)
+  if (attachment?.hello === undefined) return undefined
+  const { agent, instance, isolation, product, era = 'legacy' } = attachment.hello
+  return { socket, name: agent, instance, isolation, era, product, connectedAtMs: attachment.connectedAtMs }
+}

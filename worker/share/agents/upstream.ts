@@ -1,0 +1,104 @@
+/** Sends clients' messages down to the agent: in frames, within the agent's credit, and waits for its receipts. */
+import type { Call, Notify, Respond } from '../../../protocol/frame.ts'
+import { CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
+import type { LinkHealth } from './link-health.ts'
+import { type Link, sendFrame } from './links.ts'
+
+/** A message whose body is larger than its first part. */
+interface Upload {
+  readonly link: Link
+  readonly ch: string
+  readonly key: string
+  readonly size: number
+  sentBytes: number
+  uptoBytes: number
+  /** Wakes the one part that waits for credit. */
+  wake: (() => void) | undefined
+}
+
+export class Upstream {
+  readonly #uploads = new Map<string, Upload>()
+  readonly #receipts = new Map<string, { readonly link: Link; readonly resolve: (received: boolean) => void }>()
+  readonly #health: LinkHealth
+
+  constructor(health: LinkHealth) {
+    this.#health = health
+  }
+
+  /** Sends a message's first frames. What is missing from the body must follow with `continue`. */
+  begin(link: Link, header: Call | Notify | Respond, body: Uint8Array): void {
+    if (header.type === 'call') this.#health.sent(link, Date.now())
+    sendFrame(link, header, body.subarray(0, CHUNK_BYTES))
+    for (let offset = CHUNK_BYTES; offset < body.length; offset += CHUNK_BYTES)
+      this.#sendPart(link, header.ch, header.key, offset, body.subarray(offset, offset + CHUNK_BYTES))
+    if (body.length >= header.size) return
+    this.#uploads.set(header.key, {
+      link,
+      ch: header.ch,
+      key: header.key,
+      size: header.size,
+      sentBytes: body.length,
+      uptoBytes: UPLOAD_WINDOW_BYTES,
+      wake: undefined,
+    })
+  }
+
+  /** Sends more of a body, as soon as the agent's credit allows; false when the message has failed meanwhile. */
+  async continue(key: string, offset: number, part: Uint8Array): Promise<boolean> {
+    const upload = this.#uploads.get(key)
+    if (upload === undefined || upload.sentBytes !== offset) return false
+    while (upload.sentBytes + part.length > upload.uptoBytes) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      upload.wake = resolve
+      await promise
+      if (this.#uploads.get(key) !== upload) return false
+    }
+    for (let at = 0; at < part.length; at += CHUNK_BYTES)
+      this.#sendPart(upload.link, upload.ch, key, offset + at, part.subarray(at, at + CHUNK_BYTES))
+    upload.sentBytes += part.length
+    if (upload.sentBytes >= upload.size) this.#uploads.delete(key)
+    return true
+  }
+
+  credit(key: string, uptoBytes: number): void {
+    const upload = this.#uploads.get(key)
+    if (upload === undefined) return
+    upload.uptoBytes = Math.max(upload.uptoBytes, uptoBytes)
+    upload.wake?.()
+  }
+
+  /** Resolves with true when the agent has receipted the message, with false when its link is gone. */
+  receipt(link: Link, key: string): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    this.#receipts.set(key, { link, resolve })
+    return promise
+  }
+
+  received(keys: readonly string[]): void {
+    for (const key of keys) {
+      this.#receipts.get(key)?.resolve(true)
+      this.#receipts.delete(key)
+    }
+  }
+
+  /** Ends an upload whose message has failed or was answered early. */
+  abandon(key: string): void {
+    const upload = this.#uploads.get(key)
+    this.#uploads.delete(key)
+    upload?.wake?.()
+  }
+
+  /** Ends everything that was under way on a link. */
+  lost(link: Link): void {
+    for (const upload of this.#uploads.values()) if (upload.link.socket === link.socket) this.abandon(upload.key)
+    for (const [key, receipt] of this.#receipts) {
+      if (receipt.link.socket !== link.socket) continue
+      this.#receipts.delete(key)
+      receipt.resolve(false)
+    }
+  }
+
+  #sendPart(link: Link, ch: string, key: string, offset: number, part: Uint8Array): void {
+    sendFrame(link, { type: 'upload', ch, key, offset }, part)
+  }
+}

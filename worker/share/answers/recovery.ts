@@ -1,0 +1,129 @@
+/** What becomes of calls whose agent is gone: wait out the grace time, or end at once when its death is proved. */
+import type { Failure } from '../../../protocol/errors.ts'
+import type { Hello } from '../../../protocol/handshake.ts'
+import { GRACE_MS } from '../../../protocol/limits.ts'
+import { failedFrame } from '../../contract/failed-frame.ts'
+import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
+import type { Delivery } from './delivery.ts'
+import { closeQuietly, type Link, type Links } from '../agents/links.ts'
+import { DEPARTED, type Store } from '../rows/store.ts'
+import type { Streams } from '../clients/streams.ts'
+import type { StandIns } from '../children/repeatable.ts'
+import type { Waiter, Waiters } from '../clients/waiters.ts'
+
+const LOST: Failure = { code: 'AGENT_LOST', executed: 'unknown' }
+
+interface Parts {
+  readonly store: Store
+  readonly links: Links
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly delivery: Delivery
+  readonly standIns: StandIns
+}
+
+export class Recovery {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /**
+   * A link has closed. An abrupt close looks the same for a cut cable and a killed agent, so its calls wait, but for those
+   * that another agent may run.
+   */
+  lost(link: Pick<Link, 'name' | 'instance'>, nowMs: number): void {
+    this.#parts.store.putLink(link.name, link.instance, nowMs)
+    for (const waiter of this.#parts.waiters.where(({ agent }) => agent === link.name)) this.#repeat(waiter)
+    for (const { socket } of this.#parts.streams.callsOf(link.name)) this.#repeatStream(socket)
+  }
+
+  /** An agent has left in good order: its children are gone, and another agent may take over at once. */
+  departed(link: Link, nowMs: number): void {
+    this.#parts.store.putLink(link.name, DEPARTED, nowMs)
+    this.#failCallsOf(link.name, LOST)
+  }
+
+  /** An agent is back, or a new one under its name: settles what the old link left behind. */
+  returned(link: Link, hello: Hello): void {
+    const before = this.#parts.store.link(link.name)
+    this.#parts.store.putLink(link.name, link.instance)
+    if (before !== undefined && before.instance !== link.instance) this.#failCallsOf(link.name, LOST)
+    else this.#sendAgain(link.name, hello.held)
+  }
+
+  /** An agent that was told to go, by the owner or by another agent's takeover, does not come back. */
+  dismissed(name: string): void {
+    this.#parts.store.dropLink(name)
+    this.#failCallsOf(name, LOST)
+  }
+
+  /** Ends the calls whose agent has not come back in time; returns when to look next, in milliseconds since 1970. */
+  sweep(nowMs: number): number | undefined {
+    let next: number | undefined
+    for (const { name, lostAtMs } of this.#parts.store.lostLinks()) {
+      if (this.#parts.links.named(name) !== undefined) continue
+      const endsAtMs = lostAtMs + GRACE_MS
+      if (endsAtMs <= nowMs) this.dismissed(name)
+      else if (next === undefined || endsAtMs < next) next = endsAtMs
+    }
+    return next
+  }
+
+  /**
+   * Calls that the agent has never seen were lost on the way: their Workers still hold them. One that was resent may have been
+   * answered before, to a Share that knew nobody who waits for it: the agent answers its key once more.
+   */
+  #sendAgain(agent: string, keys: readonly string[]): void {
+    const held = new Set(keys)
+    for (const waiter of this.#parts.waiters.where(({ agent: name, buffer }) => name === agent && buffer === undefined)) {
+      if (!held.has(waiter.key) || waiter.isResend === true) this.#parts.waiters.settle(waiter, { kind: 'again' })
+    }
+    for (const { socket, key } of this.#parts.streams.callsOf(agent)) {
+      const { resume, wasSent } = this.#parts.streams.attachmentOf(socket) ?? {}
+      // Of a resumed stream another Worker holds the request.
+      if (resume !== undefined || (held.has(key) && wasSent !== true)) continue
+      this.#parts.waiters.turnAway(key, Date.now())
+      closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
+    }
+    this.#tellSessions(agent, { type: 'held', keys })
+  }
+
+  #failCallsOf(agent: string, failure: Failure): void {
+    for (const waiter of this.#parts.waiters.where(({ agent: name }) => name === agent))
+      if (!this.#repeat(waiter)) this.#parts.delivery.fail(waiter.key, failure)
+    for (const { socket, key } of this.#parts.streams.callsOf(agent))
+      if (!this.#repeatStream(socket)) this.#failStream(socket, key, failure)
+    this.#tellSessions(agent, { type: 'lost', failure })
+  }
+
+  #repeat(waiter: Waiter): boolean {
+    if (waiter.buffer !== undefined || !this.#parts.standIns.canRepeat(waiter.repeat)) return false
+    this.#parts.waiters.settle(waiter, { kind: 'repeat' })
+    return true
+  }
+
+  #repeatStream(socket: WebSocket): boolean {
+    const { repeat, hasBegun } = this.#parts.streams.attachmentOf(socket) ?? {}
+    if (hasBegun === true || !this.#parts.standIns.canRepeat(repeat)) return false
+    closeQuietly(socket, STREAM_CLOSE.REPEAT, 'its agent is lost, and another is there')
+    return true
+  }
+
+  /** Of a resumed stream another Worker may hold the call, and send it to the next agent. */
+  #failStream(socket: WebSocket, key: string, failure: Failure): void {
+    const { delivery, streams } = this.#parts
+    const { resume, isRunning, wasSent } = streams.attachmentOf(socket) ?? {}
+    if (resume === undefined || isRunning === true || wasSent === true) delivery.fail(key, failure)
+    else delivery.tellUnlessOnItsWay(socket, failedFrame(key, failure))
+  }
+
+  /** The Workers of HTTP+SSE streams know themselves which calls wait there. */
+  #tellSessions(agent: string, control: StreamControl): void {
+    for (const { socket, attachment } of this.#parts.streams.all()) {
+      const isConcerned = attachment.kind === 'session' && this.#parts.store.channel(attachment.group)?.agent === agent
+      if (isConcerned && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(control))
+    }
+  }
+}

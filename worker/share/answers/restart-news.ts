@@ -1,0 +1,93 @@
+/** Tells listening clients that a server was started anew, which may offer other tools, prompts and resources than before. */
+import { readDiscoverResult, readInitializeResult } from '../../bridge/discover.ts'
+import { ALL_LIST_CHANGES, changeMethods, honouredFilter } from '../../bridge/listen.ts'
+import { MAX_TOLD_CLIENTS } from '../../limits.ts'
+import type { StreamControl } from '../../contract/streams.ts'
+import type { Link, Links } from '../agents/links.ts'
+import type { Snapshots } from './standby.ts'
+import { DEPARTED, type Store } from '../rows/store.ts'
+import type { StreamAttachment, Streams } from '../clients/streams.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly links: Links
+  readonly streams: Streams
+  readonly snapshots: Snapshots
+}
+
+interface Listening {
+  readonly socket: WebSocket
+  readonly attachment: StreamAttachment
+}
+
+export class Rebirth {
+  readonly #parts: Parts
+  /** Sessions that were told when the agent came, and need not be told again when their own child is there. */
+  readonly #told = new Set<string>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /**
+   * An agent has come: those whose children it has not are told at once. Where they are many they are not, since each of
+   * them would have its child started; they hear of it with their next request.
+   */
+  arrived(link: Link): void {
+    const concerned = this.#parts.streams.all().filter((listening) => this.#isConcerned(listening, link))
+    if (concerned.length > MAX_TOLD_CLIENTS) return
+    for (const { socket, attachment } of concerned) {
+      tell(socket, this.#changesFor(attachment))
+      const { kind, session } = attachment
+      if (session !== undefined && (kind === 'listen' || kind === 'session')) this.#told.add(session)
+    }
+  }
+
+  /** A session's child was started anew for a request of its client. */
+  restarted(session: string): void {
+    if (this.#told.delete(session)) return
+    const listener = this.#parts.streams.listener(session)
+    if (listener !== undefined) tell(listener, this.#sessionChanges(session))
+  }
+
+  /** A session has ended. */
+  forget(session: string): void {
+    this.#told.delete(session)
+  }
+
+  #isConcerned({ socket, attachment }: Listening, link: Link): boolean {
+    const { kind, session, group, isListen } = attachment
+    if (socket.readyState !== WebSocket.OPEN || kind === 'asking' || (kind === 'call' && isListen !== true)) return false
+    const { store, links } = this.#parts
+    const record = store.channel(group)
+    // It began while no agent was there, and knows what an earlier one offered.
+    if (record === undefined) return session !== undefined && store.handshakes(session, 'initialize').length > 0
+    if (record.agent === link.name) return record.instance !== link.instance
+    const other = store.link(record.agent)
+    return links.named(record.agent) === undefined && (other === undefined || other.instance === DEPARTED)
+  }
+
+  #changesFor({ kind, session = '' }: StreamAttachment): readonly string[] {
+    switch (kind) {
+      case 'subscription':
+        return changeMethods(this.#parts.store.bridge.listen(session)?.filter ?? {})
+      // Its Worker knows what the client listens for.
+      case 'call':
+        return changeMethods(ALL_LIST_CHANGES)
+      default:
+        return this.#sessionChanges(session)
+    }
+  }
+
+  /** What the server has said that it tells of. */
+  #sessionChanges(session: string): readonly string[] {
+    const server = this.#parts.snapshots.server(session)
+    if (server === undefined) return []
+    const facts = server.era === 'modern' ? readDiscoverResult(server.answer) : readInitializeResult(server.answer)
+    return changeMethods(honouredFilter(ALL_LIST_CHANGES, facts?.capabilities ?? {}))
+  }
+}
+
+function tell(socket: WebSocket, methods: readonly string[]): void {
+  if (methods.length > 0) socket.send(JSON.stringify({ type: 'changed', methods } satisfies StreamControl))
+}

@@ -1,0 +1,141 @@
+/** Finds the client that a message of an agent is for, from its header alone. */
+import type { Ask, Chunk, Notification } from '../../../protocol/frame.ts'
+import { childNotificationVerdict } from '../../bridge/legacy-to-modern.ts'
+import { decodeReturnAddress, type ReturnAddress } from '../../contract/return-address.ts'
+import { isBridgedGroup, mainGroup } from '../../contract/groups.ts'
+import { groupOf, isModernGroup, SHARED_GROUP, type Store } from '../rows/store.ts'
+import type { Streams } from '../clients/streams.ts'
+import type { Subscriptions } from '../children/subscriptions.ts'
+import type { Waiter, Waiters } from '../clients/waiters.ts'
+
+/** Where a message goes. `hold`: nobody can take it yet, the agent keeps it. `refuse`: an ask that belongs to no certain call. */
+export type Target =
+  | { readonly kind: 'sockets'; readonly sockets: readonly WebSocket[] }
+  | { readonly kind: 'waiter'; readonly waiter: Waiter }
+  | { readonly kind: 'hold' }
+  | { readonly kind: 'refuse' }
+  | { readonly kind: 'drop' }
+
+export type Message = Notification | Ask
+
+const DROP: Target = { kind: 'drop' }
+const HOLD: Target = { kind: 'hold' }
+
+interface Parts {
+  readonly store: Store
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly subscriptions: Subscriptions
+}
+
+export class Routing {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Where the answer to a call goes. */
+  answerTarget(address: ReturnAddress | undefined): Target {
+    if (address === undefined || address.to === 'relay' || address.to === 'listen') return DROP
+    if (address.to === 'stream') return this.#listenerTarget(address.session) ?? DROP
+    // The stream of an HTTP+SSE session may be attaching again; the agent keeps the answer until it has.
+    if (address.to === 'session') return this.#listenerTarget(address.session) ?? (this.#parts.store.session(address.session) ? HOLD : DROP)
+    const waiter = this.#parts.waiters.get(address.key)
+    if (waiter !== undefined) return { kind: 'waiter', waiter }
+    const socket = this.#parts.streams.call(address.key, address.session)
+    return socket === undefined ? DROP : { kind: 'sockets', sockets: [socket] }
+  }
+
+  /** Where a notification or a request of the child goes. */
+  messageTarget(header: Message): Target {
+    const group = groupOf(header.ch)
+    const address = decodeReturnAddress(header.ra)
+    if (address?.to === 'listen') return this.#sessionTarget(header, address.session, group)
+    const call = this.#callTarget(header.ra)
+    const isProgress = header.type === 'notification' && header.method === 'notifications/progress'
+    if (isProgress) return header.sure ? (call ?? DROP) : DROP
+    if (group === SHARED_GROUP) return this.#sharedTarget(header, call)
+    if (isBridgedGroup(group)) return this.#bridgedTarget(header, group, call)
+    // Without sessions there is no stream but those of calls, and no guessing whose a message is.
+    if (isModernGroup(group)) return header.sure ? (call ?? DROP) : DROP
+    const listener = this.#listenerTarget(group)
+    // What belongs to no call rides on no call's stream (MCP 2025-11-25, basic/transports, listening for messages).
+    if (header.type !== 'ask' && header.method !== 'notifications/message') return listener ?? HOLD
+    // Its client may come back for the stream it left; an ask must not be lost before.
+    const isLeft = header.sure && call === undefined && address?.to === 'call' && address.session !== undefined
+    if (isLeft) return header.type === 'ask' ? HOLD : DROP
+    return (header.sure ? (call ?? listener) : (listener ?? call)) ?? HOLD
+  }
+
+  /** Where a message goes that was sent again for one stream: there, if it belongs there, or nowhere. */
+  againTarget(to: string, target: Target): Target {
+    // A Worker has called again meanwhile, and nobody else waits for it.
+    if (target.kind === 'waiter') return target
+    const address = decodeReturnAddress(to)
+    // The stream has closed meanwhile, and the next one gets what waits.
+    if (target.kind === 'hold' && address?.to === 'stream') return target
+    const stream = this.answerTarget(address)
+    if (target.kind !== 'sockets' || stream.kind !== 'sockets') return DROP
+    return stream.sockets.every((socket) => target.sockets.includes(socket)) ? stream : DROP
+  }
+
+  /** Attribution is certain or refused. An ask of a call whose client is being asked waits for the client to be back. */
+  #bridgedTarget(header: Message, group: string, call: Target | undefined): Target {
+    if (header.type === 'ask') return header.sure ? (call ?? HOLD) : { kind: 'refuse' }
+    if (header.method === 'notifications/message') return header.sure ? (call ?? DROP) : DROP
+    return { kind: 'sockets', sockets: this.#parts.subscriptions.wanting(mainGroup(group), header.method, header.uri) }
+  }
+
+  /** What a child says to the listen of one session. A child that serves others too holds nothing for those who do not listen. */
+  #sessionTarget({ method }: Message, session: string, group: string): Target {
+    const { store, streams } = this.#parts
+    if (childNotificationVerdict(method) === 'drop' || store.session(session) === undefined) return DROP
+    const target = this.#listenerTarget(session)
+    if (target !== undefined) return target
+    return group === session || streams.listeners(group).length === 0 ? HOLD : DROP
+  }
+
+  /** A shared child's messages go to those they are meant for, and its log to nobody as soon as there are two sessions. */
+  #sharedTarget(header: Message, call: Target | undefined): Target {
+    if (header.type === 'ask') return DROP
+    const { store, streams } = this.#parts
+    if (header.method === 'notifications/resources/updated') {
+      const sockets = store.subscribers(header.uri ?? '').flatMap((session) => streams.listener(session) ?? [])
+      return { kind: 'sockets', sockets }
+    }
+    if (header.method.endsWith('/list_changed')) {
+      const sockets = streams.listeners(SHARED_GROUP)
+      return sockets.length === 0 ? HOLD : { kind: 'sockets', sockets }
+    }
+    if (header.method !== 'notifications/message' || store.hasSeveralSessions()) return DROP
+    if (header.sure && call !== undefined) return call
+    // Whose else it is nobody knows: of a session that has ended, perhaps, and sent again.
+    const { session } = store.sole
+    const listener = session === undefined ? undefined : streams.listener(session)
+    return listener === undefined ? DROP : { kind: 'sockets', sockets: [listener] }
+  }
+
+  /** The stream of the call a message belongs to, when there is one that can take more than the answer. */
+  #callTarget(ra: string | undefined): Target | undefined {
+    const target = this.answerTarget(decodeReturnAddress(ra))
+    if (target.kind === 'waiter') return target.waiter.canStream ? target : undefined
+    return target.kind === 'sockets' ? target : undefined
+  }
+
+  /**
+   * Where a chunk may belong whose first frame came before the object slept: to its call, or to whoever listens. Streams
+   * that have not had the first frame pass it over.
+   */
+  rememberedTarget({ ch, ra }: Chunk): Target {
+    const call = this.answerTarget(decodeReturnAddress(ra))
+    const group = groupOf(ch)
+    const listeners = this.#parts.streams.listeners(group)
+    return { kind: 'sockets', sockets: call.kind === 'sockets' ? [...new Set([...call.sockets, ...listeners])] : listeners }
+  }
+
+  #listenerTarget(session: string): Target | undefined {
+    const socket = this.#parts.streams.listener(session)
+    return socket === undefined ? undefined : { kind: 'sockets', sockets: [socket] }
+  }
+}

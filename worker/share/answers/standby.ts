@@ -1,0 +1,236 @@
+/** Answers in a server's place while no agent is there, or none that answers, from what the server said before. */
+import type { Answer } from '../../../protocol/frame.ts'
+import { readCapabilities } from '../../bridge/capabilities.ts'
+import { readInitializeRequest } from '../../bridge/discover.ts'
+import { LISTING_WRITES_MS, MAX_LISTING_BYTES, MAX_LISTING_WRITES, UNANSWERED_MS } from '../../limits.ts'
+import type { Channels } from '../children/channels.ts'
+import type { CallOutcome, CallRequest } from '../../contract/rpc.ts'
+import { decodeReturnAddress } from '../../contract/return-address.ts'
+import { BRIDGED_SHARED_GROUP } from '../../contract/groups.ts'
+import type { LinkHealth } from '../agents/link-health.ts'
+import type { Link, Links } from '../agents/links.ts'
+import { EVERYBODY, type ListingRow, type ListingRows } from '../rows/listing-rows.ts'
+import {
+  audienceOf,
+  type Listing,
+  listingFrom,
+  listingOf,
+  type ListingName,
+  type ListingOrder,
+  nextPage,
+  type Standby,
+} from '../../contract/listings.ts'
+import { channelName, groupOf, SHARED_GROUP, type Store } from '../rows/store.ts'
+import type { Waiters } from '../clients/waiters.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly rows: ListingRows
+  readonly links: Links
+  readonly channels: Channels
+  readonly waiters: Waiters
+  readonly health: LinkHealth
+}
+
+/** Who asks. */
+type Client = Pick<CallRequest, 'principal' | 'session' | 'capabilities'>
+
+/** A list with more pages is not answered: whoever makes them may never come to an end. */
+const MAX_PAGES = 64
+
+/** Children of the handshake era that serve everybody: the relay introduced them, so that all are offered the same. */
+const GROUPS_OF_ALL: readonly string[] = [SHARED_GROUP, BRIDGED_SHARED_GROUP]
+/** Children to which the relay introduced itself, for whomever: what they said is found as the latest. */
+const INTRODUCED = 'introduced'
+
+const encoder = new TextEncoder()
+
+const NOTHING = encoder.encode('{}')
+const EMPTY_ANSWER = encoder.encode('{"jsonrpc":"2.0","id":0,"result":{}}')
+
+export class Snapshots {
+  readonly #parts: Parts
+  #writes = { sinceMs: 0, count: 0 }
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** The answer to a request whose agent (`link`) is away or does not answer; undefined where an agent must be waited for. */
+  standby(request: CallRequest, link: Link | undefined): Standby | undefined {
+    if (request.canStandBy !== true || (link !== undefined && !this.#parts.health.isSuspect(link, Date.now()))) return undefined
+    // Whether the session has begun is for the agent to say, which may have the request.
+    if (request.method === 'initialize' && request.isResend === true) return undefined
+    return this.#standby(request, link)
+  }
+
+  /** Sees to it that a request which can do without its agent does not wait for one that has fallen silent. */
+  async attend(request: CallRequest, pending: CallOutcome | Promise<CallOutcome>): Promise<CallOutcome> {
+    const { waiters, links, health } = this.#parts
+    const startMs = Date.now()
+    const link = links.named(waiters.get(request.key)?.agent ?? '')
+    const firstMs = link === undefined ? UNANSWERED_MS : health.patienceMs(link, startMs)
+    let timer = setTimeout(() => look(true), firstMs)
+    const look = (isFirst: boolean): void => {
+      timer = setTimeout(() => look(false), UNANSWERED_MS)
+      this.#relieve(request, isFirst ? startMs : 0)
+    }
+    try {
+      const outcome = await pending
+      if (outcome.kind !== 'frame' && outcome.kind !== 'stream') return outcome
+      const listed = this.listed(request)
+      return listed === undefined ? outcome : { ...outcome, listed }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Keeps what a Worker has seen a server answer, unless that is what is kept. */
+  note(order: ListingOrder): void {
+    const { name, era, answer, digest, ch } = order
+    if (this.#parts.store.settings === undefined || answer.length > MAX_LISTING_BYTES) return
+    const audience = GROUPS_OF_ALL.includes(groupOf(ch)) ? EVERYBODY : this.#audience(order)
+    if (audience !== undefined) this.#keep(audience, { name, era, answer }, digest)
+  }
+
+  /** Keeps what a server said of itself to the relay. */
+  answered({ era }: Link, { ra, ch, size, failed }: Answer, answer: Uint8Array): void {
+    const address = decodeReturnAddress(ra)
+    if (address?.to !== 'relay' || address.purpose !== 'snapshot' || failed || answer.length < size) return
+    const group = groupOf(ch)
+    const kept = listingFrom(answer)
+    if (kept !== undefined) this.#keep(GROUPS_OF_ALL.includes(group) ? EVERYBODY : INTRODUCED, { name: 'server', era, answer: kept }, '')
+  }
+
+  /** Whether a client's word that it has begun needs no agent: its child is not there, and is told when it is. */
+  canBeginAlone(group: string, link: Link | undefined): boolean {
+    if (this.#parts.store.channel(group)?.open === true) return false
+    return link === undefined || this.#parts.health.isSuspect(link, Date.now())
+  }
+
+  /** A link is gone. */
+  left(nowMs: number): void {
+    if (this.#parts.links.all().length === 0) this.#parts.rows.noteAway(nowMs)
+  }
+
+  /** An agent has come. */
+  arrived({ era, isolation }: Link): void {
+    this.#parts.rows.noteAway(undefined)
+    this.#parts.rows.dropOthers(era, isolation === 'share' && era === 'legacy')
+  }
+
+  /** The tools that the server last gave to clients of this kind: a JSON-RPC answer for each page, as far as they are kept. */
+  toolsFor(client: Client): Uint8Array[] {
+    return this.#pages(client, 'tools/list').pages.map(({ answer }) => answer)
+  }
+
+  /** Forgets everything in memory; the caller deletes the storage. */
+  forget(): void {
+    this.#parts.rows.forget()
+  }
+
+  /** What the server said of itself to the clients of a session. */
+  server(session: string): Listing | undefined {
+    const known = this.#parts.store.session(session)
+    return known === undefined ? undefined : this.#row(this.#audience({ session, principal: known.principal, capabilities: [] }), 'server')
+  }
+
+  #standby(request: CallRequest, link: Link | undefined): Standby | undefined {
+    const name = listingOf(request)
+    if (name === undefined) return this.#awayAnswer({ name: 'server', era: 'legacy', answer: EMPTY_ANSWER, keptAtMs: Date.now() }, link)
+    const { pages, isWhole } = this.#pages(request, name)
+    const [first] = pages
+    // A client must not follow a cursor to nobody.
+    return first === undefined || !isWhole ? undefined : this.#awayAnswer(first, link)
+  }
+
+  /** What is kept from one page on, to the last or to one that is missing. */
+  #pages(client: Client, name: ListingName): { readonly pages: readonly ListingRow[]; readonly isWhole: boolean } {
+    const audience = this.#audience(client)
+    const pages: ListingRow[] = []
+    let next: ListingName | undefined = name
+    while (next !== undefined && pages.length < MAX_PAGES) {
+      const row = this.#row(audience, next)
+      if (row === undefined) break
+      pages.push(row)
+      next = nextPage(row)
+    }
+    return { pages, isWhole: next === undefined }
+  }
+
+  #awayAnswer({ name, era, answer, keptAtMs }: Omit<ListingRow, 'digest'>, link: Link | undefined): Standby {
+    const { health, links, rows } = this.#parts
+    // With an agent that only is not this client's, or is leaving, it was true a moment ago.
+    const awaySinceMs = links.all().length > 0 ? Date.now() : (rows.awaySinceMs ?? keptAtMs)
+    const sinceMs = link === undefined ? awaySinceMs : health.heardAtMs(link)
+    return { kind: 'standby', name, era, answer, sinceMs }
+  }
+
+  /** A client does not wait for an agent that is gone, is suspect, or has given no sign of life since `sinceMs`. */
+  #relieve(request: CallRequest, sinceMs: number): void {
+    const { waiters, links, health } = this.#parts
+    const waiter = waiters.get(request.key)
+    if (waiter === undefined || waiter.buffer !== undefined) return
+    const link = links.named(waiter.agent)
+    const isSuspect = link !== undefined && health.isSuspect(link, Date.now())
+    if (link !== undefined && !isSuspect && health.heardAtMs(link) > sinceMs) return
+    const standby = this.#standby(request, link)
+    if (standby === undefined) return
+    waiters.settle(waiter, standby)
+    if (waiter.isInitialize && waiter.group === waiter.session) this.#forsake(waiter.group)
+  }
+
+  /** The client goes on without its child's answer to initialize: the child that is there later is told of it anew. */
+  #forsake(group: string): void {
+    const { store, channels } = this.#parts
+    channels.close(group)
+    const record = store.channel(group)
+    if (record?.open === true) channels.died(channelName(group, record.generation))
+  }
+
+  #row(audience: string | undefined, name: ListingName): ListingRow | undefined {
+    const { rows } = this.#parts
+    const own = audience === undefined ? undefined : rows.find(audience, name)
+    return own ?? rows.find(EVERYBODY, name) ?? (name === 'server' ? rows.latest(name) : undefined)
+  }
+
+  /** Names the bytes that are kept as the answer to a request: empty when there are none, undefined where none ever are. */
+  listed(request: CallRequest): string | undefined {
+    const name = request.canStandBy === true ? listingOf(request) : undefined
+    return name === undefined ? undefined : this.#digest(request, name)
+  }
+
+  #digest(request: CallRequest, name: ListingName): string {
+    const { rows } = this.#parts
+    const audience = this.#audience(request)
+    const own = audience === undefined ? '' : rows.digest(audience, name)
+    return own === '' ? rows.digest(EVERYBODY, name) : own
+  }
+
+  /** Those who are offered the same as whoever asks; undefined for a session that is not there. */
+  #audience({ principal, session, capabilities = [] }: Client): string | undefined {
+    if (session === '') return audienceOf(principal, new Set(capabilities))
+    const { store } = this.#parts
+    if (store.session(session)?.principal !== principal) return undefined
+    const [initialize] = store.handshakes(session, 'initialize')
+    return audienceOf(principal, readCapabilities(readInitializeRequest(initialize?.body ?? NOTHING).capabilities))
+  }
+
+  /** A server whose lists are never twice the same must not have a row written for each. */
+  #mayWrite(nowMs: number): boolean {
+    if (nowMs - this.#writes.sinceMs > LISTING_WRITES_MS) this.#writes = { sinceMs: nowMs, count: 0 }
+    return this.#writes.count++ < MAX_LISTING_WRITES
+  }
+
+  #keep(audience: string, listing: Listing, digest: string): void {
+    const { rows } = this.#parts
+    const before = rows.find(audience, listing.name)
+    if (before !== undefined && before.era === listing.era && isSame(before.answer, listing.answer)) return
+    const nowMs = Date.now()
+    if (this.#mayWrite(nowMs)) rows.put(audience, { ...listing, digest, keptAtMs: nowMs })
+  }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}

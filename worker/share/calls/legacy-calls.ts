@@ -1,0 +1,246 @@
+/** Takes in what clients send: finds session, channel and agent, sends it on, and waits where an answer is due. */
+import type { Failure } from '../../../protocol/errors.ts'
+import { encodeFrame } from '../../../protocol/frame-codec.ts'
+import { isLogLevel } from '../../bridge/names.ts'
+import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../../limits.ts'
+import type { Channel, Channels } from '../children/channels.ts'
+import type { CallOutcome, CallRequest, SendOutcome, SendRequest } from '../../contract/rpc.ts'
+import type { StreamControl } from '../../contract/streams.ts'
+import { encodeReturnAddress } from '../../contract/return-address.ts'
+import type { Delivery } from '../answers/delivery.ts'
+import type { LegacyOnModern } from './legacy-on-modern.ts'
+import type { Link } from '../agents/links.ts'
+import type { Rebirth } from '../answers/restart-news.ts'
+import type { Sessions } from './sessions.ts'
+import type { Snapshots } from '../answers/standby.ts'
+import { type Session, SHARED_GROUP, type Store } from '../rows/store.ts'
+import { repeatableOf, type StandIns } from '../children/repeatable.ts'
+import type { Streams } from '../clients/streams.ts'
+import { EMPTY_RESULT, failed, handshakeOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
+import type { Upstream } from '../agents/upstream.ts'
+import type { Waiters } from '../clients/waiters.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly sessions: Sessions
+  readonly channels: Channels
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly upstream: Upstream
+  readonly delivery: Delivery
+  readonly legacyOnModern: LegacyOnModern
+  readonly standIns: StandIns
+  readonly snapshots: Snapshots
+  readonly rebirth: Rebirth
+}
+
+/** Notifications that concern the one client of a child, and mean nothing to a child that serves many. */
+const PRIVATE_NOTIFICATIONS = new Set(['notifications/initialized', 'notifications/roots/list_changed'])
+
+export class Calls {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  async call(request: CallRequest): Promise<CallOutcome> {
+    const { store, sessions, channels, waiters } = this.#parts
+    if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
+    if (waiters.size >= MAX_WAITING_CALLS) return failed({ code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 })
+    const isInitialize = request.method === 'initialize'
+    const session = isInitialize ? this.#begin(request) : sessions.of(request)
+    if ('code' in session) return failed(session)
+    // Answers over HTTP+SSE come by the session's stream, so that nobody here knows which calls still run.
+    const goesOn = request.isResend === true || session.transport === 'sse'
+    const link = goesOn ? channels.linkFor(session) : channels.linkForCall(session)
+    const standby = this.#parts.snapshots.standby(request, link)
+    if (standby !== undefined) return request.delivery === 'session' ? this.#tellSession(request, standby) : standby
+    if (link === undefined) {
+      if (isInitialize && session.transport === 'http' && request.isResend !== true) store.endSession(session.id)
+      const standIn = this.#standIn(request, session)
+      if (standIn === undefined) waiters.turnAway(request.key, Date.now())
+      return standIn ?? channels.away()
+    }
+    // The child that may have run it is gone: nobody can say, and another must not run it again.
+    if (!channels.mayTake(channels.groupFor(session), request) && !this.#parts.standIns.isRepeatable(request)) {
+      const failure = { code: 'AGENT_LOST', executed: 'unknown' } as const
+      this.#parts.delivery.tellReturned(request.key, session.id, failure)
+      return failed(failure)
+    }
+    if (link.era === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
+    if (request.bridge !== undefined) return { kind: 'native' }
+    const channel = channels.ready(session, link, isInitialize)
+    const local = isInitialize ? await this.#sharedInitialize(request, channel, link) : this.#answerHere(request, session, channel)
+    if (local !== undefined) return request.delivery === 'session' ? this.#tellSession(request, local) : local
+    return this.#forward(request, channel, link)
+  }
+
+  async send(request: SendRequest): Promise<SendOutcome> {
+    const { store, sessions, channels, upstream, legacyOnModern } = this.#parts
+    if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
+    const session = sessions.of(request)
+    if ('code' in session) return failed(session)
+    const told = legacyOnModern.answerAsk(request, session)
+    if (told !== undefined) return told
+    const link = channels.linkFor(session)
+    const isBeginning = request.method === 'notifications/initialized'
+    if (isBeginning && this.#parts.snapshots.canBeginAlone(channels.groupFor(session), link)) return { kind: 'sent' }
+    if (link === undefined) return channels.away()
+    // As for a call: another process would take it a second time. What is posted must be refused with an HTTP error status
+    // when it is not accepted (MCP 2025-11-25, basic/transports, sending messages), which AGENT_LOST is not.
+    if (!channels.mayTake(channels.groupFor(session), request))
+      return failed({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })
+    if (link.era === 'modern') return legacyOnModern.send(request, session, link)
+    const { ch, group } = channels.ready(session, link, false)
+    const isShared = group === SHARED_GROUP
+    if (isShared && (request.kind === 'response' || PRIVATE_NOTIFICATIONS.has(request.method))) return { kind: 'sent' }
+    const { key, method, size } = request
+    const receipt = upstream.receipt(link, key)
+    if (request.kind === 'response') upstream.begin(link, { type: 'respond', ch, key, rawId: request.rawId ?? 'null', size }, request.body)
+    else {
+      const cancels =
+        request.requestId === undefined ? {} : { cancels: tagOf(session.id, request.requestId.raw), requestId: request.requestId.span }
+      upstream.begin(link, { type: 'notify', ch, key, method, ...cancels, size }, request.body)
+    }
+    return { kind: (await receipt) ? 'sent' : 'again' }
+  }
+
+  /** Starts the session of an initialize request, or finds the HTTP+SSE session that its stream has started. */
+  #begin(request: CallRequest): Session | Failure {
+    const { store, sessions } = this.#parts
+    if (request.size > MAX_HANDSHAKE_BYTES) return { code: 'BODY_TOO_LARGE', detail: 'initialize may have 256 KiB' }
+    const session = request.delivery === 'session' ? sessions.of(request) : sessions.start(request, 'http')
+    if ('code' in session) return session
+    store.keepHandshake(session.id, 'initialize', handshakeOf(request, ''))
+    return session
+  }
+
+  /** Another agent runs the call, if it may; what its child keeps in memory is not what the session's own does. */
+  #standIn(request: CallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
+    const link = this.#parts.standIns.linkFor(request)
+    if (link === undefined || link.era !== 'legacy' || request.bridge !== undefined) return undefined
+    return this.#forward(request, this.#parts.channels.readyAlone(session, link, request.key), link, true)
+  }
+
+  /** A shared child was initialised by the relay: its answer serves every client. */
+  async #sharedInitialize(request: CallRequest, channel: Channel, link: Link): Promise<CallOutcome | undefined> {
+    if (channel.group !== SHARED_GROUP) return undefined
+    const { store, waiters, delivery } = this.#parts
+    const snapshot = store.snapshot(SHARED_GROUP)
+    if (snapshot !== undefined) return { kind: 'initialized', answer: snapshot }
+    const outcome = waiters.wait(request.key, {
+      group: channel.group,
+      agent: link.name,
+      session: request.session,
+      isInitialize: true,
+      restarted: false,
+      canStream: false,
+    })
+    const waiter = waiters.get(request.key)
+    if (waiter !== undefined) delivery.awaitSnapshot(waiter, (answer) => ({ kind: 'initialized', answer }))
+    return outcome
+  }
+
+  /** Requests whose effect is the session's alone: kept for replay, and answered here when the child need not hear. */
+  #answerHere(request: CallRequest, session: Session, { group }: Channel): CallOutcome | undefined {
+    const { channels, store } = this.#parts
+    const { method, uri, level, size } = request
+    if (size > MAX_REPLAYED_BYTES) return undefined
+    if (method === 'logging/setLevel' && level !== undefined && isLogLevel(level))
+      return channels.setLevel(session, group, level, handshakeOf(request, level)) ? undefined : EMPTY_RESULT
+    if (method === 'resources/unsubscribe' && uri !== undefined) return channels.unsubscribe(session, group, uri) ? undefined : EMPTY_RESULT
+    if (method !== 'resources/subscribe' || uri === undefined) return undefined
+    if (store.otherSubscriptions(session.id, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
+    return channels.subscribe(session, group, uri, handshakeOf(request, uri)) ? undefined : EMPTY_RESULT
+  }
+
+  /** Over HTTP+SSE even the relay's own answers go to the session's stream. */
+  #tellSession({ session, key, rawId, method, revision }: CallRequest, outcome: CallOutcome): CallOutcome {
+    const listener = this.#parts.streams.listener(session)
+    const tell = (control: StreamControl): CallOutcome => {
+      listener?.send(JSON.stringify(control))
+      return { kind: 'accepted' }
+    }
+    switch (outcome.kind) {
+      case 'result':
+        return tell({ type: 'answer', rawId, result: outcome.result })
+      case 'initialized': {
+        const answer = new TextDecoder().decode(outcome.answer)
+        return tell({ type: 'initialized', rawId, answer, ...(revision === undefined ? {} : { revision }) })
+      }
+      case 'standby': {
+        const standby = { ...outcome, answer: new TextDecoder().decode(outcome.answer) }
+        return tell({ type: 'standby', rawId, method, standby, ...(revision === undefined ? {} : { revision }) })
+      }
+      case 'failed': {
+        // Clients do not look into the body of a post that has succeeded, as many a failure's status says.
+        const ra = encodeReturnAddress({ to: 'session', session, rawId })
+        listener?.send(encodeFrame({ type: 'failed', ch: '', key, ra, ...outcome.failure, executed: outcome.failure.executed ?? 'no' }))
+        return listener === undefined ? outcome : { kind: 'accepted' }
+      }
+      default:
+        return outcome
+    }
+  }
+
+  #forward(request: CallRequest, { ch, group }: Channel, link: Link, isStandIn = false): Promise<CallOutcome> | CallOutcome {
+    const { key, method, id, token, session, size, rawId, rawToken } = request
+    const isInitialize = method === 'initialize'
+    const isReborn = this.#parts.store.session(session)?.restarted === true
+    const restarted = isStandIn || isReborn
+    if (isReborn && !isStandIn) {
+      this.#parts.store.clearRestarted(session)
+      this.#parts.rebirth.restarted(session)
+    }
+    const isForSession = request.delivery === 'session'
+    const ra = isForSession
+      ? encodeReturnAddress({ to: 'session', session, rawId, ...(rawToken === undefined ? {} : { rawToken }) })
+      : encodeReturnAddress({ to: 'call', key, ...(request.delivery === 'stream' ? { session } : {}) })
+    const header = {
+      type: 'call',
+      ch,
+      key,
+      method,
+      id,
+      ...(token === undefined ? {} : { token }),
+      ra,
+      tag: tagOf(session, rawId),
+      size,
+    } as const
+    if (isForSession) this.#announce(request, restarted)
+    const isReplaced = isElsewhere(this.#parts.streams, request, link)
+    const outcome = isForSession
+      ? ({ kind: 'accepted' } as const)
+      : isReplaced
+        ? ({ kind: 'replaced' } as const)
+        : this.#parts.waiters.wait(key, {
+            group,
+            agent: link.name,
+            session,
+            isInitialize,
+            restarted,
+            canStream: request.delivery === 'stream',
+            repeat: repeatableOf(request),
+            isRetry: request.isRetry === true,
+            isResend: request.isResend === true,
+          })
+    this.#parts.upstream.begin(link, header, request.body)
+    return outcome
+  }
+
+  /** Tells the Worker of an HTTP+SSE stream what will come, so that it can keep the client waiting, or tell it the end. */
+  #announce(request: CallRequest, restarted: boolean): void {
+    const { session, key, method, cursor, rawId, rawToken } = request
+    const listed = this.#parts.snapshots.listed(request)
+    const pending: StreamControl = {
+      type: 'pending',
+      key,
+      rawId,
+      restarted,
+      ...(rawToken === undefined ? {} : { rawToken }),
+      ...(listed === undefined ? {} : { standby: { method, ...(cursor === undefined ? {} : { cursor }), listed } }),
+    }
+    this.#parts.streams.listener(session)?.send(JSON.stringify(pending))
+  }
+}

@@ -1,0 +1,253 @@
+/** Sessions of the handshake era on a child that knows no handshake: what the Share answers, what the Worker must translate. */
+import { canonicalId } from '../../../protocol/json-scan.ts'
+import { envelopeMembers, readInitializeRequest } from '../../bridge/discover.ts'
+import { legacyNotificationVerdict, legacyVerdict, modernRequest } from '../../bridge/legacy-to-modern.ts'
+import { isLogLevel } from '../../bridge/names.ts'
+import { KEPT_CALL_MS, MAX_KEPT_CALL_BYTES, MAX_KEPT_CALLS, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS } from '../../limits.ts'
+import { type AskName, readAskName } from '../../contract/ask-name.ts'
+import { type Channel, type Channels, type Introduction, RELAY_ID } from '../children/channels.ts'
+import type { BridgeFacts, CallOutcome, CallRequest, KeepOrder, KeptFacts, SendOutcome, SendRequest } from '../../contract/rpc.ts'
+import type { StreamControl } from '../../contract/streams.ts'
+import { encodeReturnAddress } from '../../contract/return-address.ts'
+import type { Delivery } from '../answers/delivery.ts'
+import type { Link, Links } from '../agents/links.ts'
+import type { Rebirth } from '../answers/restart-news.ts'
+import type { SessionListens } from '../children/session-listens.ts'
+import { type Handshake, MODERN_SHARED_GROUP, type Session, type Store } from '../rows/store.ts'
+import type { Streams } from '../clients/streams.ts'
+import { EMPTY_RESULT, failed, handshakeOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
+import type { Upstream } from '../agents/upstream.ts'
+import type { Waiters } from '../clients/waiters.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly links: Links
+  readonly channels: Channels
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly upstream: Upstream
+  readonly delivery: Delivery
+  readonly listens: SessionListens
+  readonly rebirth: Rebirth
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+export class LegacyOnModern {
+  readonly #parts: Parts
+  /** Channels whose child has said what it offers. */
+  readonly #introduced = new Set<string>()
+  /** Log levels of sessions, as far as they were read. */
+  readonly #levels = new Map<string, string | undefined>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  call(request: CallRequest, session: Session, link: Link): CallOutcome | Promise<CallOutcome> {
+    if (request.delivery === 'session') return this.#handOver(request)
+    const verdict = legacyVerdict(request.method)
+    if (verdict === 'empty') return EMPTY_RESULT
+    if (verdict === 'level' && this.#keepLevel(request, session.id)) return EMPTY_RESULT
+    const channel = this.#ready(session, link)
+    if (!this.#isIntroduced(channel)) return this.#awaitServer(request, session.id, channel, link)
+    this.#parts.listens.ensure(session.id, channel, link)
+    if (verdict === 'subscriptions') {
+      const answer = this.#subscribe(request, session.id, channel, link)
+      if (answer !== undefined) return answer
+    }
+    if (verdict !== 'forward' || request.bridge !== this.#version(session.id, channel, link))
+      return { kind: 'bridge', facts: this.#facts(session.id, channel, link) }
+    return this.#forward(request, session, channel, link)
+  }
+
+  /** A notification of the client. Only a cancellation means anything to this child, or to who asks the client for it. */
+  async send({ key, method, size, requestId, body }: SendRequest, session: Session, link: Link): Promise<SendOutcome> {
+    const { channels, streams, upstream } = this.#parts
+    if (requestId === undefined || legacyNotificationVerdict(method) === 'drop') return { kind: 'sent' }
+    for (const socket of streams.asking(session.id)) {
+      if (streams.attachmentOf(socket)?.call !== canonicalId(requestId.raw)) continue
+      // Its answers may all be there: then what is to be cancelled is on its way.
+      streams.markCancelled(socket)
+      socket.send(JSON.stringify({ type: 'cancelled' } satisfies StreamControl))
+    }
+    const current = channels.current(channels.groupOn(session, link))
+    if (current === undefined) return { kind: 'sent' }
+    const receipt = upstream.receipt(current.link, key)
+    const cancels = tagOf(session.id, requestId.raw)
+    upstream.begin(current.link, { type: 'notify', ch: current.ch, key, method, cancels, requestId: requestId.span, size }, body)
+    return { kind: (await receipt) ? 'sent' : 'again' }
+  }
+
+  /** Brings a client's response to the Worker that has asked for it; undefined when no Worker can have. */
+  answerAsk(request: SendRequest, session: Session): SendOutcome | undefined {
+    const name = request.kind === 'response' ? readAskName(request.rawId) : undefined
+    if (name === undefined) return undefined
+    if (request.size > request.body.length) return failed({ code: 'BODY_TOO_LARGE', detail: 'an answer to this server may have 1 MiB' })
+    return this.#tell(session.id, name, decoder.decode(request.body)) ? { kind: 'sent' } : { kind: 'unheard' }
+  }
+
+  /** Keeps a call whose client is asked, or has left. One too large, or too many, is not kept. */
+  keep({ session, key, request, asked }: KeepOrder, nowMs: number): void {
+    const { bridge } = this.#parts.store
+    const bytes = request.length + (asked?.length ?? 0)
+    if (bytes > MAX_KEPT_CALL_BYTES || bridge.keptCount() >= MAX_KEPT_CALLS) return
+    bridge.putKept({ key, session, request, ...(asked === undefined ? {} : { asked }), expiresAtMs: nowMs + KEPT_CALL_MS })
+  }
+
+  /** What is kept of a session's call, and by what it is translated. */
+  kept(session: Session, key: string): KeptFacts {
+    const { store, channels } = this.#parts
+    const call = store.bridge.kept(key, session.id)
+    const link = channels.linkFor(session)
+    const current = link === undefined ? undefined : channels.current(channels.groupOn(session, link))
+    if (link?.era !== 'modern' || current?.link !== link) return call === undefined ? {} : { call }
+    const channel = { ch: current.ch, group: channels.groupOn(session, link) }
+    return {
+      ...(call === undefined ? {} : { call }),
+      ...(this.#isIntroduced(channel) ? { facts: this.#facts(session.id, channel, link) } : {}),
+    }
+  }
+
+  /** Drops what nobody has come back for; returns when to look next, in milliseconds since 1970. */
+  sweep(nowMs: number): number | undefined {
+    this.#parts.store.bridge.dropKeptBefore(nowMs)
+    return this.#parts.store.bridge.nextKeptMs()
+  }
+
+  /** The session has ended. */
+  end(session: Session): void {
+    const { channels, listens, streams } = this.#parts
+    listens.end(session.id, channels.current(MODERN_SHARED_GROUP))
+    this.#parts.store.bridge.dropKept(session.id)
+    this.#levels.delete(session.id)
+    streams.endAsking(session.id)
+  }
+
+  #tell(session: string, { key, index }: AskName, body: string): boolean {
+    const { streams } = this.#parts
+    const socket = streams.asking(session).find((candidate) => streams.attachmentOf(candidate)?.key === key)
+    socket?.send(JSON.stringify({ type: 'told', index, body } satisfies StreamControl))
+    return socket !== undefined
+  }
+
+  /** Over HTTP+SSE the Worker that holds the stream makes the call, since only it can ask the client meanwhile. */
+  #handOver({ session, body, size }: CallRequest): CallOutcome {
+    const listener = this.#parts.streams.listener(session)
+    if (listener === undefined) return { kind: 'away', isExpected: true }
+    if (size > body.length) return failed({ code: 'BODY_TOO_LARGE', detail: 'a request over HTTP+SSE to this server may have 1 MiB' })
+    listener.send(JSON.stringify({ type: 'translate', body: decoder.decode(body) } satisfies StreamControl))
+    return { kind: 'accepted' }
+  }
+
+  #ready(session: Session, link: Link): Channel {
+    const { channels, store } = this.#parts
+    const group = channels.groupOn(session, link)
+    const current = channels.current(group)
+    if (current !== undefined && current.link === link) return { ch: current.ch, group }
+    const isFirst = store.channel(group) === undefined
+    const channel = channels.readyBridged(group, link, this.#introduction(session.id, group))
+    if (!isFirst) store.markRestarted(group === session.id ? session.id : undefined)
+    return channel
+  }
+
+  #isIntroduced({ ch, group }: Channel): boolean {
+    if (!this.#introduced.has(ch) && this.#parts.store.snapshot(group) !== undefined) this.#introduced.add(ch)
+    return this.#introduced.has(ch)
+  }
+
+  async #awaitServer(request: CallRequest, session: string, channel: Channel, link: Link): Promise<CallOutcome> {
+    const { channels, delivery, waiters } = this.#parts
+    const { group } = channel
+    // Clients of this child's own era may have opened it, and never asked it.
+    if (!delivery.isSnapshotDue(group)) channels.introduce(channel.ch, link, this.#introduction(session, group))
+    const isInitialize = request.method === 'initialize'
+    const facts = { group, agent: link.name, session, isInitialize, restarted: false, canStream: false }
+    const outcome = waiters.wait(request.key, facts)
+    const waiter = waiters.get(request.key)
+    if (waiter !== undefined) delivery.awaitSnapshot(waiter, () => this.#introducedTo(session, channel, link))
+    return outcome
+  }
+
+  /** The child has said what it offers: its sessions listen to it. */
+  #introducedTo(session: string, channel: Channel, link: Link): CallOutcome {
+    const { listens, store } = this.#parts
+    const sessions = channel.group === MODERN_SHARED_GROUP ? store.sessionIds() : [session]
+    for (const id of sessions) listens.ensure(id, channel, link)
+    return { kind: 'bridge', facts: this.#facts(session, channel, link) }
+  }
+
+  /** The client's first words, as the child hears them. One that serves many hears of none in particular. */
+  #introduction(session: string, group: string): Introduction {
+    const isShared = group === MODERN_SHARED_GROUP
+    const [initialize] = isShared ? [] : this.#parts.store.handshakes(session, 'initialize')
+    const client = readInitializeRequest(initialize?.body ?? encoder.encode('{}'))
+    const text = modernRequest('0', 'server/discover', envelopeMembers(client, !isShared, undefined))
+    const request: Handshake = { body: encoder.encode(text), ...RELAY_ID, name: '' }
+    return { asks: 'refuse', method: 'server/discover', request, purpose: 'snapshot' }
+  }
+
+  #keepLevel(request: CallRequest, session: string): boolean {
+    const { level, size } = request
+    if (level === undefined || !isLogLevel(level) || size > MAX_REPLAYED_BYTES) return false
+    this.#parts.store.keepHandshake(session, 'level', handshakeOf(request, level))
+    this.#levels.set(session, level)
+    return true
+  }
+
+  #level(session: string): string | undefined {
+    if (!this.#levels.has(session)) this.#levels.set(session, this.#parts.store.handshakes(session, 'level')[0]?.name)
+    return this.#levels.get(session)
+  }
+
+  /** Undefined for a request that names no resource, which the Worker refuses. */
+  #subscribe(request: CallRequest, session: string, channel: Channel, link: Link): CallOutcome | undefined {
+    const { store, listens } = this.#parts
+    const { uri, method, size } = request
+    if (uri === undefined || size > MAX_REPLAYED_BYTES) return undefined
+    if (method === 'resources/unsubscribe') store.dropSubscription(session, uri)
+    else if (store.otherSubscriptions(session, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
+    else store.keepHandshake(session, 'subscribe', handshakeOf(request, uri))
+    if (listens.renew(session, channel, link)) return EMPTY_RESULT
+    store.dropSubscription(session, uri)
+    return failed({ code: 'SHARE_BUSY', executed: 'no', detail: 'the URIs of a session may have 512 KiB' })
+  }
+
+  /** Names all that a translation depends on. */
+  #version(session: string, { ch }: Channel, link: Link): string {
+    return `${link.instance} ${ch} ${this.#parts.links.toolsVersion(link)} ${this.#level(session) ?? ''}`
+  }
+
+  #facts(session: string, channel: Channel, link: Link): BridgeFacts {
+    const { store } = this.#parts
+    const [initialize] = store.handshakes(session, 'initialize')
+    const level = this.#level(session)
+    return {
+      version: this.#version(session, channel, link),
+      childEra: 'modern',
+      server: store.snapshot(channel.group) ?? new Uint8Array(0),
+      ...(initialize === undefined ? {} : { client: initialize.body }),
+      ...(level === undefined ? {} : { level }),
+    }
+  }
+
+  #forward(request: CallRequest, session: Session, { ch, group }: Channel, link: Link): CallOutcome | Promise<CallOutcome> {
+    const { store, upstream, waiters } = this.#parts
+    const { key, method, id, token, size, rawId, delivery } = request
+    if (this.#parts.streams.isAskCancelled(session.id, key)) return { kind: 'failed', failure: { code: 'CANCELLED', executed: 'unknown' } }
+    const { restarted } = store.session(session.id) ?? session
+    if (restarted) {
+      store.clearRestarted(session.id)
+      this.#parts.rebirth.restarted(session.id)
+    }
+    const isStream = delivery === 'stream'
+    const isResend = request.isResend === true
+    const facts = { group, agent: link.name, session: session.id, isInitialize: false, restarted, canStream: isStream, isResend }
+    const outcome = isStream && isElsewhere(this.#parts.streams, request, link) ? ({ kind: 'replaced' } as const) : waiters.wait(key, facts)
+    const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(isStream ? { session: session.id } : {}) })
+    const tag = tagOf(session.id, rawId)
+    upstream.begin(link, { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag, size }, request.body)
+    return outcome
+  }
+}

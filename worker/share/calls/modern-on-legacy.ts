@@ -1,0 +1,238 @@
+/** Calls without sessions (MCP 2026-07-28) to a child that must be initialised: one child per group, and one alone for what asks. */
+import { resume, type ParkedCall } from '../../bridge/parked-call.ts'
+import { childInitializeParams } from '../../bridge/discover.ts'
+import { verbosity } from '../../bridge/names.ts'
+import { randomKey } from '../../call-key.ts'
+import { MAX_PARKED_CALLS } from '../../limits.ts'
+import type { Asks } from '../children/asks.ts'
+import { type Channel, type Channels, type Introduction, RELAY_ID } from '../children/channels.ts'
+import type { BridgeFacts, CallOutcome, CallRequest, ParkOrder, Resume, SubscribeOrder } from '../../contract/rpc.ts'
+import { encodeReturnAddress } from '../../contract/return-address.ts'
+import type { Delivery } from '../answers/delivery.ts'
+import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup } from '../../contract/groups.ts'
+import { type Link, type Links, sendFrame } from '../agents/links.ts'
+import { repeatableOf, type StandIns } from '../children/repeatable.ts'
+import { groupOf, type Store } from '../rows/store.ts'
+import type { Subscriptions } from '../children/subscriptions.ts'
+import type { Upstream } from '../agents/upstream.ts'
+import type { Waiters } from '../clients/waiters.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly links: Links
+  readonly channels: Channels
+  readonly waiters: Waiters
+  readonly upstream: Upstream
+  readonly delivery: Delivery
+  readonly subscriptions: Subscriptions
+  readonly asks: Asks
+  readonly standIns: StandIns
+}
+
+const encoder = new TextEncoder()
+const RELAY_VERSION = '1'
+/** A translation for any child of the server. */
+const STAND_IN_VERSION = 'stand-in'
+
+/** A parked call with what its asks were, so that they can be put again. */
+export interface ParkedRow extends ParkedCall {
+  /** Key of the call that waits. */
+  readonly call: string
+  /** Entries of `inputRequests`, as JSON texts by key. */
+  readonly requests: readonly { readonly key: string; readonly request: string }[]
+}
+
+export class ModernOnLegacy {
+  readonly #parts: Parts
+  /** The most verbose level that a channel's child was told. */
+  readonly #levels = new Map<string, number>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  call(request: CallRequest, name: string, link: Link): CallOutcome | Promise<CallOutcome> {
+    const { channels, links } = this.#parts
+    const main = groupOn(link, name)
+    if (request.resume !== undefined) return this.#resume(request, request.resume, link)
+    if (request.isResend === true) return this.#again(request, name, link)
+    const opening = introduction(request, link, 'snapshot')
+    const isNew = channels.current(main)?.link !== link
+    const { ch } = channels.readyBridged(main, link, opening)
+    if (isNew) this.#parts.subscriptions.endAll(main)
+    const version = `${link.instance}.${ch}`
+    const server = this.#parts.store.snapshot(main)
+    if (server === undefined) return this.#awaitServer(request, main, link, version)
+    if (request.bridge !== version) return { kind: 'bridge', facts: factsOf(version, server) }
+    const toolsVersion = links.toolsVersion(link)
+    if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
+    const isAlone = request.asker !== undefined && link.isolation === 'session' && this.#parts.asks.mustBeAlone(request.asker, ch)
+    const spare = isAlone ? spareGroup(main, request.key) : undefined
+    const channel = spare === undefined ? { ch, group: main } : channels.readyBridged(spare, link, introduction(request, link, 'handshake'))
+    return this.#forward(request, channel, link)
+  }
+
+  /** Every child on which a call of the group may run. */
+  channelsFor(name: string, link: Link, key: string): Channel[] {
+    const main = groupOn(link, name)
+    return [main, spareGroup(main, key)].flatMap((group) => {
+      const current = this.#parts.channels.current(group)
+      return current === undefined ? [] : [{ ch: current.ch, group }]
+    })
+  }
+
+  /** Keeps a call whose client is to give input; false when the child is gone, or too many wait. */
+  park({ principal, ch, call, handle, asks, askCount, expiresAtMs }: ParkOrder): boolean {
+    const { store, channels } = this.#parts
+    if (channels.linkOf(ch) === undefined || store.bridge.parkedCount() >= MAX_PARKED_CALLS) return false
+    const row: ParkedRow = {
+      handle,
+      principal,
+      channel: ch,
+      call,
+      asks: asks.map(({ key, rawId, method }) => ({ key, rawId, method })),
+      requests: asks.map(({ key, request }) => ({ key, request })),
+      askCount,
+      expiresAtMs,
+    }
+    store.bridge.putParked(row)
+    return true
+  }
+
+  /** What a parked call waits for, for the principal whose call it is. */
+  parked(handle: string, principal: string): ParkedRow | undefined {
+    const row = this.#parts.store.bridge.parked(handle)
+    return row?.principal === principal ? row : undefined
+  }
+
+  /** Ends the calls whose input has not come in time; returns when to look next, in milliseconds since 1970. */
+  sweep(nowMs: number): number | undefined {
+    for (const { call, channel, takenBy } of this.#parts.store.bridge.takeParkedBefore(nowMs)) {
+      const link = this.#parts.channels.linkOf(channel)
+      if (takenBy === undefined && link !== undefined) sendCancel(link, channel, call)
+    }
+    return this.#parts.store.bridge.nextParkedMs()
+  }
+
+  /** Opens or renews a listen on the group's child; false when that is not there any more. */
+  subscribe({ group: name, key, filter }: SubscribeOrder, link: Link): boolean {
+    const current = this.#parts.channels.current(groupOn(link, name))
+    if (current === undefined) return false
+    this.#parts.subscriptions.put(current, key, filter)
+    return true
+  }
+
+  groupOn(link: Link, name: string): string {
+    return groupOn(link, name)
+  }
+
+  /** The agent may have the call already, on whichever child it ran. */
+  #again(request: CallRequest, name: string, link: Link): CallOutcome | Promise<CallOutcome> {
+    const main = groupOn(link, name)
+    const group = [spareGroup(main, request.key), main].find((one) => this.#parts.channels.current(one)?.link === link)
+    const current = group === undefined ? undefined : this.#parts.channels.current(group)
+    if (group !== undefined && current !== undefined && request.bridge !== undefined && this.#parts.channels.mayTake(group, request))
+      return this.#forward(request, { ch: current.ch, group }, link)
+    return this.standIn(request, name, link) ?? { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
+  }
+
+  /** A child for one call alone, beside the group's own, which nobody can reach; undefined for a call that may run once only. */
+  standIn(request: CallRequest, name: string, link: Link): CallOutcome | Promise<CallOutcome> | undefined {
+    if (!this.#parts.standIns.isRepeatable(request)) return undefined
+    const main = groupOn(link, name)
+    const server = this.#parts.store.snapshot(main)
+    if (server === undefined) return undefined
+    // What the server said of itself holds wherever it runs.
+    if (request.bridge === undefined) return { kind: 'bridge', facts: factsOf(STAND_IN_VERSION, server) }
+    const opening = { ...introduction(request, link, 'handshake'), asks: 'refuse' } as const
+    return this.#forward(request, this.#parts.channels.readyBridged(spareGroup(main, request.key), link, opening), link)
+  }
+
+  async #awaitServer(request: CallRequest, group: string, link: Link, version: string): Promise<CallOutcome> {
+    const { waiters, delivery } = this.#parts
+    const facts = { group, agent: link.name, session: '', isInitialize: false, restarted: false, canStream: false }
+    const outcome = waiters.wait(request.key, facts)
+    const waiter = waiters.get(request.key)
+    if (waiter !== undefined) delivery.awaitSnapshot(waiter, (server) => ({ kind: 'bridge', facts: factsOf(version, server) }))
+    return outcome
+  }
+
+  /** Gives the child its answers, and waits for the call again under its old key. */
+  #resume(request: CallRequest, { handle, taker, responses }: Resume, link: Link): CallOutcome | Promise<CallOutcome> {
+    const { store, channels } = this.#parts
+    const parked = store.bridge.parked(handle)
+    const given = { responses: new Map(responses.map(({ rawId, body }) => [rawId, body])), missing: [] }
+    const resumption = resume(parked, request.principal, taker, given, Date.now())
+    if (!resumption.ok || parked === undefined || !channels.isCurrent(parked.channel, link)) return { kind: 'state_refused' }
+    if (resumption.value.kind === 'resume') store.bridge.putParked({ ...parked, takenBy: taker })
+    // Keys that follow from the retry's own: an agent that has had them does not give the child an answer twice.
+    responses.forEach(({ rawId, body }, index) => {
+      const bytes = encoder.encode(body)
+      const key = `${taker.slice(0, -2)}${index.toString(16).padStart(2, '0')}`
+      this.#parts.upstream.begin(link, { type: 'respond', ch: parked.channel, key, rawId, size: bytes.length }, bytes)
+    })
+    const outcome = this.#forward(request, { ch: parked.channel, group: groupOf(parked.channel) }, link)
+    sendFrame(link, { type: 'resume', ch: parked.channel })
+    return outcome
+  }
+
+  #forward(request: CallRequest, { ch, group }: Channel, link: Link): Promise<CallOutcome> {
+    const { key, method, id, token, size, asker, logLevel } = request
+    if (logLevel !== undefined) this.#setLevel(ch, link, logLevel)
+    const facts = {
+      group,
+      agent: link.name,
+      session: '',
+      isInitialize: false,
+      restarted: false,
+      canStream: true,
+      repeat: repeatableOf(request),
+      isResend: request.isResend === true,
+    }
+    const outcome = this.#parts.waiters.wait(key, asker === undefined ? facts : { ...facts, asker })
+    const ra = encodeReturnAddress({ to: 'call', key })
+    const header = { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag: key, size } as const
+    this.#parts.upstream.begin(link, header, request.body)
+    return outcome
+  }
+
+  /** A child logs at one level for all: the most verbose that any call has asked for. */
+  #setLevel(ch: string, link: Link, level: string): void {
+    const rank = verbosity(level)
+    if (rank >= (this.#levels.get(ch) ?? Infinity)) return
+    this.#levels.set(ch, rank)
+    const body = encoder.encode(`{"jsonrpc":"2.0","id":0,"method":"logging/setLevel","params":{"level":${JSON.stringify(level)}}}`)
+    this.#parts.channels.callForRelay(link, ch, 'logging/setLevel', body)
+  }
+}
+
+function groupOn(link: Link, name: string): string {
+  return link.isolation === 'share' ? BRIDGED_SHARED_GROUP : bridgedGroup(name)
+}
+
+function introduction({ capabilities = [] }: CallRequest, link: Link, purpose: Introduction['purpose']): Introduction {
+  // A child that serves many cannot ask anyone.
+  const params = childInitializeParams(new Set(link.isolation === 'share' ? [] : capabilities), RELAY_VERSION)
+  const body = encoder.encode(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`)
+  const request = { body, ...RELAY_ID, name: '' }
+  return { asks: link.isolation === 'share' ? 'refuse' : 'pass', method: 'initialize', request, purpose }
+}
+
+function factsOf(version: string, server: Uint8Array): BridgeFacts {
+  return { version, childEra: 'legacy', server }
+}
+
+const CANCEL_BODY = encoder.encode('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}')
+
+function sendCancel(link: Link, ch: string, call: string): void {
+  const header = {
+    type: 'notify',
+    ch,
+    key: randomKey(),
+    method: 'notifications/cancelled',
+    cancels: call,
+    requestId: [74, 75],
+    size: CANCEL_BODY.length,
+  } as const
+  sendFrame(link, header, CANCEL_BODY)
+}

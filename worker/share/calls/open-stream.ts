@@ -1,0 +1,159 @@
+/** Opens, hears and closes the stream sockets that Workers ask for. */
+import { ERRORS } from '../../../protocol/errors.ts'
+import { canonicalId } from '../../../protocol/json-scan.ts'
+import { LEAVING_MS } from '../../limits.ts'
+import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
+import type { Channels } from '../children/channels.ts'
+import type { CreditLedger } from '../clients/credit.ts'
+import type { Debtor, Delivery } from '../answers/delivery.ts'
+import { closeQuietly, type Links, sendFrame } from '../agents/links.ts'
+import type { Resume } from './resume-stream.ts'
+import type { Sessions } from './sessions.ts'
+import type { Streams } from '../clients/streams.ts'
+import type { Subscriptions } from '../children/subscriptions.ts'
+import type { Waiters } from '../clients/waiters.ts'
+
+interface Parts {
+  readonly sessions: Sessions
+  readonly links: Links
+  readonly channels: Channels
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly ledger: CreditLedger<Debtor>
+  readonly delivery: Delivery
+  readonly subscriptions: Subscriptions
+  readonly resume: Resume
+}
+
+export class StreamDesk {
+  readonly #parts: Parts
+  /** Groups whose child has nothing to do, since when they were found to be listened to. */
+  readonly #idle = new Map<string, number>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    for (const { socket, attachment } of parts.streams.all()) {
+      if (attachment.owing !== undefined) parts.ledger.restore(socket, attachment.group, attachment.owing.bytes, attachment.owing)
+    }
+  }
+
+  /** Takes a Worker's socket in. The status is 101, or 404 for a session that the caller does not have. */
+  open(socket: WebSocket, query: URLSearchParams): number {
+    switch (query.get('kind')) {
+      case 'call':
+        this.#openCall(socket, query.get('key') ?? '')
+        return 101
+      case 'resume':
+        return this.#parts.resume.openCall(socket, query)
+      case 'listen':
+        return this.#openListener(socket, query, 'listen')
+      case 'session':
+        return this.#openListener(socket, query, 'session')
+      case 'asking':
+        return this.#openAsking(socket, query)
+      case 'subscription':
+        return this.#openSubscription(socket, query.get('key') ?? '')
+      default:
+        return 400
+    }
+  }
+
+  /** A text message on a stream's socket; false when the socket is no stream's. */
+  control(socket: WebSocket, text: string): boolean {
+    const attachment = this.#parts.streams.attachmentOf(socket)
+    if (attachment === undefined) return false
+    const control = JSON.parse(text) as StreamControl
+    if (control.type === 'taken') this.#parts.delivery.settle(socket, control.bytes)
+    return true
+  }
+
+  closed(socket: WebSocket): void {
+    const { streams, sessions, delivery } = this.#parts
+    const attachment = streams.attachmentOf(socket)
+    delivery.settle(socket)
+    if (attachment?.kind === 'subscription' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
+      this.#parts.subscriptions.end(attachment.session)
+    // An HTTP+SSE session is its stream (MCP 2024-11-05), unless a newer stream has taken over.
+    if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
+      sessions.end(attachment.session)
+    if (attachment !== undefined) this.#left(attachment.group, Date.now())
+  }
+
+  /** A group's child had nothing to do for its idle time: it ends, unless a client still waits for something. */
+  idle(group: string, nowMs: number): void {
+    const { channels, streams } = this.#parts
+    if (!this.isNeeded(group)) return channels.close(group)
+    this.#idle.set(group, nowMs)
+    for (const socket of streams.listeners(group)) socket.send(JSON.stringify({ type: 'probe' } satisfies StreamControl))
+  }
+
+  /** A client's stream has closed: was it the last that an idle child was kept for? */
+  #left(group: string, nowMs: number): void {
+    const sinceMs = this.#idle.get(group)
+    if (sinceMs === undefined || this.isNeeded(group)) return
+    this.#idle.delete(group)
+    if (nowMs - sinceMs < LEAVING_MS) this.#parts.channels.close(group)
+  }
+
+  /** Whether a client still waits for something from the group's child. */
+  isNeeded(group: string): boolean {
+    const { streams, waiters } = this.#parts
+    return (
+      streams.listeners(group).length > 0 ||
+      streams.callsOfGroup(group).length > 0 ||
+      waiters.where((waiter) => waiter.group === group).length > 0
+    )
+  }
+
+  #openCall(socket: WebSocket, key: string): void {
+    const { waiters, streams, delivery } = this.#parts
+    // It goes on with another call, which may move.
+    const waiter = delivery.awaitsSnapshot(key) ? undefined : waiters.moveToStream(key)
+    const { group = '', agent = '', session = '', asker, repeat, isListen, isResend = false } = waiter ?? {}
+    streams.accept(socket, {
+      kind: 'call',
+      key,
+      group,
+      agent,
+      session,
+      ...(asker === undefined ? {} : { asker }),
+      ...(repeat === undefined ? {} : { repeat }),
+      ...(isListen === undefined ? {} : { isListen }),
+      ...(isResend ? { wasSent: true } : {}),
+    })
+    if (waiter === undefined) closeQuietly(socket, STREAM_CLOSE.SETTLED, 'answered already')
+    else delivery.handOver(waiter, socket)
+  }
+
+  /** The stream of a listen that was asked for before; 404 when its child has ended since. */
+  #openSubscription(socket: WebSocket, key: string): number {
+    const listen = this.#parts.subscriptions.find(key)
+    if (listen === undefined) return 404
+    this.#parts.streams.accept(socket, { kind: 'subscription', session: key, group: listen.group })
+    return 101
+  }
+
+  /** The Worker of a call whose client is asked: it waits here, so that the object may sleep while a human thinks. */
+  #openAsking(socket: WebSocket, query: URLSearchParams): number {
+    const { sessions, streams, channels } = this.#parts
+    const session = sessions.of({ session: query.get('session') ?? '', principal: query.get('principal') ?? '' })
+    if ('code' in session) return ERRORS[session.code].http
+    const key = query.get('key') ?? ''
+    const call = canonicalId(query.get('call') ?? 'null')
+    streams.accept(socket, { kind: 'asking', session: session.id, group: channels.groupFor(session), key, call })
+    return 101
+  }
+
+  #openListener(socket: WebSocket, query: URLSearchParams, kind: 'listen' | 'session'): number {
+    const { sessions, streams, channels } = this.#parts
+    const caller = { session: query.get('session') ?? '', principal: query.get('principal') ?? '' }
+    const session = kind === 'session' ? sessions.start(caller, 'sse') : sessions.of(caller)
+    if ('code' in session) return ERRORS[session.code].http
+    const group = channels.groupFor(session)
+    streams.accept(socket, { kind, session: session.id, group })
+    if (kind === 'listen' && this.#parts.resume.listener(socket, session, group, query)) return 101
+    const current = channels.current(group)
+    if (current !== undefined) sendFrame(current.link, { type: 'resume', ch: current.ch })
+    return 101
+  }
+}

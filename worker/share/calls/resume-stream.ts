@@ -1,0 +1,107 @@
+/** Attaches streams whose clients have come back: asks the agent for what they have not seen. */
+import { ERRORS } from '../../../protocol/errors.ts'
+import { failedFrame } from '../../contract/failed-frame.ts'
+import type { Channels } from '../children/channels.ts'
+import { readMark, STREAM_CLOSE, type StreamMark } from '../../contract/streams.ts'
+import { encodeReturnAddress } from '../../contract/return-address.ts'
+import type { Delivery } from '../answers/delivery.ts'
+import { closeQuietly, type Link, type Links, sendFrame } from '../agents/links.ts'
+import type { Sessions } from './sessions.ts'
+import { channelName, groupOf, markedGroup, type Session, type Store } from '../rows/store.ts'
+import type { StreamAttachment, Streams } from '../clients/streams.ts'
+import type { Waiters } from '../clients/waiters.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly sessions: Sessions
+  readonly links: Links
+  readonly channels: Channels
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly delivery: Delivery
+}
+
+export class Resume {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Attaches to a call of the caller's session. The status is 101, or 404 when there is no such session or call. */
+  openCall(socket: WebSocket, query: URLSearchParams): number {
+    const { sessions, links, channels, streams, waiters, delivery, store } = this.#parts
+    const session = sessions.of({ session: query.get('session') ?? '', principal: query.get('principal') ?? '' })
+    if ('code' in session) return ERRORS[session.code].http
+    const key = query.get('key') ?? ''
+    const waiting = waiters.get(key)
+    if (!/^[0-9a-f]{32}$/.test(key) || (waiting !== undefined && waiting.session !== session.id)) return ERRORS.SESSION_NOT_FOUND.http
+    const older = streams.call(key, session.id)
+    const before = older === undefined ? undefined : streams.attachmentOf(older)
+    if (older !== undefined) closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
+    // A call that waits for the handshake of its child goes on with another call, and cannot be taken over.
+    const waiter = delivery.awaitsSnapshot(key) ? undefined : waiters.moveToStream(key)
+    const mark = readMark(query)
+    const group = groupAt(session, mark, channels)
+    const agent = store.channel(group)?.agent ?? ''
+    const ch = channelName(group, mark?.generation ?? store.channel(group)?.generation ?? 0)
+    const resume = { ch, after: mark?.n ?? 0 }
+    const probe = query.has('isProbe') ? ({ isProbe: true } as const) : {}
+    // Who takes over from a stream or a waiting call knows that an agent has it.
+    const isKnown =
+      waiter !== undefined ||
+      (before !== undefined && (before.resume === undefined || before.isRunning === true || before.wasSent === true))
+    const known = isKnown ? ({ wasSent: true } as const) : {}
+    streams.accept(socket, { kind: 'call', key, group, agent, session: session.id, resume, ...probe, ...known })
+    if (waiter !== undefined) delivery.handOver(waiter, socket)
+    const link = links.named(agent)
+    if (link !== undefined) this.#ask(link, { key, session: session.id, resume })
+    else if (!channels.away().isExpected) socket.send(failedFrame(key, { code: 'AGENT_LOST', executed: 'unknown' }))
+    return 101
+  }
+
+  /** Asks for what a session's listening stream has not seen; false when its client does not say where it was. */
+  listener(socket: WebSocket, session: Session, group: string, query: URLSearchParams): boolean {
+    const { channels, streams } = this.#parts
+    const mark = readMark(query)
+    if (mark === undefined) return false
+    const current = channels.current(group)
+    if (current === undefined) return true
+    // Of a child that was started since, the client has seen nothing.
+    const isSame = current.ch === channelName(groupAt(session, mark, channels), mark.generation)
+    const resume = { ch: current.ch, after: isSame ? mark.n : 0 }
+    streams.markResume(socket, resume)
+    this.#ask(current.link, { session: session.id, resume })
+    return true
+  }
+
+  /** An agent is back: what was asked of it for streams may not have come. */
+  returned(link: Link): void {
+    const { streams, channels } = this.#parts
+    for (const { socket, attachment } of streams.all()) {
+      const { resume, session, kind, key, agent, group } = attachment
+      if (resume === undefined || session === undefined || socket.readyState !== WebSocket.OPEN) continue
+      const isItsCall = kind === 'call' && agent === link.name && key !== undefined
+      if (isItsCall) this.#ask(link, { key, session, resume })
+      else if (kind === 'listen' && channels.current(group)?.link === link) this.#ask(link, { session, resume })
+    }
+  }
+
+  #ask(link: Link, { key, session, resume }: { readonly key?: string; readonly session: string; readonly resume: Resumption }): void {
+    const { ch, after } = resume
+    // Whoever has seen a message had it from us: the agent need not send it again after a cut.
+    sendFrame(link, { type: 'receipt', ch, n: after })
+    const translated = link.era === 'modern' ? ({ isTranslated: true } as const) : {}
+    const to = encodeReturnAddress(key === undefined ? { to: 'stream', session } : { to: 'call', key, session, ...translated })
+    // A child that serves others too has messages for all of them.
+    const isAlone = key === undefined && groupOf(ch) === session
+    sendFrame(link, { type: 'replay', ch, after, to, ...(key === undefined ? {} : { key }), ...(isAlone ? { follow: true } : {}) })
+  }
+}
+
+type Resumption = NonNullable<StreamAttachment['resume']>
+
+/** The group whose child a mark speaks of, or without a mark the one that serves the session now. */
+function groupAt(session: Session, mark: StreamMark | undefined, channels: Channels): string {
+  return mark === undefined ? channels.groupFor(session) : markedGroup(mark, session.id)
+}

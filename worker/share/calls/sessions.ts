@@ -1,0 +1,70 @@
+/** The life of sessions: who owns one, how many there may be, and what ends with it. */
+import type { Failure } from '../../../protocol/errors.ts'
+import { MAX_SESSIONS } from '../../limits.ts'
+import type { Channels } from '../children/channels.ts'
+import type { Caller } from '../../contract/rpc.ts'
+import { STREAM_CLOSE } from '../../contract/streams.ts'
+import type { Delivery } from '../answers/delivery.ts'
+import type { LegacyOnModern } from './legacy-on-modern.ts'
+import { closeQuietly } from '../agents/links.ts'
+import type { Rebirth } from '../answers/restart-news.ts'
+import type { Session, Store } from '../rows/store.ts'
+import type { Streams } from '../clients/streams.ts'
+import type { Waiters } from '../clients/waiters.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly channels: Channels
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly delivery: Delivery
+  readonly legacyOnModern: LegacyOnModern
+  readonly rebirth: Rebirth
+}
+
+export class Sessions {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** The caller's session. One of another principal does not exist for it. */
+  of(caller: Caller): Session | Failure {
+    if (this.#parts.store.settings === undefined) return { code: 'SHARE_NOT_FOUND' }
+    const session = this.#parts.store.session(caller.session)
+    return session === undefined || session.principal !== caller.principal ? { code: 'SESSION_NOT_FOUND' } : session
+  }
+
+  start(caller: Caller, transport: 'http' | 'sse'): Session | Failure {
+    const { store } = this.#parts
+    const known = store.session(caller.session)
+    if (known !== undefined) return this.of(caller)
+    if (store.sessionCount() >= MAX_SESSIONS && !this.#forgetOldest()) return { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 60_000 }
+    return store.startSession(caller.session, caller.principal, transport, Date.now())
+  }
+
+  /** Ends a session, its child, and what waits for it. */
+  end(id: string): void {
+    const { channels, store, streams, waiters, delivery } = this.#parts
+    if (store.settings === undefined) return
+    channels.close(id)
+    for (const { key } of waiters.where(({ session }) => session === id))
+      delivery.fail(key, { code: 'CHANNEL_CLOSED', executed: 'unknown' })
+    const listener = streams.listener(id)
+    if (listener !== undefined) closeQuietly(listener, STREAM_CLOSE.ENDED, 'the session has ended')
+    const session = store.session(id)
+    if (session !== undefined) this.#parts.legacyOnModern.end(session)
+    store.endSession(id)
+    this.#parts.rebirth.forget(id)
+  }
+
+  /** Forgets the oldest session that no client waits on. */
+  #forgetOldest(): boolean {
+    const { store, streams, waiters } = this.#parts
+    const busy = new Set(waiters.where(() => true).map(({ session }) => session))
+    const oldest = store.sessionIds().find((id) => !busy.has(id) && streams.listener(id) === undefined)
+    if (oldest !== undefined) this.end(oldest)
+    return oldest !== undefined
+  }
+}

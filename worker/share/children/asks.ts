@@ -1,0 +1,68 @@
+/** Requests of a bridged child that cannot be attributed to one call: they are refused, and who may have asked is remembered. */
+import type { Ask } from '../../../protocol/frame.ts'
+import { answerOutsideCalls } from '../../bridge/asks.ts'
+import { randomKey } from '../../call-key.ts'
+import { MAX_ASKERS } from '../../limits.ts'
+import { type Link, sendFrame } from '../agents/links.ts'
+import { groupOf, type Store } from '../rows/store.ts'
+import type { Streams } from '../clients/streams.ts'
+import type { Waiters } from '../clients/waiters.ts'
+
+const encoder = new TextEncoder()
+
+interface Parts {
+  readonly store: Store
+  readonly streams: Streams
+  readonly waiters: Waiters
+}
+
+export class Asks {
+  readonly #parts: Parts
+
+  /** Names that were answered without having asked; forgotten with the object's memory. */
+  readonly #quiet = new Set<string>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Answers an ask in nobody's name: a ping or a question after roots is answered for a client that has nothing to say,
+   * all else is refused. Whatever runs on the child and may have asked runs alone from now on.
+   */
+  refuse(link: Link, { ch, rawId, method }: Ask): void {
+    const group = groupOf(ch)
+    const waiting = this.#parts.waiters.where((waiter) => waiter.group === group).map(({ asker }) => asker)
+    const streaming = this.#parts.streams.callsOfGroup(group).map((socket) => this.#parts.streams.attachmentOf(socket)?.asker)
+    for (const asker of [...waiting, ...streaming]) if (asker !== undefined) this.#parts.store.bridge.markAsker(asker)
+    const body = encoder.encode(answerOutsideCalls(rawId, method))
+    sendFrame(link, { type: 'respond', ch, key: randomKey(), rawId, size: body.length }, body)
+  }
+
+  /** A call was answered: what has not asked by then is known not to, as far as that can be known. */
+  answered(key: string): void {
+    const asker = this.#askerOf(key)
+    if (asker === undefined || this.#quiet.has(asker) || this.#quiet.size >= MAX_ASKERS) return
+    if (!this.#parts.store.bridge.isAsker(asker)) this.#quiet.add(asker)
+  }
+
+  /** Whether requests of this name are to run alone on this channel's child, so that what they ask is certainly theirs. */
+  mustBeAlone(asker: string, ch: string): boolean {
+    if (this.#parts.store.bridge.isAsker(asker)) return true
+    // While another call waits there for its client, an ask of an unknown tool could be either's.
+    return !this.#quiet.has(asker) && this.#parts.store.bridge.hasParkedOn(ch)
+  }
+
+  /** The only call that can have asked has asked. */
+  note(key: string): void {
+    const asker = this.#askerOf(key)
+    if (asker !== undefined) this.#parts.store.bridge.markAsker(asker)
+  }
+
+  #askerOf(key: string): string | undefined {
+    const waiter = this.#parts.waiters.get(key)
+    if (waiter !== undefined) return waiter.asker
+    const socket = this.#parts.streams.call(key)
+    return socket === undefined ? undefined : this.#parts.streams.attachmentOf(socket)?.asker
+  }
+}

@@ -1,0 +1,131 @@
+/** The one listen that each session of the handshake era has on a child that knows no sessions: opened, changed, closed. */
+import { envelopeMembers, readDiscoverResult, readInitializeRequest } from '../../bridge/discover.ts'
+import { modernRequest } from '../../bridge/legacy-to-modern.ts'
+import { honouredFilter } from '../../bridge/listen.ts'
+import { randomKey } from '../../call-key.ts'
+import { MAX_LISTEN_BYTES } from '../../limits.ts'
+import { type Channel, RELAY_ID } from './channels.ts'
+import { encodeReturnAddress } from '../../contract/return-address.ts'
+import type { Link } from '../agents/links.ts'
+import type { Store } from '../rows/store.ts'
+import type { Upstream } from '../agents/upstream.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly upstream: Upstream
+}
+
+/** A listen in a session's name. */
+interface SessionListen {
+  readonly ch: string
+  /** Key of the call that listens; empty while there is none. */
+  readonly key: string
+  /** What it asks for, as JSON text. */
+  readonly filter: string
+}
+
+const NONE: SessionListen = { ch: '', key: '', filter: '' }
+
+const encoder = new TextEncoder()
+
+/** A listen for nothing is none. */
+const NOTHING = '{}'
+const CANCEL_BODY = encoder.encode('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}')
+
+export class SessionListens {
+  readonly #parts: Parts
+  /** By session, as far as they were read. */
+  readonly #known = new Map<string, SessionListen>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Sees to it that the session listens to this channel; costs nothing when it does. */
+  ensure(session: string, channel: Channel, link: Link): void {
+    if (this.#listen(session).ch !== channel.ch) this.renew(session, channel, link)
+  }
+
+  /** The session's subscriptions have changed: listens anew, then ends the older listen. False when it would be too large. */
+  renew(session: string, { ch, group }: Channel, link: Link): boolean {
+    const before = this.#listen(session)
+    const filter = this.#filter(session, group)
+    if (filter.length > MAX_LISTEN_BYTES) return false
+    if (before.ch === ch && before.filter === filter && before.key !== '') return true
+    const key = filter === NOTHING ? '' : randomKey()
+    if (key !== '') this.#open(session, ch, link, key, filter)
+    this.#keep(session, { ch, key, filter })
+    // The new one first: nothing may fall between the two.
+    if (before.ch === ch && before.key !== '') this.#cancel(ch, link, before.key)
+    return true
+  }
+
+  /** A listen was answered or has failed. What the child refused is not asked again of the same child. */
+  ended(session: string, key: string, isRefused: boolean): void {
+    const listen = this.#listen(session)
+    if (key === '' || listen.key !== key || this.#parts.store.session(session) === undefined) return
+    this.#keep(session, isRefused ? { ...listen, key: '' } : NONE)
+  }
+
+  /** The session has ended; a child that serves others as well is told. */
+  end(session: string, current: { readonly ch: string; readonly link: Link } | undefined): void {
+    const listen = this.#listen(session)
+    if (current !== undefined && listen.key !== '' && listen.ch === current.ch) this.#cancel(listen.ch, current.link, listen.key)
+    this.#known.delete(session)
+  }
+
+  #listen(session: string): SessionListen {
+    const known = this.#known.get(session)
+    if (known !== undefined) return known
+    const [row] = this.#parts.store.handshakes(session, 'listen')
+    const [ch = '', key = ''] = row?.name.split(' ') ?? []
+    const listen = row === undefined ? NONE : { ch, key, filter: new TextDecoder().decode(row.body) }
+    this.#known.set(session, listen)
+    return listen
+  }
+
+  #keep(session: string, listen: SessionListen): void {
+    this.#known.set(session, listen)
+    const body = encoder.encode(listen.filter)
+    this.#parts.store.keepHandshake(session, 'listen', { name: `${listen.ch} ${listen.key}`, body, idFrom: 0, idTo: 0 })
+  }
+
+  /** Everything that the server can tell of, of what a session of the handshake era is told without asking. */
+  #filter(session: string, group: string): string {
+    const { store } = this.#parts
+    const snapshot = store.snapshot(group)
+    const capabilities = snapshot === undefined ? undefined : readDiscoverResult(snapshot)?.capabilities
+    const uris = store.handshakes(session, 'subscribe').map(({ name }) => name)
+    const lists = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true } as const
+    const wanted = uris.length === 0 ? lists : { ...lists, resourceSubscriptions: uris }
+    return JSON.stringify(honouredFilter(wanted, capabilities ?? {}))
+  }
+
+  #open(session: string, ch: string, link: Link, key: string, filter: string): void {
+    const { store, upstream } = this.#parts
+    const [initialize] = store.handshakes(session, 'initialize')
+    const client = readInitializeRequest(initialize?.body ?? encoder.encode('{}'))
+    const text = modernRequest('0', 'subscriptions/listen', envelopeMembers(client, false, undefined), { notifications: filter })
+    const body = encoder.encode(text)
+    const ra = encodeReturnAddress({ to: 'listen', session })
+    upstream.begin(
+      link,
+      { type: 'call', ch, key, method: 'subscriptions/listen', id: [RELAY_ID.idFrom, RELAY_ID.idTo], ra, tag: key, size: body.length },
+      body,
+    )
+  }
+
+  #cancel(ch: string, link: Link, tag: string): void {
+    const size = CANCEL_BODY.length
+    const header = {
+      type: 'notify',
+      ch,
+      key: randomKey(),
+      method: 'notifications/cancelled',
+      cancels: tag,
+      requestId: [74, 75],
+      size,
+    } as const
+    this.#parts.upstream.begin(link, header, CANCEL_BODY)
+  }
+}

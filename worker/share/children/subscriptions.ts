@@ -1,0 +1,83 @@
+/** Listens of modern clients on a child of the handshake era: who wants what, and what the child is subscribed to for them. */
+import { isWanted, subscriptionChanges, type SubscriptionFilter } from '../../bridge/listen.ts'
+import type { Listen } from '../rows/bridge-rows.ts'
+import type { Channels } from './channels.ts'
+import { STREAM_CLOSE } from '../../contract/streams.ts'
+import { closeQuietly, type Link } from '../agents/links.ts'
+import { groupOf, type Store } from '../rows/store.ts'
+import type { Streams } from '../clients/streams.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly channels: Channels
+  readonly streams: Streams
+}
+
+const encoder = new TextEncoder()
+
+export class Subscriptions {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Keeps a listen, and subscribes the child to what nobody wanted before. */
+  put({ ch, link }: { readonly ch: string; readonly link: Link }, key: string, filter: SubscriptionFilter): void {
+    const group = groupOf(ch)
+    const before = this.#filters(group)
+    this.#parts.store.bridge.putListen(key, group, filter)
+    this.#tell(ch, link, before, this.#filters(group))
+  }
+
+  find(key: string): Listen | undefined {
+    return this.#parts.store.bridge.listen(key)
+  }
+
+  /** Forgets listens whose stream was lost with the object's memory; their Workers ask anew. */
+  prune(): void {
+    for (const { key } of this.#parts.store.bridge.allListens()) if (this.#parts.streams.listener(key) === undefined) this.end(key)
+  }
+
+  /** A listen's stream is gone. */
+  end(key: string): void {
+    const listen = this.#parts.store.bridge.listen(key)
+    if (listen === undefined) return
+    const before = this.#filters(listen.group)
+    this.#parts.store.bridge.dropListen(key)
+    const current = this.#parts.channels.current(listen.group)
+    if (current !== undefined) this.#tell(current.ch, current.link, before, this.#filters(listen.group))
+  }
+
+  /** The child that was listened to is gone: its clients listen anew, and get another. */
+  endAll(group: string): void {
+    for (const { key } of this.#parts.store.bridge.listens(group)) {
+      this.#parts.store.bridge.dropListen(key)
+      const socket = this.#parts.streams.listener(key)
+      if (socket !== undefined) closeQuietly(socket, STREAM_CLOSE.ENDED, 'the server has ended')
+    }
+  }
+
+  /** The streams that a child's notification goes to. */
+  wanting(group: string, method: string, uri: string | undefined): WebSocket[] {
+    return this.#parts.store.bridge
+      .listens(group)
+      .filter(({ filter }) => isWanted(filter, method, uri))
+      .flatMap(({ key }) => this.#parts.streams.listener(key) ?? [])
+  }
+
+  #filters(group: string): SubscriptionFilter[] {
+    return this.#parts.store.bridge.listens(group).map(({ filter }) => filter)
+  }
+
+  #tell(ch: string, link: Link, before: readonly SubscriptionFilter[], after: readonly SubscriptionFilter[]): void {
+    const { subscribe, unsubscribe } = subscriptionChanges(before, after)
+    for (const uri of subscribe) this.#request(ch, link, 'resources/subscribe', uri)
+    for (const uri of unsubscribe) this.#request(ch, link, 'resources/unsubscribe', uri)
+  }
+
+  #request(ch: string, link: Link, method: string, uri: string): void {
+    const text = `{"jsonrpc":"2.0","id":0,"method":"${method}","params":{"uri":${JSON.stringify(uri)}}}`
+    this.#parts.channels.callForRelay(link, ch, method, encoder.encode(text))
+  }
+}

@@ -1,0 +1,200 @@
+/** The sockets that Workers hold on behalf of their clients: found by tag, so that they outlive the object's memory. */
+import { closeQuietly } from '../agents/links.ts'
+import type { Repeatable } from '../../contract/rpc.ts'
+import { STREAM_CLOSE } from '../../contract/streams.ts'
+
+/** What a stream's socket remembers through sleep. */
+export interface StreamAttachment {
+  readonly role: 'stream'
+  readonly kind: 'call' | 'listen' | 'session' | 'subscription' | 'asking'
+  /** The channel group it belongs to, whose credit waits for what its client has not taken yet. */
+  readonly group: string
+  /** For calls: the agent that works on it, and the call. */
+  readonly agent?: string
+  readonly key?: string
+  readonly session?: string
+  /** Where a client that came back had left off. */
+  readonly resume?: { readonly ch: string; readonly after: number }
+  /** Of a resumed call: the agent has got it since. And: it was sent to the agent before. */
+  readonly isRunning?: true
+  readonly wasSent?: true
+  /** Of a resumed call: it may never have been made. */
+  readonly isProbe?: true
+  /** Of one that asks a client: the call for which it does, by its client's canonical id. */
+  readonly call?: string
+  /** Its client has cancelled that call. */
+  readonly isCancelled?: true
+  readonly asker?: string
+  readonly repeat?: Repeatable
+  /** Part of the answer has gone out: the call cannot be made again. */
+  readonly hasBegun?: true
+  readonly isListen?: true
+  /** Body bytes not yet taken, and where credit was withheld for them. Kept only while credit is withheld. */
+  readonly owing?: { readonly bytes: number; readonly ch: string; readonly at: number }
+}
+
+export type StreamOpening = Omit<StreamAttachment, 'role' | 'owing'>
+
+export class Streams {
+  readonly #ctx: DurableObjectState
+
+  constructor(ctx: DurableObjectState) {
+    this.#ctx = ctx
+  }
+
+  /** Takes in the socket of a Worker. A listener replaces the session's older one. */
+  accept(socket: WebSocket, opening: StreamOpening): void {
+    const { kind, key = '', session = '', group, agent = '' } = opening
+    if (kind === 'asking') {
+      const same = this.asking(session).filter((older) => attachmentOf(older)?.key === key)
+      for (const older of same) closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
+    }
+    if (kind !== 'call' && kind !== 'asking') {
+      for (const older of this.#ctx.getWebSockets(listenerTag(session)))
+        closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
+    }
+    const tags =
+      kind === 'call'
+        ? [callTag(key), agentTag(agent), groupCallsTag(group)]
+        : kind === 'asking'
+          ? [askingTag(session), groupCallsTag(group)]
+          : [listenerTag(session), groupTag(group)]
+    this.#ctx.acceptWebSocket(socket, tags)
+    socket.serializeAttachment({ role: 'stream', ...opening } satisfies StreamAttachment)
+  }
+
+  /** The stream of a call; of one that can be resumed only a stream of its own session counts. */
+  call(key: string, session?: string): WebSocket | undefined {
+    const sockets = this.#open(callTag(key))
+    return session === undefined ? sockets[0] : sockets.find((socket) => attachmentOf(socket)?.session === session)
+  }
+
+  /** Notes that the answer goes out in parts. */
+  markBegun(socket: WebSocket): void {
+    const attachment = attachmentOf(socket)
+    if (attachment?.repeat !== undefined) socket.serializeAttachment({ ...attachment, hasBegun: true } satisfies StreamAttachment)
+  }
+
+  /** Notes that the call of a resumed stream is on its way to an agent; false when there is no such stream. */
+  markRunning(key: string, session: string, agent: string): boolean {
+    const socket = this.call(key, session)
+    const attachment = socket === undefined ? undefined : attachmentOf(socket)
+    if (socket === undefined || attachment?.resume === undefined) return false
+    // A socket's tags cannot be changed: its Worker opens another for this agent, and is told there what came meanwhile.
+    if (attachment.agent !== agent) closeQuietly(socket, STREAM_CLOSE.MOVED, 'the call has gone to another agent')
+    else socket.serializeAttachment({ ...attachment, isRunning: true } satisfies StreamAttachment)
+    return true
+  }
+
+  listener(session: string): WebSocket | undefined {
+    return this.#open(listenerTag(session))[0]
+  }
+
+  /** All listening streams of a channel group. */
+  listeners(group: string): WebSocket[] {
+    return this.#open(groupTag(group))
+  }
+
+  /** The open streams of calls that an agent works on. */
+  callsOf(agent: string): { readonly socket: WebSocket; readonly key: string }[] {
+    return this.#open(agentTag(agent)).map((socket) => ({ socket, key: attachmentOf(socket)?.key ?? '' }))
+  }
+
+  /** Sockets of Workers that wait for answers of a session's client. */
+  asking(session: string): WebSocket[] {
+    return this.#open(askingTag(session))
+  }
+
+  /** Notes that the call about which a client is asked was cancelled: what its answers lead to must not be made. */
+  markCancelled(socket: WebSocket): void {
+    const attachment = attachmentOf(socket)
+    if (attachment !== undefined) socket.serializeAttachment({ ...attachment, isCancelled: true } satisfies StreamAttachment)
+  }
+
+  /** Whether a call was cancelled before it was made, while its client was asked for what it is made with. */
+  isAskCancelled(session: string, key: string): boolean {
+    return this.asking(session).some((socket) => {
+      const attachment = attachmentOf(socket)
+      return attachment?.key === key && attachment.isCancelled === true
+    })
+  }
+
+  endAsking(session: string): void {
+    for (const socket of this.asking(session)) closeQuietly(socket, STREAM_CLOSE.ENDED, 'the session has ended')
+  }
+
+  callsOfGroup(group: string): WebSocket[] {
+    return this.#open(groupCallsTag(group))
+  }
+
+  isBusy(group: string): boolean {
+    return this.callsOfGroup(group).some((socket) => attachmentOf(socket)?.isListen !== true)
+  }
+
+  /** Every stream's socket with what it remembers. */
+  all(): { readonly socket: WebSocket; readonly attachment: StreamAttachment }[] {
+    const streams: { socket: WebSocket; attachment: StreamAttachment }[] = []
+    for (const socket of this.#ctx.getWebSockets()) {
+      const attachment = attachmentOf(socket)
+      if (attachment !== undefined) streams.push({ socket, attachment })
+    }
+    return streams
+  }
+
+  /** What the socket of a stream remembers; undefined for an agent's. */
+  attachmentOf(socket: WebSocket): StreamAttachment | undefined {
+    return attachmentOf(socket)
+  }
+
+  /** Notes, or with undefined forgets, what a stream owes while credit is withheld. */
+  markOwing(socket: WebSocket, owing: StreamAttachment['owing']): void {
+    const attachment = attachmentOf(socket)
+    if (attachment === undefined) return
+    const { owing: _, ...rest } = attachment
+    socket.serializeAttachment(owing === undefined ? rest : { ...rest, owing })
+  }
+
+  /** Notes where the client of a listening stream had left off. */
+  markResume(socket: WebSocket, resume: NonNullable<StreamAttachment['resume']>): void {
+    const attachment = attachmentOf(socket)
+    if (attachment !== undefined) socket.serializeAttachment({ ...attachment, resume } satisfies StreamAttachment)
+  }
+
+  closeAll(code: number, reason: string): void {
+    for (const { socket } of this.all()) closeQuietly(socket, code, reason)
+  }
+
+  /** Sockets of a tag that are still open; a closing one stays listed until its close event. */
+  #open(tag: string): WebSocket[] {
+    return this.#ctx.getWebSockets(tag).filter((socket) => socket.readyState === WebSocket.OPEN)
+  }
+}
+
+function attachmentOf(socket: WebSocket): StreamAttachment | undefined {
+  const attachment = socket.deserializeAttachment() as { role?: string } | null
+  return attachment?.role === 'stream' ? (attachment as StreamAttachment) : undefined
+}
+
+function callTag(key: string): string {
+  return `k:${key}`
+}
+
+function agentTag(name: string): string {
+  return `a:${name}`
+}
+
+function listenerTag(session: string): string {
+  return `l:${session}`
+}
+
+function askingTag(session: string): string {
+  return `q:${session}`
+}
+
+function groupTag(group: string): string {
+  return `g:${group}`
+}
+
+function groupCallsTag(group: string): string {
+  return `c:${group}`
+}

@@ -1,0 +1,101 @@
+/** Calls that wait over RPC: in memory, since a pending RPC keeps the object awake. */
+import { LATE_CALL_MS } from '../../limits.ts'
+import type { CallOutcome, Repeatable } from '../../contract/rpc.ts'
+
+/** A call that has not been answered and whose stream, if it needs one, is not open yet. */
+export interface Waiter {
+  readonly key: string
+  readonly group: string
+  readonly agent: string
+  readonly session: string
+  /** The child's answer is stored, and its failure ends the session. */
+  readonly isInitialize: boolean
+  /** The session's child was started anew for this call. */
+  readonly restarted: boolean
+  /** Method and name, of what may ask its client. */
+  readonly asker?: string
+  /** What tells whether it may be made again, should its agent be lost. */
+  readonly repeat?: Repeatable
+  /** Its Worker has tried before. And: an agent may have had it then. */
+  readonly isRetry?: boolean
+  readonly isResend?: boolean
+  /** It runs until its client leaves. */
+  readonly isListen?: true
+  /** Whether the client can take more than the answer. */
+  readonly canStream: boolean
+  /** Frames that wait for the stream to open; undefined while the RPC has not been resolved. */
+  buffer: Uint8Array[] | undefined
+  /** Since when they wait, in milliseconds since 1970. */
+  bufferedAtMs: number
+  readonly resolve: (outcome: CallOutcome) => void
+}
+
+export class Waiters {
+  readonly #byKey = new Map<string, Waiter>()
+  /** Calls that found no agent, and when their Workers last asked, in milliseconds since 1970; oldest first. */
+  readonly #turnedAway = new Map<string, number>()
+  #resetAtMs = -Infinity
+
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  get(key: string): Waiter | undefined {
+    return this.#byKey.get(key)
+  }
+
+  /** Waits for the outcome. A second wait for the same key (a resend) takes the first one's place. */
+  wait(key: string, facts: Omit<Waiter, 'key' | 'buffer' | 'bufferedAtMs' | 'resolve'>): Promise<CallOutcome> {
+    const { promise, resolve } = Promise.withResolvers<CallOutcome>()
+    this.#byKey.get(key)?.resolve({ kind: 'moved' })
+    this.#byKey.set(key, { key, ...facts, buffer: undefined, bufferedAtMs: 0, resolve })
+    return promise
+  }
+
+  /** Ends the wait with an outcome; without effect for one that was resolved to a stream before. */
+  settle(waiter: Waiter, outcome: CallOutcome): void {
+    this.#byKey.delete(waiter.key)
+    if (outcome.kind === 'again' || outcome.kind === 'repeat') this.turnAway(waiter.key, Date.now())
+    waiter.resolve(outcome)
+  }
+
+  /** The stream is open: hands over what waited for it. */
+  moveToStream(key: string): Waiter | undefined {
+    const waiter = this.#byKey.get(key)
+    if (waiter === undefined) return undefined
+    this.#byKey.delete(key)
+    waiter.resolve({ kind: 'moved' })
+    return waiter
+  }
+
+  /** Notes that what was known of calls on their way was lost in a reset. */
+  noteReset(nowMs: number): void {
+    this.#resetAtMs = nowMs
+  }
+
+  /** Notes that a call found no agent, or must be made again: its Worker holds it, and asks again within a second. */
+  turnAway(key: string, nowMs: number): void {
+    this.#turnedAway.delete(key)
+    this.#turnedAway.set(key, nowMs)
+    for (const [old, sinceMs] of this.#turnedAway) {
+      if (nowMs - sinceMs < LATE_CALL_MS) break
+      this.#turnedAway.delete(old)
+    }
+  }
+
+  /**
+   * How long a Worker may still be about to ask for a call that has not been sent to an agent yet, in milliseconds; 0 when none
+   * is. Who asked before a reset is heard from again soon.
+   */
+  onItsWayMs(key: string, nowMs: number): number {
+    return Math.max(0, (this.#turnedAway.get(key) ?? this.#resetAtMs) + LATE_CALL_MS - nowMs)
+  }
+
+  isBusy(group: string): boolean {
+    return this.where((waiter) => waiter.group === group && waiter.isListen !== true).length > 0
+  }
+
+  where(test: (waiter: Waiter) => boolean): Waiter[] {
+    return [...this.#byKey.values()].filter(test)
+  }
+}

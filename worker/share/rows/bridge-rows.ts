@@ -1,0 +1,177 @@
+/** Rows of the bridge between eras: calls parked on input or left by their clients, who is known to ask, and listens. */
+import type { SubscriptionFilter } from '../../bridge/listen.ts'
+import { MAX_ASKERS } from '../../limits.ts'
+import type { KeptCall } from '../../contract/rpc.ts'
+import type { ParkedRow } from '../calls/modern-on-legacy.ts'
+
+export interface Listen {
+  readonly key: string
+  readonly group: string
+  readonly filter: SubscriptionFilter
+}
+
+interface KeptRow extends KeptCall {
+  readonly key: string
+  readonly session: string
+  readonly expiresAtMs: number
+}
+
+export class BridgeRows {
+  readonly #sql: SqlStorage
+  #askers: Set<string> | undefined
+  #listens: Map<string, Listen> | undefined
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql
+  }
+
+  create(): void {
+    this.#sql.exec(`
+      CREATE TABLE IF NOT EXISTS parked (handle TEXT PRIMARY KEY, ch TEXT NOT NULL, taken INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, call TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS asker (name TEXT PRIMARY KEY) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, session TEXT NOT NULL, request BLOB NOT NULL, asked BLOB, expires_at_ms INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS listen (key TEXT PRIMARY KEY, grp TEXT NOT NULL, filter TEXT NOT NULL) WITHOUT ROWID;
+    `)
+  }
+
+  /** Forgets everything in memory. */
+  forget(): void {
+    this.#askers = undefined
+    this.#listens = undefined
+  }
+
+  parked(handle: string): ParkedRow | undefined {
+    const [row] = this.#sql.exec<{ call: string }>('SELECT call FROM parked WHERE handle = ?', handle).toArray()
+    return row === undefined ? undefined : (JSON.parse(row.call) as ParkedRow)
+  }
+
+  putParked(row: ParkedRow): void {
+    this.#sql.exec(
+      'INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?)',
+      row.handle,
+      row.channel,
+      row.takenBy === undefined ? 0 : 1,
+      row.expiresAtMs,
+      JSON.stringify(row),
+    )
+  }
+
+  /** Whether a call waits on this channel for its client. */
+  hasParkedOn(ch: string): boolean {
+    return this.#sql.exec('SELECT handle FROM parked WHERE ch = ? AND taken = 0 LIMIT 1', ch).toArray().length > 0
+  }
+
+  parkedCount(): number {
+    return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM parked').one().count
+  }
+
+  /** Takes out the calls whose time is over. */
+  takeParkedBefore(nowMs: number): ParkedRow[] {
+    const rows = this.#sql.exec<{ call: string }>('SELECT call FROM parked WHERE expires_at_ms <= ?', nowMs).toArray()
+    if (rows.length > 0) this.#sql.exec('DELETE FROM parked WHERE expires_at_ms <= ?', nowMs)
+    return rows.map(({ call }) => JSON.parse(call) as ParkedRow)
+  }
+
+  /** When the next call's time is over, in milliseconds since 1970. */
+  nextParkedMs(): number | undefined {
+    return this.#sql.exec<{ next: number | null }>('SELECT min(expires_at_ms) AS next FROM parked').one().next ?? undefined
+  }
+
+  /** A session's call that a Worker may go on with. */
+  kept(key: string, session: string): KeptCall | undefined {
+    const [row] = this.#sql
+      .exec<{ request: ArrayBuffer; asked: ArrayBuffer | null }>(
+        'SELECT request, asked FROM kept WHERE key = ? AND session = ?',
+        key,
+        session,
+      )
+      .toArray()
+    if (row === undefined) return undefined
+    const { request, asked } = row
+    return { request: new Uint8Array(request), ...(asked === null ? {} : { asked: new Uint8Array(asked) }) }
+  }
+
+  /** What was kept of the call before stays, unless there is news. */
+  putKept({ key, session, request, asked, expiresAtMs }: KeptRow): void {
+    this.#sql.exec(
+      'INSERT INTO kept VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO UPDATE SET asked = coalesce(excluded.asked, asked), expires_at_ms = excluded.expires_at_ms WHERE session = excluded.session',
+      key,
+      session,
+      request,
+      asked ?? null,
+      expiresAtMs,
+    )
+  }
+
+  keptCount(): number {
+    return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM kept').one().count
+  }
+
+  /** Drops what was kept for a session. */
+  dropKept(session: string): void {
+    this.#sql.exec('DELETE FROM kept WHERE session = ?', session)
+  }
+
+  dropKeptBefore(nowMs: number): void {
+    this.#sql.exec('DELETE FROM kept WHERE expires_at_ms <= ?', nowMs)
+  }
+
+  /** When the next kept call's time is over, in milliseconds since 1970. */
+  nextKeptMs(): number | undefined {
+    return this.#sql.exec<{ next: number | null }>('SELECT min(expires_at_ms) AS next FROM kept').one().next ?? undefined
+  }
+
+  /** Whether requests of this name were seen asking their client. */
+  isAsker(name: string): boolean {
+    return this.#knownAskers().has(name)
+  }
+
+  markAsker(name: string): void {
+    const known = this.#knownAskers()
+    // Names beyond the cap are refused whenever they ask together with others, and work alone.
+    if (known.has(name) || known.size >= MAX_ASKERS) return
+    known.add(name)
+    this.#sql.exec('INSERT OR REPLACE INTO asker VALUES (?)', name)
+  }
+
+  listen(key: string): Listen | undefined {
+    return this.#knownListens().get(key)
+  }
+
+  listens(group: string): Listen[] {
+    return [...this.#knownListens().values()].filter((listen) => listen.group === group)
+  }
+
+  allListens(): Listen[] {
+    return [...this.#knownListens().values()]
+  }
+
+  putListen(key: string, group: string, filter: SubscriptionFilter): void {
+    this.#knownListens().set(key, { key, group, filter })
+    this.#sql.exec('INSERT OR REPLACE INTO listen VALUES (?, ?, ?)', key, group, JSON.stringify(filter))
+  }
+
+  dropListen(key: string): void {
+    this.#knownListens().delete(key)
+    this.#sql.exec('DELETE FROM listen WHERE key = ?', key)
+  }
+
+  #knownAskers(): Set<string> {
+    this.#askers ??= new Set(
+      this.#sql
+        .exec<{ name: string }>('SELECT name FROM asker')
+        .toArray()
+        .map(({ name }) => name),
+    )
+    return this.#askers
+  }
+
+  #knownListens(): Map<string, Listen> {
+    if (this.#listens !== undefined) return this.#listens
+    const rows = this.#sql.exec<{ key: string; grp: string; filter: string }>('SELECT key, grp, filter FROM listen').toArray()
+    this.#listens = new Map(
+      rows.map(({ key, grp, filter }) => [key, { key, group: grp, filter: JSON.parse(filter) as SubscriptionFilter }]),
+    )
+    return this.#listens
+  }
+}
