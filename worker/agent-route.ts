@@ -5,7 +5,7 @@ import { authenticateAgent, BEARER_CHALLENGE } from './access/authenticate.ts'
 import { problem } from './api/problem.ts'
 import type { Env } from './env.ts'
 import { laneAt } from './lanes.ts'
-import { ShareClient } from './mcp/share-client.ts'
+import { ShareClient } from './carry/share-client.ts'
 
 export async function connectAgent(c: Context<{ Bindings: Env }>): Promise<Response> {
   const share = c.req.param('share') ?? ''

@@ -8,7 +8,7 @@ import { problem } from './api/problem.ts'
 import type { Env } from './env.ts'
 import { log } from './log.ts'
 import { getSse, postMessages } from './mcp/http-sse.ts'
-import { refusal } from './mcp/reply.ts'
+import { refusal } from './mcp/response/responses.ts'
 import { deleteMcp, getMcp, postMcp } from './mcp/streamable-http.ts'
 
 export { Registry } from './registry/registry.ts'

@@ -2,7 +2,7 @@
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { REATTACH_MS, RETRY_MS } from '../../worker/limits.ts'
-import { ShareClient } from '../../worker/mcp/share-client.ts'
+import { ShareClient } from '../../worker/carry/share-client.ts'
 import { heldTimers } from './held-timers.ts'
 import { begun, CALL, callAfterReplays, expectReplay, leaveUnmade, PRIMED, progress, refuseReplay } from './left-stream.ts'
 import { createClientToken, createShare, EventReader, resetShare, revokeShare, stubOf, TestClient } from './relay.ts'

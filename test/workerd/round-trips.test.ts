@@ -1,6 +1,6 @@
 /** What each kind of client request asks of its Share: one round trip when warm. docs/scale.md has the same table. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ShareClient } from '../../worker/mcp/share-client.ts'
+import { ShareClient } from '../../worker/carry/share-client.ts'
 import { callTool, HandshakeChild, postModern } from './handshake-child.ts'
 import { createShare, EventReader, TestClient } from './relay.ts'
 import { connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'

@@ -5,7 +5,7 @@ import { type Capability, type CapabilitySet, declare, lacking, neededFor } from
 import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
 import { isObject, type JsonObject, META } from './names.ts'
 import { objectText } from './object-text.ts'
-import { type Problem, problem } from './problem.ts'
+import { type Problem, problem } from './modern-errors.ts'
 
 export type AskVerdict =
   /** May be put to the client: the text of an entry of `inputRequests`. */

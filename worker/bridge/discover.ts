@@ -1,6 +1,6 @@
 /** initialize and server/discover, each made from the other's result. */
 import type { Span } from '../../protocol/json-scan.ts'
-import { isLegacyRevision } from '../mcp/revision.ts'
+import { isLegacyRevision } from './revision.ts'
 import { bridgedClientCapabilities, bridgedServerCapabilities, type CapabilitySet, declare } from './capabilities.ts'
 import { findPath, isObjectAt, rootOf, textAt, valueAt } from './json-view.ts'
 import { CHILD_REVISION, isObject, type JsonObject, META, MODERN_REVISION, MODERN_REVISIONS } from './names.ts'

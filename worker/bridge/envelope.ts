@@ -2,7 +2,7 @@
 import type { MessageFacts } from '../../protocol/json-scan.ts'
 import { type CapabilitySet, readCapabilities } from './capabilities.ts'
 import { isLogLevel, isModernRevision, isObject, type JsonObject, type LogLevel, META, MODERN_REVISIONS, objectIn } from './names.ts'
-import { type Problem, problem } from './problem.ts'
+import { type Problem, problem } from './modern-errors.ts'
 import { checkStandardHeaders, checkVersionHeader, type HeaderReader } from './standard-headers.ts'
 
 export interface Envelope {

@@ -7,7 +7,7 @@ import { type Capability, type CapabilitySet, lacking, neededFor } from './capab
 import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
 import { isObject } from './names.ts'
 import { objectText } from './object-text.ts'
-import { type Problem, problem, PROBLEMS, problemResponse } from './problem.ts'
+import { type Problem, problem, PROBLEMS, problemResponse } from './modern-errors.ts'
 
 /** Rounds of one call: what the official SDK grants its own servers. */
 export const MAX_INPUT_ROUNDS = 8

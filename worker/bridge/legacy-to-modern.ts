@@ -6,7 +6,7 @@ import { isCacheable } from './modern-to-legacy.ts'
 import { META, META_PREFIX } from './names.ts'
 import { objectText } from './object-text.ts'
 import { outputSchemaEdits, structuredContentEdits } from './output-schema.ts'
-import { PROBLEMS } from './problem.ts'
+import { PROBLEMS } from './modern-errors.ts'
 
 /**
  * `forward`: to the child, with an envelope. `discover`: answered from server/discover. `empty`: the relay answers `{}`.

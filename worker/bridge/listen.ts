@@ -4,7 +4,7 @@ import type { Replacement } from '../../protocol/splice.ts'
 import { MAX_SUBSCRIPTIONS } from '../limits.ts'
 import { editBody } from './body-edit.ts'
 import { type JsonObject, META, META_PREFIX, objectIn } from './names.ts'
-import { type Problem, problem } from './problem.ts'
+import { type Problem, problem } from './modern-errors.ts'
 
 export interface SubscriptionFilter {
   readonly toolsListChanged?: true

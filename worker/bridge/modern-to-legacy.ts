@@ -3,7 +3,7 @@ import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { applyEdit, editBody } from './body-edit.ts'
 import { editObject, elementsAt, findPath, isObjectAt, rootOf, valueAt, valueStart } from './json-view.ts'
 import { META, META_PREFIX } from './names.ts'
-import { PROBLEMS } from './problem.ts'
+import { PROBLEMS } from './modern-errors.ts'
 
 /** `forward`: to the child. `discover`, `listen`: the relay answers by itself. `unknown`: 404 and -32601. */
 export type Verdict = 'forward' | 'discover' | 'listen' | 'unknown'

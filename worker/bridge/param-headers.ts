@@ -1,7 +1,7 @@
 /** Mcp-Param-* headers: which arguments a tool wants mirrored, and whether a call's headers agree (MCP 2026-07-28, Streamable HTTP, custom headers). */
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { isObject, type JsonObject } from './names.ts'
-import type { Problem } from './problem.ts'
+import type { Problem } from './modern-errors.ts'
 import { checkMirror, type HeaderReader } from './standard-headers.ts'
 
 const ANNOTATION = 'x-mcp-header'

@@ -1,7 +1,7 @@
 /** The headers that every modern request mirrors its body in: MCP-Protocol-Version, Mcp-Method, Mcp-Name (MCP 2026-07-28, Streamable HTTP, standard request headers). */
 import { decodeHeaderValue, trimHeader } from './header-value.ts'
 import type { JsonObject } from './names.ts'
-import { type Problem, problem } from './problem.ts'
+import { type Problem, problem } from './modern-errors.ts'
 
 /** Request headers, as `Headers` has them. */
 export interface HeaderReader {

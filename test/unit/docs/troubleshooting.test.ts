@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { problem } from '../../../worker/api/problem.ts'
-import { PROBLEMS } from '../../../worker/bridge/problem.ts'
+import { PROBLEMS } from '../../../worker/bridge/modern-errors.ts'
 
 const page = readFileSync(new URL('../../../docs/troubleshooting.md', import.meta.url), 'utf8')
 const headings = page.split('\n').flatMap((line) => (line.startsWith('## ') ? [line.slice(3)] : []))

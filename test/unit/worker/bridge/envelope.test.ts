@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { scanMessage } from '../../../../protocol/json-scan.ts'
 import { claimsModern, classify, type Classified } from '../../../../worker/bridge/envelope.ts'
-import { PROBLEMS } from '../../../../worker/bridge/problem.ts'
+import { PROBLEMS } from '../../../../worker/bridge/modern-errors.ts'
 import { bytesOf } from './bytes.ts'
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion'

@@ -21,7 +21,7 @@ import {
   toLegacyError,
   toModernRequest,
 } from '../../../../worker/bridge/legacy-to-modern.ts'
-import { problem } from '../../../../worker/bridge/problem.ts'
+import { problem } from '../../../../worker/bridge/modern-errors.ts'
 import { bytesOf, editedBy, textOf } from './bytes.ts'
 
 test.each([

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { isModernRevision, objectIn, passesLogLevel } from '../../../../worker/bridge/names.ts'
-import { problem, PROBLEMS, problemResponse } from '../../../../worker/bridge/problem.ts'
+import { problem, PROBLEMS, problemResponse } from '../../../../worker/bridge/modern-errors.ts'
 
 test('passesLogLevel() lets through what is as severe as was asked for, and nothing to who did not ask', () => {
   expect(passesLogLevel('debug', 'debug')).toBe(true)

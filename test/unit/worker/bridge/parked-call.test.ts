@@ -5,7 +5,7 @@ import { askKey, inputRequiredResult, judgeAsk, readInputResponses, readRequestS
 import { readCapabilities } from '../../../../worker/bridge/capabilities.ts'
 import { type ParkedCall, resume } from '../../../../worker/bridge/parked-call.ts'
 import { requestDigest } from '../../../../worker/bridge/request-digest.ts'
-import { mintRequestState, verifyRequestState } from '../../../../worker/bridge/request-state.ts'
+import { mintRequestState, verifyRequestState } from '../../../../worker/mcp/modern-client/request-state.ts'
 import { bytesOf } from './bytes.ts'
 
 const ALL = readCapabilities({ elicitation: {} })

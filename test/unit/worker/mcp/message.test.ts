@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from '../../../../protocol/limits.ts'
 import { isJson, readAccept, readBody, readPosted } from '../../../../worker/mcp/message.ts'
-import { bytesOf } from './recorded-body.ts'
+import { bytesOf } from './response/recorded-body.ts'
 
 const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
 

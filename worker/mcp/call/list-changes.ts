@@ -1,0 +1,29 @@
+/** Words the relay's own news that a server's lists may have changed, for those who listen. */
+import { changeMethods, readFilter, subscriptionEdits } from '../../bridge/listen.ts'
+import { isObject } from '../../bridge/names.ts'
+import { splice } from '../../../protocol/splice.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** One notification each. */
+export function changeMessages(methods: readonly string[]): string[] {
+  return methods.map((method) => `{"jsonrpc":"2.0","method":${JSON.stringify(method)}}`)
+}
+
+/** The same for a listen (MCP 2026-07-28): `rawId` is the id of its request. */
+export function listenMessages(methods: readonly string[], rawId: string): string[] {
+  return methods.map((method) => {
+    const bytes = encoder.encode(`{"jsonrpc":"2.0","method":${JSON.stringify(method)},"params":{}}`)
+    return decoder.decode(splice(bytes, subscriptionEdits(bytes, rawId)))
+  })
+}
+
+/** Those changes that a subscriptions/listen request asks for. */
+export function changesWanted(methods: readonly string[], request: Uint8Array): string[] {
+  const parsed: unknown = JSON.parse(decoder.decode(request))
+  const params = isObject(parsed) ? parsed['params'] : undefined
+  const filter = readFilter(isObject(params) ? params : {})
+  const wanted = filter.ok ? changeMethods(filter.value) : []
+  return methods.filter((method) => wanted.includes(method))
+}

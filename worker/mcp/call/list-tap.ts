@@ -1,0 +1,62 @@
+/** Sees a server's lists and its answer to a handshake go by, and has the share keep what is new of them. */
+import { waitUntil } from 'cloudflare:workers'
+import type { AgentFrame, Answer } from '../../../protocol/frame.ts'
+import { encodeBase32 } from '../../access/base32.ts'
+import { MAX_LISTING_BYTES } from '../../limits.ts'
+import type { CallRequest } from '../../contract/rpc.ts'
+import { listingFrom, type ListingName, listingOf } from '../../contract/listings.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
+import { WholeAnswer } from './whole-answer.ts'
+
+/** Bytes of the digest that names an answer. */
+const DIGEST_BYTES = 16
+
+/** What of a request says whose answer it is. */
+type Asker = Pick<CallRequest, 'principal' | 'session' | 'capabilities' | 'group' | 'bridge' | 'delivery'>
+
+export class ListTap {
+  readonly #share: ShareClient
+  readonly #name: ListingName
+  readonly #answer = new WholeAnswer()
+
+  private constructor(share: ShareClient, name: ListingName) {
+    this.#share = share
+    this.#name = name
+  }
+
+  /** Undefined for a request whose answer is not kept. */
+  static of(share: ShareClient, request: Pick<CallRequest, 'method' | 'cursor' | 'canStandBy'>): ListTap | undefined {
+    const name = request.canStandBy === true ? listingOf(request) : undefined
+    return name === undefined ? undefined : new ListTap(share, name)
+  }
+
+  /** A frame of the answer has come. `listed`: digest of what the share keeps. */
+  see(header: AgentFrame, body: Uint8Array, request: Asker, listed: string | undefined): void {
+    // A client that cannot be asked is offered less by a child that must know it with every request.
+    if (eraOf(request) === 'modern' && request.group === undefined && request.delivery !== 'stream') return
+    const whole =
+      header.type === 'answer' && !header.failed && header.size <= MAX_LISTING_BYTES
+        ? this.#answer.begin(header, body)
+        : header.type === 'chunk' && this.#answer.owns(header)
+          ? this.#answer.goOn(header, body)
+          : undefined
+    if (whole === undefined) return
+    // Nobody waits for it: what is not kept today is kept the next time.
+    waitUntil(this.#note(whole.header, whole.body, request, listed).catch(() => undefined))
+  }
+
+  async #note({ ch }: Answer, body: Uint8Array, request: Asker, listed: string | undefined): Promise<void> {
+    const answer = listingFrom(body)
+    if (answer === undefined) return
+    const hash = await crypto.subtle.digest('SHA-256', answer)
+    const digest = encodeBase32(new Uint8Array(hash).subarray(0, DIGEST_BYTES))
+    if (digest === listed) return
+    const { principal, session, capabilities = [] } = request
+    await this.#share.noteListing({ principal, session, capabilities, ch, name: this.#name, era: eraOf(request), answer, digest })
+  }
+}
+
+/** Of the child that answers: a request that names a bridge was translated to the other era than its client's. */
+function eraOf({ group, bridge }: Asker): 'legacy' | 'modern' {
+  return (group === undefined) === (bridge === undefined) ? 'legacy' : 'modern'
+}

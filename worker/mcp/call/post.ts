@@ -1,0 +1,78 @@
+/** Takes a client's messages in: requests become calls, notifications and responses are sent on. */
+import type { Executed, Failure } from '../../../protocol/errors.ts'
+import { MAX_BREAKS, RECEIPT_MS, RETRY_MS, TAKEOVER_WAIT_MS, UNHEARD_MS } from '../../limits.ts'
+import { pause, within } from '../../within.ts'
+import type { Caller, CallRequest } from '../../contract/rpc.ts'
+import { canStandBy } from '../../contract/listings.ts'
+import { randomKey } from '../../call-key.ts'
+import type { ClientMessage } from '../message.ts'
+import { agentNews, isWorthWaiting } from '../../carry/away.ts'
+import { AGENT_AWAY } from '../response/responses.ts'
+import { isRetryable, type ShareClient } from '../../carry/share-client.ts'
+import { firstPart, uploadRest } from '../../carry/upload.ts'
+
+/** A tool with a longer name is not looked up. */
+const MAX_TOOL_CHARS = 256
+
+export function callRequest(caller: Caller, { bytes, facts, params }: ClientMessage, delivery: CallRequest['delivery']): CallRequest {
+  const { method, id, requestToken, uri } = facts
+  const { cursor, level, name, protocolVersion } = params
+  return {
+    ...caller,
+    key: randomKey(),
+    method,
+    rawId: id?.raw ?? 'null',
+    id: id?.span ?? [0, 0],
+    ...(requestToken === undefined ? {} : { rawToken: requestToken.raw, token: requestToken.span }),
+    body: firstPart(bytes),
+    size: bytes.length,
+    delivery,
+    ...(method === 'tools/call' && typeof name === 'string' && name.length <= MAX_TOOL_CHARS ? { tool: name } : {}),
+    ...(uri === undefined ? {} : { uri }),
+    ...(canStandBy(method, params) ? { canStandBy: true, ...(typeof cursor === 'string' ? { cursor } : {}) } : {}),
+    ...(typeof level === 'string' ? { level } : {}),
+    ...(method === 'initialize' && typeof protocolVersion === 'string' ? { revision: protocolVersion } : {}),
+  }
+}
+
+/** Sends a notification or a response on; undefined when the agent has taken it. */
+export async function send(share: ShareClient, caller: Caller, { bytes, facts }: ClientMessage): Promise<Failure | undefined> {
+  const { kind, method, id, requestId } = facts
+  // An error without an id answers nothing that anybody asked (JSON-RPC 2.0 §5).
+  if (id?.raw === 'null') return undefined
+  const request = {
+    ...caller,
+    key: randomKey(),
+    kind: kind === 'notification' ? 'notification' : 'response',
+    method,
+    body: firstPart(bytes),
+    size: bytes.length,
+    ...(kind === 'notification' || id === undefined ? {} : { rawId: id.raw }),
+    ...(requestId === undefined ? {} : { requestId }),
+  } as const
+  const startMs = Date.now()
+  let executed: Executed = 'no'
+  for (let tries = 1; ;) {
+    try {
+      const resend = executed === 'no' ? {} : { isResend: true, ageMs: Date.now() - startMs }
+      const outcome = share.send({ ...request, ...resend })
+      if (request.size > request.body.length) void uploadRest(share, request.key, bytes)
+      const receipt = await within(RECEIPT_MS, outcome)
+      if (receipt === undefined) return { ...AGENT_AWAY, executed: 'unknown' }
+      if (receipt.kind === 'sent') return undefined
+      if (receipt.kind === 'failed') return receipt.failure
+      if (receipt.kind === 'again') executed = 'unknown'
+      const waitedMs = Date.now() - startMs + RETRY_MS
+      if (receipt.kind === 'unheard' && waitedMs > UNHEARD_MS) return undefined
+      const isHopeless = receipt.kind === 'away' && !isWorthWaiting(receipt, waitedMs, share)
+      if (isHopeless || waitedMs > Math.max(TAKEOVER_WAIT_MS, share.awayWaitMs)) return { ...AGENT_AWAY, executed }
+      await (receipt.kind === 'away' ? agentNews(share, receipt, executed !== 'no') : pause(RETRY_MS))
+    } catch (error) {
+      // The agent knows the key, so that sending it twice does no harm.
+      if (++tries > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }
+      executed = 'unknown'
+      share.renew()
+      if (tries > 2) await pause(RETRY_MS)
+    }
+  }
+}

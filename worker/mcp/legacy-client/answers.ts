@@ -1,0 +1,87 @@
+/** Makes the answers of a child that knows no sessions what a session's client knows. */
+import type { Answer } from '../../../protocol/frame.ts'
+import { replacement, splice } from '../../../protocol/splice.ts'
+import { envelopeMembers } from '../../bridge/discover.ts'
+import { findPath, isObjectAt, rootOf, valueAt } from '../../bridge/json-view.ts'
+import { legacyResultEdits, resultKind, toLegacyError } from '../../bridge/legacy-to-modern.ts'
+import { isObject } from '../../bridge/names.ts'
+import { problem, problemResponse } from '../../bridge/modern-errors.ts'
+import type { Caller } from '../../contract/rpc.ts'
+import type { Item } from '../call/courier.ts'
+import { learnWrappedTools, type ModernServer, wrappedTools } from './known-servers.ts'
+import { RESTARTED_KEY } from '../response/restarted.ts'
+import { listSessionTools } from './list-tools.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
+
+/** An answer that has come whole. */
+export interface WholeItem extends Extract<Item, { readonly kind: 'frame' }> {
+  readonly header: Answer
+}
+
+/** The request that is answered. */
+export interface AnsweredCall {
+  readonly rawId: string
+  readonly method: string
+  /** Of tools/call. */
+  readonly tool?: string
+  /** Of a list: it is not the first page. */
+  readonly isContinued: boolean
+}
+
+const decoder = new TextDecoder()
+
+export class SessionAnswers {
+  readonly #share: ShareClient
+  readonly #caller: Caller
+  readonly #call: AnsweredCall
+  readonly #server: () => Promise<ModernServer | undefined>
+
+  /** `server`: what is known of the child, for answers that cannot be translated without. */
+  constructor(share: ShareClient, caller: Caller, call: AnsweredCall, server: () => Promise<ModernServer | undefined>) {
+    this.#share = share
+    this.#caller = caller
+    this.#call = call
+    this.#server = server
+  }
+
+  async translate(item: WholeItem): Promise<Item> {
+    const { header, body, restarted } = item
+    const { method, rawId } = this.#call
+    if (header.failed) {
+      const error = toLegacyError(body, method)
+      return error === body ? item : reply(decoder.decode(toLegacyError(splice(body, [replacement(header.id, rawId)]), method)))
+    }
+    if (resultKind(body) === 'other') return reply(problemResponse(rawId, problem('RESULT_UNMAPPABLE', { at: 'resultType' })))
+    if (method === 'tools/list') await this.#noteTools(body)
+    const isSchemaWrapped = method === 'tools/call' && (await this.#isWrapped(body))
+    const marks = restarted ? { marks: { [RESTARTED_KEY]: 'true' } } : {}
+    return { ...item, restarted: false, edits: legacyResultEdits(body, { method, isSchemaWrapped, ...marks }) }
+  }
+
+  /** A list in one page tells what later calls need to know. */
+  async #noteTools(answer: Uint8Array): Promise<void> {
+    const page = valueAt(answer, findPath(answer, rootOf(answer), 'result'))
+    if (!isObject(page) || this.#call.isContinued || typeof page['nextCursor'] === 'string') return
+    const server = await this.#server()
+    if (server !== undefined) server.wrappedTools = new Set(wrappedTools(page))
+  }
+
+  /** Whether the tool's schema was wrapped, which matters only to content that would not be wrapped without it. */
+  async #isWrapped(answer: Uint8Array): Promise<boolean> {
+    const content = findPath(answer, rootOf(answer), 'result', 'structuredContent')
+    const { tool } = this.#call
+    if (tool === undefined || !isObjectAt(answer, content)) return false
+    const server = await this.#server()
+    if (server === undefined) return false
+    const known = server.wrappedTools ?? (await learnWrappedTools(server, (cursor) => this.#listTools(server, cursor)))
+    return known.has(tool)
+  }
+
+  #listTools({ client, version }: ModernServer, cursor: string | undefined): ReturnType<typeof listSessionTools> {
+    return listSessionTools(this.#share, this.#caller, envelopeMembers(client, false, undefined), version, cursor)
+  }
+}
+
+export function reply(text: string): Item {
+  return { kind: 'reply', http: 200, text }
+}

@@ -1,0 +1,114 @@
+/** Has a session's client asked what its server wants to know before the call can be made again. */
+import { type CapabilitySet, declare, readCapabilities } from '../../bridge/capabilities.ts'
+import { inputFailure, type InputRound, lackingFor, readInputRound, serverRequest } from '../../bridge/input-rounds.ts'
+import { type Problem, problem } from '../../bridge/modern-errors.ts'
+import { randomKey } from '../../call-key.ts'
+import type { Caller } from '../../contract/rpc.ts'
+import type { Item } from '../call/courier.ts'
+import { InputExchange, type InputOutcome } from './ask-wait.ts'
+import type { ModernServer } from './known-servers.ts'
+import { reply } from './answers.ts'
+import type { Posted, Retry } from './attempt.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
+
+/** What a leg came to. `last`: what the call ends with, if it does not just end. */
+type Outcome = { readonly kind: 'retry'; readonly retry: Retry } | { readonly kind: 'last'; readonly item: Item | undefined }
+
+/** What is asked, and in whose name. */
+interface Leg {
+  /** The answer that asks. */
+  readonly answer: Uint8Array
+  /** Which round of the call it is, from 1 on. */
+  readonly round: number
+  /** Key under which the call will be made again. */
+  readonly key: string
+  readonly posted: Posted | undefined
+  readonly server: ModernServer | undefined
+}
+
+const NOBODY: CapabilitySet = new Set()
+
+export class InputLeg {
+  readonly #share: ShareClient
+  readonly #caller: Caller
+  readonly #rawId: string
+  readonly #method: string
+  #exchange: InputExchange | undefined
+  #isAsking = false
+  #isOver = false
+
+  constructor(share: ShareClient, caller: Caller, rawId: string, method: string) {
+    this.#share = share
+    this.#caller = caller
+    this.#rawId = rawId
+    this.#method = method
+  }
+
+  /** Whether answers are waited for. */
+  get isAsking(): boolean {
+    return this.#isAsking
+  }
+
+  /** Yields the questions, and waits for their answers. Until `settled` the client may still cancel what they lead to. */
+  async *ask({ answer, round, key, posted, server }: Leg): AsyncGenerator<Item, Outcome> {
+    const read = readInputRound(answer, round)
+    if (!read.ok) return this.#failed(read.error)
+    if (posted === undefined || server === undefined) return this.#failed(problem('INPUT_LOST'))
+    const { client } = server
+    const capabilities = posted.delivery === 'stream' ? readCapabilities(client.capabilities) : NOBODY
+    const lacking = lackingFor(read.value, capabilities)
+    if (lacking.length > 0)
+      return this.#failed(problem('INPUT_IMPOSSIBLE', { at: lacking.join(', '), requiredCapabilities: declare(new Set(lacking)) }))
+    return yield* this.#gather(read.value, key, client.revision)
+  }
+
+  /** The call was made again: it is for itself that it can be cancelled now. */
+  settled(): void {
+    this.#exchange?.close()
+    this.#exchange = undefined
+  }
+
+  /** Nobody is asked any more. */
+  close(): void {
+    this.#isOver = true
+    this.settled()
+  }
+
+  async *#gather(round: InputRound, key: string, revision: string): AsyncGenerator<Item, Outcome> {
+    const { wanted } = round
+    const answers = new Map<string, string>()
+    if (wanted.length === 0) return { kind: 'retry', retry: { round, answers } }
+    const exchange = await InputExchange.open(this.#share, this.#caller, { key, call: this.#rawId, count: wanted.length })
+    this.#exchange = exchange
+    if (this.#isOver) exchange.close()
+    this.#isAsking = true
+    for (const [index, input] of wanted.entries())
+      yield { kind: 'message', text: serverRequest(input, exchange.rawId(index), randomKey(), revision) }
+    const outcome = await exchange.gather(this.#share.inputWaitMs)
+    this.#isAsking = false
+    if (outcome?.kind !== 'answers') {
+      this.settled()
+      return this.#withoutAnswers(outcome?.kind)
+    }
+    for (const [index, { key: name }] of wanted.entries()) answers.set(name, outcome.answers.get(index) ?? '{}')
+    return { kind: 'retry', retry: { round, answers } }
+  }
+
+  #withoutAnswers(reason: Exclude<InputOutcome['kind'], 'answers'> | undefined): Outcome {
+    switch (reason) {
+      case 'cancelled':
+        return { kind: 'last', item: { kind: 'failed', failure: { code: 'CANCELLED', executed: 'unknown' } } }
+      case 'over':
+        return { kind: 'last', item: { kind: 'failed', failure: { code: 'CHANNEL_CLOSED', executed: 'unknown' } } }
+      case 'replaced':
+        return { kind: 'last', item: undefined }
+      case 'refused':
+      case undefined:
+        return this.#failed(problem('INPUT_REFUSED'))
+    }
+  }
+
+  #failed(what: Problem): Outcome {
+    return { kind: 'last', item: reply(inputFailure(this.#rawId, this.#method, what)) }
+  }
+}

@@ -1,0 +1,151 @@
+/** A session's request: made to a child that knows sessions as it came, to one that knows none translated; and kept for other Workers. */
+import { scanMessage } from '../../../protocol/json-scan.ts'
+import { envelopeMembers, initializeResult, readDiscoverResult } from '../../bridge/discover.ts'
+import { type InputRound, retryRequest } from '../../bridge/input-rounds.ts'
+import { legacyVerdict, toModernRequest } from '../../bridge/legacy-to-modern.ts'
+import { problem, type Problem, problemResponse } from '../../bridge/modern-errors.ts'
+import { RETRY_MS } from '../../limits.ts'
+import type { BridgeFacts, Caller, CallRequest } from '../../contract/rpc.ts'
+import { pause } from '../../within.ts'
+import { type Carrier, Courier, type Item, type News, type Renewal } from '../call/courier.ts'
+import { resultResponse } from '../response/own-answers.ts'
+import { type ClientMessage, readPosted } from '../message.ts'
+import { forgetServer, knownServer, learnServer, type ModernServer } from './known-servers.ts'
+import { callRequest } from '../call/post.ts'
+import { reply } from './answers.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
+
+/** What a client has posted, and how it takes what comes. */
+export interface Posted {
+  readonly message: ClientMessage
+  readonly delivery: 'stream' | 'single'
+}
+
+/** What makes a request another attempt of the same call. */
+export interface Retry {
+  readonly round: InputRound
+  readonly answers: ReadonlyMap<string, string>
+}
+
+/** Times that a request is looked for which another Worker may be about to keep. */
+const KEPT_TRIES = 3
+
+export class SessionRequest {
+  readonly #share: ShareClient
+  readonly #caller: Caller
+  /** Undefined while another Worker had it, and it was not looked for. */
+  #posted: Posted | undefined
+  /** Set while the child is one to translate for. */
+  #server: ModernServer | undefined
+
+  constructor(share: ShareClient, caller: Caller, posted?: Posted) {
+    this.#share = share
+    this.#caller = caller
+    this.#posted = posted
+    if (posted !== undefined && legacyVerdict(posted.message.facts.method) === 'forward')
+      this.#server = knownServer(share.id, caller.session)
+  }
+
+  get posted(): Posted | undefined {
+    return this.#posted
+  }
+
+  get isTranslated(): boolean {
+    return this.#server !== undefined
+  }
+
+  /** Takes it to the Share under a key. */
+  send(posted: Posted, key: string, retry?: Retry): Carrier {
+    const renew = (news: News): Promise<Renewal> => Promise.resolve(this.#renewal(news, posted, key, retry))
+    const { request, body } = this.#server === undefined ? this.#plain(posted, key) : this.#translated(this.#server, posted, key, retry)
+    return new Courier(this.#share, request, body, renew)
+  }
+
+  /** What is known of the child, asked for where another Worker has made the call. */
+  async server(key: string): Promise<ModernServer | undefined> {
+    const { session } = this.#caller
+    this.#server ??= knownServer(this.#share.id, session)
+    if (this.#server !== undefined) return this.#server
+    const facts = (await this.#share.keptCall(this.#caller, key))?.facts
+    if (facts !== undefined) this.#server = learnServer(this.#share.id, session, facts)
+    return this.#server
+  }
+
+  /** Keeps what another Worker needs to go on with the attempt of this key; `asked` is the answer that asks for input. */
+  async keep(key: string, asked?: Uint8Array): Promise<void> {
+    if (this.#posted?.delivery !== 'stream') return
+    const request = this.#posted.message.bytes
+    await this.#share.keepCall({ ...this.#caller, key, request, ...(asked === undefined ? {} : { asked }) })
+  }
+
+  /** Looks for the request that another Worker has kept. */
+  async find(key: string): Promise<void> {
+    for (let tries = 0; tries < KEPT_TRIES && this.#posted === undefined; tries++) {
+      if (tries > 0) await pause(RETRY_MS)
+      const kept = (await this.#share.keptCall(this.#caller, key))?.call
+      const read = kept === undefined ? undefined : readPosted(kept.request)
+      const [message] = read?.ok === true ? read.value.messages : []
+      if (message !== undefined) this.#posted = { message, delivery: 'stream' }
+    }
+  }
+
+  #renewal(news: News, posted: Posted, key: string, retry: Retry | undefined): Renewal {
+    if (news.kind === 'bridge' && news.facts.childEra === 'modern') {
+      this.#server = learnServer(this.#share.id, this.#caller.session, news.facts)
+      const item = localAnswer(posted.message, news.facts)
+      return item === undefined ? { kind: 'call', ...this.#translated(this.#server, posted, key, retry) } : { kind: 'item', item }
+    }
+    // What was asked of a child without sessions cannot be brought to one that has them.
+    if (news.kind !== 'native' || retry !== undefined)
+      return { kind: 'item', item: { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } } }
+    forgetServer(this.#share.id, this.#caller.session)
+    this.#server = undefined
+    return { kind: 'call', ...this.#plain(posted, key) }
+  }
+
+  #plain({ message, delivery }: Posted, key: string): { readonly request: CallRequest; readonly body: Uint8Array } {
+    return { request: { ...callRequest(this.#caller, message, delivery), key }, body: message.bytes }
+  }
+
+  #translated(
+    { client, level, version }: ModernServer,
+    { message, delivery }: Posted,
+    key: string,
+    retry: Retry | undefined,
+  ): { readonly request: CallRequest; readonly body: Uint8Array } {
+    // A client that can take nothing but the answer cannot be asked meanwhile.
+    const modern = toModernRequest(message.bytes, envelopeMembers(client, delivery === 'stream', level))
+    const body = retry === undefined ? modern : retryRequest(modern, retry.round, retry.answers)
+    const facts = scanMessage(body)
+    if (!facts.ok) throw new Error(`a translated request cannot be read: ${facts.error}`)
+    const request = callRequest(this.#caller, { bytes: body, facts: facts.value, params: message.params }, delivery)
+    return { request: { ...request, key, bridge: version }, body }
+  }
+}
+
+/** The answer to what a child that knows no sessions is not asked at all; undefined for what it is. */
+function localAnswer({ facts, params }: ClientMessage, { server }: BridgeFacts): Item | undefined {
+  const { method } = facts
+  const rawId = facts.id?.raw ?? 'null'
+  const refused = (what: Problem): Item => reply(problemResponse(rawId, what))
+  switch (legacyVerdict(method)) {
+    case 'discover': {
+      const read = readDiscoverResult(server)
+      const { protocolVersion } = params
+      const revision = typeof protocolVersion === 'string' ? protocolVersion : ''
+      if (read !== undefined) return reply(resultResponse(rawId, initializeResult(read, revision)))
+      const detail = 'its server/discover result is malformed'
+      return { kind: 'failed', failure: { code: 'CHILD_START_FAILED', executed: 'no', detail } }
+    }
+    case 'level':
+      return refused(problem('PARAMS_INVALID', { at: 'level' }))
+    case 'subscriptions':
+      return refused(problem('PARAMS_INVALID', { at: 'uri' }))
+    case 'unknown':
+      return refused(problem('METHOD_UNKNOWN'))
+    case 'empty':
+      return reply(resultResponse(rawId, '{}'))
+    case 'forward':
+      return undefined
+  }
+}

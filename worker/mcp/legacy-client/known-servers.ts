@@ -1,0 +1,52 @@
+/** What an isolate knows of the children without handshake that serve sessions: by what their requests are translated. */
+import { type ClientFacts, readInitializeRequest } from '../../bridge/discover.ts'
+import { isWrappedSchema } from '../../bridge/output-schema.ts'
+import { isObject, type JsonObject } from '../../bridge/names.ts'
+import { MAX_CACHED_BRIDGES } from '../../limits.ts'
+import type { BridgeFacts } from '../../contract/rpc.ts'
+import { Newest } from '../../newest.ts'
+import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
+
+export interface ModernServer {
+  /** What a translated call names, so that the Share can tell whether it still holds. */
+  readonly version: string
+  readonly client: ClientFacts
+  /** The log level that the session has set. */
+  readonly level: string | undefined
+  /** Names of the tools whose output schemas are wrapped; undefined until the list was seen. */
+  wrappedTools: ReadonlySet<string> | undefined
+}
+
+const NOTHING = new Uint8Array(0)
+
+/** By share and session. */
+const servers = new Newest<ModernServer>(MAX_CACHED_BRIDGES)
+
+export function knownServer(share: string, session: string): ModernServer | undefined {
+  return servers.get(`${share} ${session}`)
+}
+
+export function learnServer(share: string, session: string, { version, client, level }: BridgeFacts): ModernServer {
+  const server: ModernServer = { version, client: readInitializeRequest(client ?? NOTHING), level, wrappedTools: undefined }
+  servers.set(`${share} ${session}`, server)
+  return server
+}
+
+export function forgetServer(share: string, session: string): void {
+  servers.delete(`${share} ${session}`)
+}
+
+/** Names of the tools of a tools/list page whose output schemas are wrapped. */
+export function wrappedTools(page: JsonObject | undefined): string[] {
+  return toolsOf(page).flatMap((tool) =>
+    isObject(tool) && typeof tool['name'] === 'string' && isWrappedSchema(tool['outputSchema']) ? [tool['name']] : [],
+  )
+}
+
+/** Reads all pages of a server's tools, once. */
+export async function learnWrappedTools(server: ModernServer, list: ListTools): Promise<ReadonlySet<string>> {
+  const names = new Set<string>()
+  for await (const page of pagesOf(list)) for (const name of wrappedTools(page)) names.add(name)
+  server.wrappedTools = names
+  return names
+}

@@ -1,0 +1,137 @@
+/** Puts what a child of the handshake era asks to a modern client: gathers, parks the call, and takes it up again on the retry. */
+import { encodeBase32 } from '../../access/base32.ts'
+import { randomBytes } from '../../access/secret.ts'
+import { answerOutsideCalls, askKey, capabilityProblem, inputRequiredResult, judgeAsk, readInputResponses } from '../../bridge/asks.ts'
+import type { Capability } from '../../bridge/capabilities.ts'
+import { problem } from '../../bridge/modern-errors.ts'
+import { requestDigest } from '../../bridge/request-digest.ts'
+import { mintRequestState, verifyRequestState } from './request-state.ts'
+import { randomKey } from '../../call-key.ts'
+import { PARKED_MS } from '../../limits.ts'
+import type { Resume } from '../../contract/rpc.ts'
+import type { Item } from '../call/courier.ts'
+import type { ModernCall } from './request.ts'
+
+const encoder = new TextEncoder()
+const HANDLE_BYTES = 16
+
+/** A child's request, whole. */
+export interface WholeAsk {
+  readonly ch: string
+  readonly rawId: string
+  readonly method: string
+  readonly body: Uint8Array
+}
+
+interface PendingAsk {
+  readonly key: string
+  readonly rawId: string
+  readonly method: string
+  readonly request: string
+}
+
+export class AskRound {
+  readonly #call: ModernCall
+  readonly #callKey: string
+  readonly #asks: PendingAsk[] = []
+  readonly #lacking = new Set<Capability>()
+  #ordinal: number
+  #ch = ''
+
+  /** `callKey`: key of the call that the asks belong to. `askCount`: asks put to the client in earlier rounds. */
+  constructor(call: ModernCall, callKey: string, askCount: number) {
+    this.#call = call
+    this.#callKey = callKey
+    this.#ordinal = askCount
+  }
+
+  /** Whether there is anything to ask the client. */
+  get isAsking(): boolean {
+    return this.#asks.length > 0
+  }
+
+  /** What makes the call impossible for this client, if all that was asked is. */
+  get refusal(): Item | undefined {
+    return this.#asks.length > 0 || this.#lacking.size === 0 ? undefined : { kind: 'problem', problem: capabilityProblem(this.#lacking) }
+  }
+
+  /** Takes an ask in: it waits for the client, or is answered at once. */
+  async add({ ch, rawId, method, body }: WholeAsk): Promise<void> {
+    this.#ch = ch
+    const verdict = judgeAsk(body, rawId, method, this.#call.envelope.capabilities)
+    if (verdict.kind === 'ask') {
+      this.#asks.push({ key: askKey(++this.#ordinal), rawId, method, request: verdict.request })
+      return
+    }
+    if (verdict.kind === 'refuse') for (const capability of verdict.lacking) this.#lacking.add(capability)
+    await this.#call.visitor.share.send({ kind: 'answer', ch, key: randomKey(), rawId, body: encoder.encode(verdict.response) })
+  }
+
+  /** Answers an ask in the middle of a call whose client cannot be asked (MCP 2026-07-28, multi round-trip requests). */
+  async refuse({ ch, rawId, method }: WholeAsk): Promise<void> {
+    const body = encoder.encode(answerOutsideCalls(rawId, method))
+    await this.#call.visitor.share.send({ kind: 'answer', ch, key: randomKey(), rawId, body })
+  }
+
+  /** Parks the call, and asks its client. */
+  async park(serverInfo: string | undefined): Promise<Item> {
+    const { visitor, message, stateKey } = this.#call
+    const handle = randomBytes(HANDLE_BYTES)
+    const expiresAtMs = Date.now() + PARKED_MS
+    const order = {
+      principal: visitor.principal,
+      ch: this.#ch,
+      call: this.#callKey,
+      handle: encodeBase32(handle),
+      asks: this.#asks,
+      askCount: this.#ordinal,
+      expiresAtMs,
+    }
+    if (!(await visitor.share.park(order))) return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'yes', retryAfterMs: 1000 } }
+    const digest = await requestDigest(message.bytes, message.facts.method)
+    const state = await mintRequestState(stateKey, handle, expiresAtMs, { principal: visitor.principal, digest })
+    const requests = new Map(this.#asks.map(({ key, request }) => [key, request]))
+    return { kind: 'result', result: inputRequiredResult(requests, state, serverInfo) }
+  }
+}
+
+/** What a retry comes to: it goes on with a parked call, or is answered without. */
+export type Taken =
+  | { readonly kind: 'resume'; readonly key: string; readonly askCount: number; readonly resume: Resume }
+  | { readonly kind: 'item'; readonly item: Item }
+
+const REFUSED: Taken = { kind: 'item', item: { kind: 'problem', problem: problem('STATE_REFUSED') } }
+
+/** Finds the parked call that a retry names, and the answers that it brings for it. */
+export async function takeUp(
+  { visitor, message, stateKey, request }: ModernCall,
+  state: string,
+  serverInfo: string | undefined,
+): Promise<Taken> {
+  const digest = await requestDigest(message.bytes, message.facts.method)
+  const verified = await verifyRequestState(stateKey, state, { principal: visitor.principal, digest }, Date.now())
+  if (!verified.ok) return REFUSED
+  const handle = encodeBase32(verified.value)
+  const parked = await visitor.share.parked(handle, visitor.principal)
+  if (parked === undefined) return REFUSED
+  const { responses, missing } = readInputResponses(message.bytes, parked.asks)
+  // A resend by the same Worker has all that it had before.
+  if (missing.length > 0 && parked.takenBy === undefined)
+    return {
+      kind: 'item',
+      item: {
+        kind: 'result',
+        result: inputRequiredResult(new Map(parked.requests.map(({ key, request: text }) => [key, text])), state, serverInfo),
+      },
+    }
+  const bodies = parked.asks.flatMap(({ key, rawId }) => {
+    const body = responses.get(key)
+    return body === undefined ? [] : [{ rawId, body }]
+  })
+  return {
+    kind: 'resume',
+    key: parked.call,
+    askCount: parked.askCount,
+    resume: { handle, taker: request.key, responses: bodies },
+  }
+}

@@ -1,0 +1,196 @@
+/** Requests of revision 2026-07-28, which carry all their server must know: no session, no handshake. */
+import { waitUntil } from 'cloudflare:workers'
+import { encodeBase32 } from '../../access/base32.ts'
+import { readRequestState } from '../../bridge/asks.ts'
+import { fingerprint } from '../../bridge/capabilities.ts'
+import { discoverResult } from '../../bridge/discover.ts'
+import type { Envelope } from '../../bridge/envelope.ts'
+import { honouredFilter, readFilter } from '../../bridge/listen.ts'
+import { modernVerdict } from '../../bridge/modern-to-legacy.ts'
+import { problem } from '../../bridge/modern-errors.ts'
+import { randomKey } from '../../call-key.ts'
+import type { BridgeFacts, CallRequest } from '../../contract/rpc.ts'
+import { takeUp } from './ask-client.ts'
+import { type Carrier, Courier, type Item, type News, type Renewal } from '../call/courier.ts'
+import type { Visitor } from '../visitor.ts'
+import { clientNames } from '../response/frame-writer.ts'
+import { LegacyChild } from './on-legacy-child.ts'
+import { forgetServer, knownServer, learnServer, type LegacyServer } from './known-servers.ts'
+import type { Accepts, ClientMessage } from '../message.ts'
+import { legacyCall, type ModernCall } from './request.ts'
+import { callRequest } from '../call/post.ts'
+import { respond } from '../response/respond.ts'
+import { Subscription } from './listen.ts'
+import { listToolsFor } from './list-tools.ts'
+import { checkToolHeaders, knownTools, learnTools } from './known-tools.ts'
+
+const encoder = new TextEncoder()
+
+/** Bytes of the digest that names a group of clients: who they are must not show in a channel's name. */
+const GROUP_BYTES = 16
+
+const CANCEL_BODY = encoder.encode('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}')
+const CANCEL_ID = [74, 75] as const
+
+export async function postModern(
+  visitor: Visitor,
+  stateKey: CryptoKey,
+  message: ClientMessage,
+  envelope: Envelope,
+  accepts: Accepts,
+  { headers, signal }: Request,
+): Promise<Response> {
+  const group = await groupName(visitor.principal, envelope)
+  const own = callRequest({ principal: visitor.principal, session: '' }, message, accepts.events ? 'stream' : 'single')
+  // Whichever the era of the child: one that must be initialised for it hears of its client's capabilities.
+  const request = { ...own, group, capabilities: [...envelope.capabilities] }
+  const seated = { ...visitor, share: visitor.shareFor(group) }
+  const exchange = new ModernExchange({ visitor: seated, message, envelope, request, group, stateKey, headers })
+  const modern = { cancel: () => exchange.cancel() }
+  return respond({ courier: exchange, names: clientNames(request), modern }, accepts, signal, {})
+}
+
+class ModernExchange implements Carrier {
+  readonly #call: ModernCall
+  readonly #courier: Courier
+  /** Key of the call in the agent: on a retry, that of the call which was parked. */
+  #key: string
+  #server: LegacyServer | undefined
+  #child: LegacyChild | undefined
+  #subscription: Subscription | undefined
+
+  constructor(call: ModernCall) {
+    this.#call = call
+    this.#key = call.request.key
+    const { request, message, visitor, group } = call
+    const server = knownServer(visitor.share.id, group)
+    const isPlain = modernVerdict(request.method) === 'forward' && readRequestState(message.params) === undefined
+    const first = server === undefined || !isPlain ? undefined : legacyCall(call, server.version)
+    if (server !== undefined && first !== undefined) this.#server = server
+    const { request: sent, body } = first ?? { request, body: message.bytes }
+    this.#courier = new Courier(visitor.share, this.#withTools(sent), body, (news) => this.#renew(news))
+    if (server !== undefined && first !== undefined) this.#child = this.#childOf(server, 0)
+  }
+
+  async next(): Promise<Item | undefined> {
+    if (this.#subscription !== undefined) return this.#subscription.next()
+    const item = await this.#courier.next()
+    return this.#child === undefined ? item : this.#child.next(item)
+  }
+
+  taken(bytes: number): void {
+    this.#courier.taken(bytes)
+  }
+
+  linger(): void {
+    this.#courier.linger()
+  }
+
+  close(): void {
+    this.#courier.close()
+    this.#subscription?.close()
+  }
+
+  /** The client has gone, which is how it cancels. */
+  cancel(): void {
+    if (this.#subscription !== undefined) return
+    const { visitor, group } = this.#call
+    const order = { kind: 'cancel', group, key: randomKey(), call: this.#key, body: CANCEL_BODY, requestId: CANCEL_ID } as const
+    // The request ends with its client: without this, so would the message. Nobody is left to be told that it failed.
+    waitUntil(visitor.share.send(order).catch(() => undefined))
+  }
+
+  #childOf(server: LegacyServer, askCount: number): LegacyChild {
+    return new LegacyChild(this.#call, this.#courier, server, this.#key, askCount, () => this.cancel())
+  }
+
+  /** Checked by what we know, the Share says whether that is still so; what fails by it is checked again by what is. */
+  #withTools(request: CallRequest): CallRequest {
+    const { visitor, message, headers } = this.#call
+    if (request.method !== 'tools/call') return request
+    const known = knownTools(visitor.share.id)
+    const isSound = known !== undefined && checkToolHeaders(known, message.params, headers).ok
+    return { ...request, toolsVersion: isSound ? known.version : '' }
+  }
+
+  async #renew(news: News): Promise<Renewal> {
+    const { request, message, visitor, group } = this.#call
+    if (news.kind === 'stale') return this.#recheck(news.toolsVersion)
+    if (news.kind === 'bridge') return this.#bridge(news.facts)
+    forgetServer(visitor.share.id, group)
+    this.#server = undefined
+    this.#child = undefined
+    return { kind: 'call', request: this.#withTools(request), body: message.bytes }
+  }
+
+  /** The child speaks the handshake era: what the relay answers in its name, and what it asks the child. */
+  async #bridge(facts: BridgeFacts): Promise<Renewal> {
+    const { request, message, visitor, group } = this.#call
+    const server = learnServer(visitor.share.id, group, facts)
+    if (server === undefined)
+      return answered({ kind: 'failed', failure: { code: 'CHILD_START_FAILED', executed: 'no', detail: 'the server refused initialize' } })
+    this.#server = server
+    switch (modernVerdict(request.method)) {
+      case 'unknown':
+        return answered({ kind: 'problem', problem: problem('METHOD_UNKNOWN') })
+      case 'discover':
+        return answered({ kind: 'result', result: discoverResult(server) })
+      case 'listen':
+        return this.#listen(server)
+      case 'forward':
+        break
+    }
+    const state = readRequestState(message.params)
+    if (state !== undefined) return this.#takeUp(server, state)
+    const call = legacyCall(this.#call, server.version)
+    if (call === undefined) return answered({ kind: 'problem', problem: problem('PARAMS_INVALID') })
+    this.#child = this.#childOf(server, 0)
+    return { kind: 'call', request: this.#withTools(call.request), body: call.body }
+  }
+
+  async #takeUp(server: LegacyServer, state: string): Promise<Renewal> {
+    const taken = await takeUp(this.#call, state, server.serverInfo)
+    if (taken.kind === 'item') return taken
+    const call = legacyCall(this.#call, server.version)
+    if (call === undefined) return answered({ kind: 'problem', problem: problem('PARAMS_INVALID') })
+    this.#key = taken.key
+    this.#child = this.#childOf(server, taken.askCount)
+    return { kind: 'call', request: { ...call.request, key: taken.key, resume: taken.resume }, body: call.body }
+  }
+
+  async #listen(server: LegacyServer): Promise<Renewal> {
+    const { request, message, visitor, group } = this.#call
+    const filter = readFilter(message.params)
+    if (!filter.ok) return answered({ kind: 'problem', problem: filter.error })
+    const honoured = honouredFilter(filter.value, server.capabilities)
+    const subscription = new Subscription(visitor.share, group, request.key, honoured, request.rawId)
+    const first = await subscription.next()
+    this.#subscription = subscription
+    return answered(first ?? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } })
+  }
+
+  /** Learns the tools anew and checks the call by them. */
+  async #recheck(toolsVersion: string): Promise<Renewal> {
+    const { visitor, message, headers, request } = this.#call
+    const known = knownTools(visitor.share.id)
+    const isNewest = known?.version === toolsVersion
+    const tools = isNewest
+      ? known
+      : await learnTools(visitor.share.id, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor))
+    const checked = checkToolHeaders(tools, message.params, headers)
+    if (!checked.ok) return answered({ kind: 'problem', problem: checked.error })
+    const call = this.#server === undefined ? { request, body: message.bytes } : legacyCall(this.#call, this.#server.version)
+    if (call === undefined) return answered({ kind: 'problem', problem: problem('PARAMS_INVALID') })
+    return { kind: 'call', request: { ...call.request, toolsVersion }, body: call.body }
+  }
+}
+
+function answered(what: Item): Renewal {
+  return { kind: 'item', item: what }
+}
+
+/** Clients of one principal that declare the same capabilities share a child: servers fit their tools to capabilities. */
+async function groupName(principal: string, { capabilities }: Envelope): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', encoder.encode(`${principal}\n${fingerprint(capabilities)}`))
+  return encodeBase32(new Uint8Array(digest).subarray(0, GROUP_BYTES))
+}

@@ -1,0 +1,44 @@
+/** What an isolate knows of a server's tools: which parameters their headers must mirror, and for which state of the tools. */
+import { err, ok, type Result } from '../../../protocol/result.ts'
+import { checkParamHeaders, type MirroredParam, readMirroredParams } from '../../bridge/param-headers.ts'
+import type { HeaderReader } from '../../bridge/standard-headers.ts'
+import { isObject, type JsonObject } from '../../bridge/names.ts'
+import type { Problem } from '../../bridge/modern-errors.ts'
+import { MAX_CACHED_TOOL_SETS } from '../../limits.ts'
+import { Newest } from '../../newest.ts'
+import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
+
+export interface ToolSet {
+  readonly version: string
+  /** By name; only tools with annotations that are valid. */
+  readonly mirrored: ReadonlyMap<string, readonly MirroredParam[]>
+}
+
+const toolSets = new Newest<ToolSet>(MAX_CACHED_TOOL_SETS)
+
+export function knownTools(share: string): ToolSet | undefined {
+  return toolSets.get(share)
+}
+
+/** Reads all pages and remembers what they say. A list that cannot be had leaves nothing to check by. */
+export async function learnTools(share: string, version: string, list: ListTools): Promise<ToolSet> {
+  const mirrored = new Map<string, readonly MirroredParam[]>()
+  for await (const page of pagesOf(list)) for (const tool of toolsOf(page)) addTool(mirrored, tool)
+  const toolSet = { version, mirrored }
+  toolSets.set(share, toolSet)
+  return toolSet
+}
+
+/** Whether a call's `Mcp-Param-*` headers say what its arguments say (MCP 2026-07-28, Streamable HTTP, custom headers). */
+export function checkToolHeaders({ mirrored }: ToolSet, params: JsonObject, headers: HeaderReader): Result<undefined, Problem> {
+  const { name } = params
+  const needed = typeof name === 'string' ? mirrored.get(name) : undefined
+  const problem = needed === undefined ? undefined : checkParamHeaders(needed, params['arguments'], headers)
+  return problem === undefined ? ok(undefined) : err(problem)
+}
+
+function addTool(mirrored: Map<string, readonly MirroredParam[]>, tool: unknown): void {
+  if (!isObject(tool) || typeof tool['name'] !== 'string') return
+  const read = readMirroredParams(tool['inputSchema'])
+  if (read.ok && read.value.length > 0) mirrored.set(tool['name'], read.value)
+}

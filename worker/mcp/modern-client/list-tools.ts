@@ -1,0 +1,57 @@
+/** Asks a server for its tools in the name of the client that calls one. */
+import { scanMessage } from '../../../protocol/json-scan.ts'
+import { concat } from '../../../protocol/splice.ts'
+import { toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
+import { isObject, type JsonObject, objectIn } from '../../bridge/names.ts'
+import { Courier } from '../call/courier.ts'
+import type { ModernCall } from './request.ts'
+import { callRequest } from '../call/post.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** One page of tools/list, or undefined when the server does not give it. `bridge`: version of a child of the handshake era. */
+export async function listToolsFor(
+  call: ModernCall,
+  bridge: string | undefined,
+  cursor: string | undefined,
+): Promise<JsonObject | undefined> {
+  const { visitor, message, envelope, group } = call
+  const { progressToken: _, ...meta } = objectIn(message.params, '_meta') ?? {}
+  const modern = encoder.encode(
+    JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'tools/list', params: { _meta: meta, ...(cursor === undefined ? {} : { cursor }) } }),
+  )
+  const bytes = bridge === undefined ? modern : toLegacyRequest(modern)
+  const facts = scanMessage(bytes)
+  if (!facts.ok) return undefined
+  // What is checked by it must be what the server says now.
+  const { canStandBy: _kept, ...own } = callRequest(
+    { principal: visitor.principal, session: '' },
+    { bytes, facts: facts.value, params: {} },
+    'single',
+  )
+  const request = { ...own, group, capabilities: [...envelope.capabilities], ...(bridge === undefined ? {} : { bridge }) }
+  return readResult(await readAnswer(new Courier(visitor.share, request, bytes)))
+}
+
+async function readAnswer(courier: Courier): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  for (let item = await courier.next(); item?.kind === 'frame'; item = await courier.next()) {
+    const { header, body } = item
+    if (header.type !== 'answer' && header.type !== 'chunk') continue
+    parts.push(body)
+    courier.taken(body.length)
+    if ((header.type === 'answer' && header.size === body.length) || (header.type === 'chunk' && header.last === true)) break
+  }
+  courier.close()
+  return concat(parts)
+}
+
+function readResult(answer: Uint8Array): JsonObject | undefined {
+  try {
+    const parsed: unknown = JSON.parse(decoder.decode(answer))
+    return isObject(parsed) ? objectIn(parsed, 'result') : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,60 @@
+/** One request of revision 2026-07-28: who sent it, what it says, and the call that brings it to a child of either era. */
+import { scanMessage } from '../../../protocol/json-scan.ts'
+import type { Envelope } from '../../bridge/envelope.ts'
+import { mayAsk, toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
+import type { CallRequest } from '../../contract/rpc.ts'
+import type { Visitor } from '../visitor.ts'
+import type { ClientMessage } from '../message.ts'
+import { callRequest } from '../call/post.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
+
+/** A client in front of the lane that serves its group. */
+export interface SeatedVisitor extends Visitor {
+  readonly share: ShareClient
+}
+
+export interface ModernCall {
+  readonly visitor: SeatedVisitor
+  readonly message: ClientMessage
+  readonly envelope: Envelope
+  /** As it goes to a child of its own era. */
+  readonly request: CallRequest
+  readonly group: string
+  readonly stateKey: CryptoKey
+  readonly headers: Headers
+}
+
+/** A name longer than this is not remembered as one that asks. */
+const MAX_ASKER_CHARS = 256
+
+/** The call for a child of the handshake era, and its body. Undefined for a body that cannot be rewritten. */
+export function legacyCall(
+  { visitor, message, envelope, request, group }: ModernCall,
+  version: string,
+): { readonly request: CallRequest; readonly body: Uint8Array } | undefined {
+  const body = toLegacyRequest(message.bytes)
+  const facts = scanMessage(body)
+  if (!facts.ok) return undefined
+  const asker = askerOf(message)
+  const { principal } = visitor
+  const fresh = callRequest({ principal, session: '' }, { bytes: body, facts: facts.value, params: message.params }, 'stream')
+  return {
+    body,
+    request: {
+      ...fresh,
+      key: request.key,
+      group,
+      bridge: version,
+      capabilities: [...envelope.capabilities],
+      ...(asker === undefined ? {} : { asker }),
+      ...(envelope.logLevel === undefined ? {} : { logLevel: envelope.logLevel }),
+    },
+  }
+}
+
+function askerOf({ facts, params }: ClientMessage): string | undefined {
+  if (!mayAsk(facts.method)) return undefined
+  const name = params['name'] ?? params['uri']
+  const asker = `${facts.method} ${typeof name === 'string' ? name : ''}`
+  return asker.length <= MAX_ASKER_CHARS ? asker : undefined
+}

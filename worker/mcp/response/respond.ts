@@ -1,0 +1,197 @@
+/** Turns what couriers bring into one Response: JSON when the answer comes first and soon, else a stream. */
+import { errorResponse } from '../../../protocol/errors.ts'
+import type { AgentFrame } from '../../../protocol/frame.ts'
+import { splice } from '../../../protocol/splice.ts'
+import { problemResponse } from '../../bridge/modern-errors.ts'
+import { FIRST_ANSWER_MS, KEEPALIVE_MS, MODERN_KEEPALIVE_MS, RECONNECT_MS } from '../../limits.ts'
+import { within } from '../../within.ts'
+import { type Carrier, isFinal, type Item } from '../call/courier.ts'
+import { failureOf } from '../../contract/failed-frame.ts'
+import type { EventIds } from './event-ids.ts'
+import { type ClientNames, FrameWriter, replacementsFor, type Resumable } from './frame-writer.ts'
+import { initializeResponse, resultResponse } from './own-answers.ts'
+import type { Accepts } from '../message.ts'
+import { Outlet } from '../../carry/outlet.ts'
+import { Patience } from './patience.ts'
+import { errorReply, eventStreamResponse, failureResponse, jsonResponse, problemReply } from './responses.ts'
+import { FRAMINGS, Sink } from './sink.ts'
+
+/** One call of a POST: what carries it, and what its client calls it. */
+export interface Exchange {
+  readonly courier: Carrier
+  readonly names: ClientNames
+  /** Of an initialize request: the revision that the client asked for. */
+  readonly revision?: string
+  /** Of a stream that its client may leave and come back to. */
+  readonly events?: StreamEvents
+  /** Of a request without session: what its client's leaving means, and how errors show in the status. */
+  readonly modern?: { readonly cancel: () => void }
+}
+
+export interface StreamEvents {
+  /** Ids for what comes now; undefined where names are too long for an id. */
+  readonly ids: () => EventIds | undefined
+  /** For a client that takes events without data: the id of the first one, if it can have one, and how long the stream may be quiet. */
+  readonly prime?: { readonly id: () => string | undefined; readonly quietMs: number }
+  /** Of a stream that goes on with an earlier one: the last message seen there, if any was. */
+  readonly goesOn?: { readonly seen: Resumable['seen'] }
+}
+
+/** The answer to a single request. `headers` go out with it unless it failed. */
+export async function respond(
+  exchange: Exchange,
+  accepts: Accepts,
+  signal: AbortSignal,
+  headers: Record<string, string>,
+): Promise<Response> {
+  const pending = exchange.courier.next()
+  // A client that leaves before there is a response ends this request with it: what is left to do is done at once.
+  const leave = exchange.modern?.cancel
+  if (leave !== undefined) signal.addEventListener('abort', leave, { once: true })
+  const first = await within(FIRST_ANSWER_MS, pending)
+  if (leave !== undefined) signal.removeEventListener('abort', leave)
+  if (first !== undefined && isFinal(first) && (accepts.json || isRefusal(first))) {
+    exchange.courier.close()
+    return finalResponse(first, exchange, headers)
+  }
+  const isAnswer = first?.kind === 'frame' && first.header.type === 'answer'
+  const framing = accepts.json && (isAnswer || !accepts.events) ? FRAMINGS.json : FRAMINGS.events
+  const body = stream([exchange], framing, signal, first === undefined, pending)
+  return framing === FRAMINGS.json ? jsonResponse(body, headers) : eventStreamResponse(body, headers)
+}
+
+/** The rest of a call's stream, for a client that has come back. */
+export function respondAgain(exchange: Exchange, signal: AbortSignal): Response {
+  return eventStreamResponse(stream([exchange], FRAMINGS.events, signal, true))
+}
+
+/** The answers to a batch (MCP 2025-03-26), as they come. */
+export function respondToBatch(exchanges: readonly Exchange[], accepts: Accepts, signal: AbortSignal): Response {
+  if (accepts.events) return eventStreamResponse(stream(exchanges, FRAMINGS.events, signal, true))
+  return jsonResponse(stream(exchanges, FRAMINGS.array, signal, true))
+}
+
+/** A status can still tell of these: the call never reached a server. */
+function isRefusal(item: Item): boolean {
+  return item.kind === 'failed' || item.kind === 'problem' || (item.kind === 'frame' && item.header.type === 'failed')
+}
+
+function finalResponse(item: Item, { names, revision, modern }: Exchange, headers: Record<string, string>): Response {
+  if (item.kind === 'failed') return failureResponse(item.failure, names.rawId)
+  if (item.kind === 'problem') return problemReply(item.problem, names.rawId)
+  if (item.kind === 'reply') return jsonResponse(item.text, headers, item.http)
+  if (item.kind !== 'frame') return jsonResponse(localAnswer(item, names, revision), headers)
+  const { header, body, restarted, edits = [] } = item
+  if (header.type === 'failed') return failureResponse(failureOf(header), names.rawId)
+  if (header.type !== 'answer') return failureResponse({ code: 'INTERNAL' }, names.rawId)
+  if (modern !== undefined && header.failed) return errorReply(splice(body, replacementsFor(header, body, names)))
+  const isRefusedInitialize = revision !== undefined && header.failed
+  const all = [...replacementsFor(header, body, { ...names, restarted }), ...edits]
+  return jsonResponse(splice(body, all), isRefusedInitialize ? {} : headers)
+}
+
+/** An answer that the relay gives by itself. */
+function localAnswer(item: Exclude<Item, { kind: 'frame' }>, names: ClientNames, revision: string | undefined): string {
+  if (item.kind === 'reply' || item.kind === 'message') return item.text
+  if (item.kind === 'failed') return errorResponse(names.rawId, item.failure)
+  if (item.kind === 'problem') return problemResponse(names.rawId, item.problem)
+  if (item.kind === 'result') return resultResponse(names.rawId, item.result)
+  return initializeResponse(item.answer, names.rawId, revision)
+}
+
+type Framing = (typeof FRAMINGS)[keyof typeof FRAMINGS]
+
+/** A body that carries what the couriers bring until each has its answer; the client's leaving ends them all. */
+function stream(
+  exchanges: readonly Exchange[],
+  framing: Framing,
+  signal: AbortSignal,
+  isWaiting: boolean,
+  first?: Promise<Item | undefined>,
+): ReadableStream<Uint8Array> {
+  for (const { courier } of exchanges) courier.linger?.()
+  /** Those whose answer has not come. */
+  const silent = new Set(exchanges)
+  const finish = (): void => {
+    clearInterval(ticker)
+    patience?.stop()
+    for (const { courier } of exchanges) courier.close()
+  }
+  const outlet = new Outlet(signal, () => {
+    finish()
+    // Without sessions there is no other way to cancel (MCP 2026-07-28, Streamable HTTP, cancellation).
+    for (const { modern } of silent) modern?.cancel()
+  })
+  const sink = new Sink(outlet, framing)
+  const ticker = setInterval(
+    () => {
+      sink.keepAlive()
+      if (framing !== FRAMINGS.events) return
+      for (const { names, events } of silent) {
+        const { progress } = names
+        // How far it had come before its client left is not known here, and progress must not fall.
+        const canRise = progress !== undefined && (events?.goesOn === undefined || progress.isKnown)
+        if (canRise && sink.isIdle) sink.writeText(progress.heartbeat())
+      }
+    },
+    exchanges.some(({ modern }) => modern !== undefined) ? MODERN_KEEPALIVE_MS : KEEPALIVE_MS,
+  )
+  const [only] = exchanges
+  const prime = framing === FRAMINGS.events ? only?.events?.prime : undefined
+  const firstId = prime?.id()
+  if (firstId !== undefined) sink.prime(firstId, RECONNECT_MS)
+  const patience =
+    prime === undefined || firstId === undefined ? undefined : new Patience(prime.quietMs, () => leaveOff(sink, only, finish))
+  // A proxy may hold the headers back until a first byte comes. One answer in one value needs no help.
+  if (framing !== FRAMINGS.json || isWaiting) sink.keepAlive()
+  void Promise.all(
+    exchanges.map(async (exchange) => {
+      await carry(exchange, sink, framing !== FRAMINGS.events, first, () => patience?.heard())
+      silent.delete(exchange)
+    }),
+  ).then(() => {
+    sink.end()
+    finish()
+  })
+  return outlet.readable
+}
+
+/** Ends a stream before its answer; its client comes back for that. */
+function leaveOff(sink: Sink, exchange: Exchange | undefined, finish: () => void): boolean {
+  // A client that is being asked would be asked again when it comes back.
+  if (!sink.isIdle || exchange?.courier.isAsking === true) return false
+  sink.end()
+  finish()
+  return true
+}
+
+/** Writes what one courier brings, up to the answer. */
+export async function carry(
+  { courier, names, revision, events }: Exchange,
+  sink: Sink,
+  answersOnly: boolean,
+  first: Promise<Item | undefined> = courier.next(),
+  heard?: () => void,
+): Promise<void> {
+  const resumable = (): Resumable => ({ ids: events?.ids(), ...events?.goesOn })
+  const writer = new FrameWriter(sink, (bytes) => courier.taken(bytes), resumable)
+  for (let item = await first; item !== undefined; item = await courier.next()) {
+    heard?.()
+    if (item.kind !== 'frame') {
+      if (item.kind === 'message' && answersOnly) continue
+      sink.writeText(localAnswer(item, names, revision), item.kind === 'message' ? undefined : events?.ids()?.last())
+      if (item.kind === 'message') continue
+      return
+    }
+    if (answersOnly && isMessage(item.header)) {
+      courier.taken(item.body.length)
+      continue
+    }
+    if (writer.write(item.header, item.body, item.restarted ? { ...names, restarted: true } : names, item.edits)) return
+  }
+}
+
+/** Messages besides the answer, for which a JSON body has no place. */
+function isMessage(header: AgentFrame): boolean {
+  return header.type === 'notification' || header.type === 'ask'
+}

@@ -1,0 +1,25 @@
+/** Tells a client, in the first result after it, that the server was started anew under the same session. */
+import { findMember } from '../../../protocol/json-scan.ts'
+import { type Replacement, replacement } from '../../../protocol/splice.ts'
+
+/** Key of a result's `_meta` (MCP, basic, `_meta`): the child has lost what it kept in memory. */
+export const RESTARTED_KEY = 'mcp-edge/restarted'
+
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+
+/** What writes the mark into an answer; nothing for an answer without a result object, or one that is not whole. */
+export function restartedMark(answer: Uint8Array): Replacement[] {
+  const result = findMember(answer, 0, 'result')
+  if (result === undefined || answer[result[0]] !== OPEN_OBJECT) return []
+  const meta = findMember(answer, result[0], '_meta')
+  if (meta !== undefined && answer[meta[0]] === OPEN_OBJECT) return [insertMember(answer, meta[0], `"${RESTARTED_KEY}":true`)]
+  return meta === undefined ? [insertMember(answer, result[0], `"_meta":{"${RESTARTED_KEY}":true}`)] : []
+}
+
+/** Writes a member in front of the others of the object that opens at `open`. */
+function insertMember(bytes: Uint8Array, open: number, member: string): Replacement {
+  let next = open + 1
+  while ([0x20, 0x09, 0x0a, 0x0d].includes(bytes[next] ?? 0)) next++
+  return replacement([open, open + 1], bytes[next] === CLOSE_OBJECT ? `{${member}` : `{${member},`)
+}
