@@ -2,11 +2,11 @@
 /** The command line: arguments and variables in, exit code out. Nothing else of the agent touches the process. */
 import { type Command, CommanderError } from 'commander'
 import { AgentExit, EXIT, type ExitCode } from './exit.ts'
-import { startGuard } from './guard.ts'
+import { startGuard } from './server/guard.ts'
 import { createLog } from './log.ts'
-import { agentCommand, parse, prepare, VERSION } from './options.ts'
+import { agentCommand, parse, prepare, VERSION } from './config/options.ts'
 import { run } from './run.ts'
-import type { RawOptions } from './settings.ts'
+import type { RawOptions } from './config/settings.ts'
 
 const writeError = (text: string): void => void process.stderr.write(text)
 

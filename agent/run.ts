@@ -1,15 +1,15 @@
 /** Wires lanes and children into one agent, and ends them in order. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
-import { startChild, type Child, type ChildHandlers } from './child.ts'
-import { findEra } from './era.ts'
+import { startChild, type Child, type ChildHandlers } from './server/child.ts'
+import { findEra } from './server/era.ts'
 import { AgentExit, EXIT } from './exit.ts'
-import type { Guard } from './guard.ts'
-import { Lanes } from './lanes.ts'
+import type { Guard } from './server/guard.ts'
+import { Lanes } from './link/lanes.ts'
 import type { Log } from './log.ts'
 import type { Mask } from './mask.ts'
-import type { Settings } from './settings.ts'
-import { isLoopback, linkUrl, readToken } from './token.ts'
+import type { Settings } from './config/settings.ts'
+import { isLoopback, linkUrl, readToken } from './config/token.ts'
 
 interface RunContext {
   readonly settings: Settings

@@ -1,8 +1,8 @@
 /** Runs the agent beside the relay, in this process: one Node less on a machine that runs both. */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Guard } from '../agent/guard.ts'
+import type { Guard } from '../agent/server/guard.ts'
 import { createLog, type Log } from '../agent/log.ts'
-import { agentCommand, parse, prepare, VERSION } from '../agent/options.ts'
+import { agentCommand, parse, prepare, VERSION } from '../agent/config/options.ts'
 import { run } from '../agent/run.ts'
 
 /** The agent drains its calls and runs the stop ladder of its children before it ends. */

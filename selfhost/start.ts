@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startGuard } from '../agent/guard.ts'
+import { startGuard } from '../agent/server/guard.ts'
 import { choosePort, isLoopbackHost, localOrigin, toAddress } from './address.ts'
 import { type RunningAgent, startAgent } from './agent.ts'
 import { bundleWorker } from './bundle.ts'

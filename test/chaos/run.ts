@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startGuard } from '../../agent/guard.ts'
+import { startGuard } from '../../agent/server/guard.ts'
 import { isAlive } from '../e2e/processes.ts'
 import { type CallRecord, type Interval, readJournal } from './account.ts'
 import { DEADLINE_MS } from './clients.ts'

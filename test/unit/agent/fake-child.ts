@@ -1,7 +1,7 @@
 /** A channel over a child that the test plays itself, and a relay that is a list of frames. */
-import { CallMemory } from '../../../agent/calls.ts'
-import { Channel, type ChannelFrame } from '../../../agent/channel.ts'
-import type { Child, ChildEnd, ChildHandlers } from '../../../agent/child.ts'
+import { CallMemory } from '../../../agent/channel/calls.ts'
+import { Channel, type ChannelFrame } from '../../../agent/channel/channel.ts'
+import type { Child, ChildEnd, ChildHandlers } from '../../../agent/server/child.ts'
 import { createLog } from '../../../agent/log.ts'
 import { Mask } from '../../../agent/mask.ts'
 import type { AgentFrame, Open } from '../../../protocol/frame.ts'

@@ -1,0 +1,38 @@
+/** The answers that the agent keeps for a relay that asks again, of all lanes together: their bytes are bounded. */
+import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS } from '../../protocol/limits.ts'
+import { ByAge } from './by-age.ts'
+import type { Answered } from './calls.ts'
+import { KEPT_ANSWER_BYTES } from '../limits.ts'
+
+export class KeptAnswers {
+  /** By the keys of their calls. */
+  readonly #answers = new ByAge<Answered>()
+  #bytes = 0
+
+  get(key: string): Answered | undefined {
+    return this.#answers.get(key)
+  }
+
+  keep(key: string, answer: Answered, nowMs: number): void {
+    this.drop(key)
+    this.#answers.set(key, answer, nowMs)
+    this.#bytes += cost(answer)
+  }
+
+  drop(key: string): void {
+    const dropped = this.#answers.delete(key)
+    if (dropped !== undefined) this.#bytes -= cost(dropped)
+  }
+
+  /** Drops what is over the limits of age and bytes. */
+  sweep(nowMs: number): void {
+    for (let oldest = this.#answers.oldest(); oldest !== undefined; oldest = this.#answers.oldest()) {
+      if (nowMs - oldest.sinceMs <= ANSWER_KEEP_MS && this.#bytes <= ANSWER_KEEP_BYTES) return
+      this.drop(oldest.key)
+    }
+  }
+}
+
+function cost(answer: Answered): number {
+  return answer.body.length + KEPT_ANSWER_BYTES
+}

@@ -1,0 +1,134 @@
+/** Remembers the keys of calls across channels and links, and for a while how they ended, so that nothing runs twice. */
+import type { Executed, Failure } from '../../protocol/errors.ts'
+import type { Span } from '../../protocol/json-scan.ts'
+import { CALL_KEY_MS, MAX_HELD_KEYS } from '../../protocol/limits.ts'
+import { KeptAnswers } from './answers.ts'
+import { ByAge } from './by-age.ts'
+import { REMEMBERED_KEYS } from '../limits.ts'
+
+/** A client's request on its way through a child. */
+export interface RunningCall {
+  readonly key: string
+  readonly ch: string
+  readonly method: string
+  readonly tag: string
+  /** The newest return address wins: the relay may have asked again. */
+  ra: string
+  /** Whether the child's stdin has taken it. */
+  written: boolean
+}
+
+/** Whether a call only listens (2026-07-28): it runs until someone ends it, and speaks by its subscription id alone. */
+export function isListen({ method }: Pick<RunningCall, 'method'>): boolean {
+  return method === 'subscriptions/listen'
+}
+
+/** A failure of a call, with what is known of its execution. */
+export type CallFailure = Omit<Failure, 'retryAfterMs' | 'supported'> & { readonly executed: Executed }
+
+/** A call was answered by the child. */
+export interface Answered {
+  readonly kind: 'answer'
+  readonly id: Span
+  readonly failed: boolean
+  /** In the answer to a listen. */
+  readonly subscriptionId?: Span
+  readonly body: Uint8Array
+}
+
+/** How a call ended. */
+export type Outcome = Answered | { readonly kind: 'failure'; readonly failure: CallFailure }
+
+/** What is known of a key. `passing` and `passed` are notifications and responses. */
+export type Known =
+  | { readonly kind: 'running'; readonly call: RunningCall }
+  | { readonly kind: 'passing' }
+  | { readonly kind: 'passed' }
+  | { readonly kind: 'ended'; readonly outcome: Outcome | undefined }
+
+interface Ended {
+  /** A notification or a response, not a call. */
+  readonly passed: boolean
+  /** The return address of a call. */
+  readonly ra?: string | undefined
+  /** Kept as long as the key: it is short, and says whether the call ran. */
+  readonly failure: Outcome | undefined
+}
+
+export class CallMemory {
+  readonly #open = new Map<string, RunningCall | 'passing'>()
+  readonly #ended = new ByAge<Ended>()
+  readonly #answers: KeptAnswers
+  readonly #maxKeys: () => number
+
+  /** `maxKeys`: how many keys of calls that have ended are remembered. */
+  constructor(answers = new KeptAnswers(), maxKeys = (): number => REMEMBERED_KEYS) {
+    this.#answers = answers
+    this.#maxKeys = maxKeys
+  }
+
+  begin(call: RunningCall): void {
+    this.#open.set(call.key, call)
+  }
+
+  /** A notification or a response has come, and waits for the child to take it. */
+  beginPassing(key: string): void {
+    this.#open.set(key, 'passing')
+  }
+
+  known(key: string): Known | undefined {
+    const open = this.#open.get(key)
+    if (open === 'passing') return { kind: 'passing' }
+    if (open !== undefined) return { kind: 'running', call: open }
+    const ended = this.#ended.get(key)
+    if (ended === undefined) return undefined
+    return ended.passed ? { kind: 'passed' } : { kind: 'ended', outcome: ended.failure ?? this.#answers.get(key) }
+  }
+
+  /** The same for a stream that attaches again: a call counts only under the return address it came with. */
+  knownFor(key: string, ra: string): Known | undefined {
+    const open = this.#open.get(key)
+    const own = open === 'passing' ? undefined : (open?.ra ?? this.#ended.get(key)?.ra)
+    return own === ra ? this.known(key) : undefined
+  }
+
+  end(key: string, outcome: Outcome, nowMs: number): void {
+    const open = this.#open.get(key)
+    const ra = open === 'passing' ? undefined : open?.ra
+    this.#open.delete(key)
+    // What never ran may be tried again with the same key, perhaps by a new child, unless its client took it back.
+    if (outcome.kind === 'failure' && outcome.failure.executed === 'no' && outcome.failure.code !== 'CANCELLED') return
+    this.#ended.set(key, { passed: false, ra, failure: outcome.kind === 'failure' ? outcome : undefined }, nowMs)
+    if (outcome.kind === 'answer') this.#answers.keep(key, outcome, nowMs)
+    this.sweep(nowMs)
+  }
+
+  /** The child has taken a notification or a response. */
+  endPassing(key: string, nowMs: number): void {
+    this.#open.delete(key)
+    this.#ended.set(key, { passed: true, failure: undefined }, nowMs)
+    this.sweep(nowMs)
+  }
+
+  /** It never came whole, or its child never took it: as if it had never come. */
+  forget(key: string): void {
+    this.#open.delete(key)
+  }
+
+  /** Keys for a hello, newest last. */
+  held(nowMs: number): string[] {
+    this.sweep(nowMs)
+    return [...this.#ended.keys(), ...this.#open.keys()].slice(-MAX_HELD_KEYS)
+  }
+
+  /** Drops what is over the limits of age, bytes and number. */
+  sweep(nowMs: number): void {
+    this.#answers.sweep(nowMs)
+    const maxKeys = this.#maxKeys()
+    for (let oldest = this.#ended.oldest(); oldest !== undefined; oldest = this.#ended.oldest()) {
+      if (nowMs - oldest.sinceMs <= CALL_KEY_MS && this.#ended.size <= maxKeys) return
+      this.#ended.delete(oldest.key)
+      this.#answers.drop(oldest.key)
+    }
+  }
+}

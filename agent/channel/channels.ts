@@ -1,0 +1,216 @@
+/** All channels of one lane: opens and ends them, as far as there is room, and joins them to whatever link of the lane is up. */
+import type { AgentFrame, Call, Open, RelayFrame } from '../../protocol/frame.ts'
+import type { Hello, Welcome } from '../../protocol/handshake.ts'
+import type { CallMemory, CallFailure } from './calls.ts'
+import { Channel, type ChannelFrame } from './channel.ts'
+import type { Child, ChildHandlers } from '../server/child.ts'
+import { failedFrame, type Fault } from './intake.ts'
+import { DEAD_CHANNELS, DEAD_CHANNEL_MS } from '../limits.ts'
+import type { Log } from '../log.ts'
+import type { Room } from './room.ts'
+
+/** What a link offers to the channels. */
+export interface LinkPort {
+  readonly writable: boolean
+  send(frame: AgentFrame, body?: Uint8Array): void
+}
+
+interface ChannelsOptions {
+  readonly room: Room
+  readonly memory: CallMemory
+  /** 0: never. */
+  readonly idleStopMs: number
+  readonly log: Log
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  readonly startChild: (handlers: ChildHandlers) => Child
+  /** A channel's child has given its first answer. */
+  readonly answered?: () => void
+}
+
+const SWEEP_MAX_MS = 30_000
+const SWEEP_MIN_MS = 50
+
+export class Channels {
+  readonly #options: ChannelsOptions
+  readonly #memory: CallMemory
+  readonly #channels = new Map<string, Channel>()
+  /** Ending channels whose name is in use again. */
+  readonly #former = new Set<Channel>()
+  /** Channels for which there was no room. Calls that were on their way to them fail with that. */
+  readonly #refused = new Set<string>()
+  /** When a quiet channel was last reported. */
+  readonly #reportedMs = new WeakMap<Channel, number>()
+  readonly #quietWaiters = new Set<() => void>()
+  readonly #sweeper: NodeJS.Timeout
+  #link: LinkPort | undefined
+
+  constructor(options: ChannelsOptions) {
+    this.#options = options
+    this.#memory = options.memory
+    options.room.join({ channels: () => this.#all(), log: options.log })
+    const sweepMs = options.idleStopMs === 0 ? SWEEP_MAX_MS : Math.min(SWEEP_MAX_MS, Math.max(SWEEP_MIN_MS, options.idleStopMs / 4))
+    this.#sweeper = setInterval(() => this.#sweep(), sweepMs).unref()
+  }
+
+  /** What a hello says of us: the keys we know and the channels whose processes run. */
+  memory(): Pick<Hello, 'held' | 'channels'> {
+    const live = [...this.#channels.values()].filter((channel) => channel.isLive)
+    return { held: this.#memory.held(this.#options.now()), channels: live.map(({ ch, lastNumber }) => ({ ch, n: lastNumber })) }
+  }
+
+  attach(link: LinkPort, welcome: Welcome): void {
+    this.#link = link
+    for (const ch of welcome.unwanted) {
+      const channel = this.#channels.get(ch)
+      channel?.silence()
+      void channel?.stop('closed')
+    }
+    for (const channel of this.#channels.values()) channel.linkRestored()
+  }
+
+  /** The link broke. What runs goes on; a new link hears of it. */
+  detach(): void {
+    this.#link = undefined
+    for (const channel of this.#channels.values()) channel.linkLost()
+  }
+
+  /** The link takes more again. */
+  flush(): void {
+    for (const channel of this.#all()) channel.flush()
+  }
+
+  receive(frame: Exclude<RelayFrame, Welcome | { type: 'drain' }>, body: Uint8Array): Fault | undefined {
+    if (frame.type === 'open') return this.#open(frame)
+    const channel = this.#channels.get(frame.ch)
+    if (frame.type === 'close') return this.#close(frame.ch, channel)
+    return channel === undefined ? this.#orphan(frame) : channel.receive(frame, body)
+  }
+
+  /** Resolves when no call runs and all is sent, or with the signal. */
+  async quiet(signal: AbortSignal): Promise<void> {
+    const done = Promise.withResolvers<void>()
+    const look = (): void => {
+      if (signal.aborted || [...this.#all()].every((channel) => channel.isQuiet)) done.resolve()
+    }
+    this.#quietWaiters.add(look)
+    signal.addEventListener('abort', look, { once: true })
+    look()
+    await done.promise
+    this.#quietWaiters.delete(look)
+    signal.removeEventListener('abort', look)
+  }
+
+  /** Ends every channel by the ladder; resolves when the processes are gone. */
+  async stop(): Promise<void> {
+    clearInterval(this.#sweeper)
+    await Promise.all([...this.#all()].map((channel) => channel.stop('closed')))
+  }
+
+  /** Ends every process group at once. */
+  kill(): void {
+    for (const channel of this.#all()) channel.kill()
+  }
+
+  *#all(): Generator<Channel> {
+    yield* this.#channels.values()
+    yield* this.#former
+  }
+
+  #open(open: Open): undefined {
+    const { ch } = open
+    const before = this.#channels.get(ch)
+    if (before?.isLive === true) return
+    if (before !== undefined && before.endedMs === undefined) this.#former.add(before)
+    this.#channels.delete(ch)
+    this.#refused.delete(ch)
+    if (this.#options.room.make()) this.#channels.set(ch, this.#create(open))
+    else this.#refuse(ch)
+  }
+
+  #create(open: Open): Channel {
+    const { log, now, startChild, answered } = this.#options
+    return new Channel(open, {
+      memory: this.#memory,
+      log,
+      now,
+      startChild,
+      writable: () => this.#link?.writable === true,
+      send: (frame, body) => this.#link?.send(frame, body),
+      ...(answered !== undefined && { answered }),
+      changed: () => {
+        for (const look of this.#quietWaiters) look()
+      },
+    })
+  }
+
+  #refuse(ch: string): void {
+    this.#options.log.warn('channel.refused', { ch, maxChildren: this.#options.room.maxChildren })
+    this.#refused.add(ch)
+    const [oldest] = this.#refused
+    if (this.#refused.size > DEAD_CHANNELS && oldest !== undefined) this.#refused.delete(oldest)
+    // So that the relay opens another when it tries again.
+    this.#link?.send({ type: 'died', ch, reason: 'start' })
+  }
+
+  #close(ch: string, channel: Channel | undefined): undefined {
+    this.#refused.delete(ch)
+    void channel?.stop('closed')
+  }
+
+  /** A frame for a channel that is not there: whoever waits for something must still be told so. */
+  #orphan(frame: ChannelFrame): undefined {
+    if (frame.type === 'notify' || frame.type === 'respond') this.#link?.send({ type: 'receipts', keys: [frame.key] })
+    if (frame.type === 'replay' && frame.to !== undefined && frame.key !== undefined) {
+      const failure = this.#resumeFailure(frame.key, frame.to)
+      if (failure !== undefined) this.#link?.send(failedFrame({ ch: frame.ch, key: frame.key, ra: frame.to }, failure))
+    }
+    if (frame.type !== 'call') return
+    const known = this.#memory.known(frame.key)
+    if (known?.kind === 'running') {
+      known.call.ra = frame.ra
+      return
+    }
+    this.#link?.send(failedFrame(frame, this.#orphanFailure(frame)))
+  }
+
+  /** A stream attaches again whose channel is gone. */
+  #resumeFailure(key: string, ra: string): CallFailure | undefined {
+    const known = this.#memory.knownFor(key, ra)
+    if (known?.kind === 'running') return undefined
+    if (known?.kind !== 'ended') return { code: 'EVENTS_LOST', executed: 'unknown' }
+    return known.outcome?.kind === 'failure' ? known.outcome.failure : { code: 'ALREADY_EXECUTED', executed: 'yes' }
+  }
+
+  #orphanFailure({ key, ch }: Call): CallFailure {
+    const known = this.#memory.known(key)
+    if (known?.kind === 'ended' && known.outcome?.kind === 'failure') return known.outcome.failure
+    if (known !== undefined) return { code: 'ALREADY_EXECUTED', executed: 'yes' }
+    const failure: CallFailure = { code: this.#refused.has(ch) ? 'TOO_MANY_CHILDREN' : 'CHANNEL_CLOSED', executed: 'no' }
+    this.#memory.end(key, { kind: 'failure', failure }, this.#options.now())
+    return failure
+  }
+
+  #sweep(): void {
+    const nowMs = this.#options.now()
+    this.#memory.sweep(nowMs)
+    for (const channel of this.#former) if (channel.endedMs !== undefined) this.#former.delete(channel)
+    const dead = [...this.#channels.values()].filter((channel) => channel.endedMs !== undefined)
+    dead.forEach((channel, index) => {
+      if (nowMs - (channel.endedMs ?? nowMs) > DEAD_CHANNEL_MS || index < dead.length - DEAD_CHANNELS) this.#channels.delete(channel.ch)
+    })
+    for (const channel of this.#channels.values()) {
+      channel.trim()
+      this.#reportIdle(channel, nowMs)
+    }
+  }
+
+  #reportIdle(channel: Channel, nowMs: number): void {
+    const { idleStopMs } = this.#options
+    const { ch, idleSinceMs, isLive } = channel
+    if (idleStopMs === 0 || idleSinceMs === undefined || !isLive || this.#link === undefined) return
+    if (nowMs - Math.max(idleSinceMs, this.#reportedMs.get(channel) ?? 0) < idleStopMs) return
+    this.#reportedMs.set(channel, nowMs)
+    this.#link.send({ type: 'idle', ch })
+  }
+}

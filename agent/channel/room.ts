@@ -1,0 +1,45 @@
+/** How many server processes may run at a time, whichever lane of the share they serve. */
+import type { Channel } from './channel.ts'
+import type { Log } from '../log.ts'
+
+/** The channels of one lane, and the log that names them. */
+interface Tenant {
+  readonly channels: () => Iterable<Channel>
+  readonly log: Log
+}
+
+export class Room {
+  readonly maxChildren: number
+  readonly #tenants: Tenant[] = []
+
+  constructor(maxChildren: number) {
+    this.maxChildren = maxChildren
+  }
+
+  join(tenant: Tenant): void {
+    this.#tenants.push(tenant)
+  }
+
+  /** Whether there is room for a child that nobody has asked for. */
+  get isFree(): boolean {
+    const running = this.#tenants.flatMap(({ channels }) => [...channels()].filter((channel) => channel.endedMs === undefined))
+    return running.length < this.maxChildren
+  }
+
+  /** Whether one more child may run, ending the one that was idle longest if need be. */
+  make(): boolean {
+    const all = this.#tenants.flatMap(({ channels, log }) => [...channels()].map((channel) => ({ channel, log })))
+    const live = all.filter(({ channel }) => channel.isLive)
+    const endingCount = all.filter(({ channel }) => !channel.isLive && channel.endedMs === undefined).length
+    if (live.length < this.maxChildren) return live.length + endingCount < 2 * this.maxChildren
+    // Those that end still take up memory; a storm of sessions must not start more than they leave.
+    if (endingCount >= this.maxChildren) return false
+    const [idlest] = live
+      .flatMap(({ channel, log }) => (channel.idleSinceMs === undefined ? [] : [{ channel, log, sinceMs: channel.idleSinceMs }]))
+      .toSorted((a, b) => Number(a.channel.hasListener) - Number(b.channel.hasListener) || a.sinceMs - b.sinceMs)
+    if (idlest === undefined) return false
+    idlest.log.info('channel.evict', { ch: idlest.channel.ch, meaning: 'idle longest, and --max-children is reached' })
+    void idlest.channel.stop('idle')
+    return true
+  }
+}

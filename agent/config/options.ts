@@ -1,0 +1,123 @@
+/** The agent's options, each of which is a variable too, and what follows from them for one run. */
+import { readFileSync, statSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { Command, CommanderError, Option } from 'commander'
+import { childEnvironment, secretValues } from './environment.ts'
+import { ERAS } from '../server/era.ts'
+import { AgentExit, EXIT } from '../exit.ts'
+import { LOG_LEVELS } from '../log.ts'
+import { Mask } from '../mask.ts'
+import manifest from '../package.json' with { type: 'json' }
+import { readSettings, type RawOptions, type Settings } from './settings.ts'
+
+/** To be parsed by `parse`. */
+export function agentCommand(): Command {
+  const option = (flags: string, text: string, variable: string, fallback?: string): Option => {
+    const made = new Option(flags, text).env(variable)
+    return fallback === undefined ? made : made.default(fallback)
+  }
+  // Given as a variable, a switch is on unless it is empty, 0 or false; commander itself would take any value for on.
+  const flag = (flags: string, text: string, variable: string): Option =>
+    new Option(flags, `${text} (env: ${variable})`).default(!['', '0', 'false'].includes(process.env[variable] ?? ''), 'off')
+  return new Command('mcp-edge-agent')
+    .description('Shares a local MCP server through a relay, without opening a port.')
+    .version(VERSION)
+    .argument('[command...]', 'the MCP server, after --')
+    .usage('[options] -- command [args...]')
+    .passThroughOptions()
+    .allowExcessArguments()
+    .addOption(
+      option(
+        '--token <token>',
+        'agent token of the share; others can read it in the process list, so prefer the variable or --token-file',
+        'MCP_EDGE_TOKEN',
+      ),
+    )
+    .addOption(option('--token-file <path>', 'file that holds the agent token', 'MCP_EDGE_TOKEN_FILE'))
+    .addOption(option('--relay <url>', 'relay to dial (default: the one that issued the token)', 'MCP_EDGE_RELAY'))
+    .addOption(
+      option(
+        '--name <name>',
+        'name of this agent; the same name replaces the older link (default: from machine, folder and command)',
+        'MCP_EDGE_NAME',
+      ),
+    )
+    .addOption(flag('--replica', 'serve the share beside other agents', 'MCP_EDGE_REPLICA'))
+    .addOption(flag('--replace', 'take the place of all other agents', 'MCP_EDGE_REPLACE'))
+    .addOption(
+      option('--isolate <mode>', 'one server process for each session, or one for the whole share', 'MCP_EDGE_ISOLATE', 'session').choices([
+        'session',
+        'share',
+      ]),
+    )
+    .addOption(
+      option(
+        '--era <era>',
+        'whether the server needs initialize (legacy) or speaks 2026-07-28 (modern); auto asks it',
+        'MCP_EDGE_ERA',
+        'auto',
+      ).choices(ERAS),
+    )
+    .addOption(option('--max-children <number>', 'server processes at a time', 'MCP_EDGE_MAX_CHILDREN', '32'))
+    .addOption(option('--spare <number>', 'server processes started ahead of the next session', 'MCP_EDGE_SPARE', '0').choices(['0', '1']))
+    .addOption(option('--idle-stop <time>', 'end a server process that nobody used for so long; 0: never', 'MCP_EDGE_IDLE_STOP', '30m'))
+    .addOption(
+      option('--env <key[=value]>', 'variable for the server, repeatable; KEY alone passes ours on', 'MCP_EDGE_ENV')
+        .argParser(collect)
+        .default([], 'none'),
+    )
+    .addOption(option('--cwd <folder>', 'folder that the server runs in', 'MCP_EDGE_CWD'))
+    .addOption(option('--reconnect-delay <time>', 'first pause before dialling again; doubles up to 60s', 'MCP_EDGE_RECONNECT_DELAY', '1s'))
+    .addOption(option('--max-retries <number>', 'failures in a row after which to give up; 0: never', 'MCP_EDGE_MAX_RETRIES', '0'))
+    .addOption(option('--keepalive <time>', 'silence after which the link is tested', 'MCP_EDGE_KEEPALIVE', '30s'))
+    .addOption(option('--log-level <level>', 'least level that is logged', 'MCP_EDGE_LOG_LEVEL', 'info').choices(LOG_LEVELS))
+    .addOption(flag('--verbose', 'as --log-level debug', 'MCP_EDGE_VERBOSE'))
+    .addOption(flag('--json', 'log one JSON object a line', 'MCP_EDGE_JSON'))
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+}
+
+/** A repeated option; the variable holds one entry a line. */
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, ...value.split('\n').filter((entry) => entry !== '')]
+}
+
+export const VERSION: string = manifest.version
+
+/** What one run of the agent needs to know of its surroundings. */
+export interface Prepared {
+  readonly settings: Settings
+  readonly childEnv: Readonly<Record<string, string>>
+  readonly mask: Mask
+}
+
+/** Throws an AgentExit that names the option that is wrong; a CommanderError when only help or the version was asked for. */
+export function parse(command: Command, args: readonly string[]): void {
+  try {
+    command.parse(args, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError) || error.exitCode === 0) throw error
+    throw new AgentExit(EXIT.USAGE, 'USAGE', error.message.replace(/^error: /, ''))
+  }
+}
+
+/** Checks what was parsed. Throws an AgentExit that names the option that is wrong. */
+export function prepare(command: Command, cwd: string): Prepared {
+  const settings = readSettings(command.opts<RawOptions>(), command.args, {
+    cwd,
+    hostname: hostname(),
+    readFile: (path) => readFileSync(path, 'utf8'),
+    isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
+  })
+  const childEnv = environmentOf(settings)
+  return { settings, childEnv, mask: new Mask([settings.token, ...secretValues(process.env, settings.env)]) }
+}
+
+function environmentOf({ env }: Settings): Record<string, string> {
+  try {
+    return childEnvironment(process.env, env, process.platform)
+  } catch (error) {
+    if (error instanceof RangeError) throw new AgentExit(EXIT.USAGE, 'USAGE', `${error.message}.`)
+    throw error
+  }
+}

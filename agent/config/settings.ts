@@ -1,0 +1,148 @@
+/** What the user asked for, checked: options and variables become settings, or an error that names the option. */
+import { createHash } from 'node:crypto'
+import { resolve } from 'node:path'
+import { ERAS, type EraChoice } from '../server/era.ts'
+import { AgentExit, EXIT } from '../exit.ts'
+import { MAX_CHILDREN } from '../limits.ts'
+import { LOG_LEVELS, type LogLevel } from '../log.ts'
+
+/** Options as they come from the command line and from `MCP_EDGE_…` variables. */
+export interface RawOptions {
+  readonly token?: string
+  readonly tokenFile?: string
+  readonly relay?: string
+  readonly name?: string
+  readonly replica?: boolean
+  readonly replace?: boolean
+  readonly isolate: string
+  readonly era: string
+  readonly maxChildren: string
+  readonly idleStop: string
+  readonly spare: string
+  readonly env: readonly string[]
+  readonly cwd?: string
+  readonly reconnectDelay: string
+  readonly maxRetries: string
+  readonly keepalive: string
+  readonly logLevel: string
+  readonly verbose?: boolean
+  readonly json?: boolean
+}
+
+export interface Settings {
+  readonly token: string
+  readonly relay: string | undefined
+  readonly name: string
+  readonly join: 'primary' | 'replica' | 'replace'
+  readonly isolation: 'session' | 'share'
+  readonly era: EraChoice
+  readonly maxChildren: number
+  readonly idleStopMs: number
+  /** Whether a process is kept started for the next client. */
+  readonly hasSpare: boolean
+  readonly env: readonly string[]
+  readonly cwd: string
+  readonly reconnectDelayMs: number
+  readonly maxRetries: number
+  readonly keepaliveMs: number
+  readonly logLevel: LogLevel
+  readonly json: boolean
+  readonly command: string
+  readonly args: readonly string[]
+}
+
+interface Surroundings {
+  readonly cwd: string
+  readonly hostname: string
+  readonly readFile: (path: string) => string
+  readonly isDirectory: (path: string) => boolean
+}
+
+const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
+/** Above this, Node's timers fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** Throws an AgentExit whose text names the option and what it takes. */
+export function readSettings(raw: RawOptions, command: readonly string[], around: Surroundings): Settings {
+  const [program, ...args] = command
+  if (program === undefined || program === '')
+    throw usage('Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything')
+  if (raw.replica === true && raw.replace === true)
+    throw usage('--replica joins the other agents and --replace ends them. Give one of the two.')
+  const cwd = resolve(around.cwd, raw.cwd ?? '')
+  if (!around.isDirectory(cwd)) throw usage(`--cwd ${cwd} is no folder.`)
+  return {
+    token: readTokenText(raw, around),
+    relay: raw.relay,
+    name: raw.name === undefined ? defaultName(around.hostname, cwd, command) : agentName(raw.name),
+    join: raw.replica === true ? 'replica' : raw.replace === true ? 'replace' : 'primary',
+    isolation: oneOf('--isolate', raw.isolate, ['session', 'share']),
+    era: oneOf('--era', raw.era, ERAS),
+    maxChildren: wholeNumber('--max-children', raw.maxChildren, 1, MAX_CHILDREN),
+    idleStopMs: durationMs('--idle-stop', raw.idleStop, 0),
+    // A server that serves everybody has no next client to be started for.
+    hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session',
+    env: raw.env,
+    cwd,
+    reconnectDelayMs: durationMs('--reconnect-delay', raw.reconnectDelay, 1),
+    maxRetries: wholeNumber('--max-retries', raw.maxRetries, 0),
+    keepaliveMs: durationMs('--keepalive', raw.keepalive, 1),
+    logLevel: raw.verbose === true ? 'debug' : oneOf('--log-level', raw.logLevel, LOG_LEVELS),
+    json: raw.json === true,
+    command: program,
+    args,
+  }
+}
+
+/** The same machine, folder and command give the same name, so that a restart takes the place of what it was before. */
+export function defaultName(hostname: string, cwd: string, command: readonly string[]): string {
+  const host = hostname.replace(/[^\w.-]/g, '-').slice(0, 48)
+  const digest = createHash('sha256')
+    .update(JSON.stringify([hostname, cwd, command]))
+    .digest('hex')
+  return `${host === '' ? 'agent' : host}-${digest.slice(0, 8)}`
+}
+
+function readTokenText({ token, tokenFile }: RawOptions, { readFile }: Surroundings): string {
+  const text = token ?? (tokenFile === undefined ? undefined : readTokenFile(tokenFile, readFile))
+  if (text === undefined || text.trim() === '') throw usage('A token is needed: set MCP_EDGE_TOKEN, or give --token-file or --token.')
+  return text.trim()
+}
+
+function readTokenFile(path: string, readFile: (path: string) => string): string {
+  try {
+    return readFile(path)
+  } catch (error) {
+    throw usage(`--token-file ${path} cannot be read: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}.`)
+  }
+}
+
+function agentName(text: string): string {
+  if (!/^[\w.-]{1,64}$/.test(text)) throw usage(`--name ${text} must be 1 to 64 letters, digits, dots, dashes or underscores.`)
+  return text
+}
+
+/** `90s`, `30m`, `1h`, `250ms`; a bare number is seconds. */
+export function durationMs(option: string, text: string, leastMs: number): number {
+  const [, digits, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
+  const ms = digits === undefined ? Number.NaN : Math.round(Number(digits) * UNITS_MS[unit as keyof typeof UNITS_MS])
+  if (!(ms >= leastMs && ms <= MAX_TIMER_MS))
+    throw usage(`${option} ${text} must be a time such as 90s, 30m or 1h${leastMs === 0 ? ', or 0' : ''}, of at most 24 days.`)
+  return ms
+}
+
+function wholeNumber(option: string, text: string, least: number, most = 1_000_000_000): number {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+  if (!(value >= least && value <= most)) throw usage(`${option} ${text} must be a whole number from ${least} to ${most}.`)
+  return value
+}
+
+function oneOf<T extends string>(option: string, text: string, allowed: readonly T[]): T {
+  const found = allowed.find((value) => value === text)
+  if (found === undefined) throw usage(`${option} ${text} must be one of: ${allowed.join(', ')}.`)
+  return found
+}
+
+function usage(message: string): AgentExit {
+  return new AgentExit(EXIT.USAGE, 'USAGE', message)
+}

@@ -1,0 +1,161 @@
+/** One lane of the share: keeps its link up, and joins the lane's channels to it. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { CLOSE, type Hello, type Welcome } from '../../protocol/handshake.ts'
+import { Backoff } from './backoff.ts'
+import type { Channels } from '../channel/channels.ts'
+import type { Era } from '../server/era.ts'
+import { DRAIN_MS, RECONNECT_MAX_MS } from '../limits.ts'
+import { connectOnce, type Link, type LinkEnd } from './link.ts'
+import type { Log } from '../log.ts'
+import { isDisplaced, keepConnected } from './reconnect.ts'
+import type { Settings } from '../config/settings.ts'
+import { isLoopback } from '../config/token.ts'
+
+interface LaneOptions {
+  readonly index: number
+  /** The agent's door at the share. */
+  readonly url: URL
+  readonly settings: Settings
+  readonly log: Log
+  readonly version: string
+  readonly instance: string
+  readonly channels: Channels
+  /** What is known of the server by now. */
+  readonly era: () => Era
+  /** The hello waits for it. Never rejects. */
+  readonly ready: Promise<unknown>
+  /** Resolves as soon as the first lane has let us in. */
+  readonly isEntitled: () => Promise<void>
+  readonly welcomed: (welcome: Welcome) => void
+  readonly lost: () => void
+  /** Dial no more; and: cut what is there. */
+  readonly closing: AbortSignal
+  readonly cut: AbortSignal
+}
+
+export class Lane {
+  readonly channels: Channels
+  readonly #options: LaneOptions
+  #link: Link | undefined
+  /** What the last hello said of the server. */
+  #announced: Era = 'legacy'
+  /** Another agent took our place here. */
+  #isDisplaced = false
+
+  constructor(options: LaneOptions) {
+    this.#options = options
+    this.channels = options.channels
+  }
+
+  get isUp(): boolean {
+    return this.#link !== undefined
+  }
+
+  /** Serves until `closing`. Throws an AgentExit when the relay's word is final. */
+  async run(): Promise<void> {
+    const { settings, log, closing, index } = this.#options
+    const backoff = new Backoff({
+      minMs: settings.reconnectDelayMs,
+      maxMs: Math.max(settings.reconnectDelayMs, RECONNECT_MAX_MS),
+      random: Math.random,
+    })
+    await keepConnected({
+      connect: () => this.#connect(),
+      backoff,
+      isFirstLane: index === 0,
+      maxRetries: settings.maxRetries,
+      log,
+      now: () => performance.now(),
+      pause: (ms) => delay(ms, undefined, { signal: closing }).catch(() => {}),
+      signal: closing,
+    })
+  }
+
+  /** Tells the relay that we are leaving. False when there is no link that could still bring answers home. */
+  drain(): boolean {
+    this.#link?.send({ type: 'drain' })
+    return this.isUp
+  }
+
+  async close(): Promise<void> {
+    await this.#link?.close(CLOSE.GOING_AWAY, 'agent stopped')
+  }
+
+  /** Joins anew when the relay was told another era than is known now. */
+  async rejoinIfStale(): Promise<void> {
+    const era = this.#options.era()
+    if (this.#link === undefined || this.#announced === era) return
+    this.#options.log.warn('era.late', { era, meaning: 'the server took long to say so: joining anew' })
+    await this.#redial()
+  }
+
+  async #connect(): Promise<LinkEnd> {
+    const { url, index, settings, version, ready, cut, welcomed, lost } = this.#options
+    // Who may serve is decided on the first lane: if it was not us any more, we hear it there.
+    if (this.#isDisplaced) await this.#options.isEntitled()
+    const options = {
+      url: laneUrl(url, index),
+      token: settings.token,
+      compress: !isLoopback(url),
+      keepaliveMs: settings.keepaliveMs,
+      userAgent: `mcp-edge-agent/${version}`,
+      hello: () => this.#hello(),
+      ready,
+      signal: cut,
+    }
+    const end = await connectOnce(options, {
+      welcomed: (link, welcome) => {
+        this.#link = link
+        welcomed(welcome)
+        this.channels.attach(link, welcome)
+        void this.rejoinIfStale()
+      },
+      frame: (frame, body) => {
+        if (frame.type !== 'drain') return this.channels.receive(frame, body)
+        void this.#relayLeaves()
+        return undefined
+      },
+      writable: () => this.channels.flush(),
+    })
+    this.#link = undefined
+    this.#isDisplaced = index > 0 && isDisplaced(end)
+    this.channels.detach()
+    lost()
+    return end
+  }
+
+  /** The relay is about to go: finish here, then dial again. */
+  async #relayLeaves(): Promise<void> {
+    this.#options.log.info('link.draining')
+    await this.#redial()
+  }
+
+  async #redial(): Promise<void> {
+    const link = this.#link
+    await this.channels.quiet(AbortSignal.timeout(DRAIN_MS))
+    await link?.close(CLOSE.GOING_AWAY, 'drained')
+  }
+
+  #hello(): Hello {
+    const { settings, version, instance, index } = this.#options
+    const { name, join, isolation } = settings
+    this.#announced = this.#options.era()
+    return {
+      type: 'hello',
+      agent: name,
+      instance,
+      // Whom the first lane has let in, the others let in beside whoever is there.
+      join: index > 0 && join === 'primary' ? 'replica' : join,
+      isolation,
+      era: this.#announced,
+      product: `mcp-edge-agent/${version}`,
+      ...this.channels.memory(),
+    }
+  }
+}
+
+function laneUrl(url: URL, index: number): URL {
+  const own = new URL(url)
+  if (index > 0) own.searchParams.set('lane', String(index))
+  return own
+}

@@ -1,0 +1,165 @@
+/** All lanes of the share: the first one's welcome says how many there are, and whether this agent may serve. */
+import { randomUUID } from 'node:crypto'
+import type { Welcome } from '../../protocol/handshake.ts'
+import { KeptAnswers } from '../channel/answers.ts'
+import { CallMemory } from '../channel/calls.ts'
+import { Channels } from '../channel/channels.ts'
+import type { Child, ChildHandlers } from '../server/child.ts'
+import type { Era, EraFinding } from '../server/era.ts'
+import { Lane } from './lane.ts'
+import { DRAIN_MS, REMEMBERED_KEYS } from '../limits.ts'
+import { laneLog, type Log } from '../log.ts'
+import { Room } from '../channel/room.ts'
+import type { Settings } from '../config/settings.ts'
+import { Spare } from '../server/spare.ts'
+
+interface LanesOptions {
+  readonly settings: Settings
+  /** The agent's door at the share. */
+  readonly url: URL
+  readonly log: Log
+  readonly version: string
+  readonly finding: EraFinding
+  readonly startChild: (handlers: ChildHandlers) => Child
+}
+
+export class Lanes {
+  readonly #options: LanesOptions
+  readonly #instance = randomUUID()
+  readonly #room: Room
+  readonly #spare: Spare
+  readonly #answers = new KeptAnswers()
+  readonly #lanes: Lane[] = []
+  /** How many there are; one until the first welcome. */
+  #count = 1
+  #endedCount = 0
+  readonly #over = Promise.withResolvers<void>()
+  readonly #closing = new AbortController()
+  readonly #cut = new AbortController()
+  /** Resolved while the first lane has a link. */
+  #entitled = Promise.withResolvers<void>()
+  #era: Era = 'legacy'
+  readonly #ready: Promise<void>
+
+  constructor(options: LanesOptions) {
+    this.#options = options
+    this.#room = new Room(options.settings.maxChildren)
+    this.#spare = new Spare({ startChild: options.startChild, hasRoom: () => this.#room.isFree, log: options.log })
+    this.#ready = options.finding.soon.then((era) => void (this.#era = era))
+  }
+
+  /** Serves until `close`. Throws an AgentExit when it cannot go on. */
+  async run(): Promise<void> {
+    this.#begin(0)
+    void this.#learnLate()
+    await this.#over.promise
+  }
+
+  /** Tells the relay that we are leaving. False when there is no link that could still bring answers home. */
+  drain(): boolean {
+    return this.#lanes.filter((lane) => lane.drain()).length > 0
+  }
+
+  /** Resolves when no call runs and all is sent, or after DRAIN_MS. */
+  async quiet(): Promise<void> {
+    const signal = AbortSignal.timeout(DRAIN_MS)
+    await Promise.all(this.#lanes.map(({ channels }) => channels.quiet(signal)))
+  }
+
+  /** Ends every server process by the ladder. */
+  async stop(): Promise<void> {
+    await Promise.all([this.#spare.stop(), ...this.#lanes.map(({ channels }) => channels.stop())])
+  }
+
+  /** Ends every process group at once. */
+  kill(): void {
+    this.#spare.kill()
+    for (const { channels } of this.#lanes) channels.kill()
+  }
+
+  /** Closes all links in good order; `run` ends then. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#entitled.resolve()
+    await Promise.all(this.#lanes.map((lane) => lane.close()))
+    this.#cut.abort()
+  }
+
+  #begin(index: number): void {
+    const { settings, url, version } = this.#options
+    const spare = this.#spare
+    const log = laneLog(this.#options.log, index, () => this.#count > 1)
+    const memory = new CallMemory(this.#answers, () => Math.floor(REMEMBERED_KEYS / this.#count))
+    const { idleStopMs } = settings
+    const channels = new Channels({
+      room: this.#room,
+      memory,
+      idleStopMs,
+      log,
+      now: () => performance.now(),
+      startChild: (handlers) => spare.take(handlers),
+      ...(settings.hasSpare && { answered: () => spare.prepare() }),
+    })
+    const lane = new Lane({
+      index,
+      url,
+      settings,
+      log,
+      version,
+      instance: this.#instance,
+      channels,
+      era: () => this.#era,
+      ready: this.#ready,
+      isEntitled: () => this.#entitled.promise,
+      welcomed: (welcome) => this.#welcomed(index, welcome),
+      lost: () => {
+        if (index === 0 && !this.#closing.signal.aborted) this.#entitled = Promise.withResolvers()
+      },
+      closing: this.#closing.signal,
+      cut: this.#cut.signal,
+    })
+    this.#lanes.push(lane)
+    lane.run().then(
+      () => this.#laneEnded(),
+      (error: unknown) => this.#fail(error),
+    )
+  }
+
+  #welcomed(index: number, { share, lanes = 1 }: Welcome): void {
+    const { log, url, settings } = this.#options
+    if (index === 0) {
+      this.#count = lanes
+      this.#entitled.resolve()
+      if (settings.isolation === 'share' && lanes > settings.maxChildren && this.#lanes.length === 1)
+        log.warn('lanes.children', {
+          lanes,
+          maxChildren: settings.maxChildren,
+          meaning: 'each lane has a server process of its own: raise --max-children',
+        })
+      for (let next = this.#lanes.length; next < this.#count; next++) this.#begin(next)
+    }
+    const relay = url.origin.replace(/^ws/, 'http')
+    if (this.#count > 1) log.debug('lane.ready', { lane: index, relay })
+    if (this.#lanes.length === this.#count && this.#lanes.every((lane) => lane.isUp))
+      log.info('ready', { share, relay, agent: settings.name, ...(this.#count === 1 ? {} : { lanes: this.#count }) })
+  }
+
+  #laneEnded(): void {
+    if (++this.#endedCount === this.#lanes.length) this.#over.resolve()
+  }
+
+  /** One lane cannot go on, so that the share would be served in part: whoever started us must hear of it. */
+  #fail(error: unknown): void {
+    this.#closing.abort()
+    this.#cut.abort()
+    this.#over.reject(error)
+  }
+
+  /** A verdict on the server that comes after the hello makes new ones necessary. */
+  async #learnLate(): Promise<void> {
+    await this.#ready
+    if (this.#options.settings.hasSpare) this.#spare.prepare()
+    this.#era = await this.#options.finding.sure
+    await Promise.all(this.#lanes.map((lane) => lane.rejoinIfStale()))
+  }
+}

@@ -1,0 +1,218 @@
+/** One connection to the relay, from dialling to its end: the upgrade, hello and welcome, frames, and noticing that it is dead. Mechanism only. */
+import { WebSocket, type RawData } from 'ws'
+import { Bundle } from '../../protocol/bundle.ts'
+import type { AgentFrame, RelayFrame } from '../../protocol/frame.ts'
+import { decodeRelayFrame, encodeFrame, type DecodedFrame } from '../../protocol/frame-codec.ts'
+import { CLOSE, LINK_SUBPROTOCOL, PING, PONG, type Hello, type Welcome } from '../../protocol/handshake.ts'
+import { CHUNK_BYTES, HELLO_MS, MAX_HEADER_BYTES } from '../../protocol/limits.ts'
+import type { LinkPort } from '../channel/channels.ts'
+import { CLOSE_MS, DIAL_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES } from '../limits.ts'
+
+/** How an attempt or a link ended. */
+export type LinkEnd =
+  /** No link came about: the relay answered the upgrade with a status, or nothing did. */
+  | { readonly kind: 'refused'; readonly status: number; readonly detail: string }
+  | { readonly kind: 'unreachable'; readonly reason: string }
+  /** There was a link. `livedMs` counts from the welcome. */
+  | { readonly kind: 'closed'; readonly code: number; readonly reason: string; readonly livedMs: number }
+
+export interface LinkHandlers {
+  /** The relay let us in. */
+  readonly welcomed: (link: Link, welcome: Welcome) => void
+  /** Returns what is wrong with the frame; that closes the link. */
+  readonly frame: (frame: Exclude<RelayFrame, Welcome>, body: Uint8Array) => string | undefined
+  /** The socket takes more again. */
+  readonly writable: () => void
+}
+
+export interface LinkOptions {
+  readonly url: URL
+  readonly token: string
+  /** Compression: pays over a network, costs on one machine. */
+  readonly compress: boolean
+  readonly keepaliveMs: number
+  readonly userAgent: string
+  readonly hello: () => Hello
+  /** The hello waits for it; the dialling does not. Never rejects. */
+  readonly ready: Promise<unknown>
+  /** Ends the attempt or the link in good order. */
+  readonly signal: AbortSignal
+}
+
+/** The largest frame of the protocol. */
+const MAX_FRAME_BYTES = MAX_HEADER_BYTES + 1 + CHUNK_BYTES
+const COMPRESS_FROM_BYTES = 1024
+/** A refusal's text is read this far. */
+const REFUSAL_CHARS = 2000
+
+/** Dials once. Resolves, never rejects, when there is no link or none any more. */
+export async function connectOnce(options: LinkOptions, handlers: LinkHandlers): Promise<LinkEnd> {
+  if (options.signal.aborted) return { kind: 'unreachable', reason: 'stopped' }
+  const socket = new WebSocket(options.url, [LINK_SUBPROTOCOL], {
+    headers: { authorization: `Bearer ${options.token}`, 'user-agent': options.userAgent },
+    perMessageDeflate: options.compress && { threshold: COMPRESS_FROM_BYTES },
+    maxPayload: MAX_FRAME_BYTES,
+    handshakeTimeout: DIAL_MS,
+    followRedirects: false,
+  })
+  const cancel = (): void => socket.terminate()
+  options.signal.addEventListener('abort', cancel, { once: true })
+  try {
+    const refused = await dial(socket)
+    if (refused !== undefined) return refused
+    await options.ready
+    if (socket.readyState !== WebSocket.OPEN) return { kind: 'unreachable', reason: 'closed before the hello' }
+    return await new Link(socket, options, handlers).ended
+  } finally {
+    options.signal.removeEventListener('abort', cancel)
+  }
+}
+
+/** Resolves with undefined when the socket is open. */
+function dial(socket: WebSocket): Promise<LinkEnd | undefined> {
+  const { promise, resolve } = Promise.withResolvers<LinkEnd | undefined>()
+  socket.once('open', () => resolve(undefined))
+  socket.once('unexpected-response', (request, response) => {
+    let detail = ''
+    response.setEncoding('utf8')
+    response.on('data', (text: string) => {
+      detail = (detail + text).slice(0, REFUSAL_CHARS)
+    })
+    response.once('close', () => {
+      resolve({ kind: 'refused', status: response.statusCode ?? 0, detail: problemDetail(detail) })
+      request.destroy()
+    })
+  })
+  // Also after the link is up: an error is always followed by a close, which is what we wait for.
+  socket.on('error', (error) =>
+    resolve({ kind: 'unreachable', reason: error.message === '' && 'code' in error ? String(error.code) : error.message }),
+  )
+  return promise
+}
+
+export class Link implements LinkPort {
+  readonly ended: Promise<LinkEnd>
+  readonly #socket: WebSocket
+  readonly #handlers: LinkHandlers
+  readonly #keepaliveMs: number
+  readonly #helloTimer: NodeJS.Timeout
+  #keepaliveTimer: NodeJS.Timeout | undefined
+  #welcomedMs: number | undefined
+  #heardMs = performance.now()
+  #pinged = false
+  #full = false
+  readonly #bundle = new Bundle()
+
+  constructor(socket: WebSocket, { keepaliveMs, hello }: LinkOptions, handlers: LinkHandlers) {
+    this.#socket = socket
+    this.#handlers = handlers
+    this.#keepaliveMs = keepaliveMs
+    const ended = Promise.withResolvers<LinkEnd>()
+    this.ended = ended.promise
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    socket.on('close', (code, reason) => {
+      clearTimeout(this.#helloTimer)
+      clearTimeout(this.#keepaliveTimer)
+      ended.resolve({
+        kind: 'closed',
+        code,
+        reason: reason.toString('utf8'),
+        livedMs: this.#welcomedMs === undefined ? 0 : performance.now() - this.#welcomedMs,
+      })
+    })
+    socket.send(encodeFrame(hello()))
+    this.#helloTimer = setTimeout(() => this.#welcomedMs === undefined && socket.terminate(), HELLO_MS)
+  }
+
+  /** False while too much waits in the socket. */
+  get writable(): boolean {
+    return this.#welcomedMs !== undefined && !this.#full && this.#socket.readyState === WebSocket.OPEN
+  }
+
+  send(frame: AgentFrame, body?: Uint8Array): void {
+    if (this.#welcomedMs === undefined || this.#socket.readyState !== WebSocket.OPEN) return
+    const bytes = encodeFrame(frame, body)
+    if (!this.#bundle.hasRoomFor(bytes)) this.#flush()
+    // What is ready in one turn, as answers are that came in one chunk of the child's output, goes out together.
+    if (this.#bundle.isEmpty) queueMicrotask(() => this.#flush())
+    this.#bundle.add(bytes)
+  }
+
+  /** Sends what is buffered, then closes; cuts the socket when the relay does not answer in time. */
+  async close(code: number, reason: string): Promise<void> {
+    this.#flush()
+    this.#socket.close(code, reason)
+    const cut = setTimeout(() => this.#socket.terminate(), CLOSE_MS)
+    await this.ended
+    clearTimeout(cut)
+  }
+
+  #flush(): void {
+    if (this.#bundle.isEmpty) return
+    const message = this.#bundle.take()
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    this.#socket.send(message, () => this.#drained())
+    if (this.#socket.bufferedAmount > SOCKET_PAUSE_BYTES) this.#full = true
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    this.#heardMs = performance.now()
+    this.#pinged = false
+    if (!isBinary) return this.#receiveText(data)
+    const frame = decodeRelayFrame(asBytes(data))
+    const fault = frame.ok ? this.#take(frame.value) : frame.error
+    if (fault !== undefined) void this.close(CLOSE.PROTOCOL_ERROR, fault)
+  }
+
+  #receiveText(data: RawData): void {
+    if (asBytes(data).toString('utf8') !== PONG) void this.close(CLOSE.PROTOCOL_ERROR, 'a text message that is no pong')
+  }
+
+  #take({ header, body }: DecodedFrame<RelayFrame>): string | undefined {
+    // After we closed, or before the welcome, nothing counts.
+    if (this.#socket.readyState !== WebSocket.OPEN) return undefined
+    if (header.type !== 'welcome') return this.#welcomedMs === undefined ? 'no welcome first' : this.#handlers.frame(header, body)
+    if (this.#welcomedMs !== undefined) return 'a second welcome'
+    this.#welcomedMs = performance.now()
+    this.#keepaliveTimer = setTimeout(() => this.#watch(), this.#keepaliveMs)
+    this.#handlers.welcomed(this, header)
+    return undefined
+  }
+
+  /** A ping after silence; silence after a ping is a dead link, however open the socket looks. */
+  #watch(): void {
+    const silentMs = performance.now() - this.#heardMs
+    let waitMs = this.#keepaliveMs
+    // Timers may come a little early.
+    if (silentMs < this.#keepaliveMs - 1) waitMs -= silentMs
+    else if (this.#pinged) return this.#socket.terminate()
+    else {
+      this.#pinged = true
+      this.#socket.send(PING)
+    }
+    this.#keepaliveTimer = setTimeout(() => this.#watch(), waitMs)
+  }
+
+  #drained(): void {
+    if (!this.#full || this.#socket.bufferedAmount > SOCKET_RESUME_BYTES) return
+    this.#full = false
+    if (this.writable) this.#handlers.writable()
+  }
+}
+
+function asBytes(data: RawData): Buffer {
+  if (Buffer.isBuffer(data)) return data
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)
+}
+
+/** What a refusal says for people: `detail` or `code` of a problem document (RFC 9457). */
+function problemDetail(text: string): string {
+  try {
+    const problem: unknown = JSON.parse(text)
+    if (typeof problem !== 'object' || problem === null) return ''
+    if ('detail' in problem && typeof problem.detail === 'string') return problem.detail
+    return 'code' in problem && typeof problem.code === 'string' ? problem.code : ''
+  } catch {
+    return ''
+  }
+}

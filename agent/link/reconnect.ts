@@ -1,0 +1,120 @@
+/** The loop around one connection: what an end means, when to dial again, when to give up. Policy only. */
+import { CLOSE } from '../../protocol/handshake.ts'
+import { GRACE_MS } from '../../protocol/limits.ts'
+import type { Backoff } from './backoff.ts'
+import { AgentExit, EXIT } from '../exit.ts'
+import { HEALTHY_MS, RECONNECT_AWAITED_MAX_MS } from '../limits.ts'
+import type { LinkEnd } from './link.ts'
+import type { Log } from '../log.ts'
+
+interface ReconnectOptions {
+  readonly connect: () => Promise<LinkEnd>
+  readonly backoff: Backoff
+  /** Whether the relay's word on who may serve is final here: that of a share's first lane is, the others follow it. */
+  readonly isFirstLane: boolean
+  /** Failures in a row after which to give up; 0: never. */
+  readonly maxRetries: number
+  readonly log: Log
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  /** Waits; ends early, and never rejects, with the loop's signal. */
+  readonly pause: (ms: number) => Promise<void>
+  /** Ends the loop. */
+  readonly signal: AbortSignal
+}
+
+/** Keeps a link up until the signal. Throws an AgentExit when the relay's word is final, or the retries are spent. */
+export async function keepConnected({
+  connect,
+  backoff,
+  isFirstLane,
+  maxRetries,
+  log,
+  now,
+  pause,
+  signal,
+}: ReconnectOptions): Promise<void> {
+  /** When the last link that let us in ended. */
+  let lostMs = -Infinity
+  for (;;) {
+    const end = await connect()
+    if (signal.aborted) return
+    const final = isFirstLane || !isDisplaced(end) ? finalExit(end) : undefined
+    if (final !== undefined) throw final
+    if (end.kind === 'closed' && end.livedMs >= HEALTHY_MS) backoff.reset()
+    if (end.kind === 'closed' && end.livedMs > 0) lostMs = now()
+    if (maxRetries > 0 && backoff.failures >= maxRetries)
+      throw new AgentExit(
+        EXIT.UNREACHABLE,
+        'RELAY_UNREACHABLE',
+        `The relay could not be reached in ${maxRetries + 1} attempts: ${describeEnd(end)}.`,
+      )
+    const waitMs = backoff.nextMs(now() - lostMs < GRACE_MS ? RECONNECT_AWAITED_MAX_MS : Infinity)
+    log.warn('link.lost', { reason: describeEnd(end), retryMs: waitMs })
+    await pause(waitMs)
+    if (signal.aborted) return
+  }
+}
+
+/** Whether a link ended because of another agent. */
+export function isDisplaced(end: LinkEnd): boolean {
+  return end.kind === 'closed' && (end.code === CLOSE.REPLACED || end.code === CLOSE.NAME_REFUSED)
+}
+
+/** The exit that an end of a link means, or undefined where dialling again may help. */
+function finalExit(end: LinkEnd): AgentExit | undefined {
+  if (end.kind === 'refused') return refusedExit(end.status, end.detail)
+  if (end.kind !== 'closed') return undefined
+  switch (end.code) {
+    case CLOSE.REPLACED:
+      return new AgentExit(
+        EXIT.ENDED,
+        'REPLACED',
+        "Another agent took this one's place. To serve a share with several, give each its own --name and --replica.",
+      )
+    case CLOSE.NAME_REFUSED:
+      return new AgentExit(
+        EXIT.ENDED,
+        'NAME_REFUSED',
+        'Another agent serves this share. Join it with --replica, or take its place with --replace.',
+      )
+    case CLOSE.SHARE_GONE:
+      return new AgentExit(EXIT.ENDED, 'SHARE_GONE', 'The share was deleted or has expired. Make a new one.')
+    default:
+      return undefined
+  }
+}
+
+function refusedExit(status: number, detail: string): AgentExit | undefined {
+  const said = detail === '' ? '' : ` The relay says: ${detail}`
+  switch (status) {
+    case 401:
+    case 403:
+      return new AgentExit(EXIT.AUTH, 'TOKEN_REFUSED', `The relay refused the token. Ask the share's owner for a new agent token.${said}`)
+    case 404:
+      return new AgentExit(
+        EXIT.ENDED,
+        'SHARE_GONE',
+        `The relay knows no such share: it was deleted, has expired, or --relay is wrong.${said}`,
+      )
+    case 426:
+      return new AgentExit(
+        EXIT.UNREACHABLE,
+        'VERSION_MISMATCH',
+        `The relay speaks another version of the link. Update the older of the two.${said}`,
+      )
+    default:
+      return undefined
+  }
+}
+
+function describeEnd(end: LinkEnd): string {
+  switch (end.kind) {
+    case 'refused':
+      return `HTTP ${end.status}${end.detail === '' ? '' : ` ${end.detail}`}`
+    case 'unreachable':
+      return end.reason
+    case 'closed':
+      return `closed ${end.code}${end.reason === '' ? '' : ` ${end.reason}`}`
+  }
+}

@@ -1,0 +1,257 @@
+/** One server process: starts it without a shell in a group of its own, pumps its lines, stops it by a ladder. */
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { MAX_LINE_BYTES, STDERR_TAIL_BYTES } from '../../protocol/limits.ts'
+import type { Guard } from './guard.ts'
+import { GROUP_POLL_MS, LAST_WORDS_MS, STDERR_LINE_BYTES, STDIN_END_GRACE_MS, TERM_GRACE_MS } from '../limits.ts'
+import { LineSplitter } from './lines.ts'
+import type { Mask } from '../mask.ts'
+
+export interface ChildSpec {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** How a child ended. `startError` says why it never ran. */
+export interface ChildEnd {
+  readonly exitCode: number | null
+  readonly signal: string | null
+  /** The end of what it wrote to stderr, secrets masked. */
+  readonly stderr: string
+  readonly startError?: string
+}
+
+export interface ChildHandlers {
+  /** A line of stdout. */
+  readonly line: (bytes: Uint8Array) => void
+  readonly tooLong: (head: Uint8Array, tail: Uint8Array, size: number) => void
+  /** A line of stderr, secrets masked. */
+  readonly stderr: (line: string) => void
+  /** It is gone, and all that it wrote has been handed over. Comes once, never from within `startChild`. */
+  readonly gone: (end: ChildEnd) => void
+}
+
+export interface Child {
+  readonly pid: number | undefined
+  /** `done` is called once: with true when the kernel has taken the bytes, false when the child is gone before. */
+  write(bytes: Uint8Array, done: (taken: boolean) => void): void
+  pause(): void
+  resume(): void
+  /** Climbs the ladder: end of stdin, SIGTERM, SIGKILL, each to the whole group. Resolves when the group is gone. */
+  stop(): Promise<void>
+  /** Ends the whole group now. */
+  kill(): void
+}
+
+interface ChildContext {
+  readonly guard: Guard
+  readonly mask: Mask
+  readonly platform: NodeJS.Platform
+}
+
+type Process = ChildProcessByStdio<Writable, Readable, Readable>
+
+/** Never throws: a command that cannot run ends at once with `startError`. */
+export function startChild(spec: ChildSpec, handlers: ChildHandlers, context: ChildContext): Child {
+  try {
+    const detached = context.platform !== 'win32'
+    const process = spawn(spec.command, spec.args, {
+      cwd: spec.cwd,
+      env: { ...spec.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached,
+      windowsHide: true,
+      shell: false,
+    })
+    // With no file descriptor left there are no pipes to attach to, and the error comes later.
+    process.on('error', () => {})
+    return new RunningChild(process, spec, handlers, context)
+  } catch (error) {
+    setImmediate(() => handlers.gone({ exitCode: null, signal: null, stderr: '', startError: startError(spec, error) }))
+    return {
+      pid: undefined,
+      write: (_, done) => setImmediate(done, false),
+      pause: () => {},
+      resume: () => {},
+      stop: () => Promise.resolve(),
+      kill: () => {},
+    }
+  }
+}
+
+class RunningChild implements Child {
+  readonly pid: number | undefined
+  readonly #process: Process
+  readonly #context: ChildContext
+  readonly #gone = Promise.withResolvers<void>()
+  readonly #exited = Promise.withResolvers<void>()
+  readonly #stderr: StderrTail
+  #startError: string | undefined
+  #stopping: Promise<void> | undefined
+  #leaving = false
+  #groupEnded: Promise<void> | undefined
+
+  constructor(process: Process, spec: ChildSpec, handlers: ChildHandlers, context: ChildContext) {
+    this.pid = process.pid
+    this.#process = process
+    this.#context = context
+    this.#stderr = new StderrTail(context.mask, handlers.stderr)
+    if (this.pid !== undefined) context.guard.add(this.pid)
+    process.stdin.on('error', () => {})
+    const stdout = new LineSplitter(MAX_LINE_BYTES, handlers)
+    process.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
+    process.stderr.on('data', (chunk: Buffer) => this.#stderr.push(chunk))
+    process.on('error', (error) => {
+      // Also emitted when a signal could not be sent; only a child without a pid never ran.
+      if (this.pid === undefined) this.#startError = startError(spec, error)
+    })
+    process.on('exit', () => this.#leaderExited())
+    process.on('close', (exitCode, signal) => {
+      stdout.end()
+      this.#stderr.end()
+      this.#exited.resolve()
+      this.#gone.resolve()
+      const ended = this.#startError === undefined ? {} : { startError: this.#startError }
+      handlers.gone({ exitCode: this.pid === undefined ? null : exitCode, signal, stderr: this.#stderr.text, ...ended })
+    })
+  }
+
+  write(bytes: Uint8Array, done: (taken: boolean) => void): void {
+    const { stdin } = this.#process
+    if (stdin.writableCorked === 0) {
+      // What is written in one turn reaches the pipe in one piece.
+      stdin.cork()
+      process.nextTick(() => stdin.uncork())
+    }
+    stdin.write(bytes, (error) => done(error === null || error === undefined))
+  }
+
+  pause(): void {
+    if (!this.#leaving) this.#process.stdout.pause()
+  }
+
+  resume(): void {
+    this.#process.stdout.resume()
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#climb()
+    return this.#stopping
+  }
+
+  kill(): void {
+    this.#signal('SIGKILL')
+  }
+
+  async #climb(): Promise<void> {
+    // A child that nobody reads from could not write its last words, and would not see the end of its input.
+    this.#leaving = true
+    this.resume()
+    this.#process.stdin.end()
+    if (!(await settles(this.#exited.promise, STDIN_END_GRACE_MS))) {
+      this.#signal('SIGTERM')
+      if (!(await settles(this.#exited.promise, TERM_GRACE_MS))) this.#signal('SIGKILL')
+    }
+    await this.#gone.promise
+    await this.#groupEnded
+  }
+
+  /** The process that we started is gone; others of its group may not be, and may hold its pipes open. */
+  #leaderExited(): void {
+    this.#exited.resolve()
+    // What the pipe still holds is bounded, so it is read whatever the flow says.
+    this.#leaving = true
+    this.resume()
+    this.#signal('SIGTERM')
+    const lastWords = setTimeout(() => {
+      this.#process.stdout.destroy()
+      this.#process.stderr.destroy()
+    }, LAST_WORDS_MS)
+    void this.#gone.promise.then(() => clearTimeout(lastWords))
+    this.#groupEnded = this.#endGroup()
+  }
+
+  async #endGroup(): Promise<void> {
+    const { pid } = this
+    if (pid === undefined) return
+    // Nothing tells when the last of a group goes, so it is asked.
+    for (let waitedMs = 0; waitedMs < TERM_GRACE_MS && this.#signal(0); waitedMs += GROUP_POLL_MS) await delay(GROUP_POLL_MS)
+    this.#signal('SIGKILL')
+    this.#context.guard.remove(pid)
+  }
+
+  /** To the whole group. False when nobody is left. */
+  #signal(signal: NodeJS.Signals | 0): boolean {
+    const { pid } = this
+    if (pid === undefined) return false
+    if (this.#context.platform === 'win32') return this.#signalWindows(pid, signal)
+    try {
+      return process.kill(-pid, signal)
+    } catch {
+      return false
+    }
+  }
+
+  #signalWindows(pid: number, signal: NodeJS.Signals | 0): boolean {
+    if (signal === 0 || this.#process.exitCode !== null) return false
+    const force = signal === 'SIGKILL' ? ['/F'] : []
+    spawn('taskkill', ['/PID', String(pid), '/T', ...force], { stdio: 'ignore', windowsHide: true }).on('error', () => this.#process.kill())
+    return true
+  }
+}
+
+/** Passes stderr on line by line, and keeps its end. */
+class StderrTail {
+  readonly #lines: LineSplitter
+  #text = ''
+
+  constructor(mask: Mask, onLine: (line: string) => void) {
+    const take = (text: string): void => {
+      const line = mask.apply(text)
+      this.#text = `${this.#text}${line}\n`.slice(-STDERR_TAIL_BYTES)
+      onLine(line)
+    }
+    this.#lines = new LineSplitter(STDERR_LINE_BYTES, {
+      line: (bytes) => take(Buffer.from(bytes).toString('utf8')),
+      // The cut may go through a secret, so what could be its beginning goes too.
+      tooLong: (head, _, size) => {
+        const kept = Buffer.from(head.subarray(0, STDERR_LINE_BYTES)).toString('utf8')
+        take(`${kept.slice(0, Math.max(0, kept.length - mask.longest))}… (${size} bytes)`)
+      },
+    })
+  }
+
+  /** At most STDERR_TAIL_BYTES in UTF-8, whole characters only. */
+  get text(): string {
+    const bytes = Buffer.from(this.#text.trimEnd())
+    let from = Math.max(0, bytes.length - STDERR_TAIL_BYTES)
+    while (((bytes[from] ?? 0) & 0xc0) === 0x80) from++
+    return bytes.toString('utf8', from)
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#lines.push(chunk)
+  }
+
+  end(): void {
+    this.#lines.end()
+  }
+}
+
+async function settles(promise: Promise<void>, graceMs: number): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>()
+  const timer = setTimeout(late.resolve, graceMs, false)
+  const settled = await Promise.race([promise.then(() => true), late.promise])
+  clearTimeout(timer)
+  return settled
+}
+
+function startError(spec: ChildSpec, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+  if (code === 'ENOENT') return `command not found: ${spec.command}`
+  if (code === 'EACCES') return `not allowed to run: ${spec.command}`
+  return `${spec.command} did not start: ${code}`
+}

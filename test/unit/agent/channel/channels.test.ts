@@ -1,0 +1,268 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { CallMemory } from '../../../../agent/channel/calls.ts'
+import { Channels } from '../../../../agent/channel/channels.ts'
+import { DEAD_CHANNEL_MS } from '../../../../agent/limits.ts'
+import { createLog } from '../../../../agent/log.ts'
+import { Mask } from '../../../../agent/mask.ts'
+import { Room } from '../../../../agent/channel/room.ts'
+import type { AgentFrame } from '../../../../protocol/frame.ts'
+import { FakeChild } from '../fake-child.ts'
+import { keyOf } from '../scripted-relay.ts'
+
+const LOG = createLog({ level: 'error', json: true, mask: new Mask([]), write: () => {}, now: () => new Date(0) })
+
+class Agent {
+  readonly children: FakeChild[] = []
+  readonly sent: AgentFrame[] = []
+  readonly channels: Channels
+  nowMs = 0
+
+  constructor({ maxChildren = 2, idleStopMs = 0 }: { maxChildren?: number; idleStopMs?: number } = {}) {
+    this.channels = new Channels({
+      room: new Room(maxChildren),
+      memory: new CallMemory(),
+      idleStopMs,
+      log: LOG,
+      now: () => this.nowMs,
+      startChild: (handlers) => {
+        const child = new FakeChild(handlers)
+        this.children.push(child)
+        return child
+      },
+    })
+    this.attach()
+  }
+
+  attach(unwanted: string[] = []): void {
+    this.channels.attach({ writable: true, send: (frame) => this.sent.push(frame) }, { type: 'welcome', share: 's', unwanted })
+  }
+
+  open(ch: string): void {
+    this.channels.receive({ type: 'open', ch, ids: 'keep', asks: 'pass' }, new Uint8Array(0))
+  }
+
+  close(ch: string): void {
+    this.channels.receive({ type: 'close', ch }, new Uint8Array(0))
+  }
+
+  call(ch: string, label: number, method = 'm'): void {
+    const body = Buffer.from(`{"jsonrpc":"2.0","id":${label},"method":"${method}"}`)
+    this.channels.receive(
+      {
+        type: 'call',
+        ch,
+        key: keyOf(label),
+        method,
+        id: [22, 22 + String(label).length],
+        ra: `ra${label}`,
+        tag: '',
+        size: body.length,
+      },
+      body,
+    )
+  }
+
+  answer(child: number, label: number): void {
+    this.children[child]?.says({ jsonrpc: '2.0', id: label, result: 1 })
+  }
+
+  of<T extends AgentFrame['type']>(type: T): Extract<AgentFrame, { type: T }>[] {
+    return this.sent.filter((frame): frame is Extract<AgentFrame, { type: T }> => frame.type === type)
+  }
+}
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+describe('Channels.receive()', () => {
+  test('starts one child a channel, and none for a repeated open', () => {
+    const agent = new Agent()
+    agent.open('a')
+    agent.open('a')
+    agent.open('b')
+    expect(agent.children).toHaveLength(2)
+  })
+
+  test('fails a call for a channel that was never opened, and repeats that for the same key', () => {
+    const agent = new Agent()
+    agent.call('nowhere', 1)
+    agent.call('nowhere', 1)
+    expect(agent.of('failed')).toMatchObject([
+      { code: 'CHANNEL_CLOSED', executed: 'no' },
+      { code: 'CHANNEL_CLOSED', executed: 'no' },
+    ])
+  })
+
+  test('receipts a notification for a channel that is not there', () => {
+    const agent = new Agent()
+    agent.channels.receive({ type: 'notify', ch: 'nowhere', key: keyOf(1), method: 'n', size: 2 }, Buffer.from('{}'))
+    expect(agent.of('receipts')).toEqual([{ type: 'receipts', keys: [keyOf(1)] }])
+  })
+
+  test('says of a call that ran on a channel now forgotten that it ran', () => {
+    const agent = new Agent()
+    agent.open('a')
+    agent.call('a', 1)
+    agent.answer(0, 1)
+    agent.children[0]?.ends()
+    agent.nowMs = DEAD_CHANNEL_MS + 1
+    vi.advanceTimersByTime(60_000)
+    agent.call('a', 1)
+    expect(agent.of('failed')).toMatchObject([{ code: 'ALREADY_EXECUTED', executed: 'yes' }])
+  })
+})
+
+describe('--max-children', () => {
+  test('ends the channel that was idle longest', () => {
+    const agent = new Agent()
+    agent.open('a')
+    agent.nowMs = 1
+    agent.open('b')
+    agent.nowMs = 2
+    agent.call('a', 1)
+    agent.answer(0, 1)
+    agent.open('c')
+    expect(agent.children.map(({ stopped }) => stopped)).toEqual([false, true, false])
+    agent.children[1]?.ends()
+    expect(agent.of('died')).toMatchObject([{ ch: 'b', reason: 'idle' }])
+  })
+
+  test('ends a channel that is listened to after one that is not, and before refusing', () => {
+    const agent = new Agent()
+    agent.open('a')
+    agent.call('a', 1, 'subscriptions/listen')
+    agent.nowMs = 1
+    agent.open('b')
+    agent.nowMs = 2
+    agent.open('c')
+    expect(agent.children.map(({ stopped }) => stopped)).toEqual([false, true, false])
+    agent.call('c', 2)
+    agent.children[1]?.ends()
+    agent.open('d')
+    expect(agent.children.map(({ stopped }) => stopped)).toEqual([true, true, false, false])
+    expect(agent.of('failed')).toMatchObject([{ key: keyOf(1), code: 'CHANNEL_CLOSED' }])
+  })
+
+  test('refuses a channel while all are busy, fails its calls, and takes it when asked again', () => {
+    const agent = new Agent()
+    for (const [ch, label] of [
+      ['a', 1],
+      ['b', 2],
+    ] as const) {
+      agent.open(ch)
+      agent.call(ch, label)
+    }
+    agent.open('c')
+    agent.call('c', 3)
+    expect(agent.of('died')).toEqual([{ type: 'died', ch: 'c', reason: 'start' }])
+    expect(agent.of('failed')).toMatchObject([{ key: keyOf(3), code: 'TOO_MANY_CHILDREN', executed: 'no' }])
+    agent.answer(0, 1)
+    agent.open('c')
+    agent.call('c', 4)
+    expect(agent.children).toHaveLength(3)
+    expect(agent.children[2]?.written).toHaveLength(1)
+  })
+
+  test('counts children that are still ending: a storm of sessions does not start more than twice as many', () => {
+    const agent = new Agent()
+    for (const ch of ['a', 'b', 'c', 'd', 'e', 'f']) agent.open(ch)
+    expect(agent.children).toHaveLength(4)
+    agent.children[0]?.ends()
+    agent.open('g')
+    expect(agent.children).toHaveLength(5)
+  })
+})
+
+describe('links', () => {
+  test('Channels.memory() names the channels whose children run, and their last numbers', () => {
+    const agent = new Agent({ maxChildren: 9 })
+    for (const ch of ['a', 'b', 'c']) agent.open(ch)
+    agent.call('a', 1)
+    agent.answer(0, 1)
+    agent.children[1]?.ends()
+    agent.close('c')
+    expect(agent.channels.memory()).toEqual({ held: [keyOf(1)], channels: [{ ch: 'a', n: 1 }] })
+  })
+
+  test('Channels.attach() sends what was not receipted, also of the dead, and ends what is unwanted without a word', () => {
+    const agent = new Agent({ maxChildren: 9 })
+    for (const [index, ch] of ['a', 'b', 'c'].entries()) {
+      agent.open(ch)
+      agent.call(ch, index)
+      agent.answer(index, index)
+    }
+    agent.children[1]?.ends()
+    agent.channels.detach()
+    agent.sent.length = 0
+    agent.attach(['c'])
+    expect(agent.of('answer').map(({ ch, n }) => [ch, n])).toEqual([
+      ['a', 1],
+      ['b', 1],
+    ])
+    expect(agent.of('died')).toMatchObject([{ ch: 'b' }])
+    expect(agent.children[2]?.stopped).toBe(true)
+  })
+
+  test('Channels.quiet() waits for calls to be answered, or for the signal', async () => {
+    const agent = new Agent()
+    agent.open('a')
+    agent.call('a', 1)
+    const quiet = agent.channels.quiet(new AbortController().signal)
+    agent.answer(0, 1)
+    await quiet
+    agent.call('a', 2)
+    const abort = new AbortController()
+    const given = agent.channels.quiet(abort.signal)
+    abort.abort()
+    await given
+  })
+
+  test('Channels.quiet() does not wait for a call that only listens', async () => {
+    const agent = new Agent()
+    agent.open('a')
+    agent.call('a', 1, 'subscriptions/listen')
+    await agent.channels.quiet(new AbortController().signal)
+  })
+
+  test('Channels.stop() resolves when all children are gone', async () => {
+    const agent = new Agent()
+    agent.open('a')
+    agent.open('b')
+    const stopped = agent.channels.stop()
+    expect(agent.children.every((child) => child.stopped)).toBe(true)
+    for (const child of agent.children) child.ends()
+    await stopped
+    expect(agent.of('died')).toHaveLength(2)
+  })
+})
+
+describe('--idle-stop', () => {
+  test('reports a channel after so long without traffic, not while a call runs, and once each time', () => {
+    const agent = new Agent({ idleStopMs: 1000 })
+    const pass = (ms: number): void => {
+      agent.nowMs += ms
+      vi.advanceTimersByTime(250)
+    }
+    agent.open('a')
+    agent.call('a', 1)
+    pass(5000)
+    expect(agent.of('idle')).toEqual([])
+    agent.answer(0, 1)
+    pass(999)
+    expect(agent.of('idle')).toEqual([])
+    pass(1)
+    pass(500)
+    expect(agent.of('idle')).toEqual([{ type: 'idle', ch: 'a' }])
+    pass(500)
+    expect(agent.of('idle')).toHaveLength(2)
+  })
+
+  test('reports a channel that is only listened to: the relay knows whether it may end', () => {
+    const agent = new Agent({ idleStopMs: 1000 })
+    agent.open('a')
+    agent.call('a', 1, 'subscriptions/listen')
+    agent.nowMs = 1000
+    vi.advanceTimersByTime(250)
+    expect(agent.of('idle')).toEqual([{ type: 'idle', ch: 'a' }])
+  })
+})

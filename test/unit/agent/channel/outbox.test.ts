@@ -1,0 +1,369 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Outbox, type Outgoing, type Spoken } from '../../../../agent/channel/outbox.ts'
+import { HELD_MESSAGES } from '../../../../agent/limits.ts'
+import {
+  CHANNEL_WINDOW_BYTES,
+  CHUNK_BYTES,
+  RECEIPT_EVERY_MESSAGES,
+  TAIL_BYTES,
+  TAIL_MESSAGES,
+  TAIL_MS,
+} from '../../../../protocol/limits.ts'
+
+const NOTE: Spoken = { type: 'notification', method: 'notifications/message' }
+const FOR_CALL: Spoken = { ...NOTE, ra: 'ra1', sure: true }
+const DIED = { type: 'died', ch: 'c', reason: 'exit' } as const
+
+function outbox(dropped: Spoken[] = []): Outbox {
+  return new Outbox('c', (said) => dropped.push(said))
+}
+
+function drain(box: Outbox): Outgoing[] {
+  const sent: Outgoing[] = []
+  for (let next = box.next(); next !== undefined; next = box.next()) sent.push(next)
+  return sent
+}
+
+/** What was sent, in short: number and offset, or the verdict's type. */
+function short(sent: readonly Outgoing[]): (string | number)[] {
+  return sent.map(({ header }) => (header.type === 'chunk' ? `${header.n}+${header.offset}` : 'n' in header ? header.n : header.type))
+}
+
+function say(box: Outbox, count: number, bytes = 1, said = FOR_CALL, nowMs = 0): void {
+  for (let index = 0; index < count; index++) box.say(said, new Uint8Array(bytes), nowMs)
+}
+
+test('Outbox numbers messages from 1 without gaps and counts their bytes', () => {
+  const box = outbox()
+  say(box, 3, 10)
+  expect(drain(box).map(({ header }) => header)).toEqual([1, 2, 3].map((n) => ({ ...FOR_CALL, ch: 'c', n, at: n * 10, size: 10 })))
+  expect(box.lastNumber).toBe(3)
+  expect(box.isEmpty).toBe(true)
+})
+
+test('Outbox cuts a large message into chunks that join to the whole, and marks the last', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 3 * CHUNK_BYTES + 5 }), (size) => {
+      const box = outbox()
+      const body = Uint8Array.from({ length: size }, (_, at) => at % 251)
+      box.say(FOR_CALL, body, 0)
+      const sent = drain(box)
+      expect(Buffer.concat(sent.map((part) => part.body)).equals(body)).toBe(true)
+      expect(sent.every((part) => part.body.length <= CHUNK_BYTES)).toBe(true)
+      expect(sent.slice(1).map(({ header }) => (header.type === 'chunk' ? [header.ra, header.sure, header.last] : header))).toEqual(
+        sent.slice(1).map((_, index) => ['ra1', true, index === sent.length - 2 ? true : undefined]),
+      )
+      expect(sent.at(-1)?.header).toMatchObject({ at: size })
+    }),
+    { numRuns: 25 },
+  )
+})
+
+test('Outbox sends no byte beyond the credit, asks before it ends, and goes on with more', () => {
+  const box = outbox()
+  box.say(FOR_CALL, new Uint8Array(3 * CHANNEL_WINDOW_BYTES), 0)
+  const first = drain(box)
+  expect(first.at(-1)?.header).toMatchObject({ at: CHANNEL_WINDOW_BYTES, ack: true })
+  expect(first.some(({ header }) => 'ack' in header && 'at' in header && header.at === CHANNEL_WINDOW_BYTES / 2)).toBe(true)
+  box.credit(1)
+  expect(box.next()).toBeUndefined()
+  box.credit(2 * CHANNEL_WINDOW_BYTES)
+  expect(drain(box).at(-1)?.header).toMatchObject({ at: 2 * CHANNEL_WINDOW_BYTES })
+  box.credit(3 * CHANNEL_WINDOW_BYTES)
+  expect(drain(box).at(-1)?.header).toMatchObject({ at: 3 * CHANNEL_WINDOW_BYTES, last: true })
+})
+
+test('Outbox asks for a receipt with every 32nd message', () => {
+  const box = outbox()
+  say(box, 2 * RECEIPT_EVERY_MESSAGES)
+  const asked = drain(box).flatMap(({ header }) => ('ack' in header && header.ack && 'n' in header ? [header.n] : []))
+  expect(asked).toEqual([RECEIPT_EVERY_MESSAGES, 2 * RECEIPT_EVERY_MESSAGES])
+})
+
+test('Outbox.restart() sends what was not receipted again, with the old numbers and a new window', () => {
+  const box = outbox()
+  say(box, 5, CHUNK_BYTES)
+  drain(box)
+  box.receipt(3)
+  say(box, 1)
+  box.restart()
+  const again = drain(box)
+  expect(short(again)).toEqual([4, 5, 6])
+  expect(again[0]?.header).toMatchObject({ at: 6 * CHUNK_BYTES })
+})
+
+test('Outbox.restart() begins a half-sent message anew', () => {
+  const box = outbox()
+  say(box, 1, 2 * CHUNK_BYTES)
+  box.next()
+  box.restart()
+  expect(short(drain(box))).toEqual([1, `1+${CHUNK_BYTES}`])
+})
+
+test('Outbox.receipt() for a message that is still on its way counts for those before it only', () => {
+  const box = outbox()
+  say(box, 1)
+  say(box, 1, 2 * CHUNK_BYTES)
+  box.next()
+  box.next()
+  box.receipt(2)
+  box.restart()
+  expect(short(drain(box))).toEqual([2, `2+${CHUNK_BYTES}`])
+})
+
+test('Outbox sends a verdict in its place, again after a cut, and no more once a later message is receipted', () => {
+  const box = outbox()
+  say(box, 1)
+  box.verdict(DIED, 0)
+  say(box, 1)
+  expect(short(drain(box))).toEqual([1, 'died', 2])
+  box.receipt(1)
+  box.restart()
+  expect(short(drain(box))).toEqual(['died', 2])
+  box.receipt(2)
+  box.restart()
+  expect(drain(box)).toEqual([])
+})
+
+test('Outbox.hold() keeps a message until resume(), receipted or not', () => {
+  const box = outbox()
+  say(box, 1, 1, NOTE)
+  drain(box)
+  box.hold(1)
+  say(box, 1)
+  expect(short(drain(box))).toEqual([2])
+  box.receipt(2)
+  box.resume()
+  expect(short(drain(box))).toEqual([1])
+  box.resume()
+  expect(drain(box)).toEqual([])
+})
+
+test('Outbox sends nothing that belongs to no call while no stream is open', () => {
+  const box = outbox()
+  say(box, 3, 1, NOTE)
+  box.next()
+  box.hold(1)
+  say(box, 1, 1, NOTE)
+  say(box, 1)
+  expect(short(drain(box))).toEqual([5])
+  box.resume()
+  expect(short(drain(box))).toEqual([1, 2, 3, 4])
+  say(box, 1, 1, NOTE)
+  expect(short(drain(box))).toEqual([6])
+})
+
+test('Outbox lets the oldest held messages go, and says which', () => {
+  const dropped: Spoken[] = []
+  const box = outbox(dropped)
+  say(box, 1, 1, NOTE)
+  drain(box)
+  box.hold(1)
+  say(box, HELD_MESSAGES + 9, 1, NOTE)
+  expect(dropped).toHaveLength(10)
+  box.resume()
+  expect(short(drain(box))).toEqual(Array.from({ length: HELD_MESSAGES }, (_, index) => index + 11))
+})
+
+test('Outbox.replay() sends all after a number again, held ones too, before what waits', () => {
+  const box = outbox()
+  say(box, 4)
+  drain(box)
+  box.receipt(4)
+  box.hold(3)
+  say(box, 1)
+  box.replay(2)
+  expect(short(drain(box))).toEqual([3, 4, 5])
+})
+
+test('Outbox.replay() finishes a half-sent message first, then sends it whole', () => {
+  const box = outbox()
+  say(box, 1)
+  say(box, 1, 2 * CHUNK_BYTES)
+  box.next()
+  box.next()
+  box.replay(0)
+  expect(short(drain(box))).toEqual([`2+${CHUNK_BYTES}`, 1, 2, `2+${CHUNK_BYTES}`])
+})
+
+test('Outbox keeps the last 256 receipted messages, and 4 MiB of them', () => {
+  const many = outbox()
+  say(many, TAIL_MESSAGES + 10)
+  drain(many)
+  many.receipt(TAIL_MESSAGES + 10)
+  many.trim(0)
+  many.replay(0)
+  expect(short(drain(many))[0]).toBe(11)
+  const large = outbox()
+  for (let n = 1; n <= 40; n++) {
+    say(large, 1, TAIL_BYTES / 16)
+    drain(large)
+    large.receipt(n)
+    large.credit(n * TAIL_BYTES + CHANNEL_WINDOW_BYTES)
+  }
+  large.trim(0)
+  large.replay(0)
+  expect(short(drain(large))[0]).toBe(25)
+})
+
+test('Outbox forgets what was not receipted after 5 minutes only', () => {
+  const box = outbox()
+  say(box, TAIL_MESSAGES * 2)
+  drain(box)
+  box.trim(TAIL_MS)
+  box.restart()
+  expect(drain(box)).toHaveLength(TAIL_MESSAGES * 2)
+  box.trim(TAIL_MS + 1)
+  box.restart()
+  expect(drain(box)).toEqual([])
+})
+
+test('Outbox loses and invents no message under any order of cuts, receipts, holds and resumes', () => {
+  const step = fc.oneof(
+    fc.record({ act: fc.constantFrom('say', 'note', 'send', 'restart', 'resume') }),
+    fc.record({ act: fc.constantFrom('receipt', 'hold'), back: fc.nat(5) }),
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const box = outbox()
+      const seen = new Set<number>()
+      const take = (next: Outgoing | undefined): number => {
+        if (next !== undefined && 'n' in next.header) seen.add(next.header.n)
+        return next !== undefined && 'n' in next.header ? next.header.n : 0
+      }
+      let last = 0
+      for (const { act, ...rest } of steps) {
+        if (act === 'say') say(box, 1)
+        else if (act === 'note') say(box, 1, 1, NOTE)
+        else if (act === 'send') last = Math.max(last, take(box.next()))
+        else if (act === 'restart') box.restart()
+        else if (act === 'resume') box.resume()
+        else if (act === 'hold' && 'back' in rest) box.hold(Math.max(1, last - rest.back))
+        else if (act === 'receipt' && 'back' in rest && seen.size === last) box.receipt(Math.max(0, last - rest.back))
+      }
+      box.resume()
+      for (let next = box.next(); next !== undefined; next = box.next()) take(next)
+      expect([...seen].toSorted((a, b) => a - b)).toEqual(Array.from({ length: box.lastNumber }, (_, index) => index + 1))
+    }),
+  )
+})
+
+test('Outbox.replayFor() sends what came for one call after a number, marked, and nothing of others', () => {
+  const box = outbox()
+  for (const ra of ['a', 'b', 'a', 'b', 'a']) box.say({ ...FOR_CALL, ra }, new Uint8Array(1), 0)
+  drain(box)
+  expect(box.replayFor('a', { after: 1, key: 'k' })).toEqual({ answered: false, incomplete: false })
+  const again = drain(box)
+  expect(short(again)).toEqual([3, 5])
+  expect(again.map(({ header }) => 'to' in header && header.to)).toEqual(['a', 'a'])
+})
+
+test('Outbox marks all that it says for a call after a replay for it, to the answer and on one link', () => {
+  const box = outbox()
+  const marks = (): unknown[] => drain(box).map(({ header }) => ('to' in header ? header.to : undefined))
+  box.replayFor('a', { after: 0, key: 'k' })
+  for (const ra of ['a', 'b']) box.say({ ...FOR_CALL, ra }, new Uint8Array(2 * CHUNK_BYTES), 0)
+  expect(marks()).toEqual(['a', 'a', undefined, undefined])
+  const answer = { type: 'answer', key: 'k', ra: 'a', id: [0, 1], failed: false } as const
+  box.say(answer, new Uint8Array(2 * CHUNK_BYTES), 0)
+  box.say(answer, new Uint8Array(1), 0)
+  expect(marks()).toEqual(['a', 'a', undefined])
+  box.receipt(4)
+  box.replayFor('b', { after: 2, key: 'k' })
+  box.restart()
+  box.say({ ...FOR_CALL, ra: 'b' }, new Uint8Array(1), 0)
+  expect(marks()).toEqual([undefined])
+})
+
+test('Outbox marks all that belongs to no call after a replay for the one stream that gets it, to resume() and on one link', () => {
+  const box = outbox()
+  const marks = (): unknown[] => drain(box).map(({ header }) => ('to' in header ? header.to : undefined))
+  const speak = (): void => {
+    for (const said of [NOTE, { ...FOR_CALL, ra: 'a' }]) box.say(said, new Uint8Array(2 * CHUNK_BYTES), 0)
+    box.receipt(box.lastNumber)
+  }
+  box.replayFor('s', { after: 0, follow: true })
+  speak()
+  expect(marks()).toEqual(['s', 's', undefined, undefined])
+  box.resume()
+  speak()
+  expect(marks()).toEqual([undefined, undefined, undefined, undefined])
+  for (const end of [() => box.restart(), () => void box.replayFor('s', { after: box.lastNumber })]) {
+    box.replayFor('s', { after: box.lastNumber, follow: true })
+    end()
+    drain(box)
+    speak()
+    expect(marks()).toEqual([undefined, undefined, undefined, undefined])
+  }
+})
+
+test('Outbox.replayFor() says whether the answer is among what it sends', () => {
+  const box = outbox()
+  box.say({ ...FOR_CALL, ra: 'a' }, new Uint8Array(1), 0)
+  box.say({ type: 'answer', key: 'k', ra: 'a', id: [0, 1], failed: false }, new Uint8Array(1), 0)
+  drain(box)
+  expect(box.replayFor('a', { after: 1, key: 'k' }).answered).toBe(true)
+  expect(box.replayFor('a', { after: 2, key: 'k' }).answered).toBe(false)
+  expect(box.replayFor('b', { after: 0, key: 'k' }).answered).toBe(false)
+})
+
+test('Outbox.replayFor() sends a listening stream what is no answer, then what was held, which is not marked', () => {
+  const box = outbox()
+  box.say(NOTE, new Uint8Array(1), 0)
+  box.say({ type: 'answer', key: 'k', ra: 'a', id: [0, 1], failed: false }, new Uint8Array(1), 0)
+  box.say(NOTE, new Uint8Array(1), 0)
+  drain(box)
+  box.hold(3)
+  box.say(NOTE, new Uint8Array(1), 0)
+  expect(drain(box)).toEqual([])
+  box.replayFor('s', { after: 0 })
+  const again = drain(box)
+  expect(short(again)).toEqual([1, 3, 4])
+  expect(again.map(({ header }) => 'to' in header && header.to)).toEqual(['s', false, false])
+})
+
+test('Outbox.replayFor() sends a message that waits or is half sent once more whole, and none twice', () => {
+  const box = outbox()
+  box.say({ ...FOR_CALL, ra: 'a' }, new Uint8Array(3 * CHUNK_BYTES), 0)
+  box.say({ ...FOR_CALL, ra: 'a' }, new Uint8Array(1), 0)
+  box.next()
+  box.replayFor('a', { after: 0, key: 'k' })
+  const sent = drain(box)
+  expect(short(sent)).toEqual([`1+${CHUNK_BYTES}`, `1+${2 * CHUNK_BYTES}`, 1, `1+${CHUNK_BYTES}`, `1+${2 * CHUNK_BYTES}`, 2])
+})
+
+test('Outbox.replayFor() tells a listening stream when older messages are gone, and a call nothing of it', () => {
+  const box = outbox()
+  say(box, TAIL_MESSAGES + 2, 1, NOTE)
+  drain(box)
+  box.receipt(TAIL_MESSAGES + 2)
+  box.trim(0)
+  expect(box.replayFor('s', { after: 1 }).incomplete).toBe(true)
+  expect(box.replayFor('s', { after: 2 }).incomplete).toBe(false)
+  expect(box.replayFor('a', { after: 0, key: 'k' }).incomplete).toBe(false)
+})
+
+test('Outbox.hold() of a message of a call parks nothing else', () => {
+  const box = outbox()
+  say(box, 1)
+  drain(box)
+  box.hold(1)
+  say(box, 1, 1, NOTE)
+  expect(short(drain(box))).toEqual([2])
+})
+
+test('Outbox.replayFor() after every number brings exactly the rest of each stream, in order', () => {
+  const streams = fc.array(fc.constantFrom('a', 'b', undefined), { maxLength: 30 })
+  fc.assert(
+    fc.property(streams, fc.nat(30), fc.constantFrom('a', 'b', undefined), (said, after, wanted) => {
+      const box = outbox()
+      for (const ra of said) box.say(ra === undefined ? NOTE : { ...NOTE, ra, sure: true }, new Uint8Array(1), 0)
+      drain(box)
+      box.replayFor(wanted ?? 's', { after, ...(wanted === undefined ? {} : { key: 'k' }) })
+      const belongs = (ra: string | undefined): boolean => wanted === undefined || ra === wanted
+      const rest = said.flatMap((ra, index) => (index + 1 > after && belongs(ra) ? [index + 1] : []))
+      expect(short(drain(box))).toEqual(rest)
+    }),
+  )
+})

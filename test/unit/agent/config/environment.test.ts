@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { childEnvironment, secretValues } from '../../../../agent/config/environment.ts'
+
+const OWN = {
+  PATH: '/bin',
+  HOME: '/home/me',
+  LC_ALL: 'C',
+  https_proxy: 'http://u:p@proxy',
+  AWS_SECRET: 'aws',
+  MCP_EDGE_TOKEN: 'token',
+  NODE_OPTIONS: '--inspect',
+  API_KEY: 'from-us',
+}
+
+test('childEnvironment() passes the allow-list and nothing else', () => {
+  expect(childEnvironment(OWN, [], 'linux')).toEqual({ PATH: '/bin', HOME: '/home/me', LC_ALL: 'C', https_proxy: 'http://u:p@proxy' })
+})
+
+test('childEnvironment() adds KEY=VALUE as written and KEY from our own, which may be missing', () => {
+  expect(childEnvironment({ API_KEY: 'from-us' }, ['A=1', 'B=x=y', 'C=', 'API_KEY', 'MISSING'], 'linux')).toEqual({
+    A: '1',
+    B: 'x=y',
+    C: '',
+    API_KEY: 'from-us',
+  })
+})
+
+test('childEnvironment() takes names in any case on Windows', () => {
+  expect(childEnvironment({ Path: 'C:\\', SystemRoot: 'C:\\Windows', Secret: 'x' }, [], 'win32')).toEqual({
+    Path: 'C:\\',
+    SystemRoot: 'C:\\Windows',
+  })
+})
+
+test.each(['=x', '', ' =x', 'MCP_EDGE_TOKEN', 'mcp_edge_token=1', 'A B=1'])('childEnvironment() refuses %j', (entry) => {
+  expect(() => childEnvironment(OWN, [entry], 'linux')).toThrow(RangeError)
+})
+
+test('secretValues() names what the user gave and proxies with a password', () => {
+  expect(secretValues(OWN, ['A=1', 'API_KEY', 'MISSING'])).toEqual(['1', 'from-us', 'http://u:p@proxy'])
+})

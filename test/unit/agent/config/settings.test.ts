@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest'
+import { defaultName, durationMs, readSettings, type RawOptions } from '../../../../agent/config/settings.ts'
+
+const RAW: RawOptions = {
+  token: 'tok',
+  isolate: 'session',
+  era: 'auto',
+  maxChildren: '32',
+  idleStop: '30m',
+  spare: '0',
+  env: [],
+  reconnectDelay: '1s',
+  maxRetries: '0',
+  keepalive: '30s',
+  logLevel: 'info',
+}
+const AROUND = {
+  cwd: '/here',
+  hostname: 'host',
+  readFile: (path: string) => {
+    if (path === '/token') return ' from-file\n'
+    throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+  },
+  isDirectory: (path: string) => path === '/here',
+}
+
+test('readSettings() turns options into numbers with units', () => {
+  expect(readSettings(RAW, ['npx', '-y', 'x'], AROUND)).toMatchObject({
+    token: 'tok',
+    join: 'primary',
+    isolation: 'session',
+    maxChildren: 32,
+    idleStopMs: 1_800_000,
+    hasSpare: false,
+    reconnectDelayMs: 1000,
+    maxRetries: 0,
+    keepaliveMs: 30_000,
+    logLevel: 'info',
+    json: false,
+    cwd: '/here',
+    command: 'npx',
+    args: ['-y', 'x'],
+  })
+})
+
+test('readSettings() reads the token file, and prefers the token itself', () => {
+  const { token: _, ...without } = RAW
+  expect(readSettings({ ...without, tokenFile: '/token' }, ['x'], AROUND).token).toBe('from-file')
+  expect(readSettings({ ...RAW, tokenFile: '/token' }, ['x'], AROUND).token).toBe('tok')
+})
+
+test('readSettings() makes --verbose a log level, --replica and --replace a way to join', () => {
+  expect(readSettings({ ...RAW, verbose: true, replica: true }, ['x'], AROUND)).toMatchObject({ logLevel: 'debug', join: 'replica' })
+  expect(readSettings({ ...RAW, replace: true }, ['x'], AROUND).join).toBe('replace')
+})
+
+test.each<[string, Partial<RawOptions>, string[], RegExp]>([
+  ['no command', {}, [], /after --/],
+  ['an empty command', {}, [''], /after --/],
+  ['no token', { token: ' ' }, ['x'], /MCP_EDGE_TOKEN/],
+  ['an unreadable token file', { token: undefined as never, tokenFile: '/none' }, ['x'], /--token-file \/none.*ENOENT/],
+  ['replica and replace', { replica: true, replace: true }, ['x'], /one of the two/],
+  ['a missing folder', { cwd: '/none' }, ['x'], /--cwd \/none/],
+  ['a name with a space', { name: 'a b' }, ['x'], /--name a b/],
+  ['a long name', { name: 'a'.repeat(65) }, ['x'], /--name/],
+  ['another isolation', { isolate: 'all' }, ['x'], /--isolate all/],
+  ['no children', { maxChildren: '0' }, ['x'], /--max-children 0/],
+  ['too many children', { maxChildren: '1001' }, ['x'], /--max-children 1001/],
+  ['half a child', { maxChildren: '1.5' }, ['x'], /--max-children 1.5/],
+  ['negative retries', { maxRetries: '-1' }, ['x'], /--max-retries -1/],
+  ['a zero keepalive', { keepalive: '0' }, ['x'], /--keepalive 0/],
+  ['an unknown unit', { idleStop: '3d' }, ['x'], /--idle-stop 3d/],
+  ['more than one spare', { spare: '2' }, ['x'], /--spare 2/],
+  ['a log level of others', { logLevel: 'trace' }, ['x'], /--log-level trace/],
+])('readSettings() refuses %s and names the option', (_, raw, command, text) => {
+  expect(() => readSettings({ ...RAW, ...raw }, command, AROUND)).toThrow(
+    expect.objectContaining({ exit: 1, code: 'USAGE', message: expect.stringMatching(text) as string }),
+  )
+})
+
+test.each([
+  ['90s', 90_000],
+  ['30m', 1_800_000],
+  ['1h', 3_600_000],
+  ['0.1', 100],
+  ['250ms', 250],
+  ['0', 0],
+])('durationMs(%s) is %d', (text, ms) => {
+  expect(durationMs('--x', text, 0)).toBe(ms)
+})
+
+test.each(['', '1e3', '-1s', ' 1s', '1 s', '1000h', 'NaN', '٣s'])('durationMs() refuses %j', (text) => {
+  expect(() => durationMs('--x', text, 0)).toThrow(expect.objectContaining({ code: 'USAGE' }))
+})
+
+test('defaultName() is stable per machine, folder and command, and a valid name', () => {
+  const name = defaultName('my host.local', '/a', ['x', 'y'])
+  expect(name).toMatch(/^my-host\.local-[0-9a-f]{8}$/)
+  expect(defaultName('my host.local', '/a', ['x', 'y'])).toBe(name)
+  for (const other of [
+    defaultName('my host.local', '/b', ['x', 'y']),
+    defaultName('my host.local', '/a', ['xy']),
+    defaultName('other', '/a', ['x', 'y']),
+  ])
+    expect(other).not.toBe(name)
+  expect(defaultName('ü'.repeat(300), '/', ['x'])).toMatch(/^[\w.-]{1,64}$/)
+  expect(defaultName('', '/', ['x'])).toMatch(/^agent-/)
+})

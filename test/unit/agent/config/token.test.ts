@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { isLoopback, linkUrl, readToken } from '../../../../agent/config/token.ts'
+
+function tokenOf(claims: unknown): string {
+  return `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
+}
+
+const CLAIMS = { aud: 'mcp-edge/agent', share: 'abc', iss: 'https://relay.example' }
+
+test('readToken() reads share and relay without verifying', () => {
+  expect(readToken(tokenOf(CLAIMS))).toEqual({ share: 'abc', issuer: 'https://relay.example' })
+  expect(readToken(tokenOf({ ...CLAIMS, iss: undefined }))).toEqual({ share: 'abc', issuer: undefined })
+})
+
+test.each([
+  ['', 'TOKEN_MALFORMED', 1],
+  ['mcpe_owner_abc', 'TOKEN_MALFORMED', 1],
+  ['a.b.c', 'TOKEN_MALFORMED', 1],
+  [tokenOf(null), 'TOKEN_MALFORMED', 1],
+  [tokenOf({ ...CLAIMS, share: '../x' }), 'TOKEN_MALFORMED', 1],
+  [tokenOf({ ...CLAIMS, share: 7 }), 'TOKEN_MALFORMED', 1],
+  [tokenOf({ ...CLAIMS, aud: 'mcp-edge/client' }), 'TOKEN_WRONG_KIND', 3],
+])('readToken(%j) fails with %s', (token, code, exit) => {
+  expect(() => readToken(token)).toThrow(expect.objectContaining({ code, exit }))
+})
+
+test.each([
+  [undefined, 'wss://relay.example/agent/abc'],
+  ['http://127.0.0.1:8787/', 'ws://127.0.0.1:8787/agent/abc'],
+  ['https://other.example/some/path?x=1', 'wss://other.example/agent/abc'],
+  ['ws://[::1]:1', 'ws://[::1]:1/agent/abc'],
+])('linkUrl() with --relay %s dials %s', (relay, url) => {
+  expect(linkUrl({ share: 'abc', issuer: 'https://relay.example' }, relay).href).toBe(url)
+})
+
+test.each(['relay.example', 'ftp://relay.example', 'javascript:1', ''])('linkUrl() refuses --relay %j', (relay) => {
+  expect(() => linkUrl({ share: 'abc', issuer: undefined }, relay)).toThrow(expect.objectContaining({ code: 'RELAY_MALFORMED', exit: 1 }))
+})
+
+test('linkUrl() without any relay says that one is missing', () => {
+  expect(() => linkUrl({ share: 'abc', issuer: undefined }, undefined)).toThrow(expect.objectContaining({ code: 'RELAY_MISSING' }))
+})
+
+test.each([
+  ['ws://localhost:1', true],
+  ['ws://a.localhost', true],
+  ['ws://127.8.9.1', true],
+  ['ws://[::1]', true],
+  ['wss://127.0.0.1.example.com', false],
+  ['wss://relay.example', false],
+])('isLoopback(%s) is %s', (url, expected) => {
+  expect(isLoopback(new URL(url))).toBe(expected)
+})

@@ -1,0 +1,213 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { findEra, verdictOf, type Era, type EraChoice, type EraFinding } from '../../../../agent/server/era.ts'
+import { PROBE_GIVE_UP_MS, PROBE_MS } from '../../../../agent/limits.ts'
+import { createLog } from '../../../../agent/log.ts'
+import { Mask } from '../../../../agent/mask.ts'
+import { decodeAgentFrame, encodeFrame } from '../../../../protocol/frame-codec.ts'
+import type { Hello } from '../../../../protocol/handshake.ts'
+import { FakeChild } from '../fake-child.ts'
+import { ScriptedRelay } from '../scripted-relay.ts'
+import { scriptServer, TestAgent } from '../test-agent.ts'
+
+const DISCOVERED = { supportedVersions: ['2026-07-28'], capabilities: {}, resultType: 'complete' }
+
+function result(value: unknown, id: unknown = 1): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, result: value })
+}
+
+function error(code: number, data?: unknown, id: unknown = 1): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, error: { code, message: 'no', data } })
+}
+
+test.each<[string, string, Era | undefined]>([
+  ['a discover result with 2026-07-28', result(DISCOVERED), 'modern'],
+  ['one that names other revisions too', result({ supportedVersions: ['2027-01-01', '2026-07-28'] }), 'modern'],
+  ['one of revisions that are all unknown', result({ supportedVersions: ['2027-01-01'] }), 'legacy'],
+  ['one without revisions', result({}), 'legacy'],
+  ['one whose revisions are no list', result({ supportedVersions: '2026-07-28' }), 'legacy'],
+  ['a result that is no object', result('2026-07-28'), 'legacy'],
+  ['-32022 that offers 2026-07-28', error(-32022, { supported: ['2026-07-28'] }), 'modern'],
+  ['-32022 that offers legacy revisions only', error(-32022, { supported: ['2025-11-25'] }), 'legacy'],
+  ['-32022 without data', error(-32022), 'legacy'],
+  ['another code with the data of -32022', error(-32000, { supported: ['2026-07-28'] }), 'legacy'],
+  ['-32601', error(-32601), 'legacy'],
+  ['-32602', error(-32602), 'legacy'],
+  ['-32020', error(-32020), 'legacy'],
+  ['-32021', error(-32021, { requiredCapabilities: {} }), 'legacy'],
+  ['an error without an id', error(-32700, undefined, null), 'legacy'],
+  ['an answer with the id written otherwise', result(DISCOVERED).replace('"id":1', '"id":1.0'), 'modern'],
+  ['an answer to something else', result(DISCOVERED, '1'), undefined],
+  ['a request of the server', '{"jsonrpc":"2.0","id":1,"method":"ping"}', undefined],
+  ['a notification', '{"jsonrpc":"2.0","method":"notifications/message"}', undefined],
+  ['junk', 'Server listening', undefined],
+  ['a batch', `[${result(DISCOVERED)}]`, undefined],
+])('verdictOf() takes %s for what it is', (_, line, era) => {
+  expect(verdictOf(Buffer.from(line))).toBe(era)
+})
+
+class Probe {
+  readonly finding: EraFinding
+  readonly logged: string[] = []
+  child: FakeChild | undefined
+
+  constructor(choice: EraChoice = 'auto') {
+    this.finding = findEra(choice, {
+      startChild: (handlers) => (this.child = new FakeChild(handlers)),
+      version: '1.2.3',
+      log: createLog({ level: 'info', json: true, mask: new Mask([]), write: (line) => this.logged.push(line), now: () => new Date(0) }),
+    })
+  }
+}
+
+describe('findEra()', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  test('asks a process with server/discover and the whole envelope, and nothing else', async () => {
+    const { child, finding } = new Probe()
+    expect(child?.written).toEqual([
+      {
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'server/discover',
+        params: {
+          _meta: {
+            'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+            'io.modelcontextprotocol/clientInfo': { name: 'mcp-edge-agent', version: '1.2.3' },
+            'io.modelcontextprotocol/clientCapabilities': {},
+          },
+        },
+      },
+    ])
+    expect(child?.stopped).toBe(false)
+    child?.says('some junk')
+    child?.says(result(DISCOVERED))
+    expect(await finding.sure).toBe('modern')
+    expect(child?.stopped).toBe(true)
+    expect(child?.written).toHaveLength(1)
+  })
+
+  test('gives its verdict to the hello only when the process is gone, which may hold a port or a lock', async () => {
+    const { child, finding } = new Probe()
+    let soon: Era | undefined
+    const told = finding.soon.then((era) => (soon = era))
+    child?.says(error(-32601))
+    await finding.sure
+    await vi.advanceTimersByTimeAsync(PROBE_MS - 1)
+    expect(soon).toBeUndefined()
+    child?.ends()
+    await told
+    expect(soon).toBe('legacy')
+  })
+
+  test('does not wait longer than PROBE_MS for a process that stays', async () => {
+    const { child, finding } = new Probe()
+    child?.says(result(DISCOVERED))
+    vi.advanceTimersByTime(PROBE_MS)
+    expect(await finding.soon).toBe('modern')
+  })
+
+  test('takes a server that ends at the question for legacy', async () => {
+    const { child, finding } = new Probe()
+    child?.ends({ exitCode: 1 })
+    expect([await finding.soon, await finding.sure]).toEqual(['legacy', 'legacy'])
+  })
+
+  test('takes a silent server for legacy, says so, and still hears it later', async () => {
+    const { child, finding, logged } = new Probe()
+    vi.advanceTimersByTime(PROBE_MS)
+    expect(await finding.soon).toBe('legacy')
+    expect(logged.join('')).toMatch(/"era\.unknown".*--era/)
+    expect(child?.stopped).toBe(false)
+    child?.says(result(DISCOVERED))
+    expect(await finding.sure).toBe('modern')
+  })
+
+  test('gives a silent server up after PROBE_GIVE_UP_MS', async () => {
+    const { child, finding } = new Probe()
+    vi.advanceTimersByTime(PROBE_GIVE_UP_MS)
+    expect(await finding.sure).toBe('legacy')
+    expect(child?.stopped).toBe(true)
+  })
+
+  test('ends the process when the agent leaves, and lets the hello go', async () => {
+    const { child, finding } = new Probe()
+    const stopped = finding.stop()
+    expect(child?.stopped).toBe(true)
+    child?.ends()
+    await stopped
+    expect(await finding.soon).toBe('legacy')
+  })
+
+  test.each(['legacy', 'modern'] as const)('starts no process for --era %s', async (choice) => {
+    const { child, finding } = new Probe(choice)
+    expect([child, await finding.soon, await finding.sure]).toEqual([undefined, choice, choice])
+    await finding.stop()
+  })
+})
+
+test('a hello carries the era as `legacy` or `modern`, or not at all', () => {
+  const hello: Hello = {
+    type: 'hello',
+    agent: 'a',
+    instance: 'i',
+    join: 'primary',
+    isolation: 'session',
+    product: 'p',
+    held: [],
+    channels: [],
+  }
+  for (const era of ['legacy', 'modern'] as const) expect(decodeAgentFrame(encodeFrame({ ...hello, era }))).toMatchObject({ ok: true })
+  expect(decodeAgentFrame(encodeFrame(hello))).toMatchObject({ ok: true })
+  const odd = Buffer.from(`${JSON.stringify({ ...hello, era: 'ancient' })}\n`)
+  expect(decodeAgentFrame(odd)).toEqual({ ok: false, error: 'bad_field' })
+})
+
+describe('the hello of an agent', () => {
+  /** Speaks 2026-07-28, and says in each answer which process gave it. */
+  const MODERN = scriptServer(`
+    on = ({ id, method }) =>
+      id !== undefined && result(id, method === 'server/discover' ? ${JSON.stringify(DISCOVERED)} : { pid: process.pid, method })`)
+  const DIES_OF_IT = scriptServer(`
+    on = ({ id, method }) => (method === 'initialize' ? result(id, { pid: process.pid }) : process.exit(1))`)
+
+  async function helloOf(server: readonly string[], args: readonly string[] = []): Promise<Hello> {
+    await using relay = await ScriptedRelay.start()
+    await using _agent = new TestAgent([...args, '--', ...server], { MCP_EDGE_TOKEN: relay.token() })
+    return await (await relay.link(0)).welcome()
+  }
+
+  test('says modern for a server that answers server/discover', async () => {
+    expect(await helloOf(MODERN)).toMatchObject({ era: 'modern', channels: [] })
+  })
+
+  test('says what --era says, whatever the server speaks', async () => {
+    expect(await helloOf(MODERN, ['--era', 'legacy'])).toMatchObject({ era: 'legacy' })
+    expect(await helloOf(DIES_OF_IT, ['--era', 'modern'])).toMatchObject({ era: 'modern' })
+  })
+
+  test('says legacy for a server that dies of the question, and then serves it with a process that never heard it', async () => {
+    await using relay = await ScriptedRelay.start()
+    await using _agent = new TestAgent(['--', ...DIES_OF_IT], { MCP_EDGE_TOKEN: relay.token() })
+    const link = await relay.link(0)
+    expect(await link.welcome()).toMatchObject({ era: 'legacy' })
+    link.send({ type: 'open', ch: 'c', ids: 'keep', asks: 'pass' })
+    link.call('c', 1, '{"jsonrpc":"2.0","id":0,"method":"initialize"}')
+    expect((await link.next('answer')).header).toMatchObject({ failed: false })
+    expect(link.got.filter(({ header }) => header.type === 'died')).toEqual([])
+  })
+
+  test('is said anew when a slow server turns out to be modern', { timeout: 30_000 }, async () => {
+    const slow = scriptServer(`
+      process.stderr.write('pid ' + process.pid + '\\n')
+      on = ({ id }) => process.once('SIGUSR2', () => result(id, ${JSON.stringify(DISCOVERED)}))`)
+    await using relay = await ScriptedRelay.start()
+    await using agent = new TestAgent(['--verbose', '--reconnect-delay', '10ms', '--', ...slow], { MCP_EDGE_TOKEN: relay.token() })
+    const [, pid] = await agent.logged(/era\.stderr line="pid (\d+)"/)
+    const first = await (await relay.link(0)).welcome()
+    await agent.logged(/ ready /)
+    process.kill(Number(pid), 'SIGUSR2')
+    const second = await (await relay.link(1)).welcome()
+    expect([first.era, second.era, second.instance]).toEqual(['legacy', 'modern', first.instance])
+  })
+})
