@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { LINK_SUBPROTOCOL } from '../protocol/handshake.ts'
 import { authenticateAgent, BEARER_CHALLENGE } from './access/authenticate.ts'
-import { problem } from './api/problem.ts'
+import { problem } from './problem.ts'
 import type { Env } from './env.ts'
 import { laneAt } from './lanes.ts'
 import { ShareClient } from './carry/share-client.ts'

@@ -1,11 +1,10 @@
 /** What the platform hands to the relay: bindings and variables, read and checked once per isolate. */
 import { AWAY_WAIT_MS, INPUT_LEG_MS, QUIET_STREAM_MS } from './limits.ts'
-import type { Registry } from './registry/registry.ts'
-import type { Share } from './share/share.ts'
+import type { ShareObject, RegistryObject } from './contract/objects.ts'
 
 export interface Env {
-  readonly SHARE: DurableObjectNamespace<Share>
-  readonly REGISTRY: DurableObjectNamespace<Registry>
+  readonly SHARE: DurableObjectNamespace<ShareObject>
+  readonly REGISTRY: DurableObjectNamespace<RegistryObject>
   /** Bearer of the owner's API. When it is not set, the relay must be claimed. */
   readonly OWNER_KEY?: string
   /** Seed of every token. When it is not set, the registry makes one on first use. */

@@ -1,8 +1,6 @@
-/** Lanes: the objects that carry one share. Which of them serves whom, how each is named, and where it is put. */
+/** Lanes: the objects that carry one share. Which of them serves whom, and how each is named. */
 import { MAX_LANES } from '../protocol/limits.ts'
 import { type Jurisdiction, knownShareFacts } from './access/share-id.ts'
-import type { Env } from './env.ts'
-import type { Share } from './share/share.ts'
 
 /** One of the objects that carry a share. */
 export interface Lane {
@@ -14,20 +12,6 @@ export interface Lane {
 
 /** What a share may be made with: powers of two, since that is what its id has room for. */
 export const LANE_COUNTS: readonly number[] = Array.from({ length: Math.log2(MAX_LANES) + 1 }, (_, log2) => 2 ** log2)
-
-/** Where an object can be asked to be (Durable Objects, data location). */
-export const LOCATIONS = [
-  'wnam',
-  'enam',
-  'sam',
-  'weur',
-  'eeur',
-  'apac',
-  'oc',
-  'afr',
-  'me',
-] as const satisfies readonly DurableObjectLocationHint[]
-export type Location = (typeof LOCATIONS)[number]
 
 const LANE_MARK = '.'
 
@@ -58,23 +42,6 @@ export function laneName({ share, index }: Lane): string {
 export function shareOfLane(name: string): string {
   const end = name.indexOf(LANE_MARK)
   return end === -1 ? name : name.slice(0, end)
-}
-
-/** The object of a lane. `location` counts for its first request only, which is when it is put somewhere for good. */
-export function laneStub(env: Env, lane: Lane, location?: Location): DurableObjectStub<Share> {
-  const namespace = lane.jurisdiction === 'none' ? env.SHARE : env.SHARE.jurisdiction(lane.jurisdiction)
-  return location === undefined ? namespace.getByName(laneName(lane)) : namespace.getByName(laneName(lane), { locationHint: location })
-}
-
-/** Whether objects can be kept in this jurisdiction: only Cloudflare's own network can. */
-export function hasJurisdiction(env: Env, jurisdiction: Jurisdiction): boolean {
-  if (jurisdiction === 'none') return true
-  try {
-    env.SHARE.jurisdiction(jurisdiction)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** FNV-1a, and a last mixing of all its bits into the low ones, of which few are used. */

@@ -1,8 +1,18 @@
 /** The answers that the agent keeps for a relay that asks again, of all lanes together: their bytes are bounded. */
 import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS } from '../../protocol/limits.ts'
+import type { Span } from '../../protocol/json-scan.ts'
 import { ByAge } from './by-age.ts'
-import type { Answered } from './calls.ts'
 import { KEPT_ANSWER_BYTES } from '../limits.ts'
+
+/** A call was answered by the child. */
+export interface Answered {
+  readonly kind: 'answer'
+  readonly id: Span
+  readonly failed: boolean
+  /** In the answer to a listen. */
+  readonly subscriptionId?: Span
+  readonly body: Uint8Array
+}
 
 export class KeptAnswers {
   /** By the keys of their calls. */

@@ -1,8 +1,7 @@
 /** Remembers the keys of calls across channels and links, and for a while how they ended, so that nothing runs twice. */
 import type { Executed, Failure } from '../../protocol/errors.ts'
-import type { Span } from '../../protocol/json-scan.ts'
 import { CALL_KEY_MS, MAX_HELD_KEYS } from '../../protocol/limits.ts'
-import { KeptAnswers } from './answers.ts'
+import { type Answered, KeptAnswers } from './answers.ts'
 import { ByAge } from './by-age.ts'
 import { REMEMBERED_KEYS } from '../limits.ts'
 
@@ -25,16 +24,6 @@ export function isListen({ method }: Pick<RunningCall, 'method'>): boolean {
 
 /** A failure of a call, with what is known of its execution. */
 export type CallFailure = Omit<Failure, 'retryAfterMs' | 'supported'> & { readonly executed: Executed }
-
-/** A call was answered by the child. */
-export interface Answered {
-  readonly kind: 'answer'
-  readonly id: Span
-  readonly failed: boolean
-  /** In the answer to a listen. */
-  readonly subscriptionId?: Span
-  readonly body: Uint8Array
-}
 
 /** How a call ended. */
 export type Outcome = Answered | { readonly kind: 'failure'; readonly failure: CallFailure }

@@ -3,12 +3,11 @@ import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
 import { childEnvironment, secretValues } from './environment.ts'
-import { ERAS } from '../server/era.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { Mask } from '../mask.ts'
 import manifest from '../package.json' with { type: 'json' }
-import { readSettings, type RawOptions, type Settings } from './settings.ts'
+import { readSettings, type RawOptions, type Settings, ERAS } from './settings.ts'
 
 /** To be parsed by `parse`. */
 export function agentCommand(): Command {

@@ -1,7 +1,6 @@
 /** What the user asked for, checked: options and variables become settings, or an error that names the option. */
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
-import { ERAS, type EraChoice } from '../server/era.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import { MAX_CHILDREN } from '../limits.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
@@ -28,6 +27,10 @@ export interface RawOptions {
   readonly verbose?: boolean
   readonly json?: boolean
 }
+
+/** Which revisions the server speaks: found out, or told by the user. */
+export const ERAS = ['auto', 'legacy', 'modern'] as const
+export type EraChoice = (typeof ERAS)[number]
 
 export interface Settings {
   readonly token: string

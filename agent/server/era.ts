@@ -6,12 +6,10 @@ import { canonicalId, scanMessage } from '../../protocol/json-scan.ts'
 import type { Child, ChildHandlers } from './child.ts'
 import { PROBE_GIVE_UP_MS, PROBE_MS } from '../limits.ts'
 import type { Log } from '../log.ts'
+import type { EraChoice } from '../config/settings.ts'
 
 /** `legacy`: revisions up to 2025-11-25, with a handshake. `modern`: 2026-07-28, without. */
 export type Era = 'legacy' | 'modern'
-
-export const ERAS = ['auto', 'legacy', 'modern'] as const
-export type EraChoice = (typeof ERAS)[number]
 
 /** What is known of the server's era. One per agent, since an agent runs one command; nothing here ever rejects. */
 export interface EraFinding {

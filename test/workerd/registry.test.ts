@@ -2,8 +2,8 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
-import type { Registry } from '../../worker/registry/registry.ts'
 import { askAsOwner, createShare, ORIGIN } from './relay.ts'
+import type { RegistryObject } from '../../worker/contract/objects.ts'
 
 const YEAR_MS = 365 * 24 * 60 * 60_000
 const OLD_MS = 31 * 24 * 60 * 60_000
@@ -12,7 +12,7 @@ function share(id: string, createdAtMs: number, expiresAtMs = Date.now() + YEAR_
   return { id, name: 'n', createdAtMs, expiresAtMs }
 }
 
-function inRegistry<T>(name: string, look: (registry: Registry, sql: SqlStorage) => T): Promise<T> {
+function inRegistry<T>(name: string, look: (registry: RegistryObject, sql: SqlStorage) => T): Promise<T> {
   return runInDurableObject(env.REGISTRY.getByName(name), (registry, { storage }) => look(registry, storage.sql))
 }
 

@@ -1,6 +1,6 @@
 /** The gate that keeps everything shut until the relay has an owner and usable variables. */
 import type { MiddlewareHandler } from 'hono'
-import { problem } from '../api/problem.ts'
+import { problem } from '../problem.ts'
 import { type Env, settingsOf } from '../env.ts'
 import { claimedRelay } from './keys.ts'
 

@@ -1,6 +1,6 @@
 /** Which hosts and web pages may reach the relay at all, and the CORS headers that tell a browser so. */
 import type { MiddlewareHandler } from 'hono'
-import { problem } from '../api/problem.ts'
+import { problem } from '../problem.ts'
 import { type Env, type Settings, settingsOf } from '../env.ts'
 
 export type OriginRefusal = 'HOST_REFUSED' | 'ORIGIN_REFUSED'

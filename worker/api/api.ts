@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
 import { claim } from './claim.ts'
-import { problem } from './problem.ts'
+import { problem } from '../problem.ts'
 import { shares } from './shares.ts'
 
 export const api = new Hono<{ Bindings: Env }>()

@@ -2,7 +2,7 @@
 import { Hono } from 'hono'
 import { type Env, settingsOf } from '../env.ts'
 import { readMembers, textMember } from './body.ts'
-import { problem } from './problem.ts'
+import { problem } from '../problem.ts'
 
 const MAX_CODE_CHARS = 128
 

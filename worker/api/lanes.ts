@@ -1,8 +1,10 @@
 /** The owner's orders to all lanes of a share, and what the lanes know put together. */
 import type { Env } from '../env.ts'
-import { type Lane, laneAt, laneCount, laneStub, type Location } from '../lanes.ts'
+import { type Lane, laneAt, laneCount } from '../lanes.ts'
 import { isRetryable } from '../carry/share-client.ts'
 import type { AdminCommand, ShareFacts } from '../contract/rpc.ts'
+import type { Location } from '../contract/locations.ts'
+import { laneStub } from '../carry/share-stub.ts'
 
 /** What became of an order to one lane. `facts`: of a share that the lane still knew. */
 export interface LaneFacts {

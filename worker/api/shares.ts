@@ -8,11 +8,13 @@ import { randomBytes, randomText } from '../access/secret.ts'
 import { JURISDICTIONS, knownShareFacts, mintShareId, readShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
 import { mintToken, type TokenKind } from '../access/tokens.ts'
 import { type Env, relayOrigin, settingsOf } from '../env.ts'
-import { hasJurisdiction, LANE_COUNTS, LOCATIONS } from '../lanes.ts'
-import type { ShareRecord } from '../registry/registry.ts'
+import { LANE_COUNTS } from '../lanes.ts'
 import { choiceMember, countMember, type Members, readMembers, textMember, wordMember } from './body.ts'
 import { askLanes, type LaneFacts, mergeLanes } from './lanes.ts'
-import { problem } from './problem.ts'
+import { problem } from '../problem.ts'
+import type { ShareRecord } from '../contract/registry-rpc.ts'
+import { LOCATIONS } from '../contract/locations.ts'
+import { hasJurisdiction } from '../carry/share-stub.ts'
 
 type Api = { Bindings: Env; Variables: { keys: RelayKeys } }
 type ApiContext = Context<Api>

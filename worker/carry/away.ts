@@ -1,8 +1,12 @@
 /** How long what a client sent is kept while no agent is there to take it, and when the Share is asked again. */
+import type { Failure } from '../../protocol/errors.ts'
 import { RETRY_MS, TAKEOVER_WAIT_MS } from '../limits.ts'
 import type { Away } from '../contract/rpc.ts'
 import { pause } from '../within.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
+
+/** No agent took the message; clients may try again, which is why this is never a 4xx. */
+export const AGENT_AWAY: Failure = { code: 'AGENT_AWAY', executed: 'no', retryAfterMs: 2000 }
 
 /** Whether an agent that has been away for `waitedMs` is waited for any longer. */
 export function isWorthWaiting({ isExpected, isReplaceable = false }: Away, waitedMs: number, { awayWaitMs }: ShareClient): boolean {

@@ -11,20 +11,21 @@ import type {
   SendOutcome,
   SendRequest,
   SubscribeOrder,
+  ParkedRow,
 } from '../contract/rpc.ts'
 import type { StreamTarget } from '../contract/streams.ts'
 import type { ListingOrder } from '../contract/listings.ts'
-import type { ParkedRow } from '../share/calls/modern-on-legacy.ts'
 import { type Env, settingsOf } from '../env.ts'
-import { type Lane, laneName, laneStub } from '../lanes.ts'
-import type { Share } from '../share/share.ts'
+import { type Lane, laneName } from '../lanes.ts'
+import { laneStub } from './share-stub.ts'
+import type { ShareObject } from '../contract/objects.ts'
 
 export class ShareClient {
   readonly #env: Env
   readonly #lane: Lane
   /** Name of the object, by which an isolate keeps what it knows of a share's server: each lane counts its versions for itself. */
   readonly id: string
-  #stub: DurableObjectStub<Share>
+  #stub: DurableObjectStub<ShareObject>
 
   constructor(env: Env, lane: Lane) {
     this.#env = env

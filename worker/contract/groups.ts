@@ -1,4 +1,27 @@
-/** Names of the groups whose child speaks the handshake era while their clients do not, and of children for one call alone. */
+/** Names of the groups of clients that share a child, and of the children that serve them. */
+import type { StreamMark } from './streams.ts'
+
+/** The group of the child that all sessions share. */
+export const SHARED_GROUP = 'shared'
+
+/** The groups of clients without sessions. */
+const MODERN_PREFIX = 'm-'
+
+export function isModernGroup(group: string): boolean {
+  return group.startsWith(MODERN_PREFIX)
+}
+
+export function modernGroup(name: string): string {
+  return `${MODERN_PREFIX}${name}`
+}
+
+/** With one child for all that needs no handshake, everybody is one group. */
+export const MODERN_SHARED_GROUP = modernGroup('all')
+
+/** The group whose child a mark speaks of. */
+export function markedGroup({ child }: StreamMark, session: string): string {
+  return child === 'own' ? session : child === 'shared' ? SHARED_GROUP : MODERN_SHARED_GROUP
+}
 
 const PREFIX = 'b-'
 const SPARE_MARK = '~'
@@ -28,4 +51,12 @@ export function isSpareGroup(group: string): boolean {
 /** The group that a spare child belongs to; any other group is its own. */
 export function mainGroup(group: string): string {
   return isSpareGroup(group) ? group.slice(0, group.indexOf(SPARE_MARK)) : group
+}
+
+export function channelName(group: string, generation: number): string {
+  return `${group}.${generation}`
+}
+
+export function groupOf(ch: string): string {
+  return ch.slice(0, ch.lastIndexOf('.'))
 }

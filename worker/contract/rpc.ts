@@ -1,6 +1,7 @@
 /** What a Worker and a Share say to each other over RPC: requests, orders, outcomes. */
 import type { Failure } from '../../protocol/errors.ts'
 import type { ParkedAsk } from '../bridge/asks.ts'
+import type { ParkedCall } from '../bridge/parked-call.ts'
 import type { Capability } from '../bridge/capabilities.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
@@ -86,6 +87,14 @@ export interface ParkOrder {
   readonly asks: readonly (ParkedAsk & { readonly request: string })[]
   readonly askCount: number
   readonly expiresAtMs: number
+}
+
+/** A parked call with what its asks were, so that they can be put again. */
+export interface ParkedRow extends ParkedCall {
+  /** Key of the call that waits. */
+  readonly call: string
+  /** Entries of `inputRequests`, as JSON texts by key. */
+  readonly requests: readonly { readonly key: string; readonly request: string }[]
 }
 
 /** A listen on a child that knows none. */

@@ -1,6 +1,5 @@
 /** GET with `Last-Event-ID`: a client comes back for a stream that it left (MCP 2025-11-25, basic/transports, resumability). */
 import type { Caller } from '../contract/rpc.ts'
-import { channelName, markedGroup } from '../share/rows/store.ts'
 import { readEventId } from './response/event-ids.ts'
 import { clientNames } from './response/frame-writer.ts'
 import { Listener } from './legacy-client/listener.ts'
@@ -10,6 +9,7 @@ import { ResumedCall } from './legacy-client/resumed-call.ts'
 import { SessionCall } from './legacy-client/call.ts'
 import { eventIds } from './legacy-client/session-exchange.ts'
 import type { ShareClient } from '../carry/share-client.ts'
+import { channelName, markedGroup } from '../contract/groups.ts'
 
 interface Return {
   readonly lastEventId: string

@@ -1,27 +1,18 @@
 /** `/s/<share>/mcp`: Streamable HTTP for the revisions that begin with initialize (MCP 2025-03-26 to 2025-11-25, basic/transports). */
-import { encodeBase32 } from '../access/base32.ts'
 import { settingsOf } from '../env.ts'
-import { randomBytes } from '../access/secret.ts'
+import { newSessionId, SESSION_HEADER } from './session-id.ts'
 import { claimsModern, classify } from '../bridge/envelope.ts'
 import { problem } from '../bridge/modern-errors.ts'
 import { admit, isModernVisitor, legacyRevisionFault, type McpContext, type Visitor } from './visitor.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { type Accepts, type ClientMessage, isJson, readAccept, readBody, readPosted } from './message.ts'
 import { postModern } from './modern-client/call.ts'
-import { send } from './call/post.ts'
+import { send } from './call/send.ts'
 import { resume } from './last-event-id.ts'
 import { accepted, eventStreamResponse, failureResponse, problemReply, refusal } from './response/responses.ts'
 import { respond, respondToBatch } from './response/respond.ts'
 import { BATCH_REVISION, takesEmptyEvents } from '../bridge/revision.ts'
 import { exchange, resumable } from './legacy-client/session-exchange.ts'
-
-export const SESSION_HEADER = 'mcp-session-id'
-/** 128 bits: a session id must not be guessed, even though it is no credential. */
-const SESSION_ID_BYTES = 16
-
-export function newSessionId(): string {
-  return encodeBase32(randomBytes(SESSION_ID_BYTES))
-}
 
 export async function postMcp(c: McpContext): Promise<Response> {
   const visitor = await admit(c)

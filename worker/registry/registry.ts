@@ -3,30 +3,10 @@ import { DurableObject } from 'cloudflare:workers'
 import { encodeBase32 } from '../access/base32.ts'
 import { equalBytes, hashSecret, randomBytes, randomText } from '../access/secret.ts'
 import type { Env } from '../env.ts'
-import { type Location, LOCATIONS } from '../lanes.ts'
+import { type Location, LOCATIONS } from '../contract/locations.ts'
+import type { ClaimOutcome, RelaySecrets, ShareRecord } from '../contract/registry-rpc.ts'
 import type { ShareSettings } from '../contract/rpc.ts'
-
-export interface RelaySecrets {
-  readonly signingKey: Uint8Array<ArrayBuffer>
-  /** SHA-256 of the owner key that a claim has made. */
-  readonly ownerHash: Uint8Array<ArrayBuffer> | undefined
-}
-
-/** A share in the list. */
-export interface ShareRecord extends ShareSettings {
-  /** Where its owner wants it to be; else it is wherever it is first asked for, which is where its agent is. */
-  readonly location: Location | undefined
-  /** Objects may exist for it. */
-  readonly isMade: boolean
-  /** Its owner has ended it, and not all of its objects are known to have heard. */
-  readonly isEnding: boolean
-}
-
-export type ClaimOutcome =
-  | { readonly outcome: 'code'; readonly code: string }
-  | { readonly outcome: 'owner'; readonly ownerKey: string }
-  | { readonly outcome: 'wrong_code' }
-  | { readonly outcome: 'claimed' }
+import type { RegistryObject } from '../contract/objects.ts'
 
 const SIGNING_KEY_BYTES = 32
 const OWNER_KEY_BYTES = 32
@@ -54,7 +34,7 @@ type ShareRow = {
 
 const SHARE_COLUMNS = 'id, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending'
 
-export class Registry extends DurableObject<Env> {
+export class Registry extends DurableObject<Env> implements RegistryObject {
   readonly #sql: SqlStorage
 
   constructor(ctx: DurableObjectState, env: Env) {

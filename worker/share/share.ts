@@ -27,6 +27,7 @@ import type {
   SendRequest,
   ShareFacts,
   SubscribeOrder,
+  ParkedRow,
 } from '../contract/rpc.ts'
 import { STREAM_CLOSE } from '../contract/streams.ts'
 import { CreditLedger } from './clients/credit.ts'
@@ -37,7 +38,7 @@ import { closeQuietly, type Link, Links, sendFrame } from './agents/links.ts'
 import { ListingRows } from './rows/listing-rows.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import { ModernCalls } from './calls/modern-calls.ts'
-import { ModernOnLegacy, type ParkedRow } from './calls/modern-on-legacy.ts'
+import { ModernOnLegacy } from './calls/modern-on-legacy.ts'
 import { Rebirth } from './answers/restart-news.ts'
 import { Recovery } from './answers/recovery.ts'
 import { Resume } from './calls/resume-stream.ts'
@@ -45,14 +46,16 @@ import { SessionListens } from './children/session-listens.ts'
 import { Sessions } from './calls/sessions.ts'
 import { Snapshots } from './answers/standby.ts'
 import { StandIns } from './children/repeatable.ts'
-import { groupOf, Store } from './rows/store.ts'
+import { Store } from './rows/store.ts'
 import { StreamDesk } from './calls/open-stream.ts'
 import { Streams } from './clients/streams.ts'
 import { Subscriptions } from './children/subscriptions.ts'
 import { Upstream } from './agents/upstream.ts'
 import { Waiters } from './clients/waiters.ts'
+import { groupOf } from '../contract/groups.ts'
+import type { ShareObject } from '../contract/objects.ts'
 
-export class Share extends DurableObject<Env> {
+export class Share extends DurableObject<Env> implements ShareObject {
   readonly #store: Store
   readonly #links: Links
   readonly #streams: Streams

@@ -1,7 +1,7 @@
 /** Every error that the API, the agents' door and the modern route can give stands in docs/troubleshooting.md. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { problem } from '../../../worker/api/problem.ts'
+import { problem } from '../../../worker/problem.ts'
 import { PROBLEMS } from '../../../worker/bridge/modern-errors.ts'
 
 const page = readFileSync(new URL('../../../docs/troubleshooting.md', import.meta.url), 'utf8')

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { deriveKeys } from '../../../worker/access/keys.ts'
 import { mintShareId } from '../../../worker/access/share-id.ts'
 import type { Env } from '../../../worker/env.ts'
-import { hasJurisdiction, LANE_COUNTS, laneAt, laneCount, laneName, laneOf, laneStub, shareOfLane } from '../../../worker/lanes.ts'
+import { LANE_COUNTS, laneAt, laneCount, laneName, laneOf, shareOfLane } from '../../../worker/lanes.ts'
+import { hasJurisdiction, laneStub } from '../../../worker/carry/share-stub.ts'
 
 const { shareId: key } = await deriveKeys(new Uint8Array(32).fill(7))
 

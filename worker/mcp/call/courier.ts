@@ -1,10 +1,8 @@
 /** Takes one call to the Share and brings back what belongs to it, whichever way it comes: RPC, socket, or after a retry. */
 import { waitUntil } from 'cloudflare:workers'
-import type { AgentFrame } from '../../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../../protocol/frame-codec.ts'
 import type { Failure } from '../../../protocol/errors.ts'
-import type { Replacement } from '../../../protocol/splice.ts'
-import { type Problem, problem } from '../../bridge/modern-errors.ts'
+import { problem } from '../../bridge/modern-errors.ts'
 import { MAX_BREAKS, MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS } from '../../limits.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import { log } from '../../log.ts'
@@ -12,53 +10,15 @@ import { pause } from '../../within.ts'
 import type { Away, CallOutcome, CallRequest } from '../../contract/rpc.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import type { Standby } from '../../contract/listings.ts'
-import { agentNews, isWorthWaiting } from '../../carry/away.ts'
-import { AGENT_AWAY } from '../response/responses.ts'
+import { agentNews, isWorthWaiting, AGENT_AWAY } from '../../carry/away.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
 import { changesWanted, listenMessages } from './list-changes.ts'
 import { ListTap } from './list-tap.ts'
+import { type Carrier, isFinal, type Item } from './item.ts'
 import { isRetryable, type ShareClient } from '../../carry/share-client.ts'
 import { standbyAnswer } from './standby-answer.ts'
 import { TakenBytes } from '../../carry/taken-bytes.ts'
 import { uploadRest } from '../../carry/upload.ts'
-
-export type Item =
-  | {
-      readonly kind: 'frame'
-      readonly header: AgentFrame
-      readonly body: Uint8Array
-      readonly restarted: boolean
-      /** Of an answer or message that was translated: what must be written into it beside the client's own names. */
-      readonly edits?: readonly Replacement[]
-    }
-  /** A whole JSON-RPC message of the relay's own that is not the answer. */
-  | { readonly kind: 'message'; readonly text: string }
-  /** The whole answer, in the client's id. */
-  | { readonly kind: 'reply'; readonly http: number; readonly text: string }
-  | { readonly kind: 'failed'; readonly failure: Failure }
-  | { readonly kind: 'result'; readonly result: string }
-  | { readonly kind: 'initialized'; readonly answer: Uint8Array }
-  | { readonly kind: 'problem'; readonly problem: Problem }
-
-/** Whether nothing can come after this item. */
-export function isFinal(item: Item): boolean {
-  if (item.kind !== 'frame') return item.kind !== 'message'
-  return item.header.type === 'failed' || (item.header.type === 'answer' && item.header.size === item.body.length)
-}
-
-/** What brings the items of one exchange. */
-export interface Carrier {
-  /** The next thing that came for this call; undefined when the wait was given up. */
-  next(): Promise<Item | undefined>
-  /** The client has taken body bytes: tells the Share when it is worth a message. */
-  taken(bytes: number): void
-  /** Ends the wait: the answer is complete, or nobody wants it any more. */
-  close(): void
-  /** Its response is open as a stream: if the answer does not come soon, the Share need not stay awake for it. */
-  linger?(): void
-  /** Whether the client is being asked, and the call waits for that. */
-  readonly isAsking?: boolean
-}
 
 /** What an attempt came to: `again` at once, or `wait` a while first, or until there is news of agents. */
 type Verdict = 'done' | 'again' | 'wait' | Away

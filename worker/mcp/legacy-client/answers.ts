@@ -7,11 +7,11 @@ import { legacyResultEdits, resultKind, toLegacyError } from '../../bridge/legac
 import { isObject } from '../../bridge/names.ts'
 import { problem, problemResponse } from '../../bridge/modern-errors.ts'
 import type { Caller } from '../../contract/rpc.ts'
-import type { Item } from '../call/courier.ts'
 import { learnWrappedTools, type ModernServer, wrappedTools } from './known-servers.ts'
 import { RESTARTED_KEY } from '../response/restarted.ts'
 import { listSessionTools } from './list-tools.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
+import type { Item } from '../call/item.ts'
 
 /** An answer that has come whole. */
 export interface WholeItem extends Extract<Item, { readonly kind: 'frame' }> {

@@ -4,12 +4,12 @@ import { inputFailure, type InputRound, lackingFor, readInputRound, serverReques
 import { type Problem, problem } from '../../bridge/modern-errors.ts'
 import { randomKey } from '../../call-key.ts'
 import type { Caller } from '../../contract/rpc.ts'
-import type { Item } from '../call/courier.ts'
 import { InputExchange, type InputOutcome } from './ask-wait.ts'
 import type { ModernServer } from './known-servers.ts'
 import { reply } from './answers.ts'
 import type { Posted, Retry } from './attempt.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
+import type { Item } from '../call/item.ts'
 
 /** What a leg came to. `last`: what the call ends with, if it does not just end. */
 type Outcome = { readonly kind: 'retry'; readonly retry: Retry } | { readonly kind: 'last'; readonly item: Item | undefined }

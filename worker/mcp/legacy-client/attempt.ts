@@ -7,13 +7,14 @@ import { problem, type Problem, problemResponse } from '../../bridge/modern-erro
 import { RETRY_MS } from '../../limits.ts'
 import type { BridgeFacts, Caller, CallRequest } from '../../contract/rpc.ts'
 import { pause } from '../../within.ts'
-import { type Carrier, Courier, type Item, type News, type Renewal } from '../call/courier.ts'
+import { Courier, type News, type Renewal } from '../call/courier.ts'
 import { resultResponse } from '../response/own-answers.ts'
 import { type ClientMessage, readPosted } from '../message.ts'
 import { forgetServer, knownServer, learnServer, type ModernServer } from './known-servers.ts'
-import { callRequest } from '../call/post.ts'
 import { reply } from './answers.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
+import type { Carrier, Item } from '../call/item.ts'
+import { callRequest } from '../call/call-request.ts'
 
 /** What a client has posted, and how it takes what comes. */
 export interface Posted {

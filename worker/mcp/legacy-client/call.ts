@@ -6,7 +6,6 @@ import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import { log } from '../../log.ts'
 import type { Caller } from '../../contract/rpc.ts'
 import { decodeReturnAddress } from '../../contract/return-address.ts'
-import { type Carrier, isFinal, type Item } from '../call/courier.ts'
 import type { CallWords } from '../response/event-ids.ts'
 import { InputLeg } from './ask-client.ts'
 import type { ClientMessage } from '../message.ts'
@@ -15,6 +14,7 @@ import { reply, SessionAnswers, type WholeItem } from './answers.ts'
 import { type Posted, SessionRequest } from './attempt.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { WholeAnswer } from '../call/whole-answer.ts'
+import { type Carrier, isFinal, type Item } from '../call/item.ts'
 
 /** A call whose client has come back for it. */
 export interface LeftCall {

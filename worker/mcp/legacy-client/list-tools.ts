@@ -5,9 +5,9 @@ import { modernRequest } from '../../bridge/legacy-to-modern.ts'
 import { isObject, type JsonObject } from '../../bridge/names.ts'
 import type { Caller } from '../../contract/rpc.ts'
 import { Courier } from '../call/courier.ts'
-import { callRequest } from '../call/post.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { WholeAnswer } from '../call/whole-answer.ts'
+import { callRequest } from '../call/call-request.ts'
 
 const encoder = new TextEncoder()
 

@@ -15,13 +15,14 @@ import { EventIds, markOf } from '../response/event-ids.ts'
 import { changeMessages } from '../call/list-changes.ts'
 import { ListTap } from '../call/list-tap.ts'
 import { Outlet } from '../../carry/outlet.ts'
-import { AGENT_AWAY } from '../response/responses.ts'
-import { carry, type Exchange } from '../response/respond.ts'
+import { carry } from '../response/respond.ts'
 import { exchange } from './session-exchange.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { FRAMINGS, Sink } from '../response/sink.ts'
 import { standbyAnswer } from '../call/standby-answer.ts'
 import { TakenBytes } from '../../carry/taken-bytes.ts'
+import type { Exchange } from '../response/exchange.ts'
+import { AGENT_AWAY } from '../../carry/away.ts'
 
 const encoder = new TextEncoder()
 

@@ -6,11 +6,11 @@ import { MAX_CALL_TRIES, REATTACH_MS } from '../../limits.ts'
 import type { Caller } from '../../contract/rpc.ts'
 import { markQuery, STREAM_CLOSE, type StreamControl, type StreamMark } from '../../contract/streams.ts'
 import { pause } from '../../within.ts'
-import type { Carrier, Item } from '../call/courier.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
 import { markOf } from '../response/event-ids.ts'
 import { isRetryable, type ShareClient } from '../../carry/share-client.ts'
 import { TakenBytes } from '../../carry/taken-bytes.ts'
+import type { Carrier, Item } from '../call/item.ts'
 
 /** What a close of the stream means that is no reset of the Share; undefined: the stream is another's now. */
 const OUTCOMES: ReadonlyMap<number, Failure | undefined> = new Map([

@@ -3,9 +3,9 @@ import type { Caller } from '../../contract/rpc.ts'
 import { EventIds } from '../response/event-ids.ts'
 import { type ClientNames, clientNames } from '../response/frame-writer.ts'
 import type { ClientMessage } from '../message.ts'
-import type { Exchange } from '../response/respond.ts'
 import { SessionCall } from './call.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
+import type { Exchange } from '../response/exchange.ts'
 
 /** The exchange of a session's call. */
 export interface SessionExchange extends Exchange {

@@ -9,8 +9,8 @@ import { mintRequestState, verifyRequestState } from './request-state.ts'
 import { randomKey } from '../../call-key.ts'
 import { PARKED_MS } from '../../limits.ts'
 import type { Resume } from '../../contract/rpc.ts'
-import type { Item } from '../call/courier.ts'
 import type { ModernCall } from './request.ts'
+import type { Item } from '../call/item.ts'
 
 const encoder = new TextEncoder()
 const HANDLE_BYTES = 16

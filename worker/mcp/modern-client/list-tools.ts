@@ -5,7 +5,7 @@ import { toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import { isObject, type JsonObject, objectIn } from '../../bridge/names.ts'
 import { Courier } from '../call/courier.ts'
 import type { ModernCall } from './request.ts'
-import { callRequest } from '../call/post.ts'
+import { callRequest } from '../call/call-request.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

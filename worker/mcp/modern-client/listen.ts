@@ -6,10 +6,10 @@ import { REATTACH_MS } from '../../limits.ts'
 import type { SubscribeOrder } from '../../contract/rpc.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { pause } from '../../within.ts'
-import type { Carrier, Item } from '../call/courier.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
 import { listenMessages } from '../call/list-changes.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
+import type { Carrier, Item } from '../call/item.ts'
 
 const decoder = new TextDecoder()
 

@@ -8,9 +8,9 @@ import { isLogLevel, passesLogLevel } from '../../bridge/names.ts'
 import { GATHER_MS, MAX_ASK_BYTES } from '../../limits.ts'
 import { within } from '../../within.ts'
 import { AskRound, type WholeAsk } from './ask-client.ts'
-import type { Carrier, Item } from '../call/courier.ts'
 import type { LegacyServer } from './known-servers.ts'
 import type { ModernCall } from './request.ts'
+import type { Carrier, Item } from '../call/item.ts'
 
 type FrameItem = Extract<Item, { readonly kind: 'frame' }>
 

@@ -5,8 +5,8 @@ import { mayAsk, toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import type { CallRequest } from '../../contract/rpc.ts'
 import type { Visitor } from '../visitor.ts'
 import type { ClientMessage } from '../message.ts'
-import { callRequest } from '../call/post.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
+import { callRequest } from '../call/call-request.ts'
 
 /** A client in front of the lane that serves its group. */
 export interface SeatedVisitor extends Visitor {

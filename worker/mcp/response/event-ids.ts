@@ -8,7 +8,7 @@
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import { isIdText } from '../../../protocol/json-id.ts'
 import type { StreamMark } from '../../contract/streams.ts'
-import { groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../../share/rows/store.ts'
+import { groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../../contract/groups.ts'
 
 /** What an event id says. `mark` is undefined for a stream of which nothing was seen. */
 export type EventPlace =

@@ -5,9 +5,8 @@ import { splice } from '../../../protocol/splice.ts'
 import { problemResponse } from '../../bridge/modern-errors.ts'
 import { FIRST_ANSWER_MS, KEEPALIVE_MS, MODERN_KEEPALIVE_MS, RECONNECT_MS } from '../../limits.ts'
 import { within } from '../../within.ts'
-import { type Carrier, isFinal, type Item } from '../call/courier.ts'
 import { failureOf } from '../../contract/failed-frame.ts'
-import type { EventIds } from './event-ids.ts'
+import type { Exchange } from './exchange.ts'
 import { type ClientNames, FrameWriter, replacementsFor, type Resumable } from './frame-writer.ts'
 import { initializeResponse, resultResponse } from './own-answers.ts'
 import type { Accepts } from '../message.ts'
@@ -15,27 +14,7 @@ import { Outlet } from '../../carry/outlet.ts'
 import { Patience } from './patience.ts'
 import { errorReply, eventStreamResponse, failureResponse, jsonResponse, problemReply } from './responses.ts'
 import { FRAMINGS, Sink } from './sink.ts'
-
-/** One call of a POST: what carries it, and what its client calls it. */
-export interface Exchange {
-  readonly courier: Carrier
-  readonly names: ClientNames
-  /** Of an initialize request: the revision that the client asked for. */
-  readonly revision?: string
-  /** Of a stream that its client may leave and come back to. */
-  readonly events?: StreamEvents
-  /** Of a request without session: what its client's leaving means, and how errors show in the status. */
-  readonly modern?: { readonly cancel: () => void }
-}
-
-export interface StreamEvents {
-  /** Ids for what comes now; undefined where names are too long for an id. */
-  readonly ids: () => EventIds | undefined
-  /** For a client that takes events without data: the id of the first one, if it can have one, and how long the stream may be quiet. */
-  readonly prime?: { readonly id: () => string | undefined; readonly quietMs: number }
-  /** Of a stream that goes on with an earlier one: the last message seen there, if any was. */
-  readonly goesOn?: { readonly seen: Resumable['seen'] }
-}
+import { isFinal, type Item } from '../call/item.ts'
 
 /** The answer to a single request. `headers` go out with it unless it failed. */
 export async function respond(

@@ -5,9 +5,6 @@ import { BEARER_CHALLENGE } from '../../access/authenticate.ts'
 
 const JSON_TYPE = 'application/json'
 
-/** No agent took the message; clients may try again, which is why this is never a 4xx. */
-export const AGENT_AWAY: Failure = { code: 'AGENT_AWAY', executed: 'no', retryAfterMs: 2000 }
-
 /** A JSON-RPC error with the HTTP status of its code. `rawId` is the request's id as it was sent, if it is known. */
 export function failureResponse(failure: Failure, rawId = 'null', headers: Record<string, string> = {}): Response {
   const all: Record<string, string> = { 'content-type': JSON_TYPE, 'cache-control': 'no-store', ...headers }

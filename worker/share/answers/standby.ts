@@ -6,7 +6,7 @@ import { LISTING_WRITES_MS, MAX_LISTING_BYTES, MAX_LISTING_WRITES, UNANSWERED_MS
 import type { Channels } from '../children/channels.ts'
 import type { CallOutcome, CallRequest } from '../../contract/rpc.ts'
 import { decodeReturnAddress } from '../../contract/return-address.ts'
-import { BRIDGED_SHARED_GROUP } from '../../contract/groups.ts'
+import { BRIDGED_SHARED_GROUP, channelName, groupOf, SHARED_GROUP } from '../../contract/groups.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
 import type { Link, Links } from '../agents/links.ts'
 import { EVERYBODY, type ListingRow, type ListingRows } from '../rows/listing-rows.ts'
@@ -20,7 +20,7 @@ import {
   nextPage,
   type Standby,
 } from '../../contract/listings.ts'
-import { channelName, groupOf, SHARED_GROUP, type Store } from '../rows/store.ts'
+import { type Store } from '../rows/store.ts'
 import type { Waiters } from '../clients/waiters.ts'
 
 interface Parts {

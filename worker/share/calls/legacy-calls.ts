@@ -13,12 +13,13 @@ import type { Link } from '../agents/links.ts'
 import type { Rebirth } from '../answers/restart-news.ts'
 import type { Sessions } from './sessions.ts'
 import type { Snapshots } from '../answers/standby.ts'
-import { type Session, SHARED_GROUP, type Store } from '../rows/store.ts'
+import { type Session, type Store } from '../rows/store.ts'
 import { repeatableOf, type StandIns } from '../children/repeatable.ts'
 import type { Streams } from '../clients/streams.ts'
 import { EMPTY_RESULT, failed, handshakeOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
 import type { Upstream } from '../agents/upstream.ts'
 import type { Waiters } from '../clients/waiters.ts'
+import { SHARED_GROUP } from '../../contract/groups.ts'
 
 interface Parts {
   readonly store: Store

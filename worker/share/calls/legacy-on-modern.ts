@@ -13,11 +13,12 @@ import type { Delivery } from '../answers/delivery.ts'
 import type { Link, Links } from '../agents/links.ts'
 import type { Rebirth } from '../answers/restart-news.ts'
 import type { SessionListens } from '../children/session-listens.ts'
-import { type Handshake, MODERN_SHARED_GROUP, type Session, type Store } from '../rows/store.ts'
+import { type Handshake, type Session, type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import { EMPTY_RESULT, failed, handshakeOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
 import type { Upstream } from '../agents/upstream.ts'
 import type { Waiters } from '../clients/waiters.ts'
+import { MODERN_SHARED_GROUP } from '../../contract/groups.ts'
 
 interface Parts {
   readonly store: Store

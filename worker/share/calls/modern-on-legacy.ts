@@ -1,18 +1,18 @@
 /** Calls without sessions (MCP 2026-07-28) to a child that must be initialised: one child per group, and one alone for what asks. */
-import { resume, type ParkedCall } from '../../bridge/parked-call.ts'
+import { resume } from '../../bridge/parked-call.ts'
 import { childInitializeParams } from '../../bridge/discover.ts'
 import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
 import { MAX_PARKED_CALLS } from '../../limits.ts'
 import type { Asks } from '../children/asks.ts'
 import { type Channel, type Channels, type Introduction, RELAY_ID } from '../children/channels.ts'
-import type { BridgeFacts, CallOutcome, CallRequest, ParkOrder, Resume, SubscribeOrder } from '../../contract/rpc.ts'
+import type { BridgeFacts, CallOutcome, CallRequest, ParkOrder, Resume, SubscribeOrder, ParkedRow } from '../../contract/rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { Delivery } from '../answers/delivery.ts'
-import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup } from '../../contract/groups.ts'
+import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, groupOf } from '../../contract/groups.ts'
 import { type Link, type Links, sendFrame } from '../agents/links.ts'
 import { repeatableOf, type StandIns } from '../children/repeatable.ts'
-import { groupOf, type Store } from '../rows/store.ts'
+import { type Store } from '../rows/store.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { Upstream } from '../agents/upstream.ts'
 import type { Waiters } from '../clients/waiters.ts'
@@ -33,14 +33,6 @@ const encoder = new TextEncoder()
 const RELAY_VERSION = '1'
 /** A translation for any child of the server. */
 const STAND_IN_VERSION = 'stand-in'
-
-/** A parked call with what its asks were, so that they can be put again. */
-export interface ParkedRow extends ParkedCall {
-  /** Key of the call that waits. */
-  readonly call: string
-  /** Entries of `inputRequests`, as JSON texts by key. */
-  readonly requests: readonly { readonly key: string; readonly request: string }[]
-}
 
 export class ModernOnLegacy {
   readonly #parts: Parts

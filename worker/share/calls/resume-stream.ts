@@ -7,9 +7,10 @@ import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { Delivery } from '../answers/delivery.ts'
 import { closeQuietly, type Link, type Links, sendFrame } from '../agents/links.ts'
 import type { Sessions } from './sessions.ts'
-import { channelName, groupOf, markedGroup, type Session, type Store } from '../rows/store.ts'
+import { type Session, type Store } from '../rows/store.ts'
 import type { StreamAttachment, Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
+import { channelName, groupOf, markedGroup } from '../../contract/groups.ts'
 
 interface Parts {
   readonly store: Store

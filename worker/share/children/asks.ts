@@ -4,9 +4,10 @@ import { answerOutsideCalls } from '../../bridge/asks.ts'
 import { randomKey } from '../../call-key.ts'
 import { MAX_ASKERS } from '../../limits.ts'
 import { type Link, sendFrame } from '../agents/links.ts'
-import { groupOf, type Store } from '../rows/store.ts'
+import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
+import { groupOf } from '../../contract/groups.ts'
 
 const encoder = new TextEncoder()
 

@@ -3,21 +3,12 @@ import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
 import { CALL_TRAVEL_MS } from '../../limits.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
-import { isSpareGroup, spareGroup } from '../../contract/groups.ts'
+import { isSpareGroup, spareGroup, channelName, groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../../contract/groups.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
 import { type Link, type Links, sendFrame } from '../agents/links.ts'
 import type { Away, Resent } from '../../contract/rpc.ts'
 import { encodeReturnAddress, type RelayPurpose } from '../../contract/return-address.ts'
-import {
-  channelName,
-  DEPARTED,
-  groupOf,
-  MODERN_SHARED_GROUP,
-  SHARED_GROUP,
-  type Handshake,
-  type Session,
-  type Store,
-} from '../rows/store.ts'
+import { DEPARTED, type Handshake, type Session, type Store } from '../rows/store.ts'
 
 const encoder = new TextEncoder()
 

@@ -4,8 +4,9 @@ import type { Listen } from '../rows/bridge-rows.ts'
 import type { Channels } from './channels.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { closeQuietly, type Link } from '../agents/links.ts'
-import { groupOf, type Store } from '../rows/store.ts'
+import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
+import { groupOf } from '../../contract/groups.ts'
 
 interface Parts {
   readonly store: Store

@@ -1,8 +1,7 @@
 /** Rows of the bridge between eras: calls parked on input or left by their clients, who is known to ask, and listens. */
 import type { SubscriptionFilter } from '../../bridge/listen.ts'
 import { MAX_ASKERS } from '../../limits.ts'
-import type { KeptCall } from '../../contract/rpc.ts'
-import type { ParkedRow } from '../calls/modern-on-legacy.ts'
+import type { KeptCall, ParkedRow } from '../../contract/rpc.ts'
 
 export interface Listen {
   readonly key: string

@@ -2,7 +2,7 @@
 import { MAX_SESSIONS } from '../../limits.ts'
 import { BridgeRows } from './bridge-rows.ts'
 import type { ShareSettings } from '../../contract/rpc.ts'
-import type { StreamMark } from '../../contract/streams.ts'
+import { SHARED_GROUP } from '../../contract/groups.ts'
 import { SoleSession } from './sole-session.ts'
 
 /** A legacy session, owned by a principal. */
@@ -38,38 +38,8 @@ export interface ChannelRecord {
   readonly movedAtMs: number
 }
 
-/** The group of the child that all sessions share. */
-export const SHARED_GROUP = 'shared'
-
-/** The groups of clients without sessions. */
-const MODERN_PREFIX = 'm-'
-
-export function isModernGroup(group: string): boolean {
-  return group.startsWith(MODERN_PREFIX)
-}
-
-export function modernGroup(name: string): string {
-  return `${MODERN_PREFIX}${name}`
-}
-
-/** With one child for all that needs no handshake, everybody is one group. */
-export const MODERN_SHARED_GROUP = modernGroup('all')
-
-/** The group whose child a mark speaks of. */
-export function markedGroup({ child }: StreamMark, session: string): string {
-  return child === 'own' ? session : child === 'shared' ? SHARED_GROUP : MODERN_SHARED_GROUP
-}
-
 /** Stands for the instance of an agent that has left in good order. */
 export const DEPARTED = ''
-
-export function channelName(group: string, generation: number): string {
-  return `${group}.${generation}`
-}
-
-export function groupOf(ch: string): string {
-  return ch.slice(0, ch.lastIndexOf('.'))
-}
 
 type Row = Record<string, SqlStorageValue>
 

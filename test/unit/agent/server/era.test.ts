@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { findEra, verdictOf, type Era, type EraChoice, type EraFinding } from '../../../../agent/server/era.ts'
+import { findEra, verdictOf, type Era, type EraFinding } from '../../../../agent/server/era.ts'
 import { PROBE_GIVE_UP_MS, PROBE_MS } from '../../../../agent/limits.ts'
 import { createLog } from '../../../../agent/log.ts'
 import { Mask } from '../../../../agent/mask.ts'
@@ -8,6 +8,7 @@ import type { Hello } from '../../../../protocol/handshake.ts'
 import { FakeChild } from '../fake-child.ts'
 import { ScriptedRelay } from '../scripted-relay.ts'
 import { scriptServer, TestAgent } from '../test-agent.ts'
+import type { EraChoice } from '../../../../agent/config/settings.ts'
 
 const DISCOVERED = { supportedVersions: ['2026-07-28'], capabilities: {}, resultType: 'complete' }
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { knownShareFacts } from '../../../../worker/access/share-id.ts'
 import { shares } from '../../../../worker/api/shares.ts'
 import type { Env } from '../../../../worker/env.ts'
-import { LOCATIONS } from '../../../../worker/lanes.ts'
+import { LOCATIONS } from '../../../../worker/contract/locations.ts'
 
 const OWNER_KEY = 'owner-key-of-the-test'
 

@@ -1,39 +1,13 @@
-/** Takes a client's messages in: requests become calls, notifications and responses are sent on. */
+/** Sends a client's notifications and responses on. */
 import type { Executed, Failure } from '../../../protocol/errors.ts'
 import { MAX_BREAKS, RECEIPT_MS, RETRY_MS, TAKEOVER_WAIT_MS, UNHEARD_MS } from '../../limits.ts'
 import { pause, within } from '../../within.ts'
-import type { Caller, CallRequest } from '../../contract/rpc.ts'
-import { canStandBy } from '../../contract/listings.ts'
+import type { Caller } from '../../contract/rpc.ts'
 import { randomKey } from '../../call-key.ts'
 import type { ClientMessage } from '../message.ts'
-import { agentNews, isWorthWaiting } from '../../carry/away.ts'
-import { AGENT_AWAY } from '../response/responses.ts'
+import { agentNews, AGENT_AWAY, isWorthWaiting } from '../../carry/away.ts'
 import { isRetryable, type ShareClient } from '../../carry/share-client.ts'
 import { firstPart, uploadRest } from '../../carry/upload.ts'
-
-/** A tool with a longer name is not looked up. */
-const MAX_TOOL_CHARS = 256
-
-export function callRequest(caller: Caller, { bytes, facts, params }: ClientMessage, delivery: CallRequest['delivery']): CallRequest {
-  const { method, id, requestToken, uri } = facts
-  const { cursor, level, name, protocolVersion } = params
-  return {
-    ...caller,
-    key: randomKey(),
-    method,
-    rawId: id?.raw ?? 'null',
-    id: id?.span ?? [0, 0],
-    ...(requestToken === undefined ? {} : { rawToken: requestToken.raw, token: requestToken.span }),
-    body: firstPart(bytes),
-    size: bytes.length,
-    delivery,
-    ...(method === 'tools/call' && typeof name === 'string' && name.length <= MAX_TOOL_CHARS ? { tool: name } : {}),
-    ...(uri === undefined ? {} : { uri }),
-    ...(canStandBy(method, params) ? { canStandBy: true, ...(typeof cursor === 'string' ? { cursor } : {}) } : {}),
-    ...(typeof level === 'string' ? { level } : {}),
-    ...(method === 'initialize' && typeof protocolVersion === 'string' ? { revision: protocolVersion } : {}),
-  }
-}
 
 /** Sends a notification or a response on; undefined when the agent has taken it. */
 export async function send(share: ShareClient, caller: Caller, { bytes, facts }: ClientMessage): Promise<Failure | undefined> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { problem } from '../../../../worker/api/problem.ts'
+import { problem } from '../../../worker/problem.ts'
 
 test('problem() is RFC 9457 and says what happened, what in particular, and what to do next', async () => {
   const response = problem('BODY_INVALID', 'name must be a text.')

@@ -1,5 +1,5 @@
 /** Problem details (RFC 9457): the only place where an error of the API becomes a Response. */
-import { ERRORS } from '../../protocol/errors.ts'
+import { ERRORS } from '../protocol/errors.ts'
 
 interface ProblemRow {
   readonly http: number

@@ -1,0 +1,23 @@
+/** The way from a lane to its object: where the platform keeps it, and whether it can keep it there. */
+import type { Jurisdiction } from '../access/share-id.ts'
+import type { Location } from '../contract/locations.ts'
+import type { Env } from '../env.ts'
+import { type Lane, laneName } from '../lanes.ts'
+import type { ShareObject } from '../contract/objects.ts'
+
+/** The object of a lane. `location` counts for its first request only, which is when it is put somewhere for good. */
+export function laneStub(env: Env, lane: Lane, location?: Location): DurableObjectStub<ShareObject> {
+  const namespace = lane.jurisdiction === 'none' ? env.SHARE : env.SHARE.jurisdiction(lane.jurisdiction)
+  return location === undefined ? namespace.getByName(laneName(lane)) : namespace.getByName(laneName(lane), { locationHint: location })
+}
+
+/** Whether objects can be kept in this jurisdiction: only Cloudflare's own network can. */
+export function hasJurisdiction(env: Env, jurisdiction: Jurisdiction): boolean {
+  if (jurisdiction === 'none') return true
+  try {
+    env.SHARE.jurisdiction(jurisdiction)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,43 @@
+/** What can come for one call of a client, and what brings it. */
+import type { Failure } from '../../../protocol/errors.ts'
+import type { AgentFrame } from '../../../protocol/frame.ts'
+import type { Replacement } from '../../../protocol/splice.ts'
+import type { Problem } from '../../bridge/modern-errors.ts'
+
+export type Item =
+  | {
+      readonly kind: 'frame'
+      readonly header: AgentFrame
+      readonly body: Uint8Array
+      readonly restarted: boolean
+      /** Of an answer or message that was translated: what must be written into it beside the client's own names. */
+      readonly edits?: readonly Replacement[]
+    }
+  /** A whole JSON-RPC message of the relay's own that is not the answer. */
+  | { readonly kind: 'message'; readonly text: string }
+  /** The whole answer, in the client's id. */
+  | { readonly kind: 'reply'; readonly http: number; readonly text: string }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  | { readonly kind: 'result'; readonly result: string }
+  | { readonly kind: 'initialized'; readonly answer: Uint8Array }
+  | { readonly kind: 'problem'; readonly problem: Problem }
+
+/** Whether nothing can come after this item. */
+export function isFinal(item: Item): boolean {
+  if (item.kind !== 'frame') return item.kind !== 'message'
+  return item.header.type === 'failed' || (item.header.type === 'answer' && item.header.size === item.body.length)
+}
+
+/** What brings the items of one exchange. */
+export interface Carrier {
+  /** The next thing that came for this call; undefined when the wait was given up. */
+  next(): Promise<Item | undefined>
+  /** The client has taken body bytes: tells the Share when it is worth a message. */
+  taken(bytes: number): void
+  /** Ends the wait: the answer is complete, or nobody wants it any more. */
+  close(): void
+  /** Its response is open as a stream: if the answer does not come soon, the Share need not stay awake for it. */
+  linger?(): void
+  /** Whether the client is being asked, and the call waits for that. */
+  readonly isAsking?: boolean
+}
