@@ -9,3 +9,7 @@ const config = parse(readFileSync(join(import.meta.dirname, '../../../wrangler.t
 test('wrangler.toml keeps the relay’s own log lines and no invocation logs, which hold the keys of links', () => {
   expect(config['observability']).toEqual({ enabled: true, logs: { invocation_logs: false } })
 })
+
+test('wrangler.toml makes no preview hosts, which rules of the owner’s zone do not cover', () => {
+  expect(config['preview_urls']).toBe(false)
+})
