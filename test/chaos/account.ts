@@ -52,6 +52,11 @@ export interface Interval {
   readonly toMs: number
 }
 
+/** Of an agent, or of a child of it. */
+export interface Outage extends Interval {
+  readonly agent: string
+}
+
 /** What is on the way of all that goes over a link, or to a world, or to the relay: a cut, a delay, an agent asleep. */
 export interface Disturbance extends Interval {
   readonly kind: string
@@ -76,8 +81,10 @@ export interface Proof {
 export interface Misfortunes {
   /** Times at which there was no relay, or at which it was killed. */
   readonly relayOutages: readonly Interval[]
-  /** By world: times at which one of its agents or children was dead or told to leave. */
-  readonly processOutages: ReadonlyMap<string, readonly Interval[]>
+  /** By world: times at which one of its agents, or a child of it, was dead or told to leave. */
+  readonly processOutages: ReadonlyMap<string, readonly Outage[]>
+  /** The agent of each child. */
+  readonly agentOf: ReadonlyMap<number, string>
   /** When a child was killed, or its agent was. */
   readonly childDeaths: ReadonlyMap<number, number>
 }

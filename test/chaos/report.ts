@@ -7,7 +7,7 @@ import { apart, PROMPT_MS, spreadOf, type Telling, tooLate } from './telling.ts'
 import type { Verdict, Violation } from './verdict.ts'
 
 /** Share of the calls among the living that must be answered. */
-const MIN_ANSWERED = 0.99
+const MIN_ANSWERED = 0.999
 const PROOF_NAMES: Readonly<Record<Proof['kind'], string>> = {
   hello: 'from new hello to error, after a kill',
   death: "from a child's death to the error",
@@ -82,6 +82,11 @@ export function figures(findings: Findings): string[] {
     row('objects found evicted', evictions),
     ...PROOFS.flatMap((kind) => tellingRows(kind, findings, row)),
   ]
+}
+
+/** A line for each call that was not answered though its child, agent and relay lived. */
+export function undisturbedFailures({ verdict }: Findings, history: History): string[] {
+  return verdict.undisturbedFailed.map((record) => `not answered: ${describe(record, history)}`)
 }
 
 /** The first violations of each rule, with all that is known of them. */

@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startGuard } from '../../agent/server/guard.ts'
 import { isAlive } from '../e2e/processes.ts'
-import { type CallRecord, type Interval, readJournal } from './account.ts'
+import { type CallRecord, type Interval, type Outage, readJournal } from './account.ts'
 import { DEADLINE_MS } from './clients.ts'
 import { History } from './history.ts'
 import { type Options, readOptions, USAGE } from './options.ts'
 import { makePlan, type Plan, type PlannedCall, type PlannedFault } from './plan.ts'
 import { Pulse } from './pulse.ts'
 import { ChaosRelay } from './relay.ts'
-import { complaints, figures, type Findings, lateCalls, stories } from './report.ts'
+import { complaints, figures, type Findings, lateCalls, stories, undisturbedFailures } from './report.ts'
 import { tellingsOf } from './telling.ts'
 import { judge } from './verdict.ts'
 import { World } from './world.ts'
@@ -49,6 +49,7 @@ async function perform(options: Options, plan: Plan, folder: string, history: Hi
     relayOutages: relay.outages,
     processOutages: new Map(worlds.map((world) => [world.name, outagesOf(world)])),
     childDeaths: new Map(agents.flatMap(({ childDeaths }) => [...childDeaths])),
+    agentOf: new Map(agents.flatMap(({ where, allChildren }) => [...allChildren].map((pid) => [pid, where] as const))),
   }
   await stack.disposeAsync()
   const lines = readJournal(readFileSync(journal, 'utf8'))
@@ -113,11 +114,11 @@ async function makeCall(world: World, call: PlannedCall): Promise<CallRecord> {
   return { arg: call.arg, tool: call.tool, world: world.name, client: client.name, sentMs, endedMs: Date.now(), outcome, absences }
 }
 
-function outagesOf(world: World): { fromMs: number; toMs: number }[] {
-  const deaths = world.agents.flatMap(({ proofs }) =>
-    proofs.filter(({ kind }) => kind === 'death').map(({ atMs }) => ({ fromMs: atMs, toMs: atMs })),
-  )
-  return [...world.agents.flatMap(({ outages }) => outages), ...deaths]
+function outagesOf(world: World): Outage[] {
+  return world.agents.flatMap(({ where: agent, outages, proofs }) => [
+    ...outages.map((outage) => ({ ...outage, agent })),
+    ...proofs.filter(({ kind }) => kind === 'death').map(({ atMs }) => ({ fromMs: atMs, toMs: atMs, agent })),
+  ])
 }
 
 async function orphansOf(pids: readonly number[]): Promise<number> {
@@ -138,7 +139,7 @@ async function main(): Promise<number> {
   const findings = await perform(options, plan, folder, history)
   const wrong = complaints(findings)
   const isGood = wrong.length === 0 && findings.verdict.violations.length === 0
-  console.log([...figures(findings), ...lateCalls(findings, history)].join('\n'))
+  console.log([...figures(findings), ...undisturbedFailures(findings, history), ...lateCalls(findings, history)].join('\n'))
   if (!isGood || options.keep) {
     console.log([...stories(findings, history), '', ...wrong.map((text) => `violation: ${text}`)].join('\n'))
     history.writeFrames(join(folder, 'frames.txt'))

@@ -40,6 +40,7 @@ const BREAK_MS = 2000
 
 export function judge(records: readonly CallRecord[], journal: readonly JournalLine[], misfortunes: Misfortunes): Verdict {
   const executions = startsByArg(journal)
+  const ways = new Ways(records, executions, misfortunes.agentOf)
   const failed = new Map<string, number>()
   const violations: Violation[] = []
   const undisturbed: CallRecord[] = []
@@ -53,7 +54,7 @@ export function judge(records: readonly CallRecord[], journal: readonly JournalL
     if (outcome.kind === 'disconnected' && isDuringOutage) disconnected++
     const isCutShort = !isDuringOutage && isBodyCutOff(record, starts, misfortunes)
     if (isCutShort) cutShort++
-    const isUndisturbed = !isDuringOutage && !isBereaved(record, starts, misfortunes)
+    const isUndisturbed = !isDuringOutage && !isBereaved(record, starts, misfortunes, ways)
     if (isUndisturbed) undisturbed.push(record)
     for (const rule of brokenRules(record, starts.length, isDuringOutage || isCutShort, isUndisturbed))
       violations.push({ rule, record, executions: starts })
@@ -101,9 +102,44 @@ function brokenRules({ tool, outcome }: CallRecord, times: number, mayBreak: boo
   return rules
 }
 
-/** Whether the call's child or agent died under it; of a call that never ran, whether any of its world did. */
-function isBereaved(record: CallRecord, starts: readonly JournalLine[], { processOutages, childDeaths }: Misfortunes): boolean {
-  return hasDied(record, starts, childDeaths) || (starts.length === 0 && overlaps(record, processOutages.get(record.world) ?? [], 0))
+/** Whether the call's child or agent died under it; of a call that never ran, whether one did that it would have gone to. */
+function isBereaved(record: CallRecord, starts: readonly JournalLine[], { processOutages, childDeaths }: Misfortunes, ways: Ways): boolean {
+  if (starts.length > 0) return hasDied(record, starts, childDeaths)
+  const agents = ways.of(record)
+  const outages = (processOutages.get(record.world) ?? []).filter(({ agent }) => agents === undefined || agents.has(agent))
+  return overlaps(record, outages, 0)
+}
+
+/** Which agents calls would have gone to that never ran: those that ran the calls of the same client just before and after. */
+class Ways {
+  readonly #runs = new Map<string, { readonly atMs: number; readonly agent: string }[]>()
+
+  constructor(records: readonly CallRecord[], executions: ReadonlyMap<string, readonly JournalLine[]>, agentOf: Misfortunes['agentOf']) {
+    for (const record of records) {
+      // A visit begins a session, which any agent may get, and tells nothing of where the others are.
+      if (record.tool === 'visit') continue
+      for (const { atMs, pid } of executions.get(record.arg) ?? []) {
+        const agent = agentOf.get(pid)
+        const runs = this.#runs.get(clientOf(record)) ?? []
+        if (agent !== undefined) runs.push({ atMs, agent })
+        this.#runs.set(clientOf(record), runs)
+      }
+    }
+    for (const runs of this.#runs.values()) runs.sort((a, b) => a.atMs - b.atMs)
+  }
+
+  /** Undefined where any agent of the world may be meant. */
+  of(record: CallRecord): ReadonlySet<string> | undefined {
+    const runs = record.tool === 'visit' ? [] : (this.#runs.get(clientOf(record)) ?? [])
+    const before = runs.findLast(({ atMs }) => atMs <= record.sentMs)
+    const after = runs.find(({ atMs }) => atMs >= record.endedMs)
+    const near = [before, after].flatMap((run) => (run === undefined ? [] : [run.agent]))
+    return near.length === 0 ? undefined : new Set(near)
+  }
+}
+
+function clientOf({ world, client }: CallRecord): string {
+  return `${world} ${client}`
 }
 
 /** Whether the connection broke because an answer had begun in it that could not be finished any more. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type CallRecord, type JournalLine, type Misfortunes, type Outcome, type Tool } from '../../chaos/account.ts'
 import { judge, type Rule } from '../../chaos/verdict.ts'
 
-const CALM: Misfortunes = { relayOutages: [], processOutages: new Map(), childDeaths: new Map() }
+const CALM: Misfortunes = { relayOutages: [], processOutages: new Map(), childDeaths: new Map(), agentOf: new Map() }
 const ANSWERED: Outcome = { kind: 'answered' }
 
 function failed(executed: 'no' | 'yes' | 'unknown'): Outcome {
@@ -85,7 +85,7 @@ describe('judge() allows', () => {
   })
 
   test('a notification to be lost with the child that had taken it', () => {
-    const misfortunes = { ...CALM, processOutages: new Map([['w', [{ fromMs: 1500, toMs: 1600 }]]]) }
+    const misfortunes = { ...CALM, processOutages: new Map([['w', [{ fromMs: 1500, toMs: 1600, agent: 'x' }]]]) }
     expect(rules(call(ANSWERED, 'note'), [], misfortunes)).toEqual([])
   })
 })
@@ -94,19 +94,53 @@ describe('judge() counts as undisturbed', () => {
   test.each<[string, Outcome, number, Partial<Misfortunes>, number]>([
     ['a call of a calm run', failed('unknown'), 1, {}, 1],
     ['a call whose child died after it', ANSWERED, 1, { childDeaths: new Map([[1, 2001]]) }, 1],
-    ['a call that ran, though others of its world died', ANSWERED, 1, { processOutages: new Map([['w', [{ fromMs: 0, toMs: 9999 }]]]) }, 1],
-    ['a call beside the death of another world', failed('no'), 0, { processOutages: new Map([['v', [{ fromMs: 0, toMs: 9999 }]]]) }, 1],
+    [
+      'a call that ran, though others of its world died',
+      ANSWERED,
+      1,
+      { processOutages: new Map([['w', [{ fromMs: 0, toMs: 9999, agent: 'x' }]]]) },
+      1,
+    ],
+    [
+      'a call beside the death of another world',
+      failed('no'),
+      0,
+      { processOutages: new Map([['v', [{ fromMs: 0, toMs: 9999, agent: 'x' }]]]) },
+      1,
+    ],
     ['no call whose child died under it', failed('unknown'), 1, { childDeaths: new Map([[1, 1500]]) }, 0],
     [
       'no call that did not run while its world was dying',
       failed('no'),
       0,
-      { processOutages: new Map([['w', [{ fromMs: 0, toMs: 1001 }]]]) },
+      { processOutages: new Map([['w', [{ fromMs: 0, toMs: 1001, agent: 'x' }]]]) },
       0,
     ],
     ['no call during an outage of the relay', failed('unknown'), 1, { relayOutages: [{ fromMs: 1500, toMs: 1600 }] }, 0],
   ])('%s', (_, outcome, times, misfortunes, undisturbed) => {
     expect(judge([call(outcome)], ran(times), { ...CALM, ...misfortunes }).undisturbed).toBe(undisturbed)
+  })
+
+  describe('a call that never ran', () => {
+    const outage = { processOutages: new Map([['w', [{ fromMs: 1500, toMs: 1600, agent: 'x' }]]]) }
+    const before = { ...call(ANSWERED), arg: 'before', sentMs: 100, endedMs: 200 }
+    const undisturbed = (agent: string, tool: Tool): number => {
+      const ranBefore = [{ phase: 'start' as const, arg: 'before', pid: 9, atMs: 150 }]
+      const misfortunes = { ...CALM, ...outage, agentOf: new Map([[9, agent]]) }
+      return judge([before, call(failed('no'), tool)], ranBefore, misfortunes).undisturbed - 1
+    }
+
+    test('whose client is served by another agent than the one that was dead', () => {
+      expect(undisturbed('y', 'once')).toBe(1)
+    })
+
+    test('not one whose client is served by the agent that was dead', () => {
+      expect(undisturbed('x', 'once')).toBe(0)
+    })
+
+    test('not one that begins a session, which any agent may get', () => {
+      expect(undisturbed('y', 'visit')).toBe(0)
+    })
   })
 
   test('answered and failed calls apart', () => {
