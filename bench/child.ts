@@ -65,12 +65,16 @@ function call(id: string | number | undefined, { name, arguments: args = {} }: N
     case 'notify':
       // After the answer, so that it belongs to no call.
       text('told')
-      for (let time = 0; time < (args.times ?? 1); time++)
-        process.stdout.write('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n')
+      if (args.ms === undefined) notify(args.times)
+      else setTimeout(notify, args.ms, args.times)
       break
     default:
       fail(id, -32602, `no tool ${name}`)
   }
+}
+
+function notify(times = 1): void {
+  for (let time = 0; time < times; time++) process.stdout.write('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n')
 }
 
 function fail(id: string | number | undefined, code: number, message: string): void {
