@@ -1,5 +1,6 @@
 /** mcp-edge as a contender: `npm start` with the server, or relay and agent apart. */
 import { createShare, Relay, Selfhost, startAgent, StateFolder } from '../test/e2e/harness.ts'
+import { ROOT } from '../test/e2e/program.ts'
 import { type Contender, type Running, StartFailure, type StartOptions } from './contender.ts'
 import { argumentsOf } from './process-tree.ts'
 
@@ -51,12 +52,13 @@ async function startTogether(options: StartOptions): Promise<Running> {
   }
 }
 
-async function startApart(options: StartOptions): Promise<Running> {
-  const agentOptions = { command: options.command, env: environment(options) }
+/** Relay and agent of a checkout, apart from each other. */
+export async function startApart(options: StartOptions, checkout = ROOT): Promise<Running> {
+  const agentOptions = { command: options.command, env: environment(options), checkout }
   const commands = ['npm start -- --relay-only --port 0', shown(agentOptions.env, ['mcp-edge-agent --', ...options.command])]
   const folder = await StateFolder.create()
   try {
-    const relay = new Relay(await Selfhost.start(['--relay-only', '--port', '0', '--data', folder.path]), folder)
+    const relay = new Relay(await Selfhost.start(['--relay-only', '--port', '0', '--data', folder.path], {}, checkout), folder)
     const share = await createShare(relay)
     const agents = [startAgent(share, agentOptions)]
     const agentPid = (await agents[0])?.program.pid ?? 0

@@ -76,9 +76,9 @@ export class Selfhost implements AsyncDisposable {
     this.line = line
   }
 
-  /** Starts `selfhost/start.ts` with the given arguments and waits for its line. */
-  static async start(args: readonly string[], env: Readonly<Record<string, string | undefined>> = {}): Promise<Selfhost> {
-    const program = new Program(NODE, ['selfhost/start.ts', '--json', ...args], { env })
+  /** Starts a checkout's `selfhost/start.ts` with the given arguments and waits for its line. */
+  static async start(args: readonly string[], env: Readonly<Record<string, string | undefined>> = {}, checkout = ROOT): Promise<Selfhost> {
+    const program = new Program(NODE, ['selfhost/start.ts', '--json', ...args], { env, cwd: checkout })
     try {
       const line = await program.stdout.find(parseLine, 'the line of npm start', START_MS)
       return new Selfhost(program, {
@@ -188,14 +188,16 @@ export interface AgentOptions {
   /** Options of the agent itself. */
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** Whose agent it is, when it is not this checkout's. */
+  readonly checkout?: string
 }
 
 export class Agent implements AsyncDisposable {
   readonly program: Program
 
-  constructor(share: Share, { command, args = [], env = {} }: AgentOptions) {
+  constructor(share: Share, { command, args = [], env = {}, checkout = ROOT }: AgentOptions) {
     const own = ['agent/cli.ts', '--relay', share.relay.origin, '--json', ...args, '--', ...command]
-    this.program = new Program(NODE, own, { env: { MCP_EDGE_TOKEN: share.agentToken, ...env } })
+    this.program = new Program(NODE, own, { env: { MCP_EDGE_TOKEN: share.agentToken, ...env }, cwd: checkout })
   }
 
   /** Waits for an event that the agent reports on stderr. */
