@@ -28,8 +28,8 @@ const latin1 = new TextDecoder('latin1')
 let cause = ''
 
 /**
- * From now on tells of marked messages that go into a list, are taken out of one, or resolve a promise. What else hands
- * messages over may be wrapped to call what it returns.
+ * From now on tells of marked messages that go into a list or come out of one, or resolve a promise, and reach who waits
+ * for it. What else hands messages over can be wrapped with the function that it returns.
  */
 export function watchHandOvers(heed: (passage: RawPassage) => void): Look {
   Object.assign(Error, { stackTraceLimit: MAX_FRAMES })
@@ -54,7 +54,7 @@ export function watchHandOvers(heed: (passage: RawPassage) => void): Look {
       look(value)
       made.resolve(value)
     }
-    return { ...made, resolve }
+    return { ...made, promise: passOn(made.promise, look), resolve }
   })
   wrap(globalThis, 'queueMicrotask', (queue, owner, [task]) => {
     const scheduled = stackHere()
@@ -84,6 +84,13 @@ export function wrap(holder: object, name: string, around: (method: Callable, ow
     return around(method as Callable, this, args)
   }
   Object.defineProperty(holder, name, { value, configurable: true, writable: true })
+}
+
+/** What the promise brings, looked at once more on its way to who waits for it. */
+async function passOn(promise: Promise<unknown>, look: Look): Promise<unknown> {
+  const value = await promise
+  look(value, true)
+  return value
 }
 
 function stackHere(): string {
