@@ -83,8 +83,8 @@ export const PROBE_GIVE_UP_MS = 60_000
 export const STDERR_LINE_BYTES = 16 * 1024
 
 /** What is kept of a line over the limit to find out which call it answers: its first and last bytes. */
-export const TORN_HEAD_BYTES = 64 * 1024
-export const TORN_TAIL_BYTES = 8192
+export const OVERSIZED_HEAD_BYTES = 64 * 1024
+export const OVERSIZED_TAIL_BYTES = 8192
 
 /** Shortest secret that is masked: shorter values would blank out ordinary text. */
 export const MASK_MIN_CHARS = 6

@@ -8,11 +8,11 @@ import type { Guard } from './server/guard.ts'
 import { Lanes } from './link/lanes.ts'
 import type { Log } from './log.ts'
 import type { Mask } from './mask.ts'
-import type { Settings } from './config/settings.ts'
-import { isLoopback, linkUrl, readToken } from './config/token.ts'
+import type { AgentSettings } from './config/settings.ts'
+import { isLoopback, linkUrl, decodeAgentToken } from './config/token.ts'
 
 interface RunContext {
-  readonly settings: Settings
+  readonly settings: AgentSettings
   readonly childEnv: Readonly<Record<string, string>>
   readonly mask: Mask
   readonly log: Log
@@ -29,7 +29,7 @@ interface RunContext {
 /** Serves until told to leave. Throws an AgentExit when it cannot go on; its children are gone by then. */
 export async function run(context: RunContext): Promise<void> {
   const { settings, log, guard, platform, leave, kill } = context
-  const claims = readToken(settings.token)
+  const claims = decodeAgentToken(settings.token)
   const url = linkUrl(claims, settings.relay)
   requireCommand(settings, context.childEnv, platform)
   if (url.protocol === 'ws:' && !isLoopback(url))
@@ -66,7 +66,7 @@ async function leaveInOrder(lanes: Lanes, endChildren: () => Promise<void>, leav
 }
 
 /** Says before anything is dialled that the command cannot be found. On Windows the system looks in more places, so it is left to it. */
-function requireCommand({ command, cwd }: Settings, env: Readonly<Record<string, string>>, platform: NodeJS.Platform): void {
+function requireCommand({ command, cwd }: AgentSettings, env: Readonly<Record<string, string>>, platform: NodeJS.Platform): void {
   if (platform === 'win32') return
   const places = command.includes('/')
     ? [resolve(cwd, command)]

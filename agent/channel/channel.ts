@@ -1,13 +1,13 @@
 /** One channel: a child, the calls that run in it, and the messages that pass both ways by the rules of docs/protocol.md. */
 import type { Failure } from '../../protocol/errors.ts'
 import type { AgentFrame, Died, Open, RelayFrame, Replay } from '../../protocol/frame.ts'
-import type { CallMemory } from './calls.ts'
+import type { CallMemory } from './call-memory.ts'
 import { ChildMessages } from './child-messages.ts'
 import type { Child, ChildEnd, ChildHandlers } from '../server/child.ts'
-import { Intake, type Fault } from './intake.ts'
+import { Intake, type ProtocolFault } from './intake.ts'
 import { OUTBOX_PAUSE_BYTES } from '../limits.ts'
 import type { Log } from '../log.ts'
-import { Outbox, type Spoken, type Verdict } from './outbox.ts'
+import { Outbox, type ChildMessage, type FailureFrame } from './outbox.ts'
 
 /** What a channel needs of the agent around it. */
 export interface ChannelContext {
@@ -56,7 +56,7 @@ export class Channel {
     this.#context = context
     this.#activeMs = now()
     this.#outbox = new Outbox(ch, (said) => this.#messages.undeliverable(said))
-    const say = (said: Spoken, body: Uint8Array): void => {
+    const say = (said: ChildMessage, body: Uint8Array): void => {
       this.#outbox.say(said, body, now())
       this.flush()
     }
@@ -129,7 +129,7 @@ export class Channel {
     return this.#intake.hasListener
   }
 
-  receive(frame: ChannelFrame, body: Uint8Array): Fault | undefined {
+  receive(frame: ChannelFrame, body: Uint8Array): ProtocolFault | undefined {
     switch (frame.type) {
       case 'call':
       case 'notify':
@@ -244,7 +244,7 @@ export class Channel {
     })
   }
 
-  #verdict(frame: Verdict): void {
+  #verdict(frame: FailureFrame): void {
     this.#outbox.verdict(frame, this.#context.now())
     this.flush()
   }

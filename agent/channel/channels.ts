@@ -1,13 +1,13 @@
 /** All channels of one lane: opens and ends them, as far as there is room, and joins them to whatever link of the lane is up. */
 import type { AgentFrame, Call, Open, RelayFrame } from '../../protocol/frame.ts'
 import type { Hello, Welcome } from '../../protocol/handshake.ts'
-import type { CallMemory, CallFailure } from './calls.ts'
+import type { CallMemory, CallFailure } from './call-memory.ts'
 import { Channel, type ChannelFrame } from './channel.ts'
 import type { Child, ChildHandlers } from '../server/child.ts'
-import { failedFrame, type Fault } from './intake.ts'
+import { failedCall, type ProtocolFault } from './intake.ts'
 import { DEAD_CHANNELS, DEAD_CHANNEL_MS } from '../limits.ts'
 import type { Log } from '../log.ts'
-import type { Room } from './room.ts'
+import type { ChildLimit } from './child-limit.ts'
 
 /** What a link offers to the channels. */
 export interface LinkPort {
@@ -16,7 +16,7 @@ export interface LinkPort {
 }
 
 interface ChannelsOptions {
-  readonly room: Room
+  readonly room: ChildLimit
   readonly memory: CallMemory
   /** 0: never. */
   readonly idleStopMs: number
@@ -80,7 +80,7 @@ export class Channels {
     for (const channel of this.#all()) channel.flush()
   }
 
-  receive(frame: Exclude<RelayFrame, Welcome | { type: 'drain' }>, body: Uint8Array): Fault | undefined {
+  receive(frame: Exclude<RelayFrame, Welcome | { type: 'drain' }>, body: Uint8Array): ProtocolFault | undefined {
     if (frame.type === 'open') return this.#open(frame)
     const channel = this.#channels.get(frame.ch)
     if (frame.type === 'close') return this.#close(frame.ch, channel)
@@ -163,7 +163,7 @@ export class Channels {
     if (frame.type === 'notify' || frame.type === 'respond') this.#link?.send({ type: 'receipts', keys: [frame.key] })
     if (frame.type === 'replay' && frame.to !== undefined && frame.key !== undefined) {
       const failure = this.#resumeFailure(frame.key, frame.to)
-      if (failure !== undefined) this.#link?.send(failedFrame({ ch: frame.ch, key: frame.key, ra: frame.to }, failure))
+      if (failure !== undefined) this.#link?.send(failedCall({ ch: frame.ch, key: frame.key, ra: frame.to }, failure))
     }
     if (frame.type !== 'call') return
     const known = this.#memory.known(frame.key)
@@ -171,7 +171,7 @@ export class Channels {
       known.call.ra = frame.ra
       return
     }
-    this.#link?.send(failedFrame(frame, this.#orphanFailure(frame)))
+    this.#link?.send(failedCall(frame, this.#orphanFailure(frame)))
   }
 
   /** A stream attaches again whose channel is gone. */

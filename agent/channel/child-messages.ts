@@ -3,12 +3,12 @@ import { errorResponse } from '../../protocol/errors.ts'
 import { canonicalId, findMember, scanBatch, scanMessage, type MessageFacts, type ScanError, type Span } from '../../protocol/json-scan.ts'
 import { isIdText } from '../../protocol/json-id.ts'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
-import { isListen, type Outcome, type RunningCall } from './calls.ts'
+import { isListen, type CallOutcome, type RunningCall } from './call-memory.ts'
 import { OPEN_ASKS } from '../limits.ts'
 import type { Log, LogFields } from '../log.ts'
-import type { Spoken } from './outbox.ts'
-import type { Address, RunningCalls } from './running.ts'
-import { tornAnswerId } from './torn.ts'
+import type { ChildMessage } from './outbox.ts'
+import type { Address, RunningCalls } from './running-calls.ts'
+import { oversizedAnswerId } from './oversized-answer.ts'
 
 interface ChildMessagesPorts {
   readonly ch: string
@@ -17,10 +17,10 @@ interface ChildMessagesPorts {
   readonly asks: 'pass' | 'refuse'
   readonly log: Log
   readonly now: () => number
-  readonly say: (said: Spoken, body: Uint8Array) => void
+  readonly say: (said: ChildMessage, body: Uint8Array) => void
   /** Writes our own answer to a request of the child. */
   readonly reply: (json: string) => void
-  readonly answered: (call: RunningCall, answer: Outcome & { kind: 'answer' }) => void
+  readonly answered: (call: RunningCall, answer: CallOutcome & { kind: 'answer' }) => void
   /** The child gave up a listen without an answer. */
   readonly listenEnded: (call: RunningCall) => void
   /** The answer to this call was over the limit. */
@@ -52,7 +52,7 @@ export class ChildMessages {
   }
 
   tooLong(head: Uint8Array, tail: Uint8Array, size: number): void {
-    const id = tornAnswerId(head, tail)
+    const id = oversizedAnswerId(head, tail)
     const call = id === undefined ? undefined : this.#ports.running.answered(canonicalId(id))
     this.#ports.log.warn('child.line_too_long', { ch: this.#ports.ch, bytes: size, maxBytes: MAX_LINE_BYTES, method: call?.method })
     if (call !== undefined) this.#ports.tooLong(call)
@@ -64,7 +64,7 @@ export class ChildMessages {
   }
 
   /** A message that nobody could be found for in time. */
-  undeliverable(said: Spoken): void {
+  undeliverable(said: ChildMessage): void {
     this.#warn('child.undeliverable', {
       method: said.type === 'answer' ? undefined : said.method,
       meaning: 'no stream was open for it in time: dropped',

@@ -6,15 +6,15 @@ import type { Executed, Failure } from '../../protocol/errors.ts'
 import type { AgentFrame, Call, Failed, Notify, Open, Respond } from '../../protocol/frame.ts'
 import { canonicalId, type Span } from '../../protocol/json-scan.ts'
 import { replacement, splice } from '../../protocol/splice.ts'
-import { isListen, type CallFailure, type CallMemory, type Outcome, type RunningCall } from './calls.ts'
+import { isListen, type CallFailure, type CallMemory, type CallOutcome, type RunningCall } from './call-memory.ts'
 import { Inbox, type Inbound } from './inbox.ts'
 import { RECEIPT_AFTER_MS } from '../limits.ts'
 import type { Log } from '../log.ts'
-import type { Spoken } from './outbox.ts'
-import { RunningCalls } from './running.ts'
+import type { ChildMessage } from './outbox.ts'
+import { RunningCalls } from './running-calls.ts'
 
 /** What the relay did against the protocol: closes the link. */
-export type Fault = string
+export type ProtocolFault = string
 
 interface IntakePorts {
   readonly ch: string
@@ -25,7 +25,7 @@ interface IntakePorts {
   /** Sends a frame now; without a link it is lost. */
   readonly send: (frame: AgentFrame) => void
   /** Says something to the relay in its turn. */
-  readonly say: (said: Spoken, body: Uint8Array) => void
+  readonly say: (said: ChildMessage, body: Uint8Array) => void
   readonly fail: (failed: Failed) => void
   /** Why the child takes no more, or undefined while it does. */
   readonly refusal: () => Failure | undefined
@@ -67,7 +67,7 @@ export class Intake {
     return [...this.#accepted.values()].some(({ call }) => isListen(call))
   }
 
-  accept(header: Inbound, body: Uint8Array): Fault | undefined {
+  accept(header: Inbound, body: Uint8Array): ProtocolFault | undefined {
     return header.type === 'call' ? this.#acceptCall(header, body) : this.#acceptPassing(header, body)
   }
 
@@ -90,10 +90,10 @@ export class Intake {
   resumed(ch: string, key: string, ra: string): void {
     const known = this.#ports.memory.knownFor(key, ra)
     if (known?.kind === 'ended') this.#repeat({ ch, key, ra }, known.outcome)
-    else if (known?.kind !== 'running') this.#ports.fail(failedFrame({ ch, key, ra }, { code: 'EVENTS_LOST', executed: 'unknown' }))
+    else if (known?.kind !== 'running') this.#ports.fail(failedCall({ ch, key, ra }, { code: 'EVENTS_LOST', executed: 'unknown' }))
   }
 
-  answered(call: RunningCall, answer: Outcome & { kind: 'answer' }): void {
+  answered(call: RunningCall, answer: CallOutcome & { kind: 'answer' }): void {
     const { memory, now, say } = this.#ports
     this.#forget(call.key)
     memory.end(call.key, answer, now())
@@ -108,7 +108,7 @@ export class Intake {
     this.#forget(key)
     memory.end(key, { kind: 'failure', failure }, now())
     log.debug('call.failed', { ch, key, method, code: failure.code, executed: failure.executed })
-    this.#ports.fail(failedFrame(call, failure))
+    this.#ports.fail(failedCall(call, failure))
     this.#inbox.remove(key)
     this.#inbox.open(key)
   }
@@ -126,7 +126,7 @@ export class Intake {
     else this.#ports.log.warn('child.reads_nothing', { ch: this.#ports.ch, meaning: 'our answer to its request was dropped' })
   }
 
-  #acceptCall(header: Call, body: Uint8Array): Fault | undefined {
+  #acceptCall(header: Call, body: Uint8Array): ProtocolFault | undefined {
     const { memory, send, refusal } = this.#ports
     const { key, ra } = header
     const known = memory.known(key)
@@ -168,9 +168,9 @@ export class Intake {
   }
 
   /** Answers a call that ended before, under the return address it now has. */
-  #repeat({ ch, key, ra }: Pick<Call, 'ch' | 'key' | 'ra'>, outcome: Outcome | undefined): void {
+  #repeat({ ch, key, ra }: Pick<Call, 'ch' | 'key' | 'ra'>, outcome: CallOutcome | undefined): void {
     if (outcome?.kind === 'answer') this.#ports.say(spokenAnswer({ key, ra }, outcome), outcome.body)
-    else this.#ports.fail(failedFrame({ ch, key, ra }, outcome?.failure ?? { code: 'ALREADY_EXECUTED', executed: 'yes' }))
+    else this.#ports.fail(failedCall({ ch, key, ra }, outcome?.failure ?? { code: 'ALREADY_EXECUTED', executed: 'yes' }))
   }
 
   #deliver(header: Inbound, body: Uint8Array): void {
@@ -258,11 +258,14 @@ export class Intake {
   }
 }
 
-function spokenAnswer({ key, ra }: Pick<Call, 'key' | 'ra'>, { id, failed, subscriptionId }: Outcome & { kind: 'answer' }): Spoken {
+function spokenAnswer(
+  { key, ra }: Pick<Call, 'key' | 'ra'>,
+  { id, failed, subscriptionId }: CallOutcome & { kind: 'answer' },
+): ChildMessage {
   return { type: 'answer', key, ra, id, failed, ...(subscriptionId !== undefined && { subscriptionId }) }
 }
 
-export function failedFrame({ ch, key, ra }: Pick<Failed, 'ch' | 'key' | 'ra'>, failure: CallFailure): Failed {
+export function failedCall({ ch, key, ra }: Pick<Failed, 'ch' | 'key' | 'ra'>, failure: CallFailure): Failed {
   const { code, executed, exitCode, signal, stderr, detail } = failure
   const facts = {
     ...(exitCode !== undefined && { exitCode }),

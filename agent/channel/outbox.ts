@@ -19,11 +19,11 @@ import { HELD_BYTES, HELD_MESSAGES } from '../limits.ts'
 type Unnumbered<M> = M extends unknown ? Omit<M, 'ch' | 'n' | 'at' | 'size' | 'ack' | 'to'> : never
 
 /** A message of the child, before it has its number. */
-export type Spoken = Unnumbered<Answer> | Unnumbered<Notification> | Unnumbered<Ask>
-export type Verdict = Failed | Died
+export type ChildMessage = Unnumbered<Answer> | Unnumbered<Notification> | Unnumbered<Ask>
+export type FailureFrame = Failed | Died
 
 export interface Outgoing {
-  readonly header: Answer | Notification | Ask | Chunk | Verdict
+  readonly header: Answer | Notification | Ask | Chunk | FailureFrame
   readonly body: Uint8Array
 }
 
@@ -32,7 +32,7 @@ interface Entry {
   readonly order: number
   /** Its own number, or for a verdict that of the message before it. */
   readonly n: number
-  readonly said: Spoken | Verdict
+  readonly said: ChildMessage | FailureFrame
   readonly body: Uint8Array
   readonly bornMs: number
   /** Sent whole, on this link or one before. */
@@ -58,7 +58,7 @@ const NO_BODY = new Uint8Array(0)
 export class Outbox {
   readonly #ch: string
   /** Told of a held message that had to give way. */
-  readonly #onDropped: (said: Spoken) => void
+  readonly #onDropped: (said: ChildMessage) => void
   #order = 0
   #lastNumber = 0
   #queue: Sending[] = []
@@ -81,7 +81,7 @@ export class Outbox {
   #unacked = 0
   #unsentBytes = 0
 
-  constructor(ch: string, onDropped: (said: Spoken) => void) {
+  constructor(ch: string, onDropped: (said: ChildMessage) => void) {
     this.#ch = ch
     this.#onDropped = onDropped
   }
@@ -99,12 +99,12 @@ export class Outbox {
     return this.#queue.length === 0
   }
 
-  say(said: Spoken, body: Uint8Array, nowMs: number): void {
+  say(said: ChildMessage, body: Uint8Array, nowMs: number): void {
     this.#lastNumber++
     this.#append(said, body, nowMs)
   }
 
-  verdict(frame: Verdict, nowMs: number): void {
+  verdict(frame: FailureFrame, nowMs: number): void {
     this.#append(frame, NO_BODY, nowMs)
   }
 
@@ -232,7 +232,7 @@ export class Outbox {
     this.#tailBytes = this.#heldBytes = this.#unsentBytes = 0
   }
 
-  #append(said: Spoken | Verdict, body: Uint8Array, nowMs: number): void {
+  #append(said: ChildMessage | FailureFrame, body: Uint8Array, nowMs: number): void {
     const entry = { order: ++this.#order, n: this.#lastNumber, said, body, bornMs: nowMs, sent: false, receipted: false }
     if (this.#parked && isForStream(said)) return this.#keepHeld(entry)
     this.#tail.push(entry)
@@ -247,7 +247,7 @@ export class Outbox {
     entry.sent = true
   }
 
-  #header(sending: Sending, said: Spoken, offset: number, last: boolean): Answer | Notification | Ask | Chunk {
+  #header(sending: Sending, said: ChildMessage, offset: number, last: boolean): Answer | Notification | Ask | Chunk {
     if (last) this.#unacked++
     const { entry } = sending
     const to = sending.to ?? this.#followedBy(said)
@@ -258,7 +258,7 @@ export class Outbox {
   }
 
   /** The stream that goes on, and gets this message. */
-  #followedBy(said: Spoken): string | undefined {
+  #followedBy(said: ChildMessage): string | undefined {
     if (isForStream(said)) return this.#followedStream
     return said.ra !== undefined && this.#followed.has(said.ra) ? said.ra : undefined
   }
@@ -324,12 +324,12 @@ export class Outbox {
   }
 }
 
-function isVerdict(said: Spoken | Verdict): said is Verdict {
+function isVerdict(said: ChildMessage | FailureFrame): said is FailureFrame {
   return said.type === 'failed' || said.type === 'died'
 }
 
 /** What goes to whatever stream the client has open: it belongs to no call, and is no answer. */
-function isForStream(said: Spoken | Verdict): boolean {
+function isForStream(said: ChildMessage | FailureFrame): boolean {
   return (said.type === 'notification' || said.type === 'ask') && said.ra === undefined
 }
 

@@ -7,7 +7,7 @@ import { AgentExit, EXIT } from '../exit.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { Mask } from '../mask.ts'
 import manifest from '../package.json' with { type: 'json' }
-import { readSettings, type RawOptions, type Settings, ERAS } from './settings.ts'
+import { readAgentSettings, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
 
 /** To be parsed by `parse`. */
 export function agentCommand(): Command {
@@ -85,7 +85,7 @@ export const VERSION: string = manifest.version
 
 /** What one run of the agent needs to know of its surroundings. */
 export interface Prepared {
-  readonly settings: Settings
+  readonly settings: AgentSettings
   readonly childEnv: Readonly<Record<string, string>>
   readonly mask: Mask
 }
@@ -102,7 +102,7 @@ export function parse(command: Command, args: readonly string[]): void {
 
 /** Checks what was parsed. Throws an AgentExit that names the option that is wrong. */
 export function prepare(command: Command, cwd: string): Prepared {
-  const settings = readSettings(command.opts<RawOptions>(), command.args, {
+  const settings = readAgentSettings(command.opts<RawOptions>(), command.args, {
     cwd,
     hostname: hostname(),
     readFile: (path) => readFileSync(path, 'utf8'),
@@ -112,7 +112,7 @@ export function prepare(command: Command, cwd: string): Prepared {
   return { settings, childEnv, mask: new Mask([settings.token, ...secretValues(process.env, settings.env)]) }
 }
 
-function environmentOf({ env }: Settings): Record<string, string> {
+function environmentOf({ env }: AgentSettings): Record<string, string> {
   try {
     return childEnvironment(process.env, env, process.platform)
   } catch (error) {

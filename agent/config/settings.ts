@@ -32,7 +32,7 @@ export interface RawOptions {
 export const ERAS = ['auto', 'legacy', 'modern'] as const
 export type EraChoice = (typeof ERAS)[number]
 
-export interface Settings {
+export interface AgentSettings {
   readonly token: string
   readonly relay: string | undefined
   readonly name: string
@@ -66,7 +66,7 @@ const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** Throws an AgentExit whose text names the option and what it takes. */
-export function readSettings(raw: RawOptions, command: readonly string[], around: Surroundings): Settings {
+export function readAgentSettings(raw: RawOptions, command: readonly string[], around: Surroundings): AgentSettings {
   const [program, ...args] = command
   if (program === undefined || program === '')
     throw usage('Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything')

@@ -10,7 +10,7 @@ export interface TokenClaims {
 }
 
 /** Throws an AgentExit that says what to do when the text is no agent token. */
-export function readToken(token: string): TokenClaims {
+export function decodeAgentToken(token: string): TokenClaims {
   const claims = decodeClaims(token)
   if (claims === undefined)
     throw new AgentExit(EXIT.USAGE, 'TOKEN_MALFORMED', 'This is no agent token. Copy agent_token from the share, whole.')

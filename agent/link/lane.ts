@@ -8,14 +8,14 @@ import { DRAIN_MS, RECONNECT_MAX_MS } from '../limits.ts'
 import { connectOnce, type Link, type LinkEnd } from './link.ts'
 import type { Log } from '../log.ts'
 import { isDisplaced, keepConnected } from './reconnect.ts'
-import type { Settings } from '../config/settings.ts'
+import type { AgentSettings } from '../config/settings.ts'
 import { isLoopback } from '../config/token.ts'
 
 interface LaneOptions {
   readonly index: number
   /** The agent's door at the share. */
   readonly url: URL
-  readonly settings: Settings
+  readonly settings: AgentSettings
   readonly log: Log
   readonly version: string
   readonly instance: string
@@ -33,7 +33,7 @@ interface LaneOptions {
   readonly cut: AbortSignal
 }
 
-export class Lane {
+export class AgentLane {
   readonly channels: Channels
   readonly #options: LaneOptions
   #link: Link | undefined

@@ -1,20 +1,20 @@
 /** All lanes of the share: the first one's welcome says how many there are, and whether this agent may serve. */
 import { randomUUID } from 'node:crypto'
 import type { Welcome } from '../../protocol/handshake.ts'
-import { KeptAnswers } from '../channel/answers.ts'
-import { CallMemory } from '../channel/calls.ts'
+import { KeptAnswers } from '../channel/kept-answers.ts'
+import { CallMemory } from '../channel/call-memory.ts'
 import { Channels } from '../channel/channels.ts'
 import type { Child, ChildHandlers } from '../server/child.ts'
 import type { Era, EraFinding } from '../server/era.ts'
-import { Lane } from './lane.ts'
+import { AgentLane } from './lane.ts'
 import { DRAIN_MS, REMEMBERED_KEYS } from '../limits.ts'
 import { laneLog, type Log } from '../log.ts'
-import { Room } from '../channel/room.ts'
-import type { Settings } from '../config/settings.ts'
-import { Spare } from '../server/spare.ts'
+import { ChildLimit } from '../channel/child-limit.ts'
+import type { AgentSettings } from '../config/settings.ts'
+import { SpareChild } from '../server/spare.ts'
 
 interface LanesOptions {
-  readonly settings: Settings
+  readonly settings: AgentSettings
   /** The agent's door at the share. */
   readonly url: URL
   readonly log: Log
@@ -26,10 +26,10 @@ interface LanesOptions {
 export class Lanes {
   readonly #options: LanesOptions
   readonly #instance = randomUUID()
-  readonly #room: Room
-  readonly #spare: Spare
+  readonly #room: ChildLimit
+  readonly #spare: SpareChild
   readonly #answers = new KeptAnswers()
-  readonly #lanes: Lane[] = []
+  readonly #lanes: AgentLane[] = []
   /** How many there are; one until the first welcome. */
   #count = 1
   #endedCount = 0
@@ -43,8 +43,8 @@ export class Lanes {
 
   constructor(options: LanesOptions) {
     this.#options = options
-    this.#room = new Room(options.settings.maxChildren)
-    this.#spare = new Spare({ startChild: options.startChild, hasRoom: () => this.#room.isFree, log: options.log })
+    this.#room = new ChildLimit(options.settings.maxChildren)
+    this.#spare = new SpareChild({ startChild: options.startChild, hasRoom: () => this.#room.isFree, log: options.log })
     this.#ready = options.finding.soon.then((era) => void (this.#era = era))
   }
 
@@ -100,7 +100,7 @@ export class Lanes {
       startChild: (handlers) => spare.take(handlers),
       ...(settings.hasSpare && { answered: () => spare.prepare() }),
     })
-    const lane = new Lane({
+    const lane = new AgentLane({
       index,
       url,
       settings,

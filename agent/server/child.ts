@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MAX_LINE_BYTES, STDERR_TAIL_BYTES } from '../../protocol/limits.ts'
 import type { Guard } from './guard.ts'
 import { GROUP_POLL_MS, LAST_WORDS_MS, STDERR_LINE_BYTES, STDIN_END_GRACE_MS, TERM_GRACE_MS } from '../limits.ts'
-import { LineSplitter } from './lines.ts'
+import { LineSplitter } from './line-splitter.ts'
 import type { Mask } from '../mask.ts'
 
 export interface ChildSpec {

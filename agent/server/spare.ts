@@ -12,7 +12,7 @@ interface SpareOptions {
 /** What a process may say before anyone speaks to it, in lines; one that says more is not kept. */
 const MAX_HEARD_LINES = 64
 
-export class Spare {
+export class SpareChild {
   readonly #options: SpareOptions
   #waiting: WaitingChild | undefined
   /** One has ended by itself: this server does not stand being started ahead, or beside another. */

@@ -1,5 +1,5 @@
 /** A channel over a child that the test plays itself, and a relay that is a list of frames. */
-import { CallMemory } from '../../../agent/channel/calls.ts'
+import { CallMemory } from '../../../agent/channel/call-memory.ts'
 import { Channel, type ChannelFrame } from '../../../agent/channel/channel.ts'
 import type { Child, ChildEnd, ChildHandlers } from '../../../agent/server/child.ts'
 import { createLog } from '../../../agent/log.ts'

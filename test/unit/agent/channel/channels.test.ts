@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { CallMemory } from '../../../../agent/channel/calls.ts'
+import { CallMemory } from '../../../../agent/channel/call-memory.ts'
 import { Channels } from '../../../../agent/channel/channels.ts'
 import { DEAD_CHANNEL_MS } from '../../../../agent/limits.ts'
 import { createLog } from '../../../../agent/log.ts'
 import { Mask } from '../../../../agent/mask.ts'
-import { Room } from '../../../../agent/channel/room.ts'
+import { ChildLimit } from '../../../../agent/channel/child-limit.ts'
 import type { AgentFrame } from '../../../../protocol/frame.ts'
 import { FakeChild } from '../fake-child.ts'
 import { keyOf } from '../scripted-relay.ts'
@@ -19,7 +19,7 @@ class Agent {
 
   constructor({ maxChildren = 2, idleStopMs = 0 }: { maxChildren?: number; idleStopMs?: number } = {}) {
     this.channels = new Channels({
-      room: new Room(maxChildren),
+      room: new ChildLimit(maxChildren),
       memory: new CallMemory(),
       idleStopMs,
       log: LOG,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Outbox, type Outgoing, type Spoken } from '../../../../agent/channel/outbox.ts'
+import { Outbox, type Outgoing, type ChildMessage } from '../../../../agent/channel/outbox.ts'
 import { HELD_MESSAGES } from '../../../../agent/limits.ts'
 import {
   CHANNEL_WINDOW_BYTES,
@@ -11,11 +11,11 @@ import {
   TAIL_MS,
 } from '../../../../protocol/limits.ts'
 
-const NOTE: Spoken = { type: 'notification', method: 'notifications/message' }
-const FOR_CALL: Spoken = { ...NOTE, ra: 'ra1', sure: true }
+const NOTE: ChildMessage = { type: 'notification', method: 'notifications/message' }
+const FOR_CALL: ChildMessage = { ...NOTE, ra: 'ra1', sure: true }
 const DIED = { type: 'died', ch: 'c', reason: 'exit' } as const
 
-function outbox(dropped: Spoken[] = []): Outbox {
+function outbox(dropped: ChildMessage[] = []): Outbox {
   return new Outbox('c', (said) => dropped.push(said))
 }
 
@@ -155,7 +155,7 @@ test('Outbox sends nothing that belongs to no call while no stream is open', () 
 })
 
 test('Outbox lets the oldest held messages go, and says which', () => {
-  const dropped: Spoken[] = []
+  const dropped: ChildMessage[] = []
   const box = outbox(dropped)
   say(box, 1, 1, NOTE)
   drain(box)

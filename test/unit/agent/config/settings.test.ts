@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { defaultName, durationMs, readSettings, type RawOptions } from '../../../../agent/config/settings.ts'
+import { defaultName, durationMs, readAgentSettings, type RawOptions } from '../../../../agent/config/settings.ts'
 
 const RAW: RawOptions = {
   token: 'tok',
@@ -24,8 +24,8 @@ const AROUND = {
   isDirectory: (path: string) => path === '/here',
 }
 
-test('readSettings() turns options into numbers with units', () => {
-  expect(readSettings(RAW, ['npx', '-y', 'x'], AROUND)).toMatchObject({
+test('readAgentSettings() turns options into numbers with units', () => {
+  expect(readAgentSettings(RAW, ['npx', '-y', 'x'], AROUND)).toMatchObject({
     token: 'tok',
     join: 'primary',
     isolation: 'session',
@@ -43,15 +43,15 @@ test('readSettings() turns options into numbers with units', () => {
   })
 })
 
-test('readSettings() reads the token file, and prefers the token itself', () => {
+test('readAgentSettings() reads the token file, and prefers the token itself', () => {
   const { token: _, ...without } = RAW
-  expect(readSettings({ ...without, tokenFile: '/token' }, ['x'], AROUND).token).toBe('from-file')
-  expect(readSettings({ ...RAW, tokenFile: '/token' }, ['x'], AROUND).token).toBe('tok')
+  expect(readAgentSettings({ ...without, tokenFile: '/token' }, ['x'], AROUND).token).toBe('from-file')
+  expect(readAgentSettings({ ...RAW, tokenFile: '/token' }, ['x'], AROUND).token).toBe('tok')
 })
 
-test('readSettings() makes --verbose a log level, --replica and --replace a way to join', () => {
-  expect(readSettings({ ...RAW, verbose: true, replica: true }, ['x'], AROUND)).toMatchObject({ logLevel: 'debug', join: 'replica' })
-  expect(readSettings({ ...RAW, replace: true }, ['x'], AROUND).join).toBe('replace')
+test('readAgentSettings() makes --verbose a log level, --replica and --replace a way to join', () => {
+  expect(readAgentSettings({ ...RAW, verbose: true, replica: true }, ['x'], AROUND)).toMatchObject({ logLevel: 'debug', join: 'replica' })
+  expect(readAgentSettings({ ...RAW, replace: true }, ['x'], AROUND).join).toBe('replace')
 })
 
 test.each<[string, Partial<RawOptions>, string[], RegExp]>([
@@ -72,8 +72,8 @@ test.each<[string, Partial<RawOptions>, string[], RegExp]>([
   ['an unknown unit', { idleStop: '3d' }, ['x'], /--idle-stop 3d/],
   ['more than one spare', { spare: '2' }, ['x'], /--spare 2/],
   ['a log level of others', { logLevel: 'trace' }, ['x'], /--log-level trace/],
-])('readSettings() refuses %s and names the option', (_, raw, command, text) => {
-  expect(() => readSettings({ ...RAW, ...raw }, command, AROUND)).toThrow(
+])('readAgentSettings() refuses %s and names the option', (_, raw, command, text) => {
+  expect(() => readAgentSettings({ ...RAW, ...raw }, command, AROUND)).toThrow(
     expect.objectContaining({ exit: 1, code: 'USAGE', message: expect.stringMatching(text) as string }),
   )
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isLoopback, linkUrl, readToken } from '../../../../agent/config/token.ts'
+import { isLoopback, linkUrl, decodeAgentToken } from '../../../../agent/config/token.ts'
 
 function tokenOf(claims: unknown): string {
   return `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
@@ -7,9 +7,9 @@ function tokenOf(claims: unknown): string {
 
 const CLAIMS = { aud: 'mcp-edge/agent', share: 'abc', iss: 'https://relay.example' }
 
-test('readToken() reads share and relay without verifying', () => {
-  expect(readToken(tokenOf(CLAIMS))).toEqual({ share: 'abc', issuer: 'https://relay.example' })
-  expect(readToken(tokenOf({ ...CLAIMS, iss: undefined }))).toEqual({ share: 'abc', issuer: undefined })
+test('decodeAgentToken() reads share and relay without verifying', () => {
+  expect(decodeAgentToken(tokenOf(CLAIMS))).toEqual({ share: 'abc', issuer: 'https://relay.example' })
+  expect(decodeAgentToken(tokenOf({ ...CLAIMS, iss: undefined }))).toEqual({ share: 'abc', issuer: undefined })
 })
 
 test.each([
@@ -20,8 +20,8 @@ test.each([
   [tokenOf({ ...CLAIMS, share: '../x' }), 'TOKEN_MALFORMED', 1],
   [tokenOf({ ...CLAIMS, share: 7 }), 'TOKEN_MALFORMED', 1],
   [tokenOf({ ...CLAIMS, aud: 'mcp-edge/client' }), 'TOKEN_WRONG_KIND', 3],
-])('readToken(%j) fails with %s', (token, code, exit) => {
-  expect(() => readToken(token)).toThrow(expect.objectContaining({ code, exit }))
+])('decodeAgentToken(%j) fails with %s', (token, code, exit) => {
+  expect(() => decodeAgentToken(token)).toThrow(expect.objectContaining({ code, exit }))
 })
 
 test.each([

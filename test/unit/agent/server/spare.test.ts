@@ -1,7 +1,7 @@
 /** The process that waits for the next channel, with scripted processes. */
 import { describe, expect, test } from 'vitest'
 import type { Child, ChildEnd, ChildHandlers } from '../../../../agent/server/child.ts'
-import { Spare } from '../../../../agent/server/spare.ts'
+import { SpareChild } from '../../../../agent/server/spare.ts'
 
 const END: ChildEnd = { exitCode: 1, signal: null, stderr: '' }
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -42,11 +42,11 @@ class Taker implements ChildHandlers {
 class Scene {
   readonly children: ScriptedChild[] = []
   hasRoom = true
-  readonly spare: Spare
+  readonly spare: SpareChild
 
   constructor() {
     const none = (): void => {}
-    this.spare = new Spare({
+    this.spare = new SpareChild({
       startChild: (handlers) => {
         const child = new ScriptedChild(handlers)
         this.children.push(child)

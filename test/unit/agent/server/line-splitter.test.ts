@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { LineSplitter } from '../../../../agent/server/lines.ts'
-import { TORN_HEAD_BYTES, TORN_TAIL_BYTES } from '../../../../agent/limits.ts'
+import { LineSplitter } from '../../../../agent/server/line-splitter.ts'
+import { OVERSIZED_HEAD_BYTES, OVERSIZED_TAIL_BYTES } from '../../../../agent/limits.ts'
 
 interface Torn {
   readonly head: string
@@ -58,7 +58,7 @@ test('LineSplitter.end() gives an unfinished line, and nothing after a finished 
 
 test('LineSplitter reports a line over the limit with both ends, and goes on with the next', () => {
   const long = `{"id":1,${'x'.repeat(200_000)}"end"}`
-  const expected = [{ head: long.slice(0, TORN_HEAD_BYTES), tail: long.slice(-TORN_TAIL_BYTES), size: long.length }, 'next']
+  const expected = [{ head: long.slice(0, OVERSIZED_HEAD_BYTES), tail: long.slice(-OVERSIZED_TAIL_BYTES), size: long.length }, 'next']
   expect(split([Buffer.from(`${long}\nnext\n`)], 100_000)).toEqual(expected)
   const bits = cut(
     Buffer.from(`${long}\nnext\n`),

@@ -1,7 +1,7 @@
 /** Remembers the keys of calls across channels and links, and for a while how they ended, so that nothing runs twice. */
 import type { Executed, Failure } from '../../protocol/errors.ts'
 import { CALL_KEY_MS, MAX_HELD_KEYS } from '../../protocol/limits.ts'
-import { type Answered, KeptAnswers } from './answers.ts'
+import { type CallAnswer, KeptAnswers } from './kept-answers.ts'
 import { ByAge } from './by-age.ts'
 import { REMEMBERED_KEYS } from '../limits.ts'
 
@@ -26,14 +26,14 @@ export function isListen({ method }: Pick<RunningCall, 'method'>): boolean {
 export type CallFailure = Omit<Failure, 'retryAfterMs' | 'supported'> & { readonly executed: Executed }
 
 /** How a call ended. */
-export type Outcome = Answered | { readonly kind: 'failure'; readonly failure: CallFailure }
+export type CallOutcome = CallAnswer | { readonly kind: 'failure'; readonly failure: CallFailure }
 
 /** What is known of a key. `passing` and `passed` are notifications and responses. */
-export type Known =
+export type KeyState =
   | { readonly kind: 'running'; readonly call: RunningCall }
   | { readonly kind: 'passing' }
   | { readonly kind: 'passed' }
-  | { readonly kind: 'ended'; readonly outcome: Outcome | undefined }
+  | { readonly kind: 'ended'; readonly outcome: CallOutcome | undefined }
 
 interface Ended {
   /** A notification or a response, not a call. */
@@ -41,7 +41,7 @@ interface Ended {
   /** The return address of a call. */
   readonly ra?: string | undefined
   /** Kept as long as the key: it is short, and says whether the call ran. */
-  readonly failure: Outcome | undefined
+  readonly failure: CallOutcome | undefined
 }
 
 export class CallMemory {
@@ -65,7 +65,7 @@ export class CallMemory {
     this.#open.set(key, 'passing')
   }
 
-  known(key: string): Known | undefined {
+  known(key: string): KeyState | undefined {
     const open = this.#open.get(key)
     if (open === 'passing') return { kind: 'passing' }
     if (open !== undefined) return { kind: 'running', call: open }
@@ -75,13 +75,13 @@ export class CallMemory {
   }
 
   /** The same for a stream that attaches again: a call counts only under the return address it came with. */
-  knownFor(key: string, ra: string): Known | undefined {
+  knownFor(key: string, ra: string): KeyState | undefined {
     const open = this.#open.get(key)
     const own = open === 'passing' ? undefined : (open?.ra ?? this.#ended.get(key)?.ra)
     return own === ra ? this.known(key) : undefined
   }
 
-  end(key: string, outcome: Outcome, nowMs: number): void {
+  end(key: string, outcome: CallOutcome, nowMs: number): void {
     const open = this.#open.get(key)
     const ra = open === 'passing' ? undefined : open?.ra
     this.#open.delete(key)

@@ -1,5 +1,5 @@
 /** Bytes to lines: bounded, linear in the bytes however they are cut, and blind to character boundaries. */
-import { TORN_HEAD_BYTES, TORN_TAIL_BYTES } from '../limits.ts'
+import { OVERSIZED_HEAD_BYTES, OVERSIZED_TAIL_BYTES } from '../limits.ts'
 
 export interface LineHandlers {
   /** One line without its end; carriage returns at the end are cut off, others are spaces. The bytes are the receiver's own. */
@@ -62,7 +62,7 @@ export class LineSplitter {
   #keep(piece: Uint8Array): void {
     this.#size += piece.length
     if (this.#torn !== undefined) {
-      if (this.#torn.head.length < TORN_HEAD_BYTES) this.#torn.head = firstBytes([this.#torn.head, piece])
+      if (this.#torn.head.length < OVERSIZED_HEAD_BYTES) this.#torn.head = firstBytes([this.#torn.head, piece])
       this.#torn.tail = lastBytes([this.#torn.tail, piece])
     } else if (this.#size > this.#maxBytes) {
       const kept = [...this.#pieces, this.#gather.subarray(0, this.#gathered), piece]
@@ -127,7 +127,7 @@ function tidy(line: Uint8Array): Uint8Array {
 
 function firstBytes(pieces: readonly Uint8Array[]): Uint8Array {
   const kept: Uint8Array[] = []
-  let room = TORN_HEAD_BYTES
+  let room = OVERSIZED_HEAD_BYTES
   for (const piece of pieces) {
     kept.push(piece.subarray(0, room))
     room -= Math.min(room, piece.length)
@@ -138,7 +138,7 @@ function firstBytes(pieces: readonly Uint8Array[]): Uint8Array {
 
 function lastBytes(pieces: readonly Uint8Array[]): Uint8Array {
   const kept: Uint8Array[] = []
-  let room = TORN_TAIL_BYTES
+  let room = OVERSIZED_TAIL_BYTES
   for (const piece of pieces.toReversed()) {
     kept.unshift(piece.subarray(Math.max(0, piece.length - room)))
     room -= Math.min(room, piece.length)

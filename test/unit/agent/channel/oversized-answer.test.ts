@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { tornAnswerId } from '../../../../agent/channel/torn.ts'
+import { oversizedAnswerId } from '../../../../agent/channel/oversized-answer.ts'
 
 /** Both ends of a line, as if the middle had been thrown away. */
 function idOf(line: string, headBytes = 60, tailBytes = 60): string | undefined {
   const bytes = Buffer.from(line)
-  return tornAnswerId(bytes.subarray(0, headBytes), bytes.subarray(-tailBytes))
+  return oversizedAnswerId(bytes.subarray(0, headBytes), bytes.subarray(-tailBytes))
 }
 
 const FILL = 'x'.repeat(500)
@@ -15,7 +15,7 @@ test.each([
   ['at the end', `{"result":{"t":"${FILL}"},"jsonrpc":"2.0","id":7}`, '7'],
   ['at the end, before the version', `{"result":{"t":"${FILL}"},"id":"é" , "jsonrpc":"2.0"}  `, '"é"'],
   ['at the end of an error', `{"jsonrpc":"2.0","error":{"t":"${FILL}"},"id":-1.5e3}`, '-1.5e3'],
-])('tornAnswerId() finds the id %s', (_, line, id) => {
+])('oversizedAnswerId() finds the id %s', (_, line, id) => {
   expect(idOf(line)).toBe(id)
 })
 
@@ -26,6 +26,6 @@ test.each([
   ['ends inside its result', `{"result":{"t":"${FILL}","id":7},"jsonrpc":"2.0"}`],
   ['only speaks of an id in its text', `{"result":{"t":"${FILL},\\"id\\":7}"}}`],
   ['is no JSON', `${FILL},"id":7}`],
-])('tornAnswerId() finds none where the line %s', (_, line) => {
+])('oversizedAnswerId() finds none where the line %s', (_, line) => {
   expect(idOf(line)).toBeUndefined()
 })

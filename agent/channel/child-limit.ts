@@ -8,7 +8,7 @@ interface Tenant {
   readonly log: Log
 }
 
-export class Room {
+export class ChildLimit {
   readonly maxChildren: number
   readonly #tenants: Tenant[] = []
 

@@ -11,7 +11,7 @@ const ANSWER_HEAD = /^\s*\{\s*(?:"(?:jsonrpc|id)"\s*:\s*(?:"(?:[^"\\]|\\.)*"|-?\
 const ID_AT_END = /[,{]\s*"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/
 
 /** The JSON text of the id that an answer has, or undefined where the line is no answer or neither end shows it. */
-export function tornAnswerId(head: Uint8Array, tail: Uint8Array): string | undefined {
+export function oversizedAnswerId(head: Uint8Array, tail: Uint8Array): string | undefined {
   const atStart = scanTornId(head)
   if (atStart !== undefined || !ANSWER_HEAD.test(latin1(head))) return atStart
   const atEnd = ID_AT_END.exec(latin1(tail))?.[1]

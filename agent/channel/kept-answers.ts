@@ -5,7 +5,7 @@ import { ByAge } from './by-age.ts'
 import { KEPT_ANSWER_BYTES } from '../limits.ts'
 
 /** A call was answered by the child. */
-export interface Answered {
+export interface CallAnswer {
   readonly kind: 'answer'
   readonly id: Span
   readonly failed: boolean
@@ -16,14 +16,14 @@ export interface Answered {
 
 export class KeptAnswers {
   /** By the keys of their calls. */
-  readonly #answers = new ByAge<Answered>()
+  readonly #answers = new ByAge<CallAnswer>()
   #bytes = 0
 
-  get(key: string): Answered | undefined {
+  get(key: string): CallAnswer | undefined {
     return this.#answers.get(key)
   }
 
-  keep(key: string, answer: Answered, nowMs: number): void {
+  keep(key: string, answer: CallAnswer, nowMs: number): void {
     this.drop(key)
     this.#answers.set(key, answer, nowMs)
     this.#bytes += cost(answer)
@@ -43,6 +43,6 @@ export class KeptAnswers {
   }
 }
 
-function cost(answer: Answered): number {
+function cost(answer: CallAnswer): number {
   return answer.body.length + KEPT_ANSWER_BYTES
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import type { RunningCall } from '../../../../agent/channel/calls.ts'
+import type { RunningCall } from '../../../../agent/channel/call-memory.ts'
 import { CANCELLED_LINGER_MS } from '../../../../agent/limits.ts'
-import { RunningCalls } from '../../../../agent/channel/running.ts'
+import { RunningCalls } from '../../../../agent/channel/running-calls.ts'
 import type { MessageFacts } from '../../../../protocol/json-scan.ts'
 
 function callOf(key: string): RunningCall {

@@ -1,6 +1,6 @@
 /** The calls that run in one child: gives them ids, finds the call that a message of the child belongs to. */
 import { canonicalId, type MessageFacts } from '../../protocol/json-scan.ts'
-import { isListen, type RunningCall } from './calls.ts'
+import { isListen, type RunningCall } from './call-memory.ts'
 import { CANCELLED_CALLS, CANCELLED_LINGER_MS } from '../limits.ts'
 
 /** Where a message of the child goes. `sure` when the call is certain. */
