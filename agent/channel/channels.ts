@@ -1,39 +1,28 @@
 /** All channels of one lane: opens and ends them, as far as there is room, and joins them to whatever link of the lane is up. */
-import type { AgentFrame, Call, Open, RelayFrame } from '../../protocol/frame.ts'
+import type { Call, Open, RelayFrame } from '../../protocol/frame.ts'
 import type { Hello, Welcome } from '../../protocol/handshake.ts'
-import type { CallMemory, CallFailure } from './call-memory.ts'
-import { Channel, type ChannelFrame } from './channel.ts'
-import type { Child, ChildHandlers } from '../server/child.ts'
-import { failedCall, type ProtocolFault } from './intake.ts'
 import { DEAD_CHANNELS, DEAD_CHANNEL_MS } from '../limits.ts'
-import type { Log } from '../log.ts'
+import { failedCall } from './call-frames.ts'
+import type { CallFailure } from './call-memory.ts'
+import type { ChannelContext, LinkPort } from './channel-context.ts'
+import { Channel, type ChannelFrame } from './channel.ts'
 import type { ChildLimit } from './child-limit.ts'
+import type { ProtocolFault } from './intake.ts'
 
-/** What a link offers to the channels. */
-export interface LinkPort {
-  readonly writable: boolean
-  send(frame: AgentFrame, body?: Uint8Array): void
-}
-
-interface ChannelsOptions {
-  readonly room: ChildLimit
-  readonly memory: CallMemory
+interface ChannelsOptions extends Omit<ChannelContext, 'link' | 'changed'> {
+  readonly childLimit: ChildLimit
   /** 0: never. */
   readonly idleStopMs: number
-  readonly log: Log
-  /** Monotonic milliseconds. */
-  readonly now: () => number
-  readonly startChild: (handlers: ChildHandlers) => Child
-  /** A channel's child has given its first answer. */
-  readonly answered?: () => void
 }
 
 const SWEEP_MAX_MS = 30_000
 const SWEEP_MIN_MS = 50
 
 export class Channels {
-  readonly #options: ChannelsOptions
-  readonly #memory: CallMemory
+  /** What the channels see of the lane. `attach` and `detach` change the link in it. */
+  readonly #context: ChannelContext & { link: LinkPort | undefined }
+  readonly #limit: ChildLimit
+  readonly #idleStopMs: number
   readonly #channels = new Map<string, Channel>()
   /** Ending channels whose name is in use again. */
   readonly #former = new Set<Channel>()
@@ -43,24 +32,27 @@ export class Channels {
   readonly #reportedMs = new WeakMap<Channel, number>()
   readonly #quietWaiters = new Set<() => void>()
   readonly #sweeper: NodeJS.Timeout
-  #link: LinkPort | undefined
 
-  constructor(options: ChannelsOptions) {
-    this.#options = options
-    this.#memory = options.memory
-    options.room.join({ channels: () => this.#all(), log: options.log })
-    const sweepMs = options.idleStopMs === 0 ? SWEEP_MAX_MS : Math.min(SWEEP_MAX_MS, Math.max(SWEEP_MIN_MS, options.idleStopMs / 4))
+  constructor({ childLimit, idleStopMs, ...options }: ChannelsOptions) {
+    const changed = (): void => {
+      if (this.#quietWaiters.size > 0) for (const look of this.#quietWaiters) look()
+    }
+    this.#context = { ...options, changed, link: undefined }
+    this.#limit = childLimit
+    this.#idleStopMs = idleStopMs
+    childLimit.add({ channels: () => this.#all(), log: options.log })
+    const sweepMs = idleStopMs === 0 ? SWEEP_MAX_MS : Math.min(SWEEP_MAX_MS, Math.max(SWEEP_MIN_MS, idleStopMs / 4))
     this.#sweeper = setInterval(() => this.#sweep(), sweepMs).unref()
   }
 
   /** What a hello says of us: the keys we know and the channels whose processes run. */
   memory(): Pick<Hello, 'held' | 'channels'> {
     const live = [...this.#channels.values()].filter((channel) => channel.isLive)
-    return { held: this.#memory.held(this.#options.now()), channels: live.map(({ ch, lastNumber }) => ({ ch, n: lastNumber })) }
+    return { held: this.#context.memory.held(this.#context.now()), channels: live.map(({ ch, lastNumber }) => ({ ch, n: lastNumber })) }
   }
 
   attach(link: LinkPort, welcome: Welcome): void {
-    this.#link = link
+    this.#context.link = link
     for (const ch of welcome.unwanted) {
       const channel = this.#channels.get(ch)
       channel?.silence()
@@ -71,7 +63,7 @@ export class Channels {
 
   /** The link broke. What runs goes on; a new link hears of it. */
   detach(): void {
-    this.#link = undefined
+    this.#context.link = undefined
     for (const channel of this.#channels.values()) channel.linkLost()
   }
 
@@ -124,33 +116,17 @@ export class Channels {
     if (before !== undefined && before.endedMs === undefined) this.#former.add(before)
     this.#channels.delete(ch)
     this.#refused.delete(ch)
-    if (this.#options.room.make()) this.#channels.set(ch, this.#create(open))
+    if (this.#limit.admit()) this.#channels.set(ch, new Channel(open, this.#context))
     else this.#refuse(ch)
   }
 
-  #create(open: Open): Channel {
-    const { log, now, startChild, answered } = this.#options
-    return new Channel(open, {
-      memory: this.#memory,
-      log,
-      now,
-      startChild,
-      writable: () => this.#link?.writable === true,
-      send: (frame, body) => this.#link?.send(frame, body),
-      ...(answered !== undefined && { answered }),
-      changed: () => {
-        for (const look of this.#quietWaiters) look()
-      },
-    })
-  }
-
   #refuse(ch: string): void {
-    this.#options.log.warn('channel.refused', { ch, maxChildren: this.#options.room.maxChildren })
+    this.#context.log.warn('channel.refused', { ch, maxChildren: this.#limit.maxChildren })
     this.#refused.add(ch)
     const [oldest] = this.#refused
     if (this.#refused.size > DEAD_CHANNELS && oldest !== undefined) this.#refused.delete(oldest)
     // So that the relay opens another when it tries again.
-    this.#link?.send({ type: 'died', ch, reason: 'start' })
+    this.#context.link?.send({ type: 'died', ch, reason: 'start' })
   }
 
   #close(ch: string, channel: Channel | undefined): undefined {
@@ -160,40 +136,40 @@ export class Channels {
 
   /** A frame for a channel that is not there: whoever waits for something must still be told so. */
   #orphan(frame: ChannelFrame): undefined {
-    if (frame.type === 'notify' || frame.type === 'respond') this.#link?.send({ type: 'receipts', keys: [frame.key] })
+    if (frame.type === 'notify' || frame.type === 'respond') this.#context.link?.send({ type: 'receipts', keys: [frame.key] })
     if (frame.type === 'replay' && frame.to !== undefined && frame.key !== undefined) {
       const failure = this.#resumeFailure(frame.key, frame.to)
-      if (failure !== undefined) this.#link?.send(failedCall({ ch: frame.ch, key: frame.key, ra: frame.to }, failure))
+      if (failure !== undefined) this.#context.link?.send(failedCall({ ch: frame.ch, key: frame.key, ra: frame.to }, failure))
     }
     if (frame.type !== 'call') return
-    const known = this.#memory.known(frame.key)
+    const known = this.#context.memory.known(frame.key)
     if (known?.kind === 'running') {
       known.call.ra = frame.ra
       return
     }
-    this.#link?.send(failedCall(frame, this.#orphanFailure(frame)))
+    this.#context.link?.send(failedCall(frame, this.#orphanFailure(frame)))
   }
 
   /** A stream attaches again whose channel is gone. */
   #resumeFailure(key: string, ra: string): CallFailure | undefined {
-    const known = this.#memory.knownFor(key, ra)
+    const known = this.#context.memory.knownFor(key, ra)
     if (known?.kind === 'running') return undefined
     if (known?.kind !== 'ended') return { code: 'EVENTS_LOST', executed: 'unknown' }
     return known.outcome?.kind === 'failure' ? known.outcome.failure : { code: 'ALREADY_EXECUTED', executed: 'yes' }
   }
 
   #orphanFailure({ key, ch }: Call): CallFailure {
-    const known = this.#memory.known(key)
+    const known = this.#context.memory.known(key)
     if (known?.kind === 'ended' && known.outcome?.kind === 'failure') return known.outcome.failure
     if (known !== undefined) return { code: 'ALREADY_EXECUTED', executed: 'yes' }
     const failure: CallFailure = { code: this.#refused.has(ch) ? 'TOO_MANY_CHILDREN' : 'CHANNEL_CLOSED', executed: 'no' }
-    this.#memory.end(key, { kind: 'failure', failure }, this.#options.now())
+    this.#context.memory.end(key, { kind: 'failure', failure }, this.#context.now())
     return failure
   }
 
   #sweep(): void {
-    const nowMs = this.#options.now()
-    this.#memory.sweep(nowMs)
+    const nowMs = this.#context.now()
+    this.#context.memory.sweep(nowMs)
     for (const channel of this.#former) if (channel.endedMs !== undefined) this.#former.delete(channel)
     const dead = [...this.#channels.values()].filter((channel) => channel.endedMs !== undefined)
     dead.forEach((channel, index) => {
@@ -206,11 +182,10 @@ export class Channels {
   }
 
   #reportIdle(channel: Channel, nowMs: number): void {
-    const { idleStopMs } = this.#options
     const { ch, idleSinceMs, isLive } = channel
-    if (idleStopMs === 0 || idleSinceMs === undefined || !isLive || this.#link === undefined) return
-    if (nowMs - Math.max(idleSinceMs, this.#reportedMs.get(channel) ?? 0) < idleStopMs) return
+    if (this.#idleStopMs === 0 || idleSinceMs === undefined || !isLive || this.#context.link === undefined) return
+    if (nowMs - Math.max(idleSinceMs, this.#reportedMs.get(channel) ?? 0) < this.#idleStopMs) return
     this.#reportedMs.set(channel, nowMs)
-    this.#link.send({ type: 'idle', ch })
+    this.#context.link.send({ type: 'idle', ch })
   }
 }

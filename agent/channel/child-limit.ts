@@ -1,34 +1,34 @@
-/** How many server processes may run at a time, whichever lane of the share they serve. */
-import type { Channel } from './channel.ts'
+/** Bounds how many server processes run at a time, for all lanes of the share together. */
 import type { Log } from '../log.ts'
+import type { Channel } from './channel.ts'
 
-/** The channels of one lane, and the log that names them. */
-interface Tenant {
+/** The channels of one lane, and the log that names the lane. */
+interface LaneChannels {
   readonly channels: () => Iterable<Channel>
   readonly log: Log
 }
 
 export class ChildLimit {
   readonly maxChildren: number
-  readonly #tenants: Tenant[] = []
+  readonly #lanes: LaneChannels[] = []
 
   constructor(maxChildren: number) {
     this.maxChildren = maxChildren
   }
 
-  join(tenant: Tenant): void {
-    this.#tenants.push(tenant)
+  add(lane: LaneChannels): void {
+    this.#lanes.push(lane)
   }
 
-  /** Whether there is room for a child that nobody has asked for. */
-  get isFree(): boolean {
-    const running = this.#tenants.flatMap(({ channels }) => [...channels()].filter((channel) => channel.endedMs === undefined))
+  /** Whether a child may run that nobody has asked for. */
+  get hasRoom(): boolean {
+    const running = this.#lanes.flatMap(({ channels }) => [...channels()].filter((channel) => channel.endedMs === undefined))
     return running.length < this.maxChildren
   }
 
-  /** Whether one more child may run, ending the one that was idle longest if need be. */
-  make(): boolean {
-    const all = this.#tenants.flatMap(({ channels, log }) => [...channels()].map((channel) => ({ channel, log })))
+  /** Whether one more child may run now. Ends the one that was idle longest if need be. */
+  admit(): boolean {
+    const all = this.#lanes.flatMap(({ channels, log }) => [...channels()].map((channel) => ({ channel, log })))
     const live = all.filter(({ channel }) => channel.isLive)
     const endingCount = all.filter(({ channel }) => !channel.isLive && channel.endedMs === undefined).length
     if (live.length < this.maxChildren) return live.length + endingCount < 2 * this.maxChildren

@@ -1,31 +1,19 @@
-/** Reads what a child prints: knows answers, notifications and requests apart, and finds out where each belongs. */
+/** Reads what a child prints: tells answers, notifications and requests apart, and finds out which call each belongs to. */
 import { errorResponse } from '../../protocol/errors.ts'
+import type { Open } from '../../protocol/frame.ts'
 import { canonicalId, findMember, scanBatch, scanMessage, type MessageFacts, type ScanError, type Span } from '../../protocol/json-scan.ts'
 import { isIdText } from '../../protocol/json-id.ts'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
-import { isListen, type CallOutcome, type RunningCall } from './call-memory.ts'
 import { OPEN_ASKS } from '../limits.ts'
-import type { Log, LogFields } from '../log.ts'
-import type { ChildMessage } from './outbox.ts'
-import type { Address, RunningCalls } from './running-calls.ts'
+import type { LogFields } from '../log.ts'
+import { answerMessage } from './call-frames.ts'
+import { isListen, type RunningCall } from './call-memory.ts'
+import type { ChannelContext } from './channel-context.ts'
+import type { Intake } from './intake.ts'
+import type { Outbox } from './outbox.ts'
 import { oversizedAnswerId } from './oversized-answer.ts'
-
-interface ChildMessagesPorts {
-  readonly ch: string
-  readonly running: RunningCalls
-  /** Whether the child may ask its client. */
-  readonly asks: 'pass' | 'refuse'
-  readonly log: Log
-  readonly now: () => number
-  readonly say: (said: ChildMessage, body: Uint8Array) => void
-  /** Writes our own answer to a request of the child. */
-  readonly reply: (json: string) => void
-  readonly answered: (call: RunningCall, answer: CallOutcome & { kind: 'answer' }) => void
-  /** The child gave up a listen without an answer. */
-  readonly listenEnded: (call: RunningCall) => void
-  /** The answer to this call was over the limit. */
-  readonly tooLong: (call: RunningCall) => void
-}
+import type { ChildMessage } from './replay-buffer.ts'
+import type { Address } from './running-calls.ts'
 
 const OPEN_ARRAY = 0x5b
 const OPEN_OBJECT = 0x7b
@@ -34,13 +22,20 @@ const LOGGED_FIRST = 5
 const LOGGED_EVERY = 1000
 
 export class ChildMessages {
-  readonly #ports: ChildMessagesPorts
-  /** Requests of the child that its client has not answered, by canonical id. */
-  readonly #open = new Map<string, Address>()
+  readonly #ch: string
+  /** Whether the child may ask its client. */
+  readonly #mayAsk: boolean
+  readonly #context: ChannelContext
+  readonly #intake: Intake
+  readonly #outbox: Outbox
   readonly #faults = new Map<string, number>()
 
-  constructor(ports: ChildMessagesPorts) {
-    this.#ports = ports
+  constructor({ ch, asks }: Open, context: ChannelContext, intake: Intake, outbox: Outbox) {
+    this.#ch = ch
+    this.#mayAsk = asks === 'pass'
+    this.#context = context
+    this.#intake = intake
+    this.#outbox = outbox
   }
 
   /** One line of stdout: a message, or an array of messages (JSON-RPC batch, revision 2025-03-26). */
@@ -51,25 +46,22 @@ export class ChildMessages {
     for (const [from, to] of batch.value ?? []) this.#message(bytes.subarray(from, to))
   }
 
+  /** A line over the limit, of which only both ends are left. */
   tooLong(head: Uint8Array, tail: Uint8Array, size: number): void {
     const id = oversizedAnswerId(head, tail)
-    const call = id === undefined ? undefined : this.#ports.running.answered(canonicalId(id))
-    this.#ports.log.warn('child.line_too_long', { ch: this.#ports.ch, bytes: size, maxBytes: MAX_LINE_BYTES, method: call?.method })
-    if (call !== undefined) this.#ports.tooLong(call)
+    const call = id === undefined ? undefined : this.#intake.running.answered(canonicalId(id))
+    this.#context.log.warn('child.line_too_long', { ch: this.#ch, bytes: size, maxBytes: MAX_LINE_BYTES, method: call?.method })
+    if (call !== undefined) this.#intake.fail(call, { code: 'LINE_TOO_LONG', executed: 'yes' })
   }
 
-  /** Whether the child waits for an answer with this id; if so, it waits no longer. */
-  settleAsk(rawId: string): boolean {
-    return this.#open.delete(canonicalId(rawId))
-  }
-
-  /** A message that nobody could be found for in time. */
-  undeliverable(said: ChildMessage): void {
+  /** A message for which no stream was open in time. */
+  undeliverable(message: ChildMessage): void {
     this.#warn('child.undeliverable', {
-      method: said.type === 'answer' ? undefined : said.method,
+      method: message.type === 'answer' ? undefined : message.method,
       meaning: 'no stream was open for it in time: dropped',
     })
-    if (said.type === 'ask' && this.settleAsk(said.rawId)) this.#ports.reply(errorResponse(said.rawId, { code: 'CLIENT_UNREACHABLE' }))
+    if (message.type === 'ask' && this.#intake.asks.delete(canonicalId(message.rawId)))
+      this.#intake.reply(errorResponse(message.rawId, { code: 'CLIENT_UNREACHABLE' }))
   }
 
   #message(bytes: Uint8Array): void {
@@ -88,37 +80,38 @@ export class ChildMessages {
   }
 
   #answer({ kind, id }: MessageFacts, body: Uint8Array): void {
-    const call = id === undefined ? undefined : this.#ports.running.answered(canonicalId(id.raw))
-    if (id !== undefined && call !== undefined) {
-      const subscriptionId = isListen(call) ? subscriptionIdOf(body) : undefined
-      const named = subscriptionId === undefined ? {} : { subscriptionId }
-      return this.#ports.answered(call, { kind: 'answer', id: id.span, failed: kind === 'error', ...named, body })
-    }
-    this.#warn('child.unknown_answer', { bytes: body.length, meaning: 'late, repeated or invented: dropped' })
+    const call = id === undefined ? undefined : this.#intake.running.answered(canonicalId(id.raw))
+    if (id === undefined || call === undefined)
+      return this.#warn('child.unknown_answer', { bytes: body.length, meaning: 'late, repeated or invented: dropped' })
+    const subscriptionId = isListen(call) ? subscriptionIdOf(body) : undefined
+    const named = subscriptionId === undefined ? {} : { subscriptionId }
+    const answer = { kind: 'answer' as const, id: id.span, failed: kind === 'error', ...named, body }
+    this.#outbox.add(answerMessage(call, answer), body, this.#context.now())
+    this.#intake.answered(call, answer)
   }
 
   #ask(facts: MessageFacts, bytes: Uint8Array): void {
     const { method, id } = facts
     if (id === undefined) return
-    if (method === 'ping') return this.#ports.reply(`{"jsonrpc":"2.0","id":${id.raw},"result":{}}`)
-    if (this.#ports.asks === 'refuse')
-      return this.#ports.reply(
+    if (method === 'ping') return this.#intake.reply(`{"jsonrpc":"2.0","id":${id.raw},"result":{}}`)
+    if (!this.#mayAsk)
+      return this.#intake.reply(
         `{"jsonrpc":"2.0","id":${id.raw},"error":{"code":-32601,"message":"Method not found: several clients share this server, so it cannot ask one of them"}}`,
       )
-    if (this.#open.size >= OPEN_ASKS)
-      return this.#ports.reply(errorResponse(id.raw, { code: 'CLIENT_UNREACHABLE', detail: `${OPEN_ASKS} requests are unanswered` }))
-    const address = this.#ports.running.address(facts, this.#ports.now()) ?? {}
-    this.#open.set(canonicalId(id.raw), address)
-    this.#ports.say({ type: 'ask', method, id: id.span, rawId: id.raw, ...address }, bytes)
+    if (this.#intake.asks.size >= OPEN_ASKS)
+      return this.#intake.reply(errorResponse(id.raw, { code: 'CLIENT_UNREACHABLE', detail: `${OPEN_ASKS} requests are unanswered` }))
+    const address = this.#intake.running.address(facts, this.#context.now()) ?? {}
+    this.#intake.asks.set(canonicalId(id.raw), address)
+    this.#outbox.add({ type: 'ask', method, id: id.span, rawId: id.raw, ...address }, bytes, this.#context.now())
   }
 
   #notification(facts: MessageFacts, bytes: Uint8Array): void {
     const { method, progressToken, progress, uri, subscriptionId } = facts
     const listen = this.#endedListen(facts)
-    if (listen !== undefined) return this.#ports.listenEnded(listen)
+    if (listen !== undefined) return this.#intake.fail(listen, { code: 'CANCELLED', executed: 'yes', detail: 'The server ended it.' })
     const address = this.#addressOf(facts)
-    if (address === undefined) return this.#ports.log.debug('child.unknown_call', { ch: this.#ports.ch, method, bytes: bytes.length })
-    const said = {
+    if (address === undefined) return this.#context.log.debug('child.unknown_call', { ch: this.#ch, method, bytes: bytes.length })
+    const message = {
       type: 'notification' as const,
       method,
       ...address,
@@ -127,24 +120,25 @@ export class ChildMessages {
       ...(uri !== undefined && { uri }),
       ...(subscriptionId !== undefined && { subscriptionId: subscriptionId.span }),
     }
-    this.#ports.say(said, bytes)
+    this.#outbox.add(message, bytes, this.#context.now())
   }
 
   #addressOf(facts: MessageFacts): Address | undefined {
     if (facts.method === 'notifications/cancelled' && facts.requestId !== undefined) {
       // It goes where the request went that it takes back.
       const key = canonicalId(facts.requestId.raw)
-      const asked = this.#open.get(key)
-      this.#open.delete(key)
+      const asked = this.#intake.asks.get(key)
+      this.#intake.asks.delete(key)
       if (asked !== undefined) return asked
     }
-    return this.#ports.running.address(facts, this.#ports.now())
+    return this.#intake.running.address(facts, this.#context.now())
   }
 
   /** The listen that the child takes back, which on stdio is as good as an answer to it. */
   #endedListen({ method, requestId }: MessageFacts): RunningCall | undefined {
-    if (method !== 'notifications/cancelled' || requestId === undefined || this.#open.has(canonicalId(requestId.raw))) return undefined
-    const call = this.#ports.running.named(canonicalId(requestId.raw))
+    if (method !== 'notifications/cancelled' || requestId === undefined || this.#intake.asks.has(canonicalId(requestId.raw)))
+      return undefined
+    const call = this.#intake.running.named(canonicalId(requestId.raw))
     return call !== undefined && isListen(call) ? call : undefined
   }
 
@@ -156,7 +150,7 @@ export class ChildMessages {
   #warn(event: string, fields: LogFields): void {
     const count = (this.#faults.get(event) ?? 0) + 1
     this.#faults.set(event, count)
-    if (count <= LOGGED_FIRST || count % LOGGED_EVERY === 0) this.#ports.log.warn(event, { ch: this.#ports.ch, count, ...fields })
+    if (count <= LOGGED_FIRST || count % LOGGED_EVERY === 0) this.#context.log.warn(event, { ch: this.#ch, count, ...fields })
   }
 }
 

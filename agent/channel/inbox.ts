@@ -1,4 +1,4 @@
-/** What the relay sends towards one child: puts messages together, keeps their order behind a gate, counts what waits. */
+/** Holds what the relay sends for one child until its turn: assembles messages, keeps their order behind a gate, counts what waits. No I/O, no clock. */
 import type { Call, Notify, Respond } from '../../protocol/frame.ts'
 import { UPLOAD_WINDOW_BYTES } from '../../protocol/limits.ts'
 import { concat } from '../../protocol/splice.ts'
@@ -6,34 +6,53 @@ import { BACKLOG_BYTES } from '../limits.ts'
 
 export type Inbound = Call | Notify | Respond
 
-interface Item {
+/** A message, whole or in part. */
+export class InboundMessage {
   readonly header: Inbound
-  readonly parts: Uint8Array[]
-  received: number
-  granted: number
-}
+  readonly #parts: Uint8Array[]
+  #received: number
+  #granted = UPLOAD_WINDOW_BYTES
 
-interface InboxPorts {
-  /** A whole message whose turn it is. May close the gate. */
-  readonly deliver: (header: Inbound, body: Uint8Array) => void
-  /** The relay may send more of a message. */
-  readonly grant: (key: string, upto: number) => void
+  constructor(header: Inbound, beginning: Uint8Array) {
+    this.header = header
+    this.#parts = [beginning]
+    this.#received = beginning.length
+  }
+
+  get isWhole(): boolean {
+    return this.#received === this.header.size
+  }
+
+  /** What has come of it. */
+  get body(): Uint8Array {
+    const [first] = this.#parts
+    return this.#parts.length === 1 && first !== undefined ? first : concat(this.#parts)
+  }
+
+  /** False when bytes before this part are missing, or there are too many. */
+  append(offset: number, part: Uint8Array): boolean {
+    if (offset !== this.#received || this.#received + part.length > this.header.size) return false
+    this.#parts.push(part)
+    this.#received += part.length
+    return true
+  }
+
+  /** How far the relay may send now, or undefined while what it was told is enough. */
+  grant(): number | undefined {
+    if (this.isWhole || this.#granted - this.#received > UPLOAD_WINDOW_BYTES / 2) return undefined
+    this.#granted = this.#received + UPLOAD_WINDOW_BYTES
+    return this.#granted
+  }
 }
 
 export class Inbox {
-  readonly #ports: InboxPorts
-  /** In order of arrival: all that was not delivered. */
-  readonly #items = new Map<string, Item>()
+  /** In order of arrival: all that was not taken. */
+  readonly #messages = new Map<string, InboundMessage>()
   /** The call that holds everything behind it back. */
   #gate: string | undefined
   #waitingBytes = 0
   /** Bytes given to the child's stdin that the kernel has not taken. */
   #unreadBytes = 0
-  #delivering = false
-
-  constructor(ports: InboxPorts) {
-    this.#ports = ports
-  }
 
   /** Whether so many bytes more may wait. */
   hasRoom(size: number): boolean {
@@ -45,101 +64,74 @@ export class Inbox {
     this.#unreadBytes += bytes
   }
 
-  /** Takes a message, or its beginning; its whole size counts from now on. */
+  /** Takes a message, or its beginning, in; its whole size counts from now on. */
   accept(header: Inbound, body: Uint8Array): void {
     // The same message once more: what came of it before is of no use.
-    this.#take(header.key)
+    this.remove(header.key)
     this.#waitingBytes += header.size
-    this.#items.set(header.key, { header, parts: [body], received: body.length, granted: UPLOAD_WINDOW_BYTES })
-    this.#deliver()
+    this.#messages.set(header.key, new InboundMessage(header, body))
   }
 
-  /** `unknown` when the message ended before; `broken` when bytes are missing or too many, and the message is gone. */
-  upload(key: string, offset: number, body: Uint8Array): 'ok' | 'unknown' | 'broken' {
-    const item = this.#items.get(key)
-    if (item === undefined || isWhole(item)) return 'unknown'
-    if (offset !== item.received || item.received + body.length > item.header.size) {
-      this.remove(key)
-      return 'broken'
-    }
-    item.parts.push(body)
-    item.received += body.length
-    if (!isWhole(item) && item.granted - item.received <= UPLOAD_WINDOW_BYTES / 2) {
-      item.granted = item.received + UPLOAD_WINDOW_BYTES
-      this.#ports.grant(key, item.granted)
-    }
-    this.#deliver()
-    return 'ok'
+  /**
+   * Takes more of a message in. `unknown` when it ended before; `broken` when bytes are missing or too many, and the message
+   * is gone; else how far the relay may send now, or undefined while what it was told is enough.
+   */
+  upload(key: string, offset: number, body: Uint8Array): 'unknown' | 'broken' | number | undefined {
+    const message = this.#messages.get(key)
+    if (message === undefined || message.isWhole) return 'unknown'
+    if (message.append(offset, body)) return message.grant()
+    this.remove(key)
+    return 'broken'
   }
 
-  /** The call is answered or failed: what waits behind it goes on. */
+  /** Takes out the first whole message that nothing holds back. One with `gate` holds back all others until `open`. */
+  take(): InboundMessage | undefined {
+    if (this.#gate !== undefined) return undefined
+    for (const message of this.#messages.values()) {
+      const { header, isWhole } = message
+      if (isWhole) {
+        this.remove(header.key)
+        if (isGate(header)) this.#gate = header.key
+        return message
+      }
+      // An unfinished message delays others only when it is a gate.
+      if (isGate(header)) return undefined
+    }
+    return undefined
+  }
+
+  /** The call is answered or failed: what waits behind it may go on. */
   open(key: string): void {
-    if (this.#gate !== key) return
-    this.#gate = undefined
-    this.#deliver()
+    if (this.#gate === key) this.#gate = undefined
   }
 
   /** Whether bytes of this message are still to come. */
   isUnfinished(key: string): boolean {
-    const item = this.#items.get(key)
-    return item !== undefined && !isWhole(item)
+    return this.#messages.get(key)?.isWhole === false
   }
 
-  /** Takes a message out before its turn. */
+  /** Throws a message away before its turn. */
   remove(key: string): void {
-    this.#take(key)
-    this.#deliver()
+    const message = this.#messages.get(key)
+    if (message === undefined) return
+    this.#messages.delete(key)
+    this.#waitingBytes -= message.header.size
   }
 
-  /** Takes out and returns what a broken link left unfinished. */
+  /** Throws away and returns what a broken link left unfinished. */
   dropUnfinished(): Inbound[] {
-    const unfinished = [...this.#items.values()].filter((item) => !isWhole(item)).map((item) => item.header)
-    for (const { key } of unfinished) this.#take(key)
-    this.#deliver()
+    const unfinished = [...this.#messages.values()].filter(({ isWhole }) => !isWhole).map(({ header }) => header)
+    for (const { key } of unfinished) this.remove(key)
     return unfinished
   }
 
-  /** Takes out and returns all that waits. */
+  /** Throws away and returns all that waits. */
   clear(): Inbound[] {
-    const waiting = [...this.#items.values()].map((item) => item.header)
-    this.#items.clear()
+    const waiting = [...this.#messages.values()].map(({ header }) => header)
+    this.#messages.clear()
     this.#waitingBytes = 0
     return waiting
   }
-
-  #take(key: string): void {
-    const item = this.#items.get(key)
-    if (item === undefined) return
-    this.#items.delete(key)
-    this.#waitingBytes -= item.header.size
-  }
-
-  #deliver(): void {
-    // `deliver` may fail a call and so open a gate: the loop that runs takes that up.
-    if (this.#delivering) return
-    this.#delivering = true
-    for (let item = this.#next(); item !== undefined; item = this.#next()) {
-      const { header } = item
-      this.#take(header.key)
-      if (isGate(header)) this.#gate = header.key
-      this.#ports.deliver(header, item.parts.length === 1 && item.parts[0] !== undefined ? item.parts[0] : concat(item.parts))
-    }
-    this.#delivering = false
-  }
-
-  /** The first whole message that nothing holds back. An unfinished one delays others only when it is a gate. */
-  #next(): Item | undefined {
-    if (this.#gate !== undefined) return undefined
-    for (const item of this.#items.values()) {
-      if (isWhole(item)) return item
-      if (isGate(item.header)) return undefined
-    }
-    return undefined
-  }
-}
-
-function isWhole(item: Item): boolean {
-  return item.received === item.header.size
 }
 
 function isGate(header: Inbound): boolean {

@@ -1,47 +1,24 @@
-/**
- * What one channel says to the relay: numbers it, sends it within the credit, and keeps it so that it can be said again.
- *
- * Everything is one ordered list. Numbered messages are the child's; verdicts (`failed`, `died`) stand between them
- * without a number, and count as receipted once any later number is.
- */
-import type { Answer, Ask, Chunk, Died, Failed, Notification, Replay } from '../../protocol/frame.ts'
+/** Numbers what one channel sends to the relay, and gives it out frame by frame within the credit. No I/O, no clock. */
+import type { Answer, Ask, Chunk, Notification, Replay } from '../../protocol/frame.ts'
+import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, RECEIPT_EVERY_MESSAGES } from '../../protocol/limits.ts'
 import {
-  CHANNEL_WINDOW_BYTES,
-  CHUNK_BYTES,
-  MAX_LINE_BYTES,
-  RECEIPT_EVERY_MESSAGES,
-  TAIL_BYTES,
-  TAIL_MESSAGES,
-  TAIL_MS,
-} from '../../protocol/limits.ts'
-import { HELD_BYTES, HELD_MESSAGES } from '../limits.ts'
-
-type Unnumbered<M> = M extends unknown ? Omit<M, 'ch' | 'n' | 'at' | 'size' | 'ack' | 'to'> : never
-
-/** A message of the child, before it has its number. */
-export type ChildMessage = Unnumbered<Answer> | Unnumbered<Notification> | Unnumbered<Ask>
-export type FailureFrame = Failed | Died
+  belongsToNoCall,
+  byOrder,
+  isFailure,
+  isMessage,
+  ReplayBuffer,
+  type ChildMessage,
+  type FailureFrame,
+  type KeptFrame,
+} from './replay-buffer.ts'
 
 export interface Outgoing {
   readonly header: Answer | Notification | Ask | Chunk | FailureFrame
   readonly body: Uint8Array
 }
 
-interface Entry {
-  /** Position among all entries of the channel. */
-  readonly order: number
-  /** Its own number, or for a verdict that of the message before it. */
-  readonly n: number
-  readonly said: ChildMessage | FailureFrame
-  readonly body: Uint8Array
-  readonly bornMs: number
-  /** Sent whole, on this link or one before. */
-  sent: boolean
-  receipted: boolean
-}
-
 interface Sending {
-  readonly entry: Entry
+  readonly kept: KeptFrame
   offset: number
   /** The stream for which it is sent again. */
   readonly to?: string | undefined
@@ -57,17 +34,10 @@ const NO_BODY = new Uint8Array(0)
 
 export class Outbox {
   readonly #ch: string
-  /** Told of a held message that had to give way. */
-  readonly #onDropped: (said: ChildMessage) => void
+  readonly #buffer: ReplayBuffer
   #order = 0
   #lastNumber = 0
   #queue: Sending[] = []
-  #tail: Entry[] = []
-  #tailBytes = 0
-  #held: Entry[] = []
-  #heldBytes = 0
-  /** Number of the newest message that belongs to no call and is not kept any more. */
-  #forgottenNumber = 0
   /** Return addresses of calls whose clients have come back: all that is sent for them says so. */
   readonly #followed = new Set<string>()
   /** The same for the one stream that gets what belongs to no call. */
@@ -81,9 +51,10 @@ export class Outbox {
   #unacked = 0
   #unsentBytes = 0
 
-  constructor(ch: string, onDropped: (said: ChildMessage) => void) {
+  /** `onDropped` is told of a held message that had to give way. */
+  constructor(ch: string, onDropped: (message: ChildMessage) => void) {
     this.#ch = ch
-    this.#onDropped = onDropped
+    this.#buffer = new ReplayBuffer(onDropped)
   }
 
   /** Number of the channel's last message. */
@@ -99,12 +70,14 @@ export class Outbox {
     return this.#queue.length === 0
   }
 
-  say(said: ChildMessage, body: Uint8Array, nowMs: number): void {
+  /** Takes a message of the child, which gets the next number. */
+  add(message: ChildMessage, body: Uint8Array, nowMs: number): void {
     this.#lastNumber++
-    this.#append(said, body, nowMs)
+    this.#append(message, body, nowMs)
   }
 
-  verdict(frame: FailureFrame, nowMs: number): void {
+  /** Takes the report of a failure, which is sent behind what was taken before. */
+  addFailure(frame: FailureFrame, nowMs: number): void {
     this.#append(frame, NO_BODY, nowMs)
   }
 
@@ -112,10 +85,10 @@ export class Outbox {
   next(): Outgoing | undefined {
     const sending = this.#queue[0]
     if (sending === undefined) return undefined
-    const { said, body } = sending.entry
-    if (isVerdict(said)) {
-      this.#sent(sending.entry)
-      return { header: said, body }
+    const { frame, body } = sending.kept
+    if (isFailure(frame)) {
+      this.#sent(sending.kept)
+      return { header: frame, body }
     }
     const length = Math.min(body.length - sending.offset, CHUNK_BYTES)
     if (this.#at + length > this.#upto) return undefined
@@ -124,52 +97,46 @@ export class Outbox {
     this.#at += length
     this.#unsentBytes -= length
     sending.offset += length
-    if (last) this.#sent(sending.entry)
-    const header = this.#header(sending, said, offset, last)
-    if (last && said.type === 'answer') this.#followed.delete(said.ra)
+    if (last) this.#sent(sending.kept)
+    const header = this.#header(sending, frame, offset, last)
+    if (last && frame.type === 'answer') this.#followed.delete(frame.ra)
     return { header, body: body.subarray(offset, offset + length) }
   }
 
   /** The relay has all that we sent up to `n`. */
   receipt(n: number): void {
-    for (const entry of this.#tail) {
-      if (entry.n > n) break
-      if (entry.sent && (entry.n < n || !isVerdict(entry.said))) entry.receipted = true
-    }
+    this.#buffer.receipt(n)
   }
 
+  /** The relay takes body bytes up to this running total. */
   credit(upto: number): void {
     this.#upto = Math.max(this.#upto, upto)
   }
 
   /** Message `n` found no open stream: if it belongs to no call, nor will others that do not, until `resume`. */
   hold(n: number): void {
-    const refused = this.#tail.find((entry) => entry.n === n && !isVerdict(entry.said))
-    if (refused === undefined || isForStream(refused.said)) this.#parked = true
+    const refused = this.#buffer.message(n)
+    if (refused === undefined || belongsToNoCall(refused.frame)) this.#parked = true
     const waiting = new Set(
-      !this.#parked ? [] : this.#queue.filter(({ entry, offset }) => offset === 0 && isForStream(entry.said)).map(({ entry }) => entry),
+      !this.#parked ? [] : this.#queue.filter(({ kept, offset }) => offset === 0 && belongsToNoCall(kept.frame)).map(({ kept }) => kept),
     )
-    this.#queueOnly(this.#queue.filter(({ entry }) => !waiting.has(entry)))
-    const leaves = (entry: Entry): boolean => waiting.has(entry) || (entry.n === n && !isVerdict(entry.said))
-    const leaving = this.#tail.filter(leaves)
-    if (leaving.length > 0) this.#tail = this.#tail.filter((entry) => !leaves(entry))
-    for (const entry of leaving) {
-      this.#tailBytes -= entry.body.length
-      this.#keepHeld(entry)
-    }
+    this.#queueOnly(this.#queue.filter(({ kept }) => !waiting.has(kept)))
+    this.#buffer.holdBack((kept) => waiting.has(kept) || isMessage(kept, n))
   }
 
+  /** A stream is open: sends all that was held. */
   resume(): void {
     this.#parked = false
     this.#followedStream = undefined
-    this.#sendAgain(this.#release(() => true))
+    this.#sendAgain(this.#buffer.release(() => true))
   }
 
+  /** Sends again what came after a number, held messages too. */
   replay(after: number): void {
     this.#parked = false
-    const wanted = (entry: Entry): boolean => entry.n > after && !isVerdict(entry.said)
-    this.#release(wanted)
-    this.#sendAgain(this.#tail.filter(wanted))
+    const wanted = (kept: KeptFrame): boolean => kept.n > after && !isFailure(kept.frame)
+    this.#buffer.release(wanted)
+    this.#sendAgain(this.#buffer.select(wanted))
   }
 
   /** Sends again what came after a number for the stream of a call, or for the one that belongs to no call. */
@@ -178,18 +145,18 @@ export class Outbox {
       this.#parked = false
       this.#followedStream = follow === true ? to : undefined
     } else this.#followed.add(to)
-    const isOfStream = ({ said }: Entry): boolean =>
-      key === undefined ? said.type === 'notification' || said.type === 'ask' : !isVerdict(said) && said.ra === to
-    const released = this.#release(isOfStream)
-    const waiting = new Set(this.#queue.filter(({ offset }) => offset === 0).map(({ entry }) => entry))
-    const wanted = this.#tail.filter((entry) => isOfStream(entry) && entry.n > after)
+    const isOfStream = ({ frame }: KeptFrame): boolean =>
+      key === undefined ? frame.type === 'notification' || frame.type === 'ask' : !isFailure(frame) && frame.ra === to
+    const released = this.#buffer.release(isOfStream)
+    const waiting = new Set(this.#queue.filter(({ offset }) => offset === 0).map(({ kept }) => kept))
+    const wanted = this.#buffer.select((kept) => isOfStream(kept) && kept.n > after)
     // Those that wait in the queue reach the stream without being asked for.
-    const again = wanted.filter((entry) => !waiting.has(entry) && !released.includes(entry))
+    const again = wanted.filter((kept) => !waiting.has(kept) && !released.includes(kept))
     this.#sendAgain(again, to)
     this.#sendAgain(released)
     return {
-      answered: wanted.some(({ said }) => said.type === 'answer' && said.key === key),
-      incomplete: key === undefined && after < this.#forgottenNumber,
+      answered: wanted.some(({ frame }) => frame.type === 'answer' && frame.key === key),
+      incomplete: key === undefined && this.#buffer.hasForgotten(after),
     }
   }
 
@@ -202,65 +169,54 @@ export class Outbox {
     this.#followed.clear()
     this.#followedStream = undefined
     this.#queue = []
-    const open = (entry: Entry): boolean => !entry.receipted
-    this.#release(open)
-    this.#sendAgain(this.#tail.filter(open))
+    const open = (kept: KeptFrame): boolean => !kept.receipted
+    this.#buffer.release(open)
+    this.#sendAgain(this.#buffer.select(open))
     // Until the new link says otherwise.
     this.#parked = false
   }
 
-  /** Forgets what is over the limits of the tail. Only age makes it forget what was not receipted. */
+  /** Forgets what is too old, or receipted and too much. */
   trim(nowMs: number): void {
-    for (let first = this.#tail[0]; first !== undefined; first = this.#tail[0]) {
-      const old = nowMs - first.bornMs > TAIL_MS
-      const over = this.#tail.length > TAIL_MESSAGES || this.#tailBytes > TAIL_BYTES
-      // A relay that never sends receipts must not make us keep everything.
-      const hopeless = this.#tailBytes > MAX_LINE_BYTES + CHANNEL_WINDOW_BYTES
-      if (!first.sent || !(old || hopeless || (over && first.receipted))) return
-      this.#tail.shift()
-      this.#tailBytes -= first.body.length
-      this.#forgotten(first)
-    }
+    this.#buffer.trim(nowMs)
   }
 
   /** Nobody wants the rest. */
   clear(): void {
     this.#queue = []
     this.#followed.clear()
-    this.#tail = []
-    this.#held = []
-    this.#tailBytes = this.#heldBytes = this.#unsentBytes = 0
+    this.#buffer.clear()
+    this.#unsentBytes = 0
   }
 
-  #append(said: ChildMessage | FailureFrame, body: Uint8Array, nowMs: number): void {
-    const entry = { order: ++this.#order, n: this.#lastNumber, said, body, bornMs: nowMs, sent: false, receipted: false }
-    if (this.#parked && isForStream(said)) return this.#keepHeld(entry)
-    this.#tail.push(entry)
-    this.#tailBytes += body.length
-    this.#queue.push({ entry, offset: 0 })
+  #append(frame: ChildMessage | FailureFrame, body: Uint8Array, nowMs: number): void {
+    const kept = { order: ++this.#order, n: this.#lastNumber, frame, body, bornMs: nowMs, sent: false, receipted: false }
+    if (this.#parked && belongsToNoCall(frame)) return this.#buffer.hold(kept)
+    this.#buffer.add(kept)
+    this.#queue.push({ kept, offset: 0 })
     this.#unsentBytes += body.length
-    this.trim(nowMs)
+    this.#buffer.trim(nowMs)
   }
 
-  #sent(entry: Entry): void {
+  #sent(kept: KeptFrame): void {
     this.#queue.shift()
-    entry.sent = true
+    kept.sent = true
   }
 
-  #header(sending: Sending, said: ChildMessage, offset: number, last: boolean): Answer | Notification | Ask | Chunk {
+  #header(sending: Sending, message: ChildMessage, offset: number, last: boolean): Answer | Notification | Ask | Chunk {
     if (last) this.#unacked++
-    const { entry } = sending
-    const to = sending.to ?? this.#followedBy(said)
-    const place = { ch: this.#ch, n: entry.n, at: this.#at, ...this.#ack(), ...(to !== undefined && { to }) }
-    if (offset === 0) return { ...said, ...place, size: entry.body.length }
-    const goesTo = { ...(said.ra !== undefined && { ra: said.ra }), ...('sure' in said && { sure: said.sure }) }
+    const { kept } = sending
+    const to = sending.to ?? this.#followedBy(message)
+    const place = { ch: this.#ch, n: kept.n, at: this.#at, ...this.#ack(), ...(to !== undefined && { to }) }
+    if (offset === 0) return { ...message, ...place, size: kept.body.length }
+    const goesTo = { ...(message.ra !== undefined && { ra: message.ra }), ...('sure' in message && { sure: message.sure }) }
     return { type: 'chunk', ...place, offset, ...goesTo, ...(last && { last: true }) }
   }
 
   /** The stream that goes on, and gets this message. */
-  #followedBy(said: ChildMessage): string | undefined {
-    if (isForStream(said)) return this.#followedStream
-    return said.ra !== undefined && this.#followed.has(said.ra) ? said.ra : undefined
+  #followedBy(message: ChildMessage): string | undefined {
+    if (belongsToNoCall(message)) return this.#followedStream
+    return message.ra !== undefined && this.#followed.has(message.ra) ? message.ra : undefined
   }
 
   /** Also asked when the next frame may not fit any more, or the two sides would wait for each other. */
@@ -273,66 +229,20 @@ export class Outbox {
     return { ack: true }
   }
 
-  /** Puts a message to those that wait for a stream; beyond their limits the oldest give way. */
-  #keepHeld(entry: Entry): void {
-    const before = this.#held.findLastIndex((held) => held.order < entry.order)
-    this.#held.splice(before + 1, 0, entry)
-    this.#heldBytes += entry.body.length
-    while (this.#held.length > HELD_MESSAGES || this.#heldBytes > HELD_BYTES) this.#dropHeld()
-  }
-
-  /** Puts held messages back into the tail, and returns them. */
-  #release(wanted: (entry: Entry) => boolean): readonly Entry[] {
-    const released = this.#held.filter(wanted)
-    if (released.length === 0) return released
-    this.#held = this.#held.filter((entry) => !wanted(entry))
-    this.#tail = [...this.#tail, ...released].toSorted(byOrder)
-    for (const { body } of released) {
-      this.#heldBytes -= body.length
-      this.#tailBytes += body.length
-    }
-    return released
-  }
-
-  #dropHeld(): void {
-    const oldest = this.#held.shift()
-    if (oldest === undefined) return
-    this.#heldBytes -= oldest.body.length
-    this.#forgotten(oldest)
-    if (!isVerdict(oldest.said)) this.#onDropped(oldest.said)
-  }
-
-  #forgotten({ n, said }: Entry): void {
-    if (isForStream(said)) this.#forgottenNumber = Math.max(this.#forgottenNumber, n)
-  }
-
-  /** Queues entries before what waits, in order. A message that is half sent is finished first. */
-  #sendAgain(entries: readonly Entry[], to?: string): void {
-    for (const entry of entries) entry.sent = entry.receipted = false
+  /** Queues frames before what waits, in order. A message that is half sent is finished first. */
+  #sendAgain(frames: readonly KeptFrame[], to?: string): void {
+    for (const kept of frames) kept.sent = kept.receipted = false
     const begun = this.#queue.slice(0, 1).filter((sending) => sending.offset > 0)
     const waiting = this.#queue.slice(begun.length)
-    const queued = new Set(waiting.map(({ entry }) => entry))
-    const added = entries.filter((entry) => to !== undefined || !queued.has(entry)).map((entry) => ({ entry, offset: 0, to }))
-    const ordered = [...waiting, ...added].toSorted((a, b) => byOrder(a.entry, b.entry))
+    const queued = new Set(waiting.map(({ kept }) => kept))
+    const added = frames.filter((kept) => to !== undefined || !queued.has(kept)).map((kept) => ({ kept, offset: 0, to }))
+    const ordered = [...waiting, ...added].toSorted((a, b) => byOrder(a.kept, b.kept))
     this.#queueOnly([...begun, ...ordered])
   }
 
   #queueOnly(queue: Sending[]): void {
     this.#queue = queue
     this.#unsentBytes = 0
-    for (const { entry, offset } of this.#queue) this.#unsentBytes += entry.body.length - offset
+    for (const { kept, offset } of this.#queue) this.#unsentBytes += kept.body.length - offset
   }
-}
-
-function isVerdict(said: ChildMessage | FailureFrame): said is FailureFrame {
-  return said.type === 'failed' || said.type === 'died'
-}
-
-/** What goes to whatever stream the client has open: it belongs to no call, and is no answer. */
-function isForStream(said: ChildMessage | FailureFrame): boolean {
-  return (said.type === 'notification' || said.type === 'ask') && said.ra === undefined
-}
-
-function byOrder(a: Entry, b: Entry): number {
-  return a.order - b.order
 }

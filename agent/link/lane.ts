@@ -100,6 +100,7 @@ export class AgentLane {
       keepaliveMs: settings.keepaliveMs,
       userAgent: `mcp-edge-agent/${version}`,
       hello: () => this.#hello(),
+      channels: this.channels,
       ready,
       signal: cut,
     }
@@ -110,12 +111,7 @@ export class AgentLane {
         this.channels.attach(link, welcome)
         void this.rejoinIfStale()
       },
-      frame: (frame, body) => {
-        if (frame.type !== 'drain') return this.channels.receive(frame, body)
-        void this.#relayLeaves()
-        return undefined
-      },
-      writable: () => this.channels.flush(),
+      draining: () => void this.#relayLeaves(),
     })
     this.#link = undefined
     this.#isDisplaced = index > 0 && isDisplaced(end)

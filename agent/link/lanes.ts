@@ -26,7 +26,7 @@ interface LanesOptions {
 export class Lanes {
   readonly #options: LanesOptions
   readonly #instance = randomUUID()
-  readonly #room: ChildLimit
+  readonly #childLimit: ChildLimit
   readonly #spare: SpareChild
   readonly #answers = new KeptAnswers()
   readonly #lanes: AgentLane[] = []
@@ -43,8 +43,8 @@ export class Lanes {
 
   constructor(options: LanesOptions) {
     this.#options = options
-    this.#room = new ChildLimit(options.settings.maxChildren)
-    this.#spare = new SpareChild({ startChild: options.startChild, hasRoom: () => this.#room.isFree, log: options.log })
+    this.#childLimit = new ChildLimit(options.settings.maxChildren)
+    this.#spare = new SpareChild({ startChild: options.startChild, hasRoom: () => this.#childLimit.hasRoom, log: options.log })
     this.#ready = options.finding.soon.then((era) => void (this.#era = era))
   }
 
@@ -92,7 +92,7 @@ export class Lanes {
     const memory = new CallMemory(this.#answers, () => Math.floor(REMEMBERED_KEYS / this.#count))
     const { idleStopMs } = settings
     const channels = new Channels({
-      room: this.#room,
+      childLimit: this.#childLimit,
       memory,
       idleStopMs,
       log,

@@ -5,7 +5,9 @@ import type { AgentFrame, RelayFrame } from '../../protocol/frame.ts'
 import { decodeRelayFrame, encodeFrame, type DecodedFrame } from '../../protocol/frame-codec.ts'
 import { CLOSE, LINK_SUBPROTOCOL, PING, PONG, type Hello, type Welcome } from '../../protocol/handshake.ts'
 import { CHUNK_BYTES, HELLO_MS, MAX_HEADER_BYTES } from '../../protocol/limits.ts'
-import type { LinkPort } from '../channel/channels.ts'
+import type { LinkPort } from '../channel/channel-context.ts'
+import type { Channels } from '../channel/channels.ts'
+import type { ProtocolFault } from '../channel/intake.ts'
 import { CLOSE_MS, DIAL_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES } from '../limits.ts'
 
 /** How an attempt or a link ended. */
@@ -19,10 +21,8 @@ export type LinkEnd =
 export interface LinkHandlers {
   /** The relay let us in. */
   readonly welcomed: (link: Link, welcome: Welcome) => void
-  /** Returns what is wrong with the frame; that closes the link. */
-  readonly frame: (frame: Exclude<RelayFrame, Welcome>, body: Uint8Array) => string | undefined
-  /** The socket takes more again. */
-  readonly writable: () => void
+  /** The relay is about to go. */
+  readonly draining: () => void
 }
 
 export interface LinkOptions {
@@ -33,6 +33,8 @@ export interface LinkOptions {
   readonly keepaliveMs: number
   readonly userAgent: string
   readonly hello: () => Hello
+  /** Get the frames of the relay, and are told when the socket takes more again. */
+  readonly channels: Pick<Channels, 'receive' | 'flush'>
   /** The hello waits for it; the dialling does not. Never rejects. */
   readonly ready: Promise<unknown>
   /** Ends the attempt or the link in good order. */
@@ -94,6 +96,7 @@ export class Link implements LinkPort {
   readonly ended: Promise<LinkEnd>
   readonly #socket: WebSocket
   readonly #handlers: LinkHandlers
+  readonly #channels: LinkOptions['channels']
   readonly #keepaliveMs: number
   readonly #helloTimer: NodeJS.Timeout
   #keepaliveTimer: NodeJS.Timeout | undefined
@@ -103,9 +106,10 @@ export class Link implements LinkPort {
   #full = false
   readonly #bundle = new Bundle()
 
-  constructor(socket: WebSocket, { keepaliveMs, hello }: LinkOptions, handlers: LinkHandlers) {
+  constructor(socket: WebSocket, { keepaliveMs, hello, channels }: LinkOptions, handlers: LinkHandlers) {
     this.#socket = socket
     this.#handlers = handlers
+    this.#channels = channels
     this.#keepaliveMs = keepaliveMs
     const ended = Promise.withResolvers<LinkEnd>()
     this.ended = ended.promise
@@ -168,14 +172,21 @@ export class Link implements LinkPort {
     if (asBytes(data).toString('utf8') !== PONG) void this.close(CLOSE.PROTOCOL_ERROR, 'a text message that is no pong')
   }
 
-  #take({ header, body }: DecodedFrame<RelayFrame>): string | undefined {
+  #take({ header, body }: DecodedFrame<RelayFrame>): ProtocolFault | undefined {
     // After we closed, or before the welcome, nothing counts.
     if (this.#socket.readyState !== WebSocket.OPEN) return undefined
-    if (header.type !== 'welcome') return this.#welcomedMs === undefined ? 'no welcome first' : this.#handlers.frame(header, body)
+    if (header.type === 'welcome') return this.#welcome(header)
+    if (this.#welcomedMs === undefined) return 'no welcome first'
+    if (header.type !== 'drain') return this.#channels.receive(header, body)
+    this.#handlers.draining()
+    return undefined
+  }
+
+  #welcome(welcome: Welcome): ProtocolFault | undefined {
     if (this.#welcomedMs !== undefined) return 'a second welcome'
     this.#welcomedMs = performance.now()
     this.#keepaliveTimer = setTimeout(() => this.#watch(), this.#keepaliveMs)
-    this.#handlers.welcomed(this, header)
+    this.#handlers.welcomed(this, welcome)
     return undefined
   }
 
@@ -196,7 +207,7 @@ export class Link implements LinkPort {
   #drained(): void {
     if (!this.#full || this.#socket.bufferedAmount > SOCKET_RESUME_BYTES) return
     this.#full = false
-    if (this.writable) this.#handlers.writable()
+    if (this.writable) this.#channels.flush()
   }
 }
 

@@ -102,7 +102,8 @@ class RunningChild implements Child {
     if (this.pid !== undefined) context.guard.add(this.pid)
     process.stdin.on('error', () => {})
     const stdout = new LineSplitter(MAX_LINE_BYTES, handlers)
-    process.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
+    // The splitter itself is the listener, so that the way of an answer begins there.
+    process.stdout.on('data', stdout.push.bind(stdout))
     process.stderr.on('data', (chunk: Buffer) => this.#stderr.push(chunk))
     process.on('error', (error) => {
       // Also emitted when a signal could not be sent; only a child without a pid never ran.

@@ -76,8 +76,11 @@ export class Bench {
   readonly logged: string[] = []
   readonly channel: Channel
   readonly child: FakeChild
+  readonly link = {
+    writable: true,
+    send: (frame: AgentFrame, body = new Uint8Array(0)): void => void this.sent.push({ frame, text: Buffer.from(body).toString('utf8') }),
+  }
   nowMs = 0
-  writable = true
 
   constructor(open: Partial<Open> = {}, memory = new CallMemory()) {
     this.memory = memory
@@ -92,8 +95,7 @@ export class Bench {
           child = new FakeChild(handlers)
           return child
         },
-        writable: () => this.writable,
-        send: (frame, body = new Uint8Array(0)) => this.sent.push({ frame, text: Buffer.from(body).toString('utf8') }),
+        link: this.link,
         changed: () => {},
       },
     )

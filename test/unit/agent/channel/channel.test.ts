@@ -546,12 +546,12 @@ describe('flow', () => {
     const bench = new Bench()
     bench.call(1)
     bench.call(2)
-    bench.writable = false
+    bench.link.writable = false
     bench.channel.linkLost()
     bench.child.says(result(1, 'x'.repeat(OUTBOX_PAUSE_BYTES)))
     expect(bench.child.paused).toBe(true)
     bench.child.says(result(2))
-    bench.writable = true
+    bench.link.writable = true
     bench.channel.linkRestored()
     expect(bench.child.paused).toBe(false)
     expect(bench.of('answer').map(({ n, key }) => [n, key])).toEqual([

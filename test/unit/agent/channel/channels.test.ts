@@ -19,7 +19,7 @@ class Agent {
 
   constructor({ maxChildren = 2, idleStopMs = 0 }: { maxChildren?: number; idleStopMs?: number } = {}) {
     this.channels = new Channels({
-      room: new ChildLimit(maxChildren),
+      childLimit: new ChildLimit(maxChildren),
       memory: new CallMemory(),
       idleStopMs,
       log: LOG,

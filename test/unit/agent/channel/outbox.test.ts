@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Outbox, type Outgoing, type ChildMessage } from '../../../../agent/channel/outbox.ts'
+import { Outbox, type Outgoing } from '../../../../agent/channel/outbox.ts'
+import type { ChildMessage } from '../../../../agent/channel/replay-buffer.ts'
 import { HELD_MESSAGES } from '../../../../agent/limits.ts'
 import {
   CHANNEL_WINDOW_BYTES,
@@ -16,7 +17,7 @@ const FOR_CALL: ChildMessage = { ...NOTE, ra: 'ra1', sure: true }
 const DIED = { type: 'died', ch: 'c', reason: 'exit' } as const
 
 function outbox(dropped: ChildMessage[] = []): Outbox {
-  return new Outbox('c', (said) => dropped.push(said))
+  return new Outbox('c', (message) => dropped.push(message))
 }
 
 function drain(box: Outbox): Outgoing[] {
@@ -25,18 +26,18 @@ function drain(box: Outbox): Outgoing[] {
   return sent
 }
 
-/** What was sent, in short: number and offset, or the verdict's type. */
+/** What was sent, in short: number and offset, or the type of a failure. */
 function short(sent: readonly Outgoing[]): (string | number)[] {
   return sent.map(({ header }) => (header.type === 'chunk' ? `${header.n}+${header.offset}` : 'n' in header ? header.n : header.type))
 }
 
-function say(box: Outbox, count: number, bytes = 1, said = FOR_CALL, nowMs = 0): void {
-  for (let index = 0; index < count; index++) box.say(said, new Uint8Array(bytes), nowMs)
+function add(box: Outbox, count: number, bytes = 1, message = FOR_CALL, nowMs = 0): void {
+  for (let index = 0; index < count; index++) box.add(message, new Uint8Array(bytes), nowMs)
 }
 
 test('Outbox numbers messages from 1 without gaps and counts their bytes', () => {
   const box = outbox()
-  say(box, 3, 10)
+  add(box, 3, 10)
   expect(drain(box).map(({ header }) => header)).toEqual([1, 2, 3].map((n) => ({ ...FOR_CALL, ch: 'c', n, at: n * 10, size: 10 })))
   expect(box.lastNumber).toBe(3)
   expect(box.isEmpty).toBe(true)
@@ -47,7 +48,7 @@ test('Outbox cuts a large message into chunks that join to the whole, and marks 
     fc.property(fc.integer({ min: 1, max: 3 * CHUNK_BYTES + 5 }), (size) => {
       const box = outbox()
       const body = Uint8Array.from({ length: size }, (_, at) => at % 251)
-      box.say(FOR_CALL, body, 0)
+      box.add(FOR_CALL, body, 0)
       const sent = drain(box)
       expect(Buffer.concat(sent.map((part) => part.body)).equals(body)).toBe(true)
       expect(sent.every((part) => part.body.length <= CHUNK_BYTES)).toBe(true)
@@ -62,7 +63,7 @@ test('Outbox cuts a large message into chunks that join to the whole, and marks 
 
 test('Outbox sends no byte beyond the credit, asks before it ends, and goes on with more', () => {
   const box = outbox()
-  box.say(FOR_CALL, new Uint8Array(3 * CHANNEL_WINDOW_BYTES), 0)
+  box.add(FOR_CALL, new Uint8Array(3 * CHANNEL_WINDOW_BYTES), 0)
   const first = drain(box)
   expect(first.at(-1)?.header).toMatchObject({ at: CHANNEL_WINDOW_BYTES, ack: true })
   expect(first.some(({ header }) => 'ack' in header && 'at' in header && header.at === CHANNEL_WINDOW_BYTES / 2)).toBe(true)
@@ -76,17 +77,17 @@ test('Outbox sends no byte beyond the credit, asks before it ends, and goes on w
 
 test('Outbox asks for a receipt with every 32nd message', () => {
   const box = outbox()
-  say(box, 2 * RECEIPT_EVERY_MESSAGES)
+  add(box, 2 * RECEIPT_EVERY_MESSAGES)
   const asked = drain(box).flatMap(({ header }) => ('ack' in header && header.ack && 'n' in header ? [header.n] : []))
   expect(asked).toEqual([RECEIPT_EVERY_MESSAGES, 2 * RECEIPT_EVERY_MESSAGES])
 })
 
 test('Outbox.restart() sends what was not receipted again, with the old numbers and a new window', () => {
   const box = outbox()
-  say(box, 5, CHUNK_BYTES)
+  add(box, 5, CHUNK_BYTES)
   drain(box)
   box.receipt(3)
-  say(box, 1)
+  add(box, 1)
   box.restart()
   const again = drain(box)
   expect(short(again)).toEqual([4, 5, 6])
@@ -95,7 +96,7 @@ test('Outbox.restart() sends what was not receipted again, with the old numbers 
 
 test('Outbox.restart() begins a half-sent message anew', () => {
   const box = outbox()
-  say(box, 1, 2 * CHUNK_BYTES)
+  add(box, 1, 2 * CHUNK_BYTES)
   box.next()
   box.restart()
   expect(short(drain(box))).toEqual([1, `1+${CHUNK_BYTES}`])
@@ -103,8 +104,8 @@ test('Outbox.restart() begins a half-sent message anew', () => {
 
 test('Outbox.receipt() for a message that is still on its way counts for those before it only', () => {
   const box = outbox()
-  say(box, 1)
-  say(box, 1, 2 * CHUNK_BYTES)
+  add(box, 1)
+  add(box, 1, 2 * CHUNK_BYTES)
   box.next()
   box.next()
   box.receipt(2)
@@ -112,11 +113,11 @@ test('Outbox.receipt() for a message that is still on its way counts for those b
   expect(short(drain(box))).toEqual([2, `2+${CHUNK_BYTES}`])
 })
 
-test('Outbox sends a verdict in its place, again after a cut, and no more once a later message is receipted', () => {
+test('Outbox sends a failure in its place, again after a cut, and no more once a later message is receipted', () => {
   const box = outbox()
-  say(box, 1)
-  box.verdict(DIED, 0)
-  say(box, 1)
+  add(box, 1)
+  box.addFailure(DIED, 0)
+  add(box, 1)
   expect(short(drain(box))).toEqual([1, 'died', 2])
   box.receipt(1)
   box.restart()
@@ -128,10 +129,10 @@ test('Outbox sends a verdict in its place, again after a cut, and no more once a
 
 test('Outbox.hold() keeps a message until resume(), receipted or not', () => {
   const box = outbox()
-  say(box, 1, 1, NOTE)
+  add(box, 1, 1, NOTE)
   drain(box)
   box.hold(1)
-  say(box, 1)
+  add(box, 1)
   expect(short(drain(box))).toEqual([2])
   box.receipt(2)
   box.resume()
@@ -142,25 +143,25 @@ test('Outbox.hold() keeps a message until resume(), receipted or not', () => {
 
 test('Outbox sends nothing that belongs to no call while no stream is open', () => {
   const box = outbox()
-  say(box, 3, 1, NOTE)
+  add(box, 3, 1, NOTE)
   box.next()
   box.hold(1)
-  say(box, 1, 1, NOTE)
-  say(box, 1)
+  add(box, 1, 1, NOTE)
+  add(box, 1)
   expect(short(drain(box))).toEqual([5])
   box.resume()
   expect(short(drain(box))).toEqual([1, 2, 3, 4])
-  say(box, 1, 1, NOTE)
+  add(box, 1, 1, NOTE)
   expect(short(drain(box))).toEqual([6])
 })
 
 test('Outbox lets the oldest held messages go, and says which', () => {
   const dropped: ChildMessage[] = []
   const box = outbox(dropped)
-  say(box, 1, 1, NOTE)
+  add(box, 1, 1, NOTE)
   drain(box)
   box.hold(1)
-  say(box, HELD_MESSAGES + 9, 1, NOTE)
+  add(box, HELD_MESSAGES + 9, 1, NOTE)
   expect(dropped).toHaveLength(10)
   box.resume()
   expect(short(drain(box))).toEqual(Array.from({ length: HELD_MESSAGES }, (_, index) => index + 11))
@@ -168,19 +169,19 @@ test('Outbox lets the oldest held messages go, and says which', () => {
 
 test('Outbox.replay() sends all after a number again, held ones too, before what waits', () => {
   const box = outbox()
-  say(box, 4)
+  add(box, 4)
   drain(box)
   box.receipt(4)
   box.hold(3)
-  say(box, 1)
+  add(box, 1)
   box.replay(2)
   expect(short(drain(box))).toEqual([3, 4, 5])
 })
 
 test('Outbox.replay() finishes a half-sent message first, then sends it whole', () => {
   const box = outbox()
-  say(box, 1)
-  say(box, 1, 2 * CHUNK_BYTES)
+  add(box, 1)
+  add(box, 1, 2 * CHUNK_BYTES)
   box.next()
   box.next()
   box.replay(0)
@@ -189,7 +190,7 @@ test('Outbox.replay() finishes a half-sent message first, then sends it whole', 
 
 test('Outbox keeps the last 256 receipted messages, and 4 MiB of them', () => {
   const many = outbox()
-  say(many, TAIL_MESSAGES + 10)
+  add(many, TAIL_MESSAGES + 10)
   drain(many)
   many.receipt(TAIL_MESSAGES + 10)
   many.trim(0)
@@ -197,7 +198,7 @@ test('Outbox keeps the last 256 receipted messages, and 4 MiB of them', () => {
   expect(short(drain(many))[0]).toBe(11)
   const large = outbox()
   for (let n = 1; n <= 40; n++) {
-    say(large, 1, TAIL_BYTES / 16)
+    add(large, 1, TAIL_BYTES / 16)
     drain(large)
     large.receipt(n)
     large.credit(n * TAIL_BYTES + CHANNEL_WINDOW_BYTES)
@@ -209,7 +210,7 @@ test('Outbox keeps the last 256 receipted messages, and 4 MiB of them', () => {
 
 test('Outbox forgets what was not receipted after 5 minutes only', () => {
   const box = outbox()
-  say(box, TAIL_MESSAGES * 2)
+  add(box, TAIL_MESSAGES * 2)
   drain(box)
   box.trim(TAIL_MS)
   box.restart()
@@ -221,7 +222,7 @@ test('Outbox forgets what was not receipted after 5 minutes only', () => {
 
 test('Outbox loses and invents no message under any order of cuts, receipts, holds and resumes', () => {
   const step = fc.oneof(
-    fc.record({ act: fc.constantFrom('say', 'note', 'send', 'restart', 'resume') }),
+    fc.record({ act: fc.constantFrom('add', 'note', 'send', 'restart', 'resume') }),
     fc.record({ act: fc.constantFrom('receipt', 'hold'), back: fc.nat(5) }),
   )
   fc.assert(
@@ -234,8 +235,8 @@ test('Outbox loses and invents no message under any order of cuts, receipts, hol
       }
       let last = 0
       for (const { act, ...rest } of steps) {
-        if (act === 'say') say(box, 1)
-        else if (act === 'note') say(box, 1, 1, NOTE)
+        if (act === 'add') add(box, 1)
+        else if (act === 'note') add(box, 1, 1, NOTE)
         else if (act === 'send') last = Math.max(last, take(box.next()))
         else if (act === 'restart') box.restart()
         else if (act === 'resume') box.resume()
@@ -251,7 +252,7 @@ test('Outbox loses and invents no message under any order of cuts, receipts, hol
 
 test('Outbox.replayFor() sends what came for one call after a number, marked, and nothing of others', () => {
   const box = outbox()
-  for (const ra of ['a', 'b', 'a', 'b', 'a']) box.say({ ...FOR_CALL, ra }, new Uint8Array(1), 0)
+  for (const ra of ['a', 'b', 'a', 'b', 'a']) box.add({ ...FOR_CALL, ra }, new Uint8Array(1), 0)
   drain(box)
   expect(box.replayFor('a', { after: 1, key: 'k' })).toEqual({ answered: false, incomplete: false })
   const again = drain(box)
@@ -259,20 +260,20 @@ test('Outbox.replayFor() sends what came for one call after a number, marked, an
   expect(again.map(({ header }) => 'to' in header && header.to)).toEqual(['a', 'a'])
 })
 
-test('Outbox marks all that it says for a call after a replay for it, to the answer and on one link', () => {
+test('Outbox marks all that it sends for a call after a replay for it, to the answer and on one link', () => {
   const box = outbox()
   const marks = (): unknown[] => drain(box).map(({ header }) => ('to' in header ? header.to : undefined))
   box.replayFor('a', { after: 0, key: 'k' })
-  for (const ra of ['a', 'b']) box.say({ ...FOR_CALL, ra }, new Uint8Array(2 * CHUNK_BYTES), 0)
+  for (const ra of ['a', 'b']) box.add({ ...FOR_CALL, ra }, new Uint8Array(2 * CHUNK_BYTES), 0)
   expect(marks()).toEqual(['a', 'a', undefined, undefined])
   const answer = { type: 'answer', key: 'k', ra: 'a', id: [0, 1], failed: false } as const
-  box.say(answer, new Uint8Array(2 * CHUNK_BYTES), 0)
-  box.say(answer, new Uint8Array(1), 0)
+  box.add(answer, new Uint8Array(2 * CHUNK_BYTES), 0)
+  box.add(answer, new Uint8Array(1), 0)
   expect(marks()).toEqual(['a', 'a', undefined])
   box.receipt(4)
   box.replayFor('b', { after: 2, key: 'k' })
   box.restart()
-  box.say({ ...FOR_CALL, ra: 'b' }, new Uint8Array(1), 0)
+  box.add({ ...FOR_CALL, ra: 'b' }, new Uint8Array(1), 0)
   expect(marks()).toEqual([undefined])
 })
 
@@ -280,7 +281,7 @@ test('Outbox marks all that belongs to no call after a replay for the one stream
   const box = outbox()
   const marks = (): unknown[] => drain(box).map(({ header }) => ('to' in header ? header.to : undefined))
   const speak = (): void => {
-    for (const said of [NOTE, { ...FOR_CALL, ra: 'a' }]) box.say(said, new Uint8Array(2 * CHUNK_BYTES), 0)
+    for (const message of [NOTE, { ...FOR_CALL, ra: 'a' }]) box.add(message, new Uint8Array(2 * CHUNK_BYTES), 0)
     box.receipt(box.lastNumber)
   }
   box.replayFor('s', { after: 0, follow: true })
@@ -300,8 +301,8 @@ test('Outbox marks all that belongs to no call after a replay for the one stream
 
 test('Outbox.replayFor() says whether the answer is among what it sends', () => {
   const box = outbox()
-  box.say({ ...FOR_CALL, ra: 'a' }, new Uint8Array(1), 0)
-  box.say({ type: 'answer', key: 'k', ra: 'a', id: [0, 1], failed: false }, new Uint8Array(1), 0)
+  box.add({ ...FOR_CALL, ra: 'a' }, new Uint8Array(1), 0)
+  box.add({ type: 'answer', key: 'k', ra: 'a', id: [0, 1], failed: false }, new Uint8Array(1), 0)
   drain(box)
   expect(box.replayFor('a', { after: 1, key: 'k' }).answered).toBe(true)
   expect(box.replayFor('a', { after: 2, key: 'k' }).answered).toBe(false)
@@ -310,12 +311,12 @@ test('Outbox.replayFor() says whether the answer is among what it sends', () => 
 
 test('Outbox.replayFor() sends a listening stream what is no answer, then what was held, which is not marked', () => {
   const box = outbox()
-  box.say(NOTE, new Uint8Array(1), 0)
-  box.say({ type: 'answer', key: 'k', ra: 'a', id: [0, 1], failed: false }, new Uint8Array(1), 0)
-  box.say(NOTE, new Uint8Array(1), 0)
+  box.add(NOTE, new Uint8Array(1), 0)
+  box.add({ type: 'answer', key: 'k', ra: 'a', id: [0, 1], failed: false }, new Uint8Array(1), 0)
+  box.add(NOTE, new Uint8Array(1), 0)
   drain(box)
   box.hold(3)
-  box.say(NOTE, new Uint8Array(1), 0)
+  box.add(NOTE, new Uint8Array(1), 0)
   expect(drain(box)).toEqual([])
   box.replayFor('s', { after: 0 })
   const again = drain(box)
@@ -325,8 +326,8 @@ test('Outbox.replayFor() sends a listening stream what is no answer, then what w
 
 test('Outbox.replayFor() sends a message that waits or is half sent once more whole, and none twice', () => {
   const box = outbox()
-  box.say({ ...FOR_CALL, ra: 'a' }, new Uint8Array(3 * CHUNK_BYTES), 0)
-  box.say({ ...FOR_CALL, ra: 'a' }, new Uint8Array(1), 0)
+  box.add({ ...FOR_CALL, ra: 'a' }, new Uint8Array(3 * CHUNK_BYTES), 0)
+  box.add({ ...FOR_CALL, ra: 'a' }, new Uint8Array(1), 0)
   box.next()
   box.replayFor('a', { after: 0, key: 'k' })
   const sent = drain(box)
@@ -335,7 +336,7 @@ test('Outbox.replayFor() sends a message that waits or is half sent once more wh
 
 test('Outbox.replayFor() tells a listening stream when older messages are gone, and a call nothing of it', () => {
   const box = outbox()
-  say(box, TAIL_MESSAGES + 2, 1, NOTE)
+  add(box, TAIL_MESSAGES + 2, 1, NOTE)
   drain(box)
   box.receipt(TAIL_MESSAGES + 2)
   box.trim(0)
@@ -346,10 +347,10 @@ test('Outbox.replayFor() tells a listening stream when older messages are gone, 
 
 test('Outbox.hold() of a message of a call parks nothing else', () => {
   const box = outbox()
-  say(box, 1)
+  add(box, 1)
   drain(box)
   box.hold(1)
-  say(box, 1, 1, NOTE)
+  add(box, 1, 1, NOTE)
   expect(short(drain(box))).toEqual([2])
 })
 
@@ -358,7 +359,7 @@ test('Outbox.replayFor() after every number brings exactly the rest of each stre
   fc.assert(
     fc.property(streams, fc.nat(30), fc.constantFrom('a', 'b', undefined), (said, after, wanted) => {
       const box = outbox()
-      for (const ra of said) box.say(ra === undefined ? NOTE : { ...NOTE, ra, sure: true }, new Uint8Array(1), 0)
+      for (const ra of said) box.add(ra === undefined ? NOTE : { ...NOTE, ra, sure: true }, new Uint8Array(1), 0)
       drain(box)
       box.replayFor(wanted ?? 's', { after, ...(wanted === undefined ? {} : { key: 'k' }) })
       const belongs = (ra: string | undefined): boolean => wanted === undefined || ra === wanted
