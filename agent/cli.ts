@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: arguments and variables in, exit code out. Nothing else of the agent touches the process. */
+/** The program: arguments, variables and signals in; log on stderr and exit code out. */
 import { type Command, CommanderError } from 'commander'
 import { AgentExit, EXIT, type ExitCode } from './exit.ts'
 import { startGuard } from './server/guard.ts'

@@ -1,4 +1,4 @@
-/** How the agent ends: the table of exit codes, and the error that carries one. */
+/** The exit codes of the agent, and the error that carries one. */
 
 export const EXIT = {
   /** Stopped by a signal, in good order. */
@@ -21,10 +21,10 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
-/** An end of the agent that a person can do something about. The text says what. */
+/** An end of the agent that a person can do something about; the message says what. */
 export class AgentExit extends Error {
   readonly exit: ExitCode
-  /** Stable name for programs, as in the `--json` error line. */
+  /** Stable name for programs, `code` in the `--json` error line. */
   readonly code: string
 
   constructor(exit: ExitCode, code: string, message: string, options?: ErrorOptions) {

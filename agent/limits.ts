@@ -1,4 +1,4 @@
-/** Caps and timers that are the agent's own business, each with its unit and its reason. Those of the link are in protocol/limits.ts. */
+/** Caps and times of the agent alone, each with its unit and its reason. Those of the link are in protocol/limits.ts. */
 
 /** Bytes that a child may leave unread (stdin not taken, uploads, messages behind a gate) before calls are refused. */
 export const BACKLOG_BYTES = 16 * 1024 * 1024
@@ -20,13 +20,13 @@ export const OPEN_ASKS = 1024
 /** Call keys remembered after their end. At 2,000 calls a second this is a minute, and resends come within seconds. */
 export const REMEMBERED_KEYS = 131_072
 
-/** What a kept answer costs beside its body, in bytes: thousands of tiny answers are not free. */
+/** Bytes that a kept answer counts for beside its body: thousands of tiny answers are not free. */
 export const KEPT_ANSWER_BYTES = 512
 
 /** A call that runs this long without an answer is receipted. */
 export const RECEIPT_AFTER_MS = 1000
 
-/** How long a cancelled call may still speak: until then nothing is said to belong for sure to the only call that runs. */
+/** How long a child may still send messages of a cancelled call: until then nothing belongs for sure to the only call that runs. */
 export const CANCELLED_LINGER_MS = 60_000
 
 /** Cancelled calls that are remembered so; the oldest give way. */
@@ -38,18 +38,18 @@ export const DEAD_CHANNEL_MS = 60_000
 /** Most that --max-children takes: a hello names every channel, and must fit a frame's header. */
 export const MAX_CHILDREN = 1000
 
-/** Channels that are kept after their end, and so that the relay hears why: the oldest give way. */
+/** Channels that are kept after their end, so that the relay learns why they ended; the oldest give way. */
 export const DEAD_CHANNELS = 256
 
-/** Rungs of the stop ladder: after stdin's end, then after SIGTERM. */
+/** How long a child that is stopped has to exit after the end of its stdin, and then after SIGTERM. */
 export const STDIN_END_GRACE_MS = 2000
 export const TERM_GRACE_MS = 3000
 
-/** Pause between two looks at a group whose leader is gone. */
+/** Pause between two looks at a process group whose leader is gone. */
 export const GROUP_POLL_MS = 50
 
-/** How long output may follow the exit of a child; a grandchild may hold the pipe open for ever. */
-export const LAST_WORDS_MS = 1000
+/** How long output is read after the exit of a child; a grandchild may hold the pipe open for ever. */
+export const OUTPUT_AFTER_EXIT_MS = 1000
 
 /** How long a leaving agent waits for the calls that run. */
 export const DRAIN_MS = 10_000
@@ -60,29 +60,28 @@ export const CLOSE_MS = 1000
 /** How long dialling may take, from the lookup to the upgrade. */
 export const DIAL_MS = 15_000
 
-/** A link that lived this long was healthy: the next failure starts the schedule from its beginning. */
+/** A link that lived this long was healthy: after it the pauses between attempts start from the shortest again. */
 export const HEALTHY_MS = 5000
 
 /** Longest pause between two attempts to connect. */
 export const RECONNECT_MAX_MS = 60_000
 
 /**
- * The same while calls may still wait for us: the relay gives them up after its grace time, so that one longer pause after
- * a few short links would lose them, with their answers ready here.
+ * The same while calls may still wait for this agent: the relay gives them up after its grace time, so that one longer pause
+ * would lose them, with their answers ready here.
  */
 export const RECONNECT_AWAITED_MAX_MS = 10_000
 
-/**
- * How long the hello waits for the server's era: the relay waits 10 s for the hello, and the dialling goes on meanwhile.
- * A server that is still being downloaded answers later; so long it may take before it counts as silent.
- */
+/** How long the hello waits for the server's era; the relay waits 10 s for the hello. */
 export const PROBE_MS = 8000
+
+/** How long a server may take to answer the question for its era, which npx may still be downloading; then it counts as silent. */
 export const PROBE_GIVE_UP_MS = 60_000
 
 /** Longest line of a child's stderr that is passed on, in bytes; the rest of it is cut off. */
 export const STDERR_LINE_BYTES = 16 * 1024
 
-/** What is kept of a line over the limit to find out which call it answers: its first and last bytes. */
+/** First and last bytes that are kept of a line over the limit, to find out which call it answers. */
 export const OVERSIZED_HEAD_BYTES = 64 * 1024
 export const OVERSIZED_TAIL_BYTES = 8192
 

@@ -1,4 +1,4 @@
-/** What the agent says of itself: one line an event on stderr, fields not prose, never a payload, secrets masked. */
+/** The agent's log: one line an event, fields not prose, never a payload, secrets masked. */
 import { MASKED, type Mask } from './mask.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
@@ -10,7 +10,7 @@ export interface Log {
   info(event: string, fields?: LogFields): void
   warn(event: string, fields?: LogFields): void
   error(event: string, fields?: LogFields): void
-  /** A line that a child wrote to stderr. Passed on at every level, since it is the user's own server that speaks. */
+  /** A line that a child wrote to stderr. Passed on at every level, since it comes from the user's own server. */
   child(ch: string, line: string): void
 }
 

@@ -1,4 +1,4 @@
-/** Keeps secrets out of what the agent writes and reports: exact values, replaced wherever they stand. */
+/** Masks secrets in what the agent writes and reports: exact values, wherever they stand. Pure. */
 import { MASK_MIN_CHARS } from './limits.ts'
 
 export const MASKED = '[secret]'
@@ -13,11 +13,12 @@ export class Mask {
     this.#secrets = [...new Set(parts.filter((part) => part.length >= MASK_MIN_CHARS))].toSorted((a, b) => b.length - a.length)
   }
 
-  /** Characters that the end of a cut text may hold of a secret. */
+  /** Length of the longest secret, in characters: as much of one may stand at the end of a text that was cut. */
   get longest(): number {
     return this.#secrets[0]?.length ?? 0
   }
 
+  /** The text with every secret replaced. */
   apply(text: string): string {
     let masked = text
     for (const secret of this.#secrets) masked = masked.replaceAll(secret, MASKED)

@@ -1,4 +1,4 @@
-/** Wires lanes and children into one agent, and ends them in order. */
+/** Runs one agent: connects server processes to the lanes of the share, and ends all in order. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { startChild, type Child, type ChildHandlers } from './server/child.ts'
@@ -16,7 +16,7 @@ interface RunContext {
   readonly childEnv: Readonly<Record<string, string>>
   readonly mask: Mask
   readonly log: Log
-  /** Learns of every child. */
+  /** Told of every process group. */
   readonly guard: Guard
   readonly version: string
   readonly platform: NodeJS.Platform
@@ -26,7 +26,11 @@ interface RunContext {
   readonly kill: AbortSignal
 }
 
-/** Serves until told to leave. Throws an AgentExit when it cannot go on; its children are gone by then. */
+/**
+ * Serves until told to leave. Its server processes are gone when it resolves or rejects.
+ *
+ * @throws {AgentExit} when it cannot go on.
+ */
 export async function run(context: RunContext): Promise<void> {
   const { settings, log, guard, platform, leave, kill } = context
   const claims = decodeAgentToken(settings.token)
@@ -57,7 +61,7 @@ export async function run(context: RunContext): Promise<void> {
   }
 }
 
-/** Waits for the word to leave, then: no new calls, the running ones answered, children ended, the relay told. */
+/** On the signal: asks for no more calls, lets running ones be answered, ends the children, closes the links. */
 async function leaveInOrder(lanes: Lanes, endChildren: () => Promise<void>, leave: AbortSignal): Promise<void> {
   await new Promise<void>((done) => (leave.aborted ? done() : leave.addEventListener('abort', () => done(), { once: true })))
   if (lanes.drain()) await lanes.quiet()
@@ -65,7 +69,7 @@ async function leaveInOrder(lanes: Lanes, endChildren: () => Promise<void>, leav
   await lanes.close()
 }
 
-/** Says before anything is dialled that the command cannot be found. On Windows the system looks in more places, so it is left to it. */
+/** Throws when the command cannot be found, before anything is dialled. Not on Windows, where the system looks in more places. */
 function requireCommand({ command, cwd }: AgentSettings, env: Readonly<Record<string, string>>, platform: NodeJS.Platform): void {
   if (platform === 'win32') return
   const places = command.includes('/')

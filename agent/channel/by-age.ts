@@ -1,16 +1,16 @@
-/** Values by key that knows its oldest at once, however many came and went before. */
+/** A map that finds its oldest entry in constant time, however many came and went before. No clock. */
 
 interface Entry<V> {
   readonly key: string
   readonly sinceMs: number
-  /** Undefined once deleted: such an entry leaves the line when its turn comes. */
+  /** Undefined once deleted; the entry itself is dropped when it is the oldest. */
   value: V | undefined
   next: Entry<V> | undefined
 }
 
 /**
- * A Map alone does not do: V8 leaves a hole for what is deleted until it builds the table anew, and each look from the
- * beginning walks over them, so that dropping the oldest of 100,000 takes as long as counting them.
+ * A Map alone is too slow: V8 keeps a hole for each deleted entry until it rebuilds the table, and whoever looks for the first
+ * entry walks over all holes, so that dropping the oldest of 100,000 takes as long as counting them.
  */
 export class ByAge<V extends {}> {
   readonly #entries = new Map<string, Entry<V>>()
@@ -35,7 +35,7 @@ export class ByAge<V extends {}> {
     this.#entries.set(key, entry)
   }
 
-  /** What was there. */
+  /** Returns the value that was there. */
   delete(key: string): V | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
@@ -45,12 +45,12 @@ export class ByAge<V extends {}> {
     return value
   }
 
-  /** The one that was set before all others, and when. */
+  /** The key that was set before all others, and when. */
   oldest(): { readonly key: string; readonly sinceMs: number } | undefined {
     for (let entry = this.#oldest; entry !== undefined; entry = this.#oldest) {
       if (entry.value !== undefined) return entry
       this.#oldest = entry.next
-      // A dead entry that points to a young one would make the garbage collector keep that.
+      // A dropped entry that still points to a live one would keep that from being collected.
       entry.next = undefined
     }
     this.#newest = undefined

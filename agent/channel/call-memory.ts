@@ -5,7 +5,7 @@ import { type CallAnswer, KeptAnswers } from './kept-answers.ts'
 import { ByAge } from './by-age.ts'
 import { REMEMBERED_KEYS } from '../limits.ts'
 
-/** A client's request on its way through a child. */
+/** A client's request that an agent has taken, until it ends. */
 export interface RunningCall {
   readonly key: string
   readonly ch: string
@@ -17,7 +17,7 @@ export interface RunningCall {
   written: boolean
 }
 
-/** Whether a call only listens (2026-07-28): it runs until someone ends it, and speaks by its subscription id alone. */
+/** Whether a call is a `subscriptions/listen` (2026-07-28): it runs until someone ends it, and its messages carry its subscription id. */
 export function isListen({ method }: Pick<RunningCall, 'method'>): boolean {
   return method === 'subscriptions/listen'
 }
@@ -28,7 +28,7 @@ export type CallFailure = Omit<Failure, 'retryAfterMs' | 'supported'> & { readon
 /** How a call ended. */
 export type CallOutcome = CallAnswer | { readonly kind: 'failure'; readonly failure: CallFailure }
 
-/** What is known of a key. `passing` and `passed` are notifications and responses. */
+/** What is known of a key. `passing` and `passed` are said of notifications and responses, the rest of calls. */
 export type KeyState =
   | { readonly kind: 'running'; readonly call: RunningCall }
   | { readonly kind: 'passing' }
@@ -60,7 +60,7 @@ export class CallMemory {
     this.#open.set(call.key, call)
   }
 
-  /** A notification or a response has come, and waits for the child to take it. */
+  /** A notification or a response has come, which the child has not taken yet. */
   beginPassing(key: string): void {
     this.#open.set(key, 'passing')
   }
@@ -74,7 +74,7 @@ export class CallMemory {
     return ended.passed ? { kind: 'passed' } : { kind: 'ended', outcome: ended.failure ?? this.#answers.get(key) }
   }
 
-  /** The same for a stream that attaches again: a call counts only under the return address it came with. */
+  /** As `known`, for a client that comes back for a call: only under the return address with which the call came. */
   knownFor(key: string, ra: string): KeyState | undefined {
     const open = this.#open.get(key)
     const own = open === 'passing' ? undefined : (open?.ra ?? this.#ended.get(key)?.ra)
@@ -85,7 +85,7 @@ export class CallMemory {
     const open = this.#open.get(key)
     const ra = open === 'passing' ? undefined : open?.ra
     this.#open.delete(key)
-    // What never ran may be tried again with the same key, perhaps by a new child, unless its client took it back.
+    // What never ran may be tried again with the same key, perhaps by a new child, unless its client cancelled it.
     if (outcome.kind === 'failure' && outcome.failure.executed === 'no' && outcome.failure.code !== 'CANCELLED') return
     this.#ended.set(key, { passed: false, ra, failure: outcome.kind === 'failure' ? outcome : undefined }, nowMs)
     if (outcome.kind === 'answer') this.#answers.keep(key, outcome, nowMs)
@@ -99,12 +99,12 @@ export class CallMemory {
     this.sweep(nowMs)
   }
 
-  /** It never came whole, or its child never took it: as if it had never come. */
+  /** Forgets a key whose message never came whole. */
   forget(key: string): void {
     this.#open.delete(key)
   }
 
-  /** Keys for a hello, newest last. */
+  /** Keys for a hello, newest last, at most MAX_HELD_KEYS. */
   held(nowMs: number): string[] {
     this.sweep(nowMs)
     return [...this.#ended.keys(), ...this.#open.keys()].slice(-MAX_HELD_KEYS)

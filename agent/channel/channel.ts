@@ -8,10 +8,10 @@ import { ChildMessages } from './child-messages.ts'
 import { Intake, type ProtocolFault } from './intake.ts'
 import { Outbox, type Outgoing } from './outbox.ts'
 
-/** What the relay sends about a channel that is there. */
+/** A frame of the relay for an open channel. */
 export type ChannelFrame = Exclude<RelayFrame, { type: 'welcome' | 'open' | 'close' | 'drain' }>
 
-/** Stands for the key where a stream has failed that is no call's. */
+/** In place of a call's key, for a stream that belongs to no call. */
 const NO_CALL = '0'.repeat(32)
 
 /** Why the child is ended, other than by itself. */
@@ -62,21 +62,22 @@ export class Channel {
     return this.#endedMs
   }
 
-  /** No call runs, other than to listen, and all is said. */
+  /** No call runs, other than listens, and all is sent. */
   get isQuiet(): boolean {
     return !this.#intake.accepted.isBusy && this.#outbox.isEmpty
   }
 
-  /** Since when nothing passed, or undefined while a call runs, other than to listen. */
+  /** Since when no message has passed, or undefined while a call runs, other than listens. */
   get idleSinceMs(): number | undefined {
     return this.#intake.accepted.isBusy ? undefined : this.#activeMs
   }
 
-  /** Whether a client listens to the child with a call. */
+  /** Whether a client listens to the child (`subscriptions/listen`). */
   get hasListener(): boolean {
     return this.#intake.accepted.hasListener
   }
 
+  /** Takes a frame of the relay. Returns what is wrong with it. */
   receive(frame: ChannelFrame, body: Uint8Array): ProtocolFault | undefined {
     const fault = this.#take(frame, body)
     this.flush()
@@ -112,7 +113,7 @@ export class Channel {
     this.#outbox.trim(this.#context.now())
   }
 
-  /** Ends the channel's calls now and its child by the ladder; resolves when that is gone. */
+  /** Fails the channel's calls now and stops its child; resolves when that is gone. */
   async stop(reason: StopReason): Promise<void> {
     if (this.isLive) {
       this.#stopReason = reason
@@ -122,12 +123,12 @@ export class Channel {
     await this.#child.stop()
   }
 
-  /** Nobody wants what this channel has to say. */
+  /** Drops what is not sent yet: the relay does not want it. */
   silence(): void {
     this.#outbox.clear()
   }
 
-  /** Ends the child's group at once, for an agent that must go. */
+  /** Ends the child's process group at once. */
   kill(): void {
     this.#child.kill()
   }
@@ -177,7 +178,7 @@ export class Channel {
   }
 
   #line(bytes: Uint8Array): void {
-    // A child that was told to end has nobody left to speak to.
+    // Nobody waits for what a child says that was told to end.
     if (this.#stopReason !== undefined) return
     this.#activeMs = this.#context.now()
     this.#messages.line(bytes)

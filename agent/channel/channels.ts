@@ -1,4 +1,4 @@
-/** All channels of one lane: opens and ends them, as far as there is room, and joins them to whatever link of the lane is up. */
+/** All channels of one lane: opens and ends them within the child limit, and gives each frame of the lane's link to its channel. */
 import type { Call, Open, RelayFrame } from '../../protocol/frame.ts'
 import type { Hello, Welcome } from '../../protocol/handshake.ts'
 import { DEAD_CHANNELS, DEAD_CHANNEL_MS } from '../limits.ts'
@@ -24,9 +24,9 @@ export class Channels {
   readonly #limit: ChildLimit
   readonly #idleStopMs: number
   readonly #channels = new Map<string, Channel>()
-  /** Ending channels whose name is in use again. */
+  /** Channels whose child is still ending, while another has their name. */
   readonly #former = new Set<Channel>()
-  /** Channels for which there was no room. Calls that were on their way to them fail with that. */
+  /** Channels that the child limit refused: calls that come for them fail for that reason. */
   readonly #refused = new Set<string>()
   /** When a quiet channel was last reported. */
   readonly #reportedMs = new WeakMap<Channel, number>()
@@ -45,12 +45,13 @@ export class Channels {
     this.#sweeper = setInterval(() => this.#sweep(), sweepMs).unref()
   }
 
-  /** What a hello says of us: the keys we know and the channels whose processes run. */
-  memory(): Pick<Hello, 'held' | 'channels'> {
+  /** Fields of a hello: the call keys we know, and the channels whose children run. */
+  helloFields(): Pick<Hello, 'held' | 'channels'> {
     const live = [...this.#channels.values()].filter((channel) => channel.isLive)
     return { held: this.#context.memory.held(this.#context.now()), channels: live.map(({ ch, lastNumber }) => ({ ch, n: lastNumber })) }
   }
 
+  /** A link is up, and the relay has said which channels it no longer wants. */
   attach(link: LinkPort, welcome: Welcome): void {
     this.#context.link = link
     for (const ch of welcome.unwanted) {
@@ -61,7 +62,7 @@ export class Channels {
     for (const channel of this.#channels.values()) channel.linkRestored()
   }
 
-  /** The link broke. What runs goes on; a new link hears of it. */
+  /** The link broke. Calls go on; what they come to is sent on the next link. */
   detach(): void {
     this.#context.link = undefined
     for (const channel of this.#channels.values()) channel.linkLost()
@@ -72,11 +73,12 @@ export class Channels {
     for (const channel of this.#all()) channel.flush()
   }
 
+  /** Takes a frame of the relay. Returns what is wrong with it. */
   receive(frame: Exclude<RelayFrame, Welcome | { type: 'drain' }>, body: Uint8Array): ProtocolFault | undefined {
     if (frame.type === 'open') return this.#open(frame)
     const channel = this.#channels.get(frame.ch)
     if (frame.type === 'close') return this.#close(frame.ch, channel)
-    return channel === undefined ? this.#orphan(frame) : channel.receive(frame, body)
+    return channel === undefined ? this.#receiveWithoutChannel(frame) : channel.receive(frame, body)
   }
 
   /** Resolves when no call runs and all is sent, or with the signal. */
@@ -93,7 +95,7 @@ export class Channels {
     signal.removeEventListener('abort', look)
   }
 
-  /** Ends every channel by the ladder; resolves when the processes are gone. */
+  /** Stops every channel; resolves when the processes are gone. */
   async stop(): Promise<void> {
     clearInterval(this.#sweeper)
     await Promise.all([...this.#all()].map((channel) => channel.stop('closed')))
@@ -134,8 +136,8 @@ export class Channels {
     void channel?.stop('closed')
   }
 
-  /** A frame for a channel that is not there: whoever waits for something must still be told so. */
-  #orphan(frame: ChannelFrame): undefined {
+  /** A frame for a channel that is not there: whoever waits for an answer or a receipt still gets one. */
+  #receiveWithoutChannel(frame: ChannelFrame): undefined {
     if (frame.type === 'notify' || frame.type === 'respond') this.#context.link?.send({ type: 'receipts', keys: [frame.key] })
     if (frame.type === 'replay' && frame.to !== undefined && frame.key !== undefined) {
       const failure = this.#resumeFailure(frame.key, frame.to)
@@ -147,10 +149,10 @@ export class Channels {
       known.call.ra = frame.ra
       return
     }
-    this.#context.link?.send(failedCall(frame, this.#orphanFailure(frame)))
+    this.#context.link?.send(failedCall(frame, this.#failureWithoutChannel(frame)))
   }
 
-  /** A stream attaches again whose channel is gone. */
+  /** What a client is told that comes back for a call whose channel is gone; undefined while the call runs elsewhere. */
   #resumeFailure(key: string, ra: string): CallFailure | undefined {
     const known = this.#context.memory.knownFor(key, ra)
     if (known?.kind === 'running') return undefined
@@ -158,7 +160,7 @@ export class Channels {
     return known.outcome?.kind === 'failure' ? known.outcome.failure : { code: 'ALREADY_EXECUTED', executed: 'yes' }
   }
 
-  #orphanFailure({ key, ch }: Call): CallFailure {
+  #failureWithoutChannel({ key, ch }: Call): CallFailure {
     const known = this.#context.memory.known(key)
     if (known?.kind === 'ended' && known.outcome?.kind === 'failure') return known.outcome.failure
     if (known !== undefined) return { code: 'ALREADY_EXECUTED', executed: 'yes' }

@@ -1,15 +1,17 @@
-/** The answers that the agent keeps for a relay that asks again, of all lanes together: their bytes are bounded. */
+/** Keeps the answers to calls for a while, in case the relay asks again; bounded by age and bytes, for all lanes together. No clock. */
 import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS } from '../../protocol/limits.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import { ByAge } from './by-age.ts'
 import { KEPT_ANSWER_BYTES } from '../limits.ts'
 
-/** A call was answered by the child. */
+/** A child's answer to a call. */
 export interface CallAnswer {
   readonly kind: 'answer'
+  /** Where its id stands in `body`. */
   readonly id: Span
+  /** An error, not a result. */
   readonly failed: boolean
-  /** In the answer to a listen. */
+  /** Where the answer to `subscriptions/listen` repeats the subscription id. */
   readonly subscriptionId?: Span
   readonly body: Uint8Array
 }

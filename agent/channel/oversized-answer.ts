@@ -1,4 +1,4 @@
-/** Finds out which call a line answers that was too long to keep, from its first and last bytes. */
+/** Finds out which call a line answers that was too long to keep, from its first and last bytes. Pure. */
 import { scanTornId } from '../../protocol/json-scan.ts'
 
 /** An answer: before `result` or `error` stands nothing but the other two members. */

@@ -1,15 +1,17 @@
-/** The calls that run in one child: gives them ids, finds the call that a message of the child belongs to. */
+/** The calls that run in one child: gives them ids, and finds the call to which a message of the child belongs. No I/O, no clock. */
 import { canonicalId, type MessageFacts } from '../../protocol/json-scan.ts'
 import { isListen, type RunningCall } from './call-memory.ts'
 import { CANCELLED_CALLS, CANCELLED_LINGER_MS } from '../limits.ts'
 
-/** Where a message of the child goes. `sure` when the call is certain. */
+/** Where a message of the child goes. */
 export interface Address {
+  /** Return address of the call that it belongs to. */
   readonly ra?: string
+  /** Whether that is certain, not only likely. */
   readonly sure?: true
 }
 
-interface Slot {
+interface RunningEntry {
   readonly call: RunningCall
   /** Canonical id and progress token that the child sees. */
   readonly id: string
@@ -22,14 +24,14 @@ const MAX_ASSIGNED_ID = 2 ** 31 - 1
 export class RunningCalls {
   readonly #ids: 'keep' | 'assign'
   #nextId = 1
-  readonly #byId = new Map<string, Slot>()
-  readonly #byKey = new Map<string, Slot>()
-  /** Those that do not only listen, oldest first. */
-  readonly #speaking = new Set<Slot>()
-  #newest: Slot | undefined
-  readonly #byToken = new Map<string, Slot>()
-  /** Cancelled calls that may still speak, by id, with the time until then. */
-  readonly #cancelled = new Map<string, { readonly untilMs: number; readonly listens: boolean }>()
+  readonly #byId = new Map<string, RunningEntry>()
+  readonly #byKey = new Map<string, RunningEntry>()
+  /** Those other than listens, oldest first. */
+  readonly #requests = new Set<RunningEntry>()
+  #newest: RunningEntry | undefined
+  readonly #byToken = new Map<string, RunningEntry>()
+  /** Cancelled calls of which the child may still send messages, by id, and until when. */
+  readonly #cancelled = new Map<string, { readonly untilMs: number; readonly isListen: boolean }>()
 
   constructor(ids: 'keep' | 'assign') {
     this.#ids = ids
@@ -48,41 +50,41 @@ export class RunningCalls {
     }
   }
 
-  /** False when the id is running, or was cancelled and may still be answered. `id` and `token` are canonical. */
+  /** False when a call with this id runs, or was cancelled and may still be answered. `id` and `token` are canonical. */
   start(call: RunningCall, id: string, token: string | undefined, nowMs: number): boolean {
     this.#forgetCancelled(nowMs)
     if (this.#byId.has(id) || this.#cancelled.has(id)) return false
-    const slot = { call, id, token }
-    this.#byId.set(id, slot)
-    this.#byKey.set(call.key, slot)
+    const entry = { call, id, token }
+    this.#byId.set(id, entry)
+    this.#byKey.set(call.key, entry)
     if (!isListen(call)) {
-      this.#speaking.add(slot)
-      this.#newest = slot
+      this.#requests.add(entry)
+      this.#newest = entry
     }
-    if (token !== undefined) this.#byToken.set(token, slot)
+    if (token !== undefined) this.#byToken.set(token, entry)
     return true
   }
 
   /** The call that an answer with this id ends, which then runs no more. */
   answered(id: string | undefined): RunningCall | undefined {
-    const slot = id === undefined ? undefined : this.#byId.get(id)
-    if (id !== undefined && slot === undefined) this.#cancelled.delete(id)
-    if (slot !== undefined) this.#remove(slot)
-    return slot?.call
+    const entry = id === undefined ? undefined : this.#byId.get(id)
+    if (id !== undefined && entry === undefined) this.#cancelled.delete(id)
+    if (entry !== undefined) this.#remove(entry)
+    return entry?.call
   }
 
   /** Ends a call without an answer. Returns the id under which the child knows it. */
   end(key: string): string | undefined {
-    const slot = this.#byKey.get(key)
-    if (slot !== undefined) this.#remove(slot)
-    return slot?.id
+    const entry = this.#byKey.get(key)
+    if (entry !== undefined) this.#remove(entry)
+    return entry?.id
   }
 
-  /** As `end`, but the child may still speak for it. */
+  /** As `end`, for a call of which the child may still send messages for CANCELLED_LINGER_MS. */
   cancel(key: string, nowMs: number): string | undefined {
-    const slot = this.#byKey.get(key)
+    const entry = this.#byKey.get(key)
     const id = this.end(key)
-    if (slot !== undefined) this.#cancelled.set(slot.id, { untilMs: nowMs + CANCELLED_LINGER_MS, listens: isListen(slot.call) })
+    if (entry !== undefined) this.#cancelled.set(entry.id, { untilMs: nowMs + CANCELLED_LINGER_MS, isListen: isListen(entry.call) })
     const [oldest] = this.#cancelled.keys()
     if (oldest !== undefined && this.#cancelled.size > CANCELLED_CALLS) this.#cancelled.delete(oldest)
     return id
@@ -94,31 +96,32 @@ export class RunningCalls {
   }
 
   /**
-   * The only call that speaks of this token or subscription; for a message without either, the only one running, else a
-   * hint. A call that only listens is never meant by those. Undefined: nobody waits for it.
+   * Where a message goes: to the call whose progress token or subscription id it names, or nowhere (undefined) when that runs
+   * no more. One that names neither belongs for sure to the only call that runs; with `keep` and several, perhaps to the
+   * newest. Listens do not count there.
    */
   address(facts: MessageFacts, nowMs: number): Address | undefined {
     if (facts.progressToken !== undefined) return sure(this.#byToken.get(canonicalId(facts.progressToken.raw)))
     if (facts.subscriptionId !== undefined) return sure(this.#byId.get(canonicalId(facts.subscriptionId.raw)))
     this.#forgetCancelled(nowMs)
-    const newest = this.#newestSpeaking()
+    const newest = this.#newestRequest()
     if (newest === undefined) return {}
-    if (this.#speaking.size === 1 && ![...this.#cancelled.values()].some(({ listens }) => !listens)) return sure(newest) ?? {}
+    if (this.#requests.size === 1 && ![...this.#cancelled.values()].some((cancelled) => !cancelled.isListen)) return sure(newest) ?? {}
     return this.#ids === 'keep' ? { ra: newest.call.ra } : {}
   }
 
-  /** Looked for only when the newest was answered before the others. */
-  #newestSpeaking(): Slot | undefined {
-    if (this.#newest === undefined) for (const slot of this.#speaking) this.#newest = slot
+  /** Searched only after the newest call has ended before an older one. */
+  #newestRequest(): RunningEntry | undefined {
+    if (this.#newest === undefined) for (const entry of this.#requests) this.#newest = entry
     return this.#newest
   }
 
-  #remove(slot: Slot): void {
-    this.#speaking.delete(slot)
-    if (this.#newest === slot) this.#newest = undefined
-    this.#byId.delete(slot.id)
-    this.#byKey.delete(slot.call.key)
-    if (slot.token !== undefined && this.#byToken.get(slot.token) === slot) this.#byToken.delete(slot.token)
+  #remove(entry: RunningEntry): void {
+    this.#requests.delete(entry)
+    if (this.#newest === entry) this.#newest = undefined
+    this.#byId.delete(entry.id)
+    this.#byKey.delete(entry.call.key)
+    if (entry.token !== undefined && this.#byToken.get(entry.token) === entry) this.#byToken.delete(entry.token)
   }
 
   #forgetCancelled(nowMs: number): void {
@@ -126,6 +129,6 @@ export class RunningCalls {
   }
 }
 
-function sure(slot: Slot | undefined): Address | undefined {
-  return slot === undefined ? undefined : { ra: slot.call.ra, sure: true }
+function sure(entry: RunningEntry | undefined): Address | undefined {
+  return entry === undefined ? undefined : { ra: entry.call.ra, sure: true }
 }

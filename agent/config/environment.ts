@@ -1,6 +1,6 @@
-/** The environment that a child sees: an allow-list of our own, and what the user named. Never a variable of the agent. */
+/** Builds the environment of a server process: allow-listed variables of the agent's process and those that the user named, never an `MCP_EDGE_` one. Pure. */
 
-/** What programs need to find themselves, their user, their language, their certificates and the way out. */
+/** What programs need: where programs, users, language, certificates and proxies are. */
 const ALLOWED = names(`
   PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR TERM XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_RUNTIME_DIR
   NODE_EXTRA_CA_CERTS SSL_CERT_FILE SSL_CERT_DIR HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY`)
@@ -12,8 +12,9 @@ const OURS = /^MCP_EDGE_/i
 export type Variables = Readonly<Record<string, string | undefined>>
 
 /**
- * The child's environment. `own` is the agent's; `extra` holds `KEY=VALUE`, or `KEY` alone to pass our own value.
- * Throws a RangeError that names the entry when a key is empty or ours.
+ * The child's environment. `own` is the agent's; `extra` holds `KEY=VALUE`, or `KEY` alone to pass the agent's own value.
+ *
+ * @throws {RangeError} that names the entry, when a key is empty or an `MCP_EDGE_` one.
  */
 export function childEnvironment(own: Variables, extra: readonly string[], platform: NodeJS.Platform): Record<string, string> {
   const windows = platform === 'win32'
@@ -32,7 +33,7 @@ export function childEnvironment(own: Variables, extra: readonly string[], platf
   return child
 }
 
-/** The values among a child's variables that no log may show: all that the user named, and proxies with a password. */
+/** The values among a child's variables that no log may show: all that the user named, and proxy URLs with credentials. */
 export function secretValues(own: Variables, extra: readonly string[]): string[] {
   const named = extra.flatMap((entry) => variable(entry, own).value ?? [])
   const proxies = Object.entries(own).flatMap(([name, value]) => (/_proxy$/i.test(name) && value?.includes('@') === true ? [value] : []))

@@ -1,4 +1,4 @@
-/** The agent's options, each of which is a variable too, and what follows from them for one run. */
+/** The agent's command line: every option, its environment variable, and what they come to for one run. */
 import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
@@ -9,7 +9,7 @@ import { Mask } from '../mask.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { readAgentSettings, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
 
-/** To be parsed by `parse`. */
+/** The command, to be given to `parse`. Reads the environment of this process for defaults. */
 export function agentCommand(): Command {
   const option = (flags: string, text: string, variable: string, fallback?: string): Option => {
     const made = new Option(flags, text).env(variable)
@@ -83,14 +83,19 @@ function collect(value: string, before: readonly string[]): string[] {
 
 export const VERSION: string = manifest.version
 
-/** What one run of the agent needs to know of its surroundings. */
+/** What one run of the agent needs. */
 export interface Prepared {
   readonly settings: AgentSettings
   readonly childEnv: Readonly<Record<string, string>>
   readonly mask: Mask
 }
 
-/** Throws an AgentExit that names the option that is wrong; a CommanderError when only help or the version was asked for. */
+/**
+ * Parses arguments.
+ *
+ * @throws {AgentExit} that names the option that is wrong.
+ * @throws {CommanderError} when only help or the version was asked for.
+ */
 export function parse(command: Command, args: readonly string[]): void {
   try {
     command.parse(args, { from: 'user' })
@@ -100,7 +105,11 @@ export function parse(command: Command, args: readonly string[]): void {
   }
 }
 
-/** Checks what was parsed. Throws an AgentExit that names the option that is wrong. */
+/**
+ * Checks what was parsed, and reads what it names from disk and the environment.
+ *
+ * @throws {AgentExit} that names the option that is wrong.
+ */
 export function prepare(command: Command, cwd: string): Prepared {
   const settings = readAgentSettings(command.opts<RawOptions>(), command.args, {
     cwd,

@@ -1,4 +1,4 @@
-/** What the user asked for, checked: options and variables become settings, or an error that names the option. */
+/** Checks options: they become settings, or an error that names the option. No I/O but through what it is given. */
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
 import { AgentExit, EXIT } from '../exit.ts'
@@ -28,24 +28,27 @@ export interface RawOptions {
   readonly json?: boolean
 }
 
-/** Which revisions the server speaks: found out, or told by the user. */
+/** Which revisions the server speaks: asked (`auto`), or told by the user. */
 export const ERAS = ['auto', 'legacy', 'modern'] as const
 export type EraChoice = (typeof ERAS)[number]
 
 export interface AgentSettings {
   readonly token: string
+  /** URL of the relay; else the token names it. */
   readonly relay: string | undefined
   readonly name: string
   readonly join: 'primary' | 'replica' | 'replace'
   readonly isolation: 'session' | 'share'
   readonly era: EraChoice
   readonly maxChildren: number
+  /** 0: never. */
   readonly idleStopMs: number
   /** Whether a process is kept started for the next client. */
   readonly hasSpare: boolean
   readonly env: readonly string[]
   readonly cwd: string
   readonly reconnectDelayMs: number
+  /** 0: no end. */
   readonly maxRetries: number
   readonly keepaliveMs: number
   readonly logLevel: LogLevel
@@ -54,6 +57,7 @@ export interface AgentSettings {
   readonly args: readonly string[]
 }
 
+/** The parts of the machine that settings depend on. */
 interface Surroundings {
   readonly cwd: string
   readonly hostname: string
@@ -62,10 +66,10 @@ interface Surroundings {
 }
 
 const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
-/** Above this, Node's timers fire at once. */
+/** Longest time that Node's timers take; beyond it they fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** Throws an AgentExit whose text names the option and what it takes. */
+/** @throws {AgentExit} whose text names the option and what it takes. */
 export function readAgentSettings(raw: RawOptions, command: readonly string[], around: Surroundings): AgentSettings {
   const [program, ...args] = command
   if (program === undefined || program === '')
@@ -97,7 +101,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
   }
 }
 
-/** The same machine, folder and command give the same name, so that a restart takes the place of what it was before. */
+/** A name that follows from machine, folder and command, so that a restarted agent replaces its former link. */
 export function defaultName(hostname: string, cwd: string, command: readonly string[]): string {
   const host = hostname.replace(/[^\w.-]/g, '-').slice(0, 48)
   const digest = createHash('sha256')
@@ -125,7 +129,11 @@ function agentName(text: string): string {
   return text
 }
 
-/** `90s`, `30m`, `1h`, `250ms`; a bare number is seconds. */
+/**
+ * `90s`, `30m`, `1h`, `250ms` in milliseconds; a bare number is seconds.
+ *
+ * @throws {AgentExit} that names the option, for anything else, less than `leastMs` or more than 24 days.
+ */
 export function durationMs(option: string, text: string, leastMs: number): number {
   const [, digits, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
   const ms = digits === undefined ? Number.NaN : Math.round(Number(digits) * UNITS_MS[unit as keyof typeof UNITS_MS])

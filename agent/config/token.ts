@@ -1,4 +1,4 @@
-/** What an agent token says about where to go. Read only: the relay is who verifies it. */
+/** Reads from an agent token where to connect. It is not verified here: the relay does that. Pure. */
 import { AgentExit, EXIT } from '../exit.ts'
 
 const AGENT_AUDIENCE = 'mcp-edge/agent'
@@ -9,7 +9,7 @@ export interface TokenClaims {
   readonly issuer: string | undefined
 }
 
-/** Throws an AgentExit that says what to do when the text is no agent token. */
+/** @throws {AgentExit} that says what to do, when the text is no agent token. */
 export function decodeAgentToken(token: string): TokenClaims {
   const claims = decodeClaims(token)
   if (claims === undefined)
@@ -28,7 +28,8 @@ export function decodeAgentToken(token: string): TokenClaims {
 
 /**
  * Where to dial: `--relay` if given, else the token's issuer. `http` and `https` become `ws` and `wss`.
- * Throws an AgentExit when neither is an http(s) or ws(s) URL.
+ *
+ * @throws {AgentExit} when neither is an http(s) or ws(s) URL.
  */
 export function linkUrl(claims: TokenClaims, relay: string | undefined): URL {
   const base = relay ?? claims.issuer
@@ -41,6 +42,7 @@ export function linkUrl(claims: TokenClaims, relay: string | undefined): URL {
   return new URL(`${scheme}//${url.host}/agent/${claims.share}`)
 }
 
+/** Whether a URL leads to this machine. */
 export function isLoopback(url: URL): boolean {
   return (
     url.hostname === 'localhost' || url.hostname.endsWith('.localhost') || url.hostname === '[::1]' || /^127(\.\d+){3}$/.test(url.hostname)

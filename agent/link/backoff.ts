@@ -1,4 +1,4 @@
-/** The schedule of attempts: doubling pauses with jitter, no clock and no socket. */
+/** Pauses between attempts: doubling, with jitter. No clock, no socket. */
 
 interface BackoffOptions {
   readonly minMs: number
@@ -7,7 +7,7 @@ interface BackoffOptions {
   readonly random: () => number
 }
 
-/** Pauses of half to the whole of `minMs`, doubled with each failure up to `maxMs`: many agents cut off at once do not come back at once. */
+/** Each pause is from half to the whole of `minMs`, doubled with each failure up to `maxMs`, so that agents cut off together do not come back together. */
 export class Backoff {
   readonly #options: BackoffOptions
   #failures = 0

@@ -1,4 +1,4 @@
-/** One lane of the share: keeps its link up, and joins the lane's channels to it. */
+/** One lane of the share: keeps its link up, says hello for its channels, and leaves it when told to. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { CLOSE, type Hello, type Welcome } from '../../protocol/handshake.ts'
 import { Backoff } from './backoff.ts'
@@ -13,23 +13,24 @@ import { isLoopback } from '../config/token.ts'
 
 interface LaneOptions {
   readonly index: number
-  /** The agent's door at the share. */
+  /** URL of the share's agent endpoint. */
   readonly url: URL
   readonly settings: AgentSettings
   readonly log: Log
   readonly version: string
   readonly instance: string
   readonly channels: Channels
-  /** What is known of the server by now. */
+  /** The server's era, as far as it is known by now. */
   readonly era: () => Era
-  /** The hello waits for it. Never rejects. */
+  /** The hello waits for this. Never rejects. */
   readonly ready: Promise<unknown>
-  /** Resolves as soon as the first lane has let us in. */
-  readonly isEntitled: () => Promise<void>
+  /** Resolves as soon as the first lane has let this agent in. */
+  readonly mayServe: () => Promise<void>
   readonly welcomed: (welcome: Welcome) => void
   readonly lost: () => void
-  /** Dial no more; and: cut what is there. */
+  /** Ends the dialling. */
   readonly closing: AbortSignal
+  /** Cuts the link that is there. */
   readonly cut: AbortSignal
 }
 
@@ -37,9 +38,9 @@ export class AgentLane {
   readonly channels: Channels
   readonly #options: LaneOptions
   #link: Link | undefined
-  /** What the last hello said of the server. */
+  /** The era that the last hello has said. */
   #announced: Era = 'legacy'
-  /** Another agent took our place here. */
+  /** Another agent has taken the place of this one on the lane. */
   #isDisplaced = false
 
   constructor(options: LaneOptions) {
@@ -71,7 +72,7 @@ export class AgentLane {
     })
   }
 
-  /** Tells the relay that we are leaving. False when there is no link that could still bring answers home. */
+  /** Tells the relay that this agent is leaving. False when there is no link on which answers could still go out. */
   drain(): boolean {
     this.#link?.send({ type: 'drain' })
     return this.isUp
@@ -81,7 +82,7 @@ export class AgentLane {
     await this.#link?.close(CLOSE.GOING_AWAY, 'agent stopped')
   }
 
-  /** Joins anew when the relay was told another era than is known now. */
+  /** Joins anew when the last hello has said another era than is known now. */
   async rejoinIfStale(): Promise<void> {
     const era = this.#options.era()
     if (this.#link === undefined || this.#announced === era) return
@@ -91,8 +92,8 @@ export class AgentLane {
 
   async #connect(): Promise<LinkEnd> {
     const { url, index, settings, version, ready, cut, welcomed, lost } = this.#options
-    // Who may serve is decided on the first lane: if it was not us any more, we hear it there.
-    if (this.#isDisplaced) await this.#options.isEntitled()
+    // Who may serve is decided on the first lane alone.
+    if (this.#isDisplaced) await this.#options.mayServe()
     const options = {
       url: laneUrl(url, index),
       token: settings.token,
@@ -111,7 +112,7 @@ export class AgentLane {
         this.channels.attach(link, welcome)
         void this.rejoinIfStale()
       },
-      draining: () => void this.#relayLeaves(),
+      draining: () => void this.#drained(),
     })
     this.#link = undefined
     this.#isDisplaced = index > 0 && isDisplaced(end)
@@ -120,8 +121,8 @@ export class AgentLane {
     return end
   }
 
-  /** The relay is about to go: finish here, then dial again. */
-  async #relayLeaves(): Promise<void> {
+  /** The relay is about to go: lets calls be answered here, then dials again. */
+  async #drained(): Promise<void> {
     this.#options.log.info('link.draining')
     await this.#redial()
   }
@@ -140,12 +141,12 @@ export class AgentLane {
       type: 'hello',
       agent: name,
       instance,
-      // Whom the first lane has let in, the others let in beside whoever is there.
+      // Where the first lane has let this agent in, the others let it in beside whoever is there.
       join: index > 0 && join === 'primary' ? 'replica' : join,
       isolation,
       era: this.#announced,
       product: `mcp-edge-agent/${version}`,
-      ...this.channels.memory(),
+      ...this.channels.helloFields(),
     }
   }
 }

@@ -1,4 +1,4 @@
-/** All lanes of the share: the first one's welcome says how many there are, and whether this agent may serve. */
+/** All lanes of the share: dials the first, and the others once its welcome has said how many there are. */
 import { randomUUID } from 'node:crypto'
 import type { Welcome } from '../../protocol/handshake.ts'
 import { KeptAnswers } from '../channel/kept-answers.ts'
@@ -15,7 +15,7 @@ import { SpareChild } from '../server/spare.ts'
 
 interface LanesOptions {
   readonly settings: AgentSettings
-  /** The agent's door at the share. */
+  /** URL of the share's agent endpoint. */
   readonly url: URL
   readonly log: Log
   readonly version: string
@@ -30,14 +30,14 @@ export class Lanes {
   readonly #spare: SpareChild
   readonly #answers = new KeptAnswers()
   readonly #lanes: AgentLane[] = []
-  /** How many there are; one until the first welcome. */
+  /** How many lanes the share has; one until the first welcome. */
   #count = 1
-  #endedCount = 0
-  readonly #over = Promise.withResolvers<void>()
+  #endedLanes = 0
+  readonly #ended = Promise.withResolvers<void>()
   readonly #closing = new AbortController()
   readonly #cut = new AbortController()
   /** Resolved while the first lane has a link. */
-  #entitled = Promise.withResolvers<void>()
+  #mayServe = Promise.withResolvers<void>()
   #era: Era = 'legacy'
   readonly #ready: Promise<void>
 
@@ -45,17 +45,17 @@ export class Lanes {
     this.#options = options
     this.#childLimit = new ChildLimit(options.settings.maxChildren)
     this.#spare = new SpareChild({ startChild: options.startChild, hasRoom: () => this.#childLimit.hasRoom, log: options.log })
-    this.#ready = options.finding.soon.then((era) => void (this.#era = era))
+    this.#ready = options.finding.initial.then((era) => void (this.#era = era))
   }
 
   /** Serves until `close`. Throws an AgentExit when it cannot go on. */
   async run(): Promise<void> {
-    this.#begin(0)
-    void this.#learnLate()
-    await this.#over.promise
+    this.#start(0)
+    void this.#learnEra()
+    await this.#ended.promise
   }
 
-  /** Tells the relay that we are leaving. False when there is no link that could still bring answers home. */
+  /** Tells the relay that this agent is leaving. False when there is no link on which answers could still go out. */
   drain(): boolean {
     return this.#lanes.filter((lane) => lane.drain()).length > 0
   }
@@ -66,7 +66,7 @@ export class Lanes {
     await Promise.all(this.#lanes.map(({ channels }) => channels.quiet(signal)))
   }
 
-  /** Ends every server process by the ladder. */
+  /** Stops every server process. */
   async stop(): Promise<void> {
     await Promise.all([this.#spare.stop(), ...this.#lanes.map(({ channels }) => channels.stop())])
   }
@@ -80,12 +80,12 @@ export class Lanes {
   /** Closes all links in good order; `run` ends then. */
   async close(): Promise<void> {
     this.#closing.abort()
-    this.#entitled.resolve()
+    this.#mayServe.resolve()
     await Promise.all(this.#lanes.map((lane) => lane.close()))
     this.#cut.abort()
   }
 
-  #begin(index: number): void {
+  #start(index: number): void {
     const { settings, url, version } = this.#options
     const spare = this.#spare
     const log = laneLog(this.#options.log, index, () => this.#count > 1)
@@ -110,10 +110,10 @@ export class Lanes {
       channels,
       era: () => this.#era,
       ready: this.#ready,
-      isEntitled: () => this.#entitled.promise,
+      mayServe: () => this.#mayServe.promise,
       welcomed: (welcome) => this.#welcomed(index, welcome),
       lost: () => {
-        if (index === 0 && !this.#closing.signal.aborted) this.#entitled = Promise.withResolvers()
+        if (index === 0 && !this.#closing.signal.aborted) this.#mayServe = Promise.withResolvers()
       },
       closing: this.#closing.signal,
       cut: this.#cut.signal,
@@ -129,14 +129,14 @@ export class Lanes {
     const { log, url, settings } = this.#options
     if (index === 0) {
       this.#count = lanes
-      this.#entitled.resolve()
+      this.#mayServe.resolve()
       if (settings.isolation === 'share' && lanes > settings.maxChildren && this.#lanes.length === 1)
         log.warn('lanes.children', {
           lanes,
           maxChildren: settings.maxChildren,
           meaning: 'each lane has a server process of its own: raise --max-children',
         })
-      for (let next = this.#lanes.length; next < this.#count; next++) this.#begin(next)
+      for (let next = this.#lanes.length; next < this.#count; next++) this.#start(next)
     }
     const relay = url.origin.replace(/^ws/, 'http')
     if (this.#count > 1) log.debug('lane.ready', { lane: index, relay })
@@ -145,21 +145,21 @@ export class Lanes {
   }
 
   #laneEnded(): void {
-    if (++this.#endedCount === this.#lanes.length) this.#over.resolve()
+    if (++this.#endedLanes === this.#lanes.length) this.#ended.resolve()
   }
 
-  /** One lane cannot go on, so that the share would be served in part: whoever started us must hear of it. */
+  /** One lane cannot go on. Then none does: a share must not be served in part. */
   #fail(error: unknown): void {
     this.#closing.abort()
     this.#cut.abort()
-    this.#over.reject(error)
+    this.#ended.reject(error)
   }
 
-  /** A verdict on the server that comes after the hello makes new ones necessary. */
-  async #learnLate(): Promise<void> {
+  /** Waits for the server's era; lanes whose hello said another one join anew. */
+  async #learnEra(): Promise<void> {
     await this.#ready
     if (this.#options.settings.hasSpare) this.#spare.prepare()
-    this.#era = await this.#options.finding.sure
+    this.#era = await this.#options.finding.final
     await Promise.all(this.#lanes.map((lane) => lane.rejoinIfStale()))
   }
 }

@@ -1,4 +1,4 @@
-/** One connection to the relay, from dialling to its end: the upgrade, hello and welcome, frames, and noticing that it is dead. Mechanism only. */
+/** One WebSocket to the relay, from dialling to its end: sends the hello, passes frames to the channels and back, notices when it is dead. Never dials again. */
 import { WebSocket, type RawData } from 'ws'
 import { Bundle } from '../../protocol/bundle.ts'
 import type { AgentFrame, RelayFrame } from '../../protocol/frame.ts'
@@ -12,7 +12,7 @@ import { CLOSE_MS, DIAL_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES } from '../l
 
 /** How an attempt or a link ended. */
 export type LinkEnd =
-  /** No link came about: the relay answered the upgrade with a status, or nothing did. */
+  /** There was no link: the relay refused the upgrade with an HTTP status, or could not be reached. */
   | { readonly kind: 'refused'; readonly status: number; readonly detail: string }
   | { readonly kind: 'unreachable'; readonly reason: string }
   /** There was a link. `livedMs` counts from the welcome. */
@@ -35,7 +35,7 @@ export interface LinkOptions {
   readonly hello: () => Hello
   /** Get the frames of the relay, and are told when the socket takes more again. */
   readonly channels: Pick<Channels, 'receive' | 'flush'>
-  /** The hello waits for it; the dialling does not. Never rejects. */
+  /** The hello waits for this; the dialling does not. Never rejects. */
   readonly ready: Promise<unknown>
   /** Ends the attempt or the link in good order. */
   readonly signal: AbortSignal
@@ -44,7 +44,7 @@ export interface LinkOptions {
 /** The largest frame of the protocol. */
 const MAX_FRAME_BYTES = MAX_HEADER_BYTES + 1 + CHUNK_BYTES
 const COMPRESS_FROM_BYTES = 1024
-/** A refusal's text is read this far. */
+/** How much of a refusal's body is read. */
 const REFUSAL_CHARS = 2000
 
 /** Dials once. Resolves, never rejects, when there is no link or none any more. */
@@ -137,7 +137,7 @@ export class Link implements LinkPort {
     if (this.#welcomedMs === undefined || this.#socket.readyState !== WebSocket.OPEN) return
     const bytes = encodeFrame(frame, body)
     if (!this.#bundle.hasRoomFor(bytes)) this.#flush()
-    // What is ready in one turn, as answers are that came in one chunk of the child's output, goes out together.
+    // What is sent in one turn, such as answers that came in one chunk of a child's output, goes out in one message.
     if (this.#bundle.isEmpty) queueMicrotask(() => this.#flush())
     this.#bundle.add(bytes)
   }
@@ -173,7 +173,7 @@ export class Link implements LinkPort {
   }
 
   #take({ header, body }: DecodedFrame<RelayFrame>): ProtocolFault | undefined {
-    // After we closed, or before the welcome, nothing counts.
+    // What comes after we closed does not count.
     if (this.#socket.readyState !== WebSocket.OPEN) return undefined
     if (header.type === 'welcome') return this.#welcome(header)
     if (this.#welcomedMs === undefined) return 'no welcome first'
@@ -190,7 +190,7 @@ export class Link implements LinkPort {
     return undefined
   }
 
-  /** A ping after silence; silence after a ping is a dead link, however open the socket looks. */
+  /** Pings after silence; silence after a ping means that the link is dead, though the socket looks open. */
   #watch(): void {
     const silentMs = performance.now() - this.#heardMs
     let waitMs = this.#keepaliveMs
@@ -216,7 +216,7 @@ function asBytes(data: RawData): Buffer {
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)
 }
 
-/** What a refusal says for people: `detail` or `code` of a problem document (RFC 9457). */
+/** What a refusal says: `detail` or `code` of a problem document (RFC 9457). */
 function problemDetail(text: string): string {
   try {
     const problem: unknown = JSON.parse(text)

@@ -1,4 +1,4 @@
-/** The loop around one connection: what an end means, when to dial again, when to give up. Policy only. */
+/** Keeps a link up: decides what the end of one means, when to dial again and when to give up. No socket, no clock of its own. */
 import { CLOSE } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import type { Backoff } from './backoff.ts'
@@ -10,7 +10,7 @@ import type { Log } from '../log.ts'
 interface ReconnectOptions {
   readonly connect: () => Promise<LinkEnd>
   readonly backoff: Backoff
-  /** Whether the relay's word on who may serve is final here: that of a share's first lane is, the others follow it. */
+  /** Whether being replaced or refused by name is final: it is on the first lane of a share, which the others follow. */
   readonly isFirstLane: boolean
   /** Failures in a row after which to give up; 0: never. */
   readonly maxRetries: number
@@ -23,7 +23,11 @@ interface ReconnectOptions {
   readonly signal: AbortSignal
 }
 
-/** Keeps a link up until the signal. Throws an AgentExit when the relay's word is final, or the retries are spent. */
+/**
+ * Keeps a link up until the signal.
+ *
+ * @throws {AgentExit} when the relay has ended this agent for good, or the retries are spent.
+ */
 export async function keepConnected({
   connect,
   backoff,
@@ -56,7 +60,7 @@ export async function keepConnected({
   }
 }
 
-/** Whether a link ended because of another agent. */
+/** Whether a link ended in favour of another agent. */
 export function isDisplaced(end: LinkEnd): boolean {
   return end.kind === 'closed' && (end.code === CLOSE.REPLACED || end.code === CLOSE.NAME_REFUSED)
 }

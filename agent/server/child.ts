@@ -1,10 +1,10 @@
-/** One server process: starts it without a shell in a group of its own, pumps its lines, stops it by a ladder. */
+/** Runs one server process, without a shell and in a process group of its own: passes its lines on, and stops it in three bounded steps. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MAX_LINE_BYTES, STDERR_TAIL_BYTES } from '../../protocol/limits.ts'
 import type { Guard } from './guard.ts'
-import { GROUP_POLL_MS, LAST_WORDS_MS, STDERR_LINE_BYTES, STDIN_END_GRACE_MS, TERM_GRACE_MS } from '../limits.ts'
+import { GROUP_POLL_MS, OUTPUT_AFTER_EXIT_MS, STDERR_LINE_BYTES, STDIN_END_GRACE_MS, TERM_GRACE_MS } from '../limits.ts'
 import { LineSplitter } from './line-splitter.ts'
 import type { Mask } from '../mask.ts'
 
@@ -25,12 +25,13 @@ export interface ChildEnd {
 }
 
 export interface ChildHandlers {
-  /** A line of stdout. */
+  /** A line of stdout. The bytes are the receiver's own. */
   readonly line: (bytes: Uint8Array) => void
+  /** A line of stdout over MAX_LINE_BYTES has ended: its first and last bytes, and how long it was. */
   readonly tooLong: (head: Uint8Array, tail: Uint8Array, size: number) => void
   /** A line of stderr, secrets masked. */
   readonly stderr: (line: string) => void
-  /** It is gone, and all that it wrote has been handed over. Comes once, never from within `startChild`. */
+  /** The process is gone, and all that it wrote was passed on. Called once, and never from within `startChild`. */
   readonly gone: (end: ChildEnd) => void
 }
 
@@ -38,11 +39,12 @@ export interface Child {
   readonly pid: number | undefined
   /** `done` is called once: with true when the kernel has taken the bytes, false when the child is gone before. */
   write(bytes: Uint8Array, done: (taken: boolean) => void): void
+  /** Stops reading stdout, so that the child waits in its own write. */
   pause(): void
   resume(): void
-  /** Climbs the ladder: end of stdin, SIGTERM, SIGKILL, each to the whole group. Resolves when the group is gone. */
+  /** Ends stdin, and if that is not enough sends SIGTERM, then SIGKILL, to the whole group. Resolves when the group is gone. */
   stop(): Promise<void>
-  /** Ends the whole group now. */
+  /** Sends SIGKILL to the whole group now. */
   kill(): void
 }
 
@@ -91,7 +93,8 @@ class RunningChild implements Child {
   readonly #stderr: StderrTail
   #startError: string | undefined
   #stopping: Promise<void> | undefined
-  #leaving = false
+  /** Its output is read whatever the flow says. */
+  #drains = false
   #groupEnded: Promise<void> | undefined
 
   constructor(process: Process, spec: ChildSpec, handlers: ChildHandlers, context: ChildContext) {
@@ -131,7 +134,7 @@ class RunningChild implements Child {
   }
 
   pause(): void {
-    if (!this.#leaving) this.#process.stdout.pause()
+    if (!this.#drains) this.#process.stdout.pause()
   }
 
   resume(): void {
@@ -139,7 +142,7 @@ class RunningChild implements Child {
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#climb()
+    this.#stopping ??= this.#stop()
     return this.#stopping
   }
 
@@ -147,9 +150,9 @@ class RunningChild implements Child {
     this.#signal('SIGKILL')
   }
 
-  async #climb(): Promise<void> {
-    // A child that nobody reads from could not write its last words, and would not see the end of its input.
-    this.#leaving = true
+  async #stop(): Promise<void> {
+    // A child that waits in a write, since nobody reads, would not see the end of its input.
+    this.#drains = true
     this.resume()
     this.#process.stdin.end()
     if (!(await settles(this.#exited.promise, STDIN_END_GRACE_MS))) {
@@ -160,31 +163,31 @@ class RunningChild implements Child {
     await this.#groupEnded
   }
 
-  /** The process that we started is gone; others of its group may not be, and may hold its pipes open. */
+  /** The process that we started is gone; others of its group may live on, and hold its pipes open. */
   #leaderExited(): void {
     this.#exited.resolve()
-    // What the pipe still holds is bounded, so it is read whatever the flow says.
-    this.#leaving = true
+    // What the pipe still holds is bounded.
+    this.#drains = true
     this.resume()
     this.#signal('SIGTERM')
-    const lastWords = setTimeout(() => {
+    const cut = setTimeout(() => {
       this.#process.stdout.destroy()
       this.#process.stderr.destroy()
-    }, LAST_WORDS_MS)
-    void this.#gone.promise.then(() => clearTimeout(lastWords))
+    }, OUTPUT_AFTER_EXIT_MS)
+    void this.#gone.promise.then(() => clearTimeout(cut))
     this.#groupEnded = this.#endGroup()
   }
 
   async #endGroup(): Promise<void> {
     const { pid } = this
     if (pid === undefined) return
-    // Nothing tells when the last of a group goes, so it is asked.
+    // No event tells when the last process of a group ends.
     for (let waitedMs = 0; waitedMs < TERM_GRACE_MS && this.#signal(0); waitedMs += GROUP_POLL_MS) await delay(GROUP_POLL_MS)
     this.#signal('SIGKILL')
     this.#context.guard.remove(pid)
   }
 
-  /** To the whole group. False when nobody is left. */
+  /** Sends a signal to the whole group. False when nobody is left. */
   #signal(signal: NodeJS.Signals | 0): boolean {
     const { pid } = this
     if (pid === undefined) return false
@@ -217,7 +220,7 @@ class StderrTail {
     }
     this.#lines = new LineSplitter(STDERR_LINE_BYTES, {
       line: (bytes) => take(Buffer.from(bytes).toString('utf8')),
-      // The cut may go through a secret, so what could be its beginning goes too.
+      // The cut may go through a secret, so whatever could be its beginning is dropped.
       tooLong: (head, _, size) => {
         const kept = Buffer.from(head.subarray(0, STDERR_LINE_BYTES)).toString('utf8')
         take(`${kept.slice(0, Math.max(0, kept.length - mask.longest))}… (${size} bytes)`)

@@ -1,6 +1,6 @@
 /**
- * Finds out whether the server speaks revision 2026-07-28 or needs `initialize`, by asking a throw-away process of it:
- * some servers die of the question, and others speak one era for the rest of their life.
+ * Finds out whether the server speaks revision 2026-07-28 or needs `initialize`. It asks a process that serves nobody: some
+ * servers die of the question, and others speak the era of their first message for the rest of their life.
  */
 import { canonicalId, scanMessage } from '../../protocol/json-scan.ts'
 import type { Child, ChildHandlers } from './child.ts'
@@ -11,15 +11,15 @@ import type { EraChoice } from '../config/settings.ts'
 /** `legacy`: revisions up to 2025-11-25, with a handshake. `modern`: 2026-07-28, without. */
 export type Era = 'legacy' | 'modern'
 
-/** What is known of the server's era. One per agent, since an agent runs one command; nothing here ever rejects. */
+/** The era of the agent's server, as it becomes known. Nothing here ever rejects. */
 export interface EraFinding {
-  /** The verdict, once the process that gave it is gone; after PROBE_MS what is known by then, `legacy` when nothing is. */
-  readonly soon: Promise<Era>
-  /** The verdict, however late. */
-  readonly sure: Promise<Era>
-  /** Ends the process that was asked, by the ladder. */
+  /** For the first hello: the era, once the process that told it is gone; after PROBE_MS what is known by then, else `legacy`. */
+  readonly initial: Promise<Era>
+  /** The era, however late it is known. */
+  readonly final: Promise<Era>
+  /** Stops the process that was asked. */
   stop(): Promise<void>
-  /** Ends it at once. */
+  /** Kills it. */
   kill(): void
 }
 
@@ -35,33 +35,33 @@ const UNSUPPORTED_VERSION = -32022
 /** A small integer: some servers hold ids in 32 bits. */
 const PROBE_ID = 1
 
-/** What the user said, where the user said it; else a probe. */
+/** Takes the user's word, or with `auto` starts a process of the server and asks it. */
 export function findEra(choice: EraChoice, options: ProbeOptions): EraFinding {
   if (choice === 'auto') return new Probe(options)
   const told = Promise.resolve(choice)
-  return { soon: told, sure: told, stop: () => Promise.resolve(), kill: () => {} }
+  return { initial: told, final: told, stop: () => Promise.resolve(), kill: () => {} }
 }
 
 class Probe implements EraFinding {
-  readonly soon: Promise<Era>
-  readonly sure: Promise<Era>
+  readonly initial: Promise<Era>
+  readonly final: Promise<Era>
   readonly #log: Log
   readonly #child: Child
-  readonly #verdict = Promise.withResolvers<Era>()
+  readonly #final = Promise.withResolvers<Era>()
   readonly #gone = Promise.withResolvers<void>()
   readonly #giveUpTimer: NodeJS.Timeout
   #found: Era | undefined
 
   constructor({ startChild, version, log }: ProbeOptions) {
     this.#log = log
-    this.sure = this.#verdict.promise
+    this.final = this.#final.promise
     this.#child = startChild({
       line: (bytes) => {
-        const era = verdictOf(bytes)
+        const era = eraOf(bytes)
         if (era !== undefined) this.#settle(era, 'its answer')
       },
       tooLong: () => {},
-      // The processes that serve say the same again, for all to see.
+      // The processes that serve print the same again, and that is logged at every level.
       stderr: (line) => log.debug('era.stderr', { line }),
       gone: () => {
         this.#settle('legacy', 'it ended without an answer')
@@ -72,7 +72,7 @@ class Probe implements EraFinding {
     this.#child.write(Buffer.from(`${discoverRequest(version)}\n`), (taken) => {
       if (!taken) this.#settle('legacy', 'it does not read')
     })
-    this.soon = this.#soon()
+    this.initial = this.#initial()
   }
 
   async stop(): Promise<void> {
@@ -84,14 +84,14 @@ class Probe implements EraFinding {
     this.#child.kill()
   }
 
-  async #soon(): Promise<Era> {
+  async #initial(): Promise<Era> {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(() => {
       if (this.#found === undefined)
         this.#log.warn('era.unknown', { waitedMs: PROBE_MS, meaning: 'the server is silent, and taken for legacy: --era says which it is' })
       late.resolve()
     }, PROBE_MS)
-    // Until it is gone it may hold a port or a lock that the processes to come need as well.
+    // Until it is gone it may hold a port or a lock that the next process needs.
     await Promise.race([this.#gone.promise, late.promise])
     clearTimeout(timer)
     return this.#found ?? 'legacy'
@@ -102,16 +102,16 @@ class Probe implements EraFinding {
     this.#found = era
     clearTimeout(this.#giveUpTimer)
     this.#log.debug('era', { era, because })
-    this.#verdict.resolve(era)
+    this.#final.resolve(era)
     void this.#child.stop()
   }
 }
 
 /**
- * What a line of the server says of its era, or undefined when it does not answer the question. Modern is only who names
- * 2026-07-28, in a result or as a version it would have taken; any other answer, whatever its code, means `initialize`.
+ * What a line of the server says of its era, or undefined when it does not answer the question. Modern is only a server that
+ * names 2026-07-28, in a result or as a version it supports; any other answer, whatever its code, means `initialize`.
  */
-export function verdictOf(line: Uint8Array): Era | undefined {
+export function eraOf(line: Uint8Array): Era | undefined {
   const scanned = scanMessage(line)
   if (!scanned.ok) return undefined
   const { kind, id } = scanned.value

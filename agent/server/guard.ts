@@ -1,6 +1,6 @@
 /**
- * A tiny process that outlives the agent only to end its children: when the agent is killed, the guard's stdin ends,
- * and it stops every process group that it was told of.
+ * Starts the guard, a shell process that ends the agent's children when the agent is killed: its stdin ends then, and it stops
+ * every process group that it was told of.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 
@@ -25,19 +25,19 @@ exit 0
 `
 
 export interface Guard {
-  /** From now on this process group ends with the agent. */
+  /** From now on this process group is ended with the agent. */
   readonly add: (pgid: number) => void
   /** The group is gone. */
   readonly remove: (pgid: number) => void
-  /** The agent ends in good order: the guard follows as soon as its groups are gone. */
+  /** The agent ends in good order: the guard ends as soon as its groups are gone. */
   readonly end: () => void
 }
 
 const NO_GUARD: Guard = { add: () => {}, remove: () => {}, end: () => {} }
 
 /**
- * Starts the guard in a session of its own, where no signal from the agent's terminal reaches it. Without a POSIX shell there
- * is none. `onFailure` hears why there is no guard any more, though there should be.
+ * Starts it in a session of its own, where no signal from the agent's terminal reaches it. On Windows, without a POSIX shell,
+ * there is none. `onFailure` is told why the guard is gone or never came.
  */
 export function startGuard(onFailure: (reason: string) => void, platform: NodeJS.Platform): Guard {
   if (platform === 'win32') return NO_GUARD

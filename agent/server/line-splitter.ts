@@ -1,4 +1,4 @@
-/** Bytes to lines: bounded, linear in the bytes however they are cut, and blind to character boundaries. */
+/** Splits a stream of bytes into lines of bounded length, in time linear in the bytes however they are chunked. No I/O. */
 import { OVERSIZED_HEAD_BYTES, OVERSIZED_TAIL_BYTES } from '../limits.ts'
 
 export interface LineHandlers {
@@ -12,7 +12,7 @@ const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 const SPACE = 0x20
 
-/** Pieces below this are gathered, so that a child that writes byte by byte does not cost an object a byte. */
+/** Smaller pieces are gathered in one buffer, so that a child that writes byte by byte does not cost an object for each. */
 const SMALL_PIECE_BYTES = 16 * 1024
 const GATHER_BYTES = 64 * 1024
 
@@ -22,9 +22,9 @@ export class LineSplitter {
   #pieces: Uint8Array[] = []
   #gather = new Uint8Array(0)
   #gathered = 0
-  /** Bytes of the open line, also of those that were thrown away. */
+  /** Bytes of the unfinished line, those that were thrown away included. */
   #size = 0
-  #torn: { head: Uint8Array; tail: Uint8Array } | undefined
+  #oversized: { head: Uint8Array; tail: Uint8Array } | undefined
 
   /** Lines longer than `maxBytes` are not kept. */
   constructor(maxBytes: number, handlers: LineHandlers) {
@@ -52,21 +52,21 @@ export class LineSplitter {
     // The common case, a line inside one chunk, is copied once: a short line must not keep its whole chunk alive.
     if (this.#size === 0 && rest.length <= this.#maxBytes) return this.#handlers.line(tidy(copy(rest)))
     this.#keep(rest)
-    const [size, torn] = [this.#size, this.#torn]
-    const line = torn === undefined ? this.#join(size) : undefined
+    const [size, oversized] = [this.#size, this.#oversized]
+    const line = oversized === undefined ? this.#join(size) : undefined
     this.#reset()
     if (line !== undefined) this.#handlers.line(tidy(line))
-    else if (torn !== undefined) this.#handlers.tooLong(torn.head, torn.tail, size)
+    else if (oversized !== undefined) this.#handlers.tooLong(oversized.head, oversized.tail, size)
   }
 
   #keep(piece: Uint8Array): void {
     this.#size += piece.length
-    if (this.#torn !== undefined) {
-      if (this.#torn.head.length < OVERSIZED_HEAD_BYTES) this.#torn.head = firstBytes([this.#torn.head, piece])
-      this.#torn.tail = lastBytes([this.#torn.tail, piece])
+    if (this.#oversized !== undefined) {
+      if (this.#oversized.head.length < OVERSIZED_HEAD_BYTES) this.#oversized.head = firstBytes([this.#oversized.head, piece])
+      this.#oversized.tail = lastBytes([this.#oversized.tail, piece])
     } else if (this.#size > this.#maxBytes) {
       const kept = [...this.#pieces, this.#gather.subarray(0, this.#gathered), piece]
-      this.#torn = { head: firstBytes(kept), tail: lastBytes(kept) }
+      this.#oversized = { head: firstBytes(kept), tail: lastBytes(kept) }
       this.#drop()
     } else if (piece.length < SMALL_PIECE_BYTES) {
       this.#gatherUp(piece)
@@ -108,7 +108,7 @@ export class LineSplitter {
     this.#pieces = []
     this.#gathered = 0
     this.#size = 0
-    this.#torn = undefined
+    this.#oversized = undefined
   }
 }
 

@@ -174,14 +174,14 @@ describe('--max-children', () => {
 })
 
 describe('links', () => {
-  test('Channels.memory() names the channels whose children run, and their last numbers', () => {
+  test('Channels.helloFields() names the channels whose children run, and their last numbers', () => {
     const agent = new Agent({ maxChildren: 9 })
     for (const ch of ['a', 'b', 'c']) agent.open(ch)
     agent.call('a', 1)
     agent.answer(0, 1)
     agent.children[1]?.ends()
     agent.close('c')
-    expect(agent.channels.memory()).toEqual({ held: [keyOf(1)], channels: [{ ch: 'a', n: 1 }] })
+    expect(agent.channels.helloFields()).toEqual({ held: [keyOf(1)], channels: [{ ch: 'a', n: 1 }] })
   })
 
   test('Channels.attach() sends what was not receipted, also of the dead, and ends what is unwanted without a word', () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { findEra, verdictOf, type Era, type EraFinding } from '../../../../agent/server/era.ts'
+import { findEra, eraOf, type Era, type EraFinding } from '../../../../agent/server/era.ts'
 import { PROBE_GIVE_UP_MS, PROBE_MS } from '../../../../agent/limits.ts'
 import { createLog } from '../../../../agent/log.ts'
 import { Mask } from '../../../../agent/mask.ts'
@@ -42,8 +42,8 @@ test.each<[string, string, Era | undefined]>([
   ['a notification', '{"jsonrpc":"2.0","method":"notifications/message"}', undefined],
   ['junk', 'Server listening', undefined],
   ['a batch', `[${result(DISCOVERED)}]`, undefined],
-])('verdictOf() takes %s for what it is', (_, line, era) => {
-  expect(verdictOf(Buffer.from(line))).toBe(era)
+])('eraOf() takes %s for what it is', (_, line, era) => {
+  expect(eraOf(Buffer.from(line))).toBe(era)
 })
 
 class Probe {
@@ -83,7 +83,7 @@ describe('findEra()', () => {
     expect(child?.stopped).toBe(false)
     child?.says('some junk')
     child?.says(result(DISCOVERED))
-    expect(await finding.sure).toBe('modern')
+    expect(await finding.final).toBe('modern')
     expect(child?.stopped).toBe(true)
     expect(child?.written).toHaveLength(1)
   })
@@ -91,9 +91,9 @@ describe('findEra()', () => {
   test('gives its verdict to the hello only when the process is gone, which may hold a port or a lock', async () => {
     const { child, finding } = new Probe()
     let soon: Era | undefined
-    const told = finding.soon.then((era) => (soon = era))
+    const told = finding.initial.then((era) => (soon = era))
     child?.says(error(-32601))
-    await finding.sure
+    await finding.final
     await vi.advanceTimersByTimeAsync(PROBE_MS - 1)
     expect(soon).toBeUndefined()
     child?.ends()
@@ -105,29 +105,29 @@ describe('findEra()', () => {
     const { child, finding } = new Probe()
     child?.says(result(DISCOVERED))
     vi.advanceTimersByTime(PROBE_MS)
-    expect(await finding.soon).toBe('modern')
+    expect(await finding.initial).toBe('modern')
   })
 
   test('takes a server that ends at the question for legacy', async () => {
     const { child, finding } = new Probe()
     child?.ends({ exitCode: 1 })
-    expect([await finding.soon, await finding.sure]).toEqual(['legacy', 'legacy'])
+    expect([await finding.initial, await finding.final]).toEqual(['legacy', 'legacy'])
   })
 
   test('takes a silent server for legacy, says so, and still hears it later', async () => {
     const { child, finding, logged } = new Probe()
     vi.advanceTimersByTime(PROBE_MS)
-    expect(await finding.soon).toBe('legacy')
+    expect(await finding.initial).toBe('legacy')
     expect(logged.join('')).toMatch(/"era\.unknown".*--era/)
     expect(child?.stopped).toBe(false)
     child?.says(result(DISCOVERED))
-    expect(await finding.sure).toBe('modern')
+    expect(await finding.final).toBe('modern')
   })
 
   test('gives a silent server up after PROBE_GIVE_UP_MS', async () => {
     const { child, finding } = new Probe()
     vi.advanceTimersByTime(PROBE_GIVE_UP_MS)
-    expect(await finding.sure).toBe('legacy')
+    expect(await finding.final).toBe('legacy')
     expect(child?.stopped).toBe(true)
   })
 
@@ -137,12 +137,12 @@ describe('findEra()', () => {
     expect(child?.stopped).toBe(true)
     child?.ends()
     await stopped
-    expect(await finding.soon).toBe('legacy')
+    expect(await finding.initial).toBe('legacy')
   })
 
   test.each(['legacy', 'modern'] as const)('starts no process for --era %s', async (choice) => {
     const { child, finding } = new Probe(choice)
-    expect([child, await finding.soon, await finding.sure]).toEqual([undefined, choice, choice])
+    expect([child, await finding.initial, await finding.final]).toEqual([undefined, choice, choice])
     await finding.stop()
   })
 })
