@@ -2,11 +2,12 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { MAX_LINE_BYTES, STDERR_TAIL_BYTES } from '../../protocol/limits.ts'
+import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
 import type { Guard } from './guard.ts'
-import { GROUP_POLL_MS, OUTPUT_AFTER_EXIT_MS, STDERR_LINE_BYTES, STDIN_END_GRACE_MS, TERM_GRACE_MS } from '../limits.ts'
+import { GROUP_POLL_MS, OUTPUT_AFTER_EXIT_MS, STDIN_END_GRACE_MS, TERM_GRACE_MS } from '../limits.ts'
 import { LineSplitter } from './line-splitter.ts'
 import type { Mask } from '../mask.ts'
+import { StderrTail } from './stderr-tail.ts'
 
 export interface ChildSpec {
   readonly command: string
@@ -48,11 +49,20 @@ export interface Child {
   kill(): void
 }
 
+/** Milliseconds that a child which is stopped has to exit, after the end of its stdin and then after SIGTERM. */
+export interface StopGrace {
+  readonly stdinEndMs: number
+  readonly termMs: number
+}
+
 interface ChildContext {
   readonly guard: Guard
   readonly mask: Mask
   readonly platform: NodeJS.Platform
+  readonly grace?: StopGrace
 }
+
+const DEFAULT_GRACE: StopGrace = { stdinEndMs: STDIN_END_GRACE_MS, termMs: TERM_GRACE_MS }
 
 type Process = ChildProcessByStdio<Writable, Readable, Readable>
 
@@ -88,6 +98,7 @@ class RunningChild implements Child {
   readonly pid: number | undefined
   readonly #process: Process
   readonly #context: ChildContext
+  readonly #grace: StopGrace
   readonly #gone = Promise.withResolvers<void>()
   readonly #exited = Promise.withResolvers<void>()
   readonly #stderr: StderrTail
@@ -101,6 +112,7 @@ class RunningChild implements Child {
     this.pid = process.pid
     this.#process = process
     this.#context = context
+    this.#grace = context.grace ?? DEFAULT_GRACE
     this.#stderr = new StderrTail(context.mask, handlers.stderr)
     if (this.pid !== undefined) context.guard.add(this.pid)
     process.stdin.on('error', () => {})
@@ -155,9 +167,9 @@ class RunningChild implements Child {
     this.#drains = true
     this.resume()
     this.#process.stdin.end()
-    if (!(await settles(this.#exited.promise, STDIN_END_GRACE_MS))) {
+    if (!(await settles(this.#exited.promise, this.#grace.stdinEndMs))) {
       this.#signal('SIGTERM')
-      if (!(await settles(this.#exited.promise, TERM_GRACE_MS))) this.#signal('SIGKILL')
+      if (!(await settles(this.#exited.promise, this.#grace.termMs))) this.#signal('SIGKILL')
     }
     await this.#gone.promise
     await this.#groupEnded
@@ -182,7 +194,7 @@ class RunningChild implements Child {
     const { pid } = this
     if (pid === undefined) return
     // No event tells when the last process of a group ends.
-    for (let waitedMs = 0; waitedMs < TERM_GRACE_MS && this.#signal(0); waitedMs += GROUP_POLL_MS) await delay(GROUP_POLL_MS)
+    for (let waitedMs = 0; waitedMs < this.#grace.termMs && this.#signal(0); waitedMs += GROUP_POLL_MS) await delay(GROUP_POLL_MS)
     this.#signal('SIGKILL')
     this.#context.guard.remove(pid)
   }
@@ -204,44 +216,6 @@ class RunningChild implements Child {
     const force = signal === 'SIGKILL' ? ['/F'] : []
     spawn('taskkill', ['/PID', String(pid), '/T', ...force], { stdio: 'ignore', windowsHide: true }).on('error', () => this.#process.kill())
     return true
-  }
-}
-
-/** Passes stderr on line by line, and keeps its end. */
-class StderrTail {
-  readonly #lines: LineSplitter
-  #text = ''
-
-  constructor(mask: Mask, onLine: (line: string) => void) {
-    const take = (text: string): void => {
-      const line = mask.apply(text)
-      this.#text = `${this.#text}${line}\n`.slice(-STDERR_TAIL_BYTES)
-      onLine(line)
-    }
-    this.#lines = new LineSplitter(STDERR_LINE_BYTES, {
-      line: (bytes) => take(Buffer.from(bytes).toString('utf8')),
-      // The cut may go through a secret, so whatever could be its beginning is dropped.
-      tooLong: (head, _, size) => {
-        const kept = Buffer.from(head.subarray(0, STDERR_LINE_BYTES)).toString('utf8')
-        take(`${kept.slice(0, Math.max(0, kept.length - mask.longest))}… (${size} bytes)`)
-      },
-    })
-  }
-
-  /** At most STDERR_TAIL_BYTES in UTF-8, whole characters only. */
-  get text(): string {
-    const bytes = Buffer.from(this.#text.trimEnd())
-    let from = Math.max(0, bytes.length - STDERR_TAIL_BYTES)
-    while (((bytes[from] ?? 0) & 0xc0) === 0x80) from++
-    return bytes.toString('utf8', from)
-  }
-
-  push(chunk: Uint8Array): void {
-    this.#lines.push(chunk)
-  }
-
-  end(): void {
-    this.#lines.end()
   }
 }
 

@@ -28,6 +28,8 @@ interface ProbeOptions {
   /** The agent's version, for the server's eyes. */
   readonly version: string
   readonly log: Log
+  /** How long the first hello waits. */
+  readonly probeMs?: number
 }
 
 const REVISION = '2026-07-28'
@@ -52,7 +54,7 @@ class Probe implements EraFinding {
   readonly #giveUpTimer: NodeJS.Timeout
   #found: Era | undefined
 
-  constructor({ startChild, version, log }: ProbeOptions) {
+  constructor({ startChild, version, log, probeMs = PROBE_MS }: ProbeOptions) {
     this.#log = log
     this.final = this.#final.promise
     this.#child = startChild({
@@ -72,7 +74,7 @@ class Probe implements EraFinding {
     this.#child.write(Buffer.from(`${discoverRequest(version)}\n`), (taken) => {
       if (!taken) this.#settle('legacy', 'it does not read')
     })
-    this.initial = this.#initial()
+    this.initial = this.#initial(probeMs)
   }
 
   async stop(): Promise<void> {
@@ -84,13 +86,13 @@ class Probe implements EraFinding {
     this.#child.kill()
   }
 
-  async #initial(): Promise<Era> {
+  async #initial(probeMs: number): Promise<Era> {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(() => {
       if (this.#found === undefined)
-        this.#log.warn('era.unknown', { waitedMs: PROBE_MS, meaning: 'the server is silent, and taken for legacy: --era says which it is' })
+        this.#log.warn('era.unknown', { waitedMs: probeMs, meaning: 'the server is silent, and taken for legacy: --era says which it is' })
       late.resolve()
-    }, PROBE_MS)
+    }, probeMs)
     // Until it is gone it may hold a port or a lock that the next process needs.
     await Promise.race([this.#gone.promise, late.promise])
     clearTimeout(timer)

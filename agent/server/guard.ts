@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 
-/** Builtins only but for `sleep`, for any POSIX shell. The children have already seen the end of their stdin. */
+/** For any POSIX shell; builtins only, but for `sleep`. */
 const SCRIPT = `
 trap '' INT TERM HUP
 groups=
@@ -17,9 +17,9 @@ done
 alive() { for g in $groups; do kill -0 -"$g" 2>/dev/null && return 0; done; return 1; }
 wait_for() { n=0; while [ $n -lt "$1" ] && alive; do sleep 1; n=$((n + 1)); done; }
 alive || exit 0
-wait_for 1
+wait_for "$1"
 for g in $groups; do kill -TERM -"$g" 2>/dev/null; done
-wait_for 2
+wait_for "$2"
 for g in $groups; do kill -KILL -"$g" 2>/dev/null; done
 exit 0
 `
@@ -33,15 +33,22 @@ export interface Guard {
   readonly end: () => void
 }
 
+/** Whole seconds that the groups have to end: before SIGTERM, since they have seen the end of their stdin, and before SIGKILL. */
+const WAITS_S = ['1', '2'] as const
+
 const NO_GUARD: Guard = { add: () => {}, remove: () => {}, end: () => {} }
 
 /**
  * Starts it in a session of its own, where no signal from the agent's terminal reaches it. On Windows, without a POSIX shell,
  * there is none. `onFailure` is told why the guard is gone or never came.
  */
-export function startGuard(onFailure: (reason: string) => void, platform: NodeJS.Platform): Guard {
+export function startGuard(
+  onFailure: (reason: string) => void,
+  platform: NodeJS.Platform,
+  waitsS: readonly [string, string] = WAITS_S,
+): Guard {
   if (platform === 'win32') return NO_GUARD
-  const shell: ChildProcess = spawn('/bin/sh', ['-c', SCRIPT, 'mcp-edge-guard'], {
+  const shell: ChildProcess = spawn('/bin/sh', ['-c', SCRIPT, 'mcp-edge-guard', ...waitsS], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
     cwd: '/',

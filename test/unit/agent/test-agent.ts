@@ -1,7 +1,12 @@
-/** The real agent as a process over a scripted relay, with a server given as a few lines of script. */
+/** The real agent as a process of its own, for what only the program does. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
+/** Most of what these tests take is the start of Node. */
+const NODE_COMPILE_CACHE = join(tmpdir(), 'node-compile-cache')
 
 const CLI = fileURLToPath(new URL('../../../agent/cli.ts', import.meta.url))
 
@@ -20,7 +25,7 @@ export class TestAgent implements AsyncDisposable {
   constructor(args: readonly string[], env: Record<string, string> = {}) {
     this.process = spawn(process.execPath, [CLI, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
+      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', NODE_COMPILE_CACHE, ...env },
     })
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text
@@ -50,16 +55,4 @@ export class TestAgent implements AsyncDisposable {
     this.process.kill('SIGKILL')
     await this.ended
   }
-}
-
-/** A server made of a body that sees `send(object)`, `raw(text)` and, line by line, `on = (message) => …`. */
-export function scriptServer(body: string): string[] {
-  const frame = `
-    const raw = (text) => process.stdout.write(text)
-    const send = (message) => raw(JSON.stringify(message) + '\\n')
-    const result = (id, value) => send({ jsonrpc: '2.0', id, result: value })
-    let on = () => {}
-    require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => on(JSON.parse(line), line))
-    ${body}`
-  return [process.execPath, '-e', frame]
 }

@@ -2,14 +2,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CallMemory } from '../../../../agent/channel/call-memory.ts'
 import { Channels } from '../../../../agent/channel/channels.ts'
 import { DEAD_CHANNEL_MS } from '../../../../agent/limits.ts'
-import { createLog } from '../../../../agent/log.ts'
-import { Mask } from '../../../../agent/mask.ts'
 import { ChildLimit } from '../../../../agent/channel/child-limit.ts'
 import type { AgentFrame } from '../../../../protocol/frame.ts'
 import { FakeChild } from '../fake-child.ts'
+import { SILENT_LOG } from '../silent-log.ts'
 import { keyOf } from '../scripted-relay.ts'
-
-const LOG = createLog({ level: 'error', json: true, mask: new Mask([]), write: () => {}, now: () => new Date(0) })
 
 class Agent {
   readonly children: FakeChild[] = []
@@ -22,7 +19,7 @@ class Agent {
       childLimit: new ChildLimit(maxChildren),
       memory: new CallMemory(),
       idleStopMs,
-      log: LOG,
+      log: SILENT_LOG,
       now: () => this.nowMs,
       startChild: (handlers) => {
         const child = new FakeChild(handlers)

@@ -2,7 +2,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLOSE } from '../../../../protocol/handshake.ts'
 import { ScriptedRelay, type RelayLink } from '../scripted-relay.ts'
-import { scriptServer, TestAgent } from '../test-agent.ts'
+import { agentCommand, parse, prepare } from '../../../../agent/config/options.ts'
+import { Lanes } from '../../../../agent/link/lanes.ts'
+import type { Log } from '../../../../agent/log.ts'
+import { startChild, type Child, type ChildHandlers } from '../../../../agent/server/child.ts'
+import { findEra } from '../../../../agent/server/era.ts'
+import { SILENT_LOG } from '../silent-log.ts'
+import { LocalAgent } from '../local-agent.ts'
+import { scriptServer } from '../script-server.ts'
 
 /** Answers with its process id, except `wait`, which it does not answer, and a first time it speaks to stderr. */
 const SERVER = scriptServer(`
@@ -22,8 +29,8 @@ beforeEach(async () => {
 
 afterEach(() => relay[Symbol.asyncDispose]())
 
-function start(...args: readonly string[]): TestAgent {
-  return new TestAgent([...FAST, '--json', ...args, '--', ...SERVER], { MCP_EDGE_TOKEN: relay.token() })
+function start(...args: readonly string[]): LocalAgent {
+  return new LocalAgent(relay.token(), [...FAST, ...args, '--', ...SERVER])
 }
 
 function laneIn(link: RelayLink): number {
@@ -41,7 +48,7 @@ async function byLane(from: number, to: number): Promise<RelayLink[]> {
 }
 
 /** Lets the agent in on every lane. */
-async function welcomed(agent: TestAgent): Promise<readonly [RelayLink, RelayLink, RelayLink, RelayLink]> {
+async function welcomed(agent: LocalAgent): Promise<readonly [RelayLink, RelayLink, RelayLink, RelayLink]> {
   await (await relay.link(0)).welcome([], LANES)
   const [first, one, two, three] = await byLane(0, LANES)
   if (first === undefined || one === undefined || two === undefined || three === undefined) throw new Error('a lane has no link')
@@ -69,7 +76,7 @@ describe('an agent at a share with lanes', () => {
     expect(links.map(laneIn)).toEqual([0, 1, 2, 3])
     expect(hello.header).toMatchObject({ agent: 'a', join: 'primary' })
     for (const link of links.slice(1)) {
-      expect(agent.stderr).not.toContain('"event":"ready"')
+      expect(agent.log).not.toContain('"event":"ready"')
       const { header } = await link.next('hello')
       expect(header).toMatchObject({ agent: 'a', instance: hello.header.instance, join: 'replica' })
       link.send({ type: 'welcome', share: 's', unwanted: [], lanes: LANES })
@@ -120,7 +127,7 @@ describe('an agent at a share with lanes', () => {
     expect(laneIn(again)).toBe(3)
     await again.welcome([], LANES)
     first.socket.close(code)
-    expect(await agent.ended).toMatchObject({ code: 6 })
+    expect(await agent.ended).toMatchObject({ exit: 6 })
   })
 
   test('displaced from a lane, waits for the first lane to say who serves', async () => {
@@ -146,7 +153,7 @@ describe('an agent at a share with lanes', () => {
     await using agent = start()
     const [, , two] = await welcomed(agent)
     two.socket.close(CLOSE.SHARE_GONE)
-    expect(await agent.ended).toMatchObject({ code: 6, stderr: expect.stringContaining('SHARE_GONE') as string })
+    expect(await agent.ended).toMatchObject({ exit: 6, code: 'SHARE_GONE' })
   })
 
   test('--max-children bounds all lanes together', async () => {
@@ -180,12 +187,12 @@ describe('an agent at a share with lanes', () => {
   test('leaves all lanes in good order', async () => {
     await using agent = start()
     const links = await welcomed(agent)
-    agent.process.kill('SIGTERM')
+    agent.leave()
     for (const link of links) {
       await link.next('drain')
       expect(await link.closed).toMatchObject({ code: CLOSE.GOING_AWAY })
     }
-    expect(await agent.ended).toMatchObject({ code: 0 })
+    expect(await agent.ended).toEqual({ exit: 0 })
   })
 })
 
@@ -196,6 +203,42 @@ test('an agent at a share of one lane has one link and says nothing of lanes', a
   await agent.logged(/"event":"ready"/)
   await pidOf(link, 'c1', 1)
   expect(link.request.url).not.toContain('lane')
-  expect(agent.stderr).not.toContain('lane')
+  expect(agent.log).not.toContain('lane')
   expect(relay.attempts).toBe(1)
+})
+
+test('Lanes joins anew when a slow server turns out to be modern', async () => {
+  const [command = '', ...args] = scriptServer(`
+    on = ({ id }) => {
+      process.once('SIGUSR2', () => result(id, { supportedVersions: ['2026-07-28'], capabilities: {}, resultType: 'complete' }))
+      process.stderr.write('pid ' + process.pid + '\\n')
+    }`)
+  const agentCommandLine = agentCommand()
+  parse(agentCommandLine, ['--token', relay.token(), '--reconnect-delay', '10ms', '--', command, ...args])
+  const { settings, childEnv, mask } = prepare(agentCommandLine, process.cwd())
+  const pid = Promise.withResolvers<number>()
+  const ready = Promise.withResolvers<void>()
+  const log: Log = {
+    ...SILENT_LOG,
+    debug: (event, fields) => event === 'era.stderr' && pid.resolve(Number(String(fields?.['line']).slice(4))),
+    info: (event) => event === 'ready' && ready.resolve(),
+  }
+  const guard = { add: () => {}, remove: () => {}, end: () => {} }
+  const startServer = (handlers: ChildHandlers): Child =>
+    startChild({ command, args, cwd: '/', env: childEnv }, handlers, { guard, mask, platform: process.platform })
+  const finding = findEra('auto', { startChild: startServer, version: '1', log, probeMs: 50 })
+  const url = new URL('/agent/share', relay.origin.replace('http', 'ws'))
+  const lanes = new Lanes({ settings, url, log, version: '1', finding, startChild: startServer })
+  const ended = lanes.run()
+  await using _end = {
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([lanes.close(), lanes.stop(), finding.stop()])
+      await ended
+    },
+  }
+  const first = await (await relay.link(0)).welcome()
+  await ready.promise
+  process.kill(await pid.promise, 'SIGUSR2')
+  const second = await (await relay.link(1)).welcome()
+  expect([first.era, second.era, second.instance]).toEqual(['legacy', 'modern', first.instance])
 })

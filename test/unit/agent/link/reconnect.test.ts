@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { Backoff } from '../../../../agent/link/backoff.ts'
 import { RECONNECT_AWAITED_MAX_MS, RECONNECT_MAX_MS } from '../../../../agent/limits.ts'
 import type { LinkEnd } from '../../../../agent/link/link.ts'
-import { createLog } from '../../../../agent/log.ts'
-import { Mask } from '../../../../agent/mask.ts'
 import { keepConnected } from '../../../../agent/link/reconnect.ts'
+import { CLOSE } from '../../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../../protocol/limits.ts'
+import { SILENT_LOG } from '../silent-log.ts'
 
 const UNREACHABLE: LinkEnd = { kind: 'unreachable', reason: 'ECONNREFUSED' }
 
@@ -29,7 +29,7 @@ async function pausesAfter(ends: readonly LinkEnd[]): Promise<number[]> {
     backoff: new Backoff({ minMs: 1000, maxMs: RECONNECT_MAX_MS, random: () => 0.9999999 }),
     isFirstLane: true,
     maxRetries: 0,
-    log: createLog({ level: 'error', json: false, mask: new Mask([]), write: () => {}, now: () => new Date(0) }),
+    log: SILENT_LOG,
     now: () => nowMs,
     pause: (ms) => {
       pauses.push(ms)
@@ -58,4 +58,49 @@ test('keepConnected() takes its time again when the relay waits no longer', asyn
 
 test('keepConnected() starts over after a link that lived', async () => {
   expect(await pausesAfter([UNREACHABLE, UNREACHABLE, closed(5000), UNREACHABLE])).toEqual([1000, 2000, 1000, 2000])
+})
+
+async function run(end: LinkEnd, { isFirstLane = true, maxRetries = 0 } = {}): Promise<number> {
+  const stop = new AbortController()
+  let attempts = 0
+  await keepConnected({
+    connect: () => {
+      if (++attempts === 5) stop.abort()
+      return Promise.resolve(end)
+    },
+    backoff: new Backoff({ minMs: 1000, maxMs: RECONNECT_MAX_MS, random: () => 0 }),
+    isFirstLane,
+    maxRetries,
+    log: SILENT_LOG,
+    now: () => 0,
+    pause: () => Promise.resolve(),
+    signal: stop.signal,
+  })
+  return attempts
+}
+
+test.each<[string, LinkEnd, number, string]>([
+  ['HTTP 401', { kind: 'refused', status: 401, detail: 'why' }, 3, 'TOKEN_REFUSED'],
+  ['HTTP 403', { kind: 'refused', status: 403, detail: 'why' }, 3, 'TOKEN_REFUSED'],
+  ['HTTP 404', { kind: 'refused', status: 404, detail: 'why' }, 6, 'SHARE_GONE'],
+  ['HTTP 426', { kind: 'refused', status: 426, detail: 'why' }, 4, 'VERSION_MISMATCH'],
+])('keepConnected() ends for good after %s, and passes on what the relay says', async (_, end, exit, code) => {
+  await expect(run(end)).rejects.toMatchObject({ exit, code, message: expect.stringContaining('The relay says: why') as string })
+})
+
+test.each([
+  [CLOSE.REPLACED, 'REPLACED', 5],
+  [CLOSE.NAME_REFUSED, 'NAME_REFUSED', 5],
+  [CLOSE.SHARE_GONE, 'SHARE_GONE', undefined],
+])('keepConnected() ends for good after close %d with %s on the first lane; dials again on another: %s', async (code, exitCode, again) => {
+  const end: LinkEnd = { kind: 'closed', code, reason: '', livedMs: 1 }
+  await expect(run(end)).rejects.toMatchObject({ exit: 6, code: exitCode })
+  const other = run(end, { isFirstLane: false })
+  if (again === undefined) await expect(other).rejects.toMatchObject({ code: exitCode })
+  else expect(await other).toBe(again)
+})
+
+test('keepConnected() gives up after --max-retries failures in a row, and says what the last one was', async () => {
+  const given = run({ kind: 'refused', status: 500, detail: 'busy' }, { maxRetries: 2 })
+  await expect(given).rejects.toMatchObject({ exit: 4, message: 'The relay could not be reached in 3 attempts: HTTP 500 busy.' })
 })

@@ -6,8 +6,6 @@ import { Mask } from '../../../../agent/mask.ts'
 import { decodeAgentFrame, encodeFrame } from '../../../../protocol/frame-codec.ts'
 import type { Hello } from '../../../../protocol/handshake.ts'
 import { FakeChild } from '../fake-child.ts'
-import { ScriptedRelay } from '../scripted-relay.ts'
-import { scriptServer, TestAgent } from '../test-agent.ts'
 import type { EraChoice } from '../../../../agent/config/settings.ts'
 
 const DISCOVERED = { supportedVersions: ['2026-07-28'], capabilities: {}, resultType: 'complete' }
@@ -162,53 +160,4 @@ test('a hello carries the era as `legacy` or `modern`, or not at all', () => {
   expect(decodeAgentFrame(encodeFrame(hello))).toMatchObject({ ok: true })
   const odd = Buffer.from(`${JSON.stringify({ ...hello, era: 'ancient' })}\n`)
   expect(decodeAgentFrame(odd)).toEqual({ ok: false, error: 'bad_field' })
-})
-
-describe('the hello of an agent', () => {
-  /** Speaks 2026-07-28, and says in each answer which process gave it. */
-  const MODERN = scriptServer(`
-    on = ({ id, method }) =>
-      id !== undefined && result(id, method === 'server/discover' ? ${JSON.stringify(DISCOVERED)} : { pid: process.pid, method })`)
-  const DIES_OF_IT = scriptServer(`
-    on = ({ id, method }) => (method === 'initialize' ? result(id, { pid: process.pid }) : process.exit(1))`)
-
-  async function helloOf(server: readonly string[], args: readonly string[] = []): Promise<Hello> {
-    await using relay = await ScriptedRelay.start()
-    await using _agent = new TestAgent([...args, '--', ...server], { MCP_EDGE_TOKEN: relay.token() })
-    return await (await relay.link(0)).welcome()
-  }
-
-  test('says modern for a server that answers server/discover', async () => {
-    expect(await helloOf(MODERN)).toMatchObject({ era: 'modern', channels: [] })
-  })
-
-  test('says what --era says, whatever the server speaks', async () => {
-    expect(await helloOf(MODERN, ['--era', 'legacy'])).toMatchObject({ era: 'legacy' })
-    expect(await helloOf(DIES_OF_IT, ['--era', 'modern'])).toMatchObject({ era: 'modern' })
-  })
-
-  test('says legacy for a server that dies of the question, and then serves it with a process that never heard it', async () => {
-    await using relay = await ScriptedRelay.start()
-    await using _agent = new TestAgent(['--', ...DIES_OF_IT], { MCP_EDGE_TOKEN: relay.token() })
-    const link = await relay.link(0)
-    expect(await link.welcome()).toMatchObject({ era: 'legacy' })
-    link.send({ type: 'open', ch: 'c', ids: 'keep', asks: 'pass' })
-    link.call('c', 1, '{"jsonrpc":"2.0","id":0,"method":"initialize"}')
-    expect((await link.next('answer')).header).toMatchObject({ failed: false })
-    expect(link.got.filter(({ header }) => header.type === 'died')).toEqual([])
-  })
-
-  test('is said anew when a slow server turns out to be modern', { timeout: 30_000 }, async () => {
-    const slow = scriptServer(`
-      process.stderr.write('pid ' + process.pid + '\\n')
-      on = ({ id }) => process.once('SIGUSR2', () => result(id, ${JSON.stringify(DISCOVERED)}))`)
-    await using relay = await ScriptedRelay.start()
-    await using agent = new TestAgent(['--verbose', '--reconnect-delay', '10ms', '--', ...slow], { MCP_EDGE_TOKEN: relay.token() })
-    const [, pid] = await agent.logged(/era\.stderr line="pid (\d+)"/)
-    const first = await (await relay.link(0)).welcome()
-    await agent.logged(/ ready /)
-    process.kill(Number(pid), 'SIGUSR2')
-    const second = await (await relay.link(1)).welcome()
-    expect([first.era, second.era, second.instance]).toEqual(['legacy', 'modern', first.instance])
-  })
 })

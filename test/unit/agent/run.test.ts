@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs'
+/** The agent as a whole: a scripted relay on one side, servers of a few lines on the other. */
 import { describe, expect, test } from 'vitest'
 import { CLOSE } from '../../../protocol/handshake.ts'
+import type { Hello } from '../../../protocol/handshake.ts'
 import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
 import { allGone, isAlive } from '../../e2e/processes.ts'
+import { LocalAgent } from './local-agent.ts'
 import { keyOf, ScriptedRelay, SHARE, type RelayLink } from './scripted-relay.ts'
-import { scriptServer, TestAgent } from './test-agent.ts'
+import { scriptServer } from './script-server.ts'
 
 /** Answers with the line it got; `note` sends that many notifications first, `big` answers with so many bytes. */
 const SERVER = scriptServer(`
@@ -24,12 +26,12 @@ const FAST = ['--reconnect-delay', '10ms', '--era', 'legacy']
 
 interface Stage extends AsyncDisposable {
   readonly relay: ScriptedRelay
-  readonly agent: TestAgent
+  readonly agent: LocalAgent
 }
 
 async function stage(args: readonly string[] = FAST, server = SERVER): Promise<Stage> {
   const relay = await ScriptedRelay.start()
-  const agent = new TestAgent([...args, '--json', '--', ...server], { MCP_EDGE_TOKEN: relay.token() })
+  const agent = new LocalAgent(relay.token(), [...args, '--', ...server])
   return {
     relay,
     agent,
@@ -54,7 +56,7 @@ async function pidOf(link: RelayLink): Promise<number> {
   return (JSON.parse(answer.text()) as { result: number }).result
 }
 
-describe('a call', () => {
+describe.concurrent('a call', { timeout: 20_000 }, () => {
   test('is answered in one message with others whose answers the child has printed in one piece', async () => {
     await using s = await stage()
     const link = await opened(s.relay)
@@ -81,13 +83,6 @@ describe('a call', () => {
     expect(answer.header).toMatchObject({ ch: 'c1', n: 1, key, ra: 'ra1', failed: false, size: answer.body.length, at: answer.body.length })
     expect(JSON.parse(answer.text())).toEqual({ jsonrpc: '2.0', id: 1, result: body.replace('\n', ' ') })
     await s.agent.logged(/"event":"ready"/)
-  })
-
-  test('that runs for a second is receipted', async () => {
-    await using s = await stage()
-    const link = await opened(s.relay)
-    const key = link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"later"}')
-    expect((await link.next('receipts')).header.keys).toEqual([key])
   })
 
   test('of 4 MiB arrives in chunks within the credit, and its answer of 9 MiB within the window', async () => {
@@ -118,7 +113,42 @@ describe('a call', () => {
   })
 })
 
-describe('a cut link', () => {
+describe.concurrent('the hello of an agent', { timeout: 20_000 }, () => {
+  /** Speaks 2026-07-28, and says in each answer which process gave it. */
+  const MODERN = scriptServer(`
+    on = ({ id, method }) =>
+      id !== undefined && result(id, method === 'server/discover' ? { supportedVersions: ['2026-07-28'], capabilities: {}, resultType: 'complete' } : { pid: process.pid, method })`)
+  const DIES_OF_IT = scriptServer(`
+    on = ({ id, method }) => (method === 'initialize' ? result(id, { pid: process.pid }) : process.exit(1))`)
+
+  async function helloOf(server: readonly string[], args: readonly string[] = []): Promise<Hello> {
+    await using relay = await ScriptedRelay.start()
+    await using _agent = new LocalAgent(relay.token(), [...args, '--', ...server])
+    return await (await relay.link(0)).welcome()
+  }
+
+  test('says modern for a server that answers server/discover', async () => {
+    expect(await helloOf(MODERN)).toMatchObject({ era: 'modern', channels: [] })
+  })
+
+  test('says what --era says, whatever the server speaks', async () => {
+    expect(await helloOf(MODERN, ['--era', 'legacy'])).toMatchObject({ era: 'legacy' })
+    expect(await helloOf(DIES_OF_IT, ['--era', 'modern'])).toMatchObject({ era: 'modern' })
+  })
+
+  test('says legacy for a server that dies of the question, and then serves it with a process that never heard it', async () => {
+    await using relay = await ScriptedRelay.start()
+    await using _agent = new LocalAgent(relay.token(), ['--', ...DIES_OF_IT])
+    const link = await relay.link(0)
+    expect(await link.welcome()).toMatchObject({ era: 'legacy' })
+    link.send({ type: 'open', ch: 'c', ids: 'keep', asks: 'pass' })
+    link.call('c', 1, '{"jsonrpc":"2.0","id":0,"method":"initialize"}')
+    expect((await link.next('answer')).header).toMatchObject({ failed: false })
+    expect(link.got.filter(({ header }) => header.type === 'died')).toEqual([])
+  })
+})
+
+describe.concurrent('a cut link', { timeout: 20_000 }, () => {
   test('is dialled again; the call goes on, and what was not receipted comes again with its number', async () => {
     await using s = await stage()
     const first = await opened(s.relay)
@@ -148,23 +178,6 @@ describe('a cut link', () => {
     await allGone([pid])
   })
 
-  test('is noticed by silence, however open the socket looks', async () => {
-    await using s = await stage([...FAST, '--keepalive', '50ms'])
-    s.relay.answersPings = false
-    const first = await s.relay.link(0)
-    await first.welcome()
-    await s.relay.link(1)
-    expect(first.pings).toBe(1)
-  })
-
-  test('is not suspected while pings are answered', async () => {
-    await using s = await stage([...FAST, '--keepalive', '50ms'])
-    const link = await s.relay.link(0)
-    await link.welcome()
-    while (link.pings < 5) await link.changed()
-    expect(s.relay.attempts).toBe(1)
-  })
-
   test('after an unknown frame is closed by the agent with 4004', async () => {
     await using s = await stage()
     const link = await opened(s.relay)
@@ -188,7 +201,7 @@ describe('a cut link', () => {
   })
 })
 
-describe('streams', () => {
+describe.concurrent('streams', { timeout: 20_000 }, () => {
   test('that are not open make the agent hold messages until one is', async () => {
     await using s = await stage()
     const link = await opened(s.relay, 'assign')
@@ -206,7 +219,7 @@ describe('streams', () => {
   })
 })
 
-describe('a child', () => {
+describe.concurrent('a child', { timeout: 20_000 }, () => {
   test('that dies mid-call: the call fails with its last words, then the channel is reported dead', async () => {
     await using s = await stage()
     const link = await opened(s.relay)
@@ -227,7 +240,7 @@ describe('a child', () => {
       stderr: 'cannot log in with [secret]',
     })
     expect((await link.next('died')).header.reason).toBe('start')
-    expect(s.agent.stderr).not.toContain('correct-horse')
+    expect(s.agent.log).not.toContain('correct-horse')
   })
 
   test('that closes its stdin and lives on is ended, and its calls fail as not executed', async () => {
@@ -237,92 +250,20 @@ describe('a child', () => {
     const fill = 'x'.repeat(200_000)
     link.call('c1', 1, `{"jsonrpc":"2.0","id":1,"method":"m","params":"${fill}"}`)
     expect((await link.next('failed')).header).toMatchObject({ code: 'CHILD_START_FAILED', executed: 'no' })
-  }, 10_000)
-
-  test('sees the allow-listed environment and none of ours', async () => {
-    const server = scriptServer(`on = (message) => result(message.id, process.env)`)
-    await using relay = await ScriptedRelay.start()
-    await using agent = new TestAgent(['--env', 'GIVEN=1', '--env', 'PASSED', '--', ...server], {
-      MCP_EDGE_TOKEN: relay.token(),
-      PASSED: '2',
-      SECRET: '3',
-    })
-    const link = await opened(relay)
-    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"env"}')
-    const { result } = JSON.parse((await link.next('answer')).text()) as { result: Record<string, string> }
-    expect(result).toMatchObject({ GIVEN: '1', PASSED: '2' })
-    expect(Object.keys(result).filter((name) => name === 'SECRET' || name.startsWith('MCP_EDGE'))).toEqual([])
-    expect(agent.process.pid).toBeGreaterThan(0)
   })
 })
 
-describe('leaving', () => {
-  test('by SIGTERM says so, answers what runs, ends the children, closes with 4005 and exits with 0', async () => {
-    await using s = await stage()
-    const link = await opened(s.relay)
-    const pid = await pidOf(link)
-    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"later"}')
-    await link.next('receipts')
-    s.agent.process.kill('SIGTERM')
-    await link.next('drain')
-    process.kill(pid, 'SIGUSR2')
-    await link.next('answer', ({ key }) => key === keyOf(1))
-    expect((await link.next('died')).header).toMatchObject({ ch: 'c1', reason: 'closed' })
-    expect((await link.closed).code).toBe(CLOSE.GOING_AWAY)
-    expect(await s.agent.ended).toMatchObject({ code: 0, signal: null })
-    expect(isAlive(pid)).toBe(false)
-    expect(s.relay.attempts).toBe(1)
-  })
-
-  test('by a second signal is at once, with exit code 130 and no orphan', async () => {
-    await using s = await stage(
-      FAST,
-      scriptServer(
-        `process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6); on = (message) => message.method === 'pid' && result(message.id, process.pid)`,
-      ),
-    )
-    const link = await opened(s.relay)
-    const pid = await pidOf(link)
-    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"never"}')
-    s.agent.process.kill('SIGINT')
-    await link.next('drain')
-    s.agent.process.kill('SIGINT')
-    expect(await s.agent.ended).toMatchObject({ code: 130 })
-    await allGone([pid])
-  })
-
-  test('by SIGKILL leaves no orphan, even of a child that ignores stdin and SIGTERM', async () => {
-    await using s = await stage(
-      FAST,
-      scriptServer(`process.on('SIGTERM', () => {}); setInterval(() => {}, 1e6); on = (message) => result(message.id, process.pid)`),
-    )
-    const pid = await pidOf(await opened(s.relay))
-    s.agent.process.kill('SIGKILL')
-    await s.agent.ended
-    await allGone([pid])
-  }, 15_000)
-
-  test('while the relay is away takes no time', async () => {
-    await using s = await stage()
-    s.relay.refuse = { status: 503 }
-    await s.relay.attempted(1)
-    s.agent.process.kill('SIGTERM')
-    expect(await s.agent.ended).toMatchObject({ code: 0 })
-  })
-})
-
-describe('exit codes', () => {
+describe.concurrent('the end of an agent', { timeout: 20_000 }, () => {
   test.each([
     [CLOSE.REPLACED, 6, 'REPLACED'],
     [CLOSE.NAME_REFUSED, 6, 'NAME_REFUSED'],
     [CLOSE.SHARE_GONE, 6, 'SHARE_GONE'],
-  ])('close %d exits with %d %s, without dialling again and without an orphan', async (close, exit, code) => {
+  ])('close %d ends it with %d %s, without dialling again and without an orphan', async (close, exit, code) => {
     await using s = await stage()
     const link = await opened(s.relay)
     const pid = await pidOf(link)
     link.socket.close(close)
-    expect(await s.agent.ended).toMatchObject({ code: exit })
-    expect(JSON.parse(s.agent.stderr.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ event: 'error', code, exit })
+    expect(await s.agent.ended).toMatchObject({ exit, code })
     expect(s.relay.attempts).toBe(1)
     expect(isAlive(pid)).toBe(false)
   })
@@ -332,66 +273,21 @@ describe('exit codes', () => {
     [403, 3, 'TOKEN_REFUSED'],
     [404, 6, 'SHARE_GONE'],
     [426, 4, 'VERSION_MISMATCH'],
-  ])('HTTP %d before the upgrade exits with %d %s, and passes on what the relay says', async (status, exit, code) => {
+  ])('HTTP %d before the upgrade ends it with %d %s, and passes on what the relay says', async (status, exit, code) => {
     await using relay = await ScriptedRelay.start()
     relay.refuse = { status, body: '{"code":"X","detail":"the reason"}' }
-    await using agent = new TestAgent(['--json', '--', ...SERVER], { MCP_EDGE_TOKEN: relay.token() })
-    expect(await agent.ended).toMatchObject({ code: exit })
-    expect(JSON.parse(agent.stderr)).toMatchObject({ code, message: expect.stringContaining('the reason') as string })
+    await using agent = new LocalAgent(relay.token(), ['--', ...SERVER])
+    expect(await agent.ended).toMatchObject({ exit, code, message: expect.stringContaining('the reason') as string })
     expect(relay.attempts).toBe(1)
   })
 
   test('HTTP 503 is tried again', async () => {
     await using relay = await ScriptedRelay.start()
     relay.refuse = { status: 503 }
-    await using agent = new TestAgent([...FAST, '--', ...SERVER], { MCP_EDGE_TOKEN: relay.token() })
+    await using agent = new LocalAgent(relay.token(), [...FAST, '--', ...SERVER])
     await relay.attempted(3)
     relay.refuse = undefined
     await (await relay.link(0)).welcome()
     await agent.logged(/ready/)
   })
-
-  test('--max-retries failures in a row exit with 4', async () => {
-    await using relay = await ScriptedRelay.start()
-    relay.refuse = { status: 500 }
-    await using agent = new TestAgent([...FAST, '--max-retries', '2', '--', ...SERVER], { MCP_EDGE_TOKEN: relay.token() })
-    expect(await agent.ended).toMatchObject({ code: 4 })
-    expect(relay.attempts).toBe(3)
-    expect(agent.stderr).toMatch(/mcp-edge-agent: The relay could not be reached in 3 attempts: HTTP 500\.\n$/)
-  })
-
-  test.each<[string, string[], Record<string, string>, number, RegExp]>([
-    ['no token', ['--', 'cat'], {}, 1, /MCP_EDGE_TOKEN/],
-    ['no command', ['--token', 'x'], {}, 1, /after --/],
-    ['an unknown option', ['--bogus', '--', 'cat'], {}, 1, /unknown option '--bogus'/],
-    ['a bad choice', ['--isolate', 'none', '--', 'cat'], {}, 1, /--isolate/],
-    ['no token at all in the token', ['--', 'cat'], { MCP_EDGE_TOKEN: 'mcpe_owner_x' }, 1, /no agent token/],
-    ['a variable of ours for the child', ['--env', 'MCP_EDGE_TOKEN', '--', 'cat'], { MCP_EDGE_TOKEN: 'x' }, 1, /--env MCP_EDGE_TOKEN/],
-  ])('%s exits with a plain line', async (_, args, env, exit, text) => {
-    await using agent = new TestAgent(args, env)
-    const end = await agent.ended
-    expect(end.code).toBe(exit)
-    expect(end.stderr).toMatch(text)
-    expect(end.stderr.trimEnd().split('\n')).toHaveLength(1)
-  })
-
-  test('a client token exits with 3, a command that is not there with 5', async () => {
-    await using relay = await ScriptedRelay.start()
-    await using client = new TestAgent(['--', 'cat'], { MCP_EDGE_TOKEN: relay.token({ aud: 'mcp-edge/client' }) })
-    expect(await client.ended).toMatchObject({ code: 3 })
-    await using missing = new TestAgent(['--', 'no-such-command-anywhere'], { MCP_EDGE_TOKEN: relay.token() })
-    expect(await missing.ended).toMatchObject({ code: 5 })
-    expect(missing.stderr).toBe('mcp-edge-agent: The command no-such-command-anywhere was not found in PATH, or may not be run.\n')
-    expect(relay.attempts).toBe(0)
-  })
-})
-
-test('the agent never shows its token: not in the log, not in the process list', async () => {
-  await using relay = await ScriptedRelay.start()
-  const token = relay.token()
-  await using agent = new TestAgent(['--verbose', '--token', token, '--', ...SERVER])
-  const link = await opened(relay)
-  await pidOf(link)
-  expect(readFileSync(`/proc/${agent.process.pid}/cmdline`, 'utf8')).not.toContain(token.slice(0, 40))
-  expect(agent.stderr).not.toContain(token)
 })

@@ -1,0 +1,273 @@
+/** What an intake does with the frames of the relay, through the channel that it is part of. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { BACKLOG_BYTES } from '../../../../agent/limits.ts'
+import { ANSWER_KEEP_MS, CHUNK_BYTES } from '../../../../protocol/limits.ts'
+import { keyOf, spanAfter } from '../scripted-relay.ts'
+import { TestChannel } from '../test-channel.ts'
+
+function result(id: unknown, value: unknown = 'ok'): object {
+  return { jsonrpc: '2.0', id, result: value }
+}
+
+function ids(scene: TestChannel): unknown[] {
+  return scene.child.written.map((message) => message['id'])
+}
+
+describe('ids', () => {
+  test('Intake with `keep` writes calls byte for byte, as one line each', () => {
+    const scene = new TestChannel()
+    const body = '{"jsonrpc":"2.0",\r\n"id":1.0,"method":"x","params":{"n":9007199254740993,"漢":"\\u6f22"}}\n'
+    scene.relay(
+      {
+        type: 'call',
+        ch: 'c',
+        key: keyOf(1),
+        method: 'x',
+        id: spanAfter(Buffer.from(body), '"id":'),
+        ra: 'r',
+        tag: 't',
+        size: Buffer.byteLength(body),
+      },
+      body,
+    )
+    expect(scene.child.lines).toEqual([`${body.replace('\r\n', '  ').replace('\n', ' ')}\n`])
+    scene.child.says(result(1))
+    expect(scene.of('answer')).toMatchObject([{ key: keyOf(1), ra: 'r', failed: false }])
+  })
+
+  test('Intake with `keep` tells 1 from "1", and takes "\\u0031" for "1"', () => {
+    const scene = new TestChannel()
+    scene.call(1, '1')
+    scene.call(2, '"1"')
+    scene.call(3, '"\\u0031"')
+    expect(scene.of('failed')).toMatchObject([{ key: keyOf(3), code: 'DUPLICATE_ID', executed: 'no' }])
+    scene.child.says(result('1'))
+    scene.child.says(result(1))
+    expect(scene.of('answer').map(({ key }) => key)).toEqual([keyOf(2), keyOf(1)])
+  })
+
+  test('Intake with `assign` returns each answer and each progress to its call under any interleaving', () => {
+    const call = fc.record({
+      id: fc.constantFrom('0', '1', '"1"', '7', '"x"'),
+      token: fc.option(fc.constantFrom('0', '1', '"1"'), { nil: undefined }),
+    })
+    fc.assert(
+      fc.property(fc.array(call, { minLength: 1, maxLength: 30 }), fc.infiniteStream(fc.nat()), (calls, luck) => {
+        const scene = new TestChannel({ ids: 'assign', asks: 'refuse' })
+        const open: number[] = []
+        const step = (limit: number): number => Number(luck.next().value) % limit
+        const answerOne = (): void => {
+          const label = open.splice(step(open.length), 1)[0] ?? 0
+          const written = scene.child.written[label]
+          const id = written?.['id']
+          if (calls[label]?.token !== undefined)
+            scene.child.says({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: id, progress: 1 } })
+          scene.child.says(result(id, label))
+        }
+        calls.forEach(({ id, token }, label) => {
+          scene.call(label, id, token === undefined ? {} : { token })
+          open.push(label)
+          while (open.length > 0 && step(3) === 0) answerOne()
+        })
+        while (open.length > 0) answerOne()
+        expect(scene.of('failed')).toEqual([])
+        const answers = scene.sent.filter(({ frame }) => frame.type === 'answer')
+        expect(answers).toHaveLength(calls.length)
+        for (const { frame, text } of answers) {
+          if (frame.type !== 'answer') continue
+          const { id, result: label } = JSON.parse(text) as { id: number; result: number }
+          expect(frame).toMatchObject({ key: keyOf(label), ra: `ra${label}` })
+          expect(text.slice(...frame.id)).toBe(String(id))
+          expect(id).toBe(label + 1)
+        }
+        const progress = scene.of('notification').map(({ ra, sure }) => [ra, sure])
+        const expected = calls.flatMap(({ token }, label) => (token === undefined ? [] : [[`ra${label}`, true]]))
+        expect(new Set(progress.map(String))).toEqual(new Set(expected.map(String)))
+        expect(progress).toHaveLength(expected.length)
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('Intake with `assign` writes the integer over id and token, and nothing else', () => {
+    const scene = new TestChannel({ ids: 'assign' })
+    scene.call(1, '"a long id of the client"', { token: '"a token"' })
+    expect(scene.child.lines).toEqual(['{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":{"progressToken":1}}}\n'])
+  })
+})
+
+describe('keys', () => {
+  test('Intake gives a call that runs its new return address, and does not run it again', () => {
+    const scene = new TestChannel()
+    scene.call(1)
+    scene.call(1, '1', { ra: 'newer' })
+    expect(ids(scene)).toEqual([1])
+    expect(scene.of('receipts')).toEqual([{ type: 'receipts', keys: [keyOf(1)] }])
+    scene.child.says(result(1))
+    expect(scene.of('answer')).toMatchObject([{ ra: 'newer' }])
+  })
+
+  test('Intake answers a call that ended from memory, with a new number', () => {
+    const scene = new TestChannel()
+    scene.call(1)
+    scene.child.says(result(1, 'kept'))
+    scene.call(1, '1', { ra: 'again' })
+    expect(ids(scene)).toEqual([1])
+    expect(scene.of('answer')).toMatchObject([
+      { n: 1, ra: 'ra1' },
+      { n: 2, ra: 'again', key: keyOf(1) },
+    ])
+    expect(scene.sent.at(-1)?.text).toBe(JSON.stringify(result(1, 'kept')))
+  })
+
+  test('Intake answers from memory on another channel than the one where the call ran', () => {
+    const first = new TestChannel()
+    first.call(1)
+    first.child.says(result(1, 'kept'))
+    const second = new TestChannel({ ch: 'c' }, first.memory)
+    second.call(1, '1', { ra: 'there' })
+    expect(second.of('answer')).toMatchObject([{ n: 1, ra: 'there' }])
+    expect(second.child.lines).toEqual([])
+  })
+
+  test('Intake fails a call whose answer is kept no more as executed', () => {
+    const scene = new TestChannel()
+    scene.call(1)
+    scene.child.says(result(1))
+    scene.nowMs = ANSWER_KEEP_MS + 1
+    scene.memory.sweep(scene.nowMs)
+    scene.call(1, '1', { ra: 'late' })
+    expect(scene.of('failed')).toMatchObject([{ key: keyOf(1), ra: 'late', code: 'ALREADY_EXECUTED', executed: 'yes' }])
+    expect(ids(scene)).toEqual([1])
+  })
+
+  test('Intake fails a call that failed in the same way again', () => {
+    const scene = new TestChannel()
+    scene.call(1)
+    scene.child.ends({ exitCode: 3, stderr: 'last words' })
+    scene.call(1, '1', { ra: 'again' })
+    const [first, second] = scene.of('failed')
+    expect(second).toEqual({ ...first, ra: 'again' })
+    expect(second).toMatchObject({ code: 'CHILD_START_FAILED', exitCode: 3, executed: 'unknown', stderr: 'last words' })
+  })
+
+  test('Intake passes a notification once, and receipts it when the child has taken it', () => {
+    const scene = new TestChannel()
+    scene.child.reads = false
+    const key = scene.notify(1, { method: 'notifications/x' })
+    scene.notify(1, { method: 'notifications/x' })
+    expect(scene.of('receipts')).toEqual([])
+    scene.child.read()
+    expect(scene.of('receipts')).toEqual([{ type: 'receipts', keys: [key] }])
+    scene.notify(1, { method: 'notifications/x' })
+    expect(scene.of('receipts')).toHaveLength(2)
+    expect(scene.child.lines).toHaveLength(1)
+  })
+})
+
+describe('gate', () => {
+  test('Intake sends a handshake and the call behind it one after the other', () => {
+    const scene = new TestChannel()
+    scene.call(1, '0', { gate: true, method: 'initialize' })
+    scene.notify(2, { method: 'notifications/initialized' })
+    scene.call(3, '5')
+    expect(ids(scene)).toEqual([0])
+    scene.child.says(result(0))
+    expect(scene.child.written.map(({ method }) => method)).toEqual(['initialize', 'notifications/initialized', 'm'])
+  })
+
+  test('Intake opens a gate when its call fails, and fails what the child never saw as not executed', () => {
+    const scene = new TestChannel()
+    scene.call(1, '0', { gate: true })
+    scene.call(2, '5')
+    scene.child.ends({ exitCode: 1 })
+    expect(scene.of('failed')).toMatchObject([
+      { key: keyOf(1), executed: 'unknown' },
+      { key: keyOf(2), executed: 'no' },
+    ])
+    expect(scene.of('died')).toMatchObject([{ reason: 'start', exitCode: 1 }])
+  })
+
+  test('Intake lets a cancellation overtake what waits behind a gate', () => {
+    const scene = new TestChannel()
+    scene.call(1, '0', { gate: true })
+    scene.call(2, '5')
+    scene.cancel(3, 2, '5')
+    expect(scene.of('failed')).toMatchObject([{ key: keyOf(2), code: 'CANCELLED', executed: 'no' }])
+    scene.cancel(4, 1, '0')
+    expect(scene.of('failed')[1]).toMatchObject({ key: keyOf(1), code: 'CANCELLED', executed: 'unknown' })
+    expect(scene.child.written.map(({ method }) => method)).toEqual(['m', 'notifications/cancelled'])
+    scene.call(5, '6')
+    expect(ids(scene).at(-1)).toBe(6)
+  })
+})
+
+describe('cancellation', () => {
+  test.each(['keep', 'assign'] as const)(
+    'Intake with `%s` names the call as the child knows it, ends it, and drops the late answer',
+    (mode) => {
+      const scene = new TestChannel({ ids: mode })
+      scene.call(1, '41')
+      scene.cancel(2, 1, '41')
+      expect(scene.child.written[1]).toMatchObject({ params: { requestId: mode === 'keep' ? 41 : 1 } })
+      expect(scene.of('receipts')).toEqual([{ type: 'receipts', keys: [keyOf(2)] }])
+      expect(scene.of('failed')).toMatchObject([{ key: keyOf(1), ra: 'ra1', code: 'CANCELLED' }])
+      scene.child.says(result(mode === 'keep' ? 41 : 1))
+      expect(scene.of('answer')).toEqual([])
+    },
+  )
+
+  test('Intake passes an unknown cancellation on with `keep`, and drops it with `assign`', () => {
+    const own = new TestChannel()
+    own.cancel(1, 9)
+    expect(own.child.lines).toHaveLength(1)
+    const shared = new TestChannel({ ids: 'assign' })
+    shared.cancel(1, 9)
+    expect(shared.child.lines).toEqual([])
+    expect(shared.of('receipts')).toHaveLength(1)
+  })
+})
+
+describe('bounds', () => {
+  test('Intake fails calls with BACKLOG_FULL while the child leaves 16 MiB unread', () => {
+    const scene = new TestChannel({ ids: 'assign' })
+    scene.child.reads = false
+    const body = Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"m","params":"${'x'.repeat(CHUNK_BYTES)}"}`)
+    let label = 0
+    while (scene.of('failed').length === 0)
+      scene.relay(
+        { type: 'call', ch: 'c', key: keyOf(++label), method: 'm', id: [22, 23], ra: '', tag: `t${label}`, size: body.length },
+        body,
+      )
+    expect(scene.of('failed')).toMatchObject([{ key: keyOf(label), code: 'BACKLOG_FULL', executed: 'no' }])
+    expect(scene.child.lines).toHaveLength(Math.floor(BACKLOG_BYTES / body.length))
+    scene.child.read()
+    scene.call(9999)
+    expect(ids(scene)).toHaveLength(label)
+  })
+
+  test('Intake fails an upload with a gap, and forgets one that a broken link left', () => {
+    const scene = new TestChannel()
+    const header = { type: 'call', ch: 'c', method: 'm', id: [6, 7], ra: '', tag: '', size: 100 } as const
+    scene.relay({ ...header, key: keyOf(1), tag: 'a' }, '{"id":1')
+    scene.relay({ type: 'upload', ch: 'c', key: keyOf(1), offset: 9 }, 'x')
+    expect(scene.of('failed')).toMatchObject([{ key: keyOf(1), code: 'UPLOAD_BROKEN', executed: 'no' }])
+    scene.relay({ ...header, key: keyOf(2), tag: 'b' }, '{"id":1')
+    expect(scene.memory.held(0)).toContain(keyOf(2))
+    scene.channel.linkLost()
+    expect(scene.memory.held(0)).not.toContain(keyOf(2))
+    expect(scene.channel.isQuiet).toBe(true)
+  })
+})
+
+describe('after the end of the child', () => {
+  test('Intake fails calls that come after its death, and receipts notifications', () => {
+    const scene = new TestChannel()
+    scene.child.ends({ exitCode: null, startError: 'command not found: x' })
+    scene.call(1)
+    scene.notify(2, { method: 'notifications/x' })
+    expect(scene.of('failed')).toMatchObject([{ code: 'CHILD_START_FAILED', executed: 'no', detail: 'command not found: x' }])
+    expect(scene.of('receipts')).toHaveLength(1)
+  })
+})

@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { CallMemory } from '../../../../agent/channel/call-memory.ts'
+import { Channels } from '../../../../agent/channel/channels.ts'
+import { ChildLimit } from '../../../../agent/channel/child-limit.ts'
+import type { AgentSettings } from '../../../../agent/config/settings.ts'
+import { AgentLane } from '../../../../agent/link/lane.ts'
+import type { Era } from '../../../../agent/server/era.ts'
+import { CLOSE } from '../../../../protocol/handshake.ts'
+import { FakeChild } from '../fake-child.ts'
+import { SILENT_LOG } from '../silent-log.ts'
+import { ScriptedRelay } from '../scripted-relay.ts'
+
+const SETTINGS: AgentSettings = {
+  token: 'tok',
+  relay: undefined,
+  name: 'a',
+  join: 'primary',
+  isolation: 'session',
+  era: 'auto',
+  maxChildren: 9,
+  idleStopMs: 0,
+  hasSpare: false,
+  env: [],
+  cwd: '/',
+  reconnectDelayMs: 1,
+  maxRetries: 0,
+  keepaliveMs: 60_000,
+  logLevel: 'info',
+  json: false,
+  command: 'x',
+  args: [],
+}
+
+let relay: ScriptedRelay
+
+beforeEach(async () => {
+  relay = await ScriptedRelay.start()
+})
+
+afterEach(() => relay[Symbol.asyncDispose]())
+
+class Scene implements AsyncDisposable {
+  readonly lane: AgentLane
+  readonly children: FakeChild[] = []
+  readonly ran: Promise<void>
+  readonly welcomed = Promise.withResolvers<void>()
+  /** Resolves when the lane asks whether it may serve, which `mayServe` answers. */
+  readonly asked = Promise.withResolvers<void>()
+  readonly mayServe = Promise.withResolvers<void>()
+  lost = 0
+  era: Era = 'legacy'
+  readonly #closing = new AbortController()
+
+  constructor(index: number, settings: Partial<AgentSettings> = {}) {
+    const channels = new Channels({
+      childLimit: new ChildLimit(9),
+      memory: new CallMemory(),
+      idleStopMs: 0,
+      log: SILENT_LOG,
+      now: () => performance.now(),
+      startChild: (handlers) => {
+        const child = new FakeChild(handlers)
+        this.children.push(child)
+        return child
+      },
+    })
+    this.lane = new AgentLane({
+      index,
+      url: new URL('/agent/share', relay.origin.replace('http', 'ws')),
+      settings: { ...SETTINGS, ...settings },
+      log: SILENT_LOG,
+      version: '1.2.3',
+      instance: 'i',
+      channels,
+      era: () => this.era,
+      ready: Promise.resolve(),
+      mayServe: () => {
+        this.asked.resolve()
+        return this.mayServe.promise
+      },
+      welcomed: () => this.welcomed.resolve(),
+      lost: () => this.lost++,
+      closing: this.#closing.signal,
+      cut: this.#closing.signal,
+    })
+    this.ran = this.lane.run()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    this.mayServe.resolve()
+    await this.ran
+  }
+}
+
+test.each([
+  [0, 'primary', 'primary', null],
+  [0, 'replace', 'replace', null],
+  [2, 'primary', 'replica', '2'],
+  [2, 'replace', 'replace', '2'],
+] as const)('AgentLane %d with join %s says hello as %s, and dials lane %s', async (index, join, said, lane) => {
+  await using _scene = new Scene(index, { join })
+  const link = await relay.link(0)
+  expect((await link.next('hello')).header).toMatchObject({ agent: 'a', instance: 'i', join: said, era: 'legacy', held: [], channels: [] })
+  expect(new URL(link.request.url ?? '', 'ws://relay').searchParams.get('lane')).toBe(lane)
+})
+
+test('AgentLane.drain() says whether there is a link on which answers could still go out', async () => {
+  await using scene = new Scene(0)
+  expect(scene.lane.drain()).toBe(false)
+  const link = await relay.link(0)
+  await link.welcome()
+  await scene.welcomed.promise
+  expect([scene.lane.isUp, scene.lane.drain()]).toEqual([true, true])
+  await link.next('drain')
+})
+
+test('AgentLane that the relay drains waits for its calls, then dials again', async () => {
+  await using scene = new Scene(0)
+  const link = await relay.link(0)
+  await link.welcome()
+  link.send({ type: 'open', ch: 'c', ids: 'keep', asks: 'pass' })
+  link.call('c', 1, '{"jsonrpc":"2.0","id":1,"method":"m"}')
+  link.send({ type: 'drain' })
+  link.call('c', 2, '{"jsonrpc":"2.0","id":2,"method":"m"}')
+  link.send({ type: 'notify', ch: 'c', key: 'f'.repeat(32), method: 'n', size: 2 }, '{}')
+  await link.next('receipts')
+  expect(link.socket.readyState).toBe(link.socket.OPEN)
+  for (const id of [1, 2]) scene.children[0]?.says({ jsonrpc: '2.0', id, result: {} })
+  expect((await link.closed).code).toBe(CLOSE.GOING_AWAY)
+  expect(link.got.filter(({ header }) => header.type === 'answer')).toHaveLength(2)
+  expect((await (await relay.link(1)).next('hello')).header.channels).toEqual([{ ch: 'c', n: 2 }])
+  expect(scene.lost).toBe(1)
+})
+
+test('AgentLane.rejoinIfStale() joins anew where another era was said than is known, and else does not', async () => {
+  await using scene = new Scene(0)
+  const link = await relay.link(0)
+  expect((await link.welcome()).era).toBe('legacy')
+  await scene.welcomed.promise
+  await scene.lane.rejoinIfStale()
+  expect(link.socket.readyState).toBe(link.socket.OPEN)
+  scene.era = 'modern'
+  await scene.lane.rejoinIfStale()
+  expect((await (await relay.link(1)).welcome()).era).toBe('modern')
+})
+
+test('AgentLane that another agent displaced from its lane dials again only when the first lane may serve', async () => {
+  await using scene = new Scene(1)
+  const link = await relay.link(0)
+  await link.welcome()
+  link.socket.close(CLOSE.REPLACED)
+  await scene.asked.promise
+  expect(relay.attempts).toBe(1)
+  scene.mayServe.resolve()
+  await relay.link(1)
+})
+
+test('AgentLane of index 0 that is displaced ends for good', async () => {
+  const scene = new Scene(0)
+  const link = await relay.link(0)
+  await link.welcome()
+  link.socket.close(CLOSE.REPLACED)
+  await expect(scene.ran).rejects.toMatchObject({ code: 'REPLACED' })
+})

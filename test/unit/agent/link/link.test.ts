@@ -1,0 +1,200 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { ChannelFrame } from '../../../../agent/channel/channel.ts'
+import { connectOnce, type Link, type LinkEnd, type LinkOptions } from '../../../../agent/link/link.ts'
+import { CLOSE, type Hello, type Welcome } from '../../../../protocol/handshake.ts'
+import { keyOf, ScriptedRelay, type RelayLink } from '../scripted-relay.ts'
+
+const HELLO: Hello = {
+  type: 'hello',
+  agent: 'a',
+  instance: 'i',
+  join: 'primary',
+  isolation: 'session',
+  product: 'p',
+  held: [],
+  channels: [],
+}
+const RECEIPT: ChannelFrame = { type: 'receipt', ch: 'c', n: 1 }
+
+let relay: ScriptedRelay
+
+beforeEach(async () => {
+  relay = await ScriptedRelay.start()
+})
+
+afterEach(() => relay[Symbol.asyncDispose]())
+
+/** One attempt, and what it has told. */
+class Attempt implements Disposable {
+  readonly ended: Promise<LinkEnd>
+  readonly welcomed = Promise.withResolvers<Link>()
+  readonly draining = Promise.withResolvers<void>()
+  readonly frames: [string, string][] = []
+  readonly welcomes: Welcome[] = []
+  fault: string | undefined
+  readonly #stop = new AbortController()
+
+  constructor(options: Partial<LinkOptions> = {}) {
+    this.ended = connectOnce(
+      {
+        url: new URL('/agent/share', relay.origin.replace('http', 'ws')),
+        token: relay.token(),
+        compress: false,
+        keepaliveMs: 60_000,
+        userAgent: 'test/1',
+        hello: () => HELLO,
+        channels: {
+          receive: (frame, body) => {
+            this.frames.push([frame.type, Buffer.from(body).toString()])
+            return this.fault
+          },
+          flush: () => {},
+        },
+        ready: Promise.resolve(),
+        signal: this.#stop.signal,
+        ...options,
+      },
+      {
+        welcomed: (link, welcome) => {
+          this.welcomes.push(welcome)
+          this.welcomed.resolve(link)
+        },
+        draining: () => this.draining.resolve(),
+      },
+    )
+  }
+
+  stop(): void {
+    this.#stop.abort()
+  }
+
+  [Symbol.dispose](): void {
+    this.stop()
+  }
+}
+
+/** A link that the relay has welcomed. */
+async function up(attempt: Attempt): Promise<{ readonly link: Link; readonly far: RelayLink }> {
+  const far = await relay.link(0)
+  await far.welcome()
+  return { link: await attempt.welcomed.promise, far }
+}
+
+test('connectOnce() dials with token and user agent, and says hello before anything else', async () => {
+  using attempt = new Attempt()
+  const { far } = await up(attempt)
+  expect(far.request.headers).toMatchObject({ authorization: `Bearer ${relay.token()}`, 'user-agent': 'test/1' })
+  expect(far.got.map(({ header }) => header)).toEqual([HELLO])
+  expect(attempt.welcomes).toMatchObject([{ type: 'welcome', unwanted: [] }])
+})
+
+test('connectOnce() lets the hello wait until it is ready, not the dialling', async () => {
+  const ready = Promise.withResolvers<void>()
+  using attempt = new Attempt({ ready: ready.promise })
+  const far = await relay.link(0)
+  expect(far.got).toEqual([])
+  ready.resolve()
+  await up(attempt)
+})
+
+test.each([
+  ['{"code":"X","detail":"the reason"}', 'the reason'],
+  ['{"code":"X"}', 'X'],
+  ['<html>', ''],
+])('connectOnce() reports the status of a refusal, and of %s what it says', async (body, detail) => {
+  relay.refuse = { status: 403, body }
+  using attempt = new Attempt()
+  expect(await attempt.ended).toEqual({ kind: 'refused', status: 403, detail })
+})
+
+test('connectOnce() reports that nobody answers', async () => {
+  const gone = await ScriptedRelay.start()
+  const url = new URL(gone.origin.replace('http', 'ws'))
+  await gone[Symbol.asyncDispose]()
+  using attempt = new Attempt({ url })
+  expect(await attempt.ended).toMatchObject({ kind: 'unreachable', reason: expect.stringContaining('ECONNREFUSED') as string })
+})
+
+test('connectOnce() ends with its signal, before and after the link is up', async () => {
+  const stopped = AbortSignal.abort()
+  using never = new Attempt({ signal: stopped })
+  expect(await never.ended).toEqual({ kind: 'unreachable', reason: 'stopped' })
+  expect(relay.attempts).toBe(0)
+  using attempt = new Attempt()
+  await up(attempt)
+  attempt.stop()
+  expect(await attempt.ended).toMatchObject({ kind: 'closed' })
+})
+
+test('Link hands frames to the channels, and a drain to its owner', async () => {
+  using attempt = new Attempt()
+  const { far } = await up(attempt)
+  far.send({ type: 'upload', ch: 'c', key: keyOf(1), offset: 0 }, 'body')
+  far.send({ type: 'drain' })
+  await attempt.draining.promise
+  expect(attempt.frames).toEqual([['upload', 'body']])
+})
+
+test('Link.send() puts all frames of one turn into one message', async () => {
+  using attempt = new Attempt()
+  const { link, far } = await up(attempt)
+  for (const label of [1, 2, 3]) link.send({ type: 'receipts', keys: [keyOf(label)] })
+  for (const label of [1, 2, 3]) expect((await far.next('receipts')).header.keys).toEqual([keyOf(label)])
+  expect(far.sizes).toEqual([1, 3])
+})
+
+test('Link.close() sends first what was given to it in the same turn', async () => {
+  using attempt = new Attempt()
+  const { link, far } = await up(attempt)
+  link.send({ type: 'receipts', keys: [keyOf(1)] })
+  await link.close(CLOSE.GOING_AWAY, 'done')
+  expect(await far.closed).toEqual({ code: CLOSE.GOING_AWAY, reason: 'done' })
+  expect(far.got.at(-1)?.header.type).toBe('receipts')
+  expect(await attempt.ended).toMatchObject({ kind: 'closed', code: CLOSE.GOING_AWAY, livedMs: expect.any(Number) as number })
+  link.send({ type: 'drain' })
+  expect(link.writable).toBe(false)
+})
+
+test.each<[string, (far: RelayLink, attempt: Attempt) => void, string]>([
+  ['an unknown frame', (far) => far.socket.send(Buffer.from('{"type":"surprise"}\n')), 'unknown_type'],
+  ['a text that is no pong', (far) => far.socket.send('hello'), 'a text message that is no pong'],
+  ['a second welcome', (far) => far.send({ type: 'welcome', share: 's', unwanted: [] }), 'a second welcome'],
+  [
+    'a frame that the channels refuse',
+    (far, attempt) => {
+      attempt.fault = 'wrong'
+      far.send(RECEIPT)
+    },
+    'wrong',
+  ],
+])('Link closes with 4004 after %s', async (_, break_, reason) => {
+  using attempt = new Attempt()
+  const { far } = await up(attempt)
+  break_(far, attempt)
+  expect(await far.closed).toEqual({ code: CLOSE.PROTOCOL_ERROR, reason })
+})
+
+test('Link closes with 4004 after a frame that comes before the welcome', async () => {
+  using attempt = new Attempt()
+  const far = await relay.link(0)
+  await far.next('hello')
+  far.send(RECEIPT)
+  expect(await far.closed).toEqual({ code: CLOSE.PROTOCOL_ERROR, reason: 'no welcome first' })
+  expect(await attempt.ended).toMatchObject({ kind: 'closed', livedMs: 0 })
+  expect(attempt.frames).toEqual([])
+})
+
+test('Link notices by silence that it is dead, however open the socket looks', async () => {
+  relay.answersPings = false
+  using attempt = new Attempt({ keepaliveMs: 50 })
+  const { far } = await up(attempt)
+  expect(await attempt.ended).toMatchObject({ kind: 'closed', code: 1006 })
+  expect(far.pings).toBe(1)
+})
+
+test('Link does not end while its pings are answered', async () => {
+  using attempt = new Attempt({ keepaliveMs: 50 })
+  const { link, far } = await up(attempt)
+  while (far.pings < 5) await far.changed()
+  expect(link.writable).toBe(true)
+})
