@@ -26,14 +26,14 @@ export function isListen({ method }: Pick<RunningCall, 'method'>): boolean {
 export type CallFailure = Omit<Failure, 'retryAfterMs' | 'supported'> & { readonly executed: Executed }
 
 /** How a call ended. */
-export type CallOutcome = CallAnswer | { readonly kind: 'failure'; readonly failure: CallFailure }
+export type CallEnd = CallAnswer | { readonly kind: 'failure'; readonly failure: CallFailure }
 
 /** What is known of a key. `passing` and `passed` are said of notifications and responses, the rest of calls. */
 export type KeyState =
   | { readonly kind: 'running'; readonly call: RunningCall }
   | { readonly kind: 'passing' }
   | { readonly kind: 'passed' }
-  | { readonly kind: 'ended'; readonly outcome: CallOutcome | undefined }
+  | { readonly kind: 'ended'; readonly outcome: CallEnd | undefined }
 
 interface Ended {
   /** A notification or a response, not a call. */
@@ -41,7 +41,7 @@ interface Ended {
   /** The return address of a call. */
   readonly ra?: string | undefined
   /** Kept as long as the key: it is short, and says whether the call ran. */
-  readonly failure: CallOutcome | undefined
+  readonly failure: CallEnd | undefined
 }
 
 export class CallMemory {
@@ -81,7 +81,7 @@ export class CallMemory {
     return own === ra ? this.known(key) : undefined
   }
 
-  end(key: string, outcome: CallOutcome, nowMs: number): void {
+  end(key: string, outcome: CallEnd, nowMs: number): void {
     const open = this.#open.get(key)
     const ra = open === 'passing' ? undefined : open?.ra
     this.#open.delete(key)

@@ -6,7 +6,7 @@ import { replacement, splice } from '../../protocol/splice.ts'
 import type { Child } from '../server/child.ts'
 import { AcceptedCalls } from './accepted-calls.ts'
 import { answerMessage, failedCall } from './call-frames.ts'
-import type { CallFailure, CallOutcome, RunningCall } from './call-memory.ts'
+import type { CallFailure, CallEnd, RunningCall } from './call-memory.ts'
 import type { ChannelContext } from './channel-context.ts'
 import { Inbox, type Inbound } from './inbox.ts'
 import type { CallAnswer } from './kept-answers.ts'
@@ -159,7 +159,7 @@ export class Intake {
   }
 
   /** Answers a call that ended before, under the return address it now has. */
-  #repeat({ ch, key, ra }: Pick<Call, 'ch' | 'key' | 'ra'>, outcome: CallOutcome | undefined): void {
+  #repeat({ ch, key, ra }: Pick<Call, 'ch' | 'key' | 'ra'>, outcome: CallEnd | undefined): void {
     if (outcome?.kind === 'answer') this.#outbox.add(answerMessage({ key, ra }, outcome), outcome.body, this.#context.now())
     else this.#report(failedCall({ ch, key, ra }, outcome?.failure ?? { code: 'ALREADY_EXECUTED', executed: 'yes' }))
   }

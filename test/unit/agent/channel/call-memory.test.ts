@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CallMemory, type CallOutcome, type RunningCall } from '../../../../agent/channel/call-memory.ts'
+import { CallMemory, type CallEnd, type RunningCall } from '../../../../agent/channel/call-memory.ts'
 import { KEPT_ANSWER_BYTES } from '../../../../agent/limits.ts'
 import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS, CALL_KEY_MS, MAX_HELD_KEYS } from '../../../../protocol/limits.ts'
 import { keyOf } from '../scripted-relay.ts'
@@ -8,7 +8,7 @@ function callOf(label: number): RunningCall {
   return { key: keyOf(label), ch: 'c1', method: 'm', tag: `t${label}`, ra: 'ra', written: true }
 }
 
-function answerOf(bytes: number): CallOutcome {
+function answerOf(bytes: number): CallEnd {
   return { kind: 'answer', id: [0, 1], failed: false, body: new Uint8Array(bytes) }
 }
 
@@ -33,7 +33,7 @@ test('CallMemory knows a call while it runs, then its answer, then only its key,
 
 test('CallMemory keeps a failure as long as its key: it says whether the call ran', () => {
   const memory = new CallMemory()
-  const failure: CallOutcome = { kind: 'failure', failure: { code: 'CHILD_DIED', executed: 'unknown' } }
+  const failure: CallEnd = { kind: 'failure', failure: { code: 'CHILD_DIED', executed: 'unknown' } }
   memory.end(keyOf(1), failure, 0)
   memory.sweep(CALL_KEY_MS)
   expect(memory.known(keyOf(1))).toEqual({ kind: 'ended', outcome: failure })
