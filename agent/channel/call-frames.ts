@@ -2,7 +2,7 @@
 import type { Failed } from '../../protocol/frame.ts'
 import type { CallFailure } from './call-memory.ts'
 import type { CallAnswer } from './kept-answers.ts'
-import type { ChildMessage } from './replay-buffer.ts'
+import type { ChildMessage } from './kept-frame.ts'
 
 /** What a frame about a call takes from the call itself. */
 type CallPlace = Pick<Failed, 'ch' | 'key' | 'ra'>

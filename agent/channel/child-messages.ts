@@ -12,7 +12,7 @@ import type { ChannelContext } from './channel-context.ts'
 import type { Intake } from './intake.ts'
 import type { Outbox } from './outbox.ts'
 import { oversizedAnswerId } from './oversized-answer.ts'
-import type { ChildMessage } from './replay-buffer.ts'
+import type { ChildMessage } from './kept-frame.ts'
 import type { Address } from './running-calls.ts'
 
 const OPEN_ARRAY = 0x5b

@@ -1,16 +1,12 @@
-/** Numbers what one channel sends to the relay, and gives it out frame by frame within the credit. No I/O, no clock. */
+/**
+ * Numbers what one channel sends to the relay, gives it out frame by frame within the credit, and keeps the last of it (the
+ * tail) so that it can be sent again. No I/O, no clock.
+ */
 import type { Answer, Ask, Chunk, Notification, Replay } from '../../protocol/frame.ts'
-import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, RECEIPT_EVERY_MESSAGES } from '../../protocol/limits.ts'
-import {
-  belongsToNoCall,
-  byOrder,
-  isFailure,
-  isMessage,
-  ReplayBuffer,
-  type ChildMessage,
-  type FailureFrame,
-  type KeptFrame,
-} from './replay-buffer.ts'
+import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, MAX_LINE_BYTES, TAIL_BYTES, TAIL_MESSAGES, TAIL_MS } from '../../protocol/limits.ts'
+import { HeldMessages } from './held-messages.ts'
+import { belongsToNoCall, byOrder, isFailure, isMessage, type ChildMessage, type FailureFrame, type KeptFrame } from './kept-frame.ts'
+import { SendWindow } from './send-window.ts'
 
 export interface Outgoing {
   readonly header: Answer | Notification | Ask | Chunk | FailureFrame
@@ -34,27 +30,30 @@ const NO_BODY = new Uint8Array(0)
 
 export class Outbox {
   readonly #ch: string
-  readonly #buffer: ReplayBuffer
+  readonly #held: HeldMessages
+  readonly #window = new SendWindow()
   #order = 0
   #lastNumber = 0
   #queue: Sending[] = []
+  #unsentBytes = 0
+  #tail: KeptFrame[] = []
+  #tailBytes = 0
+  /** Number of the newest message that belongs to no call and is not kept any more. */
+  #forgottenNumber = 0
   /** Return addresses of calls whose clients have come back: all that is sent for them says so. */
   readonly #followed = new Set<string>()
   /** The same for the one stream that gets what belongs to no call. */
   #followedStream: string | undefined
   /** No stream is open: what belongs to no call need not even be sent. */
   #parked = false
-  /** Running total of body bytes sent, how far it may go, and what it was when we last asked for a receipt. */
-  #at = 0
-  #upto = CHANNEL_WINDOW_BYTES
-  #ackedAt = 0
-  #unacked = 0
-  #unsentBytes = 0
 
   /** `onDropped` is told of a held message that had to give way. */
   constructor(ch: string, onDropped: (message: ChildMessage) => void) {
     this.#ch = ch
-    this.#buffer = new ReplayBuffer(onDropped)
+    this.#held = new HeldMessages((dropped) => {
+      this.#forgotten(dropped)
+      if (!isFailure(dropped.frame)) onDropped(dropped.frame)
+    })
   }
 
   /** Number of the channel's last message. */
@@ -91,10 +90,9 @@ export class Outbox {
       return { header: frame, body }
     }
     const length = Math.min(body.length - sending.offset, CHUNK_BYTES)
-    if (this.#at + length > this.#upto) return undefined
+    if (!this.#window.spend(length)) return undefined
     const offset = sending.offset
     const last = offset + length === body.length
-    this.#at += length
     this.#unsentBytes -= length
     sending.offset += length
     if (last) this.#sent(sending.kept)
@@ -103,40 +101,49 @@ export class Outbox {
     return { header, body: body.subarray(offset, offset + length) }
   }
 
-  /** The relay has all that we sent up to `n`. */
+  /** The relay has all that we sent up to `n`. A failure counts as received once any later number is. */
   receipt(n: number): void {
-    this.#buffer.receipt(n)
+    for (const kept of this.#tail) {
+      if (kept.n > n) break
+      if (kept.sent && (kept.n < n || !isFailure(kept.frame))) kept.receipted = true
+    }
   }
 
   /** The relay takes body bytes up to this running total. */
   credit(upto: number): void {
-    this.#upto = Math.max(this.#upto, upto)
+    this.#window.credit(upto)
   }
 
   /** Message `n` found no open stream: if it belongs to no call, nor will others that do not, until `resume`. */
   hold(n: number): void {
-    const refused = this.#buffer.message(n)
+    const refused = this.#tail.find((kept) => isMessage(kept, n))
     if (refused === undefined || belongsToNoCall(refused.frame)) this.#parked = true
     const waiting = new Set(
       !this.#parked ? [] : this.#queue.filter(({ kept, offset }) => offset === 0 && belongsToNoCall(kept.frame)).map(({ kept }) => kept),
     )
     this.#queueOnly(this.#queue.filter(({ kept }) => !waiting.has(kept)))
-    this.#buffer.holdBack((kept) => waiting.has(kept) || isMessage(kept, n))
+    const leaves = (kept: KeptFrame): boolean => waiting.has(kept) || isMessage(kept, n)
+    const leaving = this.#tail.filter(leaves)
+    if (leaving.length > 0) this.#tail = this.#tail.filter((kept) => !leaves(kept))
+    for (const kept of leaving) {
+      this.#tailBytes -= kept.body.length
+      this.#held.add(kept)
+    }
   }
 
   /** A stream is open: sends all that was held. */
   resume(): void {
     this.#parked = false
     this.#followedStream = undefined
-    this.#sendAgain(this.#buffer.release(() => true))
+    this.#sendAgain(this.#release(() => true))
   }
 
   /** Sends again what came after a number, held messages too. */
   replay(after: number): void {
     this.#parked = false
     const wanted = (kept: KeptFrame): boolean => kept.n > after && !isFailure(kept.frame)
-    this.#buffer.release(wanted)
-    this.#sendAgain(this.#buffer.select(wanted))
+    this.#release(wanted)
+    this.#sendAgain(this.#tail.filter(wanted))
   }
 
   /** Sends again what came after a number for the stream of a call, or for the one that belongs to no call. */
@@ -147,55 +154,64 @@ export class Outbox {
     } else this.#followed.add(to)
     const isOfStream = ({ frame }: KeptFrame): boolean =>
       key === undefined ? frame.type === 'notification' || frame.type === 'ask' : !isFailure(frame) && frame.ra === to
-    const released = this.#buffer.release(isOfStream)
+    const released = this.#release(isOfStream)
     const waiting = new Set(this.#queue.filter(({ offset }) => offset === 0).map(({ kept }) => kept))
-    const wanted = this.#buffer.select((kept) => isOfStream(kept) && kept.n > after)
+    const wanted = this.#tail.filter((kept) => isOfStream(kept) && kept.n > after)
     // Those that wait in the queue reach the stream without being asked for.
     const again = wanted.filter((kept) => !waiting.has(kept) && !released.includes(kept))
     this.#sendAgain(again, to)
     this.#sendAgain(released)
     return {
       answered: wanted.some(({ frame }) => frame.type === 'answer' && frame.key === key),
-      incomplete: key === undefined && this.#buffer.hasForgotten(after),
+      incomplete: key === undefined && after < this.#forgottenNumber,
     }
   }
 
   /** A new link: the window starts again, and what was not receipted goes out again, whole. */
   restart(): void {
-    this.#upto = this.#at + CHANNEL_WINDOW_BYTES
-    this.#ackedAt = this.#at
-    this.#unacked = 0
+    this.#window.restart()
     // The relay asks again for the streams that go on.
     this.#followed.clear()
     this.#followedStream = undefined
     this.#queue = []
     const open = (kept: KeptFrame): boolean => !kept.receipted
-    this.#buffer.release(open)
-    this.#sendAgain(this.#buffer.select(open))
+    this.#release(open)
+    this.#sendAgain(this.#tail.filter(open))
     // Until the new link says otherwise.
     this.#parked = false
   }
 
-  /** Forgets what is too old, or receipted and too much. */
+  /** Forgets what is over the limits of the tail. Only age makes it forget what was not receipted. */
   trim(nowMs: number): void {
-    this.#buffer.trim(nowMs)
+    for (let first = this.#tail[0]; first !== undefined; first = this.#tail[0]) {
+      const old = nowMs - first.bornMs > TAIL_MS
+      const over = this.#tail.length > TAIL_MESSAGES || this.#tailBytes > TAIL_BYTES
+      // A relay that never sends receipts must not make us keep everything.
+      const hopeless = this.#tailBytes > MAX_LINE_BYTES + CHANNEL_WINDOW_BYTES
+      if (!first.sent || !(old || hopeless || (over && first.receipted))) return
+      this.#tail.shift()
+      this.#tailBytes -= first.body.length
+      this.#forgotten(first)
+    }
   }
 
   /** Nobody wants the rest. */
   clear(): void {
     this.#queue = []
     this.#followed.clear()
-    this.#buffer.clear()
-    this.#unsentBytes = 0
+    this.#tail = []
+    this.#held.clear()
+    this.#tailBytes = this.#unsentBytes = 0
   }
 
   #append(frame: ChildMessage | FailureFrame, body: Uint8Array, nowMs: number): void {
     const kept = { order: ++this.#order, n: this.#lastNumber, frame, body, bornMs: nowMs, sent: false, receipted: false }
-    if (this.#parked && belongsToNoCall(frame)) return this.#buffer.hold(kept)
-    this.#buffer.add(kept)
+    if (this.#parked && belongsToNoCall(frame)) return this.#held.add(kept)
+    this.#tail.push(kept)
+    this.#tailBytes += body.length
     this.#queue.push({ kept, offset: 0 })
     this.#unsentBytes += body.length
-    this.#buffer.trim(nowMs)
+    this.trim(nowMs)
   }
 
   #sent(kept: KeptFrame): void {
@@ -204,10 +220,9 @@ export class Outbox {
   }
 
   #header(sending: Sending, message: ChildMessage, offset: number, last: boolean): Answer | Notification | Ask | Chunk {
-    if (last) this.#unacked++
     const { kept } = sending
     const to = sending.to ?? this.#followedBy(message)
-    const place = { ch: this.#ch, n: kept.n, at: this.#at, ...this.#ack(), ...(to !== undefined && { to }) }
+    const place = { ch: this.#ch, n: kept.n, at: this.#window.at, ...this.#window.ack(last), ...(to !== undefined && { to }) }
     if (offset === 0) return { ...message, ...place, size: kept.body.length }
     const goesTo = { ...(message.ra !== undefined && { ra: message.ra }), ...('sure' in message && { sure: message.sure }) }
     return { type: 'chunk', ...place, offset, ...goesTo, ...(last && { last: true }) }
@@ -219,14 +234,17 @@ export class Outbox {
     return message.ra !== undefined && this.#followed.has(message.ra) ? message.ra : undefined
   }
 
-  /** Also asked when the next frame may not fit any more, or the two sides would wait for each other. */
-  #ack(): { ack?: true } {
-    const due =
-      this.#unacked >= RECEIPT_EVERY_MESSAGES || this.#at - this.#ackedAt >= CHANNEL_WINDOW_BYTES / 2 || this.#upto - this.#at < CHUNK_BYTES
-    if (!due) return {}
-    this.#unacked = 0
-    this.#ackedAt = this.#at
-    return { ack: true }
+  /** Puts held messages back into the tail, and returns them. */
+  #release(wanted: (kept: KeptFrame) => boolean): readonly KeptFrame[] {
+    const released = this.#held.take(wanted)
+    if (released.length === 0) return released
+    this.#tail = [...this.#tail, ...released].toSorted(byOrder)
+    for (const { body } of released) this.#tailBytes += body.length
+    return released
+  }
+
+  #forgotten({ n, frame }: KeptFrame): void {
+    if (belongsToNoCall(frame)) this.#forgottenNumber = Math.max(this.#forgottenNumber, n)
   }
 
   /** Queues frames before what waits, in order. A message that is half sent is finished first. */

@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Outbox, type Outgoing } from '../../../../agent/channel/outbox.ts'
-import type { ChildMessage } from '../../../../agent/channel/replay-buffer.ts'
+import type { ChildMessage } from '../../../../agent/channel/kept-frame.ts'
 import { HELD_MESSAGES } from '../../../../agent/limits.ts'
 import {
   CHANNEL_WINDOW_BYTES,
   CHUNK_BYTES,
+  MAX_LINE_BYTES,
   RECEIPT_EVERY_MESSAGES,
   TAIL_BYTES,
   TAIL_MESSAGES,
@@ -33,6 +34,13 @@ function short(sent: readonly Outgoing[]): (string | number)[] {
 
 function add(box: Outbox, count: number, bytes = 1, message = FOR_CALL, nowMs = 0): void {
   for (let index = 0; index < count; index++) box.add(message, new Uint8Array(bytes), nowMs)
+}
+
+/** Numbers of the messages that a new link gets. */
+function numbersAgain(box: Outbox): number[] {
+  box.restart()
+  box.credit(Number.MAX_SAFE_INTEGER)
+  return [...new Set(drain(box).flatMap(({ header }) => ('n' in header ? [header.n] : [])))]
 }
 
 test('Outbox numbers messages from 1 without gaps and counts their bytes', () => {
@@ -220,6 +228,20 @@ test('Outbox forgets what was not receipted after 5 minutes only', () => {
   expect(drain(box)).toEqual([])
 })
 
+test('Outbox does not keep everything for a relay that never sends a receipt', () => {
+  const box = outbox()
+  add(box, 1, MAX_LINE_BYTES)
+  box.credit(2 * MAX_LINE_BYTES)
+  drain(box)
+  add(box, 1, CHANNEL_WINDOW_BYTES)
+  drain(box)
+  box.trim(0)
+  expect(numbersAgain(box)).toEqual([1, 2])
+  add(box, 1)
+  box.trim(0)
+  expect(numbersAgain(box)).toEqual([2, 3])
+})
+
 test('Outbox loses and invents no message under any order of cuts, receipts, holds and resumes', () => {
   const step = fc.oneof(
     fc.record({ act: fc.constantFrom('add', 'note', 'send', 'restart', 'resume') }),
@@ -343,6 +365,16 @@ test('Outbox.replayFor() tells a listening stream when older messages are gone, 
   expect(box.replayFor('s', { after: 1 }).incomplete).toBe(true)
   expect(box.replayFor('s', { after: 2 }).incomplete).toBe(false)
   expect(box.replayFor('a', { after: 0, key: 'k' }).incomplete).toBe(false)
+})
+
+test('Outbox.replayFor() tells a listening stream also when a held message had to give way', () => {
+  const box = outbox()
+  add(box, 1, 1, NOTE)
+  drain(box)
+  box.hold(1)
+  add(box, HELD_MESSAGES, 1, NOTE)
+  expect(box.replayFor('s', { after: 0 }).incomplete).toBe(true)
+  expect(box.replayFor('s', { after: 1 }).incomplete).toBe(false)
 })
 
 test('Outbox.hold() of a message of a call parks nothing else', () => {
