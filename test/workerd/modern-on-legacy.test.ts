@@ -2,7 +2,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { PARKED_MS } from '../../worker/limits.ts'
-import type { CallRequest, Resume, ParkedRow } from '../../worker/contract/rpc.ts'
+import type { GroupCallRequest, ParkedRow, RetryInput } from '../../worker/contract/rpc.ts'
 import { bridgedGroup, groupOf } from '../../worker/contract/groups.ts'
 import { asked, callTool, HandshakeChild, postModern, SERVER_INFO, told } from './handshake-child.ts'
 import { createClientToken, resetShare, stubOf, type TestShare } from './relay.ts'
@@ -37,7 +37,7 @@ function retry(share: TestShare, state: string, more: { name?: string; token?: s
 }
 
 /** The request by which a Worker goes on with the one call that is parked. */
-async function requestFor(share: TestShare, { header, body }: CallFrame): Promise<CallRequest & { readonly resume: Resume }> {
+async function requestFor(share: TestShare, { header, body }: CallFrame): Promise<GroupCallRequest & { readonly input: RetryInput }> {
   const row = await runInDurableObject(stubOf(share), (_, { storage }) =>
     storage.sql.exec<{ call: string }>('SELECT call FROM parked').one(),
   )
@@ -45,7 +45,7 @@ async function requestFor(share: TestShare, { header, body }: CallFrame): Promis
   const response = `{"jsonrpc":"2.0","id":"q","result":${JSON.stringify(INPUT)}}`
   return {
     principal,
-    session: '',
+    capabilities: [],
     // The name of the group stands between the channel's prefix and its generation.
     group: groupOf(header.ch).slice(bridgedGroup('').length),
     bridge: 'any',
@@ -56,7 +56,7 @@ async function requestFor(share: TestShare, { header, body }: CallFrame): Promis
     body,
     size: body.length,
     delivery: 'stream',
-    resume: { handle, taker: `${'e'.repeat(30)}00`, responses: [{ rawId: '"q"', body: response }] },
+    input: { handle, taker: `${'e'.repeat(30)}00`, responses: [{ rawId: '"q"', body: response }] },
   }
 }
 
@@ -328,7 +328,7 @@ describe('a requestState', () => {
     child.answer(await child.expect('call'), { content: [] })
     expect(await second).toMatchObject({ kind: 'frame' })
     await first
-    const other = { ...request, resume: { ...request.resume, taker: 'f'.repeat(32) } }
+    const other = { ...request, input: { ...request.input, taker: 'f'.repeat(32) } }
     expect(await stub.call(other)).toEqual({ kind: 'state_refused' })
     expect(await told(retry(child.share, state))).toMatchObject(REFUSED)
     expect(await child.hasHeardNothing()).toBe(true)

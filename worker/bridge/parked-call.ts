@@ -17,33 +17,33 @@ export interface ParkedCall {
   readonly takenBy?: string
 }
 
-export type ResumeFault =
+export type ParkedFault =
   /** Never parked, ended with its child, or of another principal: the same answer for all. */
   | 'unknown'
   | 'expired'
   /** Another retry has taken it. */
   | 'replayed'
 
-export type Resumption =
+export type Taking =
   /** Send the responses to the child, and note that `callKey` has taken the call. */
-  | { readonly kind: 'resume'; readonly call: ParkedCall; readonly responses: readonly string[] }
+  | { readonly kind: 'take'; readonly call: ParkedCall; readonly responses: readonly string[] }
   /** The same retry again, sent by a Worker whose Share was reset: the responses are on their way, only the answer is awaited. */
   | { readonly kind: 'attach' }
   /** Something is missing: ask the same again, with the same state. */
   | { readonly kind: 'ask_again'; readonly missing: readonly string[] }
 
 /** What a retry may do with a parked call. Takes it for `callKey`, once and whole: `call` in the outcome is the row to be kept. */
-export function resume(
+export function takeParked(
   parked: ParkedCall | undefined,
   principal: string,
   callKey: string,
   input: GivenInput,
   nowMs: number,
-): Result<Resumption, ResumeFault> {
+): Result<Taking, ParkedFault> {
   if (parked === undefined || parked.principal !== principal) return err('unknown')
   if (parked.takenBy === callKey) return ok({ kind: 'attach' })
   if (parked.takenBy !== undefined) return err('replayed')
   if (parked.expiresAtMs <= nowMs) return err('expired')
   if (input.missing.length > 0) return ok({ kind: 'ask_again', missing: input.missing })
-  return ok({ kind: 'resume', call: { ...parked, takenBy: callKey }, responses: [...input.responses.values()] })
+  return ok({ kind: 'take', call: { ...parked, takenBy: callKey }, responses: [...input.responses.values()] })
 }

@@ -17,13 +17,14 @@ export interface Listing {
   readonly answer: Uint8Array
 }
 
+/** Whom a list is for: a session of a principal, or its clients without session that declare the same. */
+export type ListClient =
+  | { readonly principal: string; readonly session: string }
+  | { readonly principal: string; readonly capabilities: readonly Capability[] }
+
 /** A listing that a Worker has seen go by. */
 export interface ListingOrder extends Listing {
-  readonly principal: string
-  /** Empty for a client without session. */
-  readonly session: string
-  /** Of a client without session: what it declared. */
-  readonly capabilities: readonly Capability[]
+  readonly client: ListClient
   readonly ch: string
   /** Names the answer's bytes. */
   readonly digest: string

@@ -5,7 +5,7 @@ import type { ParkedCall } from '../bridge/parked-call.ts'
 import type { Capability } from '../bridge/capabilities.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
-import type { Standby } from './listings.ts'
+import type { ListClient, Standby } from './listings.ts'
 
 /** The client and its session, as the Worker has proved or read them. */
 export interface Caller {
@@ -20,28 +20,18 @@ export interface Resent {
   readonly ageMs?: number
 }
 
-/** One client request on its way to a channel. */
-export interface CallRequest extends Caller, Resent {
-  /** Of a request without session (MCP 2026-07-28): the group of clients whose child serves it. */
-  readonly group?: string
-  /** Of tools/call: the state of the tools by whose schemas the Worker has checked it. */
-  readonly toolsVersion?: string
-  /** Of a request to a child of the other era: the state of the two sides by which the Worker has translated it. */
-  readonly bridge?: string
-  /** Of a request without session: what its client can be asked for. */
-  readonly capabilities?: readonly Capability[]
-  /** Method and name of what may ask its client. */
-  readonly asker?: string
-  /** The log level that a request without session asks for. */
-  readonly logLevel?: string
-  /** A parked call goes on with these answers; `key` is then that call's. */
-  readonly resume?: Resume
+/** One client request on its way to a channel: a session's, or that of a client without sessions (MCP 2026-07-28). */
+export type CallRequest = SessionCallRequest | GroupCallRequest
+
+/** What every call says. */
+interface CallFacts extends Resent {
+  readonly principal: string
   /** 32 hex digits, made by the Worker; the same when it calls again. */
   readonly key: string
-  /** Not the Worker's first try: its client may have come back for the call elsewhere meanwhile. */
+  /** Not the Worker's first try. */
   readonly isRetry?: boolean
-  /** The client has left: its answer waits in the agent until it comes back. */
-  readonly isLeft?: boolean
+  /** To a child of the other era: the state of the two sides by which the Worker has translated the request. */
+  readonly bridge?: string
   readonly method: string
   /** Of tools/call: the tool's name, unless it is very long. */
   readonly tool?: string
@@ -52,24 +42,45 @@ export interface CallRequest extends Caller, Resent {
   /** The first INLINE_REQUEST_BYTES of the body; `chunk` brings the rest. */
   readonly body: Uint8Array
   readonly size: number
-  /** `stream`: the answer may be preceded by other messages; `single`: only the answer can be delivered; `session`: everything goes to the session's own stream (HTTP+SSE). */
-  readonly delivery: 'stream' | 'single' | 'session'
-  /** Of initialize over HTTP+SSE: the revision that the client asked for. */
+  /** Of initialize: the revision that the client asked for. */
   readonly revision?: string
-  /** `params.uri` of resources/subscribe and resources/unsubscribe, `params.level` of logging/setLevel. */
-  readonly uri?: string
-  readonly level?: string
   /** Of a list: the page that is asked for, unless it is the first. */
   readonly cursor?: string
   /** While no agent is there, what the share keeps of its server may answer it. */
   readonly canStandBy?: true
 }
 
+export interface SessionCallRequest extends CallFacts, Caller {
+  /** `stream`: the answer may be preceded by other messages; `single`: only the answer can be delivered; `session`: everything goes to the session's own stream (HTTP+SSE). */
+  readonly delivery: 'stream' | 'single' | 'session'
+  /** The client has left: its answer waits in the agent until it comes back. */
+  readonly isLeft?: boolean
+  /** `params.uri` of resources/subscribe and resources/unsubscribe, `params.level` of logging/setLevel. */
+  readonly uri?: string
+  readonly level?: string
+}
+
+export interface GroupCallRequest extends CallFacts {
+  /** The clients whose child serves it. */
+  readonly group: string
+  /** What its client can be asked for. */
+  readonly capabilities: readonly Capability[]
+  readonly delivery: 'stream' | 'single'
+  /** Of tools/call: the state of the tools by whose schemas the Worker has checked it. */
+  readonly toolsVersion?: string
+  /** Method and name of what may ask its client. */
+  readonly asker?: string
+  /** The log level that it asks for. */
+  readonly logLevel?: string
+  /** A parked call goes on with these answers; `key` is then that call's. */
+  readonly input?: RetryInput
+}
+
 /** What tells whether a call may run twice. */
-export type Repeatable = Pick<CallRequest, 'principal' | 'session' | 'capabilities' | 'method' | 'tool'>
+export type RepeatFacts = ListClient & Pick<CallRequest, 'method' | 'tool'>
 
 /** What a retry brings for a parked call. */
-export interface Resume {
+export interface RetryInput {
   readonly handle: string
   /** Key of the retry, in 32 hex digits: another retry is a replay. */
   readonly taker: string

@@ -125,7 +125,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
 
   /** One client request; resolves with its answer, or with where the answer will come. */
   async call(request: CallRequest): Promise<CallOutcome> {
-    const outcome = request.group === undefined ? this.#calls.call(request) : this.#modernCalls.call(request, request.group)
+    const outcome = 'session' in request ? this.#calls.call(request) : this.#modernCalls.call(request)
     return request.canStandBy === true ? this.#snapshots.attend(request, outcome) : outcome
   }
 

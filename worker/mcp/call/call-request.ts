@@ -1,5 +1,5 @@
 /** Makes the call that a client's request becomes. */
-import type { Caller, CallRequest } from '../../contract/rpc.ts'
+import type { Caller, GroupCallRequest, SessionCallRequest } from '../../contract/rpc.ts'
 import { canStandBy } from '../../contract/listings.ts'
 import { randomKey } from '../../call-key.ts'
 import type { ClientMessage } from '../message.ts'
@@ -8,11 +8,31 @@ import { firstPart } from '../../carry/upload.ts'
 /** A tool with a longer name is not looked up. */
 const MAX_TOOL_CHARS = 256
 
-export function callRequest(caller: Caller, { bytes, facts, params }: ClientMessage, delivery: CallRequest['delivery']): CallRequest {
-  const { method, id, requestToken, uri } = facts
-  const { cursor, level, name, protocolVersion } = params
+/** What of a call its client decides, and not the message. */
+type GroupClient = Pick<GroupCallRequest, 'principal' | 'group' | 'capabilities'>
+
+/** The call of a session. */
+export function callRequest(caller: Caller, message: ClientMessage, delivery: SessionCallRequest['delivery']): SessionCallRequest {
+  const { uri } = message.facts
+  const { level } = message.params
   return {
     ...caller,
+    ...callFacts(message),
+    delivery,
+    ...(uri === undefined ? {} : { uri }),
+    ...(typeof level === 'string' ? { level } : {}),
+  }
+}
+
+/** The call of a client without session. */
+export function groupCallRequest(client: GroupClient, message: ClientMessage, delivery: GroupCallRequest['delivery']): GroupCallRequest {
+  return { ...client, ...callFacts(message), delivery }
+}
+
+function callFacts({ bytes, facts, params }: ClientMessage): Omit<GroupCallRequest, keyof GroupClient | 'delivery'> {
+  const { method, id, requestToken } = facts
+  const { cursor, name, protocolVersion } = params
+  return {
     key: randomKey(),
     method,
     rawId: id?.raw ?? 'null',
@@ -20,11 +40,8 @@ export function callRequest(caller: Caller, { bytes, facts, params }: ClientMess
     ...(requestToken === undefined ? {} : { rawToken: requestToken.raw, token: requestToken.span }),
     body: firstPart(bytes),
     size: bytes.length,
-    delivery,
     ...(method === 'tools/call' && typeof name === 'string' && name.length <= MAX_TOOL_CHARS ? { tool: name } : {}),
-    ...(uri === undefined ? {} : { uri }),
     ...(canStandBy(method, params) ? { canStandBy: true, ...(typeof cursor === 'string' ? { cursor } : {}) } : {}),
-    ...(typeof level === 'string' ? { level } : {}),
     ...(method === 'initialize' && typeof protocolVersion === 'string' ? { revision: protocolVersion } : {}),
   }
 }

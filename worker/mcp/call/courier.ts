@@ -90,7 +90,7 @@ export class Courier implements Carrier {
 
   close(): void {
     // A call of a session goes on without its client. One that no agent has got yet would be lost with us.
-    const goesOn = !this.#isDone && this.#request.group === undefined && this.#request.delivery === 'stream'
+    const goesOn = !this.#isDone && 'session' in this.#request && this.#request.delivery === 'stream'
     if (goesOn && this.#request.method !== 'initialize') {
       this.#isLeft = true
       waitUntil(this.#running)
@@ -308,8 +308,8 @@ export class Courier implements Carrier {
   }
 
   #putStandby(standby: Standby): void {
-    const { rawId, method, revision, group } = this.#request
-    const era = group === undefined ? 'legacy' : 'modern'
+    const { rawId, method, revision } = this.#request
+    const era = 'session' in this.#request ? 'legacy' : 'modern'
     const text = standbyAnswer(standby, { rawId, method, era, ...(revision === undefined ? {} : { revision }) })
     this.#put(text === undefined ? { kind: 'failed', failure: AGENT_AWAY } : { kind: 'reply', http: 200, text })
   }

@@ -3,7 +3,7 @@ import { waitUntil } from 'cloudflare:workers'
 import type { AgentFrame, Answer } from '../../../protocol/frame.ts'
 import { encodeBase32 } from '../../access/base32.ts'
 import { MAX_LISTING_BYTES } from '../../limits.ts'
-import type { CallRequest } from '../../contract/rpc.ts'
+import type { CallRequest, GroupCallRequest, SessionCallRequest } from '../../contract/rpc.ts'
 import { listingFrom, type ListingName, listingOf } from '../../contract/listings.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { WholeAnswer } from './whole-answer.ts'
@@ -12,7 +12,9 @@ import { WholeAnswer } from './whole-answer.ts'
 const DIGEST_BYTES = 16
 
 /** What of a request says whose answer it is. */
-type Asker = Pick<CallRequest, 'principal' | 'session' | 'capabilities' | 'group' | 'bridge' | 'delivery'>
+type Asker =
+  | Pick<SessionCallRequest, 'principal' | 'session' | 'bridge' | 'delivery'>
+  | Pick<GroupCallRequest, 'principal' | 'capabilities' | 'bridge'>
 
 export class ListTap {
   readonly #share: ShareClient
@@ -33,7 +35,7 @@ export class ListTap {
   /** A frame of the answer has come. `listed`: digest of what the share keeps. */
   see(header: AgentFrame, body: Uint8Array, request: Asker, listed: string | undefined): void {
     // A client that cannot be asked is offered less by a child that must know it with every request.
-    if (eraOf(request) === 'modern' && request.group === undefined && request.delivery !== 'stream') return
+    if (eraOf(request) === 'modern' && 'session' in request && request.delivery !== 'stream') return
     const whole =
       header.type === 'answer' && !header.failed && header.size <= MAX_LISTING_BYTES
         ? this.#answer.begin(header, body)
@@ -51,12 +53,13 @@ export class ListTap {
     const hash = await crypto.subtle.digest('SHA-256', answer)
     const digest = encodeBase32(new Uint8Array(hash).subarray(0, DIGEST_BYTES))
     if (digest === listed) return
-    const { principal, session, capabilities = [] } = request
-    await this.#share.noteListing({ principal, session, capabilities, ch, name: this.#name, era: eraOf(request), answer, digest })
+    const { principal } = request
+    const client = 'session' in request ? { principal, session: request.session } : { principal, capabilities: request.capabilities }
+    await this.#share.noteListing({ client, ch, name: this.#name, era: eraOf(request), answer, digest })
   }
 }
 
 /** Of the child that answers: a request that names a bridge was translated to the other era than its client's. */
-function eraOf({ group, bridge }: Asker): 'legacy' | 'modern' {
-  return (group === undefined) === (bridge === undefined) ? 'legacy' : 'modern'
+function eraOf(request: Asker): 'legacy' | 'modern' {
+  return 'session' in request === (request.bridge === undefined) ? 'legacy' : 'modern'
 }

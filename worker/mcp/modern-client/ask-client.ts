@@ -8,7 +8,7 @@ import { requestDigest } from '../../bridge/request-digest.ts'
 import { mintRequestState, verifyRequestState } from './request-state.ts'
 import { randomKey } from '../../call-key.ts'
 import { PARKED_MS } from '../../limits.ts'
-import type { Resume } from '../../contract/rpc.ts'
+import type { RetryInput } from '../../contract/rpc.ts'
 import type { ModernCall } from './request.ts'
 import type { Item } from '../call/item.ts'
 
@@ -97,7 +97,7 @@ export class AskRound {
 
 /** What a retry comes to: it goes on with a parked call, or is answered without. */
 export type Taken =
-  | { readonly kind: 'resume'; readonly key: string; readonly askCount: number; readonly resume: Resume }
+  | { readonly kind: 'parked'; readonly key: string; readonly askCount: number; readonly input: RetryInput }
   | { readonly kind: 'item'; readonly item: Item }
 
 const REFUSED: Taken = { kind: 'item', item: { kind: 'problem', problem: problem('STATE_REFUSED') } }
@@ -129,9 +129,9 @@ export async function takeUp(
     return body === undefined ? [] : [{ rawId, body }]
   })
   return {
-    kind: 'resume',
+    kind: 'parked',
     key: parked.call,
     askCount: parked.askCount,
-    resume: { handle, taker: request.key, responses: bodies },
+    input: { handle, taker: request.key, responses: bodies },
   }
 }

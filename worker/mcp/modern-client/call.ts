@@ -9,7 +9,7 @@ import { honouredFilter, readFilter } from '../../bridge/listen.ts'
 import { modernVerdict } from '../../bridge/modern-to-legacy.ts'
 import { problem } from '../../bridge/modern-errors.ts'
 import { randomKey } from '../../call-key.ts'
-import type { BridgeFacts, CallRequest } from '../../contract/rpc.ts'
+import type { BridgeFacts, GroupCallRequest } from '../../contract/rpc.ts'
 import { takeUp } from './ask-client.ts'
 import { Courier, type News, type Renewal } from '../call/courier.ts'
 import type { Visitor } from '../visitor.ts'
@@ -23,7 +23,7 @@ import { Subscription } from './listen.ts'
 import { listToolsFor } from './list-tools.ts'
 import { checkToolHeaders, knownTools, learnTools } from './known-tools.ts'
 import type { Carrier, Item } from '../call/item.ts'
-import { callRequest } from '../call/call-request.ts'
+import { groupCallRequest } from '../call/call-request.ts'
 
 const encoder = new TextEncoder()
 
@@ -42,9 +42,9 @@ export async function postModern(
   { headers, signal }: Request,
 ): Promise<Response> {
   const group = await groupName(visitor.principal, envelope)
-  const own = callRequest({ principal: visitor.principal, session: '' }, message, accepts.events ? 'stream' : 'single')
   // Whichever the era of the child: one that must be initialised for it hears of its client's capabilities.
-  const request = { ...own, group, capabilities: [...envelope.capabilities] }
+  const client = { principal: visitor.principal, group, capabilities: [...envelope.capabilities] }
+  const request = groupCallRequest(client, message, accepts.events ? 'stream' : 'single')
   const seated = { ...visitor, share: visitor.shareFor(group) }
   const exchange = new ModernExchange({ visitor: seated, message, envelope, request, group, stateKey, headers })
   const modern = { cancel: () => exchange.cancel() }
@@ -106,7 +106,7 @@ class ModernExchange implements Carrier {
   }
 
   /** Checked by what we know, the Share says whether that is still so; what fails by it is checked again by what is. */
-  #withTools(request: CallRequest): CallRequest {
+  #withTools(request: GroupCallRequest): GroupCallRequest {
     const { visitor, message, headers } = this.#call
     if (request.method !== 'tools/call') return request
     const known = knownTools(visitor.share.id)
@@ -156,7 +156,7 @@ class ModernExchange implements Carrier {
     if (call === undefined) return answered({ kind: 'problem', problem: problem('PARAMS_INVALID') })
     this.#key = taken.key
     this.#child = this.#childOf(server, taken.askCount)
-    return { kind: 'call', request: { ...call.request, key: taken.key, resume: taken.resume }, body: call.body }
+    return { kind: 'call', request: { ...call.request, key: taken.key, input: taken.input }, body: call.body }
   }
 
   async #listen(server: LegacyServer): Promise<Renewal> {

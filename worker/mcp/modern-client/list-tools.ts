@@ -5,7 +5,7 @@ import { toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import { isObject, type JsonObject, objectIn } from '../../bridge/names.ts'
 import { Courier } from '../call/courier.ts'
 import type { ModernCall } from './request.ts'
-import { callRequest } from '../call/call-request.ts'
+import { groupCallRequest } from '../call/call-request.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -16,7 +16,7 @@ export async function listToolsFor(
   bridge: string | undefined,
   cursor: string | undefined,
 ): Promise<JsonObject | undefined> {
-  const { visitor, message, envelope, group } = call
+  const { visitor, message, group, request: caller } = call
   const { progressToken: _, ...meta } = objectIn(message.params, '_meta') ?? {}
   const modern = encoder.encode(
     JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'tools/list', params: { _meta: meta, ...(cursor === undefined ? {} : { cursor }) } }),
@@ -25,12 +25,12 @@ export async function listToolsFor(
   const facts = scanMessage(bytes)
   if (!facts.ok) return undefined
   // What is checked by it must be what the server says now.
-  const { canStandBy: _kept, ...own } = callRequest(
-    { principal: visitor.principal, session: '' },
+  const { canStandBy: _kept, ...own } = groupCallRequest(
+    { principal: visitor.principal, group, capabilities: caller.capabilities },
     { bytes, facts: facts.value, params: {} },
     'single',
   )
-  const request = { ...own, group, capabilities: [...envelope.capabilities], ...(bridge === undefined ? {} : { bridge }) }
+  const request = { ...own, ...(bridge === undefined ? {} : { bridge }) }
   return readResult(await readAnswer(new Courier(visitor.share, request, bytes)))
 }
 

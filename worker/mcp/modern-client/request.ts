@@ -2,11 +2,11 @@
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
 import { mayAsk, toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
-import type { CallRequest } from '../../contract/rpc.ts'
+import type { GroupCallRequest } from '../../contract/rpc.ts'
 import type { Visitor } from '../visitor.ts'
 import type { ClientMessage } from '../message.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import { callRequest } from '../call/call-request.ts'
+import { groupCallRequest } from '../call/call-request.ts'
 
 /** A client in front of the lane that serves its group. */
 export interface SeatedVisitor extends Visitor {
@@ -18,7 +18,7 @@ export interface ModernCall {
   readonly message: ClientMessage
   readonly envelope: Envelope
   /** As it goes to a child of its own era. */
-  readonly request: CallRequest
+  readonly request: GroupCallRequest
   readonly group: string
   readonly stateKey: CryptoKey
   readonly headers: Headers
@@ -31,21 +31,19 @@ const MAX_ASKER_CHARS = 256
 export function legacyCall(
   { visitor, message, envelope, request, group }: ModernCall,
   version: string,
-): { readonly request: CallRequest; readonly body: Uint8Array } | undefined {
+): { readonly request: GroupCallRequest; readonly body: Uint8Array } | undefined {
   const body = toLegacyRequest(message.bytes)
   const facts = scanMessage(body)
   if (!facts.ok) return undefined
   const asker = askerOf(message)
-  const { principal } = visitor
-  const fresh = callRequest({ principal, session: '' }, { bytes: body, facts: facts.value, params: message.params }, 'stream')
+  const client = { principal: visitor.principal, group, capabilities: request.capabilities }
+  const fresh = groupCallRequest(client, { bytes: body, facts: facts.value, params: message.params }, 'stream')
   return {
     body,
     request: {
       ...fresh,
       key: request.key,
-      group,
       bridge: version,
-      capabilities: [...envelope.capabilities],
       ...(asker === undefined ? {} : { asker }),
       ...(envelope.logLevel === undefined ? {} : { logLevel: envelope.logLevel }),
     },

@@ -13,6 +13,7 @@ import { EVERYBODY, type ListingRow, type ListingRows } from '../rows/listing-ro
 import {
   audienceOf,
   type Listing,
+  type ListClient,
   listingFrom,
   listingOf,
   type ListingName,
@@ -31,9 +32,6 @@ interface Parts {
   readonly waiters: Waiters
   readonly health: LinkHealth
 }
-
-/** Who asks. */
-type Client = Pick<CallRequest, 'principal' | 'session' | 'capabilities'>
 
 /** A list with more pages is not answered: whoever makes them may never come to an end. */
 const MAX_PAGES = 64
@@ -87,9 +85,9 @@ export class Snapshots {
 
   /** Keeps what a Worker has seen a server answer, unless that is what is kept. */
   note(order: ListingOrder): void {
-    const { name, era, answer, digest, ch } = order
+    const { client, name, era, answer, digest, ch } = order
     if (this.#parts.store.settings === undefined || answer.length > MAX_LISTING_BYTES) return
-    const audience = GROUPS_OF_ALL.includes(groupOf(ch)) ? EVERYBODY : this.#audience(order)
+    const audience = GROUPS_OF_ALL.includes(groupOf(ch)) ? EVERYBODY : this.#audience(client)
     if (audience !== undefined) this.#keep(audience, { name, era, answer }, digest)
   }
 
@@ -120,7 +118,7 @@ export class Snapshots {
   }
 
   /** The tools that the server last gave to clients of this kind: a JSON-RPC answer for each page, as far as they are kept. */
-  toolsFor(client: Client): Uint8Array[] {
+  toolsFor(client: ListClient): Uint8Array[] {
     return this.#pages(client, 'tools/list').pages.map(({ answer }) => answer)
   }
 
@@ -132,7 +130,7 @@ export class Snapshots {
   /** What the server said of itself to the clients of a session. */
   server(session: string): Listing | undefined {
     const known = this.#parts.store.session(session)
-    return known === undefined ? undefined : this.#row(this.#audience({ session, principal: known.principal, capabilities: [] }), 'server')
+    return known === undefined ? undefined : this.#row(this.#audience({ session, principal: known.principal }), 'server')
   }
 
   #standby(request: CallRequest, link: Link | undefined): Standby | undefined {
@@ -145,7 +143,7 @@ export class Snapshots {
   }
 
   /** What is kept from one page on, to the last or to one that is missing. */
-  #pages(client: Client, name: ListingName): { readonly pages: readonly ListingRow[]; readonly isWhole: boolean } {
+  #pages(client: ListClient, name: ListingName): { readonly pages: readonly ListingRow[]; readonly isWhole: boolean } {
     const audience = this.#audience(client)
     const pages: ListingRow[] = []
     let next: ListingName | undefined = name
@@ -208,9 +206,11 @@ export class Snapshots {
   }
 
   /** Those who are offered the same as whoever asks; undefined for a session that is not there. */
-  #audience({ principal, session, capabilities = [] }: Client): string | undefined {
-    if (session === '') return audienceOf(principal, new Set(capabilities))
+  #audience(client: ListClient): string | undefined {
+    const { principal } = client
+    if ('capabilities' in client) return audienceOf(principal, new Set(client.capabilities))
     const { store } = this.#parts
+    const { session } = client
     if (store.session(session)?.principal !== principal) return undefined
     const [initialize] = store.handshakes(session, 'initialize')
     return audienceOf(principal, readCapabilities(readInitializeRequest(initialize?.body ?? NOTHING).capabilities))

@@ -4,7 +4,7 @@ import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { isLogLevel } from '../../bridge/names.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../../limits.ts'
 import type { Channel, Channels } from '../children/channels.ts'
-import type { CallOutcome, CallRequest, SendOutcome, SendRequest } from '../../contract/rpc.ts'
+import type { CallOutcome, SessionCallRequest, SendOutcome, SendRequest } from '../../contract/rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { Delivery } from '../answers/delivery.ts'
@@ -14,7 +14,7 @@ import type { Rebirth } from '../answers/restart-news.ts'
 import type { Sessions } from './sessions.ts'
 import type { Snapshots } from '../answers/standby.ts'
 import { type Session, type Store } from '../rows/store.ts'
-import { repeatableOf, type StandIns } from '../children/repeatable.ts'
+import { repeatFacts, type StandIns } from '../children/repeatable.ts'
 import type { Streams } from '../clients/streams.ts'
 import { EMPTY_RESULT, failed, handshakeOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
 import type { Upstream } from '../agents/upstream.ts'
@@ -45,7 +45,7 @@ export class Calls {
     this.#parts = parts
   }
 
-  async call(request: CallRequest): Promise<CallOutcome> {
+  async call(request: SessionCallRequest): Promise<CallOutcome> {
     const { store, sessions, channels, waiters } = this.#parts
     if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
     if (waiters.size >= MAX_WAITING_CALLS) return failed({ code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 })
@@ -108,7 +108,7 @@ export class Calls {
   }
 
   /** Starts the session of an initialize request, or finds the HTTP+SSE session that its stream has started. */
-  #begin(request: CallRequest): Session | Failure {
+  #begin(request: SessionCallRequest): Session | Failure {
     const { store, sessions } = this.#parts
     if (request.size > MAX_HANDSHAKE_BYTES) return { code: 'BODY_TOO_LARGE', detail: 'initialize may have 256 KiB' }
     const session = request.delivery === 'session' ? sessions.of(request) : sessions.start(request, 'http')
@@ -118,14 +118,14 @@ export class Calls {
   }
 
   /** Another agent runs the call, if it may; what its child keeps in memory is not what the session's own does. */
-  #standIn(request: CallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
+  #standIn(request: SessionCallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
     const link = this.#parts.standIns.linkFor(request)
     if (link === undefined || link.era !== 'legacy' || request.bridge !== undefined) return undefined
     return this.#forward(request, this.#parts.channels.readyAlone(session, link, request.key), link, true)
   }
 
   /** A shared child was initialised by the relay: its answer serves every client. */
-  async #sharedInitialize(request: CallRequest, channel: Channel, link: Link): Promise<CallOutcome | undefined> {
+  async #sharedInitialize(request: SessionCallRequest, channel: Channel, link: Link): Promise<CallOutcome | undefined> {
     if (channel.group !== SHARED_GROUP) return undefined
     const { store, waiters, delivery } = this.#parts
     const snapshot = store.snapshot(SHARED_GROUP)
@@ -144,7 +144,7 @@ export class Calls {
   }
 
   /** Requests whose effect is the session's alone: kept for replay, and answered here when the child need not hear. */
-  #answerHere(request: CallRequest, session: Session, { group }: Channel): CallOutcome | undefined {
+  #answerHere(request: SessionCallRequest, session: Session, { group }: Channel): CallOutcome | undefined {
     const { channels, store } = this.#parts
     const { method, uri, level, size } = request
     if (size > MAX_REPLAYED_BYTES) return undefined
@@ -157,7 +157,7 @@ export class Calls {
   }
 
   /** Over HTTP+SSE even the relay's own answers go to the session's stream. */
-  #tellSession({ session, key, rawId, method, revision }: CallRequest, outcome: CallOutcome): CallOutcome {
+  #tellSession({ session, key, rawId, method, revision }: SessionCallRequest, outcome: CallOutcome): CallOutcome {
     const listener = this.#parts.streams.listener(session)
     const tell = (control: StreamControl): CallOutcome => {
       listener?.send(JSON.stringify(control))
@@ -185,7 +185,7 @@ export class Calls {
     }
   }
 
-  #forward(request: CallRequest, { ch, group }: Channel, link: Link, isStandIn = false): Promise<CallOutcome> | CallOutcome {
+  #forward(request: SessionCallRequest, { ch, group }: Channel, link: Link, isStandIn = false): Promise<CallOutcome> | CallOutcome {
     const { key, method, id, token, session, size, rawId, rawToken } = request
     const isInitialize = method === 'initialize'
     const isReborn = this.#parts.store.session(session)?.restarted === true
@@ -222,7 +222,7 @@ export class Calls {
             isInitialize,
             restarted,
             canStream: request.delivery === 'stream',
-            repeat: repeatableOf(request),
+            repeat: repeatFacts(request),
             isRetry: request.isRetry === true,
             isResend: request.isResend === true,
           })
@@ -231,7 +231,7 @@ export class Calls {
   }
 
   /** Tells the Worker of an HTTP+SSE stream what will come, so that it can keep the client waiting, or tell it the end. */
-  #announce(request: CallRequest, restarted: boolean): void {
+  #announce(request: SessionCallRequest, restarted: boolean): void {
     const { session, key, method, cursor, rawId, rawToken } = request
     const listed = this.#parts.snapshots.listed(request)
     const pending: StreamControl = {

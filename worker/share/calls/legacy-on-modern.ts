@@ -6,7 +6,7 @@ import { isLogLevel } from '../../bridge/names.ts'
 import { KEPT_CALL_MS, MAX_KEPT_CALL_BYTES, MAX_KEPT_CALLS, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS } from '../../limits.ts'
 import { type AskName, readAskName } from '../../contract/ask-name.ts'
 import { type Channel, type Channels, type Introduction, RELAY_ID } from '../children/channels.ts'
-import type { BridgeFacts, CallOutcome, CallRequest, KeepOrder, KeptFacts, SendOutcome, SendRequest } from '../../contract/rpc.ts'
+import type { BridgeFacts, CallOutcome, SessionCallRequest, KeepOrder, KeptFacts, SendOutcome, SendRequest } from '../../contract/rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { Delivery } from '../answers/delivery.ts'
@@ -46,7 +46,7 @@ export class LegacyOnModern {
     this.#parts = parts
   }
 
-  call(request: CallRequest, session: Session, link: Link): CallOutcome | Promise<CallOutcome> {
+  call(request: SessionCallRequest, session: Session, link: Link): CallOutcome | Promise<CallOutcome> {
     if (request.delivery === 'session') return this.#handOver(request)
     const verdict = legacyVerdict(request.method)
     if (verdict === 'empty') return EMPTY_RESULT
@@ -134,7 +134,7 @@ export class LegacyOnModern {
   }
 
   /** Over HTTP+SSE the Worker that holds the stream makes the call, since only it can ask the client meanwhile. */
-  #handOver({ session, body, size }: CallRequest): CallOutcome {
+  #handOver({ session, body, size }: SessionCallRequest): CallOutcome {
     const listener = this.#parts.streams.listener(session)
     if (listener === undefined) return { kind: 'away', isExpected: true }
     if (size > body.length) return failed({ code: 'BODY_TOO_LARGE', detail: 'a request over HTTP+SSE to this server may have 1 MiB' })
@@ -158,7 +158,7 @@ export class LegacyOnModern {
     return this.#introduced.has(ch)
   }
 
-  async #awaitServer(request: CallRequest, session: string, channel: Channel, link: Link): Promise<CallOutcome> {
+  async #awaitServer(request: SessionCallRequest, session: string, channel: Channel, link: Link): Promise<CallOutcome> {
     const { channels, delivery, waiters } = this.#parts
     const { group } = channel
     // Clients of this child's own era may have opened it, and never asked it.
@@ -189,7 +189,7 @@ export class LegacyOnModern {
     return { asks: 'refuse', method: 'server/discover', request, purpose: 'snapshot' }
   }
 
-  #keepLevel(request: CallRequest, session: string): boolean {
+  #keepLevel(request: SessionCallRequest, session: string): boolean {
     const { level, size } = request
     if (level === undefined || !isLogLevel(level) || size > MAX_REPLAYED_BYTES) return false
     this.#parts.store.keepHandshake(session, 'level', handshakeOf(request, level))
@@ -203,7 +203,7 @@ export class LegacyOnModern {
   }
 
   /** Undefined for a request that names no resource, which the Worker refuses. */
-  #subscribe(request: CallRequest, session: string, channel: Channel, link: Link): CallOutcome | undefined {
+  #subscribe(request: SessionCallRequest, session: string, channel: Channel, link: Link): CallOutcome | undefined {
     const { store, listens } = this.#parts
     const { uri, method, size } = request
     if (uri === undefined || size > MAX_REPLAYED_BYTES) return undefined
@@ -233,7 +233,7 @@ export class LegacyOnModern {
     }
   }
 
-  #forward(request: CallRequest, session: Session, { ch, group }: Channel, link: Link): CallOutcome | Promise<CallOutcome> {
+  #forward(request: SessionCallRequest, session: Session, { ch, group }: Channel, link: Link): CallOutcome | Promise<CallOutcome> {
     const { store, upstream, waiters } = this.#parts
     const { key, method, id, token, size, rawId, delivery } = request
     if (this.#parts.streams.isAskCancelled(session.id, key)) return { kind: 'failed', failure: { code: 'CANCELLED', executed: 'unknown' } }

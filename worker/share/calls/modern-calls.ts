@@ -1,13 +1,13 @@
 /** Calls without sessions (MCP 2026-07-28): a child per group of clients, and no handshake. */
 import { MAX_WAITING_CALLS } from '../../limits.ts'
 import type { Channel, Channels } from '../children/channels.ts'
-import type { CallOutcome, CallRequest, CancelRequest, SendOutcome, SubscribeOrder } from '../../contract/rpc.ts'
+import type { CallOutcome, GroupCallRequest, CancelRequest, SendOutcome, SubscribeOrder } from '../../contract/rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, MODERN_SHARED_GROUP, modernGroup } from '../../contract/groups.ts'
 import type { Link, Links } from '../agents/links.ts'
 import type { ModernOnLegacy } from './modern-on-legacy.ts'
 import type { Snapshots } from '../answers/standby.ts'
-import { repeatableOf, type StandIns } from '../children/repeatable.ts'
+import { repeatFacts, type StandIns } from '../children/repeatable.ts'
 import { type Store } from '../rows/store.ts'
 import type { Upstream } from '../agents/upstream.ts'
 import type { Waiters } from '../clients/waiters.ts'
@@ -30,20 +30,20 @@ export class ModernCalls {
     this.#parts = parts
   }
 
-  call(request: CallRequest, name: string): CallOutcome | Promise<CallOutcome> {
+  call(request: GroupCallRequest): CallOutcome | Promise<CallOutcome> {
     const { store, links, channels, waiters, standIns } = this.#parts
     if (store.settings === undefined) return { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND' } }
     if (waiters.size >= MAX_WAITING_CALLS) return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 } }
-    const group = this.#lastGroup(name)
-    const goesOn = request.isResend === true || request.resume !== undefined
+    const group = this.#lastGroup(request.group)
+    const goesOn = request.isResend === true || request.input !== undefined
     const link = group === undefined ? channels.chooseLink() : goesOn ? channels.linkForGroup(group) : channels.linkForCall(group)
     const standby = this.#parts.snapshots.standby(request, link)
     if (standby !== undefined) return standby
-    if (link === undefined) return this.#standIn(request, name) ?? channels.away()
-    if (link.era === 'legacy') return this.#parts.modernOnLegacy.call(request, name, link)
-    if (request.resume !== undefined) return { kind: 'state_refused' }
+    if (link === undefined) return this.#standIn(request) ?? channels.away()
+    if (link.era === 'legacy') return this.#parts.modernOnLegacy.call(request, link)
+    if (request.input !== undefined) return { kind: 'state_refused' }
     if (request.bridge !== undefined) return { kind: 'native' }
-    const own = groupOn(link, name)
+    const own = groupOn(link, request.group)
     if (!channels.mayTake(own, request) && !standIns.isRepeatable(request))
       return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
     const toolsVersion = links.toolsVersion(link)
@@ -52,15 +52,15 @@ export class ModernCalls {
   }
 
   /** Another agent runs the call, if it may. */
-  #standIn(request: CallRequest, name: string): CallOutcome | Promise<CallOutcome> | undefined {
+  #standIn(request: GroupCallRequest): CallOutcome | Promise<CallOutcome> | undefined {
     const { standIns, channels, modernOnLegacy } = this.#parts
-    const link = request.resume === undefined ? standIns.linkFor(request) : undefined
-    if (link?.era === 'legacy') return modernOnLegacy.standIn(request, name, link)
+    const link = request.input === undefined ? standIns.linkFor(request) : undefined
+    if (link?.era === 'legacy') return modernOnLegacy.standIn(request, link)
     if (link === undefined || request.bridge !== undefined) return undefined
-    return this.#forward(request, channels.readyWithoutSession(spareGroup(groupOn(link, name), request.key), link), link)
+    return this.#forward(request, channels.readyWithoutSession(spareGroup(groupOn(link, request.group), request.key), link), link)
   }
 
-  #forward(request: CallRequest, { ch, group }: Channel, link: Link): Promise<CallOutcome> {
+  #forward(request: GroupCallRequest, { ch, group }: Channel, link: Link): Promise<CallOutcome> {
     const { waiters, upstream } = this.#parts
     const { key, method, id, token, size } = request
     const facts = {
@@ -70,7 +70,7 @@ export class ModernCalls {
       isInitialize: false,
       restarted: false,
       canStream: request.delivery === 'stream',
-      repeat: repeatableOf(request),
+      repeat: repeatFacts(request),
       isRetry: request.isRetry === true,
       isResend: request.isResend === true,
       ...(method === 'subscriptions/listen' ? ({ isListen: true } as const) : {}),

@@ -1,17 +1,17 @@
 /** Calls without sessions (MCP 2026-07-28) to a child that must be initialised: one child per group, and one alone for what asks. */
-import { resume } from '../../bridge/parked-call.ts'
+import { takeParked } from '../../bridge/parked-call.ts'
 import { childInitializeParams } from '../../bridge/discover.ts'
 import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
 import { MAX_PARKED_CALLS } from '../../limits.ts'
 import type { Asks } from '../children/asks.ts'
 import { type Channel, type Channels, type Introduction, RELAY_ID } from '../children/channels.ts'
-import type { BridgeFacts, CallOutcome, CallRequest, ParkOrder, Resume, SubscribeOrder, ParkedRow } from '../../contract/rpc.ts'
+import type { BridgeFacts, CallOutcome, GroupCallRequest, ParkOrder, ParkedRow, RetryInput, SubscribeOrder } from '../../contract/rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { Delivery } from '../answers/delivery.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, groupOf } from '../../contract/groups.ts'
 import { type Link, type Links, sendFrame } from '../agents/links.ts'
-import { repeatableOf, type StandIns } from '../children/repeatable.ts'
+import { repeatFacts, type StandIns } from '../children/repeatable.ts'
 import { type Store } from '../rows/store.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { Upstream } from '../agents/upstream.ts'
@@ -43,11 +43,11 @@ export class ModernOnLegacy {
     this.#parts = parts
   }
 
-  call(request: CallRequest, name: string, link: Link): CallOutcome | Promise<CallOutcome> {
+  call(request: GroupCallRequest, link: Link): CallOutcome | Promise<CallOutcome> {
     const { channels, links } = this.#parts
-    const main = groupOn(link, name)
-    if (request.resume !== undefined) return this.#resume(request, request.resume, link)
-    if (request.isResend === true) return this.#again(request, name, link)
+    const main = groupOn(link, request.group)
+    if (request.input !== undefined) return this.#giveInput(request, request.input, link)
+    if (request.isResend === true) return this.#again(request, link)
     const opening = introduction(request, link, 'snapshot')
     const isNew = channels.current(main)?.link !== link
     const { ch } = channels.readyBridged(main, link, opening)
@@ -114,24 +114,20 @@ export class ModernOnLegacy {
     return true
   }
 
-  groupOn(link: Link, name: string): string {
-    return groupOn(link, name)
-  }
-
   /** The agent may have the call already, on whichever child it ran. */
-  #again(request: CallRequest, name: string, link: Link): CallOutcome | Promise<CallOutcome> {
-    const main = groupOn(link, name)
+  #again(request: GroupCallRequest, link: Link): CallOutcome | Promise<CallOutcome> {
+    const main = groupOn(link, request.group)
     const group = [spareGroup(main, request.key), main].find((one) => this.#parts.channels.current(one)?.link === link)
     const current = group === undefined ? undefined : this.#parts.channels.current(group)
     if (group !== undefined && current !== undefined && request.bridge !== undefined && this.#parts.channels.mayTake(group, request))
       return this.#forward(request, { ch: current.ch, group }, link)
-    return this.standIn(request, name, link) ?? { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
+    return this.standIn(request, link) ?? { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
   }
 
   /** A child for one call alone, beside the group's own, which nobody can reach; undefined for a call that may run once only. */
-  standIn(request: CallRequest, name: string, link: Link): CallOutcome | Promise<CallOutcome> | undefined {
+  standIn(request: GroupCallRequest, link: Link): CallOutcome | Promise<CallOutcome> | undefined {
     if (!this.#parts.standIns.isRepeatable(request)) return undefined
-    const main = groupOn(link, name)
+    const main = groupOn(link, request.group)
     const server = this.#parts.store.snapshot(main)
     if (server === undefined) return undefined
     // What the server said of itself holds wherever it runs.
@@ -140,7 +136,7 @@ export class ModernOnLegacy {
     return this.#forward(request, this.#parts.channels.readyBridged(spareGroup(main, request.key), link, opening), link)
   }
 
-  async #awaitServer(request: CallRequest, group: string, link: Link, version: string): Promise<CallOutcome> {
+  async #awaitServer(request: GroupCallRequest, group: string, link: Link, version: string): Promise<CallOutcome> {
     const { waiters, delivery } = this.#parts
     const facts = { group, agent: link.name, session: '', isInitialize: false, restarted: false, canStream: false }
     const outcome = waiters.wait(request.key, facts)
@@ -150,13 +146,13 @@ export class ModernOnLegacy {
   }
 
   /** Gives the child its answers, and waits for the call again under its old key. */
-  #resume(request: CallRequest, { handle, taker, responses }: Resume, link: Link): CallOutcome | Promise<CallOutcome> {
+  #giveInput(request: GroupCallRequest, { handle, taker, responses }: RetryInput, link: Link): CallOutcome | Promise<CallOutcome> {
     const { store, channels } = this.#parts
     const parked = store.bridge.parked(handle)
     const given = { responses: new Map(responses.map(({ rawId, body }) => [rawId, body])), missing: [] }
-    const resumption = resume(parked, request.principal, taker, given, Date.now())
-    if (!resumption.ok || parked === undefined || !channels.isCurrent(parked.channel, link)) return { kind: 'state_refused' }
-    if (resumption.value.kind === 'resume') store.bridge.putParked({ ...parked, takenBy: taker })
+    const taking = takeParked(parked, request.principal, taker, given, Date.now())
+    if (!taking.ok || parked === undefined || !channels.isCurrent(parked.channel, link)) return { kind: 'state_refused' }
+    if (taking.value.kind === 'take') store.bridge.putParked({ ...parked, takenBy: taker })
     // Keys that follow from the retry's own: an agent that has had them does not give the child an answer twice.
     responses.forEach(({ rawId, body }, index) => {
       const bytes = encoder.encode(body)
@@ -168,7 +164,7 @@ export class ModernOnLegacy {
     return outcome
   }
 
-  #forward(request: CallRequest, { ch, group }: Channel, link: Link): Promise<CallOutcome> {
+  #forward(request: GroupCallRequest, { ch, group }: Channel, link: Link): Promise<CallOutcome> {
     const { key, method, id, token, size, asker, logLevel } = request
     if (logLevel !== undefined) this.#setLevel(ch, link, logLevel)
     const facts = {
@@ -178,7 +174,7 @@ export class ModernOnLegacy {
       isInitialize: false,
       restarted: false,
       canStream: true,
-      repeat: repeatableOf(request),
+      repeat: repeatFacts(request),
       isResend: request.isResend === true,
     }
     const outcome = this.#parts.waiters.wait(key, asker === undefined ? facts : { ...facts, asker })
@@ -202,7 +198,7 @@ function groupOn(link: Link, name: string): string {
   return link.isolation === 'share' ? BRIDGED_SHARED_GROUP : bridgedGroup(name)
 }
 
-function introduction({ capabilities = [] }: CallRequest, link: Link, purpose: Introduction['purpose']): Introduction {
+function introduction({ capabilities }: GroupCallRequest, link: Link, purpose: Introduction['purpose']): Introduction {
   // A child that serves many cannot ask anyone.
   const params = childInitializeParams(new Set(link.isolation === 'share' ? [] : capabilities), RELAY_VERSION)
   const body = encoder.encode(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`)

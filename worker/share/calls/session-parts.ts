@@ -1,7 +1,7 @@
 /** Owns what calls of sessions have in common, whichever era their child is of. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { canonicalId } from '../../../protocol/json-scan.ts'
-import type { CallOutcome, CallRequest } from '../../contract/rpc.ts'
+import type { CallOutcome, SessionCallRequest } from '../../contract/rpc.ts'
 import type { Link } from '../agents/links.ts'
 import type { Handshake } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
@@ -16,12 +16,12 @@ export function tagOf(session: string, rawId: string): string {
 }
 
 /** A request as it is kept, to be made again of a child that is started later. `name`: what it sets, or asks for. */
-export function handshakeOf({ body, id }: CallRequest, name: string): Handshake {
+export function handshakeOf({ body, id }: SessionCallRequest, name: string): Handshake {
   return { body, idFrom: id[0], idTo: id[1], name }
 }
 
 /** Whether a call goes on without this Worker: its client has come back for it elsewhere, or has left. */
-export function isElsewhere(streams: Streams, { isRetry, isLeft, key, session }: CallRequest, link: Link): boolean {
+export function isElsewhere(streams: Streams, { isRetry, isLeft, key, session }: SessionCallRequest, link: Link): boolean {
   // On a first try there can be none, and looking has its price.
   return isRetry === true && (streams.markRunning(key, session, link.name) || isLeft === true)
 }

@@ -1,23 +1,20 @@
 /** Calls that may run twice need not wait for an agent that is lost: another one runs them, each on a child of its own. */
 import { isObject, objectIn } from '../../bridge/names.ts'
 import type { Channels } from './channels.ts'
-import type { CallRequest, Repeatable } from '../../contract/rpc.ts'
+import type { CallRequest, RepeatFacts } from '../../contract/rpc.ts'
+import type { ListClient } from '../../contract/listings.ts'
 import type { Link } from '../agents/links.ts'
 
-export function repeatableOf({ principal, session, capabilities, method, tool }: CallRequest): Repeatable {
-  return {
-    principal,
-    session,
-    method,
-    ...(capabilities === undefined ? {} : { capabilities }),
-    ...(tool === undefined ? {} : { tool }),
-  }
+export function repeatFacts(request: CallRequest): RepeatFacts {
+  const { principal, method, tool } = request
+  const client = 'session' in request ? { session: request.session } : { capabilities: request.capabilities }
+  return { principal, ...client, method, ...(tool === undefined ? {} : { tool }) }
 }
 
 /** Where a server's own list of its tools is found, as it last gave it to the clients of a kind. */
 export interface ToolLists {
   /** A JSON-RPC answer to tools/list; undefined when none was seen. */
-  toolsFor(client: Repeatable): readonly Uint8Array[]
+  toolsFor(client: ListClient): readonly Uint8Array[]
 }
 
 /** Requests that only read, whatever the server. */
@@ -46,7 +43,7 @@ export class StandIns {
    * Whether it does no harm that a call runs twice: it only reads, or its tool says that it does or that it is idempotent
    * (MCP 2025-06-18, ToolAnnotations). Reads the kept list of tools, so that it is asked only when an agent is lost.
    */
-  isRepeatable(call: Repeatable): boolean {
+  isRepeatable(call: RepeatFacts): boolean {
     if (READS.has(call.method)) return true
     const { method, tool } = call
     return method === 'tools/call' && tool !== undefined && this.#lists.toolsFor(call).some((page) => isHarmless(page, tool))
@@ -59,7 +56,7 @@ export class StandIns {
   }
 
   /** The same for a call whose agent was lost under it. */
-  canRepeat(call: Repeatable | undefined): boolean {
+  canRepeat(call: RepeatFacts | undefined): boolean {
     return call !== undefined && this.#channels.chooseLink() !== undefined && this.isRepeatable(call)
   }
 }

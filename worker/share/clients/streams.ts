@@ -1,6 +1,6 @@
 /** The sockets that Workers hold on behalf of their clients: found by tag, so that they outlive the object's memory. */
 import { closeQuietly } from '../agents/links.ts'
-import type { Repeatable } from '../../contract/rpc.ts'
+import type { RepeatFacts } from '../../contract/rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 
 /** What a stream's socket remembers through sleep. */
@@ -25,7 +25,7 @@ export interface StreamAttachment {
   /** Its client has cancelled that call. */
   readonly isCancelled?: true
   readonly asker?: string
-  readonly repeat?: Repeatable
+  readonly repeat?: RepeatFacts
   /** Part of the answer has gone out: the call cannot be made again. */
   readonly hasBegun?: true
   readonly isListen?: true

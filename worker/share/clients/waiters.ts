@@ -1,6 +1,6 @@
 /** Calls that wait over RPC: in memory, since a pending RPC keeps the object awake. */
 import { LATE_CALL_MS } from '../../limits.ts'
-import type { CallOutcome, Repeatable } from '../../contract/rpc.ts'
+import type { CallOutcome, RepeatFacts } from '../../contract/rpc.ts'
 
 /** A call that has not been answered and whose stream, if it needs one, is not open yet. */
 export interface Waiter {
@@ -15,7 +15,7 @@ export interface Waiter {
   /** Method and name, of what may ask its client. */
   readonly asker?: string
   /** What tells whether it may be made again, should its agent be lost. */
-  readonly repeat?: Repeatable
+  readonly repeat?: RepeatFacts
   /** Its Worker has tried before. And: an agent may have had it then. */
   readonly isRetry?: boolean
   readonly isResend?: boolean

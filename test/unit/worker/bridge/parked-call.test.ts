@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { importHmacKey } from '../../../../worker/access/secret.ts'
 import { askKey, inputRequiredResult, judgeAsk, readInputResponses, readRequestState } from '../../../../worker/bridge/asks.ts'
 import { readCapabilities } from '../../../../worker/bridge/capabilities.ts'
-import { type ParkedCall, resume } from '../../../../worker/bridge/parked-call.ts'
+import { type ParkedCall, takeParked } from '../../../../worker/bridge/parked-call.ts'
 import { requestDigest } from '../../../../worker/bridge/request-digest.ts'
 import { mintRequestState, verifyRequestState } from '../../../../worker/mcp/modern-client/request-state.ts'
 import { bytesOf } from './bytes.ts'
@@ -19,13 +19,13 @@ const PARKED: ParkedCall = {
 }
 const GIVEN = { responses: new Map([['ask-1', '{}']]), missing: [] }
 
-describe('resume()', () => {
+describe('takeParked()', () => {
   test('lets one retry take the call, and knows it again', () => {
-    const first = resume(PARKED, 'p', 'k1', GIVEN, 99)
-    expect(first).toEqual({ ok: true, value: { kind: 'resume', call: { ...PARKED, takenBy: 'k1' }, responses: ['{}'] } })
+    const first = takeParked(PARKED, 'p', 'k1', GIVEN, 99)
+    expect(first).toEqual({ ok: true, value: { kind: 'take', call: { ...PARKED, takenBy: 'k1' }, responses: ['{}'] } })
     const taken = { ...PARKED, takenBy: 'k1' }
-    expect(resume(taken, 'p', 'k1', GIVEN, 1000)).toEqual({ ok: true, value: { kind: 'attach' } })
-    expect(resume(taken, 'p', 'k2', GIVEN, 99)).toEqual({ ok: false, error: 'replayed' })
+    expect(takeParked(taken, 'p', 'k1', GIVEN, 1000)).toEqual({ ok: true, value: { kind: 'attach' } })
+    expect(takeParked(taken, 'p', 'k2', GIVEN, 99)).toEqual({ ok: false, error: 'replayed' })
   })
 
   test.each([
@@ -34,12 +34,12 @@ describe('resume()', () => {
     ['unknown', { ...PARKED, takenBy: 'k1' }, 'q', 99],
     ['expired', PARKED, 'p', 100],
   ])('refuses as %s', (error, parked, principal, nowMs) => {
-    expect(resume(parked, principal, 'k1', GIVEN, nowMs)).toEqual({ ok: false, error })
+    expect(takeParked(parked, principal, 'k1', GIVEN, nowMs)).toEqual({ ok: false, error })
   })
 
   test('asks again for what is missing, and takes nothing', () => {
     const input = { responses: new Map(), missing: ['ask-1'] }
-    expect(resume(PARKED, 'p', 'k1', input, 99)).toEqual({ ok: true, value: { kind: 'ask_again', missing: ['ask-1'] } })
+    expect(takeParked(PARKED, 'p', 'k1', input, 99)).toEqual({ ok: true, value: { kind: 'ask_again', missing: ['ask-1'] } })
   })
 })
 
@@ -84,13 +84,13 @@ class Relay {
     const handle = await verifyRequestState(this.#key, readRequestState(params) ?? '', binding, nowMs)
     if (!handle.ok) return handle.error
     const parked = this.#parked.get(String(handle.value))
-    const outcome = resume(parked, principal, callKey, readInputResponses(bytes, parked?.asks ?? []), nowMs)
+    const outcome = takeParked(parked, principal, callKey, readInputResponses(bytes, parked?.asks ?? []), nowMs)
     if (!outcome.ok) return outcome.error
-    if (outcome.value.kind !== 'resume') return outcome.value.kind
+    if (outcome.value.kind !== 'take') return outcome.value.kind
     const { call, responses } = outcome.value
     this.#parked.set(call.handle, call)
     this.told.set(call.channel, [...(this.told.get(call.channel) ?? []), ...responses])
-    return 'resume'
+    return 'take'
   }
 }
 
@@ -138,9 +138,9 @@ test('parked asks of many principals, retried in any order by anyone, reach no o
                 : 'replayed'
               : leavesOut
                 ? 'ask_again'
-                : 'resume'
+                : 'take'
           expect(['other_principal', 'other_request', 'expired'].includes(outcome) ? 'refused' : outcome).toBe(expected)
-          if (outcome === 'resume') takenBy.set(call, callKey)
+          if (outcome === 'take') takenBy.set(call, callKey)
         }
         for (const [at, count] of asks.entries()) {
           const told = relay.told.get(`call ${at}`) ?? []
