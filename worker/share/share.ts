@@ -280,7 +280,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const { settings } = this.#store
     if (settings === undefined) return
     const nowMs = Date.now()
-    const lost = this.#store.openLinks().filter(({ name }) => this.#links.named(name) === undefined)
+    const lost = this.#store.links.open().filter(({ name }) => this.#links.named(name) === undefined)
     if (lost.length > 0) this.#waiters.noteReset(nowMs)
     for (const link of lost) this.#recovery.lost(link, nowMs)
     if (lost.length > 0) this.#snapshots.left(nowMs)
@@ -289,7 +289,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   #hello(socket: WebSocket, hello: Hello): void {
-    const before = this.#store.link(hello.agent)
+    const before = this.#store.links.get(hello.agent)
     // A process that is back has replaced the others once; who joined since was let in beside it.
     const join = before?.instance === hello.instance ? 'replica' : hello.join
     const admission = this.#links.admit(socket, { ...hello, join }, before !== undefined)
@@ -402,7 +402,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     return {
       ...settings,
       agents: this.#links.all().map(({ name, product, isolation, connectedAtMs }) => ({ name, product, isolation, connectedAtMs })),
-      sessions: this.#store.sessionCount(),
+      sessions: this.#store.sessions.count(),
       counters: {
         incarnation: this.#incarnation,
         total_changes: this.#store.totalChanges(),

@@ -135,7 +135,7 @@ export class Delivery {
   /** Whether the child of a group is yet to answer the relay's own handshake. */
   isSnapshotDue(group: string): boolean {
     return (
-      this.#parts.store.channel(group)?.handshake !== undefined ||
+      this.#parts.store.channels.get(group)?.handshake !== undefined ||
       this.#snapshotWaiters.some(({ waiter }) => this.#isWaiting(waiter, group))
     )
   }
@@ -221,7 +221,7 @@ export class Delivery {
     if (purpose === 'handshake') return
     if (!header.failed && body.length === header.size && body.length <= MAX_HANDSHAKE_BYTES) {
       const group = groupOf(header.ch)
-      this.#parts.store.putSnapshot(group, body)
+      this.#parts.store.channels.putSnapshot(group, body)
       for (const { waiter, outcomeOf } of this.#takeSnapshotWaiters(group)) this.#parts.waiters.settle(waiter, outcomeOf(body))
     } else
       this.#refuseSnapshotWaiters(groupOf(header.ch), {
@@ -258,7 +258,7 @@ export class Delivery {
     }
     if (target.kind !== 'waiter' || target.waiter.buffer !== undefined) return false
     const { group, session } = target.waiter
-    if (!isModernGroup(group) && !isBridgedGroup(group) && this.#parts.store.session(session) === undefined) return false
+    if (!isModernGroup(group) && !isBridgedGroup(group) && this.#parts.store.sessions.get(session) === undefined) return false
     this.#parts.waiters.settle(target.waiter, { kind: 'again' })
     return true
   }

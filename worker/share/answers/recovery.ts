@@ -6,10 +6,11 @@ import { failedFrame } from '../../contract/failed-frame.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import type { Delivery } from './delivery.ts'
 import { closeQuietly, type Link, type Links } from '../agents/links.ts'
-import { DEPARTED, type Store } from '../rows/store.ts'
+import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { StandIns } from '../children/repeatable.ts'
 import type { Waiter, Waiters } from '../clients/waiters.ts'
+import { DEPARTED } from '../rows/link-rows.ts'
 
 const LOST: Failure = { code: 'AGENT_LOST', executed: 'unknown' }
 
@@ -34,35 +35,35 @@ export class Recovery {
    * that another agent may run.
    */
   lost(link: Pick<Link, 'name' | 'instance'>, nowMs: number): void {
-    this.#parts.store.putLink(link.name, link.instance, nowMs)
+    this.#parts.store.links.put(link.name, link.instance, nowMs)
     for (const waiter of this.#parts.waiters.where(({ agent }) => agent === link.name)) this.#repeat(waiter)
     for (const { socket } of this.#parts.streams.callsOf(link.name)) this.#repeatStream(socket)
   }
 
   /** An agent has left in good order: its children are gone, and another agent may take over at once. */
   departed(link: Link, nowMs: number): void {
-    this.#parts.store.putLink(link.name, DEPARTED, nowMs)
+    this.#parts.store.links.put(link.name, DEPARTED, nowMs)
     this.#failCallsOf(link.name, LOST)
   }
 
   /** An agent is back, or a new one under its name: settles what the old link left behind. */
   returned(link: Link, hello: Hello): void {
-    const before = this.#parts.store.link(link.name)
-    this.#parts.store.putLink(link.name, link.instance)
+    const before = this.#parts.store.links.get(link.name)
+    this.#parts.store.links.put(link.name, link.instance)
     if (before !== undefined && before.instance !== link.instance) this.#failCallsOf(link.name, LOST)
     else this.#sendAgain(link.name, hello.held)
   }
 
   /** An agent that was told to go, by the owner or by another agent's takeover, does not come back. */
   dismissed(name: string): void {
-    this.#parts.store.dropLink(name)
+    this.#parts.store.links.drop(name)
     this.#failCallsOf(name, LOST)
   }
 
   /** Ends the calls whose agent has not come back in time; returns when to look next, in milliseconds since 1970. */
   sweep(nowMs: number): number | undefined {
     let next: number | undefined
-    for (const { name, lostAtMs } of this.#parts.store.lostLinks()) {
+    for (const { name, lostAtMs } of this.#parts.store.links.lost()) {
       if (this.#parts.links.named(name) !== undefined) continue
       const endsAtMs = lostAtMs + GRACE_MS
       if (endsAtMs <= nowMs) this.dismissed(name)
@@ -122,7 +123,7 @@ export class Recovery {
   /** The Workers of HTTP+SSE streams know themselves which calls wait there. */
   #tellSessions(agent: string, control: StreamControl): void {
     for (const { socket, attachment } of this.#parts.streams.all()) {
-      const isConcerned = attachment.kind === 'session' && this.#parts.store.channel(attachment.group)?.agent === agent
+      const isConcerned = attachment.kind === 'session' && this.#parts.store.channels.get(attachment.group)?.agent === agent
       if (isConcerned && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(control))
     }
   }

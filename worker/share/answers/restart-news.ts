@@ -5,8 +5,9 @@ import { MAX_TOLD_CLIENTS } from '../../limits.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import type { Link, Links } from '../agents/links.ts'
 import type { Snapshots } from './standby.ts'
-import { DEPARTED, type Store } from '../rows/store.ts'
+import { type Store } from '../rows/store.ts'
 import type { StreamAttachment, Streams } from '../clients/streams.ts'
+import { DEPARTED } from '../rows/link-rows.ts'
 
 interface Parts {
   readonly store: Store
@@ -59,11 +60,11 @@ export class Rebirth {
     const { kind, session, group, isListen } = attachment
     if (socket.readyState !== WebSocket.OPEN || kind === 'asking' || (kind === 'call' && isListen !== true)) return false
     const { store, links } = this.#parts
-    const record = store.channel(group)
+    const record = store.channels.get(group)
     // It began while no agent was there, and knows what an earlier one offered.
-    if (record === undefined) return session !== undefined && store.handshakes(session, 'initialize').length > 0
+    if (record === undefined) return session !== undefined && store.requests.of(session, 'initialize').length > 0
     if (record.agent === link.name) return record.instance !== link.instance
-    const other = store.link(record.agent)
+    const other = store.links.get(record.agent)
     return links.named(record.agent) === undefined && (other === undefined || other.instance === DEPARTED)
   }
 

@@ -40,7 +40,8 @@ export class Routing {
     if (address === undefined || address.to === 'relay' || address.to === 'listen') return DROP
     if (address.to === 'stream') return this.#listenerTarget(address.session) ?? DROP
     // The stream of an HTTP+SSE session may be attaching again; the agent keeps the answer until it has.
-    if (address.to === 'session') return this.#listenerTarget(address.session) ?? (this.#parts.store.session(address.session) ? HOLD : DROP)
+    if (address.to === 'session')
+      return this.#listenerTarget(address.session) ?? (this.#parts.store.sessions.get(address.session) ? HOLD : DROP)
     const waiter = this.#parts.waiters.get(address.key)
     if (waiter !== undefined) return { kind: 'waiter', waiter }
     const socket = this.#parts.streams.call(address.key, address.session)
@@ -90,7 +91,7 @@ export class Routing {
   /** What a child says to the listen of one session. A child that serves others too holds nothing for those who do not listen. */
   #sessionTarget({ method }: Message, session: string, group: string): Target {
     const { store, streams } = this.#parts
-    if (childNotificationVerdict(method) === 'drop' || store.session(session) === undefined) return DROP
+    if (childNotificationVerdict(method) === 'drop' || store.sessions.get(session) === undefined) return DROP
     const target = this.#listenerTarget(session)
     if (target !== undefined) return target
     return group === session || streams.listeners(group).length === 0 ? HOLD : DROP
@@ -101,14 +102,14 @@ export class Routing {
     if (header.type === 'ask') return DROP
     const { store, streams } = this.#parts
     if (header.method === 'notifications/resources/updated') {
-      const sockets = store.subscribers(header.uri ?? '').flatMap((session) => streams.listener(session) ?? [])
+      const sockets = store.requests.subscribers(header.uri ?? '').flatMap((session) => streams.listener(session) ?? [])
       return { kind: 'sockets', sockets }
     }
     if (header.method.endsWith('/list_changed')) {
       const sockets = streams.listeners(SHARED_GROUP)
       return sockets.length === 0 ? HOLD : { kind: 'sockets', sockets }
     }
-    if (header.method !== 'notifications/message' || store.hasSeveralSessions()) return DROP
+    if (header.method !== 'notifications/message' || store.sessions.hasSeveral()) return DROP
     if (header.sure && call !== undefined) return call
     // Whose else it is nobody knows: of a session that has ended, perhaps, and sent again.
     const { session } = store.sole

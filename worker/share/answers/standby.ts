@@ -102,7 +102,7 @@ export class Snapshots {
 
   /** Whether a client's word that it has begun needs no agent: its child is not there, and is told when it is. */
   canBeginAlone(group: string, link: Link | undefined): boolean {
-    if (this.#parts.store.channel(group)?.open === true) return false
+    if (this.#parts.store.channels.get(group)?.open === true) return false
     return link === undefined || this.#parts.health.isSuspect(link, Date.now())
   }
 
@@ -129,7 +129,7 @@ export class Snapshots {
 
   /** What the server said of itself to the clients of a session. */
   server(session: string): Listing | undefined {
-    const known = this.#parts.store.session(session)
+    const known = this.#parts.store.sessions.get(session)
     return known === undefined ? undefined : this.#row(this.#audience({ session, principal: known.principal }), 'server')
   }
 
@@ -182,7 +182,7 @@ export class Snapshots {
   #forsake(group: string): void {
     const { store, channels } = this.#parts
     channels.close(group)
-    const record = store.channel(group)
+    const record = store.channels.get(group)
     if (record?.open === true) channels.died(channelName(group, record.generation))
   }
 
@@ -211,8 +211,8 @@ export class Snapshots {
     if ('capabilities' in client) return audienceOf(principal, new Set(client.capabilities))
     const { store } = this.#parts
     const { session } = client
-    if (store.session(session)?.principal !== principal) return undefined
-    const [initialize] = store.handshakes(session, 'initialize')
+    if (store.sessions.get(session)?.principal !== principal) return undefined
+    const [initialize] = store.requests.of(session, 'initialize')
     return audienceOf(principal, readCapabilities(readInitializeRequest(initialize?.body ?? NOTHING).capabilities))
   }
 

@@ -13,13 +13,14 @@ import type { Link } from '../agents/links.ts'
 import type { Rebirth } from '../answers/restart-news.ts'
 import type { Sessions } from './sessions.ts'
 import type { Snapshots } from '../answers/standby.ts'
-import { type Session, type Store } from '../rows/store.ts'
+import { type Store } from '../rows/store.ts'
 import { repeatFacts, type StandIns } from '../children/repeatable.ts'
 import type { Streams } from '../clients/streams.ts'
-import { EMPTY_RESULT, failed, handshakeOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
+import { EMPTY_RESULT, failed, keptRequestOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
 import type { Upstream } from '../agents/upstream.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { SHARED_GROUP } from '../../contract/groups.ts'
+import type { Session } from '../rows/session-rows.ts'
 
 interface Parts {
   readonly store: Store
@@ -113,7 +114,7 @@ export class Calls {
     if (request.size > MAX_HANDSHAKE_BYTES) return { code: 'BODY_TOO_LARGE', detail: 'initialize may have 256 KiB' }
     const session = request.delivery === 'session' ? sessions.of(request) : sessions.start(request, 'http')
     if ('code' in session) return session
-    store.keepHandshake(session.id, 'initialize', handshakeOf(request, ''))
+    store.requests.keep(session.id, 'initialize', keptRequestOf(request, ''))
     return session
   }
 
@@ -128,7 +129,7 @@ export class Calls {
   async #sharedInitialize(request: SessionCallRequest, channel: Channel, link: Link): Promise<CallOutcome | undefined> {
     if (channel.group !== SHARED_GROUP) return undefined
     const { store, waiters, delivery } = this.#parts
-    const snapshot = store.snapshot(SHARED_GROUP)
+    const snapshot = store.channels.snapshot(SHARED_GROUP)
     if (snapshot !== undefined) return { kind: 'initialized', answer: snapshot }
     const outcome = waiters.wait(request.key, {
       group: channel.group,
@@ -149,11 +150,11 @@ export class Calls {
     const { method, uri, level, size } = request
     if (size > MAX_REPLAYED_BYTES) return undefined
     if (method === 'logging/setLevel' && level !== undefined && isLogLevel(level))
-      return channels.setLevel(session, group, level, handshakeOf(request, level)) ? undefined : EMPTY_RESULT
+      return channels.setLevel(session, group, level, keptRequestOf(request, level)) ? undefined : EMPTY_RESULT
     if (method === 'resources/unsubscribe' && uri !== undefined) return channels.unsubscribe(session, group, uri) ? undefined : EMPTY_RESULT
     if (method !== 'resources/subscribe' || uri === undefined) return undefined
-    if (store.otherSubscriptions(session.id, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
-    return channels.subscribe(session, group, uri, handshakeOf(request, uri)) ? undefined : EMPTY_RESULT
+    if (store.requests.otherSubscriptions(session.id, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
+    return channels.subscribe(session, group, uri, keptRequestOf(request, uri)) ? undefined : EMPTY_RESULT
   }
 
   /** Over HTTP+SSE even the relay's own answers go to the session's stream. */
@@ -188,10 +189,10 @@ export class Calls {
   #forward(request: SessionCallRequest, { ch, group }: Channel, link: Link, isStandIn = false): Promise<CallOutcome> | CallOutcome {
     const { key, method, id, token, session, size, rawId, rawToken } = request
     const isInitialize = method === 'initialize'
-    const isReborn = this.#parts.store.session(session)?.restarted === true
+    const isReborn = this.#parts.store.sessions.get(session)?.restarted === true
     const restarted = isStandIn || isReborn
     if (isReborn && !isStandIn) {
-      this.#parts.store.clearRestarted(session)
+      this.#parts.store.sessions.clearRestarted(session)
       this.#parts.rebirth.restarted(session)
     }
     const isForSession = request.delivery === 'session'

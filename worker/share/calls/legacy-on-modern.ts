@@ -13,12 +13,14 @@ import type { Delivery } from '../answers/delivery.ts'
 import type { Link, Links } from '../agents/links.ts'
 import type { Rebirth } from '../answers/restart-news.ts'
 import type { SessionListens } from '../children/session-listens.ts'
-import { type Handshake, type Session, type Store } from '../rows/store.ts'
+import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
-import { EMPTY_RESULT, failed, handshakeOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
+import { EMPTY_RESULT, failed, keptRequestOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
 import type { Upstream } from '../agents/upstream.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { MODERN_SHARED_GROUP } from '../../contract/groups.ts'
+import type { Session } from '../rows/session-rows.ts'
+import type { KeptRequest } from '../rows/kept-requests.ts'
 
 interface Parts {
   readonly store: Store
@@ -147,14 +149,14 @@ export class LegacyOnModern {
     const group = channels.groupOn(session, link)
     const current = channels.current(group)
     if (current !== undefined && current.link === link) return { ch: current.ch, group }
-    const isFirst = store.channel(group) === undefined
+    const isFirst = store.channels.get(group) === undefined
     const channel = channels.readyBridged(group, link, this.#introduction(session.id, group))
-    if (!isFirst) store.markRestarted(group === session.id ? session.id : undefined)
+    if (!isFirst) store.sessions.markRestarted(group === session.id ? session.id : undefined)
     return channel
   }
 
   #isIntroduced({ ch, group }: Channel): boolean {
-    if (!this.#introduced.has(ch) && this.#parts.store.snapshot(group) !== undefined) this.#introduced.add(ch)
+    if (!this.#introduced.has(ch) && this.#parts.store.channels.snapshot(group) !== undefined) this.#introduced.add(ch)
     return this.#introduced.has(ch)
   }
 
@@ -174,7 +176,7 @@ export class LegacyOnModern {
   /** The child has said what it offers: its sessions listen to it. */
   #introducedTo(session: string, channel: Channel, link: Link): CallOutcome {
     const { listens, store } = this.#parts
-    const sessions = channel.group === MODERN_SHARED_GROUP ? store.sessionIds() : [session]
+    const sessions = channel.group === MODERN_SHARED_GROUP ? store.sessions.ids() : [session]
     for (const id of sessions) listens.ensure(id, channel, link)
     return { kind: 'bridge', facts: this.#facts(session, channel, link) }
   }
@@ -182,23 +184,23 @@ export class LegacyOnModern {
   /** The client's first words, as the child hears them. One that serves many hears of none in particular. */
   #introduction(session: string, group: string): Introduction {
     const isShared = group === MODERN_SHARED_GROUP
-    const [initialize] = isShared ? [] : this.#parts.store.handshakes(session, 'initialize')
+    const [initialize] = isShared ? [] : this.#parts.store.requests.of(session, 'initialize')
     const client = readInitializeRequest(initialize?.body ?? encoder.encode('{}'))
     const text = modernRequest('0', 'server/discover', envelopeMembers(client, !isShared, undefined))
-    const request: Handshake = { body: encoder.encode(text), ...RELAY_ID, name: '' }
+    const request: KeptRequest = { body: encoder.encode(text), ...RELAY_ID, name: '' }
     return { asks: 'refuse', method: 'server/discover', request, purpose: 'snapshot' }
   }
 
   #keepLevel(request: SessionCallRequest, session: string): boolean {
     const { level, size } = request
     if (level === undefined || !isLogLevel(level) || size > MAX_REPLAYED_BYTES) return false
-    this.#parts.store.keepHandshake(session, 'level', handshakeOf(request, level))
+    this.#parts.store.requests.keep(session, 'level', keptRequestOf(request, level))
     this.#levels.set(session, level)
     return true
   }
 
   #level(session: string): string | undefined {
-    if (!this.#levels.has(session)) this.#levels.set(session, this.#parts.store.handshakes(session, 'level')[0]?.name)
+    if (!this.#levels.has(session)) this.#levels.set(session, this.#parts.store.requests.of(session, 'level')[0]?.name)
     return this.#levels.get(session)
   }
 
@@ -207,11 +209,11 @@ export class LegacyOnModern {
     const { store, listens } = this.#parts
     const { uri, method, size } = request
     if (uri === undefined || size > MAX_REPLAYED_BYTES) return undefined
-    if (method === 'resources/unsubscribe') store.dropSubscription(session, uri)
-    else if (store.otherSubscriptions(session, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
-    else store.keepHandshake(session, 'subscribe', handshakeOf(request, uri))
+    if (method === 'resources/unsubscribe') store.requests.dropSubscription(session, uri)
+    else if (store.requests.otherSubscriptions(session, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
+    else store.requests.keep(session, 'subscribe', keptRequestOf(request, uri))
     if (listens.renew(session, channel, link)) return EMPTY_RESULT
-    store.dropSubscription(session, uri)
+    store.requests.dropSubscription(session, uri)
     return failed({ code: 'SHARE_BUSY', executed: 'no', detail: 'the URIs of a session may have 512 KiB' })
   }
 
@@ -222,12 +224,12 @@ export class LegacyOnModern {
 
   #facts(session: string, channel: Channel, link: Link): BridgeFacts {
     const { store } = this.#parts
-    const [initialize] = store.handshakes(session, 'initialize')
+    const [initialize] = store.requests.of(session, 'initialize')
     const level = this.#level(session)
     return {
       version: this.#version(session, channel, link),
       childEra: 'modern',
-      server: store.snapshot(channel.group) ?? new Uint8Array(0),
+      server: store.channels.snapshot(channel.group) ?? new Uint8Array(0),
       ...(initialize === undefined ? {} : { client: initialize.body }),
       ...(level === undefined ? {} : { level }),
     }
@@ -237,9 +239,9 @@ export class LegacyOnModern {
     const { store, upstream, waiters } = this.#parts
     const { key, method, id, token, size, rawId, delivery } = request
     if (this.#parts.streams.isAskCancelled(session.id, key)) return { kind: 'failed', failure: { code: 'CANCELLED', executed: 'unknown' } }
-    const { restarted } = store.session(session.id) ?? session
+    const { restarted } = store.sessions.get(session.id) ?? session
     if (restarted) {
-      store.clearRestarted(session.id)
+      store.sessions.clearRestarted(session.id)
       this.#parts.rebirth.restarted(session.id)
     }
     const isStream = delivery === 'stream'

@@ -128,7 +128,7 @@ export class ModernCalls {
   /** The group that served these clients last. */
   #lastGroup(name: string): string | undefined {
     const groups = [modernGroup(name), bridgedGroup(name), MODERN_SHARED_GROUP, BRIDGED_SHARED_GROUP]
-    return groups.find((group) => this.#parts.store.channel(group) !== undefined)
+    return groups.find((group) => this.#parts.store.channels.get(group) !== undefined)
   }
 }
 

@@ -53,7 +53,7 @@ export class ModernOnLegacy {
     const { ch } = channels.readyBridged(main, link, opening)
     if (isNew) this.#parts.subscriptions.endAll(main)
     const version = `${link.instance}.${ch}`
-    const server = this.#parts.store.snapshot(main)
+    const server = this.#parts.store.channels.snapshot(main)
     if (server === undefined) return this.#awaitServer(request, main, link, version)
     if (request.bridge !== version) return { kind: 'bridge', facts: factsOf(version, server) }
     const toolsVersion = links.toolsVersion(link)
@@ -128,7 +128,7 @@ export class ModernOnLegacy {
   standIn(request: GroupCallRequest, link: Link): CallOutcome | Promise<CallOutcome> | undefined {
     if (!this.#parts.standIns.isRepeatable(request)) return undefined
     const main = groupOn(link, request.group)
-    const server = this.#parts.store.snapshot(main)
+    const server = this.#parts.store.channels.snapshot(main)
     if (server === undefined) return undefined
     // What the server said of itself holds wherever it runs.
     if (request.bridge === undefined) return { kind: 'bridge', facts: factsOf(STAND_IN_VERSION, server) }

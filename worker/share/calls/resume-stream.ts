@@ -7,10 +7,11 @@ import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { Delivery } from '../answers/delivery.ts'
 import { closeQuietly, type Link, type Links, sendFrame } from '../agents/links.ts'
 import type { Sessions } from './sessions.ts'
-import { type Session, type Store } from '../rows/store.ts'
+import { type Store } from '../rows/store.ts'
 import type { StreamAttachment, Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { channelName, groupOf, markedGroup } from '../../contract/groups.ts'
+import type { Session } from '../rows/session-rows.ts'
 
 interface Parts {
   readonly store: Store
@@ -44,8 +45,8 @@ export class Resume {
     const waiter = delivery.awaitsSnapshot(key) ? undefined : waiters.moveToStream(key)
     const mark = readMark(query)
     const group = groupAt(session, mark, channels)
-    const agent = store.channel(group)?.agent ?? ''
-    const ch = channelName(group, mark?.generation ?? store.channel(group)?.generation ?? 0)
+    const agent = store.channels.get(group)?.agent ?? ''
+    const ch = channelName(group, mark?.generation ?? store.channels.get(group)?.generation ?? 0)
     const resume = { ch, after: mark?.n ?? 0 }
     const probe = query.has('isProbe') ? ({ isProbe: true } as const) : {}
     // Who takes over from a stream or a waiting call knows that an agent has it.

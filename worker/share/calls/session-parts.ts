@@ -3,8 +3,8 @@ import type { Failure } from '../../../protocol/errors.ts'
 import { canonicalId } from '../../../protocol/json-scan.ts'
 import type { CallOutcome, SessionCallRequest } from '../../contract/rpc.ts'
 import type { Link } from '../agents/links.ts'
-import type { Handshake } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
+import type { KeptRequest } from '../rows/kept-requests.ts'
 
 export const EMPTY_RESULT: CallOutcome = { kind: 'result', result: '{}' }
 
@@ -16,7 +16,7 @@ export function tagOf(session: string, rawId: string): string {
 }
 
 /** A request as it is kept, to be made again of a child that is started later. `name`: what it sets, or asks for. */
-export function handshakeOf({ body, id }: SessionCallRequest, name: string): Handshake {
+export function keptRequestOf({ body, id }: SessionCallRequest, name: string): KeptRequest {
   return { body, idFrom: id[0], idTo: id[1], name }
 }
 

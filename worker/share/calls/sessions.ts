@@ -8,9 +8,10 @@ import type { Delivery } from '../answers/delivery.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
 import { closeQuietly } from '../agents/links.ts'
 import type { Rebirth } from '../answers/restart-news.ts'
-import type { Session, Store } from '../rows/store.ts'
+import type { Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
+import type { Session } from '../rows/session-rows.ts'
 
 interface Parts {
   readonly store: Store
@@ -32,16 +33,16 @@ export class Sessions {
   /** The caller's session. One of another principal does not exist for it. */
   of(caller: Caller): Session | Failure {
     if (this.#parts.store.settings === undefined) return { code: 'SHARE_NOT_FOUND' }
-    const session = this.#parts.store.session(caller.session)
+    const session = this.#parts.store.sessions.get(caller.session)
     return session === undefined || session.principal !== caller.principal ? { code: 'SESSION_NOT_FOUND' } : session
   }
 
   start(caller: Caller, transport: 'http' | 'sse'): Session | Failure {
     const { store } = this.#parts
-    const known = store.session(caller.session)
+    const known = store.sessions.get(caller.session)
     if (known !== undefined) return this.of(caller)
-    if (store.sessionCount() >= MAX_SESSIONS && !this.#forgetOldest()) return { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 60_000 }
-    return store.startSession(caller.session, caller.principal, transport, Date.now())
+    if (store.sessions.count() >= MAX_SESSIONS && !this.#forgetOldest()) return { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 60_000 }
+    return store.sessions.start(caller.session, caller.principal, transport, Date.now())
   }
 
   /** Ends a session, its child, and what waits for it. */
@@ -53,7 +54,7 @@ export class Sessions {
       delivery.fail(key, { code: 'CHANNEL_CLOSED', executed: 'unknown' })
     const listener = streams.listener(id)
     if (listener !== undefined) closeQuietly(listener, STREAM_CLOSE.ENDED, 'the session has ended')
-    const session = store.session(id)
+    const session = store.sessions.get(id)
     if (session !== undefined) this.#parts.legacyOnModern.end(session)
     store.endSession(id)
     this.#parts.rebirth.forget(id)
@@ -63,7 +64,7 @@ export class Sessions {
   #forgetOldest(): boolean {
     const { store, streams, waiters } = this.#parts
     const busy = new Set(waiters.where(() => true).map(({ session }) => session))
-    const oldest = store.sessionIds().find((id) => !busy.has(id) && streams.listener(id) === undefined)
+    const oldest = store.sessions.ids().find((id) => !busy.has(id) && streams.listener(id) === undefined)
     if (oldest !== undefined) this.end(oldest)
     return oldest !== undefined
   }

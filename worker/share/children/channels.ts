@@ -8,7 +8,10 @@ import type { LinkHealth } from '../agents/link-health.ts'
 import { type Link, type Links, sendFrame } from '../agents/links.ts'
 import type { Away, Resent } from '../../contract/rpc.ts'
 import { encodeReturnAddress, type RelayPurpose } from '../../contract/return-address.ts'
-import { DEPARTED, type Handshake, type Session, type Store } from '../rows/store.ts'
+import { type Store } from '../rows/store.ts'
+import { DEPARTED } from '../rows/link-rows.ts'
+import type { Session } from '../rows/session-rows.ts'
+import type { KeptRequest } from '../rows/kept-requests.ts'
 
 const encoder = new TextEncoder()
 
@@ -21,14 +24,14 @@ const SHARED_INITIALIZE = encoder.encode(
 )
 /** Where the id stands in each request of the relay: `{"jsonrpc":"2.0","id":0`. */
 export const RELAY_ID = { idFrom: 22, idTo: 23 } as const
-const SHARED_HANDSHAKE: Handshake = { body: SHARED_INITIALIZE, ...RELAY_ID, name: '' }
+const SHARED_HANDSHAKE: KeptRequest = { body: SHARED_INITIALIZE, ...RELAY_ID, name: '' }
 const INITIALIZED = encoder.encode('{"jsonrpc":"2.0","method":"notifications/initialized"}')
 
 /** How the relay introduces itself to a child. `request` is its first request, whose id the agent replaces. */
 export interface Introduction {
   readonly asks: 'pass' | 'refuse'
   readonly method: 'initialize' | 'server/discover'
-  readonly request: Handshake
+  readonly request: KeptRequest
   readonly purpose: 'handshake' | 'snapshot'
 }
 
@@ -60,12 +63,12 @@ export class Channels {
 
   /** The same for any group of clients. */
   linkForGroup(group: string): Link | undefined {
-    const record = this.#store.channel(group)
+    const record = this.#store.channels.get(group)
     if (record === undefined) return this.chooseLink()
     const own = this.#links.named(record.agent)
     if (own !== undefined) return own
     // Within the grace time its child may still live: another agent would start a second one.
-    const lost = this.#store.link(record.agent)
+    const lost = this.#store.links.get(record.agent)
     return lost === undefined || lost.instance === DEPARTED ? this.chooseLink() : undefined
   }
 
@@ -83,7 +86,7 @@ export class Channels {
   /** That no agent is there, and whether there ever was one that may be back. */
   away(): Away {
     const links = this.#links.all()
-    const isKnown = this.#store.lostLinks().length > 0 || this.#store.hasChannels()
+    const isKnown = this.#store.links.lost().length > 0 || this.#store.channels.hasAny()
     const isExpected = isKnown || links.some((link) => this.#links.isLeaving(link))
     const isReplaceable = links.some((link) => !this.#links.isLeaving(link))
     return { kind: 'away', isExpected, isReplaceable, newsMark: this.#news.mark }
@@ -92,7 +95,7 @@ export class Channels {
   chooseLink(): Link | undefined {
     const nowMs = Date.now()
     return this.#links.choose(
-      (name) => this.#store.openChannels(name),
+      (name) => this.#store.channels.countOpenOn(name),
       (link) => this.#health.isSuspect(link, nowMs),
     )
   }
@@ -111,9 +114,9 @@ export class Channels {
 
   /** The group that served a session last, as far as the rows know. */
   #lastGroup({ id }: Session): string {
-    if (this.#store.channel(id) !== undefined) return id
-    if (this.#store.channel(MODERN_SHARED_GROUP)?.open === true) return MODERN_SHARED_GROUP
-    return this.#store.channel(SHARED_GROUP) === undefined ? id : SHARED_GROUP
+    if (this.#store.channels.get(id) !== undefined) return id
+    if (this.#store.channels.get(MODERN_SHARED_GROUP)?.open === true) return MODERN_SHARED_GROUP
+    return this.#store.channels.get(SHARED_GROUP) === undefined ? id : SHARED_GROUP
   }
 
   /**
@@ -122,7 +125,7 @@ export class Channels {
    */
   ready(session: Session, link: Link, isFresh: boolean): Channel {
     const group = link.isolation === 'share' ? SHARED_GROUP : session.id
-    const record = this.#store.channel(group)
+    const record = this.#store.channels.get(group)
     const isLive = record !== undefined && record.open && record.agent === link.name && record.instance === link.instance
     if (record !== undefined && isLive) return { ch: channelName(group, record.generation), group }
     return this.#open(session, group, (record?.generation ?? 0) + 1, link, isFresh)
@@ -132,8 +135,8 @@ export class Channels {
   readyWithoutSession(group: string, link: Link): Channel {
     const current = this.current(group)
     if (current !== undefined && current.link === link) return { ch: current.ch, group }
-    const generation = (this.#store.channel(group)?.generation ?? 0) + 1
-    this.#store.dropSnapshot(group)
+    const generation = (this.#store.channels.get(group)?.generation ?? 0) + 1
+    this.#store.channels.dropSnapshot(group)
     this.#putOpen(group, generation, link, undefined)
     const ch = channelName(group, generation)
     sendFrame(link, { type: 'open', ch, ids: 'assign', asks: 'refuse' })
@@ -147,10 +150,10 @@ export class Channels {
   readyBridged(group: string, link: Link, { asks, method, request, purpose }: Introduction): Channel {
     const current = this.current(group)
     if (current !== undefined && current.link === link) return { ch: current.ch, group }
-    const generation = (this.#store.channel(group)?.generation ?? 0) + 1
+    const generation = (this.#store.channels.get(group)?.generation ?? 0) + 1
     const ch = channelName(group, generation)
     const handshake = randomKey()
-    this.#store.dropSnapshot(group)
+    this.#store.channels.dropSnapshot(group)
     this.#putOpen(group, generation, link, handshake)
     sendFrame(link, { type: 'open', ch, ids: 'assign', asks })
     this.#call(link, ch, method, request, purpose, handshake)
@@ -164,7 +167,7 @@ export class Channels {
    * was, and cannot ask: its client's answers would not find it.
    */
   readyAlone(session: Session, link: Link, key: string): Channel {
-    const [own] = link.isolation === 'share' ? [] : this.#store.handshakes(session.id, 'initialize')
+    const [own] = link.isolation === 'share' ? [] : this.#store.requests.of(session.id, 'initialize')
     const request = own ?? SHARED_HANDSHAKE
     return this.readyBridged(spareGroup(session.id, key), link, { asks: 'refuse', method: 'initialize', request, purpose: 'handshake' })
   }
@@ -177,10 +180,10 @@ export class Channels {
   #open(session: Session, group: string, generation: number, link: Link, isFresh: boolean): Channel {
     const ch = channelName(group, generation)
     const isShared = group === SHARED_GROUP
-    if (isShared) this.#store.dropSnapshot(SHARED_GROUP)
-    if (generation > 1 && (isShared || !isFresh)) this.#store.markRestarted(isShared ? undefined : session.id)
-    if (isFresh) this.#store.clearRestarted(session.id)
-    const [own] = isShared || isFresh ? [] : this.#store.handshakes(session.id, 'initialize')
+    if (isShared) this.#store.channels.dropSnapshot(SHARED_GROUP)
+    if (generation > 1 && (isShared || !isFresh)) this.#store.sessions.markRestarted(isShared ? undefined : session.id)
+    if (isFresh) this.#store.sessions.clearRestarted(session.id)
+    const [own] = isShared || isFresh ? [] : this.#store.requests.of(session.id, 'initialize')
     const initialize = isShared ? SHARED_HANDSHAKE : own
     const handshake = initialize === undefined ? undefined : randomKey()
     this.#putOpen(group, generation, link, handshake)
@@ -195,7 +198,7 @@ export class Channels {
 
   /** Whether a channel is the one its group is served by now. */
   isCurrent(ch: string, link: Link): boolean {
-    const record = this.#store.channel(groupOf(ch))
+    const record = this.#store.channels.get(groupOf(ch))
     return (
       record !== undefined &&
       record.open &&
@@ -222,13 +225,13 @@ export class Channels {
    */
   mayTake(group: string, { isResend = false, ageMs = 0 }: Resent): boolean {
     if (!isResend) return true
-    const movedAtMs = this.#store.channel(group)?.movedAtMs ?? 0
+    const movedAtMs = this.#store.channels.get(group)?.movedAtMs ?? 0
     return this.current(group) !== undefined && movedAtMs < Date.now() - ageMs - CALL_TRAVEL_MS
   }
 
   /** The group's channel on a link, if it lives. */
   current(group: string): { readonly ch: string; readonly link: Link } | undefined {
-    const record = this.#store.channel(group)
+    const record = this.#store.channels.get(group)
     const link = record === undefined ? undefined : this.#links.named(record.agent)
     if (record === undefined || link === undefined || !record.open || record.instance !== link.instance) return undefined
     return { ch: channelName(group, record.generation), link }
@@ -236,7 +239,7 @@ export class Channels {
 
   /** An agent is back: what was opened on it and does not run there, or was not initialised, is dead. */
   reconcile(link: Link, running: ReadonlySet<string>, held: ReadonlySet<string>): void {
-    for (const record of this.#store.channelsOf(link.name)) {
+    for (const record of this.#store.channels.openOn(link.name)) {
       const ch = channelName(record.group, record.generation)
       const isReady = record.handshake === undefined || held.has(record.handshake)
       if (record.instance !== link.instance || !running.has(ch) || !isReady) this.died(ch)
@@ -245,18 +248,18 @@ export class Channels {
 
   /** The replayed initialize of a channel was answered. */
   initialized(ch: string): void {
-    const record = this.#store.channel(groupOf(ch))
+    const record = this.#store.channels.get(groupOf(ch))
     if (record?.handshake !== undefined && channelName(record.group, record.generation) === ch)
-      this.#store.putChannel({ ...record, handshake: undefined })
+      this.#store.channels.put({ ...record, handshake: undefined })
   }
 
   /** The child is gone: the next message of its group opens another. */
   died(ch: string): void {
-    const record = this.#store.channel(groupOf(ch))
+    const record = this.#store.channels.get(groupOf(ch))
     if (record === undefined || !record.open || channelName(record.group, record.generation) !== ch) return
     // A spare child served one call, and has no next.
-    if (isSpareGroup(record.group)) this.#store.dropChannel(record.group)
-    else this.#store.putChannel({ ...record, open: false })
+    if (isSpareGroup(record.group)) this.#store.channels.drop(record.group)
+    else this.#store.channels.put({ ...record, open: false })
   }
 
   /** Ends a group's child. */
@@ -268,46 +271,46 @@ export class Channels {
   }
 
   /** Keeps a session's log level; true when the child must hear of it. */
-  setLevel(session: Session, group: string, level: string, kept: Handshake): boolean {
-    const others = group === SHARED_GROUP ? this.#store.allHandshakes('level').map((handshake) => verbosity(handshake.name)) : []
-    this.#store.keepHandshake(session.id, 'level', kept)
+  setLevel(session: Session, group: string, level: string, kept: KeptRequest): boolean {
+    const others = group === SHARED_GROUP ? this.#store.requests.all('level').map((handshake) => verbosity(handshake.name)) : []
+    this.#store.requests.keep(session.id, 'level', kept)
     return others.every((other) => verbosity(level) <= other)
   }
 
   /** Keeps a subscription; true when the child must hear of it. */
-  subscribe(session: Session, group: string, uri: string, kept: Handshake): boolean {
-    const isNews = group !== SHARED_GROUP || this.#store.subscribers(uri).length === 0
-    this.#store.keepHandshake(session.id, 'subscribe', kept)
+  subscribe(session: Session, group: string, uri: string, kept: KeptRequest): boolean {
+    const isNews = group !== SHARED_GROUP || this.#store.requests.subscribers(uri).length === 0
+    this.#store.requests.keep(session.id, 'subscribe', kept)
     return isNews
   }
 
   /** Drops a subscription; true when the child must hear of it. */
   unsubscribe(session: Session, group: string, uri: string): boolean {
-    this.#store.dropSubscription(session.id, uri)
-    return group !== SHARED_GROUP || this.#store.subscribers(uri).length === 0
+    this.#store.requests.dropSubscription(session.id, uri)
+    return group !== SHARED_GROUP || this.#store.requests.subscribers(uri).length === 0
   }
 
   /** Log level and subscriptions of one session, or of all that share a child. */
   #replay(link: Link, ch: string, session: string | undefined): void {
-    const kept = (purpose: 'level' | 'subscribe'): Handshake[] =>
-      session === undefined ? this.#store.allHandshakes(purpose) : this.#store.handshakes(session, purpose)
+    const kept = (purpose: 'level' | 'subscribe'): KeptRequest[] =>
+      session === undefined ? this.#store.requests.all(purpose) : this.#store.requests.of(session, purpose)
     const [level] = kept('level').toSorted((a, b) => verbosity(a.name) - verbosity(b.name))
     if (level !== undefined) this.#call(link, ch, 'logging/setLevel', level, 'replay', randomKey())
     for (const subscription of kept('subscribe')) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
   }
 
   #putOpen(group: string, generation: number, link: Link, handshake: string | undefined): void {
-    const before = this.#store.channel(group)
+    const before = this.#store.channels.get(group)
     const hasMoved = before !== undefined && before.instance !== link.instance
     const movedAtMs = hasMoved ? Date.now() : (before?.movedAtMs ?? 0)
-    this.#store.putChannel({ group, generation, agent: link.name, instance: link.instance, open: true, handshake, movedAtMs })
+    this.#store.channels.put({ group, generation, agent: link.name, instance: link.instance, open: true, handshake, movedAtMs })
   }
 
   #call(
     link: Link,
     ch: string,
     method: string,
-    kept: Handshake,
+    kept: KeptRequest,
     purpose: RelayPurpose,
     key: string,
     holdsBack = purpose !== 'replay',

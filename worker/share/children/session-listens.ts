@@ -63,7 +63,7 @@ export class SessionListens {
   /** A listen was answered or has failed. What the child refused is not asked again of the same child. */
   ended(session: string, key: string, isRefused: boolean): void {
     const listen = this.#listen(session)
-    if (key === '' || listen.key !== key || this.#parts.store.session(session) === undefined) return
+    if (key === '' || listen.key !== key || this.#parts.store.sessions.get(session) === undefined) return
     this.#keep(session, isRefused ? { ...listen, key: '' } : NONE)
   }
 
@@ -77,7 +77,7 @@ export class SessionListens {
   #listen(session: string): SessionListen {
     const known = this.#known.get(session)
     if (known !== undefined) return known
-    const [row] = this.#parts.store.handshakes(session, 'listen')
+    const [row] = this.#parts.store.requests.of(session, 'listen')
     const [ch = '', key = ''] = row?.name.split(' ') ?? []
     const listen = row === undefined ? NONE : { ch, key, filter: new TextDecoder().decode(row.body) }
     this.#known.set(session, listen)
@@ -87,15 +87,15 @@ export class SessionListens {
   #keep(session: string, listen: SessionListen): void {
     this.#known.set(session, listen)
     const body = encoder.encode(listen.filter)
-    this.#parts.store.keepHandshake(session, 'listen', { name: `${listen.ch} ${listen.key}`, body, idFrom: 0, idTo: 0 })
+    this.#parts.store.requests.keep(session, 'listen', { name: `${listen.ch} ${listen.key}`, body, idFrom: 0, idTo: 0 })
   }
 
   /** Everything that the server can tell of, of what a session of the handshake era is told without asking. */
   #filter(session: string, group: string): string {
     const { store } = this.#parts
-    const snapshot = store.snapshot(group)
+    const snapshot = store.channels.snapshot(group)
     const capabilities = snapshot === undefined ? undefined : readDiscoverResult(snapshot)?.capabilities
-    const uris = store.handshakes(session, 'subscribe').map(({ name }) => name)
+    const uris = store.requests.of(session, 'subscribe').map(({ name }) => name)
     const lists = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true } as const
     const wanted = uris.length === 0 ? lists : { ...lists, resourceSubscriptions: uris }
     return JSON.stringify(honouredFilter(wanted, capabilities ?? {}))
@@ -103,7 +103,7 @@ export class SessionListens {
 
   #open(session: string, ch: string, link: Link, key: string, filter: string): void {
     const { store, upstream } = this.#parts
-    const [initialize] = store.handshakes(session, 'initialize')
+    const [initialize] = store.requests.of(session, 'initialize')
     const client = readInitializeRequest(initialize?.body ?? encoder.encode('{}'))
     const text = modernRequest('0', 'subscriptions/listen', envelopeMembers(client, false, undefined), { notifications: filter })
     const body = encoder.encode(text)

@@ -1,7 +1,8 @@
-/** What the share keeps of its rows in memory must say the same as the rows. */
+/** What the Share remembers of its rows says the same as the rows, and saves reading them. */
 import { runInDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
-import { type ChannelRecord, Store } from '../../worker/share/rows/store.ts'
+import type { ChannelRecord } from '../../worker/share/rows/channel-rows.ts'
+import { Store } from '../../worker/share/rows/store.ts'
 import { createShare, stubOf } from './relay.ts'
 
 /** `asked` counts the statements since it was last called. */
@@ -30,28 +31,28 @@ function channel(group: string): ChannelRecord {
   return { group, generation: 1, agent: 'a', instance: 'i', open: true, handshake: undefined, movedAtMs: 0 }
 }
 
-test('Store.sessionCount counts sessions that begin and end, and reads the rows once', async () => {
+test('SessionRows.count() counts sessions that begin and end, and reads the rows once', async () => {
   await withStore((store, again, asked) => {
-    const start = (id: string): unknown => store.startSession(id, 'p', 'http', 1)
+    const start = (id: string): unknown => store.sessions.start(id, 'p', 'http', 1)
     start('before')
-    expect(store.sessionCount()).toBe(1)
+    expect(store.sessions.count()).toBe(1)
     for (const id of ['a', 'b', 'c']) start(id)
     for (const id of ['a', 'a', 'never was']) store.endSession(id)
     asked()
-    expect([store.sessionCount(), asked()]).toEqual([3, 0])
-    expect(again().sessionCount()).toBe(3)
+    expect([store.sessions.count(), asked()]).toEqual([3, 0])
+    expect(again().sessions.count()).toBe(3)
   })
 })
 
-test('Store.channel asks once for a channel that there is none of, and finds it once it is opened', async () => {
+test('ChannelRows.get() asks once for a channel that there is none of, and finds it once it is opened', async () => {
   await withStore((store, again, asked) => {
     asked()
-    expect([store.channel('g'), store.channel('g'), asked()]).toEqual([undefined, undefined, 1])
-    store.putChannel(channel('g'))
-    expect([store.channel('g'), again().channel('g')]).toEqual([channel('g'), channel('g')])
-    store.dropChannel('g')
-    expect([store.channel('g'), again().channel('g')]).toEqual([undefined, undefined])
-    store.putChannel(channel('g'))
-    expect(store.channel('g')).toEqual(channel('g'))
+    expect([store.channels.get('g'), store.channels.get('g'), asked()]).toEqual([undefined, undefined, 1])
+    store.channels.put(channel('g'))
+    expect([store.channels.get('g'), again().channels.get('g')]).toEqual([channel('g'), channel('g')])
+    store.channels.drop('g')
+    expect([store.channels.get('g'), again().channels.get('g')]).toEqual([undefined, undefined])
+    store.channels.put(channel('g'))
+    expect(store.channels.get('g')).toEqual(channel('g'))
   })
 })

@@ -1,0 +1,118 @@
+/** Rows of the channel of each group of clients, and of what its child said of itself. Written when a channel opens or dies, never per call. */
+import { MAX_SESSIONS } from '../../limits.ts'
+import { SHARED_GROUP } from '../../contract/groups.ts'
+import type { SoleSession } from './sole-session.ts'
+
+/** The child that serves a group, or that has served it last. */
+export interface ChannelRecord {
+  readonly group: string
+  readonly generation: number
+  readonly agent: string
+  readonly instance: string
+  readonly open: boolean
+  /** Key of the initialize that the relay has replayed and that is not answered yet. */
+  readonly handshake: string | undefined
+  /** When another instance of an agent took over from the one before, in milliseconds since 1970; 0 when none did. */
+  readonly movedAtMs: number
+}
+
+type Columns = { generation: number; agent: string; instance: string; open: number; handshake: string | null; moved_at_ms: number }
+
+export class ChannelRows {
+  readonly #sql: SqlStorage
+  readonly #sole: SoleSession
+  /** Those that were read. */
+  readonly #known = new Map<string, ChannelRecord>()
+  /** Groups that are known to have no row: with one child for all, every call asks for a channel of its session's own. */
+  readonly #unopened = new Set<string>()
+
+  constructor(sql: SqlStorage, sole: SoleSession) {
+    this.#sql = sql
+    this.#sole = sole
+  }
+
+  create(): void {
+    this.#sql.exec(`
+      CREATE TABLE IF NOT EXISTS channel (grp TEXT PRIMARY KEY, generation INTEGER NOT NULL, agent TEXT NOT NULL, instance TEXT NOT NULL, open INTEGER NOT NULL, handshake TEXT, moved_at_ms INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS snapshot (grp TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+    `)
+  }
+
+  /** Forgets everything in memory. */
+  forget(): void {
+    this.#known.clear()
+    this.#unopened.clear()
+  }
+
+  get(group: string): ChannelRecord | undefined {
+    const known = this.#known.get(group)
+    if (known !== undefined) return known
+    if (this.#unopened.has(group)) return undefined
+    const [row] = this.#sql
+      .exec<Columns>('SELECT generation, agent, instance, open, handshake, moved_at_ms FROM channel WHERE grp = ?', group)
+      .toArray()
+    if (row === undefined) {
+      if (this.#unopened.size >= MAX_SESSIONS) this.#unopened.clear()
+      this.#unopened.add(group)
+      return undefined
+    }
+    const { generation, agent, instance, open, handshake, moved_at_ms: movedAtMs } = row
+    const record = { group, generation, agent, instance, open: open === 1, handshake: handshake ?? undefined, movedAtMs }
+    this.#known.set(group, record)
+    return record
+  }
+
+  put(record: ChannelRecord): void {
+    const { group, generation, agent, instance, open, handshake, movedAtMs } = record
+    this.#sql.exec(
+      'INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?, ?, ?)',
+      group,
+      generation,
+      agent,
+      instance,
+      open ? 1 : 0,
+      handshake ?? null,
+      movedAtMs,
+    )
+    this.#unopened.delete(group)
+    this.#known.set(group, record)
+    if (group === SHARED_GROUP) this.#sole.opened(generation)
+  }
+
+  /** Forgets a group and what its child said of itself. */
+  drop(group: string): void {
+    this.#known.delete(group)
+    this.#unopened.delete(group)
+    this.#sql.exec('DELETE FROM channel WHERE grp = ?', group)
+    this.dropSnapshot(group)
+  }
+
+  /** Whether any client of today has had a child. */
+  hasAny(): boolean {
+    return this.#sql.exec('SELECT grp FROM channel LIMIT 1').toArray().length > 0
+  }
+
+  /** The open channels of an agent. */
+  openOn(agent: string): ChannelRecord[] {
+    const groups = this.#sql.exec<{ grp: string }>('SELECT grp FROM channel WHERE agent = ? AND open = 1', agent).toArray()
+    return groups.flatMap(({ grp }) => this.get(grp) ?? [])
+  }
+
+  countOpenOn(agent: string): number {
+    return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM channel WHERE agent = ? AND open = 1', agent).one().count
+  }
+
+  /** What a group's child answered to the relay's own initialize or server/discover. */
+  snapshot(group: string): Uint8Array | undefined {
+    const [row] = this.#sql.exec<{ body: ArrayBuffer }>('SELECT body FROM snapshot WHERE grp = ?', group).toArray()
+    return row === undefined ? undefined : new Uint8Array(row.body)
+  }
+
+  putSnapshot(group: string, body: Uint8Array): void {
+    this.#sql.exec('INSERT OR REPLACE INTO snapshot VALUES (?, ?)', group, body)
+  }
+
+  dropSnapshot(group: string): void {
+    this.#sql.exec('DELETE FROM snapshot WHERE grp = ?', group)
+  }
+}

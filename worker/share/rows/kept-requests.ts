@@ -1,0 +1,82 @@
+/** Rows of requests that sessions have made once and that every new child of theirs must be sent: initialize, log level, subscriptions. */
+
+/** A request as it is kept: its bytes, where its id stands, and what it sets or asks for. */
+export interface KeptRequest {
+  readonly body: Uint8Array
+  readonly idFrom: number
+  readonly idTo: number
+  readonly name: string
+}
+
+/** `listen`: what the relay listens for in the session's name, at a child that knows no sessions. */
+export type KeptPurpose = 'initialize' | 'level' | 'subscribe' | 'listen'
+
+type Columns = { name: string; body: ArrayBuffer; id_from: number; id_to: number }
+
+export class KeptRequests {
+  readonly #sql: SqlStorage
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql
+  }
+
+  create(): void {
+    this.#sql.exec(
+      'CREATE TABLE IF NOT EXISTS handshake (session TEXT, purpose TEXT, name TEXT, body BLOB NOT NULL, id_from INTEGER NOT NULL, id_to INTEGER NOT NULL, PRIMARY KEY (session, purpose, name)) WITHOUT ROWID',
+    )
+  }
+
+  /** Keeps a request; one of the same purpose and name is replaced, and there is one log level and one listen. */
+  keep(session: string, purpose: KeptPurpose, { name, body, idFrom, idTo }: KeptRequest): void {
+    if (purpose === 'level' || purpose === 'listen')
+      this.#sql.exec('DELETE FROM handshake WHERE session = ? AND purpose = ?', session, purpose)
+    this.#sql.exec('INSERT OR REPLACE INTO handshake VALUES (?, ?, ?, ?, ?, ?)', session, purpose, name, body, idFrom, idTo)
+  }
+
+  of(session: string, purpose: KeptPurpose): KeptRequest[] {
+    return this.#sql
+      .exec<Columns>('SELECT name, body, id_from, id_to FROM handshake WHERE session = ? AND purpose = ?', session, purpose)
+      .toArray()
+      .map(keptRequest)
+  }
+
+  /** What all sessions have asked for, each log level or resource once: for the child that they share. */
+  all(purpose: 'level' | 'subscribe'): KeptRequest[] {
+    return this.#sql
+      .exec<Columns>('SELECT name, body, id_from, id_to FROM handshake WHERE purpose = ? GROUP BY name', purpose)
+      .toArray()
+      .map(keptRequest)
+  }
+
+  /** Ids of the sessions that subscribe to a resource. */
+  subscribers(uri: string): string[] {
+    return this.#sql
+      .exec<{ session: string }>("SELECT session FROM handshake WHERE purpose = 'subscribe' AND name = ?", uri)
+      .toArray()
+      .map((row) => row.session)
+  }
+
+  /** Number of subscriptions of a session to other resources than this one. */
+  otherSubscriptions(session: string, uri: string): number {
+    return this.#sql
+      .exec<{ count: number }>(
+        "SELECT count(*) AS count FROM handshake WHERE session = ? AND purpose = 'subscribe' AND name <> ?",
+        session,
+        uri,
+      )
+      .one().count
+  }
+
+  dropSubscription(session: string, uri: string): void {
+    this.#sql.exec("DELETE FROM handshake WHERE session = ? AND purpose = 'subscribe' AND name = ?", session, uri)
+  }
+
+  /** Drops all that was kept for a session. */
+  drop(session: string): void {
+    this.#sql.exec('DELETE FROM handshake WHERE session = ?', session)
+  }
+}
+
+function keptRequest({ name, body, id_from: idFrom, id_to: idTo }: Columns): KeptRequest {
+  return { body: new Uint8Array(body), idFrom, idTo, name }
+}

@@ -1,0 +1,100 @@
+/** Rows of sessions. Written when a session starts or ends and when its child is started anew, never per call. */
+import type { SoleSession } from './sole-session.ts'
+
+/** A session of the handshake era, owned by a principal. */
+export interface Session {
+  readonly id: string
+  readonly principal: string
+  readonly transport: 'http' | 'sse'
+  /** Its child was started anew, and no result has told its client yet. */
+  readonly restarted: boolean
+}
+
+export class SessionRows {
+  readonly #sql: SqlStorage
+  readonly #sole: SoleSession
+  /** Those that were read. */
+  readonly #known = new Map<string, Session>()
+  /** Number of sessions, once it was asked for. */
+  #count: number | undefined
+
+  constructor(sql: SqlStorage, sole: SoleSession) {
+    this.#sql = sql
+    this.#sole = sole
+  }
+
+  create(): void {
+    this.#sql.exec(
+      'CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, principal TEXT NOT NULL, transport TEXT NOT NULL, started_at_ms INTEGER NOT NULL, restarted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID',
+    )
+  }
+
+  /** Forgets everything in memory. */
+  forget(): void {
+    this.#known.clear()
+    this.#count = undefined
+  }
+
+  get(id: string): Session | undefined {
+    const known = this.#known.get(id)
+    if (known !== undefined) return known
+    const [row] = this.#sql
+      .exec<{ principal: string; transport: string; restarted: number }>(
+        'SELECT principal, transport, restarted FROM session WHERE id = ?',
+        id,
+      )
+      .toArray()
+    if (row === undefined) return undefined
+    const { principal, transport, restarted } = row
+    const session: Session = { id, principal, transport: transport === 'sse' ? 'sse' : 'http', restarted: restarted === 1 }
+    this.#known.set(id, session)
+    return session
+  }
+
+  /** How many there are; read from the rows once, since that reads them all. */
+  count(): number {
+    this.#count ??= this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM session').one().count
+    return this.#count
+  }
+
+  /** Whether there is more than one; cheaper than counting them, for what is asked per message. */
+  hasSeveral(): boolean {
+    return this.#sql.exec('SELECT id FROM session LIMIT 2').toArray().length > 1
+  }
+
+  /** Ids of all sessions, oldest first. */
+  ids(): string[] {
+    return this.#sql
+      .exec<{ id: string }>('SELECT id FROM session ORDER BY started_at_ms')
+      .toArray()
+      .map((row) => row.id)
+  }
+
+  /** For an id that no session has. */
+  start(id: string, principal: string, transport: 'http' | 'sse', nowMs: number): Session {
+    this.#sql.exec('INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, 0)', id, principal, transport, nowMs)
+    if (this.#count !== undefined) this.#count++
+    this.#sole.began(id)
+    const session: Session = { id, principal, transport, restarted: false }
+    this.#known.set(id, session)
+    return session
+  }
+
+  /** Notes that the child of a session was started anew; without an id, the child that all sessions share. */
+  markRestarted(id?: string): void {
+    this.#sql.exec('UPDATE session SET restarted = 1 WHERE ?1 IS NULL OR id = ?1', id ?? null)
+    if (id === undefined) this.#known.clear()
+    else this.#known.delete(id)
+  }
+
+  clearRestarted(id: string): void {
+    this.#sql.exec('UPDATE session SET restarted = 0 WHERE id = ?', id)
+    this.#known.delete(id)
+  }
+
+  drop(id: string): void {
+    this.#known.delete(id)
+    const { rowsWritten } = this.#sql.exec('DELETE FROM session WHERE id = ?', id)
+    if (this.#count !== undefined && rowsWritten > 0) this.#count--
+  }
+}
