@@ -224,8 +224,6 @@ export interface CancelRequest {
   readonly key: string
   /** Key of the call. */
   readonly call: string
-  readonly body: Uint8Array
-  readonly requestId: Span
 }
 
 /** `sent`: the agent has taken it. */

@@ -11,8 +11,8 @@ import { laneCount, shareOfLane } from '../lanes.ts'
 import { log } from '../log.ts'
 import { AgentNews } from './agents/agent-news.ts'
 import { Asks } from './children/asks.ts'
-import { Calls } from './calls/legacy-calls.ts'
-import { Channels } from './children/channels.ts'
+import { LegacyCalls } from './calls/legacy-calls.ts'
+import { GroupChannels } from './children/group-channels.ts'
 import type {
   AdminCommand,
   AskAnswer,
@@ -34,60 +34,60 @@ import { CreditLedger } from './clients/credit.ts'
 import { type Debtor, Delivery } from './answers/delivery.ts'
 import { LegacyOnModern } from './calls/legacy-on-modern.ts'
 import { LinkHealth } from './agents/link-health.ts'
-import { closeQuietly, type Link, Links, sendFrame } from './agents/links.ts'
+import { closeQuietly, type AgentLink, AgentLinks, sendFrame } from './agents/links.ts'
 import { ListingRows } from './rows/listing-rows.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import { ModernCalls } from './calls/modern-calls.ts'
 import { ModernOnLegacy } from './calls/modern-on-legacy.ts'
-import { Rebirth } from './answers/restart-news.ts'
+import { RestartNews } from './answers/restart-news.ts'
 import { Recovery } from './answers/recovery.ts'
-import { Resume } from './calls/resume-stream.ts'
+import { ResumedStreams } from './calls/resumed-streams.ts'
 import { SessionListens } from './children/session-listens.ts'
 import { Sessions } from './calls/sessions.ts'
-import { Snapshots } from './answers/standby.ts'
-import { StandIns } from './children/repeatable.ts'
+import { StandbyAnswers } from './answers/standby-answers.ts'
+import { RepeatableCalls } from './children/repeatable-calls.ts'
 import { Store } from './rows/store.ts'
-import { StreamDesk } from './calls/open-stream.ts'
+import { StreamSockets } from './calls/stream-sockets.ts'
 import { Streams } from './clients/streams.ts'
 import { Subscriptions } from './children/subscriptions.ts'
-import { Upstream } from './agents/upstream.ts'
+import { MessageSender } from './agents/message-sender.ts'
 import { Waiters } from './clients/waiters.ts'
 import { groupOf } from '../contract/groups.ts'
 import type { ShareObject } from '../contract/objects.ts'
 
 export class Share extends DurableObject<Env> implements ShareObject {
   readonly #store: Store
-  readonly #links: Links
+  readonly #links: AgentLinks
   readonly #streams: Streams
   readonly #waiters = new Waiters()
   readonly #news = new AgentNews()
   readonly #ledger = new CreditLedger<Debtor>()
   readonly #health: LinkHealth
-  readonly #upstream: Upstream
-  readonly #channels: Channels
+  readonly #sender: MessageSender
+  readonly #channels: GroupChannels
   readonly #delivery: Delivery
   readonly #recovery: Recovery
   readonly #sessions: Sessions
-  readonly #calls: Calls
+  readonly #legacyCalls: LegacyCalls
   readonly #modernCalls: ModernCalls
   readonly #modernOnLegacy: ModernOnLegacy
   readonly #legacyOnModern: LegacyOnModern
   readonly #subscriptions: Subscriptions
-  readonly #desk: StreamDesk
-  readonly #resume: Resume
-  readonly #snapshots: Snapshots
-  readonly #rebirth: Rebirth
+  readonly #streamSockets: StreamSockets
+  readonly #resumedStreams: ResumedStreams
+  readonly #standbyAnswers: StandbyAnswers
+  readonly #restartNews: RestartNews
   readonly #incarnation = crypto.randomUUID()
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
     this.#store = new Store(ctx.storage.sql)
-    this.#links = new Links(ctx)
+    this.#links = new AgentLinks(ctx)
     this.#streams = new Streams(ctx)
     this.#health = new LinkHealth(this.#links, (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0)
-    this.#upstream = new Upstream(this.#health)
-    this.#channels = new Channels(
+    this.#sender = new MessageSender(this.#health)
+    this.#channels = new GroupChannels(
       this.#store,
       this.#links,
       this.#health,
@@ -96,18 +96,18 @@ export class Share extends DurableObject<Env> implements ShareObject {
     )
     const base = { store: this.#store, links: this.#links, channels: this.#channels, streams: this.#streams, waiters: this.#waiters }
     this.#subscriptions = new Subscriptions(base)
-    this.#snapshots = new Snapshots({ ...base, rows: new ListingRows(ctx.storage.sql), health: this.#health })
-    this.#rebirth = new Rebirth({ ...base, snapshots: this.#snapshots })
+    this.#standbyAnswers = new StandbyAnswers({ ...base, rows: new ListingRows(ctx.storage.sql), health: this.#health })
+    this.#restartNews = new RestartNews({ ...base, standbyAnswers: this.#standbyAnswers })
     const parts = {
       ...base,
       subscriptions: this.#subscriptions,
       asks: new Asks(base),
-      listens: new SessionListens({ ...base, upstream: this.#upstream }),
+      listens: new SessionListens({ ...base, sender: this.#sender }),
       ledger: this.#ledger,
-      upstream: this.#upstream,
-      snapshots: this.#snapshots,
-      rebirth: this.#rebirth,
-      standIns: new StandIns(this.#channels, this.#snapshots),
+      sender: this.#sender,
+      standbyAnswers: this.#standbyAnswers,
+      restartNews: this.#restartNews,
+      repeatableCalls: new RepeatableCalls(this.#channels, this.#standbyAnswers),
     }
     this.#delivery = new Delivery(parts)
     this.#recovery = new Recovery({ ...parts, delivery: this.#delivery })
@@ -116,23 +116,28 @@ export class Share extends DurableObject<Env> implements ShareObject {
     this.#sessions = new Sessions({ ...parts, delivery: this.#delivery, legacyOnModern })
     this.#modernOnLegacy = new ModernOnLegacy({ ...parts, delivery: this.#delivery })
     this.#modernCalls = new ModernCalls({ ...parts, modernOnLegacy: this.#modernOnLegacy })
-    this.#calls = new Calls({ ...parts, sessions: this.#sessions, delivery: this.#delivery, legacyOnModern })
-    this.#resume = new Resume({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
-    this.#desk = new StreamDesk({ ...parts, sessions: this.#sessions, delivery: this.#delivery, resume: this.#resume })
+    this.#legacyCalls = new LegacyCalls({ ...parts, sessions: this.#sessions, delivery: this.#delivery, legacyOnModern })
+    this.#resumedStreams = new ResumedStreams({ ...parts, sessions: this.#sessions, delivery: this.#delivery })
+    this.#streamSockets = new StreamSockets({
+      ...parts,
+      sessions: this.#sessions,
+      delivery: this.#delivery,
+      resumedStreams: this.#resumedStreams,
+    })
     if (this.#store.settings === undefined) void ctx.blockConcurrencyWhile(() => this.#adopt())
     else this.#noteReset()
   }
 
   /** One client request; resolves with its answer, or with where the answer will come. */
   async call(request: CallRequest): Promise<CallOutcome> {
-    const outcome = 'session' in request ? this.#calls.call(request) : this.#modernCalls.call(request)
-    return request.canStandBy === true ? this.#snapshots.attend(request, outcome) : outcome
+    const outcome = 'session' in request ? this.#legacyCalls.call(request) : this.#modernCalls.call(request)
+    return request.canStandBy === true ? this.#standbyAnswers.attend(request, outcome) : outcome
   }
 
   /** A client's notification or response; resolves when the agent has receipted it. */
   async send(request: SendRequest | CancelRequest | AskAnswer): Promise<SendOutcome> {
     if (request.kind === 'answer') return this.#answerAsk(request)
-    return request.kind === 'cancel' ? this.#modernCalls.cancel(request) : this.#calls.send(request)
+    return request.kind === 'cancel' ? this.#modernCalls.cancel(request) : this.#legacyCalls.send(request)
   }
 
   /** For a Worker whose call found no agent: resolves when it is worth asking again, and after `maxMs` in any case. */
@@ -142,7 +147,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
 
   /** Keeps what a server has answered, for the time when no agent is there. */
   noteListing(order: ListingOrder): void {
-    this.#snapshots.note(order)
+    this.#standbyAnswers.note(order)
   }
 
   /** Keeps a call whose client is to give input; false when it cannot wait. */
@@ -178,7 +183,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
 
   /** More bytes of a large request; resolves with false when the rest is not wanted any more. */
   chunk(key: string, offset: number, part: Uint8Array): Promise<boolean> {
-    return this.#upstream.continue(key, offset, part)
+    return this.#sender.continue(key, offset, part)
   }
 
   /** Ends a session (DELETE); false when the caller has no such session. */
@@ -206,13 +211,13 @@ export class Share extends DurableObject<Env> implements ShareObject {
       this.#links.accept(server, Date.now())
       return new Response(null, { status: 101, webSocket: client, headers: { 'sec-websocket-protocol': LINK_SUBPROTOCOL } })
     }
-    const status = this.#desk.open(server, url.searchParams)
+    const status = this.#streamSockets.open(server, url.searchParams)
     return status === 101 ? new Response(null, { status, webSocket: client }) : new Response(null, { status })
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
     if (typeof message === 'string') {
-      if (!this.#desk.control(socket, message)) closeQuietly(socket, CLOSE.PROTOCOL_ERROR, 'a text message that is no ping')
+      if (!this.#streamSockets.control(socket, message)) closeQuietly(socket, CLOSE.PROTOCOL_ERROR, 'a text message that is no ping')
       return
     }
     const frames = splitBundle(new Uint8Array(message))
@@ -283,7 +288,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const lost = this.#store.links.open().filter(({ name }) => this.#links.named(name) === undefined)
     if (lost.length > 0) this.#waiters.noteReset(nowMs)
     for (const link of lost) this.#recovery.lost(link, nowMs)
-    if (lost.length > 0) this.#snapshots.left(nowMs)
+    if (lost.length > 0) this.#standbyAnswers.left(nowMs)
     this.#subscriptions.prune()
     if (lost.length > 0) void this.ctx.storage.setAlarm(Math.min(nowMs + GRACE_MS, settings.expiresAtMs))
   }
@@ -299,7 +304,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     }
     const { link, closed } = admission
     for (const old of closed) {
-      this.#upstream.lost(old)
+      this.#sender.lost(old)
       if (old.name !== link.name) this.#recovery.dismissed(old.name)
     }
     // First: a channel whose handshake was lost is unwanted as well.
@@ -308,23 +313,23 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const share = this.#store.settings?.id ?? ''
     const lanes = share === '' ? 1 : laneCount(share)
     sendFrame(link, { type: 'welcome', share, unwanted, ...(lanes === 1 ? {} : { lanes }) })
-    this.#snapshots.arrived(link)
-    this.#rebirth.arrived(link)
+    this.#standbyAnswers.arrived(link)
+    this.#restartNews.arrived(link)
     this.#recovery.returned(link, hello)
-    this.#resume.returned(link)
+    this.#resumedStreams.returned(link)
     this.#news.tell()
     log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
   }
 
-  #agentFrame(link: Link, header: AgentFrame, frame: Uint8Array, body: Uint8Array): void {
+  #agentFrame(link: AgentLink, header: AgentFrame, frame: Uint8Array, body: Uint8Array): void {
     switch (header.type) {
       case 'answer':
-        this.#upstream.abandon(header.key)
+        this.#sender.abandon(header.key)
         this.#delivery.answer(link, header, frame, body)
-        this.#snapshots.answered(link, header, body)
+        this.#standbyAnswers.answered(link, header, body)
         break
       case 'failed':
-        this.#upstream.abandon(header.key)
+        this.#sender.abandon(header.key)
         this.#delivery.failed(header, frame)
         break
       case 'notification':
@@ -336,17 +341,17 @@ export class Share extends DurableObject<Env> implements ShareObject {
         this.#delivery.chunk(link, header, frame, body)
         break
       case 'receipts':
-        this.#upstream.received(header.keys)
+        this.#sender.received(header.keys)
         break
       case 'upload_credit':
-        this.#upstream.credit(header.key, header.upto)
+        this.#sender.credit(header.key, header.upto)
         break
       case 'died':
         if (this.#channels.isCurrent(header.ch, link)) this.#subscriptions.endAll(groupOf(header.ch))
         this.#channels.died(header.ch)
         break
       case 'idle':
-        if (this.#channels.isCurrent(header.ch, link)) this.#desk.idle(groupOf(header.ch), Date.now())
+        if (this.#channels.isCurrent(header.ch, link)) this.#streamSockets.idle(groupOf(header.ch), Date.now())
         break
       case 'drain':
         this.#links.drain(link)
@@ -359,14 +364,14 @@ export class Share extends DurableObject<Env> implements ShareObject {
   async #closed(socket: WebSocket, code?: number): Promise<void> {
     const link = this.#links.remove(socket)
     if (link === undefined) {
-      this.#desk.closed(socket)
+      this.#streamSockets.closed(socket)
       return
     }
     log('link.closed', { agent: link.name })
-    this.#upstream.lost(link)
+    this.#sender.lost(link)
     if (this.#store.settings === undefined) return
     const nowMs = Date.now()
-    this.#snapshots.left(nowMs)
+    this.#standbyAnswers.left(nowMs)
     if (code === CLOSE.GOING_AWAY) {
       this.#recovery.departed(link, nowMs)
       this.#news.tell()
@@ -382,13 +387,13 @@ export class Share extends DurableObject<Env> implements ShareObject {
 
   #answerAsk({ ch, key, rawId, body }: AskAnswer): SendOutcome {
     const link = this.#channels.linkOf(ch)
-    if (link !== undefined) this.#upstream.begin(link, { type: 'respond', ch, key, rawId, size: body.length }, body)
+    if (link !== undefined) this.#sender.send(link, { type: 'respond', ch, key, rawId, size: body.length }, body)
     return { kind: 'sent' }
   }
 
   async #revoke(): Promise<void> {
     this.#store.forget()
-    this.#snapshots.forget()
+    this.#standbyAnswers.forget()
     this.#links.closeAll(CLOSE.SHARE_GONE, 'the share was deleted or has expired')
     this.#streams.closeAll(STREAM_CLOSE.ENDED, 'the share was deleted or has expired')
     for (const waiter of this.#waiters.where(() => true))

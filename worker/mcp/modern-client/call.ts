@@ -30,9 +30,6 @@ const encoder = new TextEncoder()
 /** Bytes of the digest that names a group of clients: who they are must not show in a channel's name. */
 const GROUP_BYTES = 16
 
-const CANCEL_BODY = encoder.encode('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}')
-const CANCEL_ID = [74, 75] as const
-
 export async function postModern(
   visitor: Visitor,
   stateKey: CryptoKey,
@@ -96,7 +93,7 @@ class ModernExchange implements Carrier {
   cancel(): void {
     if (this.#subscription !== undefined) return
     const { visitor, group } = this.#call
-    const order = { kind: 'cancel', group, key: randomKey(), call: this.#key, body: CANCEL_BODY, requestId: CANCEL_ID } as const
+    const order = { kind: 'cancel', group, key: randomKey(), call: this.#key } as const
     // The request ends with its client: without this, so would the message. Nobody is left to be told that it failed.
     waitUntil(visitor.share.send(order).catch(() => undefined))
   }

@@ -1,6 +1,6 @@
 /** Whether an agent that seems connected still answers: a half-open link looks like any other until something is sent. */
 import { DOUBT_MS, HEARD_NOTED_MS, LINK_QUIET_MS, UNANSWERED_MS } from '../../limits.ts'
-import type { Link, Links, LinkSigns } from './links.ts'
+import type { AgentLink, AgentLinks, LinkSigns } from './links.ts'
 
 /** What is known of one socket, in milliseconds since 1970. */
 interface Signs {
@@ -12,18 +12,18 @@ interface Signs {
 }
 
 export class LinkHealth {
-  readonly #links: Links
+  readonly #links: AgentLinks
   readonly #pongAtMs: (socket: WebSocket) => number
   readonly #signs = new WeakMap<WebSocket, Signs>()
 
   /** `pongAtMs`: when the platform last answered a ping of this socket; 0 when it never did. */
-  constructor(links: Links, pongAtMs: (socket: WebSocket) => number) {
+  constructor(links: AgentLinks, pongAtMs: (socket: WebSocket) => number) {
     this.#links = links
     this.#pongAtMs = pongAtMs
   }
 
   /** A frame has come. It is noted on the socket now and then, so that sleep does not lose it. */
-  heard(link: Link, nowMs: number): void {
+  heard(link: AgentLink, nowMs: number): void {
     const signs = this.#signsOf(link)
     signs.heardAtMs = nowMs
     signs.waitingSinceMs = undefined
@@ -32,17 +32,17 @@ export class LinkHealth {
   }
 
   /** A call was sent, which the agent answers or receipts within a second. */
-  sent(link: Link, nowMs: number): void {
+  sent(link: AgentLink, nowMs: number): void {
     this.#signsOf(link).waitingSinceMs ??= nowMs
   }
 
   /** When the agent last gave a sign of life, in milliseconds since 1970. */
-  heardAtMs(link: Link): number {
+  heardAtMs(link: AgentLink): number {
     return Math.max(this.#signsOf(link).heardAtMs, this.#pongAtMs(link.socket))
   }
 
   /** Whether a call has gone without any sign of life for so long that nobody should wait for this link. */
-  isSuspect(link: Link, nowMs: number): boolean {
+  isSuspect(link: AgentLink, nowMs: number): boolean {
     const signs = this.#signsOf(link)
     const { waitingSinceMs } = signs
     if (waitingSinceMs === undefined || nowMs - waitingSinceMs < UNANSWERED_MS) return false
@@ -52,16 +52,16 @@ export class LinkHealth {
   }
 
   /** How long to wait for a sign of life after a call, in milliseconds: less when pings are overdue, as with other settings they may be. */
-  patienceMs(link: Link, nowMs: number): number {
+  patienceMs(link: AgentLink, nowMs: number): number {
     return nowMs - this.heardAtMs(link) > LINK_QUIET_MS ? DOUBT_MS : UNANSWERED_MS
   }
 
-  #note(link: Link, signs: Signs): void {
+  #note(link: AgentLink, signs: Signs): void {
     signs.noted = { heardAtMs: signs.heardAtMs, silentSinceMs: signs.waitingSinceMs }
     this.#links.noteSigns(link, signs.noted)
   }
 
-  #signsOf(link: Link): Signs {
+  #signsOf(link: AgentLink): Signs {
     const known = this.#signs.get(link.socket)
     if (known !== undefined) return known
     const noted = this.#links.signsOf(link)

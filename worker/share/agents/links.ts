@@ -24,7 +24,7 @@ export interface LinkSigns {
 }
 
 /** A connected agent that was let in. */
-export interface Link {
+export interface AgentLink {
   readonly socket: WebSocket
   readonly name: string
   readonly instance: string
@@ -37,12 +37,14 @@ export interface Link {
 
 export const AGENT_TAG = 'agent'
 
-export type Admission = { readonly kind: 'admitted'; readonly link: Link; readonly closed: readonly Link[] } | { readonly kind: 'refused' }
+export type Admission =
+  | { readonly kind: 'admitted'; readonly link: AgentLink; readonly closed: readonly AgentLink[] }
+  | { readonly kind: 'refused' }
 
-export class Links {
+export class AgentLinks {
   readonly #ctx: DurableObjectState
   /** Name to link; rebuilt from attachments when the object wakes. */
-  readonly #byName = new Map<string, Link>()
+  readonly #byName = new Map<string, AgentLink>()
   /** Sockets of agents that have said that they are leaving. */
   readonly #leaving = new WeakSet<WebSocket>()
 
@@ -85,21 +87,21 @@ export class Links {
   }
 
   /** The link this socket is now; undefined before its hello, and for a socket whose place a newer one took. */
-  of(socket: WebSocket): Link | undefined {
+  of(socket: WebSocket): AgentLink | undefined {
     for (const link of this.#byName.values()) if (link.socket === socket) return link
     return undefined
   }
 
-  named(name: string): Link | undefined {
+  named(name: string): AgentLink | undefined {
     return this.#byName.get(name)
   }
 
-  all(): Link[] {
+  all(): AgentLink[] {
     return [...this.#byName.values()]
   }
 
   /** The agent for a new session: the one with the fewest channels that is not leaving, and not suspect if others are not. */
-  choose(channelsOf: (name: string) => number, isSuspect: (link: Link) => boolean): Link | undefined {
+  choose(channelsOf: (name: string) => number, isSuspect: (link: AgentLink) => boolean): AgentLink | undefined {
     const all = this.all().filter((link) => !this.isLeaving(link))
     if (all.length < 2) return all[0]
     const sound = all.filter((link) => !isSuspect(link))
@@ -108,22 +110,22 @@ export class Links {
   }
 
   /** Whether an agent has asked for nothing new. */
-  isLeaving({ socket }: Link): boolean {
+  isLeaving({ socket }: AgentLink): boolean {
     return this.#leaving.has(socket)
   }
 
-  drain(link: Link): void {
+  drain(link: AgentLink): void {
     this.#leaving.add(link.socket)
     const attachment = attachmentOf(link.socket)
     if (attachment !== undefined) link.socket.serializeAttachment({ ...attachment, draining: true } satisfies LinkAttachment)
   }
 
   /** Names the state of a server's tools: another after each change it has told, and for each link. */
-  toolsVersion(link: Link): string {
+  toolsVersion(link: AgentLink): string {
     return `${link.instance}.${link.connectedAtMs}.${attachmentOf(link.socket)?.toolChanges ?? 0}`
   }
 
-  toolsChanged(link: Link): void {
+  toolsChanged(link: AgentLink): void {
     const attachment = attachmentOf(link.socket)
     if (attachment === undefined) return
     const toolChanges = (attachment.toolChanges ?? 0) + 1
@@ -131,12 +133,12 @@ export class Links {
   }
 
   /** What a socket remembers of its agent's signs of life, in milliseconds since 1970. */
-  signsOf({ socket, connectedAtMs }: Link): LinkSigns {
+  signsOf({ socket, connectedAtMs }: AgentLink): LinkSigns {
     const { heardAtMs = connectedAtMs, silentSinceMs } = attachmentOf(socket) ?? {}
     return { heardAtMs, silentSinceMs }
   }
 
-  noteSigns({ socket }: Link, { heardAtMs, silentSinceMs }: LinkSigns): void {
+  noteSigns({ socket }: AgentLink, { heardAtMs, silentSinceMs }: LinkSigns): void {
     const attachment = attachmentOf(socket)
     if (attachment === undefined) return
     const { silentSinceMs: _, ...rest } = attachment
@@ -145,7 +147,7 @@ export class Links {
   }
 
   /** Forgets a socket that has closed; returns the link it was, if it still was one. */
-  remove(socket: WebSocket): Link | undefined {
+  remove(socket: WebSocket): AgentLink | undefined {
     const link = this.of(socket)
     if (link !== undefined) this.#byName.delete(link.name)
     return link
@@ -156,13 +158,13 @@ export class Links {
     this.#byName.clear()
   }
 
-  #drop(link: Link, code: number, reason: string): void {
+  #drop(link: AgentLink, code: number, reason: string): void {
     this.#byName.delete(link.name)
     closeQuietly(link.socket, code, reason)
   }
 }
 
-export function sendFrame(link: Link, header: RelayFrame, body?: Uint8Array): void {
+export function sendFrame(link: AgentLink, header: RelayFrame, body?: Uint8Array): void {
   try {
     link.socket.send(encodeFrame(header, body))
   } catch {
@@ -182,7 +184,7 @@ function attachmentOf(socket: WebSocket): LinkAttachment | undefined {
   return (socket.deserializeAttachment() as LinkAttachment | null) ?? undefined
 }
 
-function linkOf(socket: WebSocket): Link | undefined {
+function linkOf(socket: WebSocket): AgentLink | undefined {
   const attachment = attachmentOf(socket)
   if (attachment?.hello === undefined) return undefined
   const { agent, instance, isolation, product, era = 'legacy' } = attachment.hello

@@ -4,13 +4,13 @@ import type { Failure } from '../../../protocol/errors.ts'
 import { failedFrame, failureOf } from '../../contract/failed-frame.ts'
 import { MAX_HANDSHAKE_BYTES, STREAM_OPENING_MS } from '../../limits.ts'
 import type { Asks } from '../children/asks.ts'
-import type { Channels } from '../children/channels.ts'
+import type { GroupChannels } from '../children/group-channels.ts'
 import type { CallOutcome } from '../../contract/rpc.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { decodeReturnAddress, type RelayPurpose, type ReturnAddress } from '../../contract/return-address.ts'
 import type { CreditGrant, CreditLedger } from '../clients/credit.ts'
 import { isBridgedGroup, isSpareGroup, groupOf, isModernGroup } from '../../contract/groups.ts'
-import { closeQuietly, type Link, sendFrame } from '../agents/links.ts'
+import { closeQuietly, type AgentLink, sendFrame } from '../agents/links.ts'
 import { type Message, Routing, type Target } from './routing.ts'
 import { type Store } from '../rows/store.ts'
 import type { SessionListens } from '../children/session-listens.ts'
@@ -28,7 +28,7 @@ interface SnapshotWaiter {
 
 interface Parts {
   readonly store: Store
-  readonly channels: Channels
+  readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
   readonly ledger: CreditLedger<Debtor>
@@ -50,7 +50,7 @@ export class Delivery {
     this.#routing = new Routing(parts)
   }
 
-  answer(link: Link, header: Answer, frame: Uint8Array, body: Uint8Array): void {
+  answer(link: AgentLink, header: Answer, frame: Uint8Array, body: Uint8Array): void {
     const isWhole = body.length === header.size
     const address = decodeReturnAddress(header.ra)
     if (address?.to === 'relay') this.#relayAnswer(address.purpose, header, body)
@@ -111,7 +111,7 @@ export class Delivery {
     else this.#toSockets([socket], '', frame, 0)
   }
 
-  message(link: Link, header: Message, frame: Uint8Array, body: Uint8Array): void {
+  message(link: AgentLink, header: Message, frame: Uint8Array, body: Uint8Array): void {
     const target = this.#again(header, this.#routing.messageTarget(header))
     if (target.kind === 'refuse' && header.type === 'ask') this.#parts.asks.refuse(link, header)
     else if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
@@ -122,7 +122,7 @@ export class Delivery {
     this.#acknowledge(link, header.ch, header.n, header.at, header.ack)
   }
 
-  chunk(link: Link, header: Chunk, frame: Uint8Array, body: Uint8Array): void {
+  chunk(link: AgentLink, header: Chunk, frame: Uint8Array, body: Uint8Array): void {
     const name = `${header.ch} ${header.n}`
     const target = this.#transfers.get(name) ?? this.#routing.rememberedTarget(header)
     if (header.last) this.#transfers.delete(name)
@@ -307,7 +307,7 @@ export class Delivery {
     }
   }
 
-  #acknowledge(link: Link, ch: string, n: number, at: number, ack: true | undefined): void {
+  #acknowledge(link: AgentLink, ch: string, n: number, at: number, ack: true | undefined): void {
     if (ack === undefined) return
     sendFrame(link, { type: 'receipt', ch, n })
     const group = groupOf(ch)

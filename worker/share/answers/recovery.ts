@@ -5,10 +5,10 @@ import { GRACE_MS } from '../../../protocol/limits.ts'
 import { failedFrame } from '../../contract/failed-frame.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import type { Delivery } from './delivery.ts'
-import { closeQuietly, type Link, type Links } from '../agents/links.ts'
+import { closeQuietly, type AgentLink, type AgentLinks } from '../agents/links.ts'
 import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
-import type { StandIns } from '../children/repeatable.ts'
+import type { RepeatableCalls } from '../children/repeatable-calls.ts'
 import type { Waiter, Waiters } from '../clients/waiters.ts'
 import { DEPARTED } from '../rows/link-rows.ts'
 
@@ -16,11 +16,11 @@ const LOST: Failure = { code: 'AGENT_LOST', executed: 'unknown' }
 
 interface Parts {
   readonly store: Store
-  readonly links: Links
+  readonly links: AgentLinks
   readonly streams: Streams
   readonly waiters: Waiters
   readonly delivery: Delivery
-  readonly standIns: StandIns
+  readonly repeatableCalls: RepeatableCalls
 }
 
 export class Recovery {
@@ -34,20 +34,20 @@ export class Recovery {
    * A link has closed. An abrupt close looks the same for a cut cable and a killed agent, so its calls wait, but for those
    * that another agent may run.
    */
-  lost(link: Pick<Link, 'name' | 'instance'>, nowMs: number): void {
+  lost(link: Pick<AgentLink, 'name' | 'instance'>, nowMs: number): void {
     this.#parts.store.links.put(link.name, link.instance, nowMs)
     for (const waiter of this.#parts.waiters.where(({ agent }) => agent === link.name)) this.#repeat(waiter)
     for (const { socket } of this.#parts.streams.callsOf(link.name)) this.#repeatStream(socket)
   }
 
   /** An agent has left in good order: its children are gone, and another agent may take over at once. */
-  departed(link: Link, nowMs: number): void {
+  departed(link: AgentLink, nowMs: number): void {
     this.#parts.store.links.put(link.name, DEPARTED, nowMs)
     this.#failCallsOf(link.name, LOST)
   }
 
   /** An agent is back, or a new one under its name: settles what the old link left behind. */
-  returned(link: Link, hello: Hello): void {
+  returned(link: AgentLink, hello: Hello): void {
     const before = this.#parts.store.links.get(link.name)
     this.#parts.store.links.put(link.name, link.instance)
     if (before !== undefined && before.instance !== link.instance) this.#failCallsOf(link.name, LOST)
@@ -100,14 +100,14 @@ export class Recovery {
   }
 
   #repeat(waiter: Waiter): boolean {
-    if (waiter.buffer !== undefined || !this.#parts.standIns.canRepeat(waiter.repeat)) return false
+    if (waiter.buffer !== undefined || !this.#parts.repeatableCalls.canRepeatNow(waiter.repeat)) return false
     this.#parts.waiters.settle(waiter, { kind: 'repeat' })
     return true
   }
 
   #repeatStream(socket: WebSocket): boolean {
     const { repeat, hasBegun } = this.#parts.streams.attachmentOf(socket) ?? {}
-    if (hasBegun === true || !this.#parts.standIns.canRepeat(repeat)) return false
+    if (hasBegun === true || !this.#parts.repeatableCalls.canRepeatNow(repeat)) return false
     closeQuietly(socket, STREAM_CLOSE.REPEAT, 'its agent is lost, and another is there')
     return true
   }

@@ -3,17 +3,17 @@ import { readDiscoverResult, readInitializeResult } from '../../bridge/discover.
 import { ALL_LIST_CHANGES, changeMethods, honouredFilter } from '../../bridge/listen.ts'
 import { MAX_TOLD_CLIENTS } from '../../limits.ts'
 import type { StreamControl } from '../../contract/streams.ts'
-import type { Link, Links } from '../agents/links.ts'
-import type { Snapshots } from './standby.ts'
+import type { AgentLink, AgentLinks } from '../agents/links.ts'
+import type { StandbyAnswers } from './standby-answers.ts'
 import { type Store } from '../rows/store.ts'
 import type { StreamAttachment, Streams } from '../clients/streams.ts'
 import { DEPARTED } from '../rows/link-rows.ts'
 
 interface Parts {
   readonly store: Store
-  readonly links: Links
+  readonly links: AgentLinks
   readonly streams: Streams
-  readonly snapshots: Snapshots
+  readonly standbyAnswers: StandbyAnswers
 }
 
 interface Listening {
@@ -21,7 +21,7 @@ interface Listening {
   readonly attachment: StreamAttachment
 }
 
-export class Rebirth {
+export class RestartNews {
   readonly #parts: Parts
   /** Sessions that were told when the agent came, and need not be told again when their own child is there. */
   readonly #told = new Set<string>()
@@ -34,7 +34,7 @@ export class Rebirth {
    * An agent has come: those whose children it has not are told at once. Where they are many they are not, since each of
    * them would have its child started; they hear of it with their next request.
    */
-  arrived(link: Link): void {
+  arrived(link: AgentLink): void {
     const concerned = this.#parts.streams.all().filter((listening) => this.#isConcerned(listening, link))
     if (concerned.length > MAX_TOLD_CLIENTS) return
     for (const { socket, attachment } of concerned) {
@@ -56,7 +56,7 @@ export class Rebirth {
     this.#told.delete(session)
   }
 
-  #isConcerned({ socket, attachment }: Listening, link: Link): boolean {
+  #isConcerned({ socket, attachment }: Listening, link: AgentLink): boolean {
     const { kind, session, group, isListen } = attachment
     if (socket.readyState !== WebSocket.OPEN || kind === 'asking' || (kind === 'call' && isListen !== true)) return false
     const { store, links } = this.#parts
@@ -82,7 +82,7 @@ export class Rebirth {
 
   /** What the server has said that it tells of. */
   #sessionChanges(session: string): readonly string[] {
-    const server = this.#parts.snapshots.server(session)
+    const server = this.#parts.standbyAnswers.server(session)
     if (server === undefined) return []
     const facts = server.era === 'modern' ? readDiscoverResult(server.answer) : readInitializeResult(server.answer)
     return changeMethods(honouredFilter(ALL_LIST_CHANGES, facts?.capabilities ?? {}))

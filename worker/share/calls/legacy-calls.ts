@@ -3,21 +3,21 @@ import type { Failure } from '../../../protocol/errors.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { isLogLevel } from '../../bridge/names.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../../limits.ts'
-import type { Channel, Channels } from '../children/channels.ts'
+import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type { CallOutcome, SessionCallRequest, SendOutcome, SendRequest } from '../../contract/rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { Delivery } from '../answers/delivery.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
-import type { Link } from '../agents/links.ts'
-import type { Rebirth } from '../answers/restart-news.ts'
+import type { AgentLink } from '../agents/links.ts'
+import type { RestartNews } from '../answers/restart-news.ts'
 import type { Sessions } from './sessions.ts'
-import type { Snapshots } from '../answers/standby.ts'
+import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import { type Store } from '../rows/store.ts'
-import { repeatFacts, type StandIns } from '../children/repeatable.ts'
+import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import type { Streams } from '../clients/streams.ts'
 import { EMPTY_RESULT, failed, keptRequestOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
-import type { Upstream } from '../agents/upstream.ts'
+import type { MessageSender } from '../agents/message-sender.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { SHARED_GROUP } from '../../contract/groups.ts'
 import type { Session } from '../rows/session-rows.ts'
@@ -25,21 +25,21 @@ import type { Session } from '../rows/session-rows.ts'
 interface Parts {
   readonly store: Store
   readonly sessions: Sessions
-  readonly channels: Channels
+  readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
-  readonly upstream: Upstream
+  readonly sender: MessageSender
   readonly delivery: Delivery
   readonly legacyOnModern: LegacyOnModern
-  readonly standIns: StandIns
-  readonly snapshots: Snapshots
-  readonly rebirth: Rebirth
+  readonly repeatableCalls: RepeatableCalls
+  readonly standbyAnswers: StandbyAnswers
+  readonly restartNews: RestartNews
 }
 
 /** Notifications that concern the one client of a child, and mean nothing to a child that serves many. */
 const PRIVATE_NOTIFICATIONS = new Set(['notifications/initialized', 'notifications/roots/list_changed'])
 
-export class Calls {
+export class LegacyCalls {
   readonly #parts: Parts
 
   constructor(parts: Parts) {
@@ -56,16 +56,16 @@ export class Calls {
     // Answers over HTTP+SSE come by the session's stream, so that nobody here knows which calls still run.
     const goesOn = request.isResend === true || session.transport === 'sse'
     const link = goesOn ? channels.linkFor(session) : channels.linkForCall(session)
-    const standby = this.#parts.snapshots.standby(request, link)
+    const standby = this.#parts.standbyAnswers.for(request, link)
     if (standby !== undefined) return request.delivery === 'session' ? this.#tellSession(request, standby) : standby
     if (link === undefined) {
       if (isInitialize && session.transport === 'http' && request.isResend !== true) store.endSession(session.id)
-      const standIn = this.#standIn(request, session)
-      if (standIn === undefined) waiters.turnAway(request.key, Date.now())
-      return standIn ?? channels.away()
+      const outcome = this.#onOtherAgent(request, session)
+      if (outcome === undefined) waiters.turnAway(request.key, Date.now())
+      return outcome ?? channels.away()
     }
     // The child that may have run it is gone: nobody can say, and another must not run it again.
-    if (!channels.mayTake(channels.groupFor(session), request) && !this.#parts.standIns.isRepeatable(request)) {
+    if (!channels.mayTake(channels.groupFor(session), request) && !this.#parts.repeatableCalls.mayRepeat(request)) {
       const failure = { code: 'AGENT_LOST', executed: 'unknown' } as const
       this.#parts.delivery.tellReturned(request.key, session.id, failure)
       return failed(failure)
@@ -79,7 +79,7 @@ export class Calls {
   }
 
   async send(request: SendRequest): Promise<SendOutcome> {
-    const { store, sessions, channels, upstream, legacyOnModern } = this.#parts
+    const { store, sessions, channels, sender, legacyOnModern } = this.#parts
     if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
     const session = sessions.of(request)
     if ('code' in session) return failed(session)
@@ -87,7 +87,7 @@ export class Calls {
     if (told !== undefined) return told
     const link = channels.linkFor(session)
     const isBeginning = request.method === 'notifications/initialized'
-    if (isBeginning && this.#parts.snapshots.canBeginAlone(channels.groupFor(session), link)) return { kind: 'sent' }
+    if (isBeginning && this.#parts.standbyAnswers.canBeginAlone(channels.groupFor(session), link)) return { kind: 'sent' }
     if (link === undefined) return channels.away()
     // As for a call: another process would take it a second time. What is posted must be refused with an HTTP error status
     // when it is not accepted (MCP 2025-11-25, basic/transports, sending messages), which AGENT_LOST is not.
@@ -98,12 +98,12 @@ export class Calls {
     const isShared = group === SHARED_GROUP
     if (isShared && (request.kind === 'response' || PRIVATE_NOTIFICATIONS.has(request.method))) return { kind: 'sent' }
     const { key, method, size } = request
-    const receipt = upstream.receipt(link, key)
-    if (request.kind === 'response') upstream.begin(link, { type: 'respond', ch, key, rawId: request.rawId ?? 'null', size }, request.body)
+    const receipt = sender.receipt(link, key)
+    if (request.kind === 'response') sender.send(link, { type: 'respond', ch, key, rawId: request.rawId ?? 'null', size }, request.body)
     else {
       const cancels =
         request.requestId === undefined ? {} : { cancels: tagOf(session.id, request.requestId.raw), requestId: request.requestId.span }
-      upstream.begin(link, { type: 'notify', ch, key, method, ...cancels, size }, request.body)
+      sender.send(link, { type: 'notify', ch, key, method, ...cancels, size }, request.body)
     }
     return { kind: (await receipt) ? 'sent' : 'again' }
   }
@@ -119,14 +119,14 @@ export class Calls {
   }
 
   /** Another agent runs the call, if it may; what its child keeps in memory is not what the session's own does. */
-  #standIn(request: SessionCallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
-    const link = this.#parts.standIns.linkFor(request)
+  #onOtherAgent(request: SessionCallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
+    const link = this.#parts.repeatableCalls.otherAgentFor(request)
     if (link === undefined || link.era !== 'legacy' || request.bridge !== undefined) return undefined
     return this.#forward(request, this.#parts.channels.readyAlone(session, link, request.key), link, true)
   }
 
   /** A shared child was initialised by the relay: its answer serves every client. */
-  async #sharedInitialize(request: SessionCallRequest, channel: Channel, link: Link): Promise<CallOutcome | undefined> {
+  async #sharedInitialize(request: SessionCallRequest, channel: GroupChannel, link: AgentLink): Promise<CallOutcome | undefined> {
     if (channel.group !== SHARED_GROUP) return undefined
     const { store, waiters, delivery } = this.#parts
     const snapshot = store.channels.snapshot(SHARED_GROUP)
@@ -145,7 +145,7 @@ export class Calls {
   }
 
   /** Requests whose effect is the session's alone: kept for replay, and answered here when the child need not hear. */
-  #answerHere(request: SessionCallRequest, session: Session, { group }: Channel): CallOutcome | undefined {
+  #answerHere(request: SessionCallRequest, session: Session, { group }: GroupChannel): CallOutcome | undefined {
     const { channels, store } = this.#parts
     const { method, uri, level, size } = request
     if (size > MAX_REPLAYED_BYTES) return undefined
@@ -186,14 +186,14 @@ export class Calls {
     }
   }
 
-  #forward(request: SessionCallRequest, { ch, group }: Channel, link: Link, isStandIn = false): Promise<CallOutcome> | CallOutcome {
+  #forward(request: SessionCallRequest, { ch, group }: GroupChannel, link: AgentLink, isApart = false): Promise<CallOutcome> | CallOutcome {
     const { key, method, id, token, session, size, rawId, rawToken } = request
     const isInitialize = method === 'initialize'
-    const isReborn = this.#parts.store.sessions.get(session)?.restarted === true
-    const restarted = isStandIn || isReborn
-    if (isReborn && !isStandIn) {
+    const hasNewChild = this.#parts.store.sessions.get(session)?.restarted === true
+    const restarted = isApart || hasNewChild
+    if (hasNewChild && !isApart) {
       this.#parts.store.sessions.clearRestarted(session)
-      this.#parts.rebirth.restarted(session)
+      this.#parts.restartNews.restarted(session)
     }
     const isForSession = request.delivery === 'session'
     const ra = isForSession
@@ -227,14 +227,14 @@ export class Calls {
             isRetry: request.isRetry === true,
             isResend: request.isResend === true,
           })
-    this.#parts.upstream.begin(link, header, request.body)
+    this.#parts.sender.send(link, header, request.body)
     return outcome
   }
 
   /** Tells the Worker of an HTTP+SSE stream what will come, so that it can keep the client waiting, or tell it the end. */
   #announce(request: SessionCallRequest, restarted: boolean): void {
     const { session, key, method, cursor, rawId, rawToken } = request
-    const listed = this.#parts.snapshots.listed(request)
+    const listed = this.#parts.standbyAnswers.listed(request)
     const pending: StreamControl = {
       type: 'pending',
       key,

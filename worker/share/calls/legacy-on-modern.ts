@@ -5,18 +5,18 @@ import { legacyNotificationVerdict, legacyVerdict, modernRequest } from '../../b
 import { isLogLevel } from '../../bridge/names.ts'
 import { KEPT_CALL_MS, MAX_KEPT_CALL_BYTES, MAX_KEPT_CALLS, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS } from '../../limits.ts'
 import { type AskName, readAskName } from '../../contract/ask-name.ts'
-import { type Channel, type Channels, type Introduction, RELAY_ID } from '../children/channels.ts'
+import { type GroupChannel, type GroupChannels, type Introduction, RELAY_ID } from '../children/group-channels.ts'
 import type { BridgeFacts, CallOutcome, SessionCallRequest, KeepOrder, KeptFacts, SendOutcome, SendRequest } from '../../contract/rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { Delivery } from '../answers/delivery.ts'
-import type { Link, Links } from '../agents/links.ts'
-import type { Rebirth } from '../answers/restart-news.ts'
+import type { AgentLink, AgentLinks } from '../agents/links.ts'
+import type { RestartNews } from '../answers/restart-news.ts'
 import type { SessionListens } from '../children/session-listens.ts'
 import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import { EMPTY_RESULT, failed, keptRequestOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
-import type { Upstream } from '../agents/upstream.ts'
+import type { MessageSender } from '../agents/message-sender.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { MODERN_SHARED_GROUP } from '../../contract/groups.ts'
 import type { Session } from '../rows/session-rows.ts'
@@ -24,14 +24,14 @@ import type { KeptRequest } from '../rows/kept-requests.ts'
 
 interface Parts {
   readonly store: Store
-  readonly links: Links
-  readonly channels: Channels
+  readonly links: AgentLinks
+  readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
-  readonly upstream: Upstream
+  readonly sender: MessageSender
   readonly delivery: Delivery
   readonly listens: SessionListens
-  readonly rebirth: Rebirth
+  readonly restartNews: RestartNews
 }
 
 const encoder = new TextEncoder()
@@ -48,7 +48,7 @@ export class LegacyOnModern {
     this.#parts = parts
   }
 
-  call(request: SessionCallRequest, session: Session, link: Link): CallOutcome | Promise<CallOutcome> {
+  call(request: SessionCallRequest, session: Session, link: AgentLink): CallOutcome | Promise<CallOutcome> {
     if (request.delivery === 'session') return this.#handOver(request)
     const verdict = legacyVerdict(request.method)
     if (verdict === 'empty') return EMPTY_RESULT
@@ -66,8 +66,8 @@ export class LegacyOnModern {
   }
 
   /** A notification of the client. Only a cancellation means anything to this child, or to who asks the client for it. */
-  async send({ key, method, size, requestId, body }: SendRequest, session: Session, link: Link): Promise<SendOutcome> {
-    const { channels, streams, upstream } = this.#parts
+  async send({ key, method, size, requestId, body }: SendRequest, session: Session, link: AgentLink): Promise<SendOutcome> {
+    const { channels, streams, sender } = this.#parts
     if (requestId === undefined || legacyNotificationVerdict(method) === 'drop') return { kind: 'sent' }
     for (const socket of streams.asking(session.id)) {
       if (streams.attachmentOf(socket)?.call !== canonicalId(requestId.raw)) continue
@@ -77,9 +77,9 @@ export class LegacyOnModern {
     }
     const current = channels.current(channels.groupOn(session, link))
     if (current === undefined) return { kind: 'sent' }
-    const receipt = upstream.receipt(current.link, key)
+    const receipt = sender.receipt(current.link, key)
     const cancels = tagOf(session.id, requestId.raw)
-    upstream.begin(current.link, { type: 'notify', ch: current.ch, key, method, cancels, requestId: requestId.span, size }, body)
+    sender.send(current.link, { type: 'notify', ch: current.ch, key, method, cancels, requestId: requestId.span, size }, body)
     return { kind: (await receipt) ? 'sent' : 'again' }
   }
 
@@ -144,7 +144,7 @@ export class LegacyOnModern {
     return { kind: 'accepted' }
   }
 
-  #ready(session: Session, link: Link): Channel {
+  #ready(session: Session, link: AgentLink): GroupChannel {
     const { channels, store } = this.#parts
     const group = channels.groupOn(session, link)
     const current = channels.current(group)
@@ -155,12 +155,12 @@ export class LegacyOnModern {
     return channel
   }
 
-  #isIntroduced({ ch, group }: Channel): boolean {
+  #isIntroduced({ ch, group }: GroupChannel): boolean {
     if (!this.#introduced.has(ch) && this.#parts.store.channels.snapshot(group) !== undefined) this.#introduced.add(ch)
     return this.#introduced.has(ch)
   }
 
-  async #awaitServer(request: SessionCallRequest, session: string, channel: Channel, link: Link): Promise<CallOutcome> {
+  async #awaitServer(request: SessionCallRequest, session: string, channel: GroupChannel, link: AgentLink): Promise<CallOutcome> {
     const { channels, delivery, waiters } = this.#parts
     const { group } = channel
     // Clients of this child's own era may have opened it, and never asked it.
@@ -174,7 +174,7 @@ export class LegacyOnModern {
   }
 
   /** The child has said what it offers: its sessions listen to it. */
-  #introducedTo(session: string, channel: Channel, link: Link): CallOutcome {
+  #introducedTo(session: string, channel: GroupChannel, link: AgentLink): CallOutcome {
     const { listens, store } = this.#parts
     const sessions = channel.group === MODERN_SHARED_GROUP ? store.sessions.ids() : [session]
     for (const id of sessions) listens.ensure(id, channel, link)
@@ -205,7 +205,7 @@ export class LegacyOnModern {
   }
 
   /** Undefined for a request that names no resource, which the Worker refuses. */
-  #subscribe(request: SessionCallRequest, session: string, channel: Channel, link: Link): CallOutcome | undefined {
+  #subscribe(request: SessionCallRequest, session: string, channel: GroupChannel, link: AgentLink): CallOutcome | undefined {
     const { store, listens } = this.#parts
     const { uri, method, size } = request
     if (uri === undefined || size > MAX_REPLAYED_BYTES) return undefined
@@ -218,11 +218,11 @@ export class LegacyOnModern {
   }
 
   /** Names all that a translation depends on. */
-  #version(session: string, { ch }: Channel, link: Link): string {
+  #version(session: string, { ch }: GroupChannel, link: AgentLink): string {
     return `${link.instance} ${ch} ${this.#parts.links.toolsVersion(link)} ${this.#level(session) ?? ''}`
   }
 
-  #facts(session: string, channel: Channel, link: Link): BridgeFacts {
+  #facts(session: string, channel: GroupChannel, link: AgentLink): BridgeFacts {
     const { store } = this.#parts
     const [initialize] = store.requests.of(session, 'initialize')
     const level = this.#level(session)
@@ -235,14 +235,19 @@ export class LegacyOnModern {
     }
   }
 
-  #forward(request: SessionCallRequest, session: Session, { ch, group }: Channel, link: Link): CallOutcome | Promise<CallOutcome> {
-    const { store, upstream, waiters } = this.#parts
+  #forward(
+    request: SessionCallRequest,
+    session: Session,
+    { ch, group }: GroupChannel,
+    link: AgentLink,
+  ): CallOutcome | Promise<CallOutcome> {
+    const { store, sender, waiters } = this.#parts
     const { key, method, id, token, size, rawId, delivery } = request
     if (this.#parts.streams.isAskCancelled(session.id, key)) return { kind: 'failed', failure: { code: 'CANCELLED', executed: 'unknown' } }
     const { restarted } = store.sessions.get(session.id) ?? session
     if (restarted) {
       store.sessions.clearRestarted(session.id)
-      this.#parts.rebirth.restarted(session.id)
+      this.#parts.restartNews.restarted(session.id)
     }
     const isStream = delivery === 'stream'
     const isResend = request.isResend === true
@@ -250,7 +255,7 @@ export class LegacyOnModern {
     const outcome = isStream && isElsewhere(this.#parts.streams, request, link) ? ({ kind: 'replaced' } as const) : waiters.wait(key, facts)
     const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(isStream ? { session: session.id } : {}) })
     const tag = tagOf(session.id, rawId)
-    upstream.begin(link, { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag, size }, request.body)
+    sender.send(link, { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag, size }, request.body)
     return outcome
   }
 }

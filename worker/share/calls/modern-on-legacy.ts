@@ -5,34 +5,34 @@ import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
 import { MAX_PARKED_CALLS } from '../../limits.ts'
 import type { Asks } from '../children/asks.ts'
-import { type Channel, type Channels, type Introduction, RELAY_ID } from '../children/channels.ts'
+import { type GroupChannel, type GroupChannels, type Introduction, RELAY_ID } from '../children/group-channels.ts'
 import type { BridgeFacts, CallOutcome, GroupCallRequest, ParkOrder, ParkedRow, RetryInput, SubscribeOrder } from '../../contract/rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { Delivery } from '../answers/delivery.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, groupOf } from '../../contract/groups.ts'
-import { type Link, type Links, sendFrame } from '../agents/links.ts'
-import { repeatFacts, type StandIns } from '../children/repeatable.ts'
+import { type AgentLink, type AgentLinks, sendFrame } from '../agents/links.ts'
+import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import { type Store } from '../rows/store.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
-import type { Upstream } from '../agents/upstream.ts'
+import type { MessageSender } from '../agents/message-sender.ts'
 import type { Waiters } from '../clients/waiters.ts'
 
 interface Parts {
   readonly store: Store
-  readonly links: Links
-  readonly channels: Channels
+  readonly links: AgentLinks
+  readonly channels: GroupChannels
   readonly waiters: Waiters
-  readonly upstream: Upstream
+  readonly sender: MessageSender
   readonly delivery: Delivery
   readonly subscriptions: Subscriptions
   readonly asks: Asks
-  readonly standIns: StandIns
+  readonly repeatableCalls: RepeatableCalls
 }
 
 const encoder = new TextEncoder()
 const RELAY_VERSION = '1'
-/** A translation for any child of the server. */
-const STAND_IN_VERSION = 'stand-in'
+/** Names a translation that holds for any child of the server. */
+const ANY_CHILD_VERSION = 'any-child'
 
 export class ModernOnLegacy {
   readonly #parts: Parts
@@ -43,7 +43,7 @@ export class ModernOnLegacy {
     this.#parts = parts
   }
 
-  call(request: GroupCallRequest, link: Link): CallOutcome | Promise<CallOutcome> {
+  call(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> {
     const { channels, links } = this.#parts
     const main = groupOn(link, request.group)
     if (request.input !== undefined) return this.#giveInput(request, request.input, link)
@@ -65,7 +65,7 @@ export class ModernOnLegacy {
   }
 
   /** Every child on which a call of the group may run. */
-  channelsFor(name: string, link: Link, key: string): Channel[] {
+  channelsFor(name: string, link: AgentLink, key: string): GroupChannel[] {
     const main = groupOn(link, name)
     return [main, spareGroup(main, key)].flatMap((group) => {
       const current = this.#parts.channels.current(group)
@@ -101,13 +101,13 @@ export class ModernOnLegacy {
   sweep(nowMs: number): number | undefined {
     for (const { call, channel, takenBy } of this.#parts.store.bridge.takeParkedBefore(nowMs)) {
       const link = this.#parts.channels.linkOf(channel)
-      if (takenBy === undefined && link !== undefined) sendCancel(link, channel, call)
+      if (takenBy === undefined && link !== undefined) this.#parts.sender.cancel(link, channel, randomKey(), call)
     }
     return this.#parts.store.bridge.nextParkedMs()
   }
 
   /** Opens or renews a listen on the group's child; false when that is not there any more. */
-  subscribe({ group: name, key, filter }: SubscribeOrder, link: Link): boolean {
+  subscribe({ group: name, key, filter }: SubscribeOrder, link: AgentLink): boolean {
     const current = this.#parts.channels.current(groupOn(link, name))
     if (current === undefined) return false
     this.#parts.subscriptions.put(current, key, filter)
@@ -115,28 +115,28 @@ export class ModernOnLegacy {
   }
 
   /** The agent may have the call already, on whichever child it ran. */
-  #again(request: GroupCallRequest, link: Link): CallOutcome | Promise<CallOutcome> {
+  #again(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> {
     const main = groupOn(link, request.group)
     const group = [spareGroup(main, request.key), main].find((one) => this.#parts.channels.current(one)?.link === link)
     const current = group === undefined ? undefined : this.#parts.channels.current(group)
     if (group !== undefined && current !== undefined && request.bridge !== undefined && this.#parts.channels.mayTake(group, request))
       return this.#forward(request, { ch: current.ch, group }, link)
-    return this.standIn(request, link) ?? { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
+    return this.callApart(request, link) ?? { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
   }
 
   /** A child for one call alone, beside the group's own, which nobody can reach; undefined for a call that may run once only. */
-  standIn(request: GroupCallRequest, link: Link): CallOutcome | Promise<CallOutcome> | undefined {
-    if (!this.#parts.standIns.isRepeatable(request)) return undefined
+  callApart(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> | undefined {
+    if (!this.#parts.repeatableCalls.mayRepeat(request)) return undefined
     const main = groupOn(link, request.group)
     const server = this.#parts.store.channels.snapshot(main)
     if (server === undefined) return undefined
     // What the server said of itself holds wherever it runs.
-    if (request.bridge === undefined) return { kind: 'bridge', facts: factsOf(STAND_IN_VERSION, server) }
+    if (request.bridge === undefined) return { kind: 'bridge', facts: factsOf(ANY_CHILD_VERSION, server) }
     const opening = { ...introduction(request, link, 'handshake'), asks: 'refuse' } as const
     return this.#forward(request, this.#parts.channels.readyBridged(spareGroup(main, request.key), link, opening), link)
   }
 
-  async #awaitServer(request: GroupCallRequest, group: string, link: Link, version: string): Promise<CallOutcome> {
+  async #awaitServer(request: GroupCallRequest, group: string, link: AgentLink, version: string): Promise<CallOutcome> {
     const { waiters, delivery } = this.#parts
     const facts = { group, agent: link.name, session: '', isInitialize: false, restarted: false, canStream: false }
     const outcome = waiters.wait(request.key, facts)
@@ -146,7 +146,7 @@ export class ModernOnLegacy {
   }
 
   /** Gives the child its answers, and waits for the call again under its old key. */
-  #giveInput(request: GroupCallRequest, { handle, taker, responses }: RetryInput, link: Link): CallOutcome | Promise<CallOutcome> {
+  #giveInput(request: GroupCallRequest, { handle, taker, responses }: RetryInput, link: AgentLink): CallOutcome | Promise<CallOutcome> {
     const { store, channels } = this.#parts
     const parked = store.bridge.parked(handle)
     const given = { responses: new Map(responses.map(({ rawId, body }) => [rawId, body])), missing: [] }
@@ -157,14 +157,14 @@ export class ModernOnLegacy {
     responses.forEach(({ rawId, body }, index) => {
       const bytes = encoder.encode(body)
       const key = `${taker.slice(0, -2)}${index.toString(16).padStart(2, '0')}`
-      this.#parts.upstream.begin(link, { type: 'respond', ch: parked.channel, key, rawId, size: bytes.length }, bytes)
+      this.#parts.sender.send(link, { type: 'respond', ch: parked.channel, key, rawId, size: bytes.length }, bytes)
     })
     const outcome = this.#forward(request, { ch: parked.channel, group: groupOf(parked.channel) }, link)
     sendFrame(link, { type: 'resume', ch: parked.channel })
     return outcome
   }
 
-  #forward(request: GroupCallRequest, { ch, group }: Channel, link: Link): Promise<CallOutcome> {
+  #forward(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink): Promise<CallOutcome> {
     const { key, method, id, token, size, asker, logLevel } = request
     if (logLevel !== undefined) this.#setLevel(ch, link, logLevel)
     const facts = {
@@ -180,12 +180,12 @@ export class ModernOnLegacy {
     const outcome = this.#parts.waiters.wait(key, asker === undefined ? facts : { ...facts, asker })
     const ra = encodeReturnAddress({ to: 'call', key })
     const header = { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag: key, size } as const
-    this.#parts.upstream.begin(link, header, request.body)
+    this.#parts.sender.send(link, header, request.body)
     return outcome
   }
 
   /** A child logs at one level for all: the most verbose that any call has asked for. */
-  #setLevel(ch: string, link: Link, level: string): void {
+  #setLevel(ch: string, link: AgentLink, level: string): void {
     const rank = verbosity(level)
     if (rank >= (this.#levels.get(ch) ?? Infinity)) return
     this.#levels.set(ch, rank)
@@ -194,11 +194,11 @@ export class ModernOnLegacy {
   }
 }
 
-function groupOn(link: Link, name: string): string {
+function groupOn(link: AgentLink, name: string): string {
   return link.isolation === 'share' ? BRIDGED_SHARED_GROUP : bridgedGroup(name)
 }
 
-function introduction({ capabilities }: GroupCallRequest, link: Link, purpose: Introduction['purpose']): Introduction {
+function introduction({ capabilities }: GroupCallRequest, link: AgentLink, purpose: Introduction['purpose']): Introduction {
   // A child that serves many cannot ask anyone.
   const params = childInitializeParams(new Set(link.isolation === 'share' ? [] : capabilities), RELAY_VERSION)
   const body = encoder.encode(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`)
@@ -208,19 +208,4 @@ function introduction({ capabilities }: GroupCallRequest, link: Link, purpose: I
 
 function factsOf(version: string, server: Uint8Array): BridgeFacts {
   return { version, childEra: 'legacy', server }
-}
-
-const CANCEL_BODY = encoder.encode('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}')
-
-function sendCancel(link: Link, ch: string, call: string): void {
-  const header = {
-    type: 'notify',
-    ch,
-    key: randomKey(),
-    method: 'notifications/cancelled',
-    cancels: call,
-    requestId: [74, 75],
-    size: CANCEL_BODY.length,
-  } as const
-  sendFrame(link, header, CANCEL_BODY)
 }

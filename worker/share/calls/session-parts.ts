@@ -2,7 +2,7 @@
 import type { Failure } from '../../../protocol/errors.ts'
 import { canonicalId } from '../../../protocol/json-scan.ts'
 import type { CallOutcome, SessionCallRequest } from '../../contract/rpc.ts'
-import type { Link } from '../agents/links.ts'
+import type { AgentLink } from '../agents/links.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { KeptRequest } from '../rows/kept-requests.ts'
 
@@ -21,7 +21,7 @@ export function keptRequestOf({ body, id }: SessionCallRequest, name: string): K
 }
 
 /** Whether a call goes on without this Worker: its client has come back for it elsewhere, or has left. */
-export function isElsewhere(streams: Streams, { isRetry, isLeft, key, session }: SessionCallRequest, link: Link): boolean {
+export function isElsewhere(streams: Streams, { isRetry, isLeft, key, session }: SessionCallRequest, link: AgentLink): boolean {
   // On a first try there can be none, and looking has its price.
   return isRetry === true && (streams.markRunning(key, session, link.name) || isLeft === true)
 }

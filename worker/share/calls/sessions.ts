@@ -1,13 +1,13 @@
 /** The life of sessions: who owns one, how many there may be, and what ends with it. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { MAX_SESSIONS } from '../../limits.ts'
-import type { Channels } from '../children/channels.ts'
+import type { GroupChannels } from '../children/group-channels.ts'
 import type { Caller } from '../../contract/rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import type { Delivery } from '../answers/delivery.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
 import { closeQuietly } from '../agents/links.ts'
-import type { Rebirth } from '../answers/restart-news.ts'
+import type { RestartNews } from '../answers/restart-news.ts'
 import type { Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
@@ -15,12 +15,12 @@ import type { Session } from '../rows/session-rows.ts'
 
 interface Parts {
   readonly store: Store
-  readonly channels: Channels
+  readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
   readonly delivery: Delivery
   readonly legacyOnModern: LegacyOnModern
-  readonly rebirth: Rebirth
+  readonly restartNews: RestartNews
 }
 
 export class Sessions {
@@ -57,7 +57,7 @@ export class Sessions {
     const session = store.sessions.get(id)
     if (session !== undefined) this.#parts.legacyOnModern.end(session)
     store.endSession(id)
-    this.#parts.rebirth.forget(id)
+    this.#parts.restartNews.forget(id)
   }
 
   /** Forgets the oldest session that no client waits on. */

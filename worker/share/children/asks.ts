@@ -3,7 +3,7 @@ import type { Ask } from '../../../protocol/frame.ts'
 import { answerOutsideCalls } from '../../bridge/asks.ts'
 import { randomKey } from '../../call-key.ts'
 import { MAX_ASKERS } from '../../limits.ts'
-import { type Link, sendFrame } from '../agents/links.ts'
+import { type AgentLink, sendFrame } from '../agents/links.ts'
 import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
@@ -31,7 +31,7 @@ export class Asks {
    * Answers an ask in nobody's name: a ping or a question after roots is answered for a client that has nothing to say,
    * all else is refused. Whatever runs on the child and may have asked runs alone from now on.
    */
-  refuse(link: Link, { ch, rawId, method }: Ask): void {
+  refuse(link: AgentLink, { ch, rawId, method }: Ask): void {
     const group = groupOf(ch)
     const waiting = this.#parts.waiters.where((waiter) => waiter.group === group).map(({ asker }) => asker)
     const streaming = this.#parts.streams.callsOfGroup(group).map((socket) => this.#parts.streams.attachmentOf(socket)?.asker)

@@ -4,15 +4,15 @@ import { modernRequest } from '../../bridge/legacy-to-modern.ts'
 import { honouredFilter } from '../../bridge/listen.ts'
 import { randomKey } from '../../call-key.ts'
 import { MAX_LISTEN_BYTES } from '../../limits.ts'
-import { type Channel, RELAY_ID } from './channels.ts'
+import { type GroupChannel, RELAY_ID } from './group-channels.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
-import type { Link } from '../agents/links.ts'
+import type { AgentLink } from '../agents/links.ts'
 import type { Store } from '../rows/store.ts'
-import type { Upstream } from '../agents/upstream.ts'
+import type { MessageSender } from '../agents/message-sender.ts'
 
 interface Parts {
   readonly store: Store
-  readonly upstream: Upstream
+  readonly sender: MessageSender
 }
 
 /** A listen in a session's name. */
@@ -30,7 +30,6 @@ const encoder = new TextEncoder()
 
 /** A listen for nothing is none. */
 const NOTHING = '{}'
-const CANCEL_BODY = encoder.encode('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}')
 
 export class SessionListens {
   readonly #parts: Parts
@@ -42,12 +41,12 @@ export class SessionListens {
   }
 
   /** Sees to it that the session listens to this channel; costs nothing when it does. */
-  ensure(session: string, channel: Channel, link: Link): void {
+  ensure(session: string, channel: GroupChannel, link: AgentLink): void {
     if (this.#listen(session).ch !== channel.ch) this.renew(session, channel, link)
   }
 
   /** The session's subscriptions have changed: listens anew, then ends the older listen. False when it would be too large. */
-  renew(session: string, { ch, group }: Channel, link: Link): boolean {
+  renew(session: string, { ch, group }: GroupChannel, link: AgentLink): boolean {
     const before = this.#listen(session)
     const filter = this.#filter(session, group)
     if (filter.length > MAX_LISTEN_BYTES) return false
@@ -56,7 +55,7 @@ export class SessionListens {
     if (key !== '') this.#open(session, ch, link, key, filter)
     this.#keep(session, { ch, key, filter })
     // The new one first: nothing may fall between the two.
-    if (before.ch === ch && before.key !== '') this.#cancel(ch, link, before.key)
+    if (before.ch === ch && before.key !== '') this.#parts.sender.cancel(link, ch, randomKey(), before.key)
     return true
   }
 
@@ -68,9 +67,10 @@ export class SessionListens {
   }
 
   /** The session has ended; a child that serves others as well is told. */
-  end(session: string, current: { readonly ch: string; readonly link: Link } | undefined): void {
+  end(session: string, current: { readonly ch: string; readonly link: AgentLink } | undefined): void {
     const listen = this.#listen(session)
-    if (current !== undefined && listen.key !== '' && listen.ch === current.ch) this.#cancel(listen.ch, current.link, listen.key)
+    if (current !== undefined && listen.key !== '' && listen.ch === current.ch)
+      this.#parts.sender.cancel(current.link, listen.ch, randomKey(), listen.key)
     this.#known.delete(session)
   }
 
@@ -101,31 +101,17 @@ export class SessionListens {
     return JSON.stringify(honouredFilter(wanted, capabilities ?? {}))
   }
 
-  #open(session: string, ch: string, link: Link, key: string, filter: string): void {
-    const { store, upstream } = this.#parts
+  #open(session: string, ch: string, link: AgentLink, key: string, filter: string): void {
+    const { store, sender } = this.#parts
     const [initialize] = store.requests.of(session, 'initialize')
     const client = readInitializeRequest(initialize?.body ?? encoder.encode('{}'))
     const text = modernRequest('0', 'subscriptions/listen', envelopeMembers(client, false, undefined), { notifications: filter })
     const body = encoder.encode(text)
     const ra = encodeReturnAddress({ to: 'listen', session })
-    upstream.begin(
+    sender.send(
       link,
       { type: 'call', ch, key, method: 'subscriptions/listen', id: [RELAY_ID.idFrom, RELAY_ID.idTo], ra, tag: key, size: body.length },
       body,
     )
-  }
-
-  #cancel(ch: string, link: Link, tag: string): void {
-    const size = CANCEL_BODY.length
-    const header = {
-      type: 'notify',
-      ch,
-      key: randomKey(),
-      method: 'notifications/cancelled',
-      cancels: tag,
-      requestId: [74, 75],
-      size,
-    } as const
-    this.#parts.upstream.begin(link, header, CANCEL_BODY)
   }
 }

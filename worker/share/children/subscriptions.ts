@@ -1,16 +1,16 @@
 /** Listens of modern clients on a child of the handshake era: who wants what, and what the child is subscribed to for them. */
 import { isWanted, subscriptionChanges, type SubscriptionFilter } from '../../bridge/listen.ts'
 import type { Listen } from '../rows/bridge-rows.ts'
-import type { Channels } from './channels.ts'
+import type { GroupChannels } from './group-channels.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
-import { closeQuietly, type Link } from '../agents/links.ts'
+import { closeQuietly, type AgentLink } from '../agents/links.ts'
 import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import { groupOf } from '../../contract/groups.ts'
 
 interface Parts {
   readonly store: Store
-  readonly channels: Channels
+  readonly channels: GroupChannels
   readonly streams: Streams
 }
 
@@ -24,7 +24,7 @@ export class Subscriptions {
   }
 
   /** Keeps a listen, and subscribes the child to what nobody wanted before. */
-  put({ ch, link }: { readonly ch: string; readonly link: Link }, key: string, filter: SubscriptionFilter): void {
+  put({ ch, link }: { readonly ch: string; readonly link: AgentLink }, key: string, filter: SubscriptionFilter): void {
     const group = groupOf(ch)
     const before = this.#filters(group)
     this.#parts.store.bridge.putListen(key, group, filter)
@@ -71,13 +71,13 @@ export class Subscriptions {
     return this.#parts.store.bridge.listens(group).map(({ filter }) => filter)
   }
 
-  #tell(ch: string, link: Link, before: readonly SubscriptionFilter[], after: readonly SubscriptionFilter[]): void {
+  #tell(ch: string, link: AgentLink, before: readonly SubscriptionFilter[], after: readonly SubscriptionFilter[]): void {
     const { subscribe, unsubscribe } = subscriptionChanges(before, after)
     for (const uri of subscribe) this.#request(ch, link, 'resources/subscribe', uri)
     for (const uri of unsubscribe) this.#request(ch, link, 'resources/unsubscribe', uri)
   }
 
-  #request(ch: string, link: Link, method: string, uri: string): void {
+  #request(ch: string, link: AgentLink, method: string, uri: string): void {
     const text = `{"jsonrpc":"2.0","id":0,"method":"${method}","params":{"uri":${JSON.stringify(uri)}}}`
     this.#parts.channels.callForRelay(link, ch, method, encoder.encode(text))
   }

@@ -1,26 +1,26 @@
 import { expect, test } from 'vitest'
 import { DOUBT_MS, LINK_QUIET_MS, UNANSWERED_MS } from '../../../../../worker/limits.ts'
 import { LinkHealth } from '../../../../../worker/share/agents/link-health.ts'
-import type { Link, Links, LinkSigns } from '../../../../../worker/share/agents/links.ts'
+import type { AgentLink, AgentLinks, LinkSigns } from '../../../../../worker/share/agents/links.ts'
 
 /** One link whose socket remembers what is noted, as through sleep. */
 function stage(connectedAtMs = 0): {
-  readonly link: Link
+  readonly link: AgentLink
   readonly wake: () => LinkHealth
   readonly notes: LinkSigns[]
   readonly pong: (atMs: number) => void
 } {
-  const link = { socket: {}, connectedAtMs } as Link
+  const link = { socket: {}, connectedAtMs } as AgentLink
   const notes: LinkSigns[] = [{ heardAtMs: connectedAtMs, silentSinceMs: undefined }]
   let pongAtMs = 0
-  const links: Pick<Links, 'signsOf' | 'noteSigns'> = {
+  const links: Pick<AgentLinks, 'signsOf' | 'noteSigns'> = {
     signsOf: () => notes.at(-1) ?? { heardAtMs: 0, silentSinceMs: undefined },
     noteSigns: (_, signs) => void notes.push(signs),
   }
   return {
     link,
     notes,
-    wake: () => new LinkHealth(links as Links, () => pongAtMs),
+    wake: () => new LinkHealth(links as AgentLinks, () => pongAtMs),
     pong: (atMs) => {
       pongAtMs = atMs
     },

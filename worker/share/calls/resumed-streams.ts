@@ -1,11 +1,11 @@
 /** Attaches streams whose clients have come back: asks the agent for what they have not seen. */
 import { ERRORS } from '../../../protocol/errors.ts'
 import { failedFrame } from '../../contract/failed-frame.ts'
-import type { Channels } from '../children/channels.ts'
+import type { GroupChannels } from '../children/group-channels.ts'
 import { readMark, STREAM_CLOSE, type StreamMark } from '../../contract/streams.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { Delivery } from '../answers/delivery.ts'
-import { closeQuietly, type Link, type Links, sendFrame } from '../agents/links.ts'
+import { closeQuietly, type AgentLink, type AgentLinks, sendFrame } from '../agents/links.ts'
 import type { Sessions } from './sessions.ts'
 import { type Store } from '../rows/store.ts'
 import type { StreamAttachment, Streams } from '../clients/streams.ts'
@@ -16,14 +16,14 @@ import type { Session } from '../rows/session-rows.ts'
 interface Parts {
   readonly store: Store
   readonly sessions: Sessions
-  readonly links: Links
-  readonly channels: Channels
+  readonly links: AgentLinks
+  readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
   readonly delivery: Delivery
 }
 
-export class Resume {
+export class ResumedStreams {
   readonly #parts: Parts
 
   constructor(parts: Parts) {
@@ -78,7 +78,7 @@ export class Resume {
   }
 
   /** An agent is back: what was asked of it for streams may not have come. */
-  returned(link: Link): void {
+  returned(link: AgentLink): void {
     const { streams, channels } = this.#parts
     for (const { socket, attachment } of streams.all()) {
       const { resume, session, kind, key, agent, group } = attachment
@@ -89,7 +89,7 @@ export class Resume {
     }
   }
 
-  #ask(link: Link, { key, session, resume }: { readonly key?: string; readonly session: string; readonly resume: Resumption }): void {
+  #ask(link: AgentLink, { key, session, resume }: { readonly key?: string; readonly session: string; readonly resume: Resumption }): void {
     const { ch, after } = resume
     // Whoever has seen a message had it from us: the agent need not send it again after a cut.
     sendFrame(link, { type: 'receipt', ch, n: after })
@@ -104,6 +104,6 @@ export class Resume {
 type Resumption = NonNullable<StreamAttachment['resume']>
 
 /** The group whose child a mark speaks of, or without a mark the one that serves the session now. */
-function groupAt(session: Session, mark: StreamMark | undefined, channels: Channels): string {
+function groupAt(session: Session, mark: StreamMark | undefined, channels: GroupChannels): string {
   return mark === undefined ? channels.groupFor(session) : markedGroup(mark, session.id)
 }

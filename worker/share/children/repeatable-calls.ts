@@ -1,9 +1,9 @@
 /** Calls that may run twice need not wait for an agent that is lost: another one runs them, each on a child of its own. */
 import { isObject, objectIn } from '../../bridge/names.ts'
-import type { Channels } from './channels.ts'
+import type { GroupChannels } from './group-channels.ts'
 import type { CallRequest, RepeatFacts } from '../../contract/rpc.ts'
 import type { ListClient } from '../../contract/listings.ts'
-import type { Link } from '../agents/links.ts'
+import type { AgentLink } from '../agents/links.ts'
 
 export function repeatFacts(request: CallRequest): RepeatFacts {
   const { principal, method, tool } = request
@@ -30,11 +30,11 @@ const READS: ReadonlySet<string> = new Set([
 
 const decoder = new TextDecoder()
 
-export class StandIns {
-  readonly #channels: Channels
+export class RepeatableCalls {
+  readonly #channels: GroupChannels
   readonly #lists: ToolLists
 
-  constructor(channels: Channels, lists: ToolLists) {
+  constructor(channels: GroupChannels, lists: ToolLists) {
     this.#channels = channels
     this.#lists = lists
   }
@@ -43,21 +43,21 @@ export class StandIns {
    * Whether it does no harm that a call runs twice: it only reads, or its tool says that it does or that it is idempotent
    * (MCP 2025-06-18, ToolAnnotations). Reads the kept list of tools, so that it is asked only when an agent is lost.
    */
-  isRepeatable(call: RepeatFacts): boolean {
+  mayRepeat(call: RepeatFacts): boolean {
     if (READS.has(call.method)) return true
     const { method, tool } = call
     return method === 'tools/call' && tool !== undefined && this.#lists.toolsFor(call).some((page) => isHarmless(page, tool))
   }
 
   /** The agent that runs a call now, while the one of its clients is lost or leaving; undefined where that must be waited for. */
-  linkFor(request: CallRequest): Link | undefined {
+  otherAgentFor(request: CallRequest): AgentLink | undefined {
     const other = request.delivery === 'session' ? undefined : this.#channels.chooseLink()
-    return other !== undefined && this.isRepeatable(request) ? other : undefined
+    return other !== undefined && this.mayRepeat(request) ? other : undefined
   }
 
   /** The same for a call whose agent was lost under it. */
-  canRepeat(call: RepeatFacts | undefined): boolean {
-    return call !== undefined && this.#channels.chooseLink() !== undefined && this.isRepeatable(call)
+  canRepeatNow(call: RepeatFacts | undefined): boolean {
+    return call !== undefined && this.#channels.chooseLink() !== undefined && this.mayRepeat(call)
   }
 }
 

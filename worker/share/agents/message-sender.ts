@@ -1,12 +1,17 @@
-/** Sends clients' messages down to the agent: in frames, within the agent's credit, and waits for its receipts. */
+/** Sends messages to agents: cut into frames, within the credit that the agent gives, and waits for its receipts. */
 import type { Call, Notify, Respond } from '../../../protocol/frame.ts'
+import type { Span } from '../../../protocol/json-scan.ts'
 import { CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
 import type { LinkHealth } from './link-health.ts'
-import { type Link, sendFrame } from './links.ts'
+import { type AgentLink, sendFrame } from './links.ts'
+
+/** The relay's own notifications/cancelled; the agent puts the child's id over the 0. */
+const CANCEL_BODY = new TextEncoder().encode('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}')
+const CANCEL_ID: Span = [74, 75]
 
 /** A message whose body is larger than its first part. */
 interface Upload {
-  readonly link: Link
+  readonly link: AgentLink
   readonly ch: string
   readonly key: string
   readonly size: number
@@ -16,9 +21,9 @@ interface Upload {
   wake: (() => void) | undefined
 }
 
-export class Upstream {
+export class MessageSender {
   readonly #uploads = new Map<string, Upload>()
-  readonly #receipts = new Map<string, { readonly link: Link; readonly resolve: (received: boolean) => void }>()
+  readonly #receipts = new Map<string, { readonly link: AgentLink; readonly resolve: (received: boolean) => void }>()
   readonly #health: LinkHealth
 
   constructor(health: LinkHealth) {
@@ -26,7 +31,7 @@ export class Upstream {
   }
 
   /** Sends a message's first frames. What is missing from the body must follow with `continue`. */
-  begin(link: Link, header: Call | Notify | Respond, body: Uint8Array): void {
+  send(link: AgentLink, header: Call | Notify | Respond, body: Uint8Array): void {
     if (header.type === 'call') this.#health.sent(link, Date.now())
     sendFrame(link, header, body.subarray(0, CHUNK_BYTES))
     for (let offset = CHUNK_BYTES; offset < body.length; offset += CHUNK_BYTES)
@@ -41,6 +46,12 @@ export class Upstream {
       uptoBytes: UPLOAD_WINDOW_BYTES,
       wake: undefined,
     })
+  }
+
+  /** Tells a child that a call is cancelled. One that is gone, or has not the call, passes it over. */
+  cancel(link: AgentLink, ch: string, key: string, call: string): void {
+    const method = 'notifications/cancelled'
+    this.send(link, { type: 'notify', ch, key, method, cancels: call, requestId: CANCEL_ID, size: CANCEL_BODY.length }, CANCEL_BODY)
   }
 
   /** Sends more of a body, as soon as the agent's credit allows; false when the message has failed meanwhile. */
@@ -68,7 +79,7 @@ export class Upstream {
   }
 
   /** Resolves with true when the agent has receipted the message, with false when its link is gone. */
-  receipt(link: Link, key: string): Promise<boolean> {
+  receipt(link: AgentLink, key: string): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>()
     this.#receipts.set(key, { link, resolve })
     return promise
@@ -89,7 +100,7 @@ export class Upstream {
   }
 
   /** Ends everything that was under way on a link. */
-  lost(link: Link): void {
+  lost(link: AgentLink): void {
     for (const upload of this.#uploads.values()) if (upload.link.socket === link.socket) this.abandon(upload.key)
     for (const [key, receipt] of this.#receipts) {
       if (receipt.link.socket !== link.socket) continue
@@ -98,7 +109,7 @@ export class Upstream {
     }
   }
 
-  #sendPart(link: Link, ch: string, key: string, offset: number, part: Uint8Array): void {
+  #sendPart(link: AgentLink, ch: string, key: string, offset: number, part: Uint8Array): void {
     sendFrame(link, { type: 'upload', ch, key, offset }, part)
   }
 }

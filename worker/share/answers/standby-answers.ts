@@ -3,12 +3,12 @@ import type { Answer } from '../../../protocol/frame.ts'
 import { readCapabilities } from '../../bridge/capabilities.ts'
 import { readInitializeRequest } from '../../bridge/discover.ts'
 import { LISTING_WRITES_MS, MAX_LISTING_BYTES, MAX_LISTING_WRITES, UNANSWERED_MS } from '../../limits.ts'
-import type { Channels } from '../children/channels.ts'
+import type { GroupChannels } from '../children/group-channels.ts'
 import type { CallOutcome, CallRequest } from '../../contract/rpc.ts'
 import { decodeReturnAddress } from '../../contract/return-address.ts'
 import { BRIDGED_SHARED_GROUP, channelName, groupOf, SHARED_GROUP } from '../../contract/groups.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
-import type { Link, Links } from '../agents/links.ts'
+import type { AgentLink, AgentLinks } from '../agents/links.ts'
 import { EVERYBODY, type ListingRow, type ListingRows } from '../rows/listing-rows.ts'
 import {
   audienceOf,
@@ -27,8 +27,8 @@ import type { Waiters } from '../clients/waiters.ts'
 interface Parts {
   readonly store: Store
   readonly rows: ListingRows
-  readonly links: Links
-  readonly channels: Channels
+  readonly links: AgentLinks
+  readonly channels: GroupChannels
   readonly waiters: Waiters
   readonly health: LinkHealth
 }
@@ -46,7 +46,7 @@ const encoder = new TextEncoder()
 const NOTHING = encoder.encode('{}')
 const EMPTY_ANSWER = encoder.encode('{"jsonrpc":"2.0","id":0,"result":{}}')
 
-export class Snapshots {
+export class StandbyAnswers {
   readonly #parts: Parts
   #writes = { sinceMs: 0, count: 0 }
 
@@ -55,11 +55,11 @@ export class Snapshots {
   }
 
   /** The answer to a request whose agent (`link`) is away or does not answer; undefined where an agent must be waited for. */
-  standby(request: CallRequest, link: Link | undefined): Standby | undefined {
+  for(request: CallRequest, link: AgentLink | undefined): Standby | undefined {
     if (request.canStandBy !== true || (link !== undefined && !this.#parts.health.isSuspect(link, Date.now()))) return undefined
     // Whether the session has begun is for the agent to say, which may have the request.
     if (request.method === 'initialize' && request.isResend === true) return undefined
-    return this.#standby(request, link)
+    return this.#answer(request, link)
   }
 
   /** Sees to it that a request which can do without its agent does not wait for one that has fallen silent. */
@@ -92,7 +92,7 @@ export class Snapshots {
   }
 
   /** Keeps what a server said of itself to the relay. */
-  answered({ era }: Link, { ra, ch, size, failed }: Answer, answer: Uint8Array): void {
+  answered({ era }: AgentLink, { ra, ch, size, failed }: Answer, answer: Uint8Array): void {
     const address = decodeReturnAddress(ra)
     if (address?.to !== 'relay' || address.purpose !== 'snapshot' || failed || answer.length < size) return
     const group = groupOf(ch)
@@ -101,7 +101,7 @@ export class Snapshots {
   }
 
   /** Whether a client's word that it has begun needs no agent: its child is not there, and is told when it is. */
-  canBeginAlone(group: string, link: Link | undefined): boolean {
+  canBeginAlone(group: string, link: AgentLink | undefined): boolean {
     if (this.#parts.store.channels.get(group)?.open === true) return false
     return link === undefined || this.#parts.health.isSuspect(link, Date.now())
   }
@@ -112,7 +112,7 @@ export class Snapshots {
   }
 
   /** An agent has come. */
-  arrived({ era, isolation }: Link): void {
+  arrived({ era, isolation }: AgentLink): void {
     this.#parts.rows.noteAway(undefined)
     this.#parts.rows.dropOthers(era, isolation === 'share' && era === 'legacy')
   }
@@ -133,7 +133,7 @@ export class Snapshots {
     return known === undefined ? undefined : this.#row(this.#audience({ session, principal: known.principal }), 'server')
   }
 
-  #standby(request: CallRequest, link: Link | undefined): Standby | undefined {
+  #answer(request: CallRequest, link: AgentLink | undefined): Standby | undefined {
     const name = listingOf(request)
     if (name === undefined) return this.#awayAnswer({ name: 'server', era: 'legacy', answer: EMPTY_ANSWER, keptAtMs: Date.now() }, link)
     const { pages, isWhole } = this.#pages(request, name)
@@ -156,7 +156,7 @@ export class Snapshots {
     return { pages, isWhole: next === undefined }
   }
 
-  #awayAnswer({ name, era, answer, keptAtMs }: Omit<ListingRow, 'digest'>, link: Link | undefined): Standby {
+  #awayAnswer({ name, era, answer, keptAtMs }: Omit<ListingRow, 'digest'>, link: AgentLink | undefined): Standby {
     const { health, links, rows } = this.#parts
     // With an agent that only is not this client's, or is leaving, it was true a moment ago.
     const awaySinceMs = links.all().length > 0 ? Date.now() : (rows.awaySinceMs ?? keptAtMs)
@@ -172,7 +172,7 @@ export class Snapshots {
     const link = links.named(waiter.agent)
     const isSuspect = link !== undefined && health.isSuspect(link, Date.now())
     if (link !== undefined && !isSuspect && health.heardAtMs(link) > sinceMs) return
-    const standby = this.#standby(request, link)
+    const standby = this.#answer(request, link)
     if (standby === undefined) return
     waiters.settle(waiter, standby)
     if (waiter.isInitialize && waiter.group === waiter.session) this.#forsake(waiter.group)

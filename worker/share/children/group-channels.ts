@@ -5,7 +5,7 @@ import { CALL_TRAVEL_MS } from '../../limits.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
 import { isSpareGroup, spareGroup, channelName, groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../../contract/groups.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
-import { type Link, type Links, sendFrame } from '../agents/links.ts'
+import { type AgentLink, type AgentLinks, sendFrame } from '../agents/links.ts'
 import type { Away, Resent } from '../../contract/rpc.ts'
 import { encodeReturnAddress, type RelayPurpose } from '../../contract/return-address.ts'
 import { type Store } from '../rows/store.ts'
@@ -35,20 +35,20 @@ export interface Introduction {
   readonly purpose: 'handshake' | 'snapshot'
 }
 
-export interface Channel {
+export interface GroupChannel {
   readonly ch: string
   readonly group: string
 }
 
-export class Channels {
+export class GroupChannels {
   readonly #store: Store
-  readonly #links: Links
+  readonly #links: AgentLinks
   readonly #health: LinkHealth
   /** Whether calls of a group are under way; listens do not count. */
   readonly #isBusy: (group: string) => boolean
   readonly #news: AgentNews
 
-  constructor(store: Store, links: Links, health: LinkHealth, news: AgentNews, isBusy: (group: string) => boolean) {
+  constructor(store: Store, links: AgentLinks, health: LinkHealth, news: AgentNews, isBusy: (group: string) => boolean) {
     this.#store = store
     this.#links = links
     this.#health = health
@@ -57,12 +57,12 @@ export class Channels {
   }
 
   /** The agent that serves a session, or undefined while there is none or the session's own may still come back. */
-  linkFor(session: Session): Link | undefined {
+  linkFor(session: Session): AgentLink | undefined {
     return this.linkForGroup(this.#lastGroup(session))
   }
 
   /** The same for any group of clients. */
-  linkForGroup(group: string): Link | undefined {
+  linkForGroup(group: string): AgentLink | undefined {
     const record = this.#store.channels.get(group)
     if (record === undefined) return this.chooseLink()
     const own = this.#links.named(record.agent)
@@ -76,7 +76,7 @@ export class Channels {
    * The agent for a new call of a session or group. One that is leaving finishes what it has: the next call waits for
    * that, and then goes to another, so that a group never has two children.
    */
-  linkForCall(client: Session | string): Link | undefined {
+  linkForCall(client: Session | string): AgentLink | undefined {
     const group = typeof client === 'string' ? client : this.#lastGroup(client)
     const link = this.linkForGroup(group)
     if (link === undefined || !this.#links.isLeaving(link)) return link
@@ -92,7 +92,7 @@ export class Channels {
     return { kind: 'away', isExpected, isReplaceable, newsMark: this.#news.mark }
   }
 
-  chooseLink(): Link | undefined {
+  chooseLink(): AgentLink | undefined {
     const nowMs = Date.now()
     return this.#links.choose(
       (name) => this.#store.channels.countOpenOn(name),
@@ -107,7 +107,7 @@ export class Channels {
   }
 
   /** The group whose child on this link serves a session. */
-  groupOn(session: Session, { isolation, era }: Link): string {
+  groupOn(session: Session, { isolation, era }: AgentLink): string {
     if (isolation === 'session') return session.id
     return era === 'modern' ? MODERN_SHARED_GROUP : SHARED_GROUP
   }
@@ -123,7 +123,7 @@ export class Channels {
    * The session's channel on this link. One that does not live there is opened, and the session's handshake goes ahead
    * of whatever is sent next; `isFresh` is for a session whose own initialize is what comes next.
    */
-  ready(session: Session, link: Link, isFresh: boolean): Channel {
+  ready(session: Session, link: AgentLink, isFresh: boolean): GroupChannel {
     const group = link.isolation === 'share' ? SHARED_GROUP : session.id
     const record = this.#store.channels.get(group)
     const isLive = record !== undefined && record.open && record.agent === link.name && record.instance === link.instance
@@ -132,7 +132,7 @@ export class Channels {
   }
 
   /** The channel of a group of clients that needs no handshake. */
-  readyWithoutSession(group: string, link: Link): Channel {
+  readyWithoutSession(group: string, link: AgentLink): GroupChannel {
     const current = this.current(group)
     if (current !== undefined && current.link === link) return { ch: current.ch, group }
     const generation = (this.#store.channels.get(group)?.generation ?? 0) + 1
@@ -147,7 +147,7 @@ export class Channels {
    * The channel of a group whose child speaks another era than its clients: to a fresh one the relay introduces itself.
    * With `snapshot` the child's answer is kept, else it is only waited for.
    */
-  readyBridged(group: string, link: Link, { asks, method, request, purpose }: Introduction): Channel {
+  readyBridged(group: string, link: AgentLink, { asks, method, request, purpose }: Introduction): GroupChannel {
     const current = this.current(group)
     if (current !== undefined && current.link === link) return { ch: current.ch, group }
     const generation = (this.#store.channels.get(group)?.generation ?? 0) + 1
@@ -166,18 +166,18 @@ export class Channels {
    * A child for one call of a session, beside the session's own, which nobody can reach. It is told what the session's own
    * was, and cannot ask: its client's answers would not find it.
    */
-  readyAlone(session: Session, link: Link, key: string): Channel {
+  readyAlone(session: Session, link: AgentLink, key: string): GroupChannel {
     const [own] = link.isolation === 'share' ? [] : this.#store.requests.of(session.id, 'initialize')
     const request = own ?? SHARED_HANDSHAKE
     return this.readyBridged(spareGroup(session.id, key), link, { asks: 'refuse', method: 'initialize', request, purpose: 'handshake' })
   }
 
   /** Introduces the relay to a child that serves others already: they do not wait for its answer. */
-  introduce(ch: string, link: Link, { method, request }: Introduction): void {
+  introduce(ch: string, link: AgentLink, { method, request }: Introduction): void {
     this.#call(link, ch, method, request, 'snapshot', randomKey(), false)
   }
 
-  #open(session: Session, group: string, generation: number, link: Link, isFresh: boolean): Channel {
+  #open(session: Session, group: string, generation: number, link: AgentLink, isFresh: boolean): GroupChannel {
     const ch = channelName(group, generation)
     const isShared = group === SHARED_GROUP
     if (isShared) this.#store.channels.dropSnapshot(SHARED_GROUP)
@@ -197,7 +197,7 @@ export class Channels {
   }
 
   /** Whether a channel is the one its group is served by now. */
-  isCurrent(ch: string, link: Link): boolean {
+  isCurrent(ch: string, link: AgentLink): boolean {
     const record = this.#store.channels.get(groupOf(ch))
     return (
       record !== undefined &&
@@ -209,13 +209,13 @@ export class Channels {
   }
 
   /** The agent of a channel that lives. */
-  linkOf(ch: string): Link | undefined {
+  linkOf(ch: string): AgentLink | undefined {
     const current = this.current(groupOf(ch))
     return current?.ch === ch ? current.link : undefined
   }
 
   /** A request that the relay makes to a child in its own name; nobody waits for the answer. `body` has the id 0 where SHARED_INITIALIZE has it. */
-  callForRelay(link: Link, ch: string, method: string, body: Uint8Array): void {
+  callForRelay(link: AgentLink, ch: string, method: string, body: Uint8Array): void {
     this.#call(link, ch, method, { body, ...RELAY_ID, name: '' }, 'replay', randomKey())
   }
 
@@ -230,7 +230,7 @@ export class Channels {
   }
 
   /** The group's channel on a link, if it lives. */
-  current(group: string): { readonly ch: string; readonly link: Link } | undefined {
+  current(group: string): { readonly ch: string; readonly link: AgentLink } | undefined {
     const record = this.#store.channels.get(group)
     const link = record === undefined ? undefined : this.#links.named(record.agent)
     if (record === undefined || link === undefined || !record.open || record.instance !== link.instance) return undefined
@@ -238,7 +238,7 @@ export class Channels {
   }
 
   /** An agent is back: what was opened on it and does not run there, or was not initialised, is dead. */
-  reconcile(link: Link, running: ReadonlySet<string>, held: ReadonlySet<string>): void {
+  reconcile(link: AgentLink, running: ReadonlySet<string>, held: ReadonlySet<string>): void {
     for (const record of this.#store.channels.openOn(link.name)) {
       const ch = channelName(record.group, record.generation)
       const isReady = record.handshake === undefined || held.has(record.handshake)
@@ -291,7 +291,7 @@ export class Channels {
   }
 
   /** Log level and subscriptions of one session, or of all that share a child. */
-  #replay(link: Link, ch: string, session: string | undefined): void {
+  #replay(link: AgentLink, ch: string, session: string | undefined): void {
     const kept = (purpose: 'level' | 'subscribe'): KeptRequest[] =>
       session === undefined ? this.#store.requests.all(purpose) : this.#store.requests.of(session, purpose)
     const [level] = kept('level').toSorted((a, b) => verbosity(a.name) - verbosity(b.name))
@@ -299,7 +299,7 @@ export class Channels {
     for (const subscription of kept('subscribe')) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
   }
 
-  #putOpen(group: string, generation: number, link: Link, handshake: string | undefined): void {
+  #putOpen(group: string, generation: number, link: AgentLink, handshake: string | undefined): void {
     const before = this.#store.channels.get(group)
     const hasMoved = before !== undefined && before.instance !== link.instance
     const movedAtMs = hasMoved ? Date.now() : (before?.movedAtMs ?? 0)
@@ -307,7 +307,7 @@ export class Channels {
   }
 
   #call(
-    link: Link,
+    link: AgentLink,
     ch: string,
     method: string,
     kept: KeptRequest,

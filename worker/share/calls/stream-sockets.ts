@@ -3,11 +3,11 @@ import { ERRORS } from '../../../protocol/errors.ts'
 import { canonicalId } from '../../../protocol/json-scan.ts'
 import { LEAVING_MS } from '../../limits.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
-import type { Channels } from '../children/channels.ts'
+import type { GroupChannels } from '../children/group-channels.ts'
 import type { CreditLedger } from '../clients/credit.ts'
 import type { Debtor, Delivery } from '../answers/delivery.ts'
-import { closeQuietly, type Links, sendFrame } from '../agents/links.ts'
-import type { Resume } from './resume-stream.ts'
+import { closeQuietly, type AgentLinks, sendFrame } from '../agents/links.ts'
+import type { ResumedStreams } from './resumed-streams.ts'
 import type { Sessions } from './sessions.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
@@ -15,17 +15,17 @@ import type { Waiters } from '../clients/waiters.ts'
 
 interface Parts {
   readonly sessions: Sessions
-  readonly links: Links
-  readonly channels: Channels
+  readonly links: AgentLinks
+  readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
   readonly ledger: CreditLedger<Debtor>
   readonly delivery: Delivery
   readonly subscriptions: Subscriptions
-  readonly resume: Resume
+  readonly resumedStreams: ResumedStreams
 }
 
-export class StreamDesk {
+export class StreamSockets {
   readonly #parts: Parts
   /** Groups whose child has nothing to do, since when they were found to be listened to. */
   readonly #idle = new Map<string, number>()
@@ -44,7 +44,7 @@ export class StreamDesk {
         this.#openCall(socket, query.get('key') ?? '')
         return 101
       case 'resume':
-        return this.#parts.resume.openCall(socket, query)
+        return this.#parts.resumedStreams.openCall(socket, query)
       case 'listen':
         return this.#openListener(socket, query, 'listen')
       case 'session':
@@ -151,7 +151,7 @@ export class StreamDesk {
     if ('code' in session) return ERRORS[session.code].http
     const group = channels.groupFor(session)
     streams.accept(socket, { kind, session: session.id, group })
-    if (kind === 'listen' && this.#parts.resume.listener(socket, session, group, query)) return 101
+    if (kind === 'listen' && this.#parts.resumedStreams.listener(socket, session, group, query)) return 101
     const current = channels.current(group)
     if (current !== undefined) sendFrame(current.link, { type: 'resume', ch: current.ch })
     return 101
