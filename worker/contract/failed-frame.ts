@@ -16,6 +16,6 @@ export function failureOf({ code, executed, exitCode, signal, stderr, detail }: 
 }
 
 /** What the stream of a call is told when the relay itself has found that the call has failed. */
-export function failedFrame(key: string, failure: Failure): Uint8Array {
+export function failureFrame(key: string, failure: Failure): Uint8Array {
   return encodeFrame({ type: 'failed', ch: '', key, ra: `c${key}`, ...failure, executed: failure.executed ?? 'unknown' })
 }

@@ -2,9 +2,9 @@
 import type { Failure } from '../../../protocol/errors.ts'
 import type { Hello } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
-import { failedFrame } from '../../contract/failed-frame.ts'
+import { failureFrame } from '../../contract/failed-frame.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
-import type { Delivery } from './delivery.ts'
+import type { ClientFrames } from './client-frames.ts'
 import { closeQuietly, type AgentLink, type AgentLinks } from '../agents/links.ts'
 import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
@@ -19,7 +19,7 @@ interface Parts {
   readonly links: AgentLinks
   readonly streams: Streams
   readonly waiters: Waiters
-  readonly delivery: Delivery
+  readonly clientFrames: ClientFrames
   readonly repeatableCalls: RepeatableCalls
 }
 
@@ -93,7 +93,7 @@ export class Recovery {
 
   #failCallsOf(agent: string, failure: Failure): void {
     for (const waiter of this.#parts.waiters.where(({ agent: name }) => name === agent))
-      if (!this.#repeat(waiter)) this.#parts.delivery.fail(waiter.key, failure)
+      if (!this.#repeat(waiter)) this.#parts.clientFrames.fail(waiter.key, failure)
     for (const { socket, key } of this.#parts.streams.callsOf(agent))
       if (!this.#repeatStream(socket)) this.#failStream(socket, key, failure)
     this.#tellSessions(agent, { type: 'lost', failure })
@@ -114,10 +114,10 @@ export class Recovery {
 
   /** Of a resumed stream another Worker may hold the call, and send it to the next agent. */
   #failStream(socket: WebSocket, key: string, failure: Failure): void {
-    const { delivery, streams } = this.#parts
+    const { clientFrames, streams } = this.#parts
     const { resume, isRunning, wasSent } = streams.attachmentOf(socket) ?? {}
-    if (resume === undefined || isRunning === true || wasSent === true) delivery.fail(key, failure)
-    else delivery.tellUnlessOnItsWay(socket, failedFrame(key, failure))
+    if (resume === undefined || isRunning === true || wasSent === true) clientFrames.fail(key, failure)
+    else clientFrames.failUnlessOnItsWay(socket, failureFrame(key, failure))
   }
 
   /** The Workers of HTTP+SSE streams know themselves which calls wait there. */

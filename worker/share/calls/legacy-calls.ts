@@ -3,11 +3,13 @@ import type { Failure } from '../../../protocol/errors.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { isLogLevel } from '../../bridge/names.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../../limits.ts'
+import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type { CallOutcome, SessionCallRequest, SendOutcome, SendRequest } from '../../contract/rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
-import type { Delivery } from '../answers/delivery.ts'
+import type { ChildIntroductions } from '../answers/child-introductions.ts'
+import type { ClientFrames } from '../answers/client-frames.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
 import type { AgentLink } from '../agents/links.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
@@ -26,10 +28,12 @@ interface Parts {
   readonly store: Store
   readonly sessions: Sessions
   readonly channels: GroupChannels
+  readonly opener: ChannelOpener
   readonly streams: Streams
   readonly waiters: Waiters
   readonly sender: MessageSender
-  readonly delivery: Delivery
+  readonly clientFrames: ClientFrames
+  readonly introductions: ChildIntroductions
   readonly legacyOnModern: LegacyOnModern
   readonly repeatableCalls: RepeatableCalls
   readonly standbyAnswers: StandbyAnswers
@@ -67,12 +71,12 @@ export class LegacyCalls {
     // The child that may have run it is gone: nobody can say, and another must not run it again.
     if (!channels.mayTake(channels.groupFor(session), request) && !this.#parts.repeatableCalls.mayRepeat(request)) {
       const failure = { code: 'AGENT_LOST', executed: 'unknown' } as const
-      this.#parts.delivery.tellReturned(request.key, session.id, failure)
+      this.#parts.clientFrames.failResumed(request.key, session.id, failure)
       return failed(failure)
     }
     if (link.era === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
     if (request.bridge !== undefined) return { kind: 'native' }
-    const channel = channels.ready(session, link, isInitialize)
+    const channel = this.#parts.opener.ready(session, link, isInitialize)
     const local = isInitialize ? await this.#sharedInitialize(request, channel, link) : this.#answerHere(request, session, channel)
     if (local !== undefined) return request.delivery === 'session' ? this.#tellSession(request, local) : local
     return this.#forward(request, channel, link)
@@ -94,7 +98,7 @@ export class LegacyCalls {
     if (!channels.mayTake(channels.groupFor(session), request))
       return failed({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })
     if (link.era === 'modern') return legacyOnModern.send(request, session, link)
-    const { ch, group } = channels.ready(session, link, false)
+    const { ch, group } = this.#parts.opener.ready(session, link, false)
     const isShared = group === SHARED_GROUP
     if (isShared && (request.kind === 'response' || PRIVATE_NOTIFICATIONS.has(request.method))) return { kind: 'sent' }
     const { key, method, size } = request
@@ -122,13 +126,13 @@ export class LegacyCalls {
   #onOtherAgent(request: SessionCallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
     const link = this.#parts.repeatableCalls.otherAgentFor(request)
     if (link === undefined || link.era !== 'legacy' || request.bridge !== undefined) return undefined
-    return this.#forward(request, this.#parts.channels.readyAlone(session, link, request.key), link, true)
+    return this.#forward(request, this.#parts.opener.readyAlone(session, link, request.key), link, true)
   }
 
   /** A shared child was initialised by the relay: its answer serves every client. */
   async #sharedInitialize(request: SessionCallRequest, channel: GroupChannel, link: AgentLink): Promise<CallOutcome | undefined> {
     if (channel.group !== SHARED_GROUP) return undefined
-    const { store, waiters, delivery } = this.#parts
+    const { store, waiters, introductions } = this.#parts
     const snapshot = store.channels.snapshot(SHARED_GROUP)
     if (snapshot !== undefined) return { kind: 'initialized', answer: snapshot }
     const outcome = waiters.wait(request.key, {
@@ -139,22 +143,23 @@ export class LegacyCalls {
       restarted: false,
       canStream: false,
     })
-    const waiter = waiters.get(request.key)
-    if (waiter !== undefined) delivery.awaitSnapshot(waiter, (answer) => ({ kind: 'initialized', answer }))
+    introductions.holdFor(request.key, (answer) => ({ kind: 'initialized', answer }))
     return outcome
   }
 
   /** Requests whose effect is the session's alone: kept for replay, and answered here when the child need not hear. */
   #answerHere(request: SessionCallRequest, session: Session, { group }: GroupChannel): CallOutcome | undefined {
-    const { channels, store } = this.#parts
+    const { requests } = this.#parts.store
     const { method, uri, level, size } = request
+    const isShared = group === SHARED_GROUP
     if (size > MAX_REPLAYED_BYTES) return undefined
     if (method === 'logging/setLevel' && level !== undefined && isLogLevel(level))
-      return channels.setLevel(session, group, level, keptRequestOf(request, level)) ? undefined : EMPTY_RESULT
-    if (method === 'resources/unsubscribe' && uri !== undefined) return channels.unsubscribe(session, group, uri) ? undefined : EMPTY_RESULT
+      return requests.setLevel(session.id, keptRequestOf(request, level), isShared) ? undefined : EMPTY_RESULT
+    if (method === 'resources/unsubscribe' && uri !== undefined)
+      return requests.unsubscribe(session.id, uri, isShared) ? undefined : EMPTY_RESULT
     if (method !== 'resources/subscribe' || uri === undefined) return undefined
-    if (store.requests.otherSubscriptions(session.id, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
-    return channels.subscribe(session, group, uri, keptRequestOf(request, uri)) ? undefined : EMPTY_RESULT
+    if (requests.otherSubscriptions(session.id, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
+    return requests.subscribe(session.id, keptRequestOf(request, uri), isShared) ? undefined : EMPTY_RESULT
   }
 
   /** Over HTTP+SSE even the relay's own answers go to the session's stream. */

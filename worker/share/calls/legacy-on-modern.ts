@@ -5,11 +5,12 @@ import { legacyNotificationVerdict, legacyVerdict, modernRequest } from '../../b
 import { isLogLevel } from '../../bridge/names.ts'
 import { KEPT_CALL_MS, MAX_KEPT_CALL_BYTES, MAX_KEPT_CALLS, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS } from '../../limits.ts'
 import { type AskName, readAskName } from '../../contract/ask-name.ts'
-import { type GroupChannel, type GroupChannels, type Introduction, RELAY_ID } from '../children/group-channels.ts'
+import { type ChannelOpener, type Introduction, RELAY_ID } from '../children/channel-opener.ts'
+import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type { BridgeFacts, CallOutcome, SessionCallRequest, KeepOrder, KeptFacts, SendOutcome, SendRequest } from '../../contract/rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
-import type { Delivery } from '../answers/delivery.ts'
+import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { AgentLink, AgentLinks } from '../agents/links.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
 import type { SessionListens } from '../children/session-listens.ts'
@@ -26,10 +27,11 @@ interface Parts {
   readonly store: Store
   readonly links: AgentLinks
   readonly channels: GroupChannels
+  readonly opener: ChannelOpener
   readonly streams: Streams
   readonly waiters: Waiters
   readonly sender: MessageSender
-  readonly delivery: Delivery
+  readonly introductions: ChildIntroductions
   readonly listens: SessionListens
   readonly restartNews: RestartNews
 }
@@ -145,12 +147,12 @@ export class LegacyOnModern {
   }
 
   #ready(session: Session, link: AgentLink): GroupChannel {
-    const { channels, store } = this.#parts
+    const { channels, opener, store } = this.#parts
     const group = channels.groupOn(session, link)
     const current = channels.current(group)
     if (current !== undefined && current.link === link) return { ch: current.ch, group }
     const isFirst = store.channels.get(group) === undefined
-    const channel = channels.readyBridged(group, link, this.#introduction(session.id, group))
+    const channel = opener.readyBridged(group, link, this.#introduction(session.id, group))
     if (!isFirst) store.sessions.markRestarted(group === session.id ? session.id : undefined)
     return channel
   }
@@ -161,15 +163,14 @@ export class LegacyOnModern {
   }
 
   async #awaitServer(request: SessionCallRequest, session: string, channel: GroupChannel, link: AgentLink): Promise<CallOutcome> {
-    const { channels, delivery, waiters } = this.#parts
+    const { opener, introductions, waiters } = this.#parts
     const { group } = channel
     // Clients of this child's own era may have opened it, and never asked it.
-    if (!delivery.isSnapshotDue(group)) channels.introduce(channel.ch, link, this.#introduction(session, group))
+    if (!introductions.isDue(group)) opener.introduce(channel.ch, link, this.#introduction(session, group))
     const isInitialize = request.method === 'initialize'
     const facts = { group, agent: link.name, session, isInitialize, restarted: false, canStream: false }
     const outcome = waiters.wait(request.key, facts)
-    const waiter = waiters.get(request.key)
-    if (waiter !== undefined) delivery.awaitSnapshot(waiter, () => this.#introducedTo(session, channel, link))
+    introductions.holdFor(request.key, () => this.#introducedTo(session, channel, link))
     return outcome
   }
 

@@ -1,5 +1,6 @@
 /** Calls without sessions (MCP 2026-07-28): a child per group of clients, and no handshake. */
 import { MAX_WAITING_CALLS } from '../../limits.ts'
+import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type { CallOutcome, GroupCallRequest, CancelRequest, SendOutcome, SubscribeOrder } from '../../contract/rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
@@ -16,6 +17,7 @@ interface Parts {
   readonly store: Store
   readonly links: AgentLinks
   readonly channels: GroupChannels
+  readonly opener: ChannelOpener
   readonly waiters: Waiters
   readonly sender: MessageSender
   readonly modernOnLegacy: ModernOnLegacy
@@ -31,7 +33,7 @@ export class ModernCalls {
   }
 
   call(request: GroupCallRequest): CallOutcome | Promise<CallOutcome> {
-    const { store, links, channels, waiters, repeatableCalls } = this.#parts
+    const { store, links, channels, opener, waiters, repeatableCalls } = this.#parts
     if (store.settings === undefined) return { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND' } }
     if (waiters.size >= MAX_WAITING_CALLS) return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 } }
     const group = this.#lastGroup(request.group)
@@ -48,16 +50,16 @@ export class ModernCalls {
       return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
     const toolsVersion = links.toolsVersion(link)
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
-    return this.#forward(request, channels.readyWithoutSession(own, link), link)
+    return this.#forward(request, opener.readyWithoutSession(own, link), link)
   }
 
   /** Another agent runs the call, if it may. */
   #onOtherAgent(request: GroupCallRequest): CallOutcome | Promise<CallOutcome> | undefined {
-    const { repeatableCalls, channels, modernOnLegacy } = this.#parts
+    const { repeatableCalls, opener, modernOnLegacy } = this.#parts
     const link = request.input === undefined ? repeatableCalls.otherAgentFor(request) : undefined
     if (link?.era === 'legacy') return modernOnLegacy.callApart(request, link)
     if (link === undefined || request.bridge !== undefined) return undefined
-    return this.#forward(request, channels.readyWithoutSession(spareGroup(groupOn(link, request.group), request.key), link), link)
+    return this.#forward(request, opener.readyWithoutSession(spareGroup(groupOn(link, request.group), request.key), link), link)
   }
 
   #forward(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink): Promise<CallOutcome> {

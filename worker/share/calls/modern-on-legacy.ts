@@ -5,10 +5,21 @@ import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
 import { MAX_PARKED_CALLS } from '../../limits.ts'
 import type { Asks } from '../children/asks.ts'
-import { type GroupChannel, type GroupChannels, type Introduction, RELAY_ID } from '../children/group-channels.ts'
-import type { BridgeFacts, CallOutcome, GroupCallRequest, ParkOrder, ParkedRow, RetryInput, SubscribeOrder } from '../../contract/rpc.ts'
+import { type ChannelOpener, type Introduction, RELAY_ID } from '../children/channel-opener.ts'
+import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
+import type {
+  AskAnswer,
+  SendOutcome,
+  BridgeFacts,
+  CallOutcome,
+  GroupCallRequest,
+  ParkOrder,
+  ParkedRow,
+  RetryInput,
+  SubscribeOrder,
+} from '../../contract/rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
-import type { Delivery } from '../answers/delivery.ts'
+import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, groupOf } from '../../contract/groups.ts'
 import { type AgentLink, type AgentLinks, sendFrame } from '../agents/links.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
@@ -21,9 +32,10 @@ interface Parts {
   readonly store: Store
   readonly links: AgentLinks
   readonly channels: GroupChannels
+  readonly opener: ChannelOpener
   readonly waiters: Waiters
   readonly sender: MessageSender
-  readonly delivery: Delivery
+  readonly introductions: ChildIntroductions
   readonly subscriptions: Subscriptions
   readonly asks: Asks
   readonly repeatableCalls: RepeatableCalls
@@ -44,13 +56,13 @@ export class ModernOnLegacy {
   }
 
   call(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> {
-    const { channels, links } = this.#parts
+    const { channels, links, opener } = this.#parts
     const main = groupOn(link, request.group)
     if (request.input !== undefined) return this.#giveInput(request, request.input, link)
     if (request.isResend === true) return this.#again(request, link)
     const opening = introduction(request, link, 'snapshot')
     const isNew = channels.current(main)?.link !== link
-    const { ch } = channels.readyBridged(main, link, opening)
+    const { ch } = opener.readyBridged(main, link, opening)
     if (isNew) this.#parts.subscriptions.endAll(main)
     const version = `${link.instance}.${ch}`
     const server = this.#parts.store.channels.snapshot(main)
@@ -60,8 +72,16 @@ export class ModernOnLegacy {
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
     const isAlone = request.asker !== undefined && link.isolation === 'session' && this.#parts.asks.mustBeAlone(request.asker, ch)
     const spare = isAlone ? spareGroup(main, request.key) : undefined
-    const channel = spare === undefined ? { ch, group: main } : channels.readyBridged(spare, link, introduction(request, link, 'handshake'))
+    const channel = spare === undefined ? { ch, group: main } : opener.readyBridged(spare, link, introduction(request, link, 'handshake'))
     return this.#forward(request, channel, link)
+  }
+
+  /** The relay answers what the child of a call has asked. One that is gone needs no answer. */
+  answerAsk({ ch, key, rawId, body }: AskAnswer): SendOutcome {
+    const { channels, sender } = this.#parts
+    const link = channels.linkOf(ch)
+    if (link !== undefined) sender.send(link, { type: 'respond', ch, key, rawId, size: body.length }, body)
+    return { kind: 'sent' }
   }
 
   /** Every child on which a call of the group may run. */
@@ -133,15 +153,14 @@ export class ModernOnLegacy {
     // What the server said of itself holds wherever it runs.
     if (request.bridge === undefined) return { kind: 'bridge', facts: factsOf(ANY_CHILD_VERSION, server) }
     const opening = { ...introduction(request, link, 'handshake'), asks: 'refuse' } as const
-    return this.#forward(request, this.#parts.channels.readyBridged(spareGroup(main, request.key), link, opening), link)
+    return this.#forward(request, this.#parts.opener.readyBridged(spareGroup(main, request.key), link, opening), link)
   }
 
   async #awaitServer(request: GroupCallRequest, group: string, link: AgentLink, version: string): Promise<CallOutcome> {
-    const { waiters, delivery } = this.#parts
+    const { waiters, introductions } = this.#parts
     const facts = { group, agent: link.name, session: '', isInitialize: false, restarted: false, canStream: false }
     const outcome = waiters.wait(request.key, facts)
-    const waiter = waiters.get(request.key)
-    if (waiter !== undefined) delivery.awaitSnapshot(waiter, (server) => ({ kind: 'bridge', facts: factsOf(version, server) }))
+    introductions.holdFor(request.key, (server) => ({ kind: 'bridge', facts: factsOf(version, server) }))
     return outcome
   }
 
@@ -190,7 +209,7 @@ export class ModernOnLegacy {
     if (rank >= (this.#levels.get(ch) ?? Infinity)) return
     this.#levels.set(ch, rank)
     const body = encoder.encode(`{"jsonrpc":"2.0","id":0,"method":"logging/setLevel","params":{"level":${JSON.stringify(level)}}}`)
-    this.#parts.channels.callForRelay(link, ch, 'logging/setLevel', body)
+    this.#parts.opener.callForRelay(link, ch, 'logging/setLevel', body)
   }
 }
 

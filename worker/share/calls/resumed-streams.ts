@@ -1,10 +1,11 @@
 /** Attaches streams whose clients have come back: asks the agent for what they have not seen. */
 import { ERRORS } from '../../../protocol/errors.ts'
-import { failedFrame } from '../../contract/failed-frame.ts'
+import { failureFrame } from '../../contract/failed-frame.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import { readMark, STREAM_CLOSE, type StreamMark } from '../../contract/streams.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
-import type { Delivery } from '../answers/delivery.ts'
+import type { ChildIntroductions } from '../answers/child-introductions.ts'
+import type { ClientFrames } from '../answers/client-frames.ts'
 import { closeQuietly, type AgentLink, type AgentLinks, sendFrame } from '../agents/links.ts'
 import type { Sessions } from './sessions.ts'
 import { type Store } from '../rows/store.ts'
@@ -20,7 +21,8 @@ interface Parts {
   readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
-  readonly delivery: Delivery
+  readonly clientFrames: ClientFrames
+  readonly introductions: ChildIntroductions
 }
 
 export class ResumedStreams {
@@ -32,7 +34,7 @@ export class ResumedStreams {
 
   /** Attaches to a call of the caller's session. The status is 101, or 404 when there is no such session or call. */
   openCall(socket: WebSocket, query: URLSearchParams): number {
-    const { sessions, links, channels, streams, waiters, delivery, store } = this.#parts
+    const { sessions, links, channels, streams, waiters, clientFrames, introductions, store } = this.#parts
     const session = sessions.of({ session: query.get('session') ?? '', principal: query.get('principal') ?? '' })
     if ('code' in session) return ERRORS[session.code].http
     const key = query.get('key') ?? ''
@@ -42,7 +44,7 @@ export class ResumedStreams {
     const before = older === undefined ? undefined : streams.attachmentOf(older)
     if (older !== undefined) closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
     // A call that waits for the handshake of its child goes on with another call, and cannot be taken over.
-    const waiter = delivery.awaitsSnapshot(key) ? undefined : waiters.moveToStream(key)
+    const waiter = introductions.isAwaitedBy(key) ? undefined : waiters.moveToStream(key)
     const mark = readMark(query)
     const group = groupAt(session, mark, channels)
     const agent = store.channels.get(group)?.agent ?? ''
@@ -55,10 +57,10 @@ export class ResumedStreams {
       (before !== undefined && (before.resume === undefined || before.isRunning === true || before.wasSent === true))
     const known = isKnown ? ({ wasSent: true } as const) : {}
     streams.accept(socket, { kind: 'call', key, group, agent, session: session.id, resume, ...probe, ...known })
-    if (waiter !== undefined) delivery.handOver(waiter, socket)
+    if (waiter !== undefined) clientFrames.handOver(waiter, socket)
     const link = links.named(agent)
     if (link !== undefined) this.#ask(link, { key, session: session.id, resume })
-    else if (!channels.away().isExpected) socket.send(failedFrame(key, { code: 'AGENT_LOST', executed: 'unknown' }))
+    else if (!channels.away().isExpected) socket.send(failureFrame(key, { code: 'AGENT_LOST', executed: 'unknown' }))
     return 101
   }
 

@@ -4,7 +4,7 @@ import { MAX_SESSIONS } from '../../limits.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { Caller } from '../../contract/rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
-import type { Delivery } from '../answers/delivery.ts'
+import type { ClientFrames } from '../answers/client-frames.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
 import { closeQuietly } from '../agents/links.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
@@ -18,7 +18,7 @@ interface Parts {
   readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
-  readonly delivery: Delivery
+  readonly clientFrames: ClientFrames
   readonly legacyOnModern: LegacyOnModern
   readonly restartNews: RestartNews
 }
@@ -47,11 +47,11 @@ export class Sessions {
 
   /** Ends a session, its child, and what waits for it. */
   end(id: string): void {
-    const { channels, store, streams, waiters, delivery } = this.#parts
+    const { channels, store, streams, waiters, clientFrames } = this.#parts
     if (store.settings === undefined) return
     channels.close(id)
     for (const { key } of waiters.where(({ session }) => session === id))
-      delivery.fail(key, { code: 'CHANNEL_CLOSED', executed: 'unknown' })
+      clientFrames.fail(key, { code: 'CHANNEL_CLOSED', executed: 'unknown' })
     const listener = streams.listener(id)
     if (listener !== undefined) closeQuietly(listener, STREAM_CLOSE.ENDED, 'the session has ended')
     const session = store.sessions.get(id)

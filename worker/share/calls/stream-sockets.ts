@@ -1,11 +1,13 @@
-/** Opens, hears and closes the stream sockets that Workers ask for. */
+/** The stream sockets that Workers ask for: takes them in, hears what is said on them, and what their end means. */
 import { ERRORS } from '../../../protocol/errors.ts'
 import { canonicalId } from '../../../protocol/json-scan.ts'
-import { LEAVING_MS } from '../../limits.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
+import type { IdleChildren } from '../children/idle-children.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { CreditLedger } from '../clients/credit.ts'
-import type { Debtor, Delivery } from '../answers/delivery.ts'
+import type { ChildIntroductions } from '../answers/child-introductions.ts'
+import type { ClientFrames } from '../answers/client-frames.ts'
+import type { CreditGrants, Debtor } from '../answers/credit-grants.ts'
 import { closeQuietly, type AgentLinks, sendFrame } from '../agents/links.ts'
 import type { ResumedStreams } from './resumed-streams.ts'
 import type { Sessions } from './sessions.ts'
@@ -20,15 +22,16 @@ interface Parts {
   readonly streams: Streams
   readonly waiters: Waiters
   readonly ledger: CreditLedger<Debtor>
-  readonly delivery: Delivery
+  readonly clientFrames: ClientFrames
+  readonly creditGrants: CreditGrants
+  readonly introductions: ChildIntroductions
   readonly subscriptions: Subscriptions
+  readonly idleChildren: IdleChildren
   readonly resumedStreams: ResumedStreams
 }
 
 export class StreamSockets {
   readonly #parts: Parts
-  /** Groups whose child has nothing to do, since when they were found to be listened to. */
-  readonly #idle = new Map<string, number>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -63,52 +66,26 @@ export class StreamSockets {
     const attachment = this.#parts.streams.attachmentOf(socket)
     if (attachment === undefined) return false
     const control = JSON.parse(text) as StreamControl
-    if (control.type === 'taken') this.#parts.delivery.settle(socket, control.bytes)
+    if (control.type === 'taken') this.#parts.creditGrants.taken(socket, control.bytes)
     return true
   }
 
   closed(socket: WebSocket): void {
-    const { streams, sessions, delivery } = this.#parts
+    const { streams, sessions, creditGrants } = this.#parts
     const attachment = streams.attachmentOf(socket)
-    delivery.settle(socket)
+    creditGrants.taken(socket)
     if (attachment?.kind === 'subscription' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
       this.#parts.subscriptions.end(attachment.session)
     // An HTTP+SSE session is its stream (MCP 2024-11-05), unless a newer stream has taken over.
     if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
       sessions.end(attachment.session)
-    if (attachment !== undefined) this.#left(attachment.group, Date.now())
-  }
-
-  /** A group's child had nothing to do for its idle time: it ends, unless a client still waits for something. */
-  idle(group: string, nowMs: number): void {
-    const { channels, streams } = this.#parts
-    if (!this.isNeeded(group)) return channels.close(group)
-    this.#idle.set(group, nowMs)
-    for (const socket of streams.listeners(group)) socket.send(JSON.stringify({ type: 'probe' } satisfies StreamControl))
-  }
-
-  /** A client's stream has closed: was it the last that an idle child was kept for? */
-  #left(group: string, nowMs: number): void {
-    const sinceMs = this.#idle.get(group)
-    if (sinceMs === undefined || this.isNeeded(group)) return
-    this.#idle.delete(group)
-    if (nowMs - sinceMs < LEAVING_MS) this.#parts.channels.close(group)
-  }
-
-  /** Whether a client still waits for something from the group's child. */
-  isNeeded(group: string): boolean {
-    const { streams, waiters } = this.#parts
-    return (
-      streams.listeners(group).length > 0 ||
-      streams.callsOfGroup(group).length > 0 ||
-      waiters.where((waiter) => waiter.group === group).length > 0
-    )
+    if (attachment !== undefined) this.#parts.idleChildren.streamClosed(attachment.group, Date.now())
   }
 
   #openCall(socket: WebSocket, key: string): void {
-    const { waiters, streams, delivery } = this.#parts
+    const { waiters, streams, clientFrames, introductions } = this.#parts
     // It goes on with another call, which may move.
-    const waiter = delivery.awaitsSnapshot(key) ? undefined : waiters.moveToStream(key)
+    const waiter = introductions.isAwaitedBy(key) ? undefined : waiters.moveToStream(key)
     const { group = '', agent = '', session = '', asker, repeat, isListen, isResend = false } = waiter ?? {}
     streams.accept(socket, {
       kind: 'call',
@@ -122,7 +99,7 @@ export class StreamSockets {
       ...(isResend ? { wasSent: true } : {}),
     })
     if (waiter === undefined) closeQuietly(socket, STREAM_CLOSE.SETTLED, 'answered already')
-    else delivery.handOver(waiter, socket)
+    else clientFrames.handOver(waiter, socket)
   }
 
   /** The stream of a listen that was asked for before; 404 when its child has ended since. */

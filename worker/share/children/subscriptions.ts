@@ -1,6 +1,7 @@
 /** Listens of modern clients on a child of the handshake era: who wants what, and what the child is subscribed to for them. */
 import { isWanted, subscriptionChanges, type SubscriptionFilter } from '../../bridge/listen.ts'
 import type { Listen } from '../rows/bridge-rows.ts'
+import type { ChannelOpener } from './channel-opener.ts'
 import type { GroupChannels } from './group-channels.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { closeQuietly, type AgentLink } from '../agents/links.ts'
@@ -11,6 +12,7 @@ import { groupOf } from '../../contract/groups.ts'
 interface Parts {
   readonly store: Store
   readonly channels: GroupChannels
+  readonly opener: ChannelOpener
   readonly streams: Streams
 }
 
@@ -79,6 +81,6 @@ export class Subscriptions {
 
   #request(ch: string, link: AgentLink, method: string, uri: string): void {
     const text = `{"jsonrpc":"2.0","id":0,"method":"${method}","params":{"uri":${JSON.stringify(uri)}}}`
-    this.#parts.channels.callForRelay(link, ch, method, encoder.encode(text))
+    this.#parts.opener.callForRelay(link, ch, method, encoder.encode(text))
   }
 }

@@ -1,4 +1,5 @@
 /** Rows of requests that sessions have made once and that every new child of theirs must be sent: initialize, log level, subscriptions. */
+import { verbosity } from '../../bridge/names.ts'
 
 /** A request as it is kept: its bytes, where its id stands, and what it sets or asks for. */
 export interface KeptRequest {
@@ -65,6 +66,26 @@ export class KeptRequests {
         uri,
       )
       .one().count
+  }
+
+  /** Keeps a log level; true when the child must hear of it. One that is shared logs at the most verbose level that any session wants. */
+  setLevel(session: string, kept: KeptRequest, isShared: boolean): boolean {
+    const others = isShared ? this.all('level').map(({ name }) => verbosity(name)) : []
+    this.keep(session, 'level', kept)
+    return others.every((other) => verbosity(kept.name) <= other)
+  }
+
+  /** Keeps a subscription; true when the child must hear of it. One that is shared is subscribed once for all. */
+  subscribe(session: string, kept: KeptRequest, isShared: boolean): boolean {
+    const isNews = !isShared || this.subscribers(kept.name).length === 0
+    this.keep(session, 'subscribe', kept)
+    return isNews
+  }
+
+  /** Drops a subscription; true when the child must hear of it. */
+  unsubscribe(session: string, uri: string, isShared: boolean): boolean {
+    this.dropSubscription(session, uri)
+    return !isShared || this.subscribers(uri).length === 0
   }
 
   dropSubscription(session: string, uri: string): void {

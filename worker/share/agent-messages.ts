@@ -1,0 +1,168 @@
+/** What agents say over their links, and that a link has opened or closed: each part of the Share hears what concerns it. */
+import { splitBundle } from '../../protocol/bundle.ts'
+import type { AgentFrame } from '../../protocol/frame.ts'
+import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
+import { CLOSE, type Hello } from '../../protocol/handshake.ts'
+import { groupOf } from '../contract/groups.ts'
+import { laneCount } from '../lanes.ts'
+import { log } from '../log.ts'
+import type { AgentNews } from './agents/agent-news.ts'
+import type { LinkHealth } from './agents/link-health.ts'
+import { type AgentLink, type AgentLinks, closeQuietly, sendFrame } from './agents/links.ts'
+import type { MessageSender } from './agents/message-sender.ts'
+import type { Delivery } from './answers/delivery.ts'
+import type { Recovery } from './answers/recovery.ts'
+import type { RestartNews } from './answers/restart-news.ts'
+import type { StandbyAnswers } from './answers/standby-answers.ts'
+import type { ResumedStreams } from './calls/resumed-streams.ts'
+import type { GroupChannels } from './children/group-channels.ts'
+import type { IdleChildren } from './children/idle-children.ts'
+import type { Subscriptions } from './children/subscriptions.ts'
+import type { Waiters } from './clients/waiters.ts'
+import type { Store } from './rows/store.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly links: AgentLinks
+  readonly health: LinkHealth
+  readonly news: AgentNews
+  readonly sender: MessageSender
+  readonly channels: GroupChannels
+  readonly idleChildren: IdleChildren
+  readonly subscriptions: Subscriptions
+  readonly waiters: Waiters
+  readonly delivery: Delivery
+  readonly recovery: Recovery
+  readonly standbyAnswers: StandbyAnswers
+  readonly restartNews: RestartNews
+  readonly resumedStreams: ResumedStreams
+}
+
+export class AgentMessages {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** One message of a link, which holds one frame or more. The link is closed over what is no frame. */
+  receive(socket: WebSocket, message: Uint8Array): void {
+    const frames = splitBundle(message)
+    if (!frames.ok) refuse(socket, frames.error)
+    else for (const frame of frames.value) if (!this.#receiveFrame(socket, frame)) return
+  }
+
+  /** A link has closed, by this code if its agent gave one. */
+  closed(link: AgentLink, code: number | undefined, nowMs: number): void {
+    const { store, sender, standbyAnswers, recovery, news } = this.#parts
+    log('link.closed', { agent: link.name })
+    sender.lost(link)
+    if (store.settings === undefined) return
+    standbyAnswers.left(nowMs)
+    if (code === CLOSE.GOING_AWAY) {
+      recovery.departed(link, nowMs)
+      news.tell()
+    } else recovery.lost(link, nowMs)
+  }
+
+  /** After a reset, which gets no close events: links that the rows have and no socket has were lost in it. False when none were. */
+  noteLost(nowMs: number): boolean {
+    const { store, links, waiters, recovery, standbyAnswers } = this.#parts
+    const lost = store.links.open().filter(({ name }) => links.named(name) === undefined)
+    if (lost.length === 0) return false
+    waiters.noteReset(nowMs)
+    for (const link of lost) recovery.lost(link, nowMs)
+    standbyAnswers.left(nowMs)
+    return true
+  }
+
+  /** False for what is no frame: what comes behind it is not looked at. */
+  #receiveFrame(socket: WebSocket, bytes: Uint8Array): boolean {
+    const frame = decodeAgentFrame(bytes)
+    if (!frame.ok) {
+      refuse(socket, frame.error)
+      return false
+    }
+    const { header, body } = frame.value
+    const link = this.#parts.links.of(socket)
+    if (link !== undefined) this.#parts.health.heard(link, Date.now())
+    if (header.type === 'hello') this.#hello(socket, header)
+    else if (link !== undefined) this.#handle(link, header, bytes, body)
+    return true
+  }
+
+  #hello(socket: WebSocket, hello: Hello): void {
+    const { store, links, sender, channels, recovery, standbyAnswers, restartNews, resumedStreams, news } = this.#parts
+    const before = store.links.get(hello.agent)
+    // A process that is back has replaced the others once; who joined since was let in beside it.
+    const join = before?.instance === hello.instance ? 'replica' : hello.join
+    const admission = links.admit(socket, { ...hello, join }, before !== undefined)
+    if (admission.kind === 'refused') {
+      closeQuietly(socket, CLOSE.NAME_REFUSED, 'another agent serves this share: use --replica or --replace')
+      return
+    }
+    const { link, closed } = admission
+    for (const old of closed) {
+      sender.lost(old)
+      if (old.name !== link.name) recovery.dismissed(old.name)
+    }
+    // First: a channel whose handshake was lost is unwanted as well.
+    channels.reconcile(link, new Set(hello.channels.map(({ ch }) => ch)), new Set(hello.held))
+    const unwanted = hello.channels.filter(({ ch }) => !channels.isCurrent(ch, link)).map(({ ch }) => ch)
+    const share = store.settings?.id ?? ''
+    const lanes = share === '' ? 1 : laneCount(share)
+    sendFrame(link, { type: 'welcome', share, unwanted, ...(lanes === 1 ? {} : { lanes }) })
+    standbyAnswers.arrived(link)
+    restartNews.arrived(link)
+    recovery.returned(link, hello)
+    resumedStreams.returned(link)
+    news.tell()
+    log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
+  }
+
+  #handle(link: AgentLink, header: AgentFrame, frame: Uint8Array, body: Uint8Array): void {
+    const { links, sender, channels, delivery } = this.#parts
+    switch (header.type) {
+      case 'answer':
+        sender.abandon(header.key)
+        delivery.answer(link, header, frame, body)
+        this.#parts.standbyAnswers.answered(link, header, body)
+        break
+      case 'failed':
+        sender.abandon(header.key)
+        delivery.failed(header, frame)
+        break
+      case 'notification':
+      case 'ask':
+        if (header.method === 'notifications/tools/list_changed') links.toolsChanged(link)
+        delivery.message(link, header, frame, body)
+        break
+      case 'chunk':
+        delivery.chunk(link, header, frame, body)
+        break
+      case 'receipts':
+        sender.received(header.keys)
+        break
+      case 'upload_credit':
+        sender.credit(header.key, header.upto)
+        break
+      case 'died':
+        if (channels.isCurrent(header.ch, link)) this.#parts.subscriptions.endAll(groupOf(header.ch))
+        channels.died(header.ch)
+        break
+      case 'idle':
+        if (channels.isCurrent(header.ch, link)) this.#parts.idleChildren.idle(groupOf(header.ch), Date.now())
+        break
+      case 'drain':
+        links.drain(link)
+        break
+      case 'hello':
+        break
+    }
+  }
+}
+
+function refuse(socket: WebSocket, reason: string): void {
+  log('link.protocol_error', { reason })
+  closeQuietly(socket, CLOSE.PROTOCOL_ERROR, reason)
+}

@@ -1,0 +1,105 @@
+/** Hands frames to clients as they came: to a call that waits over RPC, or onto a stream's socket. What goes out is owed until it is taken. */
+import type { Failure } from '../../../protocol/errors.ts'
+import { failureFrame } from '../../contract/failed-frame.ts'
+import type { GroupChannels } from '../children/group-channels.ts'
+import type { CreditLedger } from '../clients/credit.ts'
+import type { Streams } from '../clients/streams.ts'
+import type { Waiter, Waiters } from '../clients/waiters.ts'
+import type { Store } from '../rows/store.ts'
+import type { Debtor } from './credit-grants.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly channels: GroupChannels
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly ledger: CreditLedger<Debtor>
+}
+
+export class ClientFrames {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  toSockets(sockets: readonly WebSocket[], group: string, frame: Uint8Array, bodyBytes: number): void {
+    for (const socket of sockets) {
+      try {
+        socket.send(frame)
+        this.#parts.ledger.add(socket, group, bodyBytes)
+      } catch {
+        // Closing; its close event settles what it owes.
+      }
+    }
+  }
+
+  /** `isLastWord`: nothing comes after this frame. Whatever else there is waits for the call's stream to open. */
+  toWaiter(waiter: Waiter, frame: Uint8Array, bodyBytes: number, isLastWord: boolean, isFailure: boolean): void {
+    if (isFailure && waiter.isInitialize) this.#endRefusedSession(waiter)
+    if (isLastWord && waiter.buffer === undefined) {
+      this.#parts.waiters.settle(waiter, { kind: 'frame', frame, restarted: waiter.restarted })
+      return
+    }
+    if (waiter.buffer === undefined) {
+      waiter.buffer = []
+      waiter.bufferedAtMs = Date.now()
+      waiter.resolve({ kind: 'stream', restarted: waiter.restarted })
+    }
+    waiter.buffer.push(frame)
+    this.#parts.ledger.add(waiter, waiter.group, bodyBytes)
+  }
+
+  /** For a chunk: the call may have moved to its stream since the first frame of the message. */
+  toWaiterOrItsStream(waiter: Waiter, frame: Uint8Array, bodyBytes: number): void {
+    if (this.#parts.waiters.get(waiter.key) === waiter) this.toWaiter(waiter, frame, bodyBytes, false, false)
+    else {
+      const socket = this.#parts.streams.call(waiter.key)
+      if (socket !== undefined) this.toSockets([socket], waiter.group, frame, bodyBytes)
+    }
+  }
+
+  /** The stream of a waiting call is open: sends it what came meanwhile. */
+  handOver(waiter: Waiter, socket: WebSocket): void {
+    const { ledger } = this.#parts
+    for (const frame of waiter.buffer ?? []) socket.send(frame)
+    const owed = ledger.debtsOf(waiter.group).find(({ debtor }) => debtor === waiter)
+    if (owed !== undefined) ledger.add(socket, waiter.group, owed.bytes)
+    ledger.settle(waiter)
+  }
+
+  /** Ends a call with a failure that the relay itself has found. */
+  fail(key: string, failure: Failure): void {
+    const { waiters, streams } = this.#parts
+    const waiter = waiters.get(key)
+    if (waiter !== undefined && waiter.buffer === undefined) {
+      if (waiter.isInitialize) this.#endRefusedSession(waiter)
+      waiters.settle(waiter, { kind: 'failed', failure })
+    } else if (waiter !== undefined) waiter.buffer?.push(failureFrame(key, failure))
+    else streams.call(key)?.send(failureFrame(key, failure))
+  }
+
+  /** A call cannot be made again. Its Worker is told by the outcome, and a client that has come back for the call by this. */
+  failResumed(key: string, session: string, failure: Failure): void {
+    const { streams } = this.#parts
+    const socket = streams.call(key, session)
+    if (socket !== undefined && streams.attachmentOf(socket)?.resume !== undefined)
+      this.toSockets([socket], '', failureFrame(key, failure), 0)
+  }
+
+  /** Tells a resumed stream that its call has failed, once no Worker holds that any more. */
+  failUnlessOnItsWay(socket: WebSocket, frame: Uint8Array): void {
+    const { streams, waiters } = this.#parts
+    const { key = '', isRunning } = streams.attachmentOf(socket) ?? {}
+    if (isRunning === true || socket.readyState !== WebSocket.OPEN) return
+    const waitMs = waiters.onItsWayMs(key, Date.now())
+    if (waitMs > 0) setTimeout(() => this.failUnlessOnItsWay(socket, frame), waitMs)
+    else this.toSockets([socket], '', frame, 0)
+  }
+
+  /** A session whose initialize was refused never began; its child has nobody to serve. */
+  #endRefusedSession({ session }: Waiter): void {
+    this.#parts.channels.close(session)
+    this.#parts.store.endSession(session)
+  }
+}

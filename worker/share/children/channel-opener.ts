@@ -1,0 +1,159 @@
+/** Opens the channel of a group, and tells its fresh child what it must know before it can serve: handshake, log level, subscriptions. */
+import { verbosity } from '../../bridge/names.ts'
+import { randomKey } from '../../call-key.ts'
+import { channelName, SHARED_GROUP, spareGroup } from '../../contract/groups.ts'
+import { encodeReturnAddress, type RelayPurpose } from '../../contract/return-address.ts'
+import { type AgentLink, sendFrame } from '../agents/links.ts'
+import type { KeptRequest } from '../rows/kept-requests.ts'
+import type { Session } from '../rows/session-rows.ts'
+import type { Store } from '../rows/store.ts'
+import type { GroupChannel, GroupChannels } from './group-channels.ts'
+
+const encoder = new TextEncoder()
+
+/**
+ * How the relay introduces itself to a child that serves many clients: without sampling, elicitation and roots, since
+ * nobody could say whose client such a request is for.
+ */
+const SHARED_INITIALIZE = encoder.encode(
+  '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"mcp-edge","version":"1"}}}',
+)
+/** Where the id stands in each request of the relay: `{"jsonrpc":"2.0","id":0`. */
+export const RELAY_ID = { idFrom: 22, idTo: 23 } as const
+const SHARED_HANDSHAKE: KeptRequest = { body: SHARED_INITIALIZE, ...RELAY_ID, name: '' }
+const INITIALIZED = encoder.encode('{"jsonrpc":"2.0","method":"notifications/initialized"}')
+
+/** How the relay introduces itself to a child. `request` is its first request, whose id the agent replaces. */
+export interface Introduction {
+  readonly asks: 'pass' | 'refuse'
+  readonly method: 'initialize' | 'server/discover'
+  readonly request: KeptRequest
+  readonly purpose: 'handshake' | 'snapshot'
+}
+
+export class ChannelOpener {
+  readonly #store: Store
+  readonly #channels: GroupChannels
+
+  constructor(store: Store, channels: GroupChannels) {
+    this.#store = store
+    this.#channels = channels
+  }
+
+  /**
+   * The session's channel on this link. One that does not live there is opened, and the session's handshake goes ahead
+   * of whatever is sent next; `isFresh` is for a session whose own initialize is what comes next.
+   */
+  ready(session: Session, link: AgentLink, isFresh: boolean): GroupChannel {
+    const group = link.isolation === 'share' ? SHARED_GROUP : session.id
+    const record = this.#store.channels.get(group)
+    const isLive = record !== undefined && record.open && record.agent === link.name && record.instance === link.instance
+    if (record !== undefined && isLive) return { ch: channelName(group, record.generation), group }
+    return this.#open(session, group, (record?.generation ?? 0) + 1, link, isFresh)
+  }
+
+  /** The channel of a group of clients that needs no handshake. */
+  readyWithoutSession(group: string, link: AgentLink): GroupChannel {
+    const current = this.#channels.current(group)
+    if (current !== undefined && current.link === link) return { ch: current.ch, group }
+    const generation = (this.#store.channels.get(group)?.generation ?? 0) + 1
+    this.#store.channels.dropSnapshot(group)
+    this.#putOpen(group, generation, link, undefined)
+    const ch = channelName(group, generation)
+    sendFrame(link, { type: 'open', ch, ids: 'assign', asks: 'refuse' })
+    return { ch, group }
+  }
+
+  /**
+   * The channel of a group whose child speaks another era than its clients: to a fresh one the relay introduces itself.
+   * With `snapshot` the child's answer is kept, else it is only waited for.
+   */
+  readyBridged(group: string, link: AgentLink, { asks, method, request, purpose }: Introduction): GroupChannel {
+    const current = this.#channels.current(group)
+    if (current !== undefined && current.link === link) return { ch: current.ch, group }
+    const generation = (this.#store.channels.get(group)?.generation ?? 0) + 1
+    const ch = channelName(group, generation)
+    const handshake = randomKey()
+    this.#store.channels.dropSnapshot(group)
+    this.#putOpen(group, generation, link, handshake)
+    sendFrame(link, { type: 'open', ch, ids: 'assign', asks })
+    this.#call(link, ch, method, request, purpose, handshake)
+    if (method === 'initialize') this.#sendInitialized(link, ch)
+    return { ch, group }
+  }
+
+  /**
+   * A child for one call of a session, beside the session's own, which nobody can reach. It is told what the session's own
+   * was, and cannot ask: its client's answers would not find it.
+   */
+  readyAlone(session: Session, link: AgentLink, key: string): GroupChannel {
+    const [own] = link.isolation === 'share' ? [] : this.#store.requests.of(session.id, 'initialize')
+    const request = own ?? SHARED_HANDSHAKE
+    return this.readyBridged(spareGroup(session.id, key), link, { asks: 'refuse', method: 'initialize', request, purpose: 'handshake' })
+  }
+
+  /** Introduces the relay to a child that serves others already: they do not wait for its answer. */
+  introduce(ch: string, link: AgentLink, { method, request }: Introduction): void {
+    this.#call(link, ch, method, request, 'snapshot', randomKey(), false)
+  }
+
+  #open(session: Session, group: string, generation: number, link: AgentLink, isFresh: boolean): GroupChannel {
+    const ch = channelName(group, generation)
+    const isShared = group === SHARED_GROUP
+    if (isShared) this.#store.channels.dropSnapshot(SHARED_GROUP)
+    if (generation > 1 && (isShared || !isFresh)) this.#store.sessions.markRestarted(isShared ? undefined : session.id)
+    if (isFresh) this.#store.sessions.clearRestarted(session.id)
+    const [own] = isShared || isFresh ? [] : this.#store.requests.of(session.id, 'initialize')
+    const initialize = isShared ? SHARED_HANDSHAKE : own
+    const handshake = initialize === undefined ? undefined : randomKey()
+    this.#putOpen(group, generation, link, handshake)
+    sendFrame(link, { type: 'open', ch, ids: isShared ? 'assign' : 'keep', asks: isShared ? 'refuse' : 'pass' })
+    if (initialize !== undefined && handshake !== undefined) {
+      this.#call(link, ch, 'initialize', initialize, isShared ? 'snapshot' : 'handshake', handshake)
+      this.#sendInitialized(link, ch)
+      this.#replay(link, ch, isShared ? undefined : session.id)
+    }
+    return { ch, group }
+  }
+
+  /** A request that the relay makes to a child in its own name; nobody waits for the answer. `body` has the id 0 where SHARED_INITIALIZE has it. */
+  callForRelay(link: AgentLink, ch: string, method: string, body: Uint8Array): void {
+    this.#call(link, ch, method, { body, ...RELAY_ID, name: '' }, 'replay', randomKey())
+  }
+
+  /** Log level and subscriptions of one session, or of all that share a child. */
+  #replay(link: AgentLink, ch: string, session: string | undefined): void {
+    const kept = (purpose: 'level' | 'subscribe'): KeptRequest[] =>
+      session === undefined ? this.#store.requests.all(purpose) : this.#store.requests.of(session, purpose)
+    const [level] = kept('level').toSorted((a, b) => verbosity(a.name) - verbosity(b.name))
+    if (level !== undefined) this.#call(link, ch, 'logging/setLevel', level, 'replay', randomKey())
+    for (const subscription of kept('subscribe')) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
+  }
+
+  #sendInitialized(link: AgentLink, ch: string): void {
+    const header = { type: 'notify', ch, key: randomKey(), method: 'notifications/initialized', size: INITIALIZED.length } as const
+    sendFrame(link, header, INITIALIZED)
+  }
+
+  #putOpen(group: string, generation: number, link: AgentLink, handshake: string | undefined): void {
+    const before = this.#store.channels.get(group)
+    const hasMoved = before !== undefined && before.instance !== link.instance
+    const movedAtMs = hasMoved ? Date.now() : (before?.movedAtMs ?? 0)
+    this.#store.channels.put({ group, generation, agent: link.name, instance: link.instance, open: true, handshake, movedAtMs })
+  }
+
+  #call(
+    link: AgentLink,
+    ch: string,
+    method: string,
+    kept: KeptRequest,
+    purpose: RelayPurpose,
+    key: string,
+    holdsBack = purpose !== 'replay',
+  ): void {
+    const gate = holdsBack ? ({ gate: true } as const) : {}
+    const id = [kept.idFrom, kept.idTo] as const
+    const ra = encodeReturnAddress({ to: 'relay', purpose })
+    sendFrame(link, { type: 'call', ch, key, method, id, ra, tag: `relay ${key}`, ...gate, size: kept.body.length }, kept.body)
+  }
+}

@@ -1,0 +1,47 @@
+/** Ends children that have had nothing to do for their idle time, unless a client still waits for something from them. */
+import { LEAVING_MS } from '../../limits.ts'
+import type { StreamControl } from '../../contract/streams.ts'
+import type { Streams } from '../clients/streams.ts'
+import type { Waiters } from '../clients/waiters.ts'
+import type { GroupChannels } from './group-channels.ts'
+
+interface Parts {
+  readonly channels: GroupChannels
+  readonly streams: Streams
+  readonly waiters: Waiters
+}
+
+export class IdleChildren {
+  readonly #parts: Parts
+  /** Groups whose idle child is still listened to, and since when that is known, in milliseconds since 1970. */
+  readonly #listenedTo = new Map<string, number>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** An agent says that a group's child is idle. Workers find out whether the clients that listen to it are still there. */
+  idle(group: string, nowMs: number): void {
+    const { channels, streams } = this.#parts
+    if (!this.#isNeeded(group)) return channels.close(group)
+    this.#listenedTo.set(group, nowMs)
+    for (const socket of streams.listeners(group)) socket.send(JSON.stringify({ type: 'probe' } satisfies StreamControl))
+  }
+
+  /** A client's stream has closed, which may be the last that an idle child was kept for. */
+  streamClosed(group: string, nowMs: number): void {
+    const sinceMs = this.#listenedTo.get(group)
+    if (sinceMs === undefined || this.#isNeeded(group)) return
+    this.#listenedTo.delete(group)
+    if (nowMs - sinceMs < LEAVING_MS) this.#parts.channels.close(group)
+  }
+
+  #isNeeded(group: string): boolean {
+    const { streams, waiters } = this.#parts
+    return (
+      streams.listeners(group).length > 0 ||
+      streams.callsOfGroup(group).length > 0 ||
+      waiters.where((waiter) => waiter.group === group).length > 0
+    )
+  }
+}
