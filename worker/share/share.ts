@@ -42,6 +42,7 @@ import { ModernCalls } from './calls/modern-calls.ts'
 import { ModernOnLegacy } from './calls/modern-on-legacy.ts'
 import { ResumedStreams } from './calls/resumed-streams.ts'
 import { Sessions } from './calls/sessions.ts'
+import { SseSessions } from './calls/sse-sessions.ts'
 import { StreamSockets } from './calls/stream-sockets.ts'
 import { Asks } from './children/asks.ts'
 import { ChannelOpener } from './children/channel-opener.ts'
@@ -50,6 +51,7 @@ import { IdleChildren } from './children/idle-children.ts'
 import { RepeatableCalls } from './children/repeatable-calls.ts'
 import { SessionListens } from './children/session-listens.ts'
 import { Subscriptions } from './children/subscriptions.ts'
+import { AskingWorkers } from './clients/asking-workers.ts'
 import { CreditLedger } from './clients/credit.ts'
 import { Streams } from './clients/streams.ts'
 import { Waiters } from './clients/waiters.ts'
@@ -95,6 +97,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
       subscriptions,
       standbyAnswers,
       asks: new Asks(base),
+      askingWorkers: new AskingWorkers(streams),
       idleChildren: new IdleChildren(base),
       listens: new SessionListens(base),
       repeatableCalls: new RepeatableCalls(channels, standbyAnswers),
@@ -106,11 +109,12 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const answers = { ...children, restartNews, clientFrames, creditGrants, introductions }
     const delivery = new Delivery(answers)
     const recovery = (this.#recovery = new Recovery(answers))
-    const legacyOnModern = (this.#legacyOnModern = new LegacyOnModern(answers))
+    const sseSessions = new SseSessions(streams)
+    const legacyOnModern = (this.#legacyOnModern = new LegacyOnModern({ ...answers, sseSessions }))
     const modernOnLegacy = (this.#modernOnLegacy = new ModernOnLegacy(answers))
     const sessions = (this.#sessions = new Sessions({ ...answers, legacyOnModern }))
     this.#modernCalls = new ModernCalls({ ...answers, modernOnLegacy })
-    this.#legacyCalls = new LegacyCalls({ ...answers, sessions, legacyOnModern })
+    this.#legacyCalls = new LegacyCalls({ ...answers, sessions, sseSessions, legacyOnModern })
     const resumedStreams = new ResumedStreams({ ...answers, sessions })
     this.#streamSockets = new StreamSockets({ ...answers, sessions, resumedStreams })
     this.#agentMessages = new AgentMessages({ ...answers, delivery, recovery, resumedStreams })

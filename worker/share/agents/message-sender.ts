@@ -1,6 +1,6 @@
 /** Sends messages to agents: cut into frames, within the credit that the agent gives, and waits for its receipts. */
 import type { Call, Notify, Respond } from '../../../protocol/frame.ts'
-import type { Span } from '../../../protocol/json-scan.ts'
+import { canonicalId, type Span } from '../../../protocol/json-scan.ts'
 import { CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
 import type { LinkHealth } from './link-health.ts'
 import { type AgentLink, sendFrame } from './links.ts'
@@ -8,6 +8,11 @@ import { type AgentLink, sendFrame } from './links.ts'
 /** The relay's own notifications/cancelled; the agent puts the child's id over the 0. */
 const CANCEL_BODY = new TextEncoder().encode('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}')
 const CANCEL_ID: Span = [74, 75]
+
+/** Names a session's call, so that its client can cancel it by its own id. */
+export function cancelTag(session: string, rawId: string): string {
+  return `${session} ${canonicalId(rawId)}`
+}
 
 /** A message whose body is larger than its first part. */
 interface Upload {
@@ -48,10 +53,10 @@ export class MessageSender {
     })
   }
 
-  /** Tells a child that a call is cancelled. One that is gone, or has not the call, passes it over. */
-  cancel(link: AgentLink, ch: string, key: string, call: string): void {
+  /** Tells a child that a call, by its tag, is cancelled. One that is gone, or has not the call, passes it over. */
+  cancel(link: AgentLink, ch: string, key: string, tag: string): void {
     const method = 'notifications/cancelled'
-    this.send(link, { type: 'notify', ch, key, method, cancels: call, requestId: CANCEL_ID, size: CANCEL_BODY.length }, CANCEL_BODY)
+    this.send(link, { type: 'notify', ch, key, method, cancels: tag, requestId: CANCEL_ID, size: CANCEL_BODY.length }, CANCEL_BODY)
   }
 
   /** Sends more of a body, as soon as the agent's credit allows; false when the message has failed meanwhile. */

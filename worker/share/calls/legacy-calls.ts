@@ -1,12 +1,10 @@
 /** Takes in what clients send: finds session, channel and agent, sends it on, and waits where an answer is due. */
 import type { Failure } from '../../../protocol/errors.ts'
-import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { isLogLevel } from '../../bridge/names.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type { CallOutcome, SessionCallRequest, SendOutcome, SendRequest } from '../../contract/rpc.ts'
-import type { StreamControl } from '../../contract/streams.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
@@ -18,8 +16,11 @@ import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import { type Store } from '../rows/store.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import type { Streams } from '../clients/streams.ts'
-import { EMPTY_RESULT, failed, keptRequestOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
-import type { MessageSender } from '../agents/message-sender.ts'
+import { EMPTY_RESULT, failed, TOO_MANY_SUBSCRIPTIONS } from './outcomes.ts'
+import type { SseSessions } from './sse-sessions.ts'
+import { keptRequest } from '../rows/kept-requests.ts'
+import type { AskingWorkers } from '../clients/asking-workers.ts'
+import { cancelTag, type MessageSender } from '../agents/message-sender.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { SHARED_GROUP } from '../../contract/groups.ts'
 import type { Session } from '../rows/session-rows.ts'
@@ -30,6 +31,8 @@ interface Parts {
   readonly channels: GroupChannels
   readonly opener: ChannelOpener
   readonly streams: Streams
+  readonly askingWorkers: AskingWorkers
+  readonly sseSessions: SseSessions
   readonly waiters: Waiters
   readonly sender: MessageSender
   readonly clientFrames: ClientFrames
@@ -61,7 +64,7 @@ export class LegacyCalls {
     const goesOn = request.isResend === true || session.transport === 'sse'
     const link = goesOn ? channels.linkFor(session) : channels.linkForCall(session)
     const standby = this.#parts.standbyAnswers.for(request, link)
-    if (standby !== undefined) return request.delivery === 'session' ? this.#tellSession(request, standby) : standby
+    if (standby !== undefined) return request.delivery === 'session' ? this.#parts.sseSessions.tell(request, standby) : standby
     if (link === undefined) {
       if (isInitialize && session.transport === 'http' && request.isResend !== true) store.endSession(session.id)
       const outcome = this.#onOtherAgent(request, session)
@@ -78,16 +81,16 @@ export class LegacyCalls {
     if (request.bridge !== undefined) return { kind: 'native' }
     const channel = this.#parts.opener.ready(session, link, isInitialize)
     const local = isInitialize ? await this.#sharedInitialize(request, channel, link) : this.#answerHere(request, session, channel)
-    if (local !== undefined) return request.delivery === 'session' ? this.#tellSession(request, local) : local
+    if (local !== undefined) return request.delivery === 'session' ? this.#parts.sseSessions.tell(request, local) : local
     return this.#forward(request, channel, link)
   }
 
   async send(request: SendRequest): Promise<SendOutcome> {
-    const { store, sessions, channels, sender, legacyOnModern } = this.#parts
+    const { store, sessions, askingWorkers, channels, sender, legacyOnModern } = this.#parts
     if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
     const session = sessions.of(request)
     if ('code' in session) return failed(session)
-    const told = legacyOnModern.answerAsk(request, session)
+    const told = askingWorkers.answer(request)
     if (told !== undefined) return told
     const link = channels.linkFor(session)
     const isBeginning = request.method === 'notifications/initialized'
@@ -106,7 +109,7 @@ export class LegacyCalls {
     if (request.kind === 'response') sender.send(link, { type: 'respond', ch, key, rawId: request.rawId ?? 'null', size }, request.body)
     else {
       const cancels =
-        request.requestId === undefined ? {} : { cancels: tagOf(session.id, request.requestId.raw), requestId: request.requestId.span }
+        request.requestId === undefined ? {} : { cancels: cancelTag(session.id, request.requestId.raw), requestId: request.requestId.span }
       sender.send(link, { type: 'notify', ch, key, method, ...cancels, size }, request.body)
     }
     return { kind: (await receipt) ? 'sent' : 'again' }
@@ -118,7 +121,7 @@ export class LegacyCalls {
     if (request.size > MAX_HANDSHAKE_BYTES) return { code: 'BODY_TOO_LARGE', detail: 'initialize may have 256 KiB' }
     const session = request.delivery === 'session' ? sessions.of(request) : sessions.start(request, 'http')
     if ('code' in session) return session
-    store.requests.keep(session.id, 'initialize', keptRequestOf(request, ''))
+    store.requests.keep(session.id, 'initialize', keptRequest(request, ''))
     return session
   }
 
@@ -154,41 +157,12 @@ export class LegacyCalls {
     const isShared = group === SHARED_GROUP
     if (size > MAX_REPLAYED_BYTES) return undefined
     if (method === 'logging/setLevel' && level !== undefined && isLogLevel(level))
-      return requests.setLevel(session.id, keptRequestOf(request, level), isShared) ? undefined : EMPTY_RESULT
+      return requests.setLevel(session.id, keptRequest(request, level), isShared) ? undefined : EMPTY_RESULT
     if (method === 'resources/unsubscribe' && uri !== undefined)
       return requests.unsubscribe(session.id, uri, isShared) ? undefined : EMPTY_RESULT
     if (method !== 'resources/subscribe' || uri === undefined) return undefined
     if (requests.otherSubscriptions(session.id, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
-    return requests.subscribe(session.id, keptRequestOf(request, uri), isShared) ? undefined : EMPTY_RESULT
-  }
-
-  /** Over HTTP+SSE even the relay's own answers go to the session's stream. */
-  #tellSession({ session, key, rawId, method, revision }: SessionCallRequest, outcome: CallOutcome): CallOutcome {
-    const listener = this.#parts.streams.listener(session)
-    const tell = (control: StreamControl): CallOutcome => {
-      listener?.send(JSON.stringify(control))
-      return { kind: 'accepted' }
-    }
-    switch (outcome.kind) {
-      case 'result':
-        return tell({ type: 'answer', rawId, result: outcome.result })
-      case 'initialized': {
-        const answer = new TextDecoder().decode(outcome.answer)
-        return tell({ type: 'initialized', rawId, answer, ...(revision === undefined ? {} : { revision }) })
-      }
-      case 'standby': {
-        const standby = { ...outcome, answer: new TextDecoder().decode(outcome.answer) }
-        return tell({ type: 'standby', rawId, method, standby, ...(revision === undefined ? {} : { revision }) })
-      }
-      case 'failed': {
-        // Clients do not look into the body of a post that has succeeded, as many a failure's status says.
-        const ra = encodeReturnAddress({ to: 'session', session, rawId })
-        listener?.send(encodeFrame({ type: 'failed', ch: '', key, ra, ...outcome.failure, executed: outcome.failure.executed ?? 'no' }))
-        return listener === undefined ? outcome : { kind: 'accepted' }
-      }
-      default:
-        return outcome
-    }
+    return requests.subscribe(session.id, keptRequest(request, uri), isShared) ? undefined : EMPTY_RESULT
   }
 
   #forward(request: SessionCallRequest, { ch, group }: GroupChannel, link: AgentLink, isApart = false): Promise<CallOutcome> | CallOutcome {
@@ -212,11 +186,11 @@ export class LegacyCalls {
       id,
       ...(token === undefined ? {} : { token }),
       ra,
-      tag: tagOf(session, rawId),
+      tag: cancelTag(session, rawId),
       size,
     } as const
-    if (isForSession) this.#announce(request, restarted)
-    const isReplaced = isElsewhere(this.#parts.streams, request, link)
+    if (isForSession) this.#parts.sseSessions.announce(request, restarted, this.#parts.standbyAnswers.listed(request))
+    const isReplaced = this.#parts.streams.isElsewhere(request, link.name)
     const outcome = isForSession
       ? ({ kind: 'accepted' } as const)
       : isReplaced
@@ -234,20 +208,5 @@ export class LegacyCalls {
           })
     this.#parts.sender.send(link, header, request.body)
     return outcome
-  }
-
-  /** Tells the Worker of an HTTP+SSE stream what will come, so that it can keep the client waiting, or tell it the end. */
-  #announce(request: SessionCallRequest, restarted: boolean): void {
-    const { session, key, method, cursor, rawId, rawToken } = request
-    const listed = this.#parts.standbyAnswers.listed(request)
-    const pending: StreamControl = {
-      type: 'pending',
-      key,
-      rawId,
-      restarted,
-      ...(rawToken === undefined ? {} : { rawToken }),
-      ...(listed === undefined ? {} : { standby: { method, ...(cursor === undefined ? {} : { cursor }), listed } }),
-    }
-    this.#parts.streams.listener(session)?.send(JSON.stringify(pending))
   }
 }

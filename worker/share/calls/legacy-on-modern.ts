@@ -1,14 +1,11 @@
 /** Sessions of the handshake era on a child that knows no handshake: what the Share answers, what the Worker must translate. */
-import { canonicalId } from '../../../protocol/json-scan.ts'
 import { envelopeMembers, readInitializeRequest } from '../../bridge/discover.ts'
 import { legacyNotificationVerdict, legacyVerdict, modernRequest } from '../../bridge/legacy-to-modern.ts'
 import { isLogLevel } from '../../bridge/names.ts'
 import { KEPT_CALL_MS, MAX_KEPT_CALL_BYTES, MAX_KEPT_CALLS, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS } from '../../limits.ts'
-import { type AskName, readAskName } from '../../contract/ask-name.ts'
 import { type ChannelOpener, type Introduction, RELAY_ID } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type { BridgeFacts, CallOutcome, SessionCallRequest, KeepOrder, KeptFacts, SendOutcome, SendRequest } from '../../contract/rpc.ts'
-import type { StreamControl } from '../../contract/streams.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { AgentLink, AgentLinks } from '../agents/links.ts'
@@ -16,12 +13,14 @@ import type { RestartNews } from '../answers/restart-news.ts'
 import type { SessionListens } from '../children/session-listens.ts'
 import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
-import { EMPTY_RESULT, failed, keptRequestOf, isElsewhere, tagOf, TOO_MANY_SUBSCRIPTIONS } from './session-parts.ts'
-import type { MessageSender } from '../agents/message-sender.ts'
+import { EMPTY_RESULT, failed, TOO_MANY_SUBSCRIPTIONS } from './outcomes.ts'
+import type { SseSessions } from './sse-sessions.ts'
+import type { AskingWorkers } from '../clients/asking-workers.ts'
+import { cancelTag, type MessageSender } from '../agents/message-sender.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { MODERN_SHARED_GROUP } from '../../contract/groups.ts'
 import type { Session } from '../rows/session-rows.ts'
-import type { KeptRequest } from '../rows/kept-requests.ts'
+import { keptRequest, type KeptRequest } from '../rows/kept-requests.ts'
 
 interface Parts {
   readonly store: Store
@@ -29,6 +28,8 @@ interface Parts {
   readonly channels: GroupChannels
   readonly opener: ChannelOpener
   readonly streams: Streams
+  readonly askingWorkers: AskingWorkers
+  readonly sseSessions: SseSessions
   readonly waiters: Waiters
   readonly sender: MessageSender
   readonly introductions: ChildIntroductions
@@ -37,7 +38,6 @@ interface Parts {
 }
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 
 export class LegacyOnModern {
   readonly #parts: Parts
@@ -51,7 +51,7 @@ export class LegacyOnModern {
   }
 
   call(request: SessionCallRequest, session: Session, link: AgentLink): CallOutcome | Promise<CallOutcome> {
-    if (request.delivery === 'session') return this.#handOver(request)
+    if (request.delivery === 'session') return this.#parts.sseSessions.translate(request)
     const verdict = legacyVerdict(request.method)
     if (verdict === 'empty') return EMPTY_RESULT
     if (verdict === 'level' && this.#keepLevel(request, session.id)) return EMPTY_RESULT
@@ -69,28 +69,15 @@ export class LegacyOnModern {
 
   /** A notification of the client. Only a cancellation means anything to this child, or to who asks the client for it. */
   async send({ key, method, size, requestId, body }: SendRequest, session: Session, link: AgentLink): Promise<SendOutcome> {
-    const { channels, streams, sender } = this.#parts
+    const { channels, askingWorkers, sender } = this.#parts
     if (requestId === undefined || legacyNotificationVerdict(method) === 'drop') return { kind: 'sent' }
-    for (const socket of streams.asking(session.id)) {
-      if (streams.attachmentOf(socket)?.call !== canonicalId(requestId.raw)) continue
-      // Its answers may all be there: then what is to be cancelled is on its way.
-      streams.markCancelled(socket)
-      socket.send(JSON.stringify({ type: 'cancelled' } satisfies StreamControl))
-    }
+    askingWorkers.cancel(session.id, requestId.raw)
     const current = channels.current(channels.groupOn(session, link))
     if (current === undefined) return { kind: 'sent' }
     const receipt = sender.receipt(current.link, key)
-    const cancels = tagOf(session.id, requestId.raw)
+    const cancels = cancelTag(session.id, requestId.raw)
     sender.send(current.link, { type: 'notify', ch: current.ch, key, method, cancels, requestId: requestId.span, size }, body)
     return { kind: (await receipt) ? 'sent' : 'again' }
-  }
-
-  /** Brings a client's response to the Worker that has asked for it; undefined when no Worker can have. */
-  answerAsk(request: SendRequest, session: Session): SendOutcome | undefined {
-    const name = request.kind === 'response' ? readAskName(request.rawId) : undefined
-    if (name === undefined) return undefined
-    if (request.size > request.body.length) return failed({ code: 'BODY_TOO_LARGE', detail: 'an answer to this server may have 1 MiB' })
-    return this.#tell(session.id, name, decoder.decode(request.body)) ? { kind: 'sent' } : { kind: 'unheard' }
   }
 
   /** Keeps a call whose client is asked, or has left. One too large, or too many, is not kept. */
@@ -128,22 +115,6 @@ export class LegacyOnModern {
     this.#parts.store.bridge.dropKept(session.id)
     this.#levels.delete(session.id)
     streams.endAsking(session.id)
-  }
-
-  #tell(session: string, { key, index }: AskName, body: string): boolean {
-    const { streams } = this.#parts
-    const socket = streams.asking(session).find((candidate) => streams.attachmentOf(candidate)?.key === key)
-    socket?.send(JSON.stringify({ type: 'told', index, body } satisfies StreamControl))
-    return socket !== undefined
-  }
-
-  /** Over HTTP+SSE the Worker that holds the stream makes the call, since only it can ask the client meanwhile. */
-  #handOver({ session, body, size }: SessionCallRequest): CallOutcome {
-    const listener = this.#parts.streams.listener(session)
-    if (listener === undefined) return { kind: 'away', isExpected: true }
-    if (size > body.length) return failed({ code: 'BODY_TOO_LARGE', detail: 'a request over HTTP+SSE to this server may have 1 MiB' })
-    listener.send(JSON.stringify({ type: 'translate', body: decoder.decode(body) } satisfies StreamControl))
-    return { kind: 'accepted' }
   }
 
   #ready(session: Session, link: AgentLink): GroupChannel {
@@ -195,7 +166,7 @@ export class LegacyOnModern {
   #keepLevel(request: SessionCallRequest, session: string): boolean {
     const { level, size } = request
     if (level === undefined || !isLogLevel(level) || size > MAX_REPLAYED_BYTES) return false
-    this.#parts.store.requests.keep(session, 'level', keptRequestOf(request, level))
+    this.#parts.store.requests.keep(session, 'level', keptRequest(request, level))
     this.#levels.set(session, level)
     return true
   }
@@ -212,7 +183,7 @@ export class LegacyOnModern {
     if (uri === undefined || size > MAX_REPLAYED_BYTES) return undefined
     if (method === 'resources/unsubscribe') store.requests.dropSubscription(session, uri)
     else if (store.requests.otherSubscriptions(session, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
-    else store.requests.keep(session, 'subscribe', keptRequestOf(request, uri))
+    else store.requests.keep(session, 'subscribe', keptRequest(request, uri))
     if (listens.renew(session, channel, link)) return EMPTY_RESULT
     store.requests.dropSubscription(session, uri)
     return failed({ code: 'SHARE_BUSY', executed: 'no', detail: 'the URIs of a session may have 512 KiB' })
@@ -253,9 +224,10 @@ export class LegacyOnModern {
     const isStream = delivery === 'stream'
     const isResend = request.isResend === true
     const facts = { group, agent: link.name, session: session.id, isInitialize: false, restarted, canStream: isStream, isResend }
-    const outcome = isStream && isElsewhere(this.#parts.streams, request, link) ? ({ kind: 'replaced' } as const) : waiters.wait(key, facts)
+    const outcome =
+      isStream && this.#parts.streams.isElsewhere(request, link.name) ? ({ kind: 'replaced' } as const) : waiters.wait(key, facts)
     const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(isStream ? { session: session.id } : {}) })
-    const tag = tagOf(session.id, rawId)
+    const tag = cancelTag(session.id, rawId)
     sender.send(link, { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag, size }, request.body)
     return outcome
   }

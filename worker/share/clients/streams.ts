@@ -1,6 +1,6 @@
 /** The sockets that Workers hold on behalf of their clients: found by tag, so that they outlive the object's memory. */
 import { closeQuietly } from '../agents/links.ts'
-import type { RepeatFacts } from '../../contract/rpc.ts'
+import type { RepeatFacts, SessionCallRequest } from '../../contract/rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 
 /** What a stream's socket remembers through sleep. */
@@ -75,8 +75,14 @@ export class Streams {
     if (attachment?.repeat !== undefined) socket.serializeAttachment({ ...attachment, hasBegun: true } satisfies StreamAttachment)
   }
 
+  /** Whether a call goes on without this Worker: its client has come back for it elsewhere, or has left. */
+  isElsewhere({ isRetry, isLeft, key, session }: SessionCallRequest, agent: string): boolean {
+    // On a first try there can be none, and looking has its price.
+    return isRetry === true && (this.#markRunning(key, session, agent) || isLeft === true)
+  }
+
   /** Notes that the call of a resumed stream is on its way to an agent; false when there is no such stream. */
-  markRunning(key: string, session: string, agent: string): boolean {
+  #markRunning(key: string, session: string, agent: string): boolean {
     const socket = this.call(key, session)
     const attachment = socket === undefined ? undefined : attachmentOf(socket)
     if (socket === undefined || attachment?.resume === undefined) return false

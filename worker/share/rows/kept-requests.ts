@@ -1,5 +1,6 @@
 /** Rows of requests that sessions have made once and that every new child of theirs must be sent: initialize, log level, subscriptions. */
 import { verbosity } from '../../bridge/names.ts'
+import type { SessionCallRequest } from '../../contract/rpc.ts'
 
 /** A request as it is kept: its bytes, where its id stands, and what it sets or asks for. */
 export interface KeptRequest {
@@ -7,6 +8,11 @@ export interface KeptRequest {
   readonly idFrom: number
   readonly idTo: number
   readonly name: string
+}
+
+/** A request as it came, to be kept. `name`: what it sets or asks for. */
+export function keptRequest({ body, id }: Pick<SessionCallRequest, 'body' | 'id'>, name: string): KeptRequest {
+  return { body, idFrom: id[0], idTo: id[1], name }
 }
 
 /** `listen`: what the relay listens for in the session's name, at a child that knows no sessions. */
@@ -38,7 +44,7 @@ export class KeptRequests {
     return this.#sql
       .exec<Columns>('SELECT name, body, id_from, id_to FROM handshake WHERE session = ? AND purpose = ?', session, purpose)
       .toArray()
-      .map(keptRequest)
+      .map(readRow)
   }
 
   /** What all sessions have asked for, each log level or resource once: for the child that they share. */
@@ -46,7 +52,7 @@ export class KeptRequests {
     return this.#sql
       .exec<Columns>('SELECT name, body, id_from, id_to FROM handshake WHERE purpose = ? GROUP BY name', purpose)
       .toArray()
-      .map(keptRequest)
+      .map(readRow)
   }
 
   /** Ids of the sessions that subscribe to a resource. */
@@ -98,6 +104,6 @@ export class KeptRequests {
   }
 }
 
-function keptRequest({ name, body, id_from: idFrom, id_to: idTo }: Columns): KeptRequest {
+function readRow({ name, body, id_from: idFrom, id_to: idTo }: Columns): KeptRequest {
   return { body: new Uint8Array(body), idFrom, idTo, name }
 }

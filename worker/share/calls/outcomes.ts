@@ -1,0 +1,11 @@
+/** Outcomes that the Share finds by itself, without a child. */
+import type { Failure } from '../../../protocol/errors.ts'
+import type { CallOutcome } from '../../contract/rpc.ts'
+
+export const EMPTY_RESULT: CallOutcome = { kind: 'result', result: '{}' }
+
+export const TOO_MANY_SUBSCRIPTIONS = failed({ code: 'SHARE_BUSY', executed: 'no', detail: 'a session may have 1000 subscriptions' })
+
+export function failed(failure: Failure): { kind: 'failed'; failure: Failure } {
+  return { kind: 'failed', failure }
+}
