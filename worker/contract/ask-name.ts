@@ -1,4 +1,4 @@
-/** Ids of the relay's own requests to clients: they name the Worker that waits, and which of its questions this is. */
+/** Ids of the relay's own requests to clients: each names the Worker that waits for the response, and which of its questions it answers. */
 
 export interface AskName {
   /** Key of the round of questions. */

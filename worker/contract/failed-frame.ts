@@ -1,4 +1,4 @@
-/** A `failed` frame read as a failure that may be shown, and a failure of the relay's own written as one. */
+/** Reads a `failed` frame as a failure that a client may be shown, and writes a failure that the relay has found as such a frame. */
 import type { Failure } from '../../protocol/errors.ts'
 import type { Failed } from '../../protocol/frame.ts'
 import { encodeFrame } from '../../protocol/frame-codec.ts'

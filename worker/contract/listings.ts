@@ -1,4 +1,4 @@
-/** What a share can answer without an agent: which requests those are, and the form in which a server's answers are kept. */
+/** Which requests a share can answer without an agent, and the form in which a server's answers are kept for that. No I/O. */
 import { findMember, type Span } from '../../protocol/json-scan.ts'
 import { concat } from '../../protocol/splice.ts'
 import { type Capability, type CapabilitySet, fingerprint } from '../bridge/capabilities.ts'
@@ -6,7 +6,7 @@ import { rootOf, valueAt } from '../bridge/json-view.ts'
 
 type ListMethod = 'tools/list' | 'prompts/list' | 'resources/list' | 'resources/templates/list'
 
-/** `server`: what it says of itself, in answer to initialize or server/discover. A page behind a list's first has its cursor. */
+/** `server`: its answer to initialize or server/discover. Pages of a list after the first are named with their cursor. */
 export type ListingName = 'server' | ListMethod | `${ListMethod} ${string}`
 
 /** A server's answer as it is kept: a JSON-RPC response with the result as the server wrote it, and the id 0. */
@@ -42,16 +42,16 @@ export const LISTING_ID: Span = [22, 23]
 
 const LIST_METHODS: ReadonlySet<string> = new Set<ListMethod>(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])
 const SERVER_METHODS: ReadonlySet<string> = new Set(['initialize', 'server/discover'])
-/** A longer cursor is state that a server has given away, not the name of a page. */
+/** A longer cursor is not the name of a page but state of the server's. */
 const MAX_CURSOR_CHARS = 512
 
-/** What answers a request; undefined for what only an agent can answer, and for ping, which needs nothing kept. */
+/** The listing that answers a request; undefined for what only an agent can answer, and for ping, which needs none. */
 export function listingOf({ method, cursor }: { readonly method: string; readonly cursor?: string | undefined }): ListingName | undefined {
   if (SERVER_METHODS.has(method)) return 'server'
   return isListMethod(method) ? pageOf(method, cursor) : undefined
 }
 
-/** What a request for the next page goes by; undefined for the last page. */
+/** The listing of the next page; undefined for the last page. */
 export function nextPage({ name, answer }: Pick<Listing, 'name' | 'answer'>): ListingName | undefined {
   const [method = ''] = name.split(' ', 1)
   const result = findMember(answer, rootOf(answer), 'result')
@@ -74,8 +74,8 @@ function pageOf(method: ListMethod, cursor: string | undefined): ListingName {
 }
 
 /**
- * Names those who are offered the same: servers fit their lists to what a client declares, and what one principal has
- * brought a server to offer is no other's to see.
+ * Names the clients that are offered the same: servers fit their lists to what a client declares, and what they offer to one
+ * principal is not for another to see.
  */
 export function audienceOf(principal: string, capabilities: CapabilitySet): string {
   return `${fingerprint(capabilities)} ${principal}`

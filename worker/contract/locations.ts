@@ -1,4 +1,4 @@
-/** Where the platform can put an object. */
+/** Locations where the platform can be asked to place an object. */
 
 /** Where an object can be asked to be (Durable Objects, data location). */
 export const LOCATIONS = [

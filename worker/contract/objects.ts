@@ -1,4 +1,4 @@
-/** The Durable Objects as their callers see them; the classes implement these, so that nobody imports a class to call it. */
+/** The Durable Objects as their callers see them. The classes implement these interfaces, so that no caller imports a class. */
 import type { ListingOrder } from './listings.ts'
 import type { Location } from './locations.ts'
 import type { ClaimOutcome, RelaySecrets, ShareRecord } from './registry-rpc.ts'
@@ -20,7 +20,7 @@ import type {
   ShareSettings,
 } from './rpc.ts'
 
-/** The object of a share or of a lane of it, as a Worker calls it. Stream sockets and agents' links come over `fetch`. */
+/** The object of a share, or of a lane of one, as a Worker calls it. Stream sockets and agents' links come over `fetch`. */
 export interface ShareObject extends Rpc.DurableObjectBranded {
   /** One client request; resolves with its answer, or with where the answer will come. */
   call(request: CallRequest): Promise<CallOutcome>
@@ -57,9 +57,9 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   claim(code: string | undefined): Promise<ClaimOutcome>
   /** Adds a share to the list; `false` when the list is full. */
   addShare(settings: ShareSettings, location: Location | undefined): boolean
-  /** What an object of a share must know that has just come to be; undefined when the share has ended, and it is none. */
+  /** For a new object: the settings of the share that it belongs to; undefined when the share has ended, or never was. */
   adopt(id: string): ShareSettings | undefined
-  /** From here on no object of the share comes to be. Undefined for a share that is not in the list. */
+  /** Marks a share as ended, so that no new object of it is made. Undefined for a share that is not in the list. */
   endShare(id: string): ShareRecord | undefined
   removeShare(id: string): void
   share(id: string): ShareRecord | undefined

@@ -14,7 +14,7 @@ export interface ShareRecord extends ShareSettings {
   readonly location: Location | undefined
   /** Objects may exist for it. */
   readonly isMade: boolean
-  /** Its owner has ended it, and not all of its objects are known to have heard. */
+  /** Its owner has ended it, and not all of its objects have confirmed that. */
   readonly isEnding: boolean
 }
 

@@ -1,12 +1,12 @@
-/** Where the answer to a call goes: text that travels with the call and comes back with its answer, and that only the relay reads. */
+/** Where the answer to a call goes, as a text that travels with the call and comes back with its answer. Only the relay reads it. */
 
-/** What the relay itself calls a child for: a session's handshake, that of a shared child, or what follows either. */
+/** Why the relay itself calls a child: `handshake` is waited for, of `snapshot` the answer is kept as well, of `replay` it is not needed. */
 export type RelayPurpose = 'handshake' | 'snapshot' | 'replay'
 const RELAY_PURPOSES: readonly RelayPurpose[] = ['handshake', 'snapshot', 'replay']
 
 /** Where the answer to a call goes. */
 export type ReturnAddress =
-  /** With `session`: its client may come back for the stream, as whoever owns this session. `isTranslated`: what comes is of another era than its client. */
+  /** With `session`: the client may come back for the stream, if it owns this session. `isTranslated`: the child is of another era than its client. */
   | { readonly to: 'call'; readonly key: string; readonly session?: string; readonly isTranslated?: true }
   /** The listening stream of a session. */
   | { readonly to: 'stream'; readonly session: string }

@@ -7,13 +7,13 @@ import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import type { ListClient, Standby } from './listings.ts'
 
-/** The client and its session, as the Worker has proved or read them. */
+/** A session, and the principal who calls: the Worker has verified the principal, and only read the session's id. */
 export interface Caller {
   readonly principal: string
   readonly session: string
 }
 
-/** What the Worker sends again, when the agent may have it already: it must go to the same child and to no other. */
+/** Of a message that the Worker sends again, though the agent may have it already: it must go to the same child. */
 export interface Resent {
   readonly isResend?: boolean
   /** Of a resend: milliseconds since the Worker first sent it. */
@@ -100,7 +100,7 @@ export interface ParkOrder {
   readonly expiresAtMs: number
 }
 
-/** A parked call with what its asks were, so that they can be put again. */
+/** A parked call with the requests that were put to its client, so that they can be put again. */
 export interface ParkedRow extends ParkedCall {
   /** Key of the call that waits. */
   readonly call: string
@@ -108,7 +108,7 @@ export interface ParkedRow extends ParkedCall {
   readonly requests: readonly { readonly key: string; readonly request: string }[]
 }
 
-/** A listen on a child that knows none. */
+/** A listen on a child of the handshake era, which knows no subscriptions/listen. */
 export interface SubscribeOrder {
   readonly group: string
   readonly key: string
@@ -131,7 +131,7 @@ export interface KeepOrder extends Caller, KeptCall {
 /** What the Share knows of a call that a client has come back for. */
 export interface KeptFacts {
   readonly call?: KeptCall
-  /** By what it is translated, as far as that is known now. */
+  /** By what it is translated, if the child has said that already. */
   readonly facts?: BridgeFacts
 }
 
@@ -151,11 +151,11 @@ export interface Away {
   readonly isExpected: boolean
   /** Another is there, and takes over at the end of the grace time. */
   readonly isReplaceable?: boolean
-  /** What was known of agents then: `Share.agentNews` waits for more. */
+  /** State of the news at that time: `agentNews` waits for the next. */
   readonly newsMark?: number
 }
 
-/** The two sides of a bridge: what the Worker translates by. `version` is what a translated call names. */
+/** What the Worker needs to translate between client and child. A translated call names `version` in `bridge`. */
 export interface BridgeFacts {
   readonly version: string
   readonly childEra: 'legacy' | 'modern'
@@ -256,7 +256,7 @@ export interface ShareFacts extends ShareSettings {
   }[]
   readonly sessions: number
   readonly counters: {
-    /** Random per construction of the object: another value means that it slept or was reset in between. */
+    /** Random for each construction of the object: another value means that it hibernated or was reset in between. */
     readonly incarnation: string
     /** Rows written by this incarnation, schema included (SQLite's total_changes()). */
     readonly total_changes: number

@@ -1,13 +1,13 @@
-/** What a Worker and a Share say over stream sockets: how one is asked for, why it is closed, and the text messages on it. */
+/** What a Worker and a Share say over stream sockets: how a stream is asked for, why it is closed, and the text messages on it. */
 import type { Failure } from '../../protocol/errors.ts'
 import type { Caller } from './rpc.ts'
 import type { Standby } from './listings.ts'
 
-/** Where a client was in a stream: the last message that it has seen of its session's child, or of the one that all share. */
+/** How far a client has read a stream: the last message that it has seen, and of which child. */
 export interface StreamMark {
-  /** `shared` and `modern`: the child of all sessions, which speaks their own era or the other. */
+  /** `own`: the session's. `shared`, `modern`: the one of all sessions, of their own era or of the other. */
   readonly child: 'own' | 'shared' | 'modern'
-  /** Which child it was, counted for each session or share. */
+  /** Counts the children that have served this session, or all sessions. */
   readonly generation: number
   readonly n: number
 }
@@ -64,9 +64,9 @@ export const STREAM_CLOSE = {
 export type StreamControl =
   /** Worker to Share: its client has taken so many body bytes. */
   | { readonly type: 'taken'; readonly bytes: number }
-  /** Share to Worker: credit waits for this client, say what it takes as soon as it does. */
+  /** Share to Worker: credit is withheld because of this client, report what it takes at once. */
   | { readonly type: 'sync' }
-  /** Share to the Worker of a session's stream: write something, by which a client that has left is found out. */
+  /** Share to the Worker of a session's stream: write something to the client, to find out whether it has left. */
   | { readonly type: 'probe' }
   /** Share to the Worker of a session's stream: a call has begun whose answer this stream will carry. */
   | {

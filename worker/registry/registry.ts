@@ -1,4 +1,4 @@
-/** The one object per relay that knows its signing key, its owner and its shares; never on the path of a call. */
+/** The one object that knows the relay's signing key, its owner and its shares. Never on the path of a call. */
 import { DurableObject } from 'cloudflare:workers'
 import { encodeBase32 } from '../access/base32.ts'
 import { equalBytes, hashSecret, randomBytes, randomText } from '../access/secret.ts'
@@ -86,7 +86,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     return true
   }
 
-  /** What an object of a share must know that has just come to be; undefined when the share has ended, and it is none. */
+  /** For a new object: the settings of the share that it belongs to; undefined when the share has ended, or never was. */
   adopt(id: string): ShareSettings | undefined {
     const record = this.share(id)
     if (record === undefined || record.isEnding || record.expiresAtMs <= Date.now()) return undefined
@@ -95,7 +95,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     return { id, name, createdAtMs, expiresAtMs }
   }
 
-  /** From here on no object of the share comes to be. Undefined for a share that is not in the list. */
+  /** Marks a share as ended, so that no new object of it is made. Undefined for a share that is not in the list. */
   endShare(id: string): ShareRecord | undefined {
     this.#sql.exec('UPDATE shares SET ending = 1 WHERE id = ?', id)
     return this.share(id)

@@ -1,4 +1,4 @@
-/** What agents say over their links, and that a link has opened or closed: each part of the Share hears what concerns it. */
+/** Takes in what agents say over their links, a hello and then frames, and that a link has closed; tells each part of the Share what concerns it. */
 import { splitBundle } from '../../protocol/bundle.ts'
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'

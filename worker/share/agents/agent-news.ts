@@ -1,7 +1,7 @@
-/** Tells those who wait for an agent that one has come, or that one is gone for good and another may take its place. */
+/** Lets callers wait until an agent has come, or until one is gone for good and another may take its place. */
 import { within } from '../../within.ts'
 
-/** Of those who are told at once, each comes back with a call: what else is going on must not wait for them all. */
+/** Callers told at once: each comes back with a call, and other work must not wait for all of them. */
 const TOLD_AT_ONCE = 16
 
 interface Waiting {
@@ -10,11 +10,11 @@ interface Waiting {
 }
 
 export class AgentNews {
-  /** Counts from a random number: what was seen before a reset tells nothing of now. */
+  /** Starts at a random number, so that a mark from before a reset matches nothing. */
   #mark = Math.floor(Math.random() * 2 ** 31)
   readonly #waiting = new Set<Waiting>()
 
-  /** Names what is known by now. */
+  /** Names the present state; every piece of news changes it. */
   get mark(): number {
     return this.#mark
   }
@@ -24,7 +24,7 @@ export class AgentNews {
     return this.#waiting.size
   }
 
-  /** Tells all, a few at a time, and after what the object is at: first those whose calls an agent may have had. */
+  /** Wakes all who wait, a few at a time and not before the present event is handled; first those whose calls an agent may have had. */
   tell(): void {
     this.#mark++
     const all = [...this.#waiting]
@@ -32,7 +32,7 @@ export class AgentNews {
     this.#tellSome([...all.filter(({ isResend }) => isResend), ...all.filter(({ isResend }) => !isResend)])
   }
 
-  /** Resolves when there is more to know than `mark` names, at once if there is already, and after `maxMs` in any case. */
+  /** Resolves when there is news since `mark`, at once if there is already, and after `maxMs` in any case. */
   async after(mark: number, maxMs: number, isResend: boolean): Promise<void> {
     if (mark !== this.#mark) return
     const { promise, resolve } = Promise.withResolvers<void>()

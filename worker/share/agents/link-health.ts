@@ -1,13 +1,13 @@
-/** Whether an agent that seems connected still answers: a half-open link looks like any other until something is sent. */
+/** Tells whether an agent that seems connected still responds: a half-open link looks like any other until something is sent. No timers. */
 import { DOUBT_MS, HEARD_NOTED_MS, LINK_QUIET_MS, UNANSWERED_MS } from '../../limits.ts'
 import type { AgentLink, AgentLinks, LinkSigns } from './links.ts'
 
 /** What is known of one socket, in milliseconds since 1970. */
 interface Signs {
   heardAtMs: number
-  /** The oldest call after which nothing at all was heard. */
+  /** When the oldest call was sent since which nothing at all was heard. */
   waitingSinceMs: number | undefined
-  /** What the socket itself remembers. */
+  /** What the socket's attachment says. */
   noted: LinkSigns
 }
 
@@ -22,7 +22,7 @@ export class LinkHealth {
     this.#pongAtMs = pongAtMs
   }
 
-  /** A frame has come. It is noted on the socket now and then, so that sleep does not lose it. */
+  /** A frame has come. It is noted in the socket's attachment now and then, so that hibernation does not lose it. */
   heard(link: AgentLink, nowMs: number): void {
     const signs = this.#signsOf(link)
     signs.heardAtMs = nowMs
@@ -31,7 +31,7 @@ export class LinkHealth {
     if (silentSinceMs !== undefined || nowMs - heardAtMs > HEARD_NOTED_MS) this.#note(link, signs)
   }
 
-  /** A call was sent, which the agent answers or receipts within a second. */
+  /** A call was sent. An agent answers or receipts it within a second. */
   sent(link: AgentLink, nowMs: number): void {
     this.#signsOf(link).waitingSinceMs ??= nowMs
   }
@@ -41,7 +41,7 @@ export class LinkHealth {
     return Math.max(this.#signsOf(link).heardAtMs, this.#pongAtMs(link.socket))
   }
 
-  /** Whether a call has gone without any sign of life for so long that nobody should wait for this link. */
+  /** Whether nothing at all has come for so long after a call that nobody should wait for this link. */
   isSuspect(link: AgentLink, nowMs: number): boolean {
     const signs = this.#signsOf(link)
     const { waitingSinceMs } = signs
@@ -51,7 +51,7 @@ export class LinkHealth {
     return true
   }
 
-  /** How long to wait for a sign of life after a call, in milliseconds: less when pings are overdue, as with other settings they may be. */
+  /** How long to wait for a sign of life after a call, in milliseconds: less when the agent's pings are overdue. */
   patienceMs(link: AgentLink, nowMs: number): number {
     return nowMs - this.heardAtMs(link) > LINK_QUIET_MS ? DOUBT_MS : UNANSWERED_MS
   }

@@ -1,9 +1,9 @@
-/** The agents' sockets: who is connected, who may join, and which one serves a new session. All state is in attachments. */
+/** The WebSockets of agents: which are let in, and which one serves a new session. What must survive hibernation is in their attachments. */
 import { CLOSE, type Hello } from '../../../protocol/handshake.ts'
 import type { RelayFrame } from '../../../protocol/frame.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 
-/** What an agent's socket remembers through sleep; absent fields until its hello. */
+/** Attachment of an agent's socket; `hello` is absent until the agent has sent it. */
 interface LinkAttachment {
   readonly role: 'agent'
   readonly connectedAtMs: number
@@ -11,13 +11,13 @@ interface LinkAttachment {
   readonly draining?: true
   /** How often the server has said that its tools have changed. */
   readonly toolChanges?: number
-  /** When it was last heard of, in milliseconds since 1970; a little behind. */
+  /** When it was last heard of, in milliseconds since 1970; not updated with every frame. */
   readonly heardAtMs?: number
-  /** Since when a call waits in vain for a sign of life, once that is long. */
+  /** Since when a call waits for any sign of life, in milliseconds since 1970; noted once the link is suspect. */
   readonly silentSinceMs?: number
 }
 
-/** In milliseconds since 1970. */
+/** Signs of life, in milliseconds since 1970. */
 export interface LinkSigns {
   readonly heardAtMs: number
   readonly silentSinceMs: number | undefined
@@ -65,7 +65,7 @@ export class AgentLinks {
 
   /**
    * Applies the joining rules of the link protocol. `isKnown`: an agent of this name was let in before and has not been
-   * dismissed, so that it may come back whoever else has joined since. Links in `closed` were told why and are out.
+   * dismissed, so that it may come back whoever else has joined since. Links in `closed` have been closed, with the reason.
    */
   admit(socket: WebSocket, hello: Hello, isKnown: boolean): Admission {
     const others = [...this.#byName.values()].filter((link) => link.name !== hello.agent)
@@ -86,7 +86,7 @@ export class AgentLinks {
     return { kind: 'admitted', link, closed: leaving }
   }
 
-  /** The link this socket is now; undefined before its hello, and for a socket whose place a newer one took. */
+  /** The link of this socket; undefined before its hello, and after a newer socket of the same agent has replaced it. */
   of(socket: WebSocket): AgentLink | undefined {
     for (const link of this.#byName.values()) if (link.socket === socket) return link
     return undefined
@@ -109,7 +109,7 @@ export class AgentLinks {
     return candidates.toSorted((a, b) => channelsOf(a.name) - channelsOf(b.name))[0]
   }
 
-  /** Whether an agent has asked for nothing new. */
+  /** Whether an agent has said that it is leaving, so that it gets nothing new. */
   isLeaving({ socket }: AgentLink): boolean {
     return this.#leaving.has(socket)
   }
@@ -120,7 +120,7 @@ export class AgentLinks {
     if (attachment !== undefined) link.socket.serializeAttachment({ ...attachment, draining: true } satisfies LinkAttachment)
   }
 
-  /** Names the state of a server's tools: another after each change it has told, and for each link. */
+  /** Names the state of a server's tools; differs for each link, and after each list_changed that the server has sent. */
   toolsVersion(link: AgentLink): string {
     return `${link.instance}.${link.connectedAtMs}.${attachmentOf(link.socket)?.toolChanges ?? 0}`
   }
@@ -132,7 +132,7 @@ export class AgentLinks {
     link.socket.serializeAttachment({ ...attachment, toolChanges } satisfies LinkAttachment)
   }
 
-  /** What a socket remembers of its agent's signs of life, in milliseconds since 1970. */
+  /** Signs of life as the socket's attachment has them. */
   signsOf({ socket, connectedAtMs }: AgentLink): LinkSigns {
     const { heardAtMs = connectedAtMs, silentSinceMs } = attachmentOf(socket) ?? {}
     return { heardAtMs, silentSinceMs }

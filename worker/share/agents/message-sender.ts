@@ -1,4 +1,4 @@
-/** Sends messages to agents: cut into frames, within the credit that the agent gives, and waits for its receipts. */
+/** Sends messages to agents: splits them into frames, keeps to the credit that the agent gives for uploads, and waits for receipts. */
 import type { Call, Notify, Respond } from '../../../protocol/frame.ts'
 import { canonicalId, type Span } from '../../../protocol/json-scan.ts'
 import { CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
@@ -53,7 +53,7 @@ export class MessageSender {
     })
   }
 
-  /** Tells a child that a call, by its tag, is cancelled. One that is gone, or has not the call, passes it over. */
+  /** Tells a child that the call of this tag is cancelled. The agent ignores it where there is no such call. */
   cancel(link: AgentLink, ch: string, key: string, tag: string): void {
     const method = 'notifications/cancelled'
     this.send(link, { type: 'notify', ch, key, method, cancels: tag, requestId: CANCEL_ID, size: CANCEL_BODY.length }, CANCEL_BODY)
@@ -97,7 +97,7 @@ export class MessageSender {
     }
   }
 
-  /** Ends an upload whose message has failed or was answered early. */
+  /** Ends an upload whose message has failed, or was answered before all of it was sent. */
   abandon(key: string): void {
     const upload = this.#uploads.get(key)
     this.#uploads.delete(key)

@@ -1,4 +1,4 @@
-/** Calls that wait until their child has answered the relay's own handshake, and what becomes of them when it has. */
+/** Holds calls back until their child has answered the relay's own initialize or server/discover, and goes on with that answer. */
 import type { Answer, Failed } from '../../../protocol/frame.ts'
 import type { Failure } from '../../../protocol/errors.ts'
 import { failureOf } from '../../contract/failed-frame.ts'
@@ -38,12 +38,12 @@ export class ChildIntroductions {
     )
   }
 
-  /** Whether a call waits for its child's answer. Nothing was sent for it that could come over a stream. */
+  /** Whether a call waits for its child's introduction. It was not sent to the child yet, so nothing can come on a stream for it. */
   isAwaitedBy(key: string): boolean {
     return this.#waiting.some(({ waiter }) => waiter.key === key && this.#isWaiting(waiter, waiter.group))
   }
 
-  /** A call that has begun to wait goes on with the answer of its group's child; `outcomeOf` says how. */
+  /** A call that has begun to wait is settled when its group's child has answered; `outcomeOf` makes its outcome of that answer. */
   holdFor(key: string, outcomeOf: Waiting['outcomeOf']): void {
     const waiter = this.#parts.waiters.get(key)
     if (waiter !== undefined) this.#waiting.push({ waiter, outcomeOf })

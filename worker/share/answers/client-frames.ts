@@ -1,4 +1,4 @@
-/** Hands frames to clients as they came: to a call that waits over RPC, or onto a stream's socket. What goes out is owed until it is taken. */
+/** Passes frames on to clients unchanged, to a call that waits over RPC or onto a stream's socket. Bytes are owed until the client has taken them. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { failureFrame } from '../../contract/failed-frame.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
@@ -34,7 +34,7 @@ export class ClientFrames {
     }
   }
 
-  /** `isLastWord`: nothing comes after this frame. Whatever else there is waits for the call's stream to open. */
+  /** `isLastWord`: nothing comes after this frame. Otherwise frames wait until the Worker has opened the call's stream. */
   toWaiter(waiter: Waiter, frame: Uint8Array, bodyBytes: number, isLastWord: boolean, isFailure: boolean): void {
     if (isFailure && waiter.isInitialize) this.#endRefusedSession(waiter)
     if (isLastWord && waiter.buffer === undefined) {
@@ -59,7 +59,7 @@ export class ClientFrames {
     }
   }
 
-  /** The stream of a waiting call is open: sends it what came meanwhile. */
+  /** The stream of a waiting call has opened: sends the frames that came meanwhile. */
   handOver(waiter: Waiter, socket: WebSocket): void {
     const { ledger } = this.#parts
     for (const frame of waiter.buffer ?? []) socket.send(frame)
@@ -79,7 +79,7 @@ export class ClientFrames {
     else streams.call(key)?.send(failureFrame(key, failure))
   }
 
-  /** A call cannot be made again. Its Worker is told by the outcome, and a client that has come back for the call by this. */
+  /** Tells a client that has come back for a call that it cannot be made again; the Worker that made it learns so from the outcome. */
   failResumed(key: string, session: string, failure: Failure): void {
     const { streams } = this.#parts
     const socket = streams.call(key, session)
@@ -87,7 +87,7 @@ export class ClientFrames {
       this.toSockets([socket], '', failureFrame(key, failure), 0)
   }
 
-  /** Tells a resumed stream that its call has failed, once no Worker holds that any more. */
+  /** Tells a resumed stream that its call has failed, unless a Worker still holds the call and may send it. */
   failUnlessOnItsWay(socket: WebSocket, frame: Uint8Array): void {
     const { streams, waiters } = this.#parts
     const { key = '', isRunning } = streams.attachmentOf(socket) ?? {}

@@ -1,4 +1,4 @@
-/** Grants agents credit as clients take what was sent to them, and withholds it while they owe too much. */
+/** Flow control towards agents: grants credit as clients take what was sent to them, and withholds it while they owe too much. */
 import { STREAM_OPENING_MS } from '../../limits.ts'
 import { groupOf } from '../../contract/groups.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
@@ -31,7 +31,7 @@ export class CreditGrants {
     const group = streams.attachmentOf(socket)?.group
     const credit = ledger.settle(socket, bytes)
     const withheld = group === undefined ? undefined : ledger.withheld(group)
-    // Rewritten with every payment: after sleep the debt must not be larger than it is.
+    // Rewritten each time, so that a debt restored after hibernation is no larger than the real one.
     if (withheld !== undefined) streams.markOwing(socket, { bytes: ledger.owedBy(socket), ...withheld })
     this.#grant(credit)
   }
@@ -56,7 +56,7 @@ export class CreditGrants {
     if (current?.ch === credit.ch) sendFrame(current.link, { type: 'credit', ch: credit.ch, upto: credit.upto })
   }
 
-  /** Clients owe too much: asks them what they have taken, and notes their debts so that sleep does not lose them. */
+  /** Clients owe too much: asks them what they have taken, and notes their debts so that hibernation does not lose them. */
   #withhold(group: string, ch: string, at: number): void {
     for (const { debtor, bytes } of this.#parts.ledger.debtsOf(group)) {
       if (!(debtor instanceof WebSocket)) {

@@ -1,4 +1,4 @@
-/** Takes each message of an agent to the client that it is for. What no client can take yet, the agent is told to hold. */
+/** Passes each message of an agent to the client that it belongs to. What no client can take yet, the agent is told to hold. */
 import type { Answer, Chunk, Failed } from '../../../protocol/frame.ts'
 import { groupOf, isBridgedGroup, isModernGroup, isSpareGroup } from '../../contract/groups.ts'
 import { decodeReturnAddress, type ReturnAddress } from '../../contract/return-address.ts'
@@ -91,7 +91,7 @@ export class Delivery {
     if (target.kind === 'refuse' && header.type === 'ask') this.#parts.asks.refuse(link, header)
     else if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
     else this.#put(header, target, frame, body.length, body.length === header.size, false)
-    // Servers ask for roots when they please, and whoever is asked has the same: that says nothing about the call.
+    // Servers may ask for roots at any time, and every client of the child has the same: that says nothing about the call.
     const isTelling = header.type === 'ask' && header.sure === true && header.method !== 'roots/list'
     if (isTelling && isBridgedGroup(groupOf(header.ch))) this.#noteAsker(header.ra)
     this.#parts.creditGrants.acknowledge(link, header)
@@ -108,7 +108,7 @@ export class Delivery {
     if (header.last) this.#endSpare(header.ch, decodeReturnAddress(header.ra))
   }
 
-  /** What comes for a stream that goes on: the agent says of each message whether it knows that it does. */
+  /** After a client has come back for a stream, only what the agent sends again for it (`to`) counts for that stream. */
   #again({ to, ch, ra }: Answer | Message, target: Target): Target {
     if (to !== undefined) return this.#routing.againTarget(to, target)
     const isFollowed = (socket: WebSocket): boolean => {
@@ -116,7 +116,7 @@ export class Delivery {
       if (resume?.ch !== ch) return false
       return kind === 'call' || (kind === 'listen' && group === session && ra === undefined)
     }
-    // It was on its way when the agent was asked for what is missing, and comes again in its place.
+    // It was sent before the agent was asked for what is missing, and will come again in its order.
     return target.kind === 'sockets' && target.sockets.some(isFollowed) ? { kind: 'drop' } : target
   }
 
@@ -130,7 +130,7 @@ export class Delivery {
     if (address?.to === 'call' && isSpareGroup(groupOf(ch))) this.#parts.channels.close(groupOf(ch))
   }
 
-  /** The child ended before the call reached it, as idle ones do, or died: the call is made again, for a new child. */
+  /** The child ended, as idle ones do, or died before the call reached it: the call is made again, on a new child. */
   #callAgain(ch: string, target: Target): boolean {
     this.#parts.channels.died(ch)
     if (target.kind === 'sockets' && target.sockets.every((socket) => this.#parts.streams.attachmentOf(socket)?.kind === 'call')) {
@@ -155,7 +155,7 @@ export class Delivery {
   }
 }
 
-/** Whether a call that its child has not seen may be made again: always where that was told to end, once where it died. */
+/** Whether a call that its child has not seen may be made again: always when the child was told to end, once when it died. */
 function mayComeAgain(code: Failed['code'], target: Target): boolean {
   return code === 'CHANNEL_CLOSED' || (code === 'CHILD_DIED' && target.kind === 'waiter' && target.waiter.isRetry !== true)
 }

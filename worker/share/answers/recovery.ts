@@ -1,4 +1,4 @@
-/** What becomes of calls whose agent is gone: wait out the grace time, or end at once when its death is proved. */
+/** Decides what becomes of calls whose agent is gone: they wait for it during the grace time, are made again, or fail once it is certainly lost. */
 import type { Failure } from '../../../protocol/errors.ts'
 import type { Hello } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
@@ -31,8 +31,8 @@ export class Recovery {
   }
 
   /**
-   * A link has closed. An abrupt close looks the same for a cut cable and a killed agent, so its calls wait, but for those
-   * that another agent may run.
+   * A link has closed. A cut cable and a killed agent look the same, so its calls wait for it, except those that another
+   * agent may run.
    */
   lost(link: Pick<AgentLink, 'name' | 'instance'>, nowMs: number): void {
     this.#parts.store.links.put(link.name, link.instance, nowMs)
@@ -73,8 +73,8 @@ export class Recovery {
   }
 
   /**
-   * Calls that the agent has never seen were lost on the way: their Workers still hold them. One that was resent may have been
-   * answered before, to a Share that knew nobody who waits for it: the agent answers its key once more.
+   * Calls that the agent has never seen were lost on the way: their Workers make them again. So they do for one that was
+   * resent: its answer may have come when nobody waited for it, and the agent gives it once more for the same key.
    */
   #sendAgain(agent: string, keys: readonly string[]): void {
     const held = new Set(keys)
@@ -83,7 +83,7 @@ export class Recovery {
     }
     for (const { socket, key } of this.#parts.streams.callsOf(agent)) {
       const { resume, wasSent } = this.#parts.streams.attachmentOf(socket) ?? {}
-      // Of a resumed stream another Worker holds the request.
+      // The request of a resumed stream is held by another Worker.
       if (resume !== undefined || (held.has(key) && wasSent !== true)) continue
       this.#parts.waiters.turnAway(key, Date.now())
       closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
@@ -112,7 +112,7 @@ export class Recovery {
     return true
   }
 
-  /** Of a resumed stream another Worker may hold the call, and send it to the next agent. */
+  /** The call of a resumed stream may be held by another Worker, which sends it to the next agent. */
   #failStream(socket: WebSocket, key: string, failure: Failure): void {
     const { clientFrames, streams } = this.#parts
     const { resume, isRunning, wasSent } = streams.attachmentOf(socket) ?? {}
@@ -120,7 +120,7 @@ export class Recovery {
     else clientFrames.failUnlessOnItsWay(socket, failureFrame(key, failure))
   }
 
-  /** The Workers of HTTP+SSE streams know themselves which calls wait there. */
+  /** Workers of HTTP+SSE streams know themselves which calls wait on them. */
   #tellSessions(agent: string, control: StreamControl): void {
     for (const { socket, attachment } of this.#parts.streams.all()) {
       const isConcerned = attachment.kind === 'session' && this.#parts.store.channels.get(attachment.group)?.agent === agent

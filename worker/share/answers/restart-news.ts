@@ -1,4 +1,4 @@
-/** Tells listening clients that a server was started anew, which may offer other tools, prompts and resources than before. */
+/** Tells listening clients that their server was started anew, and may offer other tools, prompts and resources than before. */
 import { readDiscoverResult, readInitializeResult } from '../../bridge/discover.ts'
 import { ALL_LIST_CHANGES, changeMethods, honouredFilter } from '../../bridge/listen.ts'
 import { MAX_TOLD_CLIENTS } from '../../limits.ts'
@@ -31,8 +31,8 @@ export class RestartNews {
   }
 
   /**
-   * An agent has come: those whose children it has not are told at once. Where they are many they are not, since each of
-   * them would have its child started; they hear of it with their next request.
+   * An agent has come: clients whose child does not run on it are told at once. If they are too many they are not, since each
+   * would have a child started; they are told with their next request.
    */
   arrived(link: AgentLink): void {
     const concerned = this.#parts.streams.all().filter((listening) => this.#isConcerned(listening, link))
@@ -80,7 +80,7 @@ export class RestartNews {
     }
   }
 
-  /** What the server has said that it tells of. */
+  /** The lists of whose changes the server has declared that it notifies. */
   #sessionChanges(session: string): readonly string[] {
     const server = this.#parts.standbyAnswers.server(session)
     if (server === undefined) return []

@@ -1,4 +1,4 @@
-/** Finds the client that a message of an agent is for, from its header alone. */
+/** Finds the client that a message of an agent is for, from the frame's header alone. Sends nothing. */
 import type { Ask, Chunk, Notification } from '../../../protocol/frame.ts'
 import { childNotificationVerdict } from '../../bridge/legacy-to-modern.ts'
 import { decodeReturnAddress, type ReturnAddress } from '../../contract/return-address.ts'
@@ -58,18 +58,18 @@ export class Routing {
     if (isProgress) return header.sure ? (call ?? DROP) : DROP
     if (group === SHARED_GROUP) return this.#sharedTarget(header, call)
     if (isBridgedGroup(group)) return this.#bridgedTarget(header, group, call)
-    // Without sessions there is no stream but those of calls, and no guessing whose a message is.
+    // Clients without sessions have no streams but those of calls, and it must not be guessed whose a message is.
     if (isModernGroup(group)) return header.sure ? (call ?? DROP) : DROP
     const listener = this.#listenerTarget(group)
-    // What belongs to no call rides on no call's stream (MCP 2025-11-25, basic/transports, listening for messages).
+    // What belongs to no call must not go onto a call's stream (MCP 2025-11-25, basic/transports, listening for messages).
     if (header.type !== 'ask' && header.method !== 'notifications/message') return listener ?? HOLD
-    // Its client may come back for the stream it left; an ask must not be lost before.
+    // The client may come back for the stream that it has left; an ask must not be lost until then.
     const isLeft = header.sure && call === undefined && address?.to === 'call' && address.session !== undefined
     if (isLeft) return header.type === 'ask' ? HOLD : DROP
     return (header.sure ? (call ?? listener) : (listener ?? call)) ?? HOLD
   }
 
-  /** Where a message goes that was sent again for one stream: there, if it belongs there, or nowhere. */
+  /** Where a message goes that was sent again for one stream (`to`): onto that stream if it belongs there, else nowhere. */
   againTarget(to: string, target: Target): Target {
     // A Worker has called again meanwhile, and nobody else waits for it.
     if (target.kind === 'waiter') return target
@@ -81,14 +81,14 @@ export class Routing {
     return stream.sockets.every((socket) => target.sockets.includes(socket)) ? stream : DROP
   }
 
-  /** Attribution is certain or refused. An ask of a call whose client is being asked waits for the client to be back. */
+  /** An ask whose call is not certain is refused. One of a call whose client is being asked already is held until the retry. */
   #bridgedTarget(header: Message, group: string, call: Target | undefined): Target {
     if (header.type === 'ask') return header.sure ? (call ?? HOLD) : { kind: 'refuse' }
     if (header.method === 'notifications/message') return header.sure ? (call ?? DROP) : DROP
     return { kind: 'sockets', sockets: this.#parts.subscriptions.wanting(mainGroup(group), header.method, header.uri) }
   }
 
-  /** What a child says to the listen of one session. A child that serves others too holds nothing for those who do not listen. */
+  /** What a child says in answer to the listen of one session. A child that serves others too holds nothing for it. */
   #sessionTarget({ method }: Message, session: string, group: string): Target {
     const { store, streams } = this.#parts
     if (childNotificationVerdict(method) === 'drop' || store.sessions.get(session) === undefined) return DROP
@@ -97,7 +97,7 @@ export class Routing {
     return group === session || streams.listeners(group).length === 0 ? HOLD : DROP
   }
 
-  /** A shared child's messages go to those they are meant for, and its log to nobody as soon as there are two sessions. */
+  /** A shared child's messages go to the sessions that they concern; log messages to nobody once it has served two. */
   #sharedTarget(header: Message, call: Target | undefined): Target {
     if (header.type === 'ask') return DROP
     const { store, streams } = this.#parts
@@ -111,7 +111,7 @@ export class Routing {
     }
     if (header.method !== 'notifications/message' || store.sessions.hasSeveral()) return DROP
     if (header.sure && call !== undefined) return call
-    // Whose else it is nobody knows: of a session that has ended, perhaps, and sent again.
+    // It might be about a session that has ended: only if the child has served one session is it certainly this one's.
     const { session } = store.sole
     const listener = session === undefined ? undefined : streams.listener(session)
     return listener === undefined ? DROP : { kind: 'sockets', sockets: [listener] }
@@ -125,8 +125,8 @@ export class Routing {
   }
 
   /**
-   * Where a chunk may belong whose first frame came before the object slept: to its call, or to whoever listens. Streams
-   * that have not had the first frame pass it over.
+   * Where a chunk goes whose first frame came before the object hibernated: to its call, or to all who listen. Workers ignore
+   * chunks of messages whose first frame they have not had.
    */
   rememberedTarget({ ch, ra }: Chunk): Target {
     const call = this.answerTarget(decodeReturnAddress(ra))

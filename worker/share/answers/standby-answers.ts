@@ -1,4 +1,4 @@
-/** Answers in a server's place while no agent is there, or none that answers, from what the server said before. */
+/** Answers requests in a server's place while no agent is there, or none that responds, from what the server said before. */
 import type { Answer } from '../../../protocol/frame.ts'
 import { readCapabilities } from '../../bridge/capabilities.ts'
 import { readInitializeRequest } from '../../bridge/discover.ts'
@@ -33,12 +33,12 @@ interface Parts {
   readonly health: LinkHealth
 }
 
-/** A list with more pages is not answered: whoever makes them may never come to an end. */
+/** A list with more pages is not answered: its server may never come to the last one. */
 const MAX_PAGES = 64
 
-/** Children of the handshake era that serve everybody: the relay introduced them, so that all are offered the same. */
+/** Shared children of the handshake era: the relay itself initialised them, so all clients are offered the same. */
 const GROUPS_OF_ALL: readonly string[] = [SHARED_GROUP, BRIDGED_SHARED_GROUP]
-/** Children to which the relay introduced itself, for whomever: what they said is found as the latest. */
+/** Audience of what any other child has answered to the relay's own initialize; the latest answer is used. */
 const INTRODUCED = 'introduced'
 
 const encoder = new TextEncoder()
@@ -57,12 +57,12 @@ export class StandbyAnswers {
   /** The answer to a request whose agent (`link`) is away or does not answer; undefined where an agent must be waited for. */
   for(request: CallRequest, link: AgentLink | undefined): Standby | undefined {
     if (request.canStandBy !== true || (link !== undefined && !this.#parts.health.isSuspect(link, Date.now()))) return undefined
-    // Whether the session has begun is for the agent to say, which may have the request.
+    // The agent may have had the request: only it can say whether the session has begun.
     if (request.method === 'initialize' && request.isResend === true) return undefined
     return this.#answer(request, link)
   }
 
-  /** Sees to it that a request which can do without its agent does not wait for one that has fallen silent. */
+  /** While a call waits that can be answered without its agent: answers it so if the agent falls silent. */
   async attend(request: CallRequest, pending: CallOutcome | Promise<CallOutcome>): Promise<CallOutcome> {
     const { waiters, links, health } = this.#parts
     const startMs = Date.now()
@@ -83,7 +83,7 @@ export class StandbyAnswers {
     }
   }
 
-  /** Keeps what a Worker has seen a server answer, unless that is what is kept. */
+  /** Keeps a server's answer that a Worker has seen, unless the same is kept already. */
   note(order: ListingOrder): void {
     const { client, name, era, answer, digest, ch } = order
     if (this.#parts.store.settings === undefined || answer.length > MAX_LISTING_BYTES) return
@@ -100,7 +100,7 @@ export class StandbyAnswers {
     if (kept !== undefined) this.#keep(GROUPS_OF_ALL.includes(group) ? EVERYBODY : INTRODUCED, { name: 'server', era, answer: kept }, '')
   }
 
-  /** Whether a client's word that it has begun needs no agent: its child is not there, and is told when it is. */
+  /** Whether notifications/initialized needs no agent: a child that is not there yet gets it with the replayed handshake. */
   canBeginAlone(group: string, link: AgentLink | undefined): boolean {
     if (this.#parts.store.channels.get(group)?.open === true) return false
     return link === undefined || this.#parts.health.isSuspect(link, Date.now())
@@ -138,7 +138,7 @@ export class StandbyAnswers {
     if (name === undefined) return this.#awayAnswer({ name: 'server', era: 'legacy', answer: EMPTY_ANSWER, keptAtMs: Date.now() }, link)
     const { pages, isWhole } = this.#pages(request, name)
     const [first] = pages
-    // A client must not follow a cursor to nobody.
+    // A client must not be given a cursor that nobody can answer.
     return first === undefined || !isWhole ? undefined : this.#awayAnswer(first, link)
   }
 
@@ -158,13 +158,13 @@ export class StandbyAnswers {
 
   #awayAnswer({ name, era, answer, keptAtMs }: Omit<ListingRow, 'digest'>, link: AgentLink | undefined): Standby {
     const { health, links, rows } = this.#parts
-    // With an agent that only is not this client's, or is leaving, it was true a moment ago.
+    // There is an agent, though not for this client: what it said held until now.
     const awaySinceMs = links.all().length > 0 ? Date.now() : (rows.awaySinceMs ?? keptAtMs)
     const sinceMs = link === undefined ? awaySinceMs : health.heardAtMs(link)
     return { kind: 'standby', name, era, answer, sinceMs }
   }
 
-  /** A client does not wait for an agent that is gone, is suspect, or has given no sign of life since `sinceMs`. */
+  /** Answers a waiting call whose agent is gone, is suspect, or has given no sign of life since `sinceMs`. */
   #relieve(request: CallRequest, sinceMs: number): void {
     const { waiters, links, health } = this.#parts
     const waiter = waiters.get(request.key)
@@ -178,7 +178,7 @@ export class StandbyAnswers {
     if (waiter.isInitialize && waiter.group === waiter.session) this.#forsake(waiter.group)
   }
 
-  /** The client goes on without its child's answer to initialize: the child that is there later is told of it anew. */
+  /** The client goes on without its child's answer to initialize: its next request gets a new child, which is told of it anew. */
   #forsake(group: string): void {
     const { store, channels } = this.#parts
     channels.close(group)
@@ -205,7 +205,7 @@ export class StandbyAnswers {
     return own === '' ? rows.digest(EVERYBODY, name) : own
   }
 
-  /** Those who are offered the same as whoever asks; undefined for a session that is not there. */
+  /** Names the clients that are offered the same as this one; undefined for a session that does not exist. */
   #audience(client: ListClient): string | undefined {
     const { principal } = client
     if ('capabilities' in client) return audienceOf(principal, new Set(client.capabilities))
@@ -216,7 +216,7 @@ export class StandbyAnswers {
     return audienceOf(principal, readCapabilities(readInitializeRequest(initialize?.body ?? NOTHING).capabilities))
   }
 
-  /** A server whose lists are never twice the same must not have a row written for each. */
+  /** A server whose lists differ each time must not have a row written for each. */
   #mayWrite(nowMs: number): boolean {
     if (nowMs - this.#writes.sinceMs > LISTING_WRITES_MS) this.#writes = { sinceMs: nowMs, count: 0 }
     return this.#writes.count++ < MAX_LISTING_WRITES

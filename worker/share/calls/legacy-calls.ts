@@ -1,4 +1,4 @@
-/** Takes in what clients send: finds session, channel and agent, sends it on, and waits where an answer is due. */
+/** Requests and notifications of sessions: finds the session's agent and channel, sends them on, and waits where an answer is due. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { isLogLevel } from '../../bridge/names.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../../limits.ts'
@@ -43,7 +43,7 @@ interface Parts {
   readonly restartNews: RestartNews
 }
 
-/** Notifications that concern the one client of a child, and mean nothing to a child that serves many. */
+/** Notifications about one client, which mean nothing to a child that serves many. */
 const PRIVATE_NOTIFICATIONS = new Set(['notifications/initialized', 'notifications/roots/list_changed'])
 
 export class LegacyCalls {
@@ -60,7 +60,7 @@ export class LegacyCalls {
     const isInitialize = request.method === 'initialize'
     const session = isInitialize ? this.#begin(request) : sessions.of(request)
     if ('code' in session) return failed(session)
-    // Answers over HTTP+SSE come by the session's stream, so that nobody here knows which calls still run.
+    // Answers over HTTP+SSE go onto the session's stream, so it is not known here which calls still run.
     const goesOn = request.isResend === true || session.transport === 'sse'
     const link = goesOn ? channels.linkFor(session) : channels.linkForCall(session)
     const standby = this.#parts.standbyAnswers.for(request, link)
@@ -71,7 +71,7 @@ export class LegacyCalls {
       if (outcome === undefined) waiters.turnAway(request.key, Date.now())
       return outcome ?? channels.away()
     }
-    // The child that may have run it is gone: nobody can say, and another must not run it again.
+    // The child that may have run it is gone: nobody can tell, and another must not run it a second time.
     if (!channels.mayTake(channels.groupFor(session), request) && !this.#parts.repeatableCalls.mayRepeat(request)) {
       const failure = { code: 'AGENT_LOST', executed: 'unknown' } as const
       this.#parts.clientFrames.failResumed(request.key, session.id, failure)
@@ -96,8 +96,8 @@ export class LegacyCalls {
     const isBeginning = request.method === 'notifications/initialized'
     if (isBeginning && this.#parts.standbyAnswers.canBeginAlone(channels.groupFor(session), link)) return { kind: 'sent' }
     if (link === undefined) return channels.away()
-    // As for a call: another process would take it a second time. What is posted must be refused with an HTTP error status
-    // when it is not accepted (MCP 2025-11-25, basic/transports, sending messages), which AGENT_LOST is not.
+    // As for a call: another process would take it a second time. A notification that is not accepted must be refused with an
+    // HTTP error status (MCP 2025-11-25, basic/transports, sending messages), which AGENT_LOST does not have.
     if (!channels.mayTake(channels.groupFor(session), request))
       return failed({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })
     if (link.era === 'modern') return legacyOnModern.send(request, session, link)
@@ -125,7 +125,7 @@ export class LegacyCalls {
     return session
   }
 
-  /** Another agent runs the call, if it may; what its child keeps in memory is not what the session's own does. */
+  /** Another agent runs the call, if it may run twice. The child there shares no memory with the session's own. */
   #onOtherAgent(request: SessionCallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
     const link = this.#parts.repeatableCalls.otherAgentFor(request)
     if (link === undefined || link.era !== 'legacy' || request.bridge !== undefined) return undefined
@@ -150,7 +150,7 @@ export class LegacyCalls {
     return outcome
   }
 
-  /** Requests whose effect is the session's alone: kept for replay, and answered here when the child need not hear. */
+  /** Requests that set something for their session: kept for new children, and answered here when the child need not hear of them. */
   #answerHere(request: SessionCallRequest, session: Session, { group }: GroupChannel): CallOutcome | undefined {
     const { requests } = this.#parts.store
     const { method, uri, level, size } = request

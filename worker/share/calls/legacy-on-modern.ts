@@ -1,4 +1,4 @@
-/** Sessions of the handshake era on a child that knows no handshake: what the Share answers, what the Worker must translate. */
+/** Sessions of the handshake era on a server of revision 2026-07-28: what the Share answers itself, and what the Worker must translate first. */
 import { envelopeMembers, readInitializeRequest } from '../../bridge/discover.ts'
 import { legacyNotificationVerdict, legacyVerdict, modernRequest } from '../../bridge/legacy-to-modern.ts'
 import { isLogLevel } from '../../bridge/names.ts'
@@ -41,7 +41,7 @@ const encoder = new TextEncoder()
 
 export class LegacyOnModern {
   readonly #parts: Parts
-  /** Channels whose child has said what it offers. */
+  /** Channels whose child has answered server/discover. */
   readonly #introduced = new Set<string>()
   /** Log levels of sessions, as far as they were read. */
   readonly #levels = new Map<string, string | undefined>()
@@ -67,7 +67,7 @@ export class LegacyOnModern {
     return this.#forward(request, session, channel, link)
   }
 
-  /** A notification of the client. Only a cancellation means anything to this child, or to who asks the client for it. */
+  /** A client's notification. Only a cancellation matters, to this child and to Workers that ask the client something for it. */
   async send({ key, method, size, requestId, body }: SendRequest, session: Session, link: AgentLink): Promise<SendOutcome> {
     const { channels, askingWorkers, sender } = this.#parts
     if (requestId === undefined || legacyNotificationVerdict(method) === 'drop') return { kind: 'sent' }
@@ -80,7 +80,7 @@ export class LegacyOnModern {
     return { kind: (await receipt) ? 'sent' : 'again' }
   }
 
-  /** Keeps a call whose client is asked, or has left. One too large, or too many, is not kept. */
+  /** Keeps a call whose client is asked, or has left; unless it is too large, or too many are kept. */
   keep({ session, key, request, asked }: KeepOrder, nowMs: number): void {
     const { bridge } = this.#parts.store
     const bytes = request.length + (asked?.length ?? 0)
@@ -88,7 +88,7 @@ export class LegacyOnModern {
     bridge.putKept({ key, session, request, ...(asked === undefined ? {} : { asked }), expiresAtMs: nowMs + KEPT_CALL_MS })
   }
 
-  /** What is kept of a session's call, and by what it is translated. */
+  /** What is kept of a session's call, and the facts by which it is translated. */
   kept(session: Session, key: string): KeptFacts {
     const { store, channels } = this.#parts
     const call = store.bridge.kept(key, session.id)
@@ -102,7 +102,7 @@ export class LegacyOnModern {
     }
   }
 
-  /** Drops what nobody has come back for; returns when to look next, in milliseconds since 1970. */
+  /** Drops calls that nobody has come back for in time; returns when to look next, in milliseconds since 1970. */
   sweep(nowMs: number): number | undefined {
     this.#parts.store.bridge.dropKeptBefore(nowMs)
     return this.#parts.store.bridge.nextKeptMs()
@@ -136,7 +136,7 @@ export class LegacyOnModern {
   async #awaitServer(request: SessionCallRequest, session: string, channel: GroupChannel, link: AgentLink): Promise<CallOutcome> {
     const { opener, introductions, waiters } = this.#parts
     const { group } = channel
-    // Clients of this child's own era may have opened it, and never asked it.
+    // Clients of its own era may have opened this child, without server/discover.
     if (!introductions.isDue(group)) opener.introduce(channel.ch, link, this.#introduction(session, group))
     const isInitialize = request.method === 'initialize'
     const facts = { group, agent: link.name, session, isInitialize, restarted: false, canStream: false }
@@ -145,7 +145,7 @@ export class LegacyOnModern {
     return outcome
   }
 
-  /** The child has said what it offers: its sessions listen to it. */
+  /** The child has answered server/discover: its sessions listen to it from now on. */
   #introducedTo(session: string, channel: GroupChannel, link: AgentLink): CallOutcome {
     const { listens, store } = this.#parts
     const sessions = channel.group === MODERN_SHARED_GROUP ? store.sessions.ids() : [session]
@@ -153,7 +153,7 @@ export class LegacyOnModern {
     return { kind: 'bridge', facts: this.#facts(session, channel, link) }
   }
 
-  /** The client's first words, as the child hears them. One that serves many hears of none in particular. */
+  /** The relay's server/discover: in the client's name, or in its own to a child that serves many. */
   #introduction(session: string, group: string): Introduction {
     const isShared = group === MODERN_SHARED_GROUP
     const [initialize] = isShared ? [] : this.#parts.store.requests.of(session, 'initialize')
@@ -176,7 +176,7 @@ export class LegacyOnModern {
     return this.#levels.get(session)
   }
 
-  /** Undefined for a request that names no resource, which the Worker refuses. */
+  /** Undefined for a request that names no resource: the Worker refuses it. */
   #subscribe(request: SessionCallRequest, session: string, channel: GroupChannel, link: AgentLink): CallOutcome | undefined {
     const { store, listens } = this.#parts
     const { uri, method, size } = request
@@ -189,7 +189,7 @@ export class LegacyOnModern {
     return failed({ code: 'SHARE_BUSY', executed: 'no', detail: 'the URIs of a session may have 512 KiB' })
   }
 
-  /** Names all that a translation depends on. */
+  /** Names the state of everything that a translation depends on. */
   #version(session: string, { ch }: GroupChannel, link: AgentLink): string {
     return `${link.instance} ${ch} ${this.#parts.links.toolsVersion(link)} ${this.#level(session) ?? ''}`
   }

@@ -1,4 +1,4 @@
-/** Calls without sessions (MCP 2026-07-28): a child per group of clients, and no handshake. */
+/** Requests without a session (MCP 2026-07-28): one child for each group of clients, and no handshake. */
 import { MAX_WAITING_CALLS } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
@@ -53,7 +53,7 @@ export class ModernCalls {
     return this.#forward(request, opener.readyWithoutSession(own, link), link)
   }
 
-  /** Another agent runs the call, if it may. */
+  /** Another agent runs the call, if it may run twice. */
   #onOtherAgent(request: GroupCallRequest): CallOutcome | Promise<CallOutcome> | undefined {
     const { repeatableCalls, opener, modernOnLegacy } = this.#parts
     const link = request.input === undefined ? repeatableCalls.otherAgentFor(request) : undefined
@@ -83,11 +83,11 @@ export class ModernCalls {
     return outcome
   }
 
-  /** A client has left, which is how it cancels. */
+  /** A client of this revision cancels by closing the stream of its call. */
   async cancel({ group, key, call }: CancelRequest): Promise<SendOutcome> {
     const { sender } = this.#parts
     const link = this.#linkFor(group)
-    // Without an agent there is no child that could still be at it.
+    // Without an agent there is no child that could still run it.
     if (link === undefined) return { kind: 'sent' }
     const receipts = this.#channelsFor(group, link, call).map((ch, index) => {
       const own = `${key.slice(0, -1)}${index}`
@@ -111,7 +111,7 @@ export class ModernCalls {
     return current === undefined ? [] : [current.ch]
   }
 
-  /** The agent whose child the group has, or while it has none the one that is to start it. */
+  /** The agent of the group's child, or of the one that is to be started. */
   #linkFor(name: string): AgentLink | undefined {
     const { channels } = this.#parts
     const group = this.#lastGroup(name)

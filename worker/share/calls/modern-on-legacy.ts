@@ -1,4 +1,4 @@
-/** Calls without sessions (MCP 2026-07-28) to a child that must be initialised: one child per group, and one alone for what asks. */
+/** Requests without a session (MCP 2026-07-28) on a server of the handshake era: one child per group of clients, and one apart for what may ask. */
 import { takeParked } from '../../bridge/parked-call.ts'
 import { childInitializeParams } from '../../bridge/discover.ts'
 import { verbosity } from '../../bridge/names.ts'
@@ -76,7 +76,7 @@ export class ModernOnLegacy {
     return this.#forward(request, channel, link)
   }
 
-  /** The relay answers what the child of a call has asked. One that is gone needs no answer. */
+  /** Brings the relay's own answer to a child's request; a child that is gone needs none. */
   answerAsk({ ch, key, rawId, body }: AskAnswer): SendOutcome {
     const { channels, sender } = this.#parts
     const link = channels.linkOf(ch)
@@ -144,13 +144,13 @@ export class ModernOnLegacy {
     return this.callApart(request, link) ?? { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
   }
 
-  /** A child for one call alone, beside the group's own, which nobody can reach; undefined for a call that may run once only. */
+  /** Runs a call on a child of its own while the group's child cannot be reached; undefined for a call that must not run twice. */
   callApart(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> | undefined {
     if (!this.#parts.repeatableCalls.mayRepeat(request)) return undefined
     const main = groupOn(link, request.group)
     const server = this.#parts.store.channels.snapshot(main)
     if (server === undefined) return undefined
-    // What the server said of itself holds wherever it runs.
+    // What the server answered to initialize holds for any of its children.
     if (request.bridge === undefined) return { kind: 'bridge', facts: factsOf(ANY_CHILD_VERSION, server) }
     const opening = { ...introduction(request, link, 'handshake'), asks: 'refuse' } as const
     return this.#forward(request, this.#parts.opener.readyBridged(spareGroup(main, request.key), link, opening), link)
@@ -164,7 +164,7 @@ export class ModernOnLegacy {
     return outcome
   }
 
-  /** Gives the child its answers, and waits for the call again under its old key. */
+  /** Gives the child the responses that a retry brings, and waits for the parked call again, under its old key. */
   #giveInput(request: GroupCallRequest, { handle, taker, responses }: RetryInput, link: AgentLink): CallOutcome | Promise<CallOutcome> {
     const { store, channels } = this.#parts
     const parked = store.bridge.parked(handle)
@@ -172,7 +172,7 @@ export class ModernOnLegacy {
     const taking = takeParked(parked, request.principal, taker, given, Date.now())
     if (!taking.ok || parked === undefined || !channels.isCurrent(parked.channel, link)) return { kind: 'state_refused' }
     if (taking.value.kind === 'take') store.bridge.putParked({ ...parked, takenBy: taker })
-    // Keys that follow from the retry's own: an agent that has had them does not give the child an answer twice.
+    // Keys derived from the retry's own, so that the agent does not give the child a response twice.
     responses.forEach(({ rawId, body }, index) => {
       const bytes = encoder.encode(body)
       const key = `${taker.slice(0, -2)}${index.toString(16).padStart(2, '0')}`
@@ -203,7 +203,7 @@ export class ModernOnLegacy {
     return outcome
   }
 
-  /** A child logs at one level for all: the most verbose that any call has asked for. */
+  /** A child has one log level for all its calls: the most verbose that any of them has asked for. */
   #setLevel(ch: string, link: AgentLink, level: string): void {
     const rank = verbosity(level)
     if (rank >= (this.#levels.get(ch) ?? Infinity)) return

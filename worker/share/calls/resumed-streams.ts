@@ -1,4 +1,4 @@
-/** Attaches streams whose clients have come back: asks the agent for what they have not seen. */
+/** Streams for which clients have come back with Last-Event-ID: takes them in, and has the agent send what they have not seen. */
 import { ERRORS } from '../../../protocol/errors.ts'
 import { failureFrame } from '../../contract/failed-frame.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
@@ -43,7 +43,7 @@ export class ResumedStreams {
     const older = streams.call(key, session.id)
     const before = older === undefined ? undefined : streams.attachmentOf(older)
     if (older !== undefined) closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
-    // A call that waits for the handshake of its child goes on with another call, and cannot be taken over.
+    // A call that waits for its child's introduction is made anew after that, so that it cannot be taken over.
     const waiter = introductions.isAwaitedBy(key) ? undefined : waiters.moveToStream(key)
     const mark = readMark(query)
     const group = groupAt(session, mark, channels)
@@ -51,7 +51,7 @@ export class ResumedStreams {
     const ch = channelName(group, mark?.generation ?? store.channels.get(group)?.generation ?? 0)
     const resume = { ch, after: mark?.n ?? 0 }
     const probe = query.has('isProbe') ? ({ isProbe: true } as const) : {}
-    // Who takes over from a stream or a waiting call knows that an agent has it.
+    // If a stream or a waiting call is taken over, an agent has the call.
     const isKnown =
       waiter !== undefined ||
       (before !== undefined && (before.resume === undefined || before.isRunning === true || before.wasSent === true))
@@ -79,7 +79,7 @@ export class ResumedStreams {
     return true
   }
 
-  /** An agent is back: what was asked of it for streams may not have come. */
+  /** An agent is back: asks it again for what streams have not seen, since the answer to that may be lost. */
   returned(link: AgentLink): void {
     const { streams, channels } = this.#parts
     for (const { socket, attachment } of streams.all()) {
@@ -93,7 +93,7 @@ export class ResumedStreams {
 
   #ask(link: AgentLink, { key, session, resume }: { readonly key?: string; readonly session: string; readonly resume: Resumption }): void {
     const { ch, after } = resume
-    // Whoever has seen a message had it from us: the agent need not send it again after a cut.
+    // What a client has seen has passed through here: the agent need not send it again after a cut.
     sendFrame(link, { type: 'receipt', ch, n: after })
     const translated = link.era === 'modern' ? ({ isTranslated: true } as const) : {}
     const to = encodeReturnAddress(key === undefined ? { to: 'stream', session } : { to: 'call', key, session, ...translated })

@@ -1,4 +1,4 @@
-/** The life of sessions: who owns one, how many there may be, and what ends with it. */
+/** The life of sessions: to whom one belongs, how many there may be, and what ends with it. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { MAX_SESSIONS } from '../../limits.ts'
 import type { GroupChannels } from '../children/group-channels.ts'

@@ -1,4 +1,4 @@
-/** Sessions over HTTP+SSE, where all goes out on the session's one stream: tells the Worker that holds it what is to come. */
+/** Sessions over HTTP+SSE, where everything goes out on the session's one stream: tells the Worker that holds it what will come. */
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { CallOutcome, SessionCallRequest } from '../../contract/rpc.ts'
@@ -15,7 +15,7 @@ export class SseSessions {
     this.#streams = streams
   }
 
-  /** Sends an outcome that the relay has found by itself to the stream; one that only the Worker of the post understands is given back. */
+  /** Puts an outcome that the relay has found by itself onto the stream; any other is returned, for the Worker of the POST. */
   tell({ session, key, rawId, method, revision }: SessionCallRequest, outcome: CallOutcome): CallOutcome {
     const listener = this.#streams.listener(session)
     const tell = (control: StreamControl): CallOutcome => {
@@ -34,7 +34,7 @@ export class SseSessions {
         return tell({ type: 'standby', rawId, method, standby, ...(revision === undefined ? {} : { revision }) })
       }
       case 'failed': {
-        // Clients do not look into the body of a post that has succeeded, as many a failure's status says.
+        // Many failures have a 2xx status, and clients do not look into the body of a POST that has succeeded.
         const ra = encodeReturnAddress({ to: 'session', session, rawId })
         listener?.send(encodeFrame({ type: 'failed', ch: '', key, ra, ...outcome.failure, executed: outcome.failure.executed ?? 'no' }))
         return listener === undefined ? outcome : { kind: 'accepted' }
@@ -44,7 +44,7 @@ export class SseSessions {
     }
   }
 
-  /** A call begins: the Worker can keep its client waiting, or tell it the end. `listed`: see StandbyAnswers. */
+  /** A call begins: the stream's Worker keeps note of it. `listed`: digest of what is kept as the answer, see StandbyAnswers. */
   announce({ session, key, method, cursor, rawId, rawToken }: SessionCallRequest, restarted: boolean, listed: string | undefined): void {
     const pending: StreamControl = {
       type: 'pending',

@@ -1,4 +1,4 @@
-/** The stream sockets that Workers ask for: takes them in, hears what is said on them, and what their end means. */
+/** The sockets of streams that Workers open: accepts them, reads what Workers say over them, and cleans up when they close. */
 import { ERRORS } from '../../../protocol/errors.ts'
 import { canonicalId } from '../../../protocol/json-scan.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
@@ -40,7 +40,7 @@ export class StreamSockets {
     }
   }
 
-  /** Takes a Worker's socket in. The status is 101, or 404 for a session that the caller does not have. */
+  /** Accepts a Worker's socket. Returns an HTTP status: 101, or 404 for a session that the caller does not have. */
   open(socket: WebSocket, query: URLSearchParams): number {
     switch (query.get('kind')) {
       case 'call':
@@ -84,7 +84,7 @@ export class StreamSockets {
 
   #openCall(socket: WebSocket, key: string): void {
     const { waiters, streams, clientFrames, introductions } = this.#parts
-    // It goes on with another call, which may move.
+    // It is made anew after its child's introduction, and may move to a stream then.
     const waiter = introductions.isAwaitedBy(key) ? undefined : waiters.moveToStream(key)
     const { group = '', agent = '', session = '', asker, repeat, isListen, isResend = false } = waiter ?? {}
     streams.accept(socket, {
@@ -110,7 +110,7 @@ export class StreamSockets {
     return 101
   }
 
-  /** The Worker of a call whose client is asked: it waits here, so that the object may sleep while a human thinks. */
+  /** A Worker waits for its client's answers on a socket, so that the object may hibernate while a human thinks. */
   #openAsking(socket: WebSocket, query: URLSearchParams): number {
     const { sessions, streams, channels } = this.#parts
     const session = sessions.of({ session: query.get('session') ?? '', principal: query.get('principal') ?? '' })

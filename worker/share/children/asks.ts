@@ -1,4 +1,4 @@
-/** Requests of a bridged child that cannot be attributed to one call: they are refused, and who may have asked is remembered. */
+/** Requests of a child that belong to no certain call: answers them in nobody's name, and remembers which calls may have made them. */
 import type { Ask } from '../../../protocol/frame.ts'
 import { answerOutsideCalls } from '../../bridge/asks.ts'
 import { randomKey } from '../../call-key.ts'
@@ -28,8 +28,8 @@ export class Asks {
   }
 
   /**
-   * Answers an ask in nobody's name: a ping or a question after roots is answered for a client that has nothing to say,
-   * all else is refused. Whatever runs on the child and may have asked runs alone from now on.
+   * Answers an ask in nobody's name: ping with an empty result, roots/list with none, and all else with an error. Calls of any
+   * name that runs on the child now, and so may have asked, get a child of their own from now on.
    */
   refuse(link: AgentLink, { ch, rawId, method }: Ask): void {
     const group = groupOf(ch)
@@ -40,21 +40,21 @@ export class Asks {
     sendFrame(link, { type: 'respond', ch, key: randomKey(), rawId, size: body.length }, body)
   }
 
-  /** A call was answered: what has not asked by then is known not to, as far as that can be known. */
+  /** A call was answered without having asked: calls of this name are taken not to ask. */
   answered(key: string): void {
     const asker = this.#askerOf(key)
     if (asker === undefined || this.#quiet.has(asker) || this.#quiet.size >= MAX_ASKERS) return
     if (!this.#parts.store.bridge.isAsker(asker)) this.#quiet.add(asker)
   }
 
-  /** Whether requests of this name are to run alone on this channel's child, so that what they ask is certainly theirs. */
+  /** Whether calls of this name need a child of their own, so that what it asks is certainly theirs. */
   mustBeAlone(asker: string, ch: string): boolean {
     if (this.#parts.store.bridge.isAsker(asker)) return true
     // While another call waits there for its client, an ask of an unknown tool could be either's.
     return !this.#quiet.has(asker) && this.#parts.store.bridge.hasParkedOn(ch)
   }
 
-  /** The only call that can have asked has asked. */
+  /** A call has asked, and it was certainly this one. */
   note(key: string): void {
     const asker = this.#askerOf(key)
     if (asker !== undefined) this.#parts.store.bridge.markAsker(asker)

@@ -1,4 +1,4 @@
-/** Opens the channel of a group, and tells its fresh child what it must know before it can serve: handshake, log level, subscriptions. */
+/** Opens the channel of a group, and tells its new child what it must know before it can serve: handshake, log level, subscriptions. */
 import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
 import { channelName, SHARED_GROUP, spareGroup } from '../../contract/groups.ts'
@@ -41,8 +41,8 @@ export class ChannelOpener {
   }
 
   /**
-   * The session's channel on this link. One that does not live there is opened, and the session's handshake goes ahead
-   * of whatever is sent next; `isFresh` is for a session whose own initialize is what comes next.
+   * The session's channel on this link. If it does not live there it is opened, and the session's handshake is replayed
+   * before anything else is sent. `isFresh`: what comes next is the session's own initialize.
    */
   ready(session: Session, link: AgentLink, isFresh: boolean): GroupChannel {
     const group = link.isolation === 'share' ? SHARED_GROUP : session.id
@@ -65,8 +65,8 @@ export class ChannelOpener {
   }
 
   /**
-   * The channel of a group whose child speaks another era than its clients: to a fresh one the relay introduces itself.
-   * With `snapshot` the child's answer is kept, else it is only waited for.
+   * The channel of a group whose child is of another era than its clients. To a new child the relay introduces itself; with
+   * `snapshot` its answer is kept, else only waited for.
    */
   readyBridged(group: string, link: AgentLink, { asks, method, request, purpose }: Introduction): GroupChannel {
     const current = this.#channels.current(group)
@@ -83,8 +83,8 @@ export class ChannelOpener {
   }
 
   /**
-   * A child for one call of a session, beside the session's own, which nobody can reach. It is told what the session's own
-   * was, and cannot ask: its client's answers would not find it.
+   * A child for one call of a session whose own child cannot be reached. It is told the same handshake, and cannot ask, since
+   * its client's answers would not find it.
    */
   readyAlone(session: Session, link: AgentLink, key: string): GroupChannel {
     const [own] = link.isolation === 'share' ? [] : this.#store.requests.of(session.id, 'initialize')
@@ -116,7 +116,7 @@ export class ChannelOpener {
     return { ch, group }
   }
 
-  /** A request that the relay makes to a child in its own name; nobody waits for the answer. `body` has the id 0 where SHARED_INITIALIZE has it. */
+  /** A request of the relay's own, whose answer nobody waits for. `body` begins with `{"jsonrpc":"2.0","id":0`. */
   callForRelay(link: AgentLink, ch: string, method: string, body: Uint8Array): void {
     this.#call(link, ch, method, { body, ...RELAY_ID, name: '' }, 'replay', randomKey())
   }

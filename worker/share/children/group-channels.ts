@@ -48,8 +48,8 @@ export class GroupChannels {
   }
 
   /**
-   * The agent for a new call of a session or group. One that is leaving finishes what it has: the next call waits for
-   * that, and then goes to another, so that a group never has two children.
+   * The agent for a new call of a session or group. An agent that is leaving finishes its calls; the next call waits for that
+   * and then goes to another agent, so that a group never has two children.
    */
   linkForCall(client: Session | string): AgentLink | undefined {
     const group = typeof client === 'string' ? client : this.#lastGroup(client)
@@ -107,15 +107,15 @@ export class GroupChannels {
     )
   }
 
-  /** The agent of a channel that lives. */
+  /** The agent of a channel, if that lives. */
   linkOf(ch: string): AgentLink | undefined {
     const current = this.current(groupOf(ch))
     return current?.ch === ch ? current.link : undefined
   }
 
   /**
-   * Whether the group's child may be sent this: something new always, something sent before only when what may have taken
-   * it then is the same process of the agent, which knows its key. Another one would run it a second time.
+   * Whether the group's child may be sent this. What is resent must go to the same process of the agent, which knows its key
+   * if it has had it; another would run it a second time.
    */
   mayTake(group: string, { isResend = false, ageMs = 0 }: Resent): boolean {
     if (!isResend) return true

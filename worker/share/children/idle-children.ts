@@ -13,14 +13,14 @@ interface Parts {
 
 export class IdleChildren {
   readonly #parts: Parts
-  /** Groups whose idle child is still listened to, and since when that is known, in milliseconds since 1970. */
+  /** Groups with an idle child that is still needed, and when its agent reported it idle, in milliseconds since 1970. */
   readonly #listenedTo = new Map<string, number>()
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
-  /** An agent says that a group's child is idle. Workers find out whether the clients that listen to it are still there. */
+  /** An agent reports a group's child as idle. If clients listen to it, their Workers find out whether they are still there. */
   idle(group: string, nowMs: number): void {
     const { channels, streams } = this.#parts
     if (!this.#isNeeded(group)) return channels.close(group)

@@ -1,4 +1,4 @@
-/** Calls that may run twice need not wait for an agent that is lost: another one runs them, each on a child of its own. */
+/** Which calls may run twice. They need not wait for an agent that is lost: another one runs them, each on a child of its own. */
 import { isObject, objectIn } from '../../bridge/names.ts'
 import type { GroupChannels } from './group-channels.ts'
 import type { CallRequest, RepeatFacts } from '../../contract/rpc.ts'
@@ -11,9 +11,9 @@ export function repeatFacts(request: CallRequest): RepeatFacts {
   return { principal, ...client, method, ...(tool === undefined ? {} : { tool }) }
 }
 
-/** Where a server's own list of its tools is found, as it last gave it to the clients of a kind. */
+/** Knows the tools that a server has last listed to a client. */
 export interface ToolLists {
-  /** A JSON-RPC answer to tools/list; undefined when none was seen. */
+  /** JSON-RPC answers to tools/list, one for each page; none when none was seen. */
   toolsFor(client: ListClient): readonly Uint8Array[]
 }
 
@@ -40,8 +40,8 @@ export class RepeatableCalls {
   }
 
   /**
-   * Whether it does no harm that a call runs twice: it only reads, or its tool says that it does or that it is idempotent
-   * (MCP 2025-06-18, ToolAnnotations). Reads the kept list of tools, so that it is asked only when an agent is lost.
+   * Whether a call may run twice: it only reads, or its tool is annotated as read-only or idempotent (MCP 2025-06-18,
+   * ToolAnnotations). Parses the kept list of tools, so it is for calls whose agent is lost, not for every call.
    */
   mayRepeat(call: RepeatFacts): boolean {
     if (READS.has(call.method)) return true
@@ -49,13 +49,13 @@ export class RepeatableCalls {
     return method === 'tools/call' && tool !== undefined && this.#lists.toolsFor(call).some((page) => isHarmless(page, tool))
   }
 
-  /** The agent that runs a call now, while the one of its clients is lost or leaving; undefined where that must be waited for. */
+  /** Another agent for a call whose own is lost or leaving; undefined when the call must wait for its own. */
   otherAgentFor(request: CallRequest): AgentLink | undefined {
     const other = request.delivery === 'session' ? undefined : this.#channels.chooseLink()
     return other !== undefined && this.mayRepeat(request) ? other : undefined
   }
 
-  /** The same for a call whose agent was lost under it. */
+  /** Whether a call whose agent was lost while it ran can be made again now. */
   canRepeatNow(call: RepeatFacts | undefined): boolean {
     return call !== undefined && this.#channels.chooseLink() !== undefined && this.mayRepeat(call)
   }

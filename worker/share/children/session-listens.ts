@@ -1,4 +1,4 @@
-/** The one listen that each session of the handshake era has on a child that knows no sessions: opened, changed, closed. */
+/** The subscriptions/listen that each session of the handshake era has on a child without sessions: opens it, replaces it, cancels it. */
 import { envelopeMembers, readDiscoverResult, readInitializeRequest } from '../../bridge/discover.ts'
 import { modernRequest } from '../../bridge/legacy-to-modern.ts'
 import { honouredFilter } from '../../bridge/listen.ts'
@@ -34,19 +34,19 @@ const NOTHING = '{}'
 
 export class SessionListens {
   readonly #parts: Parts
-  /** By session, as far as they were read. */
+  /** By session, once read from the rows. */
   readonly #known = new Map<string, SessionListen>()
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
-  /** Sees to it that the session listens to this channel; costs nothing when it does. */
+  /** Makes the session listen to this channel, if it does not yet. */
   ensure(session: string, channel: GroupChannel, link: AgentLink): void {
     if (this.#listen(session).ch !== channel.ch) this.renew(session, channel, link)
   }
 
-  /** The session's subscriptions have changed: listens anew, then ends the older listen. False when it would be too large. */
+  /** The session's subscriptions have changed: opens a new listen, then cancels the older one. False when it would be too large. */
   renew(session: string, { ch, group }: GroupChannel, link: AgentLink): boolean {
     const before = this.#listen(session)
     const filter = this.#filter(session, group)
@@ -55,12 +55,12 @@ export class SessionListens {
     const key = filter === NOTHING ? '' : randomKey()
     if (key !== '') this.#open(session, ch, link, key, filter)
     this.#keep(session, { ch, key, filter })
-    // The new one first: nothing may fall between the two.
+    // The new one was opened first, so that no change is missed between the two.
     if (before.ch === ch && before.key !== '') this.#parts.sender.cancel(link, ch, randomKey(), before.key)
     return true
   }
 
-  /** A listen was answered or has failed. What the child refused is not asked again of the same child. */
+  /** A listen was answered or has failed. One that the child has refused is not repeated to the same child. */
   ended(session: string, key: string, isRefused: boolean): void {
     const listen = this.#listen(session)
     if (key === '' || listen.key !== key || this.#parts.store.sessions.get(session) === undefined) return
@@ -91,7 +91,7 @@ export class SessionListens {
     this.#parts.store.requests.keep(session, 'listen', { name: `${listen.ch} ${listen.key}`, body, idFrom: 0, idTo: 0 })
   }
 
-  /** Everything that the server can tell of, of what a session of the handshake era is told without asking. */
+  /** All that the server can notify, of what a session of the handshake era gets without asking, and the session's subscriptions. */
   #filter(session: string, group: string): string {
     const { store } = this.#parts
     const snapshot = store.channels.snapshot(group)

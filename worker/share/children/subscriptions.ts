@@ -1,4 +1,4 @@
-/** Listens of modern clients on a child of the handshake era: who wants what, and what the child is subscribed to for them. */
+/** The subscriptions/listen of modern clients on a child of the handshake era: who wants what, and what the child is subscribed to for them. */
 import { isWanted, subscriptionChanges, type SubscriptionFilter } from '../../bridge/listen.ts'
 import type { Listen } from '../rows/bridge-rows.ts'
 import type { ChannelOpener } from './channel-opener.ts'
@@ -25,7 +25,7 @@ export class Subscriptions {
     this.#parts = parts
   }
 
-  /** Keeps a listen, and subscribes the child to what nobody wanted before. */
+  /** Keeps a listen, and subscribes the child to resources that nobody wanted before. */
   put({ ch, link }: { readonly ch: string; readonly link: AgentLink }, key: string, filter: SubscriptionFilter): void {
     const group = groupOf(ch)
     const before = this.#filters(group)
@@ -37,7 +37,7 @@ export class Subscriptions {
     return this.#parts.store.bridge.listen(key)
   }
 
-  /** Forgets listens whose stream was lost with the object's memory; their Workers ask anew. */
+  /** Forgets listens whose stream was lost in a reset of the object; their Workers open new ones. */
   prune(): void {
     for (const { key } of this.#parts.store.bridge.allListens()) if (this.#parts.streams.listener(key) === undefined) this.end(key)
   }
@@ -52,7 +52,7 @@ export class Subscriptions {
     if (current !== undefined) this.#tell(current.ch, current.link, before, this.#filters(listen.group))
   }
 
-  /** The child that was listened to is gone: its clients listen anew, and get another. */
+  /** The child that was listened to is gone: closes the streams, so that clients listen anew, to another child. */
   endAll(group: string): void {
     for (const { key } of this.#parts.store.bridge.listens(group)) {
       this.#parts.store.bridge.dropListen(key)

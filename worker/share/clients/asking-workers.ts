@@ -14,7 +14,7 @@ export class AskingWorkers {
     this.#streams = streams
   }
 
-  /** A client's response goes to the Worker that has asked for it; undefined where no Worker can have. */
+  /** Brings a client's response to the Worker that has asked for it; undefined when it answers no question of a Worker. */
   answer({ kind, session, rawId, size, body }: SendRequest): SendOutcome | undefined {
     const name = kind === 'response' ? readAskName(rawId) : undefined
     if (name === undefined) return undefined
@@ -25,11 +25,11 @@ export class AskingWorkers {
     return { kind: socket === undefined ? 'unheard' : 'sent' }
   }
 
-  /** The client has cancelled a call, by its own id, for which it may be asked. */
+  /** The client has cancelled a call, which it names by its own id. A Worker that asks it something for this call is told. */
   cancel(session: string, rawId: string): void {
     for (const socket of this.#streams.asking(session)) {
       if (this.#streams.attachmentOf(socket)?.call !== canonicalId(rawId)) continue
-      // Its answers may all be there: then what is to be cancelled is on its way.
+      // All answers may have come already: then the next attempt of the call is on its way, and must be stopped.
       this.#streams.markCancelled(socket)
       socket.send(JSON.stringify({ type: 'cancelled' } satisfies StreamControl))
     }

@@ -1,4 +1,4 @@
-/** Who has not yet taken what was sent to it, per channel group, and how far an agent may therefore send on. */
+/** Bytes that clients have not taken yet, per channel group, and how far an agent may therefore send on. No I/O. */
 import { CHANNEL_WINDOW_BYTES } from '../../../protocol/limits.ts'
 
 export interface CreditGrant {
@@ -66,7 +66,7 @@ export class CreditLedger<Debtor extends object> {
     return this.#withheld.get(group)
   }
 
-  /** Restores, after sleep, a debt for which credit was withheld. */
+  /** Restores, after hibernation, a debt for which credit was withheld. */
   restore(debtor: Debtor, group: string, bytes: number, withheld: Withheld): void {
     this.add(debtor, group, bytes)
     this.#withheld.set(group, withheld)

@@ -1,9 +1,9 @@
-/** The sockets that Workers hold on behalf of their clients: found by tag, so that they outlive the object's memory. */
+/** The sockets that Workers hold for their clients' streams. Found by tag, with attachments, so that they survive hibernation. */
 import { closeQuietly } from '../agents/links.ts'
 import type { RepeatFacts, SessionCallRequest } from '../../contract/rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 
-/** What a stream's socket remembers through sleep. */
+/** Attachment of a stream's socket. */
 export interface StreamAttachment {
   readonly role: 'stream'
   readonly kind: 'call' | 'listen' | 'session' | 'subscription' | 'asking'
@@ -15,12 +15,12 @@ export interface StreamAttachment {
   readonly session?: string
   /** Where a client that came back had left off. */
   readonly resume?: { readonly ch: string; readonly after: number }
-  /** Of a resumed call: the agent has got it since. And: it was sent to the agent before. */
+  /** Of a resumed call: it was sent to the agent since, or before. */
   readonly isRunning?: true
   readonly wasSent?: true
   /** Of a resumed call: it may never have been made. */
   readonly isProbe?: true
-  /** Of one that asks a client: the call for which it does, by its client's canonical id. */
+  /** Of a Worker that asks a client: the call for which it asks, by the client's own id in canonical form. */
   readonly call?: string
   /** Its client has cancelled that call. */
   readonly isCancelled?: true
@@ -42,7 +42,7 @@ export class Streams {
     this.#ctx = ctx
   }
 
-  /** Takes in the socket of a Worker. A listener replaces the session's older one. */
+  /** Accepts the socket of a Worker. A listening stream replaces the session's older one. */
   accept(socket: WebSocket, opening: StreamOpening): void {
     const { kind, key = '', session = '', group, agent = '' } = opening
     if (kind === 'asking') {
@@ -63,7 +63,7 @@ export class Streams {
     socket.serializeAttachment({ role: 'stream', ...opening } satisfies StreamAttachment)
   }
 
-  /** The stream of a call; of one that can be resumed only a stream of its own session counts. */
+  /** The stream of a call. With `session`, only a stream of that session counts. */
   call(key: string, session?: string): WebSocket | undefined {
     const sockets = this.#open(callTag(key))
     return session === undefined ? sockets[0] : sockets.find((socket) => attachmentOf(socket)?.session === session)
@@ -77,7 +77,7 @@ export class Streams {
 
   /** Whether a call goes on without this Worker: its client has come back for it elsewhere, or has left. */
   isElsewhere({ isRetry, isLeft, key, session }: SessionCallRequest, agent: string): boolean {
-    // On a first try there can be none, and looking has its price.
+    // On a first try there can be none, and to look for one costs time.
     return isRetry === true && (this.#markRunning(key, session, agent) || isLeft === true)
   }
 
@@ -86,7 +86,7 @@ export class Streams {
     const socket = this.call(key, session)
     const attachment = socket === undefined ? undefined : attachmentOf(socket)
     if (socket === undefined || attachment?.resume === undefined) return false
-    // A socket's tags cannot be changed: its Worker opens another for this agent, and is told there what came meanwhile.
+    // A socket's tags cannot be changed: its Worker opens another for this agent, and gets what came meanwhile there.
     if (attachment.agent !== agent) closeQuietly(socket, STREAM_CLOSE.MOVED, 'the call has gone to another agent')
     else socket.serializeAttachment({ ...attachment, isRunning: true } satisfies StreamAttachment)
     return true
@@ -111,13 +111,13 @@ export class Streams {
     return this.#open(askingTag(session))
   }
 
-  /** Notes that the call about which a client is asked was cancelled: what its answers lead to must not be made. */
+  /** Notes that the call for which a client is asked was cancelled: its next attempt must not be made. */
   markCancelled(socket: WebSocket): void {
     const attachment = attachmentOf(socket)
     if (attachment !== undefined) socket.serializeAttachment({ ...attachment, isCancelled: true } satisfies StreamAttachment)
   }
 
-  /** Whether a call was cancelled before it was made, while its client was asked for what it is made with. */
+  /** Whether the call of this key was cancelled before it was made, while its client was still being asked. */
   isAskCancelled(session: string, key: string): boolean {
     return this.asking(session).some((socket) => {
       const attachment = attachmentOf(socket)
@@ -137,7 +137,7 @@ export class Streams {
     return this.callsOfGroup(group).some((socket) => attachmentOf(socket)?.isListen !== true)
   }
 
-  /** Every stream's socket with what it remembers. */
+  /** All streams: their sockets and attachments. */
   all(): { readonly socket: WebSocket; readonly attachment: StreamAttachment }[] {
     const streams: { socket: WebSocket; attachment: StreamAttachment }[] = []
     for (const socket of this.#ctx.getWebSockets()) {
@@ -147,7 +147,7 @@ export class Streams {
     return streams
   }
 
-  /** What the socket of a stream remembers; undefined for an agent's. */
+  /** The attachment of a stream's socket; undefined for an agent's. */
   attachmentOf(socket: WebSocket): StreamAttachment | undefined {
     return attachmentOf(socket)
   }

@@ -1,4 +1,4 @@
-/** Calls that wait over RPC: in memory, since a pending RPC keeps the object awake. */
+/** Calls that wait over RPC. In memory only, since a pending RPC keeps the object awake. */
 import { LATE_CALL_MS } from '../../limits.ts'
 import type { CallOutcome, RepeatFacts } from '../../contract/rpc.ts'
 
@@ -16,7 +16,7 @@ export interface Waiter {
   readonly asker?: string
   /** What tells whether it may be made again, should its agent be lost. */
   readonly repeat?: RepeatFacts
-  /** Its Worker has tried before. And: an agent may have had it then. */
+  /** Its Worker has tried before; with `isResend` an agent may have had it then. */
   readonly isRetry?: boolean
   readonly isResend?: boolean
   /** It runs until its client leaves. */
@@ -52,14 +52,14 @@ export class Waiters {
     return promise
   }
 
-  /** Ends the wait with an outcome; without effect for one that was resolved to a stream before. */
+  /** Ends the wait with an outcome, which has no effect if the RPC was resolved to a stream before. */
   settle(waiter: Waiter, outcome: CallOutcome): void {
     this.#byKey.delete(waiter.key)
     if (outcome.kind === 'again' || outcome.kind === 'repeat') this.turnAway(waiter.key, Date.now())
     waiter.resolve(outcome)
   }
 
-  /** The stream is open: hands over what waited for it. */
+  /** The stream of a call is open: the RPC resolves, and the caller sends on what waited. */
   moveToStream(key: string): Waiter | undefined {
     const waiter = this.#byKey.get(key)
     if (waiter === undefined) return undefined
@@ -68,7 +68,7 @@ export class Waiters {
     return waiter
   }
 
-  /** Notes that what was known of calls on their way was lost in a reset. */
+  /** Notes that the object was reset, and no longer knows which calls were turned away. */
   noteReset(nowMs: number): void {
     this.#resetAtMs = nowMs
   }
@@ -84,8 +84,8 @@ export class Waiters {
   }
 
   /**
-   * How long a Worker may still be about to ask for a call that has not been sent to an agent yet, in milliseconds; 0 when none
-   * is. Who asked before a reset is heard from again soon.
+   * For how long a Worker may still come with a call that no agent has got yet, in milliseconds; 0 when none will. One that was
+   * turned away before a reset comes again soon.
    */
   onItsWayMs(key: string, nowMs: number): number {
     return Math.max(0, (this.#turnedAway.get(key) ?? this.#resetAtMs) + LATE_CALL_MS - nowMs)

@@ -1,4 +1,4 @@
-/** Rows of the bridge between eras: calls parked on input or left by their clients, who is known to ask, and listens. */
+/** Rows of calls between the eras: calls that wait for input, calls that their clients have left, names that are known to ask, and listens. */
 import type { SubscriptionFilter } from '../../bridge/listen.ts'
 import { MAX_ASKERS } from '../../limits.ts'
 import type { KeptCall, ParkedRow } from '../../contract/rpc.ts'
@@ -64,14 +64,14 @@ export class BridgeRows {
     return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM parked').one().count
   }
 
-  /** Takes out the calls whose time is over. */
+  /** Removes and returns the calls whose time is over. */
   takeParkedBefore(nowMs: number): ParkedRow[] {
     const rows = this.#sql.exec<{ call: string }>('SELECT call FROM parked WHERE expires_at_ms <= ?', nowMs).toArray()
     if (rows.length > 0) this.#sql.exec('DELETE FROM parked WHERE expires_at_ms <= ?', nowMs)
     return rows.map(({ call }) => JSON.parse(call) as ParkedRow)
   }
 
-  /** When the next call's time is over, in milliseconds since 1970. */
+  /** When the next parked call expires, in milliseconds since 1970. */
   nextParkedMs(): number | undefined {
     return this.#sql.exec<{ next: number | null }>('SELECT min(expires_at_ms) AS next FROM parked').one().next ?? undefined
   }
@@ -90,7 +90,7 @@ export class BridgeRows {
     return { request: new Uint8Array(request), ...(asked === null ? {} : { asked: new Uint8Array(asked) }) }
   }
 
-  /** What was kept of the call before stays, unless there is news. */
+  /** Keeps a call; `asked` of an earlier time stays unless there is a new one. */
   putKept({ key, session, request, asked, expiresAtMs }: KeptRow): void {
     this.#sql.exec(
       'INSERT INTO kept VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO UPDATE SET asked = coalesce(excluded.asked, asked), expires_at_ms = excluded.expires_at_ms WHERE session = excluded.session',
@@ -115,7 +115,7 @@ export class BridgeRows {
     this.#sql.exec('DELETE FROM kept WHERE expires_at_ms <= ?', nowMs)
   }
 
-  /** When the next kept call's time is over, in milliseconds since 1970. */
+  /** When the next kept call expires, in milliseconds since 1970. */
   nextKeptMs(): number | undefined {
     return this.#sql.exec<{ next: number | null }>('SELECT min(expires_at_ms) AS next FROM kept').one().next ?? undefined
   }
@@ -127,7 +127,7 @@ export class BridgeRows {
 
   markAsker(name: string): void {
     const known = this.#knownAskers()
-    // Names beyond the cap are refused whenever they ask together with others, and work alone.
+    // Names beyond the cap: their asks are refused while other calls run on the child.
     if (known.has(name) || known.size >= MAX_ASKERS) return
     known.add(name)
     this.#sql.exec('INSERT OR REPLACE INTO asker VALUES (?)', name)

@@ -10,7 +10,7 @@ export interface ChannelRecord {
   readonly agent: string
   readonly instance: string
   readonly open: boolean
-  /** Key of the initialize that the relay has replayed and that is not answered yet. */
+  /** Key of the handshake that the relay has sent and that is not answered yet. */
   readonly handshake: string | undefined
   /** When another instance of an agent took over from the one before, in milliseconds since 1970; 0 when none did. */
   readonly movedAtMs: number
@@ -21,7 +21,7 @@ type Columns = { generation: number; agent: string; instance: string; open: numb
 export class ChannelRows {
   readonly #sql: SqlStorage
   readonly #sole: SoleSession
-  /** Those that were read. */
+  /** Rows that were read. */
   readonly #known = new Map<string, ChannelRecord>()
   /** Groups that are known to have no row: with one child for all, every call asks for a channel of its session's own. */
   readonly #unopened = new Set<string>()
@@ -87,7 +87,7 @@ export class ChannelRows {
     this.dropSnapshot(group)
   }
 
-  /** Whether any client of today has had a child. */
+  /** Whether any group of clients has had a child. */
   hasAny(): boolean {
     return this.#sql.exec('SELECT grp FROM channel LIMIT 1').toArray().length > 0
   }

@@ -7,14 +7,14 @@ export interface ListingRow extends Listing {
   readonly keptAtMs: number
 }
 
-/** What is offered to every client alike. */
+/** Audience of what is offered to every client alike. */
 export const EVERYBODY = ''
 
 export class ListingRows {
   readonly #sql: SqlStorage
   /** Made when there is something to keep: an object that was only asked about writes nothing. */
   #isMade: boolean | undefined
-  /** By audience and name, as far as they were asked for. */
+  /** By audience and name, once read from the rows. */
   readonly #digests = new Map<string, string>()
 
   constructor(sql: SqlStorage) {
@@ -32,13 +32,13 @@ export class ListingRows {
     return this.#read('SELECT era, digest, answer, kept_at_ms FROM listing WHERE audience = ? AND name = ?', [audience, name], name)
   }
 
-  /** The latest of that name, whoever it was for. */
+  /** The latest listing of that name, of any audience. */
   latest(name: ListingName): ListingRow | undefined {
     if (!this.#exists()) return undefined
     return this.#read('SELECT era, digest, answer, kept_at_ms FROM listing WHERE name = ? ORDER BY kept_at_ms DESC LIMIT 1', [name], name)
   }
 
-  /** Names the bytes that are kept; empty when there are none. Read from the rows once. */
+  /** The digest of what is kept; empty when there is nothing. Read from the rows once. */
   digest(audience: string, name: ListingName): string {
     const key = `${name} ${audience}`
     const known = this.#digests.get(key)
@@ -64,7 +64,7 @@ export class ListingRows {
     this.#digests.clear()
   }
 
-  /** Drops what a server of another era, or one that serves its clients in another way, has said. */
+  /** Drops what a server of another era has said, or of another isolation: for everybody, or for each audience. */
   dropOthers(era: Listing['era'], isForEverybody: boolean): void {
     if (!this.#exists()) return
     const others = 'FROM listing WHERE era <> ? OR (audience = ?) <> ?'

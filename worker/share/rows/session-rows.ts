@@ -13,7 +13,7 @@ export interface Session {
 export class SessionRows {
   readonly #sql: SqlStorage
   readonly #sole: SoleSession
-  /** Those that were read. */
+  /** Rows that were read. */
   readonly #known = new Map<string, Session>()
   /** Number of sessions, once it was asked for. */
   #count: number | undefined

@@ -1,4 +1,4 @@
-/** Whom the child of all sessions has served: what it says of itself is for a client only while that is one session. */
+/** Row of the only session that the shared child has served, while it is only one: what the child logs may go to that session. */
 
 /** Stands for several sessions. */
 const SEVERAL = ''
@@ -14,7 +14,7 @@ export class SoleSession {
     this.#sql.exec('CREATE TABLE IF NOT EXISTS sole (one INTEGER PRIMARY KEY CHECK (one = 1), generation INTEGER NOT NULL, session TEXT)')
   }
 
-  /** The child is a new one, if it is of a new generation: it serves the sessions that there are. */
+  /** The shared child has opened. If it is of a new generation, it serves the sessions that exist now. */
   opened(generation: number): void {
     this.#sql.exec(
       `INSERT OR REPLACE INTO sole
@@ -34,7 +34,7 @@ export class SoleSession {
     )
   }
 
-  /** The only session that the child has ever served; undefined when it has served several or none, ended ones included. */
+  /** The only session that the child has ever served, ended ones included; undefined when it has served several or none. */
   get session(): string | undefined {
     const [row] = this.#sql.exec<{ session: string | null }>('SELECT session FROM sole').toArray()
     return row === undefined || row.session === null || row.session === SEVERAL ? undefined : row.session
