@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest'
+import type { RepeatFacts } from '../../../../../worker/contract/rpc.ts'
+import type { AgentLink } from '../../../../../worker/share/agents/links.ts'
+import type { GroupChannels } from '../../../../../worker/share/children/group-channels.ts'
+import { repeatFacts, RepeatableCalls } from '../../../../../worker/share/children/repeatable-calls.ts'
+
+const OTHER = { name: 'other' } as AgentLink
+const CLIENT = { principal: 'p', session: 's' }
+const REQUEST = { ...CLIENT, key: 'k', method: 'tools/list', rawId: '1', id: [0, 0], body: new Uint8Array(0), size: 0 } as const
+
+function calls(tools: readonly object[], link: AgentLink | undefined = OTHER): RepeatableCalls {
+  const page = new TextEncoder().encode(JSON.stringify({ jsonrpc: '2.0', id: 0, result: { tools } }))
+  const channels: Pick<GroupChannels, 'chooseLink'> = { chooseLink: () => link }
+  return new RepeatableCalls(channels as GroupChannels, { toolsFor: () => [page] })
+}
+
+function toolCall(tool: string): RepeatFacts {
+  return { ...CLIENT, method: 'tools/call', tool }
+}
+
+describe('RepeatableCalls', () => {
+  test.each([
+    ['a request that only reads', { ...CLIENT, method: 'resources/read' }, true],
+    ['a tool that is annotated as read-only', toolCall('reads'), true],
+    ['a tool that is annotated as idempotent', toolCall('sets'), true],
+    ['a tool that is annotated as neither', toolCall('adds'), false],
+    ['a tool without annotations', toolCall('plain'), false],
+    ['a tool that is not in the list', toolCall('unknown'), false],
+    ['a tool whose name is too long to be told', { ...CLIENT, method: 'tools/call' }, false],
+    ['initialize', { ...CLIENT, method: 'initialize' }, false],
+  ])('mayRepeat() of %s', (_, call, expected) => {
+    const tools = [
+      { name: 'reads', annotations: { readOnlyHint: true } },
+      { name: 'sets', annotations: { idempotentHint: true } },
+      { name: 'adds', annotations: { readOnlyHint: false, idempotentHint: false } },
+      { name: 'plain' },
+    ]
+    expect(calls(tools).mayRepeat(call)).toBe(expected)
+  })
+
+  test('otherAgentFor() names no agent for a call over HTTP+SSE, nor for one that may run once only', () => {
+    const repeatable = calls([])
+    expect(repeatable.otherAgentFor({ ...REQUEST, delivery: 'stream' })).toBe(OTHER)
+    expect(repeatable.otherAgentFor({ ...REQUEST, delivery: 'session' })).toBeUndefined()
+    expect(repeatable.otherAgentFor({ ...REQUEST, delivery: 'stream', method: 'initialize' })).toBeUndefined()
+  })
+
+  test('canRepeatNow() needs an agent, and a call of which the facts are known', () => {
+    const read = { ...CLIENT, method: 'resources/read' }
+    expect(calls([]).canRepeatNow(read)).toBe(true)
+    expect(calls([]).canRepeatNow(undefined)).toBe(false)
+    const channels: Pick<GroupChannels, 'chooseLink'> = { chooseLink: () => undefined }
+    expect(new RepeatableCalls(channels as GroupChannels, { toolsFor: () => [] }).canRepeatNow(read)).toBe(false)
+  })
+})
+
+test('repeatFacts() keeps whose call it is, its method and its tool, and nothing else', () => {
+  expect(repeatFacts({ ...REQUEST, delivery: 'stream', method: 'tools/call', tool: 't' })).toEqual(toolCall('t'))
+  const { session: _, ...facts } = REQUEST
+  expect(repeatFacts({ ...facts, group: 'g', capabilities: ['roots'], delivery: 'single' })).toEqual({
+    principal: 'p',
+    capabilities: ['roots'],
+    method: 'tools/list',
+  })
+})

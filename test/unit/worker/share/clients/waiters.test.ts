@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import { LATE_CALL_MS } from '../../../../../worker/limits.ts'
+import { type Waiter, Waiters } from '../../../../../worker/share/clients/waiters.ts'
+
+const FACTS = { group: 'g', agent: 'a', session: 's', isInitialize: false, restarted: false, canStream: true }
+
+function waiting(waiters: Waiters, key: string): Waiter {
+  const waiter = waiters.get(key)
+  if (waiter === undefined) throw new Error(`nothing waits under ${key}`)
+  return waiter
+}
+
+describe('Waiters', () => {
+  test('wait() resolves with the outcome that settle() gives, and forgets the call', async () => {
+    const waiters = new Waiters()
+    const outcome = waiters.wait('k', FACTS)
+    waiters.settle(waiting(waiters, 'k'), { kind: 'accepted' })
+    expect(await outcome).toEqual({ kind: 'accepted' })
+    expect([waiters.size, waiters.get('k')]).toEqual([0, undefined])
+  })
+
+  test('wait() under the same key tells the first caller that the call has moved', async () => {
+    const waiters = new Waiters()
+    const first = waiters.wait('k', FACTS)
+    const second = waiters.wait('k', FACTS)
+    expect(await first).toEqual({ kind: 'moved' })
+    waiters.settle(waiting(waiters, 'k'), { kind: 'accepted' })
+    expect(await second).toEqual({ kind: 'accepted' })
+  })
+
+  test('moveToStream() hands over a waiting call once', async () => {
+    const waiters = new Waiters()
+    const outcome = waiters.wait('k', FACTS)
+    expect(waiters.moveToStream('k')).toMatchObject({ key: 'k', ...FACTS })
+    expect(await outcome).toEqual({ kind: 'moved' })
+    expect(waiters.moveToStream('k')).toBeUndefined()
+  })
+
+  test('isBusy() counts calls of the group, and no listens', () => {
+    const waiters = new Waiters()
+    void waiters.wait('k', { ...FACTS, isListen: true })
+    expect(waiters.isBusy('g')).toBe(false)
+    void waiters.wait('l', FACTS)
+    expect([waiters.isBusy('g'), waiters.isBusy('h')]).toEqual([true, false])
+  })
+
+  test.each(['again', 'repeat'] as const)('onItsWayMs() expects a call that was settled as %s for LATE_CALL_MS', (kind) => {
+    const waiters = new Waiters()
+    void waiters.wait('k', FACTS)
+    const beforeMs = Date.now()
+    waiters.settle(waiting(waiters, 'k'), { kind })
+    expect(waiters.onItsWayMs('k', beforeMs)).toBeGreaterThanOrEqual(LATE_CALL_MS)
+    expect(waiters.onItsWayMs('k', Date.now() + LATE_CALL_MS)).toBe(0)
+  })
+
+  test('onItsWayMs() expects every call for LATE_CALL_MS after a reset, and none otherwise', () => {
+    const waiters = new Waiters()
+    expect(waiters.onItsWayMs('k', 1000)).toBe(0)
+    waiters.noteReset(1000)
+    expect(waiters.onItsWayMs('k', 1001)).toBe(LATE_CALL_MS - 1)
+    expect(waiters.onItsWayMs('k', 1000 + LATE_CALL_MS)).toBe(0)
+  })
+})
