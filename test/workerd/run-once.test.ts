@@ -1,7 +1,8 @@
 /** Promise 2 where two things befall at once: the object is reset, and the agent that may have run a call is replaced. */
 import { expect, test } from 'vitest'
+import { CLOSE } from '../../protocol/handshake.ts'
 import { resetShare } from './relay.ts'
-import { BARE_SERVER, connected, ScriptedAgent } from './scripted-agent.ts'
+import { BARE_SERVER, connected, ScriptedAgent, survivorOf, takeOver } from './scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const OTHER = '{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"t"}}'
@@ -26,4 +27,19 @@ test('a call whose agent is proved dead after a reset is not run by the child th
   expect(keys).not.toContain(header.key)
   expect(await (await response).json()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
   await other
+})
+
+test('a call that moved its session to another agent is asked for again after a reset, since that agent says that it has it', async () => {
+  const { share, agent, client } = await connected()
+  const other = { agent: 'other', instance: 'two', join: 'replica' } as const
+  const next = await ScriptedAgent.connect(share, other)
+  await agent.leave(CLOSE.GOING_AWAY)
+  const response = client.post(CALL)
+  const { key, ch } = await takeOver(next)
+  await resetShare(share)
+  const back = await ScriptedAgent.connect(share, { ...other, ...survivorOf(ch, next, [key]) })
+  const { header: again } = await back.expect('call')
+  expect(again.key).toBe(key)
+  back.answer(again, '7', '{"content":[]}')
+  expect(await (await response).json()).toMatchObject({ id: 7, result: { content: [] } })
 })

@@ -47,6 +47,8 @@ export class AgentLinks {
   readonly #byName = new Map<string, AgentLink>()
   /** Sockets of agents that have said that they are leaving. */
   readonly #leaving = new WeakSet<WebSocket>()
+  /** Call keys that agents said in their hellos that they have: at most MAX_HELD_KEYS a link, until the object sleeps. */
+  readonly #held = new WeakMap<WebSocket, ReadonlySet<string>>()
 
   constructor(ctx: DurableObjectState) {
     this.#ctx = ctx
@@ -83,6 +85,7 @@ export class AgentLinks {
     socket.serializeAttachment(attachment)
     const link = { socket, name: agent, instance, isolation, era, product, connectedAtMs: attachment.connectedAtMs }
     this.#byName.set(agent, link)
+    this.#held.set(socket, new Set(hello.held))
     return { kind: 'admitted', link, closed: leaving }
   }
 
@@ -112,6 +115,11 @@ export class AgentLinks {
   /** Whether an agent has said that it is leaving, so that it gets nothing new. */
   isLeaving({ socket }: AgentLink): boolean {
     return this.#leaving.has(socket)
+  }
+
+  /** Whether an agent said, when it connected, that it has the message with this key. */
+  holds({ socket }: AgentLink, key: string): boolean {
+    return this.#held.get(socket)?.has(key) === true
   }
 
   drain(link: AgentLink): void {

@@ -117,10 +117,13 @@ export class GroupChannels {
    * Whether the group's child may be sent this. What is resent must go to the same process of the agent, which knows its key
    * if it has had it; another would run it a second time.
    */
-  mayTake(group: string, { isResend = false, ageMs = 0 }: Resent): boolean {
+  mayTake(group: string, { key, isResend = false, ageMs = 0 }: Resent & { readonly key: string }): boolean {
     if (!isResend) return true
+    const current = this.current(group)
+    if (current === undefined) return false
     const movedAtMs = this.#store.channels.get(group)?.movedAtMs ?? 0
-    return this.current(group) !== undefined && movedAtMs < Date.now() - ageMs - CALL_TRAVEL_MS
+    // It may have moved there with the very call that is resent: then the agent has said that it has it.
+    return movedAtMs < Date.now() - ageMs - CALL_TRAVEL_MS || this.#links.holds(current.link, key)
   }
 
   /** The group's channel on a link, if it lives. */
