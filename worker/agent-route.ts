@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { LINK_SUBPROTOCOL } from '../protocol/handshake.ts'
 import { authenticateAgent, BEARER_CHALLENGE } from './access/authenticate.ts'
-import { problem } from './problem.ts'
+import { problemResponse } from './problem.ts'
 import type { Env } from './env.ts'
 import { laneAt } from './lanes.ts'
 import { ShareClient } from './carry/share-client.ts'
@@ -11,17 +11,17 @@ export async function connectAgent(c: Context<{ Bindings: Env }>): Promise<Respo
   const share = c.req.param('share') ?? ''
   const agent = await authenticateAgent(c.req.raw, c.env, share)
   if (!agent.ok)
-    return problem(
+    return problemResponse(
       agent.error.code,
       agent.error.detail,
       agent.error.code === 'UNAUTHORIZED' ? { 'www-authenticate': BEARER_CHALLENGE } : {},
     )
-  if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problem('UPGRADE_NEEDED', undefined, { upgrade: 'websocket' })
+  if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problemResponse('UPGRADE_NEEDED', undefined, { upgrade: 'websocket' })
   const offered = (c.req.header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
   if (!offered.includes(LINK_SUBPROTOCOL))
-    return problem('LINK_VERSION_REFUSED', `This relay speaks ${LINK_SUBPROTOCOL}.`, { upgrade: 'websocket' })
+    return problemResponse('LINK_VERSION_REFUSED', `This relay speaks ${LINK_SUBPROTOCOL}.`, { upgrade: 'websocket' })
   const lane = laneAt(share, Number(c.req.query('lane') ?? 0))
-  if (lane === undefined) return problem('LANE_UNKNOWN')
+  if (lane === undefined) return problemResponse('LANE_UNKNOWN')
   const response = await new ShareClient(c.env, lane).agent()
-  return response.status === 404 ? problem('SHARE_NOT_FOUND') : response
+  return response.status === 404 ? problemResponse('SHARE_NOT_FOUND') : response
 }

@@ -4,11 +4,11 @@ import { requireClaimed } from './access/claimed.ts'
 import { guardOrigin } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
-import { problem } from './problem.ts'
+import { problemResponse } from './problem.ts'
 import type { Env } from './env.ts'
 import { log } from './log.ts'
 import { getSse, postMessages } from './mcp/http-sse.ts'
-import { refusal } from './mcp/response/responses.ts'
+import { failureResponse } from './mcp/response/responses.ts'
 import { deleteMcp, getMcp, postMcp } from './mcp/streamable-http.ts'
 
 export { Registry } from './registry/registry.ts'
@@ -26,17 +26,17 @@ for (const base of ['/s/:share', '/s/:share/k/:key'] as const) {
   app.post(`${base}/mcp`, postMcp)
   app.get(`${base}/mcp`, getMcp)
   app.delete(`${base}/mcp`, deleteMcp)
-  app.all(`${base}/mcp`, () => refusal('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, POST, DELETE' }))
+  app.all(`${base}/mcp`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'GET, POST, DELETE' }))
   app.get(`${base}/sse`, getSse)
-  app.all(`${base}/sse`, () => refusal('METHOD_NOT_ALLOWED', undefined, { allow: 'GET' }))
+  app.all(`${base}/sse`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'GET' }))
   app.post(`${base}/messages`, postMessages)
-  app.all(`${base}/messages`, () => refusal('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
+  app.all(`${base}/messages`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'POST' }))
 }
 
-app.notFound(() => problem('ROUTE_NOT_FOUND'))
+app.notFound(() => problemResponse('ROUTE_NOT_FOUND'))
 app.onError((error) => {
   log('request.failed', { error: error.message })
-  return refusal('INTERNAL')
+  return failureResponse({ code: 'INTERNAL' })
 })
 
 export default app

@@ -1,5 +1,6 @@
 /** One channel: joins a child to the relay, and sends what the child says, by the rules of docs/protocol.md. */
 import type { Failure } from '../../protocol/errors.ts'
+import { failedFrame } from '../../protocol/failed-frame.ts'
 import type { Died, Open, RelayFrame, Replay } from '../../protocol/frame.ts'
 import { OUTBOX_PAUSE_BYTES } from '../limits.ts'
 import type { Child, ChildEnd } from '../server/child.ts'
@@ -173,8 +174,7 @@ export class Channel {
     const { answered, incomplete } = this.#outbox.replayFor(to, replay)
     if (key !== undefined && !answered) this.#intake.resumed(key, to)
     // Sent first, since it speaks of what came before.
-    if (incomplete)
-      this.#context.link?.send({ type: 'failed', ch: this.ch, key: NO_CALL, ra: to, code: 'EVENTS_LOST', executed: 'unknown' })
+    if (incomplete) this.#context.link?.send(failedFrame({ ch: this.ch, key: NO_CALL, ra: to }, { code: 'EVENTS_LOST' }))
   }
 
   #line(bytes: Uint8Array): void {

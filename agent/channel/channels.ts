@@ -1,8 +1,8 @@
 /** All channels of one lane: opens and ends them within the child limit, and gives each frame of the lane's link to its channel. */
+import { failedFrame } from '../../protocol/failed-frame.ts'
 import type { Call, Open, RelayFrame } from '../../protocol/frame.ts'
 import type { Hello, Welcome } from '../../protocol/handshake.ts'
 import { DEAD_CHANNELS, DEAD_CHANNEL_MS } from '../limits.ts'
-import { failedCall } from './call-frames.ts'
 import type { CallFailure } from './call-memory.ts'
 import type { ChannelContext, LinkPort } from './channel-context.ts'
 import { Channel, type ChannelFrame } from './channel.ts'
@@ -141,7 +141,7 @@ export class Channels {
     if (frame.type === 'notify' || frame.type === 'respond') this.#context.link?.send({ type: 'receipts', keys: [frame.key] })
     if (frame.type === 'replay' && frame.to !== undefined && frame.key !== undefined) {
       const failure = this.#resumeFailure(frame.key, frame.to)
-      if (failure !== undefined) this.#context.link?.send(failedCall({ ch: frame.ch, key: frame.key, ra: frame.to }, failure))
+      if (failure !== undefined) this.#context.link?.send(failedFrame({ ch: frame.ch, key: frame.key, ra: frame.to }, failure))
     }
     if (frame.type !== 'call') return
     const known = this.#context.memory.known(frame.key)
@@ -149,7 +149,7 @@ export class Channels {
       known.call.ra = frame.ra
       return
     }
-    this.#context.link?.send(failedCall(frame, this.#failureWithoutChannel(frame)))
+    this.#context.link?.send(failedFrame(frame, this.#failureWithoutChannel(frame)))
   }
 
   /** What a client is told that comes back for a call whose channel is gone; undefined while the call runs elsewhere. */

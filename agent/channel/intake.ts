@@ -1,11 +1,12 @@
 /** Takes what the relay sends for one child, writes each message to it once and in its turn, and keeps account of every call until it ends. */
 import type { Executed, Failure } from '../../protocol/errors.ts'
-import type { AgentFrame, Call, Notify, Open, Respond } from '../../protocol/frame.ts'
+import { failedFrame } from '../../protocol/failed-frame.ts'
+import type { AgentFrame, Call, Failed, Notify, Open, Respond } from '../../protocol/frame.ts'
 import { canonicalId, type Span } from '../../protocol/json-scan.ts'
 import { replacement, splice } from '../../protocol/splice.ts'
 import type { Child } from '../server/child.ts'
 import { AcceptedCalls } from './accepted-calls.ts'
-import { answerMessage, failedCall } from './call-frames.ts'
+import { answerMessage } from './answer-message.ts'
 import type { CallFailure, CallEnd, RunningCall } from './call-memory.ts'
 import type { ChannelContext } from './channel-context.ts'
 import { Inbox, type Inbound } from './inbox.ts'
@@ -76,7 +77,7 @@ export class Intake {
     const place = { ch: this.#ch, key, ra }
     const known = this.#context.memory.knownFor(key, ra)
     if (known?.kind === 'ended') this.#repeat(place, known.outcome)
-    else if (known?.kind !== 'running') this.#report(failedCall(place, { code: 'EVENTS_LOST', executed: 'unknown' }))
+    else if (known?.kind !== 'running') this.#report(failedFrame(place, { code: 'EVENTS_LOST', executed: 'unknown' }))
   }
 
   /** The child has answered a call, and the answer is in the outbox. */
@@ -99,7 +100,7 @@ export class Intake {
     this.accepted.delete(key)
     memory.end(key, { kind: 'failure', failure }, now())
     log.debug('call.failed', { ch: this.#ch, key, method, code: failure.code, executed: failure.executed })
-    this.#report(failedCall(call, failure))
+    this.#report(failedFrame(call, failure))
     this.#inbox.remove(key)
     this.#inbox.open(key)
     this.#deliverNext()
@@ -161,7 +162,7 @@ export class Intake {
   /** Answers a call that ended before, under the return address it now has. */
   #repeat({ ch, key, ra }: Pick<Call, 'ch' | 'key' | 'ra'>, outcome: CallEnd | undefined): void {
     if (outcome?.kind === 'answer') this.#outbox.add(answerMessage({ key, ra }, outcome), outcome.body, this.#context.now())
-    else this.#report(failedCall({ ch, key, ra }, outcome?.failure ?? { code: 'ALREADY_EXECUTED', executed: 'yes' }))
+    else this.#report(failedFrame({ ch, key, ra }, outcome?.failure ?? { code: 'ALREADY_EXECUTED', executed: 'yes' }))
   }
 
   #enqueue(header: Inbound, body: Uint8Array): void {
@@ -258,7 +259,7 @@ export class Intake {
     this.#context.link?.send(frame)
   }
 
-  #report(failed: ReturnType<typeof failedCall>): void {
+  #report(failed: Failed): void {
     this.#outbox.addFailure(failed, this.#context.now())
   }
 }

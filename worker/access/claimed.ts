@@ -1,6 +1,6 @@
 /** The gate that keeps everything shut until the relay has an owner and usable variables. */
 import type { MiddlewareHandler } from 'hono'
-import { problem } from '../problem.ts'
+import { problemResponse } from '../problem.ts'
 import { type Env, settingsOf } from '../env.ts'
 import { claimedRelay } from './keys.ts'
 
@@ -9,7 +9,7 @@ export const requireClaimed: MiddlewareHandler<{ Bindings: Env }> = async (c, ne
   const { method, path } = c.req
   if (path === '/healthz') return next()
   const [fault] = settingsOf(c.env).faults
-  if (fault !== undefined) return problem('RELAY_MISCONFIGURED', fault)
+  if (fault !== undefined) return problemResponse('RELAY_MISCONFIGURED', fault)
   if (method === 'POST' && path === '/api/claim') return next()
-  return (await claimedRelay(c.env)) === undefined ? problem('RELAY_UNCLAIMED') : next()
+  return (await claimedRelay(c.env)) === undefined ? problemResponse('RELAY_UNCLAIMED') : next()
 }

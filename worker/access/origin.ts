@@ -1,6 +1,6 @@
 /** Which hosts and web pages may reach the relay at all, and the CORS headers that tell a browser so. */
 import type { MiddlewareHandler } from 'hono'
-import { problem } from '../problem.ts'
+import { problemResponse } from '../problem.ts'
 import { type Env, type Settings, settingsOf } from '../env.ts'
 
 export type OriginRefusal = 'HOST_REFUSED' | 'ORIGIN_REFUSED'
@@ -34,7 +34,7 @@ export const guardOrigin: MiddlewareHandler<{ Bindings: Env }> = async (c, next)
   const place = placeOf(c.req.url)
   if (origin === undefined && known.has(place)) return next()
   const refusal = refuseOrigin(settings, new URL(c.req.url), origin)
-  if (refusal !== undefined) return problem(refusal)
+  if (refusal !== undefined) return problemResponse(refusal)
   if (known.size < MAX_KNOWN_PLACES) knownPlaces.set(settings, known.add(place))
   if (origin === undefined) return next()
   if (c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined) {

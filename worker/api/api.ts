@@ -3,15 +3,15 @@ import { Hono } from 'hono'
 import type { Env } from '../env.ts'
 import { log } from '../log.ts'
 import { claim } from './claim.ts'
-import { problem } from '../problem.ts'
+import { problemResponse } from '../problem.ts'
 import { shares } from './shares.ts'
 
 export const api = new Hono<{ Bindings: Env }>()
   .route('/claim', claim)
   .route('/shares', shares)
-  .all('/claim', () => problem('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
-  .all('/*', () => problem('ROUTE_NOT_FOUND'))
+  .all('/claim', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
+  .all('/*', () => problemResponse('ROUTE_NOT_FOUND'))
   .onError((error) => {
     log('api.failed', { error: String(error) })
-    return problem('INTERNAL')
+    return problemResponse('INTERNAL')
   })

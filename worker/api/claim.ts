@@ -2,17 +2,17 @@
 import { Hono } from 'hono'
 import { type Env, settingsOf } from '../env.ts'
 import { readMembers, textMember } from './body.ts'
-import { problem } from '../problem.ts'
+import { problemResponse } from '../problem.ts'
 
 const MAX_CODE_CHARS = 128
 
 /** `POST /claim`: logs a one-time code, or takes it and hands out the owner key. */
 export const claim = new Hono<{ Bindings: Env }>().post('/', async (c) => {
-  if (settingsOf(c.env).ownerKey !== undefined) return problem('RELAY_CLAIMED')
+  if (settingsOf(c.env).ownerKey !== undefined) return problemResponse('RELAY_CLAIMED')
   const members = await readMembers(c.req.raw, ['code'])
-  if (!members.ok) return problem(members.error.code, members.error.detail)
+  if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const code = textMember(members.value, 'code', MAX_CODE_CHARS)
-  if (!code.ok) return problem('BODY_INVALID', code.error)
+  if (!code.ok) return problemResponse('BODY_INVALID', code.error)
   const claimed = await c.env.REGISTRY.getByName('registry').claim(code.value)
   switch (claimed.outcome) {
     case 'code':
@@ -23,8 +23,8 @@ export const claim = new Hono<{ Bindings: Env }>().post('/', async (c) => {
     case 'owner':
       return c.json({ owner_token: claimed.ownerKey }, 201, { 'cache-control': 'no-store' })
     case 'wrong_code':
-      return problem('CLAIM_CODE_WRONG')
+      return problemResponse('CLAIM_CODE_WRONG')
     case 'claimed':
-      return problem('RELAY_CLAIMED')
+      return problemResponse('RELAY_CLAIMED')
   }
 })

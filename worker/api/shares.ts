@@ -11,7 +11,7 @@ import { type Env, relayOrigin, settingsOf } from '../env.ts'
 import { LANE_COUNTS } from '../lanes.ts'
 import { choiceMember, countMember, type Members, readMembers, textMember, wordMember } from './body.ts'
 import { askLanes, type LaneFacts, mergeLanes } from './lanes.ts'
-import { problem } from '../problem.ts'
+import { problemResponse } from '../problem.ts'
 import type { ShareRecord } from '../contract/registry-rpc.ts'
 import { LOCATIONS } from '../contract/locations.ts'
 import { hasJurisdiction } from '../carry/share-stub.ts'
@@ -30,8 +30,8 @@ const CURSOR = /^(\d{1,15})\.([a-z2-7]{32})$/
 const requireOwner: MiddlewareHandler<Api> = async (c, next) => {
   const owner = await authenticateOwner(c.req.raw, c.env)
   const relay = await claimedRelay(c.env)
-  if (relay === undefined) return problem('RELAY_UNCLAIMED')
-  if (!owner.ok) return problem('OWNER_KEY_NEEDED', owner.error.detail, { 'www-authenticate': BEARER_CHALLENGE })
+  if (relay === undefined) return problemResponse('RELAY_UNCLAIMED')
+  if (!owner.ok) return problemResponse('OWNER_KEY_NEEDED', owner.error.detail, { 'www-authenticate': BEARER_CHALLENGE })
   c.set('keys', relay.keys)
   return next()
 }
@@ -44,22 +44,22 @@ export const shares = new Hono<Api>()
   .get('/:share', describeShare)
   .delete('/:share', revokeShare)
   .post('/:share/tokens', createToken)
-  .all('/', () => problem('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, POST' }))
-  .all('/:share', () => problem('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, DELETE' }))
-  .all('/:share/tokens', () => problem('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
+  .all('/', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, POST' }))
+  .all('/:share', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, DELETE' }))
+  .all('/:share/tokens', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
 
 async function createShare(c: ApiContext): Promise<Response> {
   const members = await readMembers(c.req.raw, ['name', 'expires_in', 'lanes', 'location', 'jurisdiction'])
-  if (!members.ok) return problem(members.error.code, members.error.detail)
+  if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const wanted = readWanted(members.value)
-  if (!wanted.ok) return problem('BODY_INVALID', wanted.error)
+  if (!wanted.ok) return problemResponse('BODY_INVALID', wanted.error)
   const { name, lifeS, lanes, location, jurisdiction } = wanted.value
-  if (!hasJurisdiction(c.env, jurisdiction)) return problem('JURISDICTION_UNAVAILABLE')
+  if (!hasJurisdiction(c.env, jurisdiction)) return problemResponse('JURISDICTION_UNAVAILABLE')
   const createdAtMs = Date.now()
   const expiresAtMs = createdAtMs + lifeS * SECOND_MS
   const id = await mintShareId(c.var.keys.shareId, { lanes, jurisdiction }, randomBytes(SHARE_ID_RANDOM_BYTES))
   const settings = { id, name, createdAtMs, expiresAtMs }
-  if (!(await registryOf(c).addShare(settings, location))) return problem('SHARE_LIMIT_REACHED')
+  if (!(await registryOf(c).addShare(settings, location))) return problemResponse('SHARE_LIMIT_REACHED')
   // Its objects come to be when they are first asked for, and where; but where they shall be is told them now.
   if (location !== undefined) await askLanes(c.env, id, { op: 'describe' }, location)
   const client = await newToken(c, 'client', id, expiresAtMs)
@@ -73,7 +73,7 @@ async function createShare(c: ApiContext): Promise<Response> {
 async function listShares(c: ApiContext): Promise<Response> {
   const cursor = c.req.query('after')
   const [, createdAtMs, id] = CURSOR.exec(cursor ?? '') ?? []
-  if (cursor !== undefined && id === undefined) return problem('BODY_INVALID', 'after must be what an earlier page had as next.')
+  if (cursor !== undefined && id === undefined) return problemResponse('BODY_INVALID', 'after must be what an earlier page had as next.')
   const { records, isMore } = await registryOf(c).shares(id === undefined ? undefined : { createdAtMs: Number(createdAtMs), id })
   const last = records.at(-1)
   const next = isMore && last !== undefined ? { next: `${last.createdAtMs}.${last.id}` } : {}
@@ -103,7 +103,7 @@ function readWanted(members: Members) {
 
 async function describeShare(c: ApiContext): Promise<Response> {
   const record = await findShare(c)
-  if (record === undefined) return problem('SHARE_NOT_FOUND')
+  if (record === undefined) return problemResponse('SHARE_NOT_FOUND')
   // To ask an object for the first time is to make it, far from its agent perhaps.
   const lanes = record.isMade ? await askLanes(c.env, record.id, { op: 'describe' }) : []
   return answer(c, 200, { ...facts(c, record), ...liveFacts(lanes) })
@@ -113,23 +113,24 @@ async function describeShare(c: ApiContext): Promise<Response> {
 async function revokeShare(c: ApiContext): Promise<Response> {
   const found = await findShare(c)
   const record = found === undefined ? undefined : await registryOf(c).endShare(found.id)
-  if (record === undefined) return problem('SHARE_NOT_FOUND')
+  if (record === undefined) return problemResponse('SHARE_NOT_FOUND')
   const lanes = record.isMade ? await askLanes(c.env, record.id, { op: 'revoke' }) : []
   const unreached = unreachedOf(lanes)
-  if (unreached.length > 0) return problem('LANES_UNREACHED', `Not reached: ${unreached.join(', ')} of ${lanes.length}, counted from 0.`)
+  if (unreached.length > 0)
+    return problemResponse('LANES_UNREACHED', `Not reached: ${unreached.join(', ')} of ${lanes.length}, counted from 0.`)
   await registryOf(c).removeShare(record.id)
   return c.body(null, 204)
 }
 
 async function createToken(c: ApiContext): Promise<Response> {
   const record = await findShare(c)
-  if (record === undefined || record.isEnding) return problem('SHARE_NOT_FOUND')
+  if (record === undefined || record.isEnding) return problemResponse('SHARE_NOT_FOUND')
   const members = await readMembers(c.req.raw, ['kind', 'expires_in'])
-  if (!members.ok) return problem(members.error.code, members.error.detail)
+  if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const kind = wordMember(members.value, 'kind', ['client', 'agent', 'key'])
-  if (!kind.ok) return problem('BODY_INVALID', kind.error)
+  if (!kind.ok) return problemResponse('BODY_INVALID', kind.error)
   const lifeS = countMember(members.value, 'expires_in', MAX_LIFE_S)
-  if (!lifeS.ok) return problem('BODY_INVALID', lifeS.error)
+  if (!lifeS.ok) return problemResponse('BODY_INVALID', lifeS.error)
   // Nothing outlives its share.
   const expiresAtMs = Math.min(record.expiresAtMs, Date.now() + (lifeS.value ?? DEFAULT_LIFE_S) * SECOND_MS)
   const made = kind.value === 'key' ? await newLink(c, record.id, expiresAtMs) : await newToken(c, kind.value, record.id, expiresAtMs)

@@ -5,7 +5,7 @@ import { type Capability, type CapabilitySet, declare, lacking, neededFor } from
 import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
 import { isObject, type JsonObject, META } from './names.ts'
 import { objectText } from './object-text.ts'
-import { type Problem, problem } from './modern-errors.ts'
+import type { Failure } from '../../protocol/errors.ts'
 
 export type AskVerdict =
   /** May be put to the client: the text of an entry of `inputRequests`. */
@@ -36,14 +36,14 @@ export function answerOutsideCalls(rawId: string, method: string): string {
 }
 
 /** The refusal of a call of whose asks the client can answer none. */
-export function capabilityProblem(missing: Iterable<Capability>): Problem {
+export function capabilityFailure(missing: Iterable<Capability>): Failure {
   // A part cannot be declared without its whole.
   const required = new Set<Capability>()
   for (const name of missing) {
     if (name.startsWith('sampling.')) required.add('sampling')
     required.add(name)
   }
-  return problem('CAPABILITY_REQUIRED', { requiredCapabilities: declare(required) })
+  return { code: 'CAPABILITY_REQUIRED', requiredCapabilities: declare(required) }
 }
 
 /** What a modern client has no use for in a child's request: its own ids, tokens and tasks. */

@@ -2,7 +2,7 @@
 import type { MessageFacts } from '../../protocol/json-scan.ts'
 import { type CapabilitySet, readCapabilities } from './capabilities.ts'
 import { isLogLevel, isModernRevision, isObject, type JsonObject, type LogLevel, META, MODERN_REVISIONS, objectIn } from './names.ts'
-import { type Problem, problem } from './modern-errors.ts'
+import type { Failure } from '../../protocol/errors.ts'
 import { checkStandardHeaders, checkVersionHeader, type HeaderReader } from './standard-headers.ts'
 
 export interface Envelope {
@@ -21,7 +21,7 @@ export type Classified =
   | { readonly era: 'legacy' }
   | { readonly era: 'modern'; readonly kind: 'request'; readonly envelope: Envelope }
   | { readonly era: 'modern'; readonly kind: 'notification' }
-  | { readonly era: 'refused'; readonly problem: Problem }
+  | { readonly era: 'refused'; readonly failure: Failure }
 
 const LEGACY: Classified = { era: 'legacy' }
 
@@ -38,9 +38,9 @@ export function classify({ kind, method, requestToken }: MessageFacts, params: J
   if (kind === 'notification') return classifyNotification(claim, headers, isModernHeader)
   if (method === 'initialize' && !isValidModernClaim(params))
     return isModernHeader
-      ? refused(problem('HEADER_MISMATCH', { at: 'MCP-Protocol-Version', detail: 'initialize belongs to the revisions up to 2025-11-25' }))
+      ? refused({ code: 'HEADER_MISMATCH', at: 'MCP-Protocol-Version', detail: 'initialize belongs to the revisions up to 2025-11-25' })
       : LEGACY
-  if (!claim.isMade) return isModernHeader ? refused(problem('ENVELOPE_INVALID', { at: META.protocolVersion, detail: 'missing' })) : LEGACY
+  if (!claim.isMade) return isModernHeader ? refused({ code: 'ENVELOPE_INVALID', at: META.protocolVersion, detail: 'missing' }) : LEGACY
   const envelope = readEnvelope(claim.revision, params, headers)
   if ('code' in envelope) return refused(envelope)
   const mismatch = checkStandardHeaders(method, params, envelope.revision, headers)
@@ -60,7 +60,7 @@ export function claimsModern(params: JsonObject): boolean {
 /** Modern HTTP defines no notification from clients, and requires no headers of those that some send. */
 function classifyNotification(claim: Claim, headers: HeaderReader, isModernHeader: boolean): Classified {
   if (!claim.isMade) return isModernHeader ? { era: 'modern', kind: 'notification' } : LEGACY
-  if (claim.revision === undefined) return refused(problem('ENVELOPE_INVALID', { at: META.protocolVersion, detail: 'not a string' }))
+  if (claim.revision === undefined) return refused({ code: 'ENVELOPE_INVALID', at: META.protocolVersion, detail: 'not a string' })
   const mismatch = checkVersionHeader(claim.revision, headers, 'optional')
   return mismatch === undefined ? { era: 'modern', kind: 'notification' } : refused(mismatch)
 }
@@ -83,14 +83,14 @@ function isValidModernClaim(params: JsonObject): boolean {
   return revision !== undefined && isModernRevision(revision) && faultOf(objectIn(params, '_meta') ?? {}) === undefined
 }
 
-function readEnvelope(revision: string | undefined, params: JsonObject, headers: HeaderReader): Envelope | Problem {
+function readEnvelope(revision: string | undefined, params: JsonObject, headers: HeaderReader): Envelope | Failure {
   const meta = objectIn(params, '_meta') ?? {}
   const mismatch = revision === undefined ? undefined : checkVersionHeader(revision, headers, 'optional')
   if (mismatch !== undefined) return mismatch
   const fault = faultOf(meta)
   if (fault !== undefined || revision === undefined)
-    return problem('ENVELOPE_INVALID', fault ?? { at: META.protocolVersion, detail: 'not a string' })
-  if (!MODERN_REVISIONS.includes(revision)) return problem('REVISION_UNSUPPORTED', { supported: MODERN_REVISIONS, requested: revision })
+    return { code: 'ENVELOPE_INVALID', ...(fault ?? { at: META.protocolVersion, detail: 'not a string' }) }
+  if (!MODERN_REVISIONS.includes(revision)) return { code: 'UNSUPPORTED_VERSION', supported: MODERN_REVISIONS, requested: revision }
   const declared = objectIn(meta, META.clientCapabilities) ?? {}
   const clientInfo = objectIn(meta, META.clientInfo)
   const logLevel = meta[META.logLevel]
@@ -118,6 +118,6 @@ function faultOf(meta: JsonObject): { readonly at: string; readonly detail: stri
   return undefined
 }
 
-function refused(what: Problem): Classified {
-  return { era: 'refused', problem: what }
+function refused(failure: Failure): Classified {
+  return { era: 'refused', failure }
 }

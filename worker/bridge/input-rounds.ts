@@ -7,7 +7,7 @@ import { type Capability, type CapabilitySet, lacking, neededFor } from './capab
 import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
 import { isObject } from './names.ts'
 import { objectText } from './object-text.ts'
-import { type Problem, problem, PROBLEMS, problemResponse } from './modern-errors.ts'
+import { errorResponse, type Failure, failureText } from '../../protocol/errors.ts'
 
 /** Rounds of one call: what the official SDK grants its own servers. */
 export const MAX_INPUT_ROUNDS = 8
@@ -35,19 +35,19 @@ export interface InputRound {
  * Reads the `round`th `input_required` answer of a call, from 1 on. Errors: one that asks for nothing and has no state, one
  * that asks for what nobody can be asked, more than MAX_ROUND_REQUESTS entries, and a round beyond MAX_INPUT_ROUNDS.
  */
-export function readInputRound(answer: Uint8Array, round: number): Result<InputRound, Problem> {
-  if (round > MAX_INPUT_ROUNDS) return err(problem('TOO_MANY_ROUNDS', { detail: `${MAX_INPUT_ROUNDS} rounds` }))
+export function readInputRound(answer: Uint8Array, round: number): Result<InputRound, Failure> {
+  if (round > MAX_INPUT_ROUNDS) return err({ code: 'TOO_MANY_ROUNDS', detail: `${MAX_INPUT_ROUNDS} rounds` })
   const root = rootOf(answer)
   const requests = findPath(answer, root, 'result', 'inputRequests')
   const state = findPath(answer, root, 'result', 'requestState')
   const entries: [key: string, value: Span][] = []
   if (isObjectAt(answer, requests)) walkObject(answer, requests[0], (key, value) => entries.push([key, value]))
-  if (entries.length === 0 && state === undefined) return err(problem('RESULT_UNMAPPABLE', { at: 'inputRequests' }))
-  if (entries.length > MAX_ROUND_REQUESTS) return err(problem('TOO_MANY_ROUNDS', { at: 'inputRequests' }))
+  if (entries.length === 0 && state === undefined) return err({ code: 'RESULT_UNMAPPABLE', at: 'inputRequests' })
+  if (entries.length > MAX_ROUND_REQUESTS) return err({ code: 'TOO_MANY_ROUNDS', at: 'inputRequests' })
   const wanted: WantedInput[] = []
   for (const [key, span] of entries) {
     const input = readWanted(answer, key, span)
-    if (input === undefined) return err(problem('RESULT_UNMAPPABLE', { at: `inputRequests.${key}` }))
+    if (input === undefined) return err({ code: 'RESULT_UNMAPPABLE', at: `inputRequests.${key}` })
     wanted.push(input)
   }
   return ok({ wanted, ...(state === undefined ? {} : { requestState: textAt(answer, state) }) })
@@ -111,9 +111,8 @@ export function retryRequest(request: Uint8Array, { requestState }: InputRound, 
  * The answer to a call whose input cannot be had, as JSON-RPC text. A model can read a tool's failure and do without, so
  * tools/call gets a result with isError; all else gets the error (MCP 2025-11-25, server/tools, error handling).
  */
-export function inputFailure(rawId: string, method: string, what: Problem): string {
-  if (method !== 'tools/call') return problemResponse(rawId, what)
-  const detail = what.at ?? what.detail
-  const text = detail === undefined ? PROBLEMS[what.code].message : `${PROBLEMS[what.code].message} (${detail})`
-  return `{"jsonrpc":"2.0","id":${rawId},"result":${JSON.stringify({ content: [{ type: 'text', text }], isError: true })}}`
+export function inputFailure(rawId: string, method: string, failure: Failure): string {
+  if (method !== 'tools/call') return errorResponse(rawId, failure)
+  const result = { content: [{ type: 'text', text: failureText(failure) }], isError: true }
+  return `{"jsonrpc":"2.0","id":${rawId},"result":${JSON.stringify(result)}}`
 }

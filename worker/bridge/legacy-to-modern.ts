@@ -6,7 +6,7 @@ import { isCacheable } from './modern-to-legacy.ts'
 import { META, META_PREFIX } from './names.ts'
 import { objectText } from './object-text.ts'
 import { outputSchemaEdits, structuredContentEdits } from './output-schema.ts'
-import { PROBLEMS } from './modern-errors.ts'
+import { ERRORS } from '../../protocol/error-table.ts'
 
 /**
  * `forward`: to the child, with an envelope. `discover`: answered from server/discover. `empty`: the relay answers `{}`.
@@ -94,7 +94,7 @@ export function legacyResultEdits(answer: Uint8Array, { method, isSchemaWrapped 
 }
 
 /** Errors of how the relay called the child: nothing a legacy client could mend. */
-const RELAY_FAULTS: readonly unknown[] = [PROBLEMS.HEADER_MISMATCH.rpc, PROBLEMS.CAPABILITY_REQUIRED.rpc, PROBLEMS.REVISION_UNSUPPORTED.rpc]
+const RELAY_FAULTS: readonly unknown[] = [ERRORS.HEADER_MISMATCH.rpc, ERRORS.CAPABILITY_REQUIRED.rpc, ERRORS.UNSUPPORTED_VERSION.rpc]
 
 /** A modern child's error answer as a legacy client knows it. */
 export function toLegacyError(answer: Uint8Array, method: string): Uint8Array {
@@ -102,7 +102,7 @@ export function toLegacyError(answer: Uint8Array, method: string): Uint8Array {
   const span = findPath(answer, root, 'error', 'code')
   if (span === undefined) return answer
   const code = valueAt(answer, span)
-  if (RELAY_FAULTS.includes(code)) return splice(answer, [replacement(span, String(PROBLEMS.CHILD_REFUSED.rpc))])
+  if (RELAY_FAULTS.includes(code)) return splice(answer, [replacement(span, String(ERRORS.CHILD_REFUSED.rpc))])
   // Only a resource that was not found names itself (server/resources, error handling); other bad params stay what they are.
   const isNotFound =
     code === -32602 && method === 'resources/read' && typeof valueAt(answer, findPath(answer, root, 'error', 'data', 'uri')) === 'string'

@@ -4,7 +4,7 @@ import type { Replacement } from '../../protocol/splice.ts'
 import { MAX_SUBSCRIPTIONS } from '../limits.ts'
 import { editBody } from './body-edit.ts'
 import { type JsonObject, META, META_PREFIX, objectIn } from './names.ts'
-import { type Problem, problem } from './modern-errors.ts'
+import type { Failure } from '../../protocol/errors.ts'
 
 export interface SubscriptionFilter {
   readonly toolsListChanged?: true
@@ -23,21 +23,21 @@ const LIST_CHANGES = [
 const RESOURCE_UPDATED = 'notifications/resources/updated'
 
 /** What a listen asks for. Unknown keys are ignored; wrong types and more than MAX_SUBSCRIPTIONS URIs are refused. */
-export function readFilter(params: JsonObject): Result<SubscriptionFilter, Problem> {
+export function readFilter(params: JsonObject): Result<SubscriptionFilter, Failure> {
   const asked = objectIn(params, 'notifications')
-  if (asked === undefined) return err(problem('PARAMS_INVALID', { at: 'notifications', detail: 'missing' }))
+  if (asked === undefined) return err({ code: 'PARAMS_INVALID', at: 'notifications', detail: 'missing' })
   const filter: { -readonly [Key in keyof SubscriptionFilter]: SubscriptionFilter[Key] } = {}
   for (const { key } of LIST_CHANGES) {
     const value = asked[key]
     if (value !== undefined && typeof value !== 'boolean')
-      return err(problem('PARAMS_INVALID', { at: `notifications.${key}`, detail: 'not a boolean' }))
+      return err({ code: 'PARAMS_INVALID', at: `notifications.${key}`, detail: 'not a boolean' })
     if (value === true) filter[key] = true
   }
   const uris = asked['resourceSubscriptions']
   if (uris === undefined) return ok(filter)
-  if (!isTextList(uris)) return err(problem('PARAMS_INVALID', { at: 'notifications.resourceSubscriptions', detail: 'not a list of URIs' }))
+  if (!isTextList(uris)) return err({ code: 'PARAMS_INVALID', at: 'notifications.resourceSubscriptions', detail: 'not a list of URIs' })
   if (uris.length > MAX_SUBSCRIPTIONS)
-    return err(problem('PARAMS_INVALID', { at: 'notifications.resourceSubscriptions', detail: `more than ${MAX_SUBSCRIPTIONS} URIs` }))
+    return err({ code: 'PARAMS_INVALID', at: 'notifications.resourceSubscriptions', detail: `more than ${MAX_SUBSCRIPTIONS} URIs` })
   return ok({ ...filter, resourceSubscriptions: [...new Set(uris)] })
 }
 

@@ -3,7 +3,7 @@ import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { applyEdit, editBody } from './body-edit.ts'
 import { editObject, elementsAt, findPath, isObjectAt, rootOf, valueAt, valueStart } from './json-view.ts'
 import { META, META_PREFIX } from './names.ts'
-import { PROBLEMS } from './modern-errors.ts'
+import { ERRORS } from '../../protocol/error-table.ts'
 
 /** `forward`: to the child. `discover`, `listen`: the relay answers by itself. `unknown`: 404 and -32601. */
 export type Verdict = 'forward' | 'discover' | 'listen' | 'unknown'
@@ -134,7 +134,7 @@ export function toModernError(answer: Uint8Array): ModernError {
     const requests = readElicitations(answer)
     if (requests.length > 0) return { kind: 'elicitations', requests }
     // Without anything to elicit there is nothing to ask, and the code itself must not be sent any more.
-    return { kind: 'error', http: 200, body: splice(answer, [replacement(span, String(PROBLEMS.CHILD_REFUSED.rpc))]) }
+    return { kind: 'error', http: 200, body: splice(answer, [replacement(span, String(ERRORS.CHILD_REFUSED.rpc))]) }
   }
   const row = ERROR_CODES.get(code)
   const body = row?.code === undefined ? answer : splice(answer, [replacement(span, String(row.code))])

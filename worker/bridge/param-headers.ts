@@ -1,7 +1,7 @@
 /** Mcp-Param-* headers: which arguments a tool wants mirrored, and whether a call's headers agree (MCP 2026-07-28, Streamable HTTP, custom headers). */
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { isObject, type JsonObject } from './names.ts'
-import type { Problem } from './modern-errors.ts'
+import type { Failure } from '../../protocol/errors.ts'
 import { checkMirror, type HeaderReader } from './standard-headers.ts'
 
 const ANNOTATION = 'x-mcp-header'
@@ -70,7 +70,7 @@ export function readMirroredParams(inputSchema: unknown): Result<readonly Mirror
 }
 
 /** What is wrong with a call's Mcp-Param-* headers, or undefined. Headers that the tool does not know are ignored. */
-export function checkParamHeaders(mirrored: readonly MirroredParam[], args: unknown, headers: HeaderReader): Problem | undefined {
+export function checkParamHeaders(mirrored: readonly MirroredParam[], args: unknown, headers: HeaderReader): Failure | undefined {
   for (const { name, path } of mirrored) {
     const value = argumentAt(args, path)
     // Of a value that is absent or null no header is expected; one of another type is the server's to refuse.

@@ -1,7 +1,7 @@
 /** The headers that every modern request mirrors its body in: MCP-Protocol-Version, Mcp-Method, Mcp-Name (MCP 2026-07-28, Streamable HTTP, standard request headers). */
 import { decodeHeaderValue, trimHeader } from './header-value.ts'
 import type { JsonObject } from './names.ts'
-import { type Problem, problem } from './modern-errors.ts'
+import type { Failure } from '../../protocol/errors.ts'
 
 /** Request headers, as `Headers` has them. */
 export interface HeaderReader {
@@ -22,12 +22,12 @@ const NAMED_BY: ReadonlyMap<string, 'name' | 'uri' | 'taskId'> = new Map([
  * What is wrong with a modern request's headers, or undefined. MCP-Protocol-Version is checked against `revision`, the
  * body's own. A parameter that is missing in the body is the server's to refuse, so its header is not looked at.
  */
-export function checkStandardHeaders(method: string, params: JsonObject, revision: string, headers: HeaderReader): Problem | undefined {
+export function checkStandardHeaders(method: string, params: JsonObject, revision: string, headers: HeaderReader): Failure | undefined {
   const mismatch = checkVersionHeader(revision, headers, 'required')
   if (mismatch !== undefined) return mismatch
   const claimed = trimmed(headers.get('mcp-method'))
-  if (claimed === undefined) return problem('HEADER_MISMATCH', { at: 'Mcp-Method', detail: 'missing' })
-  if (claimed !== method) return problem('HEADER_MISMATCH', { at: 'Mcp-Method', detail: 'not the method of the body' })
+  if (claimed === undefined) return { code: 'HEADER_MISMATCH', at: 'Mcp-Method', detail: 'missing' }
+  if (claimed !== method) return { code: 'HEADER_MISMATCH', at: 'Mcp-Method', detail: 'not the method of the body' }
   const parameter = NAMED_BY.get(method)
   const value = parameter === undefined ? undefined : params[parameter]
   if (typeof value !== 'string') return undefined
@@ -35,21 +35,21 @@ export function checkStandardHeaders(method: string, params: JsonObject, revisio
 }
 
 /** A missing MCP-Protocol-Version is refused only where it is required: the body alone decides the era. */
-export function checkVersionHeader(revision: string, headers: HeaderReader, presence: 'required' | 'optional'): Problem | undefined {
+export function checkVersionHeader(revision: string, headers: HeaderReader, presence: 'required' | 'optional'): Failure | undefined {
   const header = trimmed(headers.get('mcp-protocol-version'))
   if (header === revision) return undefined
   if (header !== undefined)
-    return problem('HEADER_MISMATCH', { at: 'MCP-Protocol-Version', detail: 'not the protocolVersion of params._meta' })
-  return presence === 'required' ? problem('HEADER_MISMATCH', { at: 'MCP-Protocol-Version', detail: 'missing' }) : undefined
+    return { code: 'HEADER_MISMATCH', at: 'MCP-Protocol-Version', detail: 'not the protocolVersion of params._meta' }
+  return presence === 'required' ? { code: 'HEADER_MISMATCH', at: 'MCP-Protocol-Version', detail: 'missing' } : undefined
 }
 
 /** Whether a header that may be in base64 is there, readable, and equal to what the body has. */
-export function checkMirror(name: string, headers: HeaderReader, isEqual: (decoded: string) => boolean): Problem | undefined {
+export function checkMirror(name: string, headers: HeaderReader, isEqual: (decoded: string) => boolean): Failure | undefined {
   const header = headers.get(name)
-  if (header === null) return problem('HEADER_MISMATCH', { at: name, detail: 'missing' })
+  if (header === null) return { code: 'HEADER_MISMATCH', at: name, detail: 'missing' }
   const decoded = decodeHeaderValue(header)
-  if (decoded === undefined) return problem('HEADER_MISMATCH', { at: name, detail: 'characters or base64 that a header must not have' })
-  return isEqual(decoded) ? undefined : problem('HEADER_MISMATCH', { at: name, detail: 'not the value of the body' })
+  if (decoded === undefined) return { code: 'HEADER_MISMATCH', at: name, detail: 'characters or base64 that a header must not have' }
+  return isEqual(decoded) ? undefined : { code: 'HEADER_MISMATCH', at: name, detail: 'not the value of the body' }
 }
 
 function trimmed(header: string | null): string | undefined {

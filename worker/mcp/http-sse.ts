@@ -8,7 +8,7 @@ import { admit, type McpContext } from './visitor.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { isJson, readAccept, readBody, readPosted } from './message.ts'
 import { send } from './call/send.ts'
-import { eventStreamResponse, failureResponse, refusal } from './response/responses.ts'
+import { eventStreamResponse, failureResponse } from './response/responses.ts'
 import { isRetryable, type ShareClient } from '../carry/share-client.ts'
 import { uploadRest } from '../carry/upload.ts'
 import { callRequest } from './call/call-request.ts'
@@ -17,30 +17,30 @@ import { newSessionId } from './session-id.ts'
 export async function getSse(c: McpContext): Promise<Response> {
   const visitor = await admit(c)
   if (!visitor.ok) return failureResponse(visitor.error)
-  if (!readAccept(c.req.raw.headers.get('accept')).events) return refusal('NOT_ACCEPTABLE')
+  if (!readAccept(c.req.raw.headers.get('accept')).events) return failureResponse({ code: 'NOT_ACCEPTABLE' })
   const { shareFor, principal, basePath } = visitor.value
   const session = newSessionId()
   const listener = new Listener(shareFor(session), { principal, session }, 'session', c.req.raw.signal)
   // Clients post to no other origin than the stream's, so the path is all they need.
   listener.sink.writeEvent('endpoint', `${basePath}/messages?sessionId=${session}`)
-  if (!(await listener.open())) return refusal('SHARE_NOT_FOUND')
+  if (!(await listener.open())) return failureResponse({ code: 'SHARE_NOT_FOUND' })
   return eventStreamResponse(listener.sink.outlet.readable)
 }
 
 export async function postMessages(c: McpContext): Promise<Response> {
   const visitor = await admit(c)
   if (!visitor.ok) return failureResponse(visitor.error)
-  if (!isJson(c.req.raw.headers.get('content-type'))) return refusal('UNSUPPORTED_MEDIA_TYPE')
+  if (!isJson(c.req.raw.headers.get('content-type'))) return failureResponse({ code: 'UNSUPPORTED_MEDIA_TYPE' })
   const body = await readBody(c.req.raw)
-  if (body === undefined) return refusal('BODY_TOO_LARGE')
+  if (body === undefined) return failureResponse({ code: 'BODY_TOO_LARGE' })
   const posted = readPosted(body)
-  if (!posted.ok) return refusal(posted.error)
+  if (!posted.ok) return failureResponse({ code: posted.error })
   const { messages, isBatch } = posted.value
   const [message] = messages
-  if (isBatch || message === undefined) return refusal('BATCH_REFUSED')
+  if (isBatch || message === undefined) return failureResponse({ code: 'BATCH_REFUSED' })
   const { shareFor, principal } = visitor.value
   const session = c.req.query('sessionId')
-  if (session === undefined) return refusal('SESSION_REQUIRED')
+  if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
   const share = shareFor(session)
   const caller = { principal, session }
   if (message.facts.kind !== 'request') {

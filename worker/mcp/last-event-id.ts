@@ -3,7 +3,7 @@ import type { Caller } from '../contract/rpc.ts'
 import { readEventId } from './response/event-ids.ts'
 import { clientNames } from './response/frame-writer.ts'
 import { Listener } from './legacy-client/listener.ts'
-import { eventStreamResponse, refusal } from './response/responses.ts'
+import { eventStreamResponse, failureResponse } from './response/responses.ts'
 import { respondAgain } from './response/respond.ts'
 import { ResumedCall } from './legacy-client/resumed-call.ts'
 import { SessionCall } from './legacy-client/call.ts'
@@ -23,16 +23,16 @@ interface Return {
  */
 export async function resume(share: ShareClient, caller: Caller, { lastEventId, quietMs }: Return, signal: AbortSignal): Promise<Response> {
   const place = readEventId(lastEventId)
-  if (place === undefined) return refusal('EVENT_ID_UNKNOWN')
+  if (place === undefined) return failureResponse({ code: 'EVENT_ID_UNKNOWN' })
   if (place.stream === 'session') {
     const listener = new Listener(share, caller, 'listen', signal, place.mark)
-    if (!(await listener.open())) return refusal('SESSION_NOT_FOUND')
+    if (!(await listener.open())) return failureResponse({ code: 'SESSION_NOT_FOUND' })
     return eventStreamResponse(listener.sink.outlet.readable)
   }
   const { key, rawId, rawToken, what, mark, isOver } = place
   if (isOver) return new Response(null, { status: 204 })
   const rest = new ResumedCall(share, caller, key, mark)
-  if (!(await rest.open())) return refusal('SESSION_NOT_FOUND')
+  if (!(await rest.open())) return failureResponse({ code: 'SESSION_NOT_FOUND' })
   const courier = SessionCall.goOn(share, caller, { key, rawId, what }, rest)
   const names = clientNames(rawToken === undefined ? { rawId } : { rawId, rawToken })
   const ids = eventIds(courier, caller.session, names)

@@ -2,14 +2,13 @@
 import { settingsOf } from '../env.ts'
 import { newSessionId, SESSION_HEADER } from './session-id.ts'
 import { claimsModern, classify } from '../bridge/envelope.ts'
-import { problem } from '../bridge/modern-errors.ts'
 import { admit, isModernVisitor, legacyRevisionFault, type McpContext, type Visitor } from './visitor.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { type Accepts, type ClientMessage, isJson, readAccept, readBody, readPosted } from './message.ts'
 import { postModern } from './modern-client/call.ts'
 import { send } from './call/send.ts'
 import { resume } from './last-event-id.ts'
-import { accepted, eventStreamResponse, failureResponse, problemReply, refusal } from './response/responses.ts'
+import { accepted, eventStreamResponse, failureResponse } from './response/responses.ts'
 import { respond, respondToBatch } from './response/respond.ts'
 import { BATCH_REVISION, takesEmptyEvents } from '../bridge/revision.ts'
 import { exchange, resumable } from './legacy-client/session-exchange.ts'
@@ -17,18 +16,18 @@ import { exchange, resumable } from './legacy-client/session-exchange.ts'
 export async function postMcp(c: McpContext): Promise<Response> {
   const visitor = await admit(c)
   if (!visitor.ok) return failureResponse(visitor.error)
-  if (!isJson(c.req.raw.headers.get('content-type'))) return refusal('UNSUPPORTED_MEDIA_TYPE')
+  if (!isJson(c.req.raw.headers.get('content-type'))) return failureResponse({ code: 'UNSUPPORTED_MEDIA_TYPE' })
   const accepts = readAccept(c.req.raw.headers.get('accept'))
-  if (!accepts.json && !accepts.events) return refusal('NOT_ACCEPTABLE')
+  if (!accepts.json && !accepts.events) return failureResponse({ code: 'NOT_ACCEPTABLE' })
   const body = await readBody(c.req.raw)
-  if (body === undefined) return refusal('BODY_TOO_LARGE')
+  if (body === undefined) return failureResponse({ code: 'BODY_TOO_LARGE' })
   const posted = readPosted(body)
-  if (!posted.ok) return refusal(posted.error)
+  if (!posted.ok) return failureResponse({ code: posted.error })
   const { messages, isBatch } = posted.value
   const session = c.req.header(SESSION_HEADER)
   const [only] = messages
   if (isBatch) return postBatch(c, visitor.value, messages, session, accepts)
-  return only === undefined ? refusal('INVALID_REQUEST') : postMessage(c, visitor.value, only, session, accepts)
+  return only === undefined ? failureResponse({ code: 'INVALID_REQUEST' }) : postMessage(c, visitor.value, only, session, accepts)
 }
 
 async function postMessage(
@@ -40,7 +39,7 @@ async function postMessage(
 ): Promise<Response> {
   const { kind, method, id } = message.facts
   const classified = classify(message.facts, message.params, c.req.raw.headers)
-  if (classified.era === 'refused') return problemReply(classified.problem, id?.raw)
+  if (classified.era === 'refused') return failureResponse(classified.failure, id?.raw)
   if (classified.era === 'modern') {
     if (classified.kind === 'notification') return accepted()
     return postModern(visitor, visitor.stateKey, message, classified.envelope, accepts, c.req.raw)
@@ -77,13 +76,13 @@ async function postBatch(
   session: string | undefined,
   accepts: Accepts,
 ): Promise<Response> {
-  if (messages.some(({ params }) => claimsModern(params))) return problemReply(problem('BATCH_MODERN'))
+  if (messages.some(({ params }) => claimsModern(params))) return failureResponse({ code: 'BATCH_MODERN' })
   const fault = legacyRevisionFault(visitor)
   if (fault !== undefined) return failureResponse(fault)
   const { principal, revision } = visitor
   if ((revision ?? BATCH_REVISION) !== BATCH_REVISION || messages.some(({ facts }) => facts.method === 'initialize'))
-    return refusal('BATCH_REFUSED')
-  if (session === undefined) return refusal('SESSION_REQUIRED')
+    return failureResponse({ code: 'BATCH_REFUSED' })
+  if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
   const share = visitor.shareFor(session)
   const caller = { principal, session }
   const others = messages.filter(({ facts }) => facts.kind !== 'request')
@@ -101,7 +100,7 @@ async function postBatch(
 async function admitLegacy(c: McpContext): Promise<Visitor | Response> {
   const visitor = await admit(c)
   if (!visitor.ok) return failureResponse(visitor.error)
-  if (isModernVisitor(visitor.value)) return refusal('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' })
+  if (isModernVisitor(visitor.value)) return failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'POST' })
   const fault = legacyRevisionFault(visitor.value)
   return fault === undefined ? visitor.value : failureResponse(fault)
 }
@@ -109,15 +108,15 @@ async function admitLegacy(c: McpContext): Promise<Visitor | Response> {
 export async function getMcp(c: McpContext): Promise<Response> {
   const visitor = await admitLegacy(c)
   if (visitor instanceof Response) return visitor
-  if (!readAccept(c.req.raw.headers.get('accept')).events) return refusal('NOT_ACCEPTABLE')
+  if (!readAccept(c.req.raw.headers.get('accept')).events) return failureResponse({ code: 'NOT_ACCEPTABLE' })
   const session = c.req.header(SESSION_HEADER)
-  if (session === undefined) return refusal('SESSION_REQUIRED')
+  if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
   const { principal, revision } = visitor
   const share = visitor.shareFor(session)
   const lastEventId = c.req.header('last-event-id') ?? ''
   if (lastEventId !== '') return resume(share, { principal, session }, { lastEventId, quietMs: quietMs(c, revision) }, c.req.raw.signal)
   const listener = new Listener(share, { principal, session }, 'listen', c.req.raw.signal)
-  if (!(await listener.open())) return refusal('SESSION_NOT_FOUND')
+  if (!(await listener.open())) return failureResponse({ code: 'SESSION_NOT_FOUND' })
   return eventStreamResponse(listener.sink.outlet.readable)
 }
 
@@ -125,7 +124,9 @@ export async function deleteMcp(c: McpContext): Promise<Response> {
   const visitor = await admitLegacy(c)
   if (visitor instanceof Response) return visitor
   const session = c.req.header(SESSION_HEADER)
-  if (session === undefined) return refusal('SESSION_REQUIRED')
+  if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
   const { shareFor, principal } = visitor
-  return (await shareFor(session).end({ principal, session })) ? new Response(null, { status: 204 }) : refusal('SESSION_NOT_FOUND')
+  return (await shareFor(session).end({ principal, session }))
+    ? new Response(null, { status: 204 })
+    : failureResponse({ code: 'SESSION_NOT_FOUND' })
 }

@@ -1,36 +1,34 @@
-/** Every error that the API, the agents' door and the modern route can give stands in docs/troubleshooting.md. */
+/** docs/troubleshooting.md has a section for each error of the table, in its order, and no other. */
 import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
-import { problem } from '../../../worker/problem.ts'
-import { PROBLEMS } from '../../../worker/bridge/modern-errors.ts'
+import { describe, expect, test } from 'vitest'
+import { ERRORS } from '../../../protocol/error-table.ts'
 
 const page = readFileSync(new URL('../../../docs/troubleshooting.md', import.meta.url), 'utf8')
-const headings = page.split('\n').flatMap((line) => (line.startsWith('## ') ? [line.slice(3)] : []))
+/** Lines below each heading of the second level. */
+const sections = page
+  .replaceAll(/^# .*/gm, '## ')
+  .split(/^## /m)
+  .slice(2)
+  .map((section) => section.split('\n'))
+  .filter(([heading]) => heading !== '')
+const rows = Object.entries(ERRORS).map(([code, row], at) => ({ code, section: sections[at] ?? [], rpc: undefined, ...row }))
 
-const API_CODES = [
-  'BODY_INVALID',
-  'OWNER_KEY_NEEDED',
-  'CLAIM_CODE_WRONG',
-  'ROUTE_NOT_FOUND',
-  'LANE_UNKNOWN',
-  'RELAY_CLAIMED',
-  'SHARE_LIMIT_REACHED',
-  'JURISDICTION_UNAVAILABLE',
-  'REQUEST_TOO_LARGE',
-  'UPGRADE_NEEDED',
-  'LINK_VERSION_REFUSED',
-  'LANES_UNREACHED',
-  'RELAY_MISCONFIGURED',
-] as const
+describe('docs/troubleshooting.md', () => {
+  test('has every error text as a heading, and no heading that is none', () => {
+    expect(sections.map(([heading]) => heading)).toEqual(Object.values(ERRORS).map(({ message }) => message))
+  })
 
-test.each(API_CODES)('%s of the API has its title and its advice as a heading', async (code) => {
-  const { title, detail }: { title: string; detail: string } = await problem(code).json()
-  expect(headings).toContain(`${title} ${detail}`)
+  test.each(rows)('$code: its code, HTTP status and JSON-RPC code stand below it, then what to do', ({ section, ...row }) => {
+    const { code, http, rpc, retryable } = row
+    const [, blank, facts, , ...prose] = section
+    expect(blank).toBe('')
+    expect(facts).toBe(`\`${code}\` · HTTP ${http}${rpc === undefined ? '' : ` · JSON-RPC ${rpc}`}${retryable ? ' · retryable' : ''}`)
+    const sentences = prose
+      .join(' ')
+      .trim()
+      .split(/[.!?](?=\s|$)/)
+      .filter((sentence) => sentence.trim() !== '')
+    expect(sentences.length).toBeGreaterThanOrEqual(2)
+    expect(sentences.length).toBeLessThanOrEqual(5)
+  })
 })
-
-test.each(Object.values(PROBLEMS))(
-  '$message, of the relay itself in revision 2026-07-28 or between revisions, is a heading',
-  ({ message }) => {
-    expect(headings).toContain(message)
-  },
-)

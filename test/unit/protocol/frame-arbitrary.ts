@@ -1,6 +1,7 @@
 /** One arbitrary of every frame type, with any strings; a type that is missing here does not compile. */
 import fc from 'fast-check'
-import { ERRORS, type ErrorCode } from '../../../protocol/errors.ts'
+import { ERRORS } from '../../../protocol/error-table.ts'
+import { isErrorCode } from '../../../protocol/errors.ts'
 import type { AgentFrame, Frame, RelayFrame } from '../../../protocol/frame.ts'
 import type { Span } from '../../../protocol/json-scan.ts'
 import { idText } from './json-arbitrary.ts'
@@ -76,7 +77,7 @@ export const RELAY_FRAMES: Each<RelayFrame> = {
 const message = { ch, n, at: count, size, ack: flag }
 const hint = { ra: text, sure: flag }
 const end = { exitCode: fc.option(fc.nat()), signal: fc.option(text), stderr: text }
-const code = fc.constantFrom(...(Object.keys(ERRORS) as ErrorCode[]))
+const code = fc.constantFrom(...Object.keys(ERRORS).filter(isErrorCode))
 
 export const AGENT_FRAMES: Each<AgentFrame> = {
   hello: fc.record({

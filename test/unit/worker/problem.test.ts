@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { problem } from '../../../worker/problem.ts'
+import { problemResponse } from '../../../worker/problem.ts'
 
-test('problem() is RFC 9457 and says what happened, what in particular, and what to do next', async () => {
-  const response = problem('BODY_INVALID', 'name must be a text.')
+test('problemResponse() is RFC 9457 and says what happened, what in particular, and what to do next', async () => {
+  const response = problemResponse('BODY_INVALID', 'name must be a text.')
   expect(response.status).toBe(400)
   expect(response.headers.get('content-type')).toBe('application/problem+json')
   expect(await response.json()).toEqual({
@@ -14,7 +14,7 @@ test('problem() is RFC 9457 and says what happened, what in particular, and what
   })
 })
 
-test('problem() is never kept by a cache, and carries the headers it was given', () => {
-  const { headers } = problem('OWNER_KEY_NEEDED', undefined, { 'www-authenticate': 'Bearer' })
+test('problemResponse() is never kept by a cache, and carries the headers it was given', () => {
+  const { headers } = problemResponse('OWNER_KEY_NEEDED', undefined, { 'www-authenticate': 'Bearer' })
   expect([headers.get('cache-control'), headers.get('www-authenticate')]).toEqual(['no-store', 'Bearer'])
 })

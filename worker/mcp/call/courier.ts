@@ -2,7 +2,6 @@
 import { waitUntil } from 'cloudflare:workers'
 import { decodeAgentFrame } from '../../../protocol/frame-codec.ts'
 import type { Failure } from '../../../protocol/errors.ts'
-import { problem } from '../../bridge/modern-errors.ts'
 import { MAX_BREAKS, MAX_CALL_TRIES, MOVE_AFTER_MS, RETRY_MS } from '../../limits.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import { log } from '../../log.ts'
@@ -153,7 +152,7 @@ export class Courier implements Carrier {
         this.close()
         return 'done'
       case 'state_refused':
-        this.#put({ kind: 'problem', problem: problem('STATE_REFUSED') })
+        this.#fail({ code: 'STATE_REFUSED' })
         return 'done'
       case 'failed':
         this.#fail(outcome.failure)

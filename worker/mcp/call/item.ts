@@ -2,7 +2,6 @@
 import type { Failure } from '../../../protocol/errors.ts'
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import type { Replacement } from '../../../protocol/splice.ts'
-import type { Problem } from '../../bridge/modern-errors.ts'
 
 export type Item =
   | {
@@ -20,7 +19,6 @@ export type Item =
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'result'; readonly result: string }
   | { readonly kind: 'initialized'; readonly answer: Uint8Array }
-  | { readonly kind: 'problem'; readonly problem: Problem }
 
 /** Whether nothing can come after this item. */
 export function isFinal(item: Item): boolean {

@@ -5,7 +5,7 @@ import { envelopeMembers } from '../../bridge/discover.ts'
 import { findPath, isObjectAt, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { legacyResultEdits, resultKind, toLegacyError } from '../../bridge/legacy-to-modern.ts'
 import { isObject } from '../../bridge/names.ts'
-import { problem, problemResponse } from '../../bridge/modern-errors.ts'
+import { errorResponse } from '../../../protocol/errors.ts'
 import type { Caller } from '../../contract/rpc.ts'
 import { learnWrappedTools, type ModernServer, wrappedTools } from './known-servers.ts'
 import { RESTARTED_KEY } from '../response/restarted.ts'
@@ -51,7 +51,7 @@ export class SessionAnswers {
       const error = toLegacyError(body, method)
       return error === body ? item : reply(decoder.decode(toLegacyError(splice(body, [replacement(header.id, rawId)]), method)))
     }
-    if (resultKind(body) === 'other') return reply(problemResponse(rawId, problem('RESULT_UNMAPPABLE', { at: 'resultType' })))
+    if (resultKind(body) === 'other') return reply(errorResponse(rawId, { code: 'RESULT_UNMAPPABLE', at: 'resultType' }))
     if (method === 'tools/list') await this.#noteTools(body)
     const isSchemaWrapped = method === 'tools/call' && (await this.#isWrapped(body))
     const marks = restarted ? { marks: { [RESTARTED_KEY]: 'true' } } : {}

@@ -1,7 +1,7 @@
 /** Has a session's client asked what its server wants to know before the call can be made again. */
 import { type CapabilitySet, declare, readCapabilities } from '../../bridge/capabilities.ts'
 import { inputFailure, type InputRound, lackingFor, readInputRound, serverRequest } from '../../bridge/input-rounds.ts'
-import { type Problem, problem } from '../../bridge/modern-errors.ts'
+import type { Failure } from '../../../protocol/errors.ts'
 import { randomKey } from '../../call-key.ts'
 import type { Caller } from '../../contract/rpc.ts'
 import { InputExchange, type InputOutcome } from './ask-wait.ts'
@@ -53,12 +53,12 @@ export class InputLeg {
   async *ask({ answer, round, key, posted, server }: Leg): AsyncGenerator<Item, Outcome> {
     const read = readInputRound(answer, round)
     if (!read.ok) return this.#failed(read.error)
-    if (posted === undefined || server === undefined) return this.#failed(problem('INPUT_LOST'))
+    if (posted === undefined || server === undefined) return this.#failed({ code: 'INPUT_LOST' })
     const { client } = server
     const capabilities = posted.delivery === 'stream' ? readCapabilities(client.capabilities) : NOBODY
     const lacking = lackingFor(read.value, capabilities)
     if (lacking.length > 0)
-      return this.#failed(problem('INPUT_IMPOSSIBLE', { at: lacking.join(', '), requiredCapabilities: declare(new Set(lacking)) }))
+      return this.#failed({ code: 'INPUT_IMPOSSIBLE', at: lacking.join(', '), requiredCapabilities: declare(new Set(lacking)) })
     return yield* this.#gather(read.value, key, client.revision)
   }
 
@@ -104,11 +104,11 @@ export class InputLeg {
         return { kind: 'last', item: undefined }
       case 'refused':
       case undefined:
-        return this.#failed(problem('INPUT_REFUSED'))
+        return this.#failed({ code: 'INPUT_REFUSED' })
     }
   }
 
-  #failed(what: Problem): Outcome {
-    return { kind: 'last', item: reply(inputFailure(this.#rawId, this.#method, what)) }
+  #failed(failure: Failure): Outcome {
+    return { kind: 'last', item: reply(inputFailure(this.#rawId, this.#method, failure)) }
   }
 }

@@ -3,7 +3,7 @@ import { scanMessage } from '../../../protocol/json-scan.ts'
 import { envelopeMembers, initializeResult, readDiscoverResult } from '../../bridge/discover.ts'
 import { type InputRound, retryRequest } from '../../bridge/input-rounds.ts'
 import { legacyVerdict, toModernRequest } from '../../bridge/legacy-to-modern.ts'
-import { problem, type Problem, problemResponse } from '../../bridge/modern-errors.ts'
+import { errorResponse, type Failure } from '../../../protocol/errors.ts'
 import { RETRY_MS } from '../../limits.ts'
 import type { BridgeFacts, Caller, CallRequest } from '../../contract/rpc.ts'
 import { pause } from '../../within.ts'
@@ -128,7 +128,7 @@ export class SessionRequest {
 function localAnswer({ facts, params }: ClientMessage, { server }: BridgeFacts): Item | undefined {
   const { method } = facts
   const rawId = facts.id?.raw ?? 'null'
-  const refused = (what: Problem): Item => reply(problemResponse(rawId, what))
+  const refused = (failure: Failure): Item => reply(errorResponse(rawId, failure))
   switch (legacyVerdict(method)) {
     case 'discover': {
       const read = readDiscoverResult(server)
@@ -139,11 +139,11 @@ function localAnswer({ facts, params }: ClientMessage, { server }: BridgeFacts):
       return { kind: 'failed', failure: { code: 'CHILD_START_FAILED', executed: 'no', detail } }
     }
     case 'level':
-      return refused(problem('PARAMS_INVALID', { at: 'level' }))
+      return refused({ code: 'PARAMS_INVALID', at: 'level' })
     case 'subscriptions':
-      return refused(problem('PARAMS_INVALID', { at: 'uri' }))
+      return refused({ code: 'PARAMS_INVALID', at: 'uri' })
     case 'unknown':
-      return refused(problem('METHOD_UNKNOWN'))
+      return refused({ code: 'METHOD_UNKNOWN' })
     case 'empty':
       return reply(resultResponse(rawId, '{}'))
     case 'forward':

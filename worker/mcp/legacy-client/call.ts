@@ -1,6 +1,6 @@
 /** Carries a session's call through its attempts: one, or with a server that wants input one more after each round. */
 import { childNotificationVerdict, resultKind } from '../../bridge/legacy-to-modern.ts'
-import { problem, problemResponse } from '../../bridge/modern-errors.ts'
+import { errorResponse } from '../../../protocol/errors.ts'
 import { followingKey, randomKey } from '../../call-key.ts'
 import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import { log } from '../../log.ts'
@@ -174,7 +174,7 @@ export class SessionCall implements Carrier {
       }
       const { header, body } = item
       if (header.type === 'answer') {
-        if (header.size > MAX_BRIDGED_ANSWER_BYTES) return yield reply(problemResponse(this.#rawId, problem('ANSWER_TOO_LARGE')))
+        if (header.size > MAX_BRIDGED_ANSWER_BYTES) return yield reply(errorResponse(this.#rawId, { code: 'ANSWER_TOO_LARGE' }))
         const whole = answer.begin(header, body)
         if (whole !== undefined) return cameTo({ ...item, header })
         this.#inner.taken(body.length)

@@ -1,9 +1,8 @@
 /** Puts what a child of the handshake era asks to a modern client: gathers, parks the call, and takes it up again on the retry. */
 import { encodeBase32 } from '../../access/base32.ts'
 import { randomBytes } from '../../access/secret.ts'
-import { answerOutsideCalls, askKey, capabilityProblem, inputRequiredResult, judgeAsk, readInputResponses } from '../../bridge/asks.ts'
+import { answerOutsideCalls, askKey, capabilityFailure, inputRequiredResult, judgeAsk, readInputResponses } from '../../bridge/asks.ts'
 import type { Capability } from '../../bridge/capabilities.ts'
-import { problem } from '../../bridge/modern-errors.ts'
 import { requestDigest } from '../../bridge/request-digest.ts'
 import { mintRequestState, verifyRequestState } from './request-state.ts'
 import { randomKey } from '../../call-key.ts'
@@ -52,7 +51,7 @@ export class AskRound {
 
   /** What makes the call impossible for this client, if all that was asked is. */
   get refusal(): Item | undefined {
-    return this.#asks.length > 0 || this.#lacking.size === 0 ? undefined : { kind: 'problem', problem: capabilityProblem(this.#lacking) }
+    return this.#asks.length > 0 || this.#lacking.size === 0 ? undefined : { kind: 'failed', failure: capabilityFailure(this.#lacking) }
   }
 
   /** Takes an ask in: it waits for the client, or is answered at once. */
@@ -100,7 +99,7 @@ export type Taken =
   | { readonly kind: 'parked'; readonly key: string; readonly askCount: number; readonly input: RetryInput }
   | { readonly kind: 'item'; readonly item: Item }
 
-const REFUSED: Taken = { kind: 'item', item: { kind: 'problem', problem: problem('STATE_REFUSED') } }
+const REFUSED: Taken = { kind: 'item', item: { kind: 'failed', failure: { code: 'STATE_REFUSED' } } }
 
 /** Finds the parked call that a retry names, and the answers that it brings for it. */
 export async function takeUp(

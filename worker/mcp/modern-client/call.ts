@@ -7,7 +7,6 @@ import { discoverResult } from '../../bridge/discover.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
 import { honouredFilter, readFilter } from '../../bridge/listen.ts'
 import { modernVerdict } from '../../bridge/modern-to-legacy.ts'
-import { problem } from '../../bridge/modern-errors.ts'
 import { randomKey } from '../../call-key.ts'
 import type { BridgeFacts, GroupCallRequest } from '../../contract/rpc.ts'
 import { takeUp } from './ask-client.ts'
@@ -130,7 +129,7 @@ class ModernExchange implements Carrier {
     this.#server = server
     switch (modernVerdict(request.method)) {
       case 'unknown':
-        return answered({ kind: 'problem', problem: problem('METHOD_UNKNOWN') })
+        return answered({ kind: 'failed', failure: { code: 'METHOD_UNKNOWN' } })
       case 'discover':
         return answered({ kind: 'result', result: discoverResult(server) })
       case 'listen':
@@ -141,7 +140,7 @@ class ModernExchange implements Carrier {
     const state = readRequestState(message.params)
     if (state !== undefined) return this.#takeUp(server, state)
     const call = legacyCall(this.#call, server.version)
-    if (call === undefined) return answered({ kind: 'problem', problem: problem('PARAMS_INVALID') })
+    if (call === undefined) return answered({ kind: 'failed', failure: { code: 'PARAMS_INVALID' } })
     this.#child = this.#childOf(server, 0)
     return { kind: 'call', request: this.#withTools(call.request), body: call.body }
   }
@@ -150,7 +149,7 @@ class ModernExchange implements Carrier {
     const taken = await takeUp(this.#call, state, server.serverInfo)
     if (taken.kind === 'item') return taken
     const call = legacyCall(this.#call, server.version)
-    if (call === undefined) return answered({ kind: 'problem', problem: problem('PARAMS_INVALID') })
+    if (call === undefined) return answered({ kind: 'failed', failure: { code: 'PARAMS_INVALID' } })
     this.#key = taken.key
     this.#child = this.#childOf(server, taken.askCount)
     return { kind: 'call', request: { ...call.request, key: taken.key, input: taken.input }, body: call.body }
@@ -159,7 +158,7 @@ class ModernExchange implements Carrier {
   async #listen(server: LegacyServer): Promise<Renewal> {
     const { request, message, visitor, group } = this.#call
     const filter = readFilter(message.params)
-    if (!filter.ok) return answered({ kind: 'problem', problem: filter.error })
+    if (!filter.ok) return answered({ kind: 'failed', failure: filter.error })
     const honoured = honouredFilter(filter.value, server.capabilities)
     const subscription = new Subscription(visitor.share, group, request.key, honoured, request.rawId)
     const first = await subscription.next()
@@ -176,9 +175,9 @@ class ModernExchange implements Carrier {
       ? known
       : await learnTools(visitor.share.id, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor))
     const checked = checkToolHeaders(tools, message.params, headers)
-    if (!checked.ok) return answered({ kind: 'problem', problem: checked.error })
+    if (!checked.ok) return answered({ kind: 'failed', failure: checked.error })
     const call = this.#server === undefined ? { request, body: message.bytes } : legacyCall(this.#call, this.#server.version)
-    if (call === undefined) return answered({ kind: 'problem', problem: problem('PARAMS_INVALID') })
+    if (call === undefined) return answered({ kind: 'failed', failure: { code: 'PARAMS_INVALID' } })
     return { kind: 'call', request: { ...call.request, toolsVersion }, body: call.body }
   }
 }

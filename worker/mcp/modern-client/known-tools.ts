@@ -3,7 +3,7 @@ import { err, ok, type Result } from '../../../protocol/result.ts'
 import { checkParamHeaders, type MirroredParam, readMirroredParams } from '../../bridge/param-headers.ts'
 import type { HeaderReader } from '../../bridge/standard-headers.ts'
 import { isObject, type JsonObject } from '../../bridge/names.ts'
-import type { Problem } from '../../bridge/modern-errors.ts'
+import type { Failure } from '../../../protocol/errors.ts'
 import { MAX_CACHED_TOOL_SETS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
 import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
@@ -30,11 +30,11 @@ export async function learnTools(share: string, version: string, list: ListTools
 }
 
 /** Whether a call's `Mcp-Param-*` headers say what its arguments say (MCP 2026-07-28, Streamable HTTP, custom headers). */
-export function checkToolHeaders({ mirrored }: ToolSet, params: JsonObject, headers: HeaderReader): Result<undefined, Problem> {
+export function checkToolHeaders({ mirrored }: ToolSet, params: JsonObject, headers: HeaderReader): Result<undefined, Failure> {
   const { name } = params
   const needed = typeof name === 'string' ? mirrored.get(name) : undefined
-  const problem = needed === undefined ? undefined : checkParamHeaders(needed, params['arguments'], headers)
-  return problem === undefined ? ok(undefined) : err(problem)
+  const fault = needed === undefined ? undefined : checkParamHeaders(needed, params['arguments'], headers)
+  return fault === undefined ? ok(undefined) : err(fault)
 }
 
 function addTool(mirrored: Map<string, readonly MirroredParam[]>, tool: unknown): void {

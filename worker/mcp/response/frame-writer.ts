@@ -1,10 +1,10 @@
 /** Turns frames of the link into a client's messages: its own ids and tokens put back, its progress kept rising. */
 import type { AgentFrame, Answer, Ask, Notification } from '../../../protocol/frame.ts'
 import { errorResponse } from '../../../protocol/errors.ts'
+import { failureOf } from '../../../protocol/failed-frame.ts'
 import type { Span } from '../../../protocol/json-scan.ts'
 import { TAIL_MESSAGES } from '../../../protocol/limits.ts'
 import { type Replacement, replacement, splice } from '../../../protocol/splice.ts'
-import { failureOf } from '../../contract/failed-frame.ts'
 import { Progress } from './progress.ts'
 import { restartedMark } from './restarted.ts'
 import type { EventIds } from './event-ids.ts'

@@ -1,18 +1,17 @@
 /** Turns what couriers bring into one Response: JSON when the answer comes first and soon, else a stream. */
 import { errorResponse } from '../../../protocol/errors.ts'
+import { failureOf } from '../../../protocol/failed-frame.ts'
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import { splice } from '../../../protocol/splice.ts'
-import { problemResponse } from '../../bridge/modern-errors.ts'
 import { FIRST_ANSWER_MS, KEEPALIVE_MS, MODERN_KEEPALIVE_MS, RECONNECT_MS } from '../../limits.ts'
 import { within } from '../../within.ts'
-import { failureOf } from '../../contract/failed-frame.ts'
 import type { Exchange } from './exchange.ts'
 import { type ClientNames, FrameWriter, replacementsFor, type Resumable } from './frame-writer.ts'
 import { initializeResponse, resultResponse } from './own-answers.ts'
 import type { Accepts } from '../message.ts'
 import { Outlet } from '../../carry/outlet.ts'
 import { Patience } from './patience.ts'
-import { errorReply, eventStreamResponse, failureResponse, jsonResponse, problemReply } from './responses.ts'
+import { serverErrorResponse, eventStreamResponse, failureResponse, jsonResponse } from './responses.ts'
 import { FRAMINGS, Sink } from './sink.ts'
 import { isFinal, type Item } from '../call/item.ts'
 
@@ -52,18 +51,17 @@ export function respondToBatch(exchanges: readonly Exchange[], accepts: Accepts,
 
 /** A status can still tell of these: the call never reached a server. */
 function isRefusal(item: Item): boolean {
-  return item.kind === 'failed' || item.kind === 'problem' || (item.kind === 'frame' && item.header.type === 'failed')
+  return item.kind === 'failed' || (item.kind === 'frame' && item.header.type === 'failed')
 }
 
 function finalResponse(item: Item, { names, revision, modern }: Exchange, headers: Record<string, string>): Response {
   if (item.kind === 'failed') return failureResponse(item.failure, names.rawId)
-  if (item.kind === 'problem') return problemReply(item.problem, names.rawId)
   if (item.kind === 'reply') return jsonResponse(item.text, headers, item.http)
   if (item.kind !== 'frame') return jsonResponse(localAnswer(item, names, revision), headers)
   const { header, body, restarted, edits = [] } = item
   if (header.type === 'failed') return failureResponse(failureOf(header), names.rawId)
   if (header.type !== 'answer') return failureResponse({ code: 'INTERNAL' }, names.rawId)
-  if (modern !== undefined && header.failed) return errorReply(splice(body, replacementsFor(header, body, names)))
+  if (modern !== undefined && header.failed) return serverErrorResponse(splice(body, replacementsFor(header, body, names)))
   const isRefusedInitialize = revision !== undefined && header.failed
   const all = [...replacementsFor(header, body, { ...names, restarted }), ...edits]
   return jsonResponse(splice(body, all), isRefusedInitialize ? {} : headers)
@@ -73,7 +71,6 @@ function finalResponse(item: Item, { names, revision, modern }: Exchange, header
 function localAnswer(item: Exclude<Item, { kind: 'frame' }>, names: ClientNames, revision: string | undefined): string {
   if (item.kind === 'reply' || item.kind === 'message') return item.text
   if (item.kind === 'failed') return errorResponse(names.rawId, item.failure)
-  if (item.kind === 'problem') return problemResponse(names.rawId, item.problem)
   if (item.kind === 'result') return resultResponse(names.rawId, item.result)
   return initializeResponse(item.answer, names.rawId, revision)
 }

@@ -1,7 +1,7 @@
 /** Holds calls back until their child has answered the relay's own initialize or server/discover, and goes on with that answer. */
 import type { Answer, Failed } from '../../../protocol/frame.ts'
 import type { Failure } from '../../../protocol/errors.ts'
-import { failureOf } from '../../contract/failed-frame.ts'
+import { failureOf } from '../../../protocol/failed-frame.ts'
 import { groupOf } from '../../contract/groups.ts'
 import type { RelayPurpose } from '../../contract/return-address.ts'
 import type { CallOutcome } from '../../contract/rpc.ts'

@@ -1,4 +1,5 @@
 /** Sessions over HTTP+SSE, where everything goes out on the session's one stream: tells the Worker that holds it what will come. */
+import { failedFrame } from '../../../protocol/failed-frame.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { CallOutcome, SessionCallRequest } from '../../contract/rpc.ts'
@@ -36,7 +37,7 @@ export class SseSessions {
       case 'failed': {
         // Many failures have a 2xx status, and clients do not look into the body of a POST that has succeeded.
         const ra = encodeReturnAddress({ to: 'session', session, rawId })
-        listener?.send(encodeFrame({ type: 'failed', ch: '', key, ra, ...outcome.failure, executed: outcome.failure.executed ?? 'no' }))
+        listener?.send(encodeFrame(failedFrame({ ch: '', key, ra }, { executed: 'no', ...outcome.failure })))
         return listener === undefined ? outcome : { kind: 'accepted' }
       }
       default:

@@ -1,5 +1,5 @@
 /** The sockets of streams that Workers open: accepts them, reads what Workers say over them, and cleans up when they close. */
-import { ERRORS } from '../../../protocol/errors.ts'
+import { ERRORS } from '../../../protocol/error-table.ts'
 import { canonicalId } from '../../../protocol/json-scan.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import type { IdleChildren } from '../children/idle-children.ts'

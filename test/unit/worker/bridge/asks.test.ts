@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import {
   answerOutsideCalls,
   askKey,
-  capabilityProblem,
+  capabilityFailure,
   inputRequiredResult,
   judgeAsk,
   readInputResponses,
@@ -48,7 +48,7 @@ describe('judgeAsk()', () => {
     const verdict = judgeAsk(bytesOf(JSON.stringify({ id: 5, method, params })), '5', method, NONE)
     expect(verdict).toMatchObject({ kind: 'refuse', lacking })
     expect(verdict.kind === 'refuse' && JSON.parse(verdict.response)).toMatchObject({ id: 5, error: { code: -32601 } })
-    expect(capabilityProblem(lacking)).toEqual({ code: 'CAPABILITY_REQUIRED', requiredCapabilities })
+    expect(capabilityFailure(lacking)).toEqual({ code: 'CAPABILITY_REQUIRED', requiredCapabilities })
   })
 
   test.each([

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { scanMessage } from '../../../../protocol/json-scan.ts'
 import { claimsModern, classify, type Classified } from '../../../../worker/bridge/envelope.ts'
-import { PROBLEMS } from '../../../../worker/bridge/modern-errors.ts'
+import { ERRORS } from '../../../../protocol/error-table.ts'
 import { bytesOf } from './bytes.ts'
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion'
@@ -30,7 +30,7 @@ function classified({ method = 'tools/list', meta, version, methodHeader = metho
 function verdict(given: Given): string {
   const outcome = classified(given)
   if (outcome.era !== 'refused') return outcome.era
-  const { rpc, http } = PROBLEMS[outcome.problem.code]
+  const { rpc, http } = ERRORS[outcome.failure.code]
   return `${rpc}/${http}`
 }
 
@@ -87,7 +87,7 @@ describe('classify()', () => {
 
   test('names supported and requested revisions', () => {
     const outcome = classified({ meta: { ...META, [VERSION]: '1999-01-01' }, version: '1999-01-01' })
-    expect(outcome).toMatchObject({ problem: { supported: ['2026-07-28'], requested: '1999-01-01' } })
+    expect(outcome).toMatchObject({ failure: { supported: ['2026-07-28'], requested: '1999-01-01' } })
   })
 
   test('reads the envelope', () => {

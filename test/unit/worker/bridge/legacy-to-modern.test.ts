@@ -21,7 +21,6 @@ import {
   toLegacyError,
   toModernRequest,
 } from '../../../../worker/bridge/legacy-to-modern.ts'
-import { problem } from '../../../../worker/bridge/modern-errors.ts'
 import { bytesOf, editedBy, textOf } from './bytes.ts'
 
 test.each([
@@ -303,10 +302,10 @@ describe('input rounds', () => {
   })
 
   test('inputFailure() is a result that a model can read for tools, and an error for all else', () => {
-    expect(JSON.parse(inputFailure('7', 'tools/call', problem('INPUT_IMPOSSIBLE', { at: 'sampling' })))).toMatchObject({
+    expect(JSON.parse(inputFailure('7', 'tools/call', { code: 'INPUT_IMPOSSIBLE', at: 'sampling' }))).toMatchObject({
       id: 7,
       result: { isError: true },
     })
-    expect(JSON.parse(inputFailure('"7"', 'prompts/get', problem('TOO_MANY_ROUNDS')))).toMatchObject({ id: '7', error: { code: -32603 } })
+    expect(JSON.parse(inputFailure('"7"', 'prompts/get', { code: 'TOO_MANY_ROUNDS' }))).toMatchObject({ id: '7', error: { code: -32603 } })
   })
 })

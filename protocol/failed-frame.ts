@@ -1,0 +1,22 @@
+/** The `failed` frame of a failure, and the failure that a `failed` frame tells of. Pure. */
+import type { Failure } from './errors.ts'
+import type { Failed } from './frame.ts'
+
+type Facts = Omit<Failed, 'type' | 'ch' | 'key' | 'ra'>
+
+/** What tells that a call has failed. `executed` is `unknown` unless it is given; facts that the frame has no place for are left out. */
+export function failedFrame({ ch, key, ra }: Pick<Failed, 'ch' | 'key' | 'ra'>, { executed = 'unknown', ...failure }: Failure): Failed {
+  return { type: 'failed', ch, key, ra, ...failureOf({ ...failure, executed }) }
+}
+
+/** The failure, without what only the link needs. */
+export function failureOf({ code, executed, exitCode, signal, stderr, detail }: Facts): Facts {
+  return {
+    code,
+    executed,
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(stderr === undefined ? {} : { stderr }),
+    ...(detail === undefined ? {} : { detail }),
+  }
+}
