@@ -1,5 +1,5 @@
 /** What the platform hands to the relay: bindings and variables, read and checked once per isolate. */
-import { AWAY_WAIT_MS, INPUT_LEG_MS, QUIET_STREAM_MS } from './limits.ts'
+import { AWAY_WAIT_MS, INPUT_WAIT_MS, QUIET_STREAM_MS } from './limits.ts'
 import type { ShareObject, RegistryObject } from './contract/objects.ts'
 
 export interface Env {
@@ -95,7 +95,7 @@ export function readSettings(variables: Variables): Settings {
   if (pollAfterMs === undefined) faults.push('POLL_AFTER_SECONDS is not a number of seconds from 1 to 86400. Set it like 240.')
   const awayWaitMs = readSeconds(variables.AWAY_WAIT_SECONDS, AWAY_WAIT_MS, AWAY_SECONDS)
   if (awayWaitMs === undefined) faults.push('AWAY_WAIT_SECONDS is not a number of seconds from 0 to 600. Set it like 20.')
-  const inputWaitMs = readSeconds(variables.INPUT_WAIT_SECONDS, INPUT_LEG_MS, INPUT_SECONDS)
+  const inputWaitMs = readSeconds(variables.INPUT_WAIT_SECONDS, INPUT_WAIT_MS, INPUT_SECONDS)
   if (inputWaitMs === undefined) faults.push('INPUT_WAIT_SECONDS is not a number of seconds from 1 to 3600. Set it like 600.')
   return {
     ownerKey,
@@ -105,7 +105,7 @@ export function readSettings(variables: Variables): Settings {
     publicOrigin,
     pollAfterMs: pollAfterMs ?? QUIET_STREAM_MS,
     awayWaitMs: awayWaitMs ?? AWAY_WAIT_MS,
-    inputWaitMs: inputWaitMs ?? INPUT_LEG_MS,
+    inputWaitMs: inputWaitMs ?? INPUT_WAIT_MS,
     loopback: (variables.LOOPBACK ?? '') !== '',
     faults,
   }

@@ -59,7 +59,7 @@ export const MAX_LISTEN_BYTES = 512 * 1024
 export const MAX_BRIDGED_ANSWER_BYTES = 8 * 1024 * 1024
 
 /** How long a client may think about a question of its server. INPUT_WAIT_SECONDS sets another time. */
-export const INPUT_LEG_MS = 600_000
+export const INPUT_WAIT_MS = 600_000
 
 /** Largest call of a session to a child of the other era that is kept for a client that is asked or has left, in bytes: its request, and the answer that asks. */
 export const MAX_KEPT_CALL_BYTES = 256 * 1024

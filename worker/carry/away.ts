@@ -9,7 +9,11 @@ import { isRetryable, type ShareClient } from './share-client.ts'
 export const AGENT_AWAY: Failure = { code: 'AGENT_AWAY', executed: 'no', retryAfterMs: 2000 }
 
 /** Whether an agent that has been away for `waitedMs` is waited for any longer. */
-export function isWorthWaiting({ isExpected, isReplaceable = false }: Away, waitedMs: number, { awayWaitMs }: ShareClient): boolean {
+export function isWorthWaiting(
+  { isExpected, isReplaceable = false }: Away,
+  waitedMs: number,
+  { awayWaitMs }: Pick<ShareClient, 'awayWaitMs'>,
+): boolean {
   return isExpected && waitedMs < (isReplaceable ? Math.max(awayWaitMs, TAKEOVER_WAIT_MS) : awayWaitMs)
 }
 

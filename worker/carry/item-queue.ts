@@ -1,8 +1,9 @@
-/** Owns what has come for an exchange and was not taken yet, and who waits for more. */
+/** What has come for one reader and was not taken yet: the reader waits for the next, until the wait is over. */
 
 export class ItemQueue<T> {
   readonly #items: T[] = []
-  #wake: (() => void) | undefined
+  /** Of the reader that waits. */
+  #resolve: ((item: T | undefined) => void) | undefined
   #isOver = false
 
   /** Whether nothing more is waited for. */
@@ -11,22 +12,26 @@ export class ItemQueue<T> {
   }
 
   put(item: T): void {
-    this.#items.push(item)
-    this.#wake?.()
+    if (this.#resolve === undefined) this.#items.push(item)
+    else this.#give(item)
   }
 
-  /** The next item; undefined when the wait is over and all that had come is taken. */
-  async next(): Promise<T | undefined> {
-    while (this.#items.length === 0 && !this.#isOver) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#wake = resolve
-      await promise
-    }
-    return this.#items.shift()
+  /** The next item; undefined when the wait is over and all that had come is taken. For one reader, which waits for one at a time. */
+  next(): Promise<T | undefined> {
+    if (this.#items.length > 0 || this.#isOver) return Promise.resolve(this.#items.shift())
+    const { promise, resolve } = Promise.withResolvers<T | undefined>()
+    this.#resolve = resolve
+    return promise
   }
 
   end(): void {
     this.#isOver = true
-    this.#wake?.()
+    this.#give(undefined)
+  }
+
+  #give(item: T | undefined): void {
+    const resolve = this.#resolve
+    this.#resolve = undefined
+    resolve?.(item)
   }
 }

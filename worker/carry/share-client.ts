@@ -1,4 +1,4 @@
-/** A Worker's way to one Share, which is a share or a lane of it: RPC and stream sockets, with a new stub after a reset. */
+/** A Worker's client of one Share, the object of a share or of a lane of it: RPC, stream sockets, and a new stub after a reset. */
 import type {
   AskAnswer,
   CallOutcome,

@@ -1,4 +1,4 @@
-/** The way from a lane to its object: where the platform keeps it, and whether it can keep it there. */
+/** Finds the Durable Object of a lane, in the jurisdiction and at the location where its owner wants it. */
 import type { Jurisdiction } from '../access/share-id.ts'
 import type { Location } from '../contract/locations.ts'
 import type { Env } from '../env.ts'

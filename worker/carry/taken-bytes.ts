@@ -1,4 +1,4 @@
-/** Owns what a client has taken of its stream and the Share has not been told yet. */
+/** Counts the body bytes that a client has taken of its stream, until the Share is told of them. */
 import { TAKEN_EVERY_BYTES } from '../limits.ts'
 import type { StreamControl } from '../contract/streams.ts'
 
@@ -14,7 +14,7 @@ export class TakenBytes {
     this.#bytes = 0
   }
 
-  /** The Share has asked: all is told at once, from now on. */
+  /** The Share has asked: from now on whatever is taken is told at once. */
   sync(socket: Pick<WebSocket, 'send'> | undefined): void {
     this.#isEager = true
     this.add(0, socket)

@@ -22,9 +22,9 @@ export async function getSse(c: McpContext): Promise<Response> {
   const session = newSessionId()
   const listener = new Listener(shareFor(session), { principal, session }, 'session', c.req.raw.signal)
   // Clients post to no other origin than the stream's, so the path is all they need.
-  listener.sink.writeEvent('endpoint', `${basePath}/messages?sessionId=${session}`)
+  listener.messages.writeEvent('endpoint', `${basePath}/messages?sessionId=${session}`)
   if (!(await listener.open())) return failureResponse({ code: 'SHARE_NOT_FOUND' })
-  return eventStreamResponse(listener.sink.outlet.readable)
+  return eventStreamResponse(listener.messages.body.readable)
 }
 
 export async function postMessages(c: McpContext): Promise<Response> {

@@ -15,7 +15,7 @@ export interface ClientMessage {
   readonly params: Readonly<Record<string, unknown>>
 }
 
-export interface Posted {
+export interface PostedBody {
   readonly messages: readonly ClientMessage[]
   readonly isBatch: boolean
 }
@@ -70,7 +70,7 @@ export async function readBody(request: Request): Promise<Uint8Array | undefined
 }
 
 /** Parses a body of one message or a batch (MCP 2025-03-26, basic). */
-export function readPosted(body: Uint8Array): Result<Posted, ErrorCode> {
+export function readPosted(body: Uint8Array): Result<PostedBody, ErrorCode> {
   const value = parse(body)
   if (value === undefined) return err('PARSE_ERROR')
   const batch = scanBatch(body)

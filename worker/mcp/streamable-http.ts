@@ -3,15 +3,15 @@ import { settingsOf } from '../env.ts'
 import { newSessionId, SESSION_HEADER } from './session-id.ts'
 import { claimsModern, classify } from '../bridge/envelope.ts'
 import { admit, isModernVisitor, legacyRevisionFault, type McpContext, type Visitor } from './visitor.ts'
+import { SessionCall } from './legacy-client/call.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { type Accepts, type ClientMessage, isJson, readAccept, readBody, readPosted } from './message.ts'
 import { postModern } from './modern-client/call.ts'
 import { send } from './call/send.ts'
-import { resume } from './last-event-id.ts'
+import { continueStream } from './last-event-id.ts'
 import { accepted, eventStreamResponse, failureResponse } from './response/responses.ts'
 import { respond, respondToBatch } from './response/respond.ts'
 import { BATCH_REVISION, takesEmptyEvents } from '../bridge/revision.ts'
-import { exchange, resumable } from './legacy-client/session-exchange.ts'
 
 export async function postMcp(c: McpContext): Promise<Response> {
   const visitor = await admit(c)
@@ -49,19 +49,24 @@ async function postMessage(
   const { principal } = visitor
   if (kind === 'request' && method === 'initialize') {
     const fresh = newSessionId()
-    const started = exchange(visitor.shareFor(fresh), { principal, session: fresh }, message, accepts.events ? 'stream' : 'single')
-    return respond(resumable(started, fresh, quietMs(c, started.revision)), accepts, c.req.raw.signal, { [SESSION_HEADER]: fresh })
+    const call = SessionCall.make(visitor.shareFor(fresh), { principal, session: fresh }, message, deliveryTo(accepts))
+    return respond(call.letReturn(quietMs(c, call.revision)), accepts, c.req.raw.signal, { [SESSION_HEADER]: fresh })
   }
   // claude.ai sends notifications/initialized without the session's id; there is nobody to bring it to.
   if (session === undefined) return kind === 'notification' ? accepted() : failureResponse({ code: 'SESSION_REQUIRED' }, id?.raw)
   const share = visitor.shareFor(session)
   const caller = { principal, session }
   if (kind === 'request') {
-    const started = exchange(share, caller, message, accepts.events ? 'stream' : 'single')
-    return respond(resumable(started, session, quietMs(c, visitor.revision)), accepts, c.req.raw.signal, {})
+    const call = SessionCall.make(share, caller, message, deliveryTo(accepts))
+    return respond(call.letReturn(quietMs(c, visitor.revision)), accepts, c.req.raw.signal, {})
   }
   const failure = await send(share, caller, message)
   return failure === undefined ? accepted() : failureResponse(failure)
+}
+
+/** A client that takes no events can be brought nothing but the answer. */
+function deliveryTo({ events }: Accepts): 'stream' | 'single' {
+  return events ? 'stream' : 'single'
 }
 
 /** How long a stream may be quiet whose client can come back; undefined for a client that may not know how. */
@@ -92,8 +97,8 @@ async function postBatch(
   }
   const requests = messages.filter(({ facts }) => facts.kind === 'request')
   if (requests.length === 0) return accepted()
-  const exchanges = requests.map((message) => exchange(share, caller, message, accepts.events ? 'stream' : 'single'))
-  return respondToBatch(exchanges, accepts, c.req.raw.signal)
+  const calls = requests.map((message) => SessionCall.make(share, caller, message, deliveryTo(accepts)))
+  return respondToBatch(calls, accepts, c.req.raw.signal)
 }
 
 /** Whoever comes with a method that only the handshake era has, or what that one is told. */
@@ -114,10 +119,11 @@ export async function getMcp(c: McpContext): Promise<Response> {
   const { principal, revision } = visitor
   const share = visitor.shareFor(session)
   const lastEventId = c.req.header('last-event-id') ?? ''
-  if (lastEventId !== '') return resume(share, { principal, session }, { lastEventId, quietMs: quietMs(c, revision) }, c.req.raw.signal)
+  if (lastEventId !== '')
+    return continueStream(share, { principal, session }, { lastEventId, quietMs: quietMs(c, revision) }, c.req.raw.signal)
   const listener = new Listener(share, { principal, session }, 'listen', c.req.raw.signal)
   if (!(await listener.open())) return failureResponse({ code: 'SESSION_NOT_FOUND' })
-  return eventStreamResponse(listener.sink.outlet.readable)
+  return eventStreamResponse(listener.messages.body.readable)
 }
 
 export async function deleteMcp(c: McpContext): Promise<Response> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readSettings, relayOrigin } from '../../../worker/env.ts'
-import { AWAY_WAIT_MS, INPUT_LEG_MS, QUIET_STREAM_MS } from '../../../worker/limits.ts'
+import { AWAY_WAIT_MS, INPUT_WAIT_MS, QUIET_STREAM_MS } from '../../../worker/limits.ts'
 
 test('readSettings() without variables is a public relay that nobody owns', () => {
   expect(readSettings({})).toEqual({
@@ -12,7 +12,7 @@ test('readSettings() without variables is a public relay that nobody owns', () =
     loopback: false,
     pollAfterMs: QUIET_STREAM_MS,
     awayWaitMs: AWAY_WAIT_MS,
-    inputWaitMs: INPUT_LEG_MS,
+    inputWaitMs: INPUT_WAIT_MS,
     faults: [],
   })
 })

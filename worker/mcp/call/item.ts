@@ -14,11 +14,16 @@ export type Item =
     }
   /** A whole JSON-RPC message of the relay's own that is not the answer. */
   | { readonly kind: 'message'; readonly text: string }
-  /** The whole answer, in the client's id. */
-  | { readonly kind: 'reply'; readonly http: number; readonly text: string }
+  /** The whole JSON-RPC response, in the client's id. */
+  | { readonly kind: 'response'; readonly http: number; readonly text: string }
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'result'; readonly result: string }
   | { readonly kind: 'initialized'; readonly answer: Uint8Array }
+
+/** A whole JSON-RPC response that is sent with status 200. */
+export function responseItem(text: string): Item {
+  return { kind: 'response', http: 200, text }
+}
 
 /** Whether nothing can come after this item. */
 export function isFinal(item: Item): boolean {
@@ -26,8 +31,8 @@ export function isFinal(item: Item): boolean {
   return item.header.type === 'failed' || (item.header.type === 'answer' && item.header.size === item.body.length)
 }
 
-/** What brings the items of one exchange. */
-export interface Carrier {
+/** Brings the items of one call. */
+export interface ItemSource {
   /** The next thing that came for this call; undefined when the wait was given up. */
   next(): Promise<Item | undefined>
   /** The client has taken body bytes: tells the Share when it is worth a message. */

@@ -1,4 +1,4 @@
-/** Makes the answers of a child that knows no sessions what a session's client knows. */
+/** Translates the answers of a server of revision 2026-07-28 for a session's client. */
 import type { Answer } from '../../../protocol/frame.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
 import { envelopeMembers } from '../../bridge/discover.ts'
@@ -11,7 +11,7 @@ import { learnWrappedTools, type ModernServer, wrappedTools } from './known-serv
 import { RESTARTED_KEY } from '../response/restarted.ts'
 import { listSessionTools } from './list-tools.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import type { Item } from '../call/item.ts'
+import { type Item, responseItem } from '../call/item.ts'
 
 /** An answer that has come whole. */
 export interface WholeItem extends Extract<Item, { readonly kind: 'frame' }> {
@@ -49,9 +49,9 @@ export class SessionAnswers {
     const { method, rawId } = this.#call
     if (header.failed) {
       const error = toLegacyError(body, method)
-      return error === body ? item : reply(decoder.decode(toLegacyError(splice(body, [replacement(header.id, rawId)]), method)))
+      return error === body ? item : responseItem(decoder.decode(toLegacyError(splice(body, [replacement(header.id, rawId)]), method)))
     }
-    if (resultKind(body) === 'other') return reply(errorResponse(rawId, { code: 'RESULT_UNMAPPABLE', at: 'resultType' }))
+    if (resultKind(body) === 'other') return responseItem(errorResponse(rawId, { code: 'RESULT_UNMAPPABLE', at: 'resultType' }))
     if (method === 'tools/list') await this.#noteTools(body)
     const isSchemaWrapped = method === 'tools/call' && (await this.#isWrapped(body))
     const marks = restarted ? { marks: { [RESTARTED_KEY]: 'true' } } : {}
@@ -80,8 +80,4 @@ export class SessionAnswers {
   #listTools({ client, version }: ModernServer, cursor: string | undefined): ReturnType<typeof listSessionTools> {
     return listSessionTools(this.#share, this.#caller, envelopeMembers(client, false, undefined), version, cursor)
   }
-}
-
-export function reply(text: string): Item {
-  return { kind: 'reply', http: 200, text }
 }

@@ -1,39 +1,38 @@
-/** Has a session's client asked what its server wants to know before the call can be made again. */
+/** Asks a session's client for the input that its server requires before the call can be made again (MCP 2026-07-28, basic/patterns/mrtr). */
 import { type CapabilitySet, declare, readCapabilities } from '../../bridge/capabilities.ts'
 import { inputFailure, type InputRound, lackingFor, readInputRound, serverRequest } from '../../bridge/input-rounds.ts'
 import type { Failure } from '../../../protocol/errors.ts'
 import { randomKey } from '../../call-key.ts'
 import type { Caller } from '../../contract/rpc.ts'
-import { InputExchange, type InputOutcome } from './ask-wait.ts'
+import { InputWait, type InputOutcome } from './ask-wait.ts'
 import type { ModernServer } from './known-servers.ts'
-import { reply } from './answers.ts'
-import type { Posted, Retry } from './attempt.ts'
+import type { PostedRequest, Retry } from './request.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import type { Item } from '../call/item.ts'
+import { type Item, responseItem } from '../call/item.ts'
 
-/** What a leg came to. `last`: what the call ends with, if it does not just end. */
+/** What asking came to. `last`: what the call ends with, if it does not just end. */
 type Outcome = { readonly kind: 'retry'; readonly retry: Retry } | { readonly kind: 'last'; readonly item: Item | undefined }
 
-/** What is asked, and in whose name. */
-interface Leg {
+/** What is asked, and for which call. */
+interface Round {
   /** The answer that asks. */
   readonly answer: Uint8Array
   /** Which round of the call it is, from 1 on. */
   readonly round: number
   /** Key under which the call will be made again. */
   readonly key: string
-  readonly posted: Posted | undefined
+  readonly posted: PostedRequest | undefined
   readonly server: ModernServer | undefined
 }
 
 const NOBODY: CapabilitySet = new Set()
 
-export class InputLeg {
+export class ClientInput {
   readonly #share: ShareClient
   readonly #caller: Caller
   readonly #rawId: string
   readonly #method: string
-  #exchange: InputExchange | undefined
+  #wait: InputWait | undefined
   #isAsking = false
   #isOver = false
 
@@ -50,7 +49,7 @@ export class InputLeg {
   }
 
   /** Yields the questions, and waits for their answers. Until `settled` the client may still cancel what they lead to. */
-  async *ask({ answer, round, key, posted, server }: Leg): AsyncGenerator<Item, Outcome> {
+  async *ask({ answer, round, key, posted, server }: Round): AsyncGenerator<Item, Outcome> {
     const read = readInputRound(answer, round)
     if (!read.ok) return this.#failed(read.error)
     if (posted === undefined || server === undefined) return this.#failed({ code: 'INPUT_LOST' })
@@ -64,8 +63,8 @@ export class InputLeg {
 
   /** The call was made again: it is for itself that it can be cancelled now. */
   settled(): void {
-    this.#exchange?.close()
-    this.#exchange = undefined
+    this.#wait?.close()
+    this.#wait = undefined
   }
 
   /** Nobody is asked any more. */
@@ -78,13 +77,13 @@ export class InputLeg {
     const { wanted } = round
     const answers = new Map<string, string>()
     if (wanted.length === 0) return { kind: 'retry', retry: { round, answers } }
-    const exchange = await InputExchange.open(this.#share, this.#caller, { key, call: this.#rawId, count: wanted.length })
-    this.#exchange = exchange
-    if (this.#isOver) exchange.close()
+    const wait = await InputWait.open(this.#share, this.#caller, { key, call: this.#rawId, count: wanted.length })
+    this.#wait = wait
+    if (this.#isOver) wait.close()
     this.#isAsking = true
     for (const [index, input] of wanted.entries())
-      yield { kind: 'message', text: serverRequest(input, exchange.rawId(index), randomKey(), revision) }
-    const outcome = await exchange.gather(this.#share.inputWaitMs)
+      yield { kind: 'message', text: serverRequest(input, wait.rawId(index), randomKey(), revision) }
+    const outcome = await wait.gather(this.#share.inputWaitMs)
     this.#isAsking = false
     if (outcome?.kind !== 'answers') {
       this.settled()
@@ -109,6 +108,6 @@ export class InputLeg {
   }
 
   #failed(failure: Failure): Outcome {
-    return { kind: 'last', item: reply(inputFailure(this.#rawId, this.#method, failure)) }
+    return { kind: 'last', item: responseItem(inputFailure(this.#rawId, this.#method, failure)) }
   }
 }

@@ -1,4 +1,4 @@
-/** What an isolate knows of the children without handshake that serve sessions: by what their requests are translated. */
+/** What an isolate knows of the servers of revision 2026-07-28 that serve sessions: what their requests are translated by. */
 import { type ClientFacts, readInitializeRequest } from '../../bridge/discover.ts'
 import { isWrappedSchema } from '../../bridge/output-schema.ts'
 import { isObject, type JsonObject } from '../../bridge/names.ts'
@@ -22,17 +22,17 @@ const NOTHING = new Uint8Array(0)
 /** By share and session. */
 const servers = new Newest<ModernServer>(MAX_CACHED_BRIDGES)
 
-export function knownServer(share: string, session: string): ModernServer | undefined {
+export function knownModernServer(share: string, session: string): ModernServer | undefined {
   return servers.get(`${share} ${session}`)
 }
 
-export function learnServer(share: string, session: string, { version, client, level }: BridgeFacts): ModernServer {
+export function learnModernServer(share: string, session: string, { version, client, level }: BridgeFacts): ModernServer {
   const server: ModernServer = { version, client: readInitializeRequest(client ?? NOTHING), level, wrappedTools: undefined }
   servers.set(`${share} ${session}`, server)
   return server
 }
 
-export function forgetServer(share: string, session: string): void {
+export function forgetModernServer(share: string, session: string): void {
   servers.delete(`${share} ${session}`)
 }
 

@@ -1,4 +1,4 @@
-/** Asks a child without handshake for its tools, in the name of a session that calls one. */
+/** Asks a server of revision 2026-07-28 for its tools, in the name of a session that calls one. */
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { modernRequest } from '../../bridge/legacy-to-modern.ts'
@@ -6,7 +6,7 @@ import { isObject, type JsonObject } from '../../bridge/names.ts'
 import type { Caller } from '../../contract/rpc.ts'
 import { Courier } from '../call/courier.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import { WholeAnswer } from '../call/whole-answer.ts'
+import { readAnswer } from '../call/whole-message.ts'
 import { callRequest } from '../call/call-request.ts'
 
 const encoder = new TextEncoder()
@@ -26,25 +26,8 @@ export async function listSessionTools(
   if (!facts.ok) return undefined
   // What is told by it must be what the server says now.
   const { canStandBy: _, ...own } = callRequest(caller, { bytes, facts: facts.value, params: {} }, 'single')
-  const request = { ...own, bridge }
-  const courier = new Courier(share, request, bytes)
-  const answer = new WholeAnswer()
-  try {
-    for (let item = await courier.next(); item?.kind === 'frame'; item = await courier.next()) {
-      const { header, body } = item
-      courier.taken(body.length)
-      const whole =
-        header.type === 'answer'
-          ? answer.begin(header, body)
-          : header.type === 'chunk' && answer.owns(header)
-            ? answer.goOn(header, body)
-            : undefined
-      if (whole !== undefined) return readResult(whole.body)
-    }
-    return undefined
-  } finally {
-    courier.close()
-  }
+  const answer = await readAnswer(new Courier(share, { ...own, bridge }, bytes))
+  return answer === undefined ? undefined : readResult(answer)
 }
 
 function readResult(answer: Uint8Array): JsonObject | undefined {

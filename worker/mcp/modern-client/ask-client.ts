@@ -15,7 +15,7 @@ const encoder = new TextEncoder()
 const HANDLE_BYTES = 16
 
 /** A child's request, whole. */
-export interface WholeAsk {
+interface WholeAsk {
   readonly ch: string
   readonly rawId: string
   readonly method: string

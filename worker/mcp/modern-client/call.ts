@@ -12,16 +12,17 @@ import type { BridgeFacts, GroupCallRequest } from '../../contract/rpc.ts'
 import { takeUp } from './ask-client.ts'
 import { Courier, type News, type Renewal } from '../call/courier.ts'
 import type { Visitor } from '../visitor.ts'
-import { clientNames } from '../response/frame-writer.ts'
+import type { Exchange } from '../response/exchange.ts'
+import { type ClientNames, clientNames } from '../response/frame-writer.ts'
 import { LegacyChild } from './on-legacy-child.ts'
-import { forgetServer, knownServer, learnServer, type LegacyServer } from './known-servers.ts'
+import { forgetLegacyServer, knownLegacyServer, learnLegacyServer, type LegacyServer } from './known-servers.ts'
 import type { Accepts, ClientMessage } from '../message.ts'
 import { legacyCall, type ModernCall } from './request.ts'
 import { respond } from '../response/respond.ts'
 import { Subscription } from './listen.ts'
 import { listToolsFor } from './list-tools.ts'
 import { checkToolHeaders, knownTools, learnTools } from './known-tools.ts'
-import type { Carrier, Item } from '../call/item.ts'
+import type { Item } from '../call/item.ts'
 import { groupCallRequest } from '../call/call-request.ts'
 
 const encoder = new TextEncoder()
@@ -43,11 +44,12 @@ export async function postModern(
   const request = groupCallRequest(client, message, accepts.events ? 'stream' : 'single')
   const seated = { ...visitor, share: visitor.shareFor(group) }
   const exchange = new ModernExchange({ visitor: seated, message, envelope, request, group, stateKey, headers })
-  const modern = { cancel: () => exchange.cancel() }
-  return respond({ courier: exchange, names: clientNames(request), modern }, accepts, signal, {})
+  return respond(exchange, accepts, signal, {})
 }
 
-class ModernExchange implements Carrier {
+class ModernExchange implements Exchange {
+  readonly names: ClientNames
+  readonly modern = { cancel: () => this.cancel() }
   readonly #call: ModernCall
   readonly #courier: Courier
   /** Key of the call in the agent: on a retry, that of the call which was parked. */
@@ -57,10 +59,11 @@ class ModernExchange implements Carrier {
   #subscription: Subscription | undefined
 
   constructor(call: ModernCall) {
+    this.names = clientNames(call.request)
     this.#call = call
     this.#key = call.request.key
     const { request, message, visitor, group } = call
-    const server = knownServer(visitor.share.id, group)
+    const server = knownLegacyServer(visitor.share.id, group)
     const isPlain = modernVerdict(request.method) === 'forward' && readRequestState(message.params) === undefined
     const first = server === undefined || !isPlain ? undefined : legacyCall(call, server.version)
     if (server !== undefined && first !== undefined) this.#server = server
@@ -114,7 +117,7 @@ class ModernExchange implements Carrier {
     const { request, message, visitor, group } = this.#call
     if (news.kind === 'stale') return this.#recheck(news.toolsVersion)
     if (news.kind === 'bridge') return this.#bridge(news.facts)
-    forgetServer(visitor.share.id, group)
+    forgetLegacyServer(visitor.share.id, group)
     this.#server = undefined
     this.#child = undefined
     return { kind: 'call', request: this.#withTools(request), body: message.bytes }
@@ -123,7 +126,7 @@ class ModernExchange implements Carrier {
   /** The child speaks the handshake era: what the relay answers in its name, and what it asks the child. */
   async #bridge(facts: BridgeFacts): Promise<Renewal> {
     const { request, message, visitor, group } = this.#call
-    const server = learnServer(visitor.share.id, group, facts)
+    const server = learnLegacyServer(visitor.share.id, group, facts)
     if (server === undefined)
       return answered({ kind: 'failed', failure: { code: 'CHILD_START_FAILED', executed: 'no', detail: 'the server refused initialize' } })
     this.#server = server

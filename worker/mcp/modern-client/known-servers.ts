@@ -12,12 +12,12 @@ export interface LegacyServer extends ServerFacts {
 /** By share and group. */
 const servers = new Newest<LegacyServer>(MAX_CACHED_SERVERS)
 
-export function knownServer(share: string, group: string): LegacyServer | undefined {
+export function knownLegacyServer(share: string, group: string): LegacyServer | undefined {
   return servers.get(`${share} ${group}`)
 }
 
 /** Undefined for a child that answered initialize with what is no result. */
-export function learnServer(share: string, group: string, { version, server }: BridgeFacts): LegacyServer | undefined {
+export function learnLegacyServer(share: string, group: string, { version, server }: BridgeFacts): LegacyServer | undefined {
   const facts = readInitializeResult(server)
   if (facts === undefined) return undefined
   const known = { ...facts, version }
@@ -25,6 +25,6 @@ export function learnServer(share: string, group: string, { version, server }: B
   return known
 }
 
-export function forgetServer(share: string, group: string): void {
+export function forgetLegacyServer(share: string, group: string): void {
   servers.delete(`${share} ${group}`)
 }

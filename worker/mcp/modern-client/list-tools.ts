@@ -1,9 +1,9 @@
 /** Asks a server for its tools in the name of the client that calls one. */
 import { scanMessage } from '../../../protocol/json-scan.ts'
-import { concat } from '../../../protocol/splice.ts'
 import { toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import { isObject, type JsonObject, objectIn } from '../../bridge/names.ts'
 import { Courier } from '../call/courier.ts'
+import { readAnswer } from '../call/whole-message.ts'
 import type { ModernCall } from './request.ts'
 import { groupCallRequest } from '../call/call-request.ts'
 
@@ -31,20 +31,8 @@ export async function listToolsFor(
     'single',
   )
   const request = { ...own, ...(bridge === undefined ? {} : { bridge }) }
-  return readResult(await readAnswer(new Courier(visitor.share, request, bytes)))
-}
-
-async function readAnswer(courier: Courier): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  for (let item = await courier.next(); item?.kind === 'frame'; item = await courier.next()) {
-    const { header, body } = item
-    if (header.type !== 'answer' && header.type !== 'chunk') continue
-    parts.push(body)
-    courier.taken(body.length)
-    if ((header.type === 'answer' && header.size === body.length) || (header.type === 'chunk' && header.last === true)) break
-  }
-  courier.close()
-  return concat(parts)
+  const answer = await readAnswer(new Courier(visitor.share, request, bytes))
+  return answer === undefined ? undefined : readResult(answer)
 }
 
 function readResult(answer: Uint8Array): JsonObject | undefined {

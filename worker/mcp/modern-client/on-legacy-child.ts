@@ -1,39 +1,35 @@
 /** Carries a modern request to a child of the handshake era: translates what comes back, and has the client asked for what the child asks. */
+import type { Ask } from '../../../protocol/frame.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
-import { concat } from '../../../protocol/splice.ts'
 import { askKey, inputRequiredResult } from '../../bridge/asks.ts'
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { mayAsk, modernResultEdits, toModernError } from '../../bridge/modern-to-legacy.ts'
 import { isLogLevel, passesLogLevel } from '../../bridge/names.ts'
 import { GATHER_MS, MAX_ASK_BYTES } from '../../limits.ts'
 import { within } from '../../within.ts'
-import { AskRound, type WholeAsk } from './ask-client.ts'
+import { AskRound } from './ask-client.ts'
 import type { LegacyServer } from './known-servers.ts'
 import type { ModernCall } from './request.ts'
-import type { Carrier, Item } from '../call/item.ts'
+import type { Item, ItemSource } from '../call/item.ts'
+import { WholeMessage } from '../call/whole-message.ts'
 
 type FrameItem = Extract<Item, { readonly kind: 'frame' }>
 
 const decoder = new TextDecoder()
 
-/** An ask whose chunks are still coming. */
-interface PartialAsk extends Omit<WholeAsk, 'body'> {
-  readonly n: number
-  readonly size: number
-  readonly parts: Uint8Array[]
-}
+const NOTHING = new Uint8Array(0)
 
 export class LegacyChild {
   readonly #call: ModernCall
-  readonly #inner: Carrier
+  readonly #inner: ItemSource
   readonly #server: LegacyServer
   readonly #round: AskRound
   readonly #cancel: () => void
   #pending: Promise<Item | undefined> | undefined
-  #partial: PartialAsk | undefined
+  readonly #asked = new WholeMessage<Ask>()
 
   /** `callKey` and `askCount`: of the call whose items `inner` brings. `cancel` ends it. */
-  constructor(call: ModernCall, inner: Carrier, server: LegacyServer, callKey: string, askCount: number, cancel: () => void) {
+  constructor(call: ModernCall, inner: ItemSource, server: LegacyServer, callKey: string, askCount: number, cancel: () => void) {
     this.#call = call
     this.#inner = inner
     this.#server = server
@@ -73,14 +69,17 @@ export class LegacyChild {
         return header.failed ? this.#error(item) : this.#result(item)
       case 'ask': {
         this.#inner.taken(body.length)
-        const { ch, n, rawId, method, size } = header
-        return this.#ask({ ch, n, rawId, method, size, parts: [body] })
+        // Of one that is too large to be kept, the rest is passed over.
+        const isTooLarge = header.size > MAX_ASK_BYTES
+        const whole = this.#asked.begin(header, isTooLarge ? NOTHING : body)
+        if (isTooLarge) return this.#ask(header, NOTHING)
+        return whole === undefined ? 'nothing' : this.#ask(whole.header, whole.body)
       }
       case 'chunk': {
-        const partial = this.#partial
-        if (partial === undefined || header.ch !== partial.ch || header.n !== partial.n) return item
+        if (!this.#asked.owns(header)) return item
         this.#inner.taken(body.length)
-        return this.#ask({ ...partial, parts: [...partial.parts, body] })
+        const whole = this.#asked.goOn(header, body)
+        return whole === undefined ? 'nothing' : this.#ask(whole.header, whole.body)
       }
       case 'notification':
         if (header.method === 'notifications/progress' || this.#wantsLog(item)) return item
@@ -91,17 +90,14 @@ export class LegacyChild {
     }
   }
 
-  async #ask({ parts, size, n, ...ask }: PartialAsk): Promise<Item | 'nothing'> {
-    const held = parts.reduce((sum, part) => sum + part.length, 0)
-    this.#partial = held < size ? { ...ask, n, size, parts: size > MAX_ASK_BYTES ? [] : parts } : undefined
-    if (held < size && size <= MAX_ASK_BYTES) return 'nothing'
-    const whole = { ...ask, body: concat(parts) }
+  async #ask({ ch, rawId, method, size }: Ask, body: Uint8Array): Promise<Item | 'nothing'> {
+    const ask = { ch, rawId, method, body }
     if (!mayAsk(this.#call.message.facts.method)) {
-      await this.#round.refuse(whole)
+      await this.#round.refuse(ask)
       return 'nothing'
     }
-    // One that is too large to be kept is refused as what nobody can be asked.
-    await this.#round.add(size > MAX_ASK_BYTES ? { ...ask, method: '', body: new Uint8Array(0) } : whole)
+    // One that is too large is refused as what nobody can be asked.
+    await this.#round.add(size > MAX_ASK_BYTES ? { ...ask, method: '' } : ask)
     const { refusal } = this.#round
     if (refusal === undefined) return 'nothing'
     this.#cancel()
@@ -119,7 +115,7 @@ export class LegacyChild {
     const { header, body } = item
     if (header.type !== 'answer' || body.length < header.size) return item
     const error = toModernError(splice(body, [replacement(header.id, this.#call.request.rawId)]))
-    if (error.kind === 'error') return { kind: 'reply', http: error.http, text: decoder.decode(error.body) }
+    if (error.kind === 'error') return { kind: 'response', http: error.http, text: decoder.decode(error.body) }
     const requests = new Map(error.requests.map((request, index) => [askKey(index + 1), request]))
     return { kind: 'result', result: inputRequiredResult(requests, undefined, this.#server.serverInfo) }
   }

@@ -8,7 +8,7 @@
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import { isIdText } from '../../../protocol/json-id.ts'
 import type { StreamMark } from '../../contract/streams.ts'
-import { groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../../contract/groups.ts'
+import { markOf } from '../../carry/share-stream.ts'
 
 /** What an event id says. `mark` is undefined for a stream of which nothing was seen. */
 export type EventPlace =
@@ -94,15 +94,6 @@ export class EventIds {
     const mark = markOf(header, this.#session)
     return mark === undefined ? undefined : this.after(mark)
   }
-}
-
-/** Where a message stands among those of a session's child. */
-export function markOf(header: AgentFrame, session: string): StreamMark | undefined {
-  if (!('n' in header)) return undefined
-  const group = groupOf(header.ch)
-  const generation = Number(header.ch.slice(group.length + 1))
-  const child = group === session ? 'own' : group === SHARED_GROUP ? 'shared' : group === MODERN_SHARED_GROUP ? 'modern' : undefined
-  return child === undefined ? undefined : { child, generation, n: header.n }
 }
 
 /** Undefined for text that is no event id of ours. */

@@ -1,16 +1,14 @@
-/** One call of a POST, as its response sees it. */
-import type { Carrier } from '../call/item.ts'
+/** One call of a POST, as its response sees it: what brings its items, and what its client calls it. */
+import type { ItemSource } from '../call/item.ts'
 import type { EventIds } from './event-ids.ts'
 import type { ClientNames, Resumable } from './frame-writer.ts'
 
-/** One call of a POST: what carries it, and what its client calls it. */
-export interface Exchange {
-  readonly courier: Carrier
+export interface Exchange extends ItemSource {
   readonly names: ClientNames
   /** Of an initialize request: the revision that the client asked for. */
-  readonly revision?: string
+  readonly revision?: string | undefined
   /** Of a stream that its client may leave and come back to. */
-  readonly events?: StreamEvents
+  readonly events?: StreamEvents | undefined
   /** Of a request without session: what its client's leaving means, and how errors show in the status. */
   readonly modern?: { readonly cancel: () => void }
 }

@@ -1,4 +1,4 @@
-/** Turns frames of the link into a client's messages: its own ids and tokens put back, its progress kept rising. */
+/** Writes the frames of a call or stream as its client's messages: its own ids and tokens put back, its progress kept rising. */
 import type { AgentFrame, Answer, Ask, Notification } from '../../../protocol/frame.ts'
 import { errorResponse } from '../../../protocol/errors.ts'
 import { failureOf } from '../../../protocol/failed-frame.ts'
@@ -8,7 +8,7 @@ import { type Replacement, replacement, splice } from '../../../protocol/splice.
 import { Progress } from './progress.ts'
 import { restartedMark } from './restarted.ts'
 import type { EventIds } from './event-ids.ts'
-import type { Sink } from './sink.ts'
+import type { MessageWriter } from './message-writer.ts'
 
 /** What a client calls the request that a frame belongs to. */
 export interface ClientNames {
@@ -47,19 +47,18 @@ const REMEMBERED_NUMBERS = 2 * TAIL_MESSAGES
 const utf8 = new TextDecoder()
 
 export class FrameWriter {
-  readonly #sink: Sink
+  readonly #messages: MessageWriter
   readonly #taken: (bodyBytes: number) => void
   /** By channel and number. */
   readonly #transfers = new Map<string, Transfer>()
   /** What was seen, by channel and number, oldest first: an agent that comes back sends again what it has no receipt for. */
   readonly #seen = new Set<string>()
-
   readonly #resumable: () => Resumable
 
   /** `taken` is told of body bytes that the client has taken, or that will not be written. */
-  constructor(sink: Sink, taken: (bodyBytes: number) => void, resumable: () => Resumable = () => ({})) {
+  constructor(messages: MessageWriter, taken: (bodyBytes: number) => void, resumable: () => Resumable = () => ({})) {
     this.#resumable = resumable
-    this.#sink = sink
+    this.#messages = messages
     this.#taken = taken
   }
 
@@ -74,7 +73,7 @@ export class FrameWriter {
         return this.#goOn(`${header.ch} ${header.n}`, header.offset, body, header.last === true)
       case 'failed':
         this.#abort(header.key)
-        this.#sink.writeText(
+        this.#messages.writeText(
           errorResponse(names?.rawId ?? 'null', failureOf(header)),
           names === undefined ? undefined : this.#resumable().ids?.last(),
         )
@@ -121,7 +120,7 @@ export class FrameWriter {
     const isLast = transfer.writtenBytes >= size
     if (isLast) this.#transfers.delete(name)
     else this.#transfers.set(name, transfer)
-    this.#sink.write(transfer, splice(part, transfer.replacements, offset), isLast, () => this.#taken(part.length), transfer.id)
+    this.#messages.write(transfer, splice(part, transfer.replacements, offset), isLast, () => this.#taken(part.length), transfer.id)
     return isLast && transfer.key !== undefined
   }
 
@@ -130,7 +129,7 @@ export class FrameWriter {
     for (const [name, transfer] of this.#transfers) {
       if (transfer.key !== key) continue
       this.#transfers.delete(name)
-      this.#sink.abort(transfer)
+      this.#messages.abort(transfer)
     }
   }
 

@@ -1,19 +1,19 @@
-/** Turns what couriers bring into one Response: JSON when the answer comes first and soon, else a stream. */
+/** Makes one Response of what comes for the calls of a POST: JSON when the answer comes first and soon, else a stream. */
 import { errorResponse } from '../../../protocol/errors.ts'
 import { failureOf } from '../../../protocol/failed-frame.ts'
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import { splice } from '../../../protocol/splice.ts'
+import { ResponseBody } from '../../carry/response-body.ts'
 import { FIRST_ANSWER_MS, KEEPALIVE_MS, MODERN_KEEPALIVE_MS, RECONNECT_MS } from '../../limits.ts'
 import { within } from '../../within.ts'
+import { isFinal, type Item } from '../call/item.ts'
+import type { Accepts } from '../message.ts'
 import type { Exchange } from './exchange.ts'
 import { type ClientNames, FrameWriter, replacementsFor, type Resumable } from './frame-writer.ts'
+import { FRAMINGS, MessageWriter } from './message-writer.ts'
 import { initializeResponse, resultResponse } from './own-answers.ts'
-import type { Accepts } from '../message.ts'
-import { Outlet } from '../../carry/outlet.ts'
-import { Patience } from './patience.ts'
-import { serverErrorResponse, eventStreamResponse, failureResponse, jsonResponse } from './responses.ts'
-import { FRAMINGS, Sink } from './sink.ts'
-import { isFinal, type Item } from '../call/item.ts'
+import { QuietTimer } from './quiet-timer.ts'
+import { eventStreamResponse, failureResponse, jsonResponse, serverErrorResponse } from './responses.ts'
 
 /** The answer to a single request. `headers` go out with it unless it failed. */
 export async function respond(
@@ -22,14 +22,14 @@ export async function respond(
   signal: AbortSignal,
   headers: Record<string, string>,
 ): Promise<Response> {
-  const pending = exchange.courier.next()
+  const pending = exchange.next()
   // A client that leaves before there is a response ends this request with it: what is left to do is done at once.
   const leave = exchange.modern?.cancel
   if (leave !== undefined) signal.addEventListener('abort', leave, { once: true })
   const first = await within(FIRST_ANSWER_MS, pending)
   if (leave !== undefined) signal.removeEventListener('abort', leave)
   if (first !== undefined && isFinal(first) && (accepts.json || isRefusal(first))) {
-    exchange.courier.close()
+    exchange.close()
     return finalResponse(first, exchange, headers)
   }
   const isAnswer = first?.kind === 'frame' && first.header.type === 'answer'
@@ -56,8 +56,8 @@ function isRefusal(item: Item): boolean {
 
 function finalResponse(item: Item, { names, revision, modern }: Exchange, headers: Record<string, string>): Response {
   if (item.kind === 'failed') return failureResponse(item.failure, names.rawId)
-  if (item.kind === 'reply') return jsonResponse(item.text, headers, item.http)
-  if (item.kind !== 'frame') return jsonResponse(localAnswer(item, names, revision), headers)
+  if (item.kind === 'response') return jsonResponse(item.text, headers, item.http)
+  if (item.kind !== 'frame') return jsonResponse(ownAnswer(item, names, revision), headers)
   const { header, body, restarted, edits = [] } = item
   if (header.type === 'failed') return failureResponse(failureOf(header), names.rawId)
   if (header.type !== 'answer') return failureResponse({ code: 'INTERNAL' }, names.rawId)
@@ -68,8 +68,8 @@ function finalResponse(item: Item, { names, revision, modern }: Exchange, header
 }
 
 /** An answer that the relay gives by itself. */
-function localAnswer(item: Exclude<Item, { kind: 'frame' }>, names: ClientNames, revision: string | undefined): string {
-  if (item.kind === 'reply' || item.kind === 'message') return item.text
+function ownAnswer(item: Exclude<Item, { kind: 'frame' }>, names: ClientNames, revision: string | undefined): string {
+  if (item.kind === 'response' || item.kind === 'message') return item.text
   if (item.kind === 'failed') return errorResponse(names.rawId, item.failure)
   if (item.kind === 'result') return resultResponse(names.rawId, item.result)
   return initializeResponse(item.answer, names.rawId, revision)
@@ -77,7 +77,7 @@ function localAnswer(item: Exclude<Item, { kind: 'frame' }>, names: ClientNames,
 
 type Framing = (typeof FRAMINGS)[keyof typeof FRAMINGS]
 
-/** A body that carries what the couriers bring until each has its answer; the client's leaving ends them all. */
+/** A body with what comes for the calls until each has its answer; the client's leaving ends them all. */
 function stream(
   exchanges: readonly Exchange[],
   framing: Framing,
@@ -85,29 +85,29 @@ function stream(
   isWaiting: boolean,
   first?: Promise<Item | undefined>,
 ): ReadableStream<Uint8Array> {
-  for (const { courier } of exchanges) courier.linger?.()
+  for (const exchange of exchanges) exchange.linger?.()
   /** Those whose answer has not come. */
   const silent = new Set(exchanges)
   const finish = (): void => {
     clearInterval(ticker)
-    patience?.stop()
-    for (const { courier } of exchanges) courier.close()
+    quiet?.stop()
+    for (const exchange of exchanges) exchange.close()
   }
-  const outlet = new Outlet(signal, () => {
+  const body = new ResponseBody(signal, () => {
     finish()
     // Without sessions there is no other way to cancel (MCP 2026-07-28, Streamable HTTP, cancellation).
     for (const { modern } of silent) modern?.cancel()
   })
-  const sink = new Sink(outlet, framing)
+  const messages = new MessageWriter(body, framing)
   const ticker = setInterval(
     () => {
-      sink.keepAlive()
+      messages.keepAlive()
       if (framing !== FRAMINGS.events) return
       for (const { names, events } of silent) {
         const { progress } = names
         // How far it had come before its client left is not known here, and progress must not fall.
         const canRise = progress !== undefined && (events?.goesOn === undefined || progress.isKnown)
-        if (canRise && sink.isIdle) sink.writeText(progress.heartbeat())
+        if (canRise && messages.isIdle) messages.writeText(progress.heartbeat())
       }
     },
     exchanges.some(({ modern }) => modern !== undefined) ? MODERN_KEEPALIVE_MS : KEEPALIVE_MS,
@@ -115,55 +115,56 @@ function stream(
   const [only] = exchanges
   const prime = framing === FRAMINGS.events ? only?.events?.prime : undefined
   const firstId = prime?.id()
-  if (firstId !== undefined) sink.prime(firstId, RECONNECT_MS)
-  const patience =
-    prime === undefined || firstId === undefined ? undefined : new Patience(prime.quietMs, () => leaveOff(sink, only, finish))
+  if (firstId !== undefined) messages.prime(firstId, RECONNECT_MS)
+  const quiet =
+    prime === undefined || firstId === undefined ? undefined : new QuietTimer(prime.quietMs, () => leaveOff(messages, only, finish))
   // A proxy may hold the headers back until a first byte comes. One answer in one value needs no help.
-  if (framing !== FRAMINGS.json || isWaiting) sink.keepAlive()
+  if (framing !== FRAMINGS.json || isWaiting) messages.keepAlive()
   void Promise.all(
     exchanges.map(async (exchange) => {
-      await carry(exchange, sink, framing !== FRAMINGS.events, first, () => patience?.heard())
+      await writeItems(exchange, messages, framing !== FRAMINGS.events, first, () => quiet?.restart())
       silent.delete(exchange)
     }),
   ).then(() => {
-    sink.end()
+    messages.end()
     finish()
   })
-  return outlet.readable
+  return body.readable
 }
 
 /** Ends a stream before its answer; its client comes back for that. */
-function leaveOff(sink: Sink, exchange: Exchange | undefined, finish: () => void): boolean {
+function leaveOff(messages: MessageWriter, exchange: Exchange | undefined, finish: () => void): boolean {
   // A client that is being asked would be asked again when it comes back.
-  if (!sink.isIdle || exchange?.courier.isAsking === true) return false
-  sink.end()
+  if (!messages.isIdle || exchange?.isAsking === true) return false
+  messages.end()
   finish()
   return true
 }
 
-/** Writes what one courier brings, up to the answer. */
-export async function carry(
-  { courier, names, revision, events }: Exchange,
-  sink: Sink,
+/** Writes what comes for one call, up to the answer. */
+export async function writeItems(
+  exchange: Exchange,
+  messages: MessageWriter,
   answersOnly: boolean,
-  first: Promise<Item | undefined> = courier.next(),
+  first: Promise<Item | undefined> = exchange.next(),
   heard?: () => void,
 ): Promise<void> {
+  const { names, revision, events } = exchange
   const resumable = (): Resumable => ({ ids: events?.ids(), ...events?.goesOn })
-  const writer = new FrameWriter(sink, (bytes) => courier.taken(bytes), resumable)
-  for (let item = await first; item !== undefined; item = await courier.next()) {
+  const frames = new FrameWriter(messages, (bytes) => exchange.taken(bytes), resumable)
+  for (let item = await first; item !== undefined; item = await exchange.next()) {
     heard?.()
     if (item.kind !== 'frame') {
       if (item.kind === 'message' && answersOnly) continue
-      sink.writeText(localAnswer(item, names, revision), item.kind === 'message' ? undefined : events?.ids()?.last())
+      messages.writeText(ownAnswer(item, names, revision), item.kind === 'message' ? undefined : events?.ids()?.last())
       if (item.kind === 'message') continue
       return
     }
     if (answersOnly && isMessage(item.header)) {
-      courier.taken(item.body.length)
+      exchange.taken(item.body.length)
       continue
     }
-    if (writer.write(item.header, item.body, item.restarted ? { ...names, restarted: true } : names, item.edits)) return
+    if (frames.write(item.header, item.body, item.restarted ? { ...names, restarted: true } : names, item.edits)) return
   }
 }
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
-import { EventIds, markOf, readEventId } from '../../../../../worker/mcp/response/event-ids.ts'
+import { markOf } from '../../../../../worker/carry/share-stream.ts'
+import { EventIds, readEventId } from '../../../../../worker/mcp/response/event-ids.ts'
 
 const SESSION = 'abcdefghijklmnop234567abcd'
 const KEY = '0123456789abcdef0123456789abcdef'

@@ -51,7 +51,7 @@ describe('FrameWriter.write()', () => {
         let takenBytes = 0
         let sentBytes = 0
         let completed = 0
-        const writer = new FrameWriter(body.sink, (bytes) => {
+        const writer = new FrameWriter(body.writer, (bytes) => {
           takenBytes += bytes
         })
         const attemptFrames = broken.map((attempt) => framesOf(sent, attempt.cuts, 1).slice(0, -1).slice(0, attempt.sent))
@@ -69,7 +69,7 @@ describe('FrameWriter.write()', () => {
   test('passes over a message that it has written, and takes it for credit', async () => {
     const body = new RecordedBody('events')
     const taken: number[] = []
-    const writer = new FrameWriter(body.sink, (bytes) => taken.push(bytes))
+    const writer = new FrameWriter(body.writer, (bytes) => taken.push(bytes))
     const changed = notification('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}', 3)
     for (let times = 0; times < 2; times++) writer.write(changed.header, changed.body, undefined)
     expect(taken).toEqual([changed.body.length, changed.body.length])
@@ -78,7 +78,7 @@ describe('FrameWriter.write()', () => {
 
   test('writes a message that was held although one with a higher number went ahead', async () => {
     const body = new RecordedBody('events')
-    const writer = new FrameWriter(body.sink, () => undefined)
+    const writer = new FrameWriter(body.writer, () => undefined)
     for (const [n, list] of [
       [3, 'prompts'],
       [2, 'tools'],
@@ -93,7 +93,7 @@ describe('FrameWriter.write()', () => {
     const body = new RecordedBody('events')
     let takenBytes = 0
     const writer = new FrameWriter(
-      body.sink,
+      body.writer,
       (bytes) => (takenBytes += bytes),
       () => ({ seen: { ch: 'c', n: 2 } }),
     )
@@ -109,7 +109,7 @@ describe('FrameWriter.write()', () => {
 
   test('starts over, on an event stream, with an answer that comes again under another number', async () => {
     const body = new RecordedBody('events')
-    const writer = new FrameWriter(body.sink, () => undefined)
+    const writer = new FrameWriter(body.writer, () => undefined)
     const [half] = framesOf('{"jsonrpc":"2.0","id":1,"result":{}}', [10], 1)
     if (half === undefined) throw new Error('no frame')
     writer.write(half.header, half.body, { rawId: '7' })
@@ -122,7 +122,7 @@ describe('FrameWriter.write()', () => {
 
   test('ends a half written answer that failed with an error of its id', async () => {
     const body = new RecordedBody('events')
-    const writer = new FrameWriter(body.sink, () => undefined)
+    const writer = new FrameWriter(body.writer, () => undefined)
     const [half] = framesOf('{"jsonrpc":"2.0","id":1,"result":{}}', [10], 1)
     if (half === undefined) throw new Error('no frame')
     writer.write(half.header, half.body, { rawId: '"x"' })
@@ -136,7 +136,7 @@ describe('FrameWriter.write()', () => {
   test('passes over chunks of a message whose beginning it has not had', async () => {
     const body = new RecordedBody('json')
     let takenBytes = 0
-    const writer = new FrameWriter(body.sink, (bytes) => {
+    const writer = new FrameWriter(body.writer, (bytes) => {
       takenBytes += bytes
     })
     const [, rest] = framesOf('{"jsonrpc":"2.0","id":1,"result":{}}', [10], 1)
@@ -148,7 +148,7 @@ describe('FrameWriter.write()', () => {
 
   test('marks a whole answer as the first after a restart', async () => {
     const body = new RecordedBody('json')
-    const writer = new FrameWriter(body.sink, () => undefined)
+    const writer = new FrameWriter(body.writer, () => undefined)
     for (const { header, body: part } of framesOf('{"jsonrpc":"2.0","id":1,"result":{"a":1}}', [], 1))
       writer.write(header, part, { rawId: '7', restarted: true })
     expect(await body.rest()).toBe('{"jsonrpc":"2.0","id":7,"result":{"_meta":{"mcp-edge/restarted":true},"a":1}}')
@@ -156,7 +156,7 @@ describe('FrameWriter.write()', () => {
 
   test('puts the progress token of the client back, and raises progress that does not rise', async () => {
     const body = new RecordedBody('events')
-    const writer = new FrameWriter(body.sink, () => undefined)
+    const writer = new FrameWriter(body.writer, () => undefined)
     const names: ClientNames = { rawId: '7', rawToken: '"p"', progress: new Progress('"p"') }
     for (const [n, value] of [5, 3].entries()) {
       const { header, body: bytes } = notification(

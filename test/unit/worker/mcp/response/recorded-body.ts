@@ -1,23 +1,23 @@
 /** A response body whose client reads only when the test says so. */
-import { Outlet } from '../../../../../worker/carry/outlet.ts'
-import { FRAMINGS, Sink } from '../../../../../worker/mcp/response/sink.ts'
+import { ResponseBody } from '../../../../../worker/carry/response-body.ts'
+import { FRAMINGS, MessageWriter } from '../../../../../worker/mcp/response/message-writer.ts'
 
 const encoder = new TextEncoder()
 
 export class RecordedBody {
-  readonly sink: Sink
-  readonly outlet: Outlet
+  readonly writer: MessageWriter
+  readonly response: ResponseBody
   readonly #leaving = new AbortController()
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
-  /** How often the outlet has said that its client is gone. */
+  /** How often the response has said that its client is gone. */
   gone = 0
 
   constructor(framing: keyof typeof FRAMINGS = 'events') {
-    this.outlet = new Outlet(this.#leaving.signal, () => {
+    this.response = new ResponseBody(this.#leaving.signal, () => {
       this.gone++
     })
-    this.sink = new Sink(this.outlet, FRAMINGS[framing])
-    this.#reader = this.outlet.readable.getReader()
+    this.writer = new MessageWriter(this.response, FRAMINGS[framing])
+    this.#reader = this.response.readable.getReader()
   }
 
   /** The client takes the next piece; undefined at the end. */
@@ -27,7 +27,7 @@ export class RecordedBody {
 
   /** Ends the body and reads what was not taken. */
   async rest(): Promise<string> {
-    this.sink.end()
+    this.writer.end()
     const decoder = new TextDecoder()
     let text = ''
     for (let piece = await this.take(); piece !== undefined; piece = await this.take()) text += decoder.decode(piece, { stream: true })

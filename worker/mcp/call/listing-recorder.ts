@@ -1,4 +1,4 @@
-/** Sees a server's lists and its answer to a handshake go by, and has the share keep what is new of them. */
+/** Has the share keep a server's lists, and what it says of itself, as they pass by in answers to clients. */
 import { waitUntil } from 'cloudflare:workers'
 import type { AgentFrame, Answer } from '../../../protocol/frame.ts'
 import { encodeBase32 } from '../../access/base32.ts'
@@ -6,7 +6,7 @@ import { MAX_LISTING_BYTES } from '../../limits.ts'
 import type { CallRequest, GroupCallRequest, SessionCallRequest } from '../../contract/rpc.ts'
 import { listingFrom, type ListingName, listingOf } from '../../contract/listings.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import { WholeAnswer } from './whole-answer.ts'
+import { WholeMessage } from './whole-message.ts'
 
 /** Bytes of the digest that names an answer. */
 const DIGEST_BYTES = 16
@@ -16,10 +16,10 @@ type Asker =
   | Pick<SessionCallRequest, 'principal' | 'session' | 'bridge' | 'delivery'>
   | Pick<GroupCallRequest, 'principal' | 'capabilities' | 'bridge'>
 
-export class ListTap {
+export class ListingRecorder {
   readonly #share: ShareClient
   readonly #name: ListingName
-  readonly #answer = new WholeAnswer()
+  readonly #answer = new WholeMessage<Answer>()
 
   private constructor(share: ShareClient, name: ListingName) {
     this.#share = share
@@ -27,19 +27,19 @@ export class ListTap {
   }
 
   /** Undefined for a request whose answer is not kept. */
-  static of(share: ShareClient, request: Pick<CallRequest, 'method' | 'cursor' | 'canStandBy'>): ListTap | undefined {
+  static of(share: ShareClient, request: Pick<CallRequest, 'method' | 'cursor' | 'canStandBy'>): ListingRecorder | undefined {
     const name = request.canStandBy === true ? listingOf(request) : undefined
-    return name === undefined ? undefined : new ListTap(share, name)
+    return name === undefined ? undefined : new ListingRecorder(share, name)
   }
 
-  /** A frame of the answer has come. `listed`: digest of what the share keeps. */
-  see(header: AgentFrame, body: Uint8Array, request: Asker, listed: string | undefined): void {
+  /** Takes a frame of the answer. `listed`: digest of what the share keeps. */
+  record(header: AgentFrame, body: Uint8Array, request: Asker, listed: string | undefined): void {
     // A client that cannot be asked is offered less by a child that must know it with every request.
     if (eraOf(request) === 'modern' && 'session' in request && request.delivery !== 'stream') return
     const whole =
       header.type === 'answer' && !header.failed && header.size <= MAX_LISTING_BYTES
         ? this.#answer.begin(header, body)
-        : header.type === 'chunk' && this.#answer.owns(header)
+        : header.type === 'chunk'
           ? this.#answer.goOn(header, body)
           : undefined
     if (whole === undefined) return

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Patience } from '../../../../../worker/mcp/response/patience.ts'
+import { QuietTimer } from '../../../../../worker/mcp/response/quiet-timer.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -8,11 +8,11 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('Patience ends a stream once it was quiet for the whole time', () => {
+test('QuietTimer ends a stream once it was quiet for the whole time', () => {
   const end = vi.fn(() => true)
-  const patience = new Patience(1000, end)
+  const timer = new QuietTimer(1000, end)
   vi.advanceTimersByTime(999)
-  patience.heard()
+  timer.restart()
   vi.advanceTimersByTime(999)
   expect(end).not.toHaveBeenCalled()
   vi.advanceTimersByTime(1)
@@ -21,17 +21,17 @@ test('Patience ends a stream once it was quiet for the whole time', () => {
   expect(end).toHaveBeenCalledTimes(1)
 })
 
-test('Patience begins anew when the stream cannot end yet', () => {
+test('QuietTimer begins anew when the stream cannot end yet', () => {
   let isReady = false
   const end = vi.fn(() => isReady)
-  new Patience(1000, end)
+  new QuietTimer(1000, end)
   vi.advanceTimersByTime(2500)
   isReady = true
   vi.advanceTimersByTime(5000)
   expect(end).toHaveBeenCalledTimes(3)
 })
 
-test('Patience.stop() leaves no timer', () => {
-  new Patience(1000, () => true).stop()
+test('QuietTimer.stop() leaves no timer', () => {
+  new QuietTimer(1000, () => true).stop()
   expect(vi.getTimerCount()).toBe(0)
 })

@@ -1,4 +1,4 @@
-/** A response body that knows what its client has taken: the reader pulls, the rest waits in a queue. */
+/** A response body that knows what its client has taken: the client pulls, and what it has not pulled waits in a queue. */
 import { STREAM_HIGH_WATER_BYTES } from '../limits.ts'
 
 interface Queued {
@@ -7,7 +7,7 @@ interface Queued {
   readonly taken: (() => void) | undefined
 }
 
-export class Outlet {
+export class ResponseBody {
   readonly readable: ReadableStream<Uint8Array>
   readonly #gone: () => void
   readonly #queue: Queued[] = []
@@ -57,7 +57,7 @@ export class Outlet {
   }
 
   /** Cuts the body off, so that its reader cannot take what it has for the whole. */
-  break(reason: string): void {
+  abort(reason: string): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#queue.length = 0

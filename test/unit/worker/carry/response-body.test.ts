@@ -4,39 +4,39 @@ import { bytesOf, RecordedBody } from '../mcp/response/recorded-body.ts'
 
 const FULL = new Uint8Array(STREAM_HIGH_WATER_BYTES)
 
-describe('Outlet.write()', () => {
+describe('ResponseBody.write()', () => {
   test('holds back what is beyond the high-water mark, and passes it on as the client takes', async () => {
     const body = new RecordedBody('json')
     const taken: number[] = []
-    for (let n = 0; n < 3; n++) body.outlet.write(FULL, () => taken.push(n))
+    for (let n = 0; n < 3; n++) body.response.write(FULL, () => taken.push(n))
     expect(taken).toEqual([0])
-    expect(body.outlet.isIdle).toBe(false)
+    expect(body.response.isIdle).toBe(false)
     await body.take()
     expect(taken).toEqual([0, 1])
     await body.take()
     expect(taken).toEqual([0, 1, 2])
-    expect(body.outlet.isIdle).toBe(true)
+    expect(body.response.isIdle).toBe(true)
   })
 
   test('drops what comes for a client that has left, and tells of it once', () => {
     const body = new RecordedBody('json')
     const taken: string[] = []
     body.leave()
-    body.outlet.write(bytesOf('late'), () => taken.push('late'))
-    body.outlet.break('again')
-    expect(body.outlet.isOpen).toBe(false)
+    body.response.write(bytesOf('late'), () => taken.push('late'))
+    body.response.abort('again')
+    expect(body.response.isOpen).toBe(false)
     expect(taken).toEqual([])
     expect(body.gone).toBe(1)
   })
 })
 
-describe('Outlet.end()', () => {
+describe('ResponseBody.end()', () => {
   test('closes the body behind what still waits, and not before', async () => {
     const body = new RecordedBody('json')
-    body.outlet.write(FULL)
-    body.outlet.write(bytesOf('last'))
-    body.outlet.end()
-    expect(body.outlet.isOpen).toBe(false)
+    body.response.write(FULL)
+    body.response.write(bytesOf('last'))
+    body.response.end()
+    expect(body.response.isOpen).toBe(false)
     expect((await body.take())?.length).toBe(FULL.length)
     expect(await body.take()).toEqual(bytesOf('last'))
     expect(await body.take()).toBeUndefined()
@@ -44,13 +44,13 @@ describe('Outlet.end()', () => {
   })
 })
 
-describe('Outlet.break()', () => {
+describe('ResponseBody.abort()', () => {
   test('makes the reader fail, and forgets what waits', async () => {
     const body = new RecordedBody('json')
     const taken: string[] = []
-    body.outlet.write(FULL)
-    body.outlet.write(FULL, () => taken.push('second'))
-    body.outlet.break('the reason')
+    body.response.write(FULL)
+    body.response.write(FULL, () => taken.push('second'))
+    body.response.abort('the reason')
     await expect(body.take()).rejects.toThrow('the reason')
     expect(taken).toEqual([])
     expect(body.gone).toBe(1)

@@ -1,5 +1,5 @@
 /** Writes messages into a response body: as events, as one JSON value, or as a JSON array. */
-import type { Outlet } from '../../carry/outlet.ts'
+import type { ResponseBody } from '../../carry/response-body.ts'
 
 /** What stands around each message, and what says that we live while there is none. */
 interface Framing {
@@ -28,8 +28,8 @@ interface Part {
   readonly id: string | undefined
 }
 
-export class Sink {
-  readonly outlet: Outlet
+export class MessageWriter {
+  readonly body: ResponseBody
   readonly #framing: Framing
   /** Whose message is being written; parts of others wait, since messages must not run into each other. */
   #owner: object | undefined
@@ -39,15 +39,15 @@ export class Sink {
   #id = ''
   #idBefore = ''
 
-  constructor(outlet: Outlet, framing: Framing) {
-    this.outlet = outlet
+  constructor(body: ResponseBody, framing: Framing) {
+    this.body = body
     this.#framing = framing
     if (framing === JSON_ARRAY) this.#text('[')
   }
 
   /** True when a message of the relay's own would go out at once: none is half written, and the client does not lag. */
   get isIdle(): boolean {
-    return this.#owner === undefined && this.outlet.isIdle
+    return this.#owner === undefined && this.body.isIdle
   }
 
   /**
@@ -67,7 +67,7 @@ export class Sink {
       this.#isFirst = false
     }
     this.#owner = isLast ? undefined : owner
-    this.outlet.write(bytes, taken)
+    this.body.write(bytes, taken)
     if (!isLast) return
     this.#text(this.#framing.close)
     this.#writeWaiting()
@@ -90,7 +90,7 @@ export class Sink {
     if (this.#owner !== owner) return
     this.#owner = undefined
     if (this.#framing !== EVENTS) {
-      this.outlet.break('the answer broke off')
+      this.body.abort('the answer broke off')
       return
     }
     // Back to the id before: this one would say that the message was seen.
@@ -112,7 +112,7 @@ export class Sink {
 
   end(): void {
     this.#text(this.#framing.end)
-    this.outlet.end()
+    this.body.end()
   }
 
   #writeWaiting(): void {
@@ -122,6 +122,6 @@ export class Sink {
   }
 
   #text(text: string): void {
-    if (text !== '') this.outlet.write(encoder.encode(text))
+    if (text !== '') this.body.write(encoder.encode(text))
   }
 }

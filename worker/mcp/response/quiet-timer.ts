@@ -1,6 +1,6 @@
 /** Ends a stream that has been quiet for long, where its client has been told how to come back (SEP-1699, polling). */
 
-export class Patience {
+export class QuietTimer {
   readonly #quietMs: number
   readonly #end: () => boolean
   #timer: ReturnType<typeof setTimeout> | null = null
@@ -9,14 +9,14 @@ export class Patience {
   constructor(quietMs: number, end: () => boolean) {
     this.#quietMs = quietMs
     this.#end = end
-    this.heard()
+    this.restart()
   }
 
   /** Something was said: the quiet begins anew. */
-  heard(): void {
+  restart(): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
-      if (!this.#end()) this.heard()
+      if (!this.#end()) this.restart()
     }, this.#quietMs)
   }
 

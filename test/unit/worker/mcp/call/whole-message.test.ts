@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Answer, Chunk } from '../../../../../protocol/frame.ts'
-import { WholeAnswer } from '../../../../../worker/mcp/call/whole-answer.ts'
+import { WholeMessage } from '../../../../../worker/mcp/call/whole-message.ts'
 
 function headerOf(n: number, size: number): Answer {
   return { type: 'answer', ch: 'c.1', n, at: 0, size, key: '0', ra: 'c0', id: [0, 1], failed: false }
@@ -14,7 +14,7 @@ function cut(body: Uint8Array, places: readonly number[]): { readonly offset: nu
 }
 
 /** Feeds the parts in order; what came of the last one. */
-function feed(answer: WholeAnswer, n: number, body: Uint8Array, parts: ReturnType<typeof cut>): Uint8Array | undefined {
+function feed(answer: WholeMessage<Answer>, n: number, body: Uint8Array, parts: ReturnType<typeof cut>): Uint8Array | undefined {
   let whole: Uint8Array | undefined
   for (const { offset, part } of parts) {
     const chunk: Chunk = { type: 'chunk', ch: 'c.1', n, at: 0, offset }
@@ -28,26 +28,26 @@ function feed(answer: WholeAnswer, n: number, body: Uint8Array, parts: ReturnTyp
 const body = fc.uint8Array({ minLength: 1, maxLength: 60 })
 const places = fc.array(fc.nat(1000), { maxLength: 6 })
 
-test('WholeAnswer gives the body once its last part has come, however it was cut', () => {
+test('WholeMessage gives the body once its last part has come, however it was cut', () => {
   fc.assert(
     fc.property(body, places, (bytes, at) => {
-      expect(feed(new WholeAnswer(), 1, bytes, cut(bytes, at))).toEqual(bytes)
+      expect(feed(new WholeMessage<Answer>(), 1, bytes, cut(bytes, at))).toEqual(bytes)
     }),
   )
 })
 
-test('WholeAnswer begins again with what is sent again, under the same number or another, in other parts', () => {
+test('WholeMessage begins again with what is sent again, under the same number or another, in other parts', () => {
   fc.assert(
     fc.property(body, places, places, fc.integer({ min: 1, max: 2 }), (bytes, first, second, n) => {
-      const answer = new WholeAnswer()
+      const answer = new WholeMessage<Answer>()
       feed(answer, 1, bytes, cut(bytes, first).slice(0, -1))
       expect(feed(answer, n, bytes, cut(bytes, second))).toEqual(bytes)
     }),
   )
 })
 
-test('WholeAnswer passes over what it has, and a part behind a gap', () => {
-  const answer = new WholeAnswer()
+test('WholeMessage passes over what it has, and a part behind a gap', () => {
+  const answer = new WholeMessage<Answer>()
   const bytes = new Uint8Array([1, 2, 3, 4])
   const chunk = (offset: number): Chunk => ({ type: 'chunk', ch: 'c.1', n: 1, at: 0, offset })
   answer.begin(headerOf(1, 4), bytes.subarray(0, 2))

@@ -1,23 +1,22 @@
-/** A session's request: made to a child that knows sessions as it came, to one that knows none translated; and kept for other Workers. */
+/** A session's request: the call it becomes, as it came or translated for a child without sessions; and kept for other Workers. */
+import { errorResponse, type Failure } from '../../../protocol/errors.ts'
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import { envelopeMembers, initializeResult, readDiscoverResult } from '../../bridge/discover.ts'
 import { type InputRound, retryRequest } from '../../bridge/input-rounds.ts'
 import { legacyVerdict, toModernRequest } from '../../bridge/legacy-to-modern.ts'
-import { errorResponse, type Failure } from '../../../protocol/errors.ts'
-import { RETRY_MS } from '../../limits.ts'
-import type { BridgeFacts, Caller, CallRequest } from '../../contract/rpc.ts'
-import { pause } from '../../within.ts'
-import { Courier, type News, type Renewal } from '../call/courier.ts'
-import { resultResponse } from '../response/own-answers.ts'
-import { type ClientMessage, readPosted } from '../message.ts'
-import { forgetServer, knownServer, learnServer, type ModernServer } from './known-servers.ts'
-import { reply } from './answers.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import type { Carrier, Item } from '../call/item.ts'
+import type { BridgeFacts, Caller, CallRequest } from '../../contract/rpc.ts'
+import { RETRY_MS } from '../../limits.ts'
+import { pause } from '../../within.ts'
 import { callRequest } from '../call/call-request.ts'
+import type { News, Renew, Renewal } from '../call/courier.ts'
+import { type Item, responseItem } from '../call/item.ts'
+import { type ClientMessage, readPosted } from '../message.ts'
+import { resultResponse } from '../response/own-answers.ts'
+import { forgetModernServer, knownModernServer, learnModernServer, type ModernServer } from './known-servers.ts'
 
-/** What a client has posted, and how it takes what comes. */
-export interface Posted {
+/** What a client has posted, and how it takes what comes. `single`: it can take nothing but the answer. */
+export interface PostedRequest {
   readonly message: ClientMessage
   readonly delivery: 'stream' | 'single'
 }
@@ -28,26 +27,32 @@ export interface Retry {
   readonly answers: ReadonlyMap<string, string>
 }
 
+/** The call as it goes to the Share. */
+interface MadeCall {
+  readonly request: CallRequest
+  readonly body: Uint8Array
+}
+
 /** Times that a request is looked for which another Worker may be about to keep. */
 const KEPT_TRIES = 3
 
 export class SessionRequest {
   readonly #share: ShareClient
   readonly #caller: Caller
-  /** Undefined while another Worker had it, and it was not looked for. */
-  #posted: Posted | undefined
-  /** Set while the child is one to translate for. */
+  /** Undefined for a call of another Worker, until `find` finds it. */
+  #posted: PostedRequest | undefined
+  /** Set while the child is one without sessions, for which the request is translated. */
   #server: ModernServer | undefined
 
-  constructor(share: ShareClient, caller: Caller, posted?: Posted) {
+  constructor(share: ShareClient, caller: Caller, posted?: PostedRequest) {
     this.#share = share
     this.#caller = caller
     this.#posted = posted
     if (posted !== undefined && legacyVerdict(posted.message.facts.method) === 'forward')
-      this.#server = knownServer(share.id, caller.session)
+      this.#server = knownModernServer(share.id, caller.session)
   }
 
-  get posted(): Posted | undefined {
+  get posted(): PostedRequest | undefined {
     return this.#posted
   }
 
@@ -55,20 +60,19 @@ export class SessionRequest {
     return this.#server !== undefined
   }
 
-  /** Takes it to the Share under a key. */
-  send(posted: Posted, key: string, retry?: Retry): Carrier {
-    const renew = (news: News): Promise<Renewal> => Promise.resolve(this.#renewal(news, posted, key, retry))
+  /** The call that it becomes under a key, and how that is made anew when the Share knows better of which era the child is. */
+  call(posted: PostedRequest, key: string, retry?: Retry): MadeCall & { readonly renew: Renew } {
     const { request, body } = this.#server === undefined ? this.#plain(posted, key) : this.#translated(this.#server, posted, key, retry)
-    return new Courier(this.#share, request, body, renew)
+    return { request, body, renew: (news) => Promise.resolve(this.#renewal(news, posted, key, retry)) }
   }
 
   /** What is known of the child, asked for where another Worker has made the call. */
   async server(key: string): Promise<ModernServer | undefined> {
     const { session } = this.#caller
-    this.#server ??= knownServer(this.#share.id, session)
+    this.#server ??= knownModernServer(this.#share.id, session)
     if (this.#server !== undefined) return this.#server
     const facts = (await this.#share.keptCall(this.#caller, key))?.facts
-    if (facts !== undefined) this.#server = learnServer(this.#share.id, session, facts)
+    if (facts !== undefined) this.#server = learnModernServer(this.#share.id, session, facts)
     return this.#server
   }
 
@@ -90,30 +94,30 @@ export class SessionRequest {
     }
   }
 
-  #renewal(news: News, posted: Posted, key: string, retry: Retry | undefined): Renewal {
+  #renewal(news: News, posted: PostedRequest, key: string, retry: Retry | undefined): Renewal {
     if (news.kind === 'bridge' && news.facts.childEra === 'modern') {
-      this.#server = learnServer(this.#share.id, this.#caller.session, news.facts)
-      const item = localAnswer(posted.message, news.facts)
+      this.#server = learnModernServer(this.#share.id, this.#caller.session, news.facts)
+      const item = ownAnswer(posted.message, news.facts)
       return item === undefined ? { kind: 'call', ...this.#translated(this.#server, posted, key, retry) } : { kind: 'item', item }
     }
     // What was asked of a child without sessions cannot be brought to one that has them.
     if (news.kind !== 'native' || retry !== undefined)
       return { kind: 'item', item: { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } } }
-    forgetServer(this.#share.id, this.#caller.session)
+    forgetModernServer(this.#share.id, this.#caller.session)
     this.#server = undefined
     return { kind: 'call', ...this.#plain(posted, key) }
   }
 
-  #plain({ message, delivery }: Posted, key: string): { readonly request: CallRequest; readonly body: Uint8Array } {
+  #plain({ message, delivery }: PostedRequest, key: string): MadeCall {
     return { request: { ...callRequest(this.#caller, message, delivery), key }, body: message.bytes }
   }
 
   #translated(
     { client, level, version }: ModernServer,
-    { message, delivery }: Posted,
+    { message, delivery }: PostedRequest,
     key: string,
     retry: Retry | undefined,
-  ): { readonly request: CallRequest; readonly body: Uint8Array } {
+  ): MadeCall {
     // A client that can take nothing but the answer cannot be asked meanwhile.
     const modern = toModernRequest(message.bytes, envelopeMembers(client, delivery === 'stream', level))
     const body = retry === undefined ? modern : retryRequest(modern, retry.round, retry.answers)
@@ -124,17 +128,17 @@ export class SessionRequest {
   }
 }
 
-/** The answer to what a child that knows no sessions is not asked at all; undefined for what it is. */
-function localAnswer({ facts, params }: ClientMessage, { server }: BridgeFacts): Item | undefined {
+/** The relay's own answer to what a child without sessions is not asked; undefined for a request that it is. */
+function ownAnswer({ facts, params }: ClientMessage, { server }: BridgeFacts): Item | undefined {
   const { method } = facts
   const rawId = facts.id?.raw ?? 'null'
-  const refused = (failure: Failure): Item => reply(errorResponse(rawId, failure))
+  const refused = (failure: Failure): Item => responseItem(errorResponse(rawId, failure))
   switch (legacyVerdict(method)) {
     case 'discover': {
       const read = readDiscoverResult(server)
       const { protocolVersion } = params
       const revision = typeof protocolVersion === 'string' ? protocolVersion : ''
-      if (read !== undefined) return reply(resultResponse(rawId, initializeResult(read, revision)))
+      if (read !== undefined) return responseItem(resultResponse(rawId, initializeResult(read, revision)))
       const detail = 'its server/discover result is malformed'
       return { kind: 'failed', failure: { code: 'CHILD_START_FAILED', executed: 'no', detail } }
     }
@@ -145,7 +149,7 @@ function localAnswer({ facts, params }: ClientMessage, { server }: BridgeFacts):
     case 'unknown':
       return refused({ code: 'METHOD_UNKNOWN' })
     case 'empty':
-      return reply(resultResponse(rawId, '{}'))
+      return responseItem(resultResponse(rawId, '{}'))
     case 'forward':
       return undefined
   }

@@ -1,0 +1,85 @@
+/** What the tries of one call say about the next: when to make it, or how the call fails. No I/O, no clock. */
+import type { Failure } from '../../../protocol/errors.ts'
+import { GRACE_MS } from '../../../protocol/limits.ts'
+import { AGENT_AWAY, isWorthWaiting } from '../../carry/away.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
+import type { Away, CallRequest } from '../../contract/rpc.ts'
+import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS } from '../../limits.ts'
+
+/** The next try is made at once, after RETRY_MS, or when there is news of agents. */
+export type NextTry = 'again' | 'wait' | Away
+
+type Decision = NextTry | { readonly kind: 'failed'; readonly failure: Failure }
+
+export class CallTries {
+  readonly #startMs: number
+  /** When the try under way was begun; undefined before the first. */
+  #triedMs: number | undefined
+  /** Tries made at once, one after the other. */
+  #count = 1
+  /** Since when it is not known whether the agent has the call. */
+  #brokenAtMs: number | undefined
+  /** Tries in a row that broke off. */
+  #breaks = 0
+  /** Since when the call waits for an agent to come back. */
+  #awaySinceMs: number | undefined
+
+  constructor(nowMs: number) {
+    this.#startMs = nowMs
+  }
+
+  /** Whether an agent may have the call already. */
+  get isResend(): boolean {
+    return this.#brokenAtMs !== undefined
+  }
+
+  /** A try begins: what the Share must know of those before it; undefined for the first. */
+  begin(nowMs: number): Pick<CallRequest, 'isRetry' | 'isResend' | 'ageMs'> | undefined {
+    const isFirst = this.#triedMs === undefined
+    this.#triedMs = nowMs
+    if (isFirst) return undefined
+    return { isRetry: true, ...(this.isResend ? { isResend: true, ageMs: nowMs - this.#startMs } : {}) }
+  }
+
+  /** A try has ended: undefined when the next one may be made, or how the call fails, which was tried at once too often. */
+  end(next: NextTry, nowMs: number): Failure | undefined {
+    // A call that was resent is asked for at each return of its agent, however many there are.
+    if (this.isResend && nowMs - (this.#triedMs ?? nowMs) >= RETRY_MS) this.#count = 0
+    if (next !== 'again' || ++this.#count <= MAX_CALL_TRIES) return undefined
+    return { code: 'INTERNAL', executed: this.isResend ? 'unknown' : 'no' }
+  }
+
+  /** The call's stream is open: if it breaks off, that is the first break again. */
+  reached(): void {
+    this.#breaks = 0
+  }
+
+  /** The agent is lost, and another may run the call once more. */
+  repeat(nowMs: number): NextTry {
+    this.#brokenAtMs ??= nowMs
+    return 'again'
+  }
+
+  /** The Share was reset under the call: whether it reached the agent is not known. */
+  broken(nowMs: number): Decision {
+    this.#brokenAtMs ??= nowMs
+    this.#breaks++
+    if (this.#breaks === 1) return 'again'
+    if (this.#breaks <= MAX_BREAKS) return 'wait'
+    return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
+  }
+
+  /**
+   * The agent is away. One that may be running the call is waited for, and if it stays away nobody knows; one that was
+   * here a moment ago is given time to come back, unless the request is a probe that needs its answer now.
+   */
+  away(away: Away, isProbe: boolean, share: Pick<ShareClient, 'awayWaitMs'>, nowMs: number): Decision {
+    if (this.#brokenAtMs !== undefined) {
+      if (nowMs - this.#brokenAtMs < GRACE_MS) return away
+      return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
+    }
+    this.#awaySinceMs ??= nowMs
+    if (!isProbe && isWorthWaiting(away, nowMs - this.#awaySinceMs, share)) return away
+    return { kind: 'failed', failure: AGENT_AWAY }
+  }
+}

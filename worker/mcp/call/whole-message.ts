@@ -1,0 +1,61 @@
+/** Puts a message of a child together whose frames come one by one, for what can be read only as a whole. */
+import type { Answer, Ask, Chunk } from '../../../protocol/frame.ts'
+import { concat } from '../../../protocol/splice.ts'
+import { isFinal, type ItemSource } from './item.ts'
+
+interface Whole<H> {
+  readonly header: H
+  readonly body: Uint8Array
+}
+
+export class WholeMessage<H extends Answer | Ask> {
+  #header: H | undefined
+  #parts: Uint8Array[] = []
+  #bytes = 0
+
+  /** Takes the first frame of a message. One that begins again comes whole again, under the same number or another. */
+  begin(header: H, body: Uint8Array): Whole<H> | undefined {
+    this.#header = header
+    this.#parts = [body]
+    this.#bytes = body.length
+    return this.#whole()
+  }
+
+  /** Whether this is a part of the message that has begun. */
+  owns({ ch, n }: Chunk): boolean {
+    return this.#header?.ch === ch && this.#header.n === n
+  }
+
+  /** Takes another part; bytes that were there before are passed over, and so is a part of another message. */
+  goOn(chunk: Chunk, body: Uint8Array): Whole<H> | undefined {
+    const repeated = this.#bytes - chunk.offset
+    if (!this.owns(chunk) || repeated < 0 || repeated >= body.length) return undefined
+    this.#parts.push(body.subarray(repeated))
+    this.#bytes += body.length - repeated
+    return this.#whole()
+  }
+
+  #whole(): Whole<H> | undefined {
+    const header = this.#header
+    if (header === undefined || this.#bytes < header.size) return undefined
+    const [only] = this.#parts
+    return { header, body: this.#parts.length === 1 && only !== undefined ? only : concat(this.#parts) }
+  }
+}
+
+/** The whole answer to a call of the relay's own; undefined when it fails. */
+export async function readAnswer(source: ItemSource): Promise<Uint8Array | undefined> {
+  const answer = new WholeMessage<Answer>()
+  try {
+    for (let item = await source.next(); item?.kind === 'frame'; item = await source.next()) {
+      const { header, body } = item
+      source.taken(body.length)
+      const whole = header.type === 'answer' ? answer.begin(header, body) : header.type === 'chunk' ? answer.goOn(header, body) : undefined
+      if (whole !== undefined) return whole.body
+      if (isFinal(item)) return undefined
+    }
+    return undefined
+  } finally {
+    source.close()
+  }
+}

@@ -1,0 +1,229 @@
+/** The attempts of a session's call: one, or with a server that wants input another after each round of it. */
+import type { Answer } from '../../../protocol/frame.ts'
+import { errorResponse } from '../../../protocol/errors.ts'
+import { childNotificationVerdict, resultKind } from '../../bridge/legacy-to-modern.ts'
+import { followingKey } from '../../call-key.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
+import type { Caller } from '../../contract/rpc.ts'
+import { decodeReturnAddress } from '../../contract/return-address.ts'
+import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
+import { log } from '../../log.ts'
+import { Courier } from '../call/courier.ts'
+import { type Item, type ItemSource, responseItem } from '../call/item.ts'
+import { WholeMessage } from '../call/whole-message.ts'
+import type { CallWords } from '../response/event-ids.ts'
+import { SessionAnswers, type WholeItem } from './answers.ts'
+import { ClientInput } from './ask-client.ts'
+import type { SessionRequest } from './request.ts'
+import { ResumedCall } from './resumed-call.ts'
+
+/** One attempt: its key in the agent, and what its event ids say of it. */
+export interface Attempt {
+  readonly key: string
+  readonly what: CallWords
+}
+
+/** The first attempt, and how far it has come. */
+interface FirstAttempt {
+  readonly attempt: Attempt
+  readonly rawId: string
+  /** What brings its items, and the first one, which has come already. */
+  readonly source: ItemSource
+  readonly first: Item
+  /** Another Worker has made it, and may have made others. */
+  readonly isResumed: boolean
+  readonly isLingering: boolean
+  /** Whether the client can come back for the call. */
+  readonly mayReturn: () => boolean
+}
+
+/** What an attempt came to. `unmade`: whoever carried the call before has not come to make it. */
+type Came =
+  | { readonly kind: 'answer'; readonly item: WholeItem }
+  | { readonly kind: 'asks'; readonly answer: Uint8Array }
+  | { readonly kind: 'unmade' }
+
+export class CallAttempts {
+  readonly #share: ShareClient
+  readonly #caller: Caller
+  readonly #request: SessionRequest
+  readonly #rawId: string
+  readonly #mayReturn: () => boolean
+  readonly #answers: SessionAnswers
+  readonly #input: ClientInput
+  readonly #items: AsyncGenerator<Item, void>
+  #current: Attempt
+  #source: ItemSource
+  /** What has come of the first attempt, until that is looked at. */
+  #first: Item | undefined
+  /** The answer of the attempt before that asks for input. */
+  #asked: Uint8Array | undefined
+  /** Attempts that another Worker has made are looked for. */
+  #isResumed: boolean
+  /** Bytes of answers put together here, that the Share has been told of. */
+  #paidBytes = 0
+  #isLingering: boolean
+  #isOver = false
+
+  constructor(share: ShareClient, caller: Caller, request: SessionRequest, begun: FirstAttempt) {
+    const { attempt, rawId } = begun
+    const { method, tool } = attempt.what
+    this.#share = share
+    this.#caller = caller
+    this.#request = request
+    this.#rawId = rawId
+    this.#mayReturn = begun.mayReturn
+    this.#current = attempt
+    this.#source = begun.source
+    this.#first = begun.first
+    this.#isResumed = begun.isResumed
+    this.#isLingering = begun.isLingering
+    const isContinued = request.posted === undefined || request.posted.message.params['cursor'] !== undefined
+    const answered = { rawId, method, ...(tool === undefined ? {} : { tool }), isContinued }
+    this.#answers = new SessionAnswers(share, caller, answered, () => request.server(this.#current.key))
+    this.#input = new ClientInput(share, caller, rawId, method)
+    this.#items = this.#guarded()
+  }
+
+  /** The attempt under way. */
+  get current(): Attempt {
+    return this.#current
+  }
+
+  get isAsking(): boolean {
+    return this.#input.isAsking
+  }
+
+  async next(): Promise<Item | undefined> {
+    const { value } = await this.#items.next()
+    return value ?? undefined
+  }
+
+  taken(bytes: number): void {
+    const paid = Math.min(bytes, this.#paidBytes)
+    this.#paidBytes -= paid
+    if (bytes > paid) this.#source.taken(bytes - paid)
+  }
+
+  linger(): void {
+    this.#isLingering = true
+    this.#source.linger?.()
+  }
+
+  close(): void {
+    this.#isOver = true
+    this.#source.close()
+    this.#input.close()
+  }
+
+  async *#guarded(): AsyncGenerator<Item, void> {
+    try {
+      yield* this.#all()
+    } catch (error) {
+      log('call.broken', { method: this.#current.what.method, error: error instanceof Error ? error.message : 'unknown' })
+      yield { kind: 'failed', failure: { code: 'INTERNAL', executed: 'unknown' } }
+    }
+  }
+
+  async *#all(): AsyncGenerator<Item, void> {
+    for (let goesOn = true; goesOn && !this.#isOver;) {
+      const came = yield* this.#attempt()
+      if (came === undefined) return
+      if (came.kind === 'answer') {
+        yield await this.#answers.translate(came.item)
+        return
+      }
+      goesOn = yield* this.#again(came)
+    }
+  }
+
+  /** Passes on what comes for one attempt, up to an answer that must be translated. */
+  async *#attempt(): AsyncGenerator<Item, Came | undefined> {
+    const answer = new WholeMessage<Answer>()
+    const first = this.#first
+    this.#first = undefined
+    for (let item = first ?? (await this.#source.next()); item !== undefined; item = await this.#source.next()) {
+      this.#input.settled()
+      if (!isFromOtherEra(item)) {
+        yield item
+        continue
+      }
+      const { header, body } = item
+      if (header.type === 'answer') {
+        if (header.size > MAX_BRIDGED_ANSWER_BYTES) return yield responseItem(errorResponse(this.#rawId, { code: 'ANSWER_TOO_LARGE' }))
+        const whole = answer.begin(header, body)
+        if (whole !== undefined) return cameTo({ ...item, header })
+        this.#source.taken(body.length)
+      } else if (header.type === 'chunk' && answer.owns(header)) {
+        const whole = answer.goOn(header, body)
+        this.#source.taken(body.length)
+        if (whole === undefined) continue
+        this.#paidBytes += whole.body.length
+        return cameTo({ ...item, ...whole })
+      } else if (header.type === 'notification' && childNotificationVerdict(header.method) === 'drop') this.#source.taken(body.length)
+      else {
+        const known = this.#isResumed && header.type === 'failed' ? await this.#knownOf(header.code) : undefined
+        if (known !== undefined) return known
+        yield item
+      }
+    }
+    return undefined
+  }
+
+  /** What an attempt came to that the agent cannot tell of, when it has made none, or does not keep its answer. */
+  async #knownOf(code: string): Promise<Came | undefined> {
+    if (code !== 'EVENTS_LOST' && code !== 'ALREADY_EXECUTED') return undefined
+    if (code === 'EVENTS_LOST' && this.#asked !== undefined) return { kind: 'unmade' }
+    const kept = (await this.#share.keptCall(this.#caller, this.#current.key))?.call
+    return kept?.asked === undefined ? undefined : { kind: 'asks', answer: kept.asked }
+  }
+
+  /** The child wants input: goes on with the attempt that was made with it, or has the client asked and makes one. False at the end. */
+  async *#again(came: Exclude<Came, { readonly kind: 'answer' }>): AsyncGenerator<Item, boolean> {
+    if (came.kind === 'asks') {
+      const { key, what } = this.#current
+      this.#asked = came.answer
+      if (this.#isResumed) await this.#request.find(key)
+      if (this.#mayReturn()) await this.#request.keep(key, came.answer)
+      this.#current = { key: await followingKey(key), what: { ...what, attempt: what.attempt + 1 } }
+      if (this.#isResumed) return yield* this.#follow()
+    }
+    return this.#asked !== undefined && (yield* this.#askClient(this.#asked))
+  }
+
+  /** Whoever carried the call before may have made the next attempt. */
+  async *#follow(): AsyncGenerator<Item, boolean> {
+    const rest = new ResumedCall(this.#share, this.#caller, this.#current.key, undefined, true)
+    this.#source.close()
+    this.#source = rest
+    const isThere = await rest.open()
+    if (!isThere) yield { kind: 'failed', failure: { code: 'CHANNEL_CLOSED', executed: 'unknown' } }
+    return isThere
+  }
+
+  async *#askClient(answer: Uint8Array): AsyncGenerator<Item, boolean> {
+    const { posted } = this.#request
+    const { key, what } = this.#current
+    const server = await this.#request.server(key)
+    const outcome = yield* this.#input.ask({ answer, round: what.attempt - 1, key, posted, server })
+    if (outcome.kind === 'last' && outcome.item !== undefined) yield outcome.item
+    if (outcome.kind === 'last' || posted === undefined || this.#isOver) return false
+    this.#source.close()
+    this.#isResumed = false
+    const { request, body, renew } = this.#request.call(posted, key, outcome.retry)
+    this.#source = new Courier(this.#share, request, body, renew)
+    if (this.#isLingering) this.#source.linger?.()
+    return true
+  }
+}
+
+/** Whether an item comes from a child of the other era. */
+export function isFromOtherEra(item: Item): item is Extract<Item, { kind: 'frame' }> {
+  const address = item.kind === 'frame' && 'ra' in item.header ? decodeReturnAddress(item.header.ra) : undefined
+  return address?.to === 'call' && address.isTranslated === true
+}
+
+function cameTo(item: WholeItem): Came {
+  const asks = !item.header.failed && resultKind(item.body) === 'input_required'
+  return asks ? { kind: 'asks', answer: item.body } : { kind: 'answer', item }
+}
