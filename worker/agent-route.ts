@@ -3,13 +3,13 @@ import type { Context } from 'hono'
 import { LINK_SUBPROTOCOL } from '../protocol/handshake.ts'
 import { authenticateAgent, BEARER_CHALLENGE } from './access/authenticate.ts'
 import { problemResponse } from './problem.ts'
-import type { Env } from './env.ts'
+import type { RouteEnv } from './access/claimed.ts'
 import { laneAt } from './lanes.ts'
 import { ShareClient } from './carry/share-client.ts'
 
-export async function connectAgent(c: Context<{ Bindings: Env }>): Promise<Response> {
+export async function connectAgent(c: Context<RouteEnv>): Promise<Response> {
   const share = c.req.param('share') ?? ''
-  const agent = await authenticateAgent(c.req.raw, c.env, share)
+  const agent = await authenticateAgent(c.req.raw, c.var.relay, share)
   if (!agent.ok)
     return problemResponse(
       agent.error.code,

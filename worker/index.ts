@@ -1,11 +1,10 @@
 /** The relay's routes, in one screen. */
 import { Hono } from 'hono'
-import { requireClaimed } from './access/claimed.ts'
+import { requireClaimed, type RouteEnv } from './access/claimed.ts'
 import { guardOrigin } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
 import { problemResponse } from './problem.ts'
-import type { Env } from './env.ts'
 import { log } from './log.ts'
 import { getSse, postMessages } from './mcp/http-sse.ts'
 import { failureResponse } from './mcp/response/responses.ts'
@@ -14,7 +13,7 @@ import { deleteMcp, getMcp, postMcp } from './mcp/streamable-http.ts'
 export { Registry } from './registry/registry.ts'
 export { Share } from './share/share.ts'
 
-const app = new Hono<{ Bindings: Env }>()
+const app = new Hono<RouteEnv>()
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }))
 app.use(guardOrigin)

@@ -1,11 +1,10 @@
-/** Who is asking: turns the credentials of a request into a principal or a refusal, before any share is touched. */
+/** Turns the credentials of a request into a principal or a refusal, before any share is touched. */
 import { err, ok, type Result } from '../../protocol/result.ts'
-import type { Env } from '../env.ts'
-import { claimedRelay, type RelayKeys } from './keys.ts'
+import type { ClaimedRelay, RelayKeys } from './keys.ts'
 import { readPathKey } from './path-key.ts'
 import { equalBytes, hashSecret } from './secret.ts'
 import { readShareId } from './share-id.ts'
-import { readToken, type TokenFault, type TokenKind } from './tokens.ts'
+import { type TokenFault, type TokenKind, verifyToken } from './tokens.ts'
 import { VerifiedCredentials } from './verified.ts'
 
 /** Who is asking, once that is proved. */
@@ -19,7 +18,7 @@ export interface Principal {
 
 /** Why a request gets nothing. `code` is one of `ERRORS`, and `detail` is safe to show. */
 export interface Refusal {
-  readonly code: 'UNAUTHORIZED' | 'SHARE_NOT_FOUND' | 'RELAY_UNCLAIMED'
+  readonly code: 'UNAUTHORIZED' | 'SHARE_NOT_FOUND'
   readonly detail?: string
 }
 
@@ -36,10 +35,12 @@ const knownClients = new WeakMap<RelayKeys, VerifiedCredentials<Principal>>()
  * The client that sent a request to a share's MCP URL. A bearer token decides when there is one; without it the key
  * of the path does. Checks the share id too. Whoever was verified before is known until the credential expires.
  */
-export async function authenticateClient(request: Request, env: Env, share: string, key?: string): Promise<Result<Principal, Refusal>> {
-  const relay = await claimedRelay(env)
-  if (relay === undefined) return err({ code: 'RELAY_UNCLAIMED' })
-  const { keys } = relay
+export async function authenticateClient(
+  request: Request,
+  { keys }: ClaimedRelay,
+  share: string,
+  key?: string,
+): Promise<Result<Principal, Refusal>> {
   const bearer = bearerOf(request)
   const known = knownClients.get(keys) ?? new VerifiedCredentials()
   knownClients.set(keys, known)
@@ -67,18 +68,14 @@ async function verifyClient(
 }
 
 /** The agent that asks for its WebSocket. Checks the share id too. */
-export async function authenticateAgent(request: Request, env: Env, share: string): Promise<Result<Principal, Refusal>> {
-  const relay = await claimedRelay(env)
-  if (relay === undefined) return err({ code: 'RELAY_UNCLAIMED' })
-  if ((await readShareId(relay.keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
+export async function authenticateAgent(request: Request, { keys }: ClaimedRelay, share: string): Promise<Result<Principal, Refusal>> {
+  if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
   const bearer = bearerOf(request)
-  return bearer === undefined ? err(MISSING) : checkToken(relay.keys, bearer, 'agent', share)
+  return bearer === undefined ? err(MISSING) : checkToken(keys, bearer, 'agent', share)
 }
 
 /** The owner, for the API. */
-export async function authenticateOwner(request: Request, env: Env): Promise<Result<Principal, Refusal>> {
-  const relay = await claimedRelay(env)
-  if (relay === undefined) return err({ code: 'RELAY_UNCLAIMED' })
+export async function authenticateOwner(request: Request, relay: ClaimedRelay): Promise<Result<Principal, Refusal>> {
   const bearer = bearerOf(request)
   if (bearer === undefined) return err(MISSING)
   const isOwner = bearer.length <= MAX_BEARER_CHARS && equalBytes(await hashSecret(bearer), relay.ownerHash)
@@ -96,7 +93,7 @@ const MISSING = unauthorized('There is no Authorization: Bearer header.')
 
 async function checkToken(keys: RelayKeys, token: string, kind: TokenKind, share: string): Promise<Result<Principal, Refusal>> {
   if (token.startsWith(OWNER_KEY_PREFIX)) return err(unauthorized(`This is an owner key, and here only ${kind} tokens are taken.`))
-  const read = await readToken(keys.jwt, token, { kind, share }, Date.now())
+  const read = await verifyToken(keys.jwt, token, { kind, share }, Date.now())
   if (!read.ok) return err(unauthorized(sayWhy(read.error, kind)))
   return ok({ kind, id: read.value.principal, expiresAtMs: read.value.expiresAtMs })
 }

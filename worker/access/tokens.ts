@@ -40,7 +40,7 @@ export async function mintToken(key: CryptoKey, issuer: string, facts: TokenFact
 }
 
 /** Checks signature, expiry, kind and share, in this order. Touches no object. */
-export async function readToken(
+export async function verifyToken(
   key: CryptoKey,
   token: string,
   expected: { readonly kind: TokenKind; readonly share: string },

@@ -1,12 +1,12 @@
 /** The owner's API under `/api`. */
 import { Hono } from 'hono'
-import type { Env } from '../env.ts'
+import type { RouteEnv } from '../access/claimed.ts'
 import { log } from '../log.ts'
 import { claim } from './claim.ts'
 import { problemResponse } from '../problem.ts'
 import { shares } from './shares.ts'
 
-export const api = new Hono<{ Bindings: Env }>()
+export const api = new Hono<RouteEnv>()
   .route('/claim', claim)
   .route('/shares', shares)
   .all('/claim', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))

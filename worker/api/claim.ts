@@ -1,13 +1,14 @@
 /** How a fresh relay gets its owner. */
 import { Hono } from 'hono'
-import { type Env, settingsOf } from '../env.ts'
+import type { RouteEnv } from '../access/claimed.ts'
+import { settingsOf } from '../env.ts'
 import { readMembers, textMember } from './body.ts'
 import { problemResponse } from '../problem.ts'
 
 const MAX_CODE_CHARS = 128
 
 /** `POST /claim`: logs a one-time code, or takes it and hands out the owner key. */
-export const claim = new Hono<{ Bindings: Env }>().post('/', async (c) => {
+export const claim = new Hono<RouteEnv>().post('/', async (c) => {
   if (settingsOf(c.env).ownerKey !== undefined) return problemResponse('RELAY_CLAIMED')
   const members = await readMembers(c.req.raw, ['code'])
   if (!members.ok) return problemResponse(members.error.code, members.error.detail)

@@ -2,12 +2,12 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { authenticateOwner, BEARER_CHALLENGE } from '../access/authenticate.ts'
 import { ok } from '../../protocol/result.ts'
-import { claimedRelay, type RelayKeys } from '../access/keys.ts'
+import type { RouteEnv } from '../access/claimed.ts'
 import { mintPathKey, PATH_KEY_SERIAL_BYTES } from '../access/path-key.ts'
 import { randomBytes, randomText } from '../access/secret.ts'
 import { JURISDICTIONS, knownShareFacts, mintShareId, readShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
 import { mintToken, type TokenKind } from '../access/tokens.ts'
-import { type Env, relayOrigin, settingsOf } from '../env.ts'
+import { relayOrigin, settingsOf } from '../env.ts'
 import { LANE_COUNTS } from '../lanes.ts'
 import { choiceMember, countMember, type Members, readMembers, textMember, wordMember } from './body.ts'
 import { askLanes, type LaneFacts, mergeLanes } from './lanes.ts'
@@ -16,8 +16,7 @@ import type { ShareRecord } from '../contract/registry-rpc.ts'
 import { LOCATIONS } from '../contract/locations.ts'
 import { hasJurisdiction } from '../carry/share-stub.ts'
 
-type Api = { Bindings: Env; Variables: { keys: RelayKeys } }
-type ApiContext = Context<Api>
+type ApiContext = Context<RouteEnv>
 
 const DEFAULT_LIFE_S = 7 * 24 * 60 * 60
 const MAX_LIFE_S = 366 * 24 * 60 * 60
@@ -27,17 +26,14 @@ const SECOND_MS = 1000
 /** When the last share of a page was made, and its id. */
 const CURSOR = /^(\d{1,15})\.([a-z2-7]{32})$/
 
-const requireOwner: MiddlewareHandler<Api> = async (c, next) => {
-  const owner = await authenticateOwner(c.req.raw, c.env)
-  const relay = await claimedRelay(c.env)
-  if (relay === undefined) return problemResponse('RELAY_UNCLAIMED')
+const requireOwner: MiddlewareHandler<RouteEnv> = async (c, next) => {
+  const owner = await authenticateOwner(c.req.raw, c.var.relay)
   if (!owner.ok) return problemResponse('OWNER_KEY_NEEDED', owner.error.detail, { 'www-authenticate': BEARER_CHALLENGE })
-  c.set('keys', relay.keys)
   return next()
 }
 
 /** `/shares` and all below it. */
-export const shares = new Hono<Api>()
+export const shares = new Hono<RouteEnv>()
   .use(requireOwner)
   .post('/', createShare)
   .get('/', listShares)
@@ -57,7 +53,7 @@ async function createShare(c: ApiContext): Promise<Response> {
   if (!hasJurisdiction(c.env, jurisdiction)) return problemResponse('JURISDICTION_UNAVAILABLE')
   const createdAtMs = Date.now()
   const expiresAtMs = createdAtMs + lifeS * SECOND_MS
-  const id = await mintShareId(c.var.keys.shareId, { lanes, jurisdiction }, randomBytes(SHARE_ID_RANDOM_BYTES))
+  const id = await mintShareId(c.var.relay.keys.shareId, { lanes, jurisdiction }, randomBytes(SHARE_ID_RANDOM_BYTES))
   const settings = { id, name, createdAtMs, expiresAtMs }
   if (!(await registryOf(c).addShare(settings, location))) return problemResponse('SHARE_LIMIT_REACHED')
   // Its objects come to be when they are first asked for, and where; but where they shall be is told them now.
@@ -140,7 +136,7 @@ async function createToken(c: ApiContext): Promise<Response> {
 async function newToken(c: ApiContext, kind: TokenKind, share: string, expiresAtMs: number) {
   const principal = `${kind}:${randomText(TOKEN_ID_BYTES)}`
   const token = await mintToken(
-    c.var.keys.jwt,
+    c.var.relay.keys.jwt,
     relayOrigin(c.req.raw, settingsOf(c.env)),
     { kind, share, principal, tokenId: randomText(TOKEN_ID_BYTES), expiresAtMs },
     Date.now(),
@@ -149,7 +145,7 @@ async function newToken(c: ApiContext, kind: TokenKind, share: string, expiresAt
 }
 
 async function newLink(c: ApiContext, share: string, expiresAtMs: number) {
-  const key = await mintPathKey(c.var.keys.pathKey, share, expiresAtMs, randomBytes(PATH_KEY_SERIAL_BYTES))
+  const key = await mintPathKey(c.var.relay.keys.pathKey, share, expiresAtMs, randomBytes(PATH_KEY_SERIAL_BYTES))
   const origin = relayOrigin(c.req.raw, settingsOf(c.env))
   return { share_url: `${origin}/s/${share}/k/${key.text}/mcp`, principal: key.principal, expires_at: isoTime(key.expiresAtMs) }
 }
@@ -157,7 +153,7 @@ async function newLink(c: ApiContext, share: string, expiresAtMs: number) {
 /** The share of the path, if this relay made it and its owner has not deleted it. */
 async function findShare(c: ApiContext): Promise<ShareRecord | undefined> {
   const id = c.req.param('share') ?? ''
-  if ((await readShareId(c.var.keys.shareId, id)) === undefined) return undefined
+  if ((await readShareId(c.var.relay.keys.shareId, id)) === undefined) return undefined
   return registryOf(c).share(id)
 }
 

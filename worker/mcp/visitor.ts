@@ -1,16 +1,15 @@
-/** What every MCP route needs first: the share, the proved client, and the revision its headers claim. */
+/** Admits the client of an MCP route: who it is, its share, and the revision that its headers claim. */
 import type { Context } from 'hono'
 import type { Failure } from '../../protocol/errors.ts'
-import { err, ok, type Result } from '../../protocol/result.ts'
+import { ok, type Result } from '../../protocol/result.ts'
 import { authenticateClient } from '../access/authenticate.ts'
-import { claimedRelay } from '../access/keys.ts'
-import type { Env } from '../env.ts'
+import type { RouteEnv } from '../access/claimed.ts'
 import { isModernRevision } from '../bridge/names.ts'
 import { laneOf } from '../lanes.ts'
 import { isLegacyRevision, LEGACY_REVISIONS } from '../bridge/revision.ts'
 import { ShareClient } from '../carry/share-client.ts'
 
-export type McpContext = Context<{ Bindings: Env }>
+export type McpContext = Context<RouteEnv>
 
 /** A client at a share's door. */
 export interface Visitor {
@@ -27,10 +26,8 @@ export interface Visitor {
 export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   const share = c.req.param('share') ?? ''
   const key = c.req.param('key')
-  const principal = await authenticateClient(c.req.raw, c.env, share, key)
+  const principal = await authenticateClient(c.req.raw, c.var.relay, share, key)
   if (!principal.ok) return principal
-  const relay = await claimedRelay(c.env)
-  if (relay === undefined) return err({ code: 'RELAY_UNCLAIMED' })
   const revision = c.req.header('mcp-protocol-version')
   const basePath = key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
   return ok({
@@ -38,7 +35,7 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
     principal: principal.value.id,
     basePath,
     revision,
-    stateKey: relay.keys.requestState,
+    stateKey: c.var.relay.keys.requestState,
   })
 }
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { authenticateClient } from '../../../../worker/access/authenticate.ts'
-import { claimedRelay, type RelayKeys } from '../../../../worker/access/keys.ts'
+import { type ClaimedRelay, claimedRelay, type RelayKeys } from '../../../../worker/access/keys.ts'
 import { mintPathKey } from '../../../../worker/access/path-key.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import { mintToken } from '../../../../worker/access/tokens.ts'
@@ -11,11 +11,11 @@ const NOW_MS = Date.UTC(2026, 10, 21)
 const UNASKED = undefined as unknown
 
 /** A relay of its own: nothing that another test has verified is known here. */
-async function relayOf(signingKey: string): Promise<{ env: Env; keys: RelayKeys }> {
+async function relayOf(signingKey: string): Promise<{ relay: ClaimedRelay; keys: RelayKeys }> {
   const env = { OWNER_KEY: 'o'.repeat(16), SIGNING_KEY: signingKey.repeat(32), SHARE: UNASKED, REGISTRY: UNASKED } as Env
   const relay = await claimedRelay(env)
   if (relay === undefined) throw new Error('a relay with both keys is claimed')
-  return { env, keys: relay.keys }
+  return { relay, keys: relay.keys }
 }
 
 const shareOf = (keys: RelayKeys, fill: number): Promise<string> =>
@@ -32,12 +32,12 @@ afterEach(() => {
 
 test('authenticateClient() verifies a token and a path key once, and knows them from then on', async () => {
   vi.useFakeTimers({ now: NOW_MS })
-  const { env, keys } = await relayOf('a')
+  const { relay, keys } = await relayOf('a')
   const share = await shareOf(keys, 1)
   const token = await tokenOf(keys, share, NOW_MS + MINUTE_MS)
   const key = (await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, new Uint8Array(4))).text
   const sign = vi.spyOn(crypto.subtle, 'sign')
-  const ask = () => Promise.all([authenticateClient(request(token), env, share), authenticateClient(request(), env, share, key)])
+  const ask = () => Promise.all([authenticateClient(request(token), relay, share), authenticateClient(request(), relay, share, key)])
   const first = await ask()
   expect(first).toMatchObject([
     { ok: true, value: { kind: 'client', id: 'ann' } },
@@ -51,14 +51,14 @@ test('authenticateClient() verifies a token and a path key once, and knows them 
 
 test('authenticateClient() refuses what it knows from the millisecond on that it expires', async () => {
   vi.useFakeTimers({ now: NOW_MS })
-  const { env, keys } = await relayOf('b')
+  const { relay, keys } = await relayOf('b')
   const share = await shareOf(keys, 1)
   const token = await tokenOf(keys, share, NOW_MS + MINUTE_MS)
-  expect(await authenticateClient(request(token), env, share)).toMatchObject({ ok: true })
+  expect(await authenticateClient(request(token), relay, share)).toMatchObject({ ok: true })
   vi.setSystemTime(NOW_MS + MINUTE_MS - 1)
-  expect(await authenticateClient(request(token), env, share)).toMatchObject({ ok: true })
+  expect(await authenticateClient(request(token), relay, share)).toMatchObject({ ok: true })
   vi.setSystemTime(NOW_MS + MINUTE_MS)
-  expect(await authenticateClient(request(token), env, share)).toEqual({
+  expect(await authenticateClient(request(token), relay, share)).toEqual({
     ok: false,
     error: { code: 'UNAUTHORIZED', detail: 'This token has expired.' },
   })
@@ -66,18 +66,18 @@ test('authenticateClient() refuses what it knows from the millisecond on that it
 
 test('authenticateClient() knows a credential for its own share and relay only, and not in the place of another kind', async () => {
   vi.useFakeTimers({ now: NOW_MS })
-  const { env, keys } = await relayOf('c')
+  const { relay, keys } = await relayOf('c')
   const [share, other] = [await shareOf(keys, 1), await shareOf(keys, 2)]
   const token = await tokenOf(keys, share, NOW_MS + MINUTE_MS)
   const key = (await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, new Uint8Array(4))).text
-  expect(await authenticateClient(request(token), env, share)).toMatchObject({ ok: true })
-  expect(await authenticateClient(request(), env, share, key)).toMatchObject({ ok: true })
+  expect(await authenticateClient(request(token), relay, share)).toMatchObject({ ok: true })
+  expect(await authenticateClient(request(), relay, share, key)).toMatchObject({ ok: true })
   const refused = { ok: false, error: { code: 'UNAUTHORIZED' } }
-  expect(await authenticateClient(request(token), env, other)).toMatchObject(refused)
-  expect(await authenticateClient(request(), env, other, key)).toMatchObject(refused)
-  expect(await authenticateClient(request(key), env, share)).toMatchObject(refused)
-  expect(await authenticateClient(request(), env, share, token)).toMatchObject(refused)
-  expect(await authenticateClient(request('guess'), env, share, key)).toMatchObject(refused)
+  expect(await authenticateClient(request(token), relay, other)).toMatchObject(refused)
+  expect(await authenticateClient(request(), relay, other, key)).toMatchObject(refused)
+  expect(await authenticateClient(request(key), relay, share)).toMatchObject(refused)
+  expect(await authenticateClient(request(), relay, share, token)).toMatchObject(refused)
+  expect(await authenticateClient(request('guess'), relay, share, key)).toMatchObject(refused)
   const stranger = await relayOf('d')
-  expect(await authenticateClient(request(token), stranger.env, share)).toMatchObject({ ok: false })
+  expect(await authenticateClient(request(token), stranger.relay, share)).toMatchObject({ ok: false })
 })

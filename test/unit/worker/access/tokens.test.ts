@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { deriveKeys } from '../../../../worker/access/keys.ts'
-import { mintToken, readToken, type TokenFacts } from '../../../../worker/access/tokens.ts'
+import { mintToken, verifyToken, type TokenFacts } from '../../../../worker/access/tokens.ts'
 
 const { jwt: key } = await deriveKeys(new Uint8Array(32).fill(7))
 const { jwt: otherKey } = await deriveKeys(new Uint8Array(32).fill(8))
@@ -13,14 +13,14 @@ const CLIENT = { kind: 'client', share: SHARE } as const
 const mint = (facts: Partial<TokenFacts> = {}, signer = key): Promise<string> =>
   mintToken(signer, 'https://relay.example', { ...FACTS, ...facts }, NOW_MS)
 
-test('readToken() gives back the facts that mintToken() was given', async () => {
-  expect(await readToken(key, await mint(), CLIENT, NOW_MS)).toEqual({ ok: true, value: FACTS })
+test('verifyToken() gives back the facts that mintToken() was given', async () => {
+  expect(await verifyToken(key, await mint(), CLIENT, NOW_MS)).toEqual({ ok: true, value: FACTS })
 })
 
-test('readToken() refuses a token from the second it expires', async () => {
+test('verifyToken() refuses a token from the second it expires', async () => {
   const token = await mint()
-  expect((await readToken(key, token, CLIENT, FACTS.expiresAtMs - 1000)).ok).toBe(true)
-  expect(await readToken(key, token, CLIENT, FACTS.expiresAtMs)).toEqual({ ok: false, error: 'expired' })
+  expect((await verifyToken(key, token, CLIENT, FACTS.expiresAtMs - 1000)).ok).toBe(true)
+  expect(await verifyToken(key, token, CLIENT, FACTS.expiresAtMs)).toEqual({ ok: false, error: 'expired' })
 })
 
 test.each([
@@ -43,21 +43,21 @@ test.each([
     'wrong',
   ],
   ['4 KiB', mint({ principal: 'x'.repeat(4096) }), 'wrong'],
-])('readToken() refuses a token of %s', async (_what, token, error) => {
-  expect(await readToken(key, await token, CLIENT, NOW_MS)).toEqual({ ok: false, error })
+])('verifyToken() refuses a token of %s', async (_what, token, error) => {
+  expect(await verifyToken(key, await token, CLIENT, NOW_MS)).toEqual({ ok: false, error })
 })
 
-test('readToken() refuses a token with any one character changed', async () => {
+test('verifyToken() refuses a token with any one character changed', async () => {
   const token = await mint()
   await fc.assert(
     fc.asyncProperty(fc.nat(token.length - 2), async (at) => {
       const other = token[at] === 'A' ? 'B' : 'A'
-      expect((await readToken(key, token.slice(0, at) + other + token.slice(at + 1), CLIENT, NOW_MS)).ok).toBe(false)
+      expect((await verifyToken(key, token.slice(0, at) + other + token.slice(at + 1), CLIENT, NOW_MS)).ok).toBe(false)
     }),
   )
 })
 
-test('readToken() refuses whatever is not a token, without a throw', async () => {
+test('verifyToken() refuses whatever is not a token, without a throw', async () => {
   const anything = fc.oneof(
     fc.string(),
     fc.string().map((text) => `${text}.${text}.${text}`),
@@ -65,7 +65,7 @@ test('readToken() refuses whatever is not a token, without a throw', async () =>
   )
   await fc.assert(
     fc.asyncProperty(anything, async (text) => {
-      expect((await readToken(key, text, CLIENT, NOW_MS)).ok).toBe(false)
+      expect((await verifyToken(key, text, CLIENT, NOW_MS)).ok).toBe(false)
     }),
   )
 })
