@@ -1,4 +1,4 @@
-/** `/agent/<share>`: the agents' door. Everything is checked here, before the upgrade (docs/protocol.md, Connecting). */
+/** `/agent/<share>`: checks all that an agent's upgrade needs, then hands it to its Share (docs/protocol.md, Connecting). */
 import type { Context } from 'hono'
 import { LINK_SUBPROTOCOL } from '../protocol/handshake.ts'
 import { authenticateAgent, BEARER_CHALLENGE } from './access/authenticate.ts'

@@ -1,4 +1,4 @@
-/** The relay's routes, in one screen. */
+/** The Worker's entry: its routes, and the classes of its Durable Objects. */
 import { Hono } from 'hono'
 import { requireClaimed, type RouteEnv } from './access/claimed.ts'
 import { guardOrigin } from './access/origin.ts'

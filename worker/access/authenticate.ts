@@ -33,7 +33,7 @@ const knownClients = new WeakMap<RelayKeys, VerifiedCredentials<Principal>>()
 
 /**
  * The client that sent a request to a share's MCP URL. A bearer token decides when there is one; without it the key
- * of the path does. Checks the share id too. Whoever was verified before is known until the credential expires.
+ * of the path does. Checks the share id too. A credential that was verified before is known until it expires.
  */
 export async function authenticateClient(
   request: Request,

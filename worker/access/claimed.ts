@@ -1,4 +1,4 @@
-/** The gate that keeps everything shut until the relay has an owner and usable variables; behind it, routes find its keys. */
+/** Refuses every request until the relay has an owner and usable variables; gives the routes behind it the relay's keys. */
 import type { MiddlewareHandler } from 'hono'
 import { problemResponse } from '../problem.ts'
 import { type Env, settingsOf } from '../env.ts'

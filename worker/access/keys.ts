@@ -1,4 +1,4 @@
-/** The relay's keys, fetched or derived once per isolate. */
+/** Fetches or derives the relay's keys, once per isolate. */
 import { type Env, settingsOf } from '../env.ts'
 import { deriveHmacKey, hashSecret, importHmacKey } from './secret.ts'
 

@@ -1,4 +1,4 @@
-/** Which hosts and web pages may reach the relay at all, and the CORS headers that tell a browser so. */
+/** Decides which hosts and web pages may reach the relay at all, and tells browsers so with CORS headers. */
 import type { MiddlewareHandler } from 'hono'
 import { problemResponse } from '../problem.ts'
 import { type Env, type Settings, settingsOf } from '../env.ts'

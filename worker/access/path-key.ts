@@ -1,4 +1,4 @@
-/** Path keys: the secret in a share URL, for clients that cannot send a header. */
+/** Mints and verifies path keys: the secret in a share URL, for clients that cannot send a header. */
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { decodeBase32, encodeBase32 } from './base32.ts'
 import { concat } from '../../protocol/splice.ts'
@@ -30,7 +30,7 @@ export async function mintPathKey(key: CryptoKey, share: string, expiresAtMs: nu
   return { text, principal: principalOf(serial), expiresAtMs: expiryMinutes * MINUTE_MS }
 }
 
-/** Whom a key of this share stands for; `wrong` when this relay never made it for this share. Touches no object. */
+/** The principal of a path key of this share; `wrong` when this relay never made it for this share. Touches no object. */
 export async function readPathKey(
   key: CryptoKey,
   share: string,

@@ -1,4 +1,4 @@
-/** Making, deriving and comparing secrets. */
+/** Makes, derives, hashes and compares secrets. */
 
 const encoder = new TextEncoder()
 

@@ -1,4 +1,4 @@
-/** Share ids: what the Worker must know of a share before any hop, and a MAC that proves the relay made it. */
+/** Mints and verifies share ids, which say what the Worker must know of a share before it asks any object. */
 import { decodeBase32, encodeBase32 } from './base32.ts'
 import { concat } from '../../protocol/splice.ts'
 import { equalBytes, mac } from './secret.ts'

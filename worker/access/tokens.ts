@@ -1,4 +1,4 @@
-/** Tokens of agents and clients: JWTs (RFC 7519, HS256) bound to one kind and one share. */
+/** Mints and verifies the tokens of agents and clients: JWTs (RFC 7519, HS256) bound to one kind and one share. */
 import { errors } from 'jose'
 import { SignJWT } from 'jose/jwt/sign'
 import { jwtVerify } from 'jose/jwt/verify'

@@ -1,4 +1,4 @@
-/** Credentials that this isolate has verified: a client that comes again costs no cryptography. */
+/** Remembers the credentials that this isolate has verified, so that a client that comes again costs no cryptography. */
 import { Newest } from '../newest.ts'
 
 /** More than the clients that one isolate serves at a time; tokens are up to 2 KiB long. */

@@ -1,4 +1,4 @@
-/** The owner's API under `/api`. */
+/** The routes of the owner's API, under `/api`. */
 import { Hono } from 'hono'
 import type { RouteEnv } from '../access/claimed.ts'
 import { log } from '../log.ts'

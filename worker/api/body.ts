@@ -1,4 +1,4 @@
-/** Reading the small JSON bodies of the owner's API: capped, and every wrong member named. */
+/** Reads the small JSON bodies of the owner's API: at most 16 KiB, and every wrong member is named. */
 import { err, ok, type Result } from '../../protocol/result.ts'
 
 export type Members = Readonly<Record<string, unknown>>

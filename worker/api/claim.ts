@@ -1,4 +1,4 @@
-/** How a fresh relay gets its owner. */
+/** `POST /api/claim`: gives a fresh relay its owner. */
 import { Hono } from 'hono'
 import type { RouteEnv } from '../access/claimed.ts'
 import { settingsOf } from '../env.ts'

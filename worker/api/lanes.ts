@@ -1,4 +1,4 @@
-/** The owner's orders to all lanes of a share, and what the lanes know put together. */
+/** Gives the owner's orders to all lanes of a share, and puts together what the lanes know. */
 import type { Env } from '../env.ts'
 import { type Lane, laneAt, laneCount } from '../lanes.ts'
 import { isRetryable } from '../carry/share-client.ts'

@@ -1,4 +1,4 @@
-/** The owner's shares: making, listing and revoking them, and handing out their tokens. */
+/** `/api/shares`: makes, lists and revokes the owner's shares, and hands out their tokens. */
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { authenticateOwner, BEARER_CHALLENGE } from '../access/authenticate.ts'
 import { ok } from '../../protocol/result.ts'

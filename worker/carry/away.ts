@@ -1,4 +1,4 @@
-/** How long what a client sent is kept while no agent is there to take it, and when the Share is asked again. */
+/** Decides how long a client's message waits for an agent that is away, and waits for news of agents. */
 import type { Failure } from '../../protocol/errors.ts'
 import { RETRY_MS, TAKEOVER_WAIT_MS } from '../limits.ts'
 import type { Away } from '../contract/rpc.ts'

@@ -1,4 +1,4 @@
-/** What has come for one reader and was not taken yet: the reader waits for the next, until the wait is over. */
+/** Queues what has come for one reader, which waits for the next item until the wait is ended. */
 
 export class ItemQueue<T> {
   readonly #items: T[] = []

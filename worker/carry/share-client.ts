@@ -1,4 +1,4 @@
-/** A Worker's client of one Share, the object of a share or of a lane of it: RPC, stream sockets, and a new stub after a reset. */
+/** A Worker's client of one Share, the object of a share or of one of its lanes: RPC, stream sockets, a new stub after a reset. */
 import type {
   AskAnswer,
   CallOutcome,

@@ -1,4 +1,4 @@
-/** Bodies larger than one RPC should carry: the first part goes with the message, the rest follows in parts. */
+/** Splits bodies that are larger than one RPC should carry: the first part goes with the message, the rest follows. */
 import { INLINE_REQUEST_BYTES } from '../../protocol/limits.ts'
 import type { ShareClient } from './share-client.ts'
 

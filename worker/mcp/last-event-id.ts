@@ -1,4 +1,4 @@
-/** GET with `Last-Event-ID`: a client comes back for a stream that it left (MCP 2025-11-25, basic/transports, resumability). */
+/** GET with `Last-Event-ID`: goes on with a stream that its client has left (MCP 2025-11-25, basic/transports, resumability). */
 import type { Caller } from '../contract/rpc.ts'
 import { readEventId } from './response/event-ids.ts'
 import { clientNames } from './response/frame-writer.ts'

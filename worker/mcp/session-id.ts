@@ -1,4 +1,4 @@
-/** Session ids of the revisions that have sessions (MCP 2025-11-25, basic/transports, session management). */
+/** Makes the ids of sessions (MCP 2025-11-25, basic/transports, session management). */
 import { encodeBase32 } from '../access/base32.ts'
 import { randomBytes } from '../access/secret.ts'
 

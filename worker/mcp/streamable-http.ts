@@ -1,4 +1,4 @@
-/** `/s/<share>/mcp`: Streamable HTTP for the revisions that begin with initialize (MCP 2025-03-26 to 2025-11-25, basic/transports). */
+/** `/s/<share>/mcp`: Streamable HTTP (MCP 2025-03-26 to 2025-11-25, basic/transports); requests of revision 2026-07-28 go on to modern-client. */
 import { settingsOf } from '../env.ts'
 import { newSessionId, SESSION_HEADER } from './session-id.ts'
 import { claimsModern, classify } from '../bridge/envelope.ts'
@@ -101,7 +101,7 @@ async function postBatch(
   return respondToBatch(calls, accepts, c.req.raw.signal)
 }
 
-/** Whoever comes with a method that only the handshake era has, or what that one is told. */
+/** The visitor of a method that only the handshake era has, or the response that refuses it. */
 async function admitLegacy(c: McpContext): Promise<Visitor | Response> {
   const visitor = await admit(c)
   if (!visitor.ok) return failureResponse(visitor.error)

@@ -1,4 +1,4 @@
-/** Makes the call that a client's request becomes. */
+/** Makes of a client's request the call that goes to the Share. */
 import type { Caller, GroupCallRequest, SessionCallRequest } from '../../contract/rpc.ts'
 import { canStandBy } from '../../contract/listings.ts'
 import { randomKey } from '../../call-key.ts'

@@ -43,7 +43,7 @@ export class Courier implements ItemSource {
   readonly #recorder: ListingRecorder | undefined
   readonly #running: Promise<void>
   #stream: ShareStream | undefined
-  /** The reading of the call's stream, from the request for it to its end. One on its way when the Share says `again` may find the next try. */
+  /** The call's stream being read, from when it is asked for until it has ended. One that is still opening when the Share says `again` may serve the next try. */
   #reading: Promise<Verdict> | undefined
   #hasStreamEnded = false
   #isLingering = false
@@ -82,7 +82,7 @@ export class Courier implements ItemSource {
   }
 
   close(): void {
-    // A call of a session goes on without its client. One that no agent has got yet would be lost with us.
+    // A session's call goes on without its client. One that no agent has yet would be lost if this Worker ended.
     const goesOn = !this.#isDone && 'session' in this.#request && this.#request.delivery === 'stream'
     if (goesOn && this.#request.method !== 'initialize') {
       this.#isLeft = true
@@ -192,12 +192,12 @@ export class Courier implements ItemSource {
     return 'done'
   }
 
-  /** A call that waits long moves to a stream, so that the Share may sleep. What the Worker meets there is read by `moved`. */
+  /** Moves a call that waits long to a stream, so that the Share may sleep. The RPC then ends with `moved`, which reads on. */
   #moveLater(): void {
     this.#mover = setTimeout(() => void this.#readStream().catch(() => undefined), MOVE_AFTER_MS)
   }
 
-  /** Reads the call's stream to its end; there is one at a time, whoever asks first. */
+  /** Reads the call's stream to its end; there is one at a time. */
   #readStream(): Promise<Verdict> {
     if (this.#reading === undefined) {
       this.#hasStreamEnded = false

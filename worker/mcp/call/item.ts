@@ -39,7 +39,7 @@ export interface ItemSource {
   taken(bytes: number): void
   /** Ends the wait: the answer is complete, or nobody wants it any more. */
   close(): void
-  /** Its response is open as a stream: if the answer does not come soon, the Share need not stay awake for it. */
+  /** Its response is open as a stream: from now on the Share need not stay awake for an answer that does not come soon. */
   linger?(): void
   /** Whether the client is being asked, and the call waits for that. */
   readonly isAsking?: boolean

@@ -1,4 +1,4 @@
-/** Words the relay's own news that a server's lists may have changed, for those who listen. */
+/** Writes the relay's own notifications that a server's lists may have changed. */
 import { changeMethods, readFilter, subscriptionEdits } from '../../bridge/listen.ts'
 import { isObject } from '../../bridge/names.ts'
 import { splice } from '../../../protocol/splice.ts'

@@ -1,4 +1,4 @@
-/** Has the share keep a server's lists, and what it says of itself, as they pass by in answers to clients. */
+/** Has the Share keep a server's lists, and its answer to the handshake, as they pass by on their way to a client. */
 import { waitUntil } from 'cloudflare:workers'
 import type { AgentFrame, Answer } from '../../../protocol/frame.ts'
 import { encodeBase32 } from '../../access/base32.ts'
@@ -34,7 +34,7 @@ export class ListingRecorder {
 
   /** Takes a frame of the answer. `listed`: digest of what the share keeps. */
   record(header: AgentFrame, body: Uint8Array, request: Asker, listed: string | undefined): void {
-    // A client that cannot be asked is offered less by a child that must know it with every request.
+    // To a server that learns of its client with every request, a client that cannot be asked declares less, and is offered less.
     if (eraOf(request) === 'modern' && 'session' in request && request.delivery !== 'stream') return
     const whole =
       header.type === 'answer' && !header.failed && header.size <= MAX_LISTING_BYTES
@@ -43,7 +43,7 @@ export class ListingRecorder {
           ? this.#answer.goOn(header, body)
           : undefined
     if (whole === undefined) return
-    // Nobody waits for it: what is not kept today is kept the next time.
+    // Nobody waits for this: what is not kept now is kept the next time.
     waitUntil(this.#note(whole.header, whole.body, request, listed).catch(() => undefined))
   }
 

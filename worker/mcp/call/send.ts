@@ -1,4 +1,4 @@
-/** Sends a client's notifications and responses on. */
+/** Sends a client's notifications and responses to the Share, again until an agent has receipted them or the time is over. */
 import type { Executed, Failure } from '../../../protocol/errors.ts'
 import { MAX_BREAKS, RECEIPT_MS, RETRY_MS, TAKEOVER_WAIT_MS, UNHEARD_MS } from '../../limits.ts'
 import { pause, within } from '../../within.ts'

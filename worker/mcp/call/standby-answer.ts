@@ -1,4 +1,4 @@
-/** Makes a client's answer of what a share has kept of its server, and marks it as such. */
+/** Makes a client's answer of what a Share has kept of its server, and marks it as such. Pure. */
 import { replacement, type Replacement, splice } from '../../../protocol/splice.ts'
 import { editBody } from '../../bridge/body-edit.ts'
 import { discoverResult, initializeResult, readDiscoverResult, readInitializeResult } from '../../bridge/discover.ts'

@@ -1,4 +1,4 @@
-/** Puts a message of a child together whose frames come one by one, for what can be read only as a whole. */
+/** Assembles a message of a child whose frames come one by one, where it can be read only as a whole. */
 import type { Answer, Ask, Chunk } from '../../../protocol/frame.ts'
 import { concat } from '../../../protocol/splice.ts'
 import { isFinal, type ItemSource } from './item.ts'

@@ -37,7 +37,7 @@ interface FirstAttempt {
   readonly mayReturn: () => boolean
 }
 
-/** What an attempt came to. `unmade`: whoever carried the call before has not come to make it. */
+/** What an attempt came to. `unmade`: the Worker that had the call has not made it. */
 type Came =
   | { readonly kind: 'answer'; readonly item: WholeItem }
   | { readonly kind: 'asks'; readonly answer: Uint8Array }
@@ -58,9 +58,9 @@ export class CallAttempts {
   #first: Item | undefined
   /** The answer of the attempt before that asks for input. */
   #asked: Uint8Array | undefined
-  /** Attempts that another Worker has made are looked for. */
+  /** Another Worker had the call: an attempt that it has made is looked for before one is made here. */
   #isResumed: boolean
-  /** Bytes of answers put together here, that the Share has been told of. */
+  /** Bytes that the Share was told of as taken when answers were assembled here, before the client takes them. */
   #paidBytes = 0
   #isLingering: boolean
   #isOver = false
@@ -170,7 +170,7 @@ export class CallAttempts {
     return undefined
   }
 
-  /** What an attempt came to that the agent cannot tell of, when it has made none, or does not keep its answer. */
+  /** What an attempt came to of which the agent knows nothing, or of which it does not keep the answer. */
   async #knownOf(code: string): Promise<Came | undefined> {
     if (code !== 'EVENTS_LOST' && code !== 'ALREADY_EXECUTED') return undefined
     if (code === 'EVENTS_LOST' && this.#asked !== undefined) return { kind: 'unmade' }
@@ -191,7 +191,7 @@ export class CallAttempts {
     return this.#asked !== undefined && (yield* this.#askClient(this.#asked))
   }
 
-  /** Whoever carried the call before may have made the next attempt. */
+  /** Goes on with the next attempt, which the Worker that had the call may have made. */
   async *#follow(): AsyncGenerator<Item, boolean> {
     const rest = new ResumedCall(this.#share, this.#caller, this.#current.key, undefined, true)
     this.#source.close()

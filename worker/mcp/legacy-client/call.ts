@@ -1,4 +1,4 @@
-/** A session's call as its response sees it: made at once, and in most cases over with the first thing that comes. */
+/** A session's call as its response sees it: made at once, and mostly over with the first item that comes. */
 import { randomKey } from '../../call-key.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { Caller } from '../../contract/rpc.ts'

@@ -1,4 +1,4 @@
-/** One call of a POST, as its response sees it: what brings its items, and what its client calls it. */
+/** One call of a POST as its response sees it: what brings its items, and what its client calls it. */
 import type { ItemSource } from '../call/item.ts'
 import type { EventIds } from './event-ids.ts'
 import type { ClientNames, Resumable } from './frame-writer.ts'

@@ -1,4 +1,4 @@
-/** Answers that the relay gives by itself. */
+/** Writes the answers that the relay gives by itself, as JSON text. */
 import { isLegacyRevision } from '../../bridge/revision.ts'
 
 const utf8 = new TextDecoder()

@@ -5,7 +5,7 @@ import type { AgentFrame } from '../../../protocol/frame.ts'
 import { splice } from '../../../protocol/splice.ts'
 import { ResponseBody } from '../../carry/response-body.ts'
 import { FIRST_ANSWER_MS, KEEPALIVE_MS, MODERN_KEEPALIVE_MS, RECONNECT_MS } from '../../limits.ts'
-import { within } from '../../within.ts'
+import { timeout } from '../../within.ts'
 import { isFinal, type Item } from '../call/item.ts'
 import type { Accepts } from '../message.ts'
 import type { Exchange } from './exchange.ts'
@@ -26,7 +26,9 @@ export async function respond(
   // A client that leaves before there is a response ends this request with it: what is left to do is done at once.
   const leave = exchange.modern?.cancel
   if (leave !== undefined) signal.addEventListener('abort', leave, { once: true })
-  const first = await within(FIRST_ANSWER_MS, pending)
+  const late = timeout(FIRST_ANSWER_MS)
+  const first = await Promise.race([pending, late.passed])
+  late.clear()
   if (leave !== undefined) signal.removeEventListener('abort', leave)
   if (first !== undefined && isFinal(first) && (accepts.json || isRefusal(first))) {
     exchange.close()

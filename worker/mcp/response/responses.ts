@@ -1,4 +1,4 @@
-/** The only place where a failure becomes a Response of an MCP endpoint. */
+/** Makes the Responses of the MCP endpoints; the only place where a failure becomes one. */
 import { ERRORS } from '../../../protocol/error-table.ts'
 import { errorResponse, type Failure } from '../../../protocol/errors.ts'
 import { BEARER_CHALLENGE } from '../../access/authenticate.ts'

@@ -1,4 +1,4 @@
-/** Tells a client, in the first result after it, that the server was started anew under the same session. */
+/** Marks the first result after a restart: the server was started anew under the same session. */
 import { findMember } from '../../../protocol/json-scan.ts'
 import { type Replacement, replacement } from '../../../protocol/splice.ts'
 

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
-import { markOf } from '../../../../../worker/carry/share-stream.ts'
 import { EventIds, readEventId } from '../../../../../worker/mcp/response/event-ids.ts'
 
 const SESSION = 'abcdefghijklmnop234567abcd'
@@ -90,8 +89,4 @@ describe('EventIds', () => {
       ids?.last(),
     )
   })
-})
-
-test('markOf() knows no place of a frame without a number', () => {
-  expect(markOf({ type: 'failed', ch: 'shared.1', key: KEY, ra: 'c', code: 'CHILD_DIED', executed: 'no' }, SESSION)).toBeUndefined()
 })

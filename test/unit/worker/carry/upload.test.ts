@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest'
+import { INLINE_REQUEST_BYTES } from '../../../../protocol/limits.ts'
+import { firstPart, uploadRest } from '../../../../worker/carry/upload.ts'
+import { ScriptedShare } from '../scripted-share.ts'
+
+const LARGE = Uint8Array.from({ length: 2 * INLINE_REQUEST_BYTES + 5 }, (_, at) => at % 251)
+
+describe('firstPart()', () => {
+  test('is the body itself where one RPC can carry it', () => {
+    const body = LARGE.subarray(0, INLINE_REQUEST_BYTES)
+    expect(firstPart(body)).toBe(body)
+  })
+
+  test('is a copy, not a view, of what one RPC can carry of a larger body', () => {
+    const part = firstPart(LARGE)
+    expect(part.length).toBe(INLINE_REQUEST_BYTES)
+    expect(part.buffer.byteLength).toBe(INLINE_REQUEST_BYTES)
+  })
+})
+
+describe('uploadRest()', () => {
+  test('brings every byte behind the first part, in order', async () => {
+    const share = new ScriptedShare().on('chunk', true, true)
+    await uploadRest(share.client, 'k', LARGE)
+    const parts = share.asked.chunk as [string, number, Uint8Array][]
+    expect(parts.map(([key, at, part]) => [key, at, part.length])).toEqual([
+      ['k', INLINE_REQUEST_BYTES, INLINE_REQUEST_BYTES],
+      ['k', 2 * INLINE_REQUEST_BYTES, 5],
+    ])
+    expect(parts[1]?.[2]).toEqual(LARGE.subarray(2 * INLINE_REQUEST_BYTES))
+  })
+
+  test.each([false, new Error('broken')])(
+    'stops without an error when the Share answers %s: the message itself fails or is sent again',
+    async (outcome) => {
+      const share = new ScriptedShare().on('chunk', outcome)
+      await uploadRest(share.client, 'k', LARGE)
+      expect(share.asked.chunk).toHaveLength(1)
+    },
+  )
+})

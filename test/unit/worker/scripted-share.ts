@@ -1,0 +1,128 @@
+/** A Share that does what a test says: RPC outcomes and stream sockets, behind the ShareClient that the Worker uses. */
+import type { AgentFrame } from '../../../protocol/frame.ts'
+import { encodeFrame } from '../../../protocol/frame-codec.ts'
+import { ShareClient } from '../../../worker/carry/share-client.ts'
+import type { ShareObject } from '../../../worker/contract/objects.ts'
+import type { StreamControl } from '../../../worker/contract/streams.ts'
+import type { Env } from '../../../worker/env.ts'
+
+type Rpc = Exclude<keyof ShareObject, 'fetch' | 'admin' | '__DURABLE_OBJECT_BRAND'>
+
+const RPCS: readonly Rpc[] = [
+  'call',
+  'send',
+  'chunk',
+  'end',
+  'agentNews',
+  'noteListing',
+  'park',
+  'parked',
+  'keepCall',
+  'keptCall',
+  'subscribe',
+]
+
+/** The Worker's end of a stream; the test is the other. */
+export class ScriptedSocket extends EventTarget {
+  binaryType = ''
+  isAccepted = false
+  /** What the Worker has sent. */
+  readonly sent: unknown[] = []
+  /** The code with which the Worker has closed it. */
+  closedWith: number | undefined
+
+  accept(): void {
+    this.isAccepted = true
+  }
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text))
+  }
+
+  close(code: number): void {
+    this.closedWith = code
+  }
+
+  /** The Share sends a control. */
+  tell(control: StreamControl): void {
+    this.dispatchEvent(Object.assign(new Event('message'), { data: JSON.stringify(control) }))
+  }
+
+  /** The Share passes a frame on. */
+  pass(header: AgentFrame, body = ''): void {
+    this.passBytes(encodeFrame(header, new TextEncoder().encode(body)))
+  }
+
+  passBytes(bytes: Uint8Array<ArrayBuffer>): void {
+    this.dispatchEvent(Object.assign(new Event('message'), { data: bytes.buffer }))
+  }
+
+  /** The Share closes it, or is reset. */
+  end(code: number): void {
+    this.dispatchEvent(Object.assign(new Event('close'), { code }))
+  }
+}
+
+export class ScriptedShare {
+  readonly client: ShareClient
+  /** Arguments of each RPC that was made, oldest first. */
+  readonly asked = Object.fromEntries(RPCS.map((rpc) => [rpc, []])) as unknown as Record<Rpc, unknown[][]>
+  /** Queries of the streams that were asked for, and the sockets that were given. */
+  readonly opened: Record<string, string>[] = []
+  readonly sockets: ScriptedSocket[] = []
+  /** Stubs that were made: one, and another after each reset. */
+  stubs = 0
+  readonly #outcomes = new Map<string, unknown[]>()
+
+  /** `variables`: of the deployer. `name`: of the share, by which an isolate knows it. */
+  constructor(variables: Partial<Env> = {}, name = 'share') {
+    const env: object = { ...variables, SHARE: { getByName: () => this.#stub() } }
+    this.client = new ShareClient(env as Env, { share: name, index: 0, jurisdiction: 'none' })
+  }
+
+  /** What the next calls of an RPC come to, in order: a value, a promise, or an error that is thrown. */
+  on(rpc: Rpc | 'open', ...outcomes: readonly unknown[]): this {
+    this.#outcomes.set(rpc, [...(this.#outcomes.get(rpc) ?? []), ...outcomes])
+    return this
+  }
+
+  /** The stream that was opened last. */
+  get socket(): ScriptedSocket {
+    const last = this.sockets.at(-1)
+    if (last === undefined) throw new Error('no stream was opened')
+    return last
+  }
+
+  #stub(): object {
+    this.stubs++
+    const rpcs = RPCS.map((rpc) => [
+      rpc,
+      (...args: unknown[]) => {
+        this.asked[rpc].push(args)
+        return this.#take(rpc)
+      },
+    ])
+    return { ...Object.fromEntries(rpcs), fetch: (url: string) => this.#open(new URL(url).searchParams) }
+  }
+
+  /** `null` in place of a socket: the Share has no such stream. */
+  async #open(query: URLSearchParams): Promise<object> {
+    this.opened.push(Object.fromEntries(query))
+    const scripted = await this.#take('open')
+    if (scripted === null) return { webSocket: null }
+    const socket = new ScriptedSocket()
+    this.sockets.push(socket)
+    return { webSocket: socket }
+  }
+
+  async #take(name: string): Promise<unknown> {
+    const outcome = this.#outcomes.get(name)?.shift()
+    if (outcome instanceof Error) throw outcome
+    return outcome
+  }
+}
+
+/** What RPC throws when its object was reset. */
+export function resetError(): Error {
+  return Object.assign(new Error('reset'), { durableObjectReset: true })
+}
