@@ -17,7 +17,7 @@ describe('isWorthWaiting()', () => {
     expect(isWorthWaiting({ kind: 'away', isExpected: false, isReplaceable: true }, 0, SHARE)).toBe(false)
   })
 
-  test('is true until the deployer’s time is over, and longer where another agent is to take over', () => {
+  test('is true until the time that the deployer has set is over, and longer where another agent is to take over', () => {
     const away = { kind: 'away', isExpected: true } as const
     expect(isWorthWaiting(away, SHARE.awayWaitMs - 1, SHARE)).toBe(true)
     expect(isWorthWaiting(away, SHARE.awayWaitMs, SHARE)).toBe(false)

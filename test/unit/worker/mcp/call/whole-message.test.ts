@@ -1,7 +1,8 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import type { Answer, Chunk } from '../../../../../protocol/frame.ts'
-import { WholeMessage } from '../../../../../worker/mcp/call/whole-message.ts'
+import { describe, expect, test } from 'vitest'
+import type { AgentFrame, Answer, Chunk } from '../../../../../protocol/frame.ts'
+import type { Item, ItemSource } from '../../../../../worker/mcp/call/item.ts'
+import { readAnswer, WholeMessage } from '../../../../../worker/mcp/call/whole-message.ts'
 
 function headerOf(n: number, size: number): Answer {
   return { type: 'answer', ch: 'c.1', n, at: 0, size, key: '0', ra: 'c0', id: [0, 1], failed: false }
@@ -55,4 +56,32 @@ test('WholeMessage passes over what it has, and a part behind a gap', () => {
   expect(answer.goOn(chunk(1), bytes.subarray(1, 2))).toBeUndefined()
   expect(answer.goOn(chunk(1), bytes.subarray(1))?.body).toEqual(bytes)
   expect(answer.owns({ ...chunk(0), n: 2 })).toBe(false)
+})
+
+describe('readAnswer()', () => {
+  const NOTIFICATION: AgentFrame = { type: 'notification', ch: 'c.1', n: 1, at: 0, size: 1, method: 'm' }
+
+  /** A source of these frames, whose bodies are what follows them. */
+  function sourceOf(...frames: readonly (readonly [AgentFrame, number])[]) {
+    const left = frames.map(([header, size]): Item => ({ kind: 'frame', header, body: new Uint8Array(size).fill(7), restarted: false }))
+    const source = { taken: 0, isClosed: false }
+    const items: ItemSource = {
+      next: () => (left.length === 0 ? new Promise(() => undefined) : Promise.resolve(left.shift())),
+      taken: (bytes) => (source.taken += bytes),
+      close: () => (source.isClosed = true),
+    }
+    return Object.assign(source, { items })
+  }
+
+  test('assembles the answer, passes over other messages, and closes its source', async () => {
+    const source = sourceOf([NOTIFICATION, 1], [headerOf(2, 3), 2], [{ type: 'chunk', ch: 'c.1', n: 2, at: 0, offset: 2 }, 1])
+    expect(await readAnswer(source.items)).toEqual(new Uint8Array([7, 7, 7]))
+    expect(source).toMatchObject({ taken: 4, isClosed: true })
+  })
+
+  test('is undefined for a call that fails', async () => {
+    const source = sourceOf([{ type: 'failed', ch: 'c.1', key: '0', ra: 'c0', code: 'CHILD_DIED', executed: 'no' }, 0])
+    expect(await readAnswer(source.items)).toBeUndefined()
+    expect(source.isClosed).toBe(true)
+  })
 })

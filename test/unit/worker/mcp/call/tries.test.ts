@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest'
+import { GRACE_MS } from '../../../../../protocol/limits.ts'
+import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS } from '../../../../../worker/limits.ts'
+import { CallTries } from '../../../../../worker/mcp/call/tries.ts'
+
+const AWAY = { kind: 'away', isExpected: true } as const
+const SHARE = { awayWaitMs: 20_000 }
+
+describe('CallTries.begin()', () => {
+  test('says nothing with the first try, and that it is another with the next', () => {
+    const tries = new CallTries(0)
+    expect(tries.begin(0)).toBeUndefined()
+    expect(tries.begin(5)).toEqual({ isRetry: true })
+  })
+
+  test('says of what an agent may have that it is sent again, and how old it is', () => {
+    const tries = new CallTries(100)
+    tries.begin(100)
+    tries.broken(150)
+    expect(tries.isResend).toBe(true)
+    expect(tries.begin(400)).toEqual({ isRetry: true, isResend: true, ageMs: 300 })
+  })
+})
+
+describe('CallTries.end()', () => {
+  /** How many tries are made at once, and how it ends. */
+  function triesAtOnce(tries: CallTries, everyMs: number): [number, unknown] {
+    for (let count = 1; count < 100; count++) {
+      tries.begin(count * everyMs)
+      const failure = tries.end('again', count * everyMs)
+      if (failure !== undefined) return [count, failure]
+    }
+    return [100, undefined]
+  }
+
+  test('gives a call up that the Share wants made again too often, which has not run', () => {
+    expect(triesAtOnce(new CallTries(0), RETRY_MS)).toEqual([MAX_CALL_TRIES, { code: 'INTERNAL', executed: 'no' }])
+  })
+
+  test('does not know whether a call has run that was resent', () => {
+    const tries = new CallTries(0)
+    tries.broken(0)
+    expect(triesAtOnce(tries, 1)[1]).toEqual({ code: 'INTERNAL', executed: 'unknown' })
+  })
+
+  test('goes on with a resent call for as long as its tries last a while', () => {
+    const tries = new CallTries(0)
+    tries.broken(0)
+    for (let at = 0; at < 20 * RETRY_MS; at += RETRY_MS) {
+      tries.begin(at)
+      expect(tries.end('again', at + RETRY_MS)).toBeUndefined()
+    }
+  })
+
+  test('counts no try that is waited for', () => {
+    const tries = new CallTries(0)
+    for (let at = 0; at < 20; at++) {
+      tries.begin(at)
+      expect(tries.end(at % 2 === 0 ? 'wait' : AWAY, at)).toBeUndefined()
+    }
+  })
+})
+
+describe('CallTries.broken()', () => {
+  test('tries again at once after the first break, then waits, and gives up after MAX_BREAKS in a row', () => {
+    const tries = new CallTries(0)
+    const decisions = Array.from({ length: MAX_BREAKS + 1 }, (_, at) => tries.broken(at))
+    expect(decisions[0]).toBe('again')
+    expect(new Set(decisions.slice(1, MAX_BREAKS))).toEqual(new Set(['wait']))
+    expect(decisions[MAX_BREAKS]).toEqual({ kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } })
+  })
+
+  test('counts from the start once the stream was reached', () => {
+    const tries = new CallTries(0)
+    tries.broken(0)
+    tries.broken(1)
+    tries.reached()
+    expect(tries.broken(2)).toBe('again')
+  })
+})
+
+describe('CallTries.away()', () => {
+  const failed = (failure: object) => ({ kind: 'failed', failure: expect.objectContaining(failure) as unknown })
+
+  test('waits for an agent that was here, from when it was first found away', () => {
+    const tries = new CallTries(0)
+    expect(tries.away(AWAY, false, SHARE, 5_000)).toBe(AWAY)
+    expect(tries.away(AWAY, false, SHARE, 5_000 + SHARE.awayWaitMs - 1)).toBe(AWAY)
+    expect(tries.away(AWAY, false, SHARE, 5_000 + SHARE.awayWaitMs)).toEqual(failed({ code: 'AGENT_AWAY', executed: 'no' }))
+  })
+
+  test('lets no probe wait', () => {
+    expect(new CallTries(0).away(AWAY, true, SHARE, 0)).toEqual(failed({ code: 'AGENT_AWAY' }))
+  })
+
+  test('waits the grace time for an agent that may be running the call, probe or not, and then nobody knows', () => {
+    const tries = new CallTries(0)
+    tries.repeat(1_000)
+    expect(tries.away({ kind: 'away', isExpected: false }, true, SHARE, 1_000 + GRACE_MS - 1)).toMatchObject({ kind: 'away' })
+    expect(tries.away(AWAY, false, SHARE, 1_000 + GRACE_MS)).toEqual(failed({ code: 'AGENT_LOST', executed: 'unknown' }))
+  })
+})
