@@ -184,6 +184,21 @@ test('a request that is translated asks once when warm, and twice when the two s
   expect(await calls()).toEqual(['call'])
 })
 
+test('a translated call of a tool asks once when warm, and three times after a change, one of them for the tools', async () => {
+  const child = await HandshakeChild.connect()
+  const call = async (request: Parameters<typeof callTool>[2] = {}): Promise<void> => {
+    const response = callTool(child.share, 'a', request)
+    child.answer(await child.expect('call'), { content: [] })
+    await (await response).text()
+  }
+  expect(await during(call)).toEqual(['call', 'call', 'call'])
+  expect(await during(call)).toEqual(['call'])
+  // Other capabilities are another child, of the same tools.
+  expect(await during(() => call({ capabilities: {} }))).toEqual(['call', 'call'])
+  child.agent.notify('m-x.1', '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}')
+  expect(await during(call)).toEqual(['call', 'call', 'call'])
+})
+
 test('a call over a link that is back asks once', async () => {
   const { share, agent, client, ch } = await connected()
   await agent.leave()

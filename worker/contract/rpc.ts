@@ -159,6 +159,8 @@ export interface Away {
 export interface BridgeFacts {
   readonly version: string
   readonly childEra: 'legacy' | 'modern'
+  /** Of a child of the handshake era: the state of its tools, by which a call of one must be checked. */
+  readonly toolsVersion?: string
   /** The child's answer to initialize or server/discover, as it gave it. */
   readonly server: Uint8Array
   /** Of a session: its client's initialize request, and the log level that it has set. */

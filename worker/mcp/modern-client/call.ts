@@ -142,9 +142,11 @@ class ModernExchange implements Exchange {
     }
     const state = readRequestState(message.params)
     if (state !== undefined) return this.#takeUp(server, state)
+    this.#child = this.#childOf(server, 0)
+    // Checked before it goes: the Share would else have to say that it must be, one round trip later.
+    if (request.method === 'tools/call' && facts.toolsVersion !== undefined) return this.#recheck(facts.toolsVersion)
     const call = legacyCall(this.#call, server.version)
     if (call === undefined) return answered({ kind: 'failed', failure: { code: 'PARAMS_INVALID' } })
-    this.#child = this.#childOf(server, 0)
     return { kind: 'call', request: this.#withTools(call.request), body: call.body }
   }
 

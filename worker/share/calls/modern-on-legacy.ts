@@ -67,8 +67,8 @@ export class ModernOnLegacy {
     const version = `${link.instance}.${ch}`
     const server = this.#parts.store.channels.snapshot(main)
     if (server === undefined) return this.#awaitServer(request, main, link, version)
-    if (request.bridge !== version) return { kind: 'bridge', facts: factsOf(version, server) }
     const toolsVersion = links.toolsVersion(link)
+    if (request.bridge !== version) return { kind: 'bridge', facts: { ...factsOf(version, server), toolsVersion } }
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
     const isAlone = request.asker !== undefined && link.isolation === 'session' && this.#parts.asks.mustBeAlone(request.asker, ch)
     const spare = isAlone ? spareGroup(main, request.key) : undefined
@@ -157,10 +157,12 @@ export class ModernOnLegacy {
   }
 
   async #awaitServer(request: GroupCallRequest, group: string, link: AgentLink, version: string): Promise<CallOutcome> {
-    const { waiters, introductions } = this.#parts
+    const { waiters, introductions, links } = this.#parts
     const facts = { group, agent: link.name, session: '', isInitialize: false, restarted: false, canStream: false }
     const outcome = waiters.wait(request.key, facts)
-    introductions.holdFor(request.key, (server) => ({ kind: 'bridge', facts: factsOf(version, server) }))
+    introductions.holdFor(request.key, (server) => {
+      return { kind: 'bridge', facts: { ...factsOf(version, server), toolsVersion: links.toolsVersion(link) } }
+    })
     return outcome
   }
 
