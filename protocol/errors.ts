@@ -1,4 +1,4 @@
-/** A failed call as it travels in frames and RPC, and as the JSON-RPC error response that its client gets. Pure. */
+/** The facts of an error, and the JSON-RPC error response that tells of them. Pure. */
 import { ERRORS } from './error-table.ts'
 
 /** A code that may answer a JSON-RPC request. */

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { chmod, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { isObject, parseObject } from './json.ts'
+import { isJsonObject, parseObject } from './json.ts'
 
 /** The share that `npm start` made, with what gives access to it. */
 export interface KeptShare {
@@ -116,7 +116,7 @@ async function isRunning(pid: number): Promise<boolean> {
 }
 
 function isState(value: unknown): value is State {
-  return isObject(value) && typeof value['ownerKey'] === 'string' && isOptionalPort(value['port']) && isOptionalShare(value['share'])
+  return isJsonObject(value) && typeof value['ownerKey'] === 'string' && isOptionalPort(value['port']) && isOptionalShare(value['share'])
 }
 
 function isOptionalPort(value: unknown): boolean {
@@ -125,7 +125,7 @@ function isOptionalPort(value: unknown): boolean {
 
 function isOptionalShare(value: unknown): boolean {
   const members = ['share', 'sharePath', 'clientToken', 'agentToken', 'expiresAt']
-  return value === undefined || (isObject(value) && members.every((name) => typeof value[name] === 'string'))
+  return value === undefined || (isJsonObject(value) && members.every((name) => typeof value[name] === 'string'))
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -1,4 +1,4 @@
-/** Requests of a legacy child, as `inputRequests` of a modern result, and a retry's `inputResponses` as answers to the child (MCP 2026-07-28, basic/patterns/mrtr). */
+/** Turns requests of a legacy child into `inputRequests` of a modern result, and a retry's `inputResponses` into answers for the child (MCP 2026-07-28, basic/patterns/mrtr). Pure. */
 import type { Span } from '../../protocol/json-scan.ts'
 import { splice } from '../../protocol/splice.ts'
 import { type Capability, type CapabilitySet, declare, lacking, neededFor } from './capabilities.ts'

@@ -1,4 +1,4 @@
-/** Edits of a message's params or result together with its `_meta`, which half of the bridging is about. */
+/** Edits the `params` or `result` of a message together with its `_meta`, without writing the rest anew. Pure. */
 import { OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { type Replacement, splice } from '../../protocol/splice.ts'
 import { editObject, findPath, isObjectAt, type ObjectEdit, rootOf, valueStart, walkObject } from './json-view.ts'

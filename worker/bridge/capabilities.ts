@@ -1,4 +1,4 @@
-/** What clients can be asked for: their declared capabilities, which ask needs which, and the set that names a child. */
+/** What clients declare that they can be asked, which request needs which capability, and the text that names a set of them. Pure. */
 import { isObject, type JsonObject, objectIn, TASKS_EXTENSION } from './names.ts'
 
 /** The capabilities that decide what a server may ask. Others change nothing that a server can do with its client. */

@@ -1,4 +1,4 @@
-/** initialize and server/discover, each made from the other's result. */
+/** Makes an initialize result from a server/discover result, and the other way round. Pure. */
 import type { Span } from '../../protocol/json-scan.ts'
 import { isLegacyRevision } from './revision.ts'
 import { bridgedClientCapabilities, bridgedServerCapabilities, type CapabilitySet, declare } from './capabilities.ts'

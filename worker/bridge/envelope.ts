@@ -1,7 +1,16 @@
 /** Decides a message's era by its body, and reads the envelope of a modern request (MCP 2026-07-28, basic/index, `_meta`). */
 import type { MessageFacts } from '../../protocol/json-scan.ts'
 import { type CapabilitySet, readCapabilities } from './capabilities.ts'
-import { isLogLevel, isModernRevision, isObject, type JsonObject, type LogLevel, META, MODERN_REVISIONS, objectIn } from './names.ts'
+import {
+  isLoggingLevel,
+  isModernRevision,
+  isObject,
+  type JsonObject,
+  type LoggingLevel,
+  META,
+  MODERN_REVISIONS,
+  objectIn,
+} from './names.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { checkStandardHeaders, checkVersionHeader, type HeaderReader } from './standard-headers.ts'
 
@@ -12,7 +21,7 @@ export interface Envelope {
   readonly capabilities: CapabilitySet
   readonly clientInfo?: JsonObject
   /** Nothing is to be logged to a client that names no level. */
-  readonly logLevel?: LogLevel
+  readonly logLevel?: LoggingLevel
   /** JSON text, exactly as sent. */
   readonly rawToken?: string
 }
@@ -99,7 +108,7 @@ function readEnvelope(revision: string | undefined, params: JsonObject, headers:
     declared,
     capabilities: readCapabilities(declared),
     ...(clientInfo === undefined ? {} : { clientInfo }),
-    ...(isLogLevel(logLevel) ? { logLevel } : {}),
+    ...(isLoggingLevel(logLevel) ? { logLevel } : {}),
   }
 }
 
@@ -114,7 +123,7 @@ function faultOf(meta: JsonObject): { readonly at: string; readonly detail: stri
   for (const key of CAPABILITY_OBJECTS)
     if (Object.hasOwn(declared, key) && !isObject(declared[key])) return { at: META.clientCapabilities, detail: `${key} is not an object` }
   if (Object.hasOwn(meta, META.clientInfo) && !isObject(meta[META.clientInfo])) return { at: META.clientInfo, detail: 'not an object' }
-  if (Object.hasOwn(meta, META.logLevel) && !isLogLevel(meta[META.logLevel])) return { at: META.logLevel, detail: 'no log level' }
+  if (Object.hasOwn(meta, META.logLevel) && !isLoggingLevel(meta[META.logLevel])) return { at: META.logLevel, detail: 'no log level' }
   return undefined
 }
 

@@ -1,4 +1,4 @@
-/** The text of a header that mirrors a value of the body (MCP 2026-07-28, Streamable HTTP, value encoding). */
+/** Writes and reads the text of a header that mirrors a value of the body (MCP 2026-07-28, Streamable HTTP, value encoding). Pure. */
 
 const PREFIX = '=?base64?'
 const SUFFIX = '?='

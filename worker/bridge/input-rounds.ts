@@ -1,4 +1,4 @@
-/** Plays `input_required` rounds of a modern child with a legacy client: real requests out, their answers into a retry (MCP 2026-07-28, basic/patterns/mrtr). */
+/** Words what a modern child asks with `input_required` as requests to a legacy client, and puts the answers into the retry (MCP 2026-07-28, basic/patterns/mrtr). Pure. */
 import type { Span } from '../../protocol/json-scan.ts'
 import { splice } from '../../protocol/splice.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'

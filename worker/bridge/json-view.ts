@@ -1,4 +1,4 @@
-/** Looks into JSON by position and edits objects by spans, so that every byte that is not decoration arrives as it was sent. */
+/** Finds values in JSON bytes and edits objects in place, so that every byte that is not edited arrives as it was sent. Pure. */
 import type { Span } from '../../protocol/json-scan.ts'
 import {
   CLOSE_ARRAY,

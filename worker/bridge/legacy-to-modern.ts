@@ -1,4 +1,4 @@
-/** A legacy client on a modern child: what becomes of each method, its request, its result, its error, and of notifications. */
+/** What becomes of a legacy client's methods, requests, results, errors and notifications when its server is modern. Pure. */
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { applyEdit, editBody } from './body-edit.ts'
 import { findPath, isObjectAt, rootOf, valueAt } from './json-view.ts'

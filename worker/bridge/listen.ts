@@ -1,4 +1,4 @@
-/** subscriptions/listen on a legacy child: what is honoured, what goes to whom, and how it is marked (MCP 2026-07-28, basic/patterns/subscriptions). */
+/** subscriptions/listen on a child of the handshake era: which changes are told, to whom, and how each notification is marked (MCP 2026-07-28, basic/patterns/subscriptions). Pure. */
 import { err, ok, type Result } from '../../protocol/result.ts'
 import type { Replacement } from '../../protocol/splice.ts'
 import { MAX_SUBSCRIPTIONS } from '../limits.ts'

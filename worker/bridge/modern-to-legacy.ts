@@ -1,4 +1,4 @@
-/** A modern client on a legacy child: what becomes of each method, its request, its result and its error. */
+/** What becomes of a modern client's methods, requests, results and errors when its server is of the handshake era. Pure. */
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { applyEdit, editBody } from './body-edit.ts'
 import { editObject, elementsAt, findPath, isObjectAt, rootOf, valueAt, valueStart } from './json-view.ts'
@@ -6,10 +6,10 @@ import { META, META_PREFIX } from './names.ts'
 import { ERRORS } from '../../protocol/error-table.ts'
 
 /** `forward`: to the child. `discover`, `listen`: the relay answers by itself. `unknown`: 404 and -32601. */
-export type Verdict = 'forward' | 'discover' | 'listen' | 'unknown'
+export type ModernVerdict = 'forward' | 'discover' | 'listen' | 'unknown'
 
 interface Row {
-  readonly verdict: Verdict
+  readonly verdict: ModernVerdict
   /** Its result must say how long it may be cached (SEP-2549). */
   readonly cacheable?: true
   /** It may be answered with `input_required` (SEP-2322). */
@@ -47,7 +47,7 @@ const METHODS: ReadonlyMap<string, Row> = new Map<string, Row>([
 /** Methods of extensions go to the child: it knows them, or says -32601. */
 const EXTENSION: Row = { verdict: 'forward' }
 
-export function modernVerdict(method: string): Verdict {
+export function modernVerdict(method: string): ModernVerdict {
   return (METHODS.get(method) ?? EXTENSION).verdict
 }
 

@@ -1,4 +1,4 @@
-/** Names and numbers of MCP 2026-07-28 that both directions of the bridge use. */
+/** Names of MCP 2026-07-28 that both directions of the bridge use, and checks of plain JSON values. Pure. */
 
 /** The only modern revision we speak. */
 export const MODERN_REVISION = '2026-07-28'
@@ -24,9 +24,9 @@ export const TASKS_EXTENSION = `${META_PREFIX}tasks`
 
 /** Least severe first (RFC 5424, as MCP logging has it). */
 const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
+export type LoggingLevel = (typeof LOG_LEVELS)[number]
 
-export function isLogLevel(value: unknown): value is LogLevel {
+export function isLoggingLevel(value: unknown): value is LoggingLevel {
   return LOG_LEVELS.some((level) => level === value)
 }
 
@@ -37,7 +37,7 @@ export function verbosity(level: string): number {
 }
 
 /** Whether a message of this level goes to someone who asked for `threshold`; nobody asked means no (basic/index, logLevel). */
-export function passesLogLevel(level: LogLevel, threshold: LogLevel | undefined): boolean {
+export function passesLogLevel(level: LoggingLevel, threshold: LoggingLevel | undefined): boolean {
   return threshold !== undefined && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(threshold)
 }
 

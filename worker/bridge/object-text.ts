@@ -1,4 +1,4 @@
-/** Objects written as JSON text whose values are JSON texts already: what a peer wrote goes in as it was. */
+/** Writes JSON objects whose values are JSON texts already, so that what a peer wrote stays as it was. Pure. */
 
 /** JSON texts by key, in order; undefined where there is no such member. */
 type Members = ReadonlyMap<string, string | undefined> | Readonly<Record<string, string | undefined>>

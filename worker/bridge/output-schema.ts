@@ -1,4 +1,4 @@
-/** Projects output schemas and structured content of a modern server onto the revisions where both are objects (SEP-2106). */
+/** Wraps output schemas and structured content of a modern server that are no objects, for revisions in which they must be (SEP-2106). Pure. */
 import type { Span } from '../../protocol/json-scan.ts'
 import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'

@@ -1,4 +1,4 @@
-/** Mcp-Param-* headers: which arguments a tool wants mirrored, and whether a call's headers agree (MCP 2026-07-28, Streamable HTTP, custom headers). */
+/** `Mcp-Param-*` headers: which arguments of a tool they mirror, and whether those of a call agree with its body (MCP 2026-07-28, Streamable HTTP, custom headers). Pure. */
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { isObject, type JsonObject } from './names.ts'
 import type { Failure } from '../../protocol/errors.ts'

@@ -1,4 +1,4 @@
-/** A call that waits for its client's input: what is kept of it, and which retry may go on with it. */
+/** A call that waits for its client's input: what is kept of it, and which retry may go on with it. Pure. */
 import { err, ok, type Result } from '../../protocol/result.ts'
 import type { GivenInput, ParkedAsk } from './asks.ts'
 

@@ -1,4 +1,4 @@
-/** The digest by which a retry shows that it repeats the request it claims to repeat. */
+/** The digest by which a retry shows that it repeats the request whose state it brings. Pure. */
 import { canonicalId } from '../../protocol/json-id.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import { OPEN_ARRAY, OPEN_OBJECT, QUOTE } from '../../protocol/json-skip.ts'

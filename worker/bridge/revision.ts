@@ -1,4 +1,4 @@
-/** The MCP revisions this relay speaks to clients, and how one is chosen. */
+/** The MCP revisions with a handshake that this relay speaks to clients, and what each can do. Pure. */
 
 /** Newest first. They all begin with initialize. */
 export const LEGACY_REVISIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07'] as const

@@ -1,4 +1,4 @@
-/** The headers that every modern request mirrors its body in: MCP-Protocol-Version, Mcp-Method, Mcp-Name (MCP 2026-07-28, Streamable HTTP, standard request headers). */
+/** Checks the headers that mirror the body of every modern request: MCP-Protocol-Version, Mcp-Method, Mcp-Name (MCP 2026-07-28, Streamable HTTP, standard request headers). Pure. */
 import { decodeHeaderValue, trimHeader } from './header-value.ts'
 import type { JsonObject } from './names.ts'
 import type { Failure } from '../../protocol/errors.ts'

@@ -1,4 +1,4 @@
-/** A server's tools/list, read page by page. */
+/** Reads a server's tools/list page by page; whoever calls it gets the pages. */
 import type { JsonObject } from './names.ts'
 import { MAX_TOOL_PAGES } from '../limits.ts'
 

@@ -1,4 +1,4 @@
-/** Puts what a child of the handshake era asks to a modern client: gathers, parks the call, and takes it up again on the retry. */
+/** Asks a modern client what a child of the handshake era wants to know: gathers the child's requests, parks the call, and finds it again for the retry. */
 import { encodeBase32 } from '../../access/base32.ts'
 import { randomBytes } from '../../access/secret.ts'
 import { answerOutsideCalls, askKey, capabilityFailure, inputRequiredResult, judgeAsk, readInputResponses } from '../../bridge/asks.ts'
@@ -95,18 +95,18 @@ export class AskRound {
 }
 
 /** What a retry comes to: it goes on with a parked call, or is answered without. */
-export type Taken =
+export type FoundCall =
   | { readonly kind: 'parked'; readonly key: string; readonly askCount: number; readonly input: RetryInput }
   | { readonly kind: 'item'; readonly item: Item }
 
-const REFUSED: Taken = { kind: 'item', item: { kind: 'failed', failure: { code: 'STATE_REFUSED' } } }
+const REFUSED: FoundCall = { kind: 'item', item: { kind: 'failed', failure: { code: 'STATE_REFUSED' } } }
 
 /** Finds the parked call that a retry names, and the answers that it brings for it. */
-export async function takeUp(
+export async function findParkedCall(
   { visitor, message, stateKey, request }: ModernCall,
   state: string,
   serverInfo: string | undefined,
-): Promise<Taken> {
+): Promise<FoundCall> {
   const digest = await requestDigest(message.bytes, message.facts.method)
   const verified = await verifyRequestState(stateKey, state, { principal: visitor.principal, digest }, Date.now())
   if (!verified.ok) return REFUSED

@@ -1,4 +1,4 @@
-/** Requests of revision 2026-07-28, which carry all their server must know: no session, no handshake. */
+/** Carries one request of revision 2026-07-28, which has no session: to the Share, anew when the Share knows better, and back. */
 import { waitUntil } from 'cloudflare:workers'
 import { encodeBase32 } from '../../access/base32.ts'
 import { readRequestState } from '../../bridge/asks.ts'
@@ -9,13 +9,13 @@ import { honouredFilter, readFilter } from '../../bridge/listen.ts'
 import { modernVerdict } from '../../bridge/modern-to-legacy.ts'
 import { randomKey } from '../../call-key.ts'
 import type { BridgeFacts, GroupCallRequest } from '../../contract/rpc.ts'
-import { takeUp } from './ask-client.ts'
+import { findParkedCall } from './ask-client.ts'
 import { Courier, type News, type Renewal } from '../call/courier.ts'
 import type { Visitor } from '../visitor.ts'
 import type { Exchange } from '../response/exchange.ts'
 import { type ClientNames, clientNames } from '../response/frame-writer.ts'
 import { LegacyChild } from './on-legacy-child.ts'
-import { forgetLegacyServer, knownLegacyServer, learnLegacyServer, type LegacyServer } from './known-servers.ts'
+import { forgetLegacyServer, knownLegacyServer, learnLegacyServer, type LegacyServer } from './known-legacy-servers.ts'
 import type { Accepts, ClientMessage } from '../message.ts'
 import { legacyCall, type ModernCall } from './request.ts'
 import { respond } from '../response/respond.ts'
@@ -42,8 +42,8 @@ export async function postModern(
   // Whichever the era of the child: one that must be initialised for it hears of its client's capabilities.
   const client = { principal: visitor.principal, group, capabilities: [...envelope.capabilities] }
   const request = groupCallRequest(client, message, accepts.events ? 'stream' : 'single')
-  const seated = { ...visitor, share: visitor.shareFor(group) }
-  const exchange = new ModernExchange({ visitor: seated, message, envelope, request, group, stateKey, headers })
+  const atLane = { ...visitor, share: visitor.shareFor(group) }
+  const exchange = new ModernExchange({ visitor: atLane, message, envelope, request, group, stateKey, headers })
   return respond(exchange, accepts, signal, {})
 }
 
@@ -141,7 +141,7 @@ class ModernExchange implements Exchange {
         break
     }
     const state = readRequestState(message.params)
-    if (state !== undefined) return this.#takeUp(server, state)
+    if (state !== undefined) return this.#retry(server, state)
     this.#child = this.#childOf(server, 0)
     // Checked before it goes: the Share would else have to say that it must be, one round trip later.
     if (request.method === 'tools/call' && facts.toolsVersion !== undefined) return this.#recheck(facts.toolsVersion)
@@ -150,14 +150,14 @@ class ModernExchange implements Exchange {
     return { kind: 'call', request: this.#withTools(call.request), body: call.body }
   }
 
-  async #takeUp(server: LegacyServer, state: string): Promise<Renewal> {
-    const taken = await takeUp(this.#call, state, server.serverInfo)
-    if (taken.kind === 'item') return taken
+  async #retry(server: LegacyServer, state: string): Promise<Renewal> {
+    const found = await findParkedCall(this.#call, state, server.serverInfo)
+    if (found.kind === 'item') return found
     const call = legacyCall(this.#call, server.version)
     if (call === undefined) return answered({ kind: 'failed', failure: { code: 'PARAMS_INVALID' } })
-    this.#key = taken.key
-    this.#child = this.#childOf(server, taken.askCount)
-    return { kind: 'call', request: { ...call.request, key: taken.key, input: taken.input }, body: call.body }
+    this.#key = found.key
+    this.#child = this.#childOf(server, found.askCount)
+    return { kind: 'call', request: { ...call.request, key: found.key, input: found.input }, body: call.body }
   }
 
   async #listen(server: LegacyServer): Promise<Renewal> {

@@ -1,4 +1,4 @@
-/** What an isolate knows of a server's tools: which parameters their headers must mirror, and for which state of the tools. */
+/** What an isolate remembers of a server's tools, and whether the headers of a call mirror its arguments as the tool wants it. */
 import { err, ok, type Result } from '../../../protocol/result.ts'
 import { checkParamHeaders, type MirroredParam, readMirroredParams } from '../../bridge/param-headers.ts'
 import type { HeaderReader } from '../../bridge/standard-headers.ts'

@@ -1,4 +1,4 @@
-/** Asks a server for its tools in the name of the client that calls one. */
+/** Lists a server's tools in the name of the client that calls one of them. */
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import { toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import { isObject, type JsonObject, objectIn } from '../../bridge/names.ts'

@@ -1,14 +1,14 @@
-/** Carries a modern request to a child of the handshake era: translates what comes back, and has the client asked for what the child asks. */
+/** Translates what a child of the handshake era sends for a modern request, and has the client asked what the child asks. */
 import type { Ask } from '../../../protocol/frame.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
 import { askKey, inputRequiredResult } from '../../bridge/asks.ts'
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { mayAsk, modernResultEdits, toModernError } from '../../bridge/modern-to-legacy.ts'
-import { isLogLevel, passesLogLevel } from '../../bridge/names.ts'
+import { isLoggingLevel, passesLogLevel } from '../../bridge/names.ts'
 import { GATHER_MS, MAX_ASK_BYTES } from '../../limits.ts'
 import { within } from '../../within.ts'
 import { AskRound } from './ask-client.ts'
-import type { LegacyServer } from './known-servers.ts'
+import type { LegacyServer } from './known-legacy-servers.ts'
 import type { ModernCall } from './request.ts'
 import type { Item, ItemSource } from '../call/item.ts'
 import { WholeMessage } from '../call/whole-message.ts'
@@ -124,6 +124,6 @@ export class LegacyChild {
   #wantsLog({ header, body }: FrameItem): boolean {
     if (header.type !== 'notification' || header.method !== 'notifications/message' || header.sure !== true) return false
     const level = valueAt(body, findPath(body, rootOf(body), 'params', 'level'))
-    return isLogLevel(level) && passesLogLevel(level, this.#call.envelope.logLevel)
+    return isLoggingLevel(level) && passesLogLevel(level, this.#call.envelope.logLevel)
   }
 }

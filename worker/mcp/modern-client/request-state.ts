@@ -1,4 +1,4 @@
-/** The requestState of a parked call: a handle that only its principal can use, for the same request, for a while (MCP 2026-07-28, basic/patterns/mrtr). */
+/** Mints and checks requestState: the handle of a parked call, sealed for one principal, one request and a while (MCP 2026-07-28, basic/patterns/mrtr). */
 import { err, ok, type Result } from '../../../protocol/result.ts'
 import { concat } from '../../../protocol/splice.ts'
 import { equalBytes, mac } from '../../access/secret.ts'

@@ -1,4 +1,4 @@
-/** One request of revision 2026-07-28: who sent it, what it says, and the call that brings it to a child of either era. */
+/** One request of revision 2026-07-28: who sent it, and the calls that bring it to a server of either era. */
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
 import { mayAsk, toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
@@ -9,12 +9,12 @@ import type { ShareClient } from '../../carry/share-client.ts'
 import { groupCallRequest } from '../call/call-request.ts'
 
 /** A client in front of the lane that serves its group. */
-export interface SeatedVisitor extends Visitor {
+export interface LaneVisitor extends Visitor {
   readonly share: ShareClient
 }
 
 export interface ModernCall {
-  readonly visitor: SeatedVisitor
+  readonly visitor: LaneVisitor
   readonly message: ClientMessage
   readonly envelope: Envelope
   /** As it goes to a child of its own era. */

@@ -1,6 +1,6 @@
 /** Requests and notifications of sessions: finds the session's agent and channel, sends them on, and waits where an answer is due. */
 import type { Failure } from '../../../protocol/errors.ts'
-import { isLogLevel } from '../../bridge/names.ts'
+import { isLoggingLevel } from '../../bridge/names.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
@@ -156,7 +156,7 @@ export class LegacyCalls {
     const { method, uri, level, size } = request
     const isShared = group === SHARED_GROUP
     if (size > MAX_REPLAYED_BYTES) return undefined
-    if (method === 'logging/setLevel' && level !== undefined && isLogLevel(level))
+    if (method === 'logging/setLevel' && level !== undefined && isLoggingLevel(level))
       return requests.setLevel(session.id, keptRequest(request, level), isShared) ? undefined : EMPTY_RESULT
     if (method === 'resources/unsubscribe' && uri !== undefined)
       return requests.unsubscribe(session.id, uri, isShared) ? undefined : EMPTY_RESULT

@@ -1,7 +1,7 @@
 /** Sessions of the handshake era on a server of revision 2026-07-28: what the Share answers itself, and what the Worker must translate first. */
 import { envelopeMembers, readInitializeRequest } from '../../bridge/discover.ts'
 import { legacyNotificationVerdict, legacyVerdict, modernRequest } from '../../bridge/legacy-to-modern.ts'
-import { isLogLevel } from '../../bridge/names.ts'
+import { isLoggingLevel } from '../../bridge/names.ts'
 import { KEPT_CALL_MS, MAX_KEPT_CALL_BYTES, MAX_KEPT_CALLS, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS } from '../../limits.ts'
 import { type ChannelOpener, type Introduction, RELAY_ID } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
@@ -165,7 +165,7 @@ export class LegacyOnModern {
 
   #keepLevel(request: SessionCallRequest, session: string): boolean {
     const { level, size } = request
-    if (level === undefined || !isLogLevel(level) || size > MAX_REPLAYED_BYTES) return false
+    if (level === undefined || !isLoggingLevel(level) || size > MAX_REPLAYED_BYTES) return false
     this.#parts.store.requests.keep(session, 'level', keptRequest(request, level))
     this.#levels.set(session, level)
     return true

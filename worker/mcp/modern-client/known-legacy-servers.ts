@@ -1,4 +1,4 @@
-/** What an isolate knows of the children of the handshake era that serve modern clients. */
+/** What an isolate remembers of the servers of the handshake era that serve modern clients. */
 import { readInitializeResult, type ServerFacts } from '../../bridge/discover.ts'
 import { MAX_CACHED_SERVERS } from '../../limits.ts'
 import type { BridgeFacts } from '../../contract/rpc.ts'
