@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { concat, splice } from '../../../../protocol/splice.ts'
-import { fingerprint, readCapabilities } from '../../../../worker/bridge/capabilities.ts'
-import { childInitializeParams, discoverResult, readInitializeResult } from '../../../../worker/bridge/discover.ts'
 import {
   isCacheable,
   mayAsk,
@@ -150,41 +148,5 @@ describe('toModernError()', () => {
       kind: 'elicitations',
       requests: ['{"method":"elicitation/create","params":{"mode":"url","message":"go","url":"https://x"}}'],
     })
-  })
-})
-
-describe('discoverResult()', () => {
-  const answer =
-    '{"id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true},"tasks":{"list":{}},"extensions":{"io.modelcontextprotocol/tasks":{}}},"serverInfo":{"name":"s","x":1.0},"instructions":"do \\u0436"}}'
-
-  test('says what the child said to initialize, without tasks', () => {
-    const facts = readInitializeResult(bytesOf(answer))
-    expect(facts && discoverResult(facts)).toBe(
-      '{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":true}},"instructions":"do \\u0436","ttlMs":0,"cacheScope":"private","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s","x":1.0}}}',
-    )
-  })
-
-  test('readInitializeResult() gives nothing for an error', () => {
-    expect(readInitializeResult(bytesOf('{"id":0,"error":{"code":-32602}}'))).toBeUndefined()
-  })
-})
-
-describe('fingerprint()', () => {
-  test.each([
-    ['none', {}],
-    ['none', { experimental: { x: {} }, extensions: {} }],
-    ['elicitation', { elicitation: {} }],
-    ['elicitation', { elicitation: { form: {} } }],
-    ['elicitation.url', { elicitation: { url: {} } }],
-    [
-      'elicitation+elicitation.url+roots+sampling+sampling.context+sampling.tools',
-      { sampling: { tools: {}, context: {} }, roots: { listChanged: true }, elicitation: { url: {}, form: {} } },
-    ],
-  ])('is %s for %j, and childInitializeParams() declares just that', (expected, declared) => {
-    const set = readCapabilities(declared)
-    expect(fingerprint(set)).toBe(expected)
-    const params = JSON.parse(childInitializeParams(set, '0.1.0')) as { protocolVersion: string; capabilities: Record<string, unknown> }
-    expect(params.protocolVersion).toBe('2025-11-25')
-    expect(fingerprint(readCapabilities(params.capabilities))).toBe(expected)
   })
 })
