@@ -1,0 +1,203 @@
+import { afterEach, beforeEach, describe, expect, type Mock, test, vi } from 'vitest'
+import type { AgentFrame } from '../../../../../protocol/frame.ts'
+import { scanMessage } from '../../../../../protocol/json-scan.ts'
+import { splice } from '../../../../../protocol/splice.ts'
+import { GATHER_MS, MAX_ASK_BYTES } from '../../../../../worker/limits.ts'
+import type { Item, ItemSource } from '../../../../../worker/mcp/call/item.ts'
+import { LegacyChild } from '../../../../../worker/mcp/modern-client/on-legacy-child.ts'
+import { bytesOf, textOf } from '../../bridge/bytes.ts'
+import { answersToChild, type Asked, modernCall } from './modern-request.ts'
+import { ScriptedShare } from '../../scripted-share.ts'
+
+const CALL_KEY = 'a'.repeat(32)
+const SERVER = { version: 'v1', capabilities: {}, serverInfo: '{"name":"s"}' }
+
+let share: ScriptedShare
+
+beforeEach(() => {
+  share = new ScriptedShare().on('park', true)
+  vi.useFakeTimers()
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+type FrameItem = Extract<Item, { readonly kind: 'frame' }>
+
+function item(header: AgentFrame, body: Uint8Array): FrameItem {
+  return { kind: 'frame', header, body, restarted: false }
+}
+
+/** The first frame of a message of the child, with the first `held` bytes of it. */
+function said(
+  text: string,
+  more: { readonly n?: number; readonly sure?: true; readonly held?: number; readonly size?: number } = {},
+): FrameItem {
+  const body = bytesOf(text)
+  const facts = scanMessage(body)
+  if (!facts.ok) throw new Error(facts.error)
+  const { kind, method, id } = facts.value
+  const { n = 1, sure, held = body.length, size = body.length } = more
+  const numbers = { ch: 'c', n, at: held, size }
+  const certain = sure === undefined ? {} : { ra: 'r', sure }
+  const span = id?.span ?? [0, 0]
+  const part = body.subarray(0, held)
+  if (kind === 'notification') return item({ type: 'notification', ...numbers, method, ...certain }, part)
+  if (kind === 'request') return item({ type: 'ask', ...numbers, method, id: span, rawId: id?.raw ?? '0', ...certain }, part)
+  return item({ type: 'answer', ...numbers, key: CALL_KEY, ra: 'r', id: span, failed: kind === 'error' }, part)
+}
+
+function chunk(text: string, offset: number, n = 1): FrameItem {
+  const body = bytesOf(text).subarray(offset)
+  return item({ type: 'chunk', ch: 'c', n, at: offset + body.length, offset, last: true }, body)
+}
+
+/** What comes of the call, one by one; then the child is silent. */
+class Inner implements ItemSource {
+  readonly #items: Item[]
+  takenBytes = 0
+  isClosed = false
+
+  constructor(items: readonly Item[]) {
+    this.#items = [...items]
+  }
+
+  next(): Promise<Item | undefined> {
+    const next = this.#items.shift()
+    return next === undefined ? new Promise(() => {}) : Promise.resolve(next)
+  }
+
+  taken(bytes: number): void {
+    this.takenBytes += bytes
+  }
+
+  close(): void {
+    this.isClosed = true
+  }
+}
+
+interface Bench {
+  readonly inner: Inner
+  readonly cancel: Mock<() => void>
+  readonly got: Promise<Item | undefined>
+}
+
+/** The first thing that the client gets when these have come. */
+function carried(items: readonly [Item, ...Item[]], asked: Asked = {}): Bench {
+  const [first, ...rest] = items
+  const inner = new Inner(rest)
+  const cancel = vi.fn<() => void>()
+  const child = new LegacyChild(modernCall(share, asked), inner, SERVER, CALL_KEY, 0, cancel)
+  return { inner, cancel, got: child.next(first) }
+}
+
+const ELICIT = '{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"m"}}'
+const LOG = '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info"}}'
+const RESULT = '{"jsonrpc":"2.0","id":9,"result":{"content":[]}}'
+
+describe('LegacyChild.next() of an answer', () => {
+  test('makes a modern result of it, which names the server', async () => {
+    const got = await carried([said(RESULT)]).got
+    expect(got?.kind === 'frame' && textOf(splice(got.body, got.edits ?? []))).toBe(
+      '{"jsonrpc":"2.0","id":9,"result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s"}},"content":[]}}',
+    )
+  })
+
+  test("answers an error in the client's id, with the status that it has in the modern era", async () => {
+    expect(await carried([said('{"jsonrpc":"2.0","id":9,"error":{"code":-32601,"message":"m"}}')]).got).toEqual({
+      kind: 'response',
+      http: 404,
+      text: '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"m"}}',
+    })
+  })
+
+  test('has the client asked for a URL that the error wants it to visit', async () => {
+    const data = { elicitations: [{ message: 'go', url: 'https://x' }] }
+    const got = await carried([said(JSON.stringify({ jsonrpc: '2.0', id: 9, error: { code: -32042, message: 'm', data } }))]).got
+    expect(got?.kind === 'result' && JSON.parse(got.result)).toMatchObject({
+      resultType: 'input_required',
+      inputRequests: { 'ask-1': { method: 'elicitation/create', params: { mode: 'url', message: 'go', url: 'https://x' } } },
+    })
+  })
+
+  test('passes on what is no frame of the child, and the end of the wait', async () => {
+    const failed = { kind: 'failed', failure: { code: 'AGENT_LOST' } } as const
+    expect(await carried([failed]).got).toBe(failed)
+    const child = new LegacyChild(modernCall(share), new Inner([]), SERVER, CALL_KEY, 0, () => {})
+    expect(await child.next(undefined)).toBeUndefined()
+  })
+})
+
+describe('LegacyChild.next() of a notification', () => {
+  test('passes on progress', async () => {
+    const progress = said('{"jsonrpc":"2.0","method":"notifications/progress","params":{}}')
+    expect(await carried([progress]).got).toBe(progress)
+  })
+
+  test('passes on a log message of the level that was asked for, when it is certainly of this call', async () => {
+    const log = said(LOG, { sure: true })
+    expect(await carried([log], { logLevel: 'info' }).got).toBe(log)
+  })
+
+  test.each<[string, FrameItem, Asked]>([
+    ['a log message that nobody asked for', said(LOG, { sure: true }), {}],
+    ['a log message below the level', said(LOG, { sure: true }), { logLevel: 'error' }],
+    ['a log message that may be of another call', said(LOG), { logLevel: 'info' }],
+    ['another notification', said('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'), {}],
+  ])('passes %s over, and gives its credit back', async (_, dropped, asked) => {
+    const { inner, got } = carried([dropped, said(RESULT, { n: 2 })], asked)
+    expect(await got).toMatchObject({ header: { type: 'answer' } })
+    expect(inner.takenBytes).toBe(dropped.body.length)
+  })
+})
+
+describe('LegacyChild.next() of an ask', () => {
+  test('gathers what comes soon, then parks the call and asks its client', async () => {
+    const { inner, got } = carried([said(ELICIT), said(ELICIT.replace('"q"', '8'), { n: 2 })])
+    await vi.advanceTimersByTimeAsync(GATHER_MS)
+    const result = await got
+    expect(result?.kind === 'result' && Object.keys(JSON.parse(result.result).inputRequests)).toEqual(['ask-1', 'ask-2'])
+    expect(share.asked.park).toMatchObject([[{ call: CALL_KEY, ch: 'c', askCount: 2 }]])
+    expect(inner.isClosed).toBe(true)
+  })
+
+  test('asks nobody when the answer comes soon after all', async () => {
+    const { got } = carried([said(ELICIT), said(RESULT, { n: 2 })])
+    expect(await got).toMatchObject({ header: { type: 'answer' } })
+    expect(share.asked.park).toEqual([])
+  })
+
+  test('takes one that comes in parts, and no part of anything else', async () => {
+    const { inner, got } = carried([said(ELICIT, { held: 40 }), chunk(ELICIT, 40)])
+    await vi.advanceTimersByTimeAsync(GATHER_MS)
+    const result = await got
+    expect(result?.kind === 'result' && JSON.parse(result.result).inputRequests).toEqual({
+      'ask-1': { method: 'elicitation/create', params: { message: 'm' } },
+    })
+    expect(inner.takenBytes).toBe(bytesOf(ELICIT).length)
+    const stranger = chunk(ELICIT, 40, 5)
+    expect(await carried([stranger]).got).toBe(stranger)
+  })
+
+  test('cancels the call when its client has not declared that it can be asked this', async () => {
+    const { inner, cancel, got } = carried([said(ELICIT)], { capabilities: {} })
+    expect(await got).toMatchObject({ kind: 'failed', failure: { code: 'CAPABILITY_REQUIRED' } })
+    expect([cancel.mock.calls.length, inner.isClosed, share.asked.send.length]).toEqual([1, true, 1])
+  })
+
+  test('refuses one that is too large to be kept, and goes on', async () => {
+    const { got } = carried([said(ELICIT, { size: MAX_ASK_BYTES + 1 }), said(RESULT, { n: 2 })])
+    expect(await got).toMatchObject({ header: { type: 'answer' } })
+    expect(JSON.parse(answersToChild(share)[0] ?? '{}')).toMatchObject({ id: 'q', error: { code: -32601 } })
+  })
+
+  test('answers it by itself during a request that may not require input', async () => {
+    const { got } = carried([said(ELICIT), said('{"jsonrpc":"2.0","id":9,"result":{"tools":[]}}', { n: 2 })], {
+      method: 'tools/list',
+      params: {},
+    })
+    expect(await got).toMatchObject({ header: { type: 'answer' } })
+    expect([share.asked.send.length, share.asked.park.length]).toEqual([1, 0])
+  })
+})

@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest'
+import { legacyCall } from '../../../../../worker/mcp/modern-client/request.ts'
+import { textOf } from '../../bridge/bytes.ts'
+import { type Asked, modernCall } from './modern-request.ts'
+import { ScriptedShare } from '../../scripted-share.ts'
+
+function translated(asked: Asked): NonNullable<ReturnType<typeof legacyCall>> {
+  const call = legacyCall(modernCall(new ScriptedShare(), asked), 'v1')
+  if (call === undefined) throw new Error('not translated')
+  return call
+}
+
+describe('legacyCall()', () => {
+  test('is the same call of the same group, translated by the version that it names', () => {
+    const call = modernCall(new ScriptedShare(), { capabilities: { roots: {} } })
+    expect(legacyCall(call, 'v1')?.request).toMatchObject({ key: call.request.key, group: 'g', capabilities: ['roots'], bridge: 'v1' })
+  })
+
+  test('has the body without its envelope, and id and token where they stand in it now', () => {
+    const { request, body } = translated({ params: { name: 'a', arguments: { n: 1 } }, token: 't' })
+    expect(textOf(body)).toBe(
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"n":1},"_meta":{"progressToken":"t"}}}',
+    )
+    expect([request.size, textOf(body.subarray(...request.id)), textOf(body.subarray(...(request.token ?? [0, 0])))]).toEqual([
+      body.length,
+      '1',
+      '"t"',
+    ])
+  })
+
+  test.each([
+    ['tools/call', { name: 'a' }, 'tools/call a'],
+    ['resources/read', { uri: 'a:1' }, 'resources/read a:1'],
+    ['prompts/get', {}, 'prompts/get '],
+    ['tools/call', { name: 'n'.repeat(256) }, undefined],
+    ['tools/list', { name: 'a' }, undefined],
+  ])('of %s with %j names %j as what may ask', (method, params, asker) => {
+    expect(translated({ method, params }).request.asker).toBe(asker)
+  })
+
+  test('names the log level that is asked for, if any', () => {
+    expect(translated({ logLevel: 'info' }).request.logLevel).toBe('info')
+    expect(translated({}).request).not.toHaveProperty('logLevel')
+  })
+})
