@@ -1,4 +1,4 @@
-/** Where the relay listens, and how it is reached from here. */
+/** Which address the relay listens on, and which origin reaches it from this machine. */
 import { createServer } from 'node:net'
 
 const DEFAULT_PORT = 8787

@@ -1,11 +1,11 @@
-/** Runs the agent beside the relay, in this process: one Node less on a machine that runs both. */
+/** Runs the agent in this process, beside the relay: one Node process less on a machine that runs both. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Guard } from '../agent/server/guard.ts'
 import { createLog, type Log } from '../agent/log.ts'
 import { agentCommand, parse, prepare, VERSION } from '../agent/config/options.ts'
 import { run } from '../agent/run.ts'
 
-/** The agent drains its calls and runs the stop ladder of its children before it ends. */
+/** For the agent to end its calls and then its server processes. */
 const STOP_GRACE_MS = 15_000
 
 export interface RunningAgent {
@@ -13,7 +13,7 @@ export interface RunningAgent {
   readonly ready: Promise<void>
   /** Says in a few words how the agent ended; never rejects. */
   readonly ended: Promise<string>
-  /** Lets it leave in good order, need be without, and waits for it. */
+  /** Lets it finish its calls within STOP_GRACE_MS, then ends it at once, and waits for that. */
   readonly stop: () => Promise<void>
 }
 
@@ -28,7 +28,7 @@ export interface AgentOptions {
 }
 
 /**
- * Starts the agent. Its other options can be given as variables; where it connects to is our affair.
+ * Starts the agent. Its options other than relay and token can be given as environment variables.
  *
  * @throws {AgentExit} when a variable is wrong.
  */

@@ -1,4 +1,4 @@
-/** Bundles the Worker for workerd, the way a deployment would. */
+/** Bundles the Worker into one module for workerd. */
 import { build, stop } from 'esbuild'
 
 /**
@@ -19,6 +19,6 @@ export async function bundleWorker(entryFile: string, outFile: string): Promise<
     external: ['cloudflare:*', 'node:*'],
     logLevel: 'silent',
   })
-  // esbuild's own process would else stay for as long as we do.
+  // Without this, esbuild's own process stays until this one ends.
   await stop()
 }

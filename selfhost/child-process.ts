@@ -1,7 +1,7 @@
-/** The life of one process that we started: how it ended, and how it is made to end. */
+/** Watches one process that was started here, and ends it. */
 import type { ChildProcess } from 'node:child_process'
 
-/** One process in our care. */
+/** A process that was started here. */
 export interface Supervised {
   readonly pid: number
   /** Says in a few words how the process ended; never rejects. */
@@ -11,7 +11,7 @@ export interface Supervised {
 }
 
 /**
- * Takes a freshly spawned process into care. `stop` sends `signal`, and SIGKILL when the process is still there
+ * Watches a process that was spawned just now. `stop` sends `signal`, and SIGKILL when the process is still there
  * `graceMs` later.
  *
  * @throws {Error} when the process could not be started.

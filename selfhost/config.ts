@@ -1,4 +1,4 @@
-/** Turns the deployment's wrangler.toml into workerd's own configuration, so that one file describes both homes of the relay. */
+/** Turns wrangler.toml into workerd's own configuration, so that one file describes the deployed relay and the self-hosted one. No I/O. */
 import { parse, type TomlTable, type TomlValue } from 'smol-toml'
 
 /** The part of wrangler.toml that decides how the Worker runs. */

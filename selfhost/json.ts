@@ -1,4 +1,4 @@
-/** Reading JSON that other processes and earlier runs have written. */
+/** Reads JSON objects that other processes and earlier runs have written. No I/O. */
 
 /** The object that a text holds, or `undefined` when it holds none. */
 export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {

@@ -1,4 +1,4 @@
-/** The command line of `npm start`. */
+/** The command line of `npm start`: options, their checks, and the usage text. No I/O. */
 import { parseArgs } from 'node:util'
 import { MAX_LANES } from '../protocol/limits.ts'
 

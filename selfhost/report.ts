@@ -1,7 +1,7 @@
-/** What `npm start` tells a person. */
+/** The texts that `npm start` prints for a person. No I/O. */
 import { parseObject } from './json.ts'
 
-export interface Facts {
+export interface ShareReport {
   readonly shareUrl: string
   /** What is shared, in words. */
   readonly server: string
@@ -9,14 +9,14 @@ export interface Facts {
 }
 
 /** The text for a share that is up: its URL in a box, a request to try, where the data lies, how to stop. */
-export function describeShare(facts: Facts): string {
+export function describeShare(report: ShareReport): string {
   const body =
     '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}'
-  return `${box(['Share URL (whoever has it can use the server):', facts.shareUrl])}
+  return `${box(['Share URL (whoever has it can use the server):', report.shareUrl])}
 
-Sharing:  ${facts.server}
-Try it:   curl -s '${facts.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
-Data:     ${facts.dataDir} (owner key, share, storage; keep it private)
+Sharing:  ${report.server}
+Try it:   curl -s '${report.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
+Data:     ${report.dataDir} (owner key, share, storage; keep it private)
 Stop:     Ctrl-C (the next start has the same share URL, whatever it shares then)
 `
 }

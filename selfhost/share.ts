@@ -1,4 +1,4 @@
-/** Finds or makes, through the owner's API, the share that `npm start` keeps. */
+/** Finds the share that `npm start` keeps, or makes a new one, through the owner's API. */
 import { parseObject } from './json.ts'
 import type { KeptShare, State } from './state.ts'
 

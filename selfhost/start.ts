@@ -1,4 +1,4 @@
-/** `npm start`: the relay in workerd, a share, and the agent with a server, until a signal comes or one of them ends. */
+/** `npm start`: runs the relay in workerd and the agent with a server, until a signal comes or one of them ends. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -17,11 +17,12 @@ const ROOT = resolve(import.meta.dirname, '..')
 const SAMPLE_SERVER = join(ROOT, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js')
 /** The relay and the agent are both on this machine; slower than this is a fault. */
 const READY_MS = 30_000
-/** How often npm's shell is looked for, when it started us. */
+/** How often a run under npm checks whether npm is still there. */
 const PARENT_CHECK_MS = 250
+/** Variables that the relay gets as they are. */
 const PASSED_ON = ['SIGNING_KEY', 'ALLOWED_ORIGINS', 'POLL_AFTER_SECONDS', 'AWAY_WAIT_SECONDS', 'INPUT_WAIT_SECONDS'] as const
 
-/** Where the person is: npm runs its scripts in the project's folder. */
+/** The folder from which the command was given: npm itself runs its scripts in the project's. */
 const userDir = process.env['npm_lifecycle_event'] === 'start' ? (process.env['INIT_CWD'] ?? process.cwd()) : process.cwd()
 
 async function run(options: Options, signal: AbortSignal): Promise<void> {
@@ -71,7 +72,7 @@ async function startRelay(options: Options, folder: StateFolder, state: State, o
   const port = await choosePort(options.host, options.port, state.port)
   const variables = {
     ...Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
-    // The address itself stays known: it is how this process and the agent reach the relay.
+    // The listening host stays allowed: this process and the agent reach the relay by it.
     ...(process.env['ALLOWED_HOSTS'] ? { ALLOWED_HOSTS: `${process.env['ALLOWED_HOSTS']},${options.host}` } : {}),
     ...(options.openClaim ? {} : { OWNER_KEY: state.ownerKey }),
     ...(options.publicUrl === undefined ? {} : { PUBLIC_URL: new URL(options.publicUrl).origin }),
@@ -143,7 +144,7 @@ async function main(): Promise<number> {
   }
 }
 
-/** npm passes a SIGTERM to its shell, which dies of it and tells nobody: a lost parent is an order to stop. */
+/** npm passes SIGTERM to its shell only, which ends without telling this process: so the end of the parent means stop. */
 function onParentGone(stop: () => void): void {
   if (process.env['npm_lifecycle_event'] === undefined) return
   const parent = process.ppid
@@ -152,7 +153,7 @@ function onParentGone(stop: () => void): void {
   }, PARENT_CHECK_MS).unref()
 }
 
-/** One line; `fetch` says only in its cause what went wrong. */
+/** One line. What went wrong with a `fetch` stands in the error's cause. */
 function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message

@@ -1,4 +1,4 @@
-/** The folder that makes a self-hosted relay the same one after a restart: keys, share, port, and the relay's storage. */
+/** The folder that a self-hosted relay keeps between runs: keys, share, port, and the relay's storage. */
 import { createHash, randomBytes } from 'node:crypto'
 import { chmod, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -33,8 +33,8 @@ export interface StateFolder {
 }
 
 /**
- * Where the state of a checkout lies: by itself, below the user's state folder (XDG Base Directory). Not in the checkout,
- * since people share the folder they stand in, and with it whatever lies there.
+ * Where the state of a checkout is kept unless --data says otherwise: below the user's state folder (XDG Base Directory).
+ * Not in the checkout, since people share the folder they stand in, with whatever is in it.
  */
 export function defaultStateDir(checkout: string, env: Readonly<Record<string, string | undefined>>): string {
   const base = env['XDG_STATE_HOME'] || join(homedir(), '.local/state')
@@ -79,7 +79,7 @@ async function readState(file: string): Promise<State | undefined> {
   throw new Error(`${file} is damaged; restore it from a backup, or delete it to start with a new owner key and share`)
 }
 
-/** A crash leaves the old text or the new one, never a part. */
+/** Writes a file so that a crash leaves the old text or the new one, never a part. */
 async function writeWhole(file: string, text: string): Promise<void> {
   const fresh = `${file}.new`
   await writeFile(fresh, text, { mode: 0o600, flush: true })
@@ -103,7 +103,7 @@ async function takeLock(file: string): Promise<void> {
   }
 }
 
-/** Whether a process lives and, where that can be told, is one of ours: after a reboot its id may be another's. */
+/** Whether a process runs and, where /proc tells, is an `npm start`: after a reboot its id may be that of another program. */
 async function isRunning(pid: number): Promise<boolean> {
   if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false
   try {

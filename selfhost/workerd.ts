@@ -1,4 +1,4 @@
-/** Runs the relay in the workerd binary. */
+/** Runs the workerd binary with the relay's configuration. */
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
@@ -11,10 +11,10 @@ export interface RunningRelay extends Supervised {
   readonly port: number
 }
 
-/** workerd has nothing to finish: its storage is a database that survives a kill. */
+/** For workerd to end after its signal. It has nothing to finish: its storage is a database that survives a kill. */
 const STOP_GRACE_MS = 3_000
 
-/** Where the workerd binary lies. What npm links is a shim, which would leave the binary behind when it is killed. */
+/** Path of the workerd binary. The command that npm links is a script, which leaves the binary running when it is killed. */
 function findBinary(): string {
   const found: unknown = createRequire(import.meta.url)('workerd')
   if (typeof found === 'object' && found !== null && 'default' in found && typeof found.default === 'string') return found.default
@@ -28,7 +28,7 @@ export interface WorkerdOptions {
   readonly variables: Readonly<Record<string, string>>
   /** Called as soon as there is a process. */
   readonly onProcess: (pid: number) => void
-  /** Descriptor that takes its output; our stderr when there is none. */
+  /** File descriptor for its output; by default the stderr of this process. */
   readonly output?: number
 }
 
@@ -42,10 +42,10 @@ export async function startWorkerd({ configFile, storageDir, variables, onProces
   const child = spawn(findBinary(), args, {
     stdio: ['ignore', output, output, 'pipe'],
     env: { ...workerdEnvironment(), ...variables },
-    // A group of its own: Ctrl-C must reach us alone, so that the agent can still say goodbye to the relay.
+    // A process group of its own: Ctrl-C must not reach it, so that the agent can still close its link to the relay.
     detached: true,
   })
-  // SIGTERM would wait for ever while a WebSocket is open.
+  // On SIGTERM workerd waits until every WebSocket has closed, however long that takes.
   const relay = await supervise(child, 'SIGINT', STOP_GRACE_MS)
   onProcess(relay.pid)
   const port = await Promise.race([readPort(child.stdio[3] as Readable), relay.ended])
@@ -53,7 +53,7 @@ export async function startWorkerd({ configFile, storageDir, variables, onProces
   throw new Error(`workerd did not start (${port})`)
 }
 
-/** What workerd and the certificates it reads may need of our environment. */
+/** The variables that workerd itself may need: it gets no others of this process. */
 function workerdEnvironment(): Record<string, string> {
   const names = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'SystemRoot', 'TEMP']
   return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
