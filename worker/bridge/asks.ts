@@ -35,7 +35,7 @@ export function answerOutsideCalls(rawId: string, method: string): string {
   return method === 'roots/list' ? resultText(rawId, '{"roots":[]}') : refusalText(rawId, method)
 }
 
-/** The refusal of a call of whose asks the client can answer none. */
+/** The failure of a call whose child asked for nothing but what its client has not declared. */
 export function capabilityFailure(missing: Iterable<Capability>): Failure {
   // A part cannot be declared without its whole.
   const required = new Set<Capability>()
@@ -46,7 +46,7 @@ export function capabilityFailure(missing: Iterable<Capability>): Failure {
   return { code: 'CAPABILITY_REQUIRED', requiredCapabilities: declare(required) }
 }
 
-/** What a modern client has no use for in a child's request: its own ids, tokens and tasks. */
+/** Keys of a child's params that mean nothing to a modern client. */
 const LEGACY_PARAMS: readonly string[] = ['elicitationId', '_meta']
 
 function requestText(method: string, ask: Uint8Array, params: Span | undefined): string {
@@ -63,7 +63,7 @@ export interface ParkedAsk {
   readonly method: string
 }
 
-/** The key of the nth ask of a call, from 1 on and through all its rounds: unique within the request, and telling nothing. */
+/** Key of the nth ask of a call. It is counted from 1 through all rounds, so that no two asks of one call share a key. */
 export function askKey(ordinal: number): string {
   return `ask-${ordinal}`
 }
@@ -102,13 +102,13 @@ export function readInputResponses(retry: Uint8Array, asks: readonly ParkedAsk[]
   return { responses, missing }
 }
 
-/** Whether a request is a retry: it brings back state. Input without state belongs to no call that waits, and is ignored. */
+/** The state that a retry brings back; undefined for a request that is none. Input without state belongs to no call, and is ignored. */
 export function readRequestState(params: JsonObject): string | undefined {
   const state = Object.hasOwn(params, 'requestState') ? params['requestState'] : undefined
   return typeof state === 'string' ? state : undefined
 }
 
-/** As much of each method's result as tells an answer from a mistake; the server checks the rest against its own schema. */
+/** Whether a value has the main members of this method's result. The server checks the rest against its own schema. */
 function isAnswerTo(method: string, value: unknown): boolean {
   // A wrapped `{method, result}` is what some clients send, and is no answer.
   if (!isObject(value) || Object.hasOwn(value, 'method') || Object.hasOwn(value, 'result')) return false

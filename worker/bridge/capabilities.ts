@@ -1,7 +1,7 @@
 /** What clients declare that they can be asked, which request needs which capability, and the text that names a set of them. Pure. */
 import { isObject, type JsonObject, objectIn, TASKS_EXTENSION } from './names.ts'
 
-/** The capabilities that decide what a server may ask. Others change nothing that a server can do with its client. */
+/** The capabilities that decide what a server may ask its client. */
 export type Capability = 'elicitation' | 'elicitation.url' | 'roots' | 'sampling' | 'sampling.context' | 'sampling.tools'
 
 export type CapabilitySet = ReadonlySet<Capability>
@@ -27,7 +27,7 @@ export function readCapabilities(declared: JsonObject): CapabilitySet {
   return new Set(CAPABILITIES.filter((name) => DECLARED[name](declared)))
 }
 
-/** One text for one set, whatever the order in which a client declares it: children are keyed by it. */
+/** A text that is the same for the same set, whatever the order in which it was declared. Children are told apart by it. */
 export function fingerprint(set: CapabilitySet): string {
   return set.size === 0 ? 'none' : CAPABILITIES.filter((name) => set.has(name)).join('+')
 }
@@ -65,8 +65,8 @@ export function lacking(set: CapabilitySet, needed: readonly Capability[]): Capa
 }
 
 /**
- * Capabilities of a client as another era's peer may see them: tasks differ between the eras, and a list of roots that
- * changes cannot be told of. Extensions and experiments stay.
+ * Capabilities of a client as a server of the other era may see them: without tasks, which differ between the eras, and
+ * without `roots.listChanged`, which cannot be carried over. Extensions and experiments stay.
  */
 export function bridgedClientCapabilities(declared: JsonObject): Record<string, unknown> {
   const bridged: Record<string, unknown> = { ...withoutTasks(declared) }
@@ -74,7 +74,7 @@ export function bridgedClientCapabilities(declared: JsonObject): Record<string, 
   return bridged
 }
 
-/** Capabilities of a server as another era's client may see them. */
+/** Capabilities of a server as a client of the other era may see them: without tasks. */
 export function bridgedServerCapabilities(declared: JsonObject): Record<string, unknown> {
   return withoutTasks(declared)
 }

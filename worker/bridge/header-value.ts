@@ -3,7 +3,7 @@
 const PREFIX = '=?base64?'
 const SUFFIX = '?='
 
-/** RFC 4648 §4 with its padding; which bits the last character may have is checked by encoding again. */
+/** RFC 4648 §4, with padding. Whether unused bits of the last character are zero is checked by encoding again. */
 const CANONICAL_BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
 /** Visible ASCII, space and tab, with neither space nor tab at the ends. */
@@ -32,7 +32,7 @@ export function decodeHeaderValue(header: string): string | undefined {
   }
 }
 
-/** Without the white space that is no part of a field value (RFC 9110 §5.5). A loop, since `/[\t ]+$/` takes quadratic time. */
+/** Without the white space around a field value (RFC 9110 §5.5). A loop, since `/[\t ]+$/` takes quadratic time. */
 export function trimHeader(header: string): string {
   let from = 0
   let to = header.length

@@ -93,7 +93,7 @@ export function legacyResultEdits(answer: Uint8Array, { method, isSchemaWrapped 
   return edits
 }
 
-/** Errors of how the relay called the child: nothing a legacy client could mend. */
+/** Errors of how the relay has called the child, which a legacy client cannot mend. */
 const RELAY_FAULTS: readonly unknown[] = [ERRORS.HEADER_MISMATCH.rpc, ERRORS.CAPABILITY_REQUIRED.rpc, ERRORS.UNSUPPORTED_VERSION.rpc]
 
 /** A modern child's error answer as a legacy client knows it. */
@@ -121,7 +121,7 @@ export function childNotificationVerdict(method: string): 'forward' | 'drop' {
   return MODERN_NOTIFICATIONS.includes(method) ? 'drop' : 'forward'
 }
 
-/** Takes the mark of the relay's listen off a notification. */
+/** Takes off a notification what marks it as one of the relay's own listen. */
 export function legacyNotificationEdits(notification: Uint8Array): Replacement[] {
   return editBody(notification, 'params', { meta: { drop: (key) => key === META.subscriptionId } })
 }

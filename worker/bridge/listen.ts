@@ -72,13 +72,13 @@ export function isWanted(filter: SubscriptionFilter, method: string, uri: string
   return LIST_CHANGES.some((change) => change.method === method && filter[change.key] === true)
 }
 
-/** An update may name a part of what was subscribed to (schema, ResourceUpdatedNotificationParams), never a mere neighbour. */
+/** An update may name a part of what was subscribed to (schema, ResourceUpdatedNotificationParams): `a/b` of `a`, but not `ab`. */
 function covers(wanted: string, uri: string): boolean {
   if (wanted === uri) return true
   return uri.startsWith(wanted) && (wanted.endsWith('/') || ['/', '#', '?'].includes(uri.charAt(wanted.length)))
 }
 
-/** What asks for every list. */
+/** The filter that asks for changes of every list. */
 export const ALL_LIST_CHANGES: SubscriptionFilter = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true }
 
 /** The notifications of changed lists that a filter asks for. */

@@ -133,7 +133,7 @@ export function toModernError(answer: Uint8Array): ModernError {
   if (code === URL_ELICITATION_REQUIRED) {
     const requests = readElicitations(answer)
     if (requests.length > 0) return { kind: 'elicitations', requests }
-    // Without anything to elicit there is nothing to ask, and the code itself must not be sent any more.
+    // There is nothing to ask for, and revision 2026-07-28 does not know the code.
     return { kind: 'error', http: 200, body: splice(answer, [replacement(span, String(ERRORS.CHILD_REFUSED.rpc))]) }
   }
   const row = ERROR_CODES.get(code)

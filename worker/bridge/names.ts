@@ -1,6 +1,6 @@
 /** Names of MCP 2026-07-28 that both directions of the bridge use, and checks of plain JSON values. Pure. */
 
-/** The only modern revision we speak. */
+/** The only modern revision that the relay speaks. */
 export const MODERN_REVISION = '2026-07-28'
 export const MODERN_REVISIONS: readonly string[] = [MODERN_REVISION]
 
@@ -36,7 +36,7 @@ export function verbosity(level: string): number {
   return rank === -1 ? LOG_LEVELS.length : rank
 }
 
-/** Whether a message of this level goes to someone who asked for `threshold`; nobody asked means no (basic/index, logLevel). */
+/** Whether a log message of this level goes to a client that asked for `threshold`; one that asked for none gets none (basic/index, logLevel). */
 export function passesLogLevel(level: LoggingLevel, threshold: LoggingLevel | undefined): boolean {
   return threshold !== undefined && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(threshold)
 }

@@ -63,7 +63,7 @@ function wrapSchema(body: Uint8Array, schema: Span): string {
   return `{${prefix}"type":"object","properties":{"${WRAPPER}":${textAt(moved, [0, moved.length])}},"required":["${WRAPPER}"]}`
 }
 
-/** Pointers into the document are pointers into the wrapper now. Fragments that name an anchor hold wherever it stands. */
+/** Makes pointers into the document pointers into the wrapper. A fragment that names an anchor holds wherever the anchor stands. */
 function referenceEdits(body: Uint8Array, schema: Span): Replacement[] {
   const edits: Replacement[] = []
   const visit = (span: Span, isNameMap: boolean, depth: number): void => {
@@ -86,7 +86,7 @@ function pointerEdit(body: Uint8Array, span: Span): Replacement[] {
   return [replacement(span, JSON.stringify(`#/properties/${WRAPPER}${pointer.slice(1)}`))]
 }
 
-/** Whether a schema's `$id` is the base for references below it; one that is a fragment is an anchor (draft-07). */
+/** Whether a schema has an `$id` by which references below it are resolved. One that is a fragment is a mere anchor (draft-07). */
 function hasOwnBase(body: Uint8Array, open: number): boolean {
   const id = valueAt(body, findPath(body, open, '$id'))
   return id !== undefined && !(typeof id === 'string' && id.startsWith('#'))

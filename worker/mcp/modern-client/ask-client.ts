@@ -94,7 +94,7 @@ export class AskRound {
   }
 }
 
-/** What a retry comes to: it goes on with a parked call, or is answered without. */
+/** What a retry comes to: it goes on with a parked call, or is answered at once. */
 export type FoundCall =
   | { readonly kind: 'parked'; readonly key: string; readonly askCount: number; readonly input: RetryInput }
   | { readonly kind: 'item'; readonly item: Item }
@@ -114,7 +114,7 @@ export async function findParkedCall(
   const parked = await visitor.share.parked(handle, visitor.principal)
   if (parked === undefined) return REFUSED
   const { responses, missing } = readInputResponses(message.bytes, parked.asks)
-  // A resend by the same Worker has all that it had before.
+  // Of a retry that was taken before, the Share knows whether this is the same one, which had all answers then.
   if (missing.length > 0 && parked.takenBy === undefined)
     return {
       kind: 'item',

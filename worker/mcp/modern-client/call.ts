@@ -27,9 +27,10 @@ import { groupCallRequest } from '../call/call-request.ts'
 
 const encoder = new TextEncoder()
 
-/** Bytes of the digest that names a group of clients: who they are must not show in a channel's name. */
+/** Bytes of the digest that names a group of clients. A digest, since a channel's name must not tell who its clients are. */
 const GROUP_BYTES = 16
 
+/** Answers a request without session. What it needs to know of its client stands in `envelope`. */
 export async function postModern(
   visitor: Visitor,
   stateKey: CryptoKey,
@@ -39,7 +40,7 @@ export async function postModern(
   { headers, signal }: Request,
 ): Promise<Response> {
   const group = await groupName(visitor.principal, envelope)
-  // Whichever the era of the child: one that must be initialised for it hears of its client's capabilities.
+  // A child of the handshake era is told the capabilities when it is initialised; of which era the child is shows later.
   const client = { principal: visitor.principal, group, capabilities: [...envelope.capabilities] }
   const request = groupCallRequest(client, message, accepts.events ? 'stream' : 'single')
   const atLane = { ...visitor, share: visitor.shareFor(group) }
@@ -96,7 +97,7 @@ class ModernExchange implements Exchange {
     if (this.#subscription !== undefined) return
     const { visitor, group } = this.#call
     const order = { kind: 'cancel', group, key: randomKey(), call: this.#key } as const
-    // The request ends with its client: without this, so would the message. Nobody is left to be told that it failed.
+    // This Worker's request ends when its client leaves, and without waitUntil the message would end with it.
     waitUntil(visitor.share.send(order).catch(() => undefined))
   }
 
@@ -104,7 +105,10 @@ class ModernExchange implements Exchange {
     return new LegacyChild(this.#call, this.#courier, server, this.#key, askCount, () => this.cancel())
   }
 
-  /** Checked by what we know, the Share says whether that is still so; what fails by it is checked again by what is. */
+  /**
+   * Names the state of the tools by which the headers are right, so that the Share can tell whether it is the newest. When
+   * they are not, or no tools are known, no state is named: the Share answers `stale`, and the call is checked by the newest.
+   */
   #withTools(request: GroupCallRequest): GroupCallRequest {
     const { visitor, message, headers } = this.#call
     if (request.method !== 'tools/call') return request
@@ -113,6 +117,7 @@ class ModernExchange implements Exchange {
     return { ...request, toolsVersion: isSound ? known.version : '' }
   }
 
+  /** What to do now that the Share has told what this Worker did not know, or knew wrongly. */
   async #renew(news: News): Promise<Renewal> {
     const { request, message, visitor, group } = this.#call
     if (news.kind === 'stale') return this.#recheck(news.toolsVersion)
@@ -123,7 +128,7 @@ class ModernExchange implements Exchange {
     return { kind: 'call', request: this.#withTools(request), body: message.bytes }
   }
 
-  /** The child speaks the handshake era: what the relay answers in its name, and what it asks the child. */
+  /** The child speaks the handshake era: the relay answers in its name, or sends it the call translated. */
   async #bridge(facts: BridgeFacts): Promise<Renewal> {
     const { request, message, visitor, group } = this.#call
     const server = learnLegacyServer(visitor.share.id, group, facts)
@@ -150,6 +155,7 @@ class ModernExchange implements Exchange {
     return { kind: 'call', request: this.#withTools(call.request), body: call.body }
   }
 
+  /** The client brings the input for which its call waits. */
   async #retry(server: LegacyServer, state: string): Promise<Renewal> {
     const found = await findParkedCall(this.#call, state, server.serverInfo)
     if (found.kind === 'item') return found
@@ -171,7 +177,7 @@ class ModernExchange implements Exchange {
     return answered(first ?? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } })
   }
 
-  /** Learns the tools anew and checks the call by them. */
+  /** Checks the call by the tools of this version, which are listed first unless they are known. */
   async #recheck(toolsVersion: string): Promise<Renewal> {
     const { visitor, message, headers, request } = this.#call
     const known = knownTools(visitor.share.id)

@@ -5,7 +5,7 @@ import type { BridgeFacts } from '../../contract/rpc.ts'
 import { Newest } from '../../newest.ts'
 
 export interface LegacyServer extends ServerFacts {
-  /** What a translated call names, so that the Share can tell whether it still holds. */
+  /** Named by each translated call, so that the Share can tell whether it still holds. */
   readonly version: string
 }
 

@@ -20,7 +20,7 @@ export function knownTools(share: string): ToolSet | undefined {
   return toolSets.get(share)
 }
 
-/** Reads all pages and remembers what they say. A list that cannot be had leaves nothing to check by. */
+/** Reads all pages and remembers what they say. Pages that cannot be had are left out, and their tools are not checked. */
 export async function learnTools(share: string, version: string, list: ListTools): Promise<ToolSet> {
   const mirrored = new Map<string, readonly MirroredParam[]>()
   for await (const page of pagesOf(list)) for (const tool of toolsOf(page)) addTool(mirrored, tool)

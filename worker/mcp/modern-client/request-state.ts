@@ -16,7 +16,7 @@ const TEXT_CHARS = 116
 
 const encoder = new TextEncoder()
 
-/** To what a state is bound besides its expiry. */
+/** Whose state it is, and of which request. */
 export interface StateBinding {
   readonly principal: string
   /** From `requestDigest`, 32 bytes. */
@@ -52,7 +52,7 @@ export async function verifyRequestState(
   const take = (count: number): Uint8Array<ArrayBuffer> => payload.slice(at, (at += count))
   const expiry = new DataView(take(EXPIRY_BYTES).buffer)
   const handle = take(HANDLE_BYTES)
-  // Whose it is comes first: nobody learns anything of another's state but that it is not his.
+  // The principal is checked first: whoever has another's state learns no more than that it is another's.
   if (!equalBytes(take(PRINCIPAL_BYTES), await principalMac(key, binding.principal))) return err('other_principal')
   if (!equalBytes(take(DIGEST_BYTES), binding.digest)) return err('other_request')
   if (expiry.getUint16(0) * 2 ** 32 + expiry.getUint32(2) <= nowMs) return err('expired')
@@ -63,7 +63,7 @@ function payloadMac(key: CryptoKey, payload: Uint8Array): Promise<Uint8Array> {
   return mac(key, concat([encoder.encode('state\0'), payload]), MAC_BYTES)
 }
 
-/** A MAC and no mere hash: the client must not find out principals by guessing. */
+/** A MAC, not a plain hash: the client must not be able to find out principals by guessing. */
 function principalMac(key: CryptoKey, principal: string): Promise<Uint8Array> {
   return mac(key, encoder.encode(`principal\0${principal}`), PRINCIPAL_BYTES)
 }

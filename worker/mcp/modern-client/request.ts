@@ -8,11 +8,12 @@ import type { ClientMessage } from '../message.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { groupCallRequest } from '../call/call-request.ts'
 
-/** A client in front of the lane that serves its group. */
+/** A client, with the lane that serves its group. */
 export interface LaneVisitor extends Visitor {
   readonly share: ShareClient
 }
 
+/** A request without session, with all that is needed to answer it. */
 export interface ModernCall {
   readonly visitor: LaneVisitor
   readonly message: ClientMessage
@@ -24,7 +25,7 @@ export interface ModernCall {
   readonly headers: Headers
 }
 
-/** A name longer than this is not remembered as one that asks. */
+/** What may ask is remembered by method and name, unless they are longer than this. */
 const MAX_ASKER_CHARS = 256
 
 /** The call for a child of the handshake era, and its body. Undefined for a body that cannot be rewritten. */
