@@ -1,12 +1,13 @@
 /** Carries one request of revision 2026-07-28, which has no session: to the Share, anew when the Share knows better, and back. */
 import { waitUntil } from 'cloudflare:workers'
+import type { Failure } from '../../../protocol/errors.ts'
 import { encodeBase32 } from '../../access/base32.ts'
 import { readRequestState } from '../../bridge/asks.ts'
 import { fingerprint } from '../../bridge/capabilities.ts'
 import { discoverResult } from '../../bridge/discover.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
 import { honouredFilter, readFilter } from '../../bridge/listen.ts'
-import { modernVerdict } from '../../bridge/modern-to-legacy.ts'
+import { modernVerdict, toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import { randomKey } from '../../call-key.ts'
 import type { BridgeFacts, GroupCallRequest } from '../../contract/rpc.ts'
 import { findParkedCall } from './ask-client.ts'
@@ -17,7 +18,7 @@ import { type ClientNames, clientNames } from '../response/frame-writer.ts'
 import { LegacyChild } from './on-legacy-child.ts'
 import { forgetLegacyServer, knownLegacyServer, learnLegacyServer, type LegacyServer } from './known-legacy-servers.ts'
 import type { Accepts, ClientMessage } from '../message.ts'
-import { legacyCall, type ModernCall } from './request.ts'
+import { type ModernCall, translatedRequest } from './request.ts'
 import { respond } from '../response/respond.ts'
 import { Subscription } from './listen.ts'
 import { listToolsFor } from './list-tools.ts'
@@ -66,7 +67,7 @@ class ModernExchange implements Exchange {
     const { request, message, visitor, group } = call
     const server = knownLegacyServer(visitor.share.id, group)
     const isPlain = modernVerdict(request.method) === 'forward' && readRequestState(message.params) === undefined
-    const first = server === undefined || !isPlain ? undefined : legacyCall(call, server.version)
+    const first = server === undefined || !isPlain ? undefined : this.#translated(server)
     if (server !== undefined && first !== undefined) this.#server = server
     const { request: sent, body } = first ?? { request, body: message.bytes }
     this.#courier = new Courier(visitor.share, this.#withTools(sent), body, (news) => this.#renew(news))
@@ -105,6 +106,13 @@ class ModernExchange implements Exchange {
     return new LegacyChild(this.#call, this.#courier, server, this.#key, askCount, () => this.cancel())
   }
 
+  /** The call as a child of the handshake era gets it; undefined for a body that cannot be rewritten. */
+  #translated({ version }: LegacyServer): { readonly request: GroupCallRequest; readonly body: Uint8Array } | undefined {
+    const body = toLegacyRequest(this.#call.message.bytes)
+    const request = translatedRequest(this.#call, body, version)
+    return request === undefined ? undefined : { request, body }
+  }
+
   /**
    * Names the state of the tools by which the headers are right, so that the Share can tell whether it is the newest. When
    * they are not, or no tools are known, no state is named: the Share answers `stale`, and the call is checked by the newest.
@@ -132,12 +140,11 @@ class ModernExchange implements Exchange {
   async #bridge(facts: BridgeFacts): Promise<Renewal> {
     const { request, message, visitor, group } = this.#call
     const server = learnLegacyServer(visitor.share.id, group, facts)
-    if (server === undefined)
-      return answered({ kind: 'failed', failure: { code: 'CHILD_START_FAILED', executed: 'no', detail: 'the server refused initialize' } })
+    if (server === undefined) return failed({ code: 'CHILD_START_FAILED', executed: 'no', detail: 'the server refused initialize' })
     this.#server = server
     switch (modernVerdict(request.method)) {
       case 'unknown':
-        return answered({ kind: 'failed', failure: { code: 'METHOD_UNKNOWN' } })
+        return failed({ code: 'METHOD_UNKNOWN' })
       case 'discover':
         return answered({ kind: 'result', result: discoverResult(server) })
       case 'listen':
@@ -150,8 +157,8 @@ class ModernExchange implements Exchange {
     this.#child = this.#childOf(server, 0)
     // Checked before it goes: the Share would else have to say that it must be, one round trip later.
     if (request.method === 'tools/call' && facts.toolsVersion !== undefined) return this.#recheck(facts.toolsVersion)
-    const call = legacyCall(this.#call, server.version)
-    if (call === undefined) return answered({ kind: 'failed', failure: { code: 'PARAMS_INVALID' } })
+    const call = this.#translated(server)
+    if (call === undefined) return failed({ code: 'PARAMS_INVALID' })
     return { kind: 'call', request: this.#withTools(call.request), body: call.body }
   }
 
@@ -159,8 +166,8 @@ class ModernExchange implements Exchange {
   async #retry(server: LegacyServer, state: string): Promise<Renewal> {
     const found = await findParkedCall(this.#call, state, server.serverInfo)
     if (found.kind === 'item') return found
-    const call = legacyCall(this.#call, server.version)
-    if (call === undefined) return answered({ kind: 'failed', failure: { code: 'PARAMS_INVALID' } })
+    const call = this.#translated(server)
+    if (call === undefined) return failed({ code: 'PARAMS_INVALID' })
     this.#key = found.key
     this.#child = this.#childOf(server, found.askCount)
     return { kind: 'call', request: { ...call.request, key: found.key, input: found.input }, body: call.body }
@@ -169,12 +176,12 @@ class ModernExchange implements Exchange {
   async #listen(server: LegacyServer): Promise<Renewal> {
     const { request, message, visitor, group } = this.#call
     const filter = readFilter(message.params)
-    if (!filter.ok) return answered({ kind: 'failed', failure: filter.error })
+    if (!filter.ok) return failed(filter.error)
     const honoured = honouredFilter(filter.value, server.capabilities)
     const subscription = new Subscription(visitor.share, group, request.key, honoured, request.rawId)
     const first = await subscription.next()
     this.#subscription = subscription
-    return answered(first ?? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } })
+    return first === undefined ? failed({ code: 'INTERNAL', executed: 'no' }) : answered(first)
   }
 
   /** Checks the call by the tools of this version, which are listed first unless they are known. */
@@ -186,15 +193,19 @@ class ModernExchange implements Exchange {
       ? known
       : await learnTools(visitor.share.id, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor))
     const checked = checkToolHeaders(tools, message.params, headers)
-    if (!checked.ok) return answered({ kind: 'failed', failure: checked.error })
-    const call = this.#server === undefined ? { request, body: message.bytes } : legacyCall(this.#call, this.#server.version)
-    if (call === undefined) return answered({ kind: 'failed', failure: { code: 'PARAMS_INVALID' } })
+    if (!checked.ok) return failed(checked.error)
+    const call = this.#server === undefined ? { request, body: message.bytes } : this.#translated(this.#server)
+    if (call === undefined) return failed({ code: 'PARAMS_INVALID' })
     return { kind: 'call', request: { ...call.request, toolsVersion }, body: call.body }
   }
 }
 
-function answered(what: Item): Renewal {
-  return { kind: 'item', item: what }
+function answered(item: Item): Renewal {
+  return { kind: 'item', item }
+}
+
+function failed(failure: Failure): Renewal {
+  return answered({ kind: 'failed', failure })
 }
 
 /** Clients of one principal that declare the same capabilities share a child: servers fit their tools to capabilities. */

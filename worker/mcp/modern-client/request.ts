@@ -1,7 +1,7 @@
 /** One request of revision 2026-07-28: who sent it, and the calls that bring it to a server of either era. */
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
-import { mayAsk, toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
+import { mayAsk } from '../../bridge/modern-to-legacy.ts'
 import type { GroupCallRequest } from '../../contract/rpc.ts'
 import type { Visitor } from '../visitor.ts'
 import type { ClientMessage } from '../message.ts'
@@ -28,26 +28,26 @@ export interface ModernCall {
 /** What may ask is remembered by method and name, unless they are longer than this. */
 const MAX_ASKER_CHARS = 256
 
-/** The call for a child of the handshake era, and its body. Undefined for a body that cannot be rewritten. */
-export function legacyCall(
+/**
+ * The call for a child of the handshake era: `body` is the request in its words (`toLegacyRequest`), `version` the state of
+ * the two sides by which it was translated. Undefined for a body that cannot be read.
+ */
+export function translatedRequest(
   { visitor, message, envelope, request, group }: ModernCall,
+  body: Uint8Array,
   version: string,
-): { readonly request: GroupCallRequest; readonly body: Uint8Array } | undefined {
-  const body = toLegacyRequest(message.bytes)
+): GroupCallRequest | undefined {
   const facts = scanMessage(body)
   if (!facts.ok) return undefined
   const asker = askerOf(message)
   const client = { principal: visitor.principal, group, capabilities: request.capabilities }
   const fresh = groupCallRequest(client, { bytes: body, facts: facts.value, params: message.params }, 'stream')
   return {
-    body,
-    request: {
-      ...fresh,
-      key: request.key,
-      bridge: version,
-      ...(asker === undefined ? {} : { asker }),
-      ...(envelope.logLevel === undefined ? {} : { logLevel: envelope.logLevel }),
-    },
+    ...fresh,
+    key: request.key,
+    bridge: version,
+    ...(asker === undefined ? {} : { asker }),
+    ...(envelope.logLevel === undefined ? {} : { logLevel: envelope.logLevel }),
   }
 }
 

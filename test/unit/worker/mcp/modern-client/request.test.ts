@@ -1,23 +1,26 @@
 import { describe, expect, test } from 'vitest'
-import { legacyCall } from '../../../../../worker/mcp/modern-client/request.ts'
+import type { GroupCallRequest } from '../../../../../worker/contract/rpc.ts'
+import { toLegacyRequest } from '../../../../../worker/bridge/modern-to-legacy.ts'
+import { translatedRequest } from '../../../../../worker/mcp/modern-client/request.ts'
 import { textOf } from '../../bridge/bytes.ts'
 import { type Asked, modernCall } from './modern-request.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 
-function translated(asked: Asked): NonNullable<ReturnType<typeof legacyCall>> {
-  const call = legacyCall(modernCall(new ScriptedShare(), asked), 'v1')
-  if (call === undefined) throw new Error('not translated')
-  return call
+function translated(asked: Asked, call = modernCall(new ScriptedShare(), asked)): GroupCallRequest {
+  const request = translatedRequest(call, toLegacyRequest(call.message.bytes), 'v1')
+  if (request === undefined) throw new Error('not translated')
+  return request
 }
 
-describe('legacyCall()', () => {
+describe('translatedRequest()', () => {
   test('is the same call of the same group, translated by the version that it names', () => {
     const call = modernCall(new ScriptedShare(), { capabilities: { roots: {} } })
-    expect(legacyCall(call, 'v1')?.request).toMatchObject({ key: call.request.key, group: 'g', capabilities: ['roots'], bridge: 'v1' })
+    expect(translated({}, call)).toMatchObject({ key: call.request.key, group: 'g', capabilities: ['roots'], bridge: 'v1' })
   })
 
   test('has the body without its envelope, and id and token where they stand in it now', () => {
-    const { request, body } = translated({ params: { name: 'a', arguments: { n: 1 } }, token: 't' })
+    const request = translated({ params: { name: 'a', arguments: { n: 1 } }, token: 't' })
+    const { body } = request
     expect(textOf(body)).toBe(
       '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"n":1},"_meta":{"progressToken":"t"}}}',
     )
@@ -35,11 +38,11 @@ describe('legacyCall()', () => {
     ['tools/call', { name: 'n'.repeat(256) }, undefined],
     ['tools/list', { name: 'a' }, undefined],
   ])('of %s with %j names %j as what may ask', (method, params, asker) => {
-    expect(translated({ method, params }).request.asker).toBe(asker)
+    expect(translated({ method, params }).asker).toBe(asker)
   })
 
   test('names the log level that is asked for, if any', () => {
-    expect(translated({ logLevel: 'info' }).request.logLevel).toBe('info')
-    expect(translated({}).request).not.toHaveProperty('logLevel')
+    expect(translated({ logLevel: 'info' }).logLevel).toBe('info')
+    expect(translated({})).not.toHaveProperty('logLevel')
   })
 })
