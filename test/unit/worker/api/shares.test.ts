@@ -1,11 +1,14 @@
 /** Making a share where the platform can do all that is asked for: which objects are asked for, and how. */
+import { Hono } from 'hono'
 import { expect, test } from 'vitest'
+import { requireClaimed, type RouteEnv } from '../../../../worker/access/claimed.ts'
 import { knownShareFacts } from '../../../../worker/access/share-id.ts'
 import { shares } from '../../../../worker/api/shares.ts'
 import type { Env } from '../../../../worker/env.ts'
 import { LOCATIONS } from '../../../../worker/contract/locations.ts'
 
 const OWNER_KEY = 'owner-key-of-the-test'
+const api = new Hono<RouteEnv>().use(requireClaimed).route('/', shares)
 
 interface Asked {
   readonly jurisdiction: string | undefined
@@ -34,7 +37,7 @@ function platform(): { readonly env: Env; readonly asked: Asked[]; readonly list
 
 async function make(env: Env, body: object): Promise<{ readonly status: number; readonly made: Record<string, unknown> }> {
   const headers = { authorization: `Bearer ${OWNER_KEY}`, 'content-type': 'application/json' }
-  const response = await shares.request('http://relay/', { method: 'POST', headers, body: JSON.stringify(body) }, env)
+  const response = await api.request('http://relay/', { method: 'POST', headers, body: JSON.stringify(body) }, env)
   return { status: response.status, made: await response.json() }
 }
 
