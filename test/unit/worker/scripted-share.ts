@@ -116,7 +116,10 @@ export class ScriptedShare {
   }
 
   async #take(name: string): Promise<unknown> {
-    const outcome = this.#outcomes.get(name)?.shift()
+    const left = this.#outcomes.get(name) ?? []
+    // A call of which nothing was said waits.
+    if (left.length === 0 && name === 'call') return new Promise(() => undefined)
+    const outcome = left.shift()
     if (outcome instanceof Error) throw outcome
     return outcome
   }

@@ -100,20 +100,34 @@ export class Listener {
   }
 
   #hear(control: StreamControl): void {
-    if (control.type === 'pending') {
-      const { key, rawId, restarted, standby } = control
-      const recorder = standby === undefined ? undefined : ListingRecorder.of(this.#share, { ...standby, canStandBy: true })
-      this.#pending.set(rawId, { ...clientNames(control), key, restarted, recorder, listed: standby?.listed })
-    } else if (control.type === 'probe') this.messages.keepAlive()
-    else if (control.type === 'lost') this.#failPending(new Set(), control.failure)
-    else if (control.type === 'held') this.#failPending(new Set(control.keys), { code: 'AGENT_LOST', executed: 'no' })
-    else if (control.type === 'answer') this.messages.writeText(resultResponse(control.rawId, control.result))
-    else if (control.type === 'translate') this.#translate(control.body)
-    else if (control.type === 'changed') for (const message of changeMessages(control.methods)) this.messages.writeText(message)
-    else if (control.type === 'standby') this.#standBy(control)
-    else if (control.type === 'initialized') {
-      this.messages.writeText(initializeResponse(encoder.encode(control.answer), control.rawId, control.revision))
+    switch (control.type) {
+      case 'pending':
+        return this.#announce(control)
+      case 'probe':
+        return this.messages.keepAlive()
+      case 'lost':
+        return this.#failPending(new Set(), control.failure)
+      case 'held':
+        return this.#failPending(new Set(control.keys), { code: 'AGENT_LOST', executed: 'no' })
+      case 'answer':
+        return this.messages.writeText(resultResponse(control.rawId, control.result))
+      case 'initialized':
+        return this.messages.writeText(initializeResponse(encoder.encode(control.answer), control.rawId, control.revision))
+      case 'standby':
+        return this.#standBy(control)
+      case 'translate':
+        return this.#translate(control.body)
+      case 'changed':
+        return changeMessages(control.methods).forEach((message) => this.messages.writeText(message))
+      default:
     }
+  }
+
+  /** A call has begun whose answer will come on this stream. */
+  #announce({ key, rawId, rawToken, restarted, standby }: Extract<StreamControl, { type: 'pending' }>): void {
+    const names = clientNames({ rawId, ...(rawToken === undefined ? {} : { rawToken }) })
+    const recorder = standby === undefined ? undefined : ListingRecorder.of(this.#share, { ...standby, canStandBy: true })
+    this.#pending.set(rawId, { ...names, key, restarted, recorder, listed: standby?.listed })
   }
 
   #standBy({ standby, ...asked }: Extract<StreamControl, { type: 'standby' }>): void {

@@ -16,7 +16,7 @@ const BODY = '{"jsonrpc":"2.0","id":0,"result":{}}'
 const PENDING = new Promise(() => undefined)
 
 function answer(key = '0'.repeat(32)): AgentFrame {
-  return { type: 'answer', ch: 'sess.1', n: 1, at: 0, size: BODY.length, key, ra: `c${key}`, id: [21, 22], failed: false }
+  return { type: 'answer', ch: 'sess.1', n: 1, at: 0, size: BODY.length, key, ra: `c${key}`, id: [22, 23], failed: false }
 }
 
 const FRAME = { kind: 'frame', frame: encodeFrame(answer(), new TextEncoder().encode(BODY)), restarted: false }

@@ -192,6 +192,15 @@ describe('LegacyChild.next() of an ask', () => {
     expect(JSON.parse(answersToChild(share)[0] ?? '{}')).toMatchObject({ id: 'q', error: { code: -32601 } })
   })
 
+  test('passes the rest of one that is too large over: it is refused once', async () => {
+    const part = new Uint8Array(MAX_ASK_BYTES / 4)
+    const rest = [1, 2, 3, 4].map((n) => item({ type: 'chunk', ch: 'c', n: 1, at: 0, offset: n * part.length }, part))
+    const { inner, got } = carried([said(ELICIT, { size: MAX_ASK_BYTES + 1 }), ...rest, said(RESULT, { n: 2 })])
+    expect(await got).toMatchObject({ header: { type: 'answer' } })
+    expect(answersToChild(share)).toHaveLength(1)
+    expect(inner.takenBytes).toBe(bytesOf(ELICIT).length + 4 * part.length)
+  })
+
   test('answers it by itself during a request that may not require input', async () => {
     const { got } = carried([said(ELICIT), said('{"jsonrpc":"2.0","id":9,"result":{"tools":[]}}', { n: 2 })], {
       method: 'tools/list',

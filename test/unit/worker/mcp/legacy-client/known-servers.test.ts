@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import {
+  forgetModernServer,
+  knownModernServer,
+  learnModernServer,
+  learnWrappedTools,
+} from '../../../../../worker/mcp/legacy-client/known-servers.ts'
+import { FACTS } from './modern-server.ts'
+
+test('knownModernServer() knows what was learned of a share and session, until that is forgotten', () => {
+  const learned = learnModernServer('share', 'a', { ...FACTS, level: 'debug' })
+  expect(learned).toMatchObject({ version: 'v1', level: 'debug', client: { revision: '2025-11-25' } })
+  expect(knownModernServer('share', 'a')).toBe(learned)
+  expect(knownModernServer('share', 'b')).toBeUndefined()
+  expect(knownModernServer('other', 'a')).toBeUndefined()
+  forgetModernServer('share', 'a')
+  expect(knownModernServer('share', 'a')).toBeUndefined()
+})
+
+test('learnWrappedTools() reads all pages for the tools whose output schemas are no objects', async () => {
+  const server = learnModernServer('share', 'c', FACTS)
+  const pages = [
+    {
+      tools: [
+        { name: 'list', outputSchema: { type: 'array' } },
+        { name: 'map', outputSchema: { type: 'object' } },
+      ],
+      nextCursor: 'n',
+    },
+    { tools: [{ name: 'text', outputSchema: { type: 'string' } }, { name: 'plain' }, 7] },
+  ]
+  const cursors: unknown[] = []
+  const names = await learnWrappedTools(server, (cursor) => {
+    cursors.push(cursor)
+    return Promise.resolve(pages[cursors.length - 1])
+  })
+  expect([...names]).toEqual(['list', 'text'])
+  expect(cursors).toEqual([undefined, 'n'])
+  expect(server.wrappedTools).toBe(names)
+})

@@ -1,0 +1,25 @@
+import { describe, expect, test, vi } from 'vitest'
+import type { CallRequest } from '../../../../../worker/contract/rpc.ts'
+import { listSessionTools } from '../../../../../worker/mcp/legacy-client/list-tools.ts'
+import { ScriptedShare } from '../../scripted-share.ts'
+import { CALLER, response, rpcAnswer } from './modern-server.ts'
+
+vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
+
+describe('listSessionTools()', () => {
+  test('asks the server itself for a page, under an id that no client has', async () => {
+    const share = new ScriptedShare().on('call', rpcAnswer(response('{"tools":[]}')))
+    expect(await listSessionTools(share.client, CALLER, { e: '1' }, 'v1', 'c')).toEqual({ tools: [] })
+    const request = share.asked.call[0]?.[0] as CallRequest
+    expect(request).toMatchObject({ ...CALLER, method: 'tools/list', bridge: 'v1', delivery: 'single', rawId: '"mcp-edge.tools"' })
+    expect(request).not.toHaveProperty('canStandBy')
+    expect(JSON.parse(new TextDecoder().decode(request.body))).toMatchObject({ params: { cursor: 'c', _meta: { e: 1 } } })
+  })
+
+  test.each<[string, unknown]>([
+    ['an error', rpcAnswer('{"jsonrpc":"2.0","id":0,"error":{"code":1,"message":"m"}}')],
+    ['a failure', { kind: 'failed', failure: { code: 'AGENT_AWAY' } }],
+  ])('is undefined for %s', async (_what, outcome) => {
+    expect(await listSessionTools(new ScriptedShare().on('call', outcome).client, CALLER, {}, 'v1', undefined)).toBeUndefined()
+  })
+})

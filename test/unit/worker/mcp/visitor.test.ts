@@ -1,0 +1,64 @@
+import { Hono } from 'hono'
+import { expect, test } from 'vitest'
+import { requireClaimed, type RouteEnv } from '../../../../worker/access/claimed.ts'
+import { claimedRelay } from '../../../../worker/access/keys.ts'
+import { mintPathKey } from '../../../../worker/access/path-key.ts'
+import { mintShareId } from '../../../../worker/access/share-id.ts'
+import type { Env } from '../../../../worker/env.ts'
+import { admit, isModernVisitor, legacyRevisionFault, type Visitor } from '../../../../worker/mcp/visitor.ts'
+
+const names: string[] = []
+const SHARE_OBJECTS: unknown = { getByName: (name: string) => names.push(name) }
+const ENV = { OWNER_KEY: 'o'.repeat(16), SIGNING_KEY: 's'.repeat(32), SHARE: SHARE_OBJECTS } as Env
+const { keys } = (await claimedRelay(ENV)) ?? (() => expect.unreachable('a relay with both keys is claimed'))()
+const SHARE = await mintShareId(keys.shareId, { lanes: 4, jurisdiction: 'none' }, new Uint8Array(10))
+const { text: KEY, principal } = await mintPathKey(keys.pathKey, SHARE, Date.now() + 60_000, new Uint8Array(4))
+
+/** Who is admitted to a route, or what it is told. */
+async function admitted(path: string, headers: Record<string, string> = {}) {
+  let result: Awaited<ReturnType<typeof admit>> | undefined
+  const app = new Hono<RouteEnv>().use(requireClaimed)
+  for (const route of ['/s/:share/mcp', '/s/:share/k/:key/mcp'] as const)
+    app.get(route, async (c) => {
+      result = await admit(c)
+      return c.body(null)
+    })
+  await app.request(`https://relay.example${path}`, { headers }, ENV)
+  return result
+}
+
+test('admit() proves the client of a share, and knows its path and the keys of the relay', async () => {
+  const result = await admitted(`/s/${SHARE}/k/${KEY}/mcp`, { 'mcp-protocol-version': '2025-11-25' })
+  expect(result).toMatchObject({
+    ok: true,
+    value: { principal, basePath: `/s/${SHARE}/k/${KEY}`, revision: '2025-11-25', stateKey: keys.requestState },
+  })
+})
+
+test('admit() finds the lane of each session by its name', async () => {
+  const result = await admitted(`/s/${SHARE}/k/${KEY}/mcp`)
+  if (result?.ok !== true) throw new Error('refused')
+  names.length = 0
+  const ids = Array.from({ length: 20 }, (_, n) => result.value.shareFor(`session-${n}`).id)
+  expect(names).toEqual(ids)
+  expect(new Set(ids).size).toBe(4)
+})
+
+test.each([
+  ['/s/unknown/mcp', 'SHARE_NOT_FOUND'],
+  [`/s/${SHARE}/mcp`, 'UNAUTHORIZED'],
+  [`/s/${SHARE}/k/unknown/mcp`, 'UNAUTHORIZED'],
+])('admit() refuses %s with %s', async (path, code) => {
+  expect(await admitted(path)).toMatchObject({ ok: false, error: { code } })
+})
+
+test.each([
+  [undefined, false, undefined],
+  ['2025-06-18', false, undefined],
+  ['2026-07-28', true, 'UNSUPPORTED_VERSION'],
+  ['1999-01-01', false, 'UNSUPPORTED_VERSION'],
+])('a visitor of revision %s is a modern one: %s, and as one of the handshake era refused with %s', (revision, isModern, code) => {
+  const visitor = { revision } as Visitor
+  expect(isModernVisitor(visitor)).toBe(isModern)
+  expect(legacyRevisionFault(visitor)?.code).toBe(code)
+})
