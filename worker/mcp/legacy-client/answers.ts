@@ -7,7 +7,7 @@ import { legacyResultEdits, resultKind, toLegacyError } from '../../bridge/legac
 import { isObject } from '../../bridge/names.ts'
 import { errorResponse } from '../../../protocol/errors.ts'
 import type { Caller } from '../../contract/rpc.ts'
-import { learnWrappedTools, type ModernServer, wrappedTools } from './known-servers.ts'
+import { learnWrappedTools, type ModernServer, wrappedTools } from './known-modern-servers.ts'
 import { RESTARTED_KEY } from '../response/restarted.ts'
 import { listSessionTools } from './list-tools.ts'
 import type { ShareClient } from '../../carry/share-client.ts'

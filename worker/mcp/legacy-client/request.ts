@@ -13,7 +13,7 @@ import type { News, Renew, Renewal } from '../call/courier.ts'
 import { type Item, responseItem } from '../call/item.ts'
 import { type ClientMessage, readPosted } from '../message.ts'
 import { resultResponse } from '../response/own-answers.ts'
-import { forgetModernServer, knownModernServer, learnModernServer, type ModernServer } from './known-servers.ts'
+import { forgetModernServer, knownModernServer, learnModernServer, type ModernServer } from './known-modern-servers.ts'
 
 /** What a client has posted, and how it takes what comes. `single`: it can take nothing but the answer. */
 export interface PostedRequest {

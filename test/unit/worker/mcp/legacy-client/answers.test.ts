@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { splice } from '../../../../../protocol/splice.ts'
 import { type AnsweredCall, SessionAnswers } from '../../../../../worker/mcp/legacy-client/answers.ts'
-import { learnModernServer, type ModernServer } from '../../../../../worker/mcp/legacy-client/known-servers.ts'
+import { learnModernServer, type ModernServer } from '../../../../../worker/mcp/legacy-client/known-modern-servers.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 import { answerHeader, CALLER, FACTS, response, rpcAnswer } from './modern-server.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { forgetModernServer, learnModernServer } from '../../../../../worker/mcp/legacy-client/known-servers.ts'
+import { forgetModernServer, learnModernServer } from '../../../../../worker/mcp/legacy-client/known-modern-servers.ts'
 import { SessionRequest } from '../../../../../worker/mcp/legacy-client/request.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 import { messageOf } from '../client-message.ts'

@@ -4,7 +4,7 @@ import {
   knownModernServer,
   learnModernServer,
   learnWrappedTools,
-} from '../../../../../worker/mcp/legacy-client/known-servers.ts'
+} from '../../../../../worker/mcp/legacy-client/known-modern-servers.ts'
 import { FACTS } from './modern-server.ts'
 
 test('knownModernServer() knows what was learned of a share and session, until that is forgotten', () => {
