@@ -97,11 +97,17 @@ describe('SessionCall.next()', () => {
     expect(await item).toMatchObject({ kind: 'response', text: expect.stringContaining('ANSWER_TOO_LARGE') as unknown })
   })
 
-  test('is undefined once the call was closed', async () => {
-    const call = callOf(new ScriptedShare().on('call', new Promise(() => undefined)))
+  test('is undefined once the call was closed, whatever has come', async () => {
+    const call = callOf(new ScriptedShare())
     const item = call.next()
     call.close()
     expect(await item).toBeUndefined()
+    const share = new ScriptedShare().on('call', { kind: 'stream', restarted: false })
+    const other = callOf(share)
+    await vi.advanceTimersByTimeAsync(0)
+    share.socket.pass({ type: 'notification', ch: 'sess.1', n: 1, at: 0, size: 2, method: 'm' }, '{}')
+    other.close()
+    expect(await other.next()).toBeUndefined()
   })
 })
 
