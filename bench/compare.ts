@@ -2,14 +2,14 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { NODE, ROOT } from '../test/e2e/program.ts'
-import type { Prepared } from './case.ts'
-import { LOAD_CASES } from './cases-load.ts'
-import { type Figures, medians } from './figures.ts'
+import type { Prepared } from './cases/case.ts'
+import { LOAD_CASES } from './cases/load.ts'
+import { type Figures, medians } from './report/figures.ts'
 import { machine } from './machine.ts'
-import { startApart } from './ours.ts'
+import { startApart } from './contenders/ours.ts'
 import { CHILD_FILE } from './profile/relay.ts'
-import { inTurn, roundRatio } from './round-ratio.ts'
-import { shown, textTable } from './table.ts'
+import { inTurn, roundRatio } from './report/round-ratio.ts'
+import { shown, textTable } from './report/table.ts'
 
 const USAGE = `npm run compare -- <other checkout> [options]
 

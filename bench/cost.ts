@@ -10,7 +10,7 @@ import { machine, ownVersions } from './machine.ts'
 import { cpuUs } from './process-tree.ts'
 import { NOTHING } from './profile/counters.ts'
 import { ProfiledRelay, type ShareAccess, untilReady } from './profile/relay.ts'
-import { textTable } from './table.ts'
+import { textTable } from './report/table.ts'
 
 const METER = join(import.meta.dirname, 'profile/worker/meter.ts')
 const CALLS = 1000

@@ -2,12 +2,12 @@
 import { parseArgs } from 'node:util'
 import { join } from 'node:path'
 import { ROOT } from '../test/e2e/program.ts'
-import { type Figures, loadFigures, medians, runLoad } from './figures.ts'
+import { type Figures, loadFigures, medians, runLoad } from './report/figures.ts'
 import { machine, ownVersions } from './machine.ts'
 import { cpuUs, pssBytes } from './process-tree.ts'
 import { Caller } from './profile/caller.ts'
 import { ProfiledRelay } from './profile/relay.ts'
-import { shown, textTable } from './table.ts'
+import { shown, textTable } from './report/table.ts'
 
 const USAGE = `node bench/lanes.ts [options]
 

@@ -8,9 +8,9 @@ import { type MessageFacts, scanMessage } from '../protocol/json-scan.ts'
 import { CHUNK_BYTES, MAX_LINE_BYTES } from '../protocol/limits.ts'
 import { replacement, splice } from '../protocol/splice.ts'
 import { type Waiter, Waiters } from '../worker/share/clients/waiters.ts'
-import { median } from './figures.ts'
-import type { Matching } from './results.ts'
-import { matchingRows, textTable } from './table.ts'
+import { median } from './report/figures.ts'
+import type { Matching } from './report/results.ts'
+import { matchingRows, textTable } from './report/table.ts'
 
 const KIB = 1024
 const SIZES_BYTES = [KIB, 64 * KIB, KIB * KIB, 16 * KIB * KIB]

@@ -4,7 +4,7 @@ import { type Spent, profileCpu } from './profile/cpu.ts'
 import { measureHops } from './profile/hops.ts'
 import { measureIdle } from './profile/idle.ts'
 import { measureLadder } from './profile/ladder.ts'
-import { shown, textTable } from './table.ts'
+import { shown, textTable } from './report/table.ts'
 
 const USAGE = `node bench/profile.ts [options]
 

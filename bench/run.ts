@@ -4,25 +4,25 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { descendants } from '../test/e2e/processes.ts'
 import { NODE } from '../test/e2e/program.ts'
-import { BARE } from './bare.ts'
-import type { Case, Pace } from './case.ts'
-import { LIFE_CASES } from './cases-life.ts'
-import { LOAD_CASES } from './cases-load.ts'
-import { SDK_CASES } from './cases-sdk.ts'
-import { STREAM_CASES } from './cases-streams.ts'
-import { writeCharts } from './charts.ts'
-import type { Contender } from './contender.ts'
-import { measureFloor } from './floor.ts'
+import { BARE } from './contenders/bare.ts'
+import type { Case, Pace } from './cases/case.ts'
+import { LIFE_CASES } from './cases/life.ts'
+import { LOAD_CASES } from './cases/load.ts'
+import { SDK_CASES } from './cases/sdk.ts'
+import { STREAM_CASES } from './cases/streams.ts'
+import { writeCharts } from './report/charts.ts'
+import type { Contender } from './contenders/contender.ts'
+import { measureFloor } from './contenders/floor.ts'
 import { machine, ownVersions } from './machine.ts'
 import { type BenchOptions, readBenchOptions, USAGE } from './options.ts'
-import { OURS, OURS_SHARED } from './ours.ts'
-import { compileChild, installPeers, peerVersions } from './peer-packages.ts'
-import { PEERS } from './peers.ts'
+import { OURS, OURS_SHARED } from './contenders/ours.ts'
+import { compileChild, installPeers, peerVersions } from './contenders/peer-packages.ts'
+import { PEERS } from './contenders/peers.ts'
 import { endTrees } from './process-tree.ts'
-import { growth, ratios } from './ratios.ts'
-import { type CaseResult, type Matching, type Results, writeResults } from './results.ts'
+import { growth, ratios } from './report/ratios.ts'
+import { type CaseResult, type Matching, type Results, writeResults } from './report/results.ts'
 import { Runner } from './runner.ts'
-import { caseRows, failureLines, matchingRows, ratioRows, shown, textTable } from './table.ts'
+import { caseRows, failureLines, matchingRows, ratioRows, shown, textTable } from './report/table.ts'
 
 const CASES: readonly Case[] = [...LOAD_CASES, ...SDK_CASES, ...STREAM_CASES, ...LIFE_CASES]
 const CONTENDERS: readonly Contender[] = [OURS, OURS_SHARED, ...PEERS, BARE]
@@ -64,7 +64,7 @@ async function bench(options: BenchOptions): Promise<void> {
   if (options.cases !== undefined || options.peers !== undefined) return
   await writeResults(results)
   await writeCharts(results)
-  say('\nbench/results.json and docs/bench-*.svg are written; node bench/readme.ts puts them into the README')
+  say('\nbench/results.json and docs/bench-*.svg are written; node bench/report/readme.ts puts them into the README')
 }
 
 function isWanted(names: readonly string[] | undefined, name: string): boolean {

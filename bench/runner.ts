@@ -1,10 +1,10 @@
 /** Takes the contenders through the cases: starts them, warms them up, interleaves their rounds, ends them. */
 import { NODE } from '../test/e2e/program.ts'
-import type { Case, Pace, Prepared, Subject } from './case.ts'
-import { type Contender, type Running, StartFailure } from './contender.ts'
-import { type Figures, medians } from './figures.ts'
-import { CACHE_DIR } from './peer-packages.ts'
-import type { CaseResult, Outcome } from './results.ts'
+import type { Case, Pace, Prepared, Subject } from './cases/case.ts'
+import { type Contender, type Running, StartFailure } from './contenders/contender.ts'
+import { type Figures, medians } from './report/figures.ts'
+import { CACHE_DIR } from './contenders/peer-packages.ts'
+import type { CaseResult, Outcome } from './report/results.ts'
 
 /** A contender on its way through a case. */
 interface Entry {

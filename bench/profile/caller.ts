@@ -1,5 +1,5 @@
 /** The client of a profile: one session, calls that carry their number where taps can see it. */
-import { type Endpoint, HttpClient } from '../http-client.ts'
+import { type Endpoint, HttpClient } from '../cases/http-client.ts'
 
 const HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
 

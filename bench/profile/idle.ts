@@ -1,9 +1,9 @@
 /** The floor of an idle GET stream: what workerd takes for one when its Worker does next to nothing, and ours beside it. */
 import { join } from 'node:path'
 import { ROOT } from '../../test/e2e/program.ts'
-import { HttpClient } from '../http-client.ts'
+import { HttpClient } from '../cases/http-client.ts'
 import { pssBytes } from '../process-tree.ts'
-import { openSessions } from '../session.ts'
+import { openSessions } from '../cases/session.ts'
 import { Inspector } from './inspector.ts'
 import { ProfiledRelay } from './relay.ts'
 

@@ -1,7 +1,7 @@
 /** The floor, rung by rung: what HTTP, the Worker, the object, the WebSocket and the pipe cost when nothing else is done; and ours beside it. */
 import { join } from 'node:path'
-import { type Figures, loadFigures, medians, runLoad } from '../figures.ts'
-import { HttpClient } from '../http-client.ts'
+import { type Figures, loadFigures, medians, runLoad } from '../report/figures.ts'
+import { HttpClient } from '../cases/http-client.ts'
 import { cpuUs } from '../process-tree.ts'
 import { ROOT } from '../../test/e2e/program.ts'
 import { Caller } from './caller.ts'

@@ -7,7 +7,7 @@ import { readWranglerToml, toWorkerdConfig } from '../../selfhost/config.ts'
 import { StateFolder } from '../../test/e2e/harness.ts'
 import { asObject, textField } from '../../test/e2e/json.ts'
 import { NODE, Program, ROOT } from '../../test/e2e/program.ts'
-import { freePort, portOpen } from '../contender.ts'
+import { freePort, portOpen } from '../contenders/contender.ts'
 import { argumentsOf, endTrees, trees } from '../process-tree.ts'
 
 const OWNER_KEY = 'owner-key-of-the-profile'

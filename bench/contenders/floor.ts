@@ -1,8 +1,8 @@
 /** What the client itself costs: the same calls to a server that does nothing. Nothing in the tables can be faster. */
 import { Worker } from 'node:worker_threads'
 import { freePort, portOpen } from './contender.ts'
-import { type Figures, loadFigures, runLoad } from './figures.ts'
-import { HttpClient } from './http-client.ts'
+import { type Figures, loadFigures, runLoad } from '../report/figures.ts'
+import { HttpClient } from '../cases/http-client.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello 1"}}}'
 const WARM_UP_MS = 500

@@ -1,10 +1,10 @@
-/** The README's performance section is what bench/readme.ts makes of bench/results.json, and nothing else. */
+/** The README's performance section is what bench/report/readme.ts makes of bench/results.json, and nothing else. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { putSection, renderSection, sectionOf } from '../../../bench/readme.ts'
-import { readResults, type Results } from '../../../bench/results.ts'
+import { putSection, renderSection, sectionOf } from '../../../../bench/report/readme.ts'
+import { readResults, type Results } from '../../../../bench/report/results.ts'
 
-const README = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+const README = readFileSync(new URL('../../../../README.md', import.meta.url), 'utf8')
 
 const SAMPLE: Results = {
   date: '2026-11-21T12:00:00.000Z',

@@ -1,5 +1,5 @@
 /** Judges the figures of a soak: what has grown, and whether it should have. */
-import { type Sample, trendOf } from './trend.ts'
+import { type Sample, trendOf } from '../report/trend.ts'
 
 /** Samples in KiB, by what they are of. */
 export type Series = ReadonlyMap<string, readonly Sample[]>

@@ -1,9 +1,9 @@
 /** What a contender is: something that puts a stdio server behind a Streamable HTTP URL, and can be started and looked into. */
 import { connect, createServer } from 'node:net'
-import { until } from '../test/e2e/deadline.ts'
-import { Program } from '../test/e2e/program.ts'
-import { type Endpoint, HttpClient } from './http-client.ts'
-import { argumentsOf, endTrees, trees } from './process-tree.ts'
+import { until } from '../../test/e2e/deadline.ts'
+import { Program } from '../../test/e2e/program.ts'
+import { type Endpoint, HttpClient } from '../cases/http-client.ts'
+import { argumentsOf, endTrees, trees } from '../process-tree.ts'
 
 export interface StartOptions {
   /** The server, as a program and its arguments. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { judgeGrowth } from '../../../bench/soak-report.ts'
-import type { Sample } from '../../../bench/trend.ts'
+import { judgeGrowth } from '../../../../bench/soak/report.ts'
+import type { Sample } from '../../../../bench/report/trend.ts'
 
 /** A minute of samples that gain so many KiB in it, after so many KiB gained while it was warming up. */
 function samples(kibPerMinute: number, warmUpKib = 0): Sample[] {

@@ -1,7 +1,7 @@
 /** The peers as contenders: bridges without a tunnel, which are the lower bound, and the same behind self-hosted tunnels. */
-import { NODE } from '../test/e2e/program.ts'
+import { NODE } from '../../test/e2e/program.ts'
 import { type Contender, endpointUp, freePort, portOpen, Processes, type Running, StartFailure, type StartOptions } from './contender.ts'
-import type { Endpoint } from './http-client.ts'
+import type { Endpoint } from '../cases/http-client.ts'
 import { localtunnelServer, packageFile } from './peer-packages.ts'
 
 /** A name below a domain that exists nowhere: the client connects to loopback, and says the name in its Host header. */

@@ -1,10 +1,10 @@
 /** Cases of open GET streams: what a thousand of them cost, and how soon a notification is at the last. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Case, prepared, type Subject } from './case.ts'
-import { census } from './contender.ts'
-import type { Figures } from './figures.ts'
-import { isAgent, isRelay } from './ours.ts'
-import { pssBytes, rssBytes, sum } from './process-tree.ts'
+import { census } from '../contenders/contender.ts'
+import type { Figures } from '../report/figures.ts'
+import { isAgent, isRelay } from '../contenders/ours.ts'
+import { pssBytes, rssBytes, sum } from '../process-tree.ts'
 import { OPEN_BOUND_MS, openSessions, type Session } from './session.ts'
 
 const SHARED_CHILD = ['ours-share', 'mcp-proxy', 'mcp-proxy+pipenet']

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { inTurn, roundRatio } from '../../../bench/round-ratio.ts'
+import { inTurn, roundRatio } from '../../../../bench/report/round-ratio.ts'
 
 const rounds = (...values: number[]): { callsPerS: number }[] => values.map((callsPerS) => ({ callsPerS }))
 

@@ -1,10 +1,10 @@
-/** The README's performance section, made from bench/results.json: `node bench/readme.ts` after a run. */
+/** The README's performance section, made from bench/results.json: `node bench/report/readme.ts` after a run. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { charts } from './charts.ts'
 import { readResults, type Results } from './results.ts'
 import { caseRows, failureLines, markdownTable, ratioRows } from './table.ts'
 
-const README = new URL('../README.md', import.meta.url)
+const README = new URL('../../README.md', import.meta.url)
 const START = '<!-- bench:start -->'
 const END = '<!-- bench:end -->'
 /** Without a section yet, it goes before this heading. */

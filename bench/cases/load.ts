@@ -1,10 +1,10 @@
 /** Cases of calls: how long one takes, how many go through, how fast large results come. */
 import type { Case, Column, Subject } from './case.ts'
 import { prepared } from './case.ts'
-import { census } from './contender.ts'
-import { type Figures, type Load, loadFigures, runLoad } from './figures.ts'
-import { isAgent, isRelay } from './ours.ts'
-import { availableBytes, cpuUs, sum } from './process-tree.ts'
+import { census } from '../contenders/contender.ts'
+import { type Figures, type Load, loadFigures, runLoad } from '../report/figures.ts'
+import { isAgent, isRelay } from '../contenders/ours.ts'
+import { availableBytes, cpuUs, sum } from '../process-tree.ts'
 import { OPEN_BOUND_MS, openSession, openSessions, Session } from './session.ts'
 import { HttpClient } from './http-client.ts'
 

@@ -1,14 +1,14 @@
 /** What the platform alone costs, as a contender: Worker, object, WebSocket, agent and pipe, with nothing done on the way. */
 import { join } from 'node:path'
 import { type Contender, StartFailure } from './contender.ts'
-import { ProfiledRelay } from './profile/relay.ts'
+import { ProfiledRelay } from '../profile/relay.ts'
 
 export const BARE: Contender = {
   name: 'bare',
   title: 'the bare platform',
   start: async ({ command }) => {
     const commands = ['workerd serve (bench/profile/worker/bare.ts)', `node bench/profile/echo-agent.ts ${command.join(' ')}`]
-    const relay = await ProfiledRelay.start(join(import.meta.dirname, 'profile/worker/bare.ts'))
+    const relay = await ProfiledRelay.start(join(import.meta.dirname, '../profile/worker/bare.ts'))
     try {
       const agent = await relay.startEchoAgent(command)
       return {

@@ -1,6 +1,6 @@
 /** A client of a soak: calls, leaves its stream, ends its session and begins another, and keeps count of what came of it. */
-import type { HttpClient } from './http-client.ts'
-import { Session } from './session.ts'
+import type { HttpClient } from '../cases/http-client.ts'
+import { Session } from '../cases/session.ts'
 
 const CALL_BOUND_MS = 60_000
 

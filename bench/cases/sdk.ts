@@ -2,7 +2,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { type Case, prepared } from './case.ts'
-import { loadFigures, runLoad } from './figures.ts'
+import { loadFigures, runLoad } from '../report/figures.ts'
 
 const WARM_UP_MS = 600
 

@@ -1,6 +1,6 @@
 /** What a case is: something that is done to every contender alike, in rounds, and ends in figures. */
-import type { Running, StartOptions } from './contender.ts'
-import type { Figures } from './figures.ts'
+import type { Running, StartOptions } from '../contenders/contender.ts'
+import type { Figures } from '../report/figures.ts'
 
 /** How long and how often, for the whole run. */
 export interface Pace {

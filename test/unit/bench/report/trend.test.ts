@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { trendOf } from '../../../bench/trend.ts'
+import { trendOf } from '../../../../bench/report/trend.ts'
 
 const line = (perMinute: number, noise: readonly number[]): { atMs: number; value: number }[] =>
   noise.map((more, at) => ({ atMs: 1_800_000_000_000 + at * 2000, value: 1000 + (perMinute * at) / 30 + more }))
