@@ -7,7 +7,14 @@ const ROOT = path.resolve(import.meta.dirname, '..')
 const WORKER_BASE = ['protocol', 'worker/limits.ts', 'worker/log.ts', 'worker/within.ts', 'worker/newest.ts']
 const CONTRACT = [...WORKER_BASE, 'worker/bridge', 'worker/contract']
 const ACCESS = [...CONTRACT, 'worker/env.ts', 'worker/problem.ts', 'worker/access', 'worker/lanes.ts', 'worker/call-key.ts']
-const MCP = [...ACCESS, 'worker/carry', 'worker/mcp/message.ts', 'worker/mcp/visitor.ts', 'worker/mcp/session-id.ts']
+const MCP = [
+  ...ACCESS,
+  'worker/carry',
+  'worker/mcp/message.ts',
+  'worker/mcp/visitor.ts',
+  'worker/mcp/session-id.ts',
+  'worker/mcp/request-headers.ts',
+]
 const MCP_CLIENT = [...MCP, 'worker/mcp/call', 'worker/mcp/response']
 /** What the rooms of the Share may use of the Worker's side. */
 const SHARE = [...CONTRACT, 'worker/env.ts', 'worker/call-key.ts', 'worker/lanes.ts', 'worker/share/rows', 'worker/share/agents']
@@ -36,6 +43,7 @@ const ROOMS = {
   'worker/agent-route.ts': [...ACCESS, 'worker/carry'],
   'worker/mcp/message.ts': WORKER_BASE.concat('worker/bridge'),
   'worker/mcp/session-id.ts': ['worker/access'],
+  'worker/mcp/request-headers.ts': ['protocol', 'worker/bridge', 'worker/mcp/visitor.ts'],
   'worker/mcp/visitor.ts': [...ACCESS, 'worker/carry'],
   'worker/mcp/call': MCP,
   'worker/mcp/response': [...MCP, 'worker/mcp/call'],

@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import { LINK_SUBPROTOCOL } from '../protocol/handshake.ts'
 import { authenticateAgent, BEARER_CHALLENGE } from './access/authenticate.ts'
 import { problemResponse } from './problem.ts'
-import type { RouteEnv } from './access/claimed.ts'
+import type { RouteEnv } from './access/claim-gate.ts'
 import { laneAt } from './lanes.ts'
 import { ShareClient } from './carry/share-client.ts'
 

@@ -1,6 +1,6 @@
 /** The Worker's entry: its routes, and the classes of its Durable Objects. */
 import { Hono } from 'hono'
-import { requireClaimed, type RouteEnv } from './access/claimed.ts'
+import { requireClaimed, type RouteEnv } from './access/claim-gate.ts'
 import { guardOrigin } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'

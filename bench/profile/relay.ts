@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { bundleWorker } from '../../selfhost/bundle.ts'
+import { bundleWorker } from '../../selfhost/build-worker.ts'
 import { readWranglerToml, toWorkerdConfig } from '../../selfhost/config.ts'
 import { StateFolder } from '../../test/e2e/harness.ts'
 import { asObject, textField } from '../../test/e2e/json.ts'

@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { bundleWorker } from '../../selfhost/bundle.ts'
+import { bundleWorker } from '../../selfhost/build-worker.ts'
 import { readWranglerToml, toWorkerdConfig } from '../../selfhost/config.ts'
 import { type RunningRelay, startWorkerd } from '../../selfhost/workerd.ts'
 import { LATE_CALL_MS } from '../../worker/limits.ts'

@@ -2,7 +2,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { PARKED_MS } from '../../worker/limits.ts'
-import type { GroupCallRequest, ParkedRow, RetryInput } from '../../worker/contract/rpc.ts'
+import type { GroupCallRequest, ParkedRow, RetryInput } from '../../worker/contract/share-rpc.ts'
 import { bridgedGroup, groupOf } from '../../worker/contract/groups.ts'
 import { asked, callTool, HandshakeChild, postModern, SERVER_INFO, told } from './handshake-child.ts'
 import { createClientToken, resetShare, stubOf, type TestShare } from './relay.ts'

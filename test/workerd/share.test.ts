@@ -1,7 +1,7 @@
 /** The Share in the real runtime, with real sockets: routing, hibernation, writes, buffering, death and return of agents. */
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
-import type { ShareFacts } from '../../worker/contract/rpc.ts'
+import type { ShareFacts } from '../../worker/contract/share-rpc.ts'
 import { createClientToken, createShare, EventReader, factsOf, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
 import { bodyText, connected, ScriptedAgent } from './scripted-agent.ts'
 

@@ -1,6 +1,6 @@
 /** The routes of the owner's API, under `/api`. */
 import { Hono } from 'hono'
-import type { RouteEnv } from '../access/claimed.ts'
+import type { RouteEnv } from '../access/claim-gate.ts'
 import { log } from '../log.ts'
 import { claim } from './claim.ts'
 import { problemResponse } from '../problem.ts'

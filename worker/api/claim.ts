@@ -1,6 +1,6 @@
 /** `POST /api/claim`: gives a fresh relay its owner. */
 import { Hono } from 'hono'
-import type { RouteEnv } from '../access/claimed.ts'
+import type { RouteEnv } from '../access/claim-gate.ts'
 import { settingsOf } from '../env.ts'
 import { readMembers, textMember } from './body.ts'
 import { problemResponse } from '../problem.ts'

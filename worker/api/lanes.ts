@@ -2,7 +2,7 @@
 import type { Env } from '../env.ts'
 import { type Lane, laneAt, laneCount } from '../lanes.ts'
 import { isRetryable } from '../carry/share-client.ts'
-import type { AdminCommand, ShareFacts } from '../contract/rpc.ts'
+import type { AdminCommand, ShareFacts } from '../contract/share-rpc.ts'
 import type { Location } from '../contract/locations.ts'
 import { laneStub } from '../carry/share-stub.ts'
 

@@ -2,7 +2,7 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { authenticateOwner, BEARER_CHALLENGE } from '../access/authenticate.ts'
 import { ok } from '../../protocol/result.ts'
-import type { RouteEnv } from '../access/claimed.ts'
+import type { RouteEnv } from '../access/claim-gate.ts'
 import { mintPathKey, PATH_KEY_SERIAL_BYTES } from '../access/path-key.ts'
 import { randomBytes, randomText } from '../access/secret.ts'
 import { JURISDICTIONS, knownShareFacts, mintShareId, readShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'

@@ -1,7 +1,7 @@
 /** Decides how long a client's message waits for an agent that is away, and waits for news of agents. */
 import type { Failure } from '../../protocol/errors.ts'
 import { RETRY_MS, TAKEOVER_WAIT_MS } from '../limits.ts'
-import type { Away } from '../contract/rpc.ts'
+import type { Away } from '../contract/share-rpc.ts'
 import { pause } from '../within.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 

@@ -12,7 +12,7 @@ import type {
   SendRequest,
   SubscribeOrder,
   ParkedRow,
-} from '../contract/rpc.ts'
+} from '../contract/share-rpc.ts'
 import type { StreamTarget } from '../contract/streams.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import { type Env, settingsOf } from '../env.ts'

@@ -18,7 +18,7 @@ import type {
   ShareFacts,
   SubscribeOrder,
   ShareSettings,
-} from './rpc.ts'
+} from './share-rpc.ts'
 
 /** The object of a share, or of a lane of one, as a Worker calls it. Stream sockets and agents' links come over `fetch`. */
 export interface ShareObject extends Rpc.DurableObjectBranded {

@@ -1,5 +1,5 @@
 /** What a Worker and the Registry say to each other over RPC. */
-import type { ShareSettings } from './rpc.ts'
+import type { ShareSettings } from './share-rpc.ts'
 import type { Location } from './locations.ts'
 
 export interface RelaySecrets {

@@ -1,6 +1,6 @@
 /** What a Worker and a Share say over stream sockets: how a stream is asked for, why it is closed, and the text messages on it. */
 import type { Failure } from '../../protocol/errors.ts'
-import type { Caller } from './rpc.ts'
+import type { Caller } from './share-rpc.ts'
 import type { Standby } from './listings.ts'
 
 /** How far a client has read a stream: the last message that it has seen, and of which child. */

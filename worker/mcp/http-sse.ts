@@ -1,18 +1,19 @@
 /** `/s/<share>/sse` and `/s/<share>/messages`: HTTP+SSE of MCP 2024-11-05, where every answer comes on one stream. */
 import type { Failure } from '../../protocol/errors.ts'
 import { MAX_BREAKS, RETRY_MS } from '../limits.ts'
-import type { CallRequest } from '../contract/rpc.ts'
+import type { CallRequest } from '../contract/share-rpc.ts'
 import { pause } from '../within.ts'
 import { agentNews, isWorthWaiting, AGENT_AWAY } from '../carry/away.ts'
 import { admit, type McpContext } from './visitor.ts'
 import { Listener } from './legacy-client/listener.ts'
-import { isJson, readAccept, readBody, readPosted } from './message.ts'
+import { readBody, readPosted } from './message.ts'
 import { send } from './call/send.ts'
 import { eventStreamResponse, failureResponse } from './response/responses.ts'
 import { isRetryable, type ShareClient } from '../carry/share-client.ts'
 import { uploadRest } from '../carry/upload.ts'
 import { callRequest } from './call/call-request.ts'
 import { newSessionId } from './session-id.ts'
+import { isJson, readAccept } from './request-headers.ts'
 
 export async function getSse(c: McpContext): Promise<Response> {
   const visitor = await admit(c)

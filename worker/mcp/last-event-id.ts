@@ -1,5 +1,5 @@
 /** GET with `Last-Event-ID`: goes on with a stream that its client has left (MCP 2025-11-25, basic/transports, resumability). */
-import type { Caller } from '../contract/rpc.ts'
+import type { Caller } from '../contract/share-rpc.ts'
 import { readEventId } from './response/event-ids.ts'
 import { clientNames } from './response/frame-writer.ts'
 import { Listener } from './legacy-client/listener.ts'

@@ -1,4 +1,4 @@
-/** Reads what a client has posted: media types, size, JSON, and where routing values stand in the bytes. */
+/** Reads what a client has posted: size, JSON, and where routing values stand in the bytes. */
 import type { ErrorCode } from '../../protocol/errors.ts'
 import { type MessageFacts, scanBatch, scanMessage } from '../../protocol/json-scan.ts'
 import { MAX_REQUEST_BYTES } from '../../protocol/limits.ts'
@@ -18,27 +18,6 @@ export interface ClientMessage {
 export interface PostedBody {
   readonly messages: readonly ClientMessage[]
   readonly isBatch: boolean
-}
-
-/** What the client can take as an answer. */
-export interface Accepts {
-  readonly json: boolean
-  readonly events: boolean
-}
-
-/** Media ranges of an Accept header (RFC 9110 §12.5.1), as far as MCP needs them; no header accepts all. */
-export function readAccept(header: string | null): Accepts {
-  if (header === null || header.trim() === '') return { json: true, events: true }
-  const ranges = header.split(',').map((range) => {
-    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
-    return parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)) ? '' : type
-  })
-  const has = (...types: string[]): boolean => types.some((type) => ranges.includes(type))
-  return { json: has('application/json', 'application/*', '*/*'), events: has('text/event-stream', 'text/*', '*/*') }
-}
-
-export function isJson(contentType: string | null): boolean {
-  return contentType?.split(';')[0]?.trim().toLowerCase() === 'application/json'
 }
 
 /** A body is not longer than its content-length, which the platform hides where a body comes in chunks, so no more than this is ever read at once. */

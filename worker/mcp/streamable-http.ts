@@ -2,16 +2,17 @@
 import { settingsOf } from '../env.ts'
 import { newSessionId, SESSION_HEADER } from './session-id.ts'
 import { claimsModern, classify } from '../bridge/envelope.ts'
-import { admit, isModernVisitor, legacyRevisionFault, type McpContext, type Visitor } from './visitor.ts'
+import { admit, type McpContext, type Visitor } from './visitor.ts'
 import { SessionCall } from './legacy-client/call.ts'
 import { Listener } from './legacy-client/listener.ts'
-import { type Accepts, type ClientMessage, isJson, readAccept, readBody, readPosted } from './message.ts'
+import { type ClientMessage, readBody, readPosted } from './message.ts'
 import { postModern } from './modern-client/call.ts'
 import { send } from './call/send.ts'
 import { continueStream } from './last-event-id.ts'
 import { accepted, eventStreamResponse, failureResponse } from './response/responses.ts'
 import { respond, respondToBatch } from './response/respond.ts'
 import { BATCH_REVISION, takesEmptyEvents } from '../bridge/revision.ts'
+import { type Accepts, isJson, readAccept, isModernVisitor, legacyRevisionFault } from './request-headers.ts'
 
 export async function postMcp(c: McpContext): Promise<Response> {
   const visitor = await admit(c)

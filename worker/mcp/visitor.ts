@@ -3,10 +3,8 @@ import type { Context } from 'hono'
 import type { Failure } from '../../protocol/errors.ts'
 import { ok, type Result } from '../../protocol/result.ts'
 import { authenticateClient } from '../access/authenticate.ts'
-import type { RouteEnv } from '../access/claimed.ts'
-import { isModernRevision } from '../bridge/names.ts'
+import type { RouteEnv } from '../access/claim-gate.ts'
 import { laneOf } from '../lanes.ts'
-import { isLegacyRevision, LEGACY_REVISIONS } from '../bridge/revision.ts'
 import { ShareClient } from '../carry/share-client.ts'
 
 export type McpContext = Context<RouteEnv>
@@ -37,14 +35,4 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
     revision,
     stateKey: c.var.relay.keys.requestState,
   })
-}
-
-/** What is wrong with the revision that a client of the handshake era names in its header, if it names one. */
-export function legacyRevisionFault({ revision }: Visitor): Failure | undefined {
-  return revision === undefined || isLegacyRevision(revision) ? undefined : { code: 'UNSUPPORTED_VERSION', supported: LEGACY_REVISIONS }
-}
-
-/** Revision 2026-07-28 has neither sessions nor streams of their own (Streamable HTTP, listening for messages). */
-export function isModernVisitor({ revision }: Visitor): boolean {
-  return revision !== undefined && isModernRevision(revision)
 }

@@ -5,7 +5,7 @@ import { equalBytes, hashSecret, randomBytes, randomText } from '../access/secre
 import type { Env } from '../env.ts'
 import { type Location, LOCATIONS } from '../contract/locations.ts'
 import type { ClaimOutcome, RelaySecrets, ShareRecord } from '../contract/registry-rpc.ts'
-import type { ShareSettings } from '../contract/rpc.ts'
+import type { ShareSettings } from '../contract/share-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 
 const SIGNING_KEY_BYTES = 32

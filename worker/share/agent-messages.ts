@@ -11,7 +11,7 @@ import type { LinkHealth } from './agents/link-health.ts'
 import { type AgentLink, type AgentLinks, closeQuietly, sendFrame } from './agents/links.ts'
 import type { MessageSender } from './agents/message-sender.ts'
 import type { Delivery } from './answers/delivery.ts'
-import type { Recovery } from './answers/recovery.ts'
+import type { LostAgents } from './answers/lost-agents.ts'
 import type { RestartNews } from './answers/restart-news.ts'
 import type { StandbyAnswers } from './answers/standby-answers.ts'
 import type { ResumedStreams } from './calls/resumed-streams.ts'
@@ -32,7 +32,7 @@ interface Parts {
   readonly subscriptions: Subscriptions
   readonly waiters: Waiters
   readonly delivery: Delivery
-  readonly recovery: Recovery
+  readonly lostAgents: LostAgents
   readonly standbyAnswers: StandbyAnswers
   readonly restartNews: RestartNews
   readonly resumedStreams: ResumedStreams
@@ -54,24 +54,24 @@ export class AgentMessages {
 
   /** A link has closed, by this code if its agent gave one. */
   closed(link: AgentLink, code: number | undefined, nowMs: number): void {
-    const { store, sender, standbyAnswers, recovery, news } = this.#parts
+    const { store, sender, standbyAnswers, lostAgents, news } = this.#parts
     log('link.closed', { agent: link.name })
     sender.lost(link)
     if (store.settings === undefined) return
     standbyAnswers.left(nowMs)
     if (code === CLOSE.GOING_AWAY) {
-      recovery.departed(link, nowMs)
+      lostAgents.departed(link, nowMs)
       news.tell()
-    } else recovery.lost(link, nowMs)
+    } else lostAgents.lost(link, nowMs)
   }
 
   /** After a reset, which gets no close events: links that the rows have and no socket has were lost in it. False when none were. */
   noteLost(nowMs: number): boolean {
-    const { store, links, waiters, recovery, standbyAnswers } = this.#parts
+    const { store, links, waiters, lostAgents, standbyAnswers } = this.#parts
     const lost = store.links.open().filter(({ name }) => links.named(name) === undefined)
     if (lost.length === 0) return false
     waiters.noteReset(nowMs)
-    for (const link of lost) recovery.lost(link, nowMs)
+    for (const link of lost) lostAgents.lost(link, nowMs)
     standbyAnswers.left(nowMs)
     return true
   }
@@ -92,7 +92,7 @@ export class AgentMessages {
   }
 
   #hello(socket: WebSocket, hello: Hello): void {
-    const { store, links, sender, channels, recovery, standbyAnswers, restartNews, resumedStreams, news } = this.#parts
+    const { store, links, sender, channels, lostAgents, standbyAnswers, restartNews, resumedStreams, news } = this.#parts
     const before = store.links.get(hello.agent)
     // A process that is back has replaced the others once; who joined since was let in beside it.
     const join = before?.instance === hello.instance ? 'replica' : hello.join
@@ -104,7 +104,7 @@ export class AgentMessages {
     const { link, closed } = admission
     for (const old of closed) {
       sender.lost(old)
-      if (old.name !== link.name) recovery.dismissed(old.name)
+      if (old.name !== link.name) lostAgents.dismissed(old.name)
     }
     // First: a channel whose handshake was lost is unwanted as well.
     channels.reconcile(link, new Set(hello.channels.map(({ ch }) => ch)), new Set(hello.held))
@@ -114,7 +114,7 @@ export class AgentMessages {
     sendFrame(link, { type: 'welcome', share, unwanted, ...(lanes === 1 ? {} : { lanes }) })
     standbyAnswers.arrived(link)
     restartNews.arrived(link)
-    recovery.returned(link, hello)
+    lostAgents.returned(link, hello)
     resumedStreams.returned(link)
     news.tell()
     log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })

@@ -19,7 +19,7 @@ import type {
   SendRequest,
   ShareFacts,
   SubscribeOrder,
-} from '../contract/rpc.ts'
+} from '../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../contract/streams.ts'
 import type { Env } from '../env.ts'
 import { shareOfLane } from '../lanes.ts'
@@ -33,7 +33,7 @@ import { ChildIntroductions } from './answers/child-introductions.ts'
 import { ClientFrames } from './answers/client-frames.ts'
 import { CreditGrants, type Debtor } from './answers/credit-grants.ts'
 import { Delivery } from './answers/delivery.ts'
-import { Recovery } from './answers/recovery.ts'
+import { LostAgents } from './answers/lost-agents.ts'
 import { RestartNews } from './answers/restart-news.ts'
 import { StandbyAnswers } from './answers/standby-answers.ts'
 import { LegacyCalls } from './calls/legacy-calls.ts'
@@ -68,7 +68,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   readonly #sender: MessageSender
   readonly #subscriptions: Subscriptions
   readonly #standbyAnswers: StandbyAnswers
-  readonly #recovery: Recovery
+  readonly #lostAgents: LostAgents
   readonly #sessions: Sessions
   readonly #legacyCalls: LegacyCalls
   readonly #legacyOnModern: LegacyOnModern
@@ -108,7 +108,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const introductions = new ChildIntroductions({ ...children, clientFrames })
     const answers = { ...children, restartNews, clientFrames, creditGrants, introductions }
     const delivery = new Delivery(answers)
-    const recovery = (this.#recovery = new Recovery(answers))
+    const lostAgents = (this.#lostAgents = new LostAgents(answers))
     const sseSessions = new SseSessions(streams)
     const legacyOnModern = (this.#legacyOnModern = new LegacyOnModern({ ...answers, sseSessions }))
     const modernOnLegacy = (this.#modernOnLegacy = new ModernOnLegacy(answers))
@@ -117,7 +117,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     this.#legacyCalls = new LegacyCalls({ ...answers, sessions, sseSessions, legacyOnModern })
     const resumedStreams = new ResumedStreams({ ...answers, sessions })
     this.#streamSockets = new StreamSockets({ ...answers, sessions, resumedStreams })
-    this.#agentMessages = new AgentMessages({ ...answers, delivery, recovery, resumedStreams })
+    this.#agentMessages = new AgentMessages({ ...answers, delivery, lostAgents, resumedStreams })
     if (store.settings === undefined) void ctx.blockConcurrencyWhile(() => this.#adopt())
     else this.#noteReset(store.settings.expiresAtMs)
   }
@@ -220,7 +220,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
       await this.#revoke()
       return
     }
-    const next = [this.#recovery.sweep(nowMs), this.#modernOnLegacy.sweep(nowMs), this.#legacyOnModern.sweep(nowMs), settings.expiresAtMs]
+    const next = [this.#lostAgents.sweep(nowMs), this.#modernOnLegacy.sweep(nowMs), this.#legacyOnModern.sweep(nowMs), settings.expiresAtMs]
     this.#news.tell()
     await this.ctx.storage.setAlarm(Math.min(...next.filter((time) => time !== undefined)))
   }

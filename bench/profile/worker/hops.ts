@@ -1,7 +1,7 @@
 /** The relay as it is deployed, which notes when a call passes: at the Worker's door, at the Share's, and on the way back. */
 import { type Env } from '../../../worker/env.ts'
 import app, { Share as DeployedShare } from '../../../worker/index.ts'
-import type { CallOutcome, CallRequest } from '../../../worker/contract/rpc.ts'
+import type { CallOutcome, CallRequest } from '../../../worker/contract/share-rpc.ts'
 
 export { Registry } from '../../../worker/index.ts'
 

@@ -1,5 +1,5 @@
 /** Makes of a client's request the call that goes to the Share. */
-import type { Caller, GroupCallRequest, SessionCallRequest } from '../../contract/rpc.ts'
+import type { Caller, GroupCallRequest, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { canStandBy } from '../../contract/listings.ts'
 import { randomKey } from '../../call-key.ts'
 import type { ClientMessage } from '../message.ts'

@@ -2,7 +2,7 @@
 import type { Executed, Failure } from '../../../protocol/errors.ts'
 import { MAX_BREAKS, RECEIPT_MS, RETRY_MS, TAKEOVER_WAIT_MS, UNHEARD_MS } from '../../limits.ts'
 import { pause, within } from '../../within.ts'
-import type { Caller } from '../../contract/rpc.ts'
+import type { Caller } from '../../contract/share-rpc.ts'
 import { randomKey } from '../../call-key.ts'
 import type { ClientMessage } from '../message.ts'
 import { agentNews, AGENT_AWAY, isWorthWaiting } from '../../carry/away.ts'

@@ -3,7 +3,7 @@ import type { Failure } from '../../../protocol/errors.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import { AGENT_AWAY, isWorthWaiting } from '../../carry/away.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import type { Away, CallRequest } from '../../contract/rpc.ts'
+import type { Away, CallRequest } from '../../contract/share-rpc.ts'
 import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS } from '../../limits.ts'
 
 /** The next try is made at once, after RETRY_MS, or when there is news of agents. */

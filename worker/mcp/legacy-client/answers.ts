@@ -6,7 +6,7 @@ import { findPath, isObjectAt, rootOf, valueAt } from '../../bridge/json-view.ts
 import { legacyResultEdits, resultKind, toLegacyError } from '../../bridge/legacy-to-modern.ts'
 import { isObject } from '../../bridge/names.ts'
 import { errorResponse } from '../../../protocol/errors.ts'
-import type { Caller } from '../../contract/rpc.ts'
+import type { Caller } from '../../contract/share-rpc.ts'
 import { learnWrappedTools, type ModernServer, wrappedTools } from './known-modern-servers.ts'
 import { RESTARTED_KEY } from '../response/restarted.ts'
 import { listSessionTools } from './list-tools.ts'

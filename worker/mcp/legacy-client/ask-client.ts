@@ -3,7 +3,7 @@ import { type CapabilitySet, declare, readCapabilities } from '../../bridge/capa
 import { inputFailure, type InputRound, lackingFor, readInputRound, serverRequest } from '../../bridge/input-rounds.ts'
 import type { Failure } from '../../../protocol/errors.ts'
 import { randomKey } from '../../call-key.ts'
-import type { Caller } from '../../contract/rpc.ts'
+import type { Caller } from '../../contract/share-rpc.ts'
 import { InputWait, type InputOutcome } from './ask-wait.ts'
 import type { ModernServer } from './known-modern-servers.ts'
 import type { PostedRequest, Retry } from './request.ts'

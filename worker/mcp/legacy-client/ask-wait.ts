@@ -3,7 +3,7 @@ import { readClientAnswer } from '../../bridge/input-rounds.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import { rawAskName } from '../../contract/ask-name.ts'
-import type { Caller } from '../../contract/rpc.ts'
+import type { Caller } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { within } from '../../within.ts'
 

@@ -1,7 +1,7 @@
 /** A session's call as its response sees it: made at once, and mostly over with the first item that comes. */
 import { randomKey } from '../../call-key.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import type { Caller } from '../../contract/rpc.ts'
+import type { Caller } from '../../contract/share-rpc.ts'
 import { Courier } from '../call/courier.ts'
 import { isFinal, type Item, type ItemSource } from '../call/item.ts'
 import type { ClientMessage } from '../message.ts'

@@ -3,7 +3,7 @@ import { type ClientFacts, readInitializeRequest } from '../../bridge/discover.t
 import { isWrappedSchema } from '../../bridge/output-schema.ts'
 import { isObject, type JsonObject } from '../../bridge/names.ts'
 import { MAX_CACHED_BRIDGES } from '../../limits.ts'
-import type { BridgeFacts } from '../../contract/rpc.ts'
+import type { BridgeFacts } from '../../contract/share-rpc.ts'
 import { Newest } from '../../newest.ts'
 import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
 

@@ -5,7 +5,7 @@ import { envelopeMembers, initializeResult, readDiscoverResult } from '../../bri
 import { type InputRound, retryRequest } from '../../bridge/input-rounds.ts'
 import { legacyVerdict, toModernRequest } from '../../bridge/legacy-to-modern.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import type { BridgeFacts, Caller, CallRequest } from '../../contract/rpc.ts'
+import type { BridgeFacts, Caller, CallRequest } from '../../contract/share-rpc.ts'
 import { RETRY_MS } from '../../limits.ts'
 import { pause } from '../../within.ts'
 import { callRequest } from '../call/call-request.ts'

@@ -7,7 +7,7 @@ import { requestDigest } from '../../bridge/request-digest.ts'
 import { mintRequestState, verifyRequestState } from './request-state.ts'
 import { randomKey } from '../../call-key.ts'
 import { PARKED_MS } from '../../limits.ts'
-import type { RetryInput } from '../../contract/rpc.ts'
+import type { RetryInput } from '../../contract/share-rpc.ts'
 import type { ModernCall } from './request.ts'
 import type { Item } from '../call/item.ts'
 

@@ -1,7 +1,7 @@
 /** What an isolate remembers of the servers of the handshake era that serve modern clients. */
 import { readInitializeResult, type ServerFacts } from '../../bridge/discover.ts'
 import { MAX_CACHED_SERVERS } from '../../limits.ts'
-import type { BridgeFacts } from '../../contract/rpc.ts'
+import type { BridgeFacts } from '../../contract/share-rpc.ts'
 import { Newest } from '../../newest.ts'
 
 export interface LegacyServer extends ServerFacts {

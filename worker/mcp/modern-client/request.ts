@@ -2,7 +2,7 @@
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
 import { mayAsk } from '../../bridge/modern-to-legacy.ts'
-import type { GroupCallRequest } from '../../contract/rpc.ts'
+import type { GroupCallRequest } from '../../contract/share-rpc.ts'
 import type { Visitor } from '../visitor.ts'
 import type { ClientMessage } from '../message.ts'
 import type { ShareClient } from '../../carry/share-client.ts'

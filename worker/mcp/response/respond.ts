@@ -7,13 +7,13 @@ import { ResponseBody } from '../../carry/response-body.ts'
 import { FIRST_ANSWER_MS, KEEPALIVE_MS, MODERN_KEEPALIVE_MS, RECONNECT_MS } from '../../limits.ts'
 import { timeout } from '../../within.ts'
 import { isFinal, type Item } from '../call/item.ts'
-import type { Accepts } from '../message.ts'
 import type { Exchange } from './exchange.ts'
 import { type ClientNames, FrameWriter, replacementsFor, type Resumable } from './frame-writer.ts'
 import { FRAMINGS, MessageWriter } from './message-writer.ts'
 import { initializeResponse, resultResponse } from './own-answers.ts'
 import { QuietTimer } from './quiet-timer.ts'
 import { eventStreamResponse, failureResponse, jsonResponse, serverErrorResponse } from './responses.ts'
+import type { Accepts } from '../request-headers.ts'
 
 /** The answer to a single request. `headers` go out with it unless it failed. */
 export async function respond(

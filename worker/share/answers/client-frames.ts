@@ -1,6 +1,6 @@
 /** Passes frames on to clients unchanged, to a call that waits over RPC or onto a stream's socket. Bytes are owed until the client has taken them. */
 import type { Failure } from '../../../protocol/errors.ts'
-import { failureFrame } from '../../contract/failed-frame.ts'
+import { failureFrame } from '../../contract/failure-frame.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { CreditLedger } from '../clients/credit.ts'
 import type { Streams } from '../clients/streams.ts'

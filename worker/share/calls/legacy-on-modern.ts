@@ -5,7 +5,15 @@ import { isLoggingLevel } from '../../bridge/names.ts'
 import { KEPT_CALL_MS, MAX_KEPT_CALL_BYTES, MAX_KEPT_CALLS, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS } from '../../limits.ts'
 import { type ChannelOpener, type Introduction, RELAY_ID } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
-import type { BridgeFacts, CallOutcome, SessionCallRequest, KeepOrder, KeptFacts, SendOutcome, SendRequest } from '../../contract/rpc.ts'
+import type {
+  BridgeFacts,
+  CallOutcome,
+  SessionCallRequest,
+  KeepOrder,
+  KeptFacts,
+  SendOutcome,
+  SendRequest,
+} from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { AgentLink, AgentLinks } from '../agents/links.ts'

@@ -2,7 +2,7 @@
 import { MAX_WAITING_CALLS } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
-import type { CallOutcome, GroupCallRequest, CancelRequest, SendOutcome, SubscribeOrder } from '../../contract/rpc.ts'
+import type { CallOutcome, GroupCallRequest, CancelRequest, SendOutcome, SubscribeOrder } from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, MODERN_SHARED_GROUP, modernGroup } from '../../contract/groups.ts'
 import type { AgentLink, AgentLinks } from '../agents/links.ts'

@@ -17,7 +17,7 @@ import type {
   ParkedRow,
   RetryInput,
   SubscribeOrder,
-} from '../../contract/rpc.ts'
+} from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, groupOf } from '../../contract/groups.ts'

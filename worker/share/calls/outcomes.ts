@@ -1,6 +1,6 @@
 /** Outcomes that the Share finds by itself, without a child. */
 import type { Failure } from '../../../protocol/errors.ts'
-import type { CallOutcome } from '../../contract/rpc.ts'
+import type { CallOutcome } from '../../contract/share-rpc.ts'
 
 export const EMPTY_RESULT: CallOutcome = { kind: 'result', result: '{}' }
 

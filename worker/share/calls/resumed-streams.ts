@@ -1,6 +1,6 @@
 /** Streams for which clients have come back with Last-Event-ID: takes them in, and has the agent send what they have not seen. */
 import { ERRORS } from '../../../protocol/error-table.ts'
-import { failureFrame } from '../../contract/failed-frame.ts'
+import { failureFrame } from '../../contract/failure-frame.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import { readMark, STREAM_CLOSE, type StreamMark } from '../../contract/streams.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'

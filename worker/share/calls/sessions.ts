@@ -2,7 +2,7 @@
 import type { Failure } from '../../../protocol/errors.ts'
 import { MAX_SESSIONS } from '../../limits.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
-import type { Caller } from '../../contract/rpc.ts'
+import type { Caller } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'

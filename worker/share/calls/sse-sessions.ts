@@ -2,7 +2,7 @@
 import { failedFrame } from '../../../protocol/failed-frame.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
-import type { CallOutcome, SessionCallRequest } from '../../contract/rpc.ts'
+import type { CallOutcome, SessionCallRequest } from '../../contract/share-rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import type { Streams } from '../clients/streams.ts'
 import { failed } from './outcomes.ts'

@@ -1,7 +1,7 @@
 /** Which calls may run twice. They need not wait for an agent that is lost: another one runs them, each on a child of its own. */
 import { isObject, objectIn } from '../../bridge/names.ts'
 import type { GroupChannels } from './group-channels.ts'
-import type { CallRequest, RepeatFacts } from '../../contract/rpc.ts'
+import type { CallRequest, RepeatFacts } from '../../contract/share-rpc.ts'
 import type { ListClient } from '../../contract/listings.ts'
 import type { AgentLink } from '../agents/links.ts'
 

@@ -1,6 +1,6 @@
 /** The sockets that Workers hold for their clients' streams. Found by tag, with attachments, so that they survive hibernation. */
 import { closeQuietly } from '../agents/links.ts'
-import type { RepeatFacts, SessionCallRequest } from '../../contract/rpc.ts'
+import type { RepeatFacts, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 
 /** Attachment of a stream's socket. */

@@ -1,6 +1,6 @@
 /** Calls that wait over RPC. In memory only, since a pending RPC keeps the object awake. */
 import { LATE_CALL_MS } from '../../limits.ts'
-import type { CallOutcome, RepeatFacts } from '../../contract/rpc.ts'
+import type { CallOutcome, RepeatFacts } from '../../contract/share-rpc.ts'
 
 /** A call that has not been answered and whose stream, if it needs one, is not open yet. */
 export interface Waiter {

@@ -1,7 +1,7 @@
 /** Rows of calls between the eras: calls that wait for input, calls that their clients have left, names that are known to ask, and listens. */
 import type { SubscriptionFilter } from '../../bridge/listen.ts'
 import { MAX_ASKERS } from '../../limits.ts'
-import type { KeptCall, ParkedRow } from '../../contract/rpc.ts'
+import type { KeptCall, ParkedRow } from '../../contract/share-rpc.ts'
 
 export interface Listen {
   readonly key: string

@@ -1,6 +1,6 @@
 /** Rows of requests that sessions have made once and that every new child of theirs must be sent: initialize, log level, subscriptions. */
 import { verbosity } from '../../bridge/names.ts'
-import type { SessionCallRequest } from '../../contract/rpc.ts'
+import type { SessionCallRequest } from '../../contract/share-rpc.ts'
 
 /** A request as it is kept: its bytes, where its id stands, and what it sets or asks for. */
 export interface KeptRequest {

@@ -1,5 +1,5 @@
 /** The share's rows: what must survive sleep and restarts. They are made with the share, and forgotten with it. */
-import type { ShareSettings } from '../../contract/rpc.ts'
+import type { ShareSettings } from '../../contract/share-rpc.ts'
 import { BridgeRows } from './bridge-rows.ts'
 import { ChannelRows } from './channel-rows.ts'
 import { KeptRequests } from './kept-requests.ts'

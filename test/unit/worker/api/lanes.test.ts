@@ -3,7 +3,7 @@ import { deriveKeys } from '../../../../worker/access/keys.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import { askLanes, mergeLanes } from '../../../../worker/api/lanes.ts'
 import type { Env } from '../../../../worker/env.ts'
-import type { ShareFacts } from '../../../../worker/contract/rpc.ts'
+import type { ShareFacts } from '../../../../worker/contract/share-rpc.ts'
 
 const { shareId: key } = await deriveKeys(new Uint8Array(32).fill(7))
 const SHARE = await mintShareId(key, { lanes: 4, jurisdiction: 'none' }, new Uint8Array(10))

@@ -1,35 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from '../../../../protocol/limits.ts'
-import { isJson, readAccept, readBody, readPosted } from '../../../../worker/mcp/message.ts'
+import { readBody, readPosted } from '../../../../worker/mcp/message.ts'
 import { bytesOf } from './response/recorded-body.ts'
 
 const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
-
-describe('readAccept()', () => {
-  test.each([
-    [null, true, true],
-    ['', true, true],
-    ['*/*', true, true],
-    ['application/json', true, false],
-    ['text/event-stream;q=0.5', false, true],
-    ['application/json, text/event-stream', true, true],
-    ['APPLICATION/JSON , text/*', true, true],
-    ['application/json;q=0, text/event-stream', false, true],
-    ['application/json;q=0.000, */*', true, true],
-    ['text/html', false, false],
-  ])('of %s', (header, json, events) => {
-    expect(readAccept(header)).toEqual({ json, events })
-  })
-})
-
-describe('isJson()', () => {
-  test.each(['application/json', 'Application/JSON; charset=utf-8', ' application/json ;x=1'])('is true of %s', (type) => {
-    expect(isJson(type)).toBe(true)
-  })
-  test.each([null, '', 'text/plain', 'application/json5', 'text/plain, application/json'])('is false of %s', (type) => {
-    expect(isJson(type)).toBe(false)
-  })
-})
 
 describe('readBody()', () => {
   const post = (body: BodyInit | null): Request => new Request('https://relay.example/', { method: 'POST', body })

@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import { requireClaimed, type RouteEnv } from '../../../../worker/access/claimed.ts'
+import { requireClaimed, type RouteEnv } from '../../../../worker/access/claim-gate.ts'
 import { claimedRelay } from '../../../../worker/access/keys.ts'
 import { mintPathKey } from '../../../../worker/access/path-key.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import type { Env } from '../../../../worker/env.ts'
-import { admit, isModernVisitor, legacyRevisionFault, type Visitor } from '../../../../worker/mcp/visitor.ts'
+import { admit } from '../../../../worker/mcp/visitor.ts'
 
 const names: string[] = []
 const SHARE_OBJECTS: unknown = { getByName: (name: string) => names.push(name) }
@@ -50,15 +50,4 @@ test.each([
   [`/s/${SHARE}/k/unknown/mcp`, 'UNAUTHORIZED'],
 ])('admit() refuses %s with %s', async (path, code) => {
   expect(await admitted(path)).toMatchObject({ ok: false, error: { code } })
-})
-
-test.each([
-  [undefined, false, undefined],
-  ['2025-06-18', false, undefined],
-  ['2026-07-28', true, 'UNSUPPORTED_VERSION'],
-  ['1999-01-01', false, 'UNSUPPORTED_VERSION'],
-])('a visitor of revision %s is a modern one: %s, and as one of the handshake era refused with %s', (revision, isModern, code) => {
-  const visitor = { revision } as Visitor
-  expect(isModernVisitor(visitor)).toBe(isModern)
-  expect(legacyRevisionFault(visitor)?.code).toBe(code)
 })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { followingKey } from '../../../../../worker/call-key.ts'
-import type { CallRequest } from '../../../../../worker/contract/rpc.ts'
+import type { CallRequest } from '../../../../../worker/contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../../../../worker/contract/streams.ts'
 import type { Item } from '../../../../../worker/mcp/call/item.ts'
 import { SessionCall } from '../../../../../worker/mcp/legacy-client/call.ts'

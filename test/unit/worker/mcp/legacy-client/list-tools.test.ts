@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import type { CallRequest } from '../../../../../worker/contract/rpc.ts'
+import type { CallRequest } from '../../../../../worker/contract/share-rpc.ts'
 import { listSessionTools } from '../../../../../worker/mcp/legacy-client/list-tools.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 import { CALLER, response, rpcAnswer } from './modern-server.ts'

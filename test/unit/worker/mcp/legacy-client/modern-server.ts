@@ -1,7 +1,7 @@
 /** A server of revision 2026-07-28 as a session meets it: its facts, and frames of its answers. */
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
 import { encodeFrame } from '../../../../../protocol/frame-codec.ts'
-import type { BridgeFacts } from '../../../../../worker/contract/rpc.ts'
+import type { BridgeFacts } from '../../../../../worker/contract/share-rpc.ts'
 
 const encoder = new TextEncoder()
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { ParkedRow, ParkOrder } from '../../../../../worker/contract/rpc.ts'
+import type { ParkedRow, ParkOrder } from '../../../../../worker/contract/share-rpc.ts'
 import { AskRound, findParkedCall } from '../../../../../worker/mcp/modern-client/ask-client.ts'
 import type { Item } from '../../../../../worker/mcp/call/item.ts'
 import { bytesOf } from '../../bridge/bytes.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { encodeFrame } from '../../../../../protocol/frame-codec.ts'
-import type { CallOutcome, CallRequest } from '../../../../../worker/contract/rpc.ts'
+import type { CallOutcome, CallRequest } from '../../../../../worker/contract/share-rpc.ts'
 import { listToolsFor } from '../../../../../worker/mcp/modern-client/list-tools.ts'
 import { bytesOf, textOf } from '../../bridge/bytes.ts'
 import { modernCall } from './modern-request.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { GroupCallRequest } from '../../../../../worker/contract/rpc.ts'
+import type { GroupCallRequest } from '../../../../../worker/contract/share-rpc.ts'
 import { toLegacyRequest } from '../../../../../worker/bridge/modern-to-legacy.ts'
 import { translatedRequest } from '../../../../../worker/mcp/modern-client/request.ts'
 import { textOf } from '../../bridge/bytes.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { RepeatFacts } from '../../../../../worker/contract/rpc.ts'
+import type { RepeatFacts } from '../../../../../worker/contract/share-rpc.ts'
 import type { AgentLink } from '../../../../../worker/share/agents/links.ts'
 import type { GroupChannels } from '../../../../../worker/share/children/group-channels.ts'
 import { repeatFacts, RepeatableCalls } from '../../../../../worker/share/children/repeatable-calls.ts'

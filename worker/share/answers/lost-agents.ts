@@ -2,7 +2,7 @@
 import type { Failure } from '../../../protocol/errors.ts'
 import type { Hello } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
-import { failureFrame } from '../../contract/failed-frame.ts'
+import { failureFrame } from '../../contract/failure-frame.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import type { ClientFrames } from './client-frames.ts'
 import { closeQuietly, type AgentLink, type AgentLinks } from '../agents/links.ts'
@@ -23,7 +23,7 @@ interface Parts {
   readonly repeatableCalls: RepeatableCalls
 }
 
-export class Recovery {
+export class LostAgents {
   readonly #parts: Parts
 
   constructor(parts: Parts) {

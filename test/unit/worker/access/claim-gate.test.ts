@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import { requireClaimed, type RouteEnv } from '../../../../worker/access/claimed.ts'
+import { requireClaimed, type RouteEnv } from '../../../../worker/access/claim-gate.ts'
 
 const app = new Hono<RouteEnv>()
   .use(requireClaimed)
