@@ -2,6 +2,7 @@
 import { realpath, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { Agent, createServedShare, createShare, fixture, type Relay, type Share, startAgent, startRelay, StateFolder } from './harness.ts'
 import { asArray, toolText } from './json.ts'
 import { NODE, Program, run } from './program.ts'
@@ -27,6 +28,7 @@ async function toolAnswer(client: RawClient, name: string, args: Record<string, 
 
 describe('the child', () => {
   test('sees an allow-listed environment, --env on top, and none of our variables', async () => {
+    verifies('promise.9.environment')
     const share = await createShare(relay)
     const args = ['--env', 'GIVEN=a value', '--env', 'INHERITED']
     const env = { INHERITED: 'from the shell', NOT_LISTED: 'secret', AWS_SECRET_ACCESS_KEY: 'secret' }
@@ -48,6 +50,7 @@ describe('the child', () => {
   })
 
   test('is not started by a shell: arguments arrive as they are', async () => {
+    verifies('promise.9.no-shell')
     const share = await createShare(relay)
     const code = 'const fs=require("fs");fs.writeFileSync(2,"arg "+process.argv[1]+"\\n")'
     const agent = stack.use(await startAgent(share, { command: [NODE, '-e', code, '$HOME; `id` "q"'] }))
@@ -72,6 +75,7 @@ describe('the token', () => {
   })
 
   test('that is refused ends the agent with an exit code of its own, and is not printed', async () => {
+    verifies('promise.9.not-in-logs')
     const share = await createShare(relay)
     const refused = await run(NODE, [
       'agent/cli.ts',
@@ -105,6 +109,7 @@ describe('a second agent', () => {
   })
 
   test('of the same name replaces the first, and sessions go on', async () => {
+    verifies('promise.4.id-lives')
     const share = await createShare(relay)
     const args = ['--name', 'same']
     const first = stack.use(await startAgent(share, { command: fixture('echo'), args }))
@@ -140,6 +145,7 @@ describe('--max-children 1', () => {
   })
 
   test('a busy child keeps its place: one more session is TOO_MANY_CHILDREN', async () => {
+    verifies('promise.10.children')
     const busy = await connect(share)
     const waiting = busy.callTool('wait', { key: 'busy' })
     await busy.callTool('waiting', { key: 'busy' })
@@ -150,6 +156,7 @@ describe('--max-children 1', () => {
   })
 
   test('an idle child makes room, and its session goes on with a new one', async () => {
+    verifies('promise.10.children')
     const idle = await connect(share)
     const other = await connect(share)
     for (const client of [idle, other, idle]) expect(await toolAnswer(client, 'echo', { text: 'here' })).toBe('here')

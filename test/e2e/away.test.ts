@@ -1,5 +1,6 @@
 /** Agents that fall silent, die and come back, with clients of both SDKs connected: what they are told meanwhile, and what they hear after. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import {
   type Agent,
   conformanceServer,
@@ -115,6 +116,7 @@ describe('a client of the SDK 1.x', () => {
 })
 
 test('a call waits for as long as AWAY_WAIT_SECONDS says, and fails with the time after which to come back', async () => {
+  verifies('promise.4.bounded-wait', 'promise.4.away-503')
   // After 5 s the answer opens as a stream, so that its client knows that we live.
   const hasty = stack.use(await startRelay([], { AWAY_WAIT_SECONDS: '6' }))
   const share = await createShare(hasty)

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { nonLatinText } from '../fixtures/non-latin.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject, toolText } from './json.ts'
 import { RawClient } from './raw-client.ts'
@@ -24,6 +25,7 @@ async function connect(name: string): Promise<{ share: Share; client: RawClient 
 }
 
 test('a result of 20 MiB of many scripts arrives byte for byte, alone and beside others', async () => {
+  verifies('promise.10.chunks')
   const { share, client } = await connect('echo')
   const wanted = nonLatinText(20 * MIB)
   const call = async (accept: string): Promise<void> => {
@@ -37,6 +39,7 @@ test('a result of 20 MiB of many scripts arrives byte for byte, alone and beside
 }, 180_000)
 
 test('a request of 4 MiB arrives byte for byte', async () => {
+  verifies('promise.10.chunks')
   const { share, client } = await connect('echo')
   const text = nonLatinText(4 * MIB)
   const answer = await client.callTool('digest', { text }, LONG)
@@ -46,6 +49,7 @@ test('a request of 4 MiB arrives byte for byte', async () => {
 }, 120_000)
 
 test('a line of 64 MiB passes, one byte more is LINE_TOO_LONG, and the channel lives on', async () => {
+  verifies('promise.10.line')
   const { share, client } = await connect('line-over-limit')
   const fits = await client.callTool('huge', { bytes: 64 * MIB }, LONG)
   // Before a JSON body that comes in chunks stand spaces: they keep the connection alive.

@@ -1,6 +1,7 @@
 /** Bodies of the same era are bytes: what one side wrote is what the other reads, number for number and key for key. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { rawResult } from '../fixtures/raw-result.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { createServedShare, fixture, type Relay, startRelay } from './harness.ts'
 import { toolText } from './json.ts'
 import { RawClient } from './raw-client.ts'
@@ -36,6 +37,7 @@ describe('with a child of its own', () => {
   })
 
   test('a request reaches the server byte for byte', async () => {
+    verifies('promise.1.bodies-untouched', 'link.messages-kept')
     const body = `{ "params":{"arguments":${ODD_ARGUMENTS},"name":"mark"},"id":9007199254740993 ,"method":"tools/call","x":1.0,"jsonrpc":"2.0"}`
     const answer = await client.exchange(body)
     expect(toolText(answer.last['result'])).toBe('marked')
@@ -43,6 +45,7 @@ describe('with a child of its own', () => {
   })
 
   test('line ends inside a body never cut the line of the server', async () => {
+    verifies('stdio.one-line')
     const body = '{"jsonrpc":"2.0",\n\t"id":1,\r\n"method":"tools/call","params":{"name":"mark","arguments":{"pretty":"yes\\n"}}}'
     expect(toolText((await client.exchange(body)).last['result'])).toBe('marked')
     const line = await lineReceived(client, '"pretty"')
@@ -50,6 +53,7 @@ describe('with a child of its own', () => {
   })
 
   test.each(['application/json', 'text/event-stream'])('a result reaches the client byte for byte as %s', async (accept) => {
+    verifies('promise.1.bodies-untouched')
     const answer = await client.exchange('{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"raw"}}', { accept })
     expect(answer.bodies.at(-1)?.toString('utf8')).toBe(`{"result": ${rawResult} ,"id":7,"jsonrpc":"2.0"}`)
   })
@@ -62,6 +66,7 @@ describe('with a shared child', () => {
   })
 
   test('only the id and the progress token of a request change', async () => {
+    verifies('promise.1.ids-assigned', 'promise.1.bodies-untouched')
     const body = (id: string, token: string): string =>
       `{ "params":{"arguments":${ODD_ARGUMENTS},"_meta":{"a":1.0,"progressToken":${token}},"name":"mark"},"id":${id} ,"shared":1.0,"method":"tools/call","jsonrpc":"2.0"}`
     await client.exchange(body('9007199254740993', '"\\u00e9 token"'))
@@ -72,6 +77,7 @@ describe('with a shared child', () => {
   })
 
   test('only the id of a result changes', async () => {
+    verifies('promise.1.ids-assigned', 'promise.1.bodies-untouched')
     const answer = await client.exchange('{"jsonrpc":"2.0","id":"\\u00e9 id","method":"tools/call","params":{"name":"raw"}}')
     expect(answer.bodies.at(-1)?.toString('utf8')).toBe(`{"result": ${rawResult} ,"id":"\\u00e9 id","jsonrpc":"2.0"}`)
   })

@@ -1,5 +1,6 @@
 /** Where a bridge to a server of revision 2026-07-28 gives up: rounds, time and bytes, through real parts. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { conformanceServer, createServedShare, type Share, startRelay } from './harness.ts'
 import { asObject, type JsonObject, toolText } from './json.ts'
 import { RawClient } from './raw-client.ts'
@@ -40,6 +41,7 @@ async function callAnswering(client: RawClient, name: string): Promise<{ readonl
 }
 
 test('a tool that asks for ever is answered eight times and then fails, and the session goes on', async () => {
+  verifies('promise.10.rounds')
   const client = await session()
   const { asked, last } = await callAnswering(client, 'test_asks_for_ever')
   expect(asked).toBe(8)
@@ -49,6 +51,7 @@ test('a tool that asks for ever is answered eight times and then fails, and the 
 })
 
 test('a question that is not answered in time fails its tool; an answer that comes later does no harm', async () => {
+  verifies('promise.10.rounds', 'lifecycle.timeout.own')
   const client = await session()
   let question: unknown
   const { last } = await client.callTool(

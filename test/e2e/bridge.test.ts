@@ -1,6 +1,7 @@
 /** Clients of revision 2026-07-28 on servers that know only the handshake: real SDK, relay, agent and children. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { within } from './deadline.ts'
 import {
   type Command,
@@ -106,6 +107,7 @@ describe('an SDK client pinned to revision 2026-07-28, on the other servers', ()
   })
 
   test('cancels a call, and the child hears of it', async () => {
+    verifies('cancel.modern.disconnect')
     const client = await connect(echo)
     const leave = new AbortController()
     const waiting = client.callTool({ name: 'wait', arguments: { key: 'cancelled' } }, { signal: leave.signal })
@@ -117,6 +119,7 @@ describe('an SDK client pinned to revision 2026-07-28, on the other servers', ()
   })
 
   test('does not notice that a server exits on whatever comes before initialize', async () => {
+    verifies('lifecycle.initialize.first')
     const client = await connect(await shareOf(fixture('exits-before-initialize')))
     const pids = [await call(client, 'pid'), await call(client, 'pid')]
     expect(pids[1]).toBe(pids[0])
@@ -135,6 +138,7 @@ describe('calls of one principal on one child', () => {
   })
 
   test('are not delayed by one that waits for a human', async () => {
+    verifies('promise.10.fair')
     const human = Promise.withResolvers<typeof ELICITED>()
     const isAsked = Promise.withResolvers<void>()
     const share = await shareOf(fixture('echo'))
@@ -163,6 +167,7 @@ function seeded(seed: number): () => number {
 }
 
 test('100 interleavings of two principals with elicitations in flight: none is crossed', async () => {
+  verifies('promise.1.asks-certain')
   const random = seeded(20_260_728)
   const tokens = [await createToken(echo, 'client'), await createToken(echo, 'client')]
   const pending = new Map<string, () => void>()
@@ -236,6 +241,7 @@ function leavable(share: Share, params: JsonObject, signal: AbortSignal): Promis
 }
 
 test('a client that closes its stream in the middle of a quiet call: the child hears it by the second keep-alive', async () => {
+  verifies('promise.8.modern-7s', 'cancel.modern.disconnect', 'modern.http.keep-alive')
   const share = await shareOf(fixture('echo'))
   const client = await connect(share)
   const leave = new AbortController()
@@ -251,6 +257,7 @@ test('a client that closes its stream in the middle of a quiet call: the child h
 })
 
 test('a client that closes its stream while data flows: the child hears it before the next keep-alive', async () => {
+  verifies('cancel.modern.disconnect')
   const share = await shareOf(fixture('echo'))
   const client = await connect(share)
   const leave = new AbortController()

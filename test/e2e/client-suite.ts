@@ -1,5 +1,6 @@
 /** Owns what every real client must be able to do through a share, stated once for all of them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { type Agent, createShare, fixture, npmServer, type Relay, type Share, startAgent, startRelay } from './harness.ts'
 import { asArray, asObject, textField, toolText } from './json.ts'
 import { ELICITED, ROOTS, SAMPLED, type TestClient } from './test-client.ts'
@@ -136,6 +137,7 @@ function describeEcho(connect: Connect): void {
   })
 
   test('cancels a call so that the server learns of it', async () => {
+    verifies('cancel.own-requests')
     const abort = new AbortController()
     const call = client.callTool('wait', { key: 'never' }, { signal: abort.signal })
     await client.callTool('waiting', { key: 'never' })

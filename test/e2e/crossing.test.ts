@@ -1,5 +1,6 @@
 /** Many clients with the same ids and the same progress tokens: no answer, progress or request may reach another. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { type Command, createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject, toolText } from './json.ts'
 import { type Answer, RawClient } from './raw-client.ts'
@@ -44,17 +45,20 @@ async function callAndCheck(client: RawClient, owner: string, calls: number): Pr
 }
 
 test('16 clients with a child each, all ids from 0, interleaved', async () => {
+  verifies('promise.1.same-ids')
   const clients = await sessions(await shareOf(fixture('echo')), 16)
   await Promise.all(clients.map((client, index) => callAndCheck(client, `client ${index}`, 12)))
 })
 
 describe('--isolate share', () => {
   test('200 clients on one child, all ids from 0, interleaved', async () => {
+    verifies('promise.1.same-ids')
     const clients = await sessions(await shareOf(fixture('echo'), '--isolate', 'share'), 200)
     await Promise.all(clients.map((client, index) => callAndCheck(client, `client ${index}`, 4)))
   }, 120_000)
 
   test('a child that keeps ids in 32 bits serves ids that do not fit, and they come back as they were written', async () => {
+    verifies('promise.1.ids-assigned')
     const share = await shareOf(fixture('echo', '--ids-32bit'), '--isolate', 'share')
     const clients = await sessions(share, 4)
     const ids = ['0', '1', '"1"', '"a long text id"', '9007199254740993', '4294967297', '-1', '1.5', '"\\u00e9"']
@@ -72,6 +76,7 @@ describe('--isolate share', () => {
   })
 
   test('a cancellation reaches the call of its own client only', async () => {
+    verifies('cancel.own-requests')
     const [one, other] = await sessions(await shareOf(fixture('echo'), '--isolate', 'share'), 2)
     if (!one || !other) throw new Error('no sessions')
     const wait = (client: RawClient, key: string): Promise<Answer> =>
@@ -87,6 +92,7 @@ describe('--isolate share', () => {
   })
 
   test('the child learns of no capability that asks a client', async () => {
+    verifies('lifecycle.capabilities.server-asks')
     const share = await shareOf(fixture('echo'), '--isolate', 'share')
     const client = new RawClient(share.shareUrl)
     await client.initialize({ capabilities: { sampling: {}, elicitation: {}, roots: {} } })
@@ -108,6 +114,7 @@ describe('--isolate share', () => {
 })
 
 test('requests of the server go to the one client whose call caused them', async () => {
+  verifies('promise.1.asks-certain')
   const clients = await sessions(await shareOf(fixture('echo')), 4)
   await Promise.all(
     clients.map(async (client, index) => {

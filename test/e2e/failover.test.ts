@@ -1,5 +1,6 @@
 /** An agent killed in the middle of calls, with real processes: what another agent takes over, and what the client is told of the rest. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { type Agent, createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
 import { toolText } from './json.ts'
 import { connectSdk1Http } from './sdk1-client.ts'
@@ -35,6 +36,7 @@ async function called(agent: Agent, times: number): Promise<void> {
 
 describe.each(CLIENTS)('a client of %s', (_, connect) => {
   test('whose agent is killed in the middle of calls: those that may run twice are answered by another, the rest fails once', async () => {
+    verifies('promise.2.repeatable')
     const share = await createShare(relay)
     const first = stack.use(await start(share, 'one'))
     await using client = await connect(share)

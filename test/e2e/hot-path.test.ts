@@ -1,5 +1,6 @@
 /** The hot path writes nothing: a call and an event leave the Share's storage as it was. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { toolText } from './json.ts'
 import { RawClient } from './raw-client.ts'
@@ -15,6 +16,7 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync())
 
 test('total_changes() of the Share does not move over 1,000 calls and 1,000 streamed events', async () => {
+  verifies('promise.7.no-write')
   const client = new RawClient(share.shareUrl)
   await client.initialize()
   await client.callTool('echo', { text: 'warm' })

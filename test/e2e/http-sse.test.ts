@@ -1,6 +1,7 @@
 /** HTTP+SSE of 2024-11-05 as it is on the wire: the endpoint event, 202, answers on the stream only, sessions of others. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { rawResult } from '../fixtures/raw-result.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { createServedShare, createToken, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject } from './json.ts'
 import { Listener } from './raw-client.ts'
@@ -52,6 +53,7 @@ function call(id: number, name: string, args: object = {}, meta: object = {}): s
 }
 
 test('the endpoint is of the same origin and share', async () => {
+  verifies('sse.two-endpoints', 'sse.endpoint-first', 'modern.older.http-sse')
   const { messagesUrl } = await open()
   expect(messagesUrl.startsWith(`${relay.origin}/s/${share.id}/messages`)).toBe(true)
 })
@@ -67,6 +69,7 @@ test('the endpoint of a URL that carries its key carries it too', async () => {
 })
 
 test('a request is answered with 202, and on the stream, progress first', async () => {
+  verifies('sse.messages-on-stream', 'modern.older.http-sse')
   const { stream, post } = await initialized()
   const response = await post(call(1, 'progress', { steps: 20 }, { progressToken: 'p' }))
   expect(response.status).toBe(202)
@@ -87,6 +90,7 @@ test('an answer comes byte for byte', async () => {
 })
 
 test('an unknown session, and one of another principal, is 404', async () => {
+  verifies('sse.authenticated')
   const { messagesUrl, post } = await initialized()
   expect((await post(call(1, 'count'), await createToken(share, 'client'))).status).toBe(404)
   const unknown = messagesUrl.replace(/=[^=]+$/, `=${'a'.repeat(26)}`)
@@ -95,7 +99,17 @@ test('an unknown session, and one of another principal, is 404', async () => {
 })
 
 test('a post without a token is 401', async () => {
+  verifies('sse.authenticated')
   const { messagesUrl } = await initialized()
   const response = await fetch(messagesUrl, { method: 'POST', headers: { 'content-type': 'application/json' }, body: call(1, 'count') })
   expect(response.status).toBe(401)
+})
+
+test('a page of a foreign origin gets 403 at both endpoints', async () => {
+  verifies('sse.origin', 'http.origin.validated')
+  const { messagesUrl } = await initialized()
+  const headers = { authorization: `Bearer ${share.clientToken}`, origin: 'https://evil.example.com' }
+  expect((await fetch(share.sseUrl, { headers: { ...headers, accept: 'text/event-stream' } })).status).toBe(403)
+  const posted = { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: call(1, 'count') }
+  expect((await fetch(messagesUrl, posted)).status).toBe(403)
 })

@@ -2,6 +2,7 @@
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { createServedShare, createShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject, toolText } from './json.ts'
 import { RawClient, readAnswer } from './raw-client.ts'
@@ -39,17 +40,20 @@ function statusWithHost(host: string): Promise<number | undefined> {
 
 describe('initialize', () => {
   test.each(['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])('agrees on %s', async (protocolVersion) => {
+    verifies('lifecycle.initialize.answered', 'lifecycle.version.same')
     const answer = await new RawClient(share.url, share.clientToken).initialize({ protocolVersion })
     expect(asObject(answer.last['result'])['protocolVersion']).toBe(protocolVersion)
   })
 
   test('gives a session id of visible ASCII, a different one each time', async () => {
+    verifies('http.session.with-initialize', 'http.session.ascii', 'http.session.unguessable')
     const ids = await Promise.all([session(), session(), session()].map(async (one) => (await one).sessionId))
     expect(new Set(ids).size).toBe(3)
     for (const id of ids) expect(id).toMatch(/^[\x21-\x7e]{22,}$/)
   })
 
   test('works for a client that takes JSON only, and for one that takes SSE only', async () => {
+    verifies('http.post.json-or-sse')
     for (const accept of ['application/json', 'text/event-stream', '*/*']) {
       const client = new RawClient(share.shareUrl)
       const answer = await client.initialize({ accept })
@@ -61,6 +65,7 @@ describe('initialize', () => {
 
 describe('statuses', () => {
   test('202 without a body for a notification and for a response', async () => {
+    verifies('http.post.202')
     const client = await session()
     for (const response of [await client.notify('notifications/roots/list_changed'), await client.respond('nobody-asked', {})]) {
       expect(response.status).toBe(202)
@@ -87,17 +92,20 @@ describe('statuses', () => {
   })
 
   test('400 for a request without a session id', async () => {
+    verifies('http.session.missing-400')
     const answer = await new RawClient(share.url, share.clientToken).exchange(PING)
     expect(answer.status).toBe(400)
     expect(answer.last['id']).toBe(1)
   })
 
   test('400 for a revision that nobody knows', async () => {
+    verifies('http.version.invalid-400')
     const client = await session()
     expect((await client.exchange(PING, { headers: { 'mcp-protocol-version': '1999-01-01' } })).status).toBe(400)
   })
 
   test('404 for an unknown session by POST, GET and DELETE', async () => {
+    verifies('promise.4.unknown-404', 'http.session.unknown-404')
     const client = new RawClient(share.url, share.clientToken)
     client.sessionId = 'A'.repeat(43)
     expect((await client.exchange(PING)).status).toBe(404)
@@ -105,7 +113,16 @@ describe('statuses', () => {
     expect((await client.raw('DELETE')).status).toBe(404)
   })
 
+  test('404 for a notification and a response of a session that there is none of', async () => {
+    verifies('http.post.refused', 'http.session.unknown-404')
+    const client = new RawClient(share.url, share.clientToken)
+    client.sessionId = 'A'.repeat(43)
+    for (const response of [await client.notify('notifications/cancelled', { requestId: 1 }), await client.respond(1, {})])
+      expect(response.status).toBe(404)
+  })
+
   test('404 once a session was deleted', async () => {
+    verifies('http.session.ended-404', 'http.session.delete')
     const client = await session()
     expect((await client.exchange(PING)).status).toBe(200)
     expect((await client.raw('DELETE')).ok).toBe(true)
@@ -113,6 +130,7 @@ describe('statuses', () => {
   })
 
   test('405 with Allow for other methods', async () => {
+    verifies('http.endpoint')
     const client = await session()
     for (const method of ['PUT', 'PATCH']) {
       const response = await client.raw(method)
@@ -128,6 +146,7 @@ describe('statuses', () => {
   })
 
   test('413 for a body over 8 MiB in chunks that claims to be short', async () => {
+    verifies('promise.10.body')
     const url = new URL(share.shareUrl)
     const headers = { 'content-type': 'application/json', 'content-length': '2', 'transfer-encoding': 'chunked' }
     const { promise, resolve, reject } = Promise.withResolvers<string>()
@@ -140,6 +159,7 @@ describe('statuses', () => {
   })
 
   test('413 for a body over 8 MiB, and the link lives on', async () => {
+    verifies('promise.10.body')
     const client = await session()
     const body = `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"fill":"${'x'.repeat(9 * MIB)}"}}`
     expect((await client.post(body)).status).toBe(413)
@@ -153,6 +173,7 @@ describe('statuses', () => {
   })
 
   test('503 with Retry-After while no agent is there', async () => {
+    verifies('promise.4.away-503')
     const lonely = await createShare(relay)
     const client = new RawClient(lonely.url, lonely.clientToken)
     const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
@@ -172,6 +193,7 @@ describe('statuses', () => {
 
 describe('batches', () => {
   test('are answered whole in 2025-03-26', async () => {
+    verifies('promise.1.ids-distinct', 'http.post.batch', 'http.stream.response')
     const client = await session('2025-03-26')
     const call = (id: number | string, text: string): unknown => ({
       jsonrpc: '2.0',
@@ -191,13 +213,23 @@ describe('batches', () => {
     )
   })
 
+  test('are answered in a session whose client names no revision', async () => {
+    verifies('http.version.absent')
+    const client = await session('2025-03-26')
+    client.protocolVersion = undefined
+    const answer = await client.exchange(`[${PING}]`)
+    expect([answer.status, answer.messages]).toEqual([200, [{ jsonrpc: '2.0', id: 1, result: {} }]])
+  })
+
   test('of notifications only are answered with 202', async () => {
+    verifies('http.post.batch', 'http.post.202')
     const client = await session('2025-03-26')
     const body = JSON.stringify([{ jsonrpc: '2.0', method: 'notifications/roots/list_changed' }])
     expect((await client.post(body)).status).toBe(202)
   })
 
   test('with initialize, or in a later revision, are refused with 400', async () => {
+    verifies('http.post.single', 'lifecycle.initialize.no-batch', 'lifecycle.version.respected')
     const initialize = '[{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-03-26"}}]'
     expect((await new RawClient(share.url, share.clientToken).exchange(initialize)).status).toBe(400)
     const client = await session('2025-06-18')
@@ -207,6 +239,7 @@ describe('batches', () => {
 
 describe('Origin and Host', () => {
   test('a foreign Origin gets 403, by every method', async () => {
+    verifies('promise.9.origins', 'http.origin.403', 'http.origin.validated')
     const client = await session()
     for (const origin of ['http://evil.example.com', 'null', 'https://127.0.0.1.evil.example.com']) {
       expect((await client.exchange(PING, { headers: { origin } })).status).toBe(403)
@@ -215,6 +248,7 @@ describe('Origin and Host', () => {
   })
 
   test('no Origin, our own and loopback pages are let in', async () => {
+    verifies('promise.9.origins')
     const client = await session()
     for (const origin of [relay.origin, 'http://localhost:5173']) {
       expect((await client.exchange(PING, { headers: { origin } })).status).toBe(200)
@@ -222,6 +256,7 @@ describe('Origin and Host', () => {
   })
 
   test('a foreign Host gets 403 on a loopback relay', async () => {
+    verifies('http.origin.validated')
     expect(await statusWithHost('evil.example.com')).toBe(403)
     expect(await statusWithHost(new URL(relay.origin).host)).not.toBe(403)
   })
@@ -231,6 +266,7 @@ describe('CORS', () => {
   const origin = 'http://localhost:5173'
 
   test('preflight is answered before authentication', async () => {
+    verifies('promise.9.preflight')
     const asked = 'authorization, content-type, mcp-session-id, mcp-protocol-version, last-event-id, mcp-method, mcp-name, mcp-param-region'
     const headers = { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': asked }
     const response = await fetch(share.url, { method: 'OPTIONS', headers })

@@ -1,6 +1,7 @@
 /** Clients of revision 2026-07-28 against servers of theirs, and against servers that know only the handshake. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { conformanceServer, createServedShare, createShare, createToken, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject } from './json.ts'
 import { bearer } from './sdk-client.ts'
@@ -61,6 +62,7 @@ function post(
 
 describe('an SDK client in auto mode', () => {
   test('meets a modern server in revision 2026-07-28, and answers what it is asked', async () => {
+    verifies('modern.dual-era')
     const client = await connect(modern, 'auto')
     expect(client.getNegotiatedProtocolVersion()).toBe('2026-07-28')
     const tools = (await client.listTools()).tools.map(({ name }) => name)
@@ -70,6 +72,7 @@ describe('an SDK client in auto mode', () => {
   })
 
   test('stays with 2026-07-28 on a server that needs the handshake', async () => {
+    verifies('modern.dual-era')
     const client = await connect(legacy, 'auto')
     expect(client.getNegotiatedProtocolVersion()).toBe('2026-07-28')
     expect((await client.listTools()).tools.length).toBeGreaterThan(0)
@@ -78,6 +81,7 @@ describe('an SDK client in auto mode', () => {
 
 describe('clients that use the same ids', () => {
   test('get their own answers and their own progress, 16 at once', async () => {
+    verifies('promise.1.same-ids')
     const tokens = await Promise.all(Array.from({ length: 4 }, () => createToken(modern, 'client')))
     const clients = await Promise.all(Array.from({ length: 16 }, (_, at) => connect(modern, { pin: '2026-07-28' }, tokens[at % 4])))
     const seen = await Promise.all(
@@ -97,21 +101,25 @@ describe('clients that use the same ids', () => {
 
 describe('a modern request', () => {
   test('whose headers disagree with its body is 400 with -32020 and its own id', async () => {
+    verifies('modern.header.error', 'modern.header.method')
     const response = await post(modern, 'tools/list', {}, { 'mcp-method': 'tools/call' })
     expect([response.status, asObject(await response.json())]).toMatchObject([400, { id: 7, error: { code: -32020 } }])
   })
 
   test('for a method that does not exist is 404 with -32601', async () => {
+    verifies('modern.header.unknown-method')
     const response = await post(modern, 'no/such/method')
     expect([response.status, asObject(await response.json())]).toMatchObject([404, { id: 7, error: { code: -32601 } }])
   })
 
   test('to a share whose agent is away is 503 with Retry-After, never a 4xx', async () => {
+    verifies('promise.4.away-503')
     const response = await post(away, 'server/discover')
     expect([response.status, response.headers.has('retry-after')]).toEqual([503, true])
   })
 
   test('gets no session and no event ids; GET and DELETE are 405', async () => {
+    verifies('modern.older.405', 'modern.older.no-session')
     const response = await post(modern, 'tools/call', { name: 'test_simple_text', arguments: {} })
     expect(response.headers.has('mcp-session-id')).toBe(false)
     for (const method of ['GET', 'DELETE']) {
@@ -122,6 +130,7 @@ describe('a modern request', () => {
   })
 
   test('in a batch is refused whole', async () => {
+    verifies('modern.http.single')
     const body = JSON.stringify([{ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: META } }])
     const headers = {
       authorization: `Bearer ${modern.clientToken}`,
@@ -134,6 +143,7 @@ describe('a modern request', () => {
 })
 
 test('subscriptions/listen brings what changes, under the id that its client gave it', async () => {
+  verifies('modern.listen.acknowledged-first', 'modern.listen.id')
   const leave = new AbortController()
   const stream = await post(modern, 'subscriptions/listen', { notifications: { toolsListChanged: true } }, {}, { signal: leave.signal })
   const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader()

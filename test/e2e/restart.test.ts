@@ -1,5 +1,6 @@
 /** `npm start`, stopped and started again: the same share, tokens, port and sessions; a clean end by either signal. */
 import { afterAll, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { fixture, Selfhost, StateFolder } from './harness.ts'
 import { asObject, toolText } from './json.ts'
 import { allGone, descendants } from './processes.ts'
@@ -10,6 +11,7 @@ const stack = new AsyncDisposableStack()
 afterAll(() => stack.disposeAsync())
 
 test('npm start keeps its share, tokens, port and sessions over a restart', async () => {
+  verifies('promise.4.id-lives', 'promise.4.state-replayed')
   const folder = stack.use(await StateFolder.create())
   const command = ['--', ...fixture('echo')]
   const first = await Selfhost.start(['--port', '0', '--data', folder.path, ...command])

@@ -1,5 +1,6 @@
 /** Streams of sessions on a server of revision 2026-07-28, which their clients leave and come back to, through real parts. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { conformanceServer, type Share } from './harness.ts'
 import { asObject, type JsonObject, toolText } from './json.ts'
 import { call, createShares, lastId, messages, read, resume } from './left-stream.ts'
@@ -90,6 +91,7 @@ describe('a client that is asked', () => {
   })
 
   test('and leaves after its answer gets the result of the call that was made with it', async () => {
+    verifies('promise.5.answer-kept')
     const client = await session(own)
     await using stream = await call(own, client, 7, ELICIT, {})
     const primed = await stream.nextEvent()

@@ -1,5 +1,6 @@
 /** Streams that a client leaves and comes back to with Last-Event-ID, through a real relay, agent and server. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { createToken, fixture, type Share } from './harness.ts'
 import { type JsonObject, toolText } from './json.ts'
 import { call, createShares, lastId, messages, read, resume } from './left-stream.ts'
@@ -34,6 +35,7 @@ describe.each([
   test.each(Array.from({ length: STEPS + 1 }).map((_, index) => index + 1))(
     'that is cut after event %i goes on with exactly the rest, in order, under the names of its client',
     async (cut) => {
+      verifies('promise.5.exactly-the-rest', 'http.resume.by-get')
       const client = await session(shareOf())
       // Another call's messages stand between those of this one.
       await client.callTool('progress', { steps: 3 }, { meta: { progressToken: 'before' } })
@@ -105,6 +107,7 @@ describe('a client that comes back', () => {
   })
 
   test('with an event id of another session gets nothing of it', async () => {
+    verifies('promise.1.sessions-apart', 'http.resume.same-stream')
     for (const share of [own, shared]) {
       const client = await session(share)
       const before = await read(await call(share, client, 1, 'progress', { steps: STEPS }, 't'), 2)
@@ -133,6 +136,7 @@ test('events have ids in revision 2025-06-18 too, but none is empty', async () =
 })
 
 test('a quiet stream of a client that can come back ends, and the answer comes when it does', async () => {
+  verifies('promise.5.answer-kept', 'http.stream.retry')
   const client = await session(own)
   const stream = await call(own, client, 'mine', 'wait', { key: 'polled' })
   const before = await read(stream)
@@ -143,10 +147,22 @@ test('a quiet stream of a client that can come back ends, and the answer comes w
   expect(toolText((await again.nextMessage())?.['result'])).toBe('opened polled')
 })
 
+test('a quiet stream of revision 2025-06-18 stays open while one of 2025-11-25 is ended, until its answer', async () => {
+  verifies('http.stream.open-until', 'lifecycle.version.respected')
+  const [older, newer] = [await session(own, '2025-06-18'), await session(own)]
+  await using stays = await call(own, older, 'mine', 'wait', { key: 'stays' })
+  // That it has ended says that the time is over, for both.
+  expect(messages(await read(await call(own, newer, 'mine', 'wait', { key: 'ends' })))).toEqual([])
+  await older.callTool('open', { key: 'stays' })
+  expect(toolText((await stays.nextMessage())?.['result'])).toBe('opened stays')
+  expect(await stays.nextMessage()).toBeUndefined()
+})
+
 describe('the GET stream', () => {
   const LISTS = ['tools', 'prompts', 'resources', 'tools', 'prompts'].map((list) => `notifications/${list}/list_changed`)
 
   test('that is cut after every single event brings each exactly once', async () => {
+    verifies('promise.5.exactly-the-rest', 'http.get.no-response')
     const client = await session(own)
     const first = await client.listen()
     for (const method of LISTS) await client.callTool('later', { method })
@@ -163,6 +179,7 @@ describe('the GET stream', () => {
   })
 
   test('brings what was said while it was away', async () => {
+    verifies('http.resume.by-get')
     const client = await session(own)
     const first = await client.listen()
     await client.callTool('later', { method: LISTS[0] ?? '' })

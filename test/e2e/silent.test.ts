@@ -2,6 +2,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { createServedShare, fixture, type Share, startRelay } from './harness.ts'
 import { asObject, toolText } from './json.ts'
 import { RawClient } from './raw-client.ts'
@@ -34,6 +35,7 @@ describe.concurrent('a call that is silent for 150 s', () => {
   test(
     'succeeds for a client that takes JSON only',
     async () => {
+      verifies('promise.8.comments')
       const client = await session()
       const answer = await client.callTool('slow', SLOW.arguments, { accept: 'application/json', boundMs: BOUND_MS })
       expect(toolText(answer.last['result'])).toBe(SLEPT)
@@ -44,6 +46,7 @@ describe.concurrent('a call that is silent for 150 s', () => {
   test(
     'opens SSE within 5 s, comments at least every 15 s, and succeeds',
     async () => {
+      verifies('promise.8.headers-5s', 'promise.8.comments', 'modern.http.keep-alive')
       const client = await session()
       const started = performance.now()
       const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: SLOW })
@@ -66,6 +69,7 @@ describe.concurrent('a call that is silent for 150 s', () => {
   test(
     'shows rising heartbeat progress to a client that sent a token',
     async () => {
+      verifies('promise.8.heartbeat-progress')
       const client = await session()
       const values: number[] = []
       const answer = await client.callTool('slow', SLOW.arguments, {
@@ -89,6 +93,7 @@ describe.concurrent('a call that is silent for 150 s', () => {
   test(
     "outlasts the SDK's own timeout of 60 s",
     async () => {
+      verifies('promise.8.outlasts-timeout')
       const client = new Client({ name: 'silent', version: '1.0.0' })
       await client.connect(new StreamableHTTPClientTransport(new URL(share.shareUrl)))
       const options = { timeout: SDK_TIMEOUT_MS, resetTimeoutOnProgress: true, onprogress: () => {} }

@@ -1,5 +1,6 @@
 /** The GET stream and what rides on it: replacement, requests and notifications of the server outside any call. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject, toolText } from './json.ts'
 import { RawClient } from './raw-client.ts'
@@ -25,6 +26,7 @@ async function saySomething(client: RawClient): Promise<void> {
 
 describe('the GET stream', () => {
   test('delivers notifications that belong to no call', async () => {
+    verifies('http.get.stream', 'http.get.unrelated')
     const client = await session()
     await using stream = await client.listen()
     await saySomething(client)
@@ -40,6 +42,7 @@ describe('the GET stream', () => {
   })
 
   test('is replaced by a second one, which then gets everything', async () => {
+    verifies('http.streams.one-only')
     const client = await session()
     await using first = await client.listen()
     await using second = await client.listen()
@@ -49,6 +52,7 @@ describe('the GET stream', () => {
   })
 
   test('of one session carries nothing of another', async () => {
+    verifies('promise.1.sessions-apart')
     const [one, other] = [await session(), await session()]
     await using stream = await one.listen()
     await saySomething(other)
@@ -80,6 +84,7 @@ test('a child that pings is answered though no GET stream is open', async () => 
 })
 
 test('progress comes on the stream of its call, before the answer and never after', async () => {
+  verifies('promise.8.none-after-answer', 'http.streams.one-only', 'http.stream.related')
   const client = await session()
   await using stream = await client.listen()
   const answer = await client.callTool('progress', { steps: 50 }, { meta: { progressToken: 'p' } })
@@ -91,6 +96,7 @@ test('progress comes on the stream of its call, before the answer and never afte
 })
 
 test('a call goes on when its client drops the connection, as legacy revisions demand', async () => {
+  verifies('http.stream.no-cancel')
   const client = await session()
   const abort = new AbortController()
   const call = { jsonrpc: '2.0', id: 'dropped', method: 'tools/call', params: { name: 'wait', arguments: { key: 'drop' } } }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import {
   type Agent,
   createServedShare,
@@ -140,6 +141,7 @@ describe('the door of owners', () => {
 })
 
 test('a session of another principal is exactly 404, by every method', async () => {
+  verifies('promise.4.unknown-404')
   const mine = await RawClient.connect(share)
   const theirs = new RawClient(share.url, await createToken(share, 'client'))
   const byKey = new RawClient(share.shareUrl)
@@ -153,6 +155,7 @@ test('a session of another principal is exactly 404, by every method', async () 
 })
 
 test('10,000 invented share ids and keys create no object', async () => {
+  verifies('promise.9.forged')
   const files = (): string[] =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.includes('.sqlite'))
@@ -183,6 +186,7 @@ test('10,000 invented share ids and keys create no object', async () => {
 }, 120_000)
 
 test('a share that was deleted is 404 to all, and its agent and its children end', async () => {
+  verifies('promise.9.expires')
   const doomed = await createShare(relay)
   const agent: Agent = await startAgent(doomed, { command: fixture('echo') })
   stack.use(agent)
@@ -212,6 +216,7 @@ describe('a relay without an owner', () => {
     await unclaimed.program.stderr.find((line) => /claim code: (\S+)/.exec(line)?.[1], 'the claim code in the log')
 
   test('gives away nothing but its health', async () => {
+    verifies('promise.9.unclaimed')
     expect((await fetch(`${unclaimed.line.relay}/healthz`)).status).toBe(200)
     for (const path of ['/', '/api/shares', `/s/${share.id}/mcp`, `/s/${share.id}`, `/agent/${share.id}`, '/api/shares/x', '/nothing']) {
       const response = await fetch(`${unclaimed.line.relay}${path}`, { headers: { authorization: 'Bearer x' } })

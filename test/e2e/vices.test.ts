@@ -1,5 +1,6 @@
 /** Servers with vices: each has the one named outcome for its caller, and none harms its neighbours. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
 import { asObject, type JsonObject, toolText } from './json.ts'
 import { type Answer, type Listener, RawClient } from './raw-client.ts'
@@ -36,6 +37,7 @@ function errorOf(answer: Answer): { readonly error: JsonObject; readonly data: J
 const CLIENT = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
 
 test('a server that dies at start: CHILD_START_FAILED with exit code and last words, secrets masked', async () => {
+  verifies('promise.9.not-in-logs')
   const share = await shareOf('dies-at-start', '--env', 'FIXTURE_SECRET=correct-horse-battery')
   const { data } = errorOf(await new RawClient(share.shareUrl).request('initialize', CLIENT))
   expect(data).toMatchObject({ code: 'CHILD_START_FAILED', exitCode: 3 })
@@ -45,6 +47,7 @@ test('a server that dies at start: CHILD_START_FAILED with exit code and last wo
 })
 
 test('a server that dies mid-call: CHILD_DIED with exit code and last words; the session gets a new child', async () => {
+  verifies('promise.3.died', 'promise.3.says-executed', 'stdio.shutdown.by-server', 'promise.4.id-lives')
   const client = await connect('dies-mid-call')
   const before = toolText((await client.callTool('pid')).last['result'])
   const { data } = errorOf(await client.callTool('die'))
@@ -55,6 +58,7 @@ test('a server that dies mid-call: CHILD_DIED with exit code and last words; the
 })
 
 test('a server that writes junk to stdout: the junk reaches nobody', async () => {
+  verifies('stdio.junk')
   const client = await connect('junk-stdout')
   const answer = await client.callTool('echo', { text: 'through the junk' })
   expect(answer.messages).toHaveLength(1)
@@ -62,6 +66,7 @@ test('a server that writes junk to stdout: the junk reaches nobody', async () =>
 })
 
 test('a server that never answers: the call ends when its client cancels it, and others go on', async () => {
+  verifies('cancel.stops', 'cancel.no-response')
   const client = await connect('never-answers')
   const body = { jsonrpc: '2.0', id: 'hang', method: 'tools/call', params: { name: 'hang' } }
   const hanging = client.exchange(JSON.stringify(body))
@@ -73,6 +78,7 @@ test('a server that never answers: the call ends when its client cancels it, and
 })
 
 test('a server that answers twice: the first answer counts', async () => {
+  verifies('promise.1.stray-answers')
   const client = await connect('answers-twice')
   for (const text of ['one', 'two', 'three']) {
     const answer = await client.callTool('echo', { text })
@@ -82,12 +88,14 @@ test('a server that answers twice: the first answer counts', async () => {
 })
 
 test('a server that answers unknown ids: nobody gets those answers', async () => {
+  verifies('promise.1.stray-answers')
   const client = await connect('answers-unknown-id')
   const texts = Array.from({ length: 10 }, (_, index) => `text ${index}`)
   expect(await Promise.all(texts.map((text) => echo(client, text)))).toEqual(texts)
 })
 
 test('a server that splits characters: they arrive whole', async () => {
+  verifies('stdio.utf8')
   const client = await connect('splits-utf8')
   const text = 'é漢字🙂한국어'.repeat(20)
   expect(await echo(client, text)).toBe(text)
@@ -115,6 +123,7 @@ async function drain(stream: Listener): Promise<void> {
 
 describe('a server that floods', () => {
   test('still answers, fills no buffer, and leaves others alone', async () => {
+    verifies('promise.10.object-4mib', 'promise.10.fair')
     const share = await shareOf('floods')
     const flooded = new RawClient(share.shareUrl)
     const neighbour = new RawClient(share.shareUrl)

@@ -2,6 +2,7 @@
 import { listDurableObjectIds, runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 
 const ORIGIN = 'https://relay.example'
 const AGENT_UPGRADE = { headers: { upgrade: 'websocket', 'sec-websocket-protocol': 'mcp-edge.v1' } }
@@ -47,6 +48,7 @@ describe('a relay that nobody has claimed', () => {
   test.each(['/', '/s/x/mcp', '/s/x/k/y/mcp', '/s/x/sse', '/agent/x', '/api/shares', '/api/claim', '/nothing'])(
     'answers 503 RELAY_UNCLAIMED at %s, whatever is sent',
     async (path) => {
+      verifies('promise.9.unclaimed')
       for (const method of ['GET', 'DELETE', ...(path === '/api/claim' ? [] : ['POST'])]) {
         const response = await ask(path, { method }, 'mcpe_owner_guess')
         expect([response.status, await codeOf(response)]).toEqual([503, 'RELAY_UNCLAIMED'])
@@ -55,6 +57,7 @@ describe('a relay that nobody has claimed', () => {
   )
 
   test('writes the claim code to the log only, and the same on repeats', async () => {
+    verifies('promise.9.claimed-once')
     const answers = await Promise.all(Array.from({ length: 5 }, () => post('/api/claim')))
     for (const answer of answers) {
       expect(answer.status).toBe(202)
@@ -75,6 +78,7 @@ describe('a relay that nobody has claimed', () => {
   })
 
   test('takes no code that has expired, and makes another', async () => {
+    verifies('promise.9.claimed-once')
     await post('/api/claim')
     await runInDurableObject(env.REGISTRY.getByName('registry'), (_registry, state) => {
       state.storage.sql.exec('UPDATE claim_code SET expires_at_ms = ?', Date.now())
@@ -86,6 +90,7 @@ describe('a relay that nobody has claimed', () => {
   })
 
   test('has exactly one owner after a race for the code, and no claim after it', async () => {
+    verifies('promise.9.not-in-logs', 'promise.9.claimed-once')
     await post('/api/claim')
     const [code] = claimCodes()
     const answers = await Promise.all(Array.from({ length: 20 }, () => post('/api/claim', { code })))
@@ -119,6 +124,7 @@ describe('a claimed relay', () => {
   })
 
   test('touches no object for invented share ids and keys', async () => {
+    verifies('promise.9.forged')
     const invent = (): string =>
       Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) => 'abcdefghijklmnopqrstuvwxyz234567'.charAt(byte & 31)).join('')
     const client = String((await create())['client_token'])
@@ -141,6 +147,7 @@ describe('a claimed relay', () => {
   })
 
   test('makes, lists, describes and deletes a share', async () => {
+    verifies('promise.9.shown-once')
     const made = await create({ name: 'files', expires_in: 60 })
     const id = String(made['share'])
     expect(made).toMatchObject({ name: 'files', url: `${ORIGIN}/s/${id}/mcp`, sse_url: `${ORIGIN}/s/${id}/sse` })
@@ -160,6 +167,23 @@ describe('a claimed relay', () => {
     expect(await codeOf(await ask(`/api/shares/${id}`, {}, ownerKey))).toBe('SHARE_NOT_FOUND')
     expect((await initialize(pathOf(made['share_url']))).status).toBe(404)
     expect((await ask(`/agent/${id}`, AGENT_UPGRADE, String(made['agent_token']))).status).toBe(404)
+  })
+
+  test('has none of its secrets in its storage as they are', async () => {
+    verifies('promise.9.hashed')
+    const made = await create()
+    const secrets = [ownerKey, ...['client_token', 'agent_token'].map((name) => String(made[name]))]
+    for (const secret of secrets) expect(secret.length).toBeGreaterThan(20)
+    const kept = await runInDurableObject(env.REGISTRY.getByName('registry'), (_, { storage }) =>
+      storage.sql
+        .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'")
+        .toArray()
+        .flatMap(({ name }) => storage.sql.exec(`SELECT * FROM "${name}"`).toArray())
+        .flatMap((row) => Object.values(row))
+        .map((value) => (value instanceof ArrayBuffer ? new TextDecoder('latin1').decode(value) : String(value))),
+    )
+    expect(kept).toContain(String(made['share']))
+    expect(kept.filter((value) => secrets.some((secret) => value.includes(secret)))).toEqual([])
   })
 
   test.each([{ name: '' }, { name: 'x'.repeat(101) }, { expires_in: 0 }, { expires_in: 1e9 }, { expires: 1 }])(
@@ -188,6 +212,7 @@ describe('a claimed relay', () => {
   })
 
   test('takes each kind of token at its own door only, and before any upgrade', async () => {
+    verifies('promise.9.own-door', 'promise.9.before-upgrade', 'http.authenticated')
     const own = await create()
     const other = await create()
     const id = String(own['share'])
@@ -224,6 +249,7 @@ describe('a claimed relay', () => {
   })
 
   test('refuses a page of a foreign origin everywhere, and answers the preflight of its own', async () => {
+    verifies('promise.9.origins', 'http.origin.validated', 'http.origin.403')
     const made = await create()
     for (const path of [pathOf(made['share_url']), '/api/shares']) {
       expect((await ask(path, { method: 'POST', headers: { origin: 'https://evil.example' } }, ownerKey)).status, path).toBe(403)

@@ -1,6 +1,7 @@
 /** While no agent is there: what waits, what fails at once, and how. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { RETRY_MS } from '../../worker/limits.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { heldTimers } from './held-timers.ts'
 import { createShare, TestClient } from './relay.ts'
 import { bodyText, connected, ScriptedAgent } from './scripted-agent.ts'
@@ -24,6 +25,7 @@ test('a call made while an agent that was just here is away waits for it', async
 })
 
 test('what waits for an agent goes to it as soon as that comes', async () => {
+  verifies('promise.4.bounded-wait')
   const { share, agent, client, ch } = await connected()
   await agent.leave()
   const pauses = heldTimers(RETRY_MS)
@@ -38,6 +40,7 @@ test('what waits for an agent goes to it as soon as that comes', async () => {
 })
 
 test('a notification sent meanwhile gets its 202 when the agent has it', async () => {
+  verifies('promise.2.notifications-held')
   const { share, agent, client, ch } = await connected()
   await agent.leave()
   const response = client.post(CANCELLED)
@@ -48,6 +51,7 @@ test('a notification sent meanwhile gets its 202 when the agent has it', async (
 })
 
 test('a share that never had an agent answers 503 AGENT_AWAY with Retry-After at once', async () => {
+  verifies('promise.4.away-503')
   const response = await new TestClient(await createShare()).initialize()
   expect([response.status, response.headers.get('retry-after')]).toEqual([503, '2'])
   expect(await response.json()).toMatchObject({ id: 0, error: { data: { code: 'AGENT_AWAY', executed: 'no', retryable: true } } })

@@ -2,6 +2,7 @@
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { STREAM_OPENING_MS } from '../../worker/limits.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { BigAnswer } from './big-answer.ts'
 import { EventReader, factsOf, fetchRelay, stubOf, type TestShare } from './relay.ts'
 import { connected, type ScriptedAgent } from './scripted-agent.ts'
@@ -30,6 +31,7 @@ describe('credit', () => {
   })
 
   test('of a batch goes to the call whose client took the bytes: a small and a 10 MiB answer both arrive', async () => {
+    verifies('promise.10.fair')
     const { agent, client, ch } = await connected()
     const response = client.post(`[{"jsonrpc":"2.0","id":1,"method":"tools/list"},${CALL}]`, { 'mcp-protocol-version': '2025-03-26' })
     const small = await agent.expect('call')
@@ -45,6 +47,7 @@ describe('credit', () => {
   })
 
   test('does not count against a client, after sleep, what it took before', async () => {
+    verifies('promise.6.state-survives')
     const { share, agent, client, ch } = await connected()
     const events = new EventReader(await client.listen())
     await agent.expect('resume')

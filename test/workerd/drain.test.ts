@@ -1,5 +1,6 @@
 /** An agent that is leaving finishes what it has and gets nothing new; and what was sent as a link broke is sent again. */
 import { expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { factsOf, TestClient } from './relay.ts'
 import { bodyText, connected, initialize, ScriptedAgent, survivorOf, takeOver } from './scripted-agent.ts'
 
@@ -48,6 +49,7 @@ test('a call made while the only agent is leaving waits for the one that comes a
 })
 
 test('a late death on an agent that is leaving does not touch the session that has moved', async () => {
+  verifies('promise.3.died')
   const { share, agent, client, ch } = await connected()
   const other = await ScriptedAgent.connect(share, { agent: 'other', join: 'replica' })
   agent.send({ type: 'drain' })
@@ -61,6 +63,7 @@ test('a late death on an agent that is leaving does not touch the session that h
 })
 
 test('a notification whose link breaks before the receipt is sent again with its key', async () => {
+  verifies('promise.2.notifications-held')
   const { share, agent, client, ch } = await connected()
   const response = client.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}')
   const first = (await agent.expect('notify')).header
@@ -73,6 +76,7 @@ test('a notification whose link breaks before the receipt is sent again with its
 })
 
 test('a notification whose agent is replaced before the receipt is not given to the next one', async () => {
+  verifies('promise.2.never-twice', 'promise.2.notifications-once')
   const { share, agent, client } = await connected()
   const response = client.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}')
   await agent.expect('notify')

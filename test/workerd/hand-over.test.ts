@@ -6,6 +6,7 @@ import type { Call } from '../../protocol/frame.ts'
 import app from '../../worker/index.ts'
 import { FIRST_ANSWER_MS, MOVE_AFTER_MS } from '../../worker/limits.ts'
 import { ShareClient } from '../../worker/carry/share-client.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { BigAnswer } from './big-answer.ts'
 import { EventReader, ORIGIN, resetShare, type TestClient } from './relay.ts'
 import { connected, ScriptedAgent, survivorOf } from './scripted-agent.ts'
@@ -178,6 +179,7 @@ afterEach(() => {
 
 describe('a call that moves to a socket', () => {
   test.each([...cases()])('has $script ($order): $title', async ({ lines, order, at }) => {
+    verifies('promise.6.moves')
     const { agent, client, ch } = await connected()
     const holds = holdUp()
     const { response, call } = await begin(client, agent)
@@ -206,6 +208,7 @@ describe('a call that moves to a socket', () => {
   })
 
   test.each([...SOCKET_FIRST.entries()])('reaches the agent again when it was lost on the way there (%i: %s)', async (lostAt) => {
+    verifies('promise.6.moves')
     const { share, agent, client, ch } = await connected()
     const holds = holdUp()
     const { response, call } = await begin(client, agent)
@@ -229,6 +232,7 @@ describe('a call that moves to a socket', () => {
   })
 
   test('and is made again meanwhile lives on when the Share is reset after that', async () => {
+    verifies('promise.5.share-reset')
     const { share, agent, client, ch } = await connected()
     const holds = holdUp()
     const { response, call } = await begin(client, agent)

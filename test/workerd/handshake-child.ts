@@ -30,6 +30,8 @@ export function postModern(
   method: string,
   params: Record<string, unknown> = {},
   { id = 1, token = share.clientToken, capabilities = { elicitation: {} }, logLevel }: ModernRequest = {},
+  headers: Readonly<Record<string, string>> = {},
+  signal: AbortSignal | null = null,
 ): Promise<Response> {
   const name = params['name'] ?? params['uri'] ?? params['taskId']
   const meta = {
@@ -46,9 +48,17 @@ export function postModern(
       'mcp-protocol-version': '2026-07-28',
       'mcp-method': method,
       ...(typeof name === 'string' ? { 'mcp-name': name } : {}),
+      ...headers,
     },
     body: JSON.stringify({ jsonrpc: '2.0', id, method, params: { _meta: meta, ...params } }),
+    signal,
   })
+}
+
+/** Posts a body as it is, with the header of revision 2026-07-28. */
+export function postText(share: TestShare, body: string): Promise<Response> {
+  const headers = { authorization: `Bearer ${share.clientToken}`, 'content-type': 'application/json', 'mcp-protocol-version': '2026-07-28' }
+  return fetchRelay(share.url, { method: 'POST', headers, body })
 }
 
 export function callTool(share: TestShare, name: string, more: ModernRequest & { readonly input?: object } = {}): Promise<Response> {

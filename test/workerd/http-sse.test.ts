@@ -1,5 +1,6 @@
 /** HTTP+SSE (MCP 2024-11-05) in the real runtime: what becomes of calls whose link, agent or Share is lost. */
 import { describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { createShare, resetShare } from './relay.ts'
 import { ScriptedAgent, survivorOf } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
@@ -30,6 +31,7 @@ describe('an HTTP+SSE call', () => {
   })
 
   test('that its agent still has when it is back is answered once, by the child', async () => {
+    verifies('promise.3.cut-waits')
     const { share, agent, client, header } = await called()
     await agent.leave()
     const back = await ScriptedAgent.connect(share, survivorOf(header.ch, agent, [header.key]))
@@ -39,6 +41,7 @@ describe('an HTTP+SSE call', () => {
   })
 
   test('of an agent that is proved dead is answered as lost', async () => {
+    verifies('promise.3.new-instance')
     const { share, client } = await called()
     await ScriptedAgent.connect(share, { instance: 'two' })
     expect(await client.next()).toMatchObject({ id: 7, error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })

@@ -3,6 +3,7 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Call } from '../../protocol/frame.ts'
 import { FIRST_ANSWER_MS, MOVE_AFTER_MS } from '../../worker/limits.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { postModern } from './handshake-child.ts'
 import { createShare, EventReader, factsOf, stubOf, TestClient, type TestShare } from './relay.ts'
 import { bodyText, ScriptedAgent } from './scripted-agent.ts'
@@ -139,6 +140,7 @@ afterEach(() => {
 })
 
 test(`${AGENTS} agents, ${STREAMS} GET streams, ${LISTENS} listens and ${CALLS} calls that wait sleep at once, and each hears its own`, async () => {
+  verifies('promise.6.hibernates', 'promise.6.wakes-right')
   const share = await createShare()
   const fleet = await Fleet.connect(share)
   const clients = Array.from({ length: STREAMS }, () => new TestClient(share))

@@ -2,12 +2,14 @@
 import { evictDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { asked, ASKS, CALL, connected, ELICITS, GIVEN, initialize, reply, told } from './bridged-session.ts'
 import { resetShare, TestClient } from './relay.ts'
 import { ScriptedAgent, survivorOf } from './scripted-agent.ts'
 
 describe('input_required', () => {
   test('is a request on the call’s stream; the answer goes into a retry while the Share has slept', async () => {
+    verifies('stdio.modern.no-responses')
     const { share, agent, client } = await connected({ capabilities: ELICITS })
     const { events, question, first } = await asked(agent, client)
     expect(question).toMatchObject({ method: 'elicitation/create', params: { message: 'Name?' } })
@@ -30,6 +32,7 @@ describe('input_required', () => {
   })
 
   test('is not answered by another session', async () => {
+    verifies('promise.1.asks-certain')
     const { share, agent, client } = await connected({ capabilities: ELICITS })
     const { question } = await asked(agent, client)
     const other = new TestClient(share)

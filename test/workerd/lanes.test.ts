@@ -7,6 +7,7 @@ import { CLOSE } from '../../protocol/handshake.ts'
 import { Registry } from '../../worker/registry/registry.ts'
 import type { AdminCommand } from '../../worker/contract/share-rpc.ts'
 import { Share } from '../../worker/share/share.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { callTool, postModern } from './handshake-child.ts'
 import { askAsOwner, createShare, EventReader, fetchRelay, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
 import { BARE_SERVER, ScriptedAgent } from './scripted-agent.ts'
@@ -129,6 +130,7 @@ describe('a session', () => {
   })
 
   test('sees nothing of another session of the same principal on another lane, whose ids are the same', async () => {
+    verifies('promise.1.sessions-apart')
     const share = await createShare({ lanes: LANES })
     const agents = await connectAll(share)
     const one = await seat(share, agents)

@@ -2,6 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { afterEach, expect, test, vi } from 'vitest'
 import { STREAM_CLOSE } from '../../worker/contract/streams.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { callTool, HandshakeChild } from './handshake-child.ts'
 import { EventReader, stubOf, type TestShare } from './relay.ts'
 
@@ -51,6 +52,7 @@ function socketsOf(share: TestShare): Promise<number> {
 }
 
 test('a client that closes its stream in the middle of a call leaves no timer, no stream and no call behind', async () => {
+  verifies('promise.6.no-timer', 'cancel.modern.nothing-more', 'cancel.stops')
   const child = await HandshakeChild.connect()
   const { share } = child
   const before = callTool(share, 'a', { logLevel: 'info' })

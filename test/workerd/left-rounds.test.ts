@@ -2,6 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
 import type { Call } from '../../protocol/frame.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { asked, ASKS, connected, ELICITS, GIVEN, reply, told, type Told } from './bridged-session.ts'
 import { begun, expectReplay, refuseReplay } from './left-stream.ts'
 import { EventReader, stubOf, type TestShare } from './relay.ts'
@@ -114,6 +115,7 @@ test('what is kept of calls goes with their session', async () => {
 })
 
 test('a cancellation between the last answer of a round and the call that is made with it ends the call, which is not made', async () => {
+  verifies('cancel.races')
   const { share, agent, client } = await connected({ capabilities: ELICITS })
   const { events, question } = await asked(agent, client)
   const [row] = await runInDurableObject(stubOf(share), (_, state) =>

@@ -16,6 +16,7 @@ import {
   type Told,
 } from './bridged-session.ts'
 import { STREAM_CLOSE } from '../../worker/contract/streams.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { postModern } from './handshake-child.ts'
 import { createShare, EventReader, factsOf, stubOf, TestClient } from './relay.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
@@ -23,6 +24,7 @@ import { SseClient } from './sse-client.ts'
 
 describe('initialize', () => {
   test('is answered from server/discover, in the revision of the client, and offers levels and subscriptions', async () => {
+    verifies('lifecycle.capabilities.offered', 'lifecycle.initialize.answered', 'stdio.probe.modern-error')
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share, { era: 'modern' })
     const client = new TestClient(share)
@@ -50,6 +52,7 @@ describe('initialize', () => {
   })
 
   test('that the child refuses is an error, and leaves no session', async () => {
+    verifies('lifecycle.initialize.refused')
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share, { era: 'modern' })
     const response = new TestClient(share).initialize()
@@ -79,6 +82,7 @@ test('a call that waits for its child to say what it offers does not move to a s
 
 describe('a request', () => {
   test('reaches the child with an envelope, and its answer comes back without the marks of the other era', async () => {
+    verifies('modern.meta.sent')
     const { agent, client } = await connected()
     expect((await client.post('{"jsonrpc":"2.0","method":"notifications/initialized"}')).status).toBe(202)
     const response = client.post('{"jsonrpc":"2.0","id":"a","method":"tools/list"}')
@@ -149,6 +153,7 @@ describe('a request', () => {
   })
 
   test('whose child was started anew is told so in its result', async () => {
+    verifies('stdio.modern.restart')
     const { agent, client, ch } = await connected()
     agent.send({ type: 'died', ch, reason: 'exit' })
     const response = client.post(CALL)
@@ -189,6 +194,7 @@ describe('the listen of a session', () => {
   })
 
   test('is opened again on a fresh child', async () => {
+    verifies('promise.4.state-replayed', 'stdio.modern.listen-again')
     const { agent, client, ch } = await connected({ server: SERVER })
     await agent.expect('call')
     agent.send({ type: 'died', ch, reason: 'exit' })

@@ -3,6 +3,7 @@ import { runInDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
 import { MAX_LISTINGS, MAX_LISTINGS_BYTES } from '../../worker/limits.ts'
 import { type ListingRow, ListingRows } from '../../worker/share/rows/listing-rows.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { createShare, stubOf } from './relay.ts'
 
 async function withRows(use: (rows: ListingRows, again: () => ListingRows) => void): Promise<void> {
@@ -16,6 +17,7 @@ function tools(keptAtMs: number, bytes = 10): ListingRow {
 }
 
 test('ListingRows keeps no more rows than MAX_LISTINGS, the latest', async () => {
+  verifies('promise.10.memory')
   await withRows((rows) => {
     for (let at = 0; at < MAX_LISTINGS + 5; at++) rows.put(`a${at}`, tools(at))
     const kept = Array.from({ length: MAX_LISTINGS + 5 }, (_, at) => at).filter((at) => rows.find(`a${at}`, 'tools/list') !== undefined)
@@ -24,6 +26,7 @@ test('ListingRows keeps no more rows than MAX_LISTINGS, the latest', async () =>
 })
 
 test('ListingRows keeps no more bytes than MAX_LISTINGS_BYTES, the latest', async () => {
+  verifies('promise.10.memory')
   await withRows((rows) => {
     const bytes = MAX_LISTINGS_BYTES / 16
     for (let at = 0; at < 18; at++) rows.put(`a${at}`, tools(at, bytes))

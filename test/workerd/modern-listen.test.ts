@@ -1,6 +1,7 @@
 /** What a child of the handshake era says unasked to modern clients: listens, resource updates, log messages. */
 import { evictDurableObject } from 'cloudflare:test'
 import { expect, describe, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { callTool, HandshakeChild, postModern } from './handshake-child.ts'
 import { EventReader, resetShare, stubOf } from './relay.ts'
 import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
@@ -54,6 +55,13 @@ async function greeted(): Promise<{ readonly child: HandshakeChild; readonly ch:
 
 describe('subscriptions/listen', () => {
   test('is acknowledged with what the server can honour, and brings that to those who asked for it', async () => {
+    verifies(
+      'modern.listen.acknowledged-first',
+      'modern.listen.asked-only',
+      'modern.listen.id',
+      'modern.listen.several',
+      'lifecycle.capabilities.offered',
+    )
     const { child, ch } = await greeted()
     // The server has prompts, and never says that they change.
     const tools = await listen(child, 5, { toolsListChanged: true, promptsListChanged: true })
@@ -71,6 +79,7 @@ describe('subscriptions/listen', () => {
   })
 
   test('subscribes the child once for each URI, and unsubscribes it when the last listen has gone', async () => {
+    verifies('modern.listen.asked-only')
     const { child, ch } = await greeted()
     const first = await listen(child, 1, { resourceSubscriptions: ['x:1', 'x:2'] })
     const told: unknown[] = []
@@ -100,7 +109,27 @@ describe('subscriptions/listen', () => {
     ])
   })
 
+  test('brings no progress and no log message of a call', async () => {
+    verifies('modern.http.listen-only', 'modern.listen.asked-only')
+    const { child, ch } = await greeted()
+    const { events } = await listen(child, 1, { toolsListChanged: true })
+    const response = callTool(child.share, 'a', { id: 2, logLevel: 'info' })
+    child.answer(await child.expect('call'), {})
+    const call = await child.expect('call')
+    const { ra } = call.header
+    const progress = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}'
+    const log = '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"d"}}'
+    for (const text of [progress, log]) child.agent.notify(ch, text, { ra, sure: true })
+    child.agent.notify(ch, log)
+    child.answer(call, { content: [] })
+    await (await response).text()
+    child.agent.notify(ch, TOOLS_CHANGED)
+    expect(await nextMessage(events)).toMatchObject({ method: 'notifications/tools/list_changed' })
+    await events.cancel()
+  })
+
   test('lets the Share sleep: what changes later is told still', async () => {
+    verifies('promise.6.state-survives')
     const { child, ch } = await greeted()
     const { events } = await listen(child, 1, { toolsListChanged: true })
     await evictDurableObject(stubOf(child.share))
@@ -110,6 +139,7 @@ describe('subscriptions/listen', () => {
   })
 
   test('asks again for what it had subscribed to, after a reset of the Share', async () => {
+    verifies('promise.4.state-replayed')
     const { child, ch } = await greeted()
     const { events } = await listen(child, 1, { resourceSubscriptions: ['x:1'] })
     expect(await tellOf(child)).toEqual(['resources/subscribe', 'x:1'])
@@ -124,6 +154,7 @@ describe('subscriptions/listen', () => {
   })
 
   test('ends with its result when the child dies', async () => {
+    verifies('modern.listen.ends-with-result')
     const { child, ch } = await greeted()
     const { events } = await listen(child, 9, { toolsListChanged: true })
     child.agent.send({ type: 'died', ch, reason: 'exit', exitCode: 0 })
@@ -148,6 +179,7 @@ describe('a log message', () => {
   const log = (level: string): string => `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"${level}","data":"d"}}`
 
   test('goes to a call that asked for its level, when it is certainly of that call', async () => {
+    verifies('modern.http.related')
     const child = await HandshakeChild.connect()
     const response = callTool(child.share, 'a', { logLevel: 'warning' })
     const setLevel = await child.expect('call')
@@ -167,6 +199,7 @@ describe('a log message', () => {
   })
 
   test('does not go to a call that asked for no level', async () => {
+    verifies('modern.http.related')
     const child = await HandshakeChild.connect()
     const response = callTool(child.share, 'a')
     const call = await child.expect('call')

@@ -1,12 +1,14 @@
 /** Modern clients on a child of the handshake era, in the real runtime: one handshake, attribution, parked calls and their retries. */
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { RelayFrame } from '../../protocol/frame.ts'
 import { PARKED_MS } from '../../worker/limits.ts'
 import type { GroupCallRequest, ParkedRow, RetryInput } from '../../worker/contract/share-rpc.ts'
 import { bridgedGroup, groupOf } from '../../worker/contract/groups.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { asked, callTool, HandshakeChild, postModern, SERVER_INFO, told } from './handshake-child.ts'
-import { createClientToken, resetShare, stubOf, type TestShare } from './relay.ts'
-import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { createClientToken, createShare, resetShare, stubOf, type TestShare } from './relay.ts'
+import { BARE_SERVER, bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
 
 const INPUT = { action: 'accept', content: { name: 'Grace' } }
 const REFUSED = { status: 200, body: { id: 1, error: { code: -32602 } } }
@@ -82,7 +84,23 @@ describe('a child of the handshake era', () => {
     ])
   })
 
+  test('is told revision, capabilities and name of who initialises it', async () => {
+    verifies('lifecycle.initialize.members')
+    const child = await HandshakeChild.connect()
+    const response = postModern(child.share, 'prompts/list')
+    child.answer(await child.expect('call'), { prompts: [] })
+    await response
+    expect(child.initializes.map(({ params }) => params)).toEqual([
+      {
+        protocolVersion: '2025-11-25',
+        capabilities: { elicitation: {} },
+        clientInfo: { name: expect.any(String), version: expect.any(String) },
+      },
+    ])
+  })
+
   test('answers with resultType, cache fields and its name, which the relay adds', async () => {
+    verifies('modern.meta.result-type')
     const child = await HandshakeChild.connect()
     const response = postModern(child.share, 'prompts/list')
     const call = await child.expect('call')
@@ -102,6 +120,7 @@ describe('a child of the handshake era', () => {
   })
 
   test('is discovered by what it said to initialize', async () => {
+    verifies('modern.discover')
     const child = await HandshakeChild.connect()
     const response = postModern(child.share, 'server/discover')
     const heard = child.next()
@@ -120,6 +139,7 @@ describe('a child of the handshake era', () => {
   test.each(['ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe', 'tasks/list'])(
     'is not asked for %s, which revision 2026-07-28 has not: 404 with -32601',
     async (method) => {
+      verifies('modern.header.unknown-method')
       const child = await HandshakeChild.connect()
       const answer = told(postModern(child.share, method, { uri: 'x:1', level: 'debug' }))
       expect(await Promise.all([answer, child.hasHeardNothing()])).toMatchObject([
@@ -130,8 +150,47 @@ describe('a child of the handshake era', () => {
   )
 })
 
+describe('a client that leaves while its child is initialised', () => {
+  /** What was sent for it, up to the request of the next client. */
+  async function left() {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { era: 'legacy' })
+    const leave = new AbortController()
+    const response = postModern(share, 'prompts/list', {}, {}, {}, leave.signal)
+    await agent.expect('open')
+    const { header: initialize } = await agent.expect('call')
+    expect(initialize.method).toBe('initialize')
+    leave.abort()
+    await response.catch(() => undefined)
+    agent.answer(initialize, '0', BARE_SERVER)
+    void postModern(share, 'prompts/list', {}, { id: 2 })
+    const heard: RelayFrame[] = []
+    for (;;) {
+      const frame = await agent.next()
+      const { header } = frame
+      if (header.type === 'call' && bodyText(frame).slice(...header.id) === '2') break
+      heard.push(header)
+    }
+    const cancelled = heard.flatMap((header) => (header.type === 'notify' && header.cancels !== undefined ? [header.cancels] : []))
+    return { initialize, cancelled, called: heard.flatMap((header) => (header.type === 'call' ? [header.tag] : [])) }
+  }
+
+  test('cancels its own request, and never that initialize', async () => {
+    verifies('cancel.not-initialize')
+    const { initialize, cancelled } = await left()
+    expect(cancelled).toHaveLength(1)
+    expect(cancelled).not.toContain(initialize.tag)
+  })
+
+  test.fails('has no request sent to it any more', async () => {
+    verifies('cancel.modern.before-sent')
+    expect((await left()).called).toEqual([])
+  })
+})
+
 describe('an ask of the child', () => {
   test('becomes input_required with a state; the retry answers the child, and the call goes on under its own key', async () => {
+    verifies('modern.input.instead-of-requests')
     const child = await HandshakeChild.connect()
     const response = callTool(child.share, 'a')
     const call = await child.expect('call')
@@ -166,6 +225,7 @@ describe('an ask of the child', () => {
   })
 
   test('that is not answered by the retry is put again, with the same state', async () => {
+    verifies('modern.input.asks-again')
     const { child, state } = await parked()
     const again = await asked(retry(child.share, state, { input: { inputResponses: {} } }))
     expect(again.requestState).toBe(state)
@@ -174,6 +234,7 @@ describe('an ask of the child', () => {
   })
 
   test('for what the client has not declared is refused to the child, and to the client with 400 and -32021', async () => {
+    verifies('lifecycle.capabilities.server-asks', 'modern.input.declared', 'modern.meta.undeclared')
     const child = await HandshakeChild.connect()
     const response = told(callTool(child.share, 'a'))
     const call = await child.expect('call')
@@ -187,6 +248,7 @@ describe('an ask of the child', () => {
   })
 
   test("in the middle of a request that may not require input is answered in nobody's name", async () => {
+    verifies('modern.input.methods')
     const child = await HandshakeChild.connect()
     const response = postModern(child.share, 'prompts/list', {}, { capabilities: { roots: {} } })
     const listing = await child.expect('call')
@@ -216,6 +278,7 @@ describe('an ask of the child', () => {
   })
 
   test('that may be of either of two calls is refused; both run alone from then on, on a child that ends with their answer', async () => {
+    verifies('promise.1.asks-certain', 'modern.http.related')
     const child = await HandshakeChild.connect()
     const { share } = child
     const responses = [callTool(share, 'a'), callTool(share, 'b')]
@@ -271,6 +334,20 @@ describe('an ask of the child', () => {
     expect((await answer).status).toBe(200)
   })
 
+  test('that it takes back is none of which the client hears', async () => {
+    verifies('cancel.modern.only-listens')
+    const child = await HandshakeChild.connect()
+    const response = callTool(child.share, 'a')
+    const { header } = await child.expect('call')
+    const cancelled = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"q"}}'
+    const progress = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}'
+    for (const text of [cancelled, progress]) child.agent.notify(header.ch, text, { ra: header.ra, sure: true })
+    child.agent.answer(header, '1', '{"content":[]}')
+    const text = await (await response).text()
+    expect(text).toContain('notifications/progress')
+    expect(text).not.toContain('notifications/cancelled')
+  })
+
   test('made after a reset of the Share reaches the client of the call that was running', async () => {
     const child = await HandshakeChild.connect()
     const response = callTool(child.share, 'a')
@@ -284,6 +361,7 @@ describe('an ask of the child', () => {
   })
 
   test('whose client stays away is given up by the alarm, and the child hears of it', async () => {
+    verifies('lifecycle.timeout.own', 'cancel.modern.timeout', 'modern.input.may-stay-away')
     const { child, call } = await parked()
     const nowMs = Date.now()
     vi.spyOn(Date, 'now').mockImplementation(() => nowMs + PARKED_MS + 1)
@@ -297,6 +375,7 @@ describe('an ask of the child', () => {
 
 describe('a requestState', () => {
   test.each([0, 40, 115])('with another character at %i is refused, and the child hears nothing', async (at) => {
+    verifies('modern.input.state-sealed')
     const { child, state } = await parked()
     const tampered = `${state.slice(0, at)}${state[at] === 'A' ? 'B' : 'A'}${state.slice(at + 1)}`
     expect(await told(retry(child.share, tampered))).toMatchObject(REFUSED)
@@ -304,6 +383,7 @@ describe('a requestState', () => {
   })
 
   test('that a retry has used is refused to the next, and the child hears nothing of that', async () => {
+    verifies('modern.input.once')
     const { child, state } = await parked()
     const first = retry(child.share, state)
     await child.expect('respond')
@@ -335,6 +415,7 @@ describe('a requestState', () => {
   })
 
   test('whose time is over is refused, and the child hears nothing', async () => {
+    verifies('modern.input.state-sealed')
     const { child, state } = await parked()
     const nowMs = Date.now()
     const clock = vi.spyOn(Date, 'now').mockImplementation(() => nowMs + PARKED_MS + 1)
@@ -353,6 +434,7 @@ describe('a requestState', () => {
   })
 
   test('of another principal is refused, and neither child hears of it', async () => {
+    verifies('modern.input.state-sealed')
     const { child, state } = await parked()
     const token = await createClientToken(child.share)
     const answer = told(retry(child.share, state, { token }))

@@ -2,7 +2,8 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { GRACE_MS } from '../../protocol/limits.ts'
-import { MOVE_AFTER_MS, RETRY_MS } from '../../worker/limits.ts'
+import { KEEPALIVE_MS, MOVE_AFTER_MS, RETRY_MS } from '../../worker/limits.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { BigAnswer } from './big-answer.ts'
 import { heldTimers } from './held-timers.ts'
 import { createShare, EventReader, factsOf, resetShare, stubOf, TestClient, type TestShare } from './relay.ts'
@@ -52,6 +53,7 @@ async function halfAnswered(accept = 'application/json, text/event-stream') {
 
 describe('an answer in parts', () => {
   test('is not told twice when the link is cut in the middle and the agent sends it all again', async () => {
+    verifies('promise.3.cut-waits')
     const { share, agent, ch, header, answer, response } = await halfAnswered()
     const body = await readAtLeast(response, BIG_BYTES / 2)
     await agent.leave()
@@ -61,6 +63,7 @@ describe('an answer in parts', () => {
   })
 
   test('goes on after the Share slept in the middle of it', async () => {
+    verifies('promise.6.wakes-right')
     const { share, agent, answer, response } = await halfAnswered()
     const body = await readAtLeast(response, BIG_BYTES / 2)
     await evictDurableObject(stubOf(share))
@@ -76,6 +79,7 @@ describe('an answer in parts', () => {
   })
 
   test('whose agent is proved dead ends on an event stream with an error of its own id', async () => {
+    verifies('promise.8.late-status')
     const { share, response } = await halfAnswered('text/event-stream')
     const events = new EventReader(response)
     await ScriptedAgent.connect(share, { instance: 'two' })
@@ -89,6 +93,7 @@ describe('an answer in parts', () => {
 
 describe('a reset Share', () => {
   test('is asked again with the same key, and the answer of the agent that holds it arrives', async () => {
+    verifies('promise.2.same-key', 'promise.2.holder-only', 'promise.2.nothing-lost')
     const { share, agent, client, ch } = await connected()
     const response = client.post(CALL)
     const { header } = await agent.expect('call')
@@ -101,6 +106,7 @@ describe('a reset Share', () => {
   })
 
   test('whose agent has died under the call says so as soon as another instance is there', async () => {
+    verifies('promise.2.assigned-afresh', 'promise.3.new-instance')
     const { share, agent, client } = await connected()
     const response = client.post(CALL)
     await agent.expect('call')
@@ -112,6 +118,7 @@ describe('a reset Share', () => {
   })
 
   test.each(['over RPC', 'on a stream'])('asks for a call %s once more when the link that it was resent on broke', async (way) => {
+    verifies('promise.2.nothing-lost')
     const { share, agent, client, ch } = await connected()
     const response = client.post(CALL)
     const { header } = await agent.expect('call')
@@ -137,6 +144,7 @@ describe('a reset Share', () => {
   })
 
   test('never says that a call was not executed when its agent does not come back', async () => {
+    verifies('promise.2.assigned-afresh', 'promise.3.grace-ends', 'promise.3.says-executed')
     const { share, agent, client } = await connected()
     const response = client.post(CALL)
     await agent.expect('call')
@@ -148,6 +156,7 @@ describe('a reset Share', () => {
   })
 
   test('gets its listening streams back, and they hear what comes next', async () => {
+    verifies('promise.5.share-reset')
     const { share, agent, client, ch } = await connected()
     const events = new EventReader(await client.listen())
     await agent.expect('resume')
@@ -160,6 +169,7 @@ describe('a reset Share', () => {
   })
 
   test('gives no call again to another agent', async () => {
+    verifies('promise.2.never-twice', 'promise.2.holder-only')
     const { share, agent, client } = await connected()
     const response = client.post(CALL)
     await agent.expect('call')
@@ -173,6 +183,7 @@ describe('a reset Share', () => {
   })
 
   test.each(['session', 'share'] as const)('serves sessions by another agent after the grace time (isolation %s)', async (isolation) => {
+    verifies('promise.3.grace-ends')
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share, { isolation })
     await initialize(agent, new TestClient(share))
@@ -254,4 +265,26 @@ describe('a call', () => {
     expect(again.header).toMatchObject({ ch: reopened.header.ch, method: 'initialize', gate: true })
     expect(again.header.key).not.toBe(replay.header.key)
   })
+})
+
+test('a client whose call waits for a lost agent goes on hearing from the relay, and gets its answer', async () => {
+  verifies('promise.3.heartbeats', 'promise.3.cut-waits')
+  const repeat = globalThis.setInterval
+  const often = (ms: number | undefined): number | undefined => (ms === KEEPALIVE_MS ? 5 : ms)
+  vi.spyOn(globalThis, 'setInterval').mockImplementation(((run: () => void, ms?: number) => repeat(run, often(ms))) as typeof setInterval)
+  const { share, agent, client, ch } = await connected()
+  const response = client.postForEvents(CALL.replace('"name":"t"', '"name":"t","_meta":{"progressToken":"p"}'))
+  const { header } = await agent.expect('call')
+  agent.notify(ch, '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}', {
+    ra: header.ra,
+    sure: true,
+  })
+  const events = new EventReader(await response)
+  await agent.leave()
+  for (let beat = 0; beat < 3; beat++) expect(await events.next()).toContain('notifications/progress')
+  const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))
+  back.answer(header, '7', '{"kept":true}')
+  let last = await events.next()
+  while (last?.includes('notifications/progress') === true) last = await events.next()
+  expect(last).toBe('{"jsonrpc":"2.0","id":7,"result":{"kept":true}}')
 })

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { Call, RelayFrame } from '../../protocol/frame.ts'
 import type { DecodedFrame } from '../../protocol/frame-codec.ts'
 import { scanMessage } from '../../protocol/json-scan.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { callTool, postModern } from './handshake-child.ts'
 import { createShare, EventReader, TestClient } from './relay.ts'
 import { bodyText, ScriptedAgent } from './scripted-agent.ts'
@@ -102,12 +103,14 @@ test.each([
 })
 
 test('a call made while its agent is lost is made by another at once, if it only reads', async () => {
+  verifies('promise.2.repeatable')
   const { first, client } = await scene()
   await first.agent.leave()
   expect(await (await client.post(toolCall('look'))).json()).toMatchObject({ result: { by: 'second' } })
 })
 
 test('any other call waits for its own agent, and the session is still there', async () => {
+  verifies('promise.2.repeatable')
   const { first, client } = await scene()
   const response = client.post(toolCall('pay'))
   const { header } = await first.call()
@@ -148,6 +151,7 @@ test('a call that has sent progress goes on with another agent on the same strea
 })
 
 test('a call of which part of the answer was told is not made again', async () => {
+  verifies('promise.2.repeatable', 'promise.2.never-twice')
   const { first, client } = await scene()
   const response = client.post(toolCall('look'))
   const { header } = await first.call()

@@ -1,5 +1,6 @@
 /** Clients that listen hear that their server was started anew, since it may offer other tools than before. */
 import { describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import * as bridged from './bridged-session.ts'
 import { HandshakeChild, postModern } from './handshake-child.ts'
 import { CALL, known, SERVER, untilKept } from './kept-lists.ts'
@@ -31,6 +32,7 @@ async function callAnew(agent: ScriptedAgent, client: TestClient): Promise<unkno
 
 describe('a listening session hears that its tools may have changed', () => {
   test('as soon as another instance of its agent is there, once, and of nothing that the server never tells of', async () => {
+    verifies('promise.4.list-changed')
     const { share, agent, client, events } = await listening()
     await agent.leave()
     const back = await ScriptedAgent.connect(share, { instance: 'two' })
@@ -42,6 +44,7 @@ describe('a listening session hears that its tools may have changed', () => {
   })
 
   test('when its child has died, with its next call', async () => {
+    verifies('promise.4.list-changed')
     const { agent, client, ch, events } = await listening()
     agent.notify(ch, '{"jsonrpc":"2.0","method":"notifications/message","params":{}}')
     agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })

@@ -3,6 +3,7 @@ import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { REATTACH_MS, RETRY_MS } from '../../worker/limits.ts'
 import { ShareClient } from '../../worker/carry/share-client.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { heldTimers } from './held-timers.ts'
 import { begun, CALL, callAfterReplays, expectReplay, leaveUnmade, PRIMED, progress, refuseReplay } from './left-stream.ts'
 import { createClientToken, createShare, EventReader, resetShare, revokeShare, stubOf, TestClient } from './relay.ts'
@@ -23,6 +24,7 @@ async function left() {
 
 describe('a client that comes back', () => {
   test('has the agent asked for what came after its last event, for the return address of its call', async () => {
+    verifies('promise.5.of-the-agent')
     const { agent, client, ch, header, first, lastId } = await left()
     const events = new EventReader(await client.resume(lastId))
     expect((await agent.expect('receipt')).header).toMatchObject({ ch, n: first.header.n })
@@ -49,6 +51,7 @@ describe('a client that comes back', () => {
   })
 
   test('is found by the answer after the Share slept', async () => {
+    verifies('promise.5.of-the-agent')
     const { share, agent, client, header, lastId } = await left()
     const events = new EventReader(await client.resume(lastId))
     await expectReplay(agent)
@@ -68,6 +71,7 @@ describe('a client that comes back', () => {
   })
 
   test('goes on where it was when the Share is reset', async () => {
+    verifies('promise.5.share-reset', 'promise.5.of-the-agent')
     const { share, agent, client, ch, header, lastId } = await left()
     const events = new EventReader(await client.resume(lastId))
     await expectReplay(agent)
@@ -84,6 +88,7 @@ describe('a client that comes back', () => {
   })
 
   test('while the Share is reset goes on all the same', async () => {
+    verifies('promise.5.share-reset')
     const { agent, client, header, lastId } = await left()
     const reset = Object.assign(new Error('reset'), { retryable: true, durableObjectReset: true })
     vi.spyOn(ShareClient.prototype, 'open').mockRejectedValueOnce(reset)
@@ -94,6 +99,7 @@ describe('a client that comes back', () => {
   })
 
   test('for a call that still waits for an agent is answered, and the call is made once', async () => {
+    verifies('promise.2.never-twice')
     const { share, agent, client, ch } = await connected()
     await agent.leave()
     const events = new EventReader(await client.resume(await leaveUnmade(client)))
@@ -135,6 +141,7 @@ describe('a client that comes back', () => {
   })
 
   test('is told so at once when its call was still on its way in a Share that was reset', async () => {
+    verifies('promise.2.nothing-lost')
     const { share, agent, client } = await connected()
     const first = new EventReader(await client.post(CALL, PRIMED))
     const primed = await first.nextId()
@@ -151,6 +158,7 @@ describe('a client that comes back', () => {
   })
 
   test('is told what the agent says of a stream that it cannot continue', async () => {
+    verifies('promise.5.lost-is-told')
     const { agent, client, header, lastId } = await left()
     const response = await client.resume(lastId)
     await expectReplay(agent)
@@ -175,6 +183,7 @@ describe('a client that comes back', () => {
   })
 
   test('with the event id of another session cannot take its answer away', async () => {
+    verifies('promise.1.sessions-apart')
     const { share, agent, client } = await connected()
     const other = new TestClient(share, await createClientToken(share))
     await initialize(agent, other)
@@ -212,6 +221,7 @@ describe('a call that its client has left', () => {
 })
 
 test('a POST is primed for revision 2025-11-25 alone, and an answer in JSON has no events', async () => {
+  verifies('http.stream.primed', 'http.stream.retry', 'lifecycle.version.respected')
   for (const [revision, isPrimed] of [
     ['2025-11-25', true],
     ['2025-06-18', false],
@@ -247,6 +257,7 @@ describe('the GET stream', () => {
   }
 
   test('goes on after its last event, and gets nothing that belongs to a call', async () => {
+    verifies('http.get.unrelated', 'http.get.no-response', 'http.resume.same-stream', 'http.streams.one-only', 'http.streams.many')
     const { agent, client, ch, seen, lastId } = await leftAfterChange()
     const again = new EventReader(await client.resume(lastId))
     const replay = await expectReplay(agent)
@@ -302,6 +313,7 @@ describe('the GET stream', () => {
   })
 
   test('says when messages for it are gone, without an id, and goes on', async () => {
+    verifies('promise.5.lost-is-told')
     const { agent, client, ch, lastId } = await leftAfterChange()
     const again = new EventReader(await client.resume(lastId))
     const { to = '' } = await expectReplay(agent)

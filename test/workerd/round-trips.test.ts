@@ -1,6 +1,7 @@
 /** What each kind of client request asks of its Share: one round trip when warm. docs/scale.md has the same table. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ShareClient } from '../../worker/carry/share-client.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { callTool, HandshakeChild, postModern } from './handshake-child.ts'
 import { createShare, EventReader, TestClient } from './relay.ts'
 import { connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
@@ -43,6 +44,7 @@ test('initialize asks once; what is kept of its answer is told the Share when th
 })
 
 test('a call asks once', async () => {
+  verifies('promise.7.one')
   const { agent, client } = await connected()
   const asks = await during(async () => {
     const response = client.post(CALL)
@@ -77,6 +79,7 @@ test('a list asks once; one that is as it was before is not told the Share again
 })
 
 test('a notification asks once', async () => {
+  verifies('promise.7.one')
   const { agent, client } = await connected()
   const asks = await during(async () => {
     const sent = client.post('{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}')
@@ -101,6 +104,7 @@ test('a cancellation asks once', async () => {
 })
 
 test('GET asks once', async () => {
+  verifies('promise.7.one')
   const { client } = await connected()
   let events: EventReader | undefined
   expect(await during(async () => void (events = new EventReader(await client.listen())))).toEqual(['open'])
@@ -108,6 +112,7 @@ test('GET asks once', async () => {
 })
 
 test('GET with Last-Event-ID asks once', async () => {
+  verifies('promise.7.one')
   const { agent, client } = await connected()
   const response = client.postForEvents(CALL)
   const { header } = await agent.expect('call')
@@ -122,6 +127,7 @@ test('GET with Last-Event-ID asks once', async () => {
 })
 
 test('DELETE asks once', async () => {
+  verifies('promise.7.one')
   const { client } = await connected()
   expect(await during(() => client.leave())).toEqual(['end'])
 })
@@ -140,6 +146,7 @@ async function answerUntil(agent: ScriptedAgent, method: string): Promise<string
 }
 
 test('a call without session asks once, and three times after the tools have changed, one of them for the tools', async () => {
+  verifies('promise.7.stale-is-told')
   const share = await createShare()
   const agent = await ScriptedAgent.connect(share, { era: 'modern' })
   const call = async (): Promise<void> => {
@@ -168,6 +175,7 @@ test('a request without session that names no tool asks once, warm or not', asyn
 })
 
 test('a request that is translated asks once when warm, and twice when the two sides have changed', async () => {
+  verifies('promise.7.one', 'promise.7.two-after-change')
   const child = await HandshakeChild.connect()
   const { share } = child
   const list = async (): Promise<void> => {

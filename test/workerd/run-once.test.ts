@@ -1,6 +1,7 @@
 /** Promise 2 where two things befall at once: the object is reset, and the agent that may have run a call is replaced. */
 import { expect, test } from 'vitest'
 import { CLOSE } from '../../protocol/handshake.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { resetShare } from './relay.ts'
 import { BARE_SERVER, connected, ScriptedAgent, survivorOf, takeOver } from './scripted-agent.ts'
 
@@ -8,6 +9,7 @@ const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"
 const OTHER = '{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"t"}}'
 
 test('a call whose agent is proved dead after a reset is not run by the child that another call has started', async () => {
+  verifies('promise.2.never-twice')
   const { share, agent, client } = await connected()
   const response = client.post(CALL)
   const { header } = await agent.expect('call')

@@ -3,6 +3,7 @@ import { runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Notify } from '../../protocol/frame.ts'
 import { LEAVING_MS } from '../../worker/limits.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { createShare, EventReader, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
 import { bodyText, connected, ScriptedAgent } from './scripted-agent.ts'
 
@@ -39,6 +40,7 @@ afterEach(() => {
 
 describe('a new child', () => {
   test('is told the newest log level; a share keeps one per session, and none that does not exist', async () => {
+    verifies('promise.4.state-replayed')
     const { share, agent, client, ch } = await connected()
     for (const level of ['warning', 'debug', 'loudest', 'error']) await setLevel(agent, client, level)
     expect(await levelsOf(share)).toEqual(['error'])
@@ -54,6 +56,7 @@ describe('a new child', () => {
   })
 
   test('shows in the first result, also when a notification was what it was started for', async () => {
+    verifies('promise.4.restarted-mark')
     const { agent, client, ch } = await connected()
     agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })
     const notified = client.post('{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}')
@@ -71,6 +74,7 @@ describe('a new child', () => {
   })
 
   test('that refuses initialize is ended, and leaves no session', async () => {
+    verifies('http.session.with-initialize', 'lifecycle.initialize.refused')
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share)
     const client = new TestClient(share)
@@ -94,6 +98,22 @@ describe('a message', () => {
     expect(await (await next).json()).toMatchObject({ result: { linked: true } })
   })
 
+  test.each(['{"requestId":99}', '{}', '{"requestId":null}', '{"requestId":{}}', '7'])(
+    'that cancels %s is accepted, and the call that runs is answered',
+    async (params) => {
+      verifies('cancel.invalid', 'cancel.races')
+      const { agent, client } = await connected()
+      const response = client.post(CALL)
+      const { header } = await agent.expect('call')
+      const cancelling = client.post(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`)
+      const frame = await Promise.race([agent.next(), cancelling.then(() => undefined)])
+      if (frame?.header.type === 'notify') agent.send({ type: 'receipts', keys: [frame.header.key] })
+      expect((await cancelling).status).toBe(202)
+      agent.answer(header, '7', '{"lives":true}')
+      expect(await (await response).json()).toMatchObject({ id: 7, result: { lives: true } })
+    },
+  )
+
   test('of the child that was held is delivered even though a newer one went ahead of it', async () => {
     const { agent, client, ch } = await connected()
     const held = agent.notify(ch, TOOLS_CHANGED)
@@ -112,6 +132,7 @@ describe('a message', () => {
 
 describe('DELETE', () => {
   test('ends the child of the session, whose id is then unknown', async () => {
+    verifies('http.session.delete', 'http.session.ended-404')
     const { agent, client, ch } = await connected()
     expect((await client.leave()).status).toBe(204)
     expect((await agent.expect('close')).header.ch).toBe(ch)
@@ -136,12 +157,14 @@ describe('a child that has had nothing to do for its idle time', () => {
   }
 
   test('is ended', async () => {
+    verifies('promise.6.idle-children')
     const { agent, ch } = await connected()
     agent.send({ type: 'idle', ch })
     expect((await agent.expect('close')).header.ch).toBe(ch)
   })
 
   test('is kept for a client that listens, to which something is written, and is ended when that shows that it has left', async () => {
+    verifies('promise.6.idle-children')
     const { share, agent, ch, stream } = await listening()
     agent.send({ type: 'idle', ch })
     expect(new TextDecoder().decode((await stream?.read())?.value)).toBe(':\n\n')

@@ -2,6 +2,7 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
 import type { ShareFacts } from '../../worker/contract/share-rpc.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { createClientToken, createShare, EventReader, factsOf, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
 import { bodyText, connected, ScriptedAgent } from './scripted-agent.ts'
 
@@ -15,6 +16,7 @@ async function countersOf(share: TestShare): Promise<ShareFacts['counters']> {
 
 describe('a call', () => {
   test('reaches the agent byte for byte and comes back byte for byte', async () => {
+    verifies('promise.1.ids-kept', 'promise.1.bodies-untouched', 'link.messages-kept')
     const { agent, client } = await connected()
     const request = '{"id":1.0,"jsonrpc":"2.0", "params":{"b":9007199254740993,"a":1e2,"name":"\\u00fc ü"},"method":"tools/call"}'
     const response = client.post(request)
@@ -25,6 +27,7 @@ describe('a call', () => {
   })
 
   test('answered by a notification first becomes a stream, and its result comes last', async () => {
+    verifies('http.stream.response', 'http.stream.ends')
     const { agent, client, ch } = await connected()
     const response = client.post(CALL_WITH_TOKEN)
     const { header } = await agent.expect('call')
@@ -40,6 +43,7 @@ describe('a call', () => {
   })
 
   test('gets progress that never falls, whatever the child reports', async () => {
+    verifies('promise.8.progress-rises')
     const { agent, client, ch } = await connected()
     const response = client.post(CALL_WITH_TOKEN)
     const { header } = await agent.expect('call')
@@ -61,6 +65,7 @@ describe('a call', () => {
   })
 
   test('with a late, repeated or invented answer delivers nothing to anyone', async () => {
+    verifies('promise.1.stray-answers', 'cancel.late-response')
     const { agent, client } = await connected()
     const first = client.post(CALL)
     const { header } = await agent.expect('call')
@@ -78,6 +83,7 @@ describe('a call', () => {
 
 describe('a session', () => {
   test('of another principal is exactly 404, for POST, GET and DELETE', async () => {
+    verifies('promise.4.unknown-404', 'http.post.refused')
     const { share, agent, client } = await connected()
     const stranger = new TestClient(share, await createClientToken(share))
     stranger.session = client.session
@@ -89,6 +95,7 @@ describe('a session', () => {
   })
 
   test('goes on with a new child: the handshake is replayed before the next call, in one burst', async () => {
+    verifies('promise.4.id-lives', 'promise.4.handshake-replayed', 'promise.4.restarted-mark', 'lifecycle.initialized.sent')
     const { agent, client, ch } = await connected()
     agent.send({ type: 'died', ch, reason: 'exit', exitCode: 1 })
     const response = client.post(CALL)
@@ -134,6 +141,7 @@ describe('a session', () => {
 
 describe('a sleeping Share', () => {
   test('hibernates with an agent connected and a GET stream open, and still delivers the next notification on it', async () => {
+    verifies('promise.6.hibernates', 'promise.6.wakes-right')
     const { share, agent, client, ch } = await connected()
     const events = new EventReader(await client.listen())
     await agent.expect('resume')
@@ -146,6 +154,7 @@ describe('a sleeping Share', () => {
   })
 
   test('answers the next call of a session after it slept', async () => {
+    verifies('promise.6.wakes-right')
     const { share, agent, client } = await connected()
     await evictDurableObject(stubOf(share))
     const response = client.post(CALL)
@@ -177,6 +186,7 @@ describe('a GET stream', () => {
 
 describe('an agent', () => {
   test('that comes back as a new instance proves the old one dead: its calls fail at once', async () => {
+    verifies('promise.3.new-instance')
     const { share, agent, client } = await connected()
     const response = client.post(CALL)
     await agent.expect('call')
@@ -186,6 +196,7 @@ describe('an agent', () => {
   })
 
   test('that comes back as the same instance without the call gets it again, with the same key', async () => {
+    verifies('promise.2.same-key', 'promise.3.cut-waits')
     const { share, agent, client, ch } = await connected()
     const response = client.post(CALL)
     const lost = await agent.expect('call')
@@ -248,6 +259,7 @@ describe('an agent', () => {
 
 describe('what a Share keeps', () => {
   test('no row is written over 1,000 calls and 1,000 streamed events', async () => {
+    verifies('promise.7.no-write')
     const { share, agent, client, ch } = await connected()
     const events = new EventReader(await client.listen())
     await agent.expect('resume')
@@ -267,6 +279,7 @@ describe('what a Share keeps', () => {
   }, 60_000)
 
   test('grants no more credit to a flood than its client takes, and goes on when the client does', async () => {
+    verifies('promise.10.credit', 'promise.10.object-4mib')
     const { share, agent, client, ch } = await connected()
     const response = await client.listen()
     await agent.expect('resume')
@@ -300,6 +313,7 @@ describe('what a Share keeps', () => {
   })
 
   test('a revoked share lets go of everything', async () => {
+    verifies('promise.9.expires')
     const { share, agent, client } = await connected()
     const waiting = client.post(CALL)
     await agent.expect('call')

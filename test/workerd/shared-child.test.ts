@@ -1,5 +1,6 @@
 /** One child for all sessions (isolation `share`): its handshake, its log level, its subscriptions and what it says to all. */
 import { describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { createShare, EventReader, TestClient, type TestShare } from './relay.ts'
 import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
 import { SseClient } from './sse-client.ts'
@@ -19,6 +20,7 @@ async function serve(agent: ScriptedAgent, server: string): Promise<string> {
 
 describe('the initialize of a shared child', () => {
   test('that it refuses is an error for its client, and the next client gets a new child', async () => {
+    verifies('lifecycle.initialize.refused')
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
     const refused = new TestClient(share).initialize()

@@ -1,6 +1,7 @@
 /** Links over which nothing comes any more, though nobody has closed them: noticed with the next call, and forgiven with the next word. */
 import { evictDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { answerIn, CALL, INITIALIZED, known, LIST, SERVER, staleSince, TOOLS } from './kept-lists.ts'
 import { stubOf, TestClient } from './relay.ts'
 import { bodyText, type Connected, initialize, ScriptedAgent } from './scripted-agent.ts'
@@ -27,6 +28,7 @@ test.concurrent('a suspect link gets no more lists: they are answered at once', 
 })
 
 test.concurrent('a call goes on waiting on a suspect link, and its answer clears the link', async () => {
+  verifies('promise.3.half-open')
   const { agent, client } = await suspect()
   const called = client.post(CALL)
   const { header } = await agent.expect('call')
@@ -83,6 +85,7 @@ test.concurrent('a new client whose initialize was the first to go unanswered be
 })
 
 test.concurrent('a suspect link is one still when the Share has slept, until something comes over it', async () => {
+  verifies('promise.6.state-survives')
   const { share, agent, client } = await suspect()
   await evictDurableObject(stubOf(share))
   expect(staleSince(await answerIn(client.post(LIST)))).toBeDefined()

@@ -1,5 +1,6 @@
 /** What is answered while no agent is there, from what its server said before; and what is not. */
 import { describe, expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import * as bridged from './bridged-session.ts'
 import { HandshakeChild, postModern } from './handshake-child.ts'
 import { answerIn, CALL, INITIALIZED, keptNames, known, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './kept-lists.ts'
@@ -19,6 +20,7 @@ async function forsaken(): Promise<{ readonly share: TestShare; readonly client:
 
 describe('while no agent is there', () => {
   test('a list is answered as the server wrote it, and says since when nobody can tell', async () => {
+    verifies('promise.4.kept-answers')
     const beforeMs = Date.now()
     const { client } = await forsaken()
     const text = await (await client.post(LIST)).text()
@@ -36,6 +38,7 @@ describe('while no agent is there', () => {
   })
 
   test('ping is answered', async () => {
+    verifies('promise.4.kept-answers')
     const { client } = await forsaken()
     const answer = await (await client.post('{"jsonrpc":"2.0","id":1,"method":"ping"}')).json()
     expect(staleSince(answer)).toBeDefined()
@@ -48,6 +51,7 @@ describe('while no agent is there', () => {
   })
 
   test('a new client can begin, and its server hears of it when there is one', async () => {
+    verifies('promise.4.kept-answers')
     const { share } = await forsaken()
     const client = new TestClient(share)
     const response = await client.initialize()
@@ -70,6 +74,7 @@ describe('while no agent is there', () => {
   })
 
   test('a new client is told no later revision than the server has agreed to', async () => {
+    verifies('lifecycle.version.other')
     const { share } = await forsaken()
     const begun = async (revision: string): Promise<unknown> => {
       const params = `{"protocolVersion":"${revision}","capabilities":{},"clientInfo":{"name":"t","version":"1"}}`
@@ -197,6 +202,7 @@ describe('what is kept', () => {
   })
 
   test('is no other principal’s to see, nor that of a client that can do other things', async () => {
+    verifies('promise.1.sessions-apart')
     const { share, client } = await forsaken()
     const capable = new TestClient(share)
     const params = '{"protocolVersion":"2025-11-25","capabilities":{"sampling":{}},"clientInfo":{"name":"t","version":"1"}}'
@@ -244,6 +250,7 @@ describe('while no agent is there, a client of 2026-07-28', () => {
   })
 
   test('is answered by what a server of its own era said, which is not to be cached for longer', async () => {
+    verifies('promise.4.kept-answers')
     const share = await createShare()
     const agent = await ScriptedAgent.connect(share, { era: 'modern' })
     const results = [bridged.SERVER, '{"resultType":"complete","tools":[{"name":"m"}],"ttlMs":60000,"cacheScope":"public"}']

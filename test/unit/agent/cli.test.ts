@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { CLOSE } from '../../../protocol/handshake.ts'
 import { allGone, isAlive } from '../../e2e/processes.ts'
+import { verifies } from '../../requirements/verifies.ts'
 import { keyOf, ScriptedRelay, type RelayLink } from './scripted-relay.ts'
 import { scriptServer } from './script-server.ts'
 import { TestAgent } from './test-agent.ts'
@@ -152,6 +153,7 @@ describe.concurrent('exit codes', { timeout: 20_000 }, () => {
 
 describe.concurrent('the program', { timeout: 20_000 }, () => {
   test('never shows its token: not in the log, not in the process list', async () => {
+    verifies('promise.9.not-in-logs')
     await using relay = await ScriptedRelay.start()
     const token = relay.token()
     await using agent = new TestAgent(['--verbose', '--token', token, '--', ...SERVER])
@@ -162,6 +164,7 @@ describe.concurrent('the program', { timeout: 20_000 }, () => {
   })
 
   test('gives its server the allow-listed environment and none of ours', async () => {
+    verifies('promise.9.environment')
     const server = scriptServer(`on = (message) => result(message.id, process.env)`)
     await using relay = await ScriptedRelay.start()
     await using agent = new TestAgent(['--env', 'GIVEN=1', '--env', 'PASSED', '--', ...server], {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createLog, type LogLevel } from '../../../agent/log.ts'
 import { Mask } from '../../../agent/mask.ts'
+import { verifies } from '../../requirements/verifies.ts'
 
 function logOf(level: LogLevel, json: boolean): { log: ReturnType<typeof createLog>; lines: string[] } {
   const lines: string[] = []
@@ -39,6 +40,7 @@ test.each<[LogLevel, string[]]>([
 })
 
 test('createLog() masks secrets in fields and in the lines of a child, which it passes at every level', () => {
+  verifies('promise.9.not-in-logs')
   const { log, lines } = logOf('error', false)
   log.error('bad', { reason: 'top-secret leaked' })
   log.child('c1', 'password top-secret')

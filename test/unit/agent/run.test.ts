@@ -4,6 +4,7 @@ import { CLOSE } from '../../../protocol/handshake.ts'
 import type { Hello } from '../../../protocol/handshake.ts'
 import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
 import { allGone, isAlive } from '../../e2e/processes.ts'
+import { verifies } from '../../requirements/verifies.ts'
 import { LocalAgent } from './local-agent.ts'
 import { keyOf, ScriptedRelay, SHARE, type RelayLink } from './scripted-relay.ts'
 import { scriptServer } from './script-server.ts'
@@ -86,6 +87,7 @@ describe.concurrent('a call', { timeout: 20_000 }, () => {
   })
 
   test('of 4 MiB arrives in chunks within the credit, and its answer of 9 MiB within the window', async () => {
+    verifies('promise.10.chunks')
     await using s = await stage()
     const link = await opened(s.relay)
     const body = Buffer.from(
@@ -131,12 +133,28 @@ describe.concurrent('the hello of an agent', { timeout: 20_000 }, () => {
     expect(await helloOf(MODERN)).toMatchObject({ era: 'modern', channels: [] })
   })
 
+  test('says the same on the next link, without asking again', async () => {
+    verifies('stdio.probe.cached')
+    const server = scriptServer(`
+      process.stderr.write('asked\\n')
+      on = ({ id }) => id !== undefined && result(id, { supportedVersions: ['2026-07-28'], capabilities: {}, resultType: 'complete' })`)
+    await using relay = await ScriptedRelay.start()
+    await using agent = new LocalAgent(relay.token(), ['--verbose', '--reconnect-delay', '10ms', '--', ...server])
+    const first = await relay.link(0)
+    expect(await first.welcome()).toMatchObject({ era: 'modern' })
+    await agent.logged(/"event":"ready"/)
+    first.socket.terminate()
+    expect(await (await relay.link(1)).welcome()).toMatchObject({ era: 'modern' })
+    expect(agent.log.match(/"event":"era\.stderr","line":"asked/g)).toHaveLength(1)
+  })
+
   test('says what --era says, whatever the server speaks', async () => {
     expect(await helloOf(MODERN, ['--era', 'legacy'])).toMatchObject({ era: 'legacy' })
     expect(await helloOf(DIES_OF_IT, ['--era', 'modern'])).toMatchObject({ era: 'modern' })
   })
 
   test('says legacy for a server that dies of the question, and then serves it with a process that never heard it', async () => {
+    verifies('lifecycle.initialize.first', 'stdio.probe.any-error')
     await using relay = await ScriptedRelay.start()
     await using _agent = new LocalAgent(relay.token(), ['--', ...DIES_OF_IT])
     const link = await relay.link(0)
@@ -150,6 +168,7 @@ describe.concurrent('the hello of an agent', { timeout: 20_000 }, () => {
 
 describe.concurrent('a cut link', { timeout: 20_000 }, () => {
   test('is dialled again; the call goes on, and what was not receipted comes again with its number', async () => {
+    verifies('promise.2.receipts', 'promise.3.cut-waits')
     await using s = await stage()
     const first = await opened(s.relay)
     const key = first.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"x","params":{"note":2}}')
@@ -221,6 +240,7 @@ describe.concurrent('streams', { timeout: 20_000 }, () => {
 
 describe.concurrent('a child', { timeout: 20_000 }, () => {
   test('that dies mid-call: the call fails with its last words, then the channel is reported dead', async () => {
+    verifies('promise.3.died')
     await using s = await stage()
     const link = await opened(s.relay)
     await pidOf(link)
@@ -241,6 +261,41 @@ describe.concurrent('a child', { timeout: 20_000 }, () => {
     })
     expect((await link.next('died')).header.reason).toBe('start')
     expect(s.agent.log).not.toContain('correct-horse')
+  })
+
+  test('that writes to stderr has that logged, and its calls answered', async () => {
+    verifies('stdio.stderr')
+    const server = scriptServer(`on = (message) => (console.error('FATAL: no error at all'), result(message.id, 'fine'))`)
+    await using s = await stage(FAST, server)
+    const link = await opened(s.relay)
+    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"m"}')
+    expect((await link.next('answer')).header.failed).toBe(false)
+    await s.agent.logged(/no error at all/)
+    link.call('c1', 2, '{"jsonrpc":"2.0","id":2,"method":"m"}')
+    expect((await link.next('answer', ({ key }) => key === keyOf(2))).header.failed).toBe(false)
+    expect(link.got.filter(({ header }) => header.type === 'failed' || header.type === 'died')).toEqual([])
+  })
+
+  test.fails('of revision 2026-07-28 that writes a request is written no response', async () => {
+    verifies('stdio.modern.unasked')
+    const server = scriptServer(`
+      let waiting
+      on = ({ id, method, result: answer, error }) => {
+        if (method === undefined) return result(waiting, { answer, error })
+        if (method !== 'next') send({ jsonrpc: '2.0', id: 'q', method: 'roots/list' })
+        if (method === 'next') return result(id, 'nothing came before')
+        waiting = id
+      }`)
+    await using s = await stage(['--reconnect-delay', '10ms', '--era', 'modern'], server)
+    const link = await s.relay.link(0)
+    await link.welcome()
+    link.send({ type: 'open', ch: 'c1', ids: 'assign', asks: 'refuse' })
+    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"asks"}')
+    link.call('c1', 2, '{"jsonrpc":"2.0","id":2,"method":"next"}')
+    await link.next('answer', ({ key }) => key === keyOf(2))
+    link.call('c1', 3, '{"jsonrpc":"2.0","id":3,"method":"next"}')
+    await link.next('answer', ({ key }) => key === keyOf(3))
+    expect(link.got.filter(({ header }) => header.type === 'answer' && header.key === keyOf(1))).toEqual([])
   })
 
   test('that closes its stdin and lives on is ended, and its calls fail as not executed', async () => {

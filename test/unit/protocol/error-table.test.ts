@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ERRORS } from '../../../protocol/error-table.ts'
 import { MAX_BATCH_MESSAGES, MAX_LINE_BYTES, MAX_REQUEST_BYTES } from '../../../protocol/limits.ts'
+import { verifies } from '../../requirements/verifies.ts'
 
 interface Row {
   readonly code: string
@@ -26,6 +27,7 @@ const MIB = 1024 * 1024
 
 describe('ERRORS', () => {
   test.each(ROWS)('$code says what happened, and then what to do next', ({ message }) => {
+    verifies('promise.10.named')
     const sentences = message.split(/(?<=[.;]) (?=[A-Za-z])/)
     expect(sentences.length).toBeGreaterThanOrEqual(2)
     expect(message).toMatch(/^(params\._meta|[A-Z]).*[.)]$/)
@@ -57,6 +59,7 @@ describe('ERRORS', () => {
   })
 
   test('the numbers in the texts are those of limits.ts', () => {
+    verifies('promise.10.named')
     expect(ERRORS.BODY_TOO_LARGE.message).toContain(`${MAX_REQUEST_BYTES / MIB} MiB`)
     expect(ERRORS.LINE_TOO_LONG.message).toContain(`${MAX_LINE_BYTES / MIB} MiB`)
     expect(ERRORS.BATCH_REFUSED.message).toContain(`${MAX_BATCH_MESSAGES} messages`)

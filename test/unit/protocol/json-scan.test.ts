@@ -4,6 +4,7 @@ import { canonicalId } from '../../../protocol/json-id.ts'
 import { scanBatch, scanMessage, scanTornId, type MessageFacts, type ScanError } from '../../../protocol/json-scan.ts'
 import { MAX_BATCH_MESSAGES, MAX_ROUTING_VALUE_BYTES } from '../../../protocol/limits.ts'
 import type { Result } from '../../../protocol/result.ts'
+import { verifies } from '../../requirements/verifies.ts'
 import { idText, lay, numberText, space, spelled, stringText, valueText } from './json-arbitrary.ts'
 import { anyMessage, request } from './message-arbitrary.ts'
 
@@ -469,6 +470,7 @@ describe('canonicalId()', () => {
   })
 
   test('tells a number from the string of it', () => {
+    verifies('promise.1.ids-distinct')
     fc.assert(
       fc.property(idText, (raw) => {
         expect(canonicalId(JSON.stringify(raw))).not.toBe(canonicalId(raw))

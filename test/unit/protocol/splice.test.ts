@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import { concat, replacement, splice, type Replacement } from '../../../protocol/splice.ts'
+import { verifies } from '../../requirements/verifies.ts'
 import { request } from './message-arbitrary.ts'
 
 const text = new TextDecoder()
@@ -41,6 +42,7 @@ function parts(body: Uint8Array, cuts: readonly number[]): { part: Uint8Array; o
 
 describe('splice()', () => {
   test('replaces the spans and no other byte, whatever their order', () => {
+    verifies('promise.1.bodies-untouched')
     fc.assert(
       fc.property(edit, (given) => {
         expect([...splice(given.body, given.replacements)]).toEqual(spelledOut(given))

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { readOptions, UsageError } from '../../../selfhost/options.ts'
+import { verifies } from '../../requirements/verifies.ts'
 
 test('readOptions() has safe defaults', () => {
+  verifies('sse.loopback', 'http.loopback')
   expect(readOptions([])).toEqual({
     port: undefined,
     host: '127.0.0.1',

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { Newest } from '../../../worker/newest.ts'
+import { verifies } from '../../requirements/verifies.ts'
 
 test('Newest keeps so many values: of too many the one that was set longest ago goes', () => {
+  verifies('promise.10.memory')
   const newest = new Newest<number>(2)
   newest.set('a', 1)
   newest.set('b', 2)

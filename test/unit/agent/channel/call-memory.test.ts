@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { CallMemory, type CallEnd, type RunningCall } from '../../../../agent/channel/call-memory.ts'
 import { KEPT_ANSWER_BYTES } from '../../../../agent/limits.ts'
 import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS, CALL_KEY_MS, MAX_HELD_KEYS } from '../../../../protocol/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { keyOf } from '../scripted-relay.ts'
 
 function callOf(label: number): RunningCall {
@@ -13,6 +14,7 @@ function answerOf(bytes: number): CallEnd {
 }
 
 test('CallMemory knows a call while it runs, then its answer, then only its key, then nothing', () => {
+  verifies('promise.2.memory-bounds')
   const memory = new CallMemory()
   const call = callOf(1)
   memory.begin(call)
@@ -50,6 +52,7 @@ test('CallMemory forgets a call that never ran, so that it may be tried again, b
 })
 
 test('CallMemory lets the oldest answers go above its bytes, never their keys', () => {
+  verifies('promise.2.memory-bounds')
   const memory = new CallMemory()
   for (let label = 0; label < 5; label++) memory.end(keyOf(label), answerOf(ANSWER_KEEP_BYTES / 4 - KEPT_ANSWER_BYTES), label)
   const kept = Array.from({ length: 5 }, (_, label) => memory.known(keyOf(label)))

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { OUTBOX_PAUSE_BYTES } from '../../../../agent/limits.ts'
 import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES } from '../../../../protocol/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { keyOf } from '../scripted-relay.ts'
 import { TestChannel } from '../test-channel.ts'
 
@@ -10,6 +11,7 @@ function result(id: unknown, value: unknown = 'ok'): object {
 
 describe('death', () => {
   test('Channel fails its calls with what is known, then says that it died', () => {
+    verifies('promise.3.died', 'promise.3.says-executed', 'stdio.shutdown.by-server')
     const scene = new TestChannel()
     scene.call(1)
     scene.child.says(result(1))

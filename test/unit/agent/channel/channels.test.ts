@@ -4,6 +4,7 @@ import { Channels } from '../../../../agent/channel/channels.ts'
 import { DEAD_CHANNEL_MS } from '../../../../agent/limits.ts'
 import { ChildLimit } from '../../../../agent/channel/child-limit.ts'
 import type { AgentFrame } from '../../../../protocol/frame.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { FakeChild } from '../fake-child.ts'
 import { SILENT_LOG } from '../silent-log.ts'
 import { keyOf } from '../scripted-relay.ts'
@@ -141,6 +142,7 @@ describe('--max-children', () => {
   })
 
   test('refuses a channel while all are busy, fails its calls, and takes it when asked again', () => {
+    verifies('promise.10.children')
     const agent = new Agent()
     for (const [ch, label] of [
       ['a', 1],
@@ -182,6 +184,7 @@ describe('links', () => {
   })
 
   test('Channels.attach() sends what was not receipted, also of the dead, and ends what is unwanted without a word', () => {
+    verifies('promise.2.receipts')
     const agent = new Agent({ maxChildren: 9 })
     for (const [index, ch] of ['a', 'b', 'c'].entries()) {
       agent.open(ch)
@@ -235,6 +238,7 @@ describe('links', () => {
 
 describe('--idle-stop', () => {
   test('reports a channel after so long without traffic, not while a call runs, and once each time', () => {
+    verifies('promise.6.idle-children')
     const agent = new Agent({ idleStopMs: 1000 })
     const pass = (ms: number): void => {
       agent.nowMs += ms

@@ -1,6 +1,7 @@
 /** What becomes of the lines of a child, through the channel that it runs in. */
 import { describe, expect, test } from 'vitest'
 import { HELD_MESSAGES, OPEN_ASKS } from '../../../../agent/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { keyOf } from '../scripted-relay.ts'
 import { TestChannel } from '../test-channel.ts'
 
@@ -10,6 +11,7 @@ function result(id: unknown, value: unknown = 'ok'): object {
 
 describe('lines', () => {
   test('ChildMessages drops answers that are repeated, late or invented, and logs them', () => {
+    verifies('promise.1.stray-answers')
     const scene = new TestChannel()
     scene.call(1)
     scene.child.says(result(1))
@@ -20,6 +22,7 @@ describe('lines', () => {
   })
 
   test('ChildMessages takes a batch of the child apart', () => {
+    verifies('stdio.batch')
     const scene = new TestChannel()
     scene.call(1)
     scene.call(2)
@@ -46,6 +49,7 @@ describe('lines', () => {
     '[]',
     '{"jsonrpc":"2.0","id":{},"result":1}',
   ])('ChildMessages drops %j from the child', (junk) => {
+    verifies('stdio.junk')
     const scene = new TestChannel()
     scene.call(1)
     scene.child.says(junk)
@@ -97,6 +101,7 @@ describe('asks', () => {
   })
 
   test("ChildMessages sends the child's cancellation of an ask where the ask went", () => {
+    verifies('cancel.of-asks')
     const scene = new TestChannel()
     scene.call(1)
     scene.child.says({ jsonrpc: '2.0', id: 'q', method: 'sampling/createMessage' })
@@ -106,6 +111,7 @@ describe('asks', () => {
   })
 
   test('ChildMessages answers the child when too many asks are open, and when a held one gives way', () => {
+    verifies('promise.10.asks')
     const many = new TestChannel()
     for (let id = 0; id <= OPEN_ASKS; id++) many.child.says({ jsonrpc: '2.0', id, method: 'roots/list' })
     expect(many.child.written).toMatchObject([{ id: OPEN_ASKS, error: { code: -32015 } }])
@@ -148,6 +154,7 @@ describe('listens', () => {
   }
 
   test('ChildMessages with `assign` gives each listen what speaks of it, with the span of the id to put back', () => {
+    verifies('stdio.modern.by-subscription', 'modern.listen.several')
     const scene = new TestChannel({ ids: 'assign' })
     for (const label of [1, 2]) scene.call(label, '"listen:0"', LISTEN)
     scene.call(3)
@@ -167,6 +174,7 @@ describe('listens', () => {
   })
 
   test('ChildMessages drops what speaks of a listen that was cancelled, and gives it to no other call', () => {
+    verifies('cancel.late-response')
     const scene = new TestChannel()
     scene.call(1, '"listen:0"', LISTEN)
     scene.call(2, '7')
@@ -211,6 +219,7 @@ describe('listens', () => {
   })
 
   test('ChildMessages ends a listen that the child takes back, and no other call', () => {
+    verifies('cancel.modern.listen-ended')
     const scene = new TestChannel({ ids: 'assign' })
     scene.call(1, '"listen:0"', LISTEN)
     scene.call(2)

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { Inbox, type Inbound } from '../../../../agent/channel/inbox.ts'
 import { BACKLOG_BYTES } from '../../../../agent/limits.ts'
 import { UPLOAD_WINDOW_BYTES } from '../../../../protocol/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { keyOf } from '../scripted-relay.ts'
 
 function callOf(label: number, size: number, gate?: true): Inbound {
@@ -65,6 +66,7 @@ test.each([
 })
 
 test('Inbox holds everything behind a gate, in order, until it opens', () => {
+  verifies('link.lifecycle-kept', 'lifecycle.initialize.first')
   const inbox = new Taken()
   inbox.accept(callOf(1, 1, true), bytes('a'))
   inbox.accept(callOf(2, 1), bytes('b'))

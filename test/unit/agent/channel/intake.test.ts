@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { BACKLOG_BYTES } from '../../../../agent/limits.ts'
 import { ANSWER_KEEP_MS, CHUNK_BYTES } from '../../../../protocol/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { keyOf, spanAfter } from '../scripted-relay.ts'
 import { TestChannel } from '../test-channel.ts'
 
@@ -16,6 +17,7 @@ function ids(scene: TestChannel): unknown[] {
 
 describe('ids', () => {
   test('Intake with `keep` writes calls byte for byte, as one line each', () => {
+    verifies('promise.1.ids-kept', 'stdio.only-messages')
     const scene = new TestChannel()
     const body = '{"jsonrpc":"2.0",\r\n"id":1.0,"method":"x","params":{"n":9007199254740993,"漢":"\\u6f22"}}\n'
     scene.relay(
@@ -37,6 +39,7 @@ describe('ids', () => {
   })
 
   test('Intake with `keep` tells 1 from "1", and takes "\\u0031" for "1"', () => {
+    verifies('promise.1.ids-distinct')
     const scene = new TestChannel()
     scene.call(1, '1')
     scene.call(2, '"1"')
@@ -48,6 +51,7 @@ describe('ids', () => {
   })
 
   test('Intake with `assign` returns each answer and each progress to its call under any interleaving', () => {
+    verifies('promise.1.ids-assigned', 'promise.1.same-ids')
     const call = fc.record({
       id: fc.constantFrom('0', '1', '"1"', '7', '"x"'),
       token: fc.option(fc.constantFrom('0', '1', '"1"'), { nil: undefined }),
@@ -91,6 +95,7 @@ describe('ids', () => {
   })
 
   test('Intake with `assign` writes the integer over id and token, and nothing else', () => {
+    verifies('promise.1.ids-assigned')
     const scene = new TestChannel({ ids: 'assign' })
     scene.call(1, '"a long id of the client"', { token: '"a token"' })
     expect(scene.child.lines).toEqual(['{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":{"progressToken":1}}}\n'])
@@ -99,6 +104,7 @@ describe('ids', () => {
 
 describe('keys', () => {
   test('Intake gives a call that runs its new return address, and does not run it again', () => {
+    verifies('promise.2.never-twice')
     const scene = new TestChannel()
     scene.call(1)
     scene.call(1, '1', { ra: 'newer' })
@@ -109,6 +115,7 @@ describe('keys', () => {
   })
 
   test('Intake answers a call that ended from memory, with a new number', () => {
+    verifies('promise.2.answered-from-memory')
     const scene = new TestChannel()
     scene.call(1)
     scene.child.says(result(1, 'kept'))
@@ -122,6 +129,7 @@ describe('keys', () => {
   })
 
   test('Intake answers from memory on another channel than the one where the call ran', () => {
+    verifies('promise.2.answered-from-memory')
     const first = new TestChannel()
     first.call(1)
     first.child.says(result(1, 'kept'))
@@ -132,6 +140,7 @@ describe('keys', () => {
   })
 
   test('Intake fails a call whose answer is kept no more as executed', () => {
+    verifies('promise.2.forgotten-answer')
     const scene = new TestChannel()
     scene.call(1)
     scene.child.says(result(1))
@@ -153,6 +162,7 @@ describe('keys', () => {
   })
 
   test('Intake passes a notification once, and receipts it when the child has taken it', () => {
+    verifies('promise.2.notifications-once')
     const scene = new TestChannel()
     scene.child.reads = false
     const key = scene.notify(1, { method: 'notifications/x' })
@@ -168,6 +178,7 @@ describe('keys', () => {
 
 describe('gate', () => {
   test('Intake sends a handshake and the call behind it one after the other', () => {
+    verifies('link.lifecycle-kept', 'lifecycle.initialize.first', 'lifecycle.initialized.sent')
     const scene = new TestChannel()
     scene.call(1, '0', { gate: true, method: 'initialize' })
     scene.notify(2, { method: 'notifications/initialized' })
@@ -178,6 +189,7 @@ describe('gate', () => {
   })
 
   test('Intake opens a gate when its call fails, and fails what the child never saw as not executed', () => {
+    verifies('promise.3.says-executed')
     const scene = new TestChannel()
     scene.call(1, '0', { gate: true })
     scene.call(2, '5')
@@ -190,6 +202,7 @@ describe('gate', () => {
   })
 
   test('Intake lets a cancellation overtake what waits behind a gate', () => {
+    verifies('cancel.races')
     const scene = new TestChannel()
     scene.call(1, '0', { gate: true })
     scene.call(2, '5')
@@ -207,6 +220,7 @@ describe('cancellation', () => {
   test.each(['keep', 'assign'] as const)(
     'Intake with `%s` names the call as the child knows it, ends it, and drops the late answer',
     (mode) => {
+      verifies('cancel.own-requests', 'cancel.no-response', 'cancel.late-response')
       const scene = new TestChannel({ ids: mode })
       scene.call(1, '41')
       scene.cancel(2, 1, '41')
@@ -219,6 +233,7 @@ describe('cancellation', () => {
   )
 
   test('Intake passes an unknown cancellation on with `keep`, and drops it with `assign`', () => {
+    verifies('cancel.in-progress', 'cancel.races')
     const own = new TestChannel()
     own.cancel(1, 9)
     expect(own.child.lines).toHaveLength(1)
@@ -231,6 +246,7 @@ describe('cancellation', () => {
 
 describe('bounds', () => {
   test('Intake fails calls with BACKLOG_FULL while the child leaves 16 MiB unread', () => {
+    verifies('promise.10.unread')
     const scene = new TestChannel({ ids: 'assign' })
     scene.child.reads = false
     const body = Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"m","params":"${'x'.repeat(CHUNK_BYTES)}"}`)

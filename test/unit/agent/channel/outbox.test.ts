@@ -12,6 +12,7 @@ import {
   TAIL_MESSAGES,
   TAIL_MS,
 } from '../../../../protocol/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const NOTE: ChildMessage = { type: 'notification', method: 'notifications/message' }
 const FOR_CALL: ChildMessage = { ...NOTE, ra: 'ra1', sure: true }
@@ -44,6 +45,7 @@ function numbersAgain(box: Outbox): number[] {
 }
 
 test('Outbox numbers messages from 1 without gaps and counts their bytes', () => {
+  verifies('promise.5.numbered')
   const box = outbox()
   add(box, 3, 10)
   expect(drain(box).map(({ header }) => header)).toEqual([1, 2, 3].map((n) => ({ ...FOR_CALL, ch: 'c', n, at: n * 10, size: 10 })))
@@ -52,6 +54,7 @@ test('Outbox numbers messages from 1 without gaps and counts their bytes', () =>
 })
 
 test('Outbox cuts a large message into chunks that join to the whole, and marks the last', () => {
+  verifies('promise.10.chunks')
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 3 * CHUNK_BYTES + 5 }), (size) => {
       const box = outbox()
@@ -70,6 +73,7 @@ test('Outbox cuts a large message into chunks that join to the whole, and marks 
 })
 
 test('Outbox sends no byte beyond the credit, asks before it ends, and goes on with more', () => {
+  verifies('promise.10.credit')
   const box = outbox()
   box.add(FOR_CALL, new Uint8Array(3 * CHANNEL_WINDOW_BYTES), 0)
   const first = drain(box)
@@ -91,6 +95,7 @@ test('Outbox asks for a receipt with every 32nd message', () => {
 })
 
 test('Outbox.restart() sends what was not receipted again, with the old numbers and a new window', () => {
+  verifies('promise.2.receipts')
   const box = outbox()
   add(box, 5, CHUNK_BYTES)
   drain(box)
@@ -197,6 +202,7 @@ test('Outbox.replay() finishes a half-sent message first, then sends it whole', 
 })
 
 test('Outbox keeps the last 256 receipted messages, and 4 MiB of them', () => {
+  verifies('promise.5.tail-bounds')
   const many = outbox()
   add(many, TAIL_MESSAGES + 10)
   drain(many)
@@ -217,6 +223,7 @@ test('Outbox keeps the last 256 receipted messages, and 4 MiB of them', () => {
 })
 
 test('Outbox forgets what was not receipted after 5 minutes only', () => {
+  verifies('promise.5.tail-bounds')
   const box = outbox()
   add(box, TAIL_MESSAGES * 2)
   drain(box)
@@ -243,6 +250,7 @@ test('Outbox does not keep everything for a relay that never sends a receipt', (
 })
 
 test('Outbox loses and invents no message under any order of cuts, receipts, holds and resumes', () => {
+  verifies('promise.2.receipts')
   const step = fc.oneof(
     fc.record({ act: fc.constantFrom('add', 'note', 'send', 'restart', 'resume') }),
     fc.record({ act: fc.constantFrom('receipt', 'hold'), back: fc.nat(5) }),
@@ -387,6 +395,7 @@ test('Outbox.hold() of a message of a call parks nothing else', () => {
 })
 
 test('Outbox.replayFor() after every number brings exactly the rest of each stream, in order', () => {
+  verifies('promise.5.exactly-the-rest')
   const streams = fc.array(fc.constantFrom('a', 'b', undefined), { maxLength: 30 })
   fc.assert(
     fc.property(streams, fc.nat(30), fc.constantFrom('a', 'b', undefined), (said, after, wanted) => {

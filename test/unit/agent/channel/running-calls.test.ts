@@ -3,6 +3,7 @@ import type { RunningCall } from '../../../../agent/channel/call-memory.ts'
 import { CANCELLED_LINGER_MS } from '../../../../agent/limits.ts'
 import { RunningCalls } from '../../../../agent/channel/running-calls.ts'
 import type { MessageFacts } from '../../../../protocol/json-scan.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 function callOf(key: string): RunningCall {
   return { key, ch: 'c', method: 'm', tag: key, ra: `ra-${key}`, written: true }
@@ -61,6 +62,7 @@ test('RunningCalls.address() finds the call of a progress token, and nobody for 
 })
 
 test('RunningCalls.address() finds the call of a subscription id', () => {
+  verifies('stdio.modern.by-subscription')
   const running = new RunningCalls('assign')
   running.start(callOf('a'), '1', undefined, 0)
   running.start(callOf('b'), '2', undefined, 0)
@@ -68,6 +70,7 @@ test('RunningCalls.address() finds the call of a subscription id', () => {
 })
 
 test.each(['keep', 'assign'] as const)('RunningCalls.address() on a %s channel is sure of the only call, and of none else', (ids) => {
+  verifies('promise.1.asks-certain')
   const running = new RunningCalls(ids)
   expect(running.address(note(), 0)).toEqual({})
   running.start(callOf('a'), '1', undefined, 0)

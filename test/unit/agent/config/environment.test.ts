@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { childEnvironment, secretValues } from '../../../../agent/config/environment.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const OWN = {
   PATH: '/bin',
@@ -13,6 +14,7 @@ const OWN = {
 }
 
 test('childEnvironment() passes the allow-list and nothing else', () => {
+  verifies('promise.9.environment')
   expect(childEnvironment(OWN, [], 'linux')).toEqual({ PATH: '/bin', HOME: '/home/me', LC_ALL: 'C', https_proxy: 'http://u:p@proxy' })
 })
 

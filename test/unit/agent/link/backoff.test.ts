@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Backoff } from '../../../../agent/link/backoff.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 test('Backoff doubles from half to the whole of minMs, up to maxMs', () => {
   const least = new Backoff({ minMs: 1000, maxMs: 60_000, random: () => 0 })
@@ -10,6 +11,7 @@ test('Backoff doubles from half to the whole of minMs, up to maxMs', () => {
 })
 
 test('Backoff never leaves its bounds, however often it fails, and reset() starts it over', () => {
+  verifies('promise.10.retries')
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 60_000 }),

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ChannelFrame } from '../../../../agent/channel/channel.ts'
 import { connectOnce, type Link, type LinkEnd, type LinkOptions } from '../../../../agent/link/link.ts'
 import { CLOSE, type Hello, type Welcome } from '../../../../protocol/handshake.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { keyOf, ScriptedRelay, type RelayLink } from '../scripted-relay.ts'
 
 const HELLO: Hello = {
@@ -185,6 +186,7 @@ test('Link closes with 4004 after a frame that comes before the welcome', async 
 })
 
 test('Link notices by silence that it is dead, however open the socket looks', async () => {
+  verifies('promise.3.half-open')
   relay.answersPings = false
   using attempt = new Attempt({ keepaliveMs: 50 })
   const { far } = await up(attempt)

@@ -5,6 +5,7 @@ import type { LinkEnd } from '../../../../agent/link/link.ts'
 import { keepConnected } from '../../../../agent/link/reconnect.ts'
 import { CLOSE } from '../../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../../protocol/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { SILENT_LOG } from '../silent-log.ts'
 
 const UNREACHABLE: LinkEnd = { kind: 'unreachable', reason: 'ECONNREFUSED' }
@@ -42,6 +43,7 @@ async function pausesAfter(ends: readonly LinkEnd[]): Promise<number[]> {
 }
 
 test('keepConnected() doubles its pauses while there was never a link', async () => {
+  verifies('promise.10.retries')
   expect(await pausesAfter(Array.from({ length: 8 }, () => UNREACHABLE))).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000])
 })
 

@@ -3,6 +3,7 @@ import { startChild, type Child, type ChildEnd, type StopGrace } from '../../../
 import type { Guard } from '../../../../agent/server/guard.ts'
 import { Mask } from '../../../../agent/mask.ts'
 import { allGone, isAlive } from '../../../e2e/processes.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const NO_GUARD: Guard = { add: () => {}, remove: () => {}, end: () => {} }
 
@@ -103,6 +104,7 @@ test('Child.stop() in the turn of a write lets the child have that line', async 
 })
 
 test('startChild() uses no shell', async () => {
+  verifies('promise.9.no-shell')
   const { gone, lines } = start('echo', ['$(id); `id` "x"'])
   await gone
   expect(lines).toEqual(['$(id); `id` "x"'])
@@ -121,12 +123,14 @@ test('startChild() reports exit code and the masked end of stderr', async () => 
 })
 
 test('Child.stop() ends a child that heeds the end of its stdin, without a signal', async () => {
+  verifies('stdio.shutdown.stdin')
   const { child, gone } = start(...node(`process.stdin.resume().on('end', () => process.exit(5))`))
   await child.stop()
   expect(await gone).toMatchObject({ exitCode: 5, signal: null })
 })
 
 test('Child.stop() ends a child that ignores stdin with SIGTERM', async () => {
+  verifies('stdio.shutdown.sigterm')
   const { child, gone, line } = start(...node(`setInterval(() => {}, 1e6); console.log('up')`), { grace: SHORT })
   await line()
   await child.stop()
@@ -134,6 +138,7 @@ test('Child.stop() ends a child that ignores stdin with SIGTERM', async () => {
 })
 
 test('Child.stop() ends a child and its own child that ignore stdin and SIGTERM', async () => {
+  verifies('stdio.shutdown.sigkill')
   const { child, gone, line } = start(
     ...node(`
     process.on('SIGTERM', () => {})

@@ -7,6 +7,7 @@ import { decodeAgentFrame, encodeFrame } from '../../../../protocol/frame-codec.
 import type { Hello } from '../../../../protocol/handshake.ts'
 import { FakeChild } from '../fake-child.ts'
 import type { EraChoice } from '../../../../agent/config/settings.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const DISCOVERED = { supportedVersions: ['2026-07-28'], capabilities: {}, resultType: 'complete' }
 
@@ -41,6 +42,7 @@ test.each<[string, string, Era | undefined]>([
   ['junk', 'Server listening', undefined],
   ['a batch', `[${result(DISCOVERED)}]`, undefined],
 ])('eraOf() takes %s for what it is', (_, line, era) => {
+  verifies('stdio.probe.any-error', 'stdio.probe.modern-error')
   expect(eraOf(Buffer.from(line))).toBe(era)
 })
 
@@ -63,6 +65,7 @@ describe('findEra()', () => {
   afterEach(() => void vi.useRealTimers())
 
   test('asks a process with server/discover and the whole envelope, and nothing else', async () => {
+    verifies('stdio.probe.discover')
     const { child, finding } = new Probe()
     expect(child?.written).toEqual([
       {
@@ -107,12 +110,14 @@ describe('findEra()', () => {
   })
 
   test('takes a server that ends at the question for legacy', async () => {
+    verifies('stdio.probe.any-error')
     const { child, finding } = new Probe()
     child?.ends({ exitCode: 1 })
     expect([await finding.initial, await finding.final]).toEqual(['legacy', 'legacy'])
   })
 
   test('takes a silent server for legacy, says so, and still hears it later', async () => {
+    verifies('stdio.probe.any-error')
     const { child, finding, logged } = new Probe()
     vi.advanceTimersByTime(PROBE_MS)
     expect(await finding.initial).toBe('legacy')

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { LineSplitter } from '../../../../agent/server/line-splitter.ts'
 import { OVERSIZED_HEAD_BYTES, OVERSIZED_TAIL_BYTES } from '../../../../agent/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 interface Torn {
   readonly head: string
@@ -27,6 +28,7 @@ function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
 }
 
 test('LineSplitter gives the same lines however the bytes are cut', () => {
+  verifies('stdio.utf8')
   const bytes = fc.array(fc.oneof(fc.constantFrom(0x0a, 0x0d, 0x20), fc.nat(255)), { maxLength: 400 }).map((all) => Uint8Array.from(all))
   fc.assert(
     fc.property(bytes, fc.array(fc.nat(400), { maxLength: 30 }), fc.integer({ min: 1, max: 40 }), (all, places, maxBytes) => {
@@ -57,6 +59,7 @@ test('LineSplitter.end() gives an unfinished line, and nothing after a finished 
 })
 
 test('LineSplitter reports a line over the limit with both ends, and goes on with the next', () => {
+  verifies('promise.10.line')
   const long = `{"id":1,${'x'.repeat(200_000)}"end"}`
   const expected = [{ head: long.slice(0, OVERSIZED_HEAD_BYTES), tail: long.slice(-OVERSIZED_TAIL_BYTES), size: long.length }, 'next']
   expect(split([Buffer.from(`${long}\nnext\n`)], 100_000)).toEqual(expected)

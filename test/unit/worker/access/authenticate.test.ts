@@ -5,6 +5,7 @@ import { mintPathKey } from '../../../../worker/access/path-key.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import { mintToken } from '../../../../worker/access/tokens.ts'
 import type { Env } from '../../../../worker/env.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const MINUTE_MS = 60_000
 const NOW_MS = Date.UTC(2026, 10, 21)
@@ -31,6 +32,7 @@ afterEach(() => {
 })
 
 test('authenticateClient() verifies a token and a path key once, and knows them from then on', async () => {
+  verifies('promise.7.verified-once')
   vi.useFakeTimers({ now: NOW_MS })
   const { relay, keys } = await relayOf('a')
   const share = await shareOf(keys, 1)
@@ -50,6 +52,7 @@ test('authenticateClient() verifies a token and a path key once, and knows them 
 })
 
 test('authenticateClient() refuses what it knows from the millisecond on that it expires', async () => {
+  verifies('promise.9.expires')
   vi.useFakeTimers({ now: NOW_MS })
   const { relay, keys } = await relayOf('b')
   const share = await shareOf(keys, 1)

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
 import { requireClaimed, type RouteEnv } from '../../../../worker/access/claim-gate.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const app = new Hono<RouteEnv>()
   .use(requireClaimed)
@@ -28,6 +29,7 @@ test('requireClaimed answers 503 while the registry knows no owner, to all but a
 })
 
 test('requireClaimed says which variable is wrong, and not what it holds', async () => {
+  verifies('promise.9.not-in-logs')
   const response = await ask('/s/x/mcp', { ...KEYS, OWNER_KEY: 'hunter2' })
   const text = await response.text()
   expect(response.status).toBe(500)

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { expect, test } from 'vitest'
 import { guardOrigin, isLoopbackName, refuseOrigin } from '../../../../worker/access/origin.ts'
 import { readSettings } from '../../../../worker/env.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const LOCAL = { LOOPBACK: '1' }
 const CLOUD = {}
@@ -57,6 +58,7 @@ test.each([
   ],
   ['another host when hosts are listed', { ALLOWED_HOSTS: 'mcp.example' }, 'https://relay.example/', undefined, 'HOST_REFUSED'],
 ])('refuseOrigin() decides about %s', (_what, variables, url, origin, expected) => {
+  verifies('promise.9.origins', 'http.origin.validated')
   expect(refuseOrigin(readSettings(variables), new URL(url), origin)).toBe(expected)
 })
 
@@ -77,6 +79,7 @@ const ask = (init: RequestInit, variables: Record<string, string> = { ALLOWED_OR
   app.request('https://relay.example/s/x/mcp', init, variables)
 
 test('guardOrigin answers a preflight with 204 before the route is reached, and allows the headers asked for', async () => {
+  verifies('promise.9.preflight')
   const asked = 'authorization,content-type,mcp-protocol-version,x-own'
   const headers = { origin: PAGE, 'access-control-request-method': 'POST', 'access-control-request-headers': asked }
   const response = await ask({ method: 'OPTIONS', headers })

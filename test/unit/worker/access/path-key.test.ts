@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { decodeBase32, encodeBase32 } from '../../../../worker/access/base32.ts'
 import { deriveKeys } from '../../../../worker/access/keys.ts'
 import { mintPathKey, readPathKey } from '../../../../worker/access/path-key.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const { pathKey: key } = await deriveKeys(new Uint8Array(32).fill(7))
 const SHARE = 'a'.repeat(32)
@@ -24,6 +25,7 @@ test('readPathKey() gives back what mintPathKey() made, for as long as it was ma
 })
 
 test('readPathKey() refuses a key with any one bit flipped', async () => {
+  verifies('promise.9.forged')
   const made = await mintPathKey(key, SHARE, 1e12, new Uint8Array(4))
   for (let bit = 0; bit < 160; bit++) {
     const bytes = decodeBase32(made.text) ?? new Uint8Array()

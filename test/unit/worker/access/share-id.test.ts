@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { decodeBase32, encodeBase32 } from '../../../../worker/access/base32.ts'
 import { deriveKeys } from '../../../../worker/access/keys.ts'
 import { mintShareId, readShareId } from '../../../../worker/access/share-id.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const { shareId: key } = await deriveKeys(new Uint8Array(32).fill(7))
 const { shareId: otherKey } = await deriveKeys(new Uint8Array(32).fill(8))
@@ -29,6 +30,7 @@ test('mintShareId() writes a DNS label of 32 characters', async () => {
 })
 
 test('readShareId() refuses an id with any one bit flipped', async () => {
+  verifies('promise.9.forged')
   const id = await mintShareId(key, { lanes: 4, jurisdiction: 'eu' }, new Uint8Array(10).fill(1))
   for (let bit = 0; bit < 160; bit++) {
     const bytes = decodeBase32(id) ?? new Uint8Array()

@@ -3,6 +3,7 @@ import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import { deriveKeys } from '../../../../worker/access/keys.ts'
 import { mintToken, verifyToken, type TokenFacts } from '../../../../worker/access/tokens.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const { jwt: key } = await deriveKeys(new Uint8Array(32).fill(7))
 const { jwt: otherKey } = await deriveKeys(new Uint8Array(32).fill(8))
@@ -18,6 +19,7 @@ test('verifyToken() gives back the facts that mintToken() was given', async () =
 })
 
 test('verifyToken() refuses a token from the second it expires', async () => {
+  verifies('promise.9.expires')
   const token = await mint()
   expect((await verifyToken(key, token, CLIENT, FACTS.expiresAtMs - 1000)).ok).toBe(true)
   expect(await verifyToken(key, token, CLIENT, FACTS.expiresAtMs)).toEqual({ ok: false, error: 'expired' })
@@ -48,6 +50,7 @@ test.each([
 })
 
 test('verifyToken() refuses a token with any one character changed', async () => {
+  verifies('promise.9.forged')
   const token = await mint()
   await fc.assert(
     fc.asyncProperty(fc.nat(token.length - 2), async (at) => {

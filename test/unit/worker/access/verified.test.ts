@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { VerifiedCredentials } from '../../../../worker/access/verified.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const NOW_MS = 1000
 const verified = { expiresAtMs: NOW_MS + 1 }
@@ -13,6 +14,7 @@ test('VerifiedCredentials forgets what has expired', () => {
 })
 
 test('VerifiedCredentials keeps 1024, the newest', () => {
+  verifies('promise.10.memory')
   const known = new VerifiedCredentials()
   for (let index = 0; index < 3000; index++) known.keep(`credential ${index}`, verified)
   expect(known.size).toBe(1024)

@@ -9,6 +9,7 @@ import {
   readRequestState,
 } from '../../../../worker/bridge/asks.ts'
 import { type Capability, readCapabilities } from '../../../../worker/bridge/capabilities.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf } from './bytes.ts'
 
 const ALL = readCapabilities({ elicitation: { form: {}, url: {} }, sampling: { tools: {} }, roots: {} })
@@ -66,6 +67,7 @@ test('answerOutsideCalls() answers pings and roots, and refuses the rest', () =>
 })
 
 test('inputRequiredResult() has requests, state and server, each when given', () => {
+  verifies('modern.input.one-at-least')
   const requests = new Map([[askKey(1), '{"method":"roots/list"}']])
   expect(inputRequiredResult(requests, 'st', '{"name":"s"}')).toBe(
     '{"resultType":"input_required","inputRequests":{"ask-1":{"method":"roots/list"}},"requestState":"st","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s"}}}',

@@ -7,6 +7,7 @@ import {
   readInitializeRequest,
   readInitializeResult,
 } from '../../../../worker/bridge/discover.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf } from './bytes.ts'
 
 describe('initialize and server/discover', () => {
@@ -19,6 +20,7 @@ describe('initialize and server/discover', () => {
     ['2026-07-28', '2025-11-25'],
     ['1999-01-01', '2025-11-25'],
   ])('initializeResult() answers a client of %s in %s', (requested, revision) => {
+    verifies('lifecycle.version.other', 'lifecycle.version.same')
     const facts = readDiscoverResult(bytesOf(discover))
     expect(facts && JSON.parse(initializeResult(facts, requested))).toEqual({
       protocolVersion: revision,
@@ -33,6 +35,7 @@ describe('initialize and server/discover', () => {
   })
 
   test('envelopeMembers() carries what the client said of itself, as far as the child may know', () => {
+    verifies('modern.extension-fallback')
     const client = readInitializeRequest(
       bytesOf(
         '{"id":0,"params":{"protocolVersion":"2025-06-18","capabilities":{"roots":{"listChanged":true},"sampling":{},"tasks":{},"experimental":{"x":{}}},"clientInfo":{"name":"c","v":1.0}}}',
@@ -57,6 +60,7 @@ describe('discoverResult()', () => {
     '{"id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true},"tasks":{"list":{}},"extensions":{"io.modelcontextprotocol/tasks":{}}},"serverInfo":{"name":"s","x":1.0},"instructions":"do \\u0436"}}'
 
   test('says what the child said to initialize, without tasks', () => {
+    verifies('modern.extension-fallback')
     const facts = readInitializeResult(bytesOf(answer))
     expect(facts && discoverResult(facts)).toBe(
       '{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":true}},"instructions":"do \\u0436","ttlMs":0,"cacheScope":"private","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s","x":1.0}}}',

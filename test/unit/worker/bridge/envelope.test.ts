@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { scanMessage } from '../../../../protocol/json-scan.ts'
 import { claimsModern, classify, type Classified } from '../../../../worker/bridge/envelope.ts'
 import { ERRORS } from '../../../../protocol/error-table.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf } from './bytes.ts'
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion'
@@ -74,6 +75,7 @@ describe('classify()', () => {
     ['-32022/400', { meta: { ...META, [VERSION]: '2025-11-25' }, version: '2025-11-25' }],
     ['-32022/400', { meta: { ...META, [VERSION]: '2027-01-01' } }],
   ])('gives %s for %j', (expected, given) => {
+    verifies('modern.header.version', 'modern.header.unsupported', 'modern.meta.missing', 'modern.dual-era')
     expect(verdict(given)).toBe(expected)
   })
 
@@ -86,6 +88,7 @@ describe('classify()', () => {
   })
 
   test('names supported and requested revisions', () => {
+    verifies('modern.header.unsupported', 'modern.unsupported-version')
     const outcome = classified({ meta: { ...META, [VERSION]: '1999-01-01' }, version: '1999-01-01' })
     expect(outcome).toMatchObject({ failure: { supported: ['2026-07-28'], requested: '1999-01-01' } })
   })

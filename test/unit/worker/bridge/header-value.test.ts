@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeHeaderValue, encodeHeaderValue } from '../../../../worker/bridge/header-value.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 /** RFC 9110: what a field value may consist of, with nothing to be trimmed at its ends. */
 const CARRIED = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/
@@ -43,9 +44,11 @@ test.each([
   'caf\u00e9',
   'a\u0001b',
 ])('decodeHeaderValue() refuses %j', (header) => {
+  verifies('modern.param.characters', 'modern.header.decoded')
   expect(decodeHeaderValue(header)).toBeUndefined()
 })
 
 test('decodeHeaderValue() takes markers in other letters as they stand', () => {
+  verifies('modern.header.decoded')
   expect(decodeHeaderValue('=?BASE64?SGVsbG8=?=')).toBe('=?BASE64?SGVsbG8=?=')
 })

@@ -9,6 +9,7 @@ import {
   retryRequest,
   serverRequest,
 } from '../../../../worker/bridge/input-rounds.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf, textOf } from './bytes.ts'
 
 const FORM = '{"method":"elicitation/create","params":{"mode":"form","message":"\\u0436","requestedSchema":{"maximum":9007199254740993}}}'
@@ -34,11 +35,13 @@ test('readInputRound() and serverRequest() ask the client as the child wrote it'
 })
 
 test('serverRequest() names no mode to a client that knows of none', () => {
+  verifies('lifecycle.version.respected')
   const [form] = roundOf(answer(`{"f":${FORM}}`)).wanted
   expect(form && serverRequest(form, '1', 'e', '2025-06-18')).not.toContain('mode')
 })
 
 test('lackingFor() tells what the client has not declared', () => {
+  verifies('lifecycle.capabilities.server-asks')
   const round = roundOf(answer(`{"f":${FORM},"u":${URL_ASK},"g":${FORM},"s":{"method":"sampling/createMessage","params":{"messages":[]}}}`))
   expect(lackingFor(round, readCapabilities({ elicitation: {} }))).toEqual(['elicitation.url', 'sampling'])
   expect(lackingFor(round, readCapabilities({ elicitation: { form: {}, url: {} }, sampling: {} }))).toEqual([])
@@ -52,6 +55,7 @@ test.each(['{"x":{"method":"tools/call"}}', '{"x":7}', '{"x":{"method":"elicitat
 )
 
 test('readInputRound() takes state alone, and refuses a round without anything', () => {
+  verifies('modern.input.one-at-least')
   expect(roundOf(answer('{}')).wanted).toEqual([])
   expect(readInputRound(answer('{}', ''), 1).ok).toBe(false)
 })
@@ -64,6 +68,7 @@ test('readInputRound() ends a call that goes on asking', () => {
 })
 
 test('retryRequest() repeats the request with state and answers as they came, and with those only', () => {
+  verifies('modern.input.exact-state')
   const round = roundOf(answer(`{"f":${FORM}}`))
   const request = bytesOf('{"id":1,"params":{"inputResponses":{"old":1},"requestState":"old","name":"t","arguments":{"n":1.0}}}')
   const result = readClientAnswer(bytesOf('{"id":"mcp-edge:1","result":{"action":"accept","content":{"n":9007199254740993}}}')) ?? ''

@@ -9,6 +9,7 @@ import {
   toLegacyRequest,
   toModernError,
 } from '../../../../worker/bridge/modern-to-legacy.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf, editedBy, textOf } from './bytes.ts'
 
 const INFO = '{"name":"s","version":"1.0"}'
@@ -28,6 +29,7 @@ test.each([
 })
 
 test('mayAsk() and isCacheable() name the methods of SEP-2322 and SEP-2549', () => {
+  verifies('modern.input.methods')
   const methods = [
     'server/discover',
     'tools/list',
@@ -101,6 +103,7 @@ describe('modernResultEdits()', () => {
   })
 
   test('drops tool.execution and related tasks', () => {
+    verifies('modern.extension-fallback')
     const given =
       '{"result":{"tools":[{"execution":{},"name":"a","inputSchema":{"maximum":9007199254740993}}, {"name":"b","execution":{"taskSupport":"required"}}],"_meta":{"io.modelcontextprotocol/related-task":{}}}}'
     expect(JSON.parse(edited(given, 'tools/list'))).toMatchObject({ result: { tools: [{ name: 'a' }, { name: 'b' }] } })

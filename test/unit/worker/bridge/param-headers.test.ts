@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checkParamHeaders, readMirroredParams } from '../../../../worker/bridge/param-headers.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const annotated = (schema: object): object => ({ type: 'object', properties: schema })
 
@@ -37,6 +38,7 @@ describe('readMirroredParams()', () => {
     ['misplaced', { $defs: { a: { type: 'string', 'x-mcp-header': 'A' } } }],
     ['misplaced', { additionalProperties: { type: 'string', 'x-mcp-header': 'A' } }],
   ])('refuses an annotation that is %s: %j', (error, schema) => {
+    verifies('modern.param.annotations')
     expect(readMirroredParams(schema)).toEqual({ ok: false, error })
   })
 
@@ -70,6 +72,7 @@ describe('checkParamHeaders()', () => {
     [null, 'x'],
     [{}, undefined],
   ])('accepts the argument %j with the header %j', (value, header) => {
+    verifies('modern.param.matches', 'modern.param.absent', 'modern.param.numbers', 'modern.header.decoded')
     expect(check(value, header)).toBeUndefined()
   })
 
@@ -86,10 +89,12 @@ describe('checkParamHeaders()', () => {
     [true, '1'],
     [false, undefined],
   ])('refuses the argument %j with the header %j', (value, header) => {
+    verifies('modern.param.matches', 'modern.param.characters')
     expect(check(value, header)).toBeDefined()
   })
 
   test('ignores headers that the tool does not know, and arguments that are not there', () => {
+    verifies('modern.param.unknown', 'modern.param.absent')
     const headers = new Headers({ 'Mcp-Param-Other': 'x' })
     expect(checkParamHeaders([], { a: 1 }, headers)).toBeUndefined()
     expect(checkParamHeaders([{ name: 'X', path: ['constructor', 'name'] }], {}, headers)).toBeUndefined()

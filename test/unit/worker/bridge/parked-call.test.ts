@@ -6,6 +6,7 @@ import { readCapabilities } from '../../../../worker/bridge/capabilities.ts'
 import { type ParkedCall, takeParked } from '../../../../worker/bridge/parked-call.ts'
 import { requestDigest } from '../../../../worker/bridge/request-digest.ts'
 import { mintRequestState, verifyRequestState } from '../../../../worker/mcp/modern-client/request-state.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf } from './bytes.ts'
 
 const ALL = readCapabilities({ elicitation: {} })
@@ -38,6 +39,7 @@ describe('takeParked()', () => {
   })
 
   test('asks again for what is missing, and takes nothing', () => {
+    verifies('modern.input.asks-again')
     const input = { responses: new Map(), missing: ['ask-1'] }
     expect(takeParked(PARKED, 'p', 'k1', input, 99)).toEqual({ ok: true, value: { kind: 'ask_again', missing: ['ask-1'] } })
   })
@@ -110,6 +112,7 @@ const attempt = fc.record({
 })
 
 test('parked asks of many principals, retried in any order by anyone, reach no other call and no call twice', async () => {
+  verifies('modern.input.once')
   const key = await importHmacKey(new Uint8Array(32).fill(7))
   await fc.assert(
     fc.asyncProperty(

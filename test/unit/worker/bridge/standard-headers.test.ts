@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checkStandardHeaders } from '../../../../worker/bridge/standard-headers.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 describe('checkStandardHeaders()', () => {
   const good = { 'mcp-protocol-version': '2026-07-28', 'MCP-Method': 'tools/call', 'Mcp-Name': 'add' }
@@ -7,6 +8,7 @@ describe('checkStandardHeaders()', () => {
     checkStandardHeaders(method, params, '2026-07-28', new Headers(headers))?.at
 
   test('accepts headers that agree with the body, in any case and with spaces around', () => {
+    verifies('modern.header.name', 'modern.header.decoded', 'modern.header.case')
     expect(check('tools/call', { name: 'add' }, good)).toBeUndefined()
     expect(check('tools/call', { name: 'add' }, { ...good, 'Mcp-Name': '  add ' })).toBeUndefined()
     expect(check('tools/call', { name: 'é' }, { ...good, 'Mcp-Name': '=?base64?w6k=?=' })).toBeUndefined()
@@ -22,6 +24,7 @@ describe('checkStandardHeaders()', () => {
     ['Mcp-Name', { ...good, 'Mcp-Name': '=?base64?YWRk=?=' }],
     ['Mcp-Name', { ...good, 'Mcp-Name': '=?BASE64?YWRk?=' }],
   ])('refuses a %s that is missing or disagrees: %j', (at, headers) => {
+    verifies('modern.header.version', 'modern.header.method', 'modern.header.name', 'modern.header.decoded')
     expect(check('tools/call', { name: 'add' }, headers)).toBe(at)
   })
 
@@ -33,6 +36,7 @@ describe('checkStandardHeaders()', () => {
     ['tasks/update', 'taskId'],
     ['tasks/cancel', 'taskId'],
   ])('compares Mcp-Name of %s with params.%s', (method, parameter) => {
+    verifies('modern.header.name')
     const headers = { ...good, 'MCP-Method': method, 'Mcp-Name': 'x' }
     expect(check(method, { [parameter]: 'x' }, headers)).toBeUndefined()
     expect(check(method, { [parameter]: 'y' }, headers)).toBe('Mcp-Name')

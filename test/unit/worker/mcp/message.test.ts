@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from '../../../../protocol/limits.ts'
 import { readBody, readPosted } from '../../../../worker/mcp/message.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf } from './response/recorded-body.ts'
 
 const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
@@ -70,10 +71,12 @@ describe('readPosted()', () => {
     [`[${PING},7]`, 'INVALID_REQUEST'],
     [`[${Array.from({ length: MAX_BATCH_MESSAGES + 1 }, () => PING).join(',')}]`, 'BATCH_REFUSED'],
   ])('refuses %.60s', (body, code) => {
+    verifies('stdio.only-messages')
     expect(readPosted(bytesOf(body))).toEqual({ ok: false, error: code })
   })
 
   test('refuses bytes that are no UTF-8', () => {
+    verifies('stdio.utf8')
     expect(readPosted(new Uint8Array([0x7b, 0xff, 0x7d]))).toEqual({ ok: false, error: 'PARSE_ERROR' })
   })
 })

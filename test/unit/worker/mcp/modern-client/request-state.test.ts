@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { importHmacKey } from '../../../../../worker/access/secret.ts'
 import { mintRequestState, verifyRequestState } from '../../../../../worker/mcp/modern-client/request-state.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 const key = await importHmacKey(new Uint8Array(32).fill(7))
 const otherKey = await importHmacKey(new Uint8Array(32).fill(8))
@@ -30,6 +31,7 @@ describe('verifyRequestState()', () => {
   })
 
   test('refuses a state with any one character changed, added or left out', async () => {
+    verifies('modern.input.state-sealed')
     const binding = { principal: 'p', digest: new Uint8Array(32) }
     const text = await mintRequestState(key, new Uint8Array(16), 1e12, binding)
     const tampered = { ok: false, error: 'tampered' }

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
 import { EventIds, readEventId } from '../../../../../worker/mcp/response/event-ids.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 const SESSION = 'abcdefghijklmnop234567abcd'
 const KEY = '0123456789abcdef0123456789abcdef'
@@ -29,6 +30,7 @@ function notification(ch: string, n: number): AgentFrame {
 }
 
 test('readEventId() reads what EventIds makes, names as the client wrote them, in characters that a header can hold', () => {
+  verifies('http.resume.unique', 'http.resume.names-stream')
   fc.assert(
     fc.property(rawName, fc.option(rawName, { nil: undefined }), words, mark, (rawId, rawToken, what, seen) => {
       const ids = EventIds.ofCall(SESSION, { key: KEY, rawId, rawToken, what })
@@ -80,6 +82,7 @@ describe('EventIds', () => {
   })
 
   test('of() names messages of the own and of the shared children, and the answer as the end', () => {
+    verifies('promise.5.numbered')
     const ids = EventIds.ofCall(SESSION, { key: KEY, what: CALL, rawId: '1' })
     expect(ids?.of(notification(`${SESSION}.3`, 8))).toBe(ids?.after({ child: 'own', generation: 3, n: 8 }))
     expect(ids?.of(notification('shared.3', 8))).toBe(ids?.after({ child: 'shared', generation: 3, n: 8 }))

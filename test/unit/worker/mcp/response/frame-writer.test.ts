@@ -4,6 +4,7 @@ import type { Answer, Chunk, Notification } from '../../../../../protocol/frame.
 import { scanMessage } from '../../../../../protocol/json-scan.ts'
 import { type ClientNames, FrameWriter } from '../../../../../worker/mcp/response/frame-writer.ts'
 import { Progress } from '../../../../../worker/mcp/response/progress.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 import { bytesOf, RecordedBody } from './recorded-body.ts'
 
 const KEY = '0'.repeat(32)
@@ -121,6 +122,7 @@ describe('FrameWriter.write()', () => {
   })
 
   test('ends a half written answer that failed with an error of its id', async () => {
+    verifies('promise.8.late-status')
     const body = new RecordedBody('events')
     const writer = new FrameWriter(body.writer, () => undefined)
     const [half] = framesOf('{"jsonrpc":"2.0","id":1,"result":{}}', [10], 1)

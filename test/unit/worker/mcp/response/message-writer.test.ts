@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { STREAM_HIGH_WATER_BYTES } from '../../../../../worker/limits.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 import { bytesOf, RecordedBody } from './recorded-body.ts'
 
 describe('MessageWriter.write()', () => {
@@ -74,6 +75,7 @@ describe('MessageWriter.keepAlive()', () => {
     ['json', ' '],
     ['array', '[ ]'],
   ] as const)('writes nothing that means anything into %s', async (framing, expected) => {
+    verifies('promise.8.comments')
     const body = new RecordedBody(framing)
     body.writer.keepAlive()
     expect(await body.rest()).toBe(expected)
@@ -98,6 +100,7 @@ describe('MessageWriter.keepAlive()', () => {
 
 describe('MessageWriter.isIdle', () => {
   test('is false while a message is half written or the client lags: a heartbeat would come after the answer', async () => {
+    verifies('promise.8.none-after-answer')
     const body = new RecordedBody('events')
     expect(body.writer.isIdle).toBe(true)
     body.writer.write(body, bytesOf('{"id":7,'), false)

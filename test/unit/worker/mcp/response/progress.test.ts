@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Progress } from '../../../../../worker/mcp/response/progress.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 interface Heartbeat {
   readonly method: string
@@ -9,6 +10,7 @@ interface Heartbeat {
 
 describe('Progress', () => {
   test('only ever rises, whatever the child reports and however often a heartbeat comes in between', () => {
+    verifies('promise.8.progress-rises')
     const value = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e15, max: 1e15 })
     const beat = fc.constant(undefined)
     fc.assert(
@@ -32,6 +34,7 @@ describe('Progress', () => {
   test.each(['"p"', '0', '"\\u00fc"'])(
     'sends heartbeats with the token %s as the client wrote it, nearly where progress stood',
     (rawToken) => {
+      verifies('promise.8.heartbeat-progress')
       const progress = new Progress(rawToken)
       progress.observe('5')
       const heartbeat = progress.heartbeat()

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { splice } from '../../../../../protocol/splice.ts'
 import { RESTARTED_KEY, restartedMark } from '../../../../../worker/mcp/response/restarted.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 import { bytesOf } from './recorded-body.ts'
 
 const decoder = new TextDecoder()
@@ -31,6 +32,7 @@ describe('restartedMark()', () => {
   })
 
   test('adds the mark to any result object and changes nothing else', () => {
+    verifies('promise.4.restarted-mark')
     const result = fc.dictionary(fc.string(), fc.jsonValue()).map(({ _meta, ...others }) => others)
     fc.assert(
       fc.property(result, fc.option(fc.dictionary(fc.string(), fc.jsonValue())), (members, meta) => {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { DOUBT_MS, LINK_QUIET_MS, UNANSWERED_MS } from '../../../../../worker/limits.ts'
 import { LinkHealth } from '../../../../../worker/share/agents/link-health.ts'
 import type { AgentLink, AgentLinks, LinkSigns } from '../../../../../worker/share/agents/links.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 /** One link whose socket remembers what is noted, as through sleep. */
 function stage(connectedAtMs = 0): {
@@ -28,6 +29,7 @@ function stage(connectedAtMs = 0): {
 }
 
 test('LinkHealth suspects a link on which a call has gone without any frame for 5 s, and no sooner', () => {
+  verifies('promise.3.half-open')
   const { link, wake } = stage()
   const health = wake()
   expect(health.isSuspect(link, 1_000_000)).toBe(false)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CHANNEL_WINDOW_BYTES } from '../../../../../protocol/limits.ts'
 import { CreditLedger } from '../../../../../worker/share/clients/credit.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 const HALF = CHANNEL_WINDOW_BYTES / 2
 const WITHHELD = { ch: 'g.1', at: 1000 }
@@ -15,6 +16,7 @@ describe('CreditLedger', () => {
   })
 
   test('withholds while a group owes more than half a window, and grants with the payment that changes that', () => {
+    verifies('promise.10.credit')
     const ledger = new CreditLedger<object>()
     const debtor = {}
     ledger.add(debtor, 'g', HALF + 2)

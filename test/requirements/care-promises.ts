@@ -1,0 +1,98 @@
+/** What promises 6 to 10 of docs/design.md mean, sentence by sentence: cost, speed, signs of life, trust, bounds. Data only. */
+import { promised, type Section } from './requirement.ts'
+
+const IDLE = {
+  title: 'Promise 6: idle costs nothing',
+  said: ['docs/design.md, promise 6'],
+  revisions: [],
+  requirements: {
+    'promise.6.hibernates': promised('A share sleeps with its agents connected, its clients listening and its long calls waiting.'),
+    'promise.6.wakes-right': promised('A share that has slept delivers the next message and answers the next call as if it had not.'),
+    'promise.6.no-timer': promised('When nothing is in flight, no timer is left behind.'),
+    'promise.6.state-survives': promised('What must hold after sleep does: credit, suspicion, streams, sessions.'),
+    'promise.6.moves': promised(
+      'A call that waits long moves to a socket that may sleep, and is answered once, whatever comes in between.',
+    ),
+    'promise.6.idle-children': promised('A child with nothing to do is ended, unless a client listens.'),
+  },
+} as const satisfies Section
+
+const ONE_ROUND_TRIP = {
+  title: 'Promise 7: a call costs one round trip',
+  said: ['docs/design.md, promise 7'],
+  revisions: [],
+  requirements: {
+    'promise.7.one': promised('A warm call, notification, GET or DELETE asks the Share once.'),
+    'promise.7.two-after-change': promised('A translated call asks twice after either side has changed, and once from then on.'),
+    'promise.7.stale-is-told': promised('A call that names an old state of the tools is made again with the new, and not on the old.'),
+    'promise.7.no-write': promised('No row is written over calls and streamed events.'),
+    'promise.7.verified-once': promised('A credential is verified once, and taken from memory until it expires.'),
+  },
+} as const satisfies Section
+
+const SIGNS_OF_LIFE = {
+  title: 'Promise 8: the client always knows that we live',
+  said: ['docs/design.md, promise 8'],
+  revisions: [],
+  requirements: {
+    'promise.8.headers-5s': promised('Headers wait at most 5 s for a first answer; then the response opens.'),
+    'promise.8.comments': promised(
+      'An open stream has a comment at once and then every 15 s, and a JSON body something that means nothing.',
+    ),
+    'promise.8.modern-7s': promised(
+      'While a call of 2026-07-28 waits there is a comment every 7 s, so that a client that has left is noticed.',
+    ),
+    'promise.8.late-status': promised('A failure found after the stream has opened travels as a JSON-RPC error with the id of its call.'),
+    'promise.8.heartbeat-progress': promised('A silent call with a progress token gets progress in tiny steps.'),
+    'promise.8.progress-rises': promised("Progress only ever rises; the server's own values are raised where they would not."),
+    'promise.8.none-after-answer': promised('No progress comes after the answer.'),
+    'promise.8.outlasts-timeout': promised('A client whose clock starts over with progress outlasts its own timeout.'),
+  },
+} as const satisfies Section
+
+const CLOSED = {
+  title: 'Promise 9: closed by default',
+  said: ['docs/design.md, promise 9'],
+  revisions: [],
+  requirements: {
+    'promise.9.constant-time': promised('Secrets are compared in a time that tells nothing of them.'),
+    'promise.9.hashed': promised('The owner key and tokens are not in the storage as they are.'),
+    'promise.9.shown-once': promised('A token is shown when it is made, and in no later answer of the API.'),
+    'promise.9.not-in-logs': promised('No secret stands in a log, an error or a process title.'),
+    'promise.9.forged': promised('A token, key or share id with anything changed is refused, and no object comes to be for it.'),
+    'promise.9.own-door': promised('Each kind of token opens its own door only.'),
+    'promise.9.before-upgrade': promised('Authentication comes before an upgrade.'),
+    'promise.9.environment': promised('The server gets an allow-listed environment, with none of our variables.'),
+    'promise.9.no-shell': promised('No shell starts the server.'),
+    'promise.9.origins': promised('Pages of our own origin, loopback pages on a loopback relay and allowed ones are let in, and no other.'),
+    'promise.9.preflight': promised('A preflight is answered before authentication.'),
+    'promise.9.unclaimed': promised('A fresh relay answers 503 `RELAY_UNCLAIMED` to all but `/healthz` and a claim.'),
+    'promise.9.claimed-once': promised('A claim needs the code from the log, and there is one owner only.'),
+    'promise.9.expires': promised('A credential is refused from the moment on that it expires, and all are when the share ends.'),
+  },
+} as const satisfies Section
+
+const BOUNDED = {
+  title: 'Promise 10: bounded everything, and fairly',
+  said: ['docs/design.md, promise 10'],
+  revisions: [],
+  requirements: {
+    'promise.10.body': promised('A body over 8 MiB is refused with 413, however its length is told, and disturbs nobody.'),
+    'promise.10.line': promised('A line of the server over 64 MiB is `LINE_TOO_LONG`, and the channel lives on.'),
+    'promise.10.children': promised(
+      'There are no more children than `--max-children`; one more is refused by name, or an idle one makes room.',
+    ),
+    'promise.10.unread': promised('A server that does not read gets no more than 16 MiB; what comes then fails as `BACKLOG_FULL`.'),
+    'promise.10.asks': promised('A server cannot have more requests open than there is room for.'),
+    'promise.10.memory': promised('What is kept of lists, verified credentials and tables is bounded: the oldest goes.'),
+    'promise.10.named': promised('Every overflow is an error with a name and advice, and its numbers are those of `limits.ts`.'),
+    'promise.10.credit': promised('An agent sends no more than it was granted, and a client that does not read is granted no more.'),
+    'promise.10.object-4mib': promised('The Share holds at most 4 MiB of a channel, however large the bodies are.'),
+    'promise.10.chunks': promised('Large requests and answers pass in chunks, byte for byte.'),
+    'promise.10.fair': promised('A flood, a slow reader or a large answer delays nobody else.'),
+    'promise.10.retries': promised('Retries back off and stay within their bounds.'),
+    'promise.10.rounds': promised('A server that asks for ever, and a question that nobody answers, come to an end.'),
+  },
+} as const satisfies Section
+
+export const CARE_PROMISES = [IDLE, ONE_ROUND_TRIP, SIGNS_OF_LIFE, CLOSED, BOUNDED] as const

@@ -1,0 +1,30 @@
+/** Every requirement that the tests must show, by id: our promises, and what the revisions of MCP ask of a relay. Data only. */
+import { ANSWER_PROMISES } from './answer-promises.ts'
+import { CANCELLATION } from './cancellation.ts'
+import { CARE_PROMISES } from './care-promises.ts'
+import { HTTP_SSE } from './http-sse.ts'
+import { LIFECYCLE } from './lifecycle.ts'
+import { MODERN_HTTP } from './modern-http.ts'
+import { MODERN_PATTERNS } from './modern-patterns.ts'
+import type { Requirement } from './requirement.ts'
+import { STDIO } from './stdio.ts'
+import { STREAMABLE_HTTP } from './streamable-http.ts'
+
+export const SECTIONS = [
+  ...ANSWER_PROMISES,
+  ...CARE_PROMISES,
+  ...STDIO,
+  ...HTTP_SSE,
+  ...STREAMABLE_HTTP,
+  ...LIFECYCLE,
+  ...CANCELLATION,
+  ...MODERN_HTTP,
+  ...MODERN_PATTERNS,
+] as const
+
+type IdIn<T> = T extends { readonly requirements: infer R } ? keyof R : never
+export type RequirementId = IdIn<(typeof SECTIONS)[number]>
+
+export function allRequirements(): [id: string, requirement: Requirement][] {
+  return SECTIONS.flatMap(({ requirements }) => Object.entries<Requirement>(requirements))
+}

@@ -1,0 +1,9 @@
+/** `npm run requirements`: writes docs/requirements.md anew. */
+import { writeFileSync } from 'node:fs'
+import { SECTIONS } from './ledger.ts'
+import { renderPage } from './page.ts'
+import { readAllProofs } from './test-files.ts'
+
+const { proofs, faults } = readAllProofs()
+for (const fault of faults) console.error(fault)
+writeFileSync(new URL('../../docs/requirements.md', import.meta.url), renderPage(SECTIONS, proofs))
