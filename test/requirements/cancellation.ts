@@ -37,9 +37,7 @@ const MODERN_SIGNALS = {
   requirements: {
     'cancel.modern.disconnect': must('A client that closes the stream of a request has cancelled it, and the server hears of it soon.'),
     'cancel.modern.nothing-more': must('Nothing more is sent, kept or waited for on behalf of such a request.'),
-    'cancel.modern.before-sent': must('A request whose client has left before it could be sent is not sent.', {
-      knownFailure: 'While a server of the handshake era is initialised, the cancellation goes to it at once, and the request follows.',
-    }),
+    'cancel.modern.before-sent': must('A request whose client has left before it could be sent is not sent.'),
     'cancel.modern.only-listens': must('A client is sent no notifications/cancelled, but what ends its own listen.'),
     'cancel.modern.teardown': must('A listen that the relay ends is cancelled with notifications/cancelled.', {
       notOurs: 'The page on subscriptions asks for its result instead, which over HTTP is what a client waits for.',

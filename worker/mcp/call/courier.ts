@@ -92,8 +92,13 @@ export class Courier implements ItemSource {
     this.#stream?.close()
   }
 
+  /** Whether another try may be made: nobody waits for the answer of a call that was closed, unless it goes on by itself. */
+  get #goesOn(): boolean {
+    return !this.#items.isOver || this.#isLeft
+  }
+
   async #run(): Promise<void> {
-    while (!this.#items.isOver || this.#isLeft) {
+    while (this.#goesOn) {
       const verdict = await this.#attempt()
       if (verdict === 'done') break
       const failure = this.#tries.end(verdict, Date.now())
@@ -182,6 +187,7 @@ export class Courier implements ItemSource {
   }
 
   async #hearNews(news: News): Promise<Verdict> {
+    if (!this.#goesOn) return 'done'
     const renewal = await this.#renew?.(news)
     if (renewal?.kind === 'call') {
       this.#request = renewal.request

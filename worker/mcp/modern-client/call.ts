@@ -60,6 +60,7 @@ class ModernExchange implements Exchange {
   #server: LegacyServer | undefined
   #child: LegacyChild | undefined
   #subscription: Subscription | undefined
+  #isCancelled = false
 
   constructor(call: ModernCall) {
     this.names = clientNames(call.request)
@@ -94,9 +95,11 @@ class ModernExchange implements Exchange {
     this.#subscription?.close()
   }
 
-  /** The client has gone, which is how it cancels. */
+  /** The client has gone, which is how it cancels. What the Share does not have yet is never sent. */
   cancel(): void {
-    if (this.#subscription !== undefined) return
+    this.close()
+    if (this.#subscription !== undefined || this.#isCancelled) return
+    this.#isCancelled = true
     const { visitor, group } = this.#call
     const order = { kind: 'cancel', group, key: randomKey(), call: this.#key } as const
     // This Worker's request ends when its client leaves, and without waitUntil the message would end with it.
@@ -180,8 +183,8 @@ class ModernExchange implements Exchange {
     if (!filter.ok) return failed(filter.error)
     const honoured = honouredFilter(filter.value, server.capabilities)
     const subscription = new Subscription(visitor.share, group, request.key, honoured, request.rawId)
-    const first = await subscription.next()
     this.#subscription = subscription
+    const first = await subscription.next()
     return first === undefined ? failed({ code: 'INTERNAL', executed: 'no' }) : answered(first)
   }
 
