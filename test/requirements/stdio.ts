@@ -25,7 +25,8 @@ const MODERN_MESSAGES = {
   requirements: {
     'stdio.modern.no-responses': must("Clients' answers reach a server of 2026-07-28 in a retry, and never as JSON-RPC responses."),
     'stdio.modern.unasked': must('A server of 2026-07-28 that writes a request all the same is written no response.', {
-      knownFailure: 'The agent answers it with -32601, and a ping with an empty result, so that such a server does not wait for ever.',
+      notOurs:
+        'Refused: a server that waits for its answer would hang, so the agent answers a ping with an empty result and the rest with -32601.',
     }),
     'stdio.modern.by-subscription': must('What comes for a listen is told apart by its subscription id, and by nothing else.'),
     'stdio.modern.cancel': must(
