@@ -1,7 +1,7 @@
 /** `npm run compare -- <other checkout>`: relay and agent of another checkout and of this one, in turns. Prints a table; nothing is written. */
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { NODE, ROOT } from '../test/e2e/program.ts'
+import { NODE, ROOT } from '../test/harness/program.ts'
 import type { Prepared } from './cases/case.ts'
 import { LOAD_CASES } from './cases/load.ts'
 import { type Figures, medians } from './report/figures.ts'

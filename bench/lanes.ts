@@ -1,7 +1,7 @@
 /** `node bench/lanes.ts`: the same load on shares of 1, 2, 4 and 8 lanes. Tables only; nothing is written. docs/scale.md has the figures. */
 import { parseArgs } from 'node:util'
 import { join } from 'node:path'
-import { ROOT } from '../test/e2e/program.ts'
+import { ROOT } from '../test/harness/program.ts'
 import { type Figures, loadFigures, medians, runLoad } from './report/figures.ts'
 import { machine, ownVersions } from './machine.ts'
 import { cpuUs, pssBytes } from './process-tree.ts'

@@ -2,8 +2,8 @@
 import { cpus, loadavg, totalmem } from 'node:os'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT } from '../test/e2e/program.ts'
-import { asObject, textField } from '../test/e2e/json.ts'
+import { ROOT } from '../test/harness/program.ts'
+import { asObject, textField } from '../test/harness/json.ts'
 
 const GIB = 1024 ** 3
 

@@ -1,7 +1,7 @@
 /** What the kernel says of a contender's processes: how many, how much memory, how much processor time. Linux only: it reads /proc. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { descendants, isAlive } from '../test/e2e/processes.ts'
+import { descendants, isAlive } from '../test/harness/processes.ts'
 
 const KIB = 1024
 const NS_PER_US = 1000

@@ -1,5 +1,5 @@
 /** Takes the contenders through the cases: starts them, warms them up, interleaves their rounds, ends them. */
-import { NODE } from '../test/e2e/program.ts'
+import { NODE } from '../test/harness/program.ts'
 import type { Case, Pace, Prepared, Subject } from './cases/case.ts'
 import { type Contender, type Running, StartFailure } from './contenders/contender.ts'
 import { type Figures, medians } from './report/figures.ts'

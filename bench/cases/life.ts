@@ -1,6 +1,6 @@
 /** Cases of living and dying: what sixteen sessions occupy, what a client learns of a death, a long silence, a modern client. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { isAlive } from '../../test/e2e/processes.ts'
+import { isAlive } from '../../test/harness/processes.ts'
 import { type Case, prepared, type Subject } from './case.ts'
 import { census } from '../contenders/contender.ts'
 import { type Figures, loadFigures, runLoad } from '../report/figures.ts'

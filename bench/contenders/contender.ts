@@ -1,7 +1,7 @@
 /** What a contender is: something that puts a stdio server behind a Streamable HTTP URL, and can be started and looked into. */
 import { connect, createServer } from 'node:net'
-import { until } from '../../test/e2e/deadline.ts'
-import { Program } from '../../test/e2e/program.ts'
+import { until } from '../../test/harness/deadline.ts'
+import { Program } from '../../test/harness/program.ts'
 import { type Endpoint, HttpClient } from '../cases/http-client.ts'
 import { argumentsOf, endTrees, trees } from '../process-tree.ts'
 

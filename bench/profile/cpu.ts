@@ -1,7 +1,7 @@
 /** CPU profiles of workerd and of the agent under the same load. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ROOT } from '../../test/e2e/program.ts'
+import { ROOT } from '../../test/harness/program.ts'
 import { freePort } from '../contenders/contender.ts'
 import { runLoad } from '../report/figures.ts'
 import { Caller } from './caller.ts'

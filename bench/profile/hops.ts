@@ -1,7 +1,7 @@
 /** Where one call is at which time: mean times between the places it passes, one call after another. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { allGone, descendants } from '../../test/e2e/processes.ts'
+import { allGone, descendants } from '../../test/harness/processes.ts'
 import { Caller } from './caller.ts'
 import { ProfiledRelay } from './relay.ts'
 

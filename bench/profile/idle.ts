@@ -1,6 +1,6 @@
 /** The floor of an idle GET stream: what workerd takes for one when its Worker does next to nothing, and ours beside it. */
 import { join } from 'node:path'
-import { ROOT } from '../../test/e2e/program.ts'
+import { ROOT } from '../../test/harness/program.ts'
 import { HttpClient } from '../cases/http-client.ts'
 import { pssBytes } from '../process-tree.ts'
 import { openSessions } from '../cases/session.ts'

@@ -1,7 +1,7 @@
 /** Takes CPU profiles of workerd or Node and weighs their heaps through V8's inspector (Chrome DevTools Protocol). */
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
-import { asObject, type JsonObject } from '../../test/e2e/json.ts'
+import { asObject, type JsonObject } from '../../test/harness/json.ts'
 import { type CpuProfile } from './cpu-profile.ts'
 
 /** Microseconds between two looks. */

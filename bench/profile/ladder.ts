@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Figures, loadFigures, medians, runLoad } from '../report/figures.ts'
 import { HttpClient } from '../cases/http-client.ts'
 import { cpuUs } from '../process-tree.ts'
-import { ROOT } from '../../test/e2e/program.ts'
+import { ROOT } from '../../test/harness/program.ts'
 import { Caller } from './caller.ts'
 import { ProfiledRelay, serverOf } from './relay.ts'
 

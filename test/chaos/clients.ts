@@ -1,8 +1,8 @@
 /** Owns what the clients of a run do: make one planned call and tell what came of it, without any kindness of an SDK. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { within } from '../e2e/deadline.ts'
-import { asObject, type JsonObject, toolText } from '../e2e/json.ts'
-import { type Listener, RawClient } from '../e2e/raw-client.ts'
+import { within } from '../harness/deadline.ts'
+import { asObject, type JsonObject, toolText } from '../harness/json.ts'
+import { type Listener, RawClient } from '../harness/raw-client.ts'
 import type { Executed } from '../../protocol/errors.ts'
 import { answerText, type Interval, type Outcome } from './account.ts'
 import { ask } from './exchange.ts'

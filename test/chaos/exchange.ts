@@ -1,8 +1,8 @@
 /** Owns one request over HTTP as the transport's text has it: a stream that breaks off is taken up where it was left. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { asObject, type JsonObject } from '../e2e/json.ts'
-import type { RawClient } from '../e2e/raw-client.ts'
-import { sseEvents } from '../e2e/sse-events.ts'
+import { asObject, type JsonObject } from '../harness/json.ts'
+import type { RawClient } from '../harness/raw-client.ts'
+import { sseEvents } from '../harness/sse-events.ts'
 import type { Interval } from './account.ts'
 
 export interface Exchange {

@@ -1,7 +1,7 @@
 /** Owns the clients of a run that are made of the official SDK, in either era: what a user of it would be told. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import { asObject, toolText } from '../e2e/json.ts'
+import { asObject, toolText } from '../harness/json.ts'
 import { answerText, type Outcome } from './account.ts'
 import { type ChaosClient, DEADLINE_MS, errorOutcome } from './clients.ts'
 import type { PlannedCall } from './plan.ts'

@@ -1,7 +1,7 @@
 /** Owns one share of a run with its agents and clients, and does to them what the plan says. */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { NODE, ROOT } from '../e2e/program.ts'
+import { NODE, ROOT } from '../harness/program.ts'
 import { ChaosAgent } from './agent.ts'
 import { type ChaosClient, LegacyClient, MODERN_REVISION, ModernClient } from './clients.ts'
 import type { History } from './history.ts'

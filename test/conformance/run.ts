@@ -1,8 +1,8 @@
 /** `npm run conformance`: the official suite through a real relay and agent against our stdio fixture; a table, and an exit code. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Selfhost, StateFolder } from '../e2e/harness.ts'
-import { NODE, ROOT, run } from '../e2e/program.ts'
+import { Selfhost, StateFolder } from '../harness/selfhost.ts'
+import { NODE, ROOT, run } from '../harness/program.ts'
 import { type Exception, EXCEPTIONS } from './exceptions.ts'
 
 /** Bound of one scenario; the suite's own default is for slower servers. */

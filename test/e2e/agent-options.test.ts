@@ -3,10 +3,20 @@ import { realpath, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { Agent, createServedShare, createShare, fixture, type Relay, type Share, startAgent, startRelay, StateFolder } from './harness.ts'
-import { asArray, toolText } from './json.ts'
-import { NODE, Program, run } from './program.ts'
-import { RawClient } from './raw-client.ts'
+import {
+  Agent,
+  createServedShare,
+  createShare,
+  fixture,
+  type Relay,
+  type Share,
+  startAgent,
+  startRelay,
+  StateFolder,
+} from '../harness/selfhost.ts'
+import { asArray, toolText } from '../harness/json.ts'
+import { NODE, Program, run } from '../harness/program.ts'
+import { RawClient } from '../harness/raw-client.ts'
 
 const stack = new AsyncDisposableStack()
 let relay: Relay

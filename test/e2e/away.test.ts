@@ -11,12 +11,12 @@ import {
   type Share,
   startAgent,
   startRelay,
-} from './harness.ts'
-import { asObject, toolText } from './json.ts'
-import { RawClient } from './raw-client.ts'
-import { connectSdk1Http, connectSdk1Sse } from './sdk1-client.ts'
-import { connectSdk2Http } from './sdk2-client.ts'
-import type { TestClient } from './test-client.ts'
+} from '../harness/selfhost.ts'
+import { asObject, toolText } from '../harness/json.ts'
+import { RawClient } from '../harness/raw-client.ts'
+import { connectSdk1Http, connectSdk1Sse } from '../harness/sdk1-client.ts'
+import { connectSdk2Http } from '../harness/sdk2-client.ts'
+import type { TestClient } from '../harness/test-client.ts'
 
 const NAME = ['--name', 'one'] as const
 const stack = new AsyncDisposableStack()

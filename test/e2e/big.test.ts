@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { nonLatinText } from '../fixtures/non-latin.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
-import { asObject, toolText } from './json.ts'
-import { RawClient } from './raw-client.ts'
+import { createServedShare, fixture, type Relay, type Share, startRelay } from '../harness/selfhost.ts'
+import { asObject, toolText } from '../harness/json.ts'
+import { RawClient } from '../harness/raw-client.ts'
 
 const MIB = 1024 * 1024
 const LONG = { boundMs: 120_000 }

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { rawResult } from '../fixtures/raw-result.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { createServedShare, fixture, type Relay, startRelay } from './harness.ts'
-import { toolText } from './json.ts'
-import { RawClient } from './raw-client.ts'
+import { createServedShare, fixture, type Relay, startRelay } from '../harness/selfhost.ts'
+import { toolText } from '../harness/json.ts'
+import { RawClient } from '../harness/raw-client.ts'
 
 const stack = new AsyncDisposableStack()
 let relay: Relay

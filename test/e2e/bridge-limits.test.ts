@@ -1,9 +1,9 @@
 /** Where a bridge to a server of revision 2026-07-28 gives up: rounds, time and bytes, through real parts. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { conformanceServer, createServedShare, type Share, startRelay } from './harness.ts'
-import { asObject, type JsonObject, toolText } from './json.ts'
-import { RawClient } from './raw-client.ts'
+import { conformanceServer, createServedShare, type Share, startRelay } from '../harness/selfhost.ts'
+import { asObject, type JsonObject, toolText } from '../harness/json.ts'
+import { RawClient } from '../harness/raw-client.ts'
 
 const MIB = 1024 * 1024
 const ELICIT = 'test_input_required_result_elicitation'

@@ -2,7 +2,7 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { within } from './deadline.ts'
+import { within } from '../harness/deadline.ts'
 import {
   type Command,
   conformanceServer,
@@ -13,10 +13,10 @@ import {
   type Relay,
   type Share,
   startRelay,
-} from './harness.ts'
-import { asObject, toolText, type JsonObject } from './json.ts'
-import { bearer } from './sdk-client.ts'
-import { CAPABILITIES, CLIENT_INFO, ELICITED, ROOTS, SAMPLED } from './test-client.ts'
+} from '../harness/selfhost.ts'
+import { asObject, toolText, type JsonObject } from '../harness/json.ts'
+import { bearer } from '../harness/sdk-client.ts'
+import { CAPABILITIES, CLIENT_INFO, ELICITED, ROOTS, SAMPLED } from '../harness/test-client.ts'
 
 const MODERN = '2026-07-28'
 const LEGACY_FIXTURE = conformanceServer('legacy')

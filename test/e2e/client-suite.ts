@@ -1,9 +1,9 @@
 /** Owns what every real client must be able to do through a share, stated once for all of them. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { type Agent, createShare, fixture, npmServer, type Relay, type Share, startAgent, startRelay } from './harness.ts'
-import { asArray, asObject, textField, toolText } from './json.ts'
-import { ELICITED, ROOTS, SAMPLED, type TestClient } from './test-client.ts'
+import { type Agent, createShare, fixture, npmServer, type Relay, type Share, startAgent, startRelay } from '../harness/selfhost.ts'
+import { asArray, asObject, textField, toolText } from '../harness/json.ts'
+import { ELICITED, ROOTS, SAMPLED, type TestClient } from '../harness/test-client.ts'
 
 /** Connects the client in question to a share. */
 export type Connect = (share: Share) => Promise<TestClient>

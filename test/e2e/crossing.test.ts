@@ -1,9 +1,9 @@
 /** Many clients with the same ids and the same progress tokens: no answer, progress or request may reach another. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { type Command, createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
-import { asObject, toolText } from './json.ts'
-import { type Answer, RawClient } from './raw-client.ts'
+import { type Command, createServedShare, fixture, type Relay, type Share, startRelay } from '../harness/selfhost.ts'
+import { asObject, toolText } from '../harness/json.ts'
+import { type Answer, RawClient } from '../harness/raw-client.ts'
 
 const stack = new AsyncDisposableStack()
 let relay: Relay

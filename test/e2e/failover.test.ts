@@ -1,11 +1,11 @@
 /** An agent killed in the middle of calls, with real processes: what another agent takes over, and what the client is told of the rest. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { type Agent, createShare, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
-import { toolText } from './json.ts'
-import { connectSdk1Http } from './sdk1-client.ts'
-import { connectSdk2Http } from './sdk2-client.ts'
-import type { TestClient } from './test-client.ts'
+import { type Agent, createShare, fixture, type Relay, type Share, startAgent, startRelay } from '../harness/selfhost.ts'
+import { toolText } from '../harness/json.ts'
+import { connectSdk1Http } from '../harness/sdk1-client.ts'
+import { connectSdk2Http } from '../harness/sdk2-client.ts'
+import type { TestClient } from '../harness/test-client.ts'
 
 const stack = new AsyncDisposableStack()
 let relay: Relay

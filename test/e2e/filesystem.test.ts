@@ -2,10 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createServedShare, npmServer, startRelay, StateFolder } from './harness.ts'
-import { asArray, asObject, textField, toolText } from './json.ts'
-import { connectSdk1Http } from './sdk1-client.ts'
-import type { TestClient } from './test-client.ts'
+import { createServedShare, npmServer, startRelay, StateFolder } from '../harness/selfhost.ts'
+import { asArray, asObject, textField, toolText } from '../harness/json.ts'
+import { connectSdk1Http } from '../harness/sdk1-client.ts'
+import type { TestClient } from '../harness/test-client.ts'
 
 const stack = new AsyncDisposableStack()
 let folder: string

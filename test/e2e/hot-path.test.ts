@@ -1,9 +1,9 @@
 /** The hot path writes nothing: a call and an event leave the Share's storage as it was. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
-import { toolText } from './json.ts'
-import { RawClient } from './raw-client.ts'
+import { createServedShare, fixture, type Relay, type Share, startRelay } from '../harness/selfhost.ts'
+import { toolText } from '../harness/json.ts'
+import { RawClient } from '../harness/raw-client.ts'
 
 const stack = new AsyncDisposableStack()
 let relay: Relay

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { rawResult } from '../fixtures/raw-result.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { createServedShare, createToken, fixture, type Relay, type Share, startRelay } from './harness.ts'
-import { asObject } from './json.ts'
-import { Listener } from './raw-client.ts'
+import { createServedShare, createToken, fixture, type Relay, type Share, startRelay } from '../harness/selfhost.ts'
+import { asObject } from '../harness/json.ts'
+import { Listener } from '../harness/raw-client.ts'
 
 const INITIALIZE =
   '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}'

@@ -3,9 +3,9 @@ import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { createServedShare, createShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
-import { asObject, toolText } from './json.ts'
-import { RawClient, readAnswer } from './raw-client.ts'
+import { createServedShare, createShare, fixture, type Relay, type Share, startRelay } from '../harness/selfhost.ts'
+import { asObject, toolText } from '../harness/json.ts'
+import { RawClient, readAnswer } from '../harness/raw-client.ts'
 
 const MIB = 1024 * 1024
 const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}'

@@ -1,9 +1,9 @@
 /** The Inspector's command line, one method a run. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createServedShare, npmServer, type Share, startRelay, StateFolder } from './harness.ts'
-import { asArray, asObject, toolText } from './json.ts'
-import { NODE, ROOT, run } from './program.ts'
+import { createServedShare, npmServer, type Share, startRelay, StateFolder } from '../harness/selfhost.ts'
+import { asArray, asObject, toolText } from '../harness/json.ts'
+import { NODE, ROOT, run } from '../harness/program.ts'
 
 const CLI = join(ROOT, 'node_modules/.bin/mcp-inspector')
 

@@ -1,11 +1,11 @@
 /** A share that eight objects carry: clients of each era, the agent killed and back on every lane, and its owner's view. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Agent, createShare, createToken, fixture, type Relay, type Share, startAgent, startRelay } from './harness.ts'
-import { asArray, asObject, toolText } from './json.ts'
-import { RawClient } from './raw-client.ts'
-import { connectSdk1Http, connectSdk1Sse } from './sdk1-client.ts'
-import { connectSdk2Http } from './sdk2-client.ts'
-import { ELICITED, type TestClient } from './test-client.ts'
+import { Agent, createShare, createToken, fixture, type Relay, type Share, startAgent, startRelay } from '../harness/selfhost.ts'
+import { asArray, asObject, toolText } from '../harness/json.ts'
+import { RawClient } from '../harness/raw-client.ts'
+import { connectSdk1Http, connectSdk1Sse } from '../harness/sdk1-client.ts'
+import { connectSdk2Http } from '../harness/sdk2-client.ts'
+import { ELICITED, type TestClient } from '../harness/test-client.ts'
 
 const LANES = 8
 const SESSIONS = 24

@@ -1,12 +1,12 @@
 /** SDK clients that begin with initialize, against a server that serves none: both SDKs, both transports, through the real parts. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { conformanceServer, createServedShare, type Relay, type Share, startRelay } from './harness.ts'
-import { toolText } from './json.ts'
-import { bearer } from './sdk-client.ts'
-import { connectSdk1Http, connectSdk1Sse } from './sdk1-client.ts'
-import { connectSdk2Http, connectSdk2Sse } from './sdk2-client.ts'
-import { CLIENT_INFO, ELICITED, ROOTS, SAMPLED, type TestClient } from './test-client.ts'
+import { conformanceServer, createServedShare, type Relay, type Share, startRelay } from '../harness/selfhost.ts'
+import { toolText } from '../harness/json.ts'
+import { bearer } from '../harness/sdk-client.ts'
+import { connectSdk1Http, connectSdk1Sse } from '../harness/sdk1-client.ts'
+import { connectSdk2Http, connectSdk2Sse } from '../harness/sdk2-client.ts'
+import { CLIENT_INFO, ELICITED, ROOTS, SAMPLED, type TestClient } from '../harness/test-client.ts'
 
 const MODERN_SERVER = conformanceServer('modern')
 

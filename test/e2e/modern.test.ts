@@ -2,10 +2,19 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { conformanceServer, createServedShare, createShare, createToken, fixture, type Relay, type Share, startRelay } from './harness.ts'
-import { asObject } from './json.ts'
-import { bearer } from './sdk-client.ts'
-import { CLIENT_INFO, ELICITED } from './test-client.ts'
+import {
+  conformanceServer,
+  createServedShare,
+  createShare,
+  createToken,
+  fixture,
+  type Relay,
+  type Share,
+  startRelay,
+} from '../harness/selfhost.ts'
+import { asObject } from '../harness/json.ts'
+import { bearer } from '../harness/sdk-client.ts'
+import { CLIENT_INFO, ELICITED } from '../harness/test-client.ts'
 
 const META = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',

@@ -1,9 +1,9 @@
 /** No process outlives its agent, however the agent ends and however stubborn the process. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Agent, createShare, fixture, type Relay, startAgent, startRelay, uniqueMark } from './harness.ts'
-import { asArray, toolText } from './json.ts'
-import { allGone, descendants, isAlive, noneWith, processesWith } from './processes.ts'
-import { RawClient } from './raw-client.ts'
+import { type Agent, createShare, fixture, type Relay, startAgent, startRelay, uniqueMark } from '../harness/selfhost.ts'
+import { asArray, toolText } from '../harness/json.ts'
+import { allGone, descendants, isAlive, noneWith, processesWith } from '../harness/processes.ts'
+import { RawClient } from '../harness/raw-client.ts'
 
 const stack = new AsyncDisposableStack()
 let relay: Relay

@@ -1,11 +1,11 @@
 /** `npm start`, stopped and started again: the same share, tokens, port and sessions; a clean end by either signal. */
 import { afterAll, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { fixture, Selfhost, StateFolder } from './harness.ts'
-import { asObject, toolText } from './json.ts'
-import { allGone, descendants } from './processes.ts'
-import { NODE } from './program.ts'
-import { RawClient } from './raw-client.ts'
+import { fixture, Selfhost, StateFolder } from '../harness/selfhost.ts'
+import { asObject, toolText } from '../harness/json.ts'
+import { allGone, descendants } from '../harness/processes.ts'
+import { NODE } from '../harness/program.ts'
+import { RawClient } from '../harness/raw-client.ts'
 
 const stack = new AsyncDisposableStack()
 afterAll(() => stack.disposeAsync())

@@ -1,10 +1,10 @@
 /** Streams of sessions on a server of revision 2026-07-28, which their clients leave and come back to, through real parts. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { conformanceServer, type Share } from './harness.ts'
-import { asObject, type JsonObject, toolText } from './json.ts'
-import { call, createShares, lastId, messages, read, resume } from './left-stream.ts'
-import { RawClient } from './raw-client.ts'
+import { conformanceServer, type Share } from '../harness/selfhost.ts'
+import { asObject, type JsonObject, toolText } from '../harness/json.ts'
+import { call, createShares, lastId, messages, read, resume } from '../harness/left-stream.ts'
+import { RawClient } from '../harness/raw-client.ts'
 
 /** The steps that `test_tool_with_progress` reports. */
 const STEPS = [0, 50, 100]

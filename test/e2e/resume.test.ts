@@ -1,10 +1,10 @@
 /** Streams that a client leaves and comes back to with Last-Event-ID, through a real relay, agent and server. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { createToken, fixture, type Share } from './harness.ts'
-import { type JsonObject, toolText } from './json.ts'
-import { call, createShares, lastId, messages, read, resume } from './left-stream.ts'
-import { RawClient } from './raw-client.ts'
+import { createToken, fixture, type Share } from '../harness/selfhost.ts'
+import { type JsonObject, toolText } from '../harness/json.ts'
+import { call, createShares, lastId, messages, read, resume } from '../harness/left-stream.ts'
+import { RawClient } from '../harness/raw-client.ts'
 
 const STEPS = 4
 const stack = new AsyncDisposableStack()

@@ -3,10 +3,10 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { createServedShare, fixture, type Share, startRelay } from './harness.ts'
-import { asObject, toolText } from './json.ts'
-import { RawClient } from './raw-client.ts'
-import { sseEvents } from './sse-events.ts'
+import { createServedShare, fixture, type Share, startRelay } from '../harness/selfhost.ts'
+import { asObject, toolText } from '../harness/json.ts'
+import { RawClient } from '../harness/raw-client.ts'
+import { sseEvents } from '../harness/sse-events.ts'
 
 const SILENT_MS = 150_000
 const BOUND_MS = 200_000

@@ -1,9 +1,9 @@
 /** The GET stream and what rides on it: replacement, requests and notifications of the server outside any call. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
-import { asObject, toolText } from './json.ts'
-import { RawClient } from './raw-client.ts'
+import { createServedShare, fixture, type Relay, type Share, startRelay } from '../harness/selfhost.ts'
+import { asObject, toolText } from '../harness/json.ts'
+import { RawClient } from '../harness/raw-client.ts'
 
 const stack = new AsyncDisposableStack()
 let relay: Relay

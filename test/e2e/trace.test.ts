@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { recordWays } from '../trace/record.ts'
 import { describeWays, faultsOf, type Way, withBlock } from '../trace/way.ts'
-import { ROOT } from './program.ts'
+import { ROOT } from '../harness/program.ts'
 
 let ways: readonly Way[]
 

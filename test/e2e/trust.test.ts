@@ -15,10 +15,10 @@ import {
   startAgent,
   startRelay,
   StateFolder,
-} from './harness.ts'
-import { asObject, textField } from './json.ts'
-import { RawClient } from './raw-client.ts'
-import { upgradeStatus } from './upgrade.ts'
+} from '../harness/selfhost.ts'
+import { asObject, textField } from '../harness/json.ts'
+import { RawClient } from '../harness/raw-client.ts'
+import { upgradeStatus } from '../harness/upgrade.ts'
 
 const stack = new AsyncDisposableStack()
 let folder: string

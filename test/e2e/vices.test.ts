@@ -1,9 +1,9 @@
 /** Servers with vices: each has the one named outcome for its caller, and none harms its neighbours. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { createServedShare, fixture, type Relay, type Share, startRelay } from './harness.ts'
-import { asObject, type JsonObject, toolText } from './json.ts'
-import { type Answer, type Listener, RawClient } from './raw-client.ts'
+import { createServedShare, fixture, type Relay, type Share, startRelay } from '../harness/selfhost.ts'
+import { asObject, type JsonObject, toolText } from '../harness/json.ts'
+import { type Answer, type Listener, RawClient } from '../harness/raw-client.ts'
 
 const MIB = 1024 * 1024
 

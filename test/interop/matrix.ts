@@ -2,7 +2,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { within } from '../e2e/deadline.ts'
+import { within } from '../harness/deadline.ts'
 import {
   type Command,
   conformanceServer,
@@ -13,12 +13,12 @@ import {
   type Share,
   startAgent,
   startRelay,
-} from '../e2e/harness.ts'
-import { toolText } from '../e2e/json.ts'
-import { NODE, ROOT } from '../e2e/program.ts'
-import { connectSdk1Http, connectSdk1Stdio } from '../e2e/sdk1-client.ts'
-import { connectSdk2Http, type Mode } from '../e2e/sdk2-client.ts'
-import { ELICITED, ROOTS, SAMPLED, type TestClient } from '../e2e/test-client.ts'
+} from '../harness/selfhost.ts'
+import { toolText } from '../harness/json.ts'
+import { NODE, ROOT } from '../harness/program.ts'
+import { connectSdk1Http, connectSdk1Stdio } from '../harness/sdk1-client.ts'
+import { connectSdk2Http, type Mode } from '../harness/sdk2-client.ts'
+import { ELICITED, ROOTS, SAMPLED, type TestClient } from '../harness/test-client.ts'
 
 /** Far more than any cell takes on a busy machine: only a hang reaches it. */
 const CELL_MS = 30_000

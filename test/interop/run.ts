@@ -1,11 +1,11 @@
 /** `npm run interop`: Python's official SDK as client, and servers of the Python world, through a real relay. Needs uv. */
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
-import { type Command, createShare, fixture, type Relay, startAgent, startRelay, StateFolder } from '../e2e/harness.ts'
-import { toolText } from '../e2e/json.ts'
-import { ROOT, run } from '../e2e/program.ts'
-import { connectSdk1Http } from '../e2e/sdk1-client.ts'
-import type { TestClient } from '../e2e/test-client.ts'
+import { type Command, createShare, fixture, type Relay, startAgent, startRelay, StateFolder } from '../harness/selfhost.ts'
+import { toolText } from '../harness/json.ts'
+import { ROOT, run } from '../harness/program.ts'
+import { connectSdk1Http } from '../harness/sdk1-client.ts'
+import type { TestClient } from '../harness/test-client.ts'
 
 /** The release that these proofs were written against. */
 const PYTHON_SDK = 'mcp==2.3.0'

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { join } from 'node:path'
-import { ROOT, run } from '../e2e/program.ts'
+import { ROOT, run } from '../harness/program.ts'
 import { quickPlan } from './plan.ts'
 
 const USAGE = `npm run quick [-- <base>]

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ROOT } from '../e2e/program.ts'
+import { ROOT } from '../harness/program.ts'
 import { recordWays } from './record.ts'
 import { describeWays, faultsOf, withBlock } from './way.ts'
 

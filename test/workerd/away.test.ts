@@ -2,9 +2,9 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { RETRY_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { heldTimers } from './held-timers.ts'
-import { createShare, TestClient } from './relay.ts'
-import { bodyText, connected, ScriptedAgent } from './scripted-agent.ts'
+import { heldTimers } from './harness/held-timers.ts'
+import { createShare, TestClient } from './harness/relay.ts'
+import { bodyText, connected, ScriptedAgent } from './harness/scripted-agent.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()

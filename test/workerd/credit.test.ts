@@ -3,9 +3,9 @@ import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { STREAM_OPENING_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { BigAnswer } from './big-answer.ts'
-import { EventReader, factsOf, fetchRelay, stubOf, type TestShare } from './relay.ts'
-import { connected, type ScriptedAgent } from './scripted-agent.ts'
+import { BigAnswer } from './harness/big-answer.ts'
+import { EventReader, factsOf, fetchRelay, stubOf, type TestShare } from './harness/relay.ts'
+import { connected, type ScriptedAgent } from './harness/scripted-agent.ts'
 
 const MIB = 1024 * 1024
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'

@@ -1,8 +1,8 @@
 /** An agent that is leaving finishes what it has and gets nothing new; and what was sent as a link broke is sent again. */
 import { expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { factsOf, TestClient } from './relay.ts'
-import { bodyText, connected, initialize, ScriptedAgent, survivorOf, takeOver } from './scripted-agent.ts'
+import { factsOf, TestClient } from './harness/relay.ts'
+import { bodyText, connected, initialize, ScriptedAgent, survivorOf, takeOver } from './harness/scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const NEXT = '{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"t"}}'

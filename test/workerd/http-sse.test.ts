@@ -1,9 +1,9 @@
 /** HTTP+SSE (MCP 2024-11-05) in the real runtime: what becomes of calls whose link, agent or Share is lost. */
 import { describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { createShare, resetShare } from './relay.ts'
-import { ScriptedAgent, survivorOf } from './scripted-agent.ts'
-import { SseClient } from './sse-client.ts'
+import { createShare, resetShare } from './harness/relay.ts'
+import { ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
+import { SseClient } from './harness/sse-client.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const SERVER = '{"protocolVersion":"2024-11-05","capabilities":{},"serverInfo":{"name":"s","version":"1"}}'

@@ -4,9 +4,9 @@ import { afterEach, expect, test, vi } from 'vitest'
 import type { Call } from '../../protocol/frame.ts'
 import { FIRST_ANSWER_MS, MOVE_AFTER_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { postModern } from './handshake-child.ts'
-import { createShare, EventReader, factsOf, stubOf, TestClient, type TestShare } from './relay.ts'
-import { bodyText, ScriptedAgent } from './scripted-agent.ts'
+import { postModern } from './harness/handshake-child.ts'
+import { createShare, EventReader, factsOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
+import { bodyText, ScriptedAgent } from './harness/scripted-agent.ts'
 
 const AGENTS = 4
 const STREAMS = 500

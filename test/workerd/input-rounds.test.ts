@@ -3,9 +3,9 @@ import { evictDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { asked, ASKS, CALL, connected, ELICITS, GIVEN, initialize, reply, told } from './bridged-session.ts'
-import { resetShare, TestClient } from './relay.ts'
-import { ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { asked, ASKS, CALL, connected, ELICITS, GIVEN, initialize, reply, told } from './harness/bridged-session.ts'
+import { resetShare, TestClient } from './harness/relay.ts'
+import { ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 
 describe('input_required', () => {
   test('is a request on the call’s stream; the answer goes into a retry while the Share has slept', async () => {

@@ -8,10 +8,10 @@ import { Registry } from '../../worker/registry/registry.ts'
 import type { AdminCommand } from '../../worker/contract/share-rpc.ts'
 import { Share } from '../../worker/share/share.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { callTool, postModern } from './handshake-child.ts'
-import { askAsOwner, createShare, EventReader, fetchRelay, revokeShare, stubOf, TestClient, type TestShare } from './relay.ts'
-import { BARE_SERVER, ScriptedAgent } from './scripted-agent.ts'
-import { SseClient } from './sse-client.ts'
+import { callTool, postModern } from './harness/handshake-child.ts'
+import { askAsOwner, createShare, EventReader, fetchRelay, revokeShare, stubOf, TestClient, type TestShare } from './harness/relay.ts'
+import { BARE_SERVER, ScriptedAgent } from './harness/scripted-agent.ts'
+import { SseClient } from './harness/sse-client.ts'
 
 const LANES = 8
 /** Frames by which the relay only tends a channel. */

@@ -3,8 +3,8 @@ import { runInDurableObject } from 'cloudflare:test'
 import { afterEach, expect, test, vi } from 'vitest'
 import { STREAM_CLOSE } from '../../worker/contract/streams.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { callTool, HandshakeChild } from './handshake-child.ts'
-import { EventReader, stubOf, type TestShare } from './relay.ts'
+import { callTool, HandshakeChild } from './harness/handshake-child.ts'
+import { EventReader, stubOf, type TestShare } from './harness/relay.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()

@@ -14,13 +14,13 @@ import {
   SERVER,
   told,
   type Told,
-} from './bridged-session.ts'
+} from './harness/bridged-session.ts'
 import { STREAM_CLOSE } from '../../worker/contract/streams.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { postModern } from './handshake-child.ts'
-import { createShare, EventReader, factsOf, stubOf, TestClient } from './relay.ts'
-import { ScriptedAgent } from './scripted-agent.ts'
-import { SseClient } from './sse-client.ts'
+import { postModern } from './harness/handshake-child.ts'
+import { createShare, EventReader, factsOf, stubOf, TestClient } from './harness/relay.ts'
+import { ScriptedAgent } from './harness/scripted-agent.ts'
+import { SseClient } from './harness/sse-client.ts'
 
 describe('initialize', () => {
   test('is answered from server/discover, in the revision of the client, and offers levels and subscriptions', async () => {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { MAX_LISTINGS, MAX_LISTINGS_BYTES } from '../../worker/limits.ts'
 import { type ListingRow, ListingRows } from '../../worker/share/rows/listing-rows.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { createShare, stubOf } from './relay.ts'
+import { createShare, stubOf } from './harness/relay.ts'
 
 async function withRows(use: (rows: ListingRows, again: () => ListingRows) => void): Promise<void> {
   await runInDurableObject(stubOf(await createShare()), (_, { storage }) =>

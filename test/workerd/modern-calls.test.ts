@@ -2,9 +2,9 @@
 import { evictDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { postModern, postText } from './handshake-child.ts'
-import { createShare, EventReader, stubOf } from './relay.ts'
-import { BARE_SERVER, bodyText, ScriptedAgent } from './scripted-agent.ts'
+import { postModern, postText } from './harness/handshake-child.ts'
+import { createShare, EventReader, stubOf } from './harness/relay.ts'
+import { BARE_SERVER, bodyText, ScriptedAgent } from './harness/scripted-agent.ts'
 
 test('clients of one principal and one set of capabilities share a child; others get their own', async () => {
   const share = await createShare()

@@ -2,9 +2,9 @@
 import { evictDurableObject } from 'cloudflare:test'
 import { expect, describe, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { callTool, HandshakeChild, postModern } from './handshake-child.ts'
-import { EventReader, resetShare, stubOf } from './relay.ts'
-import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { callTool, HandshakeChild, postModern } from './harness/handshake-child.ts'
+import { EventReader, resetShare, stubOf } from './harness/relay.ts'
+import { bodyText, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId'
 const TOOLS_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'

@@ -6,9 +6,9 @@ import { PARKED_MS } from '../../worker/limits.ts'
 import type { GroupCallRequest, ParkedRow, RetryInput } from '../../worker/contract/share-rpc.ts'
 import { bridgedGroup, groupOf } from '../../worker/contract/groups.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { asked, callTool, HandshakeChild, postModern, SERVER_INFO, told } from './handshake-child.ts'
-import { createClientToken, createShare, resetShare, stubOf, type TestShare } from './relay.ts'
-import { BARE_SERVER, bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { asked, callTool, HandshakeChild, postModern, SERVER_INFO, told } from './harness/handshake-child.ts'
+import { createClientToken, createShare, resetShare, stubOf, type TestShare } from './harness/relay.ts'
+import { BARE_SERVER, bodyText, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 
 const INPUT = { action: 'accept', content: { name: 'Grace' } }
 const REFUSED = { status: 200, body: { id: 1, error: { code: -32602 } } }

@@ -2,7 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
-import { askAsOwner, createShare, ORIGIN } from './relay.ts'
+import { askAsOwner, createShare, ORIGIN } from './harness/relay.ts'
 import type { RegistryObject } from '../../worker/contract/objects.ts'
 
 const YEAR_MS = 365 * 24 * 60 * 60_000

@@ -4,9 +4,9 @@ import type { Call, RelayFrame } from '../../protocol/frame.ts'
 import type { DecodedFrame } from '../../protocol/frame-codec.ts'
 import { scanMessage } from '../../protocol/json-scan.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { callTool, postModern } from './handshake-child.ts'
-import { createShare, EventReader, TestClient } from './relay.ts'
-import { bodyText, ScriptedAgent } from './scripted-agent.ts'
+import { callTool, postModern } from './harness/handshake-child.ts'
+import { createShare, EventReader, TestClient } from './harness/relay.ts'
+import { bodyText, ScriptedAgent } from './harness/scripted-agent.ts'
 
 const TOOLS = JSON.stringify({
   tools: [

@@ -1,11 +1,11 @@
 /** Clients that listen hear that their server was started anew, since it may offer other tools than before. */
 import { describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import * as bridged from './bridged-session.ts'
-import { HandshakeChild, postModern } from './handshake-child.ts'
-import { CALL, known, SERVER, untilKept } from './kept-lists.ts'
-import { createShare, EventReader, TestClient } from './relay.ts'
-import { type Connected, initialize, ScriptedAgent, survivorOf, takeOver } from './scripted-agent.ts'
+import * as bridged from './harness/bridged-session.ts'
+import { HandshakeChild, postModern } from './harness/handshake-child.ts'
+import { CALL, known, SERVER, untilKept } from './harness/kept-lists.ts'
+import { createShare, EventReader, TestClient } from './harness/relay.ts'
+import { type Connected, initialize, ScriptedAgent, survivorOf, takeOver } from './harness/scripted-agent.ts'
 
 const TOOLS_CHANGED = 'notifications/tools/list_changed'
 const FILTER = { notifications: { toolsListChanged: true } }

@@ -4,11 +4,11 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { REATTACH_MS, RETRY_MS } from '../../worker/limits.ts'
 import { ShareClient } from '../../worker/carry/share-client.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { heldTimers } from './held-timers.ts'
-import { begun, CALL, callAfterReplays, expectReplay, leaveUnmade, PRIMED, progress, refuseReplay } from './left-stream.ts'
-import { createClientToken, createShare, EventReader, resetShare, revokeShare, stubOf, TestClient } from './relay.ts'
-import { SseClient } from './sse-client.ts'
-import { BARE_SERVER, connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { heldTimers } from './harness/held-timers.ts'
+import { begun, CALL, callAfterReplays, expectReplay, leaveUnmade, PRIMED, progress, refuseReplay } from './harness/left-stream.ts'
+import { createClientToken, createShare, EventReader, resetShare, revokeShare, stubOf, TestClient } from './harness/relay.ts'
+import { SseClient } from './harness/sse-client.ts'
+import { BARE_SERVER, connected, initialize, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()

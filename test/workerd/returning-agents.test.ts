@@ -7,9 +7,9 @@ import type { DecodedFrame } from '../../protocol/frame-codec.ts'
 import type { Hello } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { RETRY_MS } from '../../worker/limits.ts'
-import { postModern } from './handshake-child.ts'
-import { createShare, resetShare, stubOf, TestClient, type TestShare } from './relay.ts'
-import { bodyText, ScriptedAgent } from './scripted-agent.ts'
+import { postModern } from './harness/handshake-child.ts'
+import { createShare, resetShare, stubOf, TestClient, type TestShare } from './harness/relay.ts'
+import { bodyText, ScriptedAgent } from './harness/scripted-agent.ts'
 
 const AGENTS = [0, 1, 2, 3] as const
 const SERVER = '{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}'

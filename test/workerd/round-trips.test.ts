@@ -2,9 +2,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ShareClient } from '../../worker/carry/share-client.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { callTool, HandshakeChild, postModern } from './handshake-child.ts'
-import { createShare, EventReader, TestClient } from './relay.ts'
-import { connected, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
+import { callTool, HandshakeChild, postModern } from './harness/handshake-child.ts'
+import { createShare, EventReader, TestClient } from './harness/relay.ts'
+import { connected, initialize, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":"p"}}}'
 const LIST = '{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{}}'

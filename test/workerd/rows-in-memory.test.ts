@@ -3,7 +3,7 @@ import { runInDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
 import type { ChannelRecord } from '../../worker/share/rows/channel-rows.ts'
 import { Store } from '../../worker/share/rows/store.ts'
-import { createShare, stubOf } from './relay.ts'
+import { createShare, stubOf } from './harness/relay.ts'
 
 /** `asked` counts the statements since it was last called. */
 async function withStore(use: (store: Store, again: () => Store, asked: () => number) => void): Promise<void> {

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import { CLOSE } from '../../protocol/handshake.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { resetShare } from './relay.ts'
-import { BARE_SERVER, connected, ScriptedAgent, survivorOf, takeOver } from './scripted-agent.ts'
+import { resetShare } from './harness/relay.ts'
+import { BARE_SERVER, connected, ScriptedAgent, survivorOf, takeOver } from './harness/scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const OTHER = '{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"t"}}'

@@ -1,9 +1,9 @@
 /** One child for all sessions (isolation `share`): its handshake, its log level, its subscriptions and what it says to all. */
 import { describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { createShare, EventReader, TestClient, type TestShare } from './relay.ts'
-import { bodyText, ScriptedAgent, survivorOf } from './scripted-agent.ts'
-import { SseClient } from './sse-client.ts'
+import { createShare, EventReader, TestClient, type TestShare } from './harness/relay.ts'
+import { bodyText, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
+import { SseClient } from './harness/sse-client.ts'
 
 const LIST_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 const OLD_SERVER = '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"old","version":"1"}}'

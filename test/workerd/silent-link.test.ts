@@ -2,9 +2,9 @@
 import { evictDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { answerIn, CALL, INITIALIZED, known, LIST, SERVER, staleSince, TOOLS } from './kept-lists.ts'
-import { stubOf, TestClient } from './relay.ts'
-import { bodyText, type Connected, initialize, ScriptedAgent } from './scripted-agent.ts'
+import { answerIn, CALL, INITIALIZED, known, LIST, SERVER, staleSince, TOOLS } from './harness/kept-lists.ts'
+import { stubOf, TestClient } from './harness/relay.ts'
+import { bodyText, type Connected, initialize, ScriptedAgent } from './harness/scripted-agent.ts'
 
 /** A known server, whose agent has let a client's list go unanswered. */
 async function suspect(): Promise<Connected> {

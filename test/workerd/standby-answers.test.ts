@@ -1,12 +1,12 @@
 /** What is answered while no agent is there, from what its server said before; and what is not. */
 import { describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import * as bridged from './bridged-session.ts'
-import { HandshakeChild, postModern } from './handshake-child.ts'
-import { answerIn, CALL, INITIALIZED, keptNames, known, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './kept-lists.ts'
-import { createClientToken, createShare, factsOf, resetShare, TestClient, type TestShare } from './relay.ts'
-import { bodyText, initialize, ScriptedAgent, survivorOf } from './scripted-agent.ts'
-import { SseClient } from './sse-client.ts'
+import * as bridged from './harness/bridged-session.ts'
+import { HandshakeChild, postModern } from './harness/handshake-child.ts'
+import { answerIn, CALL, INITIALIZED, keptNames, known, LIST, list, SERVER, staleSince, TOOLS, untilKept } from './harness/kept-lists.ts'
+import { createClientToken, createShare, factsOf, resetShare, TestClient, type TestShare } from './harness/relay.ts'
+import { bodyText, initialize, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
+import { SseClient } from './harness/sse-client.ts'
 
 const FIRST_PAGE = '{"tools":[{"name":"first"}],"nextCursor":"to \\"2\\""}'
 const NEXT_PAGE = '{"jsonrpc":"2.0","id":"b","method":"tools/list","params":{"cursor":"to \\"2\\""}}'

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { CLOSE } from '../../../protocol/handshake.ts'
-import { allGone, isAlive } from '../../e2e/processes.ts'
+import { allGone, isAlive } from '../../harness/processes.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { keyOf, ScriptedRelay, type RelayLink } from './scripted-relay.ts'
 import { scriptServer } from './script-server.ts'

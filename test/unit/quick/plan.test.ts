@@ -29,7 +29,7 @@ test('quickPlan() takes no more than six files of workerd, the first of each roo
 })
 
 test('quickPlan() runs each test that was changed itself, in workerd and end to end', () => {
-  const { workerd, e2e } = planOf('test/workerd/idle.test.ts', 'test/e2e/http.test.ts', 'test/e2e/harness.ts')
+  const { workerd, e2e } = planOf('test/workerd/idle.test.ts', 'test/e2e/http.test.ts', 'test/harness/selfhost.ts')
   expect(workerd).toEqual(['idle'])
   expect(e2e).toEqual(['http'])
 })

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { startChild, type Child, type ChildEnd, type StopGrace } from '../../../../agent/server/child.ts'
 import type { Guard } from '../../../../agent/server/guard.ts'
 import { Mask } from '../../../../agent/mask.ts'
-import { allGone, isAlive } from '../../../e2e/processes.ts'
+import { allGone, isAlive } from '../../../harness/processes.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 const NO_GUARD: Guard = { add: () => {}, remove: () => {}, end: () => {} }

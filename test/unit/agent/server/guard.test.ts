@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { startGuard } from '../../../../agent/server/guard.ts'
-import { allGone, childrenOf } from '../../../e2e/processes.ts'
+import { allGone, childrenOf } from '../../../harness/processes.ts'
 
 test('startGuard() ends the groups of an agent that was killed', async () => {
   const guardUrl = new URL('../../../../agent/server/guard.ts', import.meta.url).href

@@ -1,6 +1,6 @@
 /** Answers that need several frames, part by part, as an agent sends them. */
-import type { Call } from '../../protocol/frame.ts'
-import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES } from '../../protocol/limits.ts'
+import type { Call } from '../../../protocol/frame.ts'
+import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES } from '../../../protocol/limits.ts'
 import type { ScriptedAgent } from './scripted-agent.ts'
 
 /** An agent asks for credit when half of its window is used. */

@@ -1,7 +1,7 @@
 /** Sessions over a scripted agent whose server knows no handshake: what it answers, and how a session begins there. */
 import { expect } from 'vitest'
-import type { Call, RelayFrame } from '../../protocol/frame.ts'
-import type { DecodedFrame } from '../../protocol/frame-codec.ts'
+import type { Call, RelayFrame } from '../../../protocol/frame.ts'
+import type { DecodedFrame } from '../../../protocol/frame-codec.ts'
 import { createShare, EventReader, TestClient } from './relay.ts'
 import { bodyText, type Connected, ScriptedAgent } from './scripted-agent.ts'
 

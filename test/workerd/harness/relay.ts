@@ -1,8 +1,8 @@
 /** A claimed relay in the test's own runtime: its owner, a share, and requests to it. */
 import { runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
-import type { ShareFacts } from '../../worker/contract/share-rpc.ts'
-import type { Share } from '../../worker/share/share.ts'
+import type { ShareFacts } from '../../../worker/contract/share-rpc.ts'
+import type { Share } from '../../../worker/share/share.ts'
 
 export const ORIGIN = 'https://relay.example'
 

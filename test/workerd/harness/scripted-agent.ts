@@ -1,10 +1,10 @@
 /** An agent that does only what a test tells it: a real link to the relay without processes behind it. */
-import { Bundle } from '../../protocol/bundle.ts'
-import type { ErrorCode, Executed } from '../../protocol/errors.ts'
-import type { AgentFrame, Call, Notification, RelayFrame } from '../../protocol/frame.ts'
-import { decodeRelayFrame, encodeFrame, type DecodedFrame } from '../../protocol/frame-codec.ts'
-import { LINK_SUBPROTOCOL, type Hello } from '../../protocol/handshake.ts'
-import { scanMessage } from '../../protocol/json-scan.ts'
+import { Bundle } from '../../../protocol/bundle.ts'
+import type { ErrorCode, Executed } from '../../../protocol/errors.ts'
+import type { AgentFrame, Call, Notification, RelayFrame } from '../../../protocol/frame.ts'
+import { decodeRelayFrame, encodeFrame, type DecodedFrame } from '../../../protocol/frame-codec.ts'
+import { LINK_SUBPROTOCOL, type Hello } from '../../../protocol/handshake.ts'
+import { scanMessage } from '../../../protocol/json-scan.ts'
 import { createShare, fetchRelay, TestClient, type TestShare } from './relay.ts'
 
 const encoder = new TextEncoder()

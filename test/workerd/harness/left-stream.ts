@@ -1,6 +1,6 @@
 /** Owns how a test begins a call whose stream its client leaves, and what a scripted agent says when it is asked for the rest. */
-import type { Call, Notification, Replay } from '../../protocol/frame.ts'
-import type { DecodedFrame } from '../../protocol/frame-codec.ts'
+import type { Call, Notification, Replay } from '../../../protocol/frame.ts'
+import type { DecodedFrame } from '../../../protocol/frame-codec.ts'
 import { EventReader, type TestClient } from './relay.ts'
 import type { ScriptedAgent } from './scripted-agent.ts'
 

@@ -1,5 +1,5 @@
 /** Owns how a test calls for a stream, leaves it after so many events, and comes back for the rest; and whom it calls. */
-import { type Command, createServedShare, type Share, startRelay } from './harness.ts'
+import { type Command, createServedShare, type Share, startRelay } from './selfhost.ts'
 import { asObject, type JsonObject } from './json.ts'
 import { Listener, type RawClient } from './raw-client.ts'
 import type { SseEvent } from './sse-events.ts'
