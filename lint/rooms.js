@@ -93,7 +93,13 @@ const rule = {
       if (roomOf(target) === room || ROOMS[room].some((place) => isIn(target, place))) return
       context.report({ node: source, message: `${room} may not import ${roomOf(target) ?? target}: see lint/rooms.js.` })
     }
-    return { ImportDeclaration: check, ExportNamedDeclaration: check, ExportAllDeclaration: check }
+    return {
+      ImportDeclaration: check,
+      ExportNamedDeclaration: check,
+      ExportAllDeclaration: check,
+      ImportExpression: check,
+      TSImportType: check,
+    }
   },
 }
 

@@ -1,7 +1,7 @@
 /** Every error that a client, an owner or an agent can be told: HTTP status, JSON-RPC code, whether a retry can help, and what to do next. */
 
 interface ErrorRow {
-  /** HTTP status when the error is the first thing to answer a request. Clients with a session get 404 for nothing but a session that is gone. */
+  /** HTTP status when the error is the first thing to answer a request. Clients with a session get 404 for nothing but a session or a share that is gone. */
   readonly http: number
   /**
    * JSON-RPC error code (JSON-RPC 2.0 §5.1; -32000 to -32019 are the implementation's range in MCP 2026-07-28, and

@@ -32,8 +32,12 @@ const SETTINGS = ['package.json', 'package-lock.json', 'tsconfig.base.json']
 /** Unit tests that read a file that they do not import. */
 const READERS: Readonly<Record<string, readonly string[]>> = {
   'docs/troubleshooting.md': ['test/unit/docs/troubleshooting.test.ts', 'test/unit/protocol/errors.test.ts'],
-  'wrangler.toml': ['test/unit/selfhost/config.test.ts'],
+  'wrangler.toml': ['test/unit/selfhost/config.test.ts', 'test/unit/deploy/wrangler.test.ts'],
+  '.ci/sum.ts': ['test/unit/ci/sum.test.ts'],
+  '.ci/expected.json': ['test/unit/ci/sum.test.ts'],
 }
+/** Unit tests that read the text of all tests and of all pages: soon done, and any change may concern them. */
+export const ALWAYS = ['test/unit/requirements/ledger.test.ts', 'test/unit/docs/paths.test.ts']
 
 /**
  * Files of test/workerd by room, those first that tell most: they reach the Worker through its platform, so that no import
@@ -77,7 +81,7 @@ export function quickPlan(changed: readonly { readonly file: string; readonly is
   const maxFiles = Math.max(own.length, MAX_WORKERD_FILES)
   return {
     tsconfigs: tsconfigs.map(([name]) => name),
-    sources: inOrder([...there.filter((file) => file.endsWith('.ts')), ...there.flatMap((file) => READERS[file] ?? [])]),
+    sources: inOrder([...there.filter((file) => file.endsWith('.ts')), ...there.flatMap((file) => READERS[file] ?? []), ...ALWAYS]),
     workerd: asked.slice(0, maxFiles),
     workerdLater: asked.slice(maxFiles),
     e2e: there.flatMap((file) => /^test\/e2e\/(.+)\.test\.ts$/.exec(file)?.[1] ?? []),

@@ -25,6 +25,8 @@ type Argument = Call['arguments'][number]
 /** Ways to declare a test that always runs. */
 const RUNS = new Set(['each', 'for', 'concurrent', 'sequential', 'fails'])
 const TESTS = new Set(['test', 'it'])
+/** Options with which a test always runs, and passes if it passes. */
+const OPTIONS = new Set(['timeout', 'retry', 'repeats', 'concurrent'])
 
 /** What a place in the source is part of. */
 interface Scope {
@@ -63,10 +65,10 @@ class Reader implements Reading {
         this.faults.push(`${this.#file}:${this.#lineOf(start)}: verifies() does not stand first in a test that runs`)
   }
 
-  /** Takes the marks that lead these statements, then what the tests below say. Returns how many tests there are that run. */
+  /** Takes the marks that lead these statements, then what the tests below say. Returns how many tests there are that run and pass. */
   #body(statements: readonly Node[], scope: Scope): number {
     const marks = leadingMarks(statements)
-    const tests = statements.slice(marks.length).reduce((sum, statement) => sum + this.#declaration(statement, scope), 0)
+    const tests = reached(statements.slice(marks.length)).reduce((sum, statement) => sum + this.#declaration(statement, scope), 0)
     if (tests > 0) this.#take(marks, scope)
     return tests
   }
@@ -82,22 +84,44 @@ class Reader implements Reading {
     }
   }
 
-  /** A statement that declares a test or a suite. A function that declares some is taken for one that is called. */
+  /** A statement that declares a test or a suite. A function that declares some must be called, or exported for others to call. */
   #declaration(statement: Node, scope: Scope): number {
-    if (statement.type === 'ExportNamedDeclaration' && statement.declaration !== null)
-      return this.#declaration(statement.declaration, scope)
-    if (statement.type === 'FunctionDeclaration') return this.#body(statement.body?.body ?? [], scope)
+    if (statement.type === 'ExportNamedDeclaration') {
+      const { declaration } = statement
+      if (declaration?.type === 'FunctionDeclaration') return this.#body(declaration.body?.body ?? [], scope)
+      return declaration === null ? 0 : this.#declaration(declaration, scope)
+    }
+    if (statement.type === 'FunctionDeclaration') {
+      const isCalled = new RegExp(`(?<!function )\\b${statement.id?.name ?? ''}\\(`).test(this.#source)
+      return isCalled ? this.#body(statement.body?.body ?? [], scope) : 0
+    }
+    if (statement.type === 'VariableDeclaration') this.#shadowed(statement.declarations)
     const call = statement.type === 'ExpressionStatement' ? statement.expression : undefined
     if (call?.type !== 'CallExpression') return 0
     const [kind = '', ...ways] = wordsOf(call.callee)
     if ((!TESTS.has(kind) && kind !== 'describe') || !ways.every((way) => RUNS.has(way))) return 0
     const [title, ...rest] = call.arguments
     const body = rest.map(bodyOf).find((statements) => statements !== undefined)
-    if (title === undefined || body === undefined || rest.some(mayOmit)) return 0
+    const isSure = rest
+      .slice(
+        0,
+        rest.findIndex((argument) => bodyOf(argument) !== undefined),
+      )
+      .every(runsSurely)
+    if (title === undefined || body === undefined || !isSure || hasEmptyTable(call.callee)) return 0
     const inner = { titles: [...scope.titles, this.#textOf(title)], isOfFailure: scope.isOfFailure || ways.includes('fails') }
     if (kind === 'describe') return this.#body(body, inner)
-    this.#take(leadingMarks(body), inner)
-    return 1
+    const marks = leadingMarks(body)
+    // A test that does nothing proves nothing.
+    if (reached(body.slice(marks.length)).length > 0) this.#take(marks, inner)
+    return inner.isOfFailure ? 0 : 1
+  }
+
+  /** What is called `test` here must be vitest's. */
+  #shadowed(declarations: readonly { readonly id: { readonly type: string; readonly start: number; readonly name?: string } }[]): void {
+    for (const { id } of declarations)
+      if (id.name !== undefined && (TESTS.has(id.name) || id.name === 'describe'))
+        this.faults.push(`${this.#file}:${this.#lineOf(id.start)}: ${id.name} is not vitest's here`)
   }
 
   #textOf({ start, end }: { readonly start: number; readonly end: number }): string {
@@ -142,12 +166,24 @@ function bodyOf(argument: Argument): readonly Node[] | undefined {
   return argument.body?.type === 'BlockStatement' ? argument.body.body : undefined
 }
 
-/** Options that keep a test from running, or may. */
-function mayOmit(argument: Argument): boolean {
+/** Whether a test with this before its function always runs: options that are written out, and none that keep it from running or passing. */
+function runsSurely(argument: Argument): boolean {
   if (argument.type !== 'ObjectExpression') return false
-  return argument.properties.some(
-    (one) => one.type !== 'Property' || one.key.type !== 'Identifier' || /^(skip|todo|only)$/.test(one.key.name),
+  return argument.properties.every(
+    (one) => one.type === 'Property' && !one.computed && one.key.type === 'Identifier' && OPTIONS.has(one.key.name),
   )
+}
+
+/** Whether `test.each([])` makes no test. */
+function hasEmptyTable(callee: Call['callee']): boolean {
+  const [table] = callee.type === 'CallExpression' ? callee.arguments : []
+  return table?.type === 'ArrayExpression' && table.elements.length === 0
+}
+
+/** The statements before the first that leaves. */
+function reached(statements: readonly Node[]): readonly Node[] {
+  const end = statements.findIndex(({ type }) => type === 'ReturnStatement' || type === 'ThrowStatement')
+  return end === -1 ? statements : statements.slice(0, end)
 }
 
 /** The names of `test.concurrent.each(…)`: what is called, then how. */

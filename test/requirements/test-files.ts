@@ -18,7 +18,9 @@ export function readAllProofs(): Reading {
   )
   const imported = new Set(
     files.flatMap(({ file, source }) =>
-      file.endsWith('.test.ts') ? [...source.matchAll(/from '\.\/([\w./-]+)'/g)].map(([, name]) => join(file, '..', name ?? '')) : [],
+      file.endsWith('.test.ts')
+        ? [...source.matchAll(/^import (?!type ).*from '\.\/([\w./-]+)'/gm)].map(([, name]) => join(file, '..', name ?? ''))
+        : [],
     ),
   )
   const readings = files

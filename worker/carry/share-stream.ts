@@ -94,9 +94,9 @@ export class ShareStream {
     if (socket === undefined) return false
     socket.addEventListener('message', ({ data }) => this.#receive(data as string | ArrayBuffer))
     socket.addEventListener('close', ({ code }) => this.#closed(code))
+    if (!this.#isOver) this.#socket = socket
     socket.accept()
     if (this.#isOver) socket.close(NORMAL_CLOSE)
-    else this.#socket = socket
     return true
   }
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { quickPlan, WORKERD_TESTS } from '../../quick/plan.ts'
+import { ALWAYS, quickPlan, WORKERD_TESTS } from '../../quick/plan.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const planOf = (...files: string[]): ReturnType<typeof quickPlan> => quickPlan(files.map((file) => ({ file, isGone: false })))
@@ -9,7 +9,7 @@ const planOf = (...files: string[]): ReturnType<typeof quickPlan> => quickPlan(f
 test('quickPlan() of a file of the Share has its room tested in workerd, and no project that does not see it', () => {
   expect(planOf('worker/share/clients/credit.ts')).toEqual({
     tsconfigs: ['worker', 'test', 'test/workerd', 'bench', 'bench/profile/worker'],
-    sources: ['worker/share/clients/credit.ts'],
+    sources: ['worker/share/clients/credit.ts', ...ALWAYS],
     workerd: ['credit', 'share', 'hand-over'],
     workerdLater: [],
     e2e: [],
@@ -36,7 +36,7 @@ test('quickPlan() runs each test that was changed itself, in workerd and end to 
 
 test('quickPlan() looks for no importers of a file that is gone, and still tests its room', () => {
   const { sources, workerd } = quickPlan([{ file: 'worker/lanes.ts', isGone: true }])
-  expect(sources).toEqual([])
+  expect(sources).toEqual(ALWAYS)
   expect(workerd).toEqual(['lanes'])
 })
 

@@ -53,18 +53,20 @@ describe('readProofs()', () => {
   const faultCount = (source: string): number => readProofs('a.test.ts', source).faults.length
 
   test('finds marks of tests, of suites and of files', () => {
-    expect(found(`test('t', () => { verifies('a', 'b') })`)).toEqual(['t: a', 't: b'])
+    expect(found(`test('t', () => { verifies('a', 'b'); expect(1) })`)).toEqual(['t: a', 't: b'])
     expect(found(`test.each([1])('n %s', { timeout: 1 }, async (n) => { verifies('a'); verifies('b'); expect(n) })`)).toEqual([
       'n %s: a',
       'n %s: b',
     ])
-    expect(found(`describe('s', () => { verifies('a'); test('t', () => { verifies('b') }) })`)).toEqual(['s > t: b', 's: a'])
+    expect(found(`describe('s', () => { verifies('a'); test('t', () => { verifies('b'); expect(1) }) })`)).toEqual(['s > t: b', 's: a'])
     expect(found(`import 'x'\nverifies('a')\ntest('t', () => {})`)).toEqual([': a'])
-    expect(found(`function suite(): void { test('it\\'s', () => { verifies('a') }) }`)).toEqual([`it's: a`])
+    expect(found(`function suite(): void { test('it\\'s', () => { verifies('a'); expect(1) }) }\nsuite()`)).toEqual([`it's: a`])
+    expect(found(`export function suite(): void { test('t', () => { verifies('a'); expect(1) }) }`)).toEqual(['t: a'])
+    expect(found(`test('t', () => { verifies('a'); expect(1) }, LONG_MS)`)).toEqual(['t: a'])
   })
 
   test('knows which tests are to fail', () => {
-    expect(readProofs('a.test.ts', `test.fails('t', () => { verifies('a') })`).proofs).toMatchObject([{ isOfFailure: true }])
+    expect(readProofs('a.test.ts', `test.fails('t', () => { verifies('a'); expect(1) })`).proofs).toMatchObject([{ isOfFailure: true }])
   })
 
   test.each([
@@ -82,8 +84,21 @@ describe('readProofs()', () => {
     `verifies('a')`,
     `const f = () => { verifies('a') }`,
     `verifies('a')\ntest.skip('t', () => {})`,
+    `test('t', options, () => { verifies('a'); expect(1) })`,
+    `test('t', { [key]: true }, () => { verifies('a'); expect(1) })`,
+    `test('t', { fails: true }, () => { verifies('a'); expect(1) })`,
+    `describe('s', () => { verifies('a'); test.fails('t', () => {}) })`,
+    `describe('s', () => { verifies('a'); return; test('t', () => {}) })`,
+    `test.each([])('t', () => { verifies('a'); expect(1) })`,
+    `function never(): void { test('t', () => { verifies('a'); expect(1) }) }`,
+    `test('t', () => { verifies('a') })`,
+    `test('t', () => { verifies('a'); return })`,
   ])('takes no mark for a proof that may not run: %s', (source) => {
     expect([found(source), faultCount(source)]).toEqual([[], 1])
+  })
+
+  test('takes no other function for a test', () => {
+    expect(faultCount(`const it = test.skip\nit('t', () => { verifies('a'); expect(1) })`)).toBe(1)
   })
 
   test('takes no id that is not written out', () => {

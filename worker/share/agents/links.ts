@@ -1,5 +1,6 @@
 /** The WebSockets of agents: which are let in, and which one serves a new session. What must survive hibernation is in their attachments. */
 import { CLOSE, type Hello } from '../../../protocol/handshake.ts'
+import { GRACE_MS } from '../../../protocol/limits.ts'
 import type { RelayFrame } from '../../../protocol/frame.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 
@@ -47,8 +48,8 @@ export class AgentLinks {
   readonly #byName = new Map<string, AgentLink>()
   /** Sockets of agents that have said that they are leaving. */
   readonly #leaving = new WeakSet<WebSocket>()
-  /** Call keys that agents said in their hellos that they have: at most MAX_HELD_KEYS a link, until the object sleeps. */
-  readonly #held = new WeakMap<WebSocket, ReadonlySet<string>>()
+  /** Keys of messages that agents said in their hellos that they have: at most MAX_HELD_KEYS a link, until the grace time is over. */
+  readonly #held = new WeakMap<WebSocket, { readonly keys: ReadonlySet<string>; readonly untilMs: number }>()
 
   constructor(ctx: DurableObjectState) {
     this.#ctx = ctx
@@ -85,7 +86,7 @@ export class AgentLinks {
     socket.serializeAttachment(attachment)
     const link = { socket, name: agent, instance, isolation, era, product, connectedAtMs: attachment.connectedAtMs }
     this.#byName.set(agent, link)
-    this.#held.set(socket, new Set(hello.held))
+    this.#held.set(socket, { keys: new Set(hello.held), untilMs: Date.now() + GRACE_MS })
     return { kind: 'admitted', link, closed: leaving }
   }
 
@@ -117,9 +118,12 @@ export class AgentLinks {
     return this.#leaving.has(socket)
   }
 
-  /** Whether an agent said, when it connected, that it has the message with this key. */
+  /** Whether an agent said, when it connected a moment ago, that it has the message with this key. Later it may have forgotten it. */
   holds({ socket }: AgentLink, key: string): boolean {
-    return this.#held.get(socket)?.has(key) === true
+    const held = this.#held.get(socket)
+    if (held === undefined || Date.now() <= held.untilMs) return held?.keys.has(key) === true
+    this.#held.delete(socket)
+    return false
   }
 
   drain(link: AgentLink): void {
