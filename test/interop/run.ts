@@ -121,7 +121,7 @@ async function attempt(proof: Proof, relay: Relay): Promise<boolean> {
 async function main(): Promise<number> {
   if (!(await hasUv())) {
     console.log('interop did NOT run: uv is missing. Install it (https://docs.astral.sh/uv/) and run `npm run interop` again.')
-    return 0
+    return 2
   }
   await using relay = await startRelay()
   const outcomes: boolean[] = []

@@ -36,7 +36,7 @@ function changedSince(base: string): { readonly file: string; readonly isGone: b
 /** Runs a tool of the project; prints how it went, and what it said if it failed. */
 async function step(title: string, command: string, args: readonly string[], what = ''): Promise<boolean> {
   const startMs = performance.now()
-  const env = { PATH: `${BIN}:${process.env['PATH'] ?? ''}` }
+  const env = { PATH: `${BIN}:${process.env['PATH'] ?? ''}`, ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }) }
   const { code, stdout, stderr } = await run(join(BIN, command), args, { env, boundMs: STEP_MS })
   const tookS = ((performance.now() - startMs) / 1000).toFixed(1)
   console.log(`${title.padEnd(8)} ${code === 0 ? 'ok    ' : 'FAILED'} ${tookS.padStart(5)} s  ${what}`.trimEnd())
@@ -53,7 +53,7 @@ async function quick(base: string): Promise<boolean> {
   for (const name of tsconfigs) checks.push(step('types', 'tsc', ['-p', name], name))
   const isSound = await Promise.all(checks)
   const vitest = (project: string, args: readonly string[], what: string): Promise<boolean> =>
-    step(project, 'vitest', [...args, '--project', project, '--passWithNoTests', '--bail=1'], what)
+    step(project, 'vitest', [...args, '--project', project, '--passWithNoTests', '--bail=1', '--silent=passed-only'], what)
   const files = (folder: string, names: readonly string[]): string[] => names.map((name) => `test/${folder}/${name}.test.ts`)
   const tests: Promise<boolean>[] = []
   if (sources.length > 0) tests.push(vitest('unit', ['related', '--run', ...sources], `what imports ${list(sources, 3)}`))
@@ -67,8 +67,9 @@ async function quick(base: string): Promise<boolean> {
   const also = workerdLater.length === 0 ? '' : ` of which this asks for ${workerdLater.join(', ')}`
   console.log(`left out: ${left('workerd', workerd.length)}${also}; ${left('e2e', e2e.length)};`)
   console.log('  unit tests and types that import none of it; unused code, package, conformance, interop, chaos')
-  console.log(`${((performance.now() - startMs) / 1000).toFixed(1)} s`)
-  return [...isSound, ...isTested].every(Boolean)
+  const isGood = [...isSound, ...isTested].every(Boolean)
+  console.log(`${isGood ? 'passed' : 'FAILED'} in ${((performance.now() - startMs) / 1000).toFixed(1)} s`)
+  return isGood
 }
 
 function list(names: readonly string[], shown: number): string {
