@@ -23,6 +23,7 @@ import {
 } from './json-skip.ts'
 import { MAX_BATCH_MESSAGES, MAX_ROUTING_VALUE_BYTES } from './limits.ts'
 import { err, ok, type Result } from './result.ts'
+import { CLIENT_ROOT, type Level, LIKE, noteLookAlike, refuseLookAlikes, ROOT, type Slot } from './routing-keys.ts'
 
 /** Byte offsets `[from, to)` within a body. */
 export type Span = readonly [from: number, to: number]
@@ -56,41 +57,6 @@ export interface MessageFacts {
 export type { ScanError } from './json-skip.ts'
 export { canonicalId } from './json-id.ts'
 
-type Slot =
-  | 'jsonrpc'
-  | 'params'
-  | 'meta'
-  | 'id'
-  | 'method'
-  | 'result'
-  | 'error'
-  | 'requestToken'
-  | 'progressToken'
-  | 'progress'
-  | 'requestId'
-  | 'uri'
-  | 'subscriptionId'
-interface Level {
-  readonly name?: Slot
-  readonly slots: Readonly<Record<string, Slot>>
-  readonly levels: Readonly<Record<string, Level>>
-}
-
-const META: Level = {
-  name: 'meta',
-  slots: { progressToken: 'requestToken', 'io.modelcontextprotocol/subscriptionId': 'subscriptionId' },
-  levels: {},
-}
-const PARAMS: Level = {
-  name: 'params',
-  slots: { progressToken: 'progressToken', progress: 'progress', requestId: 'requestId', uri: 'uri' },
-  levels: { _meta: META },
-}
-const ROOT: Level = {
-  slots: { jsonrpc: 'jsonrpc', id: 'id', method: 'method', result: 'result', error: 'error' },
-  levels: { params: PARAMS },
-}
-
 /** Which messages carry which value; elsewhere the same key is a parameter like any other. */
 const CARRIED = {
   requestToken: ({ kind }) => kind === 'request',
@@ -102,6 +68,9 @@ const CARRIED = {
 
 const ROUTED_BY_URI: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe', 'notifications/resources/updated'])
 
+/** Bytes of a key in its quotes: 42 letters of the longest that routing knows, each spelled as two escapes. */
+const MAX_KEY_BYTES = 512
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
@@ -110,14 +79,36 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * notification and answer), `duplicate_key` (a routing key twice: peers would read it differently), `value_too_long`.
  */
 export function scanMessage(bytes: Uint8Array): Result<MessageFacts, ScanError> {
+  const scanned = scan(bytes, ROOT)
+  return scanned.ok ? scanned : err(scanned.error.reason)
+}
+
+/** Why a client's message is refused, and the key at fault where it is one. */
+export interface ClientScanError {
+  readonly reason: ScanError
+  readonly key?: string
+}
+
+/**
+ * The same for a message that a client has sent. What a client calls its request decides whose answer is whose, so that
+ * two keys a peer could read as one are refused as well: `look_alike_key` for `ID` beside `id`, or instead of it.
+ */
+export function scanClientMessage(bytes: Uint8Array): Result<MessageFacts, ClientScanError> {
+  return scan(bytes, CLIENT_ROOT)
+}
+
+function scan(bytes: Uint8Array, root: Level): Result<MessageFacts, ClientScanError> {
   const found = new Map<Slot, Span>()
   try {
     const start = skipSpace(bytes, 0)
-    const end = scanObject(bytes, start, ROOT, found)
-    if (skipSpace(bytes, end) !== bytes.length) return err('not_json')
-    return classify(bytes, found)
+    const end = scanObject(bytes, start, root, found)
+    if (skipSpace(bytes, end) !== bytes.length) return err({ reason: 'not_json' })
+    const classified = classify(bytes, found)
+    if (!classified.ok) return err({ reason: classified.error })
+    if (found.has(LIKE)) refuseLookAlikes(found.keys(), classified.value.method)
+    return classified
   } catch (fault) {
-    if (fault instanceof ScanFault) return err(fault.reason)
+    if (fault instanceof ScanFault) return err({ reason: fault.reason, ...(fault.key === undefined ? {} : { key: fault.key }) })
     throw fault
   }
 }
@@ -239,7 +230,8 @@ function scanMember(bytes: Uint8Array, at: number, key: string | undefined, leve
   if (key === undefined) return skipValue(bytes, at)
   const below = Object.hasOwn(level.levels, key) ? level.levels[key] : undefined
   const slot = Object.hasOwn(level.slots, key) ? level.slots[key] : below?.name
-  if (slot !== undefined && found.has(slot)) throw new ScanFault('duplicate_key')
+  if (slot === undefined) noteLookAlike(key, level, found)
+  else if (found.has(slot)) throw new ScanFault('duplicate_key', key)
   const enters = below !== undefined && bytes[at] === OPEN_OBJECT
   // Recorded before it is entered, so that a message cut off inside still names what came first.
   if (slot !== undefined && enters) found.set(slot, [at, at])
@@ -248,9 +240,9 @@ function scanMember(bytes: Uint8Array, at: number, key: string | undefined, leve
   return end
 }
 
-/** The decoded key, or undefined when it is longer than any key that routing knows. */
+/** The decoded key, or undefined when it is longer than any spelling of one that routing knows. */
 function readKey(bytes: Uint8Array, from: number, to: number): string | undefined {
-  if (to - from > 256) return undefined
+  if (to - from > MAX_KEY_BYTES) return undefined
   return readPlainKey(bytes, from, to) ?? readString(bytes, [from, to])
 }
 

@@ -10,14 +10,17 @@ export const CLOSE_OBJECT = 0x7d
 export const OPEN_ARRAY = 0x5b
 export const CLOSE_ARRAY = 0x5d
 
-export type ScanError = 'not_json' | 'not_a_message' | 'duplicate_key' | 'value_too_long' | 'batch_too_long'
+export type ScanError = 'not_json' | 'not_a_message' | 'duplicate_key' | 'look_alike_key' | 'value_too_long' | 'batch_too_long'
 
 /** Thrown below json-scan.ts only; every function that it exports turns it into a value. */
 export class ScanFault extends Error {
   readonly reason: ScanError
-  constructor(reason: ScanError) {
+  /** The key at fault, where it is one. */
+  readonly key: string | undefined
+  constructor(reason: ScanError, key?: string) {
     super(reason)
     this.reason = reason
+    this.key = key
   }
 }
 

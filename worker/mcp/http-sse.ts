@@ -35,7 +35,7 @@ export async function postMessages(c: McpContext): Promise<Response> {
   const body = await readBody(c.req.raw)
   if (body === undefined) return failureResponse({ code: 'BODY_TOO_LARGE' })
   const posted = readPosted(body)
-  if (!posted.ok) return failureResponse({ code: posted.error })
+  if (!posted.ok) return failureResponse(posted.error)
   const { messages, isBatch } = posted.value
   const [message] = messages
   if (isBatch || message === undefined) return failureResponse({ code: 'BATCH_REFUSED' })

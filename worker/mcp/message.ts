@@ -1,6 +1,6 @@
 /** Reads what a client has posted: size, JSON, and where routing values stand in the bytes. */
-import type { ErrorCode } from '../../protocol/errors.ts'
-import { type MessageFacts, scanBatch, scanMessage } from '../../protocol/json-scan.ts'
+import type { Failure } from '../../protocol/errors.ts'
+import { type ClientScanError, type MessageFacts, scanBatch, scanClientMessage } from '../../protocol/json-scan.ts'
 import { MAX_REQUEST_BYTES } from '../../protocol/limits.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { concat } from '../../protocol/splice.ts'
@@ -49,16 +49,16 @@ export async function readBody(request: Request): Promise<Uint8Array | undefined
 }
 
 /** Parses a body of one message or a batch (MCP 2025-03-26, basic). */
-export function readPosted(body: Uint8Array): Result<PostedBody, ErrorCode> {
+export function readPosted(body: Uint8Array): Result<PostedBody, Failure> {
   const value = parse(body)
-  if (value === undefined) return err('PARSE_ERROR')
+  if (value === undefined) return err({ code: 'PARSE_ERROR' })
   const batch = scanBatch(body)
-  if (!batch.ok) return err(batch.error === 'batch_too_long' ? 'BATCH_REFUSED' : 'PARSE_ERROR')
+  if (!batch.ok) return err({ code: batch.error === 'batch_too_long' ? 'BATCH_REFUSED' : 'PARSE_ERROR' })
   if (batch.value === undefined) {
     const message = readMessage(body, value)
     return message.ok ? ok({ messages: [message.value], isBatch: false }) : message
   }
-  if (batch.value.length === 0) return err('BATCH_REFUSED')
+  if (batch.value.length === 0) return err({ code: 'BATCH_REFUSED' })
   const messages: ClientMessage[] = []
   for (const [from, to] of batch.value) {
     const bytes = body.slice(from, to)
@@ -69,11 +69,18 @@ export function readPosted(body: Uint8Array): Result<PostedBody, ErrorCode> {
   return ok({ messages, isBatch: true })
 }
 
-function readMessage(bytes: Uint8Array, value: unknown): Result<ClientMessage, ErrorCode> {
-  const facts = scanMessage(bytes)
-  if (!facts.ok || !isObject(value) || value['jsonrpc'] !== '2.0') return err('INVALID_REQUEST')
+function readMessage(bytes: Uint8Array, value: unknown): Result<ClientMessage, Failure> {
+  const facts = scanClientMessage(bytes)
+  if (!facts.ok) return err(refusal(facts.error))
+  if (!isObject(value) || value['jsonrpc'] !== '2.0') return err({ code: 'INVALID_REQUEST' })
   const { params } = value
   return ok({ bytes, facts: facts.value, params: isObject(params) ? params : {} })
+}
+
+function refusal({ reason, key }: ClientScanError): Failure {
+  if (key === undefined) return { code: 'INVALID_REQUEST' }
+  const detail = reason === 'look_alike_key' ? 'another key, which some programs would read as the one meant' : 'stands twice'
+  return { code: 'INVALID_REQUEST', at: key, detail }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

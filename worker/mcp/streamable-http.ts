@@ -23,7 +23,7 @@ export async function postMcp(c: McpContext): Promise<Response> {
   const body = await readBody(c.req.raw)
   if (body === undefined) return failureResponse({ code: 'BODY_TOO_LARGE' })
   const posted = readPosted(body)
-  if (!posted.ok) return failureResponse({ code: posted.error })
+  if (!posted.ok) return failureResponse(posted.error)
   const { messages, isBatch } = posted.value
   const session = c.req.header(SESSION_HEADER)
   const [only] = messages

@@ -45,7 +45,7 @@ describe('readPosted()', () => {
 
   test('takes a batch apart into the bytes of its messages', () => {
     const posted = readPosted(bytesOf(`[ ${PING} ,\n{"jsonrpc":"2.0","method":"notifications/x"}]`))
-    if (!posted.ok) throw new Error(posted.error)
+    if (!posted.ok) throw new Error(posted.error.code)
     expect(posted.value.isBatch).toBe(true)
     expect(posted.value.messages.map(({ bytes }) => new TextDecoder().decode(bytes))).toEqual([
       PING,
@@ -65,18 +65,25 @@ describe('readPosted()', () => {
     ['7', 'INVALID_REQUEST'],
     ['{}', 'INVALID_REQUEST'],
     ['{"jsonrpc":"1.0","id":1,"method":"ping"}', 'INVALID_REQUEST'],
-    ['{"jsonrpc":"2.0","id":1,"method":"ping","id":2}', 'INVALID_REQUEST'],
     ['{"jsonrpc":"2.0","id":null,"method":"ping"}', 'INVALID_REQUEST'],
     ['[]', 'BATCH_REFUSED'],
     [`[${PING},7]`, 'INVALID_REQUEST'],
     [`[${Array.from({ length: MAX_BATCH_MESSAGES + 1 }, () => PING).join(',')}]`, 'BATCH_REFUSED'],
   ])('refuses %.60s', (body, code) => {
     verifies('stdio.only-messages')
-    expect(readPosted(bytesOf(body))).toEqual({ ok: false, error: code })
+    expect(readPosted(bytesOf(body))).toEqual({ ok: false, error: { code } })
+  })
+
+  test.each([
+    ['{"jsonrpc":"2.0","id":1,"method":"ping","id":2}', 'id', 'stands twice'],
+    [`[${PING},{"jsonrpc":"2.0","id":1,"ID":7,"method":"ping"}]`, 'ID', 'another key, which some programs would read as the one meant'],
+  ])('names the key for which it refuses %s', (body, at, detail) => {
+    verifies('promise.1.keys-unmistakable')
+    expect(readPosted(bytesOf(body))).toEqual({ ok: false, error: { code: 'INVALID_REQUEST', at, detail } })
   })
 
   test('refuses bytes that are no UTF-8', () => {
     verifies('stdio.utf8')
-    expect(readPosted(new Uint8Array([0x7b, 0xff, 0x7d]))).toEqual({ ok: false, error: 'PARSE_ERROR' })
+    expect(readPosted(new Uint8Array([0x7b, 0xff, 0x7d]))).toEqual({ ok: false, error: { code: 'PARSE_ERROR' } })
   })
 })
