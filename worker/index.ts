@@ -13,7 +13,8 @@ import { deleteMcp, getMcp, postMcp } from './mcp/streamable-http.ts'
 export { Registry } from './registry/registry.ts'
 export { Share } from './share/share.ts'
 
-const app = new Hono<RouteEnv>()
+// Not strict: people and clients put a slash behind an endpoint, and a redirect would lose what they post.
+const app = new Hono<RouteEnv>({ strict: false })
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }))
 app.use(guardOrigin)

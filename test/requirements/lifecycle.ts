@@ -1,5 +1,5 @@
 /** What the lifecycle of 2024-11-05 to 2025-11-25 asks of a server and of a client: the relay is either. Data only. */
-import { LEGACY, must, type Section, should } from './requirement.ts'
+import { LEGACY, must, promised, type Section, should } from './requirement.ts'
 
 const CLIENT = 'It binds the client, whose messages the relay passes on.'
 
@@ -29,6 +29,9 @@ const VERSIONS = {
   requirements: {
     'lifecycle.version.same': must('A revision that is supported is answered with itself.'),
     'lifecycle.version.other': must('Any other is answered with one that the server supports, the newest such.'),
+    'lifecycle.version.theirs': promised(
+      'A revision that the relay does not know and on which client and server have agreed is theirs: their session goes on in it.',
+    ),
     'lifecycle.version.sent': must(
       'The client asks for a revision that it supports, the latest, and leaves when it gets another that it does not.',
       {

@@ -1,5 +1,5 @@
 /** What Streamable HTTP of 2025-03-26 to 2025-11-25 asks of a server, which is what the relay is to its clients. Data only. */
-import { must, REVISIONS, type Section, should, STREAMABLE, WITH_VERSION_HEADER } from './requirement.ts'
+import { must, promised, REVISIONS, type Section, should, STREAMABLE, WITH_VERSION_HEADER } from './requirement.ts'
 
 const CLIENT = 'It binds the client.'
 const SINCE_JUNE = WITH_VERSION_HEADER
@@ -10,6 +10,7 @@ const SECURITY = {
   revisions: [...STREAMABLE, '2026-07-28'],
   requirements: {
     'http.endpoint': must('One address takes POST and GET, and other methods get 405.', { revisions: STREAMABLE }),
+    'http.endpoint.slash': promised('An endpoint with a slash behind it is the same endpoint, without a redirect.'),
     'http.origin.validated': must(
       '`Origin` is looked at on every connection, by every method, and a rebound name of the host is refused.',
       {

@@ -37,16 +37,22 @@ const LEGACY: Classified = { era: 'legacy' }
 /**
  * The era of one posted message, after all checks that need nothing but the message and its headers, in this order:
  * version of header and body, envelope, supported revision, standard headers. Capabilities and Mcp-Param-* come after.
+ * `revision` is what stands for the MCP-Protocol-Version header where the body claims nothing. What initialize negotiates is in
+ * its body alone (2025-11-25, basic/lifecycle), so an unknown revision in its header is not looked at.
  */
-export function classify({ kind, method, requestToken }: MessageFacts, params: JsonObject, headers: HeaderReader): Classified {
+export function classify(
+  { kind, method, requestToken }: MessageFacts,
+  params: JsonObject,
+  headers: HeaderReader,
+  revision: string | undefined,
+): Classified {
   // Modern clients post no responses, so whatever these are, they belong to a session.
   if (kind === 'result' || kind === 'error') return LEGACY
-  const header = headers.get('mcp-protocol-version')?.trim()
-  const isModernHeader = header !== undefined && isModernRevision(header)
+  const isModernHeader = revision !== undefined && isModernRevision(revision)
   const claim = claimOf(params)
   if (kind === 'notification') return classifyNotification(claim, headers, isModernHeader)
   if (method === 'initialize' && !isValidModernClaim(params))
-    return isModernHeader
+    return revision !== undefined && MODERN_REVISIONS.includes(revision)
       ? refused({ code: 'HEADER_MISMATCH', at: 'MCP-Protocol-Version', detail: 'initialize belongs to the revisions up to 2025-11-25' })
       : LEGACY
   if (!claim.isMade) return isModernHeader ? refused({ code: 'ENVELOPE_INVALID', at: META.protocolVersion, detail: 'missing' }) : LEGACY

@@ -39,20 +39,21 @@ async function postMessage(
   accepts: Accepts,
 ): Promise<Response> {
   const { kind, method, id } = message.facts
-  const classified = classify(message.facts, message.params, c.req.raw.headers)
+  const classified = classify(message.facts, message.params, c.req.raw.headers, visitor.revision)
   if (classified.era === 'refused') return failureResponse(classified.failure, id?.raw)
   if (classified.era === 'modern') {
     if (classified.kind === 'notification') return accepted()
     return postModern(visitor, visitor.stateKey, message, classified.envelope, accepts, c.req.raw)
   }
-  const fault = legacyRevisionFault(visitor)
-  if (fault !== undefined) return failureResponse(fault, id?.raw)
   const { principal } = visitor
   if (kind === 'request' && method === 'initialize') {
-    const fresh = newSessionId()
+    const { protocolVersion } = message.params
+    const fresh = newSessionId(typeof protocolVersion === 'string' ? protocolVersion : undefined)
     const call = SessionCall.make(visitor.shareFor(fresh), { principal, session: fresh }, message, deliveryTo(accepts))
     return respond(call.letReturn(quietMs(c, call.revision)), accepts, c.req.raw.signal, { [SESSION_HEADER]: fresh })
   }
+  const fault = legacyRevisionFault(visitor)
+  if (fault !== undefined) return failureResponse(fault, id?.raw)
   // claude.ai sends notifications/initialized without the session's id; there is nobody to bring it to.
   if (session === undefined) return kind === 'notification' ? accepted() : failureResponse({ code: 'SESSION_REQUIRED' }, id?.raw)
   const share = visitor.shareFor(session)

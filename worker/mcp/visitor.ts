@@ -6,6 +6,7 @@ import { authenticateClient } from '../access/authenticate.ts'
 import type { RouteEnv } from '../access/claim-gate.ts'
 import { laneOf } from '../lanes.ts'
 import { ShareClient } from '../carry/share-client.ts'
+import { revisionOf, SESSION_HEADER } from './session-id.ts'
 
 export type McpContext = Context<RouteEnv>
 
@@ -16,6 +17,7 @@ export interface Visitor {
   readonly principal: string
   /** Path of this share's endpoints as the client sees them, with its key when it came with one. */
   readonly basePath: string
+  /** By which its request is read (`revisionOf`). */
   readonly revision: string | undefined
   /** What requestState is sealed with. */
   readonly stateKey: CryptoKey
@@ -26,7 +28,7 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   const key = c.req.param('key')
   const principal = await authenticateClient(c.req.raw, c.var.relay, share, key)
   if (!principal.ok) return principal
-  const revision = c.req.header('mcp-protocol-version')
+  const revision = revisionOf(c.req.header('mcp-protocol-version'), c.req.header(SESSION_HEADER))
   const basePath = key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
   return ok({
     shareFor: (name) => new ShareClient(c.env, laneOf(share, name)),

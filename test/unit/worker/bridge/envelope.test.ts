@@ -24,7 +24,7 @@ function classified({ method = 'tools/list', meta, version, methodHeader = metho
   const facts = scanMessage(bytesOf(JSON.stringify({ jsonrpc: '2.0', ...(message ?? { id: 7, method }), params })))
   if (!facts.ok) throw new Error(facts.error)
   const headers = new Headers({ 'Mcp-Method': methodHeader, ...(version === undefined ? {} : { 'MCP-Protocol-Version': version }) })
-  return classify(facts.value, params, headers)
+  return classify(facts.value, params, headers, version)
 }
 
 /** The era, or the code and status of the refusal. */
@@ -45,6 +45,10 @@ describe('classify()', () => {
     ['legacy', { meta: { progressToken: 1 } }],
     ['legacy', { method: 'initialize' }],
     ['legacy', { method: 'initialize', meta: { [VERSION]: '2025-11-25' } }],
+    // What initialize negotiates is in its body.
+    ['legacy', { method: 'initialize', version: '2026-05-11' }],
+    ['legacy', { method: 'initialize', version: '2027-01-01' }],
+    ['legacy', { method: 'initialize', version: 'nonsense' }],
     // Posted answers.
     ['legacy', { message: { id: 1, result: {} }, version: '2026-07-28' }],
     ['legacy', { message: { id: 1, error: { code: 1, message: '' } } }],

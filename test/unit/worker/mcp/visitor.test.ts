@@ -5,6 +5,7 @@ import { claimedRelay } from '../../../../worker/access/keys.ts'
 import { mintPathKey } from '../../../../worker/access/path-key.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import type { Env } from '../../../../worker/env.ts'
+import { newSessionId } from '../../../../worker/mcp/session-id.ts'
 import { admit } from '../../../../worker/mcp/visitor.ts'
 
 const names: string[] = []
@@ -33,6 +34,20 @@ test('admit() proves the client of a share, and knows its path and the keys of t
     ok: true,
     value: { principal, basePath: `/s/${SHARE}/k/${KEY}`, revision: '2025-11-25', stateKey: keys.requestState },
   })
+})
+
+test.each([
+  ['2027-01-01', '2025-11-25'],
+  ['2025-12-01', '2025-11-25'],
+  ['2025-06-18', '2025-06-18'],
+])('admit() reads %s as %s in the session of a client that is newer than the relay, and as it is in another', async (version, read) => {
+  for (const [proposed, revision] of [
+    ['2026-05-11', read],
+    ['2025-11-25', version],
+  ] as const) {
+    const headers = { 'mcp-protocol-version': version, 'mcp-session-id': newSessionId(proposed) }
+    expect(await admitted(`/s/${SHARE}/k/${KEY}/mcp`, headers)).toMatchObject({ ok: true, value: { revision } })
+  }
 })
 
 test('admit() finds the lane of each session by its name', async () => {
