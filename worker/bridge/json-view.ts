@@ -17,6 +17,9 @@ import {
 import { type Replacement, replacement } from '../../protocol/splice.ts'
 import { membersText } from './object-text.ts'
 
+/** Begins `null`. */
+const LOWER_N = 0x6e
+
 /** Keys up to this length, in bytes, are read char by char, which is faster than decoding while they are short. */
 const SHORT_KEY_BYTES = 256
 
@@ -38,6 +41,11 @@ export function valueAt(bytes: Uint8Array, span: Span | undefined): unknown {
 
 export function isObjectAt(bytes: Uint8Array, span: Span | undefined): span is Span {
   return span !== undefined && bytes[span[0]] === OPEN_OBJECT
+}
+
+/** Whether a member is there and says that it is not: of optional members, null counts as absent. */
+export function isNullAt(bytes: Uint8Array, span: Span | undefined): span is Span {
+  return span !== undefined && span[1] - span[0] === 4 && bytes[span[0]] === LOWER_N
 }
 
 /** How a walk over an object ended: at its closing brace, or inside the value of a key because the bytes end there. */

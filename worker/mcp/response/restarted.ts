@@ -1,6 +1,7 @@
 /** Marks the first result after a restart: the server was started anew under the same session. */
 import { findMember } from '../../../protocol/json-scan.ts'
 import { type Replacement, replacement } from '../../../protocol/splice.ts'
+import { isNullAt, rootOf } from '../../bridge/json-view.ts'
 
 /** Key of a result's `_meta` (MCP, basic, `_meta`): the child has lost what it kept in memory. */
 export const RESTARTED_KEY = 'mcp-edge/restarted'
@@ -10,11 +11,13 @@ const CLOSE_OBJECT = 0x7d
 
 /** What writes the mark into an answer; nothing for an answer without a result object, or one that is not whole. */
 export function restartedMark(answer: Uint8Array): Replacement[] {
-  const result = findMember(answer, 0, 'result')
+  const result = findMember(answer, rootOf(answer), 'result')
   if (result === undefined || answer[result[0]] !== OPEN_OBJECT) return []
   const meta = findMember(answer, result[0], '_meta')
   if (meta !== undefined && answer[meta[0]] === OPEN_OBJECT) return [insertMember(answer, meta[0], `"${RESTARTED_KEY}":true`)]
-  return meta === undefined ? [insertMember(answer, result[0], `"_meta":{"${RESTARTED_KEY}":true}`)] : []
+  if (meta === undefined) return [insertMember(answer, result[0], `"_meta":{"${RESTARTED_KEY}":true}`)]
+  // Serialisers that write every member write an absent one as null.
+  return isNullAt(answer, meta) ? [replacement(meta, `{"${RESTARTED_KEY}":true}`)] : []
 }
 
 /** Writes a member in front of the others of the object that opens at `open`. */

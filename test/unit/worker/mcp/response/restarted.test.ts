@@ -18,6 +18,9 @@ describe('restartedMark()', () => {
     ['{"id":1,"result":{ "a":1.0}}', '{"id":1,"result":{"_meta":{"mcp-edge/restarted":true}, "a":1.0}}'],
     ['{"id":1,"result":{"a":1,"_meta":{}}}', '{"id":1,"result":{"a":1,"_meta":{"mcp-edge/restarted":true}}}'],
     ['{"id":1,"result":{"_meta":{"b":2}}}', '{"id":1,"result":{"_meta":{"mcp-edge/restarted":true,"b":2}}}'],
+    ['{"id":1,"result":{"_meta":null}}', '{"id":1,"result":{"_meta":{"mcp-edge/restarted":true}}}'],
+    ['{"id":1,"result":{"a":1, "_meta" : null }}', '{"id":1,"result":{"a":1, "_meta" : {"mcp-edge/restarted":true} }}'],
+    [' \t{"id":1,"result":{}}', ' \t{"id":1,"result":{"_meta":{"mcp-edge/restarted":true}}}'],
   ])('writes into %s', (answer, marked) => {
     expect(mark(answer)).toBe(marked)
   })
@@ -25,7 +28,8 @@ describe('restartedMark()', () => {
   test.each([
     '{"id":1,"error":{"code":1,"message":"_meta"}}',
     '{"id":1,"result":[]}',
-    '{"id":1,"result":{"_meta":null}}',
+    '{"id":1,"result":{"_meta":7}}',
+    '{"id":1,"result":null}',
     '{"id":1,"result":',
   ])('leaves %s as it is', (answer) => {
     expect(mark(answer)).toBe(answer)
