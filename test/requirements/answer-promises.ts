@@ -17,6 +17,7 @@ const RIGHT_ANSWERS = {
     'promise.1.ids-distinct': promised('The ids `0`, `"1"` and `1` are three ids.'),
     'promise.1.stray-answers': promised('An answer that is late, repeated or to nothing that was asked reaches nobody.'),
     'promise.1.sessions-apart': promised("Nobody hears anything of another's session, whatever ids they come with."),
+    'promise.1.nulls-absent': promised('A member of a message that is null and need not be there counts as absent, whoever wrote it.'),
     'promise.1.keys-unmistakable': promised(
       'A message of a client in which a key of routing stands twice, or another that a reader could take for it, is refused.',
     ),

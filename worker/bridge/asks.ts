@@ -3,7 +3,7 @@ import type { Span } from '../../protocol/json-scan.ts'
 import { splice } from '../../protocol/splice.ts'
 import { type Capability, type CapabilitySet, declare, lacking, neededFor } from './capabilities.ts'
 import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
-import { isObject, type JsonObject, META } from './names.ts'
+import { hasMember, isObject, type JsonObject, META } from './names.ts'
 import { objectText } from './object-text.ts'
 import type { Failure } from '../../protocol/errors.ts'
 
@@ -23,7 +23,7 @@ export function judgeAsk(ask: Uint8Array, rawId: string, method: string, capabil
   const params: JsonObject = isObject(value) ? value : {}
   const needed = neededFor(method, params)
   // Without the capability for tasks nobody may ask for one, and the relay never declares it.
-  if (needed === undefined || Object.hasOwn(params, 'task')) return { kind: 'refuse', response: refusalText(rawId, method), lacking: [] }
+  if (needed === undefined || hasMember(params, 'task')) return { kind: 'refuse', response: refusalText(rawId, method), lacking: [] }
   const missing = lacking(capabilities, needed)
   if (missing.length > 0) return { kind: 'refuse', response: refusalText(rawId, method), lacking: missing }
   return { kind: 'ask', request: requestText(method, ask, paramsSpan) }
@@ -50,7 +50,8 @@ export function capabilityFailure(missing: Iterable<Capability>): Failure {
 const LEGACY_PARAMS: readonly string[] = ['elicitationId', '_meta']
 
 function requestText(method: string, ask: Uint8Array, params: Span | undefined): string {
-  if (method === 'roots/list' || !isObjectAt(ask, params)) return JSON.stringify({ method })
+  // With params even when they are empty: some SDKs read every entry as if it had them.
+  if (method === 'roots/list' || !isObjectAt(ask, params)) return JSON.stringify({ method, params: {} })
   const [from, to] = params
   const kept = splice(ask, editObject(ask, from, { drop: (key) => LEGACY_PARAMS.includes(key) }))
   return `{"method":${JSON.stringify(method)},"params":${textAt(kept, [from, to - (ask.length - kept.length)])}}`
@@ -111,7 +112,7 @@ export function readRequestState(params: JsonObject): string | undefined {
 /** Whether a value has the main members of this method's result. The server checks the rest against its own schema. */
 function isAnswerTo(method: string, value: unknown): boolean {
   // A wrapped `{method, result}` is what some clients send, and is no answer.
-  if (!isObject(value) || Object.hasOwn(value, 'method') || Object.hasOwn(value, 'result')) return false
+  if (!isObject(value) || hasMember(value, 'method') || hasMember(value, 'result')) return false
   switch (method) {
     case 'elicitation/create':
       return ['accept', 'decline', 'cancel'].some((action) => action === value['action'])

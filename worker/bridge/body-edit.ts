@@ -1,21 +1,24 @@
 /** Edits the `params` or `result` of a message together with its `_meta`, without writing the rest anew. Pure. */
 import { OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { type Replacement, splice } from '../../protocol/splice.ts'
-import { editObject, findPath, isObjectAt, type ObjectEdit, rootOf, valueStart, walkObject } from './json-view.ts'
+import { editObject, findPath, isNullAt, isObjectAt, type ObjectEdit, rootOf, valueStart, walkObject } from './json-view.ts'
 import { objectText } from './object-text.ts'
+
+/** Bytes of `null`. */
+const NULL_BYTES = 4
 
 export interface BodyEdit extends ObjectEdit {
   readonly meta?: ObjectEdit
 }
 
 /**
- * The replacements that edit the `params` or `result` of a message. Params that are missing are made when something is
- * to be set; a `_meta` that would be empty is dropped. A result that is no object is left alone.
+ * The replacements that edit the `params` or `result` of a message. Params that are missing or null are made when something
+ * is to be set; a `_meta` that is null, or would be empty, is dropped. A result that is no object is left alone.
  */
 export function editBody(body: Uint8Array, container: 'params' | 'result', edit: BodyEdit): Replacement[] {
   const root = rootOf(body)
   const open = valueStart(body, root, container)
-  if (open === undefined && container === 'params') return makeParams(body, root, edit)
+  if (container === 'params' && (open === undefined || isNullAt(body, [open, open + NULL_BYTES]))) return makeParams(body, root, edit)
   if (open === undefined || body[open] !== OPEN_OBJECT) return []
   const { meta = {}, drop, set } = edit
   const metaSpan = findPath(body, open, '_meta')
@@ -27,7 +30,11 @@ export function editBody(body: Uint8Array, container: 'params' | 'result', edit:
     })
     return isEmptied ? outer : [...outer, ...editObject(body, metaSpan[0], meta)]
   }
-  return editObject(body, open, { ...(drop === undefined ? {} : { drop }), set: { ...set, ...metaText(meta) } })
+  const isNull = isNullAt(body, metaSpan)
+  return editObject(body, open, {
+    drop: (key) => drop?.(key) === true || (isNull && key === '_meta'),
+    set: { ...set, ...metaText(meta) },
+  })
 }
 
 /** The same for a body that is whole, as bytes. */

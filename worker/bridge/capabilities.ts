@@ -1,5 +1,5 @@
 /** What clients declare that they can be asked, which request needs which capability, and the text that names a set of them. Pure. */
-import { isObject, type JsonObject, objectIn, TASKS_EXTENSION } from './names.ts'
+import { hasMember, isObject, type JsonObject, objectIn, presentMembers, TASKS_EXTENSION } from './names.ts'
 
 /** The capabilities that decide what a server may ask its client. */
 export type Capability = 'elicitation' | 'elicitation.url' | 'roots' | 'sampling' | 'sampling.context' | 'sampling.tools'
@@ -20,7 +20,7 @@ const DECLARED = {
 const CAPABILITIES = Object.keys(DECLARED).filter((name): name is Capability => Object.hasOwn(DECLARED, name))
 
 function isForm(elicitation: JsonObject | undefined): boolean {
-  return elicitation !== undefined && (Object.hasOwn(elicitation, 'form') || !Object.hasOwn(elicitation, 'url'))
+  return elicitation !== undefined && (hasMember(elicitation, 'form') || !hasMember(elicitation, 'url'))
 }
 
 export function readCapabilities(declared: JsonObject): CapabilitySet {
@@ -52,7 +52,7 @@ export function neededFor(method: string, params: JsonObject): readonly Capabili
     case 'elicitation/create':
       return [params['mode'] === 'url' ? 'elicitation.url' : 'elicitation']
     case 'sampling/createMessage':
-      return Object.hasOwn(params, 'tools') || Object.hasOwn(params, 'toolChoice') ? ['sampling', 'sampling.tools'] : ['sampling']
+      return hasMember(params, 'tools') || hasMember(params, 'toolChoice') ? ['sampling', 'sampling.tools'] : ['sampling']
     case 'roots/list':
       return ['roots']
     default:
@@ -81,7 +81,7 @@ export function bridgedServerCapabilities(declared: JsonObject): Record<string, 
 
 /** Capabilities of either side without tasks, of the core (2025-11-25) or of the extension (SEP-2663). */
 function withoutTasks(declared: JsonObject): Record<string, unknown> {
-  const { tasks: _, extensions, ...rest } = declared
+  const { tasks: _, extensions, ...rest } = presentMembers(declared)
   if (!isObject(extensions)) return rest
   const { [TASKS_EXTENSION]: __, ...others } = extensions
   return Object.keys(others).length === 0 ? rest : { ...rest, extensions: others }

@@ -2,6 +2,7 @@
 import type { MessageFacts } from '../../protocol/json-scan.ts'
 import { type CapabilitySet, readCapabilities } from './capabilities.ts'
 import {
+  hasMember,
   isLoggingLevel,
   isModernRevision,
   isObject,
@@ -120,16 +121,16 @@ function readEnvelope(revision: string | undefined, params: JsonObject, headers:
 
 const CAPABILITY_OBJECTS = ['elicitation', 'roots', 'sampling', 'extensions', 'experimental']
 
-/** The first key that is missing or of a wrong form. clientInfo and logLevel need not be there. */
+/** The first key that is missing or of a wrong form. clientInfo and logLevel need not be there, and null is not there. */
 function faultOf(meta: JsonObject): { readonly at: string; readonly detail: string } | undefined {
   if (typeof meta[META.protocolVersion] !== 'string') return { at: META.protocolVersion, detail: 'not a string' }
-  if (!Object.hasOwn(meta, META.clientCapabilities)) return { at: META.clientCapabilities, detail: 'missing' }
+  if (!hasMember(meta, META.clientCapabilities)) return { at: META.clientCapabilities, detail: 'missing' }
   const declared = meta[META.clientCapabilities]
   if (!isObject(declared)) return { at: META.clientCapabilities, detail: 'not an object' }
   for (const key of CAPABILITY_OBJECTS)
-    if (Object.hasOwn(declared, key) && !isObject(declared[key])) return { at: META.clientCapabilities, detail: `${key} is not an object` }
-  if (Object.hasOwn(meta, META.clientInfo) && !isObject(meta[META.clientInfo])) return { at: META.clientInfo, detail: 'not an object' }
-  if (Object.hasOwn(meta, META.logLevel) && !isLoggingLevel(meta[META.logLevel])) return { at: META.logLevel, detail: 'no log level' }
+    if (hasMember(declared, key) && !isObject(declared[key])) return { at: META.clientCapabilities, detail: `${key} is not an object` }
+  if (hasMember(meta, META.clientInfo) && !isObject(meta[META.clientInfo])) return { at: META.clientInfo, detail: 'not an object' }
+  if (hasMember(meta, META.logLevel) && !isLoggingLevel(meta[META.logLevel])) return { at: META.logLevel, detail: 'no log level' }
   return undefined
 }
 

@@ -4,7 +4,7 @@ import { splice } from '../../protocol/splice.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { applyEdit } from './body-edit.ts'
 import { type Capability, type CapabilitySet, lacking, neededFor } from './capabilities.ts'
-import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
+import { editObject, findPath, isNullAt, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
 import { isObject } from './names.ts'
 import { objectText } from './object-text.ts'
 import { errorResponse, type Failure, failureText } from '../../protocol/errors.ts'
@@ -39,7 +39,8 @@ export function readInputRound(answer: Uint8Array, round: number): Result<InputR
   if (round > MAX_INPUT_ROUNDS) return err({ code: 'TOO_MANY_ROUNDS', detail: `${MAX_INPUT_ROUNDS} rounds` })
   const root = rootOf(answer)
   const requests = findPath(answer, root, 'result', 'inputRequests')
-  const state = findPath(answer, root, 'result', 'requestState')
+  const stateSpan = findPath(answer, root, 'result', 'requestState')
+  const state = isNullAt(answer, stateSpan) ? undefined : stateSpan
   const entries: [key: string, value: Span][] = []
   if (isObjectAt(answer, requests)) walkObject(answer, requests[0], (key, value) => entries.push([key, value]))
   if (entries.length === 0 && state === undefined) return err({ code: 'RESULT_UNMAPPABLE', at: 'inputRequests' })
@@ -56,11 +57,12 @@ export function readInputRound(answer: Uint8Array, round: number): Result<InputR
 function readWanted(answer: Uint8Array, key: string, span: Span): WantedInput | undefined {
   const value = valueAt(answer, span)
   if (!isObject(value) || typeof value['method'] !== 'string') return undefined
-  const { method, params = {} } = value
+  const { method } = value
+  const params = value['params'] ?? {}
   const needed = isObject(params) ? neededFor(method, params) : undefined
   if (needed === undefined || !isObject(params)) return undefined
   const place = findPath(answer, span[0], 'params')
-  return { key, method, needed, isUrl: params['mode'] === 'url', ...(place === undefined ? {} : { params: textAt(answer, place) }) }
+  return { key, method, needed, isUrl: params['mode'] === 'url', ...(isObjectAt(answer, place) ? { params: textAt(answer, place) } : {}) }
 }
 
 /** What a client lacks for a round; it can be played only when that is nothing. */

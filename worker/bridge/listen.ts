@@ -28,12 +28,12 @@ export function readFilter(params: JsonObject): Result<SubscriptionFilter, Failu
   if (asked === undefined) return err({ code: 'PARAMS_INVALID', at: 'notifications', detail: 'missing' })
   const filter: { -readonly [Key in keyof SubscriptionFilter]: SubscriptionFilter[Key] } = {}
   for (const { key } of LIST_CHANGES) {
-    const value = asked[key]
+    const value = asked[key] ?? undefined
     if (value !== undefined && typeof value !== 'boolean')
       return err({ code: 'PARAMS_INVALID', at: `notifications.${key}`, detail: 'not a boolean' })
     if (value === true) filter[key] = true
   }
-  const uris = asked['resourceSubscriptions']
+  const uris = asked['resourceSubscriptions'] ?? undefined
   if (uris === undefined) return ok(filter)
   if (!isTextList(uris)) return err({ code: 'PARAMS_INVALID', at: 'notifications.resourceSubscriptions', detail: 'not a list of URIs' })
   if (uris.length > MAX_SUBSCRIPTIONS)

@@ -52,6 +52,16 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Whether an object has a member of its own that says something: an optional member that is null counts as absent. */
+export function hasMember(object: JsonObject, key: string): boolean {
+  return Object.hasOwn(object, key) && object[key] !== null
+}
+
+/** An object's members without those that are null. */
+export function presentMembers(object: JsonObject): JsonObject {
+  return Object.values(object).includes(null) ? Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null)) : object
+}
+
 /** An own property that is an object; prototypes never answer for a peer. */
 export function objectIn(value: unknown, key: string): JsonObject | undefined {
   if (!isObject(value) || !Object.hasOwn(value, key)) return undefined

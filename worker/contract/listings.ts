@@ -61,7 +61,8 @@ export function nextPage({ name, answer }: Pick<Listing, 'name' | 'answer'>): Li
 
 /** Whether a request can do without an agent. */
 export function canStandBy(method: string, { cursor }: Readonly<Record<string, unknown>>): boolean {
-  if (isListMethod(method)) return cursor === undefined || (typeof cursor === 'string' && cursor.length <= MAX_CURSOR_CHARS)
+  if (isListMethod(method))
+    return cursor === undefined || cursor === null || (typeof cursor === 'string' && cursor.length <= MAX_CURSOR_CHARS)
   return SERVER_METHODS.has(method) || method === 'ping'
 }
 

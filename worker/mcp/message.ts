@@ -4,10 +4,11 @@ import { type ClientScanError, type MessageFacts, scanBatch, scanClientMessage }
 import { MAX_REQUEST_BYTES } from '../../protocol/limits.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { concat } from '../../protocol/splice.ts'
+import { withoutNulls } from '../bridge/absent-members.ts'
 import { isObject } from '../bridge/names.ts'
 import { MAX_DISCARDED_BYTES } from '../limits.ts'
 
-/** One message with its bytes as they came. */
+/** One message with its bytes as they came, but for members that are null and need not be there. */
 export interface ClientMessage {
   readonly bytes: Uint8Array
   readonly facts: MessageFacts
@@ -70,11 +71,17 @@ export function readPosted(body: Uint8Array): Result<PostedBody, Failure> {
 }
 
 function readMessage(bytes: Uint8Array, value: unknown): Result<ClientMessage, Failure> {
-  const facts = scanClientMessage(bytes)
+  let facts = scanClientMessage(bytes)
+  let body = bytes
+  // Keys that stand twice are refused first: which of them is null would depend on who reads.
+  if (isObject(value) && (facts.ok || facts.error.reason === 'not_a_message')) {
+    body = withoutNulls(bytes, value)
+    if (body !== bytes) facts = scanClientMessage(body)
+  }
   if (!facts.ok) return err(refusal(facts.error))
   if (!isObject(value) || value['jsonrpc'] !== '2.0') return err({ code: 'INVALID_REQUEST' })
   const { params } = value
-  return ok({ bytes, facts: facts.value, params: isObject(params) ? params : {} })
+  return ok({ bytes: body, facts: facts.value, params: isObject(params) ? params : {} })
 }
 
 function refusal({ reason, key }: ClientScanError): Failure {

@@ -78,7 +78,7 @@ export class CallAttempts {
     this.#first = begun.first
     this.#isResumed = begun.isResumed
     this.#isLingering = begun.isLingering
-    const isContinued = request.posted === undefined || request.posted.message.params['cursor'] !== undefined
+    const isContinued = request.posted === undefined || typeof request.posted.message.params['cursor'] === 'string'
     const answered = { rawId, method, ...(tool === undefined ? {} : { tool }), isContinued }
     this.#answers = new SessionAnswers(share, caller, answered, () => request.server(this.#current.key))
     this.#input = new ClientInput(share, caller, rawId, method)

@@ -25,10 +25,10 @@ describe('judgeAsk()', () => {
     })
   })
 
-  test('gives roots/list no params', () => {
+  test('gives roots/list empty params', () => {
     expect(judgeAsk(bytesOf('{"id":1,"method":"roots/list","params":{"_meta":{}}}'), '1', 'roots/list', ALL)).toEqual({
       kind: 'ask',
-      request: '{"method":"roots/list"}',
+      request: '{"method":"roots/list","params":{}}',
     })
   })
 

@@ -17,6 +17,8 @@ describe('fingerprint()', () => {
     ['elicitation', { elicitation: {} }],
     ['elicitation', { elicitation: { form: {} } }],
     ['elicitation.url', { elicitation: { url: {} } }],
+    ['elicitation.url', { elicitation: { form: null, url: {} }, roots: null, sampling: null }],
+    ['elicitation+sampling', { elicitation: { url: null }, sampling: { tools: null } }],
     [
       'elicitation+elicitation.url+roots+sampling+sampling.context+sampling.tools',
       { sampling: { tools: {}, context: {} }, roots: { listChanged: true }, elicitation: { url: {}, form: {} } },
@@ -37,6 +39,7 @@ test.each<[string, object, readonly Capability[] | undefined]>([
   ['sampling/createMessage', {}, ['sampling']],
   ['sampling/createMessage', { tools: [] }, ['sampling', 'sampling.tools']],
   ['sampling/createMessage', { toolChoice: {} }, ['sampling', 'sampling.tools']],
+  ['sampling/createMessage', { tools: null, toolChoice: null }, ['sampling']],
   ['roots/list', {}, ['roots']],
   ['tools/call', {}, undefined],
 ])('neededFor() of %s with %j is %j', (method, params, needed) => {
@@ -55,6 +58,11 @@ test('bridgedClientCapabilities() keeps what a peer of the other era understands
     experimental: {},
   }
   expect(bridgedClientCapabilities(declared)).toEqual({ roots: {}, extensions: { 'x/y': {} }, experimental: {} })
+})
+
+test('both leave out what is null', () => {
+  expect(bridgedClientCapabilities({ roots: null, sampling: {}, extensions: null })).toEqual({ sampling: {} })
+  expect(bridgedServerCapabilities({ tools: {}, prompts: null })).toEqual({ tools: {} })
 })
 
 test('bridgedServerCapabilities() leaves out tasks, and extensions when none are left', () => {

@@ -43,6 +43,9 @@ describe('classify()', () => {
     ['legacy', { version: '2025-11-25' }],
     ['legacy', { version: 'nonsense' }],
     ['legacy', { meta: { progressToken: 1 } }],
+    ['modern', { meta: { ...META, [LOG_LEVEL]: null, [CLIENT_INFO]: null }, version: '2026-07-28' }],
+    ['modern', { meta: { ...META, [CAPABILITIES]: { roots: null, sampling: {} } }, version: '2026-07-28' }],
+    ['-32602/400', { meta: { ...META, [CAPABILITIES]: null }, version: '2026-07-28' }],
     ['legacy', { method: 'initialize' }],
     ['legacy', { method: 'initialize', meta: { [VERSION]: '2025-11-25' } }],
     // What initialize negotiates is in its body.

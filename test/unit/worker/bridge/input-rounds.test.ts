@@ -47,6 +47,15 @@ test('lackingFor() tells what the client has not declared', () => {
   expect(lackingFor(round, readCapabilities({ elicitation: { form: {}, url: {} }, sampling: {} }))).toEqual([])
 })
 
+test('readInputRound() takes null for absent', () => {
+  verifies('promise.1.nulls-absent')
+  const round = roundOf(answer('{"r":{"method":"roots/list","params":null}}', ',"requestState":null'))
+  expect(round.requestState).toBeUndefined()
+  const [roots] = round.wanted
+  expect(roots === undefined ? '' : serverRequest(roots, '1', 'e', '2025-11-25')).toBe('{"jsonrpc":"2.0","id":1,"method":"roots/list"}')
+  expect(readInputRound(answer('null', ',"requestState":null'), 1)).toMatchObject({ ok: false, error: { code: 'RESULT_UNMAPPABLE' } })
+})
+
 test.each(['{"x":{"method":"tools/call"}}', '{"x":7}', '{"x":{"method":"elicitation/create","params":[]}}'])(
   'readInputRound() refuses %s',
   (requests) => {

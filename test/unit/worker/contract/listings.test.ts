@@ -18,9 +18,14 @@ test('listingOf() and nextPage() name pages by their cursor', () => {
   expect(listingOf({ method: 'initialize' })).toBe('server')
   expect(listingOf({ method: 'tools/list' })).toBe('tools/list')
   expect(listingOf({ method: 'tools/list', cursor: '2' })).toBe('tools/list 2')
+  expect(listingOf({ method: 'tools/list', cursor: '' })).not.toBe('tools/list')
   expect(listingOf({ method: 'tools/call' })).toBeUndefined()
   const page = encoder.encode('{"jsonrpc":"2.0","id":0,"result":{"tools":[],"nextCursor":"3"}}')
   expect(nextPage({ name: 'tools/list 2', answer: page })).toBe('tools/list 3')
+  const empty = nextPage({ name: 'tools/list', answer: encoder.encode('{"jsonrpc":"2.0","id":0,"result":{"nextCursor":""}}') })
+  expect(empty).toBe(listingOf({ method: 'tools/list', cursor: '' }))
+  const last = encoder.encode('{"jsonrpc":"2.0","id":0,"result":{"nextCursor":null}}')
+  expect(nextPage({ name: 'tools/list ', answer: last })).toBeUndefined()
   expect(nextPage({ name: 'server', answer: page })).toBeUndefined()
   expect(nextPage({ name: 'tools/list', answer: encoder.encode('{"jsonrpc":"2.0","id":0,"result":{}}') })).toBeUndefined()
 })
@@ -31,6 +36,8 @@ test.each([
   ['prompts/list', { cursor: 'x'.repeat(512) }, true],
   ['prompts/list', { cursor: 'x'.repeat(513) }, false],
   ['prompts/list', { cursor: 1 }, false],
+  ['prompts/list', { cursor: null }, true],
+  ['prompts/list', { cursor: '' }, true],
   ['prompts/get', {}, false],
 ])('canStandBy(%s) looks at the method and at the cursor', (method, params, expected) => {
   expect(canStandBy(method, params)).toBe(expected)

@@ -53,6 +53,29 @@ describe('readPosted()', () => {
     ])
   })
 
+  test.each([
+    ['{"jsonrpc":"2.0","id":null,"method":"notifications/initialized","params":null}', 'notification', ''],
+    ['{"jsonrpc":"2.0","id":7,"method":null,"params":null,"result":{},"error":null}', 'result', '7'],
+    ['{"jsonrpc":"2.0","id":7,"method":null,"result":null,"error":{"code":1,"message":"m"}}', 'error', '7'],
+    ['{"jsonrpc":"2.0","result":null,"error":null,"id":7,"method":"ping","params":{"_meta":null}}', 'request', '7'],
+  ])('takes %s for what it means, with the places of its routing values', (text, kind, id) => {
+    verifies('promise.1.nulls-absent')
+    const posted = readPosted(bytesOf(text))
+    if (!posted.ok) throw new Error(posted.error.code)
+    const [message] = posted.value.messages
+    expect(message?.facts.kind).toBe(kind)
+    expect(new TextDecoder().decode(message?.bytes.subarray(...(message.facts.id?.span ?? [0, 0])))).toBe(id)
+    expect(new TextDecoder().decode(message?.bytes)).not.toContain('null')
+  })
+
+  test.each([
+    '{"jsonrpc":"2.0","id":7,"id":null,"method":"notifications/initialized"}',
+    '{"jsonrpc":"2.0","id":null,"ID":7,"method":"notifications/initialized"}',
+    '{"jsonrpc":"2.0","id":null,"method":"tools/list"}',
+  ])('does not take a null for absent in %s', (text) => {
+    expect(readPosted(bytesOf(text))).toMatchObject({ ok: false, error: { code: 'INVALID_REQUEST' } })
+  })
+
   test('takes an error without an id for an answer', () => {
     const posted = readPosted(bytesOf('{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"m"}}'))
     expect(posted).toMatchObject({ ok: true, value: { messages: [{ facts: { kind: 'error', id: { raw: 'null' } } }] } })
