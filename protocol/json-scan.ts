@@ -21,7 +21,7 @@ import {
   skipValue,
   type ScanError,
 } from './json-skip.ts'
-import { MAX_BATCH_MESSAGES, MAX_ROUTING_VALUE_BYTES } from './limits.ts'
+import { MAX_BATCH_MESSAGES, MAX_ROUTED_MEMBERS, MAX_ROUTING_VALUE_BYTES } from './limits.ts'
 import { err, ok, type Result } from './result.ts'
 import { CLIENT_ROOT, type Level, LIKE, noteLookAlike, refuseLookAlikes, ROOT, type Slot } from './routing-keys.ts'
 
@@ -91,7 +91,8 @@ export interface ClientScanError {
 
 /**
  * The same for a message that a client has sent. What a client calls its request decides whose answer is whose, so that
- * two keys a peer could read as one are refused as well: `look_alike_key` for `ID` beside `id`, or instead of it.
+ * two keys a peer could read as one are refused as well: `look_alike_key` for `ID` beside `id`, or instead of it. And
+ * `too_many_members` beyond MAX_ROUTED_MEMBERS.
  */
 export function scanClientMessage(bytes: Uint8Array): Result<MessageFacts, ClientScanError> {
   return scan(bytes, CLIENT_ROOT)
@@ -212,7 +213,8 @@ function scanObject(bytes: Uint8Array, start: number, level: Level, found: Map<S
   if (bytes[start] !== OPEN_OBJECT) throw new ScanFault('not_json')
   let at = skipSpace(bytes, start + 1)
   if (bytes[at] === CLOSE_OBJECT) return at + 1
-  for (;;) {
+  for (let members = 1; ; members++) {
+    if (members > MAX_ROUTED_MEMBERS && level.folded !== undefined) throw new ScanFault('too_many_members')
     if (bytes[at] !== QUOTE) throw new ScanFault('not_json')
     const keyEnd = skipString(bytes, at)
     const key = readKey(bytes, at, keyEnd)

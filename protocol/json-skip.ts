@@ -10,7 +10,14 @@ export const CLOSE_OBJECT = 0x7d
 export const OPEN_ARRAY = 0x5b
 export const CLOSE_ARRAY = 0x5d
 
-export type ScanError = 'not_json' | 'not_a_message' | 'duplicate_key' | 'look_alike_key' | 'value_too_long' | 'batch_too_long'
+export type ScanError =
+  | 'not_json'
+  | 'not_a_message'
+  | 'duplicate_key'
+  | 'look_alike_key'
+  | 'too_many_members'
+  | 'value_too_long'
+  | 'batch_too_long'
 
 /** Thrown below json-scan.ts only; every function that it exports turns it into a value. */
 export class ScanFault extends Error {

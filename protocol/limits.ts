@@ -33,6 +33,12 @@ export const MAX_LINE_BYTES = 64 * 1024 * 1024
 /** Longest raw id, progress token, URI or method that takes part in routing, in bytes. */
 export const MAX_ROUTING_VALUE_BYTES = 4096
 
+/**
+ * Members that a client's message may have at each level that routing reads: the message, its params, their `_meta`. MCP has
+ * a dozen. What notes members or edits between them stays as small as it is told to.
+ */
+export const MAX_ROUTED_MEMBERS = 1024
+
 /** Messages in one JSON-RPC batch (revision 2025-03-26): the SDKs' own limit. */
 export const MAX_BATCH_MESSAGES = 100
 

@@ -46,6 +46,15 @@ export const MAX_CALL_TRIES = 4
 /** Pause before a listening stream whose Share was reset attaches again. */
 export const REATTACH_MS = 500
 
+/**
+ * Bodies up to this size are parsed whole; of longer ones only what the relay looks at becomes values, in bytes. V8 makes of
+ * 8 MiB of `[{},{},…]` 163 MiB of objects, and of `[[],[],…]` 99 MiB, where an isolate has 128 MB for all its requests.
+ */
+export const WHOLE_PARSE_BYTES = 64 * 1024
+
+/** Longest object in a long body of which the relay makes a value (`_meta`, a filter), in bytes: what is in it is ours to read. */
+export const MAX_GLANCE_BYTES = 64 * 1024
+
 /** How much of a body that is too large is read to its end, so that its sender gets to see why it was refused. */
 export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 

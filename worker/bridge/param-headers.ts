@@ -69,10 +69,17 @@ export function readMirroredParams(inputSchema: unknown): Result<readonly Mirror
   return ok(params)
 }
 
-/** What is wrong with a call's Mcp-Param-* headers, or undefined. Headers that the tool does not know are ignored. */
-export function checkParamHeaders(mirrored: readonly MirroredParam[], args: unknown, headers: HeaderReader): Failure | undefined {
+/**
+ * What is wrong with a call's Mcp-Param-* headers, or undefined. Headers that the tool does not know are ignored.
+ * `argumentAt` gives an argument that is a scalar; any other may be undefined.
+ */
+export function checkParamHeaders(
+  mirrored: readonly MirroredParam[],
+  argumentAt: (path: readonly string[]) => unknown,
+  headers: HeaderReader,
+): Failure | undefined {
   for (const { name, path } of mirrored) {
-    const value = argumentAt(args, path)
+    const value = argumentAt(path)
     // Of a value that is absent or null no header is expected; one of another type is the server's to refuse.
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') continue
     const mismatch = checkMirror(`Mcp-Param-${name}`, headers, (decoded) => isMirrorOf(decoded, value))
@@ -86,15 +93,6 @@ function isMirrorOf(decoded: string, value: string | number | boolean): boolean 
   if (typeof value !== 'number') return decoded === String(value)
   if (Number.isInteger(value) && !Number.isSafeInteger(value)) return false
   return /^-?\d+(?:\.\d+)?$/.test(decoded) && Number(decoded) === value
-}
-
-function argumentAt(args: unknown, path: readonly string[]): unknown {
-  let value = args
-  for (const key of path) {
-    if (!isObject(value) || !Object.hasOwn(value, key)) return undefined
-    value = value[key]
-  }
-  return value
 }
 
 function placesBelow(schema: JsonObject, path: readonly string[] | undefined): Place[] {

@@ -1,18 +1,20 @@
 /** Reads what a client has posted: size, JSON, and where routing values stand in the bytes. */
 import type { Failure } from '../../protocol/errors.ts'
 import { type ClientScanError, type MessageFacts, scanBatch, scanClientMessage } from '../../protocol/json-scan.ts'
-import { MAX_REQUEST_BYTES } from '../../protocol/limits.ts'
+import { isJson } from '../../protocol/json-check.ts'
+import { MAX_REQUEST_BYTES, MAX_ROUTED_MEMBERS } from '../../protocol/limits.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { concat } from '../../protocol/splice.ts'
 import { withoutNulls } from '../bridge/absent-members.ts'
+import { glance } from '../bridge/glance.ts'
 import { isObject } from '../bridge/names.ts'
-import { MAX_DISCARDED_BYTES } from '../limits.ts'
+import { MAX_DISCARDED_BYTES, WHOLE_PARSE_BYTES } from '../limits.ts'
 
 /** One message with its bytes as they came, but for members that are null and need not be there. */
 export interface ClientMessage {
   readonly bytes: Uint8Array
   readonly facts: MessageFacts
-  /** The parsed message, to look at; never serialised again. */
+  /** The parsed params, to look at; never serialised again. Of a long message only what the relay reads (`glance`). */
   readonly params: Readonly<Record<string, unknown>>
 }
 
@@ -51,8 +53,9 @@ export async function readBody(request: Request): Promise<Uint8Array | undefined
 
 /** Parses a body of one message or a batch (MCP 2025-03-26, basic). */
 export function readPosted(body: Uint8Array): Result<PostedBody, Failure> {
-  const value = parse(body)
-  if (value === undefined) return err({ code: 'PARSE_ERROR' })
+  const isLong = body.length > WHOLE_PARSE_BYTES
+  const value = isLong ? undefined : parse(body)
+  if (isLong ? !isJson(body) : value === undefined) return err({ code: 'PARSE_ERROR' })
   const batch = scanBatch(body)
   if (!batch.ok) return err({ code: batch.error === 'batch_too_long' ? 'BATCH_REFUSED' : 'PARSE_ERROR' })
   if (batch.value === undefined) {
@@ -63,18 +66,22 @@ export function readPosted(body: Uint8Array): Result<PostedBody, Failure> {
   const messages: ClientMessage[] = []
   for (const [from, to] of batch.value) {
     const bytes = body.slice(from, to)
-    const message = readMessage(bytes, parse(bytes))
+    const message = readMessage(bytes, bytes.length > WHOLE_PARSE_BYTES ? undefined : parse(bytes))
     if (!message.ok) return message
     messages.push(message.value)
   }
   return ok({ messages, isBatch: true })
 }
 
-function readMessage(bytes: Uint8Array, value: unknown): Result<ClientMessage, Failure> {
+/** `parsed` is undefined for a message that is too long to be parsed whole. */
+function readMessage(bytes: Uint8Array, parsed: unknown): Result<ClientMessage, Failure> {
   let facts = scanClientMessage(bytes)
+  const seen = parsed === undefined && isReadable(facts) ? glance(bytes) : ok(parsed)
+  if (!seen.ok) return seen
+  const { value } = seen
   let body = bytes
   // Keys that stand twice are refused first: which of them is null would depend on who reads.
-  if (isObject(value) && (facts.ok || facts.error.reason === 'not_a_message')) {
+  if (isObject(value) && isReadable(facts)) {
     body = withoutNulls(bytes, value)
     if (body !== bytes) facts = scanClientMessage(body)
   }
@@ -84,7 +91,13 @@ function readMessage(bytes: Uint8Array, value: unknown): Result<ClientMessage, F
   return ok({ bytes: body, facts: facts.value, params: isObject(params) ? params : {} })
 }
 
+/** Whether it is a message, or would be one without its nulls. */
+function isReadable(facts: Result<MessageFacts, ClientScanError>): boolean {
+  return facts.ok || facts.error.reason === 'not_a_message'
+}
+
 function refusal({ reason, key }: ClientScanError): Failure {
+  if (reason === 'too_many_members') return { code: 'INVALID_REQUEST', detail: `more than ${MAX_ROUTED_MEMBERS} members` }
   if (key === undefined) return { code: 'INVALID_REQUEST' }
   const detail = reason === 'look_alike_key' ? 'another key, which some programs would read as the one meant' : 'stands twice'
   return { code: 'INVALID_REQUEST', at: key, detail }

@@ -125,7 +125,7 @@ class ModernExchange implements Exchange {
     const { visitor, message, headers } = this.#call
     if (request.method !== 'tools/call') return request
     const known = knownTools(visitor.share.id)
-    const isSound = known !== undefined && checkToolHeaders(known, message.params, headers).ok
+    const isSound = known !== undefined && checkToolHeaders(known, message, headers).ok
     return { ...request, toolsVersion: isSound ? known.version : '' }
   }
 
@@ -196,7 +196,7 @@ class ModernExchange implements Exchange {
     const tools = isNewest
       ? known
       : await learnTools(visitor.share.id, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor))
-    const checked = checkToolHeaders(tools, message.params, headers)
+    const checked = checkToolHeaders(tools, message, headers)
     if (!checked.ok) return failed(checked.error)
     const call = this.#server === undefined ? { request, body: message.bytes } : this.#translated(this.#server)
     if (call === undefined) return failed({ code: 'PARAMS_INVALID' })

@@ -2,10 +2,12 @@
 import { err, ok, type Result } from '../../../protocol/result.ts'
 import { checkParamHeaders, type MirroredParam, readMirroredParams } from '../../bridge/param-headers.ts'
 import type { HeaderReader } from '../../bridge/standard-headers.ts'
-import { isObject, type JsonObject } from '../../bridge/names.ts'
+import { scalarIn } from '../../bridge/glance.ts'
+import { isObject } from '../../bridge/names.ts'
 import type { Failure } from '../../../protocol/errors.ts'
 import { MAX_CACHED_TOOL_SETS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
+import type { ClientMessage } from '../message.ts'
 import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
 
 export interface ToolSet {
@@ -30,10 +32,16 @@ export async function learnTools(share: string, version: string, list: ListTools
 }
 
 /** Whether a call's `Mcp-Param-*` headers say what its arguments say (MCP 2026-07-28, Streamable HTTP, custom headers). */
-export function checkToolHeaders({ mirrored }: ToolSet, params: JsonObject, headers: HeaderReader): Result<undefined, Failure> {
+export function checkToolHeaders(
+  { mirrored }: ToolSet,
+  { bytes, params }: Pick<ClientMessage, 'bytes' | 'params'>,
+  headers: HeaderReader,
+): Result<undefined, Failure> {
   const { name } = params
   const needed = typeof name === 'string' ? mirrored.get(name) : undefined
-  const fault = needed === undefined ? undefined : checkParamHeaders(needed, params['arguments'], headers)
+  // In the bytes: the arguments of a long message are no values.
+  const argumentAt = (path: readonly string[]): unknown => scalarIn(bytes, 'params', 'arguments', ...path)
+  const fault = needed === undefined ? undefined : checkParamHeaders(needed, argumentAt, headers)
   return fault === undefined ? ok(undefined) : err(fault)
 }
 

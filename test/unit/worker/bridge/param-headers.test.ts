@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { checkParamHeaders, readMirroredParams } from '../../../../worker/bridge/param-headers.ts'
+import { scalarIn } from '../../../../worker/bridge/glance.ts'
 import { verifies } from '../../../requirements/verifies.ts'
+import { bytesOf } from './bytes.ts'
 
 const annotated = (schema: object): object => ({ type: 'object', properties: schema })
 
@@ -50,10 +52,15 @@ describe('readMirroredParams()', () => {
 })
 
 describe('checkParamHeaders()', () => {
+  const inside =
+    (args: unknown) =>
+    (path: readonly string[]): unknown =>
+      scalarIn(bytesOf(JSON.stringify({ args })), 'args', ...path)
+
   const check = (value: unknown, header: string | undefined): string | undefined =>
     checkParamHeaders(
       [{ name: 'X', path: ['a', 'b'] }],
-      { a: { b: value } },
+      inside({ a: { b: value } }),
       new Headers(header === undefined ? {} : { 'mcp-param-x': header }),
     )?.detail
 
@@ -96,8 +103,8 @@ describe('checkParamHeaders()', () => {
   test('ignores headers that the tool does not know, and arguments that are not there', () => {
     verifies('modern.param.unknown', 'modern.param.absent')
     const headers = new Headers({ 'Mcp-Param-Other': 'x' })
-    expect(checkParamHeaders([], { a: 1 }, headers)).toBeUndefined()
-    expect(checkParamHeaders([{ name: 'X', path: ['constructor', 'name'] }], {}, headers)).toBeUndefined()
-    expect(checkParamHeaders([{ name: 'X', path: ['a', 'b'] }], undefined, headers)).toBeUndefined()
+    expect(checkParamHeaders([], inside({ a: 1 }), headers)).toBeUndefined()
+    expect(checkParamHeaders([{ name: 'X', path: ['constructor', 'name'] }], inside({}), headers)).toBeUndefined()
+    expect(checkParamHeaders([{ name: 'X', path: ['a', 'b'] }], inside(undefined), headers)).toBeUndefined()
   })
 })

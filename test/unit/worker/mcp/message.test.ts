@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from '../../../../protocol/limits.ts'
+import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES, MAX_ROUTED_MEMBERS } from '../../../../protocol/limits.ts'
+import { WHOLE_PARSE_BYTES } from '../../../../worker/limits.ts'
 import { readBody, readPosted } from '../../../../worker/mcp/message.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf } from './response/recorded-body.ts'
@@ -103,6 +104,53 @@ describe('readPosted()', () => {
   ])('names the key for which it refuses %s', (body, at, detail) => {
     verifies('promise.1.keys-unmistakable')
     expect(readPosted(bytesOf(body))).toEqual({ ok: false, error: { code: 'INVALID_REQUEST', at, detail } })
+  })
+
+  describe('of a long body', () => {
+    const filler = `[${'{},'.repeat(WHOLE_PARSE_BYTES / 3)}{}]`
+
+    test('makes values of what the relay reads only, and keeps the bytes', () => {
+      verifies('promise.10.small-heap')
+      const text = `{"jsonrpc":"2.0","id":1.0,"method":"tools/call","params":{"name":"t","arguments":${filler},"_meta":{"progressToken":"p"}}}`
+      const posted = readPosted(bytesOf(text))
+      if (!posted.ok) throw new Error(posted.error.code)
+      const [message] = posted.value.messages
+      expect(message?.params).toEqual({ name: 't', _meta: { progressToken: 'p' } })
+      expect(message?.facts).toMatchObject({ id: { raw: '1.0' }, requestToken: { raw: '"p"' } })
+      expect(new TextDecoder().decode(message?.bytes)).toBe(text)
+    })
+
+    test.each([
+      ['PARSE_ERROR', `{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":${filler.slice(0, -1)},]}}`],
+      ['PARSE_ERROR', `${PING}${' '.repeat(WHOLE_PARSE_BYTES)}7`],
+      ['INVALID_REQUEST', `"${filler}"`],
+      ['INVALID_REQUEST', `{"jsonrpc":"1.0","id":1,"method":"m","params":${filler}}`],
+      ['INVALID_REQUEST', `{"jsonrpc":"2.0","id":1,"ID":2,"method":"m","params":${filler}}`],
+      ['INVALID_REQUEST', `{"jsonrpc":"2.0","id":null,"method":"m","params":${filler}}`],
+      ['BATCH_REFUSED', filler],
+      ['BODY_TOO_LARGE', `{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":{"a":${filler}}}}`],
+    ])('tells %s as of a short one', (code, text) => {
+      const posted = readPosted(bytesOf(text))
+      expect(posted.ok ? undefined : posted.error.code).toBe(code)
+    })
+
+    test('takes out nulls, and reads long messages of a batch the same', () => {
+      const answer = `{"jsonrpc":"2.0","id":7,"method":null,"params":null,"result":{"a":${filler}},"error":null}`
+      const posted = readPosted(bytesOf(`[${PING},${answer}]`))
+      if (!posted.ok) throw new Error(posted.error.code)
+      expect(posted.value.messages.map(({ facts }) => facts.kind)).toEqual(['request', 'result'])
+      expect(new TextDecoder().decode(posted.value.messages[1]?.bytes)).toBe(`{"jsonrpc":"2.0","id":7,"result":{"a":${filler}}}`)
+    })
+  })
+
+  test('refuses a message of more members than are told apart', () => {
+    verifies('promise.10.named')
+    const members = (count: number): string => Array.from({ length: count }, (_, n) => `"a${n}":1`).join(',')
+    const text = (count: number): string => `{"jsonrpc":"2.0","id":1,"method":"m","params":{${members(count)}}}`
+    expect(readPosted(bytesOf(text(MAX_ROUTED_MEMBERS))).ok).toBe(true)
+    const detail = `more than ${MAX_ROUTED_MEMBERS} members`
+    expect(readPosted(bytesOf(text(MAX_ROUTED_MEMBERS + 1)))).toEqual({ ok: false, error: { code: 'INVALID_REQUEST', detail } })
+    expect(readPosted(bytesOf(text(1).replace('"a0":1', `"arguments":{${members(MAX_ROUTED_MEMBERS + 1)}}`))).ok).toBe(true)
   })
 
   test('refuses bytes that are no UTF-8', () => {

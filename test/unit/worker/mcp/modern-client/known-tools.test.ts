@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { bytesOf } from '../response/recorded-body.ts'
 import { checkToolHeaders, knownTools, learnTools } from '../../../../../worker/mcp/modern-client/known-tools.ts'
 
 const MIRRORS = { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } }
@@ -50,7 +51,11 @@ describe('checkToolHeaders()', () => {
     ['broken', { region: 'eu' }, {}, undefined],
     [7, { region: 'eu' }, {}, undefined],
   ])('of %j with %j and the headers %j finds %j', async (name, args, headers, detail) => {
-    const checked = checkToolHeaders(await learn('s1'), { name, arguments: args }, new Headers(headers))
+    const checked = checkToolHeaders(
+      await learn('s1'),
+      { bytes: bytesOf(JSON.stringify({ params: { name, arguments: args } })), params: { name } },
+      new Headers(headers),
+    )
     expect(checked).toEqual(
       detail === undefined ? { ok: true } : { ok: false, error: { code: 'HEADER_MISMATCH', at: 'Mcp-Param-Region', detail } },
     )
