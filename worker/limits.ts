@@ -55,6 +55,12 @@ export const WHOLE_PARSE_BYTES = 64 * 1024
 /** Longest object in a long body of which the relay makes a value (`_meta`, a filter), in bytes: what is in it is ours to read. */
 export const MAX_GLANCE_BYTES = 64 * 1024
 
+/**
+ * Calls of one batch that are under way at once. A Worker may wait for the headers of six connections at a time, and what
+ * waits behind them for longer is ended; whether calls to objects count is not documented.
+ */
+export const MAX_BATCH_CALLS = 6
+
 /** How much of a body that is too large is read to its end, so that its sender gets to see why it was refused. */
 export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 

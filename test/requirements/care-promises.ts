@@ -81,6 +81,7 @@ const BOUNDED = {
     'promise.10.small-heap': promised(
       'Of a long body only what the relay reads becomes values, so that no body of 8 MiB becomes many times its size in memory.',
     ),
+    'promise.10.batch-calls': promised('Of a batch no more than six calls are under way at once, and each is answered.'),
     'promise.10.line': promised('A line of the server over 64 MiB is `LINE_TOO_LONG`, and the channel lives on.'),
     'promise.10.children': promised(
       'There are no more children than `--max-children`; one more is refused by name, or an idle one makes room.',

@@ -99,8 +99,10 @@ async function postBatch(
   }
   const requests = messages.filter(({ facts }) => facts.kind === 'request')
   if (requests.length === 0) return accepted()
-  const calls = requests.map((message) => SessionCall.make(share, caller, message, deliveryTo(accepts)))
-  return respondToBatch(calls, accepts, c.req.raw.signal)
+  function* calls(): Generator<SessionCall> {
+    for (const message of requests) yield SessionCall.make(share, caller, message, deliveryTo(accepts))
+  }
+  return respondToBatch(calls(), accepts, c.req.raw.signal)
 }
 
 /** The visitor of a method that only the handshake era has, or the response that refuses it. */

@@ -7,12 +7,13 @@ import { ResponseBody } from '../../carry/response-body.ts'
 import { FIRST_ANSWER_MS, KEEPALIVE_MS, MODERN_KEEPALIVE_MS, RECONNECT_MS } from '../../limits.ts'
 import { timeout } from '../../within.ts'
 import { isFinal, type Item } from '../call/item.ts'
+import { begin } from './calls-under-way.ts'
 import type { Exchange } from './exchange.ts'
 import { type ClientNames, FrameWriter, replacementsFor, type Resumable } from './frame-writer.ts'
 import { FRAMINGS, MessageWriter } from './message-writer.ts'
 import { initializeResponse, resultResponse } from './own-answers.ts'
 import { QuietTimer } from './quiet-timer.ts'
-import { eventStreamResponse, failureResponse, jsonResponse, serverErrorResponse } from './responses.ts'
+import { eventStreamResponse, failureResponse, jsonResponse, jsonStreamResponse, serverErrorResponse } from './responses.ts'
 import type { Accepts } from '../request-headers.ts'
 
 /** The answer to a single request. `headers` go out with it unless it failed. */
@@ -37,7 +38,7 @@ export async function respond(
   const isAnswer = first?.kind === 'frame' && first.header.type === 'answer'
   const framing = accepts.json && (isAnswer || !accepts.events) ? FRAMINGS.json : FRAMINGS.events
   const body = stream([exchange], framing, signal, first === undefined, pending)
-  return framing === FRAMINGS.json ? jsonResponse(body, headers) : eventStreamResponse(body, headers)
+  return framing === FRAMINGS.json ? jsonStreamResponse(body, headers) : eventStreamResponse(body, headers)
 }
 
 /** The rest of a call's stream, for a client that has come back. */
@@ -45,10 +46,13 @@ export function respondAgain(exchange: Exchange, signal: AbortSignal): Response 
   return eventStreamResponse(stream([exchange], FRAMINGS.events, signal, true))
 }
 
-/** The answers to a batch (MCP 2025-03-26), as they come. */
-export function respondToBatch(exchanges: readonly Exchange[], accepts: Accepts, signal: AbortSignal): Response {
+/**
+ * The answers to a batch (MCP 2025-03-26), as they come. A call is made as its exchange is taken from `exchanges`, and no more
+ * than MAX_BATCH_CALLS are under way at once.
+ */
+export function respondToBatch(exchanges: Iterable<Exchange>, accepts: Accepts, signal: AbortSignal): Response {
   if (accepts.events) return eventStreamResponse(stream(exchanges, FRAMINGS.events, signal, true))
-  return jsonResponse(stream(exchanges, FRAMINGS.array, signal, true))
+  return jsonStreamResponse(stream(exchanges, FRAMINGS.array, signal, true))
 }
 
 /** A status can still tell of these: the call never reached a server. */
@@ -81,19 +85,18 @@ type Framing = (typeof FRAMINGS)[keyof typeof FRAMINGS]
 
 /** A body with what comes for the calls until each has its answer; the client's leaving ends them all. */
 function stream(
-  exchanges: readonly Exchange[],
+  exchanges: Iterable<Exchange>,
   framing: Framing,
   signal: AbortSignal,
   isWaiting: boolean,
   first?: Promise<Item | undefined>,
 ): ReadableStream<Uint8Array> {
-  for (const exchange of exchanges) exchange.linger?.()
-  /** Those whose answer has not come. */
-  const silent = new Set(exchanges)
+  const calls = begin(exchanges)
+  const { silent } = calls
   const finish = (): void => {
     clearInterval(ticker)
     quiet?.stop()
-    for (const exchange of exchanges) exchange.close()
+    calls.close()
   }
   const body = new ResponseBody(signal, () => {
     finish()
@@ -112,9 +115,9 @@ function stream(
         if (canRise && messages.isIdle) messages.writeText(progress.heartbeat())
       }
     },
-    exchanges.some(({ modern }) => modern !== undefined) ? MODERN_KEEPALIVE_MS : KEEPALIVE_MS,
+    [...silent].some(({ modern }) => modern !== undefined) ? MODERN_KEEPALIVE_MS : KEEPALIVE_MS,
   )
-  const [only] = exchanges
+  const [only] = silent
   const prime = framing === FRAMINGS.events ? only?.events?.prime : undefined
   const firstId = prime?.id()
   if (firstId !== undefined) messages.prime(firstId, RECONNECT_MS)
@@ -122,15 +125,12 @@ function stream(
     prime === undefined || firstId === undefined ? undefined : new QuietTimer(prime.quietMs, () => leaveOff(messages, only, finish))
   // A proxy may hold the headers back until a first byte comes. One answer in one value needs no help.
   if (framing !== FRAMINGS.json || isWaiting) messages.keepAlive()
-  void Promise.all(
-    exchanges.map(async (exchange) => {
-      await writeItems(exchange, messages, framing !== FRAMINGS.events, first, () => quiet?.restart())
-      silent.delete(exchange)
-    }),
-  ).then(() => {
-    messages.end()
-    finish()
-  })
+  void calls
+    .each((exchange) => writeItems(exchange, messages, framing !== FRAMINGS.events, first, () => quiet?.restart()))
+    .then(() => {
+      messages.end()
+      finish()
+    })
   return body.readable
 }
 

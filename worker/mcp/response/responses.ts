@@ -19,6 +19,11 @@ export function jsonResponse(body: BodyInit, headers: Record<string, string> = {
   return new Response(body, { status, headers: { 'content-type': JSON_TYPE, 'cache-control': 'no-store', ...headers } })
 }
 
+/** One JSON value that comes bit by bit, with white space that says that we live: a proxy that compresses it would hold that back. */
+export function jsonStreamResponse(body: ReadableStream<Uint8Array>, headers: Record<string, string> = {}): Response {
+  return jsonResponse(body, { 'cache-control': 'no-store, no-transform', ...headers })
+}
+
 export function eventStreamResponse(body: ReadableStream<Uint8Array>, headers: Record<string, string> = {}): Response {
   return new Response(body, {
     // Proxies that buffer would hold events back; this header is how they are told not to.

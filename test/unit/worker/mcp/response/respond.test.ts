@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
 import { ItemQueue } from '../../../../../worker/carry/item-queue.ts'
-import { FIRST_ANSWER_MS, KEEPALIVE_MS } from '../../../../../worker/limits.ts'
+import { FIRST_ANSWER_MS, KEEPALIVE_MS, MAX_BATCH_CALLS } from '../../../../../worker/limits.ts'
 import { type Item, responseItem } from '../../../../../worker/mcp/call/item.ts'
 import { EventIds } from '../../../../../worker/mcp/response/event-ids.ts'
 import type { Exchange } from '../../../../../worker/mcp/response/exchange.ts'
 import { clientNames } from '../../../../../worker/mcp/response/frame-writer.ts'
 import { respond, respondAgain, respondToBatch } from '../../../../../worker/mcp/response/respond.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 import { bytesOf } from './recorded-body.ts'
 
 const BOTH = { json: true, events: true }
@@ -212,4 +213,41 @@ test.each([
   const answers = accepts.events ? dataOf(text) : (JSON.parse(text) as unknown[])
   expect(answers).toHaveLength(2)
   expect(answers).toEqual(expect.arrayContaining([expect.objectContaining({ id: 2, result: {} }), expect.objectContaining({ id: 1 })]))
+})
+
+test('respondToBatch() has six calls under way at once, and makes no other when its client has left', async () => {
+  verifies('http.post.batch', 'promise.10.batch-calls')
+  const made: ScriptedExchange[] = []
+  function* calls(): Generator<ScriptedExchange> {
+    for (let n = 0; n < 20; n++) {
+      const call = new ScriptedExchange(String(n))
+      made.push(call)
+      yield call
+    }
+  }
+  const leave = new AbortController()
+  const response = respondToBatch(calls(), { json: false, events: true }, leave.signal)
+  expect(made).toHaveLength(MAX_BATCH_CALLS)
+  made[3]?.items.put(answer())
+  await vi.waitFor(() => expect(made).toHaveLength(MAX_BATCH_CALLS + 1))
+  leave.abort()
+  await vi.waitFor(() => expect(made.every(({ closed }) => closed > 0)).toBe(true))
+  expect(made).toHaveLength(MAX_BATCH_CALLS + 1)
+  await response.body?.cancel().catch(() => undefined)
+})
+
+test('respondToBatch() answers a batch of any length', async () => {
+  verifies('http.post.batch', 'promise.10.batch-calls')
+  function* calls(): Generator<ScriptedExchange> {
+    for (let n = 0; n < 20; n++) {
+      const call = new ScriptedExchange(String(n))
+      call.items.put(answer())
+      yield call
+    }
+  }
+  const response = respondToBatch(calls(), { json: true, events: false }, new AbortController().signal)
+  expect(response.headers.get('cache-control')).toBe('no-store, no-transform')
+  const answers: readonly { readonly id: number }[] = await response.json()
+  const ids = answers.map(({ id }) => id)
+  expect(ids.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n))
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { failureResponse, jsonResponse, serverErrorResponse } from '../../../../../worker/mcp/response/responses.ts'
+import { failureResponse, jsonResponse, jsonStreamResponse, serverErrorResponse } from '../../../../../worker/mcp/response/responses.ts'
 import { bytesOf } from '../../bridge/bytes.ts'
 
 describe('failureResponse()', () => {
@@ -44,5 +44,6 @@ test.each([
 
 test('jsonResponse() is never kept by a cache unless its headers say so', () => {
   expect(jsonResponse('{}').headers.get('cache-control')).toBe('no-store')
+  expect(jsonStreamResponse(new Response('{}').body ?? expect.unreachable()).headers.get('cache-control')).toBe('no-store, no-transform')
   expect(jsonResponse('{}', { 'cache-control': 'max-age=1' }).headers.get('cache-control')).toBe('max-age=1')
 })
