@@ -73,6 +73,12 @@ export const MAX_LISTEN_BYTES = 512 * 1024
 /** Answers up to this size are taken whole where they must be translated; larger ones pass as they come, in bytes. */
 export const MAX_BRIDGED_ANSWER_BYTES = 8 * 1024 * 1024
 
+/**
+ * Values in JSON of a server of which the relay makes values: lists of tools, requests for input. A thousand tools of fifty
+ * values each hold a quarter of it, and V8 needs 12 MB for as many empty objects; 8 MiB can hold fourteen times as many.
+ */
+export const MAX_PARSED_VALUES = 200_000
+
 /** How long a client may think about a question of its server. INPUT_WAIT_SECONDS sets another time. */
 export const INPUT_WAIT_MS = 600_000
 

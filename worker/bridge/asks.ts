@@ -2,7 +2,8 @@
 import type { Span } from '../../protocol/json-scan.ts'
 import { splice } from '../../protocol/splice.ts'
 import { type Capability, type CapabilitySet, declare, lacking, neededFor } from './capabilities.ts'
-import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
+import { isTooManifold } from './json/bounded-value.ts'
+import { editObject, findPath, isArrayAt, isNullAt, isObjectAt, rootOf, scalarAt, textAt, valueAt, walkObject } from './json-view.ts'
 import { hasMember, isObject, type JsonObject, META } from './names.ts'
 import { objectText } from './object-text.ts'
 import type { Failure } from '../../protocol/errors.ts'
@@ -19,6 +20,7 @@ export type AskVerdict =
 export function judgeAsk(ask: Uint8Array, rawId: string, method: string, capabilities: CapabilitySet): AskVerdict {
   if (method === 'ping') return { kind: 'answer', response: resultText(rawId, '{}') }
   const paramsSpan = findPath(ask, rootOf(ask), 'params')
+  if (isTooManifold(ask, paramsSpan)) return { kind: 'refuse', response: refusalText(rawId, method), lacking: [] }
   const value = valueAt(ask, paramsSpan)
   const params: JsonObject = isObject(value) ? value : {}
   const needed = neededFor(method, params)
@@ -90,14 +92,17 @@ export interface GivenInput {
 /** Finds the answers to parked asks in a retry; keys that nobody asked for are ignored. */
 export function readInputResponses(retry: Uint8Array, asks: readonly ParkedAsk[]): GivenInput {
   const given = new Map<string, Span>()
+  const wanted = new Set(asks.map(({ key }) => key))
   const span = findPath(retry, rootOf(retry), 'params', 'inputResponses')
-  if (isObjectAt(retry, span)) walkObject(retry, span[0], (key, value) => given.set(key, value))
+  if (isObjectAt(retry, span))
+    walkObject(retry, span[0], (key, value) => {
+      if (wanted.has(key)) given.set(key, value)
+    })
   const responses = new Map<string, string>()
   const missing: string[] = []
   for (const { key, rawId, method } of asks) {
     const value = given.get(key)
-    if (value !== undefined && isAnswerTo(method, valueAt(retry, value)))
-      responses.set(key, resultText(rawId, withoutResultType(retry, value)))
+    if (value !== undefined && isAnswerTo(method, retry, value)) responses.set(key, resultText(rawId, withoutResultType(retry, value)))
     else missing.push(key)
   }
   return { responses, missing }
@@ -110,16 +115,19 @@ export function readRequestState(params: JsonObject): string | undefined {
 }
 
 /** Whether a value has the main members of this method's result. The server checks the rest against its own schema. */
-function isAnswerTo(method: string, value: unknown): boolean {
+function isAnswerTo(method: string, body: Uint8Array, value: Span): boolean {
+  if (!isObjectAt(body, value)) return false
+  const member = (key: string): Span | undefined => findPath(body, value[0], key)
+  const has = (key: string): boolean => member(key) !== undefined && !isNullAt(body, member(key))
   // A wrapped `{method, result}` is what some clients send, and is no answer.
-  if (!isObject(value) || hasMember(value, 'method') || hasMember(value, 'result')) return false
+  if (has('method') || has('result')) return false
   switch (method) {
     case 'elicitation/create':
-      return ['accept', 'decline', 'cancel'].some((action) => action === value['action'])
+      return ['accept', 'decline', 'cancel'].some((action) => action === scalarAt(body, member('action')))
     case 'sampling/createMessage':
-      return typeof value['role'] === 'string' && Object.hasOwn(value, 'content')
+      return typeof scalarAt(body, member('role')) === 'string' && member('content') !== undefined
     case 'roots/list':
-      return Array.isArray(value['roots'])
+      return isArrayAt(body, member('roots'))
     default:
       return false
   }

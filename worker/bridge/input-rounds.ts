@@ -4,6 +4,7 @@ import { splice } from '../../protocol/splice.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { applyEdit } from './body-edit.ts'
 import { type Capability, type CapabilitySet, lacking, neededFor } from './capabilities.ts'
+import { isTooManifold } from './json/bounded-value.ts'
 import { editObject, findPath, isNullAt, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
 import { isObject } from './names.ts'
 import { objectText } from './object-text.ts'
@@ -41,6 +42,7 @@ export function readInputRound(answer: Uint8Array, round: number): Result<InputR
   const requests = findPath(answer, root, 'result', 'inputRequests')
   const stateSpan = findPath(answer, root, 'result', 'requestState')
   const state = isNullAt(answer, stateSpan) ? undefined : stateSpan
+  if (isTooManifold(answer, requests)) return err({ code: 'ANSWER_TOO_LARGE', at: 'inputRequests' })
   const entries: [key: string, value: Span][] = []
   if (isObjectAt(answer, requests)) walkObject(answer, requests[0], (key, value) => entries.push([key, value]))
   if (entries.length === 0 && state === undefined) return err({ code: 'RESULT_UNMAPPABLE', at: 'inputRequests' })

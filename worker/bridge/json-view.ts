@@ -43,6 +43,15 @@ export function isObjectAt(bytes: Uint8Array, span: Span | undefined): span is S
   return span !== undefined && bytes[span[0]] === OPEN_OBJECT
 }
 
+export function isArrayAt(bytes: Uint8Array, span: Span | undefined): span is Span {
+  return span !== undefined && bytes[span[0]] === OPEN_ARRAY
+}
+
+/** The string, number or boolean at a span, or null; undefined for an object or array, of which no value is made. */
+export function scalarAt(bytes: Uint8Array, span: Span | undefined): unknown {
+  return isObjectAt(bytes, span) || isArrayAt(bytes, span) ? undefined : valueAt(bytes, span)
+}
+
 /** Whether a member is there and says that it is not: of optional members, null counts as absent. */
 export function isNullAt(bytes: Uint8Array, span: Span | undefined): span is Span {
   return span !== undefined && span[1] - span[0] === 4 && bytes[span[0]] === LOWER_N

@@ -1,7 +1,7 @@
 /** What becomes of a legacy client's methods, requests, results, errors and notifications when its server is modern. Pure. */
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { applyEdit, editBody } from './body-edit.ts'
-import { findPath, isObjectAt, rootOf, valueAt } from './json-view.ts'
+import { findPath, isArrayAt, isObjectAt, rootOf, valueAt } from './json-view.ts'
 import { isCacheable } from './modern-to-legacy.ts'
 import { META, META_PREFIX } from './names.ts'
 import { objectText } from './object-text.ts'
@@ -68,7 +68,8 @@ export type ResultKind = 'complete' | 'input_required' | 'other'
 
 /** A missing resultType means complete (basic/index, results). */
 export function resultKind(answer: Uint8Array): ResultKind {
-  const kind = valueAt(answer, findPath(answer, rootOf(answer), 'result', 'resultType'))
+  const span = findPath(answer, rootOf(answer), 'result', 'resultType')
+  const kind = isObjectAt(answer, span) || isArrayAt(answer, span) ? 'other' : valueAt(answer, span)
   if (kind === undefined || kind === 'complete') return 'complete'
   return kind === 'input_required' ? 'input_required' : 'other'
 }

@@ -1,6 +1,7 @@
 /** What becomes of a modern client's methods, requests, results and errors when its server is of the handshake era. Pure. */
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { applyEdit, editBody } from './body-edit.ts'
+import { boundedValueAt } from './json/bounded-value.ts'
 import { editObject, elementsAt, findPath, isObjectAt, rootOf, valueAt, valueStart } from './json-view.ts'
 import { META, META_PREFIX } from './names.ts'
 import { ERRORS } from '../../protocol/error-table.ts'
@@ -143,7 +144,7 @@ export function toModernError(answer: Uint8Array): ModernError {
 
 function readElicitations(answer: Uint8Array): string[] {
   const list = findPath(answer, rootOf(answer), 'error', 'data', 'elicitations')
-  const elicitations = valueAt(answer, list)
+  const elicitations = boundedValueAt(answer, list)
   if (!Array.isArray(elicitations)) return []
   return elicitations.flatMap((entry: unknown) => {
     const { message, url } = (entry ?? {}) as { readonly message?: unknown; readonly url?: unknown }

@@ -2,6 +2,7 @@
 import type { Span } from '../../protocol/json-scan.ts'
 import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
+import { isTooManifold } from './json/bounded-value.ts'
 import { elementsAt, findPath, isObjectAt, textAt, valueAt, walkObject } from './json-view.ts'
 
 /** Where a schema or a content that is no object is put. */
@@ -47,7 +48,8 @@ export function structuredContentEdits(body: Uint8Array, resultOpen: number, isS
 
 function fallbackText(body: Uint8Array, resultOpen: number, text: string): Replacement[] {
   const list = findPath(body, resultOpen, 'content')
-  if (list === undefined || body[list[0]] !== OPEN_ARRAY) return []
+  // A text among so many blocks is not looked for.
+  if (list === undefined || body[list[0]] !== OPEN_ARRAY || isTooManifold(body, list)) return []
   const blocks = elementsAt(body, list[0])
   const hasText = blocks.some((block) => isObjectAt(body, block) && valueAt(body, findPath(body, block[0], 'type')) === 'text')
   if (hasText) return []

@@ -8,8 +8,12 @@ import { objectText } from './object-text.ts'
 /** What may differ between a request and its retry (MCP 2026-07-28, basic/patterns/mrtr). */
 const UNBOUND: readonly string[] = ['_meta', 'inputResponses', 'requestState']
 
-/** Values nested deeper than this count byte by byte: a client that writes them otherwise the second time must call anew. */
+/**
+ * Values nested deeper than this, or longer, in bytes, count byte by byte: a client that writes them otherwise the second time
+ * must call anew. What is taken apart becomes many times its size for a while.
+ */
 const MAX_DEPTH = 64
+const MAX_CANONICAL_BYTES = 64 * 1024
 
 /**
  * SHA-256 over method and params, whatever the order of keys, the white space, and the spelling of strings and numbers.
@@ -23,8 +27,9 @@ export async function requestDigest(body: Uint8Array, method: string): Promise<U
 
 function canonicalText(body: Uint8Array, span: Span, depth: number): string {
   const first = body[span[0]]
-  if (first === OPEN_OBJECT && depth < MAX_DEPTH) return canonicalObject(body, span, depth, [])
-  if (first === OPEN_ARRAY && depth < MAX_DEPTH)
+  if (depth >= MAX_DEPTH || span[1] - span[0] > MAX_CANONICAL_BYTES) return textAt(body, span)
+  if (first === OPEN_OBJECT) return canonicalObject(body, span, depth, [])
+  if (first === OPEN_ARRAY)
     return `[${elementsAt(body, span[0])
       .map((element) => canonicalText(body, element, depth + 1))
       .join(',')}]`

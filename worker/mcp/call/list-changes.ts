@@ -1,6 +1,7 @@
 /** Writes the relay's own notifications that a server's lists may have changed. */
 import { changeMethods, readFilter, subscriptionEdits } from '../../bridge/listen.ts'
-import { isObject } from '../../bridge/names.ts'
+import { boundedValueAt } from '../../bridge/json/bounded-value.ts'
+import { findPath, rootOf } from '../../bridge/json-view.ts'
 import { splice } from '../../../protocol/splice.ts'
 
 const encoder = new TextEncoder()
@@ -21,9 +22,8 @@ export function listenMessages(methods: readonly string[], rawId: string): strin
 
 /** Those changes that a subscriptions/listen request asks for. */
 export function changesWanted(methods: readonly string[], request: Uint8Array): string[] {
-  const parsed: unknown = JSON.parse(decoder.decode(request))
-  const params = isObject(parsed) ? parsed['params'] : undefined
-  const filter = readFilter(isObject(params) ? params : {})
+  const notifications = boundedValueAt(request, findPath(request, rootOf(request), 'params', 'notifications'))
+  const filter = readFilter({ notifications })
   const wanted = filter.ok ? changeMethods(filter.value) : []
   return methods.filter((method) => wanted.includes(method))
 }

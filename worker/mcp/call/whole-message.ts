@@ -1,6 +1,7 @@
 /** Assembles a message of a child whose frames come one by one, where it can be read only as a whole. */
 import type { Answer, Ask, Chunk } from '../../../protocol/frame.ts'
 import { concat } from '../../../protocol/splice.ts'
+import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import { isFinal, type ItemSource } from './item.ts'
 
 interface Whole<H> {
@@ -43,13 +44,14 @@ export class WholeMessage<H extends Answer | Ask> {
   }
 }
 
-/** The whole answer to a call of the relay's own; undefined when it fails. */
+/** The whole answer to a call of the relay's own; undefined when it fails, or is longer than MAX_BRIDGED_ANSWER_BYTES. */
 export async function readAnswer(source: ItemSource): Promise<Uint8Array | undefined> {
   const answer = new WholeMessage<Answer>()
   try {
     for (let item = await source.next(); item?.kind === 'frame'; item = await source.next()) {
       const { header, body } = item
       source.taken(body.length)
+      if (header.type === 'answer' && header.size > MAX_BRIDGED_ANSWER_BYTES) return undefined
       const whole = header.type === 'answer' ? answer.begin(header, body) : header.type === 'chunk' ? answer.goOn(header, body) : undefined
       if (whole !== undefined) return whole.body
       if (isFinal(item)) return undefined

@@ -2,6 +2,7 @@
 import type { Answer } from '../../../protocol/frame.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
 import { envelopeMembers } from '../../bridge/discover.ts'
+import { isTooManifold } from '../../bridge/json/bounded-value.ts'
 import { findPath, isObjectAt, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { legacyResultEdits, resultKind, toLegacyError } from '../../bridge/legacy-to-modern.ts'
 import { isObject } from '../../bridge/names.ts'
@@ -52,7 +53,11 @@ export class SessionAnswers {
       return error === body ? item : responseItem(decoder.decode(toLegacyError(splice(body, [replacement(header.id, rawId)]), method)))
     }
     if (resultKind(body) === 'other') return responseItem(errorResponse(rawId, { code: 'RESULT_UNMAPPABLE', at: 'resultType' }))
-    if (method === 'tools/list') await this.#noteTools(body)
+    if (method === 'tools/list') {
+      // Each tool becomes a value, and an edit.
+      if (isTooManifold(body, [0, body.length])) return responseItem(errorResponse(rawId, { code: 'ANSWER_TOO_LARGE' }))
+      await this.#noteTools(body)
+    }
     const isSchemaWrapped = method === 'tools/call' && (await this.#isWrapped(body))
     const marks = restarted ? { marks: { [RESTARTED_KEY]: 'true' } } : {}
     return { ...item, restarted: false, edits: legacyResultEdits(body, { method, isSchemaWrapped, ...marks }) }

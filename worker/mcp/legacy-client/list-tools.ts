@@ -1,6 +1,7 @@
 /** Asks a server of revision 2026-07-28 for its tools, in the name of a session that calls one. */
 import { scanMessage } from '../../../protocol/json-scan.ts'
-import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
+import { boundedValueAt } from '../../bridge/json/bounded-value.ts'
+import { findPath, rootOf } from '../../bridge/json-view.ts'
 import { modernRequest } from '../../bridge/legacy-to-modern.ts'
 import { isObject, type JsonObject } from '../../bridge/names.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
@@ -31,6 +32,6 @@ export async function listSessionTools(
 }
 
 function readResult(answer: Uint8Array): JsonObject | undefined {
-  const result = valueAt(answer, findPath(answer, rootOf(answer), 'result'))
+  const result = boundedValueAt(answer, findPath(answer, rootOf(answer), 'result'))
   return isObject(result) ? result : undefined
 }

@@ -2,7 +2,7 @@
 import { err, ok, type Result } from '../../../protocol/result.ts'
 import { checkParamHeaders, type MirroredParam, readMirroredParams } from '../../bridge/param-headers.ts'
 import type { HeaderReader } from '../../bridge/standard-headers.ts'
-import { scalarIn } from '../../bridge/glance.ts'
+import { scalarIn } from '../../bridge/json/glance.ts'
 import { isObject } from '../../bridge/names.ts'
 import type { Failure } from '../../../protocol/errors.ts'
 import { MAX_CACHED_TOOL_SETS } from '../../limits.ts'

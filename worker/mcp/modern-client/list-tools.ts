@@ -1,5 +1,7 @@
 /** Lists a server's tools in the name of the client that calls one of them. */
 import { scanMessage } from '../../../protocol/json-scan.ts'
+import { boundedValueAt } from '../../bridge/json/bounded-value.ts'
+import { findPath, rootOf } from '../../bridge/json-view.ts'
 import { toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import { isObject, type JsonObject, objectIn } from '../../bridge/names.ts'
 import { Courier } from '../call/courier.ts'
@@ -8,7 +10,6 @@ import type { ModernCall } from './request.ts'
 import { groupCallRequest } from '../call/call-request.ts'
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 
 /** One page of tools/list, or undefined when the server does not give it. `bridge`: version of a child of the handshake era. */
 export async function listToolsFor(
@@ -36,10 +37,6 @@ export async function listToolsFor(
 }
 
 function readResult(answer: Uint8Array): JsonObject | undefined {
-  try {
-    const parsed: unknown = JSON.parse(decoder.decode(answer))
-    return isObject(parsed) ? objectIn(parsed, 'result') : undefined
-  } catch {
-    return undefined
-  }
+  const result = boundedValueAt(answer, findPath(answer, rootOf(answer), 'result'))
+  return isObject(result) ? result : undefined
 }

@@ -101,6 +101,8 @@ describe('readInputResponses()', () => {
     'null',
     '[]',
     '{"ask-1":{"method":"elicitation/create","result":{"action":"accept"}},"ask-2":{},"ask-3":7}',
+    '{"ask-1":{"action":["accept"]},"ask-2":{"roots":null},"ask-3":{"role":{},"content":1}}',
+    '{"ask-1":["action"],"ask-2":null,"ask-3":"role"}',
     '{"ask-1":{"action":"maybe"},"ask-2":{"roots":{}},"ask-3":{"role":"user"}}',
   ])('counts as missing what is no answer: %s', (responses) => {
     expect(retry(responses).missing).toEqual(['ask-1', 'ask-2', 'ask-3'])

@@ -9,6 +9,7 @@ import {
   retryRequest,
   serverRequest,
 } from '../../../../worker/bridge/input-rounds.ts'
+import { MAX_PARSED_VALUES } from '../../../../worker/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf, textOf } from './bytes.ts'
 
@@ -62,6 +63,12 @@ test.each(['{"x":{"method":"tools/call"}}', '{"x":7}', '{"x":{"method":"elicitat
     expect(readInputRound(answer(requests), 1)).toMatchObject({ ok: false, error: { code: 'RESULT_UNMAPPABLE' } })
   },
 )
+
+test('readInputRound() refuses requests of more values than can be made of them', () => {
+  verifies('promise.10.small-heap', 'promise.10.named')
+  const many = `{"f":{"method":"elicitation/create","params":{"a":[${'{},'.repeat(MAX_PARSED_VALUES)}1]}}}`
+  expect(readInputRound(answer(many), 1)).toMatchObject({ ok: false, error: { code: 'ANSWER_TOO_LARGE', at: 'inputRequests' } })
+})
 
 test('readInputRound() takes state alone, and refuses a round without anything', () => {
   verifies('modern.input.one-at-least')

@@ -73,6 +73,8 @@ test.each([
   ['{"result":{"resultType":"input_required"}}', 'input_required'],
   ['{"result":{"resultType":"task"}}', 'other'],
   ['{"result":{"resultType":null}}', 'other'],
+  ['{"result":{"resultType":{}}}', 'other'],
+  ['{"result":{"resultType":[]}}', 'other'],
   ['{"result":{"content":[{"resultType":"task"}]}}', 'complete'],
 ])('resultKind() of %s is %s', (answer, kind) => {
   expect(resultKind(bytesOf(answer))).toBe(kind)

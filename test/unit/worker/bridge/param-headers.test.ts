@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checkParamHeaders, readMirroredParams } from '../../../../worker/bridge/param-headers.ts'
-import { scalarIn } from '../../../../worker/bridge/glance.ts'
+import { scalarIn } from '../../../../worker/bridge/json/glance.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf } from './bytes.ts'
 

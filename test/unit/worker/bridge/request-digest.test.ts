@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../../../worker/access/secret.ts'
 import { requestDigest } from '../../../../worker/bridge/request-digest.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf } from './bytes.ts'
 
 describe('requestDigest()', () => {
@@ -40,6 +41,14 @@ describe('requestDigest()', () => {
         expect(await digestOf(JSON.stringify(params))).toBe(await digestOf(JSON.stringify(reversed, undefined, 1)))
       }),
     )
+  })
+
+  test('tells apart long values byte by byte', async () => {
+    verifies('promise.10.small-heap')
+    const list = (last: string): string => `{"a":[${'{},'.repeat(30_000)}${last}]}`
+    expect(await digestOf(list('1'))).toBe(await digestOf(list('1').replace('{"a"', '{ "\\u0061"')))
+    expect(await digestOf(list('1'))).not.toBe(await digestOf(list('2')))
+    expect(await digestOf(list('1'))).not.toBe(await digestOf(list('1.0')))
   })
 
   test('takes params nested 100,000 deep', async () => {

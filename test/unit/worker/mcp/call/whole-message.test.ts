@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import type { AgentFrame, Answer, Chunk } from '../../../../../protocol/frame.ts'
 import type { Item, ItemSource } from '../../../../../worker/mcp/call/item.ts'
 import { readAnswer, WholeMessage } from '../../../../../worker/mcp/call/whole-message.ts'
+import { MAX_BRIDGED_ANSWER_BYTES } from '../../../../../worker/limits.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 function headerOf(n: number, size: number): Answer {
   return { type: 'answer', ch: 'c.1', n, at: 0, size, key: '0', ra: 'c0', id: [0, 1], failed: false }
@@ -72,6 +74,13 @@ describe('readAnswer()', () => {
     }
     return Object.assign(source, { items })
   }
+
+  test('does not assemble an answer that is longer than one that is translated', async () => {
+    verifies('promise.10.small-heap')
+    const source = sourceOf([headerOf(2, MAX_BRIDGED_ANSWER_BYTES + 1), 2])
+    expect(await readAnswer(source.items)).toBeUndefined()
+    expect(source).toMatchObject({ taken: 2, isClosed: true })
+  })
 
   test('assembles the answer, passes over other messages, and closes its source', async () => {
     const source = sourceOf([NOTIFICATION, 1], [headerOf(2, 3), 2], [{ type: 'chunk', ch: 'c.1', n: 2, at: 0, offset: 2 }, 1])

@@ -1,7 +1,9 @@
 import { describe, expect, test, vi } from 'vitest'
 import { splice } from '../../../../../protocol/splice.ts'
+import { MAX_PARSED_VALUES } from '../../../../../worker/limits.ts'
 import { type AnsweredCall, SessionAnswers } from '../../../../../worker/mcp/legacy-client/answers.ts'
 import { learnModernServer, type ModernServer } from '../../../../../worker/mcp/legacy-client/known-modern-servers.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 import { answerHeader, CALLER, FACTS, response, rpcAnswer } from './modern-server.ts'
 
@@ -57,6 +59,19 @@ describe('SessionAnswers.translate()', () => {
     expect(known.wrappedTools).toBeUndefined()
     await translated(response(`${list}}`), { ...CALL, method: 'tools/list' }, known)
     expect(known.wrappedTools).toEqual(new Set(['t']))
+  })
+
+  test('refuses a list of more values than can be made of it, and takes a result of a call with as many', async () => {
+    verifies('promise.10.small-heap', 'promise.10.named')
+    const many = `[${'{},'.repeat(MAX_PARSED_VALUES)}{}]`
+    const known = server()
+    expect(await translated(response(`{"tools":${many}}`), { ...CALL, method: 'tools/list' }, known)).toMatchObject({
+      id: 7,
+      error: { data: { code: 'ANSWER_TOO_LARGE' } },
+    })
+    expect(known.wrappedTools).toBeUndefined()
+    const call = { ...CALL, method: 'prompts/get' }
+    expect(await translated(response(`{"resultType":"complete","messages":${many}}`), call, known)).toHaveProperty('result.messages')
   })
 
   test('asks the server once whether the schema of a tool was wrapped, where its content is an object', async () => {

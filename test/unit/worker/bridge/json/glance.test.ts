@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { glance, scalarIn } from '../../../../worker/bridge/glance.ts'
-import { MAX_GLANCE_BYTES } from '../../../../worker/limits.ts'
-import { verifies } from '../../../requirements/verifies.ts'
-import { bytesOf } from './bytes.ts'
+import { glance, scalarIn } from '../../../../../worker/bridge/json/glance.ts'
+import { MAX_GLANCE_BYTES } from '../../../../../worker/limits.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
+import { bytesOf } from '../bytes.ts'
 
 const PARAMS = ['_meta', 'name', 'uri', 'taskId', 'cursor', 'level', 'protocolVersion', 'requestState', 'notifications']
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { withoutNulls } from '../../../../worker/bridge/absent-members.ts'
-import { verifies } from '../../../requirements/verifies.ts'
-import { bytesOf, textOf } from './bytes.ts'
+import { withoutNulls } from '../../../../../worker/bridge/json/absent-members.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
+import { bytesOf, textOf } from '../bytes.ts'
 
 const cleaned = (text: string): string => textOf(withoutNulls(bytesOf(text), JSON.parse(text)))
 

@@ -1,11 +1,10 @@
 /** Looks at a long message's bytes for the few values that the relay reads, and makes nothing of the rest: what it holds is its peer's. Pure. */
-import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json-skip.ts'
-import type { Span } from '../../protocol/json-scan.ts'
-import type { Failure } from '../../protocol/errors.ts'
-import { err, ok, type Result } from '../../protocol/result.ts'
-import { MAX_GLANCE_BYTES } from '../limits.ts'
-import { findPath, isNullAt, isObjectAt, rootOf, valueAt, walkObject } from './json-view.ts'
-import type { JsonObject } from './names.ts'
+import type { Span } from '../../../protocol/json-scan.ts'
+import type { Failure } from '../../../protocol/errors.ts'
+import { err, ok, type Result } from '../../../protocol/result.ts'
+import { MAX_GLANCE_BYTES } from '../../limits.ts'
+import { findPath, isArrayAt, isNullAt, isObjectAt, rootOf, scalarAt, valueAt, walkObject } from '../json-view.ts'
+import type { JsonObject } from '../names.ts'
 
 /** Members of params that doors, bridge and calls look at. Arguments are not among them: `scalarIn` reads one of them. */
 const LOOKED_AT: readonly string[] = [
@@ -45,12 +44,11 @@ export function glance(body: Uint8Array): Result<JsonObject, Failure> {
   return ok({ ...message, params: seen })
 }
 
-/** A string, number or boolean at a path of a message; undefined for anything else, which is not made a value. */
+/** What `scalarAt` gives for a path of a message. */
 export function scalarIn(body: Uint8Array, ...path: readonly string[]): unknown {
-  const span = findPath(body, rootOf(body), ...path)
-  return span === undefined || isContainer(body, span) ? undefined : valueAt(body, span)
+  return scalarAt(body, findPath(body, rootOf(body), ...path))
 }
 
-function isContainer(body: Uint8Array, [from]: Span): boolean {
-  return body[from] === OPEN_OBJECT || body[from] === OPEN_ARRAY
+function isContainer(body: Uint8Array, span: Span): boolean {
+  return isObjectAt(body, span) || isArrayAt(body, span)
 }
