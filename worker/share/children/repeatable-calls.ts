@@ -1,4 +1,5 @@
 /** Which calls may run twice. They need not wait for an agent that is lost: another one runs them, each on a child of its own. */
+import { boundedValueAt } from '../../bridge/json/bounded-value.ts'
 import { isObject, objectIn } from '../../bridge/names.ts'
 import type { GroupChannels } from './group-channels.ts'
 import type { CallRequest, RepeatFacts } from '../../contract/share-rpc.ts'
@@ -27,8 +28,6 @@ const READS: ReadonlySet<string> = new Set([
   'resources/read',
   'completion/complete',
 ])
-
-const decoder = new TextDecoder()
 
 export class RepeatableCalls {
   readonly #channels: GroupChannels
@@ -62,8 +61,9 @@ export class RepeatableCalls {
 }
 
 function isHarmless(list: Uint8Array, name: string): boolean {
-  const answer: unknown = JSON.parse(decoder.decode(list))
-  const tools = isObject(answer) ? objectIn(answer, 'result')?.['tools'] : undefined
+  // A list is kept up to 1 MiB, of which twenty times as much could become.
+  const answer = boundedValueAt(list, [0, list.length])
+  const tools = objectIn(answer, 'result')?.['tools']
   const tool: unknown = Array.isArray(tools) ? tools.find((one) => isObject(one) && one['name'] === name) : undefined
   const annotations = isObject(tool) ? objectIn(tool, 'annotations') : undefined
   return annotations?.['readOnlyHint'] === true || annotations?.['idempotentHint'] === true

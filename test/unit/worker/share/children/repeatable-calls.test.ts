@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { RepeatFacts } from '../../../../../worker/contract/share-rpc.ts'
+import { MAX_PARSED_VALUES } from '../../../../../worker/limits.ts'
 import type { AgentLink } from '../../../../../worker/share/agents/links.ts'
 import type { GroupChannels } from '../../../../../worker/share/children/group-channels.ts'
 import { repeatFacts, RepeatableCalls } from '../../../../../worker/share/children/repeatable-calls.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 const OTHER = { name: 'other' } as AgentLink
 const CLIENT = { principal: 'p', session: 's' }
@@ -36,6 +38,14 @@ describe('RepeatableCalls', () => {
       { name: 'plain' },
     ]
     expect(calls(tools).mayRepeat(call)).toBe(expected)
+  })
+
+  test('mayRepeat() makes nothing of a list of more values than there is memory for', () => {
+    verifies('promise.10.small-heap')
+    const filler = { name: 'filler', inputSchema: Array.from({ length: MAX_PARSED_VALUES }, () => 0) }
+    const reads = { name: 'reads', annotations: { readOnlyHint: true } }
+    expect(calls([reads]).mayRepeat(toolCall('reads'))).toBe(true)
+    expect(calls([reads, filler]).mayRepeat(toolCall('reads'))).toBe(false)
   })
 
   test('otherAgentFor() names no agent for a call over HTTP+SSE, nor for one that may run once only', () => {
