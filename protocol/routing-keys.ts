@@ -29,18 +29,25 @@ export interface Level {
 
 // oxlint-disable-next-line no-control-regex
 const ASCII = /^[\0-\x7f]*$/
+const SEPARATOR = /[_-]/
+const SEPARATORS = /[_-]/g
 /** What readers that fold by other rules drop or confuse: the dot that lower-casing `İ` leaves, and letters that show nothing. */
 const UNSEEN = /[\u0307\p{Default_Ignorable_Code_Point}]/gu
 
 /**
  * One form for all keys that some JSON reader holds equal: those that fold case do (Go's encoding/json, readers of .NET
  * and Java by option), by full Unicode folding, so that `ſ` is `s`, the Kelvin sign is `k`, and `ı` and `İ` are `i`; and
- * those that bring letters to one form first (NFKC), so that `ＩＤ` is `id`.
+ * those that bring letters to one form first (NFKC), so that `ＩＤ` is `id`; and those that know a field by its name in their
+ * own language too (`request_id` in the official Python SDK).
  */
 export function foldKey(key: string): string {
-  if (ASCII.test(key)) return key.toLowerCase()
+  if (ASCII.test(key)) return joined(key.toLowerCase())
   // Upper case first: it is what makes `ſ` and `ı` plain letters.
-  return key.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC').replaceAll(UNSEEN, '')
+  return joined(key.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC').replaceAll(UNSEEN, ''))
+}
+
+function joined(key: string): string {
+  return SEPARATOR.test(key) ? key.replaceAll(SEPARATORS, '') : key
 }
 
 const META: Level = {
@@ -59,8 +66,11 @@ export const ROOT: Level = {
   levels: { params: PARAMS },
 }
 
+const MCP_METHOD = /^(?:initialize$|ping$|(?:tools|prompts|resources|completion|logging|tasks|notifications|server|subscriptions)\/)/
+
 /** By which parameters a call is routed, checked or bound, and for which methods; elsewhere the same key is one like any other. */
 const PARAMS_OF: ReadonlyMap<string, (method: string) => boolean> = new Map([
+  ['_meta', (method) => MCP_METHOD.test(method)],
   ['requestId', (method) => method === 'notifications/cancelled'],
   ['progressToken', (method) => method === 'notifications/progress'],
   ['progress', (method) => method === 'notifications/progress'],
@@ -99,7 +109,8 @@ export const LIKE: Slot = 'like '
 export function noteLookAlike(key: string, { name, folded }: Level, found: Map<Slot, readonly [number, number]>): void {
   const real = folded?.get(foldKey(key))
   if (real === undefined) return
-  if (name !== 'params' || real === '_meta') throw new ScanFault('look_alike_key', key)
+  // `meta` is a word that methods of others may use.
+  if (name !== 'params' || (real === '_meta' && key.normalize('NFKC').includes('_'))) throw new ScanFault('look_alike_key', key)
   found.set(LIKE, NOWHERE).set(`like ${key}`, NOWHERE)
 }
 

@@ -96,11 +96,29 @@ describe('scanClientMessage() and keys that look like one of routing', () => {
     expect(scan(text)).toMatchObject({ ok: false, error: { reason: 'look_alike_key' } })
   })
 
+  test.each([
+    message('notifications/cancelled', 'params', '"request_id":7', false),
+    message('notifications/cancelled', 'params', '"requestId":1,"request-id":7', false),
+    message('notifications/progress', 'params', '"progress_token":7', false),
+    message('tasks/cancel', 'params', '"task_id":"t"', false),
+    message('tools/call', 'params', '"meta":{"progressToken":7}', false).replace('"_meta":{},', ''),
+    message('tools/call', 'params', '"META":{"progressToken":7}', true),
+    message('tools/call', 'params', '"\uff3fmeta":{}', true),
+    message('vendor/do', 'params', '"__meta":{}', true),
+    message('tools/call', '_meta', '"progress_token":7', false),
+  ])('refuses the name that a field has in the language of a reader: %s', (text) => {
+    verifies('promise.1.keys-unmistakable')
+    expect(scan(text)).toMatchObject({ ok: false, error: { reason: 'look_alike_key' } })
+  })
+
   test('lets pass what only looks like a key of another method, of another level, or of a longer word', () => {
     for (const text of [
       message('tools/call', 'params', '"RequestId":1,"Uri":"u","TaskID":"t","ProgressToken":1', false),
       message('vendor/do', 'params', '"Name":"n","URI":"u"', false),
-      message('tools/call', 'params', '"Id":1,"Method":"m","meta":{},"Result":1', false),
+      message('tools/call', 'params', '"Id":1,"Method":"m","Result":1', false),
+      message('vendor/do', 'params', '"meta":{},"Meta":{},"request_id":1', false),
+      message('tools/call', 'params', '"request_id":1,"task_id":"t"', false),
+      message('tools/call', '_meta', '"request_id":1', false),
       message('tools/call', '_meta', '"ID":1,"Name":"n","com.example/ClientInfo":{}', false),
       message('tools/call', 'root', '"ids":1,"identity":2,"methods":[]', false),
       '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"ID":1,"id":2,"Id":3,"Name":"x"}}}',
@@ -122,7 +140,7 @@ describe('scanClientMessage() and keys that look like one of routing', () => {
 describe('foldKey()', () => {
   test('gives one form to all case and width variants of ASCII keys', () => {
     fc.assert(
-      fc.property(fc.stringMatching(/^[a-z/._]{1,24}$/), (key) => {
+      fc.property(fc.stringMatching(/^[a-z/.]{1,24}$/), (key) => {
         expect(foldKey(key)).toBe(key)
         expect(foldKey(key.toUpperCase())).toBe(key)
         expect(foldKey(key.toUpperCase().toLowerCase())).toBe(key)
@@ -131,6 +149,6 @@ describe('foldKey()', () => {
   })
 
   test('keeps apart what no reader holds equal', () => {
-    expect(new Set(['id', 'íd', 'i-d', 'i_d', 'ids', 'đi'].map(foldKey)).size).toBe(6)
+    expect(new Set(['id', 'íd', 'i.d', 'ids', 'đi'].map(foldKey)).size).toBe(5)
   })
 })
