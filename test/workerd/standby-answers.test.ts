@@ -8,8 +8,9 @@ import { createClientToken, createShare, factsOf, resetShare, TestClient, type T
 import { bodyText, initialize, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
 
-const FIRST_PAGE = '{"tools":[{"name":"first"}],"nextCursor":"to \\"2\\""}'
-const NEXT_PAGE = '{"jsonrpc":"2.0","id":"b","method":"tools/list","params":{"cursor":"to \\"2\\""}}'
+const firstPage = (cursor: string): string => `{"tools":[{"name":"first"}],"nextCursor":${JSON.stringify(cursor)}}`
+const nextPage = (cursor: string): string =>
+  `{"jsonrpc":"2.0","id":"b","method":"tools/list","params":{"cursor":${JSON.stringify(cursor)}}}`
 
 /** A share whose agent has left, and a client that knows its tools. */
 async function forsaken(): Promise<{ readonly share: TestShare; readonly client: TestClient }> {
@@ -152,24 +153,25 @@ describe('what is kept', () => {
     expect(await (await client.post(LIST)).json()).toMatchObject({ result: { tools: [{ name: 'newer' }] } })
   })
 
-  test('is every page of a list, and the list is answered when all of them are kept', async () => {
+  test.each(['to "2"', ''])('is every page of a list, also of one with the cursor %j, when all of them are kept', async (cursor) => {
     const { share, agent, client, ch } = await known()
+    const [first, second] = [firstPage(cursor), nextPage(cursor)]
     const before = (await factsOf(share)).counters.total_changes
-    await list(agent, client, FIRST_PAGE)
+    await list(agent, client, first)
     while ((await factsOf(share)).counters.total_changes === before);
     await agent.leave()
     const early = client.post(LIST)
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
-    back.answer((await back.expect('call')).header, '"a"', FIRST_PAGE)
+    back.answer((await back.expect('call')).header, '"a"', first)
     expect(staleSince(await answerIn(early))).toBeUndefined()
-    const next = client.post(NEXT_PAGE)
+    const next = client.post(second)
     back.answer((await back.expect('call')).header, '"b"', '{"tools":[{"name":"second"}]}')
     await next
     await untilKept(share, 3)
     await back.leave()
-    const pages = [await answerIn(client.post(LIST)), await answerIn(client.post(NEXT_PAGE))]
+    const pages = [await answerIn(client.post(LIST)), await answerIn(client.post(second))]
     expect(pages).toMatchObject([
-      { result: { tools: [{ name: 'first' }], nextCursor: 'to "2"' } },
+      { result: { tools: [{ name: 'first' }], nextCursor: cursor } },
       { result: { tools: [{ name: 'second' }] } },
     ])
     expect(pages.every((page) => staleSince(page) !== undefined)).toBe(true)

@@ -21,6 +21,10 @@ test('pagesOf() follows cursors until a page has none', async () => {
   expect(pages).toEqual([{ nextCursor: 'b' }, { tools: [] }])
 })
 
+test('pagesOf() takes an empty cursor for a cursor', async () => {
+  expect((await read((cursor) => (cursor === undefined ? { nextCursor: '' } : {}))).asked).toEqual([undefined, ''])
+})
+
 test.each([{}, { nextCursor: null }, { nextCursor: 7 }])('pagesOf() takes %j for the last page', async (page) => {
   expect((await read(() => page)).asked).toEqual([undefined])
 })

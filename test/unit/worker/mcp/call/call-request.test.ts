@@ -43,6 +43,7 @@ describe('callRequest()', () => {
   test.each([
     ['initialize', { protocolVersion: '2025-11-25' }, { revision: '2025-11-25', canStandBy: true }],
     ['tools/list', { cursor: 'c' }, { cursor: 'c', canStandBy: true }],
+    ['tools/list', { cursor: '' }, { cursor: '', canStandBy: true }],
     ['ping', {}, { canStandBy: true }],
     ['logging/setLevel', { level: 'debug' }, { level: 'debug' }],
     ['resources/subscribe', { uri: 'file:///a' }, { uri: 'file:///a' }],
