@@ -34,6 +34,15 @@ export const TAKEN_EVERY_BYTES = 256 * 1024
 /** Bytes that a response stream holds ready for its client; more waits in the queue and is not credited. */
 export const STREAM_HIGH_WATER_BYTES = 64 * 1024
 
+/**
+ * How long a listening client of 2026-07-28 may take over what it had been sent when its server's other calls began to wait for
+ * it, at most 4 MiB: long enough for 4 Mbit/s, and well below the time in which those calls are given up (60 s).
+ */
+export const LISTENER_LAG_MS = 10_000
+
+/** Largest notification that is passed on to a listen on a child of the handshake era, in bytes; of a larger one only what the schema knows is told. */
+export const MAX_LISTEN_MESSAGE_BYTES = 1024 * 1024
+
 /** How long a call may take from its Worker to its Share, when the two compare times. */
 export const CALL_TRAVEL_MS = 1_000
 

@@ -94,6 +94,9 @@ const BOUNDED = {
     'promise.10.object-4mib': promised('The Share holds at most 4 MiB of a channel, however large the bodies are.'),
     'promise.10.chunks': promised('Large requests and answers pass in chunks, byte for byte.'),
     'promise.10.fair': promised('A flood, a slow reader or a large answer delays nobody else.'),
+    'promise.10.slow-listener': promised(
+      'A listen of 2026-07-28 whose client does not read, while calls of its group wait for that, ends with `EVENTS_LOST` after 10 s.',
+    ),
     'promise.10.retries': promised('Retries back off and stay within their bounds.'),
     'promise.10.rounds': promised('A server that asks for ever, and a question that nobody answers, come to an end.'),
   },

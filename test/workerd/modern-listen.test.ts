@@ -1,9 +1,11 @@
 /** What a child of the handshake era says unasked to modern clients: listens, resource updates, log messages. */
 import { evictDurableObject } from 'cloudflare:test'
-import { expect, describe, test } from 'vitest'
+import { afterEach, expect, describe, test, vi } from 'vitest'
+import { LISTENER_LAG_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { callTool, HandshakeChild, postModern } from './harness/handshake-child.ts'
-import { EventReader, resetShare, stubOf } from './harness/relay.ts'
+import { heldTimers } from './harness/held-timers.ts'
+import { createShare, EventReader, factsOf, resetShare, stubOf } from './harness/relay.ts'
 import { bodyText, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId'
@@ -52,6 +54,23 @@ async function greeted(): Promise<{ readonly child: HandshakeChild; readonly ch:
   const [ch = ''] = child.opened
   return { child, ch }
 }
+
+/** Resource updates of 3 MiB in all, for the last of which the agent asks for credit. */
+function flood(child: HandshakeChild, ch: string): string {
+  const uri = 'x:1'
+  const text = `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"${uri}","pad":"${'x'.repeat(200_000)}"}}`
+  for (let n = 1; n <= FLOOD_MESSAGES; n++) child.agent.notify(ch, text, n === FLOOD_MESSAGES ? { uri, ack: true } : { uri })
+  return text
+}
+const FLOOD_MESSAGES = 16
+
+async function buffered(child: HandshakeChild): Promise<number> {
+  return (await factsOf(child.share)).counters.buffered_bytes
+}
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 describe('subscriptions/listen', () => {
   test('is acknowledged with what the server can honour, and brings that to those who asked for it', async () => {
@@ -151,6 +170,60 @@ describe('subscriptions/listen', () => {
     child.agent.notify(ch, updated('x:1'), { uri: 'x:1' })
     expect((await nextMessage(events)).params.uri).toBe('x:1')
     await events.cancel()
+  })
+
+  test('pays as its client reads, so that the agent may go on', async () => {
+    verifies('promise.10.credit')
+    const { child, ch } = await greeted()
+    const { events } = await listen(child, 1, { resourceSubscriptions: ['x:1'] })
+    await tellOf(child)
+    flood(child, ch)
+    expect((await child.expect('receipt')).header.ch).toBe(ch)
+    expect(await buffered(child)).toBeGreaterThan(2 * 1024 * 1024)
+    for (let n = 1; n <= FLOOD_MESSAGES; n++) await events.next()
+    expect((await child.expect('credit')).header.ch).toBe(ch)
+    await vi.waitFor(async () => expect(await buffered(child)).toBe(0))
+    await events.cancel()
+  })
+
+  test('that is not read ends with EVENTS_LOST after a while, and its group goes on', async () => {
+    verifies('promise.10.slow-listener')
+    const timers = heldTimers(LISTENER_LAG_MS)
+    const { child, ch } = await greeted()
+    const { events } = await listen(child, 1, { resourceSubscriptions: ['x:1'] })
+    await tellOf(child)
+    flood(child, ch)
+    await child.expect('receipt')
+    await vi.waitFor(() => expect(timers.count).toBe(1))
+    timers.end()
+    expect((await child.expect('credit')).header.ch).toBe(ch)
+    expect(await tellOf(child)).toEqual(['resources/unsubscribe', 'x:1'])
+    expect(await buffered(child)).toBe(0)
+    // What had come for it, and then the reason.
+    for (let n = 1; n <= FLOOD_MESSAGES; n++) await events.next()
+    expect(JSON.parse((await events.next()) ?? '')).toMatchObject({ id: 1, error: { data: { code: 'EVENTS_LOST' } } })
+    expect(await events.next()).toBeUndefined()
+  })
+
+  test('on a child of its own era that is not read is cancelled after a while', async () => {
+    verifies('promise.10.slow-listener')
+    const timers = heldTimers(LISTENER_LAG_MS)
+    const share = await createShare()
+    const child = new HandshakeChild(share, await ScriptedAgent.connect(share, { era: 'modern' }))
+    const response = postModern(share, 'subscriptions/listen', { notifications: { resourceSubscriptions: ['x:1'] } })
+    const { header } = await child.expect('call')
+    const text = `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"pad":"${'x'.repeat(200_000)}"}}`
+    const send = (more: object): unknown => child.agent.notify(header.ch, text, { ra: header.ra, sure: true, ...more })
+    send({})
+    const events = new EventReader(await response)
+    for (let n = 2; n <= FLOOD_MESSAGES; n++) send(n === FLOOD_MESSAGES ? { ack: true } : {})
+    await child.expect('receipt')
+    await vi.waitFor(() => expect(timers.count).toBe(1))
+    timers.end()
+    const next = [await child.next(), await child.next()].map((frame) => frame.header)
+    expect(next).toMatchObject([{ type: 'credit' }, { type: 'notify', cancels: header.key }])
+    for (let n = 1; n <= FLOOD_MESSAGES; n++) await events.next()
+    expect(JSON.parse((await events.next()) ?? '')).toMatchObject({ id: 1, error: { data: { code: 'EVENTS_LOST' } } })
   })
 
   test('ends with its result when the child dies', async () => {

@@ -6,6 +6,7 @@ import { markQuery, STREAM_CLOSE, type StreamControl, type StreamMark, type Stre
 import { REATTACH_MS } from '../limits.ts'
 import { pause } from '../within.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
+import { StreamLag } from './stream-lag.ts'
 import { TakenBytes } from './taken-bytes.ts'
 
 /** What becomes of a stream, and how long it is held on to. */
@@ -15,6 +16,8 @@ export interface StreamReader {
   readonly onControl?: (control: StreamControl) => void
   /** The stream is over, which is told once: the code of its last close, or 1000 after `close`. */
   readonly onEnd: (code: number) => void
+  /** The client lags so far behind that others wait for it (LISTENER_LAG_MS); called once. Without it they wait for ever. */
+  readonly onLag?: () => void
   /** Runs before each attempt to attach; false when there is nothing to attach to. */
   readonly prepare?: () => Promise<boolean>
   /** Attempts in a row to attach again after a reset. With none every close ends the stream. */
@@ -24,7 +27,7 @@ export interface StreamReader {
 }
 
 /** Closes after which there is nothing to attach to; after any other, the Share was reset. */
-const FINAL_CLOSES: ReadonlySet<number> = new Set([STREAM_CLOSE.REPLACED, STREAM_CLOSE.ENDED, STREAM_CLOSE.AGAIN])
+const FINAL_CLOSES: ReadonlySet<number> = new Set([STREAM_CLOSE.REPLACED, STREAM_CLOSE.ENDED, STREAM_CLOSE.AGAIN, STREAM_CLOSE.BEHIND])
 /** Of a stream that its Worker closes (RFC 6455 §7.4.1). */
 const NORMAL_CLOSE = 1000
 
@@ -33,6 +36,7 @@ export class ShareStream {
   readonly #target: StreamTarget
   readonly #reader: StreamReader
   readonly #taken = new TakenBytes()
+  readonly #lag: StreamLag | undefined
   #socket: WebSocket | undefined
   /** The last message that has come whole or in part: where the stream goes on after a reset. */
   #mark: StreamMark | undefined
@@ -44,6 +48,7 @@ export class ShareStream {
     this.#target = target
     this.#reader = reader
     this.#mark = mark
+    if (reader.onLag !== undefined) this.#lag = new StreamLag(reader.onLag)
   }
 
   /**
@@ -79,6 +84,7 @@ export class ShareStream {
   /** The client has taken body bytes: tells the Share when it is worth a message. */
   taken(bytes: number): void {
     this.#taken.add(bytes, this.#socket)
+    this.#lag?.taken(bytes)
   }
 
   close(): void {
@@ -103,7 +109,7 @@ export class ShareStream {
   #receive(data: string | ArrayBuffer): void {
     if (typeof data === 'string') {
       const control = JSON.parse(data) as StreamControl
-      if (control.type === 'sync') this.#taken.sync(this.#socket)
+      if (control.type === 'sync') this.#synchronise()
       else this.#reader.onControl?.(control)
       return
     }
@@ -111,7 +117,14 @@ export class ShareStream {
     if (!frame.ok) return
     const { header, body } = frame.value
     this.#note(header)
+    this.#lag?.received(body.length)
     this.#reader.onFrame?.(header, body)
+  }
+
+  /** Credit is withheld because of this client. */
+  #synchronise(): void {
+    this.#taken.sync(this.#socket)
+    this.#lag?.watch()
   }
 
   /** A message is only passed by once the next one begins: until then its rest may have to be sent again. */
@@ -137,6 +150,7 @@ export class ShareStream {
   #end(code: number): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#lag?.stop()
     this.#reader.onEnd(code)
   }
 }

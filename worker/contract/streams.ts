@@ -58,6 +58,8 @@ export const STREAM_CLOSE = {
   REPEAT: 4105,
   /** Open it again: the call has gone to another agent since. */
   MOVED: 4106,
+  /** Its client does not take what comes, and more is not kept. */
+  BEHIND: 4107,
 } as const
 
 /** Text messages on stream sockets. */

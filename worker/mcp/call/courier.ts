@@ -16,6 +16,7 @@ import { log } from '../../log.ts'
 import { pause } from '../../within.ts'
 import { isFinal, type Item, type ItemSource, responseItem } from './item.ts'
 import { changesWanted, listenMessages } from './list-changes.ts'
+import { LISTENER_BEHIND } from './listener-behind.ts'
 import { ListingRecorder } from './listing-recorder.ts'
 import { standbyAnswer } from './standby-answer.ts'
 import { CallTries, type NextTry } from './tries.ts'
@@ -37,6 +38,7 @@ export class Courier implements ItemSource {
   readonly #share: ShareClient
   #request: CallRequest
   readonly #renew: Renew | undefined
+  readonly #onLag: (() => void) | undefined
   #body: Uint8Array
   readonly #tries = new CallTries(Date.now())
   readonly #items = new ItemQueue<Item>()
@@ -58,9 +60,13 @@ export class Courier implements ItemSource {
   /** The answer is there, or nothing more is tried. */
   #isDone = false
 
-  /** `renew` makes another request of what the Share knows better; without it such a call fails. */
-  constructor(share: ShareClient, request: CallRequest, body: Uint8Array, renew?: Renew) {
+  /**
+   * `renew` makes another request of what the Share knows better; without it such a call fails. `onLag` ends, in the server
+   * too, a call whose client has fallen behind while others wait for it; without it they wait for ever.
+   */
+  constructor(share: ShareClient, request: CallRequest, body: Uint8Array, renew?: Renew, onLag?: () => void) {
     this.#renew = renew
+    this.#onLag = onLag
     this.#share = share
     this.#request = request
     this.#body = body
@@ -224,6 +230,7 @@ export class Courier implements ItemSource {
         onFrame: (header, body) => this.#putFrame(header, body),
         onControl: (control) => this.#hear(control),
         onEnd: (code) => resolve(this.#ended(code)),
+        ...(this.#onLag === undefined ? {} : { onLag: () => this.#fallBehind() }),
         retries: 0,
       },
     )
@@ -252,6 +259,11 @@ export class Courier implements ItemSource {
     // The server that is listened to was started anew.
     if (control.type !== 'changed' || method !== 'subscriptions/listen') return
     for (const text of listenMessages(changesWanted(control.methods, this.#body), rawId)) this.#put({ kind: 'message', text })
+  }
+
+  #fallBehind(): void {
+    this.#put(LISTENER_BEHIND)
+    this.#onLag?.()
   }
 
   #fail(failure: Failure): void {

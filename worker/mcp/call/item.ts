@@ -12,8 +12,8 @@ export type Item =
       /** Of an answer or message that was translated: what must be written into it beside the client's own names. */
       readonly edits?: readonly Replacement[]
     }
-  /** A whole JSON-RPC message of the relay's own that is not the answer. */
-  | { readonly kind: 'message'; readonly text: string }
+  /** A whole JSON-RPC message that is not the answer. `owed`: body bytes that the client takes with it. */
+  | { readonly kind: 'message'; readonly text: string; readonly owed?: number }
   /** The whole JSON-RPC response, in the client's id. */
   | { readonly kind: 'response'; readonly http: number; readonly text: string }
   | { readonly kind: 'failed'; readonly failure: Failure }

@@ -1,5 +1,5 @@
 /** Assembles a message of a child whose frames come one by one, where it can be read only as a whole. */
-import type { Answer, Ask, Chunk } from '../../../protocol/frame.ts'
+import type { Answer, Ask, Chunk, Notification } from '../../../protocol/frame.ts'
 import { concat } from '../../../protocol/splice.ts'
 import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import { isFinal, type ItemSource } from './item.ts'
@@ -9,7 +9,7 @@ interface Whole<H> {
   readonly body: Uint8Array
 }
 
-export class WholeMessage<H extends Answer | Ask> {
+export class WholeMessage<H extends Answer | Ask | Notification> {
   #header: H | undefined
   #parts: Uint8Array[] = []
   #bytes = 0

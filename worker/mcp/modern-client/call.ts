@@ -71,8 +71,9 @@ class ModernExchange implements Exchange {
     const isPlain = modernVerdict(request.method) === 'forward' && readRequestState(message.params) === undefined
     const first = server === undefined || !isPlain ? undefined : this.#translated(server)
     if (server !== undefined && first !== undefined) this.#server = server
+    const onLag = request.method === 'subscriptions/listen' ? (): void => this.cancel() : undefined
     const { request: sent, body } = first ?? { request, body: message.bytes }
-    this.#courier = new Courier(visitor.share, this.#withTools(sent), body, (news) => this.#renew(news))
+    this.#courier = new Courier(visitor.share, this.#withTools(sent), body, (news) => this.#renew(news), onLag)
     if (server !== undefined && first !== undefined) this.#child = this.#childOf(server, 0)
   }
 
@@ -83,7 +84,8 @@ class ModernExchange implements Exchange {
   }
 
   taken(bytes: number): void {
-    this.#courier.taken(bytes)
+    if (this.#subscription === undefined) this.#courier.taken(bytes)
+    else this.#subscription.taken(bytes)
   }
 
   linger(): void {

@@ -1,14 +1,18 @@
 /** Holds a modern client's listen on a child of the handshake era, and marks what it brings as the client expects. */
-import type { AgentFrame } from '../../../protocol/frame.ts'
+import type { AgentFrame, Chunk, Notification } from '../../../protocol/frame.ts'
 import { splice } from '../../../protocol/splice.ts'
 import { acknowledgement, listenResult, subscriptionEdits, type SubscriptionFilter } from '../../bridge/listen.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
-import type { StreamControl } from '../../contract/streams.ts'
+import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
+import { MAX_LISTEN_MESSAGE_BYTES } from '../../limits.ts'
 import type { Item, ItemSource } from '../call/item.ts'
 import { listenMessages } from '../call/list-changes.ts'
+import { LISTENER_BEHIND } from '../call/listener-behind.ts'
+import { WholeMessage } from '../call/whole-message.ts'
 
+const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 export class Subscription implements ItemSource {
@@ -16,6 +20,10 @@ export class Subscription implements ItemSource {
   readonly #filter: SubscriptionFilter
   readonly #items = new ItemQueue<Item>()
   readonly #stream: ShareStream
+  readonly #whole = new WholeMessage<Notification>()
+  /** The notification whose chunks are coming, and the bytes of it that the client owes. */
+  #unfinished: Notification | undefined
+  #unpaidBytes = 0
 
   constructor(share: ShareClient, group: string, key: string, filter: SubscriptionFilter, rawId: string) {
     this.#rawId = rawId
@@ -27,7 +35,8 @@ export class Subscription implements ItemSource {
         prepare: () => share.subscribe({ group, key, filter }),
         onFrame: (header, body) => this.#receive(header, body),
         onControl: (control) => this.#hear(control),
-        onEnd: () => this.#end(),
+        onEnd: (code) => this.#end(code),
+        onLag: () => this.#fallBehind(),
         retries: Infinity,
       },
     )
@@ -38,8 +47,8 @@ export class Subscription implements ItemSource {
     return this.#items.next()
   }
 
-  taken(): void {
-    // Notifications are small, and are not credited.
+  taken(bytes: number): void {
+    this.#stream.taken(bytes)
   }
 
   close(): void {
@@ -50,12 +59,19 @@ export class Subscription implements ItemSource {
   async #open(): Promise<void> {
     const isThere = await this.#stream.open().catch(() => this.#stream.reopen())
     if (isThere) this.#items.put({ kind: 'message', text: acknowledgement(this.#rawId, this.#filter) })
-    else this.#end()
+    else this.#end(STREAM_CLOSE.ENDED)
   }
 
   /** The client listens anew, and finds whichever child there is then. */
-  #end(): void {
-    this.#items.put({ kind: 'result', result: listenResult(this.#rawId) })
+  #end(code: number): void {
+    if (code === STREAM_CLOSE.BEHIND) this.#items.put(LISTENER_BEHIND)
+    else this.#items.put({ kind: 'result', result: listenResult(this.#rawId) })
+  }
+
+  /** The calls of its group wait for what this client does not read: they go on without it. */
+  #fallBehind(): void {
+    this.#items.put(LISTENER_BEHIND)
+    this.#stream.close()
   }
 
   #hear(control: StreamControl): void {
@@ -64,7 +80,43 @@ export class Subscription implements ItemSource {
   }
 
   #receive(header: AgentFrame, body: Uint8Array): void {
-    if (header.type !== 'notification' || body.length < header.size) return
-    this.#items.put({ kind: 'message', text: decoder.decode(splice(body, subscriptionEdits(body, this.#rawId))) })
+    if (header.type === 'notification') this.#begin(header, body)
+    else if (header.type === 'chunk') this.#goOn(header, body)
+  }
+
+  #begin(header: Notification, body: Uint8Array): void {
+    const { ch, n } = this.#unfinished ?? {}
+    // One that is sent again from its beginning is the same one.
+    if (this.#unfinished !== undefined && (ch !== header.ch || n !== header.n)) this.#tellShort(this.#unfinished)
+    this.#unfinished = header
+    this.#unpaidBytes += body.length
+    if (header.size > MAX_LISTEN_MESSAGE_BYTES) this.#tellShort(header)
+    else this.#tell(this.#whole.begin(header, body))
+  }
+
+  #goOn(chunk: Chunk, body: Uint8Array): void {
+    const { ch, n } = this.#unfinished ?? {}
+    if (ch !== chunk.ch || n !== chunk.n) {
+      this.#stream.taken(body.length)
+      return
+    }
+    this.#unpaidBytes += body.length
+    this.#tell(this.#whole.goOn(chunk, body))
+  }
+
+  #tell(whole: { readonly body: Uint8Array } | undefined): void {
+    if (whole !== undefined) this.#put(splice(whole.body, subscriptionEdits(whole.body, this.#rawId)))
+  }
+
+  /** Tells in the relay's words of what is too large, or will not come whole: that, and which resource, is all that the schema knows. */
+  #tellShort({ method, uri }: Notification): void {
+    const bytes = encoder.encode(JSON.stringify({ jsonrpc: '2.0', method, params: { uri } }))
+    this.#put(splice(bytes, subscriptionEdits(bytes, this.#rawId)))
+  }
+
+  #put(message: Uint8Array): void {
+    this.#items.put({ kind: 'message', text: decoder.decode(message), owed: this.#unpaidBytes })
+    this.#unfinished = undefined
+    this.#unpaidBytes = 0
   }
 }

@@ -73,9 +73,9 @@ export class MessageWriter {
     this.#writeWaiting()
   }
 
-  /** A whole message that the relay itself has to say. */
-  writeText(message: string, id?: string): void {
-    this.write({}, encoder.encode(message), true, undefined, id)
+  /** A whole message that is no frame's. `taken` is called when the client has taken it. */
+  writeText(message: string, id?: string, taken?: () => void): void {
+    this.write({}, encoder.encode(message), true, taken, id)
   }
 
   /** An event without data, whose id the client can come back with before there is any other (SEP-1699). */

@@ -157,10 +157,14 @@ export async function writeItems(
   for (let item = await first; item !== undefined; item = await exchange.next()) {
     heard?.()
     if (item.kind !== 'frame') {
-      if (item.kind === 'message' && answersOnly) continue
-      messages.writeText(ownAnswer(item, names, revision), item.kind === 'message' ? undefined : events?.ids()?.last())
-      if (item.kind === 'message') continue
-      return
+      if (item.kind !== 'message') {
+        messages.writeText(ownAnswer(item, names, revision), events?.ids()?.last())
+        return
+      }
+      const { text, owed = 0 } = item
+      if (answersOnly) exchange.taken(owed)
+      else messages.writeText(text, undefined, () => exchange.taken(owed))
+      continue
     }
     if (answersOnly && isMessage(item.header)) {
       exchange.taken(item.body.length)

@@ -1,6 +1,8 @@
 /** Passes frames on to clients unchanged, to a call that waits over RPC or onto a stream's socket. Bytes are owed until the client has taken them. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { failureFrame } from '../../contract/failure-frame.ts'
+import { STREAM_CLOSE } from '../../contract/streams.ts'
+import { closeQuietly } from '../agents/links.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { CreditLedger } from '../clients/credit.ts'
 import type { Streams } from '../clients/streams.ts'
@@ -31,6 +33,14 @@ export class ClientFrames {
       } catch {
         // Closing; its close event settles what it owes.
       }
+    }
+  }
+
+  /** What a spare child says to those who listen to its group: its own credit does not wait for them, so who owes too much is ended. */
+  toListeners(sockets: readonly WebSocket[], group: string, frame: Uint8Array, bodyBytes: number): void {
+    for (const socket of sockets) {
+      if (this.#parts.ledger.owesTooMuch(socket)) closeQuietly(socket, STREAM_CLOSE.BEHIND, 'it is not read')
+      else this.toSockets([socket], group, frame, bodyBytes)
     }
   }
 

@@ -1,6 +1,6 @@
 /** Passes each message of an agent to the client that it belongs to. What no client can take yet, the agent is told to hold. */
 import type { Answer, Chunk, Failed } from '../../../protocol/frame.ts'
-import { groupOf, isBridgedGroup, isModernGroup, isSpareGroup } from '../../contract/groups.ts'
+import { groupOf, isBridgedGroup, isModernGroup, isSpareGroup, mainGroup } from '../../contract/groups.ts'
 import { decodeReturnAddress, type ReturnAddress } from '../../contract/return-address.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { type AgentLink, closeQuietly, sendFrame } from '../agents/links.ts'
@@ -102,7 +102,7 @@ export class Delivery {
     const name = `${header.ch} ${header.n}`
     const target = this.#transfers.get(name) ?? this.#routing.rememberedTarget(header)
     if (header.last) this.#transfers.delete(name)
-    if (target.kind === 'sockets') this.#parts.clientFrames.toSockets(target.sockets, groupOf(header.ch), frame, body.length)
+    if (target.kind === 'sockets') this.#toSockets(target, header.ch, frame, body.length)
     else if (target.kind === 'waiter') this.#parts.clientFrames.toWaiterOrItsStream(target.waiter, frame, body.length)
     this.#parts.creditGrants.acknowledge(link, header)
     if (header.last) this.#endSpare(header.ch, decodeReturnAddress(header.ra))
@@ -149,9 +149,15 @@ export class Delivery {
       this.#transfers.set(`${header.ch} ${header.n}`, target)
       if (target.kind === 'sockets' && header.type === 'answer') target.sockets.forEach((socket) => this.#parts.streams.markBegun(socket))
     }
-    if (target.kind === 'sockets') this.#parts.clientFrames.toSockets(target.sockets, groupOf(header.ch), frame, bodyBytes)
+    if (target.kind === 'sockets') this.#toSockets(target, header.ch, frame, bodyBytes)
     else if (target.kind === 'waiter')
       this.#parts.clientFrames.toWaiter(target.waiter, frame, bodyBytes, isWhole && header.type === 'answer', isFailure)
+  }
+
+  #toSockets({ sockets, isOverheard }: Extract<Target, { kind: 'sockets' }>, ch: string, frame: Uint8Array, bodyBytes: number): void {
+    const group = groupOf(ch)
+    if (isOverheard === true) this.#parts.clientFrames.toListeners(sockets, mainGroup(group), frame, bodyBytes)
+    else this.#parts.clientFrames.toSockets(sockets, group, frame, bodyBytes)
   }
 }
 

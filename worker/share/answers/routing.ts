@@ -10,7 +10,8 @@ import type { Waiter, Waiters } from '../clients/waiters.ts'
 
 /** Where a message goes. `hold`: nobody can take it yet, the agent keeps it. `refuse`: an ask that belongs to no certain call. */
 export type Target =
-  | { readonly kind: 'sockets'; readonly sockets: readonly WebSocket[] }
+  /** `isOverheard`: they listen to another child, whose credit waits for them. */
+  | { readonly kind: 'sockets'; readonly sockets: readonly WebSocket[]; readonly isOverheard?: true }
   | { readonly kind: 'waiter'; readonly waiter: Waiter }
   | { readonly kind: 'hold' }
   | { readonly kind: 'refuse' }
@@ -85,7 +86,9 @@ export class Routing {
   #bridgedTarget(header: Message, group: string, call: Target | undefined): Target {
     if (header.type === 'ask') return header.sure ? (call ?? HOLD) : { kind: 'refuse' }
     if (header.method === 'notifications/message') return header.sure ? (call ?? DROP) : DROP
-    return { kind: 'sockets', sockets: this.#parts.subscriptions.wanting(mainGroup(group), header.method, header.uri) }
+    const main = mainGroup(group)
+    const sockets = this.#parts.subscriptions.wanting(main, header.method, header.uri)
+    return main === group ? { kind: 'sockets', sockets } : { kind: 'sockets', sockets, isOverheard: true }
   }
 
   /** What a child says in answer to the listen of one session. A child that serves others too holds nothing for it. */

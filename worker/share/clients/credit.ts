@@ -24,11 +24,12 @@ export class CreditLedger<Debtor extends object> {
 
   add(debtor: Debtor, group: string, bytes: number): void {
     if (bytes === 0) return
+    // A debtor owes to one group, whichever child its bytes came from, so that what it pays is taken off where it was added.
     const debt = this.#debts.get(debtor) ?? { group, bytes: 0 }
     debt.bytes += bytes
     this.#debts.set(debtor, debt)
-    const total = (this.#totals.get(group) ?? 0) + bytes
-    this.#totals.set(group, total)
+    const total = (this.#totals.get(debt.group) ?? 0) + bytes
+    this.#totals.set(debt.group, total)
     if (total > this.#maxBytes) this.#maxBytes = total
   }
 
@@ -60,6 +61,11 @@ export class CreditLedger<Debtor extends object> {
   /** What one debtor owes now. */
   owedBy(debtor: Debtor): number {
     return this.#debts.get(debtor)?.bytes ?? 0
+  }
+
+  /** Whether one debtor alone owes more than its group may while the agent is to go on. */
+  owesTooMuch(debtor: Debtor): boolean {
+    return this.owedBy(debtor) > HALF_WINDOW_BYTES
   }
 
   withheld(group: string): Withheld | undefined {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Ask, Notification } from '../../../../../protocol/frame.ts'
-import { bridgedGroup, channelName, modernGroup, SHARED_GROUP } from '../../../../../worker/contract/groups.ts'
+import { bridgedGroup, channelName, modernGroup, SHARED_GROUP, spareGroup } from '../../../../../worker/contract/groups.ts'
 import { encodeReturnAddress } from '../../../../../worker/contract/return-address.ts'
 import { Routing } from '../../../../../worker/share/answers/routing.ts'
 import type { Subscriptions } from '../../../../../worker/share/children/subscriptions.ts'
@@ -92,6 +92,11 @@ describe('Routing.messageTarget()', () => {
     ['an ask of the shared child is dropped', ask(SHARED_GROUP, { ra: CALL, sure: true }), DROP],
   ])('%s', (_, header, target) => {
     expect(routing({ call: true, listener: true }).routing.messageTarget(header)).toEqual(target)
+  })
+
+  test('marks a change that those who listen for it hear of a spare child: its credit does not wait for them', () => {
+    const header = notification(spareGroup(bridgedGroup('x'), KEY), { method: 'notifications/x/list_changed' })
+    expect(routing({}).routing.messageTarget(header)).toEqual({ ...to(SUBSCRIBER), isOverheard: true })
   })
 
   test('holds what nobody can take yet, and an ask of a call whose client has left', () => {

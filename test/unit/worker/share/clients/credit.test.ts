@@ -29,6 +29,17 @@ describe('CreditLedger', () => {
     expect(ledger.bytes).toBe(0)
   })
 
+  test('takes what a debtor pays off the group that it owes to first, whichever child its bytes came from', () => {
+    const ledger = new CreditLedger<object>()
+    const debtor = {}
+    ledger.add(debtor, 'g', 1)
+    ledger.add(debtor, 'other', HALF + 1)
+    expect(ledger.owesTooMuch(debtor)).toBe(true)
+    expect(ledger.ask('g', WITHHELD)).toBeUndefined()
+    expect(ledger.settle(debtor)).toEqual({ ch: 'g.1', upto: 1000 + CHANNEL_WINDOW_BYTES })
+    expect([ledger.bytes, ledger.owesTooMuch(debtor)]).toEqual([0, false])
+  })
+
   test('goes on where it stood when debts are restored after sleep', () => {
     const ledger = new CreditLedger<object>()
     const debtor = {}
