@@ -1,5 +1,5 @@
 /** What has taken the place of the lifecycle in 2026-07-28: envelope, versions, listens, rounds of input. Data only. */
-import { MODERN, must, type Section, should } from './requirement.ts'
+import { MODERN, must, promised, type Section, should } from './requirement.ts'
 
 const ENVELOPE = {
   title: 'Envelope and versions',
@@ -50,6 +50,13 @@ const INPUT = {
     'modern.input.state-sealed': must('A state that was changed, has expired, or is of another principal or request, is refused.'),
     'modern.input.once': must('A state is good for one retry.'),
     'modern.input.asks-again': should('A retry that leaves a question open is asked again, and what nobody asked is ignored.'),
+    'modern.input.roots-once': promised(
+      "A child's requests for roots are put to one client once, whenever they were made, and its answer holds for its group.",
+    ),
+    'modern.input.roots-true': promised('No child is told roots that no client has told: it waits, or is refused.'),
+    'modern.input.own-child': promised(
+      'A tool that asks runs on the own child of its group; others wait for it a little before any runs apart.',
+    ),
     'modern.input.may-stay-away': must('A client that never comes back costs nothing for long.'),
     'modern.input.exact-state': must("A server's state comes back to it as it was, with the answers to that request only."),
   },

@@ -1,12 +1,13 @@
 /** Modern clients on a child of the handshake era, in the real runtime: one handshake, attribution, parked calls and their retries. */
-import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { RelayFrame } from '../../protocol/frame.ts'
-import { PARKED_MS } from '../../worker/limits.ts'
+import { PARKED_MS, ROOTS_IN_LIST_MS, TURN_WAIT_MS, UNDECIDED_ASK_MS } from '../../worker/limits.ts'
 import type { GroupCallRequest, ParkedRow, RetryInput } from '../../worker/contract/share-rpc.ts'
 import { bridgedGroup, groupOf } from '../../worker/contract/groups.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { asked, callTool, HandshakeChild, postModern, SERVER_INFO, told } from './harness/handshake-child.ts'
+import { type Asked, asked, callTool, HandshakeChild, postModern, SERVER_INFO, told } from './harness/handshake-child.ts'
+import { heldTimers } from './harness/held-timers.ts'
 import { createClientToken, createShare, resetShare, stubOf, type TestShare } from './harness/relay.ts'
 import { BARE_SERVER, bodyText, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 
@@ -31,6 +32,16 @@ async function parked(name = 'a'): Promise<{ readonly child: HandshakeChild; rea
   child.elicit(call.header, '"q"')
   const { requestState } = await asked(response)
   return { child, call, state: requestState }
+}
+
+/** A call that was answered. */
+async function settled(): Promise<{ readonly child: HandshakeChild; readonly call: CallFrame }> {
+  const child = await HandshakeChild.connect()
+  const response = callTool(child.share, 'a')
+  const call = await expectCall(child)
+  child.answer(call, { content: [] })
+  expect((await response).status).toBe(200)
+  return { child, call }
 }
 
 function retry(share: TestShare, state: string, more: { name?: string; token?: string; input?: object } = {}): Promise<Response> {
@@ -247,18 +258,6 @@ describe('an ask of the child', () => {
     expect((await child.expect('notify')).header).toMatchObject({ method: 'notifications/cancelled', cancels: call.header.tag })
   })
 
-  test("in the middle of a request that may not require input is answered in nobody's name", async () => {
-    verifies('modern.input.methods')
-    const child = await HandshakeChild.connect()
-    const response = postModern(child.share, 'prompts/list', {}, { capabilities: { roots: {} } })
-    const listing = await child.expect('call')
-    child.ask(listing.header, '"r"', 'roots/list', {}, true)
-    const { header, body } = await child.expect('respond')
-    expect([header.rawId, new TextDecoder().decode(body)]).toEqual(['"r"', '{"jsonrpc":"2.0","id":"r","result":{"roots":[]}}'])
-    child.answer(listing, { prompts: [] })
-    expect((await told(response)).body).toMatchObject({ result: { prompts: [], resultType: 'complete' } })
-  })
-
   test('for roots does not make what asks for them run alone', async () => {
     const child = await HandshakeChild.connect()
     const first = callTool(child.share, 'a', { capabilities: { roots: {} } })
@@ -277,8 +276,21 @@ describe('an ask of the child', () => {
     expect((await next).status).toBe(200)
   })
 
-  test('that may be of either of two calls is refused; both run alone from then on, on a child that ends with their answer', async () => {
-    verifies('promise.1.asks-certain', 'modern.http.related')
+  test('that may be of either of two calls waits, and goes to the one that is left when the other is answered', async () => {
+    verifies('promise.1.asks-certain')
+    const child = await HandshakeChild.connect()
+    const { share } = child
+    const responses = [callTool(share, 'a'), callTool(share, 'b')]
+    const [first, second] = [await child.expect('call'), await child.expect('call')]
+    child.ask(first.header, '9', 'elicitation/create', { message: 'Who?' }, false)
+    child.answer(second, { content: [] })
+    const [a, b] = await Promise.all(responses.map((response) => told(response)))
+    expect([a?.body['result'], b?.body['result']]).toMatchObject([{ resultType: 'input_required' }, { resultType: 'complete' }])
+  })
+
+  test('that may be of either of two calls is refused in the end; each has the own child of its group to itself from then on', async () => {
+    verifies('promise.1.asks-certain', 'modern.http.related', 'modern.input.own-child')
+    const timers = heldTimers(UNDECIDED_ASK_MS)
     const child = await HandshakeChild.connect()
     const { share } = child
     const responses = [callTool(share, 'a'), callTool(share, 'b')]
@@ -286,26 +298,61 @@ describe('an ask of the child', () => {
     const [first] = calls
     if (first === undefined) throw new Error('no call')
     child.ask(first.header, '9', 'elicitation/create', { message: 'Who?' }, false)
+    await vi.waitFor(() => expect(timers.count).toBe(2))
+    timers.end()
     const respond = await child.expect('respond')
     expect([respond.header.rawId, JSON.parse(bodyText(respond))]).toMatchObject(['9', { error: { code: -32601 } }])
     for (const call of calls) child.answer(call, { content: [] })
     for (const response of responses) expect((await response).status).toBe(200)
-    for (const name of ['a', 'b']) {
-      const response = callTool(share, name)
+    const again = [callTool(share, 'a'), callTool(share, 'b')]
+    for (const _ of again) {
       const call = await child.expect('call')
-      expect(call.header.ch).not.toBe(first.header.ch)
-      expect(child.initializes.at(-1)?.ch).toBe(call.header.ch)
+      expect(call.header.ch).toBe(first.header.ch)
       child.answer(call, { content: [] })
-      expect((await response).status).toBe(200)
-      expect((await child.expect('close')).header.ch).toBe(call.header.ch)
     }
-    expect(child.initializes).toHaveLength(3)
+    for (const response of again) expect((await response).status).toBe(200)
+    expect(child.initializes).toHaveLength(1)
+    expect(child.opened).toHaveLength(1)
   })
 
-  test('that waits for its client makes tools run apart of which nobody knows whether they ask', async () => {
+  test('by a tool that has asked before runs it on the own child of its group, alone', async () => {
+    verifies('modern.input.own-child')
+    const { child, call, state } = await parked()
+    const answer = retry(child.share, state)
+    await child.expect('respond')
+    child.answer(await child.expect('call'), { content: [] })
+    expect((await answer).status).toBe(200)
+    const other = callTool(child.share, 'b')
+    const running = await child.expect('call')
+    const next = callTool(child.share, 'a')
+    child.answer(running, { content: [] })
+    expect((await other).status).toBe(200)
+    const later = await child.expect('call')
+    expect(later.header.ch).toBe(call.header.ch)
+    child.answer(later, { content: [] })
+    expect((await next).status).toBe(200)
+  })
+
+  test('that no call can have made is refused, and no name is suspected for it', async () => {
+    verifies('promise.1.asks-certain')
+    const { child, call } = await settled()
+    child.ask(call.header, '9', 'elicitation/create', { message: 'Who?' }, false)
+    const respond = await child.expect('respond')
+    expect([respond.header.rawId, JSON.parse(bodyText(respond))]).toMatchObject(['9', { error: { code: -32601 } }])
+    const responses = [callTool(child.share, 'a'), callTool(child.share, 'b')]
+    const calls = [await child.expect('call'), await child.expect('call')]
+    for (const each of calls) child.answer(each, { content: [] })
+    for (const response of responses) expect((await response).status).toBe(200)
+    expect(child.opened).toHaveLength(1)
+  })
+
+  test('that waits for its client makes tools wait, then run apart, of which nobody knows whether they ask', async () => {
+    const timers = heldTimers(TURN_WAIT_MS)
     const { child, call, state } = await parked()
     const { share } = child
     const response = callTool(share, 'b')
+    await vi.waitFor(() => expect(timers.count).toBe(1))
+    timers.end()
     const apart = await child.expect('call')
     expect(apart.header.ch).not.toBe(call.header.ch)
     child.answer(apart, { content: [] })
@@ -370,6 +417,98 @@ describe('an ask of the child', () => {
     expect(cancel.header).toMatchObject({ method: 'notifications/cancelled', cancels: call.header.key, ch: call.header.ch })
     const rows = await runInDurableObject(stubOf(child.share), (_, { storage }) => storage.sql.exec('SELECT handle FROM parked').toArray())
     expect(rows).toEqual([])
+  })
+})
+
+describe('roots/list of the child', () => {
+  const CAPABILITIES = { capabilities: { roots: {} } }
+  const ROOTS = { roots: [{ uri: 'file:///a' }] }
+  const askRoots = (child: HandshakeChild, call: CallFrame, rawId: string, sure = false): void =>
+    child.ask(call.header, rawId, 'roots/list', {}, sure)
+
+  function tell(share: TestShare, name: string, { inputRequests, requestState }: Asked['result']): Promise<Response> {
+    const inputResponses = Object.fromEntries(Object.keys(inputRequests).map((key) => [key, ROOTS]))
+    return callTool(share, name, { ...CAPABILITIES, input: { requestState, inputResponses } })
+  }
+
+  async function expectRoots(child: HandshakeChild, id: string): Promise<void> {
+    expect(JSON.parse(bodyText(await child.expect('respond')))).toEqual({ jsonrpc: '2.0', id, result: ROOTS })
+  }
+
+  test('in two calls at once is put to one client once, answers both, and holds for the next', async () => {
+    verifies('modern.input.roots-once')
+    const child = await HandshakeChild.connect()
+    const { share } = child
+    const responses = [callTool(share, 'a', CAPABILITIES), callTool(share, 'b', CAPABILITIES)]
+    const calls = [await child.expect('call'), await child.expect('call')]
+    const [first, second] = calls
+    if (first === undefined || second === undefined) throw new Error('no call')
+    askRoots(child, first, '"r1"')
+    askRoots(child, second, '"r2"')
+    const [asked1] = [await asked(Promise.race(responses))]
+    expect(Object.values(asked1.inputRequests)).toEqual([{ method: 'roots/list', params: {} }])
+    const goingOn = tell(share, 'a', asked1)
+    await expectRoots(child, 'r1')
+    await expectRoots(child, 'r2')
+    child.answer(await child.expect('call'), { content: [] })
+    child.answer(second, { content: [] })
+    expect([(await goingOn).status, ...(await Promise.all(responses)).map(({ status }) => status)]).toEqual([200, 200, 200])
+    const next = callTool(share, 'a', CAPABILITIES)
+    const later = await child.expect('call')
+    expect(later.header.ch).toBe(first.header.ch)
+    askRoots(child, later, '"r3"', true)
+    await expectRoots(child, 'r3')
+    child.answer(later, { content: [] })
+    expect((await next).status).toBe(200)
+    expect(child.opened).toHaveLength(1)
+  })
+
+  test('outside all calls waits for the next that can carry it, over the sleep of the Share, and is told before that call begins', async () => {
+    verifies('modern.input.roots-once', 'promise.6.state-survives')
+    const child = await HandshakeChild.connect()
+    const { share } = child
+    const listing = postModern(share, 'prompts/list', {}, CAPABILITIES)
+    const list = await child.expect('call')
+    child.answer(list, { prompts: [] })
+    expect((await listing).status).toBe(200)
+    askRoots(child, list, '"r"')
+    // The answer to another list shows that the ask was heard.
+    const another = postModern(share, 'prompts/list', {}, CAPABILITIES)
+    child.answer(await child.expect('call'), { prompts: [] })
+    expect((await another).status).toBe(200)
+    await evictDurableObject(stubOf(share))
+    // The relay looks at the tools first; nothing else reaches the child before the roots.
+    const heard = expectRoots(child, 'r')
+    const goingOn = tell(share, 'a', await asked(callTool(share, 'a', CAPABILITIES)))
+    await heard
+    child.answer(await child.expect('call'), { content: [] })
+    expect(await told(goingOn)).toMatchObject({ status: 200, body: { result: { content: [] } } })
+  })
+
+  test('while only a list runs is refused after a while, and never answered with an empty list', async () => {
+    verifies('modern.input.methods', 'modern.input.roots-true')
+    const timers = heldTimers(ROOTS_IN_LIST_MS)
+    const child = await HandshakeChild.connect()
+    const response = postModern(child.share, 'prompts/list', {}, CAPABILITIES)
+    const listing = await child.expect('call')
+    askRoots(child, listing, '"r"', true)
+    await vi.waitFor(() => expect(timers.count).toBe(1))
+    timers.end()
+    const { header, body } = await child.expect('respond')
+    expect([header.rawId, JSON.parse(new TextDecoder().decode(body))]).toMatchObject(['"r"', { id: 'r', error: { code: -32601 } }])
+    child.answer(listing, { prompts: [] })
+    expect((await told(response)).body).toMatchObject({ result: { prompts: [], resultType: 'complete' } })
+  })
+
+  test('of a child whose clients have none is refused, and its call goes on', async () => {
+    verifies('modern.input.roots-true', 'modern.input.declared')
+    const child = await HandshakeChild.connect()
+    const response = callTool(child.share, 'a')
+    const call = await child.expect('call')
+    askRoots(child, call, '"r"', true)
+    expect(JSON.parse(bodyText(await child.expect('respond')))).toMatchObject({ id: 'r', error: { code: -32601 } })
+    child.answer(call, { content: [] })
+    expect((await response).status).toBe(200)
   })
 })
 

@@ -31,10 +31,16 @@ export function judgeAsk(ask: Uint8Array, rawId: string, method: string, capabil
   return { kind: 'ask', request: requestText(method, ask, paramsSpan) }
 }
 
-/** The answer to a child's request that belongs to no call: nobody can be asked (MCP 2025-11-25, basic/lifecycle). */
-export function answerOutsideCalls(rawId: string, method: string): string {
-  if (method === 'ping') return resultText(rawId, '{}')
-  return method === 'roots/list' ? resultText(rawId, '{"roots":[]}') : refusalText(rawId, method)
+/** A child's request for roots, as it is put to a client on behalf of one that was heard before. */
+export function rootsRequest(rawId: string): string {
+  return `{"jsonrpc":"2.0","id":${rawId},"method":"roots/list"}`
+}
+
+/** The result in a response, as JSON text; undefined for an error. */
+export function resultIn(response: string): string | undefined {
+  const body = new TextEncoder().encode(response)
+  const span = findPath(body, rootOf(body), 'result')
+  return span === undefined ? undefined : textAt(body, span)
 }
 
 /** The failure of a call whose child asked for nothing but what its client has not declared. */
@@ -138,11 +144,13 @@ function withoutResultType(body: Uint8Array, [from, to]: Span): string {
   return textAt(kept, [from, to - (body.length - kept.length)])
 }
 
-function resultText(rawId: string, result: string): string {
+/** The response with a result, which is JSON text. */
+export function resultText(rawId: string, result: string): string {
   return `{"jsonrpc":"2.0","id":${rawId},"result":${result}}`
 }
 
-function refusalText(rawId: string, method: string): string {
+/** The response to a request that nobody can be asked. Never an empty list: the child would take it for what its client has. */
+export function refusalText(rawId: string, method: string): string {
   const error = { code: -32601, message: `The client cannot be asked for ${method} here. Check its capabilities before asking.` }
   return `{"jsonrpc":"2.0","id":${rawId},"error":${JSON.stringify(error)}}`
 }

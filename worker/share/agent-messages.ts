@@ -16,6 +16,7 @@ import type { RestartNews } from './answers/restart-news.ts'
 import type { StandbyAnswers } from './answers/standby-answers.ts'
 import type { ResumedStreams } from './calls/resumed-streams.ts'
 import type { GroupChannels } from './children/group-channels.ts'
+import type { GroupRoots } from './children/group-roots.ts'
 import type { IdleChildren } from './children/idle-children.ts'
 import type { Subscriptions } from './children/subscriptions.ts'
 import type { Waiters } from './clients/waiters.ts'
@@ -36,6 +37,7 @@ interface Parts {
   readonly standbyAnswers: StandbyAnswers
   readonly restartNews: RestartNews
   readonly resumedStreams: ResumedStreams
+  readonly roots: GroupRoots
 }
 
 export class AgentMessages {
@@ -148,6 +150,7 @@ export class AgentMessages {
         break
       case 'died':
         if (channels.isCurrent(header.ch, link)) this.#parts.subscriptions.endAll(groupOf(header.ch))
+        if (channels.isCurrent(header.ch, link)) this.#parts.roots.forget(groupOf(header.ch))
         channels.died(header.ch)
         break
       case 'idle':

@@ -29,6 +29,7 @@ import { AgentNews } from './agents/agent-news.ts'
 import { LinkHealth } from './agents/link-health.ts'
 import { AgentLinks, closeQuietly } from './agents/links.ts'
 import { MessageSender } from './agents/message-sender.ts'
+import { ChildAsks } from './answers/child-asks.ts'
 import { ChildIntroductions } from './answers/child-introductions.ts'
 import { ClientFrames } from './answers/client-frames.ts'
 import { CreditGrants, type Debtor } from './answers/credit-grants.ts'
@@ -44,13 +45,15 @@ import { ResumedStreams } from './calls/resumed-streams.ts'
 import { Sessions } from './calls/sessions.ts'
 import { SseSessions } from './calls/sse-sessions.ts'
 import { StreamSockets } from './calls/stream-sockets.ts'
-import { Asks } from './children/asks.ts'
+import { Askers } from './children/askers.ts'
 import { ChannelOpener } from './children/channel-opener.ts'
 import { GroupChannels } from './children/group-channels.ts'
+import { GroupRoots } from './children/group-roots.ts'
 import { IdleChildren } from './children/idle-children.ts'
 import { RepeatableCalls } from './children/repeatable-calls.ts'
 import { SessionListens } from './children/session-listens.ts'
 import { Subscriptions } from './children/subscriptions.ts'
+import { Turns } from './children/turns.ts'
 import { AskingWorkers } from './clients/asking-workers.ts'
 import { CreditLedger } from './clients/credit.ts'
 import { Streams } from './clients/streams.ts'
@@ -92,11 +95,15 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const base = { store, links, health, news, sender, streams, waiters, ledger, channels, opener }
     const subscriptions = (this.#subscriptions = new Subscriptions(base))
     const standbyAnswers = (this.#standbyAnswers = new StandbyAnswers({ ...base, rows: new ListingRows(ctx.storage.sql) }))
+    const askers = new Askers(base)
+    const roots = new GroupRoots({ store, askers })
     const children = {
       ...base,
       subscriptions,
       standbyAnswers,
-      asks: new Asks(base),
+      askers,
+      roots,
+      turns: new Turns({ store, askers, roots }),
       askingWorkers: new AskingWorkers(streams),
       idleChildren: new IdleChildren(base),
       listens: new SessionListens(base),
@@ -106,7 +113,8 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const clientFrames = new ClientFrames(children)
     const creditGrants = new CreditGrants(children)
     const introductions = new ChildIntroductions({ ...children, clientFrames })
-    const answers = { ...children, restartNews, clientFrames, creditGrants, introductions }
+    const childAsks = new ChildAsks({ ...children, clientFrames })
+    const answers = { ...children, restartNews, clientFrames, creditGrants, introductions, childAsks }
     const delivery = new Delivery(answers)
     const lostAgents = (this.#lostAgents = new LostAgents(answers))
     const sseSessions = new SseSessions(streams)

@@ -1,7 +1,7 @@
 /** Asks a modern client what a child of the handshake era wants to know: gathers the child's requests, parks the call, and finds it again for the retry. */
 import { encodeBase32 } from '../../access/base32.ts'
 import { randomBytes } from '../../access/secret.ts'
-import { answerOutsideCalls, askKey, capabilityFailure, inputRequiredResult, judgeAsk, readInputResponses } from '../../bridge/asks.ts'
+import { askKey, capabilityFailure, inputRequiredResult, judgeAsk, readInputResponses, refusalText } from '../../bridge/asks.ts'
 import type { Capability } from '../../bridge/capabilities.ts'
 import { requestDigest } from '../../bridge/request-digest.ts'
 import { mintRequestState, verifyRequestState } from './request-state.ts'
@@ -67,9 +67,15 @@ export class AskRound {
   }
 
   /** Answers an ask in the middle of a call whose client cannot be asked (MCP 2026-07-28, multi round-trip requests). */
-  async refuse({ ch, rawId, method }: WholeAsk): Promise<void> {
-    const body = encoder.encode(answerOutsideCalls(rawId, method))
+  async refuse({ ch, rawId, method }: Omit<WholeAsk, 'body'>): Promise<void> {
+    const body = encoder.encode(refusalText(rawId, method))
     await this.#call.visitor.share.send({ kind: 'answer', ch, key: randomKey(), rawId, body })
+  }
+
+  /** The call is answered before its client was asked. Requests for roots go on waiting in the Share: they are not this call's. */
+  async giveUp(): Promise<void> {
+    const asks = this.#asks.splice(0).filter(({ method }) => method !== 'roots/list')
+    await Promise.all(asks.map(({ rawId, method }) => this.refuse({ ch: this.#ch, rawId, method })))
   }
 
   /** Parks the call, and asks its client. */

@@ -66,6 +66,7 @@ export class LegacyChild {
     const { header, body } = item
     switch (header.type) {
       case 'answer':
+        if (this.#round.isAsking) await this.#round.giveUp()
         return header.failed ? this.#error(item) : this.#result(item)
       case 'ask': {
         this.#inner.taken(body.length)

@@ -25,7 +25,7 @@ export interface ModernCall {
   readonly headers: Headers
 }
 
-/** What may ask is remembered by method and name, unless they are longer than this. */
+/** What may ask is remembered by method and name, of which so much. */
 const MAX_ASKER_CHARS = 256
 
 /**
@@ -54,6 +54,5 @@ export function translatedRequest(
 function askerOf({ facts, params }: ClientMessage): string | undefined {
   if (!mayAsk(facts.method)) return undefined
   const name = params['name'] ?? params['uri']
-  const asker = `${facts.method} ${typeof name === 'string' ? name : ''}`
-  return asker.length <= MAX_ASKER_CHARS ? asker : undefined
+  return `${facts.method} ${typeof name === 'string' ? name : ''}`.slice(0, MAX_ASKER_CHARS)
 }

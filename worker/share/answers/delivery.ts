@@ -1,16 +1,19 @@
 /** Passes each message of an agent to the client that it belongs to. What no client can take yet, the agent is told to hold. */
-import type { Answer, Chunk, Failed } from '../../../protocol/frame.ts'
+import type { Answer, Ask, Chunk, Failed } from '../../../protocol/frame.ts'
 import { groupOf, isBridgedGroup, isModernGroup, isSpareGroup, mainGroup } from '../../contract/groups.ts'
 import { decodeReturnAddress, type ReturnAddress } from '../../contract/return-address.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { type AgentLink, closeQuietly, sendFrame } from '../agents/links.ts'
-import type { Asks } from '../children/asks.ts'
+import type { Askers } from '../children/askers.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
+import type { GroupRoots } from '../children/group-roots.ts'
 import type { SessionListens } from '../children/session-listens.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
+import type { Turns } from '../children/turns.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
+import type { ChildAsks } from './child-asks.ts'
 import type { ChildIntroductions } from './child-introductions.ts'
 import type { ClientFrames } from './client-frames.ts'
 import type { CreditGrants } from './credit-grants.ts'
@@ -25,7 +28,10 @@ interface Parts {
   readonly creditGrants: CreditGrants
   readonly introductions: ChildIntroductions
   readonly subscriptions: Subscriptions
-  readonly asks: Asks
+  readonly askers: Askers
+  readonly childAsks: ChildAsks
+  readonly turns: Turns
+  readonly roots: GroupRoots
   readonly listens: SessionListens
 }
 
@@ -47,13 +53,13 @@ export class Delivery {
     if (address?.to === 'relay') this.#parts.introductions.answered(address.purpose, header, body)
     else if (address?.to === 'listen') this.#parts.listens.ended(address.session, header.key, header.failed)
     else {
-      if (address?.to === 'call' && isBridgedGroup(groupOf(header.ch))) this.#parts.asks.answered(address.key)
+      if (address?.to === 'call' && isBridgedGroup(groupOf(header.ch))) this.#parts.childAsks.answered(address.key)
       const target = this.#again(header, this.#routing.answerTarget(address))
       if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
       else this.#put(header, target, frame, body.length, isWhole, header.failed)
     }
     this.#parts.creditGrants.acknowledge(link, header)
-    if (isWhole) this.#endSpare(header.ch, address)
+    if (isWhole) this.#ended(header.ch, address)
   }
 
   /** A call has failed, in the agent or before its child. */
@@ -72,6 +78,7 @@ export class Delivery {
     if (target.kind === 'waiter') this.#parts.clientFrames.toWaiter(target.waiter, frame, 0, true, true)
     else if (target.kind === 'sockets' && header.code === 'EVENTS_LOST') this.#awaitCall(target.sockets, frame)
     else if (target.kind === 'sockets') this.#parts.clientFrames.toSockets(target.sockets, groupOf(header.ch), frame, 0)
+    this.#parts.turns.look(groupOf(header.ch))
   }
 
   /** The agent does not know the call of a resumed stream: the Worker that holds the request may be about to send it. */
@@ -87,11 +94,11 @@ export class Delivery {
 
   /** The first frame, or all, of a child's notification or request. */
   message(link: AgentLink, header: Message, frame: Uint8Array, body: Uint8Array): void {
-    const target = this.#again(header, this.#routing.messageTarget(header))
-    if (target.kind === 'refuse' && header.type === 'ask') this.#parts.asks.refuse(link, header)
-    else if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
+    const found = this.#again(header, this.#routing.messageTarget(header))
+    const target = found.kind === 'judge' && header.type === 'ask' ? this.#judged(header, frame, body, found.call) : found
+    if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
     else this.#put(header, target, frame, body.length, body.length === header.size, false)
-    // Servers may ask for roots at any time, and every client of the child has the same: that says nothing about the call.
+    // Servers may ask for roots at any time: that says nothing about the call.
     const isTelling = header.type === 'ask' && header.sure === true && header.method !== 'roots/list'
     if (isTelling && isBridgedGroup(groupOf(header.ch))) this.#noteAsker(header.ra)
     this.#parts.creditGrants.acknowledge(link, header)
@@ -105,7 +112,7 @@ export class Delivery {
     if (target.kind === 'sockets') this.#toSockets(target, header.ch, frame, body.length)
     else if (target.kind === 'waiter') this.#parts.clientFrames.toWaiterOrItsStream(target.waiter, frame, body.length)
     this.#parts.creditGrants.acknowledge(link, header)
-    if (header.last) this.#endSpare(header.ch, decodeReturnAddress(header.ra))
+    if (header.last) this.#ended(header.ch, decodeReturnAddress(header.ra))
   }
 
   /** After a client has come back for a stream, only what the agent sends again for it (`to`) counts for that stream. */
@@ -120,14 +127,25 @@ export class Delivery {
     return target.kind === 'sockets' && target.sockets.some(isFollowed) ? { kind: 'drop' } : target
   }
 
-  #noteAsker(ra: string | undefined): void {
-    const address = decodeReturnAddress(ra)
-    if (address?.to === 'call') this.#parts.asks.note(address.key)
+  /** Where an ask goes whose call the child has not told for certain. */
+  #judged(header: Ask, frame: Uint8Array, body: Uint8Array, callKey: string | undefined): Target {
+    const key = this.#parts.childAsks.receive(header, frame, body, callKey)
+    return key === undefined ? { kind: 'drop' } : this.#routing.answerTarget({ to: 'call', key })
   }
 
-  /** A spare child has answered the one call that it was for. */
-  #endSpare(ch: string, address: ReturnAddress | undefined): void {
-    if (address?.to === 'call' && isSpareGroup(groupOf(ch))) this.#parts.channels.close(groupOf(ch))
+  #noteAsker(ra: string | undefined): void {
+    const address = decodeReturnAddress(ra)
+    if (address?.to === 'call') this.#parts.askers.note(address.key)
+  }
+
+  /** A call is answered. A spare child was for that call alone; on any other the next may have its turn. */
+  #ended(ch: string, address: ReturnAddress | undefined): void {
+    if (address?.to !== 'call') return
+    const group = groupOf(ch)
+    if (isSpareGroup(group)) {
+      this.#parts.channels.close(group)
+      this.#parts.roots.forget(group)
+    } else this.#parts.turns.look(group)
   }
 
   /** The child ended, as idle ones do, or died before the call reached it: the call is made again, on a new child. */

@@ -8,13 +8,13 @@ import type { Streams } from '../clients/streams.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { Waiter, Waiters } from '../clients/waiters.ts'
 
-/** Where a message goes. `hold`: nobody can take it yet, the agent keeps it. `refuse`: an ask that belongs to no certain call. */
+/** Where a message goes. `hold`: nobody can take it yet, the agent keeps it. `judge`: an ask of which somebody must find out whose it is; `call` is certain. */
 export type Target =
   /** `isOverheard`: they listen to another child, whose credit waits for them. */
   | { readonly kind: 'sockets'; readonly sockets: readonly WebSocket[]; readonly isOverheard?: true }
   | { readonly kind: 'waiter'; readonly waiter: Waiter }
   | { readonly kind: 'hold' }
-  | { readonly kind: 'refuse' }
+  | { readonly kind: 'judge'; readonly call?: string }
   | { readonly kind: 'drop' }
 
 export type Message = Notification | Ask
@@ -82,9 +82,13 @@ export class Routing {
     return stream.sockets.every((socket) => target.sockets.includes(socket)) ? stream : DROP
   }
 
-  /** An ask whose call is not certain is refused. One of a call whose client is being asked already is held until the retry. */
+  /** An ask for roots is about the group, and not about its call. One of a call whose client is being asked already is held until the retry. */
   #bridgedTarget(header: Message, group: string, call: Target | undefined): Target {
-    if (header.type === 'ask') return header.sure ? (call ?? HOLD) : { kind: 'refuse' }
+    if (header.type === 'ask') {
+      if (header.method !== 'roots/list') return header.sure ? (call ?? HOLD) : { kind: 'judge' }
+      const address = decodeReturnAddress(header.ra)
+      return header.sure && address?.to === 'call' ? { kind: 'judge', call: address.key } : { kind: 'judge' }
+    }
     if (header.method === 'notifications/message') return header.sure ? (call ?? DROP) : DROP
     const main = mainGroup(group)
     const sockets = this.#parts.subscriptions.wanting(main, header.method, header.uri)

@@ -89,6 +89,7 @@ export class ModernCalls {
     const link = this.#linkFor(group)
     // Without an agent there is no child that could still run it.
     if (link === undefined) return { kind: 'sent' }
+    if (link.era === 'legacy') this.#parts.modernOnLegacy.cancelled(group, link, call)
     const receipts = this.#channelsFor(group, link, call).map((ch, index) => {
       const own = `${key.slice(0, -1)}${index}`
       const receipt = sender.receipt(link, own)

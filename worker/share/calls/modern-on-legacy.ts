@@ -4,9 +4,10 @@ import { childInitializeParams } from '../../bridge/discover.ts'
 import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
 import { MAX_PARKED_CALLS } from '../../limits.ts'
-import type { Asks } from '../children/asks.ts'
 import { type ChannelOpener, type Introduction, RELAY_ID } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
+import type { GroupRoots } from '../children/group-roots.ts'
+import type { Turn, Turns } from '../children/turns.ts'
 import type {
   AskAnswer,
   SendOutcome,
@@ -19,6 +20,7 @@ import type {
   SubscribeOrder,
 } from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
+import type { ChildAsks } from '../answers/child-asks.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, groupOf } from '../../contract/groups.ts'
 import { type AgentLink, type AgentLinks, sendFrame } from '../agents/links.ts'
@@ -37,7 +39,9 @@ interface Parts {
   readonly sender: MessageSender
   readonly introductions: ChildIntroductions
   readonly subscriptions: Subscriptions
-  readonly asks: Asks
+  readonly childAsks: ChildAsks
+  readonly roots: GroupRoots
+  readonly turns: Turns
   readonly repeatableCalls: RepeatableCalls
 }
 
@@ -63,23 +67,52 @@ export class ModernOnLegacy {
     const opening = introduction(request, link, 'snapshot')
     const isNew = channels.current(main)?.link !== link
     const { ch } = opener.readyBridged(main, link, opening)
-    if (isNew) this.#parts.subscriptions.endAll(main)
+    if (isNew) {
+      this.#parts.subscriptions.endAll(main)
+      this.#parts.roots.forget(main, ch)
+    }
     const version = `${link.instance}.${ch}`
     const server = this.#parts.store.channels.snapshot(main)
     if (server === undefined) return this.#awaitServer(request, main, link, version)
     const toolsVersion = links.toolsVersion(link)
     if (request.bridge !== version) return { kind: 'bridge', facts: { ...factsOf(version, server), toolsVersion } }
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
-    const isAlone = request.asker !== undefined && link.isolation === 'session' && this.#parts.asks.mustBeAlone(request.asker, ch)
-    const spare = isAlone ? spareGroup(main, request.key) : undefined
-    const channel = spare === undefined ? { ch, group: main } : opener.readyBridged(spare, link, introduction(request, link, 'handshake'))
-    return this.#forward(request, channel, link)
+    if (request.asker === undefined || link.isolation === 'share') return this.#forward(request, { ch, group: main }, link)
+    this.#parts.roots.noteClient(main, request.capabilities.includes('roots'))
+    const turn = this.#parts.turns.take(request.asker, request.key, ch)
+    return typeof turn === 'string' ? this.#start(request, { ch, group: main }, link, turn) : this.#await(turn, request, main, ch, link)
+  }
+
+  /** What may ask its client waits for its turn; meanwhile the child may have ended. */
+  async #await(turn: Promise<Turn>, request: GroupCallRequest, group: string, ch: string, link: AgentLink): Promise<CallOutcome> {
+    const taken = await turn
+    const current = this.#parts.channels.current(group)
+    return current?.ch === ch && current.link === link ? this.#start(request, { ch, group }, link, taken) : { kind: 'again' }
+  }
+
+  #start(request: GroupCallRequest, channel: GroupChannel, link: AgentLink, turn: Turn): CallOutcome | Promise<CallOutcome> {
+    const { opener, childAsks, turns } = this.#parts
+    if (turn === 'gone') return { kind: 'failed', failure: { code: 'CANCELLED', executed: 'no' } }
+    if (turn === 'apart') {
+      const spare = spareGroup(channel.group, request.key)
+      return this.#forward(request, opener.readyBridged(spare, link, introduction(request, link, 'handshake')), link)
+    }
+    if (!childAsks.mustTellRoots(channel.ch, request.capabilities.includes('roots'))) {
+      const outcome = this.#forward(request, channel, link)
+      turns.look(channel.group)
+      return outcome
+    }
+    // The call itself goes to the child with the retry, which brings the roots.
+    const outcome = this.#wait(request, channel.group, link)
+    childAsks.askRoots(channel.ch, request.key)
+    return outcome
   }
 
   /** Brings the relay's own answer to a child's request; a child that is gone needs none. */
   answerAsk({ ch, key, rawId, body }: AskAnswer): SendOutcome {
-    const { channels, sender } = this.#parts
+    const { channels, sender, childAsks } = this.#parts
     const link = channels.linkOf(ch)
+    childAsks.settled({ ch, rawId })
     if (link !== undefined) sender.send(link, { type: 'respond', ch, key, rawId, size: body.length }, body)
     return { kind: 'sent' }
   }
@@ -91,6 +124,11 @@ export class ModernOnLegacy {
       const current = this.#parts.channels.current(group)
       return current === undefined ? [] : [{ ch: current.ch, group }]
     })
+  }
+
+  /** The client of a call has left, or stayed away. */
+  cancelled(name: string, link: AgentLink, key: string): void {
+    this.#parts.turns.cancelled(groupOn(link, name), key)
   }
 
   /** Keeps a call whose client is to give input; false when the child is gone, or too many wait. */
@@ -121,7 +159,9 @@ export class ModernOnLegacy {
   sweep(nowMs: number): number | undefined {
     for (const { call, channel, takenBy } of this.#parts.store.bridge.takeParkedBefore(nowMs)) {
       const link = this.#parts.channels.linkOf(channel)
-      if (takenBy === undefined && link !== undefined) this.#parts.sender.cancel(link, channel, randomKey(), call)
+      if (takenBy !== undefined || link === undefined) continue
+      this.#parts.sender.cancel(link, channel, randomKey(), call)
+      this.#parts.turns.left(groupOf(channel), '')
     }
     return this.#parts.store.bridge.nextParkedMs()
   }
@@ -180,14 +220,23 @@ export class ModernOnLegacy {
       const key = `${taker.slice(0, -2)}${index.toString(16).padStart(2, '0')}`
       this.#parts.sender.send(link, { type: 'respond', ch: parked.channel, key, rawId, size: bytes.length }, bytes)
     })
+    this.#parts.childAsks.told(parked, responses)
     const outcome = this.#forward(request, { ch: parked.channel, group: groupOf(parked.channel) }, link)
     sendFrame(link, { type: 'resume', ch: parked.channel })
     return outcome
   }
 
   #forward(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink): Promise<CallOutcome> {
-    const { key, method, id, token, size, asker, logLevel } = request
+    const { key, method, id, token, size, logLevel } = request
     if (logLevel !== undefined) this.#setLevel(ch, link, logLevel)
+    const outcome = this.#wait(request, group, link)
+    const ra = encodeReturnAddress({ to: 'call', key })
+    const header = { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag: key, size } as const
+    this.#parts.sender.send(link, header, request.body)
+    return outcome
+  }
+
+  #wait(request: GroupCallRequest, group: string, link: AgentLink): Promise<CallOutcome> {
     const facts = {
       group,
       agent: link.name,
@@ -198,11 +247,8 @@ export class ModernOnLegacy {
       repeat: repeatFacts(request),
       isResend: request.isResend === true,
     }
-    const outcome = this.#parts.waiters.wait(key, asker === undefined ? facts : { ...facts, asker })
-    const ra = encodeReturnAddress({ to: 'call', key })
-    const header = { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag: key, size } as const
-    this.#parts.sender.send(link, header, request.body)
-    return outcome
+    const { key, asker } = request
+    return this.#parts.waiters.wait(key, asker === undefined ? facts : { ...facts, asker })
   }
 
   /** A child has one log level for all its calls: the most verbose that any of them has asked for. */

@@ -1,9 +1,12 @@
 /** The sockets of streams that Workers open: accepts them, reads what Workers say over them, and cleans up when they close. */
 import { ERRORS } from '../../../protocol/error-table.ts'
 import { canonicalId } from '../../../protocol/json-scan.ts'
+import { isBridgedGroup } from '../../contract/groups.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
+import type { Askers } from '../children/askers.ts'
 import type { IdleChildren } from '../children/idle-children.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
+import type { Turns } from '../children/turns.ts'
 import type { CreditLedger } from '../clients/credit.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
@@ -11,11 +14,13 @@ import type { CreditGrants, Debtor } from '../answers/credit-grants.ts'
 import { closeQuietly, type AgentLinks, sendFrame } from '../agents/links.ts'
 import type { ResumedStreams } from './resumed-streams.ts'
 import type { Sessions } from './sessions.ts'
-import type { Streams } from '../clients/streams.ts'
+import type { StreamAttachment, Streams } from '../clients/streams.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { Waiters } from '../clients/waiters.ts'
+import type { Store } from '../rows/store.ts'
 
 interface Parts {
+  readonly store: Store
   readonly sessions: Sessions
   readonly links: AgentLinks
   readonly channels: GroupChannels
@@ -27,6 +32,8 @@ interface Parts {
   readonly introductions: ChildIntroductions
   readonly subscriptions: Subscriptions
   readonly idleChildren: IdleChildren
+  readonly askers: Askers
+  readonly turns: Turns
   readonly resumedStreams: ResumedStreams
 }
 
@@ -79,7 +86,18 @@ export class StreamSockets {
     // An HTTP+SSE session is its stream (MCP 2024-11-05), unless a newer stream has taken over.
     if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
       sessions.end(attachment.session)
-    if (attachment !== undefined) this.#parts.idleChildren.streamClosed(attachment.group, Date.now())
+    if (attachment === undefined) return
+    this.#parts.idleChildren.streamClosed(attachment.group, Date.now())
+    if (attachment.kind === 'call' && isBridgedGroup(attachment.group)) this.#callClosed(attachment)
+  }
+
+  #callClosed({ key = '', group, asker }: StreamAttachment): void {
+    const { askers, turns, channels, store } = this.#parts
+    const isAnswered = askers.closed(key)
+    const ch = channels.current(group)?.ch
+    const isParked = ch !== undefined && store.bridge.parkedOn(ch).some((parked) => parked.key === key)
+    if (asker !== undefined && !isAnswered && !isParked) turns.left(group, asker)
+    turns.look(group)
   }
 
   #openCall(socket: WebSocket, key: string): void {

@@ -1,5 +1,6 @@
-/** Rows of calls between the eras: calls that wait for input, calls that their clients have left, names that are known to ask, and listens. */
+/** Rows of calls between the eras: calls that wait for input, calls that their clients have left, names that are known to ask, requests for roots that wait, and listens. */
 import type { SubscriptionFilter } from '../../bridge/listen.ts'
+import { groupOf } from '../../contract/groups.ts'
 import { MAX_ASKERS } from '../../limits.ts'
 import type { KeptCall, ParkedRow } from '../../contract/share-rpc.ts'
 
@@ -19,6 +20,7 @@ export class BridgeRows {
   readonly #sql: SqlStorage
   #askers: Set<string> | undefined
   #listens: Map<string, Listen> | undefined
+  #waitingRoots: Map<string, readonly string[]> | undefined
 
   constructor(sql: SqlStorage) {
     this.#sql = sql
@@ -29,6 +31,7 @@ export class BridgeRows {
       CREATE TABLE IF NOT EXISTS parked (handle TEXT PRIMARY KEY, ch TEXT NOT NULL, taken INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, call TEXT NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS asker (name TEXT PRIMARY KEY) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, session TEXT NOT NULL, request BLOB NOT NULL, asked BLOB, expires_at_ms INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS waiting_roots (ch TEXT, raw_id TEXT, PRIMARY KEY (ch, raw_id)) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS listen (key TEXT PRIMARY KEY, grp TEXT NOT NULL, filter TEXT NOT NULL) WITHOUT ROWID;
     `)
   }
@@ -37,6 +40,7 @@ export class BridgeRows {
   forget(): void {
     this.#askers = undefined
     this.#listens = undefined
+    this.#waitingRoots = undefined
   }
 
   parked(handle: string): ParkedRow | undefined {
@@ -55,9 +59,32 @@ export class BridgeRows {
     )
   }
 
-  /** Whether a call waits on this channel for its client. */
-  hasParkedOn(ch: string): boolean {
-    return this.#sql.exec('SELECT handle FROM parked WHERE ch = ? AND taken = 0 LIMIT 1', ch).toArray().length > 0
+  /** The calls that wait on this channel for their clients, and whether it is only roots that they are asked for. */
+  parkedOn(ch: string): { readonly key: string; readonly isForRoots: boolean }[] {
+    const rows = this.#sql.exec<{ call: string }>('SELECT call FROM parked WHERE ch = ? AND taken = 0', ch).toArray()
+    return rows.map(({ call: text }) => {
+      const { call, asks } = JSON.parse(text) as ParkedRow
+      return { key: call, isForRoots: asks.every(({ method }) => method === 'roots/list') }
+    })
+  }
+
+  /** Ids of the requests for roots of this channel's child that wait for an answer, oldest first. */
+  waitingRoots(ch: string): readonly string[] {
+    return this.#knownWaitingRoots().get(ch) ?? []
+  }
+
+  putWaitingRoots(ch: string, rawId: string): void {
+    this.#knownWaitingRoots().set(ch, [...this.waitingRoots(ch).filter((other) => other !== rawId), rawId])
+    this.#sql.exec('INSERT OR REPLACE INTO waiting_roots VALUES (?, ?)', ch, rawId)
+  }
+
+  dropWaitingRoots(ch: string, rawId: string): void {
+    const waiting = this.waitingRoots(ch)
+    if (!waiting.includes(rawId)) return
+    const rest = waiting.filter((other) => other !== rawId)
+    if (rest.length === 0) this.#knownWaitingRoots().delete(ch)
+    else this.#knownWaitingRoots().set(ch, rest)
+    this.#sql.exec('DELETE FROM waiting_roots WHERE ch = ? AND raw_id = ?', ch, rawId)
   }
 
   parkedCount(): number {
@@ -133,6 +160,12 @@ export class BridgeRows {
     this.#sql.exec('INSERT OR REPLACE INTO asker VALUES (?)', name)
   }
 
+  /** Drops the requests for roots of a group's children, but of one channel. */
+  dropWaitingRootsOf(group: string, exceptCh: string | undefined): void {
+    for (const [ch, rawIds] of this.#knownWaitingRoots())
+      if (groupOf(ch) === group && ch !== exceptCh) for (const rawId of rawIds) this.dropWaitingRoots(ch, rawId)
+  }
+
   listen(key: string): Listen | undefined {
     return this.#knownListens().get(key)
   }
@@ -163,6 +196,15 @@ export class BridgeRows {
         .map(({ name }) => name),
     )
     return this.#askers
+  }
+
+  #knownWaitingRoots(): Map<string, readonly string[]> {
+    if (this.#waitingRoots !== undefined) return this.#waitingRoots
+    const waiting = new Map<string, readonly string[]>()
+    for (const { ch, raw_id: rawId } of this.#sql.exec<{ ch: string; raw_id: string }>('SELECT ch, raw_id FROM waiting_roots').toArray())
+      waiting.set(ch, [...(waiting.get(ch) ?? []), rawId])
+    this.#waitingRoots = waiting
+    return waiting
   }
 
   #knownListens(): Map<string, Listen> {

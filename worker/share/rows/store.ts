@@ -27,7 +27,10 @@ export class Store {
     this.bridge = new BridgeRows(sql)
     const [made] = sql.exec<{ made: number }>("SELECT count(*) AS made FROM sqlite_master WHERE name = 'share'").toArray()
     // An object that was only asked about writes nothing: its storage stays empty.
-    if (made?.made === 1) this.#settings = this.#readSettings()
+    if (made?.made !== 1) return
+    this.#settings = this.#readSettings()
+    // A share that an earlier release has made lacks the tables that have come since.
+    this.bridge.create()
   }
 
   /** The share, or undefined when it was never made or has been revoked. */

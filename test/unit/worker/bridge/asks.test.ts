@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import {
-  answerOutsideCalls,
   askKey,
   capabilityFailure,
   inputRequiredResult,
   judgeAsk,
   readInputResponses,
+  refusalText,
+  resultIn,
+  resultText,
   readRequestState,
 } from '../../../../worker/bridge/asks.ts'
 import { type Capability, readCapabilities } from '../../../../worker/bridge/capabilities.ts'
@@ -60,10 +62,14 @@ describe('judgeAsk()', () => {
   })
 })
 
-test('answerOutsideCalls() answers pings and roots, and refuses the rest', () => {
-  expect(answerOutsideCalls('1', 'ping')).toBe('{"jsonrpc":"2.0","id":1,"result":{}}')
-  expect(answerOutsideCalls('1', 'roots/list')).toBe('{"jsonrpc":"2.0","id":1,"result":{"roots":[]}}')
-  expect(JSON.parse(answerOutsideCalls('"x"', 'elicitation/create'))).toMatchObject({ id: 'x', error: { code: -32601 } })
+test('refusalText() refuses whatever was asked, roots too: an empty list would be untrue', () => {
+  for (const method of ['roots/list', 'elicitation/create'])
+    expect(JSON.parse(refusalText('"x"', method))).toMatchObject({ id: 'x', error: { code: -32601 } })
+})
+
+test('resultIn() is the result of a response as it stands there, and undefined for an error', () => {
+  expect(resultIn(resultText('"x"', '{"roots":[{"uri":"file:///a","n":1.0}]}'))).toBe('{"roots":[{"uri":"file:///a","n":1.0}]}')
+  expect(resultIn(refusalText('1', 'roots/list'))).toBeUndefined()
 })
 
 test('inputRequiredResult() has requests, state and server, each when given', () => {

@@ -162,10 +162,12 @@ describe('LegacyChild.next() of an ask', () => {
     expect(inner.isClosed).toBe(true)
   })
 
-  test('asks nobody when the answer comes soon after all', async () => {
-    const { got } = carried([said(ELICIT), said(RESULT, { n: 2 })])
+  test('asks nobody when the answer comes soon after all: the child is told so, but for roots, which are not about this call', async () => {
+    const roots = '{"jsonrpc":"2.0","id":"r","method":"roots/list"}'
+    const { got } = carried([said(ELICIT), said(roots, { n: 2 }), said(RESULT, { n: 3 })], { capabilities: { elicitation: {}, roots: {} } })
     expect(await got).toMatchObject({ header: { type: 'answer' } })
     expect(share.asked.park).toEqual([])
+    expect(answersToChild(share).map((text) => JSON.parse(text) as unknown)).toMatchObject([{ id: 'q', error: { code: -32601 } }])
   })
 
   test('takes one that comes in parts, and no part of anything else', async () => {

@@ -35,7 +35,7 @@ describe('translatedRequest()', () => {
     ['tools/call', { name: 'a' }, 'tools/call a'],
     ['resources/read', { uri: 'a:1' }, 'resources/read a:1'],
     ['prompts/get', {}, 'prompts/get '],
-    ['tools/call', { name: 'n'.repeat(256) }, undefined],
+    ['tools/call', { name: 'n'.repeat(256) }, `tools/call ${'n'.repeat(245)}`],
     ['tools/list', { name: 'a' }, undefined],
   ])('of %s with %j names %j as what may ask', (method, params, asker) => {
     expect(translated({ method, params }).asker).toBe(asker)

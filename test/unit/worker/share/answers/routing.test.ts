@@ -88,7 +88,12 @@ describe('Routing.messageTarget()', () => {
   test.each([
     ['progress that is not certain is dropped', notification('s', { method: 'notifications/progress', ra: CALL }), DROP],
     ['what is not certain is dropped where nobody has a session', notification(modernGroup('x'), { ra: CALL }), DROP],
-    ['an ask that is not certain is refused for clients without sessions', ask(bridgedGroup('x'), { ra: CALL }), { kind: 'refuse' }],
+    ['an ask that is not certain is judged for clients without sessions', ask(bridgedGroup('x'), { ra: CALL }), { kind: 'judge' }],
+    [
+      'an ask for roots is judged though its call is certain',
+      ask(bridgedGroup('x'), { ra: CALL, sure: true, method: 'roots/list' }),
+      { kind: 'judge', call: KEY },
+    ],
     ['an ask of the shared child is dropped', ask(SHARED_GROUP, { ra: CALL, sure: true }), DROP],
   ])('%s', (_, header, target) => {
     expect(routing({ call: true, listener: true }).routing.messageTarget(header)).toEqual(target)

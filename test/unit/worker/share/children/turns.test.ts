@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { CANCELLED_DOUBT_MS, TURN_WAIT_MS } from '../../../../../worker/limits.ts'
+import type { Askers, RunningAsker } from '../../../../../worker/share/children/askers.ts'
+import type { GroupRoots } from '../../../../../worker/share/children/group-roots.ts'
+import { Turns } from '../../../../../worker/share/children/turns.ts'
+import type { Store } from '../../../../../worker/share/rows/store.ts'
+
+const CH = 'c.1'
+
+/** The channel `c.1`: `asking` names ask, `quiet` ones do not; `running` calls are there. */
+class Stage {
+  running: RunningAsker[] = []
+  parked: { readonly key: string; readonly isForRoots: boolean }[] = []
+  asking = new Set<string>()
+  quiet = new Set<string>()
+  isAskingRoots = false
+  readonly turns: Turns
+
+  constructor() {
+    const askers: Pick<Askers, 'isQuiet' | 'mayAsk' | 'running'> = {
+      isQuiet: (name) => this.quiet.has(name),
+      mayAsk: (name) => this.asking.has(name),
+      running: () => this.running,
+    }
+    const roots: Pick<GroupRoots, 'isAsking'> = { isAsking: () => this.isAskingRoots }
+    const store = { bridge: { parkedOn: () => this.parked } } as unknown as Store
+    this.turns = new Turns({ store, askers: askers as Askers, roots: roots as GroupRoots })
+  }
+
+  run(asker: string): void {
+    this.running.push({ key: asker, asker })
+  }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('Turns.take()', () => {
+  test('is at once the own child where nothing that asks is about, and holds no timer', () => {
+    const stage = new Stage()
+    stage.run('u')
+    expect(stage.turns.take('t', 'k', CH)).toBe('own')
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('lets what asks wait for all but what is known to be quiet', async () => {
+    const stage = new Stage()
+    stage.asking.add('t')
+    stage.quiet.add('q')
+    stage.run('q')
+    expect(stage.turns.take('t', 'k', CH)).toBe('own')
+    stage.run('u')
+    const turn = stage.turns.take('t', 'k', CH)
+    stage.turns.look('c')
+    stage.running = []
+    stage.turns.look('c')
+    expect(await turn).toBe('own')
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('lets others wait for what asks, in their order, and quiet ones not', async () => {
+    const stage = new Stage()
+    stage.asking.add('t')
+    stage.quiet.add('q')
+    stage.run('t')
+    const turns = [stage.turns.take('u', 'k1', CH), stage.turns.take('t', 'k2', CH)]
+    expect(stage.turns.take('q', 'k3', CH)).toBe('own')
+    stage.running = []
+    stage.turns.look('c')
+    expect(await turns[0]).toBe('own')
+    stage.run('u')
+    stage.turns.look('c')
+    await vi.advanceTimersByTimeAsync(TURN_WAIT_MS)
+    expect(await turns[1]).toBe('apart')
+  })
+
+  test('waits for a call that waits for its client, but not for one that is only asked for roots', async () => {
+    const stage = new Stage()
+    stage.parked = [{ key: 'p', isForRoots: true }]
+    expect(stage.turns.take('t', 'k', CH)).toBe('own')
+    stage.parked = [{ key: 'p', isForRoots: false }]
+    const turn = stage.turns.take('t', 'k', CH)
+    await vi.advanceTimersByTimeAsync(TURN_WAIT_MS)
+    expect(await turn).toBe('apart')
+  })
+
+  test('lets all wait a little for the roots that a client is being asked for', async () => {
+    const stage = new Stage()
+    stage.quiet.add('q')
+    stage.isAskingRoots = true
+    const turns = [stage.turns.take('q', 'k1', CH), stage.turns.take('u', 'k2', CH)]
+    await vi.advanceTimersByTimeAsync(TURN_WAIT_MS)
+    expect([await turns[0], await turns[1]]).toEqual(['own', 'own'])
+  })
+
+  test('is nowhere for a call whose client has left meanwhile', async () => {
+    const stage = new Stage()
+    stage.asking.add('t')
+    stage.run('t')
+    const turn = stage.turns.take('u', 'k', CH)
+    stage.turns.cancelled('c', 'k')
+    expect(await turn).toBe('gone')
+  })
+
+  test('is a spare child for what asks, for a while after a call was cancelled that may have asked', () => {
+    const stage = new Stage()
+    stage.asking.add('t')
+    stage.run('u')
+    stage.turns.cancelled('c', 'u')
+    stage.running = []
+    expect([stage.turns.take('t', 'k', CH), stage.turns.take('v', 'k', CH)]).toEqual(['apart', 'own'])
+    vi.advanceTimersByTime(CANCELLED_DOUBT_MS)
+    expect(stage.turns.take('t', 'k', CH)).toBe('own')
+  })
+})

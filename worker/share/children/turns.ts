@@ -1,0 +1,100 @@
+/** Whose turn it is on a group's child: what may ask its client runs there alone, for a while others wait, and only then is a spare child thought of. */
+import { groupOf } from '../../contract/groups.ts'
+import { CANCELLED_DOUBT_MS, MAX_CACHED_SERVERS, TURN_WAIT_MS } from '../../limits.ts'
+import { Newest } from '../../newest.ts'
+import type { Store } from '../rows/store.ts'
+import type { Askers, RunningAsker } from './askers.ts'
+import type { GroupRoots } from './group-roots.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly askers: Askers
+  readonly roots: GroupRoots
+}
+
+/** Where a call runs: on its group's own child, apart on a spare one, or nowhere since its client has left. */
+export type Turn = 'own' | 'apart' | 'gone'
+
+interface Waiting extends RunningAsker {
+  readonly ch: string
+  readonly timer: ReturnType<typeof setTimeout>
+  readonly resolve: (turn: Turn) => void
+}
+
+export class Turns {
+  readonly #parts: Parts
+  /** By group, in the order in which they came. */
+  readonly #waiting = new Map<string, Waiting[]>()
+  /** By group: when a call of it was cancelled that may have asked. */
+  readonly #cancelledAtMs = new Newest<number>(MAX_CACHED_SERVERS)
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** For a call that may ask and is about to be sent to this channel. It waits no longer than TURN_WAIT_MS. */
+  take(asker: string, key: string, ch: string): Turn | Promise<Turn> {
+    const { askers } = this.#parts
+    const group = groupOf(ch)
+    // The agent could not tell its asks from those of the cancelled call.
+    if (this.isDoubtful(group, Date.now()) && askers.mayAsk(asker)) return 'apart'
+    const isFirst = this.#waiting.get(group) === undefined || askers.isQuiet(asker)
+    if (isFirst && this.#mayStart(asker, key, ch)) return 'own'
+    const { promise, resolve } = Promise.withResolvers<Turn>()
+    const timer = setTimeout(() => this.#end(group, key, this.#mayStart(asker, key, ch, false) ? 'own' : 'apart'), TURN_WAIT_MS)
+    this.#waiting.set(group, [...(this.#waiting.get(group) ?? []), { key, asker, ch, timer, resolve }])
+    return promise
+  }
+
+  /** Something on a group's child has ended or begun: whose turn it is now goes on. One at a time: the next looks again once that runs. */
+  look(group: string): void {
+    const waiting = this.#waiting.get(group)
+    if (waiting === undefined) return
+    const [first] = waiting
+    const next = waiting.find(
+      (one) => (one === first || this.#parts.askers.isQuiet(one.asker)) && this.#mayStart(one.asker, one.key, one.ch),
+    )
+    if (next !== undefined) this.#end(group, next.key, 'own')
+  }
+
+  /** The client of a call has left: it need not run any more if it waits. */
+  cancelled(group: string, key: string): void {
+    const call = this.#parts.askers.running(group).find((running) => running.key === key)
+    if (call !== undefined) this.left(group, call.asker)
+    this.#end(group, key, 'gone')
+  }
+
+  /** Nobody waits any more for a call that goes on until the child heeds its cancel: for a while nobody knows whose an ask is. */
+  left(group: string, asker: string): void {
+    if (!this.#parts.askers.isQuiet(asker)) this.#cancelledAtMs.set(group, Date.now())
+  }
+
+  /** Whether a cancelled call may still ask on the group's child. */
+  isDoubtful(group: string, nowMs: number): boolean {
+    return nowMs - (this.#cancelledAtMs.get(group) ?? -Infinity) < CANCELLED_DOUBT_MS
+  }
+
+  #mayStart(asker: string, key: string, ch: string, waitsForRoots = true): boolean {
+    const { askers, roots, store } = this.#parts
+    // What a client is being asked for is told before others begin, as it would be over stdio.
+    if (waitsForRoots && roots.isAsking(ch, Date.now())) return false
+    if (askers.isQuiet(asker)) return true
+    // While another call waits there for its client, an ask of an unknown name could be either's.
+    if (store.bridge.parkedOn(ch).some(({ isForRoots }) => !isForRoots)) return false
+    const isAlone = askers.mayAsk(asker)
+    return askers
+      .running(groupOf(ch))
+      .every((other) => other.key === key || (isAlone ? askers.isQuiet(other.asker) : !askers.mayAsk(other.asker)))
+  }
+
+  #end(group: string, key: string, turn: Turn): void {
+    const waiting = this.#waiting.get(group) ?? []
+    const entry = waiting.find((one) => one.key === key)
+    if (entry === undefined) return
+    clearTimeout(entry.timer)
+    const rest = waiting.filter((one) => one !== entry)
+    if (rest.length === 0) this.#waiting.delete(group)
+    else this.#waiting.set(group, rest)
+    entry.resolve(turn)
+  }
+}
