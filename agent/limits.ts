@@ -75,6 +75,9 @@ export const RECONNECT_AWAITED_MAX_MS = 10_000
 /** How long the hello waits for the server's era; the relay waits 10 s for the hello. */
 export const PROBE_MS = 8000
 
+/** How long a server of 2026-07-28 may take to answer initialize: twice as long as for the question for its era, and at least this. */
+export const PROBE_AGAIN_MS = 2000
+
 /** How long a server may take to answer the question for its era, which npx may still be downloading; then it counts as silent. */
 export const PROBE_GIVE_UP_MS = 60_000
 

@@ -103,6 +103,7 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     join: only('primary', 'replica', 'replace'),
     isolation: only('session', 'share'),
     era: only(undefined, 'legacy', 'modern'),
+    initializes: flag,
     product: text,
     held: heldKeys,
     channels: marks,

@@ -27,6 +27,8 @@ export interface Hello {
   readonly isolation: 'session' | 'share'
   /** Which revisions its server speaks: `modern` is 2026-07-28, `legacy` all before it. Absent means legacy. */
   readonly era?: 'legacy' | 'modern'
+  /** Of a `modern` server: a new process of it takes `initialize` as well. A relay that does not know this takes it for modern only. */
+  readonly initializes?: true
   /** Product and version, for the owner's eyes. */
   readonly product: string
   /** Call keys it knows and has not forgotten (newest last, at most MAX_HELD_KEYS). */

@@ -54,12 +54,18 @@ export class Channels {
   /** A link is up, and the relay has said which channels it no longer wants. */
   attach(link: LinkPort, welcome: Welcome): void {
     this.#context.link = link
-    for (const ch of welcome.unwanted) {
-      const channel = this.#channels.get(ch)
-      channel?.silence()
-      void channel?.stop('closed')
-    }
+    for (const ch of welcome.unwanted) this.#discard(this.#channels.get(ch))
     for (const channel of this.#channels.values()) channel.linkRestored()
+  }
+
+  /** Ends all channels without a word to the relay, which has no use for them any more. */
+  closeAll(): void {
+    for (const channel of this.#channels.values()) this.#discard(channel)
+  }
+
+  #discard(channel: Channel | undefined): void {
+    channel?.silence()
+    void channel?.stop('closed')
   }
 
   /** The link broke. Calls go on; what they come to is sent on the next link. */

@@ -87,7 +87,7 @@ export class AgentLane {
     const era = this.#options.era()
     if (this.#link === undefined || this.#announced === era) return
     this.#options.log.warn('era.late', { era, meaning: 'the server took long to say so: joining anew' })
-    await this.#redial()
+    await this.#redial(true)
   }
 
   async #connect(): Promise<LinkEnd> {
@@ -127,16 +127,19 @@ export class AgentLane {
     await this.#redial()
   }
 
-  async #redial(): Promise<void> {
+  /** `isAnother`: the server is spoken to otherwise from now on, so that no process of before is of use. */
+  async #redial(isAnother = false): Promise<void> {
     const link = this.#link
     await this.channels.quiet(AbortSignal.timeout(DRAIN_MS))
+    if (isAnother) this.channels.closeAll()
     await link?.close(CLOSE.GOING_AWAY, 'drained')
   }
 
   #hello(): Hello {
     const { settings, version, instance, index } = this.#options
     const { name, join, isolation } = settings
-    this.#announced = this.#options.era()
+    const era = this.#options.era()
+    this.#announced = era
     return {
       type: 'hello',
       agent: name,
@@ -144,7 +147,8 @@ export class AgentLane {
       // Where the first lane has let this agent in, the others let it in beside whoever is there.
       join: index > 0 && join === 'primary' ? 'replica' : join,
       isolation,
-      era: this.#announced,
+      era: era === 'legacy' ? 'legacy' : 'modern',
+      ...(era === 'both' ? { initializes: true } : {}),
       product: `mcp-edge-agent/${version}`,
       ...this.channels.helloFields(),
     }

@@ -1,15 +1,15 @@
 /**
- * Finds out whether the server speaks revision 2026-07-28 or needs `initialize`. It asks a process that serves nobody: some
- * servers die of the question, and others speak the era of their first message for the rest of their life.
+ * Finds out whether the server speaks revision 2026-07-28, needs `initialize`, or takes either. It asks processes that serve
+ * nobody, one for each question: some servers die of it, and others speak the era of their first message for the rest of their life.
  */
 import { canonicalId, scanMessage } from '../../protocol/json-scan.ts'
 import type { Child, ChildHandlers } from './child.ts'
-import { PROBE_GIVE_UP_MS, PROBE_MS } from '../limits.ts'
+import { PROBE_AGAIN_MS, PROBE_GIVE_UP_MS, PROBE_MS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { EraChoice } from '../config/settings.ts'
 
-/** `legacy`: revisions up to 2025-11-25, with a handshake. `modern`: 2026-07-28, without. */
-export type Era = 'legacy' | 'modern'
+/** `legacy`: revisions up to 2025-11-25, with a handshake. `modern`: 2026-07-28, without. `both`: whichever a process is first spoken to in. */
+export type Era = 'legacy' | 'modern' | 'both'
 
 /** The era of the agent's server, as it becomes known. Nothing here ever rejects. */
 export interface EraFinding {
@@ -33,6 +33,8 @@ interface ProbeOptions {
 }
 
 const REVISION = '2026-07-28'
+/** The last revision with a handshake. */
+const LAST_HANDSHAKE = '2025-11-25'
 const UNSUPPORTED_VERSION = -32022
 /** A small integer: some servers hold ids in 32 bits. */
 const PROBE_ID = 1
@@ -48,38 +50,74 @@ class Probe implements EraFinding {
   readonly initial: Promise<Era>
   readonly final: Promise<Era>
   readonly #log: Log
-  readonly #child: Child
+  readonly #options: ProbeOptions
+  #child: Child
   readonly #final = Promise.withResolvers<Era>()
   readonly #gone = Promise.withResolvers<void>()
-  readonly #giveUpTimer: NodeJS.Timeout
+  readonly #startedMs = performance.now()
+  #giveUpTimer: NodeJS.Timeout
+  #answeredMs = 0
+  /** What is true as far as is known, and stays so if the next question gets no answer. */
+  #known: Era = 'legacy'
   #found: Era | undefined
 
-  constructor({ startChild, version, log, probeMs = PROBE_MS }: ProbeOptions) {
+  constructor(options: ProbeOptions) {
+    const { version, log, probeMs = PROBE_MS } = options
+    this.#options = options
     this.#log = log
     this.final = this.#final.promise
-    this.#child = startChild({
-      line: (bytes) => {
-        const era = eraOf(bytes)
-        if (era !== undefined) this.#settle(era, 'its answer')
-      },
-      tooLong: () => {},
-      // The processes that serve print the same again, and that is logged at every level.
-      stderr: (line) => log.debug('era.stderr', { line }),
-      gone: () => {
-        this.#settle('legacy', 'it ended without an answer')
-        this.#gone.resolve()
-      },
-    })
-    this.#giveUpTimer = setTimeout(() => this.#settle('legacy', 'no answer'), PROBE_GIVE_UP_MS)
-    this.#child.write(Buffer.from(`${discoverRequest(version)}\n`), (taken) => {
-      if (!taken) this.#settle('legacy', 'it does not read')
+    this.#giveUpTimer = setTimeout(() => this.#settle('no answer'), PROBE_GIVE_UP_MS)
+    const hear = (bytes: Uint8Array): void => {
+      const era = eraOf(bytes)
+      if (era === undefined || this.#known === 'modern') return
+      this.#known = era
+      this.#answeredMs = performance.now() - this.#startedMs
+      if (era === 'legacy') this.#settle('its answer')
+      // It is asked again as a process of its own, once this one has let go of what it holds.
+      else void this.#child.stop()
+    }
+    this.#child = this.#ask(discoverRequest(version), hear, () => {
+      if (this.#known === 'modern' && this.#found === undefined) this.#askForHandshake(version)
+      else this.#end('it ended without an answer')
     })
     this.initial = this.#initial(probeMs)
   }
 
   async stop(): Promise<void> {
-    this.#settle('legacy', 'the agent is leaving')
+    this.#settle('the agent is leaving')
     await this.#child.stop()
+  }
+
+  /** Whether a server that speaks 2026-07-28 takes initialize as well. */
+  #askForHandshake(version: string): void {
+    clearTimeout(this.#giveUpTimer)
+    this.#giveUpTimer = setTimeout(() => this.#settle('no answer to initialize'), Math.max(PROBE_AGAIN_MS, 2 * this.#answeredMs))
+    const hear = (bytes: Uint8Array): void => {
+      const isTaken = takesHandshake(bytes)
+      if (isTaken === undefined || this.#found !== undefined) return
+      if (isTaken) this.#known = 'both'
+      this.#settle('its answer to initialize')
+    }
+    this.#child = this.#ask(initializeRequest(version), hear, () => this.#end('it ended without an answer to initialize'))
+  }
+
+  #ask(question: string, hear: (line: Uint8Array) => void, gone: () => void): Child {
+    const child = this.#options.startChild({
+      line: hear,
+      tooLong: () => {},
+      // The processes that serve print the same again, and that is logged at every level.
+      stderr: (line) => this.#log.debug('era.stderr', { line }),
+      gone,
+    })
+    child.write(Buffer.from(`${question}\n`), (taken) => {
+      if (!taken && this.#child === child) this.#settle('it does not read')
+    })
+    return child
+  }
+
+  #end(because: string): void {
+    this.#settle(because)
+    this.#gone.resolve()
   }
 
   kill(): void {
@@ -89,47 +127,64 @@ class Probe implements EraFinding {
   async #initial(probeMs: number): Promise<Era> {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(() => {
-      if (this.#found === undefined)
+      if (this.#found === undefined && this.#known === 'legacy')
         this.#log.warn('era.unknown', { waitedMs: probeMs, meaning: 'the server is silent, and taken for legacy: --era says which it is' })
       late.resolve()
     }, probeMs)
     // Until it is gone it may hold a port or a lock that the next process needs.
     await Promise.race([this.#gone.promise, late.promise])
     clearTimeout(timer)
-    return this.#found ?? 'legacy'
+    return this.#known
   }
 
-  #settle(era: Era, because: string): void {
+  #settle(because: string): void {
     if (this.#found !== undefined) return
-    this.#found = era
+    this.#found = this.#known
     clearTimeout(this.#giveUpTimer)
-    this.#log.debug('era', { era, because })
-    this.#final.resolve(era)
+    this.#log.debug('era', { era: this.#found, because })
+    this.#final.resolve(this.#found)
     void this.#child.stop()
   }
+}
+
+/** Whether a line of the server accepts initialize, or undefined when it does not answer that. A revision with a handshake must come of it. */
+export function takesHandshake(line: Uint8Array): boolean | undefined {
+  const kind = answerKind(line)
+  if (kind === undefined) return undefined
+  const version = kind === 'result' ? member(member(parsed(line), 'result'), 'protocolVersion') : undefined
+  return typeof version === 'string' && version < REVISION
 }
 
 /**
  * What a line of the server says of its era, or undefined when it does not answer the question. Modern is only a server that
  * names 2026-07-28, in a result or as a version it supports; any other answer, whatever its code, means `initialize`.
  */
-export function eraOf(line: Uint8Array): Era | undefined {
+export function eraOf(line: Uint8Array): 'legacy' | 'modern' | undefined {
+  if (answerKind(line) === undefined) return undefined
+  const versions = versionsIn(line)
+  return Array.isArray(versions) && versions.includes(REVISION) ? 'modern' : 'legacy'
+}
+
+/** Of a line that answers the one question that was asked; undefined for any other. */
+function answerKind(line: Uint8Array): 'result' | 'error' | undefined {
   const scanned = scanMessage(line)
   if (!scanned.ok) return undefined
   const { kind, id } = scanned.value
   if ((kind !== 'result' && kind !== 'error') || id === undefined) return undefined
   // Nothing else was asked, so an error without an id answers this.
-  if (id.raw !== 'null' && canonicalId(id.raw) !== canonicalId(String(PROBE_ID))) return undefined
-  const versions = versionsIn(line)
-  return Array.isArray(versions) && versions.includes(REVISION) ? 'modern' : 'legacy'
+  return id.raw === 'null' || canonicalId(id.raw) === canonicalId(String(PROBE_ID)) ? kind : undefined
 }
 
 function versionsIn(line: Uint8Array): unknown {
+  const message = parsed(line)
+  const error = member(message, 'error')
+  if (error === undefined) return member(member(message, 'result'), 'supportedVersions')
+  return member(error, 'code') === UNSUPPORTED_VERSION ? member(member(error, 'data'), 'supported') : undefined
+}
+
+function parsed(line: Uint8Array): unknown {
   try {
-    const message: unknown = JSON.parse(Buffer.from(line).toString('utf8'))
-    const error = member(message, 'error')
-    if (error === undefined) return member(member(message, 'result'), 'supportedVersions')
-    return member(error, 'code') === UNSUPPORTED_VERSION ? member(member(error, 'data'), 'supported') : undefined
+    return JSON.parse(Buffer.from(line).toString('utf8'))
   } catch {
     return undefined
   }
@@ -146,4 +201,9 @@ function discoverRequest(version: string): string {
     'io.modelcontextprotocol/clientCapabilities': {},
   }
   return JSON.stringify({ jsonrpc: '2.0', id: PROBE_ID, method: 'server/discover', params: { _meta: meta } })
+}
+
+function initializeRequest(version: string): string {
+  const params = { protocolVersion: LAST_HANDSHAKE, capabilities: {}, clientInfo: { name: 'mcp-edge-agent', version } }
+  return JSON.stringify({ jsonrpc: '2.0', id: PROBE_ID, method: 'initialize', params })
 }

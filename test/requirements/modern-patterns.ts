@@ -19,6 +19,9 @@ const ENVELOPE = {
     'modern.dual-era': must('The envelope decides: a request that carries it is served by this revision, and initialize by its own.', {
       provedBy: ['matrix: tools'],
     }),
+    'modern.dual-server': promised(
+      'A server that speaks either era is spoken to by each client in its own, and asks its clients of older revisions as it would without the relay.',
+    ),
     'modern.initialize-error': should('A server that speaks only this revision says so to initialize.', {
       notOurs: 'The relay speaks both.',
     }),

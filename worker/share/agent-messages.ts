@@ -128,7 +128,7 @@ export class AgentMessages {
       case 'answer':
         sender.abandon(header.key)
         delivery.answer(link, header, frame, body)
-        this.#parts.standbyAnswers.answered(link, header, body)
+        this.#parts.standbyAnswers.answered(header, body)
         break
       case 'failed':
         sender.abandon(header.key)

@@ -145,7 +145,18 @@ describe.concurrent('the hello of an agent', { timeout: 20_000 }, () => {
     await agent.logged(/"event":"ready"/)
     first.socket.terminate()
     expect(await (await relay.link(1)).welcome()).toMatchObject({ era: 'modern' })
-    expect(agent.log.match(/"event":"era\.stderr","line":"asked/g)).toHaveLength(1)
+    // One process for each question: server/discover, and initialize once that was answered.
+    expect(agent.log.match(/"event":"era\.stderr","line":"asked/g)).toHaveLength(2)
+  })
+
+  test('says that a modern server takes initialize too, unless --era says that it is modern', async () => {
+    const both = scriptServer(`
+      on = ({ id, method }) => {
+        if (id === undefined) return
+        result(id, method === 'initialize' ? { protocolVersion: '2025-11-25', capabilities: {} } : { supportedVersions: ['2026-07-28'], capabilities: {} })
+      }`)
+    expect(await helloOf(both)).toMatchObject({ era: 'modern', initializes: true })
+    expect(await helloOf(both, ['--era', 'modern'])).not.toHaveProperty('initializes')
   })
 
   test('says what --era says, whatever the server speaks', async () => {

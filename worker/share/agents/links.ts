@@ -8,7 +8,7 @@ import { encodeFrame } from '../../../protocol/frame-codec.ts'
 interface LinkAttachment {
   readonly role: 'agent'
   readonly connectedAtMs: number
-  readonly hello?: Pick<Hello, 'agent' | 'instance' | 'join' | 'isolation' | 'product' | 'era'>
+  readonly hello?: Pick<Hello, 'agent' | 'instance' | 'join' | 'isolation' | 'product' | 'era' | 'initializes'>
   readonly draining?: true
   /** How often the server has said that its tools have changed. */
   readonly toolChanges?: number
@@ -30,8 +30,9 @@ export interface AgentLink {
   readonly name: string
   readonly instance: string
   readonly isolation: 'session' | 'share'
-  /** Which revisions its server speaks. */
+  /** In which era its server's children are spoken to for clients without sessions, and for sessions: each in its own, where the server takes either. */
   readonly era: 'legacy' | 'modern'
+  readonly sessionEra: 'legacy' | 'modern'
   readonly product: string
   readonly connectedAtMs: number
 }
@@ -77,14 +78,11 @@ export class AgentLinks {
     const leaving = hello.join === 'replace' ? others : []
     if (older !== undefined && older.socket !== socket) leaving.push(older)
     for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
-    const { agent, instance, join, isolation, product, era = 'legacy' } = hello
-    const attachment: LinkAttachment = {
-      role: 'agent',
-      connectedAtMs: attachmentOf(socket)?.connectedAtMs ?? 0,
-      hello: { agent, instance, join, isolation, product, era },
-    }
-    socket.serializeAttachment(attachment)
-    const link = { socket, name: agent, instance, isolation, era, product, connectedAtMs: attachment.connectedAtMs }
+    const { agent, instance, join, isolation, product, era = 'legacy', initializes } = hello
+    const connectedAtMs = attachmentOf(socket)?.connectedAtMs ?? 0
+    const kept = { agent, instance, join, isolation, product, era, ...(initializes === undefined ? {} : { initializes }) }
+    socket.serializeAttachment({ role: 'agent', connectedAtMs, hello: kept } satisfies LinkAttachment)
+    const link = linkFrom(socket, kept, connectedAtMs)
     this.#byName.set(agent, link)
     this.#held.set(socket, { keys: new Set(hello.held), untilMs: Date.now() + GRACE_MS })
     return { kind: 'admitted', link, closed: leaving }
@@ -199,6 +197,11 @@ function attachmentOf(socket: WebSocket): LinkAttachment | undefined {
 function linkOf(socket: WebSocket): AgentLink | undefined {
   const attachment = attachmentOf(socket)
   if (attachment?.hello === undefined) return undefined
-  const { agent, instance, isolation, product, era = 'legacy' } = attachment.hello
-  return { socket, name: agent, instance, isolation, era, product, connectedAtMs: attachment.connectedAtMs }
+  return linkFrom(socket, attachment.hello, attachment.connectedAtMs)
+}
+
+function linkFrom(socket: WebSocket, hello: NonNullable<LinkAttachment['hello']>, connectedAtMs: number): AgentLink {
+  const { agent: name, instance, isolation, product, era = 'legacy', initializes } = hello
+  const sessionEra = initializes === true ? 'legacy' : era
+  return { socket, name, instance, isolation, era, sessionEra, product, connectedAtMs }
 }

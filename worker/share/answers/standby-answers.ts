@@ -6,7 +6,7 @@ import { LISTING_WRITES_MS, MAX_LISTING_BYTES, MAX_LISTING_WRITES, UNANSWERED_MS
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import { decodeReturnAddress } from '../../contract/return-address.ts'
-import { BRIDGED_SHARED_GROUP, channelName, groupOf, SHARED_GROUP } from '../../contract/groups.ts'
+import { BRIDGED_SHARED_GROUP, channelName, groupOf, isBridgedGroup, SHARED_GROUP } from '../../contract/groups.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
 import type { AgentLink, AgentLinks } from '../agents/links.ts'
 import { EVERYBODY, type ListingRow, type ListingRows } from '../rows/listing-rows.ts'
@@ -92,10 +92,12 @@ export class StandbyAnswers {
   }
 
   /** Keeps what a server said of itself to the relay. */
-  answered({ era }: AgentLink, { ra, ch, size, failed }: Answer, answer: Uint8Array): void {
+  answered({ ra, ch, size, failed }: Answer, answer: Uint8Array): void {
     const address = decodeReturnAddress(ra)
     if (address?.to !== 'relay' || address.purpose !== 'snapshot' || failed || answer.length < size) return
     const group = groupOf(ch)
+    // By initialize or by server/discover, as its child was introduced to.
+    const era = group === SHARED_GROUP || isBridgedGroup(group) ? 'legacy' : 'modern'
     const kept = listingFrom(answer)
     if (kept !== undefined) this.#keep(GROUPS_OF_ALL.includes(group) ? EVERYBODY : INTRODUCED, { name: 'server', era, answer: kept }, '')
   }
@@ -112,9 +114,10 @@ export class StandbyAnswers {
   }
 
   /** An agent has come. */
-  arrived({ era, isolation }: AgentLink): void {
+  arrived({ era, sessionEra, isolation }: AgentLink): void {
     this.#parts.rows.noteAway(undefined)
-    this.#parts.rows.dropOthers(era, isolation === 'share' && era === 'legacy')
+    // A server of both eras says something of either.
+    if (era === sessionEra) this.#parts.rows.dropOthers(era, isolation === 'share' && era === 'legacy')
   }
 
   /** The tools that the server last gave to clients of this kind: a JSON-RPC answer for each page, as far as they are kept. */

@@ -77,7 +77,7 @@ export class LegacyCalls {
       this.#parts.clientFrames.failResumed(request.key, session.id, failure)
       return failed(failure)
     }
-    if (link.era === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
+    if (link.sessionEra === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
     if (request.bridge !== undefined) return { kind: 'native' }
     const channel = this.#parts.opener.ready(session, link, isInitialize)
     const local = isInitialize ? await this.#sharedInitialize(request, channel, link) : this.#answerHere(request, session, channel)
@@ -100,7 +100,7 @@ export class LegacyCalls {
     // HTTP error status (MCP 2025-11-25, basic/transports, sending messages), which AGENT_LOST does not have.
     if (!channels.mayTake(channels.groupFor(session), request))
       return failed({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })
-    if (link.era === 'modern') return legacyOnModern.send(request, session, link)
+    if (link.sessionEra === 'modern') return legacyOnModern.send(request, session, link)
     const { ch, group } = this.#parts.opener.ready(session, link, false)
     const isShared = group === SHARED_GROUP
     if (isShared && (request.kind === 'response' || PRIVATE_NOTIFICATIONS.has(request.method))) return { kind: 'sent' }
@@ -128,7 +128,7 @@ export class LegacyCalls {
   /** Another agent runs the call, if it may run twice. The child there shares no memory with the session's own. */
   #onOtherAgent(request: SessionCallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
     const link = this.#parts.repeatableCalls.otherAgentFor(request)
-    if (link === undefined || link.era !== 'legacy' || request.bridge !== undefined) return undefined
+    if (link === undefined || link.sessionEra !== 'legacy' || request.bridge !== undefined) return undefined
     return this.#forward(request, this.#parts.opener.readyAlone(session, link, request.key), link, true)
   }
 

@@ -102,7 +102,7 @@ export class LegacyOnModern {
     const call = store.bridge.kept(key, session.id)
     const link = channels.linkFor(session)
     const current = link === undefined ? undefined : channels.current(channels.groupOn(session, link))
-    if (link?.era !== 'modern' || current?.link !== link) return call === undefined ? {} : { call }
+    if (link?.sessionEra !== 'modern' || current?.link !== link) return call === undefined ? {} : { call }
     const channel = { ch: current.ch, group: channels.groupOn(session, link) }
     return {
       ...(call === undefined ? {} : { call }),

@@ -95,7 +95,7 @@ export class ResumedStreams {
     const { ch, after } = resume
     // What a client has seen has passed through here: the agent need not send it again after a cut.
     sendFrame(link, { type: 'receipt', ch, n: after })
-    const translated = link.era === 'modern' ? ({ isTranslated: true } as const) : {}
+    const translated = link.sessionEra === 'modern' ? ({ isTranslated: true } as const) : {}
     const to = encodeReturnAddress(key === undefined ? { to: 'stream', session } : { to: 'call', key, session, ...translated })
     // A child that serves others too has messages for all of them.
     const isAlone = key === undefined && groupOf(ch) === session

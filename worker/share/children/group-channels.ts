@@ -83,14 +83,16 @@ export class GroupChannels {
   }
 
   /** The group whose child on this link serves a session. */
-  groupOn(session: Session, { isolation, era }: AgentLink): string {
+  groupOn(session: Session, { isolation, sessionEra }: AgentLink): string {
     if (isolation === 'session') return session.id
-    return era === 'modern' ? MODERN_SHARED_GROUP : SHARED_GROUP
+    return sessionEra === 'modern' ? MODERN_SHARED_GROUP : SHARED_GROUP
   }
 
   /** The group that served a session last, as far as the rows know. */
   #lastGroup({ id }: Session): string {
     if (this.#store.channels.get(id) !== undefined) return id
+    // Where the server takes either era both may be open, and the one of modern clients serves no session.
+    if (this.#store.channels.get(SHARED_GROUP)?.open === true) return SHARED_GROUP
     if (this.#store.channels.get(MODERN_SHARED_GROUP)?.open === true) return MODERN_SHARED_GROUP
     return this.#store.channels.get(SHARED_GROUP) === undefined ? id : SHARED_GROUP
   }

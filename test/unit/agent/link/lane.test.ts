@@ -145,6 +145,22 @@ test('AgentLane.rejoinIfStale() joins anew where another era was said than is kn
   expect((await (await relay.link(1)).welcome()).era).toBe('modern')
 })
 
+test('AgentLane that joins anew since its server takes either era says so, and brings no process that was spoken to otherwise', async () => {
+  await using scene = new Scene(0)
+  scene.era = 'modern'
+  const link = await relay.link(0)
+  expect(await link.welcome()).not.toHaveProperty('initializes')
+  await scene.welcomed.promise
+  link.send({ type: 'open', ch: 'c', ids: 'assign', asks: 'refuse' })
+  link.call('c', 1, '{"jsonrpc":"2.0","id":1,"method":"m"}')
+  await link.next('receipts')
+  scene.children[0]?.says({ jsonrpc: '2.0', id: 1, result: {} })
+  scene.era = 'both'
+  await scene.lane.rejoinIfStale()
+  expect(scene.children[0]?.stopped).toBe(true)
+  expect(await (await relay.link(1)).welcome()).toMatchObject({ era: 'modern', initializes: true, channels: [] })
+})
+
 test('AgentLane that another agent displaced from its lane dials again only when the first lane may serve', async () => {
   await using scene = new Scene(1)
   const link = await relay.link(0)

@@ -209,7 +209,8 @@ test('an agent at a share of one lane has one link and says nothing of lanes', a
 
 test('Lanes joins anew when a slow server turns out to be modern', async () => {
   const [command = '', ...args] = scriptServer(`
-    on = ({ id }) => {
+    on = ({ id, method }) => {
+      if (method === 'initialize') return send({ jsonrpc: '2.0', id, error: { code: -32022, message: 'no' } })
       process.once('SIGUSR2', () => result(id, { supportedVersions: ['2026-07-28'], capabilities: {}, resultType: 'complete' }))
       process.stderr.write('pid ' + process.pid + '\\n')
     }`)

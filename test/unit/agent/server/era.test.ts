@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { findEra, eraOf, type Era, type EraFinding } from '../../../../agent/server/era.ts'
-import { PROBE_GIVE_UP_MS, PROBE_MS } from '../../../../agent/limits.ts'
+import { PROBE_AGAIN_MS, PROBE_GIVE_UP_MS, PROBE_MS } from '../../../../agent/limits.ts'
 import { createLog } from '../../../../agent/log.ts'
 import { Mask } from '../../../../agent/mask.ts'
 import { decodeAgentFrame, encodeFrame } from '../../../../protocol/frame-codec.ts'
@@ -49,14 +49,30 @@ test.each<[string, string, Era | undefined]>([
 class Probe {
   readonly finding: EraFinding
   readonly logged: string[] = []
-  child: FakeChild | undefined
+  readonly children: FakeChild[] = []
 
   constructor(choice: EraChoice = 'auto') {
     this.finding = findEra(choice, {
-      startChild: (handlers) => (this.child = new FakeChild(handlers)),
+      startChild: (handlers) => {
+        const child = new FakeChild(handlers)
+        this.children.push(child)
+        return child
+      },
       version: '1.2.3',
       log: createLog({ level: 'info', json: true, mask: new Mask([]), write: (line) => this.logged.push(line), now: () => new Date(0) }),
     })
+  }
+
+  /** The process that was asked first. */
+  get child(): FakeChild | undefined {
+    return this.children[0]
+  }
+
+  /** The server is modern, and the process that said so has ended. Returns the one that is asked next. */
+  isModern(): FakeChild | undefined {
+    this.child?.says(result(DISCOVERED))
+    this.child?.ends()
+    return this.children[1]
   }
 }
 
@@ -83,8 +99,8 @@ describe('findEra()', () => {
     ])
     expect(child?.stopped).toBe(false)
     child?.says('some junk')
-    child?.says(result(DISCOVERED))
-    expect(await finding.final).toBe('modern')
+    child?.says(error(-32601))
+    expect(await finding.final).toBe('legacy')
     expect(child?.stopped).toBe(true)
     expect(child?.written).toHaveLength(1)
   })
@@ -118,13 +134,53 @@ describe('findEra()', () => {
 
   test('takes a silent server for legacy, says so, and still hears it later', async () => {
     verifies('stdio.probe.any-error')
-    const { child, finding, logged } = new Probe()
+    const { child, children, finding, logged } = new Probe()
     vi.advanceTimersByTime(PROBE_MS)
     expect(await finding.initial).toBe('legacy')
     expect(logged.join('')).toMatch(/"era\.unknown".*--era/)
     expect(child?.stopped).toBe(false)
     child?.says(result(DISCOVERED))
+    expect(child?.stopped).toBe(true)
+    child?.ends()
+    children[1]?.ends()
     expect(await finding.final).toBe('modern')
+  })
+
+  test('asks a modern server with initialize too, once: another process, when the first is gone', async () => {
+    const probe = new Probe()
+    probe.child?.says(result(DISCOVERED))
+    expect([probe.child?.stopped, probe.children.length]).toEqual([true, 1])
+    probe.child?.ends()
+    const [, second] = probe.children
+    expect(second?.written).toEqual([
+      {
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'initialize',
+        params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'mcp-edge-agent', version: '1.2.3' } },
+      },
+    ])
+    second?.says(result({ protocolVersion: '2025-06-18', capabilities: {} }))
+    expect(await probe.finding.final).toBe('both')
+    expect(second?.stopped).toBe(true)
+    second?.ends()
+    expect([await probe.finding.initial, probe.children.length]).toEqual(['both', 2])
+  })
+
+  test.each([
+    ['refuses initialize', (child: FakeChild | undefined) => child?.says(error(-32022, { supported: ['2026-07-28'] }))],
+    [
+      'answers it with no revision of the handshake',
+      (child: FakeChild | undefined) => child?.says(result({ protocolVersion: '2026-07-28' })),
+    ],
+    ['ends at it', (child: FakeChild | undefined) => child?.ends()],
+    ['is silent then', () => void vi.advanceTimersByTime(PROBE_AGAIN_MS)],
+  ])('takes a modern server that %s for modern alone', async (_, answer) => {
+    const probe = new Probe()
+    const second = probe.isModern()
+    answer(second)
+    second?.ends()
+    expect([await probe.finding.final, await probe.finding.initial]).toEqual(['modern', 'modern'])
   })
 
   test('gives a silent server up after PROBE_GIVE_UP_MS', async () => {
@@ -162,6 +218,7 @@ test('a hello carries the era as `legacy` or `modern`, or not at all', () => {
     channels: [],
   }
   for (const era of ['legacy', 'modern'] as const) expect(decodeAgentFrame(encodeFrame({ ...hello, era }))).toMatchObject({ ok: true })
+  expect(decodeAgentFrame(encodeFrame({ ...hello, era: 'modern', initializes: true }))).toMatchObject({ ok: true })
   expect(decodeAgentFrame(encodeFrame(hello))).toMatchObject({ ok: true })
   const odd = Buffer.from(`${JSON.stringify({ ...hello, era: 'ancient' })}\n`)
   expect(decodeAgentFrame(odd)).toEqual({ ok: false, error: 'bad_field' })
