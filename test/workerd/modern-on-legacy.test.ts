@@ -34,14 +34,18 @@ async function parked(name = 'a'): Promise<{ readonly child: HandshakeChild; rea
   return { child, call, state: requestState }
 }
 
-/** A call that was answered. */
-async function settled(): Promise<{ readonly child: HandshakeChild; readonly call: CallFrame }> {
+/** Calls of these names were answered, without having asked; the last of them. */
+async function settled(...names: readonly string[]): Promise<{ readonly child: HandshakeChild; readonly call: CallFrame }> {
   const child = await HandshakeChild.connect()
-  const response = callTool(child.share, 'a')
-  const call = await expectCall(child)
-  child.answer(call, { content: [] })
-  expect((await response).status).toBe(200)
-  return { child, call }
+  let last: CallFrame | undefined
+  for (const name of names) {
+    const response = callTool(child.share, name)
+    last = await expectCall(child)
+    child.answer(last, { content: [] })
+    expect((await response).status).toBe(200)
+  }
+  if (last === undefined) throw new Error('no call')
+  return { child, call: last }
 }
 
 function retry(share: TestShare, state: string, more: { name?: string; token?: string; input?: object } = {}): Promise<Response> {
@@ -278,7 +282,7 @@ describe('an ask of the child', () => {
 
   test('that may be of either of two calls waits, and goes to the one that is left when the other is answered', async () => {
     verifies('promise.1.asks-certain')
-    const child = await HandshakeChild.connect()
+    const { child } = await settled('a', 'b')
     const { share } = child
     const responses = [callTool(share, 'a'), callTool(share, 'b')]
     const [first, second] = [await child.expect('call'), await child.expect('call')]
@@ -290,8 +294,8 @@ describe('an ask of the child', () => {
 
   test('that may be of either of two calls is refused in the end; each has the own child of its group to itself from then on', async () => {
     verifies('promise.1.asks-certain', 'modern.http.related', 'modern.input.own-child')
+    const { child } = await settled('a', 'b')
     const timers = heldTimers(UNDECIDED_ASK_MS)
-    const child = await HandshakeChild.connect()
     const { share } = child
     const responses = [callTool(share, 'a'), callTool(share, 'b')]
     const calls = [await child.expect('call'), await child.expect('call')]
@@ -333,9 +337,28 @@ describe('an ask of the child', () => {
     expect((await next).status).toBe(200)
   })
 
+  test('by a tool of which nothing is known is certainly its own, though it is called twice at once', async () => {
+    verifies('promise.1.asks-certain', 'modern.input.own-child')
+    const child = await HandshakeChild.connect()
+    const { share } = child
+    const [first, second] = [callTool(share, 'a', { id: 1 }), callTool(share, 'a', { id: 2 })]
+    const call = await child.expect('call')
+    child.elicit(call.header, '"q"')
+    const { requestState } = await asked(first)
+    const answer = retry(share, requestState)
+    await child.expect('respond')
+    child.answer(await child.expect('call'), { content: [] })
+    expect((await answer).status).toBe(200)
+    const next = await child.expect('call')
+    expect(next.header.ch).toBe(call.header.ch)
+    child.elicit(next.header, '"p"')
+    expect(Object.keys((await asked(second)).inputRequests)).toEqual(['ask-1'])
+    expect(child.opened).toHaveLength(1)
+  })
+
   test('that no call can have made is refused, and no name is suspected for it', async () => {
     verifies('promise.1.asks-certain')
-    const { child, call } = await settled()
+    const { child, call } = await settled('a')
     child.ask(call.header, '9', 'elicitation/create', { message: 'Who?' }, false)
     const respond = await child.expect('respond')
     expect([respond.header.rawId, JSON.parse(bodyText(respond))]).toMatchObject(['9', { error: { code: -32601 } }])

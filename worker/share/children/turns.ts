@@ -17,6 +17,7 @@ export type Turn = 'own' | 'apart' | 'gone'
 
 interface Waiting extends RunningAsker {
   readonly ch: string
+  readonly isAskable: boolean
   readonly timer: ReturnType<typeof setTimeout>
   readonly resolve: (turn: Turn) => void
 }
@@ -32,17 +33,20 @@ export class Turns {
     this.#parts = parts
   }
 
-  /** For a call that may ask and is about to be sent to this channel. It waits no longer than TURN_WAIT_MS. */
-  take(asker: string, key: string, ch: string): Turn | Promise<Turn> {
+  /**
+   * For a call that may ask and is about to be sent to this channel. It waits no longer than TURN_WAIT_MS. `isAskable`: its
+   * client can be asked for more than roots, so that a name of which nothing is known yet is first seen alone.
+   */
+  take(asker: string, key: string, ch: string, isAskable: boolean): Turn | Promise<Turn> {
     const { askers } = this.#parts
     const group = groupOf(ch)
     // The agent could not tell its asks from those of the cancelled call.
     if (this.isDoubtful(group, Date.now()) && askers.mayAsk(asker)) return 'apart'
     const isFirst = this.#waiting.get(group) === undefined || askers.isQuiet(asker)
-    if (isFirst && this.#mayStart(asker, key, ch)) return 'own'
+    if (isFirst && this.#mayStart({ asker, key, ch, isAskable })) return 'own'
     const { promise, resolve } = Promise.withResolvers<Turn>()
-    const timer = setTimeout(() => this.#end(group, key, this.#mayStart(asker, key, ch, false) ? 'own' : 'apart'), TURN_WAIT_MS)
-    this.#waiting.set(group, [...(this.#waiting.get(group) ?? []), { key, asker, ch, timer, resolve }])
+    const timer = setTimeout(() => this.#end(group, key, this.#mayStartLate({ asker, key, ch }) ? 'own' : 'apart'), TURN_WAIT_MS)
+    this.#waiting.set(group, [...(this.#waiting.get(group) ?? []), { key, asker, ch, isAskable, timer, resolve }])
     return promise
   }
 
@@ -51,9 +55,7 @@ export class Turns {
     const waiting = this.#waiting.get(group)
     if (waiting === undefined) return
     const [first] = waiting
-    const next = waiting.find(
-      (one) => (one === first || this.#parts.askers.isQuiet(one.asker)) && this.#mayStart(one.asker, one.key, one.ch),
-    )
+    const next = waiting.find((one) => (one === first || this.#parts.askers.isQuiet(one.asker)) && this.#mayStart(one))
     if (next !== undefined) this.#end(group, next.key, 'own')
   }
 
@@ -74,17 +76,27 @@ export class Turns {
     return nowMs - (this.#cancelledAtMs.get(group) ?? -Infinity) < CANCELLED_DOUBT_MS
   }
 
-  #mayStart(asker: string, key: string, ch: string, waitsForRoots = true): boolean {
-    const { askers, roots, store } = this.#parts
+  #mayStart(call: Omit<Waiting, 'timer' | 'resolve'>): boolean {
+    const { askers, roots } = this.#parts
+    const { asker, key, ch, isAskable } = call
     // What a client is being asked for is told before others begin, as it would be over stdio.
-    if (waitsForRoots && roots.isAsking(ch, Date.now())) return false
+    if (roots.isAsking(ch, Date.now())) return false
+    if (!this.#mayStartLate(call)) return false
+    return !isAskable || askers.isQuiet(asker) || this.#others(ch, key).every((other) => askers.isQuiet(other.asker))
+  }
+
+  /** Of a call that has waited: whether no more is in its way than what it would have to wait for at any time. */
+  #mayStartLate({ asker, key, ch }: Pick<Waiting, 'asker' | 'key' | 'ch'>): boolean {
+    const { askers, store } = this.#parts
     if (askers.isQuiet(asker)) return true
     // While another call waits there for its client, an ask of an unknown name could be either's.
     if (store.bridge.parkedOn(ch).some(({ isForRoots }) => !isForRoots)) return false
     const isAlone = askers.mayAsk(asker)
-    return askers
-      .running(groupOf(ch))
-      .every((other) => other.key === key || (isAlone ? askers.isQuiet(other.asker) : !askers.mayAsk(other.asker)))
+    return this.#others(ch, key).every((other) => (isAlone ? askers.isQuiet(other.asker) : !askers.mayAsk(other.asker)))
+  }
+
+  #others(ch: string, key: string): RunningAsker[] {
+    return this.#parts.askers.running(groupOf(ch)).filter((other) => other.key !== key)
   }
 
   #end(group: string, key: string, turn: Turn): void {

@@ -43,7 +43,7 @@ describe('Turns.take()', () => {
   test('is at once the own child where nothing that asks is about, and holds no timer', () => {
     const stage = new Stage()
     stage.run('u')
-    expect(stage.turns.take('t', 'k', CH)).toBe('own')
+    expect(stage.turns.take('t', 'k', CH, false)).toBe('own')
     expect(vi.getTimerCount()).toBe(0)
   })
 
@@ -52,9 +52,9 @@ describe('Turns.take()', () => {
     stage.asking.add('t')
     stage.quiet.add('q')
     stage.run('q')
-    expect(stage.turns.take('t', 'k', CH)).toBe('own')
+    expect(stage.turns.take('t', 'k', CH, false)).toBe('own')
     stage.run('u')
-    const turn = stage.turns.take('t', 'k', CH)
+    const turn = stage.turns.take('t', 'k', CH, false)
     stage.turns.look('c')
     stage.running = []
     stage.turns.look('c')
@@ -67,8 +67,8 @@ describe('Turns.take()', () => {
     stage.asking.add('t')
     stage.quiet.add('q')
     stage.run('t')
-    const turns = [stage.turns.take('u', 'k1', CH), stage.turns.take('t', 'k2', CH)]
-    expect(stage.turns.take('q', 'k3', CH)).toBe('own')
+    const turns = [stage.turns.take('u', 'k1', CH, false), stage.turns.take('t', 'k2', CH, false)]
+    expect(stage.turns.take('q', 'k3', CH, false)).toBe('own')
     stage.running = []
     stage.turns.look('c')
     expect(await turns[0]).toBe('own')
@@ -81,9 +81,9 @@ describe('Turns.take()', () => {
   test('waits for a call that waits for its client, but not for one that is only asked for roots', async () => {
     const stage = new Stage()
     stage.parked = [{ key: 'p', isForRoots: true }]
-    expect(stage.turns.take('t', 'k', CH)).toBe('own')
+    expect(stage.turns.take('t', 'k', CH, false)).toBe('own')
     stage.parked = [{ key: 'p', isForRoots: false }]
-    const turn = stage.turns.take('t', 'k', CH)
+    const turn = stage.turns.take('t', 'k', CH, false)
     await vi.advanceTimersByTimeAsync(TURN_WAIT_MS)
     expect(await turn).toBe('apart')
   })
@@ -92,16 +92,31 @@ describe('Turns.take()', () => {
     const stage = new Stage()
     stage.quiet.add('q')
     stage.isAskingRoots = true
-    const turns = [stage.turns.take('q', 'k1', CH), stage.turns.take('u', 'k2', CH)]
+    const turns = [stage.turns.take('q', 'k1', CH, false), stage.turns.take('u', 'k2', CH, false)]
     await vi.advanceTimersByTimeAsync(TURN_WAIT_MS)
     expect([await turns[0], await turns[1]]).toEqual(['own', 'own'])
+  })
+
+  test('lets a name of which nothing is known wait for others of which nothing is known, where the client can be asked, but run there in the end', async () => {
+    const stage = new Stage()
+    stage.run('u')
+    expect(stage.turns.take('t', 'k0', CH, false)).toBe('own')
+    const turns = [stage.turns.take('t', 'k1', CH, true), stage.turns.take('v', 'k2', CH, true)]
+    stage.turns.look('c')
+    stage.quiet.add('u')
+    stage.turns.look('c')
+    expect(await turns[0]).toBe('own')
+    stage.run('t')
+    stage.turns.look('c')
+    await vi.advanceTimersByTimeAsync(TURN_WAIT_MS)
+    expect(await turns[1]).toBe('own')
   })
 
   test('is nowhere for a call whose client has left meanwhile', async () => {
     const stage = new Stage()
     stage.asking.add('t')
     stage.run('t')
-    const turn = stage.turns.take('u', 'k', CH)
+    const turn = stage.turns.take('u', 'k', CH, false)
     stage.turns.cancelled('c', 'k')
     expect(await turn).toBe('gone')
   })
@@ -112,8 +127,8 @@ describe('Turns.take()', () => {
     stage.run('u')
     stage.turns.cancelled('c', 'u')
     stage.running = []
-    expect([stage.turns.take('t', 'k', CH), stage.turns.take('v', 'k', CH)]).toEqual(['apart', 'own'])
+    expect([stage.turns.take('t', 'k', CH, false), stage.turns.take('v', 'k', CH, false)]).toEqual(['apart', 'own'])
     vi.advanceTimersByTime(CANCELLED_DOUBT_MS)
-    expect(stage.turns.take('t', 'k', CH)).toBe('own')
+    expect(stage.turns.take('t', 'k', CH, false)).toBe('own')
   })
 })
