@@ -508,6 +508,29 @@ describe('roots/list of the child', () => {
     expect(await told(goingOn)).toMatchObject({ status: 200, body: { result: { content: [] } } })
   })
 
+  test('that is answered does not let others begin beside the call that was asked, which may ask for more', async () => {
+    const capabilities = { roots: {}, elicitation: {} }
+    const child = await HandshakeChild.connect()
+    const { share } = child
+    const [first, second] = [callTool(share, 'a', { capabilities }), callTool(share, 'b', { capabilities })]
+    const call = await child.expect('call')
+    askRoots(child, call, '"r"', true)
+    const answered = async (response: Promise<Response>, key: string, answer: object): Promise<Response> => {
+      const { requestState } = await asked(response)
+      return callTool(share, 'a', { capabilities, input: { requestState, inputResponses: { [key]: answer } } })
+    }
+    const goingOn = answered(first, 'ask-1', ROOTS)
+    await expectRoots(child, 'r')
+    child.elicit((await child.expect('call')).header, '"q"')
+    const last = answered(goingOn, 'ask-2', INPUT)
+    // Had the other begun, its call would come first.
+    expect((await child.expect('respond')).header.rawId).toBe('"q"')
+    child.answer(await child.expect('call'), { content: [] })
+    expect((await last).status).toBe(200)
+    child.answer(await child.expect('call'), { content: [] })
+    expect((await second).status).toBe(200)
+  })
+
   test('while only a list runs is refused after a while, and never answered with an empty list', async () => {
     verifies('modern.input.methods', 'modern.input.roots-true')
     const timers = heldTimers(ROOTS_IN_LIST_MS)

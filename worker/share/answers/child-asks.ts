@@ -106,7 +106,7 @@ export class ChildAsks {
 
   /** A retry brings answers for the child. What it says of roots holds for all requests that wait for them. */
   told({ channel, asks }: ParkedRow, responses: RetryInput['responses']): void {
-    const { roots, turns } = this.#parts
+    const { roots } = this.#parts
     for (const { rawId, method } of asks) {
       const response = responses.find((one) => one.rawId === rawId)
       const result = response === undefined || method !== 'roots/list' ? undefined : resultIn(response.body)
@@ -115,7 +115,6 @@ export class ChildAsks {
       roots.settle(channel, rawId)
       for (const other of roots.waiting(channel)) this.#settle(channel, other, resultText(other, result))
     }
-    turns.look(groupOf(channel))
   }
 
   /** A Worker has answered the child by itself. */

@@ -224,6 +224,8 @@ export class ModernOnLegacy {
     this.#parts.childAsks.told(parked, responses)
     const outcome = this.#forward(request, { ch: parked.channel, group: groupOf(parked.channel) }, link)
     sendFrame(link, { type: 'resume', ch: parked.channel })
+    // Others waited for what it has told; now that it runs again, they may have to wait for it.
+    this.#parts.turns.look(groupOf(parked.channel))
     return outcome
   }
 
