@@ -16,7 +16,7 @@ export const MOVE_AFTER_MS = 4_000
 /** Sessions that a share remembers. Beyond it the oldest without a client is forgotten. */
 export const MAX_SESSIONS = 10_000
 
-/** Calls that may wait in one Share at a time. */
+/** Calls that may wait in one Share at a time, for their answers or for their turn. */
 export const MAX_WAITING_CALLS = 5_000
 
 /** Largest initialize request and result, in bytes: both are stored. */

@@ -11,6 +11,7 @@ import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import { type Store } from '../rows/store.ts'
 import type { MessageSender } from '../agents/message-sender.ts'
+import type { Turns } from '../children/turns.ts'
 import type { Waiters } from '../clients/waiters.ts'
 
 interface Parts {
@@ -23,6 +24,7 @@ interface Parts {
   readonly modernOnLegacy: ModernOnLegacy
   readonly repeatableCalls: RepeatableCalls
   readonly standbyAnswers: StandbyAnswers
+  readonly turns: Turns
 }
 
 export class ModernCalls {
@@ -33,9 +35,10 @@ export class ModernCalls {
   }
 
   call(request: GroupCallRequest): CallOutcome | Promise<CallOutcome> {
-    const { store, links, channels, opener, waiters, repeatableCalls } = this.#parts
+    const { store, links, channels, opener, waiters, turns, repeatableCalls } = this.#parts
     if (store.settings === undefined) return { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND' } }
-    if (waiters.size >= MAX_WAITING_CALLS) return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 } }
+    if (waiters.size + turns.size >= MAX_WAITING_CALLS)
+      return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 } }
     const group = this.#lastGroup(request.group)
     const goesOn = request.isResend === true || request.input !== undefined
     const link = group === undefined ? channels.chooseLink() : goesOn ? channels.linkForGroup(group) : channels.linkForCall(group)

@@ -29,8 +29,15 @@ export class Turns {
   /** By group: when a call of it was cancelled that may have asked. */
   readonly #cancelledAtMs = new Newest<number>(MAX_CACHED_SERVERS)
 
+  #size = 0
+
   constructor(parts: Parts) {
     this.#parts = parts
+  }
+
+  /** How many calls wait. */
+  get size(): number {
+    return this.#size
   }
 
   /**
@@ -44,6 +51,7 @@ export class Turns {
     if (this.isDoubtful(group, Date.now()) && askers.mayAsk(asker)) return 'apart'
     const isFirst = this.#waiting.get(group) === undefined || askers.isQuiet(asker)
     if (isFirst && this.#mayStart({ asker, key, ch, isAskable })) return 'own'
+    this.#size++
     const { promise, resolve } = Promise.withResolvers<Turn>()
     const timer = setTimeout(() => this.#end(group, key, this.#mayStartLate({ asker, key, ch }) ? 'own' : 'apart'), TURN_WAIT_MS)
     this.#waiting.set(group, [...(this.#waiting.get(group) ?? []), { key, asker, ch, isAskable, timer, resolve }])
@@ -103,6 +111,7 @@ export class Turns {
     const waiting = this.#waiting.get(group) ?? []
     const entry = waiting.find((one) => one.key === key)
     if (entry === undefined) return
+    this.#size--
     clearTimeout(entry.timer)
     const rest = waiting.filter((one) => one !== entry)
     if (rest.length === 0) this.#waiting.delete(group)

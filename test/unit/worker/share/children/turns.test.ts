@@ -56,10 +56,11 @@ describe('Turns.take()', () => {
     stage.run('u')
     const turn = stage.turns.take('t', 'k', CH, false)
     stage.turns.look('c')
+    expect(stage.turns.size).toBe(1)
     stage.running = []
     stage.turns.look('c')
     expect(await turn).toBe('own')
-    expect(vi.getTimerCount()).toBe(0)
+    expect([stage.turns.size, vi.getTimerCount()]).toEqual([0, 0])
   })
 
   test('lets others wait for what asks, in their order, and quiet ones not', async () => {
