@@ -60,6 +60,10 @@ export const CLOSE_MS = 1000
 /** How long dialling may take, from the lookup to the upgrade. */
 export const DIAL_MS = 15_000
 
+/** How much of the body of a refused upgrade is read, and for how long: the relay's own is short, and of others nothing is needed. */
+export const REFUSAL_BYTES = 4096
+export const REFUSAL_MS = 5000
+
 /** A link that lived this long was healthy: after it the pauses between attempts start from the shortest again. */
 export const HEALTHY_MS = 5000
 

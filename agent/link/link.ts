@@ -8,12 +8,13 @@ import { CHUNK_BYTES, HELLO_MS, MAX_HEADER_BYTES } from '../../protocol/limits.t
 import type { LinkPort } from '../channel/channel-context.ts'
 import type { Channels } from '../channel/channels.ts'
 import type { ProtocolFault } from '../channel/intake.ts'
+import { readRefusal, type Refusal } from './refusal.ts'
 import { CLOSE_MS, DIAL_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES } from '../limits.ts'
 
 /** How an attempt or a link ended. */
 export type LinkEnd =
-  /** There was no link: the relay refused the upgrade with an HTTP status, or could not be reached. */
-  | { readonly kind: 'refused'; readonly status: number; readonly detail: string }
+  /** There was no link: the upgrade was refused with an HTTP status, by the relay or by something else, or nobody was reached. */
+  | ({ readonly kind: 'refused' } & Refusal)
   | { readonly kind: 'unreachable'; readonly reason: string }
   /** There was a link. `livedMs` counts from the welcome. */
   | { readonly kind: 'closed'; readonly code: number; readonly reason: string; readonly livedMs: number }
@@ -44,8 +45,6 @@ export interface LinkOptions {
 /** The largest frame of the protocol. */
 const MAX_FRAME_BYTES = MAX_HEADER_BYTES + 1 + CHUNK_BYTES
 const COMPRESS_FROM_BYTES = 1024
-/** How much of a refusal's body is read. */
-const REFUSAL_CHARS = 2000
 
 /** Dials once. Resolves, never rejects, when there is no link or none any more. */
 export async function connectOnce(options: LinkOptions, handlers: LinkHandlers): Promise<LinkEnd> {
@@ -75,13 +74,8 @@ function dial(socket: WebSocket): Promise<LinkEnd | undefined> {
   const { promise, resolve } = Promise.withResolvers<LinkEnd | undefined>()
   socket.once('open', () => resolve(undefined))
   socket.once('unexpected-response', (request, response) => {
-    let detail = ''
-    response.setEncoding('utf8')
-    response.on('data', (text: string) => {
-      detail = (detail + text).slice(0, REFUSAL_CHARS)
-    })
-    response.once('close', () => {
-      resolve({ kind: 'refused', status: response.statusCode ?? 0, detail: problemDetail(detail) })
+    void readRefusal(response).then((refusal) => {
+      resolve({ kind: 'refused', ...refusal })
       request.destroy()
     })
   })
@@ -214,16 +208,4 @@ export class Link implements LinkPort {
 function asBytes(data: RawData): Buffer {
   if (Buffer.isBuffer(data)) return data
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)
-}
-
-/** What a refusal says: `detail` or `code` of a problem document (RFC 9457). */
-function problemDetail(text: string): string {
-  try {
-    const problem: unknown = JSON.parse(text)
-    if (typeof problem !== 'object' || problem === null) return ''
-    if ('detail' in problem && typeof problem.detail === 'string') return problem.detail
-    return 'code' in problem && typeof problem.code === 'string' ? problem.code : ''
-  } catch {
-    return ''
-  }
 }

@@ -6,6 +6,7 @@ import { AgentExit, EXIT } from '../exit.ts'
 import { HEALTHY_MS, RECONNECT_AWAITED_MAX_MS } from '../limits.ts'
 import type { LinkEnd } from './link.ts'
 import type { Log } from '../log.ts'
+import { finalRefusal, strangerFacts } from './refusal.ts'
 
 interface ReconnectOptions {
   readonly connect: () => Promise<LinkEnd>
@@ -54,7 +55,7 @@ export async function keepConnected({
         `The relay could not be reached in ${maxRetries + 1} attempts: ${describeEnd(end)}.`,
       )
     const waitMs = backoff.nextMs(now() - lostMs < GRACE_MS ? RECONNECT_AWAITED_MAX_MS : Infinity)
-    log.warn('link.lost', { reason: describeEnd(end), retryMs: waitMs })
+    log.warn('link.lost', { reason: describeEnd(end), retryMs: waitMs, ...(end.kind === 'refused' && strangerFacts(end)) })
     await pause(waitMs)
     if (signal.aborted) return
   }
@@ -67,7 +68,7 @@ export function isDisplaced(end: LinkEnd): boolean {
 
 /** The exit that an end of a link means, or undefined where dialling again may help. */
 function finalExit(end: LinkEnd): AgentExit | undefined {
-  if (end.kind === 'refused') return refusedExit(end.status, end.detail)
+  if (end.kind === 'refused') return finalRefusal(end)
   if (end.kind !== 'closed') return undefined
   switch (end.code) {
     case CLOSE.REPLACED:
@@ -84,29 +85,6 @@ function finalExit(end: LinkEnd): AgentExit | undefined {
       )
     case CLOSE.SHARE_GONE:
       return new AgentExit(EXIT.ENDED, 'SHARE_GONE', 'The share was deleted or has expired. Make a new one.')
-    default:
-      return undefined
-  }
-}
-
-function refusedExit(status: number, detail: string): AgentExit | undefined {
-  const said = detail === '' ? '' : ` The relay says: ${detail}`
-  switch (status) {
-    case 401:
-    case 403:
-      return new AgentExit(EXIT.AUTH, 'TOKEN_REFUSED', `The relay refused the token. Ask the share's owner for a new agent token.${said}`)
-    case 404:
-      return new AgentExit(
-        EXIT.ENDED,
-        'SHARE_GONE',
-        `The relay knows no such share: it was deleted, has expired, or --relay is wrong.${said}`,
-      )
-    case 426:
-      return new AgentExit(
-        EXIT.UNREACHABLE,
-        'VERSION_MISMATCH',
-        `The relay speaks another version of the link. Update the older of the two.${said}`,
-      )
     default:
       return undefined
   }

@@ -93,6 +93,9 @@ const LASTING_SESSIONS = {
     ),
     'promise.4.bounded-wait': promised('Any other call waits for an agent, for a bounded time.'),
     'promise.4.away-503': promised('What cannot wait or has waited in vain ends in 503 with `Retry-After`, never in 404 or 400.'),
+    'promise.4.foreign-refusals': promised(
+      'An agent ends for good by the word of the relay only; what else answers its dial delays it, and is named in its log.',
+    ),
     'promise.4.list-changed': promised('Clients that listen hear that lists may have changed when their server was started anew.'),
   },
 } as const satisfies Section

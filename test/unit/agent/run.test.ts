@@ -335,21 +335,28 @@ describe.concurrent('the end of an agent', { timeout: 20_000 }, () => {
   })
 
   test.each([
-    [401, 3, 'TOKEN_REFUSED'],
-    [403, 3, 'TOKEN_REFUSED'],
-    [404, 6, 'SHARE_GONE'],
-    [426, 4, 'VERSION_MISMATCH'],
-  ])('HTTP %d before the upgrade ends it with %d %s, and passes on what the relay says', async (status, exit, code) => {
+    [401, 3, 'TOKEN_REFUSED', 'UNAUTHORIZED'],
+    [403, 3, 'TOKEN_REFUSED', 'HOST_REFUSED'],
+    [404, 6, 'SHARE_GONE', 'SHARE_NOT_FOUND'],
+    [426, 4, 'VERSION_MISMATCH', 'LINK_VERSION_REFUSED'],
+  ])('HTTP %d of the relay before the upgrade ends it with %d %s, and passes on what it says', async (status, exit, code, problem) => {
     await using relay = await ScriptedRelay.start()
-    relay.refuse = { status, body: '{"code":"X","detail":"the reason"}' }
+    const headers = { 'content-type': 'application/problem+json' }
+    relay.refuse = { status, headers, body: `{"code":"${problem}","detail":"the reason"}` }
     await using agent = new LocalAgent(relay.token(), ['--', ...SERVER])
     expect(await agent.ended).toMatchObject({ exit, code, message: expect.stringContaining('the reason') as string })
     expect(relay.attempts).toBe(1)
   })
 
-  test('HTTP 503 is tried again', async () => {
+  test.each([
+    ['503', { status: 503 }],
+    ['403 of a bot challenge', { status: 403, headers: { 'content-type': 'text/html', server: 'wall' }, body: '<html>Just a moment' }],
+    ['404 of a foreign host', { status: 404, headers: { 'content-type': 'application/json' }, body: '{"code":"SHARE_NOT_FOUND"}' }],
+    ['407 of a proxy', { status: 407 }],
+  ])('HTTP %s is tried again', async (_, refuse) => {
+    verifies('promise.4.foreign-refusals')
     await using relay = await ScriptedRelay.start()
-    relay.refuse = { status: 503 }
+    relay.refuse = refuse
     await using agent = new LocalAgent(relay.token(), [...FAST, '--', ...SERVER])
     await relay.attempted(3)
     relay.refuse = undefined

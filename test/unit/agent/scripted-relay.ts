@@ -105,7 +105,7 @@ export class ScriptedRelay implements AsyncDisposable {
   readonly #links: RelayLink[] = []
   readonly #waiting = new Set<() => void>()
   /** Set to refuse the next upgrades. */
-  refuse: { status: number; body?: string } | undefined
+  refuse: { status: number; body?: string; headers?: Readonly<Record<string, string>> } | undefined
   answersPings = true
   attempts = 0
 
@@ -118,8 +118,10 @@ export class ScriptedRelay implements AsyncDisposable {
     server.on('upgrade', (request, socket, head) => {
       this.attempts++
       if (this.refuse !== undefined) {
-        const { status, body = '' } = this.refuse
-        socket.end(`HTTP/1.1 ${status} Refused\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`)
+        const { status, body = '', headers = {} } = this.refuse
+        const named = { 'content-length': Buffer.byteLength(body), connection: 'close', ...headers }
+        const lines = Object.entries(named).map(([name, value]) => `${name}: ${value}\r\n`)
+        socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('')}\r\n${body}`)
         for (const look of this.#waiting) look()
         return
       }

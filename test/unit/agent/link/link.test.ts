@@ -98,14 +98,11 @@ test('connectOnce() lets the hello wait until it is ready, not the dialling', as
   await up(attempt)
 })
 
-test.each([
-  ['{"code":"X","detail":"the reason"}', 'the reason'],
-  ['{"code":"X"}', 'X'],
-  ['<html>', ''],
-])('connectOnce() reports the status of a refusal, and of %s what it says', async (body, detail) => {
-  relay.refuse = { status: 403, body }
+test('connectOnce() reports a refusal of the relay', async () => {
+  const body = '{"code":"UNAUTHORIZED","detail":"the reason"}'
+  relay.refuse = { status: 401, headers: { 'content-type': 'application/problem+json; charset=utf-8' }, body }
   using attempt = new Attempt()
-  expect(await attempt.ended).toEqual({ kind: 'refused', status: 403, detail })
+  expect(await attempt.ended).toMatchObject({ kind: 'refused', status: 401, code: 'UNAUTHORIZED', detail: 'the reason' })
 })
 
 test('connectOnce() reports that nobody answers', async () => {

@@ -3,6 +3,8 @@ import { Backoff } from '../../../../agent/link/backoff.ts'
 import { RECONNECT_AWAITED_MAX_MS, RECONNECT_MAX_MS } from '../../../../agent/limits.ts'
 import type { LinkEnd } from '../../../../agent/link/link.ts'
 import { keepConnected } from '../../../../agent/link/reconnect.ts'
+import type { LogFields } from '../../../../agent/log.ts'
+import type { ProblemCode } from '../../../../protocol/errors.ts'
 import { CLOSE } from '../../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../../protocol/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
@@ -62,7 +64,7 @@ test('keepConnected() starts over after a link that lived', async () => {
   expect(await pausesAfter([UNREACHABLE, UNREACHABLE, closed(5000), UNREACHABLE])).toEqual([1000, 2000, 1000, 2000])
 })
 
-async function run(end: LinkEnd, { isFirstLane = true, maxRetries = 0 } = {}): Promise<number> {
+async function run(end: LinkEnd, { isFirstLane = true, maxRetries = 0, log = SILENT_LOG } = {}): Promise<number> {
   const stop = new AbortController()
   let attempts = 0
   await keepConnected({
@@ -73,7 +75,7 @@ async function run(end: LinkEnd, { isFirstLane = true, maxRetries = 0 } = {}): P
     backoff: new Backoff({ minMs: 1000, maxMs: RECONNECT_MAX_MS, random: () => 0 }),
     isFirstLane,
     maxRetries,
-    log: SILENT_LOG,
+    log,
     now: () => 0,
     pause: () => Promise.resolve(),
     signal: stop.signal,
@@ -81,14 +83,33 @@ async function run(end: LinkEnd, { isFirstLane = true, maxRetries = 0 } = {}): P
   return attempts
 }
 
-test.each<[string, LinkEnd, number, string]>([
-  ['HTTP 401', { kind: 'refused', status: 401, detail: 'why' }, 3, 'TOKEN_REFUSED'],
-  ['HTTP 403', { kind: 'refused', status: 403, detail: 'why' }, 3, 'TOKEN_REFUSED'],
-  ['HTTP 404', { kind: 'refused', status: 404, detail: 'why' }, 6, 'SHARE_GONE'],
-  ['HTTP 426', { kind: 'refused', status: 426, detail: 'why' }, 4, 'VERSION_MISMATCH'],
-])('keepConnected() ends for good after %s, and passes on what the relay says', async (_, end, exit, code) => {
-  await expect(run(end)).rejects.toMatchObject({ exit, code, message: expect.stringContaining('The relay says: why') as string })
+test.each<[number, ProblemCode, number, string]>([
+  [401, 'UNAUTHORIZED', 3, 'TOKEN_REFUSED'],
+  [403, 'HOST_REFUSED', 3, 'TOKEN_REFUSED'],
+  [404, 'SHARE_NOT_FOUND', 6, 'SHARE_GONE'],
+  [426, 'LINK_VERSION_REFUSED', 4, 'VERSION_MISMATCH'],
+])('keepConnected() ends for good after HTTP %d of the relay, and passes on what it says', async (status, code, exit, name) => {
+  const end: LinkEnd = { kind: 'refused', status, code, detail: 'why' }
+  await expect(run(end)).rejects.toMatchObject({ exit, code: name, message: expect.stringContaining('The relay says: why') as string })
 })
+
+test.each([401, 403, 404, 407, 426])(
+  'keepConnected() dials on after an HTTP %d that the relay has not written, and logs who has',
+  async (status) => {
+    verifies('promise.4.foreign-refusals')
+    const lines: unknown[] = []
+    const log = { ...SILENT_LOG, warn: (event: string, fields?: LogFields) => void lines.push([event, fields]) }
+    const end: LinkEnd = { kind: 'refused', status, detail: '', contentType: 'text/html', server: 'wall' }
+    expect(await run(end, { log })).toBe(5)
+    const fields = {
+      reason: `HTTP ${status}`,
+      contentType: 'text/html',
+      server: 'wall',
+      meaning: expect.stringContaining('not the relay') as string,
+    }
+    expect(lines[0]).toMatchObject(['link.lost', fields])
+  },
+)
 
 test.each([
   [CLOSE.REPLACED, 'REPLACED', 5],
