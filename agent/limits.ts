@@ -41,6 +41,19 @@ export const MAX_CHILDREN = 1000
 /** Channels that are kept after their end, so that the relay learns why they ended; the oldest give way. */
 export const DEAD_CHANNELS = 256
 
+/**
+ * Lines and bytes that a child may print before its first message: no greeting is so long. Of output that looks like answers in
+ * another form it is believed after JUNK_VERDICT_MS, since some servers log what they answer; of any other that goes on,
+ * after JUNK_GIVE_UP_MS, when clients give up too.
+ */
+export const JUNK_LINES = 1000
+export const JUNK_BYTES = 1024 * 1024
+export const JUNK_VERDICT_MS = 1000
+export const JUNK_GIVE_UP_MS = 60_000
+
+/** A child that has said nothing for this long since its start is named in the log. */
+export const SILENT_START_MS = 30_000
+
 /** How long a child that is stopped has to exit after the end of its stdin, and then after SIGTERM. */
 export const STDIN_END_GRACE_MS = 2000
 export const TERM_GRACE_MS = 3000

@@ -49,3 +49,10 @@ function trimZerosBehind(digits: string): string {
   while (digits[end - 1] === '0') end--
   return digits.slice(0, end)
 }
+
+/** A canonical id as the other type would have it: `"1"` for `1`, and `1` for `"1"` and `"1.0"`. Undefined for strings that are no number. */
+export function otherTypeId(id: string): string | undefined {
+  if (!id.startsWith('"')) return `"${id}"`
+  const text = id.slice(1, -1)
+  return NUMBER.test(text) ? canonicalNumber(text) : undefined
+}

@@ -52,6 +52,8 @@ export interface MessageFacts {
   uri?: string
   /** `params._meta["io.modelcontextprotocol/subscriptionId"]`. */
   subscriptionId?: RoutingValue
+  /** It has a member that a message of its kind does not have, or has `null` where it has none. */
+  mayHoldNulls?: true
 }
 
 export type { ScanError } from './json-skip.ts'
@@ -72,6 +74,8 @@ const ROUTED_BY_URI: ReadonlySet<string> = new Set(['resources/subscribe', 'reso
 const MAX_KEY_BYTES = 512
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+/** How `null` begins. */
+const LETTER_N = 0x6e
 
 /**
  * Scans one message. Offsets are relative to `bytes`.
@@ -195,6 +199,8 @@ function classify(bytes: Uint8Array, found: Map<Slot, Span>): Result<MessageFact
     const value = span !== undefined && CARRIED[slot](facts) ? readRoutingValue(bytes, span) : undefined
     if (value !== undefined) facts[slot] = value
   }
+  const params = found.get('params')
+  if ((found.has('result') && found.has('error')) || (params !== undefined && bytes[params[0]] === LETTER_N)) facts.mayHoldNulls = true
   const uri = found.get('uri')
   if (uri !== undefined && bytes[uri[0]] === QUOTE && (ROUTED_BY_URI.has(facts.method) || fits(uri))) facts.uri = readString(bytes, uri)
   return ok(facts)

@@ -6,6 +6,7 @@ import { OUTBOX_PAUSE_BYTES } from '../limits.ts'
 import type { Child, ChildEnd } from '../server/child.ts'
 import type { ChannelContext } from './channel-context.ts'
 import { ChildMessages } from './child-messages.ts'
+import { ChildStartup } from '../server/child-startup.ts'
 import { Intake, type ProtocolFault } from './intake.ts'
 import { Outbox, type Outgoing } from './outbox.ts'
 
@@ -25,8 +26,11 @@ export class Channel {
   readonly #outbox: Outbox
   readonly #intake: Intake
   readonly #messages: ChildMessages
+  readonly #startup: ChildStartup
   /** Set when the relay or the idle time ends the child. */
   #stopReason: StopReason | undefined
+  /** Why nothing that the child prints can be read; it is ended then. */
+  #unreadable: string | undefined
   /** When the child went. */
   #endedMs: number | undefined
   #paused = false
@@ -45,7 +49,10 @@ export class Channel {
     })
     this.#outbox = new Outbox(ch, (message) => this.#messages.undeliverable(message))
     this.#intake = new Intake(open, context, this.#child, this.#outbox)
-    this.#messages = new ChildMessages(open, context, this.#intake, this.#outbox)
+    const { log, now } = context
+    const unfinishedBytes = (): number => this.#child.unfinishedBytes
+    this.#startup = new ChildStartup({ ch, log, now, unfinishedBytes, unreadable: (detail) => this.#giveUp(detail) })
+    this.#messages = new ChildMessages(open, context, this.#intake, this.#outbox, this.#startup)
     context.log.info('channel.open', { ch, pid: this.#child.pid })
   }
 
@@ -55,7 +62,7 @@ export class Channel {
   }
 
   get isLive(): boolean {
-    return this.#endedMs === undefined && this.#stopReason === undefined
+    return this.#endedMs === undefined && !this.#isEnding
   }
 
   /** When the child went, or undefined while it is there. */
@@ -118,6 +125,7 @@ export class Channel {
   async stop(reason: StopReason): Promise<void> {
     if (this.isLive) {
       this.#stopReason = reason
+      this.#startup.end()
       this.#intake.close({ code: 'CHANNEL_CLOSED' })
       this.flush()
     }
@@ -164,6 +172,11 @@ export class Channel {
     return undefined
   }
 
+  /** The child is told to go, or has shown that it is no MCP server. */
+  get #isEnding(): boolean {
+    return this.#stopReason !== undefined || this.#unreadable !== undefined
+  }
+
   #next(): Outgoing | undefined {
     return this.#context.link?.writable === true ? this.#outbox.next() : undefined
   }
@@ -179,21 +192,31 @@ export class Channel {
 
   #line(bytes: Uint8Array): void {
     // Nobody waits for what a child says that was told to end.
-    if (this.#stopReason !== undefined) return
+    if (this.#isEnding) return
     this.#activeMs = this.#context.now()
     this.#messages.line(bytes)
     this.flush()
   }
 
   #tooLong(head: Uint8Array, tail: Uint8Array, size: number): void {
-    if (this.#stopReason !== undefined) return
+    if (this.#isEnding) return
     this.#activeMs = this.#context.now()
     this.#messages.tooLong(head, tail, size)
     this.flush()
   }
 
+  /** What the child prints can never be read: its calls fail now, and it is ended. */
+  #giveUp(detail: string): void {
+    this.#unreadable = detail
+    this.#context.log.error('child.unreadable', { ch: this.ch, meaning: detail })
+    this.#intake.close({ code: 'CHILD_START_FAILED', detail })
+    this.flush()
+    void this.#child.stop()
+  }
+
   #gone({ exitCode, signal, stderr, startError }: ChildEnd): void {
     const { now, log } = this.#context
+    this.#startup.end()
     const facts = { exitCode, signal, ...(stderr !== '' && { stderr }) }
     const reason: Died['reason'] = this.#stopReason ?? (this.#intake.hasAnswered ? 'exit' : 'start')
     this.#endedMs = now()
@@ -206,7 +229,8 @@ export class Channel {
   /** What calls fail with when the child is gone. */
   #failure(facts: Omit<Failure, 'code'>, startError: string | undefined): Failure {
     if (this.#stopReason !== undefined) return { code: 'CHANNEL_CLOSED' }
+    const detail = startError ?? this.#unreadable
     const code = this.#intake.hasAnswered ? 'CHILD_DIED' : 'CHILD_START_FAILED'
-    return { code, ...facts, ...(startError !== undefined && { detail: startError }) }
+    return { code, ...facts, ...(detail !== undefined && { detail }) }
   }
 }

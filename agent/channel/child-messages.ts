@@ -1,14 +1,16 @@
 /** Reads what a child prints: tells answers, notifications and requests apart, and finds out which call each belongs to. */
 import { errorResponse } from '../../protocol/errors.ts'
 import type { Open } from '../../protocol/frame.ts'
-import { canonicalId, findMember, scanBatch, scanMessage, type MessageFacts, type ScanError, type Span } from '../../protocol/json-scan.ts'
+import { canonicalId, findMember, scanBatch, type MessageFacts, type ScanError, type Span } from '../../protocol/json-scan.ts'
 import { isIdText } from '../../protocol/json-id.ts'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
+import { scanWithoutNulls } from '../../protocol/null-members.ts'
 import { OPEN_ASKS } from '../limits.ts'
 import type { LogFields } from '../log.ts'
 import { answerMessage } from './answer-message.ts'
 import { isListen, type RunningCall } from './call-memory.ts'
 import type { ChannelContext } from './channel-context.ts'
+import type { ChildStartup } from '../server/child-startup.ts'
 import type { Intake } from './intake.ts'
 import type { Outbox } from './outbox.ts'
 import { oversizedAnswerId } from './oversized-answer.ts'
@@ -28,14 +30,16 @@ export class ChildMessages {
   readonly #context: ChannelContext
   readonly #intake: Intake
   readonly #outbox: Outbox
+  readonly #startup: ChildStartup
   readonly #faults = new Map<string, number>()
 
-  constructor({ ch, asks }: Open, context: ChannelContext, intake: Intake, outbox: Outbox) {
+  constructor({ ch, asks }: Open, context: ChannelContext, intake: Intake, outbox: Outbox, startup: ChildStartup) {
     this.#ch = ch
     this.#mayAsk = asks === 'pass'
     this.#context = context
     this.#intake = intake
     this.#outbox = outbox
+    this.#startup = startup
   }
 
   /** One line of stdout: a message, or an array of messages (JSON-RPC batch, revision 2025-03-26). */
@@ -49,7 +53,8 @@ export class ChildMessages {
   /** A line over the limit, of which only both ends are left. */
   tooLong(head: Uint8Array, tail: Uint8Array, size: number): void {
     const id = oversizedAnswerId(head, tail)
-    const call = id === undefined ? undefined : this.#intake.running.answered(canonicalId(id))
+    const { running } = this.#intake
+    const call = id === undefined ? undefined : running.answered(running.meantId(canonicalId(id)))
     this.#context.log.warn('child.line_too_long', { ch: this.#ch, bytes: size, maxBytes: MAX_LINE_BYTES, method: call?.method })
     if (call !== undefined) this.#intake.fail(call, { code: 'LINE_TOO_LONG', executed: 'yes' })
   }
@@ -64,9 +69,10 @@ export class ChildMessages {
       this.#intake.reply(errorResponse(message.rawId, { code: 'CLIENT_UNREACHABLE' }))
   }
 
-  #message(bytes: Uint8Array): void {
-    const scanned = scanMessage(bytes)
-    if (!scanned.ok) return this.#ignore(bytes, scanned.error)
+  #message(line: Uint8Array): void {
+    const { bytes, scanned } = scanWithoutNulls(line)
+    if (!scanned.ok) return this.#ignore(line, scanned.error)
+    this.#startup.message()
     const facts = scanned.value
     switch (facts.kind) {
       case 'result':
@@ -80,7 +86,8 @@ export class ChildMessages {
   }
 
   #answer({ kind, id }: MessageFacts, body: Uint8Array): void {
-    const call = id === undefined ? undefined : this.#intake.running.answered(canonicalId(id.raw))
+    const { running } = this.#intake
+    const call = id === undefined ? undefined : running.answered(running.meantId(canonicalId(id.raw)))
     if (id === undefined || call === undefined)
       return this.#warn('child.unknown_answer', { bytes: body.length, meaning: 'late, repeated or invented: dropped' })
     const subscriptionId = isListen(call) ? subscriptionIdOf(body) : undefined
@@ -138,11 +145,13 @@ export class ChildMessages {
   #endedListen({ method, requestId }: MessageFacts): RunningCall | undefined {
     if (method !== 'notifications/cancelled' || requestId === undefined || this.#intake.asks.has(canonicalId(requestId.raw)))
       return undefined
-    const call = this.#intake.running.named(canonicalId(requestId.raw))
+    const { running } = this.#intake
+    const call = running.named(running.meantId(canonicalId(requestId.raw)))
     return call !== undefined && isListen(call) ? call : undefined
   }
 
   #ignore(bytes: Uint8Array, reason: ScanError): void {
+    this.#startup.junk(bytes)
     if (bytes.every((byte) => byte === 0x20 || byte === 0x09)) return
     this.#warn('child.junk', { reason, bytes: bytes.length, meaning: 'no JSON-RPC message on stdout: dropped' })
   }

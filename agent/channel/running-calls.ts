@@ -1,5 +1,7 @@
 /** The calls that run in one child: gives them ids, and finds the call to which a message of the child belongs. No I/O, no clock. */
+import { otherTypeId } from '../../protocol/json-id.ts'
 import { canonicalId, type MessageFacts } from '../../protocol/json-scan.ts'
+import { CallIds } from './call-ids.ts'
 import { isListen, type RunningCall } from './call-memory.ts'
 import { CANCELLED_CALLS, CANCELLED_LINGER_MS } from '../limits.ts'
 
@@ -24,7 +26,7 @@ const MAX_ASSIGNED_ID = 2 ** 31 - 1
 export class RunningCalls {
   readonly #ids: 'keep' | 'assign'
   #nextId = 1
-  readonly #byId = new Map<string, RunningEntry>()
+  readonly #byId = new CallIds<RunningEntry>()
   readonly #byKey = new Map<string, RunningEntry>()
   /** Those other than listens, oldest first. */
   readonly #requests = new Set<RunningEntry>()
@@ -65,6 +67,11 @@ export class RunningCalls {
     return true
   }
 
+  /** The id of the running call that the child means by one that it has written, which may have another type. */
+  meantId(id: string): string {
+    return this.#byId.meant(id)
+  }
+
   /** The call that an answer with this id ends, which then runs no more. */
   answered(id: string | undefined): RunningCall | undefined {
     const entry = id === undefined ? undefined : this.#byId.get(id)
@@ -101,13 +108,21 @@ export class RunningCalls {
    * newest. Listens do not count there.
    */
   address(facts: MessageFacts, nowMs: number): Address | undefined {
-    if (facts.progressToken !== undefined) return sure(this.#byToken.get(canonicalId(facts.progressToken.raw)))
-    if (facts.subscriptionId !== undefined) return sure(this.#byId.get(canonicalId(facts.subscriptionId.raw)))
+    if (facts.progressToken !== undefined) return sure(this.#named(this.#byToken, canonicalId(facts.progressToken.raw)))
+    if (facts.subscriptionId !== undefined) return sure(this.#named(this.#byId, canonicalId(facts.subscriptionId.raw)))
     this.#forgetCancelled(nowMs)
     const newest = this.#newestRequest()
     if (newest === undefined) return {}
     if (this.#requests.size === 1 && ![...this.#cancelled.values()].some((cancelled) => !cancelled.isListen)) return sure(newest) ?? {}
     return this.#ids === 'keep' ? { ra: newest.call.ra } : {}
+  }
+
+  /** By the same token or id, or by one of the other type of a server that changes types. */
+  #named(entries: { get(name: string): RunningEntry | undefined }, name: string): RunningEntry | undefined {
+    const found = entries.get(name)
+    if (found !== undefined || !this.#byId.changesTypes) return found
+    const other = otherTypeId(name)
+    return other === undefined ? undefined : entries.get(other)
   }
 
   /** Searched only after the newest call has ended before an older one. */

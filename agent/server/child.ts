@@ -38,6 +38,8 @@ export interface ChildHandlers {
 
 export interface Child {
   readonly pid: number | undefined
+  /** Bytes of a line of stdout whose end has not come. */
+  readonly unfinishedBytes: number
   /** `done` is called once: with true when the kernel has taken the bytes, false when the child is gone before. */
   write(bytes: Uint8Array, done: (taken: boolean) => void): void
   /** Stops reading stdout, so that the child waits in its own write. */
@@ -85,6 +87,7 @@ export function startChild(spec: ChildSpec, handlers: ChildHandlers, context: Ch
     setImmediate(() => handlers.gone({ exitCode: null, signal: null, stderr: '', startError: startError(spec, error) }))
     return {
       pid: undefined,
+      unfinishedBytes: 0,
       write: (_, done) => setImmediate(done, false),
       pause: () => {},
       resume: () => {},
@@ -101,6 +104,7 @@ class RunningChild implements Child {
   readonly #grace: StopGrace
   readonly #gone = Promise.withResolvers<void>()
   readonly #exited = Promise.withResolvers<void>()
+  readonly #stdout: LineSplitter
   readonly #stderr: StderrTail
   #startError: string | undefined
   #stopping: Promise<void> | undefined
@@ -117,6 +121,7 @@ class RunningChild implements Child {
     if (this.pid !== undefined) context.guard.add(this.pid)
     process.stdin.on('error', () => {})
     const stdout = new LineSplitter(MAX_LINE_BYTES, handlers)
+    this.#stdout = stdout
     // The splitter itself is the listener, so that the way of an answer begins there.
     process.stdout.on('data', stdout.push.bind(stdout))
     process.stderr.on('data', (chunk: Buffer) => this.#stderr.push(chunk))
@@ -133,6 +138,10 @@ class RunningChild implements Child {
       const ended = this.#startError === undefined ? {} : { startError: this.#startError }
       handlers.gone({ exitCode: this.pid === undefined ? null : exitCode, signal, stderr: this.#stderr.text, ...ended })
     })
+  }
+
+  get unfinishedBytes(): number {
+    return this.#stdout.unfinishedBytes
   }
 
   write(bytes: Uint8Array, done: (taken: boolean) => void): void {

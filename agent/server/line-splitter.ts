@@ -11,6 +11,8 @@ export interface LineHandlers {
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 const SPACE = 0x20
+/** The byte order mark of UTF-8, which some runtimes write first of all; a reader may ignore it (RFC 8259 §8.1). */
+const MARK = [0xef, 0xbb, 0xbf] as const
 
 /** Smaller pieces are gathered in one buffer, so that a child that writes byte by byte does not cost an object for each. */
 const SMALL_PIECE_BYTES = 16 * 1024
@@ -24,12 +26,19 @@ export class LineSplitter {
   #gathered = 0
   /** Bytes of the unfinished line, those that were thrown away included. */
   #size = 0
+  /** Whether a line may begin with a byte order mark: only the first one may. */
+  #mayHaveMark = true
   #oversized: { head: Uint8Array; tail: Uint8Array } | undefined
 
   /** Lines longer than `maxBytes` are not kept. */
   constructor(maxBytes: number, handlers: LineHandlers) {
     this.#maxBytes = maxBytes
     this.#handlers = handlers
+  }
+
+  /** Bytes of a line whose end has not come. */
+  get unfinishedBytes(): number {
+    return this.#size
   }
 
   push(chunk: Uint8Array): void {
@@ -50,13 +59,20 @@ export class LineSplitter {
 
   #finish(rest: Uint8Array): void {
     // The common case, a line inside one chunk, is copied once: a short line must not keep its whole chunk alive.
-    if (this.#size === 0 && rest.length <= this.#maxBytes) return this.#handlers.line(tidy(copy(rest)))
+    if (this.#size === 0 && rest.length <= this.#maxBytes) return this.#line(copy(rest))
     this.#keep(rest)
     const [size, oversized] = [this.#size, this.#oversized]
     const line = oversized === undefined ? this.#join(size) : undefined
     this.#reset()
-    if (line !== undefined) this.#handlers.line(tidy(line))
+    if (line !== undefined) this.#line(line)
     else if (oversized !== undefined) this.#handlers.tooLong(oversized.head, oversized.tail, size)
+  }
+
+  #line(bytes: Uint8Array): void {
+    const line = tidy(bytes)
+    const isMarked = this.#mayHaveMark && MARK.every((byte, index) => line[index] === byte)
+    this.#mayHaveMark = false
+    this.#handlers.line(isMarked ? line.subarray(MARK.length) : line)
   }
 
   #keep(piece: Uint8Array): void {

@@ -65,6 +65,26 @@ test('a server that writes junk to stdout: the junk reaches nobody', async () =>
   expect(toolText(answer.last['result'])).toBe('through the junk')
 })
 
+test('a server that writes ids as strings, every member, and a byte order mark: its client sees none of it', async () => {
+  verifies('promise.1.odd-servers')
+  const client = await connect('odd-json')
+  const answer = await client.callTool('echo', { text: 'odd, but alive' })
+  expect(toolText(answer.last['result'])).toBe('odd, but alive')
+  expect(answer.messages.map((message) => Object.keys(message))).toEqual([
+    ['jsonrpc', 'method', 'params'],
+    ['jsonrpc', 'id', 'result'],
+  ])
+  expect(answer.last['id']).toBeTypeOf('number')
+})
+
+test('a server that prints its answers over several lines: CHILD_START_FAILED that says so', async () => {
+  verifies('promise.10.unreadable')
+  const share = await shareOf('pretty-prints')
+  const { data } = errorOf(await new RawClient(share.shareUrl).request('initialize', CLIENT))
+  expect(data).toMatchObject({ code: 'CHILD_START_FAILED', executed: 'unknown' })
+  expect(data['detail']).toContain('pretty-printed JSON')
+})
+
 test('a server that never answers: the call ends when its client cancels it, and others go on', async () => {
   verifies('cancel.stops', 'cancel.no-response')
   const client = await connect('never-answers')

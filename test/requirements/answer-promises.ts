@@ -15,6 +15,9 @@ const RIGHT_ANSWERS = {
       'Between peers of one era each byte of a body arrives as sent, big integers, `1.0` and key order included.',
     ),
     'promise.1.ids-distinct': promised('The ids `0`, `"1"` and `1` are three ids.'),
+    'promise.1.odd-servers': promised(
+      'What the official clients take of a server is taken: ids of another type, members that are null, a byte order mark before all else. The client gets its own id, and no such member.',
+    ),
     'promise.1.stray-answers': promised('An answer that is late, repeated or to nothing that was asked reaches nobody.'),
     'promise.1.sessions-apart': promised("Nobody hears anything of another's session, whatever ids they come with."),
     'promise.1.nulls-absent': promised('A member of a message that is null and need not be there counts as absent, whoever wrote it.'),

@@ -83,6 +83,10 @@ const BOUNDED = {
     ),
     'promise.10.batch-calls': promised('Of a batch no more than six calls are under way at once, and each is answered.'),
     'promise.10.line': promised('A line of the server over 64 MiB is `LINE_TOO_LONG`, and the channel lives on.'),
+    'promise.10.unreadable': promised(
+      'A server whose output can hold no message fails the calls that wait for it, and says why; one that greets first is waited for.',
+    ),
+    'promise.10.silent-start': promised('A server that has said nothing for 30 s since its start is named in the log.'),
     'promise.10.children': promised(
       'There are no more children than `--max-children`; one more is refused by name, or an idle one makes room.',
     ),

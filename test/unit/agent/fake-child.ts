@@ -13,6 +13,7 @@ export class FakeChild implements Child {
   reads = true
   paused = false
   stopped = false
+  unfinishedBytes = 0
 
   constructor(handlers: ChildHandlers) {
     this.handlers = handlers

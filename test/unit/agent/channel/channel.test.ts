@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { OUTBOX_PAUSE_BYTES } from '../../../../agent/limits.ts'
+import { JUNK_LINES, OUTBOX_PAUSE_BYTES } from '../../../../agent/limits.ts'
 import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES } from '../../../../protocol/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { keyOf } from '../scripted-relay.ts'
@@ -10,6 +10,20 @@ function result(id: unknown, value: unknown = 'ok'): object {
 }
 
 describe('death', () => {
+  test('Channel fails its calls at once when what its child prints can never be a message, and ends it', () => {
+    verifies('promise.10.unreadable')
+    const scene = new TestChannel()
+    scene.call(1)
+    for (let count = 0; count < JUNK_LINES; count++) scene.child.says('$ ')
+    const detail = `the server has printed ${JUNK_LINES} lines on stdout, and none of them is a message`
+    const failed = { type: 'failed', ch: 'c', key: keyOf(1), ra: 'ra1', code: 'CHILD_START_FAILED', executed: 'unknown', detail }
+    expect(scene.sent.map(({ frame }) => frame)).toEqual([failed])
+    expect([scene.child.stopped, scene.channel.isLive]).toEqual([true, false])
+    scene.child.says(result(1))
+    scene.child.ends()
+    expect(scene.sent.slice(1).map(({ frame }) => frame)).toEqual([{ type: 'died', ch: 'c', reason: 'start', exitCode: 0, signal: null }])
+  })
+
   test('Channel fails its calls with what is known, then says that it died', () => {
     verifies('promise.3.died', 'promise.3.says-executed', 'stdio.shutdown.by-server')
     const scene = new TestChannel()

@@ -21,6 +21,32 @@ describe('lines', () => {
     expect(scene.logged.filter((line) => line.includes('unknown_answer'))).toHaveLength(4)
   })
 
+  test('ChildMessages takes an id whose type the server has changed, where it can mean one call only', () => {
+    verifies('promise.1.odd-servers', 'promise.1.ids-distinct')
+    const scene = new TestChannel()
+    scene.call(1)
+    scene.child.says(result('1'))
+    expect(scene.of('answer')).toMatchObject([{ key: keyOf(1) }])
+    scene.call(2)
+    scene.call(3, '"2"')
+    expect(scene.of('failed')).toMatchObject([{ key: keyOf(3), code: 'DUPLICATE_ID', executed: 'no' }])
+    scene.child.says(result('2'))
+    expect(scene.of('answer')).toMatchObject([{}, { key: keyOf(2) }])
+  })
+
+  test('ChildMessages takes members that are null out of a message, and passes on the rest', () => {
+    verifies('promise.1.odd-servers')
+    const scene = new TestChannel()
+    scene.call(1)
+    scene.child.says('{"jsonrpc":"2.0","id":null,"method":"notifications/x","params":{"big":1.0},"result":null,"error":null}')
+    scene.child.says('{"jsonrpc":"2.0","id":1,"method":null,"params":null,"result":{"next":null},"error":null}')
+    expect(scene.sent.map(({ text }) => text)).toEqual([
+      '{"jsonrpc":"2.0","method":"notifications/x","params":{"big":1.0}}',
+      '{"jsonrpc":"2.0","id":1,"result":{"next":null}}',
+    ])
+    expect(scene.of('answer')).toMatchObject([{ key: keyOf(1), id: [22, 23] }])
+  })
+
   test('ChildMessages takes a batch of the child apart', () => {
     verifies('stdio.batch')
     const scene = new TestChannel()

@@ -90,3 +90,19 @@ test('LineSplitter keeps a line that comes byte by byte without an object for ea
   splitter.push(Buffer.from('\n'))
   expect(got).toEqual([300_000])
 })
+
+test('LineSplitter drops a byte order mark before the first line, and nowhere else', () => {
+  verifies('promise.1.odd-servers')
+  const bytes = Buffer.from('\uFEFFone\n\uFEFFtwo\n\uFEFF')
+  const lines = ['one', Buffer.from('\uFEFFtwo').toString('latin1'), Buffer.from('\uFEFF').toString('latin1')]
+  expect(split([bytes])).toEqual(lines)
+  expect(split([...bytes].map((byte) => Uint8Array.of(byte)))).toEqual(lines)
+})
+
+test('LineSplitter.unfinishedBytes counts a line whose end has not come', () => {
+  const splitter = new LineSplitter(1024, { line: () => {}, tooLong: () => {} })
+  splitter.push(Buffer.from('one\ntwo'))
+  expect(splitter.unfinishedBytes).toBe(3)
+  splitter.push(Buffer.from('\n'))
+  expect(splitter.unfinishedBytes).toBe(0)
+})

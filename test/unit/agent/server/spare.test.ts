@@ -8,6 +8,7 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 /** A process that does what the test says. */
 class ScriptedChild implements Child {
+  readonly unfinishedBytes = 0
   readonly pid = 1
   readonly handlers: ChildHandlers
   isStopped = false

@@ -1,0 +1,94 @@
+/** Recognises output that can never be MCP over stdio, one message a line, by what a server prints before its first message. No I/O, no clock. */
+import { scanMessage } from '../../protocol/json-scan.ts'
+import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from '../../protocol/json-skip.ts'
+import { concat } from '../../protocol/splice.ts'
+import { JUNK_BYTES, JUNK_LINES } from '../limits.ts'
+
+/** What is wrong with the output. `isCertain`: no message can come any more; else one may, of a server that only logs so beside its messages. */
+export interface FormatFault {
+  readonly detail: string
+  readonly isCertain: boolean
+}
+
+const FORMATS = {
+  headers: 'the server prints Content-Length headers instead of one message per line',
+  pretty: 'the server prints pretty-printed JSON, over several lines, instead of one message per line',
+  events: 'the server prints server-sent events instead of one message per line',
+  prefix: 'the server prints other text before each message on its line',
+  utf16: 'the server prints UTF-16 instead of UTF-8',
+} as const
+
+const LINE_FEED = Uint8Array.of(0x0a)
+
+export class StdoutFormat {
+  #lines = 0
+  #bytes = 0
+  /** The last line but blank ones was a header of LSP's framing. */
+  #isInHeaders = false
+  /** An object whose end has not come: its lines, and how deep it is open. */
+  #object: Uint8Array[] = []
+  #depth = 0
+
+  /** How many lines there were that are no message. */
+  get lines(): number {
+    return this.#lines
+  }
+
+  /** Takes a line that is no message. Returns what it says of the output as a whole. */
+  junk(line: Uint8Array): FormatFault | undefined {
+    this.#lines++
+    this.#bytes += line.length
+    if (this.#lines >= JUNK_LINES || this.#bytes >= JUNK_BYTES)
+      return { detail: `the server has printed ${this.#lines} lines on stdout, and none of them is a message`, isCertain: true }
+    const format = this.#formatOf(line)
+    return format === undefined ? undefined : { detail: FORMATS[format], isCertain: false }
+  }
+
+  #formatOf(line: Uint8Array): keyof typeof FORMATS | undefined {
+    if (line.includes(0) && isAnswer(line.filter((byte) => byte !== 0 && byte < 0x80))) return 'utf16'
+    const text = Buffer.from(line).toString('latin1')
+    if (text.trim() === '') return this.#isInHeaders ? 'headers' : undefined
+    if (/^content-length:\s*\d+\s*$/i.test(text)) this.#isInHeaders = true
+    else if (!/^content-type:/i.test(text)) this.#isInHeaders = false
+    if (this.#endsObject(line)) return 'pretty'
+    const opens = line.indexOf(OPEN_OBJECT)
+    if (opens > 0 && isAnswer(line.subarray(opens))) return text.startsWith('data:') ? 'events' : 'prefix'
+    return undefined
+  }
+
+  /** Whether an answer ends with this line that began on one before. */
+  #endsObject(line: Uint8Array): boolean {
+    if (this.#depth === 0) {
+      const first = line.find((byte) => byte !== 0x20 && byte !== 0x09)
+      if (first !== OPEN_OBJECT && first !== OPEN_ARRAY) return false
+      this.#object = []
+    }
+    this.#object.push(line, LINE_FEED)
+    this.#depth = depthAfter(line, this.#depth)
+    if (this.#depth > 0) return false
+    this.#depth = 0
+    return isAnswer(concat(this.#object))
+  }
+}
+
+/** How deep objects and arrays are open behind a line; 0 where it breaks a string off, which no JSON does. */
+function depthAfter(line: Uint8Array, before: number): number {
+  let depth = before
+  let isInString = false
+  for (let at = 0; at < line.length; at++) {
+    const byte = line[at]
+    if (isInString) {
+      if (byte === BACKSLASH) at++
+      else if (byte === QUOTE) isInString = false
+    } else if (byte === QUOTE) isInString = true
+    else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) depth++
+    else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) depth--
+  }
+  return isInString ? 0 : depth
+}
+
+/** Requests and notifications say nothing: a server may log what it was sent. */
+function isAnswer(bytes: Uint8Array): boolean {
+  const scanned = scanMessage(bytes)
+  return scanned.ok && (scanned.value.kind === 'result' || scanned.value.kind === 'error')
+}
