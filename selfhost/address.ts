@@ -1,5 +1,6 @@
 /** Which address the relay listens on, and which origin reaches it from this machine. */
 import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 
 const DEFAULT_PORT = 8787
 
@@ -18,16 +19,24 @@ export function localOrigin(host: string, port: number): string {
   return `http://${toAddress(isWildcard ? '127.0.0.1' : host, port)}`
 }
 
+/** Pause between two looks at a port: no event tells when it becomes free. */
+const PORT_POLL_MS = 100
+
 /**
  * The port to listen on. One that was asked for is taken or refused; the last one used, or else the usual one, is
- * taken when it is free, and else any free one.
+ * taken when it is free, and else any free one. `waitMs` is how long it may take to become free: what a killed run has
+ * left behind ends by itself.
  *
  * @throws {Error} when the port that was asked for is in use.
  */
-export async function choosePort(host: string, asked: number | undefined, last: number | undefined): Promise<number> {
+export async function choosePort(host: string, asked: number | undefined, last: number | undefined, waitMs = 0): Promise<number> {
   if (asked === 0) return 0
   const port = asked ?? last ?? DEFAULT_PORT
-  if (await isFree(host, port)) return port
+  for (let waitedMs = 0; ; waitedMs += PORT_POLL_MS) {
+    if (await isFree(host, port)) return port
+    if (waitedMs >= waitMs) break
+    await delay(PORT_POLL_MS)
+  }
   if (asked === undefined) return 0
   throw new Error(`cannot listen on ${toAddress(host, port)}; it is in use or not allowed, so choose another --port or --host`)
 }

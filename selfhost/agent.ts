@@ -1,8 +1,9 @@
 /** Runs the agent in this process, beside the relay: one Node process less on a machine that runs both. */
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Variables } from '../agent/config/environment.ts'
 import type { Guard } from '../agent/server/guard.ts'
 import { createLog, type Log } from '../agent/log.ts'
-import { agentCommand, parse, prepare, VERSION } from '../agent/config/options.ts'
+import { agentCommand, parse, prepare, VERSION, type Prepared } from '../agent/config/options.ts'
 import { run } from '../agent/run.ts'
 
 /** For the agent to end its calls and then its server processes. */
@@ -13,6 +14,8 @@ export interface RunningAgent {
   readonly ready: Promise<void>
   /** Says in a few words how the agent ended; never rejects. */
   readonly ended: Promise<string>
+  /** Whether the server was seen to fail at its start. */
+  readonly serverFails: () => boolean
   /** Lets it finish its calls within STOP_GRACE_MS, then ends it at once, and waits for that. */
   readonly stop: () => Promise<void>
 }
@@ -21,25 +24,45 @@ export interface AgentOptions {
   readonly relay: string
   readonly token: string
   readonly cwd: string
+  /** Options as the agent's command line has them. */
+  readonly options: readonly string[]
   readonly command: readonly string[]
+  /** The user's environment. */
+  readonly env: Variables
   readonly guard: Guard
   /** Gets what the agent and the server say, as JSON, line by line. */
   readonly write: (line: string) => void
 }
 
+type CommandLine = Pick<AgentOptions, 'relay' | 'token' | 'cwd' | 'options' | 'command' | 'env'>
+
 /**
- * Starts the agent. Its options other than relay and token can be given as environment variables.
+ * Reads the agent's command line; what it leaves out may be given as environment variables.
  *
- * @throws {AgentExit} when a variable is wrong.
+ * @throws {AgentExit} that names the option or variable that is wrong.
  */
-export function startAgent({ relay, token, cwd, command, guard, write }: AgentOptions): RunningAgent {
+export function readAgentOptions({ relay, token, cwd, options, command, env }: CommandLine): Prepared {
   const parsed = agentCommand()
-  parse(parsed, ['--relay', relay, '--token', token, '--', ...command])
-  const { settings, childEnv, mask } = prepare(parsed, cwd)
+  parse(parsed, [...options, '--relay', relay, '--token', token, '--', ...command])
+  return prepare(parsed, cwd, env)
+}
+
+/**
+ * Starts the agent.
+ *
+ * @throws {AgentExit} when an option or a variable is wrong.
+ */
+export function startAgent({ guard, write, ...commandLine }: AgentOptions): RunningAgent {
+  const { settings, childEnv, mask } = readAgentOptions(commandLine)
   const spoken = createLog({ level: settings.logLevel, json: true, mask, write: (line) => write(line.trimEnd()), now: () => new Date() })
   const welcome = Promise.withResolvers<void>()
+  let serverFails = false
   const log: Log = {
     ...spoken,
+    error: (event, fields) => {
+      if (event === 'server.fails') serverFails = true
+      spoken.error(event, fields)
+    },
     info: (event, fields) => {
       if (event === 'ready') welcome.resolve()
       spoken.info(event, fields)
@@ -59,5 +82,5 @@ export function startAgent({ relay, token, cwd, command, guard, write }: AgentOp
     inTime.abort()
     kill.abort()
   }
-  return { ready: welcome.promise, ended, stop }
+  return { ready: welcome.promise, ended, serverFails: () => serverFails, stop }
 }

@@ -1,6 +1,8 @@
 /** The command line of `npm start`: options, their checks, and the usage text. No I/O. */
 import { parseArgs } from 'node:util'
+import { agentCommand } from '../agent/config/options.ts'
 import { MAX_LANES } from '../protocol/limits.ts'
+import { divideArguments } from './arguments.ts'
 
 export interface Options {
   /** Port asked for; 0 is any free one, `undefined` the last one used. */
@@ -15,11 +17,41 @@ export interface Options {
   readonly openClaim: boolean
   readonly relayOnly: boolean
   readonly help: boolean
+  readonly verbose: boolean
+  /** Options of the agent, as they were given. */
+  readonly agent: readonly string[]
   /** Command that starts the MCP server to share; empty for the sample server. */
   readonly command: readonly string[]
 }
 
-export const USAGE = `npm start -- [options] [-- command args...]
+const OWN = {
+  port: { type: 'string' },
+  host: { type: 'string' },
+  data: { type: 'string' },
+  'public-url': { type: 'string' },
+  lanes: { type: 'string' },
+  json: { type: 'boolean' },
+  verbose: { type: 'boolean' },
+  'relay-only': { type: 'boolean' },
+  'open-claim': { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const
+const OWN_NAMES = Object.entries(OWN).map(([name, { type }]) => ({ name, takesValue: type === 'string' }))
+
+/** Options of the agent that make no sense where relay and share are its own. */
+const NOT_TAKEN: readonly string[] = ['token', 'token-file', 'relay', 'version', 'help', 'json']
+
+/** The agent's options that are taken here too. */
+function agentOptions() {
+  return agentCommand()
+    .options.map((option) => ({ name: option.long?.slice(2) ?? '', takesValue: option.required, option }))
+    .filter(({ name }) => !NOT_TAKEN.includes(name))
+}
+
+/** What `--help` prints. */
+export function usage(): string {
+  const lines = agentOptions().map(({ option: { flags, description } }) => `  ${flags.padEnd(27)}${description}`)
+  return `npm start -- [options] [-- command args...]
 
 Runs the relay on this machine and shares the MCP server that the command starts
 (without one: the sample server @modelcontextprotocol/server-everything).
@@ -30,26 +62,32 @@ Runs the relay on this machine and shares the MCP server that the command starts
   --data DIR        folder for keys, share and storage (default: one per checkout below ~/.local/state/mcp-edge)
   --lanes N         objects that carry the share, a power of two up to 64 (default: 1); a share keeps its number for ever
   --json            print one JSON line when ready, and nothing else, on stdout
+  --verbose         print all that relay and agent log
   --relay-only      run just the relay, without a share and an agent
   --open-claim      give the relay no owner; it must be claimed (runs just the relay)
   --help            print this
 
+Of the server, as mcp-edge-agent takes them:
+
+${lines.join('\n')}
+
 Variables, given to the relay as they are: OWNER_KEY, SIGNING_KEY, ALLOWED_ORIGINS, ALLOWED_HOSTS,
 POLL_AFTER_SECONDS, AWAY_WAIT_SECONDS, INPUT_WAIT_SECONDS.
-Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage.`
+Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage, 130 a second signal.`
+}
 
 /** A command line that cannot be understood; the message says why. */
 export class UsageError extends Error {}
 
 /** @throws {UsageError} */
 export function readOptions(args: readonly string[]): Options {
-  const separator = args.indexOf('--')
-  const ours = separator < 0 ? args : args.slice(0, separator)
-  const command = separator < 0 ? [] : args.slice(separator + 1)
-  const values = parseOurs(ours)
+  const { own, agent, command } = divideArguments(args, OWN_NAMES, agentOptions())
+  const values = parseOwn(own)
   const openClaim = values['open-claim'] ?? false
   const relayOnly = openClaim || (values['relay-only'] ?? false)
   if (relayOnly && command.length > 0) throw new UsageError('a command is of no use with --relay-only or --open-claim')
+  const [agentOption] = agent.filter((word) => word !== '--verbose')
+  if (relayOnly && agentOption !== undefined) throw new UsageError(`${agentOption} is of no use with --relay-only or --open-claim`)
   if (relayOnly && values.lanes !== undefined) throw new UsageError('--lanes is of no use with --relay-only or --open-claim')
   if (values['public-url'] !== undefined && !URL.canParse(values['public-url']))
     throw new UsageError('--public-url must be like https://mcp.example.com')
@@ -63,31 +101,17 @@ export function readOptions(args: readonly string[]): Options {
     openClaim,
     relayOnly,
     help: values.help ?? false,
+    verbose: values.verbose ?? false,
+    agent,
     command,
   }
 }
 
-function parseOurs(args: readonly string[]) {
+function parseOwn(args: readonly string[]) {
   try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        port: { type: 'string' },
-        host: { type: 'string' },
-        data: { type: 'string' },
-        'public-url': { type: 'string' },
-        lanes: { type: 'string' },
-        json: { type: 'boolean' },
-        'relay-only': { type: 'boolean' },
-        'open-claim': { type: 'boolean' },
-        help: { type: 'boolean' },
-      },
-    }).values
+    return parseArgs({ args: [...args], options: OWN }).values
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
-    // npm takes the first `--` for itself.
-    const hint = text.includes('positional') ? ' The command to share stands behind a `--` of its own: npm start -- -- command args' : ''
-    throw new UsageError(`${text}${hint}`)
+    throw new UsageError(error instanceof Error ? error.message : String(error))
   }
 }
 

@@ -6,6 +6,8 @@ export interface ShareReport {
   /** What is shared, in words. */
   readonly server: string
   readonly dataDir: string
+  /** The server was seen to fail at its start. */
+  readonly serverFails: boolean
 }
 
 /** The text for a share that is up: its URL in a box, a request to try, where the data lies, how to stop. */
@@ -15,7 +17,7 @@ export function describeShare(report: ShareReport): string {
   return `${box(['Share URL (whoever has it can use the server):', report.shareUrl])}
 
 Sharing:  ${report.server}
-Try it:   curl -s '${report.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
+${report.serverFails ? 'Problem:  the server ends when it is started, so every call fails. Why stands above; mend it, and start again.\n' : ''}Try it:   curl -s '${report.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
 Data:     ${report.dataDir} (owner key, share, storage; keep it private)
 Stop:     Ctrl-C (the next start has the same share URL, whatever it shares then)
 `
@@ -43,6 +45,12 @@ export function describeAgentLine(line: string): string {
   if (event === 'child.stderr') return `[server] ${String(fields['line'])}`
   const facts = Object.entries(fields).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
   return ['[agent]', String(level), String(event), ...facts].join(' ')
+}
+
+/** Whether a line of the agent is for those who want to see all (--verbose): what went well before anybody could call. */
+export function isNoise(line: string, isReady: boolean): boolean {
+  const level = parseObject(line)?.['level']
+  return !isReady && (level === 'info' || level === 'debug') && parseObject(line)?.['event'] !== 'child.stderr'
 }
 
 function box(lines: readonly string[]): string {

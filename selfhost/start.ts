@@ -1,16 +1,18 @@
 /** `npm start`: runs the relay in workerd and the agent with a server, until a signal comes or one of them ends. */
 import { readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { AgentExit, EXIT } from '../agent/exit.ts'
 import { startGuard } from '../agent/server/guard.ts'
 import { choosePort, isLoopbackHost, localOrigin, toAddress } from './address.ts'
-import { type RunningAgent, startAgent } from './agent.ts'
+import { readAgentOptions, type RunningAgent, startAgent } from './agent.ts'
 import { bundleWorker } from './build-worker.ts'
 import { readWranglerToml, toWorkerdConfig } from './config.ts'
-import { type Options, readOptions, USAGE, UsageError } from './options.ts'
-import { describeAgentLine, describeRelay, describeShare } from './report.ts'
+import { type Options, readOptions, usage, UsageError } from './options.ts'
+import { describeAgentLine, describeRelay, describeShare, isNoise } from './report.ts'
 import { ensureShare } from './share.ts'
 import { defaultStateDir, openState, type State, type StateFolder } from './state.ts'
+import { userEnvironment } from './user-environment.ts'
 import { type RunningRelay, startWorkerd } from './workerd.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
@@ -19,6 +21,10 @@ const SAMPLE_SERVER = join(ROOT, 'node_modules/@modelcontextprotocol/server-ever
 const READY_MS = 30_000
 /** How often a run under npm checks whether npm is still there. */
 const PARENT_CHECK_MS = 250
+/** How long what a former run has started may take to end, when it was killed just now: the guard needs some 3 s for it. */
+const FORMER_RUN_MS = 8000
+/** One Ctrl-C comes twice: the terminal sends it to npm and to us, and npm passes it on. Later ones are a person's second. */
+const SAME_SIGNAL_MS = 500
 /** Variables that the relay gets as they are. */
 const PASSED_ON = ['SIGNING_KEY', 'ALLOWED_ORIGINS', 'POLL_AFTER_SECONDS', 'AWAY_WAIT_SECONDS', 'INPUT_WAIT_SECONDS'] as const
 
@@ -28,16 +34,24 @@ const userDir = process.env['npm_lifecycle_event'] === 'start' ? (process.env['I
 async function run(options: Options, signal: AbortSignal): Promise<void> {
   const dataDir = options.data === undefined ? defaultStateDir(ROOT, process.env) : resolve(userDir, options.data)
   await using lifetime = new AsyncDisposableStack()
-  const folder = await openState(dataDir)
+  const command = options.command.length > 0 ? options.command : [process.execPath, SAMPLE_SERVER, 'stdio']
+  const env = userEnvironment(process.env, delimiter)
+  const agentOptions = { cwd: userDir, options: options.agent, command, env }
+  // Before anything is started, what is wrong on the command line; the relay and the token are not known yet.
+  if (!options.relayOnly) readAgentOptions({ ...agentOptions, relay: 'http://127.0.0.1', token: 'none' })
+  const folder = await openState(dataDir, FORMER_RUN_MS)
   lifetime.defer(folder.release)
+  let isReady = false
+  const showsAll = options.json || options.verbose || options.relayOnly
+  const write = (line: string): void => void process.stderr.write(`${line}\n`)
   const log = (line: string): void => {
-    process.stderr.write(`${options.json ? line : describeAgentLine(line)}\n`)
+    if (showsAll || !isNoise(line, isReady)) write(options.json ? line : describeAgentLine(line))
   }
   const guard = startGuard((reason) => log(`What runs here may outlive a kill: the guard failed (${reason}).`), process.platform)
   lifetime.defer(guard.end)
   const kept = await folder.read()
   const state = { ...kept, ownerKey: process.env['OWNER_KEY'] || kept.ownerKey }
-  const relay = await startRelay(options, folder, state, guard.add)
+  const relay = await startRelay(options, folder, state, guard.add, (line) => showsAll && write(line))
   lifetime.defer(relay.stop)
   signal.throwIfAborted()
   const local = localOrigin(options.host, relay.port)
@@ -49,7 +63,6 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     await watch(signal, relay)
     return
   }
-  const command = options.command.length > 0 ? options.command : [process.execPath, SAMPLE_SERVER, 'stdio']
   const server = options.command.length > 0 ? options.command.join(' ') : 'the sample server @modelcontextprotocol/server-everything'
   const share = await ensureShare(
     local,
@@ -58,18 +71,27 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]),
   )
   await folder.write({ ...kept, port: relay.port, share })
-  const agent = startAgent({ relay: local, token: share.agentToken, cwd: userDir, command, guard, write: log })
+  const agent = startAgent({ ...agentOptions, relay: local, token: share.agentToken, guard, write: log })
   lifetime.defer(agent.stop)
   await becomeReady(agent, signal)
   const shareUrl = `${origin}${share.sharePath}`
+  const urls = { share_url: shareUrl, url: shareUrl, sse_url: shareUrl.replace(/\/mcp$/, '/sse') }
   const tokens = { client_token: share.clientToken, agent_token: share.agentToken, owner_token: state.ownerKey }
-  say(options, { relay: origin, share: share.share, share_url: shareUrl, ...tokens }, describeShare({ shareUrl, server, dataDir }))
+  const report = { shareUrl, server, dataDir, serverFails: agent.serverFails() }
+  say(options, { relay: origin, share: share.share, ...urls, ...tokens }, describeShare(report))
+  isReady = true
   await watch(signal, relay, agent)
 }
 
-async function startRelay(options: Options, folder: StateFolder, state: State, onProcess: (pid: number) => void): Promise<RunningRelay> {
+async function startRelay(
+  options: Options,
+  folder: StateFolder,
+  state: State,
+  onProcess: (pid: number) => void,
+  output: (line: string) => void,
+): Promise<RunningRelay> {
   const config = readWranglerToml(await readFile(join(ROOT, 'wrangler.toml'), 'utf8'))
-  const port = await choosePort(options.host, options.port, state.port)
+  const port = await choosePort(options.host, options.port, state.port, folder.wasKilled ? FORMER_RUN_MS : 0)
   const variables = {
     ...Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
     // The listening host stays allowed: this process and the agent reach the relay by it.
@@ -86,7 +108,7 @@ async function startRelay(options: Options, folder: StateFolder, state: State, o
     fromEnvironment: Object.keys(variables),
   })
   await writeFile(configFile, text, { mode: 0o600 })
-  return startWorkerd({ configFile, storageDir: folder.storageDir, variables, onProcess })
+  return startWorkerd({ configFile, storageDir: folder.storageDir, variables, onProcess, output })
 }
 
 /** @throws {Error} when the agent ends, or is not welcomed in time. */
@@ -129,18 +151,28 @@ function say(options: Options, line: Record<string, string>, text: string): void
 
 async function main(): Promise<number> {
   const stop = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop.abort())
+  let stoppedMs = Infinity
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      // What still runs then is ended by the guard.
+      if (performance.now() - stoppedMs > SAME_SIGNAL_MS) process.exit(EXIT.FORCED)
+      if (stop.signal.aborted) return
+      stoppedMs = performance.now()
+      process.stderr.write('Ending: calls that run have 10 s to be answered. Ctrl-C again ends at once.\n')
+      stop.abort()
+    })
+  }
   onParentGone(() => stop.abort())
   try {
     const options = readOptions(process.argv.slice(2))
-    if (options.help) process.stdout.write(`${USAGE}\n`)
+    if (options.help) process.stdout.write(`${usage()}\n`)
     else await run(options, stop.signal)
     return 0
   } catch (error) {
     if (stop.signal.aborted) return 0
     process.stderr.write(`mcp-edge: ${describeError(error)}\n`)
-    if (error instanceof UsageError) process.stderr.write(`\n${USAGE}\n`)
-    return error instanceof UsageError ? 2 : 1
+    if (error instanceof UsageError) process.stderr.write(`\n${usage()}\n`)
+    return error instanceof UsageError || (error instanceof AgentExit && error.exit === EXIT.USAGE) ? 2 : 1
   }
 }
 

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { chmod, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { isJsonObject, parseObject } from './json.ts'
 
 /** The share that `npm start` made, with what gives access to it. */
@@ -26,6 +27,8 @@ export interface StateFolder {
   readonly storageDir: string
   /** Scratch files of the running relay: bundle and configuration. */
   readonly runtimeDir: string
+  /** Whether the process that used it last was killed: what it has started may not be gone yet. */
+  readonly wasKilled: boolean
   readonly read: () => Promise<State>
   readonly write: (state: State) => Promise<void>
   /** Lets another process use the folder. */
@@ -41,12 +44,16 @@ export function defaultStateDir(checkout: string, env: Readonly<Record<string, s
   return join(base, 'mcp-edge', createHash('sha256').update(checkout).digest('hex').slice(0, 12))
 }
 
+/** Pause between two looks at the lock of a process that may be ending. */
+const LOCK_POLL_MS = 100
+
 /**
- * Opens the folder, makes it when it is not there (for its owner's eyes only), and keeps others out of it while we live.
+ * Opens the folder, makes it when it is not there (for its owner's eyes only), and keeps others out of it while we live. A
+ * process that uses it has `waitMs` to end.
  *
  * @throws {Error} when another running process uses it.
  */
-export async function openState(dir: string): Promise<StateFolder> {
+export async function openState(dir: string, waitMs = 0): Promise<StateFolder> {
   const storageDir = join(dir, 'storage')
   const runtimeDir = join(dir, 'runtime')
   for (const path of [dir, storageDir, runtimeDir]) {
@@ -55,7 +62,7 @@ export async function openState(dir: string): Promise<StateFolder> {
   }
   const stateFile = join(dir, 'state.json')
   const lockFile = join(dir, 'lock')
-  await takeLock(lockFile)
+  const wasKilled = await takeLock(lockFile, waitMs)
   const write = (state: State): Promise<void> => writeWhole(stateFile, `${JSON.stringify(state, undefined, 2)}\n`)
   const read = async (): Promise<State> => {
     const kept = await readState(stateFile)
@@ -64,7 +71,7 @@ export async function openState(dir: string): Promise<StateFolder> {
     await write(fresh)
     return fresh
   }
-  return { storageDir, runtimeDir, read, write, release: () => rm(lockFile, { force: true }) }
+  return { storageDir, runtimeDir, wasKilled, read, write, release: () => rm(lockFile, { force: true }) }
 }
 
 /** The kept state, or `undefined` when there is none yet. */
@@ -86,20 +93,30 @@ async function writeWhole(file: string, text: string): Promise<void> {
   await rename(fresh, file)
 }
 
-async function takeLock(file: string): Promise<void> {
-  for (const isLastTry of [false, true]) {
-    try {
-      const lock = await open(file, 'wx', 0o600)
-      await lock.writeFile(String(process.pid))
-      await lock.close()
-      return
-    } catch (error) {
-      if (!hasCode(error, 'EEXIST')) throw error
-    }
+/** Returns whether the lock was left by a process that is gone. */
+async function takeLock(file: string, waitMs: number): Promise<boolean> {
+  let isStale = false
+  for (let waitedMs = 0; ; waitedMs += LOCK_POLL_MS) {
+    if (await makeLock(file)) return isStale
     const holder = Number(await readFile(file, 'utf8').catch(() => ''))
-    if (isLastTry || (await isRunning(holder)))
-      throw new Error(`another process (${holder}) uses this folder; stop it, or name another one with --data`)
-    await rm(file, { force: true })
+    if (!(await isRunning(holder))) {
+      isStale = true
+      await rm(file, { force: true })
+    } else if (waitedMs < waitMs) await delay(LOCK_POLL_MS)
+    else throw new Error(`another process (${holder}) uses this folder; stop it, or name another one with --data`)
+  }
+}
+
+/** False when there is one. */
+async function makeLock(file: string): Promise<boolean> {
+  try {
+    const lock = await open(file, 'wx', 0o600)
+    await lock.writeFile(String(process.pid))
+    await lock.close()
+    return true
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false
+    throw error
   }
 }
 

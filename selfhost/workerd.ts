@@ -28,19 +28,23 @@ export interface WorkerdOptions {
   readonly variables: Readonly<Record<string, string>>
   /** Called as soon as there is a process. */
   readonly onProcess: (pid: number) => void
-  /** File descriptor for its output; by default the stderr of this process. */
-  readonly output?: number
+  /** Gets its output: a file descriptor, or a function that gets it line by line. */
+  readonly output: number | ((line: string) => void)
 }
+
+/** How many of its last lines are told when it does not start. */
+const TOLD_LINES = 20
 
 /**
  * Starts workerd and waits until it listens.
  *
  * @throws {Error} when it ends before it listens.
  */
-export async function startWorkerd({ configFile, storageDir, variables, onProcess, output = 2 }: WorkerdOptions): Promise<RunningRelay> {
+export async function startWorkerd({ configFile, storageDir, variables, onProcess, output }: WorkerdOptions): Promise<RunningRelay> {
   const args = ['serve', '--control-fd=3', `--directory-path=${STORAGE_DISK}=${storageDir}`, configFile]
+  const descriptor = typeof output === 'number' ? output : 'pipe'
   const child = spawn(findBinary(), args, {
-    stdio: ['ignore', output, output, 'pipe'],
+    stdio: ['ignore', descriptor, descriptor, 'pipe'],
     env: { ...workerdEnvironment(), ...variables },
     // A process group of its own: Ctrl-C must not reach it, so that the agent can still close its link to the relay.
     detached: true,
@@ -48,9 +52,21 @@ export async function startWorkerd({ configFile, storageDir, variables, onProces
   // On SIGTERM workerd waits until every WebSocket has closed, however long that takes.
   const relay = await supervise(child, 'SIGINT', STOP_GRACE_MS)
   onProcess(relay.pid)
+  const said: string[] = []
+  const outputs = [child.stdout, child.stderr].map((stream) => readLines(stream, output, said))
   const port = await Promise.race([readPort(child.stdio[3] as Readable), relay.ended])
   if (typeof port === 'number') return { ...relay, port }
-  throw new Error(`workerd did not start (${port})`)
+  await Promise.all(outputs)
+  throw new Error([`workerd did not start (${port})`, ...said].join('\n'))
+}
+
+/** Hands a stream's lines on, and keeps the last of them in `said`, until it ends. */
+async function readLines(stream: Readable | null, output: WorkerdOptions['output'], said: string[]): Promise<void> {
+  if (stream === null || typeof output === 'number') return
+  for await (const line of createInterface({ input: stream })) {
+    output(line)
+    if (said.push(line) > TOLD_LINES) said.shift()
+  }
 }
 
 /** The variables that workerd itself may need: it gets no others of this process. */

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
-import { childEnvironment, secretValues } from './environment.ts'
+import { childEnvironment, secretValues, type Variables } from './environment.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { Mask } from '../mask.ts'
@@ -106,24 +106,24 @@ export function parse(command: Command, args: readonly string[]): void {
 }
 
 /**
- * Checks what was parsed, and reads what it names from disk and the environment.
+ * Checks what was parsed, and reads what it names from disk and from `own`, the user's environment.
  *
  * @throws {AgentExit} that names the option that is wrong.
  */
-export function prepare(command: Command, cwd: string): Prepared {
+export function prepare(command: Command, cwd: string, own: Variables = process.env): Prepared {
   const settings = readAgentSettings(command.opts<RawOptions>(), command.args, {
     cwd,
     hostname: hostname(),
     readFile: (path) => readFileSync(path, 'utf8'),
     isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
   })
-  const childEnv = environmentOf(settings)
-  return { settings, childEnv, mask: new Mask([settings.token, ...secretValues(process.env, settings.env)]) }
+  const childEnv = environmentOf(settings, own)
+  return { settings, childEnv, mask: new Mask([settings.token, ...secretValues(own, settings.env)]) }
 }
 
-function environmentOf({ env }: AgentSettings): Record<string, string> {
+function environmentOf({ env }: AgentSettings, own: Variables): Record<string, string> {
   try {
-    return childEnvironment(process.env, env, process.platform)
+    return childEnvironment(own, env, process.platform)
   } catch (error) {
     if (error instanceof RangeError) throw new AgentExit(EXIT.USAGE, 'USAGE', `${error.message}.`)
     throw error

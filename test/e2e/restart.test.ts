@@ -60,6 +60,34 @@ test('npm start leaves no process when it is killed', async () => {
   await allGone(below)
 }, 120_000)
 
+test('npm start keeps its share URL when it starts right after it was killed', async () => {
+  verifies('promise.4.id-lives')
+  const folder = stack.use(await StateFolder.create())
+  const args = ['--data', folder.path, '--', ...fixture('echo')]
+  const first = await Selfhost.start(['--port', '0', ...args])
+  await first.program.kill9()
+  const second = await Selfhost.start(args)
+  stack.use(second)
+  expect(second.line).toEqual(first.line)
+}, 120_000)
+
+test('npm start says at once that a server fails, and takes the options of the agent', async () => {
+  verifies('promise.8.failing-start')
+  const folder = stack.use(await StateFolder.create())
+  const started = await Selfhost.start([
+    '--port',
+    '0',
+    '--data',
+    folder.path,
+    '--env',
+    'FIXTURE_SECRET=told-by-option',
+    ...fixture('dies-at-start'),
+  ])
+  stack.use(started)
+  expect(started.program.stderr.tail()).toMatch(/database is unreachable[^]*"server.fails","exitCode":3/)
+  expect(started.program.stderr.tail()).not.toContain('told-by-option')
+}, 120_000)
+
 test('npm start with its sample server can be initialised with curl-like requests', async () => {
   const folder = stack.use(await StateFolder.create())
   const started = await Selfhost.start(['--port', '0', '--data', folder.path])

@@ -35,6 +35,9 @@ const SIGNS_OF_LIFE = {
   said: ['docs/design.md, promise 8'],
   revisions: [],
   requirements: {
+    'promise.8.failing-start': promised(
+      'The owner of a server that fails to start is told so at once, with its last words, before anybody calls.',
+    ),
     'promise.8.headers-5s': promised('Headers wait at most 5 s for a first answer; then the response opens.'),
     'promise.8.comments': promised(
       'An open stream has a comment at once and then every 15 s, and a JSON body something that means nothing.',

@@ -27,6 +27,14 @@ test('choosePort() refuses a port in use that was asked for', async () => {
   await free()
 })
 
+test('choosePort() waits for a port that becomes free, as long as it may', async () => {
+  const { port, free } = await occupy()
+  expect(await choosePort('127.0.0.1', undefined, port, 1)).toBe(0)
+  const chosen = choosePort('127.0.0.1', undefined, port, 60_000)
+  await free()
+  expect(await chosen).toBe(port)
+})
+
 test('choosePort() leaves port 0 to workerd', async () => {
   expect(await choosePort('127.0.0.1', 0, 8787)).toBe(0)
 })

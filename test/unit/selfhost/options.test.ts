@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readOptions, UsageError } from '../../../selfhost/options.ts'
+import { readOptions, usage, UsageError } from '../../../selfhost/options.ts'
 import { verifies } from '../../requirements/verifies.ts'
 
 test('readOptions() has safe defaults', () => {
@@ -14,6 +14,8 @@ test('readOptions() has safe defaults', () => {
     openClaim: false,
     relayOnly: false,
     help: false,
+    verbose: false,
+    agent: [],
     command: [],
   })
 })
@@ -50,10 +52,34 @@ test.each([
   ['--port', '80x'],
   ['--port', ''],
   ['--prot', '1'],
-  ['npx'],
+  ['--relay-only', 'npx'],
+  ['--relay-only', '--env', 'A=1'],
+  ['--token', 't', '--', 'npx'],
   ['--public-url', 'mcp.example.com'],
   ['--relay-only', '--', 'npx'],
   ['--json=yes'],
 ])('readOptions() refuses %s %s', (...args) => {
   expect(() => readOptions(args)).toThrow(UsageError)
+})
+
+test('readOptions() hands on what the agent takes, with its values', () => {
+  const args = ['--env', 'KEY=1', '--port', '0', '--max-children=3', '--replica', '--era', 'legacy', '--verbose', '--', 'npx', '--env', 'x']
+  expect(readOptions(args)).toMatchObject({
+    port: 0,
+    verbose: true,
+    agent: ['--env', 'KEY=1', '--max-children=3', '--replica', '--era', 'legacy', '--verbose'],
+    command: ['npx', '--env', 'x'],
+  })
+})
+
+test('readOptions() understands a command without the dashes before it', () => {
+  expect(readOptions(['--json', 'npx', '-y', 'server', '--', '--port'])).toMatchObject({
+    json: true,
+    command: ['npx', '-y', 'server', '--', '--port'],
+  })
+})
+
+test('usage() has the options of npm start and those of the agent, but for the ones that it sets itself', () => {
+  expect(usage()).toMatch(/--public-url.*--relay-only.*--isolate.*--env <key\[=value\]>/s)
+  expect(usage()).not.toMatch(/--token|--relay </)
 })

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
-import { describeAgentLine, describeRelay, describeShare } from '../../../selfhost/report.ts'
+import { describeAgentLine, describeRelay, describeShare, isNoise } from '../../../selfhost/report.ts'
+import { verifies } from '../../requirements/verifies.ts'
 
 const URL = 'http://127.0.0.1:1/s/x/k/y/mcp'
 
 test('describeShare() has the share URL in a box that fits, what is shared, and where the data lies', () => {
-  const text = describeShare({ shareUrl: URL, server: 'npx server', dataDir: '/data' })
+  const text = describeShare({ shareUrl: URL, server: 'npx server', dataDir: '/data', serverFails: false })
   const [top = '', ...lines] = text.split('\n')
   expect(lines.slice(0, 3).map((line) => line.length)).toEqual([top.length, top.length, top.length])
   expect(lines[1]?.trim().split(/\s+/)).toContain(URL)
@@ -13,7 +14,7 @@ test('describeShare() has the share URL in a box that fits, what is shared, and 
 })
 
 test('describeShare() has a request to try, whose body is an initialize', () => {
-  const [, body = ''] = / -d '(.*)'/.exec(describeShare({ shareUrl: URL, server: 's', dataDir: '/data' })) ?? []
+  const [, body = ''] = / -d '(.*)'/.exec(describeShare({ shareUrl: URL, server: 's', dataDir: '/data', serverFails: false })) ?? []
   expect(JSON.parse(body)).toMatchObject({ method: 'initialize', params: { protocolVersion: '2025-11-25' } })
 })
 
@@ -31,4 +32,20 @@ test.each([
   ['no JSON', 'no JSON'],
 ])('describeAgentLine() of %s is %s', (line, text) => {
   expect(describeAgentLine(line)).toBe(text)
+})
+
+test('describeShare() says that the server fails, where it was seen to', () => {
+  verifies('promise.8.failing-start')
+  const text = describeShare({ shareUrl: URL, server: 's', dataDir: '/data', serverFails: true })
+  expect(text).toMatch(/^Sharing: {2}s\nProblem: {2}.*every call fails/m)
+})
+
+test.each([
+  ['{"level":"info","event":"ready"}', [true, false]],
+  ['{"level":"debug","event":"era"}', [true, false]],
+  ['{"level":"warn","event":"link.lost"}', [false, false]],
+  ['{"level":"info","event":"child.stderr","line":"x"}', [false, false]],
+  ['no JSON', [false, false]],
+])('isNoise() of %s before and after the share is up is %j', (line, expected) => {
+  expect([isNoise(line, false), isNoise(line, true)]).toEqual(expected)
 })

@@ -25,6 +25,7 @@ test('openState() makes a folder and files that only their owner can read', asyn
 
 test('read() makes an owner key once', async () => {
   const folder = await openState(dir)
+  expect(folder.wasKilled).toBe(false)
   const { ownerKey } = await folder.read()
   expect(ownerKey).toMatch(/^mcpe_owner_[\w-]{43}$/)
   await folder.release()
@@ -57,8 +58,9 @@ test('openState() refuses a folder that a running start.ts holds, and takes it w
   await once(other.stdout, 'data')
   await writeFile(join(dir, 'lock'), String(other.pid))
   await expect(openState(dir)).rejects.toThrow(`another process (${other.pid}) uses this folder`)
+  const waiting = openState(dir, 60_000)
   other.kill('SIGKILL')
   await once(other, 'exit')
-  await openState(dir)
+  expect((await waiting).wasKilled).toBe(true)
   expect(await readFile(join(dir, 'lock'), 'utf8')).toBe(String(process.pid))
 })

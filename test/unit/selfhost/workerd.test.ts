@@ -26,7 +26,7 @@ afterEach(() => rm(dir, { recursive: true, force: true }))
 
 function optionsOf(more: Partial<WorkerdOptions> = {}): WorkerdOptions {
   const files = { configFile: join(dir, 'runtime/config.capnp'), storageDir: join(dir, 'storage') }
-  return { ...files, variables: { SECRET: 'from the environment' }, onProcess: () => {}, output: 1, ...more }
+  return { ...files, variables: { SECRET: 'from the environment' }, onProcess: () => {}, output: () => {}, ...more }
 }
 
 test('startWorkerd() tells its process and the port that it listens on, and gives the Worker its variables', async () => {
@@ -45,6 +45,9 @@ test('startWorkerd() tells its process and the port that it listens on, and give
   expect(await relay.ended).toMatch(/SIGINT|exit code/)
 })
 
-test('startWorkerd() fails when workerd ends before it listens', async () => {
-  await expect(startWorkerd(optionsOf())).rejects.toThrow(/^workerd did not start \(exit code \d+\)$/)
+test('startWorkerd() fails when workerd ends before it listens, and tells what it has said', async () => {
+  const lines: string[] = []
+  const failed = startWorkerd(optionsOf({ output: (line) => void lines.push(line) }))
+  await expect(failed).rejects.toThrow(/^workerd did not start \(exit code \d+\)\n./)
+  expect(lines).not.toEqual([])
 })
