@@ -23,10 +23,11 @@ async function main(command: Command): Promise<void> {
   // Whoever read our log may be gone; the share is still served.
   process.stderr.on('error', () => {})
   parse(command, process.argv.slice(2))
-  const { settings, childEnv, mask } = prepare(command, process.cwd())
+  const { settings, childEnv, mask, warnings } = prepare(command, process.cwd())
   // The process list must not show a token given as an argument for longer than it takes to read it.
   process.title = 'mcp-edge-agent'
   const log = createLog({ level: settings.logLevel, json: settings.json, mask, write: writeError, now: () => new Date() })
+  for (const meaning of warnings) log.warn('options', { meaning })
   const leave = new AbortController()
   const kill = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

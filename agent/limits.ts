@@ -23,6 +23,10 @@ export const REMEMBERED_KEYS = 131_072
 /** Bytes that a kept answer counts for beside its body: thousands of tiny answers are not free. */
 export const KEPT_ANSWER_BYTES = 512
 
+/** Calls whose end is logged, in so many milliseconds: a person reads no more, and writing costs more than a call. */
+export const LOGGED_CALLS = 20
+export const LOGGED_CALLS_MS = 1000
+
 /** A call that runs this long without an answer is receipted. */
 export const RECEIPT_AFTER_MS = 1000
 

@@ -9,7 +9,7 @@ import { Lanes } from './link/lanes.ts'
 import type { Log } from './log.ts'
 import type { Mask } from './mask.ts'
 import type { AgentSettings } from './config/settings.ts'
-import { isLoopback, linkUrl, decodeAgentToken } from './config/token.ts'
+import { decodeAgentToken, isCutOff, isLoopback, linkUrl } from './config/token.ts'
 
 interface RunContext {
   readonly settings: AgentSettings
@@ -36,6 +36,8 @@ export async function run(context: RunContext): Promise<void> {
   const claims = decodeAgentToken(settings.token)
   const url = linkUrl(claims, settings.relay)
   requireCommand(settings, context.childEnv, platform)
+  if (isCutOff(settings.token))
+    log.warn('token.short', { meaning: 'its end is missing, so the relay will refuse it: copy agent_token whole' })
   if (url.protocol === 'ws:' && !isLoopback(url))
     log.warn('link.plain', { relay: url.host, meaning: 'the token travels unencrypted: use https' })
   const { command, args, cwd } = settings
@@ -70,7 +72,7 @@ async function leaveInOrder(lanes: Lanes, endChildren: () => Promise<void>, leav
 }
 
 /** Throws when the command cannot be found, before anything is dialled. Not on Windows, where the system looks in more places. */
-function requireCommand({ command, cwd }: AgentSettings, env: Readonly<Record<string, string>>, platform: NodeJS.Platform): void {
+function requireCommand({ command, args, cwd }: AgentSettings, env: Readonly<Record<string, string>>, platform: NodeJS.Platform): void {
   if (platform === 'win32') return
   const places = command.includes('/')
     ? [resolve(cwd, command)]
@@ -79,8 +81,15 @@ function requireCommand({ command, cwd }: AgentSettings, env: Readonly<Record<st
     throw new AgentExit(
       EXIT.CHILD,
       'COMMAND_NOT_FOUND',
-      `The command ${command} was not found${command.includes('/') ? '' : ' in PATH'}, or may not be run.`,
+      `The command ${command} was not found${command.includes('/') ? '' : ' in PATH'}, or may not be run.${oneWordHint(command, args)}`,
     )
+}
+
+/** For a whole command in quotation marks, which no shell will take apart. */
+function oneWordHint(command: string, args: readonly string[]): string {
+  return args.length === 0 && /\S\s+\S/.test(command)
+    ? ` It came as one word: leave the quotation marks out, as in -- ${command.trim()}`
+    : ''
 }
 
 function isRunnable(path: string): boolean {

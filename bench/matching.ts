@@ -92,7 +92,7 @@ const CLIENT: Omit<Waiter, 'key' | 'buffer' | 'bufferedAtMs' | 'resolve'> = {
 }
 
 function runningCall(key: string): RunningCall {
-  return { key, ch: 'bench.1', method: 'tools/call', tag: key, ra: `c${key}`, written: true }
+  return { key, ch: 'bench.1', method: 'tools/call', sinceMs: 0, tag: key, ra: `c${key}`, written: true }
 }
 
 /** One call comes and goes, or one message finds its call, while so many others wait. */

@@ -63,6 +63,7 @@ const key: Check = (value) => typeof value === 'string' && /^[0-9a-f]{32}$/.test
 const keys: Check = (value) => Array.isArray(value) && value.every(key)
 const heldKeys: Check = (value) => keys(value) && Array.isArray(value) && value.length <= MAX_HELD_KEYS
 const agentName: Check = (value) => typeof value === 'string' && /^[\w.-]{1,64}$/.test(value)
+const agentNames: Check = (value) => Array.isArray(value) && value.every(agentName)
 const marks: Check = (value) =>
   Array.isArray(value) && value.every((mark: unknown) => isRecord(mark) && channel(mark['ch']) && count(mark['n']))
 const laneCount: Check = (value) => number(value) && Number(value) <= MAX_LANES
@@ -77,7 +78,7 @@ const nullable =
 const flag = only(undefined, true)
 
 const RELAY_SHAPES: Shapes<RelayFrame> = {
-  welcome: { share: text, unwanted: channels, lanes: optional(laneCount) },
+  welcome: { share: text, unwanted: channels, lanes: optional(laneCount), replaced: optional(agentNames) },
   open: { ch: channel, ids: only('keep', 'assign'), asks: only('pass', 'refuse') },
   call: { ch: channel, key, method: text, id: span, token: optional(span), ra: text, tag: text, gate: flag, size: count },
   notify: { ch: channel, key, method: text, cancels: optional(text), requestId: optional(span), size: count },

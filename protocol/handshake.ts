@@ -45,6 +45,8 @@ export interface Welcome {
   readonly unwanted: readonly string[]
   /** How many lanes the share has. Absent means one. */
   readonly lanes?: number
+  /** Names of the agents, other processes than this, that were ended in its favour. Absent means none. */
+  readonly replaced?: readonly string[]
 }
 
 /** WebSocket close codes (RFC 6455 §7.4.2, private range). The reason repeats the name. */

@@ -53,7 +53,7 @@ export function readAgentOptions({ relay, token, cwd, options, command, env }: C
  * @throws {AgentExit} when an option or a variable is wrong.
  */
 export function startAgent({ guard, write, ...commandLine }: AgentOptions): RunningAgent {
-  const { settings, childEnv, mask } = readAgentOptions(commandLine)
+  const { settings, childEnv, mask, warnings } = readAgentOptions(commandLine)
   const spoken = createLog({ level: settings.logLevel, json: true, mask, write: (line) => write(line.trimEnd()), now: () => new Date() })
   const welcome = Promise.withResolvers<void>()
   let serverFails = false
@@ -68,6 +68,7 @@ export function startAgent({ guard, write, ...commandLine }: AgentOptions): Runn
       spoken.info(event, fields)
     },
   }
+  for (const meaning of warnings) log.warn('options', { meaning })
   const leave = new AbortController()
   const kill = new AbortController()
   const signals = { leave: leave.signal, kill: kill.signal }

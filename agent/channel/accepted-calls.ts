@@ -19,7 +19,12 @@ export class AcceptedCalls {
 
   /** Whether there is one that does not only listen: those may do so for ever, and do not count. */
   get isBusy(): boolean {
-    return this.all().some((call) => !isListen(call))
+    return this.busyCount > 0
+  }
+
+  /** How many there are of those. */
+  get busyCount(): number {
+    return this.all().filter((call) => !isListen(call)).length
   }
 
   get hasListener(): boolean {

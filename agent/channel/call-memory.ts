@@ -11,6 +11,8 @@ export interface RunningCall {
   readonly ch: string
   readonly method: string
   readonly tag: string
+  /** When it came, in monotonic milliseconds. */
+  readonly sinceMs: number
   /** The newest return address wins: the relay may have asked again. */
   ra: string
   /** Whether the child's stdin has taken it. */

@@ -2,6 +2,7 @@
 import type { AgentFrame } from '../../protocol/frame.ts'
 import type { Log } from '../log.ts'
 import type { Child, ChildHandlers } from '../server/child.ts'
+import type { CallLog } from './call-log.ts'
 import type { CallMemory } from './call-memory.ts'
 
 /** What a link offers to the channels. */
@@ -14,6 +15,7 @@ export interface LinkPort {
 export interface ChannelContext {
   readonly memory: CallMemory
   readonly log: Log
+  readonly callLog: CallLog
   /** Monotonic milliseconds. */
   readonly now: () => number
   readonly startChild: (handlers: ChildHandlers) => Child

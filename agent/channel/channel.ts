@@ -75,6 +75,11 @@ export class Channel {
     return !this.#intake.accepted.isBusy && this.#outbox.isEmpty
   }
 
+  /** Calls that run, other than listens. */
+  get runningCalls(): number {
+    return this.#intake.accepted.busyCount
+  }
+
   /** Since when no message has passed, or undefined while a call runs, other than listens. */
   get idleSinceMs(): number | undefined {
     return this.#intake.accepted.isBusy ? undefined : this.#activeMs

@@ -3,13 +3,14 @@ import { failedFrame } from '../../protocol/failed-frame.ts'
 import type { Call, Open, RelayFrame } from '../../protocol/frame.ts'
 import type { Hello, Welcome } from '../../protocol/handshake.ts'
 import { DEAD_CHANNELS, DEAD_CHANNEL_MS } from '../limits.ts'
+import { CallLog } from './call-log.ts'
 import type { CallFailure } from './call-memory.ts'
 import type { ChannelContext, LinkPort } from './channel-context.ts'
 import { Channel, type ChannelFrame } from './channel.ts'
 import type { ChildLimit } from './child-limit.ts'
 import type { ProtocolFault } from './intake.ts'
 
-interface ChannelsOptions extends Omit<ChannelContext, 'link' | 'changed'> {
+interface ChannelsOptions extends Omit<ChannelContext, 'link' | 'changed' | 'callLog'> {
   readonly childLimit: ChildLimit
   /** 0: never. */
   readonly idleStopMs: number
@@ -37,7 +38,7 @@ export class Channels {
     const changed = (): void => {
       if (this.#quietWaiters.size > 0) for (const look of this.#quietWaiters) look()
     }
-    this.#context = { ...options, changed, link: undefined }
+    this.#context = { ...options, callLog: new CallLog(options.log, options.now), changed, link: undefined }
     this.#limit = childLimit
     this.#idleStopMs = idleStopMs
     childLimit.add({ channels: () => this.#all(), log: options.log })
@@ -85,6 +86,11 @@ export class Channels {
     const channel = this.#channels.get(frame.ch)
     if (frame.type === 'close') return this.#close(frame.ch, channel)
     return channel === undefined ? this.#receiveWithoutChannel(frame) : channel.receive(frame, body)
+  }
+
+  /** How many calls run, other than listens. */
+  get runningCalls(): number {
+    return [...this.#all()].reduce((sum, channel) => sum + channel.runningCalls, 0)
   }
 
   /** Resolves when no call runs and all is sent, or with the signal. */

@@ -82,9 +82,10 @@ export class Intake {
 
   /** The child has answered a call, and the answer is in the outbox. */
   answered(call: RunningCall, answer: CallAnswer): void {
-    const { memory, now } = this.#context
+    const { memory, now, callLog } = this.#context
     this.accepted.delete(call.key)
     memory.end(call.key, answer, now())
+    callLog.ended(call, answer.failed ? 'error' : 'ok')
     this.#inbox.open(call.key)
     this.#deliverNext()
     if (this.#hasAnswered) return
@@ -94,12 +95,12 @@ export class Intake {
 
   /** Ends a call without an answer. */
   fail(call: RunningCall, failure: CallFailure): void {
-    const { memory, now, log } = this.#context
-    const { key, method } = call
+    const { memory, now, callLog } = this.#context
+    const { key } = call
     this.running.end(key)
     this.accepted.delete(key)
     memory.end(key, { kind: 'failure', failure }, now())
-    log.debug('call.failed', { ch: this.#ch, key, method, code: failure.code, executed: failure.executed })
+    callLog.ended(call, failure.code)
     this.#report(failedFrame(call, failure))
     this.#inbox.remove(key)
     this.#inbox.open(key)
@@ -153,7 +154,7 @@ export class Intake {
   }
 
   #begin({ ch, key, method, tag, ra }: Call): RunningCall {
-    const call: RunningCall = { key, ch, method, tag, ra, written: false }
+    const call: RunningCall = { key, ch, method, tag, sinceMs: this.#context.now(), ra, written: false }
     this.#context.memory.begin(call)
     this.accepted.add(call)
     return call
@@ -198,7 +199,7 @@ export class Intake {
     const idSeen = assigned ?? canonicalId(textAt(body, id))
     const tokenSeen = token === undefined ? undefined : (assigned ?? canonicalId(textAt(body, token)))
     if (!this.running.start(call, idSeen, tokenSeen, now())) return this.fail(call, { code: 'DUPLICATE_ID', executed: 'no' })
-    log.debug('call', { ch: this.#ch, key, method, bytes: body.length })
+    log.debug('call.begin', { ch: this.#ch, key, method, bytes: body.length })
     this.#write(assigned === undefined ? body : writeOver(body, token === undefined ? [id] : [id, token], assigned), (taken) => {
       call.written = taken
       // Who has closed its stdin can do nothing more for anyone; its end fails its calls.

@@ -7,6 +7,7 @@ import { AgentExit, EXIT } from '../exit.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { Mask } from '../mask.ts'
 import manifest from '../package.json' with { type: 'json' }
+import { optionWarnings } from './warnings.ts'
 import { readAgentSettings, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
 
 /** The command, to be given to `parse`. Reads the environment of this process for defaults. */
@@ -88,6 +89,8 @@ export interface Prepared {
   readonly settings: AgentSettings
   readonly childEnv: Readonly<Record<string, string>>
   readonly mask: Mask
+  /** What is most likely a mistake, a sentence each. */
+  readonly warnings: readonly string[]
 }
 
 /**
@@ -118,7 +121,8 @@ export function prepare(command: Command, cwd: string, own: Variables = process.
     isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
   })
   const childEnv = environmentOf(settings, own)
-  return { settings, childEnv, mask: new Mask([settings.token, ...secretValues(own, settings.env)]) }
+  const mask = new Mask([settings.token, ...secretValues(own, settings.env)])
+  return { settings, childEnv, mask, warnings: optionWarnings(command, settings.env, own) }
 }
 
 function environmentOf({ env }: AgentSettings, own: Variables): Record<string, string> {

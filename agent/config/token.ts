@@ -2,6 +2,10 @@
 import { AgentExit, EXIT } from '../exit.ts'
 
 const AGENT_AUDIENCE = 'mcp-edge/agent'
+/** How the owner keys begin that a relay has made; those that a deployer has made up cannot be told. */
+const OWNER_KEY_PREFIX = 'mcpe_owner_'
+/** Characters of a token's last part, a MAC of 256 bits (RFC 7518 §3.2). */
+const MAC_CHARS = 43
 
 export interface TokenClaims {
   readonly share: string
@@ -11,9 +15,20 @@ export interface TokenClaims {
 
 /** @throws {AgentExit} that says what to do, when the text is no agent token. */
 export function decodeAgentToken(token: string): TokenClaims {
-  const claims = decodeClaims(token)
+  if (token.startsWith(OWNER_KEY_PREFIX))
+    throw new AgentExit(
+      EXIT.AUTH,
+      'TOKEN_WRONG_KIND',
+      'This is the owner key of the relay, with which anybody can take all its shares. Keep it from agents, and use agent_token of the share.',
+    )
+  const wrapping = whatWraps(token)
+  const claims = wrapping === undefined ? decodeClaims(token) : undefined
   if (claims === undefined)
-    throw new AgentExit(EXIT.USAGE, 'TOKEN_MALFORMED', 'This is no agent token. Copy agent_token from the share, whole.')
+    throw new AgentExit(
+      EXIT.USAGE,
+      'TOKEN_MALFORMED',
+      `This is no agent token${wrapping ?? (token.startsWith('eyJ') ? ': it is cut off' : '')}. Copy agent_token from the share, whole.`,
+    )
   if (claims['aud'] !== AGENT_AUDIENCE)
     throw new AgentExit(
       EXIT.AUTH,
@@ -47,6 +62,19 @@ export function isLoopback(url: URL): boolean {
   return (
     url.hostname === 'localhost' || url.hostname.endsWith('.localhost') || url.hostname === '[::1]' || /^127(\.\d+){3}$/.test(url.hostname)
   )
+}
+
+/** What stands around or in a token that is no part of it, as the end of a clause. */
+function whatWraps(token: string): string | undefined {
+  if (/^["'`\u2018-\u201f]|["'`\u2018-\u201f]$/.test(token)) return ': it stands in quotation marks, which belong to the shell'
+  if (/^Bearer\s/i.test(token)) return ': leave the word Bearer out'
+  if (/^https?:/i.test(token)) return ', but a URL'
+  return /\s/.test(token) ? ': it has white space in it, as if it had been broken over lines' : undefined
+}
+
+/** Whether the end of a token is missing: the relay will refuse it. */
+export function isCutOff(token: string): boolean {
+  return (token.split('.')[2]?.length ?? 0) < MAC_CHARS
 }
 
 function decodeClaims(token: string): Record<string, unknown> | undefined {

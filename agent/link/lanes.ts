@@ -60,8 +60,11 @@ export class Lanes {
     return this.#lanes.filter((lane) => lane.drain()).length > 0
   }
 
-  /** Resolves when no call runs and all is sent, or after DRAIN_MS. */
+  /** Resolves when no call runs and all is sent, or after DRAIN_MS; says what is waited for. */
   async quiet(): Promise<void> {
+    const calls = this.#lanes.reduce((sum, { channels }) => sum + channels.runningCalls, 0)
+    if (calls > 0)
+      this.#options.log.info('leaving.waits', { calls, atMostMs: DRAIN_MS, meaning: 'for their answers; a second signal ends at once' })
     const signal = AbortSignal.timeout(DRAIN_MS)
     await Promise.all(this.#lanes.map(({ channels }) => channels.quiet(signal)))
   }
@@ -125,11 +128,16 @@ export class Lanes {
     )
   }
 
-  #welcomed(index: number, { share, lanes = 1 }: Welcome): void {
+  #welcomed(index: number, { share, lanes = 1, replaced = [] }: Welcome): void {
     const { log, url, settings } = this.#options
     if (index === 0) {
       this.#count = lanes
       this.#mayServe.resolve()
+      if (replaced.length > 0)
+        log.warn('agents.replaced', {
+          agents: replaced.join(','),
+          meaning: 'served this share until now, and were ended in favour of this agent',
+        })
       if (settings.isolation === 'share' && lanes > settings.maxChildren && this.#lanes.length === 1)
         log.warn('lanes.children', {
           lanes,

@@ -216,6 +216,18 @@ describe('an agent among others', () => {
     await ScriptedAgent.connect(share, { join: 'replace' })
     expect((await factsOf(share)).agents.map(({ name }) => name).toSorted()).toEqual(['replica', 'scripted'])
   })
+
+  test('is told whom it has replaced, and nothing when only its own link has come back', async () => {
+    const share = await createShare()
+    const replacedBy = async (hello: Parameters<typeof ScriptedAgent.dial>[1]): Promise<readonly string[] | undefined> => {
+      const agent = await ScriptedAgent.dial(share, hello)
+      return (await agent.expect('welcome')).header.replaced
+    }
+    expect(await replacedBy({})).toBeUndefined()
+    expect(await replacedBy({})).toBeUndefined()
+    expect(await replacedBy({ instance: 'two' })).toEqual(['scripted'])
+    expect(await replacedBy({ agent: 'other', instance: 'three', join: 'replace' })).toEqual(['scripted'])
+  })
 })
 
 describe('a call', () => {

@@ -113,7 +113,8 @@ export class AgentMessages {
     const unwanted = hello.channels.filter(({ ch }) => !channels.isCurrent(ch, link)).map(({ ch }) => ch)
     const share = store.settings?.id ?? ''
     const lanes = share === '' ? 1 : laneCount(share)
-    sendFrame(link, { type: 'welcome', share, unwanted, ...(lanes === 1 ? {} : { lanes }) })
+    const replaced = closed.filter(({ instance }) => instance !== hello.instance).map(({ name }) => name)
+    sendFrame(link, { type: 'welcome', share, unwanted, ...(lanes > 1 && { lanes }), ...(replaced.length > 0 && { replaced }) })
     standbyAnswers.arrived(link)
     restartNews.arrived(link)
     lostAgents.returned(link, hello)

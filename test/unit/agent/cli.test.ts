@@ -61,6 +61,8 @@ describe.concurrent('leaving', { timeout: 20_000 }, () => {
     await link.next('drain')
     process.kill(pid, 'SIGUSR2')
     await link.next('answer', ({ key }) => key === keyOf(1))
+    expect(s.agent.stderr).toMatch(/"leaving\.waits","calls":1,"atMostMs":10000/)
+    expect(s.agent.stderr).toMatch(/"event":"call","ch":"c1","method":"later","ms":\d+,"outcome":"ok"/)
     expect((await link.next('died')).header).toMatchObject({ ch: 'c1', reason: 'closed' })
     expect((await link.closed).code).toBe(CLOSE.GOING_AWAY)
     expect(await s.agent.ended).toMatchObject({ code: 0, signal: null })
@@ -130,7 +132,8 @@ describe.concurrent('exit codes', { timeout: 20_000 }, () => {
     ['no command', ['--token', 'x'], {}, 1, /after --/],
     ['an unknown option', ['--bogus', '--', 'cat'], {}, 1, /unknown option '--bogus'/],
     ['a bad choice', ['--isolate', 'none', '--', 'cat'], {}, 1, /--isolate/],
-    ['no token at all in the token', ['--', 'cat'], { MCP_EDGE_TOKEN: 'mcpe_owner_x' }, 1, /no agent token/],
+    ['no token at all in the token', ['--', 'cat'], { MCP_EDGE_TOKEN: 'agent-token' }, 1, /no agent token/],
+    ['the owner key as the token', ['--', 'cat'], { MCP_EDGE_TOKEN: 'mcpe_owner_x' }, 3, /the owner key of the relay.*Keep it from agents/],
     ['a variable of ours for the child', ['--env', 'MCP_EDGE_TOKEN', '--', 'cat'], { MCP_EDGE_TOKEN: 'x' }, 1, /--env MCP_EDGE_TOKEN/],
   ])('%s exits with a plain line', async (_, args, env, exit, text) => {
     await using agent = new TestAgent(args, env)
@@ -147,6 +150,9 @@ describe.concurrent('exit codes', { timeout: 20_000 }, () => {
     await using missing = new TestAgent(['--', 'no-such-command-anywhere'], { MCP_EDGE_TOKEN: relay.token() })
     expect(await missing.ended).toMatchObject({ code: 5 })
     expect(missing.stderr).toBe('mcp-edge-agent: The command no-such-command-anywhere was not found in PATH, or may not be run.\n')
+    await using quoted = new TestAgent(['--', 'npx -y server'], { MCP_EDGE_TOKEN: relay.token() })
+    expect(await quoted.ended).toMatchObject({ code: 5 })
+    expect(quoted.stderr).toContain('It came as one word: leave the quotation marks out, as in -- npx -y server')
     expect(relay.attempts).toBe(0)
   })
 })

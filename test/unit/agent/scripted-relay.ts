@@ -80,9 +80,9 @@ export class RelayLink {
     return key
   }
 
-  async welcome(unwanted: string[] = [], lanes?: number): Promise<Hello> {
+  async welcome(unwanted: string[] = [], lanes?: number, replaced?: string[]): Promise<Hello> {
     const { header } = await this.next('hello')
-    this.send({ type: 'welcome', share: SHARE, unwanted, ...(lanes === undefined ? {} : { lanes }) })
+    this.send({ type: 'welcome', share: SHARE, unwanted, ...(lanes && { lanes }), ...(replaced && { replaced }) })
     return header
   }
 

@@ -1,4 +1,5 @@
 /** A channel over a child that the test plays itself, and a relay that is a list of frames. */
+import { CallLog } from '../../../agent/channel/call-log.ts'
 import { CallMemory } from '../../../agent/channel/call-memory.ts'
 import { Channel, type ChannelFrame } from '../../../agent/channel/channel.ts'
 import { createLog } from '../../../agent/log.ts'
@@ -27,12 +28,21 @@ export class TestChannel {
   constructor(open: Partial<Open> = {}, memory = new CallMemory()) {
     this.memory = memory
     let child: FakeChild | undefined
+    const now = (): number => this.nowMs
+    const log = createLog({
+      level: 'debug',
+      json: true,
+      mask: new Mask([]),
+      write: (line) => this.logged.push(line),
+      now: () => new Date(0),
+    })
     this.channel = new Channel(
       { type: 'open', ch: 'c', ids: 'keep', asks: 'pass', ...open },
       {
         memory,
-        log: createLog({ level: 'debug', json: true, mask: new Mask([]), write: (line) => this.logged.push(line), now: () => new Date(0) }),
-        now: () => this.nowMs,
+        log,
+        callLog: new CallLog(log, now),
+        now,
         startChild: (handlers) => {
           child = new FakeChild(handlers)
           return child

@@ -47,7 +47,13 @@ const anySpan = fc.constant([0, 1] as const)
 
 export const RELAY_FRAMES: Each<RelayFrame> = {
   welcome: fc.record(
-    { type: type('welcome'), share: text, unwanted: fc.array(ch, { maxLength: 4 }), lanes: fc.integer({ min: 1, max: 64 }) },
+    {
+      type: type('welcome'),
+      share: text,
+      unwanted: fc.array(ch, { maxLength: 4 }),
+      lanes: fc.integer({ min: 1, max: 64 }),
+      replaced: fc.array(fc.stringMatching(/^[\w.-]{1,64}$/), { maxLength: 2 }),
+    },
     { requiredKeys: ['type', 'share', 'unwanted'] },
   ),
   open: fc.record({ type: type('open'), ch, ids: fc.constantFrom('keep', 'assign'), asks: fc.constantFrom('pass', 'refuse') }),

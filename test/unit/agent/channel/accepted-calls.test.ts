@@ -4,7 +4,7 @@ import type { RunningCall } from '../../../../agent/channel/call-memory.ts'
 import { RECEIPT_AFTER_MS } from '../../../../agent/limits.ts'
 
 function callOf(key: string, extra: Partial<RunningCall> = {}): RunningCall {
-  return { key, ch: 'c', method: 'm', tag: `t-${key}`, ra: 'ra', written: false, ...extra }
+  return { key, ch: 'c', method: 'm', tag: `t-${key}`, sinceMs: 0, ra: 'ra', written: false, ...extra }
 }
 
 beforeEach(() => void vi.useFakeTimers())

@@ -6,7 +6,7 @@ import { verifies } from '../../../requirements/verifies.ts'
 import { keyOf } from '../scripted-relay.ts'
 
 function callOf(label: number): RunningCall {
-  return { key: keyOf(label), ch: 'c1', method: 'm', tag: `t${label}`, ra: 'ra', written: true }
+  return { key: keyOf(label), ch: 'c1', method: 'm', tag: `t${label}`, sinceMs: 0, ra: 'ra', written: true }
 }
 
 function answerOf(bytes: number): CallEnd {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { CallMemory } from '../../../../agent/channel/call-memory.ts'
+import { CallLog } from '../../../../agent/channel/call-log.ts'
 import { Channel } from '../../../../agent/channel/channel.ts'
 import { ChildLimit } from '../../../../agent/channel/child-limit.ts'
 import { FakeChild } from '../fake-child.ts'
@@ -27,6 +28,7 @@ class LaneOfChannels {
         memory: new CallMemory(),
         log: SILENT_LOG,
         now: () => nowMs++,
+        callLog: new CallLog(SILENT_LOG, () => 0),
         startChild: (handlers) => {
           const child = new FakeChild(handlers)
           this.children.push(child)

@@ -6,7 +6,7 @@ import type { MessageFacts } from '../../../../protocol/json-scan.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 function callOf(key: string): RunningCall {
-  return { key, ch: 'c', method: 'm', tag: key, ra: `ra-${key}`, written: true }
+  return { key, ch: 'c', method: 'm', tag: key, sinceMs: 0, ra: `ra-${key}`, written: true }
 }
 
 function listenOf(key: string): RunningCall {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isLoopback, linkUrl, decodeAgentToken } from '../../../../agent/config/token.ts'
+import { decodeAgentToken, isCutOff, isLoopback, linkUrl } from '../../../../agent/config/token.ts'
 
 function tokenOf(claims: unknown): string {
   return `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
@@ -14,7 +14,7 @@ test('decodeAgentToken() reads share and relay without verifying', () => {
 
 test.each([
   ['', 'TOKEN_MALFORMED', 1],
-  ['mcpe_owner_abc', 'TOKEN_MALFORMED', 1],
+  ['mcpe_owner_abc', 'TOKEN_WRONG_KIND', 3],
   ['a.b.c', 'TOKEN_MALFORMED', 1],
   [tokenOf(null), 'TOKEN_MALFORMED', 1],
   [tokenOf({ ...CLAIMS, share: '../x' }), 'TOKEN_MALFORMED', 1],
@@ -50,4 +50,22 @@ test.each([
   ['wss://relay.example', false],
 ])('isLoopback(%s) is %s', (url, expected) => {
   expect(isLoopback(new URL(url))).toBe(expected)
+})
+
+test.each([
+  [`"${tokenOf(CLAIMS)}"`, 'quotation marks'],
+  [`${tokenOf(CLAIMS)}'`, 'quotation marks'],
+  ["'eyJ", 'quotation marks'],
+  ['\u201ceyJ.x.y\u201d', 'quotation marks'],
+  ['Bearer eyJ.x.y', 'leave the word Bearer out'],
+  ['https://relay.example/s/x/k/y/mcp', 'but a URL'],
+  ['eyJhbGci OiJIUzI1NiJ9', 'white space in it'],
+  ['eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJtY3At', 'cut off'],
+  ['mcpe_owner_abc', 'the owner key of the relay'],
+])('decodeAgentToken(%j) says what is wrong with it', (token, text) => {
+  expect(() => decodeAgentToken(token)).toThrow(expect.objectContaining({ message: expect.stringContaining(text) as string }))
+})
+
+test('isCutOff() tells a token whose last part is too short', () => {
+  expect([isCutOff(`a.b.${'c'.repeat(43)}`), isCutOff(`a.b.${'c'.repeat(42)}`), isCutOff('a.b')]).toEqual([false, true, true])
 })

@@ -207,6 +207,12 @@ test('an agent at a share of one lane has one link and says nothing of lanes', a
   expect(relay.attempts).toBe(1)
 })
 
+test('Lanes names the agents that were ended in favour of this one', async () => {
+  await using agent = start()
+  await (await relay.link(0)).welcome([], undefined, ['laptop', 'desk'])
+  await agent.logged(/"agents\.replaced","agents":"laptop,desk"/)
+})
+
 test('Lanes joins anew when a slow server turns out to be modern', async () => {
   const [command = '', ...args] = scriptServer(`
     on = ({ id, method }) => {

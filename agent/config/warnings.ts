@@ -1,0 +1,18 @@
+/** What in options and variables is most likely a mistake, in words for the log. Pure. */
+import type { Command } from 'commander'
+import type { Variables } from './environment.ts'
+
+const OURS = 'MCP_EDGE_'
+
+/** One sentence for each. `extra` is what `--env` was given. */
+export function optionWarnings(command: Command, extra: readonly string[], own: Variables): string[] {
+  const known = new Set(command.options.map(({ long = '' }) => OURS + long.slice(2).replaceAll('-', '_').toUpperCase()))
+  return [
+    ...extra
+      .filter((entry) => !entry.includes('=') && own[entry] === undefined)
+      .map((name) => `--env ${name}: no such variable is set here, so the server gets none`),
+    ...Object.keys(own)
+      .filter((name) => name.startsWith(OURS) && !known.has(name))
+      .map((name) => `${name} is no variable of the agent: see --help`),
+  ]
+}
