@@ -123,7 +123,7 @@ export const ERRORS = {
     http: 200,
     rpc: -32009,
     retryable: true,
-    message: 'The session ended before the server answered. Start a new session and call again.',
+    message: 'The session ended before the server answered. Start a new one, and check data.executed before you repeat the call.',
   },
   CANCELLED: { http: 200, rpc: -32010, retryable: false, message: 'The call was cancelled by its client. Nothing more will come for it.' },
   BACKLOG_FULL: { http: 503, rpc: -32011, retryable: true, message: 'The server does not read its input fast enough. Try again later.' },

@@ -42,12 +42,14 @@ export function failureText({ code, at, detail }: Pick<Failure, 'code' | 'at' | 
 
 /**
  * The JSON-RPC error response for a failure, as text. `rawId` is the request's id exactly as it was sent, or `null`.
- * `error.data` has `code`, `retryable` and the failure's facts, and nothing else that the object may carry: a `failed`
+ * `error.data` has `code`, `retryable` (false where the call has run, or may have) and the failure's facts, and nothing else that the object may carry: a `failed`
  * frame is a failure too, and its key and return address are not the client's to see.
  */
 export function errorResponse(rawId: string, failure: Failure): string {
   const { code, executed, exitCode, signal, stderr, at, detail, retryAfterMs, supported, requested, requiredCapabilities } = failure
-  const { rpc, retryable } = ERRORS[code]
+  const { rpc, retryable: isRetryable } = ERRORS[code]
+  // What may have run must not be repeated by a program that looks at nothing else, unless we have named a time for it.
+  const retryable = isRetryable && (executed === undefined || executed === 'no' || retryAfterMs !== undefined)
   const facts = { executed, exitCode, signal, stderr, at, detail, retryAfterMs, supported, requested, requiredCapabilities }
   const error = { code: rpc, message: failureText(failure), data: { code, ...facts, retryable } }
   return `{"jsonrpc":"2.0","id":${rawId},"error":${JSON.stringify(error)}}`

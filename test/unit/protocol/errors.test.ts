@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ERRORS } from '../../../protocol/error-table.ts'
 import { errorResponse, type Failure, failureText, isErrorCode } from '../../../protocol/errors.ts'
 import type { Failed } from '../../../protocol/frame.ts'
+import { verifies } from '../../requirements/verifies.ts'
 import { AGENT_FRAMES } from './frame-arbitrary.ts'
 import { idText } from './json-arbitrary.ts'
 
@@ -49,11 +50,20 @@ describe('errorResponse()', () => {
     )
   })
 
-  test("has every fact and the table's retryable in data", () => {
+  test('does not call retryable what may have run', () => {
+    verifies('promise.3.says-executed')
+    const retryable = (given: Failure): unknown => JSON.parse(errorResponse('1', given)).error.data.retryable
+    expect(retryable({ code: 'CHANNEL_CLOSED', executed: 'no' })).toBe(true)
+    expect(retryable({ code: 'CHANNEL_CLOSED', executed: 'unknown' })).toBe(false)
+    expect(retryable({ code: 'AGENT_AWAY', executed: 'unknown', retryAfterMs: 2000 })).toBe(true)
+  })
+
+  test("has every fact in data, and the table's retryable where the call has not run", () => {
     fc.assert(
       fc.property(failure, (given) => {
         const { message, data } = JSON.parse(errorResponse('1', given)).error
-        expect(data).toEqual({ ...given, retryable: ERRORS[given.code].retryable })
+        const mayHaveRun = (given.executed ?? 'no') !== 'no' && given.retryAfterMs === undefined
+        expect(data).toEqual({ ...given, retryable: ERRORS[given.code].retryable && !mayHaveRun })
         expect(message).toBe(failureText(given))
       }),
     )
