@@ -1,5 +1,6 @@
 /** Runs one server process, without a shell and in a process group of its own: passes its lines on, and stops it in three bounded steps. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import crossSpawn from 'cross-spawn'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
@@ -72,14 +73,15 @@ type Process = ChildProcessByStdio<Writable, Readable, Readable>
 export function startChild(spec: ChildSpec, handlers: ChildHandlers, context: ChildContext): Child {
   try {
     const detached = context.platform !== 'win32'
-    const process = spawn(spec.command, spec.args, {
+    // On Windows `npx` is `npx.cmd`, which Node runs by a shell only; everywhere else this is Node's own.
+    const process = crossSpawn(spec.command, [...spec.args], {
       cwd: spec.cwd,
       env: { ...spec.env },
       stdio: ['pipe', 'pipe', 'pipe'],
       detached,
       windowsHide: true,
       shell: false,
-    })
+    }) as Process
     // With no file descriptor left there are no pipes to attach to, and the error comes later.
     process.on('error', () => {})
     return new RunningChild(process, spec, handlers, context)
