@@ -55,6 +55,9 @@ export const JUNK_BYTES = 1024 * 1024
 export const JUNK_VERDICT_MS = 1000
 export const JUNK_GIVE_UP_MS = 60_000
 
+/** Pause between two looks, until the first message, for one that lacks its line end: no event tells that none comes. */
+export const UNFINISHED_LOOK_MS = 2000
+
 /** A child that has said nothing for this long since its start is named in the log. */
 export const SILENT_START_MS = 30_000
 

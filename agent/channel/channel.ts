@@ -50,8 +50,8 @@ export class Channel {
     this.#outbox = new Outbox(ch, (message) => this.#messages.undeliverable(message))
     this.#intake = new Intake(open, context, this.#child, this.#outbox)
     const { log, now } = context
-    const unfinishedBytes = (): number => this.#child.unfinishedBytes
-    this.#startup = new ChildStartup({ ch, log, now, unfinishedBytes, unreadable: (detail) => this.#giveUp(detail) })
+    const unfinished = (mostBytes: number): Uint8Array | undefined => this.#child.unfinished(mostBytes)
+    this.#startup = new ChildStartup({ ch, log, now, unfinished, unreadable: (detail) => this.#giveUp(detail) })
     this.#messages = new ChildMessages(open, context, this.#intake, this.#outbox, this.#startup)
     context.log.info('channel.open', { ch, pid: this.#child.pid })
   }

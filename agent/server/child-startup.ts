@@ -1,5 +1,6 @@
 /** Watches a child until its first message: logs how long that took or that it stays silent, and says when none can come any more. */
-import { JUNK_GIVE_UP_MS, JUNK_VERDICT_MS, SILENT_START_MS } from '../limits.ts'
+import { scanMessage } from '../../protocol/json-scan.ts'
+import { JUNK_BYTES, JUNK_GIVE_UP_MS, JUNK_VERDICT_MS, SILENT_START_MS, UNFINISHED_LOOK_MS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { StdoutFormat } from './stdout-format.ts'
 
@@ -8,8 +9,8 @@ interface StartupOptions {
   readonly log: Log
   /** Monotonic milliseconds. */
   readonly now: () => number
-  /** Bytes of a line of stdout whose end has not come. */
-  readonly unfinishedBytes: () => number
+  /** A line of stdout whose end has not come, or undefined where it has more bytes than that. */
+  readonly unfinished: (mostBytes: number) => Uint8Array | undefined
   /** Told once that what the child prints can never be a message, and why. */
   readonly unreadable: (detail: string) => void
 }
@@ -19,14 +20,18 @@ export class ChildStartup {
   readonly #format = new StdoutFormat()
   readonly #sinceMs: number
   #junkMs = -Infinity
-  #timer: NodeJS.Timeout
+  readonly #lookTimer: NodeJS.Timeout
+  readonly #silenceTimer: NodeJS.Timeout
+  readonly #giveUpTimer: NodeJS.Timeout
   #verdictTimer: NodeJS.Timeout | undefined
   #isOver = false
 
   constructor(options: StartupOptions) {
     this.#options = options
     this.#sinceMs = options.now()
-    this.#timer = setTimeout(() => this.#silent(), SILENT_START_MS).unref()
+    this.#lookTimer = setInterval(() => this.#look(), UNFINISHED_LOOK_MS).unref()
+    this.#silenceTimer = setTimeout(() => this.#silent(), SILENT_START_MS).unref()
+    this.#giveUpTimer = setTimeout(() => this.#lastLook(), JUNK_GIVE_UP_MS).unref()
   }
 
   /** The child has said something. */
@@ -42,37 +47,40 @@ export class ChildStartup {
     if (this.#isOver) return
     this.#junkMs = this.#options.now()
     const fault = this.#format.junk(line)
-    if (fault === undefined) return
-    const { detail, isCertain } = fault
-    if (isCertain) this.#giveUp(detail)
-    // A server that logs its answers in its own way prints the answer itself at once.
-    else this.#verdictTimer ??= setTimeout(() => this.#giveUp(detail), JUNK_VERDICT_MS).unref()
+    if (fault?.isCertain === true) this.#giveUp(fault.detail)
+    else if (fault !== undefined) this.#suspect(fault.detail)
   }
 
   /** The child is gone, or is told to go. */
   end(): void {
     this.#isOver = true
-    clearTimeout(this.#timer)
-    clearTimeout(this.#verdictTimer)
+    clearInterval(this.#lookTimer)
+    for (const timer of [this.#silenceTimer, this.#giveUpTimer, this.#verdictTimer]) clearTimeout(timer)
+  }
+
+  /** A server that logs its answers in its own way prints the answer itself at once. */
+  #suspect(detail: string): void {
+    this.#verdictTimer ??= setTimeout(() => this.#giveUp(detail), JUNK_VERDICT_MS).unref()
+  }
+
+  #look(): void {
+    const line = this.#options.unfinished(JUNK_BYTES)
+    if (line !== undefined && scanMessage(line).ok) this.#suspect('the server ends its messages without a line end')
   }
 
   #silent(): void {
-    const { ch, log, unfinishedBytes } = this.#options
+    const { ch, log } = this.#options
     log.warn('child.silent', {
       ch,
       forMs: SILENT_START_MS,
       junkLines: this.#format.lines,
-      unfinishedBytes: unfinishedBytes(),
       meaning: 'no message since its start: is it an MCP server on stdio, and does it wait for something?',
     })
-    this.#timer = setTimeout(() => this.#lastLook(), JUNK_GIVE_UP_MS - SILENT_START_MS).unref()
   }
 
   /** A server that greets and then takes long is waited for; one that goes on printing is none. */
   #lastLook(): void {
-    const { now, unfinishedBytes } = this.#options
-    if (unfinishedBytes() > 0) this.#giveUp('the server prints without a line end')
-    else if (now() - this.#junkMs < SILENT_START_MS)
+    if (this.#options.now() - this.#junkMs < SILENT_START_MS)
       this.#giveUp(`the server goes on printing on stdout, and none of its ${this.#format.lines} lines is a message`)
   }
 

@@ -39,8 +39,8 @@ export interface ChildHandlers {
 
 export interface Child {
   readonly pid: number | undefined
-  /** Bytes of a line of stdout whose end has not come. */
-  readonly unfinishedBytes: number
+  /** A line of stdout whose end has not come, or undefined where it has more bytes than that. */
+  unfinished(mostBytes: number): Uint8Array | undefined
   /** `done` is called once: with true when the kernel has taken the bytes, false when the child is gone before. */
   write(bytes: Uint8Array, done: (taken: boolean) => void): void
   /** Stops reading stdout, so that the child waits in its own write. */
@@ -89,7 +89,7 @@ export function startChild(spec: ChildSpec, handlers: ChildHandlers, context: Ch
     setImmediate(() => handlers.gone({ exitCode: null, signal: null, stderr: '', startError: startError(spec, error) }))
     return {
       pid: undefined,
-      unfinishedBytes: 0,
+      unfinished: () => undefined,
       write: (_, done) => setImmediate(done, false),
       pause: () => {},
       resume: () => {},
@@ -142,8 +142,8 @@ class RunningChild implements Child {
     })
   }
 
-  get unfinishedBytes(): number {
-    return this.#stdout.unfinishedBytes
+  unfinished(mostBytes: number): Uint8Array | undefined {
+    return this.#stdout.unfinished(mostBytes)
   }
 
   write(bytes: Uint8Array, done: (taken: boolean) => void): void {

@@ -36,9 +36,9 @@ export class LineSplitter {
     this.#handlers = handlers
   }
 
-  /** Bytes of a line whose end has not come. */
-  get unfinishedBytes(): number {
-    return this.#size
+  /** A line whose end has not come, or undefined where it has more than `mostBytes`. */
+  unfinished(mostBytes: number): Uint8Array | undefined {
+    return this.#oversized === undefined && this.#size <= mostBytes ? this.#join(this.#size) : undefined
   }
 
   push(chunk: Uint8Array): void {

@@ -16,6 +16,7 @@ const FORMATS = {
   events: 'the server prints server-sent events instead of one message per line',
   prefix: 'the server prints other text before each message on its line',
   utf16: 'the server prints UTF-16 instead of UTF-8',
+  nul: 'the server prints NUL bytes beside its messages',
 } as const
 
 const LINE_FEED = Uint8Array.of(0x0a)
@@ -45,7 +46,8 @@ export class StdoutFormat {
   }
 
   #formatOf(line: Uint8Array): keyof typeof FORMATS | undefined {
-    if (line.includes(0) && isAnswer(line.filter((byte) => byte !== 0 && byte < 0x80))) return 'utf16'
+    const text8 = line.filter((byte) => byte !== 0 && byte < 0x80)
+    if (line.includes(0) && isAnswer(text8)) return text8.length <= line.length / 2 + 1 ? 'utf16' : 'nul'
     const text = Buffer.from(line).toString('latin1')
     if (text.trim() === '') return this.#isInHeaders ? 'headers' : undefined
     if (/^content-length:\s*\d+\s*$/i.test(text)) this.#isInHeaders = true

@@ -13,7 +13,6 @@ export class FakeChild implements Child {
   reads = true
   paused = false
   stopped = false
-  unfinishedBytes = 0
 
   constructor(handlers: ChildHandlers) {
     this.handlers = handlers
@@ -41,6 +40,8 @@ export class FakeChild implements Child {
     this.handlers.gone({ exitCode: 0, signal: null, stderr: '', ...end })
     this.#gone.resolve()
   }
+
+  unfinished(): undefined {}
 
   pause(): void {
     this.paused = true

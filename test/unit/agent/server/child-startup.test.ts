@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { JUNK_GIVE_UP_MS, JUNK_VERDICT_MS, SILENT_START_MS } from '../../../../agent/limits.ts'
+import { JUNK_GIVE_UP_MS, JUNK_VERDICT_MS, SILENT_START_MS, UNFINISHED_LOOK_MS } from '../../../../agent/limits.ts'
 import type { LogFields } from '../../../../agent/log.ts'
 import { ChildStartup } from '../../../../agent/server/child-startup.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { SILENT_LOG } from '../silent-log.ts'
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] }))
 afterEach(() => void vi.useRealTimers())
 
 const HEADERS = ['Content-Length: 120', '']
@@ -13,7 +13,7 @@ const HEADERS = ['Content-Length: 120', '']
 class Scene {
   readonly logged: (readonly [string, LogFields | undefined])[] = []
   readonly unreadable: string[] = []
-  unfinishedBytes = 0
+  unfinished = ''
   readonly startup = new ChildStartup({
     ch: 'c',
     log: {
@@ -22,7 +22,7 @@ class Scene {
       warn: (event, fields) => void this.logged.push([event, fields]),
     },
     now: () => performance.now(),
-    unfinishedBytes: () => this.unfinishedBytes,
+    unfinished: () => Buffer.from(this.unfinished),
     unreadable: (detail) => void this.unreadable.push(detail),
   })
 
@@ -80,9 +80,12 @@ test('ChildStartup gives up on a child that goes on printing, and on one that en
   }
   expect(chatty.unreadable).toEqual([expect.stringContaining('goes on printing')])
   const endless = new Scene()
-  endless.unfinishedBytes = 100
+  endless.unfinished = '{"jsonrpc":"2.0","id":0,"result":'
   vi.advanceTimersByTime(JUNK_GIVE_UP_MS)
-  expect(endless.unreadable).toEqual(['the server prints without a line end'])
+  expect(endless.unreadable).toEqual([])
+  endless.unfinished += '{}}'
+  vi.advanceTimersByTime(UNFINISHED_LOOK_MS + JUNK_VERDICT_MS)
+  expect(endless.unreadable).toEqual(['the server ends its messages without a line end'])
 })
 
 test('ChildStartup.end() ends its watch', () => {

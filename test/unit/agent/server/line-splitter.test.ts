@@ -99,10 +99,12 @@ test('LineSplitter drops a byte order mark before the first line, and nowhere el
   expect(split([...bytes].map((byte) => Uint8Array.of(byte)))).toEqual(lines)
 })
 
-test('LineSplitter.unfinishedBytes counts a line whose end has not come', () => {
+test('LineSplitter.unfinished() shows a line whose end has not come, up to a size', () => {
   const splitter = new LineSplitter(1024, { line: () => {}, tooLong: () => {} })
-  splitter.push(Buffer.from('one\ntwo'))
-  expect(splitter.unfinishedBytes).toBe(3)
+  splitter.push(Buffer.from('one\ntw'))
+  splitter.push(Buffer.from('o'))
+  expect(Buffer.from(splitter.unfinished(3) ?? []).toString()).toBe('two')
+  expect(splitter.unfinished(2)).toBeUndefined()
   splitter.push(Buffer.from('\n'))
-  expect(splitter.unfinishedBytes).toBe(0)
+  expect(splitter.unfinished(2)).toHaveLength(0)
 })

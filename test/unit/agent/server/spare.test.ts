@@ -8,7 +8,6 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 /** A process that does what the test says. */
 class ScriptedChild implements Child {
-  readonly unfinishedBytes = 0
   readonly pid = 1
   readonly handlers: ChildHandlers
   isStopped = false
@@ -20,6 +19,8 @@ class ScriptedChild implements Child {
   write(_: Uint8Array, done: (taken: boolean) => void): void {
     done(true)
   }
+  unfinished(): undefined {}
+
   pause(): void {}
   resume(): void {}
   stop(): Promise<void> {

@@ -32,6 +32,7 @@ test.each([
   ['the framing of LSP', ['Content-Length: 120', 'Content-Type: application/vscode-jsonrpc', ''], 'Content-Length headers'],
   ['server-sent events', ['event: message', `data: ${JSON.stringify(ANSWER)}`], 'server-sent events'],
   ['log lines with messages', [`[INFO] ${JSON.stringify(ANSWER)}`], 'other text before each message'],
+  ['messages with NUL bytes', [`\0${JSON.stringify(ANSWER)}`], 'NUL bytes'],
   ['UTF-16', [Buffer.from(JSON.stringify(ANSWER), 'utf16le')], 'UTF-16'],
 ])('StdoutFormat knows %s', (_, lines, text) => {
   verifies('promise.10.unreadable')
