@@ -39,11 +39,11 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   const agentOptions = { cwd: userDir, options: options.agent, command, env }
   // Before anything is started, what is wrong on the command line; the relay and the token are not known yet.
   if (!options.relayOnly) readAgentOptions({ ...agentOptions, relay: 'http://127.0.0.1', token: 'none' })
-  const folder = await openState(dataDir, FORMER_RUN_MS)
+  const write = (line: string): void => void process.stderr.write(`${line}\n`)
+  const folder = await openState(dataDir, FORMER_RUN_MS, (pid) => write(`Waiting for another npm start to end (process ${pid}).`))
   lifetime.defer(folder.release)
   let isReady = false
   const showsAll = options.json || options.verbose || options.relayOnly
-  const write = (line: string): void => void process.stderr.write(`${line}\n`)
   const log = (line: string): void => {
     if (showsAll || !isNoise(line, isReady)) write(options.json ? line : describeAgentLine(line))
   }

@@ -49,11 +49,11 @@ const LOCK_POLL_MS = 100
 
 /**
  * Opens the folder, makes it when it is not there (for its owner's eyes only), and keeps others out of it while we live. A
- * process that uses it has `waitMs` to end.
+ * process that uses it has `waitMs` to end; `onWait` is told of it.
  *
  * @throws {Error} when another running process uses it.
  */
-export async function openState(dir: string, waitMs = 0): Promise<StateFolder> {
+export async function openState(dir: string, waitMs = 0, onWait: (pid: number) => void = () => {}): Promise<StateFolder> {
   const storageDir = join(dir, 'storage')
   const runtimeDir = join(dir, 'runtime')
   for (const path of [dir, storageDir, runtimeDir]) {
@@ -62,7 +62,7 @@ export async function openState(dir: string, waitMs = 0): Promise<StateFolder> {
   }
   const stateFile = join(dir, 'state.json')
   const lockFile = join(dir, 'lock')
-  const wasKilled = await takeLock(lockFile, waitMs)
+  const wasKilled = await takeLock(lockFile, waitMs, onWait)
   const write = (state: State): Promise<void> => writeWhole(stateFile, `${JSON.stringify(state, undefined, 2)}\n`)
   const read = async (): Promise<State> => {
     const kept = await readState(stateFile)
@@ -94,7 +94,7 @@ async function writeWhole(file: string, text: string): Promise<void> {
 }
 
 /** Returns whether the lock was left by a process that is gone. */
-async function takeLock(file: string, waitMs: number): Promise<boolean> {
+async function takeLock(file: string, waitMs: number, onWait: (pid: number) => void): Promise<boolean> {
   let isStale = false
   for (let waitedMs = 0; ; waitedMs += LOCK_POLL_MS) {
     if (await makeLock(file)) return isStale
@@ -102,8 +102,10 @@ async function takeLock(file: string, waitMs: number): Promise<boolean> {
     if (!(await isRunning(holder))) {
       isStale = true
       await rm(file, { force: true })
-    } else if (waitedMs < waitMs) await delay(LOCK_POLL_MS)
-    else throw new Error(`another process (${holder}) uses this folder; stop it, or name another one with --data`)
+    } else if (waitedMs < waitMs) {
+      if (waitedMs === 0) onWait(holder)
+      await delay(LOCK_POLL_MS)
+    } else throw new Error(`another process (${holder}) uses this folder; stop it, or name another one with --data`)
   }
 }
 

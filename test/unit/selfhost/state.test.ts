@@ -58,9 +58,11 @@ test('openState() refuses a folder that a running start.ts holds, and takes it w
   await once(other.stdout, 'data')
   await writeFile(join(dir, 'lock'), String(other.pid))
   await expect(openState(dir)).rejects.toThrow(`another process (${other.pid}) uses this folder`)
-  const waiting = openState(dir, 60_000)
+  const told: number[] = []
+  const waiting = openState(dir, 60_000, (pid) => void told.push(pid))
   other.kill('SIGKILL')
   await once(other, 'exit')
   expect((await waiting).wasKilled).toBe(true)
+  expect(told.every((pid) => pid === other.pid)).toBe(true)
   expect(await readFile(join(dir, 'lock'), 'utf8')).toBe(String(process.pid))
 })
