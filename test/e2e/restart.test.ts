@@ -60,6 +60,25 @@ test('npm start leaves no process when it is killed', async () => {
   await allGone(below)
 }, 120_000)
 
+test('npm start says what it waits for by the first signal, ends at once by a second, and leaves no process', async () => {
+  const folder = stack.use(await StateFolder.create())
+  const started = await Selfhost.start(['--port', '0', '--data', folder.path, '--verbose', '--', ...fixture('never-answers')])
+  stack.use(started)
+  const client = new RawClient(started.line.shareUrl)
+  await client.initialize()
+  const hanging = client.callTool('hang').catch((error: unknown) => error)
+  await started.program.stderr.find((line) => (/"call\.begin".*"tools\/call"/.test(line) ? true : undefined), 'the call at the agent')
+  const below = descendants(started.program.pid)
+  started.program.signal('SIGINT')
+  await started.program.stderr.find((line) => (line.startsWith('Ending: calls that run') ? true : undefined), 'what is waited for')
+  // One that comes with the first, as npm and a terminal send it, is the same.
+  const again = setInterval(() => started.program.signal('SIGINT'), 100)
+  expect(await started.program.exited).toHaveProperty('code', 130)
+  clearInterval(again)
+  await allGone(below)
+  await hanging
+}, 120_000)
+
 test('npm start keeps its share URL when it starts right after it was killed', async () => {
   verifies('promise.4.id-lives')
   const folder = stack.use(await StateFolder.create())
