@@ -1,5 +1,5 @@
 /** Recognises output that can never be MCP over stdio, one message a line, by what a server prints before its first message. No I/O, no clock. */
-import { scanMessage } from '../../protocol/json-scan.ts'
+import { findMember, scanMessage } from '../../protocol/json-scan.ts'
 import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from '../../protocol/json-skip.ts'
 import { concat } from '../../protocol/splice.ts'
 import { JUNK_BYTES, JUNK_LINES } from '../limits.ts'
@@ -16,6 +16,7 @@ const FORMATS = {
   events: 'the server prints server-sent events instead of one message per line',
   prefix: 'the server prints other text before each message on its line',
   utf16: 'the server prints UTF-16 instead of UTF-8',
+  noId: 'the server leaves the id out of its answers',
   nul: 'the server prints NUL bytes beside its messages',
 } as const
 
@@ -53,6 +54,7 @@ export class StdoutFormat {
     if (/^content-length:\s*\d+\s*$/i.test(text)) this.#isInHeaders = true
     else if (!/^content-type:/i.test(text)) this.#isInHeaders = false
     if (this.#endsObject(line)) return 'pretty'
+    if (isAnswerWithoutId(line)) return 'noId'
     const opens = line.indexOf(OPEN_OBJECT)
     if (opens > 0 && isAnswer(line.subarray(opens))) return text.startsWith('data:') ? 'events' : 'prefix'
     return undefined
@@ -93,4 +95,9 @@ function depthAfter(line: Uint8Array, before: number): number {
 function isAnswer(bytes: Uint8Array): boolean {
   const scanned = scanMessage(bytes)
   return scanned.ok && (scanned.value.kind === 'result' || scanned.value.kind === 'error')
+}
+
+function isAnswerWithoutId(line: Uint8Array): boolean {
+  const has = (key: string): boolean => findMember(line, 0, key) !== undefined
+  return line[0] === OPEN_OBJECT && has('jsonrpc') && (has('result') || has('error')) && !has('method') && !has('id')
 }

@@ -32,6 +32,7 @@ test.each([
   ['the framing of LSP', ['Content-Length: 120', 'Content-Type: application/vscode-jsonrpc', ''], 'Content-Length headers'],
   ['server-sent events', ['event: message', `data: ${JSON.stringify(ANSWER)}`], 'server-sent events'],
   ['log lines with messages', [`[INFO] ${JSON.stringify(ANSWER)}`], 'other text before each message'],
+  ['answers without an id', [JSON.stringify({ ...ANSWER, id: undefined })], 'leaves the id out'],
   ['messages with NUL bytes', [`\0${JSON.stringify(ANSWER)}`], 'NUL bytes'],
   ['UTF-16', [Buffer.from(JSON.stringify(ANSWER), 'utf16le')], 'UTF-16'],
 ])('StdoutFormat knows %s', (_, lines, text) => {
@@ -45,6 +46,7 @@ test.each([
   ['what the server was sent', [...pretty(REQUEST), `<- ${JSON.stringify(REQUEST)}`]],
   ['a header without a blank line', ['Content-Length: 5', 'hello', '']],
   ['a string that a line breaks off', ['{"jsonrpc":"2.0","id":0,"result":"a', 'b"}']],
+  ['log lines in JSON', ['{"level":"info","result":1}', '{"jsonrpc":"2.0","error":', '{"jsonrpc":"2.0"}']],
   ['NUL bytes', [new Uint8Array(64)]],
 ])('StdoutFormat says nothing of %s', (_, lines) => {
   verifies('stdio.junk')
