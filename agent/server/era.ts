@@ -2,11 +2,15 @@
  * Finds out whether the server speaks revision 2026-07-28, needs `initialize`, or takes either. It asks processes that serve
  * nobody, one for each question: some servers die of it, and others speak the era of their first message for the rest of their life.
  */
-import { canonicalId, scanMessage } from '../../protocol/json-scan.ts'
+import { canonicalId } from '../../protocol/json-scan.ts'
+import { otherTypeId } from '../../protocol/json-id.ts'
+import { scanWithoutNulls } from '../../protocol/null-members.ts'
 import type { Child, ChildHandlers } from './child.ts'
-import { PROBE_AGAIN_MS, PROBE_GIVE_UP_MS, PROBE_MS } from '../limits.ts'
+import { JUNK_VERDICT_MS, PROBE_AGAIN_MS, PROBE_GIVE_UP_MS, PROBE_MS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { EraChoice } from '../config/settings.ts'
+import { StartCheck } from './start-check.ts'
+import { StdoutFormat } from './stdout-format.ts'
 
 /** `legacy`: revisions up to 2025-11-25, with a handshake. `modern`: 2026-07-28, without. `both`: whichever a process is first spoken to in. */
 export type Era = 'legacy' | 'modern' | 'both'
@@ -57,6 +61,11 @@ class Probe implements EraFinding {
   readonly #startedMs = performance.now()
   #giveUpTimer: NodeJS.Timeout
   #answeredMs = 0
+  #verdictTimer: NodeJS.Timeout | undefined
+  readonly #format = new StdoutFormat()
+  #check: StartCheck | undefined
+  /** Whether the end of the first process says something of it: until it has answered, or is told to go. */
+  #mayCheck = true
   /** What is true as far as is known, and stays so if the next question gets no answer. */
   #known: Era = 'legacy'
   #found: Era | undefined
@@ -66,10 +75,15 @@ class Probe implements EraFinding {
     this.#options = options
     this.#log = log
     this.final = this.#final.promise
-    this.#giveUpTimer = setTimeout(() => this.#settle('no answer'), PROBE_GIVE_UP_MS)
+    this.#giveUpTimer = setTimeout(() => {
+      this.#mayCheck = false
+      this.#settle('no answer')
+    }, PROBE_GIVE_UP_MS)
     const hear = (bytes: Uint8Array): void => {
       const era = eraOf(bytes)
-      if (era === undefined || this.#known === 'modern') return
+      if (era === undefined) return this.#junk(bytes)
+      if (this.#known === 'modern') return
+      this.#mayCheck = false
       this.#known = era
       this.#answeredMs = performance.now() - this.#startedMs
       if (era === 'legacy') this.#settle('its answer')
@@ -78,14 +92,36 @@ class Probe implements EraFinding {
     }
     this.#child = this.#ask(discoverRequest(version), hear, () => {
       if (this.#known === 'modern' && this.#found === undefined) this.#askForHandshake(version)
-      else this.#end('it ended without an answer')
+      else void this.#endFirst()
     })
     this.initial = this.#initial(probeMs)
   }
 
   async stop(): Promise<void> {
+    this.#mayCheck = false
     this.#settle('the agent is leaving')
-    await this.#child.stop()
+    await Promise.all([this.#child.stop(), this.#check?.stop()])
+  }
+
+  /** When it has not answered, another process tells whether the question was the reason. */
+  async #endFirst(): Promise<void> {
+    this.#settle('it ended without an answer')
+    if (this.#mayCheck) {
+      this.#check = new StartCheck(this.#options)
+      await this.#check.gone
+    }
+    this.#gone.resolve()
+  }
+
+  /** A line that is no answer. Where the output as a whole can hold none, that is said at once, before anybody calls. */
+  #junk(line: Uint8Array): void {
+    const fault = this.#mayCheck && this.#verdictTimer === undefined ? this.#format.junk(line) : undefined
+    if (fault === undefined) return
+    this.#verdictTimer = setTimeout(() => {
+      this.#mayCheck = false
+      this.#log.error('server.fails', { meaning: fault.detail })
+      this.#settle(fault.detail)
+    }, JUNK_VERDICT_MS)
   }
 
   /** Whether a server that speaks 2026-07-28 takes initialize as well. */
@@ -122,11 +158,13 @@ class Probe implements EraFinding {
 
   kill(): void {
     this.#child.kill()
+    this.#check?.kill()
   }
 
   async #initial(probeMs: number): Promise<Era> {
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(() => {
+      void this.#check?.stop()
       if (this.#found === undefined && this.#known === 'legacy')
         this.#log.warn('era.unknown', { waitedMs: probeMs, meaning: 'the server is silent, and taken for legacy: --era says which it is' })
       late.resolve()
@@ -141,6 +179,7 @@ class Probe implements EraFinding {
     if (this.#found !== undefined) return
     this.#found = this.#known
     clearTimeout(this.#giveUpTimer)
+    clearTimeout(this.#verdictTimer)
     this.#log.debug('era', { era: this.#found, because })
     this.#final.resolve(this.#found)
     void this.#child.stop()
@@ -167,12 +206,13 @@ export function eraOf(line: Uint8Array): 'legacy' | 'modern' | undefined {
 
 /** Of a line that answers the one question that was asked; undefined for any other. */
 function answerKind(line: Uint8Array): 'result' | 'error' | undefined {
-  const scanned = scanMessage(line)
+  const { scanned } = scanWithoutNulls(line)
   if (!scanned.ok) return undefined
   const { kind, id } = scanned.value
   if ((kind !== 'result' && kind !== 'error') || id === undefined) return undefined
   // Nothing else was asked, so an error without an id answers this.
-  return id.raw === 'null' || canonicalId(id.raw) === canonicalId(String(PROBE_ID)) ? kind : undefined
+  const answered = canonicalId(id.raw)
+  return id.raw === 'null' || [answered, otherTypeId(answered)].includes(String(PROBE_ID)) ? kind : undefined
 }
 
 function versionsIn(line: Uint8Array): unknown {
@@ -184,7 +224,7 @@ function versionsIn(line: Uint8Array): unknown {
 
 function parsed(line: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(line).toString('utf8'))
+    return JSON.parse(Buffer.from(scanWithoutNulls(line).bytes).toString('utf8'))
   } catch {
     return undefined
   }

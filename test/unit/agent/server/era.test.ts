@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { findEra, eraOf, type Era, type EraFinding } from '../../../../agent/server/era.ts'
-import { PROBE_AGAIN_MS, PROBE_GIVE_UP_MS, PROBE_MS } from '../../../../agent/limits.ts'
+import { JUNK_VERDICT_MS, PROBE_AGAIN_MS, PROBE_GIVE_UP_MS, PROBE_MS } from '../../../../agent/limits.ts'
 import { createLog } from '../../../../agent/log.ts'
 import { Mask } from '../../../../agent/mask.ts'
 import { decodeAgentFrame, encodeFrame } from '../../../../protocol/frame-codec.ts'
@@ -128,11 +128,44 @@ describe('findEra()', () => {
     expect(await finding.initial).toBe('modern')
   })
 
-  test('takes a server that ends at the question for legacy', async () => {
+  test('takes a server that ends at the question for legacy, and sees with another process that it does not fail', async () => {
     verifies('stdio.probe.any-error')
-    const { child, finding } = new Probe()
+    const { child, children, finding, logged } = new Probe()
     child?.ends({ exitCode: 1 })
-    expect([await finding.initial, await finding.final]).toEqual(['legacy', 'legacy'])
+    expect(await finding.final).toBe('legacy')
+    const [, second] = children
+    expect(second?.written).toMatchObject([{ method: 'initialize', params: { protocolVersion: '2025-11-25' } }])
+    second?.says(result({}))
+    expect(second?.stopped).toBe(true)
+    second?.ends()
+    expect([await finding.initial, children.length, logged]).toEqual(['legacy', 2, []])
+  })
+
+  test('says at once that a server fails, why, and what to do', async () => {
+    verifies('promise.8.failing-start')
+    const { children, finding, logged } = new Probe()
+    for (const index of [0, 1]) children[index]?.ends({ exitCode: 3, stderr: 'one\nKEY is required' })
+    expect(await finding.initial).toBe('legacy')
+    expect(logged.join('')).toMatch(/"one".*"KEY is required".*"server.fails","exitCode":3.*--env NAME/s)
+  })
+
+  test('says at once that nothing of what a server prints can be read', async () => {
+    verifies('promise.8.failing-start', 'promise.10.unreadable')
+    const { child, children, finding, logged } = new Probe()
+    for (const line of ['Ready', '{', '"jsonrpc": "2.0", "id": 1,', '"error": { "code": -32601, "message": "" }', '}']) child?.says(line)
+    vi.advanceTimersByTime(JUNK_VERDICT_MS)
+    expect(await finding.final).toBe('legacy')
+    expect(logged.join('')).toMatch(/"server\.fails","meaning":"the server prints pretty-printed JSON/)
+    child?.ends()
+    expect([await finding.initial, children.length]).toEqual(['legacy', 1])
+  })
+
+  test('starts no second process when the agent leaves', async () => {
+    const { child, children, finding } = new Probe()
+    const stopped = finding.stop()
+    child?.ends()
+    await stopped
+    expect(children).toHaveLength(1)
   })
 
   test('takes a silent server for legacy, says so, and still hears it later', async () => {
