@@ -213,3 +213,12 @@ export const MAX_TOLD_CLIENTS = 32
 
 /** How soon the stream of a client that has left closes once something is written to it. */
 export const LEAVING_MS = 5_000
+
+/**
+ * How long a message on a GET stream counts as perhaps not taken: the keep-alive after it makes a dead connection answer, and the one
+ * after that then fails.
+ */
+export const UNTAKEN_MS = 2 * KEEPALIVE_MS + 5_000
+
+/** Ended GET streams whose place is remembered, where the agent cannot hold messages for them: two names and a number each. */
+export const MAX_LEFT_STREAMS = 1_000

@@ -223,7 +223,11 @@ export class Intake {
   }
 
   #deliverRespond({ ch, key, rawId }: Respond, body: Uint8Array): void {
-    if (this.asks.delete(canonicalId(rawId))) return this.#pass(key, body)
+    const id = canonicalId(rawId)
+    if (this.asks.delete(id)) {
+      this.#outbox.forgetAsk(id)
+      return this.#pass(key, body)
+    }
     this.#context.log.warn('client.unknown_answer', { ch, bytes: body.length, meaning: 'late, repeated or invented: dropped' })
     this.#passed(key)
   }

@@ -3,6 +3,7 @@
  * tail) so that it can be sent again. No I/O, no clock.
  */
 import type { Answer, Ask, Chunk, Notification, Replay } from '../../protocol/frame.ts'
+import { canonicalId } from '../../protocol/json-scan.ts'
 import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, MAX_LINE_BYTES, TAIL_BYTES, TAIL_MESSAGES, TAIL_MS } from '../../protocol/limits.ts'
 import { HeldMessages } from './held-messages.ts'
 import { belongsToNoCall, byOrder, isFailure, isMessage, type ChildMessage, type FailureFrame, type KeptFrame } from './kept-frame.ts'
@@ -160,11 +161,23 @@ export class Outbox {
     // Those that wait in the queue reach the stream without being asked for.
     const again = wanted.filter((kept) => !waiting.has(kept) && !released.includes(kept))
     this.#sendAgain(again, to)
-    this.#sendAgain(released)
+    // Among what is held may be what this client has seen: it was held when its connection was found dead.
+    this.#sendAgain(released.filter((kept) => kept.n > after || !kept.sent))
     return {
       answered: wanted.some(({ frame }) => frame.type === 'answer' && frame.key === key),
       incomplete: key === undefined && after < this.#forgottenNumber,
     }
+  }
+
+  /** The child's request with this canonical id needs no answer any more: it is not sent again. */
+  forgetAsk(id: string): void {
+    const isIt = ({ frame }: KeptFrame): boolean => frame.type === 'ask' && canonicalId(frame.rawId) === id
+    this.#held.take(isIt)
+    if (this.#queue.some(({ kept }) => isIt(kept))) this.#queueOnly(this.#queue.filter(({ kept, offset }) => offset > 0 || !isIt(kept)))
+    const over = this.#tail.filter(isIt)
+    if (over.length === 0) return
+    this.#tail = this.#tail.filter((kept) => !isIt(kept))
+    for (const { body } of over) this.#tailBytes -= body.length
   }
 
   /** A new link: the window starts again, and what was not receipted goes out again, whole. */

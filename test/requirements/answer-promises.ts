@@ -115,6 +115,9 @@ const RESUMED_STREAMS = {
       'The Share asks the agent for what was missed and keeps no events itself: sleep and reset lose none.',
     ),
     'promise.5.share-reset': promised('When a Worker loses its socket to the Share its client sees nothing of it.'),
+    'promise.5.never-untaken': promised(
+      'What a server says on a GET stream just after its client was cut off comes on the next one, with or without `Last-Event-ID`.',
+    ),
     'promise.5.lost-is-told': promised('A client is told when what it missed is kept no more.'),
     'promise.5.answer-kept': promised('The answer of a call whose client has left waits for it.'),
   },

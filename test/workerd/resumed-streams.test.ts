@@ -253,6 +253,8 @@ describe('the GET stream', () => {
     const seen = parts.agent.notify(parts.ch, CHANGED)
     const lastId = (await events.nextEvent())?.id ?? ''
     await events.cancel()
+    // Until it has said where it was, nobody knows that it has seen the message.
+    expect(await expectReplay(parts.agent)).toMatchObject({ after: seen.header.n - 1 })
     return { ...parts, seen, lastId }
   }
 
@@ -293,6 +295,8 @@ describe('the GET stream', () => {
     agent.notify(ch, log(3))
     expect([await again.next(), await again.next(), await again.next()]).toEqual([log(1), log(2), log(3)])
     await again.cancel()
+    // What it has just been told may not have reached it.
+    expect(await expectReplay(agent)).toMatchObject({ ch, after: missed.header.n - 1 })
     // Nobody is there: it waits for the next stream, whichever that is.
     const { n } = agent.notify(ch, log(4)).header
     expect((await agent.expect('hold')).header).toEqual({ type: 'hold', ch, n })

@@ -57,6 +57,7 @@ import { Turns } from './children/turns.ts'
 import { AskingWorkers } from './clients/asking-workers.ts'
 import { CreditLedger } from './clients/credit.ts'
 import { Streams } from './clients/streams.ts'
+import { UntakenMessages } from './clients/untaken-messages.ts'
 import { Waiters } from './clients/waiters.ts'
 import { ListingRows } from './rows/listing-rows.ts'
 import { Store } from './rows/store.ts'
@@ -99,6 +100,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const roots = new GroupRoots({ store, askers })
     const children = {
       ...base,
+      untaken: new UntakenMessages(streams),
       subscriptions,
       standbyAnswers,
       askers,

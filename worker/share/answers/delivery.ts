@@ -10,6 +10,7 @@ import type { GroupRoots } from '../children/group-roots.ts'
 import type { SessionListens } from '../children/session-listens.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { Turns } from '../children/turns.ts'
+import type { UntakenMessages } from '../clients/untaken-messages.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
@@ -33,6 +34,7 @@ interface Parts {
   readonly turns: Turns
   readonly roots: GroupRoots
   readonly listens: SessionListens
+  readonly untaken: UntakenMessages
 }
 
 export class Delivery {
@@ -167,8 +169,10 @@ export class Delivery {
       this.#transfers.set(`${header.ch} ${header.n}`, target)
       if (target.kind === 'sockets' && header.type === 'answer') target.sockets.forEach((socket) => this.#parts.streams.markBegun(socket))
     }
-    if (target.kind === 'sockets') this.#toSockets(target, header.ch, frame, bodyBytes)
-    else if (target.kind === 'waiter')
+    if (target.kind === 'sockets') {
+      if (header.type !== 'answer') this.#parts.untaken.sent(target.sockets, header, Date.now())
+      this.#toSockets(target, header.ch, frame, bodyBytes)
+    } else if (target.kind === 'waiter')
       this.#parts.clientFrames.toWaiter(target.waiter, frame, bodyBytes, isWhole && header.type === 'answer', isFailure)
   }
 

@@ -9,7 +9,8 @@ import type { ClientFrames } from '../answers/client-frames.ts'
 import { closeQuietly, type AgentLink, type AgentLinks, sendFrame } from '../agents/links.ts'
 import type { Sessions } from './sessions.ts'
 import { type Store } from '../rows/store.ts'
-import type { StreamAttachment, Streams } from '../clients/streams.ts'
+import type { ChildPlace, StreamAttachment, Streams } from '../clients/streams.ts'
+import type { UntakenMessages } from '../clients/untaken-messages.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { channelName, groupOf, markedGroup } from '../../contract/groups.ts'
 import type { Session } from '../rows/session-rows.ts'
@@ -23,6 +24,7 @@ interface Parts {
   readonly waiters: Waiters
   readonly clientFrames: ClientFrames
   readonly introductions: ChildIntroductions
+  readonly untaken: UntakenMessages
 }
 
 export class ResumedStreams {
@@ -64,19 +66,34 @@ export class ResumedStreams {
     return 101
   }
 
-  /** Asks for what a session's listening stream has not seen; false when its client does not say where it was. */
-  listener(socket: WebSocket, session: Session, group: string, query: URLSearchParams): boolean {
+  /**
+   * Asks for what a session's listening stream has not seen: what followed the mark of its client, or without one `untaken`.
+   * False when nothing is known to be missing.
+   */
+  listener(socket: WebSocket, session: Session, group: string, mark: StreamMark | undefined, untaken: ChildPlace | undefined): boolean {
     const { channels, streams } = this.#parts
-    const mark = readMark(query)
-    if (mark === undefined) return false
+    const marked = mark === undefined ? undefined : { ch: channelName(groupAt(session, mark, channels), mark.generation), after: mark.n }
+    const place = marked ?? untaken
+    if (place === undefined) return false
     const current = channels.current(group)
-    if (current === undefined) return true
-    // Of a child that was started since, the client has seen nothing.
-    const isSame = current.ch === channelName(groupAt(session, mark, channels), mark.generation)
-    const resume = { ch: current.ch, after: isSame ? mark.n : 0 }
+    // Of a child that was started since, the client has seen nothing. An agent that is away is asked when it is back.
+    const resume = current === undefined || current.ch === place.ch ? place : { ch: current.ch, after: 0 }
     streams.markResume(socket, resume)
-    this.#ask(current.link, { session: session.id, resume })
+    if (current !== undefined) this.#ask(current.link, { session: session.id, resume })
     return true
+  }
+
+  /**
+   * A listening stream has ended, and no other is there. What its client may not have taken the agent is asked to send again: nobody
+   * takes it now, so it is held for the next stream, or beyond what is held the server is told.
+   */
+  left(socket: WebSocket, { session = '', group }: StreamAttachment): void {
+    const { store, channels, untaken } = this.#parts
+    const place = untaken.of(socket, Date.now())
+    if (place === undefined || store.sessions.get(session) === undefined) return
+    const current = channels.current(group)
+    if (group === session && current?.ch === place.ch) this.#ask(current.link, { session, resume: place }, false)
+    else untaken.leave(session, place)
   }
 
   /** An agent is back: asks it again for what streams have not seen, since the answer to that may be lost. */
@@ -87,23 +104,26 @@ export class ResumedStreams {
       if (resume === undefined || session === undefined || socket.readyState !== WebSocket.OPEN) continue
       const isItsCall = kind === 'call' && agent === link.name && key !== undefined
       if (isItsCall) this.#ask(link, { key, session, resume })
-      else if (kind === 'listen' && channels.current(group)?.link === link) this.#ask(link, { session, resume })
+      else if (kind === 'listen' && groupOf(resume.ch) === group && channels.isCurrent(resume.ch, link))
+        this.#ask(link, { session, resume })
     }
   }
 
-  #ask(link: AgentLink, { key, session, resume }: { readonly key?: string; readonly session: string; readonly resume: Resumption }): void {
+  #ask(
+    link: AgentLink,
+    { key, session, resume }: { readonly key?: string; readonly session: string; readonly resume: ChildPlace },
+    isOpen = true,
+  ): void {
     const { ch, after } = resume
     // What a client has seen has passed through here: the agent need not send it again after a cut.
     sendFrame(link, { type: 'receipt', ch, n: after })
     const translated = link.sessionEra === 'modern' ? ({ isTranslated: true } as const) : {}
     const to = encodeReturnAddress(key === undefined ? { to: 'stream', session } : { to: 'call', key, session, ...translated })
     // A child that serves others too has messages for all of them.
-    const isAlone = key === undefined && groupOf(ch) === session
+    const isAlone = isOpen && key === undefined && groupOf(ch) === session
     sendFrame(link, { type: 'replay', ch, after, to, ...(key === undefined ? {} : { key }), ...(isAlone ? { follow: true } : {}) })
   }
 }
-
-type Resumption = NonNullable<StreamAttachment['resume']>
 
 /** The group whose child a mark speaks of, or without a mark the one that serves the session now. */
 function groupAt(session: Session, mark: StreamMark | undefined, channels: GroupChannels): string {

@@ -2,7 +2,7 @@
 import { ERRORS } from '../../../protocol/error-table.ts'
 import { canonicalId } from '../../../protocol/json-scan.ts'
 import { isBridgedGroup } from '../../contract/groups.ts'
-import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
+import { readMark, STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import type { Askers } from '../children/askers.ts'
 import type { IdleChildren } from '../children/idle-children.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
@@ -14,8 +14,9 @@ import type { CreditGrants, Debtor } from '../answers/credit-grants.ts'
 import { closeQuietly, type AgentLinks, sendFrame } from '../agents/links.ts'
 import type { ResumedStreams } from './resumed-streams.ts'
 import type { Sessions } from './sessions.ts'
-import type { StreamAttachment, Streams } from '../clients/streams.ts'
+import type { ChildPlace, StreamAttachment, Streams } from '../clients/streams.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
+import type { UntakenMessages } from '../clients/untaken-messages.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
 
@@ -35,6 +36,7 @@ interface Parts {
   readonly askers: Askers
   readonly turns: Turns
   readonly resumedStreams: ResumedStreams
+  readonly untaken: UntakenMessages
 }
 
 export class StreamSockets {
@@ -87,6 +89,8 @@ export class StreamSockets {
     if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
       sessions.end(attachment.session)
     if (attachment === undefined) return
+    if (attachment.kind === 'listen' && streams.listener(attachment.session ?? '') === undefined)
+      this.#parts.resumedStreams.left(socket, attachment)
     this.#parts.idleChildren.streamClosed(attachment.group, Date.now())
     if (attachment.kind === 'call' && isBridgedGroup(attachment.group)) this.#callClosed(attachment)
   }
@@ -145,10 +149,19 @@ export class StreamSockets {
     const session = kind === 'session' ? sessions.start(caller, 'sse') : sessions.of(caller)
     if ('code' in session) return ERRORS[session.code].http
     const group = channels.groupFor(session)
+    const untaken = kind === 'listen' ? this.#untakenBefore(session.id) : undefined
     streams.accept(socket, { kind, session: session.id, group })
-    if (kind === 'listen' && this.#parts.resumedStreams.listener(socket, session, group, query)) return 101
+    if (kind === 'listen' && this.#parts.resumedStreams.listener(socket, session, group, readMark(query), untaken)) return 101
     const current = channels.current(group)
     if (current !== undefined) sendFrame(current.link, { type: 'resume', ch: current.ch })
     return 101
+  }
+
+  /** What the client of the session's stream before may have missed, be that open still or not. */
+  #untakenBefore(session: string): ChildPlace | undefined {
+    const { streams, untaken } = this.#parts
+    const left = untaken.takeLeft(session)
+    const older = streams.listener(session)
+    return older === undefined ? left : untaken.of(older, Date.now())
   }
 }

@@ -3,6 +3,18 @@ import { closeQuietly } from '../agents/links.ts'
 import type { RepeatFacts, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 
+/** A place in what a child has said: behind the message of this number, or before all. */
+export interface ChildPlace {
+  readonly ch: string
+  readonly after: number
+}
+
+/** A child's messages on one stream, in spans of KEEPALIVE_MS: behind which number each span began, and when. */
+export interface UntakenSpans {
+  readonly ch: string
+  readonly spans: readonly (readonly [after: number, atMs: number])[]
+}
+
 /** Attachment of a stream's socket. */
 export interface StreamAttachment {
   readonly role: 'stream'
@@ -14,7 +26,7 @@ export interface StreamAttachment {
   readonly key?: string
   readonly session?: string
   /** Where a client that came back had left off. */
-  readonly resume?: { readonly ch: string; readonly after: number }
+  readonly resume?: ChildPlace
   /** Of a resumed call: it was sent to the agent since, or before. */
   readonly isRunning?: true
   readonly wasSent?: true
@@ -29,11 +41,13 @@ export interface StreamAttachment {
   /** Part of the answer has gone out: the call cannot be made again. */
   readonly hasBegun?: true
   readonly isListen?: true
+  /** Of a GET stream: what its client may not have taken. */
+  readonly untaken?: UntakenSpans
   /** Body bytes not yet taken, and where credit was withheld for them. Kept only while credit is withheld. */
   readonly owing?: { readonly bytes: number; readonly ch: string; readonly at: number }
 }
 
-export type StreamOpening = Omit<StreamAttachment, 'role' | 'owing'>
+export type StreamOpening = Omit<StreamAttachment, 'role' | 'owing' | 'untaken'>
 
 export class Streams {
   readonly #ctx: DurableObjectState
@@ -152,6 +166,11 @@ export class Streams {
     return attachmentOf(socket)
   }
 
+  markUntaken(socket: WebSocket, untaken: UntakenSpans): void {
+    const attachment = attachmentOf(socket)
+    if (attachment !== undefined) socket.serializeAttachment({ ...attachment, untaken } satisfies StreamAttachment)
+  }
+
   /** Notes, or with undefined forgets, what a stream owes while credit is withheld. */
   markOwing(socket: WebSocket, owing: StreamAttachment['owing']): void {
     const attachment = attachmentOf(socket)
@@ -161,7 +180,7 @@ export class Streams {
   }
 
   /** Notes where the client of a listening stream had left off. */
-  markResume(socket: WebSocket, resume: NonNullable<StreamAttachment['resume']>): void {
+  markResume(socket: WebSocket, resume: ChildPlace): void {
     const attachment = attachmentOf(socket)
     if (attachment !== undefined) socket.serializeAttachment({ ...attachment, resume } satisfies StreamAttachment)
   }

@@ -126,6 +126,19 @@ describe('asks', () => {
     expect(scene.of('receipts')).toHaveLength(3)
   })
 
+  test('ChildMessages does not send an ask again that was answered', () => {
+    const scene = new TestChannel()
+    for (const id of ['q', 'r']) scene.child.says({ jsonrpc: '2.0', id, method: 'roots/list' })
+    const body = '{"jsonrpc":"2.0","id":"q","result":{}}'
+    scene.relay({ type: 'respond', ch: 'c', key: keyOf(10), rawId: '"q"', size: body.length }, body)
+    scene.relay({ type: 'replay', ch: 'c', after: 0, to: 's' })
+    expect(scene.of('ask').map(({ n, to }) => [n, to])).toEqual([
+      [1, undefined],
+      [2, undefined],
+      [2, 's'],
+    ])
+  })
+
   test("ChildMessages sends the child's cancellation of an ask where the ask went", () => {
     verifies('cancel.of-asks')
     const scene = new TestChannel()

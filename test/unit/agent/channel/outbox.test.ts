@@ -409,3 +409,34 @@ test('Outbox.replayFor() after every number brings exactly the rest of each stre
     }),
   )
 })
+
+test('Outbox.replayFor() does not send what was held and has been seen after all', () => {
+  const box = outbox()
+  add(box, 3, 1, NOTE)
+  drain(box)
+  box.hold(1)
+  box.hold(2)
+  box.hold(3)
+  box.replayFor('s', { after: 2 })
+  expect(short(drain(box))).toEqual([3])
+  box.replayFor('s', { after: 0 })
+  expect(short(drain(box))).toEqual([1, 2, 3])
+})
+
+test('Outbox.forgetAsk() keeps a request of the child that was answered from being sent again, held or not', () => {
+  const ask: ChildMessage = { type: 'ask', method: 'roots/list', id: [0, 1], rawId: '"q"' }
+  for (const isHeld of [false, true]) {
+    const box = outbox()
+    box.add(ask, new Uint8Array(1), 0)
+    box.add({ ...ask, rawId: '"r"' }, new Uint8Array(1), 0)
+    drain(box)
+    if (isHeld) box.hold(1)
+    box.replayFor('s', { after: 0 })
+    box.forgetAsk('"q"')
+    box.resume()
+    expect(short(drain(box))).toEqual([2])
+    box.replayFor('s', { after: 0 })
+    expect(short(drain(box))).toEqual([2])
+    expect(numbersAgain(box)).toEqual([2])
+  }
+})

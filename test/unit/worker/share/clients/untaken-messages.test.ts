@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest'
+import { KEEPALIVE_MS, MAX_LEFT_STREAMS, UNTAKEN_MS } from '../../../../../worker/limits.ts'
+import type { StreamAttachment, UntakenSpans } from '../../../../../worker/share/clients/streams.ts'
+import { UntakenMessages } from '../../../../../worker/share/clients/untaken-messages.ts'
+
+/** A stream whose attachment is kept here. */
+function stream(kind: StreamAttachment['kind'] = 'listen') {
+  const socket = {} as WebSocket
+  let attachment: StreamAttachment = { role: 'stream', kind, group: 's', session: 's' }
+  let writes = 0
+  const streams = {
+    attachmentOf: () => attachment,
+    markUntaken: (_: WebSocket, untaken: UntakenSpans) => {
+      writes++
+      attachment = { ...attachment, untaken }
+    },
+  }
+  const messages = new UntakenMessages(streams)
+  return {
+    socket,
+    streams,
+    messages,
+    sent: (n: number, nowMs: number, ch = 's.1') => messages.sent([socket], { ch, n }, nowMs),
+    at: (nowMs: number) => messages.of(socket, nowMs),
+    writes: () => writes,
+  }
+}
+
+test('UntakenMessages names the place before the first message that may not have been taken', () => {
+  const { sent, at } = stream()
+  expect(at(0)).toBeUndefined()
+  sent(5, 0)
+  sent(6, 1)
+  expect(at(1)).toEqual({ ch: 's.1', after: 4 })
+})
+
+test('UntakenMessages counts a message as taken once two keep-alives have followed it', () => {
+  const { sent, at } = stream()
+  sent(1, 0)
+  sent(2, KEEPALIVE_MS)
+  expect(at(UNTAKEN_MS)).toEqual({ ch: 's.1', after: 0 })
+  expect(at(KEEPALIVE_MS + UNTAKEN_MS)).toEqual({ ch: 's.1', after: 1 })
+  expect(at(2 * KEEPALIVE_MS + UNTAKEN_MS)).toBeUndefined()
+})
+
+test('UntakenMessages writes an attachment of a few spans, and no more often than a keep-alive is written', () => {
+  const { sent, at, writes } = stream()
+  for (let n = 1; n <= 1000; n++) sent(n, n * 100)
+  expect(writes()).toBeLessThanOrEqual(Math.ceil(100_000 / KEEPALIVE_MS))
+  expect(at(100_000)?.after).toBeGreaterThan((100_000 - UNTAKEN_MS - 2 * KEEPALIVE_MS) / 100)
+  expect(at(100_000)?.after).toBeLessThan((100_000 - UNTAKEN_MS) / 100)
+})
+
+test('UntakenMessages goes back to an older message that was sent again, and forgets another child', () => {
+  const { sent, at } = stream()
+  sent(9, 0)
+  sent(3, 1)
+  expect(at(1)).toEqual({ ch: 's.1', after: 2 })
+  sent(1, 2, 's.2')
+  expect(at(2)).toEqual({ ch: 's.2', after: 0 })
+})
+
+test('UntakenMessages knows after sleep what the attachment says, and nothing of the streams of calls', () => {
+  const { sent, socket, streams } = stream()
+  sent(5, 0)
+  const awake = new UntakenMessages(streams)
+  awake.sent([socket], { ch: 's.1', n: 6 }, 1)
+  expect(awake.of(socket, 1)).toEqual({ ch: 's.1', after: 4 })
+  const call = stream('call')
+  call.sent(1, 0)
+  expect(call.at(0)).toBeUndefined()
+})
+
+test('UntakenMessages.takeLeft() gives the place of a stream that ended once, and of the latest only', () => {
+  const { messages } = stream()
+  messages.leave('a', { ch: 'shared.1', after: 7 })
+  expect(messages.takeLeft('a')).toEqual({ ch: 'shared.1', after: 7 })
+  expect(messages.takeLeft('a')).toBeUndefined()
+  for (let index = 0; index <= MAX_LEFT_STREAMS; index++) messages.leave(`s${index}`, { ch: 'shared.1', after: index })
+  expect(messages.takeLeft('s0')).toBeUndefined()
+  expect(messages.takeLeft('s1')).toEqual({ ch: 'shared.1', after: 1 })
+})

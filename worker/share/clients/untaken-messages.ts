@@ -1,0 +1,78 @@
+/**
+ * Remembers from where on the messages of a GET stream may not have reached its client: that a connection is gone is noticed
+ * only by writing to it, and what was written before that went nowhere. No I/O, no timers.
+ */
+import { KEEPALIVE_MS, MAX_LEFT_STREAMS, UNTAKEN_MS } from '../../limits.ts'
+import type { ChildPlace, StreamAttachment, Streams, UntakenSpans } from './streams.ts'
+
+export class UntakenMessages {
+  readonly #streams: Pick<Streams, 'attachmentOf' | 'markUntaken'>
+  /** What the attachments say; undefined for a stream that is not kept account of. */
+  readonly #known = new WeakMap<WebSocket, UntakenSpans | undefined>()
+  /** Places at which streams ended whose child could not be told to hold what followed, by session; oldest first. */
+  readonly #left = new Map<string, ChildPlace>()
+
+  constructor(streams: Pick<Streams, 'attachmentOf' | 'markUntaken'>) {
+    this.#streams = streams
+  }
+
+  /** A message has gone out onto these streams. */
+  sent(sockets: readonly WebSocket[], { ch, n }: { readonly ch: string; readonly n: number }, nowMs: number): void {
+    for (const socket of sockets) {
+      if (!this.#known.has(socket)) this.#read(socket, this.#streams.attachmentOf(socket))
+      const known = this.#known.get(socket)
+      if (known === undefined) continue
+      const noted = withMessage(known, ch, n, nowMs)
+      if (noted === known) continue
+      this.#known.set(socket, noted)
+      this.#streams.markUntaken(socket, noted)
+    }
+  }
+
+  /** From where on a stream's client may have missed something; undefined when it has surely seen all. */
+  of(socket: WebSocket, nowMs: number): ChildPlace | undefined {
+    const { untaken } = this.#streams.attachmentOf(socket) ?? {}
+    return untaken === undefined ? undefined : placeOf(untaken, nowMs)
+  }
+
+  /** A stream has ended at this place. Kept while the object is awake, the latest MAX_LEFT_STREAMS of them. */
+  leave(session: string, place: ChildPlace): void {
+    this.#left.delete(session)
+    this.#left.set(session, place)
+    const [oldest] = this.#left.keys()
+    if (this.#left.size > MAX_LEFT_STREAMS && oldest !== undefined) this.#left.delete(oldest)
+  }
+
+  /** The place at which the session's last stream ended, once. */
+  takeLeft(session: string): ChildPlace | undefined {
+    const place = this.#left.get(session)
+    this.#left.delete(session)
+    return place
+  }
+
+  #read(socket: WebSocket, attachment: StreamAttachment | undefined): void {
+    this.#known.set(socket, attachment?.kind === 'listen' ? (attachment.untaken ?? { ch: '', spans: [] }) : undefined)
+  }
+}
+
+/** The spans with a message more; the same object while that lies in the newest of them. */
+function withMessage(before: UntakenSpans, ch: string, n: number, nowMs: number): UntakenSpans {
+  const after = n - 1
+  // What another child said is of no use to anybody now.
+  const spans = before.ch === ch ? before.spans.filter(([, atMs]) => isRecent(atMs, nowMs)) : []
+  const last = spans.at(-1)
+  if (last === undefined || nowMs - last[1] >= KEEPALIVE_MS) return { ch, spans: [...spans, [after, nowMs]] }
+  // What is sent again comes with its old number.
+  if (after < last[0]) return { ch, spans: [...spans.slice(0, -1), [after, last[1]]] }
+  return before
+}
+
+function placeOf({ ch, spans }: UntakenSpans, nowMs: number): ChildPlace | undefined {
+  const recent = spans.filter(([, atMs]) => isRecent(atMs, nowMs)).map(([after]) => after)
+  return recent.length === 0 ? undefined : { ch, after: Math.min(...recent) }
+}
+
+/** Whether a span that began then may hold a message that is not yet proved to be taken. */
+function isRecent(atMs: number, nowMs: number): boolean {
+  return nowMs - atMs < KEEPALIVE_MS + UNTAKEN_MS
+}
