@@ -103,7 +103,7 @@ export const KEPT_CALL_MS = 3_600_000
 /** How long a resumed stream waits for a call that its agent does not know: the Worker that has it asks every second. */
 export const LATE_CALL_MS = 1_500
 
-/** How long a client's answer looks for the Worker that has asked, which may be attaching again. */
+/** How long a client's answer looks for the Worker that has asked, and a post for its session's stream: they may be attaching again. */
 export const UNHEARD_MS = 3_000
 
 /** Sessions whose servers' facts an isolate keeps. */

@@ -1,12 +1,19 @@
 /** HTTP+SSE (MCP 2024-11-05) in the real runtime: what becomes of calls whose link, agent or Share is lost. */
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { ShareClient } from '../../worker/carry/share-client.ts'
+import { REATTACH_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { createShare, resetShare } from './harness/relay.ts'
+import { heldTimers } from './harness/held-timers.ts'
+import { createShare, factsOf, resetShare } from './harness/relay.ts'
 import { ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 const SERVER = '{"protocolVersion":"2024-11-05","capabilities":{},"serverInfo":{"name":"s","version":"1"}}'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 /** A call that the agent has, of a client on its stream. */
 async function called() {
@@ -77,6 +84,54 @@ describe('an HTTP+SSE call', () => {
   test('to a share that never had an agent is refused at once', async () => {
     const client = await SseClient.connect(await createShare())
     await expect(client.initialize()).rejects.toThrow('answered with 503')
+    await client.events.cancel()
+  })
+})
+
+describe('a post to an HTTP+SSE session whose stream is not open', () => {
+  /** A Share whose object was reset, and whose Workers went with it. */
+  async function cutOff() {
+    const parts = await called()
+    parts.agent.answer(parts.header, '7', '{}')
+    expect(await parts.client.next()).toMatchObject({ id: 7 })
+    vi.spyOn(ShareClient.prototype, 'open').mockRejectedValue(new Error('gone'))
+    await resetShare(parts.share)
+    expect(await parts.client.next()).toBeUndefined()
+    const back = await ScriptedAgent.connect(parts.share, survivorOf(parts.header.ch, parts.agent))
+    return { ...parts, back }
+  }
+
+  test('is refused with 404 once it is clear that nobody opens it again, and never runs', async () => {
+    verifies('promise.2.sse-heard')
+    const { client, share, back } = await cutOff()
+    await expect(client.post(CALL)).rejects.toThrow('answered with 404')
+    expect(back.waiting.filter(({ type }) => type === 'call')).toEqual([])
+    expect((await factsOf(share)).sessions).toBe(0)
+    await expect(client.post('{"jsonrpc":"2.0","method":"notifications/cancelled"}')).rejects.toThrow('answered with 404')
+  })
+
+  test('a notification is refused as well', async () => {
+    const { client } = await cutOff()
+    await expect(client.post('{"jsonrpc":"2.0","method":"notifications/initialized"}')).rejects.toThrow('answered with 404')
+  })
+
+  test('waits for a stream that is attaching again', async () => {
+    verifies('promise.2.sse-heard')
+    const { share, agent, client, header } = await called()
+    agent.answer(header, '7', '{}')
+    expect(await client.next()).toMatchObject({ id: 7 })
+    const pauses = heldTimers(REATTACH_MS)
+    await resetShare(share)
+    await vi.waitFor(() => expect(pauses.count).toBe(1))
+    const back = await ScriptedAgent.connect(share, survivorOf(header.ch, agent))
+    const calls = vi.spyOn(ShareClient.prototype, 'call')
+    const posted = client.post(CALL)
+    await vi.waitFor(() => expect(calls).toHaveBeenCalledTimes(1))
+    pauses.end()
+    await posted
+    await back.expect('resume')
+    back.answer((await back.expect('call')).header, '7', '{"heard":true}')
+    expect(await client.next()).toMatchObject({ result: { heard: true } })
     await client.events.cancel()
   })
 })

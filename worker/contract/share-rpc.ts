@@ -155,6 +155,11 @@ export interface Away {
   readonly newsMark?: number
 }
 
+/** The stream of an HTTP+SSE session, on which it would hear the answer, is not open: it may be attaching again. Nothing was executed. */
+export interface NoStream {
+  readonly kind: 'no_stream'
+}
+
 /** What the Worker needs to translate between client and child. A translated call names `version` in `bridge`. */
 export interface BridgeFacts {
   readonly version: string
@@ -183,6 +188,7 @@ export type CallOutcome =
   | { readonly kind: 'moved' }
   /** The answer will come on the session's stream. */
   | { readonly kind: 'accepted' }
+  | NoStream
   /** The client has left: the answer comes on the stream with which it has come back, or waits in the agent. */
   | { readonly kind: 'replaced' }
   /** The relay answers by itself with this result. */
@@ -235,6 +241,7 @@ export type SendOutcome =
   | { readonly kind: 'again' }
   /** A response to the relay's own request, whose Worker was not found: it may be attaching again. */
   | { readonly kind: 'unheard' }
+  | NoStream
   | Away
   | { readonly kind: 'failed'; readonly failure: Failure }
 

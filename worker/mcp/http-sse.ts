@@ -1,13 +1,13 @@
 /** `/s/<share>/sse` and `/s/<share>/messages`: HTTP+SSE of MCP 2024-11-05, where every answer comes on one stream. */
 import type { Failure } from '../../protocol/errors.ts'
-import { MAX_BREAKS, RETRY_MS } from '../limits.ts'
-import type { CallRequest } from '../contract/share-rpc.ts'
+import { MAX_BREAKS, RETRY_MS, UNHEARD_MS } from '../limits.ts'
+import type { Caller, CallRequest } from '../contract/share-rpc.ts'
 import { pause } from '../within.ts'
 import { agentNews, isWorthWaiting, AGENT_AWAY } from '../carry/away.ts'
 import { admit, type McpContext } from './visitor.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { readBody, readPosted } from './message.ts'
-import { send } from './call/send.ts'
+import { endUnheard, send } from './call/send.ts'
 import { eventStreamResponse, failureResponse } from './response/responses.ts'
 import { isRetryable, type ShareClient } from '../carry/share-client.ts'
 import { uploadRest } from '../carry/upload.ts'
@@ -49,15 +49,15 @@ export async function postMessages(c: McpContext): Promise<Response> {
     return failure === undefined ? taken() : failureResponse(failure)
   }
   const request = callRequest(caller, message, 'session')
-  const failure = await handOn(share, request, message.bytes)
+  const failure = await handOn(share, caller, request, message.bytes)
   return failure === undefined ? taken() : refused(failure, request.rawId)
 }
 
 /**
  * Hands a call to the Share, which answers it by the session's stream. While no agent is there the client waits for this
- * post; undefined when an agent has the call.
+ * post, and a few seconds for a session's stream that attaches again; undefined when an agent has the call.
  */
-async function handOn(share: ShareClient, request: CallRequest, bytes: Uint8Array): Promise<Failure | undefined> {
+async function handOn(share: ShareClient, caller: Caller, request: CallRequest, bytes: Uint8Array): Promise<Failure | undefined> {
   const startMs = Date.now()
   for (let breaks = 0; ;) {
     const isBroken = breaks > 0
@@ -67,6 +67,11 @@ async function handOn(share: ShareClient, request: CallRequest, bytes: Uint8Arra
       if (request.size > request.body.length) void uploadRest(share, request.key, bytes)
       const told = await outcome
       if (told.kind === 'failed') return told.failure
+      if (told.kind === 'no_stream') {
+        if (waitedMs > UNHEARD_MS) return await endUnheard(share, caller, isBroken ? 'unknown' : 'no')
+        await pause(RETRY_MS)
+        continue
+      }
       if (told.kind !== 'away') return undefined
       if (!isWorthWaiting(told, waitedMs, share)) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }
       await agentNews(share, told, isBroken)

@@ -38,6 +38,7 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
       if (receipt.kind === 'again') executed = 'unknown'
       const waitedMs = Date.now() - startMs + RETRY_MS
       if (receipt.kind === 'unheard' && waitedMs > UNHEARD_MS) return undefined
+      if (receipt.kind === 'no_stream' && waitedMs > UNHEARD_MS) return await endUnheard(share, caller, executed)
       const isHopeless = receipt.kind === 'away' && !isWorthWaiting(receipt, waitedMs, share)
       if (isHopeless || waitedMs > Math.max(TAKEOVER_WAIT_MS, share.awayWaitMs)) return { ...AGENT_AWAY, executed }
       await (receipt.kind === 'away' ? agentNews(share, receipt, executed !== 'no') : pause(RETRY_MS))
@@ -49,4 +50,10 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
       if (tries > 2) await pause(RETRY_MS)
     }
   }
+}
+
+/** The stream of an HTTP+SSE session has not come back in time. The session is its stream (MCP 2024-11-05): its client must begin anew. */
+export async function endUnheard(share: ShareClient, { principal, session }: Caller, executed: Executed): Promise<Failure> {
+  await share.end({ principal, session })
+  return { code: 'SESSION_NOT_FOUND', executed }
 }

@@ -60,6 +60,7 @@ export class LegacyCalls {
     const isInitialize = request.method === 'initialize'
     const session = isInitialize ? this.#begin(request) : sessions.of(request)
     if ('code' in session) return failed(session)
+    if (request.delivery === 'session' && !this.#parts.sseSessions.isHeard(session)) return { kind: 'no_stream' }
     // Answers over HTTP+SSE go onto the session's stream, so it is not known here which calls still run.
     const goesOn = request.isResend === true || session.transport === 'sse'
     const link = goesOn ? channels.linkFor(session) : channels.linkForCall(session)
@@ -90,6 +91,7 @@ export class LegacyCalls {
     if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
     const session = sessions.of(request)
     if ('code' in session) return failed(session)
+    if (session.transport === 'sse' && !this.#parts.sseSessions.isHeard(session)) return { kind: 'no_stream' }
     const told = askingWorkers.answer(request)
     if (told !== undefined) return told
     const link = channels.linkFor(session)

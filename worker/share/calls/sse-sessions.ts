@@ -4,6 +4,7 @@ import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { CallOutcome, SessionCallRequest } from '../../contract/share-rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'
+import type { Session } from '../rows/session-rows.ts'
 import type { Streams } from '../clients/streams.ts'
 import { failed } from './outcomes.ts'
 
@@ -14,6 +15,11 @@ export class SseSessions {
 
   constructor(streams: Streams) {
     this.#streams = streams
+  }
+
+  /** Whether the session's stream is open: what is posted while it is not would be answered to nobody. */
+  isHeard({ id }: Pick<Session, 'id'>): boolean {
+    return this.#streams.listener(id) !== undefined
   }
 
   /** Puts an outcome that the relay has found by itself onto the stream; any other is returned, for the Worker of the POST. */

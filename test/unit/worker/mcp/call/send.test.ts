@@ -93,3 +93,10 @@ describe('send()', () => {
     expect(share.asked.send).toHaveLength(MAX_BREAKS)
   })
 })
+
+test('send() gives an HTTP+SSE session up whose stream does not come back, and ends it', async () => {
+  const share = new ScriptedShare().on('send', ...Array.from({ length: 10 }, () => ({ kind: 'no_stream' })))
+  expect(await sent(share)).toEqual({ code: 'SESSION_NOT_FOUND', executed: 'no' })
+  expect(share.asked.send.length).toBeLessThanOrEqual(UNHEARD_MS / RETRY_MS + 1)
+  expect(share.asked.end).toEqual([[CALLER]])
+})
