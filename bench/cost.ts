@@ -5,6 +5,7 @@ import { GRACE_MS } from '../protocol/limits.ts'
 import { asObject } from '../test/harness/json.ts'
 import { fixture } from '../test/harness/selfhost.ts'
 import { NODE, Program } from '../test/harness/program.ts'
+import { AWAY_WAIT_MS } from '../worker/limits.ts'
 import { usdPerMillion } from './cost-model.ts'
 import { machine, ownVersions } from './machine.ts'
 import { cpuUs } from './process-tree.ts'
@@ -128,6 +129,13 @@ class Client {
     return text
   }
 
+  /** A call for which no agent is there: waits until the relay gives it up. */
+  async callInVain(): Promise<void> {
+    const response = await this.#post({ id: ++this.#lastId, method: 'tools/call', params: { name: 'echo', arguments: {} } })
+    const text = await response.text()
+    if (!text.includes('AGENT_AWAY')) throw new Error(`nobody was there, and it was answered with ${response.status} ${text.slice(0, 200)}`)
+  }
+
   async end(): Promise<void> {
     await (await fetch(this.#url, { method: 'DELETE', headers: this.#headers() })).text()
   }
@@ -174,6 +182,19 @@ async function measureSessions(relay: ProfiledRelay, meter: Meter): Promise<void
   })
 }
 
+/** A call waits for an agent that does not come: each object request is a subrequest of the one that the client has made. */
+async function measureAway(relay: ProfiledRelay, meter: Meter): Promise<void> {
+  const share = await relay.createShare()
+  const client = new Client(relay, share)
+  {
+    await using _agent = await startAgent(relay, share, 'session')
+    await client.open()
+  }
+  // Its alarm would be counted.
+  await delay(GRACE_MS + 1000)
+  await meter.measure(`call that waits ${AWAY_WAIT_MS / 1000} s for an agent in vain`, 1, () => client.callInVain())
+}
+
 async function measureCalls(relay: ProfiledRelay, meter: Meter): Promise<void> {
   const share = await relay.createShare()
   await using _agent = await startAgent(relay, share, 'share')
@@ -205,6 +226,7 @@ await using relay = await ProfiledRelay.start(METER)
 const meter = new Meter(relay)
 await measureCalls(relay, meter)
 await measureSessions(relay, meter)
+await measureAway(relay, meter)
 process.stdout.write(
   `${JSON.stringify({ ...machine(), ...ownVersions() })}\n${textTable([HEADINGS, ...meter.rows])}\n\n${textTable([PRICE_HEADINGS, ...meter.prices])}\n`,
 )

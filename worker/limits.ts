@@ -73,8 +73,14 @@ export const MAX_BATCH_CALLS = 6
 /** How much of a body that is too large is read to its end, so that its sender gets to see why it was refused. */
 export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 
-/** Pause before a Worker asks again for an agent that may be running its call, unless the Share tells it of one before. */
+/** Pause before a Worker asks again what it was not told: for a Share that is reset, or while an agent is leaving. */
 export const RETRY_MS = 1_000
+
+/**
+ * How long one request to a Share waits for news of agents: a Worker may make 1,000 requests to objects for one of its own, and a
+ * client's message may wait for half a minute, a hundred of them in a batch.
+ */
+export const NEWS_WAIT_MS = 10_000
 
 /** What a session may subscribe to on a child that is listened to, in bytes of one request: it must pass without credit. */
 export const MAX_LISTEN_BYTES = 512 * 1024

@@ -1,6 +1,6 @@
 /** While no agent is there: what waits, what fails at once, and how. */
 import { afterEach, expect, test, vi } from 'vitest'
-import { RETRY_MS } from '../../worker/limits.ts'
+import { NEWS_WAIT_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { heldTimers } from './harness/held-timers.ts'
 import { createShare, TestClient } from './harness/relay.ts'
@@ -28,7 +28,7 @@ test('what waits for an agent goes to it as soon as that comes', async () => {
   verifies('promise.4.bounded-wait')
   const { share, agent, client, ch } = await connected()
   await agent.leave()
-  const pauses = heldTimers(RETRY_MS)
+  const pauses = heldTimers(NEWS_WAIT_MS)
   const called = client.post(CALL)
   const notified = client.post(CANCELLED)
   await vi.waitFor(() => expect(pauses.count).toBeGreaterThanOrEqual(2))

@@ -2,7 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { GRACE_MS } from '../../protocol/limits.ts'
-import { KEEPALIVE_MS, MOVE_AFTER_MS, RETRY_MS } from '../../worker/limits.ts'
+import { KEEPALIVE_MS, MOVE_AFTER_MS, NEWS_WAIT_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { BigAnswer } from './harness/big-answer.ts'
 import { heldTimers } from './harness/held-timers.ts'
@@ -110,7 +110,7 @@ describe('a reset Share', () => {
     const { share, agent, client } = await connected()
     const response = client.post(CALL)
     await agent.expect('call')
-    const pauses = heldTimers(RETRY_MS)
+    const pauses = heldTimers(NEWS_WAIT_MS)
     await resetShare(share)
     await vi.waitFor(() => expect(pauses.count).toBeGreaterThanOrEqual(1))
     await ScriptedAgent.connect(share, { instance: 'two' })

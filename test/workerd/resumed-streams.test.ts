@@ -1,7 +1,7 @@
 /** Streams that go on with Last-Event-ID, in the real runtime: what is asked of the agent, and what becomes of it when parts break. */
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { REATTACH_MS, RETRY_MS } from '../../worker/limits.ts'
+import { NEWS_WAIT_MS, REATTACH_MS } from '../../worker/limits.ts'
 import { ShareClient } from '../../worker/carry/share-client.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { heldTimers } from './harness/held-timers.ts'
@@ -146,7 +146,7 @@ describe('a client that comes back', () => {
     const first = new EventReader(await client.post(CALL, PRIMED))
     const primed = await first.nextId()
     await agent.expect('call')
-    const pauses = heldTimers(RETRY_MS)
+    const pauses = heldTimers(NEWS_WAIT_MS)
     await resetShare(share)
     await vi.waitFor(() => expect(pauses.count).toBeGreaterThanOrEqual(1))
     await first.cancel()

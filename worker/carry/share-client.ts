@@ -53,8 +53,8 @@ export class ShareClient {
   }
 
   /** Resolves when it is worth asking again for an agent that was away, and after `maxMs` in any case. */
-  async agentNews(mark: number, maxMs: number, isResend: boolean): Promise<void> {
-    await this.#stub.agentNews(mark, maxMs, isResend)
+  async agentNews(mark: number, maxMs: number, isResend: boolean): Promise<boolean> {
+    return await this.#stub.agentNews(mark, maxMs, isResend)
   }
 
   /** Keeps a call whose client is to give input; false when it cannot wait. */

@@ -30,8 +30,8 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
   chunk(key: string, offset: number, part: Uint8Array): Promise<boolean>
   /** Ends a session (DELETE); false when the caller has no such session. */
   end(caller: Caller): boolean
-  /** For a Worker whose call found no agent: resolves when it is worth asking again, and after `maxMs` in any case. */
-  agentNews(mark: number, maxMs: number, isResend: boolean): Promise<void>
+  /** For a Worker whose call found no agent: true once it is worth asking again, false when it is not after `maxMs`. */
+  agentNews(mark: number, maxMs: number, isResend: boolean): Promise<boolean>
   /** Keeps what a server has answered, for the time when no agent is there. */
   noteListing(order: ListingOrder): void
   /** Keeps a call whose client is to give input; false when it cannot wait. */

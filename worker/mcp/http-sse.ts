@@ -3,7 +3,7 @@ import type { Failure } from '../../protocol/errors.ts'
 import { MAX_BREAKS, RETRY_MS, UNHEARD_MS } from '../limits.ts'
 import type { Caller, CallRequest } from '../contract/share-rpc.ts'
 import { pause } from '../within.ts'
-import { agentNews, isWorthWaiting, AGENT_AWAY } from '../carry/away.ts'
+import { agentNews, awayLeftMs, AGENT_AWAY } from '../carry/away.ts'
 import { admit, type McpContext } from './visitor.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { readBody, readPosted } from './message.ts'
@@ -73,8 +73,9 @@ async function handOn(share: ShareClient, caller: Caller, request: CallRequest, 
         continue
       }
       if (told.kind !== 'away') return undefined
-      if (!isWorthWaiting(told, waitedMs, share)) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }
-      await agentNews(share, told, isBroken)
+      const leftMs = awayLeftMs(told, Date.now() - startMs, share)
+      if (leftMs === 0) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }
+      await agentNews(share, told, isBroken, leftMs)
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
       if (++breaks > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }

@@ -23,7 +23,7 @@ import type {
 import { STREAM_CLOSE } from '../contract/streams.ts'
 import type { Env } from '../env.ts'
 import { shareOfLane } from '../lanes.ts'
-import { KEPT_CALL_MS } from '../limits.ts'
+import { KEPT_CALL_MS, NEWS_WAIT_MS, RETRY_MS } from '../limits.ts'
 import { AgentMessages } from './agent-messages.ts'
 import { AgentNews } from './agents/agent-news.ts'
 import { LinkHealth } from './agents/link-health.ts'
@@ -142,8 +142,10 @@ export class Share extends DurableObject<Env> implements ShareObject {
     return request.kind === 'cancel' ? this.#modernCalls.cancel(request) : this.#legacyCalls.send(request)
   }
 
-  async agentNews(mark: number, maxMs: number, isResend: boolean): Promise<void> {
-    await this.#news.after(mark, maxMs, isResend)
+  async agentNews(mark: number, maxMs: number, isResend: boolean): Promise<boolean> {
+    // A group that waits for the calls of its leaving agent to end is not told of that.
+    const isLeaving = this.#links.all().some((link) => this.#links.isLeaving(link))
+    return (await this.#news.after(mark, isLeaving ? RETRY_MS : Math.min(maxMs, NEWS_WAIT_MS), isResend)) || isLeaving
   }
 
   noteListing(order: ListingOrder): void {

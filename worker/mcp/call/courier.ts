@@ -113,7 +113,8 @@ export class Courier implements ItemSource {
         break
       }
       if (verdict === 'wait') await pause(RETRY_MS)
-      else if (verdict !== 'again') await agentNews(this.#share, verdict, this.#tries.isResend)
+      else if (verdict !== 'again')
+        await agentNews(this.#share, verdict.away, this.#tries.isResend, verdict.maxMs, () => this.#goesOn)
     }
     this.#isDone = true
   }
@@ -182,7 +183,7 @@ export class Courier implements ItemSource {
   }
 
   #decided(decision: NextTry | Extract<Item, { readonly kind: 'failed' }>): Verdict {
-    if (typeof decision === 'string' || decision.kind === 'away') return decision
+    if (typeof decision === 'string' || decision.kind === 'news') return decision
     this.#put(decision)
     return 'done'
   }

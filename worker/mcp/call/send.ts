@@ -5,7 +5,7 @@ import { pause, within } from '../../within.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { randomKey } from '../../call-key.ts'
 import type { ClientMessage } from '../message.ts'
-import { agentNews, AGENT_AWAY, isWorthWaiting } from '../../carry/away.ts'
+import { agentNews, AGENT_AWAY, awayLeftMs } from '../../carry/away.ts'
 import { isRetryable, type ShareClient } from '../../carry/share-client.ts'
 import { firstPart, uploadRest } from '../../carry/upload.ts'
 
@@ -39,9 +39,9 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
       const waitedMs = Date.now() - startMs + RETRY_MS
       if (receipt.kind === 'unheard' && waitedMs > UNHEARD_MS) return undefined
       if (receipt.kind === 'no_stream' && waitedMs > UNHEARD_MS) return await endUnheard(share, caller, executed)
-      const isHopeless = receipt.kind === 'away' && !isWorthWaiting(receipt, waitedMs, share)
-      if (isHopeless || waitedMs > Math.max(TAKEOVER_WAIT_MS, share.awayWaitMs)) return { ...AGENT_AWAY, executed }
-      await (receipt.kind === 'away' ? agentNews(share, receipt, executed !== 'no') : pause(RETRY_MS))
+      const leftMs = receipt.kind === 'away' ? awayLeftMs(receipt, Date.now() - startMs, share) : RETRY_MS
+      if (leftMs === 0 || waitedMs > Math.max(TAKEOVER_WAIT_MS, share.awayWaitMs)) return { ...AGENT_AWAY, executed }
+      await (receipt.kind === 'away' ? agentNews(share, receipt, executed !== 'no', leftMs) : pause(RETRY_MS))
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
       if (++tries > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }

@@ -1,13 +1,13 @@
 /** What the tries of one call say about the next: when to make it, or how the call fails. No I/O, no clock. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
-import { AGENT_AWAY, isWorthWaiting } from '../../carry/away.ts'
+import { AGENT_AWAY, awayLeftMs } from '../../carry/away.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { Away, CallRequest } from '../../contract/share-rpc.ts'
 import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS } from '../../limits.ts'
 
-/** The next try is made at once, after RETRY_MS, or when there is news of agents. */
-export type NextTry = 'again' | 'wait' | Away
+/** The next try is made at once, after RETRY_MS, or when there is news of agents and after `maxMs` in any case. */
+export type NextTry = 'again' | 'wait' | { readonly kind: 'news'; readonly away: Away; readonly maxMs: number }
 
 type Decision = NextTry | { readonly kind: 'failed'; readonly failure: Failure }
 
@@ -75,11 +75,12 @@ export class CallTries {
    */
   away(away: Away, isProbe: boolean, share: Pick<ShareClient, 'awayWaitMs'>, nowMs: number): Decision {
     if (this.#brokenAtMs !== undefined) {
-      if (nowMs - this.#brokenAtMs < GRACE_MS) return away
+      const leftMs = this.#brokenAtMs + GRACE_MS - nowMs
+      if (leftMs > 0) return { kind: 'news', away, maxMs: leftMs }
       return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
     }
     this.#awaySinceMs ??= nowMs
-    if (!isProbe && isWorthWaiting(away, nowMs - this.#awaySinceMs, share)) return away
-    return { kind: 'failed', failure: AGENT_AWAY }
+    const leftMs = isProbe ? 0 : awayLeftMs(away, nowMs - this.#awaySinceMs, share)
+    return leftMs > 0 ? { kind: 'news', away, maxMs: leftMs } : { kind: 'failed', failure: AGENT_AWAY }
   }
 }

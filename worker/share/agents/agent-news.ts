@@ -32,14 +32,15 @@ export class AgentNews {
     this.#tellSome([...all.filter(({ isResend }) => isResend), ...all.filter(({ isResend }) => !isResend)])
   }
 
-  /** Resolves when there is news since `mark`, at once if there is already, and after `maxMs` in any case. */
-  async after(mark: number, maxMs: number, isResend: boolean): Promise<void> {
-    if (mark !== this.#mark) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const waiting = { resolve, isResend }
+  /** True when there is news since `mark`, at once if there is already; false when there is none after `maxMs`. */
+  async after(mark: number, maxMs: number, isResend: boolean): Promise<boolean> {
+    if (mark !== this.#mark) return true
+    const { promise, resolve } = Promise.withResolvers<true>()
+    const waiting = { resolve: () => resolve(true), isResend }
     this.#waiting.add(waiting)
-    await within(maxMs, promise)
+    const isTold = await within(maxMs, promise)
     this.#waiting.delete(waiting)
+    return isTold === true
   }
 
   #tellSome(waiting: readonly Waiting[]): void {

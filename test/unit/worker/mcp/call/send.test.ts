@@ -18,6 +18,12 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+/** A value that comes after a time. */
+async function slowly<T>(value: T, ms: number): Promise<T> {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+  return value
+}
+
 /** What sending a message comes to, however long it takes. */
 async function sent(share: ScriptedShare, message = NOTIFICATION) {
   const failure = send(share.client, CALLER, message)
@@ -66,7 +72,11 @@ describe('send()', () => {
   test('waits for an agent that is away, as long as the deployer says, and was not executed', async () => {
     const share = new ScriptedShare({ AWAY_WAIT_SECONDS: '3' }).on('send', ...Array.from({ length: 9 }, () => AWAY))
     expect(await sent(share)).toMatchObject({ code: 'AGENT_AWAY', executed: 'no' })
-    expect(share.asked.send).toHaveLength(3)
+    expect(share.asked.send).toHaveLength(4)
+    const told = new ScriptedShare({ AWAY_WAIT_SECONDS: '3' }).on('send', ...Array.from({ length: 9 }, () => ({ ...AWAY, newsMark: 1 })))
+    told.on('agentNews', slowly(false, 3_000))
+    expect(await sent(told)).toMatchObject({ code: 'AGENT_AWAY', executed: 'no' })
+    expect([told.asked.send.length, told.asked.agentNews]).toEqual([2, [[1, 3_000, false]]])
   })
 
   test('does not know whether an agent that went away had it', async () => {

@@ -56,7 +56,7 @@ describe('CallTries.end()', () => {
     const tries = new CallTries(0)
     for (let at = 0; at < 20; at++) {
       tries.begin(at)
-      expect(tries.end(at % 2 === 0 ? 'wait' : AWAY, at)).toBeUndefined()
+      expect(tries.end(at % 2 === 0 ? 'wait' : { kind: 'news', away: AWAY, maxMs: 1 }, at)).toBeUndefined()
     }
   })
 })
@@ -84,8 +84,8 @@ describe('CallTries.away()', () => {
 
   test('waits for an agent that was here, from when it was first found away', () => {
     const tries = new CallTries(0)
-    expect(tries.away(AWAY, false, SHARE, 5_000)).toBe(AWAY)
-    expect(tries.away(AWAY, false, SHARE, 5_000 + SHARE.awayWaitMs - 1)).toBe(AWAY)
+    expect(tries.away(AWAY, false, SHARE, 5_000)).toEqual({ kind: 'news', away: AWAY, maxMs: SHARE.awayWaitMs })
+    expect(tries.away(AWAY, false, SHARE, 5_000 + SHARE.awayWaitMs - 1)).toEqual({ kind: 'news', away: AWAY, maxMs: 1 })
     expect(tries.away(AWAY, false, SHARE, 5_000 + SHARE.awayWaitMs)).toEqual(failed({ code: 'AGENT_AWAY', executed: 'no' }))
   })
 
@@ -96,7 +96,10 @@ describe('CallTries.away()', () => {
   test('waits the grace time for an agent that may be running the call, probe or not, and then nobody knows', () => {
     const tries = new CallTries(0)
     tries.repeat(1_000)
-    expect(tries.away({ kind: 'away', isExpected: false }, true, SHARE, 1_000 + GRACE_MS - 1)).toMatchObject({ kind: 'away' })
+    expect(tries.away({ kind: 'away', isExpected: false }, true, SHARE, 1_000 + GRACE_MS - 1)).toMatchObject({
+      kind: 'news',
+      maxMs: 1,
+    })
     expect(tries.away(AWAY, false, SHARE, 1_000 + GRACE_MS)).toEqual(failed({ code: 'AGENT_LOST', executed: 'unknown' }))
   })
 })

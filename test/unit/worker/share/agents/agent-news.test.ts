@@ -18,7 +18,7 @@ describe('AgentNews', () => {
     const news = new AgentNews()
     const { mark } = news
     news.tell()
-    await news.after(mark, 1000, false)
+    expect(await news.after(mark, 1000, false)).toBe(true)
     expect(news.waiting).toBe(0)
   })
 
@@ -49,6 +49,15 @@ describe('AgentNews', () => {
     const late = waiters(news, 1)
     await vi.advanceTimersByTimeAsync(999)
     expect([late.told, news.waiting]).toEqual([0, 1])
+  })
+
+  test('says who was told, and who has waited in vain', async () => {
+    const news = new AgentNews()
+    const [told, late] = [news.after(news.mark, 1000, false), new AgentNews()]
+    news.tell()
+    const vain = late.after(late.mark, 1000, false)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect([await told, await vain]).toEqual([true, false])
   })
 
   test('keeps nothing of those who have waited in vain', async () => {
