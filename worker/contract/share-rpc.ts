@@ -16,7 +16,7 @@ export interface Caller {
 /** Of a message that the Worker sends again, though the agent may have it already: it must go to the same child. */
 export interface Resent {
   readonly isResend?: boolean
-  /** Of a resend: milliseconds since the Worker first sent it. */
+  /** Of a resend: milliseconds since the Worker first sent it, not counting tries that surely reached no agent. */
   readonly ageMs?: number
 }
 

@@ -59,11 +59,14 @@ export async function postMessages(c: McpContext): Promise<Response> {
  */
 async function handOn(share: ShareClient, caller: Caller, request: CallRequest, bytes: Uint8Array): Promise<Failure | undefined> {
   const startMs = Date.now()
+  /** When the first try was begun that may have reached an agent. */
+  let sentMs: number | undefined
   for (let breaks = 0; ;) {
-    const isBroken = breaks > 0
-    const waitedMs = Date.now() - startMs
+    const isBroken = sentMs !== undefined
+    const triedMs = Date.now()
+    const waitedMs = triedMs - startMs
     try {
-      const outcome = share.call({ ...request, ...(isBroken ? { isResend: true, ageMs: waitedMs } : {}) })
+      const outcome = share.call({ ...request, ...(sentMs === undefined ? {} : { isResend: true, ageMs: triedMs - sentMs }) })
       if (request.size > request.body.length) void uploadRest(share, request.key, bytes)
       const told = await outcome
       if (told.kind === 'failed') return told.failure
@@ -78,6 +81,7 @@ async function handOn(share: ShareClient, caller: Caller, request: CallRequest, 
       await agentNews(share, told, isBroken, leftMs)
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
+      sentMs ??= triedMs
       if (++breaks > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }
       share.renew()
       if (breaks > 1) await pause(RETRY_MS)

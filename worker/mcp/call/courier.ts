@@ -40,7 +40,7 @@ export class Courier implements ItemSource {
   readonly #renew: Renew | undefined
   readonly #onLag: (() => void) | undefined
   #body: Uint8Array
-  readonly #tries = new CallTries(Date.now())
+  readonly #tries = new CallTries()
   readonly #items = new ItemQueue<Item>()
   readonly #recorder: ListingRecorder | undefined
   readonly #running: Promise<void>
@@ -113,8 +113,7 @@ export class Courier implements ItemSource {
         break
       }
       if (verdict === 'wait') await pause(RETRY_MS)
-      else if (verdict !== 'again')
-        await agentNews(this.#share, verdict.away, this.#tries.isResend, verdict.maxMs, () => this.#goesOn)
+      else if (verdict !== 'again') await agentNews(this.#share, verdict.away, this.#tries.isResend, verdict.maxMs, () => this.#goesOn)
     }
     this.#isDone = true
   }

@@ -25,27 +25,30 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
     ...(requestId === undefined ? {} : { requestId }),
   } as const
   const startMs = Date.now()
-  let executed: Executed = 'no'
+  /** When the first try was begun that may have reached an agent. */
+  let sentMs: number | undefined
   for (let tries = 1; ;) {
+    const triedMs = Date.now()
+    const executed: Executed = sentMs === undefined ? 'no' : 'unknown'
     try {
-      const resend = executed === 'no' ? {} : { isResend: true, ageMs: Date.now() - startMs }
+      const resend = sentMs === undefined ? {} : { isResend: true, ageMs: triedMs - sentMs }
       const outcome = share.send({ ...request, ...resend })
       if (request.size > request.body.length) void uploadRest(share, request.key, bytes)
       const receipt = await within(RECEIPT_MS, outcome)
       if (receipt === undefined) return { ...AGENT_AWAY, executed: 'unknown' }
       if (receipt.kind === 'sent') return undefined
       if (receipt.kind === 'failed') return receipt.failure
-      if (receipt.kind === 'again') executed = 'unknown'
+      if (receipt.kind === 'again') sentMs ??= triedMs
       const waitedMs = Date.now() - startMs + RETRY_MS
       if (receipt.kind === 'unheard' && waitedMs > UNHEARD_MS) return undefined
       if (receipt.kind === 'no_stream' && waitedMs > UNHEARD_MS) return await endUnheard(share, caller, executed)
       const leftMs = receipt.kind === 'away' ? awayLeftMs(receipt, Date.now() - startMs, share) : RETRY_MS
       if (leftMs === 0 || waitedMs > Math.max(TAKEOVER_WAIT_MS, share.awayWaitMs)) return { ...AGENT_AWAY, executed }
-      await (receipt.kind === 'away' ? agentNews(share, receipt, executed !== 'no', leftMs) : pause(RETRY_MS))
+      await (receipt.kind === 'away' ? agentNews(share, receipt, sentMs !== undefined, leftMs) : pause(RETRY_MS))
     } catch (error) {
       // The agent knows the key, so that sending it twice does no harm.
       if (++tries > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }
-      executed = 'unknown'
+      sentMs ??= triedMs
       share.renew()
       if (tries > 2) await pause(RETRY_MS)
     }

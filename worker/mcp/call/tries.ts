@@ -12,7 +12,8 @@ export type NextTry = 'again' | 'wait' | { readonly kind: 'news'; readonly away:
 type Decision = NextTry | { readonly kind: 'failed'; readonly failure: Failure }
 
 export class CallTries {
-  readonly #startMs: number
+  /** When the first try was begun that may have reached an agent: what was surely not taken makes a call no older. */
+  #sentMs: number | undefined
   /** When the try under way was begun; undefined before the first. */
   #triedMs: number | undefined
   /** Tries made at once, one after the other. */
@@ -24,10 +25,6 @@ export class CallTries {
   /** Since when the call waits for an agent to come back. */
   #awaySinceMs: number | undefined
 
-  constructor(nowMs: number) {
-    this.#startMs = nowMs
-  }
-
   /** Whether an agent may have the call already. */
   get isResend(): boolean {
     return this.#brokenAtMs !== undefined
@@ -38,7 +35,7 @@ export class CallTries {
     const isFirst = this.#triedMs === undefined
     this.#triedMs = nowMs
     if (isFirst) return undefined
-    return { isRetry: true, ...(this.isResend ? { isResend: true, ageMs: nowMs - this.#startMs } : {}) }
+    return { isRetry: true, ...(this.isResend ? { isResend: true, ageMs: nowMs - (this.#sentMs ?? nowMs) } : {}) }
   }
 
   /** A try has ended: undefined when the next one may be made, or how the call fails, which was tried at once too often. */
@@ -56,13 +53,13 @@ export class CallTries {
 
   /** The agent is lost, and another may run the call once more. */
   repeat(nowMs: number): NextTry {
-    this.#brokenAtMs ??= nowMs
+    this.#mayHaveRun(nowMs)
     return 'again'
   }
 
   /** The Share was reset under the call: whether it reached the agent is not known. */
   broken(nowMs: number): Decision {
-    this.#brokenAtMs ??= nowMs
+    this.#mayHaveRun(nowMs)
     this.#breaks++
     if (this.#breaks === 1) return 'again'
     if (this.#breaks <= MAX_BREAKS) return 'wait'
@@ -82,5 +79,10 @@ export class CallTries {
     this.#awaySinceMs ??= nowMs
     const leftMs = isProbe ? 0 : awayLeftMs(away, nowMs - this.#awaySinceMs, share)
     return leftMs > 0 ? { kind: 'news', away, maxMs: leftMs } : { kind: 'failed', failure: AGENT_AWAY }
+  }
+
+  #mayHaveRun(nowMs: number): void {
+    this.#brokenAtMs ??= nowMs
+    this.#sentMs ??= this.#triedMs ?? nowMs
   }
 }

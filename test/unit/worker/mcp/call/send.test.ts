@@ -110,3 +110,9 @@ test('send() gives an HTTP+SSE session up whose stream does not come back, and e
   expect(share.asked.send.length).toBeLessThanOrEqual(UNHEARD_MS / RETRY_MS + 1)
   expect(share.asked.end).toEqual([[CALLER]])
 })
+
+test('send() counts the age of what it sends again from the first try that an agent may have had', async () => {
+  const share = new ScriptedShare().on('send', AWAY, AWAY, { kind: 'again' }, SENT)
+  await sent(share)
+  expect(share.asked.send.map(([request]) => (request as { ageMs?: number }).ageMs)).toEqual([undefined, undefined, undefined, RETRY_MS])
+})

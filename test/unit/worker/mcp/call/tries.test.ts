@@ -2,23 +2,42 @@ import { describe, expect, test } from 'vitest'
 import { GRACE_MS } from '../../../../../protocol/limits.ts'
 import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS } from '../../../../../worker/limits.ts'
 import { CallTries } from '../../../../../worker/mcp/call/tries.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 const AWAY = { kind: 'away', isExpected: true } as const
 const SHARE = { awayWaitMs: 20_000 }
 
 describe('CallTries.begin()', () => {
   test('says nothing with the first try, and that it is another with the next', () => {
-    const tries = new CallTries(0)
+    const tries = new CallTries()
     expect(tries.begin(0)).toBeUndefined()
     expect(tries.begin(5)).toEqual({ isRetry: true })
   })
 
   test('says of what an agent may have that it is sent again, and how old it is', () => {
-    const tries = new CallTries(100)
+    const tries = new CallTries()
     tries.begin(100)
     tries.broken(150)
     expect(tries.isResend).toBe(true)
     expect(tries.begin(400)).toEqual({ isRetry: true, isResend: true, ageMs: 300 })
+  })
+})
+
+describe('the age of a call', () => {
+  test('counts from the first try that may have reached an agent, whatever waited before', () => {
+    verifies('promise.2.holder-only')
+    for (const end of ['broken', 'repeat'] as const) {
+      const tries = new CallTries()
+      tries.begin(0)
+      tries.away(AWAY, false, SHARE, 1)
+      tries.begin(10_000)
+      tries.end('again', 10_001)
+      tries.begin(20_000)
+      tries[end](20_500)
+      expect(tries.begin(21_000)).toEqual({ isRetry: true, isResend: true, ageMs: 1_000 })
+      tries.broken(22_000)
+      expect(tries.begin(23_000)?.ageMs).toBe(3_000)
+    }
   })
 })
 
@@ -34,17 +53,17 @@ describe('CallTries.end()', () => {
   }
 
   test('gives a call up that the Share wants made again too often, which has not run', () => {
-    expect(triesAtOnce(new CallTries(0), RETRY_MS)).toEqual([MAX_CALL_TRIES, { code: 'INTERNAL', executed: 'no' }])
+    expect(triesAtOnce(new CallTries(), RETRY_MS)).toEqual([MAX_CALL_TRIES, { code: 'INTERNAL', executed: 'no' }])
   })
 
   test('does not know whether a call has run that was resent', () => {
-    const tries = new CallTries(0)
+    const tries = new CallTries()
     tries.broken(0)
     expect(triesAtOnce(tries, 1)[1]).toEqual({ code: 'INTERNAL', executed: 'unknown' })
   })
 
   test('goes on with a resent call for as long as its tries last a while', () => {
-    const tries = new CallTries(0)
+    const tries = new CallTries()
     tries.broken(0)
     for (let at = 0; at < 20 * RETRY_MS; at += RETRY_MS) {
       tries.begin(at)
@@ -53,7 +72,7 @@ describe('CallTries.end()', () => {
   })
 
   test('counts no try that is waited for', () => {
-    const tries = new CallTries(0)
+    const tries = new CallTries()
     for (let at = 0; at < 20; at++) {
       tries.begin(at)
       expect(tries.end(at % 2 === 0 ? 'wait' : { kind: 'news', away: AWAY, maxMs: 1 }, at)).toBeUndefined()
@@ -63,7 +82,7 @@ describe('CallTries.end()', () => {
 
 describe('CallTries.broken()', () => {
   test('tries again at once after the first break, then waits, and gives up after MAX_BREAKS in a row', () => {
-    const tries = new CallTries(0)
+    const tries = new CallTries()
     const decisions = Array.from({ length: MAX_BREAKS + 1 }, (_, at) => tries.broken(at))
     expect(decisions[0]).toBe('again')
     expect(new Set(decisions.slice(1, MAX_BREAKS))).toEqual(new Set(['wait']))
@@ -71,7 +90,7 @@ describe('CallTries.broken()', () => {
   })
 
   test('counts from the start once the stream was reached', () => {
-    const tries = new CallTries(0)
+    const tries = new CallTries()
     tries.broken(0)
     tries.broken(1)
     tries.reached()
@@ -83,18 +102,18 @@ describe('CallTries.away()', () => {
   const failed = (failure: object) => ({ kind: 'failed', failure: expect.objectContaining(failure) as unknown })
 
   test('waits for an agent that was here, from when it was first found away', () => {
-    const tries = new CallTries(0)
+    const tries = new CallTries()
     expect(tries.away(AWAY, false, SHARE, 5_000)).toEqual({ kind: 'news', away: AWAY, maxMs: SHARE.awayWaitMs })
     expect(tries.away(AWAY, false, SHARE, 5_000 + SHARE.awayWaitMs - 1)).toEqual({ kind: 'news', away: AWAY, maxMs: 1 })
     expect(tries.away(AWAY, false, SHARE, 5_000 + SHARE.awayWaitMs)).toEqual(failed({ code: 'AGENT_AWAY', executed: 'no' }))
   })
 
   test('lets no probe wait', () => {
-    expect(new CallTries(0).away(AWAY, true, SHARE, 0)).toEqual(failed({ code: 'AGENT_AWAY' }))
+    expect(new CallTries().away(AWAY, true, SHARE, 0)).toEqual(failed({ code: 'AGENT_AWAY' }))
   })
 
   test('waits the grace time for an agent that may be running the call, probe or not, and then nobody knows', () => {
-    const tries = new CallTries(0)
+    const tries = new CallTries()
     tries.repeat(1_000)
     expect(tries.away({ kind: 'away', isExpected: false }, true, SHARE, 1_000 + GRACE_MS - 1)).toMatchObject({
       kind: 'news',
