@@ -29,6 +29,8 @@ export interface Call {
   readonly tag: string
   /** Hold back later messages of this channel until this call is answered (a replayed handshake). */
   readonly gate?: true
+  /** It may run twice: if its child died under it, it is run again under the same key. */
+  readonly repeats?: true
   /** Bytes of the whole body. When they exceed the frame's, chunks with this key follow. */
   readonly size: number
 }

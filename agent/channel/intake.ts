@@ -7,7 +7,7 @@ import { replacement, splice } from '../../protocol/splice.ts'
 import type { Child } from '../server/child.ts'
 import { AcceptedCalls } from './accepted-calls.ts'
 import { answerMessage } from './answer-message.ts'
-import type { CallFailure, CallEnd, RunningCall } from './call-memory.ts'
+import type { CallFailure, CallEnd, KeyState, RunningCall } from './call-memory.ts'
 import type { ChannelContext } from './channel-context.ts'
 import { Inbox, type Inbound } from './inbox.ts'
 import type { CallAnswer } from './kept-answers.ts'
@@ -123,7 +123,8 @@ export class Intake {
 
   #acceptCall(header: Call, body: Uint8Array): ProtocolFault | undefined {
     const { key, ra } = header
-    const known = this.#context.memory.known(key)
+    const before = this.#context.memory.known(key)
+    const known = header.repeats === true && hasDied(before) ? undefined : before
     if (known?.kind === 'passing' || known?.kind === 'passed') return 'a call with the key of another message'
     if (known?.kind === 'ended') this.#repeat(header, known.outcome)
     else if (known !== undefined && !this.#inbox.isUnfinished(key)) {
@@ -267,6 +268,11 @@ export class Intake {
   #report(failed: Failed): void {
     this.#outbox.addFailure(failed, this.#context.now())
   }
+}
+
+/** Whether a call ended with its child. */
+function hasDied(state: KeyState | undefined): boolean {
+  return state?.kind === 'ended' && state.outcome?.kind === 'failure' && state.outcome.failure.code === 'CHILD_DIED'
 }
 
 function executedOf(call: RunningCall): Executed {

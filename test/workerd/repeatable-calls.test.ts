@@ -1,5 +1,5 @@
 /** Calls that may run twice are run by another agent while their own is lost; all others wait for it. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Call, RelayFrame } from '../../protocol/frame.ts'
 import type { DecodedFrame } from '../../protocol/frame-codec.ts'
 import { scanMessage } from '../../protocol/json-scan.ts'
@@ -195,4 +195,79 @@ test.each(['legacy', 'modern'] as const)('a modern client is served by another a
   expect(await (await paying).text()).toContain('AGENT_LOST')
   back.close()
   second.agent.close()
+})
+
+describe('a call whose child dies under it', () => {
+  /** Kills the child of a call in the middle of it. */
+  function kill({ agent }: Player, { header }: DecodedFrame<Call>): void {
+    agent.fail(header, 'CHILD_DIED', 'unknown')
+    agent.send({ type: 'died', ch: header.ch, reason: 'exit', exitCode: 1 })
+  }
+
+  test.each([
+    ['only reads', 'look', 'session'],
+    ['is idempotent', 'set', 'session'],
+    ['only reads, of a shared child', 'look', 'share'],
+  ] as const)(
+    'and that %s is made again on a new child of the same agent, which is told that it may run twice',
+    async (_, tool, isolation) => {
+      verifies('promise.2.repeated-after-death')
+      const { first, second, client } = await scene(isolation)
+      second.agent.close()
+      const response = client.post(toolCall(tool))
+      const call = await first.call()
+      kill(first, call)
+      const again = await first.call()
+      expect(again.header).toMatchObject({ key: call.header.key, repeats: true })
+      expect(again.header.ch).not.toBe(call.header.ch)
+      first.agent.answer(again.header, isolation === 'share' ? '1' : '7', '{"again":true}')
+      expect(await (await response).json()).toMatchObject({ id: 7, result: { again: true, _meta: { 'mcp-edge/restarted': true } } })
+    },
+  )
+
+  test('is made again once', async () => {
+    const { first, client } = await scene()
+    const response = client.post(toolCall('look'))
+    kill(first, await first.call())
+    kill(first, await first.call())
+    expect(await (await response).json()).toMatchObject({ id: 7, error: { data: { code: 'CHILD_DIED', executed: 'unknown' } } })
+  })
+
+  test('goes on on its stream when it has told of progress', async () => {
+    const { first, client } = await scene()
+    const response = client.post(toolCall('look'))
+    const call = await first.call()
+    const progress = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":5}}'
+    first.agent.notify(call.header.ch, progress, { ra: call.header.ra, sure: true })
+    const events = new EventReader(await response)
+    expect(await events.next()).toBe(progress)
+    kill(first, call)
+    first.agent.answer((await first.call()).header, '7', '{"again":true}')
+    expect(JSON.parse((await events.next()) ?? '')).toMatchObject({ id: 7, result: { again: true } })
+  })
+
+  test('and that may have done something is not made again', async () => {
+    verifies('promise.2.never-twice')
+    const { first, client } = await scene()
+    const response = client.post(toolCall('pay'))
+    kill(first, await first.call())
+    expect(await (await response).json()).toMatchObject({ id: 7, error: { data: { code: 'CHILD_DIED', executed: 'unknown' } } })
+  })
+
+  test.each(['legacy', 'modern'] as const)('is made again for a modern client (%s child)', async (era) => {
+    verifies('promise.2.repeated-after-death')
+    const share = await createShare()
+    const player = new Player(await ScriptedAgent.connect(share, { era }), 'first')
+    await (await postModern(share, 'tools/list')).text()
+    await (await callTool(share, 'look')).text()
+    player.isSilent = true
+    const reading = callTool(share, 'look')
+    const call = await player.call()
+    kill(player, call)
+    const again = await player.call()
+    expect(again.header).toMatchObject({ key: call.header.key, repeats: true })
+    player.agent.answer(again.header, '1', '{"by":"again","resultType":"complete"}')
+    expect(await (await reading).text()).toContain('"by":"again"')
+    player.agent.close()
+  })
 })

@@ -198,7 +198,7 @@ export type CallOutcome =
   | { readonly kind: 'failed'; readonly failure: Failure }
   /** The request never reached the agent: call again with the same key. */
   | { readonly kind: 'again' }
-  /** The agent is lost, and may have run it; another is there, and it may run twice: call again with the same key. */
+  /** The agent or the child is lost, and may have run it; another is there, and it may run twice: call again with the same key. */
   | { readonly kind: 'repeat' }
   | Away
   /** No agent is there, and this is what its server answered before. */

@@ -54,7 +54,7 @@ export const STREAM_CLOSE = {
   DONE: 4103,
   /** The request never reached the agent: call again with the same key. */
   AGAIN: 4104,
-  /** The agent is lost, and may have run it; another is there, and it may run twice: call again with the same key. */
+  /** The agent or the child is lost, and may have run it; another is there, and it may run twice: call again with the same key. */
   REPEAT: 4105,
   /** Open it again: the call has gone to another agent since. */
   MOVED: 4106,

@@ -60,13 +60,31 @@ export class TestChannel {
   }
 
   /** A whole call; `id` and `token` are JSON texts. */
-  call(label: number, id = String(label), extra: { gate?: true; token?: string; ra?: string; method?: string; key?: string } = {}): string {
-    const { gate, token, ra = `ra${label}`, method = 'm', key = keyOf(label) } = extra
+  call(
+    label: number,
+    id = String(label),
+    extra: { gate?: true; repeats?: true; token?: string; ra?: string; method?: string; key?: string } = {},
+  ): string {
+    const { gate, repeats, token, ra = `ra${label}`, method = 'm', key = keyOf(label) } = extra
     const body = Buffer.from(
       `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{${token === undefined ? '' : `"_meta":{"progressToken":${token}}`}}}`,
     )
     const spans = { id: spanAfter(body, '"id":'), ...(token !== undefined && { token: spanAfter(body, '"progressToken":') }) }
-    this.relay({ type: 'call', ch: 'c', key, method, tag: `t${label}`, ra, size: body.length, ...spans, ...(gate && { gate }) }, body)
+    this.relay(
+      {
+        type: 'call',
+        ch: 'c',
+        key,
+        method,
+        tag: `t${label}`,
+        ra,
+        size: body.length,
+        ...spans,
+        ...(gate && { gate }),
+        ...(repeats && { repeats }),
+      },
+      body,
+    )
     return key
   }
 

@@ -59,7 +59,7 @@ export const RELAY_FRAMES: Each<RelayFrame> = {
   open: fc.record({ type: type('open'), ch, ids: fc.constantFrom('keep', 'assign'), asks: fc.constantFrom('pass', 'refuse') }),
   call: placed(
     fc.record(
-      { type: type('call'), ch, key, method: text, id: anySpan, token: anySpan, ra: text, tag: text, gate: flag, size },
+      { type: type('call'), ch, key, method: text, id: anySpan, token: anySpan, ra: text, tag: text, gate: flag, repeats: flag, size },
       { requiredKeys: ['type', 'ch', 'key', 'method', 'id', 'ra', 'tag', 'size'] },
     ),
   ),

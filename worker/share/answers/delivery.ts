@@ -7,6 +7,7 @@ import { type AgentLink, closeQuietly, sendFrame } from '../agents/links.ts'
 import type { Askers } from '../children/askers.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { GroupRoots } from '../children/group-roots.ts'
+import type { RepeatableCalls } from '../children/repeatable-calls.ts'
 import type { SessionListens } from '../children/session-listens.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { Turns } from '../children/turns.ts'
@@ -35,6 +36,7 @@ interface Parts {
   readonly roots: GroupRoots
   readonly listens: SessionListens
   readonly untaken: UntakenMessages
+  readonly repeatableCalls: RepeatableCalls
 }
 
 export class Delivery {
@@ -77,6 +79,7 @@ export class Delivery {
     }
     const target = this.#routing.answerTarget(address)
     if (header.executed === 'no' && mayComeAgain(header.code, target) && this.#callAgain(header.ch, target)) return
+    if (header.executed === 'unknown' && header.code === 'CHILD_DIED' && this.#repeat(header.ch, target)) return
     if (target.kind === 'waiter') this.#parts.clientFrames.toWaiter(target.waiter, frame, 0, true, true)
     else if (target.kind === 'sockets' && header.code === 'EVENTS_LOST') this.#awaitCall(target.sockets, frame)
     else if (target.kind === 'sockets') this.#parts.clientFrames.toSockets(target.sockets, groupOf(header.ch), frame, 0)
@@ -161,6 +164,25 @@ export class Delivery {
     const { group, session } = target.waiter
     if (!isModernGroup(group) && !isBridgedGroup(group) && this.#parts.store.sessions.get(session) === undefined) return false
     this.#parts.waiters.settle(target.waiter, { kind: 'again' })
+    return true
+  }
+
+  /** The child died under a call that may run twice: it is made again, once, on a new child. False for any other call. */
+  #repeat(ch: string, target: Target): boolean {
+    const { repeatableCalls, streams, waiters, channels, subscriptions } = this.#parts
+    if (target.kind === 'waiter') {
+      const { waiter } = target
+      if (waiter.buffer !== undefined || waiter.isResend === true || !repeatableCalls.canRepeatNow(waiter.repeat)) return false
+      waiters.settle(waiter, { kind: 'repeat' })
+    } else {
+      const [socket, ...others] = target.kind === 'sockets' ? target.sockets : []
+      const { repeat, hasBegun, wasSent } = (socket === undefined ? undefined : streams.attachmentOf(socket)) ?? {}
+      if (socket === undefined || others.length > 0 || hasBegun === true || wasSent === true) return false
+      if (!repeatableCalls.canRepeatNow(repeat)) return false
+      closeQuietly(socket, STREAM_CLOSE.REPEAT, 'its server has died')
+    }
+    if (channels.linkOf(ch) !== undefined) subscriptions.endAll(groupOf(ch))
+    channels.died(ch)
     return true
   }
 

@@ -189,6 +189,7 @@ export class LegacyCalls {
       ...(token === undefined ? {} : { token }),
       ra,
       tag: cancelTag(session, rawId),
+      ...this.#parts.repeatableCalls.marks(request),
       size,
     } as const
     if (isForSession) this.#parts.sseSessions.announce(request, restarted, this.#parts.standbyAnswers.listed(request))

@@ -66,7 +66,7 @@ export class ModernCalls {
   }
 
   #forward(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink): Promise<CallOutcome> {
-    const { waiters, sender } = this.#parts
+    const { waiters, sender, repeatableCalls } = this.#parts
     const { key, method, id, token, size } = request
     const facts = {
       group,
@@ -82,7 +82,8 @@ export class ModernCalls {
     }
     const outcome = waiters.wait(key, facts)
     const ra = encodeReturnAddress({ to: 'call', key })
-    sender.send(link, { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag: key, size }, request.body)
+    const marks = { ...(token === undefined ? {} : { token }), ...repeatableCalls.marks(request) }
+    sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag: key, size }, request.body)
     return outcome
   }
 

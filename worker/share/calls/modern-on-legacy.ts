@@ -234,7 +234,8 @@ export class ModernOnLegacy {
     if (logLevel !== undefined) this.#setLevel(ch, link, logLevel)
     const outcome = this.#wait(request, group, link)
     const ra = encodeReturnAddress({ to: 'call', key })
-    const header = { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag: key, size } as const
+    const marks = { ...(token === undefined ? {} : { token }), ...this.#parts.repeatableCalls.marks(request) }
+    const header = { type: 'call', ch, key, method, id, ...marks, ra, tag: key, size } as const
     this.#parts.sender.send(link, header, request.body)
     return outcome
   }
@@ -247,7 +248,8 @@ export class ModernOnLegacy {
       isInitialize: false,
       restarted: false,
       canStream: true,
-      repeat: repeatFacts(request),
+      // What its client has given cannot be given again.
+      ...(request.input === undefined ? { repeat: repeatFacts(request) } : {}),
       isResend: request.isResend === true,
     }
     const { key, asker } = request

@@ -54,7 +54,12 @@ export class RepeatableCalls {
     return other !== undefined && this.mayRepeat(request) ? other : undefined
   }
 
-  /** Whether a call whose agent was lost while it ran can be made again now. */
+  /** What a call that is sent again says to an agent whose child may have died under it. Nothing is looked up for a first try. */
+  marks(request: CallRequest): { readonly repeats?: true } {
+    return request.isResend === true && this.mayRepeat(request) ? { repeats: true } : {}
+  }
+
+  /** Whether a call whose agent was lost while it ran, or whose child died, can be made again now. */
   canRepeatNow(call: RepeatFacts | undefined): boolean {
     return call !== undefined && this.#channels.chooseLink() !== undefined && this.mayRepeat(call)
   }

@@ -151,6 +151,25 @@ describe('keys', () => {
     expect(ids(scene)).toEqual([1])
   })
 
+  test('Intake runs a call again whose child died under it, if it may run twice, and no other that it knows', () => {
+    verifies('promise.2.repeated-after-death')
+    const first = new TestChannel()
+    first.call(1)
+    first.child.says(result(1, 'kept'))
+    first.call(2)
+    first.child.ends({ exitCode: 1 })
+    const second = new TestChannel({ ch: 'c' }, first.memory)
+    second.call(2, '2')
+    expect(second.of('failed')).toMatchObject([{ key: keyOf(2), code: 'CHILD_DIED', executed: 'unknown' }])
+    for (const label of [1, 2]) second.call(label, String(label), { repeats: true })
+    expect(ids(second)).toEqual([2])
+    second.child.says(result(2, 'again'))
+    expect(second.of('answer').map(({ key }) => key)).toEqual([keyOf(1), keyOf(2)])
+    second.call(2, '2', { repeats: true })
+    expect(ids(second)).toEqual([2])
+    expect(second.of('answer')).toHaveLength(3)
+  })
+
   test('Intake fails a call that failed in the same way again', () => {
     const scene = new TestChannel()
     scene.call(1)

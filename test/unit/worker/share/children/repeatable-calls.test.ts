@@ -73,3 +73,9 @@ test('repeatFacts() keeps whose call it is, its method and its tool, and nothing
     method: 'tools/list',
   })
 })
+
+test('RepeatableCalls.marks() says of a call that is sent again whether it may run twice, and looks at no list for a first try', () => {
+  expect(calls([]).marks({ ...REQUEST, delivery: 'stream', isResend: true })).toEqual({ repeats: true })
+  expect(calls([]).marks({ ...REQUEST, delivery: 'stream' })).toEqual({})
+  expect(calls([]).marks({ ...REQUEST, method: 'initialize', delivery: 'stream', isResend: true })).toEqual({})
+})
