@@ -75,8 +75,10 @@ const PROVED_DEATH = {
       provedBy: ['chaos: said no, but ran', 'chaos: said yes, but did not run'],
     }),
     'promise.3.half-open': promised(
-      'A link that only looks open is found out by its silence, and calls wait on it until something is proved.',
+      'A link that only looks open is found out by its silence, and calls wait on it until something is proved or the grace time is over.',
     ),
+    'promise.3.silent-ends': promised('An agent of which nothing is heard for the grace time after a call is lost, and leaves the list.'),
+    'promise.3.unbegun-moves': promised('A session that has not begun on an agent that is lost begins on another at once.'),
     'promise.3.heartbeats': promised('A client whose call waits for a lost agent goes on hearing from the relay.'),
   },
 } as const satisfies Section

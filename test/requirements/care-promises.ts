@@ -104,6 +104,7 @@ const BOUNDED = {
     'promise.10.slow-listener': promised(
       'A listen of 2026-07-28 whose client does not read, while calls of its group wait for that, ends with `EVENTS_LOST` after 10 s.',
     ),
+    'promise.10.no-hello': promised('A socket of an agent that does not say hello is closed after 10 s.'),
     'promise.10.retries': promised('Retries back off and stay within their bounds.'),
     'promise.10.rounds': promised('A server that asks for ever, and a question that nobody answers, come to an end.'),
   },

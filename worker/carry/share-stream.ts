@@ -87,6 +87,11 @@ export class ShareStream {
     this.#lag?.taken(bytes)
   }
 
+  /** Has the Share look whether the agent of a call that waits on this stream is still there. */
+  askForAgent(): void {
+    this.#socket?.send(JSON.stringify({ type: 'waiting' } satisfies StreamControl))
+  }
+
   close(): void {
     this.#socket?.close(NORMAL_CLOSE)
     this.#socket = undefined

@@ -66,6 +66,8 @@ export const STREAM_CLOSE = {
 export type StreamControl =
   /** Worker to Share: its client has taken so many body bytes. */
   | { readonly type: 'taken'; readonly bytes: number }
+  /** Worker to Share: a call of this session's stream has waited for a while; is its agent still there? */
+  | { readonly type: 'waiting' }
   /** Share to Worker: credit is withheld because of this client, report what it takes at once. */
   | { readonly type: 'sync' }
   /** Share to the Worker of a session's stream: write something to the client, to find out whether it has left. */

@@ -3,6 +3,7 @@ import { splitBundle } from '../../protocol/bundle.ts'
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { CLOSE, type Hello } from '../../protocol/handshake.ts'
+import { GRACE_MS } from '../../protocol/limits.ts'
 import { groupOf } from '../contract/groups.ts'
 import { laneCount } from '../lanes.ts'
 import { log } from '../log.ts'
@@ -65,6 +66,32 @@ export class AgentMessages {
       lostAgents.departed(link, nowMs)
       news.tell()
     } else lostAgents.lost(link, nowMs)
+  }
+
+  /** Closes what has no hello or no life in time, and ends what waited for lost agents; returns when to look next, in milliseconds since 1970. */
+  sweep(nowMs: number): number | undefined {
+    const { links, lostAgents } = this.#parts
+    const ungreetedMs = links.closeUngreeted(nowMs)
+    for (const link of links.all()) {
+      const dueMs = this.#verdictMs(link, nowMs)
+      if (dueMs === undefined || dueMs > nowMs) continue
+      links.remove(link.socket)
+      closeQuietly(link.socket, CLOSE.GOING_AWAY, 'nothing was heard of the agent')
+      // Lost since then, so that the grace time of its calls is over.
+      this.closed(link, undefined, dueMs - GRACE_MS)
+    }
+    return earliest(ungreetedMs, lostAgents.sweep(nowMs), this.nextVerdictMs(nowMs))
+  }
+
+  /** When the first suspect link is to be ended, in milliseconds since 1970; undefined while none is suspect. */
+  nextVerdictMs(nowMs: number): number | undefined {
+    return earliest(...this.#parts.links.all().map((link) => this.#verdictMs(link, nowMs)))
+  }
+
+  /** When a link counts as lost over which nothing has come since a call, as of an agent that is stopped. */
+  #verdictMs(link: AgentLink, nowMs: number): number | undefined {
+    const sinceMs = this.#parts.health.silentSinceMs(link, nowMs)
+    return sinceMs === undefined ? undefined : sinceMs + GRACE_MS
   }
 
   /** After a reset, which gets no close events: links that the rows have and no socket has were lost in it. False when none were. */
@@ -164,6 +191,11 @@ export class AgentMessages {
         break
     }
   }
+}
+
+function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
 }
 
 function refuse(socket: WebSocket, reason: string): void {

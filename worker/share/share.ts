@@ -1,7 +1,7 @@
 /** The Durable Object of one share: the only state that two requests must agree on. It wires the parts; they decide. */
 import { DurableObject } from 'cloudflare:workers'
 import { CLOSE, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/handshake.ts'
-import { GRACE_MS } from '../../protocol/limits.ts'
+import { GRACE_MS, HELLO_MS } from '../../protocol/limits.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import type { ShareObject } from '../contract/objects.ts'
 import type {
@@ -23,7 +23,7 @@ import type {
 import { STREAM_CLOSE } from '../contract/streams.ts'
 import type { Env } from '../env.ts'
 import { shareOfLane } from '../lanes.ts'
-import { KEPT_CALL_MS, NEWS_WAIT_MS, RETRY_MS } from '../limits.ts'
+import { KEPT_CALL_MS } from '../limits.ts'
 import { AgentMessages } from './agent-messages.ts'
 import { AgentNews } from './agents/agent-news.ts'
 import { LinkHealth } from './agents/link-health.ts'
@@ -67,12 +67,11 @@ export class Share extends DurableObject<Env> implements ShareObject {
   readonly #links: AgentLinks
   readonly #streams: Streams
   readonly #waiters = new Waiters()
-  readonly #news = new AgentNews()
+  readonly #news = new AgentNews(() => this.#links.hasLeaving)
   readonly #ledger = new CreditLedger<Debtor>()
   readonly #sender: MessageSender
   readonly #subscriptions: Subscriptions
   readonly #standbyAnswers: StandbyAnswers
-  readonly #lostAgents: LostAgents
   readonly #sessions: Sessions
   readonly #legacyCalls: LegacyCalls
   readonly #legacyOnModern: LegacyOnModern
@@ -118,7 +117,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const childAsks = new ChildAsks({ ...children, clientFrames })
     const answers = { ...children, restartNews, clientFrames, creditGrants, introductions, childAsks }
     const delivery = new Delivery(answers)
-    const lostAgents = (this.#lostAgents = new LostAgents(answers))
+    const lostAgents = new LostAgents(answers)
     const sseSessions = new SseSessions(streams)
     const legacyOnModern = (this.#legacyOnModern = new LegacyOnModern({ ...answers, sseSessions }))
     const modernOnLegacy = (this.#modernOnLegacy = new ModernOnLegacy(answers))
@@ -143,9 +142,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   async agentNews(mark: number, maxMs: number, isResend: boolean): Promise<boolean> {
-    // A group that waits for the calls of its leaving agent to end is not told of that.
-    const isLeaving = this.#links.all().some((link) => this.#links.isLeaving(link))
-    return (await this.#news.after(mark, isLeaving ? RETRY_MS : Math.min(maxMs, NEWS_WAIT_MS), isResend)) || isLeaving
+    return await this.#news.after(mark, maxMs, isResend)
   }
 
   noteListing(order: ListingOrder): void {
@@ -203,15 +200,19 @@ export class Share extends DurableObject<Env> implements ShareObject {
     if (client === undefined || server === undefined) return new Response(null, { status: 500 })
     if (url.pathname === '/agent') {
       this.#links.accept(server, Date.now())
+      void this.#alarmBy(Date.now() + HELLO_MS)
       return new Response(null, { status: 101, webSocket: client, headers: { 'sec-websocket-protocol': LINK_SUBPROTOCOL } })
     }
     const status = this.#streamSockets.open(server, url.searchParams)
+    // A call that has waited moves to a stream: the first that is heard of it if its agent is silent.
+    void this.#alarmBy(this.#agentMessages.nextVerdictMs(Date.now()))
     return status === 101 ? new Response(null, { status, webSocket: client }) : new Response(null, { status })
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
     if (typeof message !== 'string') this.#agentMessages.receive(socket, new Uint8Array(message))
-    else if (!this.#streamSockets.control(socket, message)) closeQuietly(socket, CLOSE.PROTOCOL_ERROR, 'a text message that is no ping')
+    else if (this.#streamSockets.control(socket, message)) void this.#alarmBy(this.#agentMessages.nextVerdictMs(Date.now()))
+    else closeQuietly(socket, CLOSE.PROTOCOL_ERROR, 'a text message that is no ping')
   }
 
   override webSocketClose(socket: WebSocket, code: number): Promise<void> {
@@ -232,17 +233,19 @@ export class Share extends DurableObject<Env> implements ShareObject {
       await this.#revoke()
       return
     }
-    const next = [this.#lostAgents.sweep(nowMs), this.#modernOnLegacy.sweep(nowMs), this.#legacyOnModern.sweep(nowMs), settings.expiresAtMs]
+    const next = [
+      this.#agentMessages.sweep(nowMs),
+      this.#modernOnLegacy.sweep(nowMs),
+      this.#legacyOnModern.sweep(nowMs),
+      settings.expiresAtMs,
+    ]
     this.#news.tell()
     await this.ctx.storage.setAlarm(Math.min(...next.filter((time) => time !== undefined)))
   }
 
   async #closed(socket: WebSocket, code?: number): Promise<void> {
     const link = this.#links.remove(socket)
-    if (link === undefined) {
-      this.#streamSockets.closed(socket)
-      return
-    }
+    if (link === undefined) return this.#streamSockets.closed(socket)
     const nowMs = Date.now()
     this.#agentMessages.closed(link, code, nowMs)
     if (this.#store.settings !== undefined) await this.#alarmBy(nowMs + GRACE_MS)
@@ -269,7 +272,8 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   /** Sets the alarm, unless it rings before that anyway. */
-  async #alarmBy(timeMs: number): Promise<void> {
+  async #alarmBy(timeMs: number | undefined): Promise<void> {
+    if (timeMs === undefined) return
     const alarmMs = await this.ctx.storage.getAlarm()
     if (alarmMs === null || alarmMs > timeMs) await this.ctx.storage.setAlarm(timeMs)
   }

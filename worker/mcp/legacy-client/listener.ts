@@ -38,6 +38,8 @@ export class Listener {
   readonly #frames: FrameWriter
   /** Calls of an HTTP+SSE session that have not been answered, by the raw id their client gave them. */
   readonly #pending = new Map<string, Pending>()
+  /** Keep-alives since the first of them has come. */
+  #pendingTicks = 0
   readonly #ticker: ReturnType<typeof setInterval>
   /** Calls of an HTTP+SSE session that are made here, since they must be translated. */
   readonly #translated = new Set<SessionCall>()
@@ -127,6 +129,7 @@ export class Listener {
   #announce({ key, rawId, rawToken, restarted, standby }: Extract<StreamControl, { type: 'pending' }>): void {
     const names = clientNames({ rawId, ...(rawToken === undefined ? {} : { rawToken }) })
     const recorder = standby === undefined ? undefined : ListingRecorder.of(this.#share, { ...standby, canStandBy: true })
+    if (this.#pending.size === 0) this.#pendingTicks = 0
     this.#pending.set(rawId, { ...names, key, restarted, recorder, listed: standby?.listed })
   }
 
@@ -161,6 +164,8 @@ export class Listener {
 
   #tick(): void {
     this.messages.keepAlive()
+    // Once, and not before an agent that lives would have receipted the call.
+    if (this.#pending.size > 0 && ++this.#pendingTicks === 2) this.#stream.askForAgent()
     const translated = [...this.#translated].map(({ names }) => names)
     for (const { progress } of [...this.#pending.values(), ...translated]) {
       if (progress !== undefined && this.messages.isIdle) this.messages.writeText(progress.heartbeat())

@@ -1,4 +1,5 @@
 /** Lets callers wait until an agent has come, or until one is gone for good and another may take its place. */
+import { NEWS_WAIT_MS, RETRY_MS } from '../../limits.ts'
 import { within } from '../../within.ts'
 
 /** Callers told at once: each comes back with a call, and other work must not wait for all of them. */
@@ -13,6 +14,12 @@ export class AgentNews {
   /** Starts at a random number, so that a mark from before a reset matches nothing. */
   #mark = Math.floor(Math.random() * 2 ** 31)
   readonly #waiting = new Set<Waiting>()
+  readonly #hasLeaving: () => boolean
+
+  /** `hasLeaving`: whether an agent is finishing its calls. When these end nobody is told, so it is worth asking again soon. */
+  constructor(hasLeaving = (): boolean => false) {
+    this.#hasLeaving = hasLeaving
+  }
 
   /** Names the present state; every piece of news changes it. */
   get mark(): number {
@@ -32,15 +39,19 @@ export class AgentNews {
     this.#tellSome([...all.filter(({ isResend }) => isResend), ...all.filter(({ isResend }) => !isResend)])
   }
 
-  /** True when there is news since `mark`, at once if there is already; false when there is none after `maxMs`. */
+  /**
+   * True when there is news since `mark`, at once if there is already, or while an agent is leaving after RETRY_MS; false when
+   * there is none after `maxMs`, which may be NEWS_WAIT_MS.
+   */
   async after(mark: number, maxMs: number, isResend: boolean): Promise<boolean> {
     if (mark !== this.#mark) return true
     const { promise, resolve } = Promise.withResolvers<true>()
     const waiting = { resolve: () => resolve(true), isResend }
     this.#waiting.add(waiting)
-    const isTold = await within(maxMs, promise)
+    const isLeaving = this.#hasLeaving()
+    const isTold = await within(isLeaving ? RETRY_MS : Math.min(maxMs, NEWS_WAIT_MS), promise)
     this.#waiting.delete(waiting)
-    return isTold === true
+    return isTold === true || isLeaving
   }
 
   #tellSome(waiting: readonly Waiting[]): void {

@@ -43,12 +43,17 @@ export class LinkHealth {
 
   /** Whether nothing at all has come for so long after a call that nobody should wait for this link. */
   isSuspect(link: AgentLink, nowMs: number): boolean {
+    return this.silentSinceMs(link, nowMs) !== undefined
+  }
+
+  /** Since when a suspect link owes any sign of life, in milliseconds since 1970; undefined for one that is not suspect. */
+  silentSinceMs(link: AgentLink, nowMs: number): number | undefined {
     const signs = this.#signsOf(link)
     const { waitingSinceMs } = signs
-    if (waitingSinceMs === undefined || nowMs - waitingSinceMs < UNANSWERED_MS) return false
-    if (this.#pongAtMs(link.socket) > waitingSinceMs) return false
+    if (waitingSinceMs === undefined || nowMs - waitingSinceMs < UNANSWERED_MS) return undefined
+    if (this.#pongAtMs(link.socket) > waitingSinceMs) return undefined
     if (signs.noted.silentSinceMs === undefined) this.#note(link, signs)
-    return true
+    return waitingSinceMs
   }
 
   /** How long to wait for a sign of life after a call, in milliseconds: less when the agent's pings are overdue. */

@@ -3,6 +3,7 @@ import { CLOSE, type Hello } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import type { RelayFrame } from '../../../protocol/frame.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
+import { HELLO_MS } from '../../../protocol/limits.ts'
 
 /** Attachment of an agent's socket; `hello` is absent until the agent has sent it. */
 interface LinkAttachment {
@@ -124,6 +125,10 @@ export class AgentLinks {
     return false
   }
 
+  get hasLeaving(): boolean {
+    return this.all().some((link) => this.isLeaving(link))
+  }
+
   drain(link: AgentLink): void {
     this.#leaving.add(link.socket)
     const attachment = attachmentOf(link.socket)
@@ -154,6 +159,19 @@ export class AgentLinks {
     const { silentSinceMs: _, ...rest } = attachment
     const silence = silentSinceMs === undefined ? {} : { silentSinceMs }
     socket.serializeAttachment({ ...rest, heardAtMs, ...silence } satisfies LinkAttachment)
+  }
+
+  /** Closes the sockets whose agents have not said hello in time; returns when to look next, in milliseconds since 1970. */
+  closeUngreeted(nowMs: number): number | undefined {
+    let next: number | undefined
+    for (const socket of this.#ctx.getWebSockets(AGENT_TAG)) {
+      const { hello, connectedAtMs = 0 } = attachmentOf(socket) ?? {}
+      if (hello !== undefined || socket.readyState !== WebSocket.OPEN) continue
+      const dueMs = connectedAtMs + HELLO_MS
+      if (dueMs <= nowMs) closeQuietly(socket, CLOSE.NO_HELLO, 'no hello in time')
+      else next = Math.min(dueMs, next ?? dueMs)
+    }
+    return next
   }
 
   /** Forgets a socket that has closed; returns the link it was, if it still was one. */

@@ -8,6 +8,7 @@ import type { ClientFrames } from './client-frames.ts'
 import { closeQuietly, type AgentLink, type AgentLinks } from '../agents/links.ts'
 import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
+import type { GroupChannels } from '../children/group-channels.ts'
 import type { RepeatableCalls } from '../children/repeatable-calls.ts'
 import type { Waiter, Waiters } from '../clients/waiters.ts'
 import { DEPARTED } from '../rows/link-rows.ts'
@@ -21,6 +22,7 @@ interface Parts {
   readonly waiters: Waiters
   readonly clientFrames: ClientFrames
   readonly repeatableCalls: RepeatableCalls
+  readonly channels: GroupChannels
 }
 
 export class LostAgents {
@@ -36,7 +38,9 @@ export class LostAgents {
    */
   lost(link: Pick<AgentLink, 'name' | 'instance'>, nowMs: number): void {
     this.#parts.store.links.put(link.name, link.instance, nowMs)
-    for (const waiter of this.#parts.waiters.where(({ agent }) => agent === link.name)) this.#repeat(waiter)
+    for (const waiter of this.#parts.waiters.where(({ agent }) => agent === link.name)) {
+      if (!this.#beginElsewhere(waiter)) this.#repeat(waiter)
+    }
     for (const { socket } of this.#parts.streams.callsOf(link.name)) this.#repeatStream(socket)
   }
 
@@ -97,6 +101,15 @@ export class LostAgents {
     for (const { socket, key } of this.#parts.streams.callsOf(agent))
       if (!this.#repeatStream(socket)) this.#failStream(socket, key, failure)
     this.#tellSessions(agent, { type: 'lost', failure })
+  }
+
+  /** A session whose initialize was under way has no child yet that could remember anything: it begins on another agent. */
+  #beginElsewhere(waiter: Waiter): boolean {
+    const { channels, waiters } = this.#parts
+    const { isInitialize, group, session, buffer } = waiter
+    if (!isInitialize || group !== session || buffer !== undefined || channels.chooseLink() === undefined) return false
+    waiters.settle(waiter, { kind: 'again' })
+    return channels.forsake(group)
   }
 
   #repeat(waiter: Waiter): boolean {

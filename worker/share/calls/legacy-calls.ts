@@ -97,6 +97,9 @@ export class LegacyCalls {
     const link = channels.linkFor(session)
     const isBeginning = request.method === 'notifications/initialized'
     if (isBeginning && this.#parts.standbyAnswers.canBeginAlone(channels.groupFor(session), link)) return { kind: 'sent' }
+    // The child that is opened elsewhere gets it with the replayed handshake, and one that serves many has no use for it.
+    if (link === undefined && isBeginning && (channels.groupFor(session) === SHARED_GROUP || channels.forsake(session.id)))
+      return { kind: 'sent' }
     if (link === undefined) return channels.away()
     // As for a call: another process would take it a second time. A notification that is not accepted must be refused with an
     // HTTP error status (MCP 2025-11-25, basic/transports, sending messages), which AGENT_LOST does not have.

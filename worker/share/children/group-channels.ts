@@ -161,6 +161,18 @@ export class GroupChannels {
     else this.#store.channels.put({ ...record, open: false })
   }
 
+  /**
+   * Gives up a child that has not begun to serve, while its agent is away and another is there: it has nothing to remember, and
+   * the next message of its group opens one elsewhere. False when it must be waited for.
+   */
+  forsake(group: string): boolean {
+    const record = this.#store.channels.get(group)
+    if (record === undefined || this.#links.named(record.agent) !== undefined || this.#isBusy(group)) return false
+    if (this.chooseLink() === undefined) return false
+    this.#store.channels.put({ ...record, open: false, agent: '', instance: '' })
+    return true
+  }
+
   /** Ends a group's child. */
   close(group: string): void {
     const current = this.current(group)

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { NEWS_WAIT_MS, RETRY_MS } from '../../../../../worker/limits.ts'
 import { AgentNews } from '../../../../../worker/share/agents/agent-news.ts'
 
 beforeEach(() => void vi.useFakeTimers())
@@ -58,6 +59,17 @@ describe('AgentNews', () => {
     const vain = late.after(late.mark, 1000, false)
     await vi.advanceTimersByTimeAsync(1000)
     expect([await told, await vain]).toEqual([true, false])
+  })
+
+  test('lets nobody wait for longer than the bound, and asks soon again while an agent is leaving', async () => {
+    const news = new AgentNews()
+    const all = [news.after(news.mark, 10 * NEWS_WAIT_MS, false), news.after(news.mark, 1, false)]
+    const leaving = new AgentNews(() => true)
+    const soon = leaving.after(leaving.mark, NEWS_WAIT_MS, false)
+    await vi.advanceTimersByTimeAsync(RETRY_MS)
+    expect(await soon).toBe(true)
+    await vi.advanceTimersByTimeAsync(NEWS_WAIT_MS - RETRY_MS)
+    expect(await Promise.all(all)).toEqual([false, false])
   })
 
   test('keeps nothing of those who have waited in vain', async () => {

@@ -78,3 +78,16 @@ test('LinkHealth notes on the socket what it hears, but not every time', () => {
   expect(notes.length).toBeGreaterThan(3)
   expect(notes.length).toBeLessThanOrEqual(5)
 })
+
+test('LinkHealth.silentSinceMs() names the call since which a suspect link owes a sign, through sleep too', () => {
+  verifies('promise.3.silent-ends')
+  const { link, wake, pong } = stage()
+  const health = wake()
+  health.sent(link, 1000)
+  health.sent(link, 3000)
+  expect(health.silentSinceMs(link, 1000 + UNANSWERED_MS - 1)).toBeUndefined()
+  expect(health.silentSinceMs(link, 1000 + UNANSWERED_MS)).toBe(1000)
+  expect(wake().silentSinceMs(link, 60_000)).toBe(1000)
+  pong(50_000)
+  expect(wake().silentSinceMs(link, 60_000)).toBeUndefined()
+})
