@@ -106,7 +106,10 @@ export const MAX_KEPT_CALLS = 1_000
 /** How long such a call is kept: longer than an agent knows how it ended. */
 export const KEPT_CALL_MS = 3_600_000
 
-/** How long a resumed stream waits for a call that its agent does not know: the Worker that has it asks every second. */
+/** How long it is known of a call that its Worker waits for an agent with it: as long as AWAY_WAIT_SECONDS lets one wait at most. */
+export const TURNED_AWAY_MS = 600_000
+
+/** How long a resumed stream waits for a call that its agent does not know: the Worker that has it comes at once when there is news of agents. */
 export const LATE_CALL_MS = 1_500
 
 /** How long a client's answer looks for the Worker that has asked, and a post for its session's stream: they may be attaching again. */

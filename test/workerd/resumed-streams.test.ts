@@ -1,7 +1,7 @@
 /** Streams that go on with Last-Event-ID, in the real runtime: what is asked of the agent, and what becomes of it when parts break. */
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { NEWS_WAIT_MS, REATTACH_MS } from '../../worker/limits.ts'
+import { LATE_CALL_MS, NEWS_WAIT_MS, REATTACH_MS } from '../../worker/limits.ts'
 import { ShareClient } from '../../worker/carry/share-client.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { heldTimers } from './harness/held-timers.ts'
@@ -103,6 +103,9 @@ describe('a client that comes back', () => {
     const { share, agent, client, ch } = await connected()
     await agent.leave()
     const events = new EventReader(await client.resume(await leaveUnmade(client)))
+    // Its Worker waits for news of agents, for however long.
+    const now = Date.now()
+    vi.spyOn(Date, 'now').mockImplementation(() => now + 2 * LATE_CALL_MS)
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent))
     back.answer(await callAfterReplays(back), '7', '{"late":true}')
     expect(await events.next()).toContain('late')

@@ -63,8 +63,9 @@ export class AgentMessages {
     if (store.settings === undefined) return
     standbyAnswers.left(nowMs)
     if (code === CLOSE.GOING_AWAY) {
-      lostAgents.departed(link, nowMs)
+      // First: what fails now may be on its way to another agent.
       news.tell()
+      lostAgents.departed(link, nowMs)
     } else lostAgents.lost(link, nowMs)
   }
 
@@ -131,6 +132,7 @@ export class AgentMessages {
       return
     }
     const { link, closed } = admission
+    news.tell()
     for (const old of closed) {
       sender.lost(old)
       if (old.name !== link.name) lostAgents.dismissed(old.name)
@@ -146,7 +148,6 @@ export class AgentMessages {
     restartNews.arrived(link)
     lostAgents.returned(link, hello)
     resumedStreams.returned(link)
-    news.tell()
     log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
   }
 

@@ -233,13 +233,13 @@ export class Share extends DurableObject<Env> implements ShareObject {
       await this.#revoke()
       return
     }
+    this.#news.tell()
     const next = [
       this.#agentMessages.sweep(nowMs),
       this.#modernOnLegacy.sweep(nowMs),
       this.#legacyOnModern.sweep(nowMs),
       settings.expiresAtMs,
     ]
-    this.#news.tell()
     await this.ctx.storage.setAlarm(Math.min(...next.filter((time) => time !== undefined)))
   }
 

@@ -13,6 +13,8 @@ interface Waiting {
 export class AgentNews {
   /** Starts at a random number, so that a mark from before a reset matches nothing. */
   #mark = Math.floor(Math.random() * 2 ** 31)
+  /** When there was news last, in milliseconds since 1970: who waited comes with a call soon after. */
+  toldAtMs = -Infinity
   readonly #waiting = new Set<Waiting>()
   readonly #hasLeaving: () => boolean
 
@@ -34,6 +36,7 @@ export class AgentNews {
   /** Wakes all who wait, a few at a time and not before the present event is handled; first those whose calls an agent may have had. */
   tell(): void {
     this.#mark++
+    this.toldAtMs = Date.now()
     const all = [...this.#waiting]
     this.#waiting.clear()
     this.#tellSome([...all.filter(({ isResend }) => isResend), ...all.filter(({ isResend }) => !isResend)])

@@ -3,6 +3,7 @@ import type { Failure } from '../../../protocol/errors.ts'
 import { failureFrame } from '../../contract/failure-frame.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { closeQuietly } from '../agents/links.ts'
+import type { AgentNews } from '../agents/agent-news.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { CreditLedger } from '../clients/credit.ts'
 import type { Streams } from '../clients/streams.ts'
@@ -15,6 +16,7 @@ interface Parts {
   readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
+  readonly news: AgentNews
   readonly ledger: CreditLedger<Debtor>
 }
 
@@ -99,10 +101,10 @@ export class ClientFrames {
 
   /** Tells a resumed stream that its call has failed, unless a Worker still holds the call and may send it. */
   failUnlessOnItsWay(socket: WebSocket, frame: Uint8Array): void {
-    const { streams, waiters } = this.#parts
+    const { streams, waiters, news } = this.#parts
     const { key = '', isRunning } = streams.attachmentOf(socket) ?? {}
     if (isRunning === true || socket.readyState !== WebSocket.OPEN) return
-    const waitMs = waiters.onItsWayMs(key, Date.now())
+    const waitMs = waiters.onItsWayMs(key, news.toldAtMs, Date.now())
     if (waitMs > 0) setTimeout(() => this.failUnlessOnItsWay(socket, frame), waitMs)
     else this.toSockets([socket], '', frame, 0)
   }

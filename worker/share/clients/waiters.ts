@@ -1,5 +1,5 @@
 /** Calls that wait over RPC. In memory only, since a pending RPC keeps the object awake. */
-import { LATE_CALL_MS } from '../../limits.ts'
+import { LATE_CALL_MS, MAX_WAITING_CALLS, TURNED_AWAY_MS } from '../../limits.ts'
 import type { CallOutcome, RepeatFacts } from '../../contract/share-rpc.ts'
 
 /** A call that has not been answered and whose stream, if it needs one, is not open yet. */
@@ -48,6 +48,7 @@ export class Waiters {
   wait(key: string, facts: Omit<Waiter, 'key' | 'buffer' | 'bufferedAtMs' | 'resolve'>): Promise<CallOutcome> {
     const { promise, resolve } = Promise.withResolvers<CallOutcome>()
     this.#byKey.get(key)?.resolve({ kind: 'moved' })
+    this.#turnedAway.delete(key)
     this.#byKey.set(key, { key, ...facts, buffer: undefined, bufferedAtMs: 0, resolve })
     return promise
   }
@@ -73,22 +74,24 @@ export class Waiters {
     this.#resetAtMs = nowMs
   }
 
-  /** Notes that a call found no agent, or must be made again: its Worker holds it, and asks again within a second. */
+  /** Notes that a call found no agent, or must be made again: its Worker holds it, and calls again when there is news. */
   turnAway(key: string, nowMs: number): void {
     this.#turnedAway.delete(key)
     this.#turnedAway.set(key, nowMs)
     for (const [old, sinceMs] of this.#turnedAway) {
-      if (nowMs - sinceMs < LATE_CALL_MS) break
+      if (nowMs - sinceMs < TURNED_AWAY_MS && this.#turnedAway.size <= MAX_WAITING_CALLS) break
       this.#turnedAway.delete(old)
     }
   }
 
   /**
    * For how long a Worker may still come with a call that no agent has got yet, in milliseconds; 0 when none will. One that was
-   * turned away before a reset comes again soon.
+   * turned away before a reset comes again soon, any other soon after the news, which were told last at `newsMs`.
    */
-  onItsWayMs(key: string, nowMs: number): number {
-    return Math.max(0, (this.#turnedAway.get(key) ?? this.#resetAtMs) + LATE_CALL_MS - nowMs)
+  onItsWayMs(key: string, newsMs: number, nowMs: number): number {
+    const turnedAwayMs = this.#turnedAway.get(key)
+    const dueMs = turnedAwayMs === undefined ? this.#resetAtMs : Math.max(turnedAwayMs, newsMs)
+    return Math.max(0, dueMs + LATE_CALL_MS - nowMs)
   }
 
   isBusy(group: string): boolean {

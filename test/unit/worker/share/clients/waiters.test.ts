@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { LATE_CALL_MS } from '../../../../../worker/limits.ts'
+import { LATE_CALL_MS, TURNED_AWAY_MS } from '../../../../../worker/limits.ts'
 import { type Waiter, Waiters } from '../../../../../worker/share/clients/waiters.ts'
 
 const FACTS = { group: 'g', agent: 'a', session: 's', isInitialize: false, restarted: false, canStream: true }
@@ -49,15 +49,26 @@ describe('Waiters', () => {
     void waiters.wait('k', FACTS)
     const beforeMs = Date.now()
     waiters.settle(waiting(waiters, 'k'), { kind })
-    expect(waiters.onItsWayMs('k', beforeMs)).toBeGreaterThanOrEqual(LATE_CALL_MS)
-    expect(waiters.onItsWayMs('k', Date.now() + LATE_CALL_MS)).toBe(0)
+    expect(waiters.onItsWayMs('k', -Infinity, beforeMs)).toBeGreaterThanOrEqual(LATE_CALL_MS)
+    expect(waiters.onItsWayMs('k', -Infinity, Date.now() + LATE_CALL_MS)).toBe(0)
+  })
+
+  test('onItsWayMs() expects a call that was turned away long ago for LATE_CALL_MS after the next news, until it has come', () => {
+    const waiters = new Waiters()
+    waiters.turnAway('k', 1000)
+    expect(waiters.onItsWayMs('k', 0, 20_000)).toBe(0)
+    expect(waiters.onItsWayMs('k', 20_000, 20_001)).toBe(LATE_CALL_MS - 1)
+    waiters.turnAway('other', 1000 + TURNED_AWAY_MS)
+    expect(waiters.onItsWayMs('k', 20_000, 20_001)).toBe(0)
+    void waiters.wait('other', FACTS)
+    expect(waiters.onItsWayMs('other', 20_000, 20_001)).toBe(0)
   })
 
   test('onItsWayMs() expects every call for LATE_CALL_MS after a reset, and none otherwise', () => {
     const waiters = new Waiters()
-    expect(waiters.onItsWayMs('k', 1000)).toBe(0)
+    expect(waiters.onItsWayMs('k', -Infinity, 1000)).toBe(0)
     waiters.noteReset(1000)
-    expect(waiters.onItsWayMs('k', 1001)).toBe(LATE_CALL_MS - 1)
-    expect(waiters.onItsWayMs('k', 1000 + LATE_CALL_MS)).toBe(0)
+    expect(waiters.onItsWayMs('k', -Infinity, 1001)).toBe(LATE_CALL_MS - 1)
+    expect(waiters.onItsWayMs('k', -Infinity, 1000 + LATE_CALL_MS)).toBe(0)
   })
 })
