@@ -84,7 +84,10 @@ export class AgentMessages {
     return earliest(ungreetedMs, lostAgents.sweep(nowMs), this.nextVerdictMs(nowMs))
   }
 
-  /** When the first suspect link is to be ended, in milliseconds since 1970; undefined while none is suspect. */
+  /**
+   * When the first suspect link is to be ended, in milliseconds since 1970; undefined while none is suspect. Looked at whenever a
+   * Worker has a stream opened: a call that has waited moves to one, and is heard of no sooner if its agent is silent.
+   */
   nextVerdictMs(nowMs: number): number | undefined {
     return earliest(...this.#parts.links.all().map((link) => this.#verdictMs(link, nowMs)))
   }

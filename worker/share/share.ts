@@ -204,7 +204,6 @@ export class Share extends DurableObject<Env> implements ShareObject {
       return new Response(null, { status: 101, webSocket: client, headers: { 'sec-websocket-protocol': LINK_SUBPROTOCOL } })
     }
     const status = this.#streamSockets.open(server, url.searchParams)
-    // A call that has waited moves to a stream: the first that is heard of it if its agent is silent.
     void this.#alarmBy(this.#agentMessages.nextVerdictMs(Date.now()))
     return status === 101 ? new Response(null, { status, webSocket: client }) : new Response(null, { status })
   }
@@ -234,13 +233,8 @@ export class Share extends DurableObject<Env> implements ShareObject {
       return
     }
     this.#news.tell()
-    const next = [
-      this.#agentMessages.sweep(nowMs),
-      this.#modernOnLegacy.sweep(nowMs),
-      this.#legacyOnModern.sweep(nowMs),
-      settings.expiresAtMs,
-    ]
-    await this.ctx.storage.setAlarm(Math.min(...next.filter((time) => time !== undefined)))
+    const next = [this.#agentMessages, this.#modernOnLegacy, this.#legacyOnModern].map((part) => part.sweep(nowMs))
+    await this.ctx.storage.setAlarm(Math.min(settings.expiresAtMs, ...next.filter((time) => time !== undefined)))
   }
 
   async #closed(socket: WebSocket, code?: number): Promise<void> {
