@@ -103,14 +103,14 @@ export const ERRORS = {
     http: 200,
     rpc: -32005,
     retryable: false,
-    message: 'The server could not be started. Its owner should run the command by hand and read data.stderr.',
+    message: 'The server could not be started. Ask its owner, who finds the reason in the log of mcp-edge-agent.',
   },
   CHILD_DIED: {
     http: 200,
     rpc: -32006,
     retryable: false,
     message:
-      'The server ended before it answered. Check whether the call took effect before you repeat it; data.stderr has its last words.',
+      'The server ended before it answered. Check whether the call took effect before you repeat it; its owner finds the reason in the log.',
   },
   TOO_MANY_CHILDREN: {
     http: 503,

@@ -16,7 +16,7 @@ export interface Failure {
   readonly executed?: Executed
   readonly exitCode?: number | null
   readonly signal?: string | null
-  /** Last lines the server wrote to stderr, secrets masked. */
+  /** Last lines the server wrote to stderr, secrets masked: only where its owner has them told (--tell-stderr). */
   readonly stderr?: string
   /** The header, key or field at fault. */
   readonly at?: string

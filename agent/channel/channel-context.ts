@@ -19,6 +19,8 @@ export interface ChannelContext {
   /** Monotonic milliseconds. */
   readonly now: () => number
   readonly startChild: (handlers: ChildHandlers) => Child
+  /** Whether clients are told what a child that has failed them wrote to stderr, and why it could not be started. */
+  readonly tellsStderr: boolean
   /** The lane's link while it is up. What is sent without one, other than from an outbox, is lost: the relay asks again. */
   readonly link: LinkPort | undefined
   /** A call has ended or a frame was sent: whoever waits for quiet looks again. */

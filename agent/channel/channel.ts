@@ -220,12 +220,14 @@ export class Channel {
   }
 
   #gone({ exitCode, signal, stderr, startError }: ChildEnd): void {
-    const { now, log } = this.#context
+    const { now, log, tellsStderr } = this.#context
     this.#startup.end()
-    const facts = { exitCode, signal, ...(stderr !== '' && { stderr }) }
+    // It may speak of other clients, and of the machine: it is the owner's, who has it in the log.
+    const words = tellsStderr ? { stderr, detail: startError } : { stderr: '', detail: undefined }
+    const facts = { exitCode, signal, ...(words.stderr !== '' && { stderr: words.stderr }) }
     const reason: Died['reason'] = this.#stopReason ?? (this.#intake.hasAnswered ? 'exit' : 'start')
     this.#endedMs = now()
-    this.#intake.close(this.#failure(facts, startError))
+    this.#intake.close(this.#failure(facts, words.detail))
     this.#outbox.addFailure({ type: 'died', ch: this.ch, reason, ...facts }, now())
     this.flush()
     log[this.#stopReason === undefined ? 'warn' : 'info']('channel.end', { ch: this.ch, reason, exitCode, signal, error: startError })

@@ -67,6 +67,13 @@ export function agentCommand(): Command {
         .default([], 'none'),
     )
     .addOption(option('--cwd <folder>', 'folder that the server runs in', 'MCP_EDGE_CWD'))
+    .addOption(
+      flag(
+        '--tell-stderr',
+        'tell a client whose server process fails what that wrote to stderr; not with --isolate share',
+        'MCP_EDGE_TELL_STDERR',
+      ),
+    )
     .addOption(option('--reconnect-delay <time>', 'first pause before dialling again; doubles up to 60s', 'MCP_EDGE_RECONNECT_DELAY', '1s'))
     .addOption(option('--max-retries <number>', 'failures in a row after which to give up; 0: never', 'MCP_EDGE_MAX_RETRIES', '0'))
     .addOption(option('--keepalive <time>', 'silence after which the link is tested', 'MCP_EDGE_KEEPALIVE', '30s'))

@@ -20,6 +20,7 @@ export interface RawOptions {
   readonly spare: string
   readonly env: readonly string[]
   readonly cwd?: string
+  readonly tellStderr?: boolean
   readonly reconnectDelay: string
   readonly maxRetries: string
   readonly keepalive: string
@@ -47,6 +48,8 @@ export interface AgentSettings {
   readonly hasSpare: boolean
   readonly env: readonly string[]
   readonly cwd: string
+  /** Whether a client is told what its own process wrote to stderr before it failed. */
+  readonly tellsStderr: boolean
   readonly reconnectDelayMs: number
   /** 0: no end. */
   readonly maxRetries: number
@@ -91,6 +94,8 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session',
     env: raw.env,
     cwd,
+    // What one process for all has logged is of all clients.
+    tellsStderr: raw.tellStderr === true && raw.isolate === 'session',
     reconnectDelayMs: durationMs('--reconnect-delay', raw.reconnectDelay, 1),
     maxRetries: wholeNumber('--max-retries', raw.maxRetries, 0),
     keepaliveMs: durationMs('--keepalive', raw.keepalive, 1),

@@ -93,7 +93,7 @@ export class Lanes {
     const spare = this.#spare
     const log = laneLog(this.#options.log, index, () => this.#count > 1)
     const memory = new CallMemory(this.#answers, () => Math.floor(REMEMBERED_KEYS / this.#count))
-    const { idleStopMs } = settings
+    const { idleStopMs, tellsStderr } = settings
     const channels = new Channels({
       childLimit: this.#childLimit,
       memory,
@@ -101,6 +101,7 @@ export class Lanes {
       log,
       now: () => performance.now(),
       startChild: (handlers) => spare.take(handlers),
+      tellsStderr,
       ...(settings.hasSpare && { answered: () => spare.prepare() }),
     })
     const lane = new AgentLane({

@@ -1,4 +1,4 @@
-/** Passes a child's stderr on line by line, secrets masked, and keeps its end for whoever is told that the child has failed. */
+/** Passes a child's stderr on line by line, secrets masked, and keeps its end, for a client that may be told it when the child fails. */
 import { STDERR_TAIL_BYTES } from '../../protocol/limits.ts'
 import { STDERR_LINE_BYTES } from '../limits.ts'
 import type { Mask } from '../mask.ts'

@@ -62,6 +62,9 @@ const CLOSED = {
     'promise.9.hashed': promised('The owner key and tokens are not in the storage as they are.'),
     'promise.9.shown-once': promised('A token is shown when it is made, and in no later answer of the API.'),
     'promise.9.not-in-logs': promised('No secret stands in a log, an error or a process title.'),
+    'promise.9.stderr': promised(
+      'What a server writes to stderr is told to no client, unless its owner has it told and the process is that of one client.',
+    ),
     'promise.9.forged': promised('A token, key or share id with anything changed is refused, and no object comes to be for it.'),
     'promise.9.own-door': promised('Each kind of token opens its own door only.'),
     'promise.9.before-upgrade': promised('Authentication comes before an upgrade.'),

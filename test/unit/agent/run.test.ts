@@ -260,18 +260,20 @@ describe.concurrent('a child', { timeout: 20_000 }, () => {
     expect((await link.next('died')).header).toMatchObject({ ch: 'c1', reason: 'exit', exitCode: 7 })
   })
 
-  test('that dies at start: the call fails with exit code and masked stderr', async () => {
+  test('that dies at start: the call fails with exit code, and with masked stderr where that is told', async () => {
+    verifies('promise.9.stderr')
     const server = [process.execPath, '-e', `console.error('cannot log in with ' + process.env.PASSWORD); process.exit(3)`]
-    await using s = await stage(['--env', 'PASSWORD=correct-horse'], server)
-    const link = await opened(s.relay)
-    link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"initialize"}')
-    expect((await link.next('failed')).header).toMatchObject({
-      code: 'CHILD_START_FAILED',
-      exitCode: 3,
-      stderr: 'cannot log in with [secret]',
-    })
-    expect((await link.next('died')).header.reason).toBe('start')
-    expect(s.agent.log).not.toContain('correct-horse')
+    for (const options of [[], ['--tell-stderr']]) {
+      await using s = await stage([...options, '--env', 'PASSWORD=correct-horse'], server)
+      const link = await opened(s.relay)
+      link.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"initialize"}')
+      const { header } = await link.next('failed')
+      expect(header).toMatchObject({ code: 'CHILD_START_FAILED', exitCode: 3 })
+      expect(header.stderr).toBe(options.length === 0 ? undefined : 'cannot log in with [secret]')
+      expect((await link.next('died')).header.reason).toBe('start')
+      await s.agent.logged(/cannot log in with \[secret\]/)
+      expect(s.agent.log).not.toContain('correct-horse')
+    }
   })
 
   test('that writes to stderr has that logged, and its calls answered', async () => {

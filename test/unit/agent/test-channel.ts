@@ -25,7 +25,7 @@ export class TestChannel {
   }
   nowMs = 0
 
-  constructor(open: Partial<Open> = {}, memory = new CallMemory()) {
+  constructor(open: Partial<Open> = {}, memory = new CallMemory(), tellsStderr = false) {
     this.memory = memory
     let child: FakeChild | undefined
     const now = (): number => this.nowMs
@@ -47,6 +47,7 @@ export class TestChannel {
           child = new FakeChild(handlers)
           return child
         },
+        tellsStderr,
         link: this.link,
         changed: () => {},
       },

@@ -43,7 +43,6 @@ describe('death', () => {
         executed: 'unknown',
         exitCode: null,
         signal: 'SIGKILL',
-        stderr: 'oh',
       },
       {
         type: 'failed',
@@ -54,10 +53,24 @@ describe('death', () => {
         executed: 'no',
         exitCode: null,
         signal: 'SIGKILL',
-        stderr: 'oh',
       },
-      { type: 'died', ch: 'c', reason: 'exit', exitCode: null, signal: 'SIGKILL', stderr: 'oh' },
+      { type: 'died', ch: 'c', reason: 'exit', exitCode: null, signal: 'SIGKILL' },
     ])
+  })
+
+  test.each([
+    ['what it wrote to stderr', { exitCode: 3, stderr: 'got SECRET' }],
+    ['why it could not be started', { exitCode: null, startError: 'command not found: /home/me/x' }],
+  ])('Channel tells of a child that fails %s only where its owner has that told', (_, end) => {
+    verifies('promise.9.stderr')
+    const told = [false, true].map((tellsStderr) => {
+      const scene = new TestChannel({}, undefined, tellsStderr)
+      scene.call(1)
+      scene.child.ends(end)
+      scene.call(2)
+      return JSON.stringify(scene.sent)
+    })
+    expect(told.map((text) => /SECRET|home/.test(text))).toEqual([false, true])
   })
 
   test('Channel that is closed fails its calls at once, and takes no word of the child any more', () => {

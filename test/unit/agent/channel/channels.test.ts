@@ -22,6 +22,7 @@ class Agent {
       idleStopMs,
       log: SILENT_LOG,
       now: () => this.nowMs,
+      tellsStderr: false,
       startChild: (handlers) => {
         const child = new FakeChild(handlers)
         this.children.push(child)

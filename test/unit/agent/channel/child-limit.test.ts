@@ -29,6 +29,7 @@ class LaneOfChannels {
         log: SILENT_LOG,
         now: () => nowMs++,
         callLog: new CallLog(SILENT_LOG, () => 0),
+        tellsStderr: false,
         startChild: (handlers) => {
           const child = new FakeChild(handlers)
           this.children.push(child)

@@ -171,7 +171,7 @@ describe('keys', () => {
   })
 
   test('Intake fails a call that failed in the same way again', () => {
-    const scene = new TestChannel()
+    const scene = new TestChannel({}, undefined, true)
     scene.call(1)
     scene.child.ends({ exitCode: 3, stderr: 'last words' })
     scene.call(1, '1', { ra: 'again' })
@@ -298,7 +298,7 @@ describe('bounds', () => {
 
 describe('after the end of the child', () => {
   test('Intake fails calls that come after its death, and receipts notifications', () => {
-    const scene = new TestChannel()
+    const scene = new TestChannel({}, undefined, true)
     scene.child.ends({ exitCode: null, startError: 'command not found: x' })
     scene.call(1)
     scene.notify(2, { method: 'notifications/x' })

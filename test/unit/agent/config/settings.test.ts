@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { defaultName, durationMs, readAgentSettings, type RawOptions } from '../../../../agent/config/settings.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const RAW: RawOptions = {
   token: 'tok',
@@ -32,6 +33,7 @@ test('readAgentSettings() turns options into numbers with units', () => {
     maxChildren: 32,
     idleStopMs: 1_800_000,
     hasSpare: false,
+    tellsStderr: false,
     reconnectDelayMs: 1000,
     maxRetries: 0,
     keepaliveMs: 30_000,
@@ -52,6 +54,12 @@ test('readAgentSettings() reads the token file, and prefers the token itself', (
 test('readAgentSettings() makes --verbose a log level, --replica and --replace a way to join', () => {
   expect(readAgentSettings({ ...RAW, verbose: true, replica: true }, ['x'], AROUND)).toMatchObject({ logLevel: 'debug', join: 'replica' })
   expect(readAgentSettings({ ...RAW, replace: true }, ['x'], AROUND).join).toBe('replace')
+})
+
+test('readAgentSettings() lets a client be told the stderr of a process of its own, and of none that serves all', () => {
+  verifies('promise.9.stderr')
+  expect(readAgentSettings({ ...RAW, tellStderr: true }, ['x'], AROUND).tellsStderr).toBe(true)
+  expect(readAgentSettings({ ...RAW, tellStderr: true, isolate: 'share' }, ['x'], AROUND).tellsStderr).toBe(false)
 })
 
 test.each<[string, Partial<RawOptions>, string[], RegExp]>([

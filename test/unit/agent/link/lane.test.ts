@@ -22,6 +22,7 @@ const SETTINGS: AgentSettings = {
   hasSpare: false,
   env: [],
   cwd: '/',
+  tellsStderr: false,
   reconnectDelayMs: 1,
   maxRetries: 0,
   keepaliveMs: 60_000,
@@ -58,6 +59,7 @@ class Scene implements AsyncDisposable {
       idleStopMs: 0,
       log: SILENT_LOG,
       now: () => performance.now(),
+      tellsStderr: false,
       startChild: (handlers) => {
         const child = new FakeChild(handlers)
         this.children.push(child)
