@@ -42,6 +42,9 @@ export const DEAD_CHANNEL_MS = 60_000
 /** Most that --max-children takes: a hello names every channel, and must fit a frame's header. */
 export const MAX_CHILDREN = 1000
 
+/** A child that was idle for so long may make room for a client that has none, though its own client has no more than its share. */
+export const LONG_IDLE_MS = 300_000
+
 /** Channels that are kept after their end, so that the relay learns why they ended; the oldest give way. */
 export const DEAD_CHANNELS = 256
 
@@ -102,8 +105,8 @@ export const PROBE_MS = 8000
 /** How long a server of 2026-07-28 may take to answer initialize: twice as long as for the question for its era, and at least this. */
 export const PROBE_AGAIN_MS = 2000
 
-/** How long a server may take to answer the question for its era, which npx may still be downloading; then it counts as silent. */
-export const PROBE_GIVE_UP_MS = 60_000
+/** How long a server may take to answer the question for its era, which npx may still be downloading; then it counts as silent, and its process ends. */
+export const PROBE_GIVE_UP_MS = 40_000
 
 /** Longest line of a child's stderr that is passed on, in bytes; the rest of it is cut off. */
 export const STDERR_LINE_BYTES = 16 * 1024

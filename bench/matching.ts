@@ -7,7 +7,7 @@ import { decodeAgentFrame, encodeFrame } from '../protocol/frame-codec.ts'
 import { type MessageFacts, scanMessage } from '../protocol/json-scan.ts'
 import { CHUNK_BYTES, MAX_LINE_BYTES } from '../protocol/limits.ts'
 import { replacement, splice } from '../protocol/splice.ts'
-import { type Waiter, Waiters } from '../worker/share/clients/waiters.ts'
+import { type WaiterFacts, Waiters } from '../worker/share/clients/waiters.ts'
 import { median } from './report/figures.ts'
 import type { Matching } from './report/results.ts'
 import { matchingRows, textTable } from './report/table.ts'
@@ -82,10 +82,11 @@ function timeDecoding(frames: readonly Uint8Array[]): number {
   return timeUs(() => frames.forEach((frame) => mustBe(decodeAgentFrame(frame).ok)))
 }
 
-const CLIENT: Omit<Waiter, 'key' | 'buffer' | 'bufferedAtMs' | 'resolve'> = {
+const CLIENT: WaiterFacts = {
   group: 'g',
   agent: 'a',
   session: 's',
+  principal: 'p',
   isInitialize: false,
   restarted: false,
   canStream: true,
@@ -98,7 +99,7 @@ function runningCall(key: string): RunningCall {
 /** One call comes and goes, or one message finds its call, while so many others wait. */
 function byPending(pending: number): Readonly<Record<string, number>> {
   const answer = { kind: 'answer', id: [0, 1], failed: false, body: new Uint8Array(0) } as const
-  const waiters = new Waiters()
+  const waiters = new Waiters(() => {})
   const memory = new CallMemory()
   const full = new CallMemory(undefined, () => pending)
   const running = new RunningCalls('keep')

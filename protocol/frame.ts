@@ -11,6 +11,8 @@ export interface Open {
   readonly ids: 'keep' | 'assign'
   /** Whether the child may ask its client: `refuse` makes the agent answer every request but ping with -32601. */
   readonly asks: 'pass' | 'refuse'
+  /** Names whose child it is, of a child that serves one principal: who has too many loses one of its own when there is no room. */
+  readonly owner?: string
 }
 
 /** A client's request. */

@@ -13,8 +13,31 @@ export const KEEPALIVE_MS = 15_000
  */
 export const MOVE_AFTER_MS = 4_000
 
+/**
+ * How long a call may wait in its Share over RPC, which keeps that awake: a Worker that is there has moved it to a socket by
+ * then (9 s), and of one that is gone nothing is heard. As long again is waited for that socket.
+ */
+export const MAX_RPC_WAIT_MS = 10_000
+
 /** Sessions that a share remembers. Beyond it the oldest without a client is forgotten. */
 export const MAX_SESSIONS = 10_000
+
+/** Of them, those of one principal, and of calls that wait: half. Whoever has more loses its own oldest, and a call more is refused. */
+export const MAX_SESSIONS_OF_PRINCIPAL = 5_000
+export const MAX_WAITING_CALLS_OF_PRINCIPAL = 2_500
+
+/** What is kept to be told to new children, in bytes: of one session, and of all that one principal has. */
+export const MAX_KEPT_BYTES_OF_SESSION = 1024 * 1024
+export const MAX_KEPT_BYTES_OF_PRINCIPAL = 64 * 1024 * 1024
+
+/** Principals of which a Share remembers how many bytes are kept for them. */
+export const MAX_CACHED_PRINCIPALS = 1_000
+
+/**
+ * How long a session waits for its client that has left before it was told how initialize ended, and has its server process
+ * meanwhile: one that means to come back for the answer does so after RECONNECT_MS.
+ */
+export const LEFT_SESSION_MS = 10_000
 
 /** Calls that may wait in one Share at a time, for their answers or for their turn. */
 export const MAX_WAITING_CALLS = 5_000
@@ -28,8 +51,17 @@ export const MAX_SUBSCRIPTIONS = 1_000
 /** How long a client's notification or response may wait for the agent's receipt: as long as a call for an agent that is lost. */
 export const RECEIPT_MS = GRACE_MS
 
+/** Times in a row, of MAX_RPC_WAIT_MS each, that an agent may have no credit for the rest of a request before it is brought no more. */
+export const MAX_UPLOAD_STALLS = 6
+
 /** Body bytes a stream's reader takes before the Worker tells the Share. */
 export const TAKEN_EVERY_BYTES = 256 * 1024
+
+/**
+ * What clients of one object may owe in all, in bytes: sent to them, and not known to be taken. A quarter of what an object may
+ * use in memory (128 MB), and eight channels that use up what each may have (4 MiB).
+ */
+export const MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 
 /** Bytes that a response stream holds ready for its client; more waits in the queue and is not credited. */
 export const STREAM_HIGH_WATER_BYTES = 64 * 1024
@@ -124,8 +156,8 @@ export const MAX_REPLAYED_BYTES = 16 * 1024
 /** How long what waits for a stream to open is kept, once others wait for its credit: the Worker may be gone. */
 export const STREAM_OPENING_MS = 30_000
 
-/** The same while a call without session waits: its client's leaving is a cancel, and is noticed by a write. */
-export const MODERN_KEEPALIVE_MS = 7_000
+/** The same while something ends with the client's leaving, which is noticed by a write: a call without session, a session that begins. */
+export const LEAVING_KEEPALIVE_MS = 7_000
 
 /** How long a client should wait before it comes back for a stream that has ended (SEP-1699, `retry`). */
 export const RECONNECT_MS = 1_000
@@ -151,6 +183,9 @@ export const GATHER_MS = 15
 
 /** Largest request of a child that is put to a modern client, in bytes: it is stored with the parked call. */
 export const MAX_ASK_BYTES = 1024 * 1024
+
+/** Largest row, in bytes: the platform takes 2 MB (Durable Objects, limits), and counts the other columns too. */
+export const MAX_ROW_BYTES = 1_900_000
 
 /** Names of tools, prompts and resources that are known to ask: each is a row. */
 export const MAX_ASKERS = 1_000

@@ -1,6 +1,6 @@
 /** The calls of one channel that were neither answered nor failed. One that runs for RECEIPT_AFTER_MS is receipted. */
 import { RECEIPT_AFTER_MS } from '../limits.ts'
-import { isListen, type RunningCall } from './call-memory.ts'
+import { isHandshake, isListen, type RunningCall } from './call-memory.ts'
 
 interface AcceptedCall {
   readonly call: RunningCall
@@ -25,6 +25,11 @@ export class AcceptedCalls {
   /** How many there are of those. */
   get busyCount(): number {
     return this.all().filter((call) => !isListen(call)).length
+  }
+
+  /** Whether one is a handshake. Until that is answered the child serves nobody, and only the relay knows whether anybody waits for it. */
+  get hasHandshake(): boolean {
+    return this.all().some(isHandshake)
   }
 
   get hasListener(): boolean {

@@ -27,6 +27,11 @@ export function isListen({ method }: Pick<RunningCall, 'method'>): boolean {
 /** A failure of a call, with what is known of its execution. */
 export type CallFailure = Omit<Failure, 'retryAfterMs' | 'supported'> & { readonly executed: Executed }
 
+/** Whether a call is the first of its child: MCP up to 2025-11-25, basic/lifecycle, and the question that takes its place since. */
+export function isHandshake({ method }: Pick<RunningCall, 'method'>): boolean {
+  return method === 'initialize' || method === 'server/discover'
+}
+
 /** How a call ended. */
 export type CallEnd = CallAnswer | { readonly kind: 'failure'; readonly failure: CallFailure }
 

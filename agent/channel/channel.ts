@@ -21,6 +21,8 @@ type StopReason = 'idle' | 'closed'
 
 export class Channel {
   readonly ch: string
+  /** Whose child it is, as the relay names them; undefined of one that serves all. */
+  readonly owner: string | undefined
   readonly #context: ChannelContext
   readonly #child: Child
   readonly #outbox: Outbox
@@ -39,6 +41,7 @@ export class Channel {
   constructor(open: Open, context: ChannelContext) {
     const { ch } = open
     this.ch = ch
+    this.owner = open.owner
     this.#context = context
     this.#activeMs = context.now()
     this.#child = context.startChild({
@@ -83,6 +86,12 @@ export class Channel {
   /** Since when no message has passed, or undefined while a call runs, other than listens. */
   get idleSinceMs(): number | undefined {
     return this.#intake.accepted.isBusy ? undefined : this.#activeMs
+  }
+
+  /** The same, but a child that has yet to answer its handshake counts as idle too: nobody may be there any more who waits for it. */
+  get unusedSinceMs(): number | undefined {
+    const { accepted, hasAnswered } = this.#intake
+    return !hasAnswered && accepted.hasHandshake ? this.#activeMs : this.idleSinceMs
   }
 
   /** Whether a client listens to the child (`subscriptions/listen`). */

@@ -130,7 +130,7 @@ export class Channels {
     if (before !== undefined && before.endedMs === undefined) this.#former.add(before)
     this.#channels.delete(ch)
     this.#refused.delete(ch)
-    if (this.#limit.admit()) this.#channels.set(ch, new Channel(open, this.#context))
+    if (this.#limit.admit(open.owner, this.#context.now())) this.#channels.set(ch, new Channel(open, this.#context))
     else this.#refuse(ch)
   }
 
@@ -196,9 +196,9 @@ export class Channels {
   }
 
   #reportIdle(channel: Channel, nowMs: number): void {
-    const { ch, idleSinceMs, isLive } = channel
-    if (this.#idleStopMs === 0 || idleSinceMs === undefined || !isLive || this.#context.link === undefined) return
-    if (nowMs - Math.max(idleSinceMs, this.#reportedMs.get(channel) ?? 0) < this.#idleStopMs) return
+    const { ch, unusedSinceMs, isLive } = channel
+    if (this.#idleStopMs === 0 || unusedSinceMs === undefined || !isLive || this.#context.link === undefined) return
+    if (nowMs - Math.max(unusedSinceMs, this.#reportedMs.get(channel) ?? 0) < this.#idleStopMs) return
     this.#reportedMs.set(channel, nowMs)
     this.#context.link.send({ type: 'idle', ch })
   }

@@ -1,10 +1,17 @@
-/** Bounds how many server processes run at a time, for all lanes of the share together. */
+/** Bounds how many server processes run at a time, for all lanes of the share together, and decides whose makes room for another. */
+import { LONG_IDLE_MS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { Channel } from './channel.ts'
 
 /** The channels of one lane, and the log that names the lane. */
 interface LaneChannels {
   readonly channels: () => Iterable<Channel>
+  readonly log: Log
+}
+
+/** A channel whose child runs, and the log of its lane. */
+interface Live {
+  readonly channel: Channel
   readonly log: Log
 }
 
@@ -26,20 +33,42 @@ export class ChildLimit {
     return running.length < this.maxChildren
   }
 
-  /** Whether one more child may run now. Ends the one that was idle longest if need be. */
-  admit(): boolean {
+  /** Whether one more child of this owner may run now. Ends an idle one if need be, see `#victimFor`. */
+  admit(owner: string | undefined, nowMs: number): boolean {
     const all = this.#lanes.flatMap(({ channels, log }) => [...channels()].map((channel) => ({ channel, log })))
     const live = all.filter(({ channel }) => channel.isLive)
     const endingCount = all.filter(({ channel }) => !channel.isLive && channel.endedMs === undefined).length
     if (live.length < this.maxChildren) return live.length + endingCount < 2 * this.maxChildren
     // Those that end still take up memory; a storm of sessions must not start more than they leave.
     if (endingCount >= this.maxChildren) return false
-    const [idlest] = live
-      .flatMap(({ channel, log }) => (channel.idleSinceMs === undefined ? [] : [{ channel, log, sinceMs: channel.idleSinceMs }]))
-      .toSorted((a, b) => Number(a.channel.hasListener) - Number(b.channel.hasListener) || a.sinceMs - b.sinceMs)
-    if (idlest === undefined) return false
-    idlest.log.info('channel.evict', { ch: idlest.channel.ch, meaning: 'idle longest, and --max-children is reached' })
-    void idlest.channel.stop('idle')
+    const victim = this.#victimFor(owner, live, nowMs)
+    if (victim === undefined) return false
+    const { channel, log } = victim
+    log.info('channel.evict', { ch: channel.ch, meaning: 'idle longest of those that must make room, and --max-children is reached' })
+    void channel.stop('idle')
     return true
   }
+
+  /**
+   * The idle child that makes room: of whoever has more than an equal share, the one who asks first, then who has most. Nobody
+   * else loses one that was used within LONG_IDLE_MS. Children that nobody owns, and those of a relay that names no owners, go by age alone.
+   */
+  #victimFor(owner: string | undefined, live: readonly Live[], nowMs: number): Live | undefined {
+    const counts = new Map<string | undefined, number>([[owner, 0]])
+    for (const { channel } of live) counts.set(channel.owner, (counts.get(channel.owner) ?? 0) + 1)
+    const share = Math.max(1, Math.floor(this.maxChildren / counts.size))
+    const countOf = ({ channel }: Live): number => counts.get(channel.owner) ?? 0
+    const idle = live.filter(({ channel }) => channel.idleSinceMs !== undefined).toSorted(byIdleness)
+    const own = idle.find(({ channel }) => channel.owner === owner)
+    if (own !== undefined && countOf(own) >= share) return own
+    const greedy = idle.filter((one) => countOf(one) > share)
+    const most = Math.max(...greedy.map(countOf))
+    const long = idle.find(({ channel }) => nowMs - (channel.idleSinceMs ?? nowMs) >= LONG_IDLE_MS)
+    return greedy.find((one) => countOf(one) === most) ?? own ?? long
+  }
+}
+
+/** Those that nobody listens to first, and of these the one that was idle longest. */
+function byIdleness({ channel: a }: Live, { channel: b }: Live): number {
+  return Number(a.hasListener) - Number(b.hasListener) || (a.idleSinceMs ?? 0) - (b.idleSinceMs ?? 0)
 }

@@ -122,6 +122,8 @@ const RESUMED_STREAMS = {
     'promise.5.never-untaken': promised(
       'What a server says on a GET stream just after its client was cut off comes on the next one, with or without `Last-Event-ID`.',
     ),
+    'promise.5.error-is-a-break': promised('A socket that fails without a close is as broken as one that has closed.'),
+    'promise.5.closing-sockets': promised('A socket that is not open is never waited for, whether or not its close is told of.'),
     'promise.5.lost-is-told': promised('A client is told when what it missed is kept no more.'),
     'promise.5.answer-kept': promised('The answer of a call whose client has left waits for it.'),
   },

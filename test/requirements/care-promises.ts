@@ -9,9 +9,15 @@ const IDLE = {
     'promise.6.hibernates': promised('A share sleeps with its agents connected, its clients listening and its long calls waiting.'),
     'promise.6.wakes-right': promised('A share that has slept delivers the next message and answers the next call as if it had not.'),
     'promise.6.no-timer': promised('When nothing is in flight, no timer is left behind.'),
+    'promise.6.no-rpc-for-ever': promised(
+      'No RPC waits in the object without a bound: what a client has left behind does not keep it awake.',
+    ),
     'promise.6.state-survives': promised('What must hold after sleep does: credit, suspicion, streams, sessions.'),
     'promise.6.moves': promised(
       'A call that waits long moves to a socket that may sleep, and is answered once, whatever comes in between.',
+    ),
+    'promise.6.left-initialize': promised(
+      'A session whose client left before it was told how initialize ended ends with its server process, unless the client comes back.',
     ),
     'promise.6.idle-children': promised('A child with nothing to do is ended, unless a client listens.'),
   },
@@ -96,12 +102,19 @@ const BOUNDED = {
     'promise.10.children': promised(
       'There are no more children than `--max-children`; one more is refused by name, or an idle one makes room.',
     ),
+    'promise.10.own-first': promised(
+      'Who asks for more than its share, of server processes, sessions or waiting calls, loses its own or is refused, and nobody else.',
+    ),
     'promise.10.unread': promised('A server that does not read gets no more than 16 MiB; what comes then fails as `BACKLOG_FULL`.'),
     'promise.10.asks': promised('A server cannot have more requests open than there is room for.'),
     'promise.10.memory': promised('What is kept of lists, verified credentials and tables is bounded: the oldest goes.'),
+    'promise.10.rows': promised('No row outlives what it speaks of, and none is looked for by reading all.'),
     'promise.10.named': promised('Every overflow is an error with a name and advice, and its numbers are those of `limits.ts`.'),
     'promise.10.credit': promised('An agent sends no more than it was granted, and a client that does not read is granted no more.'),
     'promise.10.object-4mib': promised('The Share holds at most 4 MiB of a channel, however large the bodies are.'),
+    'promise.10.object-32mib': promised(
+      'The Share holds at most 32 MiB in all: beyond that the streams end of those who owe most, and can be resumed.',
+    ),
     'promise.10.chunks': promised('Large requests and answers pass in chunks, byte for byte.'),
     'promise.10.fair': promised('A flood, a slow reader or a large answer delays nobody else.'),
     'promise.10.slow-listener': promised(

@@ -1,11 +1,11 @@
 /** What clients have not taken yet, and how far an agent may therefore go on: in the real runtime, with real sockets. */
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { STREAM_OPENING_MS } from '../../worker/limits.ts'
+import { MAX_BUFFERED_BYTES, STREAM_OPENING_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { BigAnswer } from './harness/big-answer.ts'
-import { EventReader, factsOf, fetchRelay, stubOf, type TestShare } from './harness/relay.ts'
-import { connected, type ScriptedAgent } from './harness/scripted-agent.ts'
+import { EventReader, factsOf, fetchRelay, stubOf, TestClient, type TestShare } from './harness/relay.ts'
+import { connected, initialize, type ScriptedAgent } from './harness/scripted-agent.ts'
 
 const MIB = 1024 * 1024
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
@@ -81,5 +81,39 @@ describe('credit', () => {
     await agent.expect('receipt')
     expect((await agent.expect('credit')).header.ch).toBe(ch)
     expect(await bufferedBytes(share)).toBe(0)
+  })
+})
+
+describe('what all clients of an object owe', () => {
+  test('stays below MAX_BUFFERED_BYTES: streams of who owes most end, can be resumed, and disturb nobody', async () => {
+    verifies('promise.10.object-32mib', 'promise.10.fair')
+    const { share, agent, client, ch } = await connected()
+    const lazy = Array.from({ length: 12 }, () => new TestClient(share))
+    const streams: EventReader[] = []
+    const channels: string[] = []
+    for (const one of lazy) {
+      channels.push(await initialize(agent, one))
+      streams.push(new EventReader(await one.listen()))
+      await agent.expect('resume')
+    }
+    const messages = Math.floor((3.75 * MIB) / LOG.length)
+    let most = 0
+    for (const channel of channels) {
+      for (let n = 1; n <= messages; n++) agent.notify(channel, LOG)
+      const called = client.post(CALL)
+      const { header } = await agent.expect('call')
+      expect(header.ch).toBe(ch)
+      agent.answer(header, '7', '{}')
+      expect((await called).status).toBe(200)
+      most = Math.max(most, await bufferedBytes(share))
+    }
+    expect(most).toBeGreaterThan(MAX_BUFFERED_BYTES / 2)
+    expect(most).toBeLessThanOrEqual(MAX_BUFFERED_BYTES)
+    // The largest debtors were the first: their streams end behind what their clients had been sent.
+    let events = 0
+    for (let event = await streams[0]?.nextEvent(); event !== undefined; event = await streams[0]?.nextEvent()) events++
+    expect(events).toBeLessThanOrEqual(messages)
+    await Promise.all(streams.map((stream) => stream.cancel()))
+    await vi.waitFor(async () => expect(await bufferedBytes(share)).toBe(0))
   })
 })

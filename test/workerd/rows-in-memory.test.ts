@@ -3,6 +3,7 @@ import { runInDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
 import type { ChannelRecord } from '../../worker/share/rows/channel-rows.ts'
 import { Store } from '../../worker/share/rows/store.ts'
+import { verifies } from '../requirements/verifies.ts'
 import { createShare, stubOf } from './harness/relay.ts'
 
 /** `asked` counts the statements since it was last called. */
@@ -54,5 +55,63 @@ test('ChannelRows.get() asks once for a channel that there is none of, and finds
     expect([store.channels.get('g'), again().channels.get('g')]).toEqual([undefined, undefined])
     store.channels.put(channel('g'))
     expect(store.channels.get('g')).toEqual(channel('g'))
+  })
+})
+
+test('ChannelRows.retire() forgets a group, and gives its next child a name that none had; the last row stays', async () => {
+  verifies('promise.10.rows')
+  await withStore((store, again) => {
+    store.channels.put({ ...channel('m-a'), generation: 7 })
+    expect(store.channels.retire({ ...channel('m-a'), generation: 7 })).toBe(false)
+    store.channels.put(channel('m-b'))
+    expect(store.channels.retire({ ...channel('m-a'), generation: 7 })).toBe(true)
+    expect([store.channels.get('m-a'), store.channels.hasAny()]).toEqual([undefined, true])
+    for (const one of [store, again()])
+      expect(['m-a', 'm-b', 'm-new'].map((group) => one.channels.nextGeneration(group))).toEqual([8, 2, 8])
+  })
+})
+
+test('what is asked of the rows for a message, a call or a session is found by an index', async () => {
+  verifies('promise.10.rows')
+  await runInDurableObject(stubOf(await createShare()), (_, { storage }) => {
+    const asked = new Map<string, number>()
+    const sql = new Proxy(storage.sql, {
+      get: (target, name) => {
+        if (name !== 'exec') return Reflect.get(target, name) as unknown
+        return (query: string, ...values: unknown[]) => {
+          asked.set(query, values.length)
+          return target.exec(query, ...values)
+        }
+      },
+    })
+    const store = new Store(sql)
+    asked.clear()
+    const kept = { body: new Uint8Array(1), idFrom: 0, idTo: 1, name: 'x:1' }
+    store.sessions.start('s', 'p', 'http', 1)
+    store.requests.begin('s', 'p', { ...kept, name: '' })
+    store.requests.subscribers('x:1')
+    store.requests.hasRoomFor('s', 'x:1', 1)
+    store.requests.setLevel('s', kept, true)
+    store.requests.bytesOf('p')
+    store.sessions.countOf('p')
+    store.sessions.idsOf('p')
+    store.channels.openOn('a')
+    store.channels.countOpenOn('a')
+    store.bridge.parkedOn('g.1')
+    store.bridge.takeParkedBefore(1)
+    store.bridge.nextParkedMs()
+    store.bridge.dropKept('s')
+    store.bridge.dropKeptBefore(1)
+    store.bridge.nextKeptMs()
+    store.endSession('s')
+    // Rows that are few for what they are, and read once.
+    const isFew = (detail: string): boolean => /^SCAN (CONSTANT ROW|sole|left_session)/.test(detail)
+    const scans = [...asked].flatMap(([query, values]) => {
+      const given = Array.from({ length: values }, () => 'x')
+      const plan = storage.sql.exec<{ detail: string }>(`EXPLAIN QUERY PLAN ${query}`, ...given).toArray()
+      return plan.flatMap(({ detail }) => (detail.startsWith('SCAN') && !isFew(detail) ? [`${detail}: ${query}`] : []))
+    })
+    expect(asked.size).toBeGreaterThan(15)
+    expect(scans).toEqual([])
   })
 })

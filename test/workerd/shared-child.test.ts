@@ -1,6 +1,8 @@
 /** One child for all sessions (isolation `share`): its handshake, its log level, its subscriptions and what it says to all. */
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { MAX_RPC_WAIT_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
+import { heldTimers } from './harness/held-timers.ts'
 import { createShare, EventReader, TestClient, type TestShare } from './harness/relay.ts'
 import { bodyText, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
@@ -17,6 +19,8 @@ async function serve(agent: ScriptedAgent, server: string): Promise<string> {
   agent.answer(header, '0', server)
   return header.ch
 }
+
+afterEach(() => void vi.restoreAllMocks())
 
 describe('the initialize of a shared child', () => {
   test('that it refuses is an error for its client, and the next client gets a new child', async () => {
@@ -35,6 +39,22 @@ describe('the initialize of a shared child', () => {
     expect(await serve(agent, NEW_SERVER)).not.toBe(open.header.ch)
     expect(await (await response).json()).toMatchObject({ result: { serverInfo: { name: 'new' } } })
     expect(next.session).toBeDefined()
+  })
+
+  test('that takes it very long does not hold the Share awake for clients that have left, and is told to those that have not', async () => {
+    verifies('promise.6.no-rpc-for-ever')
+    const waits = heldTimers(MAX_RPC_WAIT_MS)
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const early = new TestClient(share).initialize()
+    await agent.expect('open')
+    const { header } = await agent.expect('call')
+    await agent.expect('notify')
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + MAX_RPC_WAIT_MS + 1)
+    waits.end()
+    await vi.waitFor(() => expect(waits.count).toBeGreaterThan(1))
+    agent.answer(header, '0', NEW_SERVER)
+    expect(await (await early).json()).toMatchObject({ result: { serverInfo: { name: 'new' } } })
   })
 
   test('that it never answers, since it could not be started, is an error for its clients', async () => {

@@ -1,7 +1,7 @@
 /** subscriptions/listen on a child of the handshake era: which changes are told, to whom, and how each notification is marked (MCP 2026-07-28, basic/patterns/subscriptions). Pure. */
 import { err, ok, type Result } from '../../protocol/result.ts'
 import type { Replacement } from '../../protocol/splice.ts'
-import { MAX_SUBSCRIPTIONS } from '../limits.ts'
+import { MAX_LISTEN_BYTES, MAX_SUBSCRIPTIONS } from '../limits.ts'
 import { editBody } from './body-edit.ts'
 import { type JsonObject, META, META_PREFIX, objectIn } from './names.ts'
 import type { Failure } from '../../protocol/errors.ts'
@@ -38,6 +38,8 @@ export function readFilter(params: JsonObject): Result<SubscriptionFilter, Failu
   if (!isTextList(uris)) return err({ code: 'PARAMS_INVALID', at: 'notifications.resourceSubscriptions', detail: 'not a list of URIs' })
   if (uris.length > MAX_SUBSCRIPTIONS)
     return err({ code: 'PARAMS_INVALID', at: 'notifications.resourceSubscriptions', detail: `more than ${MAX_SUBSCRIPTIONS} URIs` })
+  if (JSON.stringify(uris).length > MAX_LISTEN_BYTES)
+    return err({ code: 'PARAMS_INVALID', at: 'notifications.resourceSubscriptions', detail: 'more than 512 KiB of URIs' })
   return ok({ ...filter, resourceSubscriptions: [...new Set(uris)] })
 }
 

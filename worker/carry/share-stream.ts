@@ -27,9 +27,18 @@ export interface StreamReader {
 }
 
 /** Closes after which there is nothing to attach to; after any other, the Share was reset. */
-const FINAL_CLOSES: ReadonlySet<number> = new Set([STREAM_CLOSE.REPLACED, STREAM_CLOSE.ENDED, STREAM_CLOSE.AGAIN, STREAM_CLOSE.BEHIND])
+const FINAL_CLOSES: ReadonlySet<number> = new Set([
+  STREAM_CLOSE.REPLACED,
+  STREAM_CLOSE.ENDED,
+  STREAM_CLOSE.AGAIN,
+  STREAM_CLOSE.BEHIND,
+  STREAM_CLOSE.OVERDUE,
+])
 /** Of a stream that its Worker closes (RFC 6455 §7.4.1). */
 const NORMAL_CLOSE = 1000
+
+/** Stands for a close without a frame (RFC 6455 §7.1.5). */
+const BROKEN_CLOSE = 1006
 
 export class ShareStream {
   readonly #share: ShareClient
@@ -92,8 +101,9 @@ export class ShareStream {
     this.#socket?.send(JSON.stringify({ type: 'waiting' } satisfies StreamControl))
   }
 
-  close(): void {
-    this.#socket?.close(NORMAL_CLOSE)
+  /** `code`: LEFT where the client has gone before it had everything. */
+  close(code: number = NORMAL_CLOSE): void {
+    this.#socket?.close(code)
     this.#socket = undefined
     this.#end(NORMAL_CLOSE)
   }
@@ -104,7 +114,14 @@ export class ShareStream {
     const socket = await this.#share.open({ ...this.#target, ...markQuery(this.#mark) })
     if (socket === undefined) return false
     socket.addEventListener('message', ({ data }) => this.#receive(data as string | ArrayBuffer))
-    socket.addEventListener('close', ({ code }) => this.#closed(code))
+    let isBroken = false
+    const broken = (code: number): void => {
+      if (!isBroken) this.#closed(code)
+      isBroken = true
+    }
+    socket.addEventListener('close', ({ code }) => broken(code))
+    // A peer that fails may be told of by this alone (workerd, WebSocket::Accepted).
+    socket.addEventListener('error', () => broken(BROKEN_CLOSE))
     if (!this.#isOver) this.#socket = socket
     socket.accept()
     if (this.#isOver) socket.close(NORMAL_CLOSE)

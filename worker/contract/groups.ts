@@ -39,6 +39,11 @@ export function isBridgedGroup(group: string): boolean {
   return group.startsWith(PREFIX)
 }
 
+/** Groups of clients without sessions that share a child because of what they are: any number of them, which nobody ends. */
+export function isTransientGroup(group: string): boolean {
+  return (isModernGroup(group) || isBridgedGroup(group)) && group !== MODERN_SHARED_GROUP && group !== BRIDGED_SHARED_GROUP
+}
+
 /** The group of the child on which one call runs alone. */
 export function spareGroup(group: string, key: string): string {
   return `${group}${SPARE_MARK}${key.slice(0, SPARE_CHARS)}`

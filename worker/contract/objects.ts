@@ -26,8 +26,8 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
   call(request: CallRequest): Promise<CallOutcome>
   /** A client's notification or response; resolves when the agent has receipted it. */
   send(request: SendRequest | CancelRequest | AskAnswer): Promise<SendOutcome>
-  /** More bytes of a large request; resolves with false when the rest is not wanted any more. */
-  chunk(key: string, offset: number, part: Uint8Array): Promise<boolean>
+  /** More bytes of a large request; resolves with false when the rest is not wanted any more, with undefined when they must come again. */
+  chunk(key: string, offset: number, part: Uint8Array): Promise<boolean | undefined>
   /** Ends a session (DELETE); false when the caller has no such session. */
   end(caller: Caller): boolean
   /** For a Worker whose call found no agent: true once it is worth asking again, false when it is not after `maxMs`. */

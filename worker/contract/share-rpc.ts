@@ -198,6 +198,8 @@ export type CallOutcome =
   | { readonly kind: 'failed'; readonly failure: Failure }
   /** The request never reached the agent: call again with the same key. */
   | { readonly kind: 'again' }
+  /** Its child has yet to introduce itself, and the request was not sent to it: call again with the same key, if its client is there. */
+  | { readonly kind: 'pending' }
   /** The agent or the child is lost, and may have run it; another is there, and it may run twice: call again with the same key. */
   | { readonly kind: 'repeat' }
   | Away

@@ -60,6 +60,10 @@ export const STREAM_CLOSE = {
   MOVED: 4106,
   /** Its client does not take what comes, and more is not kept. */
   BEHIND: 4107,
+  /** Of the Worker: its client has left before the answer was there. */
+  LEFT: 4108,
+  /** Its client takes too little, and all together owe too much: it can come back for the rest. */
+  OVERDUE: 4109,
 } as const
 
 /** Text messages on stream sockets. */

@@ -75,6 +75,7 @@ async function handOn(share: ShareClient, caller: Caller, request: CallRequest, 
         await pause(RETRY_MS)
         continue
       }
+      if (told.kind === 'pending') continue
       if (told.kind !== 'away') return undefined
       const leftMs = awayLeftMs(told, Date.now() - startMs, share)
       if (leftMs === 0) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }

@@ -57,9 +57,10 @@ export class AgentMessages {
 
   /** A link has closed, by this code if its agent gave one. */
   closed(link: AgentLink, code: number | undefined, nowMs: number): void {
-    const { store, sender, standbyAnswers, lostAgents, news } = this.#parts
+    const { store, sender, delivery, standbyAnswers, lostAgents, news } = this.#parts
     log('link.closed', { agent: link.name })
     sender.lost(link)
+    delivery.linkGone(link)
     if (store.settings === undefined) return
     standbyAnswers.left(nowMs)
     if (code === CLOSE.GOING_AWAY) {
@@ -184,6 +185,7 @@ export class AgentMessages {
         if (channels.isCurrent(header.ch, link)) this.#parts.subscriptions.endAll(groupOf(header.ch))
         if (channels.isCurrent(header.ch, link)) this.#parts.roots.forget(groupOf(header.ch))
         channels.died(header.ch)
+        delivery.childGone(header.ch)
         break
       case 'idle':
         if (channels.isCurrent(header.ch, link)) this.#parts.idleChildren.idle(groupOf(header.ch), Date.now())

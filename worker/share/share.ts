@@ -41,6 +41,7 @@ import { LegacyCalls } from './calls/legacy-calls.ts'
 import { LegacyOnModern } from './calls/legacy-on-modern.ts'
 import { ModernCalls } from './calls/modern-calls.ts'
 import { ModernOnLegacy } from './calls/modern-on-legacy.ts'
+import { OverdueCalls } from './calls/overdue-calls.ts'
 import { ResumedStreams } from './calls/resumed-streams.ts'
 import { Sessions } from './calls/sessions.ts'
 import { SseSessions } from './calls/sse-sessions.ts'
@@ -61,17 +62,19 @@ import { UntakenMessages } from './clients/untaken-messages.ts'
 import { Waiters } from './clients/waiters.ts'
 import { ListingRows } from './rows/listing-rows.ts'
 import { Store } from './rows/store.ts'
+import { shareFacts } from './share-facts.ts'
 
 export class Share extends DurableObject<Env> implements ShareObject {
   readonly #store: Store
   readonly #links: AgentLinks
   readonly #streams: Streams
-  readonly #waiters = new Waiters()
+  readonly #waiters: Waiters = new Waiters((waiter) => this.#overdueCalls.end(waiter))
   readonly #news = new AgentNews(() => this.#links.hasLeaving)
   readonly #ledger = new CreditLedger<Debtor>()
   readonly #sender: MessageSender
   readonly #subscriptions: Subscriptions
   readonly #standbyAnswers: StandbyAnswers
+  readonly #overdueCalls: OverdueCalls
   readonly #sessions: Sessions
   readonly #legacyCalls: LegacyCalls
   readonly #legacyOnModern: LegacyOnModern
@@ -86,11 +89,11 @@ export class Share extends DurableObject<Env> implements ShareObject {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
     const [waiters, news, ledger] = [this.#waiters, this.#news, this.#ledger]
     const store = (this.#store = new Store(ctx.storage.sql))
-    const links = (this.#links = new AgentLinks(ctx))
+    const links = (this.#links = new AgentLinks(ctx, (socket) => void this.#closed(socket)))
     const streams = (this.#streams = new Streams(ctx))
     const health = new LinkHealth(links, (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0)
     const sender = (this.#sender = new MessageSender(health))
-    const channels = new GroupChannels(store, links, health, news, (group) => waiters.isBusy(group) || streams.isBusy(group))
+    const channels = new GroupChannels({ store, links, health, news, waiters, streams })
     const opener = new ChannelOpener(store, channels)
     const base = { store, links, health, news, sender, streams, waiters, ledger, channels, opener }
     const subscriptions = (this.#subscriptions = new Subscriptions(base))
@@ -111,8 +114,8 @@ export class Share extends DurableObject<Env> implements ShareObject {
       repeatableCalls: new RepeatableCalls(channels, standbyAnswers),
     }
     const restartNews = new RestartNews(children)
-    const clientFrames = new ClientFrames(children)
     const creditGrants = new CreditGrants(children)
+    const clientFrames = new ClientFrames({ ...children, creditGrants })
     const introductions = new ChildIntroductions({ ...children, clientFrames })
     const childAsks = new ChildAsks({ ...children, clientFrames })
     const answers = { ...children, restartNews, clientFrames, creditGrants, introductions, childAsks }
@@ -121,7 +124,8 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const sseSessions = new SseSessions(streams)
     const legacyOnModern = (this.#legacyOnModern = new LegacyOnModern({ ...answers, sseSessions }))
     const modernOnLegacy = (this.#modernOnLegacy = new ModernOnLegacy(answers))
-    const sessions = (this.#sessions = new Sessions({ ...answers, legacyOnModern }))
+    const sessions = (this.#sessions = new Sessions({ ...answers, legacyOnModern, alarmBy: (timeMs) => void this.#alarmBy(timeMs) }))
+    this.#overdueCalls = new OverdueCalls({ ...answers, sessions })
     this.#modernCalls = new ModernCalls({ ...answers, modernOnLegacy })
     this.#legacyCalls = new LegacyCalls({ ...answers, sessions, sseSessions, legacyOnModern })
     const resumedStreams = new ResumedStreams({ ...answers, sessions })
@@ -175,7 +179,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     return this.#store.settings !== undefined && this.#modernCalls.subscribe(order)
   }
 
-  chunk(key: string, offset: number, part: Uint8Array): Promise<boolean> {
+  chunk(key: string, offset: number, part: Uint8Array): Promise<boolean | undefined> {
     return this.#sender.continue(key, offset, part)
   }
 
@@ -233,13 +237,13 @@ export class Share extends DurableObject<Env> implements ShareObject {
       return
     }
     this.#news.tell()
-    const next = [this.#agentMessages, this.#modernOnLegacy, this.#legacyOnModern].map((part) => part.sweep(nowMs))
+    const next = [this.#agentMessages, this.#sessions, this.#modernOnLegacy, this.#legacyOnModern].map((part) => part.sweep(nowMs))
     await this.ctx.storage.setAlarm(Math.min(settings.expiresAtMs, ...next.filter((time) => time !== undefined)))
   }
 
   async #closed(socket: WebSocket, code?: number): Promise<void> {
     const link = this.#links.remove(socket)
-    if (link === undefined) return this.#streamSockets.closed(socket)
+    if (link === undefined) return this.#streamSockets.closed(socket, code)
     const nowMs = Date.now()
     this.#agentMessages.closed(link, code, nowMs)
     if (this.#store.settings !== undefined) await this.#alarmBy(nowMs + GRACE_MS)
@@ -261,6 +265,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   #noteReset(expiresAtMs: number): void {
     const nowMs = Date.now()
     const hasLost = this.#agentMessages.noteLost(nowMs)
+    for (const { socket } of this.#streams.closing()) this.#streamSockets.closed(socket)
     this.#subscriptions.prune()
     if (hasLost) void this.ctx.storage.setAlarm(Math.min(nowMs + GRACE_MS, expiresAtMs))
   }
@@ -283,18 +288,6 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   #facts(): ShareFacts | undefined {
-    const settings = this.#store.settings
-    if (settings === undefined) return undefined
-    return {
-      ...settings,
-      agents: this.#links.all().map(({ name, product, isolation, connectedAtMs }) => ({ name, product, isolation, connectedAtMs })),
-      sessions: this.#store.sessions.count(),
-      counters: {
-        incarnation: this.#incarnation,
-        total_changes: this.#store.totalChanges(),
-        buffered_bytes: this.#ledger.bytes,
-        buffered_max_bytes: this.#ledger.maxBytes,
-      },
-    }
+    return shareFacts(this.#store, this.#links, this.#ledger, this.#incarnation)
   }
 }

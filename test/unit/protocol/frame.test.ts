@@ -229,7 +229,7 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
   ],
   [
     decodeRelayFrame,
-    { type: 'open', ch: 'c1', ids: 'keep', asks: 'pass' },
+    { type: 'open', ch: 'c1', ids: 'keep', asks: 'pass', owner: 'p' },
     { ch: NO_CHANNELS, ids: ['Keep', '', null, true], asks: ['keep', 1, null] },
   ],
   [

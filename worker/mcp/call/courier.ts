@@ -3,36 +3,26 @@ import { waitUntil } from 'cloudflare:workers'
 import type { Failure } from '../../../protocol/errors.ts'
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../../protocol/frame-codec.ts'
-import { AGENT_AWAY, agentNews } from '../../carry/away.ts'
+import { agentNews } from '../../carry/away.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
 import { isRetryable, type ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import { uploadRest } from '../../carry/upload.ts'
-import type { Standby } from '../../contract/listings.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { MOVE_AFTER_MS, RETRY_MS } from '../../limits.ts'
 import { log } from '../../log.ts'
 import { pause } from '../../within.ts'
-import { isFinal, type Item, type ItemSource, responseItem } from './item.ts'
+import { isFinal, type Item, type ItemSource } from './item.ts'
 import { changesWanted, listenMessages } from './list-changes.ts'
 import { LISTENER_BEHIND } from './listener-behind.ts'
 import { ListingRecorder } from './listing-recorder.ts'
-import { standbyAnswer } from './standby-answer.ts'
-import { CallTries, type NextTry } from './tries.ts'
+import type { News, Renew } from './renewal.ts'
+import { standbyItem } from './standby-answer.ts'
+import { CallTries, type NextTry, TAKES_TOO_LITTLE } from './tries.ts'
 
 /** What a try came to. */
 type Verdict = 'done' | NextTry
-
-/** What the Share knows better than the Worker that called. */
-export type News = Extract<CallOutcome, { readonly kind: 'stale' | 'bridge' | 'native' }>
-
-/** What to do, now that the news are known: send another request, or answer without one. */
-export type Renewal =
-  | { readonly kind: 'call'; readonly request: CallRequest; readonly body: Uint8Array }
-  | { readonly kind: 'item'; readonly item: Item }
-
-export type Renew = (news: News) => Promise<Renewal>
 
 export class Courier implements ItemSource {
   readonly #share: ShareClient
@@ -90,12 +80,15 @@ export class Courier implements ItemSource {
   close(): void {
     // A session's call goes on without its client. One that no agent has yet would be lost if this Worker ended.
     const goesOn = !this.#isDone && 'session' in this.#request && this.#request.delivery === 'stream'
-    if (goesOn && this.#request.method !== 'initialize') {
+    const isInitialize = this.#request.method === 'initialize'
+    if (goesOn && !isInitialize) {
       this.#isLeft = true
       waitUntil(this.#running)
     }
     this.#items.end()
-    this.#stream?.close()
+    this.#stream?.close(this.#isDone ? undefined : STREAM_CLOSE.LEFT)
+    // The Share learns by its stream that a session has no client that knows of it.
+    if (isInitialize && this.#isCalling && this.#stream === undefined) waitUntil(this.#readStream().catch(() => undefined))
   }
 
   /** Whether another try may be made: nobody waits for the answer of a call that was closed, unless it goes on by itself. */
@@ -113,7 +106,8 @@ export class Courier implements ItemSource {
         break
       }
       if (verdict === 'wait') await pause(RETRY_MS)
-      else if (verdict !== 'again') await agentNews(this.#share, verdict.away, this.#tries.isResend, verdict.maxMs, () => this.#goesOn)
+      else if (typeof verdict !== 'string')
+        await agentNews(this.#share, verdict.away, this.#tries.isResend, verdict.maxMs, () => this.#goesOn)
     }
     this.#isDone = true
   }
@@ -141,13 +135,14 @@ export class Courier implements ItemSource {
     })
     switch (outcome.kind) {
       case 'again':
-        return 'again'
+      case 'pending':
+        return outcome.kind
       case 'repeat':
         return this.#tries.repeat(Date.now())
       case 'stream':
         this.#restarted = outcome.restarted
         this.#listed = outcome.listed
-        return this.#readStream()
+        return this.#readDueStream()
       case 'moved':
         return this.#readStream()
       case 'replaced':
@@ -163,7 +158,7 @@ export class Courier implements ItemSource {
         // A probe must have its 503 as a status: as an error in a stream it would be taken for a verdict (see AGENT_AWAY).
         return this.#decided(this.#tries.away(outcome, this.#request.method === 'server/discover', this.#share, Date.now()))
       case 'standby':
-        this.#putStandby(outcome)
+        this.#put(standbyItem(outcome, this.#request))
         return 'done'
       case 'stale':
       case 'bridge':
@@ -209,6 +204,12 @@ export class Courier implements ItemSource {
     this.#mover = setTimeout(() => void this.#readStream().catch(() => undefined), MOVE_AFTER_MS)
   }
 
+  /** Reads a stream on which the answer is to come. One that is settled without it was opened too late. */
+  async #readDueStream(): Promise<Verdict> {
+    const verdict = await this.#readStream()
+    return verdict === 'done' && !this.#isDone && !this.#items.isOver ? this.#broken() : verdict
+  }
+
   /** Reads the call's stream to its end; there is one at a time. */
   #readStream(): Promise<Verdict> {
     if (this.#reading === undefined) {
@@ -236,7 +237,7 @@ export class Courier implements ItemSource {
     )
     if (!(await stream.open())) return this.#broken()
     if (this.#items.isOver) {
-      stream.close()
+      stream.close(this.#isDone ? undefined : STREAM_CLOSE.LEFT)
       return 'done'
     }
     this.#tries.reached()
@@ -249,9 +250,16 @@ export class Courier implements ItemSource {
     if (code === STREAM_CLOSE.REPLACED) this.close()
     // Nothing waited for it: whatever is to stream after that needs another.
     if (code === STREAM_CLOSE.SETTLED) this.#reading = undefined
-    if (this.#items.isOver || code === STREAM_CLOSE.SETTLED) return 'done'
+    if (code === STREAM_CLOSE.OVERDUE) this.#endOverdue()
+    if (this.#items.isOver || this.#isDone || code === STREAM_CLOSE.SETTLED) return 'done'
     if (code === STREAM_CLOSE.AGAIN) return 'again'
     return code === STREAM_CLOSE.REPEAT ? this.#tries.repeat(Date.now()) : this.#broken()
+  }
+
+  /** The client of a session can come back for the rest. */
+  #endOverdue(): void {
+    if ('session' in this.#request && this.#request.delivery === 'stream') this.#items.end()
+    else this.#fail(TAKES_TOO_LITTLE)
   }
 
   #hear(control: StreamControl): void {
@@ -282,13 +290,6 @@ export class Courier implements ItemSource {
   #putFrame(header: AgentFrame, body: Uint8Array): void {
     this.#recorder?.record(header, body, this.#request, this.#listed)
     this.#put({ kind: 'frame', header, body, restarted: this.#restarted })
-  }
-
-  #putStandby(standby: Standby): void {
-    const { rawId, method, revision } = this.#request
-    const era = 'session' in this.#request ? 'legacy' : 'modern'
-    const text = standbyAnswer(standby, { rawId, method, era, ...(revision === undefined ? {} : { revision }) })
-    this.#put(text === undefined ? { kind: 'failed', failure: AGENT_AWAY } : responseItem(text))
   }
 
   #put(item: Item): void {

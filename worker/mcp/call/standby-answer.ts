@@ -5,7 +5,10 @@ import { discoverResult, initializeResult, readDiscoverResult, readInitializeRes
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { legacyResultEdits } from '../../bridge/legacy-to-modern.ts'
 import { modernResultEdits } from '../../bridge/modern-to-legacy.ts'
+import { AGENT_AWAY } from '../../carry/away.ts'
+import type { CallRequest } from '../../contract/share-rpc.ts'
 import { LISTING_ID, type Standby } from '../../contract/listings.ts'
+import { type Item, responseItem } from './item.ts'
 import { isLegacyRevision } from '../../bridge/revision.ts'
 
 /** Key of a result's `_meta` (MCP, basic, `_meta`): since when nobody can tell whether the result still holds (RFC 3339). */
@@ -23,6 +26,14 @@ interface Asked {
 interface Draft {
   readonly bytes: Uint8Array
   readonly edits: readonly Replacement[]
+}
+
+/** What it is to the call that it answers. */
+export function standbyItem(standby: Standby, request: CallRequest): Item {
+  const { rawId, method, revision } = request
+  const era = 'session' in request ? 'legacy' : 'modern'
+  const text = standbyAnswer(standby, { rawId, method, era, ...(revision === undefined ? {} : { revision }) })
+  return text === undefined ? { kind: 'failed', failure: AGENT_AWAY } : responseItem(text)
 }
 
 const encoder = new TextEncoder()

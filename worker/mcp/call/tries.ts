@@ -6,10 +6,13 @@ import type { ShareClient } from '../../carry/share-client.ts'
 import type { Away, CallRequest } from '../../contract/share-rpc.ts'
 import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS } from '../../limits.ts'
 
-/** The next try is made at once, after RETRY_MS, or when there is news of agents and after `maxMs` in any case. */
-export type NextTry = 'again' | 'wait' | { readonly kind: 'news'; readonly away: Away; readonly maxMs: number }
+/** The next try is made at once, after RETRY_MS, or when there is news of agents and after `maxMs` in any case. `pending`: at once as well, since the one before took its time. */
+export type NextTry = 'again' | 'pending' | 'wait' | { readonly kind: 'news'; readonly away: Away; readonly maxMs: number }
 
 type Decision = NextTry | { readonly kind: 'failed'; readonly failure: Failure }
+
+/** The client has not taken what came, so that its stream had to end, and it cannot come back for it. */
+export const TAKES_TOO_LITTLE: Failure = { code: 'SHARE_BUSY', executed: 'unknown', detail: 'clients take too little of what was sent' }
 
 export class CallTries {
   /** When the first try was begun that may have reached an agent: what was surely not taken makes a call no older. */

@@ -1,9 +1,11 @@
 /** A session's call as its response sees it: made at once, and mostly over with the first item that comes. */
+import { waitUntil } from 'cloudflare:workers'
 import { randomKey } from '../../call-key.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { Courier } from '../call/courier.ts'
 import { isFinal, type Item, type ItemSource } from '../call/item.ts'
+import { TAKES_TOO_LITTLE } from '../call/tries.ts'
 import type { ClientMessage } from '../message.ts'
 import { type CallWords, EventIds } from '../response/event-ids.ts'
 import type { Exchange, StreamEvents } from '../response/exchange.ts'
@@ -23,6 +25,8 @@ export class SessionCall implements Exchange {
   readonly names: ClientNames
   /** Of initialize: the revision that the client asked for. */
   readonly revision: string | undefined
+  /** A session of which nobody was told ends at once. */
+  readonly gone: (() => void) | undefined
   readonly #share: ShareClient
   readonly #caller: Caller
   readonly #request: SessionRequest
@@ -52,7 +56,9 @@ export class SessionCall implements Exchange {
       return
     }
     const { protocolVersion } = origin.message.params
-    if (first.what.method === 'initialize' && typeof protocolVersion === 'string') this.revision = protocolVersion
+    const isInitialize = first.what.method === 'initialize'
+    if (isInitialize && typeof protocolVersion === 'string') this.revision = protocolVersion
+    if (isInitialize) this.gone = () => this.#forsake()
     this.#request = new SessionRequest(share, caller, origin)
     const { request, body, renew } = this.#request.call(origin, first.key)
     this.#source = new Courier(share, request, body, renew)
@@ -98,12 +104,18 @@ export class SessionCall implements Exchange {
       // Most calls: the answer comes at once, and is the client's as it is. All else goes through the attempts.
       this.#isAnswered = first !== undefined && isFinal(first) && !isFromOtherEra(first)
       if (this.#isAnswered) return first
-      if (first === undefined || this.#isOver) return undefined
+      if (first === undefined) return this.#cutOff()
+      if (this.#isOver) return undefined
       this.#attempts = this.#goOnWith(first)
     }
-    const item = await this.#attempts.next()
+    const item = (await this.#attempts.next()) ?? this.#cutOff()
     this.#isAnswered = item !== undefined && isFinal(item)
     return item
+  }
+
+  /** Nothing more comes. A client that can come back needs no answer here. */
+  #cutOff(): Item | undefined {
+    return this.#isOver || this.#isAnswered || this.#mayReturn() ? undefined : { kind: 'failed', failure: TAKES_TOO_LITTLE }
   }
 
   taken(bytes: number): void {
@@ -123,6 +135,13 @@ export class SessionCall implements Exchange {
     this.#isOver = true
     if (this.#attempts === undefined) this.#source.close()
     else this.#attempts.close()
+  }
+
+  #forsake(): void {
+    this.#isOver = true
+    this.#source.close()
+    // This Worker's request ends when its client leaves, and without waitUntil the message would end with it.
+    waitUntil(this.#share.end(this.#caller).catch(() => undefined))
   }
 
   #goOnWith(first: Item): CallAttempts {

@@ -9,7 +9,7 @@ import type { BridgeFacts, Caller, CallRequest } from '../../contract/share-rpc.
 import { RETRY_MS } from '../../limits.ts'
 import { pause } from '../../within.ts'
 import { callRequest } from '../call/call-request.ts'
-import type { News, Renew, Renewal } from '../call/courier.ts'
+import type { News, Renew, Renewal } from '../call/renewal.ts'
 import { type Item, responseItem } from '../call/item.ts'
 import { type ClientMessage, readPosted } from '../message.ts'
 import { resultResponse } from '../response/own-answers.ts'

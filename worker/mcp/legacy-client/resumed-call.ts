@@ -6,11 +6,12 @@ import { ShareStream } from '../../carry/share-stream.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE, type StreamMark } from '../../contract/streams.ts'
 import { MAX_CALL_TRIES } from '../../limits.ts'
-import type { Item, ItemSource } from '../call/item.ts'
+import { isFinal, type Item, type ItemSource } from '../call/item.ts'
 
 /** How the call fails when its stream is closed for good; undefined: the stream is another's now. */
 const FAILURES: ReadonlyMap<number, Failure | undefined> = new Map([
   [STREAM_CLOSE.REPLACED, undefined],
+  [STREAM_CLOSE.OVERDUE, undefined],
   [STREAM_CLOSE.ENDED, { code: 'CHANNEL_CLOSED', executed: 'unknown' }],
   [STREAM_CLOSE.AGAIN, { code: 'AGENT_LOST', executed: 'no' }],
 ])
@@ -20,6 +21,7 @@ const UNREACHED: Failure = { code: 'INTERNAL', executed: 'unknown' }
 export class ResumedCall implements ItemSource {
   readonly #items = new ItemQueue<Item>()
   readonly #stream: ShareStream
+  #isDone = false
 
   /** `mark`: what the client has seen. `isProbe`: the call may never have been made, and that is told at once. */
   constructor(share: ShareClient, caller: Caller, key: string, mark: StreamMark | undefined, isProbe = false) {
@@ -28,7 +30,7 @@ export class ResumedCall implements ItemSource {
       share,
       { kind: 'resume', key, ...caller, ...probe },
       {
-        onFrame: (header, body) => this.#items.put({ kind: 'frame', header, body, restarted: false }),
+        onFrame: (header, body) => this.#put({ kind: 'frame', header, body, restarted: false }),
         onEnd: (code) => this.#ended(code),
         retries: MAX_CALL_TRIES,
         isUrgent: true,
@@ -52,7 +54,12 @@ export class ResumedCall implements ItemSource {
 
   close(): void {
     this.#items.end()
-    this.#stream.close()
+    this.#stream.close(this.#isDone ? undefined : STREAM_CLOSE.LEFT)
+  }
+
+  #put(item: Item): void {
+    if (isFinal(item)) this.#isDone = true
+    this.#items.put(item)
   }
 
   #ended(code: number): void {

@@ -9,6 +9,8 @@ export interface Exchange extends ItemSource {
   readonly revision?: string | undefined
   /** Of a stream that its client may leave and come back to. */
   readonly events?: StreamEvents | undefined
+  /** What ends with a client that has gone before there was a response. */
+  readonly gone?: (() => void) | undefined
   /** Of a request without session: what its client's leaving means, and how errors show in the status. */
   readonly modern?: { readonly cancel: () => void }
 }

@@ -4,7 +4,7 @@ import { failureOf } from '../../../protocol/failed-frame.ts'
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import { splice } from '../../../protocol/splice.ts'
 import { ResponseBody } from '../../carry/response-body.ts'
-import { FIRST_ANSWER_MS, KEEPALIVE_MS, MODERN_KEEPALIVE_MS, RECONNECT_MS } from '../../limits.ts'
+import { FIRST_ANSWER_MS, KEEPALIVE_MS, LEAVING_KEEPALIVE_MS, RECONNECT_MS } from '../../limits.ts'
 import { timeout } from '../../within.ts'
 import { isFinal, type Item } from '../call/item.ts'
 import { begin } from './calls-under-way.ts'
@@ -25,7 +25,7 @@ export async function respond(
 ): Promise<Response> {
   const pending = exchange.next()
   // A client that leaves before there is a response ends this request with it: what is left to do is done at once.
-  const leave = exchange.modern?.cancel
+  const leave = exchange.modern?.cancel ?? exchange.gone
   if (leave !== undefined) signal.addEventListener('abort', leave, { once: true })
   const late = timeout(FIRST_ANSWER_MS)
   const first = await Promise.race([pending, late.passed])
@@ -115,7 +115,7 @@ function stream(
         if (canRise && messages.isIdle) messages.writeText(progress.heartbeat())
       }
     },
-    [...silent].some(({ modern }) => modern !== undefined) ? MODERN_KEEPALIVE_MS : KEEPALIVE_MS,
+    [...silent].some(({ modern, gone }) => modern !== undefined || gone !== undefined) ? LEAVING_KEEPALIVE_MS : KEEPALIVE_MS,
   )
   const [only] = silent
   const prime = framing === FRAMINGS.events ? only?.events?.prime : undefined

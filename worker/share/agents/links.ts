@@ -48,15 +48,23 @@ export class AgentLinks {
   readonly #ctx: DurableObjectState
   /** Name to link; rebuilt from attachments when the object wakes. */
   readonly #byName = new Map<string, AgentLink>()
+  /** Links that were found not to be open, whose close events may come yet. */
+  readonly #broken = new WeakMap<WebSocket, AgentLink>()
+  readonly #onBroken: (socket: WebSocket) => void
   /** Sockets of agents that have said that they are leaving. */
   readonly #leaving = new WeakSet<WebSocket>()
   /** Keys of messages that agents said in their hellos that they have: at most MAX_HELD_KEYS a link, until the grace time is over. */
   readonly #held = new WeakMap<WebSocket, { readonly keys: ReadonlySet<string>; readonly untilMs: number }>()
 
-  constructor(ctx: DurableObjectState) {
+  /**
+   * `onBroken` is told of a link whose socket is found not to be open: under load the platform may drop one without an event,
+   * and after sleep it lists sockets that are closing.
+   */
+  constructor(ctx: DurableObjectState, onBroken: (socket: WebSocket) => void) {
     this.#ctx = ctx
+    this.#onBroken = onBroken
     for (const socket of ctx.getWebSockets(AGENT_TAG)) {
-      const link = linkOf(socket)
+      const link = socket.readyState === WebSocket.OPEN ? linkOf(socket) : undefined
       if (link !== undefined) this.#byName.set(link.name, link)
       if (attachmentOf(socket)?.draining === true) this.#leaving.add(socket)
     }
@@ -96,11 +104,22 @@ export class AgentLinks {
   }
 
   named(name: string): AgentLink | undefined {
-    return this.#byName.get(name)
+    const link = this.#byName.get(name)
+    return link === undefined || this.#isOpen(link) ? link : undefined
   }
 
   all(): AgentLink[] {
-    return [...this.#byName.values()]
+    return [...this.#byName.values()].filter((link) => this.#isOpen(link))
+  }
+
+  /** Whether a link can be sent anything. One that cannot is lost from now on, whether or not its close is told of. */
+  #isOpen(link: AgentLink): boolean {
+    if (link.socket.readyState === WebSocket.OPEN) return true
+    if (!this.#broken.has(link.socket)) {
+      this.#broken.set(link.socket, link)
+      this.#onBroken(link.socket)
+    }
+    return false
   }
 
   /** The agent for a new session: the one with the fewest channels that is not leaving, and not suspect if others are not. */
@@ -174,10 +193,12 @@ export class AgentLinks {
     return next
   }
 
-  /** Forgets a socket that has closed; returns the link it was, if it still was one. */
+  /** Forgets a socket that has closed; returns the link it was, unless a newer one of the same agent has taken its place. */
   remove(socket: WebSocket): AgentLink | undefined {
-    const link = this.of(socket)
-    if (link !== undefined) this.#byName.delete(link.name)
+    const link = this.of(socket) ?? this.#broken.get(socket)
+    const now = link === undefined ? undefined : this.#byName.get(link.name)
+    if (link === undefined || (now !== undefined && now !== link)) return undefined
+    this.#byName.delete(link.name)
     return link
   }
 

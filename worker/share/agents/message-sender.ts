@@ -2,6 +2,8 @@
 import type { Call, Notify, Respond } from '../../../protocol/frame.ts'
 import { canonicalId, type Span } from '../../../protocol/json-scan.ts'
 import { CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
+import { MAX_RPC_WAIT_MS, RECEIPT_MS } from '../../limits.ts'
+import { within } from '../../within.ts'
 import type { LinkHealth } from './link-health.ts'
 import { type AgentLink, sendFrame } from './links.ts'
 
@@ -59,15 +61,19 @@ export class MessageSender {
     this.send(link, { type: 'notify', ch, key, method, cancels: tag, requestId: CANCEL_ID, size: CANCEL_BODY.length }, CANCEL_BODY)
   }
 
-  /** Sends more of a body, as soon as the agent's credit allows; false when the message has failed meanwhile. */
-  async continue(key: string, offset: number, part: Uint8Array): Promise<boolean> {
+  /**
+   * Sends more of a body, as soon as the agent's credit allows; false when the message has failed meanwhile, undefined when
+   * there is no credit for MAX_RPC_WAIT_MS: a Worker that is still there brings it again.
+   */
+  async continue(key: string, offset: number, part: Uint8Array): Promise<boolean | undefined> {
     const upload = this.#uploads.get(key)
     if (upload === undefined || upload.sentBytes !== offset) return false
     while (upload.sentBytes + part.length > upload.uptoBytes) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      upload.wake = resolve
-      await promise
+      const { promise, resolve } = Promise.withResolvers<true>()
+      upload.wake = () => resolve(true)
+      const isAwake = await within(MAX_RPC_WAIT_MS, promise)
       if (this.#uploads.get(key) !== upload) return false
+      if (isAwake === undefined) return undefined
     }
     for (let at = 0; at < part.length; at += CHUNK_BYTES)
       this.#sendPart(upload.link, upload.ch, key, offset + at, part.subarray(at, at + CHUNK_BYTES))
@@ -83,11 +89,14 @@ export class MessageSender {
     upload.wake?.()
   }
 
-  /** Resolves with true when the agent has receipted the message, with false when its link is gone. */
-  receipt(link: AgentLink, key: string): Promise<boolean> {
+  /** Resolves with true when the agent has receipted the message, with false when its link is gone, or after RECEIPT_MS. */
+  async receipt(link: AgentLink, key: string): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    this.#receipts.set(key, { link, resolve })
-    return promise
+    const receipt = { link, resolve }
+    this.#receipts.set(key, receipt)
+    const isReceived = await within(RECEIPT_MS, promise)
+    if (isReceived === undefined && this.#receipts.get(key) === receipt) this.#receipts.delete(key)
+    return isReceived === true
   }
 
   received(keys: readonly string[]): void {

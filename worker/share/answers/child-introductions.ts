@@ -25,7 +25,8 @@ interface Waiting {
 
 export class ChildIntroductions {
   readonly #parts: Parts
-  #waiting: Waiting[] = []
+  /** By call key. */
+  readonly #waiting = new Map<string, Waiting>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -33,20 +34,27 @@ export class ChildIntroductions {
 
   /** Whether the child of a group has yet to answer. */
   isDue(group: string): boolean {
-    return (
-      this.#parts.store.channels.get(group)?.handshake !== undefined || this.#waiting.some(({ waiter }) => this.#isWaiting(waiter, group))
-    )
+    if (this.#parts.store.channels.get(group)?.handshake !== undefined) return true
+    return [...this.#waiting.values()].some(({ waiter }) => waiter.group === group && this.isAwaitedBy(waiter.key))
   }
 
   /** Whether a call waits for its child's introduction. It was not sent to the child yet, so nothing can come on a stream for it. */
   isAwaitedBy(key: string): boolean {
-    return this.#waiting.some(({ waiter }) => waiter.key === key && this.#isWaiting(waiter, waiter.group))
+    const waiting = this.#waiting.get(key)
+    return waiting !== undefined && this.#parts.waiters.get(key) === waiting.waiter
   }
 
   /** A call that has begun to wait is settled when its group's child has answered; `outcomeOf` makes its outcome of that answer. */
   holdFor(key: string, outcomeOf: Waiting['outcomeOf']): void {
     const waiter = this.#parts.waiters.get(key)
-    if (waiter !== undefined) this.#waiting.push({ waiter, outcomeOf })
+    if (waiter !== undefined) this.#waiting.set(key, { waiter, outcomeOf })
+  }
+
+  /** A call waits no longer here; false when it did not. */
+  release(key: string): boolean {
+    const isWaiting = this.isAwaitedBy(key)
+    this.#waiting.delete(key)
+    return isWaiting
   }
 
   /** A child has answered the relay. */
@@ -75,13 +83,9 @@ export class ChildIntroductions {
     for (const { waiter } of this.#take(group)) this.#parts.clientFrames.fail(waiter.key, failure)
   }
 
-  #isWaiting(waiter: Waiter, group: string): boolean {
-    return waiter.group === group && this.#parts.waiters.get(waiter.key) === waiter
-  }
-
   #take(group: string): Waiting[] {
-    const all = this.#waiting
-    this.#waiting = all.filter(({ waiter }) => waiter.group !== group)
-    return all.filter(({ waiter }) => waiter.group === group)
+    const taken = [...this.#waiting.values()].filter(({ waiter }) => waiter.group === group)
+    for (const { waiter } of taken) this.#waiting.delete(waiter.key)
+    return taken.filter(({ waiter }) => this.#parts.waiters.get(waiter.key) === waiter)
   }
 }

@@ -9,7 +9,7 @@ import type { CreditLedger } from '../clients/credit.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiter, Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
-import type { Debtor } from './credit-grants.ts'
+import type { CreditGrants, Debtor } from './credit-grants.ts'
 
 interface Parts {
   readonly store: Store
@@ -18,6 +18,7 @@ interface Parts {
   readonly waiters: Waiters
   readonly news: AgentNews
   readonly ledger: CreditLedger<Debtor>
+  readonly creditGrants: CreditGrants
 }
 
 export class ClientFrames {
@@ -31,7 +32,7 @@ export class ClientFrames {
     for (const socket of sockets) {
       try {
         socket.send(frame)
-        this.#parts.ledger.add(socket, group, bodyBytes)
+        this.#parts.creditGrants.owe(socket, group, bodyBytes)
       } catch {
         // Closing; its close event settles what it owes.
       }
@@ -53,13 +54,8 @@ export class ClientFrames {
       this.#parts.waiters.settle(waiter, { kind: 'frame', frame, restarted: waiter.restarted })
       return
     }
-    if (waiter.buffer === undefined) {
-      waiter.buffer = []
-      waiter.bufferedAtMs = Date.now()
-      waiter.resolve({ kind: 'stream', restarted: waiter.restarted })
-    }
-    waiter.buffer.push(frame)
-    this.#parts.ledger.add(waiter, waiter.group, bodyBytes)
+    this.#parts.waiters.toStream(waiter).push(frame)
+    this.#parts.creditGrants.owe(waiter, waiter.group, bodyBytes)
   }
 
   /** For a chunk: the call may have moved to its stream since the first frame of the message. */

@@ -1,8 +1,9 @@
 /** Flow control towards agents: grants credit as clients take what was sent to them, and withholds it while they owe too much. */
-import { STREAM_OPENING_MS } from '../../limits.ts'
+import { MAX_BUFFERED_BYTES, STREAM_OPENING_MS } from '../../limits.ts'
 import { groupOf } from '../../contract/groups.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { type AgentLink, closeQuietly, sendFrame } from '../agents/links.ts'
+import { log } from '../../log.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { CreditGrant, CreditLedger } from '../clients/credit.ts'
 import type { Streams } from '../clients/streams.ts'
@@ -36,6 +37,22 @@ export class CreditGrants {
     this.#grant(credit)
   }
 
+  /** Notes bytes on their way to a client. While all owe too much, streams end, of those who owe most: their clients can come back for the rest. */
+  owe(debtor: Debtor, group: string, bytes: number): void {
+    const { ledger } = this.#parts
+    ledger.add(debtor, group, bytes)
+    while (ledger.bytes > MAX_BUFFERED_BYTES) {
+      const largest = ledger.largest()
+      if (largest === undefined) return
+      log('stream.overdue', { bytes: ledger.owedBy(largest) })
+      if (!(largest instanceof WebSocket)) this.abandon(largest)
+      else {
+        closeQuietly(largest, STREAM_CLOSE.OVERDUE, 'its client takes too little of what comes')
+        this.taken(largest)
+      }
+    }
+  }
+
   /** Receipts a message whose agent asks for it, and grants it more where its clients keep up. */
   acknowledge(link: AgentLink, { ch, n, at, ack }: { ch: string; n: number; at: number; ack?: true | undefined }): void {
     if (ack === undefined) return
@@ -60,7 +77,7 @@ export class CreditGrants {
   #withhold(group: string, ch: string, at: number): void {
     for (const { debtor, bytes } of this.#parts.ledger.debtsOf(group)) {
       if (!(debtor instanceof WebSocket)) {
-        if (Date.now() - debtor.bufferedAtMs > STREAM_OPENING_MS) this.#abandon(debtor)
+        if (Date.now() - debtor.bufferedAtMs > STREAM_OPENING_MS) this.abandon(debtor)
         continue
       }
       this.#parts.streams.markOwing(debtor, { bytes, ch, at })
@@ -73,7 +90,7 @@ export class CreditGrants {
   }
 
   /** The Worker that was to open this call's stream is gone. */
-  #abandon(waiter: Waiter): void {
+  abandon(waiter: Waiter): void {
     this.#parts.waiters.settle(waiter, { kind: 'moved' })
     this.#grant(this.#parts.ledger.settle(waiter))
   }

@@ -21,6 +21,13 @@ import type { ClientFrames } from './client-frames.ts'
 import type { CreditGrants } from './credit-grants.ts'
 import { type Message, Routing, type Target } from './routing.ts'
 
+/** A message of which more is to come over its link. */
+interface Transfer {
+  readonly link: AgentLink
+  readonly ch: string
+  readonly target: Target
+}
+
 interface Parts {
   readonly store: Store
   readonly channels: GroupChannels
@@ -43,7 +50,7 @@ export class Delivery {
   readonly #parts: Parts
   readonly #routing: Routing
   /** Targets of messages whose chunks are under way, by channel and number. */
-  readonly #transfers = new Map<string, Target>()
+  readonly #transfers = new Map<string, Transfer>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -60,7 +67,7 @@ export class Delivery {
       if (address?.to === 'call' && isBridgedGroup(groupOf(header.ch))) this.#parts.childAsks.answered(address.key)
       const target = this.#again(header, this.#routing.answerTarget(address))
       if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
-      else this.#put(header, target, frame, body.length, isWhole, header.failed)
+      else this.#put(link, header, target, frame, body.length, isWhole, header.failed)
     }
     this.#parts.creditGrants.acknowledge(link, header)
     if (isWhole) this.#ended(header.ch, address)
@@ -102,17 +109,27 @@ export class Delivery {
     const found = this.#again(header, this.#routing.messageTarget(header))
     const target = found.kind === 'judge' && header.type === 'ask' ? this.#judged(header, frame, body, found.call) : found
     if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
-    else this.#put(header, target, frame, body.length, body.length === header.size, false)
+    else this.#put(link, header, target, frame, body.length, body.length === header.size, false)
     // Servers may ask for roots at any time: that says nothing about the call.
     const isTelling = header.type === 'ask' && header.sure === true && header.method !== 'roots/list'
     if (isTelling && isBridgedGroup(groupOf(header.ch))) this.#noteAsker(header.ra)
     this.#parts.creditGrants.acknowledge(link, header)
   }
 
+  /** A child is gone: of what it has begun to say nothing more comes. */
+  childGone(ch: string): void {
+    for (const [name, transfer] of this.#transfers) if (transfer.ch === ch) this.#transfers.delete(name)
+  }
+
+  /** A link is gone: what had come over it in part comes again, or never. */
+  linkGone({ socket }: AgentLink): void {
+    for (const [name, { link }] of this.#transfers) if (link.socket === socket) this.#transfers.delete(name)
+  }
+
   /** A further frame of any of these. */
   chunk(link: AgentLink, header: Chunk, frame: Uint8Array, body: Uint8Array): void {
     const name = `${header.ch} ${header.n}`
-    const target = this.#transfers.get(name) ?? this.#routing.rememberedTarget(header)
+    const target = this.#transfers.get(name)?.target ?? this.#routing.rememberedTarget(header)
     if (header.last) this.#transfers.delete(name)
     if (target.kind === 'sockets') this.#toSockets(target, header.ch, frame, body.length)
     else if (target.kind === 'waiter') this.#parts.clientFrames.toWaiterOrItsStream(target.waiter, frame, body.length)
@@ -186,9 +203,17 @@ export class Delivery {
     return true
   }
 
-  #put(header: Answer | Message, target: Target, frame: Uint8Array, bodyBytes: number, isWhole: boolean, isFailure: boolean): void {
+  #put(
+    link: AgentLink,
+    header: Answer | Message,
+    target: Target,
+    frame: Uint8Array,
+    bodyBytes: number,
+    isWhole: boolean,
+    isFailure: boolean,
+  ): void {
     if (!isWhole) {
-      this.#transfers.set(`${header.ch} ${header.n}`, target)
+      this.#transfers.set(`${header.ch} ${header.n}`, { link, ch: header.ch, target })
       if (target.kind === 'sockets' && header.type === 'answer') target.sockets.forEach((socket) => this.#parts.streams.markBegun(socket))
     }
     if (target.kind === 'sockets') {

@@ -1,7 +1,7 @@
 /** Requests and notifications of sessions: finds the session's agent and channel, sends them on, and waits where an answer is due. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { isLoggingLevel } from '../../bridge/names.ts'
-import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS, MAX_WAITING_CALLS } from '../../limits.ts'
+import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type { CallOutcome, SessionCallRequest, SendOutcome, SendRequest } from '../../contract/share-rpc.ts'
@@ -56,7 +56,7 @@ export class LegacyCalls {
   async call(request: SessionCallRequest): Promise<CallOutcome> {
     const { store, sessions, channels, waiters } = this.#parts
     if (store.settings === undefined) return failed({ code: 'SHARE_NOT_FOUND' })
-    if (waiters.size >= MAX_WAITING_CALLS) return failed({ code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 })
+    if (waiters.isFullFor(request.principal)) return failed({ code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 })
     const isInitialize = request.method === 'initialize'
     const session = isInitialize ? this.#begin(request) : sessions.of(request)
     if ('code' in session) return failed(session)
@@ -124,9 +124,11 @@ export class LegacyCalls {
   #begin(request: SessionCallRequest): Session | Failure {
     const { store, sessions } = this.#parts
     if (request.size > MAX_HANDSHAKE_BYTES) return { code: 'BODY_TOO_LARGE', detail: 'initialize may have 256 KiB' }
-    const session = request.delivery === 'session' ? sessions.of(request) : sessions.start(request, 'http')
+    const session = request.delivery === 'session' ? sessions.of(request) : sessions.start(request, 'http', request.size)
     if ('code' in session) return session
-    store.requests.keep(session.id, 'initialize', keptRequest(request, ''))
+    const kept = keptRequest(request, '')
+    if (request.isRetry === true) store.requests.keep(session.id, 'initialize', kept)
+    else store.requests.begin(session.id, session.principal, kept)
     return session
   }
 
@@ -147,6 +149,7 @@ export class LegacyCalls {
       group: channel.group,
       agent: link.name,
       session: request.session,
+      principal: request.principal,
       isInitialize: true,
       restarted: false,
       canStream: false,
@@ -166,7 +169,7 @@ export class LegacyCalls {
     if (method === 'resources/unsubscribe' && uri !== undefined)
       return requests.unsubscribe(session.id, uri, isShared) ? undefined : EMPTY_RESULT
     if (method !== 'resources/subscribe' || uri === undefined) return undefined
-    if (requests.otherSubscriptions(session.id, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
+    if (!requests.hasRoomFor(session.id, uri, size)) return TOO_MANY_SUBSCRIPTIONS
     return requests.subscribe(session.id, keptRequest(request, uri), isShared) ? undefined : EMPTY_RESULT
   }
 
@@ -205,6 +208,7 @@ export class LegacyCalls {
             group,
             agent: link.name,
             session,
+            principal: request.principal,
             isInitialize,
             restarted,
             canStream: request.delivery === 'stream',

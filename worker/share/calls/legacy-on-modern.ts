@@ -2,7 +2,7 @@
 import { envelopeMembers, readInitializeRequest } from '../../bridge/discover.ts'
 import { legacyNotificationVerdict, legacyVerdict, modernRequest } from '../../bridge/legacy-to-modern.ts'
 import { isLoggingLevel } from '../../bridge/names.ts'
-import { KEPT_CALL_MS, MAX_KEPT_CALL_BYTES, MAX_KEPT_CALLS, MAX_REPLAYED_BYTES, MAX_SUBSCRIPTIONS } from '../../limits.ts'
+import { KEPT_CALL_MS, MAX_KEPT_CALL_BYTES, MAX_KEPT_CALLS, MAX_REPLAYED_BYTES } from '../../limits.ts'
 import { type ChannelOpener, type Introduction, RELAY_ID } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type {
@@ -146,8 +146,9 @@ export class LegacyOnModern {
     const { group } = channel
     // Clients of its own era may have opened this child, without server/discover.
     if (!introductions.isDue(group)) opener.introduce(channel.ch, link, this.#introduction(session, group))
+    const { principal } = request
     const isInitialize = request.method === 'initialize'
-    const facts = { group, agent: link.name, session, isInitialize, restarted: false, canStream: false }
+    const facts = { group, agent: link.name, session, principal, isInitialize, restarted: false, canStream: false }
     const outcome = waiters.wait(request.key, facts)
     introductions.holdFor(request.key, () => this.#introducedTo(session, channel, link))
     return outcome
@@ -168,7 +169,8 @@ export class LegacyOnModern {
     const client = readInitializeRequest(initialize?.body ?? encoder.encode('{}'))
     const text = modernRequest('0', 'server/discover', envelopeMembers(client, !isShared, undefined))
     const request: KeptRequest = { body: encoder.encode(text), ...RELAY_ID, name: '' }
-    return { asks: 'refuse', method: 'server/discover', request, purpose: 'snapshot' }
+    const owner = isShared ? undefined : this.#parts.store.sessions.get(session)?.principal
+    return { asks: 'refuse', method: 'server/discover', request, purpose: 'snapshot', owner }
   }
 
   #keepLevel(request: SessionCallRequest, session: string): boolean {
@@ -190,7 +192,7 @@ export class LegacyOnModern {
     const { uri, method, size } = request
     if (uri === undefined || size > MAX_REPLAYED_BYTES) return undefined
     if (method === 'resources/unsubscribe') store.requests.dropSubscription(session, uri)
-    else if (store.requests.otherSubscriptions(session, uri) >= MAX_SUBSCRIPTIONS) return TOO_MANY_SUBSCRIPTIONS
+    else if (!store.requests.hasRoomFor(session, uri, size)) return TOO_MANY_SUBSCRIPTIONS
     else store.requests.keep(session, 'subscribe', keptRequest(request, uri))
     if (listens.renew(session, channel, link)) return EMPTY_RESULT
     store.requests.dropSubscription(session, uri)
@@ -231,7 +233,8 @@ export class LegacyOnModern {
     }
     const isStream = delivery === 'stream'
     const isResend = request.isResend === true
-    const facts = { group, agent: link.name, session: session.id, isInitialize: false, restarted, canStream: isStream, isResend }
+    const { principal } = session
+    const facts = { group, agent: link.name, session: session.id, principal, isInitialize: false, restarted, canStream: isStream, isResend }
     const outcome =
       isStream && this.#parts.streams.isElsewhere(request, link.name) ? ({ kind: 'replaced' } as const) : waiters.wait(key, facts)
     const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(isStream ? { session: session.id } : {}) })

@@ -37,7 +37,7 @@ export class ModernCalls {
   call(request: GroupCallRequest): CallOutcome | Promise<CallOutcome> {
     const { store, links, channels, opener, waiters, turns, repeatableCalls } = this.#parts
     if (store.settings === undefined) return { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND' } }
-    if (waiters.size + turns.size >= MAX_WAITING_CALLS)
+    if (waiters.size + turns.size >= MAX_WAITING_CALLS || waiters.isFullFor(request.principal))
       return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 } }
     const group = this.#lastGroup(request.group)
     const goesOn = request.isResend === true || request.input !== undefined
@@ -53,7 +53,7 @@ export class ModernCalls {
       return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
     const toolsVersion = links.toolsVersion(link)
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
-    return this.#forward(request, opener.readyWithoutSession(own, link), link)
+    return this.#forward(request, opener.readyWithoutSession(own, request.principal, link), link)
   }
 
   /** Another agent runs the call, if it may run twice. */
@@ -62,7 +62,11 @@ export class ModernCalls {
     const link = request.input === undefined ? repeatableCalls.otherAgentFor(request) : undefined
     if (link?.era === 'legacy') return modernOnLegacy.callApart(request, link)
     if (link === undefined || request.bridge !== undefined) return undefined
-    return this.#forward(request, opener.readyWithoutSession(spareGroup(groupOn(link, request.group), request.key), link), link)
+    return this.#forward(
+      request,
+      opener.readyWithoutSession(spareGroup(groupOn(link, request.group), request.key), request.principal, link),
+      link,
+    )
   }
 
   #forward(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink): Promise<CallOutcome> {
@@ -72,6 +76,7 @@ export class ModernCalls {
       group,
       agent: link.name,
       session: '',
+      principal: request.principal,
       isInitialize: false,
       restarted: false,
       canStream: request.delivery === 'stream',

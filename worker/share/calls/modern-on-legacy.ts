@@ -132,7 +132,7 @@ export class ModernOnLegacy {
     this.#parts.turns.cancelled(groupOn(link, name), key)
   }
 
-  /** Keeps a call whose client is to give input; false when the child is gone, or too many wait. */
+  /** Keeps a call whose client is to give input; false when the child is gone, too many wait, or what it asks is too much for a row. */
   park({ principal, ch, call, handle, asks, askCount, expiresAtMs }: ParkOrder): boolean {
     const { store, channels } = this.#parts
     if (channels.linkOf(ch) === undefined || store.bridge.parkedCount() >= MAX_PARKED_CALLS) return false
@@ -146,8 +146,7 @@ export class ModernOnLegacy {
       askCount,
       expiresAtMs,
     }
-    store.bridge.putParked(row)
-    return true
+    return store.bridge.putParked(row)
   }
 
   /** What a parked call waits for, for the principal whose call it is. */
@@ -199,7 +198,8 @@ export class ModernOnLegacy {
 
   async #awaitServer(request: GroupCallRequest, group: string, link: AgentLink, version: string): Promise<CallOutcome> {
     const { waiters, introductions, links } = this.#parts
-    const facts = { group, agent: link.name, session: '', isInitialize: false, restarted: false, canStream: false }
+    const { principal } = request
+    const facts = { group, agent: link.name, session: '', principal, isInitialize: false, restarted: false, canStream: false }
     const outcome = waiters.wait(request.key, facts)
     introductions.holdFor(request.key, (server) => {
       return { kind: 'bridge', facts: { ...factsOf(version, server), toolsVersion: links.toolsVersion(link) } }
@@ -245,6 +245,7 @@ export class ModernOnLegacy {
       group,
       agent: link.name,
       session: '',
+      principal: request.principal,
       isInitialize: false,
       restarted: false,
       canStream: true,
@@ -270,12 +271,12 @@ function groupOn(link: AgentLink, name: string): string {
   return link.isolation === 'share' ? BRIDGED_SHARED_GROUP : bridgedGroup(name)
 }
 
-function introduction({ capabilities }: GroupCallRequest, link: AgentLink, purpose: Introduction['purpose']): Introduction {
+function introduction({ capabilities, principal }: GroupCallRequest, link: AgentLink, purpose: Introduction['purpose']): Introduction {
   // A child that serves many cannot ask anyone.
   const params = childInitializeParams(new Set(link.isolation === 'share' ? [] : capabilities), RELAY_VERSION)
   const body = encoder.encode(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`)
   const request = { body, ...RELAY_ID, name: '' }
-  return { asks: link.isolation === 'share' ? 'refuse' : 'pass', method: 'initialize', request, purpose }
+  return { asks: link.isolation === 'share' ? 'refuse' : 'pass', method: 'initialize', request, purpose, owner: principal }
 }
 
 function factsOf(version: string, server: Uint8Array): BridgeFacts {

@@ -4,7 +4,11 @@ import type { CallOutcome } from '../../contract/share-rpc.ts'
 
 export const EMPTY_RESULT: CallOutcome = { kind: 'result', result: '{}' }
 
-export const TOO_MANY_SUBSCRIPTIONS = failed({ code: 'SHARE_BUSY', executed: 'no', detail: 'a session may have 1000 subscriptions' })
+export const TOO_MANY_SUBSCRIPTIONS = failed({
+  code: 'SHARE_BUSY',
+  executed: 'no',
+  detail: 'a session may have 1000 subscriptions, with requests of 1 MiB in all',
+})
 
 export function failed(failure: Failure): { kind: 'failed'; failure: Failure } {
   return { kind: 'failed', failure }

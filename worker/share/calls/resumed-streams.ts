@@ -37,6 +37,7 @@ export class ResumedStreams {
   /** Attaches to a call of the caller's session. The status is 101, or 404 when there is no such session or call. */
   openCall(socket: WebSocket, query: URLSearchParams): number {
     const { sessions, links, channels, streams, waiters, clientFrames, introductions, store } = this.#parts
+    const wasLeft = store.left.has(query.get('session') ?? '')
     const session = sessions.of({ session: query.get('session') ?? '', principal: query.get('principal') ?? '' })
     if ('code' in session) return ERRORS[session.code].http
     const key = query.get('key') ?? ''
@@ -58,7 +59,9 @@ export class ResumedStreams {
       waiter !== undefined ||
       (before !== undefined && (before.resume === undefined || before.isRunning === true || before.wasSent === true))
     const known = isKnown ? ({ wasSent: true } as const) : {}
-    streams.accept(socket, { kind: 'call', key, group, agent, session: session.id, resume, ...probe, ...known })
+    const isInitialize = wasLeft || waiter?.isInitialize === true || before?.isInitialize === true
+    const untold = isInitialize ? ({ isInitialize } as const) : {}
+    streams.accept(socket, { kind: 'call', key, group, agent, session: session.id, resume, ...probe, ...known, ...untold })
     if (waiter !== undefined) clientFrames.handOver(waiter, socket)
     const link = links.named(agent)
     if (link !== undefined) this.#ask(link, { key, session: session.id, resume })

@@ -1,6 +1,12 @@
 /** The life of sessions: to whom one belongs, how many there may be, and what ends with it. */
 import type { Failure } from '../../../protocol/errors.ts'
-import { MAX_SESSIONS } from '../../limits.ts'
+import {
+  LEFT_SESSION_MS,
+  MAX_KEPT_BYTES_OF_PRINCIPAL,
+  MAX_KEPT_BYTES_OF_SESSION,
+  MAX_SESSIONS,
+  MAX_SESSIONS_OF_PRINCIPAL,
+} from '../../limits.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
@@ -21,7 +27,11 @@ interface Parts {
   readonly clientFrames: ClientFrames
   readonly legacyOnModern: LegacyOnModern
   readonly restartNews: RestartNews
+  /** Has `sweep` called by then. */
+  readonly alarmBy: (timeMs: number) => void
 }
+
+const SESSIONS_WITHIN_BYTES = MAX_KEPT_BYTES_OF_PRINCIPAL / MAX_KEPT_BYTES_OF_SESSION
 
 export class Sessions {
   readonly #parts: Parts
@@ -32,16 +42,23 @@ export class Sessions {
 
   /** The caller's session. One of another principal does not exist for it. */
   of(caller: Caller): Session | Failure {
-    if (this.#parts.store.settings === undefined) return { code: 'SHARE_NOT_FOUND' }
-    const session = this.#parts.store.sessions.get(caller.session)
-    return session === undefined || session.principal !== caller.principal ? { code: 'SESSION_NOT_FOUND' } : session
+    const { store } = this.#parts
+    if (store.settings === undefined) return { code: 'SHARE_NOT_FOUND' }
+    const session = store.sessions.get(caller.session)
+    if (session === undefined || session.principal !== caller.principal) return { code: 'SESSION_NOT_FOUND' }
+    // Its client is there, whatever was thought of it.
+    store.left.drop(session.id)
+    return session
   }
 
-  start(caller: Caller, transport: 'http' | 'sse'): Session | Failure {
+  /** Starts the caller's session, or finds it. `bytes`: of what will be kept for it. */
+  start(caller: Caller, transport: 'http' | 'sse', bytes = 0): Session | Failure {
     const { store } = this.#parts
     const known = store.sessions.get(caller.session)
     if (known !== undefined) return this.of(caller)
-    if (store.sessions.count() >= MAX_SESSIONS && !this.#forgetOldest()) return { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 60_000 }
+    // Whoever begins anew does not come back for what it has left.
+    for (const id of store.left.of(caller.principal)) this.end(id)
+    if (!this.#makeRoom(caller.principal, bytes)) return { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 60_000 }
     return store.sessions.start(caller.session, caller.principal, transport, Date.now())
   }
 
@@ -60,11 +77,50 @@ export class Sessions {
     this.#parts.restartNews.forget(id)
   }
 
-  /** Forgets the oldest session that no client waits on. */
-  #forgetOldest(): boolean {
-    const { store, streams, waiters } = this.#parts
+  /** The client of a session has left before it was told how initialize ended, or nobody can tell whether it has. */
+  left(id: string, nowMs: number): void {
+    const { store, alarmBy } = this.#parts
+    const session = store.sessions.get(id)
+    // One over HTTP+SSE ends with its stream.
+    if (session === undefined || session.transport === 'sse') return
+    store.left.put(id, session.principal, nowMs + LEFT_SESSION_MS)
+    alarmBy(nowMs + LEFT_SESSION_MS)
+  }
+
+  /** Ends the sessions whose clients have not come back in time; returns when to look next, in milliseconds since 1970. */
+  sweep(nowMs: number): number | undefined {
+    const { store } = this.#parts
+    for (const id of store.left.endingBy(nowMs)) {
+      const session = store.sessions.get(id)
+      if (session !== undefined && this.#isAwaited(session)) store.left.put(id, session.principal, nowMs + LEFT_SESSION_MS)
+      else this.end(id)
+    }
+    return store.left.nextMs()
+  }
+
+  /** Whether a Worker waits for something of this session: that its client is gone was a mistake then. */
+  #isAwaited(session: Session): boolean {
+    const { channels, streams, waiters } = this.#parts
+    if (streams.listener(session.id) !== undefined || waiters.where((waiter) => waiter.session === session.id).length > 0) return true
+    return streams.callsOfGroup(channels.groupFor(session)).some((socket) => streams.attachmentOf(socket)?.session === session.id)
+  }
+
+  /** Forgets sessions: the principal's own oldest while it has too many, or too much is kept for them; of a share that is full, the oldest of who has most. */
+  #makeRoom(principal: string, bytes: number): boolean {
+    const { sessions, requests } = this.#parts.store
+    const hasMany = sessions.count() >= MAX_SESSIONS_OF_PRINCIPAL && sessions.countOf(principal) >= MAX_SESSIONS_OF_PRINCIPAL
+    if (hasMany && !this.#forgetOldest(sessions.idsOf(principal))) return false
+    // Fewer sessions cannot have too much kept for them.
+    while (sessions.count() >= SESSIONS_WITHIN_BYTES && requests.bytesOf(principal) + bytes > MAX_KEPT_BYTES_OF_PRINCIPAL)
+      if (!this.#forgetOldest(sessions.idsOf(principal))) return false
+    return sessions.count() < MAX_SESSIONS || this.#forgetOldest(sessions.idsOf(sessions.greediest() ?? principal))
+  }
+
+  /** Forgets the first of these sessions that no client waits on. */
+  #forgetOldest(ids: readonly string[]): boolean {
+    const { streams, waiters } = this.#parts
     const busy = new Set(waiters.where(() => true).map(({ session }) => session))
-    const oldest = store.sessions.ids().find((id) => !busy.has(id) && streams.listener(id) === undefined)
+    const oldest = ids.find((id) => !busy.has(id) && streams.listener(id) === undefined)
     if (oldest !== undefined) this.end(oldest)
     return oldest !== undefined
   }

@@ -39,6 +39,9 @@ interface Parts {
   readonly untaken: UntakenMessages
 }
 
+/** Closes of a Worker whose client has left, or that is gone itself. */
+const LEAVING_CLOSES: ReadonlySet<number> = new Set([STREAM_CLOSE.LEFT, 1001, 1005, 1006])
+
 export class StreamSockets {
   readonly #parts: Parts
 
@@ -79,10 +82,13 @@ export class StreamSockets {
     return true
   }
 
-  closed(socket: WebSocket): void {
+  /** `code`: of the close, where there was one. */
+  closed(socket: WebSocket, code?: number): void {
     const { streams, sessions, creditGrants } = this.#parts
     const attachment = streams.attachmentOf(socket)
     creditGrants.taken(socket)
+    if (attachment?.isInitialize === true && attachment.session !== undefined && (code === undefined || LEAVING_CLOSES.has(code)))
+      sessions.left(attachment.session, Date.now())
     if (attachment?.kind === 'subscription' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
       this.#parts.subscriptions.end(attachment.session)
     // An HTTP+SSE session is its stream (MCP 2024-11-05), unless a newer stream has taken over.
@@ -108,7 +114,7 @@ export class StreamSockets {
     const { waiters, streams, clientFrames, introductions } = this.#parts
     // It is made anew after its child's introduction, and may move to a stream then.
     const waiter = introductions.isAwaitedBy(key) ? undefined : waiters.moveToStream(key)
-    const { group = '', agent = '', session = '', asker, repeat, isListen, isResend = false } = waiter ?? {}
+    const { group = '', agent = '', session = '', asker, repeat, isListen, isInitialize, isResend = false } = waiter ?? {}
     streams.accept(socket, {
       kind: 'call',
       key,
@@ -118,6 +124,7 @@ export class StreamSockets {
       ...(asker === undefined ? {} : { asker }),
       ...(repeat === undefined ? {} : { repeat }),
       ...(isListen === undefined ? {} : { isListen }),
+      ...(isInitialize === true ? { isInitialize } : {}),
       ...(isResend ? { wasSent: true } : {}),
     })
     if (waiter === undefined) closeQuietly(socket, STREAM_CLOSE.SETTLED, 'answered already')

@@ -1,4 +1,5 @@
 /** Opens the channel of a group, and tells its new child what it must know before it can serve: handshake, log level, subscriptions. */
+import type { Open } from '../../../protocol/frame.ts'
 import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
 import { channelName, SHARED_GROUP, spareGroup } from '../../contract/groups.ts'
@@ -29,6 +30,8 @@ export interface Introduction {
   readonly method: 'initialize' | 'server/discover'
   readonly request: KeptRequest
   readonly purpose: 'handshake' | 'snapshot'
+  /** The principal whose child it is; none for a child that serves all. */
+  readonly owner: string | undefined
 }
 
 export class ChannelOpener {
@@ -52,15 +55,15 @@ export class ChannelOpener {
     return this.#open(session, group, (record?.generation ?? 0) + 1, link, isFresh)
   }
 
-  /** The channel of a group of clients that needs no handshake. */
-  readyWithoutSession(group: string, link: AgentLink): GroupChannel {
+  /** The channel of a group of clients that needs no handshake. `principal`: whose clients they are. */
+  readyWithoutSession(group: string, principal: string, link: AgentLink): GroupChannel {
     const current = this.#channels.current(group)
     if (current !== undefined && current.link === link) return { ch: current.ch, group }
-    const generation = (this.#store.channels.get(group)?.generation ?? 0) + 1
+    const generation = this.#store.channels.nextGeneration(group)
     this.#store.channels.dropSnapshot(group)
     this.#putOpen(group, generation, link, undefined)
     const ch = channelName(group, generation)
-    sendFrame(link, { type: 'open', ch, ids: 'assign', asks: 'refuse' })
+    this.#openChild(link, { ch, ids: 'assign', asks: 'refuse' }, principal)
     return { ch, group }
   }
 
@@ -68,15 +71,15 @@ export class ChannelOpener {
    * The channel of a group whose child is of another era than its clients. To a new child the relay introduces itself; with
    * `snapshot` its answer is kept, else only waited for.
    */
-  readyBridged(group: string, link: AgentLink, { asks, method, request, purpose }: Introduction): GroupChannel {
+  readyBridged(group: string, link: AgentLink, { asks, method, request, purpose, owner }: Introduction): GroupChannel {
     const current = this.#channels.current(group)
     if (current !== undefined && current.link === link) return { ch: current.ch, group }
-    const generation = (this.#store.channels.get(group)?.generation ?? 0) + 1
+    const generation = this.#store.channels.nextGeneration(group)
     const ch = channelName(group, generation)
     const handshake = randomKey()
     this.#store.channels.dropSnapshot(group)
     this.#putOpen(group, generation, link, handshake)
-    sendFrame(link, { type: 'open', ch, ids: 'assign', asks })
+    this.#openChild(link, { ch, ids: 'assign', asks }, owner)
     this.#call(link, ch, method, request, purpose, handshake)
     if (method === 'initialize') this.#sendInitialized(link, ch)
     return { ch, group }
@@ -89,7 +92,8 @@ export class ChannelOpener {
   readyAlone(session: Session, link: AgentLink, key: string): GroupChannel {
     const [own] = link.isolation === 'share' ? [] : this.#store.requests.of(session.id, 'initialize')
     const request = own ?? SHARED_HANDSHAKE
-    return this.readyBridged(spareGroup(session.id, key), link, { asks: 'refuse', method: 'initialize', request, purpose: 'handshake' })
+    const introduction = { asks: 'refuse', method: 'initialize', request, purpose: 'handshake', owner: session.principal } as const
+    return this.readyBridged(spareGroup(session.id, key), link, introduction)
   }
 
   /** Introduces the relay to a child that serves others already: they do not wait for its answer. */
@@ -107,7 +111,7 @@ export class ChannelOpener {
     const initialize = isShared ? SHARED_HANDSHAKE : own
     const handshake = initialize === undefined ? undefined : randomKey()
     this.#putOpen(group, generation, link, handshake)
-    sendFrame(link, { type: 'open', ch, ids: isShared ? 'assign' : 'keep', asks: isShared ? 'refuse' : 'pass' })
+    this.#openChild(link, { ch, ids: isShared ? 'assign' : 'keep', asks: isShared ? 'refuse' : 'pass' }, session.principal)
     if (initialize !== undefined && handshake !== undefined) {
       this.#call(link, ch, 'initialize', initialize, isShared ? 'snapshot' : 'handshake', handshake)
       this.#sendInitialized(link, ch)
@@ -128,6 +132,11 @@ export class ChannelOpener {
     const [level] = kept('level').toSorted((a, b) => verbosity(a.name) - verbosity(b.name))
     if (level !== undefined) this.#call(link, ch, 'logging/setLevel', level, 'replay', randomKey())
     for (const subscription of kept('subscribe')) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
+  }
+
+  /** A child that serves all is nobody's. */
+  #openChild(link: AgentLink, open: Omit<Open, 'type' | 'owner'>, owner: string | undefined): void {
+    sendFrame(link, { type: 'open', ...open, ...(owner === undefined || link.isolation === 'share' ? {} : { owner }) })
   }
 
   #sendInitialized(link: AgentLink, ch: string): void {

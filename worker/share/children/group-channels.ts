@@ -1,10 +1,12 @@
 /** Which agent and which channel serve a session or group, and whether that channel still lives. */
 import { CALL_TRAVEL_MS } from '../../limits.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
-import { channelName, isSpareGroup, groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../../contract/groups.ts'
+import { channelName, isSpareGroup, isTransientGroup, groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../../contract/groups.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
 import { type AgentLink, type AgentLinks, sendFrame } from '../agents/links.ts'
 import type { Away, Resent } from '../../contract/share-rpc.ts'
+import type { Streams } from '../clients/streams.ts'
+import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
 import { DEPARTED } from '../rows/link-rows.ts'
 import type { Session } from '../rows/session-rows.ts'
@@ -15,20 +17,30 @@ export interface GroupChannel {
   readonly group: string
 }
 
+interface Parts {
+  readonly store: Store
+  readonly links: AgentLinks
+  readonly health: LinkHealth
+  readonly news: AgentNews
+  readonly waiters: Waiters
+  readonly streams: Streams
+}
+
 export class GroupChannels {
   readonly #store: Store
   readonly #links: AgentLinks
   readonly #health: LinkHealth
-  /** Whether calls of a group are under way; listens do not count. */
-  readonly #isBusy: (group: string) => boolean
   readonly #news: AgentNews
+  readonly #waiters: Waiters
+  readonly #streams: Streams
 
-  constructor(store: Store, links: AgentLinks, health: LinkHealth, news: AgentNews, isBusy: (group: string) => boolean) {
+  constructor({ store, links, health, news, waiters, streams }: Parts) {
     this.#store = store
     this.#links = links
     this.#health = health
     this.#news = news
-    this.#isBusy = isBusy
+    this.#waiters = waiters
+    this.#streams = streams
   }
 
   /** The agent that serves a session, or undefined while there is none or the session's own may still come back. */
@@ -158,7 +170,8 @@ export class GroupChannels {
     if (record === undefined || !record.open || channelName(record.group, record.generation) !== ch) return
     // A spare child served one call, and has no next.
     if (isSpareGroup(record.group)) this.#store.channels.drop(record.group)
-    else this.#store.channels.put({ ...record, open: false })
+    else if (!isTransientGroup(record.group) || this.#streams.hasAny(record.group) || !this.#store.channels.retire(record))
+      this.#store.channels.put({ ...record, open: false })
   }
 
   /**
@@ -179,5 +192,10 @@ export class GroupChannels {
     if (current === undefined) return
     sendFrame(current.link, { type: 'close', ch: current.ch })
     this.died(current.ch)
+  }
+
+  /** Whether calls of a group are under way; listens do not count. */
+  #isBusy(group: string): boolean {
+    return this.#waiters.isBusy(group) || this.#streams.isBusy(group)
   }
 }

@@ -20,6 +20,7 @@ export class CreditLedger<Debtor extends object> {
   readonly #debts = new Map<Debtor, { readonly group: string; bytes: number }>()
   readonly #totals = new Map<string, number>()
   readonly #withheld = new Map<string, Withheld>()
+  #bytes = 0
   #maxBytes = 0
 
   add(debtor: Debtor, group: string, bytes: number): void {
@@ -27,6 +28,7 @@ export class CreditLedger<Debtor extends object> {
     // A debtor owes to one group, whichever child its bytes came from, so that what it pays is taken off where it was added.
     const debt = this.#debts.get(debtor) ?? { group, bytes: 0 }
     debt.bytes += bytes
+    this.#bytes += bytes
     this.#debts.set(debtor, debt)
     const total = (this.#totals.get(debt.group) ?? 0) + bytes
     this.#totals.set(debt.group, total)
@@ -39,6 +41,7 @@ export class CreditLedger<Debtor extends object> {
     if (debt === undefined) return undefined
     const paid = Math.min(bytes, debt.bytes)
     debt.bytes -= paid
+    this.#bytes -= paid
     if (debt.bytes === 0) this.#debts.delete(debtor)
     const total = (this.#totals.get(debt.group) ?? 0) - paid
     if (total > 0) this.#totals.set(debt.group, total)
@@ -85,10 +88,21 @@ export class CreditLedger<Debtor extends object> {
     return debts
   }
 
+  /** Who owes most. */
+  largest(): Debtor | undefined {
+    let largest: Debtor | undefined
+    let most = 0
+    for (const [debtor, { bytes }] of this.#debts) {
+      if (bytes <= most) continue
+      largest = debtor
+      most = bytes
+    }
+    return largest
+  }
+
+  /** What all owe now. */
   get bytes(): number {
-    let bytes = 0
-    for (const total of this.#totals.values()) bytes += total
-    return bytes
+    return this.#bytes
   }
 
   /** The most that one group ever owed. */

@@ -43,8 +43,15 @@ export interface StreamAttachment {
   readonly isListen?: true
   /** Of a GET stream: what its client may not have taken. */
   readonly untaken?: UntakenSpans
+  /** It is the session's initialize: a client that leaves it does not know that it has a session. */
+  readonly isInitialize?: true
   /** Body bytes not yet taken, and where credit was withheld for them. Kept only while credit is withheld. */
   readonly owing?: { readonly bytes: number; readonly ch: string; readonly at: number }
+}
+
+interface AttachedStream {
+  readonly socket: WebSocket
+  readonly attachment: StreamAttachment
 }
 
 export type StreamOpening = Omit<StreamAttachment, 'role' | 'owing' | 'untaken'>
@@ -151,14 +158,26 @@ export class Streams {
     return this.callsOfGroup(group).some((socket) => attachmentOf(socket)?.isListen !== true)
   }
 
-  /** All streams: their sockets and attachments. */
-  all(): { readonly socket: WebSocket; readonly attachment: StreamAttachment }[] {
-    const streams: { socket: WebSocket; attachment: StreamAttachment }[] = []
-    for (const socket of this.#ctx.getWebSockets()) {
+  /** Whether clients of a group have any stream open, of a call or to listen. */
+  hasAny(group: string): boolean {
+    return this.listeners(group).length > 0 || this.callsOfGroup(group).length > 0
+  }
+
+  /** All open streams: their sockets and attachments. */
+  all(): AttachedStream[] {
+    return this.#attached().filter(({ socket }) => socket.readyState === WebSocket.OPEN)
+  }
+
+  /** Streams that are not open any more: after sleep the platform may list some whose close is never told of. */
+  closing(): AttachedStream[] {
+    return this.#attached().filter(({ socket }) => socket.readyState !== WebSocket.OPEN)
+  }
+
+  #attached(): AttachedStream[] {
+    return this.#ctx.getWebSockets().flatMap((socket) => {
       const attachment = attachmentOf(socket)
-      if (attachment !== undefined) streams.push({ socket, attachment })
-    }
-    return streams
+      return attachment === undefined ? [] : [{ socket, attachment }]
+    })
   }
 
   /** The attachment of a stream's socket; undefined for an agent's. */

@@ -1,5 +1,5 @@
 /** Calls that wait over RPC. In memory only, since a pending RPC keeps the object awake. */
-import { LATE_CALL_MS, MAX_WAITING_CALLS, TURNED_AWAY_MS } from '../../limits.ts'
+import { LATE_CALL_MS, MAX_RPC_WAIT_MS, MAX_WAITING_CALLS, MAX_WAITING_CALLS_OF_PRINCIPAL, TURNED_AWAY_MS } from '../../limits.ts'
 import type { CallOutcome, RepeatFacts } from '../../contract/share-rpc.ts'
 
 /** A call that has not been answered and whose stream, if it needs one, is not open yet. */
@@ -8,6 +8,7 @@ export interface Waiter {
   readonly group: string
   readonly agent: string
   readonly session: string
+  readonly principal: string
   /** The child's answer is stored, and its failure ends the session. */
   readonly isInitialize: boolean
   /** The session's child was started anew for this call. */
@@ -27,17 +28,37 @@ export interface Waiter {
   buffer: Uint8Array[] | undefined
   /** Since when they wait, in milliseconds since 1970. */
   bufferedAtMs: number
+  /** When it has waited for so long that its Worker may be gone, in milliseconds since 1970. */
+  overdueAtMs: number
   readonly resolve: (outcome: CallOutcome) => void
 }
 
+export type WaiterFacts = Omit<Waiter, 'key' | 'buffer' | 'bufferedAtMs' | 'overdueAtMs' | 'resolve'>
+
 export class Waiters {
+  /** In the order in which they become overdue. */
   readonly #byKey = new Map<string, Waiter>()
+  readonly #overdue: (waiter: Waiter) => void
+  /** One for all, set while any waits. */
+  #timer: ReturnType<typeof setTimeout> | undefined
   /** Calls that found no agent, and when their Workers last asked, in milliseconds since 1970; oldest first. */
   readonly #turnedAway = new Map<string, number>()
   #resetAtMs = -Infinity
 
+  /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after as long: it ends it, or lets it wait on. */
+  constructor(overdue: (waiter: Waiter) => void) {
+    this.#overdue = overdue
+  }
+
   get size(): number {
     return this.#byKey.size
+  }
+
+  /** Whether no more calls of a principal may wait. Counted only when so many wait that it matters. */
+  isFullFor(principal: string): boolean {
+    if (this.#byKey.size < MAX_WAITING_CALLS_OF_PRINCIPAL) return false
+    if (this.#byKey.size >= MAX_WAITING_CALLS) return true
+    return this.where((waiter) => waiter.principal === principal).length >= MAX_WAITING_CALLS_OF_PRINCIPAL
   }
 
   get(key: string): Waiter | undefined {
@@ -45,17 +66,20 @@ export class Waiters {
   }
 
   /** Waits for the outcome. A second wait for the same key (a resend) takes the first one's place. */
-  wait(key: string, facts: Omit<Waiter, 'key' | 'buffer' | 'bufferedAtMs' | 'resolve'>): Promise<CallOutcome> {
+  wait(key: string, facts: WaiterFacts): Promise<CallOutcome> {
     const { promise, resolve } = Promise.withResolvers<CallOutcome>()
-    this.#byKey.get(key)?.resolve({ kind: 'moved' })
+    const before = this.#byKey.get(key)
+    if (before !== undefined) this.#remove(before)
+    before?.resolve({ kind: 'moved' })
     this.#turnedAway.delete(key)
-    this.#byKey.set(key, { key, ...facts, buffer: undefined, bufferedAtMs: 0, resolve })
+    this.#byKey.set(key, { key, ...facts, buffer: undefined, bufferedAtMs: 0, overdueAtMs: Date.now() + MAX_RPC_WAIT_MS, resolve })
+    this.#timer ??= setTimeout(this.#look, MAX_RPC_WAIT_MS)
     return promise
   }
 
   /** Ends the wait with an outcome, which has no effect if the RPC was resolved to a stream before. */
   settle(waiter: Waiter, outcome: CallOutcome): void {
-    this.#byKey.delete(waiter.key)
+    this.#remove(waiter)
     if (outcome.kind === 'again' || outcome.kind === 'repeat') this.turnAway(waiter.key, Date.now())
     waiter.resolve(outcome)
   }
@@ -64,9 +88,17 @@ export class Waiters {
   moveToStream(key: string): Waiter | undefined {
     const waiter = this.#byKey.get(key)
     if (waiter === undefined) return undefined
-    this.#byKey.delete(key)
+    this.#remove(waiter)
     waiter.resolve({ kind: 'moved' })
     return waiter
+  }
+
+  /** More than the answer comes, or that takes long: the RPC resolves, and frames wait for the stream that the Worker opens. */
+  toStream(waiter: Waiter): Uint8Array[] {
+    if (waiter.buffer !== undefined) return waiter.buffer
+    waiter.bufferedAtMs = Date.now()
+    waiter.resolve({ kind: 'stream', restarted: waiter.restarted })
+    return (waiter.buffer = [])
   }
 
   /** Notes that the object was reset, and no longer knows which calls were turned away. */
@@ -100,5 +132,27 @@ export class Waiters {
 
   where(test: (waiter: Waiter) => boolean): Waiter[] {
     return [...this.#byKey.values()].filter(test)
+  }
+
+  #remove({ key }: Waiter): void {
+    this.#byKey.delete(key)
+    if (this.#byKey.size > 0 || this.#timer === undefined) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  readonly #look = (): void => {
+    this.#timer = undefined
+    const nowMs = Date.now()
+    for (const waiter of this.#byKey.values()) {
+      if (waiter.overdueAtMs > nowMs) break
+      this.#overdue(waiter)
+      if (this.#byKey.get(waiter.key) !== waiter) continue
+      this.#byKey.delete(waiter.key)
+      waiter.overdueAtMs = nowMs + MAX_RPC_WAIT_MS
+      this.#byKey.set(waiter.key, waiter)
+    }
+    const [next] = this.#byKey.values()
+    if (next !== undefined) this.#timer ??= setTimeout(this.#look, Math.max(0, next.overdueAtMs - nowMs))
   }
 }

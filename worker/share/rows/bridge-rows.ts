@@ -1,7 +1,7 @@
 /** Rows of calls between the eras: calls that wait for input, calls that their clients have left, names that are known to ask, requests for roots that wait, and listens. */
 import type { SubscriptionFilter } from '../../bridge/listen.ts'
 import { groupOf } from '../../contract/groups.ts'
-import { MAX_ASKERS } from '../../limits.ts'
+import { MAX_ASKERS, MAX_ROW_BYTES } from '../../limits.ts'
 import type { KeptCall, ParkedRow } from '../../contract/share-rpc.ts'
 
 export interface Listen {
@@ -16,6 +16,8 @@ interface KeptRow extends KeptCall {
   readonly expiresAtMs: number
 }
 
+const encoder = new TextEncoder()
+
 export class BridgeRows {
   readonly #sql: SqlStorage
   #askers: Set<string> | undefined
@@ -29,9 +31,13 @@ export class BridgeRows {
   create(): void {
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS parked (handle TEXT PRIMARY KEY, ch TEXT NOT NULL, taken INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, call TEXT NOT NULL) WITHOUT ROWID;
+      CREATE INDEX IF NOT EXISTS parked_by_channel ON parked (ch, taken);
+      CREATE INDEX IF NOT EXISTS parked_by_time ON parked (expires_at_ms);
       CREATE TABLE IF NOT EXISTS asker (name TEXT PRIMARY KEY) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, session TEXT NOT NULL, request BLOB NOT NULL, asked BLOB, expires_at_ms INTEGER NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS waiting_roots (ch TEXT, raw_id TEXT, PRIMARY KEY (ch, raw_id)) WITHOUT ROWID;
+      CREATE INDEX IF NOT EXISTS kept_by_session ON kept (session);
+      CREATE INDEX IF NOT EXISTS kept_by_time ON kept (expires_at_ms);
       CREATE TABLE IF NOT EXISTS listen (key TEXT PRIMARY KEY, grp TEXT NOT NULL, filter TEXT NOT NULL) WITHOUT ROWID;
     `)
   }
@@ -48,15 +54,19 @@ export class BridgeRows {
     return row === undefined ? undefined : (JSON.parse(row.call) as ParkedRow)
   }
 
-  putParked(row: ParkedRow): void {
+  /** False for a new one that is larger than MAX_ROW_BYTES: then it is not kept. */
+  putParked(row: ParkedRow): boolean {
+    const text = JSON.stringify(row)
+    if (row.takenBy === undefined && encoder.encode(text).length > MAX_ROW_BYTES) return false
     this.#sql.exec(
       'INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?)',
       row.handle,
       row.channel,
       row.takenBy === undefined ? 0 : 1,
       row.expiresAtMs,
-      JSON.stringify(row),
+      text,
     )
+    return true
   }
 
   /** The calls that wait on this channel for their clients, and whether it is only roots that they are asked for. */

@@ -23,6 +23,8 @@ export class ChannelRows {
   readonly #sole: SoleSession
   /** Rows that were read. */
   readonly #known = new Map<string, ChannelRecord>()
+  /** The latest generation of any group that was retired, once read from its row. */
+  #retired: number | undefined
   /** Groups that are known to have no row: with one child for all, every call asks for a channel of its session's own. */
   readonly #unopened = new Set<string>()
 
@@ -34,12 +36,15 @@ export class ChannelRows {
   create(): void {
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS channel (grp TEXT PRIMARY KEY, generation INTEGER NOT NULL, agent TEXT NOT NULL, instance TEXT NOT NULL, open INTEGER NOT NULL, handshake TEXT, moved_at_ms INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE INDEX IF NOT EXISTS channel_by_agent ON channel (agent, open);
+      CREATE TABLE IF NOT EXISTS retired (one INTEGER PRIMARY KEY CHECK (one = 1), generation INTEGER NOT NULL);
       CREATE TABLE IF NOT EXISTS snapshot (grp TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
     `)
   }
 
   /** Forgets everything in memory. */
   forget(): void {
+    this.#retired = undefined
     this.#known.clear()
     this.#unopened.clear()
   }
@@ -85,6 +90,28 @@ export class ChannelRows {
     this.#unopened.delete(group)
     this.#sql.exec('DELETE FROM channel WHERE grp = ?', group)
     this.dropSnapshot(group)
+  }
+
+  /**
+   * Forgets a group of clients without sessions, of which nothing else tells when they are gone: they may come again, and a
+   * channel's name must not. One row always stays, which tells that there was an agent.
+   */
+  retire(record: ChannelRecord): boolean {
+    if (this.#sql.exec('SELECT grp FROM channel LIMIT 2').toArray().length < 2) return false
+    this.#retired = Math.max(this.#retiredGeneration(), record.generation)
+    this.#sql.exec('INSERT OR REPLACE INTO retired VALUES (1, ?)', this.#retired)
+    this.drop(record.group)
+    return true
+  }
+
+  /** The generation of the next child of a group without sessions. */
+  nextGeneration(group: string): number {
+    return (this.get(group)?.generation ?? this.#retiredGeneration()) + 1
+  }
+
+  #retiredGeneration(): number {
+    const [row] = this.#retired === undefined ? this.#sql.exec<{ generation: number }>('SELECT generation FROM retired').toArray() : []
+    return (this.#retired ??= row?.generation ?? 0)
   }
 
   /** Whether any group of clients has had a child. */

@@ -1,5 +1,7 @@
 /** Rows of requests that sessions have made once and that every new child of theirs must be sent: initialize, log level, subscriptions. */
 import { verbosity } from '../../bridge/names.ts'
+import { MAX_CACHED_PRINCIPALS, MAX_KEPT_BYTES_OF_SESSION, MAX_SUBSCRIPTIONS } from '../../limits.ts'
+import { Newest } from '../../newest.ts'
 import type { SessionCallRequest } from '../../contract/share-rpc.ts'
 
 /** A request as it is kept: its bytes, where its id stands, and what it sets or asks for. */
@@ -22,22 +24,38 @@ type Columns = { name: string; body: ArrayBuffer; id_from: number; id_to: number
 
 export class KeptRequests {
   readonly #sql: SqlStorage
+  /** Bytes that are kept for each principal, as far as they were asked for. */
+  #bytesOf = new Newest<number>(MAX_CACHED_PRINCIPALS)
 
   constructor(sql: SqlStorage) {
     this.#sql = sql
   }
 
   create(): void {
-    this.#sql.exec(
-      'CREATE TABLE IF NOT EXISTS handshake (session TEXT, purpose TEXT, name TEXT, body BLOB NOT NULL, id_from INTEGER NOT NULL, id_to INTEGER NOT NULL, PRIMARY KEY (session, purpose, name)) WITHOUT ROWID',
-    )
+    this.#sql.exec(`
+      CREATE TABLE IF NOT EXISTS handshake (session TEXT, purpose TEXT, name TEXT, body BLOB NOT NULL, id_from INTEGER NOT NULL, id_to INTEGER NOT NULL, PRIMARY KEY (session, purpose, name)) WITHOUT ROWID;
+      CREATE INDEX IF NOT EXISTS handshake_by_name ON handshake (purpose, name);
+    `)
   }
 
   /** Keeps a request; one of the same purpose and name is replaced, and there is one log level and one listen. */
   keep(session: string, purpose: KeptPurpose, { name, body, idFrom, idTo }: KeptRequest): void {
+    if (purpose !== 'initialize') this.forget()
     if (purpose === 'level' || purpose === 'listen')
       this.#sql.exec('DELETE FROM handshake WHERE session = ? AND purpose = ?', session, purpose)
     this.#sql.exec('INSERT OR REPLACE INTO handshake VALUES (?, ?, ?, ?, ?, ?)', session, purpose, name, body, idFrom, idTo)
+  }
+
+  /** Keeps the beginning of a new session. */
+  begin(session: string, principal: string, initialize: KeptRequest): void {
+    const before = this.#bytesOf.get(principal)
+    if (before !== undefined) this.#bytesOf.set(principal, before + initialize.body.length)
+    this.keep(session, 'initialize', initialize)
+  }
+
+  /** Forgets everything in memory. */
+  forget(): void {
+    this.#bytesOf = new Newest(MAX_CACHED_PRINCIPALS)
   }
 
   of(session: string, purpose: KeptPurpose): KeptRequest[] {
@@ -63,15 +81,31 @@ export class KeptRequests {
       .map((row) => row.session)
   }
 
-  /** Number of subscriptions of a session to other resources than this one. */
-  otherSubscriptions(session: string, uri: string): number {
-    return this.#sql
-      .exec<{ count: number }>(
-        "SELECT count(*) AS count FROM handshake WHERE session = ? AND purpose = 'subscribe' AND name <> ?",
+  /** Whether a session may subscribe to a resource, with a request of so many bytes: within the bounds of number and bytes. */
+  hasRoomFor(session: string, uri: string, bytes: number): boolean {
+    const others = this.#sql
+      .exec<{ count: number; bytes: number }>(
+        `SELECT count(*) FILTER (WHERE purpose = 'subscribe') AS count, total(length(body)) AS bytes FROM handshake
+         WHERE session = ? AND purpose <> 'listen' AND NOT (purpose = 'subscribe' AND name = ?)`,
         session,
         uri,
       )
-      .one().count
+      .one()
+    return others.count < MAX_SUBSCRIPTIONS && others.bytes + bytes <= MAX_KEPT_BYTES_OF_SESSION
+  }
+
+  /** Bytes that are kept for all sessions of a principal; read from the rows once, and again when more than their beginnings was kept. */
+  bytesOf(principal: string): number {
+    const known = this.#bytesOf.get(principal)
+    if (known !== undefined) return known
+    const { bytes } = this.#sql
+      .exec<{ bytes: number }>(
+        'SELECT total(length(body)) AS bytes FROM session JOIN handshake ON handshake.session = session.id WHERE principal = ?',
+        principal,
+      )
+      .one()
+    this.#bytesOf.set(principal, bytes)
+    return bytes
   }
 
   /** Keeps a log level; true when the child must hear of it. One that is shared logs at the most verbose level that any session wants. */
@@ -99,7 +133,14 @@ export class KeptRequests {
   }
 
   /** Drops all that was kept for a session. */
-  drop(session: string): void {
+  drop(session: string, principal: string | undefined): void {
+    const before = principal === undefined ? undefined : this.#bytesOf.get(principal)
+    if (principal !== undefined && before !== undefined) {
+      const { bytes } = this.#sql
+        .exec<{ bytes: number }>('SELECT total(length(body)) AS bytes FROM handshake WHERE session = ?', session)
+        .one()
+      this.#bytesOf.set(principal, before - bytes)
+    }
     this.#sql.exec('DELETE FROM handshake WHERE session = ?', session)
   }
 }

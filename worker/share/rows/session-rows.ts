@@ -24,9 +24,10 @@ export class SessionRows {
   }
 
   create(): void {
-    this.#sql.exec(
-      'CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, principal TEXT NOT NULL, transport TEXT NOT NULL, started_at_ms INTEGER NOT NULL, restarted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID',
-    )
+    this.#sql.exec(`
+      CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, principal TEXT NOT NULL, transport TEXT NOT NULL, started_at_ms INTEGER NOT NULL, restarted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+      CREATE INDEX IF NOT EXISTS session_by_principal ON session (principal, started_at_ms);
+    `)
   }
 
   /** Forgets everything in memory. */
@@ -55,6 +56,27 @@ export class SessionRows {
   count(): number {
     this.#count ??= this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM session').one().count
     return this.#count
+  }
+
+  /** How many a principal has. */
+  countOf(principal: string): number {
+    return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM session WHERE principal = ?', principal).one().count
+  }
+
+  /** Ids of a principal's sessions, oldest first. */
+  idsOf(principal: string): string[] {
+    return this.#sql
+      .exec<{ id: string }>('SELECT id FROM session WHERE principal = ? ORDER BY started_at_ms', principal)
+      .toArray()
+      .map((row) => row.id)
+  }
+
+  /** The principal that has most; this reads all of them. */
+  greediest(): string | undefined {
+    const [most] = this.#sql
+      .exec<{ principal: string }>('SELECT principal FROM session GROUP BY principal ORDER BY count(*) DESC LIMIT 1')
+      .toArray()
+    return most?.principal
   }
 
   /** Whether there is more than one; cheaper than counting them, for what is asked per message. */

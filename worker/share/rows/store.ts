@@ -3,6 +3,7 @@ import type { ShareSettings } from '../../contract/share-rpc.ts'
 import { BridgeRows } from './bridge-rows.ts'
 import { ChannelRows } from './channel-rows.ts'
 import { KeptRequests } from './kept-requests.ts'
+import { LeftSessions } from './left-sessions.ts'
 import { LinkRows } from './link-rows.ts'
 import { SessionRows } from './session-rows.ts'
 import { SoleSession } from './sole-session.ts'
@@ -11,6 +12,7 @@ export class Store {
   readonly sessions: SessionRows
   readonly requests: KeptRequests
   readonly channels: ChannelRows
+  readonly left: LeftSessions
   readonly links: LinkRows
   readonly bridge: BridgeRows
   readonly sole: SoleSession
@@ -23,14 +25,15 @@ export class Store {
     this.sessions = new SessionRows(sql, this.sole)
     this.requests = new KeptRequests(sql)
     this.channels = new ChannelRows(sql, this.sole)
+    this.left = new LeftSessions(sql)
     this.links = new LinkRows(sql)
     this.bridge = new BridgeRows(sql)
     const [made] = sql.exec<{ made: number }>("SELECT count(*) AS made FROM sqlite_master WHERE name = 'share'").toArray()
     // An object that was only asked about writes nothing: its storage stays empty.
     if (made?.made !== 1) return
     this.#settings = this.#readSettings()
-    // A share that an earlier release has made lacks the tables that have come since.
-    this.bridge.create()
+    // It may have been made before there were tables and indexes that there are now.
+    if (this.#settings !== undefined) this.#createRows()
   }
 
   /** The share, or undefined when it was never made or has been revoked. */
@@ -40,7 +43,7 @@ export class Store {
 
   create(settings: ShareSettings): void {
     this.#sql.exec('CREATE TABLE IF NOT EXISTS share (one INTEGER PRIMARY KEY CHECK (one = 1), settings TEXT NOT NULL)')
-    for (const rows of [this.sessions, this.requests, this.channels, this.links, this.bridge, this.sole]) rows.create()
+    this.#createRows()
     this.#sql.exec('INSERT OR REPLACE INTO share VALUES (1, ?)', JSON.stringify(settings))
     this.#settings = settings
   }
@@ -48,19 +51,24 @@ export class Store {
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#settings = undefined
-    for (const rows of [this.sessions, this.channels, this.bridge]) rows.forget()
+    for (const rows of [this.sessions, this.requests, this.left, this.channels, this.bridge]) rows.forget()
   }
 
   /** Forgets a session, what was kept for it, and its own child. */
   endSession(id: string): void {
+    this.requests.drop(id, this.sessions.get(id)?.principal)
     this.sessions.drop(id)
-    this.requests.drop(id)
     this.channels.drop(id)
+    this.left.drop(id)
   }
 
   /** Rows written by this incarnation of the object, schema included (SQLite's total_changes()). */
   totalChanges(): number {
     return this.#sql.exec<{ changes: number }>('SELECT total_changes() AS changes').one().changes
+  }
+
+  #createRows(): void {
+    for (const rows of [this.sessions, this.left, this.requests, this.channels, this.links, this.bridge, this.sole]) rows.create()
   }
 
   #readSettings(): ShareSettings | undefined {

@@ -238,6 +238,23 @@ describe('links', () => {
 })
 
 describe('--idle-stop', () => {
+  test.each(['initialize', 'server/discover'])(
+    'reports a channel too that has never answered its %s, but does not make room with it',
+    (method) => {
+      verifies('promise.6.idle-children')
+      vi.useFakeTimers()
+      const agent = new Agent({ maxChildren: 1, idleStopMs: 1000 })
+      agent.open('a')
+      agent.call('a', 1, method)
+      agent.nowMs += 1000
+      vi.advanceTimersByTime(1000)
+      expect(agent.of('idle')).toEqual([{ type: 'idle', ch: 'a' }])
+      agent.open('b')
+      expect(agent.children.map(({ stopped }) => stopped)).toEqual([false])
+      vi.useRealTimers()
+    },
+  )
+
   test('reports a channel after so long without traffic, not while a call runs, and once each time', () => {
     verifies('promise.6.idle-children')
     const agent = new Agent({ idleStopMs: 1000 })

@@ -3,6 +3,8 @@ import { CallMemory } from '../../../../agent/channel/call-memory.ts'
 import { CallLog } from '../../../../agent/channel/call-log.ts'
 import { Channel } from '../../../../agent/channel/channel.ts'
 import { ChildLimit } from '../../../../agent/channel/child-limit.ts'
+import { LONG_IDLE_MS } from '../../../../agent/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { FakeChild } from '../fake-child.ts'
 import { SILENT_LOG } from '../silent-log.ts'
 
@@ -21,9 +23,9 @@ class LaneOfChannels {
     limit.add({ channels: () => this.channels, log: SILENT_LOG })
   }
 
-  open(): FakeChild {
+  open(owner?: string): FakeChild {
     const channel = new Channel(
-      { type: 'open', ch: `c${this.channels.length}`, ids: 'keep', asks: 'pass' },
+      { type: 'open', ch: `c${this.channels.length}`, ids: 'keep', asks: 'pass', ...(owner === undefined ? {} : { owner }) },
       {
         memory: new CallMemory(),
         log: SILENT_LOG,
@@ -51,10 +53,10 @@ describe('ChildLimit.admit()', () => {
     const limit = new ChildLimit(2)
     const [one, two] = [new LaneOfChannels(limit), new LaneOfChannels(limit)]
     const oldest = two.open()
-    expect(limit.admit()).toBe(true)
+    expect(limit.admit(undefined, nowMs)).toBe(true)
     const newer = one.open()
     expect(oldest.stopped).toBe(false)
-    expect(limit.admit()).toBe(true)
+    expect(limit.admit(undefined, nowMs)).toBe(true)
     expect([oldest.stopped, newer.stopped]).toEqual([true, false])
   })
 
@@ -62,11 +64,38 @@ describe('ChildLimit.admit()', () => {
     const limit = new ChildLimit(1)
     const lane = new LaneOfChannels(limit)
     const first = lane.open()
-    expect(limit.admit()).toBe(true)
+    expect(limit.admit(undefined, nowMs)).toBe(true)
     lane.open()
-    expect(limit.admit()).toBe(false)
+    expect(limit.admit(undefined, nowMs)).toBe(false)
     first.ends()
-    expect(limit.admit()).toBe(true)
+    expect(limit.admit(undefined, nowMs)).toBe(true)
+  })
+})
+
+describe('ChildLimit.admit() of an owner', () => {
+  /** Children of these owners, oldest first, as many as may run; what became of each once one more was asked for. */
+  function stopped(owners: readonly string[], asking: string, laterMs = 0): { admitted: boolean; stopped: boolean[] } {
+    const limit = new ChildLimit(owners.length)
+    const lane = new LaneOfChannels(limit)
+    const children = owners.map((owner) => lane.open(owner))
+    const admitted = limit.admit(asking, nowMs + laterMs)
+    return { admitted, stopped: children.map((child) => child.stopped) }
+  }
+
+  test('who has more than an equal share loses its own oldest', () => {
+    verifies('promise.10.own-first')
+    expect(stopped(['a', 'b', 'b', 'b'], 'b')).toEqual({ admitted: true, stopped: [false, true, false, false] })
+  })
+
+  test('who has none gets room from who has most', () => {
+    verifies('promise.10.own-first')
+    expect(stopped(['a', 'a', 'b', 'b', 'b', 'b'], 'c')).toEqual({ admitted: true, stopped: [false, false, true, false, false, false] })
+  })
+
+  test('while all have an equal share one more is refused, until a child has been idle for LONG_IDLE_MS', () => {
+    verifies('promise.10.own-first', 'promise.10.children')
+    expect(stopped(['a', 'b'], 'c')).toEqual({ admitted: false, stopped: [false, false] })
+    expect(stopped(['a', 'b'], 'c', LONG_IDLE_MS)).toEqual({ admitted: true, stopped: [true, false] })
   })
 })
 

@@ -8,6 +8,7 @@ import {
   subscriptionChanges,
   subscriptionEdits,
 } from '../../../../worker/bridge/listen.ts'
+import { MAX_LISTEN_BYTES } from '../../../../worker/limits.ts'
 import { editedBy } from './bytes.ts'
 
 describe('readFilter()', () => {
@@ -25,6 +26,11 @@ describe('readFilter()', () => {
     [{ notifications: { resourceSubscriptions: Array.from({ length: 1001 }, (_, at) => `a:${at}`) } }],
   ])('refuses %j', (params) => {
     expect(readFilter(params)).toMatchObject({ ok: false, error: { code: 'PARAMS_INVALID' } })
+  })
+
+  test('refuses more bytes of URIs than MAX_LISTEN_BYTES: they are one row', () => {
+    const resourceSubscriptions = [`a:${'b'.repeat(MAX_LISTEN_BYTES)}`]
+    expect(readFilter({ notifications: { resourceSubscriptions } })).toMatchObject({ ok: false, error: { code: 'PARAMS_INVALID' } })
   })
 })
 

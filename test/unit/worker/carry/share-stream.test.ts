@@ -3,6 +3,7 @@ import type { AgentFrame } from '../../../../protocol/frame.ts'
 import { markOf, ShareStream, type StreamReader } from '../../../../worker/carry/share-stream.ts'
 import { STREAM_CLOSE, type StreamTarget } from '../../../../worker/contract/streams.ts'
 import { REATTACH_MS, TAKEN_EVERY_BYTES } from '../../../../worker/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { resetError, ScriptedShare } from '../scripted-share.ts'
 
 const CALLER = { principal: 'ann', session: 'sess' }
@@ -205,4 +206,26 @@ test('markOf() knows the children of a session and those that all share, and no 
   expect(at('m-all.3')).toEqual({ child: 'modern', generation: 3, n: 8 })
   expect(at('other.3')).toBeUndefined()
   expect(markOf({ type: 'failed', ch: 'shared.1', key: 'k', ra: 'c', code: 'CHILD_DIED', executed: 'no' }, 'sess')).toBeUndefined()
+})
+
+describe('a socket that tells of a failure by `error`', () => {
+  test.each([false, true])('is broken, once, whether or not a close follows: %s', async (closes) => {
+    verifies('promise.5.error-is-a-break')
+    const { share, stream, came } = streamOf()
+    await stream.open()
+    const { socket } = share
+    socket.dispatchEvent(new Event('error'))
+    if (closes) socket.end(RESET)
+    await vi.advanceTimersByTimeAsync(REATTACH_MS)
+    expect(share.opened).toHaveLength(2)
+    share.socket.tell({ type: 'probe' })
+    expect(came).toEqual(['probe'])
+  })
+
+  test('ends a stream that does not attach again', async () => {
+    const { share, stream, came } = streamOf({ retries: 0 })
+    await stream.open()
+    share.socket.dispatchEvent(new Event('error'))
+    expect(came).toEqual([RESET])
+  })
 })

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { INLINE_REQUEST_BYTES } from '../../../../protocol/limits.ts'
 import { firstPart, uploadRest } from '../../../../worker/carry/upload.ts'
+import { MAX_UPLOAD_STALLS } from '../../../../worker/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { ScriptedShare } from '../scripted-share.ts'
 
 const LARGE = Uint8Array.from({ length: 2 * INLINE_REQUEST_BYTES + 5 }, (_, at) => at % 251)
@@ -28,6 +30,14 @@ describe('uploadRest()', () => {
       ['k', 2 * INLINE_REQUEST_BYTES, 5],
     ])
     expect(parts[1]?.[2]).toEqual(LARGE.subarray(2 * INLINE_REQUEST_BYTES))
+  })
+
+  test('brings a part again for which there is no credit yet, but not for ever', async () => {
+    verifies('promise.6.no-rpc-for-ever')
+    const share = new ScriptedShare().on('chunk', undefined, true, ...Array.from({ length: MAX_UPLOAD_STALLS }, () => undefined))
+    await uploadRest(share.client, 'k', LARGE)
+    const offsets = share.asked.chunk.map(([, at]) => at)
+    expect(offsets).toEqual([1, 1, ...Array.from({ length: MAX_UPLOAD_STALLS }, () => 2)].map((parts) => parts * INLINE_REQUEST_BYTES))
   })
 
   test.each([false, new Error('broken')])(

@@ -4,7 +4,9 @@ import { encodeFrame } from '../../../../../protocol/frame-codec.ts'
 import { STREAM_CLOSE } from '../../../../../worker/contract/streams.ts'
 import { MOVE_AFTER_MS, RETRY_MS } from '../../../../../worker/limits.ts'
 import { callRequest } from '../../../../../worker/mcp/call/call-request.ts'
-import { Courier, type Renew } from '../../../../../worker/mcp/call/courier.ts'
+import { Courier } from '../../../../../worker/mcp/call/courier.ts'
+import type { Renew } from '../../../../../worker/mcp/call/renewal.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 import { resetError, ScriptedShare } from '../../scripted-share.ts'
 import { messageOf } from '../client-message.ts'
 
@@ -171,12 +173,64 @@ describe('Courier.close()', () => {
     expect(share.asked.call.at(-1)?.[0]).toMatchObject({ isLeft: true, isRetry: true })
   })
 
-  test('keeps nothing alive for a call that is answered, nor for initialize', async () => {
+  test('keeps nothing alive for a call that is answered', async () => {
     const answered = courierOf(new ScriptedShare().on('call', FRAME))
     await itemOf(answered)
     answered.close()
-    courierOf(new ScriptedShare().on('call', PENDING), 'initialize').close()
     expect(background).toEqual([])
+  })
+
+  test('tells the Share of an initialize by its stream that its client has left, and makes it no more', async () => {
+    verifies('promise.6.left-initialize')
+    const share = new ScriptedShare().on('call', PENDING)
+    courierOf(share, 'initialize').close()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(share.socket.closedWith).toBe(STREAM_CLOSE.LEFT)
+    expect(share.asked.call).toHaveLength(1)
+  })
+
+  test('closes the stream of an answered call as what it is', async () => {
+    const share = new ScriptedShare().on('call', { kind: 'stream', restarted: false })
+    const courier = courierOf(share)
+    const item = itemOf(courier)
+    await vi.advanceTimersByTimeAsync(0)
+    share.socket.pass(answer(), BODY)
+    await item
+    courier.close()
+    expect(share.socket.closedWith).toBe(1000)
+  })
+
+  test.each([
+    ['stream', undefined],
+    ['single', { kind: 'failed', failure: { code: 'SHARE_BUSY' } }],
+  ] as const)('ends a stream whose client takes too little: delivered as %s it can come back or not', async (delivery, item) => {
+    verifies('promise.10.object-32mib')
+    const share = new ScriptedShare().on('call', { kind: 'stream', restarted: false })
+    const message = messageOf({ id: 7, method: 'tools/call', params: { name: 't' } })
+    const courier = new Courier(share.client, callRequest(CALLER, message, delivery), message.bytes)
+    await vi.advanceTimersByTimeAsync(0)
+    share.socket.end(STREAM_CLOSE.OVERDUE)
+    const came = await itemOf(courier)
+    if (item === undefined) expect(came).toBeUndefined()
+    else expect(came).toMatchObject(item)
+    expect(share.asked.call).toHaveLength(1)
+  })
+
+  test('makes a call anew whose stream was opened too late', async () => {
+    const share = new ScriptedShare().on('call', { kind: 'stream', restarted: false }, FRAME)
+    const item = itemOf(courierOf(share))
+    await vi.advanceTimersByTimeAsync(0)
+    share.socket.end(STREAM_CLOSE.SETTLED)
+    expect(await item).toMatchObject({ kind: 'frame' })
+    expect(share.asked.call[1]).toMatchObject([{ isResend: true }])
+  })
+
+  test('makes a call again whose child has yet to be introduced, as often as need be', async () => {
+    verifies('promise.6.no-rpc-for-ever')
+    const pending = Array.from({ length: 9 }, () => ({ kind: 'pending' }))
+    const share = new ScriptedShare().on('call', ...pending, FRAME)
+    expect(await itemOf(courierOf(share))).toMatchObject({ kind: 'frame' })
+    expect(share.asked.call.at(-1)).not.toMatchObject([{ isResend: true }])
   })
 
   test('closes a stream that opens afterwards', async () => {
@@ -188,6 +242,6 @@ describe('Courier.close()', () => {
     courier.close()
     resolve(undefined)
     await vi.advanceTimersByTimeAsync(0)
-    expect(share.socket.closedWith).toBe(1000)
+    expect(share.socket.closedWith).toBe(STREAM_CLOSE.LEFT)
   })
 })

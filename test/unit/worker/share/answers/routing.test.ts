@@ -22,7 +22,7 @@ const DROP = { kind: 'drop' }
 
 /** Routes for the session `s`. `streams`: which of its streams are open, that of the call KEY and the listening one. `isSole`: no other session ever was. */
 function routing(streams: { call?: boolean; listener?: boolean } = {}, isSole = true): { routing: Routing; waiters: Waiters } {
-  const waiters = new Waiters()
+  const waiters = new Waiters(() => {})
   const open: Pick<Streams, 'call' | 'listener' | 'listeners'> = {
     call: (key) => (streams.call === true && key === KEY ? CALL_STREAM : undefined),
     listener: (session) => (streams.listener === true && session === 's' ? LISTENER : undefined),
@@ -54,7 +54,15 @@ describe('Routing.answerTarget()', () => {
   test('prefers the call that waits over RPC to the stream of its key', () => {
     const { routing: routes, waiters } = routing({ call: true })
     expect(routes.answerTarget({ to: 'call', key: KEY })).toEqual(to(CALL_STREAM))
-    void waiters.wait(KEY, { group: 's', agent: 'a', session: 's', isInitialize: false, restarted: false, canStream: false })
+    void waiters.wait(KEY, {
+      group: 's',
+      agent: 'a',
+      session: 's',
+      principal: 'p',
+      isInitialize: false,
+      restarted: false,
+      canStream: false,
+    })
     expect(routes.answerTarget({ to: 'call', key: KEY })).toEqual({ kind: 'waiter', waiter: waiters.get(KEY) })
   })
 

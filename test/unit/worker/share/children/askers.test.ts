@@ -8,8 +8,8 @@ import type { Store } from '../../../../../worker/share/rows/store.ts'
 function stage(): Askers {
   const names = new Set<string>()
   const bridge = { isAsker: (name: string) => names.has(name), markAsker: (name: string) => void names.add(name) }
-  const waiters = new Waiters()
-  const facts = { group: 'c', agent: 'a', session: '', isInitialize: false, restarted: false, canStream: true }
+  const waiters = new Waiters(() => {})
+  const facts = { group: 'c', agent: 'a', session: '', principal: 'p', isInitialize: false, restarted: false, canStream: true }
   for (const asker of ['t', 'u']) void waiters.wait(`key of ${asker}`, { ...facts, asker })
   void waiters.wait('list', facts)
   const socket = { name: 'stream of s' } as unknown as WebSocket

@@ -8,7 +8,7 @@ import { Waiters } from '../../../../../worker/share/clients/waiters.ts'
 /** One group `g`, whose listening streams are `listeners`. */
 function stage(): { idle: IdleChildren; waiters: Waiters; listeners: WebSocket[]; probes: string[]; closed: string[] } {
   const [listeners, probes, closed]: [WebSocket[], string[], string[]] = [[], [], []]
-  const waiters = new Waiters()
+  const waiters = new Waiters(() => {})
   const streams: Pick<Streams, 'listeners' | 'callsOfGroup'> = { listeners: () => listeners, callsOfGroup: () => [] }
   const channels: Pick<GroupChannels, 'close'> = { close: (group) => void closed.push(group) }
   const idle = new IdleChildren({ channels: channels as GroupChannels, streams: streams as Streams, waiters })
@@ -43,7 +43,15 @@ test('IdleChildren keeps a child whose last stream closes only later, and one fo
   expect(late.closed).toEqual([])
   const busy = stage()
   busy.listeners.pop()
-  void busy.waiters.wait('k', { group: 'g', agent: 'a', session: 's', isInitialize: false, restarted: false, canStream: true })
+  void busy.waiters.wait('k', {
+    group: 'g',
+    agent: 'a',
+    session: 's',
+    principal: 'p',
+    isInitialize: false,
+    restarted: false,
+    canStream: true,
+  })
   busy.idle.idle('g', 0)
   expect(busy.closed).toEqual([])
 })

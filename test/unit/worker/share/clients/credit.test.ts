@@ -40,6 +40,17 @@ describe('CreditLedger', () => {
     expect([ledger.bytes, ledger.owesTooMuch(debtor)]).toEqual([0, false])
   })
 
+  test('knows who owes most, and what all owe', () => {
+    const ledger = new CreditLedger<object>()
+    const [small, large] = [{}, {}]
+    expect(ledger.largest()).toBeUndefined()
+    ledger.add(small, 'g', 1)
+    ledger.add(large, 'h', 3)
+    expect([ledger.largest(), ledger.bytes]).toEqual([large, 4])
+    ledger.settle(large)
+    expect([ledger.largest(), ledger.bytes]).toEqual([small, 1])
+  })
+
   test('goes on where it stood when debts are restored after sleep', () => {
     const ledger = new CreditLedger<object>()
     const debtor = {}

@@ -1,8 +1,15 @@
-import { describe, expect, test } from 'vitest'
-import { LATE_CALL_MS, TURNED_AWAY_MS } from '../../../../../worker/limits.ts'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import {
+  LATE_CALL_MS,
+  MAX_RPC_WAIT_MS,
+  MAX_WAITING_CALLS,
+  MAX_WAITING_CALLS_OF_PRINCIPAL,
+  TURNED_AWAY_MS,
+} from '../../../../../worker/limits.ts'
 import { type Waiter, Waiters } from '../../../../../worker/share/clients/waiters.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
-const FACTS = { group: 'g', agent: 'a', session: 's', isInitialize: false, restarted: false, canStream: true }
+const FACTS = { group: 'g', agent: 'a', session: 's', principal: 'p', isInitialize: false, restarted: false, canStream: true }
 
 function waiting(waiters: Waiters, key: string): Waiter {
   const waiter = waiters.get(key)
@@ -12,7 +19,7 @@ function waiting(waiters: Waiters, key: string): Waiter {
 
 describe('Waiters', () => {
   test('wait() resolves with the outcome that settle() gives, and forgets the call', async () => {
-    const waiters = new Waiters()
+    const waiters = new Waiters(() => {})
     const outcome = waiters.wait('k', FACTS)
     waiters.settle(waiting(waiters, 'k'), { kind: 'accepted' })
     expect(await outcome).toEqual({ kind: 'accepted' })
@@ -20,7 +27,7 @@ describe('Waiters', () => {
   })
 
   test('wait() under the same key tells the first caller that the call has moved', async () => {
-    const waiters = new Waiters()
+    const waiters = new Waiters(() => {})
     const first = waiters.wait('k', FACTS)
     const second = waiters.wait('k', FACTS)
     expect(await first).toEqual({ kind: 'moved' })
@@ -29,7 +36,7 @@ describe('Waiters', () => {
   })
 
   test('moveToStream() hands over a waiting call once', async () => {
-    const waiters = new Waiters()
+    const waiters = new Waiters(() => {})
     const outcome = waiters.wait('k', FACTS)
     expect(waiters.moveToStream('k')).toMatchObject({ key: 'k', ...FACTS })
     expect(await outcome).toEqual({ kind: 'moved' })
@@ -37,7 +44,7 @@ describe('Waiters', () => {
   })
 
   test('isBusy() counts calls of the group, and no listens', () => {
-    const waiters = new Waiters()
+    const waiters = new Waiters(() => {})
     void waiters.wait('k', { ...FACTS, isListen: true })
     expect(waiters.isBusy('g')).toBe(false)
     void waiters.wait('l', FACTS)
@@ -45,7 +52,7 @@ describe('Waiters', () => {
   })
 
   test.each(['again', 'repeat'] as const)('onItsWayMs() expects a call that was settled as %s for LATE_CALL_MS', (kind) => {
-    const waiters = new Waiters()
+    const waiters = new Waiters(() => {})
     void waiters.wait('k', FACTS)
     const beforeMs = Date.now()
     waiters.settle(waiting(waiters, 'k'), { kind })
@@ -54,7 +61,7 @@ describe('Waiters', () => {
   })
 
   test('onItsWayMs() expects a call that was turned away long ago for LATE_CALL_MS after the next news, until it has come', () => {
-    const waiters = new Waiters()
+    const waiters = new Waiters(() => {})
     waiters.turnAway('k', 1000)
     expect(waiters.onItsWayMs('k', 0, 20_000)).toBe(0)
     expect(waiters.onItsWayMs('k', 20_000, 20_001)).toBe(LATE_CALL_MS - 1)
@@ -65,10 +72,56 @@ describe('Waiters', () => {
   })
 
   test('onItsWayMs() expects every call for LATE_CALL_MS after a reset, and none otherwise', () => {
-    const waiters = new Waiters()
+    const waiters = new Waiters(() => {})
     expect(waiters.onItsWayMs('k', -Infinity, 1000)).toBe(0)
     waiters.noteReset(1000)
     expect(waiters.onItsWayMs('k', -Infinity, 1001)).toBe(LATE_CALL_MS - 1)
     expect(waiters.onItsWayMs('k', -Infinity, 1000 + LATE_CALL_MS)).toBe(0)
+  })
+})
+
+test('Waiters.isFullFor() refuses who has half of all that may wait, and everybody once all do', () => {
+  verifies('promise.10.own-first')
+  const waiters = new Waiters(() => {})
+  const add = (principal: string, count: number): void => {
+    for (let n = 0; n < count; n++) void waiters.wait(`${principal}${n}`, { ...FACTS, principal })
+  }
+  add('greedy', MAX_WAITING_CALLS_OF_PRINCIPAL)
+  add('modest', 1)
+  expect([waiters.isFullFor('greedy'), waiters.isFullFor('modest')]).toEqual([true, false])
+  add('other', MAX_WAITING_CALLS - MAX_WAITING_CALLS_OF_PRINCIPAL - 1)
+  expect([waiters.isFullFor('modest'), waiters.isFullFor('new')]).toEqual([true, true])
+  for (const waiter of waiters.where(() => true)) waiters.settle(waiter, { kind: 'accepted' })
+})
+
+describe('Waiters that are overdue', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  test('are told of in their order, each after MAX_RPC_WAIT_MS and again after as long, until they end', () => {
+    verifies('promise.6.no-rpc-for-ever')
+    vi.useFakeTimers()
+    const told: string[] = []
+    const waiters = new Waiters(({ key }) => void told.push(key))
+    void waiters.wait('a', FACTS)
+    vi.advanceTimersByTime(1)
+    void waiters.wait('b', FACTS)
+    vi.advanceTimersByTime(MAX_RPC_WAIT_MS - 1)
+    expect(told).toEqual(['a'])
+    vi.advanceTimersByTime(1)
+    expect(told).toEqual(['a', 'b'])
+    waiters.settle(waiting(waiters, 'a'), { kind: 'accepted' })
+    vi.advanceTimersByTime(2 * MAX_RPC_WAIT_MS)
+    expect(told).toEqual(['a', 'b', 'b', 'b'])
+  })
+
+  test('leave no timer behind when the last has ended', () => {
+    vi.useFakeTimers()
+    const waiters = new Waiters(() => {})
+    void waiters.wait('a', FACTS)
+    void waiters.wait('b', FACTS)
+    waiters.settle(waiting(waiters, 'a'), { kind: 'accepted' })
+    expect(vi.getTimerCount()).toBe(1)
+    waiters.moveToStream('b')
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

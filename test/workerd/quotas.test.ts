@@ -1,0 +1,104 @@
+/** What one principal may have of a share: whoever asks for more loses its own, and nobody else does. */
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
+import { expect, test } from 'vitest'
+import {
+  MAX_KEPT_BYTES_OF_PRINCIPAL,
+  MAX_KEPT_BYTES_OF_SESSION,
+  MAX_REPLAYED_BYTES,
+  MAX_SESSIONS,
+  MAX_SESSIONS_OF_PRINCIPAL,
+} from '../../worker/limits.ts'
+import { verifies } from '../requirements/verifies.ts'
+import { createClientToken, createShare, factsOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
+import { connected, initialize, ScriptedAgent } from './harness/scripted-agent.ts'
+
+const PING = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}'
+
+function sql<T>(share: TestShare, run: (sql: SqlStorage) => T): Promise<T> {
+  return runInDurableObject(stubOf(share), (_, state) => run(state.storage.sql))
+}
+
+/** Gives the principal of a session so many more, all of them later than those that are there; `bytes`: kept for each. */
+async function crowd(share: TestShare, session: string | undefined, name: string, count: number, bytes = 1): Promise<void> {
+  await sql(share, (rows) => {
+    rows.exec(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+       INSERT INTO session SELECT ? || i, (SELECT principal FROM session WHERE id = ?), 'http', ? + i, 0 FROM n`,
+      count,
+      name,
+      session ?? '',
+      Date.now(),
+    )
+    rows.exec("INSERT INTO handshake SELECT id, 'initialize', '', zeroblob(?), 0, 1 FROM session WHERE id LIKE ? || '%'", bytes, name)
+  })
+  // So that nothing in its memory is older than these rows.
+  await evictDurableObject(stubOf(share))
+}
+
+function oldest(share: TestShare, count: number): Promise<string[]> {
+  return sql(share, (rows) =>
+    rows
+      .exec<{ id: string }>('SELECT id FROM session ORDER BY started_at_ms LIMIT ?', count)
+      .toArray()
+      .map(({ id }) => id),
+  )
+}
+
+test('a principal with MAX_SESSIONS_OF_PRINCIPAL sessions loses its own oldest with the next, and another keeps its older one', async () => {
+  verifies('promise.10.own-first', 'promise.10.memory')
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const modest = new TestClient(share)
+  await initialize(agent, modest)
+  const greedy = new TestClient(share, await createClientToken(share))
+  await initialize(agent, greedy)
+  await crowd(share, greedy.session, 'more-', MAX_SESSIONS_OF_PRINCIPAL - 1)
+  await initialize(agent, { initialize: () => new TestClient(share, greedy.token).initialize() }).catch(() => undefined)
+  expect(await oldest(share, 2)).toEqual([modest.session, 'more-1'])
+  expect((await greedy.post(PING)).status).toBe(404)
+})
+
+test('of a full share the principal with most loses its oldest session', async () => {
+  verifies('promise.10.own-first', 'promise.10.memory')
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const modest = new TestClient(share)
+  await initialize(agent, modest)
+  const greedy = new TestClient(share, await createClientToken(share))
+  await initialize(agent, greedy)
+  await crowd(share, greedy.session, 'more-', MAX_SESSIONS - 2)
+  void new TestClient(share, await createClientToken(share)).initialize()
+  await agent.expect('close')
+  expect(await oldest(share, 2)).toEqual([modest.session, 'more-1'])
+  expect((await factsOf(share)).sessions).toBe(MAX_SESSIONS)
+})
+
+test('a principal for whose sessions too many bytes are kept loses its own oldest', async () => {
+  verifies('promise.10.own-first')
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const modest = new TestClient(share)
+  await initialize(agent, modest)
+  const greedy = new TestClient(share, await createClientToken(share))
+  await initialize(agent, greedy)
+  const each = 256 * 1024
+  await crowd(share, greedy.session, 'more-', MAX_KEPT_BYTES_OF_PRINCIPAL / each, each)
+  void new TestClient(share, greedy.token).initialize()
+  await agent.expect('close')
+  expect(await oldest(share, 2)).toEqual([modest.session, 'more-2'])
+})
+
+test('a session that subscribes may have MAX_KEPT_BYTES_OF_SESSION kept', async () => {
+  verifies('promise.10.named')
+  const { agent, client } = await connected()
+  const filler = 'y'.repeat(MAX_REPLAYED_BYTES - 200)
+  const subscribe = (n: number): Promise<Response> =>
+    client.post(`{"jsonrpc":"2.0","id":${n},"method":"resources/subscribe","params":{"uri":"x:${n}","_meta":{"f":"${filler}"}}}`)
+  const room = Math.floor(MAX_KEPT_BYTES_OF_SESSION / (MAX_REPLAYED_BYTES - 100))
+  for (let n = 0; n < room; n++) {
+    const response = subscribe(n)
+    agent.answer((await agent.expect('call')).header, String(n), '{}')
+    expect((await response).status).toBe(200)
+  }
+  expect(await (await subscribe(room)).json()).toMatchObject({ error: { data: { code: 'SHARE_BUSY' } } })
+})
