@@ -188,10 +188,10 @@ describe('subscriptions/listen', () => {
 
   test('that is not read ends with EVENTS_LOST after a while, and its group goes on', async () => {
     verifies('promise.10.slow-listener')
-    const timers = heldTimers(LISTENER_LAG_MS)
     const { child, ch } = await greeted()
     const { events } = await listen(child, 1, { resourceSubscriptions: ['x:1'] })
     await tellOf(child)
+    const timers = heldTimers(LISTENER_LAG_MS)
     flood(child, ch)
     await child.expect('receipt')
     await vi.waitFor(() => expect(timers.count).toBe(1))
