@@ -29,7 +29,7 @@ function start(share: Share, name: string, ...args: readonly string[]): Promise<
 async function called(agent: Agent, times: number): Promise<void> {
   let seen = 0
   await agent.program.stderr.find((line) => {
-    if (line.includes('"event":"call"') && line.includes('"method":"tools/call"')) seen++
+    if (line.includes('"event":"call.begin"') && line.includes('"method":"tools/call"')) seen++
     return seen >= times ? line : undefined
   }, `${times} calls at the agent`)
 }

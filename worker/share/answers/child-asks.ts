@@ -6,7 +6,7 @@ import { refusalText, resultIn, resultText, rootsRequest } from '../../bridge/as
 import { randomKey } from '../../call-key.ts'
 import { groupOf } from '../../contract/groups.ts'
 import type { AskAnswer, ParkedRow, RetryInput } from '../../contract/share-rpc.ts'
-import { MAX_UNDECIDED_ASKS, ROOTS_IN_LIST_MS, UNDECIDED_ASK_MS } from '../../limits.ts'
+import { GATHER_MS, MAX_UNDECIDED_ASKS, ROOTS_IN_LIST_MS, UNDECIDED_ASK_MS } from '../../limits.ts'
 import { sendFrame } from '../agents/links.ts'
 import type { Askers, RunningAsker } from '../children/askers.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
@@ -43,6 +43,8 @@ const encoder = new TextEncoder()
 export class ChildAsks {
   readonly #parts: Parts
   readonly #undecided = new Set<Undecided>()
+  /** The call whose client was last asked for something certain, and when. */
+  #lastAsked: { readonly key: string; readonly atMs: number } | undefined
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -68,6 +70,12 @@ export class ChildAsks {
     if (mayWait && !isDoubtful) this.#wait({ header, frame, bodyBytes: body.length }, running, parked)
     else this.#refuse(header, running)
     return undefined
+  }
+
+  /** A request that is certainly a call's own goes to its client. */
+  passed(key: string, nowMs: number): void {
+    this.#lastAsked = { key, atMs: nowMs }
+    this.#parts.askers.note(key)
   }
 
   /** A call was answered, and so is none that waits for an answer of its client. */
@@ -125,7 +133,10 @@ export class ChildAsks {
   #hearRoots({ ch, rawId, method }: Ask, callKey: string | undefined): void {
     const { roots, askers } = this.#parts
     const nowMs = Date.now()
-    const known = roots.answerFor(ch, nowMs)
+    // A client that is being asked in this very round is asked for its roots as well: that costs nothing, and the answer is new.
+    const asked = this.#lastAsked
+    const isInRound = asked !== undefined && asked.key === callKey && nowMs - asked.atMs <= GATHER_MS
+    const known = isInRound ? undefined : roots.answerFor(ch, nowMs)
     if (known !== undefined) return this.#respond(ch, rawId, resultText(rawId, known))
     if (roots.hasNone(ch)) return this.#respond(ch, rawId, refusalText(rawId, method))
     const isAsking = roots.isAsking(ch, nowMs)

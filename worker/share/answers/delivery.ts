@@ -157,7 +157,7 @@ export class Delivery {
 
   #noteAsker(ra: string | undefined): void {
     const address = decodeReturnAddress(ra)
-    if (address?.to === 'call') this.#parts.askers.note(address.key)
+    if (address?.to === 'call') this.#parts.childAsks.passed(address.key, Date.now())
   }
 
   /** A call is answered. A spare child was for that call alone; on any other the next may have its turn. */
