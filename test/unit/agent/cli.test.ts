@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { CLOSE } from '../../../protocol/handshake.ts'
 import { allGone, isAlive } from '../../harness/processes.ts'
 import { verifies } from '../../requirements/verifies.ts'
-import { keyOf, ScriptedRelay, type RelayLink } from './scripted-relay.ts'
+import { keyOf, ScriptedRelay, opened, pidOf } from './scripted-relay.ts'
 import { scriptServer } from './script-server.ts'
 import { TestAgent } from './test-agent.ts'
 
@@ -34,20 +34,6 @@ async function stage(args: readonly string[] = FAST, server = SERVER): Promise<S
       await relay[Symbol.asyncDispose]()
     },
   }
-}
-
-/** A welcomed link with one channel. */
-async function opened(relay: ScriptedRelay, ids: 'keep' | 'assign' = 'keep'): Promise<RelayLink> {
-  const link = await relay.link(0)
-  await link.welcome()
-  link.send({ type: 'open', ch: 'c1', ids, asks: 'pass' })
-  return link
-}
-
-async function pidOf(link: RelayLink): Promise<number> {
-  link.call('c1', 999, '{"jsonrpc":"2.0","id":999,"method":"pid"}')
-  const answer = await link.next('answer', ({ key }) => key === keyOf(999))
-  return (JSON.parse(answer.text()) as { result: number }).result
 }
 
 describe.concurrent('leaving', { timeout: 20_000 }, () => {

@@ -6,7 +6,7 @@ import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../..
 import { allGone, isAlive } from '../../harness/processes.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { LocalAgent } from './local-agent.ts'
-import { keyOf, ScriptedRelay, SHARE, type RelayLink } from './scripted-relay.ts'
+import { keyOf, ScriptedRelay, SHARE, opened, pidOf } from './scripted-relay.ts'
 import { scriptServer } from './script-server.ts'
 
 /** Answers with the line it got; `note` sends that many notifications first, `big` answers with so many bytes. */
@@ -41,20 +41,6 @@ async function stage(args: readonly string[] = FAST, server = SERVER): Promise<S
       await relay[Symbol.asyncDispose]()
     },
   }
-}
-
-/** A welcomed link with one channel. */
-async function opened(relay: ScriptedRelay, ids: 'keep' | 'assign' = 'keep'): Promise<RelayLink> {
-  const link = await relay.link(0)
-  await link.welcome()
-  link.send({ type: 'open', ch: 'c1', ids, asks: 'pass' })
-  return link
-}
-
-async function pidOf(link: RelayLink): Promise<number> {
-  link.call('c1', 999, '{"jsonrpc":"2.0","id":999,"method":"pid"}')
-  const answer = await link.next('answer', ({ key }) => key === keyOf(999))
-  return (JSON.parse(answer.text()) as { result: number }).result
 }
 
 describe.concurrent('a call', { timeout: 20_000 }, () => {

@@ -187,3 +187,18 @@ export function spanAfter(bytes: Buffer, marker: string): [number, number] {
   const [value = ''] = /^("(?:[^"\\]|\\.)*"|[^,}\s]+)/.exec(bytes.subarray(from).toString('latin1')) ?? []
   return [from, from + value.length]
 }
+
+/** A welcomed link with one channel. */
+export async function opened(relay: ScriptedRelay, ids: 'keep' | 'assign' = 'keep'): Promise<RelayLink> {
+  const link = await relay.link(0)
+  await link.welcome()
+  link.send({ type: 'open', ch: 'c1', ids, asks: 'pass' })
+  return link
+}
+
+/** Process id of the child of channel `c1`. */
+export async function pidOf(link: RelayLink): Promise<number> {
+  link.call('c1', 999, '{"jsonrpc":"2.0","id":999,"method":"pid"}')
+  const answer = await link.next('answer', ({ key }) => key === keyOf(999))
+  return (JSON.parse(answer.text()) as { result: number }).result
+}
