@@ -23,6 +23,8 @@ export interface Exit {
 export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
+  /** Whether the test writes to its stdin; else it has none. */
+  readonly input?: true
 }
 
 export class Program implements AsyncDisposable {
@@ -33,11 +35,13 @@ export class Program implements AsyncDisposable {
   readonly #name: string
 
   constructor(command: string, args: readonly string[], options: ProgramOptions = {}) {
-    const child = spawn(command, args, {
-      cwd: options.cwd ?? ROOT,
-      env: { ...process.env, ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const cwd = options.cwd ?? ROOT
+    const env = { ...process.env, ...options.env }
+    const child = options.input
+      ? spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] })
+      : spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    // A program that has ended takes no input; whoever waits for its output learns so.
+    child.stdin?.on('error', () => {})
     this.#child = child
     this.#name = [command, ...args].join(' ').slice(0, 200)
     this.stdout = new LineLog(child.stdout)
@@ -57,6 +61,12 @@ export class Program implements AsyncDisposable {
 
   get running(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Writes a line to its stdin. */
+  writeLine(line: string): void {
+    if (this.#child.stdin === null) throw new Error(`${this.#name} has no stdin`)
+    this.#child.stdin.write(`${line}\n`)
   }
 
   /** Sends a signal without waiting. */

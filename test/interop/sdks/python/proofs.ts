@@ -1,0 +1,47 @@
+/** Clients of the Python world: the official SDK and what frameworks make of it. */
+import { join } from 'node:path'
+import { ROOT, run } from '../../../harness/program.ts'
+import { type Command, createShare, fixture, type Relay, startAgent } from '../../../harness/selfhost.ts'
+import type { Proof } from '../../proof.ts'
+import { needsUv, pythonScript, UV_MS } from '../../uv.ts'
+import type { ForeignProgram, Way } from '../foreign-client.ts'
+import { type RestartPlan, restartProof } from '../restarts.ts'
+
+/** The releases that these proofs were written against. */
+const OFFICIAL_SDK = 'mcp==2.3.0'
+
+function script(name: string, ...packages: readonly string[]): Command {
+  return pythonScript(packages, join(ROOT, 'test/interop/sdks/python', `${name}.py`))
+}
+
+async function proveFeatures(relay: Relay, transport: string, path: 'mcp' | 'sse'): Promise<void> {
+  const share = await createShare(relay)
+  await using _agent = await startAgent(share, { command: fixture('echo') })
+  const url = share.shareUrl.replace(/\/mcp$/, `/${path}`)
+  const [name, ...args] = script('official_sdk_features', OFFICIAL_SDK)
+  const exit = await run(name, [...args, transport, url], { boundMs: UV_MS })
+  for (const line of exit.stdout.split('\n').filter(Boolean)) console.log(`    ${line}`)
+  if (exit.code !== 0) throw new Error(exit.stderr.split('\n').slice(-15).join('\n'))
+}
+
+/** The command of a script whose packages are there: the first start downloads, for longer than a step of a proof may take. */
+async function fetched(command: Command): Promise<ForeignProgram> {
+  const [name, ...args] = command
+  const exit = await run(name, [...args.slice(0, -1), '-c', ''], { boundMs: UV_MS })
+  if (exit.code !== 0) throw new Error(exit.stderr.split('\n').slice(-15).join('\n'))
+  return { command }
+}
+
+function restarts(name: string, command: Command, way: Way, limits: Pick<RestartPlan, 'asks' | 'reconnects'>): Proof {
+  return restartProof({ name, needs: needsUv, program: () => fetched(command), ...way, ...limits })
+}
+
+const officialSdk = script('official_sdk', OFFICIAL_SDK)
+const ASKS_ALL = ['elicitation', 'sampling', 'roots'] as const
+
+export const pythonProofs: readonly Proof[] = [
+  { name: `${OFFICIAL_SDK} over Streamable HTTP`, needs: needsUv, run: (relay) => proveFeatures(relay, 'streamable-http', 'mcp') },
+  { name: `${OFFICIAL_SDK} over HTTP+SSE`, needs: needsUv, run: (relay) => proveFeatures(relay, 'sse', 'sse') },
+  { name: `${OFFICIAL_SDK}, its high-level client`, needs: needsUv, run: (relay) => proveFeatures(relay, 'auto', 'mcp') },
+  restarts(OFFICIAL_SDK, officialSdk, { transport: 'http', by: 'key' }, { asks: ASKS_ALL }),
+]

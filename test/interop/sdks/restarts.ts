@@ -1,0 +1,139 @@
+/** One client object through restarts of all that is behind its URL: the server's process, the agent, the relay. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Agent, createShare, fixture, Relay, Selfhost, type Share, startAgent, StateFolder } from '../../harness/selfhost.ts'
+import type { Proof } from '../proof.ts'
+import { ForeignClient, type ForeignProgram, type Way } from './foreign-client.ts'
+
+/** What a client answers to the server's asks, as a part of the tool's text. */
+const ANSWERS = { elicitation: 'Grace', sampling: 'sampled', roots: 'file:///tmp/root' }
+
+export interface RestartPlan extends Way {
+  /** The library and its version. */
+  readonly name: string
+  readonly needs?: Proof['needs']
+  /** Fetches and builds what the program needs, outside the bounds of the proof's own steps, and says how it is started. */
+  readonly program: () => Promise<ForeignProgram>
+  /** What its library lets it answer. */
+  readonly asks: readonly (keyof typeof ANSWERS)[]
+  /** Why its library has to connect anew after the relay was killed, where it has to. */
+  readonly reconnects?: string
+}
+
+/** A relay that can be killed and started again where it was, with one share. */
+class KillableRelay implements AsyncDisposable {
+  readonly #folder: StateFolder
+  readonly #selfhost: Selfhost
+  readonly relay: Relay
+
+  constructor(folder: StateFolder, selfhost: Selfhost) {
+    this.#folder = folder
+    this.#selfhost = selfhost
+    this.relay = new Relay(selfhost, folder)
+  }
+
+  static async start(folder: StateFolder, port = '0'): Promise<KillableRelay> {
+    return new KillableRelay(folder, await Selfhost.start(['--relay-only', '--port', port, '--data', folder.path]))
+  }
+
+  async killAndStart(): Promise<KillableRelay> {
+    await this.#selfhost.program.kill9()
+    return await KillableRelay.start(this.#folder, new URL(this.relay.origin).port)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.relay[Symbol.asyncDispose]()
+  }
+}
+
+function expectEqual(what: string, seen: string, expected: string): void {
+  if (seen !== expected) throw new Error(`${what}: ${seen.slice(0, 500)} instead of ${expected}`)
+}
+
+/** A foreign client of a share whose server, agent and relay are killed one after the other. */
+class RestartRun {
+  readonly #client: ForeignClient
+  readonly #share: Share
+  readonly #journal: string
+  #calls = 0
+
+  constructor(client: ForeignClient, share: Share, journal: string) {
+    this.#client = client
+    this.#share = share
+    this.#journal = journal
+  }
+
+  startAgent(): Promise<Agent> {
+    return startAgent(this.#share, { command: fixture('echo', '--journal', this.#journal) })
+  }
+
+  /** A call that no other is equal to: the journal shows whether it ran twice. */
+  async call(when: string): Promise<void> {
+    const text = `call ${++this.#calls} ${when} grüße 漢字 🙂`
+    expectEqual(`the call ${when}`, await this.#client.call('echo', { text }), text)
+  }
+
+  async list(): Promise<void> {
+    const names = await this.#client.list()
+    if (!names.some((name) => name.endsWith('echo'))) throw new Error(`no tool echo among ${names.join(', ')}`)
+  }
+
+  async ask(asks: RestartPlan['asks']): Promise<void> {
+    if (asks.length === 0) return
+    const text = await this.#client.ask()
+    for (const ask of asks) if (!text.includes(ANSWERS[ask])) throw new Error(`no answer to ${ask} in: ${text}`)
+  }
+
+  /** Ends when the agent knows of it: a call in between may have reached the server, and nobody could say. */
+  async killServer(agent: Agent): Promise<void> {
+    process.kill(Number(await this.#client.call('pid')), 'SIGKILL')
+    const killed = (line: string): true | undefined => (/"channel\.end".*"SIGKILL"/.test(line) ? true : undefined)
+    await agent.program.stderr.find(killed, 'the end of the server')
+  }
+
+  async expectEachOnce(): Promise<void> {
+    const lines = (await readFile(this.#journal, 'utf8')).trim().split('\n')
+    if (lines.length !== this.#calls || new Set(lines).size !== this.#calls) {
+      throw new Error(`${this.#calls} calls were made, and these ran:\n${lines.join('\n')}`)
+    }
+  }
+}
+
+/** Connects once and goes on through the end of the server, the agent and the relay. */
+async function proveRestarts({ program, asks, reconnects, ...way }: RestartPlan): Promise<void> {
+  const started = await program()
+  await using stack = new AsyncDisposableStack()
+  const folder = stack.use(await StateFolder.create())
+  const first = stack.use(await KillableRelay.start(folder))
+  const share = await createShare(first.relay)
+  const client = stack.use(new ForeignClient(share, started, way))
+  const run = new RestartRun(client, share, join(folder.path, 'journal'))
+  const firstAgent = stack.use(await run.startAgent())
+
+  const hello = await client.connect()
+  await run.list()
+  await run.call('before')
+  await run.ask(asks)
+  await run.killServer(firstAgent)
+  await run.call('after the end of the server')
+  await firstAgent.program.kill9()
+  const waiting = run.call('without an agent')
+  waiting.catch(() => {})
+  stack.use(await run.startAgent())
+  await waiting
+  stack.use(await first.killAndStart())
+  if (reconnects !== undefined) await client.connect()
+  await run.call('after the end of the relay')
+  await run.list()
+  await run.ask(asks)
+  await client.close()
+  await run.expectEachOnce()
+  const limit = reconnects === undefined ? '' : `; connected anew after the relay's end: ${reconnects}`
+  console.log(`    ${hello}; asked for ${asks.join(', ') || 'nothing'}; calls tried again: ${client.retries}${limit}`)
+}
+
+/** The proof that a client goes on, as one object, while server, agent and relay are killed and started again. */
+export function restartProof(plan: RestartPlan): Proof {
+  const { name, by, transport, needs } = plan
+  return { name: `${name} by ${by} over ${transport}, through restarts`, ...(needs && { needs }), run: () => proveRestarts(plan) }
+}
