@@ -1,0 +1,58 @@
+/** Errors that only the owner's API and the agents' door have. */
+import type { ErrorRow } from './row.ts'
+
+export const API_ERRORS = {
+  BODY_INVALID: {
+    http: 400,
+    retryable: false,
+    message: 'The body is not what this call takes. Send a JSON object with the documented members.',
+  },
+  OWNER_KEY_NEEDED: { http: 401, retryable: false, message: 'The owner key is needed. Send it as Authorization: Bearer.' },
+  CLAIM_CODE_WRONG: {
+    http: 403,
+    retryable: false,
+    message: 'The claim code is wrong or older than 10 minutes. POST /api/claim without a body and read a new one in the log.',
+  },
+  ROUTE_NOT_FOUND: {
+    http: 404,
+    retryable: false,
+    message: 'There is nothing at this address. MCP addresses end in /mcp or /sse: compare it with the share URL.',
+  },
+  LANE_UNKNOWN: {
+    http: 404,
+    retryable: false,
+    message: 'The share has no such lane. Connect to its first one, whose welcome says how many there are.',
+  },
+  RELAY_CLAIMED: { http: 409, retryable: false, message: 'This relay has an owner already. Use the owner key that was made for it.' },
+  SHARE_LIMIT_REACHED: {
+    http: 409,
+    retryable: false,
+    message: 'The relay keeps no more than 1000000 shares. Delete those that are not used any more.',
+  },
+  JURISDICTION_UNAVAILABLE: {
+    http: 409,
+    retryable: false,
+    message: 'This relay cannot keep a share in a jurisdiction. Deploy it to Cloudflare, or leave jurisdiction out.',
+  },
+  REQUEST_TOO_LARGE: { http: 413, retryable: false, message: 'The body is larger than 16 KiB. Send only the documented members.' },
+  UPGRADE_NEEDED: {
+    http: 426,
+    retryable: false,
+    message: 'This address is for agents and takes WebSockets only. Connect with mcp-edge-agent.',
+  },
+  LINK_VERSION_REFUSED: {
+    http: 426,
+    retryable: false,
+    message: 'The agent and the relay speak different versions of the link. Update the one that is older.',
+  },
+  LANES_UNREACHED: {
+    http: 503,
+    retryable: true,
+    message: 'Some lanes of the share could not be reached, and serve it as before. Send the same request again.',
+  },
+  RELAY_MISCONFIGURED: {
+    http: 500,
+    retryable: true,
+    message: 'The relay is configured wrongly. Its deployer must correct the named variable.',
+  },
+} as const satisfies Record<string, ErrorRow>

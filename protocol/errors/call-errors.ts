@@ -1,0 +1,72 @@
+/** Errors of a call on its way to a server and back. */
+import type { ErrorRow } from './row.ts'
+
+export const CALL_ERRORS = {
+  AGENT_AWAY: {
+    http: 503,
+    rpc: -32003,
+    retryable: true,
+    message: 'No agent is connected to this share. Try again when its owner has started mcp-edge-agent.',
+  },
+  AGENT_LOST: {
+    http: 200,
+    rpc: -32004,
+    retryable: false,
+    message: 'The agent went away before it answered. Check whether the call took effect before you repeat it.',
+  },
+  CHILD_START_FAILED: {
+    http: 200,
+    rpc: -32005,
+    retryable: false,
+    message: 'The server could not be started. Ask its owner, who finds the reason in the log of mcp-edge-agent.',
+  },
+  CHILD_DIED: {
+    http: 200,
+    rpc: -32006,
+    retryable: false,
+    message:
+      'The server ended before it answered. Check whether the call took effect before you repeat it; its owner finds the reason in the log.',
+  },
+  TOO_MANY_CHILDREN: {
+    http: 503,
+    rpc: -32007,
+    retryable: true,
+    message: 'All server processes are busy. Try again later, or let the owner raise --max-children.',
+  },
+  LINE_TOO_LONG: { http: 200, rpc: -32008, retryable: false, message: 'The answer is longer than 64 MiB. Ask for less at a time.' },
+  CHANNEL_CLOSED: {
+    http: 200,
+    rpc: -32009,
+    retryable: true,
+    message: 'The session ended before the server answered. Start a new one, and check data.executed before you repeat the call.',
+  },
+  CANCELLED: { http: 200, rpc: -32010, retryable: false, message: 'The call was cancelled by its client. Nothing more will come for it.' },
+  BACKLOG_FULL: { http: 503, rpc: -32011, retryable: true, message: 'The server does not read its input fast enough. Try again later.' },
+  ALREADY_EXECUTED: {
+    http: 200,
+    rpc: -32012,
+    retryable: false,
+    message: 'The call ran, but its answer is no longer kept. Check its effect instead of repeating it.',
+  },
+  EVENTS_LOST: {
+    http: 200,
+    rpc: -32016,
+    retryable: false,
+    message: 'This stream was left too long ago, and part of what came for it is gone. Check the effect of a call before you repeat it.',
+  },
+  EVENT_ID_UNKNOWN: {
+    http: 400,
+    rpc: -32000,
+    retryable: false,
+    message: 'This Last-Event-ID names no stream of this session. Open the stream again without it.',
+  },
+  SHARE_BUSY: { http: 503, rpc: -32013, retryable: true, message: 'The share has too many calls or sessions open. Try again later.' },
+  UPLOAD_BROKEN: { http: 200, rpc: -32014, retryable: true, message: 'The request did not reach the agent whole. Send it again.' },
+  CLIENT_UNREACHABLE: {
+    http: 200,
+    rpc: -32015,
+    retryable: false,
+    message: 'The client has no stream open to be asked on. It should open one with GET, or ask again during a call.',
+  },
+  INTERNAL: { http: 500, rpc: -32603, retryable: true, message: 'The relay failed. Try again, and show its owner the log.' },
+} as const satisfies Record<string, ErrorRow>
