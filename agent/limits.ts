@@ -117,3 +117,10 @@ export const OVERSIZED_TAIL_BYTES = 8192
 
 /** Shortest secret that is masked: shorter values would blank out ordinary text. */
 export const MASK_MIN_CHARS = 6
+
+/** How long a server may take to list its tools for a policy; then it has none. As long as it may take to start. */
+export const TOOL_LIST_MS = 30_000
+/** Pages of a server's list of tools that are asked for: more than any server has, and an end for one that names no last page. */
+export const MAX_LIST_PAGES = 100
+/** Calls that wait for that list in one process; who sends more is refused. */
+export const MAX_CALLS_BEHIND_LIST = 256

@@ -3,6 +3,8 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { startChild, type Child, type ChildHandlers } from './server/child.ts'
 import { findEra } from './server/era.ts'
+import { policedStart } from './server/policed-child.ts'
+import { PolicyJudge } from '../protocol/policy/judge.ts'
 import { AgentExit, EXIT } from './exit.ts'
 import type { Guard } from './server/guard.ts'
 import { Lanes } from './link/lanes.ts'
@@ -44,7 +46,8 @@ export async function run(context: RunContext): Promise<void> {
   const spec = { command, args, cwd, env: context.childEnv }
   const start = (handlers: ChildHandlers): Child => startChild(spec, handlers, { guard, mask: context.mask, platform })
   const finding = findEra(settings.era, { startChild: start, version: context.version, log })
-  const lanes = new Lanes({ settings, url, log, version: context.version, finding, startChild: start })
+  const startPoliced = policedStart(new PolicyJudge([settings.policy]), start)
+  const lanes = new Lanes({ settings, url, log, version: context.version, finding, startChild: startPoliced })
   kill.addEventListener(
     'abort',
     () => {

@@ -67,6 +67,18 @@ export function agentCommand(): Command {
         .default([], 'none'),
     )
     .addOption(option('--cwd <folder>', 'folder that the server runs in', 'MCP_EDGE_CWD'))
+    .addOption(flag('--read-only', 'only tools that say they only read', 'MCP_EDGE_READ_ONLY'))
+    .addOption(
+      option('--allow <pattern>', 'only tools of this name, where * stands for anything; repeatable', 'MCP_EDGE_ALLOW')
+        .argParser(collect)
+        .default([], 'all'),
+    )
+    .addOption(option('--deny <pattern>', 'no tools of this name; repeatable', 'MCP_EDGE_DENY').argParser(collect).default([], 'none'))
+    .addOption(
+      option('--argument <rule>', "bounds a tool's arguments: 'read_file(path^=/home/me/docs)'; repeatable", 'MCP_EDGE_ARGUMENT')
+        .argParser(collect)
+        .default([], 'none'),
+    )
     .addOption(
       flag(
         '--tell-stderr',

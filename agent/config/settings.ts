@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
 import { AgentExit, EXIT } from '../exit.ts'
 import { MAX_CHILDREN } from '../limits.ts'
+import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 
 /** Options as they come from the command line and from `MCP_EDGE_…` variables. */
@@ -20,6 +21,10 @@ export interface RawOptions {
   readonly spare: string
   readonly env: readonly string[]
   readonly cwd?: string
+  readonly readOnly?: boolean
+  readonly allow: readonly string[]
+  readonly deny: readonly string[]
+  readonly argument: readonly string[]
   readonly tellStderr?: boolean
   readonly reconnectDelay: string
   readonly maxRetries: string
@@ -48,6 +53,8 @@ export interface AgentSettings {
   readonly hasSpare: boolean
   readonly env: readonly string[]
   readonly cwd: string
+  /** What may be asked of the server, whatever the relay allows. */
+  readonly policy: Policy
   /** Whether a client is told what its own process wrote to stderr before it failed. */
   readonly tellsStderr: boolean
   readonly reconnectDelayMs: number
@@ -94,6 +101,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session',
     env: raw.env,
     cwd,
+    policy: policyOf(raw),
     // What one process for all has logged is of all clients.
     tellsStderr: raw.tellStderr === true && raw.isolate === 'session',
     reconnectDelayMs: durationMs('--reconnect-delay', raw.reconnectDelay, 1),
@@ -104,6 +112,14 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     command: program,
     args,
   }
+}
+
+function policyOf({ readOnly, allow, deny, argument }: RawOptions): Policy {
+  const allowed = allow.length === 0 ? {} : { allow }
+  const tools = allow.length + deny.length === 0 ? {} : { tools: { ...allowed, deny } }
+  const policy = readPolicy({ ...(readOnly === true ? { access: 'read' } : {}), ...tools, arguments: argument })
+  if (!policy.ok) throw usage(`--allow, --deny or --argument: ${policy.error}.`)
+  return policy.value
 }
 
 /** A name that follows from machine, folder and command, so that a restarted agent replaces its former link. */

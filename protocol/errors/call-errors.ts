@@ -41,6 +41,19 @@ export const CALL_ERRORS = {
     message: 'The session ended before the server answered. Start a new one, and check data.executed before you repeat the call.',
   },
   CANCELLED: { http: 200, rpc: -32010, retryable: false, message: 'The call was cancelled by its client. Nothing more will come for it.' },
+  // One answer for what is denied and for what does not exist: nobody learns by asking what there is.
+  NOT_OFFERED: {
+    http: 200,
+    rpc: -32602,
+    retryable: false,
+    message: 'The server does not offer this, or you may not use it. List what is offered, or ask the owner of the share for more.',
+  },
+  LIST_UNREADABLE: {
+    http: 200,
+    rpc: -32603,
+    retryable: false,
+    message: 'What the server lists cannot be read for certain, so it is withheld. Show its owner what the server prints.',
+  },
   BACKLOG_FULL: { http: 503, rpc: -32011, retryable: true, message: 'The server does not read its input fast enough. Try again later.' },
   ALREADY_EXECUTED: {
     http: 200,

@@ -73,6 +73,9 @@ const CLOSED = {
     ),
     'promise.9.forged': promised('A token, key or share id with anything changed is refused, and no object comes to be for it.'),
     'promise.9.own-door': promised('Each kind of token opens its own door only.'),
+    'promise.9.agent-policy': promised(
+      'What the agent is told to keep from clients no relay can let through, in lists or calls, by any door.',
+    ),
     'promise.9.before-upgrade': promised('Authentication comes before an upgrade.'),
     'promise.9.environment': promised('The server gets an allow-listed environment, with none of our variables.'),
     'promise.9.no-shell': promised('No shell starts the server.'),

@@ -17,6 +17,7 @@ const RPC_ROWS = ROWS.filter(({ rpc }) => rpc !== undefined)
 const SPECIFIED: Readonly<Record<string, number>> = {
   METHOD_UNKNOWN: -32601,
   ENVELOPE_INVALID: -32602,
+  NOT_OFFERED: -32602,
   PARAMS_INVALID: -32602,
   STATE_REFUSED: -32602,
   HEADER_MISMATCH: -32020,

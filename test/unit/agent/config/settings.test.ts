@@ -10,6 +10,9 @@ const RAW: RawOptions = {
   idleStop: '30m',
   spare: '0',
   env: [],
+  allow: [],
+  deny: [],
+  argument: [],
   reconnectDelay: '1s',
   maxRetries: '0',
   keepalive: '30s',
@@ -113,4 +116,20 @@ test('defaultName() is stable per machine, folder and command, and a valid name'
     expect(other).not.toBe(name)
   expect(defaultName('ü'.repeat(300), '/', ['x'])).toMatch(/^[\w.-]{1,64}$/)
   expect(defaultName('', '/', ['x'])).toMatch(/^agent-/)
+})
+
+test('readAgentSettings() makes one policy of --read-only, --allow, --deny and --argument', () => {
+  expect(readAgentSettings(RAW, ['x'], AROUND).policy).toEqual({ access: 'admin', arguments: [], hold: [] })
+  const bounded = { ...RAW, readOnly: true, allow: ['read_*'], deny: ['read_secret'], argument: ['read_file(path^=/docs)'] }
+  expect(readAgentSettings(bounded, ['x'], AROUND).policy).toMatchObject({
+    access: 'read',
+    tools: { allow: ['read_*'], deny: ['read_secret'] },
+    arguments: [{ tool: 'read_file' }],
+  })
+  expect(readAgentSettings({ ...RAW, deny: ['x'] }, ['x'], AROUND).policy.tools).toEqual({ deny: ['x'] })
+})
+
+test('readAgentSettings() says what is wrong with a rule', () => {
+  expect(() => readAgentSettings({ ...RAW, argument: ['read_file'] }, ['x'], AROUND)).toThrow(/--argument.*read_file/)
+  expect(() => readAgentSettings({ ...RAW, allow: [''] }, ['x'], AROUND)).toThrow(/tools\.allow/)
 })

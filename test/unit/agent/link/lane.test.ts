@@ -22,6 +22,7 @@ const SETTINGS: AgentSettings = {
   hasSpare: false,
   env: [],
   cwd: '/',
+  policy: { access: 'admin', arguments: [], hold: [] },
   tellsStderr: false,
   reconnectDelayMs: 1,
   maxRetries: 0,

@@ -1,0 +1,106 @@
+/** The members of a JSON object in bytes, each as it was sent: `JSON.parse` would hide that a key stands twice. */
+import {
+  BACKSLASH,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  readPlainKey,
+  ScanFault,
+  skipSpace,
+  skipString,
+  skipValue,
+} from '../json-skip.ts'
+import type { Span } from '../json-scan.ts'
+import { foldKey } from '../routing-keys.ts'
+
+/** More members than any object has that a policy looks at. */
+const MAX_MEMBERS = 1024
+
+export interface Member {
+  readonly key: string
+  /** Of the value. */
+  readonly span: Span
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** What `read` gives, or undefined where the bytes are not what it needs. */
+export function orUndefined<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (fault) {
+    // Of the scan, of bytes that are no UTF-8, of an escape that is none.
+    if (fault instanceof ScanFault || fault instanceof TypeError || fault instanceof SyntaxError) return undefined
+    throw fault
+  }
+}
+
+/**
+ * The value of the one member of this name, or undefined when there is none.
+ *
+ * @throws {ScanFault} when two keys could be read as this one, or one that is not it.
+ */
+export function memberNamed(members: readonly Member[], name: string): Span | undefined {
+  const folded = foldKey(name)
+  const alike = members.filter(({ key }) => foldKey(key) === folded)
+  const [only] = alike
+  if (only === undefined) return undefined
+  if (alike.length > 1 || only.key !== name) throw new ScanFault('look_alike_key', name)
+  return only.span
+}
+
+/** @throws {ScanFault} when no object stands there, or one with more than MAX_MEMBERS members. */
+export function membersAt(bytes: Uint8Array, start: number): Member[] {
+  if (bytes[start] !== OPEN_OBJECT) throw new ScanFault('not_json')
+  const members: Member[] = []
+  let at = skipSpace(bytes, start + 1)
+  if (bytes[at] === CLOSE_OBJECT) return members
+  for (;;) {
+    if (bytes[at] !== QUOTE) throw new ScanFault('not_json')
+    const keyEnd = skipString(bytes, at)
+    const key = readPlainKey(bytes, at, keyEnd) ?? decodeText(bytes, [at, keyEnd])
+    at = skipSpace(bytes, keyEnd)
+    if (bytes[at] !== COLON) throw new ScanFault('not_json')
+    const from = skipSpace(bytes, at + 1)
+    const end = skipValue(bytes, from)
+    members.push({ key, span: [from, end] })
+    if (members.length > MAX_MEMBERS) throw new ScanFault('too_many_members')
+    at = skipSpace(bytes, end)
+    if (bytes[at] === CLOSE_OBJECT) return members
+    if (bytes[at] !== COMMA) throw new ScanFault('not_json')
+    at = skipSpace(bytes, at + 1)
+  }
+}
+
+/** @throws {ScanFault} when no array stands there. */
+export function elementsAt(bytes: Uint8Array, start: number): Span[] {
+  if (bytes[start] !== OPEN_ARRAY) throw new ScanFault('not_json')
+  const spans: Span[] = []
+  let at = skipSpace(bytes, start + 1)
+  if (bytes[at] === CLOSE_ARRAY) return spans
+  for (;;) {
+    const end = skipValue(bytes, at)
+    spans.push([at, end])
+    at = skipSpace(bytes, end)
+    if (bytes[at] === CLOSE_ARRAY) return spans
+    if (bytes[at] !== COMMA) throw new ScanFault('not_json')
+    at = skipSpace(bytes, at + 1)
+  }
+}
+
+/** The value if it is a text. */
+export function textAt(bytes: Uint8Array, span: Span): string | undefined {
+  return bytes[span[0]] === QUOTE ? decodeText(bytes, span) : undefined
+}
+
+/** @throws {TypeError | SyntaxError | ScanFault} for what is no JSON text in UTF-8. */
+function decodeText(bytes: Uint8Array, [from, to]: Span): string {
+  const raw = utf8.decode(bytes.subarray(from, to))
+  const value: unknown = bytes.subarray(from, to).includes(BACKSLASH) ? JSON.parse(raw) : raw.slice(1, -1)
+  if (typeof value !== 'string') throw new ScanFault('not_json')
+  return value
+}

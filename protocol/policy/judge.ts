@@ -1,0 +1,73 @@
+/** Says what several policies together allow: the strictest wins. Pure; knows names and facts of tools, not messages. */
+import { type Argument, keepsArgumentRules } from './argument-rules.ts'
+import { matchesFolded, matchesGlob } from './name-glob.ts'
+import type { Access, NameRule, Policy } from './policy.ts'
+
+/** What a tool says of itself in its annotations (MCP, `ToolAnnotations`); what it does not say counts as the worse. */
+export interface ToolFacts {
+  readonly isReadOnly: boolean
+  readonly isDestructive: boolean
+}
+
+/** `held`: allowed once the owner agrees. */
+export type Judgement = 'allowed' | 'held' | 'denied'
+
+export class PolicyJudge {
+  readonly #policies: readonly Policy[]
+  /** Whether nothing is bounded: then methods pass that the relay does not know. */
+  readonly isOpen: boolean
+  /** Whether what a tool says of itself decides about it. */
+  readonly needsToolFacts: boolean
+
+  constructor(policies: readonly Policy[]) {
+    this.#policies = policies
+    this.isOpen = policies.every(isBare)
+    this.needsToolFacts = policies.some(({ access }) => access !== 'admin')
+  }
+
+  /** Whether a tool may be seen and called at all. `facts`: undefined for one that is in no list. */
+  tool(name: string, facts: ToolFacts | undefined): boolean {
+    return (
+      this.isOpen || (facts !== undefined && this.#policies.every(({ access, tools }) => permits(access, facts) && isNamed(tools, name)))
+    )
+  }
+
+  /** Whether a call of it may be made. `args`: as `keepsArgumentRules` wants them. */
+  toolCall(name: string, facts: ToolFacts | undefined, args: readonly Argument[] | undefined): Judgement {
+    if (!this.tool(name, facts) || !this.#policies.every((policy) => keepsArgumentRules(policy.arguments, name, args))) return 'denied'
+    return this.#policies.some(({ hold }) => hold.some((glob) => matchesFolded(glob, name))) ? 'held' : 'allowed'
+  }
+
+  prompt(name: string): boolean {
+    return this.#policies.every(({ prompts }) => isNamed(prompts, name))
+  }
+
+  /** Of a resource, or of a template's text. */
+  resource(uri: string): boolean {
+    return this.#policies.every(({ resources }) => resources === undefined || (!isEvasiveUri(uri) && isNamed(resources, uri)))
+  }
+}
+
+function isBare({ access, tools, prompts, resources, arguments: rules, hold }: Policy): boolean {
+  const hasNames = tools !== undefined || prompts !== undefined || resources !== undefined
+  return access === 'admin' && !hasNames && rules.length === 0 && hold.length === 0
+}
+
+function permits(access: Access, { isReadOnly, isDestructive }: ToolFacts): boolean {
+  return access === 'admin' || isReadOnly || (access === 'write' && !isDestructive)
+}
+
+/** What is forbidden is forbidden in every spelling; what is allowed is so in one. */
+function isNamed(rule: NameRule | undefined, name: string): boolean {
+  if (rule === undefined) return true
+  if (rule.deny.some((glob) => matchesFolded(glob, name))) return false
+  return rule.allow === undefined || rule.allow.some((glob) => matchesGlob(glob, name))
+}
+
+/** A URI that could lead elsewhere than it spells (RFC 3986 §6.2.2): a rule on its text would bound nothing. */
+// oxlint-disable-next-line no-control-regex
+const EVASIVE_URI = /(?:^|[/\\:])\.{1,2}(?:[/\\?#]|$)|%(?:2e|2f|5c|25|00)|[\\\0-\x20\x7f]/i
+
+function isEvasiveUri(uri: string): boolean {
+  return EVASIVE_URI.test(uri) || EVASIVE_URI.test(uri.normalize('NFKC'))
+}
