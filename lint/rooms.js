@@ -38,7 +38,7 @@ const ROOMS = {
   'worker/lanes.ts': ['protocol', 'worker/access'],
   'worker/access': [...CONTRACT, 'worker/env.ts', 'worker/problem.ts'],
   'worker/carry': ACCESS,
-  'worker/registry': ACCESS,
+  'worker/registry': [...ACCESS, 'worker/carry'],
   'worker/api': [...ACCESS, 'worker/carry'],
   'worker/agent-route.ts': [...ACCESS, 'worker/carry'],
   'worker/mcp/message.ts': WORKER_BASE.concat('worker/bridge'),

@@ -266,3 +266,16 @@ export const UNTAKEN_MS = 2 * KEEPALIVE_MS + 5_000
 
 /** Ended GET streams whose place is remembered, where the agent cannot hold messages for them: two names and a number each. */
 export const MAX_LEFT_STREAMS = 1_000
+
+/** How long one lane may take over an order of its owner's before it counts as not reached: it is told again. */
+export const LANE_ORDER_MS = 10_000
+
+/** How soon the registry tells lanes again what they have not heard, at first; each time in vain doubles it. */
+export const RETELL_MS = 2_000
+export const MAX_RETELL_MS = 300_000
+
+/** Changes that the registry tells again at a time: of 64 lanes each, below the 1,000 requests that the platform lets one event make. */
+export const MAX_RETOLD = 15
+
+/** Links that a share may have: each is a row, and an owner can look through so many. What has ended gives way first. */
+export const MAX_LINKS = 1_000

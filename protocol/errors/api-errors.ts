@@ -29,6 +29,16 @@ export const API_ERRORS = {
     retryable: false,
     message: 'The relay keeps no more than 1000000 shares. Delete those that are not used any more.',
   },
+  TOKEN_NOT_FOUND: {
+    http: 404,
+    retryable: false,
+    message: "The share has no such token, or it was revoked. Compare its id with the list of the share's tokens.",
+  },
+  TOKEN_LIMIT_REACHED: {
+    http: 409,
+    retryable: false,
+    message: 'The share has 1000 tokens that have not ended. Revoke those that are not used any more.',
+  },
   JURISDICTION_UNAVAILABLE: {
     http: 409,
     retryable: false,
@@ -48,7 +58,7 @@ export const API_ERRORS = {
   LANES_UNREACHED: {
     http: 503,
     retryable: true,
-    message: 'Some lanes of the share could not be reached, and serve it as before. Send the same request again.',
+    message: 'Some lanes of the share could not be reached, and serve it as before. The relay tells them again until they have heard.',
   },
   RELAY_MISCONFIGURED: {
     http: 500,

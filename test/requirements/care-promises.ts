@@ -83,6 +83,9 @@ const CLOSED = {
     'promise.9.preflight': promised('A preflight is answered before authentication.'),
     'promise.9.unclaimed': promised('A fresh relay answers 503 `RELAY_UNCLAIMED` to all but `/healthz` and a claim.'),
     'promise.9.claimed-once': promised('A claim needs the code from the log, and there is one owner only.'),
+    'promise.9.change-told': promised(
+      'What an owner changes or revokes reaches every object of the share: what was not reached is told again until it has heard.',
+    ),
     'promise.9.expires': promised('A credential is refused from the moment on that it expires, and all are when the share ends.'),
   },
 } as const satisfies Section
@@ -110,6 +113,7 @@ const BOUNDED = {
     ),
     'promise.10.unread': promised('A server that does not read gets no more than 16 MiB; what comes then fails as `BACKLOG_FULL`.'),
     'promise.10.asks': promised('A server cannot have more requests open than there is room for.'),
+    'promise.10.links': promised('A share has at most 1,000 links that have not ended; those that have give way.'),
     'promise.10.memory': promised('What is kept of lists, verified credentials and tables is bounded: the oldest goes.'),
     'promise.10.rows': promised('No row outlives what it speaks of, and none is looked for by reading all.'),
     'promise.10.named': promised('Every overflow is an error with a name and advice, and its numbers are those of `limits.ts`.'),

@@ -2,8 +2,11 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
+import { verifies } from '../requirements/verifies.ts'
 import { askAsOwner, createShare, ORIGIN } from './harness/relay.ts'
+import type { NewLink } from '../../worker/contract/registry-rpc.ts'
 import type { RegistryObject } from '../../worker/contract/objects.ts'
+import { ShareTable } from '../../worker/registry/shares.ts'
 
 const YEAR_MS = 365 * 24 * 60 * 60_000
 const OLD_MS = 31 * 24 * 60 * 60_000
@@ -12,7 +15,12 @@ function share(id: string, createdAtMs: number, expiresAtMs = Date.now() + YEAR_
   return { id, name: 'n', createdAtMs, expiresAtMs }
 }
 
-function inRegistry<T>(name: string, look: (registry: RegistryObject, sql: SqlStorage) => T): Promise<T> {
+function link(id: string, more: Partial<NewLink> = {}): NewLink {
+  const createdAtMs = Date.now()
+  return { id, kind: 'client', name: 'n', createdAtMs, expiresAtMs: createdAtMs + 60_000, ceilingMs: createdAtMs + YEAR_MS, ...more }
+}
+
+function inRegistry<T>(name: string, look: (registry: RegistryObject, sql: SqlStorage) => T | Promise<T>): Promise<T> {
   return runInDurableObject(env.REGISTRY.getByName(name), (registry, { storage }) => look(registry, storage.sql))
 }
 
@@ -24,7 +32,7 @@ test('shares() gives every share once, newest first, page by page, those of one 
   const ids = await inRegistry('pages', (registry, sql) => {
     sql.exec(
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
-       INSERT INTO shares SELECT printf('s%05d', i), 'n', i / 700, ?, NULL, 0, 0 FROM n`,
+       INSERT INTO shares (id, name, created_at_ms, expires_at_ms, made, ending) SELECT printf('s%05d', i), 'n', i / 700, ?, 0, 0 FROM n`,
       Date.now() + YEAR_MS,
     )
     const pages = [registry.shares()]
@@ -38,15 +46,15 @@ test('shares() gives every share once, newest first, page by page, those of one 
 })
 
 test('addShare() counts what comes and goes, and refuses above a million', async () => {
-  const told = await inRegistry('count', (registry, sql) => {
-    for (let at = 0; at < 5; at++) registry.addShare(share(`s${at}`, at), undefined)
-    registry.removeShare('s1')
-    registry.removeShare('s1')
+  const told = await inRegistry('count', async (registry, sql) => {
+    for (let at = 0; at < 5; at++) registry.addShare(share(`s${at}`, at), undefined, [])
+    await registry.endShare('s1')
+    await registry.endShare('s1')
     const counted = countIn(sql)
     sql.exec('UPDATE share_count SET count = 1000000')
-    const refused = registry.addShare(share('s9', 9), undefined)
-    registry.removeShare('s2')
-    return { counted, refused, taken: registry.addShare(share('s9', 9), undefined) }
+    const refused = registry.addShare(share('s9', 9), undefined, [])
+    await registry.endShare('s2')
+    return { counted, refused, taken: registry.addShare(share('s9', 9), undefined, []) }
   })
   expect(told).toEqual({ counted: [4, 4], refused: false, taken: true })
 })
@@ -54,20 +62,20 @@ test('addShare() counts what comes and goes, and refuses above a million', async
 test('addShare() drops shares that expired 30 days before, and counts them out', async () => {
   const counted = await inRegistry('old', (registry, sql) => {
     const nowMs = Date.now()
-    for (let at = 0; at < 3; at++) registry.addShare(share(`s${at}`, 0, nowMs - OLD_MS), undefined)
-    registry.addShare(share('fresh', nowMs), undefined)
-    return [...countIn(sql), registry.share('s0'), registry.share('fresh')?.id]
+    for (let at = 0; at < 3; at++) registry.addShare(share(`s${at}`, 0, nowMs - OLD_MS), undefined, [link('a')])
+    registry.addShare(share('fresh', nowMs), undefined, [])
+    return [...countIn(sql), registry.share('s0'), registry.links('s0').length, registry.share('fresh')?.id]
   })
-  expect(counted).toEqual([1, 1, undefined, 'fresh'])
+  expect(counted).toEqual([1, 1, undefined, 0, 'fresh'])
 })
 
 test('adopt() lets no object come to be for a share that has ended or expired, or never was', async () => {
-  const adopted = await inRegistry('adopt', (registry) => {
-    registry.addShare(share('lives', 1), undefined)
-    registry.addShare(share('ends', 1), undefined)
-    registry.addShare(share('expired', 1, Date.now() - 1), undefined)
-    registry.endShare('ends')
-    return ['lives', 'ends', 'expired', 'never'].map((id) => [registry.adopt(id)?.id, registry.share(id)?.isMade])
+  const adopted = await inRegistry('adopt', (registry, sql) => {
+    registry.addShare(share('lives', 1), undefined, [])
+    registry.addShare(share('ends', 1), undefined, [])
+    registry.addShare(share('expired', 1, Date.now() - 1), undefined, [])
+    sql.exec("UPDATE shares SET ending = 1 WHERE id = 'ends'")
+    return ['lives', 'ends', 'expired', 'never'].map((id) => [registry.adopt(id)?.settings.id, registry.share(id)?.isMade])
   })
   expect(adopted).toEqual([
     ['lives', true],
@@ -75,6 +83,76 @@ test('adopt() lets no object come to be for a share that has ended or expired, o
     [undefined, false],
     [undefined, undefined],
   ])
+})
+
+test('a list of shares from before there were links is read as it is, and its shares get links like others', async () => {
+  const told = await inRegistry('old rows', (registry, sql) => {
+    sql.exec(`
+      DROP TABLE shares;
+      CREATE TABLE shares (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, location TEXT, made INTEGER NOT NULL, ending INTEGER NOT NULL) WITHOUT ROWID;
+      INSERT INTO shares VALUES ('old', 'n', 1, ${Date.now() + YEAR_MS}, 'weur', 1, 0)`)
+    const table = new ShareTable(sql)
+    return [table.get('old'), registry.links('old'), registry.addLink('old', link('a'))]
+  })
+  expect(told).toMatchObject([
+    { id: 'old', location: 'weur', isMade: true, trust: { version: 1, isPaused: false } },
+    [],
+    { id: 'a', version: 2, isRevoked: false },
+  ])
+})
+
+test('linkTrust() and shareTrust() say what is decided, with the state of the share at its last change', async () => {
+  const told = await inRegistry('trust', async (registry) => {
+    registry.addShare(share('s', 1), undefined, [link('first')])
+    const made = [registry.shareTrust('s')?.version, registry.linkTrust('s', 'first')?.version]
+    registry.addLink('s', link('second', { policy: '{}' }))
+    const changed = await registry.changeLink('s', 'second', { expiresAtMs: 5, name: 'x' })
+    await registry.changeLink('s', 'first', { isRevoked: true })
+    const trusts = ['first', 'second', 'never'].map((id) => registry.linkTrust('s', id))
+    return { made, changed, trusts, share: registry.shareTrust('s'), foreign: registry.linkTrust('other', 'first') }
+  })
+  expect(told).toMatchObject({
+    made: [1, 1],
+    changed: { value: { name: 'x' }, unreached: [] },
+    trusts: [
+      { id: 'first', version: 4, kind: 'client', isRevoked: true },
+      { id: 'second', version: 3, expiresAtMs: 5, isRevoked: false, policy: '{}' },
+      undefined,
+    ],
+    share: { version: 4, isPaused: false },
+  })
+  expect(told.foreign).toBeUndefined()
+})
+
+test('changeLink() lets no link outlive its credential, and brings none back', async () => {
+  const told = await inRegistry('ceiling', async (registry) => {
+    registry.addShare(share('s', 1), undefined, [link('a', { ceilingMs: 100, expiresAtMs: 200 })])
+    const made = registry.linkTrust('s', 'a')?.expiresAtMs
+    const longer = await registry.changeLink('s', 'a', { expiresAtMs: 300 })
+    await registry.changeLink('s', 'a', { isRevoked: true })
+    return [made, longer?.value.expiresAtMs, await registry.changeLink('s', 'a', { expiresAtMs: 50 }), registry.links('s')]
+  })
+  expect(told).toEqual([100, 100, undefined, []])
+})
+
+test('addLink() keeps a thousand that have not ended, and of the others the latest', async () => {
+  verifies('promise.10.links')
+  const told = await inRegistry('links', async (registry) => {
+    registry.addShare(share('s', 1), undefined, [])
+    for (let at = 0; at < 1000; at++) registry.addLink('s', link(`l${at}`))
+    const full = registry.addLink('s', link('more'))
+    await registry.changeLink('s', 'l7', { isRevoked: true })
+    await registry.changeLink('s', 'l8', { expiresAtMs: Date.now() })
+    const taken = [registry.addLink('s', link('one')), registry.addLink('s', link('two')), registry.addLink('s', link('three'))]
+    return [
+      full,
+      taken.map((one) => one !== false),
+      registry.linkTrust('s', 'l7'),
+      registry.linkTrust('s', 'l8'),
+      registry.links('s').length,
+    ]
+  })
+  expect(told).toEqual([false, [true, true, false], undefined, undefined, 1000])
 })
 
 test('GET /api/shares gives pages, and refuses a place that it has not given', async () => {

@@ -49,3 +49,9 @@ export function toHex(bytes: Uint8Array): string {
   for (const byte of bytes) text += HEX[byte] ?? ''
   return text
 }
+
+/** The bytes that lower-case hex digits spell; undefined for anything else. */
+export function fromHex(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!/^(?:[\da-f]{2})*$/.test(text)) return undefined
+  return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16))
+}

@@ -3,11 +3,13 @@ import { Hono } from 'hono'
 import type { RouteEnv } from '../access/claim-gate.ts'
 import { log } from '../log.ts'
 import { claim } from './claim.ts'
+import { links } from './links.ts'
 import { problemResponse } from '../problem.ts'
 import { shares } from './shares.ts'
 
 export const api = new Hono<RouteEnv>()
   .route('/claim', claim)
+  .route('/shares/:share/tokens', links)
   .route('/shares', shares)
   .all('/claim', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
   .all('/*', () => problemResponse('ROUTE_NOT_FOUND'))

@@ -1,17 +1,6 @@
-/** Gives the owner's orders to all lanes of a share, and puts together what the lanes know. */
-import type { Env } from '../env.ts'
-import { type Lane, laneAt, laneCount } from '../lanes.ts'
-import { isRetryable } from '../carry/share-client.ts'
-import type { AdminCommand, ShareFacts } from '../contract/share-rpc.ts'
-import type { Location } from '../contract/locations.ts'
-import { laneStub } from '../carry/share-stub.ts'
-
-/** What became of an order to one lane. `facts`: of a share that the lane still knew. */
-export interface LaneFacts {
-  readonly lane: number
-  readonly isReached: boolean
-  readonly facts?: ShareFacts | undefined
-}
+/** Puts together what the lanes of a share know. */
+import type { LaneFacts } from '../carry/lane-orders.ts'
+import type { ShareFacts } from '../contract/share-rpc.ts'
 
 interface MergedAgent {
   readonly name: string
@@ -21,29 +10,6 @@ interface MergedAgent {
   readonly connectedAtMs: number
   /** Lanes that it has a link to, of a share that has several. */
   readonly lanes?: readonly number[]
-}
-
-/** Enough for an object that was reset under the order; one that is gone for longer is reported. */
-const TRIES = 3
-
-/**
- * Gives every lane an order, all at once, and tries again where that can help. Never rejects: a lane that was not reached
- * is said to be so. `share` must be an id that was found to be ours.
- */
-export function askLanes(env: Env, share: string, command: AdminCommand, location?: Location): Promise<LaneFacts[]> {
-  const lanes = Array.from({ length: laneCount(share) }, (_, index) => laneAt(share, index)).filter((lane) => lane !== undefined)
-  return Promise.all(lanes.map((lane) => askLane(env, lane, command, location)))
-}
-
-async function askLane(env: Env, lane: Lane, command: AdminCommand, location: Location | undefined): Promise<LaneFacts> {
-  for (let tries = 1; ; tries++) {
-    try {
-      const facts = await laneStub(env, lane, location).admin(command)
-      return { lane: lane.index, isReached: true, facts }
-    } catch (error) {
-      if (tries === TRIES || !isRetryable(error)) return { lane: lane.index, isReached: false }
-    }
-  }
 }
 
 /** Of a share that nobody has used yet, or that has ended. */

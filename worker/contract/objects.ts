@@ -1,7 +1,7 @@
 /** The Durable Objects as their callers see them. The classes implement these interfaces, so that no caller imports a class. */
 import type { ListingOrder } from './listings.ts'
 import type { Location } from './locations.ts'
-import type { ClaimOutcome, RelaySecrets, ShareRecord } from './registry-rpc.ts'
+import type { Adoption, Changed, ClaimOutcome, LinkChange, LinkRecord, NewLink, RelaySecrets, ShareRecord } from './registry-rpc.ts'
 import type {
   AdminCommand,
   AskAnswer,
@@ -19,6 +19,7 @@ import type {
   SubscribeOrder,
   ShareSettings,
 } from './share-rpc.ts'
+import type { LinkTrust, ShareTrust } from './trust-rpc.ts'
 
 /** The object of a share, or of a lane of one, as a Worker calls it. Stream sockets and agents' links come over `fetch`. */
 export interface ShareObject extends Rpc.DurableObjectBranded {
@@ -55,13 +56,22 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   secrets(): RelaySecrets
   /** Without a code: the code to show to the deployer. With the right one: the owner key, to exactly one caller ever. */
   claim(code: string | undefined): Promise<ClaimOutcome>
-  /** Adds a share to the list; `false` when the list is full. */
-  addShare(settings: ShareSettings, location: Location | undefined): boolean
-  /** For a new object: the settings of the share that it belongs to; undefined when the share has ended, or never was. */
-  adopt(id: string): ShareSettings | undefined
-  /** Marks a share as ended, so that no new object of it is made. Undefined for a share that is not in the list. */
-  endShare(id: string): ShareRecord | undefined
-  removeShare(id: string): void
+  /** Adds a share and the links that come with it; `false` when the list is full. */
+  addShare(settings: ShareSettings, location: Location | undefined, links: readonly NewLink[]): boolean
+  /** For a new object: the share that it belongs to, and what its owner has decided; undefined when it has ended, or never was. */
+  adopt(id: string): Adoption | undefined
+  /** Ends a share: no new object of it is made, those that there are hear of it, and then the list forgets it. Undefined for a share that is not in the list. */
+  endShare(id: string): Promise<Changed<ShareRecord> | undefined>
+  /** What the owner has decided for a share; undefined as for `adopt`. */
+  shareTrust(id: string): ShareTrust | undefined
+  /** The same for one of its links; undefined for one that was never made, or that ended long ago. */
+  linkTrust(share: string, id: string): LinkTrust | undefined
+  /** Adds a link; `false` when its share has as many as it may have, undefined without that share. */
+  addLink(share: string, link: NewLink): LinkRecord | false | undefined
+  /** The links of a share that are not revoked, oldest first. */
+  links(share: string): LinkRecord[]
+  /** Changes or revokes a link, and tells the lanes. Undefined for one that is revoked, or was never made. */
+  changeLink(share: string, id: string, change: LinkChange): Promise<Changed<LinkRecord> | undefined>
   share(id: string): ShareRecord | undefined
   /** A page of shares, newest first; `after` is the last one of the page before. */
   shares(after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean }

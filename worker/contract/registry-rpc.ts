@@ -1,6 +1,7 @@
-/** What a Worker and the Registry say to each other over RPC. */
+/** What a Worker, a Share and the Registry say to each other over RPC. */
 import type { ShareSettings } from './share-rpc.ts'
 import type { Location } from './locations.ts'
+import type { LinkTrust, ShareTrust } from './trust-rpc.ts'
 
 export interface RelaySecrets {
   readonly signingKey: Uint8Array<ArrayBuffer>
@@ -10,12 +11,43 @@ export interface RelaySecrets {
 
 /** A share in the list. */
 export interface ShareRecord extends ShareSettings {
+  readonly trust: ShareTrust
   /** Where its owner wants it to be; else it is wherever it is first asked for, which is where its agent is. */
   readonly location: Location | undefined
   /** Objects may exist for it. */
   readonly isMade: boolean
   /** Its owner has ended it, and not all of its objects have confirmed that. */
   readonly isEnding: boolean
+}
+
+/** What an object is told that comes to be. */
+export interface Adoption {
+  readonly settings: ShareSettings
+  readonly trust: ShareTrust
+}
+
+/** What a link is made with. Times are milliseconds since 1970. */
+export interface NewLink extends Pick<LinkTrust, 'id' | 'kind' | 'expiresAtMs' | 'policy'> {
+  readonly name: string
+  readonly createdAtMs: number
+  /** End of the credential itself: no link outlives it, and it cannot be moved. */
+  readonly ceilingMs: number
+}
+
+/** A link in the list of its share. */
+export interface LinkRecord extends NewLink, LinkTrust {}
+
+/** What an owner changes of a link; what is absent stays. */
+export interface LinkChange {
+  readonly name?: string
+  readonly expiresAtMs?: number
+  readonly isRevoked?: true
+}
+
+/** What an order has changed, and the lanes that have yet to hear of it, by their numbers: the registry tells them again. */
+export interface Changed<Value> {
+  readonly value: Value
+  readonly unreached: readonly number[]
 }
 
 export type ClaimOutcome =

@@ -6,6 +6,7 @@ import type { Capability } from '../bridge/capabilities.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import type { ListClient, Standby } from './listings.ts'
+import type { TrustChange } from './trust-rpc.ts'
 
 /** A session, and the principal who calls: the Worker has verified the principal, and only read the session's id. */
 export interface Caller {
@@ -255,7 +256,7 @@ export interface ShareSettings {
 }
 
 /** Orders of the owner. */
-export type AdminCommand = { readonly op: 'describe' | 'revoke' }
+export type AdminCommand = { readonly op: 'describe' | 'revoke' } | TrustChange
 
 /** What a share tells its owner. */
 export interface ShareFacts extends ShareSettings {

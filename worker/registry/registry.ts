@@ -1,160 +1,170 @@
-/** The one object that knows the relay's signing key, its owner and its shares. Never on the path of a call. */
+/** The one object that knows the relay's signing key, its owner, its shares and their links. Never on the path of a call. It wires the tables; they decide. */
 import { DurableObject } from 'cloudflare:workers'
-import { encodeBase32 } from '../access/base32.ts'
-import { equalBytes, hashSecret, randomBytes, randomText } from '../access/secret.ts'
+import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
 import type { Env } from '../env.ts'
-import { type Location, LOCATIONS } from '../contract/locations.ts'
-import type { ClaimOutcome, RelaySecrets, ShareRecord } from '../contract/registry-rpc.ts'
-import type { ShareSettings } from '../contract/share-rpc.ts'
+import { LANE_ORDER_MS } from '../limits.ts'
+import type { Location } from '../contract/locations.ts'
+import type {
+  Adoption,
+  Changed,
+  ClaimOutcome,
+  LinkChange,
+  LinkRecord,
+  NewLink,
+  RelaySecrets,
+  ShareRecord,
+} from '../contract/registry-rpc.ts'
+import type { AdminCommand, ShareSettings } from '../contract/share-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
+import type { LinkTrust, ShareTrust } from '../contract/trust-rpc.ts'
+import { LinkTable } from './links.ts'
+import { SecretTable } from './secrets.ts'
+import { ShareTable } from './shares.ts'
+import { type Subject, type Untold, UntoldTable } from './untold.ts'
 
-const SIGNING_KEY_BYTES = 32
-const OWNER_KEY_BYTES = 32
-/** 128 bits: nobody guesses it in its lifetime, so tries need no count. */
-const CLAIM_CODE_BYTES = 16
-const CLAIM_CODE_MS = 10 * 60_000
-/** About 250 MB of rows with their indexes, of the 10 GB that an object may have. */
-const MAX_SHARES = 1_000_000
-/** Shares in one page of the list: some 300 KiB as an answer. */
-const PAGE_SHARES = 1_000
-/** Expired shares that leave the list with each new one: more than come, and a bounded time. */
-const SWEPT_SHARES = 100
-/** How long an expired share stays in the list, so that its owner sees what became of it. */
-const EXPIRED_KEEP_MS = 30 * 24 * 60 * 60_000
-
-type ShareRow = {
-  readonly id: string
-  readonly name: string
-  readonly createdAtMs: number
-  readonly expiresAtMs: number
-  readonly location: string | null
-  readonly made: number
-  readonly ending: number
-}
-
-const SHARE_COLUMNS = 'id, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending'
+const LINK_SUBJECT = 'link:'
+/** Of a share that nothing has been changed of. */
+const FIRST_VERSION = 1
 
 export class Registry extends DurableObject<Env> implements RegistryObject {
-  readonly #sql: SqlStorage
+  readonly #secrets: SecretTable
+  readonly #shares: ShareTable
+  readonly #links: LinkTable
+  readonly #untold: UntoldTable
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
-    this.#sql = ctx.storage.sql
-    this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS claim_code (one INTEGER PRIMARY KEY CHECK (one = 1), code TEXT NOT NULL, expires_at_ms INTEGER NOT NULL);
-      CREATE TABLE IF NOT EXISTS shares (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, location TEXT, made INTEGER NOT NULL, ending INTEGER NOT NULL) WITHOUT ROWID;
-      CREATE INDEX IF NOT EXISTS shares_by_age ON shares (created_at_ms DESC, id);
-      CREATE INDEX IF NOT EXISTS shares_by_expiry ON shares (expires_at_ms);
-      CREATE TABLE IF NOT EXISTS share_count (one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL);
-      INSERT OR IGNORE INTO share_count VALUES (1, 0);
-    `)
+    const { sql } = ctx.storage
+    this.#secrets = new SecretTable(sql)
+    this.#shares = new ShareTable(sql)
+    this.#untold = new UntoldTable(sql)
+    this.#links = new LinkTable(sql)
   }
 
-  /** The signing key, made on first use, and the hash of the owner key once there is an owner. */
   secrets(): RelaySecrets {
-    const ownerHash = this.#secret('owner')
-    const signingKey = this.#secret('signing')
-    if (signingKey !== undefined) return { signingKey, ownerHash }
-    const fresh = randomBytes(SIGNING_KEY_BYTES)
-    this.#keepSecret('signing', fresh)
-    return { signingKey: fresh, ownerHash }
+    return this.#secrets.all()
   }
 
-  /** Without a code: the code to show to the deployer. With the right one: the owner key, to exactly one caller ever. */
-  async claim(code: string | undefined): Promise<ClaimOutcome> {
-    if (code === undefined)
-      return this.#secret('owner') === undefined ? { outcome: 'code', code: this.#claimCode() } : { outcome: 'claimed' }
-    const ownerKey = `mcpe_owner_${randomText(OWNER_KEY_BYTES)}`
-    const ownerHash = await hashSecret(ownerKey)
-    // From here to the end nothing waits, so that of two callers with the right code only one becomes owner.
-    if (this.#secret('owner') !== undefined) return { outcome: 'claimed' }
-    if (!this.#isClaimCode(code)) return { outcome: 'wrong_code' }
-    this.#keepSecret('owner', ownerHash)
-    this.#sql.exec('DELETE FROM claim_code')
-    return { outcome: 'owner', ownerKey }
+  claim(code: string | undefined): Promise<ClaimOutcome> {
+    return this.#secrets.claim(code)
   }
 
-  /** Adds a share to the list; `false` when the list is full. */
-  addShare({ id, name, createdAtMs, expiresAtMs }: ShareSettings, location: Location | undefined): boolean {
-    this.#remove('SELECT id FROM shares WHERE expires_at_ms < ? LIMIT ?', createdAtMs - EXPIRED_KEEP_MS, SWEPT_SHARES)
-    // Counted as they come and go: a count of rows reads them all.
-    const { count } = this.#sql.exec<{ count: number }>('SELECT count FROM share_count').one()
-    if (count >= MAX_SHARES) return false
-    this.#sql.exec('INSERT INTO shares VALUES (?, ?, ?, ?, ?, 0, 0)', id, name, createdAtMs, expiresAtMs, location ?? null)
-    this.#sql.exec('UPDATE share_count SET count = count + 1')
+  addShare(settings: ShareSettings, location: Location | undefined, links: readonly NewLink[]): boolean {
+    for (const id of this.#shares.longExpired(settings.createdAtMs)) this.#forget(id)
+    if (!this.#shares.add(settings, location)) return false
+    for (const link of links) this.#links.add(settings.id, link, FIRST_VERSION)
     return true
   }
 
-  /** For a new object: the settings of the share that it belongs to; undefined when the share has ended, or never was. */
-  adopt(id: string): ShareSettings | undefined {
-    const record = this.share(id)
-    if (record === undefined || record.isEnding || record.expiresAtMs <= Date.now()) return undefined
-    if (!record.isMade) this.#sql.exec('UPDATE shares SET made = 1 WHERE id = ?', id)
-    const { name, createdAtMs, expiresAtMs } = record
-    return { id, name, createdAtMs, expiresAtMs }
+  adopt(id: string): Adoption | undefined {
+    const record = this.#living(id)
+    if (record === undefined || record.expiresAtMs <= Date.now()) return undefined
+    if (!record.isMade) this.#shares.noteMade(id)
+    const { name, createdAtMs, expiresAtMs, trust } = record
+    return { settings: { id, name, createdAtMs, expiresAtMs }, trust }
   }
 
-  /** Marks a share as ended, so that no new object of it is made. Undefined for a share that is not in the list. */
-  endShare(id: string): ShareRecord | undefined {
-    this.#sql.exec('UPDATE shares SET ending = 1 WHERE id = ?', id)
-    return this.share(id)
-  }
-
-  removeShare(id: string): void {
-    this.#remove('SELECT ?', id)
+  async endShare(id: string): Promise<Changed<ShareRecord> | undefined> {
+    this.#shares.noteEnding(id)
+    const value = this.#shares.get(id)
+    return value === undefined ? undefined : this.#tell(value, 'end', value)
   }
 
   share(id: string): ShareRecord | undefined {
-    const [row] = this.#sql.exec<ShareRow>(`SELECT ${SHARE_COLUMNS} FROM shares WHERE id = ?`, id).toArray()
-    return row === undefined ? undefined : recordOf(row)
+    return this.#shares.get(id)
   }
 
-  /** A page of shares, newest first; `after` is the last one of the page before. */
   shares(after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean } {
-    const { createdAtMs, id } = after ?? { createdAtMs: Number.MAX_SAFE_INTEGER, id: '' }
-    const rows = this.#sql
-      .exec<ShareRow>(
-        `SELECT ${SHARE_COLUMNS} FROM shares WHERE created_at_ms <= ?1 AND (created_at_ms < ?1 OR id > ?2)
-         ORDER BY created_at_ms DESC, id LIMIT ?3`,
-        createdAtMs,
-        id,
-        PAGE_SHARES + 1,
-      )
-      .toArray()
-    return { records: rows.slice(0, PAGE_SHARES).map(recordOf), isMore: rows.length > PAGE_SHARES }
+    return this.#shares.page(after)
   }
 
-  /** Removes the shares whose ids a query names. */
-  #remove(ids: string, ...bindings: SqlStorageValue[]): void {
-    const gone = this.#sql.exec(`DELETE FROM shares WHERE id IN (${ids}) RETURNING id`, ...bindings).toArray().length
-    if (gone > 0) this.#sql.exec('UPDATE share_count SET count = count - ?', gone)
+  shareTrust(id: string): ShareTrust | undefined {
+    return this.#living(id)?.trust
   }
 
-  #secret(name: 'signing' | 'owner'): Uint8Array<ArrayBuffer> | undefined {
-    const [row] = this.#sql.exec<{ value: ArrayBuffer }>('SELECT value FROM secrets WHERE name = ?', name).toArray()
-    return row === undefined ? undefined : new Uint8Array(row.value)
+  linkTrust(share: string, id: string): LinkTrust | undefined {
+    const link = this.#living(share) === undefined ? undefined : this.#links.get(share, id)
+    return link === undefined ? undefined : trustOf(link)
   }
 
-  #keepSecret(name: 'signing' | 'owner', value: Uint8Array<ArrayBuffer>): void {
-    this.#sql.exec('INSERT INTO secrets VALUES (?, ?)', name, value)
+  addLink(share: string, link: NewLink): LinkRecord | false | undefined {
+    if (this.#living(share) === undefined) return undefined
+    if (!this.#links.hasRoom(share, link.createdAtMs)) return false
+    this.#links.add(share, link, this.#shares.countChange(share))
+    return this.#links.get(share, link.id)
   }
 
-  #claimCode(): string {
-    const [row] = this.#sql.exec<{ code: string }>('SELECT code FROM claim_code WHERE expires_at_ms > ?', Date.now()).toArray()
-    if (row !== undefined) return row.code
-    const code = encodeBase32(randomBytes(CLAIM_CODE_BYTES))
-    this.#sql.exec('INSERT OR REPLACE INTO claim_code VALUES (1, ?, ?)', code, Date.now() + CLAIM_CODE_MS)
-    return code
+  links(share: string): LinkRecord[] {
+    return this.#links.all(share)
   }
 
-  #isClaimCode(code: string): boolean {
-    const [row] = this.#sql.exec<{ code: string }>('SELECT code FROM claim_code WHERE expires_at_ms > ?', Date.now()).toArray()
-    const encoder = new TextEncoder()
-    return row !== undefined && equalBytes(encoder.encode(row.code), encoder.encode(code))
+  async changeLink(share: string, id: string, change: LinkChange): Promise<Changed<LinkRecord> | undefined> {
+    const link = this.#living(share) === undefined ? undefined : this.#links.get(share, id)
+    if (link === undefined || link.isRevoked) return undefined
+    this.#links.change(share, link, change, this.#shares.countChange(share))
+    const [record, value] = [this.#shares.get(share), this.#links.get(share, id)]
+    return record === undefined || value === undefined ? undefined : this.#tell(record, `${LINK_SUBJECT}${id}`, value)
+  }
+
+  /** Tells again what lanes have not heard. */
+  override async alarm(): Promise<void> {
+    await Promise.all(this.#untold.due(Date.now()).map((untold) => this.#send(untold)))
+    await this.#setAlarm()
+  }
+
+  /** Tells the lanes of a change. It is noted first, and forgotten when all have heard it. */
+  async #tell<Value>(record: ShareRecord, subject: Subject, value: Value): Promise<Changed<Value>> {
+    const { id: share, isMade } = record
+    const { version } = record.trust
+    if (!isMade) {
+      if (subject === 'end') this.#forget(share)
+      return { value, unreached: [] }
+    }
+    this.#untold.note(share, subject, version, Date.now() + 2 * LANE_ORDER_MS)
+    void this.#setAlarm()
+    const unreached = await this.#send({ share, subject, version, lanes: undefined })
+    await this.#setAlarm()
+    return { value, unreached }
+  }
+
+  /** Tells lanes what holds now; the ones that it did not reach are noted, and returned. */
+  async #send(untold: Untold): Promise<number[]> {
+    const { share, subject, lanes } = untold
+    const command = this.#commandOf(share, subject)
+    const unreached =
+      command === undefined ? [] : unreachedOf(await askLanes(this.env, share, command, lanes === undefined ? {} : { lanes }))
+    this.#untold.settle(untold, unreached, Date.now())
+    if (subject === 'end' && unreached.length === 0) this.#forget(share)
+    return unreached
+  }
+
+  #commandOf(share: string, subject: Subject): AdminCommand | undefined {
+    if (subject === 'end') return { op: 'revoke' }
+    const record = this.#shares.get(share)
+    if (record === undefined) return undefined
+    if (subject === 'share') return { op: 'share_changed', trust: record.trust }
+    const link = this.#links.get(share, subject.slice(LINK_SUBJECT.length))
+    return link === undefined ? undefined : { op: 'link_changed', trust: trustOf(link) }
+  }
+
+  /** A share that its owner has not ended. */
+  #living(id: string): ShareRecord | undefined {
+    const record = this.#shares.get(id)
+    return record?.isEnding === true ? undefined : record
+  }
+
+  #forget(id: string): void {
+    this.#shares.remove(id)
+    this.#links.removeAll(id)
+    this.#untold.removeAll(id)
+  }
+
+  #setAlarm(): Promise<void> {
+    const dueMs = this.#untold.nextDueMs()
+    return dueMs === undefined ? this.ctx.storage.deleteAlarm() : this.ctx.storage.setAlarm(dueMs)
   }
 }
 
-function recordOf({ made, ending, location, ...settings }: ShareRow): ShareRecord {
-  return { ...settings, location: LOCATIONS.find((known) => known === location), isMade: made === 1, isEnding: ending === 1 }
+function trustOf({ id, version, kind, expiresAtMs, isRevoked, policy }: LinkRecord): LinkTrust {
+  return { id, version, kind, expiresAtMs, isRevoked, ...(policy === undefined ? {} : { policy }) }
 }

@@ -255,8 +255,9 @@ export class Share extends DurableObject<Env> implements ShareObject {
    */
   async #adopt(): Promise<void> {
     const { name } = this.ctx.id
-    const settings = name === undefined ? undefined : await this.env.REGISTRY.getByName('registry').adopt(shareOfLane(name))
-    if (settings === undefined) return
+    const adoption = name === undefined ? undefined : await this.env.REGISTRY.getByName('registry').adopt(shareOfLane(name))
+    if (adoption === undefined) return
+    const { settings } = adoption
     this.#store.create(settings)
     await this.ctx.storage.setAlarm(settings.expiresAtMs)
   }

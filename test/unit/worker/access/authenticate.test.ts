@@ -37,13 +37,13 @@ test('authenticateClient() verifies a token and a path key once, and knows them 
   const { relay, keys } = await relayOf('a')
   const share = await shareOf(keys, 1)
   const token = await tokenOf(keys, share, NOW_MS + MINUTE_MS)
-  const key = (await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, new Uint8Array(4))).text
+  const key = (await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, '0'.repeat(24))).text
   const sign = vi.spyOn(crypto.subtle, 'sign')
   const ask = () => Promise.all([authenticateClient(request(token), relay, share), authenticateClient(request(), relay, share, key)])
   const first = await ask()
   expect(first).toMatchObject([
     { ok: true, value: { kind: 'client', id: 'ann' } },
-    { ok: true, value: { kind: 'client', id: 'key:00000000' } },
+    { ok: true, value: { kind: 'client', id: `key:${'0'.repeat(24)}` } },
   ])
   expect(sign).toHaveBeenCalled()
   sign.mockClear()
@@ -72,7 +72,7 @@ test('authenticateClient() knows a credential for its own share and relay only, 
   const { relay, keys } = await relayOf('c')
   const [share, other] = [await shareOf(keys, 1), await shareOf(keys, 2)]
   const token = await tokenOf(keys, share, NOW_MS + MINUTE_MS)
-  const key = (await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, new Uint8Array(4))).text
+  const key = (await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, '0'.repeat(24))).text
   expect(await authenticateClient(request(token), relay, share)).toMatchObject({ ok: true })
   expect(await authenticateClient(request(), relay, share, key)).toMatchObject({ ok: true })
   const refused = { ok: false, error: { code: 'UNAUTHORIZED' } }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { equalBytes, hashSecret } from '../../../../worker/access/secret.ts'
+import { equalBytes, fromHex, hashSecret, toHex } from '../../../../worker/access/secret.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 /** Bytes that count how often they are looked at. */
@@ -24,4 +24,11 @@ test('equalBytes() looks at every byte, wherever the first difference is', async
 test('equalBytes() takes no prefix for the whole', () => {
   expect(equalBytes(Uint8Array.of(1, 2), Uint8Array.of(1, 2, 3))).toBe(false)
   expect(equalBytes(new Uint8Array(0), new Uint8Array(0))).toBe(true)
+})
+
+test('fromHex() reads what toHex() writes, and nothing else', () => {
+  const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+  expect(fromHex(toHex(bytes))).toEqual(bytes)
+  expect(fromHex('')).toEqual(new Uint8Array(0))
+  for (const text of ['a', 'AB', '0g', ' 0', '0x10', '１２']) expect(fromHex(text), text).toBeUndefined()
 })

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { deriveKeys } from '../../../../worker/access/keys.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
-import { askLanes, mergeLanes } from '../../../../worker/api/lanes.ts'
-import type { Env } from '../../../../worker/env.ts'
+import { mergeLanes } from '../../../../worker/api/lanes.ts'
 import type { ShareFacts } from '../../../../worker/contract/share-rpc.ts'
 
 const { shareId: key } = await deriveKeys(new Uint8Array(32).fill(7))
@@ -19,47 +18,6 @@ function factsOf(lane: number, agents: readonly string[]): ShareFacts {
     counters: { incarnation: `i${lane}`, total_changes: 10, buffered_bytes: lane, buffered_max_bytes: 5 * lane },
   }
 }
-
-/** Lanes that fail as often as is said, by name, and then answer. */
-function fakeEnv(failures: Readonly<Record<string, readonly object[]>>): { readonly env: Env; readonly asked: string[] } {
-  const asked: string[] = []
-  const left = new Map(Object.entries(failures).map(([name, errors]) => [name, [...errors]]))
-  const env: object = {
-    SHARE: {
-      getByName: (name: string) => ({
-        admin: ({ op }: { op: string }) => {
-          asked.push(`${op} ${name}`)
-          const error = left.get(name)?.shift()
-          return error === undefined ? Promise.resolve(factsOf(0, [])) : Promise.reject(Object.assign(new Error('broken'), error))
-        },
-      }),
-    },
-  }
-  return { env: env as Env, asked }
-}
-
-const RESET = { retryable: true }
-
-describe('askLanes()', () => {
-  test('reaches every lane of the share', async () => {
-    const { env, asked } = fakeEnv({})
-    expect(await askLanes(env, SHARE, { op: 'revoke' })).toMatchObject([0, 1, 2, 3].map((lane) => ({ lane, isReached: true })))
-    expect(asked).toEqual([`revoke ${SHARE}`, `revoke ${SHARE}.1`, `revoke ${SHARE}.2`, `revoke ${SHARE}.3`])
-  })
-
-  test('asks a lane again that was reset, three times at most, and says which it did not reach', async () => {
-    const { env, asked } = fakeEnv({ [`${SHARE}.1`]: [RESET, RESET], [`${SHARE}.2`]: [RESET, RESET, RESET] })
-    const lanes = await askLanes(env, SHARE, { op: 'revoke' })
-    expect(lanes.map(({ isReached }) => isReached)).toEqual([true, true, false, true])
-    expect(asked.filter((name) => name.endsWith('.2'))).toHaveLength(3)
-  })
-
-  test('does not press a lane that is overloaded', async () => {
-    const { env, asked } = fakeEnv({ [SHARE]: [{ overloaded: true, retryable: true }] })
-    expect((await askLanes(env, SHARE, { op: 'describe' }))[0]).toEqual({ lane: 0, isReached: false })
-    expect(asked.filter((name) => name.endsWith(SHARE))).toHaveLength(1)
-  })
-})
 
 describe('mergeLanes()', () => {
   test('sums sessions and counters, and lists each agent once with its lanes', () => {

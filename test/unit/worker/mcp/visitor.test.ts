@@ -13,7 +13,7 @@ const SHARE_OBJECTS: unknown = { getByName: (name: string) => names.push(name) }
 const ENV = { OWNER_KEY: 'o'.repeat(16), SIGNING_KEY: 's'.repeat(32), SHARE: SHARE_OBJECTS } as Env
 const { keys } = (await claimedRelay(ENV)) ?? (() => expect.unreachable('a relay with both keys is claimed'))()
 const SHARE = await mintShareId(keys.shareId, { lanes: 4, jurisdiction: 'none' }, new Uint8Array(10))
-const { text: KEY, principal } = await mintPathKey(keys.pathKey, SHARE, Date.now() + 60_000, new Uint8Array(4))
+const { text: KEY, principal } = await mintPathKey(keys.pathKey, SHARE, Date.now() + 60_000, '0'.repeat(24))
 
 /** Who is admitted to a route, or what it is told. */
 async function admitted(path: string, headers: Record<string, string> = {}) {

@@ -1,0 +1,216 @@
+/** The tokens of a share in the owner's API, in the real runtime: what is shown, what lanes are told, and that no lane stays untold. */
+import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { Share } from '../../worker/share/share.ts'
+import type { AdminCommand } from '../../worker/contract/share-rpc.ts'
+import { verifies } from '../requirements/verifies.ts'
+import { askAsOwner, createShare, stubOf, type TestShare } from './harness/relay.ts'
+
+const LANES = 4
+
+interface Token {
+  readonly id: string
+  readonly name: string
+  readonly kind: string
+  readonly principal: string
+  readonly expires_at: string
+  readonly token?: string
+  readonly share_url?: string
+}
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+async function ask(
+  method: string,
+  path: string,
+  body?: object,
+): Promise<{ readonly status: number; readonly told: Record<string, unknown> }> {
+  const response = await askAsOwner(method, path, body)
+  return { status: response.status, told: response.status === 204 ? {} : await response.json() }
+}
+
+async function make(share: TestShare, members: object): Promise<Token> {
+  const { status, told } = await ask('POST', `/api/shares/${share.id}/tokens`, members)
+  expect(status).toBe(201)
+  return told as unknown as Token
+}
+
+async function list(share: TestShare): Promise<Record<string, unknown>[]> {
+  return (await ask('GET', `/api/shares/${share.id}/tokens`)).told['tokens'] as Record<string, unknown>[]
+}
+
+/** A share whose objects all exist. */
+async function createMade(lanes: number): Promise<TestShare> {
+  const share = await createShare({ lanes })
+  for (let lane = 0; lane < lanes; lane++) await stubOf(share, lane).admin({ op: 'describe' })
+  return share
+}
+
+/** Notes what lanes are told of trust, and lets those fail that are named. */
+function watchOrders(isOut: (lane: string) => boolean = () => false): { readonly lane: string; readonly order: AdminCommand }[] {
+  const told: { lane: string; order: AdminCommand }[] = []
+  vi.spyOn(Share.prototype, 'admin').mockImplementation(function (this: Share & { ctx: DurableObjectState }, order: AdminCommand) {
+    const lane = this.ctx.id.name ?? ''
+    if (isOut(lane)) throw new Error('out of order')
+    told.push({ lane, order })
+    return Promise.resolve(undefined)
+  })
+  return told
+}
+
+function registry() {
+  return env.REGISTRY.getByName('registry')
+}
+
+/** Rings the registry's alarm, when all that is due later is due. */
+async function ringRegistry(): Promise<void> {
+  await runInDurableObject(registry(), (_, { storage }) => void storage.sql.exec('UPDATE untold SET due_ms = 0'))
+  expect(await runDurableObjectAlarm(registry())).toBe(true)
+}
+
+function untoldOf(share: TestShare): Promise<unknown[]> {
+  return runInDurableObject(registry(), (_, { storage }) =>
+    storage.sql.exec('SELECT subject, lanes FROM untold WHERE share = ?', share.id).toArray(),
+  )
+}
+
+describe('the tokens of a share', () => {
+  test('are its own three at first, which are its owner’s and may do everything', async () => {
+    const share = await createShare()
+    const own = (await list(share)).toSorted((a, b) => String(a['kind']).localeCompare(String(b['kind'])))
+    expect(own).toMatchObject(
+      ['agent', 'client', 'key'].map((kind) => ({ kind, name: 'owner', policy: { access: 'admin' }, calls: 0, last_used_at: null })),
+    )
+  })
+
+  test.each(['client', 'agent', 'key'])('of kind %s are shown once, with the id that their principal has', async (kind) => {
+    verifies('promise.9.shown-once')
+    const share = await createShare()
+    const made = await make(share, { kind, name: 'for Ann', expires_in: 60 })
+    expect(made).toMatchObject({ kind, name: 'for Ann', principal: `${kind}:${made.id}` })
+    expect(made.id).toMatch(/^[\da-f]{24}$/)
+    const secret = made.token ?? made.share_url ?? ''
+    expect(secret).toMatch(kind === 'key' ? /^https:\/\/relay\.example\/s\/[a-z2-7]{32}\/k\/[a-z2-7]{52}\/mcp$/ : /^ey/)
+    const { token: _token, share_url: _url, ...facts } = made
+    expect(await list(share)).toContainEqual(facts)
+    expect(JSON.stringify(await list(share))).not.toContain(secret.split('/k/').at(-1))
+  })
+
+  test('are changed and revoked by their ids, which no other share knows', async () => {
+    const share = await createShare()
+    const other = await createShare()
+    const made = await make(share, { kind: 'client', name: 'Ann' })
+    const path = `/api/shares/${share.id}/tokens/${made.id}`
+    expect(await ask('PATCH', path, { name: 'Bob', expires_in: 60 })).toMatchObject({ status: 200, told: { id: made.id, name: 'Bob' } })
+    expect(await list(share)).toContainEqual(expect.objectContaining({ id: made.id, name: 'Bob' }))
+    for (const method of ['PATCH', 'DELETE'])
+      expect(await ask(method, `/api/shares/${other.id}/tokens/${made.id}`)).toMatchObject({
+        status: 404,
+        told: { code: 'TOKEN_NOT_FOUND' },
+      })
+    expect((await ask('DELETE', path)).status).toBe(204)
+    expect(await list(share)).not.toContainEqual(expect.objectContaining({ id: made.id }))
+    for (const method of ['PATCH', 'DELETE'])
+      expect(await ask(method, path)).toMatchObject({ status: 404, told: { code: 'TOKEN_NOT_FOUND' } })
+  })
+
+  test.each([
+    ['POST', { kind: 'owner' }],
+    ['POST', {}],
+    ['POST', { kind: 'key', name: '' }],
+    ['POST', { kind: 'key', name: 'x'.repeat(101) }],
+    ['POST', { kind: 'key', expires_in: 0 }],
+    ['POST', { kind: 'key', expires_in: 1e9 }],
+    ['POST', { kind: 'key', calls: 1 }],
+    ['PATCH', { kind: 'key' }],
+    ['PATCH', { expires_in: '60' }],
+    ['PATCH', { name: 7 }],
+  ])('are not ordered with %s %j', async (method, body) => {
+    const share = await createShare()
+    const [own] = await list(share)
+    const path = `/api/shares/${share.id}/tokens${method === 'PATCH' ? `/${String(own?.['id'])}` : ''}`
+    expect(await ask(method, path, body)).toMatchObject({ status: 400, told: { code: 'BODY_INVALID' } })
+  })
+})
+
+describe('the lanes of a share', () => {
+  test('are told of a change and of an end, and of nothing when a token is made', async () => {
+    const share = await createMade(LANES)
+    const told = watchOrders()
+    const made = await make(share, { kind: 'client' })
+    expect(told).toEqual([])
+    await ask('PATCH', `/api/shares/${share.id}/tokens/${made.id}`, { expires_in: 60 })
+    await ask('DELETE', `/api/shares/${share.id}/tokens/${made.id}`)
+    const orders = told.map(({ order }) => order)
+    expect(told.map(({ lane }) => lane)).toEqual([...lanesOf(share), ...lanesOf(share)])
+    expect(orders.slice(0, LANES)).toMatchObject(
+      lanesOf(share).map(() => ({ op: 'link_changed', trust: { id: made.id, isRevoked: false } })),
+    )
+    expect(orders.slice(LANES)).toMatchObject(lanesOf(share).map(() => ({ op: 'link_changed', trust: { id: made.id, isRevoked: true } })))
+    expect(await untoldOf(share)).toEqual([])
+  })
+
+  test('that were not reached are named, and told again by the alarm what holds by then', async () => {
+    verifies('promise.9.change-told')
+    const share = await createMade(LANES)
+    const made = await make(share, { kind: 'client' })
+    const path = `/api/shares/${share.id}/tokens/${made.id}`
+    let isBroken = true
+    const told = watchOrders((lane) => isBroken && /\.[13]$/.test(lane))
+    expect(await ask('PATCH', path, { name: 'x' })).toMatchObject({ status: 503, told: { code: 'LANES_UNREACHED' } })
+    expect(await ask('DELETE', path)).toMatchObject({ status: 503, told: { detail: expect.stringContaining('1, 3 of 4') as string } })
+    expect(await untoldOf(share)).toEqual([{ subject: `link:${made.id}`, lanes: '1,3' }])
+    await ringRegistry()
+    expect(await untoldOf(share)).toHaveLength(1)
+    told.length = 0
+    isBroken = false
+    await ringRegistry()
+    expect(told).toMatchObject([1, 3].map((lane) => ({ lane: `${share.id}.${lane}`, order: { trust: { id: made.id, isRevoked: true } } })))
+    expect(await untoldOf(share)).toEqual([])
+    expect(await runInDurableObject(registry(), (_, { storage }) => storage.getAlarm())).toBeNull()
+  })
+
+  test('hear of a change also when the registry was reset while it told them', async () => {
+    verifies('promise.9.change-told')
+    const share = await createMade(1)
+    const made = await make(share, { kind: 'client' })
+    const reached = Promise.withResolvers<undefined>()
+    let isSilent = true
+    const told: AdminCommand[] = []
+    vi.spyOn(Share.prototype, 'admin').mockImplementation((order: AdminCommand) => {
+      told.push(order)
+      reached.resolve(undefined)
+      return isSilent ? new Promise(() => {}) : Promise.resolve(undefined)
+    })
+    const asked = ask('DELETE', `/api/shares/${share.id}/tokens/${made.id}`)
+    await reached.promise
+    await runInDurableObject(registry(), (_, state) => state.abort('reset by a test')).catch(() => undefined)
+    await asked.catch(() => undefined)
+    isSilent = false
+    expect(await untoldOf(share)).toEqual([{ subject: `link:${made.id}`, lanes: 'all' }])
+    await ringRegistry()
+    expect(told.at(-1)).toMatchObject({ op: 'link_changed', trust: { id: made.id, isRevoked: true } })
+    expect(await untoldOf(share)).toEqual([])
+  })
+
+  test('that did not hear that their share is deleted are told again, and then the list forgets it', async () => {
+    verifies('promise.9.change-told')
+    const share = await createMade(2)
+    let isBroken = true
+    watchOrders((lane) => isBroken && lane.endsWith('.1'))
+    expect((await ask('DELETE', `/api/shares/${share.id}`)).status).toBe(503)
+    expect((await ask('GET', `/api/shares/${share.id}`)).told).toMatchObject({ ending: true })
+    expect((await ask('POST', `/api/shares/${share.id}/tokens`, { kind: 'key' })).told).toMatchObject({ code: 'SHARE_NOT_FOUND' })
+    isBroken = false
+    await ringRegistry()
+    expect((await ask('GET', `/api/shares/${share.id}`)).status).toBe(404)
+    expect(await untoldOf(share)).toEqual([])
+  })
+})
+
+function lanesOf(share: TestShare): string[] {
+  return Array.from({ length: LANES }, (_, lane) => (lane === 0 ? share.id : `${share.id}.${lane}`))
+}

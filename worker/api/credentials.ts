@@ -1,0 +1,44 @@
+/** Makes the credentials of a share's links. Their own end is only the latest that a link may have: when one ends, the registry says. */
+import type { Context } from 'hono'
+import type { RouteEnv } from '../access/claim-gate.ts'
+import { mintPathKey } from '../access/path-key.ts'
+import { randomBytes, toHex } from '../access/secret.ts'
+import { mintToken } from '../access/tokens.ts'
+import { relayOrigin, settingsOf } from '../env.ts'
+import type { LinkKind } from '../contract/trust-rpc.ts'
+
+/** How long a share or a link lasts when its owner does not say, in seconds. */
+export const DEFAULT_LIFE_S = 7 * 24 * 60 * 60
+/** The longest life of a share or a link, in seconds: a year, whichever it is. */
+export const MAX_LIFE_S = 366 * 24 * 60 * 60
+export const SECOND_MS = 1000
+export const MAX_NAME_CHARS = 100
+const LINK_ID_BYTES = 12
+
+/** A credential that is shown once, and what its link is known by. */
+export interface Credential {
+  readonly id: string
+  readonly ceilingMs: number
+  /** A token, or for a path key the share's URL with it. */
+  readonly secret: string
+}
+
+/** `share`: an id that was found to be ours. */
+export async function mintCredential(
+  c: Context<RouteEnv>,
+  kind: LinkKind,
+  share: string,
+  expiresAtMs: number,
+  nowMs: number,
+): Promise<Credential> {
+  const { keys } = c.var.relay
+  const id = toHex(randomBytes(LINK_ID_BYTES))
+  const ceilingMs = expiresAtMs
+  const origin = relayOrigin(c.req.raw, settingsOf(c.env))
+  if (kind === 'key') {
+    const { text } = await mintPathKey(keys.pathKey, share, ceilingMs, id)
+    return { id, ceilingMs, secret: `${origin}/s/${share}/k/${text}/mcp` }
+  }
+  const facts = { kind, share, principal: `${kind}:${id}`, tokenId: id, expiresAtMs: ceilingMs }
+  return { id, ceilingMs, secret: await mintToken(keys.jwt, origin, facts, nowMs) }
+}

@@ -1,0 +1,103 @@
+/** `/api/shares/<id>/tokens`: makes, lists, changes and revokes the links of a share. */
+import { type Context, Hono } from 'hono'
+import { ok } from '../../protocol/result.ts'
+import type { RouteEnv } from '../access/claim-gate.ts'
+import type { LinkChange, LinkRecord, ShareRecord } from '../contract/registry-rpc.ts'
+import { problemResponse } from '../problem.ts'
+import { countMember, type Members, readMembers, textMember, wordMember } from './body.ts'
+import { DEFAULT_LIFE_S, MAX_LIFE_S, MAX_NAME_CHARS, mintCredential, SECOND_MS } from './credentials.ts'
+import { answer, findShare, isoTime, registryOf, requireOwner, unreachedResponse } from './share-answers.ts'
+
+type ApiContext = Context<RouteEnv>
+
+const LINK_KINDS = ['client', 'key', 'agent'] as const
+/** Of a link without a policy. */
+const EVERYTHING = { access: 'admin' }
+
+/** What lies below `/shares/<id>/tokens`. */
+export const links = new Hono<RouteEnv>()
+  .use(requireOwner)
+  .post('/', createLink)
+  .get('/', listLinks)
+  .patch('/:token', changeLink)
+  .delete('/:token', revokeLink)
+  .all('/', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, POST' }))
+  .all('/:token', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'PATCH, DELETE' }))
+
+async function createLink(c: ApiContext): Promise<Response> {
+  const share = await findShare(c)
+  if (share === undefined || share.isEnding) return problemResponse('SHARE_NOT_FOUND')
+  const members = await readMembers(c.req.raw, ['name', 'kind', 'expires_in'])
+  if (!members.ok) return problemResponse(members.error.code, members.error.detail)
+  const kind = wordMember(members.value, 'kind', LINK_KINDS)
+  if (!kind.ok) return problemResponse('BODY_INVALID', kind.error)
+  const wanted = readChange(members.value)
+  if (!wanted.ok) return problemResponse('BODY_INVALID', wanted.error)
+  const createdAtMs = Date.now()
+  const { name = 'unnamed', lifeS = DEFAULT_LIFE_S } = wanted.value
+  // Nothing outlives its share.
+  const expiresAtMs = Math.min(share.expiresAtMs, createdAtMs + lifeS * SECOND_MS)
+  const { id, ceilingMs, secret } = await mintCredential(c, kind.value, share.id, expiresAtMs, createdAtMs)
+  const link = await registryOf(c).addLink(share.id, { id, kind: kind.value, name, createdAtMs, expiresAtMs, ceilingMs })
+  if (link === undefined) return problemResponse('SHARE_NOT_FOUND')
+  if (link === false) return problemResponse('TOKEN_LIMIT_REACHED')
+  return answer(c, 201, { ...linkFacts(share, link), ...(kind.value === 'key' ? { share_url: secret } : { token: secret }) })
+}
+
+async function listLinks(c: ApiContext): Promise<Response> {
+  const share = await findShare(c)
+  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
+  const records = await registryOf(c).links(share.id)
+  return answer(c, 200, { tokens: records.map((record) => linkFacts(share, record)) })
+}
+
+async function changeLink(c: ApiContext): Promise<Response> {
+  const members = await readMembers(c.req.raw, ['name', 'expires_in'])
+  if (!members.ok) return problemResponse(members.error.code, members.error.detail)
+  const wanted = readChange(members.value)
+  if (!wanted.ok) return problemResponse('BODY_INVALID', wanted.error)
+  const { name, lifeS } = wanted.value
+  return orderLink(c, {
+    ...(name === undefined ? {} : { name }),
+    ...(lifeS === undefined ? {} : { expiresAtMs: Date.now() + lifeS * SECOND_MS }),
+  })
+}
+
+function revokeLink(c: ApiContext): Promise<Response> {
+  return orderLink(c, { isRevoked: true })
+}
+
+async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
+  const share = await findShare(c)
+  if (share === undefined || share.isEnding) return problemResponse('SHARE_NOT_FOUND')
+  const changed = await registryOf(c).changeLink(share.id, c.req.param('token') ?? '', change)
+  if (changed === undefined) return problemResponse('TOKEN_NOT_FOUND')
+  const { value, unreached } = changed
+  if (unreached.length > 0) return unreachedResponse(share.id, unreached)
+  return value.isRevoked ? c.body(null, 204) : answer(c, 200, linkFacts(share, value))
+}
+
+/** What an owner says of a link, or what is wrong with it. */
+function readChange(members: Members) {
+  const name = textMember(members, 'name', MAX_NAME_CHARS)
+  if (!name.ok) return name
+  const lifeS = countMember(members, 'expires_in', MAX_LIFE_S)
+  return lifeS.ok ? ok({ name: name.value, lifeS: lifeS.value }) : lifeS
+}
+
+/** A link as its owner sees it, without its credential. */
+function linkFacts(share: ShareRecord, { id, name, kind, createdAtMs, expiresAtMs, policy }: LinkRecord) {
+  return {
+    id,
+    name,
+    kind,
+    principal: `${kind}:${id}`,
+    created_at: isoTime(createdAtMs),
+    // It may be lengthened with its share, and ends with it.
+    expires_at: isoTime(Math.min(expiresAtMs, share.expiresAtMs)),
+    last_used_at: null,
+    calls: 0,
+    policy: policy === undefined ? EVERYTHING : (JSON.parse(policy) as unknown),
+    limits: null,
+  }
+}

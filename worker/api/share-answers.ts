@@ -1,0 +1,71 @@
+/** What the routes below `/api/shares` have in common: who may ask, which share is meant, how it is shown. */
+import type { Context, MiddlewareHandler } from 'hono'
+import { authenticateOwner, BEARER_CHALLENGE } from '../access/authenticate.ts'
+import type { RouteEnv } from '../access/claim-gate.ts'
+import { knownShareFacts, readShareId } from '../access/share-id.ts'
+import { type LaneFacts, unreachedOf } from '../carry/lane-orders.ts'
+import type { ShareRecord } from '../contract/registry-rpc.ts'
+import { relayOrigin, settingsOf } from '../env.ts'
+import { problemResponse } from '../problem.ts'
+import { mergeLanes } from './lanes.ts'
+
+export const requireOwner: MiddlewareHandler<RouteEnv> = async (c, next) => {
+  const owner = await authenticateOwner(c.req.raw, c.var.relay)
+  if (!owner.ok) return problemResponse('OWNER_KEY_NEEDED', owner.error.detail, { 'www-authenticate': BEARER_CHALLENGE })
+  return next()
+}
+
+export function registryOf(c: Context<RouteEnv>) {
+  return c.env.REGISTRY.getByName('registry')
+}
+
+/** The share of the path, if this relay made it and its owner has not deleted it. */
+export async function findShare(c: Context<RouteEnv>): Promise<ShareRecord | undefined> {
+  const id = c.req.param('share') ?? ''
+  if ((await readShareId(c.var.relay.keys.shareId, id)) === undefined) return undefined
+  return registryOf(c).share(id)
+}
+
+export function shareFacts(c: Context<RouteEnv>, record: Omit<ShareRecord, 'trust' | 'isMade'>) {
+  const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${record.id}`
+  const { lanes, jurisdiction } = knownShareFacts(record.id)
+  return {
+    share: record.id,
+    name: record.name,
+    url: `${base}/mcp`,
+    sse_url: `${base}/sse`,
+    created_at: isoTime(record.createdAtMs),
+    expires_at: isoTime(record.expiresAtMs),
+    lanes,
+    jurisdiction,
+    ...(record.location === undefined ? {} : { location: record.location }),
+    ...(record.isEnding ? { ending: true } : {}),
+  }
+}
+
+/** What only the share's objects know; nothing when it has ended by itself, or nobody has come yet. */
+export function liveFacts(lanes: readonly LaneFacts[]) {
+  const { agents, sessions, counters } = mergeLanes(lanes)
+  const unreached = unreachedOf(lanes)
+  return {
+    agents: agents.map(({ connectedAtMs, ...agent }) => ({ ...agent, connected_at: isoTime(connectedAtMs) })),
+    sessions,
+    counters,
+    ...(unreached.length === 0 ? {} : { unreached_lanes: unreached }),
+  }
+}
+
+/** For an order that holds, but that some lanes have yet to hear. */
+export function unreachedResponse(share: string, unreached: readonly number[]): Response {
+  const { lanes } = knownShareFacts(share)
+  return problemResponse('LANES_UNREACHED', `Not reached: ${unreached.join(', ')} of ${lanes}, counted from 0.`)
+}
+
+/** Answers hold secrets, so nothing on the way may keep them. */
+export function answer(c: Context<RouteEnv>, status: 200 | 201, body: Record<string, unknown>): Response {
+  return c.json(body, status, { 'cache-control': 'no-store' })
+}
+
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString()
+}

@@ -1,0 +1,87 @@
+/** The links of the relay's shares. A link without a row is revoked: what is dropped here is dead for good. Synchronous, as the list of shares is. */
+import type { LinkChange, LinkRecord, NewLink } from '../contract/registry-rpc.ts'
+import type { LinkKind } from '../contract/trust-rpc.ts'
+import { MAX_LINKS } from '../limits.ts'
+
+type LinkRow = {
+  readonly id: string
+  readonly kind: string
+  readonly name: string
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+  readonly ceilingMs: number
+  readonly version: number
+  readonly revoked: number
+  readonly policy: string | null
+}
+
+const LINK_COLUMNS =
+  'id, kind, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, ceiling_ms AS ceilingMs, version, revoked, policy'
+
+export class LinkTable {
+  readonly #sql: SqlStorage
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql
+    sql.exec(`
+      CREATE TABLE IF NOT EXISTS links (share TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, ceiling_ms INTEGER NOT NULL, version INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, PRIMARY KEY (share, id)) WITHOUT ROWID;
+    `)
+  }
+
+  /** Adds a link to a share that exists. */
+  add(share: string, { id, kind, name, createdAtMs, expiresAtMs, ceilingMs, policy }: NewLink, version: number): void {
+    const row = [share, id, kind, name, createdAtMs, Math.min(expiresAtMs, ceilingMs), ceilingMs, version, policy ?? null]
+    this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)', ...row)
+  }
+
+  /** Whether the share may have a link more. When it has as many rows as it may, one that is over gives way, unless lanes have yet to hear that it is. */
+  hasRoom(share: string, nowMs: number): boolean {
+    const { count } = this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM links WHERE share = ?', share).one()
+    if (count < MAX_LINKS) return true
+    const over = this.#sql.exec(
+      `DELETE FROM links WHERE share = ?1 AND id = (SELECT id FROM links AS old WHERE share = ?1 AND (revoked = 1 OR expires_at_ms <= ?2)
+         AND NOT EXISTS (SELECT 1 FROM untold WHERE share = ?1 AND subject = 'link:' || old.id) ORDER BY revoked DESC, expires_at_ms LIMIT 1)
+       RETURNING id`,
+      share,
+      nowMs,
+    )
+    return over.toArray().length > 0
+  }
+
+  /** A link, revoked ones too. */
+  get(share: string, id: string): LinkRecord | undefined {
+    const [row] = this.#sql.exec<LinkRow>(`SELECT ${LINK_COLUMNS} FROM links WHERE share = ? AND id = ?`, share, id).toArray()
+    return row === undefined ? undefined : recordOf(row)
+  }
+
+  /** The links of a share that are not revoked, oldest first. */
+  all(share: string): LinkRecord[] {
+    const rows = this.#sql.exec<LinkRow>(
+      `SELECT ${LINK_COLUMNS} FROM links WHERE share = ? AND revoked = 0 ORDER BY created_at_ms, version, id`,
+      share,
+    )
+    return rows.toArray().map(recordOf)
+  }
+
+  /** Changes a link that is there and not revoked. None outlives its credential. */
+  change(share: string, { id, name, expiresAtMs, ceilingMs }: LinkRecord, change: LinkChange, version: number): void {
+    this.#sql.exec(
+      'UPDATE links SET name = ?, expires_at_ms = ?, revoked = ?, version = ? WHERE share = ? AND id = ?',
+      change.name ?? name,
+      Math.min(change.expiresAtMs ?? expiresAtMs, ceilingMs),
+      change.isRevoked === true ? 1 : 0,
+      version,
+      share,
+      id,
+    )
+  }
+
+  /** Forgets the links of a share that is gone. */
+  removeAll(share: string): void {
+    this.#sql.exec('DELETE FROM links WHERE share = ?', share)
+  }
+}
+
+function recordOf({ kind, revoked, policy, ...row }: LinkRow): LinkRecord {
+  return { ...row, kind: kind as LinkKind, isRevoked: revoked === 1, ...(policy === null ? {} : { policy }) }
+}

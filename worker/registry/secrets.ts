@@ -1,0 +1,68 @@
+/** The registry's secrets: the relay's signing key, the hash of its owner's key, and the code that a claim needs. */
+import { encodeBase32 } from '../access/base32.ts'
+import { equalBytes, hashSecret, randomBytes, randomText } from '../access/secret.ts'
+import type { ClaimOutcome, RelaySecrets } from '../contract/registry-rpc.ts'
+
+const SIGNING_KEY_BYTES = 32
+const OWNER_KEY_BYTES = 32
+/** 128 bits: nobody guesses it in its lifetime, so tries need no count. */
+const CLAIM_CODE_BYTES = 16
+const CLAIM_CODE_MS = 10 * 60_000
+
+export class SecretTable {
+  readonly #sql: SqlStorage
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql
+    sql.exec(`
+      CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS claim_code (one INTEGER PRIMARY KEY CHECK (one = 1), code TEXT NOT NULL, expires_at_ms INTEGER NOT NULL);
+    `)
+  }
+
+  /** The signing key, made on first use, and the hash of the owner key once there is an owner. */
+  all(): RelaySecrets {
+    const ownerHash = this.#read('owner')
+    const signingKey = this.#read('signing')
+    if (signingKey !== undefined) return { signingKey, ownerHash }
+    const fresh = randomBytes(SIGNING_KEY_BYTES)
+    this.#keep('signing', fresh)
+    return { signingKey: fresh, ownerHash }
+  }
+
+  /** Without a code: the code to show to the deployer. With the right one: the owner key, to exactly one caller ever. */
+  async claim(code: string | undefined): Promise<ClaimOutcome> {
+    if (code === undefined) return this.#read('owner') === undefined ? { outcome: 'code', code: this.#claimCode() } : { outcome: 'claimed' }
+    const ownerKey = `mcpe_owner_${randomText(OWNER_KEY_BYTES)}`
+    const ownerHash = await hashSecret(ownerKey)
+    // From here to the end nothing waits, so that of two callers with the right code only one becomes owner.
+    if (this.#read('owner') !== undefined) return { outcome: 'claimed' }
+    if (!this.#isClaimCode(code)) return { outcome: 'wrong_code' }
+    this.#keep('owner', ownerHash)
+    this.#sql.exec('DELETE FROM claim_code')
+    return { outcome: 'owner', ownerKey }
+  }
+
+  #read(name: 'signing' | 'owner'): Uint8Array<ArrayBuffer> | undefined {
+    const [row] = this.#sql.exec<{ value: ArrayBuffer }>('SELECT value FROM secrets WHERE name = ?', name).toArray()
+    return row === undefined ? undefined : new Uint8Array(row.value)
+  }
+
+  #keep(name: 'signing' | 'owner', value: Uint8Array<ArrayBuffer>): void {
+    this.#sql.exec('INSERT INTO secrets VALUES (?, ?)', name, value)
+  }
+
+  #claimCode(): string {
+    const [row] = this.#sql.exec<{ code: string }>('SELECT code FROM claim_code WHERE expires_at_ms > ?', Date.now()).toArray()
+    if (row !== undefined) return row.code
+    const code = encodeBase32(randomBytes(CLAIM_CODE_BYTES))
+    this.#sql.exec('INSERT OR REPLACE INTO claim_code VALUES (1, ?, ?)', code, Date.now() + CLAIM_CODE_MS)
+    return code
+  }
+
+  #isClaimCode(code: string): boolean {
+    const [row] = this.#sql.exec<{ code: string }>('SELECT code FROM claim_code WHERE expires_at_ms > ?', Date.now()).toArray()
+    const encoder = new TextEncoder()
+    return row !== undefined && equalBytes(encoder.encode(row.code), encoder.encode(code))
+  }
+}

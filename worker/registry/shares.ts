@@ -1,0 +1,140 @@
+/** The list of the relay's shares, with what their owners have decided for them. Synchronous, so that each step is whole. */
+import { type Location, LOCATIONS } from '../contract/locations.ts'
+import type { ShareRecord } from '../contract/registry-rpc.ts'
+import type { ShareSettings } from '../contract/share-rpc.ts'
+
+/** About 250 MB of rows with their indexes, of the 10 GB that an object may have. */
+const MAX_SHARES = 1_000_000
+/** Shares in one page of the list: some 300 KiB as an answer. */
+const PAGE_SHARES = 1_000
+/** Expired shares that leave the list with each new one: more than come, and a bounded time. */
+const SWEPT_SHARES = 10
+/** How long an expired share stays in the list, so that its owner sees what became of it. */
+const EXPIRED_KEEP_MS = 30 * 24 * 60 * 60_000
+
+type ShareRow = {
+  readonly id: string
+  readonly name: string
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+  readonly location: string | null
+  readonly made: number
+  readonly ending: number
+  readonly version: number
+  readonly paused: number
+  readonly policy: string | null
+}
+
+const SHARE_COLUMNS =
+  'id, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy'
+
+/** Columns that the table did not have at first, and what they are for a share of that time. */
+const LATER_COLUMNS = {
+  version: 'INTEGER NOT NULL DEFAULT 1',
+  paused: 'INTEGER NOT NULL DEFAULT 0',
+  policy: 'TEXT',
+} as const
+
+export class ShareTable {
+  readonly #sql: SqlStorage
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql
+    sql.exec(`
+      CREATE TABLE IF NOT EXISTS shares (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, location TEXT, made INTEGER NOT NULL, ending INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE INDEX IF NOT EXISTS shares_by_age ON shares (created_at_ms DESC, id);
+      CREATE INDEX IF NOT EXISTS shares_by_expiry ON shares (expires_at_ms);
+      CREATE TABLE IF NOT EXISTS share_count (one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL);
+      INSERT OR IGNORE INTO share_count VALUES (1, 0);
+    `)
+    const known = new Set(
+      sql
+        .exec<{ name: string }>("SELECT name FROM pragma_table_info('shares')")
+        .toArray()
+        .map(({ name }) => name),
+    )
+    for (const [name, type] of Object.entries(LATER_COLUMNS))
+      if (!known.has(name)) sql.exec(`ALTER TABLE shares ADD COLUMN ${name} ${type}`)
+  }
+
+  /** Adds a share; `false` when the list is full. */
+  add({ id, name, createdAtMs, expiresAtMs }: ShareSettings, location: Location | undefined): boolean {
+    // Counted as they come and go: a count of rows reads them all.
+    const { count } = this.#sql.exec<{ count: number }>('SELECT count FROM share_count').one()
+    if (count >= MAX_SHARES) return false
+    this.#sql.exec(
+      'INSERT INTO shares (id, name, created_at_ms, expires_at_ms, location, made, ending) VALUES (?, ?, ?, ?, ?, 0, 0)',
+      id,
+      name,
+      createdAtMs,
+      expiresAtMs,
+      location ?? null,
+    )
+    this.#sql.exec('UPDATE share_count SET count = count + 1')
+    return true
+  }
+
+  get(id: string): ShareRecord | undefined {
+    const [row] = this.#sql.exec<ShareRow>(`SELECT ${SHARE_COLUMNS} FROM shares WHERE id = ?`, id).toArray()
+    return row === undefined ? undefined : recordOf(row)
+  }
+
+  /** A page of shares, newest first; `after` is the last one of the page before. */
+  page(after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean } {
+    const { createdAtMs, id } = after ?? { createdAtMs: Number.MAX_SAFE_INTEGER, id: '' }
+    const rows = this.#sql
+      .exec<ShareRow>(
+        `SELECT ${SHARE_COLUMNS} FROM shares WHERE created_at_ms <= ?1 AND (created_at_ms < ?1 OR id > ?2)
+         ORDER BY created_at_ms DESC, id LIMIT ?3`,
+        createdAtMs,
+        id,
+        PAGE_SHARES + 1,
+      )
+      .toArray()
+    return { records: rows.slice(0, PAGE_SHARES).map(recordOf), isMore: rows.length > PAGE_SHARES }
+  }
+
+  /** Counts a change of what is decided for a share or one of its links. */
+  countChange(id: string): number {
+    const [row] = this.#sql
+      .exec<{ version: number }>('UPDATE shares SET version = version + 1 WHERE id = ? RETURNING version', id)
+      .toArray()
+    return row?.version ?? 0
+  }
+
+  /** Objects come to be for the share. */
+  noteMade(id: string): void {
+    this.#sql.exec('UPDATE shares SET made = 1 WHERE id = ?', id)
+  }
+
+  /** No object comes to be for the share any more. */
+  noteEnding(id: string): void {
+    this.#sql.exec('UPDATE shares SET ending = 1 WHERE id = ?', id)
+  }
+
+  /** Some of the shares that have expired long ago. */
+  longExpired(nowMs: number): string[] {
+    const rows = this.#sql.exec<{ id: string }>(
+      'SELECT id FROM shares WHERE expires_at_ms < ? LIMIT ?',
+      nowMs - EXPIRED_KEEP_MS,
+      SWEPT_SHARES,
+    )
+    return rows.toArray().map(({ id }) => id)
+  }
+
+  remove(id: string): void {
+    const gone = this.#sql.exec('DELETE FROM shares WHERE id = ? RETURNING id', id).toArray().length
+    if (gone > 0) this.#sql.exec('UPDATE share_count SET count = count - 1')
+  }
+}
+
+function recordOf({ made, ending, version, paused, policy, location, ...settings }: ShareRow): ShareRecord {
+  const { expiresAtMs } = settings
+  return {
+    ...settings,
+    location: LOCATIONS.find((known) => known === location),
+    isMade: made === 1,
+    isEnding: ending === 1,
+    trust: { version, expiresAtMs, isPaused: paused === 1, ...(policy === null ? {} : { policy }) },
+  }
+}
