@@ -1,11 +1,11 @@
 /** The tokens of a share in the owner's API, in the real runtime: what is shown, what lanes are told, and that no lane stays untold. */
-import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
-import { env } from 'cloudflare:workers'
+import { runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Share } from '../../worker/share/share.ts'
 import type { AdminCommand } from '../../worker/contract/share-rpc.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { askAsOwner, createShare, stubOf, type TestShare } from './harness/relay.ts'
+import { createMade, order, registryStub, ringRegistry, untoldOf, watchOrders } from './harness/orders.ts'
+import { createShare, type TestShare } from './harness/relay.ts'
 
 const LANES = 4
 
@@ -23,58 +23,14 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-async function ask(
-  method: string,
-  path: string,
-  body?: object,
-): Promise<{ readonly status: number; readonly told: Record<string, unknown> }> {
-  const response = await askAsOwner(method, path, body)
-  return { status: response.status, told: response.status === 204 ? {} : await response.json() }
-}
-
 async function make(share: TestShare, members: object): Promise<Token> {
-  const { status, told } = await ask('POST', `/api/shares/${share.id}/tokens`, members)
+  const { status, told } = await order('POST', `/api/shares/${share.id}/tokens`, members)
   expect(status).toBe(201)
   return told as unknown as Token
 }
 
 async function list(share: TestShare): Promise<Record<string, unknown>[]> {
-  return (await ask('GET', `/api/shares/${share.id}/tokens`)).told['tokens'] as Record<string, unknown>[]
-}
-
-/** A share whose objects all exist. */
-async function createMade(lanes: number): Promise<TestShare> {
-  const share = await createShare({ lanes })
-  for (let lane = 0; lane < lanes; lane++) await stubOf(share, lane).admin({ op: 'describe' })
-  return share
-}
-
-/** Notes what lanes are told of trust, and lets those fail that are named. */
-function watchOrders(isOut: (lane: string) => boolean = () => false): { readonly lane: string; readonly order: AdminCommand }[] {
-  const told: { lane: string; order: AdminCommand }[] = []
-  vi.spyOn(Share.prototype, 'admin').mockImplementation(function (this: Share & { ctx: DurableObjectState }, order: AdminCommand) {
-    const lane = this.ctx.id.name ?? ''
-    if (isOut(lane)) throw new Error('out of order')
-    told.push({ lane, order })
-    return Promise.resolve(undefined)
-  })
-  return told
-}
-
-function registry() {
-  return env.REGISTRY.getByName('registry')
-}
-
-/** Rings the registry's alarm, when all that is due later is due. */
-async function ringRegistry(): Promise<void> {
-  await runInDurableObject(registry(), (_, { storage }) => void storage.sql.exec('UPDATE untold SET due_ms = 0'))
-  expect(await runDurableObjectAlarm(registry())).toBe(true)
-}
-
-function untoldOf(share: TestShare): Promise<unknown[]> {
-  return runInDurableObject(registry(), (_, { storage }) =>
-    storage.sql.exec('SELECT subject, lanes FROM untold WHERE share = ?', share.id).toArray(),
-  )
+  return (await order('GET', `/api/shares/${share.id}/tokens`)).told['tokens'] as Record<string, unknown>[]
 }
 
 describe('the tokens of a share', () => {
@@ -104,17 +60,17 @@ describe('the tokens of a share', () => {
     const other = await createShare()
     const made = await make(share, { kind: 'client', name: 'Ann' })
     const path = `/api/shares/${share.id}/tokens/${made.id}`
-    expect(await ask('PATCH', path, { name: 'Bob', expires_in: 60 })).toMatchObject({ status: 200, told: { id: made.id, name: 'Bob' } })
+    expect(await order('PATCH', path, { name: 'Bob', expires_in: 60 })).toMatchObject({ status: 200, told: { id: made.id, name: 'Bob' } })
     expect(await list(share)).toContainEqual(expect.objectContaining({ id: made.id, name: 'Bob' }))
     for (const method of ['PATCH', 'DELETE'])
-      expect(await ask(method, `/api/shares/${other.id}/tokens/${made.id}`)).toMatchObject({
+      expect(await order(method, `/api/shares/${other.id}/tokens/${made.id}`)).toMatchObject({
         status: 404,
         told: { code: 'TOKEN_NOT_FOUND' },
       })
-    expect((await ask('DELETE', path)).status).toBe(204)
+    expect((await order('DELETE', path)).status).toBe(204)
     expect(await list(share)).not.toContainEqual(expect.objectContaining({ id: made.id }))
     for (const method of ['PATCH', 'DELETE'])
-      expect(await ask(method, path)).toMatchObject({ status: 404, told: { code: 'TOKEN_NOT_FOUND' } })
+      expect(await order(method, path)).toMatchObject({ status: 404, told: { code: 'TOKEN_NOT_FOUND' } })
   })
 
   test.each([
@@ -132,7 +88,7 @@ describe('the tokens of a share', () => {
     const share = await createShare()
     const [own] = await list(share)
     const path = `/api/shares/${share.id}/tokens${method === 'PATCH' ? `/${String(own?.['id'])}` : ''}`
-    expect(await ask(method, path, body)).toMatchObject({ status: 400, told: { code: 'BODY_INVALID' } })
+    expect(await order(method, path, body)).toMatchObject({ status: 400, told: { code: 'BODY_INVALID' } })
   })
 })
 
@@ -142,14 +98,14 @@ describe('the lanes of a share', () => {
     const told = watchOrders()
     const made = await make(share, { kind: 'client' })
     expect(told).toEqual([])
-    await ask('PATCH', `/api/shares/${share.id}/tokens/${made.id}`, { expires_in: 60 })
-    await ask('DELETE', `/api/shares/${share.id}/tokens/${made.id}`)
-    const orders = told.map(({ order }) => order)
+    await order('PATCH', `/api/shares/${share.id}/tokens/${made.id}`, { expires_in: 60 })
+    await order('DELETE', `/api/shares/${share.id}/tokens/${made.id}`)
+    const commands = told.map(({ command }) => command)
     expect(told.map(({ lane }) => lane)).toEqual([...lanesOf(share), ...lanesOf(share)])
-    expect(orders.slice(0, LANES)).toMatchObject(
+    expect(commands.slice(0, LANES)).toMatchObject(
       lanesOf(share).map(() => ({ op: 'link_changed', trust: { id: made.id, isRevoked: false } })),
     )
-    expect(orders.slice(LANES)).toMatchObject(lanesOf(share).map(() => ({ op: 'link_changed', trust: { id: made.id, isRevoked: true } })))
+    expect(commands.slice(LANES)).toMatchObject(lanesOf(share).map(() => ({ op: 'link_changed', trust: { id: made.id, isRevoked: true } })))
     expect(await untoldOf(share)).toEqual([])
   })
 
@@ -160,17 +116,19 @@ describe('the lanes of a share', () => {
     const path = `/api/shares/${share.id}/tokens/${made.id}`
     let isBroken = true
     const told = watchOrders((lane) => isBroken && /\.[13]$/.test(lane))
-    expect(await ask('PATCH', path, { name: 'x' })).toMatchObject({ status: 503, told: { code: 'LANES_UNREACHED' } })
-    expect(await ask('DELETE', path)).toMatchObject({ status: 503, told: { detail: expect.stringContaining('1, 3 of 4') as string } })
+    expect(await order('PATCH', path, { name: 'x' })).toMatchObject({ status: 503, told: { code: 'LANES_UNREACHED' } })
+    expect(await order('DELETE', path)).toMatchObject({ status: 503, told: { detail: expect.stringContaining('1, 3 of 4') as string } })
     expect(await untoldOf(share)).toEqual([{ subject: `link:${made.id}`, lanes: '1,3' }])
     await ringRegistry()
     expect(await untoldOf(share)).toHaveLength(1)
     told.length = 0
     isBroken = false
     await ringRegistry()
-    expect(told).toMatchObject([1, 3].map((lane) => ({ lane: `${share.id}.${lane}`, order: { trust: { id: made.id, isRevoked: true } } })))
+    expect(told).toMatchObject(
+      [1, 3].map((lane) => ({ lane: `${share.id}.${lane}`, command: { trust: { id: made.id, isRevoked: true } } })),
+    )
     expect(await untoldOf(share)).toEqual([])
-    expect(await runInDurableObject(registry(), (_, { storage }) => storage.getAlarm())).toBeNull()
+    expect(await runInDurableObject(registryStub(), (_, { storage }) => storage.getAlarm())).toBeNull()
   })
 
   test('hear of a change also when the registry was reset while it told them', async () => {
@@ -180,14 +138,14 @@ describe('the lanes of a share', () => {
     const reached = Promise.withResolvers<undefined>()
     let isSilent = true
     const told: AdminCommand[] = []
-    vi.spyOn(Share.prototype, 'admin').mockImplementation((order: AdminCommand) => {
-      told.push(order)
+    vi.spyOn(Share.prototype, 'admin').mockImplementation((command: AdminCommand) => {
+      told.push(command)
       reached.resolve(undefined)
       return isSilent ? new Promise(() => {}) : Promise.resolve(undefined)
     })
-    const asked = ask('DELETE', `/api/shares/${share.id}/tokens/${made.id}`)
+    const asked = order('DELETE', `/api/shares/${share.id}/tokens/${made.id}`)
     await reached.promise
-    await runInDurableObject(registry(), (_, state) => state.abort('reset by a test')).catch(() => undefined)
+    await runInDurableObject(registryStub(), (_, state) => state.abort('reset by a test')).catch(() => undefined)
     await asked.catch(() => undefined)
     isSilent = false
     expect(await untoldOf(share)).toEqual([{ subject: `link:${made.id}`, lanes: 'all' }])
@@ -201,12 +159,12 @@ describe('the lanes of a share', () => {
     const share = await createMade(2)
     let isBroken = true
     watchOrders((lane) => isBroken && lane.endsWith('.1'))
-    expect((await ask('DELETE', `/api/shares/${share.id}`)).status).toBe(503)
-    expect((await ask('GET', `/api/shares/${share.id}`)).told).toMatchObject({ ending: true })
-    expect((await ask('POST', `/api/shares/${share.id}/tokens`, { kind: 'key' })).told).toMatchObject({ code: 'SHARE_NOT_FOUND' })
+    expect((await order('DELETE', `/api/shares/${share.id}`)).status).toBe(503)
+    expect((await order('GET', `/api/shares/${share.id}`)).told).toMatchObject({ ending: true })
+    expect((await order('POST', `/api/shares/${share.id}/tokens`, { kind: 'key' })).told).toMatchObject({ code: 'SHARE_NOT_FOUND' })
     isBroken = false
     await ringRegistry()
-    expect((await ask('GET', `/api/shares/${share.id}`)).status).toBe(404)
+    expect((await order('GET', `/api/shares/${share.id}`)).status).toBe(404)
     expect(await untoldOf(share)).toEqual([])
   })
 })

@@ -69,18 +69,20 @@ test('addShare() drops shares that expired 30 days before, and counts them out',
   expect(counted).toEqual([1, 1, undefined, 0, 'fresh'])
 })
 
-test('adopt() lets no object come to be for a share that has ended or expired, or never was', async () => {
+test('adopt() lets no object come to be for a share that was deleted, expired long ago or never was; one that has just expired can be lengthened', async () => {
   const adopted = await inRegistry('adopt', (registry, sql) => {
     registry.addShare(share('lives', 1), undefined, [])
     registry.addShare(share('ends', 1), undefined, [])
     registry.addShare(share('expired', 1, Date.now() - 1), undefined, [])
+    registry.addShare(share('old', 1, Date.now() - OLD_MS), undefined, [])
     sql.exec("UPDATE shares SET ending = 1 WHERE id = 'ends'")
-    return ['lives', 'ends', 'expired', 'never'].map((id) => [registry.adopt(id)?.settings.id, registry.share(id)?.isMade])
+    return ['lives', 'ends', 'expired', 'old', 'never'].map((id) => [registry.adopt(id)?.settings.id, registry.share(id)?.isMade])
   })
   expect(adopted).toEqual([
     ['lives', true],
     [undefined, false],
-    [undefined, false],
+    ['expired', true],
+    [undefined, undefined],
     [undefined, undefined],
   ])
 })

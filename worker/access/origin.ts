@@ -5,7 +5,7 @@ import { type Env, type Settings, settingsOf } from '../env.ts'
 
 export type OriginRefusal = 'HOST_REFUSED' | 'ORIGIN_REFUSED'
 
-const ALLOWED_METHODS = 'GET, POST, DELETE, OPTIONS'
+const ALLOWED_METHODS = 'GET, POST, PATCH, DELETE, OPTIONS'
 /** What MCP clients send; a preflight may ask for more, since headers give no rights here. */
 const USUAL_REQUEST_HEADERS = 'authorization, content-type, accept, last-event-id, mcp-session-id, mcp-protocol-version'
 const EXPOSED_HEADERS = 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after'

@@ -41,6 +41,12 @@ export function countMember(members: Members, name: string, max: number): Result
   return isCount ? ok(value) : err(`${name} must be a whole number from 1 to ${max}.`)
 }
 
+/** A member that is true or false, or absent. */
+export function flagMember(members: Members, name: string): Result<boolean | undefined, string> {
+  const value = members[name]
+  return value === undefined || typeof value === 'boolean' ? ok(value) : err(`${name} must be true or false.`)
+}
+
 /** A member that is one of a few words or numbers, or absent. */
 export function choiceMember<Word extends string | number>(
   members: Members,

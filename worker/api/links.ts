@@ -6,7 +6,17 @@ import type { LinkChange, LinkRecord, ShareRecord } from '../contract/registry-r
 import { problemResponse } from '../problem.ts'
 import { countMember, type Members, readMembers, textMember, wordMember } from './body.ts'
 import { DEFAULT_LIFE_S, MAX_LIFE_S, MAX_NAME_CHARS, mintCredential, SECOND_MS } from './credentials.ts'
-import { answer, findShare, isoTime, registryOf, requireOwner, unreachedResponse } from './share-answers.ts'
+import {
+  answer,
+  findLiving,
+  findShare,
+  hasExpired,
+  isoTime,
+  LENGTHEN,
+  registryOf,
+  requireOwner,
+  unreachedResponse,
+} from './share-answers.ts'
 
 type ApiContext = Context<RouteEnv>
 
@@ -25,8 +35,9 @@ export const links = new Hono<RouteEnv>()
   .all('/:token', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'PATCH, DELETE' }))
 
 async function createLink(c: ApiContext): Promise<Response> {
-  const share = await findShare(c)
-  if (share === undefined || share.isEnding) return problemResponse('SHARE_NOT_FOUND')
+  const share = await findLiving(c)
+  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
+  if (hasExpired(share)) return problemResponse('SHARE_EXPIRED', LENGTHEN)
   const members = await readMembers(c.req.raw, ['name', 'kind', 'expires_in'])
   if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const kind = wordMember(members.value, 'kind', LINK_KINDS)
@@ -68,8 +79,8 @@ function revokeLink(c: ApiContext): Promise<Response> {
 }
 
 async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
-  const share = await findShare(c)
-  if (share === undefined || share.isEnding) return problemResponse('SHARE_NOT_FOUND')
+  const share = await findLiving(c)
+  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
   const changed = await registryOf(c).changeLink(share.id, c.req.param('token') ?? '', change)
   if (changed === undefined) return problemResponse('TOKEN_NOT_FOUND')
   const { value, unreached } = changed

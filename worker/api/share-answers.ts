@@ -5,6 +5,7 @@ import type { RouteEnv } from '../access/claim-gate.ts'
 import { knownShareFacts, readShareId } from '../access/share-id.ts'
 import { type LaneFacts, unreachedOf } from '../carry/lane-orders.ts'
 import type { ShareRecord } from '../contract/registry-rpc.ts'
+import type { ShareTrust } from '../contract/trust-rpc.ts'
 import { relayOrigin, settingsOf } from '../env.ts'
 import { problemResponse } from '../problem.ts'
 import { mergeLanes } from './lanes.ts'
@@ -26,7 +27,21 @@ export async function findShare(c: Context<RouteEnv>): Promise<ShareRecord | und
   return registryOf(c).share(id)
 }
 
-export function shareFacts(c: Context<RouteEnv>, record: Omit<ShareRecord, 'trust' | 'isMade'>) {
+/** The same, if it is not about to be deleted. */
+export async function findLiving(c: Context<RouteEnv>): Promise<ShareRecord | undefined> {
+  const share = await findShare(c)
+  return share?.isEnding === true ? undefined : share
+}
+
+/** For an order that makes sense only while the share lives. */
+export const LENGTHEN = 'As its owner, lengthen it first (PATCH with expires_in).'
+
+/** Whether the share has ended. Its owner can lengthen it for a while. */
+export function hasExpired({ expiresAtMs }: Pick<ShareRecord, 'expiresAtMs'>): boolean {
+  return expiresAtMs <= Date.now()
+}
+
+export function shareFacts(c: Context<RouteEnv>, record: Omit<ShareRecord, 'trust' | 'isMade'> & { readonly trust?: ShareTrust }) {
   const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${record.id}`
   const { lanes, jurisdiction } = knownShareFacts(record.id)
   return {
@@ -38,6 +53,7 @@ export function shareFacts(c: Context<RouteEnv>, record: Omit<ShareRecord, 'trus
     expires_at: isoTime(record.expiresAtMs),
     lanes,
     jurisdiction,
+    paused: record.trust?.isPaused ?? false,
     ...(record.location === undefined ? {} : { location: record.location }),
     ...(record.isEnding ? { ending: true } : {}),
   }

@@ -1,19 +1,30 @@
 /** `/api/shares`: makes, lists and revokes the owner's shares. */
 import { type Context, Hono } from 'hono'
-import { ok } from '../../protocol/result.ts'
+import { ok, type Result } from '../../protocol/result.ts'
 import type { RouteEnv } from '../access/claim-gate.ts'
 import { randomBytes } from '../access/secret.ts'
 import { JURISDICTIONS, mintShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
 import { askLanes } from '../carry/lane-orders.ts'
 import { hasJurisdiction } from '../carry/share-stub.ts'
 import { LOCATIONS } from '../contract/locations.ts'
-import type { NewLink } from '../contract/registry-rpc.ts'
+import type { NewLink, ShareChange } from '../contract/registry-rpc.ts'
 import type { LinkKind } from '../contract/trust-rpc.ts'
 import { LANE_COUNTS } from '../lanes.ts'
 import { problemResponse } from '../problem.ts'
-import { choiceMember, countMember, type Members, readMembers, textMember } from './body.ts'
+import { choiceMember, countMember, flagMember, type Members, readMembers, textMember } from './body.ts'
 import { type Credential, DEFAULT_LIFE_S, MAX_LIFE_S, MAX_NAME_CHARS, mintCredential, SECOND_MS } from './credentials.ts'
-import { answer, findShare, liveFacts, registryOf, requireOwner, shareFacts, unreachedResponse } from './share-answers.ts'
+import {
+  answer,
+  findLiving,
+  findShare,
+  hasExpired,
+  LENGTHEN,
+  liveFacts,
+  registryOf,
+  requireOwner,
+  shareFacts,
+  unreachedResponse,
+} from './share-answers.ts'
 
 type ApiContext = Context<RouteEnv>
 
@@ -29,9 +40,12 @@ export const shares = new Hono<RouteEnv>()
   .post('/', createShare)
   .get('/', listShares)
   .get('/:share', describeShare)
+  .patch('/:share', changeShare)
   .delete('/:share', revokeShare)
+  .post('/:share/rotate', rotateShare)
   .all('/', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, POST' }))
-  .all('/:share', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, DELETE' }))
+  .all('/:share', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, PATCH, DELETE' }))
+  .all('/:share/rotate', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
 
 async function createShare(c: ApiContext): Promise<Response> {
   const members = await readMembers(c.req.raw, ['name', 'expires_in', 'lanes', 'location', 'jurisdiction'])
@@ -100,8 +114,53 @@ async function describeShare(c: ApiContext): Promise<Response> {
   const record = await findShare(c)
   if (record === undefined) return problemResponse('SHARE_NOT_FOUND')
   // To ask an object for the first time is to make it, far from its agent perhaps.
-  const lanes = record.isMade ? await askLanes(c.env, record.id, { op: 'describe' }) : []
+  const lanes = record.isMade && !hasExpired(record) ? await askLanes(c.env, record.id, { op: 'describe' }) : []
   return answer(c, 200, { ...shareFacts(c, record), ...liveFacts(lanes) })
+}
+
+async function changeShare(c: ApiContext): Promise<Response> {
+  const found = await findLiving(c)
+  if (found === undefined) return problemResponse('SHARE_NOT_FOUND')
+  const members = await readMembers(c.req.raw, ['name', 'expires_in', 'paused'])
+  if (!members.ok) return problemResponse(members.error.code, members.error.detail)
+  const change = readChange(members.value)
+  if (!change.ok) return problemResponse('BODY_INVALID', change.error)
+  const changed = await registryOf(c).changeShare(found.id, change.value)
+  if (changed === undefined) return problemResponse('SHARE_NOT_FOUND')
+  const { value, unreached } = changed
+  return unreached.length > 0 ? unreachedResponse(value.id, unreached) : answer(c, 200, shareFacts(c, value))
+}
+
+/** What an owner wants changed of a share, or what is wrong with that. */
+function readChange(members: Members): Result<ShareChange, string> {
+  const name = textMember(members, 'name', MAX_NAME_CHARS)
+  if (!name.ok) return name
+  const lifeS = countMember(members, 'expires_in', MAX_LIFE_S)
+  if (!lifeS.ok) return lifeS
+  const isPaused = flagMember(members, 'paused')
+  if (!isPaused.ok) return isPaused
+  return ok({
+    ...(name.value === undefined ? {} : { name: name.value }),
+    ...(lifeS.value === undefined ? {} : { expiresAtMs: Date.now() + lifeS.value * SECOND_MS }),
+    ...(isPaused.value === undefined ? {} : { isPaused: isPaused.value }),
+  })
+}
+
+/** Credentials that are shown once must reach their owner: lanes that have not heard are named beside them. */
+async function rotateShare(c: ApiContext): Promise<Response> {
+  const found = await findLiving(c)
+  if (found === undefined) return problemResponse('SHARE_NOT_FOUND')
+  if (hasExpired(found)) return problemResponse('SHARE_EXPIRED', LENGTHEN)
+  const members = await readMembers(c.req.raw, ['agents'])
+  if (!members.ok) return problemResponse(members.error.code, members.error.detail)
+  const isForAgents = flagMember(members.value, 'agents')
+  if (!isForAgents.ok) return problemResponse('BODY_INVALID', isForAgents.error)
+  const { links, shown } = await ownCredentials(c, found.id, found.expiresAtMs, Date.now())
+  const rotated = await registryOf(c).rotateShare(found.id, links, isForAgents.value !== true)
+  if (rotated === undefined) return problemResponse('SHARE_NOT_FOUND')
+  if (rotated === false) return problemResponse('TOKEN_LIMIT_REACHED')
+  const { value, unreached } = rotated
+  return answer(c, 201, { ...shareFacts(c, value), ...shown, ...(unreached.length === 0 ? {} : { unreached_lanes: unreached }) })
 }
 
 /** The list forgets a share last: until every object has heard that it has ended, its owner can say so again. */

@@ -1,7 +1,17 @@
 /** The Durable Objects as their callers see them. The classes implement these interfaces, so that no caller imports a class. */
 import type { ListingOrder } from './listings.ts'
 import type { Location } from './locations.ts'
-import type { Adoption, Changed, ClaimOutcome, LinkChange, LinkRecord, NewLink, RelaySecrets, ShareRecord } from './registry-rpc.ts'
+import type {
+  Adoption,
+  Changed,
+  ClaimOutcome,
+  LinkChange,
+  LinkRecord,
+  NewLink,
+  RelaySecrets,
+  ShareChange,
+  ShareRecord,
+} from './registry-rpc.ts'
 import type {
   AdminCommand,
   AskAnswer,
@@ -58,10 +68,14 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   claim(code: string | undefined): Promise<ClaimOutcome>
   /** Adds a share and the links that come with it; `false` when the list is full. */
   addShare(settings: ShareSettings, location: Location | undefined, links: readonly NewLink[]): boolean
-  /** For a new object: the share that it belongs to, and what its owner has decided; undefined when it has ended, or never was. */
+  /** For a new object: the share that it belongs to, and what its owner has decided; undefined when it was deleted, ended long ago, or never was. */
   adopt(id: string): Adoption | undefined
   /** Ends a share: no new object of it is made, those that there are hear of it, and then the list forgets it. Undefined for a share that is not in the list. */
   endShare(id: string): Promise<Changed<ShareRecord> | undefined>
+  /** Changes a share, and tells the lanes; undefined without it. */
+  changeShare(id: string, change: ShareChange): Promise<Changed<ShareRecord> | undefined>
+  /** Revokes every link of a share, but for those of agents unless they are meant too, and adds others; `false` when that would be more links than it may have. */
+  rotateShare(id: string, links: readonly NewLink[], keepsAgents: boolean): Promise<Changed<ShareRecord> | false | undefined>
   /** What the owner has decided for a share; undefined as for `adopt`. */
   shareTrust(id: string): ShareTrust | undefined
   /** The same for one of its links; undefined for one that was never made, or that ended long ago. */

@@ -20,7 +20,7 @@ export interface ShareRecord extends ShareSettings {
   readonly isEnding: boolean
 }
 
-/** What an object is told that comes to be. */
+/** What an object is told that comes to be. The share may have ended: its owner can lengthen it for a while. */
 export interface Adoption {
   readonly settings: ShareSettings
   readonly trust: ShareTrust
@@ -36,6 +36,13 @@ export interface NewLink extends Pick<LinkTrust, 'id' | 'kind' | 'expiresAtMs' |
 
 /** A link in the list of its share. */
 export interface LinkRecord extends NewLink, LinkTrust {}
+
+/** What an owner changes of a share; what is absent stays. */
+export interface ShareChange {
+  readonly name?: string
+  readonly expiresAtMs?: number
+  readonly isPaused?: boolean
+}
 
 /** What an owner changes of a link; what is absent stays. */
 export interface LinkChange {

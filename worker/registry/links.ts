@@ -34,10 +34,14 @@ export class LinkTable {
     this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)', ...row)
   }
 
+  /** Whether so many links may come when the share's others are revoked for good, but for those of agents unless they are meant too. */
+  hasRoomFor(share: string, count: number, keepsAgents: boolean): boolean {
+    return !keepsAgents || this.#count(share, 'agent') + count <= MAX_LINKS
+  }
+
   /** Whether the share may have a link more. When it has as many rows as it may, one that is over gives way, unless lanes have yet to hear that it is. */
   hasRoom(share: string, nowMs: number): boolean {
-    const { count } = this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM links WHERE share = ?', share).one()
-    if (count < MAX_LINKS) return true
+    if (this.#count(share) < MAX_LINKS) return true
     const over = this.#sql.exec(
       `DELETE FROM links WHERE share = ?1 AND id = (SELECT id FROM links AS old WHERE share = ?1 AND (revoked = 1 OR expires_at_ms <= ?2)
          AND NOT EXISTS (SELECT 1 FROM untold WHERE share = ?1 AND subject = 'link:' || old.id) ORDER BY revoked DESC, expires_at_ms LIMIT 1)
@@ -76,9 +80,24 @@ export class LinkTable {
     )
   }
 
+  /** Revokes all links of a share for good, but for those of agents unless they are meant too. */
+  removeForRotation(share: string, keepsAgents: boolean): void {
+    this.#sql.exec("DELETE FROM links WHERE share = ? AND (kind <> 'agent' OR ?)", share, keepsAgents ? 0 : 1)
+  }
+
   /** Forgets the links of a share that is gone. */
   removeAll(share: string): void {
     this.#sql.exec('DELETE FROM links WHERE share = ?', share)
+  }
+
+  /** Rows of a share's links, of a kind or of all. */
+  #count(share: string, kind?: LinkKind): number {
+    const rows = this.#sql.exec<{ count: number }>(
+      'SELECT count(*) AS count FROM links WHERE share = ?1 AND kind = coalesce(?2, kind)',
+      share,
+      kind ?? null,
+    )
+    return rows.one().count
   }
 }
 

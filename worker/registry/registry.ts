@@ -12,6 +12,7 @@ import type {
   LinkRecord,
   NewLink,
   RelaySecrets,
+  ShareChange,
   ShareRecord,
 } from '../contract/registry-rpc.ts'
 import type { AdminCommand, ShareSettings } from '../contract/share-rpc.ts'
@@ -19,7 +20,7 @@ import type { RegistryObject } from '../contract/objects.ts'
 import type { LinkTrust, ShareTrust } from '../contract/trust-rpc.ts'
 import { LinkTable } from './links.ts'
 import { SecretTable } from './secrets.ts'
-import { ShareTable } from './shares.ts'
+import { type KeptShare, ShareTable } from './shares.ts'
 import { type Subject, type Untold, UntoldTable } from './untold.ts'
 
 const LINK_SUBJECT = 'link:'
@@ -50,7 +51,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   }
 
   addShare(settings: ShareSettings, location: Location | undefined, links: readonly NewLink[]): boolean {
-    for (const id of this.#shares.longExpired(settings.createdAtMs)) this.#forget(id)
+    for (const id of this.#shares.longExpired()) this.#forget(id)
     if (!this.#shares.add(settings, location)) return false
     for (const link of links) this.#links.add(settings.id, link, FIRST_VERSION)
     return true
@@ -58,7 +59,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
 
   adopt(id: string): Adoption | undefined {
     const record = this.#living(id)
-    if (record === undefined || record.expiresAtMs <= Date.now()) return undefined
+    if (record === undefined) return undefined
     if (!record.isMade) this.#shares.noteMade(id)
     const { name, createdAtMs, expiresAtMs, trust } = record
     return { settings: { id, name, createdAtMs, expiresAtMs }, trust }
@@ -76,6 +77,29 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
 
   shares(after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean } {
     return this.#shares.page(after)
+  }
+
+  async changeShare(id: string, change: ShareChange): Promise<Changed<ShareRecord> | undefined> {
+    const before = this.#living(id)
+    if (before === undefined) return undefined
+    this.#shares.change(before, change)
+    // A name is nobody's but the owner's.
+    const isTold = change.expiresAtMs !== undefined || change.isPaused !== undefined
+    if (isTold) this.#shares.countChange(id)
+    const record = this.#shares.get(id)
+    if (record === undefined) return undefined
+    return isTold ? this.#tell(record, 'share', record) : { value: record, unreached: [] }
+  }
+
+  async rotateShare(id: string, links: readonly NewLink[], keepsAgents: boolean): Promise<Changed<ShareRecord> | false | undefined> {
+    if (this.#living(id) === undefined) return undefined
+    if (!this.#links.hasRoomFor(id, links.length, keepsAgents)) return false
+    const version = this.#shares.countChange(id)
+    this.#shares.noteRotation(id, version, keepsAgents)
+    this.#links.removeForRotation(id, keepsAgents)
+    for (const link of links) this.#links.add(id, link, version)
+    const record = this.#shares.get(id)
+    return record === undefined ? undefined : this.#tell(record, keepsAgents ? 'rotated' : 'agents_rotated', record)
   }
 
   shareTrust(id: string): ShareTrust | undefined {
@@ -142,13 +166,17 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     if (subject === 'end') return { op: 'revoke' }
     const record = this.#shares.get(share)
     if (record === undefined) return undefined
-    if (subject === 'share') return { op: 'share_changed', trust: record.trust }
+    const { trust, rotated, agentsRotated } = record
+    if (subject === 'share') return { op: 'share_changed', trust }
+    // Told late, it must not end the links that were made since.
+    if (subject === 'rotated') return { op: 'rotated', trust: { ...trust, version: rotated }, keepsAgents: true }
+    if (subject === 'agents_rotated') return { op: 'rotated', trust: { ...trust, version: agentsRotated }, keepsAgents: false }
     const link = this.#links.get(share, subject.slice(LINK_SUBJECT.length))
     return link === undefined ? undefined : { op: 'link_changed', trust: trustOf(link) }
   }
 
   /** A share that its owner has not ended. */
-  #living(id: string): ShareRecord | undefined {
+  #living(id: string): KeptShare | undefined {
     const record = this.#shares.get(id)
     return record?.isEnding === true ? undefined : record
   }

@@ -1,6 +1,6 @@
 /** The list of the relay's shares, with what their owners have decided for them. Synchronous, so that each step is whole. */
 import { type Location, LOCATIONS } from '../contract/locations.ts'
-import type { ShareRecord } from '../contract/registry-rpc.ts'
+import type { ShareChange, ShareRecord } from '../contract/registry-rpc.ts'
 import type { ShareSettings } from '../contract/share-rpc.ts'
 
 /** About 250 MB of rows with their indexes, of the 10 GB that an object may have. */
@@ -9,7 +9,7 @@ const MAX_SHARES = 1_000_000
 const PAGE_SHARES = 1_000
 /** Expired shares that leave the list with each new one: more than come, and a bounded time. */
 const SWEPT_SHARES = 10
-/** How long an expired share stays in the list, so that its owner sees what became of it. */
+/** How long an expired share is known, so that its owner sees what became of it, and can lengthen it. */
 const EXPIRED_KEEP_MS = 30 * 24 * 60 * 60_000
 
 type ShareRow = {
@@ -23,16 +23,27 @@ type ShareRow = {
   readonly version: number
   readonly paused: number
   readonly policy: string | null
+  readonly rotated: number
+  readonly agentsRotated: number
+}
+
+/** A share as the registry keeps it. */
+export interface KeptShare extends ShareRecord {
+  /** States of the share at its last rotation, and at the last one that agents had to follow; 0 where there was none. */
+  readonly rotated: number
+  readonly agentsRotated: number
 }
 
 const SHARE_COLUMNS =
-  'id, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy'
+  'id, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, rotated, agents_rotated AS agentsRotated'
 
 /** Columns that the table did not have at first, and what they are for a share of that time. */
 const LATER_COLUMNS = {
   version: 'INTEGER NOT NULL DEFAULT 1',
   paused: 'INTEGER NOT NULL DEFAULT 0',
   policy: 'TEXT',
+  rotated: 'INTEGER NOT NULL DEFAULT 0',
+  agents_rotated: 'INTEGER NOT NULL DEFAULT 0',
 } as const
 
 export class ShareTable {
@@ -74,24 +85,47 @@ export class ShareTable {
     return true
   }
 
-  get(id: string): ShareRecord | undefined {
-    const [row] = this.#sql.exec<ShareRow>(`SELECT ${SHARE_COLUMNS} FROM shares WHERE id = ?`, id).toArray()
+  /** A share that is there, or ended not long ago. */
+  get(id: string): KeptShare | undefined {
+    const rows = this.#sql.exec<ShareRow>(`SELECT ${SHARE_COLUMNS} FROM shares WHERE id = ? AND expires_at_ms > ?`, id, keptAfterMs())
+    const [row] = rows.toArray()
     return row === undefined ? undefined : recordOf(row)
   }
 
-  /** A page of shares, newest first; `after` is the last one of the page before. */
+  /** A page of such shares, newest first; `after` is the last one of the page before. */
   page(after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean } {
     const { createdAtMs, id } = after ?? { createdAtMs: Number.MAX_SAFE_INTEGER, id: '' }
     const rows = this.#sql
       .exec<ShareRow>(
-        `SELECT ${SHARE_COLUMNS} FROM shares WHERE created_at_ms <= ?1 AND (created_at_ms < ?1 OR id > ?2)
+        `SELECT ${SHARE_COLUMNS} FROM shares WHERE created_at_ms <= ?1 AND (created_at_ms < ?1 OR id > ?2) AND expires_at_ms > ?4
          ORDER BY created_at_ms DESC, id LIMIT ?3`,
         createdAtMs,
         id,
         PAGE_SHARES + 1,
+        keptAfterMs(),
       )
       .toArray()
     return { records: rows.slice(0, PAGE_SHARES).map(recordOf), isMore: rows.length > PAGE_SHARES }
+  }
+
+  change({ id, name, expiresAtMs, trust }: ShareRecord, change: ShareChange): void {
+    this.#sql.exec(
+      'UPDATE shares SET name = ?, expires_at_ms = ?, paused = ? WHERE id = ?',
+      change.name ?? name,
+      change.expiresAtMs ?? expiresAtMs,
+      (change.isPaused ?? trust.isPaused) ? 1 : 0,
+      id,
+    )
+  }
+
+  /** Notes that all links from before this state of the share are revoked. */
+  noteRotation(id: string, version: number, keepsAgents: boolean): void {
+    this.#sql.exec(
+      'UPDATE shares SET rotated = ?1, agents_rotated = iif(?2, agents_rotated, ?1) WHERE id = ?3',
+      version,
+      keepsAgents ? 1 : 0,
+      id,
+    )
   }
 
   /** Counts a change of what is decided for a share or one of its links. */
@@ -113,12 +147,8 @@ export class ShareTable {
   }
 
   /** Some of the shares that have expired long ago. */
-  longExpired(nowMs: number): string[] {
-    const rows = this.#sql.exec<{ id: string }>(
-      'SELECT id FROM shares WHERE expires_at_ms < ? LIMIT ?',
-      nowMs - EXPIRED_KEEP_MS,
-      SWEPT_SHARES,
-    )
+  longExpired(): string[] {
+    const rows = this.#sql.exec<{ id: string }>('SELECT id FROM shares WHERE expires_at_ms <= ? LIMIT ?', keptAfterMs(), SWEPT_SHARES)
     return rows.toArray().map(({ id }) => id)
   }
 
@@ -128,7 +158,12 @@ export class ShareTable {
   }
 }
 
-function recordOf({ made, ending, version, paused, policy, location, ...settings }: ShareRow): ShareRecord {
+/** Shares that ended before are not known any more, whether or not their rows are gone yet. */
+function keptAfterMs(): number {
+  return Date.now() - EXPIRED_KEEP_MS
+}
+
+function recordOf({ made, ending, version, paused, policy, location, ...settings }: ShareRow): KeptShare {
   const { expiresAtMs } = settings
   return {
     ...settings,

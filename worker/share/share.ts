@@ -256,7 +256,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   async #adopt(): Promise<void> {
     const { name } = this.ctx.id
     const adoption = name === undefined ? undefined : await this.env.REGISTRY.getByName('registry').adopt(shareOfLane(name))
-    if (adoption === undefined) return
+    if (adoption === undefined || adoption.trust.expiresAtMs <= Date.now()) return
     const { settings } = adoption
     this.#store.create(settings)
     await this.ctx.storage.setAlarm(settings.expiresAtMs)

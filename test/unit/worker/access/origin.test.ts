@@ -87,7 +87,7 @@ test('guardOrigin answers a preflight with 204 before the route is reached, and 
   expect(await response.text()).toBe('')
   expect(Object.fromEntries(response.headers)).toMatchObject({
     'access-control-allow-origin': PAGE,
-    'access-control-allow-methods': 'GET, POST, DELETE, OPTIONS',
+    'access-control-allow-methods': 'GET, POST, PATCH, DELETE, OPTIONS',
     'access-control-allow-headers': asked,
     vary: 'Origin, Access-Control-Request-Headers',
   })

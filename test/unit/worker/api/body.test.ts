@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { countMember, readMembers, textMember, wordMember } from '../../../../worker/api/body.ts'
+import { countMember, flagMember, readMembers, textMember, wordMember } from '../../../../worker/api/body.ts'
 
 const KNOWN = ['name', 'expires_in']
 const request = (body: BodyInit | null, type = 'application/json'): Request =>
@@ -53,4 +53,12 @@ test.each([0, 11, 1.5, -1, '1', null, Number.NaN, Infinity])('countMember() refu
 
 test.each([undefined, 'owner', 1, ['client']])('wordMember() refuses %j', (kind) => {
   expect(wordMember({ kind }, 'kind', ['client', 'agent'])).toEqual({ ok: false, error: 'kind must be one of: client, agent.' })
+})
+
+test.each([true, false, undefined])('flagMember() takes %j', (paused) => {
+  expect(flagMember({ paused }, 'paused')).toEqual({ ok: true, value: paused })
+})
+
+test.each([0, 1, 'true', '', null, {}])('flagMember() refuses %j', (paused) => {
+  expect(flagMember({ paused }, 'paused')).toEqual({ ok: false, error: 'paused must be true or false.' })
 })
