@@ -63,4 +63,6 @@ export const CLOSE = {
   GOING_AWAY: 4005,
   /** No hello within HELLO_MS. */
   NO_HELLO: 4006,
+  /** The agent's token was revoked, or has ended. Do not reconnect. */
+  TOKEN_REVOKED: 4007,
 } as const

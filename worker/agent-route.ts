@@ -1,27 +1,32 @@
 /** `/agent/<share>`: checks all that an agent's upgrade needs, then hands it to its Share (docs/protocol.md, Connecting). */
 import type { Context } from 'hono'
+import type { Failure } from '../protocol/errors.ts'
 import { LINK_SUBPROTOCOL } from '../protocol/handshake.ts'
 import { authenticateAgent, BEARER_CHALLENGE } from './access/authenticate.ts'
 import { problemResponse } from './problem.ts'
 import type { RouteEnv } from './access/claim-gate.ts'
 import { laneAt } from './lanes.ts'
-import { ShareClient } from './carry/share-client.ts'
+import { PassRefused, ShareClient } from './carry/share-client.ts'
 
 export async function connectAgent(c: Context<RouteEnv>): Promise<Response> {
   const share = c.req.param('share') ?? ''
   const agent = await authenticateAgent(c.req.raw, c.var.relay, share)
-  if (!agent.ok)
-    return problemResponse(
-      agent.error.code,
-      agent.error.detail,
-      agent.error.code === 'UNAUTHORIZED' ? { 'www-authenticate': BEARER_CHALLENGE } : {},
-    )
+  if (!agent.ok) return refused(agent.error)
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problemResponse('UPGRADE_NEEDED', undefined, { upgrade: 'websocket' })
   const offered = (c.req.header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
   if (!offered.includes(LINK_SUBPROTOCOL))
     return problemResponse('LINK_VERSION_REFUSED', `This relay speaks ${LINK_SUBPROTOCOL}.`, { upgrade: 'websocket' })
   const lane = laneAt(share, Number(c.req.query('lane') ?? 0))
   if (lane === undefined) return problemResponse('LANE_UNKNOWN')
-  const response = await new ShareClient(c.env, lane).agent()
-  return response.status === 404 ? problemResponse('SHARE_NOT_FOUND') : response
+  try {
+    const response = await new ShareClient(c.env, lane, agent.value).agent()
+    return response.status === 404 ? problemResponse('SHARE_NOT_FOUND') : response
+  } catch (error) {
+    if (!(error instanceof PassRefused)) throw error
+    return refused(error.failure)
+  }
+}
+
+function refused({ code, detail }: Pick<Failure, 'code' | 'detail'>): Response {
+  return problemResponse(code, detail, code === 'UNAUTHORIZED' ? { 'www-authenticate': BEARER_CHALLENGE } : {})
 }

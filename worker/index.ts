@@ -4,6 +4,7 @@ import { requireClaimed, type RouteEnv } from './access/claim-gate.ts'
 import { guardOrigin } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
+import { PassRefused } from './carry/share-client.ts'
 import { problemResponse } from './problem.ts'
 import { log } from './log.ts'
 import { getSse, postMessages } from './mcp/http-sse.ts'
@@ -35,6 +36,7 @@ for (const base of ['/s/:share', '/s/:share/k/:key'] as const) {
 
 app.notFound(() => problemResponse('ROUTE_NOT_FOUND'))
 app.onError((error) => {
+  if (error instanceof PassRefused) return failureResponse(error.failure)
   log('request.failed', { error: error.message })
   return failureResponse({ code: 'INTERNAL' })
 })

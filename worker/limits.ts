@@ -279,3 +279,12 @@ export const MAX_RETOLD = 15
 
 /** Links that a share may have: each is a row, and an owner can look through so many. What has ended gives way first. */
 export const MAX_LINKS = 1_000
+
+/** When a client should look again whether a paused share goes on: its owner decides that, and no sooner is likely. */
+export const PAUSED_RETRY_MS = 30_000
+
+/** Links of which a Share, and shares and links of which an isolate, remembers what their owner has decided. */
+export const MAX_KNOWN_LINKS = 1_000
+
+/** When a Share looks again whether it has ended, if the registry could not be asked. */
+export const END_RETRY_MS = 30_000

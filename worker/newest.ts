@@ -27,4 +27,8 @@ export class Newest<V> {
   delete(name: string): void {
     this.#values.delete(name)
   }
+
+  clear(): void {
+    this.#values.clear()
+  }
 }

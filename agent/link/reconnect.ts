@@ -85,6 +85,12 @@ function finalExit(end: LinkEnd): AgentExit | undefined {
       )
     case CLOSE.SHARE_GONE:
       return new AgentExit(EXIT.ENDED, 'SHARE_GONE', 'The share was deleted or has expired. Make a new one.')
+    case CLOSE.TOKEN_REVOKED:
+      return new AgentExit(
+        EXIT.AUTH,
+        'TOKEN_REFUSED',
+        "The relay takes this agent's token no more: it was revoked, or has ended. Ask the share's owner for a new one.",
+      )
     default:
       return undefined
   }

@@ -43,6 +43,8 @@ export function finalRefusal({ status, code, detail }: Refusal): AgentExit | und
         'SHARE_GONE',
         `The relay knows no such share: it was deleted, has expired, or --relay is wrong.${said}`,
       )
+    case 410:
+      return new AgentExit(EXIT.ENDED, 'SHARE_GONE', `The share has ended. Ask its owner for another.${said}`)
     case 426:
       return new AgentExit(
         EXIT.UNREACHABLE,

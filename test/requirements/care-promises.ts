@@ -86,6 +86,11 @@ const CLOSED = {
     'promise.9.change-told': promised(
       'What an owner changes or revokes reaches every object of the share: what was not reached is told again until it has heard.',
     ),
+    'promise.9.revoked': promised(
+      'What a link does ends within a second when it is revoked, expires or is rotated, on every lane, and others notice nothing.',
+    ),
+    'promise.9.gate': promised('Every RPC and stream socket to a Share shows a pass, and none does anything with one that is not let in.'),
+    'promise.9.no-challenge': promised('A link in a URL that is wrong, revoked or over is 404 or 410, and never a challenge.'),
     'promise.9.expires': promised('A credential is refused from the moment on that it expires, and all are when the share ends.'),
   },
 } as const satisfies Section

@@ -47,8 +47,8 @@ function holdUp(): { readonly request: Hold; readonly socket: Hold; readonly wor
     await holds.socket.pass()
     return socket
   })
-  vi.spyOn(ShareClient.prototype, 'call').mockImplementationOnce(async function (this: ShareClient, request) {
-    const outcome = await this.call(request)
+  vi.spyOn(ShareClient.prototype, 'call').mockImplementationOnce(async function (this: ShareClient, ...args) {
+    const outcome = await this.call(...args)
     await holds.word.pass()
     return outcome
   })

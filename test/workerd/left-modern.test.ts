@@ -4,7 +4,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { STREAM_CLOSE } from '../../worker/contract/streams.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { callTool, HandshakeChild } from './harness/handshake-child.ts'
-import { EventReader, stubOf, type TestShare } from './harness/relay.ts'
+import { EventReader, openStream, stubOf, type TestShare } from './harness/relay.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -41,7 +41,7 @@ function watchTimers(): { readonly pending: Set<unknown>; readonly intervals: Se
 
 /** Whether the Share still waits for this call: who asks for the stream of one that it does not is told so. */
 async function isWaitedFor(share: TestShare, key: string): Promise<boolean> {
-  const { webSocket } = await stubOf(share).fetch(`https://share/stream?kind=call&key=${key}`, { headers: { upgrade: 'websocket' } })
+  const { webSocket } = await openStream(share, { kind: 'call', key })
   const closed = new Promise((resolve) => webSocket?.addEventListener('close', ({ code }) => resolve(code)))
   webSocket?.accept()
   return (await closed) !== STREAM_CLOSE.SETTLED

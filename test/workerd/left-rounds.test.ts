@@ -5,7 +5,7 @@ import type { Call } from '../../protocol/frame.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { asked, ASKS, connected, ELICITS, GIVEN, reply, told, type Told } from './harness/bridged-session.ts'
 import { begun, expectReplay, refuseReplay } from './harness/left-stream.ts'
-import { EventReader, stubOf, type TestShare } from './harness/relay.ts'
+import { EventReader, passOf, stubOf, type TestShare } from './harness/relay.ts'
 import type { ScriptedAgent } from './harness/scripted-agent.ts'
 
 const DONE = '{"resultType":"complete","content":[]}'
@@ -125,7 +125,7 @@ test('a cancellation between the last answer of a round and the call that is mad
   const send = (kind: 'response' | 'notification', text: string, more: object): Promise<unknown> => {
     const body = new TextEncoder().encode(text)
     const key = kind === 'response' ? '1'.repeat(32) : '2'.repeat(32)
-    return stub.send({
+    return stub.send(passOf(share), {
       ...caller,
       key,
       kind,

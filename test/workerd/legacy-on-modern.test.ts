@@ -18,7 +18,7 @@ import {
 import { STREAM_CLOSE } from '../../worker/contract/streams.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { postModern } from './harness/handshake-child.ts'
-import { createShare, EventReader, factsOf, stubOf, TestClient } from './harness/relay.ts'
+import { createShare, EventReader, factsOf, openStream, passOf, stubOf, TestClient } from './harness/relay.ts'
 import { ScriptedAgent } from './harness/scripted-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
 
@@ -69,10 +69,10 @@ test('a call that waits for its child to say what it offers does not move to a s
   const body = new TextEncoder().encode(initializeText('{}'))
   const key = '0'.repeat(32)
   const caller = { principal: 'client:p', session: 's', key, rawId: '0', id: [22, 23] as const }
-  const outcome = stubOf(share).call({ ...caller, method: 'initialize', body, size: body.length, delivery: 'stream' })
+  const outcome = stubOf(share).call(passOf(share), { ...caller, method: 'initialize', body, size: body.length, delivery: 'stream' })
   await agent.expect('open')
   const { header } = await agent.expect('call')
-  const { webSocket } = await stubOf(share).fetch(`https://share/stream?kind=call&key=${key}`, { headers: { upgrade: 'websocket' } })
+  const { webSocket } = await openStream(share, { kind: 'call', key })
   const closed = new Promise((resolve) => webSocket?.addEventListener('close', ({ code }) => resolve(code)))
   webSocket?.accept()
   expect(await closed).toBe(STREAM_CLOSE.SETTLED)

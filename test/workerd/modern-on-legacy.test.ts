@@ -8,7 +8,7 @@ import { bridgedGroup, groupOf } from '../../worker/contract/groups.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { type Asked, asked, callTool, HandshakeChild, postModern, SERVER_INFO, told } from './harness/handshake-child.ts'
 import { heldTimers } from './harness/held-timers.ts'
-import { createClientToken, createShare, resetShare, stubOf, type TestShare } from './harness/relay.ts'
+import { createClientToken, createShare, passOf, resetShare, stubOf, type TestShare } from './harness/relay.ts'
 import { BARE_SERVER, bodyText, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 
 const INPUT = { action: 'accept', content: { name: 'Grace' } }
@@ -582,19 +582,19 @@ describe('a requestState', () => {
 
   test('that its own retry brings again, after a reset of the Share, is no replay', async () => {
     const { child, call, state } = await parked()
-    const stub = stubOf(child.share)
+    const [stub, pass] = [stubOf(child.share), passOf(child.share)]
     const request = await requestFor(child.share, call)
-    const first = stub.call(request)
+    const first = stub.call(pass, request)
     const respond = await child.expect('respond')
     expect((await child.expect('call')).header.key).toBe(call.header.key)
-    const second = stub.call({ ...request, isResend: true })
+    const second = stub.call(pass, { ...request, isResend: true })
     // The agent, which knows both keys, passes the repetition over.
     expect((await child.expect('respond')).header.key).toBe(respond.header.key)
     child.answer(await child.expect('call'), { content: [] })
     expect(await second).toMatchObject({ kind: 'frame' })
     await first
     const other = { ...request, input: { ...request.input, taker: 'f'.repeat(32) } }
-    expect(await stub.call(other)).toEqual({ kind: 'state_refused' })
+    expect(await stub.call(pass, other)).toEqual({ kind: 'state_refused' })
     expect(await told(retry(child.share, state))).toMatchObject(REFUSED)
     expect(await child.hasHeardNothing()).toBe(true)
   })

@@ -9,7 +9,20 @@ import { connected, initialize, ScriptedAgent, survivorOf } from './harness/scri
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":"p"}}}'
 const LIST = '{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{}}'
 const PROGRESS = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}'
-const METHODS = ['call', 'send', 'park', 'parked', 'keepCall', 'keptCall', 'noteListing', 'subscribe', 'chunk', 'end', 'open'] as const
+const METHODS = [
+  'call',
+  'send',
+  'tell',
+  'park',
+  'parked',
+  'keepCall',
+  'keptCall',
+  'noteListing',
+  'subscribe',
+  'chunk',
+  'end',
+  'open',
+] as const
 
 /** What was asked of any Share, in order. */
 let asked: string[]
@@ -18,8 +31,9 @@ beforeEach(() => {
   asked = []
   for (const name of METHODS) {
     const real = Object.getOwnPropertyDescriptor(ShareClient.prototype, name)?.value as (...args: unknown[]) => unknown
-    vi.spyOn(ShareClient.prototype, name).mockImplementation(function (this: ShareClient, ...args: unknown[]) {
-      asked.push(name)
+    vi.spyOn(ShareClient.prototype, name as 'call').mockImplementation(function (this: ShareClient, ...args: unknown[]) {
+      // Both are the same RPC.
+      asked.push(name === 'tell' ? 'send' : name)
       return Reflect.apply(real, this, args) as never
     })
   }

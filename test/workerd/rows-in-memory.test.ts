@@ -29,7 +29,7 @@ async function withStore(use: (store: Store, again: () => Store, asked: () => nu
 }
 
 function channel(group: string): ChannelRecord {
-  return { group, generation: 1, agent: 'a', instance: 'i', open: true, handshake: undefined, movedAtMs: 0 }
+  return { group, generation: 1, agent: 'a', instance: 'i', open: true, handshake: undefined, movedAtMs: 0, owner: undefined }
 }
 
 test('SessionRows.count() counts sessions that begin and end, and reads the rows once', async () => {

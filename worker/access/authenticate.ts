@@ -1,5 +1,6 @@
 /** Turns the credentials of a request into a principal or a refusal, before any share is touched. */
 import { err, ok, type Result } from '../../protocol/result.ts'
+import type { Pass } from '../contract/trust-rpc.ts'
 import type { ClaimedRelay, RelayKeys } from './keys.ts'
 import { readPathKey } from './path-key.ts'
 import { equalBytes, hashSecret } from './secret.ts'
@@ -16,9 +17,17 @@ export interface Principal {
   readonly expiresAtMs: number
 }
 
+/** Whoever comes with a link: a client or an agent. */
+export interface LinkHolder extends Principal {
+  /** Ids of the links that the credential comes from, the owner's own first (`Pass.chain`). */
+  readonly chain: Pass['chain']
+  /** The credential stands in the URL: what goes wrong with it is told by a status, and never by a challenge. */
+  readonly isInUrl: boolean
+}
+
 /** Why a request gets nothing. `code` is one of `ERRORS`, and `detail` is safe to show. */
 export interface Refusal {
-  readonly code: 'UNAUTHORIZED' | 'SHARE_NOT_FOUND'
+  readonly code: 'UNAUTHORIZED' | 'SHARE_NOT_FOUND' | 'LINK_NOT_FOUND' | 'LINK_EXPIRED'
   readonly detail?: string
 }
 
@@ -29,7 +38,7 @@ const OWNER_KEY_PREFIX = 'mcpe_owner_'
 const MAX_BEARER_CHARS = 4096
 
 /** Clients by the keys of the relay that verified them: other keys know nobody. */
-const knownClients = new WeakMap<RelayKeys, VerifiedCredentials<Principal>>()
+const knownClients = new WeakMap<RelayKeys, VerifiedCredentials<LinkHolder>>()
 
 /**
  * The client that sent a request to a share's MCP URL. A bearer token decides when there is one; without it the key
@@ -40,7 +49,7 @@ export async function authenticateClient(
   { keys }: ClaimedRelay,
   share: string,
   key?: string,
-): Promise<Result<Principal, Refusal>> {
+): Promise<Result<LinkHolder, Refusal>> {
   const bearer = bearerOf(request)
   const known = knownClients.get(keys) ?? new VerifiedCredentials()
   knownClients.set(keys, known)
@@ -58,17 +67,18 @@ async function verifyClient(
   share: string,
   bearer: string | undefined,
   key: string | undefined,
-): Promise<Result<Principal, Refusal>> {
+): Promise<Result<LinkHolder, Refusal>> {
   if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
   if (bearer !== undefined) return checkToken(keys, bearer, 'client', share)
   if (key === undefined) return err(MISSING)
   const found = await readPathKey(keys.pathKey, share, key, Date.now())
-  if (found.ok) return ok({ kind: 'client', id: found.value.principal, expiresAtMs: found.value.expiresAtMs })
-  return err(unauthorized(found.error === 'expired' ? 'This link has expired.' : 'The key in this link is wrong.'))
+  if (!found.ok) return err({ code: found.error === 'expired' ? 'LINK_EXPIRED' : 'LINK_NOT_FOUND' })
+  const { id, principal, expiresAtMs } = found.value
+  return ok({ kind: 'client', id: principal, expiresAtMs, chain: [id], isInUrl: true })
 }
 
 /** The agent that asks for its WebSocket. Checks the share id too. */
-export async function authenticateAgent(request: Request, { keys }: ClaimedRelay, share: string): Promise<Result<Principal, Refusal>> {
+export async function authenticateAgent(request: Request, { keys }: ClaimedRelay, share: string): Promise<Result<LinkHolder, Refusal>> {
   if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
   const bearer = bearerOf(request)
   return bearer === undefined ? err(MISSING) : checkToken(keys, bearer, 'agent', share)
@@ -89,13 +99,17 @@ function bearerOf(request: Request): string | undefined {
   return match === null ? undefined : (match[1] ?? '')
 }
 
+/** What the bearer of a token is told that is over. */
+export const TOKEN_EXPIRED = 'This token has expired.'
+
 const MISSING = unauthorized('There is no Authorization: Bearer header.')
 
-async function checkToken(keys: RelayKeys, token: string, kind: TokenKind, share: string): Promise<Result<Principal, Refusal>> {
+async function checkToken(keys: RelayKeys, token: string, kind: TokenKind, share: string): Promise<Result<LinkHolder, Refusal>> {
   if (token.startsWith(OWNER_KEY_PREFIX)) return err(unauthorized(`This is an owner key, and here only ${kind} tokens are taken.`))
   const read = await verifyToken(keys.jwt, token, { kind, share }, Date.now())
   if (!read.ok) return err(unauthorized(sayWhy(read.error, kind)))
-  return ok({ kind, id: read.value.principal, expiresAtMs: read.value.expiresAtMs })
+  const { principal, tokenId, expiresAtMs } = read.value
+  return ok({ kind, id: principal, expiresAtMs, chain: [tokenId], isInUrl: false })
 }
 
 function sayWhy(fault: TokenFault, kind: TokenKind): string {
@@ -103,7 +117,7 @@ function sayWhy(fault: TokenFault, kind: TokenKind): string {
     case 'wrong':
       return 'This token was not made by this relay.'
     case 'expired':
-      return 'This token has expired.'
+      return TOKEN_EXPIRED
     case 'wrong_kind':
       return `This is a token of another kind, and here only ${kind} tokens are taken.`
     case 'wrong_share':

@@ -24,16 +24,10 @@ export interface Credential {
 }
 
 /** `share`: an id that was found to be ours. */
-export async function mintCredential(
-  c: Context<RouteEnv>,
-  kind: LinkKind,
-  share: string,
-  expiresAtMs: number,
-  nowMs: number,
-): Promise<Credential> {
+export async function mintCredential(c: Context<RouteEnv>, kind: LinkKind, share: string, nowMs: number): Promise<Credential> {
   const { keys } = c.var.relay
   const id = toHex(randomBytes(LINK_ID_BYTES))
-  const ceilingMs = expiresAtMs
+  const ceilingMs = nowMs + MAX_LIFE_S * SECOND_MS
   const origin = relayOrigin(c.req.raw, settingsOf(c.env))
   if (kind === 'key') {
     const { text } = await mintPathKey(keys.pathKey, share, ceilingMs, id)

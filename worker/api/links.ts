@@ -46,9 +46,8 @@ async function createLink(c: ApiContext): Promise<Response> {
   if (!wanted.ok) return problemResponse('BODY_INVALID', wanted.error)
   const createdAtMs = Date.now()
   const { name = 'unnamed', lifeS = DEFAULT_LIFE_S } = wanted.value
-  // Nothing outlives its share.
-  const expiresAtMs = Math.min(share.expiresAtMs, createdAtMs + lifeS * SECOND_MS)
-  const { id, ceilingMs, secret } = await mintCredential(c, kind.value, share.id, expiresAtMs, createdAtMs)
+  const expiresAtMs = createdAtMs + lifeS * SECOND_MS
+  const { id, ceilingMs, secret } = await mintCredential(c, kind.value, share.id, createdAtMs)
   const link = await registryOf(c).addLink(share.id, { id, kind: kind.value, name, createdAtMs, expiresAtMs, ceilingMs })
   if (link === undefined) return problemResponse('SHARE_NOT_FOUND')
   if (link === false) return problemResponse('TOKEN_LIMIT_REACHED')

@@ -58,7 +58,7 @@ async function createShare(c: ApiContext): Promise<Response> {
   const expiresAtMs = createdAtMs + lifeS * SECOND_MS
   const id = await mintShareId(c.var.relay.keys.shareId, { lanes, jurisdiction }, randomBytes(SHARE_ID_RANDOM_BYTES))
   const settings = { id, name, createdAtMs, expiresAtMs }
-  const { links, shown } = await ownCredentials(c, id, expiresAtMs, createdAtMs)
+  const { links, shown } = await ownCredentials(c, id, createdAtMs)
   if (!(await registryOf(c).addShare(settings, location, links))) return problemResponse('SHARE_LIMIT_REACHED')
   // Its objects come to be when they are first asked for, and where; but where they shall be is told them now.
   if (location !== undefined) await askLanes(c.env, id, { op: 'describe' }, { location })
@@ -66,8 +66,8 @@ async function createShare(c: ApiContext): Promise<Response> {
 }
 
 /** The credentials that come with a share: they are its owner's own, and may do everything. */
-async function ownCredentials(c: ApiContext, share: string, expiresAtMs: number, createdAtMs: number) {
-  const mint = (kind: LinkKind): Promise<Credential> => mintCredential(c, kind, share, expiresAtMs, createdAtMs)
+async function ownCredentials(c: ApiContext, share: string, createdAtMs: number) {
+  const mint = (kind: LinkKind): Promise<Credential> => mintCredential(c, kind, share, createdAtMs)
   const [key, client, agent] = await Promise.all([mint('key'), mint('client'), mint('agent')])
   const linkOf = (kind: LinkKind, { id, ceilingMs }: Credential): NewLink => {
     return { id, kind, name: OWN_LINK_NAME, createdAtMs, expiresAtMs: ceilingMs, ceilingMs }
@@ -155,7 +155,7 @@ async function rotateShare(c: ApiContext): Promise<Response> {
   if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const isForAgents = flagMember(members.value, 'agents')
   if (!isForAgents.ok) return problemResponse('BODY_INVALID', isForAgents.error)
-  const { links, shown } = await ownCredentials(c, found.id, found.expiresAtMs, Date.now())
+  const { links, shown } = await ownCredentials(c, found.id, Date.now())
   const rotated = await registryOf(c).rotateShare(found.id, links, isForAgents.value !== true)
   if (rotated === undefined) return problemResponse('SHARE_NOT_FOUND')
   if (rotated === false) return problemResponse('TOKEN_LIMIT_REACHED')

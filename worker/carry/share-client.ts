@@ -1,4 +1,15 @@
-/** A Worker's client of one Share, the object of a share or of one of its lanes: RPC, stream sockets, a new stub after a reset. */
+/**
+ * A Worker's client of one Share, the object of a share or of one of its lanes, for one holder of a link, whose pass goes with all
+ * that is asked: RPC, stream sockets, a new stub after a reset.
+ */
+import type { Executed, Failure } from '../../protocol/errors.ts'
+import type { LinkHolder } from '../access/authenticate.ts'
+import { passFailure } from '../access/pass-failure.ts'
+import { CUT_CLOSE, type Gated, isVerdict, leafOf, passQuery, refusalOf, VERDICT_STATUS } from '../contract/pass.ts'
+import type { GrantFacts, Pass, PassRefusal, PassVerdict } from '../contract/trust-rpc.ts'
+import { MAX_CALL_TRIES, MAX_KNOWN_LINKS } from '../limits.ts'
+import { Newest } from '../newest.ts'
+import { uploadRest } from './upload.ts'
 import type {
   AskAnswer,
   CallOutcome,
@@ -13,25 +24,56 @@ import type {
   SubscribeOrder,
   ParkedRow,
 } from '../contract/share-rpc.ts'
-import type { StreamTarget } from '../contract/streams.ts'
+import { STREAM_CLOSE, type StreamTarget } from '../contract/streams.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import { type Env, settingsOf } from '../env.ts'
 import { type Lane, laneName } from '../lanes.ts'
 import { laneStub } from './share-stub.ts'
 import type { ShareObject } from '../contract/objects.ts'
 
+/** Judges a request once more by what its holder may do now; how it fails, if it may not be made. */
+export type Renewed = (facts: GrantFacts) => Failure | undefined | Promise<Failure | undefined>
+
+/** The Share does not let the holder's pass in, or `Renewed` has found that the request may not be made. */
+export class PassRefused extends Error {
+  readonly failure: Failure
+  /** The code with which the Share would have closed a stream of this client. */
+  readonly close: number
+
+  constructor(failure: Failure, close: number) {
+    super(failure.code)
+    this.name = 'PassRefused'
+    this.failure = failure
+    this.close = close
+  }
+}
+
+/** What links let their holders do, by share and link: as this isolate heard it last. */
+const grants = new Newest<GrantFacts>(MAX_KNOWN_LINKS)
+
 export class ShareClient {
   readonly #env: Env
   readonly #lane: Lane
+  readonly #holder: Pick<LinkHolder, 'chain' | 'isInUrl'>
+  readonly #grantName: string
   /** Name of the object, by which an isolate keeps what it knows of a share's server: each lane counts its versions for itself. */
   readonly id: string
   #stub: DurableObjectStub<ShareObject>
+  #pass: Pass
 
-  constructor(env: Env, lane: Lane) {
+  constructor(env: Env, lane: Lane, holder: Pick<LinkHolder, 'chain' | 'isInUrl'>) {
     this.#env = env
     this.#lane = lane
+    this.#holder = holder
     this.id = laneName(lane)
     this.#stub = laneStub(env, lane)
+    this.#grantName = `${lane.share} ${leafOf(holder)}`
+    this.#pass = passOf(holder, this.grant)
+  }
+
+  /** What the holder may do, as far as this isolate knows: a request is judged by it before it is made, and again when the Share knows better. */
+  get grant(): GrantFacts | undefined {
+    return grants.get(this.#grantName)
   }
 
   /** How long what a client sends waits for an agent that is away, in milliseconds. */
@@ -44,75 +86,158 @@ export class ShareClient {
     return settingsOf(this.#env).inputWaitMs
   }
 
-  call(request: CallRequest): Promise<CallOutcome> {
-    return this.#stub.call(request)
+  /** Asks whether the holder is let in, where a response must begin before an answer can tell. Rejects with PassRefused, also without the share. */
+  async admit(renewed?: Renewed): Promise<void> {
+    const isThere = await this.#admitted<boolean>((pass) => this.#stub.admit(pass), refuse, renewed)
+    if (!isThere) refuse({ code: 'SHARE_NOT_FOUND' }, STREAM_CLOSE.ENDED)
   }
 
-  send(request: SendRequest | CancelRequest | AskAnswer): Promise<SendOutcome> {
-    return this.#stub.send(request)
+  /** Takes a call to the Share. `body`: the whole of it, whose rest follows if it is larger than what `request` has. */
+  async call(request: CallRequest, body: Uint8Array, renewed?: Renewed): Promise<CallOutcome> {
+    const outcome = await this.#admitted<CallOutcome>(
+      (pass) => this.#withRest<Gated<CallOutcome>>(this.#stub.call(pass, request), request, body),
+      (failure) => ({ kind: 'failed', failure }),
+      renewed,
+    )
+    return outcome.kind === 'cut' ? { kind: 'failed', failure: this.#failureOf(outcome.code, 'unknown') } : outcome
+  }
+
+  /** Brings a message that is not a request; `body` as for `call`. */
+  send(request: SendRequest, body: Uint8Array, renewed?: Renewed): Promise<SendOutcome> {
+    return this.#admitted<SendOutcome>(
+      (pass) => this.#withRest<Gated<SendOutcome>>(this.#stub.send(pass, request), request, body),
+      (failure) => ({ kind: 'failed', failure }),
+      renewed,
+    )
+  }
+
+  /** Says that the client of a call without session has left, or answers a child's request in the relay's name. */
+  tell(order: CancelRequest | AskAnswer): Promise<SendOutcome> {
+    return this.#admitted<SendOutcome>(
+      (pass) => this.#stub.send(pass, order),
+      (failure) => ({ kind: 'failed', failure }),
+    )
+  }
+
+  /** Brings more of a message that was let in; as in `ShareObject`, and false when nothing is let in any more. */
+  async chunk(key: string, offset: number, part: Uint8Array): Promise<boolean | undefined> {
+    const told = await this.#stub.chunk(this.#pass, key, offset, part)
+    return isVerdict(told) ? false : told
   }
 
   /** Resolves when it is worth asking again for an agent that was away, and after `maxMs` in any case. */
-  async agentNews(mark: number, maxMs: number, isResend: boolean): Promise<boolean> {
-    return await this.#stub.agentNews(mark, maxMs, isResend)
+  agentNews(mark: number, maxMs: number, isResend: boolean): Promise<boolean> {
+    return this.#admitted<boolean>(
+      (pass) => this.#stub.agentNews(pass, mark, maxMs, isResend),
+      // The call that is made then is told why.
+      () => true,
+    )
   }
 
-  /** Keeps a call whose client is to give input; false when it cannot wait. */
-  async park(order: ParkOrder): Promise<boolean> {
-    return await this.#stub.park(order)
+  /** Keeps a call whose client is to give input; false when it cannot wait. Rejects with PassRefused. */
+  park(order: ParkOrder): Promise<boolean> {
+    return this.#admitted<boolean>((pass) => this.#stub.park(pass, order), refuse)
   }
 
   /** What a principal's parked call waits for. */
-  async parked(handle: string, principal: string): Promise<ParkedRow | undefined> {
-    return await this.#stub.parked(handle, principal)
+  parked(handle: string, principal: string): Promise<ParkedRow | undefined> {
+    return this.#admitted<ParkedRow | undefined>((pass) => this.#stub.parked(pass, handle, principal), nothing)
   }
 
   /** Keeps a call whose client is asked, or has left. */
-  async keepCall(order: KeepOrder): Promise<void> {
-    await this.#stub.keepCall(order)
+  keepCall(order: KeepOrder): Promise<void> {
+    return this.#admitted<void>((pass) => this.#stub.keepCall(pass, order), nothing)
   }
 
   /** What is known of a call that a client has come back for. */
-  async keptCall(caller: Caller, key: string): Promise<KeptFacts | undefined> {
-    return await this.#stub.keptCall(caller, key)
+  keptCall(caller: Caller, key: string): Promise<KeptFacts | undefined> {
+    return this.#admitted<KeptFacts | undefined>((pass) => this.#stub.keptCall(pass, caller, key), nothing)
   }
 
   /** Keeps what a server has answered, for the time when no agent is there. */
-  async noteListing(order: ListingOrder): Promise<void> {
-    await this.#stub.noteListing(order)
+  noteListing(order: ListingOrder): Promise<void> {
+    return this.#admitted<void>((pass) => this.#stub.noteListing(pass, order), nothing)
   }
 
-  async subscribe(order: SubscribeOrder): Promise<boolean> {
-    return await this.#stub.subscribe(order)
+  /** Opens a listen on a child that knows none, before its stream comes; false when the child is gone. Rejects with PassRefused. */
+  subscribe(order: SubscribeOrder, renewed?: Renewed): Promise<boolean> {
+    return this.#admitted<boolean>((pass) => this.#stub.subscribe(pass, order), refuse, renewed)
   }
 
-  chunk(key: string, offset: number, part: Uint8Array): Promise<boolean | undefined> {
-    return this.#stub.chunk(key, offset, part)
+  /** Ends a session; false when the caller has no such session. Rejects with PassRefused. */
+  end(caller: Caller): Promise<boolean> {
+    return this.#admitted<boolean>((pass) => this.#stub.end(pass, caller), refuse)
   }
 
-  async end(caller: Caller): Promise<boolean> {
-    return await this.#stub.end(caller)
+  /** Opens a stream's socket; undefined when the caller has no such session. Rejects with PassRefused. */
+  async open(target: StreamTarget, renewed?: Renewed): Promise<WebSocket | undefined> {
+    const socket = await this.#admitted<Response>((pass) => this.#upgrade('stream', { ...target, ...passQuery(pass) }), refuse, renewed)
+    if (socket.webSocket === null) return undefined
+    socket.webSocket.binaryType = 'arraybuffer'
+    return socket.webSocket
   }
 
-  /** Opens a stream's socket; undefined when the caller has no such session. */
-  async open(target: StreamTarget): Promise<WebSocket | undefined> {
-    const query = new URLSearchParams({ ...target })
-    const response = await this.#stub.fetch(`https://share/stream?${query.toString()}`, { headers: { upgrade: 'websocket' } })
-    const socket = response.webSocket
-    if (socket === null) return undefined
-    socket.binaryType = 'arraybuffer'
-    return socket
-  }
-
-  /** Hands an agent's upgrade over. */
+  /** Hands an agent's upgrade over: a 101, or a 404 of a share that is gone. Rejects with PassRefused. */
   agent(): Promise<Response> {
-    return this.#stub.fetch('https://share/agent', { headers: { upgrade: 'websocket' } })
+    return this.#admitted<Response>((pass) => this.#upgrade('agent', passQuery(pass)), refuse)
+  }
+
+  /** How the holder's stream has ended that was closed with this code; undefined unless a refusal has cut it off. */
+  cutBy(close: number): Failure | undefined {
+    const code = refusalOf(close)
+    return code === undefined ? undefined : this.#failureOf(code, 'unknown')
   }
 
   /** After an exception a stub may be broken. Otherwise one is kept, since only its calls arrive in order. */
   renew(): void {
     this.#stub = laneStub(this.#env, this.#lane)
   }
+
+  /** Asks, and once more by what the Share says that has changed; `refused` makes of a failure what is asked for. */
+  async #admitted<T>(
+    ask: (pass: Pass) => PromiseLike<Gated<T>>,
+    refused: (failure: Failure, close: number) => T,
+    renewed?: Renewed,
+  ): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const told = await ask(this.#pass)
+      if (!isVerdict(told)) return told
+      if (told.kind === 'refused') return refused(this.#failureOf(told.code), CUT_CLOSE[told.code])
+      if (tries === MAX_CALL_TRIES) return refused({ code: 'INTERNAL', executed: 'no' }, STREAM_CLOSE.ENDED)
+      grants.set(this.#grantName, told.facts)
+      this.#pass = passOf(this.#holder, told.facts)
+      const failure = await renewed?.(told.facts)
+      if (failure !== undefined) return refused(failure, STREAM_CLOSE.ENDED)
+    }
+  }
+
+  #withRest<T>(asked: PromiseLike<T>, { key, size, body: first }: CallRequest | SendRequest, body: Uint8Array): PromiseLike<T> {
+    // A part that comes before the message is let in finds none to belong to, and the rest comes again behind the message.
+    if (size > first.length) void uploadRest((at, part) => this.chunk(key, at, part), body)
+    return asked
+  }
+
+  async #upgrade(path: 'stream' | 'agent', query: Readonly<Record<string, string>>): Promise<Gated<Response>> {
+    const url = `https://share/${path}?${new URLSearchParams(query).toString()}`
+    const response = await this.#stub.fetch(url, { headers: { upgrade: 'websocket' } })
+    return response.status === VERDICT_STATUS ? response.json<PassVerdict>() : response
+  }
+
+  #failureOf(code: PassRefusal, executed?: Executed): Failure {
+    return passFailure(code, this.#holder, executed)
+  }
+}
+
+function passOf({ chain }: Pick<LinkHolder, 'chain'>, grant: GrantFacts | undefined): Pass {
+  return grant === undefined ? { chain } : { chain, state: grant.state }
+}
+
+function refuse(failure: Failure, close: number): never {
+  throw new PassRefused(failure, close)
+}
+
+function nothing(): undefined {
+  return undefined
 }
 
 /** What the platform says of an object that another has taken the place of, or that was cut off: often nothing else marks the error. */

@@ -2,10 +2,11 @@
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../contract/groups.ts'
+import { CUT_CLOSE } from '../contract/pass.ts'
 import { markQuery, STREAM_CLOSE, type StreamControl, type StreamMark, type StreamTarget } from '../contract/streams.ts'
 import { REATTACH_MS } from '../limits.ts'
 import { pause } from '../within.ts'
-import { isRetryable, type ShareClient } from './share-client.ts'
+import { isRetryable, PassRefused, type ShareClient } from './share-client.ts'
 import { StreamLag } from './stream-lag.ts'
 import { TakenBytes } from './taken-bytes.ts'
 
@@ -33,6 +34,7 @@ const FINAL_CLOSES: ReadonlySet<number> = new Set([
   STREAM_CLOSE.AGAIN,
   STREAM_CLOSE.BEHIND,
   STREAM_CLOSE.OVERDUE,
+  ...Object.values(CUT_CLOSE),
 ])
 /** Of a stream that its Worker closes (RFC 6455 §7.4.1). */
 const NORMAL_CLOSE = 1000
@@ -83,8 +85,11 @@ export class ShareStream {
       this.#share.renew()
       try {
         return await this.#attach()
-      } catch {
-        // Not there yet.
+      } catch (error) {
+        // Not there yet, unless it says that its client may not come back.
+        if (!(error instanceof PassRefused)) continue
+        this.#end(error.close)
+        return true
       }
     }
     return false

@@ -1,6 +1,7 @@
 /** The Durable Objects as their callers see them. The classes implement these interfaces, so that no caller imports a class. */
 import type { ListingOrder } from './listings.ts'
 import type { Location } from './locations.ts'
+import type { Gated } from './pass.ts'
 import type {
   Adoption,
   Changed,
@@ -29,35 +30,40 @@ import type {
   SubscribeOrder,
   ShareSettings,
 } from './share-rpc.ts'
-import type { LinkTrust, ShareTrust } from './trust-rpc.ts'
+import type { LinkTrust, Pass, ShareTrust } from './trust-rpc.ts'
 
-/** The object of a share, or of a lane of one, as a Worker calls it. Stream sockets and agents' links come over `fetch`. */
+/**
+ * The object of a share, or of a lane of one, as a Worker calls it, always with the pass of who is served; but for the owner's orders.
+ * Stream sockets and agents' links come over `fetch`, with the pass in the query (`contract/pass.ts`).
+ */
 export interface ShareObject extends Rpc.DurableObjectBranded {
+  /** Whether the share exists, for a Worker that has to begin its response before an answer can tell that, or whether it is let in. */
+  admit(pass: Pass): Promise<Gated<boolean>>
   /** One client request; resolves with its answer, or with where the answer will come. */
-  call(request: CallRequest): Promise<CallOutcome>
+  call(pass: Pass, request: CallRequest): Promise<Gated<CallOutcome>>
   /** A client's notification or response; resolves when the agent has receipted it. */
-  send(request: SendRequest | CancelRequest | AskAnswer): Promise<SendOutcome>
+  send(pass: Pass, request: SendRequest | CancelRequest | AskAnswer): Promise<Gated<SendOutcome>>
   /** More bytes of a large request; resolves with false when the rest is not wanted any more, with undefined when they must come again. */
-  chunk(key: string, offset: number, part: Uint8Array): Promise<boolean | undefined>
+  chunk(pass: Pass, key: string, offset: number, part: Uint8Array): Promise<Gated<boolean | undefined>>
   /** Ends a session (DELETE); false when the caller has no such session. */
-  end(caller: Caller): boolean
+  end(pass: Pass, caller: Caller): Gated<boolean> | Promise<Gated<boolean>>
   /** For a Worker whose call found no agent: true once it is worth asking again, false when it is not after `maxMs`. */
-  agentNews(mark: number, maxMs: number, isResend: boolean): Promise<boolean>
+  agentNews(pass: Pass, mark: number, maxMs: number, isResend: boolean): Promise<Gated<boolean>>
   /** Keeps what a server has answered, for the time when no agent is there. */
-  noteListing(order: ListingOrder): void
+  noteListing(pass: Pass, order: ListingOrder): Gated<void> | Promise<Gated<void>>
   /** Keeps a call whose client is to give input; false when it cannot wait. */
-  park(order: ParkOrder): Promise<boolean>
+  park(pass: Pass, order: ParkOrder): Promise<Gated<boolean>>
   /** What a principal's parked call waits for. */
-  parked(handle: string, principal: string): ParkedRow | undefined
+  parked(pass: Pass, handle: string, principal: string): Gated<ParkedRow | undefined> | Promise<Gated<ParkedRow | undefined>>
   /** Keeps a session's call to a child of the other era, whose client is asked or has left. */
-  keepCall(order: KeepOrder): Promise<void>
+  keepCall(pass: Pass, order: KeepOrder): Promise<Gated<void>>
   /** What is known of a call that the caller's session has come back for; undefined without such a session. */
-  keptCall(caller: Caller, key: string): KeptFacts | undefined
+  keptCall(pass: Pass, caller: Caller, key: string): Gated<KeptFacts | undefined> | Promise<Gated<KeptFacts | undefined>>
   /** Opens a listen on a child that knows none, before its stream comes; false when the child is gone. */
-  subscribe(order: SubscribeOrder): boolean
+  subscribe(pass: Pass, order: SubscribeOrder): Gated<boolean> | Promise<Gated<boolean>>
   /** The owner's orders; undefined for a share that does not exist. */
   admin(command: AdminCommand): Promise<ShareFacts | undefined>
-  fetch(request: Request): Response
+  fetch(request: Request): Response | Promise<Response>
 }
 
 /** The one object that knows the relay's keys, its owner and its shares, as a Worker or a Share calls it. */

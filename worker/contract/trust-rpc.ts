@@ -1,4 +1,12 @@
-/** What Worker, Registry and Share say to each other about who may do what: the facts that an owner can change. */
+/** What Worker, Registry and Share say to each other about who may do what: passes, and the facts that an owner can change. */
+
+/** What a verified request shows to the Share. */
+export interface Pass {
+  /** Ids of the links that its credential comes from, the owner's own first; more than one of a credential that its holder has narrowed. */
+  readonly chain: readonly [string, ...string[]]
+  /** State of the trust facts by which the Worker has judged the request; absent when it knows none. */
+  readonly state?: string
+}
 
 /** What an owner has decided for a share, and can change. Times are milliseconds since 1970. */
 export interface ShareTrust {
@@ -22,6 +30,23 @@ export interface LinkTrust {
 }
 
 export type LinkKind = 'client' | 'key' | 'agent'
+
+/** All that bounds what a pass may do, for the Worker that judges its requests. */
+export interface GrantFacts {
+  /** What `Pass.state` names. */
+  readonly state: string
+  /** The share's and the links', as JSON texts: a request must be within each. */
+  readonly policies: readonly string[]
+}
+
+/** Why a Share lets a pass do nothing. */
+export type PassRefusal = 'SHARE_EXPIRED' | 'SHARE_PAUSED' | 'LINK_REVOKED' | 'LINK_EXPIRED'
+
+/** What the Share says to a pass that it does not let in as it is. */
+export type PassVerdict =
+  | { readonly kind: 'refused'; readonly code: PassRefusal }
+  /** The facts have changed since the Worker looked: judge the request by these, and call again. */
+  | { readonly kind: 'stale_grant'; readonly facts: GrantFacts }
 
 /** What the owner has changed, on its way to each lane. */
 export type TrustChange =

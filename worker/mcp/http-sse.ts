@@ -9,8 +9,7 @@ import { Listener } from './legacy-client/listener.ts'
 import { readBody, readPosted } from './message.ts'
 import { endUnheard, send } from './call/send.ts'
 import { eventStreamResponse, failureResponse } from './response/responses.ts'
-import { isRetryable, type ShareClient } from '../carry/share-client.ts'
-import { uploadRest } from '../carry/upload.ts'
+import { isRetryable, PassRefused, type ShareClient } from '../carry/share-client.ts'
 import { callRequest } from './call/call-request.ts'
 import { newSessionId } from './session-id.ts'
 import { isJson, readAccept } from './request-headers.ts'
@@ -66,9 +65,8 @@ async function handOn(share: ShareClient, caller: Caller, request: CallRequest, 
     const triedMs = Date.now()
     const waitedMs = triedMs - startMs
     try {
-      const outcome = share.call({ ...request, ...(sentMs === undefined ? {} : { isResend: true, ageMs: triedMs - sentMs }) })
-      if (request.size > request.body.length) void uploadRest(share, request.key, bytes)
-      const told = await outcome
+      const resend = sentMs === undefined ? {} : { isResend: true, ageMs: triedMs - sentMs }
+      const told = await share.call({ ...request, ...resend }, bytes)
       if (told.kind === 'failed') return told.failure
       if (told.kind === 'no_stream') {
         if (waitedMs > UNHEARD_MS) return await endUnheard(share, caller, isBroken ? 'unknown' : 'no')
@@ -81,6 +79,7 @@ async function handOn(share: ShareClient, caller: Caller, request: CallRequest, 
       if (leftMs === 0) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }
       await agentNews(share, told, isBroken, leftMs)
     } catch (error) {
+      if (error instanceof PassRefused) return error.failure
       // The agent knows the key, so that sending it twice does no harm.
       sentMs ??= triedMs
       if (++breaks > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }

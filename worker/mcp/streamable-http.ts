@@ -99,6 +99,8 @@ async function postBatch(
   }
   const requests = messages.filter(({ facts }) => facts.kind === 'request')
   if (requests.length === 0) return accepted()
+  // What comes of the calls goes into a stream that begins at once, where no status can be told.
+  await share.admit()
   function* calls(): Generator<SessionCall> {
     for (const message of requests) yield SessionCall.make(share, caller, message, deliveryTo(accepts))
   }

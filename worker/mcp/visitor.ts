@@ -26,13 +26,13 @@ export interface Visitor {
 export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   const share = c.req.param('share') ?? ''
   const key = c.req.param('key')
-  const principal = await authenticateClient(c.req.raw, c.var.relay, share, key)
-  if (!principal.ok) return principal
+  const holder = await authenticateClient(c.req.raw, c.var.relay, share, key)
+  if (!holder.ok) return holder
   const revision = revisionOf(c.req.header('mcp-protocol-version'), c.req.header(SESSION_HEADER))
   const basePath = key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
   return ok({
-    shareFor: (name) => new ShareClient(c.env, laneOf(share, name)),
-    principal: principal.value.id,
+    shareFor: (name) => new ShareClient(c.env, laneOf(share, name), holder.value),
+    principal: holder.value.id,
     basePath,
     revision,
     stateKey: c.var.relay.keys.requestState,

@@ -1,9 +1,10 @@
-/** The Durable Object of one share: the only state that two requests must agree on. It wires the parts; they decide. */
+/** The Durable Object of one share: the only state that two requests must agree on. It lets in whom the gate lets in, and its parts decide. */
 import { DurableObject } from 'cloudflare:workers'
 import { CLOSE, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/handshake.ts'
 import { GRACE_MS, HELLO_MS } from '../../protocol/limits.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import type { ShareObject } from '../contract/objects.ts'
+import { CUT_CLOSE, type Gated, leafOf, readPass, VERDICT_STATUS } from '../contract/pass.ts'
 import type {
   AdminCommand,
   AskAnswer,
@@ -21,200 +22,137 @@ import type {
   SubscribeOrder,
 } from '../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../contract/streams.ts'
+import type { Pass, PassVerdict, TrustChange } from '../contract/trust-rpc.ts'
 import type { Env } from '../env.ts'
 import { shareOfLane } from '../lanes.ts'
-import { KEPT_CALL_MS } from '../limits.ts'
-import { AgentMessages } from './agent-messages.ts'
-import { AgentNews } from './agents/agent-news.ts'
-import { LinkHealth } from './agents/link-health.ts'
-import { AgentLinks, closeQuietly } from './agents/links.ts'
-import { MessageSender } from './agents/message-sender.ts'
-import { ChildAsks } from './answers/child-asks.ts'
-import { ChildIntroductions } from './answers/child-introductions.ts'
-import { ClientFrames } from './answers/client-frames.ts'
-import { CreditGrants, type Debtor } from './answers/credit-grants.ts'
-import { Delivery } from './answers/delivery.ts'
-import { LostAgents } from './answers/lost-agents.ts'
-import { RestartNews } from './answers/restart-news.ts'
-import { StandbyAnswers } from './answers/standby-answers.ts'
-import { LegacyCalls } from './calls/legacy-calls.ts'
-import { LegacyOnModern } from './calls/legacy-on-modern.ts'
-import { ModernCalls } from './calls/modern-calls.ts'
-import { ModernOnLegacy } from './calls/modern-on-legacy.ts'
-import { OverdueCalls } from './calls/overdue-calls.ts'
-import { ResumedStreams } from './calls/resumed-streams.ts'
-import { Sessions } from './calls/sessions.ts'
-import { SseSessions } from './calls/sse-sessions.ts'
-import { StreamSockets } from './calls/stream-sockets.ts'
-import { Askers } from './children/askers.ts'
-import { ChannelOpener } from './children/channel-opener.ts'
-import { GroupChannels } from './children/group-channels.ts'
-import { GroupRoots } from './children/group-roots.ts'
-import { IdleChildren } from './children/idle-children.ts'
-import { RepeatableCalls } from './children/repeatable-calls.ts'
-import { SessionListens } from './children/session-listens.ts'
-import { Subscriptions } from './children/subscriptions.ts'
-import { Turns } from './children/turns.ts'
-import { AskingWorkers } from './clients/asking-workers.ts'
-import { CreditLedger } from './clients/credit.ts'
-import { Streams } from './clients/streams.ts'
-import { UntakenMessages } from './clients/untaken-messages.ts'
-import { Waiters } from './clients/waiters.ts'
-import { ListingRows } from './rows/listing-rows.ts'
-import { Store } from './rows/store.ts'
+import { END_RETRY_MS, KEPT_CALL_MS } from '../limits.ts'
+import { closeQuietly } from './agents/links.ts'
 import { shareFacts } from './share-facts.ts'
+import { type ShareParts, wireShare } from './share-parts.ts'
+
+/** Why a share has come to its end: its time is over, or its owner has deleted it. */
+type End = 'SHARE_EXPIRED' | 'SHARE_NOT_FOUND'
 
 export class Share extends DurableObject<Env> implements ShareObject {
-  readonly #store: Store
-  readonly #links: AgentLinks
-  readonly #streams: Streams
-  readonly #waiters: Waiters = new Waiters((waiter) => this.#overdueCalls.end(waiter))
-  readonly #news = new AgentNews(() => this.#links.hasLeaving)
-  readonly #ledger = new CreditLedger<Debtor>()
-  readonly #sender: MessageSender
-  readonly #subscriptions: Subscriptions
-  readonly #standbyAnswers: StandbyAnswers
-  readonly #overdueCalls: OverdueCalls
-  readonly #sessions: Sessions
-  readonly #legacyCalls: LegacyCalls
-  readonly #legacyOnModern: LegacyOnModern
-  readonly #modernCalls: ModernCalls
-  readonly #modernOnLegacy: ModernOnLegacy
-  readonly #streamSockets: StreamSockets
-  readonly #agentMessages: AgentMessages
+  readonly #parts: ShareParts
+  /** Id of the share. */
+  readonly #id: string
   readonly #incarnation = crypto.randomUUID()
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
-    const [waiters, news, ledger] = [this.#waiters, this.#news, this.#ledger]
-    const store = (this.#store = new Store(ctx.storage.sql))
-    const links = (this.#links = new AgentLinks(ctx, (socket) => void this.#closed(socket)))
-    const streams = (this.#streams = new Streams(ctx))
-    const health = new LinkHealth(links, (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0)
-    const sender = (this.#sender = new MessageSender(health))
-    const channels = new GroupChannels({ store, links, health, news, waiters, streams })
-    const opener = new ChannelOpener(store, channels)
-    const base = { store, links, health, news, sender, streams, waiters, ledger, channels, opener }
-    const subscriptions = (this.#subscriptions = new Subscriptions(base))
-    const standbyAnswers = (this.#standbyAnswers = new StandbyAnswers({ ...base, rows: new ListingRows(ctx.storage.sql) }))
-    const askers = new Askers(base)
-    const roots = new GroupRoots({ store, askers })
-    const children = {
-      ...base,
-      untaken: new UntakenMessages(streams),
-      subscriptions,
-      standbyAnswers,
-      askers,
-      roots,
-      turns: new Turns({ store, askers, roots }),
-      askingWorkers: new AskingWorkers(streams),
-      idleChildren: new IdleChildren(base),
-      listens: new SessionListens(base),
-      repeatableCalls: new RepeatableCalls(channels, standbyAnswers),
-    }
-    const restartNews = new RestartNews(children)
-    const creditGrants = new CreditGrants(children)
-    const clientFrames = new ClientFrames({ ...children, creditGrants })
-    const introductions = new ChildIntroductions({ ...children, clientFrames })
-    const childAsks = new ChildAsks({ ...children, clientFrames })
-    const answers = { ...children, restartNews, clientFrames, creditGrants, introductions, childAsks }
-    const delivery = new Delivery(answers)
-    const lostAgents = new LostAgents(answers)
-    const sseSessions = new SseSessions(streams)
-    const legacyOnModern = (this.#legacyOnModern = new LegacyOnModern({ ...answers, sseSessions }))
-    const modernOnLegacy = (this.#modernOnLegacy = new ModernOnLegacy(answers))
-    const sessions = (this.#sessions = new Sessions({ ...answers, legacyOnModern, alarmBy: (timeMs) => void this.#alarmBy(timeMs) }))
-    this.#overdueCalls = new OverdueCalls({ ...answers, sessions })
-    this.#modernCalls = new ModernCalls({ ...answers, modernOnLegacy })
-    this.#legacyCalls = new LegacyCalls({ ...answers, sessions, sseSessions, legacyOnModern })
-    const resumedStreams = new ResumedStreams({ ...answers, sessions })
-    this.#streamSockets = new StreamSockets({ ...answers, sessions, resumedStreams })
-    this.#agentMessages = new AgentMessages({ ...answers, delivery, lostAgents, resumedStreams })
-    if (store.settings === undefined) void ctx.blockConcurrencyWhile(() => this.#adopt())
-    else this.#noteReset(store.settings.expiresAtMs)
+    this.#id = shareOfLane(ctx.id.name ?? '')
+    this.#parts = wireShare(ctx, {
+      share: this.#id,
+      registry: () => env.REGISTRY.getByName('registry'),
+      onBroken: (socket) => void this.#closed(socket),
+      alarmBy: (timeMs) => void this.#alarmBy(timeMs),
+    })
+    const { settings } = this.#parts.store
+    if (settings === undefined) void ctx.blockConcurrencyWhile(() => this.#adopt())
+    else this.#noteReset(settings.expiresAtMs)
   }
 
-  async call(request: CallRequest): Promise<CallOutcome> {
-    const outcome = 'session' in request ? this.#legacyCalls.call(request) : this.#modernCalls.call(request)
-    return request.canStandBy === true ? this.#standbyAnswers.attend(request, outcome) : outcome
+  async admit(pass: Pass): Promise<Gated<boolean>> {
+    return this.#let(pass, () => this.#isMade)
   }
 
-  async send(request: SendRequest | CancelRequest | AskAnswer): Promise<SendOutcome> {
-    if (request.kind === 'answer') return this.#modernOnLegacy.answerAsk(request)
-    return request.kind === 'cancel' ? this.#modernCalls.cancel(request) : this.#legacyCalls.send(request)
+  async call(pass: Pass, request: CallRequest): Promise<Gated<CallOutcome>> {
+    return this.#let(pass, () => this.#call(request))
   }
 
-  async agentNews(mark: number, maxMs: number, isResend: boolean): Promise<boolean> {
-    return await this.#news.after(mark, maxMs, isResend)
+  async send(pass: Pass, request: SendRequest | CancelRequest | AskAnswer): Promise<Gated<SendOutcome>> {
+    const { modernOnLegacy, modernCalls, legacyCalls } = this.#parts
+    return this.#let<SendOutcome>(pass, () => {
+      if (request.kind === 'answer') return modernOnLegacy.answerAsk(request)
+      return request.kind === 'cancel' ? modernCalls.cancel(request) : legacyCalls.send(request)
+    })
   }
 
-  noteListing(order: ListingOrder): void {
-    this.#standbyAnswers.note(order)
+  async agentNews(pass: Pass, mark: number, maxMs: number, isResend: boolean): Promise<Gated<boolean>> {
+    return this.#let(pass, () => this.#parts.news.after(mark, maxMs, isResend, leafOf(pass)))
   }
 
-  async park(order: ParkOrder): Promise<boolean> {
-    if (this.#store.settings === undefined || !this.#modernOnLegacy.park(order)) return false
-    await this.#alarmBy(order.expiresAtMs)
-    return true
+  async noteListing(pass: Pass, order: ListingOrder): Promise<Gated<void>> {
+    return this.#let(pass, () => this.#parts.standbyAnswers.note(order))
   }
 
-  parked(handle: string, principal: string): ParkedRow | undefined {
-    return this.#store.settings === undefined ? undefined : this.#modernOnLegacy.parked(handle, principal)
+  async park(pass: Pass, order: ParkOrder): Promise<Gated<boolean>> {
+    return this.#let(pass, async () => {
+      if (!this.#isMade || !this.#parts.modernOnLegacy.park(order)) return false
+      await this.#alarmBy(order.expiresAtMs)
+      return true
+    })
   }
 
-  async keepCall(order: KeepOrder): Promise<void> {
-    if (this.#store.settings === undefined || 'code' in this.#sessions.of(order)) return
-    const nowMs = Date.now()
-    this.#legacyOnModern.keep(order, nowMs)
-    await this.#alarmBy(nowMs + KEPT_CALL_MS)
+  async parked(pass: Pass, handle: string, principal: string): Promise<Gated<ParkedRow | undefined>> {
+    return this.#let(pass, () => (this.#isMade ? this.#parts.modernOnLegacy.parked(handle, principal) : undefined))
   }
 
-  keptCall(caller: Caller, key: string): KeptFacts | undefined {
-    const session = this.#store.settings === undefined ? undefined : this.#sessions.of(caller)
-    return session === undefined || 'code' in session ? undefined : this.#legacyOnModern.kept(session, key)
+  async keepCall(pass: Pass, order: KeepOrder): Promise<Gated<void>> {
+    return this.#let(pass, async () => {
+      if (!this.#isMade || 'code' in this.#parts.sessions.of(order)) return
+      const nowMs = Date.now()
+      this.#parts.legacyOnModern.keep(order, nowMs)
+      await this.#alarmBy(nowMs + KEPT_CALL_MS)
+    })
   }
 
-  subscribe(order: SubscribeOrder): boolean {
-    return this.#store.settings !== undefined && this.#modernCalls.subscribe(order)
+  async keptCall(pass: Pass, caller: Caller, key: string): Promise<Gated<KeptFacts | undefined>> {
+    return this.#let(pass, () => {
+      const session = this.#isMade ? this.#parts.sessions.of(caller) : undefined
+      return session === undefined || 'code' in session ? undefined : this.#parts.legacyOnModern.kept(session, key)
+    })
   }
 
-  chunk(key: string, offset: number, part: Uint8Array): Promise<boolean | undefined> {
-    return this.#sender.continue(key, offset, part)
+  async subscribe(pass: Pass, order: SubscribeOrder): Promise<Gated<boolean>> {
+    return this.#let(pass, () => this.#isMade && this.#parts.modernCalls.subscribe(order))
   }
 
-  end(caller: Caller): boolean {
-    const session = this.#sessions.of(caller)
-    if ('code' in session) return false
-    this.#sessions.end(session.id)
-    return true
+  async chunk(pass: Pass, key: string, offset: number, part: Uint8Array): Promise<Gated<boolean | undefined>> {
+    // What it belongs to was judged.
+    const judged = this.#parts.gate.refuse(pass, Date.now(), false)
+    const verdict = judged instanceof Promise ? await judged : judged
+    return verdict ?? this.#parts.sender.continue(key, offset, part)
+  }
+
+  async end(pass: Pass, caller: Caller): Promise<Gated<boolean>> {
+    return this.#let(pass, () => {
+      const session = this.#parts.sessions.of(caller)
+      if ('code' in session) return false
+      this.#parts.sessions.end(session.id)
+      return true
+    })
   }
 
   async admin(command: AdminCommand): Promise<ShareFacts | undefined> {
+    // Its owner has lengthened it after its end.
+    if (!this.#isMade && command.op === 'share_changed') await this.#adopt()
     const facts = this.#facts()
-    if (command.op === 'revoke' && facts !== undefined) await this.#revoke()
+    if (facts === undefined) return undefined
+    if ('trust' in command) await this.#change(command)
+    else if (command.op === 'revoke') await this.#end('SHARE_NOT_FOUND')
     return facts
   }
 
-  /** Upgrades only: `/agent` for agents, `/stream?…` for Workers. The Worker has proved who asks. */
-  override fetch(request: Request): Response {
+  /** Upgrades only: `/agent?…` for agents, `/stream?…` for Workers, with the pass of who asks in the query. */
+  override fetch(request: Request): Response | Promise<Response> {
     const url = new URL(request.url)
-    if (this.#store.settings === undefined) return new Response(null, { status: 404 })
-    const [client, server] = Object.values(new WebSocketPair())
-    if (client === undefined || server === undefined) return new Response(null, { status: 500 })
-    if (url.pathname === '/agent') {
-      this.#links.accept(server, Date.now())
-      void this.#alarmBy(Date.now() + HELLO_MS)
-      return new Response(null, { status: 101, webSocket: client, headers: { 'sec-websocket-protocol': LINK_SUBPROTOCOL } })
-    }
-    const status = this.#streamSockets.open(server, url.searchParams)
-    void this.#alarmBy(this.#agentMessages.nextVerdictMs(Date.now()))
-    return status === 101 ? new Response(null, { status, webSocket: client }) : new Response(null, { status })
+    const pass = readPass(url.searchParams)
+    if (pass === undefined) return new Response(null, { status: 400 })
+    const isAgent = url.pathname === '/agent'
+    const { gate } = this.#parts
+    const judged = isAgent ? gate.refuse(pass, Date.now(), true) : gate.judge(pass, Date.now())
+    const upgrade = (verdict: PassVerdict | undefined): Response =>
+      verdict === undefined ? this.#upgrade(url, leafOf(pass), isAgent) : Response.json(verdict, { status: VERDICT_STATUS })
+    return judged instanceof Promise ? judged.then(upgrade) : upgrade(judged)
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-    if (typeof message !== 'string') this.#agentMessages.receive(socket, new Uint8Array(message))
-    else if (this.#streamSockets.control(socket, message)) void this.#alarmBy(this.#agentMessages.nextVerdictMs(Date.now()))
+    const { agentMessages, streamSockets } = this.#parts
+    if (typeof message !== 'string') agentMessages.receive(socket, new Uint8Array(message))
+    else if (streamSockets.control(socket, message)) void this.#alarmBy(agentMessages.nextVerdictMs(Date.now()))
     else closeQuietly(socket, CLOSE.PROTOCOL_ERROR, 'a text message that is no ping')
   }
 
@@ -229,24 +167,58 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   override async alarm(): Promise<void> {
-    const settings = this.#store.settings
+    const { store, gate, cutOff, news, agentMessages, sessions, modernOnLegacy, legacyOnModern } = this.#parts
+    const { settings } = store
     if (settings === undefined) return
     const nowMs = Date.now()
-    if (settings.expiresAtMs <= nowMs) {
-      await this.#revoke()
-      return
+    if ((gate.endsAtMs ?? settings.expiresAtMs) <= nowMs && (await this.#endIfOver(nowMs))) return
+    news.tell()
+    cutOff.look(nowMs)
+    const next = [agentMessages, sessions, modernOnLegacy, legacyOnModern, gate].map((part) => part.sweep(nowMs))
+    const endMs = Math.max(gate.endsAtMs ?? settings.expiresAtMs, nowMs + END_RETRY_MS)
+    await this.ctx.storage.setAlarm(Math.min(endMs, ...next.filter((time) => time !== undefined)))
+  }
+
+  get #isMade(): boolean {
+    return this.#parts.store.settings !== undefined
+  }
+
+  /** Does what a pass is let in for. What is known is not waited for. */
+  #let<T>(pass: Pass, act: () => T | Promise<T>): T | PassVerdict | Promise<T | PassVerdict> {
+    const judged = this.#parts.gate.judge(pass, Date.now())
+    if (judged === undefined) return act()
+    return judged instanceof Promise ? judged.then((verdict) => verdict ?? act()) : judged
+  }
+
+  #call(request: CallRequest): CallOutcome | Promise<CallOutcome> {
+    const { legacyCalls, modernCalls, standbyAnswers } = this.#parts
+    const outcome = 'session' in request ? legacyCalls.call(request) : modernCalls.call(request)
+    return request.canStandBy === true ? standbyAnswers.attend(request, outcome) : outcome
+  }
+
+  /** `link`: that of whoever asks. */
+  #upgrade({ searchParams }: URL, link: string, isAgent: boolean): Response {
+    const { links, streamSockets, agentMessages } = this.#parts
+    if (!this.#isMade) return new Response(null, { status: 404 })
+    const [client, server] = Object.values(new WebSocketPair())
+    if (client === undefined || server === undefined) return new Response(null, { status: 500 })
+    if (isAgent) {
+      links.accept(server, link, Date.now())
+      void this.#alarmBy(Date.now() + HELLO_MS)
+      return new Response(null, { status: 101, webSocket: client, headers: { 'sec-websocket-protocol': LINK_SUBPROTOCOL } })
     }
-    this.#news.tell()
-    const next = [this.#agentMessages, this.#sessions, this.#modernOnLegacy, this.#legacyOnModern].map((part) => part.sweep(nowMs))
-    await this.ctx.storage.setAlarm(Math.min(settings.expiresAtMs, ...next.filter((time) => time !== undefined)))
+    const status = streamSockets.open(server, searchParams, link)
+    void this.#alarmBy(agentMessages.nextVerdictMs(Date.now()))
+    return status === 101 ? new Response(null, { status, webSocket: client }) : new Response(null, { status })
   }
 
   async #closed(socket: WebSocket, code?: number): Promise<void> {
-    const link = this.#links.remove(socket)
-    if (link === undefined) return this.#streamSockets.closed(socket, code)
+    const { links, streamSockets, agentMessages } = this.#parts
+    const link = links.remove(socket)
+    if (link === undefined) return streamSockets.closed(socket, code)
     const nowMs = Date.now()
-    this.#agentMessages.closed(link, code, nowMs)
-    if (this.#store.settings !== undefined) await this.#alarmBy(nowMs + GRACE_MS)
+    agentMessages.closed(link, code, nowMs)
+    if (this.#isMade) await this.#alarmBy(nowMs + GRACE_MS)
   }
 
   /**
@@ -254,20 +226,21 @@ export class Share extends DurableObject<Env> implements ShareObject {
    * visitor and not with the share, since the platform puts it where that is: most often where the agent is.
    */
   async #adopt(): Promise<void> {
-    const { name } = this.ctx.id
-    const adoption = name === undefined ? undefined : await this.env.REGISTRY.getByName('registry').adopt(shareOfLane(name))
+    const adoption = this.#id === '' ? undefined : await this.env.REGISTRY.getByName('registry').adopt(this.#id)
     if (adoption === undefined || adoption.trust.expiresAtMs <= Date.now()) return
-    const { settings } = adoption
-    this.#store.create(settings)
-    await this.ctx.storage.setAlarm(settings.expiresAtMs)
+    const { settings, trust } = adoption
+    this.#parts.store.create(settings)
+    await this.#parts.gate.adopt(trust)
+    await this.ctx.storage.setAlarm(trust.expiresAtMs)
   }
 
   /** The object has slept or was reset, and has its rows. */
   #noteReset(expiresAtMs: number): void {
+    const { agentMessages, streams, streamSockets, subscriptions } = this.#parts
     const nowMs = Date.now()
-    const hasLost = this.#agentMessages.noteLost(nowMs)
-    for (const { socket } of this.#streams.closing()) this.#streamSockets.closed(socket)
-    this.#subscriptions.prune()
+    const hasLost = agentMessages.noteLost(nowMs)
+    for (const { socket } of streams.closing()) streamSockets.closed(socket)
+    subscriptions.prune()
     if (hasLost) void this.ctx.storage.setAlarm(Math.min(nowMs + GRACE_MS, expiresAtMs))
   }
 
@@ -278,17 +251,40 @@ export class Share extends DurableObject<Env> implements ShareObject {
     if (alarmMs === null || alarmMs > timeMs) await this.ctx.storage.setAlarm(timeMs)
   }
 
-  async #revoke(): Promise<void> {
-    this.#store.forget()
-    this.#standbyAnswers.forget()
-    this.#links.closeAll(CLOSE.SHARE_GONE, 'the share was deleted or has expired')
-    this.#streams.closeAll(STREAM_CLOSE.ENDED, 'the share was deleted or has expired')
-    for (const waiter of this.#waiters.where(() => true))
-      this.#waiters.settle(waiter, { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND', executed: 'unknown' } })
+  /** The owner has changed something: what is not let in any more ends at once. */
+  async #change(change: TrustChange): Promise<void> {
+    const { gate, cutOff } = this.#parts
+    await gate.apply(change)
+    const nowMs = Date.now()
+    if (!this.#isMade) return
+    cutOff.look(nowMs)
+    const endMs = gate.endsAtMs ?? Infinity
+    if (endMs <= nowMs) await this.#end('SHARE_EXPIRED')
+    else await this.#alarmBy(Math.min(endMs, gate.nextLinkEndMs ?? Infinity))
+  }
+
+  /** False when the share goes on, or the registry could not be asked. */
+  async #endIfOver(nowMs: number): Promise<boolean> {
+    const hasEnded = await this.#parts.gate.hasEnded(nowMs).catch(() => false)
+    if (hasEnded) await this.#end('SHARE_EXPIRED')
+    return hasEnded
+  }
+
+  async #end(code: End): Promise<void> {
+    const { store, standbyAnswers, gate, links, streams, waiters } = this.#parts
+    store.forget()
+    standbyAnswers.forget()
+    gate.forget()
+    links.closeAll(CLOSE.SHARE_GONE, 'the share was deleted or has expired')
+    streams.closeAll(code === 'SHARE_EXPIRED' ? CUT_CLOSE[code] : STREAM_CLOSE.ENDED, 'the share was deleted or has expired')
+    const outcome: CallOutcome =
+      code === 'SHARE_EXPIRED' ? { kind: 'cut', code } : { kind: 'failed', failure: { code, executed: 'unknown' } }
+    for (const waiter of waiters.where(() => true)) waiters.settle(waiter, outcome)
     await this.ctx.storage.deleteAll()
   }
 
   #facts(): ShareFacts | undefined {
-    return shareFacts(this.#store, this.#links, this.#ledger, this.#incarnation)
+    const { store, links, ledger } = this.#parts
+    return shareFacts(store, links, ledger, this.#incarnation)
   }
 }

@@ -1,7 +1,9 @@
 /** The relay as it is deployed, which notes when a call passes: at the Worker's door, at the Share's, and on the way back. */
 import { type Env } from '../../../worker/env.ts'
 import app, { Share as DeployedShare } from '../../../worker/index.ts'
+import type { Gated } from '../../../worker/contract/pass.ts'
 import type { CallOutcome, CallRequest } from '../../../worker/contract/share-rpc.ts'
+import type { Pass } from '../../../worker/contract/trust-rpc.ts'
 
 export { Registry } from '../../../worker/index.ts'
 
@@ -18,9 +20,9 @@ function idIn(bytes: Uint8Array): string | undefined {
 }
 
 export class Share extends DeployedShare {
-  override async call(request: CallRequest): Promise<CallOutcome> {
+  override async call(pass: Pass, request: CallRequest): Promise<Gated<CallOutcome>> {
     note('share', idIn(request.body))
-    return super.call(request)
+    return super.call(pass, request)
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {

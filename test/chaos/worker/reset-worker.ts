@@ -7,7 +7,7 @@ export { Registry } from '../../../worker/index.ts'
 const ABORT_PATH = '/chaos/abort'
 
 export class Share extends DeployedShare {
-  override fetch(request: Request): Response {
+  override fetch(request: Request): Response | Promise<Response> {
     if (new URL(request.url).pathname === ABORT_PATH) this.ctx.abort('chaos')
     return super.fetch(request)
   }

@@ -30,7 +30,7 @@ function watched<T extends object>(target: T): T {
       const member: unknown = Reflect.get(target, name)
       if (typeof member !== 'function') return member
       return (...args: unknown[]): unknown => {
-        look(args[0])
+        look(args)
         const result: unknown = Reflect.apply(member, target, args)
         return typeof name === 'string' && ['getByName', 'jurisdiction'].includes(name) ? watched(result as object) : result
       }

@@ -312,6 +312,7 @@ describe.concurrent('the end of an agent', { timeout: 20_000 }, () => {
     [CLOSE.REPLACED, 6, 'REPLACED'],
     [CLOSE.NAME_REFUSED, 6, 'NAME_REFUSED'],
     [CLOSE.SHARE_GONE, 6, 'SHARE_GONE'],
+    [CLOSE.TOKEN_REVOKED, 3, 'TOKEN_REFUSED'],
   ])('close %d ends it with %d %s, without dialling again and without an orphan', async (close, exit, code) => {
     await using s = await stage()
     const link = await opened(s.relay)

@@ -55,8 +55,8 @@ describe('ERRORS', () => {
 
   test('only 404 means that a session is gone: clients start a new one on it', () => {
     const gone = RPC_ROWS.filter(({ http }) => http === 404).map(({ code }) => code)
-    // The last is told with this status where there are no sessions, in revision 2026-07-28.
-    expect(gone).toEqual(['SESSION_NOT_FOUND', 'SHARE_NOT_FOUND', 'METHOD_UNKNOWN'])
+    // METHOD_UNKNOWN is told with this status where there are no sessions, in revision 2026-07-28; with a wrong link there never was one.
+    expect(gone).toEqual(['SESSION_NOT_FOUND', 'SHARE_NOT_FOUND', 'METHOD_UNKNOWN', 'LINK_NOT_FOUND'])
   })
 
   test('the numbers in the texts are those of limits.ts', () => {

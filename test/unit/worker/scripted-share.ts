@@ -2,6 +2,9 @@
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { ShareClient } from '../../../worker/carry/share-client.ts'
+import type { LinkHolder } from '../../../worker/access/authenticate.ts'
+import { isVerdict, readPass, VERDICT_STATUS } from '../../../worker/contract/pass.ts'
+import type { Pass } from '../../../worker/contract/trust-rpc.ts'
 import type { ShareObject } from '../../../worker/contract/objects.ts'
 import type { StreamControl } from '../../../worker/contract/streams.ts'
 import type { Env } from '../../../worker/env.ts'
@@ -9,6 +12,7 @@ import type { Env } from '../../../worker/env.ts'
 type Rpc = Exclude<keyof ShareObject, 'fetch' | 'admin' | '__DURABLE_OBJECT_BRAND'>
 
 const RPCS: readonly Rpc[] = [
+  'admit',
   'call',
   'send',
   'chunk',
@@ -65,7 +69,9 @@ export class ScriptedSocket extends EventTarget {
 
 export class ScriptedShare {
   readonly client: ShareClient
-  /** Arguments of each RPC that was made, oldest first. */
+  /** The pass that was shown with each RPC, and with each stream that was asked for. */
+  readonly passes: Pass[] = []
+  /** Arguments behind it of each RPC that was made, oldest first. */
   readonly asked = Object.fromEntries(RPCS.map((rpc) => [rpc, []])) as unknown as Record<Rpc, unknown[][]>
   /** Queries of the streams that were asked for, and the sockets that were given. */
   readonly opened: Record<string, string>[] = []
@@ -75,9 +81,13 @@ export class ScriptedShare {
   readonly #outcomes = new Map<string, unknown[]>()
 
   /** `variables`: of the deployer. `name`: of the share, by which an isolate knows it. */
-  constructor(variables: Partial<Env> = {}, name = 'share') {
+  constructor(variables: Partial<Env> = {}, name = 'share', holder: Partial<Pick<LinkHolder, 'chain' | 'isInUrl'>> = {}) {
     const env: object = { ...variables, SHARE: { getByName: () => this.#stub() } }
-    this.client = new ShareClient(env as Env, { share: name, index: 0, jurisdiction: 'none' })
+    this.client = new ShareClient(
+      env as Env,
+      { share: name, index: 0, jurisdiction: 'none' },
+      { chain: ['link'], isInUrl: false, ...holder },
+    )
   }
 
   /** What the next calls of an RPC come to, in order: a value, a promise, or an error that is thrown. */
@@ -98,7 +108,9 @@ export class ScriptedShare {
     const rpcs = RPCS.map((rpc) => [
       rpc,
       (...args: unknown[]) => {
-        this.asked[rpc].push(args)
+        const [pass, ...rest] = args
+        this.passes.push(pass as Pass)
+        this.asked[rpc].push(rest)
         return this.#take(rpc)
       },
     ])
@@ -107,9 +119,13 @@ export class ScriptedShare {
 
   /** `null` in place of a socket: the Share has no such stream. */
   async #open(query: URLSearchParams): Promise<object> {
+    this.passes.push(readPass(query) ?? { chain: [''] })
+    query.delete('chain')
+    query.delete('state')
     this.opened.push(Object.fromEntries(query))
     const scripted = await this.#take('open')
     if (scripted === null) return { webSocket: null }
+    if (isVerdict(scripted)) return Response.json(scripted, { status: VERDICT_STATUS })
     const socket = new ScriptedSocket()
     this.sockets.push(socket)
     return { webSocket: socket }

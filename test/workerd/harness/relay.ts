@@ -2,6 +2,9 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import type { ShareFacts } from '../../../worker/contract/share-rpc.ts'
+import { passQuery } from '../../../worker/contract/pass.ts'
+import type { StreamTarget } from '../../../worker/contract/streams.ts'
+import type { Pass } from '../../../worker/contract/trust-rpc.ts'
 import type { Share } from '../../../worker/share/share.ts'
 
 export const ORIGIN = 'https://relay.example'
@@ -16,7 +19,7 @@ export interface TestShare {
 let owner: Promise<string> | undefined
 
 /** The owner key; the first caller claims the relay. */
-function ownerKey(): Promise<string> {
+export function ownerKey(): Promise<string> {
   owner ??= claim()
   return owner
 }
@@ -60,6 +63,23 @@ export function fetchRelay(path: string, init: RequestInit = {}): Promise<Respon
 
 export function stubOf(share: TestShare, lane = 0): DurableObjectStub<Share> {
   return env.SHARE.getByName(lane === 0 ? share.id : `${share.id}.${lane}`)
+}
+
+/** The pass of a client that has come with the share's first token. */
+export function passOf(share: TestShare): Pass {
+  return { chain: [linkIdOf(share.clientToken)] }
+}
+
+/** The id of the link that a token belongs to. */
+export function linkIdOf(token: string): string {
+  const { jti }: { jti: string } = JSON.parse(atob((token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')))
+  return jti
+}
+
+/** Opens a stream's socket as a Worker does. */
+export function openStream(share: TestShare, target: StreamTarget): Promise<Response> {
+  const query = new URLSearchParams({ ...target, ...passQuery(passOf(share)) })
+  return stubOf(share).fetch(`https://share/stream?${query.toString()}`, { headers: { upgrade: 'websocket' } })
 }
 
 export async function factsOf(share: TestShare): Promise<ShareFacts> {

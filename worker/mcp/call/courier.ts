@@ -5,9 +5,8 @@ import type { AgentFrame } from '../../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../../protocol/frame-codec.ts'
 import { agentNews } from '../../carry/away.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
-import { isRetryable, type ShareClient } from '../../carry/share-client.ts'
+import { isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
-import { uploadRest } from '../../carry/upload.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { MOVE_AFTER_MS, RETRY_MS } from '../../limits.ts'
@@ -117,16 +116,15 @@ export class Courier implements ItemSource {
       return await this.#try()
     } catch (error) {
       if (isRetryable(error)) return this.#broken()
+      if (error instanceof PassRefused) return this.#failed(error.failure)
       log('call.broken', { method: this.#request.method, error: error instanceof Error ? error.message : 'unknown' })
-      this.#fail({ code: 'INTERNAL', executed: 'unknown' })
-      return 'done'
+      return this.#failed({ code: 'INTERNAL', executed: 'unknown' })
     }
   }
 
   async #try(): Promise<Verdict> {
     if (this.#hasStreamEnded) this.#reading = undefined
-    const called = this.#share.call(this.#tried())
-    if (this.#request.size > this.#request.body.length) void uploadRest(this.#share, this.#request.key, this.#body)
+    const called = this.#share.call(this.#tried(), this.#body)
     this.#isCalling = true
     if (this.#isLingering) this.#moveLater()
     const outcome = await called.finally(() => {
@@ -149,11 +147,9 @@ export class Courier implements ItemSource {
         this.close()
         return 'done'
       case 'state_refused':
-        this.#fail({ code: 'STATE_REFUSED' })
-        return 'done'
+        return this.#failed({ code: 'STATE_REFUSED' })
       case 'failed':
-        this.#fail(outcome.failure)
-        return 'done'
+        return this.#failed(outcome.failure)
       case 'away':
         // A probe must have its 503 as a status: as an error in a stream it would be taken for a verdict (see AGENT_AWAY).
         return this.#decided(this.#tries.away(outcome, this.#request.method === 'server/discover', this.#share, Date.now()))
@@ -251,6 +247,8 @@ export class Courier implements ItemSource {
     // Nothing waited for it: whatever is to stream after that needs another.
     if (code === STREAM_CLOSE.SETTLED) this.#reading = undefined
     if (code === STREAM_CLOSE.OVERDUE) this.#endOverdue()
+    const cut = this.#share.cutBy(code)
+    if (cut !== undefined) return this.#failed(cut)
     if (this.#items.isOver || this.#isDone || code === STREAM_CLOSE.SETTLED) return 'done'
     if (code === STREAM_CLOSE.AGAIN) return 'again'
     return code === STREAM_CLOSE.REPEAT ? this.#tries.repeat(Date.now()) : this.#broken()
@@ -276,6 +274,11 @@ export class Courier implements ItemSource {
 
   #fail(failure: Failure): void {
     this.#put({ kind: 'failed', failure })
+  }
+
+  #failed(failure: Failure): 'done' {
+    this.#fail(failure)
+    return 'done'
   }
 
   #putOutcome(outcome: CallOutcome): void {

@@ -6,8 +6,8 @@ import type { Caller } from '../../contract/share-rpc.ts'
 import { randomKey } from '../../call-key.ts'
 import type { ClientMessage } from '../message.ts'
 import { agentNews, AGENT_AWAY, awayLeftMs } from '../../carry/away.ts'
-import { isRetryable, type ShareClient } from '../../carry/share-client.ts'
-import { firstPart, uploadRest } from '../../carry/upload.ts'
+import { isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
+import { firstPart } from '../../carry/upload.ts'
 
 /** Sends a notification or a response on; undefined when the agent has taken it. */
 export async function send(share: ShareClient, caller: Caller, { bytes, facts }: ClientMessage): Promise<Failure | undefined> {
@@ -32,9 +32,7 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
     const executed: Executed = sentMs === undefined ? 'no' : 'unknown'
     try {
       const resend = sentMs === undefined ? {} : { isResend: true, ageMs: triedMs - sentMs }
-      const outcome = share.send({ ...request, ...resend })
-      if (request.size > request.body.length) void uploadRest(share, request.key, bytes)
-      const receipt = await within(RECEIPT_MS, outcome)
+      const receipt = await within(RECEIPT_MS, share.send({ ...request, ...resend }, bytes))
       if (receipt === undefined) return { ...AGENT_AWAY, executed: 'unknown' }
       if (receipt.kind === 'sent') return undefined
       if (receipt.kind === 'failed') return receipt.failure
@@ -46,6 +44,7 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
       if (leftMs === 0 || waitedMs > Math.max(TAKEOVER_WAIT_MS, share.awayWaitMs)) return { ...AGENT_AWAY, executed }
       await (receipt.kind === 'away' ? agentNews(share, receipt, sentMs !== undefined, leftMs) : pause(RETRY_MS))
     } catch (error) {
+      if (error instanceof PassRefused) return error.failure
       // The agent knows the key, so that sending it twice does no harm.
       if (++tries > MAX_BREAKS || !isRetryable(error)) return { code: 'INTERNAL', executed: 'unknown' }
       sentMs ??= triedMs

@@ -87,14 +87,16 @@ export class ClientInput {
     this.#isAsking = false
     if (outcome?.kind !== 'answers') {
       this.settled()
-      return this.#withoutAnswers(outcome?.kind)
+      return this.#withoutAnswers(outcome)
     }
     for (const [index, { key: name }] of wanted.entries()) answers.set(name, outcome.answers.get(index) ?? '{}')
     return { kind: 'retry', retry: { round, answers } }
   }
 
-  #withoutAnswers(reason: Exclude<InputOutcome['kind'], 'answers'> | undefined): Outcome {
-    switch (reason) {
+  #withoutAnswers(outcome: Exclude<InputOutcome, { readonly kind: 'answers' }> | undefined): Outcome {
+    switch (outcome?.kind) {
+      case 'cut':
+        return { kind: 'last', item: { kind: 'failed', failure: outcome.failure } }
       case 'cancelled':
         return { kind: 'last', item: { kind: 'failed', failure: { code: 'CANCELLED', executed: 'unknown' } } }
       case 'over':

@@ -1,4 +1,5 @@
 /** Waits on a stream of the Share for a client's answers to one round of questions, which it posts to whatever Worker. */
+import type { Failure } from '../../../protocol/errors.ts'
 import { readClientAnswer } from '../../bridge/input-rounds.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
@@ -10,6 +11,8 @@ import { within } from '../../within.ts'
 /** `refused`: the client answered with an error. `over`: the session has ended. `replaced`: the client has come back, and another asks. */
 export type InputOutcome =
   | { readonly kind: 'answers'; readonly answers: ReadonlyMap<number, string> }
+  /** Its client may do nothing here any more. */
+  | { readonly kind: 'cut'; readonly failure: Failure }
   | { readonly kind: 'refused' | 'cancelled' | 'over' | 'replaced' }
 
 interface Questions {
@@ -38,7 +41,7 @@ export class InputWait {
       { kind: 'asking', principal, session, key, call },
       {
         onControl: (control) => this.#hear(control),
-        onEnd: (code) => this.#outcome.resolve({ kind: code === STREAM_CLOSE.REPLACED ? 'replaced' : 'over' }),
+        onEnd: (code) => this.#outcome.resolve(outcomeOf(code, share.cutBy(code))),
         retries: Infinity,
       },
     )
@@ -74,4 +77,9 @@ export class InputWait {
     this.#answers.set(control.index, answer)
     if (this.#answers.size === this.#count) this.#outcome.resolve({ kind: 'answers', answers: this.#answers })
   }
+}
+
+function outcomeOf(code: number, cut: Failure | undefined): InputOutcome {
+  if (cut !== undefined) return { kind: 'cut', failure: cut }
+  return { kind: code === STREAM_CLOSE.REPLACED ? 'replaced' : 'over' }
 }

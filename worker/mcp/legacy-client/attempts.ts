@@ -3,7 +3,7 @@ import type { Answer } from '../../../protocol/frame.ts'
 import { errorResponse } from '../../../protocol/errors.ts'
 import { childNotificationVerdict, resultKind } from '../../bridge/legacy-to-modern.ts'
 import { followingKey } from '../../call-key.ts'
-import type { ShareClient } from '../../carry/share-client.ts'
+import { PassRefused, type ShareClient } from '../../carry/share-client.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { decodeReturnAddress } from '../../contract/return-address.ts'
 import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
@@ -120,6 +120,7 @@ export class CallAttempts {
     try {
       yield* this.#all()
     } catch (error) {
+      if (error instanceof PassRefused) return yield { kind: 'failed', failure: error.failure }
       log('call.broken', { method: this.#current.what.method, error: error instanceof Error ? error.message : 'unknown' })
       yield { kind: 'failed', failure: { code: 'INTERNAL', executed: 'unknown' } }
     }

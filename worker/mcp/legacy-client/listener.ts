@@ -56,7 +56,7 @@ export class Listener {
         onFrame: (header, body) => this.#receive(header, body),
         onControl: (control) => this.#hear(control),
         // The client finds the stream closed and opens another.
-        onEnd: () => this.#end(),
+        onEnd: (code) => this.#ended(code),
         retries: 1,
       },
       mark,
@@ -70,9 +70,12 @@ export class Listener {
     this.#ticker = setInterval(() => this.#tick(), KEEPALIVE_MS)
   }
 
-  /** Opens the stream; false when the caller has no such session. */
+  /** Opens the stream; false when the caller has no such session. Rejects as ShareClient.open does. */
   async open(): Promise<boolean> {
-    const isThere = await this.#stream.open()
+    const isThere = await this.#stream.open().catch((error: unknown) => {
+      this.#end()
+      throw error
+    })
     if (!isThere || !this.messages.body.isOpen) {
       this.#end()
       return false
@@ -170,6 +173,13 @@ export class Listener {
     for (const { progress } of [...this.#pending.values(), ...translated]) {
       if (progress !== undefined && this.messages.isIdle) this.messages.writeText(progress.heartbeat())
     }
+  }
+
+  /** The calls of a client that may do nothing here any more are told so. */
+  #ended(code: number): void {
+    const cut = this.#share.cutBy(code)
+    if (cut !== undefined) this.#failPending(new Set(), cut)
+    this.#end()
   }
 
   #end(): void {

@@ -19,6 +19,7 @@ const FAILURES: ReadonlyMap<number, Failure | undefined> = new Map([
 const UNREACHED: Failure = { code: 'INTERNAL', executed: 'unknown' }
 
 export class ResumedCall implements ItemSource {
+  readonly #share: ShareClient
   readonly #items = new ItemQueue<Item>()
   readonly #stream: ShareStream
   #isDone = false
@@ -26,6 +27,7 @@ export class ResumedCall implements ItemSource {
   /** `mark`: what the client has seen. `isProbe`: the call may never have been made, and that is told at once. */
   constructor(share: ShareClient, caller: Caller, key: string, mark: StreamMark | undefined, isProbe = false) {
     const probe = isProbe ? ({ isProbe: 'true' } as const) : {}
+    this.#share = share
     this.#stream = new ShareStream(
       share,
       { kind: 'resume', key, ...caller, ...probe },
@@ -39,7 +41,7 @@ export class ResumedCall implements ItemSource {
     )
   }
 
-  /** Attaches; false when the caller has no such session. */
+  /** Attaches; false when the caller has no such session. Rejects as ShareClient.open does. */
   open(): Promise<boolean> {
     return this.#stream.open()
   }
@@ -64,7 +66,7 @@ export class ResumedCall implements ItemSource {
 
   #ended(code: number): void {
     if (this.#items.isOver) return
-    const failure = FAILURES.has(code) ? FAILURES.get(code) : UNREACHED
+    const failure = FAILURES.has(code) ? FAILURES.get(code) : (this.#share.cutBy(code) ?? UNREACHED)
     if (failure === undefined) this.#items.end()
     else this.#items.put({ kind: 'failed', failure })
   }

@@ -5,6 +5,8 @@ import { askKey, capabilityFailure, inputRequiredResult, judgeAsk, readInputResp
 import type { Capability } from '../../bridge/capabilities.ts'
 import { requestDigest } from '../../bridge/request-digest.ts'
 import { mintRequestState, verifyRequestState } from './request-state.ts'
+import type { Failure } from '../../../protocol/errors.ts'
+import { PassRefused } from '../../carry/share-client.ts'
 import { randomKey } from '../../call-key.ts'
 import { PARKED_MS } from '../../limits.ts'
 import type { RetryInput } from '../../contract/share-rpc.ts'
@@ -63,13 +65,13 @@ export class AskRound {
       return
     }
     if (verdict.kind === 'refuse') for (const capability of verdict.lacking) this.#lacking.add(capability)
-    await this.#call.visitor.share.send({ kind: 'answer', ch, key: randomKey(), rawId, body: encoder.encode(verdict.response) })
+    await this.#call.visitor.share.tell({ kind: 'answer', ch, key: randomKey(), rawId, body: encoder.encode(verdict.response) })
   }
 
   /** Answers an ask in the middle of a call whose client cannot be asked (MCP 2026-07-28, multi round-trip requests). */
   async refuse({ ch, rawId, method }: Omit<WholeAsk, 'body'>): Promise<void> {
     const body = encoder.encode(refusalText(rawId, method))
-    await this.#call.visitor.share.send({ kind: 'answer', ch, key: randomKey(), rawId, body })
+    await this.#call.visitor.share.tell({ kind: 'answer', ch, key: randomKey(), rawId, body })
   }
 
   /** The call is answered before its client was asked. Requests for roots go on waiting in the Share: they are not this call's. */
@@ -92,12 +94,19 @@ export class AskRound {
       askCount: this.#ordinal,
       expiresAtMs,
     }
-    if (!(await visitor.share.park(order))) return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'yes', retryAfterMs: 1000 } }
+    const isKept = await visitor.share.park(order).catch(refusalOf)
+    if (typeof isKept !== 'boolean') return { kind: 'failed', failure: { ...isKept, executed: 'yes' } }
+    if (!isKept) return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'yes', retryAfterMs: 1000 } }
     const digest = await requestDigest(message.bytes, message.facts.method)
     const state = await mintRequestState(stateKey, handle, expiresAtMs, { principal: visitor.principal, digest })
     const requests = new Map(this.#asks.map(({ key, request }) => [key, request]))
     return { kind: 'result', result: inputRequiredResult(requests, state, serverInfo) }
   }
+}
+
+function refusalOf(error: unknown): Failure {
+  if (error instanceof PassRefused) return error.failure
+  throw error
 }
 
 /** What a retry comes to: it goes on with a parked call, or is answered at once. */

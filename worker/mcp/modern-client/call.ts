@@ -106,7 +106,7 @@ class ModernExchange implements Exchange {
     const { visitor, group } = this.#call
     const order = { kind: 'cancel', group, key: randomKey(), call: this.#key } as const
     // This Worker's request ends when its client leaves, and without waitUntil the message would end with it.
-    waitUntil(visitor.share.send(order).catch(() => undefined))
+    waitUntil(visitor.share.tell(order).catch(() => undefined))
   }
 
   #childOf(server: LegacyServer, askCount: number): LegacyChild {

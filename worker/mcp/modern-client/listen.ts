@@ -1,9 +1,10 @@
 /** Holds a modern client's listen on a child of the handshake era, and marks what it brings as the client expects. */
+import type { Failure } from '../../../protocol/errors.ts'
 import type { AgentFrame, Chunk, Notification } from '../../../protocol/frame.ts'
 import { splice } from '../../../protocol/splice.ts'
 import { acknowledgement, listenResult, subscriptionEdits, type SubscriptionFilter } from '../../bridge/listen.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
-import type { ShareClient } from '../../carry/share-client.ts'
+import { PassRefused, type ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { MAX_LISTEN_MESSAGE_BYTES } from '../../limits.ts'
@@ -16,6 +17,7 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 export class Subscription implements ItemSource {
+  readonly #share: ShareClient
   readonly #rawId: string
   readonly #filter: SubscriptionFilter
   readonly #items = new ItemQueue<Item>()
@@ -26,6 +28,7 @@ export class Subscription implements ItemSource {
   #unpaidBytes = 0
 
   constructor(share: ShareClient, group: string, key: string, filter: SubscriptionFilter, rawId: string) {
+    this.#share = share
     this.#rawId = rawId
     this.#filter = filter
     this.#stream = new ShareStream(
@@ -57,15 +60,26 @@ export class Subscription implements ItemSource {
   }
 
   async #open(): Promise<void> {
-    const isThere = await this.#stream.open().catch(() => this.#stream.reopen())
+    const isThere = await this.#stream.open().catch((error: unknown) => {
+      if (!(error instanceof PassRefused)) return this.#stream.reopen()
+      this.#fail(error.failure)
+      return undefined
+    })
+    if (isThere === undefined) return
     if (isThere) this.#items.put({ kind: 'message', text: acknowledgement(this.#rawId, this.#filter) })
     else this.#end(STREAM_CLOSE.ENDED)
   }
 
   /** The client listens anew, and finds whichever child there is then. */
   #end(code: number): void {
-    if (code === STREAM_CLOSE.BEHIND) this.#items.put(LISTENER_BEHIND)
+    const cut = this.#share.cutBy(code)
+    if (cut !== undefined) this.#fail(cut)
+    else if (code === STREAM_CLOSE.BEHIND) this.#items.put(LISTENER_BEHIND)
     else this.#items.put({ kind: 'result', result: listenResult(this.#rawId) })
+  }
+
+  #fail(failure: Failure): void {
+    this.#items.put({ kind: 'failed', failure })
   }
 
   /** The calls of its group wait for what this client does not read: they go on without it. */

@@ -8,6 +8,8 @@ const TOLD_AT_ONCE = 16
 interface Waiting {
   readonly resolve: () => void
   readonly isResend: boolean
+  /** The link that its client has come with. */
+  readonly link: string
 }
 
 export class AgentNews {
@@ -42,14 +44,19 @@ export class AgentNews {
     this.#tellSome([...all.filter(({ isResend }) => isResend), ...all.filter(({ isResend }) => !isResend)])
   }
 
+  /** Wakes those whose clients have come with such a link: they have to hear something else. */
+  release(isMeant: (link: string) => boolean): void {
+    for (const { resolve, link } of this.#waiting) if (isMeant(link)) resolve()
+  }
+
   /**
    * True when there is news since `mark`, at once if there is already, or while an agent is leaving after RETRY_MS; false when
    * there is none after `maxMs`, which may be NEWS_WAIT_MS.
    */
-  async after(mark: number, maxMs: number, isResend: boolean): Promise<boolean> {
+  async after(mark: number, maxMs: number, isResend: boolean, link = ''): Promise<boolean> {
     if (mark !== this.#mark) return true
     const { promise, resolve } = Promise.withResolvers<true>()
-    const waiting = { resolve: () => resolve(true), isResend }
+    const waiting = { resolve: () => resolve(true), isResend, link }
     this.#waiting.add(waiting)
     const isLeaving = this.#hasLeaving()
     const isTold = await within(isLeaving ? RETRY_MS : Math.min(maxMs, NEWS_WAIT_MS), promise)

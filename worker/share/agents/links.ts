@@ -8,6 +8,8 @@ import { HELLO_MS } from '../../../protocol/limits.ts'
 /** Attachment of an agent's socket; `hello` is absent until the agent has sent it. */
 interface LinkAttachment {
   readonly role: 'agent'
+  /** The link of the share that its token belongs to. */
+  readonly token: string
   readonly connectedAtMs: number
   readonly hello?: Pick<Hello, 'agent' | 'instance' | 'join' | 'isolation' | 'product' | 'era' | 'initializes'>
   readonly draining?: true
@@ -70,10 +72,10 @@ export class AgentLinks {
     }
   }
 
-  /** Takes in a socket whose agent has yet to say hello. */
-  accept(socket: WebSocket, nowMs: number): void {
+  /** Takes in a socket whose agent has yet to say hello. `token`: names the token that it has shown. */
+  accept(socket: WebSocket, token: string, nowMs: number): void {
     this.#ctx.acceptWebSocket(socket, [AGENT_TAG])
-    socket.serializeAttachment({ role: 'agent', connectedAtMs: nowMs } satisfies LinkAttachment)
+    socket.serializeAttachment({ role: 'agent', token, connectedAtMs: nowMs } satisfies LinkAttachment)
   }
 
   /**
@@ -88,9 +90,9 @@ export class AgentLinks {
     if (older !== undefined && older.socket !== socket) leaving.push(older)
     for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
     const { agent, instance, join, isolation, product, era = 'legacy', initializes } = hello
-    const connectedAtMs = attachmentOf(socket)?.connectedAtMs ?? 0
+    const { connectedAtMs = 0, token = '' } = attachmentOf(socket) ?? {}
     const kept = { agent, instance, join, isolation, product, era, ...(initializes === undefined ? {} : { initializes }) }
-    socket.serializeAttachment({ role: 'agent', connectedAtMs, hello: kept } satisfies LinkAttachment)
+    socket.serializeAttachment({ role: 'agent', token, connectedAtMs, hello: kept } satisfies LinkAttachment)
     const link = linkFrom(socket, kept, connectedAtMs)
     this.#byName.set(agent, link)
     this.#held.set(socket, { keys: new Set(hello.held), untilMs: Date.now() + GRACE_MS })
@@ -200,6 +202,14 @@ export class AgentLinks {
     if (link === undefined || (now !== undefined && now !== link)) return undefined
     this.#byName.delete(link.name)
     return link
+  }
+
+  /** The sockets of agents, also of those that have not said hello, whose tokens fail a test. */
+  withToken(isRefused: (token: string) => boolean): WebSocket[] {
+    return this.#ctx.getWebSockets(AGENT_TAG).filter((socket) => {
+      const token = attachmentOf(socket)?.token
+      return token !== undefined && isRefused(token)
+    })
   }
 
   closeAll(code: number, reason: string): void {

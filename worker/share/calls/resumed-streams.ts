@@ -35,7 +35,7 @@ export class ResumedStreams {
   }
 
   /** Attaches to a call of the caller's session. The status is 101, or 404 when there is no such session or call. */
-  openCall(socket: WebSocket, query: URLSearchParams): number {
+  openCall(socket: WebSocket, query: URLSearchParams, link: string): number {
     const { sessions, links, channels, streams, waiters, clientFrames, introductions, store } = this.#parts
     const wasLeft = store.left.has(query.get('session') ?? '')
     const session = sessions.of({ session: query.get('session') ?? '', principal: query.get('principal') ?? '' })
@@ -61,10 +61,10 @@ export class ResumedStreams {
     const known = isKnown ? ({ wasSent: true } as const) : {}
     const isInitialize = wasLeft || waiter?.isInitialize === true || before?.isInitialize === true
     const untold = isInitialize ? ({ isInitialize } as const) : {}
-    streams.accept(socket, { kind: 'call', key, group, agent, session: session.id, resume, ...probe, ...known, ...untold })
+    streams.accept(socket, { kind: 'call', link, key, group, agent, session: session.id, resume, ...probe, ...known, ...untold })
     if (waiter !== undefined) clientFrames.handOver(waiter, socket)
-    const link = links.named(agent)
-    if (link !== undefined) this.#ask(link, { key, session: session.id, resume })
+    const agentLink = links.named(agent)
+    if (agentLink !== undefined) this.#ask(agentLink, { key, session: session.id, resume })
     else if (!channels.away().isExpected) socket.send(failureFrame(key, { code: 'AGENT_LOST', executed: 'unknown' }))
     return 101
   }

@@ -52,22 +52,22 @@ export class StreamSockets {
     }
   }
 
-  /** Accepts a Worker's socket. Returns an HTTP status: 101, or 404 for a session that the caller does not have. */
-  open(socket: WebSocket, query: URLSearchParams): number {
+  /** Accepts a Worker's socket, whose client has come with this link. Returns an HTTP status: 101, or 404 for a session that the caller does not have. */
+  open(socket: WebSocket, query: URLSearchParams, link: string): number {
     switch (query.get('kind')) {
       case 'call':
-        this.#openCall(socket, query.get('key') ?? '')
+        this.#openCall(socket, query.get('key') ?? '', link)
         return 101
       case 'resume':
-        return this.#parts.resumedStreams.openCall(socket, query)
+        return this.#parts.resumedStreams.openCall(socket, query, link)
       case 'listen':
-        return this.#openListener(socket, query, 'listen')
+        return this.#openListener(socket, query, 'listen', link)
       case 'session':
-        return this.#openListener(socket, query, 'session')
+        return this.#openListener(socket, query, 'session', link)
       case 'asking':
-        return this.#openAsking(socket, query)
+        return this.#openAsking(socket, query, link)
       case 'subscription':
-        return this.#openSubscription(socket, query.get('key') ?? '')
+        return this.#openSubscription(socket, query.get('key') ?? '', link)
       default:
         return 400
     }
@@ -84,9 +84,11 @@ export class StreamSockets {
 
   /** `code`: of the close, where there was one. */
   closed(socket: WebSocket, code?: number): void {
-    const { streams, sessions, creditGrants } = this.#parts
+    const { streams, sessions, creditGrants, store } = this.#parts
     const attachment = streams.attachmentOf(socket)
     creditGrants.taken(socket)
+    // With the share all rows are gone.
+    if (store.settings === undefined) return
     if (attachment?.isInitialize === true && attachment.session !== undefined && (code === undefined || LEAVING_CLOSES.has(code)))
       sessions.left(attachment.session, Date.now())
     if (attachment?.kind === 'subscription' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
@@ -110,13 +112,14 @@ export class StreamSockets {
     turns.look(group)
   }
 
-  #openCall(socket: WebSocket, key: string): void {
+  #openCall(socket: WebSocket, key: string, link: string): void {
     const { waiters, streams, clientFrames, introductions } = this.#parts
     // It is made anew after its child's introduction, and may move to a stream then.
     const waiter = introductions.isAwaitedBy(key) ? undefined : waiters.moveToStream(key)
     const { group = '', agent = '', session = '', asker, repeat, isListen, isInitialize, isResend = false } = waiter ?? {}
     streams.accept(socket, {
       kind: 'call',
+      link,
       key,
       group,
       agent,
@@ -132,32 +135,32 @@ export class StreamSockets {
   }
 
   /** The stream of a listen that was asked for before; 404 when its child has ended since. */
-  #openSubscription(socket: WebSocket, key: string): number {
+  #openSubscription(socket: WebSocket, key: string, link: string): number {
     const listen = this.#parts.subscriptions.find(key)
     if (listen === undefined) return 404
-    this.#parts.streams.accept(socket, { kind: 'subscription', session: key, group: listen.group })
+    this.#parts.streams.accept(socket, { kind: 'subscription', link, session: key, group: listen.group })
     return 101
   }
 
   /** A Worker waits for its client's answers on a socket, so that the object may hibernate while a human thinks. */
-  #openAsking(socket: WebSocket, query: URLSearchParams): number {
+  #openAsking(socket: WebSocket, query: URLSearchParams, link: string): number {
     const { sessions, streams, channels } = this.#parts
     const session = sessions.of({ session: query.get('session') ?? '', principal: query.get('principal') ?? '' })
     if ('code' in session) return ERRORS[session.code].http
     const key = query.get('key') ?? ''
     const call = canonicalId(query.get('call') ?? 'null')
-    streams.accept(socket, { kind: 'asking', session: session.id, group: channels.groupFor(session), key, call })
+    streams.accept(socket, { kind: 'asking', link, session: session.id, group: channels.groupFor(session), key, call })
     return 101
   }
 
-  #openListener(socket: WebSocket, query: URLSearchParams, kind: 'listen' | 'session'): number {
+  #openListener(socket: WebSocket, query: URLSearchParams, kind: 'listen' | 'session', link: string): number {
     const { sessions, streams, channels } = this.#parts
     const caller = { session: query.get('session') ?? '', principal: query.get('principal') ?? '' }
     const session = kind === 'session' ? sessions.start(caller, 'sse') : sessions.of(caller)
     if ('code' in session) return ERRORS[session.code].http
     const group = channels.groupFor(session)
     const untaken = kind === 'listen' ? this.#untakenBefore(session.id) : undefined
-    streams.accept(socket, { kind, session: session.id, group })
+    streams.accept(socket, { kind, link, session: session.id, group })
     if (kind === 'listen' && this.#parts.resumedStreams.listener(socket, session, group, readMark(query), untaken)) return 101
     const current = channels.current(group)
     if (current !== undefined) sendFrame(current.link, { type: 'resume', ch: current.ch })

@@ -61,7 +61,7 @@ export class ChannelOpener {
     if (current !== undefined && current.link === link) return { ch: current.ch, group }
     const generation = this.#store.channels.nextGeneration(group)
     this.#store.channels.dropSnapshot(group)
-    this.#putOpen(group, generation, link, undefined)
+    this.#putOpen(group, generation, link, undefined, principal)
     const ch = channelName(group, generation)
     this.#openChild(link, { ch, ids: 'assign', asks: 'refuse' }, principal)
     return { ch, group }
@@ -78,7 +78,7 @@ export class ChannelOpener {
     const ch = channelName(group, generation)
     const handshake = randomKey()
     this.#store.channels.dropSnapshot(group)
-    this.#putOpen(group, generation, link, handshake)
+    this.#putOpen(group, generation, link, handshake, owner)
     this.#openChild(link, { ch, ids: 'assign', asks }, owner)
     this.#call(link, ch, method, request, purpose, handshake)
     if (method === 'initialize') this.#sendInitialized(link, ch)
@@ -110,7 +110,7 @@ export class ChannelOpener {
     const [own] = isShared || isFresh ? [] : this.#store.requests.of(session.id, 'initialize')
     const initialize = isShared ? SHARED_HANDSHAKE : own
     const handshake = initialize === undefined ? undefined : randomKey()
-    this.#putOpen(group, generation, link, handshake)
+    this.#putOpen(group, generation, link, handshake, session.principal)
     this.#openChild(link, { ch, ids: isShared ? 'assign' : 'keep', asks: isShared ? 'refuse' : 'pass' }, session.principal)
     if (initialize !== undefined && handshake !== undefined) {
       this.#call(link, ch, 'initialize', initialize, isShared ? 'snapshot' : 'handshake', handshake)
@@ -134,9 +134,9 @@ export class ChannelOpener {
     for (const subscription of kept('subscribe')) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
   }
 
-  /** A child that serves all is nobody's. */
-  #openChild(link: AgentLink, open: Omit<Open, 'type' | 'owner'>, owner: string | undefined): void {
-    sendFrame(link, { type: 'open', ...open, ...(owner === undefined || link.isolation === 'share' ? {} : { owner }) })
+  #openChild(link: AgentLink, open: Omit<Open, 'type' | 'owner'>, principal: string | undefined): void {
+    const owner = ownerOn(link, principal)
+    sendFrame(link, { type: 'open', ...open, ...(owner === undefined ? {} : { owner }) })
   }
 
   #sendInitialized(link: AgentLink, ch: string): void {
@@ -144,11 +144,13 @@ export class ChannelOpener {
     sendFrame(link, header, INITIALIZED)
   }
 
-  #putOpen(group: string, generation: number, link: AgentLink, handshake: string | undefined): void {
+  #putOpen(group: string, generation: number, link: AgentLink, handshake: string | undefined, principal: string | undefined): void {
     const before = this.#store.channels.get(group)
     const hasMoved = before !== undefined && before.instance !== link.instance
     const movedAtMs = hasMoved ? Date.now() : (before?.movedAtMs ?? 0)
-    this.#store.channels.put({ group, generation, agent: link.name, instance: link.instance, open: true, handshake, movedAtMs })
+    const { name: agent, instance } = link
+    const owner = ownerOn(link, principal)
+    this.#store.channels.put({ group, generation, agent, instance, open: true, handshake, movedAtMs, owner })
   }
 
   #call(
@@ -165,4 +167,9 @@ export class ChannelOpener {
     const ra = encodeReturnAddress({ to: 'relay', purpose })
     sendFrame(link, { type: 'call', ch, key, method, id, ra, tag: `relay ${key}`, ...gate, size: kept.body.length }, kept.body)
   }
+}
+
+/** A child that serves all is nobody's. */
+function ownerOn({ isolation }: AgentLink, principal: string | undefined): string | undefined {
+  return isolation === 'share' ? undefined : principal
 }

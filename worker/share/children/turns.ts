@@ -74,6 +74,11 @@ export class Turns {
     this.#end(group, key, 'gone')
   }
 
+  /** The group's child is gone: who waits for it looks anew. */
+  childGone(group: string): void {
+    for (const { key } of this.#waiting.get(group) ?? []) this.#end(group, key, 'gone')
+  }
+
   /** Nobody waits any more for a call that goes on until the child heeds its cancel: for a while nobody knows whose an ask is. */
   left(group: string, asker: string): void {
     if (!this.#parts.askers.isQuiet(asker)) this.#cancelledAtMs.set(group, Date.now())

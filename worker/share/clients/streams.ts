@@ -19,6 +19,8 @@ export interface UntakenSpans {
 export interface StreamAttachment {
   readonly role: 'stream'
   readonly kind: 'call' | 'listen' | 'session' | 'subscription' | 'asking'
+  /** The link that its client has come with. */
+  readonly link: string
   /** The channel group it belongs to, whose credit waits for what its client has not taken yet. */
   readonly group: string
   /** For calls: the agent that works on it, and the call. */

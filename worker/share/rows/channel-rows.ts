@@ -14,9 +14,19 @@ export interface ChannelRecord {
   readonly handshake: string | undefined
   /** When another instance of an agent took over from the one before, in milliseconds since 1970; 0 when none did. */
   readonly movedAtMs: number
+  /** The principal whose child it is; none for a child that serves all. */
+  readonly owner: string | undefined
 }
 
-type Columns = { generation: number; agent: string; instance: string; open: number; handshake: string | null; moved_at_ms: number }
+type Columns = {
+  owner: string | null
+  generation: number
+  agent: string
+  instance: string
+  open: number
+  handshake: string | null
+  moved_at_ms: number
+}
 
 export class ChannelRows {
   readonly #sql: SqlStorage
@@ -35,11 +45,14 @@ export class ChannelRows {
 
   create(): void {
     this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS channel (grp TEXT PRIMARY KEY, generation INTEGER NOT NULL, agent TEXT NOT NULL, instance TEXT NOT NULL, open INTEGER NOT NULL, handshake TEXT, moved_at_ms INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS channel (grp TEXT PRIMARY KEY, generation INTEGER NOT NULL, agent TEXT NOT NULL, instance TEXT NOT NULL, open INTEGER NOT NULL, handshake TEXT, moved_at_ms INTEGER NOT NULL, owner TEXT) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS channel_by_agent ON channel (agent, open);
       CREATE TABLE IF NOT EXISTS retired (one INTEGER PRIMARY KEY CHECK (one = 1), generation INTEGER NOT NULL);
       CREATE TABLE IF NOT EXISTS snapshot (grp TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
     `)
+    // A table of the time before there were owners has no column for them.
+    const owned = this.#sql.exec("SELECT name FROM pragma_table_info('channel') WHERE name = 'owner'").toArray()
+    if (owned.length === 0) this.#sql.exec('ALTER TABLE channel ADD COLUMN owner TEXT')
   }
 
   /** Forgets everything in memory. */
@@ -54,23 +67,24 @@ export class ChannelRows {
     if (known !== undefined) return known
     if (this.#unopened.has(group)) return undefined
     const [row] = this.#sql
-      .exec<Columns>('SELECT generation, agent, instance, open, handshake, moved_at_ms FROM channel WHERE grp = ?', group)
+      .exec<Columns>('SELECT generation, agent, instance, open, handshake, moved_at_ms, owner FROM channel WHERE grp = ?', group)
       .toArray()
     if (row === undefined) {
       if (this.#unopened.size >= MAX_SESSIONS) this.#unopened.clear()
       this.#unopened.add(group)
       return undefined
     }
-    const { generation, agent, instance, open, handshake, moved_at_ms: movedAtMs } = row
-    const record = { group, generation, agent, instance, open: open === 1, handshake: handshake ?? undefined, movedAtMs }
+    const { generation, agent, instance, open, moved_at_ms: movedAtMs } = row
+    const [handshake, owner] = [row.handshake ?? undefined, row.owner ?? undefined]
+    const record = { group, generation, agent, instance, open: open === 1, handshake, movedAtMs, owner }
     this.#known.set(group, record)
     return record
   }
 
   put(record: ChannelRecord): void {
-    const { group, generation, agent, instance, open, handshake, movedAtMs } = record
+    const { group, generation, agent, instance, open, handshake, movedAtMs, owner } = record
     this.#sql.exec(
-      'INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO channel VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       group,
       generation,
       agent,
@@ -78,6 +92,7 @@ export class ChannelRows {
       open ? 1 : 0,
       handshake ?? null,
       movedAtMs,
+      owner ?? null,
     )
     this.#unopened.delete(group)
     this.#known.set(group, record)
@@ -123,6 +138,13 @@ export class ChannelRows {
   openOn(agent: string): ChannelRecord[] {
     const groups = this.#sql.exec<{ grp: string }>('SELECT grp FROM channel WHERE agent = ? AND open = 1', agent).toArray()
     return groups.flatMap(({ grp }) => this.get(grp) ?? [])
+  }
+
+  /** The open channels of children that are somebody's: their groups, and the principals. */
+  owned(): { readonly group: string; readonly owner: string }[] {
+    return this.#sql
+      .exec<{ group: string; owner: string }>('SELECT grp AS "group", owner FROM channel WHERE open = 1 AND owner IS NOT NULL')
+      .toArray()
   }
 
   countOpenOn(agent: string): number {

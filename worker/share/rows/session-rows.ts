@@ -71,6 +71,14 @@ export class SessionRows {
       .map((row) => row.id)
   }
 
+  /** All principals that have any. */
+  principals(): string[] {
+    return this.#sql
+      .exec<{ principal: string }>('SELECT DISTINCT principal FROM session')
+      .toArray()
+      .map((row) => row.principal)
+  }
+
   /** The principal that has most; this reads all of them. */
   greediest(): string | undefined {
     const [most] = this.#sql

@@ -87,13 +87,14 @@ test.each<[number, ProblemCode, number, string]>([
   [401, 'UNAUTHORIZED', 3, 'TOKEN_REFUSED'],
   [403, 'HOST_REFUSED', 3, 'TOKEN_REFUSED'],
   [404, 'SHARE_NOT_FOUND', 6, 'SHARE_GONE'],
+  [410, 'SHARE_EXPIRED', 6, 'SHARE_GONE'],
   [426, 'LINK_VERSION_REFUSED', 4, 'VERSION_MISMATCH'],
 ])('keepConnected() ends for good after HTTP %d of the relay, and passes on what it says', async (status, code, exit, name) => {
   const end: LinkEnd = { kind: 'refused', status, code, detail: 'why' }
   await expect(run(end)).rejects.toMatchObject({ exit, code: name, message: expect.stringContaining('The relay says: why') as string })
 })
 
-test.each([401, 403, 404, 407, 426])(
+test.each([401, 403, 404, 407, 410, 426])(
   'keepConnected() dials on after an HTTP %d that the relay has not written, and logs who has',
   async (status) => {
     verifies('promise.4.foreign-refusals')
@@ -122,6 +123,15 @@ test.each([
   if (again === undefined) await expect(other).rejects.toMatchObject({ code: exitCode })
   else expect(await other).toBe(again)
 })
+
+test.each([true, false])(
+  'keepConnected() ends for good on any lane when its token is revoked, as when it is refused: %s',
+  async (isFirstLane) => {
+    const end: LinkEnd = { kind: 'closed', code: CLOSE.TOKEN_REVOKED, reason: '', livedMs: 1 }
+    const message = expect.stringContaining('revoked') as string
+    await expect(run(end, { isFirstLane })).rejects.toMatchObject({ exit: 3, code: 'TOKEN_REFUSED', message })
+  },
+)
 
 test('keepConnected() gives up after --max-retries failures in a row, and says what the last one was', async () => {
   const given = run({ kind: 'refused', status: 500, detail: 'busy' }, { maxRetries: 2 })

@@ -23,6 +23,7 @@ const shareOf = (keys: RelayKeys, fill: number): Promise<string> =>
   mintShareId(keys.shareId, { lanes: 1, jurisdiction: 'none' }, new Uint8Array(10).fill(fill))
 const tokenOf = (keys: RelayKeys, share: string, expiresAtMs: number): Promise<string> =>
   mintToken(keys.jwt, 'https://relay.example', { kind: 'client', share, principal: 'ann', tokenId: 't1', expiresAtMs }, NOW_MS)
+const SERIAL = '0'.repeat(24)
 const request = (token?: string): Request =>
   new Request('https://relay.example/', token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } })
 
@@ -37,13 +38,13 @@ test('authenticateClient() verifies a token and a path key once, and knows them 
   const { relay, keys } = await relayOf('a')
   const share = await shareOf(keys, 1)
   const token = await tokenOf(keys, share, NOW_MS + MINUTE_MS)
-  const key = (await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, '0'.repeat(24))).text
+  const key = (await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, SERIAL)).text
   const sign = vi.spyOn(crypto.subtle, 'sign')
   const ask = () => Promise.all([authenticateClient(request(token), relay, share), authenticateClient(request(), relay, share, key)])
   const first = await ask()
   expect(first).toMatchObject([
-    { ok: true, value: { kind: 'client', id: 'ann' } },
-    { ok: true, value: { kind: 'client', id: `key:${'0'.repeat(24)}` } },
+    { ok: true, value: { kind: 'client', id: 'ann', chain: ['t1'], isInUrl: false } },
+    { ok: true, value: { kind: 'client', id: `key:${SERIAL}`, chain: [SERIAL], isInUrl: true } },
   ])
   expect(sign).toHaveBeenCalled()
   sign.mockClear()
@@ -67,19 +68,33 @@ test('authenticateClient() refuses what it knows from the millisecond on that it
   })
 })
 
+test('authenticateClient() tells of a link in a URL that is over or wrong by a code that has no challenge', async () => {
+  vi.useFakeTimers({ now: NOW_MS })
+  const { relay, keys } = await relayOf('e')
+  const share = await shareOf(keys, 1)
+  const { text, expiresAtMs } = await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, SERIAL)
+  vi.setSystemTime(expiresAtMs)
+  expect(await authenticateClient(request(), relay, share, text)).toEqual({ ok: false, error: { code: 'LINK_EXPIRED' } })
+  expect(await authenticateClient(request(), relay, share, 'a'.repeat(text.length))).toEqual({
+    ok: false,
+    error: { code: 'LINK_NOT_FOUND' },
+  })
+})
+
 test('authenticateClient() knows a credential for its own share and relay only, and not in the place of another kind', async () => {
   vi.useFakeTimers({ now: NOW_MS })
   const { relay, keys } = await relayOf('c')
   const [share, other] = [await shareOf(keys, 1), await shareOf(keys, 2)]
   const token = await tokenOf(keys, share, NOW_MS + MINUTE_MS)
-  const key = (await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, '0'.repeat(24))).text
+  const key = (await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, SERIAL)).text
   expect(await authenticateClient(request(token), relay, share)).toMatchObject({ ok: true })
   expect(await authenticateClient(request(), relay, share, key)).toMatchObject({ ok: true })
   const refused = { ok: false, error: { code: 'UNAUTHORIZED' } }
+  const unknown = { ok: false, error: { code: 'LINK_NOT_FOUND' } }
   expect(await authenticateClient(request(token), relay, other)).toMatchObject(refused)
-  expect(await authenticateClient(request(), relay, other, key)).toMatchObject(refused)
+  expect(await authenticateClient(request(), relay, other, key)).toEqual(unknown)
   expect(await authenticateClient(request(key), relay, share)).toMatchObject(refused)
-  expect(await authenticateClient(request(), relay, share, token)).toMatchObject(refused)
+  expect(await authenticateClient(request(), relay, share, token)).toEqual(unknown)
   expect(await authenticateClient(request('guess'), relay, share, key)).toMatchObject(refused)
   const stranger = await relayOf('d')
   expect(await authenticateClient(request(token), stranger.relay, share)).toMatchObject({ ok: false })

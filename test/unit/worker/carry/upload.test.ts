@@ -1,9 +1,8 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { INLINE_REQUEST_BYTES } from '../../../../protocol/limits.ts'
 import { firstPart, uploadRest } from '../../../../worker/carry/upload.ts'
 import { MAX_UPLOAD_STALLS } from '../../../../worker/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
-import { ScriptedShare } from '../scripted-share.ts'
 
 const LARGE = Uint8Array.from({ length: 2 * INLINE_REQUEST_BYTES + 5 }, (_, at) => at % 251)
 
@@ -20,32 +19,42 @@ describe('firstPart()', () => {
   })
 })
 
+/** What the Share says to each part in turn. */
+function chunks(...outcomes: readonly (boolean | undefined | Error)[]) {
+  const left = [...outcomes]
+  return vi.fn<(offset: number, part: Uint8Array) => Promise<boolean | undefined>>(async () => {
+    const outcome = left.shift()
+    if (outcome instanceof Error) throw outcome
+    return outcome
+  })
+}
+
 describe('uploadRest()', () => {
   test('brings every byte behind the first part, in order', async () => {
-    const share = new ScriptedShare().on('chunk', true, true)
-    await uploadRest(share.client, 'k', LARGE)
-    const parts = share.asked.chunk as [string, number, Uint8Array][]
-    expect(parts.map(([key, at, part]) => [key, at, part.length])).toEqual([
-      ['k', INLINE_REQUEST_BYTES, INLINE_REQUEST_BYTES],
-      ['k', 2 * INLINE_REQUEST_BYTES, 5],
+    const chunk = chunks(true, true)
+    await uploadRest(chunk, LARGE)
+    const parts = chunk.mock.calls
+    expect(parts.map(([at, part]) => [at, part.length])).toEqual([
+      [INLINE_REQUEST_BYTES, INLINE_REQUEST_BYTES],
+      [2 * INLINE_REQUEST_BYTES, 5],
     ])
-    expect(parts[1]?.[2]).toEqual(LARGE.subarray(2 * INLINE_REQUEST_BYTES))
+    expect(parts[1]?.[1]).toEqual(LARGE.subarray(2 * INLINE_REQUEST_BYTES))
   })
 
   test('brings a part again for which there is no credit yet, but not for ever', async () => {
     verifies('promise.6.no-rpc-for-ever')
-    const share = new ScriptedShare().on('chunk', undefined, true, ...Array.from({ length: MAX_UPLOAD_STALLS }, () => undefined))
-    await uploadRest(share.client, 'k', LARGE)
-    const offsets = share.asked.chunk.map(([, at]) => at)
+    const chunk = chunks(undefined, true, ...Array.from({ length: MAX_UPLOAD_STALLS }, () => undefined))
+    await uploadRest(chunk, LARGE)
+    const offsets = chunk.mock.calls.map(([at]) => at)
     expect(offsets).toEqual([1, 1, ...Array.from({ length: MAX_UPLOAD_STALLS }, () => 2)].map((parts) => parts * INLINE_REQUEST_BYTES))
   })
 
   test.each([false, new Error('broken')])(
     'stops without an error when the Share answers %s: the message itself fails or is sent again',
     async (outcome) => {
-      const share = new ScriptedShare().on('chunk', outcome)
-      await uploadRest(share.client, 'k', LARGE)
-      expect(share.asked.chunk).toHaveLength(1)
+      const chunk = chunks(outcome)
+      await uploadRest(chunk, LARGE)
+      expect(chunk).toHaveBeenCalledTimes(1)
     },
   )
 })

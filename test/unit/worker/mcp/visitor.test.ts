@@ -62,7 +62,7 @@ test('admit() finds the lane of each session by its name', async () => {
 test.each([
   ['/s/unknown/mcp', 'SHARE_NOT_FOUND'],
   [`/s/${SHARE}/mcp`, 'UNAUTHORIZED'],
-  [`/s/${SHARE}/k/unknown/mcp`, 'UNAUTHORIZED'],
+  [`/s/${SHARE}/k/unknown/mcp`, 'LINK_NOT_FOUND'],
 ])('admit() refuses %s with %s', async (path, code) => {
   expect(await admitted(path)).toMatchObject({ ok: false, error: { code } })
 })

@@ -16,7 +16,7 @@ function stage(): Askers {
   const streams: Pick<Streams, 'call' | 'callsOfGroup' | 'attachmentOf'> = {
     call: (key) => (key === 'key of s' ? socket : undefined),
     callsOfGroup: (group) => (group === 'c' ? [socket] : []),
-    attachmentOf: () => ({ role: 'stream', kind: 'call', group: 'c', key: 'key of s', asker: 's' }),
+    attachmentOf: () => ({ role: 'stream', kind: 'call', link: 'l', group: 'c', key: 'key of s', asker: 's' }),
   }
   return new Askers({ store: { bridge } as unknown as Store, streams: streams as Streams, waiters })
 }

@@ -6,7 +6,7 @@ import { UntakenMessages } from '../../../../../worker/share/clients/untaken-mes
 /** A stream whose attachment is kept here. */
 function stream(kind: StreamAttachment['kind'] = 'listen') {
   const socket = {} as WebSocket
-  let attachment: StreamAttachment = { role: 'stream', kind, group: 's', session: 's' }
+  let attachment: StreamAttachment = { role: 'stream', kind, link: 'l', group: 's', session: 's' }
   let writes = 0
   const streams = {
     attachmentOf: () => attachment,

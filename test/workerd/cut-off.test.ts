@@ -1,0 +1,369 @@
+/** What ends with a link, in the real runtime: its streams, calls, sessions, channels and agents, and nothing of any other link. */
+import { evictDurableObject } from 'cloudflare:test'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { CLOSE } from '../../protocol/handshake.ts'
+import { Share } from '../../worker/share/share.ts'
+import { verifies } from '../requirements/verifies.ts'
+import { HandshakeChild, postModern } from './harness/handshake-child.ts'
+import { order, ringRegistry } from './harness/orders.ts'
+import {
+  createClientToken,
+  createShare,
+  EventReader,
+  factsOf,
+  fetchRelay,
+  linkIdOf,
+  resetShare,
+  stubOf,
+  TestClient,
+  type TestShare,
+} from './harness/relay.ts'
+import { BARE_SERVER, initialize, ScriptedAgent } from './harness/scripted-agent.ts'
+import { SseClient } from './harness/sse-client.ts'
+
+const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":"p"}}}'
+const PROGRESS = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}'
+const LANES = 8
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+interface ToldError {
+  readonly status?: number
+  readonly code: string | undefined
+  readonly detail?: string | undefined
+  readonly executed?: string | undefined
+  readonly retryable?: boolean | undefined
+}
+
+function errorIn(text: string | undefined): ToldError {
+  const { error }: { error?: { data?: ToldError } } = JSON.parse(text ?? '{}')
+  const { code, detail, executed, retryable } = error?.data ?? { code: undefined }
+  return { code, detail, executed, retryable }
+}
+
+async function refusedWith(response: Response): Promise<ToldError> {
+  return { status: response.status, ...errorIn(await response.text()) }
+}
+
+/** How the owner ends what a link may do, and what its holder is told of a call that was under way and of one that is made then. */
+interface Ending {
+  readonly name: string
+  readonly end: (share: TestShare) => Promise<unknown>
+  readonly status: number
+  readonly cut: ToldError
+  /** Whether others may go on, and whether the sessions are gone. */
+  readonly isOfLink: boolean
+  readonly isFinal: boolean
+}
+
+const UNAUTHORIZED = { code: 'UNAUTHORIZED', executed: 'unknown', retryable: false } as const
+
+const ENDINGS: readonly Ending[] = [
+  {
+    name: 'a link that is revoked',
+    end: (share) => order('DELETE', `/api/shares/${share.id}/tokens/${linkIdOf(share.clientToken)}`),
+    status: 401,
+    cut: { ...UNAUTHORIZED, detail: 'This token was revoked.' },
+    isOfLink: true,
+    isFinal: true,
+  },
+  {
+    name: 'a link whose time is over',
+    end: (share) => order('PATCH', `/api/shares/${share.id}/tokens/${linkIdOf(share.clientToken)}`, { expires_in: 1 }),
+    status: 401,
+    cut: { ...UNAUTHORIZED, detail: 'This token has expired.' },
+    isOfLink: true,
+    isFinal: true,
+  },
+  {
+    name: 'a rotation',
+    end: (share) => order('POST', `/api/shares/${share.id}/rotate`, {}),
+    status: 401,
+    cut: { ...UNAUTHORIZED, detail: 'This token was revoked.' },
+    isOfLink: false,
+    isFinal: true,
+  },
+  {
+    name: 'a pause',
+    end: (share) => order('PATCH', `/api/shares/${share.id}`, { paused: true }),
+    status: 503,
+    cut: { code: 'SHARE_PAUSED', executed: 'unknown', retryable: false, detail: undefined },
+    isOfLink: false,
+    isFinal: false,
+  },
+  {
+    name: "a share's end",
+    end: (share) => order('PATCH', `/api/shares/${share.id}`, { expires_in: 1 }),
+    status: 410,
+    cut: { code: 'SHARE_EXPIRED', executed: 'unknown', retryable: false, detail: undefined },
+    isOfLink: false,
+    isFinal: true,
+  },
+]
+
+describe.each(ENDINGS)('$name', ({ end, status, cut, isOfLink, isFinal }) => {
+  test('ends the GET stream, a call that waits and one whose stream is open, and the session with its channel', async () => {
+    verifies('promise.9.revoked')
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    const ch = await initialize(agent, client)
+    const listening = new EventReader(await client.listen())
+    await agent.expect('resume')
+    const waiting = client.post(CALL)
+    await agent.expect('call')
+    const streamed = client.postForEvents(CALL.replace('"id":7', '"id":8'))
+    const { header } = await agent.expect('call')
+    agent.notify(header.ch, PROGRESS, { ra: header.ra, sure: true })
+    const events = new EventReader(await streamed)
+    expect(await events.next()).toContain('progress')
+    await end(share)
+    expect(await listening.next()).toBeUndefined()
+    expect(await refusedWith(await waiting)).toEqual({ status, ...cut })
+    expect(errorIn(await events.next())).toEqual(cut)
+    expect(await events.next()).toBeUndefined()
+    const after = await client.post(CALL)
+    expect([after.status, after.headers.get('www-authenticate') !== null]).toEqual([status, status === 401])
+    if (status === 503) expect(Number(after.headers.get('retry-after'))).toBeGreaterThan(0)
+    if (status !== 410 && isFinal) expect((await agent.expect('close')).header.ch).toBe(ch)
+    if (status === 410) expect((await agent.closed).code).toBe(CLOSE.SHARE_GONE)
+    else expect((await factsOf(share)).sessions).toBe(isFinal ? 0 : 1)
+  })
+
+  test('ends an HTTP+SSE stream, with an answer to each call of it', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = await SseClient.connect(share)
+    await client.initialize()
+    await agent.expect('open')
+    const { header } = await agent.expect('call')
+    agent.answer(header, '0', BARE_SERVER)
+    await client.next()
+    await client.post(CALL)
+    await agent.expect('call')
+    await end(share)
+    expect(errorIn(JSON.stringify(await client.next()))).toEqual(cut)
+    expect(await client.next()).toBeUndefined()
+  })
+
+  test.each(['legacy', 'modern'] as const)('ends a listen of 2026-07-28 on a %s child, a call beside it, and the child', async (era) => {
+    const child = era === 'legacy' ? await HandshakeChild.connect() : undefined
+    const share = child?.share ?? (await createShare())
+    const agent = child?.agent ?? (await ScriptedAgent.connect(share, { era }))
+    const listened = postModern(share, 'subscriptions/listen', { notifications: { toolsListChanged: true } })
+    if (child === undefined) {
+      await agent.expect('open')
+      const { header } = await agent.expect('call')
+      const body = '{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{}}'
+      agent.notify(header.ch, body, { ra: header.ra, sure: true })
+    }
+    const waiting = postModern(share, 'resources/read', { uri: 'a:b' }, { id: 9 })
+    const { header } = child === undefined ? await agent.expect('call') : await child.expect('call')
+    const events = new EventReader(await listened)
+    expect(await events.next()).toContain('acknowledged')
+    await end(share)
+    expect(errorIn(await events.next())).toEqual(cut)
+    expect(await refusedWith(await waiting)).toEqual({ status, ...cut })
+    if (status === 410) await agent.closed
+    else if (isFinal) expect((await agent.expect('close')).header.ch).toBe(header.ch)
+  })
+
+  test.runIf(isOfLink)('is noticed by no other link', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const [client, other] = [new TestClient(share), new TestClient(share, await createClientToken(share))]
+    await initialize(agent, client)
+    const ch = await initialize(agent, other)
+    const events = new EventReader(await other.listen())
+    await agent.expect('resume')
+    const waiting = other.post(CALL)
+    const { header } = await agent.expect('call')
+    const own = new EventReader(await client.listen())
+    await agent.expect('resume')
+    await end(share)
+    expect(await own.next()).toBeUndefined()
+    await agent.expect('close')
+    agent.notify(ch, '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}')
+    expect(await events.next()).toContain('list_changed')
+    agent.answer(header, '7', '{"fine":true}')
+    expect(await (await waiting).text()).toContain('"fine":true')
+    const next = other.post(CALL)
+    agent.answer((await agent.expect('call')).header, '7', '{"fine":true}')
+    expect((await next).status).toBe(200)
+    await events.cancel()
+  })
+
+  test('holds after sleep and after a reset', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    await initialize(agent, client)
+    const listening = new EventReader(await client.listen())
+    await end(share)
+    expect(await listening.next()).toBeUndefined()
+    if (status !== 410) await evictDurableObject(stubOf(share))
+    expect((await client.post(CALL)).status).toBe(status)
+    await resetShare(share)
+    expect((await client.post(CALL)).status).toBe(status)
+    expect((await client.listen()).status).toBe(status)
+  })
+})
+
+test('a call that waits for an agent that is away is told at once that its link was revoked', async () => {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const client = new TestClient(share)
+  await initialize(agent, client)
+  await agent.leave(CLOSE.GOING_AWAY)
+  const news = vi.spyOn(Share.prototype, 'agentNews')
+  const waiting = client.post(CALL)
+  await vi.waitFor(() => expect(news).toHaveBeenCalled())
+  await order('DELETE', `/api/shares/${share.id}/tokens/${linkIdOf(share.clientToken)}`)
+  expect(await refusedWith(await waiting)).toMatchObject({ status: 401, detail: 'This token was revoked.' })
+})
+
+test('a share that is paused keeps its agents, lets others join, and goes on with its sessions when it is resumed', async () => {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const client = new TestClient(share)
+  await initialize(agent, client)
+  await order('PATCH', `/api/shares/${share.id}`, { paused: true })
+  await ScriptedAgent.connect(share, { agent: 'another', join: 'replica' })
+  expect((await client.post(CALL)).status).toBe(503)
+  expect((await factsOf(share)).agents).toHaveLength(2)
+  await order('PATCH', `/api/shares/${share.id}`, { paused: false })
+  const response = client.post(CALL)
+  agent.answer((await agent.expect('call')).header, '7', '{}')
+  expect((await response).status).toBe(200)
+})
+
+test('a share that has ended is served again when its owner lengthens it', async () => {
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  await order('PATCH', `/api/shares/${share.id}`, { expires_in: 1 })
+  expect((await agent.closed).code).toBe(CLOSE.SHARE_GONE)
+  expect((await new TestClient(share).initialize()).status).toBe(410)
+  await order('PATCH', `/api/shares/${share.id}`, { expires_in: 60 })
+  const again = await ScriptedAgent.connect(share)
+  await initialize(again, new TestClient(share))
+})
+
+describe('an agent’s token that is revoked', () => {
+  test('closes its socket for good, gives its calls their verdict, and lets nobody in', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = new TestClient(share)
+    await initialize(agent, client)
+    const waiting = client.post(CALL)
+    await agent.expect('call')
+    await order('DELETE', `/api/shares/${share.id}/tokens/${linkIdOf(share.agentToken)}`)
+    expect((await agent.closed).code).toBe(CLOSE.TOKEN_REVOKED)
+    expect(await refusedWith(await waiting)).toMatchObject({ code: 'AGENT_LOST', executed: 'unknown' })
+    expect((await factsOf(share)).agents).toEqual([])
+    const headers = { upgrade: 'websocket', authorization: `Bearer ${share.agentToken}`, 'sec-websocket-protocol': 'mcp-edge.v1' }
+    for (const renew of [() => undefined, () => evictDurableObject(stubOf(share))]) {
+      await renew()
+      const refused = await fetchRelay(`/agent/${share.id}`, { headers })
+      expect([refused.status, refused.headers.get('www-authenticate'), refused.webSocket]).toEqual([401, 'Bearer', null])
+      expect(await refused.json()).toMatchObject({ code: 'UNAUTHORIZED', detail: expect.stringContaining('revoked') as string })
+    }
+  })
+
+  test('leaves to others what they serve', async () => {
+    const share = await createShare()
+    const { told } = await order('POST', `/api/shares/${share.id}/tokens`, { kind: 'agent' })
+    const agent = await ScriptedAgent.connect(share)
+    const other = await ScriptedAgent.connect({ ...share, agentToken: String(told['token']) }, { agent: 'other', join: 'replica' })
+    await order('DELETE', `/api/shares/${share.id}/tokens/${linkIdOf(share.agentToken)}`)
+    expect((await agent.closed).code).toBe(CLOSE.TOKEN_REVOKED)
+    await initialize(other, new TestClient(share))
+  })
+
+  test('of one that has not said hello yet closes its socket too', async () => {
+    const share = await createShare()
+    const headers = { upgrade: 'websocket', authorization: `Bearer ${share.agentToken}`, 'sec-websocket-protocol': 'mcp-edge.v1' }
+    const { webSocket } = await fetchRelay(`/agent/${share.id}`, { headers })
+    const closed = new Promise((resolve) => webSocket?.addEventListener('close', ({ code }) => resolve(code)))
+    webSocket?.accept()
+    await order('POST', `/api/shares/${share.id}/rotate`, { agents: true })
+    expect(await closed).toBe(CLOSE.TOKEN_REVOKED)
+  })
+
+  test('outlives a rotation that keeps agents', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const { told } = await order('POST', `/api/shares/${share.id}/rotate`, {})
+    expect((await new TestClient(share).initialize()).status).toBe(401)
+    await initialize(agent, new TestClient(share, String(told['client_token'])))
+  })
+})
+
+describe('on eight lanes', () => {
+  test('a revoked link’s streams end on each, and its refusals are everywhere', async () => {
+    verifies('promise.9.revoked')
+    const share = await createShare({ lanes: LANES })
+    const agents = await Promise.all(
+      Array.from({ length: LANES }, (_, lane) => ScriptedAgent.connect(share, lane === 0 ? {} : { join: 'replica' }, lane)),
+    )
+    const seats = new Map<ScriptedAgent, EventReader>()
+    const clients: TestClient[] = []
+    while (seats.size < LANES) {
+      const client = new TestClient(share)
+      const response = client.initialize()
+      const agent = await Promise.race(agents.map(async (one) => one.hasFrame().then(() => one)))
+      for (let frame = await agent.next(); ; frame = await agent.next())
+        if (frame.header.type === 'call') {
+          agent.answer(frame.header, '0', BARE_SERVER)
+          break
+        }
+      await response
+      const events = new EventReader(await client.listen())
+      await agent.expect('resume')
+      if (seats.has(agent)) await events.cancel()
+      else {
+        seats.set(agent, events)
+        clients.push(client)
+      }
+    }
+    const startMs = Date.now()
+    await order('DELETE', `/api/shares/${share.id}/tokens/${linkIdOf(share.clientToken)}`)
+    for (const events of seats.values()) expect(await events.next()).toBeUndefined()
+    expect(Date.now() - startMs).toBeLessThan(1000)
+    for (const client of clients) expect((await client.post(CALL)).status).toBe(401)
+  }, 20_000)
+
+  test('a lane that did not hear of it goes on until the registry has told it again', async () => {
+    const share = await createShare({ lanes: 2 })
+    const agents = [await ScriptedAgent.connect(share), await ScriptedAgent.connect(share, { join: 'replica' }, 1)]
+    const seats = new Map<number, TestClient>()
+    while (seats.size < 2) {
+      const client = new TestClient(share)
+      const response = client.initialize()
+      const lane = await Promise.race(agents.map(async (one, index) => one.hasFrame().then(() => index)))
+      await agents[lane]?.expect('open')
+      const call = await agents[lane]?.expect('call')
+      if (call !== undefined) agents[lane]?.answer(call.header, '0', BARE_SERVER)
+      await response
+      seats.set(lane, client)
+    }
+    const events = new EventReader((await seats.get(1)?.listen()) ?? new Response())
+    const real = Object.getOwnPropertyDescriptor(Share.prototype, 'admin')?.value as Share['admin']
+    vi.spyOn(Share.prototype, 'admin').mockImplementation(async function (this: Share & { ctx: DurableObjectState }, ...args) {
+      if (this.ctx.id.name === `${share.id}.1`) throw new Error('out of order')
+      return Reflect.apply(real, this, args)
+    })
+    await order('DELETE', `/api/shares/${share.id}/tokens/${linkIdOf(share.clientToken)}`)
+    expect((await seats.get(0)?.post(CALL))?.status).toBe(401)
+    const lives = seats.get(1)?.post(CALL)
+    await agents[1]?.expect('resume')
+    const call = await agents[1]?.expect('call')
+    if (call !== undefined) agents[1]?.answer(call.header, '7', '{}')
+    expect((await lives)?.status).toBe(200)
+    vi.restoreAllMocks()
+    await ringRegistry()
+    expect(await events.next()).toBeUndefined()
+    expect((await seats.get(1)?.post(CALL))?.status).toBe(401)
+  })
+})

@@ -1,0 +1,22 @@
+/** What a client is told whose pass a Share does not let in. A link in a URL is never answered with a challenge, which would send clients into signing in. */
+import type { Executed, Failure } from '../../protocol/errors.ts'
+import type { PassRefusal } from '../contract/trust-rpc.ts'
+import { PAUSED_RETRY_MS } from '../limits.ts'
+import { type LinkHolder, TOKEN_EXPIRED } from './authenticate.ts'
+
+/** `executed`: of a call that was under way when it was cut off; such a call is not to be repeated unseen, so no time is named for that. */
+export function passFailure(code: PassRefusal, { isInUrl }: Pick<LinkHolder, 'isInUrl'>, executed?: Executed): Failure {
+  const cut = executed === undefined ? {} : { executed }
+  switch (code) {
+    case 'SHARE_EXPIRED':
+      return { code, ...cut }
+    case 'SHARE_PAUSED':
+      return { code, ...(executed === undefined ? { retryAfterMs: PAUSED_RETRY_MS } : cut) }
+    case 'LINK_REVOKED':
+      return isInUrl ? { code, ...cut } : { code: 'UNAUTHORIZED', detail: TOKEN_REVOKED, ...cut }
+    case 'LINK_EXPIRED':
+      return isInUrl ? { code, ...cut } : { code: 'UNAUTHORIZED', detail: TOKEN_EXPIRED, ...cut }
+  }
+}
+
+const TOKEN_REVOKED = 'This token was revoked.'

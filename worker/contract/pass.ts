@@ -1,0 +1,48 @@
+/** How a pass goes with all that a Worker asks of a Share, and how what a refusal has cut off tells which one it was. No I/O. */
+import type { Pass, PassRefusal, PassVerdict } from './trust-rpc.ts'
+
+/** What an RPC comes to that a pass must be shown for. */
+export type Gated<Outcome> = Outcome | PassVerdict
+
+/** The HTTP status of a Share's answer to an upgrade whose body is a `PassVerdict`: no client sees it. */
+export const VERDICT_STATUS = 409
+
+/** `Pass.state` where nothing is restricted. A pass without a state is then let in too: there is nothing to judge a request by. */
+export const UNRESTRICTED = 'unrestricted'
+
+/** Close codes of stream sockets that a refusal has cut off; beside those of STREAM_CLOSE. */
+export const CUT_CLOSE: { readonly [Code in PassRefusal]: number } = {
+  SHARE_EXPIRED: 4120,
+  SHARE_PAUSED: 4121,
+  LINK_REVOKED: 4122,
+  LINK_EXPIRED: 4123,
+}
+
+const REFUSALS: ReadonlyMap<number, PassRefusal> = new Map(Object.entries(CUT_CLOSE).map(([code, close]) => [close, code as PassRefusal]))
+
+/** The refusal that a close code tells of; undefined for any other close. */
+export function refusalOf(close: number): PassRefusal | undefined {
+  return REFUSALS.get(close)
+}
+
+/** The link that a pass was made for: the last of its chain. */
+export function leafOf({ chain }: Pick<Pass, 'chain'>): string {
+  return chain.at(-1) ?? chain[0]
+}
+
+export function isVerdict(told: unknown): told is PassVerdict {
+  if (typeof told !== 'object' || told === null || !('kind' in told)) return false
+  return told.kind === 'refused' || told.kind === 'stale_grant'
+}
+
+/** A pass in the query of an upgrade. */
+export function passQuery({ chain, state }: Pass): Readonly<Record<string, string>> {
+  return { chain: chain.join(), ...(state === undefined ? {} : { state }) }
+}
+
+/** The pass in a query; undefined when it holds none. */
+export function readPass(query: URLSearchParams): Pass | undefined {
+  const [root = '', ...rest] = query.get('chain')?.split(',') ?? []
+  const state = query.get('state')
+  return root === '' ? undefined : { chain: [root, ...rest], ...(state === null ? {} : { state }) }
+}

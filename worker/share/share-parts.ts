@@ -1,0 +1,110 @@
+/** Makes the parts of a Share and tells each which others it needs. Nothing is decided here. */
+import { CLOSE } from '../../protocol/handshake.ts'
+import type { RegistryObject } from '../contract/objects.ts'
+import { AgentMessages } from './agent-messages.ts'
+import { AgentNews } from './agents/agent-news.ts'
+import { LinkHealth } from './agents/link-health.ts'
+import { type AgentLink, AgentLinks } from './agents/links.ts'
+import { MessageSender } from './agents/message-sender.ts'
+import { ChildAsks } from './answers/child-asks.ts'
+import { ChildIntroductions } from './answers/child-introductions.ts'
+import { ClientFrames } from './answers/client-frames.ts'
+import { CreditGrants, type Debtor } from './answers/credit-grants.ts'
+import { Delivery } from './answers/delivery.ts'
+import { LostAgents } from './answers/lost-agents.ts'
+import { RestartNews } from './answers/restart-news.ts'
+import { StandbyAnswers } from './answers/standby-answers.ts'
+import { LegacyCalls } from './calls/legacy-calls.ts'
+import { LegacyOnModern } from './calls/legacy-on-modern.ts'
+import { ModernCalls } from './calls/modern-calls.ts'
+import { ModernOnLegacy } from './calls/modern-on-legacy.ts'
+import { OverdueCalls } from './calls/overdue-calls.ts'
+import { ResumedStreams } from './calls/resumed-streams.ts'
+import { Sessions } from './calls/sessions.ts'
+import { SseSessions } from './calls/sse-sessions.ts'
+import { StreamSockets } from './calls/stream-sockets.ts'
+import { Askers } from './children/askers.ts'
+import { ChannelOpener } from './children/channel-opener.ts'
+import { GroupChannels } from './children/group-channels.ts'
+import { GroupRoots } from './children/group-roots.ts'
+import { IdleChildren } from './children/idle-children.ts'
+import { RepeatableCalls } from './children/repeatable-calls.ts'
+import { SessionListens } from './children/session-listens.ts'
+import { Subscriptions } from './children/subscriptions.ts'
+import { Turns } from './children/turns.ts'
+import { AskingWorkers } from './clients/asking-workers.ts'
+import { CreditLedger } from './clients/credit.ts'
+import { Streams } from './clients/streams.ts'
+import { UntakenMessages } from './clients/untaken-messages.ts'
+import { Waiters } from './clients/waiters.ts'
+import { ListingRows } from './rows/listing-rows.ts'
+import { Store } from './rows/store.ts'
+import { CutOff } from './trust/cut-off.ts'
+import { TrustGate } from './trust/gate.ts'
+import { TrustRows } from './trust/trust-rows.ts'
+
+interface Surroundings {
+  /** Id of the share. */
+  readonly share: string
+  readonly registry: () => DurableObjectStub<RegistryObject>
+  /** As AgentLinks calls it. */
+  readonly onBroken: (socket: WebSocket) => void
+  /** Sets the alarm, unless it rings before that anyway. */
+  readonly alarmBy: (timeMs: number) => void
+}
+
+export type ShareParts = ReturnType<typeof wireShare>
+
+export function wireShare(ctx: DurableObjectState, { share, registry, onBroken, alarmBy }: Surroundings) {
+  const store = new Store(ctx.storage.sql)
+  const links = new AgentLinks(ctx, onBroken)
+  const news = new AgentNews(() => links.hasLeaving)
+  const waiters = new Waiters((waiter) => overdueCalls.end(waiter))
+  const ledger = new CreditLedger<Debtor>()
+  const streams = new Streams(ctx)
+  const health = new LinkHealth(links, (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0)
+  const sender = new MessageSender(health)
+  const channels = new GroupChannels({ store, links, health, news, waiters, streams })
+  const opener = new ChannelOpener(store, channels)
+  const base = { store, links, health, news, sender, streams, waiters, ledger, channels, opener }
+  const subscriptions = new Subscriptions(base)
+  const standbyAnswers = new StandbyAnswers({ ...base, rows: new ListingRows(ctx.storage.sql) })
+  const askers = new Askers(base)
+  const roots = new GroupRoots({ store, askers })
+  const children = {
+    ...base,
+    untaken: new UntakenMessages(streams),
+    subscriptions,
+    standbyAnswers,
+    askers,
+    roots,
+    turns: new Turns({ store, askers, roots }),
+    askingWorkers: new AskingWorkers(streams),
+    idleChildren: new IdleChildren(base),
+    listens: new SessionListens(base),
+    repeatableCalls: new RepeatableCalls(channels, standbyAnswers),
+  }
+  const restartNews = new RestartNews(children)
+  const creditGrants = new CreditGrants(children)
+  const clientFrames = new ClientFrames({ ...children, creditGrants })
+  const introductions = new ChildIntroductions({ ...children, clientFrames })
+  const childAsks = new ChildAsks({ ...children, clientFrames })
+  const answers = { ...children, restartNews, clientFrames, creditGrants, introductions, childAsks }
+  const delivery = new Delivery(answers)
+  const lostAgents = new LostAgents(answers)
+  const sseSessions = new SseSessions(streams)
+  const legacyOnModern = new LegacyOnModern({ ...answers, sseSessions })
+  const modernOnLegacy = new ModernOnLegacy(answers)
+  const sessions = new Sessions({ ...answers, legacyOnModern, alarmBy })
+  const overdueCalls = new OverdueCalls({ ...answers, sessions })
+  const modernCalls = new ModernCalls({ ...answers, modernOnLegacy })
+  const legacyCalls = new LegacyCalls({ ...answers, sessions, sseSessions, legacyOnModern })
+  const resumedStreams = new ResumedStreams({ ...answers, sessions })
+  const streamSockets = new StreamSockets({ ...answers, sessions, resumedStreams })
+  const agentMessages = new AgentMessages({ ...answers, delivery, lostAgents, resumedStreams })
+  const isKept = (): boolean => store.settings !== undefined
+  const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, registry, isKept, alarmBy })
+  const dismissed = (link: AgentLink, nowMs: number): void => agentMessages.closed(link, CLOSE.GOING_AWAY, nowMs)
+  const cutOff = new CutOff({ ...answers, gate, sessions, dismissed })
+  return { ...answers, sessions, legacyCalls, legacyOnModern, modernCalls, modernOnLegacy, streamSockets, agentMessages, gate, cutOff }
+}

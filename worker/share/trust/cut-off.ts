@@ -1,0 +1,90 @@
+/** Ends what is under way for links that nothing more is let in for: streams, calls, sessions, channels, agents. Others notice nothing of it. */
+import { CLOSE } from '../../../protocol/handshake.ts'
+import { CUT_CLOSE } from '../../contract/pass.ts'
+import type { PassRefusal } from '../../contract/trust-rpc.ts'
+import type { AgentNews } from '../agents/agent-news.ts'
+import { type AgentLink, type AgentLinks, closeQuietly } from '../agents/links.ts'
+import type { ChildIntroductions } from '../answers/child-introductions.ts'
+import type { CreditGrants } from '../answers/credit-grants.ts'
+import type { Sessions } from '../calls/sessions.ts'
+import type { GroupChannels } from '../children/group-channels.ts'
+import type { Turns } from '../children/turns.ts'
+import type { Streams } from '../clients/streams.ts'
+import type { Waiters } from '../clients/waiters.ts'
+import type { Store } from '../rows/store.ts'
+import type { TrustGate } from './gate.ts'
+
+interface Parts {
+  readonly gate: TrustGate
+  readonly store: Store
+  readonly links: AgentLinks
+  readonly news: AgentNews
+  readonly streams: Streams
+  readonly waiters: Waiters
+  readonly channels: GroupChannels
+  readonly turns: Turns
+  readonly sessions: Sessions
+  readonly introductions: ChildIntroductions
+  readonly creditGrants: CreditGrants
+  /** An agent's link has been closed for good. */
+  readonly dismissed: (link: AgentLink, nowMs: number) => void
+}
+
+/** Refusals after which nothing is left to come back for. */
+const FINAL: ReadonlySet<PassRefusal | undefined> = new Set<PassRefusal>(['LINK_REVOKED', 'LINK_EXPIRED', 'SHARE_EXPIRED'])
+
+export class CutOff {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Looks at all that is under way, now that something was decided or has ended. */
+  look(nowMs: number): void {
+    const { gate, store, news, sessions, channels, turns } = this.#parts
+    const refusals = new Map<string, PassRefusal | undefined>()
+    const refusalOf = (link: string): PassRefusal | undefined => {
+      if (!refusals.has(link)) refusals.set(link, gate.refusalOf(link, nowMs, false))
+      return refusals.get(link)
+    }
+    this.#endCalls(refusalOf)
+    const isOver = (principal: string): boolean => FINAL.has(refusalOf(linkOf(principal)))
+    for (const principal of store.sessions.principals().filter(isOver)) store.sessions.idsOf(principal).forEach((id) => sessions.end(id))
+    for (const { group } of store.channels.owned().filter(({ owner }) => isOver(owner))) {
+      channels.close(group)
+      turns.childGone(group)
+    }
+    news.release((link) => refusalOf(link) !== undefined)
+    this.#dismissAgents(nowMs)
+  }
+
+  #endCalls(refusalOf: (link: string) => PassRefusal | undefined): void {
+    const { streams, waiters, introductions, creditGrants } = this.#parts
+    for (const { socket, attachment } of streams.all()) {
+      const code = refusalOf(attachment.link)
+      if (code !== undefined) closeQuietly(socket, CUT_CLOSE[code], code)
+    }
+    for (const waiter of waiters.where(({ principal }) => refusalOf(linkOf(principal)) !== undefined)) {
+      const code = refusalOf(linkOf(waiter.principal))
+      introductions.release(waiter.key)
+      // Its Worker is about to open the stream, and is told then.
+      if (waiter.buffer !== undefined) creditGrants.abandon(waiter)
+      else if (code !== undefined) waiters.settle(waiter, { kind: 'cut', code })
+    }
+  }
+
+  #dismissAgents(nowMs: number): void {
+    const { gate, links, dismissed } = this.#parts
+    for (const socket of links.withToken((token) => gate.refusalOf(token, nowMs, true) !== undefined)) {
+      closeQuietly(socket, CLOSE.TOKEN_REVOKED, 'the token was revoked or has ended')
+      const link = links.remove(socket)
+      if (link !== undefined) dismissed(link, nowMs)
+    }
+  }
+}
+
+/** A principal is named for its kind and its link. */
+function linkOf(principal: string): string {
+  return principal.slice(principal.indexOf(':') + 1)
+}

@@ -1,0 +1,194 @@
+/**
+ * Lets requests in, or not, by the pass that each shows: in memory, without waiting, once its link is known. Of a link that is not known,
+ * or that seems to have ended, the registry is asked once. Whatever it does not know is refused.
+ */
+import { leafOf } from '../../contract/pass.ts'
+import type { RegistryObject } from '../../contract/objects.ts'
+import type { LinkTrust, Pass, PassRefusal, PassVerdict, ShareTrust, TrustChange } from '../../contract/trust-rpc.ts'
+import { MAX_KNOWN_LINKS } from '../../limits.ts'
+import { Newest } from '../../newest.ts'
+import { policyDigest, refusalFor, type Standing, standingOf, verdictFor } from './standing.ts'
+import type { KeptLinkTrust, KeptShareTrust, TrustRows } from './trust-rows.ts'
+
+interface Parts {
+  readonly rows: TrustRows
+  /** Id of the share. */
+  readonly share: string
+  readonly registry: () => Pick<RegistryObject, 'shareTrust' | 'linkTrust'> | DurableObjectStub<RegistryObject>
+  /** Whether the object has rows: one that was only asked about writes nothing. */
+  readonly isKept: () => boolean
+  /** Has `sweep` called by then. */
+  readonly alarmBy: (timeMs: number) => void
+}
+
+/** What comes of a judgement: undefined lets the request in. */
+type Judgement<Verdict> = Verdict | undefined | Promise<Verdict | undefined>
+
+export class TrustGate {
+  readonly #parts: Parts
+  /** By the link that a pass was made for. 'none': there is no such share, which whoever asks finds out. */
+  readonly #standings = new Newest<Standing | 'none'>(MAX_KNOWN_LINKS)
+  /** Links of whose end the registry was asked. */
+  readonly #confirmed = new Newest<true>(MAX_KNOWN_LINKS)
+  /** Links of which the registry is being asked. */
+  readonly #asking = new Map<string, Promise<void>>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Forgets everything in memory; the caller deletes the storage. */
+  forget(): void {
+    this.#standings.clear()
+    this.#confirmed.clear()
+    this.#parts.rows.forget()
+  }
+
+  /** Judges a client's request by its pass. */
+  judge(pass: Pass, nowMs: number): Judgement<PassVerdict> {
+    const standing = this.#known(pass, nowMs)
+    if (standing === undefined) return this.#learn(pass).then(() => this.judge(pass, nowMs))
+    return standing === 'none' ? undefined : verdictFor(standing, pass, nowMs)
+  }
+
+  /** The same for what needs no judgement but whether anything is let in: an agent's link, the rest of a request. */
+  refuse(pass: Pass, nowMs: number, isAgent: boolean): Judgement<PassVerdict> {
+    const standing = this.#known(pass, nowMs)
+    if (standing === undefined) return this.#learn(pass).then(() => this.refuse(pass, nowMs, isAgent))
+    return refused(standing, nowMs, isAgent)
+  }
+
+  /** Why nothing more is let in for a link that was let in before; undefined while it is. */
+  refusalOf(link: string, nowMs: number, isAgent: boolean): PassRefusal | undefined {
+    const standing = this.#recalled({ chain: [link] })
+    return standing === undefined || standing === 'none' ? undefined : refusalFor(standing, nowMs, isAgent)
+  }
+
+  /** What the registry says of the share of a new object. */
+  async adopt(trust: ShareTrust): Promise<void> {
+    await this.#keepShare(trust)
+    this.#standings.clear()
+  }
+
+  /** Applies what the owner has changed; what was heard before, or is older than what is known, changes nothing. */
+  async apply(change: TrustChange): Promise<void> {
+    if (change.op === 'link_changed') await this.#keepLink(change.trust)
+    else {
+      const { version } = change.trust
+      const floors =
+        change.op === 'share_changed' ? {} : { revokedBefore: version, ...(change.keepsAgents ? {} : { agentsRevokedBefore: version }) }
+      await this.#keepShare(change.trust, floors)
+    }
+    this.#standings.clear()
+    this.#confirmed.clear()
+  }
+
+  /** When the share ends as far as it is known here, in milliseconds since 1970. */
+  get endsAtMs(): number | undefined {
+    return this.#parts.rows.share()?.expiresAtMs
+  }
+
+  /** When the next link ends, in milliseconds since 1970; undefined where none is known. */
+  get nextLinkEndMs(): number | undefined {
+    return this.#parts.rows.nextEndMs()
+  }
+
+  /** Whether the share has ended, which the registry must say: its end may have been moved. Rejects when it cannot be asked. */
+  async hasEnded(nowMs: number): Promise<boolean> {
+    const trust = await this.#parts.registry().shareTrust(this.#parts.share)
+    if (trust !== undefined) await this.#keepShare(trust)
+    this.#standings.clear()
+    return trust === undefined || trust.expiresAtMs <= nowMs
+  }
+
+  /** Forgets links that have ended; returns when the next does, in milliseconds since 1970. */
+  sweep(nowMs: number): number | undefined {
+    this.#parts.rows.dropEnded(nowMs)
+    return this.#parts.rows.nextEndMs()
+  }
+
+  /** How a link stands; undefined when the registry must be asked. */
+  #known(pass: Pass, nowMs: number): Standing | 'none' | undefined {
+    const standing = this.#recalled(pass)
+    if (standing === undefined || standing === 'none') return standing
+    const isOver = standing.shareEndsAtMs <= nowMs || standing.linkEndsAtMs <= nowMs
+    return isOver && this.#confirmed.get(leafOf(pass)) === undefined ? undefined : standing
+  }
+
+  /** The same, by what is in memory and in the rows. */
+  #recalled(pass: Pick<Pass, 'chain'>): Standing | 'none' | undefined {
+    const leaf = leafOf(pass)
+    const known = this.#standings.get(leaf)
+    if (known !== undefined) return known
+    const { rows } = this.#parts
+    const share = rows.share()
+    const links = pass.chain.map((id) => rows.link(id))
+    if (share === undefined || links.includes(undefined)) return undefined
+    const standing = standingOf(share, links)
+    this.#standings.set(leaf, standing)
+    return standing
+  }
+
+  /** Asks the registry, once for all that wait for it: they go on in the order in which they came. */
+  #learn(pass: Pass): Promise<void> {
+    const leaf = leafOf(pass)
+    const asking = this.#asking.get(leaf) ?? this.#ask(pass).finally(() => this.#asking.delete(leaf))
+    this.#asking.set(leaf, asking)
+    return asking
+  }
+
+  async #ask({ chain }: Pass): Promise<void> {
+    const { registry, share: id } = this.#parts
+    const leaf = leafOf({ chain })
+    const stub = registry()
+    const [trust, ...told] = await Promise.all([stub.shareTrust(id), ...chain.map((link) => stub.linkTrust(id, link))])
+    const share = trust === undefined ? undefined : await this.#keepShare(trust)
+    const links = await Promise.all(told.map(async (link) => (link === undefined ? undefined : this.#keepLink(link))))
+    const nextMs = Math.min(...links.flatMap((link) => link?.expiresAtMs ?? []))
+    if (this.#parts.isKept() && nextMs > Date.now() && nextMs < Infinity) this.#parts.alarmBy(nextMs)
+    this.#confirmed.set(leaf, true)
+    if (share !== undefined) this.#standings.set(leaf, standingOf(share, links))
+    else if (this.#parts.isKept()) this.#standings.set(leaf, GONE)
+    else this.#standings.set(leaf, 'none')
+  }
+
+  /** Keeps what is newer than what is known; returns the newest. */
+  async #keepShare(
+    trust: ShareTrust,
+    floors: Partial<Pick<KeptShareTrust, 'revokedBefore' | 'agentsRevokedBefore'>> = {},
+  ): Promise<KeptShareTrust> {
+    const digest = await policyDigest(trust.policy)
+    const known = this.#parts.rows.share()
+    const revokedBefore = Math.max(known?.revokedBefore ?? 0, floors.revokedBefore ?? 0)
+    const agentsRevokedBefore = Math.max(known?.agentsRevokedBefore ?? 0, floors.agentsRevokedBefore ?? 0)
+    const isNews = known === undefined || known.version < trust.version
+    if (!isNews && known.revokedBefore === revokedBefore && known.agentsRevokedBefore === agentsRevokedBefore) return known
+    const kept = { ...(isNews ? { ...trust, digest } : known), revokedBefore, agentsRevokedBefore }
+    if (this.#parts.isKept()) this.#parts.rows.putShare(kept)
+    return kept
+  }
+
+  async #keepLink(trust: LinkTrust): Promise<KeptLinkTrust> {
+    const digest = await policyDigest(trust.policy)
+    const known = this.#parts.rows.link(trust.id)
+    if (known !== undefined && known.version >= trust.version) return known
+    const kept = { ...trust, digest }
+    // Whoever comes with a link that is over must not have rows written.
+    if (this.#parts.isKept() && (known !== undefined || trust.expiresAtMs > Date.now())) this.#parts.rows.putLink(kept)
+    return kept
+  }
+}
+
+/** Of a link whose share the registry does not know any more, in an object that has yet to hear of that. */
+const GONE: Standing = {
+  shareEndsAtMs: Infinity,
+  linkEndsAtMs: Infinity,
+  isRevoked: true,
+  isPaused: false,
+  facts: { state: '', policies: [] },
+}
+
+function refused(standing: Standing | 'none', nowMs: number, isAgent: boolean): PassVerdict | undefined {
+  const code = standing === 'none' ? undefined : refusalFor(standing, nowMs, isAgent)
+  return code === undefined ? undefined : { kind: 'refused', code }
+}

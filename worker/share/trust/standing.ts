@@ -1,0 +1,64 @@
+/** How a link stands: what is decided for its share and for each link of its chain, put together. Pure but for the digest. */
+import { encodeBase32 } from '../../access/base32.ts'
+import { UNRESTRICTED } from '../../contract/pass.ts'
+import type { GrantFacts, Pass, PassRefusal, PassVerdict } from '../../contract/trust-rpc.ts'
+import type { KeptLinkTrust, KeptShareTrust } from './trust-rows.ts'
+
+export interface Standing {
+  readonly shareEndsAtMs: number
+  /** The earliest end of any link of the chain. */
+  readonly linkEndsAtMs: number
+  readonly isRevoked: boolean
+  readonly isPaused: boolean
+  readonly facts: GrantFacts
+}
+
+/** Bytes of a policy's digest: nobody gains from two policies with the same one, which must not happen by chance. */
+const DIGEST_BYTES = 10
+const encoder = new TextEncoder()
+
+/** What names a policy in `Pass.state`; empty where there is none. */
+export async function policyDigest(policy: string | undefined): Promise<string> {
+  if (policy === undefined) return ''
+  const digest = await crypto.subtle.digest('SHA-256', encoder.encode(policy))
+  return encodeBase32(new Uint8Array(digest).subarray(0, DIGEST_BYTES))
+}
+
+/** An `undefined` link is none that the registry knows. */
+export function standingOf(share: KeptShareTrust, links: readonly (KeptLinkTrust | undefined)[]): Standing {
+  const known = links.filter((link) => link !== undefined)
+  const all = [share, ...known]
+  const policies = all.flatMap(({ policy }) => (policy === undefined ? [] : [policy]))
+  return {
+    shareEndsAtMs: share.expiresAtMs,
+    linkEndsAtMs: Math.min(...known.map(({ expiresAtMs }) => expiresAtMs)),
+    isRevoked: known.length < links.length || known.some((link) => isRevoked(link, share)),
+    isPaused: share.isPaused,
+    facts: { state: policies.length === 0 ? UNRESTRICTED : all.map(({ digest }) => digest).join('.'), policies },
+  }
+}
+
+function isRevoked({ isRevoked: isItself, kind, version }: KeptLinkTrust, share: KeptShareTrust): boolean {
+  return isItself || version < (kind === 'agent' ? share.agentsRevokedBefore : share.revokedBefore)
+}
+
+/** Why nothing is let in with a link, in the order in which it is told. Agents stay connected to a paused share. */
+export function refusalFor(
+  { shareEndsAtMs, linkEndsAtMs, isRevoked: isOver, isPaused }: Standing,
+  nowMs: number,
+  isAgent: boolean,
+): PassRefusal | undefined {
+  if (shareEndsAtMs <= nowMs) return 'SHARE_EXPIRED'
+  if (isOver) return 'LINK_REVOKED'
+  if (linkEndsAtMs <= nowMs) return 'LINK_EXPIRED'
+  return isPaused && !isAgent ? 'SHARE_PAUSED' : undefined
+}
+
+/** What a client's pass is told whose request is not let in as it is. */
+export function verdictFor(standing: Standing, { state }: Pass, nowMs: number): PassVerdict | undefined {
+  const code = refusalFor(standing, nowMs, false)
+  if (code !== undefined) return { kind: 'refused', code }
+  const { facts } = standing
+  if (state === facts.state || (state === undefined && facts.state === UNRESTRICTED)) return undefined
+  return { kind: 'stale_grant', facts }
+}

@@ -1,0 +1,104 @@
+/** Rows of what the owner has decided for the share, and for each link that has come here. Written when one comes first and when its owner changes something, never per call. */
+import type { LinkKind, LinkTrust, ShareTrust } from '../../contract/trust-rpc.ts'
+
+/** The digest of its policy is kept with it, since it is made by waiting; empty without a policy. */
+interface Digested {
+  readonly digest: string
+}
+
+/** `revokedBefore`, `agentsRevokedBefore`: links of earlier versions were revoked all together. */
+export interface KeptShareTrust extends ShareTrust, Digested {
+  readonly revokedBefore: number
+  readonly agentsRevokedBefore: number
+}
+
+export interface KeptLinkTrust extends LinkTrust, Digested {}
+
+type ShareColumns = {
+  version: number
+  expires_at_ms: number
+  paused: number
+  policy: string | null
+  digest: string
+  revoked_before: number
+  agents_revoked_before: number
+}
+type LinkColumns = { version: number; kind: string; expires_at_ms: number; revoked: number; policy: string | null; digest: string }
+
+export class TrustRows {
+  readonly #sql: SqlStorage
+  /** Made when there is something to keep: an object that was only asked about writes nothing. */
+  #isMade: boolean | undefined
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql
+  }
+
+  /** Forgets everything in memory; the caller deletes the storage. */
+  forget(): void {
+    this.#isMade = undefined
+  }
+
+  share(): KeptShareTrust | undefined {
+    if (!this.#exists()) return undefined
+    const [row] = this.#sql.exec<ShareColumns>('SELECT * FROM share_trust').toArray()
+    if (row === undefined) return undefined
+    return {
+      version: row.version,
+      expiresAtMs: row.expires_at_ms,
+      isPaused: row.paused === 1,
+      ...(row.policy === null ? {} : { policy: row.policy }),
+      digest: row.digest,
+      revokedBefore: row.revoked_before,
+      agentsRevokedBefore: row.agents_revoked_before,
+    }
+  }
+
+  putShare({ version, expiresAtMs, isPaused, policy, digest, revokedBefore, agentsRevokedBefore }: KeptShareTrust): void {
+    this.#make()
+    const row = [version, expiresAtMs, isPaused ? 1 : 0, policy ?? null, digest, revokedBefore, agentsRevokedBefore]
+    this.#sql.exec('INSERT OR REPLACE INTO share_trust VALUES (1, ?, ?, ?, ?, ?, ?, ?)', ...row)
+  }
+
+  link(id: string): KeptLinkTrust | undefined {
+    if (!this.#exists()) return undefined
+    const [row] = this.#sql
+      .exec<LinkColumns>('SELECT version, kind, expires_at_ms, revoked, policy, digest FROM link_trust WHERE id = ?', id)
+      .toArray()
+    if (row === undefined) return undefined
+    const { version, kind, expires_at_ms: expiresAtMs, revoked, policy, digest } = row
+    return { id, version, kind: kind as LinkKind, expiresAtMs, isRevoked: revoked === 1, ...(policy === null ? {} : { policy }), digest }
+  }
+
+  putLink({ id, version, kind, expiresAtMs, isRevoked, policy, digest }: KeptLinkTrust): void {
+    this.#make()
+    const row = [id, version, kind, expiresAtMs, isRevoked ? 1 : 0, policy ?? null, digest]
+    this.#sql.exec('INSERT OR REPLACE INTO link_trust VALUES (?, ?, ?, ?, ?, ?, ?)', ...row)
+  }
+
+  /** Forgets the links that have ended by then: the registry knows of them for longer. */
+  dropEnded(nowMs: number): void {
+    if (this.#exists()) this.#sql.exec('DELETE FROM link_trust WHERE expires_at_ms <= ?', nowMs)
+  }
+
+  /** When the next link ends, in milliseconds since 1970. */
+  nextEndMs(): number | undefined {
+    if (!this.#exists()) return undefined
+    return this.#sql.exec<{ next: number | null }>('SELECT min(expires_at_ms) AS next FROM link_trust').one().next ?? undefined
+  }
+
+  #exists(): boolean {
+    this.#isMade ??= this.#sql.exec("SELECT name FROM sqlite_master WHERE name = 'link_trust'").toArray().length > 0
+    return this.#isMade
+  }
+
+  #make(): void {
+    if (this.#exists()) return
+    this.#sql.exec(`
+      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL);
+      CREATE TABLE IF NOT EXISTS link_trust (id TEXT PRIMARY KEY, version INTEGER NOT NULL, kind TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL) WITHOUT ROWID;
+      CREATE INDEX IF NOT EXISTS link_trust_by_end ON link_trust (expires_at_ms);
+    `)
+    this.#isMade = true
+  }
+}
