@@ -83,6 +83,9 @@ const CLOSED = {
     'promise.9.preflight': promised('A preflight is answered before authentication.'),
     'promise.9.unclaimed': promised('A fresh relay answers 503 `RELAY_UNCLAIMED` to all but `/healthz` and a claim.'),
     'promise.9.claimed-once': promised('A claim needs the code from the log, and there is one owner only.'),
+    'promise.9.read-by-default': promised(
+      'A link that its owner does not say more of may only read; the one that comes with a share may do everything.',
+    ),
     'promise.9.change-told': promised(
       'What an owner changes or revokes reaches every object of the share: what was not reached is told again until it has heard.',
     ),

@@ -38,7 +38,13 @@ describe('the tokens of a share', () => {
     const share = await createShare()
     const own = (await list(share)).toSorted((a, b) => String(a['kind']).localeCompare(String(b['kind'])))
     expect(own).toMatchObject(
-      ['agent', 'client', 'key'].map((kind) => ({ kind, name: 'owner', policy: { access: 'admin' }, calls: 0, last_used_at: null })),
+      ['agent', 'client', 'key'].map((kind) => ({
+        kind,
+        name: 'owner',
+        policy: kind === 'agent' ? null : { access: 'admin' },
+        calls: 0,
+        last_used_at: null,
+      })),
     )
   })
 
@@ -53,6 +59,43 @@ describe('the tokens of a share', () => {
     const { token: _token, share_url: _url, ...facts } = made
     expect(await list(share)).toContainEqual(facts)
     expect(JSON.stringify(await list(share))).not.toContain(secret.split('/k/').at(-1))
+  })
+
+  test.each([
+    [undefined, { access: 'read' }],
+    [{ access: 'admin' }, { access: 'admin' }],
+    [
+      { access: 'write', tools: { deny: ['rm_*'] } },
+      { access: 'write', tools: { deny: ['rm_*'] } },
+    ],
+    [{ arguments: ['read(path^=/a)'] }, { access: 'read', arguments: ['read(path^=/a)'] }],
+  ])('with the policy %j may do %j, which lanes are told', async (policy, effective) => {
+    verifies('promise.9.read-by-default')
+    const share = await createMade(1)
+    const made = await make(share, { kind: 'key', ...(policy === undefined ? {} : { policy }) })
+    expect(await list(share)).toContainEqual(expect.objectContaining({ id: made.id, policy: effective }))
+    expect(JSON.parse((await registryStub().linkTrust(share.id, made.id))?.policy ?? '')).toEqual(effective)
+    const told = watchOrders()
+    const changed = await order('PATCH', `/api/shares/${share.id}/tokens/${made.id}`, { policy: { access: 'write' } })
+    expect(changed.told).toMatchObject({ id: made.id, policy: { access: 'write' } })
+    expect(told).toMatchObject([{ command: { op: 'link_changed', trust: { policy: '{"access":"write"}' } } }])
+  })
+
+  test('keep their policy when something else of them is changed', async () => {
+    const share = await createShare()
+    const made = await make(share, { kind: 'key', policy: { access: 'write' } })
+    expect((await order('PATCH', `/api/shares/${share.id}/tokens/${made.id}`, { name: 'x' })).told).toMatchObject({
+      policy: { access: 'write' },
+    })
+  })
+
+  test('of agents have no policy', async () => {
+    const share = await createShare()
+    const made = await make(share, { kind: 'agent' })
+    expect(made).toMatchObject({ policy: null })
+    const path = `/api/shares/${share.id}/tokens`
+    for (const asked of [order('POST', path, { kind: 'agent', policy: {} }), order('PATCH', `${path}/${made.id}`, { policy: {} })])
+      expect(await asked).toMatchObject({ status: 400, told: { detail: expect.stringContaining('policy is for clients') as string } })
   })
 
   test('are changed and revoked by their ids, which no other share knows', async () => {
@@ -81,12 +124,16 @@ describe('the tokens of a share', () => {
     ['POST', { kind: 'key', expires_in: 0 }],
     ['POST', { kind: 'key', expires_in: 1e9 }],
     ['POST', { kind: 'key', calls: 1 }],
+    ['POST', { kind: 'key', policy: { access: 'all' } }],
+    ['POST', { kind: 'key', policy: null }],
+    ['PATCH', { policy: { tool: {} } }],
+    ['PATCH', { policy: 'read' }],
     ['PATCH', { kind: 'key' }],
     ['PATCH', { expires_in: '60' }],
     ['PATCH', { name: 7 }],
   ])('are not ordered with %s %j', async (method, body) => {
     const share = await createShare()
-    const [own] = await list(share)
+    const own = (await list(share)).find(({ kind }) => kind === 'key')
     const path = `/api/shares/${share.id}/tokens${method === 'PATCH' ? `/${String(own?.['id'])}` : ''}`
     expect(await order(method, path, body)).toMatchObject({ status: 400, told: { code: 'BODY_INVALID' } })
   })

@@ -56,6 +56,18 @@ describe('PATCH /api/shares/<id>', () => {
     expect((await order('GET', `/api/shares/${share.id}`)).told).toEqual(before)
   })
 
+  test('sets a policy, which bounds nothing where it does not say, and stays when something else is changed', async () => {
+    const share = await createMade(1)
+    const path = `/api/shares/${share.id}`
+    const policy = { tools: { deny: ['rm'] } }
+    expect((await order('GET', path)).told).toMatchObject({ policy: { access: 'admin' } })
+    const told = watchOrders()
+    expect((await order('PATCH', path, { policy })).told).toMatchObject({ policy })
+    expect(told).toMatchObject([{ command: { op: 'share_changed', trust: { policy: JSON.stringify(policy) } } }])
+    expect((await order('PATCH', path, { paused: true })).told).toMatchObject({ policy, paused: true })
+    expect(JSON.parse((await registryStub().shareTrust(share.id))?.policy ?? '')).toEqual(policy)
+  })
+
   test('tells every lane what holds now, but for a name, and tells those again that have not heard', async () => {
     verifies('promise.9.change-told')
     const share = await createMade(2)

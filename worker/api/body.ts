@@ -1,4 +1,5 @@
 /** Reads the small JSON bodies of the owner's API: at most 16 KiB, and every wrong member is named. */
+import { type Access, readPolicy } from '../../protocol/policy/policy.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 
 export type Members = Readonly<Record<string, unknown>>
@@ -45,6 +46,18 @@ export function countMember(members: Members, name: string, max: number): Result
 export function flagMember(members: Members, name: string): Result<boolean | undefined, string> {
   const value = members[name]
   return value === undefined || typeof value === 'boolean' ? ok(value) : err(`${name} must be true or false.`)
+}
+
+/**
+ * A member that is a policy, as JSON text, or absent. `access`: what it is where the policy does not say; without it, a policy
+ * that does not say allows everything.
+ */
+export function policyMember(members: Members, name: string, access?: Access): Result<string | undefined, string> {
+  const value = members[name]
+  if (value === undefined) return ok(undefined)
+  const policy = readPolicy(value)
+  if (!policy.ok) return err(`${policy.error}.`)
+  return ok(JSON.stringify(access === undefined ? value : { access, ...(value as object) }))
 }
 
 /** A member that is one of a few words or numbers, or absent. */

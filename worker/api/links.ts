@@ -4,7 +4,7 @@ import { ok } from '../../protocol/result.ts'
 import type { RouteEnv } from '../access/claim-gate.ts'
 import type { LinkChange, LinkRecord, ShareRecord } from '../contract/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
-import { countMember, type Members, readMembers, textMember, wordMember } from './body.ts'
+import { countMember, type Members, policyMember, readMembers, textMember, wordMember } from './body.ts'
 import { DEFAULT_LIFE_S, MAX_LIFE_S, MAX_NAME_CHARS, mintCredential, SECOND_MS } from './credentials.ts'
 import {
   answer,
@@ -13,6 +13,7 @@ import {
   hasExpired,
   isoTime,
   LENGTHEN,
+  policyOf,
   registryOf,
   requireOwner,
   unreachedResponse,
@@ -21,8 +22,10 @@ import {
 type ApiContext = Context<RouteEnv>
 
 const LINK_KINDS = ['client', 'key', 'agent'] as const
-/** Of a link without a policy. */
-const EVERYTHING = { access: 'admin' }
+/** Of a link whose owner does not say more. */
+const DEFAULT_ACCESS = 'read'
+const AGENT_POLICY =
+  "policy is for clients. What an agent's clients may do is said by the policy of the share, and on the agent's command line."
 
 /** What lies below `/shares/<id>/tokens`. */
 export const links = new Hono<RouteEnv>()
@@ -38,17 +41,19 @@ async function createLink(c: ApiContext): Promise<Response> {
   const share = await findLiving(c)
   if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
   if (hasExpired(share)) return problemResponse('SHARE_EXPIRED', LENGTHEN)
-  const members = await readMembers(c.req.raw, ['name', 'kind', 'expires_in'])
+  const members = await readMembers(c.req.raw, ['name', 'kind', 'expires_in', 'policy'])
   if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const kind = wordMember(members.value, 'kind', LINK_KINDS)
   if (!kind.ok) return problemResponse('BODY_INVALID', kind.error)
   const wanted = readChange(members.value)
   if (!wanted.ok) return problemResponse('BODY_INVALID', wanted.error)
+  if (kind.value === 'agent' && wanted.value.policy !== undefined) return problemResponse('BODY_INVALID', AGENT_POLICY)
   const createdAtMs = Date.now()
   const { name = 'unnamed', lifeS = DEFAULT_LIFE_S } = wanted.value
+  const policy = kind.value === 'agent' ? {} : { policy: wanted.value.policy ?? JSON.stringify({ access: DEFAULT_ACCESS }) }
   const expiresAtMs = createdAtMs + lifeS * SECOND_MS
   const { id, ceilingMs, secret } = await mintCredential(c, kind.value, share.id, createdAtMs)
-  const link = await registryOf(c).addLink(share.id, { id, kind: kind.value, name, createdAtMs, expiresAtMs, ceilingMs })
+  const link = await registryOf(c).addLink(share.id, { id, kind: kind.value, name, createdAtMs, expiresAtMs, ceilingMs, ...policy })
   if (link === undefined) return problemResponse('SHARE_NOT_FOUND')
   if (link === false) return problemResponse('TOKEN_LIMIT_REACHED')
   return answer(c, 201, { ...linkFacts(share, link), ...(kind.value === 'key' ? { share_url: secret } : { token: secret }) })
@@ -62,14 +67,15 @@ async function listLinks(c: ApiContext): Promise<Response> {
 }
 
 async function changeLink(c: ApiContext): Promise<Response> {
-  const members = await readMembers(c.req.raw, ['name', 'expires_in'])
+  const members = await readMembers(c.req.raw, ['name', 'expires_in', 'policy'])
   if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const wanted = readChange(members.value)
   if (!wanted.ok) return problemResponse('BODY_INVALID', wanted.error)
-  const { name, lifeS } = wanted.value
+  const { name, lifeS, policy } = wanted.value
   return orderLink(c, {
     ...(name === undefined ? {} : { name }),
     ...(lifeS === undefined ? {} : { expiresAtMs: Date.now() + lifeS * SECOND_MS }),
+    ...(policy === undefined ? {} : { policy }),
   })
 }
 
@@ -80,7 +86,10 @@ function revokeLink(c: ApiContext): Promise<Response> {
 async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
   const share = await findLiving(c)
   if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
-  const changed = await registryOf(c).changeLink(share.id, c.req.param('token') ?? '', change)
+  const id = c.req.param('token') ?? ''
+  const isForAgent = change.policy !== undefined && (await registryOf(c).linkTrust(share.id, id))?.kind === 'agent'
+  if (isForAgent) return problemResponse('BODY_INVALID', AGENT_POLICY)
+  const changed = await registryOf(c).changeLink(share.id, id, change)
   if (changed === undefined) return problemResponse('TOKEN_NOT_FOUND')
   const { value, unreached } = changed
   if (unreached.length > 0) return unreachedResponse(share.id, unreached)
@@ -92,7 +101,9 @@ function readChange(members: Members) {
   const name = textMember(members, 'name', MAX_NAME_CHARS)
   if (!name.ok) return name
   const lifeS = countMember(members, 'expires_in', MAX_LIFE_S)
-  return lifeS.ok ? ok({ name: name.value, lifeS: lifeS.value }) : lifeS
+  if (!lifeS.ok) return lifeS
+  const policy = policyMember(members, 'policy', DEFAULT_ACCESS)
+  return policy.ok ? ok({ name: name.value, lifeS: lifeS.value, policy: policy.value }) : policy
 }
 
 /** A link as its owner sees it, without its credential. */
@@ -107,7 +118,8 @@ function linkFacts(share: ShareRecord, { id, name, kind, createdAtMs, expiresAtM
     expires_at: isoTime(Math.min(expiresAtMs, share.expiresAtMs)),
     last_used_at: null,
     calls: 0,
-    policy: policy === undefined ? EVERYTHING : (JSON.parse(policy) as unknown),
+    // What agents serve is bounded where they run.
+    policy: kind === 'agent' ? null : policyOf(policy),
     limits: null,
   }
 }

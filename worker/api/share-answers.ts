@@ -36,6 +36,8 @@ export async function findLiving(c: Context<RouteEnv>): Promise<ShareRecord | un
 /** For an order that makes sense only while the share lives. */
 export const LENGTHEN = 'As its owner, lengthen it first (PATCH with expires_in).'
 
+const EVERYTHING = { access: 'admin' }
+
 /** Whether the share has ended. Its owner can lengthen it for a while. */
 export function hasExpired({ expiresAtMs }: Pick<ShareRecord, 'expiresAtMs'>): boolean {
   return expiresAtMs <= Date.now()
@@ -54,9 +56,15 @@ export function shareFacts(c: Context<RouteEnv>, record: Omit<ShareRecord, 'trus
     lanes,
     jurisdiction,
     paused: record.trust?.isPaused ?? false,
+    policy: policyOf(record.trust?.policy),
     ...(record.location === undefined ? {} : { location: record.location }),
     ...(record.isEnding ? { ending: true } : {}),
   }
+}
+
+/** A policy as it is shown; without one everything is allowed. */
+export function policyOf(text: string | undefined): unknown {
+  return text === undefined ? EVERYTHING : JSON.parse(text)
 }
 
 /** What only the share's objects know; nothing when it has ended by itself, or nobody has come yet. */

@@ -11,7 +11,7 @@ import type { NewLink, ShareChange } from '../contract/registry-rpc.ts'
 import type { LinkKind } from '../contract/trust-rpc.ts'
 import { LANE_COUNTS } from '../lanes.ts'
 import { problemResponse } from '../problem.ts'
-import { choiceMember, countMember, flagMember, type Members, readMembers, textMember } from './body.ts'
+import { choiceMember, countMember, flagMember, type Members, policyMember, readMembers, textMember } from './body.ts'
 import { type Credential, DEFAULT_LIFE_S, MAX_LIFE_S, MAX_NAME_CHARS, mintCredential, SECOND_MS } from './credentials.ts'
 import {
   answer,
@@ -121,7 +121,7 @@ async function describeShare(c: ApiContext): Promise<Response> {
 async function changeShare(c: ApiContext): Promise<Response> {
   const found = await findLiving(c)
   if (found === undefined) return problemResponse('SHARE_NOT_FOUND')
-  const members = await readMembers(c.req.raw, ['name', 'expires_in', 'paused'])
+  const members = await readMembers(c.req.raw, ['name', 'expires_in', 'paused', 'policy'])
   if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const change = readChange(members.value)
   if (!change.ok) return problemResponse('BODY_INVALID', change.error)
@@ -139,7 +139,10 @@ function readChange(members: Members): Result<ShareChange, string> {
   if (!lifeS.ok) return lifeS
   const isPaused = flagMember(members, 'paused')
   if (!isPaused.ok) return isPaused
+  const policy = policyMember(members, 'policy')
+  if (!policy.ok) return policy
   return ok({
+    ...(policy.value === undefined ? {} : { policy: policy.value }),
     ...(name.value === undefined ? {} : { name: name.value }),
     ...(lifeS.value === undefined ? {} : { expiresAtMs: Date.now() + lifeS.value * SECOND_MS }),
     ...(isPaused.value === undefined ? {} : { isPaused: isPaused.value }),

@@ -42,6 +42,7 @@ export interface ShareChange {
   readonly name?: string
   readonly expiresAtMs?: number
   readonly isPaused?: boolean
+  readonly policy?: string
 }
 
 /** What an owner changes of a link; what is absent stays. */
@@ -49,6 +50,7 @@ export interface LinkChange {
   readonly name?: string
   readonly expiresAtMs?: number
   readonly isRevoked?: true
+  readonly policy?: string
 }
 
 /** What an order has changed, and the lanes that have yet to hear of it, by their numbers: the registry tells them again. */

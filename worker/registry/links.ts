@@ -68,12 +68,13 @@ export class LinkTable {
   }
 
   /** Changes a link that is there and not revoked. None outlives its credential. */
-  change(share: string, { id, name, expiresAtMs, ceilingMs }: LinkRecord, change: LinkChange, version: number): void {
+  change(share: string, { id, name, expiresAtMs, ceilingMs, policy }: LinkRecord, change: LinkChange, version: number): void {
     this.#sql.exec(
-      'UPDATE links SET name = ?, expires_at_ms = ?, revoked = ?, version = ? WHERE share = ? AND id = ?',
+      'UPDATE links SET name = ?, expires_at_ms = ?, revoked = ?, policy = ?, version = ? WHERE share = ? AND id = ?',
       change.name ?? name,
       Math.min(change.expiresAtMs ?? expiresAtMs, ceilingMs),
       change.isRevoked === true ? 1 : 0,
+      change.policy ?? policy ?? null,
       version,
       share,
       id,

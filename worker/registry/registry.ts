@@ -84,7 +84,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     if (before === undefined) return undefined
     this.#shares.change(before, change)
     // A name is nobody's but the owner's.
-    const isTold = change.expiresAtMs !== undefined || change.isPaused !== undefined
+    const isTold = Object.keys(change).some((member) => member !== 'name')
     if (isTold) this.#shares.countChange(id)
     const record = this.#shares.get(id)
     if (record === undefined) return undefined

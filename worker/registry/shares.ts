@@ -110,10 +110,11 @@ export class ShareTable {
 
   change({ id, name, expiresAtMs, trust }: ShareRecord, change: ShareChange): void {
     this.#sql.exec(
-      'UPDATE shares SET name = ?, expires_at_ms = ?, paused = ? WHERE id = ?',
+      'UPDATE shares SET name = ?, expires_at_ms = ?, paused = ?, policy = ? WHERE id = ?',
       change.name ?? name,
       change.expiresAtMs ?? expiresAtMs,
       (change.isPaused ?? trust.isPaused) ? 1 : 0,
+      change.policy ?? trust.policy ?? null,
       id,
     )
   }

@@ -52,7 +52,7 @@ export async function createShare(members: Readonly<Record<string, unknown>> = {
 
 /** A token for clients of a share, who are another principal than those with its first. */
 export async function createClientToken(share: TestShare): Promise<string> {
-  const response = await askAsOwner('POST', `/api/shares/${share.id}/tokens`, { kind: 'client' })
+  const response = await askAsOwner('POST', `/api/shares/${share.id}/tokens`, { kind: 'client', policy: { access: 'admin' } })
   const { token }: { token: string } = await response.json()
   return token
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { countMember, flagMember, readMembers, textMember, wordMember } from '../../../../worker/api/body.ts'
+import { countMember, flagMember, policyMember, readMembers, textMember, wordMember } from '../../../../worker/api/body.ts'
 
 const KNOWN = ['name', 'expires_in']
 const request = (body: BodyInit | null, type = 'application/json'): Request =>
@@ -61,4 +61,17 @@ test.each([true, false, undefined])('flagMember() takes %j', (paused) => {
 
 test.each([0, 1, 'true', '', null, {}])('flagMember() refuses %j', (paused) => {
   expect(flagMember({ paused }, 'paused')).toEqual({ ok: false, error: 'paused must be true or false.' })
+})
+
+test.each([
+  [{}, undefined, '{}'],
+  [{}, 'read', '{"access":"read"}'],
+  [{ access: 'write', hold: ['x'] }, 'read', '{"access":"write","hold":["x"]}'],
+  [undefined, 'read', undefined],
+] as const)('policyMember() takes %j, with %j where it does not say', (policy, access, value) => {
+  expect(policyMember({ policy }, 'policy', access)).toEqual({ ok: true, value })
+})
+
+test.each([null, [], 'read', 1, { access: 'none' }, { tools: ['x'] }, { arguments: ['x'] }])('policyMember() refuses %j', (policy) => {
+  expect(policyMember({ policy }, 'policy', 'read').ok).toBe(false)
 })
