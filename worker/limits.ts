@@ -277,6 +277,12 @@ export const MAX_RETELL_MS = 300_000
 /** Changes that the registry tells again at a time: of 64 lanes each, below the 1,000 requests that the platform lets one event make. */
 export const MAX_RETOLD = 15
 
+/** Owners of a relay besides its deployer: each is a row, and the list of them is one answer. */
+export const MAX_OWNERS = 1_000
+
+/** Shares of a removed owner that pass to the deployer at a time, and so how many changes one event makes. */
+export const MAX_PASSED_SHARES = 200
+
 /** Links that a share may have: each is a row, and an owner can look through so many. What has ended gives way first. */
 export const MAX_LINKS = 1_000
 

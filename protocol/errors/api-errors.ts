@@ -8,6 +8,11 @@ export const API_ERRORS = {
     message: 'The body is not what this call takes. Send a JSON object with the documented members.',
   },
   OWNER_KEY_NEEDED: { http: 401, retryable: false, message: 'The owner key is needed. Send it as Authorization: Bearer.' },
+  INSUFFICIENT_PERMISSIONS: {
+    http: 403,
+    retryable: false,
+    message: 'This credential may not do that. Ask whoever gave it to you, or use one that may.',
+  },
   CLAIM_CODE_WRONG: {
     http: 403,
     retryable: false,
@@ -28,6 +33,16 @@ export const API_ERRORS = {
     http: 409,
     retryable: false,
     message: 'The relay keeps no more than 1000000 shares. Delete those that are not used any more.',
+  },
+  OWNER_NOT_FOUND: {
+    http: 404,
+    retryable: false,
+    message: "The relay has no such owner. Compare the id with the list of the relay's owners.",
+  },
+  OWNER_LIMIT_REACHED: {
+    http: 409,
+    retryable: false,
+    message: 'The relay has 1000 owners besides its deployer. Remove those that are not needed any more.',
   },
   TOKEN_NOT_FOUND: {
     http: 404,

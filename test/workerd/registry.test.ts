@@ -1,10 +1,10 @@
 /** The relay's list of shares in the real runtime: pages, bounds, and what no object may be made for. */
-import { runInDurableObject } from 'cloudflare:test'
+import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
 import { askAsOwner, createShare, ORIGIN } from './harness/relay.ts'
-import type { NewLink } from '../../worker/contract/registry-rpc.ts'
+import { DEPLOYER, type NewLink } from '../../worker/contract/registry-rpc.ts'
 import type { RegistryObject } from '../../worker/contract/objects.ts'
 import { ShareTable } from '../../worker/registry/shares.ts'
 
@@ -35,8 +35,8 @@ test('shares() gives every share once, newest first, page by page, those of one 
        INSERT INTO shares (id, name, created_at_ms, expires_at_ms, made, ending) SELECT printf('s%05d', i), 'n', i / 700, ?, 0, 0 FROM n`,
       Date.now() + YEAR_MS,
     )
-    const pages = [registry.shares()]
-    for (let page = pages[0]; page?.isMore === true; page = pages.at(-1)) pages.push(registry.shares(page.records.at(-1)))
+    const pages = [registry.shares(DEPLOYER)]
+    for (let page = pages[0]; page?.isMore === true; page = pages.at(-1)) pages.push(registry.shares(DEPLOYER, page.records.at(-1)))
     return pages.map(({ records }) => records)
   })
   expect(ids.map((records) => records.length)).toEqual([1000, 1000, 500])
@@ -47,36 +47,36 @@ test('shares() gives every share once, newest first, page by page, those of one 
 
 test('addShare() counts what comes and goes, and refuses above a million', async () => {
   const told = await inRegistry('count', async (registry, sql) => {
-    for (let at = 0; at < 5; at++) registry.addShare(share(`s${at}`, at), undefined, [])
+    for (let at = 0; at < 5; at++) registry.addShare(DEPLOYER, share(`s${at}`, at), undefined, [])
     await registry.endShare('s1')
     await registry.endShare('s1')
     const counted = countIn(sql)
     sql.exec('UPDATE share_count SET count = 1000000')
-    const refused = registry.addShare(share('s9', 9), undefined, [])
+    const refused = registry.addShare(DEPLOYER, share('s9', 9), undefined, [])
     await registry.endShare('s2')
-    return { counted, refused, taken: registry.addShare(share('s9', 9), undefined, []) }
+    return { counted, refused, taken: registry.addShare(DEPLOYER, share('s9', 9), undefined, []) }
   })
-  expect(told).toEqual({ counted: [4, 4], refused: false, taken: true })
+  expect(told).toEqual({ counted: [4, 4], refused: 'full', taken: 'added' })
 })
 
 test('addShare() drops shares that expired 30 days before, and counts them out', async () => {
   const counted = await inRegistry('old', (registry, sql) => {
     const nowMs = Date.now()
-    for (let at = 0; at < 3; at++) registry.addShare(share(`s${at}`, 0, nowMs - OLD_MS), undefined, [link('a')])
-    registry.addShare(share('fresh', nowMs), undefined, [])
-    return [...countIn(sql), registry.share('s0'), registry.links('s0').length, registry.share('fresh')?.id]
+    for (let at = 0; at < 3; at++) registry.addShare(DEPLOYER, share(`s${at}`, 0, nowMs - OLD_MS), undefined, [link('a')])
+    registry.addShare(DEPLOYER, share('fresh', nowMs), undefined, [])
+    return [...countIn(sql), registry.share(DEPLOYER, 's0'), registry.links('s0').length, registry.share(DEPLOYER, 'fresh')?.id]
   })
   expect(counted).toEqual([1, 1, undefined, 0, 'fresh'])
 })
 
 test('adopt() lets no object come to be for a share that was deleted, expired long ago or never was; one that has just expired can be lengthened', async () => {
   const adopted = await inRegistry('adopt', (registry, sql) => {
-    registry.addShare(share('lives', 1), undefined, [])
-    registry.addShare(share('ends', 1), undefined, [])
-    registry.addShare(share('expired', 1, Date.now() - 1), undefined, [])
-    registry.addShare(share('old', 1, Date.now() - OLD_MS), undefined, [])
+    registry.addShare(DEPLOYER, share('lives', 1), undefined, [])
+    registry.addShare(DEPLOYER, share('ends', 1), undefined, [])
+    registry.addShare(DEPLOYER, share('expired', 1, Date.now() - 1), undefined, [])
+    registry.addShare(DEPLOYER, share('old', 1, Date.now() - OLD_MS), undefined, [])
     sql.exec("UPDATE shares SET ending = 1 WHERE id = 'ends'")
-    return ['lives', 'ends', 'expired', 'old', 'never'].map((id) => [registry.adopt(id)?.settings.id, registry.share(id)?.isMade])
+    return ['lives', 'ends', 'expired', 'old', 'never'].map((id) => [registry.adopt(id)?.settings.id, registry.share(DEPLOYER, id)?.isMade])
   })
   expect(adopted).toEqual([
     ['lives', true],
@@ -97,7 +97,7 @@ test('a list of shares from before there were links is read as it is, and its sh
     return [table.get('old'), registry.links('old'), registry.addLink('old', link('a'))]
   })
   expect(told).toMatchObject([
-    { id: 'old', location: 'weur', isMade: true, trust: { version: 1, isPaused: false } },
+    { id: 'old', owner: DEPLOYER, location: 'weur', isMade: true, trust: { version: 1, isPaused: false } },
     [],
     { id: 'a', version: 2, isRevoked: false },
   ])
@@ -105,7 +105,7 @@ test('a list of shares from before there were links is read as it is, and its sh
 
 test('linkTrust() and shareTrust() say what is decided, with the state of the share at its last change', async () => {
   const told = await inRegistry('trust', async (registry) => {
-    registry.addShare(share('s', 1), undefined, [link('first')])
+    registry.addShare(DEPLOYER, share('s', 1), undefined, [link('first')])
     const made = [registry.shareTrust('s')?.version, registry.linkTrust('s', 'first')?.version]
     registry.addLink('s', link('second', { policy: '{}' }))
     const changed = await registry.changeLink('s', 'second', { expiresAtMs: 5, name: 'x' })
@@ -128,7 +128,7 @@ test('linkTrust() and shareTrust() say what is decided, with the state of the sh
 
 test('changeLink() lets no link outlive its credential, and brings none back', async () => {
   const told = await inRegistry('ceiling', async (registry) => {
-    registry.addShare(share('s', 1), undefined, [link('a', { ceilingMs: 100, expiresAtMs: 200 })])
+    registry.addShare(DEPLOYER, share('s', 1), undefined, [link('a', { ceilingMs: 100, expiresAtMs: 200 })])
     const made = registry.linkTrust('s', 'a')?.expiresAtMs
     const longer = await registry.changeLink('s', 'a', { expiresAtMs: 300 })
     await registry.changeLink('s', 'a', { isRevoked: true })
@@ -140,7 +140,7 @@ test('changeLink() lets no link outlive its credential, and brings none back', a
 test('addLink() keeps a thousand that have not ended, and of the others the latest', async () => {
   verifies('promise.10.links')
   const told = await inRegistry('links', async (registry) => {
-    registry.addShare(share('s', 1), undefined, [])
+    registry.addShare(DEPLOYER, share('s', 1), undefined, [])
     for (let at = 0; at < 1000; at++) registry.addLink('s', link(`l${at}`))
     const full = registry.addLink('s', link('more'))
     await registry.changeLink('s', 'l7', { isRevoked: true })
@@ -155,6 +155,46 @@ test('addLink() keeps a thousand that have not ended, and of the others the late
     ]
   })
   expect(told).toEqual([false, [true, true, false], undefined, undefined, 1000])
+})
+
+test('removeOwner() pauses an owner’s shares and gives them to the deployer, of many the rest by alarm', async () => {
+  const stub = env.REGISTRY.getByName('departed')
+  const owner = { id: 'o', name: 'n', createdAtMs: 1, expiresAtMs: Date.now() + YEAR_MS, hash: new Uint8Array(32) }
+  await runInDurableObject(stub, async (registry: RegistryObject) => {
+    registry.addOwner(owner)
+    registry.addShare(DEPLOYER, share('own', 1), undefined, [])
+    for (let at = 0; at < 450; at++) registry.addShare('o', share(`s${at}`, at), undefined, [])
+    expect(await registry.removeOwner('o')).toBe(true)
+    expect(await registry.removeOwner('o')).toBe(false)
+    expect(registry.addShare('o', share('late', 1), undefined, [])).toBe('no_owner')
+  })
+  const counts: number[] = []
+  do {
+    counts.push(await runInDurableObject(stub, (registry: RegistryObject) => registry.shares(DEPLOYER).records.length))
+  } while (await runDurableObjectAlarm(stub))
+  expect(counts).toEqual([201, 401, 451])
+  await runInDurableObject(stub, (registry: RegistryObject) => {
+    expect(registry.shares('o').records).toEqual([])
+    expect(registry.share('o', 's7')).toBeUndefined()
+    expect([registry.shareTrust('s7'), registry.shareTrust('own')]).toMatchObject([
+      { isPaused: true, version: 2 },
+      { isPaused: false, version: 1 },
+    ])
+  })
+})
+
+test('addOwner() takes a thousand, and findOwner() none that has expired or was removed', async () => {
+  const hashOf = (at: number): Uint8Array<ArrayBuffer> => new Uint8Array(32).fill(at & 255).fill(at >> 8, 16)
+  const told = await inRegistry('owners', async (registry) => {
+    const add = (at: number, expiresAtMs = Date.now() + YEAR_MS): boolean =>
+      registry.addOwner({ id: `o${at}`, name: 'n', createdAtMs: at, expiresAtMs, hash: hashOf(at) })
+    add(0, Date.now() - 1)
+    for (let at = 1; at < 1000; at++) add(at)
+    const isTaken = add(1000)
+    await registry.removeOwner('o2')
+    return [isTaken, add(1000), ...[0, 1, 2, 1000, 1001].map((at) => registry.findOwner(hashOf(at), true).kind), registry.owners().length]
+  })
+  expect(told).toEqual([false, true, 'expired', 'owner', 'unknown', 'owner', 'unknown', 1000])
 })
 
 test('GET /api/shares gives pages, and refuses a place that it has not given', async () => {

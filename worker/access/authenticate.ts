@@ -3,17 +3,16 @@ import { err, ok, type Result } from '../../protocol/result.ts'
 import type { Pass } from '../contract/trust-rpc.ts'
 import type { ClaimedRelay, RelayKeys } from './keys.ts'
 import { readPathKey } from './path-key.ts'
-import { equalBytes, hashSecret } from './secret.ts'
 import { readShareId } from './share-id.ts'
 import { type TokenFault, type TokenKind, verifyToken } from './tokens.ts'
 import { VerifiedCredentials } from './verified.ts'
 
 /** Who is asking, once that is proved. */
 export interface Principal {
-  readonly kind: 'client' | 'agent' | 'owner'
+  readonly kind: 'client' | 'agent'
   /** Subject of the credential, never its bytes. */
   readonly id: string
-  /** End of the credential's life in milliseconds since 1970; `Infinity` for an owner. */
+  /** End of the credential's life in milliseconds since 1970. */
   readonly expiresAtMs: number
 }
 
@@ -34,8 +33,8 @@ export interface Refusal {
 /** What a 401 must carry (RFC 9110 §11.6.1). */
 export const BEARER_CHALLENGE = 'Bearer'
 
-const OWNER_KEY_PREFIX = 'mcpe_owner_'
-const MAX_BEARER_CHARS = 4096
+/** Of owner keys and owner tokens that the relay has made. */
+export const OWNER_KEY_PREFIX = 'mcpe_owner_'
 
 /** Clients by the keys of the relay that verified them: other keys know nobody. */
 const knownClients = new WeakMap<RelayKeys, VerifiedCredentials<LinkHolder>>()
@@ -70,7 +69,7 @@ async function verifyClient(
 ): Promise<Result<LinkHolder, Refusal>> {
   if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
   if (bearer !== undefined) return checkToken(keys, bearer, 'client', share)
-  if (key === undefined) return err(MISSING)
+  if (key === undefined) return err(unauthorized(MISSING_BEARER))
   const found = await readPathKey(keys.pathKey, share, key, Date.now())
   if (!found.ok) return err({ code: found.error === 'expired' ? 'LINK_EXPIRED' : 'LINK_NOT_FOUND' })
   const { id, principal, expiresAtMs } = found.value
@@ -81,20 +80,11 @@ async function verifyClient(
 export async function authenticateAgent(request: Request, { keys }: ClaimedRelay, share: string): Promise<Result<LinkHolder, Refusal>> {
   if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
   const bearer = bearerOf(request)
-  return bearer === undefined ? err(MISSING) : checkToken(keys, bearer, 'agent', share)
-}
-
-/** The owner, for the API. */
-export async function authenticateOwner(request: Request, relay: ClaimedRelay): Promise<Result<Principal, Refusal>> {
-  const bearer = bearerOf(request)
-  if (bearer === undefined) return err(MISSING)
-  const isOwner = bearer.length <= MAX_BEARER_CHARS && equalBytes(await hashSecret(bearer), relay.ownerHash)
-  if (isOwner) return ok({ kind: 'owner', id: 'owner', expiresAtMs: Infinity })
-  return err(unauthorized('This is not the owner key of this relay.'))
+  return bearer === undefined ? err(unauthorized(MISSING_BEARER)) : checkToken(keys, bearer, 'agent', share)
 }
 
 /** The token of an `Authorization: Bearer` header (RFC 6750 §2.1), or `undefined` when there is no such header. */
-function bearerOf(request: Request): string | undefined {
+export function bearerOf(request: Request): string | undefined {
   const match = /^bearer(?: +(.*))?$/i.exec((request.headers.get('authorization') ?? '').trim())
   return match === null ? undefined : (match[1] ?? '')
 }
@@ -102,7 +92,7 @@ function bearerOf(request: Request): string | undefined {
 /** What the bearer of a token is told that is over. */
 export const TOKEN_EXPIRED = 'This token has expired.'
 
-const MISSING = unauthorized('There is no Authorization: Bearer header.')
+export const MISSING_BEARER = 'There is no Authorization: Bearer header.'
 
 async function checkToken(keys: RelayKeys, token: string, kind: TokenKind, share: string): Promise<Result<LinkHolder, Refusal>> {
   if (token.startsWith(OWNER_KEY_PREFIX)) return err(unauthorized(`This is an owner key, and here only ${kind} tokens are taken.`))

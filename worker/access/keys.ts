@@ -12,14 +12,15 @@ export interface RelayKeys {
 /** What a claimed relay keeps in mind. */
 export interface ClaimedRelay {
   readonly keys: RelayKeys
-  readonly ownerHash: Uint8Array
+  /** Hash of OWNER_KEY. Without that variable the registry knows the deployer, and is asked each time. */
+  readonly deployerHash: Uint8Array | undefined
 }
 
 /** Only the positive answer is kept: an unclaimed relay may be claimed by the next request, through any isolate. */
 const cache = new WeakMap<object, ClaimedRelay>()
 
 /**
- * Keys and owner of this relay, or `undefined` while nobody has claimed it. Costs one call of the registry in a new
+ * The keys of this relay, or `undefined` while nobody has claimed it. Costs one call of the registry in a new
  * isolate, and none when both OWNER_KEY and SIGNING_KEY are set.
  */
 export async function claimedRelay(env: Env): Promise<ClaimedRelay | undefined> {
@@ -27,12 +28,12 @@ export async function claimedRelay(env: Env): Promise<ClaimedRelay | undefined> 
   if (known !== undefined) return known
   const settings = settingsOf(env)
   const ownSigningKey = settings.signingKey === undefined ? undefined : await hashSecret(settings.signingKey)
-  const ownOwnerHash = settings.ownerKey === undefined ? undefined : await hashSecret(settings.ownerKey)
-  const kept = ownSigningKey !== undefined && ownOwnerHash !== undefined ? undefined : await env.REGISTRY.getByName('registry').secrets()
+  const deployerHash = settings.ownerKey === undefined ? undefined : await hashSecret(settings.ownerKey)
+  const kept = ownSigningKey !== undefined && deployerHash !== undefined ? undefined : await env.REGISTRY.getByName('registry').secrets()
   const signingKey = ownSigningKey ?? kept?.signingKey
-  const ownerHash = ownOwnerHash ?? kept?.ownerHash
-  if (signingKey === undefined || ownerHash === undefined) return undefined
-  const relay = { keys: await deriveKeys(signingKey), ownerHash }
+  const isOwned = deployerHash !== undefined || kept?.isClaimed === true
+  if (signingKey === undefined || !isOwned) return undefined
+  const relay = { keys: await deriveKeys(signingKey), deployerHash }
   cache.set(env, relay)
   return relay
 }

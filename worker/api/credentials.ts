@@ -1,11 +1,11 @@
 /** Makes the credentials of a share's links. Their own end is only the latest that a link may have: when one ends, the registry says. */
 import type { Context } from 'hono'
-import type { RouteEnv } from '../access/claim-gate.ts'
 import { mintPathKey } from '../access/path-key.ts'
 import { randomBytes, toHex } from '../access/secret.ts'
 import { mintToken } from '../access/tokens.ts'
 import { relayOrigin, settingsOf } from '../env.ts'
 import type { LinkKind } from '../contract/trust-rpc.ts'
+import type { OwnerEnv } from './owner-gate.ts'
 
 /** How long a share or a link lasts when its owner does not say, in seconds. */
 export const DEFAULT_LIFE_S = 7 * 24 * 60 * 60
@@ -24,7 +24,7 @@ export interface Credential {
 }
 
 /** `share`: an id that was found to be ours. */
-export async function mintCredential(c: Context<RouteEnv>, kind: LinkKind, share: string, nowMs: number): Promise<Credential> {
+export async function mintCredential(c: Context<OwnerEnv>, kind: LinkKind, share: string, nowMs: number): Promise<Credential> {
   const { keys } = c.var.relay
   const id = toHex(randomBytes(LINK_ID_BYTES))
   const ceilingMs = nowMs + MAX_LIFE_S * SECOND_MS

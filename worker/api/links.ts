@@ -1,25 +1,14 @@
 /** `/api/shares/<id>/tokens`: makes, lists, changes and revokes the links of a share. */
 import { type Context, Hono } from 'hono'
 import { ok } from '../../protocol/result.ts'
-import type { RouteEnv } from '../access/claim-gate.ts'
 import type { LinkChange, LinkRecord, ShareRecord } from '../contract/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { countMember, type Members, policyMember, readMembers, textMember, wordMember } from './body.ts'
 import { DEFAULT_LIFE_S, MAX_LIFE_S, MAX_NAME_CHARS, mintCredential, SECOND_MS } from './credentials.ts'
-import {
-  answer,
-  findLiving,
-  findShare,
-  hasExpired,
-  isoTime,
-  LENGTHEN,
-  policyOf,
-  registryOf,
-  requireOwner,
-  unreachedResponse,
-} from './share-answers.ts'
+import { answer, findLiving, findShare, hasExpired, isoTime, LENGTHEN, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
+import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
-type ApiContext = Context<RouteEnv>
+type ApiContext = Context<OwnerEnv>
 
 const LINK_KINDS = ['client', 'key', 'agent'] as const
 /** Of a link whose owner does not say more. */
@@ -28,7 +17,7 @@ const AGENT_POLICY =
   "policy is for clients. What an agent's clients may do is said by the policy of the share, and on the agent's command line."
 
 /** What lies below `/shares/<id>/tokens`. */
-export const links = new Hono<RouteEnv>()
+export const links = new Hono<OwnerEnv>()
   .use(requireOwner)
   .post('/', createLink)
   .get('/', listLinks)

@@ -1,7 +1,5 @@
-/** What the routes below `/api/shares` have in common: who may ask, which share is meant, how it is shown. */
-import type { Context, MiddlewareHandler } from 'hono'
-import { authenticateOwner, BEARER_CHALLENGE } from '../access/authenticate.ts'
-import type { RouteEnv } from '../access/claim-gate.ts'
+/** What the routes below `/api/shares` have in common: which share is meant, how it is shown. */
+import type { Context } from 'hono'
 import { knownShareFacts, readShareId } from '../access/share-id.ts'
 import { type LaneFacts, unreachedOf } from '../carry/lane-orders.ts'
 import type { ShareRecord } from '../contract/registry-rpc.ts'
@@ -9,26 +7,21 @@ import type { ShareTrust } from '../contract/trust-rpc.ts'
 import { relayOrigin, settingsOf } from '../env.ts'
 import { problemResponse } from '../problem.ts'
 import { mergeLanes } from './lanes.ts'
+import type { OwnerEnv } from './owner-gate.ts'
 
-export const requireOwner: MiddlewareHandler<RouteEnv> = async (c, next) => {
-  const owner = await authenticateOwner(c.req.raw, c.var.relay)
-  if (!owner.ok) return problemResponse('OWNER_KEY_NEEDED', owner.error.detail, { 'www-authenticate': BEARER_CHALLENGE })
-  return next()
-}
-
-export function registryOf(c: Context<RouteEnv>) {
+export function registryOf(c: Context<OwnerEnv>) {
   return c.env.REGISTRY.getByName('registry')
 }
 
-/** The share of the path, if this relay made it and its owner has not deleted it. */
-export async function findShare(c: Context<RouteEnv>): Promise<ShareRecord | undefined> {
+/** The share of the path, if it is one of whoever asks: another's is as unknown as one that was deleted. */
+export async function findShare(c: Context<OwnerEnv>): Promise<ShareRecord | undefined> {
   const id = c.req.param('share') ?? ''
   if ((await readShareId(c.var.relay.keys.shareId, id)) === undefined) return undefined
-  return registryOf(c).share(id)
+  return registryOf(c).share(c.var.owner.id, id)
 }
 
 /** The same, if it is not about to be deleted. */
-export async function findLiving(c: Context<RouteEnv>): Promise<ShareRecord | undefined> {
+export async function findLiving(c: Context<OwnerEnv>): Promise<ShareRecord | undefined> {
   const share = await findShare(c)
   return share?.isEnding === true ? undefined : share
 }
@@ -43,7 +36,10 @@ export function hasExpired({ expiresAtMs }: Pick<ShareRecord, 'expiresAtMs'>): b
   return expiresAtMs <= Date.now()
 }
 
-export function shareFacts(c: Context<RouteEnv>, record: Omit<ShareRecord, 'trust' | 'isMade'> & { readonly trust?: ShareTrust }) {
+export function shareFacts(
+  c: Context<OwnerEnv>,
+  record: Omit<ShareRecord, 'trust' | 'isMade' | 'owner'> & { readonly trust?: ShareTrust },
+) {
   const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${record.id}`
   const { lanes, jurisdiction } = knownShareFacts(record.id)
   return {
@@ -86,7 +82,7 @@ export function unreachedResponse(share: string, unreached: readonly number[]): 
 }
 
 /** Answers hold secrets, so nothing on the way may keep them. */
-export function answer(c: Context<RouteEnv>, status: 200 | 201, body: Record<string, unknown>): Response {
+export function answer(c: Context<OwnerEnv>, status: 200 | 201, body: Record<string, unknown>): Response {
   return c.json(body, status, { 'cache-control': 'no-store' })
 }
 

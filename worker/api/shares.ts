@@ -1,7 +1,6 @@
 /** `/api/shares`: makes, lists and revokes the owner's shares. */
 import { type Context, Hono } from 'hono'
 import { ok, type Result } from '../../protocol/result.ts'
-import type { RouteEnv } from '../access/claim-gate.ts'
 import { randomBytes } from '../access/secret.ts'
 import { JURISDICTIONS, mintShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
 import { askLanes } from '../carry/lane-orders.ts'
@@ -21,12 +20,12 @@ import {
   LENGTHEN,
   liveFacts,
   registryOf,
-  requireOwner,
   shareFacts,
   unreachedResponse,
 } from './share-answers.ts'
+import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
-type ApiContext = Context<RouteEnv>
+type ApiContext = Context<OwnerEnv>
 
 /** When the last share of a page was made, and its id. */
 const CURSOR = /^(\d{1,15})\.([a-z2-7]{32})$/
@@ -35,7 +34,7 @@ const CURSOR = /^(\d{1,15})\.([a-z2-7]{32})$/
 const OWN_LINK_NAME = 'owner'
 
 /** `/shares` and the shares below it. */
-export const shares = new Hono<RouteEnv>()
+export const shares = new Hono<OwnerEnv>()
   .use(requireOwner)
   .post('/', createShare)
   .get('/', listShares)
@@ -59,7 +58,9 @@ async function createShare(c: ApiContext): Promise<Response> {
   const id = await mintShareId(c.var.relay.keys.shareId, { lanes, jurisdiction }, randomBytes(SHARE_ID_RANDOM_BYTES))
   const settings = { id, name, createdAtMs, expiresAtMs }
   const { links, shown } = await ownCredentials(c, id, createdAtMs)
-  if (!(await registryOf(c).addShare(settings, location, links))) return problemResponse('SHARE_LIMIT_REACHED')
+  const outcome = await registryOf(c).addShare(c.var.owner.id, settings, location, links)
+  if (outcome === 'full') return problemResponse('SHARE_LIMIT_REACHED')
+  if (outcome === 'no_owner') return problemResponse('OWNER_KEY_NEEDED', 'This owner was removed.')
   // Its objects come to be when they are first asked for, and where; but where they shall be is told them now.
   if (location !== undefined) await askLanes(c.env, id, { op: 'describe' }, { location })
   return answer(c, 201, { ...shareFacts(c, { ...settings, location, isEnding: false }), ...shown })
@@ -83,7 +84,10 @@ async function listShares(c: ApiContext): Promise<Response> {
   const cursor = c.req.query('after')
   const [, createdAtMs, id] = CURSOR.exec(cursor ?? '') ?? []
   if (cursor !== undefined && id === undefined) return problemResponse('BODY_INVALID', 'after must be what an earlier page had as next.')
-  const { records, isMore } = await registryOf(c).shares(id === undefined ? undefined : { createdAtMs: Number(createdAtMs), id })
+  const { records, isMore } = await registryOf(c).shares(
+    c.var.owner.id,
+    id === undefined ? undefined : { createdAtMs: Number(createdAtMs), id },
+  )
   const last = records.at(-1)
   const next = isMore && last !== undefined ? { next: `${last.createdAtMs}.${last.id}` } : {}
   return answer(c, 200, { shares: records.map((record) => shareFacts(c, record)), ...next })

@@ -9,6 +9,9 @@ import type {
   LinkChange,
   LinkRecord,
   NewLink,
+  NewOwner,
+  OwnerRecord,
+  OwnerVerdict,
   RelaySecrets,
   ShareChange,
   ShareRecord,
@@ -68,12 +71,20 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
 
 /** The one object that knows the relay's keys, its owner and its shares, as a Worker or a Share calls it. */
 export interface RegistryObject extends Rpc.DurableObjectBranded {
-  /** The signing key, made on first use, and the hash of the owner key once there is an owner. */
+  /** The signing key, made on first use, and whether there is an owner. */
   secrets(): RelaySecrets
   /** Without a code: the code to show to the deployer. With the right one: the owner key, to exactly one caller ever. */
   claim(code: string | undefined): Promise<ClaimOutcome>
-  /** Adds a share and the links that come with it; `false` when the list is full. */
-  addShare(settings: ShareSettings, location: Location | undefined, links: readonly NewLink[]): boolean
+  /** Whose token has this hash. `isClaimTaken`: the key that a claim has made is its deployer's. */
+  findOwner(hash: Uint8Array<ArrayBuffer>, isClaimTaken: boolean): OwnerVerdict
+  /** Adds an owner; `false` when there are as many as there may be. */
+  addOwner(owner: NewOwner): boolean
+  /** All owners besides the deployer, oldest first. */
+  owners(): OwnerRecord[]
+  /** Removes an owner: its token is void at once, its shares are paused and pass to the deployer. `false` without that owner. */
+  removeOwner(id: string): Promise<boolean>
+  /** Adds an owner's share and the links that come with it, if that owner is still there and the list has room. */
+  addShare(owner: string, settings: ShareSettings, location: Location | undefined, links: readonly NewLink[]): 'added' | 'full' | 'no_owner'
   /** For a new object: the share that it belongs to, and what its owner has decided; undefined when it was deleted, ended long ago, or never was. */
   adopt(id: string): Adoption | undefined
   /** Ends a share: no new object of it is made, those that there are hear of it, and then the list forgets it. Undefined for a share that is not in the list. */
@@ -92,7 +103,8 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   links(share: string): LinkRecord[]
   /** Changes or revokes a link, and tells the lanes. Undefined for one that is revoked, or was never made. */
   changeLink(share: string, id: string, change: LinkChange): Promise<Changed<LinkRecord> | undefined>
-  share(id: string): ShareRecord | undefined
-  /** A page of shares, newest first; `after` is the last one of the page before. */
-  shares(after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean }
+  /** A share of this owner's. */
+  share(owner: string, id: string): ShareRecord | undefined
+  /** A page of an owner's shares, newest first; `after` is the last one of the page before. */
+  shares(owner: string, after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean }
 }

@@ -5,12 +5,33 @@ import type { LinkTrust, ShareTrust } from './trust-rpc.ts'
 
 export interface RelaySecrets {
   readonly signingKey: Uint8Array<ArrayBuffer>
-  /** SHA-256 of the owner key that a claim has made. */
-  readonly ownerHash: Uint8Array<ArrayBuffer> | undefined
+  /** Somebody has claimed the relay. */
+  readonly isClaimed: boolean
 }
+
+/** The owner who deployed the relay: whoever has OWNER_KEY, or else the key that a claim has made. */
+export const DEPLOYER = 'deployer'
+
+/** Another owner. Times are milliseconds since 1970. */
+export interface OwnerRecord {
+  readonly id: string
+  readonly name: string
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+}
+
+export interface NewOwner extends OwnerRecord {
+  /** SHA-256 of its token. */
+  readonly hash: Uint8Array<ArrayBuffer>
+}
+
+/** Whose token it is. */
+export type OwnerVerdict = { readonly kind: 'owner'; readonly id: string } | { readonly kind: 'expired' } | { readonly kind: 'unknown' }
 
 /** A share in the list. */
 export interface ShareRecord extends ShareSettings {
+  /** Id of its owner. */
+  readonly owner: string
   readonly trust: ShareTrust
   /** Where its owner wants it to be; else it is wherever it is first asked for, which is where its agent is. */
   readonly location: Location | undefined

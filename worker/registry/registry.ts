@@ -2,23 +2,28 @@
 import { DurableObject } from 'cloudflare:workers'
 import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
 import type { Env } from '../env.ts'
-import { LANE_ORDER_MS } from '../limits.ts'
+import { LANE_ORDER_MS, MAX_PASSED_SHARES } from '../limits.ts'
 import type { Location } from '../contract/locations.ts'
-import type {
-  Adoption,
-  Changed,
-  ClaimOutcome,
-  LinkChange,
-  LinkRecord,
-  NewLink,
-  RelaySecrets,
-  ShareChange,
-  ShareRecord,
+import {
+  type Adoption,
+  type Changed,
+  type ClaimOutcome,
+  DEPLOYER,
+  type LinkChange,
+  type LinkRecord,
+  type NewLink,
+  type NewOwner,
+  type OwnerRecord,
+  type OwnerVerdict,
+  type RelaySecrets,
+  type ShareChange,
+  type ShareRecord,
 } from '../contract/registry-rpc.ts'
 import type { AdminCommand, ShareSettings } from '../contract/share-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { LinkTrust, ShareTrust } from '../contract/trust-rpc.ts'
 import { LinkTable } from './links.ts'
+import { OwnerTable } from './owners.ts'
 import { SecretTable } from './secrets.ts'
 import { type KeptShare, ShareTable } from './shares.ts'
 import { type Subject, type Untold, UntoldTable } from './untold.ts'
@@ -31,6 +36,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   readonly #secrets: SecretTable
   readonly #shares: ShareTable
   readonly #links: LinkTable
+  readonly #owners: OwnerTable
   readonly #untold: UntoldTable
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -40,6 +46,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     this.#shares = new ShareTable(sql)
     this.#untold = new UntoldTable(sql)
     this.#links = new LinkTable(sql)
+    this.#owners = new OwnerTable(sql)
   }
 
   secrets(): RelaySecrets {
@@ -50,11 +57,36 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     return this.#secrets.claim(code)
   }
 
-  addShare(settings: ShareSettings, location: Location | undefined, links: readonly NewLink[]): boolean {
-    for (const id of this.#shares.longExpired()) this.#forget(id)
-    if (!this.#shares.add(settings, location)) return false
-    for (const link of links) this.#links.add(settings.id, link, FIRST_VERSION)
+  findOwner(hash: Uint8Array<ArrayBuffer>, isClaimTaken: boolean): OwnerVerdict {
+    return isClaimTaken && this.#secrets.isClaimed(hash) ? { kind: 'owner', id: DEPLOYER } : this.#owners.find(hash)
+  }
+
+  addOwner(owner: NewOwner): boolean {
+    return this.#owners.add(owner)
+  }
+
+  owners(): OwnerRecord[] {
+    return this.#owners.all()
+  }
+
+  async removeOwner(id: string): Promise<boolean> {
+    if (!this.#owners.remove(id)) return false
+    // Its first shares are paused before it is told that they are; of many, the rest by alarm.
+    await this.alarm()
     return true
+  }
+
+  addShare(
+    owner: string,
+    settings: ShareSettings,
+    location: Location | undefined,
+    links: readonly NewLink[],
+  ): 'added' | 'full' | 'no_owner' {
+    if (owner !== DEPLOYER && !this.#owners.has(owner)) return 'no_owner'
+    for (const id of this.#shares.longExpired()) this.#forget(id)
+    if (!this.#shares.add(owner, settings, location)) return 'full'
+    for (const link of links) this.#links.add(settings.id, link, FIRST_VERSION)
+    return 'added'
   }
 
   adopt(id: string): Adoption | undefined {
@@ -71,12 +103,13 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     return value === undefined ? undefined : this.#tell(value, 'end', value)
   }
 
-  share(id: string): ShareRecord | undefined {
-    return this.#shares.get(id)
+  share(owner: string, id: string): ShareRecord | undefined {
+    const record = this.#shares.get(id)
+    return record?.owner === owner ? record : undefined
   }
 
-  shares(after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean } {
-    return this.#shares.page(after)
+  shares(owner: string, after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean } {
+    return this.#shares.page(owner, after)
   }
 
   async changeShare(id: string, change: ShareChange): Promise<Changed<ShareRecord> | undefined> {
@@ -130,10 +163,20 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     return record === undefined || value === undefined ? undefined : this.#tell(record, `${LINK_SUBJECT}${id}`, value)
   }
 
-  /** Tells again what lanes have not heard. */
+  /** Passes on what removed owners had, and tells what lanes have yet to hear. */
   override async alarm(): Promise<void> {
+    this.#passOn()
     await Promise.all(this.#untold.due(Date.now()).map((untold) => this.#send(untold)))
     await this.#setAlarm()
+  }
+
+  /** Some of the shares of an owner who was removed become the deployer's. */
+  #passOn(): void {
+    const departed = this.#owners.departed()
+    if (departed === undefined) return
+    const passed = this.#shares.passOn(departed, DEPLOYER, MAX_PASSED_SHARES)
+    for (const { id, isMade, trust } of passed) if (isMade) this.#untold.note(id, 'share', trust.version, Date.now())
+    if (passed.length < MAX_PASSED_SHARES) this.#owners.settle(departed)
   }
 
   /** Tells the lanes of a change. It is noted first, and forgotten when all have heard it. */
@@ -188,7 +231,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   }
 
   #setAlarm(): Promise<void> {
-    const dueMs = this.#untold.nextDueMs()
+    const dueMs = this.#owners.departed() === undefined ? this.#untold.nextDueMs() : Date.now()
     return dueMs === undefined ? this.ctx.storage.deleteAlarm() : this.ctx.storage.setAlarm(dueMs)
   }
 }

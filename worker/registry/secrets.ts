@@ -1,10 +1,10 @@
 /** The registry's secrets: the relay's signing key, the hash of its owner's key, and the code that a claim needs. */
 import { encodeBase32 } from '../access/base32.ts'
-import { equalBytes, hashSecret, randomBytes, randomText } from '../access/secret.ts'
+import { newOwnerToken } from '../access/owner.ts'
+import { equalBytes, hashSecret, randomBytes } from '../access/secret.ts'
 import type { ClaimOutcome, RelaySecrets } from '../contract/registry-rpc.ts'
 
 const SIGNING_KEY_BYTES = 32
-const OWNER_KEY_BYTES = 32
 /** 128 bits: nobody guesses it in its lifetime, so tries need no count. */
 const CLAIM_CODE_BYTES = 16
 const CLAIM_CODE_MS = 10 * 60_000
@@ -20,20 +20,20 @@ export class SecretTable {
     `)
   }
 
-  /** The signing key, made on first use, and the hash of the owner key once there is an owner. */
+  /** The signing key, made on first use, and whether there is an owner. */
   all(): RelaySecrets {
-    const ownerHash = this.#read('owner')
+    const isClaimed = this.#read('owner') !== undefined
     const signingKey = this.#read('signing')
-    if (signingKey !== undefined) return { signingKey, ownerHash }
+    if (signingKey !== undefined) return { signingKey, isClaimed }
     const fresh = randomBytes(SIGNING_KEY_BYTES)
     this.#keep('signing', fresh)
-    return { signingKey: fresh, ownerHash }
+    return { signingKey: fresh, isClaimed }
   }
 
   /** Without a code: the code to show to the deployer. With the right one: the owner key, to exactly one caller ever. */
   async claim(code: string | undefined): Promise<ClaimOutcome> {
     if (code === undefined) return this.#read('owner') === undefined ? { outcome: 'code', code: this.#claimCode() } : { outcome: 'claimed' }
-    const ownerKey = `mcpe_owner_${randomText(OWNER_KEY_BYTES)}`
+    const ownerKey = newOwnerToken()
     const ownerHash = await hashSecret(ownerKey)
     // From here to the end nothing waits, so that of two callers with the right code only one becomes owner.
     if (this.#read('owner') !== undefined) return { outcome: 'claimed' }
@@ -41,6 +41,12 @@ export class SecretTable {
     this.#keep('owner', ownerHash)
     this.#sql.exec('DELETE FROM claim_code')
     return { outcome: 'owner', ownerKey }
+  }
+
+  /** Whether this is the hash of the key that a claim has made. */
+  isClaimed(hash: Uint8Array): boolean {
+    const claimed = this.#read('owner')
+    return claimed !== undefined && equalBytes(hash, claimed)
   }
 
   #read(name: 'signing' | 'owner'): Uint8Array<ArrayBuffer> | undefined {

@@ -1,6 +1,6 @@
 /** The list of the relay's shares, with what their owners have decided for them. Synchronous, so that each step is whole. */
 import { type Location, LOCATIONS } from '../contract/locations.ts'
-import type { ShareChange, ShareRecord } from '../contract/registry-rpc.ts'
+import { DEPLOYER, type ShareChange, type ShareRecord } from '../contract/registry-rpc.ts'
 import type { ShareSettings } from '../contract/share-rpc.ts'
 
 /** About 250 MB of rows with their indexes, of the 10 GB that an object may have. */
@@ -14,6 +14,7 @@ const EXPIRED_KEEP_MS = 30 * 24 * 60 * 60_000
 
 type ShareRow = {
   readonly id: string
+  readonly owner: string
   readonly name: string
   readonly createdAtMs: number
   readonly expiresAtMs: number
@@ -35,7 +36,7 @@ export interface KeptShare extends ShareRecord {
 }
 
 const SHARE_COLUMNS =
-  'id, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, rotated, agents_rotated AS agentsRotated'
+  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, rotated, agents_rotated AS agentsRotated'
 
 /** Columns that the table did not have at first, and what they are for a share of that time. */
 const LATER_COLUMNS = {
@@ -44,6 +45,7 @@ const LATER_COLUMNS = {
   policy: 'TEXT',
   rotated: 'INTEGER NOT NULL DEFAULT 0',
   agents_rotated: 'INTEGER NOT NULL DEFAULT 0',
+  owner: `TEXT NOT NULL DEFAULT '${DEPLOYER}'`,
 } as const
 
 export class ShareTable {
@@ -53,7 +55,7 @@ export class ShareTable {
     this.#sql = sql
     sql.exec(`
       CREATE TABLE IF NOT EXISTS shares (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, location TEXT, made INTEGER NOT NULL, ending INTEGER NOT NULL) WITHOUT ROWID;
-      CREATE INDEX IF NOT EXISTS shares_by_age ON shares (created_at_ms DESC, id);
+      DROP INDEX IF EXISTS shares_by_age;
       CREATE INDEX IF NOT EXISTS shares_by_expiry ON shares (expires_at_ms);
       CREATE TABLE IF NOT EXISTS share_count (one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL);
       INSERT OR IGNORE INTO share_count VALUES (1, 0);
@@ -66,15 +68,17 @@ export class ShareTable {
     )
     for (const [name, type] of Object.entries(LATER_COLUMNS))
       if (!known.has(name)) sql.exec(`ALTER TABLE shares ADD COLUMN ${name} ${type}`)
+    sql.exec('CREATE INDEX IF NOT EXISTS shares_by_owner ON shares (owner, created_at_ms DESC, id)')
   }
 
   /** Adds a share; `false` when the list is full. */
-  add({ id, name, createdAtMs, expiresAtMs }: ShareSettings, location: Location | undefined): boolean {
+  add(owner: string, { id, name, createdAtMs, expiresAtMs }: ShareSettings, location: Location | undefined): boolean {
     // Counted as they come and go: a count of rows reads them all.
     const { count } = this.#sql.exec<{ count: number }>('SELECT count FROM share_count').one()
     if (count >= MAX_SHARES) return false
     this.#sql.exec(
-      'INSERT INTO shares (id, name, created_at_ms, expires_at_ms, location, made, ending) VALUES (?, ?, ?, ?, ?, 0, 0)',
+      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, made, ending) VALUES (?, ?, ?, ?, ?, ?, 0, 0)',
+      owner,
       id,
       name,
       createdAtMs,
@@ -92,17 +96,18 @@ export class ShareTable {
     return row === undefined ? undefined : recordOf(row)
   }
 
-  /** A page of such shares, newest first; `after` is the last one of the page before. */
-  page(after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean } {
+  /** A page of such shares of an owner, newest first; `after` is the last one of the page before. */
+  page(owner: string, after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean } {
     const { createdAtMs, id } = after ?? { createdAtMs: Number.MAX_SAFE_INTEGER, id: '' }
     const rows = this.#sql
       .exec<ShareRow>(
-        `SELECT ${SHARE_COLUMNS} FROM shares WHERE created_at_ms <= ?1 AND (created_at_ms < ?1 OR id > ?2) AND expires_at_ms > ?4
+        `SELECT ${SHARE_COLUMNS} FROM shares WHERE owner = ?5 AND created_at_ms <= ?1 AND (created_at_ms < ?1 OR id > ?2) AND expires_at_ms > ?4
          ORDER BY created_at_ms DESC, id LIMIT ?3`,
         createdAtMs,
         id,
         PAGE_SHARES + 1,
         keptAfterMs(),
+        owner,
       )
       .toArray()
     return { records: rows.slice(0, PAGE_SHARES).map(recordOf), isMore: rows.length > PAGE_SHARES }
@@ -127,6 +132,18 @@ export class ShareTable {
       keepsAgents ? 1 : 0,
       id,
     )
+  }
+
+  /** Pauses some of an owner's shares and gives them to another; which they are, empty when there are none left. */
+  passOn(from: string, to: string, most: number): ShareRecord[] {
+    const passed = this.#sql.exec<ShareRow>(
+      `UPDATE shares SET owner = ?2, paused = 1, version = version + 1 WHERE id IN (SELECT id FROM shares WHERE owner = ?1 LIMIT ?3)
+       RETURNING ${SHARE_COLUMNS}`,
+      from,
+      to,
+      most,
+    )
+    return passed.toArray().map(recordOf)
   }
 
   /** Counts a change of what is decided for a share or one of its links. */

@@ -6,12 +6,14 @@ import type { AdminCommand } from '../../../worker/contract/share-rpc.ts'
 import { Share } from '../../../worker/share/share.ts'
 import { askAsOwner, createShare, stubOf, type TestShare } from './relay.ts'
 
+/** What an order of the deployer's answers, or of whoever has this token. */
 export async function order(
   method: string,
   path: string,
   body?: object,
+  token?: string,
 ): Promise<{ readonly status: number; readonly told: Record<string, unknown> }> {
-  const response = await askAsOwner(method, path, body)
+  const response = await askAsOwner(method, path, body, token)
   return { status: response.status, told: response.status === 204 ? {} : await response.json() }
 }
 

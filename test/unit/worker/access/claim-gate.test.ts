@@ -20,7 +20,7 @@ test('requireClaimed gives the routes behind it the keys of the relay', async ()
 })
 
 test('requireClaimed answers 503 while the registry knows no owner, to all but a claim', async () => {
-  const secrets = { signingKey: new Uint8Array(32), ownerHash: undefined }
+  const secrets = { signingKey: new Uint8Array(32), isClaimed: false }
   const unclaimed = { REGISTRY: { getByName: () => ({ secrets: () => Promise.resolve(secrets) }) } }
   const refused = await app.request('https://relay.example/s/x/mcp', {}, unclaimed)
   expect(refused.status).toBe(503)

@@ -27,9 +27,9 @@ function platform(): { readonly env: Env; readonly asked: Asked[]; readonly list
       return { admin: () => Promise.resolve(undefined) }
     },
   })
-  const addShare = (settings: object, location?: string): Promise<boolean> => {
+  const addShare = (_owner: string, settings: object, location?: string): Promise<string> => {
     listed.push([settings, location])
-    return Promise.resolve(true)
+    return Promise.resolve('added')
   }
   const env: object = { OWNER_KEY, SIGNING_KEY: 's'.repeat(32), SHARE: namespace(), REGISTRY: { getByName: () => ({ addShare }) } }
   return { env: env as Env, asked, listed }
