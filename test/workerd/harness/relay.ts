@@ -18,7 +18,7 @@ export interface TestShare {
 
 let owner: Promise<string> | undefined
 
-/** The owner key; the first caller claims the relay. */
+/** The owner key, which is the deployer's; the first caller claims the relay. */
 export function ownerKey(): Promise<string> {
   owner ??= claim()
   return owner
