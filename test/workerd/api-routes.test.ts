@@ -1,6 +1,6 @@
 /** Every route of the owner's API, as the app itself names them, for every kind of credential and every state of a share, against what is written here. */
 import { runInDurableObject } from 'cloudflare:test'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, type MockInstance, test, vi } from 'vitest'
 import app from '../../worker/index.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { order, registryStub } from './harness/orders.ts'
@@ -72,6 +72,9 @@ interface Made {
 
 const tokens: Record<string, string> = {}
 const headers = new Map<Credential, Record<string, string>>()
+/** All that must stand in no refusal and in no log. */
+const secrets = new Set<string>()
+let logged: MockInstance<typeof console.log>
 
 async function makeOwner(): Promise<{ readonly id: string; readonly owner_token: string }> {
   return (await order('POST', '/api/owners', { name: 'n' })).told as unknown as { id: string; owner_token: string }
@@ -86,6 +89,7 @@ async function makeShare(state: State): Promise<Made> {
   }[]
   const token = list.find(({ kind }) => kind === 'client')?.id ?? ''
   const made = { ...told, share, token } as unknown as Made
+  for (const secret of [made.client_token, made.agent_token, made.share_url]) secrets.add(secret)
   if (state === 'paused') await order('PATCH', `/api/shares/${share}`, { paused: true }, tokens['owner'])
   if (state === 'expired') await endBefore(share, DAY_MS)
   if (state === 'expired long ago') await endBefore(share, 31 * DAY_MS)
@@ -113,6 +117,7 @@ async function ask(route: string, { share, token }: Pick<Made, 'share' | 'token'
     body: body === undefined ? null : JSON.stringify(body),
   })
   const text = await response.text()
+  if (response.status >= 400) expect([...secrets].filter((secret) => text.includes(secret))).toEqual([])
   if (response.status === 401) expect(response.headers.get('www-authenticate')).toBe('Bearer')
   if (response.status < 400) return String(response.status)
   const { code, status }: { code?: unknown; status?: unknown } = JSON.parse(text)
@@ -135,6 +140,7 @@ async function lookAt({ share }: Made): Promise<unknown> {
 }
 
 beforeAll(async () => {
+  logged = vi.spyOn(console, 'log').mockImplementation(() => {})
   const [owner, foreign, expired, removed] = [await makeOwner(), await makeOwner(), await makeOwner(), await makeOwner()]
   tokens['owner'] = owner.owner_token
   await runInDurableObject(registryStub(), (_, { storage }) => {
@@ -160,7 +166,10 @@ beforeAll(async () => {
     'share URL': own.share_url,
   }
   headers.set('none', {}).set('another scheme', { authorization: `Basic ${owner.owner_token}` })
-  for (const [credential, bearer] of Object.entries(bearers)) headers.set(credential as Credential, { authorization: `Bearer ${bearer}` })
+  for (const [credential, bearer] of Object.entries(bearers)) {
+    headers.set(credential as Credential, { authorization: `Bearer ${bearer}` })
+    if (bearer !== '') secrets.add(bearer)
+  }
 })
 
 test('every route of the API is spoken of here', () => {
@@ -222,4 +231,11 @@ test.each(['/api', '/api/', '/api/nothing', '/api/claim/x', '/api/health'])('the
     const { code }: { code: string } = await response.json()
     expect([response.status, code]).toEqual([404, 'ROUTE_NOT_FOUND'])
   }
+})
+
+test('nothing of a credential was logged meanwhile', () => {
+  verifies('promise.9.not-in-logs')
+  const text = logged.mock.calls.flat().map(String).join('\n')
+  expect([...secrets].filter((secret) => text.includes(secret))).toEqual([])
+  expect(secrets.size).toBeGreaterThan(100)
 })

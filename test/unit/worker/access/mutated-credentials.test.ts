@@ -1,0 +1,109 @@
+/** A hundred thousand credentials and ids with something changed, the same ones in each run: none is taken, and none makes anything fail. */
+import { expect, test } from 'vitest'
+import { deriveKeys } from '../../../../worker/access/keys.ts'
+import { mintPathKey, readPathKey } from '../../../../worker/access/path-key.ts'
+import { mintShareId, readShareId } from '../../../../worker/access/share-id.ts'
+import { mintToken, verifyToken } from '../../../../worker/access/tokens.ts'
+import { verifies } from '../../../requirements/verifies.ts'
+
+const ROUNDS = 33_400
+const NOW_MS = Date.UTC(2026, 10, 29)
+const END_MS = NOW_MS + 60_000_000
+const ID = '0001abff'.padEnd(24, '5')
+const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
+/** What some decoder or other leaves out or reads as something else. */
+const STRANGE = ['=', '==', '+', '/', ' ', '\t', '\n', '\0', '.', '%3D', 'é', 'Ａ', '\u200b', '#', '?', '"']
+
+const keys = await deriveKeys(new Uint8Array(32).fill(7))
+const share = await mintShareId(keys.shareId, { lanes: 4, jurisdiction: 'none' }, new Uint8Array(10).fill(1))
+const token = await mintToken(
+  keys.jwt,
+  'https://relay.example',
+  { kind: 'client', share, principal: `client:${ID}`, tokenId: ID, expiresAtMs: END_MS },
+  NOW_MS,
+)
+const key = (await mintPathKey(keys.pathKey, share, END_MS, ID)).text
+
+/** Numbers below `bound`, always the same ones (xorshift32, Marsaglia 2003). */
+function numbers(seed: number): (bound: number) => number {
+  let state = seed
+  return (bound) => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) % bound
+  }
+}
+
+/** A text with one thing changed, or several. */
+function mutate(text: string, alphabet: string, next: (bound: number) => number): string {
+  const at = next(text.length)
+  const char = alphabet.charAt(next(alphabet.length))
+  const strange = STRANGE[next(STRANGE.length)] ?? ''
+  switch (next(9)) {
+    case 0:
+      return text.slice(0, at) + char + text.slice(at + 1)
+    case 1:
+      return text.slice(0, at) + char + text.slice(at)
+    case 2:
+      return text.slice(0, at) + text.slice(at + 1)
+    case 3:
+      return text.slice(0, at) + strange + text.slice(at)
+    case 4:
+      return text.slice(0, at)
+    case 5:
+      return text + (next(2) === 0 ? strange : char)
+    case 6:
+      return (next(2) === 0 ? text.toUpperCase() : text.toLowerCase()).slice(0, at) + text.slice(at)
+    case 7:
+      return text.slice(0, -1) + char
+    default:
+      return mutate(mutate(text, alphabet, next), alphabet, next)
+  }
+}
+
+/** Those of a text's mutations that are taken, or the first of them. */
+async function firstTaken(seed: number, text: string, alphabet: string, isTaken: (mutated: string) => Promise<boolean>): Promise<string[]> {
+  const next = numbers(seed)
+  const taken: string[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const mutated = mutate(text, alphabet, next)
+    if (mutated !== text && (await isTaken(mutated))) taken.push(mutated)
+  }
+  return taken.slice(0, 3)
+}
+
+const isTokenTaken = async (mutated: string): Promise<boolean> =>
+  (await verifyToken(keys.jwt, mutated, { kind: 'client', share }, NOW_MS)).ok
+
+test('verifyToken() takes no token with anything changed', async () => {
+  verifies('promise.9.forged')
+  expect(await isTokenTaken(token)).toBe(true)
+  expect(await firstTaken(20_261_129, token, `${BASE64URL}.`, isTokenTaken)).toEqual([])
+})
+
+test('verifyToken() takes no other spelling of the same bytes', async () => {
+  verifies('promise.9.forged')
+  const [header = '', payload = '', signature = ''] = token.split('.')
+  const last = BASE64URL.indexOf(signature.slice(-1))
+  // The last character of 32 bytes has two bits to spare.
+  const spellings = [1, 2, 3].map((spare) => signature.slice(0, -1) + BASE64URL.charAt(last | spare))
+  spellings.push(signature.replaceAll('-', '+').replaceAll('_', '/'), `${signature}=`, `${signature.slice(0, 9)}\n${signature.slice(9)}`)
+  for (const spelling of spellings)
+    if (spelling !== signature) expect(await isTokenTaken(`${header}.${payload}.${spelling}`), spelling).toBe(false)
+})
+
+test('readPathKey() takes no key with anything changed', async () => {
+  verifies('promise.9.forged')
+  const isTaken = async (mutated: string): Promise<boolean> => (await readPathKey(keys.pathKey, share, mutated, NOW_MS)).ok
+  expect(await isTaken(key)).toBe(true)
+  expect(await firstTaken(20_261_130, key, BASE32, isTaken)).toEqual([])
+})
+
+test('readShareId() takes no id with anything changed', async () => {
+  verifies('promise.9.forged')
+  const isTaken = async (mutated: string): Promise<boolean> => (await readShareId(keys.shareId, mutated)) !== undefined
+  expect(await isTaken(share)).toBe(true)
+  expect(await firstTaken(20_261_131, share, BASE32, isTaken)).toEqual([])
+})
