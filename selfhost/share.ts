@@ -1,5 +1,5 @@
 /** Finds the share that `npm start` keeps, or makes a new one, through the owner's API. */
-import { parseObject } from './json.ts'
+import { isJsonObject, parseObject } from './json.ts'
 import type { KeptShare, State } from './state.ts'
 
 /** A share is made for a year, and made anew when less than a day of it is left. */
@@ -13,7 +13,7 @@ interface Wanted {
 }
 
 /**
- * The kept share if the relay still has it, else a new one.
+ * The kept share if the relay still has it and takes its tokens, else a new one.
  *
  * @throws {Error} when the relay refuses, and when the kept share has another number of lanes than is wanted.
  */
@@ -33,8 +33,9 @@ export async function ensureShare(relay: string, state: State, { name, lanes }: 
       throw new Error(
         `the share that is kept has ${String(has)} lanes for ever: leave --lanes out, or make another with --data and a new folder`,
       )
-    if (found.ok) return kept
-    if (found.status !== 404) throw new Error(`the relay refused to show the share (HTTP ${found.status})`)
+    // Its tokens may have been revoked meanwhile, or be an older relay's, of a kind that this one does not know.
+    if (found.ok && hasTokens(await (await call('GET', `/${kept.share}/tokens`)).text(), kept)) return kept
+    if (!found.ok && found.status !== 404) throw new Error(`the relay refused to show the share (HTTP ${found.status})`)
   }
   const made = await call('POST', '', { name, expires_in: SHARE_LIFE_S, lanes: lanes ?? 1 })
   const facts = parseObject(await made.text())
@@ -51,4 +52,17 @@ export async function ensureShare(relay: string, state: State, { name, lanes }: 
     agentToken: text('agent_token'),
     expiresAt: text('expires_at'),
   }
+}
+
+/** Whether the list of a share's tokens has those that are kept. */
+function hasTokens(list: string, { clientToken, agentToken }: KeptShare): boolean {
+  const tokens = parseObject(list)?.['tokens']
+  const ids = new Set(Array.isArray(tokens) ? tokens.map((token: unknown) => (isJsonObject(token) ? token['id'] : undefined)) : [])
+  return [clientToken, agentToken].every((token) => ids.has(idOf(token)))
+}
+
+/** Id of a token: the `jti` of a JWT (RFC 7519 §4.1.7). */
+function idOf(token: string): string | undefined {
+  const id = parseObject(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())?.['jti']
+  return typeof id === 'string' ? id : undefined
 }

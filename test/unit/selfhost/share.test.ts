@@ -3,15 +3,26 @@ import { createServer, type Server } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ensureShare } from '../../../selfhost/share.ts'
 
+/** A token with this id. */
+function tokenOf(id: string): string {
+  return `e30.${Buffer.from(JSON.stringify({ jti: id })).toString('base64url')}.s`
+}
+
 const DAY_MS = 24 * 60 * 60_000
 const MADE = {
   share: 'new',
   share_url: 'https://public.example/s/new/k/key/mcp',
-  client_token: 'client',
-  agent_token: 'agent',
+  client_token: tokenOf('c1'),
+  agent_token: tokenOf('a1'),
   expires_at: '2099-01-01T00:00:00.000Z',
 }
-const NEW = { share: 'new', sharePath: '/s/new/k/key/mcp', clientToken: 'client', agentToken: 'agent', expiresAt: MADE.expires_at }
+const NEW = {
+  share: 'new',
+  sharePath: '/s/new/k/key/mcp',
+  clientToken: tokenOf('c1'),
+  agentToken: tokenOf('a1'),
+  expiresAt: MADE.expires_at,
+}
 
 interface Asked {
   readonly line: string
@@ -23,11 +34,14 @@ interface Asked {
 let api: Server
 let relay = ''
 let asked: Asked[]
+/** What the relay lists of the tokens of the kept share. */
+let tokens: readonly object[]
 let shown: { readonly status: number; readonly body: object }
 let made: { readonly status: number; readonly body: object }
 
 beforeEach(async () => {
   asked = []
+  tokens = [{ id: 'k1' }, { id: 'c1' }, { id: 'a1' }]
   shown = { status: 200, body: { lanes: 1 } }
   made = { status: 201, body: MADE }
   api = createServer((request, response) => {
@@ -36,7 +50,8 @@ beforeEach(async () => {
     request.on('end', () => {
       const { method, url, headers } = request
       asked.push({ line: `${method} ${url}`, authorization: headers.authorization, body: Buffer.concat(chunks).toString() })
-      const { status, body } = method === 'GET' ? shown : made
+      const found = url?.endsWith('/tokens') === true ? { status: shown.status, body: { tokens } } : shown
+      const { status, body } = method === 'GET' ? found : made
       response.writeHead(status).end(JSON.stringify(body))
     })
   }).listen(0, '127.0.0.1')
@@ -69,7 +84,20 @@ describe('ensureShare()', () => {
   test('keeps the share that the relay still has', async () => {
     const kept = keptShare(2 * DAY_MS)
     expect(await ensured(kept)).toEqual(kept)
-    expect(asked.map(({ line }) => line)).toEqual(['GET /api/shares/old'])
+    expect(asked.map(({ line }) => line)).toEqual(['GET /api/shares/old', 'GET /api/shares/old/tokens'])
+  })
+
+  test.each([[[]], [[{ id: 'c1' }]], [[{ id: 'a1' }, { id: 'c2' }, {}]]])(
+    'makes another when of its tokens only %j are left',
+    async (left) => {
+      tokens = left
+      expect(await ensured(keptShare(2 * DAY_MS))).toEqual(NEW)
+    },
+  )
+
+  test('makes another when the kept tokens are of no kind that it knows', async () => {
+    for (const token of ['', 'x', 'a.b.c', `a.${Buffer.from('{"jti":7}').toString('base64url')}.c`])
+      expect(await ensured({ ...keptShare(2 * DAY_MS), clientToken: token })).toEqual(NEW)
   })
 
   test('makes another when the relay has it no more', async () => {
