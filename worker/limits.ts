@@ -280,6 +280,15 @@ export const MAX_RETOLD = 15
 /** Owners of a relay besides its deployer: each is a row, and the list of them is one answer. */
 export const MAX_OWNERS = 1_000
 
+/** Shares of one owner besides the deployer: a hundredth of what a relay keeps, so that no owner fills it alone. */
+export const MAX_SHARES_OF_OWNER = 10_000
+
+/**
+ * Bytes of the registry beyond which it takes nothing more in: of the 10 GB that an object may have (Durable Objects, limits), enough
+ * is left for what must still be written about what there is.
+ */
+export const MAX_REGISTRY_BYTES = 8_000_000_000
+
 /** Shares of a removed owner that pass to the deployer at a time, and so how many changes one event makes. */
 export const MAX_PASSED_SHARES = 200
 

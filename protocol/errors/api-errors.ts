@@ -34,6 +34,16 @@ export const API_ERRORS = {
     retryable: false,
     message: 'The relay keeps no more than 1000000 shares. Delete those that are not used any more.',
   },
+  OWNER_SHARE_LIMIT_REACHED: {
+    http: 409,
+    retryable: false,
+    message: 'You have 10000 shares, as many as one owner may have. Delete those that are not used any more.',
+  },
+  RELAY_FULL: {
+    http: 409,
+    retryable: false,
+    message: 'The relay has no room for more shares or tokens. Delete those that are not used any more.',
+  },
   OWNER_NOT_FOUND: {
     http: 404,
     retryable: false,

@@ -113,7 +113,7 @@ export class ChaosRelay implements AsyncDisposable {
 
   /** The token of one more principal. */
   async createClientToken(share: ShareAccess): Promise<string> {
-    return textField(await this.#api('POST', `shares/${share.id}/tokens`, { kind: 'client' }), 'token')
+    return textField(await this.#api('POST', `shares/${share.id}/tokens`, { kind: 'client', policy: { access: 'admin' } }), 'token')
   }
 
   /** Which life of its objects a share is in. */

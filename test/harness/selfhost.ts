@@ -178,7 +178,10 @@ export async function createShare(relay: Relay, body: JsonObject = {}): Promise<
 
 /** Another token of a share. */
 export async function createToken(share: Share, kind: 'client' | 'agent'): Promise<string> {
-  const response = await share.relay.api('POST', `shares/${share.id}/tokens`, { kind })
+  const response = await share.relay.api('POST', `shares/${share.id}/tokens`, {
+    kind,
+    ...(kind === 'agent' ? {} : { policy: { access: 'admin' } }),
+  })
   if (response.status !== 201) throw new Error(`createToken: ${response.status} ${await response.text()}`)
   return textField(asObject(await response.json()), 'token')
 }

@@ -1,7 +1,8 @@
 /** The relay's list of shares in the real runtime: pages, bounds, and what no object may be made for. */
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { MAX_REGISTRY_BYTES } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { askAsOwner, createShare, ORIGIN } from './harness/relay.ts'
 import { DEPLOYER, type NewLink } from '../../worker/contract/registry-rpc.ts'
@@ -10,6 +11,8 @@ import { ShareTable } from '../../worker/registry/shares.ts'
 
 const YEAR_MS = 365 * 24 * 60 * 60_000
 const OLD_MS = 31 * 24 * 60 * 60_000
+
+const OWNER = { id: 'o', name: 'n', createdAtMs: 1, expiresAtMs: Date.now() + YEAR_MS, hash: new Uint8Array(32) }
 
 function share(id: string, createdAtMs: number, expiresAtMs = Date.now() + YEAR_MS) {
   return { id, name: 'n', createdAtMs, expiresAtMs }
@@ -146,22 +149,15 @@ test('addLink() keeps a thousand that have not ended, and of the others the late
     await registry.changeLink('s', 'l7', { isRevoked: true })
     await registry.changeLink('s', 'l8', { expiresAtMs: Date.now() })
     const taken = [registry.addLink('s', link('one')), registry.addLink('s', link('two')), registry.addLink('s', link('three'))]
-    return [
-      full,
-      taken.map((one) => one !== false),
-      registry.linkTrust('s', 'l7'),
-      registry.linkTrust('s', 'l8'),
-      registry.links('s').length,
-    ]
+    return [full, taken.map((one) => typeof one), registry.linkTrust('s', 'l7'), registry.linkTrust('s', 'l8'), registry.links('s').length]
   })
-  expect(told).toEqual([false, [true, true, false], undefined, undefined, 1000])
+  expect(told).toEqual(['full', ['object', 'object', 'string'], undefined, undefined, 1000])
 })
 
 test('removeOwner() pauses an owner’s shares and gives them to the deployer, of many the rest by alarm', async () => {
   const stub = env.REGISTRY.getByName('departed')
-  const owner = { id: 'o', name: 'n', createdAtMs: 1, expiresAtMs: Date.now() + YEAR_MS, hash: new Uint8Array(32) }
   await runInDurableObject(stub, async (registry: RegistryObject) => {
-    registry.addOwner(owner)
+    registry.addOwner(OWNER)
     registry.addShare(DEPLOYER, share('own', 1), undefined, [])
     for (let at = 0; at < 450; at++) registry.addShare('o', share(`s${at}`, at), undefined, [])
     expect(await registry.removeOwner('o')).toBe(true)
@@ -181,6 +177,35 @@ test('removeOwner() pauses an owner’s shares and gives them to the deployer, o
       { isPaused: false, version: 1 },
     ])
   })
+})
+
+test('addShare() takes ten thousand shares of one owner, as they come and go, and any number of the deployer’s', async () => {
+  verifies('promise.10.own-first')
+  const told = await inRegistry('owner shares', async (registry, sql) => {
+    for (const id of ['o', 'p']) registry.addOwner({ ...OWNER, id, hash: new Uint8Array(32).fill(id.charCodeAt(0)) })
+    registry.addShare('o', share('s1', 1), undefined, [])
+    registry.addShare('o', share('s2', 1), undefined, [])
+    sql.exec("UPDATE owner_share_count SET count = count + 9998 WHERE owner = 'o'")
+    const full = registry.addShare('o', share('s3', 1), undefined, [])
+    const others = ['p', DEPLOYER].map((owner) => registry.addShare(owner, share(`of ${owner}`, 1), undefined, []))
+    await registry.endShare('s1')
+    const again = registry.addShare('o', share('s3', 1), undefined, [])
+    await registry.removeOwner('o')
+    return { full, others, again, left: sql.exec('SELECT owner, count FROM owner_share_count').toArray() }
+  })
+  expect(told).toEqual({ full: 'owner_full', others: ['added', 'added'], again: 'added', left: [{ owner: 'p', count: 1 }] })
+})
+
+test('addShare() and addLink() take nothing when the registry is as large as it may be', async () => {
+  verifies('promise.10.memory')
+  const told = await inRegistry('large', (registry, sql) => {
+    registry.addShare(DEPLOYER, share('s', 1), undefined, [])
+    vi.spyOn(sql, 'databaseSize', 'get').mockReturnValue(MAX_REGISTRY_BYTES)
+    const refused = [registry.addShare(DEPLOYER, share('t', 1), undefined, []), registry.addLink('s', link('a'))]
+    vi.restoreAllMocks()
+    return [refused, typeof registry.addLink('s', link('a'))]
+  })
+  expect(told).toEqual([['no_room', 'no_room'], 'object'])
 })
 
 test('addOwner() takes a thousand, and findOwner() none that has expired or was removed', async () => {

@@ -43,8 +43,9 @@ async function createLink(c: ApiContext): Promise<Response> {
   const expiresAtMs = createdAtMs + lifeS * SECOND_MS
   const { id, ceilingMs, secret } = await mintCredential(c, kind.value, share.id, createdAtMs)
   const link = await registryOf(c).addLink(share.id, { id, kind: kind.value, name, createdAtMs, expiresAtMs, ceilingMs, ...policy })
-  if (link === undefined) return problemResponse('SHARE_NOT_FOUND')
-  if (link === false) return problemResponse('TOKEN_LIMIT_REACHED')
+  if (link === 'no_share') return problemResponse('SHARE_NOT_FOUND')
+  if (link === 'no_room') return problemResponse('RELAY_FULL')
+  if (link === 'full') return problemResponse('TOKEN_LIMIT_REACHED')
   return answer(c, 201, { ...linkFacts(share, link), ...(kind.value === 'key' ? { share_url: secret } : { token: secret }) })
 }
 

@@ -6,7 +6,7 @@ import { JURISDICTIONS, mintShareId, SHARE_ID_RANDOM_BYTES } from '../access/sha
 import { askLanes } from '../carry/lane-orders.ts'
 import { hasJurisdiction } from '../carry/share-stub.ts'
 import { LOCATIONS } from '../contract/locations.ts'
-import type { NewLink, ShareChange } from '../contract/registry-rpc.ts'
+import type { NewLink, ShareAddition, ShareChange } from '../contract/registry-rpc.ts'
 import type { LinkKind } from '../contract/trust-rpc.ts'
 import { LANE_COUNTS } from '../lanes.ts'
 import { problemResponse } from '../problem.ts'
@@ -59,11 +59,23 @@ async function createShare(c: ApiContext): Promise<Response> {
   const settings = { id, name, createdAtMs, expiresAtMs }
   const { links, shown } = await ownCredentials(c, id, createdAtMs)
   const outcome = await registryOf(c).addShare(c.var.owner.id, settings, location, links)
-  if (outcome === 'full') return problemResponse('SHARE_LIMIT_REACHED')
-  if (outcome === 'no_owner') return problemResponse('OWNER_KEY_NEEDED', 'This owner was removed.')
+  if (outcome !== 'added') return refuseShare(outcome)
   // Its objects come to be when they are first asked for, and where; but where they shall be is told them now.
   if (location !== undefined) await askLanes(c.env, id, { op: 'describe' }, { location })
   return answer(c, 201, { ...shareFacts(c, { ...settings, location, isEnding: false }), ...shown })
+}
+
+function refuseShare(outcome: Exclude<ShareAddition, 'added'>): Response {
+  switch (outcome) {
+    case 'full':
+      return problemResponse('SHARE_LIMIT_REACHED')
+    case 'owner_full':
+      return problemResponse('OWNER_SHARE_LIMIT_REACHED')
+    case 'no_room':
+      return problemResponse('RELAY_FULL')
+    case 'no_owner':
+      return problemResponse('OWNER_KEY_NEEDED', 'This owner was removed.')
+  }
 }
 
 /** The credentials that come with a share: they are its owner's own, and may do everything. */

@@ -6,6 +6,7 @@ import type {
   Adoption,
   Changed,
   ClaimOutcome,
+  LinkAddition,
   LinkChange,
   LinkRecord,
   NewLink,
@@ -13,6 +14,7 @@ import type {
   OwnerRecord,
   OwnerVerdict,
   RelaySecrets,
+  ShareAddition,
   ShareChange,
   ShareRecord,
 } from './registry-rpc.ts'
@@ -83,8 +85,8 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   owners(): OwnerRecord[]
   /** Removes an owner: its token is void at once, its shares are paused and pass to the deployer. `false` without that owner. */
   removeOwner(id: string): Promise<boolean>
-  /** Adds an owner's share and the links that come with it, if that owner is still there and the list has room. */
-  addShare(owner: string, settings: ShareSettings, location: Location | undefined, links: readonly NewLink[]): 'added' | 'full' | 'no_owner'
+  /** Adds an owner's share and the links that come with it. */
+  addShare(owner: string, settings: ShareSettings, location: Location | undefined, links: readonly NewLink[]): ShareAddition
   /** For a new object: the share that it belongs to, and what its owner has decided; undefined when it was deleted, ended long ago, or never was. */
   adopt(id: string): Adoption | undefined
   /** Ends a share: no new object of it is made, those that there are hear of it, and then the list forgets it. Undefined for a share that is not in the list. */
@@ -97,8 +99,8 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   shareTrust(id: string): ShareTrust | undefined
   /** The same for one of its links; undefined for one that was never made, or that ended long ago. */
   linkTrust(share: string, id: string): LinkTrust | undefined
-  /** Adds a link; `false` when its share has as many as it may have, undefined without that share. */
-  addLink(share: string, link: NewLink): LinkRecord | false | undefined
+  /** Adds a link to a share. */
+  addLink(share: string, link: NewLink): LinkAddition
   /** The links of a share that are not revoked, oldest first. */
   links(share: string): LinkRecord[]
   /** Changes or revokes a link, and tells the lanes. Undefined for one that is revoked, or was never made. */

@@ -58,6 +58,15 @@ export interface NewLink extends Pick<LinkTrust, 'id' | 'kind' | 'expiresAtMs' |
 /** A link in the list of its share. */
 export interface LinkRecord extends NewLink, LinkTrust {}
 
+/**
+ * What came of making a share: the relay keeps no more (`full`), nor for this owner (`owner_full`), has no room left (`no_room`), or
+ * the owner was removed meanwhile.
+ */
+export type ShareAddition = 'added' | 'full' | 'owner_full' | 'no_room' | 'no_owner'
+
+/** What came of making a link: its share has as many as it may have (`full`), the relay has no room left, or the share is gone. */
+export type LinkAddition = LinkRecord | 'full' | 'no_room' | 'no_share'
+
 /** What an owner changes of a share; what is absent stays. */
 export interface ShareChange {
   readonly name?: string

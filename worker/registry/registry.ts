@@ -2,13 +2,14 @@
 import { DurableObject } from 'cloudflare:workers'
 import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
 import type { Env } from '../env.ts'
-import { LANE_ORDER_MS, MAX_PASSED_SHARES } from '../limits.ts'
+import { LANE_ORDER_MS, MAX_PASSED_SHARES, MAX_REGISTRY_BYTES } from '../limits.ts'
 import type { Location } from '../contract/locations.ts'
 import {
   type Adoption,
   type Changed,
   type ClaimOutcome,
   DEPLOYER,
+  type LinkAddition,
   type LinkChange,
   type LinkRecord,
   type NewLink,
@@ -16,6 +17,7 @@ import {
   type OwnerRecord,
   type OwnerVerdict,
   type RelaySecrets,
+  type ShareAddition,
   type ShareChange,
   type ShareRecord,
 } from '../contract/registry-rpc.ts'
@@ -76,17 +78,14 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     return true
   }
 
-  addShare(
-    owner: string,
-    settings: ShareSettings,
-    location: Location | undefined,
-    links: readonly NewLink[],
-  ): 'added' | 'full' | 'no_owner' {
+  addShare(owner: string, settings: ShareSettings, location: Location | undefined, links: readonly NewLink[]): ShareAddition {
     if (owner !== DEPLOYER && !this.#owners.has(owner)) return 'no_owner'
     for (const id of this.#shares.longExpired()) this.#forget(id)
-    if (!this.#shares.add(owner, settings, location)) return 'full'
+    if (!this.#hasRoom()) return 'no_room'
+    const added = this.#shares.add(owner, settings, location)
+    if (added !== 'added') return added
     for (const link of links) this.#links.add(settings.id, link, FIRST_VERSION)
-    return 'added'
+    return added
   }
 
   adopt(id: string): Adoption | undefined {
@@ -144,11 +143,12 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     return link === undefined ? undefined : trustOf(link)
   }
 
-  addLink(share: string, link: NewLink): LinkRecord | false | undefined {
-    if (this.#living(share) === undefined) return undefined
-    if (!this.#links.hasRoom(share, link.createdAtMs)) return false
+  addLink(share: string, link: NewLink): LinkAddition {
+    if (this.#living(share) === undefined) return 'no_share'
+    if (!this.#hasRoom()) return 'no_room'
+    if (!this.#links.hasRoom(share, link.createdAtMs)) return 'full'
     this.#links.add(share, link, this.#shares.countChange(share))
-    return this.#links.get(share, link.id)
+    return this.#links.get(share, link.id) ?? 'no_share'
   }
 
   links(share: string): LinkRecord[] {
@@ -222,6 +222,10 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   #living(id: string): KeptShare | undefined {
     const record = this.#shares.get(id)
     return record?.isEnding === true ? undefined : record
+  }
+
+  #hasRoom(): boolean {
+    return this.ctx.storage.sql.databaseSize < MAX_REGISTRY_BYTES
   }
 
   #forget(id: string): void {

@@ -1,6 +1,7 @@
 /** The list of the relay's shares, with what their owners have decided for them. Synchronous, so that each step is whole. */
 import { type Location, LOCATIONS } from '../contract/locations.ts'
-import { DEPLOYER, type ShareChange, type ShareRecord } from '../contract/registry-rpc.ts'
+import { DEPLOYER, type ShareAddition, type ShareChange, type ShareRecord } from '../contract/registry-rpc.ts'
+import { MAX_SHARES_OF_OWNER } from '../limits.ts'
 import type { ShareSettings } from '../contract/share-rpc.ts'
 
 /** About 250 MB of rows with their indexes, of the 10 GB that an object may have. */
@@ -59,6 +60,7 @@ export class ShareTable {
       CREATE INDEX IF NOT EXISTS shares_by_expiry ON shares (expires_at_ms);
       CREATE TABLE IF NOT EXISTS share_count (one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL);
       INSERT OR IGNORE INTO share_count VALUES (1, 0);
+      CREATE TABLE IF NOT EXISTS owner_share_count (owner TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
     `)
     const known = new Set(
       sql
@@ -71,11 +73,16 @@ export class ShareTable {
     sql.exec('CREATE INDEX IF NOT EXISTS shares_by_owner ON shares (owner, created_at_ms DESC, id)')
   }
 
-  /** Adds a share; `false` when the list is full. */
-  add(owner: string, { id, name, createdAtMs, expiresAtMs }: ShareSettings, location: Location | undefined): boolean {
+  /** Adds a share, if the list has room for it and its owner may have one more. */
+  add(
+    owner: string,
+    { id, name, createdAtMs, expiresAtMs }: ShareSettings,
+    location: Location | undefined,
+  ): Exclude<ShareAddition, 'no_owner' | 'no_room'> {
     // Counted as they come and go: a count of rows reads them all.
     const { count } = this.#sql.exec<{ count: number }>('SELECT count FROM share_count').one()
-    if (count >= MAX_SHARES) return false
+    if (count >= MAX_SHARES) return 'full'
+    if (owner !== DEPLOYER && !this.#countFor(owner)) return 'owner_full'
     this.#sql.exec(
       'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, made, ending) VALUES (?, ?, ?, ?, ?, ?, 0, 0)',
       owner,
@@ -86,7 +93,7 @@ export class ShareTable {
       location ?? null,
     )
     this.#sql.exec('UPDATE share_count SET count = count + 1')
-    return true
+    return 'added'
   }
 
   /** A share that is there, or ended not long ago. */
@@ -143,7 +150,9 @@ export class ShareTable {
       to,
       most,
     )
-    return passed.toArray().map(recordOf)
+    const records = passed.toArray().map(recordOf)
+    if (records.length < most) this.#sql.exec('DELETE FROM owner_share_count WHERE owner = ?', from)
+    return records
   }
 
   /** Counts a change of what is decided for a share or one of its links. */
@@ -171,8 +180,20 @@ export class ShareTable {
   }
 
   remove(id: string): void {
-    const gone = this.#sql.exec('DELETE FROM shares WHERE id = ? RETURNING id', id).toArray().length
-    if (gone > 0) this.#sql.exec('UPDATE share_count SET count = count - 1')
+    const [gone] = this.#sql.exec<{ owner: string }>('DELETE FROM shares WHERE id = ? RETURNING owner', id).toArray()
+    if (gone === undefined) return
+    this.#sql.exec('UPDATE share_count SET count = count - 1')
+    this.#sql.exec('UPDATE owner_share_count SET count = count - 1 WHERE owner = ?', gone.owner)
+  }
+
+  /** Counts one more share for an owner; `false` when there are as many as one may have. */
+  #countFor(owner: string): boolean {
+    this.#sql.exec('INSERT OR IGNORE INTO owner_share_count VALUES (?, 0)', owner)
+    return (
+      this.#sql
+        .exec('UPDATE owner_share_count SET count = count + 1 WHERE owner = ? AND count < ? RETURNING 1', owner, MAX_SHARES_OF_OWNER)
+        .toArray().length > 0
+    )
   }
 }
 
