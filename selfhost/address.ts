@@ -22,29 +22,44 @@ export function localOrigin(host: string, port: number): string {
 /** Pause between two looks at a port: no event tells when it becomes free. */
 const PORT_POLL_MS = 100
 
-/**
- * The port to listen on. One that was asked for is taken or refused; the last one used, or else the usual one, is
- * taken when it is free, and else any free one. `waitMs` is how long it may take to become free: what a killed run has
- * left behind ends by itself.
- *
- * @throws {Error} when the port that was asked for is in use.
- */
-export async function choosePort(host: string, asked: number | undefined, last: number | undefined, waitMs = 0): Promise<number> {
-  if (asked === 0) return 0
-  const port = asked ?? last ?? DEFAULT_PORT
-  for (let waitedMs = 0; ; waitedMs += PORT_POLL_MS) {
-    if (await isFree(host, port)) return port
-    if (waitedMs >= waitMs) break
-    await delay(PORT_POLL_MS)
-  }
-  if (asked === undefined) return 0
-  throw new Error(`cannot listen on ${toAddress(host, port)}; it is in use or not allowed, so choose another --port or --host`)
+export interface ChosenPort {
+  /** 0 is any free one. */
+  readonly port: number
+  /** The port that was to be taken, and is in use: `port` stands in for it. */
+  readonly inPlaceOf?: number
 }
 
-function isFree(host: string, port: number): Promise<boolean> {
+export interface PortWish {
+  readonly host: string
+  /** The port that was asked for; 0 is any free one. */
+  readonly asked: number | undefined
+  /** The last one used; it, or else the usual one, is taken when none is asked for. */
+  readonly last: number | undefined
+  /** How long it may take to become free: what a killed run has left behind ends by itself. */
+  readonly waitMs: number
+}
+
+/**
+ * The port to listen on, or any free one when it is in use.
+ *
+ * @throws {Error} when it is not allowed, or the address is none of this machine.
+ */
+export async function choosePort({ host, asked, last, waitMs }: PortWish): Promise<ChosenPort> {
+  const port = asked ?? last ?? DEFAULT_PORT
+  for (let waitedMs = 0; ; waitedMs += PORT_POLL_MS) {
+    const fault = await tryPort(host, port)
+    if (fault === undefined) return { port }
+    if (fault !== 'EADDRINUSE') throw new Error(`cannot listen on ${toAddress(host, port)} (${fault}): choose another --port or --host`)
+    if (waitedMs >= waitMs) return { port: 0, inPlaceOf: port }
+    await delay(PORT_POLL_MS)
+  }
+}
+
+/** The code of the error with which listening fails, if it does. */
+function tryPort(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const probe = createServer()
-    probe.once('error', () => resolve(false))
-    probe.listen({ host: host === '*' ? '0.0.0.0' : host, port, exclusive: true }, () => probe.close(() => resolve(true)))
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    probe.listen({ host: host === '*' ? '0.0.0.0' : host, port, exclusive: true }, () => probe.close(() => resolve(undefined)))
   })
 }

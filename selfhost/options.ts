@@ -56,7 +56,8 @@ export function usage(): string {
 Runs the relay on this machine and shares the MCP server that the command starts
 (without one: the sample server @modelcontextprotocol/server-everything).
 
-  --port N          port to listen on; 0 takes a free one (default: the last one used, else 8787)
+  --port N          port to listen on; 0 takes a free one (default: the last one used, else 8787, or another for one run when
+                    that is in use)
   --host HOST       address to listen on (default: 127.0.0.1, which only this machine reaches)
   --public-url URL  origin under which clients reach the relay, when a proxy stands before it
   --data DIR        folder for keys, share and storage (default: one per checkout below ~/.local/state/mcp-edge)

@@ -1,5 +1,7 @@
 /** The texts that `npm start` prints for a person. No I/O. */
+import { localOrigin } from './address.ts'
 import { parseObject } from './json.ts'
+import type { PortHolder } from './port-holder.ts'
 
 export interface ShareReport {
   readonly shareUrl: string
@@ -8,10 +10,13 @@ export interface ShareReport {
   readonly dataDir: string
   /** The server was seen to fail at its start. */
   readonly serverFails: boolean
+  /** The port that the next start tries, where this one was taken for a single run. */
+  readonly usualPort?: number | undefined
 }
 
 /** The text for a share that is up: its URL in a box, a request to try, where the data lies, how to stop. */
 export function describeShare(report: ShareReport): string {
+  const next = report.usualPort === undefined ? '' : `, on port ${report.usualPort} if that is free`
   const body =
     '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}'
   return `${box(['Share URL (whoever has it can use the server):', report.shareUrl])}
@@ -19,7 +24,7 @@ export function describeShare(report: ShareReport): string {
 Sharing:  ${report.server}
 ${report.serverFails ? 'Problem:  the server ends when it is started, so every call fails. Why stands above; mend it, and start again.\n' : ''}Try it:   curl -s '${report.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
 Data:     ${report.dataDir} (owner key, share, storage; keep it private)
-Stop:     Ctrl-C (the next start has the same share URL, whatever it shares then)
+Stop:     Ctrl-C (the next start has the same share URL${next}, whatever it shares then)
 `
 }
 
@@ -35,6 +40,26 @@ ${isOpen ? 'Claim:' : 'Share:'}    ${next}
 Data:     ${dataDir} (keep it private)
 Stop:     Ctrl-C
 `
+}
+
+export interface BusyPort {
+  readonly host: string
+  /** The port that is in use. */
+  readonly port: number
+  readonly holder: PortHolder
+}
+
+/** That a port is in use, by whom, and what was taken for this run, or else that nothing was. */
+export function describeBusyPort({ host, port, holder }: BusyPort, taken?: number): string {
+  const who = holder.program === undefined ? (holder.isRelay ? '' : ' by another program') : ` by ${holder.program} (process ${holder.pid})`
+  const relay = holder.isRelay
+    ? ` An mcp-edge relay listens there. To share a server through that one instead, run only the agent, with an agent_token of it: node_modules/.bin/node agent/cli.ts --relay ${localOrigin(host, port)} -- command (docs/agent.md).`
+    : ''
+  const now =
+    taken === undefined
+      ? ': end that program, or choose another with --port.'
+      : `. This run listens on port ${taken} instead, which its URLs have; the next start tries ${port} again. Choose one that stays with --port.`
+  return `port ${port} is in use${who}${now}${relay}`
 }
 
 /** A line of the agent's log, which is JSON, in words. */

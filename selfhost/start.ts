@@ -4,12 +4,13 @@ import { delimiter, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AgentExit, EXIT } from '../agent/exit.ts'
 import { startGuard } from '../agent/server/guard.ts'
-import { choosePort, isLoopbackHost, localOrigin, toAddress } from './address.ts'
+import { type ChosenPort, choosePort, isLoopbackHost, localOrigin, toAddress } from './address.ts'
 import { readAgentOptions, type RunningAgent, startAgent } from './agent.ts'
 import { bundleWorker } from './build-worker.ts'
 import { readWranglerToml, toWorkerdConfig } from './config.ts'
 import { type Options, readOptions, usage, UsageError } from './options.ts'
-import { describeAgentLine, describeRelay, describeShare, isNoise } from './report.ts'
+import { findPortHolder } from './port-holder.ts'
+import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNoise } from './report.ts'
 import { ensureShare } from './share.ts'
 import { defaultStateDir, openState, type State, type StateFolder } from './state.ts'
 import { userEnvironment } from './user-environment.ts'
@@ -51,12 +52,16 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   lifetime.defer(guard.end)
   const kept = await folder.read()
   const state = { ...kept, ownerKey: process.env['OWNER_KEY'] || kept.ownerKey }
-  const relay = await startRelay(options, folder, state, guard.add, (line) => showsAll && write(line))
+  const chosen = await takePort(options, kept, folder)
+  const relay = await startRelay(options, chosen.port, folder, state, guard.add, (line) => showsAll && write(line))
   lifetime.defer(relay.stop)
+  if (chosen.inPlaceOf !== undefined) write(`mcp-edge: ${await describeBusy(options.host, chosen.inPlaceOf, relay.port)}`)
   signal.throwIfAborted()
   const local = localOrigin(options.host, relay.port)
   const origin = options.publicUrl === undefined ? local : new URL(options.publicUrl).origin
-  await folder.write({ ...kept, port: relay.port })
+  // What one run has to do with is not kept: once the port is free again, URLs that were handed out hold again.
+  const lasting = chosen.inPlaceOf === undefined ? { ...kept, port: relay.port } : kept
+  await folder.write(lasting)
   if (options.relayOnly) {
     const line = options.openClaim ? { relay: origin } : { relay: origin, owner_token: state.ownerKey }
     say(options, line, describeRelay(origin, dataDir, options.openClaim))
@@ -70,28 +75,41 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     { name: 'npm start', lanes: options.lanes },
     AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]),
   )
-  await folder.write({ ...kept, port: relay.port, share })
+  await folder.write({ ...lasting, share })
   const agent = startAgent({ ...agentOptions, relay: local, token: share.agentToken, guard, write: log })
   lifetime.defer(agent.stop)
   await becomeReady(agent, signal)
   const shareUrl = `${origin}${share.sharePath}`
   const urls = { share_url: shareUrl, url: shareUrl, sse_url: shareUrl.replace(/\/mcp$/, '/sse') }
   const tokens = { client_token: share.clientToken, agent_token: share.agentToken, owner_token: state.ownerKey }
-  const report = { shareUrl, server, dataDir, serverFails: agent.serverFails() }
+  const report = { shareUrl, server, dataDir, serverFails: agent.serverFails(), usualPort: chosen.inPlaceOf }
   say(options, { relay: origin, share: share.share, ...urls, ...tokens }, describeShare(report))
   isReady = true
   await watch(signal, relay, agent)
 }
 
+/** @throws {Error} that says who is in the way, when no other port will do. */
+async function takePort({ host, port: asked, publicUrl }: Options, { port: last }: State, { wasKilled }: StateFolder): Promise<ChosenPort> {
+  const chosen = await choosePort({ host, asked, last, waitMs: wasKilled ? FORMER_RUN_MS : 0 })
+  // A proxy that stands before the relay knows one port of it.
+  const mayReplace = asked === undefined && publicUrl === undefined
+  if (chosen.inPlaceOf !== undefined && !mayReplace) throw new Error(await describeBusy(host, chosen.inPlaceOf))
+  return chosen
+}
+
+async function describeBusy(host: string, port: number, taken?: number): Promise<string> {
+  return describeBusyPort({ host, port, holder: await findPortHolder(host, port) }, taken)
+}
+
 async function startRelay(
   options: Options,
+  port: number,
   folder: StateFolder,
   state: State,
   onProcess: (pid: number) => void,
   output: (line: string) => void,
 ): Promise<RunningRelay> {
   const config = readWranglerToml(await readFile(join(ROOT, 'wrangler.toml'), 'utf8'))
-  const port = await choosePort(options.host, options.port, state.port, folder.wasKilled ? FORMER_RUN_MS : 0)
   const variables = {
     ...Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []))),
     // The listening host stays allowed: this process and the agent reach the relay by it.

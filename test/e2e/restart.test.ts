@@ -90,6 +90,36 @@ test('npm start keeps its share URL when it starts right after it was killed', a
   expect(second.line).toEqual(first.line)
 }, 120_000)
 
+test('npm start says who has its port, takes another for one run, and goes back to its own', async () => {
+  verifies('promise.4.id-lives')
+  const [folder, foreignFolder] = [stack.use(await StateFolder.create()), stack.use(await StateFolder.create())]
+  const args = ['--data', folder.path, '--', ...fixture('echo')]
+  const first = await Selfhost.start(['--port', '0', ...args])
+  stack.use(first)
+  const { port } = new URL(first.line.relay)
+  await first.program.stop('SIGTERM')
+
+  const foreign = await Selfhost.start(['--relay-only', '--port', port, '--data', foreignFolder.path])
+  stack.use(foreign)
+  const second = await Selfhost.start(args)
+  stack.use(second)
+  const taken = new URL(second.line.relay).port
+  expect(taken).not.toBe(port)
+  const told = await second.program.stderr.find((line) => (line.includes('is in use') ? line : undefined), 'that the port is in use')
+  expect(told).toMatch(
+    new RegExp(`^mcp-edge: port ${port} is in use .*listens on port ${taken} instead.*--port.*--relay ${first.line.relay} `),
+  )
+  expect(new URL(second.line.shareUrl).pathname).toBe(new URL(first.line.shareUrl).pathname)
+  await second.program.stop('SIGTERM')
+
+  await expect(Selfhost.start(['--port', port, ...args])).rejects.toThrow(`port ${port} is in use`)
+  await expect(Selfhost.start(['--public-url', 'https://mcp.example.com', ...args])).rejects.toThrow(`port ${port} is in use`)
+  await foreign.program.stop('SIGTERM')
+  const third = await Selfhost.start(args)
+  stack.use(third)
+  expect(third.line).toEqual(first.line)
+}, 120_000)
+
 test('npm start says at once that a server fails, and takes the options of the agent', async () => {
   verifies('promise.8.failing-start')
   const folder = stack.use(await StateFolder.create())

@@ -14,29 +14,38 @@ function isAddressInfo(address: AddressInfo | string | null): address is Address
   return typeof address === 'object' && address !== null
 }
 
-test('choosePort() takes the last port while it is free, and any other when it is not', async () => {
+const wish = { host: '127.0.0.1', asked: undefined, last: undefined, waitMs: 0 }
+
+test('choosePort() takes the last port while it is free, and when it is not any other, naming it', async () => {
   const { port, free } = await occupy()
-  expect(await choosePort('127.0.0.1', undefined, port)).toBe(0)
+  expect(await choosePort({ ...wish, last: port })).toEqual({ port: 0, inPlaceOf: port })
   await free()
-  expect(await choosePort('127.0.0.1', undefined, port)).toBe(port)
+  expect(await choosePort({ ...wish, last: port })).toEqual({ port })
 })
 
-test('choosePort() refuses a port in use that was asked for', async () => {
+test('choosePort() takes the port that was asked for before the last one', async () => {
   const { port, free } = await occupy()
-  await expect(choosePort('127.0.0.1', port, undefined)).rejects.toThrow(/choose another --port/)
+  expect(await choosePort({ ...wish, asked: port, last: 1 })).toEqual({ port: 0, inPlaceOf: port })
   await free()
+  expect(await choosePort({ ...wish, asked: port, last: 1 })).toEqual({ port })
 })
 
 test('choosePort() waits for a port that becomes free, as long as it may', async () => {
   const { port, free } = await occupy()
-  expect(await choosePort('127.0.0.1', undefined, port, 1)).toBe(0)
-  const chosen = choosePort('127.0.0.1', undefined, port, 60_000)
+  expect(await choosePort({ ...wish, last: port, waitMs: 1 })).toEqual({ port: 0, inPlaceOf: port })
+  const chosen = choosePort({ ...wish, last: port, waitMs: 60_000 })
   await free()
-  expect(await chosen).toBe(port)
+  expect(await chosen).toEqual({ port })
 })
 
 test('choosePort() leaves port 0 to workerd', async () => {
-  expect(await choosePort('127.0.0.1', 0, 8787)).toBe(0)
+  expect(await choosePort({ ...wish, asked: 0, last: 8787 })).toEqual({ port: 0 })
+})
+
+test('choosePort() refuses an address that is none of this machine, and takes no other port for it', async () => {
+  await expect(choosePort({ ...wish, host: '203.0.113.1' })).rejects.toThrow(
+    'cannot listen on 203.0.113.1:8787 (EADDRNOTAVAIL): choose another --port or --host',
+  )
 })
 
 test.each([

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { describeAgentLine, describeRelay, describeShare, isNoise } from '../../../selfhost/report.ts'
+import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNoise } from '../../../selfhost/report.ts'
 import { verifies } from '../../requirements/verifies.ts'
 
 const URL = 'http://127.0.0.1:1/s/x/k/y/mcp'
@@ -18,12 +18,40 @@ test('describeShare() has a request to try, whose body is an initialize', () => 
   expect(JSON.parse(body)).toMatchObject({ method: 'initialize', params: { protocolVersion: '2025-11-25' } })
 })
 
+test('describeShare() promises the same URL, and with a port that was taken for one run the usual port', () => {
+  const report = { shareUrl: URL, server: 's', dataDir: '/data', serverFails: false }
+  expect(describeShare(report)).toContain('the next start has the same share URL, whatever')
+  expect(describeShare({ ...report, usualPort: 8787 })).toContain('the same share URL, on port 8787 if that is free, whatever')
+})
+
 test('describeRelay() says how to claim an open relay, and how to make a share on one that has an owner', () => {
   expect(describeRelay('http://r', '/data', true)).toContain('curl -X POST http://r/api/claim')
   const owned = describeRelay('http://r', '/data', false)
   expect(owned).toContain('curl -X POST http://r/api/shares')
   expect(owned).toContain('/data/state.json')
   expect(owned).not.toContain('claim')
+})
+
+const holder = { program: 'python3', pid: 12, isRelay: false }
+
+test('describeBusyPort() names the program, what was taken for this run, and how to choose', () => {
+  const text = describeBusyPort({ host: '127.0.0.1', port: 8787, holder }, 4000)
+  expect(text).toBe(
+    'port 8787 is in use by python3 (process 12). This run listens on port 4000 instead, which its URLs have; the next start tries 8787 again. Choose one that stays with --port.',
+  )
+})
+
+test('describeBusyPort() says what to do where nothing was taken, and hides nothing where the program is not known', () => {
+  const unknown = { isRelay: false }
+  expect(describeBusyPort({ host: '::1', port: 1, holder: unknown })).toBe(
+    'port 1 is in use by another program: end that program, or choose another with --port.',
+  )
+})
+
+test('describeBusyPort() says of a relay how a server is shared through it', () => {
+  expect(describeBusyPort({ host: '0.0.0.0', port: 8787, holder: { ...holder, isRelay: true } }, 4000)).toMatch(
+    /An mcp-edge relay listens there.*--relay http:\/\/127\.0\.0\.1:8787 -- command/,
+  )
 })
 
 test.each([
