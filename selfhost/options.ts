@@ -2,7 +2,9 @@
 import { parseArgs } from 'node:util'
 import { agentCommand } from '../agent/config/options.ts'
 import { MAX_LANES } from '../protocol/limits.ts'
+import type { Variables } from '../agent/config/environment.ts'
 import { divideArguments } from './arguments.ts'
+import { readNpmOptions } from './npm-options.ts'
 
 export interface Options {
   /** Port asked for; 0 is any free one, `undefined` the last one used. */
@@ -62,7 +64,8 @@ Runs the relay on this machine and shares the MCP server that the command starts
   --public-url URL  origin under which clients reach the relay, when a proxy stands before it
   --data DIR        folder for keys, share and storage (default: one per checkout below ~/.local/state/mcp-edge)
   --lanes N         objects that carry the share, a power of two up to 64 (default: 1); a share keeps its number for ever
-  --json            print one JSON line when ready, and nothing else, on stdout
+  --json            print one JSON line when ready, and nothing else, on stdout (npm prints lines of its own before it,
+                    but with npm start --silent -- --json)
   --verbose         print all that relay and agent log
   --relay-only      run just the relay, without a share and an agent
   --open-claim      give the relay no owner; it must be claimed (runs just the relay)
@@ -80,8 +83,19 @@ Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage, 130 a second signal.`
 /** A command line that cannot be understood; the message says why. */
 export class UsageError extends Error {}
 
-/** @throws {UsageError} */
-export function readOptions(args: readonly string[]): Options {
+/**
+ * `env` is that of the process, in which npm says what it took for its own.
+ *
+ * @throws {UsageError}
+ */
+export function readOptions(args: readonly string[], env: Variables = {}): Options {
+  const npm = readNpmOptions(
+    env,
+    [...OWN_NAMES, ...agentOptions()].map(({ name }) => name),
+  )
+  const [lost] = npm.lost
+  if (lost !== undefined)
+    throw new UsageError(`npm took --${lost} for an option of its own: put two dashes before the first, as in npm start -- --${lost} …`)
   const { own, agent, command } = divideArguments(args, OWN_NAMES, agentOptions())
   const values = parseOwn(own)
   const openClaim = values['open-claim'] ?? false
@@ -98,7 +112,7 @@ export function readOptions(args: readonly string[]): Options {
     data: values.data,
     publicUrl: values['public-url'],
     lanes: values.lanes === undefined ? undefined : readLanes(values.lanes),
-    json: values.json ?? false,
+    json: values.json ?? npm.isJson,
     openClaim,
     relayOnly,
     help: values.help ?? false,

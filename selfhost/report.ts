@@ -22,7 +22,9 @@ export function describeShare(report: ShareReport): string {
   return `${box(['Share URL (whoever has it can use the server):', report.shareUrl])}
 
 Sharing:  ${report.server}
-${report.serverFails ? 'Problem:  the server ends when it is started, so every call fails. Why stands above; mend it, and start again.\n' : ''}Try it:   curl -s '${report.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
+${report.serverFails ? 'Problem:  the server ends when it is started, so every call fails. Why stands above; mend it, and start again.\n' : ''}Try it:   npx -y @modelcontextprotocol/inspector --cli ${report.shareUrl} --method tools/list
+          (prints the tools), or with nothing but curl (prints HTTP 200, an mcp-session-id, and what the server says of itself):
+          curl -si '${report.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
 Data:     ${report.dataDir} (owner key, share, storage; keep it private)
 Stop:     Ctrl-C (the next start has the same share URL${next}, whatever it shares then)
 `

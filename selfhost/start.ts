@@ -182,14 +182,14 @@ async function main(): Promise<number> {
   }
   onParentGone(() => stop.abort())
   try {
-    const options = readOptions(process.argv.slice(2))
+    const options = readOptions(process.argv.slice(2), process.env)
     if (options.help) process.stdout.write(`${usage()}\n`)
     else await run(options, stop.signal)
     return 0
   } catch (error) {
     if (stop.signal.aborted) return 0
     process.stderr.write(`mcp-edge: ${describeError(error)}\n`)
-    if (error instanceof UsageError) process.stderr.write(`\n${usage()}\n`)
+    if (error instanceof UsageError) process.stderr.write('npm start -- --help lists the options.\n')
     return error instanceof UsageError || (error instanceof AgentExit && error.exit === EXIT.USAGE) ? 2 : 1
   }
 }

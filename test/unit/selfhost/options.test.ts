@@ -83,3 +83,19 @@ test('usage() has the options of npm start and those of the agent, but for the o
   expect(usage()).toMatch(/--public-url.*--relay-only.*--isolate.*--env <key\[=value\]>/s)
   expect(usage()).not.toMatch(/--token|--relay </)
 })
+
+const npm = { npm_lifecycle_event: 'start' }
+
+test.each([
+  ['port', { npm_config_port: 'true' }],
+  ['relay-only', { npm_config_relay_only: 'true' }],
+  ['env', { npm_config_env: 'A=B' }],
+])('readOptions() refuses --%s that npm took for its own, and says how it is meant', (name, env) => {
+  expect(() => readOptions(['9000'], { ...npm, ...env })).toThrow(UsageError)
+  expect(() => readOptions(['9000'], { ...npm, ...env })).toThrow(`npm start -- --${name} …`)
+})
+
+test('readOptions() takes --json of npm for its own, and nothing of npm when npm has not started it', () => {
+  expect(readOptions([], { ...npm, npm_config_json: 'true' })).toEqual(readOptions(['--json']))
+  expect(readOptions([], { npm_config_json: 'true', npm_config_port: '9000' })).toEqual(readOptions([]))
+})

@@ -13,7 +13,10 @@ test('describeShare() has the share URL in a box that fits, what is shared, and 
   expect(text).toMatch(/^Data: {5}\/data /m)
 })
 
-test('describeShare() has a request to try, whose body is an initialize', () => {
+test('describeShare() has requests to try: the inspector, and an initialize whose headers are shown', () => {
+  expect(describeShare({ shareUrl: URL, server: 's', dataDir: '/data', serverFails: false })).toMatch(
+    /inspector --cli http:\/\/127\.0\.0\.1:1\/s\/x\/k\/y\/mcp --method tools\/list\n.*\n.*curl -si /,
+  )
   const [, body = ''] = / -d '(.*)'/.exec(describeShare({ shareUrl: URL, server: 's', dataDir: '/data', serverFails: false })) ?? []
   expect(JSON.parse(body)).toMatchObject({ method: 'initialize', params: { protocolVersion: '2025-11-25' } })
 })

@@ -1,0 +1,12 @@
+/** Options that npm took for its own, since the two dashes before them were forgotten. No I/O. */
+import type { Variables } from '../agent/config/environment.ts'
+
+/**
+ * The arguments of `npm start` as they were meant. npm hands an option that stands before `--` to its scripts as a
+ * variable, without the word behind it. `json` is an option of npm itself, and means the same there.
+ */
+export function readNpmOptions(env: Variables, names: readonly string[]): { readonly isJson: boolean; readonly lost: readonly string[] } {
+  if (env['npm_lifecycle_event'] !== 'start') return { isJson: false, lost: [] }
+  const given = (name: string): string => env[`npm_config_${name.replaceAll('-', '_')}`] ?? ''
+  return { isJson: given('json') === 'true', lost: names.filter((name) => name !== 'json' && given(name) !== '') }
+}

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest'
+import { readNpmOptions } from '../../../selfhost/npm-options.ts'
+
+const NAMES = ['json', 'port', 'relay-only']
+
+test.each([
+  [{}, false, []],
+  [{ npm_lifecycle_event: 'start' }, false, []],
+  [{ npm_lifecycle_event: 'start', npm_config_json: 'true' }, true, []],
+  [
+    { npm_lifecycle_event: 'start', npm_config_port: 'true', npm_config_relay_only: '1', npm_config_cache: '/x' },
+    false,
+    ['port', 'relay-only'],
+  ],
+  [{ npm_lifecycle_event: 'test', npm_config_json: 'true', npm_config_port: '1' }, false, []],
+])('readNpmOptions() of %j', (env, isJson, lost) => {
+  expect(readNpmOptions(env, NAMES)).toEqual({ isJson, lost })
+})
