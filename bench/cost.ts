@@ -5,6 +5,7 @@ import { GRACE_MS } from '../protocol/limits.ts'
 import { asObject } from '../test/harness/json.ts'
 import { fixture } from '../test/harness/selfhost.ts'
 import { NODE, Program } from '../test/harness/program.ts'
+import { readHelpOnly } from '../test/harness/usage.ts'
 import { AWAY_WAIT_MS } from '../worker/limits.ts'
 import { usdPerMillion } from './cost-model.ts'
 import { machine, ownVersions } from './machine.ts'
@@ -221,6 +222,11 @@ async function measureCalls(relay: ProfiledRelay, meter: Meter): Promise<void> {
   await meter.measure(`${idle}, ${STREAMS} GET streams`, 1, () => delay(IDLE_MS))
   await meter.measure('first call after that', 1, () => client.call('echo', { text: 'awake' }))
 }
+
+readHelpOnly(`node bench/cost.ts
+
+Measures in workerd what each thing that a relay does asks of its platform: requests, messages, rows, time. It takes some minutes
+and has no options; docs/cost.md says what the figures mean.`)
 
 await using relay = await ProfiledRelay.start(METER)
 const meter = new Meter(relay)

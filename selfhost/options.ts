@@ -38,7 +38,7 @@ const OWN = {
   'open-claim': { type: 'boolean' },
   help: { type: 'boolean' },
 } as const
-const OWN_NAMES = Object.entries(OWN).map(([name, { type }]) => ({ name, takesValue: type === 'string' }))
+const OWN_NAMES = (Object.keys(OWN) as (keyof typeof OWN)[]).map((name) => ({ name, takesValue: OWN[name].type === 'string' }))
 
 /** Options of the agent that make no sense where relay and share are its own. */
 const NOT_TAKEN: readonly string[] = ['token', 'token-file', 'relay', 'version', 'help', 'json']
@@ -62,7 +62,7 @@ Runs the relay on this machine and shares the MCP server that the command starts
                     that is in use)
   --host HOST       address to listen on (default: 127.0.0.1, which only this machine reaches)
   --public-url URL  origin under which clients reach the relay, when a proxy stands before it
-  --data DIR        folder for keys, share and storage (default: one per checkout below ~/.local/state/mcp-edge)
+  --data DIR        folder for keys, share and storage, made if need be (default: one per checkout below ~/.local/state/mcp-edge)
   --lanes N         objects that carry the share, a power of two up to 64 (default: 1); a share keeps its number for ever
   --json            print one JSON line when ready, and nothing else, on stdout (npm prints lines of its own before it,
                     but with npm start --silent -- --json)
@@ -98,6 +98,8 @@ export function readOptions(args: readonly string[], env: Variables = {}): Optio
     throw new UsageError(`npm took --${lost} for an option of its own: put two dashes before the first, as in npm start -- --${lost} …`)
   const { own, agent, command } = divideArguments(args, OWN_NAMES, agentOptions())
   const values = parseOwn(own)
+  const empty = OWN_NAMES.find(({ name, takesValue }) => takesValue && values[name] === '')
+  if (empty !== undefined) throw new UsageError(`--${empty.name} is empty; perhaps the variable that it was to be taken from is not set`)
   const openClaim = values['open-claim'] ?? false
   const relayOnly = openClaim || (values['relay-only'] ?? false)
   if (relayOnly && command.length > 0) throw new UsageError('a command is of no use with --relay-only or --open-claim')

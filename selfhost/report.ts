@@ -8,6 +8,8 @@ export interface ShareReport {
   /** What is shared, in words. */
   readonly server: string
   readonly dataDir: string
+  /** When the share ends: ISO 8601. */
+  readonly expiresAt: string
   /** The server was seen to fail at its start. */
   readonly serverFails: boolean
   /** The port that the next start tries, where this one was taken for a single run. */
@@ -25,6 +27,7 @@ Sharing:  ${report.server}
 ${report.serverFails ? 'Problem:  the server ends when it is started, so every call fails. Why stands above; mend it, and start again.\n' : ''}Try it:   npx -y @modelcontextprotocol/inspector --cli ${report.shareUrl} --method tools/list
           (prints the tools), or with nothing but curl (prints HTTP 200, an mcp-session-id, and what the server says of itself):
           curl -si '${report.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
+Expires:  ${report.expiresAt.slice(0, 10)}, and the tokens with it; a start in its last day, or later, makes a share with another URL
 Data:     ${report.dataDir} (owner key, share, storage; keep it private)
 Stop:     Ctrl-C (the next start has the same share URL${next}, whatever it shares then)
 `

@@ -82,8 +82,8 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   const shareUrl = `${origin}${share.sharePath}`
   const urls = { share_url: shareUrl, url: shareUrl, sse_url: shareUrl.replace(/\/mcp$/, '/sse') }
   const tokens = { client_token: share.clientToken, agent_token: share.agentToken, owner_token: state.ownerKey }
-  const report = { shareUrl, server, dataDir, serverFails: agent.serverFails(), usualPort: chosen.inPlaceOf }
-  say(options, { relay: origin, share: share.share, ...urls, ...tokens }, describeShare(report))
+  const report = { shareUrl, server, dataDir, expiresAt: share.expiresAt, serverFails: agent.serverFails(), usualPort: chosen.inPlaceOf }
+  say(options, { relay: origin, share: share.share, ...urls, ...tokens, expires_at: share.expiresAt }, describeShare(report))
   isReady = true
   await watch(signal, relay, agent)
 }

@@ -1,6 +1,6 @@
 /** The folder that a self-hosted relay keeps between runs: keys, share, port, and the relay's storage. */
 import { createHash, randomBytes } from 'node:crypto'
-import { chmod, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, chmod, constants, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -51,15 +51,12 @@ const LOCK_POLL_MS = 100
  * Opens the folder, makes it when it is not there (for its owner's eyes only), and keeps others out of it while we live. A
  * process that uses it has `waitMs` to end; `onWait` is told of it.
  *
- * @throws {Error} when another running process uses it.
+ * @throws {Error} when another running process uses it, and when there can be no such folder, or not for this user.
  */
 export async function openState(dir: string, waitMs = 0, onWait: (pid: number) => void = () => {}): Promise<StateFolder> {
   const storageDir = join(dir, 'storage')
   const runtimeDir = join(dir, 'runtime')
-  for (const path of [dir, storageDir, runtimeDir]) {
-    await mkdir(path, { recursive: true })
-    await chmod(path, 0o700)
-  }
+  for (const path of [dir, storageDir, runtimeDir]) await makePrivate(path)
   const stateFile = join(dir, 'state.json')
   const lockFile = join(dir, 'lock')
   const wasKilled = await takeLock(lockFile, waitMs, onWait)
@@ -72,6 +69,16 @@ export async function openState(dir: string, waitMs = 0, onWait: (pid: number) =
     return fresh
   }
   return { storageDir, runtimeDir, wasKilled, read, write, release: () => rm(lockFile, { force: true }) }
+}
+
+async function makePrivate(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true })
+    await chmod(dir, 0o700)
+    await access(dir, constants.W_OK)
+  } catch (error) {
+    throw new Error(`${dir} cannot be the folder for the data; name another with --data`, { cause: error })
+  }
 }
 
 /** The kept state, or `undefined` when there is none yet. */

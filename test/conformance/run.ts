@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Selfhost, StateFolder } from '../harness/selfhost.ts'
 import { NODE, ROOT, run } from '../harness/program.ts'
+import { readHelpOnly } from '../harness/usage.ts'
 import { type Exception, EXCEPTIONS } from './exceptions.ts'
 
 /** Bound of one scenario; the suite's own default is for slower servers. */
@@ -117,6 +118,12 @@ async function report(target: Target): Promise<boolean> {
   console.log(`${passed} of ${counted.length} scored scenarios passed\n`)
   return passed === counted.length && areNeeded.every(Boolean)
 }
+
+readHelpOnly(`npm run conformance
+
+Runs the official suite through a real relay and agent against our own stdio servers, of both eras, and prints a table for
+each of ${TARGETS.length} targets. It takes a few minutes and has no options.
+Exit codes: 0 every scored scenario passed, 1 one did not, 2 wrong usage.`)
 
 const outcomes: boolean[] = []
 for (const target of TARGETS) outcomes.push(await report(target))

@@ -19,6 +19,7 @@ import { NODE, ROOT } from '../harness/program.ts'
 import { connectSdk1Http, connectSdk1Stdio } from '../harness/sdk1-client.ts'
 import { connectSdk2Http, type Mode } from '../harness/sdk2-client.ts'
 import { ELICITED, ROOTS, SAMPLED, type TestClient } from '../harness/test-client.ts'
+import { readHelpOnly } from '../harness/usage.ts'
 
 /** Far more than any cell takes on a busy machine: only a hang reaches it. */
 const CELL_MS = 30_000
@@ -227,5 +228,11 @@ async function main(): Promise<number> {
   console.log(`${passed} passed, ${failed} failed`)
   return failed === 0 ? 0 : 1
 }
+
+readHelpOnly(`npm run matrix
+
+Every client on servers of every era, through a real relay and agent: a row for each thing that it can do with them, or why it
+cannot. It takes a few minutes and has no options.
+Exit codes: 0 every cell that can hold does, 1 one does not, 2 wrong usage.`)
 
 process.exitCode = await main()

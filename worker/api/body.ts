@@ -12,6 +12,9 @@ export interface BodyFault {
 /** The API's bodies have a handful of short members. */
 const MAX_BODY_BYTES = 16 * 1024
 
+/** How much of an unknown name is shown, in UTF-16 units: enough to find the typing error. */
+const SHOWN_CHARS = 64
+
 /** The members of a JSON object. An empty body is an empty object; a member not in `known` is refused, since it is a typing error. */
 export async function readMembers(request: Request, known: readonly string[]): Promise<Result<Members, BodyFault>> {
   const bytes = await readCapped(request.body)
@@ -23,7 +26,15 @@ export async function readMembers(request: Request, known: readonly string[]): P
   if (!isMembers(value)) return err({ code: 'BODY_INVALID', detail: 'It is not a JSON object.' })
   const unknown = Object.keys(value).find((name) => !known.includes(name))
   if (unknown === undefined) return ok(value)
-  return err({ code: 'BODY_INVALID', detail: `It has a member that this call does not know; the known ones are: ${known.join(', ')}.` })
+  return err({
+    code: 'BODY_INVALID',
+    detail: `It has a member ${quoted(unknown)}, which this call does not know; the known ones are: ${known.join(', ')}.`,
+  })
+}
+
+/** A name that a caller has made up, as JSON, so that no control character is left, and its beginning only. */
+function quoted(name: string): string {
+  return JSON.stringify(name.length > SHOWN_CHARS ? `${name.slice(0, SHOWN_CHARS)}…` : name)
 }
 
 /** A member that is a text without control characters, or absent. */

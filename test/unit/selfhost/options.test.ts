@@ -99,3 +99,7 @@ test('readOptions() takes --json of npm for its own, and nothing of npm when npm
   expect(readOptions([], { ...npm, npm_config_json: 'true' })).toEqual(readOptions(['--json']))
   expect(readOptions([], { npm_config_json: 'true', npm_config_port: '9000' })).toEqual(readOptions([]))
 })
+
+test.each(['--data', '--host', '--public-url', '--port', '--lanes'])('readOptions() refuses an empty %s', (option) => {
+  expect(() => readOptions([option, ''])).toThrow(`${option} is empty`)
+})

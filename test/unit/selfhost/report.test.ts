@@ -3,28 +3,27 @@ import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNo
 import { verifies } from '../../requirements/verifies.ts'
 
 const URL = 'http://127.0.0.1:1/s/x/k/y/mcp'
+const REPORT = { shareUrl: URL, server: 's', dataDir: '/data', expiresAt: '2027-01-02T03:04:05.000Z', serverFails: false }
 
 test('describeShare() has the share URL in a box that fits, what is shared, and where the data lies', () => {
-  const text = describeShare({ shareUrl: URL, server: 'npx server', dataDir: '/data', serverFails: false })
+  const text = describeShare({ ...REPORT, server: 'npx server' })
   const [top = '', ...lines] = text.split('\n')
   expect(lines.slice(0, 3).map((line) => line.length)).toEqual([top.length, top.length, top.length])
   expect(lines[1]?.trim().split(/\s+/)).toContain(URL)
   expect(text).toMatch(/^Sharing: {2}npx server$/m)
   expect(text).toMatch(/^Data: {5}\/data /m)
+  expect(text).toMatch(/^Expires: {2}2027-01-02, /m)
 })
 
 test('describeShare() has requests to try: the inspector, and an initialize whose headers are shown', () => {
-  expect(describeShare({ shareUrl: URL, server: 's', dataDir: '/data', serverFails: false })).toMatch(
-    /inspector --cli http:\/\/127\.0\.0\.1:1\/s\/x\/k\/y\/mcp --method tools\/list\n.*\n.*curl -si /,
-  )
-  const [, body = ''] = / -d '(.*)'/.exec(describeShare({ shareUrl: URL, server: 's', dataDir: '/data', serverFails: false })) ?? []
+  expect(describeShare(REPORT)).toMatch(/inspector --cli http:\/\/127\.0\.0\.1:1\/s\/x\/k\/y\/mcp --method tools\/list\n.*\n.*curl -si /)
+  const [, body = ''] = / -d '(.*)'/.exec(describeShare(REPORT)) ?? []
   expect(JSON.parse(body)).toMatchObject({ method: 'initialize', params: { protocolVersion: '2025-11-25' } })
 })
 
 test('describeShare() promises the same URL, and with a port that was taken for one run the usual port', () => {
-  const report = { shareUrl: URL, server: 's', dataDir: '/data', serverFails: false }
-  expect(describeShare(report)).toContain('the next start has the same share URL, whatever')
-  expect(describeShare({ ...report, usualPort: 8787 })).toContain('the same share URL, on port 8787 if that is free, whatever')
+  expect(describeShare(REPORT)).toContain('the next start has the same share URL, whatever')
+  expect(describeShare({ ...REPORT, usualPort: 8787 })).toContain('the same share URL, on port 8787 if that is free, whatever')
 })
 
 test('describeRelay() says how to claim an open relay, and how to make a share on one that has an owner', () => {
@@ -67,7 +66,7 @@ test.each([
 
 test('describeShare() says that the server fails, where it was seen to', () => {
   verifies('promise.8.failing-start')
-  const text = describeShare({ shareUrl: URL, server: 's', dataDir: '/data', serverFails: true })
+  const text = describeShare({ ...REPORT, serverFails: true })
   expect(text).toMatch(/^Sharing: {2}s\nProblem: {2}.*every call fails/m)
 })
 

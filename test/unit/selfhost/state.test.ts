@@ -23,6 +23,18 @@ test('openState() makes a folder and files that only their owner can read', asyn
   expect((await stat(join(dir, 'state.json'))).mode & 0o777).toBe(0o600)
 })
 
+test('openState() makes the folders above it as well', async () => {
+  const deep = join(dir, 'a/b/c')
+  await (await openState(deep)).read()
+  expect((await stat(join(deep, 'state.json'))).isFile()).toBe(true)
+})
+
+test('openState() names a folder that there cannot be', async () => {
+  await writeFile(dir, 'a file')
+  for (const path of [dir, join(dir, 'below')])
+    await expect(openState(path)).rejects.toThrow(`${path} cannot be the folder for the data; name another with --data`)
+})
+
 test('read() makes an owner key once', async () => {
   const folder = await openState(dir)
   expect(folder.wasKilled).toBe(false)

@@ -29,9 +29,15 @@ test.each([
   expect(await readMembers(request(body, type), KNOWN)).toMatchObject({ ok: false, error: { code } })
 })
 
-test('readMembers() says which members there are', async () => {
-  expect(await readMembers(request('{"nmae":"x"}'), KNOWN)).toMatchObject({
-    error: { detail: expect.stringContaining('name, expires_in') },
+test.each([
+  ['nmae', '"nmae"'],
+  ['a\u0007"b', String.raw`"a\u0007\"b"`],
+  ['é'.repeat(65), `"${'é'.repeat(64)}…"`],
+])('readMembers() names the unknown member %j, and says which members there are', async (name, shown) => {
+  const detail = `It has a member ${shown}, which this call does not know; the known ones are: name, expires_in.`
+  expect(await readMembers(request(JSON.stringify({ name: 'x', [name]: 1 })), KNOWN)).toEqual({
+    ok: false,
+    error: { code: 'BODY_INVALID', detail },
   })
 })
 
