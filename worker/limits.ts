@@ -84,8 +84,11 @@ export const MAX_BREAKS = 30
 /** Times a Worker calls again because the Share says so; of a call that was resent, times in a row. */
 export const MAX_CALL_TRIES = 4
 
-/** Pause before a listening stream whose Share was reset attaches again. */
+/** Least pause before a stream whose Share was reset attaches again, and at most twice that, so that not all come back at once. */
 export const REATTACH_MS = 500
+
+/** Times in a row that a listening stream tries to attach again before its client has to come back: 2 to 4 s. */
+export const MAX_REATTACHES = 4
 
 /**
  * Bodies up to this size are parsed whole; of longer ones only what the relay looks at becomes values, in bytes. V8 makes of

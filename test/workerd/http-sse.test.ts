@@ -120,6 +120,7 @@ describe('a post to an HTTP+SSE session whose stream is not open', () => {
     const { share, agent, client, header } = await called()
     agent.answer(header, '7', '{}')
     expect(await client.next()).toMatchObject({ id: 7 })
+    vi.spyOn(Math, 'random').mockReturnValue(0)
     const pauses = heldTimers(REATTACH_MS)
     await resetShare(share)
     await vi.waitFor(() => expect(pauses.count).toBe(1))

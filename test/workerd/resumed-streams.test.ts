@@ -78,6 +78,7 @@ describe('a client that comes back', () => {
     const second = agent.notify(ch, progress(2), { ra: header.ra, sure: true })
     expect(await events.next()).toBe(progress(2))
     // It is there before its agent, which takes longer to notice.
+    vi.spyOn(Math, 'random').mockReturnValue(0)
     heldTimers(REATTACH_MS)
     await resetShare(share)
     const back = await ScriptedAgent.connect(share, survivorOf(ch, agent, [header.key]))

@@ -23,7 +23,7 @@ export interface StreamReader {
   readonly prepare?: () => Promise<boolean>
   /** Attempts in a row to attach again after a reset. With none every close ends the stream. */
   readonly retries: number
-  /** The first of them is made at once, and not after REATTACH_MS like the others. */
+  /** The first of them is made at once, and not after REATTACH_MS or more like the others. */
   readonly isUrgent?: boolean
 }
 
@@ -79,7 +79,7 @@ export class ShareStream {
   /** Attaches to a Share that was reset; false when it has no such stream, or no attempt succeeds. True as for `open`. */
   async reopen(): Promise<boolean> {
     for (let tries = 0; tries < this.#reader.retries; tries++) {
-      if (tries > 0 || this.#reader.isUrgent !== true) await pause(REATTACH_MS)
+      if (tries > 0 || this.#reader.isUrgent !== true) await pause(REATTACH_MS * (1 + Math.random()))
       if (this.#isOver) return true
       // The stub of an object that was reset stays broken.
       this.#share.renew()

@@ -10,7 +10,7 @@ import { ShareStream } from '../../carry/share-stream.ts'
 import { decodeReturnAddress } from '../../contract/return-address.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import type { StreamControl, StreamMark } from '../../contract/streams.ts'
-import { KEEPALIVE_MS } from '../../limits.ts'
+import { KEEPALIVE_MS, MAX_REATTACHES } from '../../limits.ts'
 import { changeMessages } from '../call/list-changes.ts'
 import { ListingRecorder } from '../call/listing-recorder.ts'
 import { standbyAnswer } from '../call/standby-answer.ts'
@@ -57,7 +57,7 @@ export class Listener {
         onControl: (control) => this.#hear(control),
         // The client finds the stream closed and opens another.
         onEnd: (code) => this.#ended(code),
-        retries: 1,
+        retries: MAX_REATTACHES,
       },
       mark,
     )

@@ -30,9 +30,11 @@ function streamOf(reader: Partial<StreamReader> = {}, target: StreamTarget = LIS
 
 beforeEach(() => {
   vi.useFakeTimers()
+  vi.spyOn(Math, 'random').mockReturnValue(0)
 })
 afterEach(() => {
   vi.useRealTimers()
+  vi.restoreAllMocks()
 })
 
 describe('ShareStream.open()', () => {
@@ -112,6 +114,22 @@ describe('ShareStream', () => {
     expect(share.stubs).toBe(2)
     share.socket.tell({ type: 'probe' })
     expect(came.at(-1)).toBe('probe')
+  })
+
+  test('comes back at a time of its own, after REATTACH_MS to twice that, each time', async () => {
+    const { share, stream } = streamOf({ retries: 2 })
+    await stream.open()
+    vi.mocked(Math.random).mockReturnValueOnce(0.999).mockReturnValueOnce(0.5)
+    share.on('open', resetError())
+    share.socket.end(RESET)
+    await vi.advanceTimersByTimeAsync(1.99 * REATTACH_MS)
+    expect(share.opened).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(0.01 * REATTACH_MS)
+    expect(share.opened).toHaveLength(2)
+    await vi.advanceTimersByTimeAsync(1.49 * REATTACH_MS)
+    expect(share.opened).toHaveLength(2)
+    await vi.advanceTimersByTimeAsync(0.01 * REATTACH_MS)
+    expect(share.opened).toHaveLength(3)
   })
 
   test('names no place in a stream that has none', async () => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
 import { encodeReturnAddress } from '../../../../../worker/contract/return-address.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../../../../worker/contract/streams.ts'
-import { KEEPALIVE_MS, REATTACH_MS } from '../../../../../worker/limits.ts'
+import { KEEPALIVE_MS, MAX_REATTACHES, REATTACH_MS } from '../../../../../worker/limits.ts'
 import { Listener } from '../../../../../worker/mcp/legacy-client/listener.ts'
 import { resetError, ScriptedShare } from '../../scripted-share.ts'
 import { CALLER, FACTS, KEY, response, rpcAnswer } from './modern-server.ts'
@@ -38,9 +38,11 @@ async function listening(kind: 'listen' | 'session' = 'session') {
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] })
+  vi.spyOn(Math, 'random').mockReturnValue(0)
 })
 afterEach(() => {
   vi.useRealTimers()
+  vi.restoreAllMocks()
 })
 
 describe('Listener.open()', () => {
@@ -78,15 +80,24 @@ describe('Listener', () => {
     expect(await messages()).toHaveLength(2)
   })
 
+  test('attaches again as long as it has tries, and the client sees nothing', async () => {
+    const { share, messages } = await listening('listen')
+    share.on('open', ...Array.from({ length: MAX_REATTACHES - 1 }, resetError))
+    share.socket.end(1006)
+    await vi.advanceTimersByTimeAsync(MAX_REATTACHES * REATTACH_MS)
+    share.socket.pass(notification(3), UPDATED)
+    expect(await messages()).toHaveLength(1)
+  })
+
   test.each([
     ['its session has ended', STREAM_CLOSE.ENDED],
     ['another stream of the session took its place', STREAM_CLOSE.REPLACED],
-    ['the Share was reset and is not there', 1006],
+    ['the Share was reset and is not there, however often it is tried', 1006],
   ])('ends the body when %s', async (_when, code) => {
     const { share, reading, listener } = await listening()
-    share.on('open', resetError())
+    share.on('open', ...Array.from({ length: MAX_REATTACHES }, resetError))
     share.socket.end(code)
-    await vi.advanceTimersByTimeAsync(REATTACH_MS)
+    await vi.advanceTimersByTimeAsync(MAX_REATTACHES * REATTACH_MS)
     await reading
     expect(listener.messages.body.isOpen).toBe(false)
     expect(vi.getTimerCount()).toBe(0)

@@ -15,9 +15,11 @@ async function opened(share: ScriptedShare): Promise<ResumedCall> {
 
 beforeEach(() => {
   vi.useFakeTimers()
+  vi.spyOn(Math, 'random').mockReturnValue(0)
 })
 afterEach(() => {
   vi.useRealTimers()
+  vi.restoreAllMocks()
 })
 
 describe('ResumedCall', () => {

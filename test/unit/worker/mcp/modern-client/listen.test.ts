@@ -40,9 +40,11 @@ const text = (part: string) => ({ kind: 'message', text: expect.stringContaining
 
 beforeEach(() => {
   vi.useFakeTimers()
+  vi.spyOn(Math, 'random').mockReturnValue(0)
 })
 afterEach(() => {
   vi.useRealTimers()
+  vi.restoreAllMocks()
 })
 
 describe('Subscription', () => {
