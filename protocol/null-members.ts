@@ -1,17 +1,15 @@
 /** Reads messages of servers that write every member of one class, unused ones as `null`: such a member counts as absent. Pure. */
-import { scanMessage, type MessageFacts, type ScanError, type Span } from './json-scan.ts'
-import { CLOSE_OBJECT, COLON, COMMA, OPEN_OBJECT, QUOTE, readPlainKey, ScanFault, skipSpace, skipString, skipValue } from './json-skip.ts'
+import { scanMessage, type MessageFacts, type ScanError } from './json-scan.ts'
+import { CLOSE_OBJECT, COMMA, OPEN_OBJECT, skipSpace } from './json-skip.ts'
+import { cutMembers, isNullAt, walkObject } from './object-members.ts'
 import type { Result } from './result.ts'
 import { concat } from './splice.ts'
 
 interface Member {
-  readonly key: string | undefined
-  /** From the key's quote to the end of the value. */
-  readonly span: Span
+  readonly key: string
   readonly isNull: boolean
 }
 
-const NULL = new TextEncoder().encode('null')
 const [OPEN, COMMA_BYTE, CLOSE] = [OPEN_OBJECT, COMMA, CLOSE_OBJECT].map((byte) => Uint8Array.of(byte)) as [
   Uint8Array,
   Uint8Array,
@@ -28,10 +26,14 @@ export function scanWithoutNulls(message: Uint8Array): { readonly bytes: Uint8Ar
 
 /** The other members stand as they were. */
 function withoutNullMembers(bytes: Uint8Array): Uint8Array {
-  const members = readMembers(bytes)
-  const kept = members.filter((member) => !meansNothing(member, members))
-  if (kept.length === members.length) return bytes
-  const pieces = kept.flatMap(({ span }, index) => [index === 0 ? OPEN : COMMA_BYTE, bytes.subarray(...span)])
+  const members: Member[] = []
+  const open = skipSpace(bytes, 0)
+  walkObject(bytes, open, (key, value) => members.push({ key, isNull: isNullAt(bytes, value) }))
+  const absent = members.filter((member) => meansNothing(member, members)).map(({ key }) => key)
+  if (absent.length === 0) return bytes
+  const { kept, end } = cutMembers(bytes, open, (key) => absent.includes(key))
+  if (end.close === undefined) return bytes
+  const pieces = kept.flatMap((span, index) => [index === 0 ? OPEN : COMMA_BYTE, bytes.subarray(...span)])
   return concat(kept.length === 0 ? [OPEN, CLOSE] : [...pieces, CLOSE])
 }
 
@@ -52,30 +54,4 @@ function meansNothing({ key, isNull }: Member, members: readonly Member[]): bool
     default:
       return false
   }
-}
-
-/** The members of the object; none where it is malformed. */
-function readMembers(bytes: Uint8Array): Member[] {
-  const members: Member[] = []
-  try {
-    let at = skipSpace(bytes, skipSpace(bytes, 0) + 1)
-    while (bytes[at] === QUOTE) {
-      const keyEnd = skipString(bytes, at)
-      const colon = skipSpace(bytes, keyEnd)
-      if (bytes[colon] !== COLON) return []
-      const from = skipSpace(bytes, colon + 1)
-      const end = skipValue(bytes, from)
-      members.push({ key: readPlainKey(bytes, at, keyEnd), span: [at, end], isNull: isNullAt(bytes, from, end) })
-      at = skipSpace(bytes, end)
-      if (bytes[at] === COMMA) at = skipSpace(bytes, at + 1)
-    }
-  } catch (fault) {
-    if (!(fault instanceof ScanFault)) throw fault
-    return []
-  }
-  return members
-}
-
-function isNullAt(bytes: Uint8Array, from: number, end: number): boolean {
-  return end - from === NULL.length && NULL.every((byte, index) => bytes[from + index] === byte)
 }

@@ -3,10 +3,11 @@ import type { Span } from '../../protocol/json-scan.ts'
 import { splice } from '../../protocol/splice.ts'
 import { type Capability, type CapabilitySet, declare, lacking, neededFor } from './capabilities.ts'
 import { isTooManifold } from './json/bounded-value.ts'
-import { editObject, findPath, isArrayAt, isNullAt, isObjectAt, rootOf, scalarAt, textAt, valueAt, walkObject } from './json-view.ts'
+import { editObject, findPath, isArrayAt, isObjectAt, rootOf, scalarAt, textAt, valueAt } from './json-view.ts'
 import { hasMember, isObject, type JsonObject, META } from './names.ts'
 import { objectText } from './object-text.ts'
 import type { Failure } from '../../protocol/errors.ts'
+import { isNullAt, walkObject } from '../../protocol/object-members.ts'
 
 export type AskVerdict =
   /** May be put to the client: the text of an entry of `inputRequests`. */

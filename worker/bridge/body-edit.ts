@@ -1,8 +1,9 @@
 /** Edits the `params` or `result` of a message together with its `_meta`, without writing the rest anew. Pure. */
 import { OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { type Replacement, splice } from '../../protocol/splice.ts'
-import { editObject, findPath, isNullAt, isObjectAt, type ObjectEdit, rootOf, valueStart, walkObject } from './json-view.ts'
+import { editObject, findPath, isObjectAt, type ObjectEdit, rootOf, valueStart } from './json-view.ts'
 import { objectText } from './object-text.ts'
+import { isNullAt, walkObject } from '../../protocol/object-members.ts'
 
 /** Bytes of `null`. */
 const NULL_BYTES = 4

@@ -1,27 +1,9 @@
 /** Finds values in JSON bytes and edits objects in place, so that every byte that is not edited arrives as it was sent. Pure. */
 import type { Span } from '../../protocol/json-scan.ts'
-import {
-  CLOSE_ARRAY,
-  CLOSE_OBJECT,
-  COLON,
-  COMMA,
-  OPEN_ARRAY,
-  OPEN_OBJECT,
-  QUOTE,
-  readPlainKey,
-  ScanFault,
-  skipSpace,
-  skipString,
-  skipValue,
-} from '../../protocol/json-skip.ts'
+import { CLOSE_ARRAY, COMMA, OPEN_ARRAY, OPEN_OBJECT, ScanFault, skipSpace, skipValue } from '../../protocol/json-skip.ts'
+import { cutMembers, walkObject } from '../../protocol/object-members.ts'
 import { type Replacement, replacement } from '../../protocol/splice.ts'
 import { membersText } from './object-text.ts'
-
-/** Begins `null`. */
-const LOWER_N = 0x6e
-
-/** Keys up to this length, in bytes, are read char by char, which is faster than decoding while they are short. */
-const SHORT_KEY_BYTES = 256
 
 const utf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true })
 
@@ -50,51 +32,6 @@ export function isArrayAt(bytes: Uint8Array, span: Span | undefined): span is Sp
 /** The string, number or boolean at a span, or null; undefined for an object or array, of which no value is made. */
 export function scalarAt(bytes: Uint8Array, span: Span | undefined): unknown {
   return isObjectAt(bytes, span) || isArrayAt(bytes, span) ? undefined : valueAt(bytes, span)
-}
-
-/** Whether a member is there and says that it is not: of optional members, null counts as absent. */
-export function isNullAt(bytes: Uint8Array, span: Span | undefined): span is Span {
-  return span !== undefined && span[1] - span[0] === 4 && bytes[span[0]] === LOWER_N
-}
-
-/** How a walk over an object ended: at its closing brace, or inside the value of a key because the bytes end there. */
-export interface WalkEnd {
-  readonly close?: number
-  readonly cut?: { readonly key: string; readonly start: number; readonly from: number }
-}
-
-/**
- * Visits the members of the object at `open`, in order. `start` is where the key begins, `value` where its value stands.
- * An object that is cut off or malformed is visited up to there.
- */
-export function walkObject(bytes: Uint8Array, open: number, visit: (key: string, value: Span, start: number) => void): WalkEnd {
-  let cut: WalkEnd['cut']
-  try {
-    if (bytes[open] !== OPEN_OBJECT) return {}
-    let at = skipSpace(bytes, open + 1)
-    if (bytes[at] === CLOSE_OBJECT) return { close: at }
-    for (;;) {
-      cut = undefined
-      const start = at
-      if (bytes[at] !== QUOTE) return {}
-      const keyEnd = skipString(bytes, at)
-      at = skipSpace(bytes, keyEnd)
-      if (bytes[at] !== COLON) return {}
-      at = skipSpace(bytes, at + 1)
-      cut = { key: readKey(bytes, start, keyEnd), start, from: at }
-      const end = skipValue(bytes, at)
-      // A number that touches the end may go on behind it.
-      if (end === bytes.length && bytes[at] !== QUOTE && bytes[at] !== OPEN_OBJECT && bytes[at] !== OPEN_ARRAY) return { cut }
-      visit(cut.key, [at, end], start)
-      at = skipSpace(bytes, end)
-      if (bytes[at] === CLOSE_OBJECT) return { close: at }
-      if (bytes[at] !== COMMA) return {}
-      at = skipSpace(bytes, at + 1)
-    }
-  } catch (fault) {
-    if (fault instanceof ScanFault) return cut === undefined ? {} : { cut }
-    throw fault
-  }
 }
 
 /** Spans of an array's elements; those before the cut when the array is cut off. */
@@ -157,32 +94,10 @@ export interface ObjectEdit {
  * them before the cut.
  */
 export function editObject(bytes: Uint8Array, open: number, { drop, set = {} }: ObjectEdit): Replacement[] {
-  const edits: Replacement[] = []
-  let lastKeptEnd: number | undefined
-  /** Where the run of dropped members began whose end is not yet known. */
-  let runStart: number | undefined
-  let lastEnd = open + 1
-  const end = walkObject(bytes, open, (key, value, start) => {
-    const isDropped = Object.hasOwn(set, key) || drop?.(key) === true
-    if (isDropped) runStart ??= start
-    else {
-      if (runStart !== undefined) edits.push(replacement([runStart, start], ''))
-      runStart = undefined
-      lastKeptEnd = value[1]
-    }
-    lastEnd = value[1]
-  })
-  if (runStart !== undefined && end.cut !== undefined) edits.push(replacement([runStart, end.cut.start], ''))
-  if (runStart !== undefined && end.close !== undefined) edits.push(replacement([lastKeptEnd ?? runStart, lastEnd], ''))
+  const { cuts, kept, end } = cutMembers(bytes, open, (key) => Object.hasOwn(set, key) || drop?.(key) === true)
+  const edits = cuts.map((span) => replacement(span, ''))
   const added = membersText(set)
-  const hasMore = lastKeptEnd !== undefined || end.close === undefined
+  const hasMore = kept.length > 0 || end.close === undefined
   if (added !== '') edits.push(replacement([open, open + 1], `{${added}${hasMore ? ',' : ''}`))
   return edits
-}
-
-function readKey(bytes: Uint8Array, from: number, to: number): string {
-  const plain = to - from > SHORT_KEY_BYTES ? undefined : readPlainKey(bytes, from, to)
-  if (plain !== undefined) return plain
-  const key = valueAt(bytes, [from, to])
-  return typeof key === 'string' ? key : ''
 }

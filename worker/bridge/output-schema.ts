@@ -3,7 +3,8 @@ import type { Span } from '../../protocol/json-scan.ts'
 import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { isTooManifold } from './json/bounded-value.ts'
-import { elementsAt, findPath, isObjectAt, textAt, valueAt, walkObject } from './json-view.ts'
+import { elementsAt, findPath, isObjectAt, textAt, valueAt } from './json-view.ts'
+import { walkObject } from '../../protocol/object-members.ts'
 
 /** Where a schema or a content that is no object is put. */
 const WRAPPER = 'result'

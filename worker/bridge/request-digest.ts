@@ -2,8 +2,9 @@
 import { canonicalId } from '../../protocol/json-id.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import { OPEN_ARRAY, OPEN_OBJECT, QUOTE } from '../../protocol/json-skip.ts'
-import { elementsAt, findPath, isObjectAt, rootOf, textAt, valueAt, walkObject } from './json-view.ts'
+import { elementsAt, findPath, isObjectAt, rootOf, textAt, valueAt } from './json-view.ts'
 import { objectText } from './object-text.ts'
+import { walkObject } from '../../protocol/object-members.ts'
 
 /** What may differ between a request and its retry (MCP 2026-07-28, basic/patterns/mrtr). */
 const UNBOUND: readonly string[] = ['_meta', 'inputResponses', 'requestState']

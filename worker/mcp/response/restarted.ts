@@ -1,7 +1,8 @@
 /** Marks the first result after a restart: the server was started anew under the same session. */
 import { findMember } from '../../../protocol/json-scan.ts'
 import { type Replacement, replacement } from '../../../protocol/splice.ts'
-import { isNullAt, rootOf } from '../../bridge/json-view.ts'
+import { rootOf } from '../../bridge/json-view.ts'
+import { isNullAt } from '../../../protocol/object-members.ts'
 
 /** Key of a result's `_meta` (MCP, basic, `_meta`): the child has lost what it kept in memory. */
 export const RESTARTED_KEY = 'mcp-edge/restarted'

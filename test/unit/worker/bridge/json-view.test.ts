@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { editObject, elementsAt, findPath, textAt, valueStart, walkObject } from '../../../../worker/bridge/json-view.ts'
+import { editObject, elementsAt, findPath, textAt, valueStart } from '../../../../worker/bridge/json-view.ts'
 import { bytesOf, editedBy } from './bytes.ts'
+import { walkObject } from '../../../../protocol/object-members.ts'
 
 const space = fc.constantFrom('', ' ', '\n', '\t ')
 const key = fc.constantFrom('a', 'b', 'resultType', 'ttlMs', '\\u0061', 'ключ', 'x'.repeat(300))
@@ -50,13 +51,6 @@ describe('editObject()', () => {
       expect(head.includes('"a":12'), `cut at ${cut}`).toBe(cut >= 7 && cut < 12)
     }
   })
-})
-
-test('walkObject() ends quietly on what is no object, and names the value that is cut off', () => {
-  for (const text of ['', '[1]', '{', '{"a"', '{"a":1', '{a:1}', '{"a":1,}', '{"a" 1}'])
-    expect(() => walkObject(bytesOf(text), 0, () => undefined), text).not.toThrow()
-  expect(walkObject(bytesOf('{"a":1,"b":[1,'), 0, () => undefined)).toEqual({ cut: { key: 'b', start: 7, from: 11 } })
-  expect(walkObject(bytesOf('{"a":1}'), 0, () => undefined)).toEqual({ close: 6 })
 })
 
 test('findPath() finds nested values, takes the last of two, and reads escaped keys', () => {
