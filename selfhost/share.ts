@@ -1,10 +1,23 @@
 /** Finds the share that `npm start` keeps, or makes a new one, through the owner's API. */
+import { decodeAgentToken } from '../agent/config/token.ts'
 import { isJsonObject, parseObject } from './json.ts'
 import type { KeptShare, State } from './state.ts'
 
 /** A share is made for a year, and made anew when less than a day of it is left. */
 const SHARE_LIFE_S = 365 * 24 * 60 * 60
 const RENEW_BEFORE_MS = 24 * 60 * 60_000
+
+type CallOwnerApi = (method: string, path: string, body?: Readonly<Record<string, unknown>>) => Promise<Response>
+
+function ownerOf(relay: string, ownerKey: string, signal: AbortSignal): CallOwnerApi {
+  return (method, path, body) =>
+    fetch(`${relay}/api/shares${path}`, {
+      method,
+      headers: { authorization: `Bearer ${ownerKey}`, 'content-type': 'application/json' },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal,
+    })
+}
 
 interface Wanted {
   readonly name: string
@@ -18,13 +31,7 @@ interface Wanted {
  * @throws {Error} when the relay refuses, and when the kept share has another number of lanes than is wanted.
  */
 export async function ensureShare(relay: string, state: State, { name, lanes }: Wanted, signal: AbortSignal): Promise<KeptShare> {
-  const call = (method: string, path: string, body?: Record<string, unknown>): Promise<Response> =>
-    fetch(`${relay}/api/shares${path}`, {
-      method,
-      headers: { authorization: `Bearer ${state.ownerKey}`, 'content-type': 'application/json' },
-      body: body === undefined ? null : JSON.stringify(body),
-      signal,
-    })
+  const call = ownerOf(relay, state.ownerKey, signal)
   const kept = state.share
   if (kept !== undefined && Date.parse(kept.expiresAt) - Date.now() > RENEW_BEFORE_MS) {
     const found = await call('GET', `/${kept.share}`)
@@ -65,4 +72,24 @@ function hasTokens(list: string, { clientToken, agentToken }: KeptShare): boolea
 function idOf(token: string): string | undefined {
   const id = parseObject(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())?.['jti']
   return typeof id === 'string' ? id : undefined
+}
+
+/**
+ * The share with an agent token that names the relay's present origin, since by that an agent finds it: the one that is kept,
+ * or a new one where the relay was elsewhere when that was made, on another port say.
+ *
+ * @throws {Error} when the relay refuses.
+ */
+export async function nameOrigin(
+  share: KeptShare,
+  origin: string,
+  relay: string,
+  ownerKey: string,
+  signal: AbortSignal,
+): Promise<KeptShare> {
+  if (decodeAgentToken(share.agentToken).issuer === origin) return share
+  const made = await ownerOf(relay, ownerKey, signal)('POST', `/${share.share}/tokens`, { kind: 'agent', expires_in: SHARE_LIFE_S })
+  const token = parseObject(await made.text())?.['token']
+  if (made.status !== 201 || typeof token !== 'string') throw new Error(`the relay refused to make an agent token (HTTP ${made.status})`)
+  return { ...share, agentToken: token }
 }

@@ -11,7 +11,7 @@ import { readWranglerToml, toWorkerdConfig } from './config.ts'
 import { type Options, readOptions, usage, UsageError } from './options.ts'
 import { findPortHolder } from './port-holder.ts'
 import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNoise } from './report.ts'
-import { ensureShare } from './share.ts'
+import { ensureShare, nameOrigin } from './share.ts'
 import { defaultStateDir, openState, type State, type StateFolder } from './state.ts'
 import { userEnvironment } from './user-environment.ts'
 import { type RunningRelay, startWorkerd } from './workerd.ts'
@@ -69,13 +69,10 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     return
   }
   const server = options.command.length > 0 ? options.command.join(' ') : 'the sample server @modelcontextprotocol/server-everything'
-  const share = await ensureShare(
-    local,
-    state,
-    { name: 'npm start', lanes: options.lanes },
-    AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]),
-  )
-  await folder.write({ ...lasting, share })
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(READY_MS)])
+  const known = await ensureShare(local, state, { name: 'npm start', lanes: options.lanes }, inTime)
+  const share = await nameOrigin(known, origin, local, state.ownerKey, inTime)
+  await folder.write({ ...lasting, share: chosen.inPlaceOf === undefined ? share : known })
   const agent = startAgent({ ...agentOptions, relay: local, token: share.agentToken, guard, write: log })
   lifetime.defer(agent.stop)
   await becomeReady(agent, signal)

@@ -1,5 +1,6 @@
 /** `npm start`, stopped and started again: the same share, tokens, port and sessions; a clean end by either signal. */
 import { afterAll, expect, test } from 'vitest'
+import { decodeAgentToken } from '../../agent/config/token.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { fixture, Selfhost, StateFolder } from '../harness/selfhost.ts'
 import { asObject, toolText } from '../harness/json.ts'
@@ -110,6 +111,7 @@ test('npm start says who has its port, takes another for one run, and goes back 
     new RegExp(`^mcp-edge: port ${port} is in use .*listens on port ${taken} instead.*--port.*--relay ${first.line.relay} `),
   )
   expect(new URL(second.line.shareUrl).pathname).toBe(new URL(first.line.shareUrl).pathname)
+  expect(decodeAgentToken(second.line.agentToken).issuer).toBe(second.line.relay)
   await second.program.stop('SIGTERM')
 
   await expect(Selfhost.start(['--port', port, ...args])).rejects.toThrow(`port ${port} is in use`)

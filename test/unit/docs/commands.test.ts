@@ -31,6 +31,10 @@ test.each(PAGES)('every program of a checkout that $name runs exists', ({ text }
   expect(named.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
 })
 
+test.each(PAGES)('no command of $name runs a source file with the Node of the machine, which may be too old for it', ({ text }) => {
+  expect(text.match(/^(?:\$ )?node \S+\.ts.*/gm) ?? []).toEqual([])
+})
+
 /** Each `npm start` in a block of code, as the words behind `npm start` and its dashes. */
 const starts = PAGES.flatMap(({ name, text }) =>
   [...text.matchAll(/^(?:\$ )?(?:.*&& )?npm start(?: --silent)? -- (.*)$/gm)].map(([line, args = '']) => ({

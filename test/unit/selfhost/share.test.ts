@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ensureShare } from '../../../selfhost/share.ts'
+import { ensureShare, nameOrigin } from '../../../selfhost/share.ts'
 
 /** A token with this id. */
 function tokenOf(id: string): string {
@@ -131,5 +131,28 @@ describe('ensureShare()', () => {
   ])('fails when the relay %s', async (_, arrange, message) => {
     arrange()
     await expect(ensured(keptShare(2 * DAY_MS))).rejects.toThrow(message)
+  })
+})
+
+describe('nameOrigin()', () => {
+  const payload = Buffer.from(JSON.stringify({ aud: 'mcp-edge/agent', share: 'new', iss: 'http://127.0.0.1:1' })).toString('base64url')
+  const share = { ...NEW, agentToken: `e30.${payload}.c2ln` }
+  const named = (origin: string): ReturnType<typeof nameOrigin> => nameOrigin(share, origin, relay, 'owner', AbortSignal.timeout(10_000))
+
+  test('keeps a token that names the origin, without asking', async () => {
+    expect(await named('http://127.0.0.1:1')).toBe(share)
+    expect(asked).toEqual([])
+  })
+
+  test('has one made where the relay is at another', async () => {
+    made = { status: 201, body: { token: 'fresh' } }
+    expect(await named('http://127.0.0.1:2')).toEqual({ ...share, agentToken: 'fresh' })
+    expect(asked.map(({ line, authorization }) => [line, authorization])).toEqual([['POST /api/shares/new/tokens', 'Bearer owner']])
+    expect(JSON.parse(asked[0]?.body ?? '')).toMatchObject({ kind: 'agent' })
+  })
+
+  test('fails when the relay makes none', async () => {
+    made = { status: 404, body: {} }
+    await expect(named('http://127.0.0.1:2')).rejects.toThrow('refused to make an agent token (HTTP 404)')
   })
 })
