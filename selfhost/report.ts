@@ -42,6 +42,7 @@ export function describeRelay(relay: string, dataDir: string, isOpen: boolean): 
   return `${box(['Relay:', relay])}
 
 ${isOpen ? 'Claim:' : 'Share:'}    ${next}
+Agent:    MCP_EDGE_TOKEN=<agent_token of the share> node_modules/.bin/node agent/cli.ts -- command args...   (beside the server)
 Data:     ${dataDir} (keep it private)
 Stop:     Ctrl-C
 `
@@ -81,6 +82,11 @@ export function describeAgentLine(line: string): string {
 export function isNoise(line: string, isReady: boolean): boolean {
   const level = parseObject(line)?.['level']
   return !isReady && (level === 'info' || level === 'debug') && parseObject(line)?.['event'] !== 'child.stderr'
+}
+
+/** Whether a line of workerd speaks of nothing but its own build: it marks such warnings, which no one here can mend. */
+export function isWorkerdNoise(line: string): boolean {
+  return /^workerd\/\S+: warning: NOSENTRY /.test(line)
 }
 
 function box(lines: readonly string[]): string {

@@ -10,7 +10,7 @@ import { bundleWorker } from './build-worker.ts'
 import { readWranglerToml, toWorkerdConfig } from './config.ts'
 import { type Options, readOptions, usage, UsageError } from './options.ts'
 import { findPortHolder } from './port-holder.ts'
-import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNoise } from './report.ts'
+import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNoise, isWorkerdNoise } from './report.ts'
 import { ensureShare, nameOrigin } from './share.ts'
 import { defaultStateDir, openState, type State, type StateFolder } from './state.ts'
 import { userEnvironment } from './user-environment.ts'
@@ -53,7 +53,9 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   const kept = await folder.read()
   const state = { ...kept, ownerKey: process.env['OWNER_KEY'] || kept.ownerKey }
   const chosen = await takePort(options, kept, folder)
-  const relay = await startRelay(options, chosen.port, folder, state, guard.add, (line) => showsAll && write(line))
+  const relay = await startRelay(options, chosen.port, folder, state, guard.add, (line) => {
+    if (options.verbose || (showsAll && !isWorkerdNoise(line))) write(line)
+  })
   lifetime.defer(relay.stop)
   if (chosen.inPlaceOf !== undefined) write(`mcp-edge: ${await describeBusy(options.host, chosen.inPlaceOf, relay.port)}`)
   signal.throwIfAborted()

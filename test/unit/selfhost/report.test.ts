@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNoise } from '../../../selfhost/report.ts'
+import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNoise, isWorkerdNoise } from '../../../selfhost/report.ts'
 import { verifies } from '../../requirements/verifies.ts'
 
 const URL = 'http://127.0.0.1:1/s/x/k/y/mcp'
@@ -32,6 +32,7 @@ test('describeRelay() says how to claim an open relay, and how to make a share o
   expect(owned).toContain('curl -X POST http://r/api/shares')
   expect(owned).toContain('/data/state.json')
   expect(owned).not.toContain('claim')
+  expect(owned).toContain('MCP_EDGE_TOKEN=<agent_token of the share> node_modules/.bin/node agent/cli.ts -- command')
 })
 
 const holder = { program: 'python3', pid: 12, isRelay: false }
@@ -78,4 +79,13 @@ test.each([
   ['no JSON', [false, false]],
 ])('isNoise() of %s before and after the share is up is %j', (line, expected) => {
   expect([isNoise(line, false), isNoise(line, true)]).toEqual(expected)
+})
+
+test.each([
+  ['workerd/api/per-isolate-bootstrap.c++:457: warning: NOSENTRY per-isolate bootstrap compile cache failed; check = 5', true],
+  ['workerd/server/server.c++:10: warning: the disk is nearly full', false],
+  ['claim code: NOSENTRY', false],
+  ['{"event":"link.open"}', false],
+])('isWorkerdNoise() of %s is %s', (line, isNoiseOfIt) => {
+  expect(isWorkerdNoise(line)).toBe(isNoiseOfIt)
 })
