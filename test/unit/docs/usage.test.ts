@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dirname, '../../..')
 const HELP_MS = 30_000
 
 const scripts = Object.entries(manifest.scripts).flatMap(([name, command]) => {
-  const [, file] = /^(?:exec )?node (\S+)$/.exec(command) ?? []
+  const [, file] = /^(?:exec )?node (?:--import \S+ )?(\S+)$/.exec(command) ?? []
   return file === undefined ? [] : [{ name: name === 'start' ? 'npm start' : `npm run ${name}`, file }]
 })
 const RUNNERS = [...scripts, ...['cost', 'lanes', 'profile'].map((name) => ({ name: `node bench/${name}.ts`, file: `bench/${name}.ts` }))]
