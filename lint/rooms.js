@@ -15,7 +15,7 @@ const MCP = [
   'worker/mcp/session-id.ts',
   'worker/mcp/request-headers.ts',
 ]
-const MCP_CLIENT = [...MCP, 'worker/mcp/call', 'worker/mcp/response']
+const MCP_CLIENT = [...MCP, 'worker/mcp/policy', 'worker/mcp/call', 'worker/mcp/response']
 /** What the rooms of the Share may use of the Worker's side. */
 const SHARE = [...CONTRACT, 'worker/env.ts', 'worker/call-key.ts', 'worker/lanes.ts', 'worker/share/rows', 'worker/share/agents']
 const SHARE_CHILDREN = [...SHARE, 'worker/share/clients', 'worker/share/children']
@@ -45,8 +45,9 @@ const ROOMS = {
   'worker/mcp/session-id.ts': ['worker/access', 'worker/bridge'],
   'worker/mcp/request-headers.ts': ['protocol', 'worker/bridge', 'worker/mcp/visitor.ts'],
   'worker/mcp/visitor.ts': [...ACCESS, 'worker/carry', 'worker/mcp/session-id.ts'],
-  'worker/mcp/call': MCP,
-  'worker/mcp/response': [...MCP, 'worker/mcp/call'],
+  'worker/mcp/policy': MCP,
+  'worker/mcp/call': [...MCP, 'worker/mcp/policy'],
+  'worker/mcp/response': [...MCP, 'worker/mcp/policy', 'worker/mcp/call'],
   'worker/mcp/legacy-client': MCP_CLIENT,
   'worker/mcp/modern-client': MCP_CLIENT,
   'worker/mcp': [...MCP_CLIENT, 'worker/mcp/legacy-client', 'worker/mcp/modern-client'],

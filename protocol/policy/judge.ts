@@ -16,13 +16,10 @@ export class PolicyJudge {
   readonly #policies: readonly Policy[]
   /** Whether nothing is bounded: then methods pass that the relay does not know. */
   readonly isOpen: boolean
-  /** Whether what a tool says of itself decides about it. */
-  readonly needsToolFacts: boolean
 
   constructor(policies: readonly Policy[]) {
     this.#policies = policies
     this.isOpen = policies.every(isBare)
-    this.needsToolFacts = policies.some(({ access }) => access !== 'admin')
   }
 
   /** Whether a tool may be seen and called at all. `facts`: undefined for one that is in no list. */
@@ -36,6 +33,11 @@ export class PolicyJudge {
   toolCall(name: string, facts: ToolFacts | undefined, args: readonly Argument[] | undefined): Judgement {
     if (!this.tool(name, facts) || !this.#policies.every((policy) => keepsArgumentRules(policy.arguments, name, args))) return 'denied'
     return this.#policies.some(({ hold }) => hold.some((glob) => matchesFolded(glob, name))) ? 'held' : 'allowed'
+  }
+
+  /** Whether a rule bounds the arguments of this tool: only then must they be read. */
+  boundsArguments(name: string): boolean {
+    return this.#policies.some((policy) => policy.arguments.some((rule) => matchesGlob(rule.tool, name)))
   }
 
   prompt(name: string): boolean {

@@ -1,7 +1,7 @@
 /** Cuts out of a server's list what a policy hides; the rest stays byte for byte as it was. Pure. */
-import { COMMA, OPEN_OBJECT } from '../json-skip.ts'
+import { OPEN_OBJECT } from '../json-skip.ts'
 import type { Span } from '../json-scan.ts'
-import { concat, type Replacement, splice } from '../splice.ts'
+import { type Replacement, splice } from '../splice.ts'
 import type { PolicyJudge, ToolFacts } from './judge.ts'
 import { elementsAt, memberNamed, membersAt, orUndefined, textAt } from './json-members.ts'
 
@@ -21,31 +21,48 @@ interface ListedTool {
   readonly facts: ToolFacts
 }
 
-/**
- * A result without what the judge hides, whichever list it is. `from`: where it begins in the bytes. Undefined when it
- * cannot be told for certain what a client would read of it. An entry of which that is true is hidden.
- */
+/** A result without what the judge hides; as `listCuts`. */
 export function cutLists(bytes: Uint8Array, from: number, judge: PolicyJudge): Uint8Array | undefined {
+  const cuts = listCuts(bytes, from, judge)
+  return cuts === undefined ? undefined : splice(bytes, cuts)
+}
+
+/**
+ * What must be taken out of a result so that it lists nothing that the judge hides, whichever list it is. `from`: where it
+ * begins in the bytes. Undefined when it cannot be told for certain what a client would read of it. An entry of which that is
+ * true is hidden.
+ */
+export function listCuts(bytes: Uint8Array, from: number, judge: PolicyJudge): Replacement[] | undefined {
   // What is no object holds no list.
-  if (bytes[from] !== OPEN_OBJECT) return bytes
+  if (bytes[from] !== OPEN_OBJECT) return []
   return orUndefined(() => {
     const members = membersAt(bytes, from)
-    const cuts = LISTS.flatMap((list) => {
+    return LISTS.flatMap((list) => {
       const span = memberNamed(members, list.member)
       return span === undefined ? [] : cutsOf(bytes, span, list, judge)
     })
-    return cuts.length === 0 ? bytes : splice(bytes, cuts)
   })
 }
 
-/** What takes the place of a list's entries, where some are hidden. */
+/** Takes out each run of hidden entries, with the comma behind it, or before it at the list's end. */
 function cutsOf(bytes: Uint8Array, [start]: Span, list: List, judge: PolicyJudge): Replacement[] {
   const entries = elementsAt(bytes, start)
-  const kept = entries.filter((entry) => isSeen(bytes, entry, list, judge))
-  const [first, last] = [entries[0], entries.at(-1)]
-  if (first === undefined || last === undefined || kept.length === entries.length) return []
-  const pieces = kept.flatMap(([from, to], index) => [...(index === 0 ? [] : [COMMA_BYTE]), bytes.subarray(from, to)])
-  return [{ span: [first[0], last[1]], bytes: concat(pieces) }]
+  const cuts: Replacement[] = []
+  const cut = (from: number, to: number): void => void cuts.push({ span: [from, to], bytes: NOTHING })
+  let lastSeen: Span | undefined
+  let firstHidden: Span | undefined
+  for (const entry of entries) {
+    if (!isSeen(bytes, entry, list, judge)) {
+      firstHidden ??= entry
+      continue
+    }
+    if (firstHidden !== undefined) cut(firstHidden[0], entry[0])
+    firstHidden = undefined
+    lastSeen = entry
+  }
+  const [last] = entries.slice(-1)
+  if (firstHidden !== undefined && last !== undefined) cut(lastSeen?.[1] ?? firstHidden[0], last[1])
+  return cuts
 }
 
 /** One page of tools/list. */
@@ -78,7 +95,7 @@ export function noteTool(tools: Map<string, ToolFacts>, { name, facts }: ListedT
   })
 }
 
-const COMMA_BYTE = Uint8Array.of(COMMA)
+const NOTHING = new Uint8Array(0)
 const TRUE = new TextEncoder().encode('true')
 const FALSE = new TextEncoder().encode('false')
 

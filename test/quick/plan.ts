@@ -48,7 +48,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/': ['session', 'share', 'round-trips'],
   'worker/access/': ['access', 'session'],
   'worker/agent-route.ts': ['access', 'share'],
-  'worker/api/': ['access', 'lanes', 'registry'],
+  'worker/api/': ['api-routes', 'share-orders', 'links', 'access', 'lanes', 'registry'],
   'worker/bridge/': ['modern-on-legacy', 'legacy-on-modern', 'modern-listen', 'modern-calls'],
   'worker/carry/': ['share', 'credit', 'away', 'hand-over'],
   'worker/contract/': ['session', 'share', 'modern-on-legacy', 'legacy-on-modern', 'round-trips'],
@@ -57,8 +57,9 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/mcp/call/': ['round-trips', 'session', 'hand-over', 'standby-answers', 'recovery'],
   'worker/mcp/legacy-client/': ['session', 'legacy-on-modern', 'left-rounds', 'resumed-streams', 'input-rounds'],
   'worker/mcp/modern-client/': ['modern-on-legacy', 'modern-listen', 'modern-calls', 'left-modern', 'round-trips'],
+  'worker/mcp/policy/': ['link-policy', 'trust-gate'],
   'worker/mcp/response/': ['session', 'share', 'http-sse', 'modern-calls', 'resumed-streams'],
-  'worker/registry/': ['registry', 'lanes', 'access'],
+  'worker/registry/': ['registry', 'links', 'lanes', 'access'],
   'worker/share/': ['share', 'session', 'modern-on-legacy', 'recovery', 'idle'],
   'worker/share/agents/': ['share', 'away', 'lost-agents', 'drain', 'silent-link', 'returning-agents'],
   'worker/share/answers/': ['share', 'recovery', 'standby-answers', 'restart-news', 'run-once', 'returning-agents'],
@@ -66,6 +67,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/share/children/': ['shared-child', 'both-eras', 'repeatable-calls', 'modern-listen', 'recovery', 'session'],
   'worker/share/clients/': ['credit', 'share', 'hand-over', 'untaken-messages'],
   'worker/share/rows/': ['rows-in-memory', 'listing-rows', 'session', 'recovery', 'parked-rows'],
+  'worker/share/trust/': ['trust-gate', 'trust-table', 'link-policy'],
   'wrangler.toml': ['session'],
 }
 

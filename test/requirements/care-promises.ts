@@ -146,4 +146,19 @@ const BOUNDED = {
   },
 } as const satisfies Section
 
-export const CARE_PROMISES = [IDLE, ONE_ROUND_TRIP, SIGNS_OF_LIFE, CLOSED, BOUNDED] as const
+const ALLOWED = {
+  title: 'Promise 11: only what was allowed',
+  said: ['docs/design.md, promise 11'],
+  revisions: [],
+  requirements: {
+    'promise.11.hidden': promised(
+      'What the policies of a link do not allow is in none of its lists and is refused on every way in, as what does not exist is.',
+    ),
+    'promise.11.changes': promised('A changed policy holds from the next request on.'),
+    'promise.11.arguments': promised('A rule on arguments lets through what lies within it, and nothing that could be read otherwise.'),
+    'promise.11.strictest': promised('Of several policies the strictest holds: one more never allows what fewer refuse.'),
+    'promise.11.fresh': promised('A tool is judged by what the server says of it now.'),
+  },
+} as const satisfies Section
+
+export const CARE_PROMISES = [IDLE, ONE_ROUND_TRIP, SIGNS_OF_LIFE, CLOSED, BOUNDED, ALLOWED] as const

@@ -20,6 +20,8 @@ import {
 import { connected } from './harness/scripted-agent.ts'
 
 const PING = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
+/** What no `access` bounds. */
+const GET_PROMPT = '{"jsonrpc":"2.0","id":7,"method":"prompts/get","params":{"name":"p"}}'
 const FAR_MS = 4e12
 
 afterEach(() => {
@@ -120,7 +122,7 @@ describe('the gate', () => {
     const called = vi.spyOn(Share.prototype, 'call')
     const call = async (): Promise<number> => {
       called.mockClear()
-      const response = client.post(PING)
+      const response = client.post(GET_PROMPT)
       agent.answer((await agent.expect('call')).header, '7', '{}')
       expect((await response).status).toBe(200)
       return called.mock.calls.length

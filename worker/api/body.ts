@@ -68,6 +68,7 @@ export function policyMember(members: Members, name: string, access?: Access): R
   if (value === undefined) return ok(undefined)
   const policy = readPolicy(value)
   if (!policy.ok) return err(`${policy.error}.`)
+  if (policy.value.hold.length > 0) return err(`${name}.hold cannot be used yet; deny the tools instead.`)
   return ok(JSON.stringify(access === undefined ? value : { access, ...(value as object) }))
 }
 

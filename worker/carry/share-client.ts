@@ -32,7 +32,10 @@ import { laneStub } from './share-stub.ts'
 import type { ShareObject } from '../contract/objects.ts'
 
 /** Judges a request once more by what its holder may do now; how it fails, if it may not be made. */
-export type Renewed = (facts: GrantFacts) => Failure | undefined | Promise<Failure | undefined>
+export type Renewed = (facts: GrantFacts) => Failure | undefined
+
+/** The same of a call, of which another state of things may have to be named, by which it is checked. */
+export type CallRenewed = (facts: GrantFacts) => Failure | Pick<CallRequest, 'toolsVersion' | 'bridge' | 'awaitsJudgement'>
 
 /** The Share does not let the holder's pass in, or `Renewed` has found that the request may not be made. */
 export class PassRefused extends Error {
@@ -93,11 +96,17 @@ export class ShareClient {
   }
 
   /** Takes a call to the Share. `body`: the whole of it, whose rest follows if it is larger than what `request` has. */
-  async call(request: CallRequest, body: Uint8Array, renewed?: Renewed): Promise<CallOutcome> {
+  async call(request: CallRequest, body: Uint8Array, renewed?: CallRenewed): Promise<CallOutcome> {
+    let made = request
     const outcome = await this.#admitted<CallOutcome>(
-      (pass) => this.#withRest<Gated<CallOutcome>>(this.#stub.call(pass, request), request, body),
+      (pass) => this.#withRest<Gated<CallOutcome>>(this.#stub.call(pass, made), made, body),
       (failure) => ({ kind: 'failed', failure }),
-      renewed,
+      (facts) => {
+        const checked = renewed?.(facts) ?? {}
+        if ('code' in checked) return checked
+        made = { ...made, ...checked }
+        return undefined
+      },
     )
     return outcome.kind === 'cut' ? { kind: 'failed', failure: this.#failureOf(outcome.code, 'unknown') } : outcome
   }
@@ -206,7 +215,7 @@ export class ShareClient {
       if (tries === MAX_CALL_TRIES) return refused({ code: 'INTERNAL', executed: 'no' }, STREAM_CLOSE.ENDED)
       grants.set(this.#grantName, told.facts)
       this.#pass = passOf(this.#holder, told.facts)
-      const failure = await renewed?.(told.facts)
+      const failure = renewed?.(told.facts)
       if (failure !== undefined) return refused(failure, STREAM_CLOSE.ENDED)
     }
   }

@@ -66,7 +66,8 @@ export function canStandBy(method: string, { cursor }: Readonly<Record<string, u
   return SERVER_METHODS.has(method) || method === 'ping'
 }
 
-function isListMethod(method: string): method is ListMethod {
+/** Whether a request asks for a list that a policy may hide entries of. */
+export function isListMethod(method: string): method is ListMethod {
   return LIST_METHODS.has(method)
 }
 

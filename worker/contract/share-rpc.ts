@@ -34,6 +34,10 @@ interface CallFacts extends Resent {
   /** To a child of the other era: the state of the two sides by which the Worker has translated the request. */
   readonly bridge?: string
   readonly method: string
+  /** Of tools/call that must be checked by what the server says of its tools: the state in which it was. */
+  readonly toolsVersion?: string
+  /** Of tools/call: whether its client may make it is not known, since the tools are not. It must not be sent on, but answered with their state. */
+  readonly awaitsJudgement?: true
   /** Of tools/call: the tool's name, unless it is very long. */
   readonly tool?: string
   readonly rawId: string
@@ -56,6 +60,8 @@ export interface SessionCallRequest extends CallFacts, Caller {
   readonly delivery: 'stream' | 'single' | 'session'
   /** The client has left: its answer waits in the agent until it comes back. */
   readonly isLeft?: boolean
+  /** Of `session`: the client may not make it, and is told so on its stream. */
+  readonly refusal?: Failure
   /** `params.uri` of resources/subscribe and resources/unsubscribe, `params.level` of logging/setLevel. */
   readonly uri?: string
   readonly level?: string
@@ -67,8 +73,6 @@ export interface GroupCallRequest extends CallFacts {
   /** What its client can be asked for. */
   readonly capabilities: readonly Capability[]
   readonly delivery: 'stream' | 'single'
-  /** Of tools/call: the state of the tools by whose schemas the Worker has checked it. */
-  readonly toolsVersion?: string
   /** Method and name of what may ask its client. */
   readonly asker?: string
   /** The log level that it asks for. */

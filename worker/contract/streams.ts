@@ -80,11 +80,12 @@ export type StreamControl =
   | {
       readonly type: 'pending'
       readonly key: string
+      readonly method: string
       readonly rawId: string
       readonly rawToken?: string
       readonly restarted: boolean
-      /** Of what may stand by: its method, the page of a list, and the digest of the answer that is kept. */
-      readonly standby?: { readonly method: string; readonly cursor?: string; readonly listed: string }
+      /** Of what may stand by: the page of a list, and the digest of the answer that is kept. */
+      readonly standby?: { readonly cursor?: string; readonly listed: string }
     }
   /** Share to the Worker of a session's stream: the calls under way will not be answered. */
   | { readonly type: 'lost'; readonly failure: Failure }

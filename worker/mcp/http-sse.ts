@@ -1,16 +1,20 @@
 /** `/s/<share>/sse` and `/s/<share>/messages`: HTTP+SSE of MCP 2024-11-05, where every answer comes on one stream. */
 import type { Failure } from '../../protocol/errors.ts'
-import { MAX_BREAKS, RETRY_MS, UNHEARD_MS } from '../limits.ts'
-import type { Caller, CallRequest } from '../contract/share-rpc.ts'
+import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS, UNHEARD_MS } from '../limits.ts'
+import type { Caller } from '../contract/share-rpc.ts'
 import { pause } from '../within.ts'
 import { agentNews, awayLeftMs, AGENT_AWAY } from '../carry/away.ts'
 import { admit, type McpContext } from './visitor.ts'
 import { Listener } from './legacy-client/listener.ts'
-import { readBody, readPosted } from './message.ts'
+import { type ClientMessage, readBody, readPosted } from './message.ts'
 import { endUnheard, send } from './call/send.ts'
 import { eventStreamResponse, failureResponse } from './response/responses.ts'
-import { isRetryable, PassRefused, type ShareClient } from '../carry/share-client.ts'
+import { type CallRenewed, isRetryable, PassRefused, type ShareClient } from '../carry/share-client.ts'
 import { callRequest } from './call/call-request.ts'
+import type { Renewal } from './call/renewal.ts'
+import { SessionRequest } from './legacy-client/request.ts'
+import { randomKey } from '../call-key.ts'
+import type { GrantFacts } from '../contract/trust-rpc.ts'
 import { newSessionId } from './session-id.ts'
 import { isJson, readAccept } from './request-headers.ts'
 
@@ -47,16 +51,28 @@ export async function postMessages(c: McpContext): Promise<Response> {
     const failure = await send(share, caller, message)
     return failure === undefined ? taken() : failureResponse(failure)
   }
-  const request = callRequest(caller, message, 'session')
-  const failure = await handOn(share, caller, request, message.bytes)
-  return failure === undefined ? taken() : refused(failure, request.rawId)
+  const failure = await handOn(share, caller, message)
+  return failure === undefined ? taken() : refused(failure, message.facts.id?.raw ?? 'null')
 }
 
 /**
  * Hands a call to the Share, which answers it by the session's stream. While no agent is there the client waits for this
  * post, and a few seconds for a session's stream that attaches again; undefined when an agent has the call.
  */
-async function handOn(share: ShareClient, caller: Caller, request: CallRequest, bytes: Uint8Array): Promise<Failure | undefined> {
+async function handOn(share: ShareClient, caller: Caller, message: ClientMessage): Promise<Failure | undefined> {
+  const made = new SessionRequest(share, caller).call({ message, delivery: 'session' }, randomKey())
+  if ('code' in made) return refuseOnStream(share, caller, message, made)
+  const { body, turns } = made
+  let { request } = made
+  let renewals = 0
+  /** Why its client may not make it. */
+  let judged: Failure | undefined
+  const judge = (facts: GrantFacts): ReturnType<CallRenewed> => {
+    const checked = turns.judge?.(facts) ?? {}
+    if ('code' in checked) judged = checked
+    else request = { ...request, ...checked }
+    return checked
+  }
   const startMs = Date.now()
   /** When the first try was begun that may have reached an agent. */
   let sentMs: number | undefined
@@ -66,8 +82,14 @@ async function handOn(share: ShareClient, caller: Caller, request: CallRequest, 
     const waitedMs = triedMs - startMs
     try {
       const resend = sentMs === undefined ? {} : { isResend: true, ageMs: triedMs - sentMs }
-      const told = await share.call({ ...request, ...resend }, bytes)
-      if (told.kind === 'failed') return told.failure
+      const told = await share.call({ ...request, ...resend }, body, judge)
+      if (told.kind === 'failed') return judged === undefined ? told.failure : await refuseOnStream(share, caller, message, judged)
+      if (told.kind === 'stale') {
+        const renewal = await turns.renew?.(told)
+        if (renewal?.kind !== 'call' || ++renewals > MAX_CALL_TRIES) return await refuseOnStream(share, caller, message, failureIn(renewal))
+        request = renewal.request
+        continue
+      }
       if (told.kind === 'no_stream') {
         if (waitedMs > UNHEARD_MS) return await endUnheard(share, caller, isBroken ? 'unknown' : 'no')
         await pause(RETRY_MS)
@@ -87,6 +109,16 @@ async function handOn(share: ShareClient, caller: Caller, request: CallRequest, 
       if (breaks > 1) await pause(RETRY_MS)
     }
   }
+}
+
+/** Has a client told on its stream, where it looks for answers, that it may not make a request. */
+async function refuseOnStream(share: ShareClient, caller: Caller, message: ClientMessage, refusal: Failure): Promise<Failure | undefined> {
+  const told = await share.call({ ...callRequest(caller, message, 'session'), refusal }, message.bytes)
+  return told.kind === 'accepted' ? undefined : told.kind === 'failed' ? told.failure : refusal
+}
+
+function failureIn(renewal: Renewal | undefined): Failure {
+  return renewal?.kind === 'item' && renewal.item.kind === 'failed' ? renewal.item.failure : { code: 'INTERNAL', executed: 'no' }
 }
 
 function taken(): Response {

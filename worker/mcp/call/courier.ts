@@ -5,9 +5,10 @@ import type { AgentFrame } from '../../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../../protocol/frame-codec.ts'
 import { agentNews } from '../../carry/away.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
-import { isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
+import { type CallRenewed, isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
+import type { GrantFacts } from '../../contract/trust-rpc.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { MOVE_AFTER_MS, RETRY_MS } from '../../limits.ts'
 import { log } from '../../log.ts'
@@ -16,7 +17,7 @@ import { isFinal, type Item, type ItemSource } from './item.ts'
 import { changesWanted, listenMessages } from './list-changes.ts'
 import { LISTENER_BEHIND } from './listener-behind.ts'
 import { ListingRecorder } from './listing-recorder.ts'
-import type { News, Renew } from './renewal.ts'
+import type { News, Turns } from './renewal.ts'
 import { standbyItem } from './standby-answer.ts'
 import { CallTries, type NextTry, TAKES_TOO_LITTLE } from './tries.ts'
 
@@ -26,8 +27,7 @@ type Verdict = 'done' | NextTry
 export class Courier implements ItemSource {
   readonly #share: ShareClient
   #request: CallRequest
-  readonly #renew: Renew | undefined
-  readonly #onLag: (() => void) | undefined
+  readonly #turns: Turns
   #body: Uint8Array
   readonly #tries = new CallTries()
   readonly #items = new ItemQueue<Item>()
@@ -49,13 +49,8 @@ export class Courier implements ItemSource {
   /** The answer is there, or nothing more is tried. */
   #isDone = false
 
-  /**
-   * `renew` makes another request of what the Share knows better; without it such a call fails. `onLag` ends, in the server
-   * too, a call whose client has fallen behind while others wait for it; without it they wait for ever.
-   */
-  constructor(share: ShareClient, request: CallRequest, body: Uint8Array, renew?: Renew, onLag?: () => void) {
-    this.#renew = renew
-    this.#onLag = onLag
+  constructor(share: ShareClient, request: CallRequest, body: Uint8Array, turns: Turns = {}) {
+    this.#turns = turns
     this.#share = share
     this.#request = request
     this.#body = body
@@ -124,7 +119,7 @@ export class Courier implements ItemSource {
 
   async #try(): Promise<Verdict> {
     if (this.#hasStreamEnded) this.#reading = undefined
-    const called = this.#share.call(this.#tried(), this.#body)
+    const called = this.#share.call(this.#tried(), this.#body, (facts) => this.#judge(facts))
     this.#isCalling = true
     if (this.#isLingering) this.#moveLater()
     const outcome = await called.finally(() => {
@@ -166,6 +161,13 @@ export class Courier implements ItemSource {
     }
   }
 
+  /** What its client may do has changed. What is named for that is named in later tries as well. */
+  #judge(facts: GrantFacts): ReturnType<CallRenewed> {
+    const checked = this.#turns.judge?.(facts) ?? {}
+    if (!('code' in checked)) this.#request = { ...this.#request, ...checked }
+    return checked
+  }
+
   /** The request, with what the Share must know of the tries before. */
   #tried(): CallRequest {
     const before = this.#tries.begin(Date.now())
@@ -185,7 +187,7 @@ export class Courier implements ItemSource {
 
   async #hearNews(news: News): Promise<Verdict> {
     if (!this.#goesOn) return 'done'
-    const renewal = await this.#renew?.(news)
+    const renewal = await this.#turns.renew?.(news)
     if (renewal?.kind === 'call') {
       this.#request = renewal.request
       this.#body = renewal.body
@@ -227,7 +229,7 @@ export class Courier implements ItemSource {
         onFrame: (header, body) => this.#putFrame(header, body),
         onControl: (control) => this.#hear(control),
         onEnd: (code) => resolve(this.#ended(code)),
-        ...(this.#onLag === undefined ? {} : { onLag: () => this.#fallBehind() }),
+        ...(this.#turns.onLag === undefined ? {} : { onLag: () => this.#fallBehind() }),
         retries: 0,
       },
     )
@@ -269,7 +271,7 @@ export class Courier implements ItemSource {
 
   #fallBehind(): void {
     this.#put(LISTENER_BEHIND)
-    this.#onLag?.()
+    this.#turns.onLag?.()
   }
 
   #fail(failure: Failure): void {

@@ -44,3 +44,22 @@ export interface ItemSource {
   /** Whether the client is being asked, and the call waits for that. */
   readonly isAsking?: boolean
 }
+
+/** Brings one item, which is the last. */
+export class SoleItem implements ItemSource {
+  #item: Item | undefined
+
+  constructor(item: Item) {
+    this.#item = item
+  }
+
+  next(): Promise<Item | undefined> {
+    const item = this.#item
+    this.#item = undefined
+    return Promise.resolve(item)
+  }
+
+  taken(): void {}
+
+  close(): void {}
+}

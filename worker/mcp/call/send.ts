@@ -5,15 +5,20 @@ import { pause, within } from '../../within.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { randomKey } from '../../call-key.ts'
 import type { ClientMessage } from '../message.ts'
+import { judgeFor, judgeOf } from '../policy/bounds.ts'
+import { refusalOf } from '../policy/message-verdict.ts'
 import { agentNews, AGENT_AWAY, awayLeftMs } from '../../carry/away.ts'
 import { isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
 import { firstPart } from '../../carry/upload.ts'
 
 /** Sends a notification or a response on; undefined when the agent has taken it. */
-export async function send(share: ShareClient, caller: Caller, { bytes, facts }: ClientMessage): Promise<Failure | undefined> {
+export async function send(share: ShareClient, caller: Caller, message: ClientMessage): Promise<Failure | undefined> {
+  const { bytes, facts } = message
   const { kind, method, id, requestId } = facts
   // An error without an id answers nothing that anybody asked (JSON-RPC 2.0 §5).
   if (id?.raw === 'null') return undefined
+  const refusal = refusalOf(judgeFor(share), message)
+  if (refusal !== undefined) return refusal
   const request = {
     ...caller,
     key: randomKey(),
@@ -32,7 +37,10 @@ export async function send(share: ShareClient, caller: Caller, { bytes, facts }:
     const executed: Executed = sentMs === undefined ? 'no' : 'unknown'
     try {
       const resend = sentMs === undefined ? {} : { isResend: true, ageMs: triedMs - sentMs }
-      const receipt = await within(RECEIPT_MS, share.send({ ...request, ...resend }, bytes))
+      const receipt = await within(
+        RECEIPT_MS,
+        share.send({ ...request, ...resend }, bytes, ({ policies }) => refusalOf(judgeOf(policies), message)),
+      )
       if (receipt === undefined) return { ...AGENT_AWAY, executed: 'unknown' }
       if (receipt.kind === 'sent') return undefined
       if (receipt.kind === 'failed') return receipt.failure

@@ -14,7 +14,7 @@ import { WholeMessage } from '../call/whole-message.ts'
 import type { CallWords } from '../response/event-ids.ts'
 import { SessionAnswers, type WholeItem } from './answers.ts'
 import { ClientInput } from './ask-client.ts'
-import type { SessionRequest } from './request.ts'
+import { refusedItem, type SessionRequest } from './request.ts'
 import { ResumedCall } from './resumed-call.ts'
 
 /** One attempt: its key in the agent, and what its event ids say of it. */
@@ -211,8 +211,12 @@ export class CallAttempts {
     if (outcome.kind === 'last' || posted === undefined || this.#isOver) return false
     this.#source.close()
     this.#isResumed = false
-    const { request, body, renew } = this.#request.call(posted, key, outcome.retry)
-    this.#source = new Courier(this.#share, request, body, renew)
+    const made = this.#request.call(posted, key, outcome.retry)
+    if ('code' in made) {
+      yield refusedItem(this.#rawId, made)
+      return false
+    }
+    this.#source = new Courier(this.#share, made.request, made.body, made.turns)
     if (this.#isLingering) this.#source.linger?.()
     return true
   }

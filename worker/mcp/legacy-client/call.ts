@@ -2,16 +2,18 @@
 import { waitUntil } from 'cloudflare:workers'
 import { randomKey } from '../../call-key.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
+import { isListMethod } from '../../contract/listings.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { Courier } from '../call/courier.ts'
-import { isFinal, type Item, type ItemSource } from '../call/item.ts'
+import { isFinal, type Item, type ItemSource, SoleItem } from '../call/item.ts'
 import { TAKES_TOO_LITTLE } from '../call/tries.ts'
 import type { ClientMessage } from '../message.ts'
+import { BoundedLists } from '../response/bounded-lists.ts'
 import { type CallWords, EventIds } from '../response/event-ids.ts'
 import type { Exchange, StreamEvents } from '../response/exchange.ts'
 import { type ClientNames, clientNames } from '../response/frame-writer.ts'
 import { type Attempt, CallAttempts, isFromOtherEra } from './attempts.ts'
-import { type PostedRequest, SessionRequest } from './request.ts'
+import { type PostedRequest, refusedItem, SessionRequest } from './request.ts'
 import type { ResumedCall } from './resumed-call.ts'
 
 /** A call whose client has come back for it. */
@@ -33,6 +35,8 @@ export class SessionCall implements Exchange {
   readonly #first: Attempt
   /** Brings what comes for the first attempt. */
   readonly #source: ItemSource
+  /** Of a request for a list: keeps back what the client may not see. */
+  readonly #lists: BoundedLists | undefined
   /** Whether another Worker has made the call. */
   readonly #isResumed: boolean
   /** What goes on with the call where its first item is not the end. */
@@ -49,6 +53,7 @@ export class SessionCall implements Exchange {
     this.#caller = caller
     this.#first = first
     this.names = names
+    this.#lists = isListMethod(first.what.method) ? new BoundedLists(share, (bytes) => this.#taken(bytes)) : undefined
     this.#isResumed = 'next' in origin
     if ('next' in origin) {
       this.#request = new SessionRequest(share, caller)
@@ -60,8 +65,9 @@ export class SessionCall implements Exchange {
     if (isInitialize && typeof protocolVersion === 'string') this.revision = protocolVersion
     if (isInitialize) this.gone = () => this.#forsake()
     this.#request = new SessionRequest(share, caller, origin)
-    const { request, body, renew } = this.#request.call(origin, first.key)
-    this.#source = new Courier(share, request, body, renew)
+    const made = this.#request.call(origin, first.key)
+    this.#source =
+      'code' in made ? new SoleItem(refusedItem(this.names.rawId, made)) : new Courier(share, made.request, made.body, made.turns)
   }
 
   /** Takes a request to the Share. `single`: its client can take nothing but the answer. */
@@ -98,7 +104,11 @@ export class SessionCall implements Exchange {
     return this.#attempts?.isAsking === true
   }
 
-  async next(): Promise<Item | undefined> {
+  next(): Promise<Item | undefined> {
+    return this.#lists === undefined ? this.#next() : this.#lists.next(() => this.#next())
+  }
+
+  async #next(): Promise<Item | undefined> {
     if (this.#attempts === undefined) {
       const first = await this.#source.next()
       // Most calls: the answer comes at once, and is the client's as it is. All else goes through the attempts.
@@ -119,6 +129,10 @@ export class SessionCall implements Exchange {
   }
 
   taken(bytes: number): void {
+    this.#taken(this.#lists === undefined ? bytes : this.#lists.unpaid(bytes))
+  }
+
+  #taken(bytes: number): void {
     if (this.#attempts === undefined) this.#source.taken(bytes)
     else this.#attempts.taken(bytes)
   }

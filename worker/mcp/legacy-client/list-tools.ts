@@ -1,10 +1,11 @@
-/** Asks a server of revision 2026-07-28 for its tools, in the name of a session that calls one. */
+/** Asks a session's server for its tools, in the name of its client, that calls one. */
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import { boundedValueAt } from '../../bridge/json/bounded-value.ts'
 import { findPath, rootOf } from '../../bridge/json-view.ts'
 import { modernRequest } from '../../bridge/legacy-to-modern.ts'
 import { isObject, type JsonObject } from '../../bridge/names.ts'
-import type { Caller } from '../../contract/share-rpc.ts'
+import { randomKey } from '../../call-key.ts'
+import type { Caller, CallRequest } from '../../contract/share-rpc.ts'
 import { Courier } from '../call/courier.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { readAnswer } from '../call/whole-message.ts'
@@ -21,13 +22,32 @@ export async function listSessionTools(
   cursor: string | undefined,
 ): Promise<JsonObject | undefined> {
   const params = cursor === undefined ? {} : { cursor: JSON.stringify(cursor) }
-  // An id that no client has: the call must not be cancelled in another's place.
-  const bytes = encoder.encode(modernRequest('"mcp-edge.tools"', 'tools/list', envelope, params))
+  return listed(share, caller, modernRequest(newId(), 'tools/list', envelope, params), { bridge })
+}
+
+/** The same of a server of the handshake era. */
+export function listOwnTools(share: ShareClient, caller: Caller, cursor: string | undefined): Promise<JsonObject | undefined> {
+  const params = cursor === undefined ? '' : `,"params":${JSON.stringify({ cursor })}`
+  return listed(share, caller, `{"jsonrpc":"2.0","id":${newId()},"method":"tools/list"${params}}`, {})
+}
+
+/** An id that no client has: a call must not be cancelled in another's place, nor two of ours be one. */
+function newId(): string {
+  return `"mcp-edge.tools.${randomKey()}"`
+}
+
+async function listed(
+  share: ShareClient,
+  caller: Caller,
+  text: string,
+  more: Pick<CallRequest, 'bridge'>,
+): Promise<JsonObject | undefined> {
+  const bytes = encoder.encode(text)
   const facts = scanMessage(bytes)
   if (!facts.ok) return undefined
   // What is told by it must be what the server says now.
   const { canStandBy: _, ...own } = callRequest(caller, { bytes, facts: facts.value, params: {} }, 'single')
-  const answer = await readAnswer(new Courier(share, { ...own, bridge }, bytes))
+  const answer = await readAnswer(new Courier(share, { ...own, ...more }, bytes))
   return answer === undefined ? undefined : readResult(answer)
 }
 

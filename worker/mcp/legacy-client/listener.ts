@@ -8,6 +8,7 @@ import { ResponseBody } from '../../carry/response-body.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import { decodeReturnAddress } from '../../contract/return-address.ts'
+import { isListMethod } from '../../contract/listings.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import type { StreamControl, StreamMark } from '../../contract/streams.ts'
 import { KEEPALIVE_MS, MAX_REATTACHES } from '../../limits.ts'
@@ -15,6 +16,8 @@ import { changeMessages } from '../call/list-changes.ts'
 import { ListingRecorder } from '../call/listing-recorder.ts'
 import { standbyAnswer } from '../call/standby-answer.ts'
 import { readPosted } from '../message.ts'
+import { judgeFor } from '../policy/bounds.ts'
+import { BoundedLists } from '../response/bounded-lists.ts'
 import { EventIds } from '../response/event-ids.ts'
 import { type ClientNames, clientNames, FrameWriter } from '../response/frame-writer.ts'
 import { FRAMINGS, MessageWriter } from '../response/message-writer.ts'
@@ -26,6 +29,7 @@ const encoder = new TextEncoder()
 
 interface Pending extends ClientNames {
   readonly key: string
+  readonly method: string
   readonly recorder: ListingRecorder | undefined
   readonly listed: string | undefined
 }
@@ -36,6 +40,8 @@ export class Listener {
   readonly #caller: Caller
   readonly #stream: ShareStream
   readonly #frames: FrameWriter
+  /** Keeps back what the client may not see. */
+  readonly #lists: BoundedLists
   /** Calls of an HTTP+SSE session that have not been answered, by the raw id their client gave them. */
   readonly #pending = new Map<string, Pending>()
   /** Keep-alives since the first of them has come. */
@@ -61,10 +67,11 @@ export class Listener {
       },
       mark,
     )
+    this.#lists = new BoundedLists(share, (bytes) => this.#stream.taken(bytes))
     const ids = kind === 'listen' ? EventIds.ofSession(caller.session) : undefined
     this.#frames = new FrameWriter(
       this.messages,
-      (bytes) => this.#stream.taken(bytes),
+      (bytes) => this.#stream.taken(this.#lists.unpaid(bytes)),
       () => ({ ids }),
     )
     this.#ticker = setInterval(() => this.#tick(), KEEPALIVE_MS)
@@ -87,7 +94,20 @@ export class Listener {
   #receive(header: AgentFrame, body: Uint8Array): void {
     const names = this.#namesFor(header)
     this.#record(header, body)
-    if (this.#frames.write(header, body, names, listenEdits(header, body)) && names !== undefined) this.#pending.delete(names.rawId)
+    const judge = judgeFor(this.#share)
+    if (header.type === 'notification' && header.uri !== undefined && !judge.resource(header.uri)) return this.#stream.taken(body.length)
+    const item = judge.isOpen ? { header, body } : this.#bounded(header, body, names?.rawId)
+    if (item === undefined) return
+    const edits = [...listenEdits(item.header, item.body), ...(item.edits ?? [])]
+    if (this.#frames.write(item.header, item.body, names, edits) && names !== undefined) this.#pending.delete(names.rawId)
+  }
+
+  /** What the client may see of a frame; undefined while more of a list must come. */
+  #bounded(header: AgentFrame, body: Uint8Array, rawId: string | undefined): ReturnType<BoundedLists['frame']> {
+    const method = rawId === undefined ? undefined : this.#pending.get(rawId)?.method
+    // Of a call that another Worker has announced nobody knows here what it asks for.
+    const mayList = header.type !== 'answer' || method === undefined || isListMethod(method)
+    return mayList ? this.#lists.frame(header, body) : { header, body }
   }
 
   /** Has the answer kept, if it is one to be. */
@@ -129,17 +149,17 @@ export class Listener {
   }
 
   /** A call has begun whose answer will come on this stream. */
-  #announce({ key, rawId, rawToken, restarted, standby }: Extract<StreamControl, { type: 'pending' }>): void {
+  #announce({ key, method, rawId, rawToken, restarted, standby }: Extract<StreamControl, { type: 'pending' }>): void {
     const names = clientNames({ rawId, ...(rawToken === undefined ? {} : { rawToken }) })
-    const recorder = standby === undefined ? undefined : ListingRecorder.of(this.#share, { ...standby, canStandBy: true })
+    const recorder = standby === undefined ? undefined : ListingRecorder.of(this.#share, { ...standby, method, canStandBy: true })
     if (this.#pending.size === 0) this.#pendingTicks = 0
-    this.#pending.set(rawId, { ...names, key, restarted, recorder, listed: standby?.listed })
+    this.#pending.set(rawId, { ...names, key, method, restarted, recorder, listed: standby?.listed })
   }
 
   #standBy({ standby, ...asked }: Extract<StreamControl, { type: 'standby' }>): void {
     const answer = encoder.encode(standby.answer)
     const text = standbyAnswer({ ...standby, answer }, { ...asked, era: 'legacy' })
-    this.messages.writeText(text ?? errorResponse(asked.rawId, AGENT_AWAY))
+    this.messages.writeText(text === undefined ? errorResponse(asked.rawId, AGENT_AWAY) : this.#lists.text(text, asked.rawId))
   }
 
   /** Makes a call whose child does not know sessions, and writes what it brings. */

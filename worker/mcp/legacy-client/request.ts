@@ -4,21 +4,27 @@ import { scanMessage } from '../../../protocol/json-scan.ts'
 import { envelopeMembers, initializeResult, readDiscoverResult } from '../../bridge/discover.ts'
 import { type InputRound, retryRequest } from '../../bridge/input-rounds.ts'
 import { legacyVerdict, toModernRequest } from '../../bridge/legacy-to-modern.ts'
-import type { ShareClient } from '../../carry/share-client.ts'
+import type { CallRenewed, ShareClient } from '../../carry/share-client.ts'
+import type { ListTools } from '../../bridge/tool-pages.ts'
 import type { BridgeFacts, Caller, CallRequest } from '../../contract/share-rpc.ts'
+import type { GrantFacts } from '../../contract/trust-rpc.ts'
 import { RETRY_MS } from '../../limits.ts'
 import { pause } from '../../within.ts'
 import { callRequest } from '../call/call-request.ts'
-import type { News, Renew, Renewal } from '../call/renewal.ts'
+import type { News, Renewal, Turns } from '../call/renewal.ts'
 import { type Item, responseItem } from '../call/item.ts'
 import { type ClientMessage, readPosted } from '../message.ts'
+import { judgeFor, judgeOf } from '../policy/bounds.ts'
+import { needsTools, refusalOf } from '../policy/message-verdict.ts'
+import { knownSessionTools, learnSessionTools, type SessionTools } from '../policy/tool-facts.ts'
 import { resultResponse } from '../response/own-answers.ts'
+import { listOwnTools, listSessionTools } from './list-tools.ts'
 import { forgetModernServer, knownModernServer, learnModernServer, type ModernServer } from './known-modern-servers.ts'
 
 /** What a client has posted, and how it takes what comes. `single`: it can take nothing but the answer. */
 export interface PostedRequest {
   readonly message: ClientMessage
-  readonly delivery: 'stream' | 'single'
+  readonly delivery: 'stream' | 'single' | 'session'
 }
 
 /** What makes a request another attempt of the same call. */
@@ -48,7 +54,8 @@ export class SessionRequest {
     this.#share = share
     this.#caller = caller
     this.#posted = posted
-    if (posted !== undefined && legacyVerdict(posted.message.facts.method) === 'forward')
+    // Over HTTP+SSE the Worker that holds the stream translates.
+    if (posted !== undefined && posted.delivery !== 'session' && legacyVerdict(posted.message.facts.method) === 'forward')
       this.#server = knownModernServer(share.id, caller.session)
   }
 
@@ -60,10 +67,21 @@ export class SessionRequest {
     return this.#server !== undefined
   }
 
-  /** The call that it becomes under a key, and how that is made anew when the Share knows better of which era the child is. */
-  call(posted: PostedRequest, key: string, retry?: Retry): MadeCall & { readonly renew: Renew } {
-    const { request, body } = this.#server === undefined ? this.#plain(posted, key) : this.#translated(this.#server, posted, key, retry)
-    return { request, body, renew: (news) => Promise.resolve(this.#renewal(news, posted, key, retry)) }
+  /**
+   * The call that it becomes under a key, and what is done when the Share knows better: of which era the child is, in which
+   * state its tools are, what the client may do. Or how it fails, if the client may not make it.
+   */
+  call(posted: PostedRequest, key: string, retry?: Retry): (MadeCall & { readonly turns: Turns }) | Failure {
+    const { message } = posted
+    const judge = judgeFor(this.#share)
+    const refusal = needsTools(judge, message) ? undefined : refusalOf(judge, message)
+    if (refusal !== undefined) return refusal
+    const made = this.#server === undefined ? this.#plain(posted, key) : this.#translated(this.#server, posted, key, retry)
+    const turns = {
+      renew: (news: News) => this.#renewal(news, posted, key, retry),
+      judge: (facts: GrantFacts) => this.#judgeAnew(message, facts),
+    }
+    return { ...made, request: { ...made.request, ...this.#checkedBy(message) }, turns }
   }
 
   /** What is known of the child, asked for where another Worker has made the call. */
@@ -94,18 +112,59 @@ export class SessionRequest {
     }
   }
 
-  #renewal(news: News, posted: PostedRequest, key: string, retry: Retry | undefined): Renewal {
+  /** What its client may do has changed: whether it may still be made, and by which state of the tools. */
+  #judgeAnew(message: ClientMessage, { policies }: GrantFacts): ReturnType<CallRenewed> {
+    const judge = judgeOf(policies)
+    return needsTools(judge, message) ? this.#checkedBy(message) : (refusalOf(judge, message) ?? {})
+  }
+
+  /**
+   * The state of the child in which its tools were listed and the call was found to be allowed. A state that no child is in,
+   * where they are not known or it was not: the Share then says what the state is, and the call is judged by that.
+   */
+  #checkedBy(message: ClientMessage): Exclude<ReturnType<CallRenewed>, Failure> {
+    const judge = judgeFor(this.#share)
+    if (!needsTools(judge, message)) return {}
+    const known = knownSessionTools(this.#share.id, this.#caller.session)
+    if (known !== undefined && refusalOf(judge, message, known.tools) === undefined)
+      return this.#server === undefined ? { toolsVersion: known.version } : { bridge: known.version }
+    return { ...(this.#server === undefined ? { toolsVersion: '' } : { bridge: '' }), awaitsJudgement: true }
+  }
+
+  async #renewal(news: News, posted: PostedRequest, key: string, retry: Retry | undefined): Promise<Renewal> {
+    const { message } = posted
     if (news.kind === 'bridge' && news.facts.childEra === 'modern') {
-      this.#server = learnModernServer(this.#share.id, this.#caller.session, news.facts)
-      const item = ownAnswer(posted.message, news.facts)
-      return item === undefined ? { kind: 'call', ...this.#translated(this.#server, posted, key, retry) } : { kind: 'item', item }
+      const server = learnModernServer(this.#share.id, this.#caller.session, news.facts)
+      this.#server = server
+      const item = ownAnswer(message, news.facts)
+      if (item !== undefined) return { kind: 'item', item }
+      const refusal = await this.#refusalIn(server.version, message, (cursor) =>
+        listSessionTools(this.#share, this.#caller, envelopeMembers(server.client, false, undefined), server.version, cursor),
+      )
+      return refusal ?? { kind: 'call', ...this.#translated(server, posted, key, retry) }
     }
     // What was asked of a child without sessions cannot be brought to one that has them.
-    if (news.kind !== 'native' || retry !== undefined)
+    if (news.kind === 'bridge' || retry !== undefined)
       return { kind: 'item', item: { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } } }
+    const made = this.#plain(posted, key)
+    if (news.kind === 'stale') {
+      const { toolsVersion } = news
+      const refusal = await this.#refusalIn(toolsVersion, message, (cursor) => listOwnTools(this.#share, this.#caller, cursor))
+      return refusal ?? { kind: 'call', ...made, request: { ...made.request, toolsVersion } }
+    }
     forgetModernServer(this.#share.id, this.#caller.session)
     this.#server = undefined
-    return { kind: 'call', ...this.#plain(posted, key) }
+    return { kind: 'call', ...made, request: { ...made.request, ...this.#checkedBy(message) } }
+  }
+
+  /** Why a call is refused by the tools that the child has in this state, which are listed unless they are known. */
+  async #refusalIn(version: string, message: ClientMessage, list: ListTools): Promise<Renewal | undefined> {
+    if (!needsTools(judgeFor(this.#share), message)) return undefined
+    const { session } = this.#caller
+    const known = knownSessionTools(this.#share.id, session)
+    const { tools }: SessionTools = known?.version === version ? known : await learnSessionTools(this.#share.id, session, version, list)
+    const failure = refusalOf(judgeFor(this.#share), message, tools)
+    return failure === undefined ? undefined : { kind: 'item', item: { kind: 'failed', failure } }
   }
 
   #plain({ message, delivery }: PostedRequest, key: string): MadeCall {
@@ -153,4 +212,9 @@ function ownAnswer({ facts, params }: ClientMessage, { server }: BridgeFacts): I
     case 'forward':
       return undefined
   }
+}
+
+/** How a request is answered that its client may not make. A status of its own would tell of the session (`SESSION_NOT_FOUND`). */
+export function refusedItem(rawId: string, failure: Failure): Item {
+  return responseItem(errorResponse(rawId, failure))
 }

@@ -13,6 +13,13 @@ import type { BridgeFacts, GroupCallRequest } from '../../contract/share-rpc.ts'
 import { findParkedCall } from './ask-client.ts'
 import { Courier } from '../call/courier.ts'
 import type { News, Renewal } from '../call/renewal.ts'
+import { judgeFor, judgeOf } from '../policy/bounds.ts'
+import { BoundedLists } from '../response/bounded-lists.ts'
+import { needsTools, refusalOf } from '../policy/message-verdict.ts'
+import { failureResponse } from '../response/responses.ts'
+import type { CallRenewed } from '../../carry/share-client.ts'
+import { isListMethod } from '../../contract/listings.ts'
+import type { GrantFacts } from '../../contract/trust-rpc.ts'
 import type { Visitor } from '../visitor.ts'
 import type { Exchange } from '../response/exchange.ts'
 import { type ClientNames, clientNames } from '../response/frame-writer.ts'
@@ -23,7 +30,7 @@ import { type ModernCall, translatedRequest } from './request.ts'
 import { respond } from '../response/respond.ts'
 import { Subscription } from './listen.ts'
 import { listToolsFor } from './list-tools.ts'
-import { checkToolHeaders, knownTools, learnTools } from './known-tools.ts'
+import { checkToolHeaders, knownTools, learnTools, type ToolSet } from './known-tools.ts'
 import type { Item } from '../call/item.ts'
 import { groupCallRequest } from '../call/call-request.ts'
 import type { Accepts } from '../request-headers.ts'
@@ -46,7 +53,11 @@ export async function postModern(
   // A child of the handshake era is told the capabilities when it is initialised; of which era the child is shows later.
   const client = { principal: visitor.principal, group, capabilities: [...envelope.capabilities] }
   const request = groupCallRequest(client, message, accepts.events ? 'stream' : 'single')
-  const atLane = { ...visitor, share: visitor.shareFor(group) }
+  const share = visitor.shareFor(group)
+  const judge = judgeFor(share)
+  const refusal = needsTools(judge, message) ? undefined : refusalOf(judge, message)
+  if (refusal !== undefined) return failureResponse(refusal, request.rawId)
+  const atLane = { ...visitor, share }
   const exchange = new ModernExchange({ visitor: atLane, message, envelope, request, group, stateKey, headers })
   return respond(exchange, accepts, signal, {})
 }
@@ -56,6 +67,8 @@ class ModernExchange implements Exchange {
   readonly modern = { cancel: () => this.cancel() }
   readonly #call: ModernCall
   readonly #courier: Courier
+  /** Of a request for a list: keeps back what the client may not see. */
+  readonly #lists: BoundedLists | undefined
   /** Key of the call in the agent: on a retry, that of the call which was parked. */
   #key: string
   #server: LegacyServer | undefined
@@ -67,6 +80,7 @@ class ModernExchange implements Exchange {
     this.names = clientNames(call.request)
     this.#call = call
     this.#key = call.request.key
+    this.#lists = isListMethod(call.request.method) ? new BoundedLists(call.visitor.share, (bytes) => this.#taken(bytes)) : undefined
     const { request, message, visitor, group } = call
     const server = knownLegacyServer(visitor.share.id, group)
     const isPlain = modernVerdict(request.method) === 'forward' && readRequestState(message.params) === undefined
@@ -74,17 +88,26 @@ class ModernExchange implements Exchange {
     if (server !== undefined && first !== undefined) this.#server = server
     const onLag = request.method === 'subscriptions/listen' ? (): void => this.cancel() : undefined
     const { request: sent, body } = first ?? { request, body: message.bytes }
-    this.#courier = new Courier(visitor.share, this.#withTools(sent), body, (news) => this.#renew(news), onLag)
+    const turns = { renew: (news: News) => this.#renew(news), judge: (facts: GrantFacts) => this.#judgeAnew(facts), onLag }
+    this.#courier = new Courier(visitor.share, this.#withTools(sent), body, turns)
     if (server !== undefined && first !== undefined) this.#child = this.#childOf(server, 0)
   }
 
-  async next(): Promise<Item | undefined> {
+  next(): Promise<Item | undefined> {
+    return this.#lists === undefined ? this.#next() : this.#lists.next(() => this.#next())
+  }
+
+  async #next(): Promise<Item | undefined> {
     if (this.#subscription !== undefined) return this.#subscription.next()
     const item = await this.#courier.next()
     return this.#child === undefined ? item : this.#child.next(item)
   }
 
   taken(bytes: number): void {
+    this.#taken(this.#lists === undefined ? bytes : this.#lists.unpaid(bytes))
+  }
+
+  #taken(bytes: number): void {
     if (this.#subscription === undefined) this.#courier.taken(bytes)
     else this.#subscription.taken(bytes)
   }
@@ -125,11 +148,31 @@ class ModernExchange implements Exchange {
    * they are not, or no tools are known, no state is named: the Share answers `stale`, and the call is checked by the newest.
    */
   #withTools(request: GroupCallRequest): GroupCallRequest {
-    const { visitor, message, headers } = this.#call
+    const { message, headers } = this.#call
     if (request.method !== 'tools/call') return request
-    const known = knownTools(visitor.share.id)
-    const isSound = known !== undefined && checkToolHeaders(known, message, headers).ok
-    return { ...request, toolsVersion: isSound ? known.version : '' }
+    const known = knownTools(this.#audience)
+    const isSound = known !== undefined && checkToolHeaders(known, message, headers).ok && this.#refusalBy(known) === undefined
+    if (isSound) return { ...request, toolsVersion: known.version }
+    return { ...request, toolsVersion: '', ...(needsTools(judgeFor(this.#call.visitor.share), message) ? { awaitsJudgement: true } : {}) }
+  }
+
+  /** Whose tools are known: a server may show them to one client and not to another. */
+  get #audience(): string {
+    return `${this.#call.visitor.share.id} ${this.#call.group}`
+  }
+
+  #refusalBy({ facts }: ToolSet): Failure | undefined {
+    const { visitor, message } = this.#call
+    return refusalOf(judgeFor(visitor.share), message, facts)
+  }
+
+  /** What its client may do has changed: whether the call may still be made, and by which state of the tools. */
+  #judgeAnew({ policies }: GrantFacts): ReturnType<CallRenewed> {
+    const { message, request } = this.#call
+    const judge = judgeOf(policies)
+    if (!needsTools(judge, message)) return refusalOf(judge, message) ?? {}
+    const { toolsVersion = '', awaitsJudgement } = this.#withTools(request)
+    return { toolsVersion, ...(awaitsJudgement === undefined ? {} : { awaitsJudgement }) }
   }
 
   /** What to do now that the Share has told what this Worker did not know, or knew wrongly. */
@@ -193,14 +236,16 @@ class ModernExchange implements Exchange {
 
   /** Checks the call by the tools of this version, which are listed first unless they are known. */
   async #recheck(toolsVersion: string): Promise<Renewal> {
-    const { visitor, message, headers, request } = this.#call
-    const known = knownTools(visitor.share.id)
+    const { message, headers, request } = this.#call
+    const known = knownTools(this.#audience)
     const isNewest = known?.version === toolsVersion
     const tools = isNewest
       ? known
-      : await learnTools(visitor.share.id, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor))
+      : await learnTools(this.#audience, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor))
     const checked = checkToolHeaders(tools, message, headers)
     if (!checked.ok) return failed(checked.error)
+    const refusal = this.#refusalBy(tools)
+    if (refusal !== undefined) return failed(refusal)
     const call = this.#server === undefined ? { request, body: message.bytes } : this.#translated(this.#server)
     if (call === undefined) return failed({ code: 'PARAMS_INVALID' })
     return { kind: 'call', request: { ...call.request, toolsVersion }, body: call.body }

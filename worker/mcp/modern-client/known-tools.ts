@@ -8,26 +8,38 @@ import type { Failure } from '../../../protocol/errors.ts'
 import { MAX_CACHED_TOOL_SETS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
 import type { ClientMessage } from '../message.ts'
+import type { ToolFacts } from '../../../protocol/policy/judge.ts'
+import type { ToolsByName } from '../policy/message-verdict.ts'
+import { noteListedTool } from '../policy/tool-facts.ts'
 import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
 
 export interface ToolSet {
   readonly version: string
   /** By name; only tools with annotations that are valid. */
   readonly mirrored: ReadonlyMap<string, readonly MirroredParam[]>
+  /** What each says of itself. */
+  readonly facts: ToolsByName
 }
 
 const toolSets = new Newest<ToolSet>(MAX_CACHED_TOOL_SETS)
 
-export function knownTools(share: string): ToolSet | undefined {
-  return toolSets.get(share)
+/** `audience`: the clients to whom a server has listed its tools. */
+export function knownTools(audience: string): ToolSet | undefined {
+  return toolSets.get(audience)
 }
 
 /** Reads all pages and remembers what they say. Pages that cannot be had are left out, and their tools are not checked. */
-export async function learnTools(share: string, version: string, list: ListTools): Promise<ToolSet> {
+export async function learnTools(audience: string, version: string, list: ListTools): Promise<ToolSet> {
   const mirrored = new Map<string, readonly MirroredParam[]>()
-  for await (const page of pagesOf(list)) for (const tool of toolsOf(page)) addTool(mirrored, tool)
-  const toolSet = { version, mirrored }
-  toolSets.set(share, toolSet)
+  const facts = new Map<string, ToolFacts>()
+  for await (const page of pagesOf(list)) {
+    for (const tool of toolsOf(page)) {
+      addTool(mirrored, tool)
+      noteListedTool(facts, tool)
+    }
+  }
+  const toolSet = { version, mirrored, facts }
+  toolSets.set(audience, toolSet)
   return toolSet
 }
 

@@ -156,9 +156,9 @@ export class AgentLinks {
     if (attachment !== undefined) link.socket.serializeAttachment({ ...attachment, draining: true } satisfies LinkAttachment)
   }
 
-  /** Names the state of a server's tools; differs for each link, and after each list_changed that the server has sent. */
-  toolsVersion(link: AgentLink): string {
-    return `${link.instance}.${link.connectedAtMs}.${attachmentOf(link.socket)?.toolChanges ?? 0}`
+  /** Names the state of the tools of a child; differs for each link and child, and after each list_changed that a child has sent. */
+  toolsVersion(link: AgentLink, ch: string): string {
+    return `${link.instance}.${link.connectedAtMs}.${attachmentOf(link.socket)?.toolChanges ?? 0} ${ch}`
   }
 
   toolsChanged(link: AgentLink): void {

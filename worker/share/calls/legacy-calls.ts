@@ -9,7 +9,7 @@ import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
-import type { AgentLink } from '../agents/links.ts'
+import type { AgentLink, AgentLinks } from '../agents/links.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
 import type { Sessions } from './sessions.ts'
 import type { StandbyAnswers } from '../answers/standby-answers.ts'
@@ -27,6 +27,7 @@ import type { Session } from '../rows/session-rows.ts'
 
 interface Parts {
   readonly store: Store
+  readonly links: AgentLinks
   readonly sessions: Sessions
   readonly channels: GroupChannels
   readonly opener: ChannelOpener
@@ -61,6 +62,7 @@ export class LegacyCalls {
     const session = isInitialize ? this.#begin(request) : sessions.of(request)
     if ('code' in session) return failed(session)
     if (request.delivery === 'session' && !this.#parts.sseSessions.isHeard(session)) return { kind: 'no_stream' }
+    if (request.refusal !== undefined) return this.#parts.sseSessions.tell(request, failed(request.refusal))
     // Answers over HTTP+SSE go onto the session's stream, so it is not known here which calls still run.
     const goesOn = request.isResend === true || session.transport === 'sse'
     const link = goesOn ? channels.linkFor(session) : channels.linkForCall(session)
@@ -81,6 +83,10 @@ export class LegacyCalls {
     if (link.sessionEra === 'modern') return this.#parts.legacyOnModern.call(request, session, link)
     if (request.bridge !== undefined) return { kind: 'native' }
     const channel = this.#parts.opener.ready(session, link, isInitialize)
+    if (request.toolsVersion !== undefined) {
+      const toolsVersion = this.#parts.links.toolsVersion(link, channel.ch)
+      if (request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
+    }
     const local = isInitialize ? await this.#sharedInitialize(request, channel, link) : this.#answerHere(request, session, channel)
     if (local !== undefined) return request.delivery === 'session' ? this.#parts.sseSessions.tell(request, local) : local
     return this.#forward(request, channel, link)
@@ -134,7 +140,7 @@ export class LegacyCalls {
 
   /** Another agent runs the call, if it may run twice. The child there shares no memory with the session's own. */
   #onOtherAgent(request: SessionCallRequest, session: Session): Promise<CallOutcome> | CallOutcome | undefined {
-    const link = this.#parts.repeatableCalls.otherAgentFor(request)
+    const link = request.awaitsJudgement === true ? undefined : this.#parts.repeatableCalls.otherAgentFor(request)
     if (link === undefined || link.sessionEra !== 'legacy' || request.bridge !== undefined) return undefined
     return this.#forward(request, this.#parts.opener.readyAlone(session, link, request.key), link, true)
   }

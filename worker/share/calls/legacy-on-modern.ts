@@ -201,7 +201,7 @@ export class LegacyOnModern {
 
   /** Names the state of everything that a translation depends on. */
   #version(session: string, { ch }: GroupChannel, link: AgentLink): string {
-    return `${link.instance} ${ch} ${this.#parts.links.toolsVersion(link)} ${this.#level(session) ?? ''}`
+    return `${this.#parts.links.toolsVersion(link, ch)} ${this.#level(session) ?? ''}`
   }
 
   #facts(session: string, channel: GroupChannel, link: AgentLink): BridgeFacts {

@@ -51,15 +51,17 @@ export class ModernCalls {
     const own = groupOn(link, request.group)
     if (!channels.mayTake(own, request) && !repeatableCalls.mayRepeat(request))
       return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
-    const toolsVersion = links.toolsVersion(link)
+    const channel = opener.readyWithoutSession(own, request.principal, link)
+    const toolsVersion = links.toolsVersion(link, channel.ch)
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
-    return this.#forward(request, opener.readyWithoutSession(own, request.principal, link), link)
+    return this.#forward(request, channel, link)
   }
 
   /** Another agent runs the call, if it may run twice. */
   #onOtherAgent(request: GroupCallRequest): CallOutcome | Promise<CallOutcome> | undefined {
     const { repeatableCalls, opener, modernOnLegacy } = this.#parts
-    const link = request.input === undefined ? repeatableCalls.otherAgentFor(request) : undefined
+    const mayMove = request.input === undefined && request.awaitsJudgement !== true
+    const link = mayMove ? repeatableCalls.otherAgentFor(request) : undefined
     if (link?.era === 'legacy') return modernOnLegacy.callApart(request, link)
     if (link === undefined || request.bridge !== undefined) return undefined
     return this.#forward(

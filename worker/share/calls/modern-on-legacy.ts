@@ -63,7 +63,7 @@ export class ModernOnLegacy {
     const { channels, links, opener } = this.#parts
     const main = groupOn(link, request.group)
     if (request.input !== undefined) return this.#giveInput(request, request.input, link)
-    if (request.isResend === true) return this.#again(request, link)
+    if (request.isResend === true && request.awaitsJudgement !== true) return this.#again(request, link)
     const opening = introduction(request, link, 'snapshot')
     const isNew = channels.current(main)?.link !== link
     const { ch } = opener.readyBridged(main, link, opening)
@@ -73,8 +73,8 @@ export class ModernOnLegacy {
     }
     const version = `${link.instance}.${ch}`
     const server = this.#parts.store.channels.snapshot(main)
-    if (server === undefined) return this.#awaitServer(request, main, link, version)
-    const toolsVersion = links.toolsVersion(link)
+    if (server === undefined) return this.#awaitServer(request, { ch, group: main }, link, version)
+    const toolsVersion = links.toolsVersion(link, ch)
     if (request.bridge !== version) return { kind: 'bridge', facts: { ...factsOf(version, server), toolsVersion } }
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
     if (request.asker === undefined || link.isolation === 'share') return this.#forward(request, { ch, group: main }, link)
@@ -196,13 +196,13 @@ export class ModernOnLegacy {
     return this.#forward(request, this.#parts.opener.readyBridged(spareGroup(main, request.key), link, opening), link)
   }
 
-  async #awaitServer(request: GroupCallRequest, group: string, link: AgentLink, version: string): Promise<CallOutcome> {
+  async #awaitServer(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink, version: string): Promise<CallOutcome> {
     const { waiters, introductions, links } = this.#parts
     const { principal } = request
     const facts = { group, agent: link.name, session: '', principal, isInitialize: false, restarted: false, canStream: false }
     const outcome = waiters.wait(request.key, facts)
     introductions.holdFor(request.key, (server) => {
-      return { kind: 'bridge', facts: { ...factsOf(version, server), toolsVersion: links.toolsVersion(link) } }
+      return { kind: 'bridge', facts: { ...factsOf(version, server), toolsVersion: links.toolsVersion(link, ch) } }
     })
     return outcome
   }

@@ -56,10 +56,11 @@ export class SseSessions {
     const pending: StreamControl = {
       type: 'pending',
       key,
+      method,
       rawId,
       restarted,
       ...(rawToken === undefined ? {} : { rawToken }),
-      ...(listed === undefined ? {} : { standby: { method, ...(cursor === undefined ? {} : { cursor }), listed } }),
+      ...(listed === undefined ? {} : { standby: { ...(cursor === undefined ? {} : { cursor }), listed } }),
     }
     this.#streams.listener(session)?.send(JSON.stringify(pending))
   }

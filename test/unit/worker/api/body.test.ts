@@ -72,12 +72,15 @@ test.each([0, 1, 'true', '', null, {}])('flagMember() refuses %j', (paused) => {
 test.each([
   [{}, undefined, '{}'],
   [{}, 'read', '{"access":"read"}'],
-  [{ access: 'write', hold: ['x'] }, 'read', '{"access":"write","hold":["x"]}'],
+  [{ access: 'write', tools: { deny: ['x'] } }, 'read', '{"access":"write","tools":{"deny":["x"]}}'],
   [undefined, 'read', undefined],
 ] as const)('policyMember() takes %j, with %j where it does not say', (policy, access, value) => {
   expect(policyMember({ policy }, 'policy', access)).toEqual({ ok: true, value })
 })
 
-test.each([null, [], 'read', 1, { access: 'none' }, { tools: ['x'] }, { arguments: ['x'] }])('policyMember() refuses %j', (policy) => {
-  expect(policyMember({ policy }, 'policy', 'read').ok).toBe(false)
-})
+test.each([null, [], 'read', 1, { access: 'none' }, { tools: ['x'] }, { arguments: ['x'] }, { hold: ['x'] }])(
+  'policyMember() refuses %j',
+  (policy) => {
+    expect(policyMember({ policy }, 'policy', 'read').ok).toBe(false)
+  },
+)

@@ -25,7 +25,7 @@ describe('ShareClient', () => {
 
   test('asks once more by what has changed, and the isolate remembers it by share and link', async () => {
     const share = new ScriptedShare({}, 'stale').on('call', stale('1'), RESULT)
-    const renewed = vi.fn(() => undefined)
+    const renewed = vi.fn(() => ({ toolsVersion: 'newest' }))
     expect(await share.client.call(CALL, BODY, renewed)).toEqual(RESULT)
     expect(renewed).toHaveBeenCalledExactlyOnceWith({ state: '1', policies: ['{}'] })
     expect(share.passes).toEqual([{ chain: ['link'] }, { chain: ['link'], state: '1' }])
@@ -45,7 +45,7 @@ describe('ShareClient', () => {
     const share = new ScriptedShare({}, 'refused').on('call', stale('1')).on('open', stale('2'))
     const failure = { code: 'PARAMS_INVALID' } as const
     expect(await share.client.call(CALL, BODY, () => failure)).toEqual({ kind: 'failed', failure })
-    const opened = share.client.open({ kind: 'listen', ...CALLER }, async () => failure)
+    const opened = share.client.open({ kind: 'listen', ...CALLER }, () => failure)
     await expect(opened).rejects.toMatchObject({ name: 'PassRefused', failure })
     expect(share.passes).toHaveLength(2)
   })

@@ -26,7 +26,7 @@ const FRAME = { kind: 'frame', frame: encodeFrame(answer(), new TextEncoder().en
 /** A courier of a tools/call, under way. */
 function courierOf(share: ScriptedShare, method = 'tools/call', renew?: Renew) {
   const message = messageOf({ id: 7, method, params: { name: 't' } })
-  return new Courier(share.client, callRequest(CALLER, message, 'stream'), message.bytes, renew)
+  return new Courier(share.client, callRequest(CALLER, message, 'stream'), message.bytes, renew === undefined ? {} : { renew })
 }
 
 /** What has come for a call once nothing is left to wait for; its last item. */

@@ -11,7 +11,13 @@ describe('listSessionTools()', () => {
     const share = new ScriptedShare().on('call', rpcAnswer(response('{"tools":[]}')))
     expect(await listSessionTools(share.client, CALLER, { e: '1' }, 'v1', 'c')).toEqual({ tools: [] })
     const request = share.asked.call[0]?.[0] as CallRequest
-    expect(request).toMatchObject({ ...CALLER, method: 'tools/list', bridge: 'v1', delivery: 'single', rawId: '"mcp-edge.tools"' })
+    expect(request).toMatchObject({
+      ...CALLER,
+      method: 'tools/list',
+      bridge: 'v1',
+      delivery: 'single',
+      rawId: expect.stringMatching(/^"mcp-edge\.tools\.[0-9a-f]{32}"$/) as string,
+    })
     expect(request).not.toHaveProperty('canStandBy')
     expect(JSON.parse(new TextDecoder().decode(request.body))).toMatchObject({ params: { cursor: 'c', _meta: { e: 1 } } })
   })

@@ -10,7 +10,7 @@ import { CALLER, FACTS, KEY, response, rpcAnswer } from './modern-server.ts'
 vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
 
 const UPDATED = '{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:b"}}'
-const PENDING = { type: 'pending', key: KEY, rawId: '"a"', rawToken: '"p"', restarted: false } as const
+const PENDING = { type: 'pending', method: 'tools/call', key: KEY, rawId: '"a"', rawToken: '"p"', restarted: false } as const
 
 function notification(n: number, members: Partial<Extract<AgentFrame, { type: 'notification' }>> = {}): AgentFrame {
   const facts = { ch: 'sess.1', n, at: 0, size: UPDATED.length, method: 'notifications/resources/updated' }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { forgetModernServer, learnModernServer } from '../../../../../worker/mcp/legacy-client/known-modern-servers.ts'
+import type { Failure } from '../../../../../protocol/errors.ts'
 import { SessionRequest } from '../../../../../worker/mcp/legacy-client/request.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 import { messageOf } from '../client-message.ts'
@@ -25,10 +26,16 @@ afterEach(() => {
   forgetModernServer('share', CALLER.session)
 })
 
+/** The call that a request has become, which nothing bounds here. */
+function madeOf(made: ReturnType<SessionRequest['call']>): Exclude<typeof made, Failure> {
+  if ('code' in made) throw new Error(made.code)
+  return made
+}
+
 describe('SessionRequest.call()', () => {
   test('is the request as it came, where nothing else is known of the server', () => {
     const request = new SessionRequest(new ScriptedShare().client, CALLER, posted())
-    const call = request.call(posted(), KEY)
+    const call = madeOf(request.call(posted(), KEY))
     expect(call.request).toMatchObject({ ...CALLER, key: KEY, method: 'tools/call' })
     expect(call.request).not.toHaveProperty('bridge')
     expect(bodyOf(call)).toEqual({ jsonrpc: '2.0', ...CALL })
@@ -38,7 +45,7 @@ describe('SessionRequest.call()', () => {
   test('is translated for a server that is known to have no sessions', () => {
     learnModernServer('share', CALLER.session, FACTS)
     const request = new SessionRequest(new ScriptedShare().client, CALLER, posted())
-    const call = request.call(posted(), KEY)
+    const call = madeOf(request.call(posted(), KEY))
     expect(request.isTranslated).toBe(true)
     expect(call.request).toMatchObject({ bridge: 'v1', key: KEY, rawId: '7', tool: 't' })
     expect(bodyOf(call)).toMatchObject({
@@ -54,14 +61,14 @@ describe('SessionRequest.call()', () => {
 
   test('declares nothing for a client that can take nothing but the answer', () => {
     learnModernServer('share', CALLER.session, FACTS)
-    const call = new SessionRequest(new ScriptedShare().client, CALLER, posted(CALL, 'single')).call(posted(CALL, 'single'), KEY)
+    const call = madeOf(new SessionRequest(new ScriptedShare().client, CALLER, posted(CALL, 'single')).call(posted(CALL, 'single'), KEY))
     expect(bodyOf(call)).toHaveProperty(['params', '_meta', 'io.modelcontextprotocol/clientCapabilities'], {})
   })
 
   test('brings the answers of a retry', () => {
     learnModernServer('share', CALLER.session, FACTS)
     const retry = { round: { wanted: [], requestState: '"s-1"' }, answers: new Map([['who', '{"action":"accept"}']]) }
-    const call = new SessionRequest(new ScriptedShare().client, CALLER, posted()).call(posted(), KEY, retry)
+    const call = madeOf(new SessionRequest(new ScriptedShare().client, CALLER, posted()).call(posted(), KEY, retry))
     expect(bodyOf(call)).toMatchObject({ params: { requestState: 's-1', inputResponses: { who: { action: 'accept' } } } })
   })
 })
@@ -69,7 +76,7 @@ describe('SessionRequest.call()', () => {
 describe('the renewal of a SessionRequest', () => {
   const renewed = async (message: Record<string, unknown>, news: object) => {
     const request = new SessionRequest(new ScriptedShare().client, CALLER, posted(message))
-    return { request, renewal: await request.call(posted(message), KEY).renew(news as never) }
+    return { request, renewal: await madeOf(request.call(posted(message), KEY)).turns.renew?.(news as never) }
   }
 
   test('translates a request once the Share says that the server has no sessions', async () => {
@@ -94,7 +101,7 @@ describe('the renewal of a SessionRequest', () => {
     ['tasks/list', {}, { error: { data: { code: 'METHOD_UNKNOWN' } } }],
   ])('answers %s, which a server without sessions is not asked', async (method, params, expected) => {
     const { renewal } = await renewed({ id: 7, method, params }, { kind: 'bridge', facts: FACTS })
-    const text = renewal.kind === 'item' && renewal.item.kind === 'response' ? renewal.item.text : '{}'
+    const text = renewal?.kind === 'item' && renewal.item.kind === 'response' ? renewal.item.text : '{}'
     expect(JSON.parse(text)).toMatchObject({ id: 7, ...expected })
   })
 
@@ -107,8 +114,10 @@ describe('the renewal of a SessionRequest', () => {
   test('brings no retry to a server that has sessions after all', async () => {
     learnModernServer('share', CALLER.session, FACTS)
     const request = new SessionRequest(new ScriptedShare().client, CALLER, posted())
-    const { renew } = request.call(posted(), KEY, { round: { wanted: [] }, answers: new Map() })
-    expect(await renew({ kind: 'native' })).toMatchObject({ item: { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } } })
+    const { turns } = madeOf(request.call(posted(), KEY, { round: { wanted: [] }, answers: new Map() }))
+    expect(await turns.renew?.({ kind: 'native' })).toMatchObject({
+      item: { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } },
+    })
   })
 })
 

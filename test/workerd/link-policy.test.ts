@@ -1,0 +1,62 @@
+/** What a policy costs: a bounded call asks its Share once when warm, and lists tools only when their state is another. */
+import { afterEach, expect, test, vi } from 'vitest'
+import { Share } from '../../worker/share/share.ts'
+import { verifies } from '../requirements/verifies.ts'
+import { factsOf, stubOf } from './harness/relay.ts'
+import { connected } from './harness/scripted-agent.ts'
+
+const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"look","arguments":{"path":"/docs/a"}}}'
+const LIST_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+const TOOLS = '{"tools":[{"name":"look","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":true}}]}'
+const POLICY = '{"access":"read","arguments":["look(path^=/docs)"]}'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+async function bounded() {
+  const { share, agent, client } = await connected()
+  await stubOf(share).admin({ op: 'share_changed', trust: { version: 2, expiresAtMs: 4e12, isPaused: false, policy: POLICY } })
+  const called = vi.spyOn(Share.prototype, 'call')
+  let channel = ''
+  /** Makes a call, which the server answers after it has answered `lists` questions for its tools; returns how often the Share was asked. */
+  const call = async (lists: number): Promise<number> => {
+    called.mockClear()
+    const response = client.post(CALL)
+    for (let list = 0; list < lists; list++) {
+      const { header, body } = await agent.expect('call')
+      const { id, method } = JSON.parse(new TextDecoder().decode(body)) as { id: string; method: string }
+      expect(method).toBe('tools/list')
+      agent.answer(header, JSON.stringify(id), TOOLS)
+    }
+    const { header } = await agent.expect('call')
+    channel = header.ch
+    expect(header.method).toBe('tools/call')
+    agent.answer(header, '7', '{"content":[]}')
+    expect(await (await response).json()).toMatchObject({ id: 7, result: { content: [] } })
+    return called.mock.calls.length
+  }
+  return { share, agent, call, channel: () => channel }
+}
+
+test('a bounded call asks its Share once when warm, and writes no row', async () => {
+  verifies('promise.7.one')
+  const { share, call } = await bounded()
+  // The new policy, the state of the tools, their list, the call.
+  expect(await call(1)).toBe(4)
+  const changes = (await factsOf(share)).counters.total_changes
+  expect(await call(0)).toBe(1)
+  expect(await call(0)).toBe(1)
+  expect((await factsOf(share)).counters.total_changes).toBe(changes)
+})
+
+test('a bounded call lists the tools anew once the server has said that they have changed', async () => {
+  verifies('promise.11.fresh')
+  const { agent, call, channel } = await bounded()
+  await call(1)
+  agent.notify(channel(), LIST_CHANGED)
+  // Nobody listens.
+  await agent.expect('hold')
+  expect(await call(1)).toBe(3)
+  expect(await call(0)).toBe(1)
+})
