@@ -59,7 +59,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/mcp/modern-client/': ['modern-on-legacy', 'modern-listen', 'modern-calls', 'left-modern', 'round-trips'],
   'worker/mcp/policy/': ['link-policy', 'trust-gate'],
   'worker/mcp/response/': ['session', 'share', 'http-sse', 'modern-calls', 'resumed-streams'],
-  'worker/registry/': ['registry', 'links', 'lanes', 'access'],
+  'worker/registry/': ['registry', 'links', 'owners', 'lanes', 'access'],
   'worker/share/': ['share', 'session', 'modern-on-legacy', 'recovery', 'idle'],
   'worker/share/agents/': ['share', 'away', 'lost-agents', 'drain', 'silent-link', 'returning-agents'],
   'worker/share/answers/': ['share', 'recovery', 'standby-answers', 'restart-news', 'run-once', 'returning-agents'],
@@ -67,7 +67,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/share/children/': ['shared-child', 'both-eras', 'repeatable-calls', 'modern-listen', 'recovery', 'session'],
   'worker/share/clients/': ['credit', 'share', 'hand-over', 'untaken-messages'],
   'worker/share/rows/': ['rows-in-memory', 'listing-rows', 'session', 'recovery', 'parked-rows'],
-  'worker/share/trust/': ['trust-gate', 'trust-table', 'link-policy'],
+  'worker/share/trust/': ['trust-gate', 'cut-off', 'trust-table', 'link-policy'],
   'wrangler.toml': ['session'],
 }
 
