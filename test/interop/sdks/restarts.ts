@@ -1,7 +1,8 @@
 /** One client object through restarts of all that is behind its URL: the server's process, the agent, the relay. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Agent, createShare, fixture, Relay, Selfhost, type Share, startAgent, StateFolder } from '../../harness/selfhost.ts'
+import { type Agent, createShare, fixture, type Share, startAgent, StateFolder } from '../../harness/selfhost.ts'
+import { KillableRelay } from '../killable-relay.ts'
 import type { Proof } from '../proof.ts'
 import { ForeignClient, type ForeignProgram, type Way } from './foreign-client.ts'
 
@@ -18,32 +19,6 @@ export interface RestartPlan extends Way {
   readonly asks: readonly (keyof typeof ANSWERS)[]
   /** Why its library has to connect anew after the relay was killed, where it has to. */
   readonly reconnects?: string
-}
-
-/** A relay that can be killed and started again where it was, with one share. */
-class KillableRelay implements AsyncDisposable {
-  readonly #folder: StateFolder
-  readonly #selfhost: Selfhost
-  readonly relay: Relay
-
-  constructor(folder: StateFolder, selfhost: Selfhost) {
-    this.#folder = folder
-    this.#selfhost = selfhost
-    this.relay = new Relay(selfhost, folder)
-  }
-
-  static async start(folder: StateFolder, port = '0'): Promise<KillableRelay> {
-    return new KillableRelay(folder, await Selfhost.start(['--relay-only', '--port', port, '--data', folder.path]))
-  }
-
-  async killAndStart(): Promise<KillableRelay> {
-    await this.#selfhost.program.kill9()
-    return await KillableRelay.start(this.#folder, new URL(this.relay.origin).port)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.relay[Symbol.asyncDispose]()
-  }
 }
 
 function expectEqual(what: string, seen: string, expected: string): void {
