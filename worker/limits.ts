@@ -34,8 +34,8 @@ export const MAX_KEPT_BYTES_OF_PRINCIPAL = 64 * 1024 * 1024
 export const MAX_CACHED_PRINCIPALS = 1_000
 
 /**
- * How long a session waits for its client that has left before it was told how initialize ended, and has its server process
- * meanwhile: one that means to come back for the answer does so after RECONNECT_MS.
+ * How long a session waits for its client that has left before it was told how initialize ended, or whose stream of HTTP+SSE
+ * broke, and has its server process meanwhile: one that means to come back does so after RECONNECT_MS or SSE_RETRY_MS.
  */
 export const LEFT_SESSION_MS = 10_000
 
@@ -149,6 +149,9 @@ export const LATE_CALL_MS = 1_500
 
 /** How long a client's answer looks for the Worker that has asked, and a post for its session's stream: they may be attaching again. */
 export const UNHEARD_MS = 3_000
+
+/** How soon the client of an HTTP+SSE stream that broke is asked to open it again: well within what a post waits for that. */
+export const SSE_RETRY_MS = 1_000
 
 /** Sessions whose servers' facts an isolate keeps. */
 export const MAX_CACHED_BRIDGES = 500

@@ -103,6 +103,9 @@ const LASTING_SESSIONS = {
     'promise.4.foreign-refusals': promised(
       'An agent ends for good by the word of the relay only; what else answers its dial delays it, and is named in its log.',
     ),
+    'promise.4.sse-returns': promised(
+      'An event source of HTTP+SSE whose stream broke goes on with its session when it comes back in time.',
+    ),
     'promise.4.list-changed': promised('Clients that listen hear that lists may have changed when their server was started anew.'),
   },
 } as const satisfies Section

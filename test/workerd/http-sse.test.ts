@@ -1,10 +1,11 @@
 /** HTTP+SSE (MCP 2024-11-05) in the real runtime: what becomes of calls whose link, agent or Share is lost. */
+import { runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ShareClient } from '../../worker/carry/share-client.ts'
-import { REATTACH_MS } from '../../worker/limits.ts'
+import { LEFT_SESSION_MS, REATTACH_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { heldTimers } from './harness/held-timers.ts'
-import { createShare, factsOf, resetShare } from './harness/relay.ts'
+import { createClientToken, createShare, factsOf, resetShare, stubOf, TestClient } from './harness/relay.ts'
 import { ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
 
@@ -134,5 +135,87 @@ describe('a post to an HTTP+SSE session whose stream is not open', () => {
     back.answer((await back.expect('call')).header, '7', '{"heard":true}')
     expect(await client.next()).toMatchObject({ result: { heard: true } })
     await client.events.cancel()
+  })
+})
+
+describe('an event source whose stream broke', () => {
+  /** A client that has called, and what it left behind. */
+  async function left() {
+    const parts = await called()
+    const { agent, client, share, header } = parts
+    agent.answer(header, '7', '{}')
+    expect(await client.next()).toMatchObject({ id: 7 })
+    await client.events.cancel()
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    return parts
+  }
+
+  test('comes back to its session, whose child has lived on, and hears what was answered meanwhile', async () => {
+    verifies('promise.4.sse-returns')
+    const { share, agent, client, header } = await called()
+    await client.events.cancel()
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    agent.answer(header, '7', '{"held":true}')
+    expect((await agent.expect('hold')).header.ch).toBe(header.ch)
+    const back = await SseClient.connect(share, client.streamId)
+    expect(back.streamId).toBe(client.streamId)
+    expect((await agent.expect('resume')).header.ch).toBe(header.ch)
+    agent.answer(header, '7', '{"held":true}')
+    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { held: true } })
+    await back.post(CALL)
+    const again = (await agent.expect('call')).header
+    expect(again.ch).toBe(header.ch)
+    agent.answer(again, '7', '{"again":true}')
+    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { again: true } })
+    expect(agent.waiting.filter(({ type }) => type === 'close' || type === 'open')).toEqual([])
+    await back.events.cancel()
+  })
+
+  test('comes back to its session after the relay was started anew, and a post waits for that', async () => {
+    verifies('promise.4.sse-returns')
+    const { share, agent, client, header } = await called()
+    agent.answer(header, '7', '{}')
+    expect(await client.next()).toMatchObject({ id: 7 })
+    const gone = vi.spyOn(ShareClient.prototype, 'open').mockRejectedValue(new Error('gone'))
+    await resetShare(share)
+    expect(await client.next()).toBeUndefined()
+    gone.mockRestore()
+    const agentBack = await ScriptedAgent.connect(share, survivorOf(header.ch, agent))
+    const calls = vi.spyOn(ShareClient.prototype, 'call')
+    const posted = client.post(CALL)
+    await vi.waitFor(() => expect(calls).toHaveBeenCalledTimes(1))
+    const back = await SseClient.connect(share, client.streamId)
+    await posted
+    await agentBack.expect('resume')
+    agentBack.answer((await agentBack.expect('call')).header, '7', '{"heard":true}')
+    expect(await back.next()).toMatchObject({ result: { heard: true } })
+    await back.events.cancel()
+  })
+
+  test('is waited for, for LEFT_SESSION_MS; then the session ends with its child, though a post came meanwhile', async () => {
+    verifies('promise.4.sse-returns')
+    const { share, agent, client, header } = await left()
+    vi.spyOn(ShareClient.prototype, 'end').mockResolvedValue(true)
+    await expect(client.post(CALL)).rejects.toThrow('answered with 404')
+    expect((await factsOf(share)).sessions).toBe(1)
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + LEFT_SESSION_MS + 1)
+    await runDurableObjectAlarm(stubOf(share))
+    expect((await agent.expect('close')).header.ch).toBe(header.ch)
+    expect((await factsOf(share)).sessions).toBe(0)
+  })
+
+  test('gets a new session where the one it names is not its own, is none of HTTP+SSE, or is no more', async () => {
+    verifies('promise.4.sse-returns')
+    const { share, agent, client } = await left()
+    const stranger = await SseClient.connect({ ...share, clientToken: await createClientToken(share) }, client.streamId)
+    const other = new TestClient(share)
+    const initialized = other.initialize()
+    await agent.expect('close')
+    await agent.expect('open')
+    agent.answer((await agent.expect('call')).header, '0', SERVER)
+    await initialized
+    const streams = [stranger, await SseClient.connect(share, 'gone'), await SseClient.connect(share, other.session)]
+    expect(new Set(streams.map(({ streamId }) => streamId).concat(client.streamId, 'gone')).size).toBe(5)
+    for (const { events } of streams) await events.cancel()
   })
 })

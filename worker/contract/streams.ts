@@ -38,6 +38,8 @@ export type StreamTarget =
   /** Goes on with a call that its client has left. */
   | ({ readonly kind: 'resume'; readonly key: string } & Caller & MarkQuery & Probe)
   | ({ readonly kind: 'session' } & Caller)
+  /** Goes on with a session over HTTP+SSE whose stream broke. */
+  | ({ readonly kind: 'return' } & Caller)
   /** Waits for answers of the session's client: `key` names the round of questions, `call` the call by its client's raw id. */
   | ({ readonly kind: 'asking'; readonly key: string; readonly call: string } & Caller)
   | { readonly kind: 'subscription'; readonly key: string; readonly group: string }

@@ -1,10 +1,10 @@
 /** `/s/<share>/sse` and `/s/<share>/messages`: HTTP+SSE of MCP 2024-11-05, where every answer comes on one stream. */
 import type { Failure } from '../../protocol/errors.ts'
-import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS, UNHEARD_MS } from '../limits.ts'
+import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS, SSE_RETRY_MS, UNHEARD_MS } from '../limits.ts'
 import type { Caller } from '../contract/share-rpc.ts'
 import { pause } from '../within.ts'
 import { agentNews, awayLeftMs, AGENT_AWAY } from '../carry/away.ts'
-import { admit, type McpContext } from './visitor.ts'
+import { admit, type McpContext, type Visitor } from './visitor.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { type ClientMessage, readBody, readPosted } from './message.ts'
 import { endUnheard, send } from './call/send.ts'
@@ -22,13 +22,27 @@ export async function getSse(c: McpContext): Promise<Response> {
   const visitor = await admit(c)
   if (!visitor.ok) return failureResponse(visitor.error)
   if (!readAccept(c.req.raw.headers.get('accept')).events) return failureResponse({ code: 'NOT_ACCEPTABLE' })
-  const { shareFor, principal, basePath } = visitor.value
-  const session = newSessionId()
-  const listener = new Listener(shareFor(session), { principal, session }, 'session', c.req.raw.signal)
+  const { signal } = c.req.raw
+  const left = c.req.header('last-event-id')
+  const stream = left === undefined ? undefined : await openStream(visitor.value, left, 'return', signal)
+  return stream ?? (await openStream(visitor.value, newSessionId(), 'session', signal)) ?? failureResponse({ code: 'SHARE_NOT_FOUND' })
+}
+
+/**
+ * The stream of a session; undefined when there is none to go on with. An event source whose connection breaks opens another
+ * by itself and posts on, without `initialize`, so the stream's event has the session as its id, with which it comes back.
+ */
+async function openStream(
+  visitor: Visitor,
+  session: string,
+  kind: 'session' | 'return',
+  signal: AbortSignal,
+): Promise<Response | undefined> {
+  const { shareFor, principal, basePath } = visitor
+  const listener = new Listener(shareFor(session), { principal, session }, kind, signal)
   // Clients post to no other origin than the stream's, so the path is all they need.
-  listener.messages.writeEvent('endpoint', `${basePath}/messages?sessionId=${session}`)
-  if (!(await listener.open())) return failureResponse({ code: 'SHARE_NOT_FOUND' })
-  return eventStreamResponse(listener.messages.body.readable)
+  listener.messages.writeEvent('endpoint', `${basePath}/messages?sessionId=${session}`, session, SSE_RETRY_MS)
+  return (await listener.open()) ? eventStreamResponse(listener.messages.body.readable) : undefined
 }
 
 export async function postMessages(c: McpContext): Promise<Response> {

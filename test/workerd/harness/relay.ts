@@ -206,7 +206,7 @@ export class EventReader {
   }
 }
 
-interface ServerSentEvent {
+export interface ServerSentEvent {
   readonly name: string
   readonly data: string
   readonly id: string | undefined

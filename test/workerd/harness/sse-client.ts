@@ -1,23 +1,28 @@
 /** A client of HTTP+SSE (MCP 2024-11-05): one stream, and posts to the path that it names. */
-import { EventReader, fetchRelay, type TestShare } from './relay.ts'
+import { EventReader, fetchRelay, type ServerSentEvent, type TestShare } from './relay.ts'
 
 export class SseClient {
   readonly events: EventReader
+  /** The id of the event that named the path for posts: an event source comes back with it. */
+  readonly streamId: string
   readonly #share: TestShare
   readonly #messages: string
 
-  private constructor(share: TestShare, events: EventReader, messages: string) {
+  private constructor(share: TestShare, events: EventReader, endpoint: ServerSentEvent) {
     this.#share = share
     this.events = events
-    this.#messages = messages
+    this.#messages = endpoint.data
+    this.streamId = endpoint.id ?? ''
   }
 
-  static async connect(share: TestShare): Promise<SseClient> {
-    const headers = { authorization: `Bearer ${share.clientToken}`, accept: 'text/event-stream' }
+  /** `lastEventId`: of the stream that this one is opened for again, as an event source does. */
+  static async connect(share: TestShare, lastEventId?: string): Promise<SseClient> {
+    const again = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
+    const headers = { authorization: `Bearer ${share.clientToken}`, accept: 'text/event-stream', ...again }
     const events = new EventReader(await fetchRelay(`/s/${share.id}/sse`, { headers }))
-    const messages = await events.next()
-    if (messages === undefined) throw new Error('the stream ended before it named its path')
-    return new SseClient(share, events, messages)
+    const endpoint = await events.nextEvent()
+    if (endpoint === undefined) throw new Error('the stream ended before it named its path')
+    return new SseClient(share, events, endpoint)
   }
 
   /** Posts a message, which must be accepted; the answer comes on the stream. */

@@ -51,7 +51,7 @@ export class Listener {
   readonly #translated = new Set<SessionCall>()
 
   /** `mark`: where a client that has come back had left off. */
-  constructor(share: ShareClient, caller: Caller, kind: 'listen' | 'session', signal: AbortSignal, mark?: StreamMark) {
+  constructor(share: ShareClient, caller: Caller, kind: 'listen' | 'session' | 'return', signal: AbortSignal, mark?: StreamMark) {
     this.#share = share
     this.#caller = caller
     this.messages = new MessageWriter(new ResponseBody(signal, () => this.#end()), FRAMINGS.events)

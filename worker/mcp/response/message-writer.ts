@@ -100,9 +100,9 @@ export class MessageWriter {
     this.#writeWaiting()
   }
 
-  /** An event other than a message (HTTP+SSE's `endpoint`). */
-  writeEvent(name: string, data: string): void {
-    this.#text(`event: ${name}\ndata: ${data}\n\n`)
+  /** An event other than a message (HTTP+SSE's `endpoint`), with the id that a client comes back with, and how soon. */
+  writeEvent(name: string, data: string, id: string, retryMs: number): void {
+    this.#text(`event: ${name}\nid: ${id}\nretry: ${retryMs}\ndata: ${data}\n\n`)
   }
 
   /** Shows that we live. Not within a message, where it would be taken for content, and not to a client that lags. */

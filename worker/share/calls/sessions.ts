@@ -46,8 +46,8 @@ export class Sessions {
     if (store.settings === undefined) return { code: 'SHARE_NOT_FOUND' }
     const session = store.sessions.get(caller.session)
     if (session === undefined || session.principal !== caller.principal) return { code: 'SESSION_NOT_FOUND' }
-    // Its client is there, whatever was thought of it.
-    store.left.drop(session.id)
+    // Its client is there, whatever was thought of it. Over HTTP+SSE it hears nothing until it has opened its stream.
+    if (session.transport === 'http') store.left.drop(session.id)
     return session
   }
 
@@ -77,12 +77,15 @@ export class Sessions {
     this.#parts.restartNews.forget(id)
   }
 
-  /** The client of a session has left before it was told how initialize ended, or nobody can tell whether it has. */
+  /**
+   * The client of a session has left before it was told how initialize ended, or nobody can tell whether it has; or the stream
+   * of HTTP+SSE is closed, which an event source opens again by itself.
+   */
   left(id: string, nowMs: number): void {
-    const { store, alarmBy } = this.#parts
+    const { store, streams, alarmBy } = this.#parts
     const session = store.sessions.get(id)
-    // One over HTTP+SSE ends with its stream.
-    if (session === undefined || session.transport === 'sse') return
+    // One over HTTP+SSE lives as long as its stream.
+    if (session === undefined || (session.transport === 'sse' && streams.listener(id) !== undefined)) return
     store.left.put(id, session.principal, nowMs + LEFT_SESSION_MS)
     alarmBy(nowMs + LEFT_SESSION_MS)
   }

@@ -63,6 +63,7 @@ export class StreamSockets {
       case 'listen':
         return this.#openListener(socket, query, 'listen', link)
       case 'session':
+      case 'return':
         return this.#openListener(socket, query, 'session', link)
       case 'asking':
         return this.#openAsking(socket, query, link)
@@ -93,9 +94,8 @@ export class StreamSockets {
       sessions.left(attachment.session, Date.now())
     if (attachment?.kind === 'subscription' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
       this.#parts.subscriptions.end(attachment.session)
-    // An HTTP+SSE session is its stream (MCP 2024-11-05), unless a newer stream has taken over.
-    if (attachment?.kind === 'session' && attachment.session !== undefined && streams.listener(attachment.session) === undefined)
-      sessions.end(attachment.session)
+    // An HTTP+SSE session is its stream (MCP 2024-11-05), but its client may only have lost that.
+    if (attachment?.kind === 'session' && attachment.session !== undefined) sessions.left(attachment.session, Date.now())
     if (attachment === undefined) return
     if (attachment.kind === 'listen' && streams.listener(attachment.session ?? '') === undefined)
       this.#parts.resumedStreams.left(socket, attachment)
@@ -154,10 +154,14 @@ export class StreamSockets {
   }
 
   #openListener(socket: WebSocket, query: URLSearchParams, kind: 'listen' | 'session', link: string): number {
-    const { sessions, streams, channels } = this.#parts
+    const { store, sessions, streams, channels } = this.#parts
     const caller = { session: query.get('session') ?? '', principal: query.get('principal') ?? '' }
-    const session = kind === 'session' ? sessions.start(caller, 'sse') : sessions.of(caller)
+    const session = query.get('kind') === 'session' ? sessions.start(caller, 'sse') : sessions.of(caller)
     if ('code' in session) return ERRORS[session.code].http
+    if (kind === 'session') {
+      if (session.transport === 'http') return ERRORS.SESSION_NOT_FOUND.http
+      store.left.drop(session.id)
+    }
     const group = channels.groupFor(session)
     const untaken = kind === 'listen' ? this.#untakenBefore(session.id) : undefined
     streams.accept(socket, { kind, link, session: session.id, group })

@@ -1,4 +1,4 @@
-/** Rows of sessions whose clients left before they were told how initialize ended, and until when they may come back. Few, and for seconds. */
+/** Rows of sessions whose clients left before they were told how initialize ended, or whose stream of HTTP+SSE broke, and until when they may come back. Few, and for seconds. */
 
 interface LeftSession {
   readonly principal: string
