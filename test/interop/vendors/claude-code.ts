@@ -1,7 +1,14 @@
 /** Claude Code: what it needs to be driven by a script, and nothing of the world. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ELICITED } from '../../harness/test-client.ts'
 import { type CommandLine, lineWith } from './command-line.ts'
 import { messagesApi } from './messages-api.ts'
 import { SERVER_NAME } from './model-api.ts'
+
+/** In a run without a person a hook answers for him. */
+const ACCEPT = { hookSpecificOutput: { hookEventName: 'Elicitation', ...ELICITED } }
+const SETTINGS = { hooks: { Elicitation: [{ hooks: [{ type: 'command', command: `echo '${JSON.stringify(ACCEPT)}'` }] }] } }
 
 export const claudeCode: CommandLine = {
   name: 'claude-code',
@@ -11,6 +18,7 @@ export const claudeCode: CommandLine = {
   api: messagesApi,
   lacks: {},
   failsOnce: { sse: 'it closes a connection whose stream has broken, and fails the call that is on its way' },
+  answers: { elicit: ELICITED.content.name, roots: 'file:///' },
   environment: (modelUrl) => ({
     ANTHROPIC_BASE_URL: modelUrl,
     ANTHROPIC_API_KEY: 'none',
@@ -18,6 +26,9 @@ export const claudeCode: CommandLine = {
     DISABLE_AUTOUPDATER: '1',
   }),
   addServer: async (terminal, { transport, url, bearer }) => {
+    const folder = join(terminal.home, '.claude')
+    await mkdir(folder, { recursive: true })
+    await writeFile(join(folder, 'settings.json'), JSON.stringify(SETTINGS))
     const header = bearer === undefined ? [] : ['--header', `Authorization: Bearer ${bearer}`]
     await terminal.run(['mcp', 'add', '--transport', transport, SERVER_NAME, url, ...header])
   },

@@ -39,6 +39,7 @@ export const codex: CommandLine = {
   api: responsesApi,
   lacks: { sse: 'it has no HTTP+SSE transport' },
   failsOnce: {},
+  answers: {},
   environment: (_modelUrl, { bearer }) => (bearer === undefined ? {} : { [BEARER_VARIABLE]: bearer }),
   addServer: async (terminal, { url, bearer }, modelUrl) => {
     const folder = join(terminal.home, '.codex')

@@ -33,6 +33,8 @@ export interface CommandLine {
   readonly lacks: Partial<Readonly<Record<ServerAddress['transport'], string>>>
   /** Why the first call after a lost connection fails in the client itself, where it does; the model makes it again then. */
   readonly failsOnce: Partial<Readonly<Record<ServerAddress['transport'], string>>>
+  /** What the server may ask it in a call, by the tool that asks, and a part of what it answers when a script runs it. */
+  readonly answers: Partial<Readonly<Record<'elicit' | 'roots', string>>>
   /** Variables for all its runs: they point it at the model, and keep it from what needs the world. */
   readonly environment: (modelUrl: string, address: ServerAddress) => Readonly<Record<string, string>>
   /** Makes the settings that a user would have made, and adds the server by the vendor's own command. */

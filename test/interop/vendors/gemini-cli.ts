@@ -21,7 +21,8 @@ export const geminiCli: CommandLine = {
   program: 'bundle/gemini.js',
   api: generateContentApi,
   lacks: {},
-  failsOnce: {},
+  failsOnce: { sse: 'its event source comes back without Last-Event-ID, so a call of its old session has no stream' },
+  answers: { roots: 'file:///' },
   environment: (modelUrl) => ({
     GOOGLE_GEMINI_BASE_URL: modelUrl,
     GEMINI_API_KEY: 'none',

@@ -31,8 +31,23 @@ function expectEcho({ result }: ModelTurn, text: string): void {
   if (result !== text) throw new Error(`no "${text}" came back, but: ${result.slice(0, 1000)}`)
 }
 
+/** Has the client call the tools that ask it something, and returns the turn that brings the last result. */
+async function answerAsks(model: ScriptedModel, first: ModelTurn, answers: CommandLine['answers']): Promise<ModelTurn> {
+  let turn = first
+  for (const [tool, answer] of Object.entries(answers)) {
+    turn.speak({ tool, arguments: { message: 'Who are you?' } })
+    turn = await model.next()
+    if (!turn.result.includes(answer)) throw new Error(`the answer to ${tool} is not ${answer}, but: ${turn.result.slice(0, 1000)}`)
+  }
+  return turn
+}
+
 /** The model's part. The relay and the agent are killed while it thinks between two calls; returns what is to be said of that. */
-async function converse(model: ScriptedModel, served: ServedShare, failsOnce: string | undefined): Promise<string> {
+async function converse(
+  model: ScriptedModel,
+  served: ServedShare,
+  { failsOnce, answers }: Pick<CommandLine, 'answers'> & { readonly failsOnce: string | undefined },
+): Promise<string> {
   const opening = await model.next()
   if (!opening.tools.includes('echo')) throw new Error(`the model is not offered echo, but: ${opening.tools.join(', ')}`)
   const before = await echo(model, opening, BEFORE)
@@ -42,7 +57,8 @@ async function converse(model: ScriptedModel, served: ServedShare, failsOnce: st
   const isAgain = failsOnce !== undefined && first.result !== AFTER
   const after = isAgain ? await echo(model, first, AFTER) : first
   expectEcho(after, AFTER)
-  after.speak({ text: `It said: ${after.result}` })
+  const last = await answerAsks(model, after, answers)
+  last.speak({ text: `It said: ${after.result}` })
   return isAgain ? ` at the second try: ${failsOnce}` : ''
 }
 
@@ -55,11 +71,15 @@ async function provePrompt(commandLine: CommandLine, way: Way): Promise<void> {
   // Who waits for a turn learns at once that none will come.
   const gone = ended.then((output) => Promise.reject(new Error(`it ended before the model was through:\n${output}`)))
   gone.catch(() => {})
-  const remark = await Promise.race([converse(model, served, commandLine.failsOnce[way.transport]), gone])
+  const remark = await Promise.race([
+    converse(model, served, { answers: commandLine.answers, failsOnce: commandLine.failsOnce[way.transport] }),
+    gone,
+  ])
   const output = await ended
   if (!output.includes(AFTER)) throw new Error(`the answer is not in the output:\n${output}`)
   await served.expectEchoes([BEFORE, AFTER])
-  console.log(`both results came back, the second after a restart${remark}`)
+  const asked = Object.keys(commandLine.answers).join(', ') || 'nothing'
+  console.log(`both results came back, the second after a restart${remark}; answered when asked for: ${asked}`)
 }
 
 const PROVE: Readonly<Record<Subject, (commandLine: CommandLine, way: Way) => Promise<void>>> = {
