@@ -150,6 +150,9 @@ export const LATE_CALL_MS = 1_500
 /** How long a client's answer looks for the Worker that has asked, and a post for its session's stream: they may be attaching again. */
 export const UNHEARD_MS = 3_000
 
+/** A principal's newest sessions over HTTP+SSE that are looked at for one whose stream broke: each costs the reading of its handshake. */
+export const MAX_BROKEN_SESSIONS = 16
+
 /** How soon the client of an HTTP+SSE stream that broke is asked to open it again: well within what a post waits for that. */
 export const SSE_RETRY_MS = 1_000
 

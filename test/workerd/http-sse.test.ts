@@ -218,4 +218,54 @@ describe('an event source whose stream broke', () => {
     expect(new Set(streams.map(({ streamId }) => streamId).concat(client.streamId, 'gone')).size).toBe(5)
     for (const { events } of streams) await events.cancel()
   })
+
+  describe('and that does not say which it was', () => {
+    test('goes on in a new session, whose child is told the handshake of the old one', async () => {
+      verifies('promise.4.sse-returns')
+      const { share, agent, client } = await left()
+      const back = await SseClient.connect(share)
+      expect(back.streamId).not.toBe(client.streamId)
+      await back.post(CALL)
+      const { ch } = (await agent.expect('open')).header
+      const replayed = await agent.expect('call')
+      expect(replayed).toMatchObject({ header: { ch, method: 'initialize' } })
+      expect(await agent.expect('notify')).toMatchObject({ header: { ch, method: 'notifications/initialized' } })
+      agent.answer(replayed.header, '0', SERVER)
+      agent.answer((await agent.expect('call')).header, '7', '{"again":true}')
+      expect(await back.next()).toMatchObject({ id: 7, result: { again: true, _meta: { 'mcp-edge/restarted': true } } })
+      await back.events.cancel()
+    })
+
+    test('has no handshake where sessions broke that began differently', async () => {
+      verifies('promise.4.sse-returns')
+      const { share, agent, client } = await called()
+      const other = await SseClient.connect(share)
+      await other.initialize('other')
+      await agent.expect('open')
+      await agent.expect('call')
+      const gone = vi.spyOn(ShareClient.prototype, 'open').mockRejectedValue(new Error('gone'))
+      await resetShare(share)
+      for (const { events } of [client, other]) expect(await events.next()).toBeUndefined()
+      gone.mockRestore()
+      const agentBack = await ScriptedAgent.connect(share, { instance: 'two' })
+      const back = await SseClient.connect(share)
+      await back.post(CALL)
+      await agentBack.expect('open')
+      expect((await agentBack.expect('call')).header).toMatchObject({ method: 'tools/call' })
+      await back.events.cancel()
+    })
+
+    test('begins with its own handshake, if it sends one', async () => {
+      const { share, agent } = await left()
+      const fresh = await SseClient.connect(share)
+      await fresh.initialize()
+      const { ch } = (await agent.expect('open')).header
+      const own = await agent.expect('call')
+      expect(own).toMatchObject({ header: { ch, method: 'initialize' } })
+      agent.answer(own.header, '0', SERVER)
+      const first = (await fresh.next()) as { result: object }
+      expect(first.result).not.toHaveProperty('_meta')
+      await fresh.events.cancel()
+    })
+  })
 })

@@ -21,7 +21,7 @@ export const geminiCli: CommandLine = {
   program: 'bundle/gemini.js',
   api: generateContentApi,
   lacks: {},
-  failsOnce: { sse: 'its event source comes back without Last-Event-ID, so a call of its old session has no stream' },
+  failsOnce: { sse: 'its event source comes back without Last-Event-ID, in a new session: a call of the old one has no stream' },
   answers: { roots: 'file:///' },
   environment: (modelUrl) => ({
     GOOGLE_GEMINI_BASE_URL: modelUrl,

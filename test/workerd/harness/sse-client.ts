@@ -32,9 +32,9 @@ export class SseClient {
     if (status !== 202) throw new Error(`the message was answered with ${status}`)
   }
 
-  initialize(): Promise<void> {
+  initialize(name = 't'): Promise<void> {
     return this.post(
-      '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}',
+      `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"${name}","version":"1"}}}`,
     )
   }
 

@@ -133,6 +133,11 @@ export class LegacyCalls {
     const session = request.delivery === 'session' ? sessions.of(request) : sessions.start(request, 'http', request.size)
     if ('code' in session) return session
     const kept = keptRequest(request, '')
+    if (request.delivery === 'session' && session.restarted && request.isResend !== true) {
+      // Its client begins anew after all: the session whose stream broke is nothing to it.
+      store.requests.drop(session.id, session.principal)
+      store.sessions.clearRestarted(session.id)
+    }
     if (request.isRetry === true) store.requests.keep(session.id, 'initialize', kept)
     else store.requests.begin(session.id, session.principal, kept)
     return session

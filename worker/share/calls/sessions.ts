@@ -2,6 +2,7 @@
 import type { Failure } from '../../../protocol/errors.ts'
 import {
   LEFT_SESSION_MS,
+  MAX_BROKEN_SESSIONS,
   MAX_KEPT_BYTES_OF_PRINCIPAL,
   MAX_KEPT_BYTES_OF_SESSION,
   MAX_SESSIONS,
@@ -33,6 +34,8 @@ interface Parts {
 
 const SESSIONS_WITHIN_BYTES = MAX_KEPT_BYTES_OF_PRINCIPAL / MAX_KEPT_BYTES_OF_SESSION
 
+const decoder = new TextDecoder()
+
 export class Sessions {
   readonly #parts: Parts
 
@@ -56,10 +59,30 @@ export class Sessions {
     const { store } = this.#parts
     const known = store.sessions.get(caller.session)
     if (known !== undefined) return this.of(caller)
+    const broken = transport === 'sse' ? this.#broken(caller.principal) : undefined
     // Whoever begins anew does not come back for what it has left.
-    for (const id of store.left.of(caller.principal)) this.end(id)
+    for (const id of store.left.of(caller.principal)) if (id !== broken?.id) this.end(id)
     if (!this.#makeRoom(caller.principal, bytes)) return { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 60_000 }
-    return store.sessions.start(caller.session, caller.principal, transport, Date.now())
+    const session = store.sessions.start(caller.session, caller.principal, transport, Date.now())
+    if (broken === undefined || store.sessions.get(broken.id) === undefined) return session
+    // Its handshake, until the client sends one of its own.
+    store.requests.copy(broken.id, session.id, broken.isSole)
+    store.sessions.markRestarted(session.id)
+    this.left(broken.id, Date.now())
+    return { ...session, restarted: true }
+  }
+
+  /**
+   * The newest of a principal's sessions over HTTP+SSE whose stream broke, and whether it is the only one: what a client goes on with
+   * that opens a stream again without saying which, and posts on without `initialize`. None where they began differently.
+   */
+  #broken(principal: string): { readonly id: string; readonly isSole: boolean } | undefined {
+    const { store, streams } = this.#parts
+    const ids = store.sessions.newestOverSse(principal, MAX_BROKEN_SESSIONS).filter((id) => streams.listener(id) === undefined)
+    const begun = ids.flatMap((id) => store.requests.of(id, 'initialize').map(({ body }) => ({ id, body: decoder.decode(body) })))
+    const [newest] = begun
+    const isOne = newest !== undefined && begun.every(({ body }) => body === newest.body)
+    return isOne ? { id: newest.id, isSole: begun.length === 1 } : undefined
   }
 
   /** Ends a session, its child, and what waits for it. */

@@ -53,6 +53,13 @@ export class KeptRequests {
     this.keep(session, 'initialize', initialize)
   }
 
+  /** Keeps for a session the handshake of another; `isWhole`: log level and subscriptions too. */
+  copy(from: string, to: string, isWhole: boolean): void {
+    this.forget()
+    for (const purpose of isWhole ? (['initialize', 'level', 'subscribe'] as const) : (['initialize'] as const))
+      for (const kept of this.of(from, purpose)) this.keep(to, purpose, kept)
+  }
+
   /** Forgets everything in memory. */
   forget(): void {
     this.#bytesOf = new Newest(MAX_CACHED_PRINCIPALS)

@@ -79,6 +79,18 @@ export class SessionRows {
       .map((row) => row.principal)
   }
 
+  /** Ids of a principal's newest sessions that are over HTTP+SSE, newest first. */
+  newestOverSse(principal: string, limit: number): string[] {
+    return this.#sql
+      .exec<{ id: string }>(
+        "SELECT id FROM session WHERE principal = ? AND transport = 'sse' ORDER BY started_at_ms DESC LIMIT ?",
+        principal,
+        limit,
+      )
+      .toArray()
+      .map((row) => row.id)
+  }
+
   /** The principal that has most; this reads all of them. */
   greediest(): string | undefined {
     const [most] = this.#sql
