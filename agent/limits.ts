@@ -64,6 +64,19 @@ export const UNFINISHED_LOOK_MS = 2000
 /** A child that has said nothing for this long since its start is named in the log. */
 export const SILENT_START_MS = 30_000
 
+/** Lines that a process may print before a channel has it; one that prints more is not kept. */
+export const HEARD_LINES = 64
+
+/** How long the start of a server is kept for the next try of the client that gave up on it, if --idle-stop is not shorter: people try again soon. */
+export const GIVEN_UP_START_MS = 30_000
+
+/**
+ * A client whose server has started for so long may have given up on it: the most impatient that is known waits 10 s. Its next try
+ * waits LATE_START_MS for the relay to notice, which takes it two keep-alives of 2 s, before it has a process of its own started.
+ */
+export const DOUBTED_START_MS = 9_000
+export const LATE_START_MS = 5_000
+
 /** How long a child that is stopped has to exit after the end of its stdin, and then after SIGTERM. */
 export const STDIN_END_GRACE_MS = 2000
 export const TERM_GRACE_MS = 3000

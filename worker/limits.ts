@@ -165,8 +165,11 @@ export const MAX_REPLAYED_BYTES = 16 * 1024
 /** How long what waits for a stream to open is kept, once others wait for its credit: the Worker may be gone. */
 export const STREAM_OPENING_MS = 30_000
 
-/** The same while something ends with the client's leaving, which is noticed by a write: a call without session, a session that begins. */
+/** Pause between keep-alives while a call ends with its client's leaving, which is noticed by the second write after it: one without session. */
 export const LEAVING_KEEPALIVE_MS = 7_000
+
+/** The same while a session begins: its client may try again at once, and its server's start is taken over as soon as it is known to have left. */
+export const BEGINNING_KEEPALIVE_MS = 2_000
 
 /** How long a client should wait before it comes back for a stream that has ended (SEP-1699, `retry`). */
 export const RECONNECT_MS = 1_000

@@ -2,6 +2,7 @@
 import type { AgentFrame } from '../../protocol/frame.ts'
 import type { Log } from '../log.ts'
 import type { Child, ChildHandlers } from '../server/child.ts'
+import type { GivenUpStarts } from '../server/given-up-starts.ts'
 import type { CallLog } from './call-log.ts'
 import type { CallMemory } from './call-memory.ts'
 
@@ -19,6 +20,8 @@ export interface ChannelContext {
   /** Monotonic milliseconds. */
   readonly now: () => number
   readonly startChild: (handlers: ChildHandlers) => Child
+  /** Where processes are kept whose clients gave up on their start; without it they end. */
+  readonly starts?: GivenUpStarts | undefined
   /** Whether clients are told what a child that has failed them wrote to stderr, and why it could not be started. */
   readonly tellsStderr: boolean
   /** The lane's link while it is up. What is sent without one, other than from an outbox, is lost: the relay asks again. */

@@ -1,12 +1,14 @@
 /** One channel: joins a child to the relay, and sends what the child says, by the rules of docs/protocol.md. */
 import type { Failure } from '../../protocol/errors.ts'
 import { failedFrame } from '../../protocol/failed-frame.ts'
-import type { Died, Open, RelayFrame, Replay } from '../../protocol/frame.ts'
+import type { Call, Died, Notify, Open, RelayFrame, Replay, Respond } from '../../protocol/frame.ts'
 import { OUTBOX_PAUSE_BYTES } from '../limits.ts'
-import type { Child, ChildEnd } from '../server/child.ts'
+import type { Child, ChildEnd, ChildHandlers } from '../server/child.ts'
 import type { ChannelContext } from './channel-context.ts'
 import { ChildMessages } from './child-messages.ts'
 import { ChildStartup } from '../server/child-startup.ts'
+import type { Start } from '../server/given-up-starts.ts'
+import { Opening } from '../server/opening.ts'
 import { Intake, type ProtocolFault } from './intake.ts'
 import { Outbox, type Outgoing } from './outbox.ts'
 
@@ -37,6 +39,10 @@ export class Channel {
   #endedMs: number | undefined
   #paused = false
   #activeMs: number
+  /** Set while the child has been sent `initialize` and nothing else, and has not answered; `null` before it was sent anything. */
+  #start: Start | null | undefined = null
+  /** Hears the child in place of this channel, whose client gave up on the start. */
+  #heir: ChildHandlers | undefined
 
   constructor(open: Open, context: ChannelContext) {
     const { ch } = open
@@ -44,12 +50,15 @@ export class Channel {
     this.owner = open.owner
     this.#context = context
     this.#activeMs = context.now()
-    this.#child = context.startChild({
+    const handlers: ChildHandlers = {
       line: (bytes) => this.#line(bytes),
       tooLong: (head, tail, size) => this.#tooLong(head, tail, size),
-      stderr: (line) => context.log.child(ch, line),
-      gone: (end) => this.#gone(end),
-    })
+      stderr: (line) => (this.#heir === undefined ? context.log.child(ch, line) : this.#heir.stderr(line)),
+      gone: (end) => (this.#heir === undefined ? this.#gone(end) : this.#heir.gone(end)),
+    }
+    const { starts } = context
+    const isOfOne = open.ids === 'keep' && open.owner !== undefined
+    this.#child = starts !== undefined && isOfOne ? starts.childFor(open.owner, handlers) : context.startChild(handlers)
     this.#outbox = new Outbox(ch, (message) => this.#messages.undeliverable(message))
     this.#intake = new Intake(open, context, this.#child, this.#outbox)
     const { log, now } = context
@@ -138,12 +147,15 @@ export class Channel {
   /** Fails the channel's calls now and stops its child; resolves when that is gone. */
   async stop(reason: StopReason): Promise<void> {
     if (this.isLive) {
+      const start = this.#start
+      this.#start = undefined
       this.#stopReason = reason
       this.#startup.end()
       this.#intake.close({ code: 'CHANNEL_CLOSED' })
+      if (start && this.#handsOver(start, reason)) this.#endWithout(reason, {})
       this.flush()
     }
-    await this.#child.stop()
+    if (this.#heir === undefined) await this.#child.stop()
   }
 
   /** Drops what is not sent yet: the relay does not want it. */
@@ -153,7 +165,7 @@ export class Channel {
 
   /** Ends the child's process group at once. */
   kill(): void {
-    this.#child.kill()
+    if (this.#heir === undefined) this.#child.kill()
   }
 
   #take(frame: ChannelFrame, body: Uint8Array): ProtocolFault | undefined {
@@ -162,6 +174,7 @@ export class Channel {
       case 'notify':
       case 'respond':
         this.#activeMs = this.#context.now()
+        if (!this.#intake.hasAnswered) this.#noteBeginning(frame, body)
         return this.#intake.accept(frame, body)
       case 'upload':
         this.#intake.upload(frame.key, frame.offset, body)
@@ -206,14 +219,15 @@ export class Channel {
 
   #line(bytes: Uint8Array): void {
     // Nobody waits for what a child says that was told to end.
-    if (this.#isEnding) return
+    if (this.#isEnding) return this.#heir?.line(bytes)
     this.#activeMs = this.#context.now()
     this.#messages.line(bytes)
+    if (this.#start && (this.#intake.hasAnswered || this.#intake.asks.size > 0)) this.#noStart()
     this.flush()
   }
 
   #tooLong(head: Uint8Array, tail: Uint8Array, size: number): void {
-    if (this.#isEnding) return
+    if (this.#isEnding) return this.#heir?.tooLong(head, tail, size)
     this.#activeMs = this.#context.now()
     this.#messages.tooLong(head, tail, size)
     this.flush()
@@ -229,17 +243,51 @@ export class Channel {
   }
 
   #gone({ exitCode, signal, stderr, startError }: ChildEnd): void {
-    const { now, log, tellsStderr } = this.#context
+    const { tellsStderr } = this.#context
+    this.#noStart()
     this.#startup.end()
     // It may speak of other clients, and of the machine: it is the owner's, who has it in the log.
     const words = tellsStderr ? { stderr, detail: startError } : { stderr: '', detail: undefined }
     const facts = { exitCode, signal, ...(words.stderr !== '' && { stderr: words.stderr }) }
     const reason: Died['reason'] = this.#stopReason ?? (this.#intake.hasAnswered ? 'exit' : 'start')
-    this.#endedMs = now()
     this.#intake.close(this.#failure(facts, words.detail))
-    this.#outbox.addFailure({ type: 'died', ch: this.ch, reason, ...facts }, now())
+    this.#endWithout(reason, facts, startError)
     this.flush()
-    log[this.#stopReason === undefined ? 'warn' : 'info']('channel.end', { ch: this.ch, reason, exitCode, signal, error: startError })
+  }
+
+  /** The channel has no child any more. */
+  #endWithout(reason: Died['reason'], facts: Omit<Died, 'type' | 'ch' | 'reason'>, error?: string): void {
+    const { now, log } = this.#context
+    this.#endedMs = now()
+    this.#outbox.addFailure({ type: 'died', ch: this.ch, reason, ...facts }, now())
+    const { exitCode, signal } = facts
+    log[this.#stopReason === undefined ? 'warn' : 'info']('channel.end', { ch: this.ch, reason, exitCode, signal, error })
+  }
+
+  /** What is sent to a child that has answered nothing: a start that its client gives up on may be taken over only before anything but `initialize`. */
+  #noteBeginning(frame: Call | Notify | Respond, body: Uint8Array): void {
+    const { starts, now } = this.#context
+    if (starts === undefined || this.owner === undefined) return
+    // A server is not told that its initialize is cancelled, nor twice of it when that comes again.
+    if (frame.type === 'notify' ? frame.cancels !== undefined : this.#start && 'method' in frame && frame.method === 'initialize') return
+    const opening = this.#start === null && body.length === frame.size ? Opening.of(body) : undefined
+    if (opening === undefined) return this.#noStart()
+    this.#start = { owner: this.owner, opening, sinceMs: now(), child: this.#child }
+    starts.begin(this.#start)
+  }
+
+  #noStart(): void {
+    if (this.#start) this.#context.starts?.end(this.#start)
+    this.#start = undefined
+  }
+
+  /** Whether the child is kept for the client's next try. */
+  #handsOver(start: Start, reason: StopReason): boolean {
+    const { starts, log } = this.#context
+    const redirect = (heir: ChildHandlers): void => void (this.#heir = heir)
+    if (reason === 'closed' && !this.#paused && starts?.giveUp(start, redirect, (line) => log.child(this.ch, line)) === true) return true
+    starts?.end(start)
+    return false
   }
 
   /** What calls fail with when the child is gone. */

@@ -15,12 +15,25 @@ interface Live {
   readonly log: Log
 }
 
+/** Processes without a channel, kept for the next tries of clients that gave up on their start. */
+interface KeptStarts {
+  readonly size: number
+  readonly endingCount: number
+  has(owner: string | undefined): boolean
+  /** Ends one; false when there is none. */
+  drop(): boolean
+}
+
+const NONE_KEPT: KeptStarts = { size: 0, endingCount: 0, has: () => false, drop: () => false }
+
 export class ChildLimit {
   readonly maxChildren: number
+  readonly #kept: KeptStarts
   readonly #lanes: LaneChannels[] = []
 
-  constructor(maxChildren: number) {
+  constructor(maxChildren: number, kept: KeptStarts = NONE_KEPT) {
     this.maxChildren = maxChildren
+    this.#kept = kept
   }
 
   add(lane: LaneChannels): void {
@@ -30,17 +43,21 @@ export class ChildLimit {
   /** Whether a child may run that nobody has asked for. */
   get hasRoom(): boolean {
     const running = this.#lanes.flatMap(({ channels }) => [...channels()].filter((channel) => channel.endedMs === undefined))
-    return running.length < this.maxChildren
+    return running.length + this.#kept.size < this.maxChildren
   }
 
   /** Whether one more child of this owner may run now. Ends an idle one if need be, see `#victimFor`. */
   admit(owner: string | undefined, nowMs: number): boolean {
     const all = this.#lanes.flatMap(({ channels, log }) => [...channels()].map((channel) => ({ channel, log })))
     const live = all.filter(({ channel }) => channel.isLive)
-    const endingCount = all.filter(({ channel }) => !channel.isLive && channel.endedMs === undefined).length
-    if (live.length < this.maxChildren) return live.length + endingCount < 2 * this.maxChildren
+    const endingCount = all.filter(({ channel }) => !channel.isLive && channel.endedMs === undefined).length + this.#kept.endingCount
+    const liveCount = live.length + this.#kept.size
+    if (liveCount < this.maxChildren) return liveCount + endingCount < 2 * this.maxChildren
+    // Its channel takes it over, or it ends.
+    if (this.#kept.has(owner)) return true
     // Those that end still take up memory; a storm of sessions must not start more than they leave.
     if (endingCount >= this.maxChildren) return false
+    if (this.#kept.drop()) return true
     const victim = this.#victimFor(owner, live, nowMs)
     if (victim === undefined) return false
     const { channel, log } = victim

@@ -7,7 +7,7 @@ import { replacement, splice } from '../../protocol/splice.ts'
 import type { Child } from '../server/child.ts'
 import { AcceptedCalls } from './accepted-calls.ts'
 import { answerMessage } from './answer-message.ts'
-import type { CallFailure, CallEnd, KeyState, RunningCall } from './call-memory.ts'
+import { isHandshake, type CallFailure, type CallEnd, type KeyState, type RunningCall } from './call-memory.ts'
 import type { ChannelContext } from './channel-context.ts'
 import { Inbox, type Inbound } from './inbox.ts'
 import type { CallAnswer } from './kept-answers.ts'
@@ -218,7 +218,8 @@ export class Intake {
       return
     }
     const id = this.running.cancel(call.key, this.#context.now())
-    if (id === undefined) this.#passed(key)
+    // A handshake may not be cancelled (MCP 2025-11-25, basic/utilities/cancellation), and its client may try again.
+    if (id === undefined || isHandshake(call)) this.#passed(key)
     else this.#pass(key, isShared && requestId !== undefined ? writeOver(body, [requestId], id) : body)
     this.fail(call, { code: 'CANCELLED', executed: executedOf(call) })
   }

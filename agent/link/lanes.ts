@@ -11,6 +11,7 @@ import { DRAIN_MS, REMEMBERED_KEYS } from '../limits.ts'
 import { laneLog, type Log } from '../log.ts'
 import { ChildLimit } from '../channel/child-limit.ts'
 import type { AgentSettings } from '../config/settings.ts'
+import { GivenUpStarts } from '../server/given-up-starts.ts'
 import { SpareChild } from '../server/spare.ts'
 
 interface LanesOptions {
@@ -28,6 +29,7 @@ export class Lanes {
   readonly #instance = randomUUID()
   readonly #childLimit: ChildLimit
   readonly #spare: SpareChild
+  readonly #starts: GivenUpStarts
   readonly #answers = new KeptAnswers()
   readonly #lanes: AgentLane[] = []
   /** How many lanes the share has; one until the first welcome. */
@@ -43,7 +45,10 @@ export class Lanes {
 
   constructor(options: LanesOptions) {
     this.#options = options
-    this.#childLimit = new ChildLimit(options.settings.maxChildren)
+    const { log, settings } = options
+    const startChild = (handlers: ChildHandlers): Child => this.#spare.take(handlers)
+    this.#starts = new GivenUpStarts({ startChild, now: () => performance.now(), idleStopMs: settings.idleStopMs, log })
+    this.#childLimit = new ChildLimit(settings.maxChildren, this.#starts)
     this.#spare = new SpareChild({ startChild: options.startChild, hasRoom: () => this.#childLimit.hasRoom, log: options.log })
     this.#ready = options.finding.initial.then((era) => void (this.#era = era))
   }
@@ -71,11 +76,12 @@ export class Lanes {
 
   /** Stops every server process. */
   async stop(): Promise<void> {
-    await Promise.all([this.#spare.stop(), ...this.#lanes.map(({ channels }) => channels.stop())])
+    await Promise.all([this.#starts.stop(), this.#spare.stop(), ...this.#lanes.map(({ channels }) => channels.stop())])
   }
 
   /** Ends every process group at once. */
   kill(): void {
+    this.#starts.kill()
     this.#spare.kill()
     for (const { channels } of this.#lanes) channels.kill()
   }
@@ -101,6 +107,7 @@ export class Lanes {
       log,
       now: () => performance.now(),
       startChild: (handlers) => spare.take(handlers),
+      starts: this.#starts,
       tellsStderr,
       ...(settings.hasSpare && { answered: () => spare.prepare() }),
     })

@@ -1,6 +1,7 @@
 /** Keeps one server process started ahead (--spare), so that the next channel need not wait for its start. */
 import type { Child, ChildHandlers } from './child.ts'
 import type { Log } from '../log.ts'
+import { WaitingChild } from './waiting-child.ts'
 
 interface SpareOptions {
   readonly startChild: (handlers: ChildHandlers) => Child
@@ -8,9 +9,6 @@ interface SpareOptions {
   readonly hasRoom: () => boolean
   readonly log: Log
 }
-
-/** Lines that a process may print before anyone writes to it; one that prints more is not kept. */
-const MAX_HEARD_LINES = 64
 
 export class SpareChild {
   readonly #options: SpareOptions
@@ -55,42 +53,5 @@ export class SpareChild {
   kill(): void {
     this.#isStopped = true
     this.#waiting?.child.kill()
-  }
-}
-
-/** A process without a channel: what it prints is kept for the channel that gets it. */
-class WaitingChild {
-  readonly child: Child
-  #handlers: ChildHandlers | undefined
-  #heard: ((handlers: ChildHandlers) => void)[] = []
-
-  /** `unfit` is called when it has ended, or prints too much without being asked. */
-  constructor(startChild: (handlers: ChildHandlers) => Child, unfit: () => void) {
-    const hear = (tell: (handlers: ChildHandlers) => void): void => {
-      if (this.#handlers !== undefined) tell(this.#handlers)
-      else if (this.#heard.push(tell) > MAX_HEARD_LINES) {
-        this.#heard = []
-        unfit()
-        void this.child.stop()
-      }
-    }
-    this.child = startChild({
-      line: (bytes) => hear((handlers) => handlers.line(bytes)),
-      tooLong: (head, tail, size) => hear((handlers) => handlers.tooLong(head, tail, size)),
-      stderr: (line) => hear((handlers) => handlers.stderr(line)),
-      gone: (end) => {
-        if (this.#handlers === undefined) unfit()
-        else this.#handlers.gone(end)
-      },
-    })
-  }
-
-  handOver(handlers: ChildHandlers): Child {
-    this.#handlers = handlers
-    const heard = this.#heard
-    this.#heard = []
-    // The taker must have the child before it is told anything; nothing else can come in between.
-    queueMicrotask(() => heard.forEach((tell) => tell(handlers)))
-    return this.child
   }
 }

@@ -38,6 +38,9 @@ const NOTHING_LOST = {
     'promise.2.nothing-lost': promised('Every call ends, with its answer or with an error that says what became of it.', {
       provedBy: ['chaos: lost', 'chaos: error without type', 'chaos: connection broke though the relay lived'],
     }),
+    'promise.2.start-taken-over': promised(
+      'A start on which its client gave up is taken over by the next `initialize` of its principal that is equal but for its id: no second process.',
+    ),
     'promise.2.sse-heard': promised('A post over HTTP+SSE is accepted only while the stream is open that brings its answer.'),
     'promise.2.never-twice': promised('No call runs twice that may run once only, whatever breaks.', {
       provedBy: ['chaos: executed twice'],

@@ -106,4 +106,28 @@ describe('a session whose client leaves before the answer to initialize', () => 
     expect((await agent.expect('close')).header.ch).toBe(call.ch)
     expect((await agent.expect('open')).header.ch).not.toBe(call.ch)
   })
+
+  test('ends at once when its principal has begun anew before that was noticed', async () => {
+    verifies('promise.6.left-initialize', 'promise.2.start-taken-over')
+    const { share, agent, call, events } = await slow()
+    void new TestClient(share).initialize()
+    expect((await agent.expect('open')).header.ch).not.toBe(call.ch)
+    await agent.expect('call')
+    await events.cancel()
+    expect((await agent.expect('close')).header.ch).toBe(call.ch)
+    expect(await sessionsOf(share)).toBe(1)
+  })
+
+  test('ends at once when the client has cancelled it', async () => {
+    verifies('promise.6.left-initialize', 'promise.2.start-taken-over')
+    const { share, agent, client, call, events } = await slow()
+    const cancelled = client.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}')
+    const { header } = await agent.expect('notify')
+    agent.send({ type: 'receipts', keys: [header.key] })
+    agent.fail(call, 'CANCELLED', 'unknown')
+    expect((await cancelled).status).toBe(202)
+    expect(await events.next()).toContain('CANCELLED')
+    expect((await agent.expect('close')).header.ch).toBe(call.ch)
+    expect(await sessionsOf(share)).toBe(0)
+  })
 })

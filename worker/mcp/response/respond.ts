@@ -4,7 +4,7 @@ import { failureOf } from '../../../protocol/failed-frame.ts'
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import { splice } from '../../../protocol/splice.ts'
 import { ResponseBody } from '../../carry/response-body.ts'
-import { FIRST_ANSWER_MS, KEEPALIVE_MS, LEAVING_KEEPALIVE_MS, RECONNECT_MS } from '../../limits.ts'
+import { BEGINNING_KEEPALIVE_MS, FIRST_ANSWER_MS, KEEPALIVE_MS, LEAVING_KEEPALIVE_MS, RECONNECT_MS } from '../../limits.ts'
 import { timeout } from '../../within.ts'
 import { isFinal, type Item } from '../call/item.ts'
 import { begin } from './calls-under-way.ts'
@@ -115,7 +115,7 @@ function stream(
         if (canRise && messages.isIdle) messages.writeText(progress.heartbeat())
       }
     },
-    [...silent].some(({ modern, gone }) => modern !== undefined || gone !== undefined) ? LEAVING_KEEPALIVE_MS : KEEPALIVE_MS,
+    Math.min(...[...silent].map(keepAliveMs)),
   )
   const [only] = silent
   const prime = framing === FRAMINGS.events ? only?.events?.prime : undefined
@@ -177,4 +177,10 @@ export async function writeItems(
 /** Messages besides the answer, for which a JSON body has no place. */
 function isMessage(header: AgentFrame): boolean {
   return header.type === 'notification' || header.type === 'ask'
+}
+
+/** How soon it must be noticed that the client of an exchange has left. */
+function keepAliveMs({ modern, gone }: Exchange): number {
+  if (gone !== undefined) return BEGINNING_KEEPALIVE_MS
+  return modern === undefined ? KEEPALIVE_MS : LEAVING_KEEPALIVE_MS
 }

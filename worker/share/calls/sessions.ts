@@ -109,6 +109,8 @@ export class Sessions {
     const session = store.sessions.get(id)
     // One over HTTP+SSE lives as long as its stream.
     if (session === undefined || (session.transport === 'sse' && streams.listener(id) !== undefined)) return
+    // Its client may have tried anew before its leaving was noticed: that one does not come back.
+    if (store.sessions.isSucceeded(id)) return this.end(id)
     store.left.put(id, session.principal, nowMs + LEFT_SESSION_MS)
     alarmBy(nowMs + LEFT_SESSION_MS)
   }

@@ -91,6 +91,12 @@ export class SessionRows {
       .map((row) => row.id)
   }
 
+  /** Whether its principal has begun another since. */
+  isSucceeded(id: string): boolean {
+    const later = 'SELECT 1 FROM session AS later, session WHERE session.id = ? AND later.principal = session.principal'
+    return this.#sql.exec(`${later} AND later.started_at_ms > session.started_at_ms LIMIT 1`, id).toArray().length > 0
+  }
+
   /** The principal that has most; this reads all of them. */
   greediest(): string | undefined {
     const [most] = this.#sql

@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
 import { ItemQueue } from '../../../../../worker/carry/item-queue.ts'
-import { FIRST_ANSWER_MS, KEEPALIVE_MS, LEAVING_KEEPALIVE_MS, MAX_BATCH_CALLS } from '../../../../../worker/limits.ts'
+import {
+  BEGINNING_KEEPALIVE_MS,
+  FIRST_ANSWER_MS,
+  KEEPALIVE_MS,
+  LEAVING_KEEPALIVE_MS,
+  MAX_BATCH_CALLS,
+} from '../../../../../worker/limits.ts'
 import { type Item, responseItem } from '../../../../../worker/mcp/call/item.ts'
 import { EventIds } from '../../../../../worker/mcp/response/event-ids.ts'
 import type { Exchange } from '../../../../../worker/mcp/response/exchange.ts'
@@ -126,16 +132,16 @@ describe('respond()', () => {
   })
 
   test.each([
-    ['a session that begins', { gone: () => {} }, 2],
-    ['a call without session', { modern: { cancel: () => {} } }, 2],
-    ['any other call', {}, 1],
-  ])('writes so often while %s waits that its client is soon noticed to have left', async (_, more, comments) => {
+    ['a session that begins', { gone: () => {} }, BEGINNING_KEEPALIVE_MS, 2],
+    ['a call without session', { modern: { cancel: () => {} } }, LEAVING_KEEPALIVE_MS, 2],
+    ['any other call', {}, LEAVING_KEEPALIVE_MS, 1],
+  ])('writes so often while %s waits that its client is soon noticed to have left', async (_, more, afterMs, comments) => {
     verifies('promise.6.left-initialize')
     const exchange = new ScriptedExchange('7', more)
     const pending = respondTo(exchange)
     await vi.advanceTimersByTimeAsync(FIRST_ANSWER_MS)
     const response = await pending
-    await vi.advanceTimersByTimeAsync(LEAVING_KEEPALIVE_MS)
+    await vi.advanceTimersByTimeAsync(afterMs)
     exchange.items.put(answer())
     expect((await response.text()).match(/^:/gm)).toHaveLength(comments)
   })
