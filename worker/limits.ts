@@ -15,9 +15,10 @@ export const MOVE_AFTER_MS = 4_000
 
 /**
  * How long a call may wait in its Share over RPC, which keeps that awake: a Worker that is there has moved it to a socket by
- * then (9 s), and of one that is gone nothing is heard. As long again is waited for that socket.
+ * then (9 s), and of one that is gone nothing is heard. That socket is waited for no longer than MOVING_MS: both end within 15 s.
  */
 export const MAX_RPC_WAIT_MS = 10_000
+export const MOVING_MS = 4_000
 
 /** Sessions that a share remembers. Beyond it the oldest without a client is forgotten. */
 export const MAX_SESSIONS = 10_000

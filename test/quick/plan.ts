@@ -63,7 +63,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/share/': ['share', 'session', 'modern-on-legacy', 'recovery', 'idle'],
   'worker/share/agents/': ['share', 'away', 'lost-agents', 'drain', 'silent-link', 'returning-agents'],
   'worker/share/answers/': ['share', 'recovery', 'standby-answers', 'restart-news', 'run-once', 'returning-agents'],
-  'worker/share/calls/': ['session', 'modern-on-legacy', 'legacy-on-modern', 'resumed-streams', 'left-sessions', 'quotas'],
+  'worker/share/calls/': ['session', 'modern-on-legacy', 'legacy-on-modern', 'resumed-streams', 'left-sessions', 'abandoned', 'quotas'],
   'worker/share/children/': ['shared-child', 'both-eras', 'repeatable-calls', 'modern-listen', 'recovery', 'session'],
   'worker/share/clients/': ['credit', 'unread-streams', 'share', 'hand-over', 'untaken-messages'],
   'worker/share/rows/': ['rows-in-memory', 'listing-rows', 'session', 'recovery', 'parked-rows'],

@@ -1,11 +1,10 @@
 /** More than thirty clients that open streams and never read them, each behind a server that floods: what the object holds of it stays bounded, and nobody else notices. */
 import { expect, test, vi } from 'vitest'
-import type { Call } from '../../protocol/frame.ts'
 import { MAX_BUFFERED_BYTES } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { postModern } from './harness/handshake-child.ts'
 import { createClientToken, createShare, EventReader, factsOf, TestClient, type TestShare } from './harness/relay.ts'
-import { bodyText, ScriptedAgent } from './harness/scripted-agent.ts'
+import { type Place, ServingAgent } from './harness/serving-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
 
 const OF_EACH_KIND = 8
@@ -13,106 +12,26 @@ const MIB = 1024 * 1024
 const PAD = 'x'.repeat(250_000)
 /** What an agent may send of a channel before it needs credit is 4 MiB. */
 const MESSAGES = Math.floor((3.75 * MIB) / PAD.length)
-const SERVER =
-  '{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"logging":{},"resources":{"subscribe":true}},"serverInfo":{"name":"s","version":"1"}}'
-
-/** An agent whose servers answer at once, and flood when they are told to. */
-class FloodingAgent {
-  readonly channels: string[] = []
-  /** Calls that are never answered. */
-  readonly #kept: Call[] = []
-  readonly #agent: ScriptedAgent
-  #opened = Promise.withResolvers<void>()
-
-  private constructor(agent: ScriptedAgent) {
-    this.#agent = agent
-    void this.#serve()
-  }
-
-  static async connect(share: TestShare): Promise<FloodingAgent> {
-    return new FloodingAgent(await ScriptedAgent.connect(share, { era: 'legacy' }))
-  }
-
-  /** The channel that opens while `act` is done. */
-  async channelOf(act: () => Promise<unknown>): Promise<string> {
-    const count = this.channels.length
-    const acted = act()
-    while (this.channels.length === count) await this.#opened.promise
-    await acted
-    return this.channels[count] ?? ''
-  }
-
-  /** The next call that is never answered. */
-  async call(): Promise<Call> {
-    const count = this.#kept.length
-    for (;;) {
-      const call = this.#kept[count]
-      if (call !== undefined) return call
-      await this.#opened.promise
-    }
-  }
-
-  say({ ch, ra }: Place, mark: string, pad = ''): void {
-    const uri = `x:${mark}`
-    if (ra !== undefined) this.#agent.notify(ch, message(mark, pad), { ra, sure: true })
-    else if (ch.startsWith('b-')) this.#agent.notify(ch, updated(uri, pad), { uri })
-    else this.#agent.notify(ch, message(mark, pad))
-  }
-
-  flood(place: Place): void {
-    for (let n = 1; n <= MESSAGES; n++) this.say(place, 'flood', PAD)
-  }
-
-  async #serve(): Promise<void> {
-    for (;;) {
-      const frame = await this.#agent.next()
-      const { header } = frame
-      if (header.type === 'open') this.channels.push(header.ch)
-      const isKept = header.type === 'call' && header.method === 'tools/call'
-      if (isKept) this.#kept.push(header)
-      if (isKept || header.type === 'open') {
-        this.#opened.resolve()
-        this.#opened = Promise.withResolvers()
-      }
-      if (header.type === 'notify') this.#agent.send({ type: 'receipts', keys: [header.key] })
-      if (header.type === 'call' && !isKept)
-        this.#agent.answer(header, bodyText(frame).slice(...header.id), header.method === 'initialize' ? SERVER : '{"tools":[]}')
-    }
-  }
-}
-
-function updated(uri: string, pad: string): string {
-  return `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"${uri}","pad":"${pad}"}}`
-}
-
-function message(mark: string, pad: string): string {
-  return `{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"${mark}","pad":"${pad}"}}`
-}
-
-/** Where a server says something: a channel, and the call that it belongs to. */
-interface Place {
-  readonly ch: string
-  readonly ra?: string
-}
+const ENDLESS = '{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"endless"}}'
 
 interface Opened extends Place {
   readonly events: EventReader
 }
 
 /** A session's GET stream. */
-async function openStream(agent: FloodingAgent, client: TestClient): Promise<Opened> {
+async function openStream(agent: ServingAgent, client: TestClient): Promise<Opened> {
   const ch = await agent.channelOf(() => client.initialize())
   return { ch, events: new EventReader(await client.listen()) }
 }
 
 /** An HTTP+SSE session, which is its stream. */
-async function openSession(agent: FloodingAgent, share: TestShare): Promise<Opened> {
+async function openSession(agent: ServingAgent, share: TestShare): Promise<Opened> {
   const client = await SseClient.connect(share)
   return { ch: await agent.channelOf(() => client.initialize()), events: client.events }
 }
 
 /** A listen of 2026-07-28, of a principal of its own. */
-async function openListen(agent: FloodingAgent, share: TestShare, mark: string): Promise<Opened> {
+async function openListen(agent: ServingAgent, share: TestShare, mark: string): Promise<Opened> {
   const token = await createClientToken(share)
   const notifications = { resourceSubscriptions: [`x:${mark}`] }
   let response: Response | undefined
@@ -122,12 +41,12 @@ async function openListen(agent: FloodingAgent, share: TestShare, mark: string):
 }
 
 /** A call whose response becomes a stream with the first that its server says. */
-async function openCall(agent: FloodingAgent, client: TestClient): Promise<Opened> {
+async function openCall(agent: ServingAgent, client: TestClient): Promise<Opened> {
   const ch = await agent.channelOf(() => client.initialize())
-  const kept = agent.call()
-  const response = client.postForEvents('{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"endless"}}')
-  const { ra } = await kept
+  let response: Promise<Response> | undefined
+  const { ra } = await agent.callOf(() => (response = client.postForEvents(ENDLESS)))
   agent.say({ ch, ra }, 'begins')
+  if (response === undefined) throw new Error('the call was not made')
   return { ch, ra, events: new EventReader(await response) }
 }
 
@@ -138,7 +57,7 @@ async function bufferedBytes(share: TestShare): Promise<number> {
 test(`${4 * OF_EACH_KIND} clients that never read, each with a flood: the object holds at most MAX_BUFFERED_BYTES, and neighbours of every kind go on`, async () => {
   verifies('promise.10.object-32mib', 'promise.10.fair')
   const share = await createShare()
-  const agent = await FloodingAgent.connect(share)
+  const agent = await ServingAgent.connect(share, ['tools/call'])
   const neverReads: Opened[] = []
   for (let at = 0; at < OF_EACH_KIND; at++) {
     neverReads.push(await openStream(agent, new TestClient(share)))
@@ -156,7 +75,7 @@ test(`${4 * OF_EACH_KIND} clients that never read, each with a flood: the object
 
   let most = 0
   for (const place of neverReads) {
-    agent.flood(place)
+    for (let n = 1; n <= MESSAGES; n++) agent.say(place, 'flood', PAD)
     const response = await neighbour.post('{"jsonrpc":"2.0","id":7,"method":"tools/list"}')
     expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('"tools":[]')])
     for (const own of [stream, listen, session]) {

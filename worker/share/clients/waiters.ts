@@ -1,5 +1,12 @@
 /** Calls that wait over RPC. In memory only, since a pending RPC keeps the object awake. */
-import { LATE_CALL_MS, MAX_RPC_WAIT_MS, MAX_WAITING_CALLS, MAX_WAITING_CALLS_OF_PRINCIPAL, TURNED_AWAY_MS } from '../../limits.ts'
+import {
+  LATE_CALL_MS,
+  MAX_RPC_WAIT_MS,
+  MAX_WAITING_CALLS,
+  MAX_WAITING_CALLS_OF_PRINCIPAL,
+  MOVING_MS,
+  TURNED_AWAY_MS,
+} from '../../limits.ts'
 import type { CallOutcome, RepeatFacts } from '../../contract/share-rpc.ts'
 
 /** A call that has not been answered and whose stream, if it needs one, is not open yet. */
@@ -36,7 +43,6 @@ export interface Waiter {
 export type WaiterFacts = Omit<Waiter, 'key' | 'buffer' | 'bufferedAtMs' | 'overdueAtMs' | 'resolve'>
 
 export class Waiters {
-  /** In the order in which they become overdue. */
   readonly #byKey = new Map<string, Waiter>()
   readonly #overdue: (waiter: Waiter) => void
   /** One for all, set while any waits. */
@@ -45,7 +51,7 @@ export class Waiters {
   readonly #turnedAway = new Map<string, number>()
   #resetAtMs = -Infinity
 
-  /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after as long: it ends it, or lets it wait on. */
+  /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after MOVING_MS: it ends it, or lets it wait on. */
   constructor(overdue: (waiter: Waiter) => void) {
     this.#overdue = overdue
   }
@@ -145,14 +151,13 @@ export class Waiters {
     this.#timer = undefined
     const nowMs = Date.now()
     for (const waiter of this.#byKey.values()) {
-      if (waiter.overdueAtMs > nowMs) break
+      if (waiter.overdueAtMs > nowMs) continue
+      waiter.overdueAtMs = nowMs + MOVING_MS
       this.#overdue(waiter)
-      if (this.#byKey.get(waiter.key) !== waiter) continue
-      this.#byKey.delete(waiter.key)
-      waiter.overdueAtMs = nowMs + MAX_RPC_WAIT_MS
-      this.#byKey.set(waiter.key, waiter)
     }
-    const [next] = this.#byKey.values()
-    if (next !== undefined) this.#timer ??= setTimeout(this.#look, Math.max(0, next.overdueAtMs - nowMs))
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    let nextMs = Infinity
+    for (const { overdueAtMs } of this.#byKey.values()) nextMs = Math.min(nextMs, overdueAtMs)
+    this.#timer = nextMs === Infinity ? undefined : setTimeout(this.#look, Math.max(0, nextMs - nowMs))
   }
 }

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   LATE_CALL_MS,
   MAX_RPC_WAIT_MS,
+  MOVING_MS,
   MAX_WAITING_CALLS,
   MAX_WAITING_CALLS_OF_PRINCIPAL,
   TURNED_AWAY_MS,
@@ -97,7 +98,7 @@ test('Waiters.isFullFor() refuses who has half of all that may wait, and everybo
 describe('Waiters that are overdue', () => {
   afterEach(() => void vi.useRealTimers())
 
-  test('are told of in their order, each after MAX_RPC_WAIT_MS and again after as long, until they end', () => {
+  test('are told of in their order, each after MAX_RPC_WAIT_MS and again after MOVING_MS, until they end', () => {
     verifies('promise.6.no-rpc-for-ever')
     vi.useFakeTimers()
     const told: string[] = []
@@ -110,7 +111,7 @@ describe('Waiters that are overdue', () => {
     vi.advanceTimersByTime(1)
     expect(told).toEqual(['a', 'b'])
     waiters.settle(waiting(waiters, 'a'), { kind: 'accepted' })
-    vi.advanceTimersByTime(2 * MAX_RPC_WAIT_MS)
+    vi.advanceTimersByTime(2 * MOVING_MS)
     expect(told).toEqual(['a', 'b', 'b', 'b'])
   })
 
