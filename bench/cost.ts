@@ -7,6 +7,7 @@ import { fixture } from '../test/harness/selfhost.ts'
 import { NODE, Program } from '../test/harness/program.ts'
 import { readHelpOnly } from '../test/harness/usage.ts'
 import { AWAY_WAIT_MS } from '../worker/limits.ts'
+import { ABANDONED_HEADINGS, measureAbandoned } from './abandoned/measure.ts'
 import { usdPerMillion } from './cost-model.ts'
 import { machine, ownVersions } from './machine.ts'
 import { cpuUs } from './process-tree.ts'
@@ -233,6 +234,7 @@ const meter = new Meter(relay)
 await measureCalls(relay, meter)
 await measureSessions(relay, meter)
 await measureAway(relay, meter)
+const abandoned = await measureAbandoned(relay)
 process.stdout.write(
-  `${JSON.stringify({ ...machine(), ...ownVersions() })}\n${textTable([HEADINGS, ...meter.rows])}\n\n${textTable([PRICE_HEADINGS, ...meter.prices])}\n`,
+  `${JSON.stringify({ ...machine(), ...ownVersions() })}\n${textTable([HEADINGS, ...meter.rows])}\n\n${textTable([PRICE_HEADINGS, ...meter.prices])}\n\n${textTable([ABANDONED_HEADINGS, ...abandoned])}\n`,
 )

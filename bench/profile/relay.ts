@@ -19,6 +19,7 @@ function workerdBinary(): string {
 }
 
 export interface ShareAccess {
+  readonly id: string
   readonly path: string
   readonly agentToken: string
 }
@@ -66,7 +67,18 @@ export class ProfiledRelay implements AsyncDisposable {
     const headers = { authorization: `Bearer ${OWNER_KEY}`, 'content-type': 'application/json' }
     const body = JSON.stringify({ name: 'profile', lanes })
     const made = asObject(await (await fetch(`${this.origin}/api/shares`, { method: 'POST', headers, body })).json())
-    return { path: new URL(textField(made, 'share_url')).pathname, agentToken: textField(made, 'agent_token') }
+    return {
+      id: textField(made, 'share'),
+      path: new URL(textField(made, 'share_url')).pathname,
+      agentToken: textField(made, 'agent_token'),
+    }
+  }
+
+  /** Names the life of a share's object: another one later says that it has slept. */
+  async incarnation(share: ShareAccess): Promise<string> {
+    const headers = { authorization: `Bearer ${OWNER_KEY}` }
+    const facts = asObject(await (await fetch(`${this.origin}/api/shares/${share.id}`, { headers })).json())
+    return textField(asObject(facts['counters']), 'incarnation')
   }
 
   /** Runs the agent with Node's own options before it and the server's behind it. */

@@ -1,10 +1,12 @@
 /** While no agent is there: what waits, what fails at once, and how. */
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { afterEach, expect, test, vi } from 'vitest'
 import { NEWS_WAIT_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
+import { runClockFaster } from './harness/fast-clock.ts'
 import { heldTimers } from './harness/held-timers.ts'
-import { createShare, TestClient } from './harness/relay.ts'
-import { bodyText, connected, ScriptedAgent } from './harness/scripted-agent.ts'
+import { createShare, factsOf, stubOf, TestClient } from './harness/relay.ts'
+import { bodyText, connected, ScriptedAgent, takeOver } from './harness/scripted-agent.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -37,6 +39,23 @@ test('what waits for an agent goes to it as soon as that comes', async () => {
   back.send({ type: 'receipts', keys: [(await back.expect('notify')).header.key] })
   expect(await (await called).text()).toContain('waited')
   expect((await notified).status).toBe(202)
+})
+
+test('what waits longer waits by a socket, with which the object sleeps, and goes to the agent that comes then', async () => {
+  verifies('promise.6.no-rpc-for-ever', 'promise.4.bounded-wait')
+  const { share, agent, client } = await connected()
+  await agent.leave()
+  runClockFaster(8)
+  const response = client.post(CALL)
+  const awaiting = (): Promise<number> => runInDurableObject(stubOf(share), (_, state) => state.getWebSockets('n').length)
+  await vi.waitFor(async () => expect(await awaiting()).toBe(1), { timeout: 60_000 })
+  const { incarnation } = (await factsOf(share)).counters
+  await evictDurableObject(stubOf(share))
+  expect((await factsOf(share)).counters.incarnation).not.toBe(incarnation)
+  const back = await ScriptedAgent.connect(share, { instance: 'two' })
+  back.answer(await takeOver(back), '7', '{"waited":true}')
+  expect(await (await response).text()).toContain('waited')
+  await vi.waitFor(async () => expect(await awaiting()).toBe(0))
 })
 
 test('a notification sent meanwhile gets its 202 when the agent has it', async () => {

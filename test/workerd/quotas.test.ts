@@ -1,6 +1,6 @@
 /** What one principal may have of a share: whoever asks for more loses its own, and nobody else does. */
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import {
   MAX_KEPT_BYTES_OF_PRINCIPAL,
   MAX_KEPT_BYTES_OF_SESSION,
@@ -8,8 +8,9 @@ import {
   MAX_SESSIONS,
   MAX_SESSIONS_OF_PRINCIPAL,
 } from '../../worker/limits.ts'
+import { Streams } from '../../worker/share/clients/streams.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { createClientToken, createShare, factsOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
+import { createClientToken, createShare, EventReader, factsOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
 import { connected, initialize, ScriptedAgent } from './harness/scripted-agent.ts'
 
 const PING = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}'
@@ -101,4 +102,24 @@ test('a session that subscribes may have MAX_KEPT_BYTES_OF_SESSION kept', async 
     expect((await response).status).toBe(200)
   }
   expect(await (await subscribe(room)).json()).toMatchObject({ error: { data: { code: 'SHARE_BUSY' } } })
+})
+
+test('a call that waits by socket counts for its principal, until its stream has closed, and after sleep too', async () => {
+  verifies('promise.10.own-first')
+  const { share, agent, client } = await connected()
+  const response = client.postForEvents(PING)
+  const { header } = await agent.expect('call')
+  agent.notify(header.ch, '{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"x"}}', { ra: header.ra, sure: true })
+  const events = new EventReader(await response)
+  await events.next()
+  const waiting = (): Promise<number> =>
+    runInDurableObject(stubOf(share), (_, state) => {
+      const { principal } = state.storage.sql.exec<{ principal: string }>('SELECT principal FROM session').one()
+      return new Streams(state).waitingOf(principal)
+    })
+  expect(await waiting()).toBe(1)
+  await evictDurableObject(stubOf(share))
+  expect(await waiting()).toBe(1)
+  await events.cancel()
+  await vi.waitFor(async () => expect(await waiting()).toBe(0))
 })

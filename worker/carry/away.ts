@@ -2,7 +2,7 @@
 import type { Failure } from '../../protocol/errors.ts'
 import { NEWS_WAIT_MS, RETRY_MS, TAKEOVER_WAIT_MS } from '../limits.ts'
 import type { Away } from '../contract/share-rpc.ts'
-import { pause } from '../within.ts'
+import { pause, within } from '../within.ts'
 import { isRetryable, type ShareClient } from './share-client.ts'
 
 /** No agent took the message; clients may try again, which is why this is never a 4xx. */
@@ -18,24 +18,48 @@ export function awayLeftMs(
   return Math.max(0, (isReplaceable ? Math.max(awayWaitMs, TAKEOVER_WAIT_MS) : awayWaitMs) - waitedMs)
 }
 
+/** Who waits. `isResend`: an agent may have had its message before. */
+interface WhoWaits {
+  readonly principal: string
+  readonly isResend: boolean
+}
+
 /**
- * Waits until an agent has come, but no longer than `maxMs`. The Share is asked once for each NEWS_WAIT_MS, since a Worker may not
- * ask it as often as it likes. `isResend`: an agent may have had the message before. `isWanted`: whether anybody still waits for this.
+ * Waits until an agent has come, but no longer than `maxMs`: at most NEWS_WAIT_MS over RPC, which keeps the Share awake, and then by a
+ * socket, with which it may sleep. `isWanted`: whether anybody still waits for this.
  */
 export async function agentNews(
   share: ShareClient,
   { newsMark }: Away,
-  isResend: boolean,
+  who: WhoWaits,
   maxMs: number,
   isWanted = (): boolean => true,
 ): Promise<void> {
   if (newsMark === undefined) return pause(RETRY_MS)
   try {
-    for (let leftMs = maxMs; leftMs > 0 && isWanted(); leftMs -= NEWS_WAIT_MS)
-      if (await share.agentNews(newsMark, Math.min(leftMs, NEWS_WAIT_MS), isResend)) return
+    if (await share.agentNews(newsMark, Math.min(maxMs, NEWS_WAIT_MS), who.isResend)) return
+    if (maxMs > NEWS_WAIT_MS && isWanted()) await newsBySocket(share, newsMark, who, maxMs - NEWS_WAIT_MS, isWanted)
   } catch (error) {
     // A Share that was reset is asked again at once: what its agents are at, nobody knows now.
     if (!isRetryable(error)) return pause(RETRY_MS)
     share.renew()
   }
+}
+
+/** The socket closes when there is news; so does one whose Share was reset. */
+async function newsBySocket(
+  share: ShareClient,
+  mark: number,
+  { principal, isResend }: WhoWaits,
+  maxMs: number,
+  isWanted: () => boolean,
+): Promise<void> {
+  const socket = await share.open({ kind: 'news', mark: String(mark), principal, ...(isResend ? { isResend: 'true' as const } : {}) })
+  if (socket === undefined) return pause(RETRY_MS)
+  const { promise, resolve } = Promise.withResolvers<true>()
+  for (const event of ['close', 'error'] as const) socket.addEventListener(event, () => resolve(true))
+  socket.accept()
+  for (let leftMs = maxMs; leftMs > 0 && isWanted(); leftMs -= NEWS_WAIT_MS)
+    if ((await within(Math.min(leftMs, NEWS_WAIT_MS), promise)) === true) return
+  socket.close(1000)
 }

@@ -43,6 +43,8 @@ export type StreamTarget =
   /** Waits for answers of the session's client: `key` names the round of questions, `call` the call by its client's raw id. */
   | ({ readonly kind: 'asking'; readonly key: string; readonly call: string } & Caller)
   | { readonly kind: 'subscription'; readonly key: string; readonly group: string }
+  /** Waits for news of agents since `mark`, and closes with AGAIN when there are any. 404 where it is better asked again soon. */
+  | { readonly kind: 'news'; readonly mark: string; readonly principal: string; readonly isResend?: 'true' }
 
 /** Close codes of stream sockets. */
 export const STREAM_CLOSE = {
@@ -54,7 +56,7 @@ export const STREAM_CLOSE = {
   ENDED: 4102,
   /** Nothing more will come; the last message was the answer. */
   DONE: 4103,
-  /** The request never reached the agent: call again with the same key. */
+  /** The request never reached the agent, or there is news of agents: call again with the same key. */
   AGAIN: 4104,
   /** The agent or the child is lost, and may have run it; another is there, and it may run twice: call again with the same key. */
   REPEAT: 4105,

@@ -113,7 +113,7 @@ async function handOn(share: ShareClient, caller: Caller, message: ClientMessage
       if (told.kind !== 'away') return undefined
       const leftMs = awayLeftMs(told, Date.now() - startMs, share)
       if (leftMs === 0) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }
-      await agentNews(share, told, isBroken, leftMs)
+      await agentNews(share, told, { principal: caller.principal, isResend: isBroken }, leftMs)
     } catch (error) {
       if (error instanceof PassRefused) return error.failure
       // The agent knows the key, so that sending it twice does no harm.

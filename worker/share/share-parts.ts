@@ -58,8 +58,14 @@ export type ShareParts = ReturnType<typeof wireShare>
 export function wireShare(ctx: DurableObjectState, { share, registry, onBroken, alarmBy }: Surroundings) {
   const store = new Store(ctx.storage.sql)
   const links = new AgentLinks(ctx, onBroken)
-  const news = new AgentNews(() => links.hasLeaving)
-  const waiters = new Waiters((waiter) => overdueCalls.end(waiter))
+  const news = new AgentNews(
+    () => links.hasLeaving,
+    () => streamSockets.awaitingNews(),
+  )
+  const waiters = new Waiters(
+    (waiter) => overdueCalls.end(waiter),
+    (principal, exact) => streams.waitingOf(principal, exact),
+  )
   const ledger = new CreditLedger<Debtor>()
   const streams = new Streams(ctx)
   const health = new LinkHealth(links, (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0)

@@ -10,7 +10,7 @@ test('quickPlan() of a file of the Share has its room tested in workerd, and no 
   expect(planOf('worker/share/clients/credit.ts')).toEqual({
     tsconfigs: ['worker', 'test', 'test/workerd', 'bench', 'bench/profile/worker'],
     sources: ['worker/share/clients/credit.ts', ...ALWAYS],
-    workerd: ['credit', 'share', 'hand-over', 'untaken-messages'],
+    workerd: ['credit', 'unread-streams', 'share', 'hand-over', 'untaken-messages'],
     workerdLater: [],
     e2e: [],
   })

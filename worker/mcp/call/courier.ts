@@ -91,6 +91,7 @@ export class Courier implements ItemSource {
   }
 
   async #run(): Promise<void> {
+    const { principal } = this.#request
     while (this.#goesOn) {
       const verdict = await this.#attempt()
       if (verdict === 'done') break
@@ -101,7 +102,7 @@ export class Courier implements ItemSource {
       }
       if (verdict === 'wait') await pause(RETRY_MS)
       else if (typeof verdict !== 'string')
-        await agentNews(this.#share, verdict.away, this.#tries.isResend, verdict.maxMs, () => this.#goesOn)
+        await agentNews(this.#share, verdict.away, { principal, isResend: this.#tries.isResend }, verdict.maxMs, () => this.#goesOn)
     }
     this.#isDone = true
   }

@@ -50,7 +50,9 @@ export async function send(share: ShareClient, caller: Caller, message: ClientMe
       if (receipt.kind === 'no_stream' && waitedMs > UNHEARD_MS) return await endUnheard(share, caller, executed)
       const leftMs = receipt.kind === 'away' ? awayLeftMs(receipt, Date.now() - startMs, share) : RETRY_MS
       if (leftMs === 0 || waitedMs > Math.max(TAKEOVER_WAIT_MS, share.awayWaitMs)) return { ...AGENT_AWAY, executed }
-      await (receipt.kind === 'away' ? agentNews(share, receipt, sentMs !== undefined, leftMs) : pause(RETRY_MS))
+      await (receipt.kind === 'away'
+        ? agentNews(share, receipt, { principal: caller.principal, isResend: sentMs !== undefined }, leftMs)
+        : pause(RETRY_MS))
     } catch (error) {
       if (error instanceof PassRefused) return error.failure
       // The agent knows the key, so that sending it twice does no harm.

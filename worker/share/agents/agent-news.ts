@@ -5,7 +5,8 @@ import { within } from '../../within.ts'
 /** Callers told at once: each comes back with a call, and other work must not wait for all of them. */
 const TOLD_AT_ONCE = 16
 
-interface Waiting {
+/** Waits for news, by RPC or by socket. */
+export interface AwaitsNews {
   readonly resolve: () => void
   readonly isResend: boolean
   /** The link that its client has come with. */
@@ -17,12 +18,14 @@ export class AgentNews {
   #mark = Math.floor(Math.random() * 2 ** 31)
   /** When there was news last, in milliseconds since 1970: who waited comes with a call soon after. */
   toldAtMs = -Infinity
-  readonly #waiting = new Set<Waiting>()
+  readonly #waiting = new Set<AwaitsNews>()
   readonly #hasLeaving: () => boolean
+  readonly #bySocket: () => readonly AwaitsNews[]
 
-  /** `hasLeaving`: whether an agent is finishing its calls. When these end nobody is told, so it is worth asking again soon. */
-  constructor(hasLeaving = (): boolean => false) {
+  /** `hasLeaving`: whether an agent is finishing its calls. When these end nobody is told, so it is worth asking again soon. `bySocket`: those that wait by socket. */
+  constructor(hasLeaving = (): boolean => false, bySocket = (): readonly AwaitsNews[] => []) {
     this.#hasLeaving = hasLeaving
+    this.#bySocket = bySocket
   }
 
   /** Names the present state; every piece of news changes it. */
@@ -30,7 +33,12 @@ export class AgentNews {
     return this.#mark
   }
 
-  /** How many wait. */
+  /** Whether it is worth asking again soon, though nobody will be told. */
+  get hasLeaving(): boolean {
+    return this.#hasLeaving()
+  }
+
+  /** How many wait over RPC. */
   get waiting(): number {
     return this.#waiting.size
   }
@@ -39,7 +47,7 @@ export class AgentNews {
   tell(): void {
     this.#mark++
     this.toldAtMs = Date.now()
-    const all = [...this.#waiting]
+    const all = [...this.#waiting, ...this.#bySocket()]
     this.#waiting.clear()
     this.#tellSome([...all.filter(({ isResend }) => isResend), ...all.filter(({ isResend }) => !isResend)])
   }
@@ -64,7 +72,7 @@ export class AgentNews {
     return isTold === true || isLeaving
   }
 
-  #tellSome(waiting: readonly Waiting[]): void {
+  #tellSome(waiting: readonly AwaitsNews[]): void {
     if (waiting.length === 0) return
     setTimeout(() => {
       for (const { resolve } of waiting.slice(0, TOLD_AT_ONCE)) resolve()

@@ -61,7 +61,8 @@ export class ResumedStreams {
     const known = isKnown ? ({ wasSent: true } as const) : {}
     const isInitialize = wasLeft || waiter?.isInitialize === true || before?.isInitialize === true
     const untold = isInitialize ? ({ isInitialize } as const) : {}
-    streams.accept(socket, { kind: 'call', link, key, group, agent, session: session.id, resume, ...probe, ...known, ...untold })
+    const { id, principal } = session
+    streams.accept(socket, { kind: 'call', link, key, group, agent, session: id, principal, resume, ...probe, ...known, ...untold })
     if (waiter !== undefined) clientFrames.handOver(waiter, socket)
     const agentLink = links.named(agent)
     if (agentLink !== undefined) this.#ask(agentLink, { key, session: session.id, resume })

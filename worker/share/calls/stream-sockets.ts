@@ -3,6 +3,7 @@ import { ERRORS } from '../../../protocol/error-table.ts'
 import { canonicalId } from '../../../protocol/json-scan.ts'
 import { isBridgedGroup } from '../../contract/groups.ts'
 import { readMark, STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
+import type { AgentNews, AwaitsNews } from '../agents/agent-news.ts'
 import type { Askers } from '../children/askers.ts'
 import type { IdleChildren } from '../children/idle-children.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
@@ -22,6 +23,7 @@ import type { Store } from '../rows/store.ts'
 
 interface Parts {
   readonly store: Store
+  readonly news: AgentNews
   readonly sessions: Sessions
   readonly links: AgentLinks
   readonly channels: GroupChannels
@@ -67,6 +69,8 @@ export class StreamSockets {
         return this.#openListener(socket, query, 'session', link)
       case 'asking':
         return this.#openAsking(socket, query, link)
+      case 'news':
+        return this.#openNews(socket, query, link)
       case 'subscription':
         return this.#openSubscription(socket, query.get('key') ?? '', link)
       default:
@@ -97,6 +101,8 @@ export class StreamSockets {
     // An HTTP+SSE session is its stream (MCP 2024-11-05), but its client may only have lost that.
     if (attachment?.kind === 'session' && attachment.session !== undefined) sessions.left(attachment.session, Date.now())
     if (attachment === undefined) return
+    streams.forget(attachment)
+    if (attachment.kind === 'news') return
     if (attachment.kind === 'listen' && streams.listener(attachment.session ?? '') === undefined)
       this.#parts.resumedStreams.left(socket, attachment)
     this.#parts.idleChildren.streamClosed(attachment.group, Date.now())
@@ -116,7 +122,7 @@ export class StreamSockets {
     const { waiters, streams, clientFrames, introductions } = this.#parts
     // It is made anew after its child's introduction, and may move to a stream then.
     const waiter = introductions.isAwaitedBy(key) ? undefined : waiters.moveToStream(key)
-    const { group = '', agent = '', session = '', asker, repeat, isListen, isInitialize, isResend = false } = waiter ?? {}
+    const { group = '', agent = '', session = '', principal, asker, repeat, isListen, isInitialize, isResend = false } = waiter ?? {}
     streams.accept(socket, {
       kind: 'call',
       link,
@@ -124,6 +130,7 @@ export class StreamSockets {
       group,
       agent,
       session,
+      ...(principal === undefined ? {} : { principal }),
       ...(asker === undefined ? {} : { asker }),
       ...(repeat === undefined ? {} : { repeat }),
       ...(isListen === undefined ? {} : { isListen }),
@@ -151,6 +158,25 @@ export class StreamSockets {
     const call = canonicalId(query.get('call') ?? 'null')
     streams.accept(socket, { kind: 'asking', link, session: session.id, group: channels.groupFor(session), key, call })
     return 101
+  }
+
+  /** A Worker waits for news of agents on a socket. 404 while an agent is leaving, when nobody will be told. */
+  #openNews(socket: WebSocket, query: URLSearchParams, link: string): number {
+    const { news, streams } = this.#parts
+    if (news.hasLeaving) return 404
+    const principal = query.get('principal') ?? ''
+    streams.accept(socket, { kind: 'news', link, group: '', principal, ...(query.has('isResend') ? { isResend: true } : {}) })
+    if (Number(query.get('mark')) !== news.mark) closeQuietly(socket, STREAM_CLOSE.AGAIN, 'there is news already')
+    return 101
+  }
+
+  /** Workers that wait so, each with what tells it. */
+  awaitingNews(): AwaitsNews[] {
+    return this.#parts.streams.awaitingNews().map(({ socket, attachment }) => ({
+      resolve: () => closeQuietly(socket, STREAM_CLOSE.AGAIN, 'there is news of agents'),
+      isResend: attachment.isResend === true,
+      link: attachment.link,
+    }))
   }
 
   #openListener(socket: WebSocket, query: URLSearchParams, kind: 'listen' | 'session', link: string): number {

@@ -18,7 +18,7 @@ export interface UntakenSpans {
 /** Attachment of a stream's socket. */
 export interface StreamAttachment {
   readonly role: 'stream'
-  readonly kind: 'call' | 'listen' | 'session' | 'subscription' | 'asking'
+  readonly kind: 'call' | 'listen' | 'session' | 'subscription' | 'asking' | 'news'
   /** The link that its client has come with. */
   readonly link: string
   /** The channel group it belongs to, whose credit waits for what its client has not taken yet. */
@@ -27,11 +27,15 @@ export interface StreamAttachment {
   readonly agent?: string
   readonly key?: string
   readonly session?: string
+  /** Of what waits, other than a listen: whose it is. */
+  readonly principal?: string
   /** Where a client that came back had left off. */
   readonly resume?: ChildPlace
   /** Of a resumed call: it was sent to the agent since, or before. */
   readonly isRunning?: true
   readonly wasSent?: true
+  /** Of a Worker that waits for news of agents: one may have had its message before. */
+  readonly isResend?: true
   /** Of a resumed call: it may never have been made. */
   readonly isProbe?: true
   /** Of a Worker that asks a client: the call for which it asks, by the client's own id in canonical form. */
@@ -60,9 +64,25 @@ export type StreamOpening = Omit<StreamAttachment, 'role' | 'owing' | 'untaken'>
 
 export class Streams {
   readonly #ctx: DurableObjectState
+  /** How many of each principal wait by socket, other than listens; counted when it is first asked for. */
+  #waiting: Map<string, number> | undefined
 
   constructor(ctx: DurableObjectState) {
     this.#ctx = ctx
+  }
+
+  /** How many calls of a principal wait by socket, or for news of agents. `exact`: counted anew, of those that are open. */
+  waitingOf(principal: string, exact = false): number {
+    if (exact || this.#waiting === undefined) {
+      const waiting = (this.#waiting = new Map<string, number>())
+      for (const { attachment } of this.all()) count(waiting, attachment, 1)
+    }
+    return this.#waiting.get(principal) ?? 0
+  }
+
+  /** A socket has closed. */
+  forget(attachment: StreamAttachment): void {
+    if (this.#waiting !== undefined) count(this.#waiting, attachment, -1)
   }
 
   /** Accepts the socket of a Worker. A listening stream replaces the session's older one. */
@@ -72,7 +92,7 @@ export class Streams {
       const same = this.asking(session).filter((older) => attachmentOf(older)?.key === key)
       for (const older of same) closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
     }
-    if (kind !== 'call' && kind !== 'asking') {
+    if (kind !== 'call' && kind !== 'asking' && kind !== 'news') {
       for (const older of this.#ctx.getWebSockets(listenerTag(session)))
         closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
     }
@@ -81,8 +101,11 @@ export class Streams {
         ? [callTag(key), agentTag(agent), groupCallsTag(group)]
         : kind === 'asking'
           ? [askingTag(session), groupCallsTag(group)]
-          : [listenerTag(session), groupTag(group)]
+          : kind === 'news'
+            ? [NEWS_TAG]
+            : [listenerTag(session), groupTag(group)]
     this.#ctx.acceptWebSocket(socket, tags)
+    if (this.#waiting !== undefined) count(this.#waiting, opening, 1)
     socket.serializeAttachment({ role: 'stream', ...opening } satisfies StreamAttachment)
   }
 
@@ -145,6 +168,14 @@ export class Streams {
     return this.asking(session).some((socket) => {
       const attachment = attachmentOf(socket)
       return attachment?.key === key && attachment.isCancelled === true
+    })
+  }
+
+  /** Workers that wait for news of agents. */
+  awaitingNews(): AttachedStream[] {
+    return this.#open(NEWS_TAG).flatMap((socket) => {
+      const attachment = attachmentOf(socket)
+      return attachment === undefined ? [] : [{ socket, attachment }]
     })
   }
 
@@ -220,6 +251,16 @@ function attachmentOf(socket: WebSocket): StreamAttachment | undefined {
   const attachment = socket.deserializeAttachment() as { role?: string } | null
   return attachment?.role === 'stream' ? (attachment as StreamAttachment) : undefined
 }
+
+/** Listens are no calls that wait. */
+function count(waiting: Map<string, number>, { principal, isListen }: Pick<StreamAttachment, 'principal' | 'isListen'>, by: 1 | -1): void {
+  if (principal === undefined || isListen === true) return
+  const left = (waiting.get(principal) ?? 0) + by
+  if (left > 0) waiting.set(principal, left)
+  else waiting.delete(principal)
+}
+
+const NEWS_TAG = 'n'
 
 function callTag(key: string): string {
   return `k:${key}`

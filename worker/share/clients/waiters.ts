@@ -45,26 +45,29 @@ export type WaiterFacts = Omit<Waiter, 'key' | 'buffer' | 'bufferedAtMs' | 'over
 export class Waiters {
   readonly #byKey = new Map<string, Waiter>()
   readonly #overdue: (waiter: Waiter) => void
+  readonly #bySocket: (principal: string, exact: boolean) => number
   /** One for all, set while any waits. */
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Calls that found no agent, and when their Workers last asked, in milliseconds since 1970; oldest first. */
   readonly #turnedAway = new Map<string, number>()
   #resetAtMs = -Infinity
 
-  /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after MOVING_MS: it ends it, or lets it wait on. */
-  constructor(overdue: (waiter: Waiter) => void) {
+  /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after MOVING_MS: it ends it, or lets it wait on. `bySocket`: how many calls of a principal wait by socket. */
+  constructor(overdue: (waiter: Waiter) => void, bySocket = (_principal: string, _exact: boolean): number => 0) {
     this.#overdue = overdue
+    this.#bySocket = bySocket
   }
 
   get size(): number {
     return this.#byKey.size
   }
 
-  /** Whether no more calls of a principal may wait. Counted only when so many wait that it matters. */
+  /** Whether no more calls of a principal may wait, over RPC and by socket. Counted only when so many wait that it matters. */
   isFullFor(principal: string): boolean {
-    if (this.#byKey.size < MAX_WAITING_CALLS_OF_PRINCIPAL) return false
+    if (this.#byKey.size + this.#bySocket(principal, false) < MAX_WAITING_CALLS_OF_PRINCIPAL) return false
     if (this.#byKey.size >= MAX_WAITING_CALLS) return true
-    return this.where((waiter) => waiter.principal === principal).length >= MAX_WAITING_CALLS_OF_PRINCIPAL
+    const own = this.where((waiter) => waiter.principal === principal).length
+    return own + this.#bySocket(principal, true) >= MAX_WAITING_CALLS_OF_PRINCIPAL
   }
 
   get(key: string): Waiter | undefined {

@@ -35,6 +35,18 @@ describe('AgentNews', () => {
     expect(counts).toEqual([0, 16, 32, 40])
   })
 
+  test('tells those too that wait by socket', async () => {
+    const told: string[] = []
+    const bySocket = ['a', 'b'].map((name) => ({ resolve: () => void told.push(name), isResend: name === 'b', link: '' }))
+    const news = new AgentNews(
+      () => false,
+      () => bySocket,
+    )
+    news.tell()
+    await vi.advanceTimersToNextTimerAsync()
+    expect(told).toEqual(['b', 'a'])
+  })
+
   test('tells those first whose calls an agent may have had', async () => {
     const news = new AgentNews()
     const first = waiters(news, 20)

@@ -95,6 +95,17 @@ test('Waiters.isFullFor() refuses who has half of all that may wait, and everybo
   for (const waiter of waiters.where(() => true)) waiters.settle(waiter, { kind: 'accepted' })
 })
 
+test('Waiters.isFullFor() counts what waits by socket, anew before it refuses', () => {
+  verifies('promise.10.own-first')
+  const known = { greedy: MAX_WAITING_CALLS_OF_PRINCIPAL, lately: MAX_WAITING_CALLS_OF_PRINCIPAL, modest: 1 }
+  const open = { ...known, lately: 1 }
+  const waiters = new Waiters(
+    () => {},
+    (principal, exact) => (exact ? open : known)[principal as 'modest'],
+  )
+  expect(['greedy', 'lately', 'modest'].map((principal) => waiters.isFullFor(principal))).toEqual([true, false, false])
+})
+
 describe('Waiters that are overdue', () => {
   afterEach(() => void vi.useRealTimers())
 

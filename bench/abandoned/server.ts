@@ -1,0 +1,43 @@
+/** A server for clients that leave: what it is asked of `hang` it never answers. Its argument is a folder, in which it notes that it has started once. */
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { initialize, notify, Peer, send, text, toolMethods } from '../../test/fixtures/stdio-peer.ts'
+
+const startedFile = join(process.argv[2] ?? '.', 'started')
+const hasStarted = existsSync(startedFile)
+const hello = initialize('left', { tools: {}, prompts: {}, logging: {}, resources: { subscribe: true } })
+
+/** `slow` is never greeted, and `restarts` only by the first process. */
+function isGreeted(clientInfo: unknown): boolean {
+  const { name } = clientInfo as { name?: string }
+  return name !== 'slow' && (name !== 'restarts' || !hasStarted)
+}
+
+new Peer({
+  methods: {
+    ...toolMethods({
+      echo: () => text('echo'),
+      hang: () => undefined,
+      streams: async () => {
+        await notify('notifications/message', { level: 'info', data: 'begins' })
+        return undefined
+      },
+      asks: async () => {
+        await send({
+          id: 'asked',
+          method: 'elicitation/create',
+          params: { message: 'Who?', requestedSchema: { type: 'object', properties: {} } },
+        })
+        return undefined
+      },
+      dies: () => process.exit(1),
+    }),
+    'prompts/list': () => undefined,
+    'resources/subscribe': () => ({}),
+    initialize: (call) => {
+      if (!isGreeted(call.params['clientInfo'])) return undefined
+      writeFileSync(startedFile, '')
+      return hello(call)
+    },
+  },
+})
