@@ -5,13 +5,17 @@ import { LINK_SUBPROTOCOL } from '../protocol/handshake.ts'
 import { authenticateAgent, BEARER_CHALLENGE } from './access/authenticate.ts'
 import { problemResponse } from './problem.ts'
 import type { RouteEnv } from './access/claim-gate.ts'
+import { noteRefusal } from './access/refused-credentials.ts'
 import { laneAt } from './lanes.ts'
 import { PassRefused, ShareClient } from './carry/share-client.ts'
 
 export async function connectAgent(c: Context<RouteEnv>): Promise<Response> {
   const share = c.req.param('share') ?? ''
   const agent = await authenticateAgent(c.req.raw, c.var.relay, share)
-  if (!agent.ok) return refused(agent.error)
+  if (!agent.ok) {
+    noteRefusal('agent')
+    return refused(agent.error)
+  }
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problemResponse('UPGRADE_NEEDED', undefined, { upgrade: 'websocket' })
   const offered = (c.req.header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
   if (!offered.includes(LINK_SUBPROTOCOL))

@@ -106,6 +106,13 @@ export const MAX_GLANCE_BYTES = 64 * 1024
  */
 export const MAX_BATCH_CALLS = 6
 
+/** Calls whose end an isolate logs, in so many milliseconds: a person reads no more, and writing costs more than a call. */
+export const LOGGED_CALLS = 20
+export const LOGGED_CALLS_MS = 1_000
+
+/** How long refused credentials are counted for one line of the log: guessing must not fill it. */
+export const REFUSALS_MS = 10_000
+
 /** How much of a body that is too large is read to its end, so that its sender gets to see why it was refused. */
 export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 

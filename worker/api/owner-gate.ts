@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from 'hono'
 import { BEARER_CHALLENGE } from '../access/authenticate.ts'
 import type { RouteEnv } from '../access/claim-gate.ts'
 import { authenticateOwner, type Owner } from '../access/owner.ts'
+import { noteRefusal } from '../access/refused-credentials.ts'
 import { problemResponse } from '../problem.ts'
 
 /** What a route of the API is given: `c.var.owner` asks. */
@@ -13,7 +14,10 @@ export interface OwnerEnv {
 
 export const requireOwner: MiddlewareHandler<OwnerEnv> = async (c, next) => {
   const owner = await authenticateOwner(c.req.raw, c.var.relay, c.env)
-  if (!owner.ok) return problemResponse('OWNER_KEY_NEEDED', owner.error, { 'www-authenticate': BEARER_CHALLENGE })
+  if (!owner.ok) {
+    noteRefusal('owner')
+    return problemResponse('OWNER_KEY_NEEDED', owner.error, { 'www-authenticate': BEARER_CHALLENGE })
+  }
   c.set('owner', owner.value)
   return next()
 }

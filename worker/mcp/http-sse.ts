@@ -7,6 +7,7 @@ import { agentNews, awayLeftMs, AGENT_AWAY } from '../carry/away.ts'
 import { admit, type McpContext, type Visitor } from './visitor.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { type ClientMessage, readBody, readPosted } from './message.ts'
+import { noteCall } from './call/call-log.ts'
 import { endUnheard, send } from './call/send.ts'
 import { eventStreamResponse, failureResponse } from './response/responses.ts'
 import { type CallRenewed, isRetryable, PassRefused, type ShareClient } from '../carry/share-client.ts'
@@ -110,7 +111,11 @@ async function handOn(share: ShareClient, caller: Caller, message: ClientMessage
         continue
       }
       if (told.kind === 'pending') continue
-      if (told.kind !== 'away') return undefined
+      if (told.kind !== 'away') {
+        // Its answer goes onto the session's stream, where nobody knows what it was.
+        noteCall(share.id, request, startMs, 'accepted')
+        return undefined
+      }
       const leftMs = awayLeftMs(told, Date.now() - startMs, share)
       if (leftMs === 0) return { ...AGENT_AWAY, executed: isBroken ? 'unknown' : 'no' }
       await agentNews(share, told, { principal: caller.principal, isResend: isBroken }, leftMs)

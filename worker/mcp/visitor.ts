@@ -4,6 +4,7 @@ import type { Failure } from '../../protocol/errors.ts'
 import { ok, type Result } from '../../protocol/result.ts'
 import { authenticateClient } from '../access/authenticate.ts'
 import type { RouteEnv } from '../access/claim-gate.ts'
+import { noteRefusal } from '../access/refused-credentials.ts'
 import { laneOf } from '../lanes.ts'
 import { ShareClient } from '../carry/share-client.ts'
 import { revisionOf, SESSION_HEADER } from './session-id.ts'
@@ -27,7 +28,10 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   const share = c.req.param('share') ?? ''
   const key = c.req.param('key')
   const holder = await authenticateClient(c.req.raw, c.var.relay, share, key)
-  if (!holder.ok) return holder
+  if (!holder.ok) {
+    noteRefusal('client')
+    return holder
+  }
   const revision = revisionOf(c.req.header('mcp-protocol-version'), c.req.header(SESSION_HEADER))
   const basePath = key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
   return ok({

@@ -13,8 +13,9 @@ import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { MOVE_AFTER_MS, RETRY_MS } from '../../limits.ts'
 import { log } from '../../log.ts'
 import { pause } from '../../within.ts'
+import { LoggedCall } from './call-log.ts'
 import { isFinal, type Item, type ItemSource } from './item.ts'
-import { changesWanted, listenMessages } from './list-changes.ts'
+import { changesHeard } from './list-changes.ts'
 import { LISTENER_BEHIND } from './listener-behind.ts'
 import { ListingRecorder } from './listing-recorder.ts'
 import type { News, Turns } from './renewal.ts'
@@ -48,6 +49,7 @@ export class Courier implements ItemSource {
   #isLeft = false
   /** The answer is there, or nothing more is tried. */
   #isDone = false
+  readonly #logged = new LoggedCall()
 
   constructor(share: ShareClient, request: CallRequest, body: Uint8Array, turns: Turns = {}) {
     this.#turns = turns
@@ -97,7 +99,7 @@ export class Courier implements ItemSource {
       if (verdict === 'done') break
       const failure = this.#tries.end(verdict, Date.now())
       if (failure !== undefined) {
-        this.#fail(failure)
+        this.#failed(failure)
         break
       }
       if (verdict === 'wait') await pause(RETRY_MS)
@@ -105,6 +107,7 @@ export class Courier implements ItemSource {
         await agentNews(this.#share, verdict.away, { principal, isResend: this.#tries.isResend }, verdict.maxMs, () => this.#goesOn)
     }
     this.#isDone = true
+    this.#logged.end(this.#share.id, this.#request)
   }
 
   async #attempt(): Promise<Verdict> {
@@ -143,9 +146,8 @@ export class Courier implements ItemSource {
         this.close()
         return 'done'
       case 'state_refused':
-        return this.#failed({ code: 'STATE_REFUSED' })
       case 'failed':
-        return this.#failed(outcome.failure)
+        return this.#failed(outcome.kind === 'failed' ? outcome.failure : { code: 'STATE_REFUSED' })
       case 'away':
         // A probe must have its 503 as a status: as an error in a stream it would be taken for a verdict (see AGENT_AWAY).
         return this.#decided(this.#tries.away(outcome, this.#request.method === 'server/discover', this.#share, Date.now()))
@@ -260,14 +262,11 @@ export class Courier implements ItemSource {
   /** The client of a session can come back for the rest. */
   #endOverdue(): void {
     if ('session' in this.#request && this.#request.delivery === 'stream') this.#items.end()
-    else this.#fail(TAKES_TOO_LITTLE)
+    else this.#failed(TAKES_TOO_LITTLE)
   }
 
   #hear(control: StreamControl): void {
-    const { method, rawId } = this.#request
-    // The server that is listened to was started anew.
-    if (control.type !== 'changed' || method !== 'subscriptions/listen') return
-    for (const text of listenMessages(changesWanted(control.methods, this.#body), rawId)) this.#put({ kind: 'message', text })
+    for (const text of changesHeard(control, this.#request, this.#body)) this.#put({ kind: 'message', text })
   }
 
   #fallBehind(): void {
@@ -275,12 +274,8 @@ export class Courier implements ItemSource {
     this.#turns.onLag?.()
   }
 
-  #fail(failure: Failure): void {
-    this.#put({ kind: 'failed', failure })
-  }
-
   #failed(failure: Failure): 'done' {
-    this.#fail(failure)
+    this.#put({ kind: 'failed', failure })
     return 'done'
   }
 
@@ -300,6 +295,7 @@ export class Courier implements ItemSource {
 
   #put(item: Item): void {
     if (isFinal(item)) this.#isDone = true
+    this.#logged.came(item)
     this.#items.put(item)
   }
 }

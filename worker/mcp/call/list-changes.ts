@@ -2,6 +2,8 @@
 import { changeMethods, readFilter, subscriptionEdits } from '../../bridge/listen.ts'
 import { boundedValueAt } from '../../bridge/json/bounded-value.ts'
 import { findPath, rootOf } from '../../bridge/json-view.ts'
+import type { CallRequest } from '../../contract/share-rpc.ts'
+import type { StreamControl } from '../../contract/streams.ts'
 import { splice } from '../../../protocol/splice.ts'
 
 const encoder = new TextEncoder()
@@ -26,4 +28,10 @@ export function changesWanted(methods: readonly string[], request: Uint8Array): 
   const filter = readFilter({ notifications })
   const wanted = filter.ok ? changeMethods(filter.value) : []
   return methods.filter((method) => wanted.includes(method))
+}
+
+/** What a client hears of a control that its call's stream got: one that listens, that its server was started anew. `body`: of its request. */
+export function changesHeard(control: StreamControl, { method, rawId }: Pick<CallRequest, 'method' | 'rawId'>, body: Uint8Array): string[] {
+  if (control.type !== 'changed' || method !== 'subscriptions/listen') return []
+  return listenMessages(changesWanted(control.methods, body), rawId)
 }

@@ -1,0 +1,33 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { noteRefusal } from '../../../../worker/access/refused-credentials.ts'
+import { REFUSALS_MS } from '../../../../worker/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
+
+vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
+
+const lines: unknown[] = []
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  vi.spyOn(console, 'log').mockImplementation((line: string) => void lines.push(JSON.parse(line)))
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.useRealTimers()
+})
+
+test('noteRefusal() tells of the first at once, and counts those that follow for one line in REFUSALS_MS', async () => {
+  verifies('promise.8.call-log')
+  noteRefusal('client')
+  expect(lines).toEqual([{ event: 'credentials.refused', client: 1 }])
+  for (let at = 0; at < 100; at++) noteRefusal('client')
+  noteRefusal('agent')
+  expect(lines).toHaveLength(1)
+  await vi.advanceTimersByTimeAsync(REFUSALS_MS)
+  expect(lines.slice(1)).toEqual([{ event: 'credentials.refused', client: 100, agent: 1 }])
+  await vi.advanceTimersByTimeAsync(REFUSALS_MS)
+  noteRefusal('owner')
+  expect(lines.slice(2)).toEqual([{ event: 'credentials.refused', owner: 1 }])
+  await vi.advanceTimersByTimeAsync(REFUSALS_MS)
+  expect(lines).toHaveLength(3)
+})
