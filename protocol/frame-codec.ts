@@ -152,6 +152,7 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     exitCode: nullable(count),
     signal: nullable(text),
     stderr: optional(text),
+    lastWords: optional(text),
   },
   idle: { ch: channel },
   drain: {},

@@ -227,6 +227,8 @@ export interface Died {
   readonly exitCode?: number | null
   readonly signal?: string | null
   readonly stderr?: string
+  /** For the owner alone: the end of its stderr, or why it could not be started. */
+  readonly lastWords?: string
 }
 
 /** The channel has been quiet for --idle-stop. The relay answers `close` when nobody listens. */

@@ -258,6 +258,16 @@ export const DOUBT_MS = 2_000
 /** How often, at most, the time of an agent's last frame is noted on its socket. */
 export const HEARD_NOTED_MS = 15_000
 
+/**
+ * When the owner asks for a share's agents: one of which something was heard so lately is there, any other has so long to answer. A
+ * machine may be busy, and a person waits.
+ */
+export const ROLL_CALL_FRESH_MS = 1_000
+export const ROLL_CALL_MS = 2_000
+
+/** Last words of a server that are kept for its owner, in characters: an attachment holds 16 KiB. */
+export const MAX_LAST_WORDS_CHARS = 1_000
+
 /** Pings are overdue after this time without a sign of life: an agent pings after 30 s, and its frames are noted every 15 s. */
 export const LINK_QUIET_MS = 30_000 + HEARD_NOTED_MS + 5_000
 

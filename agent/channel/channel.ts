@@ -243,15 +243,15 @@ export class Channel {
   }
 
   #gone({ exitCode, signal, stderr, startError }: ChildEnd): void {
-    const { tellsStderr } = this.#context
     this.#noStart()
     this.#startup.end()
     // It may speak of other clients, and of the machine: it is the owner's, who has it in the log.
-    const words = tellsStderr ? { stderr, detail: startError } : { stderr: '', detail: undefined }
+    const words = this.#context.tellsStderr ? { stderr, detail: startError } : { stderr: '', detail: undefined }
     const facts = { exitCode, signal, ...(words.stderr !== '' && { stderr: words.stderr }) }
     const reason: Died['reason'] = this.#stopReason ?? (this.#intake.hasAnswered ? 'exit' : 'start')
     this.#intake.close(this.#failure(facts, words.detail))
-    this.#endWithout(reason, facts, startError)
+    const lastWords = startError ?? this.#unreadable ?? stderr
+    this.#endWithout(reason, { ...facts, ...(lastWords !== '' && this.#stopReason === undefined && { lastWords }) }, startError)
     this.flush()
   }
 

@@ -81,6 +81,9 @@ const PROVED_DEATH = {
       'A link that only looks open is found out by its silence, and calls wait on it until something is proved or the grace time is over.',
     ),
     'promise.3.silent-ends': promised('An agent of which nothing is heard for the grace time after a call is lost, and leaves the list.'),
+    'promise.3.listed-when-there': promised(
+      'The list of agents that the owner asks for names those that answer then, and one that is frozen is given up.',
+    ),
     'promise.3.unbegun-moves': promised('A session that has not begun on an agent that is lost begins on another at once.'),
     'promise.3.heartbeats': promised('A client whose call waits for a lost agent goes on hearing from the relay.'),
   },

@@ -1,6 +1,6 @@
 /** Puts together what the lanes of a share know. */
 import type { LaneFacts } from '../carry/lane-orders.ts'
-import type { ShareFacts } from '../contract/share-rpc.ts'
+import type { LastWords, ShareFacts } from '../contract/share-rpc.ts'
 
 interface MergedAgent {
   readonly name: string
@@ -8,6 +8,7 @@ interface MergedAgent {
   readonly isolation: string
   /** Its longest link's. */
   readonly connectedAtMs: number
+  readonly lastWords?: LastWords
   /** Lanes that it has a link to, of a share that has several. */
   readonly lanes?: readonly number[]
 }
@@ -43,8 +44,10 @@ function mergeAgents(known: readonly { readonly lane: number; readonly facts: Sh
   for (const { lane, facts } of known)
     for (const agent of facts.agents) {
       const before = byName.get(agent.name)
+      const latest = [agent.lastWords, before?.lastWords].filter((words) => words !== undefined).toSorted((a, b) => b.atMs - a.atMs)[0]
       byName.set(agent.name, {
         ...agent,
+        ...(latest === undefined ? {} : { lastWords: latest }),
         connectedAtMs: Math.min(agent.connectedAtMs, before?.connectedAtMs ?? Infinity),
         lanes: [...(before?.lanes ?? []), lane],
       })

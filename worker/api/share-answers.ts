@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import { knownShareFacts, readShareId } from '../access/share-id.ts'
 import { type LaneFacts, unreachedOf } from '../carry/lane-orders.ts'
 import type { ShareRecord } from '../contract/registry-rpc.ts'
+import type { LastWords } from '../contract/share-rpc.ts'
 import type { ShareTrust } from '../contract/trust-rpc.ts'
 import { relayOrigin, settingsOf } from '../env.ts'
 import { problemResponse } from '../problem.ts'
@@ -68,10 +69,23 @@ export function liveFacts(lanes: readonly LaneFacts[]) {
   const { agents, sessions, counters } = mergeLanes(lanes)
   const unreached = unreachedOf(lanes)
   return {
-    agents: agents.map(({ connectedAtMs, ...agent }) => ({ ...agent, connected_at: isoTime(connectedAtMs) })),
+    agents: agents.map(({ connectedAtMs, lastWords, ...agent }) => ({
+      ...agent,
+      connected_at: isoTime(connectedAtMs),
+      ...(lastWords === undefined ? {} : { last_words: lastWordsOf(lastWords) }),
+    })),
     sessions,
     counters,
     ...(unreached.length === 0 ? {} : { unreached_lanes: unreached }),
+  }
+}
+
+function lastWordsOf({ atMs, exitCode, signal, words }: LastWords) {
+  return {
+    at: isoTime(atMs),
+    ...(exitCode === undefined ? {} : { exit_code: exitCode }),
+    ...(signal === undefined ? {} : { signal }),
+    words,
   }
 }
 

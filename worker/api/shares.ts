@@ -130,7 +130,7 @@ async function describeShare(c: ApiContext): Promise<Response> {
   const record = await findShare(c)
   if (record === undefined) return problemResponse('SHARE_NOT_FOUND')
   // To ask an object for the first time is to make it, far from its agent perhaps.
-  const lanes = record.isMade && !hasExpired(record) ? await askLanes(c.env, record.id, { op: 'describe' }) : []
+  const lanes = record.isMade && !hasExpired(record) ? await askLanes(c.env, record.id, { op: 'describe', asksAgents: true }) : []
   return answer(c, 200, { ...shareFacts(c, record), ...liveFacts(lanes) })
 }
 

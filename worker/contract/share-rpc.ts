@@ -262,7 +262,18 @@ export interface ShareSettings {
 }
 
 /** Orders of the owner. */
-export type AdminCommand = { readonly op: 'describe' | 'revoke' } | TrustChange
+export type AdminCommand =
+  /** `asksAgents`: only those are named that answer. */
+  { readonly op: 'describe'; readonly asksAgents?: boolean } | { readonly op: 'revoke' } | TrustChange
+
+/** How the last of an agent's server processes that ended by itself did so, for its owner. */
+export interface LastWords {
+  readonly atMs: number
+  readonly exitCode?: number
+  readonly signal?: string
+  /** The end of what it wrote to stderr, or why it could not be started. */
+  readonly words: string
+}
 
 /** What a share tells its owner. */
 export interface ShareFacts extends ShareSettings {
@@ -271,6 +282,8 @@ export interface ShareFacts extends ShareSettings {
     readonly product: string
     readonly isolation: string
     readonly connectedAtMs: number
+    /** Since it connected. */
+    readonly lastWords?: LastWords
   }[]
   readonly sessions: number
   readonly counters: {

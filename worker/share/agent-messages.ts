@@ -1,11 +1,13 @@
 /** Takes in what agents say over their links, a hello and then frames, and that a link has closed; tells each part of the Share what concerns it. */
 import { splitBundle } from '../../protocol/bundle.ts'
-import type { AgentFrame } from '../../protocol/frame.ts'
+import type { AgentFrame, Died } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { CLOSE, type Hello } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { groupOf } from '../contract/groups.ts'
+import type { LastWords } from '../contract/share-rpc.ts'
 import { laneCount } from '../lanes.ts'
+import { MAX_LAST_WORDS_CHARS } from '../limits.ts'
 import { log } from '../log.ts'
 import type { AgentNews } from './agents/agent-news.ts'
 import type { LinkHealth } from './agents/link-health.ts'
@@ -182,6 +184,7 @@ export class AgentMessages {
         sender.credit(header.key, header.upto)
         break
       case 'died':
+        if (header.reason === 'start' || header.reason === 'exit') links.noteLastWords(link, lastWordsOf(header, Date.now()))
         if (channels.isCurrent(header.ch, link)) this.#parts.subscriptions.endAll(groupOf(header.ch))
         if (channels.isCurrent(header.ch, link)) this.#parts.roots.forget(groupOf(header.ch))
         channels.died(header.ch)
@@ -197,6 +200,11 @@ export class AgentMessages {
         break
     }
   }
+}
+
+function lastWordsOf({ exitCode, signal, lastWords }: Died, atMs: number): LastWords {
+  const words = lastWords?.slice(-MAX_LAST_WORDS_CHARS) ?? ''
+  return { atMs, ...(typeof exitCode === 'number' ? { exitCode } : {}), ...(typeof signal === 'string' ? { signal } : {}), words }
 }
 
 function earliest(...times: readonly (number | undefined)[]): number | undefined {

@@ -27,8 +27,8 @@ import type { Env } from '../env.ts'
 import { shareOfLane } from '../lanes.ts'
 import { END_RETRY_MS, KEPT_CALL_MS } from '../limits.ts'
 import { closeQuietly } from './agents/links.ts'
-import { shareFacts } from './share-facts.ts'
 import { type ShareParts, wireShare } from './share-parts.ts'
+import { ShareReport } from './share-report.ts'
 
 /** Why a share has come to its end: its time is over, or its owner has deleted it. */
 type End = 'SHARE_EXPIRED' | 'SHARE_NOT_FOUND'
@@ -37,7 +37,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   readonly #parts: ShareParts
   /** Id of the share. */
   readonly #id: string
-  readonly #incarnation = crypto.randomUUID()
+  readonly #report: ShareReport
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -49,6 +49,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
       onBroken: (socket) => void this.#closed(socket),
       alarmBy: (timeMs) => void this.#alarmBy(timeMs),
     })
+    this.#report = new ShareReport(this.#parts)
     const { settings } = this.#parts.store
     if (settings === undefined) void ctx.blockConcurrencyWhile(() => this.#adopt())
     else this.#noteReset(settings.expiresAtMs)
@@ -129,8 +130,9 @@ export class Share extends DurableObject<Env> implements ShareObject {
   async admin(command: AdminCommand): Promise<ShareFacts | undefined> {
     // Its owner has lengthened it after its end.
     if (!this.#isMade && command.op === 'share_changed') await this.#adopt()
-    const facts = this.#facts()
+    const { facts, hasSilent } = await this.#report.read(command.op === 'describe' && command.asksAgents === true)
     if (facts === undefined) return undefined
+    if (hasSilent) await this.#alarmBy(Date.now() + GRACE_MS)
     if ('trust' in command) await this.#change(command)
     else if (command.op === 'revoke') await this.#end('SHARE_NOT_FOUND')
     return facts
@@ -281,10 +283,5 @@ export class Share extends DurableObject<Env> implements ShareObject {
       code === 'SHARE_EXPIRED' ? { kind: 'cut', code } : { kind: 'failed', failure: { code, executed: 'unknown' } }
     for (const waiter of waiters.where(() => true)) waiters.settle(waiter, outcome)
     await this.ctx.storage.deleteAll()
-  }
-
-  #facts(): ShareFacts | undefined {
-    const { store, links, ledger } = this.#parts
-    return shareFacts(store, links, ledger, this.#incarnation)
   }
 }

@@ -2,6 +2,7 @@
 import { CLOSE, type Hello } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import type { RelayFrame } from '../../../protocol/frame.ts'
+import type { LastWords } from '../../contract/share-rpc.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { HELLO_MS } from '../../../protocol/limits.ts'
 
@@ -17,6 +18,8 @@ interface LinkAttachment {
   readonly toolChanges?: number
   /** When it was last heard of, in milliseconds since 1970; not updated with every frame. */
   readonly heardAtMs?: number
+  /** How the last of its server processes that ended by itself did so. */
+  readonly lastWords?: LastWords
   /** Since when a call waits for any sign of life, in milliseconds since 1970; noted once the link is suspect. */
   readonly silentSinceMs?: number
 }
@@ -166,6 +169,15 @@ export class AgentLinks {
     if (attachment === undefined) return
     const toolChanges = (attachment.toolChanges ?? 0) + 1
     link.socket.serializeAttachment({ ...attachment, toolChanges } satisfies LinkAttachment)
+  }
+
+  noteLastWords({ socket }: AgentLink, lastWords: LastWords): void {
+    const attachment = attachmentOf(socket)
+    if (attachment !== undefined) socket.serializeAttachment({ ...attachment, lastWords } satisfies LinkAttachment)
+  }
+
+  lastWordsOf({ socket }: AgentLink): LastWords | undefined {
+    return attachmentOf(socket)?.lastWords
   }
 
   /** Signs of life as the socket's attachment has them. */

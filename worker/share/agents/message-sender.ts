@@ -89,12 +89,12 @@ export class MessageSender {
     upload.wake?.()
   }
 
-  /** Resolves with true when the agent has receipted the message, with false when its link is gone, or after RECEIPT_MS. */
-  async receipt(link: AgentLink, key: string): Promise<boolean> {
+  /** Resolves with true when the agent has receipted the message, with false when its link is gone, or after `maxMs`. */
+  async receipt(link: AgentLink, key: string, maxMs = RECEIPT_MS): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const receipt = { link, resolve }
     this.#receipts.set(key, receipt)
-    const isReceived = await within(RECEIPT_MS, promise)
+    const isReceived = await within(maxMs, promise)
     if (isReceived === undefined && this.#receipts.get(key) === receipt) this.#receipts.delete(key)
     return isReceived === true
   }

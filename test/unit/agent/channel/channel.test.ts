@@ -21,7 +21,9 @@ describe('death', () => {
     expect([scene.child.stopped, scene.channel.isLive]).toEqual([true, false])
     scene.child.says(result(1))
     scene.child.ends()
-    expect(scene.sent.slice(1).map(({ frame }) => frame)).toEqual([{ type: 'died', ch: 'c', reason: 'start', exitCode: 0, signal: null }])
+    expect(scene.sent.slice(1).map(({ frame }) => frame)).toEqual([
+      { type: 'died', ch: 'c', reason: 'start', exitCode: 0, signal: null, lastWords: detail },
+    ])
   })
 
   test('Channel fails its calls with what is known, then says that it died', () => {
@@ -54,21 +56,23 @@ describe('death', () => {
         exitCode: null,
         signal: 'SIGKILL',
       },
-      { type: 'died', ch: 'c', reason: 'exit', exitCode: null, signal: 'SIGKILL' },
+      { type: 'died', ch: 'c', reason: 'exit', exitCode: null, signal: 'SIGKILL', lastWords: 'oh' },
     ])
   })
 
   test.each([
     ['what it wrote to stderr', { exitCode: 3, stderr: 'got SECRET' }],
     ['why it could not be started', { exitCode: null, startError: 'command not found: /home/me/x' }],
-  ])('Channel tells of a child that fails %s only where its owner has that told', (_, end) => {
+  ])('Channel tells of a child that fails %s only where its owner has that told, and the owner in any case', (_, end) => {
     verifies('promise.9.stderr')
     const told = [false, true].map((tellsStderr) => {
       const scene = new TestChannel({}, undefined, tellsStderr)
       scene.call(1)
       scene.child.ends(end)
       scene.call(2)
-      return JSON.stringify(scene.sent)
+      expect(scene.of('died')[0]?.lastWords).toMatch(/SECRET|home/)
+      // For the owner alone; all else that is sent may reach a client.
+      return JSON.stringify(scene.sent.map(({ frame }) => ({ ...frame, lastWords: undefined })))
     })
     expect(told.map((text) => /SECRET|home/.test(text))).toEqual([false, true])
   })
