@@ -133,7 +133,7 @@ export class StandbyAnswers {
   /** What the server said of itself to the clients of a session. */
   server(session: string): Listing | undefined {
     const known = this.#parts.store.sessions.get(session)
-    return known === undefined ? undefined : this.#row(this.#audience({ session, principal: known.principal }), 'server')
+    return known === undefined ? undefined : this.#row({ session, principal: known.principal }, 'server')
   }
 
   #answer(request: CallRequest, link: AgentLink | undefined): Standby | undefined {
@@ -147,11 +147,10 @@ export class StandbyAnswers {
 
   /** What is kept from one page on, to the last or to one that is missing. */
   #pages(client: ListClient, name: ListingName): { readonly pages: readonly ListingRow[]; readonly isWhole: boolean } {
-    const audience = this.#audience(client)
     const pages: ListingRow[] = []
     let next: ListingName | undefined = name
     while (next !== undefined && pages.length < MAX_PAGES) {
-      const row = this.#row(audience, next)
+      const row = this.#row(client, next)
       if (row === undefined) break
       pages.push(row)
       next = nextPage(row)
@@ -189,9 +188,11 @@ export class StandbyAnswers {
     if (record?.open === true) channels.died(channelName(group, record.generation))
   }
 
-  #row(audience: string | undefined, name: ListingName): ListingRow | undefined {
+  #row(client: ListClient, name: ListingName): ListingRow | undefined {
     const { rows } = this.#parts
-    const own = audience === undefined ? undefined : rows.find(audience, name)
+    const own = this.#places(client)
+      .map((place) => rows.find(place, name))
+      .find((row) => row !== undefined)
     return own ?? rows.find(EVERYBODY, name) ?? (name === 'server' ? rows.latest(name) : undefined)
   }
 
@@ -203,9 +204,19 @@ export class StandbyAnswers {
 
   #digest(request: CallRequest, name: ListingName): string {
     const { rows } = this.#parts
-    const audience = this.#audience(request)
-    const own = audience === undefined ? '' : rows.digest(audience, name)
-    return own === '' ? rows.digest(EVERYBODY, name) : own
+    for (const place of this.#places(request)) {
+      const own = rows.digest(place, name)
+      if (own !== '') return own
+    }
+    return rows.digest(EVERYBODY, name)
+  }
+
+  /** Where a client's listings may be kept: what its server said in its own era first, then in the other, where that is all it speaks. */
+  #places(client: ListClient): string[] {
+    const audience = this.#audience(client)
+    if (audience === undefined) return []
+    const eras = 'capabilities' in client ? (['modern', 'legacy'] as const) : (['legacy', 'modern'] as const)
+    return eras.map((era) => placeOf(audience, era))
   }
 
   /** Names the clients that are offered the same as this one; undefined for a session that does not exist. */
@@ -227,11 +238,17 @@ export class StandbyAnswers {
 
   #keep(audience: string, listing: Listing, digest: string): void {
     const { rows } = this.#parts
-    const before = rows.find(audience, listing.name)
+    const place = placeOf(audience, listing.era)
+    const before = rows.find(place, listing.name)
     if (before !== undefined && before.era === listing.era && isSame(before.answer, listing.answer)) return
     const nowMs = Date.now()
-    if (this.#mayWrite(nowMs)) rows.put(audience, { ...listing, digest, keptAtMs: nowMs })
+    if (this.#mayWrite(nowMs)) rows.put(place, { ...listing, digest, keptAtMs: nowMs })
   }
+}
+
+/** A server that takes either era writes its lists in either, and the one must not take the other's place each time. Shared children are told apart by their channels. */
+function placeOf(audience: string, era: Listing['era']): string {
+  return era === 'modern' && audience !== EVERYBODY ? `${audience} modern` : audience
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
