@@ -1,10 +1,12 @@
 /** Clients that listen hear that their server was started anew, since it may offer other tools than before. */
-import { describe, expect, test } from 'vitest'
+import { runInDurableObject } from 'cloudflare:test'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { UNTAKEN_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import * as bridged from './harness/bridged-session.ts'
 import { HandshakeChild, postModern } from './harness/handshake-child.ts'
 import { CALL, known, SERVER, untilKept } from './harness/kept-lists.ts'
-import { createShare, EventReader, TestClient } from './harness/relay.ts'
+import { createShare, EventReader, stubOf, TestClient, type TestShare } from './harness/relay.ts'
 import { type Connected, initialize, ScriptedAgent, survivorOf, takeOver } from './harness/scripted-agent.ts'
 
 const TOOLS_CHANGED = 'notifications/tools/list_changed'
@@ -17,6 +19,13 @@ async function listening(): Promise<Connected & { readonly events: EventReader }
   await parts.agent.expect('resume')
   return { ...parts, events }
 }
+
+/** How many GET streams are open. */
+function listeners(share: TestShare): Promise<number> {
+  return runInDurableObject(stubOf(share), (_, state) => state.getWebSockets().filter(({ readyState }) => readyState === 1).length - 1)
+}
+
+afterEach(() => void vi.restoreAllMocks())
 
 async function nextMethod(events: EventReader): Promise<unknown> {
   const message: { method?: string } = JSON.parse((await events.next()) ?? '{}')
@@ -52,6 +61,39 @@ describe('a listening session hears that its tools may have changed', () => {
     await callAnew(agent, client)
     expect(await nextMethod(events)).toBe(TOOLS_CHANGED)
     await events.cancel()
+  })
+
+  test.each([
+    ['though the stream on which it was told has ended', true],
+    ['though the stream on which it was told looks open', false],
+  ])('again on its next stream, %s', async (_, isNoticed) => {
+    verifies('promise.5.never-untaken', 'promise.4.list-changed')
+    const { share, agent, client, events } = await listening()
+    await agent.leave()
+    await ScriptedAgent.connect(share, { instance: 'two' })
+    // It was written, and for all that the relay knows nobody read it.
+    expect(await nextMethod(events)).toBe(TOOLS_CHANGED)
+    if (isNoticed) {
+      await events.cancel()
+      await vi.waitFor(async () => expect(await listeners(share)).toBe(0))
+    }
+    const next = new EventReader(await client.listen())
+    expect(await nextMethod(next)).toBe(TOOLS_CHANGED)
+    await next.cancel()
+  })
+
+  test('but not again when it has surely heard it', async () => {
+    const { share, agent, client, events } = await listening()
+    await agent.leave()
+    const back = await ScriptedAgent.connect(share, { instance: 'two' })
+    expect(await nextMethod(events)).toBe(TOOLS_CHANGED)
+    const laterMs = Date.now() + UNTAKEN_MS
+    vi.spyOn(Date, 'now').mockReturnValue(laterMs)
+    const next = new EventReader(await client.listen())
+    await callAnew(back, client)
+    back.notify(`${client.session}.2`, '{"jsonrpc":"2.0","method":"notifications/message","params":{}}')
+    expect(await nextMethod(next)).toBe('notifications/message')
+    await next.cancel()
   })
 
   test('when it began while no agent was there', async () => {

@@ -1,12 +1,12 @@
 /** Tells listening clients that their server was started anew, and may offer other tools, prompts and resources than before. */
 import { readDiscoverResult, readInitializeResult } from '../../bridge/discover.ts'
 import { ALL_LIST_CHANGES, changeMethods, honouredFilter } from '../../bridge/listen.ts'
-import { MAX_TOLD_CLIENTS } from '../../limits.ts'
+import { MAX_LEFT_STREAMS, MAX_TOLD_CLIENTS, UNTAKEN_MS } from '../../limits.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import type { AgentLink, AgentLinks } from '../agents/links.ts'
 import type { StandbyAnswers } from './standby-answers.ts'
 import { type Store } from '../rows/store.ts'
-import type { StreamAttachment, Streams } from '../clients/streams.ts'
+import type { StreamAttachment, Streams, ToldChanges } from '../clients/streams.ts'
 import { DEPARTED } from '../rows/link-rows.ts'
 
 interface Parts {
@@ -25,6 +25,8 @@ export class RestartNews {
   readonly #parts: Parts
   /** Sessions that were told when the agent came, and need not be told again when their own child is there. */
   readonly #told = new Set<string>()
+  /** What sessions were told last on GET streams that have ended since; oldest first. */
+  readonly #left = new Map<string, ToldChanges>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -38,7 +40,7 @@ export class RestartNews {
     const concerned = this.#parts.streams.all().filter((listening) => this.#isConcerned(listening, link))
     if (concerned.length > MAX_TOLD_CLIENTS) return
     for (const { socket, attachment } of concerned) {
-      tell(socket, this.#changesFor(attachment))
+      this.#tell(socket, attachment.kind, this.#changesFor(attachment))
       const { kind, session } = attachment
       if (session !== undefined && (kind === 'listen' || kind === 'session')) this.#told.add(session)
     }
@@ -48,12 +50,35 @@ export class RestartNews {
   restarted(session: string): void {
     if (this.#told.delete(session)) return
     const listener = this.#parts.streams.listener(session)
-    if (listener !== undefined) tell(listener, this.#sessionChanges(session))
+    if (listener !== undefined) this.#tell(listener, this.#parts.streams.attachmentOf(listener)?.kind, this.#sessionChanges(session))
   }
 
   /** A session has ended. */
   forget(session: string): void {
     this.#told.delete(session)
+    this.#left.delete(session)
+  }
+
+  /** A session's GET stream has ended, and no other is there. Kept while the object is awake. */
+  streamEnded(session: string, changed: ToldChanges | undefined): void {
+    if (changed === undefined || !mayBeUntaken(changed)) return
+    this.#left.delete(session)
+    this.#left.set(session, changed)
+    const [oldest] = this.#left.keys()
+    if (this.#left.size > MAX_LEFT_STREAMS && oldest !== undefined) this.#left.delete(oldest)
+  }
+
+  /** A session has another GET stream: it is told again what may have gone nowhere on the one before (`before`: of one that is still open). */
+  streamOpened(socket: WebSocket, session: string, before: ToldChanges | undefined): void {
+    const changed = before ?? this.#left.get(session)
+    this.#left.delete(session)
+    if (changed !== undefined && mayBeUntaken(changed)) this.#tell(socket, 'listen', changed.methods)
+  }
+
+  #tell(socket: WebSocket, kind: StreamAttachment['kind'] | undefined, methods: readonly string[]): void {
+    if (methods.length === 0) return
+    socket.send(JSON.stringify({ type: 'changed', methods } satisfies StreamControl))
+    if (kind === 'listen') this.#parts.streams.markChanged(socket, { methods, atMs: Date.now() })
   }
 
   #isConcerned({ socket, attachment }: Listening, link: AgentLink): boolean {
@@ -89,6 +114,7 @@ export class RestartNews {
   }
 }
 
-function tell(socket: WebSocket, methods: readonly string[]): void {
-  if (methods.length > 0) socket.send(JSON.stringify({ type: 'changed', methods } satisfies StreamControl))
+/** Whether a stream may be gone on which this was told: as for what a server says (`clients/untaken-messages.ts`). */
+function mayBeUntaken({ atMs }: ToldChanges): boolean {
+  return Date.now() - atMs < UNTAKEN_MS
 }

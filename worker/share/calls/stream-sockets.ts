@@ -12,6 +12,7 @@ import type { CreditLedger } from '../clients/credit.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import type { CreditGrants, Debtor } from '../answers/credit-grants.ts'
+import type { RestartNews } from '../answers/restart-news.ts'
 import { closeQuietly, type AgentLinks, sendFrame } from '../agents/links.ts'
 import type { ResumedStreams } from './resumed-streams.ts'
 import type { Sessions } from './sessions.ts'
@@ -23,6 +24,7 @@ import type { Store } from '../rows/store.ts'
 
 interface Parts {
   readonly store: Store
+  readonly restartNews: RestartNews
   readonly news: AgentNews
   readonly sessions: Sessions
   readonly links: AgentLinks
@@ -103,10 +105,14 @@ export class StreamSockets {
     if (attachment === undefined) return
     streams.forget(attachment)
     if (attachment.kind === 'news') return
-    if (attachment.kind === 'listen' && streams.listener(attachment.session ?? '') === undefined)
-      this.#parts.resumedStreams.left(socket, attachment)
+    if (attachment.kind === 'listen' && streams.listener(attachment.session ?? '') === undefined) this.#streamEnded(socket, attachment)
     this.#parts.idleChildren.streamClosed(attachment.group, Date.now())
     if (attachment.kind === 'call' && isBridgedGroup(attachment.group)) this.#callClosed(attachment)
+  }
+
+  #streamEnded(socket: WebSocket, attachment: StreamAttachment): void {
+    this.#parts.resumedStreams.left(socket, attachment)
+    this.#parts.restartNews.streamEnded(attachment.session ?? '', attachment.changed)
   }
 
   #callClosed({ key = '', group, asker }: StreamAttachment): void {
@@ -189,8 +195,11 @@ export class StreamSockets {
       store.left.drop(session.id)
     }
     const group = channels.groupFor(session)
+    const older = streams.listener(session.id)
+    const changed = older === undefined ? undefined : streams.attachmentOf(older)?.changed
     const untaken = kind === 'listen' ? this.#untakenBefore(session.id) : undefined
     streams.accept(socket, { kind, link, session: session.id, group })
+    if (kind === 'listen') this.#parts.restartNews.streamOpened(socket, session.id, changed)
     if (kind === 'listen' && this.#parts.resumedStreams.listener(socket, session, group, readMark(query), untaken)) return 101
     const current = channels.current(group)
     if (current !== undefined) sendFrame(current.link, { type: 'resume', ch: current.ch })

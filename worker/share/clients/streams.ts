@@ -15,6 +15,12 @@ export interface UntakenSpans {
   readonly spans: readonly (readonly [after: number, atMs: number])[]
 }
 
+/** Lists of which a client was told that they may have changed, and when, in milliseconds since 1970. */
+export interface ToldChanges {
+  readonly methods: readonly string[]
+  readonly atMs: number
+}
+
 /** Attachment of a stream's socket. */
 export interface StreamAttachment {
   readonly role: 'stream'
@@ -49,6 +55,8 @@ export interface StreamAttachment {
   readonly isListen?: true
   /** Of a GET stream: what its client may not have taken. */
   readonly untaken?: UntakenSpans
+  /** Of a GET stream: what the relay has told it of itself, which its client may not have taken. */
+  readonly changed?: ToldChanges
   /** It is the session's initialize: a client that leaves it does not know that it has a session. */
   readonly isInitialize?: true
   /** Body bytes not yet taken, and where credit was withheld for them. Kept only while credit is withheld. */
@@ -60,7 +68,7 @@ interface AttachedStream {
   readonly attachment: StreamAttachment
 }
 
-export type StreamOpening = Omit<StreamAttachment, 'role' | 'owing' | 'untaken'>
+export type StreamOpening = Omit<StreamAttachment, 'role' | 'owing' | 'untaken' | 'changed'>
 
 export class Streams {
   readonly #ctx: DurableObjectState
@@ -221,6 +229,11 @@ export class Streams {
   markUntaken(socket: WebSocket, untaken: UntakenSpans): void {
     const attachment = attachmentOf(socket)
     if (attachment !== undefined) socket.serializeAttachment({ ...attachment, untaken } satisfies StreamAttachment)
+  }
+
+  markChanged(socket: WebSocket, changed: ToldChanges): void {
+    const attachment = attachmentOf(socket)
+    if (attachment !== undefined) socket.serializeAttachment({ ...attachment, changed } satisfies StreamAttachment)
   }
 
   /** Notes, or with undefined forgets, what a stream owes while credit is withheld. */
