@@ -4,7 +4,7 @@ import path from 'node:path'
 const ROOT = path.resolve(import.meta.dirname, '..')
 
 /** Files at the root of `worker/` that know nothing of the relay. */
-const WORKER_BASE = ['protocol', 'worker/limits.ts', 'worker/log.ts', 'worker/within.ts', 'worker/newest.ts']
+const WORKER_BASE = ['protocol', 'worker/limits.ts', 'worker/asking-limits.ts', 'worker/log.ts', 'worker/within.ts', 'worker/newest.ts']
 const CONTRACT = [...WORKER_BASE, 'worker/bridge', 'worker/contract']
 const ACCESS = [...CONTRACT, 'worker/env.ts', 'worker/problem.ts', 'worker/access', 'worker/lanes.ts', 'worker/call-key.ts']
 const MCP = [

@@ -1,5 +1,5 @@
 /** Knows which calls of clients without sessions ask their clients, by method and name: certainly, perhaps, or not. */
-import { MAX_ASKERS } from '../../limits.ts'
+import { MAX_ASKERS } from '../../asking-limits.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'

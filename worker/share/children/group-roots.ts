@@ -1,5 +1,6 @@
 /** What the clients of a group have said of their roots, and the requests of its child for them that wait. Never an answer that no client gave. */
-import { KEPT_ROOTS_MS, MAX_CACHED_SERVERS, MAX_KEPT_ROOTS_CHARS, MAX_WAITING_ROOTS, ROOTS_ASKED_MS } from '../../limits.ts'
+import { KEPT_ROOTS_MS, MAX_KEPT_ROOTS_CHARS, MAX_WAITING_ROOTS, ROOTS_ASKED_MS } from '../../asking-limits.ts'
+import { MAX_CACHED_SERVERS } from '../../limits.ts'
 import { groupOf, mainGroup } from '../../contract/groups.ts'
 import { Newest } from '../../newest.ts'
 import type { Store } from '../rows/store.ts'

@@ -1,6 +1,7 @@
 /** Whose turn it is on a group's child: what may ask its client runs there alone, for a while others wait, and only then is a spare child thought of. */
 import { groupOf } from '../../contract/groups.ts'
-import { CANCELLED_DOUBT_MS, MAX_CACHED_SERVERS, TURN_WAIT_MS } from '../../limits.ts'
+import { CANCELLED_DOUBT_MS, TURN_WAIT_MS } from '../../asking-limits.ts'
+import { MAX_CACHED_SERVERS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
 import type { Store } from '../rows/store.ts'
 import type { Askers, RunningAsker } from './askers.ts'

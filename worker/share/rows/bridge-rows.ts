@@ -1,7 +1,8 @@
 /** Rows of calls between the eras: calls that wait for input, calls that their clients have left, names that are known to ask, requests for roots that wait, and listens. */
 import type { SubscriptionFilter } from '../../bridge/listen.ts'
 import { groupOf } from '../../contract/groups.ts'
-import { MAX_ASKERS, MAX_ROW_BYTES } from '../../limits.ts'
+import { MAX_ASKERS } from '../../asking-limits.ts'
+import { MAX_ROW_BYTES } from '../../limits.ts'
 import type { KeptCall, ParkedRow } from '../../contract/share-rpc.ts'
 
 export interface Listen {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { bridgedGroup, channelName, spareGroup } from '../../../../../worker/contract/groups.ts'
-import { KEPT_ROOTS_MS, MAX_KEPT_ROOTS_CHARS, MAX_WAITING_ROOTS, ROOTS_ASKED_MS } from '../../../../../worker/limits.ts'
+import { KEPT_ROOTS_MS, MAX_KEPT_ROOTS_CHARS, MAX_WAITING_ROOTS, ROOTS_ASKED_MS } from '../../../../../worker/asking-limits.ts'
 import type { Askers } from '../../../../../worker/share/children/askers.ts'
 import { GroupRoots } from '../../../../../worker/share/children/group-roots.ts'
 import type { Store } from '../../../../../worker/share/rows/store.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { CANCELLED_DOUBT_MS, TURN_WAIT_MS } from '../../../../../worker/limits.ts'
+import { CANCELLED_DOUBT_MS, TURN_WAIT_MS } from '../../../../../worker/asking-limits.ts'
 import type { Askers, RunningAsker } from '../../../../../worker/share/children/askers.ts'
 import type { GroupRoots } from '../../../../../worker/share/children/group-roots.ts'
 import { Turns } from '../../../../../worker/share/children/turns.ts'
