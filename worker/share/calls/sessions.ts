@@ -110,7 +110,7 @@ export class Sessions {
     // One over HTTP+SSE lives as long as its stream.
     if (session === undefined || (session.transport === 'sse' && streams.listener(id) !== undefined)) return
     // Its client may have tried anew before its leaving was noticed: that one does not come back.
-    if (store.sessions.isSucceeded(id)) return this.end(id)
+    if (session.transport === 'http' && store.sessions.isSucceeded(id)) return this.end(id)
     store.left.put(id, session.principal, nowMs + LEFT_SESSION_MS)
     alarmBy(nowMs + LEFT_SESSION_MS)
   }
