@@ -82,6 +82,24 @@ describe('an HTTP+SSE call', () => {
     await client.events.cancel()
   })
 
+  test('that looks for revision 2026-07-28 is told to begin with initialize, with an agent and without, and reaches no child', async () => {
+    const { share, agent, client, header } = await called()
+    agent.answer(header, '7', '{}')
+    expect(await client.next()).toMatchObject({ id: 7 })
+    const discover = '{"jsonrpc":"2.0","id":8,"method":"server/discover","params":{}}'
+    const refused = { id: 8, error: { code: -32601, data: { code: 'METHOD_UNKNOWN', executed: 'no' } } }
+    await client.post(discover)
+    expect(await client.next()).toMatchObject(refused)
+    expect(agent.waiting.filter(({ type }) => type === 'call')).toEqual([])
+    await agent.leave()
+    await client.post(discover)
+    expect(await client.next()).toMatchObject(refused)
+    const late = await SseClient.connect(share)
+    await late.post(discover)
+    expect(await late.next()).toMatchObject(refused)
+    for (const { events } of [client, late]) await events.cancel()
+  })
+
   test('to a share that never had an agent is refused at once', async () => {
     const client = await SseClient.connect(await createShare())
     await expect(client.initialize()).rejects.toThrow('answered with 503')

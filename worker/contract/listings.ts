@@ -59,11 +59,19 @@ export function nextPage({ name, answer }: Pick<Listing, 'name' | 'answer'>): Li
   return isListMethod(method) && typeof cursor === 'string' ? pageOf(method, cursor) : undefined
 }
 
-/** Whether a request can do without an agent. */
-export function canStandBy(method: string, { cursor }: Readonly<Record<string, unknown>>): boolean {
+/**
+ * Whether a request can do without an agent.
+ *
+ * @param greeting By which method this client is told of its server: in answer to the other it would be told of an era that it does not speak with us.
+ */
+export function canStandBy(
+  method: string,
+  { cursor }: Readonly<Record<string, unknown>>,
+  greeting: 'initialize' | 'server/discover',
+): boolean {
   if (isListMethod(method))
     return cursor === undefined || cursor === null || (typeof cursor === 'string' && cursor.length <= MAX_CURSOR_CHARS)
-  return SERVER_METHODS.has(method) || method === 'ping'
+  return method === greeting || method === 'ping'
 }
 
 /** Whether a request asks for a list that a policy may hide entries of. */

@@ -17,7 +17,7 @@ export function callRequest(caller: Caller, message: ClientMessage, delivery: Se
   const { level } = message.params
   return {
     ...caller,
-    ...callFacts(message),
+    ...callFacts(message, 'initialize'),
     delivery,
     ...(uri === undefined ? {} : { uri }),
     ...(typeof level === 'string' ? { level } : {}),
@@ -26,10 +26,13 @@ export function callRequest(caller: Caller, message: ClientMessage, delivery: Se
 
 /** The call of a client without session. */
 export function groupCallRequest(client: GroupClient, message: ClientMessage, delivery: GroupCallRequest['delivery']): GroupCallRequest {
-  return { ...client, ...callFacts(message), delivery }
+  return { ...client, ...callFacts(message, 'server/discover'), delivery }
 }
 
-function callFacts({ bytes, facts, params }: ClientMessage): Omit<GroupCallRequest, keyof GroupClient | 'delivery'> {
+function callFacts(
+  { bytes, facts, params }: ClientMessage,
+  greeting: 'initialize' | 'server/discover',
+): Omit<GroupCallRequest, keyof GroupClient | 'delivery'> {
   const { method, id, requestToken } = facts
   const { cursor, name, protocolVersion } = params
   return {
@@ -41,7 +44,7 @@ function callFacts({ bytes, facts, params }: ClientMessage): Omit<GroupCallReque
     body: firstPart(bytes),
     size: bytes.length,
     ...(method === 'tools/call' && typeof name === 'string' && name.length <= MAX_TOOL_CHARS ? { tool: name } : {}),
-    ...(canStandBy(method, params) ? { canStandBy: true, ...(typeof cursor === 'string' ? { cursor } : {}) } : {}),
+    ...(canStandBy(method, params, greeting) ? { canStandBy: true, ...(typeof cursor === 'string' ? { cursor } : {}) } : {}),
     ...(method === 'initialize' && typeof protocolVersion === 'string' ? { revision: protocolVersion } : {}),
   }
 }

@@ -63,6 +63,9 @@ export class LegacyCalls {
     if ('code' in session) return failed(session)
     if (request.delivery === 'session' && !this.#parts.sseSessions.isHeard(session)) return { kind: 'no_stream' }
     if (request.refusal !== undefined) return this.#parts.sseSessions.tell(request, failed(request.refusal))
+    // HTTP+SSE is of the handshake era: a client that looks for the newer one here is to begin with initialize, whatever its server speaks.
+    if (request.delivery === 'session' && request.method === 'server/discover')
+      return this.#parts.sseSessions.tell(request, failed({ code: 'METHOD_UNKNOWN', detail: 'HTTP+SSE begins with initialize' }))
     // Answers over HTTP+SSE go onto the session's stream, so it is not known here which calls still run.
     const goesOn = request.isResend === true || session.transport === 'sse'
     const link = goesOn ? channels.linkFor(session) : channels.linkForCall(session)

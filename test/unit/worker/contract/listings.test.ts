@@ -40,5 +40,11 @@ test.each([
   ['prompts/list', { cursor: '' }, true],
   ['prompts/get', {}, false],
 ])('canStandBy(%s) looks at the method and at the cursor', (method, params, expected) => {
-  expect(canStandBy(method, params)).toBe(expected)
+  expect(canStandBy(method, params, 'server/discover')).toBe(expected)
+})
+
+test('canStandBy() tells a client of its server by the method of its own era alone', () => {
+  expect(canStandBy('initialize', {}, 'initialize')).toBe(true)
+  expect(canStandBy('server/discover', {}, 'initialize')).toBe(false)
+  expect(canStandBy('initialize', {}, 'server/discover')).toBe(false)
 })

@@ -35,6 +35,7 @@ describe('callRequest()', () => {
     ['tools/call', { protocolVersion: '2025-11-25' }, 'revision'],
     ['tools/call', { cursor: 'c' }, 'cursor'],
     ['tools/list', { cursor: 'c'.repeat(513) }, 'canStandBy'],
+    ['server/discover', {}, 'canStandBy'],
     ['logging/setLevel', { level: 3 }, 'level'],
   ])('of %s with %j has no %s', (method, params, member) => {
     expect(requestOf(method, params)).not.toHaveProperty(member)
@@ -50,6 +51,11 @@ describe('callRequest()', () => {
   ])('of %s with %j has %j', (method, params, members) => {
     expect(requestOf(method, params)).toMatchObject(members)
   })
+})
+
+test('groupCallRequest() of server/discover can stand by', () => {
+  const client = { principal: 'ann', group: 'm-1', capabilities: [] }
+  expect(groupCallRequest(client, messageOf({ id: 7, method: 'server/discover' }), 'stream')).toHaveProperty('canStandBy', true)
 })
 
 test('groupCallRequest() names the group and what its client declares, and no session', () => {
