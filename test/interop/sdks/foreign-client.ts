@@ -71,7 +71,7 @@ export class ForeignClient implements AsyncDisposable {
     })
     this.#answered++
     const { ok, value, error } = asObject(JSON.parse(answer))
-    if (ok !== true) throw new ForeignError(String(error))
+    if (ok !== true) throw new ForeignError(`${line.slice(0, 100)}: ${String(error)}`)
     return value
   }
 

@@ -34,10 +34,25 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error} {shown}{cause}"
 
 
+connected = False
+
+
+async def connect_anew(client: Client) -> str:
+    """A second connect, for libraries that do not recover by themselves, ends the first; how that goes is no matter."""
+    global connected
+    if connected:
+        try:
+            await client.close()
+        except BaseException as error:  # noqa: BLE001
+            print(f"close: {said(error)}", file=sys.stderr)
+    connected = True
+    return await client.connect()
+
+
 async def answer(client: Client, asks: list[tuple[str, dict[str, Any]]], line: str) -> Any:
     command, _, rest = line.partition(" ")
     if command == "connect":
-        return await client.connect()
+        return await connect_anew(client)
     if command == "list":
         return await client.list()
     if command == "call":

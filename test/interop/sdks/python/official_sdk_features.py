@@ -83,7 +83,8 @@ async def main(transport: str, url: str) -> None:
         "logging_callback": on_log,
     }
     if transport == "auto":
-        async with mcp.Client(url, **callbacks) as client:
+        # In revision 2026-07-28 a client that asks for no level is sent no log messages.
+        async with mcp.Client(url, log_level="info", **callbacks) as client:
             await prove(client, logged, BIG_BYTES[transport])
         return
     streams = sse_client(url) if transport == "sse" else streamable_http_client(url)

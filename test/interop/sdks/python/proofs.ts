@@ -9,6 +9,10 @@ import { type RestartPlan, restartProof } from '../restarts.ts'
 
 /** The releases that these proofs were written against. */
 const OFFICIAL_SDK = 'mcp==2.3.0'
+const FASTMCP = 'fastmcp==4.2.3'
+const LANGCHAIN = 'langchain-mcp-adapters==0.3.2'
+const OPENAI_AGENTS = 'openai-agents==0.24.0'
+const PYDANTIC_AI = 'pydantic-ai-slim[mcp]==2.66.0'
 
 function script(name: string, ...packages: readonly string[]): Command {
   return pythonScript(packages, join(ROOT, 'test/interop/sdks/python', `${name}.py`))
@@ -32,16 +36,37 @@ async function fetched(command: Command): Promise<ForeignProgram> {
   return { command }
 }
 
-function restarts(name: string, command: Command, way: Way, limits: Pick<RestartPlan, 'asks' | 'reconnects'>): Proof {
-  return restartProof({ name, needs: needsUv, program: () => fetched(command), ...way, ...limits })
+type Limits = Pick<RestartPlan, 'asks' | 'reconnects'>
+
+function restarts(name: string, command: Command, way: Way, limits: Limits, env: Readonly<Record<string, string>> = {}): Proof {
+  const program = async (): Promise<ForeignProgram> => ({ ...(await fetched(command)), env })
+  return restartProof({ name, needs: needsUv, program, ...way, ...limits })
 }
 
+const ALL = ['elicitation', 'sampling', 'roots'] as const
+const HTTP: Way = { transport: 'http', by: 'key' }
+const SSE: Way = { transport: 'sse', by: 'bearer' }
+const ENDS = 'its HTTP+SSE transport opens its stream once'
+
 const officialSdk = script('official_sdk', OFFICIAL_SDK)
-const ASKS_ALL = ['elicitation', 'sampling', 'roots'] as const
+const fastMcp = script('fastmcp_client', FASTMCP)
+const langChain = script('langchain_adapter', LANGCHAIN)
+const openAiAgents = script('openai_agents', OPENAI_AGENTS)
+const pydanticAi = script('pydantic_toolset', PYDANTIC_AI)
 
 export const pythonProofs: readonly Proof[] = [
   { name: `${OFFICIAL_SDK} over Streamable HTTP`, needs: needsUv, run: (relay) => proveFeatures(relay, 'streamable-http', 'mcp') },
   { name: `${OFFICIAL_SDK} over HTTP+SSE`, needs: needsUv, run: (relay) => proveFeatures(relay, 'sse', 'sse') },
   { name: `${OFFICIAL_SDK}, its high-level client`, needs: needsUv, run: (relay) => proveFeatures(relay, 'auto', 'mcp') },
-  restarts(OFFICIAL_SDK, officialSdk, { transport: 'http', by: 'key' }, { asks: ASKS_ALL }),
+  restarts(OFFICIAL_SDK, officialSdk, HTTP, { asks: ALL }),
+  restarts(OFFICIAL_SDK, officialSdk, SSE, { asks: ALL, reconnects: ENDS }),
+  restarts(`${OFFICIAL_SDK} as a client of 2026-07-28`, officialSdk, HTTP, { asks: ALL }, { MCP_ERA: 'modern' }),
+  restarts(FASTMCP, fastMcp, HTTP, { asks: ALL }),
+  restarts(FASTMCP, fastMcp, SSE, { asks: ALL, reconnects: ENDS }),
+  restarts(LANGCHAIN, langChain, HTTP, { asks: ['elicitation'] }),
+  restarts(LANGCHAIN, langChain, SSE, { asks: ['elicitation'], reconnects: ENDS }),
+  restarts(OPENAI_AGENTS, openAiAgents, HTTP, { asks: [] }),
+  restarts(OPENAI_AGENTS, openAiAgents, SSE, { asks: [], reconnects: ENDS }),
+  restarts(PYDANTIC_AI, pydanticAi, HTTP, { asks: ALL }),
+  restarts(PYDANTIC_AI, pydanticAi, SSE, { asks: ALL, reconnects: ENDS }),
 ]
