@@ -1,6 +1,7 @@
 /** `npm run interop`: clients and servers that are not ours, through a real relay and agent; what cannot run here is said. */
 import { type Relay, startRelay } from '../harness/selfhost.ts'
 import type { Proof } from './proof.ts'
+import { nodeProofs } from './sdks/node/proofs.ts'
 import { pythonProofs } from './sdks/python/proofs.ts'
 import { pypiServerProofs } from './servers/pypi.ts'
 import { vendorProofs } from './vendors/proofs.ts'
@@ -14,7 +15,7 @@ Exit codes: 0 all that ran passed, 1 a proof failed, 2 wrong usage.
   --list   print the names and run nothing
   --help   print this`
 
-const PROOFS: readonly Proof[] = [...pythonProofs, ...pypiServerProofs, ...vendorProofs]
+const PROOFS: readonly Proof[] = [...pythonProofs, ...pypiServerProofs, ...nodeProofs, ...vendorProofs]
 
 type Outcome = 'passed' | 'failed' | 'did not run'
 
