@@ -3,6 +3,7 @@ import { type Relay, startRelay } from '../harness/selfhost.ts'
 import type { Proof } from './proof.ts'
 import { nodeProofs } from './sdks/node/proofs.ts'
 import { pythonProofs } from './sdks/python/proofs.ts'
+import { bothErasServerProofs } from './servers/proofs.ts'
 import { pypiServerProofs } from './servers/pypi.ts'
 import { vendorProofs } from './vendors/proofs.ts'
 
@@ -15,7 +16,7 @@ Exit codes: 0 all that ran passed, 1 a proof failed, 2 wrong usage.
   --list   print the names and run nothing
   --help   print this`
 
-const PROOFS: readonly Proof[] = [...pythonProofs, ...pypiServerProofs, ...nodeProofs, ...vendorProofs]
+const PROOFS: readonly Proof[] = [...pythonProofs, ...pypiServerProofs, ...nodeProofs, ...bothErasServerProofs, ...vendorProofs]
 
 type Outcome = 'passed' | 'failed' | 'did not run'
 
