@@ -53,7 +53,7 @@ export function agentCommand(): Command {
     .addOption(
       option(
         '--era <era>',
-        'whether the server needs initialize (legacy) or speaks 2026-07-28 (modern); auto asks it',
+        'whether the server needs initialize (legacy), speaks 2026-07-28 (modern) or either (both); auto asks it',
         'MCP_EDGE_ERA',
         'auto',
       ).choices(ERAS),

@@ -35,7 +35,7 @@ export interface RawOptions {
 }
 
 /** Which revisions the server speaks: asked (`auto`), or told by the user. */
-export const ERAS = ['auto', 'legacy', 'modern'] as const
+export const ERAS = ['auto', 'legacy', 'modern', 'both'] as const
 export type EraChoice = (typeof ERAS)[number]
 
 export interface AgentSettings {

@@ -148,6 +148,7 @@ describe.concurrent('the hello of an agent', { timeout: 20_000 }, () => {
   test('says what --era says, whatever the server speaks', async () => {
     expect(await helloOf(MODERN, ['--era', 'legacy'])).toMatchObject({ era: 'legacy' })
     expect(await helloOf(DIES_OF_IT, ['--era', 'modern'])).toMatchObject({ era: 'modern' })
+    expect(await helloOf(DIES_OF_IT, ['--era', 'both'])).toMatchObject({ era: 'modern', initializes: true })
   })
 
   test('says legacy for a server that dies of the question, and then serves it with a process that never heard it', async () => {

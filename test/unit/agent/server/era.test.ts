@@ -235,7 +235,7 @@ describe('findEra()', () => {
     expect(await finding.initial).toBe('legacy')
   })
 
-  test.each(['legacy', 'modern'] as const)('starts no process for --era %s', async (choice) => {
+  test.each(['legacy', 'modern', 'both'] as const)('starts no process for --era %s', async (choice) => {
     const { child, finding } = new Probe(choice)
     expect([child, await finding.initial, await finding.final]).toEqual([undefined, choice, choice])
     await finding.stop()
