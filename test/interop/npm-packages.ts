@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ROOT, run } from '../harness/program.ts'
+import { NotInstallable } from './proof.ts'
 
 /** Covers the download of a package with all that it needs, on a slow line. */
 const INSTALL_MS = 300_000
@@ -10,7 +11,7 @@ const INSTALL_MS = 300_000
 /**
  * The folder whose `node_modules` has these packages (`name@version`).
  *
- * @throws Error with what npm said, when they cannot be had.
+ * @throws NotInstallable when they cannot be had.
  */
 export async function installed(name: string, packages: readonly string[]): Promise<string> {
   const folder = join(ROOT, 'node_modules/.cache/interop', name)
@@ -19,9 +20,19 @@ export async function installed(name: string, packages: readonly string[]): Prom
   await mkdir(folder, { recursive: true })
   // A package.json of its own keeps npm from looking for a workspace above.
   await writeFile(join(folder, 'package.json'), '{"private":true}')
-  const args = ['install', '--prefix', folder, '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', ...packages]
+  const args = [
+    'install',
+    '--prefix',
+    folder,
+    '--no-audit',
+    '--no-fund',
+    '--no-package-lock',
+    '--ignore-scripts',
+    '--loglevel=error',
+    ...packages,
+  ]
   const exit = await run('npm', args, { cwd: folder, boundMs: INSTALL_MS })
-  if (exit.code !== 0) throw new Error(exit.stderr.split('\n').slice(-15).join('\n'))
+  if (exit.code !== 0) throw new NotInstallable(exit.stderr)
   await writeFile(done, '')
   return folder
 }

@@ -1,6 +1,6 @@
 /** `npm run interop`: clients and servers that are not ours, through a real relay and agent; what cannot run here is said. */
 import { type Relay, startRelay } from '../harness/selfhost.ts'
-import type { Proof } from './proof.ts'
+import { NotInstallable, type Proof } from './proof.ts'
 import { nodeProofs } from './sdks/node/proofs.ts'
 import { pythonProofs } from './sdks/python/proofs.ts'
 import { bothErasServerProofs } from './servers/proofs.ts'
@@ -20,19 +20,22 @@ const PROOFS: readonly Proof[] = [...pythonProofs, ...pypiServerProofs, ...nodeP
 
 type Outcome = 'passed' | 'failed' | 'did not run'
 
+function leftOut(name: string, reason: string): Outcome {
+  console.log(`did not run: ${name}: ${reason}`)
+  return 'did not run'
+}
+
 /** Runs a proof, and prints how it went. */
 async function attempt({ name, needs, run }: Proof, relay: Relay): Promise<Outcome> {
   const startMs = performance.now()
   try {
     const reason = await needs?.()
-    if (reason !== undefined) {
-      console.log(`did not run: ${reason}  ${name}`)
-      return 'did not run'
-    }
+    if (reason !== undefined) return leftOut(name, reason)
     await run(relay)
     console.log(`ok      ${name}  (${((performance.now() - startMs) / 1000).toFixed(1)} s)`)
     return 'passed'
   } catch (error) {
+    if (error instanceof NotInstallable) return leftOut(name, error.message)
     console.log(`FAILED  ${name}\n${error instanceof Error ? error.message : String(error)}`)
     return 'failed'
   }

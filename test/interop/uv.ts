@@ -1,6 +1,7 @@
 /** How programs of the Python world are run: by uv, which fetches pinned packages into a cache of its own. */
 import { run } from '../harness/program.ts'
 import type { Command } from '../harness/selfhost.ts'
+import { NotInstallable } from './proof.ts'
 
 /** Covers the download of a package on a slow line. */
 export const UV_MS = 180_000
@@ -14,6 +15,18 @@ export function needsUv(): Promise<string | undefined> {
     () => 'uv is missing (https://docs.astral.sh/uv/)',
   )
   return missing
+}
+
+/**
+ * Fetches the packages of a script: the first start downloads, for longer than a step of a proof or a share's child may take.
+ *
+ * @throws NotInstallable when they cannot be had.
+ */
+export async function fetched(command: Command): Promise<Command> {
+  const [name, ...args] = command
+  const exit = await run(name, [...args.slice(0, -1), '-c', ''], { boundMs: UV_MS })
+  if (exit.code !== 0) throw new NotInstallable(exit.stderr)
+  return command
 }
 
 /** A Python script with the packages that it needs, each with its version. */

@@ -5,7 +5,7 @@ import { run } from '../../harness/program.ts'
 import { connectSdk1Http } from '../../harness/sdk1-client.ts'
 import { type Command, createShare, type Relay, startAgent, StateFolder } from '../../harness/selfhost.ts'
 import type { TestClient } from '../../harness/test-client.ts'
-import type { Proof } from '../proof.ts'
+import { NotInstallable, type Proof } from '../proof.ts'
 import { needsUv, UV_MS } from '../uv.ts'
 
 const PAGE = 'a page that only this machine serves'
@@ -18,7 +18,7 @@ function expectText(text: string, part: string): void {
 async function proveServer(relay: Relay, command: Command, prove: (client: TestClient) => Promise<void>): Promise<void> {
   // The first start downloads; the share's own time limits are not meant for that.
   const warm = await run(command[0], [...command.slice(1), '--help'], { boundMs: UV_MS })
-  if (warm.code !== 0) throw new Error(warm.stderr)
+  if (warm.code !== 0) throw new NotInstallable(warm.stderr)
   const share = await createShare(relay)
   await using _agent = await startAgent(share, { command })
   await using client = await connectSdk1Http(share.shareUrl)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ROOT, run } from '../../../harness/program.ts'
 import { type Command, createShare, fixture, type Relay, startAgent } from '../../../harness/selfhost.ts'
 import type { Proof } from '../../proof.ts'
-import { needsUv, pythonScript, UV_MS } from '../../uv.ts'
+import { fetched, needsUv, pythonScript, UV_MS } from '../../uv.ts'
 import type { ForeignProgram, Way } from '../foreign-client.ts'
 import { type RestartPlan, restartProof } from '../restarts.ts'
 
@@ -22,24 +22,16 @@ async function proveFeatures(relay: Relay, transport: string, path: 'mcp' | 'sse
   const share = await createShare(relay)
   await using _agent = await startAgent(share, { command: fixture('echo') })
   const url = share.shareUrl.replace(/\/mcp$/, `/${path}`)
-  const [name, ...args] = script('official_sdk_features', OFFICIAL_SDK)
+  const [name, ...args] = await fetched(script('official_sdk_features', OFFICIAL_SDK))
   const exit = await run(name, [...args, transport, url], { boundMs: UV_MS })
   for (const line of exit.stdout.split('\n').filter(Boolean)) console.log(`    ${line}`)
   if (exit.code !== 0) throw new Error(exit.stderr.split('\n').slice(-15).join('\n'))
 }
 
-/** The command of a script whose packages are there: the first start downloads, for longer than a step of a proof may take. */
-async function fetched(command: Command): Promise<ForeignProgram> {
-  const [name, ...args] = command
-  const exit = await run(name, [...args.slice(0, -1), '-c', ''], { boundMs: UV_MS })
-  if (exit.code !== 0) throw new Error(exit.stderr.split('\n').slice(-15).join('\n'))
-  return { command }
-}
-
 type Limits = Pick<RestartPlan, 'asks' | 'reconnects'>
 
 function restarts(name: string, command: Command, way: Way, limits: Limits, env: Readonly<Record<string, string>> = {}): Proof {
-  const program = async (): Promise<ForeignProgram> => ({ ...(await fetched(command)), env })
+  const program = async (): Promise<ForeignProgram> => ({ command: await fetched(command), env })
   return restartProof({ name, needs: needsUv, program, ...way, ...limits })
 }
 
