@@ -19,6 +19,8 @@ export interface RestartPlan extends Way {
   readonly asks: readonly (keyof typeof ANSWERS)[]
   /** Why its library has to connect anew after the relay was killed, where it has to. */
   readonly reconnects?: string
+  /** Each of its calls has a session, and so a server, of its own: none is left to be killed. */
+  readonly hasSessionPerCall?: true
 }
 
 function expectEqual(what: string, seen: string, expected: string): void {
@@ -75,7 +77,7 @@ class RestartRun {
 }
 
 /** Connects once and goes on through the end of the server, the agent and the relay. */
-async function proveRestarts({ program, asks, reconnects, ...way }: RestartPlan): Promise<void> {
+async function proveRestarts({ program, asks, reconnects, hasSessionPerCall, ...way }: RestartPlan): Promise<void> {
   const started = await program()
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await StateFolder.create())
@@ -89,7 +91,7 @@ async function proveRestarts({ program, asks, reconnects, ...way }: RestartPlan)
   await run.list()
   await run.call('before')
   await run.ask(asks)
-  await run.killServer(firstAgent)
+  if (hasSessionPerCall !== true) await run.killServer(firstAgent)
   await run.call('after the end of the server')
   await firstAgent.program.kill9()
   const waiting = run.call('without an agent')

@@ -1,6 +1,10 @@
-"""LangChain's MCP adapter as a foreign client: tools of one session, as an agent's graph calls them."""
+"""LangChain's MCP adapter as a foreign client: tools as an agent's graph calls them.
+
+All of one session, or (MCP_SESSIONS=each, which is what the adapter does unless it is told otherwise) each call of its own.
+"""
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -28,12 +32,14 @@ class LangChain:
         self.session: Any = None
 
     async def connect(self) -> str:
-        self.session = await self.stack.enter_async_context(self.client.session(SERVER))
+        if os.environ.get("MCP_SESSIONS") != "each":
+            self.session = await self.stack.enter_async_context(self.client.session(SERVER))
         await self.list()
         return "connected"
 
     async def list(self) -> list[str]:
-        self.tools = {tool.name: tool for tool in await load_mcp_tools(self.session)}
+        tools = await (self.client.get_tools() if self.session is None else load_mcp_tools(self.session))
+        self.tools = {tool.name: tool for tool in tools}
         return list(self.tools)
 
     async def call(self, name: str, arguments: dict[str, Any]) -> str:

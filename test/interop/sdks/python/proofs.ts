@@ -28,7 +28,7 @@ async function proveFeatures(relay: Relay, transport: string, path: 'mcp' | 'sse
   if (exit.code !== 0) throw new Error(exit.stderr.split('\n').slice(-15).join('\n'))
 }
 
-type Limits = Pick<RestartPlan, 'asks' | 'reconnects'>
+type Limits = Pick<RestartPlan, 'asks' | 'reconnects' | 'hasSessionPerCall'>
 
 function restarts(name: string, command: Command, way: Way, limits: Limits, env: Readonly<Record<string, string>> = {}): Proof {
   const program = async (): Promise<ForeignProgram> => ({ command: await fetched(command), env })
@@ -56,6 +56,13 @@ export const pythonProofs: readonly Proof[] = [
   restarts(FASTMCP, fastMcp, HTTP, { asks: ALL }),
   restarts(FASTMCP, fastMcp, SSE, { asks: ALL, reconnects: ENDS }),
   restarts(LANGCHAIN, langChain, HTTP, { asks: ['elicitation'] }),
+  restarts(
+    `${LANGCHAIN} with a session for each call`,
+    langChain,
+    HTTP,
+    { asks: ['elicitation'], hasSessionPerCall: true },
+    { MCP_SESSIONS: 'each' },
+  ),
   restarts(LANGCHAIN, langChain, SSE, { asks: ['elicitation'], reconnects: ENDS }),
   restarts(OPENAI_AGENTS, openAiAgents, HTTP, { asks: [] }),
   restarts(OPENAI_AGENTS, openAiAgents, SSE, { asks: [], reconnects: ENDS }),
