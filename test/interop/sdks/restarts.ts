@@ -1,7 +1,8 @@
 /** One client object through restarts of all that is behind its URL: the server's process, the agent, the relay. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Agent, createShare, fixture, type Share, startAgent, StateFolder } from '../../harness/selfhost.ts'
+import { NODE, ROOT } from '../../harness/program.ts'
+import { type Agent, type Command, createShare, fixture, type Share, startAgent, StateFolder } from '../../harness/selfhost.ts'
 import { KillableRelay } from '../killable-relay.ts'
 import type { Proof } from '../proof.ts'
 import { ForeignClient, type ForeignProgram, type Way } from './foreign-client.ts'
@@ -19,6 +20,8 @@ export interface RestartPlan extends Way {
   readonly asks: readonly (keyof typeof ANSWERS)[]
   /** Why its library has to connect anew after the relay was killed, where it has to. */
   readonly reconnects?: string
+  /** The server: ours of the handshake era, which hides nothing (`echo`), or the SDK's of both eras. */
+  readonly server?: 'echo' | 'both eras'
   /** Each of its calls has a session, and so a server, of its own: none is left to be killed. */
   readonly hasSessionPerCall?: true
 }
@@ -40,8 +43,9 @@ class RestartRun {
     this.#journal = journal
   }
 
-  startAgent(): Promise<Agent> {
-    return startAgent(this.#share, { command: fixture('echo', '--journal', this.#journal) })
+  startAgent(server: RestartPlan['server']): Promise<Agent> {
+    const both: Command = [NODE, join(ROOT, 'test/interop/servers/sdk2-server.ts'), '--journal', this.#journal]
+    return startAgent(this.#share, { command: server === 'both eras' ? both : fixture('echo', '--journal', this.#journal) })
   }
 
   /** A call that no other is equal to: the journal shows whether it ran twice. */
@@ -77,7 +81,7 @@ class RestartRun {
 }
 
 /** Connects once and goes on through the end of the server, the agent and the relay. */
-async function proveRestarts({ program, asks, reconnects, hasSessionPerCall, ...way }: RestartPlan): Promise<void> {
+async function proveRestarts({ program, asks, reconnects, hasSessionPerCall, server, ...way }: RestartPlan): Promise<void> {
   const started = await program()
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await StateFolder.create())
@@ -85,7 +89,7 @@ async function proveRestarts({ program, asks, reconnects, hasSessionPerCall, ...
   const share = await createShare(first.relay)
   const client = stack.use(new ForeignClient(share, started, way))
   const run = new RestartRun(client, share, join(folder.path, 'journal'))
-  const firstAgent = stack.use(await run.startAgent())
+  const firstAgent = stack.use(await run.startAgent(server))
 
   const hello = await client.connect()
   await run.list()
@@ -96,7 +100,7 @@ async function proveRestarts({ program, asks, reconnects, hasSessionPerCall, ...
   await firstAgent.program.kill9()
   const waiting = run.call('without an agent')
   waiting.catch(() => {})
-  stack.use(await run.startAgent())
+  stack.use(await run.startAgent(server))
   await waiting
   stack.use(await first.killAndStart())
   if (reconnects !== undefined) await client.connect()
@@ -111,6 +115,10 @@ async function proveRestarts({ program, asks, reconnects, hasSessionPerCall, ...
 
 /** The proof that a client goes on, as one object, while server, agent and relay are killed and started again. */
 export function restartProof(plan: RestartPlan): Proof {
-  const { name, by, transport, needs } = plan
-  return { name: `${name} by ${by} over ${transport}, through restarts`, ...(needs && { needs }), run: () => proveRestarts(plan) }
+  const { name, by, transport, needs, server = 'echo' } = plan
+  return {
+    name: `${name} by ${by} over ${transport}, through restarts${server === 'echo' ? '' : ` of a server of ${server}`}`,
+    ...(needs && { needs }),
+    run: () => proveRestarts(plan),
+  }
 }

@@ -1,7 +1,12 @@
-/** A server of both eras as the TypeScript SDK 2 makes them: its tools ask the client in either of the ways that there are (see both-eras.ts). */
+/**
+ * A server of both eras as the TypeScript SDK 2 makes them: its tools ask the client in either of the ways that there are (see
+ * both-eras.ts). `--journal FILE` writes down what it echoes.
+ */
+import { appendFileSync } from 'node:fs'
 import {
   acceptedContent,
   type CallToolResult,
+  fromJsonSchema,
   inputRequired,
   inputResponse,
   McpServer,
@@ -9,6 +14,9 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
+
+const journal = process.argv.includes('--journal') ? process.argv.at(process.argv.indexOf('--journal') + 1) : undefined
+const ECHOED = fromJsonSchema<{ text: string }>({ type: 'object', properties: { text: { type: 'string' } }, required: ['text'] })
 
 const FORM = { message: 'who', requestedSchema: { type: 'object' as const, properties: { name: { type: 'string' as const } } } }
 const PROMPT = { messages: [{ role: 'user' as const, content: { type: 'text' as const, text: 'hi' } }], maxTokens: 16 }
@@ -22,6 +30,10 @@ function createServer({ era }: McpRequestContext): McpServer {
   const tool = (name: string, run: (ctx: ServerContext) => unknown): void => {
     mcp.registerTool(name, {}, async (ctx) => (await run(ctx)) as CallToolResult)
   }
+  mcp.registerTool('echo', { inputSchema: ECHOED }, (args) => {
+    if (journal !== undefined) appendFileSync(journal, `${args.text}\n`)
+    return text(args.text)
+  })
   tool('era', () => text(era))
   tool('pid', () => text(String(process.pid)))
 

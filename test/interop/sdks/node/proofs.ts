@@ -17,7 +17,7 @@ async function clientOf(library: string, program: string): Promise<ForeignProgra
   return { command: [NODE, join(ROOT, 'test/interop/sdks/node', `${program}.ts`)], env: { MCP_PACKAGES } }
 }
 
-function restarts(library: string, program: string, way: Way, limits: Pick<RestartPlan, 'asks' | 'reconnects'>): Proof {
+function restarts(library: string, program: string, way: Way, limits: Pick<RestartPlan, 'asks' | 'reconnects' | 'server'>): Proof {
   return restartProof({ name: library, program: () => clientOf(library, program), ...way, ...limits })
 }
 
@@ -27,6 +27,7 @@ const ENDS = 'its HTTP+SSE transport begins no new session'
 
 export const nodeProofs: readonly Proof[] = [
   restarts(AI_SDK, 'ai-sdk-client', HTTP, { asks: ['elicitation'] }),
+  restarts(AI_SDK, 'ai-sdk-client', HTTP, { asks: ['elicitation'], server: 'both eras' }),
   restarts(AI_SDK, 'ai-sdk-client', SSE, { asks: ['elicitation'], reconnects: ENDS }),
   restarts(LANGCHAIN, 'langchain-client', HTTP, { asks: [] }),
   restarts(LANGCHAIN, 'langchain-client', SSE, { asks: [], reconnects: ENDS }),

@@ -28,7 +28,7 @@ async function proveFeatures(relay: Relay, transport: string, path: 'mcp' | 'sse
   if (exit.code !== 0) throw new Error(exit.stderr.split('\n').slice(-15).join('\n'))
 }
 
-type Limits = Pick<RestartPlan, 'asks' | 'reconnects' | 'hasSessionPerCall'>
+type Limits = Pick<RestartPlan, 'asks' | 'reconnects' | 'hasSessionPerCall' | 'server'>
 
 function restarts(name: string, command: Command, way: Way, limits: Limits, env: Readonly<Record<string, string>> = {}): Proof {
   const program = async (): Promise<ForeignProgram> => ({ command: await fetched(command), env })
@@ -53,9 +53,12 @@ export const pythonProofs: readonly Proof[] = [
   restarts(OFFICIAL_SDK, officialSdk, HTTP, { asks: ALL }),
   restarts(OFFICIAL_SDK, officialSdk, SSE, { asks: ALL, reconnects: ENDS }),
   restarts(`${OFFICIAL_SDK} as a client of 2026-07-28`, officialSdk, HTTP, { asks: ALL }, { MCP_ERA: 'modern' }),
+  restarts(`${OFFICIAL_SDK} as a client of 2026-07-28`, officialSdk, HTTP, { asks: ALL, server: 'both eras' }, { MCP_ERA: 'modern' }),
   restarts(FASTMCP, fastMcp, HTTP, { asks: ALL }),
+  restarts(FASTMCP, fastMcp, HTTP, { asks: ALL, server: 'both eras' }),
   restarts(FASTMCP, fastMcp, SSE, { asks: ALL, reconnects: ENDS }),
   restarts(LANGCHAIN, langChain, HTTP, { asks: ['elicitation'] }),
+  restarts(LANGCHAIN, langChain, HTTP, { asks: ['elicitation'], server: 'both eras' }),
   restarts(
     `${LANGCHAIN} with a session for each call`,
     langChain,
