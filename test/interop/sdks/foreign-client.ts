@@ -30,9 +30,9 @@ export interface ForeignProgram {
 
 /** The program said that a command failed. */
 class ForeignError extends Error {
-  /** Whether the relay said that the same may be tried again; libraries that hide its data leave its sentence. */
+  /** Whether the relay said that the same may be tried again, or has not run; libraries that hide its data leave its sentence. */
   get isRetryable(): boolean {
-    if (/retryable\W{1,4}true/i.test(this.message)) return true
+    if (/retryable\W{1,4}true|executed\W{1,5}no\b/i.test(this.message)) return true
     return Object.values(ERRORS).some(({ retryable, message }) => retryable && this.message.includes(message))
   }
 }
