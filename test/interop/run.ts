@@ -1,6 +1,7 @@
 /** `npm run interop`: clients and servers that are not ours, through a real relay and agent; what cannot run here is said. */
 import { type Relay, startRelay } from '../harness/selfhost.ts'
 import { NotInstallable, type Proof } from './proof.ts'
+import { goProofs } from './sdks/go/proofs.ts'
 import { nodeProofs } from './sdks/node/proofs.ts'
 import { pythonProofs } from './sdks/python/proofs.ts'
 import { bothErasServerProofs } from './servers/proofs.ts'
@@ -16,7 +17,7 @@ Exit codes: 0 all that ran passed, 1 a proof failed, 2 wrong usage.
   --list   print the names and run nothing
   --help   print this`
 
-const PROOFS: readonly Proof[] = [...pythonProofs, ...pypiServerProofs, ...nodeProofs, ...bothErasServerProofs, ...vendorProofs]
+const PROOFS: readonly Proof[] = [...pythonProofs, ...pypiServerProofs, ...nodeProofs, ...bothErasServerProofs, ...goProofs, ...vendorProofs]
 
 type Outcome = 'passed' | 'failed' | 'did not run'
 
