@@ -1,4 +1,4 @@
-/** Clients written in Go. */
+/** Clients written in Go: the official SDK, and mcp-go. */
 import { join } from 'node:path'
 import { ROOT } from '../../../harness/program.ts'
 import type { Proof } from '../../proof.ts'
@@ -13,13 +13,20 @@ const needsGo = builtWith(['go', 'version'], ['go', 'build', '-C', join(ROOT, 't
 
 type Options = Pick<RestartPlan, 'by' | 'transport' | 'asks' | 'reconnects'> & { readonly env?: Readonly<Record<string, string>> }
 
-function goSdk(name: string, { env = {}, ...plan }: Options): Proof {
-  const command = join(BUILT, 'official')
+function through(name: string, program: string, { env = {}, ...plan }: Options): Proof {
+  const command = join(BUILT, program)
   return restartProof({ name, needs: needsGo, program: () => Promise.resolve({ command: [command], env }), ...plan })
 }
 
+const goSdk = (name: string, options: Options): Proof => through(`go-sdk 1.8.0${name}`, 'official', options)
+const mcpGo = (name: string, options: Options): Proof => through(`mcp-go 1.2.1${name}`, 'mark3labs', options)
+
 export const goProofs: readonly Proof[] = [
-  goSdk('go-sdk 1.8.0', { transport: 'http', by: 'key', asks: ASKS_ALL }),
-  goSdk('go-sdk 1.8.0 of 2025-11-25', { transport: 'http', by: 'bearer', asks: ASKS_ALL, env: LEGACY }),
-  goSdk('go-sdk 1.8.0', { transport: 'sse', by: 'key', asks: ASKS_ALL, reconnects: 'its event stream is opened once' }),
+  goSdk('', { transport: 'http', by: 'key', asks: ASKS_ALL }),
+  goSdk(' of 2025-11-25', { transport: 'http', by: 'bearer', asks: ASKS_ALL, env: LEGACY }),
+  goSdk('', { transport: 'sse', by: 'key', asks: ASKS_ALL, reconnects: 'its event stream is opened once' }),
+  mcpGo('', { transport: 'http', by: 'key', asks: ASKS_ALL }),
+  mcpGo(' of 2025-11-25', { transport: 'http', by: 'bearer', asks: ASKS_ALL, env: LEGACY }),
+  // Over this transport the library takes what the server asks for an answer that nobody waits for.
+  mcpGo('', { transport: 'sse', by: 'bearer', asks: [], reconnects: 'its event stream is opened once' }),
 ]
