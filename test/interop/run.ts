@@ -4,6 +4,7 @@ import { NotInstallable, type Proof } from './proof.ts'
 import { goProofs } from './sdks/go/proofs.ts'
 import { nodeProofs } from './sdks/node/proofs.ts'
 import { pythonProofs } from './sdks/python/proofs.ts'
+import { rustProofs } from './sdks/rust/proofs.ts'
 import { goServerProofs } from './servers/go.ts'
 import { bothErasServerProofs } from './servers/proofs.ts'
 import { pypiServerProofs } from './servers/pypi.ts'
@@ -18,7 +19,7 @@ Exit codes: 0 all that ran passed, 1 a proof failed, 2 wrong usage.
   --list   print the names and run nothing
   --help   print this`
 
-const PROOFS: readonly Proof[] = [...pythonProofs, ...pypiServerProofs, ...nodeProofs, ...bothErasServerProofs, ...goProofs, ...goServerProofs, ...vendorProofs]
+const PROOFS: readonly Proof[] = [...pythonProofs, ...pypiServerProofs, ...nodeProofs, ...bothErasServerProofs, ...goProofs, ...goServerProofs, ...rustProofs, ...vendorProofs]
 
 type Outcome = 'passed' | 'failed' | 'did not run'
 
