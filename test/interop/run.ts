@@ -2,6 +2,7 @@
 import { type Relay, startRelay } from '../harness/selfhost.ts'
 import { NotInstallable, type Proof } from './proof.ts'
 import { goProofs } from './sdks/go/proofs.ts'
+import { javaProofs } from './sdks/java/proofs.ts'
 import { nodeProofs } from './sdks/node/proofs.ts'
 import { pythonProofs } from './sdks/python/proofs.ts'
 import { rustProofs } from './sdks/rust/proofs.ts'
@@ -19,7 +20,7 @@ Exit codes: 0 all that ran passed, 1 a proof failed, 2 wrong usage.
   --list   print the names and run nothing
   --help   print this`
 
-const PROOFS: readonly Proof[] = [...pythonProofs, ...pypiServerProofs, ...nodeProofs, ...bothErasServerProofs, ...goProofs, ...goServerProofs, ...rustProofs, ...vendorProofs]
+const PROOFS: readonly Proof[] = [...pythonProofs, ...pypiServerProofs, ...nodeProofs, ...bothErasServerProofs, ...goProofs, ...goServerProofs, ...rustProofs, ...javaProofs, ...vendorProofs]
 
 type Outcome = 'passed' | 'failed' | 'did not run'
 
