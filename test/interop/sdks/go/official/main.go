@@ -57,6 +57,8 @@ func (c *client) Connect() (any, error) {
 	made := mcp.NewClient(&mcp.Implementation{Name: "go-sdk", Version: "1"}, &mcp.ClientOptions{
 		ElicitationHandler:   elicit,
 		CreateMessageHandler: sample,
+		// With a handler a client of 2026-07-28 listens, for as long as it is connected.
+		ToolListChangedHandler: func(context.Context, *mcp.ToolListChangedRequest) {},
 	})
 	made.AddRoots(&mcp.Root{URI: "file:///tmp/root", Name: "root"})
 	session, err := made.Connect(context.Background(), transport(), &mcp.ClientSessionOptions{ProtocolVersion: os.Getenv("MCP_REVISION")})
