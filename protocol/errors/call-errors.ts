@@ -4,13 +4,13 @@ import type { ErrorRow } from './row.ts'
 export const CALL_ERRORS = {
   AGENT_AWAY: {
     http: 503,
-    rpc: -32003,
+    rpc: -32017,
     retryable: true,
     message: 'No agent is connected to this share. Try again when its owner has started mcp-edge-agent.',
   },
   AGENT_LOST: {
     http: 200,
-    rpc: -32004,
+    rpc: -32018,
     retryable: false,
     message: 'The agent went away before it answered. Check whether the call took effect before you repeat it.',
   },

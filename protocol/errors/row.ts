@@ -5,7 +5,8 @@ export interface ErrorRow {
   readonly http: number
   /**
    * JSON-RPC error code (JSON-RPC 2.0 §5.1; -32000 to -32019 are the implementation's range in MCP 2026-07-28, and
-   * -32020 to -32022 its own). An error without one is told by the API and the agents' door alone.
+   * -32020 to -32022 its own). To the Go SDK -32003 and -32004 mean that its own connection is closed: they are not used.
+   * An error without a code is told by the API and the agents' door alone.
    */
   readonly rpc?: number
   /** Whether the same request can succeed later. */

@@ -40,6 +40,11 @@ describe('ERRORS', () => {
     expect(isStandard || SPECIFIED[code] === rpc || (rpc <= -32000 && rpc >= -32019)).toBe(true)
   })
 
+  // To the Go SDK -32003 and -32004, from whomever, say that the connection is closed: it tells its user that, and drops the data.
+  test.each(RPC_ROWS)('$code has no code that a client takes for a state of its own connection', ({ rpc }) => {
+    expect([-32003, -32004]).not.toContain(rpc)
+  })
+
   test.each(ROWS.filter(({ rpc }) => rpc === undefined))('$code of the API has a status that HTTP knows', ({ http }) => {
     expect([400, 401, 403, 404, 409, 413, 426, 500, 503]).toContain(http)
   })
