@@ -54,7 +54,7 @@ async function proveAsks(client: TestClient, era: Era, cannot: Readonly<Record<s
 }
 
 /** Starts an agent, and waits until it has told the relay of both eras: clients that come sooner are served as it knows by then. */
-async function startKnown(share: Share, command: Command): Promise<Agent> {
+export async function startKnown(share: Share, command: Command): Promise<Agent> {
   const agent = await startAgent(share, { command, args: ['--log-level', 'debug'] })
   let isKnown = false
   const told = (line: string): true | undefined => {

@@ -8,9 +8,10 @@ import { createShare, type Relay, type Share, startAgent } from '../../harness/s
 import { ELICITED, ROOTS, SAMPLED, type TestClient } from '../../harness/test-client.ts'
 import type { Proof } from '../proof.ts'
 import { BUILD_CACHE, builtWith } from '../toolchains.ts'
+import { bothErasProofs, startKnown } from './both-eras.ts'
 
 const SERVER = join(BUILD_CACHE, 'go/server')
-const NAME = 'go-sdk 1.8.0 as a server'
+const NAME = 'go-sdk 1.8.0'
 
 const needsServer = builtWith(['go', 'version'], ['go', 'build', '-C', join(ROOT, 'test/interop/servers/go'), '-o', SERVER, '.'])
 
@@ -45,7 +46,7 @@ async function proveAsks(client: TestClient): Promise<void> {
 
 /** What it can do only where it was opened with the handshake. */
 async function proveLegacyAsks(client: TestClient): Promise<void> {
-  expectSaid('requests in the middle of a call', await client.callTool('ask-at-once'))
+  expectSaid('a request in the middle of a call', await client.callTool('push-elicit'), [NAME_SAID])
   expectSaid('roots that were asked for outside all calls', await client.callTool('early-roots'), [ROOT_SAID])
 }
 
@@ -62,7 +63,9 @@ interface Plan {
 
 async function prove(relay: Relay, { client: name, only }: Plan): Promise<void> {
   const share = await createShare(relay)
-  await using _agent = await startAgent(share, { command: [SERVER], args: only === undefined ? [] : ['--era', only] })
+  await using _agent = await (only === undefined
+    ? startKnown(share, [SERVER])
+    : startAgent(share, { command: [SERVER], args: ['--era', only] }))
   await using client = await CLIENTS[name](share)
   await proveAsks(client)
   const isLegacy = only === undefined ? name === 'a client of 2025-11-25' : only === 'legacy'
@@ -72,7 +75,7 @@ async function prove(relay: Relay, { client: name, only }: Plan): Promise<void> 
 /** Clients of both eras on one share, at the same time. */
 async function proveSideBySide(relay: Relay): Promise<void> {
   const share = await createShare(relay)
-  await using _agent = await startAgent(share, { command: [SERVER] })
+  await using _agent = await startKnown(share, [SERVER])
   await using old = await CLIENTS['a client of 2025-11-25'](share)
   await using young = await CLIENTS['a client of 2026-07-28'](share)
   await Promise.all([proveAsks(old), proveAsks(young), proveLegacyAsks(old), proveModernAsks(young)])
@@ -80,13 +83,18 @@ async function proveSideBySide(relay: Relay): Promise<void> {
 
 function proof(plan: Plan): Proof {
   const opened = plan.only === undefined ? '' : `, opened as ${plan.only}`
-  return { name: `${NAME} of ${plan.client}${opened}`, needs: needsServer, run: (relay) => prove(relay, plan) }
+  return {
+    name: `${NAME}, a server of both eras, asks ${plan.client} from tools, prompts and resources${opened}`,
+    needs: needsServer,
+    run: (relay) => prove(relay, plan),
+  }
 }
 
 export const goServerProofs: readonly Proof[] = [
+  ...bothErasProofs({ name: NAME, needs: needsServer, command: () => Promise.resolve([SERVER]) }),
   proof({ client: 'a client of 2025-11-25' }),
   proof({ client: 'a client of 2026-07-28' }),
   proof({ client: 'a client of 2025-11-25', only: 'modern' }),
   proof({ client: 'a client of 2026-07-28', only: 'legacy' }),
-  { name: `${NAME} of clients of both eras at once`, needs: needsServer, run: proveSideBySide },
+  { name: `${NAME}, a server of both eras, asks clients of both at once`, needs: needsServer, run: proveSideBySide },
 ]

@@ -7,18 +7,16 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"sync/atomic"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
-
-// What has happened in this process.
-var counted atomic.Int64
 
 // What the client said of its roots when it was asked outside all calls, which only the handshake era can do.
 var earlyRoots = make(chan string, 1)
 
 type none struct{}
+
+type handler = mcp.ToolHandlerFor[none, any]
 
 func nameQuestion() *mcp.ElicitParams {
 	return &mcp.ElicitParams{
@@ -40,7 +38,7 @@ func greetingQuestion() *mcp.CreateMessageParams {
 
 // questions are one of each kind, asked in one round.
 func questions() mcp.InputRequestMap {
-	return mcp.InputRequestMap{"name": nameQuestion(), "greeting": greetingQuestion(), "roots": &mcp.ListRootsParams{}}
+	return mcp.InputRequestMap{"elicit": nameQuestion(), "sample": greetingQuestion(), "roots": &mcp.ListRootsParams{}}
 }
 
 func spell(value any) string {
@@ -55,15 +53,40 @@ func said(text string) *mcp.CallToolResult {
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}
 }
 
-func count(context.Context, *mcp.CallToolRequest, none) (*mcp.CallToolResult, any, error) {
-	return said(fmt.Sprint(counted.Add(1))), nil, nil
-}
-
 func pid(context.Context, *mcp.CallToolRequest, none) (*mcp.CallToolResult, any, error) {
 	return said(fmt.Sprint(os.Getpid())), nil, nil
 }
 
-// ask asks for all in one round, in either era: the SDK makes requests of it where the client has a handshake.
+// era tells in which of the two its client has opened this process.
+func era(_ context.Context, request *mcp.CallToolRequest, _ none) (*mcp.CallToolResult, any, error) {
+	if hello := request.Session.InitializeParams(); hello != nil && hello.ProtocolVersion < "2026-07-28" {
+		return said("legacy"), nil, nil
+	}
+	return said("modern"), nil, nil
+}
+
+// askFor asks for one thing, in either era: the SDK makes a request of it where the client has a handshake.
+func askFor(what string) handler {
+	return func(_ context.Context, request *mcp.CallToolRequest, _ none) (*mcp.CallToolResult, any, error) {
+		if answers := request.Params.InputResponses; len(answers) > 0 {
+			return said(spell(answers)), nil, nil
+		}
+		return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{what: questions()[what]}}, nil, nil
+	}
+}
+
+// push answers with what a request of its own was answered, as servers of the handshake era do in the middle of a call.
+func push[Params, Result any](send func(*mcp.ServerSession, context.Context, Params) (Result, error), params Params) handler {
+	return func(ctx context.Context, request *mcp.CallToolRequest, _ none) (*mcp.CallToolResult, any, error) {
+		answer, err := send(request.Session, ctx, params)
+		if err != nil {
+			return nil, nil, err
+		}
+		return said(spell(answer)), nil, nil
+	}
+}
+
+// ask asks for all in one round.
 func ask(_ context.Context, request *mcp.CallToolRequest, _ none) (*mcp.CallToolResult, any, error) {
 	if answers := request.Params.InputResponses; len(answers) > 0 {
 		return said(spell(answers)), nil, nil
@@ -76,32 +99,15 @@ func askTwice(_ context.Context, request *mcp.CallToolRequest, _ none) (*mcp.Cal
 	answers := request.Params.InputResponses
 	switch {
 	case len(answers) == 0:
-		return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"name": nameQuestion()}, RequestState: "first"}, nil, nil
+		return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"elicit": nameQuestion()}, RequestState: "first"}, nil, nil
 	case request.Params.RequestState == "first":
 		return &mcp.CallToolResult{
-			InputRequests: mcp.InputRequestMap{"greeting": greetingQuestion()},
+			InputRequests: mcp.InputRequestMap{"sample": greetingQuestion()},
 			RequestState:  spell(answers),
 		}, nil, nil
 	default:
 		return said(request.Params.RequestState + spell(answers)), nil, nil
 	}
-}
-
-// askAtOnce sends requests of its own in the middle of the call, as servers of the handshake era do.
-func askAtOnce(ctx context.Context, request *mcp.CallToolRequest, _ none) (*mcp.CallToolResult, any, error) {
-	name, err := request.Session.Elicit(ctx, nameQuestion())
-	if err != nil {
-		return nil, nil, err
-	}
-	greeting, err := request.Session.CreateMessage(ctx, greetingQuestion())
-	if err != nil {
-		return nil, nil, err
-	}
-	roots, err := request.Session.ListRoots(ctx, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	return said(spell(name) + spell(greeting) + spell(roots)), nil, nil
 }
 
 func tellEarlyRoots(ctx context.Context, _ *mcp.CallToolRequest, _ none) (*mcp.CallToolResult, any, error) {
@@ -147,12 +153,22 @@ func askEarly(_ context.Context, request *mcp.InitializedRequest) {
 
 func main() {
 	server := mcp.NewServer(&mcp.Implementation{Name: "go-both-eras", Version: "1"}, &mcp.ServerOptions{InitializedHandler: askEarly})
-	mcp.AddTool(server, &mcp.Tool{Name: "count"}, count)
-	mcp.AddTool(server, &mcp.Tool{Name: "pid"}, pid)
-	mcp.AddTool(server, &mcp.Tool{Name: "ask"}, ask)
-	mcp.AddTool(server, &mcp.Tool{Name: "ask-twice"}, askTwice)
-	mcp.AddTool(server, &mcp.Tool{Name: "ask-at-once"}, askAtOnce)
-	mcp.AddTool(server, &mcp.Tool{Name: "early-roots"}, tellEarlyRoots)
+	tools := map[string]handler{
+		"era":         era,
+		"pid":         pid,
+		"elicit":      askFor("elicit"),
+		"sample":      askFor("sample"),
+		"roots":       askFor("roots"),
+		"push-elicit": push((*mcp.ServerSession).Elicit, nameQuestion()),
+		"push-sample": push((*mcp.ServerSession).CreateMessage, greetingQuestion()),
+		"push-roots":  push((*mcp.ServerSession).ListRoots, nil),
+		"ask":         ask,
+		"ask-twice":   askTwice,
+		"early-roots": tellEarlyRoots,
+	}
+	for name, handle := range tools {
+		mcp.AddTool(server, &mcp.Tool{Name: name}, handle)
+	}
 	server.AddPrompt(&mcp.Prompt{Name: "ask"}, askInPrompt)
 	server.AddResource(&mcp.Resource{URI: "ask://client", Name: "ask"}, askInResource)
 	if err := server.Run(context.Background(), &mcp.StdioTransport{}); err != nil {
