@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { ROOT } from '../../../harness/program.ts'
 import type { Proof } from '../../proof.ts'
 import { BUILD_CACHE, builtWith } from '../../toolchains.ts'
+import { lostCallProof } from '../lost-calls.ts'
 import { type RestartPlan, restartProof } from '../restarts.ts'
 
 const BUILT = join(BUILD_CACHE, 'go/clients')
@@ -11,22 +12,33 @@ const ASKS_ALL = ['elicitation', 'sampling', 'roots'] as const
 
 const needsGo = builtWith(['go', 'version'], ['go', 'build', '-C', join(ROOT, 'test/interop/sdks/go'), '-o', `${BUILT}/`, './...'])
 
-type Options = Pick<RestartPlan, 'by' | 'transport' | 'asks' | 'reconnects'> & { readonly env?: Readonly<Record<string, string>> }
+type Plan = Pick<RestartPlan, 'name' | 'needs' | 'program' | 'by' | 'transport'>
 
-function through(name: string, program: string, { env = {}, ...plan }: Options): Proof {
-  const command = join(BUILT, program)
-  return restartProof({ name, needs: needsGo, program: () => Promise.resolve({ command: [command], env }), ...plan })
+function plan(name: string, binary: string, way: Pick<Plan, 'by' | 'transport'>, env: Readonly<Record<string, string>> = {}): Plan {
+  return { name, needs: needsGo, program: () => Promise.resolve({ command: [join(BUILT, binary)], env }), ...way }
 }
 
-const goSdk = (name: string, options: Options): Proof => through(`go-sdk 1.8.0${name}`, 'official', options)
-const mcpGo = (name: string, options: Options): Proof => through(`mcp-go 1.2.1${name}`, 'mark3labs', options)
+const goSdk = plan('go-sdk 1.8.0', 'official', { transport: 'http', by: 'key' })
+const goSdkLegacy = plan('go-sdk 1.8.0 of 2025-11-25', 'official', { transport: 'http', by: 'bearer' }, LEGACY)
+const goSdkSse = plan('go-sdk 1.8.0', 'official', { transport: 'sse', by: 'key' })
+const mcpGo = plan('mcp-go 1.2.1', 'mark3labs', { transport: 'http', by: 'key' })
+const mcpGoLegacy = plan('mcp-go 1.2.1 of 2025-11-25', 'mark3labs', { transport: 'http', by: 'bearer' }, LEGACY)
+const mcpGoSse = plan('mcp-go 1.2.1', 'mark3labs', { transport: 'sse', by: 'bearer' })
+
+const OPENED_ONCE = 'its event stream is opened once'
 
 export const goProofs: readonly Proof[] = [
-  goSdk('', { transport: 'http', by: 'key', asks: ASKS_ALL }),
-  goSdk(' of 2025-11-25', { transport: 'http', by: 'bearer', asks: ASKS_ALL, env: LEGACY }),
-  goSdk('', { transport: 'sse', by: 'key', asks: ASKS_ALL, reconnects: 'its event stream is opened once' }),
-  mcpGo('', { transport: 'http', by: 'key', asks: ASKS_ALL }),
-  mcpGo(' of 2025-11-25', { transport: 'http', by: 'bearer', asks: ASKS_ALL, env: LEGACY }),
+  restartProof({ ...goSdk, asks: ASKS_ALL }),
+  restartProof({ ...goSdkLegacy, asks: ASKS_ALL }),
+  restartProof({ ...goSdkSse, asks: ASKS_ALL, reconnects: OPENED_ONCE }),
+  restartProof({ ...mcpGo, asks: ASKS_ALL }),
+  restartProof({ ...mcpGoLegacy, asks: ASKS_ALL }),
   // Over this transport the library takes what the server asks for an answer that nobody waits for.
-  mcpGo('', { transport: 'sse', by: 'bearer', asks: [], reconnects: 'its event stream is opened once' }),
+  restartProof({ ...mcpGoSse, asks: [], reconnects: OPENED_ONCE }),
+  lostCallProof(goSdk),
+  lostCallProof({ ...goSdkLegacy, resumes: true }),
+  lostCallProof({ ...goSdkSse, spared: OPENED_ONCE }),
+  lostCallProof(mcpGo),
+  lostCallProof(mcpGoLegacy),
+  lostCallProof({ ...mcpGoSse, spared: OPENED_ONCE }),
 ]

@@ -38,11 +38,7 @@ public final class JavaClient {
     if ("sse".equals(System.getenv("MCP_TRANSPORT"))) {
       return HttpClientSseClientTransport.builder(base).sseEndpoint(url.getPath()).requestBuilder(request).build();
     }
-    return HttpClientStreamableHttpTransport.builder(base)
-        .endpoint(url.getPath())
-        .requestBuilder(request)
-        .openConnectionOnStartup(true)
-        .build();
+    return HttpClientStreamableHttpTransport.builder(base).endpoint(url.getPath()).requestBuilder(request).build();
   }
 
   private Object connect() {

@@ -4,6 +4,7 @@ import { ROOT } from '../../../harness/program.ts'
 import type { Command } from '../../../harness/selfhost.ts'
 import type { Proof } from '../../proof.ts'
 import { BUILD_CACHE, builtWith } from '../../toolchains.ts'
+import { lostCallProof } from '../lost-calls.ts'
 import { type RestartPlan, restartProof } from '../restarts.ts'
 
 const LIBRARIES = join(BUILD_CACHE, 'java')
@@ -19,13 +20,22 @@ const needsMaven = builtWith(
 
 const command: Command = ['java', '-cp', join(LIBRARIES, '*'), join(FOLDER, 'JavaClient.java')]
 
-function javaSdk(options: Pick<RestartPlan, 'by' | 'transport' | 'reconnects'>): Proof {
-  const program: RestartPlan['program'] = () => Promise.resolve({ command })
-  return restartProof({ name: 'java-sdk 2.1.0', needs: needsMaven, program, asks: ASKS_ALL, ...options })
+type Plan = Pick<RestartPlan, 'name' | 'needs' | 'program' | 'by' | 'transport'>
+
+function javaSdk(way: Pick<Plan, 'by' | 'transport'>): Plan {
+  return { name: 'java-sdk 2.1.0', needs: needsMaven, program: () => Promise.resolve({ command }), ...way }
 }
 
+const byKey = javaSdk({ transport: 'http', by: 'key' })
+const byBearer = javaSdk({ transport: 'http', by: 'bearer' })
+const overSse = javaSdk({ transport: 'sse', by: 'key' })
+
+const OPENED_ONCE = 'its event stream is opened once'
+
 export const javaProofs: readonly Proof[] = [
-  javaSdk({ transport: 'http', by: 'key' }),
-  javaSdk({ transport: 'http', by: 'bearer' }),
-  javaSdk({ transport: 'sse', by: 'key', reconnects: 'its event stream is opened once' }),
+  restartProof({ ...byKey, asks: ASKS_ALL }),
+  restartProof({ ...byBearer, asks: ASKS_ALL }),
+  restartProof({ ...overSse, asks: ASKS_ALL, reconnects: OPENED_ONCE }),
+  lostCallProof({ ...byKey, spared: 'a call whose stream breaks waits for its own time limit, and no stream is opened again' }),
+  lostCallProof({ ...overSse, spared: OPENED_ONCE }),
 ]

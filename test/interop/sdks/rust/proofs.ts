@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { ROOT } from '../../../harness/program.ts'
 import type { Proof } from '../../proof.ts'
 import { BUILD_CACHE, builtWith } from '../../toolchains.ts'
+import { lostCallProof } from '../lost-calls.ts'
 import { type RestartPlan, restartProof } from '../restarts.ts'
 
 const BUILT = join(BUILD_CACHE, 'rust')
@@ -14,13 +15,19 @@ const needsCargo = builtWith(
   ['cargo', 'build', '--quiet', '--locked', '--manifest-path', MANIFEST, '--target-dir', BUILT],
 )
 
-function rmcp(name: string, by: RestartPlan['by'], env: Readonly<Record<string, string>>): Proof {
+type Plan = Pick<RestartPlan, 'name' | 'needs' | 'program' | 'by' | 'transport'>
+
+function rmcp(name: string, by: Plan['by'], env: Readonly<Record<string, string>>): Plan {
   const command = join(BUILT, 'debug/rmcp-client')
-  const program: RestartPlan['program'] = () => Promise.resolve({ command: [command], env })
-  return restartProof({ name, needs: needsCargo, program, by, transport: 'http', asks: ASKS_ALL })
+  return { name, needs: needsCargo, program: () => Promise.resolve({ command: [command], env }), by, transport: 'http' }
 }
 
+const byHandshake = rmcp('rmcp 3.11.0', 'key', {})
+const modern = rmcp('rmcp 3.11.0 of 2026-07-28', 'bearer', { MCP_LIFECYCLE: 'auto' })
+
 export const rustProofs: readonly Proof[] = [
-  rmcp('rmcp 3.11.0', 'key', {}),
-  rmcp('rmcp 3.11.0 of 2026-07-28', 'bearer', { MCP_LIFECYCLE: 'auto' }),
+  restartProof({ ...byHandshake, asks: ASKS_ALL }),
+  restartProof({ ...modern, asks: ASKS_ALL }),
+  lostCallProof({ ...byHandshake, resumes: true }),
+  lostCallProof(modern),
 ]
