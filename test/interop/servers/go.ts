@@ -10,10 +10,15 @@ import type { Proof } from '../proof.ts'
 import { BUILD_CACHE, builtWith } from '../toolchains.ts'
 import { bothErasProofs, startKnown } from './both-eras.ts'
 
+const FOLDER = join(ROOT, 'test/interop/servers/go')
 const SERVER = join(BUILD_CACHE, 'go/server')
 const NAME = 'go-sdk 1.8.0'
 
-const needsServer = builtWith(['go', 'version'], ['go', 'build', '-C', join(ROOT, 'test/interop/servers/go'), '-o', SERVER, '.'])
+const needsServer = builtWith({
+  toolchain: ['go', 'version'],
+  fetch: ['go', 'mod', '-C', FOLDER, 'download'],
+  compile: ['go', 'build', '-C', FOLDER, '-o', SERVER, '.'],
+})
 
 /** What each client says when it is asked. */
 const NAME_SAID = ELICITED.content.name

@@ -6,11 +6,16 @@ import { BUILD_CACHE, builtWith } from '../../toolchains.ts'
 import { lostCallProof } from '../lost-calls.ts'
 import { type RestartPlan, restartProof } from '../restarts.ts'
 
+const FOLDER = join(ROOT, 'test/interop/sdks/go')
 const BUILT = join(BUILD_CACHE, 'go/clients')
 const LEGACY = { MCP_REVISION: '2025-11-25' }
 const ASKS_ALL = ['elicitation', 'sampling', 'roots'] as const
 
-const needsGo = builtWith(['go', 'version'], ['go', 'build', '-C', join(ROOT, 'test/interop/sdks/go'), '-o', `${BUILT}/`, './...'])
+const needsGo = builtWith({
+  toolchain: ['go', 'version'],
+  fetch: ['go', 'mod', '-C', FOLDER, 'download'],
+  compile: ['go', 'build', '-C', FOLDER, '-o', `${BUILT}/`, './...'],
+})
 
 type Plan = Pick<RestartPlan, 'name' | 'needs' | 'program' | 'by' | 'transport'>
 

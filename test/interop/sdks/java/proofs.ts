@@ -13,10 +13,10 @@ const ASKS_ALL = ['elicitation', 'sampling', 'roots'] as const
 
 /** The one goal that fetches; the program itself is compiled by `java` as it starts. */
 const FETCH = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
-const needsMaven = builtWith(
-  ['mvn', '--version'],
-  ['mvn', '-q', '-B', '-f', join(FOLDER, 'pom.xml'), FETCH, `-DoutputDirectory=${LIBRARIES}`],
-)
+const needsMaven = builtWith({
+  toolchain: ['mvn', '--version'],
+  fetch: ['mvn', '-q', '-B', '-f', join(FOLDER, 'pom.xml'), FETCH, `-DoutputDirectory=${LIBRARIES}`],
+})
 
 const command: Command = ['java', '-cp', join(LIBRARIES, '*'), join(FOLDER, 'JavaClient.java')]
 

@@ -10,10 +10,11 @@ const BUILT = join(BUILD_CACHE, 'rust')
 const MANIFEST = join(ROOT, 'test/interop/sdks/rust/Cargo.toml')
 const ASKS_ALL = ['elicitation', 'sampling', 'roots'] as const
 
-const needsCargo = builtWith(
-  ['cargo', '--version'],
-  ['cargo', 'build', '--quiet', '--locked', '--manifest-path', MANIFEST, '--target-dir', BUILT],
-)
+const needsCargo = builtWith({
+  toolchain: ['cargo', '--version'],
+  fetch: ['cargo', 'fetch', '--locked', '--manifest-path', MANIFEST],
+  compile: ['cargo', 'build', '--quiet', '--locked', '--manifest-path', MANIFEST, '--target-dir', BUILT],
+})
 
 type Plan = Pick<RestartPlan, 'name' | 'needs' | 'program' | 'by' | 'transport'>
 
