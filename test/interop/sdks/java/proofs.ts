@@ -35,6 +35,7 @@ const OPENED_ONCE = 'its event stream is opened once'
 export const javaProofs: readonly Proof[] = [
   restartProof({ ...byKey, asks: ASKS_ALL }),
   restartProof({ ...byBearer, asks: ASKS_ALL }),
+  restartProof({ ...byBearer, asks: ASKS_ALL, server: 'both eras' }),
   restartProof({ ...overSse, asks: ASKS_ALL, reconnects: OPENED_ONCE }),
   lostCallProof({ ...byKey, spared: 'a call whose stream breaks waits for its own time limit, and no stream is opened again' }),
   lostCallProof({ ...overSse, spared: OPENED_ONCE }),

@@ -29,6 +29,7 @@ const modern = rmcp('rmcp 3.11.0 of 2026-07-28', 'bearer', { MCP_LIFECYCLE: 'aut
 export const rustProofs: readonly Proof[] = [
   restartProof({ ...byHandshake, asks: ASKS_ALL }),
   restartProof({ ...modern, asks: ASKS_ALL }),
+  restartProof({ ...modern, asks: ASKS_ALL, server: 'both eras' }),
   lostCallProof({ ...byHandshake, resumes: true }),
   lostCallProof(modern),
 ]
