@@ -20,7 +20,17 @@ Exit codes: 0 all that ran passed, 1 a proof failed, 2 wrong usage.
   --list   print the names and run nothing
   --help   print this`
 
-const PROOFS: readonly Proof[] = [...pythonProofs, ...pypiServerProofs, ...nodeProofs, ...bothErasServerProofs, ...goProofs, ...goServerProofs, ...rustProofs, ...javaProofs, ...vendorProofs]
+const PROOFS: readonly Proof[] = [
+  ...pythonProofs,
+  ...pypiServerProofs,
+  ...nodeProofs,
+  ...bothErasServerProofs,
+  ...goProofs,
+  ...goServerProofs,
+  ...rustProofs,
+  ...javaProofs,
+  ...vendorProofs,
+]
 
 type Outcome = 'passed' | 'failed' | 'did not run'
 
