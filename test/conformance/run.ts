@@ -1,6 +1,7 @@
 /** `npm run conformance`: the official suite through a real relay and agent against our stdio fixture; a table, and an exit code. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { endOnSignal } from '../harness/interrupted.ts'
 import { Selfhost, StateFolder } from '../harness/selfhost.ts'
 import { NODE, ROOT, run } from '../harness/program.ts'
 import { readHelpOnly } from '../harness/usage.ts'
@@ -125,6 +126,7 @@ Runs the official suite through a real relay and agent against our own stdio ser
 each of ${TARGETS.length} targets. It takes a few minutes and has no options.
 Exit codes: 0 every scored scenario passed, 1 one did not, 2 wrong usage.`)
 
+endOnSignal()
 const outcomes: boolean[] = []
 for (const target of TARGETS) outcomes.push(await report(target))
 process.exitCode = outcomes.every(Boolean) ? 0 : 1

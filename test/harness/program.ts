@@ -28,6 +28,9 @@ export interface ProgramOptions {
 }
 
 export class Program implements AsyncDisposable {
+  /** Those of this process that have not ended. */
+  static readonly running = new Set<Program>()
+
   readonly stdout: LineLog
   readonly stderr: LineLog
   readonly exited: Promise<Exit>
@@ -50,7 +53,9 @@ export class Program implements AsyncDisposable {
       child.on('error', reject)
       child.on('exit', (code, signal) => resolve({ code, signal }))
     })
-    this.exited.catch(() => {})
+    Program.running.add(this)
+    const forget = (): void => void Program.running.delete(this)
+    this.exited.then(forget, forget)
   }
 
   get pid(): number {

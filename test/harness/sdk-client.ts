@@ -2,10 +2,10 @@
 import type { Client as Client2 } from '@modelcontextprotocol/client'
 import type { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { asObject } from './json.ts'
-import { type CallOptions, NotificationLog, type TestClient } from './test-client.ts'
+import { type Ask, type CallOptions, NotificationLog, type TestClient } from './test-client.ts'
 
 /** All of a test client that does not depend on the SDK; hears the notifications of the client. */
-export function commonOf(client: Client1 | Client2): Omit<TestClient, 'callTool' | 'watch'> {
+export function commonOf(client: Client1 | Client2): Omit<TestClient, 'asked' | 'callTool' | 'watch'> {
   const notifications = new NotificationLog()
   client.fallbackNotificationHandler = async ({ method, params }) => notifications.add(method, asObject(params ?? {}))
   return {
@@ -28,6 +28,15 @@ export function commonOf(client: Client1 | Client2): Omit<TestClient, 'callTool'
     unsubscribe: async (uri) => void (await client.unsubscribeResource({ uri })),
     ping: async () => void (await client.ping()),
     [Symbol.asyncDispose]: () => client.close(),
+  }
+}
+
+/** Answers a request of the server always alike, and notes what was asked. */
+export function noting<T>(asked: Ask[], answer: T): (ask: { readonly method: string; readonly params?: object | undefined }) => T {
+  return ({ method, params }) => {
+    const { _meta, ...own } = asObject(params ?? {})
+    asked.push({ method, params: own })
+    return answer
   }
 }
 

@@ -7,18 +7,20 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import type { Command } from './selfhost.ts'
 import { asObject } from './json.ts'
-import { bearer, commonOf, requestOptions } from './sdk-client.ts'
-import { CAPABILITIES, CLIENT_INFO, ELICITED, ROOTS, SAMPLED, type TestClient } from './test-client.ts'
+import { bearer, commonOf, noting, requestOptions } from './sdk-client.ts'
+import { type Ask, CAPABILITIES, CLIENT_INFO, ELICITED, ROOTS, SAMPLED, type TestClient } from './test-client.ts'
 
 async function connect(transport: Transport): Promise<TestClient> {
   const client = new Client(CLIENT_INFO, { capabilities: CAPABILITIES })
-  client.setRequestHandler(CreateMessageRequestSchema, () => SAMPLED)
-  client.setRequestHandler(ElicitRequestSchema, () => ELICITED)
-  client.setRequestHandler(ListRootsRequestSchema, () => ROOTS)
+  const asked: Ask[] = []
+  client.setRequestHandler(CreateMessageRequestSchema, noting(asked, SAMPLED))
+  client.setRequestHandler(ElicitRequestSchema, noting(asked, ELICITED))
+  client.setRequestHandler(ListRootsRequestSchema, noting(asked, ROOTS))
   const common = commonOf(client)
   await client.connect(transport)
   return {
     ...common,
+    asked,
     callTool: async (name, args = {}, options = {}) =>
       asObject(await client.callTool({ name, arguments: { ...args } }, undefined, requestOptions(options))),
     watch: async ({ resourceSubscriptions = [] }) => {

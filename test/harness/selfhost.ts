@@ -26,9 +26,17 @@ export function fixture(name: string, ...args: readonly string[]): Command {
   return [NODE, join(ROOT, 'test/fixtures', `${name}.ts`), ...args]
 }
 
-/** The server of test/conformance that knows only the handshake, or only revision 2026-07-28. */
-export function conformanceServer(era: 'legacy' | 'modern'): Command {
+/** Which revisions a server serves: those with a handshake, 2026-07-28, or whichever its client begins with. */
+export type ServerEra = 'legacy' | 'modern' | 'both'
+
+/** The server of test/conformance that serves an era. */
+export function conformanceServer(era: ServerEra): Command {
   return [NODE, join(ROOT, 'test/conformance', `${era}-server.ts`)]
+}
+
+/** A server that asks its client in tools, prompts, resources and behind answers; `byTimer`: soon after the handshake, too. */
+export function askingServer(era: ServerEra, byTimer?: 'elicitation' | 'roots'): Command {
+  return [NODE, join(ROOT, 'test/conformance/asking-server.ts'), era, ...(byTimer === undefined ? [] : [byTimer])]
 }
 
 /** A server from npm, by the name of its package. */
@@ -42,10 +50,13 @@ export function uniqueMark(): string {
 }
 
 export class StateFolder implements AsyncDisposable {
+  /** Those of this process that are still there. */
+  static readonly open = new Set<StateFolder>()
   readonly path: string
 
   constructor(path: string) {
     this.path = path
+    StateFolder.open.add(this)
   }
 
   static async create(): Promise<StateFolder> {
@@ -54,6 +65,7 @@ export class StateFolder implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.path, { recursive: true, force: true })
+    StateFolder.open.delete(this)
   }
 }
 

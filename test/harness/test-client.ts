@@ -13,9 +13,17 @@ export interface Changes {
   readonly resourceSubscriptions?: readonly string[]
 }
 
+/** A request of the server; `params` without what belongs to the connection. */
+export interface Ask {
+  readonly method: string
+  readonly params: JsonObject
+}
+
 /** An MCP client that is connected and answers sampling, elicitation and roots with the constants below. */
 export interface TestClient extends AsyncDisposable {
   readonly notifications: NotificationLog
+  /** What its server has asked of it, in order. */
+  readonly asked: readonly Ask[]
   listTools(): Promise<string[]>
   callTool(name: string, args?: JsonObject, options?: CallOptions): Promise<JsonObject>
   listResources(cursor?: string): Promise<{ uris: string[]; nextCursor: string | undefined }>

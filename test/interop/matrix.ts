@@ -1,238 +1,176 @@
-/** `npm run matrix`: which client can do what with a server of either era, through a real relay and agent. */
-import { tmpdir } from 'node:os'
+/** `npm run matrix`: which client can do what with a server of either era or both, through a real relay and agent, and over stdio. */
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { within } from '../harness/deadline.ts'
+import { endOnSignal } from '../harness/interrupted.ts'
 import {
   type Command,
-  conformanceServer,
   createShare,
-  fixture,
-  npmServer,
   type Relay,
+  type ServerEra,
   type Share,
   startAgent,
   startRelay,
+  StateFolder,
 } from '../harness/selfhost.ts'
-import { toolText } from '../harness/json.ts'
 import { NODE, ROOT } from '../harness/program.ts'
 import { connectSdk1Http, connectSdk1Stdio } from '../harness/sdk1-client.ts'
-import { connectSdk2Http, type Mode } from '../harness/sdk2-client.ts'
-import { ELICITED, ROOTS, SAMPLED, type TestClient } from '../harness/test-client.ts'
-import { readHelpOnly } from '../harness/usage.ts'
+import { connectSdk2Http, connectSdk2Stdio, type Mode } from '../harness/sdk2-client.ts'
+import type { TestClient } from '../harness/test-client.ts'
+import { type Prove, type Row, ROWS } from './matrix-rows.ts'
+
+const USAGE = `npm run matrix [-- --client WORD --row WORD --server WORD]
+
+Each client does each thing with a server of each era, through a relay of its own, and once more over stdio: what it gets must be
+the same where both can be had. Ends with N passed, N failed.
+
+  --client WORD   only clients whose name has the word: SDK 2.x auto, SDK 2.x legacy, SDK 2.x pinned, SDK 1.x, mcp-remote auto
+  --row WORD      only rows whose name has it
+  --server WORD   legacy, modern or both`
 
 /** Far more than any cell takes on a busy machine: only a hang reaches it. */
 const CELL_MS = 30_000
-/** Pause before a resource is changed again. */
-const AGAIN_MS = 4000
-const UPDATED_URI = 'demo://resource/dynamic/text/7'
-const WATCHED_URI = 'test://watched-resource'
-
+/** Characters of what a cell says. */
+const LONGEST = 1200
 const PROXY = join(ROOT, 'node_modules/mcp-remote/dist/proxy.js')
-const PROXY_ENV = { HOME: tmpdir(), MCP_REMOTE_CONFIG_DIR: join(tmpdir(), `mcp-remote-${process.pid}`) }
 
-const sdk2 = (mode: Mode) => (share: Share) => connectSdk2Http(share.url, share.clientToken, mode)
-
-const CLIENTS: Readonly<Record<string, (share: Share) => Promise<TestClient>>> = {
-  'SDK 2.x auto': sdk2('auto'),
-  'SDK 2.x legacy': sdk2('legacy'),
-  'SDK 2.x pinned': sdk2('pinned'),
-  'SDK 1.x': (share) => connectSdk1Http(share.url, share.clientToken),
-  'mcp-remote auto': (share) =>
-    connectSdk1Stdio([NODE, PROXY, share.url, '--protocol', 'auto', '--header', `Authorization: Bearer ${share.clientToken}`], PROXY_ENV),
+interface Kind {
+  readonly throughShare: (share: Share) => Promise<TestClient>
+  readonly overStdio: (command: Command) => Promise<TestClient>
 }
 
-const SERVERS = {
-  everything: npmServer('server-everything'),
-  modern: conformanceServer('modern'),
-  legacy: conformanceServer('legacy'),
-  echo: fixture('echo'),
-} as const satisfies Readonly<Record<string, Command>>
+const sdk2 = (mode: Mode): Kind => ({
+  throughShare: (share) => connectSdk2Http(share.url, share.clientToken, mode),
+  overStdio: (command) => connectSdk2Stdio(command, mode),
+})
 
-type ServerName = keyof typeof SERVERS
-
-/** Throws what is wrong. */
-type Prove = (client: TestClient) => Promise<void>
-
-/** On which server a thing is proved, and how; or why it cannot be. */
-type Cell = readonly [server: ServerName, prove: Prove] | { readonly why: string }
-
-interface Row {
-  readonly what: string
-  readonly legacy: Cell
-  readonly modern: Cell
-}
-
-function says(name: string, args: Record<string, unknown>, part: string): Prove {
-  return async (client) => {
-    const text = JSON.stringify(await client.callTool(name, args))
-    if (!text.includes(part)) throw new Error(`no ${part} in ${text}`)
+/** `home`: where mcp-remote keeps what it knows. */
+function kinds(home: string): Readonly<Record<string, Kind>> {
+  const proxyEnv = { HOME: home, MCP_REMOTE_CONFIG_DIR: home }
+  return {
+    'SDK 2.x auto': sdk2('auto'),
+    'SDK 2.x legacy': sdk2('legacy'),
+    'SDK 2.x pinned': sdk2('pinned'),
+    'SDK 1.x': { throughShare: (share) => connectSdk1Http(share.url, share.clientToken), overStdio: connectSdk1Stdio },
+    'mcp-remote auto': {
+      throughShare: ({ url, clientToken }) =>
+        connectSdk1Stdio([NODE, PROXY, url, '--protocol', 'auto', '--header', `Authorization: Bearer ${clientToken}`], proxyEnv),
+      overStdio: connectSdk1Stdio,
+    },
   }
 }
 
-function progresses(name: string, args: Record<string, unknown>, expected: readonly number[]): Prove {
-  return async (client) => {
-    const seen: number[] = []
-    await client.callTool(name, args, { onProgress: (step) => seen.push(step) })
-    // SDK 2.x drops what it reads together with the answer: the last step may be missing, the others not.
-    const isPrefix = seen.every((step, at) => step === expected[at])
-    if (!isPrefix || seen.length < expected.length - 1) throw new Error(`progress ${seen.join(' ')}`)
-  }
-}
-
-function hearsListChange(trigger: string): Prove {
-  return async (client) => {
-    await client.watch({ toolsListChanged: true })
-    await client.callTool(trigger)
-    await client.notifications.next('notifications/tools/list_changed')
-  }
-}
-
-function hearsUpdate(wanted: string, trigger: string, stop?: string): Prove {
-  return async (client) => {
-    await client.watch({ resourceSubscriptions: [wanted] })
-    const heard = client.notifications.next('notifications/resources/updated', ({ uri }) => uri === wanted)
-    await client.callTool(trigger)
-    // mcp-remote answers a subscription seconds before it listens: what changes in between it does not hear.
-    const isHeard = await Promise.race([heard.then(() => true), delay(AGAIN_MS, false)])
-    if (!isHeard && stop === undefined) await client.callTool(trigger)
-    await heard
-    if (stop !== undefined) await client.callTool(stop)
-  }
-}
-
-/** The child itself says which of its calls were cancelled. */
-const cancels: Prove = async (client) => {
-  const leave = new AbortController()
-  const waiting = client.callTool('wait', { key: 'leave' }, { signal: leave.signal }).then(
-    () => 'answered',
-    () => 'ended',
-  )
-  await client.callTool('waiting', { key: 'leave' })
-  leave.abort()
-  if ((await waiting) !== 'ended') throw new Error('the call was answered')
-  if (toolText(await client.callTool('cancelled')) === '[]') throw new Error('the child has heard nothing')
-}
-
-const NAME = ELICITED.content.name
-const BOTH_ROUNDS = `${NAME} likes ${ELICITED.content.color}`
-const ROOT_URI = ROOTS.roots[0]?.uri ?? ''
-const SAMPLE = SAMPLED.content.text
-
-const ROWS: readonly Row[] = [
-  {
-    what: 'tools',
-    legacy: ['everything', says('echo', { message: 'grüße' }, 'Echo: grüße')],
-    modern: ['modern', says('test_simple_text', {}, 'simple text response')],
-  },
-  {
-    what: 'elicitation',
-    legacy: ['everything', says('trigger-elicitation-request', {}, NAME)],
-    modern: ['modern', says('test_input_required_result_elicitation', {}, NAME)],
-  },
-  {
-    what: 'two-round elicitation',
-    legacy: ['legacy', says('test_input_required_result_multi_round', {}, BOTH_ROUNDS)],
-    modern: ['modern', says('test_input_required_result_multi_round', {}, BOTH_ROUNDS)],
-  },
-  {
-    what: 'sampling',
-    legacy: ['everything', says('trigger-sampling-request', { prompt: 'hi' }, SAMPLE)],
-    modern: ['modern', says('test_input_required_result_sampling', {}, SAMPLE)],
-  },
-  {
-    what: 'roots',
-    // server-everything asks soon after its start, perhaps in the middle of no call, and keeps what it is told then.
-    legacy: ['legacy', says('test_input_required_result_list_roots', {}, ROOT_URI)],
-    modern: ['modern', says('test_input_required_result_list_roots', {}, ROOT_URI)],
-  },
-  {
-    what: 'progress',
-    // server-everything asks for roots soon after its start: while a call waits for that answer, nobody hears its progress.
-    legacy: ['legacy', progresses('test_tool_with_progress', {}, [0, 50, 100])],
-    modern: ['modern', progresses('test_tool_with_progress', {}, [0, 50, 100])],
-  },
-  {
-    what: 'list-changed',
-    legacy: ['echo', hearsListChange('change-list')],
-    modern: ['modern', hearsListChange('test_trigger_tool_change')],
-  },
-  {
-    what: 'resource updates',
-    legacy: ['everything', hearsUpdate(UPDATED_URI, 'toggle-subscriber-updates', 'toggle-subscriber-updates')],
-    modern: ['modern', hearsUpdate(WATCHED_URI, 'test_update_resource')],
-  },
-  {
-    what: 'cancellation',
-    legacy: ['echo', cancels],
-    modern: ['modern', cancels],
-  },
-]
-
-/** What a client cannot do by its own making, by client and row of the legacy servers. */
+/** What a client cannot do by its own making, by client and row: not tried, since it would only wait. */
 const CLIENT_LIMITS: Readonly<Record<string, string>> = {
   'mcp-remote auto, cancellation':
     'mcp-remote posts notifications/cancelled and keeps the stream open; over HTTP revision 2026-07-28 cancels by closing it',
 }
 
+interface Otherwise {
+  readonly why: string
+  /** What is seen instead. */
+  readonly seen: string
+  /** Whether the cell may also be as over stdio: it depends on what comes first. */
+  readonly orNot?: true
+}
+
+const IN_CALLS_ONLY: Otherwise = {
+  why: 'in revision 2026-07-28 a server can ask in a call only: one that asks outside is refused at once, and told so',
+  seen: 'refused: The client cannot be asked for elicitation/create here',
+}
+/** The next call may be there first: on a busy machine, or since the child was opened by it. */
+const PERHAPS_IN_CALL: Otherwise = { ...IN_CALLS_ONLY, orNot: true }
+const PROXY_IS_MODERN: Otherwise = {
+  why: 'mcp-remote speaks 2026-07-28 to a server of both eras, and that has no asks outside calls',
+  seen: 'this era has no asks outside calls',
+}
+
+/** What comes otherwise than over stdio, by client, server and row. */
+const OTHERWISE: Readonly<Record<string, Otherwise>> = {
+  'SDK 2.x auto, legacy, elicitation after a call': IN_CALLS_ONLY,
+  'SDK 2.x pinned, legacy, elicitation after a call': IN_CALLS_ONLY,
+  'mcp-remote auto, legacy, elicitation after a call': PERHAPS_IN_CALL,
+  'SDK 2.x auto, legacy, elicitation by a timer': PERHAPS_IN_CALL,
+  'SDK 2.x pinned, legacy, elicitation by a timer': PERHAPS_IN_CALL,
+  'mcp-remote auto, legacy, elicitation by a timer': PERHAPS_IN_CALL,
+  'mcp-remote auto, both, elicitation after a call': PROXY_IS_MODERN,
+  'mcp-remote auto, both, roots after a call': PROXY_IS_MODERN,
+  'mcp-remote auto, both, elicitation by a timer': PROXY_IS_MODERN,
+  'mcp-remote auto, both, roots by a timer': PROXY_IS_MODERN,
+}
+
+/** What was got, or why nothing. */
 interface Outcome {
-  readonly text: string
-  readonly holds: boolean
+  readonly got?: string
+  readonly error?: string
 }
 
 /** One cell, with a client of its own: nothing that came before can help or hurt it. */
-async function attempt(connect: (share: Share) => Promise<TestClient>, share: Share, prove: Prove): Promise<Outcome> {
-  const opening = connect(share)
+async function attempt(opening: Promise<TestClient>, prove: Prove): Promise<Outcome> {
   try {
-    await within(opening.then(prove), 'the cell', CELL_MS)
-    return { text: 'yes', holds: true }
+    return { got: await within(opening.then(prove), 'the cell', CELL_MS) }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return { text: `no (${reason.replaceAll(/\s+/g, ' ').slice(0, 160)})`, holds: false }
+    return { error: (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ') }
   } finally {
     // The outcome is known; what cannot be closed ends with this process.
     await opening.then((client) => client[Symbol.asyncDispose]()).catch(() => {})
   }
 }
 
-async function shareOf(relay: Relay, stack: AsyncDisposableStack, command: Command): Promise<Share> {
+/** Whether a cell is as it must be, and in which words. */
+function verdict(name: string, shared: Outcome, direct: Outcome): { readonly holds: boolean; readonly word: string } {
+  const { got, error = '' } = shared
+  const otherwise = OTHERWISE[name]
+  const isSame = got !== undefined && (direct.got === undefined || direct.got === got)
+  if (isSame && (otherwise === undefined || otherwise.orNot === true)) return { holds: true, word: 'yes' }
+  if (isSame) return { holds: false, word: 'as over stdio: strike it from OTHERWISE' }
+  if (otherwise !== undefined && (got ?? error).includes(otherwise.seen)) return { holds: true, word: `otherwise (${otherwise.why})` }
+  return { holds: false, word: got === undefined ? `no (${error})` : `no (got ${got}, and over stdio ${direct.got})` }
+}
+
+/** Prints a cell and says whether it holds; undefined where it cannot be tried. */
+async function tryCell(relay: Relay, [name, kind]: readonly [string, Kind], era: ServerEra, row: Row): Promise<boolean | undefined> {
+  const { what, [era]: cell } = row
+  const limit = CLIENT_LIMITS[`${name}, ${what}`]
+  if (limit !== undefined) {
+    console.log(`| ${name} | ${era} | ${what} | n/a (${limit}) | |`)
+    return undefined
+  }
+  // Agents of their own: a call that was cancelled in one cell makes the asks of the next less certain.
+  await using own = new AsyncDisposableStack()
   const share = await createShare(relay)
-  stack.use(await startAgent(share, { command }))
-  return share
+  own.use(await startAgent(share, { command: cell.command }))
+  const shared = await attempt(kind.throughShare(share), cell.prove)
+  const direct = await attempt(kind.overStdio(cell.command), cell.prove)
+  const { holds, word } = verdict(`${name}, ${era}, ${what}`, shared, direct)
+  console.log(`| ${name} | ${era}: ${cell.server} | ${what} | ${word.slice(0, LONGEST)} | ${direct.got === undefined ? 'cannot' : 'yes'} |`)
+  return holds
 }
 
 async function main(): Promise<number> {
+  const word = { type: 'string', default: '' } as const
+  const { values } = parseArgs({ options: { client: word, row: word, server: word, help: { type: 'boolean', default: false } } })
+  if (values.help) {
+    console.log(USAGE)
+    return 0
+  }
+  endOnSignal()
   await using stack = new AsyncDisposableStack()
+  const home = stack.use(await StateFolder.create())
   const relay = stack.use(await startRelay())
-  let passed = 0
-  let failed = 0
-  console.log('| client | server | what | |\n|---|---|---|---|')
-  for (const [name, connect] of Object.entries(CLIENTS)) {
-    for (const era of ['legacy', 'modern'] as const) {
-      for (const { what, [era]: cell } of ROWS) {
-        const why = 'why' in cell ? cell.why : CLIENT_LIMITS[`${name}, ${what}`]
-        if ('why' in cell || why !== undefined) {
-          console.log(`| ${name} | ${era} | ${what} | n/a (${why}) |`)
-          continue
-        }
-        const [server, prove] = cell
-        // Agents of their own: a call that was cancelled in one cell makes the asks of the next less certain.
-        await using own = new AsyncDisposableStack()
-        const { text, holds } = await attempt(connect, await shareOf(relay, own, SERVERS[server]), prove)
-        console.log(`| ${name} | ${era}: ${server} | ${what} | ${text} |`)
-        if (holds) passed++
-        else failed++
-      }
+  const clients = Object.entries(kinds(home.path)).filter(([name]) => name.includes(values.client))
+  const eras = (['legacy', 'modern', 'both'] as const).filter((era) => era.includes(values.server))
+  const rows = ROWS.filter(({ what }) => what.includes(values.row))
+  const outcomes: (boolean | undefined)[] = []
+  console.log('| client | server | what | through the share | over stdio |\n|---|---|---|---|---|')
+  for (const client of clients) {
+    for (const era of eras) {
+      for (const row of rows) outcomes.push(await tryCell(relay, client, era, row))
     }
   }
-  console.log(`${passed} passed, ${failed} failed`)
+  const failed = outcomes.filter((holds) => holds === false).length
+  console.log(`${outcomes.filter((holds) => holds === true).length} passed, ${failed} failed`)
   return failed === 0 ? 0 : 1
 }
-
-readHelpOnly(`npm run matrix
-
-Every client on servers of every era, through a real relay and agent: a row for each thing that it can do with them, or why it
-cannot. It takes a few minutes and has no options.
-Exit codes: 0 every cell that can hold does, 1 one does not, 2 wrong usage.`)
 
 process.exitCode = await main()

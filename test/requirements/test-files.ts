@@ -39,7 +39,7 @@ export function hasRun(run: Run): boolean {
     case 'conformance':
       return scoredScenarios().has(name)
     case 'matrix':
-      return text('test/interop/matrix.ts').includes(`what: '${name}'`)
+      return text('test/interop/matrix-rows.ts').includes(`inEach('${name}',`)
     default:
       return text('test/chaos/verdict.ts').includes(`| '${name}'\n`)
   }

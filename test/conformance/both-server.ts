@@ -1,0 +1,5 @@
+/** The stdio server of `modern-server.ts`, for clients of either era: whichever its client begins with is served. */
+import { serveStdio } from '@modelcontextprotocol/server/stdio'
+import { createModernServer } from './modern-fixture.ts'
+
+serveStdio(createModernServer)
