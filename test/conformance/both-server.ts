@@ -2,4 +2,9 @@
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import { createModernServer } from './modern-fixture.ts'
 
-serveStdio(createModernServer)
+serveStdio(({ era }) => {
+  const mcp = createModernServer()
+  // The other era listens instead.
+  if (era === 'legacy') mcp.server.setRequestHandler('resources/subscribe', () => ({}))
+  return mcp
+})

@@ -74,12 +74,12 @@ interface Otherwise {
   readonly orNot?: true
 }
 
+/** The next call may be there first: on a busy machine, or since the child was opened by it. */
 const IN_CALLS_ONLY: Otherwise = {
   why: 'in revision 2026-07-28 a server can ask in a call only: one that asks outside is refused at once, and told so',
   seen: 'refused: The client cannot be asked for elicitation/create here',
+  orNot: true,
 }
-/** The next call may be there first: on a busy machine, or since the child was opened by it. */
-const PERHAPS_IN_CALL: Otherwise = { ...IN_CALLS_ONLY, orNot: true }
 const PROXY_IS_MODERN: Otherwise = {
   why: 'mcp-remote speaks 2026-07-28 to a server of both eras, and that has no asks outside calls',
   seen: 'this era has no asks outside calls',
@@ -89,10 +89,10 @@ const PROXY_IS_MODERN: Otherwise = {
 const OTHERWISE: Readonly<Record<string, Otherwise>> = {
   'SDK 2.x auto, legacy, elicitation after a call': IN_CALLS_ONLY,
   'SDK 2.x pinned, legacy, elicitation after a call': IN_CALLS_ONLY,
-  'mcp-remote auto, legacy, elicitation after a call': PERHAPS_IN_CALL,
-  'SDK 2.x auto, legacy, elicitation by a timer': PERHAPS_IN_CALL,
-  'SDK 2.x pinned, legacy, elicitation by a timer': PERHAPS_IN_CALL,
-  'mcp-remote auto, legacy, elicitation by a timer': PERHAPS_IN_CALL,
+  'mcp-remote auto, legacy, elicitation after a call': IN_CALLS_ONLY,
+  'SDK 2.x auto, legacy, elicitation by a timer': IN_CALLS_ONLY,
+  'SDK 2.x pinned, legacy, elicitation by a timer': IN_CALLS_ONLY,
+  'mcp-remote auto, legacy, elicitation by a timer': IN_CALLS_ONLY,
   'mcp-remote auto, both, elicitation after a call': PROXY_IS_MODERN,
   'mcp-remote auto, both, roots after a call': PROXY_IS_MODERN,
   'mcp-remote auto, both, elicitation by a timer': PROXY_IS_MODERN,
