@@ -27,7 +27,7 @@ export interface AgentSpec {
 const READY_MS = 60_000
 
 export class ChaosAgent implements AsyncDisposable {
-  /** Times at which it was dead or leaving. */
+  /** Times at which it was dead or leaving, or a child of it was dead and it had not noticed. */
   readonly outages: Interval[] = []
   /** Children that were killed, or whose agent was, and when. */
   readonly childDeaths = new Map<number, number>()
@@ -41,6 +41,8 @@ export class ChaosAgent implements AsyncDisposable {
   readonly #log: WriteStream
   /** By lane and channel. */
   readonly #children = new Map<string, { readonly pid: number; readonly lane: number }>()
+  /** When children were killed of whose end the agent has not said yet: what comes meanwhile is sent to one that is dead. */
+  readonly #dying = new Map<string, number>()
   #process: ChildProcess | undefined
   #ready = Promise.withResolvers<void>()
   #isExpectedToEnd = false
@@ -133,6 +135,7 @@ export class ChaosAgent implements AsyncDisposable {
     this.childDeaths.set(pid, atMs)
     this.proofs.push({ kind: 'death', where: this.where, lane, pids: new Set([pid]), killedMs: atMs, atMs })
     this.#children.delete(ch)
+    this.#dying.set(ch, atMs)
     this.#history.event(this.where, `child ${pid} of ${ch} is killed`)
     try {
       process.kill(pid, 'SIGKILL')
@@ -207,7 +210,11 @@ export class ChaosAgent implements AsyncDisposable {
       this.#children.set(ch, { pid, lane })
       this.allChildren.add(pid)
     }
-    if (event?.['event'] === 'channel.end' && ch !== undefined) this.#children.delete(ch)
+    if (event?.['event'] !== 'channel.end' || ch === undefined) return
+    this.#children.delete(ch)
+    const fromMs = this.#dying.get(ch)
+    if (fromMs !== undefined) this.outages.push({ fromMs, toMs: Date.now() })
+    this.#dying.delete(ch)
   }
 
   #saidHello(lane: number): void {
