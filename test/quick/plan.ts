@@ -61,7 +61,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/mcp/response/': ['session', 'share', 'http-sse', 'modern-calls', 'resumed-streams'],
   'worker/registry/': ['registry', 'links', 'owners', 'lanes', 'access'],
   'worker/share/': ['share', 'session', 'modern-on-legacy', 'recovery', 'idle', 'share-report'],
-  'worker/share/agents/': ['share', 'away', 'lost-agents', 'drain', 'silent-link', 'returning-agents'],
+  'worker/share/agents/': ['share', 'away', 'lost-agents', 'left-unmade', 'drain', 'silent-link', 'returning-agents'],
   'worker/share/answers/': ['share', 'recovery', 'standby-answers', 'restart-news', 'run-once', 'returning-agents'],
   'worker/share/calls/': ['session', 'modern-on-legacy', 'legacy-on-modern', 'resumed-streams', 'left-sessions', 'abandoned', 'quotas'],
   'worker/share/children/': ['shared-child', 'both-eras', 'repeatable-calls', 'modern-listen', 'recovery', 'session'],

@@ -143,6 +143,14 @@ export class ShareClient {
     )
   }
 
+  /** Tells a client that has come back for a call that no agent gets it any more, and why. */
+  async abandon(request: CallRequest, failure: Failure): Promise<void> {
+    if (!('session' in request)) return
+    const { session, principal, key } = request
+    const told = this.#admitted<void>((pass) => this.#stub.abandon(pass, { session, principal }, key, failure), nothing)
+    await told.catch(() => undefined)
+  }
+
   /** Keeps a call whose client is to give input; false when it cannot wait. Rejects with PassRefused. */
   park(order: ParkOrder): Promise<boolean> {
     return this.#admitted<boolean>((pass) => this.#stub.park(pass, order), refuse)

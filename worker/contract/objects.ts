@@ -1,4 +1,5 @@
 /** The Durable Objects as their callers see them. The classes implement these interfaces, so that no caller imports a class. */
+import type { Failure } from '../../protocol/errors.ts'
 import type { ListingOrder } from './listings.ts'
 import type { Location } from './locations.ts'
 import type { Gated } from './pass.ts'
@@ -54,6 +55,8 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
   end(pass: Pass, caller: Caller): Gated<boolean> | Promise<Gated<boolean>>
   /** For a Worker whose call found no agent: true once it is worth asking again, false when it is not after `maxMs`. */
   agentNews(pass: Pass, mark: number, maxMs: number, isResend: boolean): Promise<Gated<boolean>>
+  /** A call that its client has left, and that no agent has got, is not made any more: whoever has come back for it is told. */
+  abandon(pass: Pass, caller: Caller, key: string, failure: Failure): Gated<void> | Promise<Gated<void>>
   /** Keeps what a server has answered, for the time when no agent is there. */
   noteListing(pass: Pass, order: ListingOrder): Gated<void> | Promise<Gated<void>>
   /** Keeps a call whose client is to give input; false when it cannot wait. */

@@ -1,5 +1,6 @@
 /** The Durable Object of one share: the only state that two requests must agree on. It lets in whom the gate lets in, and its parts decide. */
 import { DurableObject } from 'cloudflare:workers'
+import type { Failure } from '../../protocol/errors.ts'
 import { CLOSE, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/handshake.ts'
 import { GRACE_MS, HELLO_MS } from '../../protocol/limits.ts'
 import type { ListingOrder } from '../contract/listings.ts'
@@ -73,6 +74,12 @@ export class Share extends DurableObject<Env> implements ShareObject {
 
   async agentNews(pass: Pass, mark: number, maxMs: number, isResend: boolean): Promise<Gated<boolean>> {
     return this.#let(pass, () => this.#parts.news.after(mark, maxMs, isResend, leafOf(pass)))
+  }
+
+  async abandon(pass: Pass, caller: Caller, key: string, failure: Failure): Promise<Gated<void>> {
+    return this.#let(pass, () => {
+      if (this.#isMade) this.#parts.legacyCalls.abandoned(caller, key, failure)
+    })
   }
 
   async noteListing(pass: Pass, order: ListingOrder): Promise<Gated<void>> {

@@ -50,6 +50,7 @@ export class Courier implements ItemSource {
   /** The answer is there, or nothing more is tried. */
   #isDone = false
   readonly #logged = new LoggedCall()
+  #failure: Failure | undefined
 
   constructor(share: ShareClient, request: CallRequest, body: Uint8Array, turns: Turns = {}) {
     this.#turns = turns
@@ -79,7 +80,7 @@ export class Courier implements ItemSource {
     const isInitialize = this.#request.method === 'initialize'
     if (goesOn && !isInitialize) {
       this.#isLeft = true
-      waitUntil(this.#running)
+      waitUntil(this.#running.then(() => this.#failure && this.#share.abandon(this.#request, this.#failure)))
     }
     this.#items.end()
     this.#stream?.close(this.#isDone ? undefined : STREAM_CLOSE.LEFT)
@@ -296,6 +297,7 @@ export class Courier implements ItemSource {
   #put(item: Item): void {
     if (isFinal(item)) this.#isDone = true
     this.#logged.came(item)
+    if (item.kind === 'failed') this.#failure = item.failure
     this.#items.put(item)
   }
 }

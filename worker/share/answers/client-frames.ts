@@ -87,11 +87,15 @@ export class ClientFrames {
     else streams.call(key)?.send(failureFrame(key, failure))
   }
 
-  /** Tells a client that has come back for a call that it cannot be made again; the Worker that made it learns so from the outcome. */
-  failResumed(key: string, session: string, failure: Failure): void {
+  /**
+   * Tells a client that has come back for a call that it cannot be made again; the Worker that made it learns so from the outcome.
+   * `isUnmade`: unless an agent has it after all.
+   */
+  failResumed(key: string, session: string, failure: Failure, isUnmade = false): void {
     const { streams } = this.#parts
     const socket = streams.call(key, session)
-    if (socket !== undefined && streams.attachmentOf(socket)?.resume !== undefined)
+    const { resume, isRunning } = (socket && streams.attachmentOf(socket)) ?? {}
+    if (socket !== undefined && resume !== undefined && !(isUnmade && isRunning === true))
       this.toSockets([socket], '', failureFrame(key, failure), 0)
   }
 

@@ -4,7 +4,7 @@ import { isLoggingLevel } from '../../bridge/names.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
-import type { CallOutcome, SessionCallRequest, SendOutcome, SendRequest } from '../../contract/share-rpc.ts'
+import type { Caller, CallOutcome, SessionCallRequest, SendOutcome, SendRequest } from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
@@ -74,7 +74,7 @@ export class LegacyCalls {
     if (link === undefined) {
       if (isInitialize && session.transport === 'http' && request.isResend !== true) store.endSession(session.id)
       const outcome = this.#onOtherAgent(request, session)
-      if (outcome === undefined) waiters.turnAway(request.key, Date.now())
+      if (outcome === undefined) waiters.turnAway(request.key, Date.now(), true)
       return outcome ?? channels.away()
     }
     // The child that may have run it is gone: nobody can tell, and another must not run it a second time.
@@ -93,6 +93,12 @@ export class LegacyCalls {
     const local = isInitialize ? await this.#sharedInitialize(request, channel, link) : this.#answerHere(request, session, channel)
     if (local !== undefined) return request.delivery === 'session' ? this.#parts.sseSessions.tell(request, local) : local
     return this.#forward(request, channel, link)
+  }
+
+  /** The Worker that waited for an agent with a call that its client had left has given up. */
+  abandoned(caller: Caller, key: string, failure: Failure): void {
+    const session = this.#parts.sessions.of(caller)
+    if (!('code' in session)) this.#parts.clientFrames.failResumed(key, session.id, failure, true)
   }
 
   async send(request: SendRequest): Promise<SendOutcome> {

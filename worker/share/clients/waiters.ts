@@ -5,6 +5,7 @@ import {
   MAX_WAITING_CALLS,
   MAX_WAITING_CALLS_OF_PRINCIPAL,
   MOVING_MS,
+  TAKEOVER_WAIT_MS,
   TURNED_AWAY_MS,
 } from '../../limits.ts'
 import type { CallOutcome, RepeatFacts } from '../../contract/share-rpc.ts'
@@ -49,7 +50,7 @@ export class Waiters {
   /** One for all, set while any waits. */
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Calls that found no agent, and when their Workers last asked, in milliseconds since 1970; oldest first. */
-  readonly #turnedAway = new Map<string, number>()
+  readonly #turnedAway = new Map<string, { readonly atMs: number; readonly waits: boolean }>()
   #resetAtMs = -Infinity
 
   /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after MOVING_MS: it ends it, or lets it wait on. `bySocket`: how many calls of a principal wait by socket. */
@@ -115,23 +116,28 @@ export class Waiters {
     this.#resetAtMs = nowMs
   }
 
-  /** Notes that a call found no agent, or must be made again: its Worker holds it, and calls again when there is news. */
-  turnAway(key: string, nowMs: number): void {
+  /**
+   * Notes that a call must be made again: its Worker holds it, and comes at once; or with `waits` that it found no agent, and its Worker
+   * comes when there is news.
+   */
+  turnAway(key: string, nowMs: number, waits = false): void {
     this.#turnedAway.delete(key)
-    this.#turnedAway.set(key, nowMs)
-    for (const [old, sinceMs] of this.#turnedAway) {
-      if (nowMs - sinceMs < TURNED_AWAY_MS && this.#turnedAway.size <= MAX_WAITING_CALLS) break
+    this.#turnedAway.set(key, { atMs: nowMs, waits })
+    for (const [old, { atMs }] of this.#turnedAway) {
+      if (nowMs - atMs < TURNED_AWAY_MS && this.#turnedAway.size <= MAX_WAITING_CALLS) break
       this.#turnedAway.delete(old)
     }
   }
 
   /**
    * For how long a Worker may still come with a call that no agent has got yet, in milliseconds; 0 when none will. One that was
-   * turned away before a reset comes again soon, any other soon after the news, which were told last at `newsMs`.
+   * turned away before a reset comes again soon, any other soon after the news, which were told last at `newsMs`. One that has come since
+   * then in vain waits for the next, or says that it has given up, unless it is ended before that.
    */
   onItsWayMs(key: string, newsMs: number, nowMs: number): number {
-    const turnedAwayMs = this.#turnedAway.get(key)
-    const dueMs = turnedAwayMs === undefined ? this.#resetAtMs : Math.max(turnedAwayMs, newsMs)
+    const turned = this.#turnedAway.get(key)
+    if (turned?.waits === true && turned.atMs > newsMs) return Math.max(0, turned.atMs + TAKEOVER_WAIT_MS - nowMs)
+    const dueMs = turned === undefined ? this.#resetAtMs : Math.max(turned.atMs, newsMs)
     return Math.max(0, dueMs + LATE_CALL_MS - nowMs)
   }
 

@@ -5,6 +5,7 @@ import {
   MOVING_MS,
   MAX_WAITING_CALLS,
   MAX_WAITING_CALLS_OF_PRINCIPAL,
+  TAKEOVER_WAIT_MS,
   TURNED_AWAY_MS,
 } from '../../../../../worker/limits.ts'
 import { type Waiter, Waiters } from '../../../../../worker/share/clients/waiters.ts'
@@ -70,6 +71,14 @@ describe('Waiters', () => {
     expect(waiters.onItsWayMs('k', 20_000, 20_001)).toBe(0)
     void waiters.wait('other', FACTS)
     expect(waiters.onItsWayMs('other', 20_000, 20_001)).toBe(0)
+  })
+
+  test('onItsWayMs() leaves a call alone that has found no agent since the news, for as long as one may be waited for', () => {
+    const waiters = new Waiters(() => {})
+    waiters.turnAway('k', 1000, true)
+    expect(waiters.onItsWayMs('k', 999, 1000 + LATE_CALL_MS)).toBe(TAKEOVER_WAIT_MS - LATE_CALL_MS)
+    expect(waiters.onItsWayMs('k', 999, 1000 + TAKEOVER_WAIT_MS)).toBe(0)
+    expect(waiters.onItsWayMs('k', 1001, 1001 + LATE_CALL_MS)).toBe(0)
   })
 
   test('onItsWayMs() expects every call for LATE_CALL_MS after a reset, and none otherwise', () => {
