@@ -53,6 +53,7 @@ test.each<[string, Reports]>([
   ['a scenario of the conformance suite fails', { conformance: '132 of 133 scored scenarios passed\n' }],
   ['a conformance row is missing', { conformance: '30 of 30 scored scenarios passed\n' }],
   ['a seed of chaos fails', { chaos: 'seed 1: no violation\nseed 2: no violation\nseed 3 FAILED\n' }],
+  ['a seed of chaos did not run', { chaos: 'seed 1: no violation\n' }],
   ['chaos did not run', { chaos: '' }],
 ])('sum.ts fails when %s', (_, reports) => {
   const { line, status } = sum(reports)
