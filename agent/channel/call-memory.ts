@@ -1,5 +1,6 @@
 /** Remembers the keys of calls across channels and links, and for a while how they ended, so that nothing runs twice. */
 import type { Executed, Failure } from '../../protocol/errors.ts'
+import type { Failed } from '../../protocol/frame.ts'
 import { CALL_KEY_MS, MAX_HELD_KEYS } from '../../protocol/limits.ts'
 import { type CallAnswer, KeptAnswers } from './kept-answers.ts'
 import { ByAge } from './by-age.ts'
@@ -79,6 +80,16 @@ export class CallMemory {
     const ended = this.#ended.get(key)
     if (ended === undefined) return undefined
     return ended.passed ? { kind: 'passed' } : { kind: 'ended', outcome: ended.failure ?? this.#answers.get(key) }
+  }
+
+  /** Whether a failure that was reported is not how its call ended: it was made again since then, perhaps on another channel. */
+  isOutdated({ key, code, executed }: Failed): boolean {
+    const known = this.known(key)
+    if (known?.kind === 'running') return true
+    if (known?.kind !== 'ended' || code === 'ALREADY_EXECUTED') return false
+    const { outcome } = known
+    if (outcome?.kind !== 'failure') return outcome !== undefined || executed === 'no'
+    return outcome.failure.code !== code || outcome.failure.executed !== executed
   }
 
   /** As `known`, for a client that comes back for a call: only under the return address with which the call came. */

@@ -135,7 +135,7 @@ export class Channel {
 
   /** A new link is up. */
   linkRestored(): void {
-    this.#outbox.restart()
+    this.#outbox.restart((failed) => this.#context.memory.isOutdated(failed))
     this.flush()
   }
 

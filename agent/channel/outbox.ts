@@ -2,7 +2,7 @@
  * Numbers what one channel sends to the relay, gives it out frame by frame within the credit, and keeps the last of it (the
  * tail) so that it can be sent again. No I/O, no clock.
  */
-import type { Answer, Ask, Chunk, Notification, Replay } from '../../protocol/frame.ts'
+import type { Answer, Ask, Chunk, Failed, Notification, Replay } from '../../protocol/frame.ts'
 import { canonicalId } from '../../protocol/json-scan.ts'
 import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, MAX_LINE_BYTES, TAIL_BYTES, TAIL_MESSAGES, TAIL_MS } from '../../protocol/limits.ts'
 import { HeldMessages } from './held-messages.ts'
@@ -180,13 +180,17 @@ export class Outbox {
     for (const { body } of over) this.#tailBytes -= body.length
   }
 
-  /** A new link: the window starts again, and what was not receipted goes out again, whole. */
-  restart(): void {
+  /**
+   * A new link: the window starts again, and what was not receipted goes out again, whole. Failures have no receipt of their own:
+   * those go that are not true any more.
+   */
+  restart(isOutdated: (failed: Failed) => boolean = () => false): void {
     this.#window.restart()
     // The relay asks again for the streams that go on.
     this.#followed.clear()
     this.#followedStream = undefined
     this.#queue = []
+    this.#tail = this.#tail.filter(({ frame }) => frame.type !== 'failed' || !isOutdated(frame))
     const open = (kept: KeptFrame): boolean => !kept.receipted
     this.#release(open)
     this.#sendAgain(this.#tail.filter(open))

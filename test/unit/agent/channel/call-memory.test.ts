@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { CallMemory, type CallEnd, type RunningCall } from '../../../../agent/channel/call-memory.ts'
 import { KEPT_ANSWER_BYTES } from '../../../../agent/limits.ts'
 import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS, CALL_KEY_MS, MAX_HELD_KEYS } from '../../../../protocol/limits.ts'
+import type { ErrorCode, Executed } from '../../../../protocol/errors.ts'
+import type { Failed } from '../../../../protocol/frame.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { keyOf } from '../scripted-relay.ts'
 
@@ -49,6 +51,22 @@ test('CallMemory forgets a call that never ran, so that it may be tried again, b
   }
   expect(memory.known(keyOf(0))).toBeUndefined()
   expect(memory.known(keyOf(1))).toMatchObject({ kind: 'ended', outcome: { failure: { code: 'CANCELLED' } } })
+})
+
+test('CallMemory.isOutdated() tells a failure that was reported from how the call ended after it was made again', () => {
+  const report = (code: ErrorCode, executed: Executed): Failed => ({ type: 'failed', ch: 'c0', key: keyOf(1), ra: 'ra', code, executed })
+  const [unsent, died, forgotten] = [report('CHILD_DIED', 'no'), report('CHILD_DIED', 'unknown'), report('ALREADY_EXECUTED', 'yes')]
+  const memory = new CallMemory()
+  const seen = (): boolean[] => [unsent, died, forgotten].map((failed) => memory.isOutdated(failed))
+  expect(seen()).toEqual([false, false, false])
+  memory.begin(callOf(1))
+  expect(seen()).toEqual([true, true, true])
+  memory.end(keyOf(1), { kind: 'failure', failure: { code: 'CHILD_DIED', executed: 'unknown' } }, 0)
+  expect(seen()).toEqual([true, false, false])
+  memory.end(keyOf(1), answerOf(3), 0)
+  expect(seen()).toEqual([true, true, false])
+  memory.sweep(ANSWER_KEEP_MS + 1)
+  expect(seen()).toEqual([true, false, false])
 })
 
 test('CallMemory lets the oldest answers go above its bytes, never their keys', () => {

@@ -111,6 +111,19 @@ describe('Channels.receive()', () => {
   })
 })
 
+test('Channels.attach() says again how calls have failed, but not of one that runs on another channel since', () => {
+  verifies('promise.3.says-executed')
+  const agent = new Agent()
+  agent.open('a')
+  agent.children[0]?.ends()
+  for (const label of [1, 2]) agent.call('a', label)
+  agent.open('b')
+  agent.call('b', 1)
+  agent.channels.detach()
+  agent.attach()
+  expect(agent.of('failed').map(({ key }) => key)).toEqual([keyOf(1), keyOf(2), keyOf(2)])
+})
+
 describe('--max-children', () => {
   test('ends the channel that was idle longest', () => {
     const agent = new Agent()
