@@ -37,6 +37,8 @@ export interface Verdict {
 
 /** A client may hear of the end of a killed relay's connection this much later. */
 const BREAK_MS = 2000
+/** The relay may hear so much later that a child is gone, and what it sends there meanwhile is accepted (docs/protocol.md, receipts). */
+const TOLD_MS = 2000
 
 export function judge(records: readonly CallRecord[], journal: readonly JournalLine[], misfortunes: Misfortunes): Verdict {
   const executions = startsByArg(journal)
@@ -107,7 +109,7 @@ function isBereaved(record: CallRecord, starts: readonly JournalLine[], { proces
   if (starts.length > 0) return hasDied(record, starts, childDeaths)
   const agents = ways.of(record)
   const outages = (processOutages.get(record.world) ?? []).filter(({ agent }) => agents === undefined || agents.has(agent))
-  return overlaps(record, outages, 0)
+  return overlaps(record, outages, record.tool === 'note' ? TOLD_MS : 0)
 }
 
 /** Which agents calls would have gone to that never ran: those that ran the calls of the same client just before and after. */

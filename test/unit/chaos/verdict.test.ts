@@ -88,6 +88,13 @@ describe('judge() allows', () => {
     const misfortunes = { ...CALM, processOutages: new Map([['w', [{ fromMs: 1500, toMs: 1600, agent: 'x' }]]]) }
     expect(rules(call(ANSWERED, 'note'), [], misfortunes)).toEqual([])
   })
+
+  test('a notification to be lost that was sent to a child of whose end the relay may not have heard, and no later one', () => {
+    const misfortunes = { ...CALM, processOutages: new Map([['w', [{ fromMs: 500, toMs: 600, agent: 'x' }]]]) }
+    const noted = { ...call(ANSWERED, 'note'), sentMs: 2600, endedMs: 2700 }
+    expect(rules(noted, [], misfortunes)).toEqual([])
+    expect(rules({ ...noted, sentMs: 2601 }, [], misfortunes)).toEqual(['accepted, but not delivered'])
+  })
 })
 
 describe('judge() counts as undisturbed', () => {
