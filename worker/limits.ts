@@ -155,6 +155,12 @@ export const TURNED_AWAY_MS = 600_000
 /** How long a resumed stream waits for a call that its agent does not know: the Worker that has it comes at once when there is news of agents. */
 export const LATE_CALL_MS = 1_500
 
+/**
+ * The same for one whose Worker is known to wait for an agent with it: it comes at once too, or says that it gives up. Only on a busy
+ * machine does it take longer, and only the end of that Worker keeps it from coming.
+ */
+export const TOLD_CALL_MS = 10_000
+
 /** How long a client's answer looks for the Worker that has asked, and a post for its session's stream: they may be attaching again. */
 export const UNHEARD_MS = 3_000
 

@@ -3,9 +3,10 @@ import { runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, expect, test, vi } from 'vitest'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { ShareClient } from '../../worker/carry/share-client.ts'
-import { AWAY_WAIT_MS, LATE_CALL_MS } from '../../worker/limits.ts'
+import { AWAY_WAIT_MS, TOLD_CALL_MS } from '../../worker/limits.ts'
 import { ClientFrames } from '../../worker/share/answers/client-frames.ts'
 import { verifies } from '../requirements/verifies.ts'
+import { heldTimers } from './harness/held-timers.ts'
 import { callAfterReplays, expectReplay, leaveUnmade } from './harness/left-stream.ts'
 import { EventReader, stubOf } from './harness/relay.ts'
 import { BARE_SERVER, connected, ScriptedAgent } from './harness/scripted-agent.ts'
@@ -16,12 +17,11 @@ afterEach(() => {
 
 const OTHER = { agent: 'other', instance: 'o1', join: 'replica' } as const
 
-/** Sets all clocks on by so many milliseconds, once more each time. */
+/** Stops all clocks, and sets them on by so many milliseconds each time. */
 function clock(): (ms: number) => void {
-  const real = Date.now.bind(Date)
-  let aheadMs = 0
-  vi.spyOn(Date, 'now').mockImplementation(() => real() + aheadMs)
-  return (ms) => void (aheadMs += ms)
+  let nowMs = Date.now()
+  vi.spyOn(Date, 'now').mockImplementation(() => nowMs)
+  return (ms) => void (nowMs += ms)
 }
 
 test('a call that has found no agent in vain once more waits on, though its first agent is lost for good', async () => {
@@ -30,19 +30,21 @@ test('a call that has found no agent in vain once more waits on, though its firs
   const other = await ScriptedAgent.connect(share, OTHER)
   const setOn = clock()
   await agent.leave()
-  setOn(GRACE_MS - AWAY_WAIT_MS / 2)
+  setOn(GRACE_MS - AWAY_WAIT_MS / 4)
   await other.leave()
   const asked = vi.spyOn(ShareClient.prototype, 'agentNews')
   const events = new EventReader(await client.resume(await leaveUnmade(client)))
   expect(asked).toHaveBeenCalledTimes(1)
   const looked = vi.spyOn(ClientFrames.prototype, 'failUnlessOnItsWay')
-  setOn(AWAY_WAIT_MS / 2)
+  setOn(AWAY_WAIT_MS / 4)
+  const late = heldTimers(TOLD_CALL_MS)
   await runDurableObjectAlarm(stubOf(share))
   // Its Worker was told that the first agent is lost, and has found no other.
   await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(2))
-  setOn(LATE_CALL_MS)
-  // When it might have come, there is another look.
-  await vi.waitFor(() => expect(looked).toHaveBeenCalledTimes(2), 2 * LATE_CALL_MS)
+  setOn(TOLD_CALL_MS)
+  late.end()
+  // Another look, when it would have come to another agent.
+  await vi.waitFor(() => expect(looked).toHaveBeenCalledTimes(2))
   const back = await ScriptedAgent.connect(share, OTHER)
   back.answer(await callAfterReplays(back), '0', BARE_SERVER)
   const call = await callAfterReplays(back)

@@ -104,7 +104,7 @@ export class ClientFrames {
     const { streams, waiters, news } = this.#parts
     const { key = '', isRunning } = streams.attachmentOf(socket) ?? {}
     if (isRunning === true || socket.readyState !== WebSocket.OPEN) return
-    const waitMs = waiters.onItsWayMs(key, news.toldAtMs, Date.now())
+    const waitMs = waiters.onItsWayMs(key, news.toldAtMs, Date.now(), news.mark)
     if (waitMs > 0) setTimeout(() => this.failUnlessOnItsWay(socket, frame), waitMs)
     else this.toSockets([socket], '', frame, 0)
   }

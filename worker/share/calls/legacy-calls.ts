@@ -74,8 +74,10 @@ export class LegacyCalls {
     if (link === undefined) {
       if (isInitialize && session.transport === 'http' && request.isResend !== true) store.endSession(session.id)
       const outcome = this.#onOtherAgent(request, session)
-      if (outcome === undefined) waiters.turnAway(request.key, Date.now(), true)
-      return outcome ?? channels.away()
+      if (outcome !== undefined) return outcome
+      const away = channels.away()
+      waiters.turnAway(request.key, Date.now(), away.newsMark)
+      return away
     }
     // The child that may have run it is gone: nobody can tell, and another must not run it a second time.
     if (!channels.mayTake(channels.groupFor(session), request) && !this.#parts.repeatableCalls.mayRepeat(request)) {

@@ -6,6 +6,7 @@ import {
   MAX_WAITING_CALLS_OF_PRINCIPAL,
   MOVING_MS,
   TAKEOVER_WAIT_MS,
+  TOLD_CALL_MS,
   TURNED_AWAY_MS,
 } from '../../limits.ts'
 import type { CallOutcome, RepeatFacts } from '../../contract/share-rpc.ts'
@@ -50,7 +51,7 @@ export class Waiters {
   /** One for all, set while any waits. */
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Calls that found no agent, and when their Workers last asked, in milliseconds since 1970; oldest first. */
-  readonly #turnedAway = new Map<string, { readonly atMs: number; readonly waits: boolean }>()
+  readonly #turnedAway = new Map<string, { readonly atMs: number; readonly newsMark: number | undefined }>()
   #resetAtMs = -Infinity
 
   /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after MOVING_MS: it ends it, or lets it wait on. `bySocket`: how many calls of a principal wait by socket. */
@@ -117,12 +118,12 @@ export class Waiters {
   }
 
   /**
-   * Notes that a call must be made again: its Worker holds it, and comes at once; or with `waits` that it found no agent, and its Worker
-   * comes when there is news.
+   * Notes that a call must be made again: its Worker holds it, and comes at once; or with `newsMark` that it found no agent, and its
+   * Worker comes when there is other news than that.
    */
-  turnAway(key: string, nowMs: number, waits = false): void {
+  turnAway(key: string, nowMs: number, newsMark?: number): void {
     this.#turnedAway.delete(key)
-    this.#turnedAway.set(key, { atMs: nowMs, waits })
+    this.#turnedAway.set(key, { atMs: nowMs, newsMark })
     for (const [old, { atMs }] of this.#turnedAway) {
       if (nowMs - atMs < TURNED_AWAY_MS && this.#turnedAway.size <= MAX_WAITING_CALLS) break
       this.#turnedAway.delete(old)
@@ -131,14 +132,15 @@ export class Waiters {
 
   /**
    * For how long a Worker may still come with a call that no agent has got yet, in milliseconds; 0 when none will. One that was
-   * turned away before a reset comes again soon, any other soon after the news, which were told last at `newsMs`. One that has come since
-   * then in vain waits for the next, or says that it has given up, unless it is ended before that.
+   * turned away before a reset comes again soon, any other soon after the news, which were told last at `newsMs` and have the mark
+   * `newsMark`. One that has come since then in vain waits for the next, or says that it gives up, unless it is ended before that.
    */
-  onItsWayMs(key: string, newsMs: number, nowMs: number): number {
+  onItsWayMs(key: string, newsMs: number, nowMs: number, newsMark?: number): number {
     const turned = this.#turnedAway.get(key)
-    if (turned?.waits === true && turned.atMs > newsMs) return Math.max(0, turned.atMs + TAKEOVER_WAIT_MS - nowMs)
-    const dueMs = turned === undefined ? this.#resetAtMs : Math.max(turned.atMs, newsMs)
-    return Math.max(0, dueMs + LATE_CALL_MS - nowMs)
+    const waitsSince = turned?.newsMark
+    const boundMs = waitsSince === undefined ? LATE_CALL_MS : waitsSince === newsMark ? TAKEOVER_WAIT_MS : TOLD_CALL_MS
+    const fromMs = turned === undefined ? this.#resetAtMs : Math.max(turned.atMs, newsMs)
+    return Math.max(0, fromMs + boundMs - nowMs)
   }
 
   isBusy(group: string): boolean {

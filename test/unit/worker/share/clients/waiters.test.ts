@@ -6,6 +6,7 @@ import {
   MAX_WAITING_CALLS,
   MAX_WAITING_CALLS_OF_PRINCIPAL,
   TAKEOVER_WAIT_MS,
+  TOLD_CALL_MS,
   TURNED_AWAY_MS,
 } from '../../../../../worker/limits.ts'
 import { type Waiter, Waiters } from '../../../../../worker/share/clients/waiters.ts'
@@ -75,10 +76,16 @@ describe('Waiters', () => {
 
   test('onItsWayMs() leaves a call alone that has found no agent since the news, for as long as one may be waited for', () => {
     const waiters = new Waiters(() => {})
-    waiters.turnAway('k', 1000, true)
-    expect(waiters.onItsWayMs('k', 999, 1000 + LATE_CALL_MS)).toBe(TAKEOVER_WAIT_MS - LATE_CALL_MS)
-    expect(waiters.onItsWayMs('k', 999, 1000 + TAKEOVER_WAIT_MS)).toBe(0)
-    expect(waiters.onItsWayMs('k', 1001, 1001 + LATE_CALL_MS)).toBe(0)
+    waiters.turnAway('k', 1000, 7)
+    expect(waiters.onItsWayMs('k', 1000, 1000 + LATE_CALL_MS, 7)).toBe(TAKEOVER_WAIT_MS - LATE_CALL_MS)
+    expect(waiters.onItsWayMs('k', 1000, 1000 + TAKEOVER_WAIT_MS, 7)).toBe(0)
+  })
+
+  test('onItsWayMs() expects a call that waits for an agent for TOLD_CALL_MS after the next news', () => {
+    const waiters = new Waiters(() => {})
+    waiters.turnAway('k', 1000, 7)
+    expect(waiters.onItsWayMs('k', 20_000, 20_001, 8)).toBe(TOLD_CALL_MS - 1)
+    expect(waiters.onItsWayMs('k', 20_000, 20_000 + TOLD_CALL_MS, 8)).toBe(0)
   })
 
   test('onItsWayMs() expects every call for LATE_CALL_MS after a reset, and none otherwise', () => {
