@@ -3,6 +3,7 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Call } from '../../protocol/frame.ts'
 import { FIRST_ANSWER_MS, MOVE_AFTER_MS } from '../../worker/limits.ts'
+import { shortTimers } from './harness/held-timers.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { postModern } from './harness/handshake-child.ts'
 import { createShare, EventReader, factsOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
@@ -146,9 +147,7 @@ test(`${AGENTS} agents, ${STREAMS} GET streams, ${LISTENS} listens and ${CALLS} 
   const clients = Array.from({ length: STREAMS }, () => new TestClient(share))
   const streams = await many(STREAMS, (at) => openStream(fleet, clients[at] ?? new TestClient(share)))
   const listens = await many(LISTENS, (at) => openListen(fleet, share, at))
-  const real = setTimeout
-  const soon = (ms: number | undefined): number | undefined => (ms === FIRST_ANSWER_MS || ms === MOVE_AFTER_MS ? 1 : ms)
-  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, ms?: number) => real(run, soon(ms))) as typeof setTimeout)
+  shortTimers(FIRST_ANSWER_MS, MOVE_AFTER_MS)
   const calls = await many(CALLS, (at) => openCall(fleet, clients[at] ?? new TestClient(share), at))
   await vi.waitFor(async () => expect(await socketCount(share)).toBe(AGENTS + STREAMS + LISTENS + CALLS), { timeout: 10_000 })
 

@@ -3,6 +3,7 @@ import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Call } from '../../protocol/frame.ts'
 import { FIRST_ANSWER_MS, LEFT_SESSION_MS, MOVE_AFTER_MS } from '../../worker/limits.ts'
+import { shortTimers } from './harness/held-timers.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { createShare, EventReader, factsOf, fetchRelay, stubOf, TestClient, type TestShare } from './harness/relay.ts'
 import { BARE_SERVER, ScriptedAgent } from './harness/scripted-agent.ts'
@@ -14,9 +15,7 @@ afterEach(() => void vi.restoreAllMocks())
 
 /** From now on responses open as streams at once, and move to their sockets. */
 function openAtOnce(): void {
-  const real = globalThis.setTimeout
-  const soon = (ms: number | undefined): number | undefined => (ms === FIRST_ANSWER_MS || ms === MOVE_AFTER_MS ? 1 : ms)
-  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, ms?: number) => real(run, soon(ms))) as typeof setTimeout)
+  shortTimers(FIRST_ANSWER_MS, MOVE_AFTER_MS)
 }
 
 interface Slow {

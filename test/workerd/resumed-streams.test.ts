@@ -5,7 +5,17 @@ import { LATE_CALL_MS, NEWS_WAIT_MS, REATTACH_MS } from '../../worker/limits.ts'
 import { ShareClient } from '../../worker/carry/share-client.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { heldTimers } from './harness/held-timers.ts'
-import { begun, CALL, callAfterReplays, expectReplay, leaveUnmade, PRIMED, progress, refuseReplay } from './harness/left-stream.ts'
+import {
+  begun,
+  CALL,
+  callAfterReplays,
+  expectReplay,
+  leaveUnmade,
+  PRIMED,
+  primedCall,
+  progress,
+  refuseReplay,
+} from './harness/left-stream.ts'
 import { createClientToken, EventReader, resetShare, revokeShare, stubOf, TestClient } from './harness/relay.ts'
 import { BARE_SERVER, connected, initialize, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 
@@ -146,8 +156,7 @@ describe('a client that comes back', () => {
   test('is told so at once when its call was still on its way in a Share that was reset', async () => {
     verifies('promise.2.nothing-lost')
     const { share, agent, client } = await connected()
-    const first = new EventReader(await client.post(CALL, PRIMED))
-    const primed = await first.nextId()
+    const { events: first, primed } = await primedCall(client)
     await agent.expect('call')
     const pauses = heldTimers(NEWS_WAIT_MS)
     await resetShare(share)

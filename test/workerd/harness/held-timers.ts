@@ -1,4 +1,4 @@
-/** Holds timers of one length, so that a test sees what does not wait for them. The test restores the mocks. */
+/** Holds timers of one length, so that a test sees what does not wait for them, or lets them end at once. The test restores the mocks. */
 import { vi } from 'vitest'
 
 /** From now on timers of this length end only when told to. They are ended where they were set, since I/O is bound to that. */
@@ -12,4 +12,13 @@ export function heldTimers(heldMs: number): { readonly count: number; end(): voi
     return real(look, 5)
   }) as typeof setTimeout)
   return held
+}
+
+/** From now on timers of these lengths end at once, until what is returned is called. */
+export function shortTimers(...lengthsMs: readonly number[]): () => void {
+  const real = globalThis.setTimeout
+  const soon = (ms: number | undefined): number | undefined => (ms !== undefined && lengthsMs.includes(ms) ? 1 : ms)
+  const mock = vi.spyOn(globalThis, 'setTimeout')
+  mock.mockImplementation(((run: () => void, ms?: number) => real(run, soon(ms))) as typeof setTimeout)
+  return () => mock.mockRestore()
 }

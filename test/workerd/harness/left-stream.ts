@@ -1,6 +1,8 @@
 /** Owns how a test begins a call whose stream its client leaves, and what a scripted agent says when it is asked for the rest. */
 import type { Call, Notification, Replay } from '../../../protocol/frame.ts'
 import type { DecodedFrame } from '../../../protocol/frame-codec.ts'
+import { FIRST_ANSWER_MS } from '../../../worker/limits.ts'
+import { shortTimers } from './held-timers.ts'
 import { EventReader, type TestClient } from './relay.ts'
 import type { ScriptedAgent } from './scripted-agent.ts'
 
@@ -29,10 +31,18 @@ export async function begun({ agent, client }: { readonly agent: ScriptedAgent; 
   return { header, first, events, lastId: (await events.nextEvent())?.id ?? '' }
 }
 
-/** Posts a call for which no agent is there, and leaves with the id that its stream is primed with. */
-export async function leaveUnmade(client: TestClient): Promise<string> {
+/** Posts a call whose stream begins at once, with an event id and nothing else. */
+export async function primedCall(client: TestClient): Promise<{ readonly events: EventReader; readonly primed: string }> {
+  const restore = shortTimers(FIRST_ANSWER_MS)
   const events = new EventReader(await client.post(CALL, PRIMED))
   const primed = await events.nextId()
+  restore()
+  return { events, primed }
+}
+
+/** Posts a call for which no agent is there, and leaves with the id that its stream is primed with. */
+export async function leaveUnmade(client: TestClient): Promise<string> {
+  const { events, primed } = await primedCall(client)
   await events.cancel()
   return primed
 }
