@@ -45,3 +45,20 @@ test('a call that moved its session to another agent is asked for again after a 
   back.answer(again, '7', '{"content":[]}')
   expect(await (await response).json()).toMatchObject({ id: 7, result: { content: [] } })
 })
+
+test('a call that was made again is not failed by what its agent says again of the try before', async () => {
+  verifies('promise.3.says-executed')
+  const { agent, client, ch } = await connected()
+  const response = client.post(CALL)
+  const { key, ra } = (await agent.expect('call')).header
+  const died = { type: 'failed', ch, key, ra, code: 'CHILD_DIED', executed: 'no' } as const
+  agent.send(died)
+  const again = await takeOver(agent)
+  expect([again.key, again.ch === ch]).toEqual([key, false])
+  // On a new link, when the next try is on its way: the agent knows what has become of that.
+  agent.send(died)
+  const { header: asked } = await agent.expect('call')
+  expect([asked.key, asked.ch]).toEqual([key, again.ch])
+  agent.answer(asked, '7', '{"content":[]}')
+  expect(await (await response).json()).toMatchObject({ id: 7, result: { content: [] } })
+})

@@ -85,7 +85,7 @@ export class Delivery {
       return
     }
     const target = this.#routing.answerTarget(address)
-    if (header.executed === 'no' && mayComeAgain(header.code, target) && this.#callAgain(header.ch, target)) return
+    if (header.executed === 'no' && mayComeAgain(header, target) && this.#callAgain(header.ch, target)) return
     if (header.executed === 'unknown' && header.code === 'CHILD_DIED' && this.#repeat(header.ch, target)) return
     if (target.kind === 'waiter') this.#parts.clientFrames.toWaiter(target.waiter, frame, 0, true, true)
     else if (target.kind === 'sockets' && header.code === 'EVENTS_LOST') this.#awaitCall(target.sockets, frame)
@@ -231,6 +231,9 @@ export class Delivery {
 }
 
 /** Whether a call that its child has not seen may be made again: always when the child was told to end, once when it died. */
-function mayComeAgain(code: Failed['code'], target: Target): boolean {
-  return code === 'CHANNEL_CLOSED' || (code === 'CHILD_DIED' && target.kind === 'waiter' && target.waiter.isRetry !== true)
+function mayComeAgain({ code, ch }: Failed, target: Target): boolean {
+  if (code !== 'CHILD_DIED' || target.kind !== 'waiter') return code === 'CHANNEL_CLOSED'
+  const { isRetry, ch: sentTo } = target.waiter
+  // An agent says again on a new link what came of the try before, when the next one may be on its way: it knows that key best.
+  return isRetry !== true || (sentTo !== undefined && sentTo !== ch)
 }

@@ -229,6 +229,7 @@ export class LegacyCalls {
         : this.#parts.waiters.wait(key, {
             group,
             agent: link.name,
+            ch,
             session,
             principal: request.principal,
             isInitialize,

@@ -16,6 +16,8 @@ export interface Waiter {
   readonly key: string
   readonly group: string
   readonly agent: string
+  /** The channel to which it was sent, where its failures on another one say nothing of it. */
+  readonly ch?: string
   readonly session: string
   readonly principal: string
   /** The child's answer is stored, and its failure ends the session. */
