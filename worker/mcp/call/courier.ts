@@ -99,10 +99,7 @@ export class Courier implements ItemSource {
       const verdict = await this.#attempt()
       if (verdict === 'done') break
       const failure = this.#tries.end(verdict, Date.now())
-      if (failure !== undefined) {
-        this.#failed(failure)
-        break
-      }
+      if (failure !== undefined && this.#failed(failure) === 'done') break
       if (verdict === 'wait') await pause(RETRY_MS)
       else if (typeof verdict !== 'string')
         await agentNews(this.#share, verdict.away, { principal, isResend: this.#tries.isResend }, verdict.maxMs, () => this.#goesOn)
