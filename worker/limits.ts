@@ -304,5 +304,8 @@ export const PAUSED_RETRY_MS = 30_000
 /** Links of which a Share, and shares and links of which an isolate, remembers what their owner has decided. */
 export const MAX_KNOWN_LINKS = 1_000
 
+/** Rows of links in one lane: all that a share may have, and as many revoked ones. Of a revoked link without a row the registry is asked. */
+export const MAX_LINK_ROWS = 2 * MAX_LINKS
+
 /** When a Share looks again whether it has ended, if the registry could not be asked. */
 export const END_RETRY_MS = 30_000

@@ -1,42 +1,37 @@
 /** What each kind of client request asks of its Share: one round trip when warm. docs/scale.md has the same table. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ShareClient } from '../../worker/carry/share-client.ts'
+import { Share } from '../../worker/share/share.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { callTool, HandshakeChild, postModern } from './harness/handshake-child.ts'
-import { createShare, EventReader, TestClient } from './harness/relay.ts'
+import { createShare, EventReader, stubOf, TestClient } from './harness/relay.ts'
 import { connected, initialize, ScriptedAgent, survivorOf } from './harness/scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":"p"}}}'
 const LIST = '{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{}}'
 const PROGRESS = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}'
-const METHODS = [
-  'call',
-  'send',
-  'tell',
-  'park',
-  'parked',
-  'keepCall',
-  'keptCall',
-  'noteListing',
-  'subscribe',
-  'chunk',
-  'end',
-  'open',
-] as const
+const METHODS = ['admit', 'call', 'send', 'park', 'parked', 'keepCall', 'keptCall', 'subscribe', 'chunk', 'end'] as const
 
-/** What was asked of any Share, in order. */
+/** What was asked of any Share, in order; `open` is a stream's upgrade. */
 let asked: string[]
+
+function note(holder: object, name: string, nameOf: (first: unknown) => string[]): void {
+  const real = Object.getOwnPropertyDescriptor(holder, name)?.value as (...args: unknown[]) => unknown
+  vi.spyOn(holder as Record<string, (...args: unknown[]) => unknown>, name).mockImplementation(function (
+    this: unknown,
+    ...args: unknown[]
+  ) {
+    asked.push(...nameOf(args[0]))
+    return Reflect.apply(real, this, args)
+  })
+}
 
 beforeEach(() => {
   asked = []
-  for (const name of METHODS) {
-    const real = Object.getOwnPropertyDescriptor(ShareClient.prototype, name)?.value as (...args: unknown[]) => unknown
-    vi.spyOn(ShareClient.prototype, name as 'call').mockImplementation(function (this: ShareClient, ...args: unknown[]) {
-      // Both are the same RPC.
-      asked.push(name === 'tell' ? 'send' : name)
-      return Reflect.apply(real, this, args) as never
-    })
-  }
+  for (const name of METHODS) note(Share.prototype, name, () => [name])
+  note(Share.prototype, 'fetch', (request) => ((request as Request).url.includes('/stream?') ? ['open'] : []))
+  // Told when the answer has gone out: where it arrives it would be counted with what comes next.
+  note(ShareClient.prototype, 'noteListing', () => ['noteListing'])
 })
 
 afterEach(() => {
@@ -101,6 +96,30 @@ test('a notification asks once', async () => {
     await sent
   })
   expect(asks).toEqual(['send'])
+})
+
+test('a batch asks once whether it is let in, and once for each message', async () => {
+  const { agent, client } = await connected()
+  const asks = await during(async () => {
+    const response = await client.post(`[${CALL},${CALL.replace('"id":7', '"id":8')}]`, { 'mcp-protocol-version': '2025-03-26' })
+    for (const id of ['7', '8']) agent.answer((await agent.expect('call')).header, id, '{}')
+    await response.text()
+  })
+  expect(asks).toEqual(['admit', 'call', 'call'])
+})
+
+test('a call asks twice after the policy of its link has changed, and once from then on', async () => {
+  verifies('promise.7.one')
+  const { share, agent, client } = await connected()
+  const call = async (): Promise<void> => {
+    const response = client.post(CALL)
+    agent.answer((await agent.expect('call')).header, '7', '{}')
+    await (await response).text()
+  }
+  const trust = { version: 9, expiresAtMs: 4e12, isPaused: false, policy: '{"access":"admin"}' }
+  await stubOf(share).admin({ op: 'share_changed', trust })
+  expect(await during(call)).toEqual(['call', 'call'])
+  expect(await during(call)).toEqual(['call'])
 })
 
 test('a cancellation asks once', async () => {

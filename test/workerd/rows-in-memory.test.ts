@@ -115,3 +115,19 @@ test('what is asked of the rows for a message, a call or a session is found by a
     expect(scans).toEqual([])
   })
 })
+
+test('a share made before channels had owners goes on: ChannelRows.create() adds what its table lacks, and ChannelRows.owned() names who has one', async () => {
+  await runInDurableObject(stubOf(await createShare()), (_, { storage }) => {
+    storage.sql.exec('DROP TABLE channel')
+    storage.sql.exec(
+      'CREATE TABLE channel (grp TEXT PRIMARY KEY, generation INTEGER NOT NULL, agent TEXT NOT NULL, instance TEXT NOT NULL, open INTEGER NOT NULL, handshake TEXT, moved_at_ms INTEGER NOT NULL) WITHOUT ROWID',
+    )
+    storage.sql.exec("INSERT INTO channel VALUES ('old', 1, 'a', 'i', 1, NULL, 0)")
+    const { channels } = new Store(storage.sql)
+    expect(channels.get('old')).toEqual(channel('old'))
+    channels.put({ ...channel('new'), owner: 'client:1' })
+    channels.put({ ...channel('closed'), owner: 'client:1', open: false })
+    expect(channels.owned()).toEqual([{ group: 'new', owner: 'client:1' }])
+    expect(new Store(storage.sql).channels.get('new')?.owner).toBe('client:1')
+  })
+})

@@ -4,11 +4,13 @@ import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ShareClient } from '../../worker/carry/share-client.ts'
 import type { Pass, TrustChange } from '../../worker/contract/trust-rpc.ts'
+import { MAX_LINK_ROWS } from '../../worker/limits.ts'
 import { Registry } from '../../worker/registry/registry.ts'
 import { Share } from '../../worker/share/share.ts'
 import {
   createClientToken,
   createShare,
+  EventReader,
   factsOf,
   linkIdOf,
   passOf,
@@ -76,6 +78,27 @@ describe('the gate', () => {
     expect(asked).not.toHaveBeenCalled()
   })
 
+  test('keeps MAX_LINK_ROWS rows of links, and lets go of revoked ones first', async () => {
+    const { share, agent, client } = await connected()
+    await runInDurableObject(stubOf(share), (_, { storage }) => {
+      storage.sql.exec(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+         INSERT INTO link_trust SELECT printf('%024x', i), 2, 'client', ?, i % 2, NULL, '' FROM n`,
+        MAX_LINK_ROWS,
+        FAR_MS,
+      )
+    })
+    await stubOf(share).admin(linkChange(await createClientToken(share), 3, { isRevoked: true }))
+    const counts = await runInDurableObject(stubOf(share), (_, { storage }) =>
+      storage.sql.exec('SELECT count(*) AS count, sum(revoked = 0) AS live FROM link_trust').one(),
+    )
+    // Those of the client and its agent are live, too.
+    expect(counts).toEqual({ count: MAX_LINK_ROWS, live: MAX_LINK_ROWS / 2 + 2 })
+    const response = client.post(PING)
+    agent.answer((await agent.expect('call')).header, '7', '{}')
+    expect((await response).status).toBe(200)
+  })
+
   test('refuses a link that the registry does not know', async () => {
     const share = await createShare()
     vi.spyOn(Registry.prototype, 'linkTrust').mockReturnValue(undefined)
@@ -140,6 +163,22 @@ describe('the gate', () => {
     // The policies are what they were.
     expect(await call()).toBe(1)
   })
+})
+
+test('a Worker that holds a stream is told what its client may do now, and its next call needs no second round trip', async () => {
+  const { share, agent, client } = await connected()
+  const events = new EventReader(await client.listen())
+  await agent.expect('resume')
+  const learned = vi.spyOn(ShareClient.prototype, 'learn')
+  await stubOf(share).admin(shareChange(2, { policy: '{"access":"admin"}' }))
+  const facts = { state: expect.any(String) as string, policies: ['{"access":"admin"}'] }
+  await vi.waitFor(() => expect(learned).toHaveBeenCalledWith(facts))
+  const called = vi.spyOn(Share.prototype, 'call')
+  const response = client.post(PING)
+  agent.answer((await agent.expect('call')).header, '7', '{}')
+  expect((await response).status).toBe(200)
+  expect(called).toHaveBeenCalledOnce()
+  await events.cancel()
 })
 
 describe('each method of a Share', () => {

@@ -41,6 +41,10 @@ const SENT: Readonly<Record<string, readonly Sent[]>> = {
   'POST /mcp': [
     { what: 'initialize', init: { headers: JSON_TYPE, body: INITIALIZE }, served: 503 },
     { what: 'a request', init: { headers: { ...JSON_TYPE, ...IN_SESSION }, body: LIST }, served: 404 },
+    { what: 'a request without session', init: { headers: JSON_TYPE, body: LIST }, served: 400 },
+    { what: 'a notification without session', init: { headers: JSON_TYPE, body: NOTE }, served: 202 },
+    { what: 'what is no JSON', init: { headers: JSON_TYPE, body: '{' }, served: 400 },
+    { what: 'another media type', init: { headers: { 'content-type': 'text/plain' }, body: LIST }, served: 415 },
     { what: 'a notification', init: { headers: { ...JSON_TYPE, ...IN_SESSION }, body: NOTE }, served: 404 },
     {
       what: 'a batch',
@@ -71,15 +75,27 @@ const SENT: Readonly<Record<string, readonly Sent[]>> = {
   ],
   'GET /mcp': [
     { what: 'GET', init: { headers: { accept: 'text/event-stream', ...IN_SESSION } }, served: 404 },
+    { what: 'GET without session', init: { headers: { accept: 'text/event-stream' } }, served: 400 },
+    { what: 'GET that takes no events', init: { headers: { accept: 'application/json' } }, served: 406 },
+    { what: 'GET of 2026-07-28', init: { headers: { 'mcp-protocol-version': '2026-07-28' } }, served: 405 },
+    {
+      what: 'GET with an id that is none of ours',
+      init: { headers: { accept: 'text/event-stream', ...IN_SESSION, 'last-event-id': 'x' } },
+      served: 400,
+    },
     {
       what: 'GET with Last-Event-ID',
       init: { headers: { accept: 'text/event-stream', ...IN_SESSION, 'last-event-id': 'g.o1-1' } },
       served: 404,
     },
   ],
-  'DELETE /mcp': [{ what: 'DELETE', init: { headers: IN_SESSION }, served: 404 }],
+  'DELETE /mcp': [
+    { what: 'DELETE', init: { headers: IN_SESSION }, served: 404 },
+    { what: 'DELETE without session', init: {}, served: 400 },
+  ],
   'GET /sse': [{ what: 'GET', init: { headers: { accept: 'text/event-stream' } }, served: 200 }],
   'POST /messages': [
+    { what: 'a request without session', init: { headers: JSON_TYPE, body: LIST }, served: 400 },
     { what: 'a request', init: { headers: JSON_TYPE, body: LIST }, query: '?sessionId=nobody', served: 404 },
     { what: 'a notification', init: { headers: JSON_TYPE, body: NOTE }, query: '?sessionId=nobody', served: 404 },
   ],

@@ -5,7 +5,7 @@ import { PAUSED_RETRY_MS } from '../limits.ts'
 import { type LinkHolder, TOKEN_EXPIRED } from './authenticate.ts'
 
 /** `executed`: of a call that was under way when it was cut off; such a call is not to be repeated unseen, so no time is named for that. */
-export function passFailure(code: PassRefusal, { isInUrl }: Pick<LinkHolder, 'isInUrl'>, executed?: Executed): Failure {
+export function passFailure(code: PassRefusal, { isInUrl }: Pick<LinkHolder, 'isInUrl'>, executed: Executed | undefined): Failure {
   const cut = executed === undefined ? {} : { executed }
   switch (code) {
     case 'SHARE_EXPIRED':

@@ -63,6 +63,7 @@ export class ShareClient {
   readonly id: string
   #stub: DurableObjectStub<ShareObject>
   #pass: Pass
+  #hasAsked = false
 
   constructor(env: Env, lane: Lane, holder: Pick<LinkHolder, 'chain' | 'isInUrl'>) {
     this.#env = env
@@ -79,6 +80,16 @@ export class ShareClient {
     return grants.get(this.#grantName)
   }
 
+  /** Whether the Share was asked anything, and so has let the holder in or refused. */
+  get hasAsked(): boolean {
+    return this.#hasAsked
+  }
+
+  /** The Share has told what the holder may do now. What was judged by something else goes on naming that. */
+  learn(facts: GrantFacts): void {
+    grants.set(this.#grantName, facts)
+  }
+
   /** How long what a client sends waits for an agent that is away, in milliseconds. */
   get awayWaitMs(): number {
     return settingsOf(this.#env).awayWaitMs
@@ -89,16 +100,16 @@ export class ShareClient {
     return settingsOf(this.#env).inputWaitMs
   }
 
-  /** Asks whether the holder is let in, where a response must begin before an answer can tell. Rejects with PassRefused, also without the share. */
+  /** Asks whether the holder is let in, where no answer tells that in time, or at all. Rejects with PassRefused, also without the share. */
   async admit(renewed?: Renewed): Promise<void> {
     const isThere = await this.#admitted<boolean>((pass) => this.#stub.admit(pass), refuse, renewed)
     if (!isThere) refuse({ code: 'SHARE_NOT_FOUND' }, STREAM_CLOSE.ENDED)
   }
 
   /** Takes a call to the Share. `body`: the whole of it, whose rest follows if it is larger than what `request` has. */
-  async call(request: CallRequest, body: Uint8Array, renewed?: CallRenewed): Promise<CallOutcome> {
+  call(request: CallRequest, body: Uint8Array, renewed?: CallRenewed): Promise<CallOutcome> {
     let made = request
-    const outcome = await this.#admitted<CallOutcome>(
+    return this.#admitted<CallOutcome>(
       (pass) => this.#withRest<Gated<CallOutcome>>(this.#stub.call(pass, made), made, body),
       (failure) => ({ kind: 'failed', failure }),
       (facts) => {
@@ -108,7 +119,6 @@ export class ShareClient {
         return undefined
       },
     )
-    return outcome.kind === 'cut' ? { kind: 'failed', failure: this.#failureOf(outcome.code, 'unknown') } : outcome
   }
 
   /** Brings a message that is not a request; `body` as for `call`. */
@@ -217,11 +227,13 @@ export class ShareClient {
     renewed?: Renewed,
   ): Promise<T> {
     for (let tries = 1; ; tries++) {
+      this.#hasAsked = true
       const told = await ask(this.#pass)
       if (!isVerdict(told)) return told
-      if (told.kind === 'refused') return refused(this.#failureOf(told.code), CUT_CLOSE[told.code])
+      if (told.kind !== 'stale_grant')
+        return refused(this.#failureOf(told.code, told.kind === 'cut' ? 'unknown' : undefined), CUT_CLOSE[told.code])
       if (tries === MAX_CALL_TRIES) return refused({ code: 'INTERNAL', executed: 'no' }, STREAM_CLOSE.ENDED)
-      grants.set(this.#grantName, told.facts)
+      this.learn(told.facts)
       this.#pass = passOf(this.#holder, told.facts)
       const failure = renewed?.(told.facts)
       if (failure !== undefined) return refused(failure, STREAM_CLOSE.ENDED)
@@ -240,7 +252,7 @@ export class ShareClient {
     return response.status === VERDICT_STATUS ? response.json<PassVerdict>() : response
   }
 
-  #failureOf(code: PassRefusal, executed?: Executed): Failure {
+  #failureOf(code: PassRefusal, executed: Executed | undefined): Failure {
     return passFailure(code, this.#holder, executed)
   }
 }

@@ -13,7 +13,7 @@ import { TakenBytes } from './taken-bytes.ts'
 /** What becomes of a stream, and how long it is held on to. */
 export interface StreamReader {
   readonly onFrame?: (header: AgentFrame, body: Uint8Array) => void
-  /** Of every control but `sync`, which is answered here. */
+  /** Of every control but `sync` and `grant`, which are heeded here. */
   readonly onControl?: (control: StreamControl) => void
   /** The stream is over, which is told once: the code of its last close, or 1000 after `close`. */
   readonly onEnd: (code: number) => void
@@ -137,6 +137,7 @@ export class ShareStream {
     if (typeof data === 'string') {
       const control = JSON.parse(data) as StreamControl
       if (control.type === 'sync') this.#synchronise()
+      else if (control.type === 'grant') this.#share.learn(control.facts)
       else this.#reader.onControl?.(control)
       return
     }

@@ -30,9 +30,16 @@ export function leafOf({ chain }: Pick<Pass, 'chain'>): string {
   return chain.at(-1) ?? chain[0]
 }
 
-export function isVerdict(told: unknown): told is PassVerdict {
+/** What becomes of a call that was let in, and is under way when that ends. */
+export interface CutCall {
+  readonly kind: 'cut'
+  readonly code: PassRefusal
+}
+
+/** Whether it is about the pass, and not what was asked for. */
+export function isVerdict(told: unknown): told is PassVerdict | CutCall {
   if (typeof told !== 'object' || told === null || !('kind' in told)) return false
-  return told.kind === 'refused' || told.kind === 'stale_grant'
+  return told.kind === 'refused' || told.kind === 'stale_grant' || told.kind === 'cut'
 }
 
 /** A pass in the query of an upgrade. */

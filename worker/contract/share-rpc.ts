@@ -6,7 +6,8 @@ import type { Capability } from '../bridge/capabilities.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import type { ListClient, Standby } from './listings.ts'
-import type { PassRefusal, TrustChange } from './trust-rpc.ts'
+import type { CutCall } from './pass.ts'
+import type { TrustChange } from './trust-rpc.ts'
 
 /** A session, and the principal who calls: the Worker has verified the principal, and only read the session's id. */
 export interface Caller {
@@ -201,8 +202,7 @@ export type CallOutcome =
   /** The initialize result of a shared child, as it gave it; the Worker fits in the client's revision. */
   | { readonly kind: 'initialized'; readonly answer: Uint8Array }
   | { readonly kind: 'failed'; readonly failure: Failure }
-  /** The pass of its client is not let in any more. */
-  | { readonly kind: 'cut'; readonly code: PassRefusal }
+  | CutCall
   /** The request never reached the agent: call again with the same key. */
   | { readonly kind: 'again' }
   /** Its child has yet to introduce itself, and the request was not sent to it: call again with the same key, if its client is there. */

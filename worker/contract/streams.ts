@@ -2,6 +2,7 @@
 import type { Failure } from '../../protocol/errors.ts'
 import type { Caller } from './share-rpc.ts'
 import type { Standby } from './listings.ts'
+import type { GrantFacts } from './trust-rpc.ts'
 
 /** How far a client has read a stream: the last message that it has seen, and of which child. */
 export interface StreamMark {
@@ -72,6 +73,8 @@ export const STREAM_CLOSE = {
 
 /** Text messages on stream sockets. */
 export type StreamControl =
+  /** Share to Worker: what its client may do has changed. */
+  | { readonly type: 'grant'; readonly facts: GrantFacts }
   /** Worker to Share: its client has taken so many body bytes. */
   | { readonly type: 'taken'; readonly bytes: number }
   /** Worker to Share: a call of this session's stream has waited for a while; is its agent still there? */

@@ -4,7 +4,7 @@ import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS, SSE_RETRY_MS, UNHEARD_MS } from '
 import type { Caller } from '../contract/share-rpc.ts'
 import { pause } from '../within.ts'
 import { agentNews, awayLeftMs, AGENT_AWAY } from '../carry/away.ts'
-import { admit, type McpContext, type Visitor } from './visitor.ts'
+import type { Visitor } from './visitor.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { type ClientMessage, readBody, readPosted } from './message.ts'
 import { noteCall } from './call/call-log.ts'
@@ -18,16 +18,15 @@ import { randomKey } from '../call-key.ts'
 import type { GrantFacts } from '../contract/trust-rpc.ts'
 import { newSessionId } from './session-id.ts'
 import { isJson, readAccept } from './request-headers.ts'
+import { behindDoor } from './streamable-http.ts'
 
-export async function getSse(c: McpContext): Promise<Response> {
-  const visitor = await admit(c)
-  if (!visitor.ok) return failureResponse(visitor.error)
+export const getSse = behindDoor(async (c, visitor) => {
   if (!readAccept(c.req.raw.headers.get('accept')).events) return failureResponse({ code: 'NOT_ACCEPTABLE' })
   const { signal } = c.req.raw
   const left = c.req.header('last-event-id')
-  const stream = left === undefined ? undefined : await openStream(visitor.value, left, 'return', signal)
-  return stream ?? (await openStream(visitor.value, newSessionId(), 'session', signal)) ?? failureResponse({ code: 'SHARE_NOT_FOUND' })
-}
+  const stream = left === undefined ? undefined : await openStream(visitor, left, 'return', signal)
+  return stream ?? (await openStream(visitor, newSessionId(), 'session', signal)) ?? failureResponse({ code: 'SHARE_NOT_FOUND' })
+})
 
 /**
  * The stream of a session; undefined when there is none to go on with. An event source whose connection breaks opens another
@@ -46,9 +45,7 @@ async function openStream(
   return (await listener.open()) ? eventStreamResponse(listener.messages.body.readable) : undefined
 }
 
-export async function postMessages(c: McpContext): Promise<Response> {
-  const visitor = await admit(c)
-  if (!visitor.ok) return failureResponse(visitor.error)
+export const postMessages = behindDoor(async (c, { shareFor, principal }) => {
   if (!isJson(c.req.raw.headers.get('content-type'))) return failureResponse({ code: 'UNSUPPORTED_MEDIA_TYPE' })
   const body = await readBody(c.req.raw)
   if (body === undefined) return failureResponse({ code: 'BODY_TOO_LARGE' })
@@ -57,7 +54,6 @@ export async function postMessages(c: McpContext): Promise<Response> {
   const { messages, isBatch } = posted.value
   const [message] = messages
   if (isBatch || message === undefined) return failureResponse({ code: 'BATCH_REFUSED' })
-  const { shareFor, principal } = visitor.value
   const session = c.req.query('sessionId')
   if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
   const share = shareFor(session)
@@ -68,7 +64,7 @@ export async function postMessages(c: McpContext): Promise<Response> {
   }
   const failure = await handOn(share, caller, message)
   return failure === undefined ? taken() : refused(failure, message.facts.id?.raw ?? 'null')
-}
+})
 
 /**
  * Hands a call to the Share, which answers it by the session's stream. While no agent is there the client waits for this

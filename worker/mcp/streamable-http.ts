@@ -1,4 +1,5 @@
 /** `/s/<share>/mcp`: Streamable HTTP (MCP 2025-03-26 to 2025-11-25, basic/transports); requests of revision 2026-07-28 go on to modern-client. */
+import type { ShareClient } from '../carry/share-client.ts'
 import { settingsOf } from '../env.ts'
 import { newSessionId, SESSION_HEADER } from './session-id.ts'
 import { claimsModern, classify } from '../bridge/envelope.ts'
@@ -14,9 +15,25 @@ import { respond, respondToBatch } from './response/respond.ts'
 import { BATCH_REVISION, takesEmptyEvents } from '../bridge/revision.ts'
 import { type Accepts, isJson, readAccept, isModernVisitor, legacyRevisionFault } from './request-headers.ts'
 
-export async function postMcp(c: McpContext): Promise<Response> {
-  const visitor = await admit(c)
-  if (!visitor.ok) return failureResponse(visitor.error)
+/**
+ * The handler of an MCP route, for visitors who are admitted. Nobody is answered whom the share does not let in: where what was sent needs
+ * no share to be answered, that is asked by itself.
+ */
+export function behindDoor(handle: (c: McpContext, visitor: Visitor) => Promise<Response>): (c: McpContext) => Promise<Response> {
+  return async (c) => {
+    const visitor = await admit(c)
+    if (!visitor.ok) return failureResponse(visitor.error)
+    const { hasAsked, shareFor } = visitor.value
+    return handle(c, visitor.value).then((response) => (hasAsked() ? response : letIn(shareFor(''), response)))
+  }
+}
+
+async function letIn(share: ShareClient, response: Response): Promise<Response> {
+  await share.admit()
+  return response
+}
+
+export const postMcp = behindDoor(async (c, visitor) => {
   if (!isJson(c.req.raw.headers.get('content-type'))) return failureResponse({ code: 'UNSUPPORTED_MEDIA_TYPE' })
   const accepts = readAccept(c.req.raw.headers.get('accept'))
   if (!accepts.json && !accepts.events) return failureResponse({ code: 'NOT_ACCEPTABLE' })
@@ -27,9 +44,9 @@ export async function postMcp(c: McpContext): Promise<Response> {
   const { messages, isBatch } = posted.value
   const session = c.req.header(SESSION_HEADER)
   const [only] = messages
-  if (isBatch) return postBatch(c, visitor.value, messages, session, accepts)
-  return only === undefined ? failureResponse({ code: 'INVALID_REQUEST' }) : postMessage(c, visitor.value, only, session, accepts)
-}
+  if (isBatch) return postBatch(c, visitor, messages, session, accepts)
+  return only === undefined ? failureResponse({ code: 'INVALID_REQUEST' }) : postMessage(c, visitor, only, session, accepts)
+})
 
 async function postMessage(
   c: McpContext,
@@ -107,18 +124,16 @@ async function postBatch(
   return respondToBatch(calls(), accepts, c.req.raw.signal)
 }
 
-/** The visitor of a method that only the handshake era has, or the response that refuses it. */
-async function admitLegacy(c: McpContext): Promise<Visitor | Response> {
-  const visitor = await admit(c)
-  if (!visitor.ok) return failureResponse(visitor.error)
-  if (isModernVisitor(visitor.value)) return failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'POST' })
-  const fault = legacyRevisionFault(visitor.value)
-  return fault === undefined ? visitor.value : failureResponse(fault)
+/** What is wrong with a visitor of a method that only the handshake era has. */
+function refuseLegacy(visitor: Visitor): Response | undefined {
+  if (isModernVisitor(visitor)) return failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'POST' })
+  const fault = legacyRevisionFault(visitor)
+  return fault === undefined ? undefined : failureResponse(fault)
 }
 
-export async function getMcp(c: McpContext): Promise<Response> {
-  const visitor = await admitLegacy(c)
-  if (visitor instanceof Response) return visitor
+export const getMcp = behindDoor(async (c, visitor) => {
+  const refused = refuseLegacy(visitor)
+  if (refused !== undefined) return refused
   if (!readAccept(c.req.raw.headers.get('accept')).events) return failureResponse({ code: 'NOT_ACCEPTABLE' })
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
@@ -130,15 +145,15 @@ export async function getMcp(c: McpContext): Promise<Response> {
   const listener = new Listener(share, { principal, session }, 'listen', c.req.raw.signal)
   if (!(await listener.open())) return failureResponse({ code: 'SESSION_NOT_FOUND' })
   return eventStreamResponse(listener.messages.body.readable)
-}
+})
 
-export async function deleteMcp(c: McpContext): Promise<Response> {
-  const visitor = await admitLegacy(c)
-  if (visitor instanceof Response) return visitor
+export const deleteMcp = behindDoor(async (c, visitor) => {
+  const refused = refuseLegacy(visitor)
+  if (refused !== undefined) return refused
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
   const { shareFor, principal } = visitor
   return (await shareFor(session).end({ principal, session }))
     ? new Response(null, { status: 204 })
     : failureResponse({ code: 'SESSION_NOT_FOUND' })
-}
+})

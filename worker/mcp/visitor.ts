@@ -15,6 +15,8 @@ export type McpContext = Context<RouteEnv>
 export interface Visitor {
   /** The share as far as it serves a session, or a group of clients, of this name. */
   readonly shareFor: (name: string) => ShareClient
+  /** Whether the share was asked anything for this visitor. */
+  readonly hasAsked: () => boolean
   readonly principal: string
   /** Path of this share's endpoints as the client sees them, with its key when it came with one. */
   readonly basePath: string
@@ -34,8 +36,15 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   }
   const revision = revisionOf(c.req.header('mcp-protocol-version'), c.req.header(SESSION_HEADER))
   const basePath = key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
+  const clients: ShareClient[] = []
+  const shareFor = (name: string): ShareClient => {
+    const client = new ShareClient(c.env, laneOf(share, name), holder.value)
+    clients.push(client)
+    return client
+  }
   return ok({
-    shareFor: (name) => new ShareClient(c.env, laneOf(share, name), holder.value),
+    shareFor,
+    hasAsked: () => clients.some(({ hasAsked }) => hasAsked),
     principal: holder.value.id,
     basePath,
     revision,

@@ -20,6 +20,7 @@ import type {
   SendOutcome,
   SendRequest,
   ShareFacts,
+  ShareSettings,
   SubscribeOrder,
 } from '../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../contract/streams.ts'
@@ -53,7 +54,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     this.#report = new ShareReport(this.#parts)
     const { settings } = this.#parts.store
     if (settings === undefined) void ctx.blockConcurrencyWhile(() => this.#adopt())
-    else this.#noteReset(settings.expiresAtMs)
+    else this.#noteReset()
   }
 
   async admit(pass: Pass): Promise<Gated<boolean>> {
@@ -180,12 +181,18 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const { settings } = store
     if (settings === undefined) return
     const nowMs = Date.now()
-    if ((gate.endsAtMs ?? settings.expiresAtMs) <= nowMs && (await this.#endIfOver(nowMs))) return
+    if (this.#endsAtMs(settings) <= nowMs && (await this.#endIfOver(nowMs))) return
     news.tell()
     cutOff.look(nowMs)
     const next = [agentMessages, sessions, modernOnLegacy, legacyOnModern, gate].map((part) => part.sweep(nowMs))
-    const endMs = Math.max(gate.endsAtMs ?? settings.expiresAtMs, nowMs + END_RETRY_MS)
-    await this.ctx.storage.setAlarm(Math.min(endMs, ...next.filter((time) => time !== undefined)))
+    const endsAtMs = this.#endsAtMs(settings)
+    const lookMs = endsAtMs > nowMs ? endsAtMs : nowMs + END_RETRY_MS
+    await this.ctx.storage.setAlarm(Math.min(lookMs, ...next.filter((time) => time !== undefined)))
+  }
+
+  /** When the share ends, as far as it is known here. */
+  #endsAtMs(settings: ShareSettings): number {
+    return this.#parts.gate.endsAtMs ?? settings.expiresAtMs
   }
 
   get #isMade(): boolean {
@@ -244,13 +251,13 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   /** The object has slept or was reset, and has its rows. */
-  #noteReset(expiresAtMs: number): void {
+  #noteReset(): void {
     const { agentMessages, streams, streamSockets, subscriptions } = this.#parts
     const nowMs = Date.now()
     const hasLost = agentMessages.noteLost(nowMs)
     for (const { socket } of streams.closing()) streamSockets.closed(socket)
     subscriptions.prune()
-    if (hasLost) void this.ctx.storage.setAlarm(Math.min(nowMs + GRACE_MS, expiresAtMs))
+    if (hasLost) void this.#alarmBy(nowMs + GRACE_MS)
   }
 
   /** Sets the alarm, unless it rings before that anyway. */
@@ -267,6 +274,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const nowMs = Date.now()
     if (!this.#isMade) return
     cutOff.look(nowMs)
+    cutOff.tell()
     const endMs = gate.endsAtMs ?? Infinity
     if (endMs <= nowMs) await this.#end('SHARE_EXPIRED')
     else await this.#alarmBy(Math.min(endMs, gate.nextLinkEndMs ?? Infinity))

@@ -198,7 +198,10 @@ export class Listener {
   /** The calls of a client that may do nothing here any more are told so. */
   #ended(code: number): void {
     const cut = this.#share.cutBy(code)
-    if (cut !== undefined) this.#failPending(new Set(), cut)
+    if (cut !== undefined) {
+      this.#failPending(new Set(), cut)
+      for (const { names } of this.#translated) this.messages.writeText(errorResponse(names.rawId, cut))
+    }
     this.#end()
   }
 

@@ -1,6 +1,7 @@
 /** Ends what is under way for links that nothing more is let in for: streams, calls, sessions, channels, agents. Others notice nothing of it. */
 import { CLOSE } from '../../../protocol/handshake.ts'
 import { CUT_CLOSE } from '../../contract/pass.ts'
+import type { StreamControl } from '../../contract/streams.ts'
 import type { PassRefusal } from '../../contract/trust-rpc.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
 import { type AgentLink, type AgentLinks, closeQuietly } from '../agents/links.ts'
@@ -57,6 +58,15 @@ export class CutOff {
     }
     news.release((link) => refusalOf(link) !== undefined)
     this.#dismissAgents(nowMs)
+  }
+
+  /** Tells Workers that hold streams what their clients may do now: what comes on a stream must be within that, too. */
+  tell(): void {
+    const { gate, streams } = this.#parts
+    for (const { socket, attachment } of streams.all()) {
+      const facts = gate.factsOf(attachment.link)
+      if (facts !== undefined) socket.send(JSON.stringify({ type: 'grant', facts } satisfies StreamControl))
+    }
   }
 
   #endCalls(refusalOf: (link: string) => PassRefusal | undefined): void {

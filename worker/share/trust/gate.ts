@@ -4,7 +4,7 @@
  */
 import { leafOf } from '../../contract/pass.ts'
 import type { RegistryObject } from '../../contract/objects.ts'
-import type { LinkTrust, Pass, PassRefusal, PassVerdict, ShareTrust, TrustChange } from '../../contract/trust-rpc.ts'
+import type { GrantFacts, LinkTrust, Pass, PassRefusal, PassVerdict, ShareTrust, TrustChange } from '../../contract/trust-rpc.ts'
 import { MAX_KNOWN_LINKS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
 import { policyDigest, refusalFor, type Standing, standingOf, verdictFor } from './standing.ts'
@@ -62,6 +62,12 @@ export class TrustGate {
   refusalOf(link: string, nowMs: number, isAgent: boolean): PassRefusal | undefined {
     const standing = this.#recalled({ chain: [link] })
     return standing === undefined || standing === 'none' ? undefined : refusalFor(standing, nowMs, isAgent)
+  }
+
+  /** What a link that was let in before lets its holder do; undefined when that is not known here. */
+  factsOf(link: string): GrantFacts | undefined {
+    const standing = this.#recalled({ chain: [link] })
+    return standing === undefined || standing === 'none' ? undefined : standing.facts
   }
 
   /** What the registry says of the share of a new object. */

@@ -1,4 +1,5 @@
 /** Rows of what the owner has decided for the share, and for each link that has come here. Written when one comes first and when its owner changes something, never per call. */
+import { MAX_LINK_ROWS } from '../../limits.ts'
 import type { LinkKind, LinkTrust, ShareTrust } from '../../contract/trust-rpc.ts'
 
 /** The digest of its policy is kept with it, since it is made by waiting; empty without a policy. */
@@ -70,10 +71,15 @@ export class TrustRows {
     return { id, version, kind: kind as LinkKind, expiresAtMs, isRevoked: revoked === 1, ...(policy === null ? {} : { policy }), digest }
   }
 
+  /** Of too many, revoked ones give way first: the registry refuses them as well. */
   putLink({ id, version, kind, expiresAtMs, isRevoked, policy, digest }: KeptLinkTrust): void {
     this.#make()
     const row = [id, version, kind, expiresAtMs, isRevoked ? 1 : 0, policy ?? null, digest]
     this.#sql.exec('INSERT OR REPLACE INTO link_trust VALUES (?, ?, ?, ?, ?, ?, ?)', ...row)
+    this.#sql.exec(
+      'DELETE FROM link_trust WHERE id IN (SELECT id FROM link_trust ORDER BY revoked, version DESC LIMIT -1 OFFSET ?)',
+      MAX_LINK_ROWS,
+    )
   }
 
   /** Forgets the links that have ended by then: the registry knows of them for longer. */

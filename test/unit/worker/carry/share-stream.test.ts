@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AgentFrame } from '../../../../protocol/frame.ts'
 import { markOf, ShareStream, type StreamReader } from '../../../../worker/carry/share-stream.ts'
+import { CUT_CLOSE } from '../../../../worker/contract/pass.ts'
 import { STREAM_CLOSE, type StreamTarget } from '../../../../worker/contract/streams.ts'
 import { REATTACH_MS, TAKEN_EVERY_BYTES } from '../../../../worker/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
@@ -53,6 +54,24 @@ describe('ShareStream.open()', () => {
     expect(await stream.open()).toBe(true)
     expect(share.stubs).toBe(2)
     await expect(opening(resetError(), resetError())).rejects.toThrow('reset')
+  })
+
+  test('ends with the close of the refusal where its client is let in no more when it comes back', async () => {
+    const { share, stream, came } = streamOf()
+    await stream.open()
+    share.on('open', { kind: 'refused', code: 'LINK_EXPIRED' })
+    share.socket.end(RESET)
+    await vi.advanceTimersByTimeAsync(10 * REATTACH_MS)
+    expect(came).toEqual([CUT_CLOSE.LINK_EXPIRED])
+    expect(share.opened).toHaveLength(2)
+  })
+
+  test.each(Object.values(CUT_CLOSE))('does not come back after the close %i of a refusal', async (close) => {
+    const { share, stream, came } = streamOf()
+    await stream.open()
+    share.socket.end(close)
+    await vi.advanceTimersByTimeAsync(10 * REATTACH_MS)
+    expect([came, share.opened.length]).toEqual([[close], 1])
   })
 
   test('rejects with anything else, and at once where nothing is tried again', async () => {

@@ -24,11 +24,12 @@ test('refusalOf() knows the closes of refusals, which no other close has', () =>
 })
 
 test('isVerdict() knows verdicts from what else an RPC comes to', () => {
-  expect(
-    [
-      { kind: 'refused', code: 'LINK_REVOKED' },
-      { kind: 'stale_grant', facts: {} },
-    ].map(isVerdict),
-  ).toEqual([true, true])
+  const code = 'LINK_REVOKED'
+  const verdicts = [
+    { kind: 'refused', code },
+    { kind: 'stale_grant', facts: {} },
+    { kind: 'cut', code },
+  ]
+  expect(verdicts.map(isVerdict)).toEqual([true, true, true])
   expect([undefined, null, true, { kind: 'stale' }, { key: 'k' }].map(isVerdict)).toEqual([false, false, false, false, false])
 })

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
 import { encodeFrame } from '../../../../../protocol/frame-codec.ts'
+import { CUT_CLOSE } from '../../../../../worker/contract/pass.ts'
 import { STREAM_CLOSE } from '../../../../../worker/contract/streams.ts'
 import { MOVE_AFTER_MS, RETRY_MS } from '../../../../../worker/limits.ts'
 import { callRequest } from '../../../../../worker/mcp/call/call-request.ts'
@@ -50,6 +51,21 @@ describe('Courier', () => {
     expect(await itemOf(courierOf(share))).toMatchObject({ kind: 'frame', header: answer(), restarted: true })
     expect(share.asked.call).toHaveLength(1)
     expect(share.opened).toEqual([])
+  })
+
+  test('fails, without another try, when its client is let in no more: over RPC, on its stream, and where that is opened', async () => {
+    const failure = { code: 'UNAUTHORIZED', detail: 'This token was revoked.' }
+    const cut = { kind: 'failed', failure: { ...failure, executed: 'unknown' } }
+    const over = new ScriptedShare().on('call', { kind: 'cut', code: 'LINK_REVOKED' })
+    expect(await itemOf(courierOf(over))).toEqual(cut)
+    const share = new ScriptedShare().on('call', { kind: 'stream', restarted: false })
+    const courier = courierOf(share)
+    await vi.advanceTimersByTimeAsync(0)
+    share.socket.end(CUT_CLOSE.LINK_REVOKED)
+    expect(await itemOf(courier)).toEqual(cut)
+    const late = new ScriptedShare().on('call', { kind: 'stream', restarted: false }).on('open', { kind: 'refused', code: 'LINK_REVOKED' })
+    expect(await itemOf(courierOf(late))).toEqual({ kind: 'failed', failure })
+    for (const { asked } of [over, share, late]) expect(asked.call).toHaveLength(1)
   })
 
   test.each([

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { CUT_CLOSE } from '../../../../../worker/contract/pass.ts'
 import { InputWait } from '../../../../../worker/mcp/legacy-client/ask-wait.ts'
 import { resetError, ScriptedShare } from '../../scripted-share.ts'
 import { CALLER, KEY } from './modern-server.ts'
@@ -31,6 +32,13 @@ describe('InputWait', () => {
         [0, '{"action":"decline"}'],
       ]),
     })
+  })
+
+  test('is cut off when its client is let in no more', async () => {
+    const share = new ScriptedShare()
+    const outcome = (await InputWait.open(share.client, CALLER, QUESTIONS)).gather(60_000)
+    share.socket.end(CUT_CLOSE.SHARE_EXPIRED)
+    expect(await outcome).toEqual({ kind: 'cut', failure: { code: 'SHARE_EXPIRED', executed: 'unknown' } })
   })
 
   test('is undefined when the answers take longer', async () => {

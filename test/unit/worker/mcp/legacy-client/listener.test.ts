@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
 import { encodeReturnAddress } from '../../../../../worker/contract/return-address.ts'
+import { CUT_CLOSE } from '../../../../../worker/contract/pass.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../../../../worker/contract/streams.ts'
 import { KEEPALIVE_MS, MAX_REATTACHES, REATTACH_MS } from '../../../../../worker/limits.ts'
 import { Listener } from '../../../../../worker/mcp/legacy-client/listener.ts'
@@ -51,6 +52,13 @@ describe('Listener.open()', () => {
     expect(await listener.open()).toBe(false)
     expect(listener.messages.body.isOpen).toBe(false)
     expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('rejects where its client is not let in, and ends the body', async () => {
+    const share = new ScriptedShare().on('open', { kind: 'refused', code: 'LINK_REVOKED' })
+    const listener = new Listener(share.client, CALLER, 'listen', new AbortController().signal)
+    await expect(listener.open()).rejects.toMatchObject({ failure: { code: 'UNAUTHORIZED' } })
+    expect([listener.messages.body.isOpen, vi.getTimerCount()]).toEqual([false, 0])
   })
 
   test('goes on where a client that has come back had left off', async () => {
@@ -160,6 +168,21 @@ describe('Listener', () => {
     const { share, messages } = await listening()
     share.socket.tell(control)
     expect(await messages()).toMatchObject([expected])
+  })
+
+  test('answers each call that is under way when its client is let in no more, and ends', async () => {
+    const { share, messages, reading } = await listening()
+    share.socket.tell(PENDING)
+    share.socket.tell({ type: 'translate', body: '{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"t"}}' })
+    await messages()
+    share.socket.end(CUT_CLOSE.LINK_REVOKED)
+    const error = { data: { code: 'UNAUTHORIZED', executed: 'unknown' } }
+    expect(await messages()).toMatchObject([
+      { id: 'a', error },
+      { id: 9, error },
+    ])
+    await reading
+    expect(share.opened).toHaveLength(1)
   })
 
   test('makes a call that must be translated, and writes what it brings', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { CUT_CLOSE } from '../../../../../worker/contract/pass.ts'
 import { STREAM_CLOSE } from '../../../../../worker/contract/streams.ts'
 import { MAX_CALL_TRIES, REATTACH_MS } from '../../../../../worker/limits.ts'
 import { ResumedCall } from '../../../../../worker/mcp/legacy-client/resumed-call.ts'
@@ -41,6 +42,7 @@ describe('ResumedCall', () => {
   test.each([
     [STREAM_CLOSE.ENDED, { code: 'CHANNEL_CLOSED', executed: 'unknown' }],
     [STREAM_CLOSE.AGAIN, { code: 'AGENT_LOST', executed: 'no' }],
+    [CUT_CLOSE.SHARE_PAUSED, { code: 'SHARE_PAUSED', executed: 'unknown' }],
   ])('fails when its stream is closed with %i', async (code, failure) => {
     const share = new ScriptedShare()
     const call = await opened(share)

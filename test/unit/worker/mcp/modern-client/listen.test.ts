@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { CUT_CLOSE } from '../../../../../worker/contract/pass.ts'
 import { STREAM_CLOSE } from '../../../../../worker/contract/streams.ts'
 import { LISTENER_LAG_MS, MAX_LISTEN_MESSAGE_BYTES, REATTACH_MS } from '../../../../../worker/limits.ts'
 import { Subscription } from '../../../../../worker/mcp/modern-client/listen.ts'
@@ -54,6 +55,17 @@ describe('Subscription', () => {
     expect(await subscription.next()).toEqual(text('"toolsListChanged":true'))
     expect(share.asked.subscribe).toEqual([[{ group: 'b-1', key: KEY, filter: FILTER }]])
     expect(share.opened).toEqual([{ kind: 'subscription', key: KEY, group: 'b-1' }])
+  })
+
+  test('fails when its client is let in no more, at once or later, and asks no more', async () => {
+    const failure = { code: 'UNAUTHORIZED', detail: 'This token was revoked.' }
+    const refused = new ScriptedShare().on('subscribe', { kind: 'refused', code: 'LINK_REVOKED' })
+    expect(await listen(refused).next()).toEqual({ kind: 'failed', failure })
+    const { share, subscription } = await listening()
+    share.socket.end(CUT_CLOSE.LINK_REVOKED)
+    expect(await subscription.next()).toEqual({ kind: 'failed', failure: { ...failure, executed: 'unknown' } })
+    await vi.advanceTimersByTimeAsync(10 * REATTACH_MS)
+    expect([refused.opened.length, share.opened.length]).toEqual([0, 1])
   })
 
   test('brings changes and notifications under the id of the listen', async () => {

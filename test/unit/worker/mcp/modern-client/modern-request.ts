@@ -34,6 +34,7 @@ export function modernCall(share: ScriptedShare, { method = 'tools/call', params
   return {
     visitor: {
       shareFor: () => share.client,
+      hasAsked: () => true,
       share: share.client,
       principal: 'p',
       basePath: '/s/share',
