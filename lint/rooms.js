@@ -4,7 +4,15 @@ import path from 'node:path'
 const ROOT = path.resolve(import.meta.dirname, '..')
 
 /** Files at the root of `worker/` that know nothing of the relay. */
-const WORKER_BASE = ['protocol', 'worker/limits.ts', 'worker/asking-limits.ts', 'worker/log.ts', 'worker/within.ts', 'worker/newest.ts']
+const WORKER_BASE = [
+  'protocol',
+  'worker/limits.ts',
+  'worker/asking-limits.ts',
+  'worker/trust-limits.ts',
+  'worker/log.ts',
+  'worker/within.ts',
+  'worker/newest.ts',
+]
 const CONTRACT = [...WORKER_BASE, 'worker/bridge', 'worker/contract']
 const ACCESS = [...CONTRACT, 'worker/env.ts', 'worker/problem.ts', 'worker/access', 'worker/lanes.ts', 'worker/call-key.ts']
 const MCP = [
@@ -42,7 +50,7 @@ const ROOMS = {
   'worker/api': [...ACCESS, 'worker/carry'],
   'worker/agent-route.ts': [...ACCESS, 'worker/carry'],
   'worker/mcp/message.ts': WORKER_BASE.concat('worker/bridge'),
-  'worker/mcp/session-id.ts': ['worker/access', 'worker/bridge'],
+  'worker/mcp/session-id.ts': ['protocol', 'worker/access', 'worker/bridge'],
   'worker/mcp/request-headers.ts': ['protocol', 'worker/bridge', 'worker/mcp/visitor.ts'],
   'worker/mcp/visitor.ts': [...ACCESS, 'worker/carry', 'worker/mcp/session-id.ts'],
   'worker/mcp/policy': MCP,
@@ -57,7 +65,7 @@ const ROOMS = {
   'worker/share/children': SHARE_CHILDREN,
   'worker/share/answers': SHARE_CHILDREN,
   'worker/share/calls': [...SHARE_CHILDREN, 'worker/share/answers'],
-  'worker/share/trust': [...SHARE_CHILDREN, 'worker/access/base32.ts', 'worker/share/answers', 'worker/share/calls'],
+  'worker/share/trust': [...SHARE_CHILDREN, 'worker/share/answers', 'worker/share/calls'],
   'worker/share': [...SHARE_CHILDREN, 'worker/share/answers', 'worker/share/calls', 'worker/share/trust'],
   'worker/index.ts': ['worker'],
   'agent/config': AGENT_BASE,

@@ -1,19 +1,6 @@
 /** The members of a JSON object in bytes, each as it was sent: `JSON.parse` would hide that a key stands twice. */
-import {
-  BACKSLASH,
-  CLOSE_ARRAY,
-  CLOSE_OBJECT,
-  COLON,
-  COMMA,
-  OPEN_ARRAY,
-  OPEN_OBJECT,
-  QUOTE,
-  readPlainKey,
-  ScanFault,
-  skipSpace,
-  skipString,
-  skipValue,
-} from '../json-skip.ts'
+import { walkObject } from '../object-members.ts'
+import { BACKSLASH, CLOSE_ARRAY, COMMA, OPEN_ARRAY, QUOTE, ScanFault, skipSpace, skipValue } from '../json-skip.ts'
 import type { Span } from '../json-scan.ts'
 import { foldKey } from '../routing-keys.ts'
 
@@ -53,27 +40,14 @@ export function memberNamed(members: readonly Member[], name: string): Span | un
   return only.span
 }
 
-/** @throws {ScanFault} when no object stands there, or one with more than MAX_MEMBERS members. */
+/** @throws {ScanFault} when no whole object stands there, or one with more than MAX_MEMBERS members. */
 export function membersAt(bytes: Uint8Array, start: number): Member[] {
-  if (bytes[start] !== OPEN_OBJECT) throw new ScanFault('not_json')
   const members: Member[] = []
-  let at = skipSpace(bytes, start + 1)
-  if (bytes[at] === CLOSE_OBJECT) return members
-  for (;;) {
-    if (bytes[at] !== QUOTE) throw new ScanFault('not_json')
-    const keyEnd = skipString(bytes, at)
-    const key = readPlainKey(bytes, at, keyEnd) ?? decodeText(bytes, [at, keyEnd])
-    at = skipSpace(bytes, keyEnd)
-    if (bytes[at] !== COLON) throw new ScanFault('not_json')
-    const from = skipSpace(bytes, at + 1)
-    const end = skipValue(bytes, from)
-    members.push({ key, span: [from, end] })
-    if (members.length > MAX_MEMBERS) throw new ScanFault('too_many_members')
-    at = skipSpace(bytes, end)
-    if (bytes[at] === CLOSE_OBJECT) return members
-    if (bytes[at] !== COMMA) throw new ScanFault('not_json')
-    at = skipSpace(bytes, at + 1)
-  }
+  const { close } = walkObject(bytes, start, (key, span) => {
+    if (members.push({ key, span }) > MAX_MEMBERS) throw new ScanFault('too_many_members')
+  })
+  if (close === undefined) throw new ScanFault('not_json')
+  return members
 }
 
 /** @throws {ScanFault} when no array stands there. */

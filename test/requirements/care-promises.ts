@@ -160,6 +160,9 @@ const ALLOWED = {
     'promise.11.changes': promised('A changed policy holds from the next request on.'),
     'promise.11.arguments': promised('A rule on arguments lets through what lies within it, and nothing that could be read otherwise.'),
     'promise.11.strictest': promised('Of several policies the strictest holds: one more never allows what fewer refuse.'),
+    'promise.11.narrowed': promised(
+      'A link that its holder has narrowed is one of its own, which can do no more than the one it was made of, and nobody can widen it again.',
+    ),
     'promise.11.fresh': promised('A tool is judged by what the server says of it now.'),
   },
 } as const satisfies Section

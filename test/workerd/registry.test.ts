@@ -2,7 +2,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, test, vi } from 'vitest'
-import { MAX_REGISTRY_BYTES } from '../../worker/limits.ts'
+import { MAX_REGISTRY_BYTES } from '../../worker/trust-limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { askAsOwner, createShare, ORIGIN } from './harness/relay.ts'
 import { DEPLOYER, type NewLink } from '../../worker/contract/registry-rpc.ts'

@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ShareClient } from '../../worker/carry/share-client.ts'
 import type { Pass, TrustChange } from '../../worker/contract/trust-rpc.ts'
-import { MAX_LINK_ROWS } from '../../worker/limits.ts'
+import { MAX_LINK_ROWS } from '../../worker/trust-limits.ts'
 import { Registry } from '../../worker/registry/registry.ts'
 import { Share } from '../../worker/share/share.ts'
 import {
@@ -83,7 +83,7 @@ describe('the gate', () => {
     await runInDurableObject(stubOf(share), (_, { storage }) => {
       storage.sql.exec(
         `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-         INSERT INTO link_trust SELECT printf('%024x', i), 2, 'client', ?, i % 2, NULL, '' FROM n`,
+         INSERT INTO link_trust SELECT printf('%024x', i), 2, 'client', ?, i % 2, NULL, '', NULL FROM n`,
         MAX_LINK_ROWS,
         FAR_MS,
       )
@@ -189,6 +189,7 @@ describe('each method of a Share', () => {
   test('that a Worker calls is known here', () => {
     expect(PASS_METHODS.toSorted()).toEqual(
       [
+        'abandon',
         'admit',
         'call',
         'send',

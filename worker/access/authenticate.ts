@@ -2,6 +2,8 @@
 import { err, ok, type Result } from '../../protocol/result.ts'
 import type { Pass } from '../contract/trust-rpc.ts'
 import type { ClaimedRelay, RelayKeys } from './keys.ts'
+import { isNarrowed } from '../../protocol/narrowing/chain.ts'
+import { derivedPrincipal, type Narrowing, readNarrowedKey, readNarrowedToken } from './narrowed-links.ts'
 import { readPathKey } from './path-key.ts'
 import { readShareId } from './share-id.ts'
 import { type TokenFault, type TokenKind, verifyToken } from './tokens.ts'
@@ -20,6 +22,9 @@ export interface Principal {
 export interface LinkHolder extends Principal {
   /** Ids of the links that the credential comes from, the owner's own first (`Pass.chain`). */
   readonly chain: Pass['chain']
+  /** Of a narrowed credential: what its holders have called it, and the policies that they have put into it, as JSON texts. */
+  readonly names?: readonly string[]
+  readonly policies?: readonly string[]
   /** The credential stands in the URL: what goes wrong with it is told by a status, and never by a challenge. */
   readonly isInUrl: boolean
 }
@@ -68,8 +73,12 @@ async function verifyClient(
   key: string | undefined,
 ): Promise<Result<LinkHolder, Refusal>> {
   if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
-  if (bearer !== undefined) return checkToken(keys, bearer, 'client', share)
+  if (bearer !== undefined) return isNarrowed(bearer) ? checkNarrowedToken(keys, bearer, share) : checkToken(keys, bearer, 'client', share)
   if (key === undefined) return err(unauthorized(MISSING_BEARER))
+  return isNarrowed(key) ? checkNarrowedKey(keys, share, key) : checkKey(keys, share, key)
+}
+
+async function checkKey(keys: RelayKeys, share: string, key: string): Promise<Result<LinkHolder, Refusal>> {
   const found = await readPathKey(keys.pathKey, share, key, Date.now())
   if (!found.ok) return err({ code: found.error === 'expired' ? 'LINK_EXPIRED' : 'LINK_NOT_FOUND' })
   const { id, principal, expiresAtMs } = found.value
@@ -100,6 +109,36 @@ async function checkToken(keys: RelayKeys, token: string, kind: TokenKind, share
   if (!read.ok) return err(unauthorized(sayWhy(read.error, kind)))
   const { principal, tokenId, expiresAtMs } = read.value
   return ok({ kind, id: principal, expiresAtMs, chain: [tokenId], isInUrl: false })
+}
+
+async function checkNarrowedToken(keys: RelayKeys, token: string, share: string): Promise<Result<LinkHolder, Refusal>> {
+  const narrowing = await readNarrowedToken(keys, token)
+  if (narrowing === undefined) return err(unauthorized(sayWhy('wrong', 'client')))
+  const root = await checkToken(keys, narrowing.root, 'client', share)
+  return root.ok ? narrowed(root.value, narrowing, unauthorized(TOKEN_EXPIRED)) : root
+}
+
+async function checkNarrowedKey(keys: RelayKeys, share: string, key: string): Promise<Result<LinkHolder, Refusal>> {
+  const narrowing = await readNarrowedKey(keys, share, key)
+  if (narrowing === undefined) return err({ code: 'LINK_NOT_FOUND' })
+  const root = await checkKey(keys, share, narrowing.root)
+  return root.ok ? narrowed(root.value, narrowing, { code: 'LINK_EXPIRED' }) : root
+}
+
+/** The holder of a narrowed link: somebody else than the holder of the one that it was made of. */
+async function narrowed(root: LinkHolder, { caveats, ids }: Narrowing, over: Refusal): Promise<Result<LinkHolder, Refusal>> {
+  const [rootId] = root.chain
+  const derived = await ids(rootId)
+  const expiresAtMs = Math.min(root.expiresAtMs, ...caveats.map((caveat) => caveat.expiresAtMs ?? Infinity))
+  if (expiresAtMs <= Date.now()) return err(over)
+  return ok({
+    ...root,
+    id: derivedPrincipal(derived.at(-1) ?? rootId),
+    expiresAtMs,
+    chain: [rootId, ...derived],
+    names: caveats.map(({ name = '' }) => name),
+    policies: caveats.flatMap(({ policyText }) => policyText ?? []),
+  })
 }
 
 function sayWhy(fault: TokenFault, kind: TokenKind): string {

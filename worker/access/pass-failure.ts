@@ -1,7 +1,7 @@
 /** What a client is told whose pass a Share does not let in. A link in a URL is never answered with a challenge, which would send clients into signing in. */
 import type { Executed, Failure } from '../../protocol/errors.ts'
 import type { PassRefusal } from '../contract/trust-rpc.ts'
-import { PAUSED_RETRY_MS } from '../limits.ts'
+import { PAUSED_RETRY_MS } from '../trust-limits.ts'
 import { type LinkHolder, TOKEN_EXPIRED } from './authenticate.ts'
 
 /** `executed`: of a call that was under way when it was cut off; such a call is not to be repeated unseen, so no time is named for that. */

@@ -1,6 +1,6 @@
 /** Mints and verifies path keys: the secret in a share URL, for clients that cannot send a header. */
 import { err, ok, type Result } from '../../protocol/result.ts'
-import { decodeBase32, encodeBase32 } from './base32.ts'
+import { decodeBase32, encodeBase32 } from '../../protocol/encoding/base32.ts'
 import { concat } from '../../protocol/splice.ts'
 import { equalBytes, fromHex, mac, toHex } from './secret.ts'
 
@@ -33,7 +33,7 @@ export async function mintPathKey(key: CryptoKey, share: string, expiresAtMs: nu
   const payload = new Uint8Array(PAYLOAD_BYTES)
   payload.set(serial)
   new DataView(payload.buffer).setUint32(SERIAL_BYTES, expiryMinutes)
-  const text = encodeBase32(concat([payload, await sign(key, share, payload)]))
+  const text = encodeBase32(concat([payload, await signPathKey(key, share, payload)]))
   return { text, id, principal: `key:${id}`, expiresAtMs: expiryMinutes * MINUTE_MS }
 }
 
@@ -48,13 +48,14 @@ export async function readPathKey(
   const bytes = decodeBase32(text)
   if (bytes === undefined) return err('wrong')
   const payload = bytes.slice(0, PAYLOAD_BYTES)
-  if (!equalBytes(await sign(key, share, payload), bytes.subarray(PAYLOAD_BYTES))) return err('wrong')
+  if (!equalBytes(await signPathKey(key, share, payload), bytes.subarray(PAYLOAD_BYTES))) return err('wrong')
   const expiresAtMs = new DataView(payload.buffer).getUint32(SERIAL_BYTES) * MINUTE_MS
   if (expiresAtMs <= nowMs) return err('expired')
   const id = toHex(payload.subarray(0, SERIAL_BYTES))
   return ok({ text, id, principal: `key:${id}`, expiresAtMs })
 }
 
-function sign(key: CryptoKey, share: string, payload: Uint8Array): Promise<Uint8Array> {
+/** The MAC of a key of this share, which only its holder and this relay know. */
+export function signPathKey(key: CryptoKey, share: string, payload: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   return mac(key, concat([new TextEncoder().encode(share), payload]), MAC_BYTES)
 }

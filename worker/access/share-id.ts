@@ -1,5 +1,5 @@
 /** Mints and verifies share ids, which say what the Worker must know of a share before it asks any object. */
-import { decodeBase32, encodeBase32 } from './base32.ts'
+import { decodeBase32, encodeBase32 } from '../../protocol/encoding/base32.ts'
 import { concat } from '../../protocol/splice.ts'
 import { equalBytes, mac } from './secret.ts'
 

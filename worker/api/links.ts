@@ -6,6 +6,7 @@ import { problemResponse } from '../problem.ts'
 import { countMember, type Members, policyMember, readMembers, textMember, wordMember } from './body.ts'
 import { DEFAULT_LIFE_S, MAX_LIFE_S, MAX_NAME_CHARS, mintCredential, SECOND_MS } from './credentials.ts'
 import { answer, findLiving, findShare, hasExpired, isoTime, LENGTHEN, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
+import { derivedPrincipal } from '../access/narrowed-links.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
 type ApiContext = Context<OwnerEnv>
@@ -97,12 +98,13 @@ function readChange(members: Members) {
 }
 
 /** A link as its owner sees it, without its credential. */
-function linkFacts(share: ShareRecord, { id, name, kind, createdAtMs, expiresAtMs, policy }: LinkRecord) {
+function linkFacts(share: ShareRecord, { id, name, kind, createdAtMs, expiresAtMs, policy, parent }: LinkRecord) {
   return {
     id,
     name,
     kind,
-    principal: `${kind}:${id}`,
+    principal: parent === undefined ? `${kind}:${id}` : derivedPrincipal(id),
+    ...(parent === undefined ? {} : { parent }),
     created_at: isoTime(createdAtMs),
     // It may be lengthened with its share, and ends with it.
     expires_at: isoTime(Math.min(expiresAtMs, share.expiresAtMs)),

@@ -1,7 +1,7 @@
 /** Gives an order of the owner's to the lanes of a share. Never rejects, and waits for none of them without a bound. */
 import type { Env } from '../env.ts'
 import { type Lane, laneAt, laneCount } from '../lanes.ts'
-import { LANE_ORDER_MS } from '../limits.ts'
+import { LANE_ORDER_MS } from '../trust-limits.ts'
 import { within } from '../within.ts'
 import { isRetryable } from './share-client.ts'
 import type { AdminCommand, ShareFacts } from '../contract/share-rpc.ts'

@@ -7,7 +7,8 @@ import type { LinkHolder } from '../access/authenticate.ts'
 import { passFailure } from '../access/pass-failure.ts'
 import { CUT_CLOSE, type Gated, isVerdict, leafOf, passQuery, refusalOf, VERDICT_STATUS } from '../contract/pass.ts'
 import type { GrantFacts, Pass, PassRefusal, PassVerdict } from '../contract/trust-rpc.ts'
-import { MAX_CALL_TRIES, MAX_KNOWN_LINKS } from '../limits.ts'
+import { MAX_CALL_TRIES } from '../limits.ts'
+import { MAX_KNOWN_LINKS } from '../trust-limits.ts'
 import { Newest } from '../newest.ts'
 import { uploadRest } from './upload.ts'
 import type {
@@ -51,13 +52,16 @@ export class PassRefused extends Error {
   }
 }
 
+/** Of the holder of a link, what its requests to a Share need. */
+type Holder = Pick<LinkHolder, 'chain' | 'isInUrl' | 'names' | 'policies'>
+
 /** What links let their holders do, by share and link: as this isolate heard it last. */
 const grants = new Newest<GrantFacts>(MAX_KNOWN_LINKS)
 
 export class ShareClient {
   readonly #env: Env
   readonly #lane: Lane
-  readonly #holder: Pick<LinkHolder, 'chain' | 'isInUrl'>
+  readonly #holder: Holder
   readonly #grantName: string
   /** Name of the object, by which an isolate keeps what it knows of a share's server: each lane counts its versions for itself. */
   readonly id: string
@@ -65,7 +69,7 @@ export class ShareClient {
   #pass: Pass
   #hasAsked = false
 
-  constructor(env: Env, lane: Lane, holder: Pick<LinkHolder, 'chain' | 'isInUrl'>) {
+  constructor(env: Env, lane: Lane, holder: Holder) {
     this.#env = env
     this.#lane = lane
     this.#holder = holder
@@ -73,6 +77,16 @@ export class ShareClient {
     this.#stub = laneStub(env, lane)
     this.#grantName = `${lane.share} ${leafOf(holder)}`
     this.#pass = passOf(holder, this.grant)
+  }
+
+  /**
+   * The same client for another of the holder's requests: what is told of one must not let in another that was judged before. The
+   * stub is one, since only its calls arrive in order.
+   */
+  fork(): ShareClient {
+    const other = new ShareClient(this.#env, this.#lane, this.#holder)
+    other.#stub = this.#stub
+    return other
   }
 
   /** What the holder may do, as far as this isolate knows: a request is judged by it before it is made, and again when the Share knows better. */
@@ -88,6 +102,12 @@ export class ShareClient {
   /** The Share has told what the holder may do now. What was judged by something else goes on naming that. */
   learn(facts: GrantFacts): void {
     grants.set(this.#grantName, facts)
+  }
+
+  /** All policies that bound the holder, as JSON texts: those that its owner can change, and those that stand in its credential. */
+  policies(grant: GrantFacts | undefined = this.grant): readonly string[] {
+    const { policies = [] } = this.#holder
+    return grant === undefined ? policies : [...policies, ...grant.policies]
   }
 
   /** How long what a client sends waits for an agent that is away, in milliseconds. */
@@ -257,8 +277,8 @@ export class ShareClient {
   }
 }
 
-function passOf({ chain }: Pick<LinkHolder, 'chain'>, grant: GrantFacts | undefined): Pass {
-  return grant === undefined ? { chain } : { chain, state: grant.state }
+function passOf({ chain, names }: Holder, grant: GrantFacts | undefined): Pass {
+  return { chain, ...(names === undefined ? {} : { names }), ...(grant === undefined ? {} : { state: grant.state }) }
 }
 
 function refuse(failure: Failure, close: number): never {

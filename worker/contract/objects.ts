@@ -36,7 +36,7 @@ import type {
   SubscribeOrder,
   ShareSettings,
 } from './share-rpc.ts'
-import type { LinkTrust, Pass, ShareTrust } from './trust-rpc.ts'
+import type { DerivedLink, LinkTrust, Pass, ShareTrust } from './trust-rpc.ts'
 
 /**
  * The object of a share, or of a lane of one, as a Worker calls it, always with the pass of who is served; but for the owner's orders.
@@ -102,6 +102,11 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   shareTrust(id: string): ShareTrust | undefined
   /** The same for one of its links; undefined for one that was never made, or that ended long ago. */
   linkTrust(share: string, id: string): LinkTrust | undefined
+  /**
+   * A link that a holder has narrowed, added to the list if it comes for the first time. Undefined when the link that it comes from is not
+   * there, or the share has as many of these as it may have.
+   */
+  deriveLink(share: string, link: DerivedLink): LinkTrust | undefined
   /** Adds a link to a share. */
   addLink(share: string, link: NewLink): LinkAddition
   /** The links of a share that are not revoked, oldest first. */

@@ -43,13 +43,23 @@ export function isVerdict(told: unknown): told is PassVerdict | CutCall {
 }
 
 /** A pass in the query of an upgrade. */
-export function passQuery({ chain, state }: Pass): Readonly<Record<string, string>> {
-  return { chain: chain.join(), ...(state === undefined ? {} : { state }) }
+export function passQuery({ chain, names, state }: Pass): Readonly<Record<string, string>> {
+  return {
+    chain: chain.join(),
+    ...(names === undefined ? {} : { names: JSON.stringify(names) }),
+    ...(state === undefined ? {} : { state }),
+  }
 }
 
 /** The pass in a query; undefined when it holds none. */
 export function readPass(query: URLSearchParams): Pass | undefined {
   const [root = '', ...rest] = query.get('chain')?.split(',') ?? []
   const state = query.get('state')
-  return root === '' ? undefined : { chain: [root, ...rest], ...(state === null ? {} : { state }) }
+  if (root === '') return undefined
+  const names = query.get('names')
+  return {
+    chain: [root, ...rest],
+    ...(names === null ? {} : { names: JSON.parse(names) as string[] }),
+    ...(state === null ? {} : { state }),
+  }
 }

@@ -4,6 +4,8 @@
 export interface Pass {
   /** Ids of the links that its credential comes from, the owner's own first; more than one of a credential that its holder has narrowed. */
   readonly chain: readonly [string, ...string[]]
+  /** What its holders have called the narrowed ones, for the owner's list; empty where they did not say. As long as the chain behind its first. */
+  readonly names?: readonly string[]
   /** State of the trust facts by which the Worker has judged the request; absent when it knows none. */
   readonly state?: string
 }
@@ -27,6 +29,16 @@ export interface LinkTrust {
   readonly expiresAtMs: number
   readonly isRevoked: boolean
   readonly policy?: string
+  /** Of a link that a holder has narrowed: the one that it was narrowed from. */
+  readonly parent?: string
+}
+
+/** A link that a holder has narrowed, when it is first used. Its kind and the end of its credential are its root's. */
+export interface DerivedLink {
+  readonly id: string
+  readonly parent: string
+  readonly root: string
+  readonly name: string
 }
 
 export type LinkKind = 'client' | 'key' | 'agent'

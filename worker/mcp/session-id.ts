@@ -1,5 +1,5 @@
 /** Makes the ids of sessions (MCP 2025-11-25, basic/transports, session management). */
-import { encodeBase32 } from '../access/base32.ts'
+import { encodeBase32 } from '../../protocol/encoding/base32.ts'
 import { randomBytes } from '../access/secret.ts'
 import { isLegacyRevision, LEGACY_REVISIONS } from '../bridge/revision.ts'
 

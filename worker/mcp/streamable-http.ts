@@ -119,7 +119,7 @@ async function postBatch(
   // What comes of the calls goes into a stream that begins at once, where no status can be told.
   await share.admit()
   function* calls(): Generator<SessionCall> {
-    for (const message of requests) yield SessionCall.make(share, caller, message, deliveryTo(accepts))
+    for (const message of requests) yield SessionCall.make(share.fork(), caller, message, deliveryTo(accepts))
   }
   return respondToBatch(calls(), accepts, c.req.raw.signal)
 }

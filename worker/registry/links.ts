@@ -1,7 +1,7 @@
 /** The links of the relay's shares. A link without a row is revoked: what is dropped here is dead for good. Synchronous, as the list of shares is. */
 import type { LinkChange, LinkRecord, NewLink } from '../contract/registry-rpc.ts'
-import type { LinkKind } from '../contract/trust-rpc.ts'
-import { MAX_LINKS } from '../limits.ts'
+import type { DerivedLink, LinkKind } from '../contract/trust-rpc.ts'
+import { MAX_DERIVED_LINKS, MAX_LINKS } from '../trust-limits.ts'
 
 type LinkRow = {
   readonly id: string
@@ -13,10 +13,11 @@ type LinkRow = {
   readonly version: number
   readonly revoked: number
   readonly policy: string | null
+  readonly parent: string | null
 }
 
 const LINK_COLUMNS =
-  'id, kind, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, ceiling_ms AS ceilingMs, version, revoked, policy'
+  'id, kind, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, ceiling_ms AS ceilingMs, version, revoked, policy, parent'
 
 export class LinkTable {
   readonly #sql: SqlStorage
@@ -24,14 +25,39 @@ export class LinkTable {
   constructor(sql: SqlStorage) {
     this.#sql = sql
     sql.exec(`
-      CREATE TABLE IF NOT EXISTS links (share TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, ceiling_ms INTEGER NOT NULL, version INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, PRIMARY KEY (share, id)) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS links (share TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, ceiling_ms INTEGER NOT NULL, version INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, parent TEXT, PRIMARY KEY (share, id)) WITHOUT ROWID;
     `)
+    const known = new Set(
+      sql
+        .exec<{ name: string }>("SELECT name FROM pragma_table_info('links')")
+        .toArray()
+        .map(({ name }) => name),
+    )
+    if (!known.has('parent')) sql.exec('ALTER TABLE links ADD COLUMN parent TEXT')
   }
 
   /** Adds a link to a share that exists. */
   add(share: string, { id, kind, name, createdAtMs, expiresAtMs, ceilingMs, policy }: NewLink, version: number): void {
     const row = [share, id, kind, name, createdAtMs, Math.min(expiresAtMs, ceilingMs), ceilingMs, version, policy ?? null]
-    this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)', ...row)
+    this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, NULL)', ...row)
+  }
+
+  /** Adds a link that a holder has narrowed from another, whose end is that of the owner's own above it. */
+  derive(share: string, { id, parent, name }: DerivedLink, { kind, ceilingMs }: LinkRecord, nowMs: number, version: number): void {
+    const row = [share, id, kind, name, nowMs, ceilingMs, ceilingMs, version, parent]
+    this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, ?)', ...row)
+  }
+
+  /**
+   * Whether the share may have a narrowed link more. Those give way whose credentials can hold no more, and no others: a revoked one
+   * that was forgotten would be new again when it comes.
+   */
+  hasRoomForDerived(share: string, nowMs: number): boolean {
+    const count = (): number =>
+      this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM links WHERE share = ? AND parent IS NOT NULL', share).one().count
+    if (count() < MAX_DERIVED_LINKS) return true
+    this.#sql.exec('DELETE FROM links WHERE share = ? AND parent IS NOT NULL AND ceiling_ms <= ?', share, nowMs)
+    return count() < MAX_DERIVED_LINKS
   }
 
   /** Whether so many links may come when the share's others are revoked for good, but for those of agents unless they are meant too. */
@@ -43,7 +69,7 @@ export class LinkTable {
   hasRoom(share: string, nowMs: number): boolean {
     if (this.#count(share) < MAX_LINKS) return true
     const over = this.#sql.exec(
-      `DELETE FROM links WHERE share = ?1 AND id = (SELECT id FROM links AS old WHERE share = ?1 AND (revoked = 1 OR expires_at_ms <= ?2)
+      `DELETE FROM links WHERE share = ?1 AND id = (SELECT id FROM links AS old WHERE share = ?1 AND parent IS NULL AND (revoked = 1 OR expires_at_ms <= ?2)
          AND NOT EXISTS (SELECT 1 FROM untold WHERE share = ?1 AND subject = 'link:' || old.id) ORDER BY revoked DESC, expires_at_ms LIMIT 1)
        RETURNING id`,
       share,
@@ -94,7 +120,7 @@ export class LinkTable {
   /** Rows of a share's links, of a kind or of all. */
   #count(share: string, kind?: LinkKind): number {
     const rows = this.#sql.exec<{ count: number }>(
-      'SELECT count(*) AS count FROM links WHERE share = ?1 AND kind = coalesce(?2, kind)',
+      'SELECT count(*) AS count FROM links WHERE share = ?1 AND parent IS NULL AND kind = coalesce(?2, kind)',
       share,
       kind ?? null,
     )
@@ -102,6 +128,7 @@ export class LinkTable {
   }
 }
 
-function recordOf({ kind, revoked, policy, ...row }: LinkRow): LinkRecord {
-  return { ...row, kind: kind as LinkKind, isRevoked: revoked === 1, ...(policy === null ? {} : { policy }) }
+function recordOf({ kind, revoked, policy, parent, ...row }: LinkRow): LinkRecord {
+  const facts = { ...(policy === null ? {} : { policy }), ...(parent === null ? {} : { parent }) }
+  return { ...row, kind: kind as LinkKind, isRevoked: revoked === 1, ...facts }
 }

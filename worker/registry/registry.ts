@@ -2,7 +2,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
 import type { Env } from '../env.ts'
-import { LANE_ORDER_MS, MAX_PASSED_SHARES, MAX_REGISTRY_BYTES } from '../limits.ts'
+import { LANE_ORDER_MS, MAX_PASSED_SHARES, MAX_REGISTRY_BYTES } from '../trust-limits.ts'
 import type { Location } from '../contract/locations.ts'
 import {
   type Adoption,
@@ -23,7 +23,7 @@ import {
 } from '../contract/registry-rpc.ts'
 import type { AdminCommand, ShareSettings } from '../contract/share-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
-import type { LinkTrust, ShareTrust } from '../contract/trust-rpc.ts'
+import type { DerivedLink, LinkTrust, ShareTrust } from '../contract/trust-rpc.ts'
 import { LinkTable } from './links.ts'
 import { OwnerTable } from './owners.ts'
 import { SecretTable } from './secrets.ts'
@@ -143,6 +143,17 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     return link === undefined ? undefined : trustOf(link)
   }
 
+  deriveLink(share: string, link: DerivedLink): LinkTrust | undefined {
+    if (this.#living(share) === undefined) return undefined
+    const known = this.#links.get(share, link.id)
+    if (known !== undefined) return trustOf(known)
+    const [root, parent] = [this.#links.get(share, link.root), this.#links.get(share, link.parent)]
+    const nowMs = Date.now()
+    if (root === undefined || parent === undefined || !this.#hasRoom() || !this.#links.hasRoomForDerived(share, nowMs)) return undefined
+    this.#links.derive(share, link, root, nowMs, this.#shares.countChange(share))
+    return this.linkTrust(share, link.id)
+  }
+
   addLink(share: string, link: NewLink): LinkAddition {
     if (this.#living(share) === undefined) return 'no_share'
     if (!this.#hasRoom()) return 'no_room'
@@ -240,6 +251,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   }
 }
 
-function trustOf({ id, version, kind, expiresAtMs, isRevoked, policy }: LinkRecord): LinkTrust {
-  return { id, version, kind, expiresAtMs, isRevoked, ...(policy === undefined ? {} : { policy }) }
+function trustOf({ id, version, kind, expiresAtMs, isRevoked, policy, parent }: LinkRecord): LinkTrust {
+  const facts = { ...(policy === undefined ? {} : { policy }), ...(parent === undefined ? {} : { parent }) }
+  return { id, version, kind, expiresAtMs, isRevoked, ...facts }
 }

@@ -1,5 +1,5 @@
 /** The registry's secrets: the relay's signing key, the hash of its owner's key, and the code that a claim needs. */
-import { encodeBase32 } from '../access/base32.ts'
+import { encodeBase32 } from '../../protocol/encoding/base32.ts'
 import { newOwnerToken } from '../access/owner.ts'
 import { equalBytes, hashSecret, randomBytes } from '../access/secret.ts'
 import type { ClaimOutcome, RelaySecrets } from '../contract/registry-rpc.ts'

@@ -1,7 +1,7 @@
 /** The list of the relay's shares, with what their owners have decided for them. Synchronous, so that each step is whole. */
 import { type Location, LOCATIONS } from '../contract/locations.ts'
 import { DEPLOYER, type ShareAddition, type ShareChange, type ShareRecord } from '../contract/registry-rpc.ts'
-import { MAX_SHARES_OF_OWNER } from '../limits.ts'
+import { MAX_SHARES_OF_OWNER } from '../trust-limits.ts'
 import type { ShareSettings } from '../contract/share-rpc.ts'
 
 /** About 250 MB of rows with their indexes, of the 10 GB that an object may have. */

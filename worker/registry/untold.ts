@@ -1,5 +1,5 @@
 /** What the lanes of a share have yet to hear: a row from before the first is told until the last has heard it, so that no crash loses it. */
-import { MAX_RETELL_MS, MAX_RETOLD, RETELL_MS } from '../limits.ts'
+import { MAX_RETELL_MS, MAX_RETOLD, RETELL_MS } from '../trust-limits.ts'
 
 /** What a change is about: the share's own facts, a rotation, its end, or one link. Facts are read anew when they are told, so of several changes the last is told once. */
 export type Subject = 'share' | 'rotated' | 'agents_rotated' | 'end' | `link:${string}`

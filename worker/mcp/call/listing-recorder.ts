@@ -1,7 +1,7 @@
 /** Has the Share keep a server's lists, and its answer to the handshake, as they pass by on their way to a client. */
 import { waitUntil } from 'cloudflare:workers'
 import type { AgentFrame, Answer } from '../../../protocol/frame.ts'
-import { encodeBase32 } from '../../access/base32.ts'
+import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
 import { MAX_LISTING_BYTES } from '../../limits.ts'
 import type { CallRequest, GroupCallRequest, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { listingFrom, type ListingName, listingOf } from '../../contract/listings.ts'

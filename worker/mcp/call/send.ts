@@ -5,7 +5,7 @@ import { pause, within } from '../../within.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { randomKey } from '../../call-key.ts'
 import type { ClientMessage } from '../message.ts'
-import { judgeFor, judgeOf } from '../policy/bounds.ts'
+import { judgeFor } from '../policy/bounds.ts'
 import { refusalOf } from '../policy/message-verdict.ts'
 import { agentNews, AGENT_AWAY, awayLeftMs } from '../../carry/away.ts'
 import { isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
@@ -39,7 +39,7 @@ export async function send(share: ShareClient, caller: Caller, message: ClientMe
       const resend = sentMs === undefined ? {} : { isResend: true, ageMs: triedMs - sentMs }
       const receipt = await within(
         RECEIPT_MS,
-        share.send({ ...request, ...resend }, bytes, ({ policies }) => refusalOf(judgeOf(policies), message)),
+        share.send({ ...request, ...resend }, bytes, (grant) => refusalOf(judgeFor(share, grant), message)),
       )
       if (receipt === undefined) return { ...AGENT_AWAY, executed: 'unknown' }
       if (receipt.kind === 'sent') return undefined

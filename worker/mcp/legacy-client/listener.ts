@@ -167,7 +167,7 @@ export class Listener {
     const posted = readPosted(encoder.encode(body))
     const [message] = posted.ok ? posted.value.messages : []
     if (message === undefined) return
-    const call = SessionCall.make(this.#share, this.#caller, message, 'stream')
+    const call = SessionCall.make(this.#share.fork(), this.#caller, message, 'stream')
     call.linger()
     this.#translated.add(call)
     void writeItems(call, this.messages, false).finally(() => {

@@ -14,7 +14,7 @@ import { callRequest } from '../call/call-request.ts'
 import type { News, Renewal, Turns } from '../call/renewal.ts'
 import { type Item, responseItem } from '../call/item.ts'
 import { type ClientMessage, readPosted } from '../message.ts'
-import { judgeFor, judgeOf } from '../policy/bounds.ts'
+import { judgeFor } from '../policy/bounds.ts'
 import { needsTools, refusalOf } from '../policy/message-verdict.ts'
 import { knownSessionTools, learnSessionTools, type SessionTools } from '../policy/tool-facts.ts'
 import { resultResponse } from '../response/own-answers.ts'
@@ -113,8 +113,8 @@ export class SessionRequest {
   }
 
   /** What its client may do has changed: whether it may still be made, and by which state of the tools. */
-  #judgeAnew(message: ClientMessage, { policies }: GrantFacts): ReturnType<CallRenewed> {
-    const judge = judgeOf(policies)
+  #judgeAnew(message: ClientMessage, grant: GrantFacts): ReturnType<CallRenewed> {
+    const judge = judgeFor(this.#share, grant)
     return needsTools(judge, message) ? this.#checkedBy(message) : (refusalOf(judge, message) ?? {})
   }
 

@@ -1,7 +1,7 @@
 /** Carries one request of revision 2026-07-28, which has no session: to the Share, anew when the Share knows better, and back. */
 import { waitUntil } from 'cloudflare:workers'
 import type { Failure } from '../../../protocol/errors.ts'
-import { encodeBase32 } from '../../access/base32.ts'
+import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
 import { readRequestState } from '../../bridge/asks.ts'
 import { fingerprint } from '../../bridge/capabilities.ts'
 import { discoverResult } from '../../bridge/discover.ts'
@@ -13,7 +13,7 @@ import type { BridgeFacts, GroupCallRequest } from '../../contract/share-rpc.ts'
 import { findParkedCall } from './ask-client.ts'
 import { Courier } from '../call/courier.ts'
 import type { News, Renewal } from '../call/renewal.ts'
-import { judgeFor, judgeOf } from '../policy/bounds.ts'
+import { judgeFor } from '../policy/bounds.ts'
 import { BoundedLists } from '../response/bounded-lists.ts'
 import { needsTools, refusalOf } from '../policy/message-verdict.ts'
 import { failureResponse } from '../response/responses.ts'
@@ -167,9 +167,9 @@ class ModernExchange implements Exchange {
   }
 
   /** What its client may do has changed: whether the call may still be made, and by which state of the tools. */
-  #judgeAnew({ policies }: GrantFacts): ReturnType<CallRenewed> {
-    const { message, request } = this.#call
-    const judge = judgeOf(policies)
+  #judgeAnew(grant: GrantFacts): ReturnType<CallRenewed> {
+    const { message, request, visitor } = this.#call
+    const judge = judgeFor(visitor.share, grant)
     if (!needsTools(judge, message)) return refusalOf(judge, message) ?? {}
     const { toolsVersion = '', awaitsJudgement } = this.#withTools(request)
     return { toolsVersion, ...(awaitsJudgement === undefined ? {} : { awaitsJudgement }) }

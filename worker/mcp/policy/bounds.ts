@@ -2,15 +2,16 @@
 import { PolicyJudge } from '../../../protocol/policy/judge.ts'
 import { type Policy, readPolicy } from '../../../protocol/policy/policy.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import { MAX_KNOWN_LINKS } from '../../limits.ts'
+import type { GrantFacts } from '../../contract/trust-rpc.ts'
+import { MAX_KNOWN_LINKS } from '../../trust-limits.ts'
 import { Newest } from '../../newest.ts'
 
 const NO_BOUNDS = new PolicyJudge([])
 const judges = new Newest<PolicyJudge>(MAX_KNOWN_LINKS)
 
-/** Judges by what was heard last; once a call was let in, that is what it was let in by. */
-export function judgeFor({ grant }: Pick<ShareClient, 'grant'>): PolicyJudge {
-  return grant === undefined ? NO_BOUNDS : judgeOf(grant.policies)
+/** Judges by what was heard last, which is what a call was let in by once it was; or by other facts that have just been told. */
+export function judgeFor(share: Pick<ShareClient, 'policies'>, grant?: GrantFacts): PolicyJudge {
+  return judgeOf(share.policies(grant))
 }
 
 /** `policies`: as JSON texts; a request must be within each. */

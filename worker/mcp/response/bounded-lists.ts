@@ -31,7 +31,7 @@ const UNREADABLE: Failure = { code: 'LIST_UNREADABLE', executed: 'yes' }
 const TOO_LONG: Failure = { ...UNREADABLE, detail: 'it is longer than 8 MiB' }
 
 export class BoundedLists {
-  readonly #share: Pick<ShareClient, 'grant'>
+  readonly #share: Pick<ShareClient, 'policies'>
   readonly #taken: (bytes: number) => void
   /** By channel and number. */
   readonly #held = new Map<string, Held>()
@@ -39,7 +39,7 @@ export class BoundedLists {
   #paidBytes = 0
 
   /** `taken` pays for body bytes that are held. */
-  constructor(share: Pick<ShareClient, 'grant'>, taken: (bytes: number) => void) {
+  constructor(share: Pick<ShareClient, 'policies'>, taken: (bytes: number) => void) {
     this.#share = share
     this.#taken = taken
   }

@@ -5,7 +5,7 @@
 import { leafOf } from '../../contract/pass.ts'
 import type { RegistryObject } from '../../contract/objects.ts'
 import type { GrantFacts, LinkTrust, Pass, PassRefusal, PassVerdict, ShareTrust, TrustChange } from '../../contract/trust-rpc.ts'
-import { MAX_KNOWN_LINKS } from '../../limits.ts'
+import { MAX_KNOWN_LINKS } from '../../trust-limits.ts'
 import { Newest } from '../../newest.ts'
 import { policyDigest, refusalFor, type Standing, standingOf, verdictFor } from './standing.ts'
 import type { KeptLinkTrust, KeptShareTrust, TrustRows } from './trust-rows.ts'
@@ -14,7 +14,7 @@ interface Parts {
   readonly rows: TrustRows
   /** Id of the share. */
   readonly share: string
-  readonly registry: () => Pick<RegistryObject, 'shareTrust' | 'linkTrust'> | DurableObjectStub<RegistryObject>
+  readonly registry: () => Pick<RegistryObject, 'shareTrust' | 'linkTrust' | 'deriveLink'> | DurableObjectStub<RegistryObject>
   /** Whether the object has rows: one that was only asked about writes nothing. */
   readonly isKept: () => boolean
   /** Has `sweep` called by then. */
@@ -128,11 +128,17 @@ export class TrustGate {
     if (known !== undefined) return known
     const { rows } = this.#parts
     const share = rows.share()
-    const links = pass.chain.map((id) => rows.link(id))
+    const links = this.#chainOf(leaf)
     if (share === undefined || links.includes(undefined)) return undefined
     const standing = standingOf(share, links)
     this.#standings.set(leaf, standing)
     return standing
+  }
+
+  /** The rows of a link and of those that it was narrowed from, the owner's own first. */
+  #chainOf(leaf: string): (KeptLinkTrust | undefined)[] {
+    const link = this.#parts.rows.link(leaf)
+    return link?.parent === undefined ? [link] : [...this.#chainOf(link.parent), link]
   }
 
   /** Asks the registry, once for all that wait for it: they go on in the order in which they came. */
@@ -143,11 +149,16 @@ export class TrustGate {
     return asking
   }
 
-  async #ask({ chain }: Pass): Promise<void> {
+  async #ask({ chain, names = [] }: Pass): Promise<void> {
     const { registry, share: id } = this.#parts
     const leaf = leafOf({ chain })
     const stub = registry()
-    const [trust, ...told] = await Promise.all([stub.shareTrust(id), ...chain.map((link) => stub.linkTrust(id, link))])
+    const [root] = chain
+    const trust = await stub.shareTrust(id)
+    const told: (LinkTrust | undefined)[] = [await stub.linkTrust(id, root)]
+    // One behind the other: each must be there when the next is narrowed from it.
+    for (const [index, link] of chain.slice(1).entries())
+      told.push(await stub.deriveLink(id, { id: link, parent: chain[index] ?? root, root, name: names[index] ?? '' }))
     const share = trust === undefined ? undefined : await this.#keepShare(trust)
     const links = await Promise.all(told.map(async (link) => (link === undefined ? undefined : this.#keepLink(link))))
     const nextMs = Math.min(...links.flatMap((link) => link?.expiresAtMs ?? []))

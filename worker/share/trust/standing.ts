@@ -1,5 +1,5 @@
 /** How a link stands: what is decided for its share and for each link of its chain, put together. Pure but for the digest. */
-import { encodeBase32 } from '../../access/base32.ts'
+import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
 import { UNRESTRICTED } from '../../contract/pass.ts'
 import type { GrantFacts, Pass, PassRefusal, PassVerdict } from '../../contract/trust-rpc.ts'
 import type { KeptLinkTrust, KeptShareTrust } from './trust-rows.ts'

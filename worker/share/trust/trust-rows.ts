@@ -1,5 +1,5 @@
 /** Rows of what the owner has decided for the share, and for each link that has come here. Written when one comes first and when its owner changes something, never per call. */
-import { MAX_LINK_ROWS } from '../../limits.ts'
+import { MAX_LINK_ROWS } from '../../trust-limits.ts'
 import type { LinkKind, LinkTrust, ShareTrust } from '../../contract/trust-rpc.ts'
 
 /** The digest of its policy is kept with it, since it is made by waiting; empty without a policy. */
@@ -24,7 +24,15 @@ type ShareColumns = {
   revoked_before: number
   agents_revoked_before: number
 }
-type LinkColumns = { version: number; kind: string; expires_at_ms: number; revoked: number; policy: string | null; digest: string }
+type LinkColumns = {
+  version: number
+  kind: string
+  expires_at_ms: number
+  revoked: number
+  policy: string | null
+  digest: string
+  parent: string | null
+}
 
 export class TrustRows {
   readonly #sql: SqlStorage
@@ -64,18 +72,19 @@ export class TrustRows {
   link(id: string): KeptLinkTrust | undefined {
     if (!this.#exists()) return undefined
     const [row] = this.#sql
-      .exec<LinkColumns>('SELECT version, kind, expires_at_ms, revoked, policy, digest FROM link_trust WHERE id = ?', id)
+      .exec<LinkColumns>('SELECT version, kind, expires_at_ms, revoked, policy, digest, parent FROM link_trust WHERE id = ?', id)
       .toArray()
     if (row === undefined) return undefined
-    const { version, kind, expires_at_ms: expiresAtMs, revoked, policy, digest } = row
-    return { id, version, kind: kind as LinkKind, expiresAtMs, isRevoked: revoked === 1, ...(policy === null ? {} : { policy }), digest }
+    const { version, kind, expires_at_ms: expiresAtMs, revoked, policy, digest, parent } = row
+    const facts = { ...(policy === null ? {} : { policy }), ...(parent === null ? {} : { parent }) }
+    return { id, version, kind: kind as LinkKind, expiresAtMs, isRevoked: revoked === 1, ...facts, digest }
   }
 
   /** Of too many, revoked ones give way first: the registry refuses them as well. */
-  putLink({ id, version, kind, expiresAtMs, isRevoked, policy, digest }: KeptLinkTrust): void {
+  putLink({ id, version, kind, expiresAtMs, isRevoked, policy, digest, parent }: KeptLinkTrust): void {
     this.#make()
-    const row = [id, version, kind, expiresAtMs, isRevoked ? 1 : 0, policy ?? null, digest]
-    this.#sql.exec('INSERT OR REPLACE INTO link_trust VALUES (?, ?, ?, ?, ?, ?, ?)', ...row)
+    const row = [id, version, kind, expiresAtMs, isRevoked ? 1 : 0, policy ?? null, digest, parent ?? null]
+    this.#sql.exec('INSERT OR REPLACE INTO link_trust VALUES (?, ?, ?, ?, ?, ?, ?, ?)', ...row)
     this.#sql.exec(
       'DELETE FROM link_trust WHERE id IN (SELECT id FROM link_trust ORDER BY revoked, version DESC LIMIT -1 OFFSET ?)',
       MAX_LINK_ROWS,
@@ -102,7 +111,7 @@ export class TrustRows {
     if (this.#exists()) return
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL);
-      CREATE TABLE IF NOT EXISTS link_trust (id TEXT PRIMARY KEY, version INTEGER NOT NULL, kind TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS link_trust (id TEXT PRIMARY KEY, version INTEGER NOT NULL, kind TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, parent TEXT) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS link_trust_by_end ON link_trust (expires_at_ms);
     `)
     this.#isMade = true

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decodeBase32, encodeBase32 } from '../../../../worker/access/base32.ts'
+import { decodeBase32, encodeBase32 } from '../../../../protocol/encoding/base32.ts'
 import { deriveKeys } from '../../../../worker/access/keys.ts'
 import { mintPathKey, readPathKey } from '../../../../worker/access/path-key.ts'
 import { toHex } from '../../../../worker/access/secret.ts'

@@ -3,7 +3,7 @@ import { deriveKeys } from '../../../../worker/access/keys.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import { askLanes, unreachedOf } from '../../../../worker/carry/lane-orders.ts'
 import type { Env } from '../../../../worker/env.ts'
-import { LANE_ORDER_MS } from '../../../../worker/limits.ts'
+import { LANE_ORDER_MS } from '../../../../worker/trust-limits.ts'
 
 const { shareId: key } = await deriveKeys(new Uint8Array(32).fill(7))
 const SHARE = await mintShareId(key, { lanes: 4, jurisdiction: 'none' }, new Uint8Array(10))

@@ -1,0 +1,44 @@
+/** Every bound of what owners decide: shares, links, owners, and how their orders are told. Units and reasons stand with each. */
+
+/** How long one lane may take over an order of its owner's before it counts as not reached: it is told again. */
+export const LANE_ORDER_MS = 10_000
+
+/** How soon the registry tells lanes again what they have not heard, at first; each time in vain doubles it. */
+export const RETELL_MS = 2_000
+export const MAX_RETELL_MS = 300_000
+
+/** Changes that the registry tells again at a time: of 64 lanes each, below the 1,000 requests that the platform lets one event make. */
+export const MAX_RETOLD = 15
+
+/** Owners of a relay besides its deployer: each is a row, and the list of them is one answer. */
+export const MAX_OWNERS = 1_000
+
+/** Shares of one owner besides the deployer: a hundredth of what a relay keeps, so that no owner fills it alone. */
+export const MAX_SHARES_OF_OWNER = 10_000
+
+/**
+ * Bytes of the registry beyond which it takes nothing more in: of the 10 GB that an object may have (Durable Objects, limits), enough
+ * is left for what must still be written about what there is.
+ */
+export const MAX_REGISTRY_BYTES = 8_000_000_000
+
+/** Shares of a removed owner that pass to the deployer at a time, and so how many changes one event makes. */
+export const MAX_PASSED_SHARES = 200
+
+/** Links that a share may have: each is a row, and an owner can look through so many. What has ended gives way first. */
+export const MAX_LINKS = 1_000
+
+/** When a client should look again whether a paused share goes on: its owner decides that, and no sooner is likely. */
+export const PAUSED_RETRY_MS = 30_000
+
+/** Links of which a Share, and shares and links of which an isolate, remembers what their owner has decided. */
+export const MAX_KNOWN_LINKS = 1_000
+
+/** When a Share looks again whether it has ended, if the registry could not be asked. */
+export const END_RETRY_MS = 30_000
+
+/** Links of a share that holders have narrowed: each is a row from its first use, until its credential can hold no more. */
+export const MAX_DERIVED_LINKS = 1_000
+
+/** Rows of links in one lane: all that a share may have, and as many revoked ones. Of a revoked link without a row the registry is asked. */
+export const MAX_LINK_ROWS = 2 * MAX_LINKS
