@@ -1,10 +1,12 @@
 #!/usr/bin/env node
-/** The program: arguments, variables and signals in; log on stderr and exit code out. */
+/** The program: arguments, variables and signals in; log on stderr and exit code out. An owner's commands go their own way. */
 import { type Command, CommanderError } from 'commander'
 import { AgentExit, EXIT, type ExitCode } from './exit.ts'
 import { startGuard } from './server/guard.ts'
 import { createLog } from './log.ts'
 import { agentCommand, parse, prepare, VERSION } from './config/options.ts'
+import { isOwnerCommand, runOwner } from './owner/program.ts'
+import { processTerminal } from './owner/terminal.ts'
 import { run } from './run.ts'
 import type { RawOptions } from './config/settings.ts'
 
@@ -18,11 +20,11 @@ function checkNode(version: string): void {
   throw new AgentExit(EXIT.USAGE, 'NODE_TOO_OLD', `this needs Node ${MIN_NODE_MAJOR} or later, and is run by ${version}: update Node`)
 }
 
-async function main(command: Command): Promise<void> {
+async function main(command: Command, args: readonly string[]): Promise<void> {
   checkNode(process.versions.node)
   // Whoever read our log may be gone; the share is still served.
   process.stderr.on('error', () => {})
-  parse(command, process.argv.slice(2))
+  parse(command, args)
   const { settings, childEnv, mask, warnings } = prepare(command, process.cwd())
   // The process list must not show a token given as an argument for longer than it takes to read it.
   process.title = 'mcp-edge-agent'
@@ -46,6 +48,18 @@ async function main(command: Command): Promise<void> {
   await run({ settings, childEnv, mask, log, guard, version: VERSION, platform, ...signals }).finally(guard.end)
 }
 
+async function order(args: readonly string[]): Promise<void> {
+  checkNode(process.versions.node)
+  // Whoever read our output may have had enough of it.
+  process.stdout.on('error', () => {})
+  process.title = 'mcp-edge-agent'
+  try {
+    await runOwner(args, processTerminal())
+  } finally {
+    await new Promise<void>((resolve) => void process.stdout.write('', () => resolve()))
+  }
+}
+
 /** One plain line, or with --json one JSON line. */
 function report(error: unknown, json: boolean): ExitCode {
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT.OK
@@ -66,9 +80,11 @@ function report(error: unknown, json: boolean): ExitCode {
 }
 
 const command = agentCommand()
+const args = process.argv.slice(2)
+const isOrder = isOwnerCommand(args)
 try {
-  await main(command)
+  await (isOrder ? order(args) : main(command, args))
   process.exit(EXIT.OK)
 } catch (error) {
-  process.exit(report(error, command.opts<RawOptions>().json === true))
+  process.exit(report(error, isOrder ? args.includes('--json') : command.opts<RawOptions>().json === true))
 }

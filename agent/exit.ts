@@ -1,11 +1,11 @@
-/** The exit codes of the agent, and the error that carries one. */
+/** The exit codes of the program, and the error that carries one. */
 
 export const EXIT = {
   /** Stopped by a signal, in good order. */
   OK: 0,
   /** Wrong arguments, or a token that is none. */
   USAGE: 1,
-  /** The relay refused the token. */
+  /** The relay refused the token, or an owner is not logged in. */
   AUTH: 3,
   /** The relay could not be reached within --max-retries, or speaks another version. */
   UNREACHABLE: 4,
@@ -13,6 +13,12 @@ export const EXIT = {
   CHILD: 5,
   /** The relay ended this agent for good: replaced, name refused, share gone. */
   ENDED: 6,
+  /** Of an owner's command: there is no such share, token or owner. */
+  NOT_FOUND: 7,
+  /** Of an owner's command: the relay refuses it, and says why. */
+  REFUSED: 8,
+  /** Of an owner's command: it holds, and not every lane of the share has heard yet. */
+  UNFINISHED: 9,
   /** A fault in the agent itself. */
   INTERNAL: 70,
   /** A second signal: ended at once. */

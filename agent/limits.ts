@@ -137,3 +137,10 @@ export const TOOL_LIST_MS = 30_000
 export const MAX_LIST_PAGES = 100
 /** Calls that wait for that list in one process; who sends more is refused. */
 export const MAX_CALLS_BEHIND_LIST = 256
+
+/** How long the relay may take to answer an owner's command: it tells all lanes of a share, for which it takes 10 s. */
+export const OWNER_CALL_MS = 30_000
+/** Longest such answer, in characters: a page of 1,000 shares, each with a policy as long as there may be, is a quarter of it. */
+export const OWNER_ANSWER_CHARS = 64 * 1024 * 1024
+/** Pages of a list that are asked for: an owner has at most 10,000 shares, 1,000 a page. */
+export const OWNER_LIST_PAGES = 20

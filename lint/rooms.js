@@ -72,7 +72,8 @@ const ROOMS = {
   'agent/server': [...AGENT_BASE, 'agent/config'],
   'agent/channel': AGENT_CHANNEL,
   'agent/link': AGENT_CHANNEL,
-  agent: [...AGENT_CHANNEL, 'agent/link'],
+  'agent/owner': [...AGENT_BASE, 'agent/config'],
+  agent: [...AGENT_CHANNEL, 'agent/link', 'agent/owner'],
   worker: WORKER_BASE,
   selfhost: ['protocol', 'agent'],
 }

@@ -36,8 +36,7 @@ Stop:     Ctrl-C (the next start has the same share URL${next}, whatever it shar
 /** The text for a relay without a share. */
 export function describeRelay(relay: string, dataDir: string, isOpen: boolean): string {
   const next = isOpen
-    ? `curl -X POST ${relay}/api/claim
-          curl -X POST ${relay}/api/claim -H 'content-type: application/json' -d '{"code":"…"}'   (with the code from the log below)`
+    ? `node_modules/.bin/node agent/cli.ts login ${relay}   (asks for the code that the log below will have)`
     : `curl -X POST ${relay}/api/shares -H "authorization: Bearer <ownerKey of ${dataDir}/state.json>" -H 'content-type: application/json' -d '{"name":"files"}'`
   return `${box(['Relay:', relay])}
 

@@ -10,6 +10,13 @@ import manifest from '../package.json' with { type: 'json' }
 import { optionWarnings } from './warnings.ts'
 import { readAgentSettings, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
 
+const OWNER_HELP = `
+Commands of owners (each has --help; a server of such a name needs -- before it):
+  login, logout  who you are at a relay
+  share          makes and orders shares
+  token          hands out links to a share, and takes them back
+  owner          lets others make shares on the relay`
+
 /** The command, to be given to `parse`. Reads the environment of this process for defaults. */
 export function agentCommand(): Command {
   const option = (flags: string, text: string, variable: string, fallback?: string): Option => {
@@ -92,6 +99,7 @@ export function agentCommand(): Command {
     .addOption(option('--log-level <level>', 'least level that is logged', 'MCP_EDGE_LOG_LEVEL', 'info').choices(LOG_LEVELS))
     .addOption(flag('--verbose', 'as --log-level debug', 'MCP_EDGE_VERBOSE'))
     .addOption(flag('--json', 'log one JSON object a line', 'MCP_EDGE_JSON'))
+    .addHelpText('after', OWNER_HELP)
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
 }

@@ -3,10 +3,12 @@ import type { Command } from 'commander'
 import type { Variables } from './environment.ts'
 
 const OURS = 'MCP_EDGE_'
+/** Variables of this program that an agent does not read. */
+const OF_OWNERS = ['MCP_EDGE_OWNER_TOKEN']
 
 /** One sentence for each. `extra` is what `--env` was given. */
 export function optionWarnings(command: Command, extra: readonly string[], own: Variables): string[] {
-  const known = new Set(command.options.map(({ long = '' }) => OURS + long.slice(2).replaceAll('-', '_').toUpperCase()))
+  const known = new Set([...OF_OWNERS, ...command.options.map(({ long = '' }) => OURS + long.slice(2).replaceAll('-', '_').toUpperCase())])
   return [
     ...extra
       .filter((entry) => !entry.includes('=') && own[entry] === undefined)

@@ -5,7 +5,7 @@ import { MAX_GLOB_CHARS } from './name-glob.ts'
 
 /** `read`: tools that say they only read, prompts, resources. `write`: also tools that say they destroy nothing. `admin`: all. */
 export type Access = (typeof ACCESSES)[number]
-const ACCESSES = ['read', 'write', 'admin'] as const
+export const ACCESSES = ['read', 'write', 'admin'] as const
 
 /** Patterns of names, or of URIs: what is allowed (all, without the member), less what is denied. */
 export interface NameRule {

@@ -1,6 +1,7 @@
 /** An owner's orders on a real relay, with an agent and a server behind it: what each client is told from the next request on. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { asObject, type JsonObject, textField } from '../harness/json.ts'
+import { knock } from '../harness/knock.ts'
 import { createShare, fixture, type Relay, type Share, startAgent, startRelay } from '../harness/selfhost.ts'
 import { verifies } from '../requirements/verifies.ts'
 
@@ -17,22 +18,6 @@ async function order(method: string, path: string, body?: JsonObject, token?: st
   const response = await relay.api(method, path, body, token)
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
   return response.status === 204 ? {} : asObject(await response.json())
-}
-
-/** Status of an initialize, and the code of a refusal. */
-async function knock(url: string, token?: string): Promise<string> {
-  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } }
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }),
-  })
-  const code = /"code":"([A-Z_]+)"/.exec(await response.text())?.[1]
-  return code === undefined ? String(response.status) : `${response.status} ${code}`
 }
 
 async function serve(lanes: number): Promise<Share> {

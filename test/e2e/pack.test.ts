@@ -77,6 +77,22 @@ test('the installed agent dials the relay that its token names', async () => {
   })
 })
 
+test('the installed program is the owner’s command line, too', async () => {
+  const program = join(folder, 'node_modules/.bin/mcp-edge-agent')
+  expect(await run(program, ['token', 'create', '--help'], folder)).toMatch(/^Usage: mcp-edge-agent token create \[options\] <share>/)
+  const env = { ...ENV, XDG_CONFIG_HOME: folder, APPDATA: folder, npm_command: 'none', MCP_EDGE_RELAY: '', MCP_EDGE_OWNER_TOKEN: '' }
+  await expect(execute(program, ['share', 'list'], { cwd: folder, env })).rejects.toMatchObject({
+    code: 3,
+    stderr: 'mcp-edge-agent: You are not logged in. Run: mcp-edge-agent login <URL of the relay>\n',
+  })
+  const away = { ...env, MCP_EDGE_RELAY: 'http://127.0.0.1:9', MCP_EDGE_OWNER_TOKEN: 'secret-of-the-owner' }
+  await expect(execute(program, ['share', 'list', '--json'], { cwd: folder, env: away })).rejects.toMatchObject({
+    code: 4,
+    stdout: '',
+    stderr: expect.stringMatching(/^\{.*"code":"RELAY_UNREACHABLE","exit":4.*\}\n$/) as string,
+  })
+})
+
 test('the package passes publint', async () => {
   const publint = fileURLToPath(new URL('../../node_modules/publint/src/cli.js', import.meta.url))
   expect(await run(process.execPath, [publint, '--strict', AGENT], folder)).toContain('All good!')

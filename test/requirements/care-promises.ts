@@ -92,6 +92,9 @@ const CLOSED = {
     'promise.9.every-route': promised(
       'Each route of the API answers each kind of credential, in each state of the share, as is written, and whoever is refused changes nothing.',
     ),
+    'promise.9.owner-line': promised(
+      "An owner's command line takes secrets from no argument, keeps them where only its user reads them, and shows those that it makes once.",
+    ),
     'promise.9.own-shares': promised('An owner sees and orders its own shares; those of others are unknown to it, also for the deployer.'),
     'promise.9.owner-asked': promised('A removed owner is refused by its next request; its shares are paused and pass to the deployer.'),
     'promise.9.change-told': promised(

@@ -27,7 +27,7 @@ test('describeShare() promises the same URL, and with a port that was taken for 
 })
 
 test('describeRelay() says how to claim an open relay, and how to make a share on one that has an owner', () => {
-  expect(describeRelay('http://r', '/data', true)).toContain('curl -X POST http://r/api/claim')
+  expect(describeRelay('http://r', '/data', true)).toContain('Claim:    node_modules/.bin/node agent/cli.ts login http://r ')
   const owned = describeRelay('http://r', '/data', false)
   expect(owned).toContain('curl -X POST http://r/api/shares')
   expect(owned).toContain('/data/state.json')

@@ -1,0 +1,105 @@
+/** Reads what the API says of shares, tokens and owners; what is not as it should be is an error, and never printed as something else. Pure. */
+import { AgentExit, EXIT } from '../exit.ts'
+import type { Answer } from './api-client.ts'
+
+export interface ShareAnswer {
+  readonly id: string
+  readonly name: string
+  readonly url: string
+  readonly expiresAt: Date
+  readonly isPaused: boolean
+  readonly isEnding: boolean
+  readonly policy: unknown
+}
+
+export interface TokenAnswer {
+  readonly id: string
+  readonly name: string
+  readonly kind: string
+  readonly expiresAt: Date
+  /** `null` of an agent's. */
+  readonly policy: unknown
+}
+
+export interface OwnerAnswer {
+  readonly id: string
+  readonly name: string
+  readonly expiresAt: Date
+}
+
+export interface AgentAnswer {
+  readonly name: string
+  readonly product: string
+  readonly isolation: string
+  readonly connectedAt: Date
+  /** How a server process of its own ended last, if one has. */
+  readonly lastEnd: { readonly at: Date; readonly how: string; readonly words: string } | undefined
+}
+
+export function readShare(answer: Answer): ShareAnswer {
+  return {
+    id: textOf(answer, 'share'),
+    name: textOf(answer, 'name'),
+    url: textOf(answer, 'url'),
+    expiresAt: timeOf(answer, 'expires_at'),
+    isPaused: answer['paused'] === true,
+    isEnding: answer['ending'] === true,
+    policy: answer['policy'],
+  }
+}
+
+export function readToken(answer: Answer): TokenAnswer {
+  return { ...readOwner(answer), kind: textOf(answer, 'kind'), policy: answer['policy'] ?? null }
+}
+
+export function readOwner(answer: Answer): OwnerAnswer {
+  return { id: textOf(answer, 'id'), name: textOf(answer, 'name'), expiresAt: timeOf(answer, 'expires_at') }
+}
+
+export function readAgent(answer: Answer): AgentAnswer {
+  return {
+    name: textOf(answer, 'name'),
+    product: textOf(answer, 'product'),
+    isolation: textOf(answer, 'isolation'),
+    connectedAt: timeOf(answer, 'connected_at'),
+    lastEnd: readLastEnd(answer['last_words']),
+  }
+}
+
+function readLastEnd(value: unknown): AgentAnswer['lastEnd'] {
+  if (typeof value !== 'object' || value === null) return undefined
+  const answer: Answer = { ...value }
+  const { exit_code: exitCode, signal } = answer
+  const how = typeof exitCode === 'number' ? `exit code ${exitCode}` : typeof signal === 'string' ? signal : 'cause unknown'
+  return { at: timeOf(answer, 'at'), how, words: textOf(answer, 'words') }
+}
+
+/** A member that is a list of objects. */
+export function listOf(answer: Answer, member: string): readonly Answer[] {
+  const value = answer[member]
+  if (!Array.isArray(value)) throw unreadable(member)
+  return value.map((entry: unknown) => {
+    if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) throw unreadable(member)
+    return { ...entry }
+  })
+}
+
+export function textOf(answer: Answer, member: string): string {
+  const value = answer[member]
+  if (typeof value !== 'string') throw unreadable(member)
+  return value
+}
+
+function timeOf(answer: Answer, member: string): Date {
+  const time = new Date(textOf(answer, member))
+  if (Number.isNaN(time.getTime())) throw unreadable(member)
+  return time
+}
+
+function unreadable(member: string): AgentExit {
+  return new AgentExit(
+    EXIT.UNREACHABLE,
+    'ANSWER_UNREADABLE',
+    `The relay's answer has no ${member} as this program knows it. Update the older of the two.`,
+  )
+}

@@ -1,0 +1,219 @@
+/** `share create|list|show|update|extend|pause|resume|revoke|rotate`: the owner's shares. */
+import { type Command, Option } from 'commander'
+import { AgentExit, EXIT } from '../exit.ts'
+import { type AgentAnswer, listOf, readAgent, readShare, type ShareAnswer, textOf } from './answers.ts'
+import type { Answer } from './api-client.ts'
+import { secondsUntil } from './expiry.ts'
+import { allShares, findShare } from './find.ts'
+import type { OwnerRun, StartRun } from './owner-run.ts'
+import { addPolicyOptions, inWords, type PolicyOptions, policyOf } from './policy-options.ts'
+import { agentSetup, shellWord, urlSetup } from './setup-texts.ts'
+import { localTime, pairs, plain, table } from './table.ts'
+
+interface NewShareOptions {
+  readonly name?: string
+  readonly expires?: string
+  readonly lanes?: string
+  readonly location?: string
+  readonly jurisdiction?: string
+}
+
+const EXPIRES = '--expires <time>'
+const EXPIRES_TEXT = '12h, 3d, 2w from now, or 2026-12-04, the end of that day'
+/** Of `extend`, when it is not said. */
+const EXTENSION = '7d'
+
+export function addShareCommands(share: Command, start: StartRun): void {
+  share
+    .command('create')
+    .description('makes a share, and shows its first link and the token for its agent')
+    .option('--name <name>', 'what it is called in lists and by other commands')
+    .option(EXPIRES, `${EXPIRES_TEXT} (default: 7d)`)
+    .addOption(new Option('--lanes <number>', 'objects that carry it, for thousands of sessions (docs/scale.md)'))
+    .option('--location <place>', 'where it runs, such as weur or enam (docs/scale.md)')
+    .option('--jurisdiction <law>', 'eu or fedramp (docs/scale.md)')
+    .action(async (options: NewShareOptions, command: Command) => createShare(start(command), options))
+  share
+    .command('list')
+    .description('lists your shares, newest first')
+    .action(async (_options: object, command: Command) => listShares(start(command)))
+  share
+    .command('show <share>')
+    .description('shows a share, its agents and its sessions')
+    .action(async (named: string, _options: object, command: Command) => showShare(start(command), named))
+  addPolicyOptions(share.command('update <share>'))
+    .description('renames a share, moves its end, bounds what all its links may do')
+    .option('--name <name>', 'its new name')
+    .option(EXPIRES, EXPIRES_TEXT)
+    .action(async (named: string, options: PolicyOptions & NewShareOptions, command: Command) =>
+      updateShare(start(command), named, options),
+    )
+  share
+    .command('extend <share>')
+    .description('moves the end of a share away; also of one that has ended in the last 30 days')
+    .option(EXPIRES, EXPIRES_TEXT, EXTENSION)
+    .action(async (named: string, { expires }: { readonly expires: string }, command: Command) =>
+      extendShare(start(command), named, expires),
+    )
+  addOrders(share, start)
+}
+
+function addOrders(share: Command, start: StartRun): void {
+  for (const [word, paused, text] of [
+    ['pause', true, 'stops serving clients, at once; agents and links stay'],
+    ['resume', false, 'serves clients again'],
+  ] as const)
+    share
+      .command(`${word} <share>`)
+      .description(text)
+      .action(async (named: string, _options: object, command: Command) => {
+        const run = start(command)
+        showChanged(run, await changeShare(run, await find(run, named), { paused }))
+      })
+  share
+    .command('rotate <share>')
+    .description('revokes every link that was handed out, and makes new ones for you')
+    .option('--agents', 'revokes the tokens of agents too')
+    .action(async (named: string, { agents }: { readonly agents?: true }, command: Command) => rotateShare(start(command), named, agents))
+  share
+    .command('revoke <share>')
+    .description('ends a share for ever, with its sessions, agents and links')
+    .action(async (named: string, _options: object, command: Command) => revokeShare(start(command), named))
+}
+
+async function createShare(run: OwnerRun, { name, expires, lanes, location, jurisdiction }: NewShareOptions): Promise<void> {
+  const answer = await run.api.request('POST', 'shares', {
+    ...(name === undefined ? {} : { name }),
+    ...(expires === undefined ? {} : { expires_in: secondsUntil(expires, run.terminal.now()) }),
+    ...(lanes === undefined ? {} : { lanes: Number(lanes) }),
+    ...(location === undefined ? {} : { location }),
+    ...(jurisdiction === undefined ? {} : { jurisdiction }),
+  })
+  run.show(answer, () => {
+    const made = readShare(answer)
+    return `Share ${plain(made.name)} (${made.id}), until ${localTime(made.expiresAt)}.
+
+${agentSetup(textOf(answer, 'agent_token'), run.program, run.terminal.platform)}
+${ownLink(run, made, answer)}`
+  })
+}
+
+async function rotateShare(run: OwnerRun, named: string, agents: true | undefined): Promise<void> {
+  const { id } = await find(run, named)
+  const answer = await run.api.request('POST', `shares/${id}/rotate`, agents === true ? { agents } : {})
+  run.show(answer, () => {
+    const made = readShare(answer)
+    const setup = agentSetup(textOf(answer, 'agent_token'), run.program, run.terminal.platform)
+    const forAgents = agents === true ? `Its agents end now; start them with the new token.\n\n${setup}` : 'Its agents stay connected.\n'
+    return `Every earlier link of ${plain(made.name)} (${made.id}) is revoked. ${forAgents}\n${ownLink(run, made, answer)}`
+  })
+  if (answer['unreached_lanes'] === undefined) return
+  throw new AgentExit(
+    EXIT.UNFINISHED,
+    'LANES_UNREACHED',
+    'Some lanes of the share have not heard yet. The relay tells them again until they have; the new links hold.',
+  )
+}
+
+/** The link that comes with a share, and what to hand out instead. */
+function ownLink(run: OwnerRun, share: ShareAnswer, answer: Answer): string {
+  const named = share.name === 'unnamed' ? share.id : share.name
+  return `Your own link to it, which may do everything, so keep it to yourself:
+
+${urlSetup(share, textOf(answer, 'share_url'))}
+Token and URL are shown this once. A link that may only read, for somebody else:
+
+  ${run.program} token create ${shellWord(named)} --read-only --name Ann --expires 3d
+`
+}
+
+async function listShares(run: OwnerRun): Promise<void> {
+  const shares = await allShares(run.api)
+  run.show({ shares }, () => {
+    if (shares.length === 0) return `No shares yet. Make one: ${run.program} share create --name docs\n`
+    const rows = shares.map(readShare).map((share) => [share.id, share.name, localTime(share.expiresAt), stateOf(run, share)])
+    return table([{ title: 'SHARE' }, { title: 'NAME', isCut: true }, { title: 'ENDS' }, { title: 'STATE' }], rows, run.terminal.columns)
+  })
+}
+
+async function showShare(run: OwnerRun, named: string): Promise<void> {
+  const { id } = await find(run, named)
+  const answer = await run.api.request('GET', `shares/${id}`)
+  run.show(answer, () => {
+    const agents = listOf(answer, 'agents').map(readAgent)
+    const rows = agents.map(({ name, product, isolation, connectedAt }) => [name, product, isolation, localTime(connectedAt)])
+    const columns = [{ title: 'AGENT', isCut: true }, { title: 'PROGRAM', isCut: true }, { title: 'ISOLATES' }, { title: 'SINCE' }] as const
+    const sessions: readonly [string, string] = ['sessions', String(answer['sessions'])]
+    const shown = describe(run, readShare(answer), sessions)
+    const ends = agents.flatMap(({ name, lastEnd }) => (lastEnd === undefined ? [] : [lastEndText(name, lastEnd)]))
+    return `${shown}\n${agents.length === 0 ? 'No agent is connected.\n' : table(columns, rows, run.terminal.columns)}${ends.join('')}`
+  })
+}
+
+/** What a server wrote before it ended is its owner's to read, line by line. */
+function lastEndText(agent: string, { at, how, words }: NonNullable<AgentAnswer['lastEnd']>): string {
+  const lines = words.split('\n').map((line) => `  ${plain(line)}\n`)
+  return `\nA server process of ${plain(agent)} ended by itself on ${localTime(at)} (${plain(how)}). Its last words:\n\n${lines.join('')}`
+}
+
+async function updateShare(run: OwnerRun, named: string, options: PolicyOptions & NewShareOptions): Promise<void> {
+  const { name, expires } = options
+  // Wrong options are told before anybody is asked.
+  const isBounded = policyOf(options) !== undefined
+  if (name === undefined && expires === undefined && !isBounded)
+    throw new AgentExit(EXIT.USAGE, 'USAGE', 'Say what to change: --name, --expires, --access, --allow, --deny or --argument.')
+  const expiresIn = expires === undefined ? {} : { expires_in: secondsUntil(expires, run.terminal.now()) }
+  const share = await find(run, named)
+  const policy = policyOf(options, share.policy as Answer)
+  const change = { ...(name === undefined ? {} : { name }), ...expiresIn, ...(policy === undefined ? {} : { policy }) }
+  showChanged(run, await changeShare(run, share, change))
+}
+
+async function extendShare(run: OwnerRun, named: string, expires: string): Promise<void> {
+  const now = run.terminal.now()
+  const seconds = secondsUntil(expires, now)
+  const share = await find(run, named)
+  if (share.expiresAt.getTime() > now.getTime() + seconds * 1000)
+    throw new AgentExit(
+      EXIT.USAGE,
+      'USAGE',
+      `The share lives until ${localTime(share.expiresAt)}, which is later. Give a later --expires, or shorten it with share update --expires.`,
+    )
+  showChanged(run, await changeShare(run, share, { expires_in: seconds }))
+}
+
+async function revokeShare(run: OwnerRun, named: string): Promise<void> {
+  const { id, name } = await find(run, named)
+  await run.api.request('DELETE', `shares/${id}`)
+  run.show({ share: id, revoked: true }, () => `Share ${plain(name)} (${id}) has ended, with all its links.\n`)
+}
+
+function changeShare(run: OwnerRun, { id }: ShareAnswer, change: Answer): Promise<Answer> {
+  return run.api.request('PATCH', `shares/${id}`, change)
+}
+
+function find(run: OwnerRun, named: string): Promise<ShareAnswer> {
+  return findShare(run.api, named, run.terminal.now())
+}
+
+function showChanged(run: OwnerRun, answer: Answer): void {
+  run.show(answer, () => describe(run, readShare(answer)))
+}
+
+function describe(run: OwnerRun, share: ShareAnswer, ...more: readonly (readonly [string, string])[]): string {
+  return pairs([
+    ['share', share.id],
+    ['name', share.name],
+    ['URL', share.url],
+    ['ends', localTime(share.expiresAt)],
+    ['state', stateOf(run, share)],
+    ['links may', inWords(share.policy)],
+    ...more,
+  ])
+}
+
+function stateOf(run: OwnerRun, { isPaused, isEnding, expiresAt }: ShareAnswer): string {
+  if (isEnding) return 'ending'
+  if (expiresAt <= run.terminal.now()) return 'ended'
+  return isPaused ? 'paused' : 'active'
+}
