@@ -8,6 +8,8 @@ import { isNarrowed, MAX_CAVEATS, MAX_NARROWED_CHARS, type NarrowedParts, readNa
 /** Bytes of a path key, and how many of them, the first, are no secret. */
 const PATH_KEY_BYTES = 32
 const PATH_KEY_PUBLIC_BYTES = 16
+/** Of a token, HS256 (RFC 7518 §3.2); fewer are of one that was cut off. */
+const SIGNATURE_BYTES = 32
 
 /**
  * The credential with one caveat more. `credential`: a client token or the key of a share URL, narrowed before or not; `nonce`:
@@ -30,7 +32,7 @@ function readCredential(credential: string): NarrowedParts | undefined {
   const [head, payload, signature, ...more] = credential.split('.')
   if (head !== undefined && payload !== undefined && signature !== undefined && more.length === 0) {
     const tag = decodeBase64Url(signature)
-    return tag === undefined ? undefined : { root: `${head}.${payload}`, caveats: [], tag }
+    return tag?.length !== SIGNATURE_BYTES ? undefined : { root: `${head}.${payload}`, caveats: [], tag }
   }
   const bytes = decodeBase32(credential)
   if (bytes?.length !== PATH_KEY_BYTES) return undefined
