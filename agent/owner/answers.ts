@@ -19,6 +19,8 @@ export interface TokenAnswer {
   readonly expiresAt: Date
   /** `null` of an agent's. */
   readonly policy: unknown
+  /** Id of the link that its holder has made it of. */
+  readonly parent?: string
 }
 
 export interface OwnerAnswer {
@@ -49,7 +51,8 @@ export function readShare(answer: Answer): ShareAnswer {
 }
 
 export function readToken(answer: Answer): TokenAnswer {
-  return { ...readOwner(answer), kind: textOf(answer, 'kind'), policy: answer['policy'] ?? null }
+  const { parent, policy } = answer
+  return { ...readOwner(answer), kind: textOf(answer, 'kind'), policy: policy ?? null, ...(typeof parent === 'string' ? { parent } : {}) }
 }
 
 export function readOwner(answer: Answer): OwnerAnswer {

@@ -1,6 +1,10 @@
 /** Reads when something shall end: a time from now, or a date. Pure. */
 import { AgentExit, EXIT } from '../exit.ts'
 
+/** The option as all commands have it. */
+export const EXPIRES = '--expires <time>'
+export const EXPIRES_TEXT = '12h, 3d, 2w from now, or 2026-12-04, the end of that day'
+
 const UNITS_S = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 } as const
 /** The longest life that a relay gives, in days. */
 const MAX_DAYS = 366

@@ -29,7 +29,8 @@ Examples:
   $ mcp-edge-agent token create docs --read-only --name Ann --expires 2026-12-04
   $ mcp-edge-agent token create docs --access admin --allow 'read_*' --argument '*(path^=/home/me/docs)'
   $ mcp-edge-agent token update docs Ann --expires 2w
-  $ mcp-edge-agent token revoke docs Ann`,
+  $ mcp-edge-agent token revoke docs Ann
+  $ mcp-edge-agent token narrow --read-only --name Bob < share-url.txt`,
   owner: `
 Only the deployer of the relay may do this.
 

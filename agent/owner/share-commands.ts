@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { AgentExit, EXIT } from '../exit.ts'
 import { type AgentAnswer, listOf, readAgent, readShare, type ShareAnswer, textOf } from './answers.ts'
 import type { Answer } from './api-client.ts'
-import { secondsUntil } from './expiry.ts'
+import { EXPIRES, EXPIRES_TEXT, secondsUntil } from './expiry.ts'
 import { allShares, findShare } from './find.ts'
 import type { OwnerRun, StartRun } from './owner-run.ts'
 import { addPolicyOptions, inWords, type PolicyOptions, policyOf } from './policy-options.ts'
@@ -18,8 +18,6 @@ interface NewShareOptions {
   readonly jurisdiction?: string
 }
 
-const EXPIRES = '--expires <time>'
-const EXPIRES_TEXT = '12h, 3d, 2w from now, or 2026-12-04, the end of that day'
 /** Of `extend`, when it is not said. */
 const EXTENSION = '7d'
 

@@ -1,10 +1,11 @@
-/** `token create|list|update|revoke`: what a share's owner hands out, to people, programs and agents. */
+/** `token create|list|update|revoke|narrow`: what a share's owner hands out, to people, programs and agents. */
 import { type Command, Option } from 'commander'
 import { AgentExit, EXIT } from '../exit.ts'
 import { readToken, type ShareAnswer, textOf, type TokenAnswer } from './answers.ts'
 import type { Answer } from './api-client.ts'
-import { secondsUntil } from './expiry.ts'
+import { EXPIRES, EXPIRES_TEXT, secondsUntil } from './expiry.ts'
 import { allTokens, findShare, findToken } from './find.ts'
+import { addNarrowCommand } from './narrow-command.ts'
 import type { OwnerRun, StartRun } from './owner-run.ts'
 import { addPolicyOptions, inShort, inWords, type PolicyOptions, policyOf } from './policy-options.ts'
 import { agentSetup, shellWord, tokenSetup, urlSetup } from './setup-texts.ts'
@@ -18,8 +19,6 @@ interface TokenOptions extends PolicyOptions {
 }
 
 const KINDS = ['key', 'client', 'agent'] as const
-const EXPIRES = '--expires <time>'
-const EXPIRES_TEXT = '12h, 3d, 2w from now, or 2026-12-04, the end of that day'
 const SECOND_MS = 1000
 
 export function addTokenCommands(token: Command, start: StartRun): void {
@@ -53,6 +52,7 @@ export function addTokenCommands(token: Command, start: StartRun): void {
     .command('revoke <share> <token>')
     .description('ends a link at once, with its streams, calls and sessions')
     .action(async (share: string, named: string, _options: object, command: Command) => revokeToken(start(command), share, named))
+  addNarrowCommand(token, start)
 }
 
 async function createToken(run: OwnerRun, named: string, options: TokenOptions & { readonly kind: TokenKind }): Promise<void> {
@@ -114,10 +114,23 @@ async function listTokens(run: OwnerRun, named: string): Promise<void> {
   const tokens = await allTokens(run.api, share)
   run.show({ tokens }, () => {
     if (tokens.length === 0) return `No links. Make one: ${run.program} token create ${share.id} --read-only\n`
-    const rows = tokens
-      .map(readToken)
-      .map(({ id, name, kind, expiresAt, policy }) => [id, name, kind, policy === null ? '-' : inShort(policy), localTime(expiresAt)])
-    const columns = [{ title: 'TOKEN' }, { title: 'NAME', isCut: true }, { title: 'KIND' }, { title: 'MAY' }, { title: 'ENDS' }] as const
+    const links = tokens.map(readToken)
+    const names = new Map(links.map(({ id, name }) => [id, name]))
+    const kindOf = ({ kind, parent }: TokenAnswer): string => (parent === undefined ? kind : `of ${names.get(parent) ?? parent}`)
+    const rows = links.map((link) => [
+      link.id,
+      link.name,
+      kindOf(link),
+      link.policy === null ? '-' : inShort(link.policy),
+      localTime(link.expiresAt),
+    ])
+    const columns = [
+      { title: 'TOKEN' },
+      { title: 'NAME', isCut: true },
+      { title: 'KIND', isCut: true },
+      { title: 'MAY' },
+      { title: 'ENDS' },
+    ] as const
     return table(columns, rows, run.terminal.columns)
   })
 }

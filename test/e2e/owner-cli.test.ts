@@ -99,7 +99,16 @@ test('a link that only reads is handed out until Friday, used, paused, rotated a
     await using ann = await connectSdk1Http(url)
     expect(await ann.listTools()).toEqual(['pay'])
   }
+  // Ann hands hers on, without the relay; its owner sees it and ends it with hers.
+  const { stdout } = await run(NODE, [...PROGRAM, 'token', 'narrow', url, '--allow', 'look', '--name', 'Bob'], { env })
+  const narrowed = /^ {2}(http\S+)$/m.exec(stdout)?.[1] ?? ''
+  {
+    await using bob = await connectSdk1Http(narrowed)
+    expect(await bob.listTools()).toEqual([])
+  }
+  expect(await ok('token', 'list', 'docs')).toMatch(/^[0-9a-f]{24} {2}Bob +of Ann /m)
   await ok('token', 'revoke', 'docs', 'Ann')
+  expect(await knock(narrowed)).toBe('410 LINK_REVOKED')
   expect([await knock(url), await refused('token', 'revoke', 'docs', 'Ann')]).toEqual([
     '410 LINK_REVOKED',
     expect.stringMatching(/^7 mcp-edge-agent: There is no token Ann\./),

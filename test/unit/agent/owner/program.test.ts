@@ -158,6 +158,30 @@ describe('token', () => {
     expect((await ran(['token', 'revoke', 'docs', 'Bob'], replies)).written).toMatch(/^Link Bob .* is revoked\.\n$/)
   })
 
+  test('narrow needs nobody, takes the link from its input, and shows what it has made', async () => {
+    const payload = Buffer.from(JSON.stringify({ aud: 'mcp-edge/client', jti: 'a'.repeat(24), iss: 'https://r', share: 'c' })).toString(
+      'base64url',
+    )
+    const link = `e30.${payload}.${'A'.repeat(43)}`
+    const terminal = testTerminal({ answers: [link] })
+    await runOwner(['token', 'narrow', '--read-only', '--deny', 'pay', '--name', 'Bob', '--expires', '2026-12-04'], terminal)
+    expect(terminal.written).toMatch(
+      /^Link Bob \([0-9a-f]{24}\) made of yours: may of what yours may: only read; no tools pay, until 2026-12-04 23:59/,
+    )
+    await runOwner(['token', 'narrow', link, '--name', 'Bob', '--json'], Object.assign(terminal, { written: '' }))
+    expect(JSON.parse(terminal.written)).toMatchObject({ parent: 'a'.repeat(24), url: 'https://r/s/c/mcp', policy: null, expires_at: null })
+    await expect(runOwner(['token', 'narrow', link], terminal)).rejects.toMatchObject({
+      exit: 1,
+      message: expect.stringMatching(/^Say what/) as string,
+    })
+    await expect(runOwner(['token', 'narrow', 'x', '--read-only'], terminal)).rejects.toMatchObject({ exit: 1, code: 'LINK_MALFORMED' })
+  })
+
+  test('list names the link that one was made of', async () => {
+    const tokens = [tokenBody('1'), tokenBody('2', { name: 'Bob', parent: `1${'0'.repeat(23)}` })]
+    expect((await ran(['token', 'list', 'docs'], { [`GET ${tokensAt}`]: { body: { tokens } } })).written).toMatch(/Bob +of Ann +read/)
+  })
+
   test('a policy is not for agents', async () => {
     await expect(ran(['token', 'create', 'docs', '--kind', 'agent', '--read-only'])).rejects.toMatchObject({ exit: 1, code: 'USAGE' })
   })
@@ -232,7 +256,7 @@ test('--json prints what the API has answered, on one line, wherever it stands',
 
 test.each<[string[], RegExp]>([
   [['share'], /^Say what to do with share: create, list, show, update, extend, pause, resume, rotate, revoke\.$/],
-  [['token', 'make'], /^token has no command make\. It has: create, list, update, revoke\.$/],
+  [['token', 'make'], /^token has no command make\. It has: create, list, update, revoke, narrow\.$/],
   [['share', 'show'], /^missing required argument 'share'\. See: mcp-edge-agent share show --help$/],
   [['share', 'list', 'more'], /^too many arguments for 'list'.* See: mcp-edge-agent share list --help$/],
   [['--token', 't', 'share', 'list'], /^unknown option '--token'.* See: mcp-edge-agent share list --help$/],
