@@ -12,6 +12,8 @@ export interface ShareReport {
   readonly expiresAt: string
   /** The server was seen to fail at its start. */
   readonly serverFails: boolean
+  /** The server has not said anything yet. */
+  readonly isSilent: boolean
   /** The port that the next start tries, where this one was taken for a single run. */
   readonly usualPort?: number | undefined
 }
@@ -24,7 +26,7 @@ export function describeShare(report: ShareReport): string {
   return `${box(['Share URL (whoever has it can use the server):', report.shareUrl])}
 
 Sharing:  ${report.server}
-${report.serverFails ? 'Problem:  the server ends when it is started, so every call fails. Why stands above; mend it, and start again.\n' : ''}Try it:   npx -y @modelcontextprotocol/inspector --cli ${report.shareUrl} --method tools/list
+${report.isSilent ? 'Note:     the server has said nothing yet. Calls wait for it; what it prints, and why it fails if it does, will stand below.\n' : ''}${report.serverFails ? 'Problem:  the server ends when it is started, so every call fails. Why stands above; mend it, and start again.\n' : ''}Try it:   npx -y @modelcontextprotocol/inspector --cli ${report.shareUrl} --method tools/list
           (prints the tools), or with nothing but curl (prints HTTP 200, an mcp-session-id, and what the server says of itself):
           curl -si '${report.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
 Expires:  ${report.expiresAt.slice(0, 10)}, and the tokens with it; a start in its last day, or later, makes a share with another URL

@@ -20,6 +20,8 @@ const ROOT = resolve(import.meta.dirname, '..')
 const SAMPLE_SERVER = join(ROOT, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js')
 /** The relay and the agent are both on this machine; slower than this is a fault. */
 const READY_MS = 30_000
+/** How long a person is left without a word: the agent asks a server that says nothing for longer than that. */
+const SILENT_MS = 4_000
 /** How often a run under npm checks whether npm is still there. */
 const PARENT_CHECK_MS = 250
 /** How long what a former run has started may take to end, when it was killed just now: the guard needs some 3 s for it. */
@@ -77,13 +79,25 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   await folder.write({ ...lasting, share: chosen.inPlaceOf === undefined ? share : known })
   const agent = startAgent({ ...agentOptions, relay: local, token: share.agentToken, guard, write: log })
   lifetime.defer(agent.stop)
-  await becomeReady(agent, signal)
+  const becomingReady = becomeReady(agent, signal)
+  // A program that reads the line goes on at once, and needs all to be there.
+  const isSilent = !options.json && (await isLate(becomingReady, SILENT_MS))
+  if (!isSilent) await becomingReady
   const shareUrl = `${origin}${share.sharePath}`
   const urls = { share_url: shareUrl, url: shareUrl, sse_url: shareUrl.replace(/\/mcp$/, '/sse') }
   const tokens = { client_token: share.clientToken, agent_token: share.agentToken, owner_token: state.ownerKey }
-  const report = { shareUrl, server, dataDir, expiresAt: share.expiresAt, serverFails: agent.serverFails(), usualPort: chosen.inPlaceOf }
+  const report = {
+    shareUrl,
+    server,
+    dataDir,
+    expiresAt: share.expiresAt,
+    serverFails: agent.serverFails(),
+    isSilent,
+    usualPort: chosen.inPlaceOf,
+  }
   say(options, { relay: origin, share: share.share, ...urls, ...tokens, expires_at: share.expiresAt }, describeShare(report))
   isReady = true
+  await becomingReady
   await watch(signal, relay, agent)
 }
 
@@ -138,6 +152,13 @@ async function becomeReady(agent: RunningAgent, signal: AbortSignal): Promise<vo
     delay(READY_MS, `the agent was not welcomed by the relay within ${READY_MS / 1000} s`, { signal: bound }),
   ]).finally(() => limit.abort())
   if (first !== 'ready') throw new Error(first)
+}
+
+/** Whether something takes longer than that. Rejects as it does. */
+async function isLate(event: Promise<void>, ms: number): Promise<boolean> {
+  const inTime = new AbortController()
+  const late = delay(ms, true, { signal: inTime.signal }).catch(() => true)
+  return Promise.race([event.then(() => false), late]).finally(() => inTime.abort())
 }
 
 /**

@@ -4,6 +4,7 @@ import { readFileSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { toolText } from '../harness/json.ts'
+import { NODE, Program } from '../harness/program.ts'
 import { RawClient } from '../harness/raw-client.ts'
 import { type Agent, createShare, fixture, type Relay, startAgent, startRelay, StateFolder } from '../harness/selfhost.ts'
 import { verifies } from '../requirements/verifies.ts'
@@ -45,4 +46,13 @@ test('the second try of a client that gave up on a slow server succeeds, without
   await initialized
   const pid = toolText((await client.callTool('pid')).last['result'])
   expect(readFileSync(join(folder.path, 'begun'), 'utf8')).toBe(`${pid}\n`)
+})
+
+test('npm start shows its URL while the server says nothing yet, and says that it does not', async () => {
+  const folder = stack.use(await StateFolder.create())
+  const args = ['selfhost/start.ts', '--port', '0', '--data', folder.path, '--', ...fixture('starts-when-told', folder.path)]
+  await using program = new Program(NODE, args)
+  const note = await program.stdout.find((line) => (line.startsWith('Note:') ? line : undefined), 'the note that the server is silent')
+  expect(note).toContain('has said nothing yet')
+  expect(program.stdout.tail()).toContain('/s/')
 })

@@ -3,7 +3,7 @@ import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNo
 import { verifies } from '../../requirements/verifies.ts'
 
 const URL = 'http://127.0.0.1:1/s/x/k/y/mcp'
-const REPORT = { shareUrl: URL, server: 's', dataDir: '/data', expiresAt: '2027-01-02T03:04:05.000Z', serverFails: false }
+const REPORT = { shareUrl: URL, server: 's', dataDir: '/data', expiresAt: '2027-01-02T03:04:05.000Z', serverFails: false, isSilent: false }
 
 test('describeShare() has the share URL in a box that fits, what is shared, and where the data lies', () => {
   const text = describeShare({ ...REPORT, server: 'npx server' })
@@ -19,6 +19,11 @@ test('describeShare() has requests to try: the inspector, and an initialize whos
   expect(describeShare(REPORT)).toMatch(/inspector --cli http:\/\/127\.0\.0\.1:1\/s\/x\/k\/y\/mcp --method tools\/list\n.*\n.*curl -si /)
   const [, body = ''] = / -d '(.*)'/.exec(describeShare(REPORT)) ?? []
   expect(JSON.parse(body)).toMatchObject({ method: 'initialize', params: { protocolVersion: '2025-11-25' } })
+})
+
+test('describeShare() says of a server that is silent that it is', () => {
+  expect(describeShare({ ...REPORT, isSilent: true })).toMatch(/^Note: {5}the server has said nothing yet/m)
+  expect(describeShare(REPORT)).not.toContain('has said nothing')
 })
 
 test('describeShare() promises the same URL, and with a port that was taken for one run the usual port', () => {
