@@ -50,7 +50,7 @@ test('the second try of a client that gave up on a slow server succeeds, without
 
 test('npm start shows its URL while the server says nothing yet, and says that it does not', async () => {
   const folder = stack.use(await StateFolder.create())
-  const args = ['selfhost/start.ts', '--port', '0', '--data', folder.path, '--', ...fixture('starts-when-told', folder.path)]
+  const args = ['selfhost/start.ts', '--port', '0', '--data', folder.path, '--', NODE, '-e', 'process.stdin.resume()']
   await using program = new Program(NODE, args)
   const note = await program.stdout.find((line) => (line.startsWith('Note:') ? line : undefined), 'the note that the server is silent')
   expect(note).toContain('has said nothing yet')
