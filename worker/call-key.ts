@@ -11,10 +11,28 @@ export function randomKey(): string {
 }
 
 /**
+ * The key of a session's call, which says whether it asks for a list: its last digit is odd then. A client that comes back for a call words its
+ * event id as it likes, but not the key, under which it is known.
+ */
+export function callKey(isList: boolean): string {
+  return marked(randomKey(), isList)
+}
+
+/** Whether what is called under a key of `callKey`, or one that follows from it, is a list. */
+export function isListKey(key: string): boolean {
+  return Number.parseInt(key.slice(-1), 16) % 2 === 1
+}
+
+function marked(key: string, isList: boolean): string {
+  const last = Number.parseInt(key.slice(-1), 16)
+  return `${key.slice(0, -1)}${((last & ~1) | (isList ? 1 : 0)).toString(16)}`
+}
+
+/**
  * The key under which a call is made again with what its client was asked for. It follows from the key before, so that
  * whoever goes on with the call finds what was made of it, and nothing is made twice.
  */
 export async function followingKey(key: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', encoder.encode(`following ${key}`))
-  return toHex(new Uint8Array(digest).subarray(0, KEY_BYTES))
+  return marked(toHex(new Uint8Array(digest).subarray(0, KEY_BYTES)), isListKey(key))
 }

@@ -65,7 +65,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'bridged-asks',
     'request-states',
   ],
-  'worker/mcp/policy/': ['link-policy', 'trust-gate'],
+  'worker/mcp/policy/': ['link-policy', 'trust-gate', 'hidden-lists'],
   'worker/mcp/response/': ['session', 'share', 'http-sse', 'modern-calls', 'resumed-streams'],
   'worker/registry/': ['registry', 'links', 'owners', 'lanes', 'access'],
   'worker/share/': ['share', 'session', 'modern-on-legacy', 'recovery', 'idle', 'share-report', 'kept-by-share'],

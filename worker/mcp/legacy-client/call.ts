@@ -1,6 +1,6 @@
 /** A session's call as its response sees it: made at once, and mostly over with the first item that comes. */
 import { waitUntil } from 'cloudflare:workers'
-import { randomKey } from '../../call-key.ts'
+import { callKey, isListKey } from '../../call-key.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { isListMethod } from '../../contract/listings.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
@@ -53,7 +53,8 @@ export class SessionCall implements Exchange {
     this.#caller = caller
     this.#first = first
     this.names = names
-    this.#lists = isListMethod(first.what.method) ? new BoundedLists(share, (bytes) => this.#taken(bytes)) : undefined
+    // By the key: what a client that has come back says of its call is its own word.
+    this.#lists = isListKey(first.key) ? new BoundedLists(share, (bytes) => this.#taken(bytes)) : undefined
     this.#isResumed = 'next' in origin
     if ('next' in origin) {
       this.#request = new SessionRequest(share, caller)
@@ -76,7 +77,7 @@ export class SessionCall implements Exchange {
     const { name } = message.params
     const what: CallWords = { attempt: 1, method, ...(method === 'tools/call' && typeof name === 'string' ? { tool: name } : {}) }
     const names = clientNames({ rawId: id?.raw ?? 'null', ...(requestToken === undefined ? {} : { rawToken: requestToken.raw }) })
-    return new SessionCall(share, caller, { key: randomKey(), what }, names, { message, delivery })
+    return new SessionCall(share, caller, { key: callKey(isListMethod(method)), what }, names, { message, delivery })
   }
 
   /** Goes on with a call that its client has left; `rest` brings what is left of the attempt that the client has seen. */

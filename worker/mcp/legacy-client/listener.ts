@@ -92,36 +92,25 @@ export class Listener {
   }
 
   #receive(header: AgentFrame, body: Uint8Array): void {
-    const names = this.#namesFor(header)
-    this.#record(header, body)
+    const address = sessionAddress(header)
+    const call = this.#callOf(header, address)
+    call?.recorder?.record(header, body, { ...this.#caller, delivery: 'session' }, call.listed)
     const judge = judgeFor(this.#share)
     if (header.type === 'notification' && header.uri !== undefined && !judge.resource(header.uri)) return this.#stream.taken(body.length)
-    const item = judge.isOpen ? { header, body } : this.#bounded(header, body, names?.rawId)
+    // Of a call that another Worker has announced nobody knows here what it asks for.
+    const mayList = header.type !== 'answer' || call === undefined || isListMethod(call.method)
+    const item = judge.isOpen || !mayList ? { header, body } : this.#lists.frame(header, body)
+    // More of a list must come.
     if (item === undefined) return
     const edits = [...listenEdits(item.header, item.body), ...(item.edits ?? [])]
-    if (this.#frames.write(item.header, item.body, names, edits) && names !== undefined) this.#pending.delete(names.rawId)
+    if (this.#frames.write(item.header, item.body, call ?? address, edits) && call !== undefined) this.#pending.delete(call.rawId)
   }
 
-  /** What the client may see of a frame; undefined while more of a list must come. */
-  #bounded(header: AgentFrame, body: Uint8Array, rawId: string | undefined): ReturnType<BoundedLists['frame']> {
-    const method = rawId === undefined ? undefined : this.#pending.get(rawId)?.method
-    // Of a call that another Worker has announced nobody knows here what it asks for.
-    const mayList = header.type !== 'answer' || method === undefined || isListMethod(method)
-    return mayList ? this.#lists.frame(header, body) : { header, body }
-  }
-
-  /** Has the answer kept, if it is one to be. */
-  #record(header: AgentFrame, body: Uint8Array): void {
-    const address = 'ra' in header ? decodeReturnAddress(header.ra) : undefined
-    const { recorder, listed } = (address?.to === 'session' ? this.#pending.get(address.rawId) : undefined) ?? {}
-    recorder?.record(header, body, { ...this.#caller, delivery: 'session' }, listed)
-  }
-
-  /** What the client calls the request that a frame belongs to: kept since it was announced, or else in the frame. */
-  #namesFor(header: AgentFrame): ClientNames | undefined {
-    const address = 'ra' in header ? decodeReturnAddress(header.ra) : undefined
-    if (address?.to !== 'session') return undefined
-    return this.#pending.get(address.rawId) ?? address
+  /** The call that a frame belongs to, if it was announced. A client may have made another by the same id since. */
+  #callOf(header: AgentFrame, address: SessionAddress | undefined): Pending | undefined {
+    const call = address === undefined ? undefined : this.#pending.get(address.rawId)
+    const key = header.type === 'answer' || header.type === 'failed' ? header.key : undefined
+    return key === undefined || key === call?.key ? call : undefined
   }
 
   #hear(control: StreamControl): void {
@@ -211,6 +200,14 @@ export class Listener {
     this.messages.end()
     this.#stream.close()
   }
+}
+
+type SessionAddress = Extract<ReturnType<typeof decodeReturnAddress>, { to: 'session' }>
+
+/** What a frame says of the request that it belongs to: its client's names for it. */
+function sessionAddress(header: AgentFrame): SessionAddress | undefined {
+  const address = 'ra' in header ? decodeReturnAddress(header.ra) : undefined
+  return address?.to === 'session' ? address : undefined
 }
 
 /** Takes the marks of a listen out of what a session is told because the relay listens in its name. */
