@@ -79,7 +79,7 @@ class PolicedChild implements Child {
     const facts = scanned.value
     if (facts.kind === 'result' || facts.kind === 'error') return this.#child.write(line, done)
     const params = paramsOf(line)
-    const subject = subjectOf(facts.method, params)
+    const subject = subjectOf(facts.method, params, line)
     if (facts.id === undefined) return this.#notify(line, facts, subject.kind === 'free', done)
     const rawId = facts.id.raw
     switch (subject.kind) {

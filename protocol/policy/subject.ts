@@ -1,4 +1,6 @@
 /** What a client's message is about, for a policy: a tool, a prompt, resources, nothing that is bounded, or nobody knows what. Pure. */
+import { skipSpace } from '../json-skip.ts'
+import { memberNamed, membersAt, orUndefined } from './json-members.ts'
 
 export type Subject =
   | { readonly kind: 'tool'; readonly name: string }
@@ -37,15 +39,33 @@ const RESOURCE_METHODS: ReadonlySet<string> = new Set([
   'resources/directory/read',
 ])
 
-/** The subject of a request or notification. Its params must have been searched for keys that stand twice, or look alike. */
-export function subjectOf(method: string, params: Params): Subject {
+/**
+ * The subject of a request or notification. Its params must have been searched for keys that stand twice, or look alike; what stands deeper
+ * is searched here, in the message as it was sent.
+ */
+export function subjectOf(method: string, params: Params, message: Uint8Array): Subject {
   if (FREE_METHODS.has(method)) return FREE
   if (method === 'tools/call') return named('tool', params['name'])
   if (method === 'prompts/get') return named('prompt', params['name'])
   if (RESOURCE_METHODS.has(method)) return resources([params['uri']])
-  if (method === 'completion/complete') return completed(params['ref'])
-  if (method === 'subscriptions/listen') return listened(params['notifications'])
+  if (method === 'completion/complete') return hasOneReading(message, 'ref', REF_KEYS) ? completed(params['ref']) : UNKNOWN
+  if (method === 'subscriptions/listen')
+    return hasOneReading(message, 'notifications', LISTEN_KEYS) ? listened(params['notifications']) : UNKNOWN
   return UNKNOWN
+}
+
+const REF_KEYS = ['type', 'name', 'uri']
+const LISTEN_KEYS = ['resourceSubscriptions']
+
+/** Whether all readers find the same in an object of the params: none of these keys stands there twice, or beside one that looks like it. */
+function hasOneReading(message: Uint8Array, name: string, keys: readonly string[]): boolean {
+  const found = orUndefined(() => {
+    const params = memberNamed(membersAt(message, skipSpace(message, 0)), 'params')
+    const object = params === undefined ? undefined : memberNamed(membersAt(message, params[0]), name)
+    const members = object === undefined ? [] : membersAt(message, object[0])
+    return keys.map((key) => memberNamed(members, key))
+  })
+  return found !== undefined
 }
 
 function named(kind: 'tool' | 'prompt', name: unknown): Subject {

@@ -12,6 +12,7 @@ const LOOKED_AT: readonly string[] = [
   '_meta',
   'name',
   'uri',
+  'ref',
   'taskId',
   'cursor',
   'level',

@@ -20,7 +20,7 @@ export function refusalOf(judge: PolicyJudge, message: ClientMessage, tools?: To
   const { facts, params, bytes } = message
   // A client's answer goes to who has asked.
   if (judge.isOpen || facts.kind === 'result' || facts.kind === 'error') return undefined
-  const subject = subjectOf(facts.method, params)
+  const subject = subjectOf(facts.method, params, bytes)
   switch (subject.kind) {
     case 'free':
       return undefined

@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest'
 import { subjectOf } from '../../../../protocol/policy/subject.ts'
 
+const encoder = new TextEncoder()
+
+function messageOf(params: object): Uint8Array {
+  return encoder.encode(JSON.stringify({ jsonrpc: '2.0', id: 1, params }))
+}
+
 test.each([
   ['tools/call', { name: 'a' }, { kind: 'tool', name: 'a' }],
   ['prompts/get', { name: 'a' }, { kind: 'prompt', name: 'a' }],
@@ -14,7 +20,7 @@ test.each([
   ['tools/list', {}, { kind: 'free' }],
   ['notifications/cancelled', {}, { kind: 'free' }],
 ])('subjectOf(%s, %j)', (method, params, subject) => {
-  expect(subjectOf(method, params)).toEqual(subject)
+  expect(subjectOf(method, params, messageOf(params))).toEqual(subject)
 })
 
 test.each([
@@ -29,5 +35,18 @@ test.each([
   ['Tools/Call', { name: 'a' }],
   ['toString', {}],
 ])('subjectOf(%s, %j) is unknown', (method, params) => {
-  expect(subjectOf(method, params)).toEqual({ kind: 'unknown' })
+  expect(subjectOf(method, params, messageOf(params))).toEqual({ kind: 'unknown' })
+})
+
+test.each([
+  ['completion/complete', '{"ref":{"type":"ref/prompt","name":"hidden","name":"a"}}'],
+  ['completion/complete', '{"ref":{"type":"ref/prompt","name":"a","Name":"hidden"}}'],
+  ['completion/complete', '{"ref":{"type":"ref/prompt","name":"a"},"Ref":{"type":"ref/prompt","name":"hidden"}}'],
+  ['completion/complete', '{"ref":{"type":"ref/resource","uri":"x:/a","ＵＲＩ":"x:/hidden"}}'],
+  ['subscriptions/listen', '{"notifications":{"resourceSubscriptions":["x:/hidden"],"resourceSubscriptions":["x:/a"]}}'],
+  ['subscriptions/listen', '{"notifications":{"resource_subscriptions":["x:/hidden"],"resourceSubscriptions":["x:/a"]}}'],
+  ['subscriptions/listen', '{"notifications":{},"Notifications":{"resourceSubscriptions":["x:/hidden"]}}'],
+])('subjectOf(%s, %s), which another reader would read otherwise, is unknown', (method, text) => {
+  const params = JSON.parse(text) as Readonly<Record<string, unknown>>
+  expect(subjectOf(method, params, encoder.encode(`{"jsonrpc":"2.0","id":1,"params":${text}}`))).toEqual({ kind: 'unknown' })
 })
