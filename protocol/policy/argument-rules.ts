@@ -1,7 +1,7 @@
 /** Reads and applies rules on a tool's arguments: `read_file(path^=/home/me/docs, mode=r)`. Pure. */
 import { err, ok, type Result } from '../result.ts'
 import { foldKey } from '../routing-keys.ts'
-import { matchesGlob, MAX_GLOB_CHARS } from './name-glob.ts'
+import { matchesGlob, MAX_GLOB_CHARS, MAX_MATCHED_CHARS } from './name-glob.ts'
 
 /** A rule as long as this names a dozen arguments. */
 const MAX_RULE_CHARS = 2048
@@ -59,14 +59,17 @@ export function readArgumentRule(text: string): Result<ArgumentRule, string> {
  * none is free. `args` must hold every member as it was sent, twice where it stands twice; undefined when they are no object.
  */
 export function keepsArgumentRules(rules: readonly ArgumentRule[], tool: string, args: readonly Argument[] | undefined): boolean {
+  if (rules.length > 0 && tool.length > MAX_MATCHED_CHARS) return false
   const own = rules.filter((rule) => matchesGlob(rule.tool, tool))
   if (own.length === 0) return true
-  return args !== undefined && own.some(({ conditions }) => conditions.every((condition) => holds(condition, args)))
+  if (args === undefined) return false
+  // Once: their names may be as long as the message.
+  const byFolded = Map.groupBy(args, ([key]) => foldKey(key))
+  return own.some(({ conditions }) => conditions.every((condition) => holds(condition, byFolded)))
 }
 
-function holds({ name, op, value }: Condition, args: readonly Argument[]): boolean {
-  const folded = foldKey(name)
-  const alike = args.filter(([key]) => foldKey(key) === folded)
+function holds({ name, op, value }: Condition, byFolded: ReadonlyMap<string, readonly Argument[]>): boolean {
+  const alike = byFolded.get(foldKey(name)) ?? []
   const [only] = alike
   // Two that some server takes for one: nobody knows which it reads.
   if (only === undefined || alike.length > 1 || only[0] !== name || only[1] === undefined) return false
@@ -75,7 +78,7 @@ function holds({ name, op, value }: Condition, args: readonly Argument[]): boole
 
 /** Whether a path is another or below it. One that could mean another place than it spells is not. */
 function isWithin(path: string, root: string): boolean {
-  if (isEvasive(path)) return false
+  if (path.length > MAX_MATCHED_CHARS || isEvasive(path)) return false
   const bare = root.length > 1 && root.endsWith('/') ? root.slice(0, -1) : root
   return path === root || path === bare || path.startsWith(bare === '/' ? bare : `${bare}/`)
 }

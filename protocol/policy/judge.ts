@@ -1,6 +1,6 @@
 /** Says what several policies together allow: the strictest wins. Pure; knows names and facts of tools, not messages. */
 import { type Argument, keepsArgumentRules } from './argument-rules.ts'
-import { matchesFolded, matchesGlob } from './name-glob.ts'
+import { matchesFolded, matchesGlob, MAX_MATCHED_CHARS } from './name-glob.ts'
 import type { Access, NameRule, Policy } from './policy.ts'
 
 /** What a tool says of itself in its annotations (MCP, `ToolAnnotations`); what it does not say counts as the worse. */
@@ -32,12 +32,14 @@ export class PolicyJudge {
   /** Whether a call of it may be made. `args`: as `keepsArgumentRules` wants them. */
   toolCall(name: string, facts: ToolFacts | undefined, args: readonly Argument[] | undefined): Judgement {
     if (!this.tool(name, facts) || !this.#policies.every((policy) => keepsArgumentRules(policy.arguments, name, args))) return 'denied'
-    return this.#policies.some(({ hold }) => hold.some((glob) => matchesFolded(glob, name))) ? 'held' : 'allowed'
+    return this.#policies.some(({ hold }) => isHeld(hold, name)) ? 'held' : 'allowed'
   }
 
   /** Whether a rule bounds the arguments of this tool: only then must they be read. */
   boundsArguments(name: string): boolean {
-    return this.#policies.some((policy) => policy.arguments.some((rule) => matchesGlob(rule.tool, name)))
+    return (
+      name.length <= MAX_MATCHED_CHARS && this.#policies.some((policy) => policy.arguments.some((rule) => matchesGlob(rule.tool, name)))
+    )
   }
 
   prompt(name: string): boolean {
@@ -46,7 +48,7 @@ export class PolicyJudge {
 
   /** Of a resource, or of a template's text. */
   resource(uri: string): boolean {
-    return this.#policies.every(({ resources }) => resources === undefined || (!isEvasiveUri(uri) && isNamed(resources, uri)))
+    return this.#policies.every(({ resources }) => resources === undefined || (isNamed(resources, uri) && !isEvasiveUri(uri)))
   }
 }
 
@@ -59,16 +61,25 @@ function permits(access: Access, { isReadOnly, isDestructive }: ToolFacts): bool
   return access === 'admin' || isReadOnly || (access === 'write' && !isDestructive)
 }
 
-/** What is forbidden is forbidden in every spelling; what is allowed is so in one. */
+/** What is forbidden is forbidden in every spelling; what is allowed is so in one. What is too long to be looked at is forbidden by any rule. */
 function isNamed(rule: NameRule | undefined, name: string): boolean {
   if (rule === undefined) return true
+  if (name.length > MAX_MATCHED_CHARS) return false
   if (rule.deny.some((glob) => matchesFolded(glob, name))) return false
   return rule.allow === undefined || rule.allow.some((glob) => matchesGlob(glob, name))
 }
 
-/** A URI that could lead elsewhere than it spells (RFC 3986 §6.2.2): a rule on its text would bound nothing. */
-// oxlint-disable-next-line no-control-regex
-const EVASIVE_URI = /(?:^|[/\\:])\.{1,2}(?:[/\\?#]|$)|%(?:2e|2f|5c|25|00)|[\\\0-\x20\x7f]/i
+function isHeld(hold: readonly string[], name: string): boolean {
+  return hold.length > 0 && (name.length > MAX_MATCHED_CHARS || hold.some((glob) => matchesFolded(glob, name)))
+}
+
+/**
+ * A URI that could lead elsewhere than it spells, or spells in another way where it leads (RFC 3986 §6.2.2): dots, more slashes than an
+ * empty authority has, and letters, digits and marks in percent signs that need none.
+ */
+const EVASIVE_URI =
+  // oxlint-disable-next-line no-control-regex
+  /(?:^|[/\\:])\.{1,2}(?:[/\\?#]|$)|\/{4}|%(?:00|2[5d-f]|3\d|[46][1-9a-f]|5[\dacf]|7[\dae])|[\\\0-\x20\x7f]/i
 
 function isEvasiveUri(uri: string): boolean {
   return EVASIVE_URI.test(uri) || EVASIVE_URI.test(uri.normalize('NFKC'))

@@ -4,6 +4,9 @@ import { foldKey } from '../routing-keys.ts'
 /** Characters of one pattern: a URI of usual length, several times. */
 export const MAX_GLOB_CHARS = 1024
 
+/** Characters of a name, URI or path beyond which no pattern is tried: nothing that is meant has as many, and time grows with both lengths. */
+export const MAX_MATCHED_CHARS = 8 * MAX_GLOB_CHARS
+
 /** Whether the whole text is what the pattern means, letter by letter. Time grows with the product of both lengths at worst, never beyond. */
 export function matchesGlob(glob: string, text: string): boolean {
   let at = 0

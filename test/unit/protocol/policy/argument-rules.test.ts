@@ -107,3 +107,14 @@ test('a path rule lets no path through that a resolver would take out of the roo
     }),
   )
 })
+
+test('rules cost no more than a look at each argument, however long its name or value is', () => {
+  const long = 'x'.repeat(8000)
+  const args = Array.from({ length: 1000 }, (_, index) => [`é${index}${long}`, 'v'] as const)
+  const rules = Array.from({ length: 100 }, () => rule('t(a=b)'))
+  const path = `/a/${'é'.repeat(4_000_000)}`
+  const startMs = performance.now()
+  expect(keepsArgumentRules(rules, 't', args)).toBe(false)
+  expect(keepsArgumentRules([rule(`t(${Array(16).fill('p^=/a').join()})`)], 't', [['p', path]])).toBe(false)
+  expect(performance.now() - startMs).toBeLessThan(1000)
+})

@@ -96,3 +96,29 @@ test('PolicyJudge: one policy more never allows what fewer have refused', () => 
     }),
   )
 })
+
+test('what is too long for a pattern is neither allowed nor free of what is denied, and costs nothing to judge', () => {
+  const glob = `*${'a'.repeat(1000)}b`
+  const long = 'a'.repeat(8_000_000)
+  const startMs = performance.now()
+  expect(judge({ prompts: { deny: [glob] } }).prompt(long)).toBe(false)
+  expect(judge({ resources: { deny: [glob] } }).resource(long)).toBe(false)
+  expect(judge({ resources: { allow: ['*'] } }).resource(long)).toBe(false)
+  expect(judge({ tools: { allow: ['*'] } }).tool(long, READS)).toBe(false)
+  const ruled = judge({ arguments: [`${glob}(x=y)`] })
+  expect(ruled.boundsArguments(long)).toBe(false)
+  expect(ruled.toolCall(long, READS, [])).toBe('denied')
+  expect(judge({ hold: [glob] }).toolCall(long, READS, [])).toBe('held')
+  expect(performance.now() - startMs).toBeLessThan(1000)
+})
+
+test.each(['file:///%65tc/passwd', 'file:////etc/passwd', 'file:///etc%2Fpasswd', 'file:///e%74c/passwd', 'file:///%45TC/passwd'])(
+  'a resource that is denied is so when it is spelled %s',
+  (uri) => {
+    expect(judge({ resources: { deny: ['file:///etc/*'] } }).resource(uri)).toBe(false)
+  },
+)
+
+test('a URI with what must be encoded is judged by its text', () => {
+  expect(judge({ resources: { allow: ['file:///docs/*'] } }).resource('file:///docs/a%20b%C3%A9%7B%23.txt')).toBe(true)
+})
