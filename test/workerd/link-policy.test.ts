@@ -2,8 +2,10 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { Share } from '../../worker/share/share.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { factsOf, stubOf } from './harness/relay.ts'
-import { connected } from './harness/scripted-agent.ts'
+import { postModern } from './harness/handshake-child.ts'
+import { parked, retry } from './harness/parked-call.ts'
+import { createShare, factsOf, stubOf, type TestShare } from './harness/relay.ts'
+import { connected, ScriptedAgent } from './harness/scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"look","arguments":{"path":"/docs/a"}}}'
 const LIST_CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
@@ -14,9 +16,13 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
+function bind(share: TestShare, policy: string): Promise<unknown> {
+  return stubOf(share).admin({ op: 'share_changed', trust: { version: 2, expiresAtMs: 4e12, isPaused: false, policy } })
+}
+
 async function bounded() {
   const { share, agent, client } = await connected()
-  await stubOf(share).admin({ op: 'share_changed', trust: { version: 2, expiresAtMs: 4e12, isPaused: false, policy: POLICY } })
+  await bind(share, POLICY)
   const called = vi.spyOn(Share.prototype, 'call')
   let channel = ''
   /** Makes a call, which the server answers after it has answered `lists` questions for its tools; returns how often the Share was asked. */
@@ -59,4 +65,29 @@ test('a bounded call lists the tools anew once the server has said that they hav
   await agent.expect('hold')
   expect(await call(1)).toBe(3)
   expect(await call(0)).toBe(1)
+})
+
+test('a hidden tool is answered like one that does not exist, whatever headers it wants', async () => {
+  verifies('promise.11.hidden')
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share, { era: 'modern' })
+  await bind(share, '{"tools":{"deny":["hidden"]}}')
+  const schema = { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } }
+  const call = async (name: string): Promise<unknown> => {
+    const response = await postModern(share, 'tools/call', { name, arguments: { region: 'eu' } })
+    return { status: response.status, body: await response.json() }
+  }
+  const hidden = call('hidden')
+  await agent.expect('open')
+  agent.answer((await agent.expect('call')).header, '0', JSON.stringify({ tools: [{ name: 'hidden', inputSchema: schema }] }))
+  expect(await hidden).toEqual(await call('unknown'))
+})
+
+test('a call that waits for input of its client is not gone on with once its tool is denied', async () => {
+  verifies('promise.11.changes')
+  const { child, state } = await parked()
+  await bind(child.share, '{"tools":{"deny":["a"]}}')
+  const response = await retry(child.share, state)
+  expect(await response.json()).toMatchObject({ error: { data: { code: 'NOT_OFFERED' } } })
+  expect(child.agent.waiting).toEqual([])
 })

@@ -203,7 +203,8 @@ class ModernExchange implements Exchange {
         break
     }
     const state = readRequestState(message.params)
-    if (state !== undefined) return this.#retry(server, state)
+    // Before what is parked is taken: what its client may do may have changed since.
+    if (state !== undefined) return (await this.#refusalIn(facts.toolsVersion ?? '')) ?? this.#retry(server, state)
     this.#child = this.#childOf(server, 0)
     // Checked before it goes: the Share would else have to say that it must be, one round trip later.
     if (request.method === 'tools/call' && facts.toolsVersion !== undefined) return this.#recheck(facts.toolsVersion)
@@ -234,18 +235,29 @@ class ModernExchange implements Exchange {
     return first === undefined ? failed({ code: 'INTERNAL', executed: 'no' }) : answered(first)
   }
 
-  /** Checks the call by the tools of this version, which are listed first unless they are known. */
+  /** Why the call is refused by the tools of this version; undefined when it is not. */
+  async #refusalIn(toolsVersion: string): Promise<Renewal | undefined> {
+    const { message, visitor } = this.#call
+    const refusal = needsTools(judgeFor(visitor.share), message) ? this.#refusalBy(await this.#toolsOf(toolsVersion)) : undefined
+    return refusal === undefined ? undefined : failed(refusal)
+  }
+
+  /** The tools in this version, which are listed first unless they are known. */
+  async #toolsOf(toolsVersion: string): Promise<ToolSet> {
+    const known = knownTools(this.#audience)
+    if (known?.version === toolsVersion) return known
+    return learnTools(this.#audience, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor))
+  }
+
+  /** Checks the call by the tools of this version. */
   async #recheck(toolsVersion: string): Promise<Renewal> {
     const { message, headers, request } = this.#call
-    const known = knownTools(this.#audience)
-    const isNewest = known?.version === toolsVersion
-    const tools = isNewest
-      ? known
-      : await learnTools(this.#audience, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor))
-    const checked = checkToolHeaders(tools, message, headers)
-    if (!checked.ok) return failed(checked.error)
+    const tools = await this.#toolsOf(toolsVersion)
+    // First: a tool that is hidden has no headers that could be wrong.
     const refusal = this.#refusalBy(tools)
     if (refusal !== undefined) return failed(refusal)
+    const checked = checkToolHeaders(tools, message, headers)
+    if (!checked.ok) return failed(checked.error)
     const call = this.#server === undefined ? { request, body: message.bytes } : this.#translated(this.#server)
     if (call === undefined) return failed({ code: 'PARAMS_INVALID' })
     return { kind: 'call', request: { ...call.request, toolsVersion }, body: call.body }
