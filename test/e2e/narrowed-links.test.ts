@@ -72,6 +72,19 @@ test('a narrowed token is a client of its own, in revision 2026-07-28 too', asyn
   expect((await thief.post('{"jsonrpc":"2.0","id":1,"method":"ping"}')).status).toBe(404)
 })
 
+test('a narrowed link ends when its holder has said, with the streams that are open', async () => {
+  verifies('promise.11.narrowed')
+  const exp = Math.ceil(Date.now() / 1000) + 2
+  const token = await narrow(await narrow(share.clientToken, { name: 'short', exp }), { name: 'below' })
+  const client = await RawClient.connect(share, {}, token)
+  await using stream = await client.listen()
+  const ends = (await tokensOf(share)).filter(({ name }) => name === 'short' || name === 'below').map((link) => link['expires_at'])
+  expect(ends).toEqual([new Date(exp * 1000).toISOString(), new Date(exp * 1000).toISOString()])
+  expect(await stream.nextMessage()).toBeUndefined()
+  expect(Date.now()).toBeGreaterThanOrEqual(exp * 1000)
+  expect(await statusOf(share.url, token)).toBe(401)
+})
+
 describe.each([1, 8])('on %i lanes', (lanes) => {
   async function served(own: AsyncDisposableStack): Promise<Share> {
     const of = await createShare(relay, { lanes })

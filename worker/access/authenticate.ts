@@ -22,8 +22,9 @@ export interface Principal {
 export interface LinkHolder extends Principal {
   /** Ids of the links that the credential comes from, the owner's own first (`Pass.chain`). */
   readonly chain: Pass['chain']
-  /** Of a narrowed credential: what its holders have called it, and the policies that they have put into it, as JSON texts. */
+  /** Of a narrowed credential: what its holders have called it, the ends (`Pass.ends`) and the policies that they have put into it, as JSON texts. */
   readonly names?: readonly string[]
+  readonly ends?: readonly number[]
   readonly policies?: readonly string[]
   /** The credential stands in the URL: what goes wrong with it is told by a status, and never by a challenge. */
   readonly isInUrl: boolean
@@ -137,6 +138,7 @@ async function narrowed(root: LinkHolder, { caveats, ids }: Narrowing, over: Ref
     expiresAtMs,
     chain: [rootId, ...derived],
     names: caveats.map(({ name = '' }) => name),
+    ends: caveats.map((caveat) => caveat.expiresAtMs ?? 0),
     policies: caveats.flatMap(({ policyText }) => policyText ?? []),
   })
 }

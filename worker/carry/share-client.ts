@@ -53,7 +53,7 @@ export class PassRefused extends Error {
 }
 
 /** Of the holder of a link, what its requests to a Share need. */
-type Holder = Pick<LinkHolder, 'chain' | 'isInUrl' | 'names' | 'policies'>
+type Holder = Pick<LinkHolder, 'chain' | 'isInUrl' | 'names' | 'ends' | 'policies'>
 
 /** What links let their holders do, by share and link: as this isolate heard it last. */
 const grants = new Newest<GrantFacts>(MAX_KNOWN_LINKS)
@@ -277,8 +277,9 @@ export class ShareClient {
   }
 }
 
-function passOf({ chain, names }: Holder, grant: GrantFacts | undefined): Pass {
-  return { chain, ...(names === undefined ? {} : { names }), ...(grant === undefined ? {} : { state: grant.state }) }
+function passOf({ chain, names, ends }: Holder, grant: GrantFacts | undefined): Pass {
+  const narrowed = names === undefined || ends === undefined ? {} : { names, ends }
+  return { chain, ...narrowed, ...(grant === undefined ? {} : { state: grant.state }) }
 }
 
 function refuse(failure: Failure, close: number): never {

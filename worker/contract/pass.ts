@@ -43,10 +43,11 @@ export function isVerdict(told: unknown): told is PassVerdict | CutCall {
 }
 
 /** A pass in the query of an upgrade. */
-export function passQuery({ chain, names, state }: Pass): Readonly<Record<string, string>> {
+export function passQuery({ chain, names, ends, state }: Pass): Readonly<Record<string, string>> {
   return {
     chain: chain.join(),
     ...(names === undefined ? {} : { names: JSON.stringify(names) }),
+    ...(ends === undefined ? {} : { ends: ends.join() }),
     ...(state === undefined ? {} : { state }),
   }
 }
@@ -56,10 +57,11 @@ export function readPass(query: URLSearchParams): Pass | undefined {
   const [root = '', ...rest] = query.get('chain')?.split(',') ?? []
   const state = query.get('state')
   if (root === '') return undefined
-  const names = query.get('names')
+  const [names, ends] = [query.get('names'), query.get('ends')]
   return {
     chain: [root, ...rest],
     ...(names === null ? {} : { names: JSON.parse(names) as string[] }),
+    ...(ends === null ? {} : { ends: ends.split(',').map(Number) }),
     ...(state === null ? {} : { state }),
   }
 }

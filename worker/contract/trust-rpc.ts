@@ -6,6 +6,8 @@ export interface Pass {
   readonly chain: readonly [string, ...string[]]
   /** What its holders have called the narrowed ones, for the owner's list; empty where they did not say. As long as the chain behind its first. */
   readonly names?: readonly string[]
+  /** Until when each of those can hold at most, as its holder has said: milliseconds since 1970, 0 where it did not say. */
+  readonly ends?: readonly number[]
   /** State of the trust facts by which the Worker has judged the request; absent when it knows none. */
   readonly state?: string
 }
@@ -33,12 +35,14 @@ export interface LinkTrust {
   readonly parent?: string
 }
 
-/** A link that a holder has narrowed, when it is first used. Its kind and the end of its credential are its root's. */
+/** A link that a holder has narrowed, when it is first used. Its kind is its root's, and it ends with its parent at the latest. */
 export interface DerivedLink {
   readonly id: string
   readonly parent: string
   readonly root: string
   readonly name: string
+  /** As in `Pass.ends`. */
+  readonly endMs: number
 }
 
 export type LinkKind = 'client' | 'key' | 'agent'

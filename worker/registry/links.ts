@@ -42,9 +42,10 @@ export class LinkTable {
     this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, NULL)', ...row)
   }
 
-  /** Adds a link that a holder has narrowed from another, whose end is that of the owner's own above it. */
-  derive(share: string, { id, parent, name }: DerivedLink, { kind, ceilingMs }: LinkRecord, nowMs: number, version: number): void {
-    const row = [share, id, kind, name, nowMs, ceilingMs, ceilingMs, version, parent]
+  /** Adds a link that a holder has narrowed from another, which it cannot outlive. */
+  derive(share: string, { id, name, endMs }: DerivedLink, parent: LinkRecord, nowMs: number, version: number): void {
+    const ceilingMs = Math.min(parent.ceilingMs, endMs === 0 ? Infinity : endMs)
+    const row = [share, id, parent.kind, name, nowMs, ceilingMs, ceilingMs, version, parent.id]
     this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, ?)', ...row)
   }
 

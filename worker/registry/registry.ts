@@ -150,7 +150,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     const [root, parent] = [this.#links.get(share, link.root), this.#links.get(share, link.parent)]
     const nowMs = Date.now()
     if (root === undefined || parent === undefined || !this.#hasRoom() || !this.#links.hasRoomForDerived(share, nowMs)) return undefined
-    this.#links.derive(share, link, root, nowMs, this.#shares.countChange(share))
+    this.#links.derive(share, link, parent, nowMs, this.#shares.countChange(share))
     return this.linkTrust(share, link.id)
   }
 

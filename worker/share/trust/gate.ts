@@ -149,7 +149,7 @@ export class TrustGate {
     return asking
   }
 
-  async #ask({ chain, names = [] }: Pass): Promise<void> {
+  async #ask({ chain, names = [], ends = [] }: Pass): Promise<void> {
     const { registry, share: id } = this.#parts
     const leaf = leafOf({ chain })
     const stub = registry()
@@ -157,8 +157,10 @@ export class TrustGate {
     const trust = await stub.shareTrust(id)
     const told: (LinkTrust | undefined)[] = [await stub.linkTrust(id, root)]
     // One behind the other: each must be there when the next is narrowed from it.
-    for (const [index, link] of chain.slice(1).entries())
-      told.push(await stub.deriveLink(id, { id: link, parent: chain[index] ?? root, root, name: names[index] ?? '' }))
+    for (const [index, link] of chain.slice(1).entries()) {
+      const derived = { id: link, parent: chain[index] ?? root, root, name: names[index] ?? '', endMs: ends[index] ?? 0 }
+      told.push(await stub.deriveLink(id, derived))
+    }
     const share = trust === undefined ? undefined : await this.#keepShare(trust)
     const links = await Promise.all(told.map(async (link) => (link === undefined ? undefined : this.#keepLink(link))))
     const nextMs = Math.min(...links.flatMap((link) => link?.expiresAtMs ?? []))

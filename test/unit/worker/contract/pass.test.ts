@@ -3,12 +3,13 @@ import { CUT_CLOSE, isVerdict, leafOf, passQuery, readPass, refusalOf } from '..
 import { STREAM_CLOSE } from '../../../../worker/contract/streams.ts'
 import type { Pass } from '../../../../worker/contract/trust-rpc.ts'
 
-test.each<Pass>([{ chain: ['a'] }, { chain: ['a'], state: 's' }, { chain: ['a', 'b', 'c'], state: '' }])(
-  'readPass() gives back what passQuery() has written of %j',
-  (pass) => {
-    expect(readPass(new URLSearchParams({ kind: 'call', ...passQuery(pass) }))).toEqual(pass)
-  },
-)
+test.each<Pass>([
+  { chain: ['a'] },
+  { chain: ['a'], state: 's' },
+  { chain: ['a', 'b', 'c'], state: '', names: ['x,y', ''], ends: [4e12, 0] },
+])('readPass() gives back what passQuery() has written of %j', (pass) => {
+  expect(readPass(new URLSearchParams({ kind: 'call', ...passQuery(pass) }))).toEqual(pass)
+})
 
 test.each(['', 'chain=', 'state=s', 'chain=,a'])('readPass() finds no pass in "%s"', (query) => {
   expect(readPass(new URLSearchParams(query))).toBeUndefined()
