@@ -1,10 +1,10 @@
 /** What a policy costs: a bounded call asks its Share once when warm, and lists tools only when their state is another. */
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Share } from '../../worker/share/share.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { postModern } from './harness/handshake-child.ts'
+import { HandshakeChild, postModern } from './harness/handshake-child.ts'
 import { parked, retry } from './harness/parked-call.ts'
-import { createShare, factsOf, stubOf, type TestShare } from './harness/relay.ts'
+import { createShare, EventReader, factsOf, stubOf, type TestShare } from './harness/relay.ts'
 import { connected, ScriptedAgent } from './harness/scripted-agent.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"look","arguments":{"path":"/docs/a"}}}'
@@ -90,4 +90,39 @@ test('a call that waits for input of its client is not gone on with once its too
   const response = await retry(child.share, state)
   expect(await response.json()).toMatchObject({ error: { data: { code: 'NOT_OFFERED' } } })
   expect(child.agent.waiting).toEqual([])
+})
+
+describe('a listen of 2026-07-28 that was open before', () => {
+  const updated = (uri: string): string => `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"${uri}"}}`
+  const NOTIFICATIONS = { notifications: { resourceSubscriptions: ['x:/a', 'x:/b'] } }
+  const DENIED = '{"resources":{"deny":["x:/a"]}}'
+
+  test('brings nothing of a resource that is denied since, of a server of the handshake era', async () => {
+    verifies('promise.11.changes')
+    const child = await HandshakeChild.connect()
+    expect(await child.hasHeardNothing()).toBe(true)
+    const events = new EventReader(await postModern(child.share, 'subscriptions/listen', NOTIFICATIONS))
+    expect(await events.next()).toContain('acknowledged')
+    const { ch } = (await child.expect('call')).header
+    await bind(child.share, DENIED)
+    for (const uri of ['x:/a', 'x:/b']) child.agent.notify(ch, updated(uri), { uri })
+    expect(await events.next()).toContain('x:/b')
+    await events.cancel()
+  })
+
+  test('brings nothing of a resource that is denied since, of a server of its own', async () => {
+    verifies('promise.11.changes')
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { era: 'modern' })
+    const response = postModern(share, 'subscriptions/listen', NOTIFICATIONS)
+    await agent.expect('open')
+    const { ch, ra } = (await agent.expect('call')).header
+    agent.notify(ch, updated('x:/a'), { uri: 'x:/a', ra, sure: true })
+    const events = new EventReader(await response)
+    expect(await events.next()).toContain('x:/a')
+    await bind(share, DENIED)
+    for (const uri of ['x:/a', 'x:/b']) agent.notify(ch, updated(uri), { uri, ra, sure: true })
+    expect(await events.next()).toContain('x:/b')
+    await events.cancel()
+  })
 })

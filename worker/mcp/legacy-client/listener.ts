@@ -16,7 +16,7 @@ import { changeMessages } from '../call/list-changes.ts'
 import { ListingRecorder } from '../call/listing-recorder.ts'
 import { standbyAnswer } from '../call/standby-answer.ts'
 import { readPosted } from '../message.ts'
-import { judgeFor } from '../policy/bounds.ts'
+import { judgeFor, mayHearOf } from '../policy/bounds.ts'
 import { BoundedLists } from '../response/bounded-lists.ts'
 import { EventIds } from '../response/event-ids.ts'
 import { type ClientNames, clientNames, FrameWriter } from '../response/frame-writer.ts'
@@ -95,11 +95,10 @@ export class Listener {
     const address = sessionAddress(header)
     const call = this.#callOf(header, address)
     call?.recorder?.record(header, body, { ...this.#caller, delivery: 'session' }, call.listed)
-    const judge = judgeFor(this.#share)
-    if (header.type === 'notification' && header.uri !== undefined && !judge.resource(header.uri)) return this.#stream.taken(body.length)
+    if (!mayHearOf(this.#share, header)) return this.#stream.taken(body.length)
     // Of a call that another Worker has announced nobody knows here what it asks for.
     const mayList = header.type !== 'answer' || call === undefined || isListMethod(call.method)
-    const item = judge.isOpen || !mayList ? { header, body } : this.#lists.frame(header, body)
+    const item = judgeFor(this.#share).isOpen || !mayList ? { header, body } : this.#lists.frame(header, body)
     // More of a list must come.
     if (item === undefined) return
     const edits = [...listenEdits(item.header, item.body), ...(item.edits ?? [])]

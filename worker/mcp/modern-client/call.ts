@@ -13,7 +13,7 @@ import type { BridgeFacts, GroupCallRequest } from '../../contract/share-rpc.ts'
 import { findParkedCall } from './ask-client.ts'
 import { Courier } from '../call/courier.ts'
 import type { News, Renewal } from '../call/renewal.ts'
-import { judgeFor } from '../policy/bounds.ts'
+import { judgeFor, mayHearOf } from '../policy/bounds.ts'
 import { BoundedLists } from '../response/bounded-lists.ts'
 import { needsTools, refusalOf } from '../policy/message-verdict.ts'
 import { failureResponse } from '../response/responses.ts'
@@ -99,8 +99,12 @@ class ModernExchange implements Exchange {
 
   async #next(): Promise<Item | undefined> {
     if (this.#subscription !== undefined) return this.#subscription.next()
-    const item = await this.#courier.next()
-    return this.#child === undefined ? item : this.#child.next(item)
+    for (;;) {
+      const item = await this.#courier.next()
+      if (item?.kind !== 'frame' || mayHearOf(this.#call.visitor.share, item.header))
+        return this.#child === undefined ? item : this.#child.next(item)
+      this.#taken(item.body.length)
+    }
   }
 
   taken(bytes: number): void {

@@ -12,6 +12,7 @@ import type { Item, ItemSource } from '../call/item.ts'
 import { listenMessages } from '../call/list-changes.ts'
 import { LISTENER_BEHIND } from '../call/listener-behind.ts'
 import { WholeMessage } from '../call/whole-message.ts'
+import { mayHearOf } from '../policy/bounds.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -94,7 +95,8 @@ export class Subscription implements ItemSource {
   }
 
   #receive(header: AgentFrame, body: Uint8Array): void {
-    if (header.type === 'notification') this.#begin(header, body)
+    if (!mayHearOf(this.#share, header)) this.#stream.taken(body.length)
+    else if (header.type === 'notification') this.#begin(header, body)
     else if (header.type === 'chunk') this.#goOn(header, body)
   }
 

@@ -1,4 +1,5 @@
 /** What a visitor may do, as far as this isolate knows: the policies of its share and its links, ready to judge by. */
+import type { AgentFrame } from '../../../protocol/frame.ts'
 import { PolicyJudge } from '../../../protocol/policy/judge.ts'
 import { type Policy, readPolicy } from '../../../protocol/policy/policy.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
@@ -12,6 +13,11 @@ const judges = new Newest<PolicyJudge>(MAX_KNOWN_LINKS)
 /** Judges by what was heard last, which is what a call was let in by once it was; or by other facts that have just been told. */
 export function judgeFor(share: Pick<ShareClient, 'policies'>, grant?: GrantFacts): PolicyJudge {
   return judgeOf(share.policies(grant))
+}
+
+/** Whether a visitor may be told of a change: of a resource only if it may read it, whatever it could when it asked to be told. */
+export function mayHearOf(share: Pick<ShareClient, 'policies'>, header: AgentFrame): boolean {
+  return header.type !== 'notification' || header.uri === undefined || judgeFor(share).resource(header.uri)
 }
 
 /** `policies`: as JSON texts; a request must be within each. */
