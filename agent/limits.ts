@@ -130,6 +130,8 @@ export const OVERSIZED_TAIL_BYTES = 8192
 
 /** Shortest secret that is masked: shorter values would blank out ordinary text. */
 export const MASK_MIN_CHARS = 6
+/** The same for what a server answers, where a word of the protocol or of a text must not be taken for a secret. */
+export const LINE_MASK_MIN_CHARS = 8
 
 /** How long a server may take to list its tools for a policy; then it has none. As long as it may take to start. */
 export const TOOL_LIST_MS = 30_000

@@ -7,10 +7,11 @@ export class Mask {
   /** Longest first: a secret that contains another is replaced whole. */
   readonly #secrets: readonly string[]
 
-  /** Values with several lines are masked line by line too, since text arrives so. */
+  /** Values with several lines are masked line by line too, since text arrives so; and all as JSON spells them, since many logs are JSON. */
   constructor(values: Iterable<string>) {
-    const parts = [...values].flatMap((value) => [value, ...value.split(/\r?\n/)])
-    this.#secrets = [...new Set(parts.filter((part) => part.length >= MASK_MIN_CHARS))].toSorted((a, b) => b.length - a.length)
+    const parts = [...values].flatMap((value) => [value, ...value.split(/\r?\n/)]).filter((part) => part.length >= MASK_MIN_CHARS)
+    const spelled = parts.flatMap((part) => [part, JSON.stringify(part).slice(1, -1)])
+    this.#secrets = [...new Set(spelled)].toSorted((a, b) => b.length - a.length)
   }
 
   /** Length of the longest secret, in characters: as much of one may stand at the end of a text that was cut. */

@@ -3,6 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { startChild, type Child, type ChildHandlers } from './server/child.ts'
 import { findEra } from './server/era.ts'
+import { LineMask } from './server/line-mask.ts'
 import { policedStart } from './server/policed-child.ts'
 import { PolicyJudge } from '../protocol/policy/judge.ts'
 import { AgentExit, EXIT } from './exit.ts'
@@ -11,6 +12,7 @@ import { Lanes } from './link/lanes.ts'
 import type { Log } from './log.ts'
 import type { Mask } from './mask.ts'
 import type { AgentSettings } from './config/settings.ts'
+import { environmentSecrets } from './config/environment.ts'
 import { decodeAgentToken, isCutOff, isLoopback, linkUrl } from './config/token.ts'
 
 interface RunContext {
@@ -44,7 +46,8 @@ export async function run(context: RunContext): Promise<void> {
     log.warn('link.plain', { relay: url.host, meaning: 'the token travels unencrypted: use https' })
   const { command, args, cwd } = settings
   const spec = { command, args, cwd, env: context.childEnv }
-  const start = (handlers: ChildHandlers): Child => startChild(spec, handlers, { guard, mask: context.mask, platform })
+  const lineMask = settings.masks ? lineMaskOf(context) : undefined
+  const start = (handlers: ChildHandlers): Child => startChild(spec, handlers, { guard, mask: context.mask, lineMask, platform })
   const finding = findEra(settings.era, { startChild: start, version: context.version, log })
   const startPoliced = policedStart(new PolicyJudge([settings.policy]), start)
   const lanes = new Lanes({ settings, url, log, version: context.version, finding, startChild: startPoliced })
@@ -64,6 +67,16 @@ export async function run(context: RunContext): Promise<void> {
   } finally {
     await endChildren()
   }
+}
+
+/** Undefined where nothing secret is known. */
+function lineMaskOf({ settings, childEnv, log }: RunContext): LineMask | undefined {
+  const mask = new LineMask([settings.token, ...environmentSecrets(childEnv)], () =>
+    log.warn('masked', {
+      meaning: 'the server has said a secret (the token, or a variable that looks like one), which clients see masked; --no-mask shows it',
+    }),
+  )
+  return mask.isEmpty ? undefined : mask
 }
 
 /** On the signal: asks for no more calls, lets running ones be answered, ends the children, closes the links. */

@@ -33,6 +33,38 @@ export function childEnvironment(own: Variables, extra: readonly string[], platf
   return child
 }
 
+/** Variables whose values are secrets, by their names. `PWD` alone is where the server runs. */
+const SECRET_NAME = /TOKEN|SECRET|KEY|PASS|CREDENTIAL|COOKIE|_PWD$|(?:^|_)(?:AUTH|PAT|DSN)(?:_|$)/i
+const URL_PASSWORD = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*?:([^/?#]+)@/i
+/** Of ADO.NET, ODBC and libpq. */
+const NAMED_PASSWORD = /(?:^|[;\s&?])(?:password|passwd|pwd)\s*=\s*(?:"([^"]+)"|'([^']+)'|([^;\s&]+))/i
+
+/**
+ * What of a child's variables its clients may not see: values of those that are named like secrets, and connection strings with
+ * a password, which is one by itself too.
+ */
+export function environmentSecrets(child: Variables): string[] {
+  return Object.entries(child).flatMap(([name, value = '']) => {
+    const passwords = passwordsIn(value)
+    return passwords.length > 0 || SECRET_NAME.test(name) ? [value, ...passwords] : []
+  })
+}
+
+/** The password of a connection string, as it stands there and as it is meant. */
+function passwordsIn(text: string): string[] {
+  const inUrl = URL_PASSWORD.exec(text)?.[1]
+  const [, ...named] = NAMED_PASSWORD.exec(text) ?? []
+  return [inUrl, inUrl === undefined ? undefined : percentDecoded(inUrl), ...named].filter((password) => password !== undefined)
+}
+
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /** The values among a child's variables that no log may show: all that the user named, and proxy URLs with credentials. */
 export function secretValues(own: Variables, extra: readonly string[]): string[] {
   const named = extra.flatMap((entry) => variable(entry, own).value ?? [])

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
-import { childEnvironment, secretValues, type Variables } from './environment.ts'
+import { childEnvironment, environmentSecrets, secretValues, type Variables } from './environment.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { Mask } from '../mask.ts'
@@ -25,7 +25,7 @@ export function agentCommand(): Command {
   }
   // Given as a variable, a switch is on unless it is empty, 0 or false; commander itself would take any value for on.
   const flag = (flags: string, text: string, variable: string): Option =>
-    new Option(flags, `${text} (env: ${variable})`).default(!['', '0', 'false'].includes(process.env[variable] ?? ''), 'off')
+    new Option(flags, `${text} (env: ${variable})`).default(!isOff(process.env[variable]), 'off')
   return new Command('mcp-edge-agent')
     .description('Shares a local MCP server through a relay, without opening a port.')
     .version(VERSION)
@@ -93,6 +93,12 @@ export function agentCommand(): Command {
         'MCP_EDGE_TELL_STDERR',
       ),
     )
+    .addOption(
+      new Option(
+        '--no-mask',
+        'let clients see secrets that the server says: the token, and variables that look like one (env: MCP_EDGE_NO_MASK)',
+      ).default(isOff(process.env['MCP_EDGE_NO_MASK']), 'masked'),
+    )
     .addOption(option('--reconnect-delay <time>', 'first pause before dialling again; doubles up to 60s', 'MCP_EDGE_RECONNECT_DELAY', '1s'))
     .addOption(option('--max-retries <number>', 'failures in a row after which to give up; 0: never', 'MCP_EDGE_MAX_RETRIES', '0'))
     .addOption(option('--keepalive <time>', 'silence after which the link is tested', 'MCP_EDGE_KEEPALIVE', '30s'))
@@ -102,6 +108,10 @@ export function agentCommand(): Command {
     .addHelpText('after', OWNER_HELP)
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
+}
+
+function isOff(value = ''): boolean {
+  return ['', '0', 'false'].includes(value)
 }
 
 /** A repeated option; the variable holds one entry a line. */
@@ -148,7 +158,7 @@ export function prepare(command: Command, cwd: string, own: Variables = process.
     isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
   })
   const childEnv = environmentOf(settings, own)
-  const mask = new Mask([settings.token, ...secretValues(own, settings.env)])
+  const mask = new Mask([settings.token, ...secretValues(own, settings.env), ...environmentSecrets(childEnv)])
   return { settings, childEnv, mask, warnings: optionWarnings(command, settings.env, own) }
 }
 

@@ -26,6 +26,8 @@ export interface RawOptions {
   readonly deny: readonly string[]
   readonly argument: readonly string[]
   readonly tellStderr?: boolean
+  /** Whether `--no-mask` was left out: commander's way to say so. */
+  readonly mask?: boolean
   readonly reconnectDelay: string
   readonly maxRetries: string
   readonly keepalive: string
@@ -57,6 +59,8 @@ export interface AgentSettings {
   readonly policy: Policy
   /** Whether a client is told what its own process wrote to stderr before it failed. */
   readonly tellsStderr: boolean
+  /** Whether secrets are masked in what the server says to clients. */
+  readonly masks: boolean
   readonly reconnectDelayMs: number
   /** 0: no end. */
   readonly maxRetries: number
@@ -104,6 +108,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     policy: policyOf(raw),
     // What one process for all has logged is of all clients.
     tellsStderr: raw.tellStderr === true && raw.isolate === 'session',
+    masks: raw.mask !== false,
     reconnectDelayMs: durationMs('--reconnect-delay', raw.reconnectDelay, 1),
     maxRetries: wholeNumber('--max-retries', raw.maxRetries, 0),
     keepaliveMs: durationMs('--keepalive', raw.keepalive, 1),

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
 import type { Guard } from './guard.ts'
 import { GROUP_POLL_MS, OUTPUT_AFTER_EXIT_MS, STDIN_END_GRACE_MS, TERM_GRACE_MS } from '../limits.ts'
+import type { LineMask } from './line-mask.ts'
 import { LineSplitter } from './line-splitter.ts'
 import type { Mask } from '../mask.ts'
 import { StderrTail } from './stderr-tail.ts'
@@ -27,7 +28,7 @@ export interface ChildEnd {
 }
 
 export interface ChildHandlers {
-  /** A line of stdout. The bytes are the receiver's own. */
+  /** A line of stdout, secrets masked. The bytes are the receiver's own. */
   readonly line: (bytes: Uint8Array) => void
   /** A line of stdout over MAX_LINE_BYTES has ended: its first and last bytes, and how long it was. */
   readonly tooLong: (head: Uint8Array, tail: Uint8Array, size: number) => void
@@ -60,7 +61,10 @@ export interface StopGrace {
 
 interface ChildContext {
   readonly guard: Guard
+  /** Of its stderr. */
   readonly mask: Mask
+  /** Of its stdout; none is looked through without. */
+  readonly lineMask?: LineMask | undefined
   readonly platform: NodeJS.Platform
   readonly grace?: StopGrace
 }
@@ -122,7 +126,8 @@ class RunningChild implements Child {
     this.#stderr = new StderrTail(context.mask, handlers.stderr)
     if (this.pid !== undefined) context.guard.add(this.pid)
     process.stdin.on('error', () => {})
-    const stdout = new LineSplitter(MAX_LINE_BYTES, handlers)
+    const { lineMask } = context
+    const stdout = new LineSplitter(MAX_LINE_BYTES, handlers, lineMask && ((line) => lineMask.apply(line)))
     this.#stdout = stdout
     // The splitter itself is the listener, so that the way of an answer begins there.
     process.stdout.on('data', stdout.push.bind(stdout))

@@ -21,6 +21,7 @@ const GATHER_BYTES = 64 * 1024
 export class LineSplitter {
   readonly #maxBytes: number
   readonly #handlers: LineHandlers
+  readonly #edit: ((line: Uint8Array) => Uint8Array) | undefined
   #pieces: Uint8Array[] = []
   #gather = new Uint8Array(0)
   #gathered = 0
@@ -30,10 +31,11 @@ export class LineSplitter {
   #mayHaveMark = true
   #oversized: { head: Uint8Array; tail: Uint8Array } | undefined
 
-  /** Lines longer than `maxBytes` are not kept. */
-  constructor(maxBytes: number, handlers: LineHandlers) {
+  /** Lines longer than `maxBytes` are not kept. Each other is what `edit` makes of it. */
+  constructor(maxBytes: number, handlers: LineHandlers, edit?: (line: Uint8Array) => Uint8Array) {
     this.#maxBytes = maxBytes
     this.#handlers = handlers
+    this.#edit = edit
   }
 
   /** A line whose end has not come, or undefined where it has more than `mostBytes`. */
@@ -72,7 +74,8 @@ export class LineSplitter {
     const line = tidy(bytes)
     const isMarked = this.#mayHaveMark && MARK.every((byte, index) => line[index] === byte)
     this.#mayHaveMark = false
-    this.#handlers.line(isMarked ? line.subarray(MARK.length) : line)
+    const text = isMarked ? line.subarray(MARK.length) : line
+    this.#handlers.line(this.#edit === undefined ? text : this.#edit(text))
   }
 
   #keep(piece: Uint8Array): void {

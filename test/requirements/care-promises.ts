@@ -71,6 +71,9 @@ const CLOSED = {
     'promise.9.hashed': promised('The owner key and tokens are not in the storage as they are.'),
     'promise.9.shown-once': promised('A token is shown when it is made, and in no later answer of the API.'),
     'promise.9.not-in-logs': promised('No secret stands in a log, an error or a process title.'),
+    'promise.9.masked': promised(
+      "What a server says to clients has neither the agent's token in it nor the values of its variables that look like secrets, however JSON spells them, unless its owner wants it.",
+    ),
     'promise.9.stderr': promised(
       'What a server writes to stderr is told to no client, unless its owner has it told and the process is that of one client.',
     ),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { Mask } from '../../../agent/mask.ts'
+import { verifies } from '../../requirements/verifies.ts'
 
 test('Mask.apply() replaces each secret wherever it stands', () => {
   const mask = new Mask(['hunter2!', 'correct-horse'])
@@ -17,5 +18,11 @@ test('Mask leaves values under six characters, which are ordinary text', () => {
 test('Mask knows the single lines of a secret with several', () => {
   const mask = new Mask(['-----BEGIN KEY-----\nabcdefgh\r\nijklmnop'])
   expect(mask.apply('read ijklmnop and abcdefgh')).toBe('read [secret] and [secret]')
-  expect(mask.longest).toBe('-----BEGIN KEY-----\nabcdefgh\r\nijklmnop'.length)
+  expect(mask.longest).toBe(JSON.stringify('-----BEGIN KEY-----\nabcdefgh\r\nijklmnop').length - 2)
+})
+
+test('Mask knows a secret as JSON spells it', () => {
+  verifies('promise.9.not-in-logs')
+  const secret = 'a "quoted" secret'
+  expect(new Mask([secret]).apply(JSON.stringify({ line: secret }))).toBe('{"line":"[secret]"}')
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { childEnvironment, secretValues } from '../../../../agent/config/environment.ts'
+import { childEnvironment, environmentSecrets, secretValues } from '../../../../agent/config/environment.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 const OWN = {
@@ -40,4 +40,42 @@ test.each(['=x', '', ' =x', 'MCP_EDGE_TOKEN', 'mcp_edge_token=1', 'A B=1'])('chi
 
 test('secretValues() names what the user gave and proxies with a password', () => {
   expect(secretValues(OWN, ['A=1', 'API_KEY', 'MISSING'])).toEqual(['1', 'from-us', 'http://u:p@proxy'])
+})
+
+test.each([
+  'GITHUB_TOKEN',
+  'CLIENT_SECRET',
+  'OPENAI_API_KEY',
+  'apikey',
+  'DB_PASSWORD',
+  'PGPASS',
+  'SSH_PASSPHRASE',
+  'MYSQL_PWD',
+  'AWS_CREDENTIALS',
+  'BASIC_AUTH',
+  'GITHUB_PAT',
+  'SENTRY_DSN',
+  'SESSION_COOKIE',
+])('environmentSecrets() takes %s for a secret by its name', (name) => {
+  verifies('promise.9.masked')
+  expect(environmentSecrets({ [name]: 'value' })).toEqual(['value'])
+})
+
+test.each(['PATH', 'HOME', 'PWD', 'OLDPWD', 'LANG', 'NODE_ENV', 'AUTHOR', 'DATABASE_URL', 'PATTERN'])(
+  'environmentSecrets() takes %s for none',
+  (name) => {
+    expect(environmentSecrets({ [name]: 'https://host/a:b@c' })).toEqual([])
+  },
+)
+
+test.each([
+  ['postgres://me:p%40ss@db:5432/x', ['p%40ss', 'p@ss']],
+  ['redis://:hunter2@cache', ['hunter2', 'hunter2']],
+  ['http://u:100%@proxy', ['100%', '100%']],
+  ['Server=db;User Id=me;Password="a b";Encrypt=true', ['a b']],
+  ["host=db password='a b' user=me", ['a b']],
+  ['Driver={x};PWD=abc;', ['abc']],
+])('environmentSecrets() finds the password in %s, whatever the variable is called', (value, passwords) => {
+  verifies('promise.9.masked')
+  expect(environmentSecrets({ X: value })).toEqual([value, ...passwords])
 })

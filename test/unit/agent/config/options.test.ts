@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test, vi } from 'vitest'
 import { agentCommand, parse, prepare, VERSION, type Prepared } from '../../../../agent/config/options.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 function prepared(...args: readonly string[]): Prepared {
   const command = agentCommand()
@@ -37,6 +38,16 @@ test('agentCommand() takes --env several times, and one entry a line from its va
   expect(prepared('--token', 't', '--env', 'A=1', '--env', 'B=2', '--', 'x').childEnv).toMatchObject({ A: '1', B: '2' })
   vi.stubEnv('MCP_EDGE_ENV', 'C=3\nD=4\n')
   expect(prepared('--token', 't', '--', 'x').settings.env).toEqual(['C=3', 'D=4'])
+})
+
+test('agentCommand() masks what the server says, unless told not to', () => {
+  verifies('promise.9.masked')
+  const masks = (...args: string[]): boolean => prepared('--token', 't', ...args, '--', 'x').settings.masks
+  expect([masks(), masks('--no-mask')]).toEqual([true, false])
+  vi.stubEnv('MCP_EDGE_NO_MASK', '1')
+  expect(masks()).toBe(false)
+  vi.stubEnv('MCP_EDGE_NO_MASK', '0')
+  expect(masks()).toBe(true)
 })
 
 test('prepare() masks the token and what the user named', () => {

@@ -37,6 +37,7 @@ test('readAgentSettings() turns options into numbers with units', () => {
     idleStopMs: 1_800_000,
     hasSpare: false,
     tellsStderr: false,
+    masks: true,
     reconnectDelayMs: 1000,
     maxRetries: 0,
     keepaliveMs: 30_000,
@@ -57,6 +58,12 @@ test('readAgentSettings() reads the token file, and prefers the token itself', (
 test('readAgentSettings() makes --verbose a log level, --replica and --replace a way to join', () => {
   expect(readAgentSettings({ ...RAW, verbose: true, replica: true }, ['x'], AROUND)).toMatchObject({ logLevel: 'debug', join: 'replica' })
   expect(readAgentSettings({ ...RAW, replace: true }, ['x'], AROUND).join).toBe('replace')
+})
+
+test('readAgentSettings() masks what a server says, but for --no-mask', () => {
+  verifies('promise.9.masked')
+  expect(readAgentSettings(RAW, ['x'], AROUND).masks).toBe(true)
+  expect(readAgentSettings({ ...RAW, mask: false }, ['x'], AROUND).masks).toBe(false)
 })
 
 test('readAgentSettings() lets a client be told the stderr of a process of its own, and of none that serves all', () => {

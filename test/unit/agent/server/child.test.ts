@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { startChild, type Child, type ChildEnd, type StopGrace } from '../../../../agent/server/child.ts'
 import type { Guard } from '../../../../agent/server/guard.ts'
+import { LineMask } from '../../../../agent/server/line-mask.ts'
 import { Mask } from '../../../../agent/mask.ts'
 import { allGone, isAlive } from '../../../harness/processes.ts'
 import { verifies } from '../../../requirements/verifies.ts'
@@ -101,6 +102,19 @@ test('Child.stop() in the turn of a write lets the child have that line', async 
   expect(await taken).toBe(true)
   await gone
   expect(lines).toEqual(['last words'])
+})
+
+test('startChild() masks the lines that it hands over', async () => {
+  verifies('promise.9.masked')
+  const line = Promise.withResolvers<string>()
+  const [command, args] = node('console.log(JSON.stringify("it is correct-horse"))')
+  const child = startChild(
+    { command, args, cwd: '/', env: {} },
+    { line: (bytes) => line.resolve(Buffer.from(bytes).toString()), tooLong: () => {}, stderr: () => {}, gone: () => {} },
+    { guard: NO_GUARD, mask: new Mask([]), lineMask: new LineMask(['correct-horse'], () => {}), platform: process.platform },
+  )
+  expect(await line.promise).toBe('"it is [secret]"')
+  await child.stop()
 })
 
 test('startChild() uses no shell', async () => {

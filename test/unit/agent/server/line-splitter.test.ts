@@ -108,3 +108,11 @@ test('LineSplitter.unfinished() shows a line whose end has not come, up to a siz
   splitter.push(Buffer.from('\n'))
   expect(splitter.unfinished(2)).toHaveLength(0)
 })
+
+test('LineSplitter hands over what the edit makes of a line, however it came', () => {
+  const got: string[] = []
+  const handlers = { line: (bytes: Uint8Array): unknown => got.push(String(bytes)), tooLong: (): unknown => got.push('too long') }
+  const splitter = new LineSplitter(4, handlers, (line) => Uint8Array.of(line.length, 7))
+  for (const chunk of ['ab\n', 'a', 'bc\r\n', '12345\n']) splitter.push(Buffer.from(chunk))
+  expect(got).toEqual(['2,7', '3,7', 'too long'])
+})
