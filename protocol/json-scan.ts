@@ -95,8 +95,8 @@ export interface ClientScanError {
 
 /**
  * The same for a message that a client has sent. What a client calls its request decides whose answer is whose, so that
- * two keys a peer could read as one are refused as well: `look_alike_key` for `ID` beside `id`, or instead of it. And
- * `too_many_members` beyond MAX_ROUTED_MEMBERS.
+ * two keys a peer could read as one are refused as well: `look_alike_key` for `ID` beside `id`, or instead of it. So are keys in a
+ * `_meta` by which the relay speaks itself (`mcp-edge/…`, in any spelling): `relay_key`. And `too_many_members` beyond MAX_ROUTED_MEMBERS.
  */
 export function scanClientMessage(bytes: Uint8Array): Result<MessageFacts, ClientScanError> {
   return scan(bytes, CLIENT_ROOT)
@@ -223,7 +223,7 @@ function scanObject(bytes: Uint8Array, start: number, level: Level, found: Map<S
     if (members > MAX_ROUTED_MEMBERS && level.folded !== undefined) throw new ScanFault('too_many_members')
     if (bytes[at] !== QUOTE) throw new ScanFault('not_json')
     const keyEnd = skipString(bytes, at)
-    const key = readKey(bytes, at, keyEnd)
+    const key = readKey(bytes, at, keyEnd, level)
     at = skipSpace(bytes, keyEnd)
     if (bytes[at] !== COLON) throw new ScanFault('not_json')
     at = scanMember(bytes, skipSpace(bytes, at + 1), key, level, found)
@@ -248,9 +248,9 @@ function scanMember(bytes: Uint8Array, at: number, key: string | undefined, leve
   return end
 }
 
-/** The decoded key, or undefined when it is longer than any spelling of one that routing knows. */
-function readKey(bytes: Uint8Array, from: number, to: number): string | undefined {
-  if (to - from > MAX_KEY_BYTES) return undefined
+/** The decoded key, or undefined when it is longer than any spelling of one that routing knows, and need not be looked at for its beginning. */
+function readKey(bytes: Uint8Array, from: number, to: number, { isGuarded }: Level): string | undefined {
+  if (to - from > MAX_KEY_BYTES) return isGuarded === true ? textOf(decoded(bytes, [from, to])) : undefined
   return readPlainKey(bytes, from, to) ?? readString(bytes, [from, to])
 }
 
@@ -274,6 +274,10 @@ function fits(span: Span): boolean {
 
 function readScalar(bytes: Uint8Array, span: Span): string {
   if (!fits(span)) throw new ScanFault('value_too_long')
+  return decoded(bytes, span)
+}
+
+function decoded(bytes: Uint8Array, span: Span): string {
   try {
     return utf8.decode(bytes.subarray(span[0], span[1]))
   } catch {
@@ -282,7 +286,10 @@ function readScalar(bytes: Uint8Array, span: Span): string {
 }
 
 function readString(bytes: Uint8Array, span: Span): string {
-  const raw = readScalar(bytes, span)
+  return textOf(readScalar(bytes, span))
+}
+
+function textOf(raw: string): string {
   try {
     const value: unknown = JSON.parse(raw)
     if (typeof value === 'string') return value

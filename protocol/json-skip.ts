@@ -15,6 +15,7 @@ export type ScanError =
   | 'not_a_message'
   | 'duplicate_key'
   | 'look_alike_key'
+  | 'relay_key'
   | 'too_many_members'
   | 'value_too_long'
   | 'batch_too_long'

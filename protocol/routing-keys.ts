@@ -25,7 +25,12 @@ export interface Level {
   readonly levels: Readonly<Record<string, Level>>
   /** Keys that must not be imitated here, by their folded form; undefined where imitations do no harm. */
   readonly folded?: ReadonlyMap<string, string>
+  /** Whether keys of the relay's own are refused here: what a server reads under one must be the relay's word. */
+  readonly isGuarded?: true
 }
+
+/** How all keys begin by which the relay speaks to servers in a `_meta`, folded. */
+const RELAY_KEYS = 'mcpedge/'
 
 // oxlint-disable-next-line no-control-regex
 const ASCII = /^[\0-\x7f]*$/
@@ -83,6 +88,7 @@ const ENVELOPE = ['protocolVersion', 'clientCapabilities', 'clientInfo', 'logLev
 
 const CLIENT_META = guarded({
   ...META,
+  isGuarded: true,
   slots: { ...META.slots, ...Object.fromEntries(ENVELOPE.map((key) => [key, `own ${key}`] as const)) },
 })
 const CLIENT_PARAMS = guarded({
@@ -91,13 +97,22 @@ const CLIENT_PARAMS = guarded({
   levels: { _meta: CLIENT_META },
 })
 
-/** Of a client's message: keys that stand twice are refused for all that the Worker reads, and so is what looks like them. */
-export const CLIENT_ROOT: Level = guarded({ ...ROOT, levels: { params: CLIENT_PARAMS } })
+/** Of a client's answer only the relay's own keys matter. */
+const CLIENT_RESULT: Level = { slots: {}, levels: { _meta: { slots: {}, levels: {}, isGuarded: true } } }
+
+/**
+ * Of a client's message: keys that stand twice are refused for all that the Worker reads, and so is what looks like them; and
+ * in `_meta` what looks like a key of the relay.
+ */
+export const CLIENT_ROOT: Level = guarded({ ...ROOT, levels: { params: CLIENT_PARAMS, result: CLIENT_RESULT } })
 
 function guarded(level: Level): Level {
   const keys = [...Object.keys(level.slots), ...Object.keys(level.levels)]
   return { ...level, folded: new Map(keys.map((key) => [foldKey(key), key])) }
 }
+
+/** So much of a key is told to whoever sent it. */
+const SHOWN_KEY_CHARS = 64
 
 /** The slot that says that a parameter like one of ours was seen; each of them has one of its own behind it. */
 export const LIKE: Slot = 'like '
@@ -106,8 +121,11 @@ export const LIKE: Slot = 'like '
  * Refuses a key that stands for none of ours and looks like one. Whether a parameter matters depends on the method, which
  * may come later in the message: those are only noted. Most keys are like none, and that costs one look-up.
  */
-export function noteLookAlike(key: string, { name, folded }: Level, found: Map<Slot, readonly [number, number]>): void {
-  const real = folded?.get(foldKey(key))
+export function noteLookAlike(key: string, { name, folded, isGuarded }: Level, found: Map<Slot, readonly [number, number]>): void {
+  if (folded === undefined && isGuarded === undefined) return
+  const form = foldKey(key)
+  if (isGuarded === true && form.startsWith(RELAY_KEYS)) throw new ScanFault('relay_key', key.slice(0, SHOWN_KEY_CHARS))
+  const real = folded?.get(form)
   if (real === undefined) return
   // `meta` is a word that methods of others may use.
   if (name !== 'params' || (real === '_meta' && key.normalize('NFKC').includes('_'))) throw new ScanFault('look_alike_key', key)

@@ -24,6 +24,9 @@ const RIGHT_ANSWERS = {
     'promise.1.keys-unmistakable': promised(
       'A message of a client in which a key of routing stands twice, or another that a reader could take for it, is refused.',
     ),
+    'promise.1.relay-keys': promised(
+      'A client cannot speak to a server as the relay: keys of a `_meta` that begin with `mcp-edge/`, in any spelling, are refused.',
+    ),
     'promise.1.asks-certain': promised(
       'A request of the server reaches the client whose call it certainly belongs to, or is refused, and is answered by nobody else.',
     ),

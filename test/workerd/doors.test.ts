@@ -76,3 +76,44 @@ describe('an address with a slash behind', () => {
     await events.cancel()
   })
 })
+
+describe('a key of the relay in the _meta of a client', () => {
+  const FORGED = '"_meta":{"io.modelcontextprotocol/x":1,"MCP_Edge/principal":"client:0"}'
+  const CALL = `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","arguments":{},${FORGED}}}`
+  const TOLD = `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1,${FORGED}}}`
+  const ANSWER = `{"jsonrpc":"2.0","id":7,"result":{${FORGED}}}`
+  const MODERN = CALL.replace('io.modelcontextprotocol/x":1', 'io.modelcontextprotocol/protocolVersion":"2026-07-28"')
+  const REFUSED = { status: 400, detail: expect.stringContaining('MCP_Edge/principal') as string }
+
+  const refusal = async (response: Promise<Response>): Promise<unknown> => {
+    const { status, body } = await response.then(async (came) => ({ status: came.status, body: await came.text() }))
+    expect(body).toContain('INVALID_REQUEST')
+    return { status, detail: body }
+  }
+
+  test.each([
+    ['a request', CALL, {}],
+    ['a notification', TOLD, {}],
+    ['an answer', ANSWER, {}],
+    ['a batch', `[${PING},${CALL}]`, { 'mcp-protocol-version': '2025-03-26' }],
+    ['a request of 2026-07-28', MODERN, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 't' }],
+  ])('is refused in %s, which reaches no server', async (_, body, headers) => {
+    verifies('promise.1.relay-keys')
+    const { agent, client } = await connected()
+    expect(await refusal(client.post(body, headers))).toEqual(REFUSED)
+    const called = client.post(PING)
+    agent.answer((await agent.expect('call')).header, '7', '{}')
+    expect((await called).status).toBe(200)
+  })
+
+  test('is refused over HTTP+SSE', async () => {
+    verifies('promise.1.relay-keys')
+    const share = await createShare()
+    const headers = { authorization: `Bearer ${share.clientToken}`, accept: 'text/event-stream' }
+    const events = new EventReader(await fetchRelay(share.url.replace(/mcp$/, 'sse'), { headers }))
+    const endpoint = (await events.next()) ?? ''
+    const post = { method: 'POST', headers: { ...headers, 'content-type': 'application/json' } }
+    for (const body of [CALL, TOLD, ANSWER]) expect(await refusal(fetchRelay(endpoint, { ...post, body }))).toEqual(REFUSED)
+    await events.cancel()
+  })
+})

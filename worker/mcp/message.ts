@@ -99,6 +99,7 @@ function isReadable(facts: Result<MessageFacts, ClientScanError>): boolean {
 function refusal({ reason, key }: ClientScanError): Failure {
   if (reason === 'too_many_members') return { code: 'INVALID_REQUEST', detail: `more than ${MAX_ROUTED_MEMBERS} members` }
   if (key === undefined) return { code: 'INVALID_REQUEST' }
+  if (reason === 'relay_key') return { code: 'INVALID_REQUEST', at: key, detail: 'keys that begin so are of the relay itself' }
   const detail = reason === 'look_alike_key' ? 'another key, which some programs would read as the one meant' : 'stands twice'
   return { code: 'INVALID_REQUEST', at: key, detail }
 }

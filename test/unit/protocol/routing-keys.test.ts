@@ -137,6 +137,55 @@ describe('scanClientMessage() and keys that look like one of routing', () => {
   })
 })
 
+describe('scanClientMessage() and keys of the relay', () => {
+  const RELAY_KEY = 'mcp-edge/principal'
+  const refusal = (key: unknown): unknown => ({ ok: false, error: { reason: 'relay_key', key } })
+  const answer = (member: string): string => `{"jsonrpc":"2.0","id":1,"result":{"x":1,"_meta":{"y":1,${member}}}}`
+
+  test.each(['tools/call', 'initialize', 'vendor/do', 'notifications/progress'])(
+    'refuses them in any spelling, in _meta of %s',
+    (method) => {
+      verifies('promise.1.relay-keys')
+      fc.assert(
+        fc.property(fc.oneof(imitation(RELAY_KEY), spelled(RELAY_KEY)), fc.boolean(), (key, isFirst) => {
+          expect(scan(message(method, '_meta', `${key}:"7"`, isFirst))).toEqual(refusal(JSON.parse(key)))
+          expect(scan(answer(`${key}:"7"`))).toEqual(refusal(JSON.parse(key)))
+        }),
+        { numRuns: 60 },
+      )
+    },
+  )
+
+  test.each([
+    'mcp-edge/',
+    'mcp-edge/restarted',
+    'mcp_edge/x',
+    'McpEdge/x',
+    'mcp\u200b-edge/x',
+    `mcp-edge/${'x'.repeat(100_000)}`,
+    `${'\u200b'.repeat(600)}mcp-edge/x`,
+  ])('refuses %.30s, and tells its beginning', (key) => {
+    verifies('promise.1.relay-keys')
+    expect(scan(message('tools/call', '_meta', `${JSON.stringify(key)}:"7"`, false))).toEqual(refusal(key.slice(0, 64)))
+  })
+
+  test('lets pass what begins otherwise, or stands elsewhere', () => {
+    for (const text of [
+      message('tools/call', '_meta', '"mcp-edge":1,"mcp-edges/x":1,"com.example/mcp-edge/x":1,"x-mcp-edge/y":1', false),
+      message('tools/call', '_meta', `"${'x'.repeat(100_000)}":1,"other":{"${RELAY_KEY}":1}`, false),
+      message('tools/call', 'params', `"${RELAY_KEY}":1`, false),
+      `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{"_meta":{"${RELAY_KEY}":1}}}}`,
+      `{"jsonrpc":"2.0","id":1,"result":{"${RELAY_KEY}":1,"_meta":[{"${RELAY_KEY}":1}]}}`,
+    ])
+      expect(scan(text), text.slice(0, 200)).toMatchObject({ ok: true })
+  })
+
+  test('are no matter in what a server says', () => {
+    const text = message('tools/call', '_meta', `"${RELAY_KEY}":1`, false)
+    expect(scanMessage(encoder.encode(text))).toMatchObject({ ok: true })
+  })
+})
+
 describe('foldKey()', () => {
   test('gives one form to all case and width variants of ASCII keys', () => {
     fc.assert(

@@ -106,6 +106,14 @@ describe('readPosted()', () => {
     expect(readPosted(bytesOf(body))).toEqual({ ok: false, error: { code: 'INVALID_REQUEST', at, detail } })
   })
 
+  test('names a key of the relay that a client has sent, of one message, of a batch, and of an answer', () => {
+    verifies('promise.1.relay-keys')
+    const called = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","_meta":{"MCP-Edge/principal":"client:0"}}}'
+    const answered = '{"jsonrpc":"2.0","id":1,"result":{"_meta":{"MCP-Edge/principal":"client:0"}}}'
+    const refusal = { code: 'INVALID_REQUEST', at: 'MCP-Edge/principal', detail: 'keys that begin so are of the relay itself' }
+    for (const body of [called, `[${PING},${called}]`, answered]) expect(readPosted(bytesOf(body))).toEqual({ ok: false, error: refusal })
+  })
+
   describe('of a long body', () => {
     const filler = `[${'{},'.repeat(WHOLE_PARSE_BYTES / 3)}{}]`
 
