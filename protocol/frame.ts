@@ -33,6 +33,8 @@ export interface Call {
   readonly gate?: true
   /** It may run twice: if its child died under it, it is run again under the same key. */
   readonly repeats?: true
+  /** Who calls, for an agent whose hello wants to know. */
+  readonly principal?: string
   /** Bytes of the whole body. When they exceed the frame's, chunks with this key follow. */
   readonly size: number
 }

@@ -29,6 +29,8 @@ export interface Hello {
   readonly era?: 'legacy' | 'modern'
   /** Of a `modern` server: a new process of it takes `initialize` as well. A relay that does not know this takes it for modern only. */
   readonly initializes?: true
+  /** Calls name their principal, so that the agent can tell its server. */
+  readonly wantsPrincipal?: true
   /** Product and version, for the owner's eyes. */
   readonly product: string
   /** Call keys it knows and has not forgotten (newest last, at most MAX_HELD_KEYS). */

@@ -98,8 +98,8 @@ export interface ClientScanError {
  * two keys a peer could read as one are refused as well: `look_alike_key` for `ID` beside `id`, or instead of it. So are keys in a
  * `_meta` by which the relay speaks itself (`mcp-edge/…`, in any spelling): `relay_key`. And `too_many_members` beyond MAX_ROUTED_MEMBERS.
  */
-export function scanClientMessage(bytes: Uint8Array): Result<MessageFacts, ClientScanError> {
-  return scan(bytes, CLIENT_ROOT)
+export function scanClientMessage(bytes: Uint8Array, root = CLIENT_ROOT): Result<MessageFacts, ClientScanError> {
+  return scan(bytes, root)
 }
 
 function scan(bytes: Uint8Array, root: Level): Result<MessageFacts, ClientScanError> {

@@ -86,16 +86,16 @@ const PARAMS_OF: ReadonlyMap<string, (method: string) => boolean> = new Map([
 
 const ENVELOPE = ['protocolVersion', 'clientCapabilities', 'clientInfo', 'logLevel'].map((name) => `io.modelcontextprotocol/${name}`)
 
-const CLIENT_META = guarded({
+const RELAYED_META = guarded({
   ...META,
-  isGuarded: true,
   slots: { ...META.slots, ...Object.fromEntries(ENVELOPE.map((key) => [key, `own ${key}`] as const)) },
 })
-const CLIENT_PARAMS = guarded({
+const RELAYED_PARAMS = guarded({
   ...PARAMS,
   slots: { ...PARAMS.slots, name: 'own name', taskId: 'own taskId' },
-  levels: { _meta: CLIENT_META },
+  levels: { _meta: RELAYED_META },
 })
+const CLIENT_PARAMS: Level = { ...RELAYED_PARAMS, levels: { _meta: { ...RELAYED_META, isGuarded: true } } }
 
 /** Of a client's answer only the relay's own keys matter. */
 const CLIENT_RESULT: Level = { slots: {}, levels: { _meta: { slots: {}, levels: {}, isGuarded: true } } }
@@ -105,6 +105,9 @@ const CLIENT_RESULT: Level = { slots: {}, levels: { _meta: { slots: {}, levels: 
  * in `_meta` what looks like a key of the relay.
  */
 export const CLIENT_ROOT: Level = guarded({ ...ROOT, levels: { params: CLIENT_PARAMS, result: CLIENT_RESULT } })
+
+/** The same on its way to a server, where the relay's own keys may have been added. */
+export const RELAYED_ROOT: Level = guarded({ ...ROOT, levels: { params: RELAYED_PARAMS } })
 
 function guarded(level: Level): Level {
   const keys = [...Object.keys(level.slots), ...Object.keys(level.levels)]

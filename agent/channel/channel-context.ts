@@ -24,6 +24,8 @@ export interface ChannelContext {
   readonly starts?: GivenUpStarts | undefined
   /** Whether clients are told what a child that has failed them wrote to stderr, and why it could not be started. */
   readonly tellsStderr: boolean
+  /** Whether the server is told who calls. */
+  readonly tellsPrincipal?: boolean
   /** The lane's link while it is up. What is sent without one, other than from an outbox, is lost: the relay asks again. */
   readonly link: LinkPort | undefined
   /** A call has ended or a frame was sent: whoever waits for quiet looks again. */

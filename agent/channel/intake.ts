@@ -12,6 +12,7 @@ import type { ChannelContext } from './channel-context.ts'
 import { Inbox, type Inbound } from './inbox.ts'
 import type { CallAnswer } from './kept-answers.ts'
 import type { Outbox } from './outbox.ts'
+import { withPrincipal } from './principal-meta.ts'
 import { RunningCalls, type Address } from './running-calls.ts'
 
 /** What the relay did against the protocol: closes the link. */
@@ -24,6 +25,8 @@ export class Intake {
   readonly asks = new Map<string, Address>()
   readonly #ch: string
   readonly #ids: Open['ids']
+  /** Whose child it is, where it is that of one principal. */
+  readonly #owner: string | undefined
   readonly #context: ChannelContext
   readonly #child: Child
   readonly #outbox: Outbox
@@ -33,10 +36,11 @@ export class Intake {
   #hasAnswered = false
   #isDelivering = false
 
-  constructor({ ch, ids }: Open, context: ChannelContext, child: Child, outbox: Outbox) {
+  constructor({ ch, ids, owner }: Open, context: ChannelContext, child: Child, outbox: Outbox) {
     this.running = new RunningCalls(ids)
     this.#ch = ch
     this.#ids = ids
+    this.#owner = owner
     this.#context = context
     this.#child = child
     this.#outbox = outbox
@@ -192,8 +196,8 @@ export class Intake {
     }
   }
 
-  #deliverCall({ key, method, id, token }: Call, body: Uint8Array): void {
-    const { log, now } = this.#context
+  #deliverCall({ key, method, id, token, principal = this.#owner }: Call, body: Uint8Array): void {
+    const { log, now, tellsPrincipal } = this.#context
     const call = this.accepted.get(key)
     if (call === undefined) return
     const assigned = this.#ids === 'assign' ? this.running.assignId() : undefined
@@ -201,7 +205,8 @@ export class Intake {
     const tokenSeen = token === undefined ? undefined : (assigned ?? canonicalId(textAt(body, token)))
     if (!this.running.start(call, idSeen, tokenSeen, now())) return this.fail(call, { code: 'DUPLICATE_ID', executed: 'no' })
     log.debug('call.begin', { ch: this.#ch, key, method, bytes: body.length })
-    this.#write(assigned === undefined ? body : writeOver(body, token === undefined ? [id] : [id, token], assigned), (taken) => {
+    const ours = assigned === undefined ? body : writeOver(body, token === undefined ? [id] : [id, token], assigned)
+    this.#write(tellsPrincipal === true && principal !== undefined ? withPrincipal(ours, principal) : ours, (taken) => {
       call.written = taken
       // Who has closed its stdin can do nothing more for anyone; its end fails its calls.
       if (!taken) void this.#child.stop()

@@ -94,6 +94,9 @@ export function agentCommand(): Command {
       ),
     )
     .addOption(
+      flag('--tell-principal', 'tell the server who calls, in _meta["mcp-edge/principal"] of each request', 'MCP_EDGE_TELL_PRINCIPAL'),
+    )
+    .addOption(
       new Option(
         '--no-mask',
         'let clients see secrets that the server says: the token, and variables that look like one (env: MCP_EDGE_NO_MASK)',

@@ -26,6 +26,7 @@ export interface RawOptions {
   readonly deny: readonly string[]
   readonly argument: readonly string[]
   readonly tellStderr?: boolean
+  readonly tellPrincipal?: boolean
   /** Whether `--no-mask` was left out: commander's way to say so. */
   readonly mask?: boolean
   readonly reconnectDelay: string
@@ -59,6 +60,8 @@ export interface AgentSettings {
   readonly policy: Policy
   /** Whether a client is told what its own process wrote to stderr before it failed. */
   readonly tellsStderr: boolean
+  /** Whether the server is told who calls. */
+  readonly tellsPrincipal: boolean
   /** Whether secrets are masked in what the server says to clients. */
   readonly masks: boolean
   readonly reconnectDelayMs: number
@@ -108,6 +111,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     policy: policyOf(raw),
     // What one process for all has logged is of all clients.
     tellsStderr: raw.tellStderr === true && raw.isolate === 'session',
+    tellsPrincipal: raw.tellPrincipal === true,
     masks: raw.mask !== false,
     reconnectDelayMs: durationMs('--reconnect-delay', raw.reconnectDelay, 1),
     maxRetries: wholeNumber('--max-retries', raw.maxRetries, 0),

@@ -149,6 +149,7 @@ export class AgentLane {
       isolation,
       era: era === 'legacy' ? 'legacy' : 'modern',
       ...(era === 'both' ? { initializes: true } : {}),
+      ...(settings.tellsPrincipal ? { wantsPrincipal: true } : {}),
       product: `mcp-edge-agent/${version}`,
       ...this.channels.helloFields(),
     }

@@ -99,7 +99,7 @@ export class Lanes {
     const spare = this.#spare
     const log = laneLog(this.#options.log, index, () => this.#count > 1)
     const memory = new CallMemory(this.#answers, () => Math.floor(REMEMBERED_KEYS / this.#count))
-    const { idleStopMs, tellsStderr } = settings
+    const { idleStopMs, tellsStderr, tellsPrincipal } = settings
     const channels = new Channels({
       childLimit: this.#childLimit,
       memory,
@@ -109,6 +109,7 @@ export class Lanes {
       startChild: (handlers) => spare.take(handlers),
       starts: this.#starts,
       tellsStderr,
+      tellsPrincipal,
       ...(settings.hasSpare && { answered: () => spare.prepare() }),
     })
     const lane = new AgentLane({

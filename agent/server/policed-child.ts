@@ -11,6 +11,7 @@ import type { PolicyJudge } from '../../protocol/policy/judge.ts'
 import { cutLists } from '../../protocol/policy/list-cut.ts'
 import { readArguments } from '../../protocol/policy/read-arguments.ts'
 import { subjectOf } from '../../protocol/policy/subject.ts'
+import { RELAYED_ROOT } from '../../protocol/routing-keys.ts'
 import { MAX_CALLS_BEHIND_LIST } from '../limits.ts'
 import type { Child, ChildHandlers } from './child.ts'
 import { ToolList } from './tool-list.ts'
@@ -73,7 +74,7 @@ class PolicedChild implements Child {
   }
 
   write(line: Uint8Array, done: Taken): void {
-    const scanned = scanClientMessage(line)
+    const scanned = scanClientMessage(line, RELAYED_ROOT)
     // A relay that is as it should be has refused it.
     if (!scanned.ok) return done(true)
     const facts = scanned.value

@@ -27,6 +27,9 @@ const RIGHT_ANSWERS = {
     'promise.1.relay-keys': promised(
       'A client cannot speak to a server as the relay: keys of a `_meta` that begin with `mcp-edge/`, in any spelling, are refused.',
     ),
+    'promise.1.tells-principal': promised(
+      'A server whose owner wants it is told with each request who calls, in every revision and on a process that several share; no other server is.',
+    ),
     'promise.1.asks-certain': promised(
       'A request of the server reaches the client whose call it certainly belongs to, or is refused, and is answered by nobody else.',
     ),

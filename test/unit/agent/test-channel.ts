@@ -25,7 +25,7 @@ export class TestChannel {
   }
   nowMs = 0
 
-  constructor(open: Partial<Open> = {}, memory = new CallMemory(), tellsStderr = false) {
+  constructor(open: Partial<Open> = {}, memory = new CallMemory(), tellsStderr = false, tellsPrincipal = false) {
     this.memory = memory
     let child: FakeChild | undefined
     const now = (): number => this.nowMs
@@ -48,6 +48,7 @@ export class TestChannel {
           return child
         },
         tellsStderr,
+        tellsPrincipal,
         link: this.link,
         changed: () => {},
       },
@@ -64,9 +65,9 @@ export class TestChannel {
   call(
     label: number,
     id = String(label),
-    extra: { gate?: true; repeats?: true; token?: string; ra?: string; method?: string; key?: string } = {},
+    extra: { gate?: true; repeats?: true; token?: string; ra?: string; method?: string; key?: string; principal?: string } = {},
   ): string {
-    const { gate, repeats, token, ra = `ra${label}`, method = 'm', key = keyOf(label) } = extra
+    const { gate, repeats, principal, token, ra = `ra${label}`, method = 'm', key = keyOf(label) } = extra
     const body = Buffer.from(
       `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{${token === undefined ? '' : `"_meta":{"progressToken":${token}}`}}}`,
     )
@@ -83,6 +84,7 @@ export class TestChannel {
         ...spans,
         ...(gate && { gate }),
         ...(repeats && { repeats }),
+        ...(principal !== undefined && { principal }),
       },
       body,
     )

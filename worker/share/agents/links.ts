@@ -12,7 +12,7 @@ interface LinkAttachment {
   /** The link of the share that its token belongs to. */
   readonly token: string
   readonly connectedAtMs: number
-  readonly hello?: Pick<Hello, 'agent' | 'instance' | 'join' | 'isolation' | 'product' | 'era' | 'initializes'>
+  readonly hello?: Pick<Hello, 'agent' | 'instance' | 'join' | 'isolation' | 'product' | 'era' | 'initializes' | 'wantsPrincipal'>
   readonly draining?: true
   /** How often the server has said that its tools have changed. */
   readonly toolChanges?: number
@@ -39,6 +39,8 @@ export interface AgentLink {
   /** In which era its server's children are spoken to for clients without sessions, and for sessions: each in its own, where the server takes either. */
   readonly era: 'legacy' | 'modern'
   readonly sessionEra: 'legacy' | 'modern'
+  /** Whether calls name their principal. */
+  readonly wantsPrincipal: boolean
   readonly product: string
   readonly connectedAtMs: number
 }
@@ -92,9 +94,10 @@ export class AgentLinks {
     const leaving = hello.join === 'replace' ? others : []
     if (older !== undefined && older.socket !== socket) leaving.push(older)
     for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
-    const { agent, instance, join, isolation, product, era = 'legacy', initializes } = hello
+    const { agent, instance, join, isolation, product, era = 'legacy', initializes, wantsPrincipal } = hello
     const { connectedAtMs = 0, token = '' } = attachmentOf(socket) ?? {}
-    const kept = { agent, instance, join, isolation, product, era, ...(initializes === undefined ? {} : { initializes }) }
+    const flags = { ...(initializes === undefined ? {} : { initializes }), ...(wantsPrincipal === undefined ? {} : { wantsPrincipal }) }
+    const kept = { agent, instance, join, isolation, product, era, ...flags }
     socket.serializeAttachment({ role: 'agent', token, connectedAtMs, hello: kept } satisfies LinkAttachment)
     const link = linkFrom(socket, kept, connectedAtMs)
     this.#byName.set(agent, link)
@@ -262,7 +265,14 @@ function linkOf(socket: WebSocket): AgentLink | undefined {
 }
 
 function linkFrom(socket: WebSocket, hello: NonNullable<LinkAttachment['hello']>, connectedAtMs: number): AgentLink {
-  const { agent: name, instance, isolation, product, era = 'legacy', initializes } = hello
+  const { agent: name, instance, isolation, product, era = 'legacy', initializes, wantsPrincipal = false } = hello
   const sessionEra = initializes === true ? 'legacy' : era
-  return { socket, name, instance, isolation, era, sessionEra, product, connectedAtMs }
+  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, product, connectedAtMs }
+}
+
+const UNNAMED = {}
+
+/** What a call says of its principal to this agent. */
+export function namedOn({ wantsPrincipal }: AgentLink, principal: string): { readonly principal?: string } {
+  return wantsPrincipal ? { principal } : UNNAMED
 }

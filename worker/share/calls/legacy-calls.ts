@@ -9,7 +9,7 @@ import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
-import type { AgentLink, AgentLinks } from '../agents/links.ts'
+import { type AgentLink, type AgentLinks, namedOn } from '../agents/links.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
 import type { Sessions } from './sessions.ts'
 import type { StandbyAnswers } from '../answers/standby-answers.ts'
@@ -218,6 +218,7 @@ export class LegacyCalls {
       ra,
       tag: cancelTag(session, rawId),
       ...this.#parts.repeatableCalls.marks(request),
+      ...namedOn(link, request.principal),
       size,
     } as const
     if (isForSession) this.#parts.sseSessions.announce(request, restarted, this.#parts.standbyAnswers.listed(request))

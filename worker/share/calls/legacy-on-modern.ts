@@ -16,7 +16,7 @@ import type {
 } from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
-import type { AgentLink, AgentLinks } from '../agents/links.ts'
+import { type AgentLink, type AgentLinks, namedOn } from '../agents/links.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
 import type { SessionListens } from '../children/session-listens.ts'
 import { type Store } from '../rows/store.ts'
@@ -239,7 +239,8 @@ export class LegacyOnModern {
       isStream && this.#parts.streams.isElsewhere(request, link.name) ? ({ kind: 'replaced' } as const) : waiters.wait(key, facts)
     const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(isStream ? { session: session.id } : {}) })
     const tag = cancelTag(session.id, rawId)
-    sender.send(link, { type: 'call', ch, key, method, id, ...(token === undefined ? {} : { token }), ra, tag, size }, request.body)
+    const marks = { ...(token === undefined ? {} : { token }), ...namedOn(link, principal) }
+    sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag, size }, request.body)
     return outcome
   }
 }

@@ -5,7 +5,7 @@ import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
 import type { CallOutcome, GroupCallRequest, CancelRequest, SendOutcome, SubscribeOrder } from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, MODERN_SHARED_GROUP, modernGroup } from '../../contract/groups.ts'
-import type { AgentLink, AgentLinks } from '../agents/links.ts'
+import { type AgentLink, type AgentLinks, namedOn } from '../agents/links.ts'
 import type { ModernOnLegacy } from './modern-on-legacy.ts'
 import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
@@ -89,7 +89,7 @@ export class ModernCalls {
     }
     const outcome = waiters.wait(key, facts)
     const ra = encodeReturnAddress({ to: 'call', key })
-    const marks = { ...(token === undefined ? {} : { token }), ...repeatableCalls.marks(request) }
+    const marks = { ...(token === undefined ? {} : { token }), ...repeatableCalls.marks(request), ...namedOn(link, request.principal) }
     sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag: key, size }, request.body)
     return outcome
   }

@@ -23,7 +23,7 @@ import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildAsks } from '../answers/child-asks.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, groupOf } from '../../contract/groups.ts'
-import { type AgentLink, type AgentLinks, sendFrame } from '../agents/links.ts'
+import { type AgentLink, type AgentLinks, namedOn, sendFrame } from '../agents/links.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import { type Store } from '../rows/store.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
@@ -235,7 +235,7 @@ export class ModernOnLegacy {
     const outcome = this.#wait(request, group, link)
     const ra = encodeReturnAddress({ to: 'call', key })
     const marks = { ...(token === undefined ? {} : { token }), ...this.#parts.repeatableCalls.marks(request) }
-    const header = { type: 'call', ch, key, method, id, ...marks, ra, tag: key, size } as const
+    const header = { type: 'call', ch, key, method, id, ...marks, ...namedOn(link, request.principal), ra, tag: key, size } as const
     this.#parts.sender.send(link, header, request.body)
     return outcome
   }

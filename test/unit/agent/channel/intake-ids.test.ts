@@ -32,6 +32,20 @@ describe('ids', () => {
     expect(scene.of('answer')).toMatchObject([{ key: keyOf(1), ra: 'r', failed: false }])
   })
 
+  test('Intake tells the child who calls where that is wanted: as the call says, else whose child it is', () => {
+    verifies('promise.1.tells-principal')
+    const told = (tellsPrincipal: boolean, owner?: string, principal?: string): unknown => {
+      const scene = new TestChannel(owner === undefined ? {} : { owner }, undefined, false, tellsPrincipal)
+      scene.call(1, '1', principal === undefined ? {} : { principal })
+      const { params } = JSON.parse(scene.child.lines[0] ?? '') as { readonly params: { readonly _meta?: unknown } }
+      return params._meta
+    }
+    expect(told(true, 'client:1', 'client:2')).toEqual({ 'mcp-edge/principal': 'client:2' })
+    expect(told(true, 'client:1')).toEqual({ 'mcp-edge/principal': 'client:1' })
+    expect(told(true)).toBeUndefined()
+    expect(told(false, 'client:1', 'client:2')).toBeUndefined()
+  })
+
   test('Intake with `keep` tells 1 from "1", and takes "\\u0031" for "1"', () => {
     verifies('promise.1.ids-distinct')
     const scene = new TestChannel()

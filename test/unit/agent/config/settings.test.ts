@@ -37,6 +37,7 @@ test('readAgentSettings() turns options into numbers with units', () => {
     idleStopMs: 1_800_000,
     hasSpare: false,
     tellsStderr: false,
+    tellsPrincipal: false,
     masks: true,
     reconnectDelayMs: 1000,
     maxRetries: 0,
@@ -58,6 +59,11 @@ test('readAgentSettings() reads the token file, and prefers the token itself', (
 test('readAgentSettings() makes --verbose a log level, --replica and --replace a way to join', () => {
   expect(readAgentSettings({ ...RAW, verbose: true, replica: true }, ['x'], AROUND)).toMatchObject({ logLevel: 'debug', join: 'replica' })
   expect(readAgentSettings({ ...RAW, replace: true }, ['x'], AROUND).join).toBe('replace')
+})
+
+test('readAgentSettings() tells the server who calls where that is wanted', () => {
+  verifies('promise.1.tells-principal')
+  expect(readAgentSettings({ ...RAW, tellPrincipal: true }, ['x'], AROUND).tellsPrincipal).toBe(true)
 })
 
 test('readAgentSettings() masks what a server says, but for --no-mask', () => {

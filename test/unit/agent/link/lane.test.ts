@@ -24,6 +24,7 @@ const SETTINGS: AgentSettings = {
   cwd: '/',
   policy: { access: 'admin', arguments: [], hold: [] },
   tellsStderr: false,
+  tellsPrincipal: false,
   masks: true,
   reconnectDelayMs: 1,
   maxRetries: 0,
