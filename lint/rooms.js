@@ -48,6 +48,7 @@ const ROOMS = {
   'worker/carry': ACCESS,
   'worker/registry': [...ACCESS, 'worker/carry'],
   'worker/api': [...ACCESS, 'worker/carry'],
+  'worker/sign-in': [...ACCESS, 'worker/carry'],
   'worker/agent-route.ts': [...ACCESS, 'worker/carry'],
   'worker/mcp/message.ts': WORKER_BASE.concat('worker/bridge'),
   'worker/mcp/session-id.ts': ['protocol', 'worker/access', 'worker/bridge'],

@@ -23,6 +23,8 @@ export interface Failure {
   /** What went wrong in particular, when the table's text is not enough. */
   readonly detail?: string
   readonly retryAfterMs?: number
+  /** What the response's WWW-Authenticate header says; in no body. */
+  readonly challenge?: string
   /** Revisions that would do, and the one that was asked for. */
   readonly supported?: readonly string[]
   readonly requested?: string

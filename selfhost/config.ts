@@ -16,6 +16,7 @@ export interface RelayConfig {
 const DEPLOYMENT_KEYS = [
   '$schema',
   'account_id',
+  'minify',
   'workers_dev',
   'preview_urls',
   'routes',

@@ -29,7 +29,14 @@ const FORMER_RUN_MS = 8000
 /** One Ctrl-C comes twice: the terminal sends it to npm and to us, and npm passes it on. Later ones are a person's second. */
 const SAME_SIGNAL_MS = 500
 /** Variables that the relay gets as they are. */
-const PASSED_ON = ['SIGNING_KEY', 'ALLOWED_ORIGINS', 'POLL_AFTER_SECONDS', 'AWAY_WAIT_SECONDS', 'INPUT_WAIT_SECONDS'] as const
+const PASSED_ON = [
+  'SIGNING_KEY',
+  'ALLOWED_ORIGINS',
+  'SHARE_DOMAIN',
+  'POLL_AFTER_SECONDS',
+  'AWAY_WAIT_SECONDS',
+  'INPUT_WAIT_SECONDS',
+] as const
 
 /** The folder from which the command was given: npm itself runs its scripts in the project's. */
 const userDir = process.env['npm_lifecycle_event'] === 'start' ? (process.env['INIT_CWD'] ?? process.cwd()) : process.cwd()

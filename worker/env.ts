@@ -1,10 +1,11 @@
 /** What the platform hands to the relay: bindings and variables, read and checked once per isolate. */
 import { AWAY_WAIT_MS, INPUT_WAIT_MS, QUIET_STREAM_MS } from './limits.ts'
-import type { ShareObject, RegistryObject } from './contract/objects.ts'
+import type { ShareObject, RegistryObject, SignInObject } from './contract/objects.ts'
 
 export interface Env {
   readonly SHARE: DurableObjectNamespace<ShareObject>
   readonly REGISTRY: DurableObjectNamespace<RegistryObject>
+  readonly SIGN_IN: DurableObjectNamespace<SignInObject>
   /** Bearer of the owner's API. When it is not set, the relay must be claimed. */
   readonly OWNER_KEY?: string
   /** Seed of every token. When it is not set, the registry makes one on first use. */
@@ -15,6 +16,8 @@ export interface Env {
   readonly ALLOWED_HOSTS?: string
   /** Origin under which the world sees a relay that stands behind a proxy, such as `https://mcp.example.com`. */
   readonly PUBLIC_URL?: string
+  /** Domain below which each share has a host of its own, `<share>.<domain>`, where people sign in. */
+  readonly SHARE_DOMAIN?: string
   /** Set, to anything but an empty text, for a relay that listens on a loopback address only. */
   readonly LOOPBACK?: string
   /** Seconds after which a quiet answer stream ends whose client can come back for it. */
@@ -33,6 +36,10 @@ export interface Settings {
   readonly allowedHosts: ReadonlySet<string>
   readonly publicOrigin: string | undefined
   readonly loopback: boolean
+  /** Each share is also at `<share>.<shareDomain>`; `localhost` for a loopback relay that names none. */
+  readonly shareDomain: string | undefined
+  /** People sign in below `/s/<share>` too: there is no SHARE_DOMAIN. */
+  readonly hasPathSignIn: boolean
   readonly pollAfterMs: number
   readonly awayWaitMs: number
   readonly inputWaitMs: number
@@ -50,6 +57,12 @@ const POLL_SECONDS = { min: 1, max: 86_400 }
 const AWAY_SECONDS = { min: 0, max: 600 }
 /** An hour: as long as a call whose client is asked is kept. */
 const INPUT_SECONDS = { min: 1, max: 3_600 }
+
+/** Every name below it means this machine (RFC 6761 §6.3). */
+const LOOPBACK_DOMAIN = 'localhost'
+/** A name has 253 characters at most (RFC 1035 §2.3.4), a share's label and its dot 33 of them. */
+const MAX_DOMAIN_CHARS = 220
+const DOMAIN = /^[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*$/
 
 const cache = new WeakMap<object, Settings>()
 
@@ -69,6 +82,7 @@ type Variables = Pick<
   | 'ALLOWED_ORIGINS'
   | 'ALLOWED_HOSTS'
   | 'PUBLIC_URL'
+  | 'SHARE_DOMAIN'
   | 'LOOPBACK'
   | 'POLL_AFTER_SECONDS'
   | 'AWAY_WAIT_SECONDS'
@@ -91,6 +105,10 @@ export function readSettings(variables: Variables): Settings {
   if (publicOrigin === undefined && variables.PUBLIC_URL !== undefined && variables.PUBLIC_URL !== '') {
     faults.push('PUBLIC_URL is not an http or https origin. Set it like https://mcp.example.com, without a path.')
   }
+  const shareDomain = readDomain(variables.SHARE_DOMAIN)
+  if (shareDomain === undefined && (variables.SHARE_DOMAIN ?? '') !== '')
+    faults.push('SHARE_DOMAIN is not a domain name. Set it like share.example.com, without scheme, port and star.')
+  const loopback = (variables.LOOPBACK ?? '') !== ''
   const pollAfterMs = readSeconds(variables.POLL_AFTER_SECONDS, QUIET_STREAM_MS, POLL_SECONDS)
   if (pollAfterMs === undefined) faults.push('POLL_AFTER_SECONDS is not a number of seconds from 1 to 86400. Set it like 240.')
   const awayWaitMs = readSeconds(variables.AWAY_WAIT_SECONDS, AWAY_WAIT_MS, AWAY_SECONDS)
@@ -106,13 +124,15 @@ export function readSettings(variables: Variables): Settings {
     pollAfterMs: pollAfterMs ?? QUIET_STREAM_MS,
     awayWaitMs: awayWaitMs ?? AWAY_WAIT_MS,
     inputWaitMs: inputWaitMs ?? INPUT_WAIT_MS,
-    loopback: (variables.LOOPBACK ?? '') !== '',
+    loopback,
+    shareDomain: shareDomain ?? (loopback ? LOOPBACK_DOMAIN : undefined),
+    hasPathSignIn: shareDomain === undefined,
     faults,
   }
 }
 
 /** The origin under which clients reach the relay, for the URLs and tokens that are handed out. */
-export function relayOrigin(request: Request, settings: Settings): string {
+export function relayOrigin(request: Pick<Request, 'url'>, settings: Settings): string {
   return settings.publicOrigin ?? new URL(request.url).origin
 }
 
@@ -121,6 +141,12 @@ function readOrigin(text: string | undefined): string | undefined {
   const url = new URL(text)
   const isOrigin = (url.protocol === 'http:' || url.protocol === 'https:') && url.pathname === '/' && url.search === '' && url.hash === ''
   return isOrigin ? url.origin : undefined
+}
+
+/** A domain name in lower case, of at most 253 characters with a share's label before it; undefined for anything else. */
+function readDomain(text: string | undefined): string | undefined {
+  const domain = text?.trim().toLowerCase()
+  return domain !== undefined && domain.length <= MAX_DOMAIN_CHARS && DOMAIN.test(domain) ? domain : undefined
 }
 
 /** Milliseconds; undefined for a text that is no number of seconds within the bounds. */

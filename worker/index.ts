@@ -1,21 +1,27 @@
 /** The Worker's entry: its routes, and the classes of its Durable Objects. */
 import { Hono } from 'hono'
+import { getPathNoStrict } from 'hono/utils/url'
 import { requireClaimed, type RouteEnv } from './access/claim-gate.ts'
-import { guardOrigin } from './access/origin.ts'
+import { guardOrigin, shareOfHost } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
 import { PassRefused } from './carry/share-client.ts'
+import { type Env, settingsOf } from './env.ts'
 import { problemResponse } from './problem.ts'
 import { log } from './log.ts'
 import { getSse, postMessages } from './mcp/http-sse.ts'
 import { failureResponse } from './mcp/response/responses.ts'
 import { deleteMcp, getMcp, postMcp } from './mcp/streamable-http.ts'
+import { getAuthorize, getResourceMetadata, getServerMetadata, postAuthorize, postRegister, postToken } from './sign-in/routes.ts'
 
 export { Registry } from './registry/registry.ts'
 export { Share } from './share/share.ts'
+export { SignIn } from './sign-in/sign-in.ts'
 
-// Not strict: people and clients put a slash behind an endpoint, and a redirect would lose what they post.
-const app = new Hono<RouteEnv>({ strict: false })
+/** What the path of a request to a share's own host begins with for the routes below; no path does that any client sends. */
+const OWN_HOST = '/own-host'
+
+const app = new Hono<RouteEnv>({ getPath: routedPath })
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }))
 app.use(guardOrigin)
@@ -23,7 +29,7 @@ app.use(requireClaimed)
 app.route('/api', api)
 app.get('/agent/:share', connectAgent)
 
-for (const base of ['/s/:share', '/s/:share/k/:key'] as const) {
+for (const base of ['/s/:share', '/s/:share/k/:key', `${OWN_HOST}/:share`] as const) {
   app.post(`${base}/mcp`, postMcp)
   app.get(`${base}/mcp`, getMcp)
   app.delete(`${base}/mcp`, deleteMcp)
@@ -32,6 +38,30 @@ for (const base of ['/s/:share', '/s/:share/k/:key'] as const) {
   app.all(`${base}/sse`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'GET' }))
   app.post(`${base}/messages`, postMessages)
   app.all(`${base}/messages`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'POST' }))
+}
+
+// A path goes behind the name of a well-known URI (RFC 8414 §3.1, RFC 9728 §3.1). The relay's own root has none.
+routeSignIn('/s/:share', (name) => `/.well-known/${name}/s/:share`)
+routeSignIn(`${OWN_HOST}/:share`, (name) => `${OWN_HOST}/:share/.well-known/${name}`)
+app.get(`${OWN_HOST}/:share/.well-known/oauth-protected-resource`, getResourceMetadata)
+
+function routeSignIn(base: string, wellKnown: (name: string) => string): void {
+  app.get(wellKnown('oauth-authorization-server'), getServerMetadata)
+  app.get(`${wellKnown('oauth-protected-resource')}/mcp`, getResourceMetadata)
+  app.get(`${wellKnown('oauth-protected-resource')}/sse`, getResourceMetadata)
+  app.post(`${base}/register`, postRegister)
+  app.get(`${base}/authorize`, getAuthorize)
+  app.post(`${base}/authorize`, postAuthorize)
+  app.post(`${base}/token`, postToken)
+}
+
+/** The path by which a request finds its route: on a share's own host nothing is found but what belongs to the share. */
+function routedPath(request: Request, options?: { readonly env?: Env | undefined }): string {
+  // Not strict: people and clients put a slash behind an endpoint, and a redirect would lose what they post.
+  const path = getPathNoStrict(request)
+  const share = options?.env === undefined ? undefined : shareOfHost(settingsOf(options.env), request.url)
+  if (share !== undefined) return `${OWN_HOST}/${share}${path}`
+  return path.startsWith(OWN_HOST) ? '/' : path
 }
 
 app.notFound(() => problemResponse('ROUTE_NOT_FOUND'))

@@ -64,6 +64,16 @@ export const API_ERRORS = {
     retryable: false,
     message: 'The share has 1000 tokens that have not ended. Revoke those that are not used any more.',
   },
+  SIGN_IN_UNAVAILABLE: {
+    http: 409,
+    retryable: false,
+    message: 'Nobody can sign in at this relay, which is reached by plain HTTP. Put it behind HTTPS and set PUBLIC_URL, or hand out links.',
+  },
+  PERSON_NOT_FOUND: {
+    http: 404,
+    retryable: false,
+    message: "No such person, or one who was removed already. Compare the id with the list of the share's people.",
+  },
   JURISDICTION_UNAVAILABLE: {
     http: 409,
     retryable: false,

@@ -68,6 +68,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/mcp/policy/': ['link-policy', 'trust-gate', 'hidden-lists'],
   'worker/mcp/response/': ['session', 'share', 'http-sse', 'modern-calls', 'resumed-streams'],
   'worker/registry/': ['registry', 'links', 'owners', 'lanes', 'access'],
+  'worker/sign-in/': ['sign-in', 'sign-in-ends', 'consent', 'sign-in-clients', 'client-documents', 'share-hosts'],
   'worker/share/': ['share', 'session', 'modern-on-legacy', 'recovery', 'idle', 'share-report', 'kept-by-share'],
   'worker/share/agents/': ['share', 'away', 'lost-agents', 'left-unmade', 'drain', 'silent-link', 'returning-agents'],
   'worker/share/answers/': ['share', 'recovery', 'standby-answers', 'restart-news', 'run-once', 'returning-agents'],

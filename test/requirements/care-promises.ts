@@ -108,6 +108,13 @@ const CLOSED = {
     ),
     'promise.9.gate': promised('Every RPC and stream socket to a Share shows a pass, and none does anything with one that is not let in.'),
     'promise.9.no-challenge': promised('A link in a URL that is wrong, revoked or over is 404 or 410, and never a challenge.'),
+    'promise.9.sign-in': promised(
+      'Who is invited signs in with an access code, once, and their access ends at once with their link, whatever they hold.',
+    ),
+    'promise.9.access-token': promised('An access token is good for the URL that was typed only, and is verified without an object.'),
+    'promise.9.consent': promised('Consent can be neither framed, forged nor replayed.'),
+    'promise.9.register-nothing': promised('Who registers a client or opens a consent page has nothing written.'),
+    'promise.9.refresh-once': promised('Processes that refresh with one token all live on.'),
     'promise.9.expires': promised('A credential is refused from the moment on that it expires, and all are when the share ends.'),
   },
 } as const satisfies Section

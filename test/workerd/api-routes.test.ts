@@ -41,6 +41,9 @@ const SHARE_ROUTES: Readonly<Record<string, Readonly<Record<'live' | 'paused' | 
   'GET /api/shares/:share/tokens': { live: '200', paused: '200', expired: '200' },
   'PATCH /api/shares/:share/tokens/:token': { live: '200', paused: '200', expired: '200' },
   'DELETE /api/shares/:share/tokens/:token': { live: '204', paused: '204', expired: '204' },
+  'POST /api/shares/:share/people': { live: '201', paused: '201', expired: '410 SHARE_EXPIRED' },
+  'GET /api/shares/:share/people': { live: '200', paused: '200', expired: '200' },
+  'DELETE /api/shares/:share/people/:person': { live: '204', paused: '204', expired: '204' },
 }
 
 const REFUSED = '401 OWNER_KEY_NEEDED'
@@ -58,6 +61,7 @@ const OTHER_ROUTES: Readonly<Record<string, { readonly deployer: string; readonl
 
 const BODIES: Readonly<Record<string, object>> = {
   'POST /api/shares/:share/tokens': { kind: 'key' },
+  'POST /api/shares/:share/people': { name: 'n' },
   'POST /api/owners': { name: 'n' },
 }
 
@@ -66,8 +70,9 @@ interface Made {
   readonly share_url: string
   readonly client_token: string
   readonly agent_token: string
-  /** Id of one of its tokens. */
+  /** Ids of one of its tokens, and of one of its people. */
   readonly token: string
+  readonly person: string
 }
 
 const tokens: Record<string, string> = {}
@@ -88,7 +93,9 @@ async function makeShare(state: State): Promise<Made> {
     kind: string
   }[]
   const token = list.find(({ kind }) => kind === 'client')?.id ?? ''
-  const made = { ...told, share, token } as unknown as Made
+  const { told: person } = await order('POST', `/api/shares/${share}/people`, { name: 'n' }, tokens['owner'])
+  secrets.add(String(person['code']))
+  const made = { ...told, share, token, person: person['id'] } as unknown as Made
   for (const secret of [made.client_token, made.agent_token, made.share_url]) secrets.add(secret)
   if (state === 'paused') await order('PATCH', `/api/shares/${share}`, { paused: true }, tokens['owner'])
   if (state === 'expired') await endBefore(share, DAY_MS)
@@ -108,14 +115,22 @@ async function endBefore(share: string, agoMs: number): Promise<void> {
 }
 
 /** Status, and the code of a refusal. */
-async function ask(route: string, { share, token }: Pick<Made, 'share' | 'token'>, credential: Credential, owner = ''): Promise<string> {
+async function ask(
+  route: string,
+  { share, token, person }: Pick<Made, 'share' | 'token' | 'person'>,
+  credential: Credential,
+  owner = '',
+): Promise<string> {
   const [method = '', path = ''] = route.split(' ')
   const body = BODIES[route]
-  const response = await fetchRelay(path.replace(':share', share).replace(':token', token).replace(':owner', owner), {
-    method,
-    headers: { ...headers.get(credential), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    body: body === undefined ? null : JSON.stringify(body),
-  })
+  const response = await fetchRelay(
+    path.replace(':share', share).replace(':token', token).replace(':person', person).replace(':owner', owner),
+    {
+      method,
+      headers: { ...headers.get(credential), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      body: body === undefined ? null : JSON.stringify(body),
+    },
+  )
   const text = await response.text()
   if (response.status >= 400) expect([...secrets].filter((secret) => text.includes(secret))).toEqual([])
   if (response.status === 401) expect(response.headers.get('www-authenticate')).toBe('Bearer')
@@ -198,7 +213,8 @@ describe.each(STATES)('of a share that is %s', (state) => {
 test.each(Object.entries(OTHER_ROUTES))('%s answers each credential as it shall', async (route, { deployer, owners, others }) => {
   verifies('promise.9.every-route')
   const told: Record<string, string> = {}
-  for (const credential of CREDENTIALS) told[credential] = await ask(route, { share: '', token: '' }, credential, (await makeOwner()).id)
+  for (const credential of CREDENTIALS)
+    told[credential] = await ask(route, { share: '', token: '', person: '' }, credential, (await makeOwner()).id)
   const expected = CREDENTIALS.map((credential) => {
     if (credential === 'deployer') return [credential, deployer]
     return [credential, credential === 'owner' || credential === 'foreign owner' ? owners : others]
@@ -214,7 +230,7 @@ test('any other method names those that there are, and is refused as they are', 
     paths.set(path, [...(paths.get(path) ?? []), method])
   }
   for (const [path, methods] of paths) {
-    const at = path.replace(':share', share).replace(':token', token).replace(':owner', 'x')
+    const at = path.replace(':share', share).replace(':token', token).replace(':person', token).replace(':owner', 'x')
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((other) => !methods.includes(other))) {
       const response = await askAsOwner(method, at)
       expect(response.status, `${method} ${path}`).toBe(405)

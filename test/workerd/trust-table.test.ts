@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, test, vi } from 'vitest'
 import app from '../../worker/index.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { order } from './harness/orders.ts'
-import { createShare, fetchRelay, linkIdOf, ownerKey, stubOf, type TestShare } from './harness/relay.ts'
+import { invite, SigningIn } from './harness/sign-in.ts'
+import { createShare, fetchRelay, linkIdOf, ORIGIN, ownerKey, stubOf, type TestShare } from './harness/relay.ts'
 
 const STATES = ['live', 'paused', 'expired', 'deleted', 'unknown'] as const
 type State = (typeof STATES)[number]
@@ -12,9 +13,10 @@ type State = (typeof STATES)[number]
 const FAULTS = ['good', 'wrong', 'foreign', 'over', 'revoked'] as const
 type Fault = (typeof FAULTS)[number]
 /** A credential and where it stands. A bearer decides, whatever the path has. */
-type Credential = `bearer ${Fault}` | 'bearer agent' | 'bearer owner' | `key ${Fault}` | 'none'
+type Credential = `bearer ${Fault}` | `access ${Fault}` | 'bearer agent' | 'bearer owner' | `key ${Fault}` | 'none'
 const CREDENTIALS: readonly Credential[] = [
   ...FAULTS.map((fault) => `bearer ${fault}` as const),
+  ...FAULTS.map((fault) => `access ${fault}` as const),
   'bearer agent',
   'bearer owner',
   ...FAULTS.map((fault) => `key ${fault}` as const),
@@ -115,11 +117,11 @@ function expected(state: State, credential: Credential): Told | 'served' {
   if (state === 'unknown') return { status: 404, code: 'SHARE_NOT_FOUND' }
   if (kind === 'none') return { status: 401, code: 'UNAUTHORIZED' }
   if (fault === 'wrong' || fault === 'foreign' || fault === 'agent' || fault === 'owner')
-    return kind === 'bearer' ? { status: 401, code: 'UNAUTHORIZED' } : { status: 404, code: 'LINK_NOT_FOUND' }
+    return kind === 'key' ? { status: 404, code: 'LINK_NOT_FOUND' } : { status: 401, code: 'UNAUTHORIZED' }
   if (state === 'deleted') return { status: 404 }
   if (state === 'expired') return { status: 410, code: 'SHARE_EXPIRED' }
   if (fault === 'over' || fault === 'revoked') {
-    if (kind === 'bearer') return { status: 401, code: 'UNAUTHORIZED' }
+    if (kind !== 'key') return { status: 401, code: 'UNAUTHORIZED' }
     return { status: 410, code: fault === 'over' ? 'LINK_EXPIRED' : 'LINK_REVOKED' }
   }
   return state === 'paused' ? { status: 503, code: 'SHARE_PAUSED' } : 'served'
@@ -128,7 +130,26 @@ function expected(state: State, credential: Credential): Told | 'served' {
 interface Door {
   readonly share: TestShare
   readonly path: (credential: Credential) => string
-  readonly bearer: (credential: Credential) => string | undefined
+  /** `path`: of the route, since an access token is for one URL. */
+  readonly bearer: (credential: Credential, path: string) => string | undefined
+}
+
+/** What a person holds for each endpoint: an access code is good for one client. */
+async function accessTokens(
+  share: TestShare,
+  members: object = {},
+): Promise<{ readonly mcp: string; readonly sse: string; readonly ids: string[] }> {
+  const people = [await invite(share, { name: 'Ann', ...members }), await invite(share, { name: 'Ann', ...members })]
+  const signing = new SigningIn(share)
+  const [mcp, sse] = [
+    await signing.signIn(people[0]?.code ?? ''),
+    await signing.signIn(people[1]?.code ?? '', { resource: `${signing.base}/sse` }),
+  ]
+  return { mcp: mcp.access_token, sse: sse.access_token, ids: people.map(({ id }) => id) }
+}
+
+function forged(token: string): string {
+  return `${token.slice(0, -8)}AAAAAAAA`
 }
 
 let doors: Readonly<Record<State, Door>>
@@ -164,6 +185,14 @@ async function doorOf(state: State, foreign: TestShare): Promise<Door> {
     'key over': keyIn(overKey),
     'key revoked': keyIn(revokedKey),
   }
+  const people = { good: await accessTokens(share), revoked: await accessTokens(share), over: await accessTokens(share, { expires_in: 2 }) }
+  const elsewhere = await accessTokens(foreign)
+  for (const id of people.revoked.ids) await order('DELETE', `/api/shares/${share.id}/people/${id}`)
+  const access: Readonly<Record<Fault, { readonly mcp: string; readonly sse: string }>> = {
+    ...people,
+    wrong: { mcp: forged(people.good.mcp), sse: forged(people.good.sse) },
+    foreign: elsewhere,
+  }
   expect(linkIdOf(String(good['token']))).toBe(good['id'])
   if (state === 'paused') await order('PATCH', `/api/shares/${share.id}`, { paused: true })
   if (state === 'expired') await order('PATCH', `/api/shares/${share.id}`, { expires_in: 1 })
@@ -172,7 +201,10 @@ async function doorOf(state: State, foreign: TestShare): Promise<Door> {
   return {
     share,
     path: (credential) => (keys[credential] === undefined ? `/s/${id}` : `/s/${id}/k/${keys[credential]}`),
-    bearer: (credential) => bearers[credential],
+    bearer: (credential, path) => {
+      const [kind, fault] = credential.split(' ')
+      return kind === 'access' ? access[fault as Fault][path === '/mcp' ? 'mcp' : 'sse'] : bearers[credential]
+    },
   }
 }
 
@@ -185,13 +217,27 @@ beforeAll(async () => {
     (await fetchRelay(`${path}/sse`, { headers: { accept: 'text/event-stream' } })).status
   for (const path of [doors.expired.path('key good'), doors.live.path('key over'), doors.paused.path('key over')])
     await vi.waitFor(async () => expect(await statusOf(path)).toBe(410), { timeout: 5000, interval: 100 })
+  const authorization = `Bearer ${doors.live.bearer('access over', '/sse')}`
+  const isOver = async (): Promise<boolean> =>
+    (await fetchRelay(`/s/${doors.live.share.id}/sse`, { headers: { authorization, accept: 'text/event-stream' } })).status === 401
+  await vi.waitFor(async () => expect(await isOver()).toBe(true), { timeout: 5000, interval: 100 })
 })
+
+/** The challenge of a 401: whoever has shown nothing, or has signed in before, is told where to sign in. */
+function challengeFor(door: Door, credential: Credential, path: string): string {
+  const isAccess = credential.startsWith('access')
+  if (credential !== 'none' && !isAccess) return 'Bearer'
+  return `Bearer ${isAccess ? 'error="invalid_token", ' : ''}resource_metadata="${ORIGIN}/.well-known/oauth-protected-resource${door.path(credential)}${path === '/mcp' ? path : '/sse'}"`
+}
+
+/** Of the sign-in, whose doors are tried elsewhere. */
+const SIGN_IN_PATH = /\/(?:register|authorize|token)$/
 
 /** Every MCP route of the app, with its method. */
 const ROUTES = [
   ...new Set(
     app.routes
-      .filter(({ path }) => path.startsWith('/s/'))
+      .filter(({ path }) => path.startsWith('/s/') && !SIGN_IN_PATH.test(path))
       .map(({ method, path }) => `${method} ${path.replace(/^\/s\/:share(\/k\/:key)?/, '')}`),
   ),
 ]
@@ -208,7 +254,7 @@ describe.each(STATES)('a share that is %s', (state) => {
       const [method = '', path = ''] = route.split(' ')
       for (const { what, init, query = '', served } of SENT[route] ?? []) {
         if (state === 'live' || state === 'paused') await evictDurableObject(stubOf(door.share)).catch(() => undefined)
-        const bearer = door.bearer(credential)
+        const bearer = door.bearer(credential, path)
         const headers = new Headers(init.headers)
         if (bearer !== undefined) headers.set('authorization', `Bearer ${bearer}`)
         const response = await fetchRelay(`${door.path(credential)}${path}${query}`, { method, ...init, headers })
@@ -222,7 +268,7 @@ describe.each(STATES)('a share that is %s', (state) => {
         const text = await response.text()
         expect(response.status, `${where}: ${text}`).toBe(wanted.status)
         if (wanted.code !== undefined) expect(JSON.parse(text), where).toMatchObject({ error: { data: { code: wanted.code } } })
-        expect(response.headers.get('www-authenticate'), where).toBe(wanted.status === 401 ? 'Bearer' : null)
+        expect(response.headers.get('www-authenticate'), where).toBe(wanted.status === 401 ? challengeFor(door, credential, path) : null)
         if (wanted.status === 503) expect(response.headers.get('retry-after'), where).toBe('30')
       }
     }

@@ -1,11 +1,14 @@
 /** Turns the credentials of a request into a principal or a refusal, before any share is touched. */
 import { err, ok, type Result } from '../../protocol/result.ts'
 import type { Pass } from '../contract/trust-rpc.ts'
+import type { Settings } from '../env.ts'
+import { type AccessFault, isAccessToken, verifyAccessToken } from './access-token.ts'
 import type { ClaimedRelay, RelayKeys } from './keys.ts'
 import { isNarrowed } from '../../protocol/narrowing/chain.ts'
 import { derivedPrincipal, type Narrowing, readNarrowedKey, readNarrowedToken } from './narrowed-links.ts'
 import { readPathKey } from './path-key.ts'
 import { readShareId } from './share-id.ts'
+import { type ProtectedResource, protectedResource, resourceChallenge } from './share-site.ts'
 import { type TokenFault, type TokenKind, verifyToken } from './tokens.ts'
 import { VerifiedCredentials } from './verified.ts'
 
@@ -28,12 +31,16 @@ export interface LinkHolder extends Principal {
   readonly policies?: readonly string[]
   /** The credential stands in the URL: what goes wrong with it is told by a status, and never by a challenge. */
   readonly isInUrl: boolean
+  /** What the holder's client must be told when the link is over; `BEARER_CHALLENGE` where there is nothing more to say. */
+  readonly challenge?: string
 }
 
 /** Why a request gets nothing. `code` is one of `ERRORS`, and `detail` is safe to show. */
 export interface Refusal {
   readonly code: 'UNAUTHORIZED' | 'SHARE_NOT_FOUND' | 'LINK_NOT_FOUND' | 'LINK_EXPIRED'
   readonly detail?: string
+  /** What a 401 says to the client (`Failure.challenge`). */
+  readonly challenge?: string
 }
 
 /** What a 401 must carry (RFC 9110 §11.6.1). */
@@ -52,18 +59,26 @@ const knownClients = new WeakMap<RelayKeys, VerifiedCredentials<LinkHolder>>()
 export async function authenticateClient(
   request: Request,
   { keys }: ClaimedRelay,
+  settings: Settings,
   share: string,
   key?: string,
 ): Promise<Result<LinkHolder, Refusal>> {
   const bearer = bearerOf(request)
   const known = knownClients.get(keys) ?? new VerifiedCredentials()
   knownClients.set(keys, known)
+  // An access token is for one URL. Where a key is in the URL nobody signs in.
+  const isSignedIn = bearer !== undefined && isAccessToken(bearer)
+  const resource = isSignedIn && key === undefined ? protectedResource(request, settings, share) : undefined
   // Neither a share id nor a path key holds a space, so no two credentials read the same.
-  const credential = bearer === undefined ? `${share} key ${key}` : `${share} bearer ${bearer}`
+  const place = isSignedIn ? `${share} ${resource?.url}` : share
+  const credential = bearer === undefined ? `${place} key ${key}` : `${place} bearer ${bearer}`
   const principal = known.recall(credential, Date.now())
   if (principal !== undefined) return ok(principal)
-  const verified = await verifyClient(keys, share, bearer, key)
+  const verified = isSignedIn ? await verifySignedIn(keys, share, bearer, resource) : await verifyClient(keys, share, bearer, key)
   if (verified.ok) known.keep(credential, verified.value)
+  // Whoever has shown nothing is told where to sign in.
+  else if (bearer === undefined && verified.error.code === 'UNAUTHORIZED')
+    return err({ ...verified.error, ...challengeOf(protectedResource(request, settings, share), {}) })
   return verified
 }
 
@@ -85,6 +100,39 @@ async function checkKey(keys: RelayKeys, share: string, key: string): Promise<Re
   const { id, principal, expiresAtMs } = found.value
   return ok({ kind: 'client', id: principal, expiresAtMs, chain: [id], isInUrl: true })
 }
+
+/** A client whose person has signed in. */
+async function verifySignedIn(
+  keys: RelayKeys,
+  share: string,
+  token: string,
+  resource: ProtectedResource | undefined,
+): Promise<Result<LinkHolder, Refusal>> {
+  if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
+  if (resource === undefined) return err(unauthorized(NO_SIGN_IN))
+  const challenge = challengeOf(resource, { error: 'invalid_token' })
+  const read = await verifyAccessToken(keys.accessToken, token, { resource: resource.url, share }, Date.now())
+  if (!read.ok) return err({ ...unauthorized(sayWhyNotIn(read.error)), ...challenge })
+  const { link, expiresAtMs } = read.value
+  return ok({ kind: 'client', id: `person:${link}`, expiresAtMs, chain: [link], isInUrl: false, ...challenge })
+}
+
+function challengeOf(resource: ProtectedResource | undefined, members: Readonly<Record<string, string>>): Pick<Refusal, 'challenge'> {
+  return resource === undefined ? {} : { challenge: resourceChallenge(resource, members) }
+}
+
+function sayWhyNotIn(fault: AccessFault): string {
+  switch (fault) {
+    case 'wrong':
+      return 'This access token was not made by this relay. Sign in again.'
+    case 'expired':
+      return 'This access token has expired. Refresh it, or sign in again.'
+    case 'wrong_resource':
+      return 'This access token is for another URL. Sign in at this one.'
+  }
+}
+
+const NO_SIGN_IN = 'Nobody signs in at this URL, so no access token is taken here.'
 
 /** The agent that asks for its WebSocket. Checks the share id too. */
 export async function authenticateAgent(request: Request, { keys }: ClaimedRelay, share: string): Promise<Result<LinkHolder, Refusal>> {

@@ -7,6 +7,10 @@ export interface RelayKeys {
   readonly pathKey: CryptoKey
   readonly jwt: CryptoKey
   readonly requestState: CryptoKey
+  /** Access tokens of people who have signed in. */
+  readonly accessToken: CryptoKey
+  /** All else that sign-in hands out: client ids, access codes, what a consent page is about. */
+  readonly signIn: CryptoKey
 }
 
 /** What a claimed relay keeps in mind. */
@@ -46,5 +50,7 @@ export async function deriveKeys(signingKey: Uint8Array<ArrayBuffer>): Promise<R
     pathKey: await deriveHmacKey(root, 'path-key'),
     jwt: await deriveHmacKey(root, 'jwt'),
     requestState: await deriveHmacKey(root, 'request-state'),
+    accessToken: await deriveHmacKey(root, 'access-token'),
+    signIn: await deriveHmacKey(root, 'sign-in'),
   }
 }

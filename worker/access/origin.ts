@@ -58,7 +58,8 @@ export const guardOrigin: MiddlewareHandler<{ Bindings: Env }> = async (c, next)
  */
 export function refuseOrigin(settings: Settings, url: URL, origin: string | undefined): OriginRefusal | undefined {
   if (!isKnownHost(settings, url)) return 'HOST_REFUSED'
-  if (origin === undefined || origin === url.origin || origin === settings.publicOrigin) return undefined
+  if (origin === undefined || origin === url.origin || origin === settings.publicOrigin || origin === shareOrigin(settings, url))
+    return undefined
   if (settings.allowedOrigins.has('*') || settings.allowedOrigins.has(origin.toLowerCase())) return undefined
   const isLocal = settings.loopback && isLoopbackName(url.hostname) && URL.canParse(origin) && isLoopbackName(new URL(origin).hostname)
   return isLocal ? undefined : 'ORIGIN_REFUSED'
@@ -68,8 +69,33 @@ function isKnownHost(settings: Settings, url: URL): boolean {
   if (!settings.loopback && settings.allowedHosts.size === 0) return true
   if (settings.allowedHosts.has(url.host) || settings.allowedHosts.has(url.hostname)) return true
   if (settings.publicOrigin !== undefined && new URL(settings.publicOrigin).host === url.host) return true
+  if (shareOfHost(settings, url.href) !== undefined) return true
   // A page that tricks the name service still sends its own name, so these names prove a local client.
   return isLoopbackName(url.hostname)
+}
+
+/** A share id: 32 characters, and a label that no other host of ours has. */
+const SHARE_LABEL = /^[a-z2-7]{32}$/
+
+/** The share whose own host a URL is at; undefined on any other host. */
+export function shareOfHost({ shareDomain }: Pick<Settings, 'shareDomain'>, url: string): string | undefined {
+  if (shareDomain === undefined || !url.includes(`.${shareDomain}`)) return undefined
+  const { hostname } = new URL(url)
+  if (!hostname.endsWith(`.${shareDomain}`)) return undefined
+  const label = hostname.slice(0, -1 - shareDomain.length)
+  return SHARE_LABEL.test(label) ? label : undefined
+}
+
+/** Origin under which the world sees a share's own host; undefined on any other host. Behind a proxy the host is kept, and the rest is the proxy's. */
+export function shareOrigin(settings: Pick<Settings, 'shareDomain' | 'publicOrigin'>, url: URL): string | undefined {
+  if (shareOfHost(settings, url.href) === undefined) return undefined
+  const seen = new URL(url.origin)
+  if (settings.publicOrigin !== undefined) {
+    const { protocol, port } = new URL(settings.publicOrigin)
+    seen.protocol = protocol
+    seen.port = port
+  }
+  return seen.origin
 }
 
 /** Whether a host name of a URL can only mean this machine (RFC 6761 §6.3, RFC 1122 §3.2.1.3). */

@@ -5,17 +5,22 @@ import { PAUSED_RETRY_MS } from '../trust-limits.ts'
 import { type LinkHolder, TOKEN_EXPIRED } from './authenticate.ts'
 
 /** `executed`: of a call that was under way when it was cut off; such a call is not to be repeated unseen, so no time is named for that. */
-export function passFailure(code: PassRefusal, { isInUrl }: Pick<LinkHolder, 'isInUrl'>, executed: Executed | undefined): Failure {
+export function passFailure(
+  code: PassRefusal,
+  { isInUrl, challenge }: Pick<LinkHolder, 'isInUrl' | 'challenge'>,
+  executed: Executed | undefined,
+): Failure {
   const cut = executed === undefined ? {} : { executed }
+  const told = challenge === undefined ? cut : { ...cut, challenge }
   switch (code) {
     case 'SHARE_EXPIRED':
       return { code, ...cut }
     case 'SHARE_PAUSED':
       return { code, ...(executed === undefined ? { retryAfterMs: PAUSED_RETRY_MS } : cut) }
     case 'LINK_REVOKED':
-      return isInUrl ? { code, ...cut } : { code: 'UNAUTHORIZED', detail: TOKEN_REVOKED, ...cut }
+      return isInUrl ? { code, ...cut } : { code: 'UNAUTHORIZED', detail: TOKEN_REVOKED, ...told }
     case 'LINK_EXPIRED':
-      return isInUrl ? { code, ...cut } : { code: 'UNAUTHORIZED', detail: TOKEN_EXPIRED, ...cut }
+      return isInUrl ? { code, ...cut } : { code: 'UNAUTHORIZED', detail: TOKEN_EXPIRED, ...told }
   }
 }
 

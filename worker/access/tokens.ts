@@ -23,12 +23,12 @@ export type TokenFault = 'wrong' | 'expired' | 'wrong_kind' | 'wrong_share'
 
 const ALGORITHM = 'HS256'
 /** Our own tokens have about 350 characters; nothing longer is worth a hash. */
-const MAX_TOKEN_CHARS = 2048
+export const MAX_CREDENTIAL_CHARS = 2048
 /**
  * A JWT (RFC 7515 §7.1) with a signature of 32 bytes, whose last character has no spare bits set. Decoders overlook those, white
  * space and padding, and only the parts before are signed as text: else one token would have many spellings.
  */
-const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]{42}[AEIMQUYcgkosw048]$/
+export const ONE_SPELLING = /^[\w-]+\.[\w-]+\.[\w-]{42}[AEIMQUYcgkosw048]$/
 const SECOND_MS = 1000
 
 /** A new token. `issuer` is the relay's origin, by which an agent finds the relay. Lives in whole seconds, rounded up. */
@@ -51,7 +51,7 @@ export async function verifyToken(
   expected: { readonly kind: TokenKind; readonly share: string },
   nowMs: number,
 ): Promise<Result<TokenFacts, TokenFault>> {
-  if (token.length > MAX_TOKEN_CHARS || !TOKEN.test(token)) return err('wrong')
+  if (token.length > MAX_CREDENTIAL_CHARS || !ONE_SPELLING.test(token)) return err('wrong')
   try {
     const { payload } = await jwtVerify(token, key, {
       algorithms: [ALGORITHM],

@@ -4,6 +4,7 @@ import type { RouteEnv } from '../access/claim-gate.ts'
 import { log } from '../log.ts'
 import { claim } from './claim.ts'
 import { links } from './links.ts'
+import { people } from './people.ts'
 import { owners } from './owners.ts'
 import { problemResponse } from '../problem.ts'
 import { shares } from './shares.ts'
@@ -12,6 +13,7 @@ export const api = new Hono<RouteEnv>()
   .route('/claim', claim)
   .route('/owners', owners)
   .route('/shares/:share/tokens', links)
+  .route('/shares/:share/people', people)
   .route('/shares', shares)
   .all('/claim', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
   .all('/*', () => problemResponse('ROUTE_NOT_FOUND'))

@@ -2,9 +2,8 @@
 import type { Context } from 'hono'
 import { mintPathKey } from '../access/path-key.ts'
 import { randomBytes, toHex } from '../access/secret.ts'
-import { mintToken } from '../access/tokens.ts'
+import { mintToken, type TokenKind } from '../access/tokens.ts'
 import { relayOrigin, settingsOf } from '../env.ts'
-import type { LinkKind } from '../contract/trust-rpc.ts'
 import type { OwnerEnv } from './owner-gate.ts'
 
 /** How long a share or a link lasts when its owner does not say, in seconds. */
@@ -13,7 +12,13 @@ export const DEFAULT_LIFE_S = 7 * 24 * 60 * 60
 export const MAX_LIFE_S = 366 * 24 * 60 * 60
 export const SECOND_MS = 1000
 export const MAX_NAME_CHARS = 100
-const LINK_ID_BYTES = 12
+export const LINK_ID_BYTES = 12
+
+/** What a link may do whose owner does not say more. */
+export const DEFAULT_ACCESS = 'read'
+
+/** The kinds of links that have a credential of their own. */
+export type CredentialKind = TokenKind | 'key'
 
 /** A credential that is shown once, and what its link is known by. */
 export interface Credential {
@@ -24,7 +29,7 @@ export interface Credential {
 }
 
 /** `share`: an id that was found to be ours. */
-export async function mintCredential(c: Context<OwnerEnv>, kind: LinkKind, share: string, nowMs: number): Promise<Credential> {
+export async function mintCredential(c: Context<OwnerEnv>, kind: CredentialKind, share: string, nowMs: number): Promise<Credential> {
   const { keys } = c.var.relay
   const id = toHex(randomBytes(LINK_ID_BYTES))
   const ceilingMs = nowMs + MAX_LIFE_S * SECOND_MS

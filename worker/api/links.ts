@@ -4,7 +4,7 @@ import { ok } from '../../protocol/result.ts'
 import type { LinkChange, LinkRecord, ShareRecord } from '../contract/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { countMember, type Members, policyMember, readMembers, textMember, wordMember } from './body.ts'
-import { DEFAULT_LIFE_S, MAX_LIFE_S, MAX_NAME_CHARS, mintCredential, SECOND_MS } from './credentials.ts'
+import { DEFAULT_ACCESS, DEFAULT_LIFE_S, MAX_LIFE_S, MAX_NAME_CHARS, mintCredential, SECOND_MS } from './credentials.ts'
 import { answer, findLiving, findShare, hasExpired, isoTime, LENGTHEN, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { derivedPrincipal } from '../access/narrowed-links.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
@@ -12,8 +12,6 @@ import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 type ApiContext = Context<OwnerEnv>
 
 const LINK_KINDS = ['client', 'key', 'agent'] as const
-/** Of a link whose owner does not say more. */
-const DEFAULT_ACCESS = 'read'
 const AGENT_POLICY =
   "policy is for clients. What an agent's clients may do is said by the policy of the share, and on the agent's command line."
 
@@ -78,8 +76,9 @@ async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
   const share = await findLiving(c)
   if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
   const id = c.req.param('token') ?? ''
-  const isForAgent = change.policy !== undefined && (await registryOf(c).linkTrust(share.id, id))?.kind === 'agent'
-  if (isForAgent) return problemResponse('BODY_INVALID', AGENT_POLICY)
+  const kind = (await registryOf(c).linkTrust(share.id, id))?.kind
+  if (kind === 'person') return problemResponse('TOKEN_NOT_FOUND')
+  if (change.policy !== undefined && kind === 'agent') return problemResponse('BODY_INVALID', AGENT_POLICY)
   const changed = await registryOf(c).changeLink(share.id, id, change)
   if (changed === undefined) return problemResponse('TOKEN_NOT_FOUND')
   const { value, unreached } = changed

@@ -7,11 +7,18 @@ import { askLanes } from '../carry/lane-orders.ts'
 import { hasJurisdiction } from '../carry/share-stub.ts'
 import { LOCATIONS } from '../contract/locations.ts'
 import type { NewLink, ShareAddition, ShareChange } from '../contract/registry-rpc.ts'
-import type { LinkKind } from '../contract/trust-rpc.ts'
 import { LANE_COUNTS } from '../lanes.ts'
 import { problemResponse } from '../problem.ts'
 import { choiceMember, countMember, flagMember, type Members, policyMember, readMembers, textMember } from './body.ts'
-import { type Credential, DEFAULT_LIFE_S, MAX_LIFE_S, MAX_NAME_CHARS, mintCredential, SECOND_MS } from './credentials.ts'
+import {
+  type Credential,
+  type CredentialKind,
+  DEFAULT_LIFE_S,
+  MAX_LIFE_S,
+  MAX_NAME_CHARS,
+  mintCredential,
+  SECOND_MS,
+} from './credentials.ts'
 import {
   answer,
   findLiving,
@@ -80,9 +87,9 @@ function refuseShare(outcome: Exclude<ShareAddition, 'added'>): Response {
 
 /** The credentials that come with a share: they are its owner's own, and may do everything. */
 async function ownCredentials(c: ApiContext, share: string, createdAtMs: number) {
-  const mint = (kind: LinkKind): Promise<Credential> => mintCredential(c, kind, share, createdAtMs)
+  const mint = (kind: CredentialKind): Promise<Credential> => mintCredential(c, kind, share, createdAtMs)
   const [key, client, agent] = await Promise.all([mint('key'), mint('client'), mint('agent')])
-  const linkOf = (kind: LinkKind, { id, ceilingMs }: Credential): NewLink => {
+  const linkOf = (kind: CredentialKind, { id, ceilingMs }: Credential): NewLink => {
     return { id, kind, name: OWN_LINK_NAME, createdAtMs, expiresAtMs: ceilingMs, ceilingMs }
   }
   return {

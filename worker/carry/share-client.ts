@@ -53,7 +53,7 @@ export class PassRefused extends Error {
 }
 
 /** Of the holder of a link, what its requests to a Share need. */
-type Holder = Pick<LinkHolder, 'chain' | 'isInUrl' | 'names' | 'ends' | 'policies'>
+type Holder = Pick<LinkHolder, 'chain' | 'isInUrl' | 'names' | 'ends' | 'policies' | 'challenge'>
 
 /** What links let their holders do, by share and link: as this isolate heard it last. */
 const grants = new Newest<GrantFacts>(MAX_KNOWN_LINKS)

@@ -7,6 +7,7 @@ import type {
   Adoption,
   Changed,
   ClaimOutcome,
+  CodeVerdict,
   LinkAddition,
   LinkChange,
   LinkRecord,
@@ -14,6 +15,7 @@ import type {
   NewOwner,
   OwnerRecord,
   OwnerVerdict,
+  PersonRecord,
   RelaySecrets,
   ShareAddition,
   ShareChange,
@@ -36,6 +38,7 @@ import type {
   SubscribeOrder,
   ShareSettings,
 } from './share-rpc.ts'
+import type { Approval, ApprovalOrder } from './sign-in-rpc.ts'
 import type { DerivedLink, LinkTrust, Pass, ShareTrust } from './trust-rpc.ts'
 
 /**
@@ -72,6 +75,15 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
   /** The owner's orders; undefined for a share that does not exist. */
   admin(command: AdminCommand): Promise<ShareFacts | undefined>
   fetch(request: Request): Response | Promise<Response>
+}
+
+/** The object that keeps the grants of the people of one share. Its token endpoint comes over `fetch`, with the URL that its client has called. */
+export interface SignInObject extends Rpc.DurableObjectBranded {
+  /** Uses up an access code, and grants what its person was asked for. */
+  approve(order: ApprovalOrder): Promise<Approval>
+  /** Forgets everything: the share is gone. */
+  end(): Promise<void>
+  fetch(request: Request): Promise<Response>
 }
 
 /** The one object that knows the relay's keys, its owner and its shares, as a Worker or a Share calls it. */
@@ -111,6 +123,12 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   addLink(share: string, link: NewLink): LinkAddition
   /** The links of a share that are not revoked, oldest first. */
   links(share: string): LinkRecord[]
+  /** Adds a person's link, and what is kept of its access code: SHA-256. */
+  addPerson(share: string, link: NewLink, codeHash: Uint8Array<ArrayBuffer>): LinkAddition
+  /** The people of a share, oldest first. */
+  people(share: string): PersonRecord[]
+  /** Whose access code has this hash. `isUse`: it is used up by this, so that exactly one caller ever is told. */
+  accessCode(share: string, hash: Uint8Array<ArrayBuffer>, isUse: boolean): CodeVerdict
   /** Changes or revokes a link, and tells the lanes. Undefined for one that is revoked, or was never made. */
   changeLink(share: string, id: string, change: LinkChange): Promise<Changed<LinkRecord> | undefined>
   /** A share of this owner's. */

@@ -67,6 +67,15 @@ export type ShareAddition = 'added' | 'full' | 'owner_full' | 'no_room' | 'no_ow
 /** What came of making a link: its share has as many as it may have (`full`), the relay has no room left, or the share is gone. */
 export type LinkAddition = LinkRecord | 'full' | 'no_room' | 'no_share'
 
+/** A person in the list of its share; revoked ones too, for as long as they are remembered. */
+export interface PersonRecord extends LinkRecord {
+  /** It has not used its access code yet. */
+  readonly isPending: boolean
+}
+
+/** Whose access code it is, or why it proves nothing: never made or used before, or the person's link is over. */
+export type CodeVerdict = { readonly kind: 'person'; readonly link: string } | { readonly kind: 'used' } | { readonly kind: 'over' }
+
 /** What an owner changes of a share; what is absent stays. */
 export interface ShareChange {
   readonly name?: string

@@ -45,7 +45,8 @@ export interface DerivedLink {
   readonly endMs: number
 }
 
-export type LinkKind = 'client' | 'key' | 'agent'
+/** `person`: whoever signs in has proved to be the one whom the owner has invited. */
+export type LinkKind = 'client' | 'key' | 'agent' | 'person'
 
 /** All that bounds what a pass may do, for the Worker that judges its requests. */
 export interface GrantFacts {

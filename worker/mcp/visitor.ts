@@ -4,7 +4,9 @@ import type { Failure } from '../../protocol/errors.ts'
 import { ok, type Result } from '../../protocol/result.ts'
 import { authenticateClient } from '../access/authenticate.ts'
 import type { RouteEnv } from '../access/claim-gate.ts'
+import { shareOfHost } from '../access/origin.ts'
 import { noteRefusal } from '../access/refused-credentials.ts'
+import { settingsOf } from '../env.ts'
 import { laneOf } from '../lanes.ts'
 import { ShareClient } from '../carry/share-client.ts'
 import { revisionOf, SESSION_HEADER } from './session-id.ts'
@@ -29,13 +31,15 @@ export interface Visitor {
 export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   const share = c.req.param('share') ?? ''
   const key = c.req.param('key')
-  const holder = await authenticateClient(c.req.raw, c.var.relay, share, key)
+  const settings = settingsOf(c.env)
+  const holder = await authenticateClient(c.req.raw, c.var.relay, settings, share, key)
   if (!holder.ok) {
     noteRefusal('client')
     return holder
   }
   const revision = revisionOf(c.req.header('mcp-protocol-version'), c.req.header(SESSION_HEADER))
-  const basePath = key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
+  const isOwnHost = shareOfHost(settings, c.req.url) !== undefined
+  const basePath = isOwnHost ? '' : key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
   const clients: ShareClient[] = []
   const shareFor = (name: string): ShareClient => {
     const client = new ShareClient(c.env, laneOf(share, name), holder.value)

@@ -85,10 +85,19 @@ export class LinkTable {
     return row === undefined ? undefined : recordOf(row)
   }
 
-  /** The links of a share that are not revoked, oldest first. */
+  /** The links of a share that are not revoked, oldest first; without its people. */
   all(share: string): LinkRecord[] {
     const rows = this.#sql.exec<LinkRow>(
-      `SELECT ${LINK_COLUMNS} FROM links WHERE share = ? AND revoked = 0 ORDER BY created_at_ms, version, id`,
+      `SELECT ${LINK_COLUMNS} FROM links WHERE share = ? AND revoked = 0 AND kind <> 'person' ORDER BY created_at_ms, version, id`,
+      share,
+    )
+    return rows.toArray().map(recordOf)
+  }
+
+  /** The people of a share, revoked ones too, oldest first. */
+  people(share: string): LinkRecord[] {
+    const rows = this.#sql.exec<LinkRow>(
+      `SELECT ${LINK_COLUMNS} FROM links WHERE share = ? AND kind = 'person' ORDER BY created_at_ms, version, id`,
       share,
     )
     return rows.toArray().map(recordOf)

@@ -8,6 +8,7 @@ import {
   type Adoption,
   type Changed,
   type ClaimOutcome,
+  type CodeVerdict,
   DEPLOYER,
   type LinkAddition,
   type LinkChange,
@@ -16,6 +17,7 @@ import {
   type NewOwner,
   type OwnerRecord,
   type OwnerVerdict,
+  type PersonRecord,
   type RelaySecrets,
   type ShareAddition,
   type ShareChange,
@@ -24,6 +26,8 @@ import {
 import type { AdminCommand, ShareSettings } from '../contract/share-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { DerivedLink, LinkTrust, ShareTrust } from '../contract/trust-rpc.ts'
+import { signInStub } from '../carry/sign-in-stub.ts'
+import { AccessCodeTable } from './access-codes.ts'
 import { LinkTable } from './links.ts'
 import { OwnerTable } from './owners.ts'
 import { SecretTable } from './secrets.ts'
@@ -38,6 +42,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   readonly #secrets: SecretTable
   readonly #shares: ShareTable
   readonly #links: LinkTable
+  readonly #codes: AccessCodeTable
   readonly #owners: OwnerTable
   readonly #untold: UntoldTable
 
@@ -48,6 +53,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     this.#shares = new ShareTable(sql)
     this.#untold = new UntoldTable(sql)
     this.#links = new LinkTable(sql)
+    this.#codes = new AccessCodeTable(sql)
     this.#owners = new OwnerTable(sql)
   }
 
@@ -99,6 +105,11 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   async endShare(id: string): Promise<Changed<ShareRecord> | undefined> {
     this.#shares.noteEnding(id)
     const value = this.#shares.get(id)
+    // One that cannot be told finds out by its alarm.
+    if (value !== undefined && this.#links.people(id).length > 0)
+      await signInStub(this.env, id)
+        .end()
+        .catch(() => undefined)
     return value === undefined ? undefined : this.#tell(value, 'end', value)
   }
 
@@ -129,6 +140,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     const version = this.#shares.countChange(id)
     this.#shares.noteRotation(id, version, keepsAgents)
     this.#links.removeForRotation(id, keepsAgents)
+    this.#codes.removeAll(id)
     for (const link of links) this.#links.add(id, link, version)
     const record = this.#shares.get(id)
     return record === undefined ? undefined : this.#tell(record, keepsAgents ? 'rotated' : 'agents_rotated', record)
@@ -166,10 +178,33 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     return this.#links.all(share)
   }
 
+  addPerson(share: string, link: NewLink, codeHash: Uint8Array<ArrayBuffer>): LinkAddition {
+    const added = this.addLink(share, link)
+    if (typeof added === 'object') this.#codes.add(share, codeHash, link.id)
+    return added
+  }
+
+  people(share: string): PersonRecord[] {
+    const pending = this.#codes.pending(share)
+    return this.#links.people(share).map((link) => ({ ...link, isPending: pending.has(link.id) }))
+  }
+
+  accessCode(share: string, hash: Uint8Array<ArrayBuffer>, isUse: boolean): CodeVerdict {
+    const id = this.#codes.linkOf(share, hash)
+    if (id === undefined) return { kind: 'used' }
+    const [trust, link] = [this.shareTrust(share), this.#links.get(share, id)]
+    const nowMs = Date.now()
+    const isOver = trust === undefined || link === undefined || link.isRevoked || Math.min(trust.expiresAtMs, link.expiresAtMs) <= nowMs
+    if (isOver) return { kind: 'over' }
+    if (isUse) this.#codes.remove(share, hash)
+    return { kind: 'person', link: id }
+  }
+
   async changeLink(share: string, id: string, change: LinkChange): Promise<Changed<LinkRecord> | undefined> {
     const link = this.#living(share) === undefined ? undefined : this.#links.get(share, id)
     if (link === undefined || link.isRevoked) return undefined
     this.#links.change(share, link, change, this.#shares.countChange(share))
+    if (change.isRevoked === true) this.#codes.removeOf(share, id)
     const [record, value] = [this.#shares.get(share), this.#links.get(share, id)]
     return record === undefined || value === undefined ? undefined : this.#tell(record, `${LINK_SUBJECT}${id}`, value)
   }
@@ -242,6 +277,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   #forget(id: string): void {
     this.#shares.remove(id)
     this.#links.removeAll(id)
+    this.#codes.removeAll(id)
     this.#untold.removeAll(id)
   }
 

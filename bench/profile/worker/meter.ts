@@ -103,6 +103,8 @@ export class Share extends DeployedShare {
   }
 }
 
+export { SignIn } from '../../../worker/index.ts'
+
 export class Registry extends DeployedRegistry {
   constructor(ctx: DurableObjectState, env: Env) {
     countRows(ctx.storage)

@@ -33,11 +33,12 @@ describe('toWorkerdConfig() of the wrangler.toml that is deployed', () => {
 
   test('has its classes, all with SQLite', () => {
     const classes = find(/\(className = "([^"]*)", uniqueKey = "[^"]*", enableSql = true\)/g).flat()
-    expect(deployed['migrations']).toEqual([{ tag: 'v1', new_sqlite_classes: classes }])
+    const migrations = deployed['migrations'] as { new_sqlite_classes: string[] }[]
+    expect(migrations.flatMap(({ new_sqlite_classes: made }) => made)).toEqual(classes)
   })
 
   test('keeps the keys under which objects lie on disk', () => {
-    expect(find(/uniqueKey = "([^"]*)"/g).flat()).toEqual(['mcp-edge-Share', 'mcp-edge-Registry'])
+    expect(find(/uniqueKey = "([^"]*)"/g).flat()).toEqual(['mcp-edge-Share', 'mcp-edge-Registry', 'mcp-edge-SignIn'])
   })
 })
 

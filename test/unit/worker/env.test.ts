@@ -10,6 +10,8 @@ test('readSettings() without variables is a public relay that nobody owns', () =
     allowedHosts: new Set(),
     publicOrigin: undefined,
     loopback: false,
+    shareDomain: undefined,
+    hasPathSignIn: true,
     pollAfterMs: QUIET_STREAM_MS,
     awayWaitMs: AWAY_WAIT_MS,
     inputWaitMs: INPUT_WAIT_MS,
@@ -24,6 +26,7 @@ test('readSettings() takes an empty variable for one that is not set', () => {
       SIGNING_KEY: '',
       PUBLIC_URL: '',
       LOOPBACK: '',
+      SHARE_DOMAIN: '',
       ALLOWED_HOSTS: ' , ',
       POLL_AFTER_SECONDS: '',
       AWAY_WAIT_SECONDS: '',
@@ -38,6 +41,9 @@ test.each([
   ['PUBLIC_URL', 'relay.test'],
   ['PUBLIC_URL', 'https://relay.test/path'],
   ['PUBLIC_URL', 'ftp://relay.test'],
+  ['SHARE_DOMAIN', 'https://share.test'],
+  ['SHARE_DOMAIN', '*.share.test'],
+  ['SHARE_DOMAIN', 'share.test:8787'],
   ['POLL_AFTER_SECONDS', '-7'],
   ['POLL_AFTER_SECONDS', 'soon'],
   ['POLL_AFTER_SECONDS', '86401'],
@@ -50,6 +56,12 @@ test.each([
   const { faults } = readSettings({ [name]: value })
   expect(faults).toEqual([expect.stringMatching(new RegExp(`^${name} is `))])
   expect(faults.join()).not.toContain(value)
+})
+
+test('readSettings() has a host for each share below SHARE_DOMAIN, and below localhost on a loopback relay', () => {
+  expect(readSettings({ SHARE_DOMAIN: 'Share.Example.com' })).toMatchObject({ shareDomain: 'share.example.com', hasPathSignIn: false })
+  expect(readSettings({ LOOPBACK: '1' })).toMatchObject({ shareDomain: 'localhost', hasPathSignIn: true })
+  expect(readSettings({ LOOPBACK: '1', SHARE_DOMAIN: 'a.test' })).toMatchObject({ shareDomain: 'a.test', hasPathSignIn: false })
 })
 
 test('readSettings() takes POLL_AFTER_SECONDS as seconds', () => {

@@ -7,10 +7,10 @@ const JSON_TYPE = 'application/json'
 
 /** A JSON-RPC error with the HTTP status of its code. `rawId` is the request's id as it was sent, if it is known. */
 export function failureResponse(failure: Failure, rawId = 'null', headers: Record<string, string> = {}): Response {
-  const { code, retryAfterMs } = failure
+  const { code, retryAfterMs, challenge = BEARER_CHALLENGE } = failure
   const more = {
     ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }),
-    ...(code === 'UNAUTHORIZED' ? { 'www-authenticate': BEARER_CHALLENGE } : {}),
+    ...(code === 'UNAUTHORIZED' ? { 'www-authenticate': challenge } : {}),
   }
   return jsonResponse(errorResponse(rawId, failure), { ...headers, ...more }, ERRORS[code].http)
 }

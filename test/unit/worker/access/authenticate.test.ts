@@ -4,10 +4,11 @@ import { type ClaimedRelay, claimedRelay, type RelayKeys } from '../../../../wor
 import { mintPathKey } from '../../../../worker/access/path-key.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import { mintToken } from '../../../../worker/access/tokens.ts'
-import type { Env } from '../../../../worker/env.ts'
+import { type Env, readSettings } from '../../../../worker/env.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 const MINUTE_MS = 60_000
+const SETTINGS = readSettings({})
 const NOW_MS = Date.UTC(2026, 10, 21)
 const UNASKED = undefined as unknown
 
@@ -40,7 +41,8 @@ test('authenticateClient() verifies a token and a path key once, and knows them 
   const token = await tokenOf(keys, share, NOW_MS + MINUTE_MS)
   const key = (await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, SERIAL)).text
   const sign = vi.spyOn(crypto.subtle, 'sign')
-  const ask = () => Promise.all([authenticateClient(request(token), relay, share), authenticateClient(request(), relay, share, key)])
+  const ask = () =>
+    Promise.all([authenticateClient(request(token), relay, SETTINGS, share), authenticateClient(request(), relay, SETTINGS, share, key)])
   const first = await ask()
   expect(first).toMatchObject([
     { ok: true, value: { kind: 'client', id: 'ann', chain: ['t1'], isInUrl: false } },
@@ -58,11 +60,11 @@ test('authenticateClient() refuses what it knows from the millisecond on that it
   const { relay, keys } = await relayOf('b')
   const share = await shareOf(keys, 1)
   const token = await tokenOf(keys, share, NOW_MS + MINUTE_MS)
-  expect(await authenticateClient(request(token), relay, share)).toMatchObject({ ok: true })
+  expect(await authenticateClient(request(token), relay, SETTINGS, share)).toMatchObject({ ok: true })
   vi.setSystemTime(NOW_MS + MINUTE_MS - 1)
-  expect(await authenticateClient(request(token), relay, share)).toMatchObject({ ok: true })
+  expect(await authenticateClient(request(token), relay, SETTINGS, share)).toMatchObject({ ok: true })
   vi.setSystemTime(NOW_MS + MINUTE_MS)
-  expect(await authenticateClient(request(token), relay, share)).toEqual({
+  expect(await authenticateClient(request(token), relay, SETTINGS, share)).toEqual({
     ok: false,
     error: { code: 'UNAUTHORIZED', detail: 'This token has expired.' },
   })
@@ -74,8 +76,8 @@ test('authenticateClient() tells of a link in a URL that is over or wrong by a c
   const share = await shareOf(keys, 1)
   const { text, expiresAtMs } = await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, SERIAL)
   vi.setSystemTime(expiresAtMs)
-  expect(await authenticateClient(request(), relay, share, text)).toEqual({ ok: false, error: { code: 'LINK_EXPIRED' } })
-  expect(await authenticateClient(request(), relay, share, 'a'.repeat(text.length))).toEqual({
+  expect(await authenticateClient(request(), relay, SETTINGS, share, text)).toEqual({ ok: false, error: { code: 'LINK_EXPIRED' } })
+  expect(await authenticateClient(request(), relay, SETTINGS, share, 'a'.repeat(text.length))).toEqual({
     ok: false,
     error: { code: 'LINK_NOT_FOUND' },
   })
@@ -87,15 +89,15 @@ test('authenticateClient() knows a credential for its own share and relay only, 
   const [share, other] = [await shareOf(keys, 1), await shareOf(keys, 2)]
   const token = await tokenOf(keys, share, NOW_MS + MINUTE_MS)
   const key = (await mintPathKey(keys.pathKey, share, NOW_MS + MINUTE_MS, SERIAL)).text
-  expect(await authenticateClient(request(token), relay, share)).toMatchObject({ ok: true })
-  expect(await authenticateClient(request(), relay, share, key)).toMatchObject({ ok: true })
+  expect(await authenticateClient(request(token), relay, SETTINGS, share)).toMatchObject({ ok: true })
+  expect(await authenticateClient(request(), relay, SETTINGS, share, key)).toMatchObject({ ok: true })
   const refused = { ok: false, error: { code: 'UNAUTHORIZED' } }
   const unknown = { ok: false, error: { code: 'LINK_NOT_FOUND' } }
-  expect(await authenticateClient(request(token), relay, other)).toMatchObject(refused)
-  expect(await authenticateClient(request(), relay, other, key)).toEqual(unknown)
-  expect(await authenticateClient(request(key), relay, share)).toMatchObject(refused)
-  expect(await authenticateClient(request(), relay, share, token)).toEqual(unknown)
-  expect(await authenticateClient(request('guess'), relay, share, key)).toMatchObject(refused)
+  expect(await authenticateClient(request(token), relay, SETTINGS, other)).toMatchObject(refused)
+  expect(await authenticateClient(request(), relay, SETTINGS, other, key)).toEqual(unknown)
+  expect(await authenticateClient(request(key), relay, SETTINGS, share)).toMatchObject(refused)
+  expect(await authenticateClient(request(), relay, SETTINGS, share, token)).toEqual(unknown)
+  expect(await authenticateClient(request('guess'), relay, SETTINGS, share, key)).toMatchObject(refused)
   const stranger = await relayOf('d')
-  expect(await authenticateClient(request(token), stranger.relay, share)).toMatchObject({ ok: false })
+  expect(await authenticateClient(request(token), stranger.relay, SETTINGS, share)).toMatchObject({ ok: false })
 })

@@ -8,6 +8,7 @@ import { deriveKeys, type RelayKeys } from '../../../../worker/access/keys.ts'
 import { mintPathKey } from '../../../../worker/access/path-key.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import { mintToken } from '../../../../worker/access/tokens.ts'
+import { readSettings } from '../../../../worker/env.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 const ID = 'ab'.repeat(12)
@@ -39,6 +40,7 @@ async function holderOf(credential: string, way: 'bearer' | 'key', of = share): 
   const read = await authenticateClient(
     new Request('https://relay.example/', { headers }),
     { keys } as never,
+    readSettings({}),
     of,
     way === 'key' ? credential : undefined,
   )

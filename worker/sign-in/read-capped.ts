@@ -1,0 +1,20 @@
+/** Reads a small body: text, and no more than so many bytes of it. */
+
+/** Undefined for a body that is larger, or is no UTF-8. */
+export async function readCapped(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string | undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+  let text = ''
+  let length = 0
+  try {
+    if (body !== null) {
+      for await (const chunk of body) {
+        length += chunk.length
+        if (length > maxBytes) return undefined
+        text += decoder.decode(chunk, { stream: true })
+      }
+    }
+    return text + decoder.decode()
+  } catch {
+    return undefined
+  }
+}

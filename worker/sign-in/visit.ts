@@ -1,0 +1,24 @@
+/** A request to a share's sign-in: whose, and below which URL. */
+import type { Context } from 'hono'
+import type { RouteEnv } from '../access/claim-gate.ts'
+import type { RelayKeys } from '../access/keys.ts'
+import { readShareId } from '../access/share-id.ts'
+import { signInBase } from '../access/share-site.ts'
+import { type Env, settingsOf } from '../env.ts'
+
+export interface SignInVisit {
+  readonly share: string
+  /** As `signInBase` says. */
+  readonly base: string
+  readonly keys: RelayKeys
+  readonly env: Env
+}
+
+/** Undefined where nobody signs in: no share of ours, or no place for it. */
+export async function visitOf(c: Context<RouteEnv>): Promise<SignInVisit | undefined> {
+  const share = c.req.param('share') ?? ''
+  const { keys } = c.var.relay
+  if ((await readShareId(keys.shareId, share)) === undefined) return undefined
+  const base = signInBase(c.req.raw, settingsOf(c.env), share)
+  return base === undefined ? undefined : { share, base, keys, env: c.env }
+}
