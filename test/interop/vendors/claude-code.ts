@@ -36,5 +36,6 @@ export const claudeCode: CommandLine = {
     lineWith(await terminal.run(['mcp', 'get', SERVER_NAME]), /Status:.*Connected$/)
     return lineWith(await terminal.run(['mcp', 'list']), new RegExp(`^${SERVER_NAME}: .* Connected$`)).replace(/: \S+ /, ': … ')
   },
+  signIn: { before: /Needs authentication/, args: ['mcp', 'login', SERVER_NAME] },
   prompt: (text) => ['-p', text, '--allowedTools', `mcp__${SERVER_NAME}`],
 }

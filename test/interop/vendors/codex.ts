@@ -58,5 +58,14 @@ export const codex: CommandLine = {
     if (!tools.includes('echo')) throw new Error(`not connected: ${answer}`)
     return `${SERVER_NAME}: server ${JSON.stringify(asObject(own?.['serverInfo'])['name'])} with ${tools.length} tools`
   },
+  signIn: {
+    before: /Not logged in/,
+    args: ['mcp', 'login', SERVER_NAME],
+    addServer: async (terminal, url, modelUrl) => {
+      const folder = join(terminal.home, '.codex')
+      await mkdir(folder, { recursive: true })
+      await writeFile(join(folder, 'config.toml'), `${settings(modelUrl)}\n[mcp_servers.${SERVER_NAME}]\nurl = "${url}"\n`)
+    },
+  },
   prompt: (text) => ['exec', '--skip-git-repo-check', '--sandbox', 'danger-full-access', text],
 }

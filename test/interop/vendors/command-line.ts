@@ -7,6 +7,8 @@ export interface ServerAddress {
   readonly transport: Way['transport']
   readonly url: string
   readonly bearer: string | undefined
+  /** Its person is to sign in there. */
+  readonly signsIn?: true
 }
 
 /** A command line that is installed, with a home of its own. */
@@ -20,6 +22,18 @@ export interface Terminal {
   readonly run: (args: readonly string[]) => Promise<string>
   /** Starts it, writes the lines to its stdin, and returns the first line of its output that matches. */
   readonly ask: (args: readonly string[], lines: readonly string[], pattern: RegExp) => Promise<string>
+}
+
+/** How a vendor's command line has its person sign in at a server. */
+export interface SignInCommand {
+  /** What its own list of servers says before that. */
+  readonly before: RegExp
+  /** Arguments that begin it, in a terminal. */
+  readonly args: readonly string[]
+  /** What a person types when it asks whether to go on. */
+  readonly typed?: string
+  /** Where adding a server begins it too: the settings that adding would have made. */
+  readonly addServer?: (terminal: Terminal, url: string, modelUrl: string) => Promise<void>
 }
 
 export interface CommandLine {
@@ -45,6 +59,7 @@ export interface CommandLine {
    * @throws Error with what it printed, unless it says that there is one.
    */
   readonly connected: (terminal: Terminal) => Promise<string>
+  readonly signIn: SignInCommand
   /** Arguments that have it answer one prompt and end; the answer is on stdout. */
   readonly prompt: (text: string) => readonly string[]
 }

@@ -40,5 +40,7 @@ export const geminiCli: CommandLine = {
     const line = lineWith(await terminal.run(['mcp', 'list']), new RegExp(`${SERVER_NAME}: .* - Connected$`))
     return line.replace(/: \S+ /, ': … ')
   },
+  // Its list knows no more than that there is no connection.
+  signIn: { before: /Disconnected/, args: ['--prompt', `/mcp auth ${SERVER_NAME}`], typed: 'y' },
   prompt: (text) => ['--yolo', '--model', MODEL, '--prompt', text],
 }

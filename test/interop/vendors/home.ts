@@ -27,13 +27,22 @@ export class Home implements Terminal, AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'mcp-edge-vendor-'))
     const home = new Home(folder, programOf(commandLine), commandLine.environment(modelUrl, address))
     for (const name of ['home', 'work']) await mkdir(join(folder, name))
-    await commandLine.addServer(home, address, modelUrl)
+    const { addServer } = commandLine.signIn
+    if (address.signsIn === true && addServer !== undefined) await addServer(home, address.url, modelUrl)
+    else await commandLine.addServer(home, address, modelUrl)
     return home
   }
 
   start(args: readonly string[], input?: true): ProgramTree {
     const env = { ...this.#env, HOME: this.home }
     return new ProgramTree(NODE, [this.#program, ...args], { env, cwd: join(this.#folder, 'work'), ...(input && { input }) })
+  }
+
+  /** Starts it as a person does, in a terminal. */
+  startInTerminal(args: readonly string[], env: Readonly<Record<string, string>>): ProgramTree {
+    const command = [NODE, this.#program, ...args].map((word) => `'${word}'`).join(' ')
+    const all = { ...this.#env, HOME: this.home, TERM: 'xterm', ...env }
+    return new ProgramTree('script', ['-qec', command, '/dev/null'], { env: all, cwd: join(this.#folder, 'work'), input: true })
   }
 
   async run(args: readonly string[]): Promise<string> {

@@ -52,6 +52,12 @@ function vendorProof(commandLine: CommandLine, subject: Subject, way: Way): Proo
 
 const SUBJECTS: readonly Subject[] = ['connection', 'prompt']
 
-export const vendorProofs: readonly Proof[] = COMMAND_LINES.flatMap((commandLine) =>
-  SUBJECTS.flatMap((subject) => WAYS.map((way) => vendorProof(commandLine, subject, way))),
-)
+function signInProof(commandLine: CommandLine): Proof {
+  const { needs, run } = vendorProof(commandLine, 'sign-in', { transport: 'http', by: 'bearer' })
+  return { name: `${commandLine.name} ${commandLine.version}, signing in, with a scripted browser`, ...(needs && { needs }), run }
+}
+
+export const vendorProofs: readonly Proof[] = COMMAND_LINES.flatMap((commandLine) => [
+  ...SUBJECTS.flatMap((subject) => WAYS.map((way) => vendorProof(commandLine, subject, way))),
+  signInProof(commandLine),
+])

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Agent, createShare, fixture, type Share, startAgent, StateFolder } from '../../harness/selfhost.ts'
+import { asObject, textField } from '../../harness/json.ts'
 import { KillableRelay } from '../killable-relay.ts'
 import type { Way } from '../sdks/foreign-client.ts'
 import type { ServerAddress } from './command-line.ts'
@@ -30,6 +31,17 @@ export class ServedShare implements AsyncDisposable {
     const { shareUrl, url, sseUrl, clientToken } = this.#share
     if (by === 'bearer') return { transport, url: transport === 'sse' ? sseUrl : url, bearer: clientToken }
     return { transport, url: transport === 'sse' ? shareUrl.replace(/\/mcp$/, '/sse') : shareUrl, bearer: undefined }
+  }
+
+  /** URL at which people sign in. */
+  get url(): string {
+    return this.#share.url
+  }
+
+  /** The access code of somebody who may do everything. */
+  async invite(): Promise<string> {
+    const made = await this.#share.relay.api('POST', `shares/${this.#share.id}/people`, { name: 'Ann', policy: { access: 'admin' } })
+    return textField(asObject(await made.json()), 'code')
   }
 
   /** Neither gets to say goodbye. */

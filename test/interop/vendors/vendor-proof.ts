@@ -3,6 +3,7 @@ import type { Way } from '../sdks/foreign-client.ts'
 import type { CommandLine } from './command-line.ts'
 import { Home } from './home.ts'
 import { type ModelTurn, ScriptedModel } from './scripted-model.ts'
+import { proveSignIn } from './sign-in-proof.ts'
 import { ServedShare } from './served-share.ts'
 
 /** From the start of the command line to its end, with a restart of relay and agent in between, on a busy machine. */
@@ -10,7 +11,7 @@ const PROMPT_MS = 180_000
 const BEFORE = 'grüße 漢字 🙂'
 const AFTER = 'grüße nach dem Neustart'
 
-export type Subject = 'connection' | 'prompt'
+export type Subject = 'connection' | 'prompt' | 'sign-in'
 
 async function proveConnection(commandLine: CommandLine, way: Way): Promise<void> {
   await using served = await ServedShare.start()
@@ -85,6 +86,7 @@ async function provePrompt(commandLine: CommandLine, way: Way): Promise<void> {
 const PROVE: Readonly<Record<Subject, (commandLine: CommandLine, way: Way) => Promise<void>>> = {
   connection: proveConnection,
   prompt: provePrompt,
+  'sign-in': proveSignIn,
 }
 
 export async function prove(subject: Subject, commandLine: CommandLine, way: Way): Promise<void> {
