@@ -67,6 +67,11 @@ describe('what ends access', () => {
     expect(await rowsOf(share)).toEqual([])
     expect((await signing.use(tokens.access_token)).status).toBe(404)
     expect(await errorOf(await signing.refresh(tokens.refresh_token))).toBe('400 invalid_grant')
+    // Who asks later makes nothing anew.
+    const tables = await runInDurableObject(env.SIGN_IN.getByName(share.id), (_, { storage }) =>
+      storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'kept'").toArray(),
+    )
+    expect(tables).toEqual([])
   })
 
   test('but not a reset of the share', async () => {

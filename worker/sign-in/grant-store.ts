@@ -28,7 +28,8 @@ export function withClients(grants: GrantStore, clients: ClientIds): OAuthStore 
 export class GrantStore implements OAuthStore {
   readonly #sql: SqlStorage
   readonly #onRevoked: (link: string) => Promise<void>
-  #isMade = false
+  /** Made when there is something to keep: an object that was only asked writes nothing. */
+  #isMade: boolean | undefined
 
   /** `onRevoked`: a grant was revoked by its client, or because somebody has used its code twice. */
   constructor(sql: SqlStorage, onRevoked: (link: string) => Promise<void>) {
@@ -59,7 +60,7 @@ export class GrantStore implements OAuthStore {
   }
 
   list({ prefix }: { readonly prefix: string }): ReturnType<OAuthStore['list']> {
-    this.#make()
+    if (!this.#exists()) return Promise.resolve({ keys: [], list_complete: true })
     const rows = this.#sql.exec<{ name: string }>(
       'SELECT name FROM kept WHERE substr(name, 1, length(?1)) = ?1 AND expires_at_ms > ?2',
       prefix,
@@ -78,23 +79,27 @@ export class GrantStore implements OAuthStore {
 
   /** Forgets a value, without telling that anything was revoked. */
   drop(name: string): void {
-    this.#make()
-    this.#sql.exec('DELETE FROM kept WHERE name = ?', name)
+    if (this.#exists()) this.#sql.exec('DELETE FROM kept WHERE name = ?', name)
   }
 
   /** Forgets that there are tables; the caller deletes the storage. */
   forget(): void {
-    this.#isMade = false
+    this.#isMade = undefined
   }
 
   #read(name: string): string | undefined {
-    this.#make()
+    if (!this.#exists()) return undefined
     const rows = this.#sql.exec<{ value: string }>('SELECT value FROM kept WHERE name = ? AND expires_at_ms > ?', name, Date.now())
     return rows.toArray()[0]?.value
   }
 
+  #exists(): boolean {
+    this.#isMade ??= this.#sql.exec("SELECT name FROM sqlite_master WHERE name = 'kept'").toArray().length > 0
+    return this.#isMade
+  }
+
   #make(): void {
-    if (this.#isMade) return
+    if (this.#exists()) return
     this.#sql.exec(
       'CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL, expires_at_ms INTEGER NOT NULL) WITHOUT ROWID',
     )

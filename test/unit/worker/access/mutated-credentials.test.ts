@@ -1,7 +1,11 @@
 /** A hundred thousand credentials and ids with something changed, the same ones in each run: none is taken, and none makes anything fail. */
 import { expect, test } from 'vitest'
+import { mintAccessCode, readAccessCode } from '../../../../worker/access/access-code.ts'
+import { mintAccessToken, verifyAccessToken } from '../../../../worker/access/access-token.ts'
 import { deriveKeys } from '../../../../worker/access/keys.ts'
 import { mintPathKey, readPathKey } from '../../../../worker/access/path-key.ts'
+import { openSealedText, sealText } from '../../../../worker/access/sealed-text.ts'
+import { toHex } from '../../../../worker/access/secret.ts'
 import { mintShareId, readShareId } from '../../../../worker/access/share-id.ts'
 import { mintToken, verifyToken } from '../../../../worker/access/tokens.ts'
 import { verifies } from '../../../requirements/verifies.ts'
@@ -106,4 +110,35 @@ test('readShareId() takes no id with anything changed', async () => {
   const isTaken = async (mutated: string): Promise<boolean> => (await readShareId(keys.shareId, mutated)) !== undefined
   expect(await isTaken(share)).toBe(true)
   expect(await firstTaken(20_261_131, share, BASE32, isTaken)).toEqual([])
+})
+
+test('verifyAccessToken() takes no token with anything changed', async () => {
+  verifies('promise.9.forged')
+  const resource = `https://relay.example/s/${share}/mcp`
+  const facts = { resource, share, link: ID, client: 'c', grant: 'u:g', scope: 'mcp', expiresAtMs: END_MS }
+  const made = await mintAccessToken(keys.accessToken, 'https://relay.example', facts, NOW_MS)
+  const isTaken = async (mutated: string): Promise<boolean> =>
+    (await verifyAccessToken(keys.accessToken, mutated, { resource, share }, NOW_MS)).ok
+  expect(await isTaken(made)).toBe(true)
+  expect(await firstTaken(20_261_132, made, `${BASE64URL}.`, isTaken)).toEqual([])
+})
+
+test('openSealedText() opens no text with anything changed', async () => {
+  verifies('promise.9.forged')
+  const purpose = { purpose: 'client', share } as const
+  const made = await sealText(keys.signIn, purpose, { redirectUris: ['https://client.example/callback'], clientName: 'Ünïcode 漢字' })
+  const isTaken = async (mutated: string): Promise<boolean> => (await openSealedText(keys.signIn, purpose, mutated)) !== undefined
+  expect(await isTaken(made)).toBe(true)
+  expect(await firstTaken(20_261_133, made, `${BASE64URL}.`, isTaken)).toEqual([])
+})
+
+test('readAccessCode() takes no code for another', async () => {
+  verifies('promise.9.forged')
+  const made = await mintAccessCode(keys.signIn, share)
+  const isTaken = async (mutated: string): Promise<boolean> => {
+    const hash = await readAccessCode(keys.signIn, share, mutated)
+    return hash !== undefined && toHex(hash) !== toHex(made.hash)
+  }
+  expect(await readAccessCode(keys.signIn, share, made.text)).toEqual(made.hash)
+  expect(await firstTaken(20_261_134, made.text, BASE32, isTaken)).toEqual([])
 })
