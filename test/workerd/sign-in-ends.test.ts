@@ -7,7 +7,7 @@ import { Registry } from '../../worker/registry/registry.ts'
 import { order } from './harness/orders.ts'
 import { createShare, ORIGIN, resetShare, revokeShare, TestClient } from './harness/relay.ts'
 import { connected, initialize } from './harness/scripted-agent.ts'
-import { signedIn, codeOf, errorOf, LET_IN, statusOf, rowsOf, invite, SigningIn } from './harness/sign-in.ts'
+import { signedIn, codeOf, errorOf, LET_IN, statusOf, rowsOf, invite, SigningIn, type Tokens } from './harness/sign-in.ts'
 
 describe('what ends access', () => {
   test('removing the person: tokens, streams and refreshes at once, and nobody else', async () => {
@@ -95,6 +95,18 @@ describe('a sign-in that breaks off', () => {
     expect((await signing.decide(await signing.open(), { code })).status).toBe(500)
     failing.mockRestore()
     expect((await signing.exchange(await signing.approve(code))).status).toBe(200)
+  })
+
+  test('leaves a refresh that comes again after a reset with the same answer, which no row tells', async () => {
+    verifies('promise.9.refresh-once')
+    const share = await createShare()
+    const { signing, tokens } = await signedIn(share)
+    const first = await (await signing.refresh(tokens.refresh_token)).json<Tokens>()
+    await runInDurableObject(env.SIGN_IN.getByName(share.id), (_, state) => state.abort('reset by a test')).catch(() => undefined)
+    expect(await (await signing.refresh(tokens.refresh_token)).json()).toEqual(first)
+    expect((await signing.refresh(first.refresh_token)).status).toBe(200)
+    const rows = JSON.stringify(await rowsOf(share))
+    for (const secret of [tokens.refresh_token, first.refresh_token, first.access_token]) expect(rows).not.toContain(secret)
   })
 
   test('and a token object that is reset in between exchanges the code all the same', async () => {

@@ -7,13 +7,13 @@ import { isAccessToken, mintAccessToken, verifyAccessToken } from '../access/acc
 import type { RelayKeys } from '../access/keys.ts'
 import { hashSecret } from '../access/secret.ts'
 import { resourcesOf } from '../access/share-site.ts'
-import { ACCESS_TOKEN_MS, MAX_KEPT_REFRESHES, MAX_TOKEN_REQUEST_BYTES, REFRESH_MEMO_MS } from './limits.ts'
-import { Newest } from '../newest.ts'
+import { ACCESS_TOKEN_MS, MAX_TOKEN_REQUEST_BYTES } from './limits.ts'
 import { authorizationServer, isOfThisMachine, SCOPE, toInside, toOutside } from './authorization-server.ts'
 import { ClientIds } from './client-ids.ts'
 import { type GrantStore, withClients } from './grant-store.ts'
 import { oauthError } from './oauth-error.ts'
 import { readCapped } from './read-capped.ts'
+import { RefreshMemo, type TokenAnswer } from './refresh-memo.ts'
 
 interface Parts {
   readonly share: string
@@ -23,26 +23,20 @@ interface Parts {
   readonly isLive: (link: string) => Promise<boolean>
 }
 
-interface Answer {
-  readonly status: number
-  readonly headers: readonly (readonly [string, string])[]
-  readonly body: string
-}
-
 export class TokenEndpoint {
   readonly #parts: Parts
-  /** Refreshes that run, or ran not long ago, by their requests. */
-  readonly #refreshes = new Newest<{ readonly answer: Promise<Answer>; readonly atMs: number }>(MAX_KEPT_REFRESHES)
+  readonly #refreshes: RefreshMemo
   /** The last request of each grant that is under way: they run one after the other. */
   readonly #running = new Map<string, Promise<unknown>>()
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#refreshes = new RefreshMemo(parts.store)
   }
 
   /** Forgets what was answered. */
   forget(): void {
-    this.#refreshes.clear()
+    this.#refreshes.forget()
   }
 
   /** `request`: with the URL that the client has called, which ends in `/token`. */
@@ -55,26 +49,11 @@ export class TokenEndpoint {
     const link = grant === undefined ? undefined : this.#parts.store.grant(grant)?.link
     if (link !== undefined && !(await this.#parts.isLive(link)))
       return oauthError('invalid_grant', 'The access of this person is over. Ask the owner of the share.', 400)
-    const ask = (): Promise<Answer> => this.#inTurn(grant, () => this.#answer(base, request, narrowed(base, form), form))
-    const isRefresh = form.get('grant_type') === 'refresh_token' && grant !== undefined
-    const { status, headers, body } = await (isRefresh ? this.#once(request, form, ask) : ask())
+    const ask = (): Promise<TokenAnswer> => this.#inTurn(grant, () => this.#answer(base, request, narrowed(base, form), form))
+    // Of a grant that is over nothing is remembered.
+    const isRefresh = form.get('grant_type') === 'refresh_token' && link !== undefined
+    const { status, headers, body } = await (isRefresh ? this.#refreshes.once(spelled(request, form), ask) : ask())
     return new Response(body, { status, headers: headers.map(([name, value]): [string, string] => [name, value]) })
-  }
-
-  /** The answer to a request that is made once, and kept for those that are the same to the letter. */
-  async #once(request: Request, form: URLSearchParams, ask: () => Promise<Answer>): Promise<Answer> {
-    const sorted = new URLSearchParams(form)
-    sorted.sort()
-    const said = [request.headers.get('authorization') ?? '', sorted.toString()]
-    const name = encode(await hashSecret(JSON.stringify(said)))
-    const known = this.#refreshes.get(name)
-    if (known !== undefined && Date.now() - known.atMs < REFRESH_MEMO_MS) return known.answer
-    const answer = ask()
-    this.#refreshes.set(name, { answer, atMs: Date.now() })
-    const drop = (): void => this.#refreshes.delete(name)
-    // What was refused may be right when it comes again.
-    void answer.then(({ status }) => (status === 200 ? undefined : drop()), drop)
-    return answer
   }
 
   /** Runs what concerns a grant after what runs for it already. */
@@ -90,7 +69,7 @@ export class TokenEndpoint {
     }
   }
 
-  async #answer(base: string, request: Request, inside: URLSearchParams, form: URLSearchParams): Promise<Answer> {
+  async #answer(base: string, request: Request, inside: URLSearchParams, form: URLSearchParams): Promise<TokenAnswer> {
     const headers = new Headers({ 'content-type': request.headers.get('content-type') ?? '' })
     const authorization = request.headers.get('authorization')
     if (authorization !== null) headers.set('authorization', authorization)
@@ -134,7 +113,7 @@ export class TokenEndpoint {
 
   /** Ends the grant of one of our tokens (RFC 7009), of which the library knows nothing; it has verified whose client asks. */
   async #revoke(base: string, form: URLSearchParams, authorization: string | null): Promise<void> {
-    this.#refreshes.clear()
+    this.#refreshes.forget()
     const token = form.get('token') ?? ''
     if (!isAccessToken(token)) return
     const { keys, share, store } = this.#parts
@@ -158,6 +137,13 @@ interface TokenResponse {
 
 /** What the library hands work on to that outlives a request: it has none here. */
 const NO_CONTEXT = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} } as unknown as ExecutionContext
+
+/** All that a refresh says, in one spelling. */
+function spelled({ headers }: Request, form: URLSearchParams): string {
+  const sorted = new URLSearchParams(form)
+  sorted.sort()
+  return JSON.stringify([headers.get('authorization') ?? '', sorted.toString()])
+}
 
 /** The form as the library takes it: no scope that we do not know, since it refuses those, and its own spelling of our URLs. */
 function narrowed(base: string, form: URLSearchParams): URLSearchParams {
