@@ -228,7 +228,6 @@ describe('an event source whose stream broke', () => {
     const stranger = await SseClient.connect({ ...share, clientToken: await createClientToken(share) }, client.streamId)
     const other = new TestClient(share)
     const initialized = other.initialize()
-    await agent.expect('close')
     await agent.expect('open')
     agent.answer((await agent.expect('call')).header, '0', SERVER)
     await initialized
@@ -236,6 +235,34 @@ describe('an event source whose stream broke', () => {
     expect(new Set(streams.map(({ streamId }) => streamId).concat(client.streamId, 'gone')).size).toBe(5)
     for (const { events } of streams) await events.cancel()
   })
+
+  test.each([1, 2])(
+    'comes back to its session, though other clients by the same link begin meanwhile (%i streams broke)',
+    async (streams) => {
+      verifies('promise.4.sse-returns')
+      const { share, agent, client, header } = await left()
+      if (streams === 2) {
+        const second = await SseClient.connect(share)
+        await second.initialize('second')
+        await agent.expect('open')
+        await agent.expect('call')
+        await second.events.cancel()
+      }
+      await (await SseClient.connect(share)).events.cancel()
+      const other = new TestClient(share)
+      const initialized = other.initialize()
+      const opened = await agent.next()
+      expect(opened.header.type).toBe('open')
+      agent.answer((await agent.expect('call')).header, '0', SERVER)
+      await initialized
+      const back = await SseClient.connect(share, client.streamId)
+      expect(back.streamId).toBe(client.streamId)
+      await agent.expect('resume')
+      await back.post(CALL)
+      expect((await agent.expect('call')).header.ch).toBe(header.ch)
+      await back.events.cancel()
+    },
+  )
 
   describe('and that does not say which it was', () => {
     test('goes on in a new session, whose child is told the handshake of the old one', async () => {

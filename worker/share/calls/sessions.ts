@@ -60,8 +60,8 @@ export class Sessions {
     const known = store.sessions.get(caller.session)
     if (known !== undefined) return this.of(caller)
     const broken = transport === 'sse' ? this.#broken(caller.principal) : undefined
-    // Whoever begins anew does not come back for what it has left.
-    for (const id of store.left.of(caller.principal)) if (id !== broken?.id) this.end(id)
+    // Whoever begins anew does not come back for a session of which it was not told. A stream that broke may be another client's by the same link.
+    for (const id of store.left.of(caller.principal)) if (store.sessions.get(id)?.transport === 'http') this.end(id)
     if (!this.#makeRoom(caller.principal, bytes)) return { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 60_000 }
     const session = store.sessions.start(caller.session, caller.principal, transport, Date.now())
     if (broken === undefined || store.sessions.get(broken.id) === undefined) return session
