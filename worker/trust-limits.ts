@@ -40,5 +40,8 @@ export const END_RETRY_MS = 30_000
 /** Links of a share that holders have narrowed: each is a row from its first use, until its credential can hold no more. */
 export const MAX_DERIVED_LINKS = 1_000
 
+/** Those of them that come from one link of the owner's, directly or not: a quarter, so that no holder takes from the others what they may narrow. */
+export const MAX_DERIVED_LINKS_OF_ONE = 250
+
 /** Rows of links in one lane: all that a share may have, and as many revoked ones. Of a revoked link without a row the registry is asked. */
 export const MAX_LINK_ROWS = 2 * MAX_LINKS

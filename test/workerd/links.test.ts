@@ -3,6 +3,7 @@ import { runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Share } from '../../worker/share/share.ts'
 import type { AdminCommand } from '../../worker/contract/share-rpc.ts'
+import { MAX_DERIVED_LINKS_OF_ONE } from '../../worker/trust-limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { createMade, order, registryStub, ringRegistry, untoldOf, watchOrders } from './harness/orders.ts'
 import { createShare, type TestShare } from './harness/relay.ts'
@@ -219,3 +220,19 @@ describe('the lanes of a share', () => {
 function lanesOf(share: TestShare): string[] {
   return Array.from({ length: LANES }, (_, lane) => (lane === 0 ? share.id : `${share.id}.${lane}`))
 }
+
+test('links that holders have narrowed from one of the owner’s leave room for those from others', async () => {
+  verifies('promise.10.own-first')
+  const share = await createShare()
+  const [root = '', other = ''] = (await list(share)).filter(({ kind }) => kind !== 'agent').map(({ id }) => String(id))
+  const registry = registryStub()
+  const derive = async (id: string, parent: string, of: string): Promise<boolean> =>
+    (await registry.deriveLink(share.id, { id, parent, root: of, name: '', endMs: 0 })) !== undefined
+  // Some of the root, the others of one that is of the root.
+  expect(await derive('below', root, root)).toBe(true)
+  for (let n = 1; n < MAX_DERIVED_LINKS_OF_ONE; n++) expect(await derive(`narrowed-${n}`, n % 2 === 0 ? root : 'below', root)).toBe(true)
+  expect(await derive('one-more', root, root)).toBe(false)
+  expect(await derive('one-more', 'narrowed-1', root)).toBe(false)
+  expect(await derive('narrowed-1', 'below', root)).toBe(true)
+  expect(await derive('theirs', other, other)).toBe(true)
+})

@@ -1,7 +1,7 @@
 /** The links of the relay's shares. A link without a row is revoked: what is dropped here is dead for good. Synchronous, as the list of shares is. */
 import type { LinkChange, LinkRecord, NewLink } from '../contract/registry-rpc.ts'
 import type { DerivedLink, LinkKind } from '../contract/trust-rpc.ts'
-import { MAX_DERIVED_LINKS, MAX_LINKS } from '../trust-limits.ts'
+import { MAX_DERIVED_LINKS, MAX_DERIVED_LINKS_OF_ONE, MAX_LINKS } from '../trust-limits.ts'
 
 type LinkRow = {
   readonly id: string
@@ -50,15 +50,25 @@ export class LinkTable {
   }
 
   /**
-   * Whether the share may have a narrowed link more. Those give way whose credentials can hold no more, and no others: a revoked one
-   * that was forgotten would be new again when it comes.
+   * Whether the share may have a narrowed link more, and of this root. Those give way whose credentials can hold no more, and no others: a
+   * revoked one that was forgotten would be new again when it comes.
    */
-  hasRoomForDerived(share: string, nowMs: number): boolean {
-    const count = (): number =>
-      this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM links WHERE share = ? AND parent IS NOT NULL', share).one().count
-    if (count() < MAX_DERIVED_LINKS) return true
+  hasRoomForDerived(share: string, root: string, nowMs: number): boolean {
+    if (this.#hasRoomBelow(share, root)) return true
     this.#sql.exec('DELETE FROM links WHERE share = ? AND parent IS NOT NULL AND ceiling_ms <= ?', share, nowMs)
-    return count() < MAX_DERIVED_LINKS
+    return this.#hasRoomBelow(share, root)
+  }
+
+  #hasRoomBelow(share: string, root: string): boolean {
+    const row = this.#sql.exec<{ all: number; own: number }>(
+      `WITH RECURSIVE derived AS (SELECT id, parent FROM links WHERE share = ?1 AND parent IS NOT NULL),
+         below (id) AS (SELECT id FROM derived WHERE parent = ?2 UNION ALL SELECT derived.id FROM derived JOIN below ON derived.parent = below.id)
+       SELECT (SELECT count(*) FROM derived) AS "all", (SELECT count(*) FROM below) AS own`,
+      share,
+      root,
+    )
+    const { all, own } = row.one()
+    return all < MAX_DERIVED_LINKS && own < MAX_DERIVED_LINKS_OF_ONE
   }
 
   /** Whether so many links may come when the share's others are revoked for good, but for those of agents unless they are meant too. */

@@ -161,7 +161,8 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     if (known !== undefined) return trustOf(known)
     const [root, parent] = [this.#links.get(share, link.root), this.#links.get(share, link.parent)]
     const nowMs = Date.now()
-    if (root === undefined || parent === undefined || !this.#hasRoom() || !this.#links.hasRoomForDerived(share, nowMs)) return undefined
+    if (root === undefined || parent === undefined || !this.#hasRoom() || !this.#links.hasRoomForDerived(share, link.root, nowMs))
+      return undefined
     this.#links.derive(share, link, parent, nowMs, this.#shares.countChange(share))
     return this.linkTrust(share, link.id)
   }
