@@ -1,12 +1,15 @@
 /** The tokens of a share in the owner's API, in the real runtime: what is shown, what lanes are told, and that no lane stays untold. */
 import { runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { CAVEAT_NONCE_BYTES } from '../../protocol/narrowing/caveat.ts'
+import { narrowCredential } from '../../protocol/narrowing/narrow.ts'
+import { Registry } from '../../worker/registry/registry.ts'
 import { Share } from '../../worker/share/share.ts'
 import type { AdminCommand } from '../../worker/contract/share-rpc.ts'
 import { MAX_DERIVED_LINKS_OF_ONE } from '../../worker/trust-limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { createMade, order, registryStub, ringRegistry, untoldOf, watchOrders } from './harness/orders.ts'
-import { createShare, type TestShare } from './harness/relay.ts'
+import { createShare, TestClient, type TestShare } from './harness/relay.ts'
 
 const LANES = 4
 
@@ -235,4 +238,24 @@ test('links that holders have narrowed from one of the owner’s leave room for 
   expect(await derive('one-more', 'narrowed-1', root)).toBe(false)
   expect(await derive('narrowed-1', 'below', root)).toBe(true)
   expect(await derive('theirs', other, other)).toBe(true)
+})
+
+test('what is made of a link that is over is refused as it is, and the registry keeps nothing of it', async () => {
+  verifies('promise.11.narrowed')
+  const share = await createMade(1)
+  const { id, token = '' } = await make(share, { kind: 'client' })
+  const unseen = await make(share, { kind: 'client' })
+  const statusWith = async (credential: string): Promise<number> => (await new TestClient(share, credential).initialize()).status
+  const statusBelow = async (of: string): Promise<number> => {
+    const narrowed = await narrowCredential(of, {}, crypto.getRandomValues(new Uint8Array(CAVEAT_NONCE_BYTES)))
+    return narrowed.ok ? statusWith(narrowed.value) : 0
+  }
+  expect(await statusWith(token)).toBe(503)
+  for (const each of [id, unseen.id]) expect((await order('DELETE', `/api/shares/${share.id}/tokens/${each}`)).status).toBe(204)
+  const derived = vi.spyOn(Registry.prototype, 'deriveLink')
+  const asked = vi.spyOn(Registry.prototype, 'linkTrust')
+  expect([await statusBelow(token), await statusBelow(token)]).toEqual([401, 401])
+  expect(asked).not.toHaveBeenCalled()
+  expect(await statusBelow(unseen.token ?? '')).toBe(401)
+  expect(derived).not.toHaveBeenCalled()
 })

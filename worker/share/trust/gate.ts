@@ -122,14 +122,16 @@ export class TrustGate {
   }
 
   /** The same, by what is in memory and in the rows. */
-  #recalled(pass: Pick<Pass, 'chain'>): Standing | 'none' | undefined {
-    const leaf = leafOf(pass)
+  #recalled({ chain }: Pick<Pass, 'chain'>): Standing | 'none' | undefined {
+    const leaf = leafOf({ chain })
     const known = this.#standings.get(leaf)
     if (known !== undefined) return known
     const { rows } = this.#parts
     const share = rows.share()
-    const links = this.#chainOf(leaf)
-    if (share === undefined || links.includes(undefined)) return undefined
+    if (share === undefined) return undefined
+    const chainRows = this.#chainOf(leaf)
+    const links = chainRows.includes(undefined) ? this.#revokedAbove(share, chain) : chainRows
+    if (links === undefined) return undefined
     const standing = standingOf(share, links)
     this.#standings.set(leaf, standing)
     return standing
@@ -139,6 +141,18 @@ export class TrustGate {
   #chainOf(leaf: string): (KeptLinkTrust | undefined)[] {
     const link = this.#parts.rows.link(leaf)
     return link?.parent === undefined ? [link] : [...this.#chainOf(link.parent), link]
+  }
+
+  /**
+   * A link that is not known here, and is over since it was made of one that is revoked: its holder can make any number of them, of which the
+   * registry need not hear.
+   */
+  #revokedAbove(share: KeptShareTrust, chain: Pass['chain']): [KeptLinkTrust] | undefined {
+    for (const id of chain.slice(0, -1)) {
+      const link = this.#parts.rows.link(id)
+      if (link !== undefined && standingOf(share, [link]).isRevoked) return [link]
+    }
+    return undefined
   }
 
   /** Asks the registry, once for all that wait for it: they go on in the order in which they came. */
@@ -158,6 +172,8 @@ export class TrustGate {
     const told: (LinkTrust | undefined)[] = [await stub.linkTrust(id, root)]
     // One behind the other: each must be there when the next is narrowed from it.
     for (const [index, link] of chain.slice(1).entries()) {
+      // Of what is over nothing is made any more; why it is over tells for the rest of the chain.
+      if (isOver(told.at(-1))) break
       const derived = { id: link, parent: chain[index] ?? root, root, name: names[index] ?? '', endMs: ends[index] ?? 0 }
       told.push(await stub.deriveLink(id, derived))
     }
@@ -205,6 +221,10 @@ const GONE: Standing = {
   isRevoked: true,
   isPaused: false,
   facts: { state: '', policies: [] },
+}
+
+function isOver(link: LinkTrust | undefined): boolean {
+  return link === undefined || link.isRevoked || link.expiresAtMs <= Date.now()
 }
 
 function refused(standing: Standing | 'none', nowMs: number, isAgent: boolean): PassVerdict | undefined {
