@@ -67,7 +67,7 @@ const ROOMS = {
   'worker/share/answers': SHARE_CHILDREN,
   'worker/share/calls': [...SHARE_CHILDREN, 'worker/share/answers'],
   'worker/share/trust': [...SHARE_CHILDREN, 'worker/share/answers', 'worker/share/calls'],
-  'worker/share': [...SHARE_CHILDREN, 'worker/share/answers', 'worker/share/calls', 'worker/share/trust'],
+  'worker/share': [...SHARE_CHILDREN, 'worker/carry/share-stub.ts', 'worker/share/answers', 'worker/share/calls', 'worker/share/trust'],
   'worker/index.ts': ['worker'],
   'agent/config': AGENT_BASE,
   'agent/server': [...AGENT_BASE, 'agent/config'],

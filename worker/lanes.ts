@@ -44,6 +44,11 @@ export function shareOfLane(name: string): string {
   return end === -1 ? name : name.slice(0, end)
 }
 
+/** The index of the lane that has this name. */
+export function indexOfLane(name: string): number {
+  return Number(name.slice(shareOfLane(name).length + 1))
+}
+
 /** FNV-1a, and a last mixing of all its bits into the low ones, of which few are used. */
 function hash(name: string): number {
   let value = 0x811c9dc5

@@ -12,6 +12,11 @@ export class Newest<V> {
     return this.#values.size
   }
 
+  /** Names and values, the one that was set longest ago first. */
+  entries(): MapIterator<[string, V]> {
+    return this.#values.entries()
+  }
+
   get(name: string): V | undefined {
     return this.#values.get(name)
   }

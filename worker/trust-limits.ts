@@ -45,3 +45,25 @@ export const MAX_DERIVED_LINKS_OF_ONE = 250
 
 /** Rows of links in one lane: all that a share may have, and as many revoked ones. Of a revoked link without a row the registry is asked. */
 export const MAX_LINK_ROWS = 2 * MAX_LINKS
+
+/**
+ * How often what is used of limits is noted in a row while limited calls run, and how soon after the first. A crash costs what was used
+ * since; a burst that uses a limit up is noted at once, as often.
+ */
+export const METER_NOTE_MS = 2_000
+export const FIRST_METER_NOTE_MS = 50
+
+/** Names whose use is counted in one object: the share, and all links that it may have. */
+export const MAX_METERS = 1 + MAX_LINKS + MAX_DERIVED_LINKS
+
+/** Links whose use is noted on an agent's socket between two rows: some 8 KiB of the 16 that an attachment may have. */
+export const MAX_ATTACHED_METERS = 40
+
+/** Calls of which an object knows that they were charged, for when they are made again: more than wait in it at once. */
+export const MAX_PAID_CALLS = 8_192
+
+/** How long a call counts as under way whose end was never told, as when its lane was reset. */
+export const MAX_METERED_CALL_MS = 3_600_000
+
+/** When a client should come again that has as many calls under way as it may. */
+export const BUSY_LIMIT_RETRY_MS = 1_000

@@ -4,6 +4,12 @@ import type { ErrorRow } from './row.ts'
 export const TRUST_ERRORS = {
   SHARE_EXPIRED: { http: 410, rpc: -32000, retryable: false, message: 'This share has ended. Ask its owner for a new link.' },
   SHARE_PAUSED: { http: 503, rpc: -32000, retryable: true, message: 'This share is paused. Try again when its owner has resumed it.' },
+  RATE_LIMIT_EXCEEDED: {
+    http: 429,
+    rpc: -32000,
+    retryable: true,
+    message: 'As much has been used as the owner allows. Try again after the time that is named.',
+  },
   LINK_NOT_FOUND: {
     http: 404,
     rpc: -32000,

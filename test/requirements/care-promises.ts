@@ -180,4 +180,22 @@ const ALLOWED = {
   },
 } as const satisfies Section
 
-export const CARE_PROMISES = [IDLE, ONE_ROUND_TRIP, SIGNS_OF_LIFE, CLOSED, BOUNDED, ALLOWED] as const
+const LIMITED = {
+  title: 'Promise 12: no more than was allowed',
+  said: ['docs/design.md, promise 12'],
+  revisions: [],
+  requirements: {
+    'promise.12.exact': promised('Of any number of calls at once exactly as many get through as a limit has room for.'),
+    'promise.12.told': promised('What a limit refuses has not run, and is told which limit it is and when to come again.'),
+    'promise.12.every-way': promised('A limit holds on every way in.'),
+    'promise.12.outlives': promised("What is used of a limit outlives sleep, the agent's return, a crash and a deploy."),
+    'promise.12.lanes': promised('A limit is one on all lanes of a share.'),
+    'promise.12.chain': promised('What a narrowed link uses is used of the limits of every link that it was made of.'),
+    'promise.12.no-rows': promised(
+      'No row is written for a call: one each 2 s while limited calls run, and none where nothing is limited.',
+    ),
+    'promise.12.members': promised('Calls, bytes of bodies, run time and calls at once can be limited, of a share and of a link.'),
+  },
+} as const satisfies Section
+
+export const CARE_PROMISES = [IDLE, ONE_ROUND_TRIP, SIGNS_OF_LIFE, CLOSED, BOUNDED, ALLOWED, LIMITED] as const

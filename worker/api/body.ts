@@ -1,5 +1,6 @@
 /** Reads the small JSON bodies of the owner's API: at most 16 KiB, and every wrong member is named. */
 import { type Access, readPolicy } from '../../protocol/policy/policy.ts'
+import { readRateLimits } from '../../protocol/policy/rate-limits.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 
 export type Members = Readonly<Record<string, unknown>>
@@ -70,6 +71,14 @@ export function policyMember(members: Members, name: string, access?: Access): R
   if (!policy.ok) return err(`${policy.error}.`)
   if (policy.value.hold.length > 0) return err(`${name}.hold cannot be used yet; deny the tools instead.`)
   return ok(JSON.stringify(access === undefined ? value : { access, ...(value as object) }))
+}
+
+/** A member that is limits, as JSON text, or absent. Without any member they limit nothing. */
+export function limitsMember(members: Members, name: string): Result<string | undefined, string> {
+  const value = members[name]
+  if (value === undefined) return ok(undefined)
+  const limits = readRateLimits(value)
+  return limits.ok ? ok(JSON.stringify(value)) : err(`${limits.error}.`)
 }
 
 /** A member that is one of a few words or numbers, or absent. */

@@ -3,10 +3,21 @@ import { type Context, Hono } from 'hono'
 import { ok } from '../../protocol/result.ts'
 import type { LinkChange, LinkRecord, ShareRecord } from '../contract/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
-import { countMember, type Members, policyMember, readMembers, textMember, wordMember } from './body.ts'
+import { countMember, limitsMember, type Members, policyMember, readMembers, textMember, wordMember } from './body.ts'
 import { DEFAULT_ACCESS, DEFAULT_LIFE_S, MAX_LIFE_S, MAX_NAME_CHARS, mintCredential, SECOND_MS } from './credentials.ts'
-import { answer, findLiving, findShare, hasExpired, isoTime, LENGTHEN, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { derivedPrincipal } from '../access/narrowed-links.ts'
+import {
+  answer,
+  findLiving,
+  findShare,
+  hasExpired,
+  isoTime,
+  LENGTHEN,
+  limitsOf,
+  policyOf,
+  registryOf,
+  unreachedResponse,
+} from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
 type ApiContext = Context<OwnerEnv>
@@ -14,6 +25,7 @@ type ApiContext = Context<OwnerEnv>
 const LINK_KINDS = ['client', 'key', 'agent'] as const
 const AGENT_POLICY =
   "policy is for clients. What an agent's clients may do is said by the policy of the share, and on the agent's command line."
+const AGENT_LIMITS = "limits are for clients. What an agent's clients may use together is said by the limits of the share."
 
 /** What lies below `/shares/<id>/tokens`. */
 export const links = new Hono<OwnerEnv>()
@@ -29,19 +41,30 @@ async function createLink(c: ApiContext): Promise<Response> {
   const share = await findLiving(c)
   if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
   if (hasExpired(share)) return problemResponse('SHARE_EXPIRED', LENGTHEN)
-  const members = await readMembers(c.req.raw, ['name', 'kind', 'expires_in', 'policy'])
+  const members = await readMembers(c.req.raw, ['name', 'kind', 'expires_in', 'policy', 'limits'])
   if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const kind = wordMember(members.value, 'kind', LINK_KINDS)
   if (!kind.ok) return problemResponse('BODY_INVALID', kind.error)
   const wanted = readChange(members.value)
   if (!wanted.ok) return problemResponse('BODY_INVALID', wanted.error)
   if (kind.value === 'agent' && wanted.value.policy !== undefined) return problemResponse('BODY_INVALID', AGENT_POLICY)
+  if (kind.value === 'agent' && wanted.value.limits !== undefined) return problemResponse('BODY_INVALID', AGENT_LIMITS)
   const createdAtMs = Date.now()
   const { name = 'unnamed', lifeS = DEFAULT_LIFE_S } = wanted.value
   const policy = kind.value === 'agent' ? {} : { policy: wanted.value.policy ?? JSON.stringify({ access: DEFAULT_ACCESS }) }
+  const limits = wanted.value.limits === undefined ? {} : { limits: wanted.value.limits }
   const expiresAtMs = createdAtMs + lifeS * SECOND_MS
   const { id, ceilingMs, secret } = await mintCredential(c, kind.value, share.id, createdAtMs)
-  const link = await registryOf(c).addLink(share.id, { id, kind: kind.value, name, createdAtMs, expiresAtMs, ceilingMs, ...policy })
+  const link = await registryOf(c).addLink(share.id, {
+    id,
+    kind: kind.value,
+    name,
+    createdAtMs,
+    expiresAtMs,
+    ceilingMs,
+    ...policy,
+    ...limits,
+  })
   if (link === 'no_share') return problemResponse('SHARE_NOT_FOUND')
   if (link === 'no_room') return problemResponse('RELAY_FULL')
   if (link === 'full') return problemResponse('TOKEN_LIMIT_REACHED')
@@ -56,15 +79,16 @@ async function listLinks(c: ApiContext): Promise<Response> {
 }
 
 async function changeLink(c: ApiContext): Promise<Response> {
-  const members = await readMembers(c.req.raw, ['name', 'expires_in', 'policy'])
+  const members = await readMembers(c.req.raw, ['name', 'expires_in', 'policy', 'limits'])
   if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const wanted = readChange(members.value)
   if (!wanted.ok) return problemResponse('BODY_INVALID', wanted.error)
-  const { name, lifeS, policy } = wanted.value
+  const { name, lifeS, policy, limits } = wanted.value
   return orderLink(c, {
     ...(name === undefined ? {} : { name }),
     ...(lifeS === undefined ? {} : { expiresAtMs: Date.now() + lifeS * SECOND_MS }),
     ...(policy === undefined ? {} : { policy }),
+    ...(limits === undefined ? {} : { limits }),
   })
 }
 
@@ -79,6 +103,7 @@ async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
   const kind = (await registryOf(c).linkTrust(share.id, id))?.kind
   if (kind === 'person') return problemResponse('TOKEN_NOT_FOUND')
   if (change.policy !== undefined && kind === 'agent') return problemResponse('BODY_INVALID', AGENT_POLICY)
+  if (change.limits !== undefined && kind === 'agent') return problemResponse('BODY_INVALID', AGENT_LIMITS)
   const changed = await registryOf(c).changeLink(share.id, id, change)
   if (changed === undefined) return problemResponse('TOKEN_NOT_FOUND')
   const { value, unreached } = changed
@@ -93,11 +118,13 @@ function readChange(members: Members) {
   const lifeS = countMember(members, 'expires_in', MAX_LIFE_S)
   if (!lifeS.ok) return lifeS
   const policy = policyMember(members, 'policy', DEFAULT_ACCESS)
-  return policy.ok ? ok({ name: name.value, lifeS: lifeS.value, policy: policy.value }) : policy
+  if (!policy.ok) return policy
+  const limits = limitsMember(members, 'limits')
+  return limits.ok ? ok({ name: name.value, lifeS: lifeS.value, policy: policy.value, limits: limits.value }) : limits
 }
 
 /** A link as its owner sees it, without its credential. */
-function linkFacts(share: ShareRecord, { id, name, kind, createdAtMs, expiresAtMs, policy, parent }: LinkRecord) {
+function linkFacts(share: ShareRecord, { id, name, kind, createdAtMs, expiresAtMs, policy, limits, parent }: LinkRecord) {
   return {
     id,
     name,
@@ -111,6 +138,6 @@ function linkFacts(share: ShareRecord, { id, name, kind, createdAtMs, expiresAtM
     calls: 0,
     // What agents serve is bounded where they run.
     policy: kind === 'agent' ? null : policyOf(policy),
-    limits: null,
+    limits: limitsOf(limits),
   }
 }

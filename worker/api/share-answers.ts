@@ -30,6 +30,8 @@ export async function findLiving(c: Context<OwnerEnv>): Promise<ShareRecord | un
 /** For an order that makes sense only while the share lives. */
 export const LENGTHEN = 'As its owner, lengthen it first (PATCH with expires_in).'
 
+/** Limits that were taken away again. */
+const NO_LIMITS = '{}'
 const EVERYTHING = { access: 'admin' }
 
 /** Whether the share has ended. Its owner can lengthen it for a while. */
@@ -39,7 +41,7 @@ export function hasExpired({ expiresAtMs }: Pick<ShareRecord, 'expiresAtMs'>): b
 
 export function shareFacts(
   c: Context<OwnerEnv>,
-  record: Omit<ShareRecord, 'trust' | 'isMade' | 'owner'> & { readonly trust?: ShareTrust },
+  record: Omit<ShareRecord, 'trust' | 'isMade' | 'owner'> & { readonly trust?: ShareTrust; readonly limits?: string | undefined },
 ) {
   const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${record.id}`
   const { lanes, jurisdiction } = knownShareFacts(record.id)
@@ -54,6 +56,7 @@ export function shareFacts(
     jurisdiction,
     paused: record.trust?.isPaused ?? false,
     policy: policyOf(record.trust?.policy),
+    limits: limitsOf(record.trust?.limits ?? record.limits),
     ...(record.location === undefined ? {} : { location: record.location }),
     ...(record.isEnding ? { ending: true } : {}),
   }
@@ -62,6 +65,11 @@ export function shareFacts(
 /** A policy as it is shown; without one everything is allowed. */
 export function policyOf(text: string | undefined): unknown {
   return text === undefined ? EVERYTHING : JSON.parse(text)
+}
+
+/** Limits as they are shown; null where nothing is limited. */
+export function limitsOf(text: string | undefined): unknown {
+  return text === undefined || text === NO_LIMITS ? null : JSON.parse(text)
 }
 
 /** What only the share's objects know; nothing when it has ended by itself, or nobody has come yet. */

@@ -9,7 +9,7 @@ import { LOCATIONS } from '../contract/locations.ts'
 import type { NewLink, ShareAddition, ShareChange } from '../contract/registry-rpc.ts'
 import { LANE_COUNTS } from '../lanes.ts'
 import { problemResponse } from '../problem.ts'
-import { choiceMember, countMember, flagMember, type Members, policyMember, readMembers, textMember } from './body.ts'
+import { choiceMember, countMember, flagMember, limitsMember, type Members, policyMember, readMembers, textMember } from './body.ts'
 import {
   type Credential,
   type CredentialKind,
@@ -54,22 +54,22 @@ export const shares = new Hono<OwnerEnv>()
   .all('/:share/rotate', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
 
 async function createShare(c: ApiContext): Promise<Response> {
-  const members = await readMembers(c.req.raw, ['name', 'expires_in', 'lanes', 'location', 'jurisdiction'])
+  const members = await readMembers(c.req.raw, ['name', 'expires_in', 'lanes', 'location', 'jurisdiction', 'limits'])
   if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const wanted = readWanted(members.value)
   if (!wanted.ok) return problemResponse('BODY_INVALID', wanted.error)
-  const { name, lifeS, lanes, location, jurisdiction } = wanted.value
+  const { name, lifeS, lanes, location, jurisdiction, limits } = wanted.value
   if (!hasJurisdiction(c.env, jurisdiction)) return problemResponse('JURISDICTION_UNAVAILABLE')
   const createdAtMs = Date.now()
   const expiresAtMs = createdAtMs + lifeS * SECOND_MS
   const id = await mintShareId(c.var.relay.keys.shareId, { lanes, jurisdiction }, randomBytes(SHARE_ID_RANDOM_BYTES))
   const settings = { id, name, createdAtMs, expiresAtMs }
   const { links, shown } = await ownCredentials(c, id, createdAtMs)
-  const outcome = await registryOf(c).addShare(c.var.owner.id, settings, location, links)
+  const outcome = await registryOf(c).addShare(c.var.owner.id, settings, location, links, limits)
   if (outcome !== 'added') return refuseShare(outcome)
   // Its objects come to be when they are first asked for, and where; but where they shall be is told them now.
   if (location !== undefined) await askLanes(c.env, id, { op: 'describe' }, { location })
-  return answer(c, 201, { ...shareFacts(c, { ...settings, location, isEnding: false }), ...shown })
+  return answer(c, 201, { ...shareFacts(c, { ...settings, location, isEnding: false, limits }), ...shown })
 }
 
 function refuseShare(outcome: Exclude<ShareAddition, 'added'>): Response {
@@ -124,12 +124,15 @@ function readWanted(members: Members) {
   if (!location.ok) return location
   const jurisdiction = choiceMember(members, 'jurisdiction', JURISDICTIONS)
   if (!jurisdiction.ok) return jurisdiction
+  const limits = limitsMember(members, 'limits')
+  if (!limits.ok) return limits
   return ok({
     name: name.value ?? 'unnamed',
     lifeS: lifeS.value ?? DEFAULT_LIFE_S,
     lanes: lanes.value ?? 1,
     location: location.value,
     jurisdiction: jurisdiction.value ?? 'none',
+    limits: limits.value,
   })
 }
 
@@ -144,7 +147,7 @@ async function describeShare(c: ApiContext): Promise<Response> {
 async function changeShare(c: ApiContext): Promise<Response> {
   const found = await findLiving(c)
   if (found === undefined) return problemResponse('SHARE_NOT_FOUND')
-  const members = await readMembers(c.req.raw, ['name', 'expires_in', 'paused', 'policy'])
+  const members = await readMembers(c.req.raw, ['name', 'expires_in', 'paused', 'policy', 'limits'])
   if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const change = readChange(members.value)
   if (!change.ok) return problemResponse('BODY_INVALID', change.error)
@@ -164,8 +167,11 @@ function readChange(members: Members): Result<ShareChange, string> {
   if (!isPaused.ok) return isPaused
   const policy = policyMember(members, 'policy')
   if (!policy.ok) return policy
+  const limits = limitsMember(members, 'limits')
+  if (!limits.ok) return limits
   return ok({
     ...(policy.value === undefined ? {} : { policy: policy.value }),
+    ...(limits.value === undefined ? {} : { limits: limits.value }),
     ...(name.value === undefined ? {} : { name: name.value }),
     ...(lifeS.value === undefined ? {} : { expiresAtMs: Date.now() + lifeS.value * SECOND_MS }),
     ...(isPaused.value === undefined ? {} : { isPaused: isPaused.value }),

@@ -5,6 +5,7 @@
 import type { Executed, Failure } from '../../protocol/errors.ts'
 import type { LinkHolder } from '../access/authenticate.ts'
 import { passFailure } from '../access/pass-failure.ts'
+import type { Exhausted } from '../contract/metering.ts'
 import { CUT_CLOSE, type Gated, isVerdict, leafOf, passQuery, refusalOf, VERDICT_STATUS } from '../contract/pass.ts'
 import type { GrantFacts, Pass, PassRefusal, PassVerdict } from '../contract/trust-rpc.ts'
 import { MAX_CALL_TRIES } from '../limits.ts'
@@ -120,9 +121,9 @@ export class ShareClient {
     return settingsOf(this.#env).inputWaitMs
   }
 
-  /** Asks whether the holder is let in, where no answer tells that in time, or at all. Rejects with PassRefused, also without the share. */
-  async admit(renewed?: Renewed): Promise<void> {
-    const isThere = await this.#admitted<boolean>((pass) => this.#stub.admit(pass), refuse, renewed)
+  /** Asks whether the holder is let in, where no answer tells that in time, or at all. `isCharged`: to something that limits are charged for. Rejects with PassRefused, also without the share. */
+  async admit(renewed?: Renewed, isCharged = false): Promise<void> {
+    const isThere = await this.#admitted<boolean>((pass) => this.#stub.admit(pass, isCharged), refuse, renewed)
     if (!isThere) refuse({ code: 'SHARE_NOT_FOUND' }, STREAM_CLOSE.ENDED)
   }
 
@@ -250,6 +251,7 @@ export class ShareClient {
       this.#hasAsked = true
       const told = await ask(this.#pass)
       if (!isVerdict(told)) return told
+      if (told.kind === 'limited') return refused(limitFailure(told), STREAM_CLOSE.ENDED)
       if (told.kind !== 'stale_grant')
         return refused(this.#failureOf(told.code, told.kind === 'cut' ? 'unknown' : undefined), CUT_CLOSE[told.code])
       if (tries === MAX_CALL_TRIES) return refused({ code: 'INTERNAL', executed: 'no' }, STREAM_CLOSE.ENDED)
@@ -280,6 +282,10 @@ export class ShareClient {
 function passOf({ chain, names, ends }: Holder, grant: GrantFacts | undefined): Pass {
   const narrowed = names === undefined || ends === undefined ? {} : { names, ends }
   return { chain, ...narrowed, ...(grant === undefined ? {} : { state: grant.state }) }
+}
+
+function limitFailure({ retryAfterMs, detail }: Exhausted): Failure {
+  return { code: 'RATE_LIMIT_EXCEEDED', executed: 'no', retryAfterMs, detail }
 }
 
 function refuse(failure: Failure, close: number): never {

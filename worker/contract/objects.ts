@@ -2,6 +2,7 @@
 import type { Failure } from '../../protocol/errors.ts'
 import type { ListingOrder } from './listings.ts'
 import type { Location } from './locations.ts'
+import type { MeterOrder } from './metering.ts'
 import type { Gated } from './pass.ts'
 import type {
   Adoption,
@@ -46,8 +47,8 @@ import type { DerivedLink, LinkTrust, Pass, ShareTrust } from './trust-rpc.ts'
  * Stream sockets and agents' links come over `fetch`, with the pass in the query (`contract/pass.ts`).
  */
 export interface ShareObject extends Rpc.DurableObjectBranded {
-  /** Whether the share exists, for a Worker that has to begin its response before an answer can tell that, or whether it is let in. */
-  admit(pass: Pass): Promise<Gated<boolean>>
+  /** Whether the share exists, for a Worker that has to begin its response before an answer can tell that, or whether it is let in. `isCharged`: to what has limits. */
+  admit(pass: Pass, isCharged: boolean): Promise<Gated<boolean>>
   /** One client request; resolves with its answer, or with where the answer will come. */
   call(pass: Pass, request: CallRequest): Promise<Gated<CallOutcome>>
   /** A client's notification or response; resolves when the agent has receipted it. */
@@ -72,6 +73,8 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
   keptCall(pass: Pass, caller: Caller, key: string): Gated<KeptFacts | undefined> | Promise<Gated<KeptFacts | undefined>>
   /** Opens a listen on a child that knows none, before its stream comes; false when the child is gone. */
   subscribe(pass: Pass, order: SubscribeOrder): Gated<boolean> | Promise<Gated<boolean>>
+  /** What another lane has to charge to limits that are kept here; an `Exhausted` as text, since an object that an RPC has returned keeps awake whoever gave it until it is disposed of. */
+  meter(order: MeterOrder): Promise<string | undefined>
   /** The owner's orders; undefined for a share that does not exist. */
   admin(command: AdminCommand): Promise<ShareFacts | undefined>
   fetch(request: Request): Response | Promise<Response>
@@ -101,7 +104,13 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   /** Removes an owner: its token is void at once, its shares are paused and pass to the deployer. `false` without that owner. */
   removeOwner(id: string): Promise<boolean>
   /** Adds an owner's share and the links that come with it. */
-  addShare(owner: string, settings: ShareSettings, location: Location | undefined, links: readonly NewLink[]): ShareAddition
+  addShare(
+    owner: string,
+    settings: ShareSettings,
+    location: Location | undefined,
+    links: readonly NewLink[],
+    limits?: string,
+  ): ShareAddition
   /** For a new object: the share that it belongs to, and what its owner has decided; undefined when it was deleted, ended long ago, or never was. */
   adopt(id: string): Adoption | undefined
   /** Ends a share: no new object of it is made, those that there are hear of it, and then the list forgets it. Undefined for a share that is not in the list. */

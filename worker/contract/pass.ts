@@ -39,7 +39,7 @@ export interface CutCall {
 /** Whether it is about the pass, and not what was asked for. */
 export function isVerdict(told: unknown): told is PassVerdict | CutCall {
   if (typeof told !== 'object' || told === null || !('kind' in told)) return false
-  return told.kind === 'refused' || told.kind === 'stale_grant' || told.kind === 'cut'
+  return told.kind === 'refused' || told.kind === 'stale_grant' || told.kind === 'cut' || told.kind === 'limited'
 }
 
 /** A pass in the query of an upgrade. */

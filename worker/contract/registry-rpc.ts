@@ -48,7 +48,7 @@ export interface Adoption {
 }
 
 /** What a link is made with. Times are milliseconds since 1970. */
-export interface NewLink extends Pick<LinkTrust, 'id' | 'kind' | 'expiresAtMs' | 'policy'> {
+export interface NewLink extends Pick<LinkTrust, 'id' | 'kind' | 'expiresAtMs' | 'policy' | 'limits'> {
   readonly name: string
   readonly createdAtMs: number
   /** End of the credential itself: no link outlives it, and it cannot be moved. */
@@ -82,6 +82,7 @@ export interface ShareChange {
   readonly expiresAtMs?: number
   readonly isPaused?: boolean
   readonly policy?: string
+  readonly limits?: string
 }
 
 /** What an owner changes of a link; what is absent stays. */
@@ -90,6 +91,7 @@ export interface LinkChange {
   readonly expiresAtMs?: number
   readonly isRevoked?: true
   readonly policy?: string
+  readonly limits?: string
 }
 
 /** What an order has changed, and the lanes that have yet to hear of it, by their numbers: the registry tells them again. */

@@ -52,6 +52,8 @@ interface CallFacts extends Resent {
   readonly revision?: string
   /** Of a list: the page that is asked for, unless it is the first. */
   readonly cursor?: string
+  /** It is a part of a call that was charged to limits before: the key of the call that handed it on, or its own. */
+  readonly chargedAs?: string
   /** While no agent is there, what the share keeps of its server may answer it. */
   readonly canStandBy?: true
 }

@@ -1,5 +1,7 @@
 /** What Worker, Registry and Share say to each other about who may do what: passes, and the facts that an owner can change. */
 
+import type { Exhausted } from './metering.ts'
+
 /** What a verified request shows to the Share. */
 export interface Pass {
   /** Ids of the links that its credential comes from, the owner's own first; more than one of a credential that its holder has narrowed. */
@@ -20,6 +22,8 @@ export interface ShareTrust {
   readonly isPaused: boolean
   /** A policy as JSON text (`protocol/policy.ts`); absent: everything. */
   readonly policy?: string
+  /** Limits as JSON text (`protocol/policy/rate-limits.ts`); absent: none. */
+  readonly limits?: string
 }
 
 /** What an owner has decided for one link of a share. */
@@ -31,6 +35,7 @@ export interface LinkTrust {
   readonly expiresAtMs: number
   readonly isRevoked: boolean
   readonly policy?: string
+  readonly limits?: string
   /** Of a link that a holder has narrowed: the one that it was narrowed from. */
   readonly parent?: string
 }
@@ -62,6 +67,8 @@ export type PassRefusal = 'SHARE_EXPIRED' | 'SHARE_PAUSED' | 'LINK_REVOKED' | 'L
 /** What the Share says to a pass that it does not let in as it is. */
 export type PassVerdict =
   | { readonly kind: 'refused'; readonly code: PassRefusal }
+  /** It may come again later. Only of what is charged, and of `admit`. */
+  | Exhausted
   /** The facts have changed since the Worker looked: judge the request by these, and call again. */
   | { readonly kind: 'stale_grant'; readonly facts: GrantFacts }
 

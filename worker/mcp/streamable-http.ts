@@ -1,5 +1,6 @@
 /** `/s/<share>/mcp`: Streamable HTTP (MCP 2025-03-26 to 2025-11-25, basic/transports); requests of revision 2026-07-28 go on to modern-client. */
 import type { ShareClient } from '../carry/share-client.ts'
+import { isCharged } from '../contract/metering.ts'
 import { settingsOf } from '../env.ts'
 import { newSessionId, SESSION_HEADER } from './session-id.ts'
 import { claimsModern, classify } from '../bridge/envelope.ts'
@@ -117,7 +118,10 @@ async function postBatch(
   const requests = messages.filter(({ facts }) => facts.kind === 'request')
   if (requests.length === 0) return accepted()
   // What comes of the calls goes into a stream that begins at once, where no status can be told.
-  await share.admit()
+  await share.admit(
+    undefined,
+    requests.some(({ facts }) => isCharged(facts.method ?? '')),
+  )
   function* calls(): Generator<SessionCall> {
     for (const message of requests) yield SessionCall.make(share.fork(), caller, message, deliveryTo(accepts))
   }

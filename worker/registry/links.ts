@@ -14,10 +14,11 @@ type LinkRow = {
   readonly revoked: number
   readonly policy: string | null
   readonly parent: string | null
+  readonly limits: string | null
 }
 
 const LINK_COLUMNS =
-  'id, kind, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, ceiling_ms AS ceilingMs, version, revoked, policy, parent'
+  'id, kind, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, ceiling_ms AS ceilingMs, version, revoked, policy, parent, limits'
 
 export class LinkTable {
   readonly #sql: SqlStorage
@@ -25,7 +26,7 @@ export class LinkTable {
   constructor(sql: SqlStorage) {
     this.#sql = sql
     sql.exec(`
-      CREATE TABLE IF NOT EXISTS links (share TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, ceiling_ms INTEGER NOT NULL, version INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, parent TEXT, PRIMARY KEY (share, id)) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS links (share TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, created_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, ceiling_ms INTEGER NOT NULL, version INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, parent TEXT, limits TEXT, PRIMARY KEY (share, id)) WITHOUT ROWID;
     `)
     const known = new Set(
       sql
@@ -33,20 +34,20 @@ export class LinkTable {
         .toArray()
         .map(({ name }) => name),
     )
-    if (!known.has('parent')) sql.exec('ALTER TABLE links ADD COLUMN parent TEXT')
+    for (const name of ['parent', 'limits']) if (!known.has(name)) sql.exec(`ALTER TABLE links ADD COLUMN ${name} TEXT`)
   }
 
   /** Adds a link to a share that exists. */
-  add(share: string, { id, kind, name, createdAtMs, expiresAtMs, ceilingMs, policy }: NewLink, version: number): void {
-    const row = [share, id, kind, name, createdAtMs, Math.min(expiresAtMs, ceilingMs), ceilingMs, version, policy ?? null]
-    this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, NULL)', ...row)
+  add(share: string, { id, kind, name, createdAtMs, expiresAtMs, ceilingMs, policy, limits }: NewLink, version: number): void {
+    const row = [share, id, kind, name, createdAtMs, Math.min(expiresAtMs, ceilingMs), ceilingMs, version, policy ?? null, limits ?? null]
+    this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, NULL, ?)', ...row)
   }
 
   /** Adds a link that a holder has narrowed from another, which it cannot outlive. */
   derive(share: string, { id, name, endMs }: DerivedLink, parent: LinkRecord, nowMs: number, version: number): void {
     const ceilingMs = Math.min(parent.ceilingMs, endMs === 0 ? Infinity : endMs)
     const row = [share, id, parent.kind, name, nowMs, ceilingMs, ceilingMs, version, parent.id]
-    this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, ?)', ...row)
+    this.#sql.exec('INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, ?, NULL)', ...row)
   }
 
   /**
@@ -114,13 +115,14 @@ export class LinkTable {
   }
 
   /** Changes a link that is there and not revoked. None outlives its credential. */
-  change(share: string, { id, name, expiresAtMs, ceilingMs, policy }: LinkRecord, change: LinkChange, version: number): void {
+  change(share: string, { id, name, expiresAtMs, ceilingMs, policy, limits }: LinkRecord, change: LinkChange, version: number): void {
     this.#sql.exec(
-      'UPDATE links SET name = ?, expires_at_ms = ?, revoked = ?, policy = ?, version = ? WHERE share = ? AND id = ?',
+      'UPDATE links SET name = ?, expires_at_ms = ?, revoked = ?, policy = ?, limits = ?, version = ? WHERE share = ? AND id = ?',
       change.name ?? name,
       Math.min(change.expiresAtMs ?? expiresAtMs, ceilingMs),
       change.isRevoked === true ? 1 : 0,
       change.policy ?? policy ?? null,
+      change.limits ?? limits ?? null,
       version,
       share,
       id,
@@ -148,7 +150,11 @@ export class LinkTable {
   }
 }
 
-function recordOf({ kind, revoked, policy, parent, ...row }: LinkRow): LinkRecord {
-  const facts = { ...(policy === null ? {} : { policy }), ...(parent === null ? {} : { parent }) }
+function recordOf({ kind, revoked, policy, parent, limits, ...row }: LinkRow): LinkRecord {
+  const facts = {
+    ...(policy === null ? {} : { policy }),
+    ...(limits === null ? {} : { limits }),
+    ...(parent === null ? {} : { parent }),
+  }
   return { ...row, kind: kind as LinkKind, isRevoked: revoked === 1, ...facts }
 }

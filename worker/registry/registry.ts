@@ -84,11 +84,17 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     return true
   }
 
-  addShare(owner: string, settings: ShareSettings, location: Location | undefined, links: readonly NewLink[]): ShareAddition {
+  addShare(
+    owner: string,
+    settings: ShareSettings,
+    location: Location | undefined,
+    links: readonly NewLink[],
+    limits?: string,
+  ): ShareAddition {
     if (owner !== DEPLOYER && !this.#owners.has(owner)) return 'no_owner'
     for (const id of this.#shares.longExpired()) this.#forget(id)
     if (!this.#hasRoom()) return 'no_room'
-    const added = this.#shares.add(owner, settings, location)
+    const added = this.#shares.add(owner, settings, location, limits)
     if (added !== 'added') return added
     for (const link of links) this.#links.add(settings.id, link, FIRST_VERSION)
     return added
@@ -288,7 +294,11 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   }
 }
 
-function trustOf({ id, version, kind, expiresAtMs, isRevoked, policy, parent }: LinkRecord): LinkTrust {
-  const facts = { ...(policy === undefined ? {} : { policy }), ...(parent === undefined ? {} : { parent }) }
+function trustOf({ id, version, kind, expiresAtMs, isRevoked, policy, limits, parent }: LinkRecord): LinkTrust {
+  const facts = {
+    ...(policy === undefined ? {} : { policy }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(parent === undefined ? {} : { parent }),
+  }
   return { id, version, kind, expiresAtMs, isRevoked, ...facts }
 }

@@ -25,6 +25,7 @@ type ShareRow = {
   readonly version: number
   readonly paused: number
   readonly policy: string | null
+  readonly limits: string | null
   readonly rotated: number
   readonly agentsRotated: number
 }
@@ -37,13 +38,14 @@ export interface KeptShare extends ShareRecord {
 }
 
 const SHARE_COLUMNS =
-  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, rotated, agents_rotated AS agentsRotated'
+  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, rotated, agents_rotated AS agentsRotated'
 
 /** Columns that the table did not have at first, and what they are for a share of that time. */
 const LATER_COLUMNS = {
   version: 'INTEGER NOT NULL DEFAULT 1',
   paused: 'INTEGER NOT NULL DEFAULT 0',
   policy: 'TEXT',
+  limits: 'TEXT',
   rotated: 'INTEGER NOT NULL DEFAULT 0',
   agents_rotated: 'INTEGER NOT NULL DEFAULT 0',
   owner: `TEXT NOT NULL DEFAULT '${DEPLOYER}'`,
@@ -78,19 +80,21 @@ export class ShareTable {
     owner: string,
     { id, name, createdAtMs, expiresAtMs }: ShareSettings,
     location: Location | undefined,
+    limits?: string,
   ): Exclude<ShareAddition, 'no_owner' | 'no_room'> {
     // Counted as they come and go: a count of rows reads them all.
     const { count } = this.#sql.exec<{ count: number }>('SELECT count FROM share_count').one()
     if (count >= MAX_SHARES) return 'full'
     if (owner !== DEPLOYER && !this.#countFor(owner)) return 'owner_full'
     this.#sql.exec(
-      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, made, ending) VALUES (?, ?, ?, ?, ?, ?, 0, 0)',
+      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0)',
       owner,
       id,
       name,
       createdAtMs,
       expiresAtMs,
       location ?? null,
+      limits ?? null,
     )
     this.#sql.exec('UPDATE share_count SET count = count + 1')
     return 'added'
@@ -122,11 +126,12 @@ export class ShareTable {
 
   change({ id, name, expiresAtMs, trust }: ShareRecord, change: ShareChange): void {
     this.#sql.exec(
-      'UPDATE shares SET name = ?, expires_at_ms = ?, paused = ?, policy = ? WHERE id = ?',
+      'UPDATE shares SET name = ?, expires_at_ms = ?, paused = ?, policy = ?, limits = ? WHERE id = ?',
       change.name ?? name,
       change.expiresAtMs ?? expiresAtMs,
       (change.isPaused ?? trust.isPaused) ? 1 : 0,
       change.policy ?? trust.policy ?? null,
+      change.limits ?? trust.limits ?? null,
       id,
     )
   }
@@ -202,13 +207,13 @@ function keptAfterMs(): number {
   return Date.now() - EXPIRED_KEEP_MS
 }
 
-function recordOf({ made, ending, version, paused, policy, location, ...settings }: ShareRow): KeptShare {
+function recordOf({ made, ending, version, paused, policy, limits, location, ...settings }: ShareRow): KeptShare {
   const { expiresAtMs } = settings
   return {
     ...settings,
     location: LOCATIONS.find((known) => known === location),
     isMade: made === 1,
     isEnding: ending === 1,
-    trust: { version, expiresAtMs, isPaused: paused === 1, ...(policy === null ? {} : { policy }) },
+    trust: { version, expiresAtMs, isPaused: paused === 1, ...(policy === null ? {} : { policy }), ...(limits === null ? {} : { limits }) },
   }
 }

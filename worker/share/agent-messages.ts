@@ -24,6 +24,7 @@ import type { IdleChildren } from './children/idle-children.ts'
 import type { Subscriptions } from './children/subscriptions.ts'
 import type { Waiters } from './clients/waiters.ts'
 import type { Store } from './rows/store.ts'
+import type { Spending } from './trust/spending.ts'
 
 interface Parts {
   readonly store: Store
@@ -36,6 +37,7 @@ interface Parts {
   readonly subscriptions: Subscriptions
   readonly waiters: Waiters
   readonly delivery: Delivery
+  readonly spending: Spending
   readonly lostAgents: LostAgents
   readonly standbyAnswers: StandbyAnswers
   readonly restartNews: RestartNews
@@ -59,8 +61,9 @@ export class AgentMessages {
 
   /** A link has closed, by this code if its agent gave one. */
   closed(link: AgentLink, code: number | undefined, nowMs: number): void {
-    const { store, sender, delivery, standbyAnswers, lostAgents, news } = this.#parts
+    const { store, links, sender, delivery, standbyAnswers, lostAgents, news, spending } = this.#parts
     log('link.closed', { agent: link.name })
+    if (links.all().length === 0) spending.agentsGone()
     sender.lost(link)
     delivery.linkGone(link)
     if (store.settings === undefined) return
@@ -162,11 +165,13 @@ export class AgentMessages {
     switch (header.type) {
       case 'answer':
         sender.abandon(header.key)
+        this.#parts.spending.answered(header.key, header.size)
         delivery.answer(link, header, frame, body)
         this.#parts.standbyAnswers.answered(header, body)
         break
       case 'failed':
         sender.abandon(header.key)
+        this.#parts.spending.failed(header.key)
         delivery.failed(header, frame)
         break
       case 'notification':

@@ -1,6 +1,8 @@
 /** Makes the parts of a Share and tells each which others it needs. Nothing is decided here. */
 import { CLOSE } from '../../protocol/handshake.ts'
+import type { MeterOrder } from '../contract/metering.ts'
 import type { RegistryObject } from '../contract/objects.ts'
+import type { Lane } from '../lanes.ts'
 import { AgentMessages } from './agent-messages.ts'
 import { AgentNews } from './agents/agent-news.ts'
 import { LinkHealth } from './agents/link-health.ts'
@@ -41,12 +43,18 @@ import { ListingRows } from './rows/listing-rows.ts'
 import { Store } from './rows/store.ts'
 import { CutOff } from './trust/cut-off.ts'
 import { TrustGate } from './trust/gate.ts'
+import { KeptMeters } from './trust/meter-notes.ts'
+import { Meters } from './trust/meters.ts'
+import { Spending } from './trust/spending.ts'
 import { TrustRows } from './trust/trust-rows.ts'
 
 interface Surroundings {
   /** Id of the share. */
   readonly share: string
   readonly registry: () => DurableObjectStub<RegistryObject>
+  /** Which of its lanes this is, and how another is given an order. */
+  readonly lane: number
+  readonly orderOf: (lane: Lane, order: MeterOrder) => Promise<string | undefined>
   /** As AgentLinks calls it. */
   readonly onBroken: (socket: WebSocket) => void
   /** Sets the alarm, unless it rings before that anyway. */
@@ -55,7 +63,7 @@ interface Surroundings {
 
 export type ShareParts = ReturnType<typeof wireShare>
 
-export function wireShare(ctx: DurableObjectState, { share, registry, onBroken, alarmBy }: Surroundings) {
+export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, registry, onBroken, alarmBy }: Surroundings) {
   const store = new Store(ctx.storage.sql)
   const links = new AgentLinks(ctx, onBroken)
   const news = new AgentNews(
@@ -107,10 +115,24 @@ export function wireShare(ctx: DurableObjectState, { share, registry, onBroken, 
   const legacyCalls = new LegacyCalls({ ...answers, sessions, sseSessions, legacyOnModern })
   const resumedStreams = new ResumedStreams({ ...answers, sessions })
   const streamSockets = new StreamSockets({ ...answers, sessions, resumedStreams })
-  const agentMessages = new AgentMessages({ ...answers, delivery, lostAgents, resumedStreams })
   const isKept = (): boolean => store.settings !== undefined
+  const keptMeters = new KeptMeters({ sql: ctx.storage.sql, links, isKept })
+  const spending = new Spending({ share, lane, meters: new Meters(keptMeters), streams, charged: streamSockets.charged, orderOf })
+  const agentMessages = new AgentMessages({ ...answers, spending, delivery, lostAgents, resumedStreams })
   const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, registry, isKept, alarmBy })
   const dismissed = (link: AgentLink, nowMs: number): void => agentMessages.closed(link, CLOSE.GOING_AWAY, nowMs)
   const cutOff = new CutOff({ ...answers, gate, sessions, dismissed })
-  return { ...answers, sessions, legacyCalls, legacyOnModern, modernCalls, modernOnLegacy, streamSockets, agentMessages, gate, cutOff }
+  return {
+    ...answers,
+    sessions,
+    legacyCalls,
+    legacyOnModern,
+    modernCalls,
+    modernOnLegacy,
+    streamSockets,
+    agentMessages,
+    gate,
+    spending,
+    cutOff,
+  }
 }

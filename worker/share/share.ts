@@ -3,7 +3,9 @@ import { DurableObject } from 'cloudflare:workers'
 import type { Failure } from '../../protocol/errors.ts'
 import { CLOSE, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/handshake.ts'
 import { GRACE_MS, HELLO_MS } from '../../protocol/limits.ts'
+import { laneStub } from '../carry/share-stub.ts'
 import type { ListingOrder } from '../contract/listings.ts'
+import type { MeterOrder } from '../contract/metering.ts'
 import type { ShareObject } from '../contract/objects.ts'
 import { CUT_CLOSE, type Gated, leafOf, readPass, VERDICT_STATUS } from '../contract/pass.ts'
 import type {
@@ -26,7 +28,7 @@ import type {
 import { STREAM_CLOSE } from '../contract/streams.ts'
 import type { Pass, PassVerdict, TrustChange } from '../contract/trust-rpc.ts'
 import type { Env } from '../env.ts'
-import { shareOfLane } from '../lanes.ts'
+import { indexOfLane, shareOfLane } from '../lanes.ts'
 import { KEPT_CALL_MS } from '../limits.ts'
 import { END_RETRY_MS } from '../trust-limits.ts'
 import { closeQuietly } from './agents/links.ts'
@@ -49,6 +51,8 @@ export class Share extends DurableObject<Env> implements ShareObject {
     this.#parts = wireShare(ctx, {
       share: this.#id,
       registry: () => env.REGISTRY.getByName('registry'),
+      lane: indexOfLane(ctx.id.name ?? ''),
+      orderOf: (lane, order) => laneStub(env, lane).meter(order),
       onBroken: (socket) => void this.#closed(socket),
       alarmBy: (timeMs) => void this.#alarmBy(timeMs),
     })
@@ -58,12 +62,25 @@ export class Share extends DurableObject<Env> implements ShareObject {
     else this.#noteReset()
   }
 
-  async admit(pass: Pass): Promise<Gated<boolean>> {
-    return this.#let(pass, () => this.#isMade)
+  async admit(pass: Pass, isCharged: boolean): Promise<Gated<boolean>> {
+    const { gate, spending } = this.#parts
+    return this.#let<boolean | PassVerdict>(pass, async () => {
+      const charges = isCharged ? gate.chargesOf(pass) : undefined
+      return (charges === undefined ? undefined : await spending.look(charges)) ?? this.#isMade
+    })
   }
 
   async call(pass: Pass, request: CallRequest): Promise<Gated<CallOutcome>> {
-    return this.#let(pass, () => this.#call(request))
+    const { gate, spending } = this.#parts
+    return this.#let<Gated<CallOutcome>>(pass, () => {
+      const charges = gate.chargesOf(pass)
+      return charges === undefined ? this.#call(request) : spending.call(charges, request, () => this.#call(request))
+    })
+  }
+
+  async meter(order: MeterOrder): Promise<string | undefined> {
+    const exhausted = this.#isMade ? await this.#parts.spending.order(order) : undefined
+    return exhausted === undefined ? undefined : JSON.stringify(exhausted)
   }
 
   async send(pass: Pass, request: SendRequest | CancelRequest | AskAnswer): Promise<Gated<SendOutcome>> {
@@ -225,6 +242,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
       return new Response(null, { status: 101, webSocket: client, headers: { 'sec-websocket-protocol': LINK_SUBPROTOCOL } })
     }
     const status = streamSockets.open(server, searchParams, link)
+    if (status === 101) this.#parts.spending.streamed(searchParams.get('key') ?? '')
     void this.#alarmBy(agentMessages.nextVerdictMs(Date.now()))
     return status === 101 ? new Response(null, { status, webSocket: client }) : new Response(null, { status })
   }
@@ -232,7 +250,10 @@ export class Share extends DurableObject<Env> implements ShareObject {
   async #closed(socket: WebSocket, code?: number): Promise<void> {
     const { links, streamSockets, agentMessages } = this.#parts
     const link = links.remove(socket)
-    if (link === undefined) return streamSockets.closed(socket, code)
+    if (link === undefined) {
+      this.#parts.spending.closed(socket)
+      return streamSockets.closed(socket, code)
+    }
     const nowMs = Date.now()
     agentMessages.closed(link, code, nowMs)
     if (this.#isMade) await this.#alarmBy(nowMs + GRACE_MS)
@@ -289,8 +310,9 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   async #end(code: End): Promise<void> {
-    const { store, standbyAnswers, gate, links, streams, waiters } = this.#parts
+    const { store, standbyAnswers, gate, spending, links, streams, waiters } = this.#parts
     store.forget()
+    spending.forget()
     standbyAnswers.forget()
     gate.forget()
     links.closeAll(CLOSE.SHARE_GONE, 'the share was deleted or has expired')

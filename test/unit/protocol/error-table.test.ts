@@ -35,7 +35,7 @@ describe('ERRORS', () => {
   })
 
   test.each(RPC_ROWS)('$code has a status that HTTP knows and a code that JSON-RPC and MCP leave to us', ({ code, http, rpc = 0 }) => {
-    expect([200, 400, 401, 403, 404, 405, 406, 410, 413, 415, 500, 503]).toContain(http)
+    expect([200, 400, 401, 403, 404, 405, 406, 410, 413, 415, 429, 500, 503]).toContain(http)
     const isStandard = [-32700, -32600, -32603].includes(rpc)
     expect(isStandard || SPECIFIED[code] === rpc || (rpc <= -32000 && rpc >= -32019)).toBe(true)
   })
@@ -50,8 +50,8 @@ describe('ERRORS', () => {
   })
 
   test('a status that asks for another try is on errors that another try can help, and on no other', () => {
-    for (const { code, http, retryable } of ROWS) if (http >= 500) expect(retryable, code).toBe(true)
-    for (const { code, http, retryable } of ROWS) if (http >= 400 && http < 500) expect(retryable, code).toBe(false)
+    const asksForAnother = (http: number): boolean => http >= 500 || http === 429
+    for (const { code, http, retryable } of ROWS) if (http >= 400) expect(retryable, code).toBe(asksForAnother(http))
   })
 
   test('no two say the same', () => {

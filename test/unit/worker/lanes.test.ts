@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { deriveKeys } from '../../../worker/access/keys.ts'
 import { mintShareId } from '../../../worker/access/share-id.ts'
 import type { Env } from '../../../worker/env.ts'
-import { LANE_COUNTS, laneAt, laneCount, laneName, laneOf, shareOfLane } from '../../../worker/lanes.ts'
+import { indexOfLane, LANE_COUNTS, laneAt, laneCount, laneName, laneOf, shareOfLane } from '../../../worker/lanes.ts'
 import { hasJurisdiction, laneStub } from '../../../worker/carry/share-stub.ts'
 
 const { shareId: key } = await deriveKeys(new Uint8Array(32).fill(7))
@@ -47,7 +47,7 @@ test.each([-1, 8, 0.5, Number.NaN, Infinity])('laneAt() knows no lane %d of 8', 
   expect(laneAt(await mint(8), index)).toBeUndefined()
 })
 
-test('laneName() gives each lane a name of its own, from which shareOfLane() reads the share', () => {
+test('laneName() gives each lane a name of its own, from which shareOfLane() reads the share and indexOfLane() the lane', () => {
   fc.assert(
     fc.property(share, (id) => {
       const lanes = Array.from({ length: laneCount(id) }, (_, index) => laneAt(id, index)).filter((lane) => lane !== undefined)
@@ -55,6 +55,7 @@ test('laneName() gives each lane a name of its own, from which shareOfLane() rea
       expect(new Set(names).size).toBe(laneCount(id))
       expect(names[0]).toBe(id)
       for (const name of names) expect(shareOfLane(name)).toBe(id)
+      expect(names.map(indexOfLane)).toEqual(names.map((_, index) => index))
     }),
   )
 })

@@ -11,6 +11,10 @@ test('Newest keeps so many values: of too many the one that was set longest ago 
   newest.set('c', 4)
   expect(['a', 'b', 'c'].map((name) => newest.get(name))).toEqual([3, undefined, 4])
   expect(newest.size).toBe(2)
+  expect([...newest.entries()]).toEqual([
+    ['a', 3],
+    ['c', 4],
+  ])
 })
 
 test('Newest forgets what is deleted', () => {

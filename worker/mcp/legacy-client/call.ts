@@ -71,13 +71,20 @@ export class SessionCall implements Exchange {
       'code' in made ? new SoleItem(refusedItem(this.names.rawId, made)) : new Courier(share, made.request, made.body, made.turns)
   }
 
-  /** Takes a request to the Share. `single`: its client can take nothing but the answer. */
-  static make(share: ShareClient, caller: Caller, message: ClientMessage, delivery: PostedRequest['delivery']): SessionCall {
+  /** Takes a request to the Share. `single`: its client can take nothing but the answer. `chargedAs`: as in CallRequest. */
+  static make(
+    share: ShareClient,
+    caller: Caller,
+    message: ClientMessage,
+    delivery: PostedRequest['delivery'],
+    chargedAs?: string,
+  ): SessionCall {
     const { id, method, requestToken } = message.facts
     const { name } = message.params
     const what: CallWords = { attempt: 1, method, ...(method === 'tools/call' && typeof name === 'string' ? { tool: name } : {}) }
     const names = clientNames({ rawId: id?.raw ?? 'null', ...(requestToken === undefined ? {} : { rawToken: requestToken.raw }) })
-    return new SessionCall(share, caller, { key: callKey(isListMethod(method)), what }, names, { message, delivery })
+    const posted = { message, delivery, ...(chargedAs === undefined ? {} : { chargedAs }) }
+    return new SessionCall(share, caller, { key: callKey(isListMethod(method)), what }, names, posted)
   }
 
   /** Goes on with a call that its client has left; `rest` brings what is left of the attempt that the client has seen. */

@@ -129,7 +129,7 @@ export class Listener {
       case 'standby':
         return this.#standBy(control)
       case 'translate':
-        return this.#translate(control.body)
+        return this.#translate(control)
       case 'changed':
         return changeMessages(control.methods).forEach((message) => this.messages.writeText(message))
       default:
@@ -151,11 +151,11 @@ export class Listener {
   }
 
   /** Makes a call whose child does not know sessions, and writes what it brings. */
-  #translate(body: string): void {
+  #translate({ key, body }: Extract<StreamControl, { type: 'translate' }>): void {
     const posted = readPosted(encoder.encode(body))
     const [message] = posted.ok ? posted.value.messages : []
     if (message === undefined) return
-    const call = SessionCall.make(this.#share.fork(), this.#caller, message, 'stream')
+    const call = SessionCall.make(this.#share.fork(), this.#caller, message, 'stream', key)
     call.linger()
     this.#translated.add(call)
     void writeItems(call, this.messages, false).finally(() => {

@@ -25,6 +25,8 @@ import { forgetModernServer, knownModernServer, learnModernServer, type ModernSe
 export interface PostedRequest {
   readonly message: ClientMessage
   readonly delivery: 'stream' | 'single' | 'session'
+  /** As in CallRequest. */
+  readonly chargedAs?: string
 }
 
 /** What makes a request another attempt of the same call. */
@@ -167,13 +169,14 @@ export class SessionRequest {
     return failure === undefined ? undefined : { kind: 'item', item: { kind: 'failed', failure } }
   }
 
-  #plain({ message, delivery }: PostedRequest, key: string): MadeCall {
-    return { request: { ...callRequest(this.#caller, message, delivery), key }, body: message.bytes }
+  #plain({ message, delivery, chargedAs }: PostedRequest, key: string): MadeCall {
+    const charged = chargedAs === undefined ? {} : { chargedAs }
+    return { request: { ...callRequest(this.#caller, message, delivery), key, ...charged }, body: message.bytes }
   }
 
   #translated(
     { client, level, version }: ModernServer,
-    { message, delivery }: PostedRequest,
+    { message, delivery, chargedAs }: PostedRequest,
     key: string,
     retry: Retry | undefined,
   ): MadeCall {
@@ -183,7 +186,8 @@ export class SessionRequest {
     const facts = scanMessage(body)
     if (!facts.ok) throw new Error(`a translated request cannot be read: ${facts.error}`)
     const request = callRequest(this.#caller, { bytes: body, facts: facts.value, params: message.params }, delivery)
-    return { request: { ...request, key, bridge: version }, body }
+    const charged = chargedAs === undefined && retry === undefined ? {} : { chargedAs: chargedAs ?? key }
+    return { request: { ...request, key, bridge: version, ...charged }, body }
   }
 }
 

@@ -66,11 +66,11 @@ export class SseSessions {
   }
 
   /** For a child of the other era the Worker that holds the stream makes the call, since only it can ask the client meanwhile. */
-  translate({ session, body, size }: SessionCallRequest): CallOutcome {
+  translate({ session, key, body, size }: SessionCallRequest): CallOutcome {
     const listener = this.#streams.listener(session)
     if (listener === undefined) return { kind: 'away', isExpected: true }
     if (size > body.length) return failed({ code: 'BODY_TOO_LARGE', detail: 'a request over HTTP+SSE to this server may have 1 MiB' })
-    listener.send(JSON.stringify({ type: 'translate', body: decoder.decode(body) } satisfies StreamControl))
+    listener.send(JSON.stringify({ type: 'translate', key, body: decoder.decode(body) } satisfies StreamControl))
     return { kind: 'accepted' }
   }
 }

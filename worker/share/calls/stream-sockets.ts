@@ -48,10 +48,14 @@ const LEAVING_CLOSES: ReadonlySet<number> = new Set([STREAM_CLOSE.LEFT, 1001, 10
 
 export class StreamSockets {
   readonly #parts: Parts
+  /** Streams from before the object slept whose calls were charged to limits. */
+  readonly charged: readonly StreamAttachment[]
 
   constructor(parts: Parts) {
     this.#parts = parts
-    for (const { socket, attachment } of parts.streams.all()) {
+    const all = parts.streams.all()
+    this.charged = all.flatMap(({ attachment }) => (attachment.charged === undefined ? [] : [attachment]))
+    for (const { socket, attachment } of all) {
       if (attachment.owing !== undefined) parts.ledger.restore(socket, attachment.group, attachment.owing.bytes, attachment.owing)
     }
   }

@@ -1,5 +1,6 @@
 /** The sockets that Workers hold for their clients' streams. Found by tag, with attachments, so that they survive hibernation. */
 import { closeQuietly } from '../agents/links.ts'
+import type { Charge } from '../../contract/metering.ts'
 import type { RepeatFacts, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 
@@ -59,6 +60,8 @@ export interface StreamAttachment {
   readonly changed?: ToldChanges
   /** It is the session's initialize: a client that leaves it does not know that it has a session. */
   readonly isInitialize?: true
+  /** Of a call that was charged: to what, and since when it is under way. */
+  readonly charged?: { readonly charges: readonly Charge[]; readonly sinceMs: number }
   /** Body bytes not yet taken, and where credit was withheld for them. Kept only while credit is withheld. */
   readonly owing?: { readonly bytes: number; readonly ch: string; readonly at: number }
 }
@@ -68,7 +71,7 @@ interface AttachedStream {
   readonly attachment: StreamAttachment
 }
 
-export type StreamOpening = Omit<StreamAttachment, 'role' | 'owing' | 'untaken' | 'changed'>
+export type StreamOpening = Omit<StreamAttachment, 'role' | 'owing' | 'untaken' | 'changed' | 'charged'>
 
 export class Streams {
   readonly #ctx: DurableObjectState
@@ -234,6 +237,11 @@ export class Streams {
   markChanged(socket: WebSocket, changed: ToldChanges): void {
     const attachment = attachmentOf(socket)
     if (attachment !== undefined) socket.serializeAttachment({ ...attachment, changed } satisfies StreamAttachment)
+  }
+
+  markCharged(socket: WebSocket, charged: NonNullable<StreamAttachment['charged']>): void {
+    const attachment = attachmentOf(socket)
+    if (attachment !== undefined) socket.serializeAttachment({ ...attachment, charged } satisfies StreamAttachment)
   }
 
   /** Notes, or with undefined forgets, what a stream owes while credit is withheld. */

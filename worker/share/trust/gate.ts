@@ -2,6 +2,7 @@
  * Lets requests in, or not, by the pass that each shows: in memory, without waiting, once its link is known. Of a link that is not known,
  * or that seems to have ended, the registry is asked once. Whatever it does not know is refused.
  */
+import type { Charge } from '../../contract/metering.ts'
 import { leafOf } from '../../contract/pass.ts'
 import type { RegistryObject } from '../../contract/objects.ts'
 import type { GrantFacts, LinkTrust, Pass, PassRefusal, PassVerdict, ShareTrust, TrustChange } from '../../contract/trust-rpc.ts'
@@ -74,6 +75,12 @@ export class TrustGate {
   async adopt(trust: ShareTrust): Promise<void> {
     await this.#keepShare(trust)
     this.#standings.clear()
+  }
+
+  /** What the calls of a pass that was let in just now are charged to; undefined where nothing is limited. */
+  chargesOf(pass: Pass): readonly Charge[] | undefined {
+    const standing = this.#standings.get(leafOf(pass))
+    return standing === 'none' ? undefined : standing?.charges
   }
 
   /** Applies what the owner has changed; what was heard before, or is older than what is known, changes nothing. */

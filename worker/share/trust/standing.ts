@@ -1,5 +1,7 @@
 /** How a link stands: what is decided for its share and for each link of its chain, put together. Pure but for the digest. */
 import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
+import { readRateLimits } from '../../../protocol/policy/rate-limits.ts'
+import { type Charge, SHARE_CHARGE } from '../../contract/metering.ts'
 import { UNRESTRICTED } from '../../contract/pass.ts'
 import type { GrantFacts, Pass, PassRefusal, PassVerdict } from '../../contract/trust-rpc.ts'
 import type { KeptLinkTrust, KeptShareTrust } from './trust-rows.ts'
@@ -11,6 +13,8 @@ export interface Standing {
   readonly isRevoked: boolean
   readonly isPaused: boolean
   readonly facts: GrantFacts
+  /** What its calls are charged to, the share's own limits first; absent where nothing is limited. */
+  readonly charges?: readonly Charge[]
 }
 
 /** Bytes of a policy's digest: nobody gains from two policies with the same one, which must not happen by chance. */
@@ -28,6 +32,7 @@ export async function policyDigest(policy: string | undefined): Promise<string> 
 export function standingOf(share: KeptShareTrust, links: readonly (KeptLinkTrust | undefined)[]): Standing {
   const known = links.filter((link) => link !== undefined)
   const all = [share, ...known]
+  const charges = [chargeOf(SHARE_CHARGE, share.limits), ...known.map(({ id, limits }) => chargeOf(id, limits))].flat()
   const policies = all.flatMap(({ policy }) => (policy === undefined ? [] : [policy]))
   return {
     shareEndsAtMs: share.expiresAtMs,
@@ -35,7 +40,14 @@ export function standingOf(share: KeptShareTrust, links: readonly (KeptLinkTrust
     isRevoked: known.length < links.length || known.some((link) => isRevoked(link, share)),
     isPaused: share.isPaused,
     facts: { state: policies.length === 0 ? UNRESTRICTED : all.map(({ digest }) => digest).join('.'), policies },
+    ...(charges.length === 0 ? {} : { charges }),
   }
+}
+
+/** Limits were checked when they were set: text that does not read is of a later version of the relay, and limits nothing here. */
+function chargeOf(name: string, text: string | undefined): Charge[] {
+  const limits = text === undefined ? undefined : readRateLimits(JSON.parse(text))
+  return limits?.ok === true && Object.keys(limits.value).length > 0 ? [{ name, limits: limits.value }] : []
 }
 
 function isRevoked({ isRevoked: isItself, kind, version }: KeptLinkTrust, share: KeptShareTrust): boolean {

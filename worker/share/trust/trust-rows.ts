@@ -23,6 +23,7 @@ type ShareColumns = {
   digest: string
   revoked_before: number
   agents_revoked_before: number
+  limits: string | null
 }
 type LinkColumns = {
   version: number
@@ -32,6 +33,7 @@ type LinkColumns = {
   policy: string | null
   digest: string
   parent: string | null
+  limits: string | null
 }
 
 export class TrustRows {
@@ -57,34 +59,39 @@ export class TrustRows {
       expiresAtMs: row.expires_at_ms,
       isPaused: row.paused === 1,
       ...(row.policy === null ? {} : { policy: row.policy }),
+      ...(row.limits === null ? {} : { limits: row.limits }),
       digest: row.digest,
       revokedBefore: row.revoked_before,
       agentsRevokedBefore: row.agents_revoked_before,
     }
   }
 
-  putShare({ version, expiresAtMs, isPaused, policy, digest, revokedBefore, agentsRevokedBefore }: KeptShareTrust): void {
+  putShare({ version, expiresAtMs, isPaused, policy, limits, digest, revokedBefore, agentsRevokedBefore }: KeptShareTrust): void {
     this.#make()
-    const row = [version, expiresAtMs, isPaused ? 1 : 0, policy ?? null, digest, revokedBefore, agentsRevokedBefore]
-    this.#sql.exec('INSERT OR REPLACE INTO share_trust VALUES (1, ?, ?, ?, ?, ?, ?, ?)', ...row)
+    const row = [version, expiresAtMs, isPaused ? 1 : 0, policy ?? null, digest, revokedBefore, agentsRevokedBefore, limits ?? null]
+    this.#sql.exec('INSERT OR REPLACE INTO share_trust VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)', ...row)
   }
 
   link(id: string): KeptLinkTrust | undefined {
     if (!this.#exists()) return undefined
     const [row] = this.#sql
-      .exec<LinkColumns>('SELECT version, kind, expires_at_ms, revoked, policy, digest, parent FROM link_trust WHERE id = ?', id)
+      .exec<LinkColumns>('SELECT version, kind, expires_at_ms, revoked, policy, digest, parent, limits FROM link_trust WHERE id = ?', id)
       .toArray()
     if (row === undefined) return undefined
-    const { version, kind, expires_at_ms: expiresAtMs, revoked, policy, digest, parent } = row
-    const facts = { ...(policy === null ? {} : { policy }), ...(parent === null ? {} : { parent }) }
+    const { version, kind, expires_at_ms: expiresAtMs, revoked, policy, digest, parent, limits } = row
+    const facts = {
+      ...(policy === null ? {} : { policy }),
+      ...(limits === null ? {} : { limits }),
+      ...(parent === null ? {} : { parent }),
+    }
     return { id, version, kind: kind as LinkKind, expiresAtMs, isRevoked: revoked === 1, ...facts, digest }
   }
 
   /** Of too many, revoked ones give way first: the registry refuses them as well. */
-  putLink({ id, version, kind, expiresAtMs, isRevoked, policy, digest, parent }: KeptLinkTrust): void {
+  putLink({ id, version, kind, expiresAtMs, isRevoked, policy, limits, digest, parent }: KeptLinkTrust): void {
     this.#make()
-    const row = [id, version, kind, expiresAtMs, isRevoked ? 1 : 0, policy ?? null, digest, parent ?? null]
-    this.#sql.exec('INSERT OR REPLACE INTO link_trust VALUES (?, ?, ?, ?, ?, ?, ?, ?)', ...row)
+    const row = [id, version, kind, expiresAtMs, isRevoked ? 1 : 0, policy ?? null, digest, parent ?? null, limits ?? null]
+    this.#sql.exec('INSERT OR REPLACE INTO link_trust VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)', ...row)
     this.#sql.exec(
       'DELETE FROM link_trust WHERE id IN (SELECT id FROM link_trust ORDER BY revoked, version DESC LIMIT -1 OFFSET ?)',
       MAX_LINK_ROWS,
@@ -103,15 +110,20 @@ export class TrustRows {
   }
 
   #exists(): boolean {
-    this.#isMade ??= this.#sql.exec("SELECT name FROM sqlite_master WHERE name = 'link_trust'").toArray().length > 0
+    if (this.#isMade !== undefined) return this.#isMade
+    const columns = this.#sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('link_trust')").toArray()
+    this.#isMade = columns.length > 0
+    // Tables of the time when there were no limits yet.
+    if (this.#isMade && !columns.some(({ name }) => name === 'limits'))
+      this.#sql.exec('ALTER TABLE share_trust ADD COLUMN limits TEXT; ALTER TABLE link_trust ADD COLUMN limits TEXT')
     return this.#isMade
   }
 
   #make(): void {
     if (this.#exists()) return
     this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL);
-      CREATE TABLE IF NOT EXISTS link_trust (id TEXT PRIMARY KEY, version INTEGER NOT NULL, kind TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, parent TEXT) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT);
+      CREATE TABLE IF NOT EXISTS link_trust (id TEXT PRIMARY KEY, version INTEGER NOT NULL, kind TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, parent TEXT, limits TEXT) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS link_trust_by_end ON link_trust (expires_at_ms);
     `)
     this.#isMade = true

@@ -173,7 +173,7 @@ describe('Listener', () => {
   test('answers each call that is under way when its client is let in no more, and ends', async () => {
     const { share, messages, reading } = await listening()
     share.socket.tell(PENDING)
-    share.socket.tell({ type: 'translate', body: '{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"t"}}' })
+    share.socket.tell({ type: 'translate', key: 'k', body: '{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"t"}}' })
     await messages()
     share.socket.end(CUT_CLOSE.LINK_REVOKED)
     const error = { data: { code: 'UNAUTHORIZED', executed: 'unknown' } }
@@ -188,7 +188,7 @@ describe('Listener', () => {
   test('makes a call that must be translated, and writes what it brings', async () => {
     const { share, messages } = await listening()
     share.on('call', { kind: 'bridge', facts: FACTS }, rpcAnswer(response('{"resultType":"complete","content":[]}')))
-    share.socket.tell({ type: 'translate', body: '{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"t"}}' })
+    share.socket.tell({ type: 'translate', key: 'k', body: '{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"t"}}' })
     expect(await messages()).toEqual([{ jsonrpc: '2.0', id: 9, result: { content: [] } }])
   })
 

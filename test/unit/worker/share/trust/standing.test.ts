@@ -33,6 +33,18 @@ describe('refusalFor()', () => {
   })
 })
 
+describe('standingOf()', () => {
+  test('charges the share first, then each link of the chain that has limits, and nothing where nothing is limited', () => {
+    const calls = { calls: { count: 1, per: 'day' } }
+    const limits = JSON.stringify({ calls: '1/day' })
+    expect(standingOf({ ...SHARE, limits }, [LINK, { ...LINK, id: 'b', limits }]).charges).toEqual([
+      { name: 'share', limits: calls },
+      { name: 'b', limits: calls },
+    ])
+    expect(standingOf({ ...SHARE, limits: '{}' }, [{ ...LINK, limits: '{}' }])).not.toHaveProperty('charges')
+  })
+})
+
 describe('verdictFor()', () => {
   const chain = ['a'] as const
 
