@@ -53,7 +53,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/carry/': ['share', 'credit', 'unread-streams', 'away', 'hand-over', 'answer-parts'],
   'worker/contract/': ['session', 'share', 'modern-on-legacy', 'legacy-on-modern', 'round-trips'],
   'worker/lanes.ts': ['lanes'],
-  'worker/mcp/': ['session', 'access', 'doors', 'http-sse', 'modern-calls', 'resumed-streams'],
+  'worker/mcp/': ['session', 'access', 'doors', 'http-sse', 'modern-calls', 'resumed-streams', 'named-calls'],
   'worker/mcp/call/': ['round-trips', 'session', 'hand-over', 'standby-answers', 'recovery'],
   'worker/mcp/legacy-client/': ['session', 'legacy-on-modern', 'left-rounds', 'resumed-streams', 'input-rounds', 'resumed-listeners'],
   'worker/mcp/modern-client/': [

@@ -124,8 +124,8 @@ export class TrustGate {
   #known(pass: Pass, nowMs: number): Standing | 'none' | undefined {
     const standing = this.#recalled(pass)
     if (standing === undefined || standing === 'none') return standing
-    const isOver = standing.shareEndsAtMs <= nowMs || standing.linkEndsAtMs <= nowMs
-    return isOver && this.#confirmed.get(leafOf(pass)) === undefined ? undefined : standing
+    const seemsOver = standing.shareEndsAtMs <= nowMs || standing.linkEndsAtMs <= nowMs
+    return seemsOver && this.#confirmed.get(leafOf(pass)) === undefined ? undefined : standing
   }
 
   /** The same, by what is in memory and in the rows. */
