@@ -48,7 +48,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/': ['session', 'share', 'round-trips'],
   'worker/access/': ['access', 'session'],
   'worker/agent-route.ts': ['access', 'share'],
-  'worker/api/': ['api-routes', 'share-orders', 'links', 'access', 'lanes', 'registry', 'lane-orders'],
+  'worker/api/': ['api-routes', 'owner-sessions', 'share-orders', 'links', 'access', 'lanes', 'registry', 'lane-orders'],
   'worker/bridge/': ['modern-on-legacy', 'legacy-on-modern', 'modern-listen', 'modern-calls', 'bridged-roots'],
   'worker/carry/': ['share', 'credit', 'unread-streams', 'away', 'hand-over', 'answer-parts'],
   'worker/contract/': ['session', 'share', 'modern-on-legacy', 'legacy-on-modern', 'round-trips'],
@@ -76,6 +76,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/share/children/': ['shared-child', 'both-eras', 'repeatable-calls', 'modern-listen', 'recovery', 'session'],
   'worker/share/clients/': ['credit', 'unread-streams', 'share', 'hand-over', 'untaken-messages'],
   'worker/share/rows/': ['rows-in-memory', 'listing-rows', 'session', 'recovery', 'parked-rows'],
+  'worker/share/usage/': ['owner-sessions'],
   'worker/share/trust/': ['trust-gate', 'rate-limits', 'cut-off', 'trust-table', 'link-policy'],
   'wrangler.toml': ['session'],
 }

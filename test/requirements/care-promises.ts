@@ -115,6 +115,9 @@ const CLOSED = {
     'promise.9.consent': promised('Consent can be neither framed, forged nor replayed.'),
     'promise.9.register-nothing': promised('Who registers a client or opens a consent page has nothing written.'),
     'promise.9.refresh-once': promised('Processes that refresh with one token all live on.'),
+    'promise.9.sessions': promised(
+      'An owner sees the clients of its share, and ends any of them at once; what it is shown opens no session.',
+    ),
     'promise.9.expires': promised('A credential is refused from the moment on that it expires, and all are when the share ends.'),
   },
 } as const satisfies Section

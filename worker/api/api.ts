@@ -7,6 +7,7 @@ import { links } from './links.ts'
 import { people } from './people.ts'
 import { owners } from './owners.ts'
 import { problemResponse } from '../problem.ts'
+import { sessions } from './sessions.ts'
 import { shares } from './shares.ts'
 
 export const api = new Hono<RouteEnv>()
@@ -14,6 +15,7 @@ export const api = new Hono<RouteEnv>()
   .route('/owners', owners)
   .route('/shares/:share/tokens', links)
   .route('/shares/:share/people', people)
+  .route('/shares/:share/sessions', sessions)
   .route('/shares', shares)
   .all('/claim', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
   .all('/*', () => problemResponse('ROUTE_NOT_FOUND'))

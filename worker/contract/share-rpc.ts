@@ -3,6 +3,7 @@ import type { Failure } from '../../protocol/errors.ts'
 import type { ParkedAsk } from '../bridge/asks.ts'
 import type { ParkedCall } from '../bridge/parked-call.ts'
 import type { Capability } from '../bridge/capabilities.ts'
+import type { ClientAnswer, ClientOrder } from './client-facts.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import type { ListClient, Standby } from './listings.ts'
@@ -266,7 +267,7 @@ export interface ShareSettings {
 /** Orders of the owner. */
 export type AdminCommand =
   /** `asksAgents`: only those are named that answer. */
-  { readonly op: 'describe'; readonly asksAgents?: boolean } | { readonly op: 'revoke' } | TrustChange
+  { readonly op: 'describe'; readonly asksAgents?: boolean } | { readonly op: 'revoke' } | TrustChange | ClientOrder
 
 /** How the last of an agent's server processes that ended by itself did so, for its owner. */
 export interface LastWords {
@@ -278,7 +279,7 @@ export interface LastWords {
 }
 
 /** What a share tells its owner. */
-export interface ShareFacts extends ShareSettings {
+export interface ShareFacts extends ShareSettings, ClientAnswer {
   readonly agents: readonly {
     readonly name: string
     readonly product: string

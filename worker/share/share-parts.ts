@@ -47,6 +47,7 @@ import { KeptMeters } from './trust/meter-notes.ts'
 import { Meters } from './trust/meters.ts'
 import { Spending } from './trust/spending.ts'
 import { TrustRows } from './trust/trust-rows.ts'
+import { ClientList } from './usage/client-list.ts'
 
 interface Surroundings {
   /** Id of the share. */
@@ -122,17 +123,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, regis
   const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, registry, isKept, alarmBy })
   const dismissed = (link: AgentLink, nowMs: number): void => agentMessages.closed(link, CLOSE.GOING_AWAY, nowMs)
   const cutOff = new CutOff({ ...answers, gate, sessions, dismissed })
-  return {
-    ...answers,
-    sessions,
-    legacyCalls,
-    legacyOnModern,
-    modernCalls,
-    modernOnLegacy,
-    streamSockets,
-    agentMessages,
-    gate,
-    spending,
-    cutOff,
-  }
+  const clientList = new ClientList({ ...answers, sessions })
+  const calls = { legacyCalls, legacyOnModern, modernCalls, modernOnLegacy }
+  return { ...answers, sessions, ...calls, streamSockets, agentMessages, gate, spending, cutOff, clientList }
 }

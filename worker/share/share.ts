@@ -161,6 +161,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     if (hasSilent) await this.#alarmBy(Date.now() + GRACE_MS)
     if ('trust' in command) await this.#change(command)
     else if (command.op === 'revoke') await this.#end('SHARE_NOT_FOUND')
+    else if (command.op !== 'describe') return { ...facts, clients: this.#parts.clientList.obey(command) }
     return facts
   }
 
@@ -225,7 +226,8 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   #call(request: CallRequest): CallOutcome | Promise<CallOutcome> {
-    const { legacyCalls, modernCalls, standbyAnswers } = this.#parts
+    const { legacyCalls, modernCalls, standbyAnswers, clientList } = this.#parts
+    clientList.called(request, Date.now())
     const outcome = 'session' in request ? legacyCalls.call(request) : modernCalls.call(request)
     return request.canStandBy === true ? standbyAnswers.attend(request, outcome) : outcome
   }
@@ -310,8 +312,9 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   async #end(code: End): Promise<void> {
-    const { store, standbyAnswers, gate, spending, links, streams, waiters } = this.#parts
+    const { store, standbyAnswers, clientList, gate, spending, links, streams, waiters } = this.#parts
     store.forget()
+    clientList.forget()
     spending.forget()
     standbyAnswers.forget()
     gate.forget()

@@ -10,6 +10,15 @@ export interface Session {
   readonly restarted: boolean
 }
 
+/** A session, and when it began, in milliseconds since 1970. */
+export interface StartedSession extends Session {
+  readonly startedAtMs: number
+}
+
+type StartedColumns = { id: string; principal: string; transport: string; restarted: number; startedAtMs: number }
+
+const STARTED_COLUMNS = 'id, principal, transport, restarted, started_at_ms AS startedAtMs'
+
 export class SessionRows {
   readonly #sql: SqlStorage
   readonly #sole: SoleSession
@@ -118,6 +127,22 @@ export class SessionRows {
       .map((row) => row.id)
   }
 
+  /** The newest sessions, newest first; this reads all of them. */
+  newest(limit: number): StartedSession[] {
+    return this.#sql
+      .exec<StartedColumns>(`SELECT ${STARTED_COLUMNS} FROM session ORDER BY started_at_ms DESC, id LIMIT ?`, limit)
+      .toArray()
+      .map(startedOf)
+  }
+
+  /** The session whose id begins so. */
+  beginningWith(prefix: string): StartedSession | undefined {
+    // Ids have no character behind the tilde.
+    const range = this.#sql.exec<StartedColumns>(`SELECT ${STARTED_COLUMNS} FROM session WHERE id >= ?1 AND id < ?1 || '~' LIMIT 2`, prefix)
+    const [row, ...others] = range.toArray()
+    return row === undefined || others.length > 0 ? undefined : startedOf(row)
+  }
+
   /** For an id that no session has. */
   start(id: string, principal: string, transport: 'http' | 'sse', nowMs: number): Session {
     this.#sql.exec('INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, 0)', id, principal, transport, nowMs)
@@ -145,4 +170,8 @@ export class SessionRows {
     const { rowsWritten } = this.#sql.exec('DELETE FROM session WHERE id = ?', id)
     if (this.#count !== undefined && rowsWritten > 0) this.#count--
   }
+}
+
+function startedOf({ transport, restarted, ...row }: StartedColumns): StartedSession {
+  return { ...row, transport: transport === 'sse' ? 'sse' : 'http', restarted: restarted === 1 }
 }

@@ -1,0 +1,73 @@
+/** `/api/shares/<id>/sessions`: lists the clients of a share, those without sessions too, and ends them. */
+import { type Context, Hono } from 'hono'
+import { askLanes, type LaneFacts, unreachedOf } from '../carry/lane-orders.ts'
+import type { ClientFacts, ClientOrder } from '../contract/client-facts.ts'
+import type { LinkRecord, ShareRecord } from '../contract/registry-rpc.ts'
+import { problemResponse } from '../problem.ts'
+import { answer, findShare, hasExpired, isoTime, registryOf, unreachedResponse } from './share-answers.ts'
+import { type OwnerEnv, requireOwner } from './owner-gate.ts'
+
+type ApiContext = Context<OwnerEnv>
+
+/** A client, and the lane that serves it. */
+interface LaneClient extends ClientFacts {
+  readonly lane: number
+}
+
+/** What lies below `/shares/<id>/sessions`. */
+export const sessions = new Hono<OwnerEnv>()
+  .use(requireOwner)
+  .get('/', listSessions)
+  .delete('/:session', endSession)
+  .all('/', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'GET' }))
+  .all('/:session', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'DELETE' }))
+
+async function listSessions(c: ApiContext): Promise<Response> {
+  const share = await findShare(c)
+  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
+  const [lanes, links] = await Promise.all([askAll(c, share, { op: 'clients' }), registryOf(c).links(share.id)])
+  const names = new Map(links.map((link) => [link.id, link]))
+  const unreached = unreachedOf(lanes)
+  const clients = clientsOf(lanes).toSorted((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0))
+  return answer(c, 200, {
+    sessions: clients.map((client) => shown(client, names)),
+    ...(unreached.length === 0 ? {} : { unreached_lanes: unreached }),
+  })
+}
+
+async function endSession(c: ApiContext): Promise<Response> {
+  const share = await findShare(c)
+  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
+  const lanes = await askAll(c, share, { op: 'end_client', id: c.req.param('session') ?? '' })
+  if (clientsOf(lanes).length > 0) return c.body(null, 204)
+  const unreached = unreachedOf(lanes)
+  if (unreached.length > 0) return unreachedResponse(share.id, unreached)
+  return problemResponse('SESSION_NOT_FOUND', 'The share has no session with this id in its list.')
+}
+
+/** To ask an object for the first time is to make it, which nobody is served by. */
+function askAll(c: ApiContext, share: ShareRecord, order: ClientOrder): Promise<LaneFacts[]> {
+  return share.isMade && !hasExpired(share) ? askLanes(c.env, share.id, order) : Promise.resolve([])
+}
+
+function clientsOf(lanes: readonly LaneFacts[]): LaneClient[] {
+  return lanes.flatMap(({ lane, facts }) => (facts?.clients ?? []).map((client) => ({ ...client, lane })))
+}
+
+/** Links that were revoked are in no list, and have no name there. */
+function shown({ startedAtMs, lastCallAtMs, principal, ...client }: LaneClient, names: ReadonlyMap<string, Pick<LinkRecord, 'name'>>) {
+  const link = principal.slice(principal.indexOf(':') + 1)
+  return {
+    id: client.id,
+    kind: client.kind,
+    principal,
+    link: { id: link, name: names.get(link)?.name ?? null },
+    client: { name: client.name ?? null, version: client.version ?? null },
+    transport: client.transport,
+    revision: client.revision ?? (client.kind === 'group' ? '2026-07-28' : null),
+    started_at: startedAtMs === undefined ? null : isoTime(startedAtMs),
+    last_call_at: lastCallAtMs === undefined ? null : isoTime(lastCallAtMs),
+    agent: client.agent ?? null,
+    lane: client.lane,
+  }
+}

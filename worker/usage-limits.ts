@@ -1,0 +1,7 @@
+/** Bounds of what owners are told of clients and of what they have done. Each has its unit and its reason. */
+
+/** Sessions, and groups of clients without sessions, that one object of a share lists, the newest: some 300 KiB of JSON. */
+export const MAX_LISTED_CLIENTS = 1_000
+
+/** Characters of a text of a client's that are shown to an owner: names and versions are shorter, and lists stay readable. */
+export const MAX_SHOWN_CHARS = 128
