@@ -31,7 +31,10 @@ const ONE_ROUND_TRIP = {
     'promise.7.one': promised('A warm call, notification, GET or DELETE asks the Share once.'),
     'promise.7.two-after-change': promised('A translated call asks twice after either side has changed, and once from then on.'),
     'promise.7.stale-is-told': promised('A call that names an old state of the tools is made again with the new, and not on the old.'),
-    'promise.7.no-write': promised('No row is written over calls and streamed events.'),
+    'promise.7.no-write': promised('No row is written for a call or a streamed event.'),
+    'promise.7.flush': promised(
+      'What is counted of calls is written once in two seconds at most, however many there are, by alarm, and is kept over sleep.',
+    ),
     'promise.7.verified-once': promised('A credential is verified once, and taken from memory until it expires.'),
   },
 } as const satisfies Section
@@ -118,6 +121,7 @@ const CLOSED = {
     'promise.9.sessions': promised(
       'An owner sees the clients of its share, and ends any of them at once; what it is shown opens no session.',
     ),
+    'promise.9.usage': promised('An owner sees when each link was used last, and for how many calls, on all lanes together.'),
     'promise.9.expires': promised('A credential is refused from the moment on that it expires, and all are when the share ends.'),
   },
 } as const satisfies Section

@@ -1,5 +1,6 @@
 /** Puts together what the lanes of a share know. */
 import type { LaneFacts } from '../carry/lane-orders.ts'
+import type { LinkUse } from '../contract/call-records.ts'
 import type { LastWords, ShareFacts } from '../contract/share-rpc.ts'
 
 interface MergedAgent {
@@ -37,6 +38,16 @@ export function mergeLanes(lanes: readonly LaneFacts[]): {
       by_lane: known.map(({ lane, facts }) => ({ lane, sessions: facts.sessions, ...facts.counters })),
     },
   }
+}
+
+/** How often each link was used, on all lanes together. */
+export function mergeUses(lanes: readonly LaneFacts[]): Map<string, LinkUse> {
+  const uses = new Map<string, LinkUse>()
+  for (const use of lanes.flatMap(({ facts }) => facts?.uses ?? [])) {
+    const { calls = 0, lastUsedAtMs = 0 } = uses.get(use.id) ?? {}
+    uses.set(use.id, { id: use.id, calls: calls + use.calls, lastUsedAtMs: Math.max(lastUsedAtMs, use.lastUsedAtMs) })
+  }
+  return uses
 }
 
 function mergeAgents(known: readonly { readonly lane: number; readonly facts: ShareFacts }[]): MergedAgent[] {

@@ -1,10 +1,13 @@
 /** `/api/shares/<id>/tokens`: makes, lists, changes and revokes the links of a share. */
 import { type Context, Hono } from 'hono'
 import { ok } from '../../protocol/result.ts'
+import { askLanes } from '../carry/lane-orders.ts'
+import type { LinkUse } from '../contract/call-records.ts'
 import type { LinkChange, LinkRecord, ShareRecord } from '../contract/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { countMember, limitsMember, type Members, policyMember, readMembers, textMember, wordMember } from './body.ts'
 import { DEFAULT_ACCESS, DEFAULT_LIFE_S, MAX_LIFE_S, MAX_NAME_CHARS, mintCredential, SECOND_MS } from './credentials.ts'
+import { mergeUses } from './lanes.ts'
 import { derivedPrincipal } from '../access/narrowed-links.ts'
 import {
   answer,
@@ -74,8 +77,8 @@ async function createLink(c: ApiContext): Promise<Response> {
 async function listLinks(c: ApiContext): Promise<Response> {
   const share = await findShare(c)
   if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
-  const records = await registryOf(c).links(share.id)
-  return answer(c, 200, { tokens: records.map((record) => linkFacts(share, record)) })
+  const [records, uses] = await Promise.all([registryOf(c).links(share.id), usesOf(c, share)])
+  return answer(c, 200, { tokens: records.map((record) => linkFacts(share, record, uses.get(record.id))) })
 }
 
 async function changeLink(c: ApiContext): Promise<Response> {
@@ -108,7 +111,13 @@ async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
   if (changed === undefined) return problemResponse('TOKEN_NOT_FOUND')
   const { value, unreached } = changed
   if (unreached.length > 0) return unreachedResponse(share.id, unreached)
-  return value.isRevoked ? c.body(null, 204) : answer(c, 200, linkFacts(share, value))
+  return value.isRevoked ? c.body(null, 204) : answer(c, 200, linkFacts(share, value, (await usesOf(c, share)).get(value.id)))
+}
+
+/** How often each link was used, by what the lanes remember that are reached. An object that there is not yet has served nobody. */
+async function usesOf(c: ApiContext, share: ShareRecord): Promise<ReadonlyMap<string, LinkUse>> {
+  const isAsked = share.isMade && !hasExpired(share)
+  return mergeUses(isAsked ? await askLanes(c.env, share.id, { op: 'uses' }) : [])
 }
 
 /** What an owner says of a link, or what is wrong with it. */
@@ -124,7 +133,7 @@ function readChange(members: Members) {
 }
 
 /** A link as its owner sees it, without its credential. */
-function linkFacts(share: ShareRecord, { id, name, kind, createdAtMs, expiresAtMs, policy, limits, parent }: LinkRecord) {
+function linkFacts(share: ShareRecord, { id, name, kind, createdAtMs, expiresAtMs, policy, limits, parent }: LinkRecord, use?: LinkUse) {
   return {
     id,
     name,
@@ -134,8 +143,8 @@ function linkFacts(share: ShareRecord, { id, name, kind, createdAtMs, expiresAtM
     created_at: isoTime(createdAtMs),
     // It may be lengthened with its share, and ends with it.
     expires_at: isoTime(Math.min(expiresAtMs, share.expiresAtMs)),
-    last_used_at: null,
-    calls: 0,
+    last_used_at: use === undefined ? null : isoTime(use.lastUsedAtMs),
+    calls: use?.calls ?? 0,
     // What agents serve is bounded where they run.
     policy: kind === 'agent' ? null : policyOf(policy),
     limits: limitsOf(limits),

@@ -3,7 +3,7 @@ import type { Failure } from '../../protocol/errors.ts'
 import type { ParkedAsk } from '../bridge/asks.ts'
 import type { ParkedCall } from '../bridge/parked-call.ts'
 import type { Capability } from '../bridge/capabilities.ts'
-import type { ClientAnswer, ClientOrder } from './client-facts.ts'
+import type { ToldOfCall, UsageAnswer, UsageOrder } from './call-records.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import type { ListClient, Standby } from './listings.ts'
@@ -27,7 +27,7 @@ export interface Resent {
 export type CallRequest = SessionCallRequest | GroupCallRequest
 
 /** What every call says. */
-interface CallFacts extends Resent {
+interface CallFacts extends Resent, ToldOfCall {
   readonly principal: string
   /** 32 hex digits, made by the Worker; the same when it calls again. */
   readonly key: string
@@ -267,7 +267,7 @@ export interface ShareSettings {
 /** Orders of the owner. */
 export type AdminCommand =
   /** `asksAgents`: only those are named that answer. */
-  { readonly op: 'describe'; readonly asksAgents?: boolean } | { readonly op: 'revoke' } | TrustChange | ClientOrder
+  { readonly op: 'describe'; readonly asksAgents?: boolean } | { readonly op: 'revoke' } | TrustChange | UsageOrder
 
 /** How the last of an agent's server processes that ended by itself did so, for its owner. */
 export interface LastWords {
@@ -279,7 +279,7 @@ export interface LastWords {
 }
 
 /** What a share tells its owner. */
-export interface ShareFacts extends ShareSettings, ClientAnswer {
+export interface ShareFacts extends ShareSettings, UsageAnswer {
   readonly agents: readonly {
     readonly name: string
     readonly product: string

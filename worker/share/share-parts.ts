@@ -35,10 +35,12 @@ import { SessionListens } from './children/session-listens.ts'
 import { Subscriptions } from './children/subscriptions.ts'
 import { Turns } from './children/turns.ts'
 import { AskingWorkers } from './clients/asking-workers.ts'
+import { CallLedger } from './clients/call-ledger.ts'
 import { CreditLedger } from './clients/credit.ts'
 import { Streams } from './clients/streams.ts'
 import { UntakenMessages } from './clients/untaken-messages.ts'
 import { Waiters } from './clients/waiters.ts'
+import { LinkUses } from './rows/link-uses.ts'
 import { ListingRows } from './rows/listing-rows.ts'
 import { Store } from './rows/store.ts'
 import { CutOff } from './trust/cut-off.ts'
@@ -48,6 +50,7 @@ import { Meters } from './trust/meters.ts'
 import { Spending } from './trust/spending.ts'
 import { TrustRows } from './trust/trust-rows.ts'
 import { ClientList } from './usage/client-list.ts'
+import { Usage } from './usage/usage.ts'
 
 interface Surroundings {
   /** Id of the share. */
@@ -60,11 +63,13 @@ interface Surroundings {
   readonly onBroken: (socket: WebSocket) => void
   /** Sets the alarm, unless it rings before that anyway. */
   readonly alarmBy: (timeMs: number) => void
+  /** The same for what was counted of calls, which is all that an alarm by then is for. */
+  readonly flushBy: (timeMs: number) => void
 }
 
 export type ShareParts = ReturnType<typeof wireShare>
 
-export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, registry, onBroken, alarmBy }: Surroundings) {
+export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, registry, onBroken, alarmBy, flushBy }: Surroundings) {
   const store = new Store(ctx.storage.sql)
   const links = new AgentLinks(ctx, onBroken)
   const news = new AgentNews(
@@ -123,7 +128,8 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, regis
   const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, registry, isKept, alarmBy })
   const dismissed = (link: AgentLink, nowMs: number): void => agentMessages.closed(link, CLOSE.GOING_AWAY, nowMs)
   const cutOff = new CutOff({ ...answers, gate, sessions, dismissed })
-  const clientList = new ClientList({ ...answers, sessions })
+  const callLedger = new CallLedger({ uses: new LinkUses(ctx.storage.sql), isKept, flushBy })
+  const usage = new Usage({ callLedger, clientList: new ClientList({ ...answers, sessions }) })
   const calls = { legacyCalls, legacyOnModern, modernCalls, modernOnLegacy }
-  return { ...answers, sessions, ...calls, streamSockets, agentMessages, gate, spending, cutOff, clientList }
+  return { ...answers, sessions, ...calls, streamSockets, agentMessages, gate, spending, cutOff, usage, callLedger }
 }

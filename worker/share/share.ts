@@ -22,7 +22,6 @@ import type {
   SendOutcome,
   SendRequest,
   ShareFacts,
-  ShareSettings,
   SubscribeOrder,
 } from '../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../contract/streams.ts'
@@ -32,8 +31,10 @@ import { indexOfLane, shareOfLane } from '../lanes.ts'
 import { KEPT_CALL_MS } from '../limits.ts'
 import { END_RETRY_MS } from '../trust-limits.ts'
 import { closeQuietly } from './agents/links.ts'
+import { AlarmClock } from './alarm-clock.ts'
 import { type ShareParts, wireShare } from './share-parts.ts'
 import { ShareReport } from './share-report.ts'
+import { isUsageOrder } from './usage/usage.ts'
 
 /** Why a share has come to its end: its time is over, or its owner has deleted it. */
 type End = 'SHARE_EXPIRED' | 'SHARE_NOT_FOUND'
@@ -43,18 +44,21 @@ export class Share extends DurableObject<Env> implements ShareObject {
   /** Id of the share. */
   readonly #id: string
   readonly #report: ShareReport
+  readonly #clock: AlarmClock
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
     this.#id = shareOfLane(ctx.id.name ?? '')
+    this.#clock = new AlarmClock(ctx.storage)
     this.#parts = wireShare(ctx, {
       share: this.#id,
       registry: () => env.REGISTRY.getByName('registry'),
       lane: indexOfLane(ctx.id.name ?? ''),
       orderOf: (lane, order) => laneStub(env, lane).meter(order),
       onBroken: (socket) => void this.#closed(socket),
-      alarmBy: (timeMs) => void this.#alarmBy(timeMs),
+      alarmBy: (timeMs) => void this.#clock.sweepBy(timeMs),
+      flushBy: (timeMs) => void this.#clock.flushBy(timeMs),
     })
     this.#report = new ShareReport(this.#parts)
     const { settings } = this.#parts.store
@@ -74,7 +78,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const { gate, spending } = this.#parts
     return this.#let<Gated<CallOutcome>>(pass, () => {
       const charges = gate.chargesOf(pass)
-      return charges === undefined ? this.#call(request) : spending.call(charges, request, () => this.#call(request))
+      return charges === undefined ? this.#call(pass, request) : spending.call(charges, request, () => this.#call(pass, request))
     })
   }
 
@@ -108,7 +112,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   async park(pass: Pass, order: ParkOrder): Promise<Gated<boolean>> {
     return this.#let(pass, async () => {
       if (!this.#isMade || !this.#parts.modernOnLegacy.park(order)) return false
-      await this.#alarmBy(order.expiresAtMs)
+      await this.#clock.sweepBy(order.expiresAtMs)
       return true
     })
   }
@@ -122,7 +126,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
       if (!this.#isMade || 'code' in this.#parts.sessions.of(order)) return
       const nowMs = Date.now()
       this.#parts.legacyOnModern.keep(order, nowMs)
-      await this.#alarmBy(nowMs + KEPT_CALL_MS)
+      await this.#clock.sweepBy(nowMs + KEPT_CALL_MS)
     })
   }
 
@@ -145,12 +149,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   async end(pass: Pass, caller: Caller): Promise<Gated<boolean>> {
-    return this.#let(pass, () => {
-      const session = this.#parts.sessions.of(caller)
-      if ('code' in session) return false
-      this.#parts.sessions.end(session.id)
-      return true
-    })
+    return this.#let(pass, () => this.#parts.sessions.leave(caller))
   }
 
   async admin(command: AdminCommand): Promise<ShareFacts | undefined> {
@@ -158,10 +157,10 @@ export class Share extends DurableObject<Env> implements ShareObject {
     if (!this.#isMade && command.op === 'share_changed') await this.#adopt()
     const { facts, hasSilent } = await this.#report.read(command.op === 'describe' && command.asksAgents === true)
     if (facts === undefined) return undefined
-    if (hasSilent) await this.#alarmBy(Date.now() + GRACE_MS)
+    if (isUsageOrder(command)) return { ...facts, ...this.#parts.usage.obey(command) }
+    if (hasSilent) await this.#clock.sweepBy(Date.now() + GRACE_MS)
     if ('trust' in command) await this.#change(command)
     else if (command.op === 'revoke') await this.#end('SHARE_NOT_FOUND')
-    else if (command.op !== 'describe') return { ...facts, clients: this.#parts.clientList.obey(command) }
     return facts
   }
 
@@ -171,17 +170,16 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const pass = readPass(url.searchParams)
     if (pass === undefined) return new Response(null, { status: 400 })
     const isAgent = url.pathname === '/agent'
-    const { gate } = this.#parts
-    const judged = isAgent ? gate.refuse(pass, Date.now(), true) : gate.judge(pass, Date.now())
+    const judged = isAgent ? this.#parts.gate.refuse(pass, Date.now(), true) : this.#parts.gate.judge(pass, Date.now())
     const upgrade = (verdict: PassVerdict | undefined): Response =>
-      verdict === undefined ? this.#upgrade(url, leafOf(pass), isAgent) : Response.json(verdict, { status: VERDICT_STATUS })
+      verdict === undefined ? this.#upgrade(url, pass, isAgent) : Response.json(verdict, { status: VERDICT_STATUS })
     return judged instanceof Promise ? judged.then(upgrade) : upgrade(judged)
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
     const { agentMessages, streamSockets } = this.#parts
     if (typeof message !== 'string') agentMessages.receive(socket, new Uint8Array(message))
-    else if (streamSockets.control(socket, message)) void this.#alarmBy(agentMessages.nextVerdictMs(Date.now()))
+    else if (streamSockets.control(socket, message)) void this.#clock.sweepBy(agentMessages.nextVerdictMs(Date.now()))
     else closeQuietly(socket, CLOSE.PROTOCOL_ERROR, 'a text message that is no ping')
   }
 
@@ -199,19 +197,17 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const { store, gate, cutOff, news, agentMessages, sessions, modernOnLegacy, legacyOnModern } = this.#parts
     const { settings } = store
     if (settings === undefined) return
+    // As far as it is known here; the registry may say another.
+    const endMs = (): number => gate.endsAtMs ?? settings.expiresAtMs
     const nowMs = Date.now()
-    if (this.#endsAtMs(settings) <= nowMs && (await this.#endIfOver(nowMs))) return
+    this.#parts.callLedger.flush()
+    if (!(await this.#clock.rang(nowMs))) return
+    if (endMs() <= nowMs && (await this.#endIfOver(nowMs))) return
     news.tell()
     cutOff.look(nowMs)
     const next = [agentMessages, sessions, modernOnLegacy, legacyOnModern, gate].map((part) => part.sweep(nowMs))
-    const endsAtMs = this.#endsAtMs(settings)
-    const lookMs = endsAtMs > nowMs ? endsAtMs : nowMs + END_RETRY_MS
-    await this.ctx.storage.setAlarm(Math.min(lookMs, ...next.filter((time) => time !== undefined)))
-  }
-
-  /** When the share ends, as far as it is known here. */
-  #endsAtMs(settings: ShareSettings): number {
-    return this.#parts.gate.endsAtMs ?? settings.expiresAtMs
+    const lookMs = endMs() > nowMs ? endMs() : nowMs + END_RETRY_MS
+    await this.#clock.sweepAt(Math.min(lookMs, ...next.filter((time) => time !== undefined)))
   }
 
   get #isMade(): boolean {
@@ -225,27 +221,28 @@ export class Share extends DurableObject<Env> implements ShareObject {
     return judged instanceof Promise ? judged.then((verdict) => verdict ?? act()) : judged
   }
 
-  #call(request: CallRequest): CallOutcome | Promise<CallOutcome> {
-    const { legacyCalls, modernCalls, standbyAnswers, clientList } = this.#parts
-    clientList.called(request, Date.now())
+  #call(pass: Pass, request: CallRequest): CallOutcome | Promise<CallOutcome> {
+    const { legacyCalls, modernCalls, standbyAnswers, usage } = this.#parts
+    usage.called(pass, request, Date.now())
     const outcome = 'session' in request ? legacyCalls.call(request) : modernCalls.call(request)
     return request.canStandBy === true ? standbyAnswers.attend(request, outcome) : outcome
   }
 
-  /** `link`: that of whoever asks. */
-  #upgrade({ searchParams }: URL, link: string, isAgent: boolean): Response {
-    const { links, streamSockets, agentMessages } = this.#parts
+  #upgrade({ searchParams }: URL, pass: Pass, isAgent: boolean): Response {
+    const { callLedger, links, streamSockets, agentMessages } = this.#parts
     if (!this.#isMade) return new Response(null, { status: 404 })
+    const link = leafOf(pass)
+    callLedger.used(pass.chain, 0, Date.now())
     const [client, server] = Object.values(new WebSocketPair())
     if (client === undefined || server === undefined) return new Response(null, { status: 500 })
     if (isAgent) {
       links.accept(server, link, Date.now())
-      void this.#alarmBy(Date.now() + HELLO_MS)
+      void this.#clock.sweepBy(Date.now() + HELLO_MS)
       return new Response(null, { status: 101, webSocket: client, headers: { 'sec-websocket-protocol': LINK_SUBPROTOCOL } })
     }
     const status = streamSockets.open(server, searchParams, link)
     if (status === 101) this.#parts.spending.streamed(searchParams.get('key') ?? '')
-    void this.#alarmBy(agentMessages.nextVerdictMs(Date.now()))
+    void this.#clock.sweepBy(agentMessages.nextVerdictMs(Date.now()))
     return status === 101 ? new Response(null, { status, webSocket: client }) : new Response(null, { status })
   }
 
@@ -258,7 +255,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     }
     const nowMs = Date.now()
     agentMessages.closed(link, code, nowMs)
-    if (this.#isMade) await this.#alarmBy(nowMs + GRACE_MS)
+    if (this.#isMade) await this.#clock.sweepBy(nowMs + GRACE_MS)
   }
 
   /**
@@ -271,7 +268,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const { settings, trust } = adoption
     this.#parts.store.create(settings)
     await this.#parts.gate.adopt(trust)
-    await this.ctx.storage.setAlarm(trust.expiresAtMs)
+    await this.#clock.sweepAt(trust.expiresAtMs)
   }
 
   /** The object has slept or was reset, and has its rows. */
@@ -281,14 +278,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const hasLost = agentMessages.noteLost(nowMs)
     for (const { socket } of streams.closing()) streamSockets.closed(socket)
     subscriptions.prune()
-    if (hasLost) void this.#alarmBy(nowMs + GRACE_MS)
-  }
-
-  /** Sets the alarm, unless it rings before that anyway. */
-  async #alarmBy(timeMs: number | undefined): Promise<void> {
-    if (timeMs === undefined) return
-    const alarmMs = await this.ctx.storage.getAlarm()
-    if (alarmMs === null || alarmMs > timeMs) await this.ctx.storage.setAlarm(timeMs)
+    if (hasLost) void this.#clock.sweepBy(nowMs + GRACE_MS)
   }
 
   /** The owner has changed something: what is not let in any more ends at once. */
@@ -301,7 +291,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     cutOff.tell()
     const endMs = gate.endsAtMs ?? Infinity
     if (endMs <= nowMs) await this.#end('SHARE_EXPIRED')
-    else await this.#alarmBy(Math.min(endMs, gate.nextLinkEndMs ?? Infinity))
+    else await this.#clock.sweepBy(Math.min(endMs, gate.nextLinkEndMs ?? Infinity))
   }
 
   /** False when the share goes on, or the registry could not be asked. */
@@ -312,9 +302,9 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   async #end(code: End): Promise<void> {
-    const { store, standbyAnswers, clientList, gate, spending, links, streams, waiters } = this.#parts
+    const { store, standbyAnswers, usage, gate, spending, links, streams, waiters } = this.#parts
     store.forget()
-    clientList.forget()
+    usage.forget()
     spending.forget()
     standbyAnswers.forget()
     gate.forget()

@@ -47,7 +47,7 @@ async function listed(
   if (!facts.ok) return undefined
   // What is told by it must be what the server says now.
   const { canStandBy: _, ...own } = callRequest(caller, { bytes, facts: facts.value, params: {} }, 'single')
-  const answer = await readAnswer(new Courier(share, { ...own, ...more }, bytes))
+  const answer = await readAnswer(new Courier(share, { ...own, ...more, isRelays: true }, bytes))
   return answer === undefined ? undefined : readResult(answer)
 }
 

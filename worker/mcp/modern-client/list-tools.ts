@@ -31,7 +31,7 @@ export async function listToolsFor(
     { bytes, facts: facts.value, params: {} },
     'single',
   )
-  const request = { ...own, ...(bridge === undefined ? {} : { bridge }) }
+  const request = { ...own, ...(bridge === undefined ? {} : { bridge }), isRelays: true } as const
   const answer = await readAnswer(new Courier(visitor.share, request, bytes))
   return answer === undefined ? undefined : readResult(answer)
 }

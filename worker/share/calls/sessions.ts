@@ -85,6 +85,14 @@ export class Sessions {
     return isOne ? { id: newest.id, isSole: begun.length === 1 } : undefined
   }
 
+  /** The caller ends its session; false when it has no such. */
+  leave(caller: Caller): boolean {
+    const session = this.of(caller)
+    if ('code' in session) return false
+    this.end(session.id)
+    return true
+  }
+
   /** Ends a session, its child, and what waits for it. */
   end(id: string): void {
     const { channels, store, streams, waiters, clientFrames } = this.#parts

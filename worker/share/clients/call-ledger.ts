@@ -1,0 +1,64 @@
+/** Counts what each link does, in memory. It is written every USAGE_FLUSH_MS at most, by alarm: nothing waits for that, and no timer is held for it. */
+import type { LinkUse } from '../../contract/call-records.ts'
+import { USAGE_FLUSH_MS } from '../../usage-limits.ts'
+import type { LinkUses } from '../rows/link-uses.ts'
+
+interface Parts {
+  readonly uses: LinkUses
+  /** Whether the object has rows: one that was only asked about writes nothing. */
+  readonly isKept: () => boolean
+  /** Has `flush` called by then. */
+  readonly flushBy: (timeMs: number) => void
+}
+
+type Count = { calls: number; lastUsedAtMs: number }
+
+export class CallLedger {
+  readonly #parts: Parts
+  /** What is not written yet. */
+  readonly #counts = new Map<string, Count>()
+  /** It is to be written soon. */
+  #isDue = false
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Forgets everything in memory; the caller deletes the storage. */
+  forget(): void {
+    this.#counts.clear()
+    this.#isDue = false
+    this.#parts.uses.forget()
+  }
+
+  /** Whoever has come with these links, the last of which was narrowed from those before it, uses them. `calls`: requests that are counted. */
+  used(links: readonly string[], calls: number, nowMs: number): void {
+    if (!this.#parts.isKept()) return
+    for (const link of links) {
+      const count = this.#counts.get(link)
+      if (count === undefined) this.#counts.set(link, { calls, lastUsedAtMs: nowMs })
+      else {
+        count.calls += calls
+        count.lastUsedAtMs = nowMs
+      }
+    }
+    if (this.#isDue) return
+    this.#isDue = true
+    this.#parts.flushBy(nowMs + USAGE_FLUSH_MS)
+  }
+
+  /** Writes what is not written yet. */
+  flush(): void {
+    this.#isDue = false
+    if (this.#counts.size === 0) return
+    this.#parts.uses.add(Array.from(this.#counts, ([id, count]) => ({ id, ...count })))
+    this.#counts.clear()
+  }
+
+  /** What each link has done. Nothing is written for the question. */
+  uses(): LinkUse[] {
+    const uses = new Map(this.#parts.uses.all().map((use) => [use.id, use]))
+    for (const [id, { calls, lastUsedAtMs }] of this.#counts) uses.set(id, { id, calls: calls + (uses.get(id)?.calls ?? 0), lastUsedAtMs })
+    return [...uses.values()]
+  }
+}
