@@ -76,7 +76,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/share/children/': ['shared-child', 'both-eras', 'repeatable-calls', 'modern-listen', 'recovery', 'session'],
   'worker/share/clients/': ['credit', 'unread-streams', 'share', 'hand-over', 'untaken-messages'],
   'worker/share/rows/': ['rows-in-memory', 'listing-rows', 'session', 'recovery', 'parked-rows'],
-  'worker/share/usage/': ['owner-sessions', 'link-uses'],
+  'worker/share/usage/': ['owner-sessions', 'link-uses', 'audit'],
   'worker/share/trust/': ['trust-gate', 'rate-limits', 'cut-off', 'trust-table', 'link-policy'],
   'wrangler.toml': ['session'],
 }

@@ -122,6 +122,9 @@ const CLOSED = {
       'An owner sees the clients of its share, and ends any of them at once; what it is shown opens no session.',
     ),
     'promise.9.usage': promised('An owner sees when each link was used last, and for how many calls, on all lanes together.'),
+    'promise.9.audit': promised(
+      'An owner is told of each call by whom it was made, what it was and how it ended, and nothing of what it carried.',
+    ),
     'promise.9.expires': promised('A credential is refused from the moment on that it expires, and all are when the share ends.'),
   },
 } as const satisfies Section
@@ -152,6 +155,7 @@ const BOUNDED = {
     'promise.10.links': promised('A share has at most 1,000 links that have not ended; those that have give way.'),
     'promise.10.memory': promised('What is kept of lists, verified credentials and tables is bounded: the oldest goes.'),
     'promise.10.rows': promised('No row outlives what it speaks of, and none is looked for by reading all.'),
+    'promise.10.audit': promised('What is kept of calls for their owner is bounded in number and in length: the oldest goes.'),
     'promise.10.named': promised('Every overflow is an error with a name and advice, and its numbers are those of `limits.ts`.'),
     'promise.10.credit': promised('An agent sends no more than it was granted, and a client that does not read is granted no more.'),
     'promise.10.object-4mib': promised('The Share holds at most 4 MiB of a channel, however large the bodies are.'),

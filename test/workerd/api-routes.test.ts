@@ -44,6 +44,7 @@ const SHARE_ROUTES: Readonly<Record<string, Readonly<Record<'live' | 'paused' | 
   'POST /api/shares/:share/people': { live: '201', paused: '201', expired: '410 SHARE_EXPIRED' },
   'GET /api/shares/:share/people': { live: '200', paused: '200', expired: '200' },
   'DELETE /api/shares/:share/people/:person': { live: '204', paused: '204', expired: '204' },
+  'GET /api/shares/:share/audit': { live: '200', paused: '200', expired: '200' },
   'GET /api/shares/:share/sessions': { live: '200', paused: '200', expired: '200' },
   // Nobody has begun one.
   'DELETE /api/shares/:share/sessions/:session': {

@@ -2,6 +2,7 @@
 import { Hono } from 'hono'
 import type { RouteEnv } from '../access/claim-gate.ts'
 import { log } from '../log.ts'
+import { audit } from './audit.ts'
 import { claim } from './claim.ts'
 import { links } from './links.ts'
 import { people } from './people.ts'
@@ -16,6 +17,7 @@ export const api = new Hono<RouteEnv>()
   .route('/shares/:share/tokens', links)
   .route('/shares/:share/people', people)
   .route('/shares/:share/sessions', sessions)
+  .route('/shares/:share/audit', audit)
   .route('/shares', shares)
   .all('/claim', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
   .all('/*', () => problemResponse('ROUTE_NOT_FOUND'))

@@ -1,4 +1,4 @@
-/** What a Share tells its owner of the calls that were made: how often each link was used. Types only. */
+/** What a Share tells its owner of the calls that were made: which they were, and how often each link was used. Types only. */
 import type { ClientAnswer, ClientOrder } from './client-facts.ts'
 
 /** What one link has done, as far as one object of the share has seen it. */
@@ -16,10 +16,47 @@ export interface ToldOfCall {
   readonly isRelays?: true
 }
 
+/** One call that has ended. Nothing of what it carried. */
+export interface AuditEvent {
+  /** Counts the events of one object of the share, from 1. */
+  readonly n: number
+  /** When it came, in milliseconds since 1970; of one that outlived the object's memory, when it ended. */
+  readonly at: number
+  /** The link that its client has come with. */
+  readonly link: string
+  readonly principal: string
+  /** Its session, as it is called in the list of them. */
+  readonly session?: string
+  /** What its client says of itself, where it says so once: name and version. */
+  readonly client?: string
+  readonly method: string
+  readonly tool?: string
+  /** `ok`, `error` (the server's own), `cancelled`, or the code of a failure. */
+  readonly outcome: string
+  /** The HTTP status that belongs to that. */
+  readonly status: number
+  /** How long it ran; null where that is not known any more. */
+  readonly ms: number | null
+  /** Of the request and of what answers it. */
+  readonly bytes: number
+}
+
+/** Events of one object of the share, oldest first. */
+export interface AuditPage {
+  readonly events: readonly AuditEvent[]
+}
+
 /** What an owner asks about what is done with a share. */
-export type UsageOrder = ClientOrder | { readonly op: 'uses' }
+export type UsageOrder = ClientOrder | { readonly op: 'uses' } | AuditOrder
 
 /** What comes of it. */
 export interface UsageAnswer extends ClientAnswer {
   readonly uses?: readonly LinkUse[]
+  readonly audit?: AuditPage
+}
+
+/** Asks for the events behind this number. */
+export interface AuditOrder {
+  readonly op: 'audit'
+  readonly after: number
 }

@@ -22,6 +22,7 @@ import type { GroupChannels } from './children/group-channels.ts'
 import type { GroupRoots } from './children/group-roots.ts'
 import type { IdleChildren } from './children/idle-children.ts'
 import type { Subscriptions } from './children/subscriptions.ts'
+import type { RunningCalls } from './clients/running-calls.ts'
 import type { Waiters } from './clients/waiters.ts'
 import type { Store } from './rows/store.ts'
 import type { Spending } from './trust/spending.ts'
@@ -38,6 +39,7 @@ interface Parts {
   readonly waiters: Waiters
   readonly delivery: Delivery
   readonly spending: Spending
+  readonly runningCalls: RunningCalls
   readonly lostAgents: LostAgents
   readonly standbyAnswers: StandbyAnswers
   readonly restartNews: RestartNews
@@ -161,11 +163,12 @@ export class AgentMessages {
   }
 
   #handle(link: AgentLink, header: AgentFrame, frame: Uint8Array, body: Uint8Array): void {
-    const { links, sender, channels, delivery } = this.#parts
+    const { links, sender, channels, delivery, runningCalls } = this.#parts
     switch (header.type) {
       case 'answer':
         sender.abandon(header.key)
         this.#parts.spending.answered(header.key, header.size)
+        runningCalls.answered(header.key, header.failed ? 'error' : 'ok', header.size)
         delivery.answer(link, header, frame, body)
         this.#parts.standbyAnswers.answered(header, body)
         break

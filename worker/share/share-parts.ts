@@ -36,10 +36,12 @@ import { Subscriptions } from './children/subscriptions.ts'
 import { Turns } from './children/turns.ts'
 import { AskingWorkers } from './clients/asking-workers.ts'
 import { CallLedger } from './clients/call-ledger.ts'
+import { RunningCalls } from './clients/running-calls.ts'
 import { CreditLedger } from './clients/credit.ts'
 import { Streams } from './clients/streams.ts'
 import { UntakenMessages } from './clients/untaken-messages.ts'
 import { Waiters } from './clients/waiters.ts'
+import { AuditRows } from './rows/audit-rows.ts'
 import { LinkUses } from './rows/link-uses.ts'
 import { ListingRows } from './rows/listing-rows.ts'
 import { Store } from './rows/store.ts'
@@ -82,11 +84,15 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, regis
   )
   const ledger = new CreditLedger<Debtor>()
   const streams = new Streams(ctx)
+  const isKept = (): boolean => store.settings !== undefined
+  const rows = { uses: new LinkUses(ctx.storage.sql), audit: new AuditRows(ctx.storage.sql) }
+  const callLedger = new CallLedger({ ...rows, shown: (call) => clientList.shown(call), isKept, flushBy })
+  const runningCalls = new RunningCalls({ streams, record: (call) => callLedger.record(call) })
   const health = new LinkHealth(links, (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0)
   const sender = new MessageSender(health)
   const channels = new GroupChannels({ store, links, health, news, waiters, streams })
   const opener = new ChannelOpener(store, channels)
-  const base = { store, links, health, news, sender, streams, waiters, ledger, channels, opener }
+  const base = { store, links, health, news, sender, streams, waiters, ledger, runningCalls, channels, opener }
   const subscriptions = new Subscriptions(base)
   const standbyAnswers = new StandbyAnswers({ ...base, rows: new ListingRows(ctx.storage.sql) })
   const askers = new Askers(base)
@@ -121,15 +127,14 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, regis
   const legacyCalls = new LegacyCalls({ ...answers, sessions, sseSessions, legacyOnModern })
   const resumedStreams = new ResumedStreams({ ...answers, sessions })
   const streamSockets = new StreamSockets({ ...answers, sessions, resumedStreams })
-  const isKept = (): boolean => store.settings !== undefined
   const keptMeters = new KeptMeters({ sql: ctx.storage.sql, links, isKept })
   const spending = new Spending({ share, lane, meters: new Meters(keptMeters), streams, charged: streamSockets.charged, orderOf })
   const agentMessages = new AgentMessages({ ...answers, spending, delivery, lostAgents, resumedStreams })
   const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, registry, isKept, alarmBy })
   const dismissed = (link: AgentLink, nowMs: number): void => agentMessages.closed(link, CLOSE.GOING_AWAY, nowMs)
   const cutOff = new CutOff({ ...answers, gate, sessions, dismissed })
-  const callLedger = new CallLedger({ uses: new LinkUses(ctx.storage.sql), isKept, flushBy })
-  const usage = new Usage({ callLedger, clientList: new ClientList({ ...answers, sessions }) })
+  const clientList = new ClientList({ ...answers, sessions })
+  const usage = new Usage({ callLedger, runningCalls, clientList })
   const calls = { legacyCalls, legacyOnModern, modernCalls, modernOnLegacy }
   return { ...answers, sessions, ...calls, streamSockets, agentMessages, gate, spending, cutOff, usage, callLedger }
 }

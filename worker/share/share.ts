@@ -225,6 +225,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const { legacyCalls, modernCalls, standbyAnswers, usage } = this.#parts
     usage.called(pass, request, Date.now())
     const outcome = 'session' in request ? legacyCalls.call(request) : modernCalls.call(request)
+    usage.attend(request, outcome)
     return request.canStandBy === true ? standbyAnswers.attend(request, outcome) : outcome
   }
 

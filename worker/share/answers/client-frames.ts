@@ -6,6 +6,7 @@ import { closeQuietly } from '../agents/links.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { CreditLedger } from '../clients/credit.ts'
+import type { RunningCalls } from '../clients/running-calls.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiter, Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
@@ -16,6 +17,7 @@ interface Parts {
   readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
+  readonly runningCalls: RunningCalls
   readonly news: AgentNews
   readonly ledger: CreditLedger<Debtor>
   readonly creditGrants: CreditGrants
@@ -78,7 +80,8 @@ export class ClientFrames {
 
   /** Ends a call with a failure that the relay itself has found. */
   fail(key: string, failure: Failure): void {
-    const { waiters, streams } = this.#parts
+    const { waiters, streams, runningCalls } = this.#parts
+    runningCalls.ended(key, failure.code)
     const waiter = waiters.get(key)
     if (waiter !== undefined && waiter.buffer === undefined) {
       if (waiter.isInitialize) this.#endRefusedSession(waiter)

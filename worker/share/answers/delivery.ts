@@ -12,6 +12,7 @@ import type { SessionListens } from '../children/session-listens.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { Turns } from '../children/turns.ts'
 import type { UntakenMessages } from '../clients/untaken-messages.ts'
+import type { RunningCalls } from '../clients/running-calls.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
@@ -33,6 +34,7 @@ interface Parts {
   readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
+  readonly runningCalls: RunningCalls
   readonly clientFrames: ClientFrames
   readonly creditGrants: CreditGrants
   readonly introductions: ChildIntroductions
@@ -87,6 +89,7 @@ export class Delivery {
     const target = this.#routing.answerTarget(address)
     if (header.executed === 'no' && mayComeAgain(header, target) && this.#callAgain(header.ch, target)) return
     if (header.executed === 'unknown' && header.code === 'CHILD_DIED' && this.#repeat(header.ch, target)) return
+    this.#parts.runningCalls.answered(header.key, header.code, 0)
     if (target.kind === 'waiter') this.#parts.clientFrames.toWaiter(target.waiter, frame, 0, true, true)
     else if (target.kind === 'sockets' && header.code === 'EVENTS_LOST') this.#awaitCall(target.sockets, frame)
     else if (target.kind === 'sockets') this.#parts.clientFrames.toSockets(target.sockets, groupOf(header.ch), frame, 0)

@@ -12,6 +12,7 @@ import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.
 import { type Store } from '../rows/store.ts'
 import type { MessageSender } from '../agents/message-sender.ts'
 import type { Turns } from '../children/turns.ts'
+import type { RunningCalls } from '../clients/running-calls.ts'
 import type { Waiters } from '../clients/waiters.ts'
 
 interface Parts {
@@ -20,6 +21,7 @@ interface Parts {
   readonly channels: GroupChannels
   readonly opener: ChannelOpener
   readonly waiters: Waiters
+  readonly runningCalls: RunningCalls
   readonly sender: MessageSender
   readonly modernOnLegacy: ModernOnLegacy
   readonly repeatableCalls: RepeatableCalls
@@ -96,7 +98,8 @@ export class ModernCalls {
 
   /** A client of this revision cancels by closing the stream of its call. */
   async cancel({ group, key, call }: CancelRequest): Promise<SendOutcome> {
-    const { sender } = this.#parts
+    const { sender, runningCalls } = this.#parts
+    runningCalls.ended(call, 'cancelled')
     const link = this.#linkFor(group)
     // Without an agent there is no child that could still run it.
     if (link === undefined) return { kind: 'sent' }

@@ -1,10 +1,15 @@
-/** Counts what each link does, in memory. It is written every USAGE_FLUSH_MS at most, by alarm: nothing waits for that, and no timer is held for it. */
-import type { LinkUse } from '../../contract/call-records.ts'
-import { USAGE_FLUSH_MS } from '../../usage-limits.ts'
+/** Counts what each link does, and notes each call, in memory. It is written every USAGE_FLUSH_MS at most, by alarm: nothing waits for that, and no timer is held for it. */
+import type { AuditPage, LinkUse } from '../../contract/call-records.ts'
+import { MAX_AUDIT_EVENTS, USAGE_FLUSH_MS } from '../../usage-limits.ts'
+import type { AuditRows, NewAuditEvent } from '../rows/audit-rows.ts'
 import type { LinkUses } from '../rows/link-uses.ts'
+import type { EndedCall } from './running-calls.ts'
 
 interface Parts {
   readonly uses: LinkUses
+  readonly audit: AuditRows
+  /** What is shown of a call. */
+  readonly shown: (call: EndedCall) => NewAuditEvent
   /** Whether the object has rows: one that was only asked about writes nothing. */
   readonly isKept: () => boolean
   /** Has `flush` called by then. */
@@ -17,6 +22,7 @@ export class CallLedger {
   readonly #parts: Parts
   /** What is not written yet. */
   readonly #counts = new Map<string, Count>()
+  readonly #ended: EndedCall[] = []
   /** It is to be written soon. */
   #isDue = false
 
@@ -27,8 +33,10 @@ export class CallLedger {
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#counts.clear()
+    this.#ended.length = 0
     this.#isDue = false
     this.#parts.uses.forget()
+    this.#parts.audit.forget()
   }
 
   /** Whoever has come with these links, the last of which was narrowed from those before it, uses them. `calls`: requests that are counted. */
@@ -42,6 +50,18 @@ export class CallLedger {
         count.lastUsedAtMs = nowMs
       }
     }
+    this.#flushSoon(nowMs)
+  }
+
+  /** A call has ended. */
+  record(call: EndedCall): void {
+    if (!this.#parts.isKept()) return
+    // More are not kept in rows either.
+    if (this.#ended.push(call) > MAX_AUDIT_EVENTS) this.#ended.shift()
+    this.#flushSoon(Date.now())
+  }
+
+  #flushSoon(nowMs: number): void {
     if (this.#isDue) return
     this.#isDue = true
     this.#parts.flushBy(nowMs + USAGE_FLUSH_MS)
@@ -50,9 +70,15 @@ export class CallLedger {
   /** Writes what is not written yet. */
   flush(): void {
     this.#isDue = false
-    if (this.#counts.size === 0) return
-    this.#parts.uses.add(Array.from(this.#counts, ([id, count]) => ({ id, ...count })))
+    if (this.#counts.size > 0) this.#parts.uses.add(Array.from(this.#counts, ([id, count]) => ({ id, ...count })))
     this.#counts.clear()
+    if (this.#ended.length > 0) this.#parts.audit.add(this.#ended.splice(0).map(this.#parts.shown))
+  }
+
+  /** The calls behind a number. They are written first, so that no number is given twice, whatever happens then. */
+  events(after: number): AuditPage {
+    this.flush()
+    return this.#parts.audit.page(after)
   }
 
   /** What each link has done. Nothing is written for the question. */

@@ -11,6 +11,7 @@ import type { Sessions } from '../calls/sessions.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { Turns } from '../children/turns.ts'
 import type { Streams } from '../clients/streams.ts'
+import type { RunningCalls } from '../clients/running-calls.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
 import type { TrustGate } from './gate.ts'
@@ -22,6 +23,7 @@ interface Parts {
   readonly news: AgentNews
   readonly streams: Streams
   readonly waiters: Waiters
+  readonly runningCalls: RunningCalls
   readonly channels: GroupChannels
   readonly turns: Turns
   readonly sessions: Sessions
@@ -70,10 +72,12 @@ export class CutOff {
   }
 
   #endCalls(refusalOf: (link: string) => PassRefusal | undefined): void {
-    const { streams, waiters, introductions, creditGrants } = this.#parts
+    const { streams, waiters, runningCalls, introductions, creditGrants } = this.#parts
     for (const { socket, attachment } of streams.all()) {
       const code = refusalOf(attachment.link)
-      if (code !== undefined) closeQuietly(socket, CUT_CLOSE[code], code)
+      if (code === undefined) continue
+      if (attachment.key !== undefined) runningCalls.ended(attachment.key, code)
+      closeQuietly(socket, CUT_CLOSE[code], code)
     }
     for (const waiter of waiters.where(({ principal }) => refusalOf(linkOf(principal)) !== undefined)) {
       const code = refusalOf(linkOf(waiter.principal))

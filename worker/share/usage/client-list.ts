@@ -15,6 +15,8 @@ import type { Subscriptions } from '../children/subscriptions.ts'
 import type { Turns } from '../children/turns.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
+import type { EndedCall } from '../clients/running-calls.ts'
+import type { NewAuditEvent } from '../rows/audit-rows.ts'
 import type { StartedSession } from '../rows/session-rows.ts'
 import type { Store } from '../rows/store.ts'
 import { shownText } from './shown-text.ts'
@@ -40,6 +42,8 @@ export class ClientList {
   readonly #parts: Parts
   /** When each session, or group by the name that its clients have for it, has made its last call. */
   readonly #lastCalls = new Newest<number>(MAX_SESSIONS)
+  /** What clients of sessions say of themselves, as far as that was shown lately. */
+  readonly #names = new Newest<string>(MAX_LISTED_CLIENTS)
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -53,6 +57,7 @@ export class ClientList {
   /** Forgets everything in memory. */
   forget(): void {
     this.#lastCalls.clear()
+    this.#names.clear()
   }
 
   obey(order: ClientOrder): readonly ClientFacts[] {
@@ -96,6 +101,30 @@ export class ClientList {
   #servedBy(group: string): Pick<ClientFacts, 'agent'> {
     const agent = this.#parts.channels.current(group)?.link.name
     return agent === undefined ? {} : { agent }
+  }
+
+  /** What an owner is shown of a call that has ended. */
+  shown({ session, principal, method, tool, ...call }: EndedCall): NewAuditEvent {
+    const client = session === undefined ? undefined : this.#nameOf(session)
+    return {
+      ...call,
+      at: call.at === 0 ? Date.now() : call.at,
+      principal,
+      ...(session === undefined ? {} : { session: shownId(session) }),
+      ...(client === undefined ? {} : { client }),
+      method: shownText(method),
+      ...(tool === undefined ? {} : { tool: shownText(tool) }),
+    }
+  }
+
+  /** Name and version of a session's client; read once, and known for a while after its end. */
+  #nameOf(session: string): string | undefined {
+    const known = this.#names.get(session)
+    if (known !== undefined) return known === '' ? undefined : known
+    const { name, version } = this.#introduction(session)
+    const label = shownText([name, version].filter((text) => text !== undefined).join(' '))
+    this.#names.set(session, label)
+    return label === '' ? undefined : label
   }
 
   /** What its client said of itself in `initialize`. */

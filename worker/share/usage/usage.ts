@@ -1,13 +1,16 @@
 /** All that is kept of how the share is used: who its clients are, and what was done with each link. Told to the owner only. */
 import type { UsageAnswer, UsageOrder } from '../../contract/call-records.ts'
-import type { AdminCommand, CallRequest } from '../../contract/share-rpc.ts'
+import type { AdminCommand, CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
+import { leafOf } from '../../contract/pass.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
 import type { CallLedger } from '../clients/call-ledger.ts'
+import type { RunningCalls } from '../clients/running-calls.ts'
 import type { ClientList } from './client-list.ts'
 
 interface Parts {
   readonly clientList: ClientList
   readonly callLedger: CallLedger
+  readonly runningCalls: RunningCalls
 }
 
 export class Usage {
@@ -18,25 +21,40 @@ export class Usage {
   }
 
   /** A client calls, by this pass. What is made again, or by the relay itself, is no call more. */
-  called({ chain }: Pass, request: CallRequest, nowMs: number): void {
+  called(pass: Pass, request: CallRequest, nowMs: number): void {
     this.#parts.clientList.called(request, nowMs)
-    this.#parts.callLedger.used(chain, request.isRetry === true || request.isRelays === true ? 0 : 1, nowMs)
+    this.#parts.runningCalls.began(leafOf(pass), request, nowMs)
+    this.#parts.callLedger.used(pass.chain, request.isRetry === true || request.isRelays === true ? 0 : 1, nowMs)
+  }
+
+  /** What the Worker is told of a call. Nobody waits for that here. */
+  attend(request: CallRequest, outcome: CallOutcome | Promise<CallOutcome>): void {
+    const { runningCalls } = this.#parts
+    if (request.delivery === 'session' && request.refusal !== undefined) runningCalls.ended(request.key, request.refusal.code)
+    if (!(outcome instanceof Promise)) runningCalls.told(request, outcome)
+    else
+      void outcome.then(
+        (told) => runningCalls.told(request, told),
+        () => undefined,
+      )
   }
 
   /** What an owner's question, or order about a client, comes to. */
   obey(order: UsageOrder): UsageAnswer {
     const { clientList, callLedger } = this.#parts
-    return order.op === 'uses' ? { uses: callLedger.uses() } : { clients: clientList.obey(order) }
+    if (order.op === 'uses') return { uses: callLedger.uses() }
+    return order.op === 'audit' ? { audit: callLedger.events(order.after) } : { clients: clientList.obey(order) }
   }
 
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#parts.clientList.forget()
     this.#parts.callLedger.forget()
+    this.#parts.runningCalls.forget()
   }
 }
 
-const OPS: ReadonlySet<string> = new Set<UsageOrder['op']>(['clients', 'end_client', 'uses'])
+const OPS: ReadonlySet<string> = new Set<UsageOrder['op']>(['clients', 'end_client', 'uses', 'audit'])
 
 /** Whether an order is about use. */
 export function isUsageOrder(command: AdminCommand): command is UsageOrder {

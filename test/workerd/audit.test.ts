@@ -1,0 +1,310 @@
+/** What an owner is told of the calls that were made, in the real runtime: each once, how it ended, and nothing of what it carried. */
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { describe, expect, test } from 'vitest'
+import { CallLedger } from '../../worker/share/clients/call-ledger.ts'
+import { AuditRows } from '../../worker/share/rows/audit-rows.ts'
+import { LinkUses } from '../../worker/share/rows/link-uses.ts'
+import { verifies } from '../requirements/verifies.ts'
+import { HandshakeChild, postModern } from './harness/handshake-child.ts'
+import { order } from './harness/orders.ts'
+import {
+  askAsOwner,
+  createClientToken,
+  createShare,
+  linkIdOf,
+  ownerKey,
+  resetShare,
+  stubOf,
+  TestClient,
+  type TestShare,
+} from './harness/relay.ts'
+import { connected, initialize, ScriptedAgent } from './harness/scripted-agent.ts'
+import { SseClient } from './harness/sse-client.ts'
+
+const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","arguments":{"a":"canary-argument"}}}'
+
+interface Event {
+  readonly method: string
+  readonly outcome: string
+  readonly status: number
+  readonly ms: number | null
+  readonly lane: number
+  readonly at: string
+}
+
+async function auditOf(share: TestShare, after?: string): Promise<{ readonly events: Event[]; readonly next: string }> {
+  const { status, told } = await order('GET', `/api/shares/${share.id}/audit${after === undefined ? '' : `?after=${after}`}`)
+  expect(status).toBe(200)
+  return told as unknown as { events: Event[]; next: string }
+}
+
+async function call(agent: ScriptedAgent, client: TestClient, result = '{}'): Promise<void> {
+  const response = client.post(CALL)
+  agent.answer((await agent.expect('call')).header, '7', result)
+  expect((await response).status).toBe(200)
+}
+
+function rowsOf(share: TestShare): Promise<number> {
+  return runInDurableObject(stubOf(share), (_, { storage }) => {
+    const isThere = storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'audit'").toArray().length > 0
+    return isThere ? storage.sql.exec('SELECT last FROM audit').toArray().length : 0
+  })
+}
+
+test('a call is told with whose it was, what it was and how it ended', async () => {
+  verifies('promise.9.audit')
+  const { share, agent, client } = await connected()
+  await call(agent, client)
+  const link = linkIdOf(share.clientToken)
+  const base = { link, principal: `client:${link}`, session: client.session?.slice(0, 13), client: 't 1', lane: 0 }
+  const told = { at: expect.stringMatching(/^\d{4}-.*Z$/), ms: expect.any(Number), bytes: expect.any(Number) }
+  const { events, next } = await auditOf(share)
+  expect(events).toEqual([
+    { ...base, ...told, method: 'initialize', tool: null, outcome: 'ok', status: 200 },
+    { ...base, ...told, method: 'tools/call', tool: 't', outcome: 'ok', status: 200 },
+  ])
+  expect(await auditOf(share, next)).toEqual({ events: [], next })
+  await call(agent, client)
+  expect((await auditOf(share, next)).events).toMatchObject([{ method: 'tools/call' }])
+})
+
+describe('how a call has ended is told', () => {
+  test('where the server or the agent refuses it, or its child dies', async () => {
+    verifies('promise.9.audit')
+    const { share, agent, client } = await connected()
+    const { next } = await auditOf(share)
+    const refused = client.post(CALL)
+    agent.refuse((await agent.expect('call')).header, '7', 'canary-error')
+    await refused
+    const failed = client.post(CALL)
+    agent.fail((await agent.expect('call')).header, 'CHILD_DIED', 'unknown')
+    await failed
+    const { events } = await auditOf(share, next)
+    expect(events.map(({ outcome }) => outcome)).toEqual(['error', 'CHILD_DIED'])
+    expect(events[1]?.status).toBeGreaterThanOrEqual(200)
+  })
+
+  test('where the session is unknown, or no agent is there', async () => {
+    const share = await createShare()
+    const client = new TestClient(share)
+    await stubOf(share).admin({ op: 'describe' })
+    client.session = 'unknown'
+    expect((await client.post(CALL)).status).toBe(404)
+    expect((await postModern(share, 'tools/list')).status).toBe(503)
+    const { events } = await auditOf(share)
+    expect(events.map(({ outcome, status }) => [outcome, status])).toEqual([
+      ['SESSION_NOT_FOUND', 404],
+      ['AGENT_AWAY', 503],
+    ])
+  })
+
+  test('where its link is revoked, its session is ended, or its client cancels', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const [client, other] = [new TestClient(share, await createClientToken(share)), new TestClient(share)]
+    await initialize(agent, client)
+    await initialize(agent, other)
+    const { next } = await auditOf(share)
+    const waiting = client.post(CALL)
+    await agent.expect('call')
+    await order('DELETE', `/api/shares/${share.id}/tokens/${linkIdOf(client.token)}`)
+    await waiting
+    await agent.expect('close')
+    const ended = other.post(CALL)
+    await agent.expect('call')
+    await order('DELETE', `/api/shares/${share.id}/sessions/${other.session?.slice(0, 13)}`)
+    await ended
+    expect((await auditOf(share, next)).events.map(({ outcome }) => outcome)).toEqual(['LINK_REVOKED', 'CHANNEL_CLOSED'])
+  })
+
+  test('over HTTP+SSE too', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = await SseClient.connect(share)
+    await client.initialize()
+    await agent.expect('open')
+    agent.answer((await agent.expect('call')).header, '0', '{"protocolVersion":"2025-11-25","capabilities":{}}')
+    await client.next()
+    await client.post(CALL)
+    agent.answer((await agent.expect('call')).header, '7', '{}')
+    await client.next()
+    expect((await auditOf(share)).events.map(({ method, outcome }) => [method, outcome])).toEqual([
+      ['initialize', 'ok'],
+      ['tools/call', 'ok'],
+    ])
+  })
+
+  test('of a client without session, once, though the tools were listed for it first', async () => {
+    const child = await HandshakeChild.connect()
+    const { share } = child
+    const response = postModern(share, 'tools/call', { name: 'a', arguments: {} })
+    child.answer(await child.expect('call'), { content: [] })
+    await response
+    expect((await auditOf(share)).events).toMatchObject([{ method: 'tools/call', tool: 'a', outcome: 'ok', session: null, client: null }])
+  })
+
+  test('of a call that the object has slept over, but for how long it ran', async () => {
+    verifies('promise.9.audit')
+    const { share, agent, client } = await connected()
+    const streamed = client.postForEvents(CALL)
+    const { header } = await agent.expect('call')
+    agent.notify(header.ch, '{"jsonrpc":"2.0","method":"notifications/message","params":{}}', { ra: header.ra, sure: true })
+    await streamed
+    await auditOf(share)
+    await evictDurableObject(stubOf(share))
+    agent.answer(header, '7', '{}')
+    await (await streamed).text()
+    expect((await auditOf(share)).events.at(-1)).toMatchObject({ method: 'tools/call', tool: 't', outcome: 'ok', ms: null })
+  })
+})
+
+test('no row is written per call, and what was written outlives sleep and crash', async () => {
+  verifies('promise.7.flush', 'promise.9.audit')
+  const { share, agent, client } = await connected()
+  for (let count = 0; count < 30; count++) await call(agent, client)
+  expect(await rowsOf(share)).toBe(0)
+  await runDurableObjectAlarm(stubOf(share))
+  expect(await rowsOf(share)).toBe(1)
+  await evictDurableObject(stubOf(share))
+  expect((await auditOf(share)).events).toHaveLength(31)
+  const { next } = await auditOf(share)
+  await call(agent, client)
+  await resetShare(share)
+  expect((await auditOf(share)).events).toHaveLength(31)
+  expect(await auditOf(share, next)).toEqual({ events: [], next })
+})
+
+test('the oldest events go, in memory as in rows, and numbers go on over sleep', async () => {
+  verifies('promise.10.audit')
+  const { share } = await connected()
+  await runInDurableObject(stubOf(share), (_, { storage }) => {
+    const event = { at: 1, link: 'l', principal: 'p', method: 'm', outcome: 'ok', status: 200, ms: 1, bytes: 1 }
+    const make = (): CallLedger =>
+      new CallLedger({
+        uses: new LinkUses(storage.sql),
+        audit: new AuditRows(storage.sql),
+        shown: (ended) => ended,
+        isKept: () => true,
+        flushBy: () => {},
+      })
+    const ledger = make()
+    for (let count = 0; count < 12_000; count++) ledger.record(event)
+    ledger.flush()
+    expect(storage.sql.exec('SELECT count(*) AS rows FROM audit').one()['rows']).toBe(10)
+    const [first] = ledger.events(0).events
+    for (let count = 0; count < 1_500; count++) ledger.record(event)
+    expect(ledger.events(0).events).toHaveLength(1_000)
+    const later = make().events(0).events
+    expect(later[0]?.n).toBe((first?.n ?? 0) + 1_500)
+    expect(
+      make()
+        .events(11_499)
+        .events.map(({ n }) => n),
+    ).toEqual([11_500])
+  })
+})
+
+test('texts of clients are cut to 128 characters, and controls in them escaped', async () => {
+  verifies('promise.10.audit')
+  const { share, agent, client } = await connected()
+  const { next } = await auditOf(share)
+  for (const name of ['a\\u001b[2Jb', 'n'.repeat(200)]) {
+    const response = client.post(CALL.replace('"t"', `"${name}"`))
+    agent.answer((await agent.expect('call')).header, '7', '{}')
+    await response
+  }
+  const { events } = await auditOf(share, next)
+  expect(events).toMatchObject([{ tool: 'a\\u001b[2Jb' }, { tool: 'n'.repeat(128) }])
+})
+
+test('nothing of what calls carry, and no credential, is in any event or row', async () => {
+  verifies('promise.9.audit', 'promise.9.not-in-logs')
+  const { share, agent, client } = await connected()
+  await call(agent, client, '{"content":"canary-result"}')
+  const refused = client.post(CALL)
+  agent.refuse((await agent.expect('call')).header, '7', 'canary-error')
+  await refused
+  const told = JSON.stringify(await auditOf(share))
+  const rows = await runInDurableObject(stubOf(share), (_, { storage }) =>
+    JSON.stringify(storage.sql.exec('SELECT * FROM audit').toArray()),
+  )
+  for (const secret of ['canary', share.clientToken, share.agentToken, client.session ?? 'none', await ownerKey()]) {
+    expect(told).not.toContain(secret)
+    expect(rows).not.toContain(secret)
+  }
+})
+
+test('the events of all lanes are told by time, and one cursor goes on in each', async () => {
+  const share = await createShare({ lanes: 2 })
+  const agents = await Promise.all([0, 1].map((lane) => ScriptedAgent.connect(share, {}, lane)))
+  for (let count = 0; count < 8; count++) {
+    const response = new TestClient(share).initialize()
+    const lane = await Promise.race(agents.map((agent, index) => agent.hasFrame().then(() => index)))
+    await agents[lane]?.expect('open')
+    const { header } = (await agents[lane]?.expect('call')) ?? {}
+    if (header !== undefined) agents[lane]?.answer(header, '0', '{"protocolVersion":"2025-11-25","capabilities":{}}')
+    await response
+  }
+  const { events, next } = await auditOf(share)
+  expect(events).toHaveLength(8)
+  expect(events.map(({ at }) => at)).toEqual(events.map(({ at }) => at).toSorted((a, b) => a.localeCompare(b)))
+  const counts = [0, 1].map((lane) => events.filter((event) => event.lane === lane).length)
+  expect(next).toBe(counts.join('.'))
+  expect((await auditOf(share, `${(counts[0] ?? 0) - 1}.${counts[1]}`)).events).toMatchObject([{ lane: 0 }])
+})
+
+test.each(['after=', 'after=x', 'after=1.2', 'after=-1', 'follow=yes'])('refuses ?%s', async (query) => {
+  const share = await createShare()
+  expect(await order('GET', `/api/shares/${share.id}/audit?${query}`)).toMatchObject({ status: 400, told: { code: 'BODY_INVALID' } })
+})
+
+test('with the share its events are gone', async () => {
+  const { share, agent, client } = await connected()
+  await call(agent, client)
+  await auditOf(share)
+  await order('DELETE', `/api/shares/${share.id}`)
+  const tables = await runInDurableObject(stubOf(share), (_, { storage }) =>
+    storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'audit'").toArray(),
+  )
+  expect(tables).toEqual([])
+})
+
+describe('whoever follows', () => {
+  async function follow(share: TestShare, token?: string): Promise<() => Promise<string | undefined>> {
+    const response = await askAsOwner('GET', `/api/shares/${share.id}/audit?follow=true`, undefined, token)
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/x-ndjson'])
+    const lines = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+    return async () => (await lines?.read())?.value
+  }
+
+  test('is told what there is, and then what comes', async () => {
+    verifies('promise.9.audit')
+    const { share, agent, client } = await connected()
+    const next = await follow(share)
+    const first = (await next())
+      ?.trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object)
+    expect(first).toMatchObject([{ method: 'initialize' }, { next: '1' }])
+    await call(agent, client)
+    expect(await next()).toContain('"tools/call"')
+  })
+
+  test('is told nothing more once it is no owner any more, or the share is gone', async () => {
+    verifies('promise.9.audit')
+    const made = (await order('POST', '/api/owners', { name: 'n' })).told
+    const token = String(made['owner_token'])
+    const response = await askAsOwner('POST', '/api/shares', {}, token)
+    const { share: id }: { share: string } = await response.json()
+    const share = { id, url: '', clientToken: '', agentToken: '' }
+    const next = await follow(share, token)
+    const ended = next()
+    await order('DELETE', `/api/owners/${String(made['id'])}`)
+    expect(await ended).toBeUndefined()
+    const { share: other } = await connected()
+    const others = await follow(other)
+    expect(await others()).toContain('initialize')
+    await order('DELETE', `/api/shares/${other.id}`)
+    expect(await others()).toBeUndefined()
+  })
+})

@@ -1,0 +1,120 @@
+/** The calls that run, from when they come until they have ended, for the audit. In memory only; of one that outlived sleep its stream tells what it was. */
+import { ERRORS } from '../../../protocol/error-table.ts'
+import type { ErrorCode } from '../../../protocol/errors.ts'
+import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
+import { MAX_AUDITED_CALLS, MAX_SHOWN_CHARS } from '../../usage-limits.ts'
+import type { NewAuditEvent } from '../rows/audit-rows.ts'
+import type { Streams } from './streams.ts'
+
+/** A call that has ended. `session`: whose client it was made by, in full. */
+export interface EndedCall extends Omit<NewAuditEvent, 'session' | 'client'> {
+  readonly session?: string
+}
+
+interface Parts {
+  readonly streams: Pick<Streams, 'call' | 'attachmentOf'>
+  readonly record: (call: EndedCall) => void
+}
+
+type Begun = Pick<EndedCall, 'at' | 'link' | 'principal' | 'session' | 'method' | 'tool' | 'bytes'>
+
+const OK = 200
+
+export class RunningCalls {
+  readonly #parts: Parts
+  readonly #running = new Map<string, Begun>()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Forgets everything in memory. */
+  forget(): void {
+    this.#running.clear()
+  }
+
+  /** A call comes by this link, or comes again. */
+  began(link: string, request: CallRequest, nowMs: number): void {
+    const { key, principal, method, tool, size } = request
+    if (request.isRelays === true || this.#running.has(key)) return
+    const [oldest] = this.#running.size < MAX_AUDITED_CALLS ? [] : this.#running.keys()
+    if (oldest !== undefined) this.#running.delete(oldest)
+    this.#running.set(key, {
+      at: nowMs,
+      link,
+      principal,
+      ...('session' in request ? { session: request.session } : {}),
+      method: method.slice(0, MAX_SHOWN_CHARS),
+      ...(tool === undefined ? {} : { tool: tool.slice(0, MAX_SHOWN_CHARS) }),
+      bytes: size,
+    })
+  }
+
+  /** What the Worker is told of a call that it has made. */
+  told({ key, isRetry }: CallRequest, outcome: CallOutcome): void {
+    switch (outcome.kind) {
+      case 'failed':
+        return this.ended(key, outcome.failure.code)
+      case 'cut':
+        return this.ended(key, outcome.code)
+      case 'state_refused':
+        return this.ended(key, 'STATE_REFUSED')
+      case 'result':
+      case 'initialized':
+      case 'standby':
+        return this.ended(key, 'ok')
+      case 'away':
+        // Its Worker waits, and calls again: that is told by then.
+        if (isRetry === true) this.#running.delete(key)
+        else this.ended(key, 'AGENT_AWAY')
+        return
+      case 'no_stream':
+        this.#running.delete(key)
+        return
+      default:
+        // It is answered by another way, or comes again.
+        return
+    }
+  }
+
+  /** The server's answer is there, of so many bytes, or its agent has failed. */
+  answered(key: string, outcome: string, bytes: number, nowMs = Date.now()): void {
+    const begun = this.#running.get(key) ?? this.#recalled(key)
+    if (begun === undefined) return
+    this.#running.delete(key)
+    this.#record(begun, outcome, nowMs - begun.at, begun.bytes + bytes)
+  }
+
+  /** The relay itself has ended a call. */
+  ended(key: string, outcome: string, nowMs = Date.now()): void {
+    const begun = this.#running.get(key)
+    if (begun === undefined) return
+    this.#running.delete(key)
+    this.#record(begun, outcome, nowMs - begun.at, begun.bytes)
+  }
+
+  #record(begun: Begun, outcome: string, ms: number | null, bytes: number): void {
+    this.#parts.record({
+      ...begun,
+      outcome,
+      status: isErrorCode(outcome) ? ERRORS[outcome].http : OK,
+      ms: begun.at === 0 ? null : ms,
+      bytes,
+    })
+  }
+
+  /** A call that the object has forgotten in its sleep. When it began is not known, nor how long it was. */
+  #recalled(key: string): Begun | undefined {
+    const socket = this.#parts.streams.call(key)
+    const attachment = socket === undefined ? undefined : this.#parts.streams.attachmentOf(socket)
+    if (attachment?.repeat === undefined) return undefined
+    const { link, session, repeat } = attachment
+    const { principal, method, tool } = repeat
+    const own = session === undefined || session === '' ? {} : { session }
+    return { at: 0, link, principal, ...own, method, ...(tool === undefined ? {} : { tool }), bytes: 0 }
+  }
+}
+
+function isErrorCode(outcome: string): outcome is ErrorCode {
+  return Object.hasOwn(ERRORS, outcome)
+}
