@@ -29,3 +29,12 @@ export const FOLLOW_SIGN_MS = 15_000
 
 /** Requests to objects that are made for an owner who follows, until the stream ends and is asked for anew: of 1,000 that a Worker may make for one request (Workers, limits), and less than half an hour. */
 export const MAX_FOLLOW_ASKS = 900
+
+/** Refusals of Workers that one object remembers, alike ones together: in a ring of their own, so that no flood of them pushes calls out. */
+export const MAX_REFUSED_EVENTS = 1_000
+
+/** Different refusals that an isolate counts for one object until a call takes them along; those beyond it are counted as one. */
+export const MAX_TALLIES = 50
+
+/** Objects for which an isolate counts refusals. */
+export const MAX_TALLIED_LANES = 200

@@ -57,7 +57,7 @@ test('a call is told with whose it was, what it was and how it ended', async () 
   await call(agent, client)
   const link = linkIdOf(share.clientToken)
   const base = { link, principal: `client:${link}`, session: client.session?.slice(0, 13), client: 't 1', lane: 0 }
-  const told = { at: expect.stringMatching(/^\d{4}-.*Z$/), ms: expect.any(Number), bytes: expect.any(Number) }
+  const told = { at: expect.stringMatching(/^\d{4}-.*Z$/), ms: expect.any(Number), bytes: expect.any(Number), count: 1 }
   const { events, next } = await auditOf(share)
   expect(events).toEqual([
     { ...base, ...told, method: 'initialize', tool: null, outcome: 'ok', status: 200 },
@@ -158,6 +158,32 @@ describe('how a call has ended is told', () => {
   })
 })
 
+test('what a policy refuses in the Worker is told with the next call that is let in, alike ones together, in a ring of its own', async () => {
+  verifies('promise.9.audit', 'promise.10.audit')
+  const { share, agent, client } = await connected()
+  const policy = { access: 'admin', resources: { deny: ['x:*'] } }
+  const { told } = await order('POST', `/api/shares/${share.id}/tokens`, { kind: 'client', policy })
+  const bounded = new TestClient(share, String(told['token']))
+  await initialize(agent, bounded)
+  const { next } = await auditOf(share)
+  const read = '{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"x:canary"}}'
+  for (let count = 0; count < 3; count++) expect(await (await bounded.post(read)).text()).toContain('NOT_OFFERED')
+  expect(await auditOf(share, next)).toEqual({ events: [], next })
+  await call(agent, client)
+  const { events } = await auditOf(share, next)
+  const link = linkIdOf(bounded.token)
+  expect(events).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ principal: `client:${link}`, link, method: 'resources/read', outcome: 'NOT_OFFERED', count: 3 }),
+      expect.objectContaining({ method: 'tools/call', outcome: 'ok', count: 1 }),
+    ]),
+  )
+  expect(events).toHaveLength(2)
+  expect(JSON.stringify(events)).not.toContain('canary')
+  await call(agent, client)
+  expect((await auditOf(share)).events.filter(({ outcome }) => outcome === 'NOT_OFFERED')).toHaveLength(1)
+})
+
 test('no row is written per call, and what was written outlives sleep and crash', async () => {
   verifies('promise.7.flush', 'promise.9.audit')
   const { share, agent, client } = await connected()
@@ -183,6 +209,7 @@ test('the oldest events go, in memory as in rows, and numbers go on over sleep',
       new CallLedger({
         uses: new LinkUses(storage.sql),
         audit: new AuditRows(storage.sql),
+        refused: new AuditRows(storage.sql, 'audit_refused', 1_000),
         shown: (ended) => ended,
         isKept: () => true,
         flushBy: () => {},
@@ -191,14 +218,14 @@ test('the oldest events go, in memory as in rows, and numbers go on over sleep',
     for (let count = 0; count < 12_000; count++) ledger.record(event)
     ledger.flush()
     expect(storage.sql.exec('SELECT count(*) AS rows FROM audit').one()['rows']).toBe(10)
-    const [first] = ledger.events(0).events
+    const [first] = ledger.events(0, 0).events
     for (let count = 0; count < 1_500; count++) ledger.record(event)
-    expect(ledger.events(0).events).toHaveLength(1_000)
-    const later = make().events(0).events
+    expect(ledger.events(0, 0).events).toHaveLength(1_000)
+    const later = make().events(0, 0).events
     expect(later[0]?.n).toBe((first?.n ?? 0) + 1_500)
     expect(
       make()
-        .events(11_499)
+        .events(11_499, 0)
         .events.map(({ n }) => n),
     ).toEqual([11_500])
   })
@@ -249,11 +276,11 @@ test('the events of all lanes are told by time, and one cursor goes on in each',
   expect(events).toHaveLength(8)
   expect(events.map(({ at }) => at)).toEqual(events.map(({ at }) => at).toSorted((a, b) => a.localeCompare(b)))
   const counts = [0, 1].map((lane) => events.filter((event) => event.lane === lane).length)
-  expect(next).toBe(counts.join('.'))
-  expect((await auditOf(share, `${(counts[0] ?? 0) - 1}.${counts[1]}`)).events).toMatchObject([{ lane: 0 }])
+  expect(next).toBe(counts.map((count) => `${count}.0`).join('.'))
+  expect((await auditOf(share, `${(counts[0] ?? 0) - 1}.0.${counts[1]}.0`)).events).toMatchObject([{ lane: 0 }])
 })
 
-test.each(['after=', 'after=x', 'after=1.2', 'after=-1', 'follow=yes'])('refuses ?%s', async (query) => {
+test.each(['after=', 'after=x', 'after=1', 'after=-1', 'follow=yes'])('refuses ?%s', async (query) => {
   const share = await createShare()
   expect(await order('GET', `/api/shares/${share.id}/audit?${query}`)).toMatchObject({ status: 400, told: { code: 'BODY_INVALID' } })
 })
@@ -285,7 +312,7 @@ describe('whoever follows', () => {
       ?.trim()
       .split('\n')
       .map((line) => JSON.parse(line) as object)
-    expect(first).toMatchObject([{ method: 'initialize' }, { next: '1' }])
+    expect(first).toMatchObject([{ method: 'initialize' }, { next: '1.0' }])
     await call(agent, client)
     expect(await next()).toContain('"tools/call"')
   })

@@ -13,7 +13,7 @@ import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
 type ApiContext = Context<OwnerEnv>
 
-/** Of each lane the number of the last event that was told, in their order. */
+/** Of each lane the number of the last call that was told, and of the last refusal, in their order. */
 type Cursor = readonly number[]
 
 const CURSOR = /^\d{1,15}(\.\d{1,15})*$/
@@ -37,25 +37,19 @@ async function readAudit(c: ApiContext): Promise<Response> {
 }
 
 function readCursor(text: string | undefined, lanes: number): Cursor | undefined {
-  if (text === undefined) return Array.from({ length: lanes }, () => 0)
+  if (text === undefined) return Array.from({ length: 2 * lanes }, () => 0)
   const cursor = CURSOR.test(text) ? text.split('.').map(Number) : []
-  return cursor.length === lanes ? cursor : undefined
+  return cursor.length === 2 * lanes ? cursor : undefined
 }
 
 /** The oldest events behind a cursor, and the cursor behind them. */
 async function page(c: ApiContext, share: ShareRecord, after: Cursor) {
   const isAsked = share.isMade && !hasExpired(share)
-  const lanes = isAsked
-    ? await Promise.all(after.map((n, lane) => askLanes(c.env, share.id, { op: 'audit', after: n }, { lanes: [lane] })))
-    : []
+  const asked = after.flatMap((n, at) => (at % 2 === 0 ? [{ op: 'audit', after: n, afterRefused: after[at + 1] ?? 0 } as const] : []))
+  const lanes = isAsked ? await Promise.all(asked.map((order, lane) => askLanes(c.env, share.id, order, { lanes: [lane] }))) : []
   const told = lanes.flat()
-  return {
-    ...mergePages(
-      told.map(({ facts }) => facts?.audit?.events ?? []),
-      after,
-    ),
-    unreached: unreachedOf(told),
-  }
+  const rings = told.flatMap(({ facts }) => [facts?.audit?.events ?? [], facts?.audit?.refused ?? []])
+  return { ...mergePages(rings, after), unreached: unreachedOf(told) }
 }
 
 /** Puts the events of lanes in the order of time, each lane's in its own. */
@@ -73,14 +67,14 @@ function mergePages(lanes: readonly (readonly AuditEvent[])[], after: Cursor) {
     if (lane === undefined || first === undefined) break
     taken[lane] = (taken[lane] ?? 0) + 1
     next[lane] = first.n
-    events.push(shown(first, lane))
+    events.push(shown(first, Math.floor(lane / 2)))
   }
   return { events, next }
 }
 
-function shown({ at, link, principal, session, client, method, tool, outcome, status, ms, bytes }: AuditEvent, lane: number) {
+function shown({ at, link, principal, session, client, method, tool, outcome, status, ms, bytes, count = 1 }: AuditEvent, lane: number) {
   const whose = { link, principal, session: session ?? null, client: client ?? null }
-  return { at: isoTime(at), ...whose, method, tool: tool ?? null, outcome, status, ms, bytes, lane }
+  return { at: isoTime(at), ...whose, method, tool: tool ?? null, outcome, status, ms, bytes, count, lane }
 }
 
 /** Events as they come, a JSON text a line, until the owner is none any more, the share is gone, or the client has left. */
@@ -95,7 +89,7 @@ function followed(c: ApiContext, id: string, from: Cursor): Response {
     const owner = await authenticateOwner(c.req.raw, c.var.relay, c.env)
     const share = owner.ok ? await registryOf(c).share(owner.value.id, id) : undefined
     if (share === undefined || share.isEnding) return false
-    asked += after.length + 2
+    asked += after.length / 2 + 2
     const { events, next } = await page(c, share, after)
     after = next
     // Whoever comes back goes on from there.

@@ -10,12 +10,6 @@ export interface LinkUse {
   readonly lastUsedAtMs: number
 }
 
-/** What a call says of itself for the owner's sake. */
-export interface ToldOfCall {
-  /** The relay asks by itself, in its client's name. */
-  readonly isRelays?: true
-}
-
 /** One call that has ended. Nothing of what it carried. */
 export interface AuditEvent {
   /** Counts the events of one object of the share, from 1. */
@@ -39,11 +33,28 @@ export interface AuditEvent {
   readonly ms: number | null
   /** Of the request and of what answers it. */
   readonly bytes: number
+  /** How many calls it tells of, all alike; one where absent. */
+  readonly count?: number
 }
 
-/** Events of one object of the share, oldest first. */
+/** Calls that a Worker has refused by itself, all alike. */
+export interface RefusedCalls extends Pick<AuditEvent, 'principal' | 'method' | 'tool' | 'outcome'> {
+  readonly count: number
+  /** When the last of them came, in milliseconds since 1970. */
+  readonly at: number
+}
+
+/** What a call takes along to the Share for the owner's sake. */
+export interface ToldOfCall {
+  /** The relay asks by itself, in its client's name. */
+  readonly isRelays?: true
+  readonly refused?: readonly RefusedCalls[]
+}
+
+/** Events of one object of the share, oldest first: calls, and what Workers have refused, each in numbers of its own. */
 export interface AuditPage {
   readonly events: readonly AuditEvent[]
+  readonly refused: readonly AuditEvent[]
 }
 
 /** What an owner asks about what is done with a share. */
@@ -55,8 +66,9 @@ export interface UsageAnswer extends ClientAnswer {
   readonly audit?: AuditPage
 }
 
-/** Asks for the events behind this number. */
+/** Asks for the events behind these numbers. */
 export interface AuditOrder {
   readonly op: 'audit'
   readonly after: number
+  readonly afterRefused: number
 }

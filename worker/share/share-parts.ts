@@ -3,6 +3,7 @@ import { CLOSE } from '../../protocol/handshake.ts'
 import type { MeterOrder } from '../contract/metering.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { Lane } from '../lanes.ts'
+import { MAX_REFUSED_EVENTS } from '../usage-limits.ts'
 import { AgentMessages } from './agent-messages.ts'
 import { AgentNews } from './agents/agent-news.ts'
 import { LinkHealth } from './agents/link-health.ts'
@@ -85,7 +86,11 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, regis
   const ledger = new CreditLedger<Debtor>()
   const streams = new Streams(ctx)
   const isKept = (): boolean => store.settings !== undefined
-  const rows = { uses: new LinkUses(ctx.storage.sql), audit: new AuditRows(ctx.storage.sql) }
+  const rows = {
+    uses: new LinkUses(ctx.storage.sql),
+    audit: new AuditRows(ctx.storage.sql),
+    refused: new AuditRows(ctx.storage.sql, 'audit_refused', MAX_REFUSED_EVENTS),
+  }
   const callLedger = new CallLedger({ ...rows, shown: (call) => clientList.shown(call), isKept, flushBy })
   const runningCalls = new RunningCalls({ streams, record: (call) => callLedger.record(call) })
   const health = new LinkHealth(links, (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0)

@@ -4,6 +4,7 @@ import type { Failure } from '../../../protocol/errors.ts'
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../../protocol/frame-codec.ts'
 import { agentNews } from '../../carry/away.ts'
+import { keepUnlessTaken, takeRefusals } from '../../carry/refusal-tally.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
 import { type CallRenewed, isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
@@ -75,10 +76,9 @@ export class Courier implements ItemSource {
   }
 
   close(): void {
-    // A session's call goes on without its client. One that no agent has yet would be lost if this Worker ended.
-    const goesOn = !this.#isDone && 'session' in this.#request && this.#request.delivery === 'stream'
     const isInitialize = this.#request.method === 'initialize'
-    if (goesOn && !isInitialize) {
+    // A session's call goes on without its client. One that no agent has yet would be lost if this Worker ended.
+    if (!isInitialize && !this.#isDone && 'session' in this.#request && this.#request.delivery === 'stream') {
       this.#isLeft = true
       waitUntil(this.#running.then(() => this.#failure && this.#share.abandon(this.#request, this.#failure)))
     }
@@ -121,7 +121,9 @@ export class Courier implements ItemSource {
 
   async #try(): Promise<Verdict> {
     if (this.#hasStreamEnded) this.#reading = undefined
-    const called = this.#share.call(this.#tried(), this.#body, (facts) => this.#judge(facts))
+    const refused = takeRefusals(this.#share.id)
+    const called = this.#share.call({ ...this.#tried(), ...refused }, this.#body, (facts) => this.#judge(facts))
+    if (refused !== undefined) keepUnlessTaken(this.#share.id, refused, called)
     this.#isCalling = true
     if (this.#isLingering) this.#moveLater()
     const outcome = await called.finally(() => {
@@ -135,8 +137,7 @@ export class Courier implements ItemSource {
       case 'repeat':
         return this.#tries.repeat(Date.now())
       case 'stream':
-        this.#restarted = outcome.restarted
-        this.#listed = outcome.listed
+        ;({ restarted: this.#restarted, listed: this.#listed } = outcome)
         return this.#readDueStream()
       case 'moved':
         return this.#readStream()

@@ -7,6 +7,7 @@ import { randomKey } from '../../call-key.ts'
 import type { ClientMessage } from '../message.ts'
 import { judgeFor } from '../policy/bounds.ts'
 import { refusalOf } from '../policy/message-verdict.ts'
+import { noted } from '../policy/noted-refusal.ts'
 import { agentNews, AGENT_AWAY, awayLeftMs } from '../../carry/away.ts'
 import { isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
 import { firstPart } from '../../carry/upload.ts'
@@ -17,7 +18,7 @@ export async function send(share: ShareClient, caller: Caller, message: ClientMe
   const { kind, method, id, requestId } = facts
   // An error without an id answers nothing that anybody asked (JSON-RPC 2.0 §5).
   if (id?.raw === 'null') return undefined
-  const refusal = refusalOf(judgeFor(share), message)
+  const refusal = noted(share, caller.principal, message, refusalOf(judgeFor(share), message))
   if (refusal !== undefined) return refusal
   const request = {
     ...caller,
@@ -39,7 +40,9 @@ export async function send(share: ShareClient, caller: Caller, message: ClientMe
       const resend = sentMs === undefined ? {} : { isResend: true, ageMs: triedMs - sentMs }
       const receipt = await within(
         RECEIPT_MS,
-        share.send({ ...request, ...resend }, bytes, (grant) => refusalOf(judgeFor(share, grant), message)),
+        share.send({ ...request, ...resend }, bytes, (grant) =>
+          noted(share, caller.principal, message, refusalOf(judgeFor(share, grant), message)),
+        ),
       )
       if (receipt === undefined) return { ...AGENT_AWAY, executed: 'unknown' }
       if (receipt.kind === 'sent') return undefined

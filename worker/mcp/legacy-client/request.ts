@@ -16,6 +16,7 @@ import { type Item, responseItem } from '../call/item.ts'
 import { type ClientMessage, readPosted } from '../message.ts'
 import { judgeFor } from '../policy/bounds.ts'
 import { needsTools, refusalOf } from '../policy/message-verdict.ts'
+import { noted } from '../policy/noted-refusal.ts'
 import { knownSessionTools, learnSessionTools, type SessionTools } from '../policy/tool-facts.ts'
 import { resultResponse } from '../response/own-answers.ts'
 import { listOwnTools, listSessionTools } from './list-tools.ts'
@@ -76,7 +77,7 @@ export class SessionRequest {
   call(posted: PostedRequest, key: string, retry?: Retry): (MadeCall & { readonly turns: Turns }) | Failure {
     const { message } = posted
     const judge = judgeFor(this.#share)
-    const refusal = needsTools(judge, message) ? undefined : refusalOf(judge, message)
+    const refusal = needsTools(judge, message) ? undefined : this.#noted(message, refusalOf(judge, message))
     if (refusal !== undefined) return refusal
     const made = this.#server === undefined ? this.#plain(posted, key) : this.#translated(this.#server, posted, key, retry)
     const turns = {
@@ -117,7 +118,7 @@ export class SessionRequest {
   /** What its client may do has changed: whether it may still be made, and by which state of the tools. */
   #judgeAnew(message: ClientMessage, grant: GrantFacts): ReturnType<CallRenewed> {
     const judge = judgeFor(this.#share, grant)
-    return needsTools(judge, message) ? this.#checkedBy(message) : (refusalOf(judge, message) ?? {})
+    return needsTools(judge, message) ? this.#checkedBy(message) : (this.#noted(message, refusalOf(judge, message)) ?? {})
   }
 
   /**
@@ -165,8 +166,12 @@ export class SessionRequest {
     const { session } = this.#caller
     const known = knownSessionTools(this.#share.id, session)
     const { tools }: SessionTools = known?.version === version ? known : await learnSessionTools(this.#share.id, session, version, list)
-    const failure = refusalOf(judgeFor(this.#share), message, tools)
+    const failure = this.#noted(message, refusalOf(judgeFor(this.#share), message, tools))
     return failure === undefined ? undefined : { kind: 'item', item: { kind: 'failed', failure } }
+  }
+
+  #noted(message: ClientMessage, refusal: Failure | undefined): Failure | undefined {
+    return noted(this.#share, this.#caller.principal, message, refusal)
   }
 
   #plain({ message, delivery, chargedAs }: PostedRequest, key: string): MadeCall {

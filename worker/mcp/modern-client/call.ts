@@ -16,6 +16,7 @@ import type { News, Renewal } from '../call/renewal.ts'
 import { judgeFor, mayHearOf } from '../policy/bounds.ts'
 import { BoundedLists } from '../response/bounded-lists.ts'
 import { needsTools, refusalOf } from '../policy/message-verdict.ts'
+import { noted } from '../policy/noted-refusal.ts'
 import { failureResponse } from '../response/responses.ts'
 import type { CallRenewed } from '../../carry/share-client.ts'
 import { isListMethod } from '../../contract/listings.ts'
@@ -55,7 +56,7 @@ export async function postModern(
   const request = groupCallRequest(client, message, accepts.events ? 'stream' : 'single')
   const share = visitor.shareFor(group)
   const judge = judgeFor(share)
-  const refusal = needsTools(judge, message) ? undefined : refusalOf(judge, message)
+  const refusal = needsTools(judge, message) ? undefined : noted(share, visitor.principal, message, refusalOf(judge, message))
   if (refusal !== undefined) return failureResponse(refusal, request.rawId)
   const atLane = { ...visitor, share }
   const exchange = new ModernExchange({ visitor: atLane, message, envelope, request, group, stateKey, headers })
@@ -174,7 +175,7 @@ class ModernExchange implements Exchange {
   #judgeAnew(grant: GrantFacts): ReturnType<CallRenewed> {
     const { message, request, visitor } = this.#call
     const judge = judgeFor(visitor.share, grant)
-    if (!needsTools(judge, message)) return refusalOf(judge, message) ?? {}
+    if (!needsTools(judge, message)) return noted(visitor.share, visitor.principal, message, refusalOf(judge, message)) ?? {}
     const { toolsVersion = '', awaitsJudgement } = this.#withTools(request)
     return { toolsVersion, ...(awaitsJudgement === undefined ? {} : { awaitsJudgement }) }
   }
@@ -259,7 +260,8 @@ class ModernExchange implements Exchange {
     const tools = await this.#toolsOf(toolsVersion)
     // First: a tool that is hidden has no headers that could be wrong.
     const refusal = this.#refusalBy(tools)
-    if (refusal !== undefined) return failed(refusal)
+    const { visitor } = this.#call
+    if (refusal !== undefined) return failed(noted(visitor.share, visitor.principal, message, refusal) ?? refusal)
     const checked = checkToolHeaders(tools, message, headers)
     if (!checked.ok) return failed(checked.error)
     const call = this.#server === undefined ? { request, body: message.bytes } : this.#translated(this.#server)

@@ -1,6 +1,6 @@
 /** Counts what each link does, and notes each call, in memory. It is written every USAGE_FLUSH_MS at most, by alarm: nothing waits for that, and no timer is held for it. */
 import type { AuditPage, LinkUse } from '../../contract/call-records.ts'
-import { MAX_AUDIT_EVENTS, USAGE_FLUSH_MS } from '../../usage-limits.ts'
+import { MAX_AUDIT_EVENTS, MAX_REFUSED_EVENTS, USAGE_FLUSH_MS } from '../../usage-limits.ts'
 import type { AuditRows, NewAuditEvent } from '../rows/audit-rows.ts'
 import type { LinkUses } from '../rows/link-uses.ts'
 import type { EndedCall } from './running-calls.ts'
@@ -8,6 +8,7 @@ import type { EndedCall } from './running-calls.ts'
 interface Parts {
   readonly uses: LinkUses
   readonly audit: AuditRows
+  readonly refused: AuditRows
   /** What is shown of a call. */
   readonly shown: (call: EndedCall) => NewAuditEvent
   /** Whether the object has rows: one that was only asked about writes nothing. */
@@ -23,6 +24,7 @@ export class CallLedger {
   /** What is not written yet. */
   readonly #counts = new Map<string, Count>()
   readonly #ended: EndedCall[] = []
+  readonly #refused: EndedCall[] = []
   /** It is to be written soon. */
   #isDue = false
 
@@ -34,6 +36,8 @@ export class CallLedger {
   forget(): void {
     this.#counts.clear()
     this.#ended.length = 0
+    this.#refused.length = 0
+    this.#parts.refused.forget()
     this.#isDue = false
     this.#parts.uses.forget()
     this.#parts.audit.forget()
@@ -61,6 +65,14 @@ export class CallLedger {
     this.#flushSoon(Date.now())
   }
 
+  /** Workers have refused calls. */
+  refused(calls: readonly EndedCall[]): void {
+    if (!this.#parts.isKept()) return
+    this.#refused.push(...calls)
+    if (this.#refused.length > MAX_REFUSED_EVENTS) this.#refused.splice(0, this.#refused.length - MAX_REFUSED_EVENTS)
+    this.#flushSoon(Date.now())
+  }
+
   #flushSoon(nowMs: number): void {
     if (this.#isDue) return
     this.#isDue = true
@@ -73,12 +85,13 @@ export class CallLedger {
     if (this.#counts.size > 0) this.#parts.uses.add(Array.from(this.#counts, ([id, count]) => ({ id, ...count })))
     this.#counts.clear()
     if (this.#ended.length > 0) this.#parts.audit.add(this.#ended.splice(0).map(this.#parts.shown))
+    if (this.#refused.length > 0) this.#parts.refused.add(this.#refused.splice(0).map(this.#parts.shown))
   }
 
-  /** The calls behind a number. They are written first, so that no number is given twice, whatever happens then. */
-  events(after: number): AuditPage {
+  /** The calls behind one number, and the refusals behind another. They are written first, so that no number is given twice, whatever happens then. */
+  events(after: number, afterRefused: number): AuditPage {
     this.flush()
-    return this.#parts.audit.page(after)
+    return { events: this.#parts.audit.page(after), refused: this.#parts.refused.page(afterRefused) }
   }
 
   /** What each link has done. Nothing is written for the question. */

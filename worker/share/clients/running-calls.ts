@@ -69,6 +69,10 @@ export class RunningCalls {
         else this.ended(key, 'AGENT_AWAY')
         return
       case 'no_stream':
+      case 'stale':
+      case 'bridge':
+      case 'native':
+        // Its Worker may find that it must not be made.
         this.#running.delete(key)
         return
       default:
@@ -97,7 +101,7 @@ export class RunningCalls {
     this.#parts.record({
       ...begun,
       outcome,
-      status: isErrorCode(outcome) ? ERRORS[outcome].http : OK,
+      status: statusOf(outcome),
       ms: begun.at === 0 ? null : ms,
       bytes,
     })
@@ -113,6 +117,11 @@ export class RunningCalls {
     const own = session === undefined || session === '' ? {} : { session }
     return { at: 0, link, principal, ...own, method, ...(tool === undefined ? {} : { tool }), bytes: 0 }
   }
+}
+
+/** The HTTP status that belongs to an outcome. */
+export function statusOf(outcome: string): number {
+  return isErrorCode(outcome) ? ERRORS[outcome].http : OK
 }
 
 function isErrorCode(outcome: string): outcome is ErrorCode {

@@ -1,10 +1,11 @@
 /** All that is kept of how the share is used: who its clients are, and what was done with each link. Told to the owner only. */
-import type { UsageAnswer, UsageOrder } from '../../contract/call-records.ts'
+import type { RefusedCalls, UsageAnswer, UsageOrder } from '../../contract/call-records.ts'
 import type { AdminCommand, CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import { leafOf } from '../../contract/pass.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
+import { MAX_TALLIES } from '../../usage-limits.ts'
 import type { CallLedger } from '../clients/call-ledger.ts'
-import type { RunningCalls } from '../clients/running-calls.ts'
+import { type EndedCall, type RunningCalls, statusOf } from '../clients/running-calls.ts'
 import type { ClientList } from './client-list.ts'
 
 interface Parts {
@@ -24,6 +25,7 @@ export class Usage {
   called(pass: Pass, request: CallRequest, nowMs: number): void {
     this.#parts.clientList.called(request, nowMs)
     this.#parts.runningCalls.began(leafOf(pass), request, nowMs)
+    if (request.refused !== undefined) this.#parts.callLedger.refused(request.refused.slice(0, MAX_TALLIES + 1).map(refusedCall))
     this.#parts.callLedger.used(pass.chain, request.isRetry === true || request.isRelays === true ? 0 : 1, nowMs)
   }
 
@@ -43,7 +45,7 @@ export class Usage {
   obey(order: UsageOrder): UsageAnswer {
     const { clientList, callLedger } = this.#parts
     if (order.op === 'uses') return { uses: callLedger.uses() }
-    return order.op === 'audit' ? { audit: callLedger.events(order.after) } : { clients: clientList.obey(order) }
+    return order.op === 'audit' ? { audit: callLedger.events(order.after, order.afterRefused) } : { clients: clientList.obey(order) }
   }
 
   /** Forgets everything in memory; the caller deletes the storage. */
@@ -52,6 +54,10 @@ export class Usage {
     this.#parts.callLedger.forget()
     this.#parts.runningCalls.forget()
   }
+}
+
+function refusedCall({ principal, outcome, ...call }: RefusedCalls): EndedCall {
+  return { ...call, principal, link: principal.slice(principal.indexOf(':') + 1), outcome, status: statusOf(outcome), ms: null, bytes: 0 }
 }
 
 const OPS: ReadonlySet<string> = new Set<UsageOrder['op']>(['clients', 'end_client', 'uses', 'audit'])
