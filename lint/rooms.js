@@ -28,7 +28,15 @@ const MCP_CLIENT = [...MCP, 'worker/mcp/policy', 'worker/mcp/call', 'worker/mcp/
 /** What the rooms of the Share may use of the Worker's side. */
 const SHARE = [...CONTRACT, 'worker/env.ts', 'worker/call-key.ts', 'worker/lanes.ts', 'worker/share/rows', 'worker/share/agents']
 const SHARE_CHILDREN = [...SHARE, 'worker/share/clients', 'worker/share/children']
-const AGENT_BASE = ['protocol', 'agent/exit.ts', 'agent/limits.ts', 'agent/log.ts', 'agent/mask.ts', 'agent/package.json']
+const AGENT_BASE = [
+  'protocol',
+  'agent/by-age.ts',
+  'agent/exit.ts',
+  'agent/limits.ts',
+  'agent/log.ts',
+  'agent/mask.ts',
+  'agent/package.json',
+]
 const AGENT_CHANNEL = [...AGENT_BASE, 'agent/config', 'agent/server', 'agent/channel']
 
 /**

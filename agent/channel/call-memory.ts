@@ -3,7 +3,7 @@ import type { Executed, Failure } from '../../protocol/errors.ts'
 import type { Failed } from '../../protocol/frame.ts'
 import { CALL_KEY_MS, MAX_HELD_KEYS } from '../../protocol/limits.ts'
 import { type CallAnswer, KeptAnswers } from './kept-answers.ts'
-import { ByAge } from './by-age.ts'
+import { ByAge } from '../by-age.ts'
 import { REMEMBERED_KEYS } from '../limits.ts'
 
 /** A client's request that an agent has taken, until it ends. */

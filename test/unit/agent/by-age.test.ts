@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ByAge } from '../../../../agent/channel/by-age.ts'
+import { ByAge } from '../../../agent/by-age.ts'
 
 type Step = { readonly kind: 'set' | 'delete'; readonly key: string } | { readonly kind: 'drop the oldest' }
 
