@@ -32,7 +32,7 @@ export interface Level {
 /** How all keys begin by which the relay speaks to servers in a `_meta`, folded. */
 const RELAY_KEYS = 'mcpedge/'
 
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- ASCII begins with the control characters
 const ASCII = /^[\0-\x7f]*$/
 const SEPARATOR = /[_-]/
 const SEPARATORS = /[_-]/g

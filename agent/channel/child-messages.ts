@@ -3,6 +3,7 @@ import { errorResponse } from '../../protocol/errors.ts'
 import type { Open } from '../../protocol/frame.ts'
 import { canonicalId, findMember, scanBatch, type MessageFacts, type ScanError, type Span } from '../../protocol/json-scan.ts'
 import { isIdText } from '../../protocol/json-id.ts'
+import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
 import { scanWithoutNulls } from '../../protocol/null-members.ts'
 import { OPEN_ASKS } from '../limits.ts'
@@ -17,8 +18,6 @@ import { oversizedAnswerId } from './oversized-answer.ts'
 import type { ChildMessage } from './kept-frame.ts'
 import type { Address } from './running-calls.ts'
 
-const OPEN_ARRAY = 0x5b
-const OPEN_OBJECT = 0x7b
 /** Faults of a kind that are logged one by one; after these every thousandth, or a chatty child would fill the log. */
 const LOGGED_FIRST = 5
 const LOGGED_EVERY = 1000

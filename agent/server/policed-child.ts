@@ -4,7 +4,7 @@
  */
 import { errorResponse, type ErrorCode } from '../../protocol/errors.ts'
 import { canonicalId, scanBatch, scanClientMessage, type MessageFacts } from '../../protocol/json-scan.ts'
-import { skipSpace } from '../../protocol/json-skip.ts'
+import { OPEN_ARRAY, skipSpace } from '../../protocol/json-skip.ts'
 import { scanWithoutNulls } from '../../protocol/null-members.ts'
 import { memberNamed, membersAt, orUndefined } from '../../protocol/policy/json-members.ts'
 import type { PolicyJudge } from '../../protocol/policy/judge.ts'
@@ -19,7 +19,6 @@ import { ToolList } from './tool-list.ts'
 type Params = Readonly<Record<string, unknown>>
 type Taken = (taken: boolean) => void
 
-const OPEN_ARRAY = 0x5b
 const decoder = new TextDecoder()
 
 /** Starts processes that can be used within the judge's bounds only. */

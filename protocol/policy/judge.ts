@@ -78,7 +78,7 @@ function isHeld(hold: readonly string[], name: string): boolean {
  * empty authority has, and letters, digits and marks in percent signs that need none.
  */
 const EVASIVE_URI =
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are among what it looks for
   /(?:^|[/\\:])\.{1,2}(?:[/\\?#]|$)|\/{4}|%(?:00|2[5d-f]|3\d|[46][1-9a-f]|5[\dacf]|7[\dae])|[\\\0-\x20\x7f]/i
 
 function isEvasiveUri(uri: string): boolean {

@@ -1,5 +1,6 @@
 /** Which requests a share can answer without an agent, and the form in which a server's answers are kept for that. No I/O. */
 import { findMember, type Span } from '../../protocol/json-scan.ts'
+import { OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { concat } from '../../protocol/splice.ts'
 import { type Capability, type CapabilitySet, fingerprint } from '../bridge/capabilities.ts'
 import { rootOf, valueAt } from '../bridge/json-view.ts'
@@ -94,7 +95,6 @@ export function audienceOf(principal: string, capabilities: CapabilitySet): stri
 const encoder = new TextEncoder()
 const HEAD = encoder.encode('{"jsonrpc":"2.0","id":0,"result":')
 const TAIL = encoder.encode('}')
-const OPEN_OBJECT = 0x7b
 
 /** The form that is kept of a whole answer; undefined for one without a result. */
 export function listingFrom(answer: Uint8Array): Uint8Array | undefined {

@@ -1,14 +1,12 @@
 /** Marks the first result after a restart: the server was started anew under the same session. */
 import { findMember } from '../../../protocol/json-scan.ts'
+import { CLOSE_OBJECT, OPEN_OBJECT } from '../../../protocol/json-skip.ts'
 import { type Replacement, replacement } from '../../../protocol/splice.ts'
 import { rootOf } from '../../bridge/json-view.ts'
 import { isNullAt } from '../../../protocol/object-members.ts'
 
 /** Key of a result's `_meta` (MCP, basic, `_meta`): the child has lost what it kept in memory. */
 export const RESTARTED_KEY = 'mcp-edge/restarted'
-
-const OPEN_OBJECT = 0x7b
-const CLOSE_OBJECT = 0x7d
 
 /** What writes the mark into an answer; nothing for an answer without a result object, or one that is not whole. */
 export function restartedMark(answer: Uint8Array): Replacement[] {
