@@ -87,6 +87,8 @@ export interface Misfortunes {
   readonly agentOf: ReadonlyMap<number, string>
   /** When a child was killed, or its agent was. */
   readonly childDeaths: ReadonlyMap<number, number>
+  /** Times at which an agent had been out of reach for longer than the grace time, because it slept, and counts as lost. */
+  readonly lostAsleep: readonly Outage[]
 }
 
 /** @throws SyntaxError for a line that the server did not write. */

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
+import { GRACE_MS } from '../../protocol/limits.ts'
 import { within } from '../harness/deadline.ts'
 import { asObject, type JsonObject } from '../harness/json.ts'
 import { NODE, ROOT } from '../harness/program.ts'
@@ -29,6 +30,8 @@ const READY_MS = 60_000
 export class ChaosAgent implements AsyncDisposable {
   /** Times at which it was dead or leaving, or a child of it was dead and it had not noticed. */
   readonly outages: Interval[] = []
+  /** Times at which it had been out of reach for longer than the grace time, because it slept. */
+  readonly lostAsleep: Interval[] = []
   /** Children that were killed, or whose agent was, and when. */
   readonly childDeaths = new Map<number, number>()
   readonly proofs: Proof[] = []
@@ -62,7 +65,7 @@ export class ChaosAgent implements AsyncDisposable {
       frame: (direction, frame) => history.frame(spec.where, direction, frame),
       said: (text) => history.event(spec.where, text),
       greeted: (lane) => agent.#saidHello(lane),
-      disturbed: (disturbance) => agent.disturbances.push({ where: spec.where, ...disturbance }),
+      disturbed: (disturbance) => agent.#disturbed(disturbance),
     })
     const agent: ChaosAgent = new ChaosAgent(spec, history, proxy)
     agent.#launch()
@@ -91,7 +94,7 @@ export class ChaosAgent implements AsyncDisposable {
       this.#process?.kill('SIGSTOP')
       await delay(ms)
       this.#process?.kill('SIGCONT')
-      this.disturbances.push({ kind: 'sleep', where: this.where, fromMs, toMs: Date.now() })
+      this.#disturbed({ kind: 'sleep', fromMs, toMs: Date.now() })
     })
   }
 
@@ -215,6 +218,14 @@ export class ChaosAgent implements AsyncDisposable {
     const fromMs = this.#dying.get(ch)
     if (fromMs !== undefined) this.outages.push({ fromMs, toMs: Date.now() })
     this.#dying.delete(ch)
+  }
+
+  /** A link that was broken while the agent slept is as a longer sleep: the agent cannot come back. */
+  #disturbed(disturbance: Omit<Disturbance, 'where'>): void {
+    const { fromMs, toMs } = disturbance
+    this.disturbances.push({ where: this.where, ...disturbance })
+    const hasSlept = this.disturbances.some((other) => other.kind === 'sleep' && other.fromMs < toMs && other.toMs > fromMs)
+    if (hasSlept && toMs > fromMs + GRACE_MS) this.lostAsleep.push({ fromMs: fromMs + GRACE_MS, toMs })
   }
 
   #saidHello(lane: number): void {

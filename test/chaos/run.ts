@@ -49,6 +49,7 @@ async function perform(options: Options, plan: Plan, folder: string, history: Hi
     relayOutages: relay.outages,
     processOutages: new Map(worlds.map((world) => [world.name, outagesOf(world)])),
     childDeaths: new Map(agents.flatMap(({ childDeaths }) => [...childDeaths])),
+    lostAsleep: agents.flatMap(({ where, lostAsleep }) => lostAsleep.map((interval) => ({ ...interval, agent: where }))),
     agentOf: new Map(agents.flatMap(({ where, allChildren }) => [...allChildren].map((pid) => [pid, where] as const))),
   }
   await stack.disposeAsync()

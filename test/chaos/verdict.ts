@@ -104,12 +104,21 @@ function brokenRules({ tool, outcome }: CallRecord, times: number, mayBreak: boo
   return rules
 }
 
-/** Whether the call's child or agent died under it; of a call that never ran, whether one did that it would have gone to. */
-function isBereaved(record: CallRecord, starts: readonly JournalLine[], { processOutages, childDeaths }: Misfortunes, ways: Ways): boolean {
-  if (starts.length > 0) return hasDied(record, starts, childDeaths)
+/**
+ * Whether the call's child or agent died under it, or its agent was asleep for so long that it counts as lost; of a call that never ran,
+ * whether one was that it would have gone to.
+ */
+function isBereaved(record: CallRecord, starts: readonly JournalLine[], misfortunes: Misfortunes, ways: Ways): boolean {
+  const { processOutages, childDeaths, lostAsleep, agentOf } = misfortunes
+  if (starts.length > 0) {
+    const ran = new Set(starts.map(({ pid }) => agentOf.get(pid)))
+    const slept = lostAsleep.filter(({ agent }) => ran.has(agent))
+    return hasDied(record, starts, childDeaths) || overlaps(record, slept, 0)
+  }
   const agents = ways.of(record)
-  const outages = (processOutages.get(record.world) ?? []).filter(({ agent }) => agents === undefined || agents.has(agent))
-  return overlaps(record, outages, record.tool === 'note' ? TOLD_MS : 0)
+  const outages = [...(processOutages.get(record.world) ?? []), ...lostAsleep.filter(({ agent }) => agent.startsWith(`${record.world} `))]
+  const own = outages.filter(({ agent }) => agents === undefined || agents.has(agent))
+  return overlaps(record, own, record.tool === 'note' ? TOLD_MS : 0)
 }
 
 /** Which agents calls would have gone to that never ran: those that ran the calls of the same client just before and after. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type CallRecord, type JournalLine, type Misfortunes, type Outcome, type Tool } from '../../chaos/account.ts'
 import { judge, type Rule } from '../../chaos/verdict.ts'
 
-const CALM: Misfortunes = { relayOutages: [], processOutages: new Map(), childDeaths: new Map(), agentOf: new Map() }
+const CALM: Misfortunes = { relayOutages: [], processOutages: new Map(), childDeaths: new Map(), lostAsleep: [], agentOf: new Map() }
 const ANSWERED: Outcome = { kind: 'answered' }
 
 function failed(executed: 'no' | 'yes' | 'unknown'): Outcome {
@@ -123,6 +123,35 @@ describe('judge() counts as undisturbed', () => {
       { processOutages: new Map([['w', [{ fromMs: 0, toMs: 1001, agent: 'x' }]]]) },
       0,
     ],
+    [
+      'a call that had ended when its sleeping agent counted as lost',
+      failed('unknown'),
+      1,
+      { lostAsleep: [{ fromMs: 2001, toMs: 9999, agent: 'w x' }], agentOf: new Map([[1, 'w x']]) },
+      1,
+    ],
+    [
+      'a call of another agent than the one that slept',
+      failed('unknown'),
+      1,
+      { lostAsleep: [{ fromMs: 1500, toMs: 9999, agent: 'w x' }], agentOf: new Map([[1, 'w y']]) },
+      1,
+    ],
+    [
+      'no call that waited until its sleeping agent counted as lost',
+      failed('unknown'),
+      1,
+      { lostAsleep: [{ fromMs: 1500, toMs: 9999, agent: 'w x' }], agentOf: new Map([[1, 'w x']]) },
+      0,
+    ],
+    [
+      'no call that never ran, if it waited until then',
+      failed('unknown'),
+      0,
+      { lostAsleep: [{ fromMs: 1500, toMs: 9999, agent: 'w x' }] },
+      0,
+    ],
+    ['a call of another world', failed('unknown'), 0, { lostAsleep: [{ fromMs: 1500, toMs: 9999, agent: 'v x' }] }, 1],
     ['no call during an outage of the relay', failed('unknown'), 1, { relayOutages: [{ fromMs: 1500, toMs: 1600 }] }, 0],
   ])('%s', (_, outcome, times, misfortunes, undisturbed) => {
     expect(judge([call(outcome)], ran(times), { ...CALM, ...misfortunes }).undisturbed).toBe(undisturbed)
