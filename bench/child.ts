@@ -17,7 +17,11 @@ const isModern = process.argv.includes('--modern')
 const SERVER = { name: 'bench', version: '1.0.0' }
 const CAPABILITIES = { tools: { listChanged: true } }
 const INPUT_SCHEMA = { type: 'object' }
-const TOOLS = ['echo', 'big', 'sleep', 'hang', 'notify'].map((name) => ({ name, inputSchema: INPUT_SCHEMA }))
+const TOOLS = ['echo', 'big', 'sleep', 'hang', 'notify'].map((name) => ({
+  name,
+  inputSchema: INPUT_SCHEMA,
+  annotations: { readOnlyHint: name === 'echo' },
+}))
 /** Members that every result of revision 2026-07-28 has. */
 const COMPLETE = isModern ? { resultType: 'complete' } : {}
 const CACHE = isModern ? { ttlMs: 0, cacheScope: 'private' } : {}

@@ -13,6 +13,8 @@ Ours and the peers side by side: same client, same server, rounds interleaved, m
   --list         print the names of cases and contenders
   --help         print this
 
+npm run bench -- trust   what policies and limits cost (--help says how)
+
 A whole run writes bench/results.json and docs/bench-*.svg; one with --case or --peer prints only.`
 
 export interface BenchOptions {

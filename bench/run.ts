@@ -22,6 +22,7 @@ import { endTrees } from './process-tree.ts'
 import { growth, ratios } from './report/ratios.ts'
 import { type CaseResult, type Matching, type Results, writeResults } from './report/results.ts'
 import { Runner } from './runner.ts'
+import { benchTrust } from './trust.ts'
 import { caseRows, failureLines, matchingRows, ratioRows, shown, textTable } from './report/table.ts'
 
 const CASES: readonly Case[] = [...LOAD_CASES, ...SDK_CASES, ...STREAM_CASES, ...LIFE_CASES]
@@ -109,8 +110,14 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
-const options = readBenchOptions(process.argv.slice(2))
-if (options.help) say(USAGE)
-else if (options.list)
-  say(`cases: ${[MATCHING, ...CASES.map(({ name }) => name)].join(', ')}\ncontenders: ${CONTENDERS.map(({ name }) => name).join(', ')}`)
-else await bench(options)
+const [first, ...others] = process.argv.slice(2)
+if (first === 'trust') await benchTrust(others)
+else await runBench()
+
+async function runBench(): Promise<void> {
+  const options = readBenchOptions(process.argv.slice(2))
+  if (options.help) say(USAGE)
+  else if (options.list)
+    say(`cases: ${[MATCHING, ...CASES.map(({ name }) => name)].join(', ')}\ncontenders: ${CONTENDERS.map(({ name }) => name).join(', ')}`)
+  else await bench(options)
+}
