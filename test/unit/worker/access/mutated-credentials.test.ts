@@ -8,6 +8,7 @@ import { openSealedText, sealText } from '../../../../worker/access/sealed-text.
 import { toHex } from '../../../../worker/access/secret.ts'
 import { mintShareId, readShareId } from '../../../../worker/access/share-id.ts'
 import { mintToken, verifyToken } from '../../../../worker/access/tokens.ts'
+import { mutate, numbers } from '../../../harness/mutations.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 const ROUNDS = 33_400
@@ -16,9 +17,6 @@ const END_MS = NOW_MS + 60_000_000
 const ID = '0001abff'.padEnd(24, '5')
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
-/** What some decoder or other leaves out or reads as something else. */
-const STRANGE = ['=', '==', '+', '/', ' ', '\t', '\n', '\0', '.', '%3D', 'é', 'Ａ', '\u200b', '#', '?', '"']
-
 const keys = await deriveKeys(new Uint8Array(32).fill(7))
 const share = await mintShareId(keys.shareId, { lanes: 4, jurisdiction: 'none' }, new Uint8Array(10).fill(1))
 const token = await mintToken(
@@ -28,44 +26,6 @@ const token = await mintToken(
   NOW_MS,
 )
 const key = (await mintPathKey(keys.pathKey, share, END_MS, ID)).text
-
-/** Numbers below `bound`, always the same ones (xorshift32, Marsaglia 2003). */
-function numbers(seed: number): (bound: number) => number {
-  let state = seed
-  return (bound) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % bound
-  }
-}
-
-/** A text with one thing changed, or several. */
-function mutate(text: string, alphabet: string, next: (bound: number) => number): string {
-  const at = next(text.length)
-  const char = alphabet.charAt(next(alphabet.length))
-  const strange = STRANGE[next(STRANGE.length)] ?? ''
-  switch (next(9)) {
-    case 0:
-      return text.slice(0, at) + char + text.slice(at + 1)
-    case 1:
-      return text.slice(0, at) + char + text.slice(at)
-    case 2:
-      return text.slice(0, at) + text.slice(at + 1)
-    case 3:
-      return text.slice(0, at) + strange + text.slice(at)
-    case 4:
-      return text.slice(0, at)
-    case 5:
-      return text + (next(2) === 0 ? strange : char)
-    case 6:
-      return (next(2) === 0 ? text.toUpperCase() : text.toLowerCase()).slice(0, at) + text.slice(at)
-    case 7:
-      return text.slice(0, -1) + char
-    default:
-      return mutate(mutate(text, alphabet, next), alphabet, next)
-  }
-}
 
 /** Those of a text's mutations that are taken, or the first of them. */
 async function firstTaken(seed: number, text: string, alphabet: string, isTaken: (mutated: string) => Promise<boolean>): Promise<string[]> {
