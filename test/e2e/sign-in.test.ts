@@ -1,19 +1,12 @@
 /** The SDK's client and `mcp-remote` sign in at a real relay, with a scripted browser: below a share's path, and on its own host. */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  Client,
-  type OAuthClientProvider,
-  type StoredOAuthClientInformation,
-  type StoredOAuthTokens,
-  StreamableHTTPClientTransport,
-  UnauthorizedError,
-} from '@modelcontextprotocol/client'
+import { Client, type StoredOAuthTokens, UnauthorizedError } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { asObject, textField, toolText } from '../harness/json.ts'
-import { localhostFetch } from '../harness/localhost-fetch.ts'
 import { NODE, Program, ROOT } from '../harness/program.ts'
 import { consent } from '../harness/scripted-browser.ts'
+import { Keychain, signIn, transportTo } from '../harness/sign-in.ts'
 import { createServedShare, fixture, type Relay, type Share, startRelay } from '../harness/selfhost.ts'
 import { CLIENT_INFO } from '../harness/test-client.ts'
 import { verifies } from '../requirements/verifies.ts'
@@ -35,72 +28,10 @@ async function invite(of: Share): Promise<{ readonly id: string; readonly code: 
   return { id: textField(made, 'id'), code: textField(made, 'code') }
 }
 
-/** What a program keeps of its sign-ins, and the page that it has opened last. */
-class Keychain implements OAuthClientProvider {
-  readonly redirectUrl = 'http://localhost:33418/callback'
-  readonly clientMetadata = {
-    client_name: 'Test client',
-    redirect_uris: [this.redirectUrl],
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-    token_endpoint_auth_method: 'none',
-  }
-  kept: StoredOAuthTokens | undefined
-  opened: URL | undefined
-  #client: StoredOAuthClientInformation | undefined
-  #verifier = ''
-
-  clientInformation(): StoredOAuthClientInformation | undefined {
-    return this.#client
-  }
-
-  saveClientInformation(client: StoredOAuthClientInformation): void {
-    this.#client = client
-  }
-
-  tokens(): StoredOAuthTokens | undefined {
-    return this.kept
-  }
-
-  saveTokens(tokens: StoredOAuthTokens): void {
-    this.kept = tokens
-  }
-
-  invalidateCredentials(): void {
-    this.kept = undefined
-  }
-
-  redirectToAuthorization(url: URL): void {
-    this.opened = url
-  }
-
-  saveCodeVerifier(verifier: string): void {
-    this.#verifier = verifier
-  }
-
-  codeVerifier(): string {
-    return this.#verifier
-  }
-}
-
-function transportTo(url: string, keychain: Keychain): StreamableHTTPClientTransport {
-  return new StreamableHTTPClientTransport(new URL(url), { authProvider: keychain, fetch: localhostFetch })
-}
-
 async function connect(url: string, keychain: Keychain): Promise<Client> {
   const client = new Client(CLIENT_INFO)
   await client.connect(transportTo(url, keychain))
   return client
-}
-
-/** Signs in as the SDK has it done. */
-async function signIn(url: string, accessCode: string): Promise<Keychain> {
-  const keychain = new Keychain()
-  const transport = transportTo(url, keychain)
-  await expect(new Client(CLIENT_INFO).connect(transport)).rejects.toThrow(UnauthorizedError)
-  if (keychain.opened === undefined) throw new Error('the client has opened no page')
-  await transport.finishAuth((await consent(keychain.opened, accessCode)).searchParams)
-  return keychain
 }
 
 const PLACES = [
