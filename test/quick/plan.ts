@@ -48,7 +48,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/': ['session', 'share', 'round-trips'],
   'worker/access/': ['access', 'session'],
   'worker/agent-route.ts': ['access', 'share'],
-  'worker/api/': ['api-routes', 'owner-sessions', 'share-orders', 'links', 'access', 'lanes', 'registry', 'lane-orders'],
+  'worker/api/': ['api-routes', 'openapi', 'owner-sessions', 'share-orders', 'links', 'access', 'lanes', 'registry', 'lane-orders'],
   'worker/bridge/': ['modern-on-legacy', 'legacy-on-modern', 'modern-listen', 'modern-calls', 'bridged-roots'],
   'worker/carry/': ['share', 'credit', 'unread-streams', 'away', 'hand-over', 'answer-parts'],
   'worker/contract/': ['session', 'share', 'modern-on-legacy', 'legacy-on-modern', 'round-trips'],

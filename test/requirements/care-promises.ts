@@ -98,6 +98,9 @@ const CLOSED = {
     'promise.9.every-route': promised(
       'Each route of the API answers each kind of credential, in each state of the share, as is written, and whoever is refused changes nothing.',
     ),
+    'promise.9.described': promised(
+      '`/api/openapi.json` has each call of the API and no other, and each answer of the API is of the form that it says.',
+    ),
     'promise.9.owner-line': promised(
       "An owner's command line takes secrets from no argument, keeps them where only its user reads them, and shows those that it makes once.",
     ),

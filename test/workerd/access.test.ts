@@ -1,8 +1,9 @@
 /** Who may come in, in the real runtime with real objects: the relay before and after its claim, and every kind of token at every door. */
 import { listDurableObjectIds, runInDurableObject } from 'cloudflare:test'
-import { env, exports } from 'cloudflare:workers'
+import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
+import { fetchRelay } from './harness/relay.ts'
 
 const ORIGIN = 'https://relay.example'
 const AGENT_UPGRADE = { headers: { upgrade: 'websocket', 'sec-websocket-protocol': 'mcp-edge.v1' } }
@@ -11,7 +12,7 @@ let ownerKey = ''
 function ask(path: string, init: RequestInit = {}, token?: string): Promise<Response> {
   const headers = new Headers(init.headers)
   if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
-  return exports.default.fetch(new Request(`${ORIGIN}${path}`, { ...init, headers }))
+  return fetchRelay(path, { ...init, headers })
 }
 
 function post(path: string, body?: unknown, token?: string): Promise<Response> {
@@ -45,7 +46,7 @@ describe('a relay that nobody has claimed', () => {
     expect(await (await ask('/healthz')).json()).toEqual({ status: 'ok' })
   })
 
-  test.each(['/', '/s/x/mcp', '/s/x/k/y/mcp', '/s/x/sse', '/agent/x', '/api/shares', '/api/claim', '/nothing'])(
+  test.each(['/', '/s/x/mcp', '/s/x/k/y/mcp', '/s/x/sse', '/agent/x', '/api/shares', '/api/claim', '/api/openapi.json', '/nothing'])(
     'answers 503 RELAY_UNCLAIMED at %s, whatever is sent',
     async (path) => {
       verifies('promise.9.unclaimed')

@@ -60,6 +60,8 @@ const FORBIDDEN = '403 INSUFFICIENT_PERMISSIONS'
 /** What the three who are let in are answered by the routes that are about no share. */
 const OTHER_ROUTES: Readonly<Record<string, { readonly deployer: string; readonly owners: string; readonly others: string }>> = {
   'POST /api/claim': { deployer: '409 RELAY_CLAIMED', owners: '409 RELAY_CLAIMED', others: '409 RELAY_CLAIMED' },
+  // It tells no secret.
+  'GET /api/openapi.json': { deployer: '200', owners: '200', others: '200' },
   'POST /api/shares': { deployer: '201', owners: '201', others: REFUSED },
   'GET /api/shares': { deployer: '200', owners: '200', others: REFUSED },
   'POST /api/owners': { deployer: '201', owners: FORBIDDEN, others: REFUSED },
@@ -244,7 +246,7 @@ test('any other method names those that there are, and is refused as they are', 
       expect(response.status, `${method} ${path}`).toBe(405)
       expect(new Set(response.headers.get('allow')?.split(', ')), path).toEqual(new Set(methods))
       const refused = await fetchRelay(at, { method })
-      expect(refused.status, `${method} ${path}`).toBe(path === '/api/claim' ? 405 : 401)
+      expect(refused.status, `${method} ${path}`).toBe(['/api/claim', '/api/openapi.json'].includes(path) ? 405 : 401)
     }
   }
 })

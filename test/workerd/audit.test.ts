@@ -5,6 +5,7 @@ import { CallLedger } from '../../worker/share/clients/call-ledger.ts'
 import { AuditRows } from '../../worker/share/rows/audit-rows.ts'
 import { LinkUses } from '../../worker/share/rows/link-uses.ts'
 import { verifies } from '../requirements/verifies.ts'
+import { faultsOf } from './harness/api-document.ts'
 import { HandshakeChild, postModern } from './harness/handshake-child.ts'
 import { order } from './harness/orders.ts'
 import {
@@ -313,6 +314,7 @@ describe('whoever follows', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as object)
     expect(first).toMatchObject([{ method: 'initialize' }, { next: '1.0' }])
+    for (const line of first ?? []) expect(faultsOf({ $ref: '#/components/schemas/AuditLine' }, line)).toEqual([])
     await call(agent, client)
     expect(await next()).toContain('"tools/call"')
   })

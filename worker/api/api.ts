@@ -5,6 +5,7 @@ import { log } from '../log.ts'
 import { audit } from './audit.ts'
 import { claim } from './claim.ts'
 import { links } from './links.ts'
+import { openapi } from './openapi.ts'
 import { people } from './people.ts'
 import { owners } from './owners.ts'
 import { problemResponse } from '../problem.ts'
@@ -13,6 +14,7 @@ import { shares } from './shares.ts'
 
 export const api = new Hono<RouteEnv>()
   .route('/claim', claim)
+  .route('/openapi.json', openapi)
   .route('/owners', owners)
   .route('/shares/:share/tokens', links)
   .route('/shares/:share/people', people)

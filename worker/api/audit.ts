@@ -8,7 +8,8 @@ import type { ShareRecord } from '../contract/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { AUDIT_PAGE_EVENTS, FOLLOW_SIGN_MS, MAX_FOLLOW_ASKS, USAGE_FLUSH_MS } from '../usage-limits.ts'
 import { pause } from '../within.ts'
-import { answer, findShare, hasExpired, isoTime, registryOf } from './share-answers.ts'
+import type { AuditFacts } from './operations/usage.ts'
+import { answer, hasExpired, isoTime, knownShare, registryOf } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
 type ApiContext = Context<OwnerEnv>
@@ -25,8 +26,9 @@ export const audit = new Hono<OwnerEnv>()
   .all('/', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'GET' }))
 
 async function readAudit(c: ApiContext): Promise<Response> {
-  const share = await findShare(c)
-  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
+  const found = await knownShare(c)
+  if (!found.ok) return found.error
+  const share = found.value
   const after = readCursor(c.req.query('after'), knownShareFacts(share.id).lanes)
   if (after === undefined) return problemResponse('BODY_INVALID', 'after must be what an earlier answer had as next.')
   const follow = c.req.query('follow') ?? 'false'
@@ -56,7 +58,7 @@ async function page(c: ApiContext, share: ShareRecord, after: Cursor) {
 function mergePages(lanes: readonly (readonly AuditEvent[])[], after: Cursor) {
   const next = [...after]
   const taken = lanes.map(() => 0)
-  const events = []
+  const events: AuditFacts[] = []
   while (events.length < AUDIT_PAGE_EVENTS) {
     let lane: number | undefined
     let first: AuditEvent | undefined
@@ -72,7 +74,8 @@ function mergePages(lanes: readonly (readonly AuditEvent[])[], after: Cursor) {
   return { events, next }
 }
 
-function shown({ at, link, principal, session, client, method, tool, outcome, status, ms, bytes, count = 1 }: AuditEvent, lane: number) {
+function shown(event: AuditEvent, lane: number): AuditFacts {
+  const { at, link, principal, session, client, method, tool, outcome, status, ms, bytes, count = 1 } = event
   const whose = { link, principal, session: session ?? null, client: client ?? null }
   return { at: isoTime(at), ...whose, method, tool: tool ?? null, outcome, status, ms, bytes, count, lane }
 }

@@ -2,19 +2,16 @@
 import { Hono } from 'hono'
 import type { RouteEnv } from '../access/claim-gate.ts'
 import { settingsOf } from '../env.ts'
-import { readMembers, textMember } from './body.ts'
+import { readBody } from './body.ts'
+import { Claim } from './operations/relay.ts'
 import { problemResponse } from '../problem.ts'
-
-const MAX_CODE_CHARS = 128
 
 /** `POST /claim`: logs a one-time code, or takes it and hands out the owner key. */
 export const claim = new Hono<RouteEnv>().post('/', async (c) => {
   if (settingsOf(c.env).ownerKey !== undefined) return problemResponse('RELAY_CLAIMED')
-  const members = await readMembers(c.req.raw, ['code'])
-  if (!members.ok) return problemResponse(members.error.code, members.error.detail)
-  const code = textMember(members.value, 'code', MAX_CODE_CHARS)
-  if (!code.ok) return problemResponse('BODY_INVALID', code.error)
-  const claimed = await c.env.REGISTRY.getByName('registry').claim(code.value)
+  const body = await readBody(c.req.raw, Claim)
+  if (!body.ok) return body.error
+  const claimed = await c.env.REGISTRY.getByName('registry').claim(body.value.code)
   switch (claimed.outcome) {
     case 'code':
       // The log is the proof: only who deployed the relay can read it.

@@ -4,8 +4,9 @@ import { newOwnerToken } from '../access/owner.ts'
 import { hashSecret, randomBytes, toHex } from '../access/secret.ts'
 import type { OwnerRecord } from '../contract/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
-import { countMember, readMembers, textMember } from './body.ts'
-import { MAX_LIFE_S, MAX_NAME_CHARS, SECOND_MS } from './credentials.ts'
+import { readBody } from './body.ts'
+import { SECOND_MS } from './credentials.ts'
+import { NewOwner, type OwnerFacts } from './operations/relay.ts'
 import { type OwnerEnv, requireDeployer, requireOwner } from './owner-gate.ts'
 import { answer, isoTime, registryOf } from './share-answers.ts'
 
@@ -21,19 +22,14 @@ export const owners = new Hono<OwnerEnv>()
   .all('/:owner', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'DELETE' }))
 
 async function createOwner(c: Context<OwnerEnv>): Promise<Response> {
-  const members = await readMembers(c.req.raw, ['name', 'expires_in'])
-  if (!members.ok) return problemResponse(members.error.code, members.error.detail)
-  const name = textMember(members.value, 'name', MAX_NAME_CHARS)
-  if (!name.ok) return problemResponse('BODY_INVALID', name.error)
-  if (name.value === undefined) return problemResponse('BODY_INVALID', 'name is missing.')
-  const lifeS = countMember(members.value, 'expires_in', MAX_LIFE_S)
-  if (!lifeS.ok) return problemResponse('BODY_INVALID', lifeS.error)
+  const body = await readBody(c.req.raw, NewOwner)
+  if (!body.ok) return body.error
   const createdAtMs = Date.now()
   const owner = {
     id: toHex(randomBytes(OWNER_ID_BYTES)),
-    name: name.value,
+    name: body.value.name,
     createdAtMs,
-    expiresAtMs: createdAtMs + (lifeS.value ?? MAX_LIFE_S) * SECOND_MS,
+    expiresAtMs: createdAtMs + body.value.expires_in * SECOND_MS,
   }
   const token = newOwnerToken()
   if (!(await registryOf(c).addOwner({ ...owner, hash: await hashSecret(token) }))) return problemResponse('OWNER_LIMIT_REACHED')
@@ -50,6 +46,6 @@ async function deleteOwner(c: Context<OwnerEnv>): Promise<Response> {
   return isRemoved ? c.body(null, 204) : problemResponse('OWNER_NOT_FOUND')
 }
 
-function ownerFacts({ id, name, createdAtMs, expiresAtMs }: OwnerRecord) {
+function ownerFacts({ id, name, createdAtMs, expiresAtMs }: OwnerRecord): OwnerFacts {
   return { id, name, created_at: isoTime(createdAtMs), expires_at: isoTime(expiresAtMs) }
 }

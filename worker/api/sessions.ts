@@ -4,7 +4,8 @@ import { askLanes, type LaneFacts, unreachedOf } from '../carry/lane-orders.ts'
 import type { ClientFacts, ClientOrder } from '../contract/client-facts.ts'
 import type { LinkRecord, ShareRecord } from '../contract/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
-import { answer, findShare, hasExpired, isoTime, registryOf, unreachedResponse } from './share-answers.ts'
+import type { SessionFacts } from './operations/usage.ts'
+import { answer, hasExpired, isoTime, knownShare, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
 type ApiContext = Context<OwnerEnv>
@@ -23,9 +24,9 @@ export const sessions = new Hono<OwnerEnv>()
   .all('/:session', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'DELETE' }))
 
 async function listSessions(c: ApiContext): Promise<Response> {
-  const share = await findShare(c)
-  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
-  const [lanes, links] = await Promise.all([askAll(c, share, { op: 'clients' }), registryOf(c).links(share.id)])
+  const share = await knownShare(c)
+  if (!share.ok) return share.error
+  const [lanes, links] = await Promise.all([askAll(c, share.value, { op: 'clients' }), registryOf(c).links(share.value.id)])
   const names = new Map(links.map((link) => [link.id, link]))
   const unreached = unreachedOf(lanes)
   const clients = clientsOf(lanes).toSorted((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0))
@@ -36,12 +37,12 @@ async function listSessions(c: ApiContext): Promise<Response> {
 }
 
 async function endSession(c: ApiContext): Promise<Response> {
-  const share = await findShare(c)
-  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
-  const lanes = await askAll(c, share, { op: 'end_client', id: c.req.param('session') ?? '' })
+  const share = await knownShare(c)
+  if (!share.ok) return share.error
+  const lanes = await askAll(c, share.value, { op: 'end_client', id: c.req.param('session') ?? '' })
   if (clientsOf(lanes).length > 0) return c.body(null, 204)
   const unreached = unreachedOf(lanes)
-  if (unreached.length > 0) return unreachedResponse(share.id, unreached)
+  if (unreached.length > 0) return unreachedResponse(share.value.id, unreached)
   return problemResponse('SESSION_NOT_FOUND', 'The share has no session with this id in its list.')
 }
 
@@ -55,7 +56,10 @@ function clientsOf(lanes: readonly LaneFacts[]): LaneClient[] {
 }
 
 /** Links that were revoked are in no list, and have no name there. */
-function shown({ startedAtMs, lastCallAtMs, principal, ...client }: LaneClient, names: ReadonlyMap<string, Pick<LinkRecord, 'name'>>) {
+function shown(
+  { startedAtMs, lastCallAtMs, principal, ...client }: LaneClient,
+  names: ReadonlyMap<string, Pick<LinkRecord, 'name'>>,
+): SessionFacts {
   const link = principal.slice(principal.indexOf(':') + 1)
   return {
     id: client.id,

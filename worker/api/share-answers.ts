@@ -1,5 +1,6 @@
 /** What the routes below `/api/shares` have in common: which share is meant, how it is shown. */
 import type { Context } from 'hono'
+import { err, ok, type Result } from '../../protocol/result.ts'
 import { knownShareFacts, readShareId } from '../access/share-id.ts'
 import { type LaneFacts, unreachedOf } from '../carry/lane-orders.ts'
 import type { ShareRecord } from '../contract/registry-rpc.ts'
@@ -8,31 +9,38 @@ import type { ShareTrust } from '../contract/trust-rpc.ts'
 import { relayOrigin, settingsOf } from '../env.ts'
 import { problemResponse } from '../problem.ts'
 import { mergeLanes } from './lanes.ts'
+import type { Limits, Policy } from './operations/members.ts'
+import type { Share } from './operations/shares.ts'
 import type { OwnerEnv } from './owner-gate.ts'
 
 export function registryOf(c: Context<OwnerEnv>) {
   return c.env.REGISTRY.getByName('registry')
 }
 
-/** The share of the path, if it is one of whoever asks: another's is as unknown as one that was deleted. */
-export async function findShare(c: Context<OwnerEnv>): Promise<ShareRecord | undefined> {
+/** The share of the path, or 404: one of somebody else's is as unknown as one that was deleted. */
+export async function knownShare(c: Context<OwnerEnv>): Promise<Result<ShareRecord, Response>> {
   const id = c.req.param('share') ?? ''
-  if ((await readShareId(c.var.relay.keys.shareId, id)) === undefined) return undefined
-  return registryOf(c).share(c.var.owner.id, id)
+  const isOurs = (await readShareId(c.var.relay.keys.shareId, id)) !== undefined
+  const share = isOurs ? await registryOf(c).share(c.var.owner.id, id) : undefined
+  return share === undefined ? err(problemResponse('SHARE_NOT_FOUND')) : ok(share)
 }
 
-/** The same, if it is not about to be deleted. */
-export async function findLiving(c: Context<OwnerEnv>): Promise<ShareRecord | undefined> {
-  const share = await findShare(c)
-  return share?.isEnding === true ? undefined : share
+/**
+ * The share of the path while it can be ordered: 404 also once it is being deleted, and 410 when it has ended, unless the order makes
+ * sense then too.
+ */
+export async function livingShare(c: Context<OwnerEnv>, { mayHaveEnded = false } = {}): Promise<Result<ShareRecord, Response>> {
+  const share = await knownShare(c)
+  if (!share.ok) return share
+  if (share.value.isEnding) return err(problemResponse('SHARE_NOT_FOUND'))
+  return mayHaveEnded || !hasExpired(share.value) ? share : err(problemResponse('SHARE_EXPIRED', LENGTHEN))
 }
 
-/** For an order that makes sense only while the share lives. */
-export const LENGTHEN = 'As its owner, lengthen it first (PATCH with expires_in).'
+const LENGTHEN = 'As its owner, lengthen it first (PATCH with expires_in).'
 
 /** Limits that were taken away again. */
 const NO_LIMITS = '{}'
-const EVERYTHING = { access: 'admin' }
+const EVERYTHING: Policy = { access: 'admin' }
 
 /** Whether the share has ended. Its owner can lengthen it for a while. */
 export function hasExpired({ expiresAtMs }: Pick<ShareRecord, 'expiresAtMs'>): boolean {
@@ -42,7 +50,7 @@ export function hasExpired({ expiresAtMs }: Pick<ShareRecord, 'expiresAtMs'>): b
 export function shareFacts(
   c: Context<OwnerEnv>,
   record: Omit<ShareRecord, 'trust' | 'isMade' | 'owner'> & { readonly trust?: ShareTrust; readonly limits?: string | undefined },
-) {
+): Share {
   const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${record.id}`
   const { lanes, jurisdiction } = knownShareFacts(record.id)
   return {
@@ -63,12 +71,12 @@ export function shareFacts(
 }
 
 /** A policy as it is shown; without one everything is allowed. */
-export function policyOf(text: string | undefined): unknown {
+export function policyOf(text: string | undefined): Policy {
   return text === undefined ? EVERYTHING : JSON.parse(text)
 }
 
 /** Limits as they are shown; null where nothing is limited. */
-export function limitsOf(text: string | undefined): unknown {
+export function limitsOf(text: string | undefined): Limits | null {
   return text === undefined || text === NO_LIMITS ? null : JSON.parse(text)
 }
 

@@ -6,6 +6,7 @@ import { passQuery } from '../../../worker/contract/pass.ts'
 import type { StreamTarget } from '../../../worker/contract/streams.ts'
 import type { Pass } from '../../../worker/contract/trust-rpc.ts'
 import type { Share } from '../../../worker/share/share.ts'
+import { expectDescribed } from './api-document.ts'
 
 export const ORIGIN = 'https://relay.example'
 
@@ -57,8 +58,11 @@ export async function createClientToken(share: TestShare): Promise<string> {
   return token
 }
 
-export function fetchRelay(path: string, init: RequestInit = {}): Promise<Response> {
-  return exports.default.fetch(new Request(`${ORIGIN}${path}`, init))
+/** What the API answers must be as its description says. */
+export async function fetchRelay(path: string, init: RequestInit = {}): Promise<Response> {
+  const response = await exports.default.fetch(new Request(`${ORIGIN}${path}`, init))
+  if (path.startsWith('/api/')) await expectDescribed(init.method ?? 'GET', path, response)
+  return response
 }
 
 export function stubOf(share: TestShare, lane = 0): DurableObjectStub<Share> {

@@ -1,0 +1,128 @@
+/** The calls about shares: what they take, and what they answer. */
+import * as v from 'valibot'
+import { JURISDICTIONS } from '../../access/share-id.ts'
+import { LOCATIONS } from '../../contract/locations.ts'
+import { LANE_COUNTS } from '../../lanes.ts'
+import { DEFAULT_LIFE_S } from '../credentials.ts'
+import { bodyOf, choice, flag, life, limits, Limits, name, policy, Policy } from './members.ts'
+import { NO_CONTENT, type Operation, time, unreachedLanes, whole } from './operation.ts'
+
+export const NewShare = bodyOf({
+  name: v.optional(name(), 'unnamed'),
+  expires_in: v.optional(life(), DEFAULT_LIFE_S),
+  lanes: v.optional(choice(LANE_COUNTS), 1),
+  location: v.exactOptional(choice(LOCATIONS)),
+  jurisdiction: v.optional(choice(JURISDICTIONS), 'none'),
+  limits: v.exactOptional(limits()),
+})
+
+export const ShareChange = bodyOf({
+  name: v.exactOptional(name()),
+  expires_in: v.exactOptional(life()),
+  paused: v.exactOptional(flag()),
+  policy: v.exactOptional(policy()),
+  limits: v.exactOptional(limits()),
+})
+
+export const Rotation = bodyOf({ agents: v.optional(flag(), false) })
+
+const share = {
+  share: v.string(),
+  name: v.string(),
+  url: v.string(),
+  sse_url: v.string(),
+  created_at: time,
+  expires_at: time,
+  lanes: whole,
+  jurisdiction: v.picklist(JURISDICTIONS),
+  paused: v.boolean(),
+  policy: Policy,
+  limits: v.nullable(Limits),
+  location: v.exactOptional(v.picklist(LOCATIONS)),
+  ending: v.exactOptional(v.literal(true)),
+}
+const Share = v.object(share)
+/** A share as its owner sees it, without its credentials. */
+export type Share = v.InferOutput<typeof Share>
+
+const credentials = { share_url: v.string(), client_token: v.string(), agent_token: v.string() }
+const MadeShare = v.object({ ...share, ...credentials })
+const RotatedShare = v.object({ ...share, ...credentials, unreached_lanes: v.exactOptional(unreachedLanes) })
+
+const lastWords = v.object({ at: time, exit_code: v.exactOptional(whole), signal: v.exactOptional(v.string()), words: v.string() })
+const agent = v.object({
+  name: v.string(),
+  product: v.string(),
+  isolation: v.string(),
+  connected_at: time,
+  last_words: v.exactOptional(lastWords),
+  lanes: v.exactOptional(v.array(whole)),
+})
+const counters = { incarnation: v.exactOptional(v.string()), total_changes: whole, buffered_bytes: whole, buffered_max_bytes: whole }
+const laneCounters = v.object({ lane: whole, sessions: whole, ...counters })
+const DescribedShare = v.object({
+  ...share,
+  agents: v.array(agent),
+  sessions: whole,
+  counters: v.object({ ...counters, by_lane: v.exactOptional(v.array(laneCounters)) }),
+  unreached_lanes: v.exactOptional(unreachedLanes),
+})
+
+const ShareList = v.object({ shares: v.array(Share), next: v.exactOptional(v.string()) })
+
+export const SHARE_SCHEMAS = { NewShare, ShareChange, Rotation, Share, MadeShare, RotatedShare, DescribedShare, ShareList }
+
+export const SHARE_OPERATIONS = {
+  createShare: {
+    method: 'POST',
+    path: '/api/shares',
+    summary: 'Makes a share with its first tokens, which are shown once.',
+    who: 'owner',
+    body: NewShare,
+    answers: { 201: { description: 'The share, and its credentials.', body: MadeShare } },
+    errors: ['JURISDICTION_UNAVAILABLE', 'SHARE_LIMIT_REACHED', 'OWNER_SHARE_LIMIT_REACHED', 'RELAY_FULL'],
+  },
+  listShares: {
+    method: 'GET',
+    path: '/api/shares',
+    summary: "Lists the owner's shares, newest first, 1,000 a page.",
+    who: 'owner',
+    query: { after: v.pipe(v.string(), v.description('What an earlier page had as next.')) },
+    answers: { 200: { description: 'A page; next is there when more follow.', body: ShareList } },
+    errors: ['BODY_INVALID'],
+  },
+  describeShare: {
+    method: 'GET',
+    path: '/api/shares/{share}',
+    summary: 'Describes a share, with its agents, sessions and counters.',
+    who: 'owner',
+    answers: { 200: { description: 'The share.', body: DescribedShare } },
+  },
+  changeShare: {
+    method: 'PATCH',
+    path: '/api/shares/{share}',
+    summary: 'Renames a share, moves its end, pauses or resumes it, sets its policy and limits.',
+    description: 'What is absent stays. expires_in counts from now. A share that has ended can be lengthened for 30 days.',
+    who: 'owner',
+    body: ShareChange,
+    answers: { 200: { description: 'The share as it is now.', body: Share } },
+    errors: ['LANES_UNREACHED'],
+  },
+  rotateShare: {
+    method: 'POST',
+    path: '/api/shares/{share}/rotate',
+    summary: 'Revokes all that was handed out, and makes new first tokens, which are shown once.',
+    who: 'owner',
+    body: Rotation,
+    answers: { 201: { description: 'The share, and its new credentials.', body: RotatedShare } },
+    errors: ['SHARE_EXPIRED', 'TOKEN_LIMIT_REACHED'],
+  },
+  deleteShare: {
+    method: 'DELETE',
+    path: '/api/shares/{share}',
+    summary: 'Ends a share, its sessions, its agents and its tokens.',
+    who: 'owner',
+    answers: NO_CONTENT,
+    errors: ['LANES_UNREACHED'],
+  },
+} as const satisfies Record<string, Operation>
