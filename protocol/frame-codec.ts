@@ -79,7 +79,7 @@ const flag = only(undefined, true)
 
 const RELAY_SHAPES: Shapes<RelayFrame> = {
   welcome: { share: text, unwanted: channels, lanes: optional(laneCount), replaced: optional(agentNames) },
-  open: { ch: channel, ids: only('keep', 'assign'), asks: only('pass', 'refuse'), owner: optional(text) },
+  open: { ch: channel, ids: only('keep', 'assign'), asks: only('pass', 'refuse'), owner: optional(text), root: optional(text) },
   call: {
     ch: channel,
     key,

@@ -13,6 +13,8 @@ export interface Open {
   readonly asks: 'pass' | 'refuse'
   /** Names whose child it is, of a child that serves one principal: who has too many loses one of its own when there is no room. */
   readonly owner?: string
+  /** Whose children it counts among, where that is another than `owner`: the link that the owner's was narrowed from. */
+  readonly root?: string
 }
 
 /** A client's request. */

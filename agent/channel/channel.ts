@@ -23,8 +23,9 @@ type StopReason = 'idle' | 'closed'
 
 export class Channel {
   readonly ch: string
-  /** Whose child it is, as the relay names them; undefined of one that serves all. */
+  /** Whose child it is, and among whose it counts, as the relay names them; undefined of one that serves all. */
   readonly owner: string | undefined
+  readonly root: string | undefined
   readonly #context: ChannelContext
   readonly #child: Child
   readonly #outbox: Outbox
@@ -48,6 +49,7 @@ export class Channel {
     const { ch } = open
     this.ch = ch
     this.owner = open.owner
+    this.root = open.root ?? open.owner
     this.#context = context
     this.#activeMs = context.now()
     const handlers: ChildHandlers = {

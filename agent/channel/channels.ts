@@ -130,7 +130,7 @@ export class Channels {
     if (before !== undefined && before.endedMs === undefined) this.#former.add(before)
     this.#channels.delete(ch)
     this.#refused.delete(ch)
-    if (this.#limit.admit(open.owner, this.#context.now())) this.#channels.set(ch, new Channel(open, this.#context))
+    if (this.#limit.admit(open, this.#context.now())) this.#channels.set(ch, new Channel(open, this.#context))
     else this.#refuse(ch)
   }
 

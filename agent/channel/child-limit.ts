@@ -1,5 +1,6 @@
 /** Bounds how many server processes run at a time, for all lanes of the share together, and decides whose makes room for another. */
 import { LONG_IDLE_MS } from '../limits.ts'
+import type { Open } from '../../protocol/frame.ts'
 import type { Log } from '../log.ts'
 import type { Channel } from './channel.ts'
 
@@ -46,8 +47,8 @@ export class ChildLimit {
     return running.length + this.#kept.size < this.maxChildren
   }
 
-  /** Whether one more child of this owner may run now. Ends an idle one if need be, see `#victimFor`. */
-  admit(owner: string | undefined, nowMs: number): boolean {
+  /** Whether one more child may run now. Ends an idle one if need be, see `#victimFor`. */
+  admit({ owner, root = owner }: Pick<Open, 'owner' | 'root'>, nowMs: number): boolean {
     const all = this.#lanes.flatMap(({ channels, log }) => [...channels()].map((channel) => ({ channel, log })))
     const live = all.filter(({ channel }) => channel.isLive)
     const endingCount = all.filter(({ channel }) => !channel.isLive && channel.endedMs === undefined).length + this.#kept.endingCount
@@ -58,7 +59,7 @@ export class ChildLimit {
     // Those that end still take up memory; a storm of sessions must not start more than they leave.
     if (endingCount >= this.maxChildren) return false
     if (this.#kept.drop()) return true
-    const victim = this.#victimFor(owner, live, nowMs)
+    const victim = this.#victimFor(root, live, nowMs)
     if (victim === undefined) return false
     const { channel, log } = victim
     log.info('channel.evict', { ch: channel.ch, meaning: 'idle longest of those that must make room, and --max-children is reached' })
@@ -68,15 +69,16 @@ export class ChildLimit {
 
   /**
    * The idle child that makes room: of whoever has more than an equal share, the one who asks first, then who has most. Nobody
-   * else loses one that was used within LONG_IDLE_MS. Children that nobody owns, and those of a relay that names no owners, go by age alone.
+   * else loses one that was used within LONG_IDLE_MS. All that comes from one link of the owner's is one here, however often it was
+   * narrowed. Children that nobody owns, and those of a relay that names no owners, go by age alone.
    */
-  #victimFor(owner: string | undefined, live: readonly Live[], nowMs: number): Live | undefined {
-    const counts = new Map<string | undefined, number>([[owner, 0]])
-    for (const { channel } of live) counts.set(channel.owner, (counts.get(channel.owner) ?? 0) + 1)
+  #victimFor(root: string | undefined, live: readonly Live[], nowMs: number): Live | undefined {
+    const counts = new Map<string | undefined, number>([[root, 0]])
+    for (const { channel } of live) counts.set(channel.root, (counts.get(channel.root) ?? 0) + 1)
     const share = Math.max(1, Math.floor(this.maxChildren / counts.size))
-    const countOf = ({ channel }: Live): number => counts.get(channel.owner) ?? 0
+    const countOf = ({ channel }: Live): number => counts.get(channel.root) ?? 0
     const idle = live.filter(({ channel }) => channel.idleSinceMs !== undefined).toSorted(byIdleness)
-    const own = idle.find(({ channel }) => channel.owner === owner)
+    const own = idle.find(({ channel }) => channel.root === root)
     if (own !== undefined && countOf(own) >= share) return own
     const greedy = idle.filter((one) => countOf(one) > share)
     const most = Math.max(...greedy.map(countOf))

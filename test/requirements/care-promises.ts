@@ -153,6 +153,9 @@ const BOUNDED = {
     'promise.10.own-first': promised(
       'Who asks for more than its share, of server processes, sessions or waiting calls, loses its own or is refused, and nobody else.',
     ),
+    'promise.10.root': promised(
+      'What its holder narrows counts as the link of the owner’s that it comes from: processes, sessions, waiting calls.',
+    ),
     'promise.10.unread': promised('A server that does not read gets no more than 16 MiB; what comes then fails as `BACKLOG_FULL`.'),
     'promise.10.asks': promised('A server cannot have more requests open than there is room for.'),
     'promise.10.links': promised('A share has at most 1,000 links that have not ended; those that have give way.'),

@@ -240,6 +240,18 @@ test('links that holders have narrowed from one of the owner’s leave room for 
   expect(await derive('theirs', other, other)).toBe(true)
 })
 
+test('a link that was narrowed several times costs the registry one request when it comes first, and none after that', async () => {
+  const share = await createMade(1)
+  let credential = share.clientToken
+  for (let depth = 0; depth < 8; depth++) {
+    const narrowed = await narrowCredential(credential, {}, crypto.getRandomValues(new Uint8Array(CAVEAT_NONCE_BYTES)))
+    credential = narrowed.ok ? narrowed.value : narrowed.error
+  }
+  const asked = vi.spyOn(Registry.prototype, 'chainTrust')
+  for (let count = 0; count < 3; count++) expect((await new TestClient(share, credential).initialize()).status).toBe(503)
+  expect(asked).toHaveBeenCalledOnce()
+})
+
 test('what is made of a link that is over is refused as it is, and the registry keeps nothing of it', async () => {
   verifies('promise.11.narrowed')
   const share = await createMade(1)

@@ -10,7 +10,9 @@ import {
 } from '../../worker/limits.ts'
 import { Streams } from '../../worker/share/clients/streams.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { createClientToken, createShare, EventReader, factsOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
+import { createClientToken, createShare, EventReader, factsOf, linkIdOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
+import { CAVEAT_NONCE_BYTES } from '../../protocol/narrowing/caveat.ts'
+import { narrowCredential } from '../../protocol/narrowing/narrow.ts'
 import { connected, initialize, ScriptedAgent } from './harness/scripted-agent.ts'
 
 const PING = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}'
@@ -72,6 +74,71 @@ test('of a full share the principal with most loses its oldest session', async (
   await agent.expect('close')
   expect(await oldest(share, 2)).toEqual([modest.session, 'more-1'])
   expect((await factsOf(share)).sessions).toBe(MAX_SESSIONS)
+})
+
+async function narrowed(token: string): Promise<string> {
+  const made = await narrowCredential(token, {}, crypto.getRandomValues(new Uint8Array(CAVEAT_NONCE_BYTES)))
+  if (!made.ok) throw new Error(made.error)
+  return made.value
+}
+
+/** A session by a link that was narrowed from this one. */
+async function narrowedSession(share: TestShare, agent: ScriptedAgent, token: string): Promise<TestClient> {
+  const client = new TestClient(share, await narrowed(token))
+  await initialize(agent, client)
+  return client
+}
+
+test('links that were narrowed from one have its sessions together: the oldest of them all goes', async () => {
+  verifies('promise.10.root')
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const modest = new TestClient(share)
+  await initialize(agent, modest)
+  const root = await createClientToken(share)
+  const [one, other] = [await narrowedSession(share, agent, root), await narrowedSession(share, agent, root)]
+  await crowd(share, one.session, 'one-', MAX_SESSIONS_OF_PRINCIPAL / 2)
+  await crowd(share, other.session, 'other-', MAX_SESSIONS_OF_PRINCIPAL / 2 - 2)
+  // None of them has more than half of what one may have, and a further narrowing has none yet.
+  const begun = new TestClient(share, await narrowed(await narrowed(root))).initialize()
+  expect((await agent.expect('close')).header.ch).toContain(one.session)
+  expect(await oldest(share, 2)).toEqual([modest.session, other.session])
+  // What is not its own is still none of its business.
+  other.session = modest.session
+  expect((await other.post(PING)).status).toBe(404)
+  await begun.catch(() => undefined)
+})
+
+test('of a full share the link whose narrowed ones have most together loses the oldest session', async () => {
+  verifies('promise.10.root')
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  const [root, second] = [await createClientToken(share), await createClientToken(share)]
+  const alone = new TestClient(share, second)
+  await initialize(agent, alone)
+  const [one, other] = [await narrowedSession(share, agent, root), await narrowedSession(share, agent, root)]
+  await crowd(share, alone.session, 'alone-', MAX_SESSIONS_OF_PRINCIPAL - 200)
+  for (const [at, { session }] of [one, other].entries()) await crowd(share, session, `of-${at}-`, MAX_SESSIONS_OF_PRINCIPAL / 2 - 10)
+  await crowd(share, (await narrowedSession(share, agent, second)).session, 'rest-', 100)
+  const left = MAX_SESSIONS - (await factsOf(share)).sessions
+  const third = new TestClient(share)
+  await initialize(agent, third)
+  await crowd(share, third.session, 'third-', left - 1)
+  void new TestClient(share, await createClientToken(share)).initialize()
+  expect((await agent.expect('close')).header.ch).toContain(one.session)
+})
+
+test('a child is opened as its own principal’s, and names the link of the owner’s that it counts for', async () => {
+  verifies('promise.10.root')
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share)
+  void new TestClient(share, await narrowed(share.clientToken)).initialize()
+  const { header } = await agent.expect('open')
+  expect(header).toMatchObject({ owner: expect.stringMatching(/^derived:/), root: `client:${linkIdOf(share.clientToken)}` })
+  void new TestClient(share).initialize()
+  await agent.expect('call')
+  const own = (await agent.expect('open')).header
+  expect([own.owner, own.root]).toEqual([`client:${linkIdOf(share.clientToken)}`, undefined])
 })
 
 test('a principal for whose sessions too many bytes are kept loses its own oldest', async () => {

@@ -132,9 +132,10 @@ describe('the gate', () => {
     const share = await createShare()
     const id = linkIdOf(share.clientToken)
     const change = linkChange(share.clientToken, 2, { isRevoked: true })
-    vi.spyOn(Registry.prototype, 'linkTrust').mockImplementation((async () => {
+    const told = { id, version: 1, kind: 'client', expiresAtMs: FAR_MS, isRevoked: false }
+    vi.spyOn(Registry.prototype, 'chainTrust').mockImplementation((async () => {
       await env.SHARE.getByName(share.id).admin(change)
-      return { id, version: 1, kind: 'client', expiresAtMs: FAR_MS, isRevoked: false }
+      return { share: { version: 1, expiresAtMs: FAR_MS, isPaused: false }, links: [told] }
     }) as never)
     const initialized = new TestClient(share).initialize()
     expect(await codeOf(await initialized)).toEqual([401, 'UNAUTHORIZED'])

@@ -17,11 +17,6 @@ export interface Narrowing {
   readonly ids: (rootId: string) => Promise<string[]>
 }
 
-/** Subject of everything done with a narrowed link. Never its parent's, or it would come into the sessions of that. */
-export function derivedPrincipal(id: string): string {
-  return `derived:${id}`
-}
-
 const SIGNATURE_BYTES = 32
 const encoder = new TextEncoder()
 

@@ -2,6 +2,7 @@
 import { type Context, Hono } from 'hono'
 import { askLanes, type LaneFacts, unreachedOf } from '../carry/lane-orders.ts'
 import type { ClientFacts, ClientOrder } from '../contract/client-facts.ts'
+import { linkOf } from '../contract/principals.ts'
 import type { LinkRecord, ShareRecord } from '../contract/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import type { SessionFacts } from './operations/usage.ts'
@@ -60,7 +61,7 @@ function shown(
   { startedAtMs, lastCallAtMs, principal, ...client }: LaneClient,
   names: ReadonlyMap<string, Pick<LinkRecord, 'name'>>,
 ): SessionFacts {
-  const link = principal.slice(principal.indexOf(':') + 1)
+  const link = linkOf(principal)
   return {
     id: client.id,
     kind: client.kind,

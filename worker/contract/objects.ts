@@ -40,7 +40,7 @@ import type {
   ShareSettings,
 } from './share-rpc.ts'
 import type { Approval, ApprovalOrder } from './sign-in-rpc.ts'
-import type { DerivedLink, LinkTrust, Pass, ShareTrust } from './trust-rpc.ts'
+import type { ChainTrust, DerivedLink, LinkTrust, Pass, ShareTrust } from './trust-rpc.ts'
 
 /**
  * The object of a share, or of a lane of one, as a Worker calls it, always with the pass of who is served; but for the owner's orders.
@@ -128,6 +128,11 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
    * there, or the share has as many of these as it may have.
    */
   deriveLink(share: string, link: DerivedLink): LinkTrust | undefined
+  /**
+   * What is decided for a share and for each link of a chain, those being added that come for the first time: as far as the first that is over,
+   * or is not there. One request, whatever a holder makes of its link.
+   */
+  chainTrust(share: string, root: string, derived: readonly DerivedLink[]): ChainTrust
   /** Adds a link to a share. */
   addLink(share: string, link: NewLink): LinkAddition
   /** The links of a share that are not revoked, oldest first. */

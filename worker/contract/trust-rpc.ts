@@ -50,6 +50,12 @@ export interface DerivedLink {
   readonly endMs: number
 }
 
+/** What the registry says of a share and of the links of a chain, the owner's own first. */
+export interface ChainTrust {
+  readonly share: ShareTrust | undefined
+  readonly links: readonly (LinkTrust | undefined)[]
+}
+
 /** `person`: whoever signs in has proved to be the one whom the owner has invited. */
 export type LinkKind = 'client' | 'key' | 'agent' | 'person'
 

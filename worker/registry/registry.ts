@@ -25,7 +25,7 @@ import {
 } from '../contract/registry-rpc.ts'
 import type { AdminCommand, ShareSettings } from '../contract/share-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
-import type { DerivedLink, LinkTrust, ShareTrust } from '../contract/trust-rpc.ts'
+import type { ChainTrust, DerivedLink, LinkTrust, ShareTrust } from '../contract/trust-rpc.ts'
 import { signInStub } from '../carry/sign-in-stub.ts'
 import { AccessCodeTable } from './access-codes.ts'
 import { LinkTable } from './links.ts'
@@ -171,6 +171,18 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
       return undefined
     this.#links.derive(share, link, parent, nowMs, this.#shares.countChange(share))
     return this.linkTrust(share, link.id)
+  }
+
+  chainTrust(share: string, root: string, derived: readonly DerivedLink[]): ChainTrust {
+    const trust = this.shareTrust(share)
+    const links = [this.linkTrust(share, root)]
+    // One behind the other: each must be there when the next is narrowed from it, and of what is over nothing is made any more.
+    for (const link of derived) {
+      const parent = links.at(-1)
+      if (parent === undefined || parent.isRevoked || parent.expiresAtMs <= Date.now()) break
+      links.push(this.deriveLink(share, link))
+    }
+    return { share: trust, links }
   }
 
   addLink(share: string, link: NewLink): LinkAddition {

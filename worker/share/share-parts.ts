@@ -79,12 +79,14 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, regis
     () => links.hasLeaving,
     () => streamSockets.awaitingNews(),
   )
+  const rootOf = (principal: string): string => gate.rootOf(principal)
   const waiters = new Waiters(
     (waiter) => overdueCalls.end(waiter),
-    (principal, exact) => streams.waitingOf(principal, exact),
+    (root, exact) => streams.waitingOf(root, exact),
+    rootOf,
   )
   const ledger = new CreditLedger<Debtor>()
-  const streams = new Streams(ctx)
+  const streams = new Streams(ctx, rootOf)
   const isKept = (): boolean => store.settings !== undefined
   const rows = {
     uses: new LinkUses(ctx.storage.sql),
@@ -96,7 +98,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, regis
   const health = new LinkHealth(links, (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0)
   const sender = new MessageSender(health)
   const channels = new GroupChannels({ store, links, health, news, waiters, streams })
-  const opener = new ChannelOpener(store, channels)
+  const opener = new ChannelOpener(store, channels, rootOf)
   const base = { store, links, health, news, sender, streams, waiters, ledger, runningCalls, channels, opener }
   const subscriptions = new Subscriptions(base)
   const standbyAnswers = new StandbyAnswers({ ...base, rows: new ListingRows(ctx.storage.sql) })
@@ -126,7 +128,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, regis
   const sseSessions = new SseSessions(streams)
   const legacyOnModern = new LegacyOnModern({ ...answers, sseSessions })
   const modernOnLegacy = new ModernOnLegacy(answers)
-  const sessions = new Sessions({ ...answers, legacyOnModern, alarmBy })
+  const sessions = new Sessions({ ...answers, legacyOnModern, alarmBy, rootOf, allOf: (root) => gate.allOf(root) })
   const overdueCalls = new OverdueCalls({ ...answers, sessions })
   const modernCalls = new ModernCalls({ ...answers, modernOnLegacy })
   const legacyCalls = new LegacyCalls({ ...answers, sessions, sseSessions, legacyOnModern })

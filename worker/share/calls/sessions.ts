@@ -9,6 +9,7 @@ import {
   MAX_SESSIONS_OF_PRINCIPAL,
 } from '../../limits.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
+import type { RootOf } from '../../contract/principals.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
@@ -30,6 +31,9 @@ interface Parts {
   readonly restartNews: RestartNews
   /** Has `sweep` called by then. */
   readonly alarmBy: (timeMs: number) => void
+  /** As which a principal counts, and all principals that count as one. */
+  readonly rootOf: RootOf
+  readonly allOf: (root: string) => readonly string[]
 }
 
 const SESSIONS_WITHIN_BYTES = MAX_KEPT_BYTES_OF_PRINCIPAL / MAX_KEPT_BYTES_OF_SESSION
@@ -141,15 +145,31 @@ export class Sessions {
     return streams.callsOfGroup(channels.groupFor(session)).some((socket) => streams.attachmentOf(socket)?.session === session.id)
   }
 
-  /** Forgets sessions: the principal's own oldest while it has too many, or too much is kept for them; of a share that is full, the oldest of who has most. */
+  /**
+   * Forgets sessions: the principal's own oldest while it has too many, or too much is kept for them; of a share that is full, the oldest of
+   * who has most. All that count as one have theirs together. Fewer sessions than the bounds cannot break them, and are not counted.
+   */
   #makeRoom(principal: string, bytes: number): boolean {
-    const { sessions, requests } = this.#parts.store
-    const hasMany = sessions.count() >= MAX_SESSIONS_OF_PRINCIPAL && sessions.countOf(principal) >= MAX_SESSIONS_OF_PRINCIPAL
-    if (hasMany && !this.#forgetOldest(sessions.idsOf(principal))) return false
-    // Fewer sessions cannot have too much kept for them.
-    while (sessions.count() >= SESSIONS_WITHIN_BYTES && requests.bytesOf(principal) + bytes > MAX_KEPT_BYTES_OF_PRINCIPAL)
-      if (!this.#forgetOldest(sessions.idsOf(principal))) return false
-    return sessions.count() < MAX_SESSIONS || this.#forgetOldest(sessions.idsOf(sessions.greediest() ?? principal))
+    const { store, rootOf, allOf } = this.#parts
+    const { sessions, requests } = store
+    if (sessions.count() < SESSIONS_WITHIN_BYTES) return true
+    const all = allOf(rootOf(principal))
+    const hasMany = sessions.count() >= MAX_SESSIONS_OF_PRINCIPAL && sessions.countOf(all) >= MAX_SESSIONS_OF_PRINCIPAL
+    if (hasMany && !this.#forgetOldest(sessions.idsOf(all))) return false
+    const keptBytes = (): number => all.reduce((sum, one) => sum + requests.bytesOf(one), 0)
+    while (sessions.count() >= SESSIONS_WITHIN_BYTES && keptBytes() + bytes > MAX_KEPT_BYTES_OF_PRINCIPAL)
+      if (!this.#forgetOldest(sessions.idsOf(all))) return false
+    return sessions.count() < MAX_SESSIONS || this.#forgetOldest(sessions.idsOf(allOf(this.#greediest() ?? rootOf(principal))))
+  }
+
+  /** Who has most sessions. */
+  #greediest(): string | undefined {
+    const counts = new Map<string, number>()
+    for (const { principal, count } of this.#parts.store.sessions.counts()) {
+      const root = this.#parts.rootOf(principal)
+      counts.set(root, (counts.get(root) ?? 0) + count)
+    }
+    return [...counts].toSorted((a, b) => b[1] - a[1])[0]?.[0]
   }
 
   /** Forgets the first of these sessions that no client waits on. */

@@ -3,6 +3,7 @@ import type { Open } from '../../../protocol/frame.ts'
 import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
 import { channelName, SHARED_GROUP, spareGroup } from '../../contract/groups.ts'
+import type { RootOf } from '../../contract/principals.ts'
 import { encodeReturnAddress, type RelayPurpose } from '../../contract/return-address.ts'
 import { type AgentLink, sendFrame } from '../agents/links.ts'
 import type { KeptRequest } from '../rows/kept-requests.ts'
@@ -37,10 +38,12 @@ export interface Introduction {
 export class ChannelOpener {
   readonly #store: Store
   readonly #channels: GroupChannels
+  readonly #rootOf: RootOf
 
-  constructor(store: Store, channels: GroupChannels) {
+  constructor(store: Store, channels: GroupChannels, rootOf: RootOf) {
     this.#store = store
     this.#channels = channels
+    this.#rootOf = rootOf
   }
 
   /**
@@ -134,9 +137,15 @@ export class ChannelOpener {
     for (const subscription of kept('subscribe')) this.#call(link, ch, 'resources/subscribe', subscription, 'replay', randomKey())
   }
 
-  #openChild(link: AgentLink, open: Omit<Open, 'type' | 'owner'>, principal: string | undefined): void {
+  #openChild(link: AgentLink, open: Omit<Open, 'type' | 'owner' | 'root'>, principal: string | undefined): void {
     const owner = ownerOn(link, principal)
-    sendFrame(link, { type: 'open', ...open, ...(owner === undefined ? {} : { owner }) })
+    const root = owner === undefined ? undefined : this.#rootOf(owner)
+    sendFrame(link, {
+      type: 'open',
+      ...open,
+      ...(owner === undefined ? {} : { owner }),
+      ...(root === owner || root === undefined ? {} : { root }),
+    })
   }
 
   #sendInitialized(link: AgentLink, ch: string): void {

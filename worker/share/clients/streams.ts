@@ -1,6 +1,7 @@
 /** The sockets that Workers hold for their clients' streams. Found by tag, with attachments, so that they survive hibernation. */
 import { closeQuietly } from '../agents/links.ts'
 import type { Charge } from '../../contract/metering.ts'
+import { itself, type RootOf } from '../../contract/principals.ts'
 import type { RepeatFacts, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 
@@ -75,25 +76,27 @@ export type StreamOpening = Omit<StreamAttachment, 'role' | 'owing' | 'untaken' 
 
 export class Streams {
   readonly #ctx: DurableObjectState
-  /** How many of each principal wait by socket, other than listens; counted when it is first asked for. */
+  readonly #rootOf: RootOf
+  /** How many of each principal wait by socket, other than listens, with all that count as it; counted when it is first asked for. */
   #waiting: Map<string, number> | undefined
 
-  constructor(ctx: DurableObjectState) {
+  constructor(ctx: DurableObjectState, rootOf: RootOf = itself) {
     this.#ctx = ctx
+    this.#rootOf = rootOf
   }
 
-  /** How many calls of a principal wait by socket, or for news of agents. `exact`: counted anew, of those that are open. */
-  waitingOf(principal: string, exact = false): number {
+  /** How many calls of all that count as a principal wait by socket, or for news of agents. `exact`: counted anew, of those that are open. */
+  waitingOf(root: string, exact = false): number {
     if (exact || this.#waiting === undefined) {
-      const waiting = (this.#waiting = new Map<string, number>())
-      for (const { attachment } of this.all()) count(waiting, attachment, 1)
+      this.#waiting = new Map()
+      for (const { attachment } of this.all()) this.#count(attachment, 1)
     }
-    return this.#waiting.get(principal) ?? 0
+    return this.#waiting.get(root) ?? 0
   }
 
   /** A socket has closed. */
   forget(attachment: StreamAttachment): void {
-    if (this.#waiting !== undefined) count(this.#waiting, attachment, -1)
+    this.#count(attachment, -1)
   }
 
   /** Accepts the socket of a Worker. A listening stream replaces the session's older one. */
@@ -116,7 +119,7 @@ export class Streams {
             ? [NEWS_TAG]
             : [listenerTag(session), groupTag(group)]
     this.#ctx.acceptWebSocket(socket, tags)
-    if (this.#waiting !== undefined) count(this.#waiting, opening, 1)
+    this.#count(opening, 1)
     socket.serializeAttachment({ role: 'stream', ...opening } satisfies StreamAttachment)
   }
 
@@ -262,6 +265,15 @@ export class Streams {
     for (const { socket } of this.all()) closeQuietly(socket, code, reason)
   }
 
+  /** Listens are no calls that wait. */
+  #count({ principal, isListen }: Pick<StreamAttachment, 'principal' | 'isListen'>, by: 1 | -1): void {
+    if (this.#waiting === undefined || principal === undefined || isListen === true) return
+    const root = this.#rootOf(principal)
+    const left = (this.#waiting.get(root) ?? 0) + by
+    if (left > 0) this.#waiting.set(root, left)
+    else this.#waiting.delete(root)
+  }
+
   /** Sockets of a tag that are still open; a closing one stays listed until its close event. */
   #open(tag: string): WebSocket[] {
     return this.#ctx.getWebSockets(tag).filter((socket) => socket.readyState === WebSocket.OPEN)
@@ -271,14 +283,6 @@ export class Streams {
 function attachmentOf(socket: WebSocket): StreamAttachment | undefined {
   const attachment = socket.deserializeAttachment() as { role?: string } | null
   return attachment?.role === 'stream' ? (attachment as StreamAttachment) : undefined
-}
-
-/** Listens are no calls that wait. */
-function count(waiting: Map<string, number>, { principal, isListen }: Pick<StreamAttachment, 'principal' | 'isListen'>, by: 1 | -1): void {
-  if (principal === undefined || isListen === true) return
-  const left = (waiting.get(principal) ?? 0) + by
-  if (left > 0) waiting.set(principal, left)
-  else waiting.delete(principal)
 }
 
 const NEWS_TAG = 'n'

@@ -9,6 +9,7 @@ import {
   TOLD_CALL_MS,
   TURNED_AWAY_MS,
 } from '../../limits.ts'
+import { itself, type RootOf } from '../../contract/principals.ts'
 import type { CallOutcome, RepeatFacts } from '../../contract/share-rpc.ts'
 
 /** A call that has not been answered and whose stream, if it needs one, is not open yet. */
@@ -49,29 +50,32 @@ export type WaiterFacts = Omit<Waiter, 'key' | 'buffer' | 'bufferedAtMs' | 'over
 export class Waiters {
   readonly #byKey = new Map<string, Waiter>()
   readonly #overdue: (waiter: Waiter) => void
-  readonly #bySocket: (principal: string, exact: boolean) => number
+  readonly #bySocket: (root: string, exact: boolean) => number
+  readonly #rootOf: RootOf
   /** One for all, set while any waits. */
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Calls that found no agent, and when their Workers last asked, in milliseconds since 1970; oldest first. */
   readonly #turnedAway = new Map<string, { readonly atMs: number; readonly newsMark: number | undefined }>()
   #resetAtMs = -Infinity
 
-  /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after MOVING_MS: it ends it, or lets it wait on. `bySocket`: how many calls of a principal wait by socket. */
-  constructor(overdue: (waiter: Waiter) => void, bySocket = (_principal: string, _exact: boolean): number => 0) {
+  /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after MOVING_MS: it ends it, or lets it wait on. `bySocket`: how many calls of all that count as a principal wait by socket. */
+  constructor(overdue: (waiter: Waiter) => void, bySocket = (_root: string, _exact: boolean): number => 0, rootOf: RootOf = itself) {
     this.#overdue = overdue
     this.#bySocket = bySocket
+    this.#rootOf = rootOf
   }
 
   get size(): number {
     return this.#byKey.size
   }
 
-  /** Whether no more calls of a principal may wait, over RPC and by socket. Counted only when so many wait that it matters. */
+  /** Whether no more calls of a principal may wait, over RPC and by socket, those of all together that count as it. Counted only when so many wait that it matters. */
   isFullFor(principal: string): boolean {
-    if (this.#byKey.size + this.#bySocket(principal, false) < MAX_WAITING_CALLS_OF_PRINCIPAL) return false
+    const root = this.#rootOf(principal)
+    if (this.#byKey.size + this.#bySocket(root, false) < MAX_WAITING_CALLS_OF_PRINCIPAL) return false
     if (this.#byKey.size >= MAX_WAITING_CALLS) return true
-    const own = this.where((waiter) => waiter.principal === principal).length
-    return own + this.#bySocket(principal, true) >= MAX_WAITING_CALLS_OF_PRINCIPAL
+    const own = this.where((waiter) => this.#rootOf(waiter.principal) === root).length
+    return own + this.#bySocket(root, true) >= MAX_WAITING_CALLS_OF_PRINCIPAL
   }
 
   get(key: string): Waiter | undefined {

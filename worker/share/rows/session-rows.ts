@@ -17,6 +17,8 @@ export interface StartedSession extends Session {
 
 type StartedColumns = { id: string; principal: string; transport: string; restarted: number; startedAtMs: number }
 
+/** Of principals in a JSON list. */
+const AMONG = 'principal IN (SELECT value FROM json_each(?))'
 const STARTED_COLUMNS = 'id, principal, transport, restarted, started_at_ms AS startedAtMs'
 
 export class SessionRows {
@@ -67,15 +69,15 @@ export class SessionRows {
     return this.#count
   }
 
-  /** How many a principal has. */
-  countOf(principal: string): number {
-    return this.#sql.exec<{ count: number }>('SELECT count(*) AS count FROM session WHERE principal = ?', principal).one().count
+  /** How many these principals have. */
+  countOf(principals: readonly string[]): number {
+    return this.#sql.exec<{ count: number }>(`SELECT count(*) AS count FROM session WHERE ${AMONG}`, JSON.stringify(principals)).one().count
   }
 
-  /** Ids of a principal's sessions, oldest first. */
-  idsOf(principal: string): string[] {
+  /** Ids of these principals' sessions, oldest first. */
+  idsOf(principals: readonly string[]): string[] {
     return this.#sql
-      .exec<{ id: string }>('SELECT id FROM session WHERE principal = ? ORDER BY started_at_ms', principal)
+      .exec<{ id: string }>(`SELECT id FROM session WHERE ${AMONG} ORDER BY started_at_ms`, JSON.stringify(principals))
       .toArray()
       .map((row) => row.id)
   }
@@ -106,12 +108,11 @@ export class SessionRows {
     return this.#sql.exec(`${later} AND later.started_at_ms > session.started_at_ms LIMIT 1`, id).toArray().length > 0
   }
 
-  /** The principal that has most; this reads all of them. */
-  greediest(): string | undefined {
-    const [most] = this.#sql
-      .exec<{ principal: string }>('SELECT principal FROM session GROUP BY principal ORDER BY count(*) DESC LIMIT 1')
+  /** How many each principal has; this reads all of them. */
+  counts(): { readonly principal: string; readonly count: number }[] {
+    return this.#sql
+      .exec<{ principal: string; count: number }>('SELECT principal, count(*) AS count FROM session GROUP BY principal')
       .toArray()
-    return most?.principal
   }
 
   /** Whether there is more than one; cheaper than counting them, for what is asked per message. */

@@ -1,6 +1,7 @@
 /** Ends what is under way for links that nothing more is let in for: streams, calls, sessions, channels, agents. Others notice nothing of it. */
 import { CLOSE } from '../../../protocol/handshake.ts'
 import { CUT_CLOSE } from '../../contract/pass.ts'
+import { linkOf } from '../../contract/principals.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import type { PassRefusal } from '../../contract/trust-rpc.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
@@ -53,7 +54,7 @@ export class CutOff {
     }
     this.#endCalls(refusalOf)
     const isOver = (principal: string): boolean => FINAL.has(refusalOf(linkOf(principal)))
-    for (const principal of store.sessions.principals().filter(isOver)) store.sessions.idsOf(principal).forEach((id) => sessions.end(id))
+    for (const principal of store.sessions.principals().filter(isOver)) store.sessions.idsOf([principal]).forEach((id) => sessions.end(id))
     for (const { group } of store.channels.owned().filter(({ owner }) => isOver(owner))) {
       channels.close(group)
       turns.childGone(group)
@@ -96,9 +97,4 @@ export class CutOff {
       if (link !== undefined) dismissed(link, nowMs)
     }
   }
-}
-
-/** A principal is named for its kind and its link. */
-function linkOf(principal: string): string {
-  return principal.slice(principal.indexOf(':') + 1)
 }

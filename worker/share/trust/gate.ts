@@ -5,6 +5,7 @@
 import type { Charge } from '../../contract/metering.ts'
 import { leafOf } from '../../contract/pass.ts'
 import type { RegistryObject } from '../../contract/objects.ts'
+import { derivedPrincipal, isDerived, linkOf } from '../../contract/principals.ts'
 import type { GrantFacts, LinkTrust, Pass, PassRefusal, PassVerdict, ShareTrust, TrustChange } from '../../contract/trust-rpc.ts'
 import { MAX_KNOWN_LINKS } from '../../trust-limits.ts'
 import { Newest } from '../../newest.ts'
@@ -15,7 +16,7 @@ interface Parts {
   readonly rows: TrustRows
   /** Id of the share. */
   readonly share: string
-  readonly registry: () => Pick<RegistryObject, 'shareTrust' | 'linkTrust' | 'deriveLink'> | DurableObjectStub<RegistryObject>
+  readonly registry: () => Pick<RegistryObject, 'shareTrust' | 'chainTrust'> | DurableObjectStub<RegistryObject>
   /** Whether the object has rows: one that was only asked about writes nothing. */
   readonly isKept: () => boolean
   /** Has `sweep` called by then. */
@@ -29,6 +30,8 @@ export class TrustGate {
   readonly #parts: Parts
   /** By the link that a pass was made for. 'none': there is no such share, which whoever asks finds out. */
   readonly #standings = new Newest<Standing | 'none'>(MAX_KNOWN_LINKS)
+  /** Of principals of narrowed links: as which they count. */
+  readonly #roots = new Newest<string>(MAX_KNOWN_LINKS)
   /** Links of whose end the registry was asked. */
   readonly #confirmed = new Newest<true>(MAX_KNOWN_LINKS)
   /** Links of which the registry is being asked. */
@@ -41,6 +44,7 @@ export class TrustGate {
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#standings.clear()
+    this.#roots.clear()
     this.#confirmed.clear()
     this.#parts.rows.forget()
   }
@@ -69,6 +73,23 @@ export class TrustGate {
   factsOf(link: string): GrantFacts | undefined {
     const standing = this.#recalled({ chain: [link] })
     return standing === undefined || standing === 'none' ? undefined : standing.facts
+  }
+
+  /** The principal as which one counts: of a narrowed link that of the link of the owner's that it comes from. */
+  rootOf(principal: string): string {
+    if (!isDerived(principal)) return principal
+    const known = this.#roots.get(principal)
+    if (known !== undefined) return known
+    const [root] = this.#chainOf(linkOf(principal))
+    if (root === undefined || root.parent !== undefined) return principal
+    const name = `${root.kind}:${root.id}`
+    this.#roots.set(principal, name)
+    return name
+  }
+
+  /** All principals that count as this one, itself among them. */
+  allOf(root: string): string[] {
+    return [root, ...this.#parts.rows.below(linkOf(root)).map(derivedPrincipal)]
   }
 
   /** What the registry says of the share of a new object. */
@@ -173,17 +194,9 @@ export class TrustGate {
   async #ask({ chain, names = [], ends = [] }: Pass): Promise<void> {
     const { registry, share: id } = this.#parts
     const leaf = leafOf({ chain })
-    const stub = registry()
-    const [root] = chain
-    const trust = await stub.shareTrust(id)
-    const told: (LinkTrust | undefined)[] = [await stub.linkTrust(id, root)]
-    // One behind the other: each must be there when the next is narrowed from it.
-    for (const [index, link] of chain.slice(1).entries()) {
-      // Of what is over nothing is made any more; why it is over tells for the rest of the chain.
-      if (isOver(told.at(-1))) break
-      const derived = { id: link, parent: chain[index] ?? root, root, name: names[index] ?? '', endMs: ends[index] ?? 0 }
-      told.push(await stub.deriveLink(id, derived))
-    }
+    const [root, ...below] = chain
+    const derived = below.map((link, at) => ({ id: link, parent: chain[at] ?? root, root, name: names[at] ?? '', endMs: ends[at] ?? 0 }))
+    const { share: trust, links: told } = await registry().chainTrust(id, root, derived)
     const share = trust === undefined ? undefined : await this.#keepShare(trust)
     const links = await Promise.all(told.map(async (link) => (link === undefined ? undefined : this.#keepLink(link))))
     const nextMs = Math.min(...links.flatMap((link) => link?.expiresAtMs ?? []))
@@ -228,10 +241,6 @@ const GONE: Standing = {
   isRevoked: true,
   isPaused: false,
   facts: { state: '', policies: [] },
-}
-
-function isOver(link: LinkTrust | undefined): boolean {
-  return link === undefined || link.isRevoked || link.expiresAtMs <= Date.now()
 }
 
 function refused(standing: Standing | 'none', nowMs: number, isAgent: boolean): PassVerdict | undefined {

@@ -87,6 +87,19 @@ export class TrustRows {
     return { id, version, kind: kind as LinkKind, expiresAtMs, isRevoked: revoked === 1, ...facts, digest }
   }
 
+  /** Ids of all links that come from this one, directly or not. */
+  below(id: string): string[] {
+    if (!this.#exists()) return []
+    return this.#sql
+      .exec<{ id: string }>(
+        `WITH RECURSIVE below (id) AS (SELECT id FROM link_trust WHERE parent = ? UNION SELECT link.id FROM link_trust AS link JOIN below ON link.parent = below.id)
+         SELECT id FROM below`,
+        id,
+      )
+      .toArray()
+      .map((row) => row.id)
+  }
+
   /** Of too many, revoked ones give way first: the registry refuses them as well. */
   putLink({ id, version, kind, expiresAtMs, isRevoked, policy, limits, digest, parent }: KeptLinkTrust): void {
     this.#make()

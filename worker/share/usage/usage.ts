@@ -2,6 +2,7 @@
 import type { RefusedCalls, UsageAnswer, UsageOrder } from '../../contract/call-records.ts'
 import type { AdminCommand, CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import { leafOf } from '../../contract/pass.ts'
+import { linkOf } from '../../contract/principals.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
 import { MAX_TALLIES } from '../../usage-limits.ts'
 import type { CallLedger } from '../clients/call-ledger.ts'
@@ -57,7 +58,7 @@ export class Usage {
 }
 
 function refusedCall({ principal, outcome, ...call }: RefusedCalls): EndedCall {
-  return { ...call, principal, link: principal.slice(principal.indexOf(':') + 1), outcome, status: statusOf(outcome), ms: null, bytes: 0 }
+  return { ...call, principal, link: linkOf(principal), outcome, status: statusOf(outcome), ms: null, bytes: 0 }
 }
 
 const OPS: ReadonlySet<string> = new Set<UsageOrder['op']>(['clients', 'end_client', 'uses', 'audit'])

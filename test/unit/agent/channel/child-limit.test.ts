@@ -23,9 +23,16 @@ class LaneOfChannels {
     limit.add({ channels: () => this.channels, log: SILENT_LOG })
   }
 
-  open(owner?: string): FakeChild {
+  open(owner?: string, root?: string): FakeChild {
     const channel = new Channel(
-      { type: 'open', ch: `c${this.channels.length}`, ids: 'keep', asks: 'pass', ...(owner === undefined ? {} : { owner }) },
+      {
+        type: 'open',
+        ch: `c${this.channels.length}`,
+        ids: 'keep',
+        asks: 'pass',
+        ...(owner === undefined ? {} : { owner }),
+        ...(root === undefined ? {} : { root }),
+      },
       {
         memory: new CallMemory(),
         log: SILENT_LOG,
@@ -53,10 +60,10 @@ describe('ChildLimit.admit()', () => {
     const limit = new ChildLimit(2)
     const [one, two] = [new LaneOfChannels(limit), new LaneOfChannels(limit)]
     const oldest = two.open()
-    expect(limit.admit(undefined, nowMs)).toBe(true)
+    expect(limit.admit({}, nowMs)).toBe(true)
     const newer = one.open()
     expect(oldest.stopped).toBe(false)
-    expect(limit.admit(undefined, nowMs)).toBe(true)
+    expect(limit.admit({}, nowMs)).toBe(true)
     expect([oldest.stopped, newer.stopped]).toEqual([true, false])
   })
 
@@ -64,11 +71,11 @@ describe('ChildLimit.admit()', () => {
     const limit = new ChildLimit(1)
     const lane = new LaneOfChannels(limit)
     const first = lane.open()
-    expect(limit.admit(undefined, nowMs)).toBe(true)
+    expect(limit.admit({}, nowMs)).toBe(true)
     lane.open()
-    expect(limit.admit(undefined, nowMs)).toBe(false)
+    expect(limit.admit({}, nowMs)).toBe(false)
     first.ends()
-    expect(limit.admit(undefined, nowMs)).toBe(true)
+    expect(limit.admit({}, nowMs)).toBe(true)
   })
 })
 
@@ -78,7 +85,7 @@ describe('ChildLimit.admit() of an owner', () => {
     const limit = new ChildLimit(owners.length)
     const lane = new LaneOfChannels(limit)
     const children = owners.map((owner) => lane.open(owner))
-    const admitted = limit.admit(asking, nowMs + laterMs)
+    const admitted = limit.admit({ owner: asking }, nowMs + laterMs)
     return { admitted, stopped: children.map((child) => child.stopped) }
   }
 
@@ -97,6 +104,18 @@ describe('ChildLimit.admit() of an owner', () => {
     expect(stopped(['a', 'b'], 'c')).toEqual({ admitted: false, stopped: [false, false] })
     expect(stopped(['a', 'b'], 'c', LONG_IDLE_MS)).toEqual({ admitted: true, stopped: [true, false] })
   })
+})
+
+test('ChildLimit.admit() counts the children of all links that were narrowed from one as those of that one', () => {
+  verifies('promise.10.root')
+  const limit = new ChildLimit(4)
+  const lane = new LaneOfChannels(limit)
+  const theirs = lane.open('modest')
+  const children = ['derived:1', 'derived:2', 'derived:3'].map((owner) => lane.open(owner, 'greedy'))
+  // Each narrowing alone has no more than an equal share.
+  expect(limit.admit({ owner: 'derived:4', root: 'greedy' }, nowMs)).toBe(true)
+  expect([theirs, ...children].map((child) => child.stopped)).toEqual([false, true, false, false])
+  expect(limit.admit({ owner: 'modest' }, nowMs)).toBe(true)
 })
 
 test('ChildLimit.hasRoom counts children that still end', () => {
