@@ -13,6 +13,7 @@ const WORKER_BASE = [
   'worker/log.ts',
   'worker/within.ts',
   'worker/newest.ts',
+  'worker/ip-address.ts',
 ]
 const CONTRACT = [...WORKER_BASE, 'worker/bridge', 'worker/contract']
 const ACCESS = [...CONTRACT, 'worker/env.ts', 'worker/problem.ts', 'worker/access', 'worker/lanes.ts', 'worker/call-key.ts']

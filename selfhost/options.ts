@@ -75,8 +75,8 @@ Of the server, as mcp-edge-agent takes them:
 
 ${lines.join('\n')}
 
-Variables, given to the relay as they are: OWNER_KEY, SIGNING_KEY, ALLOWED_ORIGINS, ALLOWED_HOSTS,
-POLL_AFTER_SECONDS, AWAY_WAIT_SECONDS, INPUT_WAIT_SECONDS.
+Variables, given to the relay as they are: OWNER_KEY, SIGNING_KEY, SHARE_DOMAIN, ALLOWED_ORIGINS,
+ALLOWED_HOSTS, ADDRESS_HEADER, TRUSTED_PROXIES, POLL_AFTER_SECONDS, AWAY_WAIT_SECONDS, INPUT_WAIT_SECONDS.
 Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage, 130 a second signal.`
 }
 

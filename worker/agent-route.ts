@@ -5,6 +5,8 @@ import { LINK_SUBPROTOCOL } from '../protocol/handshake.ts'
 import { authenticateAgent, BEARER_CHALLENGE } from './access/authenticate.ts'
 import { problemResponse } from './problem.ts'
 import type { RouteEnv } from './access/claim-gate.ts'
+import { clientAddress } from './access/client-address.ts'
+import { settingsOf } from './env.ts'
 import { noteRefusal } from './access/refused-credentials.ts'
 import { laneAt } from './lanes.ts'
 import { PassRefused, ShareClient } from './carry/share-client.ts'
@@ -13,7 +15,7 @@ export async function connectAgent(c: Context<RouteEnv>): Promise<Response> {
   const share = c.req.param('share') ?? ''
   const agent = await authenticateAgent(c.req.raw, c.var.relay, share)
   if (!agent.ok) {
-    noteRefusal('agent')
+    noteRefusal('agent', clientAddress(c.req.raw, settingsOf(c.env)))
     return refused(agent.error)
   }
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problemResponse('UPGRADE_NEEDED', undefined, { upgrade: 'websocket' })

@@ -1,5 +1,6 @@
 /** What the platform hands to the relay: bindings and variables, read and checked once per isolate. */
 import { AWAY_WAIT_MS, INPUT_WAIT_MS, QUIET_STREAM_MS } from './limits.ts'
+import { type Network, readNetwork } from './ip-address.ts'
 import type { ShareObject, RegistryObject, SignInObject } from './contract/objects.ts'
 
 export interface Env {
@@ -18,6 +19,10 @@ export interface Env {
   readonly PUBLIC_URL?: string
   /** Domain below which each share has a host of its own, `<share>.<domain>`, where people sign in. */
   readonly SHARE_DOMAIN?: string
+  /** Where the relay does not run on Cloudflare: the header in which a trusted proxy says whose connection it had. */
+  readonly ADDRESS_HEADER?: string
+  /** Addresses and networks of the proxies that are trusted with it, separated by commas; loopback addresses where it is not set. */
+  readonly TRUSTED_PROXIES?: string
   /** Set, to anything but an empty text, for a relay that listens on a loopback address only. */
   readonly LOOPBACK?: string
   /** Seconds after which a quiet answer stream ends whose client can come back for it. */
@@ -40,6 +45,9 @@ export interface Settings {
   readonly shareDomain: string | undefined
   /** People sign in below `/s/<share>` too: there is no SHARE_DOMAIN. */
   readonly hasPathSignIn: boolean
+  /** In lower case. */
+  readonly addressHeader: string | undefined
+  readonly trustedProxies: readonly Network[]
   readonly pollAfterMs: number
   readonly awayWaitMs: number
   readonly inputWaitMs: number
@@ -64,6 +72,9 @@ const LOOPBACK_DOMAIN = 'localhost'
 const MAX_DOMAIN_CHARS = 220
 const DOMAIN = /^[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*$/
 
+/** Who is on this machine (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
+const LOOPBACK_NETWORKS = '127.0.0.0/8,::1'
+
 const cache = new WeakMap<object, Settings>()
 
 /** The settings of this isolate. */
@@ -83,6 +94,8 @@ type Variables = Pick<
   | 'ALLOWED_HOSTS'
   | 'PUBLIC_URL'
   | 'SHARE_DOMAIN'
+  | 'ADDRESS_HEADER'
+  | 'TRUSTED_PROXIES'
   | 'LOOPBACK'
   | 'POLL_AFTER_SECONDS'
   | 'AWAY_WAIT_SECONDS'
@@ -108,6 +121,14 @@ export function readSettings(variables: Variables): Settings {
   const shareDomain = readDomain(variables.SHARE_DOMAIN)
   if (shareDomain === undefined && (variables.SHARE_DOMAIN ?? '') !== '')
     faults.push('SHARE_DOMAIN is not a domain name. Set it like share.example.com, without scheme, port and star.')
+  const addressHeader = readHeaderName(variables.ADDRESS_HEADER)
+  if (addressHeader === undefined && (variables.ADDRESS_HEADER ?? '') !== '')
+    faults.push('ADDRESS_HEADER is not the name of a header. Set it like X-Forwarded-For.')
+  const trustedProxies = readNetworks(variables.TRUSTED_PROXIES)
+  if (trustedProxies === undefined)
+    faults.push('TRUSTED_PROXIES has an entry that is neither an address nor a network. Set it like 10.0.0.7,10.1.0.0/16.')
+  if ((variables.TRUSTED_PROXIES ?? '') !== '' && (variables.ADDRESS_HEADER ?? '') === '')
+    faults.push('TRUSTED_PROXIES is set without ADDRESS_HEADER. Name the header that these proxies write.')
   const loopback = (variables.LOOPBACK ?? '') !== ''
   const pollAfterMs = readSeconds(variables.POLL_AFTER_SECONDS, QUIET_STREAM_MS, POLL_SECONDS)
   if (pollAfterMs === undefined) faults.push('POLL_AFTER_SECONDS is not a number of seconds from 1 to 86400. Set it like 240.')
@@ -124,6 +145,8 @@ export function readSettings(variables: Variables): Settings {
     pollAfterMs: pollAfterMs ?? QUIET_STREAM_MS,
     awayWaitMs: awayWaitMs ?? AWAY_WAIT_MS,
     inputWaitMs: inputWaitMs ?? INPUT_WAIT_MS,
+    addressHeader,
+    trustedProxies: trustedProxies ?? [],
     loopback,
     shareDomain: shareDomain ?? (loopback ? LOOPBACK_DOMAIN : undefined),
     hasPathSignIn: shareDomain === undefined,
@@ -141,6 +164,19 @@ function readOrigin(text: string | undefined): string | undefined {
   const url = new URL(text)
   const isOrigin = (url.protocol === 'http:' || url.protocol === 'https:') && url.pathname === '/' && url.search === '' && url.hash === ''
   return isOrigin ? url.origin : undefined
+}
+
+/** A header's name in lower case (RFC 9110 §5.1); undefined for anything else. */
+function readHeaderName(text: string | undefined): string | undefined {
+  const name = text?.trim().toLowerCase()
+  return name !== undefined && /^[\w!#$%&'*+.^`|~-]{1,100}$/.test(name) ? name : undefined
+}
+
+/** The networks in a list; those of this machine without one, undefined when an entry is none. */
+function readNetworks(text: string | undefined): readonly Network[] | undefined {
+  const entries = [...readList(text === undefined || text === '' ? LOOPBACK_NETWORKS : text)].map(readNetwork)
+  const known = entries.filter((network) => network !== undefined)
+  return known.length === entries.length ? known : undefined
 }
 
 /** A domain name in lower case, of at most 253 characters with a share's label before it; undefined for anything else. */

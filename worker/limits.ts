@@ -113,6 +113,9 @@ export const LOGGED_CALLS_MS = 1_000
 /** How long refused credentials are counted for one line of the log: guessing must not fill it. */
 export const REFUSALS_MS = 10_000
 
+/** Addresses that are told apart for that line. */
+export const MAX_REFUSED_ADDRESSES = 1_000
+
 /** How much of a body that is too large is read to its end, so that its sender gets to see why it was refused. */
 export const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 

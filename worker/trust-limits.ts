@@ -53,10 +53,17 @@ export const MAX_LINK_ROWS = 2 * MAX_LINKS
 export const METER_NOTE_MS = 2_000
 export const FIRST_METER_NOTE_MS = 50
 
-/** Names whose use is counted in one object: the share, and all links that it may have. */
+/** Names, but for addresses, whose use is counted in one object: the share, and all links that it may have. */
 export const MAX_METERS = 1 + MAX_LINKS + MAX_DERIVED_LINKS
 
-/** Links whose use is noted on an agent's socket between two rows: some 8 KiB of the 16 that an attachment may have. */
+/**
+ * Addresses whose use is counted each by itself in one object: with three limits each some 300 KB of the 2 MB that a row may have. Those
+ * beyond share so many places while the others are in use.
+ */
+export const MAX_ADDRESS_METERS = 1_000
+export const SHARED_ADDRESS_METERS = 64
+
+/** Links and addresses whose use is noted on an agent's socket between two rows: some 8 KiB of the 16 that an attachment may have. */
 export const MAX_ATTACHED_METERS = 40
 
 /** Calls of which an object knows that they were charged, for when they are made again: more than wait in it at once. */

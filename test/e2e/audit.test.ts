@@ -1,5 +1,5 @@
 /** What an owner sees of a real relay's clients and calls, with an agent and a server behind it, over a restart too. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { asObject, type JsonObject } from '../harness/json.ts'
 import { RawClient } from '../harness/raw-client.ts'
 import { createServedShare, fixture, type Relay, startRelay } from '../harness/selfhost.ts'
@@ -38,4 +38,43 @@ test('an owner follows what a client does, sees its session, and ends it', async
   expect((await relay.api('DELETE', `shares/${share.id}/sessions/${id}`)).status).toBe(204)
   expect(await read(`shares/${share.id}/sessions`)).toMatchObject({ sessions: [] })
   expect(await client.callTool('echo', { text: 'x' })).toMatchObject({ status: 404 })
+})
+
+describe('the address of a client', () => {
+  /** The addresses in the audit of a share after a call with these headers. */
+  async function addressesAt(of: Relay, headers: Record<string, string>): Promise<unknown[]> {
+    await using own = new AsyncDisposableStack()
+    const share = await createServedShare(own, of, { command: fixture('echo') })
+    const body = {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: {} },
+    }
+    const response = await fetch(share.shareUrl, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { ...headers, 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+    })
+    expect(response.status).toBe(200)
+    await response.text()
+    const { events } = asObject(await (await of.api('GET', `shares/${share.id}/audit`)).json())
+    return (events as JsonObject[]).map(({ address }) => address)
+  }
+
+  const SAID = { 'cf-connecting-ip': '198.51.100.1', 'x-forwarded-for': '198.51.100.2, 203.0.113.7', 'x-real-ip': '198.51.100.3' }
+
+  test('is that of its connection, whatever it says', async () => {
+    verifies('promise.9.address')
+    expect(await addressesAt(relay, SAID)).toEqual(['127.0.0.1'])
+  })
+
+  test('is what a trusted proxy says, in the header that the deployer has named', async () => {
+    verifies('promise.9.address')
+    await using own = new AsyncDisposableStack()
+    const trusting = own.use(await startRelay([], { ADDRESS_HEADER: 'X-Forwarded-For' }))
+    expect(await addressesAt(trusting, SAID)).toEqual(['203.0.113.7'])
+    const distrusting = own.use(await startRelay([], { ADDRESS_HEADER: 'X-Forwarded-For', TRUSTED_PROXIES: '10.0.0.0/8' }))
+    expect(await addressesAt(distrusting, SAID)).toEqual(['127.0.0.1'])
+  })
 })

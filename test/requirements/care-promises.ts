@@ -128,6 +128,9 @@ const CLOSED = {
     'promise.9.audit': promised(
       'An owner is told of each call by whom it was made, what it was and how it ended, and nothing of what it carried.',
     ),
+    'promise.9.address': promised(
+      'From where a client comes is what Cloudflare, the connection or a proxy that its deployer trusts says, and never what the client says.',
+    ),
     'promise.9.expires': promised('A credential is refused from the moment on that it expires, and all are when the share ends.'),
   },
 } as const satisfies Section
@@ -208,6 +211,9 @@ const LIMITED = {
     'promise.12.outlives': promised("What is used of a limit outlives sleep, the agent's return, a crash and a deploy."),
     'promise.12.lanes': promised('A limit is one on all lanes of a share.'),
     'promise.12.chain': promised('What a narrowed link uses is used of the limits of every link that it was made of.'),
+    'promise.12.addresses': promised(
+      'What may be used from each address is counted for each of them, and nobody begins anew because others come.',
+    ),
     'promise.12.no-rows': promised(
       'No row is written for a call: one each 2 s while limited calls run, and none where nothing is limited.',
     ),

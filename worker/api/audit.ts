@@ -75,8 +75,8 @@ function mergePages(lanes: readonly (readonly AuditEvent[])[], after: Cursor) {
 }
 
 function shown(event: AuditEvent, lane: number): AuditFacts {
-  const { at, link, principal, session, client, method, tool, outcome, status, ms, bytes, count = 1 } = event
-  const whose = { link, principal, session: session ?? null, client: client ?? null }
+  const { at, link, principal, address, session, client, method, tool, outcome, status, ms, bytes, count = 1 } = event
+  const whose = { link, principal, address: address ?? null, session: session ?? null, client: client ?? null }
   return { at: isoTime(at), ...whose, method, tool: tool ?? null, outcome, status, ms, bytes, count, lane }
 }
 

@@ -2,8 +2,10 @@
 import type { MiddlewareHandler } from 'hono'
 import { BEARER_CHALLENGE } from '../access/authenticate.ts'
 import type { RouteEnv } from '../access/claim-gate.ts'
+import { clientAddress } from '../access/client-address.ts'
 import { authenticateOwner, type Owner } from '../access/owner.ts'
 import { noteRefusal } from '../access/refused-credentials.ts'
+import { settingsOf } from '../env.ts'
 import { problemResponse } from '../problem.ts'
 
 /** What a route of the API is given: `c.var.owner` asks. */
@@ -15,7 +17,7 @@ export interface OwnerEnv {
 export const requireOwner: MiddlewareHandler<OwnerEnv> = async (c, next) => {
   const owner = await authenticateOwner(c.req.raw, c.var.relay, c.env)
   if (!owner.ok) {
-    noteRefusal('owner')
+    noteRefusal('owner', clientAddress(c.req.raw, settingsOf(c.env)))
     return problemResponse('OWNER_KEY_NEEDED', owner.error, { 'www-authenticate': BEARER_CHALLENGE })
   }
   c.set('owner', owner.value)

@@ -49,10 +49,14 @@ export function hasExpired({ expiresAtMs }: Pick<ShareRecord, 'expiresAtMs'>): b
 
 export function shareFacts(
   c: Context<OwnerEnv>,
-  record: Omit<ShareRecord, 'trust' | 'isMade' | 'owner'> & { readonly trust?: ShareTrust; readonly limits?: string | undefined },
+  record: Omit<ShareRecord, 'trust' | 'isMade' | 'owner'> & {
+    readonly trust?: ShareTrust
+    readonly decided?: Pick<ShareTrust, 'limits' | 'addressLimits'>
+  },
 ): Share {
   const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${record.id}`
   const { lanes, jurisdiction } = knownShareFacts(record.id)
+  const decided = record.trust ?? record.decided ?? {}
   return {
     share: record.id,
     name: record.name,
@@ -64,7 +68,8 @@ export function shareFacts(
     jurisdiction,
     paused: record.trust?.isPaused ?? false,
     policy: policyOf(record.trust?.policy),
-    limits: limitsOf(record.trust?.limits ?? record.limits),
+    limits: limitsOf(decided.limits),
+    limits_per_address: limitsOf(decided.addressLimits),
     ...(record.location === undefined ? {} : { location: record.location }),
     ...(record.isEnding ? { ending: true } : {}),
   }

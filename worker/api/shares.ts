@@ -5,10 +5,11 @@ import { mintShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
 import { askLanes } from '../carry/lane-orders.ts'
 import { hasJurisdiction } from '../carry/share-stub.ts'
 import type { NewLink, ShareAddition } from '../contract/registry-rpc.ts'
+import type { ShareTrust } from '../contract/trust-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'
 import { type Credential, type CredentialKind, mintCredential, SECOND_MS } from './credentials.ts'
-import { NewShare, Rotation, ShareChange } from './operations/shares.ts'
+import { type DecidedMembers, NewShare, Rotation, ShareChange } from './operations/shares.ts'
 import { answer, hasExpired, knownShare, liveFacts, livingShare, registryOf, shareFacts, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
@@ -36,18 +37,24 @@ export const shares = new Hono<OwnerEnv>()
 async function createShare(c: ApiContext): Promise<Response> {
   const body = await readBody(c.req.raw, NewShare)
   if (!body.ok) return body.error
-  const { name, expires_in: lifeS, lanes, location, jurisdiction, limits } = body.value
+  const { name, expires_in: lifeS, lanes, location, jurisdiction } = body.value
+  const decided = decidedOf(body.value)
   if (!hasJurisdiction(c.env, jurisdiction)) return problemResponse('JURISDICTION_UNAVAILABLE')
   const createdAtMs = Date.now()
   const expiresAtMs = createdAtMs + lifeS * SECOND_MS
   const id = await mintShareId(c.var.relay.keys.shareId, { lanes, jurisdiction }, randomBytes(SHARE_ID_RANDOM_BYTES))
   const settings = { id, name, createdAtMs, expiresAtMs }
   const { links, shown } = await ownCredentials(c, id, createdAtMs)
-  const outcome = await registryOf(c).addShare(c.var.owner.id, settings, location, links, limits)
+  const outcome = await registryOf(c).addShare(c.var.owner.id, settings, location, links, decided)
   if (outcome !== 'added') return refuseShare(outcome)
   // Its objects come to be when they are first asked for, and where; but where they shall be is told them now.
   if (location !== undefined) await askLanes(c.env, id, { op: 'describe' }, { location })
-  return answer(c, 201, { ...shareFacts(c, { ...settings, location, isEnding: false, limits }), ...shown })
+  return answer(c, 201, { ...shareFacts(c, { ...settings, location, isEnding: false, decided }), ...shown })
+}
+
+/** What is decided for a share in members of names that the API and the relay do not have in common. */
+function decidedOf({ limits, limits_per_address: addressLimits }: DecidedMembers): Pick<ShareTrust, 'limits' | 'addressLimits'> {
+  return { ...(limits === undefined ? {} : { limits }), ...(addressLimits === undefined ? {} : { addressLimits }) }
 }
 
 function refuseShare(outcome: Exclude<ShareAddition, 'added'>): Response {
@@ -104,9 +111,11 @@ async function changeShare(c: ApiContext): Promise<Response> {
   if (!share.ok) return share.error
   const body = await readBody(c.req.raw, ShareChange)
   if (!body.ok) return body.error
-  const { expires_in: lifeS, paused, ...change } = body.value
+  const { name, expires_in: lifeS, paused, policy } = body.value
   const changed = await registryOf(c).changeShare(share.value.id, {
-    ...change,
+    ...(name === undefined ? {} : { name }),
+    ...(policy === undefined ? {} : { policy }),
+    ...decidedOf(body.value),
     ...(lifeS === undefined ? {} : { expiresAtMs: Date.now() + lifeS * SECOND_MS }),
     ...(paused === undefined ? {} : { isPaused: paused }),
   })

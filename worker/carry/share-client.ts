@@ -54,7 +54,7 @@ export class PassRefused extends Error {
 }
 
 /** Of the holder of a link, what its requests to a Share need. */
-type Holder = Pick<LinkHolder, 'chain' | 'isInUrl' | 'names' | 'ends' | 'policies' | 'challenge'>
+type Holder = Pick<LinkHolder, 'chain' | 'isInUrl' | 'names' | 'ends' | 'policies' | 'challenge'> & Pick<Pass, 'address'>
 
 /** What links let their holders do, by share and link: as this isolate heard it last. */
 const grants = new Newest<GrantFacts>(MAX_KNOWN_LINKS)
@@ -93,6 +93,11 @@ export class ShareClient {
   /** What the holder may do, as far as this isolate knows: a request is judged by it before it is made, and again when the Share knows better. */
   get grant(): GrantFacts | undefined {
     return grants.get(this.#grantName)
+  }
+
+  /** From where the holder's client has come, as in `Pass`. */
+  get address(): string | undefined {
+    return this.#holder.address
   }
 
   /** Whether the Share was asked anything, and so has let the holder in or refused. */
@@ -279,9 +284,9 @@ export class ShareClient {
   }
 }
 
-function passOf({ chain, names, ends }: Holder, grant: GrantFacts | undefined): Pass {
+function passOf({ chain, names, ends, address }: Holder, grant: GrantFacts | undefined): Pass {
   const narrowed = names === undefined || ends === undefined ? {} : { names, ends }
-  return { chain, ...narrowed, ...(grant === undefined ? {} : { state: grant.state }) }
+  return { chain, ...narrowed, ...(address === undefined ? {} : { address }), ...(grant === undefined ? {} : { state: grant.state }) }
 }
 
 function limitFailure({ retryAfterMs, detail }: Exhausted): Failure {

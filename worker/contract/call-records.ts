@@ -19,6 +19,8 @@ export interface AuditEvent {
   /** The link that its client has come with. */
   readonly link: string
   readonly principal: string
+  /** From where its client has come, as in `Pass`. */
+  readonly address?: string
   /** Its session, as it is called in the list of them. */
   readonly session?: string
   /** What its client says of itself, where it says so once: name and version. */
@@ -38,7 +40,7 @@ export interface AuditEvent {
 }
 
 /** Calls that a Worker has refused by itself, all alike. */
-export interface RefusedCalls extends Pick<AuditEvent, 'principal' | 'method' | 'tool' | 'outcome'> {
+export interface RefusedCalls extends Pick<AuditEvent, 'principal' | 'address' | 'method' | 'tool' | 'outcome'> {
   readonly count: number
   /** When the last of them came, in milliseconds since 1970. */
   readonly at: number

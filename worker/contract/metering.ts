@@ -1,13 +1,24 @@
 /** What is counted against limits, and what the lanes of a share say to each other of that. Types and names, nothing that acts. */
 import type { RateLimits } from '../../protocol/policy/rate-limits.ts'
 
-/** Limits that a call is charged to, and whose they are: SHARE_CHARGE, or the id of a link. */
+/** Limits that a call is charged to, and whose they are: SHARE_CHARGE, `addressCharge` of an address, or the id of a link. */
 export interface Charge {
   readonly name: string
   readonly limits: RateLimits
 }
 
 export const SHARE_CHARGE = 'share'
+
+const ADDRESS = 'address '
+
+/** What is used from one address; from all together that nobody knows. */
+export function addressCharge(address = 'unknown'): string {
+  return `${ADDRESS}${address}`
+}
+
+export function isAddressCharge(name: string): boolean {
+  return name.startsWith(ADDRESS)
+}
 
 /** What a lane says to the one that keeps these limits. `key`: of the call. */
 export type MeterOrder =

@@ -109,7 +109,7 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
     settings: ShareSettings,
     location: Location | undefined,
     links: readonly NewLink[],
-    limits?: string,
+    limits?: Pick<ShareTrust, 'limits' | 'addressLimits'>,
   ): ShareAddition
   /** For a new object: the share that it belongs to, and what its owner has decided; undefined when it was deleted, ended long ago, or never was. */
   adopt(id: string): Adoption | undefined

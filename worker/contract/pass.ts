@@ -43,11 +43,12 @@ export function isVerdict(told: unknown): told is PassVerdict | CutCall {
 }
 
 /** A pass in the query of an upgrade. */
-export function passQuery({ chain, names, ends, state }: Pass): Readonly<Record<string, string>> {
+export function passQuery({ chain, names, ends, address, state }: Pass): Readonly<Record<string, string>> {
   return {
     chain: chain.join(),
     ...(names === undefined ? {} : { names: JSON.stringify(names) }),
     ...(ends === undefined ? {} : { ends: ends.join() }),
+    ...(address === undefined ? {} : { address }),
     ...(state === undefined ? {} : { state }),
   }
 }
@@ -57,11 +58,12 @@ export function readPass(query: URLSearchParams): Pass | undefined {
   const [root = '', ...rest] = query.get('chain')?.split(',') ?? []
   const state = query.get('state')
   if (root === '') return undefined
-  const [names, ends] = [query.get('names'), query.get('ends')]
+  const [names, ends, address] = [query.get('names'), query.get('ends'), query.get('address')]
   return {
     chain: [root, ...rest],
     ...(names === null ? {} : { names: JSON.parse(names) as string[] }),
     ...(ends === null ? {} : { ends: ends.split(',').map(Number) }),
+    ...(address === null ? {} : { address }),
     ...(state === null ? {} : { state }),
   }
 }

@@ -83,6 +83,7 @@ export interface ShareChange {
   readonly isPaused?: boolean
   readonly policy?: string
   readonly limits?: string
+  readonly addressLimits?: string
 }
 
 /** What an owner changes of a link; what is absent stays. */

@@ -10,6 +10,8 @@ export interface Pass {
   readonly names?: readonly string[]
   /** Until when each of those can hold at most, as its holder has said: milliseconds since 1970, 0 where it did not say. */
   readonly ends?: readonly number[]
+  /** From where its client has come: an address of IPv4, or a network of 64 bits of IPv6; absent where nobody knows. */
+  readonly address?: string
   /** State of the trust facts by which the Worker has judged the request; absent when it knows none. */
   readonly state?: string
 }
@@ -24,6 +26,8 @@ export interface ShareTrust {
   readonly policy?: string
   /** Limits as JSON text (`protocol/policy/rate-limits.ts`); absent: none. */
   readonly limits?: string
+  /** The same of what may be used from each address. */
+  readonly addressLimits?: string
 }
 
 /** What an owner has decided for one link of a share. */

@@ -4,6 +4,7 @@ import type { Failure } from '../../protocol/errors.ts'
 import { ok, type Result } from '../../protocol/result.ts'
 import { authenticateClient } from '../access/authenticate.ts'
 import type { RouteEnv } from '../access/claim-gate.ts'
+import { clientAddress } from '../access/client-address.ts'
 import { shareOfHost } from '../access/origin.ts'
 import { noteRefusal } from '../access/refused-credentials.ts'
 import { settingsOf } from '../env.ts'
@@ -32,17 +33,20 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   const share = c.req.param('share') ?? ''
   const key = c.req.param('key')
   const settings = settingsOf(c.env)
+  const address = clientAddress(c.req.raw, settings)
   const holder = await authenticateClient(c.req.raw, c.var.relay, settings, share, key)
   if (!holder.ok) {
-    noteRefusal('client')
+    noteRefusal('client', address)
     return holder
   }
+  // What is remembered of a credential holds from wherever it comes.
+  const visitor = address === undefined ? holder.value : { ...holder.value, address }
   const revision = revisionOf(c.req.header('mcp-protocol-version'), c.req.header(SESSION_HEADER))
   const isOwnHost = shareOfHost(settings, c.req.url) !== undefined
   const basePath = isOwnHost ? '' : key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
   const clients: ShareClient[] = []
   const shareFor = (name: string): ShareClient => {
-    const client = new ShareClient(c.env, laneOf(share, name), holder.value)
+    const client = new ShareClient(c.env, laneOf(share, name), visitor)
     clients.push(client)
     return client
   }

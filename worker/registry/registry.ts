@@ -89,7 +89,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     settings: ShareSettings,
     location: Location | undefined,
     links: readonly NewLink[],
-    limits?: string,
+    limits?: Pick<ShareTrust, 'limits' | 'addressLimits'>,
   ): ShareAddition {
     if (owner !== DEPLOYER && !this.#owners.has(owner)) return 'no_owner'
     for (const id of this.#shares.longExpired()) this.#forget(id)

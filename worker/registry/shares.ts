@@ -2,6 +2,7 @@
 import { type Location, LOCATIONS } from '../contract/locations.ts'
 import { DEPLOYER, type ShareAddition, type ShareChange, type ShareRecord } from '../contract/registry-rpc.ts'
 import { MAX_SHARES_OF_OWNER } from '../trust-limits.ts'
+import type { ShareTrust } from '../contract/trust-rpc.ts'
 import type { ShareSettings } from '../contract/share-rpc.ts'
 
 /** About 250 MB of rows with their indexes, of the 10 GB that an object may have. */
@@ -26,6 +27,7 @@ type ShareRow = {
   readonly paused: number
   readonly policy: string | null
   readonly limits: string | null
+  readonly addressLimits: string | null
   readonly rotated: number
   readonly agentsRotated: number
 }
@@ -38,7 +40,7 @@ export interface KeptShare extends ShareRecord {
 }
 
 const SHARE_COLUMNS =
-  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, rotated, agents_rotated AS agentsRotated'
+  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, rotated, agents_rotated AS agentsRotated'
 
 /** Columns that the table did not have at first, and what they are for a share of that time. */
 const LATER_COLUMNS = {
@@ -46,6 +48,7 @@ const LATER_COLUMNS = {
   paused: 'INTEGER NOT NULL DEFAULT 0',
   policy: 'TEXT',
   limits: 'TEXT',
+  address_limits: 'TEXT',
   rotated: 'INTEGER NOT NULL DEFAULT 0',
   agents_rotated: 'INTEGER NOT NULL DEFAULT 0',
   owner: `TEXT NOT NULL DEFAULT '${DEPLOYER}'`,
@@ -80,14 +83,14 @@ export class ShareTable {
     owner: string,
     { id, name, createdAtMs, expiresAtMs }: ShareSettings,
     location: Location | undefined,
-    limits?: string,
+    { limits, addressLimits }: Pick<ShareTrust, 'limits' | 'addressLimits'> = {},
   ): Exclude<ShareAddition, 'no_owner' | 'no_room'> {
     // Counted as they come and go: a count of rows reads them all.
     const { count } = this.#sql.exec<{ count: number }>('SELECT count FROM share_count').one()
     if (count >= MAX_SHARES) return 'full'
     if (owner !== DEPLOYER && !this.#countFor(owner)) return 'owner_full'
     this.#sql.exec(
-      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0)',
+      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, address_limits, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
       owner,
       id,
       name,
@@ -95,6 +98,7 @@ export class ShareTable {
       expiresAtMs,
       location ?? null,
       limits ?? null,
+      addressLimits ?? null,
     )
     this.#sql.exec('UPDATE share_count SET count = count + 1')
     return 'added'
@@ -126,12 +130,13 @@ export class ShareTable {
 
   change({ id, name, expiresAtMs, trust }: ShareRecord, change: ShareChange): void {
     this.#sql.exec(
-      'UPDATE shares SET name = ?, expires_at_ms = ?, paused = ?, policy = ?, limits = ? WHERE id = ?',
+      'UPDATE shares SET name = ?, expires_at_ms = ?, paused = ?, policy = ?, limits = ?, address_limits = ? WHERE id = ?',
       change.name ?? name,
       change.expiresAtMs ?? expiresAtMs,
       (change.isPaused ?? trust.isPaused) ? 1 : 0,
       change.policy ?? trust.policy ?? null,
       change.limits ?? trust.limits ?? null,
+      change.addressLimits ?? trust.addressLimits ?? null,
       id,
     )
   }
@@ -207,13 +212,18 @@ function keptAfterMs(): number {
   return Date.now() - EXPIRED_KEEP_MS
 }
 
-function recordOf({ made, ending, version, paused, policy, limits, location, ...settings }: ShareRow): KeptShare {
+function recordOf({ made, ending, version, paused, policy, limits, addressLimits, location, ...settings }: ShareRow): KeptShare {
   const { expiresAtMs } = settings
+  const decided = {
+    ...(policy === null ? {} : { policy }),
+    ...(limits === null ? {} : { limits }),
+    ...(addressLimits === null ? {} : { addressLimits }),
+  }
   return {
     ...settings,
     location: LOCATIONS.find((known) => known === location),
     isMade: made === 1,
     isEnding: ending === 1,
-    trust: { version, expiresAtMs, isPaused: paused === 1, ...(policy === null ? {} : { policy }), ...(limits === null ? {} : { limits }) },
+    trust: { version, expiresAtMs, isPaused: paused === 1, ...decided },
   }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { readSettings, relayOrigin } from '../../../worker/env.ts'
+import { readNetwork } from '../../../worker/ip-address.ts'
 import { AWAY_WAIT_MS, INPUT_WAIT_MS, QUIET_STREAM_MS } from '../../../worker/limits.ts'
 
 test('readSettings() without variables is a public relay that nobody owns', () => {
@@ -12,6 +13,8 @@ test('readSettings() without variables is a public relay that nobody owns', () =
     loopback: false,
     shareDomain: undefined,
     hasPathSignIn: true,
+    addressHeader: undefined,
+    trustedProxies: ['127.0.0.0/8', '::1'].map(readNetwork),
     pollAfterMs: QUIET_STREAM_MS,
     awayWaitMs: AWAY_WAIT_MS,
     inputWaitMs: INPUT_WAIT_MS,
@@ -27,6 +30,8 @@ test('readSettings() takes an empty variable for one that is not set', () => {
       PUBLIC_URL: '',
       LOOPBACK: '',
       SHARE_DOMAIN: '',
+      ADDRESS_HEADER: '',
+      TRUSTED_PROXIES: '',
       ALLOWED_HOSTS: ' , ',
       POLL_AFTER_SECONDS: '',
       AWAY_WAIT_SECONDS: '',

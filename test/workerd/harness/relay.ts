@@ -102,11 +102,18 @@ export async function revokeShare(share: TestShare): Promise<Response> {
   return askAsOwner('DELETE', `/api/shares/${share.id}`)
 }
 
+/** A request as it comes to a relay on Cloudflare from a client at this address. */
+export function cameFrom(address: string, { headers, ...init }: RequestInit = {}): RequestInit {
+  return { ...init, headers: { ...(headers as Record<string, string>), 'cf-connecting-ip': address }, cf: { colo: 'AMS' } }
+}
+
 /** A client of one share, with one session once it has initialised. */
 export class TestClient {
   readonly share: TestShare
   readonly token: string
   session: string | undefined
+  /** From where it comes, as Cloudflare's network would say. */
+  address: string | undefined
 
   constructor(share: TestShare, token = share.clientToken) {
     this.share = share
@@ -114,7 +121,7 @@ export class TestClient {
   }
 
   post(body: string | Uint8Array, headers: Record<string, string> = {}): Promise<Response> {
-    return fetchRelay(this.share.url, { method: 'POST', body, headers: this.#headers({ 'content-type': 'application/json', ...headers }) })
+    return this.#fetch({ method: 'POST', body, headers: this.#headers({ 'content-type': 'application/json', ...headers }) })
   }
 
   /** Posts, and takes the answer as events only. */
@@ -124,16 +131,16 @@ export class TestClient {
 
   /** Ends the session. */
   leave(): Promise<Response> {
-    return fetchRelay(this.share.url, { method: 'DELETE', headers: this.#headers({}) })
+    return this.#fetch({ method: 'DELETE', headers: this.#headers({}) })
   }
 
   listen(): Promise<Response> {
-    return fetchRelay(this.share.url, { headers: this.#headers({ accept: 'text/event-stream' }) })
+    return this.#fetch({ headers: this.#headers({ accept: 'text/event-stream' }) })
   }
 
   /** Comes back for what followed an event of a stream that this session had. */
   resume(lastEventId: string): Promise<Response> {
-    return fetchRelay(this.share.url, { headers: this.#headers({ accept: 'text/event-stream', 'last-event-id': lastEventId }) })
+    return this.#fetch({ headers: this.#headers({ accept: 'text/event-stream', 'last-event-id': lastEventId }) })
   }
 
   async initialize(): Promise<Response> {
@@ -142,6 +149,10 @@ export class TestClient {
     )
     this.session = response.headers.get('mcp-session-id') ?? undefined
     return response
+  }
+
+  #fetch(init: RequestInit): Promise<Response> {
+    return fetchRelay(this.share.url, this.address === undefined ? init : cameFrom(this.address, init))
   }
 
   #headers(more: Record<string, string>): Record<string, string> {

@@ -100,11 +100,11 @@ export function policy(access?: Access) {
   })
 }
 
-/** Limits, read as JSON text. Without any member they limit nothing. */
-export function limits() {
+/** Limits, read as JSON text. Without any member they limit nothing. `member`: what they are called. */
+export function limits(member = 'limits') {
   return readBy('Limits', (value) => {
     const read = readRateLimits(value)
-    return read.ok ? { ok: true, value: JSON.stringify(value) } : read
+    return read.ok ? { ok: true, value: JSON.stringify(value) } : { ok: false, error: read.error.replace(/^limits/, member) }
   })
 }
 

@@ -14,6 +14,7 @@ export const NewShare = bodyOf({
   location: v.exactOptional(choice(LOCATIONS)),
   jurisdiction: v.optional(choice(JURISDICTIONS), 'none'),
   limits: v.exactOptional(limits()),
+  limits_per_address: v.exactOptional(limits('limits_per_address')),
 })
 
 export const ShareChange = bodyOf({
@@ -22,7 +23,11 @@ export const ShareChange = bodyOf({
   paused: v.exactOptional(flag()),
   policy: v.exactOptional(policy()),
   limits: v.exactOptional(limits()),
+  limits_per_address: v.exactOptional(limits('limits_per_address')),
 })
+
+/** Of either, what is decided for a share and may be said when it is made. */
+export type DecidedMembers = Pick<v.InferOutput<typeof ShareChange>, 'limits' | 'limits_per_address'>
 
 export const Rotation = bodyOf({ agents: v.optional(flag(), false) })
 
@@ -38,6 +43,7 @@ const share = {
   paused: v.boolean(),
   policy: Policy,
   limits: v.nullable(Limits),
+  limits_per_address: v.nullable(Limits),
   location: v.exactOptional(v.picklist(LOCATIONS)),
   ending: v.exactOptional(v.literal(true)),
 }

@@ -25,6 +25,7 @@ const AuditEvent = v.object({
   at: time,
   link: v.string(),
   principal: v.string(),
+  address: text,
   session: text,
   client: text,
   method: v.string(),

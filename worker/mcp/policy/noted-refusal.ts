@@ -7,7 +7,7 @@ import type { ClientMessage } from '../message.ts'
 
 /** The refusal itself, once it is noted. */
 export function noted(
-  share: Pick<ShareClient, 'id'>,
+  share: Pick<ShareClient, 'id' | 'address'>,
   principal: string,
   { facts, params }: Pick<ClientMessage, 'facts' | 'params'>,
   refusal: Failure | undefined,
@@ -16,7 +16,8 @@ export function noted(
   const { method } = facts
   const { name } = params
   const tool = method === 'tools/call' && typeof name === 'string' ? { tool: name.slice(0, MAX_SHOWN_CHARS) } : {}
-  const what = { principal, method: method.slice(0, MAX_SHOWN_CHARS), ...tool, outcome: refusal.code }
+  const from = share.address === undefined ? {} : { address: share.address }
+  const what = { principal, ...from, method: method.slice(0, MAX_SHOWN_CHARS), ...tool, outcome: refusal.code }
   tallyRefusal(share.id, { ...what, count: 1, at: Date.now() })
   return refusal
 }

@@ -64,7 +64,7 @@ export class StreamSockets {
   open(socket: WebSocket, query: URLSearchParams, link: string): number {
     switch (query.get('kind')) {
       case 'call':
-        this.#openCall(socket, query.get('key') ?? '', link)
+        this.#openCall(socket, query, link)
         return 101
       case 'resume':
         return this.#parts.resumedStreams.openCall(socket, query, link)
@@ -128,14 +128,16 @@ export class StreamSockets {
     turns.look(group)
   }
 
-  #openCall(socket: WebSocket, key: string, link: string): void {
+  #openCall(socket: WebSocket, query: URLSearchParams, link: string): void {
     const { waiters, streams, clientFrames, introductions } = this.#parts
+    const [key, address] = [query.get('key') ?? '', query.get('address')]
     // It is made anew after its child's introduction, and may move to a stream then.
     const waiter = introductions.isAwaitedBy(key) ? undefined : waiters.moveToStream(key)
     const { group = '', agent = '', session = '', principal, asker, repeat, isListen, isInitialize, isResend = false } = waiter ?? {}
     streams.accept(socket, {
       kind: 'call',
       link,
+      ...(address === null ? {} : { address }),
       key,
       group,
       agent,

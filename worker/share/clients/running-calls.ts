@@ -1,7 +1,9 @@
 /** The calls that run, from when they come until they have ended, for the audit. In memory only; of one that outlived sleep its stream tells what it was. */
 import { ERRORS } from '../../../protocol/error-table.ts'
 import type { ErrorCode } from '../../../protocol/errors.ts'
+import { leafOf } from '../../contract/pass.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
+import type { Pass } from '../../contract/trust-rpc.ts'
 import { MAX_AUDITED_CALLS, MAX_SHOWN_CHARS } from '../../usage-limits.ts'
 import type { NewAuditEvent } from '../rows/audit-rows.ts'
 import type { Streams } from './streams.ts'
@@ -16,7 +18,7 @@ interface Parts {
   readonly record: (call: EndedCall) => void
 }
 
-type Begun = Pick<EndedCall, 'at' | 'link' | 'principal' | 'session' | 'method' | 'tool' | 'bytes'>
+type Begun = Pick<EndedCall, 'at' | 'link' | 'principal' | 'address' | 'session' | 'method' | 'tool' | 'bytes'>
 
 const OK = 200
 
@@ -33,16 +35,17 @@ export class RunningCalls {
     this.#running.clear()
   }
 
-  /** A call comes by this link, or comes again. */
-  began(link: string, request: CallRequest, nowMs: number): void {
+  /** A call comes by this pass, or comes again. */
+  began(pass: Pick<Pass, 'chain' | 'address'>, request: CallRequest, nowMs: number): void {
     const { key, principal, method, tool, size } = request
     if (request.isRelays === true || this.#running.has(key)) return
     const [oldest] = this.#running.size < MAX_AUDITED_CALLS ? [] : this.#running.keys()
     if (oldest !== undefined) this.#running.delete(oldest)
     this.#running.set(key, {
       at: nowMs,
-      link,
+      link: leafOf(pass),
       principal,
+      ...(pass.address === undefined ? {} : { address: pass.address }),
       ...('session' in request ? { session: request.session } : {}),
       method: method.slice(0, MAX_SHOWN_CHARS),
       ...(tool === undefined ? {} : { tool: tool.slice(0, MAX_SHOWN_CHARS) }),
@@ -112,9 +115,9 @@ export class RunningCalls {
     const socket = this.#parts.streams.call(key)
     const attachment = socket === undefined ? undefined : this.#parts.streams.attachmentOf(socket)
     if (attachment?.repeat === undefined) return undefined
-    const { link, session, repeat } = attachment
+    const { link, address, session, repeat } = attachment
     const { principal, method, tool } = repeat
-    const own = session === undefined || session === '' ? {} : { session }
+    const own = { ...(address === undefined ? {} : { address }), ...(session === undefined || session === '' ? {} : { session }) }
     return { at: 0, link, principal, ...own, method, ...(tool === undefined ? {} : { tool }), bytes: 0 }
   }
 }

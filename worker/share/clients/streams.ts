@@ -27,8 +27,9 @@ export interface ToldChanges {
 export interface StreamAttachment {
   readonly role: 'stream'
   readonly kind: 'call' | 'listen' | 'session' | 'subscription' | 'asking' | 'news'
-  /** The link that its client has come with. */
+  /** The link that its client has come with, and from where. */
   readonly link: string
+  readonly address?: string
   /** The channel group it belongs to, whose credit waits for what its client has not taken yet. */
   readonly group: string
   /** For calls: the agent that works on it, and the call. */

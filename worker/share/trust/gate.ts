@@ -2,7 +2,7 @@
  * Lets requests in, or not, by the pass that each shows: in memory, without waiting, once its link is known. Of a link that is not known,
  * or that seems to have ended, the registry is asked once. Whatever it does not know is refused.
  */
-import type { Charge } from '../../contract/metering.ts'
+import { addressCharge, type Charge } from '../../contract/metering.ts'
 import { leafOf } from '../../contract/pass.ts'
 import type { RegistryObject } from '../../contract/objects.ts'
 import { derivedPrincipal, isDerived, linkOf } from '../../contract/principals.ts'
@@ -101,7 +101,10 @@ export class TrustGate {
   /** What the calls of a pass that was let in just now are charged to; undefined where nothing is limited. */
   chargesOf(pass: Pass): readonly Charge[] | undefined {
     const standing = this.#standings.get(leafOf(pass))
-    return standing === 'none' ? undefined : standing?.charges
+    if (standing === undefined || standing === 'none') return undefined
+    const { charges, perAddress } = standing
+    if (perAddress === undefined) return charges
+    return [{ name: addressCharge(pass.address), limits: perAddress }, ...(charges ?? [])]
   }
 
   /** Applies what the owner has changed; what was heard before, or is older than what is known, changes nothing. */

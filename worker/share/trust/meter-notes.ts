@@ -3,10 +3,10 @@
  * sleep, and in one row every METER_NOTE_MS at most while limited calls run, which survives all else.
  */
 import { FIRST_METER_NOTE_MS, MAX_ATTACHED_METERS, METER_NOTE_MS } from '../../trust-limits.ts'
-import type { Newest } from '../../newest.ts'
 import type { AgentLinks } from '../agents/links.ts'
 import { isEmptyBy } from './bucket.ts'
-import type { MeterNotes, Used } from './meters.ts'
+import type { KeptUse, MeterNotes } from './meters.ts'
+import type { Used } from './used-table.ts'
 
 /** `n` counts what was noted, so that the newer of two is known. */
 interface Note {
@@ -24,7 +24,7 @@ interface Parts {
 export class KeptMeters implements MeterNotes {
   readonly #parts: Parts
   #n = 0
-  #used: Newest<Used> | undefined
+  #used: KeptUse | undefined
   /** What was used of since the last row. */
   readonly #unnoted = new Set<string>()
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -58,7 +58,7 @@ export class KeptMeters implements MeterNotes {
     return used
   }
 
-  changed(name: string, used: Newest<Used>): void {
+  changed(name: string, used: KeptUse): void {
     this.#used = used
     this.#n++
     this.#unnoted.add(name)

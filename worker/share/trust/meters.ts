@@ -1,19 +1,20 @@
 /** Keeps what is used of limits, in memory, and has it kept elsewhere now and then. A call is charged to all of its limits or to none. */
-import { RATE_MEMBERS, type RateMember } from '../../../protocol/policy/rate-limits.ts'
-import { type Charge, type Exhausted, type MeterOrder, SHARE_CHARGE } from '../../contract/metering.ts'
-import { BUSY_LIMIT_RETRY_MS, MAX_METERED_CALL_MS, MAX_METERS, MAX_PAID_CALLS } from '../../trust-limits.ts'
+import { RATE_MEMBERS, type RateLimits, type RateMember } from '../../../protocol/policy/rate-limits.ts'
+import { type Charge, type Exhausted, isAddressCharge, type MeterOrder, SHARE_CHARGE } from '../../contract/metering.ts'
+import { BUSY_LIMIT_RETRY_MS, MAX_METERED_CALL_MS, MAX_PAID_CALLS } from '../../trust-limits.ts'
 import { Newest } from '../../newest.ts'
 import { type Bucket, drain, fill, waitFor } from './bucket.ts'
+import { type Used, UsedTable } from './used-table.ts'
 
-/** What is used of one share's or link's limits. */
-export type Used = { readonly [Member in RateMember]?: Bucket }
+/** What is used of all limits that are kept here. */
+export type KeptUse = Pick<UsedTable, 'get' | 'entries'>
 
 /** Where it is noted what is used, so that it outlives the memory. */
 export interface MeterNotes {
   /** What was noted last. */
   load(): Iterable<readonly [string, Used]>
   /** More was used of the limits of this name. `used`: of all names, to be read whenever they are noted. */
-  changed(name: string, used: Newest<Used>): void
+  changed(name: string, used: KeptUse): void
   /** A limit is used up. */
   exhausted(): void
   /** There is nothing to note any more. */
@@ -22,7 +23,7 @@ export interface MeterNotes {
 
 export class Meters {
   readonly #notes: MeterNotes
-  #used: Newest<Used> | undefined
+  #used: UsedTable | undefined
   /** Keys of calls that were charged. */
   readonly #paid = new Newest<true>(MAX_PAID_CALLS)
   /** Calls under way, by key: to whom they are charged, and since when. */
@@ -92,7 +93,7 @@ export class Meters {
       for (const member of RATE_MEMBERS) {
         const rate = limits[member]
         if (rate === undefined) continue
-        const bucket = drain(rate, this.#usedOf(name)?.[member], nowMs)
+        const bucket = drain(rate, this.#table.get(name)?.[member], nowMs)
         const waitMs = waitFor(rate, bucket, member === 'bytes' ? Math.max(1, bytes) : 1, nowMs)
         if (waitMs > 0) exhausted = later(exhausted, name, member, waitMs)
       }
@@ -109,30 +110,39 @@ export class Meters {
 
   #add(charges: readonly Charge[], costs: { readonly [Member in RateMember]?: number }, nowMs: number): void {
     for (const { name, limits } of charges) {
-      const before = this.#usedOf(name)
+      const before = this.#table.get(name)
       const after: { -readonly [Member in RateMember]?: Bucket } = { ...before }
       for (const member of RATE_MEMBERS) {
         const rate = limits[member]
         const cost = costs[member] ?? 0
         if (rate !== undefined && cost > 0) after[member] = fill(rate, drain(rate, before?.[member], nowMs), cost)
       }
-      const used = (this.#used ??= new Newest(MAX_METERS))
-      used.set(name, after)
-      this.#notes.changed(name, used)
+      const place = this.#table.placeOf(name, (used) => isDrained(limits, used, nowMs))
+      this.#table.set(place, after)
+      this.#notes.changed(place, this.#table)
     }
   }
 
-  #usedOf(name: string): Used | undefined {
+  get #table(): UsedTable {
     if (this.#used === undefined) {
-      this.#used = new Newest(MAX_METERS)
+      this.#used = new UsedTable()
       for (const [noted, used] of this.#notes.load()) this.#used.set(noted, used)
     }
-    return this.#used.get(name)
+    return this.#used
   }
+}
+
+/** Whether nothing is used any more that these limits bound. */
+function isDrained(limits: RateLimits, used: Used, nowMs: number): boolean {
+  return RATE_MEMBERS.every((member) => {
+    const rate = limits[member]
+    return rate === undefined || drain(rate, used[member], nowMs).level === 0
+  })
 }
 
 /** The limit for which a caller waits longest. */
 function later(before: Exhausted | undefined, name: string, member: RateMember | 'concurrent', retryAfterMs: number): Exhausted {
   if (before !== undefined && before.retryAfterMs >= retryAfterMs) return before
-  return { kind: 'limited', retryAfterMs, detail: `${member} of the ${name === SHARE_CHARGE ? 'share' : 'link'}` }
+  const whose = name === SHARE_CHARGE ? 'share' : isAddressCharge(name) ? 'address' : 'link'
+  return { kind: 'limited', retryAfterMs, detail: `${member} of the ${whose}` }
 }

@@ -1,5 +1,5 @@
 /** Charges calls to the limits of their share and links, before they are made and when they are over; with lanes, at the one that keeps these limits. */
-import { type Charge, type Exhausted, isCharged, type MeterOrder, SHARE_CHARGE } from '../../contract/metering.ts'
+import { type Charge, type Exhausted, isAddressCharge, isCharged, type MeterOrder, SHARE_CHARGE } from '../../contract/metering.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import { laneCount, laneOf, type Lane } from '../../lanes.ts'
 import { BUSY_LIMIT_RETRY_MS, MAX_METERED_CALL_MS } from '../../trust-limits.ts'
@@ -160,7 +160,7 @@ export class Spending {
   #keeperOf([first]: readonly Charge[]): Lane | undefined {
     const { share, lane } = this.#parts
     if (first === undefined || share === '' || laneCount(share) === 1) return undefined
-    const keeper = laneOf(share, first.name === SHARE_CHARGE ? share : first.name)
+    const keeper = laneOf(share, first.name === SHARE_CHARGE || isAddressCharge(first.name) ? share : first.name)
     return keeper.index === lane ? undefined : keeper
   }
 }

@@ -1,6 +1,6 @@
 /** How a link stands: what is decided for its share and for each link of its chain, put together. Pure but for the digest. */
 import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
-import { readRateLimits } from '../../../protocol/policy/rate-limits.ts'
+import { type RateLimits, readRateLimits } from '../../../protocol/policy/rate-limits.ts'
 import { type Charge, SHARE_CHARGE } from '../../contract/metering.ts'
 import { UNRESTRICTED } from '../../contract/pass.ts'
 import type { GrantFacts, Pass, PassRefusal, PassVerdict } from '../../contract/trust-rpc.ts'
@@ -15,6 +15,8 @@ export interface Standing {
   readonly facts: GrantFacts
   /** What its calls are charged to, the share's own limits first; absent where nothing is limited. */
   readonly charges?: readonly Charge[]
+  /** What may be used from each address. */
+  readonly perAddress?: RateLimits
 }
 
 /** Bytes of a policy's digest: nobody gains from two policies with the same one, which must not happen by chance. */
@@ -33,6 +35,7 @@ export function standingOf(share: KeptShareTrust, links: readonly (KeptLinkTrust
   const known = links.filter((link) => link !== undefined)
   const all = [share, ...known]
   const charges = [chargeOf(SHARE_CHARGE, share.limits), ...known.map(({ id, limits }) => chargeOf(id, limits))].flat()
+  const [perAddress] = chargeOf('', share.addressLimits)
   const policies = all.flatMap(({ policy }) => (policy === undefined ? [] : [policy]))
   return {
     shareEndsAtMs: share.expiresAtMs,
@@ -41,6 +44,7 @@ export function standingOf(share: KeptShareTrust, links: readonly (KeptLinkTrust
     isPaused: share.isPaused,
     facts: { state: policies.length === 0 ? UNRESTRICTED : all.map(({ digest }) => digest).join('.'), policies },
     ...(charges.length === 0 ? {} : { charges }),
+    ...(perAddress === undefined ? {} : { perAddress: perAddress.limits }),
   }
 }
 

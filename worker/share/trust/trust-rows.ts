@@ -24,6 +24,7 @@ type ShareColumns = {
   revoked_before: number
   agents_revoked_before: number
   limits: string | null
+  address_limits: string | null
 }
 type LinkColumns = {
   version: number
@@ -60,16 +61,28 @@ export class TrustRows {
       isPaused: row.paused === 1,
       ...(row.policy === null ? {} : { policy: row.policy }),
       ...(row.limits === null ? {} : { limits: row.limits }),
+      ...(row.address_limits === null ? {} : { addressLimits: row.address_limits }),
       digest: row.digest,
       revokedBefore: row.revoked_before,
       agentsRevokedBefore: row.agents_revoked_before,
     }
   }
 
-  putShare({ version, expiresAtMs, isPaused, policy, limits, digest, revokedBefore, agentsRevokedBefore }: KeptShareTrust): void {
+  putShare(share: KeptShareTrust): void {
     this.#make()
-    const row = [version, expiresAtMs, isPaused ? 1 : 0, policy ?? null, digest, revokedBefore, agentsRevokedBefore, limits ?? null]
-    this.#sql.exec('INSERT OR REPLACE INTO share_trust VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)', ...row)
+    this.#sql.exec(
+      `INSERT OR REPLACE INTO share_trust (one, version, expires_at_ms, paused, policy, digest, revoked_before, agents_revoked_before, limits, address_limits)
+       VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      share.version,
+      share.expiresAtMs,
+      share.isPaused ? 1 : 0,
+      share.policy ?? null,
+      share.digest,
+      share.revokedBefore,
+      share.agentsRevokedBefore,
+      share.limits ?? null,
+      share.addressLimits ?? null,
+    )
   }
 
   link(id: string): KeptLinkTrust | undefined {
@@ -124,18 +137,24 @@ export class TrustRows {
 
   #exists(): boolean {
     if (this.#isMade !== undefined) return this.#isMade
-    const columns = this.#sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('link_trust')").toArray()
-    this.#isMade = columns.length > 0
-    // Tables of the time when there were no limits yet.
-    if (this.#isMade && !columns.some(({ name }) => name === 'limits'))
-      this.#sql.exec('ALTER TABLE share_trust ADD COLUMN limits TEXT; ALTER TABLE link_trust ADD COLUMN limits TEXT')
-    return this.#isMade
+    this.#isMade = this.#columns('link_trust').size > 0
+    if (!this.#isMade) return false
+    // Tables of the time when there were no limits yet, or none of addresses.
+    if (!this.#columns('link_trust').has('limits')) this.#sql.exec('ALTER TABLE link_trust ADD COLUMN limits TEXT')
+    const known = this.#columns('share_trust')
+    for (const name of ['limits', 'address_limits']) if (!known.has(name)) this.#sql.exec(`ALTER TABLE share_trust ADD COLUMN ${name} TEXT`)
+    return true
+  }
+
+  #columns(table: 'share_trust' | 'link_trust'): ReadonlySet<string> {
+    const columns = this.#sql.exec<{ name: string }>(`SELECT name FROM pragma_table_info('${table}')`).toArray()
+    return new Set(columns.map(({ name }) => name))
   }
 
   #make(): void {
     if (this.#exists()) return
     this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT);
+      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT, address_limits TEXT);
       CREATE TABLE IF NOT EXISTS link_trust (id TEXT PRIMARY KEY, version INTEGER NOT NULL, kind TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, parent TEXT, limits TEXT) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS link_trust_by_end ON link_trust (expires_at_ms);
     `)

@@ -1,7 +1,6 @@
 /** All that is kept of how the share is used: who its clients are, and what was done with each link. Told to the owner only. */
 import type { RefusedCalls, UsageAnswer, UsageOrder } from '../../contract/call-records.ts'
 import type { AdminCommand, CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
-import { leafOf } from '../../contract/pass.ts'
 import { linkOf } from '../../contract/principals.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
 import { MAX_TALLIES } from '../../usage-limits.ts'
@@ -25,7 +24,7 @@ export class Usage {
   /** A client calls, by this pass. What is made again, or by the relay itself, is no call more. */
   called(pass: Pass, request: CallRequest, nowMs: number): void {
     this.#parts.clientList.called(request, nowMs)
-    this.#parts.runningCalls.began(leafOf(pass), request, nowMs)
+    this.#parts.runningCalls.began(pass, request, nowMs)
     if (request.refused !== undefined) this.#parts.callLedger.refused(request.refused.slice(0, MAX_TALLIES + 1).map(refusedCall))
     this.#parts.callLedger.used(pass.chain, request.isRetry === true || request.isRelays === true ? 0 : 1, nowMs)
   }

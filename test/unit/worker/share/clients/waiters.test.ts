@@ -153,3 +153,19 @@ describe('Waiters that are overdue', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 })
+
+test('Waiters count the calls of all that count as one together', () => {
+  verifies('promise.10.root')
+  const bySocket = MAX_WAITING_CALLS_OF_PRINCIPAL - 2
+  const waiters = new Waiters(
+    () => {},
+    (root) => (root === 'client:root' ? bySocket : 0),
+    (principal) => (principal.startsWith('derived:') ? 'client:root' : principal),
+  )
+  for (const principal of ['derived:1', 'client:other', 'client:other'])
+    void waiters.wait(principal + String(waiters.size), { ...FACTS, principal })
+  expect([waiters.isFullFor('derived:2'), waiters.isFullFor('client:other')]).toEqual([false, false])
+  void waiters.wait('another', { ...FACTS, principal: 'derived:2' })
+  expect([waiters.isFullFor('derived:3'), waiters.isFullFor('client:root'), waiters.isFullFor('client:other')]).toEqual([true, true, false])
+  for (const waiter of waiters.where(() => true)) waiters.settle(waiter, { kind: 'accepted' })
+})

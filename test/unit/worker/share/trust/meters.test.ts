@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import type { RateLimits } from '../../../../../protocol/policy/rate-limits.ts'
 import type { Charge } from '../../../../../worker/contract/metering.ts'
 import { MAX_METERED_CALL_MS } from '../../../../../worker/trust-limits.ts'
-import { type MeterNotes, Meters, type Used } from '../../../../../worker/share/trust/meters.ts'
+import { type MeterNotes, Meters } from '../../../../../worker/share/trust/meters.ts'
+import type { Used } from '../../../../../worker/share/trust/used-table.ts'
 
 const NOW_MS = 1_796_000_000_000
 
