@@ -123,6 +123,14 @@ describe('limits_per_address', () => {
     expect(await letThrough(clients)).toBe(0)
   })
 
+  test('is kept on 8 lanes where the limits of the share are, which hold for all addresses together', async () => {
+    verifies('promise.12.lanes')
+    const share = await limited({ calls: '6/hour' }, { lanes: LANES, limits: { calls: '10/hour' } })
+    for (const agent of await connectAll(share)) serve(agent)
+    const clients = await Promise.all([HERE, THERE, '192.0.2.9'].flatMap((address) => [clientAt(share, address), clientAt(share, address)]))
+    expect(await letThrough(clients)).toBe(10)
+  })
+
   test('writes no row for a call', async () => {
     verifies('promise.12.no-rows')
     const share = await limited({ calls: '1000/hour' })
