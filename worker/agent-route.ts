@@ -3,7 +3,8 @@ import type { Context } from 'hono'
 import type { Failure } from '../protocol/errors.ts'
 import { LINK_SUBPROTOCOL } from '../protocol/handshake.ts'
 import { authenticateAgent, BEARER_CHALLENGE } from './access/authenticate.ts'
-import { problemResponse } from './problem.ts'
+import { problemResponse, triesResponse } from './problem.ts'
+import { slowed } from './access/wrong-tries.ts'
 import type { RouteEnv } from './access/claim-gate.ts'
 import { clientAddress } from './access/client-address.ts'
 import { settingsOf } from './env.ts'
@@ -15,8 +16,9 @@ export async function connectAgent(c: Context<RouteEnv>): Promise<Response> {
   const share = c.req.param('share') ?? ''
   const agent = await authenticateAgent(c.req.raw, c.var.relay, share)
   if (!agent.ok) {
-    noteRefusal('agent', clientAddress(c.req.raw, settingsOf(c.env)))
-    return refused(agent.error)
+    const address = clientAddress(c.req.raw, settingsOf(c.env))
+    noteRefusal('agent', address)
+    return refused(slowed(agent.error, { address, share }))
   }
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problemResponse('UPGRADE_NEEDED', undefined, { upgrade: 'websocket' })
   const offered = (c.req.header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
@@ -33,6 +35,7 @@ export async function connectAgent(c: Context<RouteEnv>): Promise<Response> {
   }
 }
 
-function refused({ code, detail }: Pick<Failure, 'code' | 'detail'>): Response {
+function refused({ code, detail, retryAfterMs }: Pick<Failure, 'code' | 'detail' | 'retryAfterMs'>): Response {
+  if (code === 'TOO_MANY_TRIES') return triesResponse(retryAfterMs ?? 0)
   return problemResponse(code, detail, code === 'UNAUTHORIZED' ? { 'www-authenticate': BEARER_CHALLENGE } : {})
 }

@@ -2,6 +2,11 @@
 import { ERRORS } from '../protocol/error-table.ts'
 import type { ProblemCode } from '../protocol/errors.ts'
 
+/** What who has tried too many wrong credentials is told, and how long to wait, in milliseconds. */
+export function triesResponse(waitMs: number): Response {
+  return problemResponse('TOO_MANY_TRIES', undefined, { 'retry-after': String(Math.ceil(waitMs / 1000)) })
+}
+
 /** A response of type `application/problem+json`; `detail` says what went wrong in particular and must be safe to show. */
 export function problemResponse(code: ProblemCode, detail?: string, headers: Record<string, string> = {}): Response {
   const { http: status, message } = ERRORS[code]

@@ -37,6 +37,19 @@ export const MAX_KNOWN_LINKS = 1_000
 /** When a Share looks again whether it has ended, if the registry could not be asked. */
 export const END_RETRY_MS = 30_000
 
+/**
+ * Wrong credentials that may come from one address to one share at once, and how long one of them counts: more than people mistype and
+ * programs try by themselves. What is guessed has 80 bits and more; the bound keeps who tries from costing anything.
+ */
+export const WRONG_TRIES = 20
+export const WRONG_TRY_MS = 3_000
+
+/** Addresses and shares of which an isolate counts that: some 1 MB. */
+export const MAX_TRYING_ADDRESSES = 10_000
+
+/** Owner tokens without a seal that an isolate remembers as right ones: as many as there can be owners. */
+export const MAX_KNOWN_OWNER_TOKENS = 1_000
+
 /** Links of a share that holders have narrowed: each is a row from its first use, until its credential can hold no more. */
 export const MAX_DERIVED_LINKS = 1_000
 

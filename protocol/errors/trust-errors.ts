@@ -10,6 +10,12 @@ export const TRUST_ERRORS = {
     retryable: true,
     message: 'As much has been used as the owner allows. Try again after the time that is named.',
   },
+  TOO_MANY_TRIES: {
+    http: 429,
+    rpc: -32000,
+    retryable: true,
+    message: 'Too many wrong credentials have come from this address. Use the right one, or try again after the time that is named.',
+  },
   LINK_NOT_FOUND: {
     http: 404,
     rpc: -32000,

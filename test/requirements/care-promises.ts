@@ -128,6 +128,9 @@ const CLOSED = {
     'promise.9.audit': promised(
       'An owner is told of each call by whom it was made, what it was and how it ended, and nothing of what it carried.',
     ),
+    'promise.9.slowed': promised(
+      'Who tries wrong codes and tokens is slowed, by address and share; no object is woken and no row written for it, and a right one never waits.',
+    ),
     'promise.9.address': promised(
       'From where a client comes is what Cloudflare, the connection or a proxy that its deployer trusts says, and never what the client says.',
     ),

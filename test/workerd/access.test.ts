@@ -2,6 +2,7 @@
 import { listDurableObjectIds, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
+import { Registry } from '../../worker/registry/registry.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { fetchRelay } from './harness/relay.ts'
 
@@ -74,6 +75,21 @@ describe('a relay that nobody has claimed', () => {
     expect([response.status, await codeOf(response)]).toEqual([403, 'CLAIM_CODE_WRONG'])
   })
 
+  test('asks nobody about wrong codes, and slows whoever goes on, but not the right one from the same address', async () => {
+    verifies('promise.9.slowed')
+    await post('/api/claim')
+    const [right = ''] = claimCodes()
+    const asked = vi.spyOn(Registry.prototype, 'claim')
+    const flip = (code: string, at: number): string => `${code.slice(0, at)}${code[at] === 'a' ? 'b' : 'a'}${code.slice(at + 1)}`
+    const statuses = []
+    for (let at = 0; at < right.length; at++) statuses.push((await post('/api/claim', { code: flip(right, at) })).status)
+    expect(new Set(statuses)).toEqual(new Set([403, 429]))
+    expect(asked).not.toHaveBeenCalled()
+    asked.mockReturnValue(Promise.resolve({ outcome: 'claimed' }))
+    expect(await codeOf(await post('/api/claim', { code: right }))).toBe('RELAY_CLAIMED')
+    asked.mockRestore()
+  })
+
   test.each([{ code: '' }, { code: null }, { cod: 'x' }, [], 'x'])('refuses the body %j', async (body) => {
     expect(await codeOf(await post('/api/claim', body))).toBe('BODY_INVALID')
   })
@@ -100,7 +116,7 @@ describe('a relay that nobody has claimed', () => {
     expect(won).toHaveLength(1)
     for (const answer of lost) expect([answer.status, await codeOf(answer)]).toEqual([409, 'RELAY_CLAIMED'])
     for (const answer of won) ownerKey = String((await membersOf(answer))['owner_token'])
-    expect(ownerKey).toMatch(/^mcpe_owner_[\w-]{43}$/)
+    expect(ownerKey).toMatch(/^mcpe_owner_[\w-]{65}$/)
     expect(await codeOf(await post('/api/claim'))).toBe('RELAY_CLAIMED')
     expect(logged.mock.calls.flat().join()).not.toContain(ownerKey)
   })
@@ -137,7 +153,8 @@ describe('a claimed relay', () => {
         ask(`/agent/${invent()}`, { headers: { upgrade: 'websocket' } }, client),
         ask(`/api/shares/${invent()}`, {}, ownerKey),
       ])
-      for (const response of responses) expect(response.status).toBe(404)
+      // Who goes on is slowed.
+      for (const response of responses) expect([404, 429]).toContain(response.status)
     }
     expect(await listDurableObjectIds(env.SHARE)).toHaveLength(before)
   }, 60_000)

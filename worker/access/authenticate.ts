@@ -38,10 +38,13 @@ export interface LinkHolder extends Principal {
 
 /** Why a request gets nothing. `code` is one of `ERRORS`, and `detail` is safe to show. */
 export interface Refusal {
-  readonly code: 'UNAUTHORIZED' | 'SHARE_NOT_FOUND' | 'LINK_NOT_FOUND' | 'LINK_EXPIRED'
+  readonly code: 'UNAUTHORIZED' | 'SHARE_NOT_FOUND' | 'LINK_NOT_FOUND' | 'LINK_EXPIRED' | 'TOO_MANY_TRIES'
   readonly detail?: string
   /** What a 401 says to the client (`Failure.challenge`). */
   readonly challenge?: string
+  readonly retryAfterMs?: number
+  /** What was shown is no credential of this relay's for this share: it may be a guess. */
+  readonly isWrong?: true
 }
 
 /** What a 401 must carry (RFC 9110 §11.6.1). */
@@ -89,7 +92,7 @@ async function verifyClient(
   bearer: string | undefined,
   key: string | undefined,
 ): Promise<Result<LinkHolder, Refusal>> {
-  if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
+  if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND', isWrong: true })
   if (bearer !== undefined) return isNarrowed(bearer) ? checkNarrowedToken(keys, bearer, share) : checkToken(keys, bearer, 'client', share)
   if (key === undefined) return err(unauthorized(MISSING_BEARER))
   return isNarrowed(key) ? checkNarrowedKey(keys, share, key) : checkKey(keys, share, key)
@@ -97,7 +100,7 @@ async function verifyClient(
 
 async function checkKey(keys: RelayKeys, share: string, key: string): Promise<Result<LinkHolder, Refusal>> {
   const found = await readPathKey(keys.pathKey, share, key, Date.now())
-  if (!found.ok) return err({ code: found.error === 'expired' ? 'LINK_EXPIRED' : 'LINK_NOT_FOUND' })
+  if (!found.ok) return err(found.error === 'expired' ? { code: 'LINK_EXPIRED' } : WRONG_KEY)
   const { id, principal, expiresAtMs } = found.value
   return ok({ kind: 'client', id: principal, expiresAtMs, chain: [id], isInUrl: true })
 }
@@ -109,11 +112,11 @@ async function verifySignedIn(
   token: string,
   resource: ProtectedResource | undefined,
 ): Promise<Result<LinkHolder, Refusal>> {
-  if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
-  if (resource === undefined) return err(unauthorized(NO_SIGN_IN))
+  if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND', isWrong: true })
+  if (resource === undefined) return err(unauthorized(NO_SIGN_IN, true))
   const challenge = challengeOf(resource, { error: 'invalid_token' })
   const read = await verifyAccessToken(keys.accessToken, token, { resource: resource.url, share }, Date.now())
-  if (!read.ok) return err({ ...unauthorized(sayWhyNotIn(read.error)), ...challenge })
+  if (!read.ok) return err({ ...unauthorized(sayWhyNotIn(read.error), read.error !== 'expired'), ...challenge })
   const { link, expiresAtMs } = read.value
   return ok({ kind: 'client', id: `person:${link}`, expiresAtMs, chain: [link], isInUrl: false, ...challenge })
 }
@@ -137,7 +140,7 @@ const NO_SIGN_IN = 'Nobody signs in at this URL, so no access token is taken her
 
 /** The agent that asks for its WebSocket. Checks the share id too. */
 export async function authenticateAgent(request: Request, { keys }: ClaimedRelay, share: string): Promise<Result<LinkHolder, Refusal>> {
-  if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND' })
+  if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND', isWrong: true })
   const bearer = bearerOf(request)
   return bearer === undefined ? err(unauthorized(MISSING_BEARER)) : checkToken(keys, bearer, 'agent', share)
 }
@@ -154,23 +157,23 @@ export const TOKEN_EXPIRED = 'This token has expired.'
 export const MISSING_BEARER = 'There is no Authorization: Bearer header.'
 
 async function checkToken(keys: RelayKeys, token: string, kind: TokenKind, share: string): Promise<Result<LinkHolder, Refusal>> {
-  if (token.startsWith(OWNER_KEY_PREFIX)) return err(unauthorized(`This is an owner key, and here only ${kind} tokens are taken.`))
+  if (token.startsWith(OWNER_KEY_PREFIX)) return err(unauthorized(`This is an owner key, and here only ${kind} tokens are taken.`, true))
   const read = await verifyToken(keys.jwt, token, { kind, share }, Date.now())
-  if (!read.ok) return err(unauthorized(sayWhy(read.error, kind)))
+  if (!read.ok) return err(unauthorized(sayWhy(read.error, kind), read.error !== 'expired'))
   const { principal, tokenId, expiresAtMs } = read.value
   return ok({ kind, id: principal, expiresAtMs, chain: [tokenId], isInUrl: false })
 }
 
 async function checkNarrowedToken(keys: RelayKeys, token: string, share: string): Promise<Result<LinkHolder, Refusal>> {
   const narrowing = await readNarrowedToken(keys, token)
-  if (narrowing === undefined) return err(unauthorized(sayWhy('wrong', 'client')))
+  if (narrowing === undefined) return err(unauthorized(sayWhy('wrong', 'client'), true))
   const root = await checkToken(keys, narrowing.root, 'client', share)
   return root.ok ? narrowed(root.value, narrowing, unauthorized(TOKEN_EXPIRED)) : root
 }
 
 async function checkNarrowedKey(keys: RelayKeys, share: string, key: string): Promise<Result<LinkHolder, Refusal>> {
   const narrowing = await readNarrowedKey(keys, share, key)
-  if (narrowing === undefined) return err({ code: 'LINK_NOT_FOUND' })
+  if (narrowing === undefined) return err(WRONG_KEY)
   const root = await checkKey(keys, share, narrowing.root)
   return root.ok ? narrowed(root.value, narrowing, { code: 'LINK_EXPIRED' }) : root
 }
@@ -205,6 +208,8 @@ function sayWhy(fault: TokenFault, kind: TokenKind): string {
   }
 }
 
-function unauthorized(detail: string): Refusal {
-  return { code: 'UNAUTHORIZED', detail }
+const WRONG_KEY: Refusal = { code: 'LINK_NOT_FOUND', isWrong: true }
+
+function unauthorized(detail: string, isWrong = false): Refusal {
+  return { code: 'UNAUTHORIZED', detail, ...(isWrong ? { isWrong } : {}) }
 }

@@ -11,6 +11,8 @@ export interface RelayKeys {
   readonly accessToken: CryptoKey
   /** All else that sign-in hands out: client ids, access codes, what a consent page is about. */
   readonly signIn: CryptoKey
+  /** Seals owner tokens and claim codes. */
+  readonly owner: CryptoKey
 }
 
 /** What a claimed relay keeps in mind. */
@@ -42,6 +44,19 @@ export async function claimedRelay(env: Env): Promise<ClaimedRelay | undefined> 
   return relay
 }
 
+const unclaimedKeys = new WeakMap<object, RelayKeys>()
+
+/** The keys of a relay that nobody may have claimed yet. Costs one call of the registry in a new isolate where SIGNING_KEY is not set. */
+export async function relayKeys(env: Env): Promise<RelayKeys> {
+  const known = cache.get(env)?.keys ?? unclaimedKeys.get(env)
+  if (known !== undefined) return known
+  const { signingKey } = settingsOf(env)
+  const seed = signingKey === undefined ? (await env.REGISTRY.getByName('registry').secrets()).signingKey : await hashSecret(signingKey)
+  const keys = await deriveKeys(seed)
+  unclaimedKeys.set(env, keys)
+  return keys
+}
+
 /** The keys of each purpose. A change of a label makes every id or token of that purpose invalid. */
 export async function deriveKeys(signingKey: Uint8Array<ArrayBuffer>): Promise<RelayKeys> {
   const root = await importHmacKey(signingKey)
@@ -52,5 +67,6 @@ export async function deriveKeys(signingKey: Uint8Array<ArrayBuffer>): Promise<R
     requestState: await deriveHmacKey(root, 'request-state'),
     accessToken: await deriveHmacKey(root, 'access-token'),
     signIn: await deriveHmacKey(root, 'sign-in'),
+    owner: await deriveHmacKey(root, 'owner'),
   }
 }

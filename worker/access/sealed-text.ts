@@ -9,7 +9,8 @@ const encoder = new TextEncoder()
 
 /** What a text is sealed for: no text of one purpose is taken for another, and none of another share's. */
 export interface SealPurpose {
-  readonly purpose: 'client' | 'consent'
+  readonly purpose: 'client' | 'consent' | 'code' | 'refresh' | 'owner' | 'claim'
+  /** Empty for what is no share's. */
   readonly share: string
 }
 
@@ -24,11 +25,16 @@ export async function openSealedText(key: CryptoKey, purpose: SealPurpose, text:
   const at = text.length - MAC_CHARS - 1
   if (at < 1 || text[at] !== '.') return undefined
   const payload = text.slice(0, at)
-  // Compared as text, so that one value has one spelling.
-  const isOurs = equalBytes(encoder.encode(text.slice(at + 1)), encoder.encode(await sealOf(key, purpose, payload)))
+  const isOurs = await hasSeal(key, purpose, payload, text.slice(at + 1))
   return isOurs ? JSON.parse(new TextDecoder().decode(decode(payload))) : undefined
 }
 
-async function sealOf(key: CryptoKey, { purpose, share }: SealPurpose, payload: string): Promise<string> {
+/** Whether this is the seal of a text. Compared as text, so that one value has one spelling. */
+export async function hasSeal(key: CryptoKey, purpose: SealPurpose, text: string, seal: string): Promise<boolean> {
+  return equalBytes(encoder.encode(seal), encoder.encode(await sealOf(key, purpose, text)))
+}
+
+/** The seal of a text, 22 characters of base64url: it proves that this relay has made the text. */
+export async function sealOf(key: CryptoKey, { purpose, share }: SealPurpose, payload: string): Promise<string> {
   return encode(await mac(key, encoder.encode(`${purpose}\n${share}\n${payload}`), MAC_BYTES))
 }

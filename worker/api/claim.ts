@@ -1,17 +1,27 @@
 /** `POST /api/claim`: gives a fresh relay its owner. */
 import { Hono } from 'hono'
+import { isClaimCode } from '../access/claim-code.ts'
 import type { RouteEnv } from '../access/claim-gate.ts'
+import { clientAddress } from '../access/client-address.ts'
+import { claimedRelay, relayKeys } from '../access/keys.ts'
+import { countTry } from '../access/wrong-tries.ts'
 import { settingsOf } from '../env.ts'
 import { readBody } from './body.ts'
 import { Claim } from './operations/relay.ts'
-import { problemResponse } from '../problem.ts'
+import { problemResponse, triesResponse } from '../problem.ts'
 
 /** `POST /claim`: logs a one-time code, or takes it and hands out the owner key. */
 export const claim = new Hono<RouteEnv>().post('/', async (c) => {
   if (settingsOf(c.env).ownerKey !== undefined) return problemResponse('RELAY_CLAIMED')
   const body = await readBody(c.req.raw, Claim)
   if (!body.ok) return body.error
-  const claimed = await c.env.REGISTRY.getByName('registry').claim(body.value.code)
+  if ((await claimedRelay(c.env)) !== undefined) return problemResponse('RELAY_CLAIMED')
+  const { code } = body.value
+  if (code !== undefined && !(await isClaimCode(await relayKeys(c.env), code))) {
+    const waitMs = countTry({ address: clientAddress(c.req.raw, settingsOf(c.env)), share: 'claim' })
+    return waitMs === undefined ? problemResponse('CLAIM_CODE_WRONG') : triesResponse(waitMs)
+  }
+  const claimed = await c.env.REGISTRY.getByName('registry').claim(code)
   switch (claimed.outcome) {
     case 'code':
       // The log is the proof: only who deployed the relay can read it.

@@ -6,7 +6,7 @@ import { clientAddress } from '../access/client-address.ts'
 import { authenticateOwner, type Owner } from '../access/owner.ts'
 import { noteRefusal } from '../access/refused-credentials.ts'
 import { settingsOf } from '../env.ts'
-import { problemResponse } from '../problem.ts'
+import { problemResponse, triesResponse } from '../problem.ts'
 
 /** What a route of the API is given: `c.var.owner` asks. */
 export interface OwnerEnv {
@@ -18,7 +18,10 @@ export const requireOwner: MiddlewareHandler<OwnerEnv> = async (c, next) => {
   const owner = await authenticateOwner(c.req.raw, c.var.relay, c.env)
   if (!owner.ok) {
     noteRefusal('owner', clientAddress(c.req.raw, settingsOf(c.env)))
-    return problemResponse('OWNER_KEY_NEEDED', owner.error, { 'www-authenticate': BEARER_CHALLENGE })
+    const { detail, waitMs } = owner.error
+    return waitMs === undefined
+      ? problemResponse('OWNER_KEY_NEEDED', detail, { 'www-authenticate': BEARER_CHALLENGE })
+      : triesResponse(waitMs)
   }
   c.set('owner', owner.value)
   return next()

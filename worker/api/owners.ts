@@ -31,7 +31,7 @@ async function createOwner(c: Context<OwnerEnv>): Promise<Response> {
     createdAtMs,
     expiresAtMs: createdAtMs + body.value.expires_in * SECOND_MS,
   }
-  const token = newOwnerToken()
+  const token = await newOwnerToken(c.var.relay.keys)
   if (!(await registryOf(c).addOwner({ ...owner, hash: await hashSecret(token) }))) return problemResponse('OWNER_LIMIT_REACHED')
   return answer(c, 201, { ...ownerFacts(owner), owner_token: token })
 }

@@ -1,12 +1,13 @@
 /** Admits the client of an MCP route: who it is, its share, and the revision that its headers claim. */
 import type { Context } from 'hono'
 import type { Failure } from '../../protocol/errors.ts'
-import { ok, type Result } from '../../protocol/result.ts'
+import { err, ok, type Result } from '../../protocol/result.ts'
 import { authenticateClient } from '../access/authenticate.ts'
 import type { RouteEnv } from '../access/claim-gate.ts'
 import { clientAddress } from '../access/client-address.ts'
 import { shareOfHost } from '../access/origin.ts'
 import { noteRefusal } from '../access/refused-credentials.ts'
+import { slowed } from '../access/wrong-tries.ts'
 import { settingsOf } from '../env.ts'
 import { laneOf } from '../lanes.ts'
 import { ShareClient } from '../carry/share-client.ts'
@@ -37,7 +38,7 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   const holder = await authenticateClient(c.req.raw, c.var.relay, settings, share, key)
   if (!holder.ok) {
     noteRefusal('client', address)
-    return holder
+    return err(slowed(holder.error, { address, share }))
   }
   // What is remembered of a credential holds from wherever it comes.
   const visitor = address === undefined ? holder.value : { ...holder.value, address }

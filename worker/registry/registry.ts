@@ -1,7 +1,8 @@
 /** The one object that knows the relay's signing key, its owner, its shares and their links. Never on the path of a call. It wires the tables; they decide. */
 import { DurableObject } from 'cloudflare:workers'
 import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
-import type { Env } from '../env.ts'
+import { hashSecret } from '../access/secret.ts'
+import { type Env, settingsOf } from '../env.ts'
 import { LANE_ORDER_MS, MAX_PASSED_SHARES, MAX_REGISTRY_BYTES } from '../trust-limits.ts'
 import type { Location } from '../contract/locations.ts'
 import {
@@ -49,7 +50,10 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     const { sql } = ctx.storage
-    this.#secrets = new SecretTable(sql)
+    this.#secrets = new SecretTable(sql, () => {
+      const { signingKey } = settingsOf(env)
+      return signingKey === undefined ? undefined : hashSecret(signingKey)
+    })
     this.#shares = new ShareTable(sql)
     this.#untold = new UntoldTable(sql)
     this.#links = new LinkTable(sql)

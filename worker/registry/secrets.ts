@@ -1,19 +1,22 @@
 /** The registry's secrets: the relay's signing key, the hash of its owner's key, and the code that a claim needs. */
-import { encodeBase32 } from '../../protocol/encoding/base32.ts'
+import { newClaimCode } from '../access/claim-code.ts'
+import { deriveKeys } from '../access/keys.ts'
 import { newOwnerToken } from '../access/owner.ts'
 import { equalBytes, hashSecret, randomBytes } from '../access/secret.ts'
 import type { ClaimOutcome, RelaySecrets } from '../contract/registry-rpc.ts'
 
 const SIGNING_KEY_BYTES = 32
-/** 128 bits: nobody guesses it in its lifetime, so tries need no count. */
-const CLAIM_CODE_BYTES = 16
 const CLAIM_CODE_MS = 10 * 60_000
 
 export class SecretTable {
   readonly #sql: SqlStorage
+  /** SIGNING_KEY, hashed. */
+  readonly #ownKey: () => Promise<Uint8Array<ArrayBuffer>> | undefined
 
-  constructor(sql: SqlStorage) {
+  /** `ownKey`: what takes the place of the kept signing key, where there is something. */
+  constructor(sql: SqlStorage, ownKey: () => Promise<Uint8Array<ArrayBuffer>> | undefined) {
     this.#sql = sql
+    this.#ownKey = ownKey
     sql.exec(`
       CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS claim_code (one INTEGER PRIMARY KEY CHECK (one = 1), code TEXT NOT NULL, expires_at_ms INTEGER NOT NULL);
@@ -32,8 +35,12 @@ export class SecretTable {
 
   /** Without a code: the code to show to the deployer. With the right one: the owner key, to exactly one caller ever. */
   async claim(code: string | undefined): Promise<ClaimOutcome> {
-    if (code === undefined) return this.#read('owner') === undefined ? { outcome: 'code', code: this.#claimCode() } : { outcome: 'claimed' }
-    const ownerKey = newOwnerToken()
+    const keys = await deriveKeys((await this.#ownKey()) ?? this.all().signingKey)
+    if (code === undefined) {
+      const fresh = await newClaimCode(keys)
+      return this.#read('owner') === undefined ? { outcome: 'code', code: this.#claimCode(fresh) } : { outcome: 'claimed' }
+    }
+    const ownerKey = await newOwnerToken(keys)
     const ownerHash = await hashSecret(ownerKey)
     // From here to the end nothing waits, so that of two callers with the right code only one becomes owner.
     if (this.#read('owner') !== undefined) return { outcome: 'claimed' }
@@ -58,12 +65,12 @@ export class SecretTable {
     this.#sql.exec('INSERT INTO secrets VALUES (?, ?)', name, value)
   }
 
-  #claimCode(): string {
+  /** The code that holds; `fresh` where none does. */
+  #claimCode(fresh: string): string {
     const [row] = this.#sql.exec<{ code: string }>('SELECT code FROM claim_code WHERE expires_at_ms > ?', Date.now()).toArray()
     if (row !== undefined) return row.code
-    const code = encodeBase32(randomBytes(CLAIM_CODE_BYTES))
-    this.#sql.exec('INSERT OR REPLACE INTO claim_code VALUES (1, ?, ?)', code, Date.now() + CLAIM_CODE_MS)
-    return code
+    this.#sql.exec('INSERT OR REPLACE INTO claim_code VALUES (1, ?, ?)', fresh, Date.now() + CLAIM_CODE_MS)
+    return fresh
   }
 
   #isClaimCode(code: string): boolean {

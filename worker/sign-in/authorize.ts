@@ -2,6 +2,7 @@
 import { type AuthRequest, AuthorizationError, authorizationErrorRedirect, CimdFetchError } from '@cloudflare/workers-oauth-provider'
 import { readAccessCode } from '../access/access-code.ts'
 import { isLoopbackName } from '../access/origin.ts'
+import { countTry } from '../access/wrong-tries.ts'
 import { signInStub } from '../carry/sign-in-stub.ts'
 import type { Approval } from '../contract/sign-in-rpc.ts'
 import { MAX_CONSENT_BYTES } from './limits.ts'
@@ -14,6 +15,7 @@ import type { SignInVisit } from './visit.ts'
 
 const START_AGAIN = 'Go back to the program that has sent you here, and connect again.'
 const WRONG_CODE = 'This access code is not one for this share. Compare it with the one that the owner has given you.'
+const TOO_MANY_CODES = 'So many have come from your network that the next one has to wait. Go back, and try the right one in a minute.'
 const PROVED_NOTHING: Readonly<Record<Exclude<Approval['kind'], 'approved'>, string>> = {
   used: 'This access code was used already: it works once. Ask the owner of the share for a new one.',
   over: 'Your access to this share is over. Ask its owner for a new access code.',
@@ -59,6 +61,9 @@ export async function decideConsent(visit: SignInVisit, request: Request): Promi
   const codeHash = await readAccessCode(keys.signIn, share, form.get('code') ?? '')
   const approval = codeHash === undefined ? undefined : await signInStub(env, share).approve({ base, request: asked, codeHash })
   if (approval?.kind === 'approved') return redirect(approval.redirectTo, flow)
+  const waitMs = codeHash === undefined ? countTry({ address: visit.address, share }) : undefined
+  if (waitMs !== undefined)
+    return faultPage('Too many wrong codes', TOO_MANY_CODES, 429, { 'retry-after': String(Math.ceil(waitMs / 1000)) })
   const fault = approval === undefined ? WRONG_CODE : PROVED_NOTHING[approval.kind]
   return consentPage({ ...(await factsOf(visit, asked, sealed, (await endOf(visit)) ?? Date.now())), fault }, 403, {})
 }

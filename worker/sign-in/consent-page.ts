@@ -53,8 +53,8 @@ ${fault === undefined ? '' : `<p class="fault" role="alert">${escaped(fault)}</p
 }
 
 /** What went wrong, where there is nobody to send the browser back to. */
-export function faultPage(title: string, advice: string, status: number): Response {
-  return page(`<h1>${escaped(title)}</h1>\n<p>${escaped(advice)}</p>`, status, "'none'", {})
+export function faultPage(title: string, advice: string, status: number, headers: Record<string, string> = {}): Response {
+  return page(`<h1>${escaped(title)}</h1>\n<p>${escaped(advice)}</p>`, status, "'none'", headers)
 }
 
 function page(body: string, status: number, formAction: string, headers: Record<string, string>): Response {

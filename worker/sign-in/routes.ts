@@ -2,7 +2,6 @@
 import type { Context } from 'hono'
 import type { RouteEnv } from '../access/claim-gate.ts'
 import { resourcesOf } from '../access/share-site.ts'
-import { signInStub } from '../carry/sign-in-stub.ts'
 import { MAX_REGISTRATION_BYTES } from './limits.ts'
 import { problemResponse } from '../problem.ts'
 import { authorizationServer, SCOPE, toInside, toOutside } from './authorization-server.ts'
@@ -11,6 +10,7 @@ import { ClientIds } from './client-ids.ts'
 import { oauthError } from './oauth-error.ts'
 import { readCapped } from './read-capped.ts'
 import { takenMetadata } from './taken-metadata.ts'
+import { askForTokens } from './token-door.ts'
 import { type SignInVisit, visitOf } from './visit.ts'
 
 type SignInContext = Context<RouteEnv>
@@ -62,10 +62,7 @@ export const getAuthorize = atSignIn(showConsent)
 export const postAuthorize = atSignIn(decideConsent)
 
 /** `POST /token`: exchange, refresh, revocation (RFC 6749 §3.2, RFC 7009). */
-export const postToken = atSignIn((visit, request) => {
-  const { method, headers, body } = request
-  return signInStub(visit.env, visit.share).fetch(new Request(`${visit.base}/token`, { method, headers, body }))
-})
+export const postToken = atSignIn(askForTokens)
 
 /** What the library answers that needs nothing that is kept. */
 function asLibrary({ base, share, keys }: SignInVisit, request: Request, clients = new ClientIds(keys.signIn, share)): Promise<Response> {

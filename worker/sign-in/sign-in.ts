@@ -9,6 +9,7 @@ import { SIGN_IN_SWEEP_MS } from './limits.ts'
 import { askServer } from './authorization-server.ts'
 import { ClientIds } from './client-ids.ts'
 import { GrantStore, withClients } from './grant-store.ts'
+import { sealGrant } from './sealed-grants.ts'
 import { TokenEndpoint } from './token-endpoint.ts'
 
 /** A name for each approval: codes and tokens show it, so that it says nothing of the person. */
@@ -43,10 +44,17 @@ export class SignIn extends DurableObject<Env> implements SignInObject {
     const grant = { request, userId, metadata: { link }, scope: request.scope, props: {}, revokeExistingGrants: false }
     const { redirectTo } = await askServer(base, (server) => server.getOAuthApi({ OAUTH_KV: kept }).completeAuthorization(grant))
     const used = await registry.accessCode(this.#share, codeHash, true)
-    if (used.kind === 'person') return { kind: 'approved', redirectTo }
+    if (used.kind === 'person') return { kind: 'approved', redirectTo: await this.#withSeal(keys, redirectTo) }
     const { keys: grants } = await store.list({ prefix: `grant:${userId}:` })
     for (const { name } of grants) store.drop(name)
     return used
+  }
+
+  /** Where the browser goes, with the code as clients bring it back. */
+  async #withSeal(keys: RelayKeys, redirectTo: string): Promise<string> {
+    const url = new URL(redirectTo)
+    url.searchParams.set('code', await sealGrant({ keys, share: this.#share }, 'code', url.searchParams.get('code') ?? ''))
+    return url.href
   }
 
   override async fetch(request: Request): Promise<Response> {

@@ -13,6 +13,7 @@ import { ClientIds } from './client-ids.ts'
 import { type GrantStore, withClients } from './grant-store.ts'
 import { oauthError } from './oauth-error.ts'
 import { readCapped } from './read-capped.ts'
+import { sealGrant } from './sealed-grants.ts'
 import { RefreshMemo, type TokenAnswer } from './refresh-memo.ts'
 
 interface Parts {
@@ -108,7 +109,15 @@ export class TokenEndpoint {
     const nowMs = Date.now()
     const expiresAtMs = nowMs + Math.min(told.expires_in * 1000, ACCESS_TOKEN_MS)
     const access = { resource, share, link: facts.link, client: await digestOf(facts.clientId), grant, scope: told.scope, expiresAtMs }
-    return { ...told, resource, token_type: 'Bearer', access_token: await mintAccessToken(keys.accessToken, base, access, nowMs) }
+    const refresh =
+      told.refresh_token === undefined ? {} : { refresh_token: await sealGrant({ keys, share }, 'refresh', told.refresh_token) }
+    return {
+      ...told,
+      ...refresh,
+      resource,
+      token_type: 'Bearer',
+      access_token: await mintAccessToken(keys.accessToken, base, access, nowMs),
+    }
   }
 
   /** Ends the grant of one of our tokens (RFC 7009), of which the library knows nothing; it has verified whose client asks. */
@@ -130,6 +139,7 @@ const ANY_LOOPBACK = 'http://localhost/'
 
 interface TokenResponse {
   readonly access_token: string
+  readonly refresh_token?: string
   readonly expires_in: number
   readonly scope: string
   readonly resource: string

@@ -79,7 +79,7 @@ test('authenticateClient() tells of a link in a URL that is over or wrong by a c
   expect(await authenticateClient(request(), relay, SETTINGS, share, text)).toEqual({ ok: false, error: { code: 'LINK_EXPIRED' } })
   expect(await authenticateClient(request(), relay, SETTINGS, share, 'a'.repeat(text.length))).toEqual({
     ok: false,
-    error: { code: 'LINK_NOT_FOUND' },
+    error: { code: 'LINK_NOT_FOUND', isWrong: true },
   })
 })
 
@@ -92,7 +92,7 @@ test('authenticateClient() knows a credential for its own share and relay only, 
   expect(await authenticateClient(request(token), relay, SETTINGS, share)).toMatchObject({ ok: true })
   expect(await authenticateClient(request(), relay, SETTINGS, share, key)).toMatchObject({ ok: true })
   const refused = { ok: false, error: { code: 'UNAUTHORIZED' } }
-  const unknown = { ok: false, error: { code: 'LINK_NOT_FOUND' } }
+  const unknown = { ok: false, error: { code: 'LINK_NOT_FOUND', isWrong: true } }
   expect(await authenticateClient(request(token), relay, SETTINGS, other)).toMatchObject(refused)
   expect(await authenticateClient(request(), relay, SETTINGS, other, key)).toEqual(unknown)
   expect(await authenticateClient(request(key), relay, SETTINGS, share)).toMatchObject(refused)
