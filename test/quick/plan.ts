@@ -47,7 +47,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'protocol/': ['share', 'session', 'modern-on-legacy'],
   'worker/': ['session', 'share', 'round-trips'],
   'worker/access/': ['access', 'session'],
-  'worker/agent-route.ts': ['access', 'share'],
+  'worker/agent-route.ts': ['access', 'share', 'mutated-requests'],
   'worker/api/': ['api-routes', 'openapi', 'owner-sessions', 'share-orders', 'links', 'access', 'lanes', 'registry', 'lane-orders'],
   'worker/bridge/': ['modern-on-legacy', 'legacy-on-modern', 'modern-listen', 'modern-calls', 'bridged-roots'],
   'worker/carry/': ['share', 'credit', 'unread-streams', 'away', 'hand-over', 'answer-parts'],
@@ -68,7 +68,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/mcp/policy/': ['link-policy', 'trust-gate', 'hidden-lists'],
   'worker/mcp/response/': ['session', 'share', 'http-sse', 'modern-calls', 'resumed-streams'],
   'worker/registry/': ['registry', 'links', 'owners', 'lanes', 'access'],
-  'worker/sign-in/': ['sign-in', 'sign-in-ends', 'consent', 'sign-in-clients', 'client-documents', 'share-hosts'],
+  'worker/sign-in/': ['sign-in', 'sign-in-ends', 'consent', 'sign-in-clients', 'client-documents', 'share-hosts', 'wrong-credentials'],
   'worker/share/': ['share', 'session', 'modern-on-legacy', 'recovery', 'idle', 'share-report', 'kept-by-share'],
   'worker/share/agents/': ['share', 'away', 'lost-agents', 'left-unmade', 'drain', 'silent-link', 'returning-agents'],
   'worker/share/answers/': ['share', 'recovery', 'standby-answers', 'restart-news', 'run-once', 'returning-agents'],
@@ -77,7 +77,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/share/clients/': ['credit', 'unread-streams', 'share', 'hand-over', 'untaken-messages'],
   'worker/share/rows/': ['rows-in-memory', 'listing-rows', 'session', 'recovery', 'parked-rows'],
   'worker/share/usage/': ['owner-sessions', 'link-uses', 'audit'],
-  'worker/share/trust/': ['trust-gate', 'rate-limits', 'cut-off', 'trust-table', 'link-policy'],
+  'worker/share/trust/': ['trust-gate', 'rate-limits', 'address-limits', 'cut-off', 'trust-table', 'link-policy'],
   'wrangler.toml': ['session'],
 }
 

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, type MockInstance, test, vi } from 'vitest
 import app from '../../worker/index.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { order, registryStub } from './harness/orders.ts'
-import { askAsOwner, fetchRelay, ownerKey } from './harness/relay.ts'
+import { askAsOwner, cameFrom, fetchRelay, ownerKey } from './harness/relay.ts'
 
 const DAY_MS = 24 * 60 * 60_000
 
@@ -124,6 +124,8 @@ async function endBefore(share: string, agoMs: number): Promise<void> {
   })
 }
 
+let asked = 0
+
 /** Status, and the code of a refusal. */
 async function ask(
   route: string,
@@ -135,11 +137,12 @@ async function ask(
   const body = BODIES[route]
   const response = await fetchRelay(
     path.replace(':share', share).replace(':token', token).replace(':person', person).replace(':owner', owner),
-    {
+    // Each from an address of its own: who goes on with wrong ones from one would be slowed.
+    cameFrom(`192.0.${++asked >> 8}.${asked & 255}`, {
       method,
       headers: { ...headers.get(credential), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       body: body === undefined ? null : JSON.stringify(body),
-    },
+    }),
   )
   const text = await response.text()
   if (response.status >= 400) expect([...secrets].filter((secret) => text.includes(secret))).toEqual([])

@@ -135,7 +135,7 @@ function codesOf({ method, path, who, body, errors = [] }: Operation): ProblemCo
     'INTERNAL',
     // A claim is what such a relay waits for.
     ...(method === 'POST' && path === '/api/claim' ? [] : (['RELAY_UNCLAIMED'] as const)),
-    ...(who === 'anyone' ? [] : (['OWNER_KEY_NEEDED'] as const)),
+    ...(who === 'anyone' ? [] : (['OWNER_KEY_NEEDED', 'TOO_MANY_TRIES'] as const)),
     ...(who === 'deployer' ? (['INSUFFICIENT_PERMISSIONS'] as const) : []),
     ...(path.includes('{share}') ? (['SHARE_NOT_FOUND'] as const) : []),
     ...(body === undefined ? [] : (['BODY_INVALID', 'UNSUPPORTED_MEDIA_TYPE', 'REQUEST_TOO_LARGE'] as const)),

@@ -38,7 +38,7 @@ export const RELAY_OPERATIONS = {
       201: { description: 'The relay is claimed: its owner key, shown once.', body: ClaimedRelay },
       202: { description: 'A code is in the log.', body: LoggedCode },
     },
-    errors: ['CLAIM_CODE_WRONG', 'RELAY_CLAIMED'],
+    errors: ['CLAIM_CODE_WRONG', 'TOO_MANY_TRIES', 'RELAY_CLAIMED'],
   },
   describeApi: {
     method: 'GET',
