@@ -42,7 +42,7 @@ describe('an owner', () => {
     verifies('promise.9.shown-once', 'promise.9.hashed')
     const owner = await makeOwner({ expires_in: 60 })
     expect(owner).toMatchObject({ name: 'Ann', id: expect.stringMatching(/^[\da-f]{24}$/) as string })
-    expect(owner.owner_token).toMatch(/^mcpe_owner_[\w-]{43}$/)
+    expect(owner.owner_token).toMatch(/^mcpe_owner_[\w-]{65}$/)
     expect(Math.round((Date.parse(owner.expires_at) - Date.now()) / 1000)).toBe(60)
     const { told } = await order('GET', '/api/owners')
     const { owner_token: token, ...facts } = owner

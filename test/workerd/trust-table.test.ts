@@ -5,7 +5,7 @@ import app from '../../worker/index.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { order } from './harness/orders.ts'
 import { invite, SigningIn } from './harness/sign-in.ts'
-import { createShare, fetchRelay, linkIdOf, ORIGIN, ownerKey, stubOf, type TestShare } from './harness/relay.ts'
+import { cameFrom, createShare, fetchRelay, linkIdOf, ORIGIN, ownerKey, stubOf, type TestShare } from './harness/relay.ts'
 
 const STATES = ['live', 'paused', 'expired', 'deleted', 'unknown'] as const
 type State = (typeof STATES)[number]
@@ -223,6 +223,8 @@ beforeAll(async () => {
   await vi.waitFor(async () => expect(await isOver()).toBe(true), { timeout: 5000, interval: 100 })
 })
 
+let asked = 0
+
 /** The challenge of a 401: whoever has shown nothing, or has signed in before, is told where to sign in. */
 function challengeFor(door: Door, credential: Credential, path: string): string {
   const isAccess = credential.startsWith('access')
@@ -257,7 +259,9 @@ describe.each(STATES)('a share that is %s', (state) => {
         const bearer = door.bearer(credential, path)
         const headers = new Headers(init.headers)
         if (bearer !== undefined) headers.set('authorization', `Bearer ${bearer}`)
-        const response = await fetchRelay(`${door.path(credential)}${path}${query}`, { method, ...init, headers })
+        // From an address of its own: who goes on with wrong ones from one would be slowed.
+        const sent = cameFrom(`192.0.${++asked >> 8}.${asked & 255}`, { method, ...init, headers: Object.fromEntries(headers) })
+        const response = await fetchRelay(`${door.path(credential)}${path}${query}`, sent)
         const where = `${route}, ${what}`
         const wanted = expected(state, credential)
         if (wanted === 'served' || method === 'ALL') {
