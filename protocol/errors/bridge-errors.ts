@@ -79,7 +79,7 @@ export const BRIDGE_ERRORS = {
     http: 200,
     rpc: -32603,
     retryable: false,
-    message: 'The answer is too large to be translated. Ask for less at a time, or use a client of revision 2026-07-28.',
+    message: "The answer is too large to be translated. Ask for less at a time, or use a client of the server's own era.",
   },
   RESULT_UNMAPPABLE: {
     http: 200,

@@ -1,10 +1,11 @@
 /** Turns requests of a legacy child into `inputRequests` of a modern result, and a retry's `inputResponses` into answers for the child (MCP 2026-07-28, basic/patterns/mrtr). Pure. */
 import type { Span } from '../../protocol/json-scan.ts'
 import { splice } from '../../protocol/splice.ts'
+import { applyEdit } from './body-edit.ts'
 import { type Capability, type CapabilitySet, declare, lacking, neededFor } from './capabilities.ts'
 import { isTooManifold } from './json/bounded-value.ts'
 import { editObject, findPath, isArrayAt, isObjectAt, rootOf, scalarAt, textAt, valueAt } from './json-view.ts'
-import { hasMember, isObject, type JsonObject, META } from './names.ts'
+import { hasMember, isEnvelopeKey, isObject, type JsonObject, META } from './names.ts'
 import { objectText } from './object-text.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { isNullAt, walkObject } from '../../protocol/object-members.ts'
@@ -55,14 +56,15 @@ export function capabilityFailure(missing: Iterable<Capability>): Failure {
   return { code: 'CAPABILITY_REQUIRED', requiredCapabilities: declare(required) }
 }
 
-/** Keys of a child's params that mean nothing to a modern client. */
-const LEGACY_PARAMS: readonly string[] = ['elicitationId', '_meta']
+/** Keys of a child's params that mean nothing to a modern client; and in their `_meta`, since no progress is told of what a client is asked. */
+const LEGACY_PARAM = 'elicitationId'
+const isLegacyMeta = (key: string): boolean => key === 'progressToken' || isEnvelopeKey(key)
 
 function requestText(method: string, ask: Uint8Array, params: Span | undefined): string {
   // With params even when they are empty: some SDKs read every entry as if it had them.
-  if (method === 'roots/list' || !isObjectAt(ask, params)) return JSON.stringify({ method, params: {} })
+  if (!isObjectAt(ask, params)) return JSON.stringify({ method, params: {} })
   const [from, to] = params
-  const kept = splice(ask, editObject(ask, from, { drop: (key) => LEGACY_PARAMS.includes(key) }))
+  const kept = applyEdit(ask, 'params', { drop: (key) => key === LEGACY_PARAM, meta: { drop: isLegacyMeta } })
   return `{"method":${JSON.stringify(method)},"params":${textAt(kept, [from, to - (ask.length - kept.length)])}}`
 }
 

@@ -74,6 +74,12 @@ export function bridgedClientCapabilities(declared: JsonObject): Record<string, 
   return bridged
 }
 
+/** The same of a client that cannot be asked during a call, so that the server need not find that out by asking. What it can show stays. */
+export function unaskedClientCapabilities(declared: JsonObject): Record<string, unknown> {
+  const { elicitation: _, roots: __, sampling: ___, ...rest } = bridgedClientCapabilities(declared)
+  return rest
+}
+
 /** Capabilities of a server as a client of the other era may see them: without tasks. */
 export function bridgedServerCapabilities(declared: JsonObject): Record<string, unknown> {
   return withoutTasks(declared)

@@ -1,7 +1,7 @@
 /** Makes an initialize result from a server/discover result, and the other way round. Pure. */
 import type { Span } from '../../protocol/json-scan.ts'
 import { isLegacyRevision } from './revision.ts'
-import { bridgedClientCapabilities, bridgedServerCapabilities, type CapabilitySet, declare } from './capabilities.ts'
+import { bridgedClientCapabilities, bridgedServerCapabilities, type CapabilitySet, declare, unaskedClientCapabilities } from './capabilities.ts'
 import { findPath, isObjectAt, rootOf, textAt, valueAt } from './json-view.ts'
 import { CHILD_REVISION, isObject, type JsonObject, META, MODERN_REVISION, MODERN_REVISIONS } from './names.ts'
 import { objectText } from './object-text.ts'
@@ -96,8 +96,7 @@ export function readInitializeRequest(request: Uint8Array): ClientFacts {
 }
 
 /**
- * The `_meta` members that make a request modern, as JSON texts by key. A client that cannot be asked during a call
- * declares nothing, so that the server need not find out by asking.
+ * The `_meta` members that make a request modern, as JSON texts by key.
  */
 export function envelopeMembers(
   { capabilities, clientInfo }: ClientFacts,
@@ -106,7 +105,7 @@ export function envelopeMembers(
 ): Record<string, string> {
   return {
     [META.protocolVersion]: JSON.stringify(MODERN_REVISION),
-    [META.clientCapabilities]: JSON.stringify(canBeAsked ? bridgedClientCapabilities(capabilities) : {}),
+    [META.clientCapabilities]: JSON.stringify(canBeAsked ? bridgedClientCapabilities(capabilities) : unaskedClientCapabilities(capabilities)),
     ...(clientInfo === undefined ? {} : { [META.clientInfo]: clientInfo }),
     ...(logLevel === undefined ? {} : { [META.logLevel]: JSON.stringify(logLevel) }),
   }

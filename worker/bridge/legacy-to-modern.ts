@@ -2,8 +2,8 @@
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { applyEdit, editBody } from './body-edit.ts'
 import { findPath, isArrayAt, isObjectAt, rootOf, valueAt } from './json-view.ts'
-import { isCacheable } from './modern-to-legacy.ts'
-import { META, META_PREFIX } from './names.ts'
+import { isCacheable, isEraParam } from './modern-to-legacy.ts'
+import { isCoreNotification, isEnvelopeKey, META } from './names.ts'
 import { objectText } from './object-text.ts'
 import { outputSchemaEdits, structuredContentEdits } from './output-schema.ts'
 import { ERRORS } from '../../protocol/error-table.ts'
@@ -36,20 +36,18 @@ export function legacyVerdict(method: string): LegacyVerdict {
   return METHODS.get(method) ?? 'forward'
 }
 
-/** What becomes of a legacy client's notification: the modern era knows of no other than cancellation. */
-export function legacyNotificationVerdict(method: string): 'forward' | 'drop' {
-  return method === 'notifications/cancelled' ? 'forward' : 'drop'
+/** What becomes of a legacy client's notification: of the protocol's own the modern era knows cancellation only; those of extensions go to the child. */
+export function legacyNotificationVerdict(method: string): 'cancel' | 'forward' | 'drop' {
+  if (method === 'notifications/cancelled') return 'cancel'
+  return isCoreNotification(method) ? 'drop' : 'forward'
 }
 
 /**
  * A legacy request as its modern child gets it. `envelope` are the `_meta` members of the session, as JSON texts by key.
  * Id and progress token stay; their spans must be looked up anew.
  */
-export function toModernRequest(body: Uint8Array, envelope: Readonly<Record<string, string>>): Uint8Array {
-  return applyEdit(body, 'params', {
-    drop: (key) => key === 'task' || key === 'inputResponses' || key === 'requestState',
-    meta: { drop: (key) => key.startsWith(META_PREFIX), set: envelope },
-  })
+export function toModernRequest(body: Uint8Array, method: string, envelope: Readonly<Record<string, string>>): Uint8Array {
+  return applyEdit(body, 'params', { drop: (key) => isEraParam(method, key), meta: { drop: isEnvelopeKey, set: envelope } })
 }
 
 /** A request to a modern child that no client has sent. `params` and `envelope` are JSON texts by key. */
@@ -87,7 +85,7 @@ export function legacyResultEdits(answer: Uint8Array, { method, isSchemaWrapped 
   const result = findPath(answer, rootOf(answer), 'result')
   if (!isObjectAt(answer, result)) return []
   const hints = isCacheable(method) ? ['resultType', 'ttlMs', 'cacheScope'] : ['resultType']
-  const meta = { drop: (key: string) => key.startsWith(META_PREFIX), ...(marks === undefined ? {} : { set: marks }) }
+  const meta = { drop: isEnvelopeKey, ...(marks === undefined ? {} : { set: marks }) }
   const edits = editBody(answer, 'result', { drop: (key) => hints.includes(key), meta })
   if (method === 'tools/list') edits.push(...outputSchemaEdits(answer, result[0]))
   if (method === 'tools/call') edits.push(...structuredContentEdits(answer, result[0], isSchemaWrapped))

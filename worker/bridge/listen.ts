@@ -3,7 +3,7 @@ import { err, ok, type Result } from '../../protocol/result.ts'
 import type { Replacement } from '../../protocol/splice.ts'
 import { MAX_LISTEN_BYTES, MAX_SUBSCRIPTIONS } from '../limits.ts'
 import { editBody } from './body-edit.ts'
-import { type JsonObject, META, META_PREFIX, objectIn } from './names.ts'
+import { isEnvelopeKey, type JsonObject, META, objectIn } from './names.ts'
 import type { Failure } from '../../protocol/errors.ts'
 
 export interface SubscriptionFilter {
@@ -91,7 +91,7 @@ export function changeMethods(filter: SubscriptionFilter): string[] {
 /** Marks a child's notification as one of a listen. */
 export function subscriptionEdits(notification: Uint8Array, rawId: string): Replacement[] {
   return editBody(notification, 'params', {
-    meta: { drop: (key) => key.startsWith(META_PREFIX), set: { [META.subscriptionId]: rawId } },
+    meta: { drop: isEnvelopeKey, set: { [META.subscriptionId]: rawId } },
   })
 }
 

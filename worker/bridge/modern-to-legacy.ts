@@ -3,7 +3,7 @@ import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { applyEdit, editBody } from './body-edit.ts'
 import { boundedValueAt } from './json/bounded-value.ts'
 import { editObject, elementsAt, findPath, isObjectAt, rootOf, valueAt, valueStart } from './json-view.ts'
-import { META, META_PREFIX } from './names.ts'
+import { isEnvelopeKey, META } from './names.ts'
 import { ERRORS } from '../../protocol/error-table.ts'
 
 /** `forward`: to the child. `discover`, `listen`: the relay answers by itself. `unknown`: 404 and -32601. */
@@ -62,15 +62,15 @@ export function isCacheable(method: string): boolean {
   return METHODS.get(method)?.cacheable === true
 }
 
-/** Keys of params that exist for the modern client only, and `task`, which asks a legacy server for a task. */
-const MODERN_PARAMS: readonly string[] = ['inputResponses', 'requestState', 'task']
+/** Whether a key of the params of a method is read by one era only: input and state of a call that may ask, and `task` of a call of a tool. */
+export function isEraParam(method: string, key: string): boolean {
+  if (key === 'task') return method === 'tools/call'
+  return (key === 'inputResponses' || key === 'requestState') && mayAsk(method)
+}
 
 /** A modern request as its legacy child gets it. Id and progress token stay; their spans must be looked up anew. */
-export function toLegacyRequest(body: Uint8Array): Uint8Array {
-  return applyEdit(body, 'params', {
-    drop: (key) => MODERN_PARAMS.includes(key),
-    meta: { drop: (key) => key.startsWith(META_PREFIX) },
-  })
+export function toLegacyRequest(body: Uint8Array, method: string): Uint8Array {
+  return applyEdit(body, 'params', { drop: (key) => isEraParam(method, key), meta: { drop: isEnvelopeKey } })
 }
 
 /** What the relay adds to a child's result: `serverInfo` is the JSON text from the child's initialize result. */
@@ -95,7 +95,7 @@ export function modernResultEdits(answer: Uint8Array, { method, serverInfo, mark
   const edit = {
     set: { resultType: '"complete"', ...hints },
     meta: {
-      drop: (key: string) => key.startsWith(META_PREFIX),
+      drop: isEnvelopeKey,
       ...(isMetaInReach && Object.keys(members).length > 0 ? { set: members } : {}),
     },
   }
@@ -151,9 +151,4 @@ function readElicitations(answer: Uint8Array): string[] {
     if (typeof message !== 'string' || typeof url !== 'string') return []
     return [JSON.stringify({ method: 'elicitation/create', params: { mode: 'url', message, url } })]
   })
-}
-
-/** What becomes of a modern client's notification: only a cancellation means something to a legacy child. */
-export function modernNotificationVerdict(method: string): 'forward' | 'drop' {
-  return method === 'notifications/cancelled' ? 'forward' : 'drop'
 }

@@ -7,8 +7,8 @@ export const MODERN_REVISIONS: readonly string[] = [MODERN_REVISION]
 /** What the relay initialises a legacy child with. */
 export const CHILD_REVISION = '2025-11-25'
 
-/** Everything below this prefix in a `_meta` belongs to the protocol (basic/index, `_meta`). */
-export const META_PREFIX = 'io.modelcontextprotocol/'
+/** Of keys in a `_meta` that belong to the protocol or to an official extension (basic/index, `_meta`). */
+const META_PREFIX = 'io.modelcontextprotocol/'
 
 export const META = {
   protocolVersion: `${META_PREFIX}protocolVersion`,
@@ -18,6 +18,27 @@ export const META = {
   serverInfo: `${META_PREFIX}serverInfo`,
   subscriptionId: `${META_PREFIX}subscriptionId`,
 } as const
+
+/** What an era says of the exchange itself. Keys of extensions are their own affair, whatever their prefix, and are carried. */
+const ENVELOPE_KEYS: ReadonlySet<string> = new Set([...Object.values(META), `${META_PREFIX}related-task`])
+
+/** Whether a `_meta` key means something in its own era only, so that the bridge takes it out. */
+export function isEnvelopeKey(key: string): boolean {
+  return ENVELOPE_KEYS.has(key)
+}
+
+/** What clients tell servers in the handshake era, and what of it means nothing to a server that knows no sessions. */
+const CORE_NOTIFICATIONS: ReadonlySet<string> = new Set([
+  'notifications/initialized',
+  'notifications/cancelled',
+  'notifications/progress',
+  'notifications/roots/list_changed',
+])
+
+/** Whether a client's notification is one of the protocol's own; any other is of an extension, or of nobody that the relay knows. */
+export function isCoreNotification(method: string): boolean {
+  return CORE_NOTIFICATIONS.has(method)
+}
 
 /** The Tasks extension (SEP-2663): passed through within an era, stripped between eras. */
 export const TASKS_EXTENSION = `${META_PREFIX}tasks`

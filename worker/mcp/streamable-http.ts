@@ -13,6 +13,7 @@ import { send } from './call/send.ts'
 import { continueStream } from './last-event-id.ts'
 import { accepted, eventStreamResponse, failureResponse } from './response/responses.ts'
 import { respond, respondToBatch } from './response/respond.ts'
+import { isCoreNotification } from '../bridge/names.ts'
 import { BATCH_REVISION, takesEmptyEvents } from '../bridge/revision.ts'
 import { type Accepts, isJson, readAccept, isModernVisitor, legacyRevisionFault } from './request-headers.ts'
 
@@ -60,7 +61,8 @@ async function postMessage(
   const classified = classify(message.facts, message.params, c.req.raw.headers, visitor.revision)
   if (classified.era === 'refused') return failureResponse(classified.failure, id?.raw)
   if (classified.era === 'modern') {
-    if (classified.kind === 'notification') return accepted()
+    // Over HTTP its clients notify of nothing (2026-07-28, basic/transports): who sends the protocol's own all the same is not turned away.
+    if (classified.kind === 'notification') return isCoreNotification(method) ? accepted() : failureResponse({ code: 'METHOD_UNKNOWN' })
     return postModern(visitor, visitor.stateKey, message, classified.envelope, accepts, c.req.raw)
   }
   const { principal } = visitor
@@ -73,7 +75,8 @@ async function postMessage(
   const fault = legacyRevisionFault(visitor)
   if (fault !== undefined) return failureResponse(fault, id?.raw)
   // claude.ai sends notifications/initialized without the session's id; there is nobody to bring it to.
-  if (session === undefined) return kind === 'notification' ? accepted() : failureResponse({ code: 'SESSION_REQUIRED' }, id?.raw)
+  if (session === undefined)
+    return kind === 'notification' && isCoreNotification(method) ? accepted() : failureResponse({ code: 'SESSION_REQUIRED' }, id?.raw)
   const share = visitor.shareFor(session)
   const caller = { principal, session }
   if (kind === 'request') {

@@ -186,7 +186,7 @@ export class SessionRequest {
     retry: Retry | undefined,
   ): MadeCall {
     // A client that can take nothing but the answer cannot be asked meanwhile.
-    const modern = toModernRequest(message.bytes, envelopeMembers(client, delivery === 'stream', level))
+    const modern = toModernRequest(message.bytes, message.facts.method, envelopeMembers(client, delivery === 'stream', level))
     const body = retry === undefined ? modern : retryRequest(modern, retry.round, retry.answers)
     const facts = scanMessage(body)
     if (!facts.ok) throw new Error(`a translated request cannot be read: ${facts.error}`)

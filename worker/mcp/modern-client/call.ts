@@ -6,7 +6,7 @@ import { readRequestState } from '../../bridge/asks.ts'
 import { fingerprint } from '../../bridge/capabilities.ts'
 import { discoverResult } from '../../bridge/discover.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
-import { honouredFilter, readFilter } from '../../bridge/listen.ts'
+import { honouredFilter, listenResult, readFilter } from '../../bridge/listen.ts'
 import { modernVerdict, toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import { randomKey } from '../../call-key.ts'
 import type { BridgeFacts, GroupCallRequest } from '../../contract/share-rpc.ts'
@@ -101,15 +101,23 @@ class ModernExchange implements Exchange {
   async #next(): Promise<Item | undefined> {
     if (this.#subscription !== undefined) return this.#subscription.next()
     for (;;) {
-      const item = await this.#courier.next()
+      const item = this.#inGoodOrder(await this.#courier.next())
       if (item?.kind !== 'frame' || mayHearOf(this.#call.visitor.share, item.header))
         return this.#child === undefined ? item : this.#child.next(item)
       this.#taken(item.body.length)
     }
   }
 
+  /** A server ends a listen by cancelling its request (basic/patterns/cancellation); over HTTP it ends with a result (subscriptions, graceful closure). */
+  #inGoodOrder(item: Item | undefined): Item | undefined {
+    const { method, rawId } = this.#call.request
+    const isEnded = method === 'subscriptions/listen' && item?.kind === 'frame' && item.header.type === 'failed'
+    return isEnded && item.header.code === 'CANCELLED' ? { kind: 'result', result: listenResult(rawId) } : item
+  }
+
   taken(bytes: number): void {
-    this.#taken(this.#lists === undefined ? bytes : this.#lists.unpaid(bytes))
+    const unpaid = this.#lists === undefined ? bytes : this.#lists.unpaid(bytes)
+    this.#taken(this.#child === undefined ? unpaid : this.#child.unpaid(unpaid))
   }
 
   #taken(bytes: number): void {
@@ -143,7 +151,7 @@ class ModernExchange implements Exchange {
 
   /** The call as a child of the handshake era gets it; undefined for a body that cannot be rewritten. */
   #translated({ version }: LegacyServer): { readonly request: GroupCallRequest; readonly body: Uint8Array } | undefined {
-    const body = toLegacyRequest(this.#call.message.bytes)
+    const body = toLegacyRequest(this.#call.message.bytes, this.#call.message.facts.method)
     const request = translatedRequest(this.#call, body, version)
     return request === undefined ? undefined : { request, body }
   }

@@ -22,7 +22,7 @@ export async function listToolsFor(
   const modern = encoder.encode(
     JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'tools/list', params: { _meta: meta, ...(cursor === undefined ? {} : { cursor }) } }),
   )
-  const bytes = bridge === undefined ? modern : toLegacyRequest(modern)
+  const bytes = bridge === undefined ? modern : toLegacyRequest(modern, 'tools/list')
   const facts = scanMessage(bytes)
   if (!facts.ok) return undefined
   // What is checked by it must be what the server says now.

@@ -1,16 +1,17 @@
 /** Translates what a child of the handshake era sends for a modern request, and has the client asked what the child asks. */
-import type { Ask } from '../../../protocol/frame.ts'
+import type { Answer, Ask } from '../../../protocol/frame.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
 import { askKey, inputRequiredResult } from '../../bridge/asks.ts'
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { mayAsk, modernResultEdits, toModernError } from '../../bridge/modern-to-legacy.ts'
 import { isLoggingLevel, passesLogLevel } from '../../bridge/names.ts'
-import { GATHER_MS, MAX_ASK_BYTES } from '../../limits.ts'
+import { GATHER_MS, MAX_ASK_BYTES, MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import { within } from '../../within.ts'
 import { AskRound } from './ask-client.ts'
 import type { LegacyServer } from './known-legacy-servers.ts'
 import type { ModernCall } from './request.ts'
 import type { Item, ItemSource } from '../call/item.ts'
+import { PaidBytes } from '../call/paid-bytes.ts'
 import { WholeMessage } from '../call/whole-message.ts'
 
 type FrameItem = Extract<Item, { readonly kind: 'frame' }>
@@ -27,6 +28,9 @@ export class LegacyChild {
   readonly #cancel: () => void
   #pending: Promise<Item | undefined> | undefined
   readonly #asked = new WholeMessage<Ask>()
+  /** A list whose every entry must be seen. */
+  readonly #listed = new WholeMessage<Answer>()
+  readonly #paid = new PaidBytes()
 
   /** `callKey` and `askCount`: of the call whose items `inner` brings. `cancel` ends it. */
   constructor(call: ModernCall, inner: ItemSource, server: LegacyServer, callKey: string, askCount: number, cancel: () => void) {
@@ -67,7 +71,8 @@ export class LegacyChild {
     switch (header.type) {
       case 'answer':
         if (this.#round.isAsking) await this.#round.giveUp()
-        return header.failed ? this.#error(item) : this.#result(item)
+        if (header.failed) return this.#error(item)
+        return this.#call.message.facts.method === 'tools/list' ? this.#list({ ...item, header }) : this.#result(item)
       case 'ask': {
         this.#inner.taken(body.length)
         // Of one that is too large to be kept, the rest is passed over.
@@ -77,6 +82,7 @@ export class LegacyChild {
         return whole === undefined ? 'nothing' : this.#ask(whole.header, whole.body)
       }
       case 'chunk': {
+        if (this.#listed.owns(header)) return this.#listRest(item, this.#listed.goOn(header, body))
         if (!this.#asked.owns(header)) return item
         this.#inner.taken(body.length)
         const whole = this.#asked.goOn(header, body)
@@ -104,6 +110,29 @@ export class LegacyChild {
     this.#cancel()
     this.#inner.close()
     return refusal
+  }
+
+  /** Of body bytes that the client has taken, those that are not paid for yet. */
+  unpaid(bytes: number): number {
+    return this.#paid.unpaid(bytes)
+  }
+
+  /** Each tool must be looked at, so a list is translated when it is whole. */
+  #list(item: FrameItem & { readonly header: Answer }): Item | 'nothing' {
+    const { header, body } = item
+    if (header.size === body.length) return this.#result(item)
+    if (header.size > MAX_BRIDGED_ANSWER_BYTES) {
+      this.#inner.close()
+      return { kind: 'failed', failure: { code: 'ANSWER_TOO_LARGE', executed: 'yes' } }
+    }
+    return this.#listRest(item, this.#listed.begin(header, body))
+  }
+
+  #listRest(item: FrameItem, whole: { readonly header: Answer; readonly body: Uint8Array } | undefined): Item | 'nothing' {
+    this.#inner.taken(item.body.length)
+    if (whole === undefined) return 'nothing'
+    this.#paid.passed(whole.body.length)
+    return this.#result({ ...item, ...whole })
   }
 
   #result(item: FrameItem): Item {

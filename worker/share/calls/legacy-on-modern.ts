@@ -75,10 +75,23 @@ export class LegacyOnModern {
     return this.#forward(request, session, channel, link)
   }
 
-  /** A client's notification. Only a cancellation matters, to this child and to Workers that ask the client something for it. */
-  async send({ key, method, size, requestId, body }: SendRequest, session: Session, link: AgentLink): Promise<SendOutcome> {
+  /** A client's message that is no request. Of answers and the protocol's own notifications none means anything to this child but a cancellation. */
+  async send(request: SendRequest, session: Session, link: AgentLink): Promise<SendOutcome> {
+    const { key, method, size, body } = request
+    const verdict = request.kind === 'response' ? 'drop' : legacyNotificationVerdict(method)
+    if (verdict === 'cancel') return this.#cancel(request, session, link)
+    if (verdict === 'drop') return { kind: 'sent' }
+    const { sender } = this.#parts
+    const { ch } = this.#ready(session, link)
+    const receipt = sender.receipt(link, key)
+    sender.send(link, { type: 'notify', ch, key, method, size }, body)
+    return { kind: (await receipt) ? 'sent' : 'again' }
+  }
+
+  /** Workers that ask the client something for the call hear of it, too. */
+  async #cancel({ key, method, size, requestId, body }: SendRequest, session: Session, link: AgentLink): Promise<SendOutcome> {
     const { channels, askingWorkers, sender } = this.#parts
-    if (requestId === undefined || legacyNotificationVerdict(method) === 'drop') return { kind: 'sent' }
+    if (requestId === undefined) return { kind: 'sent' }
     askingWorkers.cancel(session.id, requestId.raw)
     const current = channels.current(channels.groupOn(session, link))
     if (current === undefined) return { kind: 'sent' }

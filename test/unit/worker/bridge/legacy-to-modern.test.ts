@@ -30,7 +30,8 @@ test.each([
 })
 
 test('notification verdicts let through what the other era knows', () => {
-  expect(legacyNotificationVerdict('notifications/cancelled')).toBe('forward')
+  expect(legacyNotificationVerdict('notifications/cancelled')).toBe('cancel')
+  for (const method of ['notifications/com.example/m', 'notifications/tasks', 'x']) expect(legacyNotificationVerdict(method)).toBe('forward')
   for (const method of ['notifications/initialized', 'notifications/roots/list_changed', 'notifications/progress'])
     expect(legacyNotificationVerdict(method), method).toBe('drop')
   for (const method of [
@@ -57,7 +58,7 @@ describe('toModernRequest()', () => {
       '{"id":1,"params":{"_meta":{"io.modelcontextprotocol/x":1,"progressToken":9007199254740993}}}',
     ],
   ])('puts the envelope into %s', (given, expected) => {
-    expect(textOf(toModernRequest(bytesOf(given), { 'io.modelcontextprotocol/x': '1' }))).toBe(expected)
+    expect(textOf(toModernRequest(bytesOf(given), 'tools/call', { 'io.modelcontextprotocol/x': '1' }))).toBe(expected)
   })
 })
 

@@ -3,7 +3,6 @@ import { concat, splice } from '../../../../protocol/splice.ts'
 import {
   isCacheable,
   mayAsk,
-  modernNotificationVerdict,
   modernResultEdits,
   modernVerdict,
   toLegacyRequest,
@@ -53,11 +52,6 @@ test('mayAsk() and isCacheable() name the methods of SEP-2322 and SEP-2549', () 
   ])
 })
 
-test('modernNotificationVerdict() lets only cancellation through', () => {
-  expect(modernNotificationVerdict('notifications/cancelled')).toBe('forward')
-  expect(modernNotificationVerdict('notifications/initialized')).toBe('drop')
-})
-
 describe('toLegacyRequest()', () => {
   test.each([
     [
@@ -68,7 +62,7 @@ describe('toLegacyRequest()', () => {
     ['{"id":1,"params":{"a":1.0 , "_meta":{"io.modelcontextprotocol/logLevel":"x"}}}', '{"id":1,"params":{"a":1.0}}'],
     ['{"id":1}', '{"id":1}'],
   ])('makes of %s what a legacy child knows', (given, expected) => {
-    expect(textOf(toLegacyRequest(bytesOf(given)))).toBe(expected)
+    expect(textOf(toLegacyRequest(bytesOf(given), 'tools/call'))).toBe(expected)
   })
 })
 
