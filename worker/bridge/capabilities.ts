@@ -46,6 +46,40 @@ export function declare(set: CapabilitySet): Record<string, Record<string, objec
   return declared
 }
 
+/** What a client says of itself, as far as servers fit what they offer to it. */
+export interface DeclaredClient {
+  readonly capabilities: readonly Capability[]
+  /** All that it declares, as JSON text, where that is more than those: extensions, experiments, what nobody knows yet. The same text for the same. */
+  readonly declared?: string
+  /** Its name, as JSON text. */
+  readonly clientInfo?: string
+}
+
+/** Reads a ClientCapabilities object, as a server of the other era may see it; and an Implementation object. */
+export function declaredClient(declared: JsonObject, clientInfo?: JsonObject): DeclaredClient {
+  const set = readCapabilities(declared)
+  const whole = sortedText(bridgedClientCapabilities(declared))
+  return {
+    capabilities: [...set],
+    ...(whole === sortedText(declare(set)) ? {} : { declared: whole }),
+    ...(clientInfo === undefined ? {} : { clientInfo: sortedText(clientInfo) }),
+  }
+}
+
+/** A text that is the same for clients that declare the same. Lists are kept by it. */
+export function declarationName({ capabilities, declared }: Pick<DeclaredClient, 'capabilities' | 'declared'>): string {
+  const name = fingerprint(new Set(capabilities))
+  return declared === undefined ? name : `${name} ${declared}`
+}
+
+/** JSON text of a value, with keys in order: one text for one value. */
+function sortedText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(sortedText).join(',')}]`
+  if (!isObject(value)) return JSON.stringify(value)
+  const entries = Object.entries(value).toSorted(([left], [right]) => (left < right ? -1 : 1))
+  return `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${sortedText(member)}`).join(',')}}`
+}
+
 /** What a client must have declared to be asked this; undefined for what no client can be asked. */
 export function neededFor(method: string, params: JsonObject): readonly Capability[] | undefined {
   switch (method) {
@@ -70,6 +104,7 @@ export function lacking(set: CapabilitySet, needed: readonly Capability[]): Capa
  */
 export function bridgedClientCapabilities(declared: JsonObject): Record<string, unknown> {
   const bridged: Record<string, unknown> = { ...withoutTasks(declared) }
+  for (const key of ['elicitation', 'sampling']) if (isObject(bridged[key])) bridged[key] = presentMembers(bridged[key])
   if (isObject(bridged['roots'])) bridged['roots'] = {}
   return bridged
 }

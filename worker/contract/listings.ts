@@ -2,7 +2,7 @@
 import { findMember, type Span } from '../../protocol/json-scan.ts'
 import { OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { concat } from '../../protocol/splice.ts'
-import { type Capability, type CapabilitySet, fingerprint } from '../bridge/capabilities.ts'
+import { declarationName, type DeclaredClient } from '../bridge/capabilities.ts'
 import { rootOf, valueAt } from '../bridge/json-view.ts'
 
 type ListMethod = 'tools/list' | 'prompts/list' | 'resources/list' | 'resources/templates/list'
@@ -21,7 +21,17 @@ export interface Listing {
 /** Whom a list is for: a session of a principal, or its clients without session that declare the same. */
 export type ListClient =
   | { readonly principal: string; readonly session: string }
-  | { readonly principal: string; readonly capabilities: readonly Capability[] }
+  | ({ readonly principal: string } & Pick<DeclaredClient, 'capabilities' | 'declared'>)
+
+/** Whom what a request asks for is listed to. */
+export function listClient(
+  request: { readonly principal: string } & ({ readonly session: string } | Pick<DeclaredClient, 'capabilities' | 'declared'>),
+): ListClient {
+  const { principal } = request
+  if ('session' in request) return { principal, session: request.session }
+  const { capabilities, declared } = request
+  return { principal, capabilities, ...(declared === undefined ? {} : { declared }) }
+}
 
 /** A listing that a Worker has seen go by. */
 export interface ListingOrder extends Listing {
@@ -88,8 +98,8 @@ function pageOf(method: ListMethod, cursor: string | undefined): ListingName {
  * Names the clients that are offered the same: servers fit their lists to what a client declares, and what they offer to one
  * principal is not for another to see.
  */
-export function audienceOf(principal: string, capabilities: CapabilitySet): string {
-  return `${fingerprint(capabilities)} ${principal}`
+export function audienceOf(principal: string, client: Pick<DeclaredClient, 'capabilities' | 'declared'>): string {
+  return `${declarationName(client)} ${principal}`
 }
 
 const encoder = new TextEncoder()

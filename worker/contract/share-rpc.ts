@@ -2,7 +2,7 @@
 import type { Failure } from '../../protocol/errors.ts'
 import type { ParkedAsk } from '../bridge/asks.ts'
 import type { ParkedCall } from '../bridge/parked-call.ts'
-import type { Capability } from '../bridge/capabilities.ts'
+import type { DeclaredClient } from '../bridge/capabilities.ts'
 import type { ToldOfCall, UsageAnswer, UsageOrder } from './call-records.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
@@ -71,11 +71,9 @@ export interface SessionCallRequest extends CallFacts, Caller {
   readonly level?: string
 }
 
-export interface GroupCallRequest extends CallFacts {
+export interface GroupCallRequest extends CallFacts, DeclaredClient {
   /** The clients whose child serves it. */
   readonly group: string
-  /** What its client can be asked for. */
-  readonly capabilities: readonly Capability[]
   readonly delivery: 'stream' | 'single'
   /** Method and name of what may ask its client. */
   readonly asker?: string

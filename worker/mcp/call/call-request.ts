@@ -1,4 +1,5 @@
 /** Makes of a client's request the call that goes to the Share. */
+import type { DeclaredClient } from '../../bridge/capabilities.ts'
 import type { Caller, GroupCallRequest, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { canStandBy } from '../../contract/listings.ts'
 import { randomKey } from '../../call-key.ts'
@@ -9,7 +10,18 @@ import { firstPart } from '../../carry/upload.ts'
 const MAX_TOOL_CHARS = 256
 
 /** What of a call its client decides, and not the message. */
-type GroupClient = Pick<GroupCallRequest, 'principal' | 'group' | 'capabilities'>
+type GroupClient = Pick<GroupCallRequest, 'principal' | 'group' | keyof DeclaredClient>
+
+/** The client of a call that was made, for another. */
+export function clientOf({ principal, group, capabilities, declared, clientInfo }: GroupCallRequest): GroupClient {
+  return {
+    principal,
+    group,
+    capabilities,
+    ...(declared === undefined ? {} : { declared }),
+    ...(clientInfo === undefined ? {} : { clientInfo }),
+  }
+}
 
 /** The call of a session. */
 export function callRequest(caller: Caller, message: ClientMessage, delivery: SessionCallRequest['delivery']): SessionCallRequest {

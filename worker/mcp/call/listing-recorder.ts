@@ -4,7 +4,7 @@ import type { AgentFrame, Answer } from '../../../protocol/frame.ts'
 import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
 import { MAX_LISTING_BYTES } from '../../limits.ts'
 import type { CallRequest, GroupCallRequest, SessionCallRequest } from '../../contract/share-rpc.ts'
-import { listingFrom, type ListingName, listingOf } from '../../contract/listings.ts'
+import { listClient, listingFrom, type ListingName, listingOf } from '../../contract/listings.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { WholeMessage } from './whole-message.ts'
 
@@ -14,7 +14,7 @@ const DIGEST_BYTES = 16
 /** What of a request says whose answer it is. */
 type Asker =
   | Pick<SessionCallRequest, 'principal' | 'session' | 'bridge' | 'delivery'>
-  | Pick<GroupCallRequest, 'principal' | 'capabilities' | 'bridge'>
+  | Pick<GroupCallRequest, 'principal' | 'capabilities' | 'declared' | 'bridge'>
 
 export class ListingRecorder {
   readonly #share: ShareClient
@@ -53,9 +53,7 @@ export class ListingRecorder {
     const hash = await crypto.subtle.digest('SHA-256', answer)
     const digest = encodeBase32(new Uint8Array(hash).subarray(0, DIGEST_BYTES))
     if (digest === listed) return
-    const { principal } = request
-    const client = 'session' in request ? { principal, session: request.session } : { principal, capabilities: request.capabilities }
-    await this.#share.noteListing({ client, ch, name: this.#name, era: eraOf(request), answer, digest })
+    await this.#share.noteListing({ client: listClient(request), ch, name: this.#name, era: eraOf(request), answer, digest })
   }
 }
 

@@ -3,9 +3,10 @@ import { waitUntil } from 'cloudflare:workers'
 import type { Failure } from '../../../protocol/errors.ts'
 import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
 import { readRequestState } from '../../bridge/asks.ts'
-import { fingerprint } from '../../bridge/capabilities.ts'
+import { declarationName, declaredClient, type DeclaredClient } from '../../bridge/capabilities.ts'
 import { discoverResult } from '../../bridge/discover.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
+import { META } from '../../bridge/names.ts'
 import { honouredFilter, listenResult, readFilter } from '../../bridge/listen.ts'
 import { modernVerdict, toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import { randomKey } from '../../call-key.ts'
@@ -50,9 +51,11 @@ export async function postModern(
   accepts: Accepts,
   { headers, signal }: Request,
 ): Promise<Response> {
-  const group = await groupName(visitor.principal, envelope)
-  // A child of the handshake era is told the capabilities when it is initialised; of which era the child is shows later.
-  const client = { principal: visitor.principal, group, capabilities: [...envelope.capabilities] }
+  // A child of the handshake era is told when it is initialised; of which era the child is shows later.
+  const declared = declaredClient(envelope.declared, envelope.clientInfo)
+  if (isTooLong(declared)) return failureResponse(DECLARATION_TOO_LONG, message.facts.id?.raw)
+  const group = await groupName(visitor.principal, declared)
+  const client = { principal: visitor.principal, group, ...declared }
   const request = groupCallRequest(client, message, accepts.events ? 'stream' : 'single')
   const share = visitor.shareFor(group)
   const judge = judgeFor(share)
@@ -286,8 +289,21 @@ function failed(failure: Failure): Renewal {
   return answered({ kind: 'failed', failure })
 }
 
-/** Clients of one principal that declare the same capabilities share a child: servers fit their tools to capabilities. */
-async function groupName(principal: string, { capabilities }: Envelope): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', encoder.encode(`${principal}\n${fingerprint(capabilities)}`))
+/** What a client may say of itself, in UTF-16 units: it goes to the Share with each call. */
+const MAX_DECLARATION_CHARS = 16 * 1024
+const DECLARATION_TOO_LONG: Failure = {
+  code: 'ENVELOPE_INVALID',
+  at: META.clientCapabilities,
+  detail: 'longer than 16 KiB with clientInfo',
+}
+
+function isTooLong({ declared = '', clientInfo = '' }: DeclaredClient): boolean {
+  return declared.length + clientInfo.length > MAX_DECLARATION_CHARS
+}
+
+/** Clients of one principal that say the same of themselves share a child: servers fit their tools to it, and see who it is. */
+async function groupName(principal: string, client: DeclaredClient): Promise<string> {
+  const name = `${principal}\n${declarationName(client)}${client.clientInfo === undefined ? '' : `\n${client.clientInfo}`}`
+  const digest = await crypto.subtle.digest('SHA-256', encoder.encode(name))
   return encodeBase32(new Uint8Array(digest).subarray(0, GROUP_BYTES))
 }

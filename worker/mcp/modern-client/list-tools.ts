@@ -7,7 +7,7 @@ import { isObject, type JsonObject, objectIn } from '../../bridge/names.ts'
 import { Courier } from '../call/courier.ts'
 import { readAnswer } from '../call/whole-message.ts'
 import type { ModernCall } from './request.ts'
-import { groupCallRequest } from '../call/call-request.ts'
+import { clientOf, groupCallRequest } from '../call/call-request.ts'
 
 const encoder = new TextEncoder()
 
@@ -17,7 +17,7 @@ export async function listToolsFor(
   bridge: string | undefined,
   cursor: string | undefined,
 ): Promise<JsonObject | undefined> {
-  const { visitor, message, group, request: caller } = call
+  const { visitor, message, request: caller } = call
   const { progressToken: _, ...meta } = objectIn(message.params, '_meta') ?? {}
   const modern = encoder.encode(
     JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'tools/list', params: { _meta: meta, ...(cursor === undefined ? {} : { cursor }) } }),
@@ -26,11 +26,7 @@ export async function listToolsFor(
   const facts = scanMessage(bytes)
   if (!facts.ok) return undefined
   // What is checked by it must be what the server says now.
-  const { canStandBy: _kept, ...own } = groupCallRequest(
-    { principal: visitor.principal, group, capabilities: caller.capabilities },
-    { bytes, facts: facts.value, params: {} },
-    'single',
-  )
+  const { canStandBy: _kept, ...own } = groupCallRequest(clientOf(caller), { bytes, facts: facts.value, params: {} }, 'single')
   const request = { ...own, ...(bridge === undefined ? {} : { bridge }), isRelays: true } as const
   const answer = await readAnswer(new Courier(visitor.share, request, bytes))
   return answer === undefined ? undefined : readResult(answer)

@@ -6,7 +6,7 @@ import type { GroupCallRequest } from '../../contract/share-rpc.ts'
 import type { Visitor } from '../visitor.ts'
 import type { ClientMessage } from '../message.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import { groupCallRequest } from '../call/call-request.ts'
+import { clientOf, groupCallRequest } from '../call/call-request.ts'
 
 /** A client, with the lane that serves its group. */
 export interface LaneVisitor extends Visitor {
@@ -33,15 +33,14 @@ const MAX_ASKER_CHARS = 256
  * the two sides by which it was translated. Undefined for a body that cannot be read.
  */
 export function translatedRequest(
-  { visitor, message, envelope, request, group }: ModernCall,
+  { message, envelope, request }: ModernCall,
   body: Uint8Array,
   version: string,
 ): GroupCallRequest | undefined {
   const facts = scanMessage(body)
   if (!facts.ok) return undefined
   const asker = askerOf(message)
-  const client = { principal: visitor.principal, group, capabilities: request.capabilities }
-  const fresh = groupCallRequest(client, { bytes: body, facts: facts.value, params: message.params }, 'stream')
+  const fresh = groupCallRequest(clientOf(request), { bytes: body, facts: facts.value, params: message.params }, 'stream')
   return {
     ...fresh,
     key: request.key,

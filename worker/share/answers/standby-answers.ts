@@ -1,6 +1,6 @@
 /** Answers requests in a server's place while no agent is there, or none that responds, from what the server said before. */
 import type { Answer } from '../../../protocol/frame.ts'
-import { readCapabilities } from '../../bridge/capabilities.ts'
+import { declaredClient } from '../../bridge/capabilities.ts'
 import { readInitializeRequest } from '../../bridge/discover.ts'
 import { LISTING_WRITES_MS, MAX_LISTING_BYTES, MAX_LISTING_WRITES, UNANSWERED_MS } from '../../limits.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
@@ -222,12 +222,12 @@ export class StandbyAnswers {
   /** Names the clients that are offered the same as this one; undefined for a session that does not exist. */
   #audience(client: ListClient): string | undefined {
     const { principal } = client
-    if ('capabilities' in client) return audienceOf(principal, new Set(client.capabilities))
+    if ('capabilities' in client) return audienceOf(principal, client)
     const { store } = this.#parts
     const { session } = client
     if (store.sessions.get(session)?.principal !== principal) return undefined
     const [initialize] = store.requests.of(session, 'initialize')
-    return audienceOf(principal, readCapabilities(readInitializeRequest(initialize?.body ?? NOTHING).capabilities))
+    return audienceOf(principal, declaredClient(readInitializeRequest(initialize?.body ?? NOTHING).capabilities))
   }
 
   /** A server whose lists differ each time must not have a row written for each. */

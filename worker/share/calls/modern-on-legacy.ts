@@ -46,7 +46,6 @@ interface Parts {
 }
 
 const encoder = new TextEncoder()
-const RELAY_VERSION = '1'
 /** Names a translation that holds for any child of the server. */
 const ANY_CHILD_VERSION = 'any-child'
 
@@ -271,9 +270,10 @@ function groupOn(link: AgentLink, name: string): string {
   return link.isolation === 'share' ? BRIDGED_SHARED_GROUP : bridgedGroup(name)
 }
 
-function introduction({ capabilities, principal }: GroupCallRequest, link: AgentLink, purpose: Introduction['purpose']): Introduction {
+function introduction(client: GroupCallRequest, link: AgentLink, purpose: Introduction['purpose']): Introduction {
+  const { principal } = client
   // A child that serves many cannot ask anyone.
-  const params = childInitializeParams(new Set(link.isolation === 'share' ? [] : capabilities), RELAY_VERSION)
+  const params = childInitializeParams(link.isolation === 'share' ? undefined : client)
   const body = encoder.encode(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`)
   const request = { body, ...RELAY_ID, name: '' }
   return { asks: link.isolation === 'share' ? 'refuse' : 'pass', method: 'initialize', request, purpose, owner: principal }

@@ -3,13 +3,12 @@ import { boundedValueAt } from '../../bridge/json/bounded-value.ts'
 import { isObject, objectIn } from '../../bridge/names.ts'
 import type { GroupChannels } from './group-channels.ts'
 import type { CallRequest, RepeatFacts } from '../../contract/share-rpc.ts'
-import type { ListClient } from '../../contract/listings.ts'
+import { type ListClient, listClient } from '../../contract/listings.ts'
 import type { AgentLink } from '../agents/links.ts'
 
 export function repeatFacts(request: CallRequest): RepeatFacts {
-  const { principal, method, tool } = request
-  const client = 'session' in request ? { session: request.session } : { capabilities: request.capabilities }
-  return { principal, ...client, method, ...(tool === undefined ? {} : { tool }) }
+  const { method, tool } = request
+  return { ...listClient(request), method, ...(tool === undefined ? {} : { tool }) }
 }
 
 /** Knows the tools that a server has last listed to a client. */

@@ -3,12 +3,16 @@ import {
   bridgedClientCapabilities,
   bridgedServerCapabilities,
   type Capability,
+  declarationName,
+  declaredClient,
   fingerprint,
   lacking,
   neededFor,
   readCapabilities,
+  unaskedClientCapabilities,
 } from '../../../../worker/bridge/capabilities.ts'
 import { childInitializeParams } from '../../../../worker/bridge/discover.ts'
+import type { JsonObject } from '../../../../worker/bridge/names.ts'
 
 describe('fingerprint()', () => {
   test.each([
@@ -26,7 +30,10 @@ describe('fingerprint()', () => {
   ])('is %s for %j, and childInitializeParams() declares just that', (expected, declared) => {
     const set = readCapabilities(declared)
     expect(fingerprint(set)).toBe(expected)
-    const params = JSON.parse(childInitializeParams(set, '0.1.0')) as { protocolVersion: string; capabilities: Record<string, unknown> }
+    const params = JSON.parse(childInitializeParams(declaredClient(declared))) as {
+      protocolVersion: string
+      capabilities: Record<string, unknown>
+    }
     expect(params.protocolVersion).toBe('2025-11-25')
     expect(fingerprint(readCapabilities(params.capabilities))).toBe(expected)
   })
@@ -48,6 +55,42 @@ test.each<[string, object, readonly Capability[] | undefined]>([
 
 test('lacking() tells what of the needed is not declared', () => {
   expect(lacking(readCapabilities({ sampling: {} }), ['sampling', 'sampling.tools'])).toEqual(['sampling.tools'])
+})
+
+describe('declaredClient()', () => {
+  const UI = { 'io.modelcontextprotocol/ui': { mimeTypes: ['text/html;profile=mcp-app'] } }
+
+  test('carries extensions, experiments and what nobody knows yet into initialize, and the name of the client', () => {
+    const declared = { 'com.example/cap': { v: 1 }, experimental: { 'x/y': {} }, elicitation: {}, extensions: UI }
+    const clientInfo = { name: 'c', version: '1', 'com.example/x': [1, null] }
+    const params: unknown = JSON.parse(childInitializeParams(declaredClient(declared, clientInfo)))
+    expect(params).toEqual({ protocolVersion: '2025-11-25', capabilities: declared, clientInfo })
+  })
+
+  test('is one name for what is declared in another order, and another for anything else', () => {
+    const name = (declared: JsonObject): string => declarationName(declaredClient(declared))
+    expect(name({ extensions: { a: { x: 1, y: 2 }, b: {} }, roots: {} })).toBe(
+      name({ roots: {}, extensions: { b: {}, a: { y: 2, x: 1 } } }),
+    )
+    const names = [{}, { extensions: UI }, { extensions: { ...UI, b: {} } }, { experimental: UI }, { x: {} }, { roots: {} }].map(name)
+    expect(new Set(names).size).toBe(names.length)
+  })
+
+  test('leaves the text out where the client declares no more than what it can be asked for', () => {
+    for (const declared of [
+      {},
+      { roots: { listChanged: true } },
+      { sampling: { tools: {}, context: null } },
+      { elicitation: { form: {}, url: {} } },
+    ])
+      expect(declaredClient(declared)).toEqual({ capabilities: expect.any(Array) as unknown })
+    expect(declaredClient({ tasks: {} })).toEqual({ capabilities: [] })
+  })
+})
+
+test('a client that cannot be asked keeps what has nothing to do with that', () => {
+  const declared = { elicitation: {}, sampling: {}, roots: {}, extensions: { 'x/y': {} }, experimental: { z: {} } }
+  expect(unaskedClientCapabilities(declared)).toEqual({ extensions: { 'x/y': {} }, experimental: { z: {} } })
 })
 
 test('bridgedClientCapabilities() keeps what a peer of the other era understands', () => {

@@ -2,6 +2,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { judgeAsk } from '../../../../worker/bridge/asks.ts'
+import {
+  discoverResult,
+  initializeResult,
+  readDiscoverResult,
+  readInitializeResult,
+  type ServerFacts,
+} from '../../../../worker/bridge/discover.ts'
 import { serverRequest } from '../../../../worker/bridge/input-rounds.ts'
 import { legacyResultEdits, toModernRequest } from '../../../../worker/bridge/legacy-to-modern.ts'
 import { modernResultEdits, toLegacyRequest } from '../../../../worker/bridge/modern-to-legacy.ts'
@@ -95,6 +102,25 @@ describe('a result of a server', () => {
           editedBy(sent, (bytes) => edits(bytes, method)),
           [...own, ...ownMeta],
         )
+      }),
+    )
+  })
+})
+
+describe("a server's introduction", () => {
+  const RESULT_KEYS = ['capabilities', 'serverInfo', 'instructions', 'protocolVersion', 'supportedVersions']
+  const own = members((key) => ERA_KEYS.has(key) || RESULT_KEYS.includes(key))
+
+  test.each([
+    ['of the handshake era', readInitializeResult, discoverResult],
+    ['of 2026-07-28', readDiscoverResult, (server: ServerFacts) => initializeResult(server, '2025-11-25')],
+  ] as const)('%s keeps the members of its result and _meta that the other era does not know', (_, read, write) => {
+    fc.assert(
+      fc.property(own, meta, (ownResult, ownMeta) => {
+        const result = objectOf(ownResult, ['"capabilities":{}', `"_meta":${objectOf(ownMeta)}`])
+        const server = read(bytesOf(`{"jsonrpc":"2.0","id":0,"result":${result}}`))
+        if (server === undefined) throw new Error('not read')
+        expectAll(write(server), [...ownResult, ...ownMeta])
       }),
     )
   })

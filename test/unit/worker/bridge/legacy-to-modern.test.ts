@@ -31,7 +31,8 @@ test.each([
 
 test('notification verdicts let through what the other era knows', () => {
   expect(legacyNotificationVerdict('notifications/cancelled')).toBe('cancel')
-  for (const method of ['notifications/com.example/m', 'notifications/tasks', 'x']) expect(legacyNotificationVerdict(method)).toBe('forward')
+  for (const method of ['notifications/com.example/m', 'notifications/tasks', 'x'])
+    expect(legacyNotificationVerdict(method)).toBe('forward')
   for (const method of ['notifications/initialized', 'notifications/roots/list_changed', 'notifications/progress'])
     expect(legacyNotificationVerdict(method), method).toBe('drop')
   for (const method of [

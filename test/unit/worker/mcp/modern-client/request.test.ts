@@ -7,7 +7,7 @@ import { type Asked, modernCall } from './modern-request.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 
 function translated(asked: Asked, call = modernCall(new ScriptedShare(), asked)): GroupCallRequest {
-  const request = translatedRequest(call, toLegacyRequest(call.message.bytes), 'v1')
+  const request = translatedRequest(call, toLegacyRequest(call.message.bytes, call.message.facts.method), 'v1')
   if (request === undefined) throw new Error('not translated')
   return request
 }
