@@ -1,5 +1,6 @@
 /** Owns the tools of the 2026-07-28 fixture that wait until they are let go, and the journal of those that were cancelled. */
-import { text } from './answers.ts'
+import { acceptedContent, inputRequired } from '@modelcontextprotocol/server'
+import { objectOf, text } from './answers.ts'
 import type { Args, ModernTool } from './modern-tool.ts'
 
 const gates = new Map<string, PromiseWithResolvers<void>>()
@@ -34,6 +35,18 @@ export const GATED_TOOLS: Readonly<Record<string, ModernTool>> = {
         gate('cancelled').resolve()
       } else await report(2)
       return text(`opened ${key}`)
+    },
+  },
+  wait_and_ask: {
+    description: 'Reports progress 1, and asks once `open` is called with the same key',
+    run: async (args, { mcpReq }) => {
+      const given = acceptedContent<{ name: string }>(mcpReq.inputResponses, 'who')
+      if (given !== undefined) return text(`Hello, ${given.name}!`)
+      const progressToken = mcpReq._meta?.progressToken
+      if (progressToken !== undefined) await mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress: 1 } })
+      await gate(`open ${keyOf(args)}`).promise
+      const requestedSchema = objectOf('name', { type: 'string' as const })
+      return inputRequired({ inputRequests: { who: inputRequired.elicit({ message: 'Who is there?', requestedSchema }) } })
     },
   },
   waiting: {

@@ -90,6 +90,25 @@ describe('a client that is asked', () => {
     expect(await again.nextMessage()).toBeUndefined()
   })
 
+  test('after it has left and come back at once is asked on the stream with which it is back', async () => {
+    const client = await session(own)
+    const events = await read(await call(own, client, 7, 'wait_and_ask', { key: 'at once' }, 't'), 2)
+    const seen = events.length
+    let again = await resume(client, lastId(events))
+    await client.callTool('open', { key: 'at once' })
+    for (;;) {
+      events.push(...(await read(again, 2)))
+      if (messages(events.slice(seen)).length > 0) break
+      // A stream that is quiet for a second ends, and its client is to come back.
+      again = await resume(client, lastId(events))
+    }
+    const [question] = messages(events.slice(seen))
+    expect(question).toMatchObject({ method: 'elicitation/create', params: { message: 'Who is there?' } })
+    expect((await client.respond(question?.['id'], GIVEN)).status).toBe(202)
+    const rest = messages(await read(await resume(client, lastId(events))))
+    expect(rest.at(-1)).toMatchObject({ id: 7, result: { content: [{ type: 'text', text: 'Hello, Ada!' }] } })
+  })
+
   test('and leaves after its answer gets the result of the call that was made with it', async () => {
     verifies('promise.5.answer-kept')
     const client = await session(own)

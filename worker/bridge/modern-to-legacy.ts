@@ -3,7 +3,7 @@ import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { applyEdit, editBody } from './body-edit.ts'
 import { boundedValueAt } from './json/bounded-value.ts'
 import { editObject, elementsAt, findPath, isObjectAt, rootOf, valueAt, valueStart } from './json-view.ts'
-import { isEnvelopeKey, META } from './names.ts'
+import { isEnvelopeKey, isObject, META } from './names.ts'
 import { ERRORS } from '../../protocol/error-table.ts'
 
 /** `forward`: to the child. `discover`, `listen`: the relay answers by itself. `unknown`: 404 and -32601. */
@@ -147,8 +147,9 @@ function readElicitations(answer: Uint8Array): string[] {
   const elicitations = boundedValueAt(answer, list)
   if (!Array.isArray(elicitations)) return []
   return elicitations.flatMap((entry: unknown) => {
-    const { message, url } = (entry ?? {}) as { readonly message?: unknown; readonly url?: unknown }
-    if (typeof message !== 'string' || typeof url !== 'string') return []
-    return [JSON.stringify({ method: 'elicitation/create', params: { mode: 'url', message, url } })]
+    if (!isObject(entry) || typeof entry['message'] !== 'string' || typeof entry['url'] !== 'string') return []
+    // Only the handshake era gives one a name.
+    const { elicitationId: _, ...params } = entry
+    return [JSON.stringify({ method: 'elicitation/create', params: { ...params, mode: 'url' } })]
   })
 }

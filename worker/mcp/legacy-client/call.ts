@@ -153,7 +153,8 @@ export class SessionCall implements Exchange {
 
   close(): void {
     const isLeft = !this.#isOver && !this.#isAnswered && this.#mayReturn()
-    if (isLeft && this.#request.isTranslated) void this.#request.keep(this.#current().key).catch(() => undefined)
+    // This Worker's request ends when its client leaves, and without waitUntil the message would end with it.
+    if (isLeft && this.#request.isTranslated) waitUntil(this.#request.keep(this.#current().key).catch(() => undefined))
     this.#isOver = true
     if (this.#attempts === undefined) this.#source.close()
     else this.#attempts.close()

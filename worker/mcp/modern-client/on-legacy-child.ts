@@ -1,7 +1,8 @@
 /** Translates what a child of the handshake era sends for a modern request, and has the client asked what the child asks. */
 import type { Answer, Ask } from '../../../protocol/frame.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
-import { askKey, inputRequiredResult } from '../../bridge/asks.ts'
+import { askKey, capabilityFailure, inputRequiredResult } from '../../bridge/asks.ts'
+import { type Capability, lacking } from '../../bridge/capabilities.ts'
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { mayAsk, modernResultEdits, toModernError } from '../../bridge/modern-to-legacy.ts'
 import { isLoggingLevel, passesLogLevel } from '../../bridge/names.ts'
@@ -19,6 +20,8 @@ type FrameItem = Extract<Item, { readonly kind: 'frame' }>
 const decoder = new TextDecoder()
 
 const NOTHING = new Uint8Array(0)
+/** What a client must have declared to be sent to a page. */
+const URL_ASK: readonly Capability[] = ['elicitation.url']
 
 export class LegacyChild {
   readonly #call: ModernCall
@@ -146,6 +149,8 @@ export class LegacyChild {
     if (header.type !== 'answer' || body.length < header.size) return item
     const error = toModernError(splice(body, [replacement(header.id, this.#call.request.rawId)]))
     if (error.kind === 'error') return { kind: 'response', http: error.http, text: decoder.decode(error.body) }
+    const missing = lacking(this.#call.envelope.capabilities, URL_ASK)
+    if (missing.length > 0) return { kind: 'failed', failure: capabilityFailure(missing) }
     const requests = new Map(error.requests.map((request, index) => [askKey(index + 1), request]))
     return { kind: 'result', result: inputRequiredResult(requests, undefined, this.#server.serverInfo) }
   }

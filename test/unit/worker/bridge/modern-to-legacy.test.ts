@@ -139,11 +139,11 @@ describe('toModernError()', () => {
   })
 
   test('makes of a required URL elicitation what a client can be asked', () => {
-    const elicitations = [{ mode: 'url', elicitationId: 'e', url: 'https://x', message: 'go' }, null, { url: 7 }]
+    const elicitations = [{ mode: 'url', elicitationId: 'e', url: 'https://x', message: 'go', _meta: { k: 1 } }, null, { url: 7 }]
     const error = toModernError(bytesOf(JSON.stringify({ id: 1, error: { code: -32042, message: '', data: { elicitations } } })))
     expect(error).toEqual({
       kind: 'elicitations',
-      requests: ['{"method":"elicitation/create","params":{"mode":"url","message":"go","url":"https://x"}}'],
+      requests: ['{"method":"elicitation/create","params":{"mode":"url","url":"https://x","message":"go","_meta":{"k":1}}}'],
     })
   })
 })

@@ -114,11 +114,18 @@ describe('LegacyChild.next() of an answer', () => {
 
   test('has the client asked for a URL that the error wants it to visit', async () => {
     const data = { elicitations: [{ message: 'go', url: 'https://x' }] }
-    const got = await carried([said(JSON.stringify({ jsonrpc: '2.0', id: 9, error: { code: -32042, message: 'm', data } }))]).got
+    const wanted = said(JSON.stringify({ jsonrpc: '2.0', id: 9, error: { code: -32042, message: 'm', data } }))
+    const got = await carried([wanted], { capabilities: { elicitation: { url: {} } } }).got
     expect(got?.kind === 'result' && JSON.parse(got.result)).toMatchObject({
       resultType: 'input_required',
       inputRequests: { 'ask-1': { method: 'elicitation/create', params: { mode: 'url', message: 'go', url: 'https://x' } } },
     })
+    // A client that has not declared it must not be asked (2026-07-28, basic/patterns/mrtr).
+    for (const capabilities of [{}, { elicitation: {} }])
+      expect(await carried([wanted], { capabilities }).got).toMatchObject({
+        kind: 'failed',
+        failure: { code: 'CAPABILITY_REQUIRED', requiredCapabilities: { elicitation: { url: {} } } },
+      })
   })
 
   test('passes on what is no frame of the child, and the end of the wait', async () => {
