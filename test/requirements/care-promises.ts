@@ -35,6 +35,7 @@ const ONE_ROUND_TRIP = {
     'promise.7.flush': promised(
       'What is counted of calls is written once in two seconds at most, however many there are, by alarm, and is kept over sleep.',
     ),
+    'promise.7.sliding': promised('An end that slides with use is moved at most once a hundredth of its life, and never with a call.'),
     'promise.7.verified-once': promised('A credential is verified once, and taken from memory until it expires.'),
   },
 } as const satisfies Section

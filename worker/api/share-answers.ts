@@ -51,7 +51,7 @@ export function shareFacts(
   c: Context<OwnerEnv>,
   record: Omit<ShareRecord, 'trust' | 'isMade' | 'owner'> & {
     readonly trust?: ShareTrust
-    readonly decided?: Pick<ShareTrust, 'limits' | 'addressLimits'>
+    readonly decided?: Pick<ShareTrust, 'limits' | 'addressLimits' | 'slidingMs'>
   },
 ): Share {
   const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${record.id}`
@@ -66,6 +66,7 @@ export function shareFacts(
     expires_at: isoTime(record.expiresAtMs),
     lanes,
     jurisdiction,
+    sliding: decided.slidingMs !== undefined,
     paused: record.trust?.isPaused ?? false,
     policy: policyOf(record.trust?.policy),
     limits: limitsOf(decided.limits),

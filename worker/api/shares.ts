@@ -37,11 +37,12 @@ export const shares = new Hono<OwnerEnv>()
 async function createShare(c: ApiContext): Promise<Response> {
   const body = await readBody(c.req.raw, NewShare)
   if (!body.ok) return body.error
-  const { name, expires_in: lifeS, lanes, location, jurisdiction } = body.value
-  const decided = decidedOf(body.value)
+  const { name, expires_in: lifeS, lanes, location, jurisdiction, sliding } = body.value
+  const lifeMs = lifeS * SECOND_MS
+  const decided = { ...decidedOf(body.value), ...(sliding ? { slidingMs: lifeMs } : {}) }
   if (!hasJurisdiction(c.env, jurisdiction)) return problemResponse('JURISDICTION_UNAVAILABLE')
   const createdAtMs = Date.now()
-  const expiresAtMs = createdAtMs + lifeS * SECOND_MS
+  const expiresAtMs = createdAtMs + lifeMs
   const id = await mintShareId(c.var.relay.keys.shareId, { lanes, jurisdiction }, randomBytes(SHARE_ID_RANDOM_BYTES))
   const settings = { id, name, createdAtMs, expiresAtMs }
   const { links, shown } = await ownCredentials(c, id, createdAtMs)
@@ -111,12 +112,14 @@ async function changeShare(c: ApiContext): Promise<Response> {
   if (!share.ok) return share.error
   const body = await readBody(c.req.raw, ShareChange)
   if (!body.ok) return body.error
-  const { name, expires_in: lifeS, paused, policy } = body.value
+  const { name, expires_in: lifeS, sliding, paused, policy } = body.value
+  const lifeMs = lifeS === undefined ? undefined : lifeS * SECOND_MS
   const changed = await registryOf(c).changeShare(share.value.id, {
     ...(name === undefined ? {} : { name }),
     ...(policy === undefined ? {} : { policy }),
     ...decidedOf(body.value),
-    ...(lifeS === undefined ? {} : { expiresAtMs: Date.now() + lifeS * SECOND_MS }),
+    ...(lifeMs === undefined ? {} : { expiresAtMs: Date.now() + lifeMs, lifeMs }),
+    ...(sliding === undefined ? {} : { isSliding: sliding }),
     ...(paused === undefined ? {} : { isPaused: paused }),
   })
   if (changed === undefined) return problemResponse('SHARE_NOT_FOUND')

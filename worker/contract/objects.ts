@@ -109,7 +109,7 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
     settings: ShareSettings,
     location: Location | undefined,
     links: readonly NewLink[],
-    limits?: Pick<ShareTrust, 'limits' | 'addressLimits'>,
+    decided?: Pick<ShareTrust, 'limits' | 'addressLimits' | 'slidingMs'>,
   ): ShareAddition
   /** For a new object: the share that it belongs to, and what its owner has decided; undefined when it was deleted, ended long ago, or never was. */
   adopt(id: string): Adoption | undefined
@@ -117,6 +117,8 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   endShare(id: string): Promise<Changed<ShareRecord> | undefined>
   /** Changes a share, and tells the lanes; undefined without it. */
   changeShare(id: string, change: ShareChange): Promise<Changed<ShareRecord> | undefined>
+  /** Moves an end that slides, after a use, and tells no lane: each asks before it ends. What holds then; undefined as for `adopt`. */
+  slideShare(id: string, usedAtMs: number): Promise<ShareTrust | undefined>
   /** Revokes every link of a share, but for those of agents unless they are meant too, and adds others; `false` when that would be more links than it may have. */
   rotateShare(id: string, links: readonly NewLink[], keepsAgents: boolean): Promise<Changed<ShareRecord> | false | undefined>
   /** What the owner has decided for a share; undefined as for `adopt`. */

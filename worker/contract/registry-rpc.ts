@@ -80,6 +80,10 @@ export type CodeVerdict = { readonly kind: 'person'; readonly link: string } | {
 export interface ShareChange {
   readonly name?: string
   readonly expiresAtMs?: number
+  /** With a new end: how far away it is. */
+  readonly lifeMs?: number
+  /** Whether the end moves while the share is used. */
+  readonly isSliding?: boolean
   readonly isPaused?: boolean
   readonly policy?: string
   readonly limits?: string

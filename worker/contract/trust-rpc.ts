@@ -22,6 +22,8 @@ export interface ShareTrust {
   readonly version: number
   readonly expiresAtMs: number
   readonly isPaused: boolean
+  /** The end moves while the share is used, to so many milliseconds after its last use; absent: it stays where it is. */
+  readonly slidingMs?: number
   /** A policy as JSON text (`protocol/policy.ts`); absent: everything. */
   readonly policy?: string
   /** Limits as JSON text (`protocol/policy/rate-limits.ts`); absent: none. */

@@ -105,6 +105,12 @@ export class LinkTable {
     return rows.toArray().map(recordOf)
   }
 
+  /** The latest time until which any credential of a share can hold, in milliseconds since 1970. */
+  latestCeilingMs(share: string): number {
+    const row = this.#sql.exec<{ latest: number | null }>('SELECT max(ceiling_ms) AS latest FROM links WHERE share = ?', share).one()
+    return row.latest ?? 0
+  }
+
   /** The people of a share, revoked ones too, oldest first. */
   people(share: string): LinkRecord[] {
     const rows = this.#sql.exec<LinkRow>(

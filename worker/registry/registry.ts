@@ -93,12 +93,12 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     settings: ShareSettings,
     location: Location | undefined,
     links: readonly NewLink[],
-    limits?: Pick<ShareTrust, 'limits' | 'addressLimits'>,
+    decided?: Pick<ShareTrust, 'limits' | 'addressLimits' | 'slidingMs'>,
   ): ShareAddition {
     if (owner !== DEPLOYER && !this.#owners.has(owner)) return 'no_owner'
     for (const id of this.#shares.longExpired()) this.#forget(id)
     if (!this.#hasRoom()) return 'no_room'
-    const added = this.#shares.add(owner, settings, location, limits)
+    const added = this.#shares.add(owner, settings, location, decided)
     if (added !== 'added') return added
     for (const link of links) this.#links.add(settings.id, link, FIRST_VERSION)
     return added
@@ -142,6 +142,12 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     const record = this.#shares.get(id)
     if (record === undefined) return undefined
     return isTold ? this.#tell(record, 'share', record) : { value: record, unreached: [] }
+  }
+
+  async slideShare(id: string, usedAtMs: number): Promise<ShareTrust | undefined> {
+    const record = this.#living(id)
+    if (record !== undefined) this.#shares.slide(record, usedAtMs, this.#links.latestCeilingMs(id))
+    return this.shareTrust(id)
   }
 
   async rotateShare(id: string, links: readonly NewLink[], keepsAgents: boolean): Promise<Changed<ShareRecord> | false | undefined> {

@@ -1,6 +1,7 @@
 /** The list of the relay's shares, with what their owners have decided for them. Synchronous, so that each step is whole. */
 import { type Location, LOCATIONS } from '../contract/locations.ts'
 import { DEPLOYER, type ShareAddition, type ShareChange, type ShareRecord } from '../contract/registry-rpc.ts'
+import { slidEnd } from '../contract/sliding-end.ts'
 import { MAX_SHARES_OF_OWNER } from '../trust-limits.ts'
 import type { ShareTrust } from '../contract/trust-rpc.ts'
 import type { ShareSettings } from '../contract/share-rpc.ts'
@@ -30,6 +31,8 @@ type ShareRow = {
   readonly addressLimits: string | null
   readonly rotated: number
   readonly agentsRotated: number
+  readonly lifeMs: number
+  readonly sliding: number
 }
 
 /** A share as the registry keeps it. */
@@ -37,10 +40,12 @@ export interface KeptShare extends ShareRecord {
   /** States of the share at its last rotation, and at the last one that agents had to follow; 0 where there was none. */
   readonly rotated: number
   readonly agentsRotated: number
+  /** How far away its end was when its owner set it. */
+  readonly lifeMs: number
 }
 
 const SHARE_COLUMNS =
-  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, rotated, agents_rotated AS agentsRotated'
+  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, rotated, agents_rotated AS agentsRotated, life_ms AS lifeMs, sliding'
 
 /** Columns that the table did not have at first, and what they are for a share of that time. */
 const LATER_COLUMNS = {
@@ -51,6 +56,9 @@ const LATER_COLUMNS = {
   address_limits: 'TEXT',
   rotated: 'INTEGER NOT NULL DEFAULT 0',
   agents_rotated: 'INTEGER NOT NULL DEFAULT 0',
+  // 0: as long as from its making to its end.
+  life_ms: 'INTEGER NOT NULL DEFAULT 0',
+  sliding: 'INTEGER NOT NULL DEFAULT 0',
   owner: `TEXT NOT NULL DEFAULT '${DEPLOYER}'`,
 } as const
 
@@ -83,14 +91,14 @@ export class ShareTable {
     owner: string,
     { id, name, createdAtMs, expiresAtMs }: ShareSettings,
     location: Location | undefined,
-    { limits, addressLimits }: Pick<ShareTrust, 'limits' | 'addressLimits'> = {},
+    { limits, addressLimits, slidingMs }: Pick<ShareTrust, 'limits' | 'addressLimits' | 'slidingMs'> = {},
   ): Exclude<ShareAddition, 'no_owner' | 'no_room'> {
     // Counted as they come and go: a count of rows reads them all.
     const { count } = this.#sql.exec<{ count: number }>('SELECT count FROM share_count').one()
     if (count >= MAX_SHARES) return 'full'
     if (owner !== DEPLOYER && !this.#countFor(owner)) return 'owner_full'
     this.#sql.exec(
-      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, address_limits, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
+      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, address_limits, life_ms, sliding, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
       owner,
       id,
       name,
@@ -99,6 +107,8 @@ export class ShareTable {
       location ?? null,
       limits ?? null,
       addressLimits ?? null,
+      expiresAtMs - createdAtMs,
+      slidingMs === undefined ? 0 : 1,
     )
     this.#sql.exec('UPDATE share_count SET count = count + 1')
     return 'added'
@@ -128,17 +138,30 @@ export class ShareTable {
     return { records: rows.slice(0, PAGE_SHARES).map(recordOf), isMore: rows.length > PAGE_SHARES }
   }
 
-  change({ id, name, expiresAtMs, trust }: ShareRecord, change: ShareChange): void {
+  change({ id, name, expiresAtMs, lifeMs, trust }: KeptShare, change: ShareChange): void {
     this.#sql.exec(
-      'UPDATE shares SET name = ?, expires_at_ms = ?, paused = ?, policy = ?, limits = ?, address_limits = ? WHERE id = ?',
+      'UPDATE shares SET name = ?, expires_at_ms = ?, life_ms = ?, sliding = ?, paused = ?, policy = ?, limits = ?, address_limits = ? WHERE id = ?',
       change.name ?? name,
       change.expiresAtMs ?? expiresAtMs,
+      change.lifeMs ?? lifeMs,
+      (change.isSliding ?? trust.slidingMs !== undefined) ? 1 : 0,
       (change.isPaused ?? trust.isPaused) ? 1 : 0,
       change.policy ?? trust.policy ?? null,
       change.limits ?? trust.limits ?? null,
       change.addressLimits ?? trust.addressLimits ?? null,
       id,
     )
+  }
+
+  /**
+   * Moves an end that slides, if a use asks for it: not beyond a time when no credential holds any more, and not when it is over, since lanes
+   * may have ended.
+   */
+  slide({ id, trust }: KeptShare, usedAtMs: number, ceilingMs: number): void {
+    if (trust.slidingMs === undefined || trust.expiresAtMs <= Date.now()) return
+    const endMs = Math.min(slidEnd(trust.expiresAtMs, trust.slidingMs, usedAtMs) ?? 0, ceilingMs)
+    if (endMs <= trust.expiresAtMs) return
+    this.#sql.exec('UPDATE shares SET expires_at_ms = ?, version = version + 1 WHERE id = ?', endMs, id)
   }
 
   /** Notes that all links from before this state of the share are revoked. */
@@ -212,15 +235,18 @@ function keptAfterMs(): number {
   return Date.now() - EXPIRED_KEEP_MS
 }
 
-function recordOf({ made, ending, version, paused, policy, limits, addressLimits, location, ...settings }: ShareRow): KeptShare {
+function recordOf({ made, ending, version, paused, policy, limits, addressLimits, location, sliding, ...settings }: ShareRow): KeptShare {
   const { expiresAtMs } = settings
+  const lifeMs = settings.lifeMs === 0 ? expiresAtMs - settings.createdAtMs : settings.lifeMs
   const decided = {
+    ...(sliding === 0 ? {} : { slidingMs: lifeMs }),
     ...(policy === null ? {} : { policy }),
     ...(limits === null ? {} : { limits }),
     ...(addressLimits === null ? {} : { addressLimits }),
   }
   return {
     ...settings,
+    lifeMs,
     location: LOCATIONS.find((known) => known === location),
     isMade: made === 1,
     isEnding: ending === 1,

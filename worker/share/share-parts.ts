@@ -50,6 +50,7 @@ import { CutOff } from './trust/cut-off.ts'
 import { TrustGate } from './trust/gate.ts'
 import { KeptMeters } from './trust/meter-notes.ts'
 import { Meters } from './trust/meters.ts'
+import { SlidingEnd } from './trust/sliding-end.ts'
 import { Spending } from './trust/spending.ts'
 import { TrustRows } from './trust/trust-rows.ts'
 import { ClientList } from './usage/client-list.ts'
@@ -138,10 +139,11 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, regis
   const spending = new Spending({ share, lane, meters: new Meters(keptMeters), streams, charged: streamSockets.charged, orderOf })
   const agentMessages = new AgentMessages({ ...answers, spending, delivery, lostAgents, resumedStreams })
   const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, registry, isKept, alarmBy })
+  const slidingEnd = new SlidingEnd({ gate, share, registry, usedAtMs: () => callLedger.lastCallMs })
   const dismissed = (link: AgentLink, nowMs: number): void => agentMessages.closed(link, CLOSE.GOING_AWAY, nowMs)
   const cutOff = new CutOff({ ...answers, gate, sessions, dismissed })
   const clientList = new ClientList({ ...answers, sessions })
   const usage = new Usage({ callLedger, runningCalls, clientList })
   const calls = { legacyCalls, legacyOnModern, modernCalls, modernOnLegacy }
-  return { ...answers, sessions, ...calls, streamSockets, agentMessages, gate, spending, cutOff, usage, callLedger }
+  return { ...answers, sessions, ...calls, streamSockets, agentMessages, gate, slidingEnd, spending, cutOff, usage, callLedger }
 }

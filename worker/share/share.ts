@@ -201,6 +201,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const endMs = (): number => gate.endsAtMs ?? settings.expiresAtMs
     const nowMs = Date.now()
     this.#parts.callLedger.flush()
+    await this.#parts.slidingEnd.move()
     if (!(await this.#clock.rang(nowMs))) return
     if (endMs() <= nowMs && (await this.#endIfOver(nowMs))) return
     news.tell()

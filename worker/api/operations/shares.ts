@@ -15,11 +15,13 @@ export const NewShare = bodyOf({
   jurisdiction: v.optional(choice(JURISDICTIONS), 'none'),
   limits: v.exactOptional(limits()),
   limits_per_address: v.exactOptional(limits('limits_per_address')),
+  sliding: v.optional(flag(), false),
 })
 
 export const ShareChange = bodyOf({
   name: v.exactOptional(name()),
   expires_in: v.exactOptional(life()),
+  sliding: v.exactOptional(flag()),
   paused: v.exactOptional(flag()),
   policy: v.exactOptional(policy()),
   limits: v.exactOptional(limits()),
@@ -40,6 +42,7 @@ const share = {
   expires_at: time,
   lanes: whole,
   jurisdiction: v.picklist(JURISDICTIONS),
+  sliding: v.boolean(),
   paused: v.boolean(),
   policy: Policy,
   limits: v.nullable(Limits),
@@ -107,7 +110,7 @@ export const SHARE_OPERATIONS = {
   changeShare: {
     method: 'PATCH',
     path: '/api/shares/{share}',
-    summary: 'Renames a share, moves its end, pauses or resumes it, sets its policy and limits.',
+    summary: 'Renames a share, moves its end or lets it slide with use, pauses or resumes it, sets its policy and limits.',
     description: 'What is absent stays. expires_in counts from now. A share that has ended can be lengthened for 30 days.',
     who: 'owner',
     body: ShareChange,

@@ -25,6 +25,7 @@ export class CallLedger {
   readonly #counts = new Map<string, Count>()
   readonly #ended: EndedCall[] = []
   readonly #refused: EndedCall[] = []
+  #lastCallMs: number | undefined
   /** It is to be written soon. */
   #isDue = false
 
@@ -35,6 +36,7 @@ export class CallLedger {
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#counts.clear()
+    this.#lastCallMs = undefined
     this.#ended.length = 0
     this.#refused.length = 0
     this.#parts.refused.forget()
@@ -46,6 +48,7 @@ export class CallLedger {
   /** Whoever has come with these links, the last of which was narrowed from those before it, uses them. `calls`: requests that are counted. */
   used(links: readonly string[], calls: number, nowMs: number): void {
     if (!this.#parts.isKept()) return
+    if (calls > 0) this.#lastCallMs = nowMs
     for (const link of links) {
       const count = this.#counts.get(link)
       if (count === undefined) this.#counts.set(link, { calls, lastUsedAtMs: nowMs })
@@ -71,6 +74,11 @@ export class CallLedger {
     this.#refused.push(...calls)
     if (this.#refused.length > MAX_REFUSED_EVENTS) this.#refused.splice(0, this.#refused.length - MAX_REFUSED_EVENTS)
     this.#flushSoon(Date.now())
+  }
+
+  /** When a request that is counted was let in last, in milliseconds since 1970; undefined when that was before the object slept. */
+  get lastCallMs(): number | undefined {
+    return this.#lastCallMs
   }
 
   #flushSoon(nowMs: number): void {

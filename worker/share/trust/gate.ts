@@ -120,9 +120,14 @@ export class TrustGate {
     this.#confirmed.clear()
   }
 
+  /** What is decided for the share, as far as it is known here. */
+  get share(): ShareTrust | undefined {
+    return this.#parts.rows.share()
+  }
+
   /** When the share ends as far as it is known here, in milliseconds since 1970. */
   get endsAtMs(): number | undefined {
-    return this.#parts.rows.share()?.expiresAtMs
+    return this.share?.expiresAtMs
   }
 
   /** When the next link ends, in milliseconds since 1970; undefined where none is known. */

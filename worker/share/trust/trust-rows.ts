@@ -25,6 +25,7 @@ type ShareColumns = {
   agents_revoked_before: number
   limits: string | null
   address_limits: string | null
+  sliding_ms: number | null
 }
 type LinkColumns = {
   version: number
@@ -59,6 +60,7 @@ export class TrustRows {
       version: row.version,
       expiresAtMs: row.expires_at_ms,
       isPaused: row.paused === 1,
+      ...(row.sliding_ms === null ? {} : { slidingMs: row.sliding_ms }),
       ...(row.policy === null ? {} : { policy: row.policy }),
       ...(row.limits === null ? {} : { limits: row.limits }),
       ...(row.address_limits === null ? {} : { addressLimits: row.address_limits }),
@@ -68,20 +70,24 @@ export class TrustRows {
     }
   }
 
-  putShare(share: KeptShareTrust): void {
+  putShare({ revokedBefore, agentsRevokedBefore, ...trust }: KeptShareTrust): void {
     this.#make()
+    const row: ShareColumns = {
+      version: trust.version,
+      expires_at_ms: trust.expiresAtMs,
+      paused: trust.isPaused ? 1 : 0,
+      policy: trust.policy ?? null,
+      digest: trust.digest,
+      revoked_before: revokedBefore,
+      agents_revoked_before: agentsRevokedBefore,
+      limits: trust.limits ?? null,
+      address_limits: trust.addressLimits ?? null,
+      sliding_ms: trust.slidingMs ?? null,
+    }
+    const names = Object.keys(row)
     this.#sql.exec(
-      `INSERT OR REPLACE INTO share_trust (one, version, expires_at_ms, paused, policy, digest, revoked_before, agents_revoked_before, limits, address_limits)
-       VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      share.version,
-      share.expiresAtMs,
-      share.isPaused ? 1 : 0,
-      share.policy ?? null,
-      share.digest,
-      share.revokedBefore,
-      share.agentsRevokedBefore,
-      share.limits ?? null,
-      share.addressLimits ?? null,
+      `INSERT OR REPLACE INTO share_trust (one, ${names.join(', ')}) VALUES (1${', ?'.repeat(names.length)})`,
+      ...Object.values(row),
     )
   }
 
@@ -139,10 +145,11 @@ export class TrustRows {
     if (this.#isMade !== undefined) return this.#isMade
     this.#isMade = this.#columns('link_trust').size > 0
     if (!this.#isMade) return false
-    // Tables of the time when there were no limits yet, or none of addresses.
+    // Tables of the time when there were no limits yet, none of addresses, or no ends that slide.
     if (!this.#columns('link_trust').has('limits')) this.#sql.exec('ALTER TABLE link_trust ADD COLUMN limits TEXT')
     const known = this.#columns('share_trust')
     for (const name of ['limits', 'address_limits']) if (!known.has(name)) this.#sql.exec(`ALTER TABLE share_trust ADD COLUMN ${name} TEXT`)
+    if (!known.has('sliding_ms')) this.#sql.exec('ALTER TABLE share_trust ADD COLUMN sliding_ms INTEGER')
     return true
   }
 
@@ -154,7 +161,7 @@ export class TrustRows {
   #make(): void {
     if (this.#exists()) return
     this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT, address_limits TEXT);
+      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT, address_limits TEXT, sliding_ms INTEGER);
       CREATE TABLE IF NOT EXISTS link_trust (id TEXT PRIMARY KEY, version INTEGER NOT NULL, kind TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, parent TEXT, limits TEXT) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS link_trust_by_end ON link_trust (expires_at_ms);
     `)
