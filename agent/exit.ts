@@ -13,7 +13,7 @@ export const EXIT = {
   CHILD: 5,
   /** The relay ended this agent for good: replaced, name refused, share gone. */
   ENDED: 6,
-  /** Of an owner's command: there is no such share, token or owner. */
+  /** Of an owner's command: there is no such share, token, person, session or owner. */
   NOT_FOUND: 7,
   /** Of an owner's command: the relay refuses it, and says why. */
   REFUSED: 8,

@@ -142,6 +142,13 @@ export const MAX_CALLS_BEHIND_LIST = 256
 
 /** How long the relay may take to answer an owner's command: it tells all lanes of a share, for which it takes 10 s. */
 export const OWNER_CALL_MS = 30_000
+/** Of a stream that tells an owner what happens, after how long without a sign it counts as cut: the relay gives one each 15 s. */
+export const OWNER_SILENCE_MS = 60_000
+/** How long such a stream is asked for anew after it has ended, at first; each time in vain doubles it. */
+export const OWNER_REASK_MS = 1000
+export const MAX_OWNER_REASK_MS = 30_000
+/** Pages of calls that are asked for: a share remembers 11,000 on each of 64 lanes at most, 1,000 a page, and more may come meanwhile. */
+export const OWNER_LOG_PAGES = 1000
 /** Longest such answer, in characters: a page of 1,000 shares, each with a policy as long as there may be, is a quarter of it. */
 export const OWNER_ANSWER_CHARS = 64 * 1024 * 1024
 /** Pages of a list that are asked for: an owner has at most 10,000 shares, 1,000 a page. */

@@ -9,6 +9,8 @@ export interface ShareAnswer {
   readonly expiresAt: Date
   readonly isPaused: boolean
   readonly isEnding: boolean
+  /** Its end moves while it is used. */
+  readonly isSliding: boolean
   readonly policy: unknown
 }
 
@@ -21,6 +23,37 @@ export interface TokenAnswer {
   readonly policy: unknown
   /** Id of the link that its holder has made it of. */
   readonly parent?: string
+}
+
+export interface PersonAnswer {
+  readonly id: string
+  /** Or an e-mail address. */
+  readonly name: string
+  readonly status: string
+  readonly expiresAt: Date
+  readonly policy: unknown
+}
+
+export interface SessionAnswer {
+  readonly id: string
+  /** Name of the link that its client has come with, or who it is otherwise. */
+  readonly name: string
+  /** What the client says of itself; a dash where it does not say. */
+  readonly client: string
+  readonly startedAt: Date | undefined
+  readonly lastCallAt: Date | undefined
+}
+
+/** A call that was made, or several that are alike. */
+export interface CallAnswer {
+  readonly at: Date
+  readonly link: string
+  readonly principal: string
+  readonly method: string
+  readonly tool: string | undefined
+  readonly outcome: string
+  readonly ms: number | undefined
+  readonly count: number
 }
 
 export interface OwnerAnswer {
@@ -46,6 +79,7 @@ export function readShare(answer: Answer): ShareAnswer {
     expiresAt: timeOf(answer, 'expires_at'),
     isPaused: answer['paused'] === true,
     isEnding: answer['ending'] === true,
+    isSliding: answer['sliding'] === true,
     policy: answer['policy'],
   }
 }
@@ -57,6 +91,44 @@ export function readToken(answer: Answer): TokenAnswer {
 
 export function readOwner(answer: Answer): OwnerAnswer {
   return { id: textOf(answer, 'id'), name: textOf(answer, 'name'), expiresAt: timeOf(answer, 'expires_at') }
+}
+
+export function readPerson(answer: Answer): PersonAnswer {
+  const { name, email } = answer
+  return {
+    id: textOf(answer, 'id'),
+    name: textOf({ name: name ?? email }, 'name'),
+    status: textOf(answer, 'status'),
+    expiresAt: timeOf(answer, 'expires_at'),
+    policy: answer['policy'],
+  }
+}
+
+export function readSession(answer: Answer): SessionAnswer {
+  const { name: link } = objectOf(answer, 'link')
+  const { name, version } = objectOf(answer, 'client')
+  const client = [name, version].filter((text) => typeof text === 'string').join(' ')
+  return {
+    id: textOf(answer, 'id'),
+    name: typeof link === 'string' ? link : textOf(answer, 'principal'),
+    client: client === '' ? '-' : client,
+    startedAt: answer['started_at'] === null ? undefined : timeOf(answer, 'started_at'),
+    lastCallAt: answer['last_call_at'] === null ? undefined : timeOf(answer, 'last_call_at'),
+  }
+}
+
+export function readCall(answer: Answer): CallAnswer {
+  const { tool, ms, count } = answer
+  return {
+    at: timeOf(answer, 'at'),
+    link: textOf(answer, 'link'),
+    principal: textOf(answer, 'principal'),
+    method: textOf(answer, 'method'),
+    tool: typeof tool === 'string' ? tool : undefined,
+    outcome: textOf(answer, 'outcome'),
+    ms: typeof ms === 'number' ? ms : undefined,
+    count: typeof count === 'number' ? count : 1,
+  }
 }
 
 export function readAgent(answer: Answer): AgentAnswer {
@@ -85,6 +157,12 @@ export function listOf(answer: Answer, member: string): readonly Answer[] {
     if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) throw unreadable(member)
     return { ...entry }
   })
+}
+
+function objectOf(answer: Answer, member: string): Answer {
+  const value = answer[member]
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw unreadable(member)
+  return { ...value }
 }
 
 export function textOf(answer: Answer, member: string): string {

@@ -1,6 +1,6 @@
 /** Speaks to the owner's API of one relay: every failure becomes one plain line and an exit code. */
 import { AgentExit, EXIT, type ExitCode } from '../exit.ts'
-import { OWNER_ANSWER_CHARS, OWNER_CALL_MS } from '../limits.ts'
+import { OWNER_ANSWER_CHARS, OWNER_CALL_MS, OWNER_SILENCE_MS } from '../limits.ts'
 import type { Account } from './account.ts'
 import { plain } from './table.ts'
 
@@ -19,6 +19,8 @@ const EXITS: Readonly<Record<string, ExitCode>> = {
   SHARE_NOT_FOUND: EXIT.NOT_FOUND,
   TOKEN_NOT_FOUND: EXIT.NOT_FOUND,
   OWNER_NOT_FOUND: EXIT.NOT_FOUND,
+  PERSON_NOT_FOUND: EXIT.NOT_FOUND,
+  SESSION_NOT_FOUND: EXIT.NOT_FOUND,
   LANES_UNREACHED: EXIT.UNFINISHED,
 }
 
@@ -40,16 +42,43 @@ export class OwnerApi {
    * @throws {AgentExit} when it cannot be reached, is none, or refuses.
    */
   async request(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: Answer): Promise<Answer> {
-    const response = await this.#fetch(method, path, body)
+    const response = await this.#fetch(method, path, body, AbortSignal.timeout(OWNER_CALL_MS))
     if (response.status === 204) return {}
     const answer = await this.#read(response)
     if (response.ok) return answer
-    const problem = readProblem(answer)
-    if (problem === undefined) throw this.#noRelay(response)
-    throw this.#refused(problem)
+    throw this.#problemIn(response, answer)
   }
 
-  async #fetch(method: string, path: string, body: Answer | undefined): Promise<Response> {
+  /**
+   * The JSON objects that the relay tells one by one, a line each (NDJSON), until it ends the stream or `leave` is aborted.
+   *
+   * @throws {AgentExit} as `request`, and when no sign of the relay has come for a minute.
+   */
+  async *lines(path: string, leave: AbortSignal): AsyncGenerator<Answer> {
+    const silence = new AbortController()
+    const timer = setTimeout(() => silence.abort(), OWNER_SILENCE_MS)
+    try {
+      const response = await this.#fetch('GET', path, undefined, AbortSignal.any([leave, silence.signal]))
+      if (!response.ok) throw this.#problemIn(response, await this.#read(response))
+      const decoder = new TextDecoder()
+      let text = ''
+      for await (const chunk of response.body ?? []) {
+        timer.refresh()
+        const lines = (text + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n')
+        text = lines.pop() ?? ''
+        if (text.length > OWNER_ANSWER_CHARS) throw this.#noRelay(response)
+        // Nothing to tell is an empty line.
+        for (const line of lines) if (line !== '') yield this.#parse(line, response)
+      }
+    } catch (error) {
+      if (leave.aborted) return
+      throw error instanceof AgentExit ? error : this.#unreachable(silence.signal.aborted ? new Error('it fell silent') : error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #fetch(method: string, path: string, body: Answer | undefined, signal: AbortSignal): Promise<Response> {
     try {
       return await fetch(`${this.relay}/api/${path}`, {
         method,
@@ -61,7 +90,7 @@ export class OwnerApi {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         // The owner token is for this relay, and not for where it may point.
         redirect: 'manual',
-        signal: AbortSignal.timeout(OWNER_CALL_MS),
+        signal,
       })
     } catch (error) {
       throw this.#unreachable(error)
@@ -79,6 +108,10 @@ export class OwnerApi {
     } catch (error) {
       throw error instanceof AgentExit ? error : this.#unreachable(error)
     }
+    return this.#parse(text, response)
+  }
+
+  #parse(text: string, response: Response): Answer {
     try {
       const value: unknown = JSON.parse(text)
       if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
@@ -103,6 +136,11 @@ export class OwnerApi {
       'NO_RELAY',
       `${this.relay} answers ${status} (${type}), which no relay would. Compare the address with the one that the relay was deployed to.`,
     )
+  }
+
+  #problemIn(response: Response, answer: Answer): AgentExit {
+    const problem = readProblem(answer)
+    return problem === undefined ? this.#noRelay(response) : this.#refused(problem)
   }
 
   #refused({ code, title, detail }: Problem): AgentExit {

@@ -1,7 +1,7 @@
 /** Finds the share or the token that an owner names: by its id, or by a name that only one has. */
 import { AgentExit, EXIT } from '../exit.ts'
 import { OWNER_LIST_PAGES } from '../limits.ts'
-import { listOf, readShare, readToken, type ShareAnswer, type TokenAnswer } from './answers.ts'
+import { listOf, type PersonAnswer, readPerson, readShare, readToken, type ShareAnswer, type TokenAnswer } from './answers.ts'
 import type { Answer, OwnerApi } from './api-client.ts'
 import { plain } from './table.ts'
 
@@ -39,6 +39,18 @@ export async function findToken(api: OwnerApi, share: ShareAnswer, named: string
     tokens.map(readToken).filter(({ id, name }) => (TOKEN_ID.test(named) ? id === named : name === named)),
     `${api.program} token list ${share.id}`,
   )
+}
+
+/** @throws {AgentExit} when the share has none, or more than one of that name. Of several those are meant that are not removed. */
+export async function findPerson(api: OwnerApi, share: ShareAnswer, named: string): Promise<PersonAnswer> {
+  const people = (await allPeople(api, share)).map(readPerson)
+  const found = people.filter(({ id, name }) => (TOKEN_ID.test(named) ? id === named : name === named))
+  const kept = found.filter(({ status }) => status !== 'revoked')
+  return onlyOne('person', named, kept.length === 0 ? found : kept, `${api.program} people list ${share.id}`)
+}
+
+export async function allPeople(api: OwnerApi, share: ShareAnswer): Promise<readonly Answer[]> {
+  return listOf(await api.request('GET', `shares/${share.id}/people`), 'people')
 }
 
 export async function allTokens(api: OwnerApi, share: ShareAnswer): Promise<readonly Answer[]> {

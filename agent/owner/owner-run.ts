@@ -34,6 +34,11 @@ export class OwnerRun {
     return this.terminal.program
   }
 
+  /** Whether a program reads what is shown. */
+  get isForPrograms(): boolean {
+    return this.#json
+  }
+
   /** The relay's own words as one line of JSON, or `text`, which ends with a line feed. */
   show(answer: Answer, text: () => string): void {
     this.terminal.write(this.#json ? `${JSON.stringify(answer)}\n` : text())

@@ -2,18 +2,27 @@
 import { Command, CommanderError } from 'commander'
 import { agentCommand, VERSION } from '../config/options.ts'
 import { AgentExit, EXIT } from '../exit.ts'
-import { addLoginCommands } from './login-commands.ts'
-import { addOwnerCommands } from './owner-commands.ts'
+import { addLogCommand } from './commands/log-command.ts'
+import { addLoginCommands } from './commands/login-commands.ts'
+import { addOwnerCommands } from './commands/owner-commands.ts'
+import { addPeopleCommands } from './commands/people-commands.ts'
+import { addSessionCommands } from './commands/session-commands.ts'
+import { addShareCommands } from './commands/share-commands.ts'
+import { addTokenCommands } from './commands/token-commands.ts'
 import { OwnerRun, type StartRun } from './owner-run.ts'
-import { addShareCommands } from './share-commands.ts'
 import type { Terminal } from './terminal.ts'
-import { addTokenCommands } from './token-commands.ts'
 
-/** A server whose command is one of these needs `--` before it. */
-const OWNER_WORDS: ReadonlySet<string> = new Set(['login', 'logout', 'share', 'token', 'owner'])
+interface Group {
+  readonly does: string
+  readonly help: string
+  readonly add: (group: Command, start: StartRun) => void
+}
 
-const EXAMPLES = {
-  share: `
+/** Words that have commands of their own. */
+const GROUPS: Readonly<Record<string, Group>> = {
+  share: {
+    does: 'makes and orders shares',
+    help: `
 <share> is an id, or a name that only one share has.
 
 Examples:
@@ -21,7 +30,11 @@ Examples:
   $ mcp-edge-agent share pause docs
   $ mcp-edge-agent share update docs --deny 'delete_*'
   $ mcp-edge-agent share list --json`,
-  token: `
+    add: addShareCommands,
+  },
+  token: {
+    does: 'hands out links to a share, and takes them back',
+    help: `
 <share> and <token> are ids, or names that only one has.
 Each option of token update takes the place of what it names; the rest stays as it is.
 
@@ -31,13 +44,46 @@ Examples:
   $ mcp-edge-agent token update docs Ann --expires 2w
   $ mcp-edge-agent token revoke docs Ann
   $ mcp-edge-agent token narrow --read-only --name Bob < share-url.txt`,
-  owner: `
+    add: addTokenCommands,
+  },
+  people: {
+    does: 'lets people sign in at a share, and ends their access',
+    help: `
+<share> and <person> are ids, or names or addresses that only one has.
+
+Examples:
+  $ mcp-edge-agent people add docs Ann --expires 30d
+  $ mcp-edge-agent people add docs bob@example.com --access write
+  $ mcp-edge-agent people remove docs Ann`,
+    add: addPeopleCommands,
+  },
+  sessions: {
+    does: 'shows the clients of a share, and ends their sessions',
+    help: `
+<session> is an id of the list, or the name of a link that only one session has come with.
+
+Examples:
+  $ mcp-edge-agent sessions list docs
+  $ mcp-edge-agent sessions disconnect docs k3v7qzj2m5xap`,
+    add: addSessionCommands,
+  },
+  owner: {
+    does: 'lets others make shares on the relay',
+    help: `
 Only the deployer of the relay may do this.
 
 Examples:
   $ mcp-edge-agent owner create Ann --expires 90d
   $ mcp-edge-agent owner revoke Ann`,
-} as const
+    add: addOwnerCommands,
+  },
+}
+
+/** Words that are commands themselves. */
+const SINGLE_WORDS: readonly string[] = ['login', 'logout', 'logs']
+
+/** A server whose command is one of these needs `--` before it. */
+const OWNER_WORDS: ReadonlySet<string> = new Set([...SINGLE_WORDS, ...Object.keys(GROUPS)])
 
 /** Whether the first word of a command line, past options of the agent and before `--`, is an owner's. Pure. */
 export function isOwnerCommand(args: readonly string[]): boolean {
@@ -79,16 +125,15 @@ export function ownerCommand(terminal: Terminal): Command {
     .configureOutput({ writeErr: () => {}, writeOut: terminal.write })
   const start: StartRun = (command) => new OwnerRun(terminal, command)
   addLoginCommands(program, start)
-  addShareCommands(group(program, 'share', 'makes and orders shares'), start)
-  addTokenCommands(group(program, 'token', 'hands out links to a share, and takes them back'), start)
-  addOwnerCommands(group(program, 'owner', 'lets others make shares on the relay'), start)
+  for (const [word, each] of Object.entries(GROUPS)) each.add(group(program, word, each), start)
+  addLogCommand(program, start)
   // Only now, since commands inherit it: a group's own action names the word that is none of its commands.
   for (const each of program.commands) if (each.commands.length > 0) each.allowExcessArguments()
   return program
 }
 
-function group(program: Command, name: keyof typeof EXAMPLES, description: string): Command {
-  const made = program.command(name).description(description).addHelpText('after', EXAMPLES[name])
+function group(program: Command, name: string, { does, help }: Group): Command {
+  const made = program.command(name).description(does).addHelpText('after', help)
   return made.action(() => {
     const [word] = made.args
     const known = made.commands.map((command) => command.name()).join(', ')
@@ -100,7 +145,7 @@ function group(program: Command, name: keyof typeof EXAMPLES, description: strin
 function wordsOf(args: readonly string[]): string {
   const at = args.findIndex((word) => OWNER_WORDS.has(word))
   const [word = '', next = ''] = args.slice(at)
-  return /^[a-z]+$/.test(next) && !word.startsWith('log') ? `${word} ${next} ` : `${word} `
+  return /^[a-z]+$/.test(next) && !SINGLE_WORDS.includes(word) ? `${word} ${next} ` : `${word} `
 }
 
 function usage(message: string): AgentExit {

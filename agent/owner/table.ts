@@ -35,6 +35,14 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
     .join('')
 }
 
+/** One row of a table that grows: each text cut or padded to its width, but for the last, which is cut only. */
+export function tableRow(texts: readonly string[], widths: readonly number[]): string {
+  return `${texts
+    .map((text, at) => padded(plain(text), widths[at] ?? 0))
+    .join(' '.repeat(GAP))
+    .trimEnd()}\n`
+}
+
 /** Names and values in two columns. */
 export function pairs(entries: readonly (readonly [string, string])[]): string {
   const width = Math.max(...entries.map(([name]) => name.length)) + GAP
@@ -50,6 +58,11 @@ export function plain(text: string): string {
 export function localTime(time: Date): string {
   const two = (value: number): string => String(value).padStart(2, '0')
   return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${two(time.getHours())}:${two(time.getMinutes())}`
+}
+
+/** The same without the year, to the second. */
+export function localMoment(time: Date): string {
+  return `${localTime(time).slice('2026-'.length)}:${String(time.getSeconds()).padStart(2, '0')}`
 }
 
 function widestCut(columns: readonly Column[], widths: readonly number[]): number | undefined {

@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { isAbsolute, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Variables } from '../config/environment.ts'
 
 export interface Terminal {
@@ -13,6 +14,10 @@ export interface Terminal {
   /** One line of stdin, trimmed; empty when there is none. `isSecret`: nothing of it is shown. */
   readonly ask: (question: string, isSecret: boolean) => Promise<string>
   readonly now: () => Date
+  /** Waits so long, or until nobody reads the results any more. */
+  readonly pause: (ms: number) => Promise<void>
+  /** Aborted when nobody reads the results any more. */
+  readonly left: AbortSignal
   /** Characters of a line. */
   readonly columns: number
   readonly variables: Variables
@@ -28,11 +33,15 @@ const MIN_COLUMNS = 60
 
 export function processTerminal(): Terminal {
   const { stdout, stderr, env, platform } = process
+  const left = new AbortController()
+  stdout.once('error', () => left.abort())
   return {
     write: (text) => void stdout.write(text),
     note: (text) => void stderr.write(text),
     ask,
     now: () => new Date(),
+    pause: (ms) => pause(ms, undefined, { signal: left.signal }).catch(() => undefined),
+    left: left.signal,
     columns: stdout.isTTY ? Math.max(stdout.columns, MIN_COLUMNS) : DEFAULT_COLUMNS,
     variables: env,
     platform,

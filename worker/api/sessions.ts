@@ -27,8 +27,13 @@ export const sessions = new Hono<OwnerEnv>()
 async function listSessions(c: ApiContext): Promise<Response> {
   const share = await knownShare(c)
   if (!share.ok) return share.error
-  const [lanes, links] = await Promise.all([askAll(c, share.value, { op: 'clients' }), registryOf(c).links(share.value.id)])
-  const names = new Map(links.map((link) => [link.id, link]))
+  const { id } = share.value
+  const [lanes, links, people] = await Promise.all([
+    askAll(c, share.value, { op: 'clients' }),
+    registryOf(c).links(id),
+    registryOf(c).people(id),
+  ])
+  const names = new Map([...links, ...people].map((link) => [link.id, link]))
   const unreached = unreachedOf(lanes)
   const clients = clientsOf(lanes).toSorted((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0))
   return answer(c, 200, {

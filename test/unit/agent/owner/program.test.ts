@@ -32,6 +32,9 @@ describe('isOwnerCommand()', () => {
     ['--json owner list', true],
     ['--relay https://x token list', true],
     ['--relay=https://x share list', true],
+    ['people add docs Ann', true],
+    ['sessions list docs', true],
+    ['logs docs --follow', true],
     ['--token t share', true],
     ['-- share list', false],
     ['--token t -- share', false],
@@ -48,9 +51,9 @@ describe('isOwnerCommand()', () => {
 describe('share', () => {
   test('create shows the agent’s command and the owner’s link, and asks for what was said', async () => {
     const made = { status: 201, body: { ...SHARE, ...SECRETS } }
-    const line = ['share', 'create', '--name', 'docs', '--expires', '3d', '--lanes', '4', '--location', 'weur']
+    const line = ['share', 'create', '--name', 'docs', '--expires', '3d', '--sliding', '--lanes', '4', '--location', 'weur']
     const { written, asked } = await ran(line, { 'POST shares': made })
-    expect(asked[0]?.body).toBe('{"name":"docs","expires_in":259200,"lanes":4,"location":"weur"}')
+    expect(asked[0]?.body).toBe('{"name":"docs","expires_in":259200,"sliding":true,"lanes":4,"location":"weur"}')
     expect(written).toContain('export MCP_EDGE_TOKEN=agent-secret\n  mcp-edge-agent -- npx')
     expect(written).toContain(`claude mcp add --transport http docs ${SECRETS.share_url}\n`)
     expect(written).toContain('may do everything')
@@ -84,6 +87,8 @@ describe('share', () => {
     [['update', 'docs', '--name', 'new', '--expires', '1d'], { name: 'new', expires_in: 86_400 }],
     [['update', 'docs', '--deny', 'x', '--deny', 'y'], { policy: { access: 'admin', tools: { deny: ['x', 'y'] } } }],
     [['extend', 'docs', '--expires', '2w'], { expires_in: 1_209_600 }],
+    [['update', 'docs', '--sliding', '--expires', '1d'], { sliding: true, expires_in: 86_400 }],
+    [['update', 'docs', '--no-sliding'], { sliding: false }],
     [['pause', 'docs'], { paused: true }],
     [['resume', 'docs'], { paused: false }],
   ])('%j is sent as one change', async (line, body) => {

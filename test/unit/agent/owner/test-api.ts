@@ -8,6 +8,8 @@ interface Reply {
   /** An object becomes JSON. */
   readonly body?: object | string
   readonly headers?: Readonly<Record<string, string>>
+  /** The connection breaks behind the body. */
+  readonly isCut?: true
 }
 
 /** By method and path, such as `GET shares?after=1`. */
@@ -20,8 +22,9 @@ export class TestApi implements AsyncDisposable {
   private constructor(replies: Replies) {
     this.#server = createServer((request, response) => {
       void this.#keep(request).then((call) => {
-        const { status = 200, body = {}, headers } = replies[call] ?? problem(404, 'ROUTE_NOT_FOUND')
+        const { status = 200, body = {}, headers, isCut } = replies[call] ?? problem(404, 'ROUTE_NOT_FOUND')
         response.writeHead(status, { 'content-type': 'application/json', ...headers })
+        if (isCut === true) return response.write(String(body), () => response.destroy())
         return response.end(typeof body === 'string' ? body : JSON.stringify(body))
       })
     })

@@ -4,6 +4,8 @@ import type { Terminal } from '../../../../agent/owner/terminal.ts'
 export interface TestTerminal extends Terminal {
   written: string
   noted: string
+  /** How long it was to wait, each time; it does not. */
+  readonly pauses: number[]
 }
 
 export function testTerminal(parts: Partial<Terminal> & { readonly answers?: string[] } = {}): TestTerminal {
@@ -11,12 +13,15 @@ export function testTerminal(parts: Partial<Terminal> & { readonly answers?: str
   const terminal: TestTerminal = {
     written: '',
     noted: '',
+    pauses: [],
+    pause: (ms) => Promise.resolve(void terminal.pauses.push(ms)),
     write: (text) => void (terminal.written += text),
     note: (text) => void (terminal.noted += text),
     ask: (question) => {
       terminal.noted += question
       return Promise.resolve(answers.shift() ?? '')
     },
+    left: new AbortController().signal,
     now: () => new Date(2026, 10, 29, 15, 30),
     columns: 80,
     variables: {},

@@ -1,18 +1,19 @@
 /** `share create|list|show|update|extend|pause|resume|revoke|rotate`: the owner's shares. */
 import { type Command, Option } from 'commander'
-import { AgentExit, EXIT } from '../exit.ts'
-import { type AgentAnswer, listOf, readAgent, readShare, type ShareAnswer, textOf } from './answers.ts'
-import type { Answer } from './api-client.ts'
-import { EXPIRES, EXPIRES_TEXT, secondsUntil } from './expiry.ts'
-import { allShares, findShare } from './find.ts'
-import type { OwnerRun, StartRun } from './owner-run.ts'
-import { addPolicyOptions, inWords, type PolicyOptions, policyOf } from './policy-options.ts'
-import { agentSetup, shellWord, urlSetup } from './setup-texts.ts'
-import { localTime, pairs, plain, table } from './table.ts'
+import { AgentExit, EXIT } from '../../exit.ts'
+import { type AgentAnswer, listOf, readAgent, readShare, type ShareAnswer, textOf } from '../answers.ts'
+import type { Answer } from '../api-client.ts'
+import { EXPIRES, EXPIRES_TEXT, secondsUntil } from '../expiry.ts'
+import { allShares, findShare } from '../find.ts'
+import type { OwnerRun, StartRun } from '../owner-run.ts'
+import { addPolicyOptions, inWords, type PolicyOptions, policyOf } from '../policy-options.ts'
+import { agentSetup, shellWord, urlSetup } from '../setup-texts.ts'
+import { localTime, pairs, plain, table } from '../table.ts'
 
 interface NewShareOptions {
   readonly name?: string
   readonly expires?: string
+  readonly sliding?: boolean
   readonly lanes?: string
   readonly location?: string
   readonly jurisdiction?: string
@@ -20,6 +21,7 @@ interface NewShareOptions {
 
 /** Of `extend`, when it is not said. */
 const EXTENSION = '7d'
+const SLIDING_TEXT = 'the end moves while clients use the share: it is as far behind the last use as --expires was away'
 
 export function addShareCommands(share: Command, start: StartRun): void {
   share
@@ -27,6 +29,7 @@ export function addShareCommands(share: Command, start: StartRun): void {
     .description('makes a share, and shows its first link and the token for its agent')
     .option('--name <name>', 'what it is called in lists and by other commands')
     .option(EXPIRES, `${EXPIRES_TEXT} (default: 7d)`)
+    .option('--sliding', SLIDING_TEXT)
     .addOption(new Option('--lanes <number>', 'objects that carry it, for thousands of sessions (docs/scale.md)'))
     .option('--location <place>', 'where it runs, such as weur or enam (docs/scale.md)')
     .option('--jurisdiction <law>', 'eu or fedramp (docs/scale.md)')
@@ -43,6 +46,8 @@ export function addShareCommands(share: Command, start: StartRun): void {
     .description('renames a share, moves its end, bounds what all its links may do')
     .option('--name <name>', 'its new name')
     .option(EXPIRES, EXPIRES_TEXT)
+    .option('--sliding', SLIDING_TEXT)
+    .option('--no-sliding', 'the end stays where it is')
     .action(async (named: string, options: PolicyOptions & NewShareOptions, command: Command) =>
       updateShare(start(command), named, options),
     )
@@ -79,10 +84,11 @@ function addOrders(share: Command, start: StartRun): void {
     .action(async (named: string, _options: object, command: Command) => revokeShare(start(command), named))
 }
 
-async function createShare(run: OwnerRun, { name, expires, lanes, location, jurisdiction }: NewShareOptions): Promise<void> {
+async function createShare(run: OwnerRun, { name, expires, sliding, lanes, location, jurisdiction }: NewShareOptions): Promise<void> {
   const answer = await run.api.request('POST', 'shares', {
     ...(name === undefined ? {} : { name }),
     ...(expires === undefined ? {} : { expires_in: secondsUntil(expires, run.terminal.now()) }),
+    ...(sliding === undefined ? {} : { sliding }),
     ...(lanes === undefined ? {} : { lanes: Number(lanes) }),
     ...(location === undefined ? {} : { location }),
     ...(jurisdiction === undefined ? {} : { jurisdiction }),
@@ -155,15 +161,20 @@ function lastEndText(agent: string, { at, how, words }: NonNullable<AgentAnswer[
 }
 
 async function updateShare(run: OwnerRun, named: string, options: PolicyOptions & NewShareOptions): Promise<void> {
-  const { name, expires } = options
+  const { name, expires, sliding } = options
   // Wrong options are told before anybody is asked.
   const isBounded = policyOf(options) !== undefined
-  if (name === undefined && expires === undefined && !isBounded)
-    throw new AgentExit(EXIT.USAGE, 'USAGE', 'Say what to change: --name, --expires, --access, --allow, --deny or --argument.')
+  if (name === undefined && expires === undefined && sliding === undefined && !isBounded)
+    throw new AgentExit(EXIT.USAGE, 'USAGE', 'Say what to change: --name, --expires, --sliding, --access, --allow, --deny or --argument.')
   const expiresIn = expires === undefined ? {} : { expires_in: secondsUntil(expires, run.terminal.now()) }
   const share = await find(run, named)
   const policy = policyOf(options, share.policy as Answer)
-  const change = { ...(name === undefined ? {} : { name }), ...expiresIn, ...(policy === undefined ? {} : { policy }) }
+  const change = {
+    ...(name === undefined ? {} : { name }),
+    ...expiresIn,
+    ...(sliding === undefined ? {} : { sliding }),
+    ...(policy === undefined ? {} : { policy }),
+  }
   showChanged(run, await changeShare(run, share, change))
 }
 
@@ -203,7 +214,7 @@ function describe(run: OwnerRun, share: ShareAnswer, ...more: readonly (readonly
     ['share', share.id],
     ['name', share.name],
     ['URL', share.url],
-    ['ends', localTime(share.expiresAt)],
+    ['ends', `${localTime(share.expiresAt)}${share.isSliding ? ', and later while it is used' : ''}`],
     ['state', stateOf(run, share)],
     ['links may', inWords(share.policy)],
     ...more,

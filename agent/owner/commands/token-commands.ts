@@ -1,15 +1,15 @@
 /** `token create|list|update|revoke|narrow`: what a share's owner hands out, to people, programs and agents. */
 import { type Command, Option } from 'commander'
-import { AgentExit, EXIT } from '../exit.ts'
-import { readToken, type ShareAnswer, textOf, type TokenAnswer } from './answers.ts'
-import type { Answer } from './api-client.ts'
-import { EXPIRES, EXPIRES_TEXT, secondsUntil } from './expiry.ts'
-import { allTokens, findShare, findToken } from './find.ts'
+import { AgentExit, EXIT } from '../../exit.ts'
+import { readToken, type ShareAnswer, textOf, type TokenAnswer } from '../answers.ts'
+import type { Answer } from '../api-client.ts'
+import { EXPIRES, EXPIRES_TEXT, secondsUntil } from '../expiry.ts'
+import { allTokens, findShare, findToken } from '../find.ts'
 import { addNarrowCommand } from './narrow-command.ts'
-import type { OwnerRun, StartRun } from './owner-run.ts'
-import { addPolicyOptions, inShort, inWords, type PolicyOptions, policyOf } from './policy-options.ts'
-import { agentSetup, shellWord, tokenSetup, urlSetup } from './setup-texts.ts'
-import { localTime, pairs, plain, table } from './table.ts'
+import type { OwnerRun, StartRun } from '../owner-run.ts'
+import { addPolicyOptions, inShort, inWords, type PolicyOptions, policyOf } from '../policy-options.ts'
+import { agentSetup, shellWord, tokenSetup, urlSetup } from '../setup-texts.ts'
+import { localTime, pairs, plain, table } from '../table.ts'
 
 type TokenKind = (typeof KINDS)[number]
 

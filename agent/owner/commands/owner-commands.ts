@@ -1,10 +1,10 @@
 /** `owner create|list|revoke`: the deployer's orders about the other owners of the relay. */
 import type { Command } from 'commander'
-import { listOf, readOwner, textOf } from './answers.ts'
-import { secondsUntil } from './expiry.ts'
-import { onlyOne } from './find.ts'
-import type { OwnerRun, StartRun } from './owner-run.ts'
-import { localTime, plain, table } from './table.ts'
+import { listOf, readOwner, textOf } from '../answers.ts'
+import { secondsUntil } from '../expiry.ts'
+import { onlyOne } from '../find.ts'
+import type { OwnerRun, StartRun } from '../owner-run.ts'
+import { localTime, plain, table } from '../table.ts'
 
 export function addOwnerCommands(owner: Command, start: StartRun): void {
   owner

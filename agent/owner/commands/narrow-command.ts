@@ -1,13 +1,13 @@
 /** `token narrow`: for whoever holds a link and hands it on, without the relay. */
 import type { Command } from 'commander'
-import type { CaveatWords } from '../../protocol/narrowing/caveat.ts'
-import { AgentExit, EXIT } from '../exit.ts'
-import { EXPIRES, EXPIRES_TEXT, secondsUntil } from './expiry.ts'
-import { type NarrowedLink, narrowLink } from './narrow.ts'
-import type { OwnerRun, StartRun } from './owner-run.ts'
-import { addPolicyOptions, inWords, type PolicyOptions, policyOf } from './policy-options.ts'
-import { tokenSetup, urlSetup } from './setup-texts.ts'
-import { localTime, plain } from './table.ts'
+import type { CaveatWords } from '../../../protocol/narrowing/caveat.ts'
+import { AgentExit, EXIT } from '../../exit.ts'
+import { EXPIRES, EXPIRES_TEXT, secondsUntil } from '../expiry.ts'
+import { type NarrowedLink, narrowLink } from '../narrow.ts'
+import type { OwnerRun, StartRun } from '../owner-run.ts'
+import { addPolicyOptions, inWords, type PolicyOptions, policyOf } from '../policy-options.ts'
+import { tokenSetup, urlSetup } from '../setup-texts.ts'
+import { localTime, plain } from '../table.ts'
 
 interface NarrowOptions extends PolicyOptions {
   readonly name?: string

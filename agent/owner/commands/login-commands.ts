@@ -1,11 +1,11 @@
 /** `login` and `logout`: whose relay this program speaks to. Secrets are asked for, never given as arguments. */
 import type { Command } from 'commander'
-import { AgentExit, EXIT } from '../exit.ts'
-import { accountFile, readAccounts, relayOrigin, writeAccounts } from './account.ts'
-import { listOf, textOf } from './answers.ts'
-import { OwnerApi } from './api-client.ts'
-import type { OwnerRun, StartRun } from './owner-run.ts'
-import { isLoopback } from '../config/token.ts'
+import { AgentExit, EXIT } from '../../exit.ts'
+import { accountFile, readAccounts, relayOrigin, writeAccounts } from '../account.ts'
+import { listOf, textOf } from '../answers.ts'
+import { OwnerApi } from '../api-client.ts'
+import type { OwnerRun, StartRun } from '../owner-run.ts'
+import { isLoopback } from '../../config/token.ts'
 
 export function addLoginCommands(program: Command, start: StartRun): void {
   program
