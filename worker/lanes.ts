@@ -27,6 +27,11 @@ export function laneOf(share: string, name: string): Lane {
   return { share, index: lanes === 1 ? 0 : hash(name) & (lanes - 1), jurisdiction }
 }
 
+/** The lane that keeps what holds for the whole share. `share` as for `laneCount`. */
+export function keeperOf(share: string): Lane {
+  return laneOf(share, share)
+}
+
 /** The lane with this index, or undefined when the share has fewer. `share` as for `laneCount`. */
 export function laneAt(share: string, index: number): Lane | undefined {
   const { lanes, jurisdiction } = knownShareFacts(share)

@@ -87,3 +87,31 @@ export const MAX_METERED_CALL_MS = 3_600_000
 
 /** When a client should come again that has as many calls under way as it may. */
 export const BUSY_LIMIT_RETRY_MS = 1_000
+
+/** How long a call waits for its owner's decision before its client is told that there is none yet: clients give up after 60 s. */
+export const HELD_WAIT_MS = 45_000
+
+/** How long the owner has to decide about a call, and how long a decision holds for a client that comes again. */
+export const APPROVAL_MS = 600_000
+
+/** Largest arguments that are shown to an owner, in bytes of their canonical text: each is a row, and a person must look it over. */
+export const MAX_HELD_BYTES = 256 * 1024
+
+/** Calls that wait for the owner at a time: of one link and all that was narrowed from it. */
+export const MAX_HELD_OF_LINK = 20
+
+/** What they all may hold together, in bytes: of a share, and of one answer to its owner, in which those of one link fit. */
+export const MAX_HELD_BYTES_OF_SHARE = 64 * 1024 * 1024
+export const APPROVAL_PAGE_BYTES = 6 * 1024 * 1024
+
+/** How long it is known which call has used an approval, for when that is made again: as long as a request is kept for a client that has left. */
+export const USED_APPROVAL_MS = 3_600_000
+
+/** Calls of a share that its owner always allows: an owner can look through so many. */
+export const MAX_GRANTS = 1_000
+
+/** Characters of their arguments that are kept of those, so that the owner knows which is which. */
+export const MAX_GRANT_CHARS = 1_000
+
+/** Approvals of which an object remembers that they were decided, for a Worker that is about to wait for that. */
+export const MAX_DECIDED_APPROVALS = 1_000

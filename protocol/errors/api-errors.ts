@@ -74,6 +74,16 @@ export const API_ERRORS = {
     retryable: false,
     message: "No such person, or one who was removed already. Compare the id with the list of the share's people.",
   },
+  APPROVAL_NOT_FOUND: {
+    http: 404,
+    retryable: false,
+    message: "No such approval, or one that is decided already or has ended. Compare the id with the list of the share's approvals.",
+  },
+  APPROVAL_LIMIT_REACHED: {
+    http: 409,
+    retryable: false,
+    message: 'The share has 1000 calls that are always allowed. Take back those that are not needed any more.',
+  },
   JURISDICTION_UNAVAILABLE: {
     http: 409,
     retryable: false,

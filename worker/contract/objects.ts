@@ -1,5 +1,6 @@
 /** The Durable Objects as their callers see them. The classes implement these interfaces, so that no caller imports a class. */
 import type { Failure } from '../../protocol/errors.ts'
+import type { HoldOrder } from './approvals.ts'
 import type { ListingOrder } from './listings.ts'
 import type { Location } from './locations.ts'
 import type { MeterOrder } from './metering.ts'
@@ -75,6 +76,10 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
   subscribe(pass: Pass, order: SubscribeOrder): Gated<boolean> | Promise<Gated<boolean>>
   /** What another lane has to charge to limits that are kept here; an `Exhausted` as text, since an object that an RPC has returned keeps awake whoever gave it until it is disposed of. */
   meter(order: MeterOrder): Promise<string | undefined>
+  /** What another lane has to ask or to say of calls that wait for the owner; an `ApprovalVerdict` as text, for the same reason. */
+  hold(order: HoldOrder): Promise<string | undefined>
+  /** The answer to a call that its owner has allowed asks for more: a retry that names this answer need not be allowed anew. */
+  noteRound(pass: Pass, key: string, round: string): Promise<Gated<void>>
   /** The owner's orders; undefined for a share that does not exist. */
   admin(command: AdminCommand): Promise<ShareFacts | undefined>
   fetch(request: Request): Response | Promise<Response>

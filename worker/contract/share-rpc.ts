@@ -1,8 +1,9 @@
 /** What a Worker and a Share say to each other over RPC: requests, orders, outcomes. */
-import type { Failure } from '../../protocol/errors.ts'
+import type { ErrorCode, Failure } from '../../protocol/errors.ts'
 import type { ParkedAsk } from '../bridge/asks.ts'
 import type { ParkedCall } from '../bridge/parked-call.ts'
 import type { DeclaredClient } from '../bridge/capabilities.ts'
+import type { ApprovalAnswer, ApprovalCommand, Holdable, Held } from './approvals.ts'
 import type { ToldOfCall, UsageAnswer, UsageOrder } from './call-records.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
@@ -27,7 +28,7 @@ export interface Resent {
 export type CallRequest = SessionCallRequest | GroupCallRequest
 
 /** What every call says. */
-interface CallFacts extends Resent, ToldOfCall {
+interface CallFacts extends Resent, ToldOfCall, Holdable {
   readonly principal: string
   /** 32 hex digits, made by the Worker; the same when it calls again. */
   readonly key: string
@@ -84,7 +85,7 @@ export interface GroupCallRequest extends CallFacts, DeclaredClient {
 }
 
 /** What tells whether a call may run twice. */
-export type RepeatFacts = ListClient & Pick<CallRequest, 'method' | 'tool'>
+export type RepeatFacts = ListClient & Pick<CallRequest, 'method' | 'tool' | 'runsOnce'>
 
 /** What a retry brings for a parked call. */
 export interface RetryInput {
@@ -198,8 +199,9 @@ export type CallOutcome =
   | NoStream
   /** The client has left: the answer comes on the stream with which it has come back, or waits in the agent. */
   | { readonly kind: 'replaced' }
-  /** The relay answers by itself with this result. */
-  | { readonly kind: 'result'; readonly result: string }
+  /** The relay answers by itself with this result. `outcome`: as the audit tells of it, if it is not `ok`. */
+  | { readonly kind: 'result'; readonly result: string; readonly outcome?: ErrorCode }
+  | Held
   /** The initialize result of a shared child, as it gave it; the Worker fits in the client's revision. */
   | { readonly kind: 'initialized'; readonly answer: Uint8Array }
   | { readonly kind: 'failed'; readonly failure: Failure }
@@ -265,7 +267,7 @@ export interface ShareSettings {
 /** Orders of the owner. */
 export type AdminCommand =
   /** `asksAgents`: only those are named that answer. */
-  { readonly op: 'describe'; readonly asksAgents?: boolean } | { readonly op: 'revoke' } | TrustChange | UsageOrder
+  { readonly op: 'describe'; readonly asksAgents?: boolean } | { readonly op: 'revoke' } | TrustChange | UsageOrder | ApprovalCommand
 
 /** How the last of an agent's server processes that ended by itself did so, for its owner. */
 export interface LastWords {
@@ -295,4 +297,5 @@ export interface ShareFacts extends ShareSettings, UsageAnswer {
     readonly buffered_bytes: number
     readonly buffered_max_bytes: number
   }
+  readonly approvals?: ApprovalAnswer
 }

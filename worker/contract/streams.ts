@@ -46,6 +46,8 @@ export type StreamTarget =
   | { readonly kind: 'subscription'; readonly key: string; readonly group: string }
   /** Waits for news of agents since `mark`, and closes with AGAIN when there are any. 404 where it is better asked again soon. */
   | { readonly kind: 'news'; readonly mark: string; readonly principal: string; readonly isResend?: 'true' }
+  /** Waits for the owner's decision about a call, and closes with AGAIN once there is one. `id`: of the approval. `session`, `call`: of a session's call, and its client's raw id. */
+  | { readonly kind: 'held'; readonly id: string; readonly principal: string; readonly session?: string; readonly call?: string }
 
 /** Close codes of stream sockets. */
 export const STREAM_CLOSE = {
@@ -57,7 +59,7 @@ export const STREAM_CLOSE = {
   ENDED: 4102,
   /** Nothing more will come; the last message was the answer. */
   DONE: 4103,
-  /** The request never reached the agent, or there is news of agents: call again with the same key. */
+  /** The request never reached the agent, there is news of agents, or the owner has decided: call again with the same key. */
   AGAIN: 4104,
   /** The agent or the child is lost, and may have run it; another is there, and it may run twice: call again with the same key. */
   REPEAT: 4105,
@@ -115,5 +117,5 @@ export type StreamControl =
   | { readonly type: 'translate'; readonly key: string; readonly body: string }
   /** Share to a Worker that asks: the client's response to its question of this index. */
   | { readonly type: 'told'; readonly index: number; readonly body: string }
-  /** Share to a Worker that asks: its client has cancelled the call. */
+  /** Share to a Worker that asks, or waits for the owner: its client has cancelled the call. */
   | { readonly type: 'cancelled' }

@@ -1,5 +1,6 @@
 /** Makes the parts of a Share and tells each which others it needs. Nothing is decided here. */
 import { CLOSE } from '../../protocol/handshake.ts'
+import type { HoldOrder } from '../contract/approvals.ts'
 import type { MeterOrder } from '../contract/metering.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { Lane } from '../lanes.ts'
@@ -39,13 +40,17 @@ import { AskingWorkers } from './clients/asking-workers.ts'
 import { CallLedger } from './clients/call-ledger.ts'
 import { RunningCalls } from './clients/running-calls.ts'
 import { CreditLedger } from './clients/credit.ts'
+import { HeldWaits } from './clients/held-waits.ts'
 import { Streams } from './clients/streams.ts'
 import { UntakenMessages } from './clients/untaken-messages.ts'
 import { Waiters } from './clients/waiters.ts'
+import { ApprovalRows } from './rows/approval-rows.ts'
 import { AuditRows } from './rows/audit-rows.ts'
 import { LinkUses } from './rows/link-uses.ts'
 import { ListingRows } from './rows/listing-rows.ts'
 import { Store } from './rows/store.ts'
+import { ApprovalKeeper } from './trust/approval-keeper.ts'
+import { Approvals } from './trust/approvals.ts'
 import { CutOff } from './trust/cut-off.ts'
 import { TrustGate } from './trust/gate.ts'
 import { KeptMeters } from './trust/meter-notes.ts'
@@ -63,6 +68,7 @@ interface Surroundings {
   /** Which of its lanes this is, and how another is given an order. */
   readonly lane: number
   readonly orderOf: (lane: Lane, order: MeterOrder) => Promise<string | undefined>
+  readonly holdOn: (lane: Lane, order: HoldOrder) => Promise<string | undefined>
   /** As AgentLinks calls it. */
   readonly onBroken: (socket: WebSocket) => void
   /** Sets the alarm, unless it rings before that anyway. */
@@ -73,7 +79,7 @@ interface Surroundings {
 
 export type ShareParts = ReturnType<typeof wireShare>
 
-export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, registry, onBroken, alarmBy, flushBy }: Surroundings) {
+export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdOn, registry, onBroken, alarmBy, flushBy }: Surroundings) {
   const store = new Store(ctx.storage.sql)
   const links = new AgentLinks(ctx, onBroken)
   const news = new AgentNews(
@@ -114,6 +120,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, regis
     roots,
     turns: new Turns({ store, askers, roots }),
     askingWorkers: new AskingWorkers(streams),
+    heldWaits: new HeldWaits(streams),
     idleChildren: new IdleChildren(base),
     listens: new SessionListens(base),
     repeatableCalls: new RepeatableCalls(channels, standbyAnswers),
@@ -141,9 +148,18 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, regis
   const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, registry, isKept, alarmBy })
   const slidingEnd = new SlidingEnd({ gate, share, registry, usedAtMs: () => callLedger.lastCallMs })
   const dismissed = (link: AgentLink, nowMs: number): void => agentMessages.closed(link, CLOSE.GOING_AWAY, nowMs)
-  const cutOff = new CutOff({ ...answers, gate, sessions, dismissed })
+  const approvalKeeper = new ApprovalKeeper({
+    rows: new ApprovalRows(ctx.storage.sql),
+    tell: (lanes, ids) => approvals.tell(lanes, ids),
+    decided: (row, decision) => usage.decided(row, decision),
+    alarmBy,
+  })
+  const shownSession = (session: string) => clientList.shownSession(session)
+  const approvals = new Approvals({ ...answers, share, lane, gate, keeper: approvalKeeper, shownSession, holdOn })
+  const cutOff = new CutOff({ ...answers, gate, approvalKeeper, sessions, dismissed })
   const clientList = new ClientList({ ...answers, sessions })
   const usage = new Usage({ callLedger, runningCalls, clientList })
   const calls = { legacyCalls, legacyOnModern, modernCalls, modernOnLegacy }
-  return { ...answers, sessions, ...calls, streamSockets, agentMessages, gate, slidingEnd, spending, cutOff, usage, callLedger }
+  const trust = { gate, slidingEnd, spending, approvals, approvalKeeper, cutOff }
+  return { ...answers, sessions, ...calls, ...trust, streamSockets, agentMessages, usage, callLedger }
 }

@@ -4,6 +4,7 @@ import type { Failure } from '../../protocol/errors.ts'
 import { CLOSE, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/handshake.ts'
 import { GRACE_MS, HELLO_MS } from '../../protocol/limits.ts'
 import { laneStub } from '../carry/share-stub.ts'
+import type { HoldOrder } from '../contract/approvals.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import type { MeterOrder } from '../contract/metering.ts'
 import type { ShareObject } from '../contract/objects.ts'
@@ -34,6 +35,7 @@ import { closeQuietly } from './agents/links.ts'
 import { AlarmClock } from './alarm-clock.ts'
 import { type ShareParts, wireShare } from './share-parts.ts'
 import { ShareReport } from './share-report.ts'
+import { isApprovalCommand } from './trust/approvals.ts'
 import { isUsageOrder } from './usage/usage.ts'
 
 /** Why a share has come to its end: its time is over, or its owner has deleted it. */
@@ -56,6 +58,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
       registry: () => env.REGISTRY.getByName('registry'),
       lane: indexOfLane(ctx.id.name ?? ''),
       orderOf: (lane, order) => laneStub(env, lane).meter(order),
+      holdOn: (lane, order) => laneStub(env, lane).hold(order),
       onBroken: (socket) => void this.#closed(socket),
       alarmBy: (timeMs) => void this.#clock.sweepBy(timeMs),
       flushBy: (timeMs) => void this.#clock.flushBy(timeMs),
@@ -85,6 +88,15 @@ export class Share extends DurableObject<Env> implements ShareObject {
   async meter(order: MeterOrder): Promise<string | undefined> {
     const exhausted = this.#isMade ? await this.#parts.spending.order(order) : undefined
     return exhausted === undefined ? undefined : JSON.stringify(exhausted)
+  }
+
+  async hold(order: HoldOrder): Promise<string | undefined> {
+    const verdict = this.#isMade ? await this.#parts.approvals.obeyLane(order) : undefined
+    return verdict === undefined ? undefined : JSON.stringify(verdict)
+  }
+
+  async noteRound(pass: Pass, key: string, round: string): Promise<Gated<void>> {
+    return this.#let(pass, () => (this.#isMade ? this.#parts.approvals.noteRound(key, round) : undefined))
   }
 
   async send(pass: Pass, request: SendRequest | CancelRequest | AskAnswer): Promise<Gated<SendOutcome>> {
@@ -158,6 +170,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const { facts, hasSilent } = await this.#report.read(command.op === 'describe' && command.asksAgents === true)
     if (facts === undefined) return undefined
     if (isUsageOrder(command)) return { ...facts, ...this.#parts.usage.obey(command) }
+    if (isApprovalCommand(command)) return { ...facts, approvals: this.#parts.approvals.obey(command) }
     if (hasSilent) await this.#clock.sweepBy(Date.now() + GRACE_MS)
     if ('trust' in command) await this.#change(command)
     else if (command.op === 'revoke') await this.#end('SHARE_NOT_FOUND')
@@ -194,7 +207,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   override async alarm(): Promise<void> {
-    const { store, gate, cutOff, news, agentMessages, sessions, modernOnLegacy, legacyOnModern } = this.#parts
+    const { store, gate, cutOff, news, agentMessages, sessions, modernOnLegacy, legacyOnModern, approvalKeeper } = this.#parts
     const { settings } = store
     if (settings === undefined) return
     // As far as it is known here; the registry may say another.
@@ -206,7 +219,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     if (endMs() <= nowMs && (await this.#endIfOver(nowMs))) return
     news.tell()
     cutOff.look(nowMs)
-    const next = [agentMessages, sessions, modernOnLegacy, legacyOnModern, gate].map((part) => part.sweep(nowMs))
+    const next = [agentMessages, sessions, modernOnLegacy, legacyOnModern, gate, approvalKeeper].map((part) => part.sweep(nowMs))
     const lookMs = endMs() > nowMs ? endMs() : nowMs + END_RETRY_MS
     await this.#clock.sweepAt(Math.min(lookMs, ...next.filter((time) => time !== undefined)))
   }
@@ -223,9 +236,9 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   #call(pass: Pass, request: CallRequest): CallOutcome | Promise<CallOutcome> {
-    const { legacyCalls, modernCalls, standbyAnswers, usage } = this.#parts
+    const { legacyCalls, modernCalls, standbyAnswers, usage, approvals } = this.#parts
     usage.called(pass, request, Date.now())
-    const outcome = 'session' in request ? legacyCalls.call(request) : modernCalls.call(request)
+    const outcome = approvals.call(pass, request, (made) => ('session' in made ? legacyCalls.call(made) : modernCalls.call(made)))
     usage.attend(request, outcome)
     return request.canStandBy === true ? standbyAnswers.attend(request, outcome) : outcome
   }
@@ -304,10 +317,11 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   async #end(code: End): Promise<void> {
-    const { store, standbyAnswers, usage, gate, spending, links, streams, waiters } = this.#parts
+    const { store, standbyAnswers, usage, gate, spending, approvals, links, streams, waiters } = this.#parts
     store.forget()
     usage.forget()
     spending.forget()
+    approvals.forget()
     standbyAnswers.forget()
     gate.forget()
     links.closeAll(CLOSE.SHARE_GONE, 'the share was deleted or has expired')

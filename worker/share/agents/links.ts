@@ -164,6 +164,11 @@ export class AgentLinks {
     if (attachment !== undefined) link.socket.serializeAttachment({ ...attachment, draining: true } satisfies LinkAttachment)
   }
 
+  /** The link in whose time a child's tools had the state of this name (`toolsVersion`); undefined when it is there no more. */
+  inState(toolsVersion: string): AgentLink | undefined {
+    return this.all().find((link) => toolsVersion.startsWith(`${link.instance}.${link.connectedAtMs}.`))
+  }
+
   /** Names the state of the tools of a child; differs for each link and child, and after each list_changed that a child has sent. */
   toolsVersion(link: AgentLink, ch: string): string {
     return `${link.instance}.${link.connectedAtMs}.${attachmentOf(link.socket)?.toolChanges ?? 0} ${ch}`

@@ -20,6 +20,7 @@ import { EMPTY_RESULT, failed, TOO_MANY_SUBSCRIPTIONS } from './outcomes.ts'
 import type { SseSessions } from './sse-sessions.ts'
 import { keptRequest } from '../rows/kept-requests.ts'
 import type { AskingWorkers } from '../clients/asking-workers.ts'
+import type { HeldWaits } from '../clients/held-waits.ts'
 import { cancelTag, type MessageSender } from '../agents/message-sender.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { SHARED_GROUP } from '../../contract/groups.ts'
@@ -33,6 +34,7 @@ interface Parts {
   readonly opener: ChannelOpener
   readonly streams: Streams
   readonly askingWorkers: AskingWorkers
+  readonly heldWaits: HeldWaits
   readonly sseSessions: SseSessions
   readonly waiters: Waiters
   readonly sender: MessageSender
@@ -63,6 +65,8 @@ export class LegacyCalls {
     if ('code' in session) return failed(session)
     if (request.delivery === 'session' && !this.#parts.sseSessions.isHeard(session)) return { kind: 'no_stream' }
     if (request.refusal !== undefined) return this.#parts.sseSessions.tell(request, failed(request.refusal))
+    // Its client may wait for the owner for longer than a post may.
+    if (request.delivery === 'session' && request.hold !== undefined) return this.#parts.sseSessions.translate(request)
     // HTTP+SSE is of the handshake era: a client that looks for the newer one here is to begin with initialize, whatever its server speaks.
     if (request.delivery === 'session' && request.method === 'server/discover')
       return this.#parts.sseSessions.tell(request, failed({ code: 'METHOD_UNKNOWN', detail: 'HTTP+SSE begins with initialize' }))
@@ -111,6 +115,7 @@ export class LegacyCalls {
     if (session.transport === 'sse' && !this.#parts.sseSessions.isHeard(session)) return { kind: 'no_stream' }
     const told = askingWorkers.answer(request)
     if (told !== undefined) return told
+    if (request.requestId !== undefined) this.#parts.heldWaits.cancel(session.id, request.requestId.raw)
     const link = channels.linkFor(session)
     const isBeginning = request.method === 'notifications/initialized'
     if (isBeginning && this.#parts.standbyAnswers.canBeginAlone(channels.groupFor(session), link)) return { kind: 'sent' }

@@ -17,6 +17,7 @@ import type { LegacyOnModern } from './legacy-on-modern.ts'
 import { closeQuietly } from '../agents/links.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
 import type { Store } from '../rows/store.ts'
+import type { HeldWaits } from '../clients/held-waits.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Session } from '../rows/session-rows.ts'
@@ -29,6 +30,7 @@ interface Parts {
   readonly clientFrames: ClientFrames
   readonly legacyOnModern: LegacyOnModern
   readonly restartNews: RestartNews
+  readonly heldWaits: HeldWaits
   /** Has `sweep` called by then. */
   readonly alarmBy: (timeMs: number) => void
   /** As which a principal counts, and all principals that count as one. */
@@ -108,6 +110,7 @@ export class Sessions {
     if (listener !== undefined) closeQuietly(listener, STREAM_CLOSE.ENDED, 'the session has ended')
     const session = store.sessions.get(id)
     if (session !== undefined) this.#parts.legacyOnModern.end(session)
+    this.#parts.heldWaits.end(id)
     store.endSession(id)
     this.#parts.restartNews.forget(id)
   }

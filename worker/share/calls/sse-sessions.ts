@@ -65,7 +65,7 @@ export class SseSessions {
     this.#streams.listener(session)?.send(JSON.stringify(pending))
   }
 
-  /** For a child of the other era the Worker that holds the stream makes the call, since only it can ask the client meanwhile. */
+  /** The Worker that holds the stream makes the call: only it can ask the client meanwhile, as for a child of the other era, or wait for the owner. */
   translate({ session, key, body, size }: SessionCallRequest): CallOutcome {
     const listener = this.#streams.listener(session)
     if (listener === undefined) return { kind: 'away', isExpected: true }

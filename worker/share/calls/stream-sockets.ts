@@ -19,6 +19,7 @@ import type { Sessions } from './sessions.ts'
 import type { ChildPlace, StreamAttachment, Streams } from '../clients/streams.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { UntakenMessages } from '../clients/untaken-messages.ts'
+import type { HeldWaits } from '../clients/held-waits.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
 
@@ -41,6 +42,7 @@ interface Parts {
   readonly turns: Turns
   readonly resumedStreams: ResumedStreams
   readonly untaken: UntakenMessages
+  readonly heldWaits: HeldWaits
 }
 
 /** Closes of a Worker whose client has left, or that is gone itself. */
@@ -77,6 +79,8 @@ export class StreamSockets {
         return this.#openAsking(socket, query, link)
       case 'news':
         return this.#openNews(socket, query, link)
+      case 'held':
+        return this.#openHeld(socket, query, link)
       case 'subscription':
         return this.#openSubscription(socket, query.get('key') ?? '', link)
       default:
@@ -108,7 +112,7 @@ export class StreamSockets {
     if (attachment?.kind === 'session' && attachment.session !== undefined) sessions.left(attachment.session, Date.now())
     if (attachment === undefined) return
     streams.forget(attachment)
-    if (attachment.kind === 'news') return
+    if (attachment.kind === 'news' || attachment.kind === 'held') return
     if (attachment.kind === 'listen' && streams.listener(attachment.session ?? '') === undefined) this.#streamEnded(socket, attachment)
     this.#parts.idleChildren.streamClosed(attachment.group, Date.now())
     if (attachment.kind === 'call' && isBridgedGroup(attachment.group)) this.#callClosed(attachment)
@@ -170,6 +174,16 @@ export class StreamSockets {
     const call = canonicalId(query.get('call') ?? 'null')
     streams.accept(socket, { kind: 'asking', link, session: session.id, group: channels.groupFor(session), key, call })
     return 101
+  }
+
+  /** A Worker waits for the owner. */
+  #openHeld(socket: WebSocket, query: URLSearchParams, link: string): number {
+    const principal = query.get('principal') ?? ''
+    const session = query.get('session') ?? undefined
+    const found = session === undefined ? undefined : this.#parts.sessions.of({ session, principal })
+    if (found !== undefined && 'code' in found) return ERRORS[found.code].http
+    const wait = { id: query.get('id') ?? '', link, principal, session, call: query.get('call') ?? undefined }
+    return this.#parts.heldWaits.open(socket, wait) ? 101 : ERRORS.SHARE_BUSY.http
   }
 
   /** A Worker waits for news of agents on a socket. 404 while an agent is leaving, when nobody will be told. */

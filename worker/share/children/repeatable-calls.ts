@@ -7,8 +7,8 @@ import { type ListClient, listClient } from '../../contract/listings.ts'
 import type { AgentLink } from '../agents/links.ts'
 
 export function repeatFacts(request: CallRequest): RepeatFacts {
-  const { method, tool } = request
-  return { ...listClient(request), method, ...(tool === undefined ? {} : { tool }) }
+  const { method, tool, runsOnce } = request
+  return { ...listClient(request), method, ...(tool === undefined ? {} : { tool }), ...(runsOnce === undefined ? {} : { runsOnce }) }
 }
 
 /** Knows the tools that a server has last listed to a client. */
@@ -39,12 +39,12 @@ export class RepeatableCalls {
 
   /**
    * Whether a call may run twice: it only reads, or its tool is annotated as read-only or idempotent (MCP 2025-06-18,
-   * ToolAnnotations). Parses the kept list of tools, so it is for calls whose agent is lost, not for every call.
+   * ToolAnnotations) and its owner need not be asked. Parses the kept list of tools, so it is for calls whose agent is lost, not for every call.
    */
   mayRepeat(call: RepeatFacts): boolean {
     if (READS.has(call.method)) return true
-    const { method, tool } = call
-    return method === 'tools/call' && tool !== undefined && this.#lists.toolsFor(call).some((page) => isHarmless(page, tool))
+    const { method, tool, runsOnce } = call
+    return runsOnce !== true && method === 'tools/call' && tool !== undefined && this.#lists.toolsFor(call).some((page) => isHarmless(page, tool))
   }
 
   /** Another agent for a call whose own is lost or leaving; undefined when the call must wait for its own. */

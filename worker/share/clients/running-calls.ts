@@ -54,7 +54,7 @@ export class RunningCalls {
   }
 
   /** What the Worker is told of a call that it has made. */
-  told({ key, isRetry }: CallRequest, outcome: CallOutcome): void {
+  told({ key, isRetry, wasHeld }: CallRequest, outcome: CallOutcome): void {
     switch (outcome.kind) {
       case 'failed':
         return this.ended(key, outcome.failure.code)
@@ -63,6 +63,12 @@ export class RunningCalls {
       case 'state_refused':
         return this.ended(key, 'STATE_REFUSED')
       case 'result':
+        return this.ended(key, outcome.outcome ?? 'ok')
+      case 'held':
+        // As one that waits for an agent.
+        if (wasHeld === true) this.#running.delete(key)
+        else this.ended(key, 'APPROVAL_PENDING')
+        return
       case 'initialized':
       case 'standby':
         return this.ended(key, 'ok')

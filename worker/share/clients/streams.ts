@@ -4,6 +4,7 @@ import type { Charge } from '../../contract/metering.ts'
 import { itself, type RootOf } from '../../contract/principals.ts'
 import type { RepeatFacts, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
+import { agentTag, askingTag, callTag, groupCallsTag, groupTag, heldOfTag, heldTag, listenerTag, NEWS_TAG, tagsOf } from './stream-tags.ts'
 
 /** A place in what a child has said: behind the message of this number, or before all. */
 export interface ChildPlace {
@@ -26,7 +27,7 @@ export interface ToldChanges {
 /** Attachment of a stream's socket. */
 export interface StreamAttachment {
   readonly role: 'stream'
-  readonly kind: 'call' | 'listen' | 'session' | 'subscription' | 'asking' | 'news'
+  readonly kind: 'call' | 'listen' | 'session' | 'subscription' | 'asking' | 'news' | 'held'
   /** The link that its client has come with, and from where. */
   readonly link: string
   readonly address?: string
@@ -47,7 +48,9 @@ export interface StreamAttachment {
   readonly isResend?: true
   /** Of a resumed call: it may never have been made. */
   readonly isProbe?: true
-  /** Of a Worker that asks a client: the call for which it asks, by the client's own id in canonical form. */
+  /** Of a Worker that waits for the owner: the approval. */
+  readonly approval?: string
+  /** Of a Worker that asks a client, or waits for the owner: the call for which it does, by the client's own id in canonical form. */
   readonly call?: string
   /** Its client has cancelled that call. */
   readonly isCancelled?: true
@@ -102,24 +105,16 @@ export class Streams {
 
   /** Accepts the socket of a Worker. A listening stream replaces the session's older one. */
   accept(socket: WebSocket, opening: StreamOpening): void {
-    const { kind, key = '', session = '', group, agent = '' } = opening
+    const { kind, key = '', session = '' } = opening
     if (kind === 'asking') {
       const same = this.asking(session).filter((older) => attachmentOf(older)?.key === key)
       for (const older of same) closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
     }
-    if (kind !== 'call' && kind !== 'asking' && kind !== 'news') {
+    if (kind !== 'call' && kind !== 'asking' && kind !== 'news' && kind !== 'held') {
       for (const older of this.#ctx.getWebSockets(listenerTag(session)))
         closeQuietly(older, STREAM_CLOSE.REPLACED, 'a newer stream took over')
     }
-    const tags =
-      kind === 'call'
-        ? [callTag(key), agentTag(agent), groupCallsTag(group)]
-        : kind === 'asking'
-          ? [askingTag(session), groupCallsTag(group)]
-          : kind === 'news'
-            ? [NEWS_TAG]
-            : [listenerTag(session), groupTag(group)]
-    this.#ctx.acceptWebSocket(socket, tags)
+    this.#ctx.acceptWebSocket(socket, tagsOf(opening))
     this.#count(opening, 1)
     socket.serializeAttachment({ role: 'stream', ...opening } satisfies StreamAttachment)
   }
@@ -192,6 +187,15 @@ export class Streams {
       const attachment = attachmentOf(socket)
       return attachment === undefined ? [] : [{ socket, attachment }]
     })
+  }
+
+  /** Sockets of Workers that wait for the owner's decision about an approval, or about calls of a session. */
+  held(approval: string): WebSocket[] {
+    return this.#open(heldTag(approval))
+  }
+
+  heldOf(session: string): WebSocket[] {
+    return this.#open(heldOfTag(session))
   }
 
   endAsking(session: string): void {
@@ -284,30 +288,4 @@ export class Streams {
 function attachmentOf(socket: WebSocket): StreamAttachment | undefined {
   const attachment = socket.deserializeAttachment() as { role?: string } | null
   return attachment?.role === 'stream' ? (attachment as StreamAttachment) : undefined
-}
-
-const NEWS_TAG = 'n'
-
-function callTag(key: string): string {
-  return `k:${key}`
-}
-
-function agentTag(name: string): string {
-  return `a:${name}`
-}
-
-function listenerTag(session: string): string {
-  return `l:${session}`
-}
-
-function askingTag(session: string): string {
-  return `q:${session}`
-}
-
-function groupTag(group: string): string {
-  return `g:${group}`
-}
-
-function groupCallsTag(group: string): string {
-  return `c:${group}`
 }

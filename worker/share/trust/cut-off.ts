@@ -15,10 +15,12 @@ import type { Streams } from '../clients/streams.ts'
 import type { RunningCalls } from '../clients/running-calls.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
+import type { ApprovalKeeper } from './approval-keeper.ts'
 import type { TrustGate } from './gate.ts'
 
 interface Parts {
   readonly gate: TrustGate
+  readonly approvalKeeper: ApprovalKeeper
   readonly store: Store
   readonly links: AgentLinks
   readonly news: AgentNews
@@ -46,7 +48,7 @@ export class CutOff {
 
   /** Looks at all that is under way, now that something was decided or has ended. */
   look(nowMs: number): void {
-    const { gate, store, news, sessions, channels, turns } = this.#parts
+    const { gate, store, news, sessions, channels, turns, approvalKeeper } = this.#parts
     const refusals = new Map<string, PassRefusal | undefined>()
     const refusalOf = (link: string): PassRefusal | undefined => {
       if (!refusals.has(link)) refusals.set(link, gate.refusalOf(link, nowMs, false))
@@ -60,6 +62,10 @@ export class CutOff {
       turns.childGone(group)
     }
     news.release((link) => refusalOf(link) !== undefined)
+    approvalKeeper.drop((chain) => {
+      const refusals = chain.map(refusalOf).filter((code) => code !== undefined)
+      return refusals.some((code) => FINAL.has(code)) ? 'for good' : refusals.length > 0 ? 'for now' : undefined
+    })
     this.#dismissAgents(nowMs)
   }
 

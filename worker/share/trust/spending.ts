@@ -28,7 +28,17 @@ interface RunningCall {
 /** Outcomes after which a call goes on. */
 const GOES_ON: ReadonlySet<CallOutcome['kind']> = new Set(['stream', 'moved', 'accepted', 'replaced'])
 /** Outcomes of a try that has run nothing. */
-const RAN_NOT: ReadonlySet<CallOutcome['kind']> = new Set(['again', 'pending', 'stale', 'bridge', 'native', 'away', 'no_stream', 'standby'])
+export const RAN_NOT: ReadonlySet<CallOutcome['kind']> = new Set([
+  'again',
+  'pending',
+  'stale',
+  'bridge',
+  'native',
+  'away',
+  'no_stream',
+  'standby',
+  'held',
+])
 const TRIES = 2
 const UNREACHED: Exhausted = { kind: 'limited', retryAfterMs: BUSY_LIMIT_RETRY_MS, detail: 'what is used cannot be told for the moment' }
 
@@ -58,9 +68,10 @@ export class Spending {
     request: CallRequest,
     make: () => CallOutcome | Promise<CallOutcome>,
   ): Exhausted | CallOutcome | Promise<Exhausted | CallOutcome> {
-    const { key, method, size: bytes, isResend, chargedAs } = request
+    const { key, method, size: bytes, isResend, wasHeld, chargedAs } = request
     if (!isCharged(method) || ('refusal' in request && request.refusal !== undefined)) return make()
-    const wasCharged = isResend === true || chargedAs !== undefined || ('input' in request && request.input !== undefined)
+    const wasCharged =
+      isResend === true || wasHeld === true || chargedAs !== undefined || ('input' in request && request.input !== undefined)
     const told = this.order(wasCharged ? { op: 'begin', key, charges } : { op: 'spend', key, charges, bytes })
     if (chargedAs !== undefined && chargedAs !== key) this.#end(chargedAs, 0, false)
     const go = (exhausted: Exhausted | undefined): Exhausted | Promise<CallOutcome> =>

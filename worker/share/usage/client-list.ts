@@ -103,15 +103,19 @@ export class ClientList {
     return agent === undefined ? {} : { agent }
   }
 
+  /** What an owner is shown of a session, and of what its client says of itself. */
+  shownSession(session: string): Pick<NewAuditEvent, 'session' | 'client'> {
+    const client = this.#nameOf(session)
+    return { session: shownId(session), ...(client === undefined ? {} : { client }) }
+  }
+
   /** What an owner is shown of a call that has ended. */
   shown({ session, principal, method, tool, ...call }: EndedCall): NewAuditEvent {
-    const client = session === undefined ? undefined : this.#nameOf(session)
     return {
       ...call,
       at: call.at === 0 ? Date.now() : call.at,
       principal,
-      ...(session === undefined ? {} : { session: shownId(session) }),
-      ...(client === undefined ? {} : { client }),
+      ...(session === undefined ? {} : this.shownSession(session)),
       method: shownText(method),
       ...(tool === undefined ? {} : { tool: shownText(tool) }),
     }

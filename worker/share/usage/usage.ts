@@ -1,11 +1,13 @@
 /** All that is kept of how the share is used: who its clients are, and what was done with each link. Told to the owner only. */
+import type { ApprovalDecision } from '../../contract/approvals.ts'
 import type { RefusedCalls, UsageAnswer, UsageOrder } from '../../contract/call-records.ts'
 import type { AdminCommand, CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import { linkOf } from '../../contract/principals.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
-import { MAX_TALLIES } from '../../usage-limits.ts'
+import { MAX_SHOWN_CHARS, MAX_TALLIES } from '../../usage-limits.ts'
 import type { CallLedger } from '../clients/call-ledger.ts'
 import { type EndedCall, type RunningCalls, statusOf } from '../clients/running-calls.ts'
+import type { ApprovalRow } from '../rows/approval-rows.ts'
 import type { ClientList } from './client-list.ts'
 
 interface Parts {
@@ -39,6 +41,13 @@ export class Usage {
         (told) => runningCalls.told(request, told),
         () => undefined,
       )
+  }
+
+  /** The owner has decided about a call that waits. */
+  decided({ chain, principal, tool }: Pick<ApprovalRow, 'chain' | 'principal' | 'tool'>, decision: ApprovalDecision): void {
+    const whose = { link: chain.at(-1) ?? '', principal }
+    const what = { method: 'tools/call', tool: tool.slice(0, MAX_SHOWN_CHARS) }
+    this.#parts.callLedger.record({ at: Date.now(), ...whose, ...what, outcome: decision, status: statusOf(decision), ms: null, bytes: 0 })
   }
 
   /** What an owner's question, or order about a client, comes to. */

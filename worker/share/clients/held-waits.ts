@@ -1,0 +1,70 @@
+/** Workers that wait, each on a socket, for the owner's decision about a call: the object may sleep while a person thinks. */
+import { canonicalId } from '../../../protocol/json-scan.ts'
+import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
+import { MAX_WAITING_CALLS_OF_PRINCIPAL } from '../../limits.ts'
+import { Newest } from '../../newest.ts'
+import { MAX_DECIDED_APPROVALS } from '../../trust-limits.ts'
+import { closeQuietly } from '../agents/links.ts'
+import type { Streams } from './streams.ts'
+
+/** What waits. `call`: of a session's call, its client's raw id. */
+interface HeldWait {
+  /** Of the approval. */
+  readonly id: string
+  readonly link: string
+  readonly principal: string
+  readonly session: string | undefined
+  readonly call: string | undefined
+}
+
+export class HeldWaits {
+  readonly #streams: Streams
+  /** Approvals that were decided, for whoever was told to wait just before. */
+  readonly #decided = new Newest<true>(MAX_DECIDED_APPROVALS)
+
+  constructor(streams: Streams) {
+    this.#streams = streams
+  }
+
+  /** Takes in the socket of a Worker; false when too many calls of its principal wait. */
+  open(socket: WebSocket, { id, link, principal, session, call }: HeldWait): boolean {
+    if (this.#streams.waitingOf(principal) >= MAX_WAITING_CALLS_OF_PRINCIPAL) return false
+    const ofSession = session === undefined ? {} : { session }
+    this.#streams.accept(socket, {
+      kind: 'held',
+      link,
+      group: '',
+      principal,
+      approval: id,
+      ...ofSession,
+      ...(call === undefined ? {} : { call: canonicalId(call) }),
+    })
+    if (this.#decided.get(id) !== undefined) this.#release(socket)
+    return true
+  }
+
+  /** These are decided, or over: their Workers call again. */
+  decided(ids: readonly string[]): void {
+    for (const id of ids) {
+      this.#decided.set(id, true)
+      for (const socket of this.#streams.held(id)) this.#release(socket)
+    }
+  }
+
+  /** The client of a session has cancelled a call, which it names by its own id. */
+  cancel(session: string, rawId: string): void {
+    for (const socket of this.#streams.heldOf(session)) {
+      if (this.#streams.attachmentOf(socket)?.call === canonicalId(rawId))
+        socket.send(JSON.stringify({ type: 'cancelled' } satisfies StreamControl))
+    }
+  }
+
+  /** A session has ended. Its calls hear of it when they are made again. */
+  end(session: string): void {
+    for (const socket of this.#streams.heldOf(session)) this.#release(socket)
+  }
+
+  #release(socket: WebSocket): void {
+    closeQuietly(socket, STREAM_CLOSE.AGAIN, 'call again')
+  }
+}

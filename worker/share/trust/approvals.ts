@@ -1,0 +1,173 @@
+/** Makes a call that its owner must allow only when that is done; else says that it waits. With lanes, one of them keeps what is decided. */
+import { textDigest } from '../../../protocol/policy/canonical-json.ts'
+import { approvalResult } from '../../bridge/approval-result.ts'
+import type { ApprovalAnswer, ApprovalAsk, ApprovalCommand, HoldOrder, ApprovalVerdict } from '../../contract/approvals.ts'
+import { leafOf } from '../../contract/pass.ts'
+import type { AdminCommand, CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
+import type { Pass } from '../../contract/trust-rpc.ts'
+import { keeperOf, type Lane, laneAt, laneCount } from '../../lanes.ts'
+import { BUSY_LIMIT_RETRY_MS } from '../../trust-limits.ts'
+import type { AgentLinks } from '../agents/links.ts'
+import type { HeldWaits } from '../clients/held-waits.ts'
+import type { ApprovalKeeper } from './approval-keeper.ts'
+import type { TrustGate } from './gate.ts'
+import { RAN_NOT } from './spending.ts'
+
+interface Parts {
+  /** Id of the share, and which of its lanes this is. */
+  readonly share: string
+  readonly lane: number
+  readonly links: AgentLinks
+  readonly gate: TrustGate
+  readonly keeper: ApprovalKeeper
+  readonly heldWaits: HeldWaits
+  /** What an owner is shown of a session, and of its client. */
+  readonly shownSession: (session: string) => Pick<ApprovalAsk, 'client' | 'session'>
+  /** Gives an order to another lane, as `ShareObject.hold` answers it. */
+  readonly holdOn: (lane: Lane, order: HoldOrder) => Promise<string | undefined>
+}
+
+type Make = (request: CallRequest) => CallOutcome | Promise<CallOutcome>
+
+const TRIES = 2
+const UNREACHED: CallOutcome = {
+  kind: 'failed',
+  failure: {
+    code: 'SHARE_BUSY',
+    executed: 'no',
+    retryAfterMs: BUSY_LIMIT_RETRY_MS,
+    detail: 'what its owner allows cannot be told for the moment',
+  },
+}
+
+export class Approvals {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Forgets everything in memory; the caller deletes the storage. */
+  forget(): void {
+    this.#parts.keeper.forget()
+  }
+
+  /** Makes a call, unless it has to wait for its owner. */
+  call(pass: Pass, request: CallRequest, make: Make): CallOutcome | Promise<CallOutcome> {
+    // Over HTTP+SSE the Worker that holds the session's stream asks.
+    if (request.hold === undefined || request.delivery === 'session') return make(request)
+    // It names the state of the tools in which the Worker has found it, and so the agent that has them.
+    const server = this.#parts.links.inState(request.toolsVersion ?? request.bridge ?? '')?.name
+    return server === undefined ? make(unjudged(request)) : this.#decide(pass, request, server, make)
+  }
+
+  /** A retry that names this answer to a call goes on with what was allowed of it. */
+  async noteRound(key: string, round: string): Promise<void> {
+    await this.#order({ op: 'round', key, round })
+  }
+
+  /** What another lane says. */
+  async obeyLane(order: HoldOrder): Promise<ApprovalVerdict | undefined> {
+    // Here its client may never have been: what ends with a link must end here too.
+    const [root, ...narrowed] = order.op === 'ask' ? order.ask.chain : []
+    if (root !== undefined) await this.#parts.gate.refuse({ chain: [root, ...narrowed] }, Date.now(), false)
+    return this.#obey(order)
+  }
+
+  obey(command: ApprovalCommand): ApprovalAnswer {
+    return this.#parts.keeper.obey(command, Date.now())
+  }
+
+  /** Tells lanes that approvals are decided. One that is not reached goes on waiting until its clients have waited long enough. */
+  tell(lanes: readonly number[], ids: readonly string[]): void {
+    const { share, lane: own, holdOn } = this.#parts
+    for (const index of lanes) {
+      const lane = index === own ? undefined : laneAt(share, index)
+      if (lane === undefined) this.#parts.heldWaits.decided(ids)
+      else void this.#insist(() => holdOn(lane, { op: 'decided', ids }))
+    }
+  }
+
+  async #decide(pass: Pass, request: CallRequest, server: string, make: Make): Promise<CallOutcome> {
+    const { lane, gate, shownSession } = this.#parts
+    const { key, principal, hold } = request
+    if (hold === undefined) return make(request)
+    const { round, ...named } = hold
+    const ask: ApprovalAsk = {
+      ...named,
+      ...('session' in request ? shownSession(request.session) : {}),
+      chain: pass.chain,
+      principal,
+      server,
+      argumentsDigest: await textDigest(hold.arguments),
+      policy: gate.factsOf(leafOf(pass))?.state ?? '',
+    }
+    const ofRound = round === undefined ? {} : { round }
+    const verdict = await this.#order({ op: 'ask', ask, key, lane, ...ofRound })
+    switch (verdict?.kind) {
+      case 'go': {
+        const outcome = await make({ ...request, runsOnce: true })
+        if (verdict.isUsed && RAN_NOT.has(outcome.kind)) await this.#order({ op: 'release', key, ...ofRound })
+        return outcome
+      }
+      case 'held':
+        return { kind: 'held', id: verdict.id }
+      case 'denied': {
+        const era = 'session' in request ? 'legacy' : 'modern'
+        return { kind: 'result', result: approvalResult('APPROVAL_DENIED', era, verdict.id), outcome: 'APPROVAL_DENIED' }
+      }
+      case 'full':
+        return { kind: 'failed', failure: { code: 'APPROVALS_FULL', executed: 'no', detail: verdict.detail } }
+      case undefined:
+        return UNREACHED
+    }
+  }
+
+  /** Does what the lane is told that keeps this, or has that do it; undefined when it cannot be reached. */
+  async #order(order: HoldOrder): Promise<ApprovalVerdict | undefined> {
+    const { share, lane, holdOn } = this.#parts
+    if (share === '' || laneCount(share) === 1) return this.#obey(order)
+    const keeper = keeperOf(share)
+    if (keeper.index === lane) return this.#obey(order)
+    const told = await this.#insist(() => holdOn(keeper, order))
+    return told === undefined ? undefined : (JSON.parse(told) as ApprovalVerdict)
+  }
+
+  #obey(order: HoldOrder): ApprovalVerdict | undefined {
+    const { keeper, heldWaits } = this.#parts
+    switch (order.op) {
+      case 'ask':
+        return keeper.ask(order, Date.now())
+      case 'release':
+        return void keeper.release(order.key, order.round)
+      case 'round':
+        return void keeper.noteRound(order.key, order.round)
+      case 'decided':
+        return void heldWaits.decided(order.ids)
+    }
+  }
+
+  /** Asks once more of a lane that was reset: the key tells it what it has answered. */
+  async #insist(ask: () => Promise<string | undefined>): Promise<string | undefined> {
+    for (let tries = 1; tries <= TRIES; tries++) {
+      try {
+        return await ask()
+      } catch {
+        // Asked again, or given up.
+      }
+    }
+    return undefined
+  }
+}
+
+const OPS: ReadonlySet<string> = new Set<ApprovalCommand['op']>(['approvals', 'decide_approval', 'forget_approval'])
+
+/** Whether an order is about calls that wait for the owner. */
+export function isApprovalCommand(command: AdminCommand): command is ApprovalCommand {
+  return OPS.has(command.op)
+}
+
+/** A call that is not to be sent, but answered with what the Worker must know. */
+function unjudged(request: CallRequest): CallRequest {
+  return { ...request, awaitsJudgement: true, toolsVersion: '', ...(request.bridge === undefined ? {} : { bridge: '' }) }
+}
