@@ -25,6 +25,7 @@ export const APPROVAL_ERRORS = {
     http: 200,
     rpc: -32602,
     retryable: false,
-    message: 'This call must be shown to the owner of the share first, and cannot be shown as it is. Send shorter arguments, each key once.',
+    message:
+      'This call must be shown to the owner of the share first, and cannot be shown as it is. Send shorter arguments, each key once.',
   },
 } as const satisfies Record<string, ErrorRow>

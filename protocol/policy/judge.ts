@@ -16,10 +16,13 @@ export class PolicyJudge {
   readonly #policies: readonly Policy[]
   /** Whether nothing is bounded: then methods pass that the relay does not know. */
   readonly isOpen: boolean
+  /** Whether calls of some tools wait for the owner. */
+  readonly mayHold: boolean
 
   constructor(policies: readonly Policy[]) {
     this.#policies = policies
     this.isOpen = policies.every(isBare)
+    this.mayHold = policies.some(({ hold }) => hold.length > 0)
   }
 
   /** Whether a tool may be seen and called at all. `facts`: undefined for one that is in no list. */

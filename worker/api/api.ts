@@ -2,6 +2,7 @@
 import { Hono } from 'hono'
 import type { RouteEnv } from '../access/claim-gate.ts'
 import { log } from '../log.ts'
+import { approvals } from './approvals.ts'
 import { audit } from './audit.ts'
 import { claim } from './claim.ts'
 import { links } from './links.ts'
@@ -20,6 +21,7 @@ export const api = new Hono<RouteEnv>()
   .route('/shares/:share/people', people)
   .route('/shares/:share/sessions', sessions)
   .route('/shares/:share/audit', audit)
+  .route('/shares/:share/approvals', approvals)
   .route('/shares', shares)
   .all('/claim', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
   .all('/*', () => problemResponse('ROUTE_NOT_FOUND'))

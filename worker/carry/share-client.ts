@@ -37,7 +37,7 @@ import type { ShareObject } from '../contract/objects.ts'
 export type Renewed = (facts: GrantFacts) => Failure | undefined
 
 /** The same of a call, of which another state of things may have to be named, by which it is checked. */
-export type CallRenewed = (facts: GrantFacts) => Failure | Pick<CallRequest, 'toolsVersion' | 'bridge' | 'awaitsJudgement'>
+export type CallRenewed = (facts: GrantFacts) => Failure | Pick<CallRequest, 'toolsVersion' | 'bridge' | 'awaitsJudgement' | 'hold'>
 
 /** The Share does not let the holder's pass in, or `Renewed` has found that the request may not be made. */
 export class PassRefused extends Error {
@@ -205,6 +205,11 @@ export class ShareClient {
   /** What is known of a call that a client has come back for. */
   keptCall(caller: Caller, key: string): Promise<KeptFacts | undefined> {
     return this.#admitted<KeptFacts | undefined>((pass) => this.#stub.keptCall(pass, caller, key), nothing)
+  }
+
+  /** Has a retry that names this answer to a held call go on with it. */
+  noteRound(key: string, round: string): Promise<void> {
+    return this.#admitted<void>((pass) => this.#stub.noteRound(pass, key, round), nothing)
   }
 
   /** Keeps what a server has answered, for the time when no agent is there. */

@@ -1,4 +1,4 @@
-/** Calls that wait for the owner of a share: what names one, what its lanes say to each other of it, and what the owner is told. Types only. */
+/** Calls that wait for the owner of a share: what names one, what its lanes say to each other of it, and what the owner is told. Types and names. */
 
 /** What a Worker tells of a call that its owner must allow first. */
 export interface HeldCall {

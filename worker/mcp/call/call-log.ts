@@ -29,6 +29,7 @@ export class LoggedCall {
 /** How a call ended of which this came: `ok`, `error` (the server's own), or the code of a failure. Undefined for what is no end. */
 function outcomeOf(item: Item): string | undefined {
   if (item.kind === 'failed') return item.failure.code
+  if (item.kind === 'result') return item.outcome ?? 'ok'
   if (item.kind !== 'frame') return item.kind === 'message' ? undefined : 'ok'
   const { header } = item
   if (header.type === 'failed') return header.code

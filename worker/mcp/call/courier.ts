@@ -8,6 +8,7 @@ import { keepUnlessTaken, takeRefusals } from '../../carry/refusal-tally.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
 import { type CallRenewed, isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
+import type { Held } from '../../contract/approvals.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { GrantFacts } from '../../contract/trust-rpc.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
@@ -17,6 +18,7 @@ import { pause } from '../../within.ts'
 import { LoggedCall } from './call-log.ts'
 import { isFinal, type Item, type ItemSource } from './item.ts'
 import { changesHeard } from './list-changes.ts'
+import { OwnerWait } from './owner-wait.ts'
 import { LISTENER_BEHIND } from './listener-behind.ts'
 import { ListingRecorder } from './listing-recorder.ts'
 import type { News, Turns } from './renewal.ts'
@@ -46,6 +48,8 @@ export class Courier implements ItemSource {
   #restarted = false
   /** Digest of what the share keeps of such an answer. */
   #listed: string | undefined
+  /** Of a call that its owner must allow first. */
+  #owner: OwnerWait | undefined
   /** Its client has gone, and the call is on its way. */
   #isLeft = false
   /** The answer is there, or nothing more is tried. */
@@ -83,9 +87,15 @@ export class Courier implements ItemSource {
       waitUntil(this.#running.then(() => this.#failure && this.#share.abandon(this.#request, this.#failure)))
     }
     this.#items.end()
+    this.#owner?.close()
     this.#stream?.close(this.#isDone ? undefined : STREAM_CLOSE.LEFT)
     // The Share learns by its stream that a session has no client that knows of it.
     if (isInitialize && this.#isCalling && this.#stream === undefined) waitUntil(this.#readStream().catch(() => undefined))
+  }
+
+  /** Whether its owner must have allowed it. */
+  get isHeld(): boolean {
+    return this.#request.hold !== undefined
   }
 
   /** Whether another try may be made: nobody waits for the answer of a call that was closed, unless it goes on by itself. */
@@ -150,6 +160,8 @@ export class Courier implements ItemSource {
       case 'away':
         // A probe must have its 503 as a status: as an error in a stream it would be taken for a verdict (see AGENT_AWAY).
         return this.#decided(this.#tries.away(outcome, this.#request.method === 'server/discover', this.#share, Date.now()))
+      case 'held':
+        return this.#awaitOwner(outcome)
       case 'standby':
         this.#put(standbyItem(outcome, this.#request))
         return 'done'
@@ -161,6 +173,17 @@ export class Courier implements ItemSource {
         this.#putOutcome(outcome)
         return 'done'
     }
+  }
+
+  /** Nothing was sent, and the call is made again when its owner has decided. */
+  async #awaitOwner({ id }: Held): Promise<Verdict> {
+    this.#tries.held()
+    this.#owner ??= new OwnerWait(this.#share)
+    if (this.#items.isOver) this.#owner.close()
+    const ended = await this.#owner.wait(id, this.#request)
+    if (ended === 'again') return 'pending'
+    this.#put(ended)
+    return 'done'
   }
 
   /** What its client may do has changed. What is named for that is named in later tries as well. */

@@ -1,5 +1,5 @@
 /** What can come for one call of a client, and what brings it. */
-import type { Failure } from '../../../protocol/errors.ts'
+import type { ErrorCode, Failure } from '../../../protocol/errors.ts'
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import type { Replacement } from '../../../protocol/splice.ts'
 
@@ -17,7 +17,8 @@ export type Item =
   /** The whole JSON-RPC response, in the client's id. */
   | { readonly kind: 'response'; readonly http: number; readonly text: string }
   | { readonly kind: 'failed'; readonly failure: Failure }
-  | { readonly kind: 'result'; readonly result: string }
+  /** `outcome`: how the log and the audit tell of it; absent: `ok`. */
+  | { readonly kind: 'result'; readonly result: string; readonly outcome?: ErrorCode }
   | { readonly kind: 'initialized'; readonly answer: Uint8Array }
 
 /** A whole JSON-RPC response that is sent with status 200. */

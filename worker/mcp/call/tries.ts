@@ -27,6 +27,8 @@ export class CallTries {
   #breaks = 0
   /** Since when the call waits for an agent to come back. */
   #awaySinceMs: number | undefined
+  /** The call has waited for its owner. */
+  #wasHeld = false
 
   /** Whether an agent may have the call already. */
   get isResend(): boolean {
@@ -34,11 +36,15 @@ export class CallTries {
   }
 
   /** A try begins: what the Share must know of those before it; undefined for the first. */
-  begin(nowMs: number): Pick<CallRequest, 'isRetry' | 'isResend' | 'ageMs'> | undefined {
+  begin(nowMs: number): Pick<CallRequest, 'isRetry' | 'isResend' | 'ageMs' | 'wasHeld'> | undefined {
     const isFirst = this.#triedMs === undefined
     this.#triedMs = nowMs
     if (isFirst) return undefined
-    return { isRetry: true, ...(this.isResend ? { isResend: true, ageMs: nowMs - (this.#sentMs ?? nowMs) } : {}) }
+    return {
+      isRetry: true,
+      ...(this.#wasHeld ? { wasHeld: true } : {}),
+      ...(this.isResend ? { isResend: true, ageMs: nowMs - (this.#sentMs ?? nowMs) } : {}),
+    }
   }
 
   /** A try has ended: undefined when the next one may be made, or how the call fails, which was tried at once too often. */
@@ -47,6 +53,15 @@ export class CallTries {
     if (this.isResend && nowMs - (this.#triedMs ?? nowMs) >= RETRY_MS) this.#count = 0
     if (next !== 'again' || ++this.#count <= MAX_CALL_TRIES) return undefined
     return { code: 'INTERNAL', executed: this.isResend ? 'unknown' : 'no' }
+  }
+
+  /** The call waits for its owner: the tries before have reached no agent, whatever was thought of them. */
+  held(): void {
+    this.#wasHeld = true
+    this.#sentMs = undefined
+    this.#brokenAtMs = undefined
+    this.#breaks = 0
+    this.#count = 1
   }
 
   /** The call's stream is open: if it breaks off, that is the first break again. */

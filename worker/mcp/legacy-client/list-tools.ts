@@ -13,6 +13,9 @@ import { callRequest } from '../call/call-request.ts'
 
 const encoder = new TextEncoder()
 
+/** Gets the whole answer, as its server wrote it. */
+type SeeAnswer = (answer: Uint8Array) => void
+
 /** One page of tools/list, or undefined when the server does not give it. `envelope`: `_meta` members as JSON texts; `bridge`: as in CallRequest. */
 export async function listSessionTools(
   share: ShareClient,
@@ -20,15 +23,21 @@ export async function listSessionTools(
   envelope: Readonly<Record<string, string>>,
   bridge: string,
   cursor: string | undefined,
+  seen?: SeeAnswer,
 ): Promise<JsonObject | undefined> {
   const params = cursor === undefined ? {} : { cursor: JSON.stringify(cursor) }
-  return listed(share, caller, modernRequest(newId(), 'tools/list', envelope, params), { bridge })
+  return listed(share, caller, modernRequest(newId(), 'tools/list', envelope, params), { bridge }, seen)
 }
 
 /** The same of a server of the handshake era. */
-export function listOwnTools(share: ShareClient, caller: Caller, cursor: string | undefined): Promise<JsonObject | undefined> {
+export function listOwnTools(
+  share: ShareClient,
+  caller: Caller,
+  cursor: string | undefined,
+  seen?: SeeAnswer,
+): Promise<JsonObject | undefined> {
   const params = cursor === undefined ? '' : `,"params":${JSON.stringify({ cursor })}`
-  return listed(share, caller, `{"jsonrpc":"2.0","id":${newId()},"method":"tools/list"${params}}`, {})
+  return listed(share, caller, `{"jsonrpc":"2.0","id":${newId()},"method":"tools/list"${params}}`, {}, seen)
 }
 
 /** An id that no client has: a call must not be cancelled in another's place, nor two of ours be one. */
@@ -41,6 +50,7 @@ async function listed(
   caller: Caller,
   text: string,
   more: Pick<CallRequest, 'bridge'>,
+  seen: SeeAnswer | undefined,
 ): Promise<JsonObject | undefined> {
   const bytes = encoder.encode(text)
   const facts = scanMessage(bytes)
@@ -48,7 +58,9 @@ async function listed(
   // What is told by it must be what the server says now.
   const { canStandBy: _, ...own } = callRequest(caller, { bytes, facts: facts.value, params: {} }, 'single')
   const answer = await readAnswer(new Courier(share, { ...own, ...more, isRelays: true }, bytes))
-  return answer === undefined ? undefined : readResult(answer)
+  if (answer === undefined) return undefined
+  seen?.(answer)
+  return readResult(answer)
 }
 
 function readResult(answer: Uint8Array): JsonObject | undefined {

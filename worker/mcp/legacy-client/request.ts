@@ -15,9 +15,11 @@ import type { News, Renewal, Turns } from '../call/renewal.ts'
 import { type Item, responseItem } from '../call/item.ts'
 import { type ClientMessage, readPosted } from '../message.ts'
 import { judgeFor } from '../policy/bounds.ts'
+import { callVerdict, NOT_HELD } from '../policy/held-call.ts'
 import { needsTools, refusalOf } from '../policy/message-verdict.ts'
 import { noted } from '../policy/noted-refusal.ts'
-import { knownSessionTools, learnSessionTools, type SessionTools } from '../policy/tool-facts.ts'
+import { knownSessionTools, learnSessionTools } from '../policy/tool-facts.ts'
+import { ToolDigests } from '../policy/tool-digests.ts'
 import { resultResponse } from '../response/own-answers.ts'
 import { listOwnTools, listSessionTools } from './list-tools.ts'
 import { forgetModernServer, knownModernServer, learnModernServer, type ModernServer } from './known-modern-servers.ts'
@@ -82,9 +84,9 @@ export class SessionRequest {
     const made = this.#server === undefined ? this.#plain(posted, key) : this.#translated(this.#server, posted, key, retry)
     const turns = {
       renew: (news: News) => this.#renewal(news, posted, key, retry),
-      judge: (facts: GrantFacts) => this.#judgeAnew(message, facts),
+      judge: (facts: GrantFacts) => this.#judgeAnew(message, facts, retry),
     }
-    return { ...made, request: { ...made.request, ...this.#checkedBy(message) }, turns }
+    return { ...made, request: { ...made.request, ...this.#checkedBy(message, retry) }, turns }
   }
 
   /** What is known of the child, asked for where another Worker has made the call. */
@@ -116,22 +118,26 @@ export class SessionRequest {
   }
 
   /** What its client may do has changed: whether it may still be made, and by which state of the tools. */
-  #judgeAnew(message: ClientMessage, grant: GrantFacts): ReturnType<CallRenewed> {
+  #judgeAnew(message: ClientMessage, grant: GrantFacts, retry: Retry | undefined): ReturnType<CallRenewed> {
     const judge = judgeFor(this.#share, grant)
-    return needsTools(judge, message) ? this.#checkedBy(message) : (this.#noted(message, refusalOf(judge, message)) ?? {})
+    return needsTools(judge, message) ? this.#checkedBy(message, retry) : (this.#noted(message, refusalOf(judge, message)) ?? NOT_HELD)
   }
 
   /**
    * The state of the child in which its tools were listed and the call was found to be allowed. A state that no child is in,
    * where they are not known or it was not: the Share then says what the state is, and the call is judged by that.
    */
-  #checkedBy(message: ClientMessage): Exclude<ReturnType<CallRenewed>, Failure> {
+  #checkedBy(message: ClientMessage, retry: Retry | undefined): Exclude<ReturnType<CallRenewed>, Failure> {
     const judge = judgeFor(this.#share)
     if (!needsTools(judge, message)) return {}
     const known = knownSessionTools(this.#share.id, this.#caller.session)
-    if (known !== undefined && refusalOf(judge, message, known.tools) === undefined)
-      return this.#server === undefined ? { toolsVersion: known.version } : { bridge: known.version }
-    return { ...(this.#server === undefined ? { toolsVersion: '' } : { bridge: '' }), awaitsJudgement: true }
+    const verdict = known === undefined ? 'unknown' : callVerdict(judge, message, known)
+    if (known !== undefined && verdict !== 'unknown' && !('code' in verdict)) {
+      // A call is allowed with all its rounds.
+      const { hold } = retry === undefined ? verdict : NOT_HELD
+      return { ...(this.#server === undefined ? { toolsVersion: known.version } : { bridge: known.version }), hold }
+    }
+    return { ...(this.#server === undefined ? { toolsVersion: '' } : { bridge: '' }), awaitsJudgement: true, hold: undefined }
   }
 
   async #renewal(news: News, posted: PostedRequest, key: string, retry: Retry | undefined): Promise<Renewal> {
@@ -141,10 +147,12 @@ export class SessionRequest {
       this.#server = server
       const item = ownAnswer(message, news.facts)
       if (item !== undefined) return { kind: 'item', item }
-      const refusal = await this.#refusalIn(server.version, message, (cursor) =>
-        listSessionTools(this.#share, this.#caller, envelopeMembers(server.client, false, undefined), server.version, cursor),
+      const checked = await this.#checkedIn(server.version, message, retry, (cursor, seen) =>
+        listSessionTools(this.#share, this.#caller, envelopeMembers(server.client, false, undefined), server.version, cursor, seen),
       )
-      return refusal ?? { kind: 'call', ...this.#translated(server, posted, key, retry) }
+      if ('kind' in checked) return checked
+      const made = this.#translated(server, posted, key, retry)
+      return { kind: 'call', ...made, request: { ...made.request, ...checked } }
     }
     // What was asked of a child without sessions cannot be brought to one that has them.
     if (news.kind === 'bridge' || retry !== undefined)
@@ -152,22 +160,38 @@ export class SessionRequest {
     const made = this.#plain(posted, key)
     if (news.kind === 'stale') {
       const { toolsVersion } = news
-      const refusal = await this.#refusalIn(toolsVersion, message, (cursor) => listOwnTools(this.#share, this.#caller, cursor))
-      return refusal ?? { kind: 'call', ...made, request: { ...made.request, toolsVersion } }
+      const checked = await this.#checkedIn(toolsVersion, message, retry, (cursor, seen) =>
+        listOwnTools(this.#share, this.#caller, cursor, seen),
+      )
+      return 'kind' in checked ? checked : { kind: 'call', ...made, request: { ...made.request, toolsVersion, ...checked } }
     }
     forgetModernServer(this.#share.id, this.#caller.session)
     this.#server = undefined
-    return { kind: 'call', ...made, request: { ...made.request, ...this.#checkedBy(message) } }
+    return { kind: 'call', ...made, request: { ...made.request, ...this.#checkedBy(message, retry) } }
   }
 
-  /** Why a call is refused by the tools that the child has in this state, which are listed unless they are known. */
-  async #refusalIn(version: string, message: ClientMessage, list: ListTools): Promise<Renewal | undefined> {
-    if (!needsTools(judgeFor(this.#share), message)) return undefined
+  /** How a call is answered that its client may not make by the tools that the child has in this state, which are listed unless they are known; else what it must say to be let through. */
+  async #checkedIn(
+    version: string,
+    message: ClientMessage,
+    retry: Retry | undefined,
+    list: (cursor: string | undefined, seen: ToolDigests['note'] | undefined) => ReturnType<ListTools>,
+  ): Promise<Renewal | Pick<CallRequest, 'hold'>> {
+    const judge = judgeFor(this.#share)
+    if (!needsTools(judge, message)) return NOT_HELD
+    const { id } = this.#share
     const { session } = this.#caller
-    const known = knownSessionTools(this.#share.id, session)
-    const { tools }: SessionTools = known?.version === version ? known : await learnSessionTools(this.#share.id, session, version, list)
-    const failure = this.#noted(message, refusalOf(judgeFor(this.#share), message, tools))
-    return failure === undefined ? undefined : { kind: 'item', item: { kind: 'failed', failure } }
+    const known = knownSessionTools(id, session)
+    let verdict = known?.version === version ? callVerdict(judge, message, known) : 'unknown'
+    if (verdict === 'unknown') {
+      const digests = judge.mayHold ? new ToolDigests() : undefined
+      const tools = await learnSessionTools(id, session, version, (cursor) => list(cursor, digests?.note), digests)
+      // By what the client may do now.
+      verdict = callVerdict(judgeFor(this.#share), message, tools)
+    }
+    if (verdict === 'unknown') return { kind: 'item', item: { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } } }
+    if (!('code' in verdict)) return retry === undefined ? verdict : NOT_HELD
+    return { kind: 'item', item: { kind: 'failed', failure: this.#noted(message, verdict) ?? verdict } }
   }
 
   #noted(message: ClientMessage, refusal: Failure | undefined): Failure | undefined {

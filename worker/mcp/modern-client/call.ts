@@ -16,8 +16,10 @@ import { Courier } from '../call/courier.ts'
 import type { News, Renewal } from '../call/renewal.ts'
 import { judgeFor, mayHearOf } from '../policy/bounds.ts'
 import { BoundedLists } from '../response/bounded-lists.ts'
+import { callVerdict, type CallVerdict, NOT_HELD } from '../policy/held-call.ts'
 import { needsTools, refusalOf } from '../policy/message-verdict.ts'
 import { noted } from '../policy/noted-refusal.ts'
+import { ToolDigests } from '../policy/tool-digests.ts'
 import { failureResponse } from '../response/responses.ts'
 import type { CallRenewed } from '../../carry/share-client.ts'
 import { isListMethod } from '../../contract/listings.ts'
@@ -29,6 +31,7 @@ import { LegacyChild } from './on-legacy-child.ts'
 import { forgetLegacyServer, knownLegacyServer, learnLegacyServer, type LegacyServer } from './known-legacy-servers.ts'
 import type { ClientMessage } from '../message.ts'
 import { type ModernCall, translatedRequest } from './request.ts'
+import { isFurtherRound, roundAskedIn, roundGivenIn } from './held-rounds.ts'
 import { respond } from '../response/respond.ts'
 import { Subscription } from './listen.ts'
 import { listToolsFor } from './list-tools.ts'
@@ -105,6 +108,8 @@ class ModernExchange implements Exchange {
     if (this.#subscription !== undefined) return this.#subscription.next()
     for (;;) {
       const item = this.#inGoodOrder(await this.#courier.next())
+      const round = this.#child === undefined && this.#courier.isHeld ? await roundAskedIn(item) : undefined
+      if (round !== undefined) await this.#call.visitor.share.noteRound(this.#key, round)
       if (item?.kind !== 'frame' || mayHearOf(this.#call.visitor.share, item.header))
         return this.#child === undefined ? item : this.#child.next(item)
       this.#taken(item.body.length)
@@ -167,9 +172,12 @@ class ModernExchange implements Exchange {
     const { message, headers } = this.#call
     if (request.method !== 'tools/call') return request
     const known = knownTools(this.#audience)
-    const isSound = known !== undefined && checkToolHeaders(known, message, headers).ok && this.#refusalBy(known) === undefined
-    if (isSound) return { ...request, toolsVersion: known.version }
-    return { ...request, toolsVersion: '', ...(needsTools(judgeFor(this.#call.visitor.share), message) ? { awaitsJudgement: true } : {}) }
+    const verdict = known === undefined || !checkToolHeaders(known, message, headers).ok ? 'unknown' : this.#verdictBy(known)
+    // What goes on with a call need not be allowed anew, which its child's era tells how to find out.
+    const isSound = verdict !== 'unknown' && !('code' in verdict) && !(verdict.hold !== undefined && isFurtherRound(message.params))
+    if (known !== undefined && isSound) return { ...request, toolsVersion: known.version, ...verdict }
+    const awaits = needsTools(judgeFor(this.#call.visitor.share), message) ? ({ awaitsJudgement: true } as const) : {}
+    return { ...request, toolsVersion: '', ...awaits, ...NOT_HELD }
   }
 
   /** Whose tools are known: a server may show them to one client and not to another. */
@@ -177,18 +185,18 @@ class ModernExchange implements Exchange {
     return `${this.#call.visitor.share.id} ${this.#call.group}`
   }
 
-  #refusalBy({ facts }: ToolSet): Failure | undefined {
+  #verdictBy(tools: ToolSet): CallVerdict {
     const { visitor, message } = this.#call
-    return refusalOf(judgeFor(visitor.share), message, facts)
+    return callVerdict(judgeFor(visitor.share), message, tools)
   }
 
   /** What its client may do has changed: whether the call may still be made, and by which state of the tools. */
   #judgeAnew(grant: GrantFacts): ReturnType<CallRenewed> {
     const { message, request, visitor } = this.#call
     const judge = judgeFor(visitor.share, grant)
-    if (!needsTools(judge, message)) return noted(visitor.share, visitor.principal, message, refusalOf(judge, message)) ?? {}
-    const { toolsVersion = '', awaitsJudgement } = this.#withTools(request)
-    return { toolsVersion, ...(awaitsJudgement === undefined ? {} : { awaitsJudgement }) }
+    if (!needsTools(judge, message)) return noted(visitor.share, visitor.principal, message, refusalOf(judge, message)) ?? NOT_HELD
+    const { toolsVersion = '', awaitsJudgement, hold } = this.#withTools(request)
+    return { toolsVersion, hold, ...(awaitsJudgement === undefined ? {} : { awaitsJudgement }) }
   }
 
   /** What to do now that the Share has told what this Worker did not know, or knew wrongly. */
@@ -254,15 +262,18 @@ class ModernExchange implements Exchange {
   /** Why the call is refused by the tools of this version; undefined when it is not. */
   async #refusalIn(toolsVersion: string): Promise<Renewal | undefined> {
     const { message, visitor } = this.#call
-    const refusal = needsTools(judgeFor(visitor.share), message) ? this.#refusalBy(await this.#toolsOf(toolsVersion)) : undefined
-    return refusal === undefined ? undefined : failed(refusal)
+    if (!needsTools(judgeFor(visitor.share), message)) return undefined
+    const verdict = this.#verdictBy(await this.#toolsOf(toolsVersion))
+    return verdict !== 'unknown' && 'code' in verdict ? failed(verdict) : undefined
   }
 
   /** The tools in this version, which are listed first unless they are known. */
   async #toolsOf(toolsVersion: string): Promise<ToolSet> {
     const known = knownTools(this.#audience)
-    if (known?.version === toolsVersion) return known
-    return learnTools(this.#audience, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor))
+    if (known?.version === toolsVersion && this.#verdictBy(known) !== 'unknown') return known
+    const digests = judgeFor(this.#call.visitor.share).mayHold ? new ToolDigests() : undefined
+    const list = (cursor: string | undefined) => listToolsFor(this.#call, this.#server?.version, cursor, digests?.note)
+    return learnTools(this.#audience, toolsVersion, list, digests)
   }
 
   /** Checks the call by the tools of this version. */
@@ -270,14 +281,18 @@ class ModernExchange implements Exchange {
     const { message, headers, request } = this.#call
     const tools = await this.#toolsOf(toolsVersion)
     // First: a tool that is hidden has no headers that could be wrong.
-    const refusal = this.#refusalBy(tools)
+    const verdict = this.#verdictBy(tools)
     const { visitor } = this.#call
-    if (refusal !== undefined) return failed(noted(visitor.share, visitor.principal, message, refusal) ?? refusal)
+    if (verdict === 'unknown') return failed({ code: 'INTERNAL', executed: 'no' })
+    if ('code' in verdict) return failed(noted(visitor.share, visitor.principal, message, verdict) ?? verdict)
     const checked = checkToolHeaders(tools, message, headers)
     if (!checked.ok) return failed(checked.error)
     const call = this.#server === undefined ? { request, body: message.bytes } : this.#translated(this.#server)
     if (call === undefined) return failed({ code: 'PARAMS_INVALID' })
-    return { kind: 'call', request: { ...call.request, toolsVersion }, body: call.body }
+    const { hold } = verdict
+    const round = hold === undefined ? undefined : await roundGivenIn(message.params)
+    const held = hold === undefined || round === undefined ? verdict : { hold: { ...hold, round } }
+    return { kind: 'call', request: { ...call.request, toolsVersion, ...held }, body: call.body }
   }
 }
 

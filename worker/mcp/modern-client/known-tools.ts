@@ -9,16 +9,15 @@ import { MAX_CACHED_TOOL_SETS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
 import type { ClientMessage } from '../message.ts'
 import type { ToolFacts } from '../../../protocol/policy/judge.ts'
-import type { ToolsByName } from '../policy/message-verdict.ts'
+import type { KnownTools } from '../policy/held-call.ts'
+import type { ToolDigests } from '../policy/tool-digests.ts'
 import { noteListedTool } from '../policy/tool-facts.ts'
 import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
 
-export interface ToolSet {
+export interface ToolSet extends KnownTools {
   readonly version: string
   /** By name; only tools with annotations that are valid. */
   readonly mirrored: ReadonlyMap<string, readonly MirroredParam[]>
-  /** What each says of itself. */
-  readonly facts: ToolsByName
 }
 
 const toolSets = new Newest<ToolSet>(MAX_CACHED_TOOL_SETS)
@@ -28,17 +27,17 @@ export function knownTools(audience: string): ToolSet | undefined {
   return toolSets.get(audience)
 }
 
-/** Reads all pages and remembers what they say. Pages that cannot be had are left out, and their tools are not checked. */
-export async function learnTools(audience: string, version: string, list: ListTools): Promise<ToolSet> {
+/** Reads all pages and remembers what they say. Pages that cannot be had are left out, and their tools are not checked. `digests`: where `list` notes the pages. */
+export async function learnTools(audience: string, version: string, list: ListTools, digests?: ToolDigests): Promise<ToolSet> {
   const mirrored = new Map<string, readonly MirroredParam[]>()
-  const facts = new Map<string, ToolFacts>()
+  const tools = new Map<string, ToolFacts>()
   for await (const page of pagesOf(list)) {
     for (const tool of toolsOf(page)) {
       addTool(mirrored, tool)
-      noteListedTool(facts, tool)
+      noteListedTool(tools, tool)
     }
   }
-  const toolSet = { version, mirrored, facts }
+  const toolSet = { version, mirrored, tools, digests: await digests?.byName() }
   toolSets.set(audience, toolSet)
   return toolSet
 }

@@ -11,11 +11,12 @@ import { clientOf, groupCallRequest } from '../call/call-request.ts'
 
 const encoder = new TextEncoder()
 
-/** One page of tools/list, or undefined when the server does not give it. `bridge`: version of a child of the handshake era. */
+/** One page of tools/list, or undefined when the server does not give it. `bridge`: version of a child of the handshake era. `seen`: gets the answer as its server wrote it. */
 export async function listToolsFor(
   call: ModernCall,
   bridge: string | undefined,
   cursor: string | undefined,
+  seen?: (answer: Uint8Array) => void,
 ): Promise<JsonObject | undefined> {
   const { visitor, message, request: caller } = call
   const { progressToken: _, ...meta } = objectIn(message.params, '_meta') ?? {}
@@ -29,7 +30,9 @@ export async function listToolsFor(
   const { canStandBy: _kept, ...own } = groupCallRequest(clientOf(caller), { bytes, facts: facts.value, params: {} }, 'single')
   const request = { ...own, ...(bridge === undefined ? {} : { bridge }), isRelays: true } as const
   const answer = await readAnswer(new Courier(visitor.share, request, bytes))
-  return answer === undefined ? undefined : readResult(answer)
+  if (answer === undefined) return undefined
+  seen?.(answer)
+  return readResult(answer)
 }
 
 function readResult(answer: Uint8Array): JsonObject | undefined {

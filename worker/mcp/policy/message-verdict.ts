@@ -15,8 +15,17 @@ export function needsTools(judge: PolicyJudge, { facts }: Pick<ClientMessage, 'f
   return !judge.isOpen && facts.method === 'tools/call'
 }
 
-/** Why a message is not let through; undefined when it is. What does not exist and what is denied are answered alike. */
+/** Why a message is not let through; undefined when it is. Whoever asks this cannot wait for the owner: what would have to is refused. */
 export function refusalOf(judge: PolicyJudge, message: ClientMessage, tools?: ToolsByName): Failure | undefined {
+  const verdict = verdictOf(judge, message, tools)
+  return verdict === 'held' ? NOT_OFFERED : verdict
+}
+
+/**
+ * Why a message is not let through; `held` when its owner must be asked first, undefined when it is. What does not exist and what is denied
+ * are answered alike.
+ */
+export function verdictOf(judge: PolicyJudge, message: ClientMessage, tools?: ToolsByName): Failure | 'held' | undefined {
   const { facts, params, bytes } = message
   // A client's answer goes to who has asked.
   if (judge.isOpen || facts.kind === 'result' || facts.kind === 'error') return undefined
@@ -26,7 +35,8 @@ export function refusalOf(judge: PolicyJudge, message: ClientMessage, tools?: To
       return undefined
     case 'tool': {
       const args = judge.boundsArguments(subject.name) ? readArguments(bytes) : []
-      return judge.toolCall(subject.name, tools?.get(subject.name), args) === 'allowed' ? undefined : NOT_OFFERED
+      const judgement = judge.toolCall(subject.name, tools?.get(subject.name), args)
+      return judgement === 'denied' ? NOT_OFFERED : judgement === 'held' ? 'held' : undefined
     }
     case 'prompt':
       return judge.prompt(subject.name) ? undefined : NOT_OFFERED

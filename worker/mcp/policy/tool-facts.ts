@@ -5,12 +5,12 @@ import { isObject, objectIn } from '../../bridge/names.ts'
 import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
 import { MAX_CACHED_TOOL_SETS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
-import type { ToolsByName } from './message-verdict.ts'
+import type { KnownTools } from './held-call.ts'
+import type { ToolDigests } from './tool-digests.ts'
 
 /** The tools of a session's child, and the state of the child in which it has listed them. */
-export interface SessionTools {
+export interface SessionTools extends KnownTools {
   readonly version: string
-  readonly tools: ToolsByName
 }
 
 /** By lane and session: a server may show its tools to one client and not to another. */
@@ -20,11 +20,17 @@ export function knownSessionTools(share: string, session: string): SessionTools 
   return known.get(`${share} ${session}`)
 }
 
-/** Reads all pages and remembers what they say. Tools of pages that cannot be had are not offered. */
-export async function learnSessionTools(share: string, session: string, version: string, list: ListTools): Promise<SessionTools> {
+/** Reads all pages and remembers what they say. Tools of pages that cannot be had are not offered. `digests`: where `list` notes the pages. */
+export async function learnSessionTools(
+  share: string,
+  session: string,
+  version: string,
+  list: ListTools,
+  digests?: ToolDigests,
+): Promise<SessionTools> {
   const tools = new Map<string, ToolFacts>()
   for await (const page of pagesOf(list)) for (const tool of toolsOf(page)) noteListedTool(tools, tool)
-  const learned = { version, tools }
+  const learned = { version, tools, digests: await digests?.byName() }
   known.set(`${share} ${session}`, learned)
   return learned
 }

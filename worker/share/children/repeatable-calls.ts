@@ -44,7 +44,12 @@ export class RepeatableCalls {
   mayRepeat(call: RepeatFacts): boolean {
     if (READS.has(call.method)) return true
     const { method, tool, runsOnce } = call
-    return runsOnce !== true && method === 'tools/call' && tool !== undefined && this.#lists.toolsFor(call).some((page) => isHarmless(page, tool))
+    return (
+      runsOnce !== true &&
+      method === 'tools/call' &&
+      tool !== undefined &&
+      this.#lists.toolsFor(call).some((page) => isHarmless(page, tool))
+    )
   }
 
   /** Another agent for a call whose own is lost or leaving; undefined when the call must wait for its own. */

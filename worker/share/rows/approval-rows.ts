@@ -146,7 +146,9 @@ export class ApprovalRows {
   /** When the next one ends, in milliseconds since 1970. */
   nextEndMs(): number | undefined {
     if (!this.#exists()) return undefined
-    return this.#sql.exec<{ next: number | null }>('SELECT min(ends_at_ms) AS next FROM approvals WHERE ends_at_ms > 0').one().next ?? undefined
+    return (
+      this.#sql.exec<{ next: number | null }>('SELECT min(ends_at_ms) AS next FROM approvals WHERE ends_at_ms > 0').one().next ?? undefined
+    )
   }
 
   /** `args`: what is read in the place of the arguments, which may be long. */

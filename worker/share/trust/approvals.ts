@@ -139,11 +139,14 @@ export class Approvals {
       case 'ask':
         return keeper.ask(order, Date.now())
       case 'release':
-        return void keeper.release(order.key, order.round)
+        keeper.release(order.key, order.round)
+        return undefined
       case 'round':
-        return void keeper.noteRound(order.key, order.round)
+        keeper.noteRound(order.key, order.round)
+        return undefined
       case 'decided':
-        return void heldWaits.decided(order.ids)
+        heldWaits.decided(order.ids)
+        return undefined
     }
   }
 

@@ -63,8 +63,8 @@ export class CutOff {
     }
     news.release((link) => refusalOf(link) !== undefined)
     approvalKeeper.drop((chain) => {
-      const refusals = chain.map(refusalOf).filter((code) => code !== undefined)
-      return refusals.some((code) => FINAL.has(code)) ? 'for good' : refusals.length > 0 ? 'for now' : undefined
+      const codes = chain.map(refusalOf).filter((code) => code !== undefined)
+      return codes.some((code) => FINAL.has(code)) ? 'for good' : codes.length > 0 ? 'for now' : undefined
     })
     this.#dismissAgents(nowMs)
   }

@@ -1,0 +1,80 @@
+/** Waits for the owner's decision about one call, by a socket with which the Share may sleep: HELD_WAIT_MS in all, however often it is asked for. */
+import type { Failure } from '../../../protocol/errors.ts'
+import { approvalResult } from '../../bridge/approval-result.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
+import { ShareStream } from '../../carry/share-stream.ts'
+import type { CallRequest } from '../../contract/share-rpc.ts'
+import { STREAM_CLOSE } from '../../contract/streams.ts'
+import { RETRY_MS } from '../../limits.ts'
+import { HELD_WAIT_MS } from '../../trust-limits.ts'
+import { within } from '../../within.ts'
+import type { Item } from './item.ts'
+
+/** How a wait ends: the call is to be made again, or this is what it comes to. */
+type Ended = 'again' | Extract<Item, { readonly kind: 'failed' | 'result' }>
+
+const NORMAL_CLOSE = 1000
+const LEFT: Ended = { kind: 'failed', failure: { code: 'APPROVAL_PENDING', executed: 'no' } }
+const CANCELLED: Ended = { kind: 'failed', failure: { code: 'CANCELLED', executed: 'no' } }
+
+export class OwnerWait {
+  readonly #share: ShareClient
+  readonly #endMs = Date.now() + HELD_WAIT_MS
+  #ended = Promise.withResolvers<Ended>()
+  #isLeft = false
+
+  constructor(share: ShareClient) {
+    this.#share = share
+  }
+
+  /** Waits until the owner has decided about the approval of this id, or nobody waits any more. */
+  async wait(id: string, request: CallRequest): Promise<Ended> {
+    const leftMs = this.#endMs - Date.now()
+    const late: Ended = { kind: 'result', result: pendingResult(id, request), outcome: 'APPROVAL_PENDING' }
+    if (this.#isLeft || leftMs <= 0) return this.#isLeft ? LEFT : late
+    this.#ended = Promise.withResolvers<Ended>()
+    const { principal } = request
+    const ofSession = 'session' in request ? { session: request.session, call: request.rawId } : {}
+    const stream = new ShareStream(
+      this.#share,
+      { kind: 'held', id, principal, ...ofSession },
+      {
+        onControl: ({ type }) => {
+          if (type === 'cancelled') this.#ended.resolve(CANCELLED)
+        },
+        onEnd: (code) => this.#closed(code),
+        retries: 0,
+      },
+    )
+    try {
+      // What is wrong shows when the call is made again: the Share was reset, or lets its client in no more.
+      if (!(await stream.open().catch(() => false))) this.#againSoon()
+      return (await within(leftMs, this.#ended.promise)) ?? late
+    } finally {
+      stream.close()
+    }
+  }
+
+  /** The client has left: what is decided it hears when it calls again. */
+  close(): void {
+    this.#isLeft = true
+    this.#ended.resolve(LEFT)
+  }
+
+  #closed(code: number): void {
+    const cut: Failure | undefined = this.#share.cutBy(code)
+    if (cut !== undefined) this.#ended.resolve({ kind: 'failed', failure: { ...cut, executed: 'no' } })
+    else if (code === STREAM_CLOSE.AGAIN) this.#ended.resolve('again')
+    // The Share was reset: whoever calls again is told what holds now. Closed by this Worker nobody waits.
+    else if (code !== NORMAL_CLOSE) this.#againSoon()
+  }
+
+  #againSoon(): void {
+    const { resolve } = this.#ended
+    setTimeout(() => resolve('again'), RETRY_MS)
+  }
+}
+
+function pendingResult(id: string, request: CallRequest): string {
+  return approvalResult('APPROVAL_PENDING', 'session' in request ? 'legacy' : 'modern', id)
+}

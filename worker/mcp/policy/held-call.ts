@@ -1,0 +1,51 @@
+/** What a call of a tool comes to by the policies of its client: refused, let through, or put to its owner first, and as what. Pure. */
+import type { Failure } from '../../../protocol/errors.ts'
+import { skipSpace } from '../../../protocol/json-skip.ts'
+import { canonicalJson } from '../../../protocol/policy/canonical-json.ts'
+import type { PolicyJudge } from '../../../protocol/policy/judge.ts'
+import { memberNamed, membersAt, orUndefined } from '../../../protocol/policy/json-members.ts'
+import type { HeldCall, Holdable } from '../../contract/approvals.ts'
+import { MAX_HELD_BYTES } from '../../trust-limits.ts'
+import type { ClientMessage } from '../message.ts'
+import { type ToolsByName, verdictOf } from './message-verdict.ts'
+import type { DigestsByName } from './tool-digests.ts'
+
+/** What is known of a server's tools. `digests` are read only where calls wait for their owner. */
+export interface KnownTools {
+  readonly tools: ToolsByName
+  readonly digests?: DigestsByName | undefined
+}
+
+/** `unknown`: the digests of the tools are needed. */
+export type CallVerdict = Failure | Pick<Holdable, 'hold'> | 'unknown'
+
+const encoder = new TextEncoder()
+
+export function callVerdict(judge: PolicyJudge, message: ClientMessage, { tools, digests }: KnownTools): CallVerdict {
+  const verdict = verdictOf(judge, message, tools)
+  if (verdict !== 'held') return verdict ?? NOT_HELD
+  if (digests === undefined) return 'unknown'
+  const { name } = message.params
+  const toolDigest = typeof name === 'string' ? digests.get(name) : undefined
+  if (typeof name !== 'string' || toolDigest === undefined) return unreadable('what the server lists as this tool can be read in two ways')
+  const text = argumentsText(message.bytes)
+  if (text === undefined) return unreadable('its arguments can be read in two ways')
+  if (encoder.encode(text).length > MAX_HELD_BYTES) return unreadable('its arguments are longer than 256 KiB')
+  return { hold: { tool: name, toolDigest, arguments: text } satisfies HeldCall }
+}
+
+/** Of a call that need not wait for its owner, though it may have had to before. */
+export const NOT_HELD: Pick<Holdable, 'hold'> = { hold: undefined }
+
+/** The canonical text of `params.arguments`; empty without them, undefined where they have none. */
+function argumentsText(message: Uint8Array): string | undefined {
+  return orUndefined(() => {
+    const params = memberNamed(membersAt(message, skipSpace(message, 0)), 'params')
+    const args = params === undefined ? undefined : memberNamed(membersAt(message, params[0]), 'arguments')
+    return args === undefined ? '' : canonicalJson(message, args)
+  })
+}
+
+function unreadable(detail: string): Failure {
+  return { code: 'APPROVAL_UNREADABLE', executed: 'no', detail }
+}
