@@ -2,6 +2,7 @@
 import { expect } from 'vitest'
 import type { Call, RelayFrame } from '../../../protocol/frame.ts'
 import type { DecodedFrame } from '../../../protocol/frame-codec.ts'
+import { scanMessage } from '../../../protocol/json-scan.ts'
 import { order } from './orders.ts'
 import type { TestShare } from './relay.ts'
 import { BARE_SERVER, bodyText, ScriptedAgent } from './scripted-agent.ts'
@@ -60,6 +61,17 @@ export class ToolServer {
 
   answer(frame: DecodedFrame<Call>, result = '{"content":[]}'): void {
     this.agent.answer(frame.header, bodyText(frame).slice(...frame.header.id), result)
+  }
+
+  /** The server asks its client in the middle of a call. */
+  elicit({ ch, ra }: Call, rawId: string): void {
+    const body = new TextEncoder().encode(
+      `{"jsonrpc":"2.0","id":${rawId},"method":"elicitation/create","params":{"message":"Sure?","requestedSchema":{"type":"object","properties":{}}}}`,
+    )
+    const facts = scanMessage(body)
+    if (!facts.ok || facts.value.id === undefined) throw new Error('the script made a bad ask')
+    const place = { ...this.agent.number(ch, body.length), size: body.length, id: facts.value.id.span, rawId, ra, sure: true } as const
+    this.agent.send({ type: 'ask', ...place, method: 'elicitation/create' }, body)
   }
 
   /** The server says that its tools have changed. */
