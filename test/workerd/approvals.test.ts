@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Share } from '../../worker/share/share.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { runClockFaster } from './harness/fast-clock.ts'
-import { callText, heldCode, HOLDS, MAX_ASKED, Owner, ToolServer, toolsText } from './harness/held-calls.ts'
+import { callText, heldCode, heldWaits, HOLDS, Owner, ToolServer, toolsText } from './harness/held-calls.ts'
 import { order } from './harness/orders.ts'
 import { createClientToken, createShare, EventReader, factsOf, linkIdOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
 
@@ -212,18 +212,9 @@ async function allowedLater({ share, client, owner }: Scene, text = callText(7))
   const events = new EventReader(await client.postForEvents(text))
   const { id } = await owner.sole()
   await events.cancel()
-  for (let asked = 0; (await waitsOf(share)) > 0; asked++) expect(asked).toBeLessThan(MAX_ASKED)
+  await heldWaits(share, 0)
   await owner.decide('allow', id)
   return id
-}
-
-/** Workers that wait for the owner. */
-function waitsOf(share: TestShare): Promise<number> {
-  return runInDurableObject(stubOf(share), (_, ctx) => ctx.getWebSockets().filter((socket) => isHeldWait(socket)).length)
-}
-
-function isHeldWait(socket: WebSocket): boolean {
-  return (socket.deserializeAttachment() as { kind?: string } | null)?.kind === 'held' && socket.readyState === WebSocket.OPEN
 }
 
 describe('an allowance', () => {

@@ -155,7 +155,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     alarmBy,
   })
   const shownSession = (session: string) => clientList.shownSession(session)
-  const approvals = new Approvals({ ...answers, share, lane, gate, keeper: approvalKeeper, shownSession, holdOn })
+  const approvals = new Approvals({ ...answers, share, lane, gate, sessions, keeper: approvalKeeper, shownSession, holdOn })
   const cutOff = new CutOff({ ...answers, gate, approvalKeeper, sessions, dismissed })
   const clientList = new ClientList({ ...answers, sessions })
   const usage = new Usage({ callLedger, runningCalls, clientList })

@@ -1,10 +1,11 @@
 /** Calls that wait for the owner, in a test: a server whose tools are listed, the owner who looks and decides, and clients of each kind. */
+import { runInDurableObject } from 'cloudflare:test'
 import { expect } from 'vitest'
 import type { Call, RelayFrame } from '../../../protocol/frame.ts'
 import type { DecodedFrame } from '../../../protocol/frame-codec.ts'
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import { order } from './orders.ts'
-import type { TestShare } from './relay.ts'
+import { stubOf, type TestShare } from './relay.ts'
 import { BARE_SERVER, bodyText, ScriptedAgent } from './scripted-agent.ts'
 import { MUTE } from './bridged-session.ts'
 
@@ -45,6 +46,11 @@ export class ToolServer {
       if (call !== undefined) return call
       await this.#came.promise
     }
+  }
+
+  /** Resolves when a call comes. */
+  get came(): Promise<void> {
+    return this.#came.promise
   }
 
   /** Calls that have come and were not taken. */
@@ -169,6 +175,16 @@ export class Owner {
   #path(id?: string): string {
     return `/api/shares/${this.share.id}/approvals${id === undefined ? '' : `/${id}`}`
   }
+}
+
+/** Resolves once so many Workers wait for the owner by their sockets. */
+export async function heldWaits(share: TestShare, count: number): Promise<void> {
+  const waiting = (): Promise<number> =>
+    runInDurableObject(stubOf(share), (_, ctx) => {
+      const sockets = ctx.getWebSockets().filter(({ readyState }) => readyState === WebSocket.OPEN)
+      return sockets.filter((socket) => (socket.deserializeAttachment() as { kind?: string } | null)?.kind === 'held').length
+    })
+  for (let asked = 0; (await waiting()) !== count; asked++) if (asked > MAX_ASKED) throw new Error(`${count} were to wait`)
 }
 
 /** What a model reads of a call that was not made: the code, or undefined of a call that was. */

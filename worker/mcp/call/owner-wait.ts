@@ -13,7 +13,6 @@ import type { Item } from './item.ts'
 /** How a wait ends: the call is to be made again, or this is what it comes to. */
 type Ended = 'again' | Extract<Item, { readonly kind: 'failed' | 'result' }>
 
-const NORMAL_CLOSE = 1000
 const LEFT: Ended = { kind: 'failed', failure: { code: 'APPROVAL_PENDING', executed: 'no' } }
 const CANCELLED: Ended = { kind: 'failed', failure: { code: 'CANCELLED', executed: 'no' } }
 
@@ -35,6 +34,7 @@ export class OwnerWait {
     this.#ended = Promise.withResolvers<Ended>()
     const { principal } = request
     const ofSession = 'session' in request ? { session: request.session, call: request.rawId } : {}
+    let isOver = false
     const stream = new ShareStream(
       this.#share,
       { kind: 'held', id, principal, ...ofSession },
@@ -42,7 +42,7 @@ export class OwnerWait {
         onControl: ({ type }) => {
           if (type === 'cancelled') this.#ended.resolve(CANCELLED)
         },
-        onEnd: (code) => this.#closed(code),
+        onEnd: (code) => this.#closed(code, isOver),
         retries: 0,
       },
     )
@@ -51,6 +51,7 @@ export class OwnerWait {
       if (!(await stream.open().catch(() => false))) this.#againSoon()
       return (await within(leftMs, this.#ended.promise)) ?? late
     } finally {
+      isOver = true
       stream.close()
     }
   }
@@ -61,16 +62,20 @@ export class OwnerWait {
     this.#ended.resolve(LEFT)
   }
 
-  #closed(code: number): void {
+  /** `isOver`: by this Worker. */
+  #closed(code: number, isOver: boolean): void {
+    if (isOver) return
     const cut: Failure | undefined = this.#share.cutBy(code)
     if (cut !== undefined) this.#ended.resolve({ kind: 'failed', failure: { ...cut, executed: 'no' } })
     else if (code === STREAM_CLOSE.AGAIN) this.#ended.resolve('again')
-    // The Share was reset: whoever calls again is told what holds now. Closed by this Worker nobody waits.
-    else if (code !== NORMAL_CLOSE) this.#againSoon()
+    // The Share was reset: whoever calls again is told what holds now.
+    else this.#againSoon()
   }
 
   #againSoon(): void {
     const { resolve } = this.#ended
+    // The stub of an object that was reset stays broken.
+    this.#share.renew()
     setTimeout(() => resolve('again'), RETRY_MS)
   }
 }

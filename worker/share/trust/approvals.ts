@@ -8,6 +8,7 @@ import type { Pass } from '../../contract/trust-rpc.ts'
 import { keeperOf, type Lane, laneAt, laneCount } from '../../lanes.ts'
 import { BUSY_LIMIT_RETRY_MS } from '../../trust-limits.ts'
 import type { AgentLinks } from '../agents/links.ts'
+import type { Sessions } from '../calls/sessions.ts'
 import type { HeldWaits } from '../clients/held-waits.ts'
 import type { ApprovalKeeper } from './approval-keeper.ts'
 import type { TrustGate } from './gate.ts'
@@ -19,6 +20,7 @@ interface Parts {
   readonly lane: number
   readonly links: AgentLinks
   readonly gate: TrustGate
+  readonly sessions: Sessions
   readonly keeper: ApprovalKeeper
   readonly heldWaits: HeldWaits
   /** What an owner is shown of a session, and of its client. */
@@ -56,6 +58,8 @@ export class Approvals {
   call(pass: Pass, request: CallRequest, make: Make): CallOutcome | Promise<CallOutcome> {
     // Over HTTP+SSE the Worker that holds the session's stream asks.
     if (request.hold === undefined || request.delivery === 'session') return make(request)
+    // Whoever has no such session is told so, and nobody is asked.
+    if ('session' in request && 'code' in this.#parts.sessions.of(request)) return make(unjudged(request))
     // It names the state of the tools in which the Worker has found it, and so the agent that has them.
     const server = this.#parts.links.inState(request.toolsVersion ?? request.bridge ?? '')?.name
     return server === undefined ? make(unjudged(request)) : this.#decide(pass, request, server, make)
