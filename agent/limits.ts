@@ -151,5 +151,8 @@ export const MAX_OWNER_REASK_MS = 30_000
 export const OWNER_LOG_PAGES = 1000
 /** Longest such answer, in characters: a page of 1,000 shares, each with a policy as long as there may be, is a quarter of it. */
 export const OWNER_ANSWER_CHARS = 64 * 1024 * 1024
+
+/** How often an owner who follows is shown what has come to wait: soon enough for a client that waits 45 s. */
+export const APPROVALS_POLL_MS = 2_000
 /** Pages of a list that are asked for: an owner has at most 10,000 shares, 1,000 a page. */
 export const OWNER_LIST_PAGES = 20

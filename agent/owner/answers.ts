@@ -71,6 +71,21 @@ export interface AgentAnswer {
   readonly lastEnd: { readonly at: Date; readonly how: string; readonly words: string } | undefined
 }
 
+export interface ApprovalAnswer {
+  readonly id: string
+  readonly at: Date
+  /** Absent of what is always allowed. */
+  readonly expiresAt: Date | undefined
+  /** Name of the link, if it has one, and its principal. */
+  readonly who: string
+  /** What the client says of itself. */
+  readonly client: string | undefined
+  readonly tool: string
+  /** JSON text. */
+  readonly args: string | undefined
+  readonly decision: string | undefined
+}
+
 export function readShare(answer: Answer): ShareAnswer {
   return {
     id: textOf(answer, 'share'),
@@ -147,6 +162,22 @@ function readLastEnd(value: unknown): AgentAnswer['lastEnd'] {
   const { exit_code: exitCode, signal } = answer
   const how = typeof exitCode === 'number' ? `exit code ${exitCode}` : typeof signal === 'string' ? signal : 'cause unknown'
   return { at: timeOf(answer, 'at'), how, words: textOf(answer, 'words') }
+}
+
+export function readApproval(answer: Answer): ApprovalAnswer {
+  const { link, client, arguments: args, decision } = answer
+  const name = typeof link === 'object' && link !== null && 'name' in link ? link.name : undefined
+  const principal = textOf(answer, 'principal')
+  return {
+    id: textOf(answer, 'id'),
+    at: timeOf(answer, 'at'),
+    expiresAt: answer['expires_at'] === null ? undefined : timeOf(answer, 'expires_at'),
+    who: typeof name === 'string' ? `${name} (${principal})` : principal,
+    client: typeof client === 'string' ? client : undefined,
+    tool: textOf(answer, 'tool'),
+    args: typeof args === 'string' ? args : undefined,
+    decision: typeof decision === 'string' ? decision : undefined,
+  }
 }
 
 /** A member that is a list of objects. */

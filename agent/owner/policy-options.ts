@@ -9,6 +9,7 @@ export interface PolicyOptions {
   readonly allow?: readonly string[]
   readonly deny?: readonly string[]
   readonly argument?: readonly string[]
+  readonly hold?: readonly string[]
   readonly policy?: string
 }
 
@@ -28,6 +29,7 @@ export function addPolicyOptions(command: Command): Command {
     .option('--allow <pattern>', 'only tools of this name, where * stands for anything; repeatable', collect)
     .option('--deny <pattern>', 'no tools of this name; repeatable', collect)
     .option('--argument <rule>', "bounds a tool's arguments: 'read_file(path^=/home/me/docs)'; repeatable", collect)
+    .option('--hold <pattern>', 'calls of tools of this name wait until you allow them (see approvals); repeatable', collect)
     .option('--policy <json>', 'the whole policy as JSON, in place of the options above (docs/api.md)')
 }
 
@@ -38,8 +40,8 @@ export function addPolicyOptions(command: Command): Command {
  * @throws {AgentExit} that names what is wrong.
  */
 export function policyOf(options: PolicyOptions, before: ShownPolicy = {}): ShownPolicy | undefined {
-  const { readOnly, access, allow, deny, argument, policy } = options
-  const isSpelt = [readOnly, access, allow, deny, argument].some((value) => value !== undefined)
+  const { readOnly, access, allow, deny, argument, hold, policy } = options
+  const isSpelt = [readOnly, access, allow, deny, argument, hold].some((value) => value !== undefined)
   if (policy !== undefined && isSpelt)
     throw usage('--policy is the whole policy. Leave the other options out, or write what they say into it.')
   if (readOnly === true && access !== undefined && access !== 'read') throw usage('--read-only is --access read. Give one of the two.')
@@ -81,7 +83,7 @@ function ruleInWords(what: string, rule: NameRule | undefined): string[] {
   return deny.length === 0 ? allowed : [...allowed, `no ${what} ${deny.join(', ')}`]
 }
 
-function mergedPolicy({ readOnly, access, allow, deny, argument }: PolicyOptions, before: ShownPolicy): ShownPolicy {
+function mergedPolicy({ readOnly, access, allow, deny, argument, hold }: PolicyOptions, before: ShownPolicy): ShownPolicy {
   const wanted = readOnly === true ? 'read' : access
   const tools = {
     ...(before['tools'] as ShownPolicy | undefined),
@@ -93,6 +95,7 @@ function mergedPolicy({ readOnly, access, allow, deny, argument }: PolicyOptions
     ...(wanted === undefined ? {} : { access: wanted }),
     ...(Object.keys(tools).length === 0 ? {} : { tools }),
     ...(argument === undefined ? {} : { arguments: argument }),
+    ...(hold === undefined ? {} : { hold }),
   }
 }
 

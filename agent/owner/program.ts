@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { agentCommand, VERSION } from '../config/options.ts'
 import { AgentExit, EXIT } from '../exit.ts'
+import { addApprovalCommands } from './commands/approval-commands.ts'
 import { addLogCommand } from './commands/log-command.ts'
 import { addLoginCommands } from './commands/login-commands.ts'
 import { addOwnerCommands } from './commands/owner-commands.ts'
@@ -56,6 +57,17 @@ Examples:
   $ mcp-edge-agent people add docs bob@example.com --access write
   $ mcp-edge-agent people remove docs Ann`,
     add: addPeopleCommands,
+  },
+  approvals: {
+    does: 'decides about calls that wait for you',
+    help: `
+<share> is an id, or a name that only one share has. Calls wait that match --hold of the share or of the link that makes them.
+
+Examples:
+  $ mcp-edge-agent token update docs Ann --access admin --hold 'write_*'
+  $ mcp-edge-agent approvals docs --follow
+  $ mcp-edge-agent approvals allow docs 5feceb66ffc86f38d9527867`,
+    add: addApprovalCommands,
   },
   sessions: {
     does: 'shows the clients of a share, and ends their sessions',

@@ -23,7 +23,7 @@ export const APPROVAL_ERRORS = {
   },
   APPROVAL_UNREADABLE: {
     http: 200,
-    rpc: -32602,
+    rpc: -32000,
     retryable: false,
     message:
       'This call must be shown to the owner of the share first, and cannot be shown as it is. Send shorter arguments, each key once.',

@@ -45,6 +45,18 @@ const SHARE_ROUTES: Readonly<Record<string, Readonly<Record<'live' | 'paused' | 
   'GET /api/shares/:share/people': { live: '200', paused: '200', expired: '200' },
   'DELETE /api/shares/:share/people/:person': { live: '204', paused: '204', expired: '204' },
   'GET /api/shares/:share/audit': { live: '200', paused: '200', expired: '200' },
+  'GET /api/shares/:share/approvals': { live: '200', paused: '200', expired: '200' },
+  // Nothing waits.
+  'POST /api/shares/:share/approvals/:approval': {
+    live: '404 APPROVAL_NOT_FOUND',
+    paused: '404 APPROVAL_NOT_FOUND',
+    expired: '404 APPROVAL_NOT_FOUND',
+  },
+  'DELETE /api/shares/:share/approvals/:approval': {
+    live: '404 APPROVAL_NOT_FOUND',
+    paused: '404 APPROVAL_NOT_FOUND',
+    expired: '404 APPROVAL_NOT_FOUND',
+  },
   'GET /api/shares/:share/sessions': { live: '200', paused: '200', expired: '200' },
   // Nobody has begun one.
   'DELETE /api/shares/:share/sessions/:session': {
@@ -73,6 +85,7 @@ const BODIES: Readonly<Record<string, object>> = {
   'POST /api/shares/:share/tokens': { kind: 'key' },
   'POST /api/shares/:share/people': { name: 'n' },
   'POST /api/owners': { name: 'n' },
+  'POST /api/shares/:share/approvals/:approval': { decision: 'allow' },
 }
 
 interface Made {

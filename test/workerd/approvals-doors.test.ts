@@ -136,7 +136,7 @@ describe('a call that asks for input', () => {
     expect(await owner.forget(denied?.id ?? '')).toBe(204)
     const second = retry('s-1')
     await server.answerNext(ASKS.replace('s-1', 's-3'))
-    expect((await (await second).json())).toMatchObject({ result: { requestState: 's-3' } })
+    expect(await (await second).json()).toMatchObject({ result: { requestState: 's-3' } })
     const third = retry('s-3')
     await server.answerNext(DONE)
     expect(await (await third).json()).toMatchObject({ result: { content: [] } })
@@ -196,7 +196,7 @@ describe('what cannot be shown', () => {
     const client = await sessionOf(share)
     const told: unknown = await (await client.post(text)).json()
     const data = { code: 'APPROVAL_UNREADABLE', executed: 'no', detail: expect.stringContaining(detail) }
-    expect(told).toMatchObject({ id: 7, error: { code: -32602, data } })
+    expect(told).toMatchObject({ id: 7, error: { code: -32000, data } })
     expect(server.waiting).toBe(0)
     expect((await owner.list()).approvals).toEqual([])
   })

@@ -33,7 +33,9 @@ async function tokenOf(share: TestShare, more: object = {}): Promise<string> {
   return told['token'] as string
 }
 
-async function bodyOf(response: Promise<Response>): Promise<{ readonly id: number; readonly result?: object; readonly error?: { data: object } }> {
+async function bodyOf(
+  response: Promise<Response>,
+): Promise<{ readonly id: number; readonly result?: object; readonly error?: { data: object } }> {
   return (await response).json()
 }
 
@@ -85,13 +87,16 @@ describe('a call that is held', () => {
   })
 
   test('is sent again, and not asked about again, when the Share is reset after it was allowed', async () => {
-    verifies('promise.11.held-once', 'promise.2.resend')
+    verifies('promise.11.held-once', 'promise.2.same-key')
     const { share, server, owner, client } = await scene()
     const response = client.post(callText(7))
     await owner.decide('allow')
     const { header } = await server.next()
     await resetShare(share)
-    const back = await ToolServer.connect(share, { held: [header.key], channels: [{ ch: header.ch, n: server.agent.lastNumber(header.ch) }] })
+    const back = await ToolServer.connect(share, {
+      held: [header.key],
+      channels: [{ ch: header.ch, n: server.agent.lastNumber(header.ch) }],
+    })
     const again = await back.answerNext()
     expect(again.header.key).toBe(header.key)
     expect(await bodyOf(response)).toMatchObject({ id: 7, result: { content: [] } })
@@ -203,7 +208,7 @@ describe('a call that is held', () => {
   })
 
   test('is charged once, however long it waits', async () => {
-    verifies('promise.12.once')
+    verifies('promise.12.exact')
     const { share, server, owner, client } = await scene({ limits: { calls: '2/hour' } })
     const response = client.post(callText(7))
     const id = await asleep(share, owner)
@@ -312,7 +317,10 @@ describe('on eight lanes', () => {
     const clients = await seats(share, 3)
     const calls = clients.map((client, id) => client.post(callText(id)))
     const { id } = await owner.sole()
-    for (let lane = 0; lane < LANES; lane++) expect((await stubOf(share, lane).admin({ op: 'approvals' }))?.approvals?.pending).toHaveLength(lane === keeperOf(share.id).index ? 1 : 0)
+    for (let lane = 0; lane < LANES; lane++)
+      expect((await stubOf(share, lane).admin({ op: 'approvals' }))?.approvals?.pending).toHaveLength(
+        lane === keeperOf(share.id).index ? 1 : 0,
+      )
     await owner.decide('allow', id)
     await (await next()).answerNext()
     expect((await owner.sole()).id).not.toBe(id)

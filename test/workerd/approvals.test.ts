@@ -168,7 +168,7 @@ describe('a call of a tool that is held', () => {
   })
 
   test('keeps its client informed that it lives while it waits', async () => {
-    verifies('promise.8.heartbeats')
+    verifies('promise.8.heartbeat-progress')
     const { server, client, owner } = await scene()
     runClockFaster(60)
     const text = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"write_file","_meta":{"progressToken":"p"}}}'

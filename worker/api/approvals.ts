@@ -47,12 +47,12 @@ async function list(c: ApiContext): Promise<Response> {
 }
 
 async function decide(c: ApiContext): Promise<Response> {
+  const share = await findLiving(c)
+  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
   const members = await readMembers(c.req.raw, ['decision'])
   if (!members.ok) return problemResponse(members.error.code, members.error.detail)
   const decision = wordMember(members.value, 'decision', APPROVAL_DECISIONS)
   if (!decision.ok) return problemResponse('BODY_INVALID', decision.error)
-  const share = await findLiving(c)
-  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
   const told = await ask(c, share, { op: 'decide_approval', id: c.req.param('approval') ?? '', decision: decision.value })
   if ('unreached' in told) return unreachedResponse(share.id, told.unreached)
   if (told.outcome === 'full') return problemResponse('APPROVAL_LIMIT_REACHED')

@@ -165,7 +165,11 @@ async function updateShare(run: OwnerRun, named: string, options: PolicyOptions 
   // Wrong options are told before anybody is asked.
   const isBounded = policyOf(options) !== undefined
   if (name === undefined && expires === undefined && sliding === undefined && !isBounded)
-    throw new AgentExit(EXIT.USAGE, 'USAGE', 'Say what to change: --name, --expires, --sliding, --access, --allow, --deny or --argument.')
+    throw new AgentExit(
+      EXIT.USAGE,
+      'USAGE',
+      'Say what to change: --name, --expires, --sliding, --access, --allow, --deny, --argument or --hold.',
+    )
   const expiresIn = expires === undefined ? {} : { expires_in: secondsUntil(expires, run.terminal.now()) }
   const share = await find(run, named)
   const policy = policyOf(options, share.policy as Answer)

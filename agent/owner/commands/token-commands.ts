@@ -140,7 +140,7 @@ async function updateToken(run: OwnerRun, share: string, named: string, options:
   const isBounded = policyOf(options) !== undefined
   const change = changeOf(run, options)
   if (Object.keys(change).length === 0 && !isBounded)
-    throw new AgentExit(EXIT.USAGE, 'USAGE', 'Say what to change: --name, --expires, --access, --allow, --deny or --argument.')
+    throw new AgentExit(EXIT.USAGE, 'USAGE', 'Say what to change: --name, --expires, --access, --allow, --deny, --argument or --hold.')
   const found = await findShare(run.api, share, run.terminal.now())
   const token = await findToken(run.api, found, named)
   const policy = policyOf(options, (token.policy ?? {}) as Answer)

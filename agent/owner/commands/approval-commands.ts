@@ -1,0 +1,127 @@
+/** `approvals list|allow|deny|always|forget`: the calls that wait for their owner. */
+import type { Command } from 'commander'
+import { shownJson } from '../../../protocol/policy/shown-json.ts'
+import { APPROVALS_POLL_MS } from '../../limits.ts'
+import { type ApprovalAnswer, listOf, readApproval, type ShareAnswer } from '../answers.ts'
+import type { Answer } from '../api-client.ts'
+import { findShare } from '../find.ts'
+import type { OwnerRun, StartRun } from '../owner-run.ts'
+import { shellWord } from '../setup-texts.ts'
+import { localTime, pairs, plain, table } from '../table.ts'
+
+const DECISIONS = [
+  ['allow', 'lets a call through, once, within 10 minutes'],
+  ['deny', 'refuses a call, and equal ones for 10 minutes'],
+  ['always', 'lets this call and all equal ones of the same link through'],
+] as const
+
+const DONE: Readonly<Record<string, string>> = {
+  allow: 'may be made, once, within 10 minutes',
+  deny: 'is denied',
+  always: 'may be made, and every equal one of this link',
+}
+
+export function addApprovalCommands(approvals: Command, start: StartRun): void {
+  approvals
+    .command('list <share>', { isDefault: true })
+    .description('shows the calls that wait for you, with all that they would do, and what you have decided')
+    .option('--follow', 'goes on, and shows each call as it comes; end with Ctrl-C')
+    .action(async (share: string, { follow }: { readonly follow?: true }, command: Command) =>
+      follow === true ? followApprovals(start(command), share) : listApprovals(start(command), share),
+    )
+  for (const [decision, text] of DECISIONS)
+    approvals
+      .command(`${decision} <share> <approval>`)
+      .description(text)
+      .action(async (share: string, id: string, _options: object, command: Command) => decide(start(command), share, id, decision))
+  approvals
+    .command('forget <share> <approval>')
+    .description('takes a decision back: you are asked about the next such call')
+    .action(async (share: string, id: string, _options: object, command: Command) => forget(start(command), share, id))
+}
+
+async function listApprovals(run: OwnerRun, named: string): Promise<void> {
+  const share = await findShare(run.api, named, run.terminal.now())
+  const answer = await allApprovals(run, share)
+  run.show(answer, () => {
+    const waiting = listOf(answer, 'approvals').map(readApproval)
+    const decided = listOf(answer, 'decisions').map(readApproval)
+    if (waiting.length === 0 && decided.length === 0) return `No calls wait for you.\n`
+    const rows = decided.map(({ id, decision, who, tool, args, expiresAt }) => [
+      id,
+      decision ?? '',
+      expiresAt === undefined ? 'never' : localTime(expiresAt),
+      who,
+      tool,
+      args ?? '',
+    ])
+    const columns = [
+      { title: 'APPROVAL' },
+      { title: 'DECIDED' },
+      { title: 'ENDS' },
+      { title: 'WHO', isCut: true },
+      { title: 'TOOL', isCut: true },
+      { title: 'ARGUMENTS', isCut: true },
+    ] as const
+    return [
+      ...waiting.map((approval) => block(run, share, approval)),
+      ...(rows.length === 0 ? [] : [table(columns, rows, run.terminal.columns)]),
+    ].join('\n')
+  })
+}
+
+/** Shows each call that waits once, as it comes. Ends only when the relay refuses, or the user ends it. */
+async function followApprovals(run: OwnerRun, named: string): Promise<never> {
+  const share = await findShare(run.api, named, run.terminal.now())
+  let shown = new Set<string>()
+  for (;;) {
+    const answer = await allApprovals(run, share)
+    const waiting = listOf(answer, 'approvals')
+    for (const one of waiting) {
+      const approval = readApproval(one)
+      if (!shown.has(approval.id)) run.show(one, () => `${block(run, share, approval)}\n`)
+    }
+    shown = new Set(waiting.map((one) => readApproval(one).id))
+    await run.terminal.pause(APPROVALS_POLL_MS)
+  }
+}
+
+/** What all pages have together. */
+async function allApprovals(run: OwnerRun, { id }: ShareAnswer): Promise<Answer> {
+  const first = await run.api.request('GET', `shares/${id}/approvals`)
+  const approvals = [...listOf(first, 'approvals')]
+  for (let { next } = first; typeof next === 'string';) {
+    const page = await run.api.request('GET', `shares/${id}/approvals?after=${encodeURIComponent(next)}`)
+    approvals.push(...listOf(page, 'approvals'))
+    next = page['next']
+  }
+  return { approvals, decisions: listOf(first, 'decisions') }
+}
+
+async function decide(run: OwnerRun, named: string, id: string, decision: string): Promise<void> {
+  const share = await findShare(run.api, named, run.terminal.now())
+  const answer = await run.api.request('POST', `shares/${share.id}/approvals/${encodeURIComponent(id)}`, { decision })
+  run.show(answer, () => {
+    const { tool, who } = readApproval(answer)
+    return `The call of ${plain(tool)} by ${plain(who)} (${plain(id)}) ${DONE[decision] ?? decision}.\n`
+  })
+}
+
+async function forget(run: OwnerRun, named: string, id: string): Promise<void> {
+  const share = await findShare(run.api, named, run.terminal.now())
+  await run.api.request('DELETE', `shares/${share.id}/approvals/${encodeURIComponent(id)}`)
+  run.show({ id, forgotten: true }, () => `What you have decided (${plain(id)}) is forgotten: you are asked about the next such call.\n`)
+}
+
+/** One call that waits, and how it is decided. Nothing of it is cut, and nothing in it would be obeyed by the terminal. */
+function block(run: OwnerRun, share: ShareAnswer, { id, at, expiresAt, who, client, tool, args }: ApprovalAnswer): string {
+  const named = shellWord(share.name === 'unnamed' ? share.id : share.name)
+  return `${pairs([
+    ['approval', id],
+    ['who', client === undefined ? who : `${who}, with ${client}`],
+    ['since', `${localTime(at)}${expiresAt === undefined ? '' : `, until ${localTime(expiresAt)}`}`],
+    ['tool', tool],
+    ['arguments', args === undefined ? '(none)' : shownJson(args)],
+    ['decide', `${run.program} approvals allow ${named} ${id}`],
+  ])}`
+}
