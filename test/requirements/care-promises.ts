@@ -169,7 +169,9 @@ const BOUNDED = {
     'promise.10.memory': promised('What is kept of lists, verified credentials and tables is bounded: the oldest goes.'),
     'promise.10.rows': promised('No row outlives what it speaks of, and none is looked for by reading all.'),
     'promise.10.audit': promised('What is kept of calls for their owner is bounded in number and in length: the oldest goes.'),
-    'promise.10.held': promised('Of one link, with all that was narrowed from it, 20 calls wait for the owner at most, and others are not hindered.'),
+    'promise.10.held': promised(
+      'Of one link, with all that was narrowed from it, 20 calls wait for the owner at most, and others are not hindered.',
+    ),
     'promise.10.named': promised('Every overflow is an error with a name and advice, and its numbers are those of `limits.ts`.'),
     'promise.10.credit': promised('An agent sends no more than it was granted, and a client that does not read is granted no more.'),
     'promise.10.object-4mib': promised('The Share holds at most 4 MiB of a channel, however large the bodies are.'),
@@ -202,17 +204,25 @@ const ALLOWED = {
       'A link that its holder has narrowed is one of its own, which can do no more than the one it was made of, and nobody can widen it again.',
     ),
     'promise.11.fresh': promised('A tool is judged by what the server says of it now.'),
-    'promise.11.held': promised('What a policy holds reaches no server before its owner has allowed it; what is denied is an error of the tool.'),
+    'promise.11.held': promised(
+      'What a policy holds reaches no server before its owner has allowed it; what is denied is an error of the tool.',
+    ),
     'promise.11.held-once': promised('What was allowed once runs once, whatever sleeps, is reset or breaks meanwhile.'),
     'promise.11.held-always': promised('What is always allowed runs without asking, at the cost of any call, until it is taken back.'),
-    'promise.11.held-late': promised('A client that has waited 45 s, or has left, is not decided about in vain: its next try uses what was allowed.'),
+    'promise.11.held-late': promised(
+      'A client that has waited 45 s, or has left, is not decided about in vain: its next try uses what was allowed.',
+    ),
     'promise.11.held-bound': promised(
       'An approval is good for the same principal, server, tool as it was listed, policies and arguments only, and a number counts as it was sent.',
     ),
     'promise.11.held-doors': promised('Calls are held on every way in, by clients and on servers of either era.'),
-    'promise.11.held-rounds': promised('A call that asks its client for input is allowed with all its rounds, and nobody else passes for one of them.'),
+    'promise.11.held-rounds': promised(
+      'A call that asks its client for input is allowed with all its rounds, and nobody else passes for one of them.',
+    ),
     'promise.11.held-shown': promised('The owner sees all that a call would do, and nothing hidden; what cannot be shown so is refused.'),
-    'promise.11.held-ends': promised('A call that is held ends at once with its link, its session or its cancellation, and leaves nothing behind.'),
+    'promise.11.held-ends': promised(
+      'A call that is held ends at once with its link, its session or its cancellation, and leaves nothing behind.',
+    ),
     'promise.11.held-lanes': promised('What an owner has decided holds on all lanes of a share, and once in all.'),
     'promise.11.held-order': promised('An owner sees what waits and decides about it in the API and on the command line.'),
   },

@@ -1,9 +1,10 @@
 /** Calls that wait for the owner, by every door and in every revision, on servers of either era, in the real runtime. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { narrowCredential } from '../../protocol/narrowing/narrow.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { asked, ELICITS, GIVEN, initializeText, reply, type Told } from './harness/bridged-session.ts'
+import { ELICITS, GIVEN, initializeText, reply, type Told } from './harness/bridged-session.ts'
 import { runClockFaster } from './harness/fast-clock.ts'
-import { callTool, postModern } from './harness/handshake-child.ts'
+import { callTool } from './harness/handshake-child.ts'
 import { callText, heldCode, Owner, ToolServer } from './harness/held-calls.ts'
 import { createShare, EventReader, TestClient, type TestShare } from './harness/relay.ts'
 import { SseClient } from './harness/sse-client.ts'
@@ -113,7 +114,7 @@ test('of a batch those wait that are held, and the others do not', async () => {
   await server.answerNext()
   const told = [JSON.parse((await events.next()) ?? '{}'), JSON.parse((await events.next()) ?? '{}')] as { id: number }[]
   const codes = told.toSorted((a, b) => a.id - b.id).map(heldCode)
-  expect(codes.toSorted()).toEqual(['APPROVAL_DENIED', undefined])
+  expect(new Set(codes)).toEqual(new Set(['APPROVAL_DENIED', undefined]))
 })
 
 describe('a call that asks for input', () => {
@@ -226,7 +227,6 @@ test('a link that its holder has narrowed with hold has its calls held too', asy
   const { share, server } = await heldOn('legacy')
   const owner = new Owner(share)
   await owner.holds({})
-  const { narrowCredential } = await import('../../protocol/narrowing/narrow.ts')
   const narrowed = await narrowCredential(share.clientToken, { policy: { hold: ['read_*'] } }, crypto.getRandomValues(new Uint8Array(16)))
   if (!narrowed.ok) throw new Error(narrowed.error)
   const response = callTool(share, 'read_file', { token: narrowed.value })

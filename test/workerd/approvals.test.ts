@@ -110,7 +110,7 @@ describe('a call of a tool that is held', () => {
     expect(other.id).not.toBe(id)
     await owner.decide('deny', other.id)
     const codes = await Promise.all(calls.map(codeOf))
-    expect(codes.toSorted()).toEqual(['APPROVAL_DENIED', undefined])
+    expect(new Set(codes)).toEqual(new Set(['APPROVAL_DENIED', undefined]))
     expect(server.waiting).toBe(0)
   })
 

@@ -5,10 +5,11 @@ describe('policyOf()', () => {
   test('is what the options spell, and nothing where they spell nothing', () => {
     expect(policyOf({})).toBeUndefined()
     expect(policyOf({ readOnly: true })).toEqual({ access: 'read' })
-    expect(policyOf({ access: 'admin', allow: ['a*'], deny: ['b'], argument: ['c(p^=/d)'] })).toEqual({
+    expect(policyOf({ access: 'admin', allow: ['a*'], deny: ['b'], argument: ['c(p^=/d)'], hold: ['d*'] })).toEqual({
       access: 'admin',
       tools: { allow: ['a*'], deny: ['b'] },
       arguments: ['c(p^=/d)'],
+      hold: ['d*'],
     })
   })
 

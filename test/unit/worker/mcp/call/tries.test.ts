@@ -23,6 +23,17 @@ describe('CallTries.begin()', () => {
   })
 })
 
+describe('CallTries.held()', () => {
+  test('says that no agent had it, whatever was thought of it, and that it was held', () => {
+    const tries = new CallTries()
+    tries.begin(100)
+    tries.broken(150)
+    tries.held()
+    expect(tries.isResend).toBe(false)
+    expect(tries.begin(400)).toEqual({ isRetry: true, wasHeld: true })
+  })
+})
+
 describe('the age of a call', () => {
   test('counts from the first try that may have reached an agent, whatever waited before', () => {
     verifies('promise.2.holder-only')
