@@ -49,6 +49,24 @@ export function pairs(entries: readonly (readonly [string, string])[]): string {
   return entries.map(([name, value]) => `${name.padEnd(width)}${plain(value)}\n`).join('')
 }
 
+/** A text in lines of at most `width` columns, broken wherever that is. */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  let used = 0
+  for (const { segment } of graphemes.segment(text)) {
+    const next = widthOf(segment)
+    if (used + next > width) {
+      lines.push(line)
+      line = ''
+      used = 0
+    }
+    line += segment
+    used += next
+  }
+  return [...lines, line]
+}
+
 /** Control characters, and those that turn a line around, spelt out; what joins letters stays. */
 export function plain(text: string): string {
   return text.replaceAll(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`)

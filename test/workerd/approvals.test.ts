@@ -167,6 +167,25 @@ describe('a call of a tool that is held', () => {
     expect(server.waiting).toBe(0)
   })
 
+  test('is given up when its client comes back for its stream, and told there; allowed then, the next try runs, once', async () => {
+    verifies('promise.11.held-late', 'promise.2.never-twice')
+    const { server, client, owner } = await scene()
+    runClockFaster(60)
+    const left = new EventReader(await client.post(callText(7), { accept: 'text/event-stream', 'mcp-protocol-version': '2025-11-25' }))
+    const event = await left.nextId()
+    const { id } = await owner.sole()
+    const back = new EventReader(await client.resume(event))
+    const data = { code: 'APPROVAL_PENDING', executed: 'no' }
+    expect(JSON.parse((await back.next()) ?? '{}')).toMatchObject({ id: 7, error: { data } })
+    await owner.decide('allow', id)
+    expect(await left.next()).toContain('APPROVAL_PENDING')
+    expect((await owner.list()).decisions).toMatchObject([{ id, decision: 'allow' }])
+    const again = client.post(callText(8))
+    await server.answerNext()
+    expect(await codeOf(again)).toBeUndefined()
+    expect(server.waiting).toBe(0)
+  })
+
   test('keeps its client informed that it lives while it waits', async () => {
     verifies('promise.8.heartbeat-progress')
     const { server, client, owner } = await scene()

@@ -184,13 +184,14 @@ test('a Worker that holds a stream is told what its client may do now, and its n
 
 describe('each method of a Share', () => {
   // What the platform, the owner and other lanes call.
-  const OTHERS = ['constructor', 'admin', 'meter', 'fetch', 'alarm', 'webSocketMessage', 'webSocketClose', 'webSocketError']
+  const OTHERS = ['constructor', 'admin', 'meter', 'hold', 'fetch', 'alarm', 'webSocketMessage', 'webSocketClose', 'webSocketError']
   const PASS_METHODS = Object.getOwnPropertyNames(Share.prototype).filter((name) => !OTHERS.includes(name))
 
   test('that a Worker calls is known here', () => {
     expect(PASS_METHODS.toSorted()).toEqual(
       [
         'abandon',
+        'noteRound',
         'admit',
         'call',
         'send',

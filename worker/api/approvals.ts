@@ -2,19 +2,14 @@
 import { type Context, Hono } from 'hono'
 import { shownJson } from '../../protocol/policy/shown-json.ts'
 import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
-import {
-  APPROVAL_DECISIONS,
-  type ApprovalAnswer,
-  type ApprovalCommand,
-  type DecidedApproval,
-  type PendingApproval,
-} from '../contract/approvals.ts'
+import { type ApprovalAnswer, type ApprovalCommand, type DecidedApproval, type PendingApproval } from '../contract/approvals.ts'
 import type { LinkRecord, ShareRecord } from '../contract/registry-rpc.ts'
 import { keeperOf } from '../lanes.ts'
 import { problemResponse } from '../problem.ts'
-import { readMembers, wordMember } from './body.ts'
+import { readBody } from './body.ts'
+import { type ApprovalFacts, ApprovalOrder, type DecisionFacts } from './operations/approvals.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
-import { answer, findLiving, findShare, hasExpired, isoTime, registryOf, unreachedResponse } from './share-answers.ts'
+import { answer, hasExpired, isoTime, knownShare, livingShare, registryOf, unreachedResponse } from './share-answers.ts'
 
 type ApiContext = Context<OwnerEnv>
 
@@ -28,15 +23,14 @@ export const approvals = new Hono<OwnerEnv>()
   .all('/:approval', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST, DELETE' }))
 
 async function list(c: ApiContext): Promise<Response> {
-  const share = await findShare(c)
-  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
+  const share = await knownShare(c)
+  if (!share.ok) return share.error
   const after = c.req.query('after')
-  const [told, links] = await Promise.all([
-    ask(c, share, { op: 'approvals', ...(after === undefined ? {} : { after }) }),
-    registryOf(c).links(share.id),
+  const [told, names] = await Promise.all([
+    ask(c, share.value, { op: 'approvals', ...(after === undefined ? {} : { after }) }),
+    namesOf(c, share.value),
   ])
-  if ('unreached' in told) return unreachedResponse(share.id, told.unreached)
-  const names = new Map(links.map((link) => [link.id, link]))
+  if ('unreached' in told) return unreachedResponse(share.value.id, told.unreached)
   const { pending = [], decided = [], isMore } = told
   const next = isMore === true ? { next: pending.at(-1)?.id } : {}
   return answer(c, 200, {
@@ -47,27 +41,31 @@ async function list(c: ApiContext): Promise<Response> {
 }
 
 async function decide(c: ApiContext): Promise<Response> {
-  const share = await findLiving(c)
-  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
-  const members = await readMembers(c.req.raw, ['decision'])
-  if (!members.ok) return problemResponse(members.error.code, members.error.detail)
-  const decision = wordMember(members.value, 'decision', APPROVAL_DECISIONS)
-  if (!decision.ok) return problemResponse('BODY_INVALID', decision.error)
-  const told = await ask(c, share, { op: 'decide_approval', id: c.req.param('approval') ?? '', decision: decision.value })
-  if ('unreached' in told) return unreachedResponse(share.id, told.unreached)
+  const share = await livingShare(c, { mayHaveEnded: true })
+  if (!share.ok) return share.error
+  const body = await readBody(c.req.raw, ApprovalOrder)
+  if (!body.ok) return body.error
+  const told = await ask(c, share.value, { op: 'decide_approval', id: c.req.param('approval') ?? '', decision: body.value.decision })
+  if ('unreached' in told) return unreachedResponse(share.value.id, told.unreached)
   if (told.outcome === 'full') return problemResponse('APPROVAL_LIMIT_REACHED')
   const [decided] = told.decided ?? []
-  if (decided === undefined) return problemResponse('APPROVAL_NOT_FOUND')
-  const links = await registryOf(c).links(share.id)
-  return answer(c, 200, decidedFacts(decided, new Map(links.map((link) => [link.id, link]))))
+  return decided === undefined
+    ? problemResponse('APPROVAL_NOT_FOUND')
+    : answer(c, 200, decidedFacts(decided, await namesOf(c, share.value)))
 }
 
 async function forget(c: ApiContext): Promise<Response> {
-  const share = await findLiving(c)
-  if (share === undefined) return problemResponse('SHARE_NOT_FOUND')
-  const told = await ask(c, share, { op: 'forget_approval', id: c.req.param('approval') ?? '' })
-  if ('unreached' in told) return unreachedResponse(share.id, told.unreached)
+  const share = await livingShare(c, { mayHaveEnded: true })
+  if (!share.ok) return share.error
+  const told = await ask(c, share.value, { op: 'forget_approval', id: c.req.param('approval') ?? '' })
+  if ('unreached' in told) return unreachedResponse(share.value.id, told.unreached)
   return told.outcome === 'unknown' ? problemResponse('APPROVAL_NOT_FOUND') : c.body(null, 204)
+}
+
+type Names = ReadonlyMap<string, Pick<LinkRecord, 'name'>>
+
+async function namesOf(c: ApiContext, { id }: ShareRecord): Promise<Names> {
+  return new Map((await registryOf(c).links(id)).map((link) => [link.id, link]))
 }
 
 /** Asks the lane that keeps them. Of an object that nobody has come to yet nothing waits. */
@@ -82,13 +80,11 @@ async function ask(
   return unreached.length > 0 ? { unreached } : (lanes[0]?.facts?.approvals ?? { outcome: 'unknown' })
 }
 
-type Names = ReadonlyMap<string, Pick<LinkRecord, 'name'>>
-
-function pendingFacts({ endsAtMs, ...approval }: PendingApproval, names: Names) {
+function pendingFacts({ endsAtMs, ...approval }: PendingApproval, names: Names): ApprovalFacts {
   return { ...callFacts(approval, names), expires_at: isoTime(endsAtMs) }
 }
 
-function decidedFacts({ decision, endsAtMs, ...approval }: DecidedApproval, names: Names) {
+function decidedFacts({ decision, endsAtMs, ...approval }: DecidedApproval, names: Names): DecisionFacts {
   return { ...callFacts(approval, names), decision, expires_at: endsAtMs === undefined ? null : isoTime(endsAtMs) }
 }
 

@@ -6,6 +6,7 @@ import { ERRORS } from '../../protocol/error-table.ts'
 import type { ProblemCode } from '../../protocol/errors.ts'
 import type { RouteEnv } from '../access/claim-gate.ts'
 import { problemResponse } from '../problem.ts'
+import { APPROVAL_OPERATIONS, APPROVAL_SCHEMAS } from './operations/approvals.ts'
 import { Limits, Policy } from './operations/members.ts'
 import type { Operation } from './operations/operation.ts'
 import { RELAY_OPERATIONS, RELAY_SCHEMAS } from './operations/relay.ts'
@@ -22,6 +23,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...TOKEN_OPERATIONS,
   ...PERSON_OPERATIONS,
   ...USAGE_OPERATIONS,
+  ...APPROVAL_OPERATIONS,
 }
 
 /** Problem details (RFC 9457), as all errors of the API are. */
@@ -34,6 +36,7 @@ const SCHEMAS: Readonly<Record<string, v.GenericSchema>> = {
   ...TOKEN_SCHEMAS,
   ...PERSON_SCHEMAS,
   ...USAGE_SCHEMAS,
+  ...APPROVAL_SCHEMAS,
   Policy,
   Limits,
   Problem,

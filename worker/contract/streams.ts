@@ -46,8 +46,15 @@ export type StreamTarget =
   | { readonly kind: 'subscription'; readonly key: string; readonly group: string }
   /** Waits for news of agents since `mark`, and closes with AGAIN when there are any. 404 where it is better asked again soon. */
   | { readonly kind: 'news'; readonly mark: string; readonly principal: string; readonly isResend?: 'true' }
-  /** Waits for the owner's decision about a call, and closes with AGAIN once there is one. `id`: of the approval. `session`, `call`: of a session's call, and its client's raw id. */
-  | { readonly kind: 'held'; readonly id: string; readonly principal: string; readonly session?: string; readonly call?: string }
+  /** Waits for the owner's decision about a call, and closes with AGAIN once there is one. `id`: of the approval, `key`: of the call. `session`, `call`: of a session's, and its client's raw id. */
+  | {
+      readonly kind: 'held'
+      readonly id: string
+      readonly key: string
+      readonly principal: string
+      readonly session?: string
+      readonly call?: string
+    }
 
 /** Close codes of stream sockets. */
 export const STREAM_CLOSE = {

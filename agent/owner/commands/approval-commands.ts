@@ -7,7 +7,7 @@ import type { Answer } from '../api-client.ts'
 import { findShare } from '../find.ts'
 import type { OwnerRun, StartRun } from '../owner-run.ts'
 import { shellWord } from '../setup-texts.ts'
-import { localTime, pairs, plain, table } from '../table.ts'
+import { localTime, plain, table, wrapped } from '../table.ts'
 
 const DECISIONS = [
   ['allow', 'lets a call through, once, within 10 minutes'],
@@ -113,15 +113,27 @@ async function forget(run: OwnerRun, named: string, id: string): Promise<void> {
   run.show({ id, forgotten: true }, () => `What you have decided (${plain(id)}) is forgotten: you are asked about the next such call.\n`)
 }
 
-/** One call that waits, and how it is decided. Nothing of it is cut, and nothing in it would be obeyed by the terminal. */
+/**
+ * One call that waits, and how it is decided. Nothing of it is cut, nothing in it would be obeyed by the terminal, and no line begins with what a
+ * client has sent: it could look like a call of its own.
+ */
 function block(run: OwnerRun, share: ShareAnswer, { id, at, expiresAt, who, client, tool, args }: ApprovalAnswer): string {
   const named = shellWord(share.name === 'unnamed' ? share.id : share.name)
-  return `${pairs([
+  const until = expiresAt === undefined ? '' : `, until ${localTime(expiresAt)}`
+  const lines = [
     ['approval', id],
     ['who', client === undefined ? who : `${who}, with ${client}`],
-    ['since', `${localTime(at)}${expiresAt === undefined ? '' : `, until ${localTime(expiresAt)}`}`],
-    ['tool', tool],
-    ['arguments', args === undefined ? '(none)' : shownJson(args)],
-    ['decide', `${run.program} approvals allow ${named} ${id}`],
-  ])}`
+    ['since', `${localTime(at)}${until}`],
+    ['decide', `${run.program} approvals allow ${named} ${shellWord(id)}`],
+  ] as const
+  const facts = lines.map(([name, text]) => `${name.padEnd(INDENT)}${plain(text)}\n`).join('')
+  const { columns } = run.terminal
+  return `${facts}${indented('tool', tool, columns)}${indented('arguments', args ?? '(none)', columns)}`
+}
+
+const INDENT = 11
+
+function indented(name: string, text: string, columns: number): string {
+  const lines = wrapped(plain(shownJson(text)), columns - INDENT)
+  return lines.map((line, at) => `${(at === 0 ? name : '').padEnd(INDENT)}${line}\n`).join('')
 }

@@ -66,9 +66,10 @@ export const Policy = v.pipe(
     prompts: v.exactOptional(nameRule),
     resources: v.exactOptional(nameRule),
     arguments: v.exactOptional(v.array(v.string())),
+    hold: v.exactOptional(patterns),
   }),
   v.description(
-    'What may be done. Names are patterns in which * stands for anything; a rule on arguments is like "read_file(path^=/home/me)".',
+    'What may be done. Names are patterns in which * stands for anything; a rule on arguments is like "read_file(path^=/home/me)"; calls of tools in hold wait for the owner.',
   ),
 )
 export type Policy = v.InferOutput<typeof Policy>
@@ -95,7 +96,6 @@ export function policy(access?: Access) {
   return readBy('Policy', (value) => {
     const read = readPolicy(value)
     if (!read.ok) return read
-    if (read.value.hold.length > 0) return { ok: false, error: 'policy.hold cannot be used yet; deny the tools instead' }
     return { ok: true, value: JSON.stringify(access === undefined ? value : { access, ...(value as object) }) }
   })
 }

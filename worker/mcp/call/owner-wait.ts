@@ -32,12 +32,12 @@ export class OwnerWait {
     const late: Ended = { kind: 'result', result: pendingResult(id, request), outcome: 'APPROVAL_PENDING' }
     if (this.#isLeft || leftMs <= 0) return this.#isLeft ? LEFT : late
     this.#ended = Promise.withResolvers<Ended>()
-    const { principal } = request
+    const { principal, key } = request
     const ofSession = 'session' in request ? { session: request.session, call: request.rawId } : {}
     let isOver = false
     const stream = new ShareStream(
       this.#share,
-      { kind: 'held', id, principal, ...ofSession },
+      { kind: 'held', id, key, principal, ...ofSession },
       {
         onControl: ({ type }) => {
           if (type === 'cancelled') this.#ended.resolve(CANCELLED)
@@ -68,6 +68,8 @@ export class OwnerWait {
     const cut: Failure | undefined = this.#share.cutBy(code)
     if (cut !== undefined) this.#ended.resolve({ kind: 'failed', failure: { ...cut, executed: 'no' } })
     else if (code === STREAM_CLOSE.AGAIN) this.#ended.resolve('again')
+    // Its client has come back elsewhere, and was told there.
+    else if (code === STREAM_CLOSE.REPLACED) this.#ended.resolve(LEFT)
     // The Share was reset: whoever calls again is told what holds now.
     else this.#againSoon()
   }

@@ -11,6 +11,7 @@ import type { Sessions } from './sessions.ts'
 import { type Store } from '../rows/store.ts'
 import type { ChildPlace, StreamAttachment, Streams } from '../clients/streams.ts'
 import type { UntakenMessages } from '../clients/untaken-messages.ts'
+import type { HeldWaits } from '../clients/held-waits.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { channelName, groupOf, markedGroup } from '../../contract/groups.ts'
 import type { Session } from '../rows/session-rows.ts'
@@ -22,6 +23,7 @@ interface Parts {
   readonly channels: GroupChannels
   readonly streams: Streams
   readonly waiters: Waiters
+  readonly heldWaits: HeldWaits
   readonly clientFrames: ClientFrames
   readonly introductions: ChildIntroductions
   readonly untaken: UntakenMessages
@@ -64,6 +66,11 @@ export class ResumedStreams {
     const { id, principal } = session
     streams.accept(socket, { kind: 'call', link, key, group, agent, session: id, principal, resume, ...probe, ...known, ...untold })
     if (waiter !== undefined) clientFrames.handOver(waiter, socket)
+    if (this.#parts.heldWaits.takeBack(id, key)) {
+      // Nothing was sent, and nothing will be: its client calls again when the owner has decided.
+      socket.send(failureFrame(key, { code: 'APPROVAL_PENDING', executed: 'no' }))
+      return 101
+    }
     const agentLink = links.named(agent)
     if (agentLink !== undefined) this.#ask(agentLink, { key, session: session.id, resume })
     else if (!channels.away().isExpected) socket.send(failureFrame(key, { code: 'AGENT_LOST', executed: 'unknown' }))

@@ -182,7 +182,7 @@ export class StreamSockets {
     const session = query.get('session') ?? undefined
     const found = session === undefined ? undefined : this.#parts.sessions.of({ session, principal })
     if (found !== undefined && 'code' in found) return ERRORS[found.code].http
-    const wait = { id: query.get('id') ?? '', link, principal, session, call: query.get('call') ?? undefined }
+    const wait = { id: query.get('id') ?? '', key: query.get('key') ?? '', link, principal, session, call: query.get('call') ?? undefined }
     return this.#parts.heldWaits.open(socket, wait) ? 101 : ERRORS.SHARE_BUSY.http
   }
 

@@ -7,8 +7,9 @@ import { MAX_DECIDED_APPROVALS } from '../../trust-limits.ts'
 import { closeQuietly } from '../agents/links.ts'
 import type { Streams } from './streams.ts'
 
-/** What waits. `call`: of a session's call, its client's raw id. */
+/** What waits. `key`: of the call. `call`: of a session's, its client's raw id. */
 interface HeldWait {
+  readonly key: string
   /** Of the approval. */
   readonly id: string
   readonly link: string
@@ -27,12 +28,13 @@ export class HeldWaits {
   }
 
   /** Takes in the socket of a Worker; false when too many calls of its principal wait. */
-  open(socket: WebSocket, { id, link, principal, session, call }: HeldWait): boolean {
+  open(socket: WebSocket, { key, id, link, principal, session, call }: HeldWait): boolean {
     if (this.#streams.waitingOf(principal) >= MAX_WAITING_CALLS_OF_PRINCIPAL) return false
     const ofSession = session === undefined ? {} : { session }
     this.#streams.accept(socket, {
       kind: 'held',
       link,
+      key,
       group: '',
       principal,
       approval: id,
@@ -57,6 +59,13 @@ export class HeldWaits {
       if (this.#streams.attachmentOf(socket)?.call === canonicalId(rawId))
         socket.send(JSON.stringify({ type: 'cancelled' } satisfies StreamControl))
     }
+  }
+
+  /** The client of a session has come back for a call, whose Worker waits: it is given up there. False when none does. */
+  takeBack(session: string, key: string): boolean {
+    const waiting = this.#streams.heldOf(session).filter((socket) => this.#streams.attachmentOf(socket)?.key === key)
+    for (const socket of waiting) closeQuietly(socket, STREAM_CLOSE.REPLACED, 'its client has come back elsewhere')
+    return waiting.length > 0
   }
 
   /** A session has ended. Its calls hear of it when they are made again. */

@@ -97,6 +97,8 @@ export class Approvals {
     const { key, principal, hold } = request
     if (hold === undefined) return make(request)
     const { round, ...named } = hold
+    // By which it was judged: they may change while this waits.
+    const policy = gate.factsOf(leafOf(pass))?.state ?? ''
     const ask: ApprovalAsk = {
       ...named,
       ...('session' in request ? shownSession(request.session) : {}),
@@ -104,14 +106,14 @@ export class Approvals {
       principal,
       server,
       argumentsDigest: await textDigest(hold.arguments),
-      policy: gate.factsOf(leafOf(pass))?.state ?? '',
+      policy,
     }
     const ofRound = round === undefined ? {} : { round }
     const verdict = await this.#order({ op: 'ask', ask, key, lane, ...ofRound })
     switch (verdict?.kind) {
       case 'go': {
         const outcome = await make({ ...request, runsOnce: true })
-        if (verdict.isUsed && RAN_NOT.has(outcome.kind)) await this.#order({ op: 'release', key, ...ofRound })
+        if (verdict.isUsed && ranNot(outcome)) await this.#order({ op: 'release', key, ...ofRound })
         return outcome
       }
       case 'held':
@@ -165,6 +167,13 @@ export class Approvals {
     }
     return undefined
   }
+}
+
+/** Whether nothing was sent. */
+function ranNot(outcome: CallOutcome): boolean {
+  if (outcome.kind !== 'failed') return RAN_NOT.has(outcome.kind)
+  const { executed = 'no' } = outcome.failure
+  return executed === 'no'
 }
 
 const OPS: ReadonlySet<string> = new Set<ApprovalCommand['op']>(['approvals', 'decide_approval', 'forget_approval'])

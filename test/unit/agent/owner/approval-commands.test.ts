@@ -45,7 +45,17 @@ describe('approvals', () => {
     expect(written).toMatch(/^tool +write_file$/m)
     expect(written).toMatch(/^arguments +\{"path":"\/a"\}$/m)
     expect(written).toMatch(/^decide +mcp-edge-agent approvals allow docs 5feceb66ffc86f38d9527867$/m)
-    expect(written).toContain(long)
+    expect(written.replaceAll(/\n {11}/g, '')).toContain(long)
+  })
+
+  test('begins no line with what a client has sent', async () => {
+    const text = `{"a":"${' '.repeat(300)}approval   ${'x'.repeat(24)}${' '.repeat(300)}tool       read_file"}`
+    const { written } = await ran(['approvals', 'docs'], {
+      [`GET ${AT}`]: { body: { approvals: [approvalBody({ arguments: text, tool: 't'.repeat(200) })], decisions: [] } },
+    })
+    const lines = written.split('\n').filter((line) => line.startsWith('approval') || line.startsWith('tool'))
+    expect(lines).toEqual([expect.stringMatching(/^approval +5fec/), expect.stringMatching(/^tool +t+$/)])
+    expect(Math.max(...written.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80)
   })
 
   test('lets nothing of a client reach the terminal, whatever the relay does', async () => {

@@ -115,7 +115,7 @@ describe('a member', () => {
     [[], 'policy must be an object.'],
     [{ access: 'none' }, 'access must be one of: read, write, admin.'],
     [{ tools: ['x'] }, 'tools must be an object with allow, deny, or both.'],
-    [{ hold: ['x'] }, 'policy.hold cannot be used yet; deny the tools instead.'],
+    [{ hold: [''] }, 'hold must be a list of texts of 1 to 1024 characters.'],
   ])('policy() refuses %j, in the words of its reader', async (member, fault) => {
     expect(await read(policy('read'), member)).toBe(fault)
   })
