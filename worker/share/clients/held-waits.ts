@@ -29,7 +29,7 @@ export class HeldWaits {
 
   /** Takes in the socket of a Worker; false when too many calls of its principal wait. */
   open(socket: WebSocket, { key, id, link, principal, session, call }: HeldWait): boolean {
-    if (this.#streams.waitingOf(principal) >= MAX_WAITING_CALLS_OF_PRINCIPAL) return false
+    if (this.#streams.waitingWith(principal) >= MAX_WAITING_CALLS_OF_PRINCIPAL) return false
     const ofSession = session === undefined ? {} : { session }
     this.#streams.accept(socket, {
       kind: 'held',

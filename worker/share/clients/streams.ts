@@ -98,6 +98,11 @@ export class Streams {
     return this.#waiting.get(root) ?? 0
   }
 
+  /** The same of all that count as one with this principal. */
+  waitingWith(principal: string): number {
+    return this.waitingOf(this.#rootOf(principal))
+  }
+
   /** A socket has closed. */
   forget(attachment: StreamAttachment): void {
     this.#count(attachment, -1)
