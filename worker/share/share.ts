@@ -236,11 +236,16 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   #call(pass: Pass, request: CallRequest): CallOutcome | Promise<CallOutcome> {
-    const { legacyCalls, modernCalls, standbyAnswers, usage, approvals } = this.#parts
+    const { standbyAnswers, usage, approvals } = this.#parts
     usage.called(pass, request, Date.now())
-    const outcome = approvals.call(pass, request, (made) => ('session' in made ? legacyCalls.call(made) : modernCalls.call(made)))
+    const outcome = request.hold === undefined ? this.#make(request) : approvals.call(pass, request, (made) => this.#make(made))
     usage.attend(request, outcome)
     return request.canStandBy === true ? standbyAnswers.attend(request, outcome) : outcome
+  }
+
+  #make(request: CallRequest): CallOutcome | Promise<CallOutcome> {
+    const { legacyCalls, modernCalls } = this.#parts
+    return 'session' in request ? legacyCalls.call(request) : modernCalls.call(request)
   }
 
   #upgrade({ searchParams }: URL, pass: Pass, isAgent: boolean): Response {

@@ -54,7 +54,7 @@ export class Approvals {
     this.#parts.keeper.forget()
   }
 
-  /** Makes a call, unless it has to wait for its owner. */
+  /** Makes a call of a tool that is held, unless it has to wait for its owner. */
   call(pass: Pass, request: CallRequest, make: Make): CallOutcome | Promise<CallOutcome> {
     // Over HTTP+SSE the Worker that holds the session's stream asks.
     if (request.hold === undefined || request.delivery === 'session') return make(request)
