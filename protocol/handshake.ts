@@ -51,6 +51,9 @@ export interface Welcome {
   readonly replaced?: readonly string[]
 }
 
+/** `open.root` of the children of clients that have shown no credential: all together. */
+export const ANONYMOUS = 'anonymous'
+
 /** WebSocket close codes (RFC 6455 §7.4.2, private range). The reason repeats the name. */
 export const CLOSE = {
   /** A newer link took this one's place. An agent must not reconnect by itself. */

@@ -27,6 +27,14 @@ export const MAX_SESSIONS = 10_000
 export const MAX_SESSIONS_OF_PRINCIPAL = 5_000
 export const MAX_WAITING_CALLS_OF_PRINCIPAL = 2_500
 
+/**
+ * The same of all together that have shown no credential: a tenth, so that they crowd out nobody who has one, and the largest `initialize` of
+ * theirs, in bytes: what is kept for all their sessions stays below what one principal may have.
+ */
+export const MAX_ANONYMOUS_SESSIONS = 1_000
+export const MAX_ANONYMOUS_WAITING_CALLS = 500
+export const MAX_ANONYMOUS_HANDSHAKE_BYTES = 16 * 1024
+
 /** What is kept to be told to new children, in bytes: of one session, and of all that one principal has. */
 export const MAX_KEPT_BYTES_OF_SESSION = 1024 * 1024
 export const MAX_KEPT_BYTES_OF_PRINCIPAL = 64 * 1024 * 1024

@@ -50,6 +50,12 @@ export const MAX_TRYING_ADDRESSES = 10_000
 /** Owner tokens without a seal that an isolate remembers as right ones: as many as there can be owners. */
 export const MAX_KNOWN_OWNER_TOKENS = 1_000
 
+/**
+ * How long an isolate believes what the registry said of whether a share lets in who shows no credential. That is how late it may be when
+ * an owner opens a share; when it is shut the Share knows at once.
+ */
+export const KNOWN_OPEN_MS = 10_000
+
 /** Links of a share that holders have narrowed: each is a row from its first use, until its credential can hold no more. */
 export const MAX_DERIVED_LINKS = 1_000
 

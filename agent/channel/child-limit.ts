@@ -1,6 +1,7 @@
 /** Bounds how many server processes run at a time, for all lanes of the share together, and decides whose makes room for another. */
 import { LONG_IDLE_MS } from '../limits.ts'
 import type { Open } from '../../protocol/frame.ts'
+import { ANONYMOUS } from '../../protocol/handshake.ts'
 import type { Log } from '../log.ts'
 import type { Channel } from './channel.ts'
 
@@ -53,6 +54,7 @@ export class ChildLimit {
     const live = all.filter(({ channel }) => channel.isLive)
     const endingCount = all.filter(({ channel }) => !channel.isLive && channel.endedMs === undefined).length + this.#kept.endingCount
     const liveCount = live.length + this.#kept.size
+    if (root === ANONYMOUS && !this.#hasRoomForGuests(live, nowMs)) return false
     if (liveCount < this.maxChildren) return liveCount + endingCount < 2 * this.maxChildren
     // Its channel takes it over, or it ends.
     if (this.#kept.has(owner)) return true
@@ -61,10 +63,17 @@ export class ChildLimit {
     if (this.#kept.drop()) return true
     const victim = this.#victimFor(root, live, nowMs)
     if (victim === undefined) return false
-    const { channel, log } = victim
-    log.info('channel.evict', { ch: channel.ch, meaning: 'idle longest of those that must make room, and --max-children is reached' })
-    void channel.stop('idle')
+    evict(victim)
     return true
+  }
+
+  /** Clients without a credential have half of all children at most, busy ones too: the other half is for those with one. */
+  #hasRoomForGuests(live: readonly Live[], nowMs: number): boolean {
+    const theirs = live.filter(({ channel }) => channel.root === ANONYMOUS)
+    if (theirs.length < Math.max(1, Math.floor(this.maxChildren / 2))) return true
+    const victim = this.#victimFor(ANONYMOUS, theirs, nowMs)
+    if (victim !== undefined) evict(victim)
+    return victim !== undefined
   }
 
   /**
@@ -85,6 +94,11 @@ export class ChildLimit {
     const long = idle.find(({ channel }) => nowMs - (channel.idleSinceMs ?? nowMs) >= LONG_IDLE_MS)
     return greedy.find((one) => countOf(one) === most) ?? own ?? long
   }
+}
+
+function evict({ channel, log }: Live): void {
+  log.info('channel.evict', { ch: channel.ch, meaning: 'idle longest of those that must make room, and --max-children is reached' })
+  void channel.stop('idle')
 }
 
 /** Those that nobody listens to first, and of these the one that was idle longest. */

@@ -77,7 +77,16 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/share/clients/': ['credit', 'unread-streams', 'share', 'hand-over', 'untaken-messages'],
   'worker/share/rows/': ['rows-in-memory', 'listing-rows', 'session', 'recovery', 'parked-rows'],
   'worker/share/usage/': ['owner-sessions', 'link-uses', 'audit'],
-  'worker/share/trust/': ['trust-gate', 'rate-limits', 'address-limits', 'cut-off', 'trust-table', 'link-policy', 'sliding-ends'],
+  'worker/share/trust/': [
+    'trust-gate',
+    'rate-limits',
+    'address-limits',
+    'anonymous',
+    'cut-off',
+    'trust-table',
+    'link-policy',
+    'sliding-ends',
+  ],
   'wrangler.toml': ['session'],
 }
 

@@ -129,6 +129,9 @@ const CLOSED = {
     'promise.9.audit': promised(
       'An owner is told of each call by whom it was made, what it was and how it ended, and nothing of what it carried.',
     ),
+    'promise.9.anonymous': promised(
+      'Who shows no credential is let in where the owner says so and nowhere else, is another principal in each session, and does no more than that policy says.',
+    ),
     'promise.9.slowed': promised(
       'Who tries wrong codes and tokens is slowed, by address and share; no object is woken and no row written for it, and a right one never waits.',
     ),
@@ -162,6 +165,9 @@ const BOUNDED = {
     ),
     'promise.10.root': promised(
       'What its holder narrows counts as the link of the owner’s that it comes from: processes, sessions, waiting calls.',
+    ),
+    'promise.10.guests': promised(
+      'All who show no credential together have a tenth of sessions and waiting calls and half of the processes, and crowd out nobody who has one.',
     ),
     'promise.10.unread': promised('A server that does not read gets no more than 16 MiB; what comes then fails as `BACKLOG_FULL`.'),
     'promise.10.asks': promised('A server cannot have more requests open than there is room for.'),

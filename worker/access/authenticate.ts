@@ -32,6 +32,8 @@ export interface LinkHolder extends Principal {
   readonly policies?: readonly string[]
   /** The credential stands in the URL: what goes wrong with it is told by a status, and never by a challenge. */
   readonly isInUrl: boolean
+  /** It has shown none, and may come in without. Its principals are those of its sessions (`anonymousPrincipal`). */
+  readonly isAnonymous?: true
   /** What the holder's client must be told when the link is over; `BEARER_CHALLENGE` where there is nothing more to say. */
   readonly challenge?: string
 }
@@ -45,6 +47,8 @@ export interface Refusal {
   readonly retryAfterMs?: number
   /** What was shown is no credential of this relay's for this share: it may be a guess. */
   readonly isWrong?: true
+  /** Nothing was shown, at a share of this relay's. */
+  readonly isBare?: true
 }
 
 /** What a 401 must carry (RFC 9110 §11.6.1). */
@@ -94,7 +98,7 @@ async function verifyClient(
 ): Promise<Result<LinkHolder, Refusal>> {
   if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND', isWrong: true })
   if (bearer !== undefined) return isNarrowed(bearer) ? checkNarrowedToken(keys, bearer, share) : checkToken(keys, bearer, 'client', share)
-  if (key === undefined) return err(unauthorized(MISSING_BEARER))
+  if (key === undefined) return err({ ...unauthorized(MISSING_BEARER), isBare: true })
   return isNarrowed(key) ? checkNarrowedKey(keys, share, key) : checkKey(keys, share, key)
 }
 

@@ -2,12 +2,12 @@
 import type { Executed, Failure } from '../../protocol/errors.ts'
 import type { PassRefusal } from '../contract/trust-rpc.ts'
 import { PAUSED_RETRY_MS } from '../trust-limits.ts'
-import { type LinkHolder, TOKEN_EXPIRED } from './authenticate.ts'
+import { type LinkHolder, MISSING_BEARER, TOKEN_EXPIRED } from './authenticate.ts'
 
 /** `executed`: of a call that was under way when it was cut off; such a call is not to be repeated unseen, so no time is named for that. */
 export function passFailure(
   code: PassRefusal,
-  { isInUrl, challenge }: Pick<LinkHolder, 'isInUrl' | 'challenge'>,
+  { isInUrl, isAnonymous, challenge }: Pick<LinkHolder, 'isInUrl' | 'isAnonymous' | 'challenge'>,
   executed: Executed | undefined,
 ): Failure {
   const cut = executed === undefined ? {} : { executed }
@@ -18,7 +18,7 @@ export function passFailure(
     case 'SHARE_PAUSED':
       return { code, ...(executed === undefined ? { retryAfterMs: PAUSED_RETRY_MS } : cut) }
     case 'LINK_REVOKED':
-      return isInUrl ? { code, ...cut } : { code: 'UNAUTHORIZED', detail: TOKEN_REVOKED, ...told }
+      return isInUrl ? { code, ...cut } : { code: 'UNAUTHORIZED', detail: isAnonymous === true ? MISSING_BEARER : TOKEN_REVOKED, ...told }
     case 'LINK_EXPIRED':
       return isInUrl ? { code, ...cut } : { code: 'UNAUTHORIZED', detail: TOKEN_EXPIRED, ...told }
   }

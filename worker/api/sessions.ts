@@ -1,5 +1,6 @@
 /** `/api/shares/<id>/sessions`: lists the clients of a share, those without sessions too, and ends them. */
 import { type Context, Hono } from 'hono'
+import { ANONYMOUS } from '../../protocol/handshake.ts'
 import { askLanes, type LaneFacts, unreachedOf } from '../carry/lane-orders.ts'
 import type { ClientFacts, ClientOrder } from '../contract/client-facts.ts'
 import { linkOf } from '../contract/principals.ts'
@@ -71,7 +72,7 @@ function shown(
     id: client.id,
     kind: client.kind,
     principal,
-    link: { id: link, name: names.get(link)?.name ?? null },
+    link: { id: link, name: link === ANONYMOUS ? ANONYMOUS : (names.get(link)?.name ?? null) },
     client: { name: client.name ?? null, version: client.version ?? null },
     transport: client.transport,
     revision: client.revision ?? (client.kind === 'group' ? '2026-07-28' : null),

@@ -5,7 +5,7 @@ import { knownShareFacts, readShareId } from '../access/share-id.ts'
 import { type LaneFacts, unreachedOf } from '../carry/lane-orders.ts'
 import type { ShareRecord } from '../contract/registry-rpc.ts'
 import type { LastWords } from '../contract/share-rpc.ts'
-import type { ShareTrust } from '../contract/trust-rpc.ts'
+import type { ShareTerms, ShareTrust } from '../contract/trust-rpc.ts'
 import { relayOrigin, settingsOf } from '../env.ts'
 import { problemResponse } from '../problem.ts'
 import { mergeLanes } from './lanes.ts'
@@ -51,12 +51,12 @@ export function shareFacts(
   c: Context<OwnerEnv>,
   record: Omit<ShareRecord, 'trust' | 'isMade' | 'owner'> & {
     readonly trust?: ShareTrust
-    readonly decided?: Pick<ShareTrust, 'limits' | 'addressLimits' | 'slidingMs'>
+    readonly terms?: ShareTerms
   },
 ): Share {
   const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${record.id}`
   const { lanes, jurisdiction } = knownShareFacts(record.id)
-  const decided = record.trust ?? record.decided ?? {}
+  const { limits, addressLimits, anonymous, anonymousLimits, slidingMs }: ShareTerms = record.trust ?? record.terms ?? {}
   return {
     share: record.id,
     name: record.name,
@@ -66,11 +66,13 @@ export function shareFacts(
     expires_at: isoTime(record.expiresAtMs),
     lanes,
     jurisdiction,
-    sliding: decided.slidingMs !== undefined,
+    sliding: slidingMs !== undefined,
     paused: record.trust?.isPaused ?? false,
     policy: policyOf(record.trust?.policy),
-    limits: limitsOf(decided.limits),
-    limits_per_address: limitsOf(decided.addressLimits),
+    limits: limitsOf(limits),
+    limits_per_address: limitsOf(addressLimits),
+    anonymous: anonymous === undefined || anonymous === '' ? null : policyOf(anonymous),
+    limits_anonymous: limitsOf(anonymousLimits),
     ...(record.location === undefined ? {} : { location: record.location }),
     ...(record.isEnding ? { ending: true } : {}),
   }

@@ -5,11 +5,11 @@ import { mintShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
 import { askLanes } from '../carry/lane-orders.ts'
 import { hasJurisdiction } from '../carry/share-stub.ts'
 import type { NewLink, ShareAddition } from '../contract/registry-rpc.ts'
-import type { ShareTrust } from '../contract/trust-rpc.ts'
+import type { ShareTerms } from '../contract/trust-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'
 import { type Credential, type CredentialKind, mintCredential, SECOND_MS } from './credentials.ts'
-import { type DecidedMembers, NewShare, Rotation, ShareChange } from './operations/shares.ts'
+import { type TermMembers, NewShare, Rotation, ShareChange } from './operations/shares.ts'
 import { answer, hasExpired, knownShare, liveFacts, livingShare, registryOf, shareFacts, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
@@ -39,23 +39,29 @@ async function createShare(c: ApiContext): Promise<Response> {
   if (!body.ok) return body.error
   const { name, expires_in: lifeS, lanes, location, jurisdiction, sliding } = body.value
   const lifeMs = lifeS * SECOND_MS
-  const decided = { ...decidedOf(body.value), ...(sliding ? { slidingMs: lifeMs } : {}) }
+  const terms = { ...termsOf(body.value), ...(sliding ? { slidingMs: lifeMs } : {}) }
   if (!hasJurisdiction(c.env, jurisdiction)) return problemResponse('JURISDICTION_UNAVAILABLE')
   const createdAtMs = Date.now()
   const expiresAtMs = createdAtMs + lifeMs
   const id = await mintShareId(c.var.relay.keys.shareId, { lanes, jurisdiction }, randomBytes(SHARE_ID_RANDOM_BYTES))
   const settings = { id, name, createdAtMs, expiresAtMs }
   const { links, shown } = await ownCredentials(c, id, createdAtMs)
-  const outcome = await registryOf(c).addShare(c.var.owner.id, settings, location, links, decided)
+  const outcome = await registryOf(c).addShare(c.var.owner.id, settings, location, links, terms)
   if (outcome !== 'added') return refuseShare(outcome)
   // Its objects come to be when they are first asked for, and where; but where they shall be is told them now.
   if (location !== undefined) await askLanes(c.env, id, { op: 'describe' }, { location })
-  return answer(c, 201, { ...shareFacts(c, { ...settings, location, isEnding: false, decided }), ...shown })
+  return answer(c, 201, { ...shareFacts(c, { ...settings, location, isEnding: false, terms }), ...shown })
 }
 
 /** What is decided for a share in members of names that the API and the relay do not have in common. */
-function decidedOf({ limits, limits_per_address: addressLimits }: DecidedMembers): Pick<ShareTrust, 'limits' | 'addressLimits'> {
-  return { ...(limits === undefined ? {} : { limits }), ...(addressLimits === undefined ? {} : { addressLimits }) }
+function termsOf(members: TermMembers): ShareTerms {
+  const { limits, limits_per_address: addressLimits, anonymous, limits_anonymous: anonymousLimits } = members
+  return {
+    ...(limits === undefined ? {} : { limits }),
+    ...(addressLimits === undefined ? {} : { addressLimits }),
+    ...(anonymous === undefined ? {} : { anonymous: anonymous ?? '' }),
+    ...(anonymousLimits === undefined ? {} : { anonymousLimits }),
+  }
 }
 
 function refuseShare(outcome: Exclude<ShareAddition, 'added'>): Response {
@@ -117,7 +123,7 @@ async function changeShare(c: ApiContext): Promise<Response> {
   const changed = await registryOf(c).changeShare(share.value.id, {
     ...(name === undefined ? {} : { name }),
     ...(policy === undefined ? {} : { policy }),
-    ...decidedOf(body.value),
+    ...termsOf(body.value),
     ...(lifeMs === undefined ? {} : { expiresAtMs: Date.now() + lifeMs, lifeMs }),
     ...(sliding === undefined ? {} : { isSliding: sliding }),
     ...(paused === undefined ? {} : { isPaused: paused }),

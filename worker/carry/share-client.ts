@@ -20,6 +20,7 @@ import type {
   CancelRequest,
   KeepOrder,
   KeptFacts,
+  LeftOrder,
   ParkOrder,
   SendOutcome,
   SendRequest,
@@ -54,7 +55,7 @@ export class PassRefused extends Error {
 }
 
 /** Of the holder of a link, what its requests to a Share need. */
-type Holder = Pick<LinkHolder, 'chain' | 'isInUrl' | 'names' | 'ends' | 'policies' | 'challenge'> & Pick<Pass, 'address'>
+type Holder = Pick<LinkHolder, 'chain' | 'isInUrl' | 'names' | 'ends' | 'policies' | 'challenge' | 'isAnonymous'> & Pick<Pass, 'address'>
 
 /** What links let their holders do, by share and link: as this isolate heard it last. */
 const grants = new Newest<GrantFacts>(MAX_KNOWN_LINKS)
@@ -98,6 +99,14 @@ export class ShareClient {
   /** From where the holder's client has come, as in `Pass`. */
   get address(): string | undefined {
     return this.#holder.address
+  }
+
+  /** A policy's refusal as the holder is told it: whoever has shown no credential is told where to get one, of what there is and what there is not alike. */
+  told(refusal: Failure): Failure {
+    const { isAnonymous, challenge } = this.#holder
+    const isOfPolicy = refusal.code === 'NOT_OFFERED' || refusal.code === 'METHOD_UNKNOWN'
+    if (isAnonymous !== true || challenge === undefined || !isOfPolicy) return refusal
+    return { code: 'UNAUTHORIZED', executed: 'no', detail: 'This is not open to everybody: sign in.', challenge }
   }
 
   /** Whether the Share was asked anything, and so has let the holder in or refused. */
@@ -156,8 +165,8 @@ export class ShareClient {
     )
   }
 
-  /** Says that the client of a call without session has left, or answers a child's request in the relay's name. */
-  tell(order: CancelRequest | AskAnswer): Promise<SendOutcome> {
+  /** Says that the client of a call without session has left or needs its children no more, or answers a child's request in the relay's name. */
+  tell(order: CancelRequest | LeftOrder | AskAnswer): Promise<SendOutcome> {
     return this.#admitted<SendOutcome>(
       (pass) => this.#stub.send(pass, order),
       (failure) => ({ kind: 'failed', failure }),
@@ -213,8 +222,10 @@ export class ShareClient {
   }
 
   /** Keeps what a server has answered, for the time when no agent is there. */
-  noteListing(order: ListingOrder): Promise<void> {
-    return this.#admitted<void>((pass) => this.#stub.noteListing(pass, order), nothing)
+  async noteListing(order: ListingOrder): Promise<void> {
+    // For whoever has shown no credential nothing is kept.
+    if (this.#holder.isAnonymous === true) return
+    await this.#admitted<void>((pass) => this.#stub.noteListing(pass, order), nothing)
   }
 
   /** Opens a listen on a child that knows none, before its stream comes; false when the child is gone. Rejects with PassRefused. */

@@ -32,6 +32,7 @@ import type {
   CancelRequest,
   KeepOrder,
   KeptFacts,
+  LeftOrder,
   ParkOrder,
   ParkedRow,
   SendOutcome,
@@ -41,7 +42,7 @@ import type {
   ShareSettings,
 } from './share-rpc.ts'
 import type { Approval, ApprovalOrder } from './sign-in-rpc.ts'
-import type { ChainTrust, DerivedLink, LinkTrust, Pass, ShareTrust } from './trust-rpc.ts'
+import type { ChainTrust, DerivedLink, LinkTrust, Pass, ShareTerms, ShareTrust } from './trust-rpc.ts'
 
 /**
  * The object of a share, or of a lane of one, as a Worker calls it, always with the pass of who is served; but for the owner's orders.
@@ -53,7 +54,7 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
   /** One client request; resolves with its answer, or with where the answer will come. */
   call(pass: Pass, request: CallRequest): Promise<Gated<CallOutcome>>
   /** A client's notification or response; resolves when the agent has receipted it. */
-  send(pass: Pass, request: SendRequest | CancelRequest | AskAnswer): Promise<Gated<SendOutcome>>
+  send(pass: Pass, request: SendRequest | CancelRequest | LeftOrder | AskAnswer): Promise<Gated<SendOutcome>>
   /** More bytes of a large request; resolves with false when the rest is not wanted any more, with undefined when they must come again. */
   chunk(pass: Pass, key: string, offset: number, part: Uint8Array): Promise<Gated<boolean | undefined>>
   /** Ends a session (DELETE); false when the caller has no such session. */
@@ -114,7 +115,7 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
     settings: ShareSettings,
     location: Location | undefined,
     links: readonly NewLink[],
-    decided?: Pick<ShareTrust, 'limits' | 'addressLimits' | 'slidingMs'>,
+    terms?: ShareTerms,
   ): ShareAddition
   /** For a new object: the share that it belongs to, and what its owner has decided; undefined when it was deleted, ended long ago, or never was. */
   adopt(id: string): Adoption | undefined

@@ -1,7 +1,7 @@
 /** What a Worker, a Share and the Registry say to each other over RPC. */
 import type { ShareSettings } from './share-rpc.ts'
 import type { Location } from './locations.ts'
-import type { LinkTrust, ShareTrust } from './trust-rpc.ts'
+import type { LinkTrust, ShareTerms, ShareTrust } from './trust-rpc.ts'
 
 export interface RelaySecrets {
   readonly signingKey: Uint8Array<ArrayBuffer>
@@ -77,7 +77,7 @@ export interface PersonRecord extends LinkRecord {
 export type CodeVerdict = { readonly kind: 'person'; readonly link: string } | { readonly kind: 'used' } | { readonly kind: 'over' }
 
 /** What an owner changes of a share; what is absent stays. */
-export interface ShareChange {
+export interface ShareChange extends Omit<ShareTerms, 'slidingMs'> {
   readonly name?: string
   readonly expiresAtMs?: number
   /** With a new end: how far away it is. */
@@ -86,8 +86,6 @@ export interface ShareChange {
   readonly isSliding?: boolean
   readonly isPaused?: boolean
   readonly policy?: string
-  readonly limits?: string
-  readonly addressLimits?: string
 }
 
 /** What an owner changes of a link; what is absent stays. */

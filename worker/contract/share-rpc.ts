@@ -246,6 +246,12 @@ export interface CancelRequest {
   readonly call: string
 }
 
+/** A request without session and without a credential is over: nobody else is served by its child. */
+export interface LeftOrder {
+  readonly kind: 'left'
+  readonly group: string
+}
+
 /** `sent`: the agent has taken it. */
 export type SendOutcome =
   | { readonly kind: 'sent' }

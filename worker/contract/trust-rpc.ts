@@ -30,7 +30,13 @@ export interface ShareTrust {
   readonly limits?: string
   /** The same of what may be used from each address. */
   readonly addressLimits?: string
+  /** What whoever shows no credential may do, a policy as JSON text; absent: nothing. And what all of them together may use. */
+  readonly anonymous?: string
+  readonly anonymousLimits?: string
 }
+
+/** What may be decided for a share when it is made; an empty text takes back what was decided. */
+export type ShareTerms = Pick<ShareTrust, 'limits' | 'addressLimits' | 'anonymous' | 'anonymousLimits' | 'slidingMs'>
 
 /** What an owner has decided for one link of a share. */
 export interface LinkTrust {

@@ -8,6 +8,7 @@ import type { Visitor } from './visitor.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { type ClientMessage, readBody, readPosted } from './message.ts'
 import { noteCall } from './call/call-log.ts'
+import { guestRefusal } from './policy/guests.ts'
 import { endUnheard, send } from './call/send.ts'
 import { eventStreamResponse, failureResponse } from './response/responses.ts'
 import { type CallRenewed, isRetryable, PassRefused, type ShareClient } from '../carry/share-client.ts'
@@ -38,14 +39,14 @@ async function openStream(
   kind: 'session' | 'return',
   signal: AbortSignal,
 ): Promise<Response | undefined> {
-  const { shareFor, principal, basePath } = visitor
-  const listener = new Listener(shareFor(session), { principal, session }, kind, signal)
+  const { shareFor, principalIn, basePath } = visitor
+  const listener = new Listener(shareFor(session), { principal: principalIn(session), session }, kind, signal)
   // Clients post to no other origin than the stream's, so the path is all they need.
   listener.messages.writeEvent('endpoint', `${basePath}/messages?sessionId=${session}`, session, SSE_RETRY_MS)
   return (await listener.open()) ? eventStreamResponse(listener.messages.body.readable) : undefined
 }
 
-export const postMessages = behindDoor(async (c, { shareFor, principal }) => {
+export const postMessages = behindDoor(async (c, visitor) => {
   if (!isJson(c.req.raw.headers.get('content-type'))) return failureResponse({ code: 'UNSUPPORTED_MEDIA_TYPE' })
   const body = await readBody(c.req.raw)
   if (body === undefined) return failureResponse({ code: 'BODY_TOO_LARGE' })
@@ -56,8 +57,10 @@ export const postMessages = behindDoor(async (c, { shareFor, principal }) => {
   if (isBatch || message === undefined) return failureResponse({ code: 'BATCH_REFUSED' })
   const session = c.req.query('sessionId')
   if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
-  const share = shareFor(session)
-  const caller = { principal, session }
+  const beyond = guestRefusal(visitor, session, message)
+  if (beyond !== undefined) return refused(beyond, message.facts.id?.raw ?? 'null')
+  const share = visitor.shareFor(session)
+  const caller = { principal: visitor.principalIn(session), session }
   if (message.facts.kind !== 'request') {
     const failure = await send(share, caller, message)
     return failure === undefined ? taken() : failureResponse(failure)
@@ -126,8 +129,9 @@ async function handOn(share: ShareClient, caller: Caller, message: ClientMessage
   }
 }
 
-/** Has a client told on its stream, where it looks for answers, that it may not make a request. */
+/** Has a client told on its stream, where it looks for answers, that it may not make a request; by the status where it is to sign in for that. */
 async function refuseOnStream(share: ShareClient, caller: Caller, message: ClientMessage, refusal: Failure): Promise<Failure | undefined> {
+  if (refusal.code === 'UNAUTHORIZED') return refusal
   const told = await share.call({ ...callRequest(caller, message, 'session'), refusal }, message.bytes)
   return told.kind === 'accepted' ? undefined : told.kind === 'failed' ? told.failure : refusal
 }

@@ -9,6 +9,7 @@ import { SessionCall } from './legacy-client/call.ts'
 import { Listener } from './legacy-client/listener.ts'
 import { type ClientMessage, readBody, readPosted } from './message.ts'
 import { postModern } from './modern-client/call.ts'
+import { guestRefusal } from './policy/guests.ts'
 import { send } from './call/send.ts'
 import { continueStream } from './last-event-id.ts'
 import { accepted, eventStreamResponse, failureResponse } from './response/responses.ts'
@@ -58,6 +59,8 @@ async function postMessage(
   accepts: Accepts,
 ): Promise<Response> {
   const { kind, method, id } = message.facts
+  const beyond = guestRefusal(visitor, session ?? '', message)
+  if (beyond !== undefined) return failureResponse(beyond, id?.raw)
   const classified = classify(message.facts, message.params, c.req.raw.headers, visitor.revision)
   if (classified.era === 'refused') return failureResponse(classified.failure, id?.raw)
   if (classified.era === 'modern') {
@@ -65,11 +68,15 @@ async function postMessage(
     if (classified.kind === 'notification') return isCoreNotification(method) ? accepted() : failureResponse({ code: 'METHOD_UNKNOWN' })
     return postModern(visitor, visitor.stateKey, message, classified.envelope, accepts, c.req.raw)
   }
-  const { principal } = visitor
   if (kind === 'request' && method === 'initialize') {
     const { protocolVersion } = message.params
     const fresh = newSessionId(typeof protocolVersion === 'string' ? protocolVersion : undefined)
-    const call = SessionCall.make(visitor.shareFor(fresh), { principal, session: fresh }, message, deliveryTo(accepts))
+    const call = SessionCall.make(
+      visitor.shareFor(fresh),
+      { principal: visitor.principalIn(fresh), session: fresh },
+      message,
+      deliveryTo(accepts),
+    )
     return respond(call.letReturn(quietMs(c, call.revision)), accepts, c.req.raw.signal, { [SESSION_HEADER]: fresh })
   }
   const fault = legacyRevisionFault(visitor)
@@ -78,7 +85,7 @@ async function postMessage(
   if (session === undefined)
     return kind === 'notification' && isCoreNotification(method) ? accepted() : failureResponse({ code: 'SESSION_REQUIRED' }, id?.raw)
   const share = visitor.shareFor(session)
-  const caller = { principal, session }
+  const caller = { principal: visitor.principalIn(session), session }
   if (kind === 'request') {
     const call = SessionCall.make(share, caller, message, deliveryTo(accepts))
     return respond(call.letReturn(quietMs(c, visitor.revision)), accepts, c.req.raw.signal, {})
@@ -107,12 +114,16 @@ async function postBatch(
   if (messages.some(({ params }) => claimsModern(params))) return failureResponse({ code: 'BATCH_MODERN' })
   const fault = legacyRevisionFault(visitor)
   if (fault !== undefined) return failureResponse(fault)
-  const { principal, revision } = visitor
+  const { revision } = visitor
   if ((revision ?? BATCH_REVISION) !== BATCH_REVISION || messages.some(({ facts }) => facts.method === 'initialize'))
     return failureResponse({ code: 'BATCH_REFUSED' })
   if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
+  for (const message of messages) {
+    const beyond = guestRefusal(visitor, session, message)
+    if (beyond !== undefined) return failureResponse(beyond)
+  }
   const share = visitor.shareFor(session)
-  const caller = { principal, session }
+  const caller = { principal: visitor.principalIn(session), session }
   const others = messages.filter(({ facts }) => facts.kind !== 'request')
   for (const message of others) {
     const failure = await send(share, caller, message)
@@ -144,7 +155,8 @@ export const getMcp = behindDoor(async (c, visitor) => {
   if (!readAccept(c.req.raw.headers.get('accept')).events) return failureResponse({ code: 'NOT_ACCEPTABLE' })
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
-  const { principal, revision } = visitor
+  const { revision } = visitor
+  const principal = visitor.principalIn(session)
   const share = visitor.shareFor(session)
   const lastEventId = c.req.header('last-event-id') ?? ''
   if (lastEventId !== '')
@@ -159,8 +171,8 @@ export const deleteMcp = behindDoor(async (c, visitor) => {
   if (refused !== undefined) return refused
   const session = c.req.header(SESSION_HEADER)
   if (session === undefined) return failureResponse({ code: 'SESSION_REQUIRED' })
-  const { shareFor, principal } = visitor
-  return (await shareFor(session).end({ principal, session }))
+  const { shareFor, principalIn } = visitor
+  return (await shareFor(session).end({ principal: principalIn(session), session }))
     ? new Response(null, { status: 204 })
     : failureResponse({ code: 'SESSION_NOT_FOUND' })
 })

@@ -2,12 +2,14 @@
 import type { Context } from 'hono'
 import type { Failure } from '../../protocol/errors.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
+import { anonymousHolder, mayBeOpen } from '../access/anonymous.ts'
 import { authenticateClient } from '../access/authenticate.ts'
 import type { RouteEnv } from '../access/claim-gate.ts'
 import { clientAddress } from '../access/client-address.ts'
 import { shareOfHost } from '../access/origin.ts'
 import { noteRefusal } from '../access/refused-credentials.ts'
 import { slowed } from '../access/wrong-tries.ts'
+import { anonymousPrincipal } from '../contract/principals.ts'
 import { settingsOf } from '../env.ts'
 import { laneOf } from '../lanes.ts'
 import { ShareClient } from '../carry/share-client.ts'
@@ -21,7 +23,10 @@ export interface Visitor {
   readonly shareFor: (name: string) => ShareClient
   /** Whether the share was asked anything for this visitor. */
   readonly hasAsked: () => boolean
-  readonly principal: string
+  /** Who it is in a session of this id: whoever has shown no credential is somebody else in each. */
+  readonly principalIn: (session: string) => string
+  /** It has shown no credential. */
+  readonly isAnonymous: boolean
   /** Path of this share's endpoints as the client sees them, with its key when it came with one. */
   readonly basePath: string
   /** By which its request is read (`revisionOf`). */
@@ -35,7 +40,9 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   const key = c.req.param('key')
   const settings = settingsOf(c.env)
   const address = clientAddress(c.req.raw, settings)
-  const holder = await authenticateClient(c.req.raw, c.var.relay, settings, share, key)
+  const shown = await authenticateClient(c.req.raw, c.var.relay, settings, share, key)
+  const isOpen = !shown.ok && shown.error.isBare === true && (await mayBeOpen(c.env, share))
+  const holder = isOpen ? ok(anonymousHolder(shown.error.challenge)) : shown
   if (!holder.ok) {
     noteRefusal('client', address)
     return err(slowed(holder.error, { address, share }))
@@ -54,7 +61,8 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   return ok({
     shareFor,
     hasAsked: () => clients.some(({ hasAsked }) => hasAsked),
-    principal: holder.value.id,
+    principalIn: isOpen ? anonymousPrincipal : () => holder.value.id,
+    isAnonymous: isOpen,
     basePath,
     revision,
     stateKey: c.var.relay.keys.requestState,

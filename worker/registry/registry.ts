@@ -26,7 +26,7 @@ import {
 } from '../contract/registry-rpc.ts'
 import type { AdminCommand, ShareSettings } from '../contract/share-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
-import type { ChainTrust, DerivedLink, LinkTrust, ShareTrust } from '../contract/trust-rpc.ts'
+import type { ChainTrust, DerivedLink, LinkTrust, ShareTerms, ShareTrust } from '../contract/trust-rpc.ts'
 import { signInStub } from '../carry/sign-in-stub.ts'
 import { AccessCodeTable } from './access-codes.ts'
 import { LinkTable } from './links.ts'
@@ -93,12 +93,12 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     settings: ShareSettings,
     location: Location | undefined,
     links: readonly NewLink[],
-    decided?: Pick<ShareTrust, 'limits' | 'addressLimits' | 'slidingMs'>,
+    terms?: ShareTerms,
   ): ShareAddition {
     if (owner !== DEPLOYER && !this.#owners.has(owner)) return 'no_owner'
     for (const id of this.#shares.longExpired()) this.#forget(id)
     if (!this.#hasRoom()) return 'no_room'
-    const added = this.#shares.add(owner, settings, location, decided)
+    const added = this.#shares.add(owner, settings, location, terms)
     if (added !== 'added') return added
     for (const link of links) this.#links.add(settings.id, link, FIRST_VERSION)
     return added

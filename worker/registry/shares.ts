@@ -3,7 +3,7 @@ import { type Location, LOCATIONS } from '../contract/locations.ts'
 import { DEPLOYER, type ShareAddition, type ShareChange, type ShareRecord } from '../contract/registry-rpc.ts'
 import { slidEnd } from '../contract/sliding-end.ts'
 import { MAX_SHARES_OF_OWNER } from '../trust-limits.ts'
-import type { ShareTrust } from '../contract/trust-rpc.ts'
+import type { ShareTerms } from '../contract/trust-rpc.ts'
 import type { ShareSettings } from '../contract/share-rpc.ts'
 
 /** About 250 MB of rows with their indexes, of the 10 GB that an object may have. */
@@ -29,6 +29,8 @@ type ShareRow = {
   readonly policy: string | null
   readonly limits: string | null
   readonly addressLimits: string | null
+  readonly anonymous: string | null
+  readonly anonymousLimits: string | null
   readonly rotated: number
   readonly agentsRotated: number
   readonly lifeMs: number
@@ -45,7 +47,7 @@ export interface KeptShare extends ShareRecord {
 }
 
 const SHARE_COLUMNS =
-  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, rotated, agents_rotated AS agentsRotated, life_ms AS lifeMs, sliding'
+  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, anonymous, anonymous_limits AS anonymousLimits, rotated, agents_rotated AS agentsRotated, life_ms AS lifeMs, sliding'
 
 /** Columns that the table did not have at first, and what they are for a share of that time. */
 const LATER_COLUMNS = {
@@ -54,6 +56,8 @@ const LATER_COLUMNS = {
   policy: 'TEXT',
   limits: 'TEXT',
   address_limits: 'TEXT',
+  anonymous: 'TEXT',
+  anonymous_limits: 'TEXT',
   rotated: 'INTEGER NOT NULL DEFAULT 0',
   agents_rotated: 'INTEGER NOT NULL DEFAULT 0',
   // 0: as long as from its making to its end.
@@ -91,14 +95,14 @@ export class ShareTable {
     owner: string,
     { id, name, createdAtMs, expiresAtMs }: ShareSettings,
     location: Location | undefined,
-    { limits, addressLimits, slidingMs }: Pick<ShareTrust, 'limits' | 'addressLimits' | 'slidingMs'> = {},
+    { limits, addressLimits, anonymous, anonymousLimits, slidingMs }: ShareTerms = {},
   ): Exclude<ShareAddition, 'no_owner' | 'no_room'> {
     // Counted as they come and go: a count of rows reads them all.
     const { count } = this.#sql.exec<{ count: number }>('SELECT count FROM share_count').one()
     if (count >= MAX_SHARES) return 'full'
     if (owner !== DEPLOYER && !this.#countFor(owner)) return 'owner_full'
     this.#sql.exec(
-      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, address_limits, life_ms, sliding, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
+      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, address_limits, anonymous, anonymous_limits, life_ms, sliding, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
       owner,
       id,
       name,
@@ -107,6 +111,8 @@ export class ShareTable {
       location ?? null,
       limits ?? null,
       addressLimits ?? null,
+      anonymous ?? null,
+      anonymousLimits ?? null,
       expiresAtMs - createdAtMs,
       slidingMs === undefined ? 0 : 1,
     )
@@ -140,7 +146,7 @@ export class ShareTable {
 
   change({ id, name, expiresAtMs, lifeMs, trust }: KeptShare, change: ShareChange): void {
     this.#sql.exec(
-      'UPDATE shares SET name = ?, expires_at_ms = ?, life_ms = ?, sliding = ?, paused = ?, policy = ?, limits = ?, address_limits = ? WHERE id = ?',
+      'UPDATE shares SET name = ?, expires_at_ms = ?, life_ms = ?, sliding = ?, paused = ?, policy = ?, limits = ?, address_limits = ?, anonymous = ?, anonymous_limits = ? WHERE id = ?',
       change.name ?? name,
       change.expiresAtMs ?? expiresAtMs,
       change.lifeMs ?? lifeMs,
@@ -149,6 +155,8 @@ export class ShareTable {
       change.policy ?? trust.policy ?? null,
       change.limits ?? trust.limits ?? null,
       change.addressLimits ?? trust.addressLimits ?? null,
+      change.anonymous ?? trust.anonymous ?? null,
+      change.anonymousLimits ?? trust.anonymousLimits ?? null,
       id,
     )
   }
@@ -235,7 +243,20 @@ function keptAfterMs(): number {
   return Date.now() - EXPIRED_KEEP_MS
 }
 
-function recordOf({ made, ending, version, paused, policy, limits, addressLimits, location, sliding, ...settings }: ShareRow): KeptShare {
+function recordOf({
+  made,
+  ending,
+  version,
+  paused,
+  policy,
+  limits,
+  addressLimits,
+  anonymous,
+  anonymousLimits,
+  location,
+  sliding,
+  ...settings
+}: ShareRow): KeptShare {
   const { expiresAtMs } = settings
   const lifeMs = settings.lifeMs === 0 ? expiresAtMs - settings.createdAtMs : settings.lifeMs
   const decided = {
@@ -243,6 +264,9 @@ function recordOf({ made, ending, version, paused, policy, limits, addressLimits
     ...(policy === null ? {} : { policy }),
     ...(limits === null ? {} : { limits }),
     ...(addressLimits === null ? {} : { addressLimits }),
+    // Empty where it was taken back.
+    ...(anonymous === null || anonymous === '' ? {} : { anonymous }),
+    ...(anonymousLimits === null ? {} : { anonymousLimits }),
   }
   return {
     ...settings,

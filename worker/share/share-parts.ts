@@ -1,6 +1,7 @@
 /** Makes the parts of a Share and tells each which others it needs. Nothing is decided here. */
-import { CLOSE } from '../../protocol/handshake.ts'
+import { ANONYMOUS, CLOSE } from '../../protocol/handshake.ts'
 import type { HoldOrder } from '../contract/approvals.ts'
+import { isAnonymous } from '../contract/principals.ts'
 import type { MeterOrder } from '../contract/metering.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { Lane } from '../lanes.ts'
@@ -87,6 +88,8 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     () => streamSockets.awaitingNews(),
   )
   const rootOf = (principal: string): string => gate.rootOf(principal)
+  const allOf = (root: string): readonly string[] =>
+    root === ANONYMOUS ? store.sessions.principals().filter(isAnonymous) : gate.allOf(root)
   const waiters = new Waiters(
     (waiter) => overdueCalls.end(waiter),
     (root, exact) => streams.waitingOf(root, exact),
@@ -136,7 +139,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const sseSessions = new SseSessions(streams)
   const legacyOnModern = new LegacyOnModern({ ...answers, sseSessions })
   const modernOnLegacy = new ModernOnLegacy(answers)
-  const sessions = new Sessions({ ...answers, legacyOnModern, alarmBy, rootOf, allOf: (root) => gate.allOf(root) })
+  const sessions = new Sessions({ ...answers, legacyOnModern, alarmBy, rootOf, allOf })
   const overdueCalls = new OverdueCalls({ ...answers, sessions })
   const modernCalls = new ModernCalls({ ...answers, modernOnLegacy })
   const legacyCalls = new LegacyCalls({ ...answers, sessions, sseSessions, legacyOnModern })

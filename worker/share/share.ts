@@ -1,7 +1,7 @@
 /** The Durable Object of one share: the only state that two requests must agree on. It lets in whom the gate lets in, and its parts decide. */
 import { DurableObject } from 'cloudflare:workers'
 import type { Failure } from '../../protocol/errors.ts'
-import { CLOSE, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/handshake.ts'
+import { ANONYMOUS, CLOSE, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/handshake.ts'
 import { GRACE_MS, HELLO_MS } from '../../protocol/limits.ts'
 import { laneStub } from '../carry/share-stub.ts'
 import type { HoldOrder } from '../contract/approvals.ts'
@@ -18,6 +18,7 @@ import type {
   CancelRequest,
   KeepOrder,
   KeptFacts,
+  LeftOrder,
   ParkedRow,
   ParkOrder,
   SendOutcome,
@@ -99,10 +100,11 @@ export class Share extends DurableObject<Env> implements ShareObject {
     return this.#let(pass, () => (this.#isMade ? this.#parts.approvals.noteRound(key, round) : undefined))
   }
 
-  async send(pass: Pass, request: SendRequest | CancelRequest | AskAnswer): Promise<Gated<SendOutcome>> {
+  async send(pass: Pass, request: SendRequest | CancelRequest | LeftOrder | AskAnswer): Promise<Gated<SendOutcome>> {
     const { modernOnLegacy, modernCalls, legacyCalls } = this.#parts
     return this.#let<SendOutcome>(pass, () => {
       if (request.kind === 'answer') return modernOnLegacy.answerAsk(request)
+      if (request.kind === 'left') return modernCalls.left(request)
       return request.kind === 'cancel' ? modernCalls.cancel(request) : legacyCalls.send(request)
     })
   }
@@ -118,12 +120,12 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   async noteListing(pass: Pass, order: ListingOrder): Promise<Gated<void>> {
-    return this.#let(pass, () => this.#parts.standbyAnswers.note(order))
+    return this.#let(pass, () => (leafOf(pass) === ANONYMOUS ? undefined : this.#parts.standbyAnswers.note(order)))
   }
 
   async park(pass: Pass, order: ParkOrder): Promise<Gated<boolean>> {
     return this.#let(pass, async () => {
-      if (!this.#isMade || !this.#parts.modernOnLegacy.park(order)) return false
+      if (!this.#isMade || leafOf(pass) === ANONYMOUS || !this.#parts.modernOnLegacy.park(order)) return false
       await this.#clock.sweepBy(order.expiresAtMs)
       return true
     })
@@ -135,7 +137,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
 
   async keepCall(pass: Pass, order: KeepOrder): Promise<Gated<void>> {
     return this.#let(pass, async () => {
-      if (!this.#isMade || 'code' in this.#parts.sessions.of(order)) return
+      if (!this.#isMade || leafOf(pass) === ANONYMOUS || 'code' in this.#parts.sessions.of(order)) return
       const nowMs = Date.now()
       this.#parts.legacyOnModern.keep(order, nowMs)
       await this.#clock.sweepBy(nowMs + KEPT_CALL_MS)

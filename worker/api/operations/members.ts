@@ -90,12 +90,12 @@ export type Limits = v.InferOutput<typeof Limits>
 
 /**
  * A policy, read as JSON text. `access`: what it is where the policy does not say; without it, a policy that does not say allows
- * everything.
+ * everything. `member`: what it is called.
  */
-export function policy(access?: Access) {
+export function policy(access?: Access, member = 'policy') {
   return readBy('Policy', (value) => {
     const read = readPolicy(value)
-    if (!read.ok) return read
+    if (!read.ok) return { ok: false, error: read.error.replace(/^policy/, member) }
     return { ok: true, value: JSON.stringify(access === undefined ? value : { access, ...(value as object) }) }
   })
 }

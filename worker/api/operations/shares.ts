@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { JURISDICTIONS } from '../../access/share-id.ts'
 import { LOCATIONS } from '../../contract/locations.ts'
 import { LANE_COUNTS } from '../../lanes.ts'
-import { DEFAULT_LIFE_S } from '../credentials.ts'
+import { DEFAULT_ACCESS, DEFAULT_LIFE_S } from '../credentials.ts'
 import { bodyOf, choice, flag, life, limits, Limits, name, policy, Policy } from './members.ts'
 import { NO_CONTENT, type Operation, time, unreachedLanes, whole } from './operation.ts'
 
@@ -16,6 +16,8 @@ export const NewShare = bodyOf({
   limits: v.exactOptional(limits()),
   limits_per_address: v.exactOptional(limits('limits_per_address')),
   sliding: v.optional(flag(), false),
+  anonymous: v.exactOptional(v.nullable(policy(DEFAULT_ACCESS, 'anonymous'))),
+  limits_anonymous: v.exactOptional(limits('limits_anonymous')),
 })
 
 export const ShareChange = bodyOf({
@@ -26,10 +28,12 @@ export const ShareChange = bodyOf({
   policy: v.exactOptional(policy()),
   limits: v.exactOptional(limits()),
   limits_per_address: v.exactOptional(limits('limits_per_address')),
+  anonymous: v.exactOptional(v.nullable(policy(DEFAULT_ACCESS, 'anonymous'))),
+  limits_anonymous: v.exactOptional(limits('limits_anonymous')),
 })
 
 /** Of either, what is decided for a share and may be said when it is made. */
-export type DecidedMembers = Pick<v.InferOutput<typeof ShareChange>, 'limits' | 'limits_per_address'>
+export type TermMembers = Pick<v.InferOutput<typeof ShareChange>, 'limits' | 'limits_per_address' | 'anonymous' | 'limits_anonymous'>
 
 export const Rotation = bodyOf({ agents: v.optional(flag(), false) })
 
@@ -47,6 +51,8 @@ const share = {
   policy: Policy,
   limits: v.nullable(Limits),
   limits_per_address: v.nullable(Limits),
+  anonymous: v.nullable(Policy),
+  limits_anonymous: v.nullable(Limits),
   location: v.exactOptional(v.picklist(LOCATIONS)),
   ending: v.exactOptional(v.literal(true)),
 }

@@ -247,7 +247,8 @@ function ownAnswer({ facts, params }: ClientMessage, { server }: BridgeFacts): I
   }
 }
 
-/** How a request is answered that its client may not make. A status of its own would tell of the session (`SESSION_NOT_FOUND`). */
+/** How a request is answered that its client may not make. A status of its own would tell of the session (`SESSION_NOT_FOUND`), but for one that asks for signing in. */
 export function refusedItem(rawId: string, failure: Failure): Item {
+  if (failure.code === 'UNAUTHORIZED') return { kind: 'failed', failure }
   return responseItem(errorResponse(rawId, failure))
 }

@@ -39,6 +39,7 @@ import { checkToolHeaders, knownTools, learnTools, type ToolSet } from './known-
 import type { Item } from '../call/item.ts'
 import { groupCallRequest } from '../call/call-request.ts'
 import type { Accepts } from '../request-headers.ts'
+import { newSessionId } from '../session-id.ts'
 
 const encoder = new TextEncoder()
 
@@ -54,17 +55,19 @@ export async function postModern(
   accepts: Accepts,
   { headers, signal }: Request,
 ): Promise<Response> {
+  // Of whoever has shown no credential nobody knows which requests are one's: each is another's, and is asked for nothing.
+  const principal = visitor.principalIn(visitor.isAnonymous ? newSessionId() : '')
   // A child of the handshake era is told when it is initialised; of which era the child is shows later.
-  const declared = declaredClient(envelope.declared, envelope.clientInfo)
+  const declared = declaredClient(visitor.isAnonymous ? {} : envelope.declared, envelope.clientInfo)
   if (isTooLong(declared)) return failureResponse(DECLARATION_TOO_LONG, message.facts.id?.raw)
-  const group = await groupName(visitor.principal, declared)
-  const client = { principal: visitor.principal, group, ...declared }
+  const group = await groupName(principal, declared)
+  const client = { principal, group, ...declared }
   const request = groupCallRequest(client, message, accepts.events ? 'stream' : 'single')
   const share = visitor.shareFor(group)
   const judge = judgeFor(share)
-  const refusal = needsTools(judge, message) ? undefined : noted(share, visitor.principal, message, refusalOf(judge, message))
+  const refusal = needsTools(judge, message) ? undefined : noted(share, principal, message, refusalOf(judge, message))
   if (refusal !== undefined) return failureResponse(refusal, request.rawId)
-  const atLane = { ...visitor, share }
+  const atLane = { ...visitor, share, principal }
   const exchange = new ModernExchange({ visitor: atLane, message, envelope, request, group, stateKey, headers })
   return respond(exchange, accepts, signal, {})
 }
@@ -82,6 +85,7 @@ class ModernExchange implements Exchange {
   #child: LegacyChild | undefined
   #subscription: Subscription | undefined
   #isCancelled = false
+  #hasLeft = false
 
   constructor(call: ModernCall) {
     this.names = clientNames(call.request)
@@ -140,6 +144,11 @@ class ModernExchange implements Exchange {
   close(): void {
     this.#courier.close()
     this.#subscription?.close()
+    const { visitor, group } = this.#call
+    if (!visitor.isAnonymous || this.#hasLeft) return
+    this.#hasLeft = true
+    // Nobody else is served by its child.
+    waitUntil(visitor.share.tell({ kind: 'left', group }).catch(() => undefined))
   }
 
   /** The client has gone, which is how it cancels. What the Share does not have yet is never sent. */

@@ -11,6 +11,8 @@ import { clientOf, groupCallRequest } from '../call/call-request.ts'
 /** A client, with the lane that serves its group. */
 export interface LaneVisitor extends Visitor {
   readonly share: ShareClient
+  /** Who it is in this request. */
+  readonly principal: string
 }
 
 /** A request without session, with all that is needed to answer it. */

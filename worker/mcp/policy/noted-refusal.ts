@@ -5,9 +5,9 @@ import { tallyRefusal } from '../../carry/refusal-tally.ts'
 import { MAX_SHOWN_CHARS } from '../../usage-limits.ts'
 import type { ClientMessage } from '../message.ts'
 
-/** The refusal itself, once it is noted. */
+/** The refusal as its client is told it, once it is noted. */
 export function noted(
-  share: Pick<ShareClient, 'id' | 'address'>,
+  share: Pick<ShareClient, 'id' | 'address' | 'told'>,
   principal: string,
   { facts, params }: Pick<ClientMessage, 'facts' | 'params'>,
   refusal: Failure | undefined,
@@ -19,5 +19,5 @@ export function noted(
   const from = share.address === undefined ? {} : { address: share.address }
   const what = { principal, ...from, method: method.slice(0, MAX_SHOWN_CHARS), ...tool, outcome: refusal.code }
   tallyRefusal(share.id, { ...what, count: 1, at: Date.now() })
-  return refusal
+  return share.told(refusal)
 }

@@ -2,7 +2,8 @@
 import { MAX_WAITING_CALLS } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
-import type { CallOutcome, GroupCallRequest, CancelRequest, SendOutcome, SubscribeOrder } from '../../contract/share-rpc.ts'
+import type { CallOutcome, GroupCallRequest, CancelRequest, LeftOrder, SendOutcome, SubscribeOrder } from '../../contract/share-rpc.ts'
+import { isAnonymous } from '../../contract/principals.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, MODERN_SHARED_GROUP, modernGroup } from '../../contract/groups.ts'
 import { type AgentLink, type AgentLinks, namedOn } from '../agents/links.ts'
@@ -11,6 +12,8 @@ import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import { type Store } from '../rows/store.ts'
 import type { MessageSender } from '../agents/message-sender.ts'
+import type { GroupRoots } from '../children/group-roots.ts'
+import type { Subscriptions } from '../children/subscriptions.ts'
 import type { Turns } from '../children/turns.ts'
 import type { RunningCalls } from '../clients/running-calls.ts'
 import type { Waiters } from '../clients/waiters.ts'
@@ -27,6 +30,8 @@ interface Parts {
   readonly repeatableCalls: RepeatableCalls
   readonly standbyAnswers: StandbyAnswers
   readonly turns: Turns
+  readonly subscriptions: Subscriptions
+  readonly roots: GroupRoots
 }
 
 export class ModernCalls {
@@ -111,6 +116,20 @@ export class ModernCalls {
       return receipt
     })
     await Promise.all(receipts)
+    return { kind: 'sent' }
+  }
+
+  /** Ends the children of a request that had them for itself. */
+  left({ group: name }: LeftOrder): SendOutcome {
+    const { store, channels, turns, subscriptions, roots } = this.#parts
+    for (const group of [modernGroup(name), bridgedGroup(name)]) {
+      const owner = store.channels.get(group)?.owner
+      if (owner === undefined || !isAnonymous(owner)) continue
+      subscriptions.endAll(group)
+      channels.close(group)
+      turns.childGone(group)
+      roots.forget(group)
+    }
     return { kind: 'sent' }
   }
 

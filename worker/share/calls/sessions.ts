@@ -1,7 +1,9 @@
 /** The life of sessions: to whom one belongs, how many there may be, and what ends with it. */
 import type { Failure } from '../../../protocol/errors.ts'
+import { ANONYMOUS } from '../../../protocol/handshake.ts'
 import {
   LEFT_SESSION_MS,
+  MAX_ANONYMOUS_SESSIONS,
   MAX_BROKEN_SESSIONS,
   MAX_KEPT_BYTES_OF_PRINCIPAL,
   MAX_KEPT_BYTES_OF_SESSION,
@@ -156,13 +158,16 @@ export class Sessions {
     const { store, rootOf, allOf } = this.#parts
     const { sessions, requests } = store
     if (sessions.count() < SESSIONS_WITHIN_BYTES) return true
-    const all = allOf(rootOf(principal))
-    const hasMany = sessions.count() >= MAX_SESSIONS_OF_PRINCIPAL && sessions.countOf(all) >= MAX_SESSIONS_OF_PRINCIPAL
+    const root = rootOf(principal)
+    const all = allOf(root)
+    const most = root === ANONYMOUS ? MAX_ANONYMOUS_SESSIONS : MAX_SESSIONS_OF_PRINCIPAL
+    const hasMany = sessions.count() >= most && sessions.countOf(all) >= most
     if (hasMany && !this.#forgetOldest(sessions.idsOf(all))) return false
-    const keptBytes = (): number => all.reduce((sum, one) => sum + requests.bytesOf(one), 0)
+    // Of sessions without a credential so little is kept that their number bounds it.
+    const keptBytes = (): number => (root === ANONYMOUS ? 0 : all.reduce((sum, one) => sum + requests.bytesOf(one), 0))
     while (sessions.count() >= SESSIONS_WITHIN_BYTES && keptBytes() + bytes > MAX_KEPT_BYTES_OF_PRINCIPAL)
       if (!this.#forgetOldest(sessions.idsOf(all))) return false
-    return sessions.count() < MAX_SESSIONS || this.#forgetOldest(sessions.idsOf(allOf(this.#greediest() ?? rootOf(principal))))
+    return sessions.count() < MAX_SESSIONS || this.#forgetOldest(sessions.idsOf(allOf(this.#greediest() ?? root)))
   }
 
   /** Who has most sessions. */

@@ -1,6 +1,8 @@
 /** Calls that wait over RPC. In memory only, since a pending RPC keeps the object awake. */
+import { ANONYMOUS } from '../../../protocol/handshake.ts'
 import {
   LATE_CALL_MS,
+  MAX_ANONYMOUS_WAITING_CALLS,
   MAX_RPC_WAIT_MS,
   MAX_WAITING_CALLS,
   MAX_WAITING_CALLS_OF_PRINCIPAL,
@@ -72,10 +74,11 @@ export class Waiters {
   /** Whether no more calls of a principal may wait, over RPC and by socket, those of all together that count as it. Counted only when so many wait that it matters. */
   isFullFor(principal: string): boolean {
     const root = this.#rootOf(principal)
-    if (this.#byKey.size + this.#bySocket(root, false) < MAX_WAITING_CALLS_OF_PRINCIPAL) return false
+    const most = root === ANONYMOUS ? MAX_ANONYMOUS_WAITING_CALLS : MAX_WAITING_CALLS_OF_PRINCIPAL
+    if (this.#byKey.size + this.#bySocket(root, false) < most) return false
     if (this.#byKey.size >= MAX_WAITING_CALLS) return true
     const own = this.where((waiter) => this.#rootOf(waiter.principal) === root).length
-    return own + this.#bySocket(root, true) >= MAX_WAITING_CALLS_OF_PRINCIPAL
+    return own + this.#bySocket(root, true) >= most
   }
 
   get(key: string): Waiter | undefined {

@@ -5,11 +5,12 @@
 import { addressCharge, type Charge } from '../../contract/metering.ts'
 import { leafOf } from '../../contract/pass.ts'
 import type { RegistryObject } from '../../contract/objects.ts'
-import { derivedPrincipal, isDerived, linkOf } from '../../contract/principals.ts'
+import { ANONYMOUS } from '../../../protocol/handshake.ts'
+import { derivedPrincipal, isAnonymous, isDerived, linkOf } from '../../contract/principals.ts'
 import type { GrantFacts, LinkTrust, Pass, PassRefusal, PassVerdict, ShareTrust, TrustChange } from '../../contract/trust-rpc.ts'
 import { MAX_KNOWN_LINKS } from '../../trust-limits.ts'
 import { Newest } from '../../newest.ts'
-import { policyDigest, refusalFor, type Standing, standingOf, verdictFor } from './standing.ts'
+import { anonymousStanding, policyDigest, refusalFor, type Standing, standingOf, verdictFor } from './standing.ts'
 import type { KeptLinkTrust, KeptShareTrust, TrustRows } from './trust-rows.ts'
 
 interface Parts {
@@ -77,6 +78,7 @@ export class TrustGate {
 
   /** The principal as which one counts: of a narrowed link that of the link of the owner's that it comes from. */
   rootOf(principal: string): string {
+    if (isAnonymous(principal)) return ANONYMOUS
     if (!isDerived(principal)) return principal
     const known = this.#roots.get(principal)
     if (known !== undefined) return known
@@ -165,10 +167,14 @@ export class TrustGate {
     const { rows } = this.#parts
     const share = rows.share()
     if (share === undefined) return undefined
+    if (leaf === ANONYMOUS) return this.#keepStanding(leaf, anonymousStanding(share) ?? GONE)
     const chainRows = this.#chainOf(leaf)
     const links = chainRows.includes(undefined) ? this.#revokedAbove(share, chain) : chainRows
     if (links === undefined) return undefined
-    const standing = standingOf(share, links)
+    return this.#keepStanding(leaf, standingOf(share, links))
+  }
+
+  #keepStanding(leaf: string, standing: Standing): Standing {
     this.#standings.set(leaf, standing)
     return standing
   }
@@ -210,7 +216,7 @@ export class TrustGate {
     const nextMs = Math.min(...links.flatMap((link) => link?.expiresAtMs ?? []))
     if (this.#parts.isKept() && nextMs > Date.now() && nextMs < Infinity) this.#parts.alarmBy(nextMs)
     this.#confirmed.set(leaf, true)
-    if (share !== undefined) this.#standings.set(leaf, standingOf(share, links))
+    if (share !== undefined) this.#standings.set(leaf, leaf === ANONYMOUS ? (anonymousStanding(share) ?? GONE) : standingOf(share, links))
     else if (this.#parts.isKept()) this.#standings.set(leaf, GONE)
     else this.#standings.set(leaf, 'none')
   }
@@ -220,13 +226,13 @@ export class TrustGate {
     trust: ShareTrust,
     floors: Partial<Pick<KeptShareTrust, 'revokedBefore' | 'agentsRevokedBefore'>> = {},
   ): Promise<KeptShareTrust> {
-    const digest = await policyDigest(trust.policy)
+    const [digest, anonymousDigest] = await Promise.all([policyDigest(trust.policy), policyDigest(trust.anonymous)])
     const known = this.#parts.rows.share()
     const revokedBefore = Math.max(known?.revokedBefore ?? 0, floors.revokedBefore ?? 0)
     const agentsRevokedBefore = Math.max(known?.agentsRevokedBefore ?? 0, floors.agentsRevokedBefore ?? 0)
     const isNews = known === undefined || known.version < trust.version
     if (!isNews && known.revokedBefore === revokedBefore && known.agentsRevokedBefore === agentsRevokedBefore) return known
-    const kept = { ...(isNews ? { ...trust, digest } : known), revokedBefore, agentsRevokedBefore }
+    const kept = { ...(isNews ? { ...trust, digest, anonymousDigest } : known), revokedBefore, agentsRevokedBefore }
     if (this.#parts.isKept()) this.#parts.rows.putShare(kept)
     return kept
   }
@@ -242,7 +248,7 @@ export class TrustGate {
   }
 }
 
-/** Of a link whose share the registry does not know any more, in an object that has yet to hear of that. */
+/** Of a link whose share the registry does not know any more, in an object that has yet to hear of that; and of whoever shows no credential where one is needed. */
 const GONE: Standing = {
   shareEndsAtMs: Infinity,
   linkEndsAtMs: Infinity,

@@ -1,4 +1,5 @@
 /** How a link stands: what is decided for its share and for each link of its chain, put together. Pure but for the digest. */
+import { ANONYMOUS } from '../../../protocol/handshake.ts'
 import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
 import { type RateLimits, readRateLimits } from '../../../protocol/policy/rate-limits.ts'
 import { type Charge, SHARE_CHARGE } from '../../contract/metering.ts'
@@ -45,6 +46,19 @@ export function standingOf(share: KeptShareTrust, links: readonly (KeptLinkTrust
     facts: { state: policies.length === 0 ? UNRESTRICTED : all.map(({ digest }) => digest).join('.'), policies },
     ...(charges.length === 0 ? {} : { charges }),
     ...(perAddress === undefined ? {} : { perAddress: perAddress.limits }),
+  }
+}
+
+/** How whoever has shown no credential stands; `undefined` of a share that lets nobody in without one. */
+export function anonymousStanding(share: KeptShareTrust): Standing | undefined {
+  const { anonymous, anonymousDigest, anonymousLimits, policy, digest } = share
+  if (anonymous === undefined) return undefined
+  const { charges = [], ...own } = standingOf(share, [])
+  const all = [...charges, ...chargeOf(ANONYMOUS, anonymousLimits)]
+  return {
+    ...own,
+    facts: { state: `${digest}.${anonymousDigest}`, policies: [...(policy === undefined ? [] : [policy]), anonymous] },
+    ...(all.length === 0 ? {} : { charges: all }),
   }
 }
 

@@ -9,11 +9,23 @@ interface Digested {
 
 /** `revokedBefore`, `agentsRevokedBefore`: links of earlier versions were revoked all together. */
 export interface KeptShareTrust extends ShareTrust, Digested {
+  /** The digest of `anonymous`. */
+  readonly anonymousDigest: string
   readonly revokedBefore: number
   readonly agentsRevokedBefore: number
 }
 
 export interface KeptLinkTrust extends LinkTrust, Digested {}
+
+/** Columns that the row of the share did not have at first. */
+const LATER_COLUMNS = {
+  limits: 'TEXT',
+  address_limits: 'TEXT',
+  sliding_ms: 'INTEGER',
+  anonymous: 'TEXT',
+  anonymous_digest: 'TEXT',
+  anonymous_limits: 'TEXT',
+} as const
 
 type ShareColumns = {
   version: number
@@ -26,6 +38,9 @@ type ShareColumns = {
   limits: string | null
   address_limits: string | null
   sliding_ms: number | null
+  anonymous: string | null
+  anonymous_digest: string | null
+  anonymous_limits: string | null
 }
 type LinkColumns = {
   version: number
@@ -64,6 +79,9 @@ export class TrustRows {
       ...(row.policy === null ? {} : { policy: row.policy }),
       ...(row.limits === null ? {} : { limits: row.limits }),
       ...(row.address_limits === null ? {} : { addressLimits: row.address_limits }),
+      ...(row.anonymous === null ? {} : { anonymous: row.anonymous }),
+      anonymousDigest: row.anonymous_digest ?? '',
+      ...(row.anonymous_limits === null ? {} : { anonymousLimits: row.anonymous_limits }),
       digest: row.digest,
       revokedBefore: row.revoked_before,
       agentsRevokedBefore: row.agents_revoked_before,
@@ -83,6 +101,9 @@ export class TrustRows {
       limits: trust.limits ?? null,
       address_limits: trust.addressLimits ?? null,
       sliding_ms: trust.slidingMs ?? null,
+      anonymous: trust.anonymous ?? null,
+      anonymous_digest: trust.anonymousDigest,
+      anonymous_limits: trust.anonymousLimits ?? null,
     }
     const names = Object.keys(row)
     this.#sql.exec(
@@ -145,11 +166,11 @@ export class TrustRows {
     if (this.#isMade !== undefined) return this.#isMade
     this.#isMade = this.#columns('link_trust').size > 0
     if (!this.#isMade) return false
-    // Tables of the time when there were no limits yet, none of addresses, or no ends that slide.
+    // Tables of an earlier relay.
     if (!this.#columns('link_trust').has('limits')) this.#sql.exec('ALTER TABLE link_trust ADD COLUMN limits TEXT')
     const known = this.#columns('share_trust')
-    for (const name of ['limits', 'address_limits']) if (!known.has(name)) this.#sql.exec(`ALTER TABLE share_trust ADD COLUMN ${name} TEXT`)
-    if (!known.has('sliding_ms')) this.#sql.exec('ALTER TABLE share_trust ADD COLUMN sliding_ms INTEGER')
+    for (const [name, type] of Object.entries(LATER_COLUMNS))
+      if (!known.has(name)) this.#sql.exec(`ALTER TABLE share_trust ADD COLUMN ${name} ${type}`)
     return true
   }
 
@@ -161,7 +182,7 @@ export class TrustRows {
   #make(): void {
     if (this.#exists()) return
     this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT, address_limits TEXT, sliding_ms INTEGER);
+      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT, address_limits TEXT, sliding_ms INTEGER, anonymous TEXT, anonymous_digest TEXT, anonymous_limits TEXT);
       CREATE TABLE IF NOT EXISTS link_trust (id TEXT PRIMARY KEY, version INTEGER NOT NULL, kind TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, parent TEXT, limits TEXT) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS link_trust_by_end ON link_trust (expires_at_ms);
     `)

@@ -118,6 +118,21 @@ test('ChildLimit.admit() counts the children of all links that were narrowed fro
   expect(limit.admit({ owner: 'modest' }, nowMs)).toBe(true)
 })
 
+test('ChildLimit.admit() gives clients without a credential half of all children at most, for which only their own make room', () => {
+  verifies('promise.10.guests')
+  const limit = new ChildLimit(4)
+  const lane = new LaneOfChannels(limit)
+  const guests = ['anonymous:1', 'anonymous:2'].map((owner) => lane.open(owner, 'anonymous'))
+  const theirs = lane.open('client:1')
+  // There is room for one more, but not of theirs.
+  expect(limit.admit({ owner: 'anonymous:3', root: 'anonymous' }, nowMs)).toBe(true)
+  expect([...guests, theirs].map((child) => child.stopped)).toEqual([true, false, false])
+  lane.open('anonymous:3', 'anonymous')
+  for (const channel of lane.channels) Object.defineProperty(channel, 'idleSinceMs', { get: () => undefined })
+  expect(limit.admit({ owner: 'anonymous:4', root: 'anonymous' }, nowMs)).toBe(false)
+  expect(limit.admit({ owner: 'client:2' }, nowMs)).toBe(true)
+})
+
 test('ChildLimit.hasRoom counts children that still end', () => {
   const limit = new ChildLimit(1)
   const lane = new LaneOfChannels(limit)

@@ -12,7 +12,11 @@ vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
 
 const names: string[] = []
 const SHARE_OBJECTS: unknown = { getByName: (name: string) => names.push(name) }
-const ENV = { OWNER_KEY: 'o'.repeat(16), SIGNING_KEY: 's'.repeat(32), SHARE: SHARE_OBJECTS } as Env
+const open = new Set<string>()
+const REGISTRY: unknown = {
+  getByName: () => ({ shareTrust: (share: string) => Promise.resolve(open.has(share) ? { anonymous: '{"access":"read"}' } : {}) }),
+}
+const ENV = { OWNER_KEY: 'o'.repeat(16), SIGNING_KEY: 's'.repeat(32), SHARE: SHARE_OBJECTS, REGISTRY } as Env
 const { keys } = (await claimedRelay(ENV)) ?? (() => expect.unreachable('a relay with both keys is claimed'))()
 const SHARE = await mintShareId(keys.shareId, { lanes: 4, jurisdiction: 'none' }, new Uint8Array(10))
 const { text: KEY, principal } = await mintPathKey(keys.pathKey, SHARE, Date.now() + 60_000, '0'.repeat(24))
@@ -34,8 +38,22 @@ test('admit() proves the client of a share, and knows its path and the keys of t
   const result = await admitted(`/s/${SHARE}/k/${KEY}/mcp`, { 'mcp-protocol-version': '2025-11-25' })
   expect(result).toMatchObject({
     ok: true,
-    value: { principal, basePath: `/s/${SHARE}/k/${KEY}`, revision: '2025-11-25', stateKey: keys.requestState },
+    value: { isAnonymous: false, basePath: `/s/${SHARE}/k/${KEY}`, revision: '2025-11-25', stateKey: keys.requestState },
   })
+  expect(result?.ok === true && result.value.principalIn('any')).toBe(principal)
+})
+
+test('admit() lets whoever shows nothing into an open share, as another principal in each session', async () => {
+  const share = await mintShareId(keys.shareId, { lanes: 1, jurisdiction: 'none' }, new Uint8Array(10).fill(7))
+  open.add(share)
+  const result = await admitted(`/s/${share}/mcp`)
+  if (result?.ok !== true) throw new Error('refused')
+  const { principalIn, isAnonymous, basePath } = result.value
+  const session = newSessionId()
+  expect([isAnonymous, basePath]).toEqual([true, `/s/${share}`])
+  expect([principalIn(session), principalIn('x')]).toEqual([`anonymous:${session.slice(0, 13)}`, 'anonymous:none'])
+  expect(await admitted(`/s/${share}/mcp`, { authorization: 'Bearer wrong' })).toMatchObject({ ok: false, error: { code: 'UNAUTHORIZED' } })
+  expect(await admitted(`/s/${share}/k/wrong/mcp`)).toMatchObject({ ok: false, error: { code: 'LINK_NOT_FOUND' } })
 })
 
 test.each([

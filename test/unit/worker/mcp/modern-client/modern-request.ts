@@ -37,6 +37,8 @@ export function modernCall(share: ScriptedShare, { method = 'tools/call', params
       hasAsked: () => true,
       share: share.client,
       principal: 'p',
+      principalIn: () => 'p',
+      isAnonymous: false,
       basePath: '/s/share',
       revision: '2026-07-28',
       stateKey: STATE_KEY,

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   LATE_CALL_MS,
+  MAX_ANONYMOUS_WAITING_CALLS,
   MAX_RPC_WAIT_MS,
   MOVING_MS,
   MAX_WAITING_CALLS,
@@ -167,5 +168,21 @@ test('Waiters count the calls of all that count as one together', () => {
   expect([waiters.isFullFor('derived:2'), waiters.isFullFor('client:other')]).toEqual([false, false])
   void waiters.wait('another', { ...FACTS, principal: 'derived:2' })
   expect([waiters.isFullFor('derived:3'), waiters.isFullFor('client:root'), waiters.isFullFor('client:other')]).toEqual([true, true, false])
+  for (const waiter of waiters.where(() => true)) waiters.settle(waiter, { kind: 'accepted' })
+})
+
+test('Waiters.isFullFor() refuses whoever has no credential once so many of them wait, and nobody else', () => {
+  verifies('promise.10.guests')
+  const rootOf = (principal: string): string => (principal.startsWith('anonymous:') ? 'anonymous' : principal)
+  const waiters = new Waiters(
+    () => {},
+    () => 0,
+    rootOf,
+  )
+  for (let n = 0; n < MAX_ANONYMOUS_WAITING_CALLS; n++) {
+    expect(waiters.isFullFor(`anonymous:${n}`)).toBe(false)
+    void waiters.wait(String(n), { ...FACTS, principal: `anonymous:${n}` })
+  }
+  expect([waiters.isFullFor('anonymous:new'), waiters.isFullFor('client:1')]).toEqual([true, false])
   for (const waiter of waiters.where(() => true)) waiters.settle(waiter, { kind: 'accepted' })
 })

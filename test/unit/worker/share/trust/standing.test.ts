@@ -3,7 +3,15 @@ import { policyDigest, refusalFor, standingOf, verdictFor } from '../../../../..
 import type { KeptLinkTrust, KeptShareTrust } from '../../../../../worker/share/trust/trust-rows.ts'
 import { UNRESTRICTED } from '../../../../../worker/contract/pass.ts'
 
-const SHARE: KeptShareTrust = { version: 9, expiresAtMs: 1000, isPaused: false, digest: '', revokedBefore: 0, agentsRevokedBefore: 0 }
+const SHARE: KeptShareTrust = {
+  version: 9,
+  expiresAtMs: 1000,
+  isPaused: false,
+  digest: '',
+  revokedBefore: 0,
+  anonymousDigest: '',
+  agentsRevokedBefore: 0,
+}
 const LINK: KeptLinkTrust = { id: 'a', version: 5, kind: 'client', expiresAtMs: 500, isRevoked: false, digest: '' }
 
 describe('refusalFor()', () => {
