@@ -33,6 +33,16 @@ export const MAX_FOLLOW_ASKS = 900
 /** Refusals of Workers that one object remembers, alike ones together: in a ring of their own, so that no flood of them pushes calls out. */
 export const MAX_REFUSED_EVENTS = 1_000
 
+/** What is kept of the arguments and of the result of a call, each, where an owner has asked for it (`capture`), in bytes; and how much of a body is looked at for it. */
+export const MAX_CAPTURED_BYTES = 4 * 1024
+export const CAPTURE_LOOK_BYTES = 64 * 1024
+
+/** Calls, the latest, of which that is kept: some 8 MB in rows. As many may run, or wait to be written: of more nothing is captured. */
+export const MAX_CAPTURED_CALLS = 1_000
+
+/** Of them, those of one row: a row has 2 MB at most, and what they carried may be twice as long in JSON. */
+export const CAPTURED_ROW_CALLS = 100
+
 /** Different refusals that an isolate counts for one object until a call takes them along; those beyond it are counted as one. */
 export const MAX_TALLIES = 50
 

@@ -129,6 +129,9 @@ const CLOSED = {
     'promise.9.audit': promised(
       'An owner is told of each call by whom it was made, what it was and how it ended, and nothing of what it carried.',
     ),
+    'promise.9.captured': promised(
+      'What calls carry is kept only for an owner who has asked for it, masked and cut, in no log, and goes when that is turned off.',
+    ),
     'promise.9.anonymous': promised(
       'Who shows no credential is let in where the owner says so and nowhere else, is another principal in each session, and does no more than that policy says.',
     ),

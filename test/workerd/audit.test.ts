@@ -1,8 +1,9 @@
 /** What an owner is told of the calls that were made, in the real runtime: each once, how it ended, and nothing of what it carried. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { CallLedger } from '../../worker/share/clients/call-ledger.ts'
 import { AuditRows } from '../../worker/share/rows/audit-rows.ts'
+import { CapturedRows } from '../../worker/share/rows/captured-rows.ts'
 import { LinkUses } from '../../worker/share/rows/link-uses.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { faultsOf } from './harness/api-document.ts'
@@ -210,6 +211,7 @@ test('the oldest events go, in memory as in rows, and numbers go on over sleep',
       new CallLedger({
         uses: new LinkUses(storage.sql),
         audit: new AuditRows(storage.sql),
+        captured: new CapturedRows(storage.sql),
         refused: new AuditRows(storage.sql, 'audit_refused', 1_000),
         shown: (ended) => ended,
         isKept: () => true,
@@ -335,5 +337,95 @@ describe('whoever follows', () => {
     expect(await others()).toContain('initialize')
     await order('DELETE', `/api/shares/${other.id}`)
     expect(await others()).toBeUndefined()
+  })
+})
+
+describe('capture', () => {
+  interface Captured extends Event {
+    readonly arguments?: string
+    readonly result?: string
+  }
+  const SAID = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","arguments":{"path":"/a","password":"canary-secret"}}}'
+  const ANSWER = '{"content":[{"type":"text","text":"it is eyJhbGciOiJIUzI1NiJ9.canary.signature"}]}'
+
+  async function captured(): Promise<Awaited<ReturnType<typeof connected>>> {
+    const made = await connected()
+    expect((await order('PATCH', `/api/shares/${made.share.id}`, { capture: true })).told).toMatchObject({ capture: true })
+    return made
+  }
+
+  async function say(agent: ScriptedAgent, client: TestClient, said = SAID, answer = ANSWER): Promise<void> {
+    const response = client.post(said)
+    agent.answer((await agent.expect('call')).header, '7', answer)
+    expect((await response).status).toBe(200)
+  }
+
+  async function callsOf(share: TestShare): Promise<Captured[]> {
+    return (await auditOf(share)).events.filter(({ method }) => method === 'tools/call')
+  }
+
+  function kept(share: TestShare): Promise<string> {
+    return runInDurableObject(stubOf(share), (_, { storage }) => {
+      const tables = storage.sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE name IN ('captured', 'audit')").toArray()
+      return JSON.stringify(tables.map(({ name }) => storage.sql.exec(`SELECT * FROM ${name}`).toArray()))
+    })
+  }
+
+  test('is off unless the owner turns it on', async () => {
+    verifies('promise.9.captured')
+    const { share, agent, client } = await connected()
+    expect((await order('GET', `/api/shares/${share.id}`)).told).toMatchObject({ capture: false })
+    await say(agent, client)
+    const [event] = await callsOf(share)
+    expect([event?.arguments, event?.result]).toEqual([undefined, undefined])
+    expect(await kept(share)).not.toContain('/a')
+  })
+
+  test('shows the arguments and the result of a call, masked, to the owner, and writes them nowhere else', async () => {
+    verifies('promise.9.captured')
+    const logged = vi.spyOn(console, 'log')
+    const { share, agent, client } = await captured()
+    await say(agent, client)
+    const [event] = await callsOf(share)
+    expect(JSON.parse(event?.arguments ?? '')).toEqual({ path: '/a', password: '[secret]' })
+    expect(JSON.parse(event?.result ?? '')).toEqual({ content: [{ type: 'text', text: 'it is [secret]' }] })
+    const rows = await kept(share)
+    expect([rows.includes('/a'), rows.includes('canary')]).toEqual([true, false])
+    expect(logged.mock.calls.flat().join()).not.toContain('/a')
+    logged.mockRestore()
+    await evictDurableObject(stubOf(share))
+    await say(agent, client)
+    expect((await callsOf(share)).map(({ arguments: args }) => args !== undefined)).toEqual([true, true])
+  })
+
+  test('keeps 4 KiB of each, of a thousand calls, and of errors what they say', async () => {
+    verifies('promise.10.audit')
+    const { share, agent, client } = await captured()
+    await say(agent, client, SAID.replace('/a', 'x'.repeat(90_000)), `{"content":[],"more":"${'y'.repeat(90_000)}"}`)
+    const refused = client.post(SAID)
+    agent.refuse((await agent.expect('call')).header, '7', 'said-the-server')
+    await refused
+    const [long, error] = await callsOf(share)
+    for (const text of [long?.arguments, long?.result]) expect(text?.length).toBeLessThanOrEqual(4096)
+    expect(error?.result).toContain('said-the-server')
+    await runInDurableObject(stubOf(share), (_, { storage }) => {
+      const rows = new CapturedRows(storage.sql)
+      rows.add(Array.from({ length: 2_500 }, (__, n) => ({ n: n + 10, arguments: '{}' })))
+      expect(rows.between(0, 5_000).size).toBeLessThanOrEqual(1_100)
+      expect(rows.between(2_509, 2_509).get(2_509)).toEqual({ n: 2_509, arguments: '{}' })
+    })
+  })
+
+  test('forgets all of it when it is turned off, and goes on telling of calls', async () => {
+    verifies('promise.9.captured')
+    const { share, agent, client } = await captured()
+    await say(agent, client)
+    expect((await order('PATCH', `/api/shares/${share.id}`, { capture: false })).told).toMatchObject({ capture: false })
+    expect(await kept(share)).not.toContain('/a')
+    await say(agent, client)
+    expect((await callsOf(share)).map((event) => [event.outcome, event.arguments, event.result])).toEqual([
+      ['ok', undefined, undefined],
+      ['ok', undefined, undefined],
+    ])
   })
 })

@@ -75,9 +75,26 @@ function mergePages(lanes: readonly (readonly AuditEvent[])[], after: Cursor) {
 }
 
 function shown(event: AuditEvent, lane: number): AuditFacts {
-  const { at, link, principal, address, session, client, method, tool, outcome, status, ms, bytes, count = 1 } = event
+  const {
+    at,
+    link,
+    principal,
+    address,
+    session,
+    client,
+    method,
+    tool,
+    outcome,
+    status,
+    ms,
+    bytes,
+    count = 1,
+    arguments: args,
+    result,
+  } = event
+  const captured = { ...(args === undefined ? {} : { arguments: args }), ...(result === undefined ? {} : { result }) }
   const whose = { link, principal, address: address ?? null, session: session ?? null, client: client ?? null }
-  return { at: isoTime(at), ...whose, method, tool: tool ?? null, outcome, status, ms, bytes, count, lane }
+  return { at: isoTime(at), ...whose, method, tool: tool ?? null, outcome, status, ms, bytes, count, lane, ...captured }
 }
 
 /** Events as they come, a JSON text a line, until the owner is none any more, the share is gone, or the client has left. */

@@ -56,7 +56,14 @@ export function shareFacts(
 ): Share {
   const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${record.id}`
   const { lanes, jurisdiction } = knownShareFacts(record.id)
-  const { limits, addressLimits, anonymous, anonymousLimits, slidingMs }: ShareTerms = record.trust ?? record.terms ?? {}
+  const {
+    limits,
+    addressLimits,
+    anonymous,
+    anonymousLimits,
+    slidingMs,
+    isCaptured = false,
+  }: ShareTerms = record.trust ?? record.terms ?? {}
   return {
     share: record.id,
     name: record.name,
@@ -73,6 +80,7 @@ export function shareFacts(
     limits_per_address: limitsOf(addressLimits),
     anonymous: anonymous === undefined || anonymous === '' ? null : policyOf(anonymous),
     limits_anonymous: limitsOf(anonymousLimits),
+    capture: isCaptured,
     ...(record.location === undefined ? {} : { location: record.location }),
     ...(record.isEnding ? { ending: true } : {}),
   }

@@ -55,12 +55,13 @@ async function createShare(c: ApiContext): Promise<Response> {
 
 /** What is decided for a share in members of names that the API and the relay do not have in common. */
 function termsOf(members: TermMembers): ShareTerms {
-  const { limits, limits_per_address: addressLimits, anonymous, limits_anonymous: anonymousLimits } = members
+  const { limits, limits_per_address: addressLimits, anonymous, limits_anonymous: anonymousLimits, capture } = members
   return {
     ...(limits === undefined ? {} : { limits }),
     ...(addressLimits === undefined ? {} : { addressLimits }),
     ...(anonymous === undefined ? {} : { anonymous: anonymous ?? '' }),
     ...(anonymousLimits === undefined ? {} : { anonymousLimits }),
+    ...(capture === undefined ? {} : { isCaptured: capture }),
   }
 }
 

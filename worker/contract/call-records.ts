@@ -10,7 +10,7 @@ export interface LinkUse {
   readonly lastUsedAtMs: number
 }
 
-/** One call that has ended. Nothing of what it carried. */
+/** One call that has ended. Of what it carried only what its owner has asked for. */
 export interface AuditEvent {
   /** Counts the events of one object of the share, from 1. */
   readonly n: number
@@ -37,6 +37,9 @@ export interface AuditEvent {
   readonly bytes: number
   /** How many calls it tells of, all alike; one where absent. */
   readonly count?: number
+  /** What it carried, masked and cut, as JSON texts; where the share captures that. */
+  readonly arguments?: string
+  readonly result?: string
 }
 
 /** Calls that a Worker has refused by itself, all alike. */

@@ -33,10 +33,12 @@ export interface ShareTrust {
   /** What whoever shows no credential may do, a policy as JSON text; absent: nothing. And what all of them together may use. */
   readonly anonymous?: string
   readonly anonymousLimits?: string
+  /** What calls carry is kept for the owner, masked and cut. */
+  readonly isCaptured?: boolean
 }
 
 /** What may be decided for a share when it is made; an empty text takes back what was decided. */
-export type ShareTerms = Pick<ShareTrust, 'limits' | 'addressLimits' | 'anonymous' | 'anonymousLimits' | 'slidingMs'>
+export type ShareTerms = Pick<ShareTrust, 'limits' | 'addressLimits' | 'anonymous' | 'anonymousLimits' | 'isCaptured' | 'slidingMs'>
 
 /** What an owner has decided for one link of a share. */
 export interface LinkTrust {

@@ -31,6 +31,7 @@ type ShareRow = {
   readonly addressLimits: string | null
   readonly anonymous: string | null
   readonly anonymousLimits: string | null
+  readonly capture: number
   readonly rotated: number
   readonly agentsRotated: number
   readonly lifeMs: number
@@ -47,7 +48,7 @@ export interface KeptShare extends ShareRecord {
 }
 
 const SHARE_COLUMNS =
-  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, anonymous, anonymous_limits AS anonymousLimits, rotated, agents_rotated AS agentsRotated, life_ms AS lifeMs, sliding'
+  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, anonymous, anonymous_limits AS anonymousLimits, capture, rotated, agents_rotated AS agentsRotated, life_ms AS lifeMs, sliding'
 
 /** Columns that the table did not have at first, and what they are for a share of that time. */
 const LATER_COLUMNS = {
@@ -58,6 +59,7 @@ const LATER_COLUMNS = {
   address_limits: 'TEXT',
   anonymous: 'TEXT',
   anonymous_limits: 'TEXT',
+  capture: 'INTEGER NOT NULL DEFAULT 0',
   rotated: 'INTEGER NOT NULL DEFAULT 0',
   agents_rotated: 'INTEGER NOT NULL DEFAULT 0',
   // 0: as long as from its making to its end.
@@ -95,14 +97,14 @@ export class ShareTable {
     owner: string,
     { id, name, createdAtMs, expiresAtMs }: ShareSettings,
     location: Location | undefined,
-    { limits, addressLimits, anonymous, anonymousLimits, slidingMs }: ShareTerms = {},
+    { limits, addressLimits, anonymous, anonymousLimits, isCaptured, slidingMs }: ShareTerms = {},
   ): Exclude<ShareAddition, 'no_owner' | 'no_room'> {
     // Counted as they come and go: a count of rows reads them all.
     const { count } = this.#sql.exec<{ count: number }>('SELECT count FROM share_count').one()
     if (count >= MAX_SHARES) return 'full'
     if (owner !== DEPLOYER && !this.#countFor(owner)) return 'owner_full'
     this.#sql.exec(
-      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, address_limits, anonymous, anonymous_limits, life_ms, sliding, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
+      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, address_limits, anonymous, anonymous_limits, life_ms, sliding, capture, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
       owner,
       id,
       name,
@@ -115,6 +117,7 @@ export class ShareTable {
       anonymousLimits ?? null,
       expiresAtMs - createdAtMs,
       slidingMs === undefined ? 0 : 1,
+      isCaptured === true ? 1 : 0,
     )
     this.#sql.exec('UPDATE share_count SET count = count + 1')
     return 'added'
@@ -146,7 +149,7 @@ export class ShareTable {
 
   change({ id, name, expiresAtMs, lifeMs, trust }: KeptShare, change: ShareChange): void {
     this.#sql.exec(
-      'UPDATE shares SET name = ?, expires_at_ms = ?, life_ms = ?, sliding = ?, paused = ?, policy = ?, limits = ?, address_limits = ?, anonymous = ?, anonymous_limits = ? WHERE id = ?',
+      'UPDATE shares SET name = ?, expires_at_ms = ?, life_ms = ?, sliding = ?, paused = ?, policy = ?, limits = ?, address_limits = ?, anonymous = ?, anonymous_limits = ?, capture = ? WHERE id = ?',
       change.name ?? name,
       change.expiresAtMs ?? expiresAtMs,
       change.lifeMs ?? lifeMs,
@@ -157,6 +160,7 @@ export class ShareTable {
       change.addressLimits ?? trust.addressLimits ?? null,
       change.anonymous ?? trust.anonymous ?? null,
       change.anonymousLimits ?? trust.anonymousLimits ?? null,
+      (change.isCaptured ?? trust.isCaptured === true) ? 1 : 0,
       id,
     )
   }
@@ -253,6 +257,7 @@ function recordOf({
   addressLimits,
   anonymous,
   anonymousLimits,
+  capture,
   location,
   sliding,
   ...settings
@@ -267,6 +272,7 @@ function recordOf({
     // Empty where it was taken back.
     ...(anonymous === null || anonymous === '' ? {} : { anonymous }),
     ...(anonymousLimits === null ? {} : { anonymousLimits }),
+    ...(capture === 1 ? { isCaptured: true } : {}),
   }
   return {
     ...settings,

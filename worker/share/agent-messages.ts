@@ -168,7 +168,7 @@ export class AgentMessages {
       case 'answer':
         sender.abandon(header.key)
         this.#parts.spending.answered(header.key, header.size)
-        runningCalls.answered(header.key, header.failed ? 'error' : 'ok', header.size)
+        runningCalls.answered(header.key, header.failed ? 'error' : 'ok', header.size, body)
         delivery.answer(link, header, frame, body)
         this.#parts.standbyAnswers.answered(header, body)
         break

@@ -47,6 +47,7 @@ import { UntakenMessages } from './clients/untaken-messages.ts'
 import { Waiters } from './clients/waiters.ts'
 import { ApprovalRows } from './rows/approval-rows.ts'
 import { AuditRows } from './rows/audit-rows.ts'
+import { CapturedRows } from './rows/captured-rows.ts'
 import { LinkUses } from './rows/link-uses.ts'
 import { ListingRows } from './rows/listing-rows.ts'
 import { Store } from './rows/store.ts'
@@ -59,6 +60,7 @@ import { Meters } from './trust/meters.ts'
 import { SlidingEnd } from './trust/sliding-end.ts'
 import { Spending } from './trust/spending.ts'
 import { TrustRows } from './trust/trust-rows.ts'
+import { CAPTURES } from './usage/captured.ts'
 import { ClientList } from './usage/client-list.ts'
 import { Usage } from './usage/usage.ts'
 
@@ -102,9 +104,14 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     uses: new LinkUses(ctx.storage.sql),
     audit: new AuditRows(ctx.storage.sql),
     refused: new AuditRows(ctx.storage.sql, 'audit_refused', MAX_REFUSED_EVENTS),
+    captured: new CapturedRows(ctx.storage.sql),
   }
   const callLedger = new CallLedger({ ...rows, shown: (call) => clientList.shown(call), isKept, flushBy })
-  const runningCalls = new RunningCalls({ streams, record: (call) => callLedger.record(call) })
+  const runningCalls = new RunningCalls({
+    streams,
+    record: (call) => callLedger.record(call),
+    captures: () => (gate.isCapturing ? CAPTURES : undefined),
+  })
   const health = new LinkHealth(links, (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0)
   const sender = new MessageSender(health)
   const channels = new GroupChannels({ store, links, health, news, waiters, streams })

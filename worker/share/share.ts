@@ -309,6 +309,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     await gate.apply(change)
     const nowMs = Date.now()
     if (!this.#isMade) return
+    if (!gate.isCapturing) this.#parts.callLedger.dropCaptured()
     cutOff.look(nowMs)
     cutOff.tell()
     const endMs = gate.endsAtMs ?? Infinity

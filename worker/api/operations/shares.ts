@@ -18,6 +18,7 @@ export const NewShare = bodyOf({
   sliding: v.optional(flag(), false),
   anonymous: v.exactOptional(v.nullable(policy(DEFAULT_ACCESS, 'anonymous'))),
   limits_anonymous: v.exactOptional(limits('limits_anonymous')),
+  capture: v.exactOptional(flag()),
 })
 
 export const ShareChange = bodyOf({
@@ -30,10 +31,14 @@ export const ShareChange = bodyOf({
   limits_per_address: v.exactOptional(limits('limits_per_address')),
   anonymous: v.exactOptional(v.nullable(policy(DEFAULT_ACCESS, 'anonymous'))),
   limits_anonymous: v.exactOptional(limits('limits_anonymous')),
+  capture: v.exactOptional(flag()),
 })
 
 /** Of either, what is decided for a share and may be said when it is made. */
-export type TermMembers = Pick<v.InferOutput<typeof ShareChange>, 'limits' | 'limits_per_address' | 'anonymous' | 'limits_anonymous'>
+export type TermMembers = Pick<
+  v.InferOutput<typeof ShareChange>,
+  'limits' | 'limits_per_address' | 'anonymous' | 'limits_anonymous' | 'capture'
+>
 
 export const Rotation = bodyOf({ agents: v.optional(flag(), false) })
 
@@ -53,6 +58,7 @@ const share = {
   limits_per_address: v.nullable(Limits),
   anonymous: v.nullable(Policy),
   limits_anonymous: v.nullable(Limits),
+  capture: v.boolean(),
   location: v.exactOptional(v.picklist(LOCATIONS)),
   ending: v.exactOptional(v.literal(true)),
 }

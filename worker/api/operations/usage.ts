@@ -36,6 +36,8 @@ const AuditEvent = v.object({
   bytes: whole,
   count: whole,
   lane: whole,
+  arguments: v.exactOptional(v.string()),
+  result: v.exactOptional(v.string()),
 })
 /** A call that was made, as the share's owner sees it. */
 export type AuditFacts = v.InferOutput<typeof AuditEvent>

@@ -1,7 +1,8 @@
 /** Counts what each link does, and notes each call, in memory. It is written every USAGE_FLUSH_MS at most, by alarm: nothing waits for that, and no timer is held for it. */
 import type { AuditPage, LinkUse } from '../../contract/call-records.ts'
-import { MAX_AUDIT_EVENTS, MAX_REFUSED_EVENTS, USAGE_FLUSH_MS } from '../../usage-limits.ts'
+import { MAX_AUDIT_EVENTS, MAX_CAPTURED_CALLS, MAX_REFUSED_EVENTS, USAGE_FLUSH_MS } from '../../usage-limits.ts'
 import type { AuditRows, NewAuditEvent } from '../rows/audit-rows.ts'
+import type { CapturedRows } from '../rows/captured-rows.ts'
 import type { LinkUses } from '../rows/link-uses.ts'
 import type { EndedCall } from './running-calls.ts'
 
@@ -9,6 +10,7 @@ interface Parts {
   readonly uses: LinkUses
   readonly audit: AuditRows
   readonly refused: AuditRows
+  readonly captured: CapturedRows
   /** What is shown of a call. */
   readonly shown: (call: EndedCall) => NewAuditEvent
   /** Whether the object has rows: one that was only asked about writes nothing. */
@@ -26,6 +28,8 @@ export class CallLedger {
   readonly #ended: EndedCall[] = []
   readonly #refused: EndedCall[] = []
   #lastCallMs: number | undefined
+  /** How many of those that are not written yet carry something. */
+  #capturedCount = 0
   /** It is to be written soon. */
   #isDue = false
 
@@ -43,6 +47,14 @@ export class CallLedger {
     this.#isDue = false
     this.#parts.uses.forget()
     this.#parts.audit.forget()
+    this.#parts.captured.forget()
+    this.#capturedCount = 0
+  }
+
+  /** The owner wants to know no more what calls carried: what is kept of that goes. */
+  dropCaptured(): void {
+    this.flush()
+    this.#parts.captured.drop()
   }
 
   /** Whoever has come with these links, the last of which was narrowed from those before it, uses them. `calls`: requests that are counted. */
@@ -63,8 +75,11 @@ export class CallLedger {
   /** A call has ended. */
   record(call: EndedCall): void {
     if (!this.#parts.isKept()) return
+    const hasCaptured = call.arguments !== undefined || call.result !== undefined
+    const isKept = hasCaptured && this.#capturedCount < MAX_CAPTURED_CALLS
+    if (isKept) this.#capturedCount++
     // More are not kept in rows either.
-    if (this.#ended.push(call) > MAX_AUDIT_EVENTS) this.#ended.shift()
+    if (this.#ended.push(isKept ? call : bare(call)) > MAX_AUDIT_EVENTS) this.#ended.shift()
     this.#flushSoon(Date.now())
   }
 
@@ -92,14 +107,27 @@ export class CallLedger {
     this.#isDue = false
     if (this.#counts.size > 0) this.#parts.uses.add(Array.from(this.#counts, ([id, count]) => ({ id, ...count })))
     this.#counts.clear()
-    if (this.#ended.length > 0) this.#parts.audit.add(this.#ended.splice(0).map(this.#parts.shown))
+    if (this.#ended.length > 0) this.#write(this.#ended.splice(0))
     if (this.#refused.length > 0) this.#parts.refused.add(this.#refused.splice(0).map(this.#parts.shown))
+  }
+
+  #write(ended: readonly EndedCall[]): void {
+    const first = this.#parts.audit.add(ended.map((call) => this.#parts.shown(bare(call))))
+    const captured = ended.flatMap(({ arguments: args, result }, at) =>
+      args === undefined && result === undefined
+        ? []
+        : [{ n: first + at, ...(args === undefined ? {} : { arguments: args }), ...(result === undefined ? {} : { result }) }],
+    )
+    if (captured.length > 0) this.#parts.captured.add(captured)
+    this.#capturedCount = 0
   }
 
   /** The calls behind one number, and the refusals behind another. They are written first, so that no number is given twice, whatever happens then. */
   events(after: number, afterRefused: number): AuditPage {
     this.flush()
-    return { events: this.#parts.audit.page(after), refused: this.#parts.refused.page(afterRefused) }
+    const events = this.#parts.audit.page(after)
+    const captured = this.#parts.captured.between(events[0]?.n ?? 0, events.at(-1)?.n ?? -1)
+    return { events: events.map((event) => ({ ...event, ...captured.get(event.n) })), refused: this.#parts.refused.page(afterRefused) }
   }
 
   /** What each link has done. Nothing is written for the question. */
@@ -108,4 +136,10 @@ export class CallLedger {
     for (const [id, { calls, lastUsedAtMs }] of this.#counts) uses.set(id, { id, calls: calls + (uses.get(id)?.calls ?? 0), lastUsedAtMs })
     return [...uses.values()]
   }
+}
+
+/** A call without what it carried. */
+function bare(call: EndedCall): EndedCall {
+  const { arguments: _, result: __, ...rest } = call
+  return rest
 }

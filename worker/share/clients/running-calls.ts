@@ -2,23 +2,35 @@
 import { ERRORS } from '../../../protocol/error-table.ts'
 import type { ErrorCode } from '../../../protocol/errors.ts'
 import { leafOf } from '../../contract/pass.ts'
+import type { AuditEvent } from '../../contract/call-records.ts'
+import { isCharged } from '../../contract/metering.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
-import { MAX_AUDITED_CALLS, MAX_SHOWN_CHARS } from '../../usage-limits.ts'
+import { MAX_AUDITED_CALLS, MAX_CAPTURED_CALLS, MAX_SHOWN_CHARS } from '../../usage-limits.ts'
 import type { NewAuditEvent } from '../rows/audit-rows.ts'
 import type { Streams } from './streams.ts'
 
 /** A call that has ended. `session`: whose client it was made by, in full. */
-export interface EndedCall extends Omit<NewAuditEvent, 'session' | 'client'> {
+export interface EndedCall extends Omit<NewAuditEvent, 'session' | 'client'>, Captured {
   readonly session?: string
 }
 
 interface Parts {
   readonly streams: Pick<Streams, 'call' | 'attachmentOf'>
   readonly record: (call: EndedCall) => void
+  /** What is captured of a request or a response; undefined while nothing is. */
+  readonly captures: () => Captures | undefined
 }
 
-type Begun = Pick<EndedCall, 'at' | 'link' | 'principal' | 'address' | 'session' | 'method' | 'tool' | 'bytes'>
+export type Captured = Pick<AuditEvent, 'arguments' | 'result'>
+
+/** What is kept of bodies for an owner who has asked for it. */
+export interface Captures {
+  readonly ofRequest: (body: Uint8Array) => string | undefined
+  readonly ofResponse: (body: Uint8Array) => string | undefined
+}
+
+type Begun = Pick<EndedCall, 'at' | 'link' | 'principal' | 'address' | 'session' | 'method' | 'tool' | 'bytes' | 'arguments'>
 
 const OK = 200
 
@@ -50,7 +62,14 @@ export class RunningCalls {
       method: method.slice(0, MAX_SHOWN_CHARS),
       ...(tool === undefined ? {} : { tool: tool.slice(0, MAX_SHOWN_CHARS) }),
       bytes: size,
+      ...this.#argumentsOf(request),
     })
+  }
+
+  #argumentsOf({ method, body }: CallRequest): Pick<Captured, 'arguments'> {
+    if (!isCharged(method) || this.#running.size >= MAX_CAPTURED_CALLS) return {}
+    const text = this.#parts.captures()?.ofRequest(body)
+    return text === undefined ? {} : { arguments: text }
   }
 
   /** What the Worker is told of a call that it has made. */
@@ -90,12 +109,13 @@ export class RunningCalls {
     }
   }
 
-  /** The server's answer is there, of so many bytes, or its agent has failed. */
-  answered(key: string, outcome: string, bytes: number, nowMs = Date.now()): void {
+  /** The server's answer is there, of so many bytes, or its agent has failed. `body`: the first of the answer. */
+  answered(key: string, outcome: string, bytes: number, body?: Uint8Array, nowMs = Date.now()): void {
     const begun = this.#running.get(key) ?? this.#recalled(key)
     if (begun === undefined) return
     this.#running.delete(key)
-    this.#record(begun, outcome, nowMs - begun.at, begun.bytes + bytes)
+    const result = body === undefined || !isCharged(begun.method) ? undefined : this.#parts.captures()?.ofResponse(body)
+    this.#record(result === undefined ? begun : { ...begun, result }, outcome, nowMs - begun.at, begun.bytes + bytes)
   }
 
   /** The relay itself has ended a call. */
@@ -106,7 +126,7 @@ export class RunningCalls {
     this.#record(begun, outcome, nowMs - begun.at, begun.bytes)
   }
 
-  #record(begun: Begun, outcome: string, ms: number | null, bytes: number): void {
+  #record(begun: Begun & Captured, outcome: string, ms: number | null, bytes: number): void {
     this.#parts.record({
       ...begun,
       outcome,

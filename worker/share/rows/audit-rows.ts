@@ -2,8 +2,8 @@
 import type { AuditEvent } from '../../contract/call-records.ts'
 import { AUDIT_PAGE_EVENTS, AUDIT_ROW_EVENTS, MAX_AUDIT_EVENTS } from '../../usage-limits.ts'
 
-/** An event without its number. */
-export type NewAuditEvent = Omit<AuditEvent, 'n'>
+/** An event without its number; what it carried is kept elsewhere. */
+export type NewAuditEvent = Omit<AuditEvent, 'n' | 'arguments' | 'result'>
 
 export class AuditRows {
   readonly #sql: SqlStorage
@@ -27,16 +27,18 @@ export class AuditRows {
     this.#last = undefined
   }
 
-  /** Keeps events, numbered without gaps. */
-  add(events: readonly NewAuditEvent[]): void {
+  /** Keeps events, numbered without gaps; returns the number of the first. */
+  add(events: readonly NewAuditEvent[]): number {
     this.#make()
-    let n = this.#lastNumber()
+    const before = this.#lastNumber()
+    let n = before
     for (let from = 0; from < events.length; from += AUDIT_ROW_EVENTS) {
       const row = events.slice(from, from + AUDIT_ROW_EVENTS).map((event) => ({ n: ++n, ...event }))
       this.#sql.exec(`INSERT INTO ${this.#table} VALUES (?, ?)`, n, JSON.stringify(row))
     }
     this.#last = n
     this.#sql.exec(`DELETE FROM ${this.#table} WHERE last <= ?`, n - this.#most)
+    return before + 1
   }
 
   /** The oldest events behind a number. */

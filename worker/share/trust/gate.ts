@@ -31,6 +31,7 @@ export class TrustGate {
   readonly #parts: Parts
   /** By the link that a pass was made for. 'none': there is no such share, which whoever asks finds out. */
   readonly #standings = new Newest<Standing | 'none'>(MAX_KNOWN_LINKS)
+  #isCapturing: boolean | undefined
   /** Of principals of narrowed links: as which they count. */
   readonly #roots = new Newest<string>(MAX_KNOWN_LINKS)
   /** Links of whose end the registry was asked. */
@@ -45,6 +46,7 @@ export class TrustGate {
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#standings.clear()
+    this.#isCapturing = undefined
     this.#roots.clear()
     this.#confirmed.clear()
     this.#parts.rows.forget()
@@ -74,6 +76,11 @@ export class TrustGate {
   factsOf(link: string): GrantFacts | undefined {
     const standing = this.#recalled({ chain: [link] })
     return standing === undefined || standing === 'none' ? undefined : standing.facts
+  }
+
+  /** Whether the owner wants to know what calls carry. */
+  get isCapturing(): boolean {
+    return (this.#isCapturing ??= this.#parts.rows.share()?.isCaptured === true)
   }
 
   /** The principal as which one counts: of a narrowed link that of the link of the owner's that it comes from. */
@@ -234,6 +241,7 @@ export class TrustGate {
     if (!isNews && known.revokedBefore === revokedBefore && known.agentsRevokedBefore === agentsRevokedBefore) return known
     const kept = { ...(isNews ? { ...trust, digest, anonymousDigest } : known), revokedBefore, agentsRevokedBefore }
     if (this.#parts.isKept()) this.#parts.rows.putShare(kept)
+    this.#isCapturing = undefined
     return kept
   }
 

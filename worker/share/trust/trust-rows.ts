@@ -25,6 +25,7 @@ const LATER_COLUMNS = {
   anonymous: 'TEXT',
   anonymous_digest: 'TEXT',
   anonymous_limits: 'TEXT',
+  capture: 'INTEGER',
 } as const
 
 type ShareColumns = {
@@ -41,6 +42,7 @@ type ShareColumns = {
   anonymous: string | null
   anonymous_digest: string | null
   anonymous_limits: string | null
+  capture: number | null
 }
 type LinkColumns = {
   version: number
@@ -82,6 +84,7 @@ export class TrustRows {
       ...(row.anonymous === null ? {} : { anonymous: row.anonymous }),
       anonymousDigest: row.anonymous_digest ?? '',
       ...(row.anonymous_limits === null ? {} : { anonymousLimits: row.anonymous_limits }),
+      ...(row.capture === 1 ? { isCaptured: true } : {}),
       digest: row.digest,
       revokedBefore: row.revoked_before,
       agentsRevokedBefore: row.agents_revoked_before,
@@ -104,6 +107,7 @@ export class TrustRows {
       anonymous: trust.anonymous ?? null,
       anonymous_digest: trust.anonymousDigest,
       anonymous_limits: trust.anonymousLimits ?? null,
+      capture: trust.isCaptured === true ? 1 : 0,
     }
     const names = Object.keys(row)
     this.#sql.exec(
@@ -182,7 +186,7 @@ export class TrustRows {
   #make(): void {
     if (this.#exists()) return
     this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT, address_limits TEXT, sliding_ms INTEGER, anonymous TEXT, anonymous_digest TEXT, anonymous_limits TEXT);
+      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT, address_limits TEXT, sliding_ms INTEGER, anonymous TEXT, anonymous_digest TEXT, anonymous_limits TEXT, capture INTEGER);
       CREATE TABLE IF NOT EXISTS link_trust (id TEXT PRIMARY KEY, version INTEGER NOT NULL, kind TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, parent TEXT, limits TEXT) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS link_trust_by_end ON link_trust (expires_at_ms);
     `)
