@@ -390,6 +390,7 @@ describe('the owner’s calls', () => {
     expect(await problems('POST', `${path}/x`, { decision: 'perhaps' })).toEqual([400, 'BODY_INVALID'])
     expect(await problems('POST', `${path}/x`, { decision: 'allow' })).toEqual([404, 'APPROVAL_NOT_FOUND'])
     expect(await problems('DELETE', `${path}/x`)).toEqual([404, 'APPROVAL_NOT_FOUND'])
+    expect(await problems('GET', `${path}?after=x`)).toEqual([400, 'BODY_INVALID'])
     expect(await problems('PUT', path)).toEqual([405, 'METHOD_NOT_ALLOWED'])
     const response = client.post(callText(7))
     const { id } = await owner.sole()
@@ -412,7 +413,10 @@ describe('the owner’s calls', () => {
     const ids = new Set<string>()
     for (let after: string | undefined = ''; after !== undefined && ids.size < 28;) {
       const { approvals, next }: Awaited<ReturnType<typeof page>> = await page(after)
-      for (const { id } of approvals) ids.add(id)
+      for (const { id } of approvals) {
+        expect(ids.has(id)).toBe(false)
+        ids.add(id)
+      }
       after = next
     }
     expect(ids.size).toBeGreaterThan(20)

@@ -13,6 +13,9 @@ import { answer, hasExpired, isoTime, knownShare, livingShare, registryOf, unrea
 
 type ApiContext = Context<OwnerEnv>
 
+/** When the last one of an answer began to wait, and its id. */
+const CURSOR = /^(\d{1,15})\.([0-9a-f]{24})$/
+
 /** What lies below `/shares/<id>/approvals`. */
 export const approvals = new Hono<OwnerEnv>()
   .use(requireOwner)
@@ -25,14 +28,17 @@ export const approvals = new Hono<OwnerEnv>()
 async function list(c: ApiContext): Promise<Response> {
   const share = await knownShare(c)
   if (!share.ok) return share.error
-  const after = c.req.query('after')
+  const cursor = c.req.query('after')
+  const [, atMs, id] = CURSOR.exec(cursor ?? '') ?? []
+  if (cursor !== undefined && id === undefined) return problemResponse('BODY_INVALID', 'after must be what an earlier answer had as next.')
   const [told, names] = await Promise.all([
-    ask(c, share.value, { op: 'approvals', ...(after === undefined ? {} : { after }) }),
+    ask(c, share.value, { op: 'approvals', ...(id === undefined ? {} : { after: { atMs: Number(atMs), id } }) }),
     namesOf(c, share.value),
   ])
   if ('unreached' in told) return unreachedResponse(share.value.id, told.unreached)
   const { pending = [], decided = [], isMore } = told
-  const next = isMore === true ? { next: pending.at(-1)?.id } : {}
+  const last = pending.at(-1)
+  const next = isMore === true && last !== undefined ? { next: `${last.atMs}.${last.id}` } : {}
   return answer(c, 200, {
     approvals: pending.map((one) => pendingFacts(one, names)),
     decisions: decided.map((one) => decidedFacts(one, names)),

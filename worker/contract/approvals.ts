@@ -79,10 +79,13 @@ export interface DecidedApproval extends Omit<PendingApproval, 'endsAtMs'> {
   readonly endsAtMs?: number
 }
 
+/** Where one stands among those that wait. */
+export type ApprovalPlace = Pick<PendingApproval, 'atMs' | 'id'>
+
 /** Orders of the owner. */
 export type ApprovalCommand =
-  /** What waits, oldest first, behind the one that is named, and all that is decided. */
-  | { readonly op: 'approvals'; readonly after?: string }
+  /** What waits, oldest first, behind a place; from the beginning without one, and then all that is decided too. */
+  | { readonly op: 'approvals'; readonly after?: ApprovalPlace }
   | { readonly op: 'decide_approval'; readonly id: string; readonly decision: ApprovalDecision }
   /** Forgets a decision: the next such call is asked about anew. */
   | { readonly op: 'forget_approval'; readonly id: string }

@@ -1,7 +1,8 @@
 /** `approvals list|allow|deny|always|forget`: the calls that wait for their owner. */
 import type { Command } from 'commander'
 import { shownJson } from '../../../protocol/policy/shown-json.ts'
-import { APPROVALS_POLL_MS } from '../../limits.ts'
+import { AgentExit, EXIT } from '../../exit.ts'
+import { APPROVALS_POLL_MS, MAX_OWNER_REASK_MS, OWNER_LIST_PAGES } from '../../limits.ts'
 import { type ApprovalAnswer, listOf, readApproval, type ShareAnswer } from '../answers.ts'
 import type { Answer } from '../api-client.ts'
 import { findShare } from '../find.ts'
@@ -70,19 +71,27 @@ async function listApprovals(run: OwnerRun, named: string): Promise<void> {
   })
 }
 
-/** Shows each call that waits once, as it comes. Ends only when the relay refuses, or the user ends it. */
-async function followApprovals(run: OwnerRun, named: string): Promise<never> {
+/** Shows each call that waits once, as it comes, until nobody reads it any more. A relay that is not reached is asked again. */
+async function followApprovals(run: OwnerRun, named: string): Promise<void> {
   const share = await findShare(run.api, named, run.terminal.now())
+  const { left, pause } = run.terminal
   let shown = new Set<string>()
-  for (;;) {
-    const answer = await allApprovals(run, share)
-    const waiting = listOf(answer, 'approvals')
-    for (const one of waiting) {
-      const approval = readApproval(one)
-      if (!shown.has(approval.id)) run.show(one, () => `${block(run, share, approval)}\n`)
+  let waitMs = APPROVALS_POLL_MS
+  while (!left.aborted) {
+    try {
+      const waiting = listOf(await allApprovals(run, share), 'approvals')
+      for (const one of waiting) {
+        const approval = readApproval(one)
+        if (!shown.has(approval.id)) run.show(one, () => `${block(run, share, approval)}\n`)
+      }
+      shown = new Set(waiting.map((one) => readApproval(one).id))
+      waitMs = APPROVALS_POLL_MS
+    } catch (error) {
+      if (!(error instanceof AgentExit) || (error.exit !== EXIT.UNREACHABLE && error.exit !== EXIT.UNFINISHED)) throw error
+      run.remark(`${error.message} It is asked again.`)
+      waitMs = Math.min(2 * waitMs, MAX_OWNER_REASK_MS)
     }
-    shown = new Set(waiting.map((one) => readApproval(one).id))
-    await run.terminal.pause(APPROVALS_POLL_MS)
+    await pause(waitMs)
   }
 }
 
@@ -90,7 +99,8 @@ async function followApprovals(run: OwnerRun, named: string): Promise<never> {
 async function allApprovals(run: OwnerRun, { id }: ShareAnswer): Promise<Answer> {
   const first = await run.api.request('GET', `shares/${id}/approvals`)
   const approvals = [...listOf(first, 'approvals')]
-  for (let { next } = first; typeof next === 'string';) {
+  let { next } = first
+  for (let pages = 1; typeof next === 'string' && pages < OWNER_LIST_PAGES; pages += 1) {
     const page = await run.api.request('GET', `shares/${id}/approvals?after=${encodeURIComponent(next)}`)
     approvals.push(...listOf(page, 'approvals'))
     next = page['next']

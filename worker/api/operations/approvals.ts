@@ -43,7 +43,7 @@ export const APPROVAL_OPERATIONS = {
     who: 'owner',
     query: { after: v.pipe(v.string(), v.description('What an earlier answer had as next.')) },
     answers: { 200: { description: 'As many as have 6 MiB of arguments together.', body: ApprovalList } },
-    errors: ['LANES_UNREACHED'],
+    errors: ['BODY_INVALID', 'LANES_UNREACHED'],
   },
   decideApproval: {
     method: 'POST',

@@ -3,6 +3,7 @@ import type {
   ApprovalAnswer,
   ApprovalCommand,
   ApprovalDecision,
+  ApprovalPlace,
   HoldOrder,
   ApprovalVerdict,
   DecidedApproval,
@@ -162,14 +163,12 @@ export class ApprovalKeeper {
     return { decided: [shownDecision(now, decision)] }
   }
 
-  /** `after`: the id of one that waits, or did. */
-  #list(after: string | undefined): ApprovalAnswer {
+  #list(after: ApprovalPlace | undefined): ApprovalAnswer {
     const { rows } = this.#parts
-    const before = after === undefined ? undefined : rows.get(after)
     const pending: PendingApproval[] = []
     let chars = 0
     let isMore = false
-    for (const row of rows.waiting(before?.atMs ?? 0, before?.id ?? '')) {
+    for (const row of rows.waiting(after?.atMs ?? 0, after?.id ?? '')) {
       chars += row.arguments.length
       isMore = pending.length > 0 && chars > APPROVAL_PAGE_BYTES
       if (isMore) break

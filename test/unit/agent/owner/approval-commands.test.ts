@@ -116,6 +116,20 @@ describe('approvals', () => {
     await expect(ran(['approvals', 'deny', 'docs', ID], replies)).rejects.toMatchObject({ exit: 7, code: 'APPROVAL_NOT_FOUND' })
   })
 
+  test('--follow asks a relay again that is not reached, and ends with what it refuses', async () => {
+    await using relay = await TestApi.start({ 'GET shares': { body: { shares: [SHARE] } }, [`GET ${AT}`]: problem(503, 'LANES_UNREACHED') })
+    let waits = 0
+    const terminal = testTerminal({
+      variables: { MCP_EDGE_OWNER_TOKEN: 't', MCP_EDGE_RELAY: relay.origin },
+      pause: () => (++waits === 3 ? Promise.reject(new Error('enough')) : Promise.resolve()),
+    })
+    await expect(runOwner(['approvals', 'docs', '--follow'], terminal)).rejects.toThrow('enough')
+    expect(terminal.noted.split('It is asked again.').length - 1).toBe(3)
+    await expect(ran(['approvals', 'docs', '--follow'], { [`GET ${AT}`]: problem(404, 'SHARE_NOT_FOUND') })).rejects.toMatchObject({
+      exit: 7,
+    })
+  })
+
   test('--follow shows each call once, as it comes, and a line of JSON to programs', async () => {
     for (const json of [[], ['--json']]) {
       let looks = 0
