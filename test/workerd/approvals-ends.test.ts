@@ -130,6 +130,11 @@ describe('a call that is held', () => {
     expect(server.waiting).toBe(0)
     await owner.decide('deny', anew.id)
     expect(heldCode(await bodyOf(response))).toBe('APPROVAL_DENIED')
+    // What was allowed was not used by that.
+    expect((await owner.list()).decisions).toMatchObject([
+      { id, decision: 'allow' },
+      { id: anew.id, decision: 'deny' },
+    ])
   })
 
   test('is not asked about anew when another tool has changed meanwhile', async () => {
