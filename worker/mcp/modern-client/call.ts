@@ -53,7 +53,7 @@ export async function postModern(
   message: ClientMessage,
   envelope: Envelope,
   accepts: Accepts,
-  { headers, signal }: Request,
+  { headers, signal }: Pick<Request, 'headers' | 'signal'>,
 ): Promise<Response> {
   // Of whoever has shown no credential nobody knows which requests are one's: each is another's, and is asked for nothing.
   const principal = visitor.principalIn(visitor.isAnonymous ? newSessionId() : '')

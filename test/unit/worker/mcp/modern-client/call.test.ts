@@ -17,7 +17,7 @@ function leaving(name: string, method: string, params: Record<string, unknown> =
   const share = new ScriptedShare({}, name).on('call', promise)
   const { visitor, stateKey, message, envelope } = modernCall(share, { method, params })
   const client = new AbortController()
-  const request = new Request('https://relay/s/share', { method: 'POST', signal: client.signal })
+  const request = { headers: new Headers(), signal: client.signal }
   const response = postModern(visitor, stateKey, message, envelope, { json: true, events: true }, request)
   return { share, response, leave: () => client.abort(), news: () => resolve({ kind: 'bridge', facts: FACTS }) }
 }
