@@ -218,11 +218,12 @@ test('an SDK client pinned to revision 2026-07-28 tells a server its roots, and 
   expect(steps.slice(0, 2)).toEqual([0, 50])
 })
 
-/** A call whose client can leave, beside one of the same capabilities: they share a child. */
+/** A call whose client can leave, beside one that says the same of itself: they share a child. */
 function leavable(share: Share, params: JsonObject, signal: AbortSignal): Promise<Response> {
   const meta = {
     'io.modelcontextprotocol/protocolVersion': MODERN,
     'io.modelcontextprotocol/clientCapabilities': CAPABILITIES,
+    'io.modelcontextprotocol/clientInfo': CLIENT_INFO,
     progressToken: 'left',
   }
   return fetch(share.url, {
