@@ -156,3 +156,6 @@ export const OWNER_ANSWER_CHARS = 64 * 1024 * 1024
 export const APPROVALS_POLL_MS = 2_000
 /** Pages of a list that are asked for: an owner has at most 10,000 shares, 1,000 a page. */
 export const OWNER_LIST_PAGES = 20
+
+/** Processes that run beside --max-children while the relay lists what the server offers: one for each era, and those that are ending. */
+export const MAX_RELAY_CHILDREN = 4

@@ -3,6 +3,9 @@ import type { ErrorCode, Executed } from './errors.ts'
 import type { Hello, Welcome } from './handshake.ts'
 import type { Span } from './json-scan.ts'
 
+/** `owner` of a child by which the relay itself lists what the server offers: it runs for a moment, and beside those that --max-children bounds. */
+export const RELAY_OWNER = 'relay'
+
 /** Makes a channel: the agent starts (or, with `assign`, joins) a child for it. Repeated opens are ignored. */
 export interface Open {
   readonly type: 'open'

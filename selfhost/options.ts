@@ -15,6 +15,8 @@ export interface Options {
   readonly publicUrl: string | undefined
   /** Objects that carry the share; `undefined` is as it is, or one. */
   readonly lanes: number | undefined
+  /** Tools that are new or have changed are held back until they are accepted. */
+  readonly pin: boolean
   readonly json: boolean
   readonly openClaim: boolean
   readonly relayOnly: boolean
@@ -32,6 +34,7 @@ const OWN = {
   data: { type: 'string' },
   'public-url': { type: 'string' },
   lanes: { type: 'string' },
+  pin: { type: 'boolean' },
   json: { type: 'boolean' },
   verbose: { type: 'boolean' },
   'relay-only': { type: 'boolean' },
@@ -64,6 +67,7 @@ Runs the relay on this machine and shares the MCP server that the command starts
   --public-url URL  origin under which clients reach the relay, when a proxy stands before it
   --data DIR        folder for keys, share and storage, made if need be (default: one per checkout below ~/.local/state/mcp-edge)
   --lanes N         objects that carry the share, a power of two up to 64 (default: 1); a share keeps its number for ever
+  --pin             hold back tools that are new or have changed since the server was listed first, until you accept them
   --json            print one JSON line when ready, and nothing else, on stdout (npm prints lines of its own before it,
                     but with npm start --silent -- --json)
   --verbose         print all that relay and agent log
@@ -106,6 +110,7 @@ export function readOptions(args: readonly string[], env: Variables = {}): Optio
   const [agentOption] = agent.filter((word) => word !== '--verbose')
   if (relayOnly && agentOption !== undefined) throw new UsageError(`${agentOption} is of no use with --relay-only or --open-claim`)
   if (relayOnly && values.lanes !== undefined) throw new UsageError('--lanes is of no use with --relay-only or --open-claim')
+  if (relayOnly && values.pin === true) throw new UsageError('--pin is of no use with --relay-only or --open-claim')
   if (values['public-url'] !== undefined && !URL.canParse(values['public-url']))
     throw new UsageError('--public-url must be like https://mcp.example.com')
   return {
@@ -114,6 +119,7 @@ export function readOptions(args: readonly string[], env: Variables = {}): Optio
     data: values.data,
     publicUrl: values['public-url'],
     lanes: values.lanes === undefined ? undefined : readLanes(values.lanes),
+    pin: values.pin ?? false,
     json: values.json ?? npm.isJson,
     openClaim,
     relayOnly,

@@ -23,6 +23,8 @@ interface Wanted {
   readonly name: string
   /** `undefined`: as a kept share has them, else one. */
   readonly lanes: number | undefined
+  /** Else whatever the server offers is offered: who starts it here is who changes it. */
+  readonly isPinned: boolean
 }
 
 /**
@@ -30,21 +32,26 @@ interface Wanted {
  *
  * @throws {Error} when the relay refuses, and when the kept share has another number of lanes than is wanted.
  */
-export async function ensureShare(relay: string, state: State, { name, lanes }: Wanted, signal: AbortSignal): Promise<KeptShare> {
+export async function ensureShare(relay: string, state: State, { name, lanes, isPinned }: Wanted, signal: AbortSignal): Promise<KeptShare> {
   const call = ownerOf(relay, state.ownerKey, signal)
   const kept = state.share
+  const pinning = isPinned ? 'on' : 'off'
   if (kept !== undefined && Date.parse(kept.expiresAt) - Date.now() > RENEW_BEFORE_MS) {
     const found = await call('GET', `/${kept.share}`)
-    const has = parseObject(await found.text())?.['lanes']
+    const facts = parseObject(await found.text())
+    const has = facts?.['lanes']
     if (found.ok && lanes !== undefined && has !== lanes)
       throw new Error(
         `the share that is kept has ${String(has)} lanes for ever: leave --lanes out, or make another with --data and a new folder`,
       )
     // Its tokens may have been revoked meanwhile, or be an older relay's, of a kind that this one does not know.
-    if (found.ok && hasTokens(await (await call('GET', `/${kept.share}/tokens`)).text(), kept)) return kept
+    if (found.ok && hasTokens(await (await call('GET', `/${kept.share}/tokens`)).text(), kept)) {
+      if (facts?.['pinning'] !== pinning) await call('PATCH', `/${kept.share}`, { pinning })
+      return kept
+    }
     if (!found.ok && found.status !== 404) throw new Error(`the relay refused to show the share (HTTP ${found.status})`)
   }
-  const made = await call('POST', '', { name, expires_in: SHARE_LIFE_S, lanes: lanes ?? 1 })
+  const made = await call('POST', '', { name, expires_in: SHARE_LIFE_S, lanes: lanes ?? 1, pinning })
   const facts = parseObject(await made.text())
   if (made.status !== 201 || facts === undefined) throw new Error(`the relay refused to make a share (HTTP ${made.status})`)
   const text = (member: string): string => {

@@ -83,7 +83,7 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   }
   const server = options.command.length > 0 ? options.command.join(' ') : 'the sample server @modelcontextprotocol/server-everything'
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(READY_MS)])
-  const known = await ensureShare(local, state, { name: 'npm start', lanes: options.lanes }, inTime)
+  const known = await ensureShare(local, state, { name: 'npm start', lanes: options.lanes, isPinned: options.pin }, inTime)
   const share = await nameOrigin(known, origin, local, state.ownerKey, inTime)
   await folder.write({ ...lasting, share: chosen.inPlaceOf === undefined ? share : known })
   const agent = startAgent({ ...agentOptions, relay: local, token: share.agentToken, guard, write: log })

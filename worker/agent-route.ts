@@ -11,6 +11,7 @@ import { settingsOf } from './env.ts'
 import { noteRefusal } from './access/refused-credentials.ts'
 import { laneAt } from './lanes.ts'
 import { PassRefused, ShareClient } from './carry/share-client.ts'
+import { pinOnConnect } from './mcp/pinning/pin-server.ts'
 
 export async function connectAgent(c: Context<RouteEnv>): Promise<Response> {
   const share = c.req.param('share') ?? ''
@@ -27,8 +28,11 @@ export async function connectAgent(c: Context<RouteEnv>): Promise<Response> {
   const lane = laneAt(share, Number(c.req.query('lane') ?? 0))
   if (lane === undefined) return problemResponse('LANE_UNKNOWN')
   try {
-    const response = await new ShareClient(c.env, lane, agent.value).agent()
-    return response.status === 404 ? problemResponse('SHARE_NOT_FOUND') : response
+    const client = new ShareClient(c.env, lane, agent.value)
+    const response = await client.agent()
+    if (response.status === 404) return problemResponse('SHARE_NOT_FOUND')
+    if (lane.index === 0) pinOnConnect(client)
+    return response
   } catch (error) {
     if (!(error instanceof PassRefused)) throw error
     return refused(error.failure)

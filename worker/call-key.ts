@@ -11,21 +11,21 @@ export function randomKey(): string {
 }
 
 /**
- * The key of a session's call, which says whether it asks for a list: its last digit is odd then. A client that comes back for a call words its
- * event id as it likes, but not the key, under which it is known.
+ * The key of a session's call, which says whether its answer must be looked at before its client gets it, as that of a list: its last digit is
+ * odd then. A client that comes back for a call words its event id as it likes, but not the key, under which it is known.
  */
-export function callKey(isList: boolean): string {
-  return marked(randomKey(), isList)
+export function callKey(isInspected: boolean): string {
+  return marked(randomKey(), isInspected)
 }
 
-/** Whether what is called under a key of `callKey`, or one that follows from it, is a list. */
-export function isListKey(key: string): boolean {
+/** Whether the answer to what is called under a key of `callKey`, or one that follows from it, must be looked at. */
+export function isInspectedKey(key: string): boolean {
   return Number.parseInt(key.slice(-1), 16) % 2 === 1
 }
 
-function marked(key: string, isList: boolean): string {
+function marked(key: string, isInspected: boolean): string {
   const last = Number.parseInt(key.slice(-1), 16)
-  return `${key.slice(0, -1)}${((last & ~1) | (isList ? 1 : 0)).toString(16)}`
+  return `${key.slice(0, -1)}${((last & ~1) | (isInspected ? 1 : 0)).toString(16)}`
 }
 
 /**
@@ -34,5 +34,5 @@ function marked(key: string, isList: boolean): string {
  */
 export async function followingKey(key: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', encoder.encode(`following ${key}`))
-  return marked(toHex(new Uint8Array(digest).subarray(0, KEY_BYTES)), isListKey(key))
+  return marked(toHex(new Uint8Array(digest).subarray(0, KEY_BYTES)), isInspectedKey(key))
 }

@@ -121,3 +121,28 @@ export const MAX_GRANT_CHARS = 1_000
 
 /** Approvals of which an object remembers that they were decided, for a Worker that is about to wait for that. */
 export const MAX_DECIDED_APPROVALS = 1_000
+
+/** How long one Worker may take over listing a server before another does it: a server that npx has to fetch takes most of it. */
+export const LISTING_MS = 60_000
+
+/** How long a listing waits for one answer of the server. */
+export const LIST_ANSWER_MS = 20_000
+
+/** How soon an isolate looks again whether a share's server is to be listed, while nothing of it is pinned. */
+export const LISTING_RETRY_MS = 10_000
+
+/** How often a server is listed anew because it offers something that was not known, in how long: each takes a process of its own for a moment. */
+export const MAX_RELISTINGS = 10
+export const RELISTINGS_MS = 600_000
+
+/** Contents of `ui://` resources that are read to be pinned, and characters of an entry's text that are kept to be shown. */
+export const MAX_PINNED_UIS = 32
+export const MAX_ENTRY_CHARS = 64 * 1024
+
+/** Entries of a server that are kept for its owner: all that can be pinned, what has become of them, and as many that were seen besides. Their texts in sum. */
+export const MAX_ENTRY_ROWS = 3_000
+export const MAX_ENTRY_ROWS_BYTES = 8 * 1024 * 1024
+
+/** Digests of held-back entries of which an isolate knows that their owner was told, and for how long. */
+export const MAX_TOLD_ENTRIES = 1_000
+export const TOLD_ENTRY_MS = 600_000

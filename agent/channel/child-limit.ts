@@ -1,7 +1,7 @@
 /** Bounds how many server processes run at a time, for all lanes of the share together, and decides whose makes room for another. */
-import { LONG_IDLE_MS } from '../limits.ts'
-import type { Open } from '../../protocol/frame.ts'
+import { type Open, RELAY_OWNER } from '../../protocol/frame.ts'
 import { ANONYMOUS } from '../../protocol/handshake.ts'
+import { LONG_IDLE_MS, MAX_RELAY_CHILDREN } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { Channel } from './channel.ts'
 
@@ -50,7 +50,10 @@ export class ChildLimit {
 
   /** Whether one more child may run now. Ends an idle one if need be, see `#victimFor`. */
   admit({ owner, root = owner }: Pick<Open, 'owner' | 'root'>, nowMs: number): boolean {
-    const all = this.#lanes.flatMap(({ channels, log }) => [...channels()].map((channel) => ({ channel, log })))
+    const every = this.#lanes.flatMap(({ channels, log }) => [...channels()].map((channel) => ({ channel, log })))
+    // The relay's own run for a moment, beside those of clients: they neither take a client's place nor wait for one.
+    const all = every.filter(({ channel }) => channel.owner !== RELAY_OWNER)
+    if (owner === RELAY_OWNER) return countRunning(every) - countRunning(all) < MAX_RELAY_CHILDREN
     const live = all.filter(({ channel }) => channel.isLive)
     const endingCount = all.filter(({ channel }) => !channel.isLive && channel.endedMs === undefined).length + this.#kept.endingCount
     const liveCount = live.length + this.#kept.size
@@ -99,6 +102,10 @@ export class ChildLimit {
 function evict({ channel, log }: Live): void {
   log.info('channel.evict', { ch: channel.ch, meaning: 'idle longest of those that must make room, and --max-children is reached' })
   void channel.stop('idle')
+}
+
+function countRunning(channels: readonly Live[]): number {
+  return channels.filter(({ channel }) => channel.endedMs === undefined).length
 }
 
 /** Those that nobody listens to first, and of these the one that was idle longest. */

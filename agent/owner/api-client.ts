@@ -42,7 +42,7 @@ export class OwnerApi {
    *
    * @throws {AgentExit} when it cannot be reached, is none, or refuses.
    */
-  async request(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: Answer): Promise<Answer> {
+  async request(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: Answer | readonly Answer[]): Promise<Answer> {
     const response = await this.#fetch(method, path, body, AbortSignal.timeout(OWNER_CALL_MS))
     if (response.status === 204) return {}
     const answer = await this.#read(response)
@@ -79,7 +79,7 @@ export class OwnerApi {
     }
   }
 
-  async #fetch(method: string, path: string, body: Answer | undefined, signal: AbortSignal): Promise<Response> {
+  async #fetch(method: string, path: string, body: Answer | readonly Answer[] | undefined, signal: AbortSignal): Promise<Response> {
     try {
       return await fetch(`${this.relay}/api/${path}`, {
         method,

@@ -10,6 +10,7 @@ import { addPeopleCommands } from './commands/people-commands.ts'
 import { addSessionCommands } from './commands/session-commands.ts'
 import { addShareCommands } from './commands/share-commands.ts'
 import { addTokenCommands } from './commands/token-commands.ts'
+import { addToolsCommands } from './commands/tools-commands.ts'
 import { OwnerRun, type StartRun } from './owner-run.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -78,6 +79,18 @@ Examples:
   $ mcp-edge-agent sessions list docs
   $ mcp-edge-agent sessions disconnect docs k3v7qzj2m5xap`,
     add: addSessionCommands,
+  },
+  tools: {
+    does: 'accepts what is new or has changed of what a share offers',
+    help: `
+<share> is an id, or a name that only one share has.
+
+Examples:
+  $ mcp-edge-agent tools list docs
+  $ mcp-edge-agent tools diff docs
+  $ mcp-edge-agent tools accept docs read_file
+  $ mcp-edge-agent tools accept docs --all`,
+    add: addToolsCommands,
   },
   owner: {
     does: 'lets others make shares on the relay',

@@ -84,6 +84,21 @@ export const API_ERRORS = {
     retryable: false,
     message: 'The share has 1000 calls that are always allowed. Take back those that are not needed any more.',
   },
+  PINNING_OFF: {
+    http: 409,
+    retryable: false,
+    message: 'Pinning is off for this share, so nothing is held back. Turn it on to pin what its server offers.',
+  },
+  TOOLS_CHANGED: {
+    http: 409,
+    retryable: false,
+    message: 'What is to be accepted is not what the server offers now. Look at what is held back once more.',
+  },
+  PINS_FULL: {
+    http: 409,
+    retryable: false,
+    message: 'That would be more than the 1000 entries that can be pinned. Turn pinning off, or have the server offer less.',
+  },
   JURISDICTION_UNAVAILABLE: {
     http: 409,
     retryable: false,

@@ -1,12 +1,15 @@
 /** Says what several policies together allow: the strictest wins. Pure; knows names and facts of tools, not messages. */
 import { type Argument, keepsArgumentRules } from './argument-rules.ts'
 import { matchesFolded, matchesGlob, MAX_MATCHED_CHARS } from './name-glob.ts'
+import type { PinKind, PinSet } from './pins.ts'
 import type { Access, NameRule, Policy } from './policy.ts'
 
 /** What a tool says of itself in its annotations (MCP, `ToolAnnotations`); what it does not say counts as the worse. */
 export interface ToolFacts {
   readonly isReadOnly: boolean
   readonly isDestructive: boolean
+  /** Of its whole entry, where pins are looked at; absent of one that could be read in two ways. */
+  readonly digest?: string | undefined
 }
 
 /** `held`: allowed once the owner agrees. */
@@ -14,21 +17,33 @@ export type Judgement = 'allowed' | 'held' | 'denied'
 
 export class PolicyJudge {
   readonly #policies: readonly Policy[]
-  /** Whether nothing is bounded: then methods pass that the relay does not know. */
+  /** What is accepted of the server; undefined where nothing is pinned. */
+  readonly pins: PinSet | undefined
+  /** Whether no policy bounds anything: then methods pass that the relay does not know. */
+  readonly isBare: boolean
+  /** Whether nothing is bounded or pinned at all. */
   readonly isOpen: boolean
   /** Whether calls of some tools wait for the owner. */
   readonly mayHold: boolean
 
-  constructor(policies: readonly Policy[]) {
+  constructor(policies: readonly Policy[], pins?: PinSet) {
     this.#policies = policies
-    this.isOpen = policies.every(isBare)
+    this.pins = pins?.isEmpty === false ? pins : undefined
+    this.isBare = policies.every(isBare)
+    this.isOpen = this.isBare && this.pins === undefined
     this.mayHold = policies.some(({ hold }) => hold.length > 0)
+  }
+
+  /** Whether an entry of the server is accepted, where entries of its kind are pinned. */
+  accepts(kind: PinKind, digest: string | undefined): boolean {
+    return this.pins === undefined || this.pins.accepts(kind, digest)
   }
 
   /** Whether a tool may be seen and called at all. `facts`: undefined for one that is in no list. */
   tool(name: string, facts: ToolFacts | undefined): boolean {
+    if (!this.accepts('tools', facts?.digest)) return false
     return (
-      this.isOpen || (facts !== undefined && this.#policies.every(({ access, tools }) => permits(access, facts) && isNamed(tools, name)))
+      this.isBare || (facts !== undefined && this.#policies.every(({ access, tools }) => permits(access, facts) && isNamed(tools, name)))
     )
   }
 

@@ -15,6 +15,38 @@ const LISTS = [
 
 type List = (typeof LISTS)[number]
 
+/** Digests of entries, by where each begins in the bytes. */
+export type EntryDigests = ReadonlyMap<number, string>
+
+/** One entry of a server's lists. `facts`: of a tool. */
+export interface ListedEntry {
+  readonly kind: List['member']
+  readonly name: string
+  readonly span: Span
+  readonly facts?: ToolFacts
+}
+
+/** All that a result lists, of whichever list; entries without a name that can be read for certain are left out. Undefined as for `listCuts`. */
+export function listedEntries(bytes: Uint8Array, from: number): ListedEntry[] | undefined {
+  if (bytes[from] !== OPEN_OBJECT) return []
+  return orUndefined(() => {
+    const members = membersAt(bytes, from)
+    return LISTS.flatMap((list) => {
+      const span = memberNamed(members, list.member)
+      return span === undefined ? [] : elementsAt(bytes, span[0]).flatMap((entry) => readEntry(bytes, entry, list) ?? [])
+    })
+  })
+}
+
+function readEntry(bytes: Uint8Array, span: Span, { member, key }: List): ListedEntry | undefined {
+  if (member === 'tools') {
+    const tool = orUndefined(() => readTool(bytes, span))
+    return tool === undefined ? undefined : { kind: member, span, ...tool }
+  }
+  const name = orUndefined(() => textMember(bytes, span, key))
+  return name === undefined ? undefined : { kind: member, name, span }
+}
+
 /** One tool of a list, as far as policies look at it. */
 interface ListedTool {
   readonly name: string
@@ -30,29 +62,29 @@ export function cutLists(bytes: Uint8Array, from: number, judge: PolicyJudge): U
 /**
  * What must be taken out of a result so that it lists nothing that the judge hides, whichever list it is. `from`: where it
  * begins in the bytes. Undefined when it cannot be told for certain what a client would read of it. An entry of which that is
- * true is hidden.
+ * true is hidden. `digests`: of the entries, where the judge knows what is pinned.
  */
-export function listCuts(bytes: Uint8Array, from: number, judge: PolicyJudge): Replacement[] | undefined {
+export function listCuts(bytes: Uint8Array, from: number, judge: PolicyJudge, digests?: EntryDigests): Replacement[] | undefined {
   // What is no object holds no list.
   if (bytes[from] !== OPEN_OBJECT) return []
   return orUndefined(() => {
     const members = membersAt(bytes, from)
     return LISTS.flatMap((list) => {
       const span = memberNamed(members, list.member)
-      return span === undefined ? [] : cutsOf(bytes, span, list, judge)
+      return span === undefined ? [] : cutsOf(bytes, span, list, judge, digests)
     })
   })
 }
 
 /** Takes out each run of hidden entries, with the comma behind it, or before it at the list's end. */
-function cutsOf(bytes: Uint8Array, [start]: Span, list: List, judge: PolicyJudge): Replacement[] {
+function cutsOf(bytes: Uint8Array, [start]: Span, list: List, judge: PolicyJudge, digests: EntryDigests | undefined): Replacement[] {
   const entries = elementsAt(bytes, start)
   const cuts: Replacement[] = []
   const cut = (from: number, to: number): void => void cuts.push({ span: [from, to], bytes: NOTHING })
   let lastSeen: Span | undefined
   let firstHidden: Span | undefined
   for (const entry of entries) {
-    if (!isSeen(bytes, entry, list, judge)) {
+    if (!isSeen(bytes, entry, list, judge, digests?.get(entry[0]))) {
       firstHidden ??= entry
       continue
     }
@@ -92,6 +124,8 @@ export function noteTool(tools: Map<string, ToolFacts>, { name, facts }: ListedT
   tools.set(name, {
     isReadOnly: facts.isReadOnly && before.isReadOnly,
     isDestructive: facts.isDestructive || before.isDestructive,
+    // Of two that differ nobody knows which one is called.
+    ...(facts.digest !== undefined && facts.digest === before.digest ? { digest: facts.digest } : {}),
   })
 }
 
@@ -99,13 +133,12 @@ const NOTHING = new Uint8Array(0)
 const TRUE = new TextEncoder().encode('true')
 const FALSE = new TextEncoder().encode('false')
 
-function isSeen(bytes: Uint8Array, entry: Span, { member, key }: List, judge: PolicyJudge): boolean {
-  if (member === 'tools') {
-    const tool = orUndefined(() => readTool(bytes, entry))
-    return tool !== undefined && judge.tool(tool.name, tool.facts)
-  }
-  const name = orUndefined(() => textMember(bytes, entry, key))
-  return name !== undefined && (member === 'prompts' ? judge.prompt(name) : judge.resource(name))
+function isSeen(bytes: Uint8Array, span: Span, list: List, judge: PolicyJudge, digest: string | undefined): boolean {
+  const entry = readEntry(bytes, span, list)
+  if (entry === undefined) return false
+  const { kind, name, facts } = entry
+  if (kind === 'tools') return judge.tool(name, facts === undefined ? undefined : { ...facts, digest })
+  return judge.accepts(kind, digest) && (kind === 'prompts' ? judge.prompt(name) : judge.resource(name))
 }
 
 function readTool(bytes: Uint8Array, [start]: Span): ListedTool | undefined {

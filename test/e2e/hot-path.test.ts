@@ -1,7 +1,7 @@
 /** The hot path writes nothing for a call or an event: what is counted of them is written now and then, however many there are. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
-import { createServedShare, fixture, type Relay, type Share, startRelay } from '../harness/selfhost.ts'
+import { createServedShare, fixture, type Relay, type Share, startRelay, untilPinned } from '../harness/selfhost.ts'
 import { toolText } from '../harness/json.ts'
 import { RawClient } from '../harness/raw-client.ts'
 import { USAGE_FLUSH_MS } from '../../worker/usage-limits.ts'
@@ -13,6 +13,7 @@ let share: Share
 beforeAll(async () => {
   relay = stack.use(await startRelay())
   share = await createServedShare(stack, relay, { command: fixture('echo') })
+  await untilPinned(share)
 })
 afterAll(() => stack.disposeAsync())
 

@@ -241,6 +241,14 @@ export async function startAgent(share: Share, options: AgentOptions): Promise<A
   }
 }
 
+/** Waits until the server of a share was listed and pinned, which writes rows. */
+export async function untilPinned({ relay, id }: Share): Promise<void> {
+  for (;;) {
+    const response = await relay.api('GET', `shares/${id}/tools`)
+    if (asObject(await response.json())['unpinned'] !== undefined) return
+  }
+}
+
 /** A share with an agent that serves it for as long as the stack lives. */
 export async function createServedShare(stack: AsyncDisposableStack, relay: Relay, options: AgentOptions): Promise<Share> {
   const share = await createShare(relay)

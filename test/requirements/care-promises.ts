@@ -234,6 +234,22 @@ const ALLOWED = {
     ),
     'promise.11.held-lanes': promised('What an owner has decided holds on all lanes of a share, and once in all.'),
     'promise.11.held-order': promised('An owner sees what waits and decides about it in the API and on the command line.'),
+    'promise.11.pinned-first': promised(
+      "What a server offers is listed in full when its agent connects, in the relay's own name, and pinned as it is the first time.",
+    ),
+    'promise.11.pinned': promised(
+      'What is new or has changed since is in no list and refused on every way in, in every revision, on every lane, after sleep and restarts; pinned instructions stand in for changed ones.',
+    ),
+    'promise.11.accepted': promised(
+      'It is offered from the request on that follows its acceptance by the owner, who is shown both texts and accepts what was shown.',
+    ),
+    'promise.11.read-warning': promised(
+      'Whoever makes a link that may only read is told where the server says of no tool that it only reads.',
+    ),
+    'promise.11.pinned-off': promised(
+      'Where pinning is off nothing is listed for it and nothing held back; turned on again it begins anew.',
+    ),
+    'promise.11.pinned-bounded': promised('A kind with more entries than can be pinned is not held back, and the owner is shown which.'),
   },
 } as const satisfies Section
 

@@ -57,6 +57,9 @@ const SHARE_ROUTES: Readonly<Record<string, Readonly<Record<'live' | 'paused' | 
     paused: '404 APPROVAL_NOT_FOUND',
     expired: '404 APPROVAL_NOT_FOUND',
   },
+  'GET /api/shares/:share/tools': { live: '200', paused: '200', expired: '200' },
+  'GET /api/shares/:share/tools/diff': { live: '200', paused: '200', expired: '200' },
+  'POST /api/shares/:share/tools/accept': { live: '200', paused: '200', expired: '200' },
   'GET /api/shares/:share/sessions': { live: '200', paused: '200', expired: '200' },
   // Nobody has begun one.
   'DELETE /api/shares/:share/sessions/:session': {
@@ -84,6 +87,7 @@ const OTHER_ROUTES: Readonly<Record<string, { readonly deployer: string; readonl
 const BODIES: Readonly<Record<string, object>> = {
   'POST /api/shares/:share/tokens': { kind: 'key' },
   'POST /api/shares/:share/people': { name: 'n' },
+  'POST /api/shares/:share/tools/accept': { all: true },
   'POST /api/owners': { name: 'n' },
   'POST /api/shares/:share/approvals/:approval': { decision: 'allow' },
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { FIRST_ANSWER_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { shortTimers } from './harness/held-timers.ts'
-import { expectReplay, PRIMED } from './harness/left-stream.ts'
+import { expectReplay, PRIMED, rewordedId } from './harness/left-stream.ts'
 import { createShare, EventReader, stubOf, type TestShare } from './harness/relay.ts'
 import { connected, ScriptedAgent } from './harness/scripted-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
@@ -15,16 +15,6 @@ const SERVER = '{"protocolVersion":"2024-11-05","capabilities":{},"serverInfo":{
 async function denyPay(share: TestShare): Promise<void> {
   const policy = '{"tools":{"deny":["pay"]}}'
   await stubOf(share).admin({ op: 'share_changed', trust: { version: 2, expiresAtMs: 4e12, isPaused: false, policy } })
-}
-
-/** An event id of a call's stream, as its client could word it for another method. */
-function rewordedId(id: string, method: string): string {
-  const [kind, key, , ...rest] = id.split('.')
-  const words = btoa(JSON.stringify([1, method]))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
-  return [kind, key, words, ...rest].join('.')
 }
 
 test.each(['ping', 'tools/call'])('a list for which its client comes back as for %s', async (method) => {

@@ -198,6 +198,7 @@ describe('each method of a Share', () => {
         'chunk',
         'agentNews',
         'noteListing',
+        'pin',
         'park',
         'parked',
         'keepCall',

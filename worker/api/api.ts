@@ -12,6 +12,7 @@ import { owners } from './owners.ts'
 import { problemResponse } from '../problem.ts'
 import { sessions } from './sessions.ts'
 import { shares } from './shares.ts'
+import { tools } from './tools.ts'
 
 export const api = new Hono<RouteEnv>()
   .route('/claim', claim)
@@ -22,6 +23,7 @@ export const api = new Hono<RouteEnv>()
   .route('/shares/:share/sessions', sessions)
   .route('/shares/:share/audit', audit)
   .route('/shares/:share/approvals', approvals)
+  .route('/shares/:share/tools', tools)
   .route('/shares', shares)
   .all('/claim', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
   .all('/*', () => problemResponse('ROUTE_NOT_FOUND'))

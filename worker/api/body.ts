@@ -6,16 +6,20 @@ import { problemResponse } from '../problem.ts'
 /** The API's bodies have a handful of short members. */
 const MAX_BODY_BYTES = 16 * 1024
 
-/** What a schema makes of a request's body, or the answer that says what is wrong with it. An empty body is an empty object. */
+/**
+ * What a schema makes of a request's body, or the answer that says what is wrong with it. An empty body is an empty object. `mayBeList`: of a
+ * schema that takes lists, and does not take one for an object.
+ */
 export async function readBody<const Schema extends v.GenericSchema>(
   request: Request,
   schema: Schema,
+  { mayBeList = false } = {},
 ): Promise<Result<v.InferOutput<Schema>, Response>> {
   const bytes = await readCapped(request.body)
   if (bytes === undefined) return err(problemResponse('REQUEST_TOO_LARGE'))
   const mediaType = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
   if (bytes.length > 0 && mediaType !== 'application/json') return err(problemResponse('UNSUPPORTED_MEDIA_TYPE'))
-  const read = v.safeParse(schema, bytes.length === 0 ? {} : parse(bytes), { abortPipeEarly: true })
+  const read = v.safeParse(schema, bytes.length === 0 ? {} : parse(bytes, mayBeList), { abortPipeEarly: true })
   return read.success ? ok(read.output) : err(problemResponse('BODY_INVALID', faultIn(read.issues)))
 }
 
@@ -45,11 +49,11 @@ async function readCapped(body: ReadableStream<Uint8Array> | null): Promise<Uint
   return kept.subarray(0, length)
 }
 
-/** Undefined for what is no JSON, and for a list, which the schemas would take for an object. */
-function parse(bytes: Uint8Array): unknown {
+/** Undefined for what is no JSON, and for a list unless it may be one, since schemas of objects would take it for one. */
+function parse(bytes: Uint8Array, mayBeList: boolean): unknown {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
-    return Array.isArray(value) ? undefined : value
+    return Array.isArray(value) && !mayBeList ? undefined : value
   } catch {
     return undefined
   }

@@ -10,6 +10,7 @@ import { DEFAULT_ACCESS, mintCredential, SECOND_MS } from './credentials.ts'
 import { mergeUses } from './lanes.ts'
 import { derivedPrincipal } from '../contract/principals.ts'
 import { NewToken, type Token, TokenChange } from './operations/tokens.ts'
+import { readWarning } from './read-warning.ts'
 import { answer, hasExpired, isoTime, knownShare, limitsOf, livingShare, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
@@ -47,7 +48,8 @@ async function createLink(c: ApiContext): Promise<Response> {
   if (link === 'no_share') return problemResponse('SHARE_NOT_FOUND')
   if (link === 'no_room') return problemResponse('RELAY_FULL')
   if (link === 'full') return problemResponse('TOKEN_LIMIT_REACHED')
-  return answer(c, 201, { ...linkFacts(share, link), ...(kind === 'key' ? { share_url: secret } : { token: secret }) })
+  const warning = kind === 'agent' ? {} : await readWarning(c, share, link.policy)
+  return answer(c, 201, { ...linkFacts(share, link), ...(kind === 'key' ? { share_url: secret } : { token: secret }), ...warning })
 }
 
 async function listLinks(c: ApiContext): Promise<Response> {
@@ -81,7 +83,9 @@ async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
   if (changed === undefined) return problemResponse('TOKEN_NOT_FOUND')
   const { value, unreached } = changed
   if (unreached.length > 0) return unreachedResponse(share.id, unreached)
-  return value.isRevoked ? c.body(null, 204) : answer(c, 200, linkFacts(share, value, (await usesOf(c, share)).get(value.id)))
+  if (value.isRevoked) return c.body(null, 204)
+  const warning = change.policy === undefined ? {} : await readWarning(c, share, value.policy)
+  return answer(c, 200, { ...linkFacts(share, value, (await usesOf(c, share)).get(value.id)), ...warning })
 }
 
 /** How often each link was used, by what the lanes remember that are reached. An object that there is not yet has served nobody. */

@@ -13,6 +13,7 @@ import { RELAY_OPERATIONS, RELAY_SCHEMAS } from './operations/relay.ts'
 import { PERSON_OPERATIONS, PERSON_SCHEMAS } from './operations/people.ts'
 import { SHARE_OPERATIONS, SHARE_SCHEMAS } from './operations/shares.ts'
 import { TOKEN_OPERATIONS, TOKEN_SCHEMAS } from './operations/tokens.ts'
+import { TOOLS_OPERATIONS, TOOLS_SCHEMAS } from './operations/tools.ts'
 import { USAGE_OPERATIONS, USAGE_SCHEMAS } from './operations/usage.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -24,6 +25,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...PERSON_OPERATIONS,
   ...USAGE_OPERATIONS,
   ...APPROVAL_OPERATIONS,
+  ...TOOLS_OPERATIONS,
 }
 
 /** Problem details (RFC 9457), as all errors of the API are. */
@@ -37,6 +39,7 @@ const SCHEMAS: Readonly<Record<string, v.GenericSchema>> = {
   ...PERSON_SCHEMAS,
   ...USAGE_SCHEMAS,
   ...APPROVAL_SCHEMAS,
+  ...TOOLS_SCHEMAS,
   Policy,
   Limits,
   Problem,

@@ -9,6 +9,7 @@ import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'
 import { LINK_ID_BYTES, MAX_LIFE_S, SECOND_MS } from './credentials.ts'
 import { EMAIL, NewPerson, type Person } from './operations/people.ts'
+import { readWarning } from './read-warning.ts'
 import { answer, isoTime, knownShare, livingShare, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
@@ -40,7 +41,8 @@ async function invite(c: ApiContext): Promise<Response> {
   if (added === 'no_share') return problemResponse('SHARE_NOT_FOUND')
   if (added === 'no_room') return problemResponse('RELAY_FULL')
   if (added === 'full') return problemResponse('TOKEN_LIMIT_REACHED')
-  return answer(c, 201, { ...personFacts(share, { ...added, isPending: true }), code: code.text, url: `${base}/mcp` })
+  const facts = { ...personFacts(share, { ...added, isPending: true }), code: code.text, url: `${base}/mcp` }
+  return answer(c, 201, { ...facts, ...(await readWarning(c, share, policy)) })
 }
 
 /** Where the share's people sign in, on a relay that has a domain for that: the owner's request came by another name. */

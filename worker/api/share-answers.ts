@@ -63,6 +63,7 @@ export function shareFacts(
     anonymousLimits,
     slidingMs,
     isCaptured = false,
+    pins,
   }: ShareTerms = record.trust ?? record.terms ?? {}
   return {
     share: record.id,
@@ -81,6 +82,7 @@ export function shareFacts(
     anonymous: anonymous === undefined || anonymous === '' ? null : policyOf(anonymous),
     limits_anonymous: limitsOf(anonymousLimits),
     capture: isCaptured,
+    pinning: pins === undefined ? 'off' : 'on',
     ...(record.location === undefined ? {} : { location: record.location }),
     ...(record.isEnding ? { ending: true } : {}),
   }
@@ -100,6 +102,7 @@ export function limitsOf(text: string | undefined): Limits | null {
 export function liveFacts(lanes: readonly LaneFacts[]) {
   const { agents, sessions, counters } = mergeLanes(lanes)
   const unreached = unreachedOf(lanes)
+  const held = lanes.find(({ lane }) => lane === 0)?.facts?.held
   return {
     agents: agents.map(({ connectedAtMs, lastWords, ...agent }) => ({
       ...agent,
@@ -107,6 +110,7 @@ export function liveFacts(lanes: readonly LaneFacts[]) {
       ...(lastWords === undefined ? {} : { last_words: lastWordsOf(lastWords) }),
     })),
     sessions,
+    ...(held === undefined ? {} : { held_back: held }),
     counters,
     ...(unreached.length === 0 ? {} : { unreached_lanes: unreached }),
   }

@@ -1,10 +1,11 @@
 /** `/api/shares`: makes, lists and revokes the owner's shares. */
 import { type Context, Hono } from 'hono'
+import { NOTHING_PINNED } from '../../protocol/policy/pins.ts'
 import { randomBytes } from '../access/secret.ts'
 import { mintShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
 import { askLanes } from '../carry/lane-orders.ts'
 import { hasJurisdiction } from '../carry/share-stub.ts'
-import type { NewLink, ShareAddition } from '../contract/registry-rpc.ts'
+import type { NewLink, ShareAddition, ShareChange as ShareChanges } from '../contract/registry-rpc.ts'
 import type { ShareTerms } from '../contract/trust-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'
@@ -37,9 +38,10 @@ export const shares = new Hono<OwnerEnv>()
 async function createShare(c: ApiContext): Promise<Response> {
   const body = await readBody(c.req.raw, NewShare)
   if (!body.ok) return body.error
-  const { name, expires_in: lifeS, lanes, location, jurisdiction, sliding } = body.value
+  const { name, expires_in: lifeS, lanes, location, jurisdiction, sliding, pinning } = body.value
   const lifeMs = lifeS * SECOND_MS
-  const terms = { ...termsOf(body.value), ...(sliding ? { slidingMs: lifeMs } : {}) }
+  const pins = pinning === 'on' ? { pins: NOTHING_PINNED } : {}
+  const terms = { ...termsOf(body.value), ...(sliding ? { slidingMs: lifeMs } : {}), ...pins }
   if (!hasJurisdiction(c.env, jurisdiction)) return problemResponse('JURISDICTION_UNAVAILABLE')
   const createdAtMs = Date.now()
   const expiresAtMs = createdAtMs + lifeMs
@@ -54,7 +56,7 @@ async function createShare(c: ApiContext): Promise<Response> {
 }
 
 /** What is decided for a share in members of names that the API and the relay do not have in common. */
-function termsOf(members: TermMembers): ShareTerms {
+function termsOf(members: TermMembers): Omit<ShareTerms, 'pins'> {
   const { limits, limits_per_address: addressLimits, anonymous, limits_anonymous: anonymousLimits, capture } = members
   return {
     ...(limits === undefined ? {} : { limits }),
@@ -63,6 +65,12 @@ function termsOf(members: TermMembers): ShareTerms {
     ...(anonymousLimits === undefined ? {} : { anonymousLimits }),
     ...(capture === undefined ? {} : { isCaptured: capture }),
   }
+}
+
+/** Pins as an owner has them begin, or `null` for none. Where something is pinned already, that stays. */
+function pinsOf({ pinning }: TermMembers, before?: string): Pick<ShareChanges, 'pins'> {
+  if (pinning === undefined || (pinning === 'on' && before !== undefined)) return {}
+  return { pins: pinning === 'on' ? NOTHING_PINNED : null }
 }
 
 function refuseShare(outcome: Exclude<ShareAddition, 'added'>): Response {
@@ -125,6 +133,7 @@ async function changeShare(c: ApiContext): Promise<Response> {
     ...(name === undefined ? {} : { name }),
     ...(policy === undefined ? {} : { policy }),
     ...termsOf(body.value),
+    ...pinsOf(body.value, share.value.trust.pins),
     ...(lifeMs === undefined ? {} : { expiresAtMs: Date.now() + lifeMs, lifeMs }),
     ...(sliding === undefined ? {} : { isSliding: sliding }),
     ...(paused === undefined ? {} : { isPaused: paused }),

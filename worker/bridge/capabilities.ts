@@ -17,25 +17,28 @@ const DECLARED = {
   'sampling.tools': (all) => objectIn(objectIn(all, 'sampling'), 'tools') !== undefined,
 } as const satisfies Record<Capability, (all: JsonObject) => boolean>
 
-const CAPABILITIES = Object.keys(DECLARED).filter((name): name is Capability => Object.hasOwn(DECLARED, name))
+/** Everything that a client can be asked. */
+export const ALL_CAPABILITIES: readonly Capability[] = Object.keys(DECLARED).filter((name): name is Capability =>
+  Object.hasOwn(DECLARED, name),
+)
 
 function isForm(elicitation: JsonObject | undefined): boolean {
   return elicitation !== undefined && (hasMember(elicitation, 'form') || !hasMember(elicitation, 'url'))
 }
 
 export function readCapabilities(declared: JsonObject): CapabilitySet {
-  return new Set(CAPABILITIES.filter((name) => DECLARED[name](declared)))
+  return new Set(ALL_CAPABILITIES.filter((name) => DECLARED[name](declared)))
 }
 
 /** A text that is the same for the same set, whatever the order in which it was declared. Children are told apart by it. */
 export function fingerprint(set: CapabilitySet): string {
-  return set.size === 0 ? 'none' : CAPABILITIES.filter((name) => set.has(name)).join('+')
+  return set.size === 0 ? 'none' : ALL_CAPABILITIES.filter((name) => set.has(name)).join('+')
 }
 
 /** The ClientCapabilities object that declares a set, and nothing else. */
 export function declare(set: CapabilitySet): Record<string, Record<string, object>> {
   const declared: Record<string, Record<string, object>> = {}
-  for (const name of CAPABILITIES) {
+  for (const name of ALL_CAPABILITIES) {
     if (!set.has(name)) continue
     const [key = name, part] = name.split('.')
     const entry = (declared[key] ??= {})

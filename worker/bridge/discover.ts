@@ -111,7 +111,7 @@ export function discoverResult({ capabilities, serverInfo, instructions, others,
 }
 
 /** For servers that keep their name to themselves: an InitializeResult must have one. */
-const NAMELESS = '{"name":"unknown","version":"0"}'
+export const NAMELESS = '{"name":"unknown","version":"0"}'
 
 /**
  * The initialize result of a modern child, in the client's revision when we speak it. Log levels and subscriptions are

@@ -7,6 +7,8 @@ import type { LinkHolder } from '../access/authenticate.ts'
 import { passFailure } from '../access/pass-failure.ts'
 import type { Exhausted } from '../contract/metering.ts'
 import { CUT_CLOSE, type Gated, isVerdict, leafOf, passQuery, refusalOf, VERDICT_STATUS } from '../contract/pass.ts'
+import type { Pins } from '../../protocol/policy/pins.ts'
+import type { ListingTask, PinOrder } from '../contract/pinned-server.ts'
 import type { GrantFacts, Pass, PassRefusal, PassVerdict } from '../contract/trust-rpc.ts'
 import { MAX_CALL_TRIES } from '../limits.ts'
 import { MAX_KNOWN_LINKS } from '../trust-limits.ts'
@@ -91,6 +93,11 @@ export class ShareClient {
     return other
   }
 
+  /** The same client of the share's first lane. */
+  firstLane(): ShareClient {
+    return this.#lane.index === 0 ? this.fork() : new ShareClient(this.#env, { ...this.#lane, index: 0 }, this.#holder)
+  }
+
   /** What the holder may do, as far as this isolate knows: a request is judged by it before it is made, and again when the Share knows better. */
   get grant(): GrantFacts | undefined {
     return grants.get(this.#grantName)
@@ -123,6 +130,11 @@ export class ShareClient {
   policies(grant: GrantFacts | undefined = this.grant): readonly string[] {
     const { policies = [] } = this.#holder
     return grant === undefined ? policies : [...policies, ...grant.policies]
+  }
+
+  /** What is accepted of the server, as `GrantFacts` has it. */
+  pins(grant: GrantFacts | undefined = this.grant): string | undefined {
+    return grant?.pins
   }
 
   /** How long what a client sends waits for an agent that is away, in milliseconds. */
@@ -226,6 +238,16 @@ export class ShareClient {
     // For whoever has shown no credential nothing is kept.
     if (this.#holder.isAnonymous === true) return
     await this.#admitted<void>((pass) => this.#stub.noteListing(pass, order), nothing)
+  }
+
+  /** To the share's first lane: what was found out of the server; answers `begin` when the server is to be listed. Rejects with PassRefused. */
+  pin(order: PinOrder): Promise<ListingTask | undefined> {
+    return this.#admitted<ListingTask | undefined>((pass) => this.#stub.pin(pass, order), refuse)
+  }
+
+  /** Pins what a server offers that was listed for the first time. */
+  async pinFirst(pins: Pins): Promise<void> {
+    await this.#env.REGISTRY.getByName('registry').pin(this.#lane.share, { first: JSON.stringify(pins) })
   }
 
   /** Opens a listen on a child that knows none, before its stream comes; false when the child is gone. Rejects with PassRefused. */

@@ -5,7 +5,7 @@ import { concat } from '../../protocol/splice.ts'
 import { declarationName, type DeclaredClient } from '../bridge/capabilities.ts'
 import { rootOf, valueAt } from '../bridge/json-view.ts'
 
-type ListMethod = 'tools/list' | 'prompts/list' | 'resources/list' | 'resources/templates/list'
+export type ListMethod = 'tools/list' | 'prompts/list' | 'resources/list' | 'resources/templates/list'
 
 /** `server`: its answer to initialize or server/discover. Pages of a list after the first are named with their cursor. */
 export type ListingName = 'server' | ListMethod | `${ListMethod} ${string}`

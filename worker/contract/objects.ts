@@ -5,6 +5,7 @@ import type { ListingOrder } from './listings.ts'
 import type { Location } from './locations.ts'
 import type { MeterOrder } from './metering.ts'
 import type { Gated } from './pass.ts'
+import type { ListingTask, PinChange, PinOrder } from './pinned-server.ts'
 import type {
   Adoption,
   Changed,
@@ -75,6 +76,8 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
   keptCall(pass: Pass, caller: Caller, key: string): Gated<KeptFacts | undefined> | Promise<Gated<KeptFacts | undefined>>
   /** Opens a listen on a child that knows none, before its stream comes; false when the child is gone. */
   subscribe(pass: Pass, order: SubscribeOrder): Gated<boolean> | Promise<Gated<boolean>>
+  /** Of the share's first lane: what a Worker has found out of the server; answers `begin` when the server is to be listed. */
+  pin(pass: Pass, order: PinOrder): Gated<ListingTask | undefined> | Promise<Gated<ListingTask | undefined>>
   /** What another lane has to charge to limits that are kept here; an `Exhausted` as text, since an object that an RPC has returned keeps awake whoever gave it until it is disposed of. */
   meter(order: MeterOrder): Promise<string | undefined>
   /** What another lane has to ask or to say of calls that wait for the owner; an `ApprovalVerdict` as text, for the same reason. */
@@ -125,6 +128,11 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   changeShare(id: string, change: ShareChange): Promise<Changed<ShareRecord> | undefined>
   /** Moves an end that slides, after a use, and tells no lane: each asks before it ends. What holds then; undefined as for `adopt`. */
   slideShare(id: string, usedAtMs: number): Promise<ShareTrust | undefined>
+  /**
+   * Changes what is accepted of a share's server, and tells the lanes. `full`: it would be more than may be pinned. Undefined without the share,
+   * where pinning is off, and for the first pins of a share that has some.
+   */
+  pin(id: string, change: PinChange): Promise<Changed<ShareRecord> | 'full' | undefined>
   /** Revokes every link of a share, but for those of agents unless they are meant too, and adds others; `false` when that would be more links than it may have. */
   rotateShare(id: string, links: readonly NewLink[], keepsAgents: boolean): Promise<Changed<ShareRecord> | false | undefined>
   /** What the owner has decided for a share; undefined as for `adopt`. */

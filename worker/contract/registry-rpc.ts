@@ -77,7 +77,7 @@ export interface PersonRecord extends LinkRecord {
 export type CodeVerdict = { readonly kind: 'person'; readonly link: string } | { readonly kind: 'used' } | { readonly kind: 'over' }
 
 /** What an owner changes of a share; what is absent stays. */
-export interface ShareChange extends Omit<ShareTerms, 'slidingMs'> {
+export interface ShareChange extends Omit<ShareTerms, 'slidingMs' | 'pins'> {
   readonly name?: string
   readonly expiresAtMs?: number
   /** With a new end: how far away it is. */
@@ -86,6 +86,8 @@ export interface ShareChange extends Omit<ShareTerms, 'slidingMs'> {
   readonly isSliding?: boolean
   readonly isPaused?: boolean
   readonly policy?: string
+  /** `null`: pinning is off. */
+  readonly pins?: string | null
 }
 
 /** What an owner changes of a link; what is absent stays. */

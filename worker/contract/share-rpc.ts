@@ -9,6 +9,7 @@ import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import type { ListClient, Standby } from './listings.ts'
 import type { CutCall } from './pass.ts'
+import type { KnownServer, ServerOrder } from './pinned-server.ts'
 import type { TrustChange } from './trust-rpc.ts'
 
 /** A session, and the principal who calls: the Worker has verified the principal, and only read the session's id. */
@@ -273,7 +274,12 @@ export interface ShareSettings {
 /** Orders of the owner. */
 export type AdminCommand =
   /** `asksAgents`: only those are named that answer. */
-  { readonly op: 'describe'; readonly asksAgents?: boolean } | { readonly op: 'revoke' } | TrustChange | UsageOrder | ApprovalCommand
+  | { readonly op: 'describe'; readonly asksAgents?: boolean }
+  | { readonly op: 'revoke' }
+  | TrustChange
+  | UsageOrder
+  | ApprovalCommand
+  | ServerOrder
 
 /** How the last of an agent's server processes that ended by itself did so, for its owner. */
 export interface LastWords {
@@ -295,6 +301,10 @@ export interface ShareFacts extends ShareSettings, UsageAnswer {
     readonly lastWords?: LastWords
   }[]
   readonly sessions: number
+  /** For `describe`: entries of the server that are held back until the owner accepts them, as the first lane knows. */
+  readonly held?: number
+  /** For `server`. */
+  readonly server?: KnownServer
   readonly counters: {
     /** Random for each construction of the object: another value means that it hibernated or was reset in between. */
     readonly incarnation: string

@@ -35,10 +35,15 @@ export interface ShareTrust {
   readonly anonymousLimits?: string
   /** What calls carry is kept for the owner, masked and cut. */
   readonly isCaptured?: boolean
+  /** What is accepted of the server, as JSON text (`protocol/policy/pins.ts`); absent: nothing is held back. */
+  readonly pins?: string
 }
 
 /** What may be decided for a share when it is made; an empty text takes back what was decided. */
-export type ShareTerms = Pick<ShareTrust, 'limits' | 'addressLimits' | 'anonymous' | 'anonymousLimits' | 'isCaptured' | 'slidingMs'>
+export type ShareTerms = Pick<
+  ShareTrust,
+  'limits' | 'addressLimits' | 'anonymous' | 'anonymousLimits' | 'isCaptured' | 'slidingMs' | 'pins'
+>
 
 /** What an owner has decided for one link of a share. */
 export interface LinkTrust {
@@ -79,6 +84,8 @@ export interface GrantFacts {
   readonly state: string
   /** The share's and the links', as JSON texts: a request must be within each. */
   readonly policies: readonly string[]
+  /** As in `ShareTrust`. */
+  readonly pins?: string
 }
 
 /** Why a Share lets a pass do nothing. */

@@ -15,8 +15,9 @@ import { type CallRenewed, isRetryable, PassRefused, type ShareClient } from '..
 import { callRequest } from './call/call-request.ts'
 import type { Renewal } from './call/renewal.ts'
 import { SessionRequest } from './legacy-client/request.ts'
-import { randomKey } from '../call-key.ts'
+import { callKey } from '../call-key.ts'
 import type { GrantFacts } from '../contract/trust-rpc.ts'
+import { isInspected } from './policy/message-verdict.ts'
 import { newSessionId } from './session-id.ts'
 import { isJson, readAccept } from './request-headers.ts'
 import { behindDoor } from './streamable-http.ts'
@@ -74,7 +75,7 @@ export const postMessages = behindDoor(async (c, visitor) => {
  * post, and a few seconds for a session's stream that attaches again; undefined when an agent has the call.
  */
 async function handOn(share: ShareClient, caller: Caller, message: ClientMessage): Promise<Failure | undefined> {
-  const made = new SessionRequest(share, caller).call({ message, delivery: 'session' }, randomKey())
+  const made = new SessionRequest(share, caller).call({ message, delivery: 'session' }, callKey(isInspected(message)))
   if ('code' in made) return refuseOnStream(share, caller, message, made)
   const { body, turns } = made
   let { request } = made

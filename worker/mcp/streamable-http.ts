@@ -11,6 +11,7 @@ import { type ClientMessage, readBody, readPosted } from './message.ts'
 import { postModern } from './modern-client/call.ts'
 import { guestRefusal } from './policy/guests.ts'
 import { send } from './call/send.ts'
+import { pinIfDue } from './pinning/pin-server.ts'
 import { continueStream } from './last-event-id.ts'
 import { accepted, eventStreamResponse, failureResponse } from './response/responses.ts'
 import { respond, respondToBatch } from './response/respond.ts'
@@ -26,8 +27,11 @@ export function behindDoor(handle: (c: McpContext, visitor: Visitor) => Promise<
   return async (c) => {
     const visitor = await admit(c)
     if (!visitor.ok) return failureResponse(visitor.error)
-    const { hasAsked, shareFor } = visitor.value
-    return handle(c, visitor.value).then((response) => (hasAsked() ? response : letIn(shareFor(''), response)))
+    const { hasAsked, shareFor, asked } = visitor.value
+    return handle(c, visitor.value).then((response) => {
+      asked().forEach(pinIfDue)
+      return hasAsked() ? response : letIn(shareFor(''), response)
+    })
   }
 }
 

@@ -23,6 +23,8 @@ export interface Visitor {
   readonly shareFor: (name: string) => ShareClient
   /** Whether the share was asked anything for this visitor. */
   readonly hasAsked: () => boolean
+  /** What was asked for this visitor. */
+  readonly asked: () => readonly ShareClient[]
   /** Who it is in a session of this id: whoever has shown no credential is somebody else in each. */
   readonly principalIn: (session: string) => string
   /** It has shown no credential. */
@@ -60,6 +62,7 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   }
   return ok({
     shareFor,
+    asked: () => clients,
     hasAsked: () => clients.some(({ hasAsked }) => hasAsked),
     principalIn: isOpen ? anonymousPrincipal : () => holder.value.id,
     isAnonymous: isOpen,

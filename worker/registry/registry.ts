@@ -26,6 +26,8 @@ import {
 } from '../contract/registry-rpc.ts'
 import type { AdminCommand, ShareSettings } from '../contract/share-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
+import type { PinChange } from '../contract/pinned-server.ts'
+import { NOTHING_PINNED, readPins, withAccepted } from '../../protocol/policy/pins.ts'
 import type { ChainTrust, DerivedLink, LinkTrust, ShareTerms, ShareTrust } from '../contract/trust-rpc.ts'
 import { signInStub } from '../carry/sign-in-stub.ts'
 import { AccessCodeTable } from './access-codes.ts'
@@ -148,6 +150,15 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     const record = this.#living(id)
     if (record !== undefined) this.#shares.slide(record, usedAtMs, this.#links.latestCeilingMs(id))
     return this.shareTrust(id)
+  }
+
+  async pin(id: string, change: PinChange): Promise<Changed<ShareRecord> | 'full' | undefined> {
+    const before = this.#living(id)?.trust.pins
+    if (before === undefined || ('first' in change && before !== NOTHING_PINNED)) return undefined
+    if (!this.#hasRoom()) return 'full'
+    if ('first' in change) return this.changeShare(id, { pins: change.first })
+    const pins = withAccepted(readPins(before), change.accepted, change.replaced)
+    return pins === undefined ? 'full' : this.changeShare(id, { pins: JSON.stringify(pins) })
   }
 
   async rotateShare(id: string, links: readonly NewLink[], keepsAgents: boolean): Promise<Changed<ShareRecord> | false | undefined> {

@@ -32,6 +32,7 @@ type ShareRow = {
   readonly anonymous: string | null
   readonly anonymousLimits: string | null
   readonly capture: number
+  readonly pins: string | null
   readonly rotated: number
   readonly agentsRotated: number
   readonly lifeMs: number
@@ -48,7 +49,7 @@ export interface KeptShare extends ShareRecord {
 }
 
 const SHARE_COLUMNS =
-  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, anonymous, anonymous_limits AS anonymousLimits, capture, rotated, agents_rotated AS agentsRotated, life_ms AS lifeMs, sliding'
+  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, anonymous, anonymous_limits AS anonymousLimits, capture, pins, rotated, agents_rotated AS agentsRotated, life_ms AS lifeMs, sliding'
 
 /** Columns that the table did not have at first, and what they are for a share of that time. */
 const LATER_COLUMNS = {
@@ -60,6 +61,8 @@ const LATER_COLUMNS = {
   anonymous: 'TEXT',
   anonymous_limits: 'TEXT',
   capture: 'INTEGER NOT NULL DEFAULT 0',
+  // A share of that time pins nothing until its owner says so.
+  pins: 'TEXT',
   rotated: 'INTEGER NOT NULL DEFAULT 0',
   agents_rotated: 'INTEGER NOT NULL DEFAULT 0',
   // 0: as long as from its making to its end.
@@ -97,14 +100,14 @@ export class ShareTable {
     owner: string,
     { id, name, createdAtMs, expiresAtMs }: ShareSettings,
     location: Location | undefined,
-    { limits, addressLimits, anonymous, anonymousLimits, isCaptured, slidingMs }: ShareTerms = {},
+    { limits, addressLimits, anonymous, anonymousLimits, isCaptured, slidingMs, pins }: ShareTerms = {},
   ): Exclude<ShareAddition, 'no_owner' | 'no_room'> {
     // Counted as they come and go: a count of rows reads them all.
     const { count } = this.#sql.exec<{ count: number }>('SELECT count FROM share_count').one()
     if (count >= MAX_SHARES) return 'full'
     if (owner !== DEPLOYER && !this.#countFor(owner)) return 'owner_full'
     this.#sql.exec(
-      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, address_limits, anonymous, anonymous_limits, life_ms, sliding, capture, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
+      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, address_limits, anonymous, anonymous_limits, life_ms, sliding, capture, pins, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
       owner,
       id,
       name,
@@ -118,6 +121,7 @@ export class ShareTable {
       expiresAtMs - createdAtMs,
       slidingMs === undefined ? 0 : 1,
       isCaptured === true ? 1 : 0,
+      pins ?? null,
     )
     this.#sql.exec('UPDATE share_count SET count = count + 1')
     return 'added'
@@ -149,7 +153,7 @@ export class ShareTable {
 
   change({ id, name, expiresAtMs, lifeMs, trust }: KeptShare, change: ShareChange): void {
     this.#sql.exec(
-      'UPDATE shares SET name = ?, expires_at_ms = ?, life_ms = ?, sliding = ?, paused = ?, policy = ?, limits = ?, address_limits = ?, anonymous = ?, anonymous_limits = ?, capture = ? WHERE id = ?',
+      'UPDATE shares SET name = ?, expires_at_ms = ?, life_ms = ?, sliding = ?, paused = ?, policy = ?, limits = ?, address_limits = ?, anonymous = ?, anonymous_limits = ?, capture = ?, pins = ? WHERE id = ?',
       change.name ?? name,
       change.expiresAtMs ?? expiresAtMs,
       change.lifeMs ?? lifeMs,
@@ -161,6 +165,7 @@ export class ShareTable {
       change.anonymous ?? trust.anonymous ?? null,
       change.anonymousLimits ?? trust.anonymousLimits ?? null,
       (change.isCaptured ?? trust.isCaptured === true) ? 1 : 0,
+      change.pins === undefined ? (trust.pins ?? null) : change.pins,
       id,
     )
   }
@@ -258,6 +263,7 @@ function recordOf({
   anonymous,
   anonymousLimits,
   capture,
+  pins,
   location,
   sliding,
   ...settings
@@ -273,6 +279,7 @@ function recordOf({
     ...(anonymous === null || anonymous === '' ? {} : { anonymous }),
     ...(anonymousLimits === null ? {} : { anonymousLimits }),
     ...(capture === 1 ? { isCaptured: true } : {}),
+    ...(pins === null ? {} : { pins }),
   }
   return {
     ...settings,

@@ -47,6 +47,9 @@ interface Parts {
   readonly roots: GroupRoots
 }
 
+/** Notifications after which what is known of a server's lists is old by which calls of tools and requests for prompts are judged. Resources come and go too often. */
+const LIST_CHANGES: ReadonlySet<string> = new Set(['notifications/tools/list_changed', 'notifications/prompts/list_changed'])
+
 export class AgentMessages {
   readonly #parts: Parts
 
@@ -179,7 +182,7 @@ export class AgentMessages {
         break
       case 'notification':
       case 'ask':
-        if (header.method === 'notifications/tools/list_changed') links.toolsChanged(link)
+        if (LIST_CHANGES.has(header.method)) links.toolsChanged(link)
         delivery.message(link, header, frame, body)
         break
       case 'chunk':

@@ -48,6 +48,7 @@ import { Waiters } from './clients/waiters.ts'
 import { ApprovalRows } from './rows/approval-rows.ts'
 import { AuditRows } from './rows/audit-rows.ts'
 import { CapturedRows } from './rows/captured-rows.ts'
+import { EntryRows } from './rows/entry-rows.ts'
 import { LinkUses } from './rows/link-uses.ts'
 import { ListingRows } from './rows/listing-rows.ts'
 import { Store } from './rows/store.ts'
@@ -57,6 +58,7 @@ import { CutOff } from './trust/cut-off.ts'
 import { TrustGate } from './trust/gate.ts'
 import { KeptMeters } from './trust/meter-notes.ts'
 import { Meters } from './trust/meters.ts'
+import { ServerEntries } from './trust/server-entries.ts'
 import { SlidingEnd } from './trust/sliding-end.ts'
 import { Spending } from './trust/spending.ts'
 import { TrustRows } from './trust/trust-rows.ts'
@@ -168,8 +170,9 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const approvals = new Approvals({ ...answers, share, lane, gate, sessions, keeper: approvalKeeper, shownSession, holdOn })
   const cutOff = new CutOff({ ...answers, gate, approvalKeeper, sessions, dismissed })
   const clientList = new ClientList({ ...answers, sessions })
+  const serverEntries = new ServerEntries({ ...base, sessions, gate, rows: new EntryRows(ctx.storage.sql) })
   const usage = new Usage({ callLedger, runningCalls, clientList })
   const calls = { legacyCalls, legacyOnModern, modernCalls, modernOnLegacy }
   const trust = { gate, slidingEnd, spending, approvals, approvalKeeper, cutOff }
-  return { ...answers, sessions, ...calls, ...trust, streamSockets, agentMessages, usage, callLedger }
+  return { ...answers, sessions, ...calls, ...trust, streamSockets, agentMessages, serverEntries, usage, callLedger }
 }

@@ -1,5 +1,6 @@
 /** What a share tells its owner of itself, and of its agents only once they have shown that they are there. */
 import { randomKey } from '../call-key.ts'
+import { RELAY_PRINCIPAL } from '../contract/pinned-server.ts'
 import type { ShareFacts } from '../contract/share-rpc.ts'
 import { ROLL_CALL_FRESH_MS, ROLL_CALL_MS } from '../limits.ts'
 import type { LinkHealth } from './agents/link-health.ts'
@@ -61,7 +62,8 @@ export class ShareReport {
         const lastWords = links.lastWordsOf(link)
         return { name, product, isolation, connectedAtMs, ...(lastWords === undefined ? {} : { lastWords }) }
       }),
-      sessions: store.sessions.count(),
+      // The relay's own, which lists what the server offers, is no client's.
+      sessions: store.sessions.count() - store.sessions.countOf([RELAY_PRINCIPAL]),
       counters: {
         incarnation: this.#incarnation,
         total_changes: store.totalChanges(),

@@ -8,6 +8,7 @@ import type { HoldOrder } from '../contract/approvals.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import type { MeterOrder } from '../contract/metering.ts'
 import type { ShareObject } from '../contract/objects.ts'
+import { type ListingTask, type PinOrder, RELAY_PRINCIPAL } from '../contract/pinned-server.ts'
 import { CUT_CLOSE, type Gated, leafOf, readPass, VERDICT_STATUS } from '../contract/pass.ts'
 import type {
   AdminCommand,
@@ -81,7 +82,8 @@ export class Share extends DurableObject<Env> implements ShareObject {
   async call(pass: Pass, request: CallRequest): Promise<Gated<CallOutcome>> {
     const { gate, spending } = this.#parts
     return this.#let<Gated<CallOutcome>>(pass, () => {
-      const charges = gate.chargesOf(pass)
+      // What the relay asks for its own sake is nobody's use.
+      const charges = request.principal === RELAY_PRINCIPAL ? undefined : gate.chargesOf(pass)
       return charges === undefined ? this.#call(pass, request) : spending.call(charges, request, () => this.#call(pass, request))
     })
   }
@@ -107,6 +109,10 @@ export class Share extends DurableObject<Env> implements ShareObject {
       if (request.kind === 'left') return modernCalls.left(request)
       return request.kind === 'cancel' ? modernCalls.cancel(request) : legacyCalls.send(request)
     })
+  }
+
+  async pin(pass: Pass, order: PinOrder): Promise<Gated<ListingTask | undefined>> {
+    return this.#let(pass, () => this.#parts.serverEntries.obey(order, leafOf(pass), Date.now()))
   }
 
   async agentNews(pass: Pass, mark: number, maxMs: number, isResend: boolean): Promise<Gated<boolean>> {
@@ -173,10 +179,11 @@ export class Share extends DurableObject<Env> implements ShareObject {
     if (facts === undefined) return undefined
     if (isUsageOrder(command)) return { ...facts, ...this.#parts.usage.obey(command) }
     if (isApprovalCommand(command)) return { ...facts, approvals: this.#parts.approvals.obey(command) }
+    if (command.op === 'server') return { ...facts, server: this.#parts.serverEntries.known() }
     if (hasSilent) await this.#clock.sweepBy(Date.now() + GRACE_MS)
     if ('trust' in command) await this.#change(command)
     else if (command.op === 'revoke') await this.#end('SHARE_NOT_FOUND')
-    return facts
+    return command.op === 'describe' ? { ...facts, held: this.#parts.serverEntries.held() } : facts
   }
 
   /** Upgrades only: `/agent?…` for agents, `/stream?…` for Workers, with the pass of who asks in the query. */
@@ -325,13 +332,14 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   async #end(code: End): Promise<void> {
-    const { store, standbyAnswers, usage, gate, spending, approvals, links, streams, waiters } = this.#parts
+    const { store, standbyAnswers, usage, gate, spending, approvals, serverEntries, links, streams, waiters } = this.#parts
     store.forget()
     usage.forget()
     spending.forget()
     approvals.forget()
     standbyAnswers.forget()
     gate.forget()
+    serverEntries.forget()
     links.closeAll(CLOSE.SHARE_GONE, 'the share was deleted or has expired')
     streams.closeAll(code === 'SHARE_EXPIRED' ? CUT_CLOSE[code] : STREAM_CLOSE.ENDED, 'the share was deleted or has expired')
     const outcome: CallOutcome =

@@ -8,6 +8,7 @@ import type { OwnerRun, StartRun } from '../owner-run.ts'
 import { addPolicyOptions, inShort, inWords, type PolicyOptions, policyOf } from '../policy-options.ts'
 import { shellWord } from '../setup-texts.ts'
 import { localTime, plain, table } from '../table.ts'
+import { remarkWarning } from './token-commands.ts'
 
 interface NewPersonOptions extends PolicyOptions {
   readonly expires?: string
@@ -40,6 +41,7 @@ async function addPerson(run: OwnerRun, named: string, person: string, options: 
   }
   const share = await findShare(run.api, named, run.terminal.now())
   const answer = await run.api.request('POST', `shares/${share.id}/people`, body)
+  remarkWarning(run, answer)
   run.show(answer, () => invitedText(run, share, answer))
 }
 

@@ -9,6 +9,7 @@ import type { OwnerRun, StartRun } from '../owner-run.ts'
 import { addPolicyOptions, inWords, type PolicyOptions, policyOf } from '../policy-options.ts'
 import { agentSetup, shellWord, urlSetup } from '../setup-texts.ts'
 import { localTime, pairs, plain, table } from '../table.ts'
+import { heldText } from './tools-commands.ts'
 
 interface NewShareOptions {
   readonly name?: string
@@ -17,6 +18,7 @@ interface NewShareOptions {
   readonly lanes?: string
   readonly location?: string
   readonly jurisdiction?: string
+  readonly pinning?: string
 }
 
 /** Of `extend`, when it is not said. */
@@ -33,6 +35,7 @@ export function addShareCommands(share: Command, start: StartRun): void {
     .addOption(new Option('--lanes <number>', 'objects that carry it, for thousands of sessions (docs/scale.md)'))
     .option('--location <place>', 'where it runs, such as weur or enam (docs/scale.md)')
     .option('--jurisdiction <law>', 'eu or fedramp (docs/scale.md)')
+    .addOption(pinningOption())
     .action(async (options: NewShareOptions, command: Command) => createShare(start(command), options))
   share
     .command('list')
@@ -48,6 +51,7 @@ export function addShareCommands(share: Command, start: StartRun): void {
     .option(EXPIRES, EXPIRES_TEXT)
     .option('--sliding', SLIDING_TEXT)
     .option('--no-sliding', 'the end stays where it is')
+    .addOption(pinningOption())
     .action(async (named: string, options: PolicyOptions & NewShareOptions, command: Command) =>
       updateShare(start(command), named, options),
     )
@@ -59,6 +63,13 @@ export function addShareCommands(share: Command, start: StartRun): void {
       extendShare(start(command), named, expires),
     )
   addOrders(share, start)
+}
+
+function pinningOption(): Option {
+  return new Option('--pinning <on|off>', 'off: also offers what is new or has changed since it was listed first (default: on)').choices([
+    'on',
+    'off',
+  ])
 }
 
 function addOrders(share: Command, start: StartRun): void {
@@ -84,7 +95,10 @@ function addOrders(share: Command, start: StartRun): void {
     .action(async (named: string, _options: object, command: Command) => revokeShare(start(command), named))
 }
 
-async function createShare(run: OwnerRun, { name, expires, sliding, lanes, location, jurisdiction }: NewShareOptions): Promise<void> {
+async function createShare(
+  run: OwnerRun,
+  { name, expires, sliding, lanes, location, jurisdiction, pinning }: NewShareOptions,
+): Promise<void> {
   const answer = await run.api.request('POST', 'shares', {
     ...(name === undefined ? {} : { name }),
     ...(expires === undefined ? {} : { expires_in: secondsUntil(expires, run.terminal.now()) }),
@@ -92,6 +106,7 @@ async function createShare(run: OwnerRun, { name, expires, sliding, lanes, locat
     ...(lanes === undefined ? {} : { lanes: Number(lanes) }),
     ...(location === undefined ? {} : { location }),
     ...(jurisdiction === undefined ? {} : { jurisdiction }),
+    ...(pinning === undefined ? {} : { pinning }),
   })
   run.show(answer, () => {
     const made = readShare(answer)
@@ -149,8 +164,9 @@ async function showShare(run: OwnerRun, named: string): Promise<void> {
     const columns = [{ title: 'AGENT', isCut: true }, { title: 'PROGRAM', isCut: true }, { title: 'ISOLATES' }, { title: 'SINCE' }] as const
     const sessions: readonly [string, string] = ['sessions', String(answer['sessions'])]
     const shown = describe(run, readShare(answer), sessions)
+    const held = typeof answer['held_back'] === 'number' ? heldText(run, id, answer['held_back']) : ''
     const ends = agents.flatMap(({ name, lastEnd }) => (lastEnd === undefined ? [] : [lastEndText(name, lastEnd)]))
-    return `${shown}\n${agents.length === 0 ? 'No agent is connected.\n' : table(columns, rows, run.terminal.columns)}${ends.join('')}`
+    return `${shown}\n${agents.length === 0 ? 'No agent is connected.\n' : table(columns, rows, run.terminal.columns)}${held}${ends.join('')}`
   })
 }
 
@@ -161,14 +177,14 @@ function lastEndText(agent: string, { at, how, words }: NonNullable<AgentAnswer[
 }
 
 async function updateShare(run: OwnerRun, named: string, options: PolicyOptions & NewShareOptions): Promise<void> {
-  const { name, expires, sliding } = options
+  const { name, expires, sliding, pinning } = options
   // Wrong options are told before anybody is asked.
   const isBounded = policyOf(options) !== undefined
-  if (name === undefined && expires === undefined && sliding === undefined && !isBounded)
+  if (name === undefined && expires === undefined && sliding === undefined && pinning === undefined && !isBounded)
     throw new AgentExit(
       EXIT.USAGE,
       'USAGE',
-      'Say what to change: --name, --expires, --sliding, --access, --allow, --deny, --argument or --hold.',
+      'Say what to change: --name, --expires, --sliding, --access, --allow, --deny, --argument, --hold or --pinning.',
     )
   const expiresIn = expires === undefined ? {} : { expires_in: secondsUntil(expires, run.terminal.now()) }
   const share = await find(run, named)
@@ -178,6 +194,7 @@ async function updateShare(run: OwnerRun, named: string, options: PolicyOptions 
     ...expiresIn,
     ...(sliding === undefined ? {} : { sliding }),
     ...(policy === undefined ? {} : { policy }),
+    ...(pinning === undefined ? {} : { pinning }),
   }
   showChanged(run, await changeShare(run, share, change))
 }

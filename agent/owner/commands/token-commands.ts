@@ -69,6 +69,7 @@ async function createToken(run: OwnerRun, named: string, options: TokenOptions &
   const body = { kind, ...change, ...(policy === undefined ? {} : { policy }) }
   const answer = await run.api.request('POST', `shares/${share.id}/tokens`, body)
   run.show(answer, () => `${madeText(run, share, kind, answer)}\n${endText(run, share, readToken(answer))}`)
+  remarkWarning(run, answer)
   remarkEarlierEnd(run, share, change.expires_in, readToken(answer))
 }
 
@@ -99,6 +100,10 @@ its server marks none: choose what it may use with --access admin and --allow.
 
   ${run.program} token revoke ${shellWord(share.name === 'unnamed' ? share.id : share.name)} ${id}
 `
+}
+
+export function remarkWarning(run: OwnerRun, { warning }: Answer): void {
+  if (typeof warning === 'string') run.remark(plain(warning))
 }
 
 /** A link ends with its share, whatever was asked for. */
@@ -147,6 +152,7 @@ async function updateToken(run: OwnerRun, share: string, named: string, options:
   const body = { ...change, ...(policy === undefined ? {} : { policy }) }
   const answer = await run.api.request('PATCH', `shares/${found.id}/tokens/${token.id}`, body)
   run.show(answer, () => describe(readToken(answer)))
+  remarkWarning(run, answer)
   remarkEarlierEnd(run, found, change.expires_in, readToken(answer))
 }
 

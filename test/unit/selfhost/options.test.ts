@@ -10,6 +10,7 @@ test('readOptions() has safe defaults', () => {
     data: undefined,
     publicUrl: undefined,
     lanes: undefined,
+    pin: false,
     json: false,
     openClaim: false,
     relayOnly: false,

@@ -42,7 +42,7 @@ let made: { readonly status: number; readonly body: object }
 beforeEach(async () => {
   asked = []
   tokens = [{ id: 'k1' }, { id: 'c1' }, { id: 'a1' }]
-  shown = { status: 200, body: { lanes: 1 } }
+  shown = { status: 200, body: { lanes: 1, pinning: 'off' } }
   made = { status: 201, body: MADE }
   api = createServer((request, response) => {
     const chunks: Buffer[] = []
@@ -69,22 +69,29 @@ function keptShare(leftMs: number): typeof NEW {
   return { ...NEW, share: 'old', sharePath: '/s/old/k/key/mcp', expiresAt: new Date(Date.now() + leftMs).toISOString() }
 }
 
-function ensured(share?: typeof NEW, lanes?: number): ReturnType<typeof ensureShare> {
+function ensured(share?: typeof NEW, lanes?: number, isPinned = false): ReturnType<typeof ensureShare> {
   const state = { ownerKey: 'owner', ...(share === undefined ? {} : { share }) }
-  return ensureShare(relay, state, { name: 'n', lanes }, AbortSignal.timeout(10_000))
+  return ensureShare(relay, state, { name: 'n', lanes, isPinned }, AbortSignal.timeout(10_000))
 }
 
 describe('ensureShare()', () => {
   test('makes a share of one lane for a year, as the owner', async () => {
     expect(await ensured()).toEqual(NEW)
     expect(asked.map(({ line, authorization }) => [line, authorization])).toEqual([['POST /api/shares', 'Bearer owner']])
-    expect(JSON.parse(asked[0]?.body ?? '')).toEqual({ name: 'n', expires_in: 365 * 24 * 60 * 60, lanes: 1 })
+    expect(JSON.parse(asked[0]?.body ?? '')).toEqual({ name: 'n', expires_in: 365 * 24 * 60 * 60, lanes: 1, pinning: 'off' })
   })
 
   test('keeps the share that the relay still has', async () => {
     const kept = keptShare(2 * DAY_MS)
     expect(await ensured(kept)).toEqual(kept)
     expect(asked.map(({ line }) => line)).toEqual(['GET /api/shares/old', 'GET /api/shares/old/tokens'])
+  })
+
+  test('pins what the server offers where that is wanted, and turns it on and off of the share that is kept', async () => {
+    await ensured(undefined, undefined, true)
+    expect(JSON.parse(asked[0]?.body ?? '')).toMatchObject({ pinning: 'on' })
+    await ensured(keptShare(2 * DAY_MS), undefined, true)
+    expect(asked.at(-1)).toMatchObject({ line: 'PATCH /api/shares/old', body: '{"pinning":"on"}' })
   })
 
   test.each([[[]], [[{ id: 'c1' }]], [[{ id: 'a1' }, { id: 'c2' }, {}]]])(

@@ -72,3 +72,13 @@ export async function callAfterReplays(agent: ScriptedAgent): Promise<Call> {
 function refuse(agent: ScriptedAgent, { ch, key = '', to = '' }: Replay, code: 'EVENTS_LOST' | 'ALREADY_EXECUTED'): void {
   agent.send({ type: 'failed', ch, key, ra: to, code, executed: code === 'EVENTS_LOST' ? 'unknown' : 'yes' })
 }
+
+/** An event id of a call's stream, as its client could word it for another method. */
+export function rewordedId(id: string, method: string): string {
+  const [kind, key, , ...rest] = id.split('.')
+  const words = btoa(JSON.stringify([1, method]))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '')
+  return [kind, key, words, ...rest].join('.')
+}

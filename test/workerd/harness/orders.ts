@@ -31,7 +31,7 @@ export function watchOrders(isOut: (lane: string) => boolean = () => false): { r
     const lane = this.ctx.id.name ?? ''
     if (isOut(lane)) throw new Error('out of order')
     // A question tells nothing.
-    if (command.op !== 'uses') told.push({ lane, command })
+    if (command.op !== 'uses' && command.op !== 'server') told.push({ lane, command })
     return Promise.resolve(undefined)
   })
   return told

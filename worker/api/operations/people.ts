@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { DEFAULT_ACCESS, DEFAULT_LIFE_S } from '../credentials.ts'
 import { bodyOf, life, name, policy, Policy } from './members.ts'
 import { NO_CONTENT, type Operation, time } from './operation.ts'
+import { warning } from './tokens.ts'
 
 export const EMAIL = /^[^\s@]+@[^\s@]+$/
 
@@ -31,7 +32,7 @@ const Person = v.object(person)
 /** A person as the share's owner sees it, without the access code. */
 export type Person = v.InferOutput<typeof Person>
 
-const InvitedPerson = v.object({ ...person, code: v.string(), url: v.string() })
+const InvitedPerson = v.object({ ...person, code: v.string(), url: v.string(), warning })
 const PersonList = v.object({ people: v.array(Person) })
 
 export const PERSON_SCHEMAS = { NewPerson, Person, InvitedPerson, PersonList }

@@ -7,6 +7,9 @@ import { DEFAULT_ACCESS, DEFAULT_LIFE_S } from '../credentials.ts'
 import { bodyOf, choice, flag, life, limits, Limits, name, policy, Policy } from './members.ts'
 import { NO_CONTENT, type Operation, time, unreachedLanes, whole } from './operation.ts'
 
+/** `off`: what is new or has changed of a server is offered as it is. */
+export const PINNINGS = ['on', 'off'] as const
+
 export const NewShare = bodyOf({
   name: v.optional(name(), 'unnamed'),
   expires_in: v.optional(life(), DEFAULT_LIFE_S),
@@ -19,6 +22,7 @@ export const NewShare = bodyOf({
   anonymous: v.exactOptional(v.nullable(policy(DEFAULT_ACCESS, 'anonymous'))),
   limits_anonymous: v.exactOptional(limits('limits_anonymous')),
   capture: v.exactOptional(flag()),
+  pinning: v.optional(choice(PINNINGS), 'on'),
 })
 
 export const ShareChange = bodyOf({
@@ -32,12 +36,13 @@ export const ShareChange = bodyOf({
   anonymous: v.exactOptional(v.nullable(policy(DEFAULT_ACCESS, 'anonymous'))),
   limits_anonymous: v.exactOptional(limits('limits_anonymous')),
   capture: v.exactOptional(flag()),
+  pinning: v.exactOptional(choice(PINNINGS)),
 })
 
 /** Of either, what is decided for a share and may be said when it is made. */
 export type TermMembers = Pick<
   v.InferOutput<typeof ShareChange>,
-  'limits' | 'limits_per_address' | 'anonymous' | 'limits_anonymous' | 'capture'
+  'limits' | 'limits_per_address' | 'anonymous' | 'limits_anonymous' | 'capture' | 'pinning'
 >
 
 export const Rotation = bodyOf({ agents: v.optional(flag(), false) })
@@ -59,6 +64,7 @@ const share = {
   anonymous: v.nullable(Policy),
   limits_anonymous: v.nullable(Limits),
   capture: v.boolean(),
+  pinning: v.picklist(PINNINGS),
   location: v.exactOptional(v.picklist(LOCATIONS)),
   ending: v.exactOptional(v.literal(true)),
 }
@@ -85,6 +91,7 @@ const DescribedShare = v.object({
   ...share,
   agents: v.array(agent),
   sessions: whole,
+  held_back: v.exactOptional(whole),
   counters: v.object({ ...counters, by_lane: v.exactOptional(v.array(laneCounters)) }),
   unreached_lanes: v.exactOptional(unreachedLanes),
 })
@@ -122,7 +129,7 @@ export const SHARE_OPERATIONS = {
   changeShare: {
     method: 'PATCH',
     path: '/api/shares/{share}',
-    summary: 'Renames a share, moves its end or lets it slide with use, pauses or resumes it, sets its policy and limits.',
+    summary: 'Renames a share, moves its end or lets it slide with use, pauses or resumes it, sets its policy, limits and pinning.',
     description: 'What is absent stays. expires_in counts from now. A share that has ended can be lengthened for 30 days.',
     who: 'owner',
     body: ShareChange,

@@ -34,17 +34,21 @@ const token = {
   policy: v.nullable(Policy),
   limits: v.nullable(Limits),
 }
+/** Of an answer about a link that may only read: its server marks no tool so. */
+export const warning = v.exactOptional(v.string())
+
 const Token = v.object(token)
 /** A token as its share's owner sees it, without its credential. */
 export type Token = v.InferOutput<typeof Token>
 
 const MadeToken = v.pipe(
-  v.object({ ...token, token: v.exactOptional(v.string()), share_url: v.exactOptional(v.string()) }),
+  v.object({ ...token, token: v.exactOptional(v.string()), share_url: v.exactOptional(v.string()), warning }),
   v.description('It has share_url if it is of kind key, else token.'),
 )
+const ChangedToken = v.object({ ...token, warning })
 const TokenList = v.object({ tokens: v.array(Token) })
 
-export const TOKEN_SCHEMAS = { NewToken, TokenChange, Token, MadeToken, TokenList }
+export const TOKEN_SCHEMAS = { NewToken, TokenChange, Token, MadeToken, ChangedToken, TokenList }
 
 export const TOKEN_OPERATIONS = {
   createToken: {
@@ -71,7 +75,7 @@ export const TOKEN_OPERATIONS = {
     description: 'What is absent stays. expires_in counts from now.',
     who: 'owner',
     body: TokenChange,
-    answers: { 200: { description: 'The token as it is now.', body: Token } },
+    answers: { 200: { description: 'The token as it is now.', body: ChangedToken } },
     errors: ['TOKEN_NOT_FOUND', 'LANES_UNREACHED'],
   },
   revokeToken: {

@@ -9,12 +9,15 @@ import { ItemQueue } from '../../carry/item-queue.ts'
 import { type CallRenewed, isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import type { Held } from '../../contract/approvals.ts'
+import type { Standby } from '../../contract/listings.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { GrantFacts } from '../../contract/trust-rpc.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { MOVE_AFTER_MS, RETRY_MS } from '../../limits.ts'
 import { log } from '../../log.ts'
 import { pause } from '../../within.ts'
+import { judgeFor } from '../policy/bounds.ts'
+import { boundedStandby } from '../policy/pinned-answer.ts'
 import { LoggedCall } from './call-log.ts'
 import { isFinal, type Item, type ItemSource } from './item.ts'
 import { changesHeard } from './list-changes.ts'
@@ -163,7 +166,7 @@ export class Courier implements ItemSource {
       case 'held':
         return this.#awaitOwner(outcome)
       case 'standby':
-        this.#put(standbyItem(outcome, this.#request))
+        this.#put(await this.#standby(outcome))
         return 'done'
       case 'stale':
       case 'bridge':
@@ -184,6 +187,11 @@ export class Courier implements ItemSource {
     if (ended === 'again') return 'pending'
     this.#put(ended)
     return 'done'
+  }
+
+  async #standby(outcome: Standby): Promise<Item> {
+    const bounded = await boundedStandby(outcome, judgeFor(this.#share))
+    return 'code' in bounded ? { kind: 'failed', failure: bounded } : standbyItem(bounded, this.#request)
   }
 
   /** What its client may do has changed. What is named for that is named in later tries as well. */

@@ -1,13 +1,14 @@
 /** A session's call as its response sees it: made at once, and mostly over with the first item that comes. */
 import { waitUntil } from 'cloudflare:workers'
-import { callKey, isListKey } from '../../call-key.ts'
+import { callKey, isInspectedKey } from '../../call-key.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import { isListMethod } from '../../contract/listings.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { Courier } from '../call/courier.ts'
 import { isFinal, type Item, type ItemSource, SoleItem } from '../call/item.ts'
 import { TAKES_TOO_LITTLE } from '../call/tries.ts'
 import type { ClientMessage } from '../message.ts'
+import { isInspected } from '../policy/message-verdict.ts'
+import { heldFrom } from '../pinning/held-entries.ts'
 import { BoundedLists } from '../response/bounded-lists.ts'
 import { type CallWords, EventIds } from '../response/event-ids.ts'
 import type { Exchange, StreamEvents } from '../response/exchange.ts'
@@ -35,7 +36,7 @@ export class SessionCall implements Exchange {
   readonly #first: Attempt
   /** Brings what comes for the first attempt. */
   readonly #source: ItemSource
-  /** Of a request for a list: keeps back what the client may not see. */
+  /** Of a request whose answer is looked at: keeps back what the client may not see. */
   readonly #lists: BoundedLists | undefined
   /** Whether another Worker has made the call. */
   readonly #isResumed: boolean
@@ -54,7 +55,8 @@ export class SessionCall implements Exchange {
     this.#first = first
     this.names = names
     // By the key: what a client that has come back says of its call is its own word.
-    this.#lists = isListKey(first.key) ? new BoundedLists(share, (bytes) => this.#taken(bytes)) : undefined
+    const onHeld = heldFrom(share, caller.session)
+    this.#lists = isInspectedKey(first.key) ? new BoundedLists(share, (bytes) => this.#taken(bytes), onHeld) : undefined
     this.#isResumed = 'next' in origin
     if ('next' in origin) {
       this.#request = new SessionRequest(share, caller)
@@ -84,7 +86,7 @@ export class SessionCall implements Exchange {
     const what: CallWords = { attempt: 1, method, ...(method === 'tools/call' && typeof name === 'string' ? { tool: name } : {}) }
     const names = clientNames({ rawId: id?.raw ?? 'null', ...(requestToken === undefined ? {} : { rawToken: requestToken.raw }) })
     const posted = { message, delivery, ...(chargedAs === undefined ? {} : { chargedAs }) }
-    return new SessionCall(share, caller, { key: callKey(isListMethod(method)), what }, names, posted)
+    return new SessionCall(share, caller, { key: callKey(isInspected(message)), what }, names, posted)
   }
 
   /** Goes on with a call that its client has left; `rest` brings what is left of the attempt that the client has seen. */

@@ -46,7 +46,7 @@ export function wrappedTools(page: JsonObject | undefined): string[] {
 /** Reads all pages of a server's tools, once. */
 export async function learnWrappedTools(server: ModernServer, list: ListTools): Promise<ReadonlySet<string>> {
   const names = new Set<string>()
-  for await (const page of pagesOf(list)) for (const name of wrappedTools(page)) names.add(name)
+  for await (const page of pagesOf(list)) for (const name of wrappedTools(page.result)) names.add(name)
   server.wrappedTools = names
   return names
 }

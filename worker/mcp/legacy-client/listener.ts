@@ -3,12 +3,12 @@ import { errorResponse, type Failure } from '../../../protocol/errors.ts'
 import type { AgentFrame } from '../../../protocol/frame.ts'
 import type { Replacement } from '../../../protocol/splice.ts'
 import { legacyNotificationEdits } from '../../bridge/legacy-to-modern.ts'
+import { isInspectedKey } from '../../call-key.ts'
 import { AGENT_AWAY } from '../../carry/away.ts'
 import { ResponseBody } from '../../carry/response-body.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import { decodeReturnAddress } from '../../contract/return-address.ts'
-import { isListMethod } from '../../contract/listings.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import type { StreamControl, StreamMark } from '../../contract/streams.ts'
 import { KEEPALIVE_MS, MAX_REATTACHES } from '../../limits.ts'
@@ -17,7 +17,9 @@ import { ListingRecorder } from '../call/listing-recorder.ts'
 import { standbyAnswer } from '../call/standby-answer.ts'
 import { readPosted } from '../message.ts'
 import { judgeFor, mayHearOf } from '../policy/bounds.ts'
-import { BoundedLists } from '../response/bounded-lists.ts'
+import { heldFrom } from '../pinning/held-entries.ts'
+import { boundedStandby } from '../policy/pinned-answer.ts'
+import { type BoundedFrame, BoundedLists } from '../response/bounded-lists.ts'
 import { EventIds } from '../response/event-ids.ts'
 import { type ClientNames, clientNames, FrameWriter } from '../response/frame-writer.ts'
 import { FRAMINGS, MessageWriter } from '../response/message-writer.ts'
@@ -42,6 +44,8 @@ export class Listener {
   readonly #frames: FrameWriter
   /** Keeps back what the client may not see. */
   readonly #lists: BoundedLists
+  /** While an answer is looked at: that, and what waits to be written behind it. */
+  #looking: Promise<void> | undefined
   /** Calls of an HTTP+SSE session that have not been answered, by the raw id their client gave them. */
   readonly #pending = new Map<string, Pending>()
   /** Keep-alives since the first of them has come. */
@@ -67,7 +71,7 @@ export class Listener {
       },
       mark,
     )
-    this.#lists = new BoundedLists(share, (bytes) => this.#stream.taken(bytes))
+    this.#lists = new BoundedLists(share, (bytes) => this.#stream.taken(bytes), heldFrom(share, caller.session))
     const ids = kind === 'listen' ? EventIds.ofSession(caller.session) : undefined
     this.#frames = new FrameWriter(
       this.messages,
@@ -97,8 +101,26 @@ export class Listener {
     call?.recorder?.record(header, body, { ...this.#caller, delivery: 'session' }, call.listed)
     if (!mayHearOf(this.#share, header)) return this.#stream.taken(body.length)
     // Of a call that another Worker has announced nobody knows here what it asks for.
-    const mayList = header.type !== 'answer' || call === undefined || isListMethod(call.method)
+    const mayList = header.type !== 'answer' || call === undefined || isInspectedKey(header.key)
     const item = judgeFor(this.#share).isOpen || !mayList ? { header, body } : this.#lists.frame(header, body)
+    if (item instanceof Promise || this.#looking !== undefined) this.#writeInTurn(item, call, address)
+    else this.#write(item, call, address)
+  }
+
+  /** Writes a frame behind an answer that is looked at, and behind all that waits for that. */
+  #writeInTurn(
+    item: BoundedFrame | undefined | Promise<BoundedFrame>,
+    call: Pending | undefined,
+    address: SessionAddress | undefined,
+  ): void {
+    const looking: Promise<void> = Promise.all([item, this.#looking]).then(([bounded]) => {
+      if (this.#looking === looking) this.#looking = undefined
+      this.#write(bounded, call, address)
+    })
+    this.#looking = looking
+  }
+
+  #write(item: BoundedFrame | undefined, call: Pending | undefined, address: SessionAddress | undefined): void {
     // More of a list must come.
     if (item === undefined) return
     const edits = [...listenEdits(item.header, item.body), ...(item.edits ?? [])]
@@ -125,9 +147,9 @@ export class Listener {
       case 'answer':
         return this.messages.writeText(resultResponse(control.rawId, control.result))
       case 'initialized':
-        return this.messages.writeText(initializeResponse(encoder.encode(control.answer), control.rawId, control.revision))
+        return void this.#initialized(control)
       case 'standby':
-        return this.#standBy(control)
+        return void this.#standBy(control)
       case 'translate':
         return this.#translate(control)
       case 'changed':
@@ -144,10 +166,16 @@ export class Listener {
     this.#pending.set(rawId, { ...names, key, method, restarted, recorder, listed: standby?.listed })
   }
 
-  #standBy({ standby, ...asked }: Extract<StreamControl, { type: 'standby' }>): void {
-    const answer = encoder.encode(standby.answer)
-    const text = standbyAnswer({ ...standby, answer }, { ...asked, era: 'legacy' })
-    this.messages.writeText(text === undefined ? errorResponse(asked.rawId, AGENT_AWAY) : this.#lists.text(text, asked.rawId))
+  async #standBy({ standby, ...asked }: Extract<StreamControl, { type: 'standby' }>): Promise<void> {
+    const bounded = await boundedStandby({ ...standby, answer: encoder.encode(standby.answer) }, judgeFor(this.#share))
+    if ('code' in bounded) return this.messages.writeText(errorResponse(asked.rawId, bounded))
+    const text = standbyAnswer(bounded, { ...asked, era: 'legacy' })
+    this.messages.writeText(text === undefined ? errorResponse(asked.rawId, AGENT_AWAY) : await this.#lists.text(text, asked.rawId))
+  }
+
+  async #initialized({ answer, rawId, revision }: Extract<StreamControl, { type: 'initialized' }>): Promise<void> {
+    const item = await this.#lists.initialized(encoder.encode(answer))
+    this.messages.writeText(item.kind === 'failed' ? errorResponse(rawId, item.failure) : initializeResponse(item.answer, rawId, revision))
   }
 
   /** Makes a call whose child does not know sessions, and writes what it brings. */

@@ -6,6 +6,7 @@ import { type InputRound, retryRequest } from '../../bridge/input-rounds.ts'
 import { legacyVerdict, toModernRequest } from '../../bridge/legacy-to-modern.ts'
 import type { CallRenewed, ShareClient } from '../../carry/share-client.ts'
 import type { ListTools } from '../../bridge/tool-pages.ts'
+import type { ListMethod } from '../../contract/listings.ts'
 import type { BridgeFacts, Caller, CallRequest } from '../../contract/share-rpc.ts'
 import type { GrantFacts } from '../../contract/trust-rpc.ts'
 import { RETRY_MS } from '../../limits.ts'
@@ -16,10 +17,9 @@ import { type Item, responseItem } from '../call/item.ts'
 import { type ClientMessage, readPosted } from '../message.ts'
 import { judgeFor } from '../policy/bounds.ts'
 import { callVerdict, NOT_HELD } from '../policy/held-call.ts'
-import { needsTools, refusalOf } from '../policy/message-verdict.ts'
+import { neededList, refusalOf } from '../policy/message-verdict.ts'
 import { noted } from '../policy/noted-refusal.ts'
 import { knownSessionTools, learnSessionTools } from '../policy/tool-facts.ts'
-import { ToolDigests } from '../policy/tool-digests.ts'
 import { resultResponse } from '../response/own-answers.ts'
 import { listOwnTools, listSessionTools } from './list-tools.ts'
 import { forgetModernServer, knownModernServer, learnModernServer, type ModernServer } from './known-modern-servers.ts'
@@ -79,7 +79,7 @@ export class SessionRequest {
   call(posted: PostedRequest, key: string, retry?: Retry): (MadeCall & { readonly turns: Turns }) | Failure {
     const { message } = posted
     const judge = judgeFor(this.#share)
-    const refusal = needsTools(judge, message) ? undefined : this.#noted(message, refusalOf(judge, message))
+    const refusal = neededList(judge, message) === undefined ? this.#noted(message, refusalOf(judge, message)) : undefined
     if (refusal !== undefined) return refusal
     const made = this.#server === undefined ? this.#plain(posted, key) : this.#translated(this.#server, posted, key, retry)
     const turns = {
@@ -120,7 +120,8 @@ export class SessionRequest {
   /** What its client may do has changed: whether it may still be made, and by which state of the tools. */
   #judgeAnew(message: ClientMessage, grant: GrantFacts, retry: Retry | undefined): ReturnType<CallRenewed> {
     const judge = judgeFor(this.#share, grant)
-    return needsTools(judge, message) ? this.#checkedBy(message, retry) : (this.#noted(message, refusalOf(judge, message)) ?? NOT_HELD)
+    if (neededList(judge, message) !== undefined) return this.#checkedBy(message, retry)
+    return this.#noted(message, refusalOf(judge, message)) ?? NOT_HELD
   }
 
   /**
@@ -129,10 +130,11 @@ export class SessionRequest {
    */
   #checkedBy(message: ClientMessage, retry: Retry | undefined): Exclude<ReturnType<CallRenewed>, Failure> {
     const judge = judgeFor(this.#share)
-    if (!needsTools(judge, message)) return {}
-    const known = knownSessionTools(this.#share.id, this.#caller.session)
-    const verdict = known === undefined ? 'unknown' : callVerdict(judge, message, known)
-    if (known !== undefined && verdict !== 'unknown' && !('code' in verdict)) {
+    const method = neededList(judge, message)
+    if (method === undefined) return {}
+    const known = knownSessionTools(this.#share.id, this.#caller.session, method)
+    const verdict = known === undefined ? undefined : callVerdict(judge, message, known)
+    if (known !== undefined && verdict !== undefined && !('code' in verdict)) {
       // A call is allowed with all its rounds.
       const { hold } = retry === undefined ? verdict : NOT_HELD
       return { ...(this.#server === undefined ? { toolsVersion: known.version } : { bridge: known.version }), hold }
@@ -147,8 +149,9 @@ export class SessionRequest {
       this.#server = server
       const item = ownAnswer(message, news.facts)
       if (item !== undefined) return { kind: 'item', item }
-      const checked = await this.#checkedIn(server.version, message, retry, (cursor, seen) =>
-        listSessionTools(this.#share, this.#caller, envelopeMembers(server.client, false, undefined), server.version, cursor, seen),
+      const envelope = envelopeMembers(server.client, false, undefined)
+      const checked = await this.#checkedIn(server.version, message, retry, (method, cursor) =>
+        listSessionTools(this.#share, this.#caller, envelope, server.version, cursor, method),
       )
       if ('kind' in checked) return checked
       const made = this.#translated(server, posted, key, retry)
@@ -160,8 +163,8 @@ export class SessionRequest {
     const made = this.#plain(posted, key)
     if (news.kind === 'stale') {
       const { toolsVersion } = news
-      const checked = await this.#checkedIn(toolsVersion, message, retry, (cursor, seen) =>
-        listOwnTools(this.#share, this.#caller, cursor, seen),
+      const checked = await this.#checkedIn(toolsVersion, message, retry, (method, cursor) =>
+        listOwnTools(this.#share, this.#caller, cursor, method),
       )
       return 'kind' in checked ? checked : { kind: 'call', ...made, request: { ...made.request, toolsVersion, ...checked } }
     }
@@ -170,26 +173,22 @@ export class SessionRequest {
     return { kind: 'call', ...made, request: { ...made.request, ...this.#checkedBy(message, retry) } }
   }
 
-  /** How a call is answered that its client may not make by the tools that the child has in this state, which are listed unless they are known; else what it must say to be let through. */
+  /** How a call is answered that its client may not make by the tools, or another list, that the child has in this state, which are listed unless they are known; else what it must say to be let through. */
   async #checkedIn(
     version: string,
     message: ClientMessage,
     retry: Retry | undefined,
-    list: (cursor: string | undefined, seen: ToolDigests['note'] | undefined) => ReturnType<ListTools>,
+    list: (method: ListMethod, ...page: Parameters<ListTools>) => ReturnType<ListTools>,
   ): Promise<Renewal | Pick<CallRequest, 'hold'>> {
-    const judge = judgeFor(this.#share)
-    if (!needsTools(judge, message)) return NOT_HELD
+    const method = neededList(judgeFor(this.#share), message)
+    if (method === undefined) return NOT_HELD
     const { id } = this.#share
     const { session } = this.#caller
-    const known = knownSessionTools(id, session)
-    let verdict = known?.version === version ? callVerdict(judge, message, known) : 'unknown'
-    if (verdict === 'unknown') {
-      const digests = judge.mayHold ? new ToolDigests() : undefined
-      const tools = await learnSessionTools(id, session, version, (cursor) => list(cursor, digests?.note), digests)
-      // By what the client may do now.
-      verdict = callVerdict(judgeFor(this.#share), message, tools)
-    }
-    if (verdict === 'unknown') return { kind: 'item', item: { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } } }
+    const known = knownSessionTools(id, session, method)
+    const tools =
+      known?.version === version ? known : await learnSessionTools(id, session, { method, version }, (cursor) => list(method, cursor))
+    // By what the client may do now.
+    const verdict = callVerdict(judgeFor(this.#share), message, tools)
     if (!('code' in verdict)) return retry === undefined ? verdict : NOT_HELD
     return { kind: 'item', item: { kind: 'failed', failure: this.#noted(message, verdict) ?? verdict } }
   }

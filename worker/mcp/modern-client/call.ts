@@ -17,12 +17,13 @@ import type { News, Renewal } from '../call/renewal.ts'
 import { judgeFor, mayHearOf } from '../policy/bounds.ts'
 import { BoundedLists } from '../response/bounded-lists.ts'
 import { callVerdict, type CallVerdict, NOT_HELD } from '../policy/held-call.ts'
-import { needsTools, refusalOf } from '../policy/message-verdict.ts'
+import { isInspected, neededList, refusalOf } from '../policy/message-verdict.ts'
 import { noted } from '../policy/noted-refusal.ts'
-import { ToolDigests } from '../policy/tool-digests.ts'
+import { noteHeld } from '../pinning/held-entries.ts'
 import { failureResponse } from '../response/responses.ts'
 import type { CallRenewed } from '../../carry/share-client.ts'
-import { isListMethod } from '../../contract/listings.ts'
+import type { ListMethod } from '../../contract/listings.ts'
+import type { ServerEntry } from '../../contract/pinned-server.ts'
 import type { GrantFacts } from '../../contract/trust-rpc.ts'
 import type { Visitor } from '../visitor.ts'
 import type { Exchange } from '../response/exchange.ts'
@@ -35,7 +36,7 @@ import { isFurtherRound, roundAskedIn, roundGivenIn } from './held-rounds.ts'
 import { respond } from '../response/respond.ts'
 import { Subscription } from './listen.ts'
 import { listToolsFor } from './list-tools.ts'
-import { checkToolHeaders, knownTools, learnTools, type ToolSet } from './known-tools.ts'
+import { checkToolHeaders, forgetTools, knownTools, learnTools, type ToolSet } from './known-tools.ts'
 import type { Item } from '../call/item.ts'
 import { groupCallRequest } from '../call/call-request.ts'
 import type { Accepts } from '../request-headers.ts'
@@ -65,7 +66,8 @@ export async function postModern(
   const request = groupCallRequest(client, message, accepts.events ? 'stream' : 'single')
   const share = visitor.shareFor(group)
   const judge = judgeFor(share)
-  const refusal = needsTools(judge, message) ? undefined : noted(share, principal, message, refusalOf(judge, message))
+  const isJudgedLater = neededList(judge, message) !== undefined
+  const refusal = isJudgedLater ? undefined : noted(share, principal, message, refusalOf(judge, message))
   if (refusal !== undefined) return failureResponse(refusal, request.rawId)
   const atLane = { ...visitor, share, principal }
   const exchange = new ModernExchange({ visitor: atLane, message, envelope, request, group, stateKey, headers })
@@ -77,7 +79,7 @@ class ModernExchange implements Exchange {
   readonly modern = { cancel: () => this.cancel() }
   readonly #call: ModernCall
   readonly #courier: Courier
-  /** Of a request for a list: keeps back what the client may not see. */
+  /** Of a request whose answer is looked at: keeps back what the client may not see. */
   readonly #lists: BoundedLists | undefined
   /** Key of the call in the agent: on a retry, that of the call which was parked. */
   #key: string
@@ -91,7 +93,12 @@ class ModernExchange implements Exchange {
     this.names = clientNames(call.request)
     this.#call = call
     this.#key = call.request.key
-    this.#lists = isListMethod(call.request.method) ? new BoundedLists(call.visitor.share, (bytes) => this.#taken(bytes)) : undefined
+    const { share } = call.visitor
+    const onHeld = (held: readonly ServerEntry[]): void => {
+      noteHeld(share, held)
+      forgetTools(this.#audience)
+    }
+    this.#lists = isInspected(call.message) ? new BoundedLists(share, (bytes) => this.#taken(bytes), onHeld) : undefined
     const { request, message, visitor, group } = call
     const server = knownLegacyServer(visitor.share.id, group)
     const isPlain = modernVerdict(request.method) === 'forward' && readRequestState(message.params) === undefined
@@ -179,14 +186,27 @@ class ModernExchange implements Exchange {
    */
   #withTools(request: GroupCallRequest): GroupCallRequest {
     const { message, headers } = this.#call
-    if (request.method !== 'tools/call') return request
-    const known = knownTools(this.#audience)
-    const verdict = known === undefined || !checkToolHeaders(known, message, headers).ok ? 'unknown' : this.#verdictBy(known)
-    // What goes on with a call need not be allowed anew, which its child's era tells how to find out.
-    const isSound = verdict !== 'unknown' && !('code' in verdict) && !(verdict.hold !== undefined && isFurtherRound(message.params))
-    if (known !== undefined && isSound) return { ...request, toolsVersion: known.version, ...verdict }
-    const awaits = needsTools(judgeFor(this.#call.visitor.share), message) ? ({ awaitsJudgement: true } as const) : {}
+    const needed = neededList(judgeFor(this.#call.visitor.share), message)
+    if (request.method !== 'tools/call' && needed === undefined) return request
+    const known = knownTools(this.#listName)
+    if (known !== undefined && checkToolHeaders(known, message, headers).ok) {
+      const verdict = this.#verdictBy(known)
+      // What goes on with a call need not be allowed anew, which its child's era tells how to find out.
+      const isSound = !('code' in verdict) && !(verdict.hold !== undefined && isFurtherRound(message.params))
+      if (isSound) return { ...request, toolsVersion: known.version, ...verdict }
+    }
+    const awaits = needed === undefined ? {} : ({ awaitsJudgement: true } as const)
     return { ...request, toolsVersion: '', ...awaits, ...NOT_HELD }
+  }
+
+  /** The list by which the request is judged, or its headers are checked. */
+  get #list(): ListMethod {
+    return neededList(judgeFor(this.#call.visitor.share), this.#call.message) ?? 'tools/list'
+  }
+
+  /** Whose list that is. */
+  get #listName(): string {
+    return `${this.#audience} ${this.#list}`
   }
 
   /** Whose tools are known: a server may show them to one client and not to another. */
@@ -203,7 +223,8 @@ class ModernExchange implements Exchange {
   #judgeAnew(grant: GrantFacts): ReturnType<CallRenewed> {
     const { message, request, visitor } = this.#call
     const judge = judgeFor(visitor.share, grant)
-    if (!needsTools(judge, message)) return noted(visitor.share, visitor.principal, message, refusalOf(judge, message)) ?? NOT_HELD
+    if (neededList(judge, message) === undefined)
+      return noted(visitor.share, visitor.principal, message, refusalOf(judge, message)) ?? NOT_HELD
     const { toolsVersion = '', awaitsJudgement, hold } = this.#withTools(request)
     return { toolsVersion, hold, ...(awaitsJudgement === undefined ? {} : { awaitsJudgement }) }
   }
@@ -240,7 +261,8 @@ class ModernExchange implements Exchange {
     if (state !== undefined) return (await this.#refusalIn(facts.toolsVersion ?? '')) ?? this.#retry(server, state)
     this.#child = this.#childOf(server, 0)
     // Checked before it goes: the Share would else have to say that it must be, one round trip later.
-    if (request.method === 'tools/call' && facts.toolsVersion !== undefined) return this.#recheck(facts.toolsVersion)
+    const isChecked = request.method === 'tools/call' || neededList(judgeFor(visitor.share), message) !== undefined
+    if (isChecked && facts.toolsVersion !== undefined) return this.#recheck(facts.toolsVersion)
     const call = this.#translated(server)
     if (call === undefined) return failed({ code: 'PARAMS_INVALID' })
     return { kind: 'call', request: this.#withTools(call.request), body: call.body }
@@ -271,18 +293,17 @@ class ModernExchange implements Exchange {
   /** Why the call is refused by the tools of this version; undefined when it is not. */
   async #refusalIn(toolsVersion: string): Promise<Renewal | undefined> {
     const { message, visitor } = this.#call
-    if (!needsTools(judgeFor(visitor.share), message)) return undefined
+    if (neededList(judgeFor(visitor.share), message) === undefined) return undefined
     const verdict = this.#verdictBy(await this.#toolsOf(toolsVersion))
-    return verdict !== 'unknown' && 'code' in verdict ? failed(verdict) : undefined
+    return 'code' in verdict ? failed(verdict) : undefined
   }
 
   /** The tools in this version, which are listed first unless they are known. */
   async #toolsOf(toolsVersion: string): Promise<ToolSet> {
-    const known = knownTools(this.#audience)
-    if (known?.version === toolsVersion && this.#verdictBy(known) !== 'unknown') return known
-    const digests = judgeFor(this.#call.visitor.share).mayHold ? new ToolDigests() : undefined
-    const list = (cursor: string | undefined) => listToolsFor(this.#call, this.#server?.version, cursor, digests?.note)
-    return learnTools(this.#audience, toolsVersion, list, digests)
+    const known = knownTools(this.#listName)
+    if (known?.version === toolsVersion) return known
+    const list = this.#list
+    return learnTools(this.#listName, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor, list))
   }
 
   /** Checks the call by the tools of this version. */
@@ -292,7 +313,6 @@ class ModernExchange implements Exchange {
     // First: a tool that is hidden has no headers that could be wrong.
     const verdict = this.#verdictBy(tools)
     const { visitor } = this.#call
-    if (verdict === 'unknown') return failed({ code: 'INTERNAL', executed: 'no' })
     if ('code' in verdict) return failed(noted(visitor.share, visitor.principal, message, verdict) ?? verdict)
     const checked = checkToolHeaders(tools, message, headers)
     if (!checked.ok) return failed(checked.error)

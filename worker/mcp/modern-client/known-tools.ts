@@ -10,8 +10,7 @@ import { Newest } from '../../newest.ts'
 import type { ClientMessage } from '../message.ts'
 import type { ToolFacts } from '../../../protocol/policy/judge.ts'
 import type { KnownTools } from '../policy/held-call.ts'
-import type { ToolDigests } from '../policy/tool-digests.ts'
-import { noteListedTool } from '../policy/tool-facts.ts'
+import { noteListed } from '../policy/tool-facts.ts'
 import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
 
 export interface ToolSet extends KnownTools {
@@ -22,22 +21,25 @@ export interface ToolSet extends KnownTools {
 
 const toolSets = new Newest<ToolSet>(MAX_CACHED_TOOL_SETS)
 
-/** `audience`: the clients to whom a server has listed its tools. */
+/** `audience`: the clients to whom a server has listed its tools, and which of its lists it is. */
 export function knownTools(audience: string): ToolSet | undefined {
   return toolSets.get(audience)
 }
 
-/** Reads all pages and remembers what they say. Pages that cannot be had are left out, and their tools are not checked. `digests`: where `list` notes the pages. */
-export async function learnTools(audience: string, version: string, list: ListTools, digests?: ToolDigests): Promise<ToolSet> {
+/** The server has listed something else. `audience`: a client's, whichever list is meant. */
+export function forgetTools(audience: string): void {
+  for (const [name] of toolSets.entries()) if (name.startsWith(audience)) toolSets.delete(name)
+}
+
+/** Reads all pages and remembers what they say. Pages that cannot be had are left out, and their tools are not checked. */
+export async function learnTools(audience: string, version: string, list: ListTools): Promise<ToolSet> {
   const mirrored = new Map<string, readonly MirroredParam[]>()
   const tools = new Map<string, ToolFacts>()
-  for await (const page of pagesOf(list)) {
-    for (const tool of toolsOf(page)) {
-      addTool(mirrored, tool)
-      noteListedTool(tools, tool)
-    }
+  for await (const { result, answer } of pagesOf(list)) {
+    for (const tool of toolsOf(result)) addTool(mirrored, tool)
+    await noteListed(tools, answer)
   }
-  const toolSet = { version, mirrored, tools, digests: await digests?.byName() }
+  const toolSet = { version, mirrored, tools }
   toolSets.set(audience, toolSet)
   return toolSet
 }

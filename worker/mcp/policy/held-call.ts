@@ -8,25 +8,21 @@ import type { HeldCall, Holdable } from '../../contract/approvals.ts'
 import { MAX_HELD_BYTES } from '../../trust-limits.ts'
 import type { ClientMessage } from '../message.ts'
 import { type ToolsByName, verdictOf } from './message-verdict.ts'
-import type { DigestsByName } from './tool-digests.ts'
 
-/** What is known of a server's tools. `digests` are read only where calls wait for their owner. */
+/** What is known of a server's tools. */
 export interface KnownTools {
   readonly tools: ToolsByName
-  readonly digests?: DigestsByName | undefined
 }
 
-/** `unknown`: the digests of the tools are needed. */
-export type CallVerdict = Failure | Pick<Holdable, 'hold'> | 'unknown'
+export type CallVerdict = Failure | Pick<Holdable, 'hold'>
 
 const encoder = new TextEncoder()
 
-export function callVerdict(judge: PolicyJudge, message: ClientMessage, { tools, digests }: KnownTools): CallVerdict {
+export function callVerdict(judge: PolicyJudge, message: ClientMessage, { tools }: KnownTools): CallVerdict {
   const verdict = verdictOf(judge, message, tools)
   if (verdict !== 'held') return verdict ?? NOT_HELD
-  if (digests === undefined) return 'unknown'
   const { name } = message.params
-  const toolDigest = typeof name === 'string' ? digests.get(name) : undefined
+  const toolDigest = typeof name === 'string' ? tools.get(name)?.digest : undefined
   if (typeof name !== 'string' || toolDigest === undefined) return unreadable('what the server lists as this tool can be read in two ways')
   const text = argumentsText(message.bytes)
   if (text === undefined) return unreadable('its arguments can be read in two ways')

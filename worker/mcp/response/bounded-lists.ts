@@ -1,18 +1,17 @@
-/** Holds lists of a server back until they are whole, and takes out of them what their client may not see. */
+/** Holds lists of a server, and what it says of itself, back until they are whole, and takes out of them what their client may not see. */
 import { errorResponse, type Failure } from '../../../protocol/errors.ts'
 import { failedFrame } from '../../../protocol/failed-frame.ts'
 import type { AgentFrame, Answer } from '../../../protocol/frame.ts'
 import { type Replacement, splice } from '../../../protocol/splice.ts'
-import { listCuts } from '../../../protocol/policy/list-cut.ts'
-import { findPath, rootOf } from '../../bridge/json-view.ts'
-import type { ShareClient } from '../../carry/share-client.ts'
+import type { ServerEntry } from '../../contract/pinned-server.ts'
 import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import type { Item } from '../call/item.ts'
 import { WholeMessage } from '../call/whole-message.ts'
-import { judgeFor } from '../policy/bounds.ts'
+import { type Bounding, judgeFor, policyJudgeFor } from '../policy/bounds.ts'
+import { type BoundedAnswer, boundedAnswer, boundedServer, policyEdits } from '../policy/pinned-answer.ts'
 
 /** A frame as its client may see it. */
-interface BoundedFrame {
+export interface BoundedFrame {
   readonly header: AgentFrame
   readonly body: Uint8Array
   /** What must be taken out beside. */
@@ -27,21 +26,24 @@ interface Held {
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
-const UNREADABLE: Failure = { code: 'LIST_UNREADABLE', executed: 'yes' }
-const TOO_LONG: Failure = { ...UNREADABLE, detail: 'it is longer than 8 MiB' }
+const TOO_LONG: Failure = { code: 'LIST_UNREADABLE', executed: 'yes', detail: 'it is longer than 8 MiB' }
+/** What the members of a result are put into to be read as a response. */
+const [HEAD, TAIL] = ['{"jsonrpc":"2.0","id":0,"result":', '}']
 
 export class BoundedLists {
-  readonly #share: Pick<ShareClient, 'policies'>
+  readonly #share: Bounding
   readonly #taken: (bytes: number) => void
+  readonly #onHeld: (held: readonly ServerEntry[]) => void
   /** By channel and number. */
   readonly #held = new Map<string, Held>()
   /** Bytes of held parts, which were taken before the client could. */
   #paidBytes = 0
 
-  /** `taken` pays for body bytes that are held. */
-  constructor(share: Pick<ShareClient, 'policies'>, taken: (bytes: number) => void) {
+  /** `taken` pays for body bytes that are held. `onHeld`: the server offers what was not accepted, so that what was known of its lists may be wrong. */
+  constructor(share: Bounding, taken: (bytes: number) => void, onHeld: (held: readonly ServerEntry[]) => void) {
     this.#share = share
     this.#taken = taken
+    this.#onHeld = onHeld
   }
 
   /** The next item for the client, of those that `next` brings for a list. */
@@ -49,15 +51,17 @@ export class BoundedLists {
     for (;;) {
       const item = await next()
       if (item === undefined || judgeFor(this.#share).isOpen) return item
-      if (item.kind === 'response') return { ...item, text: this.text(item.text) }
+      if (item.kind === 'response') return { ...item, text: await this.text(item.text) }
+      if (item.kind === 'result') return this.#result(item.result)
+      if (item.kind === 'initialized') return this.initialized(item.answer)
       if (item.kind !== 'frame') return item
-      const bounded = this.frame(item.header, item.body, item.edits)
+      const bounded = await this.frame(item.header, item.body, item.edits)
       if (bounded !== undefined) return { ...item, ...bounded }
     }
   }
 
   /** A frame of a list's answer; undefined while more of that must come. `edits`: what was to be written into it. */
-  frame(header: AgentFrame, body: Uint8Array, edits: readonly Replacement[] = []): BoundedFrame | undefined {
+  frame(header: AgentFrame, body: Uint8Array, edits: readonly Replacement[] = []): BoundedFrame | undefined | Promise<BoundedFrame> {
     if (header.type === 'answer') {
       if (header.failed) return { header, body, edits }
       const answer = new WholeMessage<Answer>()
@@ -78,13 +82,33 @@ export class BoundedLists {
     return this.#cut(whole.header, whole.body, held.edits)
   }
 
-  /** The same of a whole response, as text. */
-  text(text: string, rawId = 'null'): string {
+  /** The same of a whole response of the relay's own, as text, whose lists were bounded by pins before they were translated. */
+  async text(text: string, rawId = 'null'): Promise<string> {
     if (judgeFor(this.#share).isOpen) return text
     const bytes = encoder.encode(text)
-    const cuts = this.#cutsOf(bytes)
-    if (cuts === undefined) return errorResponse(rawId, UNREADABLE)
-    return cuts.length === 0 ? text : decoder.decode(splice(bytes, cuts))
+    const cuts = policyEdits(bytes, policyJudgeFor(this.#share))
+    if ('code' in cuts) return errorResponse(rawId, cuts)
+    const server = await boundedServer(bytes, judgeFor(this.#share))
+    if ('code' in server) return errorResponse(rawId, server)
+    this.#note(server.held)
+    const edits = [...cuts, ...server.edits]
+    return edits.length === 0 ? text : decoder.decode(splice(bytes, edits))
+  }
+
+  /** The answer of a child that serves all to its own initialize, or why it is withheld. */
+  async initialized(answer: Uint8Array): Promise<Extract<Item, { readonly kind: 'initialized' | 'failed' }>> {
+    const server = await boundedServer(answer, judgeFor(this.#share))
+    if ('code' in server) return { kind: 'failed', failure: server }
+    this.#note(server.held)
+    return { kind: 'initialized', answer: splice(answer, server.edits) }
+  }
+
+  async #result(result: string): Promise<Item> {
+    const bytes = encoder.encode(`${HEAD}${result}${TAIL}`)
+    const server = await boundedServer(bytes, judgeFor(this.#share))
+    if ('code' in server) return { kind: 'failed', failure: server }
+    this.#note(server.held)
+    return { kind: 'result', result: decoder.decode(splice(bytes, server.edits)).slice(HEAD.length, -TAIL.length) }
   }
 
   /** Of body bytes that the client has taken, those that are not paid for yet. */
@@ -94,17 +118,25 @@ export class BoundedLists {
     return bytes - paid
   }
 
-  #cut(header: Answer, body: Uint8Array, edits: readonly Replacement[]): BoundedFrame {
-    const cuts = this.#cutsOf(body)
-    if (cuts === undefined) return refused(header, UNREADABLE)
+  #note(held: readonly ServerEntry[]): void {
+    if (held.length > 0) this.#onHeld(held)
+  }
+
+  #cut(header: Answer, body: Uint8Array, edits: readonly Replacement[]): BoundedFrame | Promise<BoundedFrame> {
+    const judge = judgeFor(this.#share)
+    if (judge.pins !== undefined) return boundedAnswer(body, judge).then((bounded) => this.#boundFrame(header, body, edits, bounded))
+    const cuts = policyEdits(body, judge)
+    return this.#boundFrame(header, body, edits, 'code' in cuts ? cuts : { edits: cuts, held: [] })
+  }
+
+  #boundFrame(header: Answer, body: Uint8Array, edits: readonly Replacement[], bounded: BoundedAnswer | Failure): BoundedFrame {
+    if ('code' in bounded) return refused(header, bounded)
+    const { edits: cuts, held, refusal } = bounded
+    this.#note(held)
+    if (refusal !== undefined) return refused(header, refusal)
     // What would have been written into an entry that is hidden now.
     const left = edits.filter(({ span }) => !cuts.some((cut) => span[0] >= cut.span[0] && span[1] <= cut.span[1]))
     return { header, body, edits: [...left, ...cuts] }
-  }
-
-  #cutsOf(bytes: Uint8Array): Replacement[] | undefined {
-    const result = findPath(bytes, rootOf(bytes), 'result')
-    return result === undefined ? [] : listCuts(bytes, result[0], judgeFor(this.#share))
   }
 }
 

@@ -3,6 +3,7 @@ import type { Open } from '../../../protocol/frame.ts'
 import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
 import { channelName, SHARED_GROUP, spareGroup } from '../../contract/groups.ts'
+import { RELAY_PRINCIPAL } from '../../contract/pinned-server.ts'
 import type { RootOf } from '../../contract/principals.ts'
 import { encodeReturnAddress, type RelayPurpose } from '../../contract/return-address.ts'
 import { type AgentLink, sendFrame } from '../agents/links.ts'
@@ -114,7 +115,8 @@ export class ChannelOpener {
     const initialize = isShared ? SHARED_HANDSHAKE : own
     const handshake = initialize === undefined ? undefined : randomKey()
     this.#putOpen(group, generation, link, handshake, session.principal)
-    this.#openChild(link, { ch, ids: isShared ? 'assign' : 'keep', asks: isShared ? 'refuse' : 'pass' }, session.principal)
+    const asks = isShared || session.principal === RELAY_PRINCIPAL ? 'refuse' : 'pass'
+    this.#openChild(link, { ch, ids: isShared ? 'assign' : 'keep', asks }, session.principal)
     if (initialize !== undefined && handshake !== undefined) {
       this.#call(link, ch, 'initialize', initialize, isShared ? 'snapshot' : 'handshake', handshake)
       this.#sendInitialized(link, ch)

@@ -134,6 +134,11 @@ export class TrustGate {
     return this.#parts.rows.share()
   }
 
+  /** What is accepted of the server, as JSON text; undefined where nothing is held back. */
+  get pins(): string | undefined {
+    return this.#parts.rows.share()?.pins
+  }
+
   /** When the share ends as far as it is known here, in milliseconds since 1970. */
   get endsAtMs(): number | undefined {
     return this.share?.expiresAtMs
@@ -233,7 +238,11 @@ export class TrustGate {
     trust: ShareTrust,
     floors: Partial<Pick<KeptShareTrust, 'revokedBefore' | 'agentsRevokedBefore'>> = {},
   ): Promise<KeptShareTrust> {
-    const [digest, anonymousDigest] = await Promise.all([policyDigest(trust.policy), policyDigest(trust.anonymous)])
+    const { anonymous } = trust
+    const [digest, anonymousDigest] = await Promise.all([
+      policyDigest(trust),
+      policyDigest(anonymous === undefined ? {} : { policy: anonymous }),
+    ])
     const known = this.#parts.rows.share()
     const revokedBefore = Math.max(known?.revokedBefore ?? 0, floors.revokedBefore ?? 0)
     const agentsRevokedBefore = Math.max(known?.agentsRevokedBefore ?? 0, floors.agentsRevokedBefore ?? 0)
@@ -246,7 +255,7 @@ export class TrustGate {
   }
 
   async #keepLink(trust: LinkTrust): Promise<KeptLinkTrust> {
-    const digest = await policyDigest(trust.policy)
+    const digest = await policyDigest(trust)
     const known = this.#parts.rows.link(trust.id)
     if (known !== undefined && known.version >= trust.version) return known
     const kept = { ...trust, digest }

@@ -4,7 +4,7 @@ import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
 import { type RateLimits, readRateLimits } from '../../../protocol/policy/rate-limits.ts'
 import { type Charge, SHARE_CHARGE } from '../../contract/metering.ts'
 import { UNRESTRICTED } from '../../contract/pass.ts'
-import type { GrantFacts, Pass, PassRefusal, PassVerdict } from '../../contract/trust-rpc.ts'
+import type { GrantFacts, Pass, PassRefusal, PassVerdict, ShareTrust } from '../../contract/trust-rpc.ts'
 import type { KeptLinkTrust, KeptShareTrust } from './trust-rows.ts'
 
 export interface Standing {
@@ -24,10 +24,12 @@ export interface Standing {
 const DIGEST_BYTES = 10
 const encoder = new TextEncoder()
 
-/** What names a policy in `Pass.state`; empty where there is none. */
-export async function policyDigest(policy: string | undefined): Promise<string> {
-  if (policy === undefined) return ''
-  const digest = await crypto.subtle.digest('SHA-256', encoder.encode(policy))
+/** What names a policy, and a share's pins with it, in `Pass.state`; empty where there is none. */
+export async function policyDigest({ policy, pins }: Pick<ShareTrust, 'policy' | 'pins'>): Promise<string> {
+  if (policy === undefined && pins === undefined) return ''
+  // No JSON text holds a line break.
+  const text = pins === undefined ? (policy ?? '') : `${policy ?? ''}\n${pins}`
+  const digest = await crypto.subtle.digest('SHA-256', encoder.encode(text))
   return encodeBase32(new Uint8Array(digest).subarray(0, DIGEST_BYTES))
 }
 
@@ -43,7 +45,7 @@ export function standingOf(share: KeptShareTrust, links: readonly (KeptLinkTrust
     linkEndsAtMs: Math.min(...known.map(({ expiresAtMs }) => expiresAtMs)),
     isRevoked: known.length < links.length || known.some((link) => isRevoked(link, share)),
     isPaused: share.isPaused,
-    facts: { state: policies.length === 0 ? UNRESTRICTED : all.map(({ digest }) => digest).join('.'), policies },
+    facts: factsOf(share, all, policies),
     ...(charges.length === 0 ? {} : { charges }),
     ...(perAddress === undefined ? {} : { perAddress: perAddress.limits }),
   }
@@ -51,15 +53,25 @@ export function standingOf(share: KeptShareTrust, links: readonly (KeptLinkTrust
 
 /** How whoever has shown no credential stands; `undefined` of a share that lets nobody in without one. */
 export function anonymousStanding(share: KeptShareTrust): Standing | undefined {
-  const { anonymous, anonymousDigest, anonymousLimits, policy, digest } = share
+  const { anonymous, anonymousDigest, anonymousLimits, policy, digest, pins } = share
   if (anonymous === undefined) return undefined
   const { charges = [], ...own } = standingOf(share, [])
   const all = [...charges, ...chargeOf(ANONYMOUS, anonymousLimits)]
   return {
     ...own,
-    facts: { state: `${digest}.${anonymousDigest}`, policies: [...(policy === undefined ? [] : [policy]), anonymous] },
+    facts: {
+      state: `${digest}.${anonymousDigest}`,
+      policies: [...(policy === undefined ? [] : [policy]), anonymous],
+      ...(pins === undefined ? {} : { pins }),
+    },
     ...(all.length === 0 ? {} : { charges: all }),
   }
+}
+
+function factsOf({ pins }: KeptShareTrust, all: readonly { readonly digest: string }[], policies: readonly string[]): GrantFacts {
+  const isRestricted = policies.length > 0 || pins !== undefined
+  const state = isRestricted ? all.map(({ digest }) => digest).join('.') : UNRESTRICTED
+  return { state, policies, ...(pins === undefined ? {} : { pins }) }
 }
 
 /** Limits were checked when they were set: text that does not read is of a later version of the relay, and limits nothing here. */

@@ -26,6 +26,7 @@ const LATER_COLUMNS = {
   anonymous_digest: 'TEXT',
   anonymous_limits: 'TEXT',
   capture: 'INTEGER',
+  pins: 'TEXT',
 } as const
 
 type ShareColumns = {
@@ -38,6 +39,7 @@ type ShareColumns = {
   agents_revoked_before: number
   limits: string | null
   address_limits: string | null
+  pins: string | null
   sliding_ms: number | null
   anonymous: string | null
   anonymous_digest: string | null
@@ -85,6 +87,7 @@ export class TrustRows {
       anonymousDigest: row.anonymous_digest ?? '',
       ...(row.anonymous_limits === null ? {} : { anonymousLimits: row.anonymous_limits }),
       ...(row.capture === 1 ? { isCaptured: true } : {}),
+      ...(row.pins === null ? {} : { pins: row.pins }),
       digest: row.digest,
       revokedBefore: row.revoked_before,
       agentsRevokedBefore: row.agents_revoked_before,
@@ -103,6 +106,7 @@ export class TrustRows {
       agents_revoked_before: agentsRevokedBefore,
       limits: trust.limits ?? null,
       address_limits: trust.addressLimits ?? null,
+      pins: trust.pins ?? null,
       sliding_ms: trust.slidingMs ?? null,
       anonymous: trust.anonymous ?? null,
       anonymous_digest: trust.anonymousDigest,
@@ -186,7 +190,7 @@ export class TrustRows {
   #make(): void {
     if (this.#exists()) return
     this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT, address_limits TEXT, sliding_ms INTEGER, anonymous TEXT, anonymous_digest TEXT, anonymous_limits TEXT, capture INTEGER);
+      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT, address_limits TEXT, sliding_ms INTEGER, anonymous TEXT, anonymous_digest TEXT, anonymous_limits TEXT, capture INTEGER, pins TEXT);
       CREATE TABLE IF NOT EXISTS link_trust (id TEXT PRIMARY KEY, version INTEGER NOT NULL, kind TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, parent TEXT, limits TEXT) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS link_trust_by_end ON link_trust (expires_at_ms);
     `)

@@ -2,6 +2,7 @@
 import { findPath, rootOf, scalarAt } from '../../bridge/json-view.ts'
 import type { ClientFacts, ClientOrder } from '../../contract/client-facts.ts'
 import { isBridgedGroup, isModernGroup, isSpareGroup } from '../../contract/groups.ts'
+import { RELAY_PRINCIPAL } from '../../contract/pinned-server.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { MAX_SESSIONS } from '../../limits.ts'
@@ -68,7 +69,8 @@ export class ClientList {
   /** The newest sessions, newest first, and all groups whose child lives. */
   #all(): ClientFacts[] {
     const groups = this.#groups().slice(0, MAX_LISTED_CLIENTS)
-    return [...this.#parts.store.sessions.newest(MAX_LISTED_CLIENTS).map((session) => this.#sessionFacts(session)), ...groups]
+    const sessions = this.#parts.store.sessions.newest(MAX_LISTED_CLIENTS).filter(({ principal }) => principal !== RELAY_PRINCIPAL)
+    return [...sessions.map((session) => this.#sessionFacts(session)), ...groups]
   }
 
   #groups(): ClientFacts[] {
@@ -80,7 +82,9 @@ export class ClientList {
 
   /** Clients that share one child with everybody are nobody's group. */
   #ownedGroups(): { readonly group: string; readonly owner: string }[] {
-    return this.#parts.store.channels.owned().filter(({ group }) => (isModernGroup(group) || isBridgedGroup(group)) && !isSpareGroup(group))
+    return this.#parts.store.channels
+      .owned()
+      .filter(({ group, owner }) => (isModernGroup(group) || isBridgedGroup(group)) && !isSpareGroup(group) && owner !== RELAY_PRINCIPAL)
   }
 
   #sessionFacts(session: StartedSession): ClientFacts {

@@ -3,7 +3,8 @@ import { CallMemory } from '../../../../agent/channel/call-memory.ts'
 import { CallLog } from '../../../../agent/channel/call-log.ts'
 import { Channel } from '../../../../agent/channel/channel.ts'
 import { ChildLimit } from '../../../../agent/channel/child-limit.ts'
-import { LONG_IDLE_MS } from '../../../../agent/limits.ts'
+import { LONG_IDLE_MS, MAX_RELAY_CHILDREN } from '../../../../agent/limits.ts'
+import { RELAY_OWNER } from '../../../../protocol/frame.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { FakeChild } from '../fake-child.ts'
 import { SILENT_LOG } from '../silent-log.ts'
@@ -142,4 +143,19 @@ test('ChildLimit.hasRoom counts children that still end', () => {
   expect(limit.hasRoom).toBe(false)
   child.ends()
   expect(limit.hasRoom).toBe(true)
+})
+
+test("the relay's own children take no client's place, and none makes room for them; there are few of them", () => {
+  const limit = new ChildLimit(1)
+  const lane = new LaneOfChannels(limit)
+  for (let count = 0; count < MAX_RELAY_CHILDREN; count++) {
+    expect(limit.admit({ owner: RELAY_OWNER }, nowMs)).toBe(true)
+    lane.open(RELAY_OWNER)
+  }
+  expect(limit.admit({ owner: RELAY_OWNER }, nowMs)).toBe(false)
+  expect(limit.admit({ owner: 'ann' }, nowMs)).toBe(true)
+  const child = lane.open('ann')
+  lane.channels.shift()
+  expect(limit.admit({ owner: RELAY_OWNER }, nowMs)).toBe(true)
+  expect(child.stopped).toBe(false)
 })

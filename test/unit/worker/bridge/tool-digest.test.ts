@@ -1,27 +1,47 @@
-import { expect, test } from 'vitest'
-import { toolDigest } from '../../../../worker/bridge/tool-digest.ts'
+import { describe, expect, test } from 'vitest'
+import { digestedEntries, digestsAt, toolDigest } from '../../../../worker/bridge/tool-digest.ts'
+import { verifies } from '../../../requirements/verifies.ts'
+import { bytesOf } from './bytes.ts'
 
-function digestOf(json: string): Promise<string | undefined> {
-  const bytes = new TextEncoder().encode(json)
+function digestOf(text: string): Promise<string | undefined> {
+  const bytes = bytesOf(text)
   return toolDigest(bytes, [0, bytes.length])
 }
 
-const TOOL = '{"name":"t","description":"d","inputSchema":{"type":"object","properties":{"n":{"default":1.0}}}}'
+describe('toolDigest()', () => {
+  test('is the same for the same entry, however it is written, and differs with any member of it', async () => {
+    verifies('promise.11.pinned')
+    const digest = await digestOf('{"name":"look","description":"Looks.","annotations":{"readOnlyHint":true}}')
+    expect(digest).toMatch(/^[\w-]{43}$/)
+    expect(await digestOf('{ "annotations": {"readOnlyHint":true}, "description":"L\\u006foks.", "name":"look" }')).toBe(digest)
+    for (const other of [
+      '{"name":"look","description":"Looks. ","annotations":{"readOnlyHint":true}}',
+      '{"name":"look","description":"Looks.","annotations":{"readOnlyHint":false}}',
+      '{"name":"look","description":"Looks.","annotations":{"readOnlyHint":true},"inputSchema":{}}',
+      '{"name":"look","description":"Looks.","annotations":{"readOnlyHint":1}}',
+    ])
+      expect(await digestOf(other)).not.toBe(digest)
+  })
 
-test('toolDigest() is one for an entry, however its members are put', async () => {
-  expect(await digestOf(TOOL)).toMatch(/^[\w-]{43}$/)
-  const other = '{ "inputSchema": {"properties":{"n":{"default":1.0}},"type":"object"}, "description":"\\u0064", "name":"t"}'
-  expect(await digestOf(other)).toBe(await digestOf(TOOL))
+  test.each(['{"name":"a","name":"b"}', '{"name":"\\ud800"}'])('is none of %s, which could be read in two ways', async (text) => {
+    verifies('promise.11.accepted')
+    expect(await digestOf(text)).toBeUndefined()
+  })
 })
 
-test.each([
-  ['a word', TOOL.replace('"d"', '"D"')],
-  ['a number in another spelling', TOOL.replace('1.0', '1')],
-  ['one member more', TOOL.replace('{', '{"title":"T",')],
-])('toolDigest() differs by %s', async (_, other) => {
-  expect(await digestOf(other)).not.toBe(await digestOf(TOOL))
-})
+describe('digestedEntries()', () => {
+  test('are all entries of an answer, with where each begins', async () => {
+    const text = '{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a"},{"name":"b","x":"\\udc00"}]}}'
+    const entries = (await digestedEntries(bytesOf(text))) ?? []
+    expect(entries.map(({ kind, name }) => `${kind} ${name}`)).toEqual(['tools a', 'tools b'])
+    expect(digestsAt(entries)).toEqual(new Map([[text.indexOf('{"name":"a"}'), await digestOf('{"name":"a"}')]]))
+  })
 
-test('toolDigest() has none for what can be read in two ways', async () => {
-  expect(await digestOf('{"name":"t","name":"u"}')).toBeUndefined()
+  test.each([
+    ['{"jsonrpc":"2.0","id":1,"result":{"tools":[],"tools":[{"name":"a"}]}}', undefined],
+    ['{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"m"}}', []],
+    ['{"jsonrpc":"2.0","id":1,"result":7}', []],
+  ])('of %s are %j', async (text, entries) => {
+    expect(await digestedEntries(bytesOf(text))).toEqual(entries)
+  })
 })

@@ -1,17 +1,18 @@
 import { expect, test } from 'vitest'
-import { pagesOf, toolsOf } from '../../../../worker/bridge/tool-pages.ts'
+import { type ListPage, pagesOf, toolsOf } from '../../../../worker/bridge/tool-pages.ts'
+import { pageOf } from '../list-page.ts'
 import { MAX_TOOL_PAGES } from '../../../../worker/limits.ts'
 
 type Page = Record<string, unknown>
 
 async function read(page: (cursor: string | undefined) => Page | undefined): Promise<{ asked: (string | undefined)[]; pages: Page[] }> {
   const asked: (string | undefined)[] = []
-  const list = (cursor: string | undefined): Promise<Page | undefined> => {
+  const list = (cursor: string | undefined): Promise<ListPage | undefined> => {
     asked.push(cursor)
-    return Promise.resolve(page(cursor))
+    return Promise.resolve(pageOf(page(cursor)))
   }
   const pages: Page[] = []
-  for await (const one of pagesOf(list)) pages.push(one)
+  for await (const one of pagesOf(list)) pages.push(one.result)
   return { asked, pages }
 }
 

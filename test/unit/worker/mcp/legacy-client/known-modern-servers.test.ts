@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { pageOf } from '../../list-page.ts'
 import {
   forgetModernServer,
   knownModernServer,
@@ -32,7 +33,7 @@ test('learnWrappedTools() reads all pages for the tools whose output schemas are
   const cursors: unknown[] = []
   const names = await learnWrappedTools(server, (cursor) => {
     cursors.push(cursor)
-    return Promise.resolve(pages[cursors.length - 1])
+    return Promise.resolve(pageOf(pages[cursors.length - 1]))
   })
   expect([...names]).toEqual(['list', 'text'])
   expect(cursors).toEqual([undefined, 'n'])

@@ -9,7 +9,7 @@ vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
 describe('listSessionTools()', () => {
   test('asks the server itself for a page, under an id that no client has', async () => {
     const share = new ScriptedShare().on('call', rpcAnswer(response('{"tools":[]}')))
-    expect(await listSessionTools(share.client, CALLER, { e: '1' }, 'v1', 'c')).toEqual({ tools: [] })
+    expect(await listSessionTools(share.client, CALLER, { e: '1' }, 'v1', 'c')).toMatchObject({ result: { tools: [] } })
     const request = share.asked.call[0]?.[0] as CallRequest
     expect(request).toMatchObject({
       ...CALLER,

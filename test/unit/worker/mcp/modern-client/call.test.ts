@@ -19,7 +19,9 @@ function leaving(name: string, method: string, params: Record<string, unknown> =
   const client = new AbortController()
   const request = { headers: new Headers(), signal: client.signal }
   const response = postModern(visitor, stateKey, message, envelope, { json: true, events: true }, request)
-  return { share, response, leave: () => client.abort(), news: () => resolve({ kind: 'bridge', facts: FACTS }) }
+  // Held for as long as the client may leave: the request's signal does not hear of it once the request is collected (undici).
+  const requests = [request]
+  return { share, response, leave: () => requests.forEach(() => client.abort()), news: () => resolve({ kind: 'bridge', facts: FACTS }) }
 }
 
 beforeEach(() => {

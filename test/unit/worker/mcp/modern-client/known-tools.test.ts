@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { bytesOf } from '../response/recorded-body.ts'
+import { pageOf } from '../../list-page.ts'
 import { checkToolHeaders, knownTools, learnTools } from '../../../../../worker/mcp/modern-client/known-tools.ts'
 
 const MIRRORS = { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } }
@@ -19,7 +20,7 @@ const PAGES = [
 ]
 
 function learn(share: string, version = 'v1'): ReturnType<typeof learnTools> {
-  return learnTools(share, version, (cursor) => Promise.resolve(PAGES[cursor === '2' ? 1 : 0]))
+  return learnTools(share, version, (cursor) => Promise.resolve(pageOf(PAGES[cursor === '2' ? 1 : 0])))
 }
 
 describe('learnTools()', () => {

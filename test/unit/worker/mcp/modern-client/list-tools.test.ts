@@ -26,7 +26,7 @@ const LIST = '{"jsonrpc":"2.0","id":0,"result":{"tools":[]}}'
 describe('listToolsFor()', () => {
   test('asks in the name of the client that calls, with its envelope and without its progress token', async () => {
     const share = new ScriptedShare().on('call', answered(LIST))
-    expect(await listToolsFor(modernCall(share, { token: 't' }), undefined, undefined)).toEqual({ tools: [] })
+    expect(await listToolsFor(modernCall(share, { token: 't' }), undefined, undefined)).toMatchObject({ result: { tools: [] } })
     const request = requestTo(share)
     expect(request).toMatchObject({ principal: 'p', group: 'g', capabilities: ['elicitation'], method: 'tools/list', delivery: 'single' })
     expect(JSON.parse(textOf(request.body))).toEqual({

@@ -35,6 +35,7 @@ export function modernCall(share: ScriptedShare, { method = 'tools/call', params
     visitor: {
       shareFor: () => share.client,
       hasAsked: () => true,
+      asked: () => [],
       share: share.client,
       principal: 'p',
       principalIn: () => 'p',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ToolFacts } from '../../../../../protocol/policy/judge.ts'
 import { judgeOf } from '../../../../../worker/mcp/policy/bounds.ts'
-import { needsTools, refusalOf } from '../../../../../worker/mcp/policy/message-verdict.ts'
+import { neededList, refusalOf } from '../../../../../worker/mcp/policy/message-verdict.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 import { messageOf } from '../client-message.ts'
 
@@ -76,6 +76,6 @@ test('judgeOf() holds each of several policies', () => {
   const judge = judgeOf(['{"tools":{"deny":["look"]}}', '{"access":"read"}'])
   expect(refusalOf(judge, messageOf(call('look')), TOOLS)?.code).toBe('NOT_OFFERED')
   expect(refusalOf(judge, messageOf(call('pay')), TOOLS)?.code).toBe('NOT_OFFERED')
-  expect(needsTools(judge, messageOf(call('look')))).toBe(true)
-  expect(needsTools(judgeOf([]), messageOf(call('look')))).toBe(false)
+  expect(neededList(judge, messageOf(call('look')))).toBe('tools/list')
+  expect(neededList(judgeOf([]), messageOf(call('look')))).toBeUndefined()
 })

@@ -22,10 +22,14 @@ function frame(header: AgentFrame, text: string): Item {
   return { kind: 'frame', header, body: Buffer.from(text), restarted: false }
 }
 
+function nothingHeld(): never {
+  throw new Error('nothing is pinned')
+}
+
 /** The item that comes of these, as text where it is a frame; and the bytes that were paid for. */
 async function boundOf(items: readonly Item[], grant = READ) {
   let paid = 0
-  const lists = new BoundedLists({ policies: () => grant.policies }, (bytes) => (paid += bytes))
+  const lists = new BoundedLists({ policies: () => grant.policies, pins: () => undefined }, (bytes) => (paid += bytes), nothingHeld)
   const left = [...items]
   const item = await lists.next(() => Promise.resolve(left.shift()))
   const text = item?.kind === 'frame' ? Buffer.from(splice(item.body, item.edits ?? [])).toString() : undefined

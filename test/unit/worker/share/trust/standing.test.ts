@@ -66,7 +66,7 @@ describe('verdictFor()', () => {
 
   test('tells a pass without the newest state what restricts it', async () => {
     const policies = ['{"access":"read"}', '{"access":"write"}']
-    const [digest, other] = await Promise.all(policies.map(policyDigest))
+    const [digest, other] = await Promise.all(policies.map((policy) => policyDigest({ policy })))
     const share = { ...SHARE, policy: policies[0] ?? '', digest: digest ?? '' }
     const standing = standingOf(share, [{ ...LINK, policy: policies[1] ?? '', digest: other ?? '' }])
     expect(verdictFor(standing, { chain }, 0)).toEqual({ kind: 'stale_grant', facts: { state: standing.facts.state, policies } })
@@ -77,8 +77,8 @@ describe('verdictFor()', () => {
 
 test('a state names the policies, not how often they were changed, so that lanes that heard of other changes name the same', async () => {
   const policy = '{"access":"read"}'
-  const digest = await policyDigest(policy)
+  const digest = await policyDigest({ policy })
   const state = (version: number): string => standingOf(SHARE, [{ ...LINK, version, policy, digest }]).facts.state
   expect(state(5)).toBe(state(8))
-  expect(await policyDigest('{"access":"write"}')).not.toBe(digest)
+  expect(await policyDigest({ policy: '{"access":"write"}' })).not.toBe(digest)
 })

@@ -1,0 +1,149 @@
+/** `tools list|diff|accept`: what a share's server offers, what of it is held back because it is new or has changed, and what its owner accepts. */
+import type { Command } from 'commander'
+import { AgentExit, EXIT } from '../../exit.ts'
+import { listOf, textOf } from '../answers.ts'
+import type { Answer } from '../api-client.ts'
+import { findShare } from '../find.ts'
+import type { OwnerRun, StartRun } from '../owner-run.ts'
+import { shellWord } from '../setup-texts.ts'
+import { plain, table } from '../table.ts'
+
+interface Entry {
+  readonly kind: string
+  readonly name: string
+  readonly state: string
+  /** `undefined` of one that could be read in two ways: nobody can accept it. */
+  readonly digest: string | undefined
+}
+
+/** Members of the API's answer, and what each is called where there is room for a word. */
+const KINDS = {
+  tools: 'tool',
+  prompts: 'prompt',
+  resources: 'resource',
+  resource_templates: 'template',
+  ui: 'app',
+  instructions: 'instructions',
+  server_info: 'server info',
+} as const
+
+const HELD: ReadonlySet<string> = new Set(['new', 'changed'])
+/** Of a digest, what is enough to tell one text of an entry from another. */
+const SHORT_DIGEST_CHARS = 12
+
+export function addToolsCommands(tools: Command, start: StartRun): void {
+  tools
+    .command('list <share>')
+    .description('lists what the server offers, and which of it is held back')
+    .action(async (named: string, _options: object, command: Command) => listTools(start(command), named))
+  tools
+    .command('diff <share>')
+    .description('shows what is held back, as it was accepted and as it is now')
+    .action(async (named: string, _options: object, command: Command) => compareTools(start(command), named))
+  tools
+    .command('accept <share> [names...]')
+    .description('accepts what is held back: by name, by name@digest as tools diff shows it, or all of it')
+    .option('--all', 'accepts everything that is held back now')
+    .action(async (named: string, names: readonly string[], { all }: { readonly all?: true }, command: Command) =>
+      acceptTools(start(command), named, names, all === true),
+    )
+}
+
+async function listTools(run: OwnerRun, named: string): Promise<void> {
+  const { id } = await findShare(run.api, named, run.terminal.now())
+  const answer = await run.api.request('GET', `shares/${id}/tools`)
+  run.show(answer, () => {
+    const entries = entriesOf(answer)
+    const held = entries.filter(({ state }) => HELD.has(state)).length
+    const rows = entries.map(({ kind, name, state }) => [kind, name, state])
+    const columns = [{ title: 'KIND' }, { title: 'NAME', isCut: true }, { title: 'STATE' }] as const
+    return `${stateText(run, id, answer)}${entries.length === 0 ? '' : `\n${table(columns, rows, run.terminal.columns)}`}${heldText(run, id, held)}`
+  })
+}
+
+async function compareTools(run: OwnerRun, named: string): Promise<void> {
+  const { id } = await findShare(run.api, named, run.terminal.now())
+  const answer = await run.api.request('GET', `shares/${id}/tools/diff`)
+  run.show(answer, () => {
+    const changes = listOf(answer, 'changes')
+    if (changes.length === 0) return `${stateText(run, id, answer)}\nNothing is held back.\n`
+    return changes.map((change) => changeText(run, id, change)).join('\n')
+  })
+}
+
+async function acceptTools(run: OwnerRun, named: string, names: readonly string[], isAll: boolean): Promise<void> {
+  if (isAll === names.length > 0) throw new AgentExit(EXIT.USAGE, 'USAGE', 'Say what to accept: names, as tools list shows them, or --all.')
+  const { id } = await findShare(run.api, named, run.terminal.now())
+  const body = isAll ? { all: true } : await wantedOf(run, id, names)
+  const answer = await run.api.request('POST', `shares/${id}/tools/accept`, body)
+  run.show(answer, () => {
+    const accepted = listOf(answer, 'accepted').map((entry) => plain(textOf(entry, 'name')))
+    return accepted.length === 0
+      ? 'Nothing is held back.\n'
+      : `Accepted: ${accepted.join(', ')}. Clients see it from their next request on.\n`
+  })
+}
+
+/** Names with the digests of what was seen under them: the relay refuses what has changed once more. */
+async function wantedOf(run: OwnerRun, id: string, names: readonly string[]): Promise<readonly Answer[]> {
+  const held = entriesOf(await run.api.request('GET', `shares/${id}/tools`)).filter(({ state }) => HELD.has(state))
+  return names.flatMap((wanted) => {
+    const found = held.filter(({ name, digest }) => wanted === name || isNamed(wanted, name, digest))
+    if (found.length === 0)
+      throw new AgentExit(
+        EXIT.NOT_FOUND,
+        'TOOL_NOT_HELD',
+        `Nothing is held back that ${plain(wanted)} names. See what is: ${run.program} tools diff ${id}`,
+      )
+    return found.map(({ name, digest }) => {
+      if (digest !== undefined) return { name, digest }
+      throw new AgentExit(
+        EXIT.REFUSED,
+        'TOOL_UNREADABLE',
+        `${plain(name)} can be read in two ways, so it cannot be accepted. Have its server changed: a key stands twice in it, or half of a character.`,
+      )
+    })
+  })
+}
+
+function isNamed(wanted: string, name: string, digest: string | undefined): boolean {
+  const short = wanted.startsWith(`${name}@`) ? wanted.slice(name.length + 1) : ''
+  return short.length >= SHORT_DIGEST_CHARS && digest?.startsWith(short) === true
+}
+
+function entriesOf(answer: Answer): Entry[] {
+  return Object.entries(KINDS).flatMap(([member, kind]) =>
+    listOf(answer, member).map((entry) => {
+      const { digest } = entry
+      const name = textOf(entry, 'name')
+      return { kind, name, state: textOf(entry, 'state'), digest: typeof digest === 'string' ? digest : undefined }
+    }),
+  )
+}
+
+function stateText(run: OwnerRun, id: string, answer: Answer): string {
+  if (answer['pinning'] === 'off')
+    return `Pinning is off: nothing is held back. To turn it on: ${run.program} share update ${id} --pinning on\n`
+  const { unpinned } = answer
+  if (!Array.isArray(unpinned)) return 'Nothing is pinned yet: what the server offers when it is listed first is trusted.\n'
+  if (unpinned.length === 0) return 'What is new or has changed is held back until you accept it.\n'
+  return `What is new or has changed is held back until you accept it, but not ${unpinned.map(String).map(plain).join(', ')}: there are too many to be pinned.\n`
+}
+
+/** What there is to do about what is held back; empty for nothing. */
+export function heldText(run: OwnerRun, id: string, held: number): string {
+  return held === 0 ? '' : `\nHeld back: ${held}. See what they say, and accept: ${run.program} tools diff ${id}\n`
+}
+
+function changeText(run: OwnerRun, id: string, change: Answer): string {
+  const name = textOf(change, 'name')
+  const digest = typeof change['digest'] === 'string' ? change['digest'] : undefined
+  const head = `${textOf(change, 'kind')} ${plain(name)} (${textOf(change, 'state')})\n`
+  const before = typeof change['before'] === 'string' ? `- ${plain(change['before'])}\n` : ''
+  const after = `+ ${plain(textOf(change, 'after'))}\n`
+  const order =
+    digest === undefined
+      ? ''
+      : `  ${run.program} tools accept ${id} ${shellWord(plain(`${name}@${digest.slice(0, SHORT_DIGEST_CHARS)}`))}\n`
+  return `${plain(head.trimEnd())}\n${before}${after}${order}`
+}

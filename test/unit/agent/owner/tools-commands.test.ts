@@ -1,0 +1,111 @@
+/** `tools list|diff|accept` as their users type them, against an API that a test scripts. */
+import { describe, expect, test } from 'vitest'
+import { runOwner } from '../../../../agent/owner/program.ts'
+import { verifies } from '../../../requirements/verifies.ts'
+import { type Replies, shareBody, TestApi, tokenBody } from './test-api.ts'
+import { testTerminal } from './test-terminal.ts'
+
+const SHARE = shareBody('c')
+const AT = `shares/${String(SHARE['share'])}`
+const NONE = { tools: [], prompts: [], resources: [], resource_templates: [], ui: [], instructions: [], server_info: [] }
+const DIGEST = 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG'
+const LOOK = { name: 'look', state: 'changed', digest: DIGEST, read_only: true }
+const SHOWN = { pinning: 'on', listed_at: '2026-11-29T14:00:00.000Z', unpinned: [], ...NONE }
+
+async function ran(args: readonly string[], replies: Replies = {}) {
+  await using relay = await TestApi.start({ 'GET shares': { body: { shares: [SHARE] } }, ...replies })
+  const terminal = testTerminal({ variables: { MCP_EDGE_OWNER_TOKEN: 't', MCP_EDGE_RELAY: relay.origin } })
+  await runOwner(args, terminal)
+  return Object.assign(terminal, { asked: relay.asked })
+}
+
+describe('tools list', () => {
+  test('shows each entry with its state, and what to do about what is held back', async () => {
+    verifies('promise.11.accepted')
+    const tools = [LOOK, { ...LOOK, name: 'pay', state: 'pinned' }]
+    const { written } = await ran(['tools', 'list', 'docs'], { [`GET ${AT}/tools`]: { body: { ...SHOWN, tools } } })
+    expect(written).toMatch(/^tool {2}look {2}changed$/m)
+    expect(written).toContain(`Held back: 1. See what they say, and accept: mcp-edge-agent tools diff ${String(SHARE['share'])}\n`)
+  })
+
+  test.each([
+    [{ pinning: 'off', listed_at: null, ...NONE }, /^Pinning is off: nothing is held back\./],
+    [{ pinning: 'on', listed_at: null, ...NONE }, /^Nothing is pinned yet/],
+    [{ ...SHOWN, unpinned: ['resources'] }, /but not resources: there are too many to be pinned\./],
+  ])('says how it stands: %#', async (body, text) => {
+    verifies('promise.11.pinned-bounded')
+    expect((await ran(['tools', 'list', 'docs'], { [`GET ${AT}/tools`]: { body } })).written).toMatch(text)
+  })
+
+  test('writes nothing of a server that a terminal would obey, and with --json what the API says', async () => {
+    verifies('promise.11.accepted')
+    const body = { ...SHOWN, tools: [{ ...LOOK, name: '\u001b[2J\u202elook' }] }
+    const replies = { [`GET ${AT}/tools`]: { body } }
+    expect((await ran(['tools', 'list', 'docs'], replies)).written).toContain('\\u{1b}[2J\\u{202e}look')
+    expect(JSON.parse((await ran(['tools', 'list', 'docs', '--json'], replies)).written)).toEqual(body)
+  })
+})
+
+describe('tools diff', () => {
+  test('shows an entry as it was accepted and as it is, without controls, and the order that accepts exactly that', async () => {
+    verifies('promise.11.accepted')
+    const changes = [{ ...LOOK, kind: 'tools', before: '{"a":1}', after: '{"a":2}\u001b[31m' }]
+    const { written } = await ran(['tools', 'diff', 'docs'], { [`GET ${AT}/tools/diff`]: { body: { ...SHOWN, changes } } })
+    expect(written).toBe(`tools look (changed)
+- {"a":1}
++ {"a":2}\\u{1b}[31m
+  mcp-edge-agent tools accept ${String(SHARE['share'])} look@abcdefghijkl
+`)
+  })
+
+  test('says so when nothing is held back', async () => {
+    const { written } = await ran(['tools', 'diff', 'docs'], { [`GET ${AT}/tools/diff`]: { body: { ...SHOWN, changes: [] } } })
+    expect(written).toContain('\nNothing is held back.\n')
+  })
+})
+
+describe('tools accept', () => {
+  const list = { [`GET ${AT}/tools`]: { body: { ...SHOWN, tools: [LOOK, { ...LOOK, name: 'pay', state: 'pinned', digest: 'p' }] } } }
+  const accepted = { [`POST ${AT}/tools/accept`]: { body: { accepted: [{ kind: 'tools', name: 'look', digest: DIGEST }] } } }
+
+  test.each(['look', 'look@abcdefghijkl', `look@${DIGEST}`])('of %s sends the digest that was shown', async (named) => {
+    verifies('promise.11.accepted')
+    const { written, asked } = await ran(['tools', 'accept', 'docs', named], { ...list, ...accepted })
+    expect(JSON.parse(asked.at(-1)?.body ?? '')).toEqual([{ name: 'look', digest: DIGEST }])
+    expect(written).toBe('Accepted: look. Clients see it from their next request on.\n')
+  })
+
+  test('--all sends that it is all', async () => {
+    const { asked } = await ran(['tools', 'accept', 'docs', '--all'], accepted)
+    expect(asked.at(-1)?.body).toBe('{"all":true}')
+  })
+
+  test.each([
+    [['pay'], 'TOOL_NOT_HELD'],
+    [['look@abcdefghijkx'], 'TOOL_NOT_HELD'],
+    [['look@abc'], 'TOOL_NOT_HELD'],
+    [[], 'USAGE'],
+    [['look', '--all'], 'USAGE'],
+  ])('of %j is refused: %s', async (words, code) => {
+    verifies('promise.11.accepted')
+    await expect(ran(['tools', 'accept', 'docs', ...words], { ...list, ...accepted })).rejects.toMatchObject({ code: code })
+  })
+
+  test('of what could be read in two ways is refused', async () => {
+    const tools = [{ ...LOOK, digest: null }]
+    const replies = { [`GET ${AT}/tools`]: { body: { ...SHOWN, tools } } }
+    await expect(ran(['tools', 'accept', 'docs', 'look'], replies)).rejects.toMatchObject({ code: 'TOOL_UNREADABLE' })
+  })
+})
+
+test('share show says how much is held back', async () => {
+  const body = { ...SHARE, agents: [], sessions: 0, held_back: 2 }
+  expect((await ran(['share', 'show', 'docs'], { [`GET ${AT}`]: { body } })).written).toContain('Held back: 2.')
+  expect((await ran(['share', 'show', 'docs'], { [`GET ${AT}`]: { body: { ...body, held_back: 0 } } })).written).not.toContain('Held back')
+})
+
+test('token create and update tell the warning of the relay', async () => {
+  const body = { ...tokenBody('a'), share_url: 'https://relay.example/s/c/k/secret/mcp', warning: 'No tool\u001b only reads.' }
+  const { noted } = await ran(['token', 'create', 'docs'], { [`POST ${AT}/tokens`]: { status: 201, body } })
+  expect(noted).toContain('mcp-edge-agent: No tool\\u{1b} only reads.\n')
+})

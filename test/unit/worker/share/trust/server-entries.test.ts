@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest'
+import { NOTHING_PINNED } from '../../../../../protocol/policy/pins.ts'
+import type { ListingTask, ServerEntry } from '../../../../../worker/contract/pinned-server.ts'
+import { ServerEntries } from '../../../../../worker/share/trust/server-entries.ts'
+import { LISTING_MS, MAX_RELISTINGS, RELISTINGS_MS } from '../../../../../worker/trust-limits.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
+
+const PINNED = '{"tools":["a"]}'
+const ENTRY: ServerEntry = { kind: 'tools', name: 'look', digest: 'b', text: '{}', isReadOnly: false }
+
+/** A share with an agent, as its entries see it. What is kept outlives their memory. */
+class Stage {
+  pins: string | undefined = NOTHING_PINNED
+  agent: { readonly instance: string; readonly era: string; readonly sessionEra: string } | undefined = {
+    instance: 'one',
+    era: 'modern',
+    sessionEra: 'legacy',
+  }
+  /** The process that was listed last, and what was kept. */
+  instance: string | undefined
+  kept: readonly ServerEntry[] = []
+  seen: ServerEntry[] = []
+  /** Sessions and groups that were ended. */
+  readonly ended: string[] = []
+
+  entries(): ServerEntries {
+    return entriesOf(this)
+  }
+}
+
+function entriesOf(stage: Stage): ServerEntries {
+  const parts = {
+    store: { settings: {}, sessions: { idsOf: () => ['s'] } },
+    links: { all: () => (stage.agent === undefined ? [] : [stage.agent]), isLeaving: () => false },
+    news: { mark: 1, after: () => Promise.resolve(true) },
+    channels: { close: (group: string) => void stage.ended.push(group) },
+    sessions: { end: (id: string) => void stage.ended.push(id) },
+    gate: {
+      get pins() {
+        return stage.pins
+      },
+    },
+    rows: {
+      get instance() {
+        return stage.instance
+      },
+      putListing: ({ instance }: ListingTask, entries: readonly ServerEntry[]) => {
+        stage.instance = instance
+        stage.kept = entries
+      },
+      putSeen: (entries: readonly ServerEntry[]) => {
+        const news = entries.filter(({ digest }) => stage.seen.every((entry) => entry.digest !== digest))
+        stage.seen.push(...news)
+        return news.length > 0
+      },
+      offered: () => stage.kept,
+      all: () => ({ entries: [] }),
+      forget: () => undefined,
+    },
+  }
+  return new ServerEntries(parts as unknown as ConstructorParameters<typeof ServerEntries>[0])
+}
+
+describe('ServerEntries', () => {
+  test('gives the order to list to one Worker at a time, in each era of the server, and again when that takes too long', async () => {
+    verifies('promise.11.pinned-first')
+    const stage = new Stage()
+    const entries = stage.entries()
+    const task = await entries.obey({ op: 'begin' }, 'l', 0)
+    expect(task).toEqual({ sinceMs: 0, instance: 'one', eras: ['legacy', 'modern'] })
+    expect(await entries.obey({ op: 'begin' }, 'l', LISTING_MS - 1)).toBeUndefined()
+    expect(await entries.obey({ op: 'begin' }, 'l', LISTING_MS)).toMatchObject({ sinceMs: LISTING_MS })
+    // What the first has left behind.
+    expect(stage.ended).toEqual(['s', 'm-relay', 's', 'm-relay'])
+  })
+
+  test('gives none where pinning is off, without an agent, and for a process that was listed once something is pinned', async () => {
+    verifies('promise.11.pinned-first', 'promise.11.pinned-off')
+    const stage = new Stage()
+    const begin = async (): Promise<unknown> => stage.entries().obey({ op: 'begin' }, 'l', 0)
+    stage.instance = 'one'
+    expect(await begin()).toBeDefined()
+    stage.pins = PINNED
+    expect(await begin()).toBeUndefined()
+    stage.instance = 'another'
+    expect(await begin()).toBeDefined()
+    stage.agent = undefined
+    expect(await begin()).toBeUndefined()
+    stage.pins = undefined
+    expect(await begin()).toBeUndefined()
+  })
+
+  test('keeps a listing though the object has slept since, but none of an agent that has gone or of who was too slow', async () => {
+    verifies('promise.11.pinned-first')
+    const stage = new Stage()
+    const task = (await stage.entries().obey({ op: 'begin' }, 'l', 0)) ?? { sinceMs: 0, instance: '', eras: [] }
+    await stage.entries().obey({ op: 'listed', task, entries: [ENTRY] }, 'l', 1)
+    expect(stage.kept).toEqual([ENTRY])
+    stage.kept = []
+    const entries = stage.entries()
+    await entries.obey({ op: 'begin' }, 'l', 2)
+    await entries.obey({ op: 'listed', task, entries: [ENTRY] }, 'l', 3)
+    expect(stage.kept).toEqual([])
+    stage.agent = { instance: 'two', era: 'legacy', sessionEra: 'legacy' }
+    await stage.entries().obey({ op: 'listed', task, entries: [ENTRY] }, 'l', 4)
+    expect(stage.kept).toEqual([])
+  })
+
+  test('has the server listed anew for what was not known, so often in so long a time', async () => {
+    verifies('promise.11.pinned-bounded')
+    const stage = new Stage()
+    stage.pins = PINNED
+    const entries = stage.entries()
+    const see = async (digest: string, nowMs: number): Promise<ListingTask | undefined> => {
+      const task = await entries.obey({ op: 'seen', entries: [{ ...ENTRY, digest }] }, 'l', nowMs)
+      if (task !== undefined) await entries.obey({ op: 'failed', task }, 'l', nowMs)
+      return task
+    }
+    for (let count = 0; count < MAX_RELISTINGS; count++) expect(await see(`d${count}`, count)).toBeDefined()
+    expect(await see('one more', MAX_RELISTINGS)).toBeUndefined()
+    expect(await see('one more', RELISTINGS_MS + 1)).toBeUndefined()
+    expect(await see('later', RELISTINGS_MS + 1)).toBeDefined()
+  })
+
+  test('counts what is offered and not accepted', () => {
+    verifies('promise.11.accepted')
+    const stage = new Stage()
+    stage.kept = [ENTRY, { ...ENTRY, digest: 'a' }, { ...ENTRY, kind: 'prompts' }]
+    expect(stage.entries().held()).toBe(0)
+    stage.pins = PINNED
+    expect(stage.entries().held()).toBe(1)
+  })
+})

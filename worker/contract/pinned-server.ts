@@ -1,0 +1,64 @@
+/** What Worker, Share and Registry say to each other of what a server offers, and of what of that its owner has accepted. Types and names, nothing that acts. */
+import { RELAY_OWNER } from '../../protocol/frame.ts'
+import type { PinKind } from '../../protocol/policy/pins.ts'
+
+/** The principal in whose name the relay lists what a server offers: no link has such an id. */
+export const RELAY_PRINCIPAL = RELAY_OWNER
+/** The group of its clients without session. */
+export const RELAY_GROUP = 'relay'
+
+/** An entry as it is kept for the owner. */
+export interface ServerEntry {
+  readonly kind: PinKind
+  /** Of a resource or template its URI; of instructions and serverInfo their kind. */
+  readonly name: string
+  /** Empty of an entry that could be read in two ways: nobody can accept it. */
+  readonly digest: string
+  /** Its canonical JSON, or the beginning of it. */
+  readonly text: string
+  /** A tool that says of itself that it only reads. */
+  readonly isReadOnly: boolean
+}
+
+/** The eras in which a server is to be listed, and the process of the agent that is asked. */
+export interface ListingTask {
+  /** When it was given, in milliseconds since 1970, by which it is known: whoever was too slow for an earlier one must not end this. */
+  readonly sinceMs: number
+  readonly instance: string
+  readonly eras: readonly ('legacy' | 'modern')[]
+}
+
+export type PinOrder =
+  /** Asks whether the server is to be listed now: one Worker does it at a time. `awaitsAgent`: of one that is connecting, once it is there. */
+  | { readonly op: 'begin'; readonly awaitsAgent?: true }
+  /** All that the server offers. */
+  | { readonly op: 'listed'; readonly task: ListingTask; readonly entries: readonly ServerEntry[] }
+  /** It could not be listed whole. */
+  | { readonly op: 'failed'; readonly task: ListingTask }
+  /** What was held back from a client. Answered with a task where that was not known: the server is to be listed anew. */
+  | { readonly op: 'seen'; readonly entries: readonly ServerEntry[] }
+
+/** An entry, and whether the server offers it now as far as that is known. */
+export interface KnownEntry extends ServerEntry {
+  readonly isOffered: boolean
+}
+
+/** What a share keeps of its server for the owner. */
+export interface KnownServer {
+  readonly entries: readonly KnownEntry[]
+  /** When it was listed last, in milliseconds since 1970. */
+  readonly listedAtMs?: number
+}
+
+/** What an owner asks about it. */
+export interface ServerOrder {
+  readonly op: 'server'
+}
+
+/** What changes of a share's pins: the first ones, or more that are accepted in the place of others. */
+export type PinChange =
+  | { readonly first: string }
+  | {
+      readonly accepted: readonly { readonly kind: PinKind; readonly digest: string; readonly text: string }[]
+      readonly replaced: readonly string[]
+    }

@@ -1,0 +1,59 @@
+/** Has a share's server listed and pinned: when an agent has connected, and until that has succeeded once by any Worker whose client comes. */
+import { waitUntil } from 'cloudflare:workers'
+import { firstPins, NOTHING_PINNED } from '../../../protocol/policy/pins.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
+import type { ListingTask } from '../../contract/pinned-server.ts'
+import { log } from '../../log.ts'
+import { Newest } from '../../newest.ts'
+import { LISTING_RETRY_MS, MAX_KNOWN_LINKS } from '../../trust-limits.ts'
+import { listingPeer } from './listing-peer.ts'
+import { listServer, type ServerListing } from './server-listing.ts'
+
+/** When this isolate last looked whether a share's server is to be listed, in milliseconds since 1970. */
+const looked = new Newest<number>(MAX_KNOWN_LINKS)
+
+/** An agent is connecting: `share` is the lane that it connects to, by its own pass. Nobody waits for this. */
+export function pinOnConnect(share: ShareClient): void {
+  waitUntil(pinServer(share, true))
+}
+
+/** Some client has asked a share of which nothing is pinned, though its owner wants that. Nobody waits for this. */
+export function pinIfDue(share: ShareClient): void {
+  if (share.grant?.pins !== NOTHING_PINNED) return
+  const first = share.firstLane()
+  const nowMs = Date.now()
+  if (nowMs - (looked.get(first.id) ?? -Infinity) < LISTING_RETRY_MS) return
+  looked.set(first.id, nowMs)
+  waitUntil(pinServer(first, false))
+}
+
+async function pinServer(share: ShareClient, awaitsAgent: boolean): Promise<void> {
+  try {
+    const task = await share.pin({ op: 'begin', ...(awaitsAgent ? { awaitsAgent } : {}) })
+    if (task !== undefined) await takeListing(share, task)
+  } catch (error) {
+    // Not let in, or the object was reset: the next Worker does it.
+    log('pins.unlisted', { error: error instanceof Error ? error.message : 'unknown' })
+  }
+}
+
+/** Lists a server as its Share has said, and has it kept. `share`: the first lane. */
+export async function takeListing(share: ShareClient, task: ListingTask): Promise<void> {
+  const listings = await Promise.all(task.eras.map((era) => listServer(listingPeer(share, era))))
+  const whole = listings.filter((listing) => listing !== undefined)
+  if (whole.length < listings.length) await share.pin({ op: 'failed', task })
+  else await keep(share, task, whole)
+}
+
+/** Rows first: what is pinned without a row cannot be shown to its owner. */
+async function keep(share: ShareClient, task: ListingTask, listings: readonly ServerListing[]): Promise<void> {
+  const entries = listings.flatMap((listing) => listing.entries)
+  const endless = new Set(listings.flatMap((listing) => [...listing.endless]))
+  await share.pin({ op: 'listed', task, entries })
+  if (share.grant?.pins !== NOTHING_PINNED) return
+  const pins = firstPins(
+    entries.map((entry) => ({ ...entry, digest: entry.digest === '' ? undefined : entry.digest })),
+    endless,
+  )
+  await share.pinFirst(pins)
+}

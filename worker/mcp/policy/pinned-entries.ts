@@ -1,0 +1,96 @@
+/** Finds in a server's answers what can be pinned of it, each with its digest. Pure but for the hash. */
+import { skipSpace } from '../../../protocol/json-skip.ts'
+import { canonicalJson } from '../../../protocol/policy/canonical-json.ts'
+import { elementsAt, memberNamed, membersAt, orUndefined, textAt } from '../../../protocol/policy/json-members.ts'
+import type { PinKind } from '../../../protocol/policy/pins.ts'
+import type { Span } from '../../../protocol/json-scan.ts'
+import { isObjectAt, textAt as rawTextAt } from '../../bridge/json-view.ts'
+import { NAMELESS } from '../../bridge/discover.ts'
+import { META } from '../../bridge/names.ts'
+import { type DigestedEntry, toolDigest } from '../../bridge/tool-digest.ts'
+import type { ServerEntry } from '../../contract/pinned-server.ts'
+import { MAX_ENTRY_CHARS } from '../../trust-limits.ts'
+
+/** A value that is pinned, and where it stands. */
+export interface PlacedEntry {
+  readonly entry: ServerEntry
+  readonly span: Span
+}
+
+/** An entry of a list as it is kept for the owner. */
+export function listedEntry(answer: Uint8Array, { kind, name, span, digest, facts }: DigestedEntry): ServerEntry {
+  return entryOf(answer, { kind, name, span, digest, isReadOnly: facts?.isReadOnly === true })
+}
+
+/** Instructions and serverInfo of an answer to initialize or server/discover; none of any other answer. Undefined when it cannot be read for certain. */
+export async function serverEntries(answer: Uint8Array): Promise<PlacedEntry[] | undefined> {
+  const places = orUndefined(() => serverPlaces(answer))
+  return places === undefined ? undefined : placed(answer, places)
+}
+
+/** Contents of `ui://` resources; none where there are no contents. Undefined when it cannot be read for certain. */
+export async function uiEntries(answer: Uint8Array): Promise<PlacedEntry[] | undefined> {
+  const places = orUndefined(() => uiPlaces(answer))
+  return places === undefined ? undefined : placed(answer, places)
+}
+
+/** Whether a URI is that of an app (MCP Apps), whose contents run at the client. */
+export function isUiUri(uri: string): boolean {
+  return /^ui:/i.test(uri)
+}
+
+/** As JSON text. It, and the name that stands for none, are the relay's own where it has nothing better to say. */
+export const NO_INSTRUCTIONS = '""'
+
+interface Place {
+  readonly kind: PinKind
+  readonly name: string
+  readonly span: Span
+}
+
+function serverPlaces(answer: Uint8Array): Place[] {
+  const members = resultMembers(answer)
+  // Only these two results have it.
+  if (memberNamed(members, 'capabilities') === undefined) return []
+  const meta = memberNamed(members, '_meta')
+  const inMeta = isObjectAt(answer, meta) ? memberNamed(membersAt(answer, meta[0]), META.serverInfo) : undefined
+  const instructions = memberNamed(members, 'instructions')
+  const serverInfo = memberNamed(members, 'serverInfo') ?? inMeta
+  const isSaid = (span: Span | undefined, nothing: string): span is Span => span !== undefined && rawTextAt(answer, span) !== nothing
+  return [
+    ...(isSaid(instructions, NO_INSTRUCTIONS) ? [{ kind: 'instructions', name: 'instructions', span: instructions } as const] : []),
+    ...(isSaid(serverInfo, NAMELESS) ? [{ kind: 'serverInfo', name: 'serverInfo', span: serverInfo } as const] : []),
+  ]
+}
+
+function uiPlaces(answer: Uint8Array): Place[] {
+  const contents = memberNamed(resultMembers(answer), 'contents')
+  if (contents === undefined) return []
+  return elementsAt(answer, contents[0]).flatMap((span) => {
+    const uri = memberNamed(membersAt(answer, span[0]), 'uri')
+    const name = uri === undefined ? undefined : textAt(answer, uri)
+    return name !== undefined && isUiUri(name) ? [{ kind: 'ui', name, span } as const] : []
+  })
+}
+
+function resultMembers(answer: Uint8Array) {
+  const result = memberNamed(membersAt(answer, skipSpace(answer, 0)), 'result')
+  return isObjectAt(answer, result) ? membersAt(answer, result[0]) : []
+}
+
+function placed(answer: Uint8Array, places: readonly Place[]): Promise<PlacedEntry[]> {
+  return Promise.all(
+    places.map(async (place) => {
+      const digest = await toolDigest(answer, place.span)
+      return { entry: entryOf(answer, { ...place, digest, isReadOnly: false }), span: place.span }
+    }),
+  )
+}
+
+function entryOf(
+  answer: Uint8Array,
+  { kind, name, span, digest = '', isReadOnly }: Place & { readonly digest: string | undefined; readonly isReadOnly: boolean },
+): ServerEntry {
+  const text = canonicalJson(answer, span) ?? rawTextAt(answer, span)
+  return { kind, name, digest, text: text.slice(0, MAX_ENTRY_CHARS), isReadOnly }
+}

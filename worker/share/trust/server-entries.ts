@@ -1,0 +1,111 @@
+/** What a share knows of its server for the sake of pins: when it is to be listed and by whom, what it offers, what of that is held back. Parses nothing. */
+import { NOTHING_PINNED, PIN_KINDS, PinSet, readPins } from '../../../protocol/policy/pins.ts'
+import { HELLO_MS } from '../../../protocol/limits.ts'
+import { modernGroup } from '../../contract/groups.ts'
+import { type KnownServer, type ListingTask, type PinOrder, RELAY_GROUP, RELAY_PRINCIPAL } from '../../contract/pinned-server.ts'
+import { LISTING_MS, MAX_RELISTINGS, RELISTINGS_MS } from '../../trust-limits.ts'
+import type { AgentNews } from '../agents/agent-news.ts'
+import type { AgentLink, AgentLinks } from '../agents/links.ts'
+import type { Sessions } from '../calls/sessions.ts'
+import type { GroupChannels } from '../children/group-channels.ts'
+import type { EntryRows } from '../rows/entry-rows.ts'
+import type { Store } from '../rows/store.ts'
+import type { TrustGate } from './gate.ts'
+
+interface Parts {
+  readonly store: Store
+  readonly links: AgentLinks
+  readonly news: AgentNews
+  readonly channels: GroupChannels
+  readonly sessions: Sessions
+  readonly rows: EntryRows
+  readonly gate: Pick<TrustGate, 'pins'>
+}
+
+export class ServerEntries {
+  readonly #parts: Parts
+  /** What a Worker is about, unless it takes longer than LISTING_MS. */
+  #task: ListingTask | undefined
+  /** How often the server was listed anew lately. */
+  #relisted = { sinceMs: -Infinity, count: 0 }
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** `link`: of whoever asks, as `AgentNews` knows it. */
+  obey(order: PinOrder, link: string, nowMs: number): ListingTask | undefined | Promise<ListingTask | undefined> {
+    const { store, rows, gate, links, news } = this.#parts
+    const { pins } = gate
+    if (store.settings === undefined || pins === undefined) return undefined
+    if (order.op === 'begin') {
+      const task = this.#begin(pins, nowMs)
+      if (task !== undefined || order.awaitsAgent !== true) return task
+      return news.after(news.mark, HELLO_MS, false, link).then(() => this.#begin(pins, Date.now()))
+    }
+    if (order.op === 'seen') return rows.putSeen(order.entries, nowMs) ? this.#relist(nowMs) : undefined
+    // The object may have slept since it gave the task.
+    if (this.#task !== undefined && order.task.sinceMs !== this.#task.sinceMs) return undefined
+    this.#task = undefined
+    this.#endChildren()
+    if (order.op === 'listed' && links.all().some(({ instance }) => instance === order.task.instance))
+      rows.putListing(order.task, order.entries, acceptedIn(pins), nowMs)
+    return undefined
+  }
+
+  known(): KnownServer {
+    return this.#parts.store.settings === undefined ? { entries: [] } : this.#parts.rows.all()
+  }
+
+  /** How many entries are held back. */
+  held(): number {
+    const { gate, rows, store } = this.#parts
+    if (store.settings === undefined || gate.pins === undefined || gate.pins === NOTHING_PINNED) return 0
+    const set = new PinSet(readPins(gate.pins))
+    return rows.offered().filter(({ kind, digest }) => !set.accepts(kind, digest)).length
+  }
+
+  /** Forgets everything in memory; the caller deletes the storage. */
+  forget(): void {
+    this.#task = undefined
+    this.#parts.rows.forget()
+  }
+
+  /** Once for each process of the agent, and again while nothing is pinned. */
+  #begin(pins: string, nowMs: number): ListingTask | undefined {
+    const link = this.#link
+    if (link === undefined || (this.#parts.rows.instance === link.instance && pins !== NOTHING_PINNED)) return undefined
+    return this.#give(link, nowMs)
+  }
+
+  /** A server that offers something else each time is not listed for each. */
+  #relist(nowMs: number): ListingTask | undefined {
+    const link = this.#link
+    if (nowMs - this.#relisted.sinceMs > RELISTINGS_MS) this.#relisted = { sinceMs: nowMs, count: 0 }
+    return link === undefined || this.#relisted.count++ >= MAX_RELISTINGS ? undefined : this.#give(link, nowMs)
+  }
+
+  get #link(): AgentLink | undefined {
+    const { links } = this.#parts
+    return links.all().find((link) => !links.isLeaving(link))
+  }
+
+  #give({ era, sessionEra, instance }: AgentLink, nowMs: number): ListingTask | undefined {
+    if (this.#task !== undefined && nowMs - this.#task.sinceMs < LISTING_MS) return undefined
+    this.#endChildren()
+    this.#task = { sinceMs: nowMs, instance, eras: era === sessionEra ? [era] : [sessionEra, era] }
+    return this.#task
+  }
+
+  /** The children that were opened for a listing, also one whose Worker is gone. */
+  #endChildren(): void {
+    const { store, sessions, channels } = this.#parts
+    for (const id of store.sessions.idsOf([RELAY_PRINCIPAL])) sessions.end(id)
+    channels.close(modernGroup(RELAY_GROUP))
+  }
+}
+
+function acceptedIn(text: string): ReadonlySet<string> {
+  const pins = readPins(text)
+  return new Set(PIN_KINDS.flatMap((kind) => pins[kind] ?? []))
+}
