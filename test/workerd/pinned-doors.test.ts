@@ -7,8 +7,8 @@ import { shortTimers } from './harness/held-timers.ts'
 import { staleSince, untilKept } from './harness/kept-lists.ts'
 import { expectReplay, PRIMED, rewordedId } from './harness/left-stream.ts'
 import { LOOK, OfferingAgent, POISONED } from './harness/offering-agent.ts'
-import { asked, begin, OFFER, pinned, resultIn } from './harness/pinned-share.ts'
-import { createShare, EventReader, stubOf, TestClient, type TestShare } from './harness/relay.ts'
+import { accept, asked, begin, entriesWhen, OFFER, pinned, resultIn } from './harness/pinned-share.ts'
+import { createShare, EventReader, fetchRelay, stubOf, TestClient, type TestShare } from './harness/relay.ts'
 import { connected, ScriptedAgent } from './harness/scripted-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
 
@@ -49,6 +49,35 @@ describe('over HTTP+SSE', () => {
     expect([await client.next(), await client.next()]).toMatchObject([{ id: 7 }, { id: 9 }])
     await client.events.cancel()
   })
+})
+
+describe('without a credential', () => {
+  const JSON_TYPE = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+  const INITIALIZE =
+    '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}'
+
+  test.each([['legacy'], ['modern']] as const)(
+    'what has changed of a server of the %s era is held back, until it is accepted',
+    async (era) => {
+      verifies('promise.11.pinned')
+      verifies('promise.11.accepted')
+      const { share, agent } = await pinned(OFFER, { era }, { anonymous: {} })
+      agent.turn(NOW)
+      const post = (body: string, session: Record<string, string>): Promise<Response> =>
+        fetchRelay(share.url, { method: 'POST', body, headers: { ...JSON_TYPE, ...session } })
+      const begun = await post(INITIALIZE, {})
+      const session = { 'mcp-session-id': begun.headers.get('mcp-session-id') ?? '' }
+      expect(resultIn(await begun.json())).toMatchObject({ instructions: 'Be kind.' })
+      expect(resultIn(await (await post(LIST, session)).json())).toMatchObject({ tools: [] })
+      const refused = await post(CALL, session)
+      // As whatever is refused them: signing in might help.
+      expect(refused.status).toBe(401)
+      await entriesWhen(share, 'tools', 'look changed')
+      await accept(share, 'tools')
+      expect(resultIn(await (await post(LIST, session)).json())).toMatchObject({ tools: [POISONED] })
+      expect(resultIn(await (await post(CALL, session)).json())).toHaveProperty('content')
+    },
+  )
 })
 
 describe('while no agent is there', () => {

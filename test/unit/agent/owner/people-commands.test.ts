@@ -34,6 +34,12 @@ describe('people add', () => {
     expect(told.written).toContain(`\n  mcp-edge-agent people remove docs ${ID}\n`)
   })
 
+  test('tells the warning of the relay', async () => {
+    const body = { ...personBody(), code: 'mfzw-code', url: 'https://c.share.example/mcp', warning: 'No tool\u001b only reads.' }
+    const { noted } = await ran('people add docs Ann', { [`POST ${AT}/people`]: { status: 201, body } })
+    expect(noted).toContain('mcp-edge-agent: No tool\\u{1b} only reads.\n')
+  })
+
   test('tells wrong options before anybody is asked', async () => {
     for (const wrong of ['--expires soon', '--policy {}x', '--read-only --access admin'])
       expect(await ran(`people add docs Ann ${wrong}`)).toMatchObject({ error: { exit: 1 }, asked: [] })

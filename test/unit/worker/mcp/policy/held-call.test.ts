@@ -36,6 +36,12 @@ describe('callVerdict()', () => {
     })
   })
 
+  test('refuses a held tool that has changed since it was pinned: nobody is asked about what is not offered', () => {
+    const pins = JSON.stringify({ tools: ['other'] })
+    expect(callVerdict(judgeOf(['{"hold":["p*"]}'], pins), call('pay'), { tools })).toMatchObject({ code: 'NOT_OFFERED' })
+    expect(callVerdict(judgeOf(['{"hold":["p*"]}'], pins.replace('other', 'd')), call('pay'), { tools })).toHaveProperty('hold.tool', 'pay')
+  })
+
   test('refuses what another policy denies, and what is in no list', () => {
     const both = judgeOf(['{"hold":["p*"]}', '{"tools":{"deny":["pay"]}}'])
     expect(callVerdict(both, call('pay'), { tools })).toMatchObject({ code: 'NOT_OFFERED' })

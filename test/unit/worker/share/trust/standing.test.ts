@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { policyDigest, refusalFor, standingOf, verdictFor } from '../../../../../worker/share/trust/standing.ts'
+import { anonymousStanding, policyDigest, refusalFor, standingOf, verdictFor } from '../../../../../worker/share/trust/standing.ts'
 import type { KeptLinkTrust, KeptShareTrust } from '../../../../../worker/share/trust/trust-rows.ts'
 import { UNRESTRICTED } from '../../../../../worker/contract/pass.ts'
 
@@ -50,6 +50,13 @@ describe('standingOf()', () => {
       { name: 'b', limits: calls },
     ])
     expect(standingOf({ ...SHARE, limits: '{}' }, [{ ...LINK, limits: '{}' }])).not.toHaveProperty('charges')
+  })
+})
+
+describe('anonymousStanding()', () => {
+  test("has what is pinned of the share's server, beside both policies", () => {
+    const share = { ...SHARE, digest: 'd', policy: 'p', pins: '{}', anonymous: 'a', anonymousDigest: 'e' }
+    expect(anonymousStanding(share)?.facts).toEqual({ state: 'd.e', policies: ['p', 'a'], pins: '{}' })
   })
 })
 
