@@ -1,5 +1,5 @@
 /**
- * Notes what is used of limits so that it outlives the memory: on the socket of an agent with each call, which costs no row and survives
+ * Notes what is used of limits so that it outlives the memory: on the socket of an agent before each call, which costs no row and survives
  * sleep, and in one row every METER_NOTE_MS at most while limited calls run, which survives all else.
  */
 import { FIRST_METER_NOTE_MS, MAX_ATTACHED_METERS, METER_NOTE_MS } from '../../trust-limits.ts'
@@ -58,11 +58,12 @@ export class KeptMeters implements MeterNotes {
     return used
   }
 
-  changed(name: string, used: KeptUse): void {
+  changed(names: readonly string[], used: KeptUse, isOver: boolean): void {
     this.#used = used
     this.#n++
-    this.#unnoted.add(name)
-    if (this.#unnoted.size <= MAX_ATTACHED_METERS) {
+    for (const name of names) this.#unnoted.add(name)
+    // To write the attachment costs more than to count. Until the timer has run the object does not sleep.
+    if (!isOver && this.#unnoted.size <= MAX_ATTACHED_METERS) {
       const since = [...this.#unnoted].flatMap((changed) => {
         const of = used.get(changed)
         return of === undefined ? [] : [[changed, of] as const]

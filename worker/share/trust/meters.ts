@@ -13,8 +13,11 @@ export type KeptUse = Pick<UsedTable, 'get' | 'entries'>
 export interface MeterNotes {
   /** What was noted last. */
   load(): Iterable<readonly [string, Used]>
-  /** More was used of the limits of this name. `used`: of all names, to be read whenever they are noted. */
-  changed(name: string, used: KeptUse): void
+  /**
+   * More was used of the limits of these names. `used`: of all names, to be read whenever they are noted. `isOver`: by a call that is over, whose
+   * bytes and time may be noted with the next call, or a little later.
+   */
+  changed(names: readonly string[], used: KeptUse, isOver: boolean): void
   /** A limit is used up. */
   exhausted(): void
   /** There is nothing to note any more. */
@@ -54,7 +57,7 @@ export class Meters {
       this.#notes.exhausted()
       return exhausted
     }
-    this.#add(charges, { calls: 1, bytes }, nowMs)
+    this.#add(charges, { calls: 1, bytes }, nowMs, false)
     return this.begin(key, charges, nowMs)
   }
 
@@ -70,7 +73,7 @@ export class Meters {
 
   #settle({ key, charges, bytes, ms }: Extract<MeterOrder, { readonly op: 'settle' }>, nowMs: number): undefined {
     this.#end(key)
-    if (bytes > 0 || ms > 0) this.#add(charges, { bytes, seconds: ms }, nowMs)
+    if (bytes > 0 || ms > 0) this.#add(charges, { bytes, seconds: ms }, nowMs, true)
   }
 
   #end(key: string): void {
@@ -108,7 +111,8 @@ export class Meters {
     return (this.#runningOf.get(name) ?? 0) >= most
   }
 
-  #add(charges: readonly Charge[], costs: { readonly [Member in RateMember]?: number }, nowMs: number): void {
+  #add(charges: readonly Charge[], costs: { readonly [Member in RateMember]?: number }, nowMs: number, isOver: boolean): void {
+    const places: string[] = []
     for (const { name, limits } of charges) {
       const before = this.#table.get(name)
       const after: { -readonly [Member in RateMember]?: Bucket } = { ...before }
@@ -119,8 +123,9 @@ export class Meters {
       }
       const place = this.#table.placeOf(name, (used) => isDrained(limits, used, nowMs))
       this.#table.set(place, after)
-      this.#notes.changed(place, this.#table)
+      places.push(place)
     }
+    this.#notes.changed(places, this.#table, isOver)
   }
 
   get #table(): UsedTable {
