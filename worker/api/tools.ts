@@ -1,10 +1,12 @@
 /** `/api/shares/<id>/tools`: what a share's server offers, what of that is held back, and what its owner accepts. */
 import { type Context, Hono } from 'hono'
 import { NOTHING_PINNED, PIN_KINDS, type PinKind, type Pins, PinSet, readPins } from '../../protocol/policy/pins.ts'
+import { shownJson } from '../../protocol/policy/shown-json.ts'
 import { askLanes } from '../carry/lane-orders.ts'
 import type { KnownEntry, KnownServer } from '../contract/pinned-server.ts'
 import type { ShareRecord } from '../contract/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
+import { MAX_ENTRY_CHARS } from '../trust-limits.ts'
 import { readBody } from './body.ts'
 import { Acceptance, type Entry } from './operations/tools.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
@@ -60,7 +62,7 @@ async function compareTools(c: ApiContext): Promise<Response> {
     ...entryFacts(entry),
     kind: SHOWN_AS[entry.kind],
     before: textBefore(entry, server.entries, pins),
-    after: shown(entry.text),
+    after: shownText(entry.text),
   }))
   return answer(c, 200, { ...stateFacts(share, server), changes })
 }
@@ -86,7 +88,7 @@ async function acceptTools(c: ApiContext): Promise<Response> {
   if (changed === undefined) return problemResponse('SHARE_NOT_FOUND')
   if (changed === 'full') return problemResponse('PINS_FULL')
   if (changed.unreached.length > 0) return unreachedResponse(share.id, changed.unreached)
-  return answer(c, 200, { accepted: accepted.map(({ kind, name, digest }) => ({ kind: SHOWN_AS[kind], name: shown(name), digest })) })
+  return answer(c, 200, { accepted: accepted.map(({ kind, name, digest }) => ({ kind: SHOWN_AS[kind], name: shownJson(name), digest })) })
 }
 
 /** What the share keeps of its server; nothing of a share that nobody has used yet, or that has ended. Undefined when it cannot be asked. */
@@ -121,7 +123,7 @@ function namedIn(
   wanted: readonly { readonly name: string; readonly digest: string }[],
 ): readonly JudgedEntry[] | undefined {
   const found = wanted.map(({ name, digest }) =>
-    held.filter((entry) => entry.digest === digest && (entry.name === name || shown(entry.name) === name)),
+    held.filter((entry) => digest !== '' && entry.digest === digest && (entry.name === name || shownJson(entry.name) === name)),
   )
   return found.every((entries) => entries.length > 0) ? found.flat() : undefined
 }
@@ -138,7 +140,7 @@ function textBefore({ kind, name, state }: JudgedEntry, entries: readonly KnownE
   if (state !== 'changed') return null
   const before = entries.filter((entry) => entry.kind === kind && entry.name === name && pins.accepts(kind, entry.digest))
   const latest = before.find(({ isOffered }) => !isOffered) ?? before[0]
-  return latest === undefined || latest.text === '' ? null : shown(latest.text)
+  return latest === undefined || latest.text === '' ? null : shownJson(latest.text)
 }
 
 function stateFacts({ trust }: ShareRecord, { listedAtMs }: KnownServer) {
@@ -155,13 +157,12 @@ function unpinnedOf(pins: Pins): (typeof SHOWN_AS)[PinKind][] {
   return PIN_KINDS.filter((kind) => pins[kind] === undefined).map((kind) => SHOWN_AS[kind])
 }
 
-function entryFacts({ name, digest, state, kind, isReadOnly }: JudgedEntry): Entry {
-  return { name: shown(name), state, digest: digest === '' ? null : digest, ...(kind === 'tools' ? { read_only: isReadOnly } : {}) }
+/** The text of an entry. Where it is not whole it says so: nobody is to accept for what it shows what it does not show. */
+function shownText(text: string): string {
+  if (text === '') return '(not kept: the server offers too much)'
+  return text.length < MAX_ENTRY_CHARS ? shownJson(text) : `${shownJson(text)}… (the rest is not shown)`
 }
 
-/** Controls, marks that turn or hide text, line separators and halves of characters, spelt as JSON spells them: what a server says is shown as it is, and obeyed by nobody. */
-function shown(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) =>
-    Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
-  )
+function entryFacts({ name, digest, state, kind, isReadOnly }: JudgedEntry): Entry {
+  return { name: shownJson(name), state, digest: digest === '' ? null : digest, ...(kind === 'tools' ? { read_only: isReadOnly } : {}) }
 }

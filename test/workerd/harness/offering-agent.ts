@@ -12,6 +12,8 @@ export interface Offer {
   readonly serverInfo?: object
   /** Text of each `ui://` resource. */
   readonly uis?: Readonly<Record<string, string>>
+  /** By method: whole results that are given in the place of those that are made of the rest. */
+  readonly results?: Readonly<Record<string, object>>
 }
 
 export interface Asked {
@@ -92,7 +94,9 @@ export class OfferingAgent {
 
   #result(asked: Asked): object {
     const { method, params } = asked
-    const { instructions, serverInfo = { name: 's', version: '1' }, uis = {}, ...lists } = this.offer(asked)
+    const { instructions, serverInfo = { name: 's', version: '1' }, uis = {}, results = {}, ...lists } = this.offer(asked)
+    const own = results[method]
+    if (own !== undefined) return own
     const said = { capabilities: CAPABILITIES, ...(instructions === undefined ? {} : { instructions }) }
     if (method === 'initialize') return { protocolVersion: '2025-11-25', ...said, serverInfo }
     if (method === 'server/discover')

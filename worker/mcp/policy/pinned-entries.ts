@@ -28,7 +28,7 @@ export async function serverEntries(answer: Uint8Array): Promise<PlacedEntry[] |
   return places === undefined ? undefined : placed(answer, places)
 }
 
-/** Contents of `ui://` resources; none where there are no contents. Undefined when it cannot be read for certain. */
+/** Contents of what was read as a `ui://` resource; none where there are no contents. Undefined when it cannot be read for certain. */
 export async function uiEntries(answer: Uint8Array): Promise<PlacedEntry[] | undefined> {
   const places = orUndefined(() => uiPlaces(answer))
   return places === undefined ? undefined : placed(answer, places)
@@ -48,28 +48,32 @@ interface Place {
   readonly span: Span
 }
 
+/** Members that only answers to initialize and server/discover have. */
+const SERVER_MEMBERS = ['capabilities', 'instructions', 'serverInfo', 'protocolVersion', 'supportedVersions']
+
 function serverPlaces(answer: Uint8Array): Place[] {
   const members = resultMembers(answer)
-  // Only these two results have it.
-  if (memberNamed(members, 'capabilities') === undefined) return []
+  // A client may read such a result though something is missing in it.
+  if (!SERVER_MEMBERS.some((name) => memberNamed(members, name) !== undefined)) return []
   const meta = memberNamed(members, '_meta')
   const inMeta = isObjectAt(answer, meta) ? memberNamed(membersAt(answer, meta[0]), META.serverInfo) : undefined
   const instructions = memberNamed(members, 'instructions')
-  const serverInfo = memberNamed(members, 'serverInfo') ?? inMeta
+  // Which of the two a client reads is for its era to say.
+  const infos = [memberNamed(members, 'serverInfo'), inMeta]
   const isSaid = (span: Span | undefined, nothing: string): span is Span => span !== undefined && rawTextAt(answer, span) !== nothing
   return [
     ...(isSaid(instructions, NO_INSTRUCTIONS) ? [{ kind: 'instructions', name: 'instructions', span: instructions } as const] : []),
-    ...(isSaid(serverInfo, NAMELESS) ? [{ kind: 'serverInfo', name: 'serverInfo', span: serverInfo } as const] : []),
+    ...infos.flatMap((span) => (isSaid(span, NAMELESS) ? [{ kind: 'serverInfo', name: 'serverInfo', span } as const] : [])),
   ]
 }
 
 function uiPlaces(answer: Uint8Array): Place[] {
   const contents = memberNamed(resultMembers(answer), 'contents')
   if (contents === undefined) return []
-  return elementsAt(answer, contents[0]).flatMap((span) => {
+  // Under whatever URI: clients take what they are given for the app that they have asked for.
+  return elementsAt(answer, contents[0]).map((span) => {
     const uri = memberNamed(membersAt(answer, span[0]), 'uri')
-    const name = uri === undefined ? undefined : textAt(answer, uri)
-    return name !== undefined && isUiUri(name) ? [{ kind: 'ui', name, span } as const] : []
+    return { kind: 'ui', name: (uri === undefined ? undefined : textAt(answer, uri)) ?? '', span }
   })
 }
 
