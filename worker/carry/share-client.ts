@@ -40,7 +40,9 @@ import type { ShareObject } from '../contract/objects.ts'
 export type Renewed = (facts: GrantFacts) => Failure | undefined
 
 /** The same of a call, of which another state of things may have to be named, by which it is checked. */
-export type CallRenewed = (facts: GrantFacts) => Failure | Pick<CallRequest, 'toolsVersion' | 'bridge' | 'awaitsJudgement' | 'hold'>
+export type CallRenewed = (
+  facts: GrantFacts,
+) => Failure | Pick<CallRequest, 'toolsVersion' | 'bridge' | 'awaitsJudgement' | 'hold' | 'runsOnce'>
 
 /** The Share does not let the holder's pass in, or `Renewed` has found that the request may not be made. */
 export class PassRefused extends Error {
@@ -71,6 +73,8 @@ export class ShareClient {
   readonly id: string
   #stub: DurableObjectStub<ShareObject>
   #pass: Pass
+  /** What the holder may do, as it was known here last: the isolate may have forgotten it for other links since. */
+  #grant: GrantFacts | undefined
   #hasAsked = false
 
   constructor(env: Env, lane: Lane, holder: Holder) {
@@ -80,7 +84,8 @@ export class ShareClient {
     this.id = laneName(lane)
     this.#stub = laneStub(env, lane)
     this.#grantName = `${lane.share} ${leafOf(holder)}`
-    this.#pass = passOf(holder, this.grant)
+    this.#grant = grants.get(this.#grantName)
+    this.#pass = passOf(holder, this.#grant)
   }
 
   /**
@@ -100,7 +105,7 @@ export class ShareClient {
 
   /** What the holder may do, as far as this isolate knows: a request is judged by it before it is made, and again when the Share knows better. */
   get grant(): GrantFacts | undefined {
-    return grants.get(this.#grantName)
+    return grants.get(this.#grantName) ?? this.#grant
   }
 
   /** From where the holder's client has come, as in `Pass`. */
@@ -123,6 +128,7 @@ export class ShareClient {
 
   /** The Share has told what the holder may do now. What was judged by something else goes on naming that. */
   learn(facts: GrantFacts): void {
+    this.#grant = facts
     grants.set(this.#grantName, facts)
   }
 

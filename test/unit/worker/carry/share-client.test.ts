@@ -3,6 +3,7 @@ import { isRetryable, PassRefused } from '../../../../worker/carry/share-client.
 import { CUT_CLOSE } from '../../../../worker/contract/pass.ts'
 import type { CallRequest } from '../../../../worker/contract/share-rpc.ts'
 import { MAX_CALL_TRIES } from '../../../../worker/limits.ts'
+import { MAX_KNOWN_LINKS } from '../../../../worker/trust-limits.ts'
 import { ScriptedShare } from '../scripted-share.ts'
 
 const BODY = new Uint8Array(1)
@@ -33,6 +34,16 @@ describe('ShareClient', () => {
     expect(new ScriptedShare({}, 'stale').client.grant?.state).toBe('1')
     expect(new ScriptedShare({}, 'stale', { chain: ['other'] }).client.grant).toBeUndefined()
     expect(new ScriptedShare({}, 'else').client.grant).toBeUndefined()
+  })
+
+  test('knows what bounds its holder though the isolate has forgotten it for other links', async () => {
+    const share = new ScriptedShare({}, 'remembered').on('call', stale('1'), RESULT)
+    await share.client.call(CALL, BODY)
+    const later = new ScriptedShare({}, 'remembered').client
+    for (let n = 0; n <= MAX_KNOWN_LINKS; n++) new ScriptedShare({}, `other ${n}`).client.learn({ state: '2', policies: [] })
+    expect(new ScriptedShare({}, 'remembered').client.grant).toBeUndefined()
+    for (const client of [share.client, later])
+      expect([client.grant, client.policies()]).toEqual([{ state: '1', policies: ['{}'] }, ['{}']])
   })
 
   test('opens a stream once more by what has changed', async () => {
