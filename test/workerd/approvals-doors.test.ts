@@ -2,10 +2,11 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { narrowCredential } from '../../protocol/narrowing/narrow.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { ELICITS, GIVEN, initializeText, reply, type Told } from './harness/bridged-session.ts'
+import { ASKS as ELICITING, ELICITS, GIVEN, initializeText, reply, type Told } from './harness/bridged-session.ts'
 import { runClockFaster } from './harness/fast-clock.ts'
 import { callTool } from './harness/handshake-child.ts'
 import { callText, heldCode, Owner, ToolServer } from './harness/held-calls.ts'
+import { PRIMED } from './harness/left-stream.ts'
 import { createShare, EventReader, TestClient, type TestShare } from './harness/relay.ts'
 import { SseClient } from './harness/sse-client.ts'
 
@@ -154,15 +155,35 @@ describe('a call that asks for input', () => {
     const client = await sessionOf(share, ELICITS)
     const response = client.post(callText(7))
     await owner.decide('allow')
-    await server.answerNext(
-      '{"resultType":"input_required","requestState":"s-1","inputRequests":{"who":{"method":"elicitation/create","params":{"mode":"form","message":"Name?","requestedSchema":{"type":"object","properties":{}}}}}}',
-    )
+    await server.answerNext(ELICITING)
     const events = new EventReader(await response)
     const question = JSON.parse((await events.next()) ?? '{}') as Told
     expect((await client.post(reply(question.id, GIVEN))).status).toBe(202)
     await server.answerNext(DONE)
     expect(JSON.parse((await events.next()) ?? '{}')).toMatchObject({ id: 7, result: { content: [] } })
     expect(await owner.list()).toEqual({ approvals: [], decisions: [] })
+  })
+
+  test('is not made again for a session that comes back when the agent has forgotten how it ended', async () => {
+    verifies('promise.11.held-rounds', 'promise.11.held-once')
+    const { share, server, owner } = await heldOn('modern')
+    const client = await sessionOf(share, ELICITS)
+    const response = client.post(callText(7), PRIMED)
+    await owner.decide('allow')
+    await server.answerNext(ELICITING)
+    const events = new EventReader(await response)
+    const id = await events.nextId()
+    const question = JSON.parse((await events.next()) ?? '{}') as Told
+    expect((await client.post(reply(question.id, GIVEN))).status).toBe(202)
+    await server.answerNext(DONE)
+    expect(JSON.parse((await events.next()) ?? '{}')).toMatchObject({ id: 7, result: { content: [] } })
+    server.hasForgotten = true
+    const again = new EventReader(await client.resume(id))
+    const asked = JSON.parse((await again.next()) ?? '{}') as Told
+    expect((await client.post(reply(asked.id, GIVEN))).status).toBe(202)
+    const told = await Promise.race([again.next(), server.came.then(() => 'it was made again')])
+    expect(told).toContain('INPUT_LOST')
+    expect(server.waiting).toBe(0)
   })
 
   test('is allowed with all its rounds, of a client of 2026-07-28 on a server of the handshake era', async () => {

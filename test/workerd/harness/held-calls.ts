@@ -8,6 +8,7 @@ import { order } from './orders.ts'
 import { stubOf, type TestShare } from './relay.ts'
 import { BARE_SERVER, bodyText, ScriptedAgent } from './scripted-agent.ts'
 import { MUTE } from './bridged-session.ts'
+import { refuseReplayed } from './left-stream.ts'
 
 export const HOLDS = { hold: ['write_*'] }
 
@@ -27,6 +28,8 @@ export class ToolServer {
   readonly agent: ScriptedAgent
   /** What it lists. */
   tools = toolsText()
+  /** Whether the agent has forgotten all calls that clients come back for. */
+  hasForgotten = false
   readonly #calls: DecodedFrame<Call>[] = []
   #came = Promise.withResolvers<void>()
 
@@ -92,6 +95,7 @@ export class ToolServer {
 
   #take({ header, body }: DecodedFrame<RelayFrame>): void {
     if (header.type === 'notify' || header.type === 'respond') this.agent.send({ type: 'receipts', keys: [header.key] })
+    if (header.type === 'replay' && header.key !== undefined && this.hasForgotten) refuseReplayed(this.agent, header, 'EVENTS_LOST')
     if (header.type !== 'call') return
     const frame = { header, body }
     switch (header.method) {

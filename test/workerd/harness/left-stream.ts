@@ -56,7 +56,7 @@ export async function expectReplay(agent: ScriptedAgent): Promise<Replay> {
 /** What a real agent says when it is asked for an attempt that was never made; returns the key of that. */
 export async function refuseReplay(agent: ScriptedAgent, code: 'EVENTS_LOST' | 'ALREADY_EXECUTED' = 'EVENTS_LOST'): Promise<string> {
   const replay = await expectReplay(agent)
-  refuse(agent, replay, code)
+  refuseReplayed(agent, replay, code)
   return replay.key ?? ''
 }
 
@@ -65,11 +65,12 @@ export async function callAfterReplays(agent: ScriptedAgent): Promise<Call> {
   for (;;) {
     const { header } = await agent.next()
     if (header.type === 'call') return header
-    if (header.type === 'replay' && header.key !== undefined) refuse(agent, header, 'EVENTS_LOST')
+    if (header.type === 'replay' && header.key !== undefined) refuseReplayed(agent, header, 'EVENTS_LOST')
   }
 }
 
-function refuse(agent: ScriptedAgent, { ch, key = '', to = '' }: Replay, code: 'EVENTS_LOST' | 'ALREADY_EXECUTED'): void {
+/** What a real agent says of a call that it does not know, or whose answer it does not keep. */
+export function refuseReplayed(agent: ScriptedAgent, { ch, key = '', to = '' }: Replay, code: 'EVENTS_LOST' | 'ALREADY_EXECUTED'): void {
   agent.send({ type: 'failed', ch, key, ra: to, code, executed: code === 'EVENTS_LOST' ? 'unknown' : 'yes' })
 }
 

@@ -210,8 +210,9 @@ export class CallAttempts {
     if (outcome.kind === 'last' && outcome.item !== undefined) yield outcome.item
     if (outcome.kind === 'last' || posted === undefined || this.#isOver) return false
     this.#source.close()
+    const retry = this.#isResumed ? ({ ...outcome.retry, isRemade: true } as const) : outcome.retry
     this.#isResumed = false
-    const made = this.#request.call(posted, key, outcome.retry)
+    const made = this.#request.call(posted, key, retry)
     if ('code' in made) {
       yield refusedItem(this.#rawId, made)
       return false

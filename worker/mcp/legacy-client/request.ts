@@ -16,7 +16,7 @@ import type { News, Renewal, Turns } from '../call/renewal.ts'
 import { type Item, responseItem } from '../call/item.ts'
 import { type ClientMessage, readPosted } from '../message.ts'
 import { judgeFor } from '../policy/bounds.ts'
-import { callVerdict, NOT_HELD } from '../policy/held-call.ts'
+import { callVerdict, type CallVerdict, NOT_HELD } from '../policy/held-call.ts'
 import { neededList, refusalOf } from '../policy/message-verdict.ts'
 import { noted } from '../policy/noted-refusal.ts'
 import { knownSessionTools, learnSessionTools } from '../policy/tool-facts.ts'
@@ -36,6 +36,8 @@ export interface PostedRequest {
 export interface Retry {
   readonly round: InputRound
   readonly answers: ReadonlyMap<string, string>
+  /** Another Worker had the call, and may have made this attempt so long ago that the agent does not know of it any more. */
+  readonly isRemade?: true
 }
 
 /** The call as it goes to the Share. */
@@ -133,12 +135,9 @@ export class SessionRequest {
     const method = neededList(judge, message)
     if (method === undefined) return {}
     const known = knownSessionTools(this.#share.id, this.#caller.session, method)
-    const verdict = known === undefined ? undefined : callVerdict(judge, message, known)
-    if (known !== undefined && verdict !== undefined && !('code' in verdict)) {
-      // A call is allowed with all its rounds.
-      const { hold } = retry === undefined ? verdict : NOT_HELD
-      return { ...(this.#server === undefined ? { toolsVersion: known.version } : { bridge: known.version }), hold }
-    }
+    const verdict = known === undefined ? undefined : ofRound(callVerdict(judge, message, known), retry)
+    if (known !== undefined && verdict !== undefined && !('code' in verdict))
+      return { ...(this.#server === undefined ? { toolsVersion: known.version } : { bridge: known.version }), ...verdict }
     return { ...(this.#server === undefined ? { toolsVersion: '' } : { bridge: '' }), awaitsJudgement: true, hold: undefined }
   }
 
@@ -179,7 +178,7 @@ export class SessionRequest {
     message: ClientMessage,
     retry: Retry | undefined,
     list: (method: ListMethod, ...page: Parameters<ListTools>) => ReturnType<ListTools>,
-  ): Promise<Renewal | Pick<CallRequest, 'hold'>> {
+  ): Promise<Renewal | Pick<CallRequest, 'hold' | 'runsOnce'>> {
     const method = neededList(judgeFor(this.#share), message)
     if (method === undefined) return NOT_HELD
     const { id } = this.#share
@@ -189,7 +188,9 @@ export class SessionRequest {
       known?.version === version ? known : await learnSessionTools(id, session, { method, version }, (cursor) => list(method, cursor))
     // By what the client may do now.
     const verdict = callVerdict(judgeFor(this.#share), message, tools)
-    if (!('code' in verdict)) return retry === undefined ? verdict : NOT_HELD
+    const ofIts = ofRound(verdict, retry)
+    if (!('code' in ofIts)) return ofIts
+    if (!('code' in verdict)) return { kind: 'item', item: { kind: 'failed', failure: ofIts } }
     return { kind: 'item', item: { kind: 'failed', failure: this.#noted(message, verdict) ?? verdict } }
   }
 
@@ -217,6 +218,15 @@ export class SessionRequest {
     const charged = chargedAs === undefined && retry === undefined ? {} : { chargedAs: chargedAs ?? key }
     return { request: { ...request, key, bridge: version, ...charged }, body }
   }
+}
+
+/**
+ * A call is allowed with all its rounds, and each is made once. Of a round that another Worker may have made before nobody can tell whether it
+ * was: it must not be made by that again.
+ */
+function ofRound(verdict: CallVerdict, retry: Retry | undefined): CallVerdict {
+  if (retry === undefined || 'code' in verdict || verdict.hold === undefined) return verdict
+  return retry.isRemade === true ? { code: 'INPUT_LOST', executed: 'unknown' } : { hold: undefined, runsOnce: true }
 }
 
 /** The relay's own answer to what a child without sessions is not asked; undefined for a request that it is. */

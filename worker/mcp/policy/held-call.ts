@@ -14,7 +14,7 @@ export interface KnownTools {
   readonly tools: ToolsByName
 }
 
-export type CallVerdict = Failure | Pick<Holdable, 'hold'>
+export type CallVerdict = Failure | Pick<Holdable, 'hold' | 'runsOnce'>
 
 const encoder = new TextEncoder()
 

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { forgetModernServer, learnModernServer } from '../../../../../worker/mcp/legacy-client/known-modern-servers.ts'
 import type { Failure } from '../../../../../protocol/errors.ts'
+import { readPage } from '../../../../../worker/bridge/tool-pages.ts'
+import { learnSessionTools } from '../../../../../worker/mcp/policy/tool-facts.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 import { SessionRequest } from '../../../../../worker/mcp/legacy-client/request.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 import { messageOf } from '../client-message.ts'
@@ -70,6 +73,37 @@ describe('SessionRequest.call()', () => {
     const retry = { round: { wanted: [], requestState: '"s-1"' }, answers: new Map([['who', '{"action":"accept"}']]) }
     const call = madeOf(new SessionRequest(new ScriptedShare().client, CALLER, posted()).call(posted(), KEY, retry))
     expect(bodyOf(call)).toMatchObject({ params: { requestState: 's-1', inputResponses: { who: { action: 'accept' } } } })
+  })
+})
+
+describe('a further round of a call that its owner has allowed', () => {
+  const ROUND = { round: { wanted: [] }, answers: new Map<string, string>() }
+  const LIST = '{"jsonrpc":"2.0","id":0,"result":{"tools":[{"name":"t","annotations":{"idempotentHint":true}}]}}'
+
+  async function held() {
+    const share = new ScriptedShare({}, 'held')
+    share.client.learn({ state: '1', policies: ['{"hold":["t"]}'] })
+    learnModernServer('held', CALLER.session, FACTS)
+    const page = readPage(new TextEncoder().encode(LIST))
+    await learnSessionTools('held', CALLER.session, { method: 'tools/list', version: 'v1' }, () => Promise.resolve(page))
+    return new SessionRequest(share.client, CALLER, posted())
+  }
+
+  test('is made without asking, and once, whatever its tool says of itself', async () => {
+    verifies('promise.11.held-rounds', 'promise.11.held-once')
+    const request = await held()
+    expect(madeOf(request.call(posted(), KEY)).request).toMatchObject({ bridge: 'v1', hold: { tool: 't' } })
+    expect(madeOf(request.call(posted(), KEY, ROUND)).request).toMatchObject({ bridge: 'v1', hold: undefined, runsOnce: true })
+  })
+
+  test('is not made where another Worker may have made it', async () => {
+    verifies('promise.11.held-once')
+    const { request, turns } = madeOf((await held()).call(posted(), KEY, { ...ROUND, isRemade: true }))
+    expect(request).toMatchObject({ bridge: '', awaitsJudgement: true })
+    expect(await turns.renew?.({ kind: 'bridge', facts: FACTS })).toEqual({
+      kind: 'item',
+      item: { kind: 'failed', failure: { code: 'INPUT_LOST', executed: 'unknown' } },
+    })
   })
 })
 
