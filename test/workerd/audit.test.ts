@@ -381,6 +381,19 @@ describe('capture', () => {
     expect(await kept(share)).not.toContain('/a')
   })
 
+  test('keeps nothing of a call that ends after it was turned off', async () => {
+    verifies('promise.9.captured')
+    const { share, agent, client } = await captured()
+    const response = client.post(SAID)
+    const { header } = await agent.expect('call')
+    expect((await order('PATCH', `/api/shares/${share.id}`, { capture: false })).status).toBe(200)
+    agent.answer(header, '7', ANSWER)
+    expect((await response).status).toBe(200)
+    const [event] = await callsOf(share)
+    expect([event?.outcome, event?.arguments]).toEqual(['ok', undefined])
+    expect(await kept(share)).not.toContain('/a')
+  })
+
   test('shows the arguments and the result of a call, masked, to the owner, and writes them nowhere else', async () => {
     verifies('promise.9.captured')
     const logged = vi.spyOn(console, 'log')

@@ -4,7 +4,7 @@ import { MAX_AUDIT_EVENTS, MAX_CAPTURED_CALLS, MAX_REFUSED_EVENTS, USAGE_FLUSH_M
 import type { AuditRows, NewAuditEvent } from '../rows/audit-rows.ts'
 import type { CapturedRows } from '../rows/captured-rows.ts'
 import type { LinkUses } from '../rows/link-uses.ts'
-import type { EndedCall } from './running-calls.ts'
+import { bare, type EndedCall } from './running-calls.ts'
 
 interface Parts {
   readonly uses: LinkUses
@@ -136,10 +136,4 @@ export class CallLedger {
     for (const [id, { calls, lastUsedAtMs }] of this.#counts) uses.set(id, { id, calls: calls + (uses.get(id)?.calls ?? 0), lastUsedAtMs })
     return [...uses.values()]
   }
-}
-
-/** A call without what it carried. */
-function bare(call: EndedCall): EndedCall {
-  const { arguments: _, result: __, ...rest } = call
-  return rest
 }

@@ -127,13 +127,9 @@ export class RunningCalls {
   }
 
   #record(begun: Begun & Captured, outcome: string, ms: number | null, bytes: number): void {
-    this.#parts.record({
-      ...begun,
-      outcome,
-      status: statusOf(outcome),
-      ms: begun.at === 0 ? null : ms,
-      bytes,
-    })
+    const call = { ...begun, outcome, status: statusOf(outcome), ms: begun.at === 0 ? null : ms, bytes }
+    // The owner may want to know no more what a call carried that has begun before.
+    this.#parts.record(this.#parts.captures() === undefined ? bare(call) : call)
   }
 
   /** A call that the object has forgotten in its sleep. When it began is not known, nor how long it was. */
@@ -146,6 +142,12 @@ export class RunningCalls {
     const own = { ...(address === undefined ? {} : { address }), ...(session === undefined || session === '' ? {} : { session }) }
     return { at: 0, link, principal, ...own, method, ...(tool === undefined ? {} : { tool }), bytes: 0 }
   }
+}
+
+/** A call without what it carried. */
+export function bare(call: EndedCall): EndedCall {
+  const { arguments: _, result: __, ...rest } = call
+  return rest
 }
 
 /** The HTTP status that belongs to an outcome. */
