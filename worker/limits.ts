@@ -280,3 +280,6 @@ export const UNTAKEN_MS = 2 * KEEPALIVE_MS + 5_000
 
 /** Ended GET streams whose place is remembered, where the agent cannot hold messages for them: two names and a number each. */
 export const MAX_LEFT_STREAMS = 1_000
+
+/** Characters of what a client says of itself that are kept with the stream of its call, of two bytes each: a quarter of the 16 KiB of an attachment. */
+export const MAX_ATTACHED_DECLARATION_CHARS = 2 * 1024

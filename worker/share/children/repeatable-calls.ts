@@ -1,6 +1,7 @@
 /** Which calls may run twice. They need not wait for an agent that is lost: another one runs them, each on a child of its own. */
 import { boundedValueAt } from '../../bridge/json/bounded-value.ts'
 import { isObject, objectIn } from '../../bridge/names.ts'
+import { MAX_ATTACHED_DECLARATION_CHARS } from '../../limits.ts'
 import type { GroupChannels } from './group-channels.ts'
 import type { CallRequest, RepeatFacts } from '../../contract/share-rpc.ts'
 import { type ListClient, listClient } from '../../contract/listings.ts'
@@ -8,7 +9,12 @@ import type { AgentLink } from '../agents/links.ts'
 
 export function repeatFacts(request: CallRequest): RepeatFacts {
   const { method, tool, runsOnce } = request
-  return { ...listClient(request), method, ...(tool === undefined ? {} : { tool }), ...(runsOnce === undefined ? {} : { runsOnce }) }
+  const ofTool = { method, ...(tool === undefined ? {} : { tool }) }
+  const client = listClient(request)
+  // What a client says of itself has more room than these facts have with a stream: the list of its tools is not looked for then.
+  if ('capabilities' in client && (client.declared?.length ?? 0) > MAX_ATTACHED_DECLARATION_CHARS)
+    return { principal: client.principal, capabilities: client.capabilities, ...ofTool, runsOnce: true }
+  return { ...client, ...ofTool, ...(runsOnce === undefined ? {} : { runsOnce }) }
 }
 
 /** Knows the tools that a server has last listed to a client. */

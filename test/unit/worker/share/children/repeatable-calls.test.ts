@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { RepeatFacts } from '../../../../../worker/contract/share-rpc.ts'
-import { MAX_PARSED_VALUES } from '../../../../../worker/limits.ts'
+import { MAX_ATTACHED_DECLARATION_CHARS, MAX_PARSED_VALUES } from '../../../../../worker/limits.ts'
 import type { AgentLink } from '../../../../../worker/share/agents/links.ts'
 import type { GroupChannels } from '../../../../../worker/share/children/group-channels.ts'
 import { repeatFacts, RepeatableCalls } from '../../../../../worker/share/children/repeatable-calls.ts'
@@ -38,6 +38,16 @@ describe('RepeatableCalls', () => {
       { name: 'plain' },
     ]
     expect(calls(tools).mayRepeat(call)).toBe(expected)
+  })
+
+  test('repeatFacts() has no more of what a client says of itself than an attachment has room for; its tools run once then', () => {
+    const client = { principal: 'p', group: 'g', capabilities: [], delivery: 'stream' } as const
+    const call = { key: 'k', method: 'tools/call', tool: 'reads', rawId: '1', id: [0, 0], body: new Uint8Array(0), size: 0 } as const
+    const short = repeatFacts({ ...client, ...call, declared: 'x'.repeat(MAX_ATTACHED_DECLARATION_CHARS) })
+    const long = repeatFacts({ ...client, ...call, declared: 'x'.repeat(MAX_ATTACHED_DECLARATION_CHARS + 1) })
+    const known = calls([{ name: 'reads', annotations: { readOnlyHint: true } }])
+    expect([short, long].map((facts) => known.mayRepeat(facts))).toEqual([true, false])
+    expect(JSON.stringify(long).length).toBeLessThan(200)
   })
 
   test('mayRepeat() makes nothing of a list of more values than there is memory for', () => {
