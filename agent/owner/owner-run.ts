@@ -1,5 +1,6 @@
 /** One run of an owner's command: whom it speaks to, and how it shows what came of it, to people or (`--json`) to programs. */
 import type { Command } from 'commander'
+import { shownJson } from '../../protocol/policy/shown-json.ts'
 import { signedIn } from './account.ts'
 import { type Answer, OwnerApi } from './api-client.ts'
 import type { Terminal } from './terminal.ts'
@@ -41,13 +42,18 @@ export class OwnerRun {
 
   /** The relay's own words as one line of JSON, or `text`, which ends with a line feed. */
   show(answer: Answer, text: () => string): void {
-    this.terminal.write(this.#json ? `${JSON.stringify(answer)}\n` : text())
+    this.terminal.write(this.#json ? jsonLine(answer) : text())
   }
 
   /** A remark beside the result; programs get it too, on stderr. */
   remark(text: string): void {
     this.terminal.note(`mcp-edge-agent: ${text}\n`)
   }
+}
+
+/** One line of JSON in which nothing would be obeyed by a terminal: programs read the same from it. */
+export function jsonLine(answer: Answer): string {
+  return `${shownJson(JSON.stringify(answer))}\n`
 }
 
 /** What a group of commands makes its runs with. */

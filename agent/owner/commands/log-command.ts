@@ -5,7 +5,7 @@ import { MAX_OWNER_REASK_MS, OWNER_LOG_PAGES, OWNER_REASK_MS } from '../../limit
 import { type CallAnswer, listOf, readCall, readPerson, readToken, type ShareAnswer, textOf } from '../answers.ts'
 import type { Answer } from '../api-client.ts'
 import { allPeople, allTokens, findShare } from '../find.ts'
-import type { OwnerRun, StartRun } from '../owner-run.ts'
+import { jsonLine, type OwnerRun, type StartRun } from '../owner-run.ts'
 import { localMoment, tableRow } from '../table.ts'
 
 interface LogOptions {
@@ -76,7 +76,7 @@ async function lastCalls(run: OwnerRun, { id }: ShareAnswer, count: number, afte
 /** Shows calls, and to programs the place behind them. People are told who each link is by its name. */
 async function teller(run: OwnerRun, share: ShareAnswer): Promise<(events: readonly Answer[], next: string) => void> {
   const { write } = run.terminal
-  if (run.isForPrograms) return (events, next) => write([...events, { next }].map((line) => `${JSON.stringify(line)}\n`).join(''))
+  if (run.isForPrograms) return (events, next) => write([...events, { next }].map(jsonLine).join(''))
   const [tokens, people] = [await allTokens(run.api, share), await allPeople(run.api, share)]
   const names = new Map([...tokens.map(readToken), ...people.map(readPerson)].map(({ id, name }) => [id, name]))
   return (events) => write(events.map((event) => callText(readCall(event), names, widthsOf(run))).join(''))

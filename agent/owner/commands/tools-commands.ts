@@ -28,8 +28,6 @@ const KINDS = {
 } as const
 
 const HELD: ReadonlySet<string> = new Set(['new', 'changed'])
-/** Of a digest, what is enough to tell one text of an entry from another. */
-const SHORT_DIGEST_CHARS = 12
 
 export function addToolsCommands(tools: Command, start: StartRun): void {
   tools
@@ -88,7 +86,7 @@ async function acceptTools(run: OwnerRun, named: string, names: readonly string[
 async function wantedOf(run: OwnerRun, id: string, names: readonly string[]): Promise<readonly Answer[]> {
   const held = entriesOf(await run.api.request('GET', `shares/${id}/tools`)).filter(({ state }) => HELD.has(state))
   return names.flatMap((wanted) => {
-    const found = held.filter(({ name, digest }) => wanted === name || isNamed(wanted, name, digest))
+    const found = held.filter(({ name, digest }) => wanted === name || wanted === `${name}@${digest}`)
     if (found.length === 0)
       throw new AgentExit(
         EXIT.NOT_FOUND,
@@ -104,11 +102,6 @@ async function wantedOf(run: OwnerRun, id: string, names: readonly string[]): Pr
       )
     })
   })
-}
-
-function isNamed(wanted: string, name: string, digest: string | undefined): boolean {
-  const short = wanted.startsWith(`${name}@`) ? wanted.slice(name.length + 1) : ''
-  return short.length >= SHORT_DIGEST_CHARS && digest?.startsWith(short) === true
 }
 
 function entriesOf(answer: Answer): Entry[] {
@@ -141,9 +134,6 @@ function changeText(run: OwnerRun, id: string, change: Answer): string {
   const head = `${textOf(change, 'kind')} ${plain(name)} (${textOf(change, 'state')})\n`
   const before = typeof change['before'] === 'string' ? `- ${plain(change['before'])}\n` : ''
   const after = `+ ${plain(textOf(change, 'after'))}\n`
-  const order =
-    digest === undefined
-      ? ''
-      : `  ${run.program} tools accept ${id} ${shellWord(plain(`${name}@${digest.slice(0, SHORT_DIGEST_CHARS)}`))}\n`
+  const order = digest === undefined ? '' : `  ${run.program} tools accept ${id} ${shellWord(plain(`${name}@${digest}`))}\n`
   return `${plain(head.trimEnd())}\n${before}${after}${order}`
 }

@@ -39,10 +39,12 @@ describe('tools list', () => {
 
   test('writes nothing of a server that a terminal would obey, and with --json what the API says', async () => {
     verifies('promise.11.accepted')
-    const body = { ...SHOWN, tools: [{ ...LOOK, name: '\u001b[2J\u202elook' }] }
+    const body = { ...SHOWN, tools: [{ ...LOOK, name: '\u001b[2J\u202elook\u009b2J\u007f' }] }
     const replies = { [`GET ${AT}/tools`]: { body } }
-    expect((await ran(['tools', 'list', 'docs'], replies)).written).toContain('\\u{1b}[2J\\u{202e}look')
-    expect(JSON.parse((await ran(['tools', 'list', 'docs', '--json'], replies)).written)).toEqual(body)
+    expect((await ran(['tools', 'list', 'docs'], replies)).written).toContain('\\u{1b}[2J\\u{202e}look\\u{9b}2J\\u{7f}')
+    const { written } = await ran(['tools', 'list', 'docs', '--json'], replies)
+    expect(written.trimEnd()).toMatch(/^[\x20-\x7e]*$/)
+    expect(JSON.parse(written)).toEqual(body)
   })
 })
 
@@ -54,7 +56,7 @@ describe('tools diff', () => {
     expect(written).toBe(`tools look (changed)
 - {"a":1}
 + {"a":2}\\u{1b}[31m
-  mcp-edge-agent tools accept ${String(SHARE['share'])} look@abcdefghijkl
+  mcp-edge-agent tools accept ${String(SHARE['share'])} look@${DIGEST}
 `)
   })
 
@@ -68,7 +70,7 @@ describe('tools accept', () => {
   const list = { [`GET ${AT}/tools`]: { body: { ...SHOWN, tools: [LOOK, { ...LOOK, name: 'pay', state: 'pinned', digest: 'p' }] } } }
   const accepted = { [`POST ${AT}/tools/accept`]: { body: { accepted: [{ kind: 'tools', name: 'look', digest: DIGEST }] } } }
 
-  test.each(['look', 'look@abcdefghijkl', `look@${DIGEST}`])('of %s sends the digest that was shown', async (named) => {
+  test.each(['look', `look@${DIGEST}`])('of %s sends the digest that was shown', async (named) => {
     verifies('promise.11.accepted')
     const { written, asked } = await ran(['tools', 'accept', 'docs', named], { ...list, ...accepted })
     expect(JSON.parse(asked.at(-1)?.body ?? '')).toEqual([{ name: 'look', digest: DIGEST }])
@@ -82,7 +84,9 @@ describe('tools accept', () => {
 
   test.each([
     [['pay'], 'TOOL_NOT_HELD'],
-    [['look@abcdefghijkx'], 'TOOL_NOT_HELD'],
+    [[`look@${DIGEST.slice(0, -1)}x`], 'TOOL_NOT_HELD'],
+    // Whoever makes a server can find two texts whose digests begin alike.
+    [[`look@${DIGEST.slice(0, -1)}`], 'TOOL_NOT_HELD'],
     [['look@abc'], 'TOOL_NOT_HELD'],
     [[], 'USAGE'],
     [['look', '--all'], 'USAGE'],
