@@ -26,6 +26,8 @@ export class ServerEntries {
   readonly #parts: Parts
   /** What a Worker is about, unless it takes longer than LISTING_MS. */
   #task: ListingTask | undefined
+  /** The process of the agent that was asked last. */
+  #begun: string | undefined
   /** How often the server was listed anew lately. */
   #relisted = { sinceMs: -Infinity, count: 0 }
 
@@ -68,6 +70,7 @@ export class ServerEntries {
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#task = undefined
+    this.#begun = undefined
     this.#parts.rows.forget()
   }
 
@@ -75,14 +78,22 @@ export class ServerEntries {
   #begin(pins: string, nowMs: number): ListingTask | undefined {
     const link = this.#link
     if (link === undefined || (this.#parts.rows.instance === link.instance && pins !== NOTHING_PINNED)) return undefined
+    // One that cannot be listed is not started again and again, whoever comes.
+    if (this.#begun === link.instance) return this.#relist(nowMs)
+    this.#begun = link.instance
     return this.#give(link, nowMs)
   }
 
   /** A server that offers something else each time is not listed for each. */
   #relist(nowMs: number): ListingTask | undefined {
     const link = this.#link
+    if (this.#isUnderWay(nowMs)) return undefined
     if (nowMs - this.#relisted.sinceMs > RELISTINGS_MS) this.#relisted = { sinceMs: nowMs, count: 0 }
     return link === undefined || this.#relisted.count++ >= MAX_RELISTINGS ? undefined : this.#give(link, nowMs)
+  }
+
+  #isUnderWay(nowMs: number): boolean {
+    return this.#task !== undefined && nowMs - this.#task.sinceMs < LISTING_MS
   }
 
   get #link(): AgentLink | undefined {
@@ -91,7 +102,7 @@ export class ServerEntries {
   }
 
   #give({ era, sessionEra, instance }: AgentLink, nowMs: number): ListingTask | undefined {
-    if (this.#task !== undefined && nowMs - this.#task.sinceMs < LISTING_MS) return undefined
+    if (this.#isUnderWay(nowMs)) return undefined
     this.#endChildren()
     this.#task = { sinceMs: nowMs, instance, eras: era === sessionEra ? [era] : [sessionEra, era] }
     return this.#task

@@ -122,6 +122,25 @@ describe('ServerEntries', () => {
     expect(await see('later', RELISTINGS_MS + 1)).toBeDefined()
   })
 
+  test('has a server that cannot be listed started for that so often in so long a time, and another process of the agent at once', async () => {
+    verifies('promise.11.pinned-bounded')
+    const stage = new Stage()
+    const entries = stage.entries()
+    const tryAt = async (nowMs: number): Promise<ListingTask | undefined> => {
+      const task = await entries.obey({ op: 'begin' }, 'l', nowMs)
+      // Who asks meanwhile uses nothing up.
+      expect(await entries.obey({ op: 'begin' }, 'l', nowMs)).toBeUndefined()
+      if (task !== undefined) await entries.obey({ op: 'failed', task }, 'l', nowMs)
+      return task
+    }
+    for (let count = 0; count <= MAX_RELISTINGS; count++) expect(await tryAt(count)).toBeDefined()
+    expect(await tryAt(MAX_RELISTINGS + 1)).toBeUndefined()
+    stage.agent = { instance: 'two', era: 'legacy', sessionEra: 'legacy' }
+    expect(await tryAt(MAX_RELISTINGS + 2)).toBeDefined()
+    expect(await tryAt(MAX_RELISTINGS + 3)).toBeUndefined()
+    expect(await tryAt(RELISTINGS_MS + MAX_RELISTINGS)).toBeDefined()
+  })
+
   test('counts what is offered and not accepted', () => {
     verifies('promise.11.accepted')
     const stage = new Stage()
