@@ -17,6 +17,18 @@ test('Newest keeps so many values: of too many the one that was set longest ago 
   ])
 })
 
+test('Newest lets a part of very many go at a time, and keeps the newest', () => {
+  verifies('promise.10.memory')
+  const newest = new Newest<number>(8192)
+  for (let n = 0; n < 20_000; n++) {
+    newest.set(String(n), n)
+    expect(newest.size).toBeLessThanOrEqual(8192)
+  }
+  const kept = [...newest.entries()].map(([, n]) => n)
+  expect(kept).toEqual(Array.from({ length: kept.length }, (_, at) => 20_000 - kept.length + at))
+  expect(kept.length).toBeGreaterThan(8192 - 8192 / 16 - 1)
+})
+
 test('Newest forgets what is deleted', () => {
   const newest = new Newest<number>(2)
   newest.set('a', 1)
