@@ -10,6 +10,7 @@ import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import { log } from '../../log.ts'
 import { Courier } from '../call/courier.ts'
 import { type Item, type ItemSource, responseItem } from '../call/item.ts'
+import { PaidBytes } from '../call/paid-bytes.ts'
 import { WholeMessage } from '../call/whole-message.ts'
 import type { CallWords } from '../response/event-ids.ts'
 import { SessionAnswers, type WholeItem } from './answers.ts'
@@ -61,7 +62,7 @@ export class CallAttempts {
   /** Another Worker had the call: an attempt that it has made is looked for before one is made here. */
   #isResumed: boolean
   /** Bytes that the Share was told of as taken when answers were assembled here, before the client takes them. */
-  #paidBytes = 0
+  readonly #paid = new PaidBytes()
   #isLingering: boolean
   #isOver = false
 
@@ -100,9 +101,8 @@ export class CallAttempts {
   }
 
   taken(bytes: number): void {
-    const paid = Math.min(bytes, this.#paidBytes)
-    this.#paidBytes -= paid
-    if (bytes > paid) this.#source.taken(bytes - paid)
+    const unpaid = this.#paid.unpaid(bytes)
+    if (unpaid > 0) this.#source.taken(unpaid)
   }
 
   linger(): void {
@@ -159,7 +159,7 @@ export class CallAttempts {
         const whole = answer.goOn(header, body)
         this.#source.taken(body.length)
         if (whole === undefined) continue
-        this.#paidBytes += whole.body.length
+        this.#paid.passed(whole.body.length)
         return cameTo({ ...item, ...whole })
       } else if (header.type === 'notification' && childNotificationVerdict(header.method) === 'drop') this.#source.taken(body.length)
       else {

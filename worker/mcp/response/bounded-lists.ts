@@ -6,6 +6,7 @@ import { type Replacement, splice } from '../../../protocol/splice.ts'
 import type { ServerEntry } from '../../contract/pinned-server.ts'
 import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import type { Item } from '../call/item.ts'
+import { PaidBytes } from '../call/paid-bytes.ts'
 import { WholeMessage } from '../call/whole-message.ts'
 import { type Bounding, judgeFor, policyJudgeFor } from '../policy/bounds.ts'
 import { type BoundedAnswer, boundedAnswer, boundedServer, policyEdits } from '../policy/pinned-answer.ts'
@@ -37,7 +38,7 @@ export class BoundedLists {
   /** By channel and number. */
   readonly #held = new Map<string, Held>()
   /** Bytes of held parts, which were taken before the client could. */
-  #paidBytes = 0
+  readonly #paid = new PaidBytes()
 
   /** `taken` pays for body bytes that are held. `onHeld`: the server offers what was not accepted, so that what was known of its lists may be wrong. */
   constructor(share: Bounding, taken: (bytes: number) => void, onHeld: (held: readonly ServerEntry[]) => void) {
@@ -78,7 +79,7 @@ export class BoundedLists {
     this.#taken(body.length)
     if (whole === undefined) return undefined
     this.#held.delete(nameOf(header))
-    this.#paidBytes += whole.body.length
+    this.#paid.passed(whole.body.length)
     return this.#cut(whole.header, whole.body, held.edits)
   }
 
@@ -113,9 +114,7 @@ export class BoundedLists {
 
   /** Of body bytes that the client has taken, those that are not paid for yet. */
   unpaid(bytes: number): number {
-    const paid = Math.min(bytes, this.#paidBytes)
-    this.#paidBytes -= paid
-    return bytes - paid
+    return this.#paid.unpaid(bytes)
   }
 
   #note(held: readonly ServerEntry[]): void {
