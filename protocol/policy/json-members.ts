@@ -40,6 +40,16 @@ export function memberNamed(members: readonly Member[], name: string): Span | un
   return only.span
 }
 
+/**
+ * The value of a member of a message's params; undefined without it, and without params.
+ *
+ * @throws {ScanFault} as `memberNamed` and `membersAt` do.
+ */
+export function paramsMember(message: Uint8Array, name: string): Span | undefined {
+  const params = memberNamed(membersAt(message, skipSpace(message, 0)), 'params')
+  return params === undefined ? undefined : memberNamed(membersAt(message, params[0]), name)
+}
+
 /** @throws {ScanFault} when no whole object stands there, or one with more than MAX_MEMBERS members. */
 export function membersAt(bytes: Uint8Array, start: number): Member[] {
   const members: Member[] = []

@@ -1,7 +1,6 @@
 /** Reads the arguments of a call from its bytes, each as it was sent. Pure. */
-import { skipSpace } from '../json-skip.ts'
 import type { Argument } from './argument-rules.ts'
-import { memberNamed, membersAt, orUndefined, textAt } from './json-members.ts'
+import { membersAt, orUndefined, paramsMember, textAt } from './json-members.ts'
 
 /**
  * `params.arguments` of a request. Undefined when it is no object, is malformed, has very many members, or when a key
@@ -9,9 +8,7 @@ import { memberNamed, membersAt, orUndefined, textAt } from './json-members.ts'
  */
 export function readArguments(message: Uint8Array): readonly Argument[] | undefined {
   return orUndefined(() => {
-    const params = memberNamed(membersAt(message, skipSpace(message, 0)), 'params')
-    if (params === undefined) return []
-    const args = memberNamed(membersAt(message, params[0]), 'arguments')
+    const args = paramsMember(message, 'arguments')
     return args === undefined ? [] : membersAt(message, args[0]).map(({ key, span }) => [key, textAt(message, span)] as const)
   })
 }

@@ -1,6 +1,5 @@
 /** What a client's message is about, for a policy: a tool, a prompt, resources, nothing that is bounded, or nobody knows what. Pure. */
-import { skipSpace } from '../json-skip.ts'
-import { memberNamed, membersAt, orUndefined } from './json-members.ts'
+import { memberNamed, membersAt, orUndefined, paramsMember } from './json-members.ts'
 
 export type Subject =
   | { readonly kind: 'tool'; readonly name: string }
@@ -60,8 +59,7 @@ const LISTEN_KEYS = ['resourceSubscriptions']
 /** Whether all readers find the same in an object of the params: none of these keys stands there twice, or beside one that looks like it. */
 function hasOneReading(message: Uint8Array, name: string, keys: readonly string[]): boolean {
   const found = orUndefined(() => {
-    const params = memberNamed(membersAt(message, skipSpace(message, 0)), 'params')
-    const object = params === undefined ? undefined : memberNamed(membersAt(message, params[0]), name)
+    const object = paramsMember(message, name)
     const members = object === undefined ? [] : membersAt(message, object[0])
     return keys.map((key) => memberNamed(members, key))
   })

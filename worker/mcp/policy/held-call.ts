@@ -1,9 +1,8 @@
 /** What a call of a tool comes to by the policies of its client: refused, let through, or put to its owner first, and as what. Pure. */
 import type { Failure } from '../../../protocol/errors.ts'
-import { skipSpace } from '../../../protocol/json-skip.ts'
 import { canonicalJson } from '../../../protocol/policy/canonical-json.ts'
 import type { PolicyJudge } from '../../../protocol/policy/judge.ts'
-import { memberNamed, membersAt, orUndefined } from '../../../protocol/policy/json-members.ts'
+import { orUndefined, paramsMember } from '../../../protocol/policy/json-members.ts'
 import type { HeldCall, Holdable } from '../../contract/approvals.ts'
 import { MAX_HELD_BYTES } from '../../trust-limits.ts'
 import type { ClientMessage } from '../message.ts'
@@ -36,8 +35,7 @@ export const NOT_HELD: Pick<Holdable, 'hold'> = { hold: undefined }
 /** The canonical text of `params.arguments`; empty without them, undefined where they have none. */
 function argumentsText(message: Uint8Array): string | undefined {
   return orUndefined(() => {
-    const params = memberNamed(membersAt(message, skipSpace(message, 0)), 'params')
-    const args = params === undefined ? undefined : memberNamed(membersAt(message, params[0]), 'arguments')
+    const args = paramsMember(message, 'arguments')
     return args === undefined ? '' : canonicalJson(message, args)
   })
 }
