@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CLOSE } from '../../protocol/handshake.ts'
 import { Share } from '../../worker/share/share.ts'
 import { verifies } from '../requirements/verifies.ts'
+import { CALL, underWay } from './harness/busy-client.ts'
 import { HandshakeChild, postModern } from './harness/handshake-child.ts'
 import { order, ringRegistry } from './harness/orders.ts'
 import {
@@ -21,8 +22,6 @@ import {
 import { BARE_SERVER, initialize, ScriptedAgent } from './harness/scripted-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
 
-const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":"p"}}}'
-const PROGRESS = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}'
 const LANES = 8
 
 afterEach(() => {
@@ -110,15 +109,7 @@ describe.each(ENDINGS)('$name', ({ end, status, cut, isFinal }) => {
     const agent = await ScriptedAgent.connect(share)
     const client = new TestClient(share)
     const ch = await initialize(agent, client)
-    const listening = new EventReader(await client.listen())
-    await agent.expect('resume')
-    const waiting = client.post(CALL)
-    await agent.expect('call')
-    const streamed = client.postForEvents(CALL.replace('"id":7', '"id":8'))
-    const { header } = await agent.expect('call')
-    agent.notify(header.ch, PROGRESS, { ra: header.ra, sure: true })
-    const events = new EventReader(await streamed)
-    expect(await events.next()).toContain('progress')
+    const { listening, waiting, events } = await underWay(agent, client)
     await end(share)
     expect(await listening.next()).toBeUndefined()
     expect(await refusedWith(await waiting)).toEqual({ status, ...cut })

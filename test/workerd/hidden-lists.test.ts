@@ -1,10 +1,8 @@
 /** Lists whose client says that it has asked for something else: they are cut all the same. */
 import { expect, test } from 'vitest'
-import { FIRST_ANSWER_MS } from '../../worker/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { shortTimers } from './harness/held-timers.ts'
-import { expectReplay, PRIMED, rewordedId } from './harness/left-stream.ts'
-import { createShare, EventReader, stubOf, type TestShare } from './harness/relay.ts'
+import { leftList } from './harness/left-stream.ts'
+import { createShare, stubOf, type TestShare } from './harness/relay.ts'
 import { connected, ScriptedAgent } from './harness/scripted-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
 
@@ -21,14 +19,7 @@ test.each(['ping', 'tools/call'])('a list for which its client comes back as for
   verifies('promise.11.hidden')
   const { share, agent, client } = await connected()
   await denyPay(share)
-  const restore = shortTimers(FIRST_ANSWER_MS)
-  const events = new EventReader(await client.post(LIST, PRIMED))
-  const id = await events.nextId()
-  restore()
-  const { header } = await agent.expect('call')
-  await events.cancel()
-  const back = new EventReader(await client.resume(rewordedId(id, method)))
-  await expectReplay(agent)
+  const { header, back } = await leftList({ agent, client }, method)
   agent.answer(header, '7', TOOLS)
   expect(await back.next()).toBe('{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"look"}]}}')
 })

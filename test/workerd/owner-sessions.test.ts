@@ -2,14 +2,12 @@
 import { evictDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
+import { CALL, underWay } from './harness/busy-client.ts'
 import { HandshakeChild, postModern } from './harness/handshake-child.ts'
 import { order } from './harness/orders.ts'
-import { createShare, EventReader, linkIdOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
+import { createShare, linkIdOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
 import { connected, initialize, ScriptedAgent } from './harness/scripted-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
-
-const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":"p"}}}'
-const PROGRESS = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}'
 
 interface Listed {
   readonly id: string
@@ -68,15 +66,7 @@ test('an ended session loses its streams, calls and child, its next request is 4
   const [client, other] = [new TestClient(share), new TestClient(share)]
   const ch = await initialize(agent, client)
   await initialize(agent, other)
-  const listening = new EventReader(await client.listen())
-  await agent.expect('resume')
-  const waiting = client.post(CALL)
-  await agent.expect('call')
-  const streamed = client.postForEvents(CALL.replace('"id":7', '"id":8'))
-  const { header } = await agent.expect('call')
-  agent.notify(header.ch, PROGRESS, { ra: header.ra, sure: true })
-  const events = new EventReader(await streamed)
-  expect(await events.next()).toContain('progress')
+  const { listening, waiting, events } = await underWay(agent, client)
   expect((await endSession(share, client.session?.slice(0, 13) ?? '')).status).toBe(204)
   expect(await listening.next()).toBeUndefined()
   expect(await (await waiting).text()).toContain('CHANNEL_CLOSED')

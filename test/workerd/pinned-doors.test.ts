@@ -5,7 +5,7 @@ import { verifies } from '../requirements/verifies.ts'
 import { postModern, told } from './harness/handshake-child.ts'
 import { shortTimers } from './harness/held-timers.ts'
 import { staleSince, untilKept } from './harness/kept-lists.ts'
-import { expectReplay, PRIMED, rewordedId } from './harness/left-stream.ts'
+import { expectReplay, leftList, PRIMED, rewordedId } from './harness/left-stream.ts'
 import { LOOK, OfferingAgent, POISONED } from './harness/offering-agent.ts'
 import { accept, asked, begin, entriesWhen, OFFER, pinned, resultIn } from './harness/pinned-share.ts'
 import { createShare, EventReader, fetchRelay, stubOf, TestClient, type TestShare } from './harness/relay.ts'
@@ -124,14 +124,7 @@ describe('a stream that its client comes back to, whatever it says that it has a
     verifies('promise.11.pinned')
     const { share, agent, client } = await connected()
     await pinNothing(share)
-    const restore = shortTimers(FIRST_ANSWER_MS)
-    const events = new EventReader(await client.post(LIST, PRIMED))
-    const id = await events.nextId()
-    restore()
-    const { header } = await agent.expect('call')
-    await events.cancel()
-    const back = new EventReader(await client.resume(rewordedId(id, 'ping')))
-    await expectReplay(agent)
+    const { header, back } = await leftList({ agent, client }, 'ping')
     agent.answer(header, '7', JSON.stringify({ tools: [LOOK] }))
     expect(await back.next()).toBe('{"jsonrpc":"2.0","id":7,"result":{"tools":[]}}')
   })

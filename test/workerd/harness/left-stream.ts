@@ -32,9 +32,9 @@ export async function begun({ agent, client }: { readonly agent: ScriptedAgent; 
 }
 
 /** Posts a call whose stream begins at once, with an event id and nothing else. */
-export async function primedCall(client: TestClient): Promise<{ readonly events: EventReader; readonly primed: string }> {
+export async function primedCall(client: TestClient, call = CALL): Promise<{ readonly events: EventReader; readonly primed: string }> {
   const restore = shortTimers(FIRST_ANSWER_MS)
-  const events = new EventReader(await client.post(CALL, PRIMED))
+  const events = new EventReader(await client.post(call, PRIMED))
   const primed = await events.nextId()
   restore()
   return { events, primed }
@@ -82,4 +82,17 @@ export function rewordedId(id: string, method: string): string {
     .replaceAll('/', '_')
     .replaceAll('=', '')
   return [kind, key, words, ...rest].join('.')
+}
+
+/** A list that its client has left, and comes back to as if it had been another method: what the agent has of the call, and the new stream. */
+export async function leftList(
+  { agent, client }: { readonly agent: ScriptedAgent; readonly client: TestClient },
+  method: string,
+): Promise<{ readonly header: Call; readonly back: EventReader }> {
+  const { events, primed } = await primedCall(client, '{"jsonrpc":"2.0","id":7,"method":"tools/list"}')
+  const { header } = await agent.expect('call')
+  await events.cancel()
+  const back = new EventReader(await client.resume(rewordedId(primed, method)))
+  await expectReplay(agent)
+  return { header, back }
 }
