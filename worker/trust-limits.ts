@@ -82,9 +82,6 @@ export const MAX_METERS = 1 + MAX_LINKS + MAX_DERIVED_LINKS
 export const MAX_ADDRESS_METERS = 1_000
 export const SHARED_ADDRESS_METERS = 64
 
-/** Links and addresses whose use is noted on an agent's socket between two rows: some 8 KiB of the 16 that an attachment may have. */
-export const MAX_ATTACHED_METERS = 40
-
 /** Calls of which an object knows that they were charged, for when they are made again: more than wait in it at once. */
 export const MAX_PAID_CALLS = 8_192
 

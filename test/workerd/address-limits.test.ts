@@ -178,8 +178,8 @@ test('rows of an earlier relay are read, of registry and share, and limits can b
 /** What the object has noted in its row. */
 function notedRow(share: TestShare): Promise<string> {
   return runInDurableObject(stubOf(share), (_, { storage }) => {
-    const made = storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'meters'").toArray()
-    return made.length === 0 ? '' : String(storage.sql.exec('SELECT used FROM meters').toArray()[0]?.['used'])
+    const made = storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'used_limits'").toArray()
+    return made.length === 0 ? '' : String(storage.sql.exec('SELECT used FROM used_limits').toArray()[0]?.['used'])
   })
 }
 

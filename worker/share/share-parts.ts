@@ -154,7 +154,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const legacyCalls = new LegacyCalls({ ...answers, sessions, sseSessions, legacyOnModern })
   const resumedStreams = new ResumedStreams({ ...answers, sessions })
   const streamSockets = new StreamSockets({ ...answers, sessions, resumedStreams })
-  const keptMeters = new KeptMeters({ sql: ctx.storage.sql, links, isKept })
+  const keptMeters = new KeptMeters({ sql: ctx.storage.sql, isKept })
   const spending = new Spending({ share, lane, meters: new Meters(keptMeters), streams, charged: streamSockets.charged, orderOf })
   const agentMessages = new AgentMessages({ ...answers, spending, delivery, lostAgents, resumedStreams })
   const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, registry, isKept, alarmBy })

@@ -22,8 +22,6 @@ interface LinkAttachment {
   readonly lastWords?: LastWords
   /** Since when a call waits for any sign of life, in milliseconds since 1970; noted once the link is suspect. */
   readonly silentSinceMs?: number
-  /** What was used of limits since that was last noted in a row; of no concern to the agent. */
-  readonly meters?: unknown
 }
 
 /** Signs of life, in milliseconds since 1970. */
@@ -202,22 +200,6 @@ export class AgentLinks {
     const { silentSinceMs: _, ...rest } = attachment
     const silence = silentSinceMs === undefined ? {} : { silentSinceMs }
     socket.serializeAttachment({ ...rest, heardAtMs, ...silence } satisfies LinkAttachment)
-  }
-
-  /** Keeps a value on the socket of any agent, for as long as that is open; false when there is none. */
-  noteMeters(meters: unknown): boolean {
-    for (const { socket } of this.#byName.values()) {
-      const attachment = socket.readyState === WebSocket.OPEN ? attachmentOf(socket) : undefined
-      if (attachment === undefined) continue
-      socket.serializeAttachment({ ...attachment, meters } satisfies LinkAttachment)
-      return true
-    }
-    return false
-  }
-
-  /** The values that are kept so. */
-  notedMeters(): unknown[] {
-    return this.#ctx.getWebSockets(AGENT_TAG).flatMap((socket) => attachmentOf(socket)?.meters ?? [])
   }
 
   /** Closes the sockets whose agents have not said hello in time; returns when to look next, in milliseconds since 1970. */

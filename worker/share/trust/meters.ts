@@ -13,11 +13,8 @@ export type KeptUse = Pick<UsedTable, 'get' | 'entries'>
 export interface MeterNotes {
   /** What was noted last. */
   load(): Iterable<readonly [string, Used]>
-  /**
-   * More was used of the limits of these names. `used`: of all names, to be read whenever they are noted. `isOver`: by a call that is over, whose
-   * bytes and time may be noted with the next call, or a little later.
-   */
-  changed(names: readonly string[], used: KeptUse, isOver: boolean): void
+  /** More was used of some limit. `used`: of all of them, to be read whenever it is noted. */
+  changed(used: KeptUse): void
   /** A limit is used up. */
   exhausted(): void
   /** There is nothing to note any more. */
@@ -57,7 +54,7 @@ export class Meters {
       this.#notes.exhausted()
       return exhausted
     }
-    this.#add(charges, { calls: 1, bytes }, nowMs, false)
+    this.#add(charges, { calls: 1, bytes }, nowMs)
     return this.begin(key, charges, nowMs)
   }
 
@@ -73,7 +70,7 @@ export class Meters {
 
   #settle({ key, charges, bytes, ms }: Extract<MeterOrder, { readonly op: 'settle' }>, nowMs: number): undefined {
     this.#end(key)
-    if (bytes > 0 || ms > 0) this.#add(charges, { bytes, seconds: ms }, nowMs, true)
+    if (bytes > 0 || ms > 0) this.#add(charges, { bytes, seconds: ms }, nowMs)
   }
 
   #end(key: string): void {
@@ -111,8 +108,7 @@ export class Meters {
     return (this.#runningOf.get(name) ?? 0) >= most
   }
 
-  #add(charges: readonly Charge[], costs: { readonly [Member in RateMember]?: number }, nowMs: number, isOver: boolean): void {
-    const places: string[] = []
+  #add(charges: readonly Charge[], costs: { readonly [Member in RateMember]?: number }, nowMs: number): void {
     for (const { name, limits } of charges) {
       const before = this.#table.get(name)
       const after: { -readonly [Member in RateMember]?: Bucket } = { ...before }
@@ -123,9 +119,8 @@ export class Meters {
       }
       const place = this.#table.placeOf(name, (used) => isDrained(limits, used, nowMs))
       this.#table.set(place, after)
-      places.push(place)
     }
-    this.#notes.changed(places, this.#table, isOver)
+    this.#notes.changed(this.#table)
   }
 
   get #table(): UsedTable {

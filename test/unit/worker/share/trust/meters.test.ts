@@ -16,7 +16,7 @@ class Notes implements MeterNotes {
     return this.noted
   }
 
-  changed(_names: readonly string[], used: { entries(): Iterable<readonly [string, Used]> }): void {
+  changed(used: { entries(): Iterable<readonly [string, Used]> }): void {
     this.noted = [...used.entries()]
   }
 

@@ -15,7 +15,7 @@ function made(noted: (readonly [string, Used])[] = []): { readonly meters: Meter
   let kept = noted
   const meters = new Meters({
     load: () => noted,
-    changed: (_, used) => (kept = [...used.entries()]),
+    changed: (used) => (kept = [...used.entries()]),
     exhausted: () => undefined,
     forget: () => undefined,
   })
