@@ -88,8 +88,8 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/share/calls/': ['session', 'modern-on-legacy', 'legacy-on-modern', 'resumed-streams', 'left-sessions', 'abandoned', 'quotas'],
   'worker/share/children/': ['shared-child', 'both-eras', 'repeatable-calls', 'modern-listen', 'recovery', 'session'],
   'worker/share/clients/': ['credit', 'unread-streams', 'share', 'hand-over', 'untaken-messages'],
-  'worker/share/rows/': ['rows-in-memory', 'listing-rows', 'session', 'recovery', 'parked-rows'],
-  'worker/share/usage/': ['owner-sessions', 'link-uses', 'audit'],
+  'worker/share/rows/': ['rows-in-memory', 'listing-rows', 'session', 'recovery', 'parked-rows', 'audit-rings'],
+  'worker/share/usage/': ['owner-sessions', 'link-uses', 'audit', 'audit-rings'],
   'worker/share/trust/': [
     'trust-gate',
     'pinning',
