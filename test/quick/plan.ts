@@ -94,6 +94,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'trust-gate',
     'pinning',
     'rate-limits',
+    'limited-audit',
     'address-limits',
     'anonymous',
     'cut-off',

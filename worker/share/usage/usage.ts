@@ -1,6 +1,7 @@
 /** All that is kept of how the share is used: who its clients are, and what was done with each link. Told to the owner only. */
 import type { ApprovalDecision } from '../../contract/approvals.ts'
-import type { UsageAnswer, UsageOrder } from '../../contract/call-records.ts'
+import type { RefusedCalls, UsageAnswer, UsageOrder } from '../../contract/call-records.ts'
+import type { Exhausted } from '../../contract/metering.ts'
 import type { AdminCommand, CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
 import { MAX_SHOWN_CHARS } from '../../usage-limits.ts'
@@ -28,6 +29,15 @@ export class Usage {
     this.#parts.runningCalls.began(pass, request, nowMs)
     if (request.refused !== undefined) this.#parts.callLedger.refused(request.refused)
     this.#parts.callLedger.used(pass.chain, request.isRetry === true || request.isRelays === true ? 0 : 1, nowMs)
+  }
+
+  /** What limits have said of a call. One that they refuse is counted, and so is what its Worker has told with it. Nobody waits for that here. */
+  charged(pass: Pass, request: CallRequest, told: Exhausted | CallOutcome | Promise<Exhausted | CallOutcome>): void {
+    const note = ({ kind }: Exhausted | CallOutcome): void => {
+      if (kind === 'limited') this.#parts.callLedger.refused([...(request.refused ?? []), limitedCall(pass, request)])
+    }
+    if (told instanceof Promise) void told.then(note, () => undefined)
+    else note(told)
   }
 
   /** What the Worker is told of a call. Nobody waits for that here. */
@@ -62,6 +72,12 @@ export class Usage {
     this.#parts.callLedger.forget()
     this.#parts.runningCalls.forget()
   }
+}
+
+function limitedCall({ chain, address }: Pass, { principal, method, tool }: CallRequest): RefusedCalls {
+  const by = { whose: chain[0], principal, ...(address === undefined ? {} : { address }) }
+  const what = { method: method.slice(0, MAX_SHOWN_CHARS), ...(tool === undefined ? {} : { tool: tool.slice(0, MAX_SHOWN_CHARS) }) }
+  return { ...by, ...what, outcome: 'RATE_LIMIT_EXCEEDED', count: 1, at: Date.now() }
 }
 
 const OPS: ReadonlySet<string> = new Set<UsageOrder['op']>(['clients', 'end_client', 'uses', 'audit'])
