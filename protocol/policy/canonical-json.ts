@@ -23,6 +23,20 @@ export function canonicalJson(bytes: Uint8Array, span: Span): string | undefined
   return orUndefined(() => valueText(bytes, span, 0))
 }
 
+/**
+ * The same of the members of an object that are kept, and of others whose texts are canonical already.
+ *
+ * @throws {ScanFault} where they have no such text.
+ */
+export function canonicalObject(
+  bytes: Uint8Array,
+  span: Span,
+  isKept: (key: string) => boolean,
+  others: readonly (readonly [string, string])[] = [],
+): string {
+  return objectText(bytes, span, 0, isKept, others)
+}
+
 /** SHA-256 of a text, in base64url. */
 export async function textDigest(text: string): Promise<string> {
   return encodeBase64Url(new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text))))
@@ -44,9 +58,16 @@ function valueText(bytes: Uint8Array, span: Span, depth: number): string {
   }
 }
 
-function objectText(bytes: Uint8Array, span: Span, depth: number): string {
-  const members = new Map<string, string>()
+function objectText(
+  bytes: Uint8Array,
+  span: Span,
+  depth: number,
+  isKept: (key: string) => boolean = () => true,
+  others: readonly (readonly [string, string])[] = [],
+): string {
+  const members = new Map(others)
   for (const { key, span: value } of membersAt(bytes, span[0])) {
+    if (!isKept(key)) continue
     if (members.has(key)) throw new ScanFault('duplicate_key', key)
     members.set(key, valueText(bytes, value, depth + 1))
   }

@@ -41,12 +41,21 @@ export function memberNamed(members: readonly Member[], name: string): Span | un
 }
 
 /**
+ * A message's params; undefined without them.
+ *
+ * @throws {ScanFault} as `memberNamed` and `membersAt` do.
+ */
+export function messageParams(message: Uint8Array): Span | undefined {
+  return memberNamed(membersAt(message, skipSpace(message, 0)), 'params')
+}
+
+/**
  * The value of a member of a message's params; undefined without it, and without params.
  *
  * @throws {ScanFault} as `memberNamed` and `membersAt` do.
  */
 export function paramsMember(message: Uint8Array, name: string): Span | undefined {
-  const params = memberNamed(membersAt(message, skipSpace(message, 0)), 'params')
+  const params = messageParams(message)
   return params === undefined ? undefined : memberNamed(membersAt(message, params[0]), name)
 }
 

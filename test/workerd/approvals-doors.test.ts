@@ -149,6 +149,27 @@ describe('a call that asks for input', () => {
     expect(server.waiting).toBe(0)
   })
 
+  test('is not allowed by what was allowed of one without input: its owner is shown what it brings', async () => {
+    verifies('promise.11.held-bound', 'promise.11.held-rounds')
+    const { share, server, owner } = await heldOn('modern')
+    runClockFaster(60)
+    const late = postHeld(share)
+    const { id } = await owner.sole()
+    expect(await (await late).text()).toContain('APPROVAL_PENDING')
+    vi.restoreAllMocks()
+    await owner.decide('allow', id)
+    const input = { arguments: { path: '/a' }, requestState: 's', inputResponses: { who: { action: 'accept', content: { all: true } } } }
+    const brought = postHeld(share, { input })
+    const approval = await owner.sole()
+    expect(JSON.parse(approval.other_params ?? '')).toEqual({ requestState: 's', inputResponses: input.inputResponses })
+    await owner.decide('deny', approval.id)
+    expect(heldCode(await (await brought).json())).toBe('APPROVAL_DENIED')
+    expect(server.waiting).toBe(0)
+    const allowed = postHeld(share)
+    await server.answerNext(DONE)
+    expect(await (await allowed).json()).toMatchObject({ result: { content: [] } })
+  })
+
   test('is allowed with all its rounds, of a session on a server of 2026-07-28', async () => {
     verifies('promise.11.held-rounds')
     const { share, server, owner } = await heldOn('modern')

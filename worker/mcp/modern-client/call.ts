@@ -319,8 +319,8 @@ class ModernExchange implements Exchange {
     const call = this.#server === undefined ? { request, body: message.bytes } : this.#translated(this.#server)
     if (call === undefined) return failed({ code: 'PARAMS_INVALID' })
     const { hold } = verdict
-    const round = hold === undefined ? undefined : await roundGivenIn(message.params)
-    const held = hold === undefined || round === undefined ? verdict : { hold: { ...hold, round } }
+    const round = hold?.further === undefined ? undefined : await roundGivenIn(message.params)
+    const held = hold === undefined || round === undefined ? verdict : { hold: { ...hold, further: { ...hold.further, round } } }
     return { kind: 'call', request: { ...call.request, toolsVersion, ...held }, body: call.body }
   }
 }
