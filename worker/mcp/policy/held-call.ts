@@ -71,9 +71,10 @@ function otherParams({ bytes, params }: ClientMessage): Pick<HeldCall, 'otherPar
     const span = messageParams(bytes)
     if (span === undefined) return {}
     const metaSpan = paramsMember(bytes, '_meta')
-    const meta = metaSpan === undefined ? '{}' : canonicalObject(bytes, metaSpan, (key) => !OF_ONE_CALL.has(key))
+    const meta = metaSpan === undefined ? '{}' : canonicalObject(bytes, metaSpan, { isKept: (key) => !OF_ONE_CALL.has(key) })
     const textWithout = (left: ReadonlySet<string>): Pick<HeldCall, 'otherParams'> => {
-      const text = canonicalObject(bytes, span, (key) => !TOLD_APART.has(key) && !left.has(key), meta === '{}' ? [] : [['_meta', meta]])
+      const others = meta === '{}' ? [] : [['_meta', meta] as const]
+      const text = canonicalObject(bytes, span, { isKept: (key) => !TOLD_APART.has(key) && !left.has(key), others })
       return text === '{}' ? {} : { otherParams: text }
     }
     // To a server of the handshake era these are params like any other.
