@@ -93,7 +93,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     root === ANONYMOUS ? store.sessions.principals().filter(isAnonymous) : gate.allOf(root)
   const waiters = new Waiters(
     (waiter) => overdueCalls.end(waiter),
-    (root, exact) => streams.waitingOf(root, exact),
+    (root, exact) => streams.waitingOf(root, exact) + turns.waitingOf(root),
     rootOf,
   )
   const ledger = new CreditLedger<Debtor>()
@@ -119,6 +119,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const standbyAnswers = new StandbyAnswers({ ...base, rows: new ListingRows(ctx.storage.sql) })
   const askers = new Askers(base)
   const roots = new GroupRoots({ store, askers })
+  const turns = new Turns({ store, askers, roots, rootOf })
   const children = {
     ...base,
     untaken: new UntakenMessages(streams),
@@ -126,7 +127,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     standbyAnswers,
     askers,
     roots,
-    turns: new Turns({ store, askers, roots }),
+    turns,
     askingWorkers: new AskingWorkers(streams),
     heldWaits: new HeldWaits(streams),
     idleChildren: new IdleChildren(base),
