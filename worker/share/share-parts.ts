@@ -129,7 +129,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     roots,
     turns,
     askingWorkers: new AskingWorkers(streams),
-    heldWaits: new HeldWaits(streams),
+    heldWaits: new HeldWaits(streams, (principal) => waiters.isFullFor(principal)),
     idleChildren: new IdleChildren(base),
     listens: new SessionListens(base),
     repeatableCalls: new RepeatableCalls(channels, standbyAnswers),

@@ -119,8 +119,10 @@ export class Approvals {
         if (verdict.isUsed && ranNot(outcome)) await this.#order({ op: 'release', key, ...ofRound })
         return outcome
       }
-      case 'held':
-        return { kind: 'held', id: verdict.id }
+      case 'held': {
+        const failure = this.#parts.heldWaits.refusal(verdict.id, principal)
+        return failure === undefined ? { kind: 'held', id: verdict.id } : { kind: 'failed', failure }
+      }
       case 'denied': {
         const era = 'session' in request ? 'legacy' : 'modern'
         return { kind: 'result', result: approvalResult('APPROVAL_DENIED', era, verdict.id), outcome: 'APPROVAL_DENIED' }
