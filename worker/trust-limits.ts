@@ -103,6 +103,12 @@ export const MAX_HELD_BYTES = 256 * 1024
 /** Calls that wait for the owner at a time: of one link and all that was narrowed from it. */
 export const MAX_HELD_OF_LINK = 20
 
+/** Equal calls that wait in one object for one decision, which lets one of them through: more than a client makes by trying again. */
+export const MAX_WAITS_OF_APPROVAL = 50
+
+/** How soon a Worker asks again that could not wait by its socket: at first as soon as any (RETRY_MS), and each time later, up to this. */
+export const MAX_HELD_RETRY_MS = 8_000
+
 /** What they all may hold together, in bytes: of a share, and of one answer to its owner, in which those of one link fit. */
 export const MAX_HELD_BYTES_OF_SHARE = 64 * 1024 * 1024
 export const APPROVAL_PAGE_BYTES = 6 * 1024 * 1024

@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { isLoopback } from '../config/token.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import type { Terminal } from './terminal.ts'
+import { isObject } from '../../protocol/json-object.ts'
 
 /** Which relay to speak to, and as whom. */
 export interface Account {
@@ -133,8 +134,4 @@ function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   } catch {
     return undefined
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -83,6 +83,8 @@ export interface ApprovalAnswer {
   readonly tool: string
   /** JSON text. */
   readonly args: string | undefined
+  /** What else its params say, as JSON text. */
+  readonly otherParams: string | undefined
   readonly decision: string | undefined
 }
 
@@ -165,7 +167,7 @@ function readLastEnd(value: unknown): AgentAnswer['lastEnd'] {
 }
 
 export function readApproval(answer: Answer): ApprovalAnswer {
-  const { link, client, arguments: args, decision } = answer
+  const { link, client, arguments: args, other_params: others, decision } = answer
   const name = typeof link === 'object' && link !== null && 'name' in link ? link.name : undefined
   const principal = textOf(answer, 'principal')
   return {
@@ -176,6 +178,7 @@ export function readApproval(answer: Answer): ApprovalAnswer {
     client: typeof client === 'string' ? client : undefined,
     tool: textOf(answer, 'tool'),
     args: typeof args === 'string' ? args : undefined,
+    otherParams: typeof others === 'string' ? others : undefined,
     decision: typeof decision === 'string' ? decision : undefined,
   }
 }

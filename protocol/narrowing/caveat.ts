@@ -2,6 +2,7 @@
 import { decodeBase64Url, encodeBase64Url } from '../encoding/base64url.ts'
 import { readPolicy } from '../policy/policy.ts'
 import { err, ok, type Result } from '../result.ts'
+import { isObject } from '../json-object.ts'
 
 /** 128 bits, so that two who narrow one link alike make two links, and nobody guesses the id of either. */
 export const CAVEAT_NONCE_BYTES = 16
@@ -78,9 +79,8 @@ function parseCanonical(bytes: Uint8Array): CaveatMembers | undefined {
   try {
     const text = utf8.decode(bytes)
     const value: unknown = JSON.parse(text)
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
     // A key that stands twice would be written once.
-    return isObject && JSON.stringify(value) === text ? value : undefined
+    return isObject(value) && JSON.stringify(value) === text ? value : undefined
   } catch {
     return undefined
   }

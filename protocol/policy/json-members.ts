@@ -1,6 +1,7 @@
 /** The members of a JSON object in bytes, each as it was sent: `JSON.parse` would hide that a key stands twice. */
 import { walkObject } from '../object-members.ts'
-import { BACKSLASH, CLOSE_ARRAY, COMMA, OPEN_ARRAY, QUOTE, ScanFault, skipSpace, skipValue } from '../json-skip.ts'
+import { readElements } from '../array-elements.ts'
+import { BACKSLASH, QUOTE, ScanFault, skipSpace } from '../json-skip.ts'
 import type { Span } from '../json-scan.ts'
 import { foldKey } from '../routing-keys.ts'
 
@@ -41,12 +42,21 @@ export function memberNamed(members: readonly Member[], name: string): Span | un
 }
 
 /**
+ * A message's params; undefined without them.
+ *
+ * @throws {ScanFault} as `memberNamed` and `membersAt` do.
+ */
+export function messageParams(message: Uint8Array): Span | undefined {
+  return memberNamed(membersAt(message, skipSpace(message, 0)), 'params')
+}
+
+/**
  * The value of a member of a message's params; undefined without it, and without params.
  *
  * @throws {ScanFault} as `memberNamed` and `membersAt` do.
  */
 export function paramsMember(message: Uint8Array, name: string): Span | undefined {
-  const params = memberNamed(membersAt(message, skipSpace(message, 0)), 'params')
+  const params = messageParams(message)
   return params === undefined ? undefined : memberNamed(membersAt(message, params[0]), name)
 }
 
@@ -60,20 +70,11 @@ export function membersAt(bytes: Uint8Array, start: number): Member[] {
   return members
 }
 
-/** @throws {ScanFault} when no array stands there. */
-export function elementsAt(bytes: Uint8Array, start: number): Span[] {
-  if (bytes[start] !== OPEN_ARRAY) throw new ScanFault('not_json')
-  const spans: Span[] = []
-  let at = skipSpace(bytes, start + 1)
-  if (bytes[at] === CLOSE_ARRAY) return spans
-  for (;;) {
-    const end = skipValue(bytes, at)
-    spans.push([at, end])
-    at = skipSpace(bytes, end)
-    if (bytes[at] === CLOSE_ARRAY) return spans
-    if (bytes[at] !== COMMA) throw new ScanFault('not_json')
-    at = skipSpace(bytes, at + 1)
-  }
+/** @throws {ScanFault} when no whole array stands there. */
+export function elementsAt(bytes: Uint8Array, start: number): readonly Span[] {
+  const { elements, isWhole } = readElements(bytes, start)
+  if (!isWhole) throw new ScanFault('not_json')
+  return elements
 }
 
 /** The value if it is a text. */

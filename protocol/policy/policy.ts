@@ -2,6 +2,7 @@
 import { err, ok, type Result } from '../result.ts'
 import { type ArgumentRule, readArgumentRule } from './argument-rules.ts'
 import { MAX_GLOB_CHARS } from './name-glob.ts'
+import { isObject } from '../json-object.ts'
 
 /** `read`: tools that say they only read, prompts, resources. `write`: also tools that say they destroy nothing. `admin`: all. */
 export type Access = (typeof ACCESSES)[number]
@@ -93,8 +94,4 @@ function readRules(value: unknown): Result<readonly ArgumentRule[], string> {
     rules.push(rule.value)
   }
   return ok(rules)
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,5 +1,6 @@
 /** What a client's message is about, for a policy: a tool, a prompt, resources, nothing that is bounded, or nobody knows what. Pure. */
 import { memberNamed, membersAt, orUndefined, paramsMember } from './json-members.ts'
+import { isObject } from '../json-object.ts'
 
 export type Subject =
   | { readonly kind: 'tool'; readonly name: string }
@@ -87,8 +88,4 @@ function listened(asked: unknown): Subject {
   if (!isObject(asked)) return UNKNOWN
   const uris = asked['resourceSubscriptions'] ?? []
   return Array.isArray(uris) ? resources(uris) : UNKNOWN
-}
-
-function isObject(value: unknown): value is Params {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -178,6 +178,9 @@ const BOUNDED = {
     'promise.10.memory': promised('What is kept of lists, verified credentials and tables is bounded: the oldest goes.'),
     'promise.10.rows': promised('No row outlives what it speaks of, and none is looked for by reading all.'),
     'promise.10.audit': promised('What is kept of calls for their owner is bounded in number and in length: the oldest goes.'),
+    'promise.10.audit-rings': promised(
+      'No flood of calls pushes out what an owner is told of others: links have equal shares of what is kept, and who shows no credential has a part of its own.',
+    ),
     'promise.10.held': promised(
       'Of one link, with all that was narrowed from it, 20 calls wait for the owner at most, and others are not hindered.',
     ),

@@ -4,6 +4,7 @@ import { narrowCredential } from '../../protocol/narrowing/narrow.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { ASKS as ELICITING, ELICITS, GIVEN, initializeText, reply, type Told } from './harness/bridged-session.ts'
 import { runClockFaster } from './harness/fast-clock.ts'
+import { BigAnswer } from './harness/big-answer.ts'
 import { callTool } from './harness/handshake-child.ts'
 import { callText, heldCode, Owner, ToolServer } from './harness/held-calls.ts'
 import { PRIMED } from './harness/left-stream.ts'
@@ -147,6 +148,44 @@ describe('a call that asks for input', () => {
     await owner.decide('deny')
     await replayed
     expect(server.waiting).toBe(0)
+  })
+
+  test('is allowed with a round that was asked for in an answer of several frames', async () => {
+    verifies('promise.11.held-rounds')
+    const { share, server, owner } = await heldOn('modern')
+    const first = postHeld(share)
+    await owner.decide('allow')
+    const { header, body } = await server.next()
+    const { n } = server.agent.number(header.ch, 0)
+    const id = new TextDecoder().decode(body).slice(...header.id)
+    const asking = `${ASKS.slice(1, -1)},`.replace('s-1', 's-long')
+    new BigAnswer(header, id, 2_500_000, n, asking).send(server.agent)
+    expect(await (await first).text()).toContain('s-long')
+    const input = { arguments: { path: '/a' }, requestState: 's-long', inputResponses: { who: { roots: [] } } }
+    const second = postHeld(share, { input })
+    await server.answerNext(DONE)
+    expect(await (await second).json()).toMatchObject({ result: { content: [] } })
+  })
+
+  test('is not allowed by what was allowed of one without input: its owner is shown what it brings', async () => {
+    verifies('promise.11.held-bound', 'promise.11.held-rounds')
+    const { share, server, owner } = await heldOn('modern')
+    runClockFaster(60)
+    const late = postHeld(share)
+    const { id } = await owner.sole()
+    expect(await (await late).text()).toContain('APPROVAL_PENDING')
+    vi.restoreAllMocks()
+    await owner.decide('allow', id)
+    const input = { arguments: { path: '/a' }, requestState: 's', inputResponses: { who: { action: 'accept', content: { all: true } } } }
+    const brought = postHeld(share, { input })
+    const approval = await owner.sole()
+    expect(JSON.parse(approval.other_params ?? '')).toEqual({ requestState: 's', inputResponses: input.inputResponses })
+    await owner.decide('deny', approval.id)
+    expect(heldCode(await (await brought).json())).toBe('APPROVAL_DENIED')
+    expect(server.waiting).toBe(0)
+    const allowed = postHeld(share)
+    await server.answerNext(DONE)
+    expect(await (await allowed).json()).toMatchObject({ result: { content: [] } })
   })
 
   test('is allowed with all its rounds, of a session on a server of 2026-07-28', async () => {

@@ -3,6 +3,7 @@ import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { keeperOf, laneOf } from '../../worker/lanes.ts'
 import { Share } from '../../worker/share/share.ts'
+import { MAX_WAITS_OF_APPROVAL } from '../../worker/trust-limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { connectAll, LANES } from './harness/all-lanes.ts'
 import { runClockFaster } from './harness/fast-clock.ts'
@@ -260,6 +261,35 @@ describe('of one link', () => {
     await Promise.all(all.map(({ id }) => owner.decide('deny', id)))
     for (const response of [...responses, more]) expect(heldCode(await bodyOf(response))).toBe('APPROVAL_DENIED')
     expect(server.waiting).toBe(0)
+  })
+})
+
+describe('of one approval', () => {
+  test('50 equal calls wait at most; one more is refused at once, and nothing asks again', async () => {
+    verifies('promise.10.held')
+    const { share, server, owner, client } = await scene()
+    const responses = Array.from({ length: MAX_WAITS_OF_APPROVAL }, (_, id) => client.post(callText(id + 1)))
+    await heldWaits(share, MAX_WAITS_OF_APPROVAL)
+    const asked = vi.spyOn(Share.prototype, 'call')
+    const refused = await Promise.all(Array.from({ length: 5 }, (_, id) => client.post(callText(id + 101))))
+    for (const response of refused) {
+      expect(response.status).toBe(429)
+      expect(await response.json()).toMatchObject({ error: { data: { code: 'APPROVALS_FULL', executed: 'no', detail: '50 equal ones' } } })
+    }
+    expect(asked).toHaveBeenCalledTimes(5)
+    await owner.decide('deny')
+    for (const response of responses) expect(heldCode(await bodyOf(response))).toBe('APPROVAL_DENIED')
+    expect(server.waiting).toBe(0)
+  })
+
+  test('calls that come together wait within the same bound', async () => {
+    verifies('promise.10.held')
+    const { share, owner, client } = await scene()
+    const responses = Array.from({ length: 2 * MAX_WAITS_OF_APPROVAL }, (_, id) => client.post(callText(id + 1)))
+    await heldWaits(share, MAX_WAITS_OF_APPROVAL)
+    await owner.decide('deny')
+    const codes = await Promise.all(responses.map(async (response) => heldCode(await bodyOf(response)) ?? (await response).status))
+    expect(codes.filter((code) => code === 'APPROVAL_DENIED').length).toBeGreaterThanOrEqual(MAX_WAITS_OF_APPROVAL)
   })
 })
 

@@ -78,6 +78,7 @@ describe('a call of a tool that is held', () => {
       agent: 'scripted',
       tool: 'write_file',
       arguments: '{"b":{"a":"\\u001b[2J\\u202e","z":1},"n":1.0,"path":"/a"}',
+      other_params: null,
     })
     expect(server.waiting).toBe(0)
     expect(await owner.decide('allow', approval.id)).toMatchObject({ id: approval.id, decision: 'allow', arguments: approval.arguments })
@@ -256,6 +257,37 @@ describe('an allowance', () => {
     const again = (await session(made.share)).post(callText(8))
     await made.server.answerNext()
     expect(await codeOf(again)).toBeUndefined()
+  })
+
+  test('holds for a call that differs in what names a single call only', async () => {
+    verifies('promise.11.held-bound')
+    const made = await scene()
+    const naming = (id: string): string =>
+      `,"_meta":{"progressToken":"${id}","claudecode/toolUseId":"${id}","traceparent":"${id}","x":{"b":1,"a":2}}`
+    await allowedLater(made, callText(7, '{"n":1.5}').replace('}}}', `}${naming('one')}}}`))
+    const again = made.client.post(callText(8, '{"n":1.5}').replace('}}}', `}${naming('two')}}}`))
+    await made.server.answerNext()
+    expect(await codeOf(again)).toBeUndefined()
+  })
+
+  test.each([
+    ['a member that nobody has written down', ',"dryRun":false'],
+    ['a task', ',"task":{"ttl":5}'],
+    ['something in _meta', ',"_meta":{"acme/target":"production","progressToken":1}'],
+    ['input that its session was not asked for', ',"requestState":"s"'],
+  ])('does not hold for a call with %s, which its owner is shown', async (_, more) => {
+    verifies('promise.11.held-bound')
+    const made = await scene()
+    const { server, client, owner } = made
+    const id = await allowedLater(made, TEXT)
+    const response = client.post(TEXT.replace('}}}', `}${more}}}`))
+    const approval = await owner.sole()
+    expect(approval.id).not.toBe(id)
+    const shown = JSON.parse(approval.other_params ?? '') as object
+    expect(shown).toEqual(JSON.parse(`{${more.slice(1).replace(',"progressToken":1', '')}}`))
+    expect(server.waiting).toBe(0)
+    expect(await isHeld(owner, response)).toBe(true)
+    expect((await owner.list()).decisions.find((one) => one.id === approval.id)?.other_params).toBeNull()
   })
 
   test.each<[string, (scene: Scene, ch: string) => Called | Promise<Called>]>([

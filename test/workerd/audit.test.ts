@@ -1,9 +1,7 @@
 /** What an owner is told of the calls that were made, in the real runtime: each once, how it ended, and nothing of what it carried. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test, vi } from 'vitest'
-import { CallLedger } from '../../worker/share/clients/call-ledger.ts'
-import { AuditRows } from '../../worker/share/rows/audit-rows.ts'
-import { CapturedRows } from '../../worker/share/rows/captured-rows.ts'
+import { auditRows, CallLedger } from '../../worker/share/clients/call-ledger.ts'
 import { LinkUses } from '../../worker/share/rows/link-uses.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { faultsOf } from './harness/api-document.ts'
@@ -206,13 +204,11 @@ test('the oldest events go, in memory as in rows, and numbers go on over sleep',
   verifies('promise.10.audit')
   const { share } = await connected()
   await runInDurableObject(stubOf(share), (_, { storage }) => {
-    const event = { at: 1, link: 'l', principal: 'p', method: 'm', outcome: 'ok', status: 200, ms: 1, bytes: 1 }
+    const event = { whose: 'l', at: 1, link: 'l', principal: 'p', method: 'm', outcome: 'ok', status: 200, ms: 1, bytes: 1 }
     const make = (): CallLedger =>
       new CallLedger({
         uses: new LinkUses(storage.sql),
-        audit: new AuditRows(storage.sql),
-        captured: new CapturedRows(storage.sql),
-        refused: new AuditRows(storage.sql, 'audit_refused', 1_000),
+        ...auditRows(storage.sql),
         shown: (ended) => ended,
         isKept: () => true,
         flushBy: () => {},
@@ -422,8 +418,8 @@ describe('capture', () => {
     for (const text of [long?.arguments, long?.result]) expect(text?.length).toBeLessThanOrEqual(4096)
     expect(error?.result).toContain('said-the-server')
     await runInDurableObject(stubOf(share), (_, { storage }) => {
-      const rows = new CapturedRows(storage.sql)
-      rows.add(Array.from({ length: 2_500 }, (__, n) => ({ n: n + 10, arguments: '{}' })))
+      const rows = auditRows(storage.sql).captured
+      rows.add(Array.from({ length: 2_500 }, (__, n) => ({ whose: 'l', item: { n: n + 10, arguments: '{}' } })))
       expect(rows.between(0, 5_000).size).toBeLessThanOrEqual(1_100)
       expect(rows.between(2_509, 2_509).get(2_509)).toEqual({ n: 2_509, arguments: '{}' })
     })

@@ -7,9 +7,12 @@ import {
   MAX_REPLAYED_BYTES,
   MAX_SESSIONS,
   MAX_SESSIONS_OF_PRINCIPAL,
+  MAX_WAITING_CALLS_OF_PRINCIPAL,
 } from '../../worker/limits.ts'
+import { Turns } from '../../worker/share/children/turns.ts'
 import { Streams } from '../../worker/share/clients/streams.ts'
 import { verifies } from '../requirements/verifies.ts'
+import { callTool, HandshakeChild } from './harness/handshake-child.ts'
 import { createClientToken, createShare, EventReader, factsOf, linkIdOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
 import { CAVEAT_NONCE_BYTES } from '../../protocol/narrowing/caveat.ts'
 import { narrowCredential } from '../../protocol/narrowing/narrow.ts'
@@ -189,4 +192,19 @@ test('a call that waits by socket counts for its principal, until its stream has
   expect(await waiting()).toBe(1)
   await events.cancel()
   await vi.waitFor(async () => expect(await waiting()).toBe(0))
+})
+
+test('a call that waits for its turn on a child counts for its principal: one more is refused, and nobody else', async () => {
+  verifies('promise.10.own-first')
+  const child = await HandshakeChild.connect()
+  const { share } = child
+  const root = `client:${linkIdOf(share.clientToken)}`
+  vi.spyOn(Turns.prototype, 'waitingOf').mockImplementation((of) => (of === root ? MAX_WAITING_CALLS_OF_PRINCIPAL : 0))
+  const call = (token: string): Promise<Response> => callTool(share, 'a', { token })
+  expect(await (await call(share.clientToken)).json()).toMatchObject({ error: { data: { code: 'SHARE_BUSY', executed: 'no' } } })
+  expect(await (await call(await narrowed(share.clientToken))).json()).toMatchObject({ error: { data: { code: 'SHARE_BUSY' } } })
+  const other = call(await createClientToken(share))
+  child.answer(await child.expect('call'), { content: [] })
+  expect((await other).status).toBe(200)
+  vi.restoreAllMocks()
 })

@@ -110,5 +110,6 @@ function callFacts(
     agent: server,
     tool: shownJson(tool),
     arguments: call.arguments === '' ? null : shownJson(call.arguments),
+    other_params: (call.otherParams ?? '') === '' ? null : shownJson(call.otherParams ?? ''),
   }
 }

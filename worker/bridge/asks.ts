@@ -5,10 +5,11 @@ import { applyEdit } from './body-edit.ts'
 import { type Capability, type CapabilitySet, declare, lacking, neededFor } from './capabilities.ts'
 import { isTooManifold } from './json/bounded-value.ts'
 import { editObject, findPath, isArrayAt, isObjectAt, rootOf, scalarAt, textAt, valueAt } from './json-view.ts'
-import { hasMember, isEnvelopeKey, isObject, type JsonObject, META } from './names.ts'
+import { hasMember, isEnvelopeKey, META } from './names.ts'
 import { objectText } from './object-text.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { isNullAt, walkObject } from '../../protocol/object-members.ts'
+import { isObject, type JsonObject } from '../../protocol/json-object.ts'
 
 export type AskVerdict =
   /** May be put to the client: the text of an entry of `inputRequests`. */

@@ -1,5 +1,7 @@
 /** What clients declare that they can be asked, which request needs which capability, and the text that names a set of them. Pure. */
-import { hasMember, isObject, type JsonObject, objectIn, presentMembers, TASKS_EXTENSION } from './names.ts'
+import { hasMember, objectIn, presentMembers, TASKS_EXTENSION } from './names.ts'
+import { canonicalValue } from '../../protocol/policy/canonical-json.ts'
+import { isObject, type JsonObject } from '../../protocol/json-object.ts'
 
 /** The capabilities that decide what a server may ask its client. */
 export type Capability = 'elicitation' | 'elicitation.url' | 'roots' | 'sampling' | 'sampling.context' | 'sampling.tools'
@@ -61,11 +63,11 @@ export interface DeclaredClient {
 /** Reads a ClientCapabilities object, as a server of the other era may see it; and an Implementation object. */
 export function declaredClient(declared: JsonObject, clientInfo?: JsonObject): DeclaredClient {
   const set = readCapabilities(declared)
-  const whole = sortedText(bridgedClientCapabilities(declared))
+  const whole = canonicalValue(bridgedClientCapabilities(declared))
   return {
     capabilities: [...set],
-    ...(whole === sortedText(declare(set)) ? {} : { declared: whole }),
-    ...(clientInfo === undefined ? {} : { clientInfo: sortedText(clientInfo) }),
+    ...(whole === canonicalValue(declare(set)) ? {} : { declared: whole }),
+    ...(clientInfo === undefined ? {} : { clientInfo: canonicalValue(clientInfo) }),
   }
 }
 
@@ -73,14 +75,6 @@ export function declaredClient(declared: JsonObject, clientInfo?: JsonObject): D
 export function declarationName({ capabilities, declared }: Pick<DeclaredClient, 'capabilities' | 'declared'>): string {
   const name = fingerprint(new Set(capabilities))
   return declared === undefined ? name : `${name} ${declared}`
-}
-
-/** JSON text of a value, with keys in order: one text for one value. */
-function sortedText(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(sortedText).join(',')}]`
-  if (!isObject(value)) return JSON.stringify(value)
-  const entries = Object.entries(value).toSorted(([left], [right]) => (left < right ? -1 : 1))
-  return `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${sortedText(member)}`).join(',')}}`
 }
 
 /** What a client must have declared to be asked this; undefined for what no client can be asked. */

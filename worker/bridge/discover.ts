@@ -10,8 +10,9 @@ import {
 } from './capabilities.ts'
 import { findPath, isObjectAt, rootOf, textAt, valueAt } from './json-view.ts'
 import { walkObject } from '../../protocol/object-members.ts'
-import { CHILD_REVISION, isEnvelopeKey, isObject, type JsonObject, META, MODERN_REVISION, MODERN_REVISIONS } from './names.ts'
+import { CHILD_REVISION, isEnvelopeKey, META, MODERN_REVISION, MODERN_REVISIONS } from './names.ts'
 import { objectText } from './object-text.ts'
+import { isObject, type JsonObject } from '../../protocol/json-object.ts'
 
 /** What an initialize or discover result says of a server. Texts are JSON as the server wrote it. */
 export interface ServerFacts {

@@ -6,10 +6,10 @@ import { applyEdit } from './body-edit.ts'
 import { type Capability, type CapabilitySet, lacking, neededFor } from './capabilities.ts'
 import { isTooManifold } from './json/bounded-value.ts'
 import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt } from './json-view.ts'
-import { isObject } from './names.ts'
 import { objectText } from './object-text.ts'
 import { errorResponse, type Failure, failureText } from '../../protocol/errors.ts'
 import { isNullAt, walkObject } from '../../protocol/object-members.ts'
+import { isObject } from '../../protocol/json-object.ts'
 
 /** Rounds of one call: what the official SDK grants its own servers. */
 export const MAX_INPUT_ROUNDS = 8

@@ -1,6 +1,6 @@
 /** Finds values in JSON bytes and edits objects in place, so that every byte that is not edited arrives as it was sent. Pure. */
 import type { Span } from '../../protocol/json-scan.ts'
-import { CLOSE_ARRAY, COMMA, OPEN_ARRAY, OPEN_OBJECT, ScanFault, skipSpace, skipValue } from '../../protocol/json-skip.ts'
+import { OPEN_ARRAY, OPEN_OBJECT, skipSpace } from '../../protocol/json-skip.ts'
 import { cutMembers, walkObject } from '../../protocol/object-members.ts'
 import { type Replacement, replacement } from '../../protocol/splice.ts'
 import { membersText } from './object-text.ts'
@@ -32,26 +32,6 @@ export function isArrayAt(bytes: Uint8Array, span: Span | undefined): span is Sp
 /** The string, number or boolean at a span, or null; undefined for an object or array, of which no value is made. */
 export function scalarAt(bytes: Uint8Array, span: Span | undefined): unknown {
   return isObjectAt(bytes, span) || isArrayAt(bytes, span) ? undefined : valueAt(bytes, span)
-}
-
-/** Spans of an array's elements; those before the cut when the array is cut off. */
-export function elementsAt(bytes: Uint8Array, open: number): Span[] {
-  const spans: Span[] = []
-  try {
-    if (bytes[open] !== OPEN_ARRAY) return spans
-    let at = skipSpace(bytes, open + 1)
-    if (bytes[at] === CLOSE_ARRAY) return spans
-    for (;;) {
-      const end = skipValue(bytes, at)
-      spans.push([at, end])
-      at = skipSpace(bytes, end)
-      if (bytes[at] !== COMMA) return spans
-      at = skipSpace(bytes, at + 1)
-    }
-  } catch (fault) {
-    if (fault instanceof ScanFault) return spans
-    throw fault
-  }
 }
 
 /** Where the value of a path of keys stands, from the object at `open` on. Of a key that stands twice the last counts, as with JSON.parse. */

@@ -3,8 +3,9 @@ import { err, ok, type Result } from '../../protocol/result.ts'
 import type { Replacement } from '../../protocol/splice.ts'
 import { MAX_LISTEN_BYTES, MAX_SUBSCRIPTIONS } from '../limits.ts'
 import { editBody } from './body-edit.ts'
-import { isEnvelopeKey, type JsonObject, META, objectIn } from './names.ts'
+import { isEnvelopeKey, META, objectIn } from './names.ts'
 import type { Failure } from '../../protocol/errors.ts'
+import type { JsonObject } from '../../protocol/json-object.ts'
 
 export interface SubscriptionFilter {
   readonly toolsListChanged?: true

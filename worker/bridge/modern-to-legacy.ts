@@ -2,9 +2,11 @@
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { applyEdit, editBody } from './body-edit.ts'
 import { boundedValueAt } from './json/bounded-value.ts'
-import { editObject, elementsAt, findPath, isObjectAt, rootOf, valueAt, valueStart } from './json-view.ts'
-import { isEnvelopeKey, isObject, META } from './names.ts'
+import { editObject, findPath, isObjectAt, rootOf, valueAt, valueStart } from './json-view.ts'
+import { readElements } from '../../protocol/array-elements.ts'
+import { isEnvelopeKey, META } from './names.ts'
 import { ERRORS } from '../../protocol/error-table.ts'
+import { isObject } from '../../protocol/json-object.ts'
 
 /** `forward`: to the child. `discover`, `listen`: the relay answers by itself. `unknown`: 404 and -32601. */
 export type ModernVerdict = 'forward' | 'discover' | 'listen' | 'unknown'
@@ -106,8 +108,8 @@ export function modernResultEdits(answer: Uint8Array, { method, serverInfo, mark
 function executionEdits(answer: Uint8Array, resultOpen: number): Replacement[] {
   const tools = valueStart(answer, resultOpen, 'tools')
   if (tools === undefined) return []
-  return elementsAt(answer, tools)
-    .filter((tool) => isObjectAt(answer, tool))
+  return readElements(answer, tools)
+    .elements.filter((tool) => isObjectAt(answer, tool))
     .flatMap(([open]) => editObject(answer, open, { drop: (key) => key === 'execution' }))
 }
 

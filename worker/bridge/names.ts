@@ -1,4 +1,5 @@
 /** Names of MCP 2026-07-28 that both directions of the bridge use, and checks of plain JSON values. Pure. */
+import { isObject, type JsonObject } from '../../protocol/json-object.ts'
 
 /** The only modern revision that the relay speaks. */
 export const MODERN_REVISION = '2026-07-28'
@@ -65,12 +66,6 @@ export function passesLogLevel(level: LoggingLevel, threshold: LoggingLevel | un
 /** Whether a revision names the era without handshake. Revisions are dates, so their order is that of their texts. */
 export function isModernRevision(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(text) && text >= MODERN_REVISION
-}
-
-export type JsonObject = Readonly<Record<string, unknown>>
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Whether an object has a member of its own that says something: an optional member that is null counts as absent. */

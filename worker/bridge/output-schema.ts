@@ -3,7 +3,8 @@ import type { Span } from '../../protocol/json-scan.ts'
 import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { isTooManifold } from './json/bounded-value.ts'
-import { elementsAt, findPath, isObjectAt, textAt, valueAt } from './json-view.ts'
+import { findPath, isObjectAt, textAt, valueAt } from './json-view.ts'
+import { readElements } from '../../protocol/array-elements.ts'
 import { walkObject } from '../../protocol/object-members.ts'
 
 /** Where a schema or a content that is no object is put. */
@@ -26,7 +27,7 @@ export function isWrappedSchema(outputSchema: unknown): boolean {
 export function outputSchemaEdits(body: Uint8Array, resultOpen: number): Replacement[] {
   const tools = findPath(body, resultOpen, 'tools')
   if (tools === undefined) return []
-  return elementsAt(body, tools[0]).flatMap((tool) => {
+  return readElements(body, tools[0]).elements.flatMap((tool) => {
     const schema = isObjectAt(body, tool) ? findPath(body, tool[0], 'outputSchema') : undefined
     if (!isObjectAt(body, schema) || !isWrappedSchema(valueAt(body, schema))) return []
     return [replacement(schema, wrapSchema(body, schema))]
@@ -51,7 +52,7 @@ function fallbackText(body: Uint8Array, resultOpen: number, text: string): Repla
   const list = findPath(body, resultOpen, 'content')
   // A text among so many blocks is not looked for.
   if (list === undefined || body[list[0]] !== OPEN_ARRAY || isTooManifold(body, list)) return []
-  const blocks = elementsAt(body, list[0])
+  const blocks = readElements(body, list[0]).elements
   const hasText = blocks.some((block) => isObjectAt(body, block) && valueAt(body, findPath(body, block[0], 'type')) === 'text')
   if (hasText) return []
   const block = JSON.stringify({ type: 'text', text })
@@ -71,7 +72,7 @@ function referenceEdits(body: Uint8Array, schema: Span): Replacement[] {
   const edits: Replacement[] = []
   const visit = (span: Span, isNameMap: boolean, depth: number): void => {
     if (depth > MAX_SCHEMA_DEPTH) return
-    if (body[span[0]] === OPEN_ARRAY) for (const element of elementsAt(body, span[0])) visit(element, false, depth + 1)
+    if (body[span[0]] === OPEN_ARRAY) for (const element of readElements(body, span[0]).elements) visit(element, false, depth + 1)
     if (body[span[0]] !== OPEN_OBJECT || (!isNameMap && depth > 0 && hasOwnBase(body, span[0]))) return
     walkObject(body, span[0], (key, value) => {
       if (isNameMap) visit(value, false, depth + 1)

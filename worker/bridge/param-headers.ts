@@ -1,8 +1,8 @@
 /** `Mcp-Param-*` headers: which arguments of a tool they mirror, and whether those of a call agree with its body (MCP 2026-07-28, Streamable HTTP, custom headers). Pure. */
 import { err, ok, type Result } from '../../protocol/result.ts'
-import { isObject, type JsonObject } from './names.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { checkMirror, type HeaderReader } from './standard-headers.ts'
+import { isObject, type JsonObject } from '../../protocol/json-object.ts'
 
 const ANNOTATION = 'x-mcp-header'
 

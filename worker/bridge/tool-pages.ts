@@ -1,8 +1,8 @@
 /** Reads a server's tools/list, or another of its lists, page by page; whoever calls it gets the pages. */
 import { boundedValueAt } from './json/bounded-value.ts'
 import { findPath, rootOf } from './json-view.ts'
-import { isObject, type JsonObject } from './names.ts'
 import { MAX_TOOL_PAGES } from '../limits.ts'
+import { isObject, type JsonObject } from '../../protocol/json-object.ts'
 
 /** One page: the result to look at, and the whole answer as the server wrote it. */
 export interface ListPage {

@@ -1,25 +1,22 @@
 /** What this isolate has refused by itself, counted until the next call of the share takes it along: no object is woken for it. Bounded. */
 import type { RefusedCalls } from '../contract/call-records.ts'
+import { CountedRefusals } from '../contract/counted-refusals.ts'
 import { CUT_CLOSE } from '../contract/pass.ts'
 import type { CallOutcome } from '../contract/share-rpc.ts'
 import { Newest } from '../newest.ts'
-import { MAX_TALLIED_LANES, MAX_TALLIES } from '../usage-limits.ts'
+import { MAX_TALLIED_LANES, MAX_TALLIES, MAX_TALLIES_OF_ONE } from '../usage-limits.ts'
 
-/** By the name of the object, and there by all but number and time. */
-const tallies = new Newest<Map<string, RefusedCalls>>(MAX_TALLIED_LANES)
+/** By the name of the object. */
+const tallies = new Newest<CountedRefusals>(MAX_TALLIED_LANES)
 
 export interface TakenRefusals {
   readonly refused: readonly RefusedCalls[]
 }
 
-/** Counts a refusal; of too many different ones the rest is counted as one that names nothing. */
-export function tallyRefusal(lane: string, { count, at, ...what }: RefusedCalls): void {
-  const tally = tallies.get(lane) ?? new Map<string, RefusedCalls>()
-  const name = JSON.stringify(what)
-  const isFull = tally.size >= MAX_TALLIES && !tally.has(name)
-  const counted = isFull ? { ...OTHERS, outcome: what.outcome } : what
-  const before = tally.get(isFull ? '' : name)
-  tally.set(isFull ? '' : name, { ...counted, count: count + (before?.count ?? 0), at: Math.max(at, before?.at ?? 0) })
+/** Counts a refusal; of too many different ones of one link the rest is counted as one that names the link only. */
+export function tallyRefusal(lane: string, refused: RefusedCalls): void {
+  const tally = tallies.get(lane) ?? new CountedRefusals({ most: MAX_TALLIES, mostOfOne: MAX_TALLIES_OF_ONE })
+  tally.add(refused)
   tallies.set(lane, tally)
 }
 
@@ -28,7 +25,7 @@ export function takeRefusals(lane: string): TakenRefusals | undefined {
   const tally = tallies.get(lane)
   if (tally === undefined) return undefined
   tallies.delete(lane)
-  return { refused: [...tally.values()] }
+  return { refused: tally.take() }
 }
 
 /** Whoever is not let in takes nothing along: it is counted again, for the next. */
@@ -43,5 +40,3 @@ export function keepUnlessTaken(lane: string, { refused }: TakenRefusals, called
 }
 
 const NOT_LET_IN: ReadonlySet<string> = new Set([...Object.keys(CUT_CLOSE), 'UNAUTHORIZED', 'SHARE_NOT_FOUND'])
-
-const OTHERS = { principal: '', method: '' } as const

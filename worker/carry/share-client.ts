@@ -108,6 +108,11 @@ export class ShareClient {
     return grants.get(this.#grantName) ?? this.#grant
   }
 
+  /** The link of the owner's that the holder's comes from. */
+  get root(): string {
+    return this.#holder.chain[0]
+  }
+
   /** From where the holder's client has come, as in `Pass`. */
   get address(): string | undefined {
     return this.#holder.address

@@ -7,8 +7,16 @@ export interface HeldCall {
   readonly toolDigest: string
   /** `params.arguments` in the text that equal ones share (`canonicalJson`); empty for a call without. */
   readonly arguments: string
-  /** Of a retry that brings what the server has asked for (MCP 2026-07-28, multi round-trip requests): names the answer that has asked. */
+  /** All else of `params` that a server may act on, in the same text; absent where there is nothing else. */
+  readonly otherParams?: string
+  /** Of a request that brings what a server has asked for (MCP 2026-07-28, multi round-trip requests): with which call it goes on, if that was allowed. */
+  readonly further?: FurtherRound
+}
+
+/** `round`: names the answer that has asked; absent while it is not known. `otherParams`: without what the request brings. */
+export interface FurtherRound {
   readonly round?: string
+  readonly otherParams?: string
 }
 
 /** What a call says of that. */
@@ -33,12 +41,13 @@ export const APPROVAL_DECISIONS = ['allow', 'deny', 'always'] as const
 export type ApprovalDecision = (typeof APPROVAL_DECISIONS)[number]
 
 /** A call as it is put to the owner: whose it is, and all that an approval of it is bound to. Times are milliseconds since 1970. */
-export interface ApprovalAsk extends Omit<HeldCall, 'round'> {
+export interface ApprovalAsk extends Omit<HeldCall, 'further'> {
   /** The links of its client, the owner's own first. */
   readonly chain: readonly string[]
   readonly principal: string
   /** Name of the agent whose server has the tool. */
   readonly server: string
+  /** Of `arguments` and `otherParams`. */
   readonly argumentsDigest: string
   /** State of the policies by which it is held. */
   readonly policy: string
@@ -50,13 +59,19 @@ export interface ApprovalAsk extends Omit<HeldCall, 'round'> {
 /** What a lane says to the one that keeps the approvals of the share. `key`: of the call. */
 export type HoldOrder =
   /** May this call be made? If not now, `lane` is to hear when that is decided. */
-  | { readonly op: 'ask'; readonly ask: ApprovalAsk; readonly key: string; readonly lane: number; readonly round?: string }
+  | { readonly op: 'ask'; readonly ask: ApprovalAsk; readonly key: string; readonly lane: number; readonly goesOn?: GoesOn }
   /** The call that was let through was not made after all: its approval is as it was before. */
   | { readonly op: 'release'; readonly key: string; readonly round?: string }
   /** The answer to a call has asked for more: a retry that names it goes on with that call. */
   | { readonly op: 'round'; readonly key: string; readonly round: string }
   /** To a lane that has asked: these are decided, or over. */
   | { readonly op: 'decided'; readonly ids: readonly string[] }
+
+/** An allowed call that another may go on with: the answer to it that has asked for more, and its `argumentsDigest`. */
+export interface GoesOn {
+  readonly round: string
+  readonly argumentsDigest: string
+}
 
 export type ApprovalVerdict =
   /** `isUsed`: by this an approval was used that was not before. */

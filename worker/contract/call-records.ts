@@ -42,8 +42,10 @@ export interface AuditEvent {
   readonly result?: string
 }
 
-/** Calls that a Worker has refused by itself, all alike. */
+/** Calls that were refused before anything was done for them, all alike. Of whoever has too many of different kinds, principal and method are empty. */
 export interface RefusedCalls extends Pick<AuditEvent, 'principal' | 'address' | 'method' | 'tool' | 'outcome'> {
+  /** The link of the owner's that they come from, the first of their chain. */
+  readonly whose: string
   readonly count: number
   /** When the last of them came, in milliseconds since 1970. */
   readonly at: number

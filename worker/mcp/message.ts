@@ -7,8 +7,8 @@ import { err, ok, type Result } from '../../protocol/result.ts'
 import { concat } from '../../protocol/splice.ts'
 import { withoutNulls } from '../bridge/json/absent-members.ts'
 import { glance } from '../bridge/json/glance.ts'
-import { isObject } from '../bridge/names.ts'
 import { MAX_DISCARDED_BYTES, WHOLE_PARSE_BYTES } from '../limits.ts'
+import { isObject } from '../../protocol/json-object.ts'
 
 /** One message with its bytes as they came, but for members that are null and need not be there. */
 export interface ClientMessage {

@@ -1,5 +1,5 @@
 /** `/s/<share>/mcp`: Streamable HTTP (MCP 2025-03-26 to 2025-11-25, basic/transports); requests of revision 2026-07-28 go on to modern-client. */
-import type { ShareClient } from '../carry/share-client.ts'
+import { PassRefused, type ShareClient } from '../carry/share-client.ts'
 import { isCharged } from '../contract/metering.ts'
 import { settingsOf } from '../env.ts'
 import { newSessionId, SESSION_HEADER } from './session-id.ts'
@@ -10,6 +10,7 @@ import { Listener } from './legacy-client/listener.ts'
 import { type ClientMessage, readBody, readPosted } from './message.ts'
 import { postModern } from './modern-client/call.ts'
 import { guestRefusal } from './policy/guests.ts'
+import { noted } from './policy/noted-refusal.ts'
 import { send } from './call/send.ts'
 import { pinIfDue } from './pinning/pin-server.ts'
 import { continueStream } from './last-event-id.ts'
@@ -136,10 +137,14 @@ async function postBatch(
   const requests = messages.filter(({ facts }) => facts.kind === 'request')
   if (requests.length === 0) return accepted()
   // What comes of the calls goes into a stream that begins at once, where no status can be told.
-  await share.admit(
-    undefined,
-    requests.some(({ facts }) => isCharged(facts.method ?? '')),
-  )
+  const charged = requests.filter(({ facts }) => isCharged(facts.method ?? ''))
+  try {
+    await share.admit(undefined, charged.length > 0)
+  } catch (error) {
+    if (error instanceof PassRefused && error.failure.code === 'RATE_LIMIT_EXCEEDED')
+      for (const message of charged) noted(share, caller.principal, message, error.failure)
+    throw error
+  }
   function* calls(): Generator<SessionCall> {
     for (const message of requests) yield SessionCall.make(share.fork(), caller, message, deliveryTo(accepts))
   }

@@ -1,11 +1,10 @@
 /** Makes the parts of a Share and tells each which others it needs. Nothing is decided here. */
 import { ANONYMOUS, CLOSE } from '../../protocol/handshake.ts'
 import type { HoldOrder } from '../contract/approvals.ts'
-import { isAnonymous } from '../contract/principals.ts'
+import { isAnonymous, linkOf } from '../contract/principals.ts'
 import type { MeterOrder } from '../contract/metering.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { Lane } from '../lanes.ts'
-import { MAX_REFUSED_EVENTS } from '../usage-limits.ts'
 import { AgentMessages } from './agent-messages.ts'
 import { AgentNews } from './agents/agent-news.ts'
 import { LinkHealth } from './agents/link-health.ts'
@@ -38,7 +37,7 @@ import { SessionListens } from './children/session-listens.ts'
 import { Subscriptions } from './children/subscriptions.ts'
 import { Turns } from './children/turns.ts'
 import { AskingWorkers } from './clients/asking-workers.ts'
-import { CallLedger } from './clients/call-ledger.ts'
+import { auditRows, CallLedger } from './clients/call-ledger.ts'
 import { RunningCalls } from './clients/running-calls.ts'
 import { CreditLedger } from './clients/credit.ts'
 import { HeldWaits } from './clients/held-waits.ts'
@@ -46,8 +45,6 @@ import { Streams } from './clients/streams.ts'
 import { UntakenMessages } from './clients/untaken-messages.ts'
 import { Waiters } from './clients/waiters.ts'
 import { ApprovalRows } from './rows/approval-rows.ts'
-import { AuditRows } from './rows/audit-rows.ts'
-import { CapturedRows } from './rows/captured-rows.ts'
 import { EntryRows } from './rows/entry-rows.ts'
 import { LinkUses } from './rows/link-uses.ts'
 import { ListingRows } from './rows/listing-rows.ts'
@@ -96,7 +93,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     root === ANONYMOUS ? store.sessions.principals().filter(isAnonymous) : gate.allOf(root)
   const waiters = new Waiters(
     (waiter) => overdueCalls.end(waiter),
-    (root, exact) => streams.waitingOf(root, exact),
+    (root, exact) => streams.waitingOf(root, exact) + turns.waitingOf(root),
     rootOf,
   )
   const ledger = new CreditLedger<Debtor>()
@@ -104,13 +101,12 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const isKept = (): boolean => store.settings !== undefined
   const rows = {
     uses: new LinkUses(ctx.storage.sql),
-    audit: new AuditRows(ctx.storage.sql),
-    refused: new AuditRows(ctx.storage.sql, 'audit_refused', MAX_REFUSED_EVENTS),
-    captured: new CapturedRows(ctx.storage.sql),
+    ...auditRows(ctx.storage.sql),
   }
   const callLedger = new CallLedger({ ...rows, shown: (call) => clientList.shown(call), isKept, flushBy })
   const runningCalls = new RunningCalls({
     streams,
+    rootLinkOf: (principal) => linkOf(rootOf(principal)),
     record: (call) => callLedger.record(call),
     captures: () => (gate.isCapturing ? CAPTURES : undefined),
   })
@@ -123,6 +119,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const standbyAnswers = new StandbyAnswers({ ...base, rows: new ListingRows(ctx.storage.sql) })
   const askers = new Askers(base)
   const roots = new GroupRoots({ store, askers })
+  const turns = new Turns({ store, askers, roots, rootOf })
   const children = {
     ...base,
     untaken: new UntakenMessages(streams),
@@ -130,9 +127,9 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     standbyAnswers,
     askers,
     roots,
-    turns: new Turns({ store, askers, roots }),
+    turns,
     askingWorkers: new AskingWorkers(streams),
-    heldWaits: new HeldWaits(streams),
+    heldWaits: new HeldWaits(streams, (principal) => waiters.isFullFor(principal)),
     idleChildren: new IdleChildren(base),
     listens: new SessionListens(base),
     repeatableCalls: new RepeatableCalls(channels, standbyAnswers),

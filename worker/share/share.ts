@@ -80,11 +80,14 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   async call(pass: Pass, request: CallRequest): Promise<Gated<CallOutcome>> {
-    const { gate, spending } = this.#parts
+    const { gate, spending, usage } = this.#parts
     return this.#let<Gated<CallOutcome>>(pass, () => {
       // What the relay asks for its own sake is nobody's use.
       const charges = request.principal === RELAY_PRINCIPAL ? undefined : gate.chargesOf(pass)
-      return charges === undefined ? this.#call(pass, request) : spending.call(charges, request, () => this.#call(pass, request))
+      if (charges === undefined) return this.#call(pass, request)
+      const told = spending.call(charges, request, () => this.#call(pass, request))
+      usage.charged(pass, request, told)
+      return told
     })
   }
 

@@ -127,7 +127,7 @@ async function forget(run: OwnerRun, named: string, id: string): Promise<void> {
  * One call that waits, and how it is decided. Nothing of it is cut, nothing in it would be obeyed by the terminal, and no line begins with what a
  * client has sent: it could look like a call of its own.
  */
-function block(run: OwnerRun, share: ShareAnswer, { id, at, expiresAt, who, client, tool, args }: ApprovalAnswer): string {
+function block(run: OwnerRun, share: ShareAnswer, { id, at, expiresAt, who, client, tool, args, otherParams }: ApprovalAnswer): string {
   const named = shellWord(share.name === 'unnamed' ? share.id : share.name)
   const until = expiresAt === undefined ? '' : `, until ${localTime(expiresAt)}`
   const lines = [
@@ -138,7 +138,8 @@ function block(run: OwnerRun, share: ShareAnswer, { id, at, expiresAt, who, clie
   ] as const
   const facts = lines.map(([name, text]) => `${name.padEnd(INDENT)}${plain(text)}\n`).join('')
   const { columns } = run.terminal
-  return `${facts}${indented('tool', tool, columns)}${indented('arguments', args ?? '(none)', columns)}`
+  const others = otherParams === undefined ? '' : indented('besides', otherParams, columns)
+  return `${facts}${indented('tool', tool, columns)}${indented('arguments', args ?? '(none)', columns)}${others}`
 }
 
 const INDENT = 11

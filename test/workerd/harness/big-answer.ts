@@ -13,12 +13,12 @@ export class BigAnswer {
   readonly #n: number
   readonly #idTo: number
 
-  /** `n`: the answer's number in its channel. */
-  constructor(call: Call, rawId: string, bytes: number, n: number) {
+  /** `n`: the answer's number in its channel. `members`: what its result begins with, each member with a comma behind it. */
+  constructor(call: Call, rawId: string, bytes: number, n: number, members = '') {
     const head = '{"jsonrpc":"2.0","id":'
     // No two parts are alike, so that a part which is missing, repeated or misplaced shows.
     const filler = Array.from({ length: Math.ceil(bytes / 8) }, (_, at) => String(at).padStart(8, '0')).join('')
-    this.text = `${head}${rawId},"result":{"t":"${filler}"}}`
+    this.text = `${head}${rawId},"result":{${members}"t":"${filler}"}}`
     this.#call = call
     this.#body = new TextEncoder().encode(this.text)
     this.#n = n

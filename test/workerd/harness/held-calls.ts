@@ -124,6 +124,7 @@ export interface Approval {
   readonly client: string | null
   readonly tool: string
   readonly arguments: string | null
+  readonly other_params: string | null
   readonly decision?: string
 }
 

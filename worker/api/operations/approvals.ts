@@ -21,6 +21,10 @@ const call = {
     text,
     v.description('JSON text, in which what cannot be seen is escaped; null for a call without, or where they are not kept.'),
   ),
+  other_params: v.pipe(
+    text,
+    v.description('The same of all else of its params that a server may act on; null where there is nothing else, or it is not kept.'),
+  ),
 }
 const Approval = v.object({ ...call, expires_at: time })
 /** A call that waits, as the share's owner sees it. */

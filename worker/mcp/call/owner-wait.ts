@@ -6,7 +6,7 @@ import { ShareStream } from '../../carry/share-stream.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { RETRY_MS } from '../../limits.ts'
-import { HELD_WAIT_MS } from '../../trust-limits.ts'
+import { HELD_WAIT_MS, MAX_HELD_RETRY_MS } from '../../trust-limits.ts'
 import { within } from '../../within.ts'
 import type { Item } from './item.ts'
 
@@ -21,6 +21,8 @@ export class OwnerWait {
   readonly #endMs = Date.now() + HELD_WAIT_MS
   #ended = Promise.withResolvers<Ended>()
   #isLeft = false
+  /** After how long the next call is made that could not wait. */
+  #retryMs = RETRY_MS
 
   constructor(share: ShareClient) {
     this.#share = share
@@ -78,7 +80,8 @@ export class OwnerWait {
     const { resolve } = this.#ended
     // The stub of an object that was reset stays broken.
     this.#share.renew()
-    setTimeout(() => resolve('again'), RETRY_MS)
+    setTimeout(() => resolve('again'), this.#retryMs)
+    this.#retryMs = Math.min(2 * this.#retryMs, MAX_HELD_RETRY_MS)
   }
 }
 

@@ -5,7 +5,6 @@ import { envelopeMembers } from '../../bridge/discover.ts'
 import { isTooManifold } from '../../bridge/json/bounded-value.ts'
 import { findPath, isObjectAt, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { legacyResultEdits, resultKind, toLegacyError } from '../../bridge/legacy-to-modern.ts'
-import { isObject } from '../../bridge/names.ts'
 import { errorResponse } from '../../../protocol/errors.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { learnWrappedTools, type ModernServer, wrappedTools } from './known-modern-servers.ts'
@@ -13,6 +12,7 @@ import { RESTARTED_KEY } from '../response/restarted.ts'
 import { listSessionTools } from './list-tools.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { type Item, responseItem } from '../call/item.ts'
+import { isObject } from '../../../protocol/json-object.ts'
 
 /** An answer that has come whole. */
 export interface WholeItem extends Extract<Item, { readonly kind: 'frame' }> {

@@ -1,11 +1,11 @@
 /** What an isolate knows of the servers of revision 2026-07-28 that serve sessions: what their requests are translated by. */
 import { type ClientFacts, readInitializeRequest } from '../../bridge/discover.ts'
 import { isWrappedSchema } from '../../bridge/output-schema.ts'
-import { isObject, type JsonObject } from '../../bridge/names.ts'
 import { MAX_CACHED_BRIDGES } from '../../limits.ts'
 import type { BridgeFacts } from '../../contract/share-rpc.ts'
 import { Newest } from '../../newest.ts'
 import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
+import { isObject, type JsonObject } from '../../../protocol/json-object.ts'
 
 export interface ModernServer {
   /** What a translated call names, so that the Share can tell whether it still holds. */

@@ -32,7 +32,7 @@ import { LegacyChild } from './on-legacy-child.ts'
 import { forgetLegacyServer, knownLegacyServer, learnLegacyServer, type LegacyServer } from './known-legacy-servers.ts'
 import type { ClientMessage } from '../message.ts'
 import { type ModernCall, translatedRequest } from './request.ts'
-import { isFurtherRound, roundAskedIn, roundGivenIn } from './held-rounds.ts'
+import { HeldAnswer, isFurtherRound, roundGivenIn } from './held-rounds.ts'
 import { respond } from '../response/respond.ts'
 import { Subscription } from './listen.ts'
 import { listToolsFor } from './list-tools.ts'
@@ -79,6 +79,7 @@ class ModernExchange implements Exchange {
   readonly modern = { cancel: () => this.cancel() }
   readonly #call: ModernCall
   readonly #courier: Courier
+  #heldAnswer: HeldAnswer | undefined
   /** Of a request whose answer is looked at: keeps back what the client may not see. */
   readonly #lists: BoundedLists | undefined
   /** Key of the call in the agent: on a retry, that of the call which was parked. */
@@ -119,7 +120,8 @@ class ModernExchange implements Exchange {
     if (this.#subscription !== undefined) return this.#subscription.next()
     for (;;) {
       const item = this.#inGoodOrder(await this.#courier.next())
-      const round = this.#child === undefined && this.#courier.isHeld ? await roundAskedIn(item) : undefined
+      const mayAsk = this.#child === undefined && this.#courier.isHeld
+      const round = mayAsk ? await (this.#heldAnswer ??= new HeldAnswer()).roundAskedIn(item) : undefined
       if (round !== undefined) await this.#call.visitor.share.noteRound(this.#key, round)
       if (item?.kind !== 'frame' || mayHearOf(this.#call.visitor.share, item.header))
         return this.#child === undefined ? item : this.#child.next(item)
@@ -319,8 +321,8 @@ class ModernExchange implements Exchange {
     const call = this.#server === undefined ? { request, body: message.bytes } : this.#translated(this.#server)
     if (call === undefined) return failed({ code: 'PARAMS_INVALID' })
     const { hold } = verdict
-    const round = hold === undefined ? undefined : await roundGivenIn(message.params)
-    const held = hold === undefined || round === undefined ? verdict : { hold: { ...hold, round } }
+    const round = hold?.further === undefined ? undefined : await roundGivenIn(message.params)
+    const held = hold === undefined || round === undefined ? verdict : { hold: { ...hold, further: { ...hold.further, round } } }
     return { kind: 'call', request: { ...call.request, toolsVersion, ...held }, body: call.body }
   }
 }

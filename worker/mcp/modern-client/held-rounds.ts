@@ -1,8 +1,11 @@
 /** Finds out that a request goes on with one that its owner has allowed: by the answer that has asked for input, which only that client has seen. */
+import type { Answer } from '../../../protocol/frame.ts'
 import { textDigest } from '../../../protocol/policy/canonical-json.ts'
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { resultKind } from '../../bridge/legacy-to-modern.ts'
+import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import type { Item } from '../call/item.ts'
+import { WholeMessage } from '../call/whole-message.ts'
 
 type Params = Readonly<Record<string, unknown>>
 
@@ -16,13 +19,22 @@ export async function roundGivenIn(params: Params): Promise<string | undefined> 
   return isFurtherRound(params) ? nameOf(params['requestState']) : undefined
 }
 
-/** Names an answer that asks for input; undefined for anything else, and for one that does not come in one frame, whose retry is a call of its own. */
-export async function roundAskedIn(item: Item | undefined): Promise<string | undefined> {
-  if (item?.kind !== 'frame') return undefined
-  const { header, body } = item
-  const isWhole = header.type === 'answer' && !header.failed && header.size === body.length
-  if (!isWhole || resultKind(body) !== 'input_required') return undefined
-  return nameOf(valueAt(body, findPath(body, rootOf(body), 'result', 'requestState')))
+/** The answer to a call that its owner has allowed, which may come in several frames. One longer than MAX_BRIDGED_ANSWER_BYTES is not read: its retry is a call of its own. */
+export class HeldAnswer {
+  readonly #answer = new WholeMessage<Answer>()
+
+  /** Takes what comes; names the answer once it is whole, if it asks for input. */
+  async roundAskedIn(item: Item | undefined): Promise<string | undefined> {
+    const answer = item?.kind === 'frame' ? this.#whole(item) : undefined
+    if (answer === undefined || resultKind(answer) !== 'input_required') return undefined
+    return nameOf(valueAt(answer, findPath(answer, rootOf(answer), 'result', 'requestState')))
+  }
+
+  #whole({ header, body }: Extract<Item, { readonly kind: 'frame' }>): Uint8Array | undefined {
+    if (header.type === 'chunk') return this.#answer.goOn(header, body)?.body
+    const isRead = header.type === 'answer' && !header.failed && header.size <= MAX_BRIDGED_ANSWER_BYTES
+    return isRead ? this.#answer.begin(header, body)?.body : undefined
+  }
 }
 
 function nameOf(state: unknown): Promise<string> {

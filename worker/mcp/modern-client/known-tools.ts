@@ -3,7 +3,6 @@ import { err, ok, type Result } from '../../../protocol/result.ts'
 import { checkParamHeaders, type MirroredParam, readMirroredParams } from '../../bridge/param-headers.ts'
 import type { HeaderReader } from '../../bridge/standard-headers.ts'
 import { scalarIn } from '../../bridge/json/glance.ts'
-import { isObject } from '../../bridge/names.ts'
 import type { Failure } from '../../../protocol/errors.ts'
 import { MAX_CACHED_TOOL_SETS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
@@ -12,6 +11,7 @@ import type { ToolFacts } from '../../../protocol/policy/judge.ts'
 import type { KnownTools } from '../policy/held-call.ts'
 import { noteListed } from '../policy/tool-facts.ts'
 import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
+import { isObject } from '../../../protocol/json-object.ts'
 
 export interface ToolSet extends KnownTools {
   readonly version: string

@@ -1,7 +1,7 @@
 /** Lists all that a server offers to clients that can be asked for anything: tools, prompts, resources, templates, `ui://` contents, and what it says of itself. */
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { boundedValueAt } from '../../bridge/json/bounded-value.ts'
-import { isObject, type JsonObject, objectIn } from '../../bridge/names.ts'
+import { objectIn } from '../../bridge/names.ts'
 import { digestedEntries } from '../../bridge/tool-digest.ts'
 import type { ServerEntry } from '../../contract/pinned-server.ts'
 import { MAX_PINS, type PinKind } from '../../../protocol/policy/pins.ts'
@@ -9,6 +9,7 @@ import { MAX_TOOL_PAGES } from '../../limits.ts'
 import { MAX_PINNED_UIS } from '../../trust-limits.ts'
 import { isUiUri, listedEntry, serverEntries, uiEntries } from '../policy/pinned-entries.ts'
 import type { ListingPeer } from './listing-peer.ts'
+import { isObject, type JsonObject } from '../../../protocol/json-object.ts'
 
 /** The lists by the capability that a server declares for each, what it is asked for them, and the kind of what it lists. */
 const LISTS = [

@@ -7,7 +7,7 @@ import type { ClientMessage } from '../message.ts'
 
 /** The refusal as its client is told it, once it is noted. */
 export function noted(
-  share: Pick<ShareClient, 'id' | 'address' | 'told'>,
+  share: Pick<ShareClient, 'id' | 'address' | 'root' | 'told'>,
   principal: string,
   { facts, params }: Pick<ClientMessage, 'facts' | 'params'>,
   refusal: Failure | undefined,
@@ -17,7 +17,7 @@ export function noted(
   const { name } = params
   const tool = method === 'tools/call' && typeof name === 'string' ? { tool: name.slice(0, MAX_SHOWN_CHARS) } : {}
   const from = share.address === undefined ? {} : { address: share.address }
-  const what = { principal, ...from, method: method.slice(0, MAX_SHOWN_CHARS), ...tool, outcome: refusal.code }
+  const what = { whose: share.root, principal, ...from, method: method.slice(0, MAX_SHOWN_CHARS), ...tool, outcome: refusal.code }
   tallyRefusal(share.id, { ...what, count: 1, at: Date.now() })
   return share.told(refusal)
 }

@@ -79,7 +79,7 @@ export class ModernOnLegacy {
     if (request.asker === undefined || link.isolation === 'share') return this.#forward(request, { ch, group: main }, link)
     this.#parts.roots.noteClient(main, request.capabilities.includes('roots'))
     const isAskable = request.capabilities.some((name) => name !== 'roots')
-    const turn = this.#parts.turns.take(request.asker, request.key, ch, isAskable)
+    const turn = this.#parts.turns.take({ ...request, asker: request.asker }, ch, isAskable)
     return typeof turn === 'string' ? this.#start(request, { ch, group: main }, link, turn) : this.#await(turn, request, main, ch, link)
   }
 

@@ -1,11 +1,12 @@
 /** Which calls may run twice. They need not wait for an agent that is lost: another one runs them, each on a child of its own. */
 import { boundedValueAt } from '../../bridge/json/bounded-value.ts'
-import { isObject, objectIn } from '../../bridge/names.ts'
+import { objectIn } from '../../bridge/names.ts'
 import { MAX_ATTACHED_DECLARATION_CHARS } from '../../limits.ts'
 import type { GroupChannels } from './group-channels.ts'
 import type { CallRequest, RepeatFacts } from '../../contract/share-rpc.ts'
 import { type ListClient, listClient } from '../../contract/listings.ts'
 import type { AgentLink } from '../agents/links.ts'
+import { isObject } from '../../../protocol/json-object.ts'
 
 export function repeatFacts(request: CallRequest): RepeatFacts {
   const { method, tool, runsOnce } = request

@@ -1,5 +1,6 @@
 /** Whose turn it is on a group's child: what may ask its client runs there alone, for a while others wait, and only then is a spare child thought of. */
 import { groupOf } from '../../contract/groups.ts'
+import type { RootOf } from '../../contract/principals.ts'
 import { CANCELLED_DOUBT_MS, TURN_WAIT_MS } from '../../asking-limits.ts'
 import { MAX_CACHED_SERVERS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
@@ -11,13 +12,21 @@ interface Parts {
   readonly store: Store
   readonly askers: Askers
   readonly roots: GroupRoots
+  readonly rootOf: RootOf
 }
 
 /** Where a call runs: on its group's own child, apart on a spare one, or nowhere since its client has left. */
 export type Turn = 'own' | 'apart' | 'gone'
 
+/** A call that may ask, and whose it is. */
+interface Asking extends RunningAsker {
+  readonly principal: string
+}
+
 interface Waiting extends RunningAsker {
   readonly ch: string
+  /** As whom it counts. */
+  readonly root: string
   readonly isAskable: boolean
   readonly timer: ReturnType<typeof setTimeout>
   readonly resolve: (turn: Turn) => void
@@ -31,6 +40,8 @@ export class Turns {
   readonly #cancelledAtMs = new Newest<number>(MAX_CACHED_SERVERS)
 
   #size = 0
+  /** How many wait, by as whom they count. */
+  readonly #counts = new Map<string, number>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -41,21 +52,27 @@ export class Turns {
     return this.#size
   }
 
+  /** The same of all that count as this principal. */
+  waitingOf(root: string): number {
+    return this.#counts.get(root) ?? 0
+  }
+
   /**
-   * For a call that may ask and is about to be sent to this channel. It waits no longer than TURN_WAIT_MS. `isAskable`: its
+   * For a call of a principal that may ask and is about to be sent to this channel. It waits no longer than TURN_WAIT_MS. `isAskable`: its
    * client can be asked for more than roots, so that a name of which nothing is known yet is first seen alone.
    */
-  take(asker: string, key: string, ch: string, isAskable: boolean): Turn | Promise<Turn> {
+  take({ asker, key, principal }: Asking, ch: string, isAskable: boolean): Turn | Promise<Turn> {
     const { askers } = this.#parts
     const group = groupOf(ch)
     // The agent could not tell its asks from those of the cancelled call.
     if (this.isDoubtful(group, Date.now()) && askers.mayAsk(asker)) return 'apart'
     const isFirst = this.#waiting.get(group) === undefined || askers.isQuiet(asker)
     if (isFirst && this.#mayStart({ asker, key, ch, isAskable })) return 'own'
-    this.#size++
+    const root = this.#parts.rootOf(principal)
+    this.#add(root, 1)
     const { promise, resolve } = Promise.withResolvers<Turn>()
     const timer = setTimeout(() => this.#end(group, key, this.#mayStartLate({ asker, key, ch }) ? 'own' : 'apart'), TURN_WAIT_MS)
-    this.#waiting.set(group, [...(this.#waiting.get(group) ?? []), { key, asker, ch, isAskable, timer, resolve }])
+    this.#waiting.set(group, [...(this.#waiting.get(group) ?? []), { key, asker, ch, root, isAskable, timer, resolve }])
     return promise
   }
 
@@ -90,7 +107,7 @@ export class Turns {
     return nowMs - (this.#cancelledAtMs.get(group) ?? -Infinity) < CANCELLED_DOUBT_MS
   }
 
-  #mayStart(call: Omit<Waiting, 'timer' | 'resolve'>): boolean {
+  #mayStart(call: Omit<Waiting, 'root' | 'timer' | 'resolve'>): boolean {
     const { askers, roots } = this.#parts
     const { asker, key, ch, isAskable } = call
     // What a client is being asked for is told before others begin, as it would be over stdio.
@@ -113,11 +130,18 @@ export class Turns {
     return this.#parts.askers.running(groupOf(ch)).filter((other) => other.key !== key)
   }
 
+  #add(root: string, count: number): void {
+    this.#size += count
+    const now = this.waitingOf(root) + count
+    if (now === 0) this.#counts.delete(root)
+    else this.#counts.set(root, now)
+  }
+
   #end(group: string, key: string, turn: Turn): void {
     const waiting = this.#waiting.get(group) ?? []
     const entry = waiting.find((one) => one.key === key)
     if (entry === undefined) return
-    this.#size--
+    this.#add(entry.root, -1)
     clearTimeout(entry.timer)
     const rest = waiting.filter((one) => one !== entry)
     if (rest.length === 0) this.#waiting.delete(group)

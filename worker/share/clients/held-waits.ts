@@ -1,9 +1,9 @@
 /** Workers that wait, each on a socket, for the owner's decision about a call: the object may sleep while a person thinks. */
+import type { Failure } from '../../../protocol/errors.ts'
 import { canonicalId } from '../../../protocol/json-scan.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
-import { MAX_WAITING_CALLS_OF_PRINCIPAL } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
-import { MAX_DECIDED_APPROVALS } from '../../trust-limits.ts'
+import { BUSY_LIMIT_RETRY_MS, MAX_DECIDED_APPROVALS, MAX_WAITS_OF_APPROVAL } from '../../trust-limits.ts'
 import { closeQuietly } from '../agents/links.ts'
 import type { Streams } from './streams.ts'
 
@@ -20,16 +20,26 @@ interface HeldWait {
 
 export class HeldWaits {
   readonly #streams: Streams
+  readonly #isFullFor: (principal: string) => boolean
   /** Approvals that were decided, for whoever was told to wait just before. */
   readonly #decided = new Newest<true>(MAX_DECIDED_APPROVALS)
 
-  constructor(streams: Streams) {
+  /** `isFullFor`: whether no more calls of a principal may wait, for whatever. */
+  constructor(streams: Streams, isFullFor: (principal: string) => boolean) {
     this.#streams = streams
+    this.#isFullFor = isFullFor
   }
 
-  /** Takes in the socket of a Worker; false when too many calls of its principal wait. */
+  /** Why one more call of a principal may not wait for this approval; undefined when it may. */
+  refusal(id: string, principal: string): Failure | undefined {
+    if (this.#streams.held(id).length >= MAX_WAITS_OF_APPROVAL)
+      return { code: 'APPROVALS_FULL', executed: 'no', detail: `${MAX_WAITS_OF_APPROVAL} equal ones` }
+    return this.#isFullFor(principal) ? { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: BUSY_LIMIT_RETRY_MS } : undefined
+  }
+
+  /** Takes in the socket of a Worker; false when it may not wait, which it is told when it calls again. */
   open(socket: WebSocket, { key, id, link, principal, session, call }: HeldWait): boolean {
-    if (this.#streams.waitingWith(principal) >= MAX_WAITING_CALLS_OF_PRINCIPAL) return false
+    if (this.refusal(id, principal) !== undefined) return false
     const ofSession = session === undefined ? {} : { session }
     this.#streams.accept(socket, {
       kind: 'held',

@@ -18,6 +18,8 @@ export interface EndedCall extends Omit<NewAuditEvent, 'session' | 'client'>, Ca
 interface Parts {
   readonly streams: Pick<Streams, 'call' | 'attachmentOf'>
   readonly record: (call: EndedCall) => void
+  /** The link of the owner's that a principal comes from, by its rows. */
+  readonly rootLinkOf: (principal: string) => string
   /** What is captured of a request or a response; undefined while nothing is. */
   readonly captures: () => Captures | undefined
 }
@@ -30,7 +32,7 @@ export interface Captures {
   readonly ofResponse: (body: Uint8Array) => string | undefined
 }
 
-type Begun = Pick<EndedCall, 'at' | 'link' | 'principal' | 'address' | 'session' | 'method' | 'tool' | 'bytes' | 'arguments'>
+type Begun = Pick<EndedCall, 'whose' | 'at' | 'link' | 'principal' | 'address' | 'session' | 'method' | 'tool' | 'bytes' | 'arguments'>
 
 const OK = 200
 
@@ -54,6 +56,7 @@ export class RunningCalls {
     const [oldest] = this.#running.size < MAX_AUDITED_CALLS ? [] : this.#running.keys()
     if (oldest !== undefined) this.#running.delete(oldest)
     this.#running.set(key, {
+      whose: pass.chain[0],
       at: nowMs,
       link: leafOf(pass),
       principal,
@@ -140,7 +143,16 @@ export class RunningCalls {
     const { link, address, session, repeat } = attachment
     const { principal, method, tool } = repeat
     const own = { ...(address === undefined ? {} : { address }), ...(session === undefined || session === '' ? {} : { session }) }
-    return { at: 0, link, principal, ...own, method, ...(tool === undefined ? {} : { tool }), bytes: 0 }
+    return {
+      whose: this.#parts.rootLinkOf(principal),
+      at: 0,
+      link,
+      principal,
+      ...own,
+      method,
+      ...(tool === undefined ? {} : { tool }),
+      bytes: 0,
+    }
   }
 }
 

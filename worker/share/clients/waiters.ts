@@ -52,7 +52,7 @@ export type WaiterFacts = Omit<Waiter, 'key' | 'buffer' | 'bufferedAtMs' | 'over
 export class Waiters {
   readonly #byKey = new Map<string, Waiter>()
   readonly #overdue: (waiter: Waiter) => void
-  readonly #bySocket: (root: string, exact: boolean) => number
+  readonly #elsewhere: (root: string, exact: boolean) => number
   readonly #rootOf: RootOf
   /** One for all, set while any waits. */
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -60,10 +60,10 @@ export class Waiters {
   readonly #turnedAway = new Map<string, { readonly atMs: number; readonly newsMark: number | undefined }>()
   #resetAtMs = -Infinity
 
-  /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after MOVING_MS: it ends it, or lets it wait on. `bySocket`: how many calls of all that count as a principal wait by socket. */
-  constructor(overdue: (waiter: Waiter) => void, bySocket = (_root: string, _exact: boolean): number => 0, rootOf: RootOf = itself) {
+  /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after MOVING_MS: it ends it, or lets it wait on. `elsewhere`: how many calls of all that count as a principal wait by socket, or for their turn on a child. */
+  constructor(overdue: (waiter: Waiter) => void, elsewhere = (_root: string, _exact: boolean): number => 0, rootOf: RootOf = itself) {
     this.#overdue = overdue
-    this.#bySocket = bySocket
+    this.#elsewhere = elsewhere
     this.#rootOf = rootOf
   }
 
@@ -71,14 +71,14 @@ export class Waiters {
     return this.#byKey.size
   }
 
-  /** Whether no more calls of a principal may wait, over RPC and by socket, those of all together that count as it. Counted only when so many wait that it matters. */
+  /** Whether no more calls of a principal may wait, over RPC, by socket and for their turn, those of all together that count as it. Counted only when so many wait that it matters. */
   isFullFor(principal: string): boolean {
     const root = this.#rootOf(principal)
     const most = root === ANONYMOUS ? MAX_ANONYMOUS_WAITING_CALLS : MAX_WAITING_CALLS_OF_PRINCIPAL
-    if (this.#byKey.size + this.#bySocket(root, false) < most) return false
+    if (this.#byKey.size + this.#elsewhere(root, false) < most) return false
     if (this.#byKey.size >= MAX_WAITING_CALLS) return true
     const own = this.where((waiter) => this.#rootOf(waiter.principal) === root).length
-    return own + this.#bySocket(root, true) >= most
+    return own + this.#elsewhere(root, true) >= most
   }
 
   get(key: string): Waiter | undefined {

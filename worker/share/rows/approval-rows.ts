@@ -30,6 +30,7 @@ type Columns = {
   arguments: string
   arguments_digest: string
   policy: string
+  other_params: string | null
   client: string | null
   session: string | null
   at_ms: number
@@ -115,8 +116,19 @@ export class ApprovalRows {
   add(row: ApprovalRow): void {
     this.#make()
     const { id, state, chain, principal, server, tool, toolDigest, arguments: args, argumentsDigest, policy, client, session } = row
-    const call = [principal, server, tool, toolDigest, args, encoder.encode(args).length, argumentsDigest, policy]
-    const rest = [client ?? null, session ?? null, row.atMs, row.endsAtMs, row.usedBy ?? null, row.round ?? null, JSON.stringify(row.lanes)]
+    const { otherParams = '' } = row
+    const bytes = encoder.encode(args + otherParams).length
+    const call = [principal, server, tool, toolDigest, args, bytes, argumentsDigest, policy]
+    const rest = [
+      client ?? null,
+      session ?? null,
+      row.atMs,
+      row.endsAtMs,
+      row.usedBy ?? null,
+      row.round ?? null,
+      JSON.stringify(row.lanes),
+      row.otherParams ?? null,
+    ]
     const values = [id, state, chain[0] ?? '', JSON.stringify(chain), ...call, ...rest]
     this.#sql.exec(`INSERT INTO approvals VALUES (${values.map(() => '?').join()})`, ...values)
   }
@@ -127,9 +139,10 @@ export class ApprovalRows {
     this.#sql.exec('UPDATE approvals SET state = ?, ends_at_ms = ?, used_by = ?, round = ?, lanes = ? WHERE id = ?', ...values)
   }
 
-  /** Keeps the first characters of its arguments only. */
+  /** Keeps the first characters of its arguments and other params only. */
   shorten(id: string, chars: number): void {
-    this.#sql.exec('UPDATE approvals SET arguments = substr(arguments, 1, ?) WHERE id = ?', chars, id)
+    const set = 'arguments = substr(arguments, 1, ?), other_params = substr(other_params, 1, ?)'
+    this.#sql.exec(`UPDATE approvals SET ${set} WHERE id = ?`, chars, chars, id)
   }
 
   delete(id: string): void {
@@ -151,26 +164,36 @@ export class ApprovalRows {
     )
   }
 
-  /** `args`: what is read in the place of the arguments, which may be long. */
+  /** `args`: what is read in the place of the arguments, which may be long; other params are then not read either. */
   #select(where: string, values: readonly string[] | readonly number[], args = 'arguments'): ApprovalRow[] {
     if (!this.#exists()) return []
     const columns =
       'id, state, chain, principal, server, tool, tool_digest, arguments_digest, policy, client, session, at_ms, ends_at_ms, used_by, round, lanes'
     return this.#sql
-      .exec<Columns>(`SELECT ${columns}, ${args} AS arguments FROM approvals ${where} ORDER BY at_ms, id`, ...values)
+      .exec<Columns>(
+        `SELECT ${columns}, ${args} AS arguments, ${args === 'arguments' ? 'other_params' : 'NULL'} AS other_params FROM approvals ${where} ORDER BY at_ms, id`,
+        ...values,
+      )
       .toArray()
       .map(rowOf)
   }
 
   #exists(): boolean {
-    this.#isMade ??= this.#sql.exec("SELECT name FROM sqlite_master WHERE name = 'approvals'").toArray().length > 0
+    this.#isMade ??= this.#find()
     return this.#isMade
+  }
+
+  #find(): boolean {
+    const columns = this.#sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('approvals')").toArray()
+    if (columns.length > 0 && !columns.some(({ name }) => name === 'other_params'))
+      this.#sql.exec('ALTER TABLE approvals ADD COLUMN other_params TEXT')
+    return columns.length > 0
   }
 
   #make(): void {
     if (this.#exists()) return
     this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS approvals (id TEXT PRIMARY KEY, state TEXT NOT NULL, root TEXT NOT NULL, chain TEXT NOT NULL, principal TEXT NOT NULL, server TEXT NOT NULL, tool TEXT NOT NULL, tool_digest TEXT NOT NULL, arguments TEXT NOT NULL, bytes INTEGER NOT NULL, arguments_digest TEXT NOT NULL, policy TEXT NOT NULL, client TEXT, session TEXT, at_ms INTEGER NOT NULL, ends_at_ms INTEGER NOT NULL, used_by TEXT, round TEXT, lanes TEXT NOT NULL);
+      CREATE TABLE IF NOT EXISTS approvals (id TEXT PRIMARY KEY, state TEXT NOT NULL, root TEXT NOT NULL, chain TEXT NOT NULL, principal TEXT NOT NULL, server TEXT NOT NULL, tool TEXT NOT NULL, tool_digest TEXT NOT NULL, arguments TEXT NOT NULL, bytes INTEGER NOT NULL, arguments_digest TEXT NOT NULL, policy TEXT NOT NULL, client TEXT, session TEXT, at_ms INTEGER NOT NULL, ends_at_ms INTEGER NOT NULL, used_by TEXT, round TEXT, lanes TEXT NOT NULL, other_params TEXT);
       CREATE INDEX IF NOT EXISTS approvals_by_call ON approvals (principal, arguments_digest);
       CREATE INDEX IF NOT EXISTS approvals_by_key ON approvals (used_by) WHERE used_by IS NOT NULL;
       CREATE INDEX IF NOT EXISTS approvals_by_state ON approvals (state);
@@ -193,6 +216,7 @@ function rowOf(row: Columns): ApprovalRow {
     arguments: row.arguments,
     argumentsDigest: row.arguments_digest,
     policy,
+    ...(row.other_params === null ? {} : { otherParams: row.other_params }),
     ...(row.client === null ? {} : { client: row.client }),
     ...(row.session === null ? {} : { session: row.session }),
     atMs: row.at_ms,

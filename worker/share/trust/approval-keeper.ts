@@ -58,10 +58,13 @@ export class ApprovalKeeper {
   /** Whether a call may be made now. What lets it through once is used up by its key, which may come again. */
   ask(order: Ask, nowMs: number): ApprovalVerdict {
     const { rows } = this.#parts
-    const { ask, key, lane, round } = order
-    const same = rows.same(ask).filter(({ endsAtMs }) => endsAtMs === 0 || endsAtMs > nowMs)
-    if (same.some(({ usedBy, state }) => usedBy === key || state === 'always')) return { kind: 'go', isUsed: false }
-    const goesOn = round === undefined ? undefined : same.find((row) => row.state === 'used' && row.round === round)
+    const { ask, key, lane } = order
+    const living = (rowsOf: ApprovalRow[]): ApprovalRow[] => rowsOf.filter(({ endsAtMs }) => endsAtMs === 0 || endsAtMs > nowMs)
+    const same = living(rows.same(ask))
+    // What such a call brings was asked for in the middle of the one that was allowed.
+    const before = order.goesOn === undefined ? [] : living(rows.same({ ...ask, argumentsDigest: order.goesOn.argumentsDigest }))
+    if ([...same, ...before].some(({ usedBy, state }) => usedBy === key || state === 'always')) return { kind: 'go', isUsed: false }
+    const goesOn = before.find((row) => row.state === 'used' && row.round === order.goesOn?.round)
     if (goesOn !== undefined) {
       const { round: _, ...rest } = goesOn
       rows.change({ ...rest, usedBy: key })
@@ -137,7 +140,8 @@ export class ApprovalKeeper {
     const { ofLink, bytes } = rows.pending(ask.chain[0] ?? '')
     if (ofLink >= MAX_HELD_OF_LINK) return { kind: 'full', detail: `${MAX_HELD_OF_LINK} of this link` }
     // Each character has three bytes at most in UTF-8.
-    if (bytes + 3 * ask.arguments.length > MAX_HELD_BYTES_OF_SHARE) return { kind: 'full', detail: 'of all links together' }
+    if (bytes + 3 * (ask.arguments.length + (ask.otherParams ?? '').length) > MAX_HELD_BYTES_OF_SHARE)
+      return { kind: 'full', detail: 'of all links together' }
     const id = randomKey().slice(0, ID_CHARS)
     const endsAtMs = nowMs + APPROVAL_MS
     rows.add({ ...ask, id, state: 'pending', atMs: nowMs, endsAtMs, lanes: [lane] })
@@ -169,7 +173,7 @@ export class ApprovalKeeper {
     let chars = 0
     let isMore = false
     for (const row of rows.waiting(after?.atMs ?? 0, after?.id ?? '')) {
-      chars += row.arguments.length
+      chars += row.arguments.length + (row.otherParams ?? '').length
       isMore = pending.length > 0 && chars > APPROVAL_PAGE_BYTES
       if (isMore) break
       pending.push(shownRow(row))
@@ -187,6 +191,7 @@ function shownRow({ id, chain, principal, server, tool, client, session, atMs, e
     server,
     tool,
     arguments: row.arguments,
+    ...(row.otherParams === undefined ? {} : { otherParams: row.otherParams }),
     ...(client === undefined ? {} : { client }),
     ...(session === undefined ? {} : { session }),
     atMs,

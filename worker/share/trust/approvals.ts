@@ -1,7 +1,7 @@
 /** Makes a call that its owner must allow only when that is done; else says that it waits. With lanes, one of them keeps what is decided. */
 import { textDigest } from '../../../protocol/policy/canonical-json.ts'
 import { approvalResult } from '../../bridge/approval-result.ts'
-import type { ApprovalAnswer, ApprovalAsk, ApprovalCommand, HoldOrder, ApprovalVerdict } from '../../contract/approvals.ts'
+import type { ApprovalAnswer, ApprovalAsk, ApprovalCommand, HeldCall, HoldOrder, ApprovalVerdict } from '../../contract/approvals.ts'
 import { leafOf } from '../../contract/pass.ts'
 import type { AdminCommand, CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
@@ -96,7 +96,7 @@ export class Approvals {
     const { lane, gate, shownSession } = this.#parts
     const { key, principal, hold } = request
     if (hold === undefined) return make(request)
-    const { round, ...named } = hold
+    const { further, ...named } = hold
     // By which it was judged: they may change while this waits.
     const policy = gate.factsOf(leafOf(pass))?.state ?? ''
     const ask: ApprovalAsk = {
@@ -105,19 +105,24 @@ export class Approvals {
       chain: pass.chain,
       principal,
       server,
-      argumentsDigest: await textDigest(hold.arguments),
+      argumentsDigest: await boundDigest(hold),
       policy,
     }
+    const round = further?.round
     const ofRound = round === undefined ? {} : { round }
-    const verdict = await this.#order({ op: 'ask', ask, key, lane, ...ofRound })
+    const goesOn =
+      round === undefined ? {} : { goesOn: { round, argumentsDigest: await boundDigest({ arguments: hold.arguments, ...further }) } }
+    const verdict = await this.#order({ op: 'ask', ask, key, lane, ...goesOn })
     switch (verdict?.kind) {
       case 'go': {
         const outcome = await make({ ...request, runsOnce: true })
         if (verdict.isUsed && ranNot(outcome)) await this.#order({ op: 'release', key, ...ofRound })
         return outcome
       }
-      case 'held':
-        return { kind: 'held', id: verdict.id }
+      case 'held': {
+        const failure = this.#parts.heldWaits.refusal(verdict.id, principal)
+        return failure === undefined ? { kind: 'held', id: verdict.id } : { kind: 'failed', failure }
+      }
       case 'denied': {
         const era = 'session' in request ? 'legacy' : 'modern'
         return { kind: 'result', result: approvalResult('APPROVAL_DENIED', era, verdict.id), outcome: 'APPROVAL_DENIED' }
@@ -167,6 +172,11 @@ export class Approvals {
     }
     return undefined
   }
+}
+
+/** Of all that a call says: canonical texts have no line breaks. */
+function boundDigest({ arguments: args, otherParams }: Pick<HeldCall, 'arguments' | 'otherParams'>): Promise<string> {
+  return textDigest(otherParams === undefined ? args : `${args}\n${otherParams}`)
 }
 
 /** Whether nothing was sent. */

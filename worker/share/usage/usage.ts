@@ -1,12 +1,12 @@
 /** All that is kept of how the share is used: who its clients are, and what was done with each link. Told to the owner only. */
 import type { ApprovalDecision } from '../../contract/approvals.ts'
 import type { RefusedCalls, UsageAnswer, UsageOrder } from '../../contract/call-records.ts'
+import type { Exhausted } from '../../contract/metering.ts'
 import type { AdminCommand, CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
-import { linkOf } from '../../contract/principals.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
-import { MAX_SHOWN_CHARS, MAX_TALLIES } from '../../usage-limits.ts'
+import { MAX_SHOWN_CHARS } from '../../usage-limits.ts'
 import type { CallLedger } from '../clients/call-ledger.ts'
-import { type EndedCall, type RunningCalls, statusOf } from '../clients/running-calls.ts'
+import { type RunningCalls, statusOf } from '../clients/running-calls.ts'
 import type { ApprovalRow } from '../rows/approval-rows.ts'
 import type { ClientList } from './client-list.ts'
 
@@ -27,8 +27,17 @@ export class Usage {
   called(pass: Pass, request: CallRequest, nowMs: number): void {
     this.#parts.clientList.called(request, nowMs)
     this.#parts.runningCalls.began(pass, request, nowMs)
-    if (request.refused !== undefined) this.#parts.callLedger.refused(request.refused.slice(0, MAX_TALLIES + 1).map(refusedCall))
+    if (request.refused !== undefined) this.#parts.callLedger.refused(request.refused)
     this.#parts.callLedger.used(pass.chain, request.isRetry === true || request.isRelays === true ? 0 : 1, nowMs)
+  }
+
+  /** What limits have said of a call. One that they refuse is counted, and so is what its Worker has told with it. Nobody waits for that here. */
+  charged(pass: Pass, request: CallRequest, told: Exhausted | CallOutcome | Promise<Exhausted | CallOutcome>): void {
+    const note = ({ kind }: Exhausted | CallOutcome): void => {
+      if (kind === 'limited') this.#parts.callLedger.refused([...(request.refused ?? []), limitedCall(pass, request)])
+    }
+    if (told instanceof Promise) void told.then(note, () => undefined)
+    else note(told)
   }
 
   /** What the Worker is told of a call. Nobody waits for that here. */
@@ -45,9 +54,9 @@ export class Usage {
 
   /** The owner has decided about a call that waits. */
   decided({ chain, principal, tool }: Pick<ApprovalRow, 'chain' | 'principal' | 'tool'>, decision: ApprovalDecision): void {
-    const whose = { link: chain.at(-1) ?? '', principal }
+    const by = { whose: chain[0] ?? '', link: chain.at(-1) ?? '', principal }
     const what = { method: 'tools/call', tool: tool.slice(0, MAX_SHOWN_CHARS) }
-    this.#parts.callLedger.record({ at: Date.now(), ...whose, ...what, outcome: decision, status: statusOf(decision), ms: null, bytes: 0 })
+    this.#parts.callLedger.record({ at: Date.now(), ...by, ...what, outcome: decision, status: statusOf(decision), ms: null, bytes: 0 })
   }
 
   /** What an owner's question, or order about a client, comes to. */
@@ -65,8 +74,10 @@ export class Usage {
   }
 }
 
-function refusedCall({ principal, outcome, ...call }: RefusedCalls): EndedCall {
-  return { ...call, principal, link: linkOf(principal), outcome, status: statusOf(outcome), ms: null, bytes: 0 }
+function limitedCall({ chain, address }: Pass, { principal, method, tool }: CallRequest): RefusedCalls {
+  const by = { whose: chain[0], principal, ...(address === undefined ? {} : { address }) }
+  const what = { method: method.slice(0, MAX_SHOWN_CHARS), ...(tool === undefined ? {} : { tool: tool.slice(0, MAX_SHOWN_CHARS) }) }
+  return { ...by, ...what, outcome: 'RATE_LIMIT_EXCEEDED', count: 1, at: Date.now() }
 }
 
 const OPS: ReadonlySet<string> = new Set<UsageOrder['op']>(['clients', 'end_client', 'uses', 'audit'])

@@ -48,10 +48,16 @@ describe('approvals', () => {
     expect(written.replaceAll(/\n {11}/g, '')).toContain(long)
   })
 
+  test('shows what else a call says, where it says more', async () => {
+    const approvals = [approvalBody({ other_params: '{"_meta":{"acme/target":"production"}}' }), approvalBody({ other_params: null })]
+    const { written } = await ran(['approvals', 'docs'], { [`GET ${AT}`]: { body: { approvals, decisions: [] } } })
+    expect(written.match(/^besides.*$/gm)).toEqual(['besides    {"_meta":{"acme/target":"production"}}'])
+  })
+
   test('begins no line with what a client has sent', async () => {
     const text = `{"a":"${' '.repeat(300)}approval   ${'x'.repeat(24)}${' '.repeat(300)}tool       read_file"}`
     const { written } = await ran(['approvals', 'docs'], {
-      [`GET ${AT}`]: { body: { approvals: [approvalBody({ arguments: text, tool: 't'.repeat(200) })], decisions: [] } },
+      [`GET ${AT}`]: { body: { approvals: [approvalBody({ arguments: text, other_params: text, tool: 't'.repeat(200) })], decisions: [] } },
     })
     const lines = written.split('\n').filter((line) => line.startsWith('approval') || line.startsWith('tool'))
     expect(lines).toEqual([expect.stringMatching(/^approval +5fec/), expect.stringMatching(/^tool +t+$/)])

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalJson, textDigest } from '../../../../protocol/policy/canonical-json.ts'
+import { canonicalJson, canonicalObject, canonicalValue, textDigest } from '../../../../protocol/policy/canonical-json.ts'
 
 const encoder = new TextEncoder()
 
@@ -82,5 +82,24 @@ describe('canonicalJson', () => {
 describe('textDigest', () => {
   it('is SHA-256 in base64url', async () => {
     expect(await textDigest('abc')).toBe('ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0')
+  })
+})
+
+describe('canonicalObject', () => {
+  const bytes = encoder.encode('{"b":{"y":1.0,"x":2},"gone":1,"a":"\\u0061"}')
+
+  it('is the text of the members that are kept, with others', () => {
+    const chosen = { isKept: (key: string) => key !== 'gone', others: [['aa', '[]']] as const }
+    expect(canonicalObject(bytes, [0, bytes.length], chosen)).toBe('{"a":"a","aa":[],"b":{"x":2,"y":1.0}}')
+  })
+})
+
+describe('canonicalValue', () => {
+  it('is the canonical text of what JSON.stringify writes', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
+        expect(canonicalValue(value)).toBe(canonical(JSON.stringify(value)))
+      }),
+    )
   })
 })

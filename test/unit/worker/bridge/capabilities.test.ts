@@ -12,7 +12,7 @@ import {
   unaskedClientCapabilities,
 } from '../../../../worker/bridge/capabilities.ts'
 import { childInitializeParams } from '../../../../worker/bridge/discover.ts'
-import type { JsonObject } from '../../../../worker/bridge/names.ts'
+import type { JsonObject } from '../../../../protocol/json-object.ts'
 
 describe('fingerprint()', () => {
   test.each([

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { editObject, elementsAt, findPath, textAt, valueStart } from '../../../../worker/bridge/json-view.ts'
+import { editObject, findPath, textAt, valueStart } from '../../../../worker/bridge/json-view.ts'
 import { bytesOf, editedBy } from './bytes.ts'
 import { walkObject } from '../../../../protocol/object-members.ts'
 
@@ -64,14 +64,4 @@ test('findPath() finds nested values, takes the last of two, and reads escaped k
 test('valueStart() finds a value that the bytes end in', () => {
   expect(valueStart(bytesOf('{"id":1,"result":{"content":["…'), 0, 'result')).toBe(17)
   expect(valueStart(bytesOf('{"id":1}'), 0, 'result')).toBeUndefined()
-})
-
-test('elementsAt() gives the elements before a cut', () => {
-  expect(elementsAt(bytesOf('[1, {"a":2} ,"x"]'), 0)).toEqual([
-    [1, 2],
-    [4, 11],
-    [13, 16],
-  ])
-  expect(elementsAt(bytesOf('[{"a":1},{"a"'), 0)).toEqual([[1, 8]])
-  expect(elementsAt(bytesOf('[ ]'), 0)).toEqual([])
 })

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { keepUnlessTaken, takeRefusals, tallyRefusal } from '../../../../worker/carry/refusal-tally.ts'
 import type { RefusedCalls } from '../../../../worker/contract/call-records.ts'
 import type { CallOutcome } from '../../../../worker/contract/share-rpc.ts'
-import { MAX_TALLIES } from '../../../../worker/usage-limits.ts'
+import { MAX_TALLIES_OF_ONE } from '../../../../worker/usage-limits.ts'
 
-const what = { principal: 'client:a', method: 'tools/call', tool: 't', outcome: 'NOT_OFFERED' }
+const what = { whose: 'a', principal: 'client:a', method: 'tools/call', tool: 't', outcome: 'NOT_OFFERED' }
 
 /** A call that comes to this, and what it took along. */
 async function taken(lane: string, outcome: CallOutcome | Error = { kind: 'again' }): Promise<readonly RefusedCalls[] | undefined> {
@@ -37,9 +37,9 @@ test.each([
   expect(await taken('back')).toEqual([{ ...what, count: 2, at: 5 }])
 })
 
-test('beyond so many different ones the rest is one without names', async () => {
-  for (let at = 0; at < MAX_TALLIES + 10; at++) tallyRefusal('many', { ...what, tool: `t${at}`, count: 1, at })
+test('of a link with too many different ones the rest is one that names the link only', async () => {
+  for (let at = 0; at < MAX_TALLIES_OF_ONE + 10; at++) tallyRefusal('many', { ...what, tool: `t${at}`, count: 1, at })
   const refused = (await taken('many')) ?? []
-  expect(refused).toHaveLength(MAX_TALLIES + 1)
-  expect(refused.at(-1)).toEqual({ principal: '', method: '', outcome: 'NOT_OFFERED', count: 10, at: MAX_TALLIES + 9 })
+  expect(refused).toHaveLength(MAX_TALLIES_OF_ONE + 1)
+  expect(refused.at(-1)).toEqual({ whose: 'a', principal: '', method: '', outcome: 'NOT_OFFERED', count: 10, at: MAX_TALLIES_OF_ONE + 9 })
 })

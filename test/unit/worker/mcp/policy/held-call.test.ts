@@ -24,6 +24,33 @@ describe('callVerdict()', () => {
     expect(callVerdict(judge, call(name, args), { tools })).toEqual(verdict)
   })
 
+  test.each([
+    ['what names a single call only', { _meta: { progressToken: 1, traceparent: '00-a', 'claudecode/toolUseId': 't' } }, undefined],
+    ['more in _meta', { _meta: { z: 1, progressToken: 1, a: { c: 1, b: 2 } } }, '{"_meta":{"a":{"b":2,"c":1},"z":1}}'],
+    ['more members', { task: {}, 'Name ': 'x', requestState: 's' }, '{"Name ":"x","requestState":"s","task":{}}'],
+  ])('of params with %s', (_, more, otherParams) => {
+    const message = messageOf({ id: 1, method: 'tools/call', params: { name: 'pay', arguments: {}, ...more } })
+    const hold = { tool: 'pay', toolDigest: 'd', arguments: '{}', ...(otherParams === undefined ? {} : { otherParams }) }
+    expect(callVerdict(judge, message, { tools })).toEqual({ hold })
+  })
+
+  test('of a call of 2026-07-28 that brings input tells with which other it goes on', () => {
+    const _meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', a: 1 }
+    const params = { name: 'pay', _meta, requestState: 's', inputResponses: { b: 1 } }
+    expect(callVerdict(judge, messageOf({ id: 1, method: 'tools/call', params }), { tools })).toMatchObject({
+      hold: {
+        otherParams: '{"_meta":{"a":1},"inputResponses":{"b":1},"requestState":"s"}',
+        further: { otherParams: '{"_meta":{"a":1}}' },
+      },
+    })
+  })
+
+  test('refuses params that can be read in two ways', () => {
+    const text = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","x":1,"x":2}}'
+    const message = { ...call('pay'), bytes: new TextEncoder().encode(text) }
+    expect(callVerdict(judge, message, { tools })).toMatchObject({ code: 'APPROVAL_UNREADABLE' })
+  })
+
   test('holds a tool in whatever spelling a policy that denies would meet it', () => {
     const alike = new Map([['PAY', { ...HARMLESS, digest: 'd' }]])
     expect(callVerdict(judge, call('PAY'), { tools: alike })).toHaveProperty('hold.tool', 'PAY')

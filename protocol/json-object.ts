@@ -1,0 +1,7 @@
+/** What a JSON object is once it is a value: no list, and not null. Pure. */
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
