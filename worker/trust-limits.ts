@@ -34,6 +34,12 @@ export const PAUSED_RETRY_MS = 30_000
 /** Links of which a Share, and shares and links of which an isolate, remembers what their owner has decided. */
 export const MAX_KNOWN_LINKS = 1_000
 
+/**
+ * Characters of what is accepted of servers, as JSON texts, that an isolate remembers of all shares together: of some seventy that are pinned to
+ * the last. With the sets they are judged by it is a quarter of its memory; what is forgotten is told again with the next call.
+ */
+export const MAX_KNOWN_PINS_CHARS = 8 * 1024 * 1024
+
 /** When a Share looks again whether it has ended, if the registry could not be asked. */
 export const END_RETRY_MS = 30_000
 

@@ -19,7 +19,7 @@ export function pinOnConnect(share: ShareClient): void {
 
 /** Some client has asked a share of which nothing is pinned, though its owner wants that. Nobody waits for this. */
 export function pinIfDue(share: ShareClient): void {
-  if (share.grant?.pins !== NOTHING_PINNED) return
+  if (share.grant?.pins?.text !== NOTHING_PINNED) return
   const first = share.firstLane()
   const nowMs = Date.now()
   if (nowMs - (looked.get(first.id) ?? -Infinity) < LISTING_RETRY_MS) return
@@ -50,7 +50,7 @@ async function keep(share: ShareClient, task: ListingTask, listings: readonly Se
   const entries = listings.flatMap((listing) => listing.entries)
   const endless = new Set(listings.flatMap((listing) => [...listing.endless]))
   await share.pin({ op: 'listed', task, entries })
-  if (share.grant?.pins !== NOTHING_PINNED) return
+  if (share.grant?.pins?.text !== NOTHING_PINNED) return
   const pins = firstPins(
     entries.map((entry) => ({ ...entry, digest: entry.digest === '' ? undefined : entry.digest })),
     endless,
