@@ -34,6 +34,12 @@ export const PAUSED_RETRY_MS = 30_000
 /** Links of which a Share, and shares and links of which an isolate, remembers what their owner has decided. */
 export const MAX_KNOWN_LINKS = 1_000
 
+/**
+ * Characters of what is accepted of servers, as JSON texts, that an isolate remembers of all shares together: of some seventy that are pinned to
+ * the last. With the sets they are judged by it is a quarter of its memory; what is forgotten is told again with the next call.
+ */
+export const MAX_KNOWN_PINS_CHARS = 8 * 1024 * 1024
+
 /** When a Share looks again whether it has ended, if the registry could not be asked. */
 export const END_RETRY_MS = 30_000
 
@@ -142,9 +148,20 @@ export const RELISTINGS_MS = 600_000
 export const MAX_PINNED_UIS = 32
 export const MAX_ENTRY_CHARS = 64 * 1024
 
-/** Entries of a server that are kept for its owner: all that can be pinned, what has become of them, and as many that were seen besides. Their texts in sum. */
-export const MAX_ENTRY_ROWS = 3_000
+/**
+ * What is handed over of what a server offers: names of each kind, and texts of all, in bytes as RPC carries them, which takes 32 MiB at a
+ * time. With 2,500 entries of each kind it is less than 20 MiB.
+ */
+export const MAX_OFFERED_NAME_BYTES = 2 * 1024 * 1024
+export const MAX_OFFERED_TEXT_BYTES = 8 * 1024 * 1024
+
+/**
+ * Entries of a server that are kept for its owner: all that is listed of each of four kinds. Their texts in sum, and their names, in
+ * characters of two bytes at most, since they are one answer of RPC.
+ */
+export const MAX_ENTRY_ROWS = 10_000
 export const MAX_ENTRY_ROWS_BYTES = 8 * 1024 * 1024
+export const MAX_ENTRY_NAMES_CHARS = 4 * 1024 * 1024
 
 /** Digests of held-back entries of which an isolate knows that their owner was told, and for how long. */
 export const MAX_TOLD_ENTRIES = 1_000

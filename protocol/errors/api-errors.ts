@@ -97,7 +97,17 @@ export const API_ERRORS = {
   PINS_FULL: {
     http: 409,
     retryable: false,
-    message: 'That would be more than the 1000 entries that can be pinned. Turn pinning off, or have the server offer less.',
+    message: 'That would be more than the 2500 entries that can be pinned. Turn pinning off, or have the server offer less.',
+  },
+  LISTING_TOO_LARGE: {
+    http: 409,
+    retryable: false,
+    message: 'The server offers more than the relay can list, so the rest is held back. Turn pinning off, or have the server offer less.',
+  },
+  LISTING_FAILED: {
+    http: 503,
+    retryable: true,
+    message: 'The server has not answered when the relay listed what it offers. See what it prints; it is asked again when a client comes.',
   },
   JURISDICTION_UNAVAILABLE: {
     http: 409,

@@ -5,15 +5,15 @@ import { isObject } from '../json-object.ts'
 export const PIN_KINDS = ['instructions', 'serverInfo', 'tools', 'prompts', 'resourceTemplates', 'ui', 'resources'] as const
 export type PinKind = (typeof PIN_KINDS)[number]
 
-/** Entries of a share that can be pinned: as a JSON text some 50 KiB, which goes to each isolate that serves it. */
-export const MAX_PINS = 1_000
+/** Entries of a share that can be pinned: as a JSON text some 120 KiB, which goes to each isolate that serves it. */
+export const MAX_PINS = 2_500
 
 /** Characters of instructions and serverInfo that are kept to stand in for changed ones; longer ones are left out once they change. */
 export const MAX_PINNED_TEXT_CHARS = 16 * 1024
 
 /**
  * Accepted digests, each that of an entry's canonical JSON. A kind that is absent is not pinned: before the first listing none is, and
- * afterwards one of which there are too many entries.
+ * afterwards one that an earlier relay has left so, because there were too many of it.
  */
 export type Pins = { readonly [Kind in PinKind]?: readonly string[] } & {
   /** JSON texts that stand in for changed ones. */
@@ -75,13 +75,12 @@ export function readPins(text: string): Pins {
   return Object.fromEntries(PIN_KINDS.map((kind) => [kind, []]))
 }
 
-/** What is pinned when a server is listed for the first time: all of it, but for kinds of which there are too many entries. `endless`: those of which not all are given. */
-export function firstPins(entries: readonly PinnedEntry[], endless: ReadonlySet<PinKind> = new Set()): Pins {
+/** What is pinned when a server is listed for the first time: as much of it as can be, in the order of the kinds. The rest is held back. */
+export function firstPins(entries: readonly PinnedEntry[]): Pins {
   let room = MAX_PINS
   const pins: { [Kind in PinKind]?: readonly string[] } = {}
   for (const kind of PIN_KINDS) {
-    const digests = digestsOf(entries.filter((entry) => entry.kind === kind))
-    if (endless.has(kind) || digests.length > room) continue
+    const digests = digestsOf(entries.filter((entry) => entry.kind === kind)).slice(0, room)
     room -= digests.length
     pins[kind] = digests
   }

@@ -77,7 +77,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'request-states',
     'long-declarations',
   ],
-  'worker/mcp/pinning/': ['pinning', 'pinned-doors', 'accepted-tools'],
+  'worker/mcp/pinning/': ['pinning', 'pinned-doors', 'accepted-tools', 'large-listings'],
   'worker/mcp/policy/': ['link-policy', 'trust-gate', 'hidden-lists', 'pinning', 'pinned-doors', 'approvals-doors', 'pinned-answers'],
   'worker/mcp/response/': ['session', 'share', 'http-sse', 'modern-calls', 'resumed-streams'],
   'worker/registry/': ['registry', 'links', 'owners', 'lanes', 'access'],

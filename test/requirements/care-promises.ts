@@ -252,7 +252,9 @@ const ALLOWED = {
     'promise.11.pinned-off': promised(
       'Where pinning is off nothing is listed for it and nothing held back; turned on again it begins anew.',
     ),
-    'promise.11.pinned-bounded': promised('A kind with more entries than can be pinned is not held back, and the owner is shown which.'),
+    'promise.11.pinned-bounded': promised(
+      'Of what a server offers beyond what can be listed and pinned everything is held back, and the owner is told.',
+    ),
   },
 } as const satisfies Section
 

@@ -333,18 +333,6 @@ describe('what is pinned holds', () => {
   })
 })
 
-test('of a kind with more than 1,000 entries nothing is held back, and the owner is shown which that is', async () => {
-  verifies('promise.11.pinned-bounded')
-  const resources = Array.from({ length: 1_001 }, (_, at) => ({ uri: `file:///${at}`, name: `${at}` }))
-  const { share, agent } = await pinned({ ...OFFER, resources })
-  expect(await shownWhen(share, () => true)).toMatchObject({ unpinned: ['resources'], tools: [{ state: 'pinned' }] })
-  const more = [...resources, { uri: 'file:///new', name: 'new' }]
-  agent.turn({ tools: [POISONED], resources: more })
-  const client = await begin(share)
-  expect(await asked(client, 'resources/list')).toEqual({ resources: more })
-  expect(await asked(client, 'tools/list')).toEqual({ tools: [] })
-})
-
 test('a server that was listed is not listed again for a link that comes back, and is for another process of its agent', async () => {
   verifies('promise.11.pinned-first')
   const { share, agent } = await pinned()

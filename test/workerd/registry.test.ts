@@ -222,6 +222,25 @@ test('addOwner() takes a thousand, and findOwner() none that has expired or was 
   expect(told).toEqual([false, true, 'expired', 'owner', 'unknown', 'owner', 'unknown', 1000])
 })
 
+test('shares() gives pages that RPC can carry, whatever is pinned and allowed of their shares', async () => {
+  verifies('promise.10.memory')
+  const [first, rest] = await inRegistry('heavy', (registry, sql) => {
+    sql.exec(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)
+       INSERT INTO shares (id, name, created_at_ms, expires_at_ms, made, ending, pins, policy)
+       SELECT printf('s%05d', i), 'n', i, ?1, 0, 0, printf('{"tools":["%.*c"]}', 100000, 'd'), printf('"%.*c"', 16000, 'p') FROM n`,
+      Date.now() + YEAR_MS,
+    )
+    const page = registry.shares(DEPLOYER)
+    return [page, registry.shares(DEPLOYER, page.records.at(-1))]
+  })
+  expect([first?.isMore, rest?.isMore]).toEqual([true, false])
+  const all = [...(first?.records ?? []), ...(rest?.records ?? [])]
+  expect(new Set(all.map(({ id }) => id)).size).toBe(400)
+  expect(all.every(({ trust }) => trust.pins === '{}')).toBe(true)
+  expect(JSON.stringify(first).length).toBeLessThan(5_000_000)
+})
+
 test('GET /api/shares gives pages, and refuses a place that it has not given', async () => {
   const { id } = await createShare()
   const get = async (query: string): Promise<Record<string, unknown>> => (await askAsOwner('GET', `/api/shares${query}`)).json()

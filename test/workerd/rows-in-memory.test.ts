@@ -3,6 +3,7 @@ import { runInDurableObject } from 'cloudflare:test'
 import { expect, test } from 'vitest'
 import type { ChannelRecord } from '../../worker/share/rows/channel-rows.ts'
 import { Store } from '../../worker/share/rows/store.ts'
+import { type KeptShareTrust, TrustRows } from '../../worker/share/trust/trust-rows.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { createShare, stubOf } from './harness/relay.ts'
 
@@ -129,5 +130,22 @@ test('a share made before channels had owners goes on: ChannelRows.create() adds
     channels.put({ ...channel('closed'), owner: 'client:1', open: false })
     expect(channels.owned()).toEqual([{ group: 'new', owner: 'client:1' }])
     expect(new Store(storage.sql).channels.get('new')?.owner).toBe('client:1')
+  })
+})
+
+test('TrustRows.share() is the one object that was written or read last', async () => {
+  verifies('promise.10.memory')
+  await runInDurableObject(stubOf(await createShare()), (_, { storage }) => {
+    const rows = new TrustRows(storage.sql)
+    const kept = rows.share()
+    expect(kept).toMatchObject({ isPaused: false })
+    expect(rows.share()).toBe(kept)
+    const next = { ...kept, version: 99, isPaused: true } as KeptShareTrust
+    rows.putShare(next)
+    expect(rows.share()).toBe(next)
+    expect(new TrustRows(storage.sql).share()).toEqual(next)
+    rows.forget()
+    expect(rows.share()).not.toBe(next)
+    expect(rows.share()).toEqual(next)
   })
 })

@@ -11,6 +11,7 @@ import { problemResponse } from '../problem.ts'
 import { mergeLanes } from './lanes.ts'
 import type { Limits, Policy } from './operations/members.ts'
 import type { Share } from './operations/shares.ts'
+import { problemFacts } from './listing-problem.ts'
 import type { OwnerEnv } from './owner-gate.ts'
 
 export function registryOf(c: Context<OwnerEnv>) {
@@ -102,7 +103,7 @@ export function limitsOf(text: string | undefined): Limits | null {
 export function liveFacts(lanes: readonly LaneFacts[]) {
   const { agents, sessions, counters } = mergeLanes(lanes)
   const unreached = unreachedOf(lanes)
-  const held = lanes.find(({ lane }) => lane === 0)?.facts?.held
+  const { held, listingProblem } = lanes.find(({ lane }) => lane === 0)?.facts ?? {}
   return {
     agents: agents.map(({ connectedAtMs, lastWords, ...agent }) => ({
       ...agent,
@@ -111,6 +112,7 @@ export function liveFacts(lanes: readonly LaneFacts[]) {
     })),
     sessions,
     ...(held === undefined ? {} : { held_back: held }),
+    ...problemFacts(listingProblem),
     counters,
     ...(unreached.length === 0 ? {} : { unreached_lanes: unreached }),
   }

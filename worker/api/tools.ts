@@ -9,6 +9,7 @@ import { problemResponse } from '../problem.ts'
 import { MAX_ENTRY_CHARS } from '../trust-limits.ts'
 import { readBody } from './body.ts'
 import { Acceptance, type Entry } from './operations/tools.ts'
+import { problemFacts, SHOWN_AS } from './listing-problem.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 import { answer, hasExpired, isoTime, knownShare, livingShare, registryOf, unreachedResponse } from './share-answers.ts'
 
@@ -17,17 +18,6 @@ type ApiContext = Context<OwnerEnv>
 interface JudgedEntry extends KnownEntry {
   readonly state: Entry['state']
 }
-
-/** Members of the answer for each kind. */
-const SHOWN_AS = {
-  tools: 'tools',
-  prompts: 'prompts',
-  resources: 'resources',
-  resourceTemplates: 'resource_templates',
-  ui: 'ui',
-  instructions: 'instructions',
-  serverInfo: 'server_info',
-} as const satisfies { readonly [Kind in PinKind]: string }
 
 /** What lies below `/shares/<id>/tools`. */
 export const tools = new Hono<OwnerEnv>()
@@ -143,16 +133,17 @@ function textBefore({ kind, name, state }: JudgedEntry, entries: readonly KnownE
   return latest === undefined || latest.text === '' ? null : shownJson(latest.text)
 }
 
-function stateFacts({ trust }: ShareRecord, { listedAtMs }: KnownServer) {
+function stateFacts({ trust }: ShareRecord, { listedAtMs, problem }: KnownServer) {
   const { pins } = trust
   return {
     pinning: pins === undefined ? 'off' : 'on',
     listed_at: listedAtMs === undefined ? null : isoTime(listedAtMs),
     ...(pins === undefined || pins === NOTHING_PINNED ? {} : { unpinned: unpinnedOf(readPins(pins)) }),
+    ...problemFacts(problem),
   }
 }
 
-/** Kinds of which there are too many entries to be pinned. */
+/** Kinds that an earlier relay has left unpinned, since there were too many entries. */
 function unpinnedOf(pins: Pins): (typeof SHOWN_AS)[PinKind][] {
   return PIN_KINDS.filter((kind) => pins[kind] === undefined).map((kind) => SHOWN_AS[kind])
 }

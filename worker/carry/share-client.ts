@@ -11,8 +11,6 @@ import type { Pins } from '../../protocol/policy/pins.ts'
 import type { ListingTask, PinOrder } from '../contract/pinned-server.ts'
 import type { GrantFacts, Pass, PassRefusal, PassVerdict } from '../contract/trust-rpc.ts'
 import { MAX_CALL_TRIES } from '../limits.ts'
-import { MAX_KNOWN_LINKS } from '../trust-limits.ts'
-import { Newest } from '../newest.ts'
 import { uploadRest } from './upload.ts'
 import type {
   AskAnswer,
@@ -33,15 +31,16 @@ import { STREAM_CLOSE, type StreamTarget } from '../contract/streams.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import { type Env, settingsOf } from '../env.ts'
 import { type Lane, laneName } from '../lanes.ts'
+import { type AcceptedEntries, type KnownGrant, knownGrant, knownState, learnGrant } from './known-grants.ts'
 import { laneStub } from './share-stub.ts'
 import type { ShareObject } from '../contract/objects.ts'
 
 /** Judges a request once more by what its holder may do now; how it fails, if it may not be made. */
-export type Renewed = (facts: GrantFacts) => Failure | undefined
+export type Renewed = (grant: KnownGrant) => Failure | undefined
 
 /** The same of a call, of which another state of things may have to be named, by which it is checked. */
 export type CallRenewed = (
-  facts: GrantFacts,
+  grant: KnownGrant,
 ) => Failure | Pick<CallRequest, 'toolsVersion' | 'bridge' | 'awaitsJudgement' | 'hold' | 'runsOnce'>
 
 /** The Share does not let the holder's pass in, or `Renewed` has found that the request may not be made. */
@@ -61,9 +60,6 @@ export class PassRefused extends Error {
 /** Of the holder of a link, what its requests to a Share need. */
 type Holder = Pick<LinkHolder, 'chain' | 'isInUrl' | 'names' | 'ends' | 'policies' | 'challenge' | 'isAnonymous'> & Pick<Pass, 'address'>
 
-/** What links let their holders do, by share and link: as this isolate heard it last. */
-const grants = new Newest<GrantFacts>(MAX_KNOWN_LINKS)
-
 export class ShareClient {
   readonly #env: Env
   readonly #lane: Lane
@@ -74,7 +70,7 @@ export class ShareClient {
   #stub: DurableObjectStub<ShareObject>
   #pass: Pass
   /** What the holder may do, as it was known here last: the isolate may have forgotten it for other links since. */
-  #grant: GrantFacts | undefined
+  #grant: KnownGrant | undefined
   #hasAsked = false
 
   constructor(env: Env, lane: Lane, holder: Holder) {
@@ -84,7 +80,7 @@ export class ShareClient {
     this.id = laneName(lane)
     this.#stub = laneStub(env, lane)
     this.#grantName = `${lane.share} ${leafOf(holder)}`
-    this.#grant = grants.get(this.#grantName)
+    this.#grant = knownGrant(this.#grantName)
     this.#pass = passOf(holder, this.#grant)
   }
 
@@ -104,8 +100,9 @@ export class ShareClient {
   }
 
   /** What the holder may do, as far as this isolate knows: a request is judged by it before it is made, and again when the Share knows better. */
-  get grant(): GrantFacts | undefined {
-    return grants.get(this.#grantName) ?? this.#grant
+  get grant(): KnownGrant | undefined {
+    if (knownState(this.#grantName) !== this.#grant?.state) this.#grant = knownGrant(this.#grantName) ?? this.#grant
+    return this.#grant
   }
 
   /** The link of the owner's that the holder's comes from. */
@@ -132,19 +129,19 @@ export class ShareClient {
   }
 
   /** The Share has told what the holder may do now. What was judged by something else goes on naming that. */
-  learn(facts: GrantFacts): void {
-    this.#grant = facts
-    grants.set(this.#grantName, facts)
+  learn(facts: GrantFacts): KnownGrant {
+    this.#grant = learnGrant(this.#lane.share, this.#grantName, facts)
+    return this.#grant
   }
 
   /** All policies that bound the holder, as JSON texts: those that its owner can change, and those that stand in its credential. */
-  policies(grant: GrantFacts | undefined = this.grant): readonly string[] {
+  policies(grant: KnownGrant | undefined = this.grant): readonly string[] {
     const { policies = [] } = this.#holder
     return grant === undefined ? policies : [...policies, ...grant.policies]
   }
 
-  /** What is accepted of the server, as `GrantFacts` has it. */
-  pins(grant: GrantFacts | undefined = this.grant): string | undefined {
+  /** What is accepted of the server; undefined where nothing is held back. */
+  pins(grant: KnownGrant | undefined = this.grant): AcceptedEntries | undefined {
     return grant?.pins
   }
 
@@ -170,8 +167,8 @@ export class ShareClient {
     return this.#admitted<CallOutcome>(
       (pass) => this.#withRest<Gated<CallOutcome>>(this.#stub.call(pass, made), made, body),
       (failure) => ({ kind: 'failed', failure }),
-      (facts) => {
-        const checked = renewed?.(facts) ?? {}
+      (grant) => {
+        const checked = renewed?.(grant) ?? {}
         if ('code' in checked) return checked
         made = { ...made, ...checked }
         return undefined
@@ -309,9 +306,9 @@ export class ShareClient {
       if (told.kind !== 'stale_grant')
         return refused(this.#failureOf(told.code, told.kind === 'cut' ? 'unknown' : undefined), CUT_CLOSE[told.code])
       if (tries === MAX_CALL_TRIES) return refused({ code: 'INTERNAL', executed: 'no' }, STREAM_CLOSE.ENDED)
-      this.learn(told.facts)
-      this.#pass = passOf(this.#holder, told.facts)
-      const failure = renewed?.(told.facts)
+      const grant = this.learn(told.facts)
+      this.#pass = passOf(this.#holder, grant)
+      const failure = renewed?.(grant)
       if (failure !== undefined) return refused(failure, STREAM_CLOSE.ENDED)
     }
   }
@@ -333,7 +330,7 @@ export class ShareClient {
   }
 }
 
-function passOf({ chain, names, ends, address }: Holder, grant: GrantFacts | undefined): Pass {
+function passOf({ chain, names, ends, address }: Holder, grant: KnownGrant | undefined): Pass {
   const narrowed = names === undefined || ends === undefined ? {} : { names, ends }
   return { chain, ...narrowed, ...(address === undefined ? {} : { address }), ...(grant === undefined ? {} : { state: grant.state }) }
 }

@@ -31,9 +31,9 @@ export interface ListingTask {
 export type PinOrder =
   /** Asks whether the server is to be listed now: one Worker does it at a time. `awaitsAgent`: of one that is connecting, once it is there. */
   | { readonly op: 'begin'; readonly awaitsAgent?: true }
-  /** All that the server offers. */
-  | { readonly op: 'listed'; readonly task: ListingTask; readonly entries: readonly ServerEntry[] }
-  /** It could not be listed whole. */
+  /** All that the server offers. `cut`: kinds of which it offers more, which is too much to be kept. */
+  | { readonly op: 'listed'; readonly task: ListingTask; readonly entries: readonly ServerEntry[]; readonly cut?: readonly PinKind[] }
+  /** It has not answered. */
   | { readonly op: 'failed'; readonly task: ListingTask }
   /** What was held back from a client. Answered with a task where that was not known: the server is to be listed anew. */
   | { readonly op: 'seen'; readonly entries: readonly ServerEntry[] }
@@ -48,6 +48,13 @@ export interface KnownServer {
   readonly entries: readonly KnownEntry[]
   /** When it was listed last, in milliseconds since 1970. */
   readonly listedAtMs?: number
+  readonly problem?: ListingProblem
+}
+
+/** Why not all of a server is listed. LISTING_TOO_LARGE: of these kinds the rest is held back. LISTING_FAILED: it has not answered, and will be asked again. */
+export interface ListingProblem {
+  readonly code: 'LISTING_TOO_LARGE' | 'LISTING_FAILED'
+  readonly kinds: readonly PinKind[]
 }
 
 /** What an owner asks about it. */

@@ -9,7 +9,7 @@ import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import type { ListClient, Standby } from './listings.ts'
 import type { CutCall } from './pass.ts'
-import type { KnownServer, ServerOrder } from './pinned-server.ts'
+import type { KnownServer, ListingProblem, ServerOrder } from './pinned-server.ts'
 import type { TrustChange } from './trust-rpc.ts'
 
 /** A session, and the principal who calls: the Worker has verified the principal, and only read the session's id. */
@@ -303,6 +303,8 @@ export interface ShareFacts extends ShareSettings, UsageAnswer {
   readonly sessions: number
   /** For `describe`: entries of the server that are held back until the owner accepts them, as the first lane knows. */
   readonly held?: number
+  /** The same of why not all of the server is listed. */
+  readonly listingProblem?: ListingProblem
   /** For `server`. */
   readonly server?: KnownServer
   readonly counters: {

@@ -16,7 +16,7 @@ import { callRequest } from './call/call-request.ts'
 import type { Renewal } from './call/renewal.ts'
 import { SessionRequest } from './legacy-client/request.ts'
 import { callKey } from '../call-key.ts'
-import type { GrantFacts } from '../contract/trust-rpc.ts'
+import type { KnownGrant } from '../carry/known-grants.ts'
 import { isInspected } from './policy/message-verdict.ts'
 import { newSessionId } from './session-id.ts'
 import { isJson, readAccept } from './request-headers.ts'
@@ -82,8 +82,8 @@ async function handOn(share: ShareClient, caller: Caller, message: ClientMessage
   let renewals = 0
   /** Why its client may not make it. */
   let judged: Failure | undefined
-  const judge = (facts: GrantFacts): ReturnType<CallRenewed> => {
-    const checked = turns.judge?.(facts) ?? {}
+  const judge = (grant: KnownGrant): ReturnType<CallRenewed> => {
+    const checked = turns.judge?.(grant) ?? {}
     if ('code' in checked) judged = checked
     else request = { ...request, ...checked }
     return checked

@@ -10,6 +10,8 @@ import type { ShareSettings } from '../contract/share-rpc.ts'
 const MAX_SHARES = 1_000_000
 /** Shares in one page of the list: some 300 KiB as an answer. */
 const PAGE_SHARES = 1_000
+/** Characters of policies in one page, of two bytes each at most: RPC carries 32 MiB. */
+const PAGE_CHARS = 4 * 1024 * 1024
 /** Expired shares that leave the list with each new one: more than come, and a bounded time. */
 const SWEPT_SHARES = 10
 /** How long an expired share is known, so that its owner sees what became of it, and can lengthen it. */
@@ -50,6 +52,8 @@ export interface KeptShare extends ShareRecord {
 
 const SHARE_COLUMNS =
   'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, anonymous, anonymous_limits AS anonymousLimits, capture, pins, rotated, agents_rotated AS agentsRotated, life_ms AS lifeMs, sliding'
+/** What is accepted of their servers is long, and no page shows it. */
+const LISTED_COLUMNS = SHARE_COLUMNS.replace('pins', "iif(pins IS NULL, NULL, '{}') AS pins")
 
 /** Columns that the table did not have at first, and what they are for a share of that time. */
 const LATER_COLUMNS = {
@@ -137,18 +141,20 @@ export class ShareTable {
   /** A page of such shares of an owner, newest first; `after` is the last one of the page before. */
   page(owner: string, after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean } {
     const { createdAtMs, id } = after ?? { createdAtMs: Number.MAX_SAFE_INTEGER, id: '' }
-    const rows = this.#sql
-      .exec<ShareRow>(
-        `SELECT ${SHARE_COLUMNS} FROM shares WHERE owner = ?5 AND created_at_ms <= ?1 AND (created_at_ms < ?1 OR id > ?2) AND expires_at_ms > ?4
-         ORDER BY created_at_ms DESC, id LIMIT ?3`,
-        createdAtMs,
-        id,
-        PAGE_SHARES + 1,
-        keptAfterMs(),
-        owner,
-      )
-      .toArray()
-    return { records: rows.slice(0, PAGE_SHARES).map(recordOf), isMore: rows.length > PAGE_SHARES }
+    const wanted = [createdAtMs, id, PAGE_SHARES + 1, keptAfterMs(), owner]
+    const rows = this.#sql.exec<ShareRow>(
+      `SELECT ${LISTED_COLUMNS} FROM shares WHERE owner = ?5 AND created_at_ms <= ?1 AND (created_at_ms < ?1 OR id > ?2) AND expires_at_ms > ?4
+       ORDER BY created_at_ms DESC, id LIMIT ?3`,
+      ...wanted,
+    )
+    const records: ShareRecord[] = []
+    let chars = 0
+    for (const row of rows) {
+      chars += (row.policy ?? '').length + (row.anonymous ?? '').length
+      if (records.length === PAGE_SHARES || (chars > PAGE_CHARS && records.length > 0)) return { records, isMore: true }
+      records.push(recordOf(row))
+    }
+    return { records, isMore: false }
   }
 
   change({ id, name, expiresAtMs, lifeMs, trust }: KeptShare, change: ShareChange): void {

@@ -186,7 +186,9 @@ export class Share extends DurableObject<Env> implements ShareObject {
     if (hasSilent) await this.#clock.sweepBy(Date.now() + GRACE_MS)
     if ('trust' in command) await this.#change(command)
     else if (command.op === 'revoke') await this.#end('SHARE_NOT_FOUND')
-    return command.op === 'describe' ? { ...facts, held: this.#parts.serverEntries.held() } : facts
+    if (command.op !== 'describe') return facts
+    const { problem } = this.#parts.serverEntries
+    return { ...facts, held: this.#parts.serverEntries.held(), ...(problem === undefined ? {} : { listingProblem: problem }) }
   }
 
   /** Upgrades only: `/agent?…` for agents, `/stream?…` for Workers, with the pass of who asks in the query. */

@@ -9,7 +9,7 @@ import type { OwnerRun, StartRun } from '../owner-run.ts'
 import { addPolicyOptions, inWords, type PolicyOptions, policyOf } from '../policy-options.ts'
 import { agentSetup, shellWord, urlSetup } from '../setup-texts.ts'
 import { localTime, pairs, plain, table } from '../table.ts'
-import { heldText } from './tools-commands.ts'
+import { heldText, problemText } from './tools-commands.ts'
 
 interface NewShareOptions {
   readonly name?: string
@@ -166,7 +166,7 @@ async function showShare(run: OwnerRun, named: string): Promise<void> {
     const shown = describe(run, readShare(answer), sessions)
     const held = typeof answer['held_back'] === 'number' ? heldText(run, id, answer['held_back']) : ''
     const ends = agents.flatMap(({ name, lastEnd }) => (lastEnd === undefined ? [] : [lastEndText(name, lastEnd)]))
-    return `${shown}\n${agents.length === 0 ? 'No agent is connected.\n' : table(columns, rows, run.terminal.columns)}${held}${ends.join('')}`
+    return `${shown}\n${agents.length === 0 ? 'No agent is connected.\n' : table(columns, rows, run.terminal.columns)}${held}${problemText(answer)}${ends.join('')}`
   })
 }
 

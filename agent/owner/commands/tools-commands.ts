@@ -55,7 +55,7 @@ async function listTools(run: OwnerRun, named: string): Promise<void> {
     const held = entries.filter(({ state }) => HELD.has(state)).length
     const rows = entries.map(({ kind, name, state }) => [kind, name, state])
     const columns = [{ title: 'KIND' }, { title: 'NAME', isCut: true }, { title: 'STATE' }] as const
-    return `${stateText(run, id, answer)}${entries.length === 0 ? '' : `\n${table(columns, rows, run.terminal.columns)}`}${heldText(run, id, held)}`
+    return `${stateText(run, id, answer)}${problemText(answer)}${entries.length === 0 ? '' : `\n${table(columns, rows, run.terminal.columns)}`}${heldText(run, id, held)}`
   })
 }
 
@@ -64,8 +64,10 @@ async function compareTools(run: OwnerRun, named: string): Promise<void> {
   const answer = await run.api.request('GET', `shares/${id}/tools/diff`)
   run.show(answer, () => {
     const changes = listOf(answer, 'changes')
-    if (changes.length === 0) return `${stateText(run, id, answer)}\nNothing is held back.\n`
-    return changes.map((change) => changeText(run, id, change)).join('\n')
+    const problem = problemText(answer)
+    const nothing = problem === '' ? 'Nothing is held back.' : `${problem}Nothing else is held back.`
+    if (changes.length === 0) return `${stateText(run, id, answer)}\n${nothing}\n`
+    return `${problem}${changes.map((change) => changeText(run, id, change)).join('\n')}`
   })
 }
 
@@ -121,6 +123,15 @@ function stateText(run: OwnerRun, id: string, answer: Answer): string {
   if (!Array.isArray(unpinned)) return 'Nothing is pinned yet: what the server offers when it is listed first is trusted.\n'
   if (unpinned.length === 0) return 'What is new or has changed is held back until you accept it.\n'
   return `What is new or has changed is held back until you accept it, but not ${unpinned.map(String).map(plain).join(', ')}: there are too many to be pinned.\n`
+}
+
+/** Why not all that the server offers is listed; empty where it is. */
+export function problemText(answer: Answer): string {
+  const problem = answer['listing_problem']
+  if (typeof problem !== 'object' || problem === null) return ''
+  const { code, message, kinds } = problem as Readonly<Record<string, unknown>>
+  const which = Array.isArray(kinds) && kinds.length > 0 ? ` (${kinds.map(String).join(', ')})` : ''
+  return `${plain(`${String(message)}${which} [${String(code)}]`)}\n`
 }
 
 /** What there is to do about what is held back; empty for nothing. */

@@ -12,8 +12,8 @@ export interface Offer {
   readonly serverInfo?: object
   /** Text of each `ui://` resource. */
   readonly uis?: Readonly<Record<string, string>>
-  /** By method: whole results that are given in the place of those that are made of the rest. */
-  readonly results?: Readonly<Record<string, object>>
+  /** By method: whole results that are given in the place of those that are made of the rest, or what makes one of the params. */
+  readonly results?: Readonly<Record<string, object | ((params: Asked['params']) => object)>>
 }
 
 export interface Asked {
@@ -96,7 +96,7 @@ export class OfferingAgent {
     const { method, params } = asked
     const { instructions, serverInfo = { name: 's', version: '1' }, uis = {}, results = {}, ...lists } = this.offer(asked)
     const own = results[method]
-    if (own !== undefined) return own
+    if (own !== undefined) return typeof own === 'function' ? (own as (params: Asked['params']) => object)(params) : own
     const said = { capabilities: CAPABILITIES, ...(instructions === undefined ? {} : { instructions }) }
     if (method === 'initialize') return { protocolVersion: '2025-11-25', ...said, serverInfo }
     if (method === 'server/discover')

@@ -5,6 +5,7 @@ import type { AgentFrame, Call, Notification, RelayFrame } from '../../../protoc
 import { decodeRelayFrame, encodeFrame, type DecodedFrame } from '../../../protocol/frame-codec.ts'
 import { LINK_SUBPROTOCOL, type Hello } from '../../../protocol/handshake.ts'
 import { scanMessage } from '../../../protocol/json-scan.ts'
+import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES } from '../../../protocol/limits.ts'
 import { createShare, fetchRelay, TestClient, type TestShare } from './relay.ts'
 
 const encoder = new TextEncoder()
@@ -146,24 +147,22 @@ export class ScriptedAgent {
     this.send({ type: 'failed', ch, key, ra, code, executed })
   }
 
+  /** Of one that needs several frames as much is sent as needs no credit. */
   #answer(call: Call, json: string, failed: boolean, ack?: true): void {
     const body = encoder.encode(json)
+    const parts = Array.from({ length: Math.ceil(Math.min(body.length, CHANNEL_WINDOW_BYTES) / CHUNK_BYTES) }, (_, at) => at * CHUNK_BYTES)
     const facts = scanMessage(body)
     if (!facts.ok || facts.value.id === undefined) throw new Error('the script made a bad answer')
     const { key, ra, ch } = call
-    this.send(
-      {
-        type: 'answer',
-        ...this.number(ch, body.length),
-        size: body.length,
-        key,
-        ra,
-        id: facts.value.id.span,
-        failed,
-        ...(ack === undefined ? {} : { ack }),
-      },
-      body,
-    )
+    const first = body.subarray(0, CHUNK_BYTES)
+    const asks = ack === undefined && parts.length === 1 ? {} : ({ ack: true } as const)
+    const number = this.number(ch, first.length)
+    this.send({ type: 'answer', ...number, size: body.length, key, ra, id: facts.value.id.span, failed, ...asks }, first)
+    for (const offset of parts.slice(1)) {
+      const part = body.subarray(offset, offset + CHUNK_BYTES)
+      const last = offset + part.length === body.length ? ({ last: true } as const) : {}
+      this.send({ type: 'chunk', ch, n: number.n, at: this.advance(ch, number.n, part.length), offset, ra, ...asks, ...last }, part)
+    }
   }
 
   /** Sends a notification of the child; returns it, to be sent again. */

@@ -133,3 +133,13 @@ function wantedOf(member: unknown): string {
   const words = typeof member === 'object' && member !== null && 'message' in member ? member.message : undefined
   return typeof words === 'string' ? words : 'must be there'
 }
+
+/** What the kinds of a server's entries are called. */
+export const ENTRY_KINDS = ['tools', 'prompts', 'resources', 'resource_templates', 'ui', 'instructions', 'server_info'] as const
+
+/** Why not all that a server offers is listed. */
+export const listingProblem = v.object({
+  code: v.picklist(['LISTING_TOO_LARGE', 'LISTING_FAILED']),
+  message: v.string(),
+  kinds: v.array(v.picklist(ENTRY_KINDS)),
+})

@@ -4,7 +4,7 @@ import { JURISDICTIONS } from '../../access/share-id.ts'
 import { LOCATIONS } from '../../contract/locations.ts'
 import { LANE_COUNTS } from '../../lanes.ts'
 import { DEFAULT_ACCESS, DEFAULT_LIFE_S } from '../credentials.ts'
-import { bodyOf, choice, flag, life, limits, Limits, name, policy, Policy } from './members.ts'
+import { bodyOf, choice, flag, life, limits, Limits, listingProblem, name, policy, Policy } from './members.ts'
 import { NO_CONTENT, type Operation, time, unreachedLanes, whole } from './operation.ts'
 
 /** `off`: what is new or has changed of a server is offered as it is. */
@@ -92,6 +92,7 @@ const DescribedShare = v.object({
   agents: v.array(agent),
   sessions: whole,
   held_back: v.exactOptional(whole),
+  listing_problem: v.exactOptional(listingProblem),
   counters: v.object({ ...counters, by_lane: v.exactOptional(v.array(laneCounters)) }),
   unreached_lanes: v.exactOptional(unreachedLanes),
 })

@@ -1,5 +1,6 @@
 /** The calls about what a share's server offers, and what of it its owner accepts: what they take, and what they answer. */
 import * as v from 'valibot'
+import { ENTRY_KINDS, listingProblem } from './members.ts'
 import { type Operation, time } from './operation.ts'
 import { PINNINGS } from './shares.ts'
 
@@ -9,8 +10,6 @@ export const Acceptance = v.union(
   [v.pipe(v.array(v.strictObject({ name: v.string(), digest: v.string() })), v.nonEmpty()), v.strictObject({ all: v.literal(true) })],
   WANTED,
 )
-
-const ENTRY_KINDS = ['tools', 'prompts', 'resources', 'resource_templates', 'ui', 'instructions', 'server_info'] as const
 
 const entry = {
   name: v.string(),
@@ -26,6 +25,7 @@ const pinning = {
   pinning: v.picklist(PINNINGS),
   listed_at: v.nullable(time),
   unpinned: v.exactOptional(v.array(v.picklist(ENTRY_KINDS))),
+  listing_problem: v.exactOptional(listingProblem),
 }
 const ServerTools = v.object({
   ...pinning,

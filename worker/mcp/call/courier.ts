@@ -11,7 +11,7 @@ import { ShareStream } from '../../carry/share-stream.ts'
 import type { Held } from '../../contract/approvals.ts'
 import type { Standby } from '../../contract/listings.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
-import type { GrantFacts } from '../../contract/trust-rpc.ts'
+import type { KnownGrant } from '../../carry/known-grants.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { MOVE_AFTER_MS, RETRY_MS } from '../../limits.ts'
 import { log } from '../../log.ts'
@@ -135,7 +135,7 @@ export class Courier implements ItemSource {
   async #try(): Promise<Verdict> {
     if (this.#hasStreamEnded) this.#reading = undefined
     const refused = takeRefusals(this.#share.id)
-    const called = this.#share.call({ ...this.#tried(), ...refused }, this.#body, (facts) => this.#judge(facts))
+    const called = this.#share.call({ ...this.#tried(), ...refused }, this.#body, (grant) => this.#judge(grant))
     if (refused !== undefined) keepUnlessTaken(this.#share.id, refused, called)
     this.#isCalling = true
     if (this.#isLingering) this.#moveLater()
@@ -195,8 +195,8 @@ export class Courier implements ItemSource {
   }
 
   /** What its client may do has changed. What is named for that is named in later tries as well. */
-  #judge(facts: GrantFacts): ReturnType<CallRenewed> {
-    const checked = this.#turns.judge?.(facts) ?? {}
+  #judge(grant: KnownGrant): ReturnType<CallRenewed> {
+    const checked = this.#turns.judge?.(grant) ?? {}
     if (!('code' in checked)) this.#request = { ...this.#request, ...checked }
     return checked
   }

@@ -8,7 +8,7 @@ import type { CallRenewed, ShareClient } from '../../carry/share-client.ts'
 import type { ListTools } from '../../bridge/tool-pages.ts'
 import type { ListMethod } from '../../contract/listings.ts'
 import type { BridgeFacts, Caller, CallRequest } from '../../contract/share-rpc.ts'
-import type { GrantFacts } from '../../contract/trust-rpc.ts'
+import type { KnownGrant } from '../../carry/known-grants.ts'
 import { RETRY_MS } from '../../limits.ts'
 import { pause } from '../../within.ts'
 import { callRequest } from '../call/call-request.ts'
@@ -86,7 +86,7 @@ export class SessionRequest {
     const made = this.#server === undefined ? this.#plain(posted, key) : this.#translated(this.#server, posted, key, retry)
     const turns = {
       renew: (news: News) => this.#renewal(news, posted, key, retry),
-      judge: (facts: GrantFacts) => this.#judgeAnew(message, facts, retry),
+      judge: (grant: KnownGrant) => this.#judgeAnew(message, grant, retry),
     }
     return { ...made, request: { ...made.request, ...this.#checkedBy(message, retry) }, turns }
   }
@@ -120,7 +120,7 @@ export class SessionRequest {
   }
 
   /** What its client may do has changed: whether it may still be made, and by which state of the tools. */
-  #judgeAnew(message: ClientMessage, grant: GrantFacts, retry: Retry | undefined): ReturnType<CallRenewed> {
+  #judgeAnew(message: ClientMessage, grant: KnownGrant, retry: Retry | undefined): ReturnType<CallRenewed> {
     const judge = judgeFor(this.#share, grant)
     if (neededList(judge, message) !== undefined) return this.#checkedBy(message, retry)
     return this.#noted(message, refusalOf(judge, message)) ?? NOT_HELD

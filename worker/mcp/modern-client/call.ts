@@ -24,7 +24,7 @@ import { failureResponse } from '../response/responses.ts'
 import type { CallRenewed } from '../../carry/share-client.ts'
 import type { ListMethod } from '../../contract/listings.ts'
 import type { ServerEntry } from '../../contract/pinned-server.ts'
-import type { GrantFacts } from '../../contract/trust-rpc.ts'
+import type { KnownGrant } from '../../carry/known-grants.ts'
 import type { Visitor } from '../visitor.ts'
 import type { Exchange } from '../response/exchange.ts'
 import { type ClientNames, clientNames } from '../response/frame-writer.ts'
@@ -107,7 +107,7 @@ class ModernExchange implements Exchange {
     if (server !== undefined && first !== undefined) this.#server = server
     const onLag = request.method === 'subscriptions/listen' ? (): void => this.cancel() : undefined
     const { request: sent, body } = first ?? { request, body: message.bytes }
-    const turns = { renew: (news: News) => this.#renew(news), judge: (facts: GrantFacts) => this.#judgeAnew(facts), onLag }
+    const turns = { renew: (news: News) => this.#renew(news), judge: (grant: KnownGrant) => this.#judgeAnew(grant), onLag }
     this.#courier = new Courier(visitor.share, this.#withTools(sent), body, turns)
     if (server !== undefined && first !== undefined) this.#child = this.#childOf(server, 0)
   }
@@ -222,7 +222,7 @@ class ModernExchange implements Exchange {
   }
 
   /** What its client may do has changed: whether the call may still be made, and by which state of the tools. */
-  #judgeAnew(grant: GrantFacts): ReturnType<CallRenewed> {
+  #judgeAnew(grant: KnownGrant): ReturnType<CallRenewed> {
     const { message, request, visitor } = this.#call
     const judge = judgeFor(visitor.share, grant)
     if (neededList(judge, message) === undefined)

@@ -1,25 +1,27 @@
 /** What an isolate remembers of a server's tools, and whether the headers of a call mirror its arguments as the tool wants it. */
 import { err, ok, type Result } from '../../../protocol/result.ts'
-import { checkParamHeaders, type MirroredParam, readMirroredParams } from '../../bridge/param-headers.ts'
+import { checkParamHeaders } from '../../bridge/param-headers.ts'
 import type { HeaderReader } from '../../bridge/standard-headers.ts'
 import { scalarIn } from '../../bridge/json/glance.ts'
 import type { Failure } from '../../../protocol/errors.ts'
-import { MAX_CACHED_TOOL_SETS } from '../../limits.ts'
+import { MAX_CACHED_TOOL_BYTES, MAX_CACHED_TOOL_SETS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
 import type { ClientMessage } from '../message.ts'
-import type { ToolFacts } from '../../../protocol/policy/judge.ts'
 import type { KnownTools } from '../policy/held-call.ts'
-import { noteListed } from '../policy/tool-facts.ts'
+import { ListedFacts } from '../policy/tool-facts.ts'
 import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
-import { isObject } from '../../../protocol/json-object.ts'
+import { MirroredTools } from './mirrored-tools.ts'
 
 export interface ToolSet extends KnownTools {
   readonly version: string
-  /** By name; only tools with annotations that are valid. */
-  readonly mirrored: ReadonlyMap<string, readonly MirroredParam[]>
+  readonly tools: ListedFacts
+  readonly mirrored: MirroredTools
 }
 
-const toolSets = new Newest<ToolSet>(MAX_CACHED_TOOL_SETS)
+const toolSets = new Newest<ToolSet>(MAX_CACHED_TOOL_SETS, {
+  most: MAX_CACHED_TOOL_BYTES,
+  sizeOf: ({ tools, mirrored }) => tools.bytes + mirrored.bytes,
+})
 
 /** `audience`: the clients to whom a server has listed its tools, and which of its lists it is. */
 export function knownTools(audience: string): ToolSet | undefined {
@@ -33,11 +35,11 @@ export function forgetTools(audience: string): void {
 
 /** Reads all pages and remembers what they say. Pages that cannot be had are left out, and their tools are not checked. */
 export async function learnTools(audience: string, version: string, list: ListTools): Promise<ToolSet> {
-  const mirrored = new Map<string, readonly MirroredParam[]>()
-  const tools = new Map<string, ToolFacts>()
-  for await (const { result, answer } of pagesOf(list)) {
-    for (const tool of toolsOf(result)) addTool(mirrored, tool)
-    await noteListed(tools, answer)
+  const mirrored = new MirroredTools()
+  const tools = new ListedFacts()
+  for await (const page of pagesOf(list)) {
+    for (const tool of toolsOf(page.result)) mirrored.note(tool)
+    await tools.note(page)
   }
   const toolSet = { version, mirrored, tools }
   toolSets.set(audience, toolSet)
@@ -56,10 +58,4 @@ export function checkToolHeaders(
   const argumentAt = (path: readonly string[]): unknown => scalarIn(bytes, 'params', 'arguments', ...path)
   const fault = needed === undefined ? undefined : checkParamHeaders(needed, argumentAt, headers)
   return fault === undefined ? ok(undefined) : err(fault)
-}
-
-function addTool(mirrored: Map<string, readonly MirroredParam[]>, tool: unknown): void {
-  if (!isObject(tool) || typeof tool['name'] !== 'string') return
-  const read = readMirroredParams(tool['inputSchema'])
-  if (read.ok && read.value.length > 0) mirrored.set(tool['name'], read.value)
 }

@@ -5,6 +5,7 @@ import type { ServerEntry } from '../../contract/pinned-server.ts'
 import { Newest } from '../../newest.ts'
 import { MAX_TOLD_ENTRIES, TOLD_ENTRY_MS } from '../../trust-limits.ts'
 import { forgetSessionTools } from '../policy/tool-facts.ts'
+import { OfferedEntries } from './offered-entries.ts'
 import { takeListing } from './pin-server.ts'
 
 /** By share and digest: when it was told, in milliseconds since 1970. */
@@ -19,7 +20,9 @@ export function noteHeld(share: Pick<ShareClient, 'firstLane'>, held: readonly S
   const entries = held.filter((entry) => nowMs - (told.get(nameOf(entry)) ?? -Infinity) > TOLD_ENTRY_MS).slice(0, MAX_TOLD_ENTRIES)
   if (entries.length === 0) return
   for (const entry of entries) told.set(nameOf(entry), nowMs)
-  waitUntil(tell(first, entries).catch(() => undefined))
+  const offered = new OfferedEntries()
+  for (const entry of entries) offered.add(entry)
+  waitUntil(tell(first, offered.all).catch(() => undefined))
 }
 
 /** What is done about what was held back from a session: its owner is told, and what was known of its server's lists is forgotten. */

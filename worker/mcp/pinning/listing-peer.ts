@@ -29,10 +29,13 @@ const encoder = new TextEncoder()
 
 export interface ListingPeer {
   /** What the server says of itself: its whole answer to initialize or server/discover. Undefined when it does not begin. */
-  begin(): Promise<Uint8Array | undefined>
-  /** The whole answer to a request; undefined when none comes in time, or it is too long. `params`: JSON texts by key. */
-  ask(method: string, params: Readonly<Record<string, string>>): Promise<Uint8Array | undefined>
+  begin(): Promise<ListedAnswer>
+  /** The whole answer to a request; undefined when none comes in time. `params`: JSON texts by key. */
+  ask(method: string, params: Readonly<Record<string, string>>): Promise<ListedAnswer>
 }
+
+/** `too_long`: longer than anything that is looked into, for clients too. */
+export type ListedAnswer = Uint8Array | 'too_long' | undefined
 
 /** `share`: the first lane. */
 export function listingPeer(share: ShareClient, era: 'legacy' | 'modern'): ListingPeer {
@@ -47,7 +50,7 @@ class SessionPeer implements ListingPeer {
     this.#share = share
   }
 
-  async begin(): Promise<Uint8Array | undefined> {
+  async begin(): Promise<ListedAnswer> {
     const params = `{"protocolVersion":"${CHILD_REVISION}","capabilities":${CLIENT_CAPABILITIES},"clientInfo":${CLIENT_INFO}}`
     const answer = await this.#call('initialize', params, LISTING_MS)
     const begun = messageOf('{"jsonrpc":"2.0","method":"notifications/initialized"}')
@@ -55,11 +58,11 @@ class SessionPeer implements ListingPeer {
     return (await send(this.#share, this.#caller, begun)) === undefined ? answer : undefined
   }
 
-  ask(method: string, params: Readonly<Record<string, string>>): Promise<Uint8Array | undefined> {
+  ask(method: string, params: Readonly<Record<string, string>>): Promise<ListedAnswer> {
     return this.#call(method, objectText(params), LIST_ANSWER_MS)
   }
 
-  #call(method: string, params: string, maxMs: number): Promise<Uint8Array | undefined> {
+  #call(method: string, params: string, maxMs: number): Promise<ListedAnswer> {
     const message = messageOf(`{"jsonrpc":"2.0","id":${newId()},"method":"${method}","params":${params}}`)
     return answered(this.#share, message, (posted) => callRequest(this.#caller, posted, 'single'), maxMs)
   }
@@ -73,15 +76,15 @@ class ModernPeer implements ListingPeer {
     this.#share = share
   }
 
-  begin(): Promise<Uint8Array | undefined> {
+  begin(): Promise<ListedAnswer> {
     return this.#call('server/discover', {}, LISTING_MS)
   }
 
-  ask(method: string, params: Readonly<Record<string, string>>): Promise<Uint8Array | undefined> {
+  ask(method: string, params: Readonly<Record<string, string>>): Promise<ListedAnswer> {
     return this.#call(method, params, LIST_ANSWER_MS)
   }
 
-  #call(method: string, params: Readonly<Record<string, string>>, maxMs: number): Promise<Uint8Array | undefined> {
+  #call(method: string, params: Readonly<Record<string, string>>, maxMs: number): Promise<ListedAnswer> {
     const meta = {
       [META.protocolVersion]: JSON.stringify(MODERN_REVISION),
       [META.clientCapabilities]: CLIENT_CAPABILITIES,
@@ -108,7 +111,7 @@ async function answered(
   message: ClientMessage | undefined,
   requestOf: (message: ClientMessage) => CallRequest,
   maxMs: number,
-): Promise<Uint8Array | undefined> {
+): Promise<ListedAnswer> {
   if (message === undefined) return undefined
   // What is pinned must be what the server says now.
   const { canStandBy: _, ...own } = requestOf(message)
@@ -122,14 +125,14 @@ async function answered(
 }
 
 /** The whole answer, also that of a child that serves all to its own initialize. */
-async function wholeAnswer(source: ItemSource): Promise<Uint8Array | undefined> {
+async function wholeAnswer(source: ItemSource): Promise<ListedAnswer> {
   const answer = new WholeMessage<Answer>()
   for (let item = await source.next(); item !== undefined; item = await source.next()) {
     if (item.kind === 'initialized') return item.answer
     if (item.kind !== 'frame') return undefined
     const { header, body } = item
     source.taken(body.length)
-    if (header.type === 'answer' && header.size > MAX_BRIDGED_ANSWER_BYTES) return undefined
+    if (header.type === 'answer' && header.size > MAX_BRIDGED_ANSWER_BYTES) return 'too_long'
     const whole = header.type === 'answer' ? answer.begin(header, body) : header.type === 'chunk' ? answer.goOn(header, body) : undefined
     if (whole !== undefined) return whole.body
     if (isFinal(item)) return undefined

@@ -3,11 +3,12 @@ import { waitUntil } from 'cloudflare:workers'
 import { firstPins, NOTHING_PINNED } from '../../../protocol/policy/pins.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { ListingTask } from '../../contract/pinned-server.ts'
-import { log } from '../../log.ts'
+import { hashedName, log } from '../../log.ts'
 import { Newest } from '../../newest.ts'
 import { LISTING_RETRY_MS, MAX_KNOWN_LINKS } from '../../trust-limits.ts'
 import { listingPeer } from './listing-peer.ts'
-import { listServer, type ServerListing } from './server-listing.ts'
+import { OfferedEntries } from './offered-entries.ts'
+import { listServer } from './server-listing.ts'
 
 /** When this isolate last looked whether a share's server is to be listed, in milliseconds since 1970. */
 const looked = new Newest<number>(MAX_KNOWN_LINKS)
@@ -19,7 +20,7 @@ export function pinOnConnect(share: ShareClient): void {
 
 /** Some client has asked a share of which nothing is pinned, though its owner wants that. Nobody waits for this. */
 export function pinIfDue(share: ShareClient): void {
-  if (share.grant?.pins !== NOTHING_PINNED) return
+  if (share.grant?.pins?.text !== NOTHING_PINNED) return
   const first = share.firstLane()
   const nowMs = Date.now()
   if (nowMs - (looked.get(first.id) ?? -Infinity) < LISTING_RETRY_MS) return
@@ -39,21 +40,17 @@ async function pinServer(share: ShareClient, awaitsAgent: boolean): Promise<void
 
 /** Lists a server as its Share has said, and has it kept. `share`: the first lane. */
 export async function takeListing(share: ShareClient, task: ListingTask): Promise<void> {
-  const listings = await Promise.all(task.eras.map((era) => listServer(listingPeer(share, era))))
-  const whole = listings.filter((listing) => listing !== undefined)
-  if (whole.length < listings.length) await share.pin({ op: 'failed', task })
-  else await keep(share, task, whole)
+  const offered = new OfferedEntries()
+  const listed = await Promise.all(task.eras.map((era) => listServer(listingPeer(share, era), offered)))
+  if (listed.every((isListed) => isListed)) return keep(share, task, offered)
+  log('pins.failed', { code: 'LISTING_FAILED', share: hashedName(share.id) })
+  await share.pin({ op: 'failed', task })
 }
 
 /** Rows first: what is pinned without a row cannot be shown to its owner. */
-async function keep(share: ShareClient, task: ListingTask, listings: readonly ServerListing[]): Promise<void> {
-  const entries = listings.flatMap((listing) => listing.entries)
-  const endless = new Set(listings.flatMap((listing) => [...listing.endless]))
-  await share.pin({ op: 'listed', task, entries })
-  if (share.grant?.pins !== NOTHING_PINNED) return
-  const pins = firstPins(
-    entries.map((entry) => ({ ...entry, digest: entry.digest === '' ? undefined : entry.digest })),
-    endless,
-  )
-  await share.pinFirst(pins)
+async function keep(share: ShareClient, task: ListingTask, { all, cut }: OfferedEntries): Promise<void> {
+  if (cut.length > 0) log('pins.cut', { code: 'LISTING_TOO_LARGE', share: hashedName(share.id), kinds: cut.join() })
+  await share.pin({ op: 'listed', task, entries: all, cut })
+  if (share.grant?.pins?.text !== NOTHING_PINNED) return
+  await share.pinFirst(firstPins(all.map((entry) => ({ ...entry, digest: entry.digest === '' ? undefined : entry.digest }))))
 }

@@ -7,8 +7,8 @@ import { isListMethod, type ListMethod } from '../../contract/listings.ts'
 import type { ClientMessage } from '../message.ts'
 import { isUiUri } from './pinned-entries.ts'
 
-/** What a server says of its tools, or of what another of its lists has, by name: whatever is not there is not offered. */
-export type ToolsByName = ReadonlyMap<string, ToolFacts>
+/** What a server says of its tools, or of what another of its lists has, by name: whatever is not there is not offered. `isCut`: it has more than is known. */
+export type ToolsByName = Pick<ReadonlyMap<string, ToolFacts>, 'get'> & { readonly isCut?: boolean }
 
 const NOT_OFFERED: Failure = { code: 'NOT_OFFERED', executed: 'no' }
 
@@ -69,5 +69,6 @@ export function verdictOf(judge: PolicyJudge, message: ClientMessage, tools?: To
 /** A URI that is no listed template is nothing that the server describes: what may be read of it is for `judge.resource` to say. */
 function isAcceptedTemplate(judge: PolicyJudge, uri: string, templates: ToolsByName | undefined): boolean {
   const template = templates?.get(uri)
-  return template === undefined || judge.accepts('resourceTemplates', template.digest)
+  if (template === undefined && templates?.isCut !== true) return true
+  return judge.accepts('resourceTemplates', template?.digest)
 }

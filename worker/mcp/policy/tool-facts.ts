@@ -2,19 +2,65 @@
 import type { ToolFacts } from '../../../protocol/policy/judge.ts'
 import { noteTool } from '../../../protocol/policy/list-cut.ts'
 import { digestedEntries } from '../../bridge/tool-digest.ts'
-import { type ListTools, pagesOf } from '../../bridge/tool-pages.ts'
+import { type ListPage, type ListTools, pagesOf } from '../../bridge/tool-pages.ts'
 import type { ListMethod } from '../../contract/listings.ts'
-import { MAX_CACHED_TOOL_SETS } from '../../limits.ts'
+import { LISTED_ENTRY_BYTES, MAX_CACHED_TOOL_BYTES, MAX_CACHED_TOOL_SETS, MAX_LISTED_ENTRIES, MAX_LISTED_NAME_BYTES } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
 import type { KnownTools } from './held-call.ts'
+
+/** Of an entry that says nothing of itself, as prompts do not. */
+const UNMARKED: ToolFacts = { isReadOnly: false, isDestructive: true }
+
+/** What the entries of one list say of themselves, by name, as far as there is room for them. */
+export class ListedFacts {
+  readonly #facts = new Map<string, ToolFacts>()
+  #nameBytes = 0
+  #isCut = false
+  #hasMore = false
+
+  get(name: string): ToolFacts | undefined {
+    return this.#facts.get(name)
+  }
+
+  /** Whether the list has more than is known here. */
+  get isCut(): boolean {
+    return this.#isCut || this.#hasMore
+  }
+
+  /** In memory, nearly. */
+  get bytes(): number {
+    return this.#nameBytes + LISTED_ENTRY_BYTES * this.#facts.size
+  }
+
+  /** Notes what a page says of its entries; absent hints mean the worse (MCP, `ToolAnnotations`). One that cannot be read for certain lists nothing. */
+  async note({ result, answer }: ListPage): Promise<void> {
+    this.#hasMore = typeof result['nextCursor'] === 'string'
+    const entries = await digestedEntries(answer)
+    if (entries === undefined) this.#isCut = true
+    for (const { name, facts = UNMARKED, digest } of entries ?? [])
+      // Of one that is there already more may be said, which may be worse.
+      if (this.#facts.has(name) || this.#takeRoom(name)) noteTool(this.#facts, { name, facts: { ...facts, digest } })
+  }
+
+  #takeRoom(name: string): boolean {
+    const bytes = 2 * name.length
+    const hasRoom = this.#facts.size < MAX_LISTED_ENTRIES && this.#nameBytes + bytes <= MAX_LISTED_NAME_BYTES
+    if (hasRoom) this.#nameBytes += bytes
+    else this.#isCut = true
+    return hasRoom
+  }
+}
 
 /** The entries of a list of a session's child, and the state of the child in which it has listed them. */
 export interface SessionTools extends KnownTools {
   readonly version: string
 }
 
-/** By lane and session: a server may show its tools to one client and not to another. There, by the list. */
-const known = new Newest<Map<ListMethod, SessionTools>>(MAX_CACHED_TOOL_SETS)
+/** The lists of one session's child that were read, each with its size in memory. */
+type SessionLists = ReadonlyMap<ListMethod, SessionTools & { readonly tools: ListedFacts }>
+
+/** By lane and session: a server may show its tools to one client and not to another. */
+const known = new Newest<SessionLists>(MAX_CACHED_TOOL_SETS, { most: MAX_CACHED_TOOL_BYTES, sizeOf: bytesOf })
 
 export function knownSessionTools(share: string, session: string, method: ListMethod): SessionTools | undefined {
   return known.get(`${share} ${session}`)?.get(method)
@@ -32,19 +78,13 @@ export async function learnSessionTools(
   { method, version }: { readonly method: ListMethod; readonly version: string },
   list: ListTools,
 ): Promise<SessionTools> {
-  const tools = new Map<string, ToolFacts>()
-  for await (const { answer } of pagesOf(list)) await noteListed(tools, answer)
+  const tools = new ListedFacts()
+  for await (const page of pagesOf(list)) await tools.note(page)
   const learned = { version, tools }
-  const lists = known.get(`${share} ${session}`) ?? new Map<ListMethod, SessionTools>()
-  known.set(`${share} ${session}`, lists.set(method, learned))
+  known.set(`${share} ${session}`, new Map([...(known.get(`${share} ${session}`) ?? []), [method, learned]]))
   return learned
 }
 
-/** Of an entry that says nothing of itself, as prompts do not. */
-const UNMARKED: ToolFacts = { isReadOnly: false, isDestructive: true }
-
-/** Notes what the entries of a list say of themselves; absent hints mean the worse (MCP, `ToolAnnotations`). An answer that cannot be read for certain lists nothing. */
-export async function noteListed(tools: Map<string, ToolFacts>, answer: Uint8Array): Promise<void> {
-  for (const { name, facts = UNMARKED, digest } of (await digestedEntries(answer)) ?? [])
-    noteTool(tools, { name, facts: { ...facts, digest } })
+function bytesOf(lists: SessionLists): number {
+  return [...lists.values()].reduce((bytes, { tools }) => bytes + tools.bytes, 0)
 }

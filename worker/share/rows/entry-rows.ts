@@ -1,8 +1,9 @@
 /** Rows of what the server offers, and of what of that was accepted once, for the owner to compare. Written when it is listed and when something was held back. */
 import { PIN_KINDS, type PinKind } from '../../../protocol/policy/pins.ts'
 import type { KnownEntry, KnownServer, ListingTask, ServerEntry } from '../../contract/pinned-server.ts'
-import { MAX_ENTRY_ROWS, MAX_ENTRY_ROWS_BYTES } from '../../trust-limits.ts'
+import { MAX_ENTRY_NAMES_CHARS, MAX_ENTRY_ROWS, MAX_ENTRY_ROWS_BYTES } from '../../trust-limits.ts'
 
+type ListingColumns = { readonly instance: string; readonly listed_at_ms: number; readonly cut: string | null }
 type EntryColumns = { kind: string; name: string; digest: string; text: string; read_only: number; offered: number }
 
 export class EntryRows {
@@ -31,6 +32,12 @@ export class EntryRows {
     return { entries: rows.toArray().map(entryOf), listedAtMs: listing.listed_at_ms }
   }
 
+  /** Kinds of which the server offers more than could be listed. */
+  cut(): PinKind[] {
+    const cut = this.#listing()?.cut ?? ''
+    return cut === '' ? [] : cut.split(',').map(kindOf)
+  }
+
   /** What is offered, without its texts. */
   offered(): Pick<KnownEntry, 'kind' | 'name' | 'digest'>[] {
     if (!this.#exists()) return []
@@ -43,7 +50,7 @@ export class EntryRows {
   /** Takes down a whole listing; of what is not offered any more only the accepted stays. What was seen since the listing was begun is offered too. */
   putListing(
     { instance, sinceMs }: Pick<ListingTask, 'instance' | 'sinceMs'>,
-    entries: readonly ServerEntry[],
+    { entries, cut = [] }: { readonly entries: readonly ServerEntry[]; readonly cut?: readonly PinKind[] },
     accepted: ReadonlySet<string>,
     nowMs: number,
   ): void {
@@ -53,7 +60,7 @@ export class EntryRows {
     const gone = this.#sql.exec<{ digest: string }>('SELECT digest FROM server_entry WHERE offered = 0').toArray()
     for (const { digest } of gone)
       if (!accepted.has(digest)) this.#sql.exec('DELETE FROM server_entry WHERE digest = ? AND offered = 0', digest)
-    this.#sql.exec('INSERT OR REPLACE INTO server_listing VALUES (1, ?, ?)', instance, nowMs)
+    this.#sql.exec('INSERT OR REPLACE INTO server_listing VALUES (1, ?, ?, ?)', instance, nowMs, cut.join())
     this.#makeRoom()
   }
 
@@ -72,24 +79,28 @@ export class EntryRows {
     this.#sql.exec('INSERT OR REPLACE INTO server_entry VALUES (?, ?, ?, ?, ?, 1, ?)', kind, name, digest, text, isReadOnly ? 1 : 0, nowMs)
   }
 
-  /** Of too much text the oldest is forgotten: digests stay, by which entries are judged and accepted. */
+  /** Of too much the oldest is forgotten, texts first: digests stay, by which entries are judged and accepted, as far as there is room for their names. */
   #makeRoom(): void {
-    this.#sql.exec(
-      `UPDATE server_entry SET text = '' WHERE text <> '' AND rowid IN (SELECT id FROM (
-         SELECT rowid AS id, sum(length(text)) OVER (ORDER BY offered DESC, seen_ms DESC, rowid) AS chars FROM server_entry
-       ) WHERE chars > ?)`,
-      MAX_ENTRY_ROWS_BYTES,
-    )
+    const beyond = (column: 'name' | 'text'): string =>
+      `rowid IN (SELECT id FROM (
+         SELECT rowid AS id, sum(length(${column})) OVER (ORDER BY offered DESC, seen_ms DESC, rowid) AS chars FROM server_entry
+       ) WHERE chars > ?)`
+    this.#sql.exec(`UPDATE server_entry SET text = '' WHERE text <> '' AND ${beyond('text')}`, MAX_ENTRY_ROWS_BYTES)
+    this.#sql.exec(`DELETE FROM server_entry WHERE ${beyond('name')}`, MAX_ENTRY_NAMES_CHARS)
   }
 
-  #listing(): { readonly instance: string; readonly listed_at_ms: number } | undefined {
+  #listing(): ListingColumns | undefined {
     if (!this.#exists()) return undefined
-    const [row] = this.#sql.exec<{ instance: string; listed_at_ms: number }>('SELECT instance, listed_at_ms FROM server_listing').toArray()
+    const [row] = this.#sql.exec<ListingColumns>('SELECT instance, listed_at_ms, cut FROM server_listing').toArray()
     return row
   }
 
   #exists(): boolean {
-    this.#isMade ??= this.#sql.exec("SELECT name FROM sqlite_master WHERE name = 'server_listing'").toArray().length > 0
+    if (this.#isMade !== undefined) return this.#isMade
+    const columns = this.#sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('server_listing')").toArray()
+    this.#isMade = columns.length > 0
+    // A table of an earlier relay.
+    if (this.#isMade && !columns.some(({ name }) => name === 'cut')) this.#sql.exec('ALTER TABLE server_listing ADD COLUMN cut TEXT')
     return this.#isMade
   }
 
@@ -97,7 +108,7 @@ export class EntryRows {
     if (this.#exists()) return
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS server_entry (kind TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, text TEXT NOT NULL, read_only INTEGER NOT NULL, offered INTEGER NOT NULL, seen_ms INTEGER NOT NULL, PRIMARY KEY (kind, name, digest));
-      CREATE TABLE IF NOT EXISTS server_listing (one INTEGER PRIMARY KEY CHECK (one = 1), instance TEXT NOT NULL, listed_at_ms INTEGER NOT NULL);
+      CREATE TABLE IF NOT EXISTS server_listing (one INTEGER PRIMARY KEY CHECK (one = 1), instance TEXT NOT NULL, listed_at_ms INTEGER NOT NULL, cut TEXT);
     `)
     this.#isMade = true
   }

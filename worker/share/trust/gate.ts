@@ -10,7 +10,7 @@ import { derivedPrincipal, isAnonymous, isDerived, linkOf } from '../../contract
 import type { GrantFacts, LinkTrust, Pass, PassRefusal, PassVerdict, ShareTrust, TrustChange } from '../../contract/trust-rpc.ts'
 import { MAX_KNOWN_LINKS } from '../../trust-limits.ts'
 import { Newest } from '../../newest.ts'
-import { anonymousStanding, policyDigest, refusalFor, type Standing, standingOf, verdictFor } from './standing.ts'
+import { anonymousStanding, policyDigest, refusalFor, sameTexts, type Standing, standingOf, verdictFor } from './standing.ts'
 import type { KeptLinkTrust, KeptShareTrust, TrustRows } from './trust-rows.ts'
 
 interface Parts {
@@ -31,6 +31,8 @@ export class TrustGate {
   readonly #parts: Parts
   /** By the link that a pass was made for. 'none': there is no such share, which whoever asks finds out. */
   readonly #standings = new Newest<Standing | 'none'>(MAX_KNOWN_LINKS)
+  /** What was heard of the share last, in an object that keeps nothing. */
+  #heard: KeptShareTrust | undefined
   #isCapturing: boolean | undefined
   /** Of principals of narrowed links: as which they count. */
   readonly #roots = new Newest<string>(MAX_KNOWN_LINKS)
@@ -46,6 +48,7 @@ export class TrustGate {
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#standings.clear()
+    this.#heard = undefined
     this.#isCapturing = undefined
     this.#roots.clear()
     this.#confirmed.clear()
@@ -243,13 +246,18 @@ export class TrustGate {
       policyDigest(trust),
       policyDigest(anonymous === undefined ? {} : { policy: anonymous }),
     ])
-    const known = this.#parts.rows.share()
+    const known = this.#parts.rows.share() ?? this.#heard
     const revokedBefore = Math.max(known?.revokedBefore ?? 0, floors.revokedBefore ?? 0)
     const agentsRevokedBefore = Math.max(known?.agentsRevokedBefore ?? 0, floors.agentsRevokedBefore ?? 0)
     const isNews = known === undefined || known.version < trust.version
     if (!isNews && known.revokedBefore === revokedBefore && known.agentsRevokedBefore === agentsRevokedBefore) return known
-    const kept = { ...(isNews ? { ...trust, digest, anonymousDigest } : known), revokedBefore, agentsRevokedBefore }
+    const kept = {
+      ...(isNews ? { ...trust, ...sameTexts(known, trust), digest, anonymousDigest } : known),
+      revokedBefore,
+      agentsRevokedBefore,
+    }
     if (this.#parts.isKept()) this.#parts.rows.putShare(kept)
+    else this.#heard = kept
     this.#isCapturing = undefined
     return kept
   }

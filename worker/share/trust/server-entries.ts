@@ -2,7 +2,14 @@
 import { NOTHING_PINNED, PIN_KINDS, PinSet, readPins } from '../../../protocol/policy/pins.ts'
 import { HELLO_MS } from '../../../protocol/limits.ts'
 import { modernGroup } from '../../contract/groups.ts'
-import { type KnownServer, type ListingTask, type PinOrder, RELAY_GROUP, RELAY_PRINCIPAL } from '../../contract/pinned-server.ts'
+import {
+  type KnownServer,
+  type ListingProblem,
+  type ListingTask,
+  type PinOrder,
+  RELAY_GROUP,
+  RELAY_PRINCIPAL,
+} from '../../contract/pinned-server.ts'
 import { LISTING_MS, MAX_RELISTINGS, RELISTINGS_MS } from '../../trust-limits.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
 import type { AgentLink, AgentLinks } from '../agents/links.ts'
@@ -28,6 +35,8 @@ export class ServerEntries {
   #task: ListingTask | undefined
   /** The process of the agent that was asked last. */
   #begun: string | undefined
+  /** Whether it did not answer when it was listed last. */
+  #hasFailed = false
   /** How often the server was listed anew lately. */
   #relisted = { sinceMs: -Infinity, count: 0 }
 
@@ -49,14 +58,26 @@ export class ServerEntries {
     // The object may have slept since it gave the task.
     if (this.#task !== undefined && order.task.sinceMs !== this.#task.sinceMs) return undefined
     this.#task = undefined
+    this.#hasFailed = order.op === 'failed'
     this.#endChildren()
     if (order.op === 'listed' && links.all().some(({ instance }) => instance === order.task.instance))
-      rows.putListing(order.task, order.entries, acceptedIn(pins), nowMs)
+      rows.putListing(order.task, order, acceptedIn(pins), nowMs)
     return undefined
   }
 
   known(): KnownServer {
-    return this.#parts.store.settings === undefined ? { entries: [] } : this.#parts.rows.all()
+    if (this.#parts.store.settings === undefined) return { entries: [] }
+    const { problem } = this
+    return { ...this.#parts.rows.all(), ...(problem === undefined ? {} : { problem }) }
+  }
+
+  /** Why not all of the server is listed, where pinning is on. */
+  get problem(): ListingProblem | undefined {
+    const { gate, rows, store } = this.#parts
+    if (store.settings === undefined || gate.pins === undefined) return undefined
+    const kinds = rows.cut()
+    if (kinds.length > 0) return { code: 'LISTING_TOO_LARGE', kinds }
+    return this.#hasFailed ? { code: 'LISTING_FAILED', kinds: [] } : undefined
   }
 
   /** How many entries are held back. */
@@ -71,6 +92,7 @@ export class ServerEntries {
   forget(): void {
     this.#task = undefined
     this.#begun = undefined
+    this.#hasFailed = false
     this.#parts.rows.forget()
   }
 

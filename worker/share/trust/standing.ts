@@ -104,3 +104,11 @@ export function verdictFor(standing: Standing, { state }: Pass, nowMs: number): 
   if (state === facts.state || (state === undefined && facts.state === UNRESTRICTED)) return undefined
   return { kind: 'stale_grant', facts }
 }
+
+/** Long texts that are as they were before, as they are in memory already: they are told anew with each link, and each keeps what it stands by. */
+export function sameTexts(known: ShareTrust | undefined, { pins, policy }: ShareTrust): Pick<ShareTrust, 'pins' | 'policy'> {
+  return {
+    ...(pins !== undefined && known?.pins === pins ? { pins: known.pins } : {}),
+    ...(policy !== undefined && known?.policy === policy ? { policy: known.policy } : {}),
+  }
+}

@@ -1,4 +1,7 @@
-/** Rows of what the owner has decided for the share, and for each link that has come here. Written when one comes first and when its owner changes something, never per call. */
+/**
+ * Rows of what the owner has decided for the share, and for each link that has come here. Written when one comes first and when its owner
+ * changes something, never per call. The share's is in memory once: its pins may be long, and each link stands by them.
+ */
 import { MAX_LINK_ROWS } from '../../trust-limits.ts'
 import type { LinkKind, LinkTrust, ShareTrust } from '../../contract/trust-rpc.ts'
 
@@ -61,6 +64,8 @@ export class TrustRows {
   readonly #sql: SqlStorage
   /** Made when there is something to keep: an object that was only asked about writes nothing. */
   #isMade: boolean | undefined
+  /** The share's row, once it was read or written. */
+  #share: KeptShareTrust | undefined
 
   constructor(sql: SqlStorage) {
     this.#sql = sql
@@ -69,32 +74,15 @@ export class TrustRows {
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#isMade = undefined
+    this.#share = undefined
   }
 
   share(): KeptShareTrust | undefined {
-    if (!this.#exists()) return undefined
-    const [row] = this.#sql.exec<ShareColumns>('SELECT * FROM share_trust').toArray()
-    if (row === undefined) return undefined
-    return {
-      version: row.version,
-      expiresAtMs: row.expires_at_ms,
-      isPaused: row.paused === 1,
-      ...(row.sliding_ms === null ? {} : { slidingMs: row.sliding_ms }),
-      ...(row.policy === null ? {} : { policy: row.policy }),
-      ...(row.limits === null ? {} : { limits: row.limits }),
-      ...(row.address_limits === null ? {} : { addressLimits: row.address_limits }),
-      ...(row.anonymous === null ? {} : { anonymous: row.anonymous }),
-      anonymousDigest: row.anonymous_digest ?? '',
-      ...(row.anonymous_limits === null ? {} : { anonymousLimits: row.anonymous_limits }),
-      ...(row.capture === 1 ? { isCaptured: true } : {}),
-      ...(row.pins === null ? {} : { pins: row.pins }),
-      digest: row.digest,
-      revokedBefore: row.revoked_before,
-      agentsRevokedBefore: row.agents_revoked_before,
-    }
+    return (this.#share ??= this.#readShare())
   }
 
-  putShare({ revokedBefore, agentsRevokedBefore, ...trust }: KeptShareTrust): void {
+  putShare(kept: KeptShareTrust): void {
+    const { revokedBefore, agentsRevokedBefore, ...trust } = kept
     this.#make()
     const row: ShareColumns = {
       version: trust.version,
@@ -118,6 +106,7 @@ export class TrustRows {
       `INSERT OR REPLACE INTO share_trust (one, ${names.join(', ')}) VALUES (1${', ?'.repeat(names.length)})`,
       ...Object.values(row),
     )
+    this.#share = kept
   }
 
   link(id: string): KeptLinkTrust | undefined {
@@ -168,6 +157,29 @@ export class TrustRows {
   nextEndMs(): number | undefined {
     if (!this.#exists()) return undefined
     return this.#sql.exec<{ next: number | null }>('SELECT min(expires_at_ms) AS next FROM link_trust').one().next ?? undefined
+  }
+
+  #readShare(): KeptShareTrust | undefined {
+    if (!this.#exists()) return undefined
+    const [row] = this.#sql.exec<ShareColumns>('SELECT * FROM share_trust').toArray()
+    if (row === undefined) return undefined
+    return {
+      version: row.version,
+      expiresAtMs: row.expires_at_ms,
+      isPaused: row.paused === 1,
+      ...(row.sliding_ms === null ? {} : { slidingMs: row.sliding_ms }),
+      ...(row.policy === null ? {} : { policy: row.policy }),
+      ...(row.limits === null ? {} : { limits: row.limits }),
+      ...(row.address_limits === null ? {} : { addressLimits: row.address_limits }),
+      ...(row.anonymous === null ? {} : { anonymous: row.anonymous }),
+      anonymousDigest: row.anonymous_digest ?? '',
+      ...(row.anonymous_limits === null ? {} : { anonymousLimits: row.anonymous_limits }),
+      ...(row.capture === 1 ? { isCaptured: true } : {}),
+      ...(row.pins === null ? {} : { pins: row.pins }),
+      digest: row.digest,
+      revokedBefore: row.revoked_before,
+      agentsRevokedBefore: row.agents_revoked_before,
+    }
   }
 
   #exists(): boolean {

@@ -32,6 +32,10 @@ describe('tools list', () => {
     [{ pinning: 'off', listed_at: null, ...NONE }, /^Pinning is off: nothing is held back\./],
     [{ pinning: 'on', listed_at: null, ...NONE }, /^Nothing is pinned yet/],
     [{ ...SHOWN, unpinned: ['resources'] }, /but not resources: there are too many to be pinned\./],
+    [
+      { ...SHOWN, listing_problem: { code: 'LISTING_TOO_LARGE', message: 'Too\u001b much. Less.', kinds: ['tools', 'ui'] } },
+      /^Too\\u\{1b\} much\. Less\. \(tools, ui\) \[LISTING_TOO_LARGE\]$/m,
+    ],
   ])('says how it stands: %#', async (body, text) => {
     verifies('promise.11.pinned-bounded')
     expect((await ran(['tools', 'list', 'docs'], { [`GET ${AT}/tools`]: { body } })).written).toMatch(text)

@@ -49,12 +49,13 @@ describe('firstPins()', () => {
     expect(pins).toMatchObject({ tools: ['a'], prompts: ['p'], resources: [], ui: [], instructions: [], serverInfo: [] })
   })
 
-  test('leaves a kind unpinned that there is no room for, or that was not listed to its end; the others are pinned', () => {
+  test('pins as much as there is room for, tools before resources, and holds the rest back', () => {
     verifies('promise.11.pinned-bounded')
-    const pins = firstPins([...many('resources', MAX_PINS), ...many('tools', 1), ...many('prompts', 3)], new Set(['prompts'] as const))
-    expect([pins.resources, pins.tools, pins.prompts]).toEqual([undefined, ['tools0'], undefined])
-    expect(firstPins(many('tools', MAX_PINS)).tools).toHaveLength(MAX_PINS)
-    expect(firstPins(many('tools', MAX_PINS + 1)).tools).toBeUndefined()
+    const pins = firstPins([...many('resources', MAX_PINS), ...many('tools', 1), ...many('prompts', 3)])
+    expect([pins.resources?.length, pins.tools, pins.prompts?.length, pins.ui]).toEqual([MAX_PINS - 4, ['tools0'], 3, []])
+    const set = new PinSet(firstPins(many('tools', MAX_PINS + 1)))
+    expect([0, MAX_PINS - 1, MAX_PINS].map((at) => set.accepts('tools', `tools${at}`))).toEqual([true, true, false])
+    expect([set.pins('resources'), set.accepts('resources', 'x')]).toEqual([true, false])
   })
 
   test('keeps the texts that stand in for changed ones, unless they are too long', () => {

@@ -26,11 +26,11 @@ function learn(share: string, version = 'v1'): ReturnType<typeof learnTools> {
 describe('learnTools()', () => {
   test('keeps the tools of all pages whose annotations are valid', async () => {
     const { version, mirrored } = await learn('s1')
-    expect([version, [...mirrored.keys()]]).toEqual(['v1', ['a', 'b']])
+    expect([version, mirrored.names()]).toEqual(['v1', ['a', 'b']])
   })
 
   test('of a server that gives no list leaves nothing to check by', async () => {
-    expect((await learnTools('s1', 'v1', () => Promise.resolve(undefined))).mirrored.size).toBe(0)
+    expect((await learnTools('s1', 'v1', () => Promise.resolve(undefined))).mirrored.names()).toEqual([])
   })
 })
 

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ToolFacts } from '../../../../../protocol/policy/judge.ts'
+import type { PolicyJudge } from '../../../../../protocol/policy/judge.ts'
+import { AcceptedEntries } from '../../../../../worker/carry/known-grants.ts'
 import { judgeOf } from '../../../../../worker/mcp/policy/bounds.ts'
 import { callVerdict, NOT_HELD } from '../../../../../worker/mcp/policy/held-call.ts'
 import { messageOf } from '../client-message.ts'
@@ -64,9 +66,9 @@ describe('callVerdict()', () => {
   })
 
   test('refuses a held tool that has changed since it was pinned: nobody is asked about what is not offered', () => {
-    const pins = JSON.stringify({ tools: ['other'] })
-    expect(callVerdict(judgeOf(['{"hold":["p*"]}'], pins), call('pay'), { tools })).toMatchObject({ code: 'NOT_OFFERED' })
-    expect(callVerdict(judgeOf(['{"hold":["p*"]}'], pins.replace('other', 'd')), call('pay'), { tools })).toHaveProperty('hold.tool', 'pay')
+    const pinned = (digest: string): PolicyJudge => judgeOf(['{"hold":["p*"]}'], new AcceptedEntries(JSON.stringify({ tools: [digest] })))
+    expect(callVerdict(pinned('other'), call('pay'), { tools })).toMatchObject({ code: 'NOT_OFFERED' })
+    expect(callVerdict(pinned('d'), call('pay'), { tools })).toHaveProperty('hold.tool', 'pay')
   })
 
   test('refuses what another policy denies, and what is in no list', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ToolFacts } from '../../../../../protocol/policy/judge.ts'
+import { AcceptedEntries } from '../../../../../worker/carry/known-grants.ts'
 import { judgeOf } from '../../../../../worker/mcp/policy/bounds.ts'
 import { neededList, refusalOf } from '../../../../../worker/mcp/policy/message-verdict.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
@@ -78,4 +79,13 @@ test('judgeOf() holds each of several policies', () => {
   expect(refusalOf(judge, messageOf(call('pay')), TOOLS)?.code).toBe('NOT_OFFERED')
   expect(neededList(judge, messageOf(call('look')))).toBe('tools/list')
   expect(neededList(judgeOf([]), messageOf(call('look')))).toBeUndefined()
+})
+
+test('refusalOf() a template that may stand where a list of templates was cut refuses', () => {
+  verifies('promise.11.pinned')
+  const judge = judgeOf([], new AcceptedEntries('{"resourceTemplates":["d"]}'))
+  const complete = messageOf({ id: 1, method: 'completion/complete', params: { ref: { type: 'ref/resource', uri: 'x:{y}' } } })
+  expect(neededList(judge, complete)).toBe('resources/templates/list')
+  expect(refusalOf(judge, complete, new Map())).toBeUndefined()
+  expect(refusalOf(judge, complete, { get: () => undefined, isCut: true })?.code).toBe('NOT_OFFERED')
 })

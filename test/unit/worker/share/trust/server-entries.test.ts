@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { NOTHING_PINNED } from '../../../../../protocol/policy/pins.ts'
+import { NOTHING_PINNED, type PinKind } from '../../../../../protocol/policy/pins.ts'
 import type { ListingTask, ServerEntry } from '../../../../../worker/contract/pinned-server.ts'
 import { ServerEntries } from '../../../../../worker/share/trust/server-entries.ts'
 import { LISTING_MS, MAX_RELISTINGS, RELISTINGS_MS } from '../../../../../worker/trust-limits.ts'
@@ -19,6 +19,7 @@ class Stage {
   /** The process that was listed last, and what was kept. */
   instance: string | undefined
   kept: readonly ServerEntry[] = []
+  cut: readonly PinKind[] = []
   seen: ServerEntry[] = []
   /** Sessions and groups that were ended. */
   readonly ended: string[] = []
@@ -44,10 +45,12 @@ function entriesOf(stage: Stage): ServerEntries {
       get instance() {
         return stage.instance
       },
-      putListing: ({ instance }: ListingTask, entries: readonly ServerEntry[]) => {
+      putListing: ({ instance }: ListingTask, { entries, cut = [] }: { entries: readonly ServerEntry[]; cut?: readonly PinKind[] }) => {
         stage.instance = instance
         stage.kept = entries
+        stage.cut = cut
       },
+      cut: () => stage.cut,
       putSeen: (entries: readonly ServerEntry[]) => {
         const news = entries.filter(({ digest }) => stage.seen.every((entry) => entry.digest !== digest))
         stage.seen.push(...news)
@@ -104,6 +107,26 @@ describe('ServerEntries', () => {
     stage.agent = { instance: 'two', era: 'legacy', sessionEra: 'legacy' }
     await stage.entries().obey({ op: 'listed', task, entries: [ENTRY] }, 'l', 4)
     expect(stage.kept).toEqual([])
+  })
+
+  test('says why not all of the server is listed: too much of it, or no answer, until it is listed again', async () => {
+    verifies('promise.11.pinned-bounded')
+    const stage = new Stage()
+    const entries = stage.entries()
+    const list = async (op: 'listed' | 'failed', nowMs: number, cut: readonly PinKind[] = []): Promise<void> => {
+      const task = (await entries.obey({ op: 'begin' }, 'l', nowMs)) ?? { sinceMs: 0, instance: '', eras: [] }
+      await entries.obey(op === 'listed' ? { op, task, entries: [ENTRY], cut } : { op, task }, 'l', nowMs)
+    }
+    expect(entries.problem).toBeUndefined()
+    await list('failed', 0)
+    expect(entries.known().problem).toEqual({ code: 'LISTING_FAILED', kinds: [] })
+    await list('listed', 1, ['tools'])
+    expect(entries.problem).toEqual({ code: 'LISTING_TOO_LARGE', kinds: ['tools'] })
+    await list('listed', 2)
+    expect(entries.known()).toEqual({ entries: [] })
+    stage.cut = ['tools']
+    stage.pins = undefined
+    expect(entries.problem).toBeUndefined()
   })
 
   test('has the server listed anew for what was not known, so often in so long a time', async () => {
