@@ -159,3 +159,9 @@ export const OWNER_LIST_PAGES = 20
 
 /** Processes that run beside --max-children while the relay lists what the server offers: one for each era, and those that are ending. */
 export const MAX_RELAY_CHILDREN = 4
+
+/** Tasks that a child is known to work on: their ids, and a number each. Beyond it the oldest is not known any more to keep it from being idle. */
+export const CHILD_TASKS = 1_000
+
+/** How long a task keeps its child from being idle whose server names no time, or a longer one, in milliseconds: a relay knows of a task for a day. */
+export const TASK_WORK_MS = 24 * 3_600_000

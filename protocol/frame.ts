@@ -36,6 +36,8 @@ export interface Call {
   readonly tag: string
   /** Hold back later messages of this channel until this call is answered (a replayed handshake). */
   readonly gate?: true
+  /** Its answer may be that a task was begun. */
+  readonly mayBeginTask?: true
   /** It may run twice: if its child died under it, it is run again under the same key. */
   readonly repeats?: true
   /** Who calls, for an agent whose hello wants to know. */
@@ -170,6 +172,8 @@ export interface Notification extends ChannelMessage {
   readonly progress?: Span
   /** `params.uri`, for `notifications/resources/updated`. */
   readonly uri?: string
+  /** `params.taskId`, for `notifications/tasks/status`. */
+  readonly task?: string
   /** `params._meta["io.modelcontextprotocol/subscriptionId"]`: where it stands. */
   readonly subscriptionId?: Span
 }

@@ -296,3 +296,13 @@ export const MAX_LEFT_STREAMS = 1_000
 
 /** Characters of what a client says of itself that are kept with the stream of its call, of two bytes each: a quarter of the 16 KiB of an attachment. */
 export const MAX_ATTACHED_DECLARATION_CHARS = 2 * 1024
+
+/** How long a task of a server is known, whatever its server says, in milliseconds: who does not come back within a day does not come back. */
+export const TASK_KEPT_MS = 24 * 3_600_000
+
+/** Tasks of which a lane knows whose they are, and of them those of one principal: each is a row of a few hundred bytes. */
+export const MAX_TASKS = 10_000
+export const MAX_TASKS_OF_PRINCIPAL = 1_000
+
+/** Longest id of a task that is known, in characters: it is part of a row's key. */
+export const MAX_TASK_ID_CHARS = 1_024

@@ -12,6 +12,8 @@ export interface RunningCall {
   readonly ch: string
   readonly method: string
   readonly tag: string
+  /** Its answer may be that a task was begun. */
+  readonly mayBeginTask?: true
   /** When it came, in monotonic milliseconds. */
   readonly sinceMs: number
   /** The newest return address wins: the relay may have asked again. */

@@ -94,9 +94,9 @@ export class Channel {
     return this.#intake.accepted.busyCount
   }
 
-  /** Since when no message has passed, or undefined while a call runs, other than listens. */
+  /** Since when no message has passed, or undefined while a call runs, other than listens, or a task. */
   get idleSinceMs(): number | undefined {
-    return this.#intake.accepted.isBusy ? undefined : this.#activeMs
+    return this.#intake.accepted.isBusy || this.#messages.isWorking(this.#context.now()) ? undefined : this.#activeMs
   }
 
   /** The same, but a child that has yet to answer its handshake counts as idle too: nobody may be there any more who waits for it. */

@@ -11,6 +11,7 @@ import type { LogFields } from '../log.ts'
 import { answerMessage } from './answer-message.ts'
 import { isListen, type RunningCall } from './call-memory.ts'
 import type { ChannelContext } from './channel-context.ts'
+import { ChildTasks } from './child-tasks.ts'
 import type { ChildStartup } from '../server/child-startup.ts'
 import type { Intake } from './intake.ts'
 import type { Outbox } from './outbox.ts'
@@ -30,6 +31,7 @@ export class ChildMessages {
   readonly #intake: Intake
   readonly #outbox: Outbox
   readonly #startup: ChildStartup
+  readonly #tasks = new ChildTasks()
   readonly #faults = new Map<string, number>()
 
   constructor({ ch, asks }: Open, context: ChannelContext, intake: Intake, outbox: Outbox, startup: ChildStartup) {
@@ -39,6 +41,11 @@ export class ChildMessages {
     this.#intake = intake
     this.#outbox = outbox
     this.#startup = startup
+  }
+
+  /** Whether the child works on a task that a client may come back for. */
+  isWorking(nowMs: number): boolean {
+    return this.#tasks.isWorking(nowMs)
   }
 
   /** One line of stdout: a message, or an array of messages (JSON-RPC batch, revision 2025-03-26). */
@@ -93,6 +100,7 @@ export class ChildMessages {
     const named = subscriptionId === undefined ? {} : { subscriptionId }
     const answer = { kind: 'answer' as const, id: id.span, failed: kind === 'error', ...named, body }
     this.#outbox.add(answerMessage(call, answer), body, this.#context.now())
+    if (kind === 'result') this.#tasks.answered(call, body, this.#context.now())
     this.#intake.answered(call, answer)
   }
 
@@ -117,6 +125,7 @@ export class ChildMessages {
     if (listen !== undefined) return this.#intake.fail(listen, { code: 'CANCELLED', executed: 'yes', detail: 'The server ended it.' })
     const address = this.#addressOf(facts)
     if (address === undefined) return this.#context.log.debug('child.unknown_call', { ch: this.#ch, method, bytes: bytes.length })
+    const task = this.#tasks.notified(method, bytes, this.#context.now())
     const message = {
       type: 'notification' as const,
       method,
@@ -124,6 +133,7 @@ export class ChildMessages {
       ...(progressToken !== undefined && { token: progressToken.span }),
       ...(progress !== undefined && { progress: progress.span }),
       ...(uri !== undefined && { uri }),
+      ...(task !== undefined && { task }),
       ...(subscriptionId !== undefined && { subscriptionId: subscriptionId.span }),
     }
     this.#outbox.add(message, bytes, this.#context.now())

@@ -158,8 +158,9 @@ export class Intake {
     else this.#enqueue(header, body)
   }
 
-  #begin({ ch, key, method, tag, ra }: Call): RunningCall {
-    const call: RunningCall = { key, ch, method, tag, sinceMs: this.#context.now(), ra, written: false }
+  #begin({ ch, key, method, tag, ra, mayBeginTask }: Call): RunningCall {
+    const begins = mayBeginTask === true ? ({ mayBeginTask } as const) : {}
+    const call: RunningCall = { key, ch, method, tag, ...begins, sinceMs: this.#context.now(), ra, written: false }
     this.#context.memory.begin(call)
     this.accepted.add(call)
     return call

@@ -48,6 +48,18 @@ export const CALL_ERRORS = {
     retryable: false,
     message: 'The server does not offer this, or you may not use it. List what is offered, or ask the owner of the share for more.',
   },
+  TASK_NOT_FOUND: {
+    http: 200,
+    rpc: -32602,
+    retryable: false,
+    message: 'Task not found. It is known to whoever has begun it, for a day at most: begin it anew.',
+  },
+  TASK_NAME_TAKEN: {
+    http: 200,
+    rpc: -32603,
+    retryable: false,
+    message: 'The server has given this task the id of a task of another client, so neither can be told from the other. Show its owner.',
+  },
   LIST_UNREADABLE: {
     http: 200,
     rpc: -32603,

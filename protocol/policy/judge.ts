@@ -47,6 +47,11 @@ export class PolicyJudge {
     )
   }
 
+  /** Whether names alone let a tool be called: of one that was called, which was judged by what it said of itself then. */
+  names(tool: string): boolean {
+    return this.#policies.every(({ tools }) => isNamed(tools, tool))
+  }
+
   /** Whether a call of it may be made. `args`: as `keepsArgumentRules` wants them. */
   toolCall(name: string, facts: ToolFacts | undefined, args: readonly Argument[] | undefined): Judgement {
     if (!this.tool(name, facts) || !this.#policies.every((policy) => keepsArgumentRules(policy.arguments, name, args))) return 'denied'

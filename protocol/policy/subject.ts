@@ -26,6 +26,12 @@ const FREE_METHODS: ReadonlySet<string> = new Set([
   'prompts/list',
   'resources/list',
   'resources/templates/list',
+  // What they name was begun by a call of a tool, which was judged; whose it is the relay knows.
+  'tasks/get',
+  'tasks/result',
+  'tasks/list',
+  'tasks/cancel',
+  'tasks/update',
   'notifications/initialized',
   'notifications/cancelled',
   'notifications/progress',

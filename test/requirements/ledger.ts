@@ -8,11 +8,13 @@ import { MODERN_HTTP } from './modern-http.ts'
 import { MODERN_PATTERNS } from './modern-patterns.ts'
 import type { Requirement } from './requirement.ts'
 import { STDIO } from './stdio.ts'
+import { TASK_PROMISES } from './task-promises.ts'
 import { STREAMABLE_HTTP } from './streamable-http.ts'
 
 export const SECTIONS = [
   ...ANSWER_PROMISES,
   ...CARE_PROMISES,
+  ...TASK_PROMISES,
   ...STDIO,
   ...HTTP_SSE,
   ...STREAMABLE_HTTP,

@@ -48,6 +48,17 @@ describe('a child of the handshake era', () => {
     ])
   })
 
+  test('whose tool can be called only as a task does not show it', async () => {
+    verifies('modern.extension-fallback')
+    const child = await HandshakeChild.connect()
+    const plain = { name: 'plain', inputSchema: { type: 'object' } }
+    const slow = { ...plain, name: 'slow', execution: { taskSupport: 'required' } }
+    child.tools = { tools: [slow, { ...plain, execution: { taskSupport: 'optional' } }] }
+    const listed = told(postModern(child.share, 'tools/list'))
+    expect(await child.hasHeardNothing()).toBe(true)
+    expect((await listed).body).toMatchObject({ id: 1, result: { tools: [plain], resultType: 'complete' } })
+  })
+
   test('answers with resultType, cache fields and its name, which the relay adds', async () => {
     verifies('modern.meta.result-type')
     const child = await HandshakeChild.connect()

@@ -2,7 +2,7 @@
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { applyEdit, editBody } from './body-edit.ts'
 import { boundedValueAt } from './json/bounded-value.ts'
-import { editObject, findPath, isObjectAt, rootOf, valueAt, valueStart } from './json-view.ts'
+import { editObject, findPath, isObjectAt, rootOf, scalarAt, textAt, valueAt, valueStart } from './json-view.ts'
 import { readElements } from '../../protocol/array-elements.ts'
 import { isEnvelopeKey, META } from './names.ts'
 import { ERRORS } from '../../protocol/error-table.ts'
@@ -102,6 +102,24 @@ export function modernResultEdits(answer: Uint8Array, { method, serverInfo, mark
     },
   }
   return [...editBody(answer, 'result', edit), ...(method === 'tools/list' ? executionEdits(answer, open) : [])]
+}
+
+/**
+ * A whole answer to tools/list without the tools that can be called only as a task of 2025-11-25 (tasks, tool-level negotiation): a modern client has
+ * no such tasks, and what it cannot call it is not shown. The same bytes where there are none.
+ */
+export function withoutTaskTools(answer: Uint8Array): Uint8Array {
+  const tools = findPath(answer, rootOf(answer), 'result', 'tools')
+  if (tools === undefined) return answer
+  const all = readElements(answer, tools[0]).elements
+  const callable = all.filter((tool) => !isObjectAt(answer, tool) || !mustRunAsTask(answer, tool[0]))
+  if (callable.length === all.length) return answer
+  return splice(answer, [replacement(tools, `[${callable.map((tool) => textAt(answer, tool)).join(',')}]`)])
+}
+
+function mustRunAsTask(answer: Uint8Array, toolOpen: number): boolean {
+  const execution = findPath(answer, toolOpen, 'execution')
+  return isObjectAt(answer, execution) && scalarAt(answer, findPath(answer, execution[0], 'taskSupport')) === 'required'
 }
 
 /** How a tool wants to be run as a task of 2025-11-25 says nothing to a modern client. */

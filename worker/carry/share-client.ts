@@ -29,8 +29,9 @@ import type {
 } from '../contract/share-rpc.ts'
 import { STREAM_CLOSE, type StreamTarget } from '../contract/streams.ts'
 import type { ListingOrder } from '../contract/listings.ts'
+import type { TaskAnswer, TaskOrder } from '../contract/tasks.ts'
 import { type Env, settingsOf } from '../env.ts'
-import { type Lane, laneName } from '../lanes.ts'
+import { type Lane, laneName, laneOf } from '../lanes.ts'
 import { type AcceptedEntries, type KnownGrant, knownGrant, knownState, learnGrant } from './known-grants.ts'
 import { laneStub } from './share-stub.ts'
 import type { ShareObject } from '../contract/objects.ts'
@@ -92,6 +93,12 @@ export class ShareClient {
     const other = new ShareClient(this.#env, this.#lane, this.#holder)
     other.#stub = this.#stub
     return other
+  }
+
+  /** The same client of the lane to which a name hashes. */
+  at(name: string): ShareClient {
+    const lane = laneOf(this.#lane.share, name)
+    return lane.index === this.#lane.index ? this.fork() : new ShareClient(this.#env, lane, this.#holder)
   }
 
   /** The same client of the share's first lane. */
@@ -234,6 +241,11 @@ export class ShareClient {
   /** What is known of a call that a client has come back for. */
   keptCall(caller: Caller, key: string): Promise<KeptFacts | undefined> {
     return this.#admitted<KeptFacts | undefined>((pass) => this.#stub.keptCall(pass, caller, key), nothing)
+  }
+
+  /** Says whose a task is, or asks. Rejects with PassRefused. */
+  task(order: TaskOrder): Promise<TaskAnswer> {
+    return this.#admitted<TaskAnswer>((pass) => this.#stub.task(pass, order), refuse)
   }
 
   /** Has a retry that names this answer to a held call go on with it. */

@@ -43,6 +43,7 @@ import type {
   ShareSettings,
 } from './share-rpc.ts'
 import type { Approval, ApprovalOrder } from './sign-in-rpc.ts'
+import type { TaskAnswer, TaskOrder } from './tasks.ts'
 import type { ChainTrust, DerivedLink, LinkTrust, Pass, ShareTerms, ShareTrust } from './trust-rpc.ts'
 
 /**
@@ -76,6 +77,8 @@ export interface ShareObject extends Rpc.DurableObjectBranded {
   keptCall(pass: Pass, caller: Caller, key: string): Gated<KeptFacts | undefined> | Promise<Gated<KeptFacts | undefined>>
   /** Opens a listen on a child that knows none, before its stream comes; false when the child is gone. */
   subscribe(pass: Pass, order: SubscribeOrder): Gated<boolean> | Promise<Gated<boolean>>
+  /** Whose the tasks of servers are, and which process has each: for the lane that a principal hashes to, or of the process. */
+  task(pass: Pass, order: TaskOrder): Gated<TaskAnswer> | Promise<Gated<TaskAnswer>>
   /** Of the share's first lane: what a Worker has found out of the server; answers `begin` when the server is to be listed. */
   pin(pass: Pass, order: PinOrder): Gated<ListingTask | undefined> | Promise<Gated<ListingTask | undefined>>
   /** What another lane has to charge to limits that are kept here; an `Exhausted` as text, since an object that an RPC has returned keeps awake whoever gave it until it is disposed of. */

@@ -57,6 +57,8 @@ interface CallFacts extends Resent, ToldOfCall, Holdable {
   readonly cursor?: string
   /** It is a part of a call that was charged to limits before: the key of the call that handed it on, or its own. */
   readonly chargedAs?: string
+  /** Of tools/call: its answer may be that a task was begun. */
+  readonly mayBeginTask?: true
   /** While no agent is there, what the share keeps of its server may answer it. */
   readonly canStandBy?: true
 }

@@ -26,6 +26,7 @@ import { OverdueCalls } from './calls/overdue-calls.ts'
 import { ResumedStreams } from './calls/resumed-streams.ts'
 import { Sessions } from './calls/sessions.ts'
 import { SseSessions } from './calls/sse-sessions.ts'
+import { TaskKeeper } from './calls/task-keeper.ts'
 import { StreamSockets } from './calls/stream-sockets.ts'
 import { Askers } from './children/askers.ts'
 import { ChannelOpener } from './children/channel-opener.ts'
@@ -146,6 +147,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const legacyOnModern = new LegacyOnModern({ ...answers, sseSessions })
   const modernOnLegacy = new ModernOnLegacy(answers)
   const sessions = new Sessions({ ...answers, legacyOnModern, alarmBy, rootOf, allOf })
+  const taskKeeper = new TaskKeeper({ store, channels, rootOf, allOf })
   const overdueCalls = new OverdueCalls({ ...answers, sessions })
   const modernCalls = new ModernCalls({ ...answers, modernOnLegacy })
   const legacyCalls = new LegacyCalls({ ...answers, sessions, sseSessions, legacyOnModern })
@@ -169,7 +171,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const clientList = new ClientList({ ...answers, sessions })
   const serverEntries = new ServerEntries({ ...base, sessions, gate, rows: new EntryRows(ctx.storage.sql) })
   const usage = new Usage({ callLedger, runningCalls, clientList })
-  const calls = { legacyCalls, legacyOnModern, modernCalls, modernOnLegacy }
+  const calls = { legacyCalls, legacyOnModern, modernCalls, modernOnLegacy, taskKeeper }
   const trust = { gate, slidingEnd, spending, approvals, approvalKeeper, cutOff }
   return { ...answers, sessions, ...calls, ...trust, streamSockets, agentMessages, serverEntries, usage, callLedger }
 }

@@ -28,6 +28,7 @@ import type {
   SubscribeOrder,
 } from '../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../contract/streams.ts'
+import type { TaskAnswer, TaskOrder } from '../contract/tasks.ts'
 import type { Pass, PassVerdict, TrustChange } from '../contract/trust-rpc.ts'
 import type { Env } from '../env.ts'
 import { indexOfLane, shareOfLane } from '../lanes.ts'
@@ -158,6 +159,10 @@ export class Share extends DurableObject<Env> implements ShareObject {
       const session = this.#isMade ? this.#parts.sessions.of(caller) : undefined
       return session === undefined || 'code' in session ? undefined : this.#parts.legacyOnModern.kept(session, key)
     })
+  }
+
+  async task(pass: Pass, order: TaskOrder): Promise<Gated<TaskAnswer>> {
+    return this.#let<TaskAnswer>(pass, () => (this.#isMade ? this.#parts.taskKeeper.obey(order, Date.now()) : { known: [] }))
   }
 
   async subscribe(pass: Pass, order: SubscribeOrder): Promise<Gated<boolean>> {

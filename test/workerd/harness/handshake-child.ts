@@ -75,6 +75,8 @@ export class HandshakeChild {
   readonly opened: string[] = []
   readonly initializes: { readonly ch: string; readonly params: Record<string, unknown> }[] = []
   agent: ScriptedAgent
+  /** What it answers to tools/list. */
+  tools: object = TOOLS
 
   constructor(share: TestShare, agent: ScriptedAgent) {
     this.share = share
@@ -143,7 +145,7 @@ export class HandshakeChild {
       return true
     }
     if (header.method !== 'tools/list') return false
-    this.answer(frame as Of<'call'>, TOOLS)
+    this.answer(frame as Of<'call'>, this.tools)
     return true
   }
 }

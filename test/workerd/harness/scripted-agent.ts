@@ -169,7 +169,7 @@ export class ScriptedAgent {
   notify(
     ch: string,
     json: string,
-    more: { readonly ra?: string; readonly sure?: true; readonly ack?: true; readonly uri?: string } = {},
+    more: { readonly ra?: string; readonly sure?: true; readonly ack?: true; readonly uri?: string; readonly task?: string } = {},
   ): DecodedFrame<Notification> {
     const body = encoder.encode(json)
     const facts = scanMessage(body)

@@ -14,6 +14,7 @@ const LOOKED_AT: readonly string[] = [
   'uri',
   'ref',
   'taskId',
+  'task',
   'cursor',
   'level',
   'protocolVersion',

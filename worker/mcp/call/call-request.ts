@@ -1,5 +1,6 @@
 /** Makes of a client's request the call that goes to the Share. */
 import type { DeclaredClient } from '../../bridge/capabilities.ts'
+import { asksForTask } from '../../bridge/tasks.ts'
 import type { Caller, GroupCallRequest, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { canStandBy } from '../../contract/listings.ts'
 import { randomKey } from '../../call-key.ts'
@@ -31,6 +32,7 @@ export function callRequest(caller: Caller, message: ClientMessage, delivery: Se
     ...caller,
     ...callFacts(message, 'initialize'),
     delivery,
+    ...(asksForTask(message.facts.method, message.params) ? { mayBeginTask: true } : {}),
     ...(uri === undefined ? {} : { uri }),
     ...(typeof level === 'string' ? { level } : {}),
   }

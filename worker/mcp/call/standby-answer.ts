@@ -4,7 +4,7 @@ import { editBody } from '../../bridge/body-edit.ts'
 import { discoverResult, initializeResult, readDiscoverResult, readInitializeResult } from '../../bridge/discover.ts'
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { legacyResultEdits } from '../../bridge/legacy-to-modern.ts'
-import { modernResultEdits } from '../../bridge/modern-to-legacy.ts'
+import { modernResultEdits, withoutTaskTools } from '../../bridge/modern-to-legacy.ts'
 import { AGENT_AWAY } from '../../carry/away.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
 import { LISTING_ID, type Standby } from '../../contract/listings.ts'
@@ -67,11 +67,13 @@ function draftOf({ era, answer }: Standby, { method, revision, era: clientEra }:
     }
     default:
       if (era === clientEra) return mark(answer, era === 'modern' ? NOT_CACHED : {})
-      return {
-        bytes: answer,
-        edits: era === 'modern' ? legacyResultEdits(answer, { method, marks }) : modernResultEdits(answer, { method, marks }),
-      }
+      if (era === 'modern') return { bytes: answer, edits: legacyResultEdits(answer, { method, marks }) }
+      return modernDraft(method === 'tools/list' ? withoutTaskTools(answer) : answer, method, marks)
   }
+}
+
+function modernDraft(bytes: Uint8Array, method: string, marks: Record<string, string>): Draft {
+  return { bytes, edits: modernResultEdits(bytes, { method, marks }) }
 }
 
 /** What may be wrong already must not be kept for longer. */

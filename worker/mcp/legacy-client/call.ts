@@ -16,6 +16,7 @@ import { type ClientNames, clientNames } from '../response/frame-writer.ts'
 import { type Attempt, CallAttempts, isFromOtherEra } from './attempts.ts'
 import { type PostedRequest, refusedItem, SessionRequest } from './request.ts'
 import type { ResumedCall } from './resumed-call.ts'
+import { BegunTask, NamedTask, OwnTasks, type TaskRole, taskRole } from './task-sources.ts'
 
 /** A call whose client has come back for it. */
 interface LeftCall extends Attempt {
@@ -45,6 +46,8 @@ export class SessionCall implements Exchange {
   #events: StreamEvents | undefined
   /** Ids of the latest attempt for which some were asked. */
   #ids: { readonly key: string; readonly ids: EventIds | undefined } | undefined
+  /** How the request is about tasks. */
+  readonly #role: TaskRole | undefined
   #isAnswered = false
   #isLingering = false
   #isOver = false
@@ -60,7 +63,8 @@ export class SessionCall implements Exchange {
     this.#isResumed = 'next' in origin
     if ('next' in origin) {
       this.#request = new SessionRequest(share, caller)
-      this.#source = origin
+      // Whether a task was asked for its client does not say when it comes back.
+      this.#source = first.what.method === 'tools/call' ? new BegunTask(origin, share, caller, first.what.tool) : origin
       return
     }
     const { protocolVersion } = origin.message.params
@@ -68,9 +72,19 @@ export class SessionCall implements Exchange {
     if (isInitialize && typeof protocolVersion === 'string') this.revision = protocolVersion
     if (isInitialize) this.gone = () => this.#forsake()
     this.#request = new SessionRequest(share, caller, origin)
-    const made = this.#request.call(origin, first.key)
-    this.#source =
-      'code' in made ? new SoleItem(refusedItem(this.names.rawId, made)) : new Courier(share, made.request, made.body, made.turns)
+    this.#role = taskRole(origin.message)
+    this.#source = this.#role === 'names' ? new NamedTask(share, caller, origin, first.key) : this.#sourceOf(origin)
+  }
+
+  #sourceOf(posted: PostedRequest): ItemSource {
+    const { key, what } = this.#first
+    const made = this.#request.call(posted, key)
+    if ('code' in made) return new SoleItem(refusedItem(this.names.rawId, made))
+    const courier = new Courier(this.#share, made.request, made.body, made.turns)
+    if (this.#role === undefined) return courier
+    return this.#role === 'lists'
+      ? new OwnTasks(courier, this.#share, this.#caller)
+      : new BegunTask(courier, this.#share, this.#caller, what.tool)
   }
 
   /** Takes a request to the Share. `single`: its client can take nothing but the answer. `chargedAs`: as in CallRequest. */
@@ -98,6 +112,8 @@ export class SessionCall implements Exchange {
 
   /** Lets its client leave and come back. `quietMs` is for clients that take events without data: how long the stream may be quiet. */
   letReturn(quietMs: number | undefined): this {
+    // Whoever asks for tasks can ask again, and what is asked of another session goes on in that.
+    if (this.#role === 'names' || this.#role === 'lists') return this
     // Not made before they are asked for: most answers are the only thing in their response, and need none.
     const ids = (): EventIds | undefined => this.#currentIds()
     // Of the first attempt, though another may be under way when the stream opens: who comes back with it has seen nothing.

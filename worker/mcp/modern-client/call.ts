@@ -16,6 +16,8 @@ import { Courier } from '../call/courier.ts'
 import type { News, Renewal } from '../call/renewal.ts'
 import { judgeFor, mayHearOf } from '../policy/bounds.ts'
 import { BoundedLists } from '../response/bounded-lists.ts'
+import { withTaskNoted } from '../call/tasks.ts'
+import { groupPlace } from '../../contract/tasks.ts'
 import { callVerdict, type CallVerdict, NOT_HELD } from '../policy/held-call.ts'
 import { isInspected, neededList, refusalOf } from '../policy/message-verdict.ts'
 import { noted } from '../policy/noted-refusal.ts'
@@ -35,6 +37,7 @@ import { type ModernCall, translatedRequest } from './request.ts'
 import { HeldAnswer, isFurtherRound, roundGivenIn } from './held-rounds.ts'
 import { respond } from '../response/respond.ts'
 import { Subscription } from './listen.ts'
+import { taskRoute } from './task-route.ts'
 import { listToolsFor } from './list-tools.ts'
 import { checkToolHeaders, forgetTools, knownTools, learnTools, type ToolSet } from './known-tools.ts'
 import type { Item } from '../call/item.ts'
@@ -51,7 +54,7 @@ const GROUP_BYTES = 16
 export async function postModern(
   visitor: Visitor,
   stateKey: CryptoKey,
-  message: ClientMessage,
+  posted: ClientMessage,
   envelope: Envelope,
   accepts: Accepts,
   { headers, signal }: Pick<Request, 'headers' | 'signal'>,
@@ -60,11 +63,17 @@ export async function postModern(
   const principal = visitor.principalIn(visitor.isAnonymous ? newSessionId() : '')
   // A child of the handshake era is told when it is initialised; of which era the child is shows later.
   const declared = declaredClient(visitor.isAnonymous ? {} : envelope.declared, envelope.clientInfo)
-  if (isTooLong(declared)) return failureResponse(DECLARATION_TOO_LONG, message.facts.id?.raw)
-  const group = await groupName(principal, declared)
+  if (isTooLong(declared)) return failureResponse(DECLARATION_TOO_LONG, posted.facts.id?.raw)
+  const route = await taskRoute({ visitor, principal, group: await groupName(principal, declared) }, posted, envelope)
+  if ('code' in route) return failureResponse(route, posted.facts.id?.raw)
+  const { message, group, lane } = route
   const client = { principal, group, ...declared }
-  const request = groupCallRequest(client, message, accepts.events ? 'stream' : 'single')
-  const share = visitor.shareFor(group)
+  const mayBegin = message.facts.method === 'tools/call' && lane === principal
+  const request = {
+    ...groupCallRequest(client, message, accepts.events ? 'stream' : 'single'),
+    ...(mayBegin ? ({ mayBeginTask: true } as const) : {}),
+  }
+  const share = visitor.shareFor(lane)
   const judge = judgeFor(share)
   const isJudgedLater = neededList(judge, message) !== undefined
   const refusal = isJudgedLater ? undefined : noted(share, principal, message, refusalOf(judge, message))
@@ -119,7 +128,8 @@ class ModernExchange implements Exchange {
   async #next(): Promise<Item | undefined> {
     if (this.#subscription !== undefined) return this.#subscription.next()
     for (;;) {
-      const item = this.#inGoodOrder(await this.#courier.next())
+      const came = this.#inGoodOrder(await this.#courier.next())
+      const item = this.#mayBeginTask ? await this.#noted(came) : came
       const mayAsk = this.#child === undefined && this.#courier.isHeld
       const round = mayAsk ? await (this.#heldAnswer ??= new HeldAnswer()).roundAskedIn(item) : undefined
       if (round !== undefined) await this.#call.visitor.share.noteRound(this.#key, round)
@@ -127,6 +137,18 @@ class ModernExchange implements Exchange {
         return this.#child === undefined ? item : this.#child.next(item)
       this.#taken(item.body.length)
     }
+  }
+
+  get #mayBeginTask(): boolean {
+    return this.#call.request.mayBeginTask === true && this.#child === undefined
+  }
+
+  /** A task that a server has begun is known before its client hears of it. */
+  #noted(item: Item | undefined): Promise<Item | undefined> {
+    const { request, visitor, group } = this.#call
+    const { tool } = request
+    const owner = { share: visitor.share, principal: visitor.principal, place: groupPlace(group) }
+    return withTaskNoted(tool === undefined ? owner : { ...owner, tool }, item)
   }
 
   /** A server ends a listen by cancelling its request (basic/patterns/cancellation); over HTTP it ends with a result (subscriptions, graceful closure). */

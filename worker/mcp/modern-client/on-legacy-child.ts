@@ -1,10 +1,11 @@
 /** Translates what a child of the handshake era sends for a modern request, and has the client asked what the child asks. */
 import type { Answer, Ask } from '../../../protocol/frame.ts'
+import { scanMessage, type Span } from '../../../protocol/json-scan.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
 import { askKey, capabilityFailure, inputRequiredResult } from '../../bridge/asks.ts'
 import { type Capability, lacking } from '../../bridge/capabilities.ts'
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
-import { mayAsk, modernResultEdits, toModernError } from '../../bridge/modern-to-legacy.ts'
+import { mayAsk, modernResultEdits, toModernError, withoutTaskTools } from '../../bridge/modern-to-legacy.ts'
 import { isLoggingLevel, passesLogLevel } from '../../bridge/names.ts'
 import { GATHER_MS, MAX_ASK_BYTES, MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import { within } from '../../within.ts'
@@ -123,7 +124,7 @@ export class LegacyChild {
   /** Each tool must be looked at, so a list is translated when it is whole. */
   #list(item: FrameItem & { readonly header: Answer }): Item | 'nothing' {
     const { header, body } = item
-    if (header.size === body.length) return this.#result(item)
+    if (header.size === body.length) return this.#callable(item)
     if (header.size > MAX_BRIDGED_ANSWER_BYTES) {
       this.#inner.close()
       return { kind: 'failed', failure: { code: 'ANSWER_TOO_LARGE', executed: 'yes' } }
@@ -135,7 +136,17 @@ export class LegacyChild {
     this.#inner.taken(item.body.length)
     if (whole === undefined) return 'nothing'
     this.#paid.passed(whole.body.length)
-    return this.#result({ ...item, ...whole })
+    return this.#callable({ ...item, ...whole })
+  }
+
+  /** A whole list without the tools that its client could not call. */
+  #callable(item: FrameItem & { readonly header: Answer }): Item {
+    const { header, body } = item
+    const callable = withoutTaskTools(body)
+    const id = callable === body ? undefined : readId(callable)
+    if (id === undefined) return this.#result(item)
+    this.#inner.taken(body.length - callable.length)
+    return this.#result({ ...item, header: { ...header, size: callable.length, id }, body: callable })
   }
 
   #result(item: FrameItem): Item {
@@ -161,4 +172,9 @@ export class LegacyChild {
     const level = valueAt(body, findPath(body, rootOf(body), 'params', 'level'))
     return isLoggingLevel(level) && passesLogLevel(level, this.#call.envelope.logLevel)
   }
+}
+
+function readId(answer: Uint8Array): Span | undefined {
+  const facts = scanMessage(answer)
+  return facts.ok ? facts.value.id?.span : undefined
 }

@@ -1,6 +1,7 @@
 /** What whoever has shown no credential may not do, whatever the policy says: what others would have to keep or hold for it. Pure but for the note. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { subjectOf } from '../../../protocol/policy/subject.ts'
+import { isTaskMethod } from '../../bridge/tasks.ts'
 import { MAX_ANONYMOUS_HANDSHAKE_BYTES } from '../../limits.ts'
 import type { ClientMessage } from '../message.ts'
 import type { Visitor } from '../visitor.ts'
@@ -21,7 +22,7 @@ export function refusalOfGuest({ facts, params, bytes }: ClientMessage): Failure
   if (kind === 'result' || kind === 'error') return undefined
   if (method === 'initialize' && bytes.length > MAX_ANONYMOUS_HANDSHAKE_BYTES)
     return { code: 'BODY_TOO_LARGE', executed: 'no', detail: 'without a credential initialize may have 16 KiB' }
-  if (SUBSCRIPTIONS.has(method) || params['task'] !== undefined) return UNKNOWN
+  if (SUBSCRIPTIONS.has(method) || isTaskMethod(method) || params['task'] !== undefined) return UNKNOWN
   const subject = subjectOf(method, params, bytes)
   if (subject.kind === 'unknown') return UNKNOWN
   return method === 'subscriptions/listen' && subject.kind === 'resources' && subject.uris.length > 0 ? UNKNOWN : undefined

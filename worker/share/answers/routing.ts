@@ -112,6 +112,10 @@ export class Routing {
       const sockets = store.requests.subscribers(header.uri ?? '').flatMap((session) => streams.listener(session) ?? [])
       return { kind: 'sockets', sockets }
     }
+    if (header.type === 'notification' && header.task !== undefined) {
+      const owners = store.tasks.inGroup(SHARED_GROUP, header.task, Date.now())
+      return { kind: 'sockets', sockets: owners.flatMap(({ place }) => streams.listener(place) ?? []) }
+    }
     if (header.method.endsWith('/list_changed')) {
       const sockets = streams.listeners(SHARED_GROUP)
       return sockets.length === 0 ? HOLD : { kind: 'sockets', sockets }

@@ -1,5 +1,6 @@
 /** Requests and notifications of sessions: finds the session's agent and channel, sends them on, and waits where an answer is due. */
 import type { Failure } from '../../../protocol/errors.ts'
+import { isTaskMethod } from '../../bridge/tasks.ts'
 import { isLoggingLevel } from '../../bridge/names.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
@@ -65,8 +66,9 @@ export class LegacyCalls {
     if ('code' in session) return failed(session)
     if (request.delivery === 'session' && !this.#parts.sseSessions.isHeard(session)) return { kind: 'no_stream' }
     if (request.refusal !== undefined) return this.#parts.sseSessions.tell(request, failed(request.refusal))
-    // Its client may wait for the owner for longer than a post may.
-    if (request.delivery === 'session' && request.hold !== undefined) return this.#parts.sseSessions.translate(request)
+    // Its client may wait for the owner for longer than a post may, and of tasks it must be known whose they are.
+    const isWorkers = request.hold !== undefined || request.mayBeginTask === true || isTaskMethod(request.method)
+    if (request.delivery === 'session' && isWorkers) return this.#parts.sseSessions.translate(request)
     // HTTP+SSE is of the handshake era: a client that looks for the newer one here is to begin with initialize, whatever its server speaks.
     if (request.delivery === 'session' && request.method === 'server/discover')
       return this.#parts.sseSessions.tell(request, failed({ code: 'METHOD_UNKNOWN', detail: 'HTTP+SSE begins with initialize' }))
@@ -223,6 +225,7 @@ export class LegacyCalls {
       ra,
       tag: cancelTag(session, rawId),
       ...this.#parts.repeatableCalls.marks(request),
+      ...(request.mayBeginTask === true ? ({ mayBeginTask: true } as const) : {}),
       ...namedOn(link, request.principal),
       size,
     } as const

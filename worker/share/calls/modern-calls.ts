@@ -96,7 +96,13 @@ export class ModernCalls {
     }
     const outcome = waiters.wait(key, facts)
     const ra = encodeReturnAddress({ to: 'call', key })
-    const marks = { ...(token === undefined ? {} : { token }), ...repeatableCalls.marks(request), ...namedOn(link, request.principal) }
+    const begins = request.mayBeginTask === true ? ({ mayBeginTask: true } as const) : {}
+    const marks = {
+      ...(token === undefined ? {} : { token }),
+      ...begins,
+      ...repeatableCalls.marks(request),
+      ...namedOn(link, request.principal),
+    }
     sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag: key, size }, request.body)
     return outcome
   }

@@ -137,10 +137,17 @@ export class Sessions {
     const { store } = this.#parts
     for (const id of store.left.endingBy(nowMs)) {
       const session = store.sessions.get(id)
-      if (session !== undefined && this.#isAwaited(session)) store.left.put(id, session.principal, nowMs + LEFT_SESSION_MS)
+      const keptUntilMs = session === undefined ? undefined : this.#keptUntilMs(session, nowMs)
+      if (session !== undefined && keptUntilMs !== undefined) store.left.put(id, session.principal, keptUntilMs)
       else this.end(id)
     }
     return store.left.nextMs()
+  }
+
+  /** Until when a session that was left goes on: its client was there after all, or its server runs a task for it. */
+  #keptUntilMs(session: Session, nowMs: number): number | undefined {
+    if (this.#isAwaited(session)) return nowMs + LEFT_SESSION_MS
+    return session.transport === 'sse' ? this.#parts.store.tasks.endOfPlace(session.id, nowMs) : undefined
   }
 
   /** Whether a Worker waits for something of this session: that its client is gone was a mistake then. */

@@ -170,8 +170,7 @@ export class GroupChannels {
     if (record === undefined || !record.open || channelName(record.group, record.generation) !== ch) return
     // A spare child served one call, and has no next.
     if (isSpareGroup(record.group)) this.#store.channels.drop(record.group)
-    else if (!isTransientGroup(record.group) || this.#streams.hasAny(record.group) || !this.#store.channels.retire(record))
-      this.#store.channels.put({ ...record, open: false })
+    else if (this.#isKept(record.group) || !this.#store.channels.retire(record)) this.#store.channels.put({ ...record, open: false })
   }
 
   /**
@@ -192,6 +191,11 @@ export class GroupChannels {
     if (current === undefined) return
     sendFrame(current.link, { type: 'close', ch: current.ch })
     this.died(current.ch)
+  }
+
+  /** Whether it is remembered by which agent a group was served: somebody listens to its child, or may come back for a task that it has begun. */
+  #isKept(group: string): boolean {
+    return !isTransientGroup(group) || this.#streams.hasAny(group) || this.#store.tasks.hasAny(group, Date.now())
   }
 
   /** Whether calls of a group are under way; listens do not count. */

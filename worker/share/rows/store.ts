@@ -7,6 +7,7 @@ import { LeftSessions } from './left-sessions.ts'
 import { LinkRows } from './link-rows.ts'
 import { SessionRows } from './session-rows.ts'
 import { SoleSession } from './sole-session.ts'
+import { TaskRows } from './task-rows.ts'
 
 export class Store {
   readonly sessions: SessionRows
@@ -15,6 +16,7 @@ export class Store {
   readonly left: LeftSessions
   readonly links: LinkRows
   readonly bridge: BridgeRows
+  readonly tasks: TaskRows
   readonly sole: SoleSession
   readonly #sql: SqlStorage
   #settings: ShareSettings | undefined
@@ -28,6 +30,7 @@ export class Store {
     this.left = new LeftSessions(sql)
     this.links = new LinkRows(sql)
     this.bridge = new BridgeRows(sql)
+    this.tasks = new TaskRows(sql)
     const [made] = sql.exec<{ made: number }>("SELECT count(*) AS made FROM sqlite_master WHERE name = 'share'").toArray()
     // An object that was only asked about writes nothing: its storage stays empty.
     if (made?.made !== 1) return
@@ -51,7 +54,7 @@ export class Store {
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#settings = undefined
-    for (const rows of [this.sessions, this.requests, this.left, this.channels, this.bridge]) rows.forget()
+    for (const rows of [this.sessions, this.requests, this.left, this.channels, this.bridge, this.tasks]) rows.forget()
   }
 
   /** Forgets a session, what was kept for it, and its own child. */
@@ -68,7 +71,8 @@ export class Store {
   }
 
   #createRows(): void {
-    for (const rows of [this.sessions, this.left, this.requests, this.channels, this.links, this.bridge, this.sole]) rows.create()
+    const all = [this.sessions, this.left, this.requests, this.channels, this.links, this.bridge, this.tasks, this.sole]
+    for (const rows of all) rows.create()
   }
 
   #readSettings(): ShareSettings | undefined {

@@ -44,7 +44,7 @@ class Agent {
     this.channels.receive({ type: 'close', ch }, new Uint8Array(0))
   }
 
-  call(ch: string, label: number, method = 'm'): void {
+  call(ch: string, label: number, method = 'm', more: { readonly mayBeginTask?: true } = {}): void {
     const body = Buffer.from(`{"jsonrpc":"2.0","id":${label},"method":"${method}"}`)
     this.channels.receive(
       {
@@ -56,6 +56,7 @@ class Agent {
         ra: `ra${label}`,
         tag: '',
         size: body.length,
+        ...more,
       },
       body,
     )
@@ -247,6 +248,27 @@ describe('links', () => {
     for (const child of agent.children) child.ends()
     await stopped
     expect(agent.of('died')).toHaveLength(2)
+  })
+})
+
+describe('a child that works on a task', () => {
+  test.each(['--idle-stop', '--max-children'])('is not ended for %s until the task has ended', (option) => {
+    verifies('promise.13.working')
+    const agent = new Agent(option === '--idle-stop' ? { idleStopMs: 1000 } : { maxChildren: 1 })
+    agent.open('a')
+    agent.call('a', 1, 'tools/call', { mayBeginTask: true })
+    agent.children[0]?.says({ jsonrpc: '2.0', id: 1, result: { task: { taskId: 't', status: 'working', ttl: 3_600_000 } } })
+    const isEnded = (): boolean => (option === '--idle-stop' ? agent.of('idle').length > 0 : agent.children[0]?.stopped === true)
+    const tempt = (channel: string): void => {
+      agent.nowMs += 600_000
+      vi.advanceTimersByTime(2000)
+      if (option === '--max-children') agent.open(channel)
+    }
+    tempt('b')
+    expect(isEnded()).toBe(false)
+    agent.children[0]?.says({ jsonrpc: '2.0', method: 'notifications/tasks/status', params: { taskId: 't', status: 'completed' } })
+    tempt('c')
+    expect(isEnded()).toBe(true)
   })
 })
 

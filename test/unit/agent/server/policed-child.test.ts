@@ -166,7 +166,7 @@ test.each([
 
 test('methods that are not known are refused, and notifications of that kind dropped', () => {
   const policed = new Policed({ access: 'read' })
-  policed.sends({ id: 1, method: 'tasks/result', params: { taskId: 'x' } })
+  policed.sends({ id: 1, method: 'tasks/other', params: { taskId: 'x' } })
   policed.sends({ method: 'notifications/vendor', params: {} })
   policed.sends({ id: 2, method: 'ping' })
   policed.sends({ id: 9, result: {} })

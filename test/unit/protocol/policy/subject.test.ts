@@ -18,6 +18,7 @@ test.each([
   ['subscriptions/listen', { notifications: { toolsListChanged: true } }, { kind: 'resources', uris: [] }],
   ['subscriptions/listen', { notifications: { resourceSubscriptions: ['x:/a'] } }, { kind: 'resources', uris: ['x:/a'] }],
   ['tools/list', {}, { kind: 'free' }],
+  ['tasks/result', { taskId: 'x' }, { kind: 'free' }],
   ['notifications/cancelled', {}, { kind: 'free' }],
 ])('subjectOf(%s, %j)', (method, params, subject) => {
   expect(subjectOf(method, params, messageOf(params))).toEqual(subject)
@@ -30,7 +31,7 @@ test.each([
   ['completion/complete', { ref: { type: 'ref/tool', name: 'a' } }],
   ['subscriptions/listen', { notifications: { resourceSubscriptions: [1] } }],
   ['subscriptions/listen', {}],
-  ['tasks/result', { taskId: 'x' }],
+  ['tasks/other', { taskId: 'x' }],
   ['skills/list', {}],
   ['Tools/Call', { name: 'a' }],
   ['toString', {}],

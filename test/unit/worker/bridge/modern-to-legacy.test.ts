@@ -7,6 +7,7 @@ import {
   modernVerdict,
   toLegacyRequest,
   toModernError,
+  withoutTaskTools,
 } from '../../../../worker/bridge/modern-to-legacy.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf, editedBy, textOf } from './bytes.ts'
@@ -103,6 +104,15 @@ describe('modernResultEdits()', () => {
     expect(JSON.parse(edited(given, 'tools/list'))).toMatchObject({ result: { tools: [{ name: 'a' }, { name: 'b' }] } })
     expect(edited(given, 'tools/list')).not.toMatch(/execution|related-task/)
     expect(edited(given, 'tools/list')).toContain('9007199254740993')
+  })
+
+  test('withoutTaskTools() leaves out the tools that can be called only as a task, and nothing else', () => {
+    const listed = (tools: string): string => `{"result":{"x":1.0,"tools":${tools},"nextCursor":"2"},"id":1}`
+    const cut = (tools: string): string => textOf(withoutTaskTools(bytesOf(listed(tools))))
+    const [a, b] = ['{"name":"a","execution":{"taskSupport":"optional"}}', '{"name":"b","execution":{"n":1,"taskSupport":"required"}}']
+    expect(cut(`[${b}, ${a} ,${b}]`)).toBe(listed(`[${a}]`))
+    expect(cut(`[${b}]`)).toBe(listed('[]'))
+    for (const tools of [`[${a} ]`, '[{"name":"c"},7,{"execution":"required"}]', '7', '[]']) expect(cut(tools)).toBe(listed(tools))
   })
 
   test('adds marks of the relay to the same _meta', () => {

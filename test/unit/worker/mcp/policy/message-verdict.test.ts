@@ -47,7 +47,7 @@ test.each([
     { id: 1, method: 'subscriptions/listen', params: { notifications: { resourceSubscriptions: ['a:x', 'b:x'] } } },
     'NOT_OFFERED',
   ],
-  ['an unknown method', { access: 'read' }, { id: 1, method: 'tasks/result', params: { taskId: 't' } }, 'METHOD_UNKNOWN'],
+  ['an unknown method', { access: 'read' }, { id: 1, method: 'tasks/other', params: { taskId: 't' } }, 'METHOD_UNKNOWN'],
   ['an unknown notification', { access: 'read' }, { method: 'notifications/vendor' }, 'INVALID_REQUEST'],
   ['a cancellation', { access: 'read' }, { method: 'notifications/cancelled', params: { requestId: 1 } }, undefined],
   ['an answer', { access: 'read' }, { id: 1, result: {} }, undefined],

@@ -1,0 +1,91 @@
+/** Tasks of both eras, as far as the relay looks at them: which calls may begin one, which requests name one, and what an answer says of it (MCP 2025-11-25, basic/utilities/tasks; SEP-2663). Pure. */
+import { readElements } from '../../protocol/array-elements.ts'
+import { isObject, type JsonObject } from '../../protocol/json-object.ts'
+import { memberNamed, membersAt, orUndefined, paramsMember } from '../../protocol/policy/json-members.ts'
+import { type Replacement, replacement } from '../../protocol/splice.ts'
+import { MAX_TASK_ID_CHARS } from '../limits.ts'
+import { findPath, isArrayAt, isObjectAt, rootOf, scalarAt, textAt, valueStart } from './json-view.ts'
+import { objectIn, TASKS_EXTENSION } from './names.ts'
+
+/** What an answer says of the task that it has begun. */
+export interface BegunTask {
+  readonly task: string
+  /** How long the server keeps it, in milliseconds; null for as long as it likes. */
+  readonly ttlMs: number | null
+}
+
+export const TASKS_LIST = 'tasks/list'
+
+/** Whether a request is about tasks: those go to the process that has the task. */
+export function isTaskMethod(method: string): boolean {
+  return method.startsWith('tasks/')
+}
+
+/** Whether a client of the handshake era wants a call of a tool to be run as a task. */
+export function asksForTask(method: string, params: JsonObject): boolean {
+  return method === 'tools/call' && isObject(params['task'])
+}
+
+/** Whether a client without sessions declares in a request that a call of a tool may become a task. */
+export function declaresTasks(capabilities: JsonObject): boolean {
+  return objectIn(objectIn(capabilities, 'extensions'), TASKS_EXTENSION) !== undefined
+}
+
+/** The task that a request names; undefined for one that names none, or whose name is too long to be one that is known. */
+export function namedTask(method: string, params: JsonObject): string | undefined {
+  const { taskId } = params
+  return isTaskMethod(method) && isTaskId(taskId) ? taskId : undefined
+}
+
+function isTaskId(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_TASK_ID_CHARS
+}
+
+/** The task that the answer to a call of a tool has begun: nested in the handshake era, flat in 2026-07-28. `answer` may be its first part only. */
+export function begunTask(answer: Uint8Array): BegunTask | undefined {
+  const result = valueStart(answer, rootOf(answer), 'result')
+  if (result === undefined) return undefined
+  const nested = findPath(answer, result, 'task')
+  const isFlat = scalarAt(answer, findPath(answer, result, 'resultType')) === 'task'
+  const at = isFlat ? result : isObjectAt(answer, nested) ? nested[0] : undefined
+  if (at === undefined) return undefined
+  const task = scalarAt(answer, findPath(answer, at, 'taskId'))
+  const ttlMs = scalarAt(answer, findPath(answer, at, isFlat ? 'ttlMs' : 'ttl'))
+  return isTaskId(task) ? { task, ttlMs: typeof ttlMs === 'number' && ttlMs >= 0 ? ttlMs : null } : undefined
+}
+
+/** Takes out of the answer to tasks/list what `isOwn` does not say to be the client's; undefined when the list cannot be read. The answer must be whole. */
+export function taskListEdits(answer: Uint8Array, isOwn: (task: string) => boolean): Replacement[] | undefined {
+  const result = findPath(answer, rootOf(answer), 'result')
+  if (!isObjectAt(answer, result)) return result === undefined ? [] : undefined
+  const list = findPath(answer, result[0], 'tasks')
+  if (list === undefined) return []
+  if (!isArrayAt(answer, list)) return undefined
+  const own = readElements(answer, list[0]).elements.filter((entry) => {
+    const task = isObjectAt(answer, entry) ? scalarAt(answer, findPath(answer, entry[0], 'taskId')) : undefined
+    return typeof task === 'string' && isOwn(task)
+  })
+  return [replacement(list, `[${own.map((entry) => textAt(answer, entry)).join(',')}]`)]
+}
+
+/** The tasks of which a listen wants to hear (SEP-2663, `taskIds`). */
+export function listenedTasks(method: string, params: JsonObject): string[] | undefined {
+  const ids = method === 'subscriptions/listen' ? objectIn(params, 'notifications')?.['taskIds'] : undefined
+  return Array.isArray(ids) ? ids.filter(isTaskId) : undefined
+}
+
+/** Whether all readers find the same filter in a listen, and the same tasks in that. */
+export function hasOneFilter(listen: Uint8Array): boolean {
+  const isOne = orUndefined(() => {
+    const filter = paramsMember(listen, 'notifications')
+    if (isObjectAt(listen, filter)) memberNamed(membersAt(listen, filter[0]), 'taskIds')
+    return true
+  })
+  return isOne === true
+}
+
+/** What makes a listen hear of these tasks only. */
+export function listenedTaskEdits(body: Uint8Array, tasks: readonly string[]): Replacement[] {
+  const span = findPath(body, rootOf(body), 'params', 'notifications', 'taskIds')
+  return span === undefined ? [] : [replacement(span, JSON.stringify(tasks))]
+}
