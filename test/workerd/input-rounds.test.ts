@@ -47,9 +47,9 @@ describe('input_required', () => {
     const { events, question } = await asked(agent, client)
     const cancelled = client.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}')
     expect(JSON.parse((await events.next()) ?? '')).toMatchObject({ id: 7, error: { data: { code: 'CANCELLED' } } })
-    await agent.expect('notify')
-    agent.close()
-    await cancelled
+    const { header } = await agent.expect('notify')
+    agent.send({ type: 'receipts', keys: [header.key] })
+    expect((await cancelled).status).toBe(202)
     expect(question.method).toBe('elicitation/create')
   })
 
