@@ -13,13 +13,14 @@ interface Row {
 
 const ROWS: readonly Row[] = Object.entries(ERRORS).map(([code, row]) => ({ code, ...row }))
 const RPC_ROWS = ROWS.filter(({ rpc }) => rpc !== undefined)
-/** Errors of which JSON-RPC and MCP 2026-07-28 (basic/index, error codes) speak themselves. */
+/** Errors of which JSON-RPC and MCP speak themselves (2026-07-28, basic/index, error codes; of tasks both 2025-11-25 and SEP-2663). */
 const SPECIFIED: Readonly<Record<string, number>> = {
   METHOD_UNKNOWN: -32601,
   ENVELOPE_INVALID: -32602,
   NOT_OFFERED: -32602,
   PARAMS_INVALID: -32602,
   STATE_REFUSED: -32602,
+  TASK_NOT_FOUND: -32602,
   HEADER_MISMATCH: -32020,
   CAPABILITY_REQUIRED: -32021,
   UNSUPPORTED_VERSION: -32022,
