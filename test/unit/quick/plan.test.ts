@@ -25,7 +25,7 @@ test('quickPlan() of the agent needs no workerd', () => {
 test('quickPlan() takes no more than six files of workerd, the first of each room, and names the others', () => {
   const { workerd, workerdLater } = planOf('worker/share/answers/a.ts', 'worker/share/rows/b.ts', 'worker/access/c.ts')
   expect(workerd).toEqual(['share', 'rows-in-memory', 'access', 'recovery', 'listing-rows', 'session'])
-  expect(workerdLater).toEqual(['standby-answers', 'restart-news', 'run-once', 'parked-rows', 'audit-rings', 'returning-agents'])
+  expect(workerdLater).toEqual(['standby-answers', 'restart-news', 'run-once', 'parked-rows', 'returning-agents', 'audit-rings'])
 })
 
 test('quickPlan() runs each test that was changed itself, in workerd and end to end', () => {
