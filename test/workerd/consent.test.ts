@@ -1,6 +1,7 @@
 /** The consent page in the real runtime: what it shows, who may decide, and that it can be neither framed, forged nor replayed. */
 import { describe, expect, test, vi } from 'vitest'
-import { CONSENT_MS } from '../../worker/sign-in/limits.ts'
+import { Registry } from '../../worker/registry/registry.ts'
+import { CONSENT_MS, END_ASKS } from '../../worker/sign-in/limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { order } from './harness/orders.ts'
 import { createShare, ORIGIN } from './harness/relay.ts'
@@ -81,6 +82,22 @@ describe('the consent page', () => {
     expect([response.status, location.origin, location.searchParams.get('error')]).toEqual([303, 'https://claude.ai', error])
     expect([location.searchParams.get('iss'), location.searchParams.get('state')]).toEqual([signing.base, 'st'])
   })
+})
+
+test('pages that strangers open cost the registry a few requests, and keep nobody from signing in', async () => {
+  verifies('promise.9.slowed')
+  const share = await createShare()
+  const { code } = await invite(share)
+  const signing = new SigningIn(share)
+  await signing.register({})
+  const asked = vi.spyOn(Registry.prototype, 'shareTrust')
+  const pages = await Promise.all(Array.from({ length: 50 }, () => signing.open()))
+  expect(pages.map(({ response }) => response.status)).toEqual(Array.from({ length: 50 }, () => 200))
+  expect(asked.mock.calls.length).toBeLessThanOrEqual(END_ASKS)
+  const page = await signing.open()
+  expect(asked.mock.calls.length).toBeLessThanOrEqual(END_ASKS)
+  asked.mockRestore()
+  expect((await signing.decide(page, { code })).status).toBe(303)
 })
 
 describe('a decision', () => {

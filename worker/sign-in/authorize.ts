@@ -10,6 +10,7 @@ import { askServer, readAuthorization, toOutside } from './authorization-server.
 import { ClientIds } from './client-ids.ts'
 import { type ConsentFacts, consentPage, faultPage } from './consent-page.ts'
 import { endedCookie, openConsent, readConsent } from './consent-request.ts'
+import { knownEnd } from './known-end.ts'
 import { readCapped } from './read-capped.ts'
 import type { SignInVisit } from './visit.ts'
 
@@ -25,7 +26,9 @@ const PROVED_NOTHING: Readonly<Record<Exclude<Approval['kind'], 'approved'>, str
 export async function showConsent(visit: SignInVisit, request: Request): Promise<Response> {
   const asked = await readAsked(visit, new URL(request.url).search)
   if (asked instanceof Response) return asked
-  const endsAtMs = await endOf(visit)
+  const known = await knownEnd(visit.env, visit.share)
+  if (known === undefined) return faultPage('Many sign in at this moment', 'Try again in a minute.', 503, { 'retry-after': '60' })
+  const { endsAtMs } = known
   if (endsAtMs === undefined) return faultPage('There is no such share', 'Compare the URL with the one that you were given.', 404)
   if (endsAtMs <= Date.now()) return faultPage('This share has ended', 'Ask its owner to lengthen it.', 410)
   const { sealed, cookie } = await openConsent(visit.keys.signIn, visit.share, asked)
@@ -65,17 +68,14 @@ export async function decideConsent(visit: SignInVisit, request: Request): Promi
   if (waitMs !== undefined)
     return faultPage('Too many wrong codes', TOO_MANY_CODES, 429, { 'retry-after': String(Math.ceil(waitMs / 1000)) })
   const fault = approval === undefined ? WRONG_CODE : PROVED_NOTHING[approval.kind]
-  return consentPage({ ...(await factsOf(visit, asked, sealed, (await endOf(visit)) ?? Date.now())), fault }, 403, {})
+  const { endsAtMs = Date.now() } = (await knownEnd(env, share)) ?? {}
+  return consentPage({ ...(await factsOf(visit, asked, sealed, endsAtMs)), fault }, 403, {})
 }
 
 /** Whether a form comes from a page of this very origin, as far as the browser says: hosts of other shares are same-site. */
 function isOwnPage({ headers }: Request, base: string): boolean {
   const [origin, site] = [headers.get('origin'), headers.get('sec-fetch-site')]
   return (origin === null || origin === new URL(base).origin) && (site === null || site === 'same-origin')
-}
-
-async function endOf({ env, share }: SignInVisit): Promise<number | undefined> {
-  return (await env.REGISTRY.getByName('registry').shareTrust(share))?.expiresAtMs
 }
 
 async function factsOf(visit: SignInVisit, asked: AuthRequest, sealed: string, endsAtMs: number): Promise<ConsentFacts> {
