@@ -21,13 +21,30 @@ const POLL_AFTER = '3'
 interface Target {
   readonly requirements: string
   readonly server: string
+  /** Of an extension, which no set of requirements scores: each must pass all the same. */
+  readonly scenarios?: readonly string[]
 }
+
+/** Those of the Tasks extension (SEP-2663). */
+const TASKS = [
+  'tasks-capability-negotiation',
+  'tasks-dispatch-and-envelope',
+  'tasks-lifecycle',
+  'tasks-mrtr-composition',
+  'tasks-mrtr-input',
+  'tasks-request-headers',
+  'tasks-request-state-removal',
+  'tasks-required-task-error',
+  'tasks-status-notifications',
+  'tasks-wire-fields',
+]
 
 const TARGETS: readonly Target[] = [
   { requirements: '2025-11-25', server: 'legacy-server.ts' },
   { requirements: '2026-07-28', server: 'legacy-server.ts' },
   { requirements: '2025-11-25', server: 'modern-server.ts' },
   { requirements: '2026-07-28', server: 'modern-server.ts' },
+  { requirements: '2026-07-28', server: 'tasks-server.ts', scenarios: TASKS },
 ]
 
 interface Verdict {
@@ -64,21 +81,23 @@ async function runSuite(target: Target): Promise<Verdict[]> {
     POLL_AFTER_SECONDS: POLL_AFTER,
     MCP_EDGE_SPARE: SPARE,
   })
-  const args = [
-    join(SUITE, 'dist/index.js'),
-    'server',
-    '--url',
-    host.line.shareUrl,
-    '--requirements',
-    target.requirements,
-    '--timeout',
-    String(SCENARIO_MS),
-    '-o',
-    out.path,
-  ]
-  const suite = await run(NODE, args, { boundMs: SUITE_MS })
+  const args = [join(SUITE, 'dist/index.js'), 'server', '--url', host.line.shareUrl, '--timeout', String(SCENARIO_MS), '-o', out.path]
+  if (target.scenarios !== undefined) return await runEach(target.scenarios, [...args, '--spec-version', target.requirements])
+  const suite = await run(NODE, [...args, '--requirements', target.requirements], { boundMs: SUITE_MS })
   const verdicts = readVerdicts(suite.stdout)
   if (verdicts.length === 0) throw new Error(`the suite gave no verdicts:\n${suite.stdout}\n${suite.stderr}`)
+  return verdicts
+}
+
+/** Runs scenarios that belong to no set of requirements, one by one. */
+async function runEach(scenarios: readonly string[], args: readonly string[]): Promise<Verdict[]> {
+  const verdicts: Verdict[] = []
+  for (const scenario of scenarios) {
+    const { stdout, stderr } = await run(NODE, [...args, '--scenario', scenario, '--force'], { boundMs: SUITE_MS })
+    const [, passed, failed] = /^Passed: (\d+)\/\d+, (\d+) failed/m.exec(stdout) ?? []
+    if (passed === undefined) throw new Error(`the suite gave no verdict of ${scenario}:\n${stdout}\n${stderr}`)
+    verdicts.push({ scenario, passed: Number(passed), failed: Number(failed) })
+  }
   return verdicts
 }
 
@@ -102,7 +121,7 @@ function reportException({ scenario, proof }: Exception, verdict: Verdict | unde
 /** Prints the table of one target and says whether every scored scenario passed. */
 async function report(target: Target): Promise<boolean> {
   const verdicts = new Map((await runSuite(target)).map((verdict) => [verdict.scenario, verdict]))
-  const scored = scoredScenarios(target.requirements)
+  const scored = target.scenarios ?? scoredScenarios(target.requirements)
   const unscored = [...verdicts.keys()].filter((scenario) => !scored.includes(scenario))
   console.log(`${target.requirements} · ${target.server}`)
   for (const scenario of [...scored, ...unscored]) {

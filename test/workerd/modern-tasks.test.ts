@@ -80,7 +80,8 @@ test('a task does not exist for others, and whoever does not declare tasks is to
   const undeclared = await postModern(share, 'tasks/get', { taskId: 'one' }, { token, capabilities: {} })
   expect(undeclared.status).toBe(400)
   expect(await undeclared.json()).toMatchObject({ error: { code: -32021, data: { requiredCapabilities: TASKS } } })
-  expect((await postModern(share, 'tasks/list', {}, { token, capabilities: TASKS })).status).toBe(404)
+  for (const method of ['tasks/list', 'tasks/result'])
+    expect((await postModern(share, method, { taskId: 'one' }, { token, capabilities: TASKS })).status).toBe(404)
   expect(agent.waiting.filter(({ type }) => type === 'call')).toEqual([])
 })
 

@@ -26,6 +26,9 @@ interface Client {
   readonly group: string
 }
 
+/** Of 2025-11-25 only. A server that gives a list all the same would list what others have begun. */
+const REMOVED: ReadonlySet<string> = new Set(['tasks/list', 'tasks/result'])
+
 /** `group`: its client's own. Nothing is asked for a request that names no task. */
 export async function taskRoute(client: Client, message: ClientMessage, { declared }: Envelope): Promise<TaskRoute | Failure> {
   const { visitor, principal, group } = client
@@ -34,8 +37,7 @@ export async function taskRoute(client: Client, message: ClientMessage, { declar
   // Tasks are begun where all of their principal's are known.
   const own = { message, group, lane: isDeclared ? principal : group }
   if (method === 'subscriptions/listen') return listenRoute(client, own)
-  // There is no such list in 2026-07-28; a server that gives one all the same would list what others have begun.
-  if (method === 'tasks/list') return { code: 'METHOD_UNKNOWN' }
+  if (REMOVED.has(method)) return { code: 'METHOD_UNKNOWN' }
   if (!isTaskMethod(method) || message.params['taskId'] === undefined) return own
   const task = namedTask(method, message.params)
   const known = task === undefined ? [] : await tasksOf(client, [task])
