@@ -47,6 +47,9 @@ export const MAX_REFUSED_KINDS_OF_ONE = 50
 export const MAX_CAPTURED_BYTES = 4 * 1024
 export const CAPTURE_LOOK_BYTES = 64 * 1024
 
+/** The same as a text in JSON, where a quote takes two bytes and a control character six: a row of CAPTURED_ROW_CALLS stays below the 2 MB that it may have. */
+export const MAX_CAPTURED_ROW_BYTES = 2 * MAX_CAPTURED_BYTES
+
 /** Calls, the latest, of which that is kept: some 8 MB in rows. As many may run, or wait to be written: of more nothing is captured. */
 export const MAX_CAPTURED_CALLS = 1_000
 
@@ -54,7 +57,7 @@ export const MAX_CAPTURED_CALLS = 1_000
 export const MAX_STRANGERS_CAPTURED_CALLS = 200
 export const MAX_CAPTURED_CALLS_OF_ONE = 250
 
-/** Of them, those of one row: a row has 2 MB at most, and what they carried may be twice as long in JSON. */
+/** Of them, those of one row: a row has 2 MB at most (Durable Objects, limits), and each has two texts of MAX_CAPTURED_ROW_BYTES. */
 export const CAPTURED_ROW_CALLS = 100
 
 /** Different refusals that an isolate counts for one object until a call takes them along, and how many of them may be of one link; those beyond are counted as one of each link. */

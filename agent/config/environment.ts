@@ -1,4 +1,5 @@
 /** Builds the environment of a server process: allow-listed variables of the agent's process and those that the user named, never an `MCP_EDGE_` one. Pure. */
+import { TOKEN_SHAPES } from '../../protocol/token-shapes.ts'
 
 /** What programs need: where programs, users, language, certificates and proxies are. */
 const ALLOWED = names(`
@@ -34,19 +35,20 @@ export function childEnvironment(own: Variables, extra: readonly string[], platf
 }
 
 /** Variables whose values are secrets, by their names. `PWD` alone is where the server runs. */
-const SECRET_NAME = /TOKEN|SECRET|KEY|PASS|CREDENTIAL|COOKIE|_PWD$|(?:^|_)(?:AUTH|PAT|DSN)(?:_|$)/i
+const SECRET_NAME = /TOKEN|SECRET|KEY|PASS|CREDENTIAL|COOKIE|BEARER|_PWD$|(?:^|_)(?:AUTH|PAT|DSN|JWT)(?:_|$)/i
 const URL_PASSWORD = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*?:([^/?#]+)@/i
 /** Of ADO.NET, ODBC and libpq. */
 const NAMED_PASSWORD = /(?:^|[;\s&?])(?:password|passwd|pwd)\s*=\s*(?:"([^"]+)"|'([^']+)'|([^;\s&]+))/i
 
 /**
- * What of a child's variables its clients may not see: values of those that are named like secrets, and connection strings with
- * a password, which is one by itself too.
+ * What of a child's variables its clients may not see: values of those that are named like secrets, connection strings with
+ * a password, which is one by itself too, and in any other what has the shape of a known token.
  */
 export function environmentSecrets(child: Variables): string[] {
   return Object.entries(child).flatMap(([name, value = '']) => {
     const passwords = passwordsIn(value)
-    return passwords.length > 0 || SECRET_NAME.test(name) ? [value, ...passwords] : []
+    if (passwords.length > 0 || SECRET_NAME.test(name)) return [value, ...passwords]
+    return TOKEN_SHAPES.flatMap((shape) => value.match(shape) ?? [])
   })
 }
 

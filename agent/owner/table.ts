@@ -49,8 +49,15 @@ export function pairs(entries: readonly (readonly [string, string])[]): string {
   return entries.map(([name, value]) => `${name.padEnd(width)}${plain(value)}\n`).join('')
 }
 
+/** A text behind `lead`, in lines of at most `columns` columns, of which each further begins with `rest`: nothing of the text begins a line. It must hold nothing that a terminal would obey. */
+export function hanging(lead: string, text: string, columns: number, rest = ' '.repeat(lead.length)): string {
+  return wrapped(text, columns - Math.max(lead.length, rest.length))
+    .map((line, at) => `${at === 0 ? lead : rest}${line}\n`)
+    .join('')
+}
+
 /** A text in lines of at most `width` columns, broken wherever that is. */
-export function wrapped(text: string, width: number): string[] {
+function wrapped(text: string, width: number): string[] {
   const lines: string[] = []
   let line = ''
   let used = 0
@@ -102,12 +109,17 @@ function padded(text: string, width: number): string {
   return kept + CUT + ' '.repeat(width - 1 - used)
 }
 
-/** Columns that a text takes: two for letters of East Asia and for pictures. */
+const WIDE =
+  /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18aff}\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}]/u
+/** Accents and the like, which stand on the letter before them. */
+const MARK = /[\p{Mn}\p{Me}]/u
+
+/**
+ * Columns that a text takes at most: two for letters of East Asia (UAX #11) and for pictures, whatever a terminal makes of those that are joined.
+ * What is wider than it seems would go on in the next line, from its beginning.
+ */
 function widthOf(text: string): number {
   let width = 0
-  for (const { segment } of graphemes.segment(text))
-    width += /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\uff01-\uff60]/u.test(segment)
-      ? 2
-      : 1
+  for (const letter of text) width += WIDE.test(letter) ? 2 : MARK.test(letter) ? 0 : 1
   return width
 }

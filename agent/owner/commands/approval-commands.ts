@@ -8,7 +8,7 @@ import type { Answer } from '../api-client.ts'
 import { findShare } from '../find.ts'
 import type { OwnerRun, StartRun } from '../owner-run.ts'
 import { shellWord } from '../setup-texts.ts'
-import { localTime, plain, table, wrapped } from '../table.ts'
+import { hanging, localTime, plain, table } from '../table.ts'
 
 const DECISIONS = [
   ['allow', 'lets a call through, once, within 10 minutes'],
@@ -145,6 +145,5 @@ function block(run: OwnerRun, share: ShareAnswer, { id, at, expiresAt, who, clie
 const INDENT = 11
 
 function indented(name: string, text: string, columns: number): string {
-  const lines = wrapped(plain(shownJson(text)), columns - INDENT)
-  return lines.map((line, at) => `${(at === 0 ? name : '').padEnd(INDENT)}${line}\n`).join('')
+  return hanging(name.padEnd(INDENT), plain(shownJson(text)), columns)
 }

@@ -1,12 +1,13 @@
 /** `tools list|diff|accept`: what a share's server offers, what of it is held back because it is new or has changed, and what its owner accepts. */
 import type { Command } from 'commander'
+import { shownJson } from '../../../protocol/policy/shown-json.ts'
 import { AgentExit, EXIT } from '../../exit.ts'
 import { listOf, textOf } from '../answers.ts'
 import type { Answer } from '../api-client.ts'
 import { findShare } from '../find.ts'
 import type { OwnerRun, StartRun } from '../owner-run.ts'
 import { shellWord } from '../setup-texts.ts'
-import { plain, table } from '../table.ts'
+import { hanging, plain, table } from '../table.ts'
 
 interface Entry {
   readonly kind: string
@@ -40,7 +41,7 @@ export function addToolsCommands(tools: Command, start: StartRun): void {
     .action(async (named: string, _options: object, command: Command) => compareTools(start(command), named))
   tools
     .command('accept <share> [names...]')
-    .description('accepts what is held back: by name, by name@digest as tools diff shows it, or all of it')
+    .description('accepts what is held back: by name, by name@digest or @digest as tools diff shows it, or all of it')
     .option('--all', 'accepts everything that is held back now')
     .action(async (named: string, names: readonly string[], { all }: { readonly all?: true }, command: Command) =>
       acceptTools(start(command), named, names, all === true),
@@ -77,10 +78,9 @@ async function acceptTools(run: OwnerRun, named: string, names: readonly string[
   const body = isAll ? { all: true } : await wantedOf(run, id, names)
   const answer = await run.api.request('POST', `shares/${id}/tools/accept`, body)
   run.show(answer, () => {
-    const accepted = listOf(answer, 'accepted').map((entry) => plain(textOf(entry, 'name')))
-    return accepted.length === 0
-      ? 'Nothing is held back.\n'
-      : `Accepted: ${accepted.join(', ')}. Clients see it from their next request on.\n`
+    const accepted = listOf(answer, 'accepted').map((entry) => seen(textOf(entry, 'name')))
+    if (accepted.length === 0) return 'Nothing is held back.\n'
+    return hanging('Accepted: ', `${accepted.join(', ')}. Clients see it from their next request on.`, run.terminal.columns)
   })
 }
 
@@ -88,7 +88,9 @@ async function acceptTools(run: OwnerRun, named: string, names: readonly string[
 async function wantedOf(run: OwnerRun, id: string, names: readonly string[]): Promise<readonly Answer[]> {
   const held = entriesOf(await run.api.request('GET', `shares/${id}/tools`)).filter(({ state }) => HELD.has(state))
   return names.flatMap((wanted) => {
-    const found = held.filter(({ name, digest }) => wanted === name || wanted === `${name}@${digest}`)
+    const found = held.filter(
+      ({ name, digest }) => wanted === name || wanted === `${name}@${digest}` || (digest !== undefined && wanted === `@${digest}`),
+    )
     if (found.length === 0)
       throw new AgentExit(
         EXIT.NOT_FOUND,
@@ -139,12 +141,23 @@ export function heldText(run: OwnerRun, id: string, held: number): string {
   return held === 0 ? '' : `\nHeld back: ${held}. See what they say, and accept: ${run.program} tools diff ${id}\n`
 }
 
+/** Names that can stand in an order as they are: in others a line of its own could be hidden. */
+const PLAIN_NAME = /^[\w.:/-]{1,64}$/
+
+/** No line begins with what the server has said: it could look like one of ours. */
 function changeText(run: OwnerRun, id: string, change: Answer): string {
+  const { columns } = run.terminal
   const name = textOf(change, 'name')
   const digest = typeof change['digest'] === 'string' ? change['digest'] : undefined
-  const head = `${textOf(change, 'kind')} ${plain(name)} (${textOf(change, 'state')})\n`
-  const before = typeof change['before'] === 'string' ? `- ${plain(change['before'])}\n` : ''
-  const after = `+ ${plain(textOf(change, 'after'))}\n`
-  const order = digest === undefined ? '' : `  ${run.program} tools accept ${id} ${shellWord(plain(`${name}@${digest}`))}\n`
-  return `${plain(head.trimEnd())}\n${before}${after}${order}`
+  const head = hanging(`${plain(textOf(change, 'kind'))} `, seen(`${name} (${textOf(change, 'state')})`), columns, '    ')
+  const before = typeof change['before'] === 'string' ? hanging('- ', seen(change['before']), columns, '- ') : ''
+  const after = hanging('+ ', seen(textOf(change, 'after')), columns, '+ ')
+  const wanted = `${PLAIN_NAME.test(name) ? name : ''}@${digest}`
+  const order = digest === undefined ? '' : `  ${run.program} tools accept ${id} ${shellWord(plain(wanted))}\n`
+  return `${head}${before}${after}${order}`
+}
+
+/** A text in which a terminal finds nothing to obey, and a reader nothing hidden. */
+function seen(text: string): string {
+  return shownJson(plain(text))
 }

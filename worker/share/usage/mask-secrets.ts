@@ -2,23 +2,11 @@
  * Masks what looks like a secret in JSON text, whole or cut off: values of members that are named like one, and texts of the shape of known
  * tokens, in texts within texts too. It errs on the side of masking, and is no proof that nothing is left. Pure.
  */
+import { MASKED, maskShapes, SECRET_NAME } from './secret-shapes.ts'
 
-export const MASKED = '[secret]'
-
-/** Names of members and variables that hold secrets. */
-const SECRET_NAME = /token|secret|key|pass|credential|cookie|authorization|_?pwd$|(?:^|[_-])(?:auth|pat|dsn|otp|pin)(?:[_-]|$)/i
-/** Tokens that are known by their shape; each is masked whole, also where it is cut off. */
-const SHAPES: readonly RegExp[] = [
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----|[\s\S]*)/g,
-  /\beyJ[\w-]{12,}(?:[.~][\w-]*)*/g,
-  /\bmcpe_owner_[\w-]{8,}/g,
-  /(?<=\/k\/)[a-z2-7][\w~-]{15,}/g,
-  /\b(?:gh[pousr]_|github_pat_|glpat-|npm_|hf_|sk-|pk_|rk_|sk_|xox[abeoprs]-|AIza|ya29\.)[\w.-]{12,}/g,
-  /\b(?:AKIA|ASIA)[A-Z\d]{12,}/g,
-  /(?<=\b(?:bearer|basic)\s)[\w.~+/=-]{6,}/gi,
-  /(?<=:\/\/[^\s/:@]{0,100}:)[^\s/@]+(?=@)/g,
-  /(?<=\b[\w-]{0,40}(?:token|secret|password|passwd|api[-_]?key|access[-_]?key)[\w-]{0,40}\s{0,3}[=:]\s{0,3})[^\s"',;&]{3,}/gi,
-]
+/** Members of which one names another: the lists of headers and variables of many programs. */
+const PAIR_NAME = /^(?:name|key|header|variable|env|field)$/i
+const PAIR_VALUE = /^(?:value|val|content|data)$/i
 /** Texts, brackets, and all between them. A text may be cut off. */
 const PARTS = /"(?:[^"\\]|\\[\s\S])*(?:"|\\?$)|[[\]{}]|[^"[\]{}]+/g
 /** A value without quotes behind the colon of its member. */
@@ -32,6 +20,9 @@ export function maskSecrets(text: string, depth = 0): string {
   /** The value that comes next is a secret's; or how many brackets of one are open. */
   let isSecret = false
   let open = 0
+  let name = ''
+  /** This object has named a secret, whose value is another member of it. */
+  let isPair = false
   for (const [at, part] of parts.entries()) {
     if (open > 0) {
       open += part === '{' || part === '[' ? 1 : part === '}' || part === ']' ? -1 : 0
@@ -39,10 +30,14 @@ export function maskSecrets(text: string, depth = 0): string {
     }
     if (part.startsWith('"')) {
       const isName = /^\s*:/.test(parts[at + 1] ?? '')
-      masked += isName ? part : isSecret ? `"${MASKED}"` : maskText(part, depth)
-      isSecret = isName && SECRET_NAME.test(decoded(part))
+      const said = decoded(part)
+      isPair ||= !isName && PAIR_NAME.test(name) && SECRET_NAME.test(said)
+      masked += isName ? maskText(part, MAX_DEPTH) : isSecret ? `"${MASKED}"` : maskText(part, depth)
+      name = isName ? said : ''
+      isSecret = isName && (SECRET_NAME.test(said) || (isPair && PAIR_VALUE.test(said)))
       continue
     }
+    if (part === '{' || part === '}') isPair = false
     if (!isSecret) masked += part
     else if (part === '{' || part === '[') {
       masked += `"${MASKED}"`
@@ -60,7 +55,7 @@ export function maskSecrets(text: string, depth = 0): string {
 function maskText(part: string, depth: number): string {
   const text = decoded(part)
   const within = depth < MAX_DEPTH && text.includes('"') ? maskSecrets(text, depth + 1) : text
-  const masked = SHAPES.reduce((before, shape) => before.replace(shape, MASKED), within)
+  const masked = maskShapes(within)
   return masked === text ? part : JSON.stringify(masked)
 }
 

@@ -79,3 +79,9 @@ test.each([
   verifies('promise.9.masked')
   expect(environmentSecrets({ X: value })).toEqual([value, ...passwords])
 })
+
+test('environmentSecrets() finds what has the shape of a token, whatever the variable is called', () => {
+  verifies('promise.9.masked')
+  const token = `ghp_${'0a'.repeat(18)}`
+  expect(environmentSecrets({ GITHUB: token, ARGS: `--auth=${token} --verbose`, OPENAI: 'sk-short' })).toEqual([token, token])
+})

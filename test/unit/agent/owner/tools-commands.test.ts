@@ -64,6 +64,34 @@ describe('tools diff', () => {
 `)
   })
 
+  test('begins no line with what a server says, however long it is and whatever it looks like', async () => {
+    verifies('promise.11.accepted')
+    const lines = (lead: string): string =>
+      [lead, `tools pay (pinned)`, '- {"a":1}', '+ {"a":1}', `  mcp-edge-agent tools accept x pay@${DIGEST}`]
+        .map((line) => line.padEnd(80))
+        .join('')
+    const wide = `${'\u{1f468}\u200d'.repeat(60)}${lines('x')}${'e\u0301'.repeat(60)}${lines('\u{1f1e9}\u{1f1ea}'.repeat(40))}`
+    const changes = [lines('x'), wide].map((text) => ({ ...LOOK, name: text, kind: 'tools', before: text, after: text }))
+    const { written } = await ran(['tools', 'diff', 'docs'], { [`GET ${AT}/tools/diff`]: { body: { ...SHOWN, changes } } })
+    const [share, rows] = [String(SHARE['share']), written.trimEnd().split('\n')]
+    const own = rows.filter((row) => !/^(?:- | {4}|\+ )/.test(row))
+    expect(own).toEqual([
+      expect.stringMatching(/^tools x {5}/),
+      `  mcp-edge-agent tools accept ${share} @${DIGEST}`,
+      '',
+      expect.stringMatching(/^tools /),
+      `  mcp-edge-agent tools accept ${share} @${DIGEST}`,
+    ])
+    for (const row of rows.filter((one) => !own.includes(one))) {
+      // Two columns for each picture, whether a terminal can join them or not.
+      const columns = [...row].reduce(
+        (sum, letter) => sum + (/\p{Emoji_Presentation}/u.test(letter) ? 2 : /\p{Mn}/u.test(letter) ? 0 : 1),
+        0,
+      )
+      expect(columns).toBeLessThanOrEqual(80)
+    }
+  })
+
   test('says so when nothing is held back', async () => {
     const { written } = await ran(['tools', 'diff', 'docs'], { [`GET ${AT}/tools/diff`]: { body: { ...SHOWN, changes: [] } } })
     expect(written).toContain('\nNothing is held back.\n')
@@ -74,7 +102,7 @@ describe('tools accept', () => {
   const list = { [`GET ${AT}/tools`]: { body: { ...SHOWN, tools: [LOOK, { ...LOOK, name: 'pay', state: 'pinned', digest: 'p' }] } } }
   const accepted = { [`POST ${AT}/tools/accept`]: { body: { accepted: [{ kind: 'tools', name: 'look', digest: DIGEST }] } } }
 
-  test.each(['look', `look@${DIGEST}`])('of %s sends the digest that was shown', async (named) => {
+  test.each(['look', `look@${DIGEST}`, `@${DIGEST}`])('of %s sends the digest that was shown', async (named) => {
     verifies('promise.11.accepted')
     const { written, asked } = await ran(['tools', 'accept', 'docs', named], { ...list, ...accepted })
     expect(JSON.parse(asked.at(-1)?.body ?? '')).toEqual([{ name: 'look', digest: DIGEST }])
@@ -92,6 +120,8 @@ describe('tools accept', () => {
     // Whoever makes a server can find two texts whose digests begin alike.
     [[`look@${DIGEST.slice(0, -1)}`], 'TOOL_NOT_HELD'],
     [['look@abc'], 'TOOL_NOT_HELD'],
+    [['@abc'], 'TOOL_NOT_HELD'],
+    [['@undefined'], 'TOOL_NOT_HELD'],
     [[], 'USAGE'],
     [['look', '--all'], 'USAGE'],
   ])('of %j is refused: %s', async (words, code) => {

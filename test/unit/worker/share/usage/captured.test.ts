@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { CAPTURES } from '../../../../../worker/share/usage/captured.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 import { CAPTURE_LOOK_BYTES, MAX_CAPTURED_BYTES } from '../../../../../worker/usage-limits.ts'
 
 function bytes(value: unknown): Uint8Array {
@@ -27,6 +28,22 @@ describe('CAPTURES', () => {
       expect(bytes(text).length).toBeLessThanOrEqual(MAX_CAPTURED_BYTES)
       expect(bytes(text).length).toBeGreaterThan(MAX_CAPTURED_BYTES - 200)
       expect(text).not.toContain('\ufffd')
+    }
+  })
+
+  test.each([
+    ['control characters', '\u0001'],
+    ['quotes', '"'],
+    ['backslashes and line breaks', '\\\n'],
+    ['halves of characters', '\\ud800'],
+  ])('cuts what is long once it is written as JSON again, as with %s', (_, part) => {
+    verifies('promise.10.audit')
+    const raw = bytes(`{"result":{"text":"${part.repeat(9000)}"}}`)
+    const masked = bytes({ result: { text: `${part.repeat(3000)} Bearer hunter2-canary` } })
+    for (const body of [raw, masked]) {
+      const text = CAPTURES.ofResponse(body) ?? ''
+      expect(bytes(JSON.stringify(text)).length).toBeLessThanOrEqual(2 * MAX_CAPTURED_BYTES)
+      expect(bytes(JSON.stringify(text)).length).toBeGreaterThan(MAX_CAPTURED_BYTES / 2)
     }
   })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MASKED, maskSecrets } from '../../../../../worker/share/usage/mask-secrets.ts'
+import { maskSecrets } from '../../../../../worker/share/usage/mask-secrets.ts'
+import { MASKED } from '../../../../../worker/share/usage/secret-shapes.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 
 const SECRET = 'hunter2-canary'
@@ -42,8 +43,25 @@ describe('maskSecrets()', () => {
     'xoxb-0123456789-abcdef',
     'AKIAIOSFODNN7EXAMPLE',
     'AIzaSyA0123456789abcdefghij',
+    `glptt-${'0a'.repeat(10)}`,
+    `xapp-1-A0123456789-${'0a'.repeat(10)}`,
+    `xoxe.xoxp-1-${'0a'.repeat(10)}`,
+    `sk-ant-api03-${'0a_-'.repeat(10)}`,
+    `GOCSPX-${'0a'.repeat(10)}`,
+    `1//0g${'0a'.repeat(10)}`,
+    `pypi-AgEI${'0a'.repeat(10)}`,
+    `SG.${'0a'.repeat(10)}.${'0a'.repeat(10)}`,
+    `whsec_${'0a'.repeat(10)}`,
+    `dop_v1_${'0a'.repeat(10)}`,
+    `hvs.${'0a'.repeat(10)}`,
+    `123456789:${'AbC-_'.repeat(7)}`,
+    'abcd-efgh-2345-ijkl-mnop-67qr',
+    `${'ab'.repeat(13)}-${'Ab-_2'.repeat(4)}xy`,
     '-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----',
     '-----BEGIN RSA PRIVATE KEY-----\nMIIEvQ cut off',
+    '-----BEGIN OPENSSH PRIVATE KEY-----\nMIIEvQ\n-----END OPENSSH PRIVATE KEY-----',
+    '-----BEGIN PGP PRIVATE KEY BLOCK-----\nMIIEvQ\n-----END PGP PRIVATE KEY BLOCK-----',
+    '---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nMIIEvQ\n---- END SSH2 ENCRYPTED PRIVATE KEY ----',
   ])('masks %s in any text, and in texts within texts', (token) => {
     verifies('promise.9.captured')
     const inner = JSON.stringify({ note: `it is ${token}` })
@@ -57,13 +75,58 @@ describe('maskSecrets()', () => {
 
   test.each([
     [`Authorization: Bearer ${SECRET}`, 'Authorization: Bearer '],
+    [`Authorization: Basic  ${SECRET}==`, 'Authorization: Basic  '],
+    [`authorization: token ${SECRET}`, 'authorization: token '],
+    [`"Authorization": "Custom ${SECRET}"`, '"Authorization": "'],
+    [`Cookie: sid=${SECRET}; theme=dark`, 'Cookie: '],
+    [`Set-Cookie: sid=${SECRET}; Path=/`, 'Set-Cookie: '],
     [`postgres://me:${SECRET}@db/x`, 'postgres://me:'],
+    [`postgres://me:p@${SECRET}@db/x`, 'postgres://me:'],
+    [`amqp://me:p/${SECRET}@db/x`, 'amqp://me:'],
+    [`redis://:${SECRET}@db/x`, 'redis://:'],
+    [`https://${SECRET}-0123@git.example/x`, 'https://'],
+    [`https://maps.example/x?a=1&key=${SECRET}&b=2`, 'key='],
+    [`https://s3.example/x?X-Amz-Signature=${SECRET}`, 'X-Amz-Signature='],
+    [`https://hooks.slack.com/services/T000/B000/${SECRET.replace('-', '')}`, 'hooks.slack.com/services/'],
+    [`https://discord.com/api/webhooks/123456789/${SECRET}`, 'webhooks/123456789/'],
+    [`passphrase: "${SECRET}"`, 'passphrase: "'],
     [`DB_PASSWORD=${SECRET} next`, 'DB_PASSWORD='],
     [`https://relay.example/s/abc/k/abcdefghijklmnop${'2'.repeat(36)}/mcp`, '/k/'],
   ])('masks what stands behind a name in a plain text: %s', (text, kept) => {
     const masked: { text: string } = JSON.parse(maskSecrets(JSON.stringify({ text })))
     expect(masked.text).toContain(`${kept}${MASKED}`)
-    expect(masked.text).not.toContain(SECRET)
+    expect(masked.text).not.toContain(SECRET.slice(0, 7))
+  })
+
+  test('masks a secret of AWS beside the id of its key, and no other text of its length', () => {
+    const secret = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'
+    for (const text of [`AKIAIOSFODNN7EXAMPLE\n${secret}`, `[default] ${secret} ASIAIOSFODNN7EXAMPLE`])
+      expect(maskSecrets(JSON.stringify({ text }))).not.toContain(secret)
+    const commit = JSON.stringify({ text: `commit ${'0a'.repeat(20)}` })
+    expect(maskSecrets(commit)).toBe(commit)
+  })
+
+  test('masks a value whose name stands beside it, and none in the next object', () => {
+    const listed = [
+      { name: 'X-Api-Key', value: SECRET },
+      { name: 'Accept', value: 'kept' },
+      { key: 'DB_PASSWORD', description: 'kept too', value: [SECRET] },
+    ]
+    const masked = maskSecrets(JSON.stringify(listed))
+    expect(masked).not.toContain(SECRET)
+    expect(JSON.parse(masked)).toMatchObject([{ name: 'X-Api-Key' }, listed[1], { description: 'kept too' }])
+  })
+
+  test('masks a token that is the name of a member', () => {
+    const token = `ghp_${'0a'.repeat(18)}`
+    expect(maskSecrets(JSON.stringify({ [token]: 1 }))).toBe(`{"${MASKED}":1}`)
+  })
+
+  test('leaves what only looks a little like a secret', () => {
+    const text = JSON.stringify({
+      text: 'see risk-assessment-of-things.md, https://host/a:b@c, basic, and 10:30 at x@y.example; task-0123456789',
+    })
+    expect(maskSecrets(text)).toBe(text)
   })
 
   test('leaves all else as it is, to the byte', () => {
@@ -92,7 +155,20 @@ describe('maskSecrets()', () => {
   })
 
   test('takes a time that grows with the text alone', () => {
-    for (const part of ['{"a":', '"\\"', '[[', 'token= ', 'eyJ'])
-      expect(maskSecrets(part.repeat(8192 / part.length)).length).toBeGreaterThan(0)
+    for (const part of [
+      '{"a":',
+      '"\\"',
+      '[[',
+      'token= ',
+      'eyJ',
+      '://a:',
+      '://',
+      'Bearer ',
+      'abcd-',
+      'authorization: a ',
+      '-----BEGIN PRIVATE KEY-----',
+      'xoxa.',
+    ])
+      expect(maskSecrets(part.repeat(Math.floor(8192 / part.length))).length).toBeGreaterThan(0)
   })
 })
