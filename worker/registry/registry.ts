@@ -24,7 +24,6 @@ import {
   type ShareChange,
   type ShareRecord,
 } from '../contract/registry-rpc.ts'
-import type { AdminCommand, ShareSettings } from '../contract/share-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { PinChange } from '../contract/pinned-server.ts'
 import { NOTHING_PINNED, readPins, withAccepted } from '../../protocol/policy/pins.ts'
@@ -36,6 +35,7 @@ import { OwnerTable } from './owners.ts'
 import { SecretTable } from './secrets.ts'
 import { type KeptShare, ShareTable } from './shares.ts'
 import { type Subject, type Untold, UntoldTable } from './untold.ts'
+import type { AdminCommand, ShareSettings } from '../contract/share-admin.ts'
 
 const LINK_SUBJECT = 'link:'
 /** Of a share that nothing has been changed of. */

@@ -11,7 +11,6 @@ import type { ShareObject } from '../contract/objects.ts'
 import { type ListingTask, type PinOrder, RELAY_PRINCIPAL } from '../contract/pinned-server.ts'
 import { CUT_CLOSE, type Gated, leafOf, readPass, VERDICT_STATUS } from '../contract/pass.ts'
 import type {
-  AdminCommand,
   AskAnswer,
   Caller,
   CallOutcome,
@@ -24,7 +23,6 @@ import type {
   ParkOrder,
   SendOutcome,
   SendRequest,
-  ShareFacts,
   SubscribeOrder,
 } from '../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../contract/streams.ts'
@@ -40,6 +38,7 @@ import { type ShareParts, wireShare } from './share-parts.ts'
 import { ShareReport } from './share-report.ts'
 import { isApprovalCommand } from './trust/approvals.ts'
 import { isUsageOrder } from './usage/usage.ts'
+import type { AdminCommand, ShareFacts } from '../contract/share-admin.ts'
 
 /** Why a share has come to its end: its time is over, or its owner has deleted it. */
 type End = 'SHARE_EXPIRED' | 'SHARE_NOT_FOUND'
