@@ -23,7 +23,6 @@ import { isInspected, neededList, refusalOf } from '../policy/message-verdict.ts
 import { noted } from '../policy/noted-refusal.ts'
 import { noteHeld } from '../pinning/held-entries.ts'
 import { failureResponse } from '../response/responses.ts'
-import type { CallRenewed } from '../../carry/share-client.ts'
 import type { ListMethod } from '../../contract/listings.ts'
 import type { ServerEntry } from '../../contract/pinned-server.ts'
 import type { KnownGrant } from '../../carry/known-grants.ts'
@@ -44,6 +43,7 @@ import type { Item } from '../call/item.ts'
 import { groupCallRequest } from '../call/call-request.ts'
 import type { Accepts } from '../request-headers.ts'
 import { newSessionId } from '../session-id.ts'
+import type { CallRenewed } from '../../carry/pass-refused.ts'
 
 const encoder = new TextEncoder()
 
