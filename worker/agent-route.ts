@@ -10,8 +10,9 @@ import { clientAddress } from './access/client-address.ts'
 import { settingsOf } from './env.ts'
 import { noteRefusal } from './access/refused-credentials.ts'
 import { laneAt } from './lanes.ts'
-import { PassRefused, ShareClient } from './carry/share-client.ts'
+import { ShareClient } from './carry/share-client.ts'
 import { pinOnConnect } from './mcp/pinning/pin-server.ts'
+import { PassRefused } from './carry/pass-refused.ts'
 
 export async function connectAgent(c: Context<RouteEnv>): Promise<Response> {
   const share = c.req.param('share') ?? ''

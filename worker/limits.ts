@@ -206,22 +206,6 @@ export const QUIET_STREAM_MS = 240_000
 /** Pages of a server's tools/list that are read for their schemas. */
 export const MAX_TOOL_PAGES = 50
 
-/**
- * Entries of one list of a server that are known by name, and bytes of their names: ten times what any server has offered. What is beyond
- * is known to nobody, and not offered.
- */
-export const MAX_LISTED_ENTRIES = 10_000
-export const MAX_LISTED_NAME_BYTES = 4 * 1024 * 1024
-
-/** Sessions, and groups of clients without, of whose servers an isolate keeps the tools. */
-export const MAX_CACHED_TOOL_SETS = 200
-
-/** What it may keep of them in all, in bytes: an eighth of its memory for each of the two. Of too much that of the session that was listed longest ago goes; it is listed again. */
-export const MAX_CACHED_TOOL_BYTES = 16 * 1024 * 1024
-
-/** What an entry takes beside its name: flags, a digest of 43 characters, and its place in a Map. */
-export const LISTED_ENTRY_BYTES = 200
-
 /** Calls of one share that may wait for their clients' input: each is a row. */
 export const MAX_PARKED_CALLS = 1_000
 

@@ -166,3 +166,19 @@ export const MAX_ENTRY_NAMES_CHARS = 4 * 1024 * 1024
 /** Digests of held-back entries of which an isolate knows that their owner was told, and for how long. */
 export const MAX_TOLD_ENTRIES = 1_000
 export const TOLD_ENTRY_MS = 600_000
+
+/**
+ * Entries of one list of a server that are known by name, and bytes of their names: ten times what any server has offered. What is beyond
+ * is known to nobody, and not offered.
+ */
+export const MAX_LISTED_ENTRIES = 10_000
+export const MAX_LISTED_NAME_BYTES = 4 * 1024 * 1024
+
+/** Sessions, and groups of clients without, of whose servers an isolate keeps the tools. */
+export const MAX_CACHED_TOOL_SETS = 200
+
+/** What it may keep of them in all, in bytes: an eighth of its memory for each of the two. Of too much that of the session that was listed longest ago goes; it is listed again. */
+export const MAX_CACHED_TOOL_BYTES = 16 * 1024 * 1024
+
+/** What an entry takes beside its name: flags, a digest of 43 characters, and its place in a Map. */
+export const LISTED_ENTRY_BYTES = 200

@@ -1,10 +1,10 @@
 /** What a Share keeps over its sleep, and for how long. */
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, test } from 'vitest'
-import type { ShareFacts } from '../../worker/contract/share-rpc.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { EventReader, factsOf, revokeShare, stubOf, type TestShare } from './harness/relay.ts'
 import { connected } from './harness/scripted-agent.ts'
+import type { ShareFacts } from '../../worker/contract/share-admin.ts'
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}'
 

@@ -4,11 +4,11 @@ import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CLOSE } from '../../protocol/handshake.ts'
 import { Registry } from '../../worker/registry/registry.ts'
-import type { AdminCommand } from '../../worker/contract/share-rpc.ts'
 import { Share } from '../../worker/share/share.ts'
 import { askAsOwner, createShare, revokeShare, stubOf, TestClient, type TestShare } from './harness/relay.ts'
 import { BARE_SERVER, ScriptedAgent } from './harness/scripted-agent.ts'
 import { LANES, connectAll, seat } from './harness/all-lanes.ts'
+import type { AdminCommand } from '../../worker/contract/share-admin.ts'
 
 async function describeShare(share: TestShare): Promise<Record<string, unknown>> {
   const response = await askAsOwner('GET', `/api/shares/${share.id}`)

@@ -5,11 +5,11 @@ import { CAVEAT_NONCE_BYTES } from '../../protocol/narrowing/caveat.ts'
 import { narrowCredential } from '../../protocol/narrowing/narrow.ts'
 import { Registry } from '../../worker/registry/registry.ts'
 import { Share } from '../../worker/share/share.ts'
-import type { AdminCommand } from '../../worker/contract/share-rpc.ts'
 import { MAX_DERIVED_LINKS_OF_ONE } from '../../worker/trust-limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { createMade, order, registryStub, ringRegistry, untoldOf, watchOrders } from './harness/orders.ts'
 import { createShare, TestClient, type TestShare } from './harness/relay.ts'
+import type { AdminCommand } from '../../worker/contract/share-admin.ts'
 
 const LANES = 4
 

@@ -25,3 +25,10 @@ export function passFailure(
 }
 
 const TOKEN_REVOKED = 'This token was revoked.'
+
+/** A policy's refusal as it is told: whoever has shown no credential is told where to get one, of what there is and what there is not alike. */
+export function policyFailure(refusal: Failure, { isAnonymous, challenge }: Pick<LinkHolder, 'isAnonymous' | 'challenge'>): Failure {
+  const isOfPolicy = refusal.code === 'NOT_OFFERED' || refusal.code === 'METHOD_UNKNOWN'
+  if (isAnonymous !== true || challenge === undefined || !isOfPolicy) return refusal
+  return { code: 'UNAUTHORIZED', executed: 'no', detail: 'This is not open to everybody: sign in.', challenge }
+}

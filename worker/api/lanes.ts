@@ -1,7 +1,7 @@
 /** Puts together what the lanes of a share know. */
 import type { LaneFacts } from '../carry/lane-orders.ts'
 import type { LinkUse } from '../contract/call-records.ts'
-import type { LastWords, ShareFacts } from '../contract/share-rpc.ts'
+import type { LastWords, ShareFacts } from '../contract/share-admin.ts'
 
 interface MergedAgent {
   readonly name: string

@@ -4,7 +4,6 @@ import { err, ok, type Result } from '../../protocol/result.ts'
 import { knownShareFacts, readShareId } from '../access/share-id.ts'
 import { type LaneFacts, unreachedOf } from '../carry/lane-orders.ts'
 import type { ShareRecord } from '../contract/registry-rpc.ts'
-import type { LastWords } from '../contract/share-rpc.ts'
 import type { ShareTerms, ShareTrust } from '../contract/trust-rpc.ts'
 import { relayOrigin, settingsOf } from '../env.ts'
 import { problemResponse } from '../problem.ts'
@@ -13,6 +12,7 @@ import type { Limits, Policy } from './operations/members.ts'
 import type { Share } from './operations/shares.ts'
 import { problemFacts } from './listing-problem.ts'
 import type { OwnerEnv } from './owner-gate.ts'
+import type { LastWords } from '../contract/share-admin.ts'
 
 export function registryOf(c: Context<OwnerEnv>) {
   return c.env.REGISTRY.getByName('registry')

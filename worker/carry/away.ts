@@ -3,7 +3,8 @@ import type { Failure } from '../../protocol/errors.ts'
 import { NEWS_WAIT_MS, RETRY_MS, TAKEOVER_WAIT_MS } from '../limits.ts'
 import type { Away } from '../contract/share-rpc.ts'
 import { pause, within } from '../within.ts'
-import { isRetryable, type ShareClient } from './share-client.ts'
+import { type ShareClient } from './share-client.ts'
+import { isRetryable } from './reset-error.ts'
 
 /** No agent took the message; clients may try again, which is why this is never a 4xx. */
 export const AGENT_AWAY: Failure = { code: 'AGENT_AWAY', executed: 'no', retryAfterMs: 2000 }

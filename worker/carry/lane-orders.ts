@@ -3,10 +3,10 @@ import type { Env } from '../env.ts'
 import { type Lane, laneAt, laneCount } from '../lanes.ts'
 import { LANE_ORDER_MS } from '../trust-limits.ts'
 import { within } from '../within.ts'
-import { isRetryable } from './share-client.ts'
-import type { AdminCommand, ShareFacts } from '../contract/share-rpc.ts'
 import type { Location } from '../contract/locations.ts'
 import { laneStub } from './share-stub.ts'
+import type { AdminCommand, ShareFacts } from '../contract/share-admin.ts'
+import { isRetryable } from './reset-error.ts'
 
 /** What became of an order to one lane. `facts`: of a share that the lane still knew. */
 export interface LaneFacts {

@@ -1,15 +1,10 @@
-/**
- * A Worker's client of one Share, the object of a share or of one of its lanes, for one holder of a link, whose pass goes with all
- * that is asked: RPC, stream sockets, a new stub after a reset.
- */
-import type { Executed, Failure } from '../../protocol/errors.ts'
-import type { LinkHolder } from '../access/authenticate.ts'
-import { passFailure } from '../access/pass-failure.ts'
-import type { Exhausted } from '../contract/metering.ts'
-import { CUT_CLOSE, type Gated, isVerdict, leafOf, passQuery, refusalOf, VERDICT_STATUS } from '../contract/pass.ts'
+/** A Worker's client of one object of a share, for one holder of a link, whose pass goes with all that is asked: RPC and stream sockets. */
+import type { Failure } from '../../protocol/errors.ts'
+import { passFailure, policyFailure } from '../access/pass-failure.ts'
+import { CUT_CLOSE, type Gated, isVerdict, passQuery, refusalOf } from '../contract/pass.ts'
 import type { Pins } from '../../protocol/policy/pins.ts'
 import type { ListingTask, PinOrder } from '../contract/pinned-server.ts'
-import type { GrantFacts, Pass, PassRefusal, PassVerdict } from '../contract/trust-rpc.ts'
+import type { GrantFacts, Pass } from '../contract/trust-rpc.ts'
 import { MAX_CALL_TRIES } from '../limits.ts'
 import { uploadRest } from './upload.ts'
 import type {
@@ -32,46 +27,21 @@ import type { ListingOrder } from '../contract/listings.ts'
 import type { TaskAnswer, TaskOrder } from '../contract/tasks.ts'
 import { type Env, settingsOf } from '../env.ts'
 import { type Lane, laneName, laneOf } from '../lanes.ts'
-import { type AcceptedEntries, type KnownGrant, knownGrant, knownState, learnGrant } from './known-grants.ts'
+import { type Holder, HolderGrant } from './holder-grant.ts'
+import type { AcceptedEntries, KnownGrant } from './known-grants.ts'
+import { type CallRenewed, limitFailure, nothing, refuse, type Renewed } from './pass-refused.ts'
+import { upgraded } from './upgrade.ts'
 import { laneStub } from './share-stub.ts'
 import type { ShareObject } from '../contract/objects.ts'
-
-/** Judges a request once more by what its holder may do now; how it fails, if it may not be made. */
-export type Renewed = (grant: KnownGrant) => Failure | undefined
-
-/** The same of a call, of which another state of things may have to be named, by which it is checked. */
-export type CallRenewed = (
-  grant: KnownGrant,
-) => Failure | Pick<CallRequest, 'toolsVersion' | 'bridge' | 'awaitsJudgement' | 'hold' | 'runsOnce'>
-
-/** The Share does not let the holder's pass in, or `Renewed` has found that the request may not be made. */
-export class PassRefused extends Error {
-  readonly failure: Failure
-  /** The code with which the Share would have closed a stream of this client. */
-  readonly close: number
-
-  constructor(failure: Failure, close: number) {
-    super(failure.code)
-    this.name = 'PassRefused'
-    this.failure = failure
-    this.close = close
-  }
-}
-
-/** Of the holder of a link, what its requests to a Share need. */
-type Holder = Pick<LinkHolder, 'chain' | 'isInUrl' | 'names' | 'ends' | 'policies' | 'challenge' | 'isAnonymous'> & Pick<Pass, 'address'>
 
 export class ShareClient {
   readonly #env: Env
   readonly #lane: Lane
   readonly #holder: Holder
-  readonly #grantName: string
+  readonly #grant: HolderGrant
   /** Name of the object, by which an isolate keeps what it knows of a share's server: each lane counts its versions for itself. */
   readonly id: string
   #stub: DurableObjectStub<ShareObject>
-  #pass: Pass
-  /** What the holder may do, as it was known here last: the isolate may have forgotten it for other links since. */
-  #grant: KnownGrant | undefined
   #hasAsked = false
 
   constructor(env: Env, lane: Lane, holder: Holder) {
@@ -80,9 +50,7 @@ export class ShareClient {
     this.#holder = holder
     this.id = laneName(lane)
     this.#stub = laneStub(env, lane)
-    this.#grantName = `${lane.share} ${leafOf(holder)}`
-    this.#grant = knownGrant(this.#grantName)
-    this.#pass = passOf(holder, this.#grant)
+    this.#grant = new HolderGrant(lane.share, holder)
   }
 
   /**
@@ -108,8 +76,22 @@ export class ShareClient {
 
   /** What the holder may do, as far as this isolate knows: a request is judged by it before it is made, and again when the Share knows better. */
   get grant(): KnownGrant | undefined {
-    if (knownState(this.#grantName) !== this.#grant?.state) this.#grant = knownGrant(this.#grantName) ?? this.#grant
-    return this.#grant
+    return this.#grant.known
+  }
+
+  /** The Share has told what the holder may do now. What was judged by something else goes on naming that. */
+  learn(facts: GrantFacts): void {
+    this.#grant.learn(facts)
+  }
+
+  /** All policies that bound the holder, as JSON texts: those that its owner can change, and those that stand in its credential. */
+  policies(grant: KnownGrant | undefined = this.grant): readonly string[] {
+    return this.#grant.policies(grant)
+  }
+
+  /** What is accepted of the server; undefined where nothing is held back. */
+  pins(grant: KnownGrant | undefined = this.grant): AcceptedEntries | undefined {
+    return grant?.pins
   }
 
   /** The link of the owner's that the holder's comes from. */
@@ -122,34 +104,14 @@ export class ShareClient {
     return this.#holder.address
   }
 
-  /** A policy's refusal as the holder is told it: whoever has shown no credential is told where to get one, of what there is and what there is not alike. */
+  /** A policy's refusal as the holder is told it. */
   told(refusal: Failure): Failure {
-    const { isAnonymous, challenge } = this.#holder
-    const isOfPolicy = refusal.code === 'NOT_OFFERED' || refusal.code === 'METHOD_UNKNOWN'
-    if (isAnonymous !== true || challenge === undefined || !isOfPolicy) return refusal
-    return { code: 'UNAUTHORIZED', executed: 'no', detail: 'This is not open to everybody: sign in.', challenge }
+    return policyFailure(refusal, this.#holder)
   }
 
   /** Whether the Share was asked anything, and so has let the holder in or refused. */
   get hasAsked(): boolean {
     return this.#hasAsked
-  }
-
-  /** The Share has told what the holder may do now. What was judged by something else goes on naming that. */
-  learn(facts: GrantFacts): KnownGrant {
-    this.#grant = learnGrant(this.#lane.share, this.#grantName, facts)
-    return this.#grant
-  }
-
-  /** All policies that bound the holder, as JSON texts: those that its owner can change, and those that stand in its credential. */
-  policies(grant: KnownGrant | undefined = this.grant): readonly string[] {
-    const { policies = [] } = this.#holder
-    return grant === undefined ? policies : [...policies, ...grant.policies]
-  }
-
-  /** What is accepted of the server; undefined where nothing is held back. */
-  pins(grant: KnownGrant | undefined = this.grant): AcceptedEntries | undefined {
-    return grant?.pins
   }
 
   /** How long what a client sends waits for an agent that is away, in milliseconds. */
@@ -202,7 +164,7 @@ export class ShareClient {
 
   /** Brings more of a message that was let in; as in `ShareObject`, and false when nothing is let in any more. */
   async chunk(key: string, offset: number, part: Uint8Array): Promise<boolean | undefined> {
-    const told = await this.#stub.chunk(this.#pass, key, offset, part)
+    const told = await this.#stub.chunk(this.#grant.pass, key, offset, part)
     return isVerdict(told) ? false : told
   }
 
@@ -282,7 +244,11 @@ export class ShareClient {
 
   /** Opens a stream's socket; undefined when the caller has no such session. Rejects with PassRefused. */
   async open(target: StreamTarget, renewed?: Renewed): Promise<WebSocket | undefined> {
-    const socket = await this.#admitted<Response>((pass) => this.#upgrade('stream', { ...target, ...passQuery(pass) }), refuse, renewed)
+    const socket = await this.#admitted<Response>(
+      (pass) => upgraded(this.#stub, 'stream', { ...target, ...passQuery(pass) }),
+      refuse,
+      renewed,
+    )
     if (socket.webSocket === null) return undefined
     socket.webSocket.binaryType = 'arraybuffer'
     return socket.webSocket
@@ -290,13 +256,13 @@ export class ShareClient {
 
   /** Hands an agent's upgrade over: a 101, or a 404 of a share that is gone. Rejects with PassRefused. */
   agent(): Promise<Response> {
-    return this.#admitted<Response>((pass) => this.#upgrade('agent', passQuery(pass)), refuse)
+    return this.#admitted<Response>((pass) => upgraded(this.#stub, 'agent', passQuery(pass)), refuse)
   }
 
   /** How the holder's stream has ended that was closed with this code; undefined unless a refusal has cut it off. */
   cutBy(close: number): Failure | undefined {
     const code = refusalOf(close)
-    return code === undefined ? undefined : this.#failureOf(code, 'unknown')
+    return code === undefined ? undefined : passFailure(code, this.#holder, 'unknown')
   }
 
   /** After an exception a stub may be broken. Otherwise one is kept, since only its calls arrive in order. */
@@ -312,14 +278,13 @@ export class ShareClient {
   ): Promise<T> {
     for (let tries = 1; ; tries++) {
       this.#hasAsked = true
-      const told = await ask(this.#pass)
+      const told = await ask(this.#grant.pass)
       if (!isVerdict(told)) return told
       if (told.kind === 'limited') return refused(limitFailure(told), STREAM_CLOSE.ENDED)
       if (told.kind !== 'stale_grant')
-        return refused(this.#failureOf(told.code, told.kind === 'cut' ? 'unknown' : undefined), CUT_CLOSE[told.code])
+        return refused(passFailure(told.code, this.#holder, told.kind === 'cut' ? 'unknown' : undefined), CUT_CLOSE[told.code])
       if (tries === MAX_CALL_TRIES) return refused({ code: 'INTERNAL', executed: 'no' }, STREAM_CLOSE.ENDED)
-      const grant = this.learn(told.facts)
-      this.#pass = passOf(this.#holder, grant)
+      const grant = this.#grant.judgeBy(told.facts)
       const failure = renewed?.(grant)
       if (failure !== undefined) return refused(failure, STREAM_CLOSE.ENDED)
     }
@@ -330,42 +295,4 @@ export class ShareClient {
     if (size > first.length) void uploadRest((at, part) => this.chunk(key, at, part), body)
     return asked
   }
-
-  async #upgrade(path: 'stream' | 'agent', query: Readonly<Record<string, string>>): Promise<Gated<Response>> {
-    const url = `https://share/${path}?${new URLSearchParams(query).toString()}`
-    const response = await this.#stub.fetch(url, { headers: { upgrade: 'websocket' } })
-    return response.status === VERDICT_STATUS ? response.json<PassVerdict>() : response
-  }
-
-  #failureOf(code: PassRefusal, executed: Executed | undefined): Failure {
-    return passFailure(code, this.#holder, executed)
-  }
-}
-
-function passOf({ chain, names, ends, address }: Holder, grant: KnownGrant | undefined): Pass {
-  const narrowed = names === undefined || ends === undefined ? {} : { names, ends }
-  return { chain, ...narrowed, ...(address === undefined ? {} : { address }), ...(grant === undefined ? {} : { state: grant.state }) }
-}
-
-function limitFailure({ retryAfterMs, detail }: Exhausted): Failure {
-  return { code: 'RATE_LIMIT_EXCEEDED', executed: 'no', retryAfterMs, detail }
-}
-
-function refuse(failure: Failure, close: number): never {
-  throw new PassRefused(failure, close)
-}
-
-function nothing(): undefined {
-  return undefined
-}
-
-/** What the platform says of an object that another has taken the place of, or that was cut off: often nothing else marks the error. */
-const RESET_TEXTS = /reset because its code was updated|script has been upgraded|network connection lost|no longer active/i
-
-/** Whether calling again can help: the object was reset, or was never reached (Durable Objects, error handling). */
-export function isRetryable(error: unknown): boolean {
-  const facts = error as { retryable?: unknown; overloaded?: unknown; durableObjectReset?: unknown; message?: unknown } | null
-  if (facts?.overloaded === true) return false
-  const { message } = facts ?? {}
-  return facts?.retryable === true || facts?.durableObjectReset === true || (typeof message === 'string' && RESET_TEXTS.test(message))
 }

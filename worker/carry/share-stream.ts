@@ -6,9 +6,11 @@ import { CUT_CLOSE } from '../contract/pass.ts'
 import { markQuery, STREAM_CLOSE, type StreamControl, type StreamMark, type StreamTarget } from '../contract/streams.ts'
 import { REATTACH_MS } from '../limits.ts'
 import { pause } from '../within.ts'
-import { isRetryable, PassRefused, type ShareClient } from './share-client.ts'
+import { type ShareClient } from './share-client.ts'
 import { StreamLag } from './stream-lag.ts'
 import { TakenBytes } from './taken-bytes.ts'
+import { PassRefused } from './pass-refused.ts'
+import { isRetryable } from './reset-error.ts'
 
 /** What becomes of a stream, and how long it is held on to. */
 export interface StreamReader {

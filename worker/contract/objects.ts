@@ -25,7 +25,6 @@ import type {
   ShareRecord,
 } from './registry-rpc.ts'
 import type {
-  AdminCommand,
   AskAnswer,
   CallOutcome,
   CallRequest,
@@ -38,13 +37,12 @@ import type {
   ParkedRow,
   SendOutcome,
   SendRequest,
-  ShareFacts,
   SubscribeOrder,
-  ShareSettings,
 } from './share-rpc.ts'
 import type { Approval, ApprovalOrder } from './sign-in-rpc.ts'
 import type { TaskAnswer, TaskOrder } from './tasks.ts'
 import type { ChainTrust, DerivedLink, LinkTrust, Pass, ShareTerms, ShareTrust } from './trust-rpc.ts'
+import type { AdminCommand, ShareFacts, ShareSettings } from './share-admin.ts'
 
 /**
  * The object of a share, or of a lane of one, as a Worker calls it, always with the pass of who is served; but for the owner's orders.

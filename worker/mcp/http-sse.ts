@@ -11,7 +11,7 @@ import { noteCall } from './call/call-log.ts'
 import { guestRefusal } from './policy/guests.ts'
 import { endUnheard, send } from './call/send.ts'
 import { eventStreamResponse, failureResponse } from './response/responses.ts'
-import { type CallRenewed, isRetryable, PassRefused, type ShareClient } from '../carry/share-client.ts'
+import { type ShareClient } from '../carry/share-client.ts'
 import { callRequest } from './call/call-request.ts'
 import type { Renewal } from './call/renewal.ts'
 import { SessionRequest } from './legacy-client/request.ts'
@@ -21,6 +21,8 @@ import { isInspected } from './policy/message-verdict.ts'
 import { newSessionId } from './session-id.ts'
 import { isJson, readAccept } from './request-headers.ts'
 import { behindDoor } from './streamable-http.ts'
+import { type CallRenewed, PassRefused } from '../carry/pass-refused.ts'
+import { isRetryable } from '../carry/reset-error.ts'
 
 export const getSse = behindDoor(async (c, visitor) => {
   if (!readAccept(c.req.raw.headers.get('accept')).events) return failureResponse({ code: 'NOT_ACCEPTABLE' })

@@ -1,5 +1,5 @@
 /** `/s/<share>/mcp`: Streamable HTTP (MCP 2025-03-26 to 2025-11-25, basic/transports); requests of revision 2026-07-28 go on to modern-client. */
-import { PassRefused, type ShareClient } from '../carry/share-client.ts'
+import { type ShareClient } from '../carry/share-client.ts'
 import { isCharged } from '../contract/metering.ts'
 import { settingsOf } from '../env.ts'
 import { newSessionId, SESSION_HEADER } from './session-id.ts'
@@ -19,6 +19,7 @@ import { respond, respondToBatch } from './response/respond.ts'
 import { isCoreNotification } from '../bridge/names.ts'
 import { BATCH_REVISION, takesEmptyEvents } from '../bridge/revision.ts'
 import { type Accepts, isJson, readAccept, isModernVisitor, legacyRevisionFault } from './request-headers.ts'
+import { PassRefused } from '../carry/pass-refused.ts'
 
 /**
  * The handler of an MCP route, for visitors who are admitted. Nobody is answered whom the share does not let in: where what was sent needs

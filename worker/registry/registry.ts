@@ -1,9 +1,8 @@
 /** The one object that knows the relay's signing key, its owner, its shares and their links. Never on the path of a call. It wires the tables; they decide. */
 import { DurableObject } from 'cloudflare:workers'
-import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
 import { hashSecret } from '../access/secret.ts'
 import { type Env, settingsOf } from '../env.ts'
-import { LANE_ORDER_MS, MAX_PASSED_SHARES, MAX_REGISTRY_BYTES } from '../trust-limits.ts'
+import { MAX_PASSED_SHARES, MAX_REGISTRY_BYTES } from '../trust-limits.ts'
 import type { Location } from '../contract/locations.ts'
 import {
   type Adoption,
@@ -24,20 +23,20 @@ import {
   type ShareChange,
   type ShareRecord,
 } from '../contract/registry-rpc.ts'
-import type { AdminCommand, ShareSettings } from '../contract/share-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { PinChange } from '../contract/pinned-server.ts'
 import { NOTHING_PINNED, readPins, withAccepted } from '../../protocol/policy/pins.ts'
 import type { ChainTrust, DerivedLink, LinkTrust, ShareTerms, ShareTrust } from '../contract/trust-rpc.ts'
 import { signInStub } from '../carry/sign-in-stub.ts'
 import { AccessCodeTable } from './access-codes.ts'
+import { ChangeTeller, linkSubject, linkTrustOf } from './change-teller.ts'
 import { LinkTable } from './links.ts'
 import { OwnerTable } from './owners.ts'
 import { SecretTable } from './secrets.ts'
 import { type KeptShare, ShareTable } from './shares.ts'
-import { type Subject, type Untold, UntoldTable } from './untold.ts'
+import { UntoldTable } from './untold.ts'
+import type { ShareSettings } from '../contract/share-admin.ts'
 
-const LINK_SUBJECT = 'link:'
 /** Of a share that nothing has been changed of. */
 const FIRST_VERSION = 1
 
@@ -48,6 +47,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   readonly #codes: AccessCodeTable
   readonly #owners: OwnerTable
   readonly #untold: UntoldTable
+  readonly #teller: ChangeTeller
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -61,6 +61,14 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     this.#links = new LinkTable(sql)
     this.#codes = new AccessCodeTable(sql)
     this.#owners = new OwnerTable(sql)
+    this.#teller = new ChangeTeller({
+      env,
+      untold: this.#untold,
+      shares: this.#shares,
+      links: this.#links,
+      forget: (share) => this.#forget(share),
+      setAlarm: () => this.#setAlarm(),
+    })
   }
 
   secrets(): RelaySecrets {
@@ -122,7 +130,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
       await signInStub(this.env, id)
         .end()
         .catch(() => undefined)
-    return value === undefined ? undefined : this.#tell(value, 'end', value)
+    return value === undefined ? undefined : this.#teller.tell(value, 'end', value)
   }
 
   share(owner: string, id: string): ShareRecord | undefined {
@@ -143,7 +151,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     if (isTold) this.#shares.countChange(id)
     const record = this.#shares.get(id)
     if (record === undefined) return undefined
-    return isTold ? this.#tell(record, 'share', record) : { value: record, unreached: [] }
+    return isTold ? this.#teller.tell(record, 'share', record) : { value: record, unreached: [] }
   }
 
   async slideShare(id: string, usedAtMs: number): Promise<ShareTrust | undefined> {
@@ -170,7 +178,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     this.#codes.removeAll(id)
     for (const link of links) this.#links.add(id, link, version)
     const record = this.#shares.get(id)
-    return record === undefined ? undefined : this.#tell(record, keepsAgents ? 'rotated' : 'agents_rotated', record)
+    return record === undefined ? undefined : this.#teller.tell(record, keepsAgents ? 'rotated' : 'agents_rotated', record)
   }
 
   shareTrust(id: string): ShareTrust | undefined {
@@ -179,13 +187,13 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
 
   linkTrust(share: string, id: string): LinkTrust | undefined {
     const link = this.#living(share) === undefined ? undefined : this.#links.get(share, id)
-    return link === undefined ? undefined : trustOf(link)
+    return link === undefined ? undefined : linkTrustOf(link)
   }
 
   deriveLink(share: string, link: DerivedLink): LinkTrust | undefined {
     if (this.#living(share) === undefined) return undefined
     const known = this.#links.get(share, link.id)
-    if (known !== undefined) return trustOf(known)
+    if (known !== undefined) return linkTrustOf(known)
     const [root, parent] = [this.#links.get(share, link.root), this.#links.get(share, link.parent)]
     const nowMs = Date.now()
     if (root === undefined || parent === undefined || !this.#hasRoom() || !this.#links.hasRoomForDerived(share, link.root, nowMs))
@@ -246,13 +254,13 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     this.#links.change(share, link, change, this.#shares.countChange(share))
     if (change.isRevoked === true) this.#codes.removeOf(share, id)
     const [record, value] = [this.#shares.get(share), this.#links.get(share, id)]
-    return record === undefined || value === undefined ? undefined : this.#tell(record, `${LINK_SUBJECT}${id}`, value)
+    return record === undefined || value === undefined ? undefined : this.#teller.tell(record, linkSubject(id), value)
   }
 
   /** Passes on what removed owners had, and tells what lanes have yet to hear. */
   override async alarm(): Promise<void> {
     this.#passOn()
-    await Promise.all(this.#untold.due(Date.now()).map((untold) => this.#send(untold)))
+    await Promise.all(this.#untold.due(Date.now()).map((untold) => this.#teller.send(untold)))
     await this.#setAlarm()
   }
 
@@ -263,45 +271,6 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     const passed = this.#shares.passOn(departed, DEPLOYER, MAX_PASSED_SHARES)
     for (const { id, isMade, trust } of passed) if (isMade) this.#untold.note(id, 'share', trust.version, Date.now())
     if (passed.length < MAX_PASSED_SHARES) this.#owners.settle(departed)
-  }
-
-  /** Tells the lanes of a change. It is noted first, and forgotten when all have heard it. */
-  async #tell<Value>(record: ShareRecord, subject: Subject, value: Value): Promise<Changed<Value>> {
-    const { id: share, isMade } = record
-    const { version } = record.trust
-    if (!isMade) {
-      if (subject === 'end') this.#forget(share)
-      return { value, unreached: [] }
-    }
-    this.#untold.note(share, subject, version, Date.now() + 2 * LANE_ORDER_MS)
-    void this.#setAlarm()
-    const unreached = await this.#send({ share, subject, version, lanes: undefined })
-    await this.#setAlarm()
-    return { value, unreached }
-  }
-
-  /** Tells lanes what holds now; the ones that it did not reach are noted, and returned. */
-  async #send(untold: Untold): Promise<number[]> {
-    const { share, subject, lanes } = untold
-    const command = this.#commandOf(share, subject)
-    const unreached =
-      command === undefined ? [] : unreachedOf(await askLanes(this.env, share, command, lanes === undefined ? {} : { lanes }))
-    this.#untold.settle(untold, unreached, Date.now())
-    if (subject === 'end' && unreached.length === 0) this.#forget(share)
-    return unreached
-  }
-
-  #commandOf(share: string, subject: Subject): AdminCommand | undefined {
-    if (subject === 'end') return { op: 'revoke' }
-    const record = this.#shares.get(share)
-    if (record === undefined) return undefined
-    const { trust, rotated, agentsRotated } = record
-    if (subject === 'share') return { op: 'share_changed', trust }
-    // Told late, it must not end the links that were made since.
-    if (subject === 'rotated') return { op: 'rotated', trust: { ...trust, version: rotated }, keepsAgents: true }
-    if (subject === 'agents_rotated') return { op: 'rotated', trust: { ...trust, version: agentsRotated }, keepsAgents: false }
-    const link = this.#links.get(share, subject.slice(LINK_SUBJECT.length))
-    return link === undefined ? undefined : { op: 'link_changed', trust: trustOf(link) }
   }
 
   /** A share that its owner has not ended. */
@@ -325,13 +294,4 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     const dueMs = this.#owners.departed() === undefined ? this.#untold.nextDueMs() : Date.now()
     return dueMs === undefined ? this.ctx.storage.deleteAlarm() : this.ctx.storage.setAlarm(dueMs)
   }
-}
-
-function trustOf({ id, version, kind, expiresAtMs, isRevoked, policy, limits, parent }: LinkRecord): LinkTrust {
-  const facts = {
-    ...(policy === undefined ? {} : { policy }),
-    ...(limits === undefined ? {} : { limits }),
-    ...(parent === undefined ? {} : { parent }),
-  }
-  return { id, version, kind, expiresAtMs, isRevoked, ...facts }
 }

@@ -4,7 +4,7 @@ import { DEPLOYER, type ShareAddition, type ShareChange, type ShareRecord } from
 import { slidEnd } from '../contract/sliding-end.ts'
 import { MAX_SHARES_OF_OWNER } from '../trust-limits.ts'
 import type { ShareTerms } from '../contract/trust-rpc.ts'
-import type { ShareSettings } from '../contract/share-rpc.ts'
+import type { ShareSettings } from '../contract/share-admin.ts'
 
 /** About 250 MB of rows with their indexes, of the 10 GB that an object may have. */
 const MAX_SHARES = 1_000_000

@@ -5,7 +5,6 @@ import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { CLOSE, type Hello } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { groupOf } from '../contract/groups.ts'
-import type { LastWords } from '../contract/share-rpc.ts'
 import { laneCount } from '../lanes.ts'
 import { MAX_LAST_WORDS_CHARS } from '../limits.ts'
 import { log } from '../log.ts'
@@ -26,6 +25,7 @@ import type { RunningCalls } from './clients/running-calls.ts'
 import type { Waiters } from './clients/waiters.ts'
 import type { Store } from './rows/store.ts'
 import type { Spending } from './trust/spending.ts'
+import type { LastWords } from '../contract/share-admin.ts'
 
 interface Parts {
   readonly store: Store

@@ -8,10 +8,10 @@ import type { HoldOrder } from '../contract/approvals.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import type { MeterOrder } from '../contract/metering.ts'
 import type { ShareObject } from '../contract/objects.ts'
+import type { Adoption } from '../contract/registry-rpc.ts'
 import { type ListingTask, type PinOrder, RELAY_PRINCIPAL } from '../contract/pinned-server.ts'
-import { CUT_CLOSE, type Gated, leafOf, readPass, VERDICT_STATUS } from '../contract/pass.ts'
+import { type Gated, leafOf, readPass, VERDICT_STATUS } from '../contract/pass.ts'
 import type {
-  AdminCommand,
   AskAnswer,
   Caller,
   CallOutcome,
@@ -24,25 +24,21 @@ import type {
   ParkOrder,
   SendOutcome,
   SendRequest,
-  ShareFacts,
   SubscribeOrder,
 } from '../contract/share-rpc.ts'
-import { STREAM_CLOSE } from '../contract/streams.ts'
 import type { TaskAnswer, TaskOrder } from '../contract/tasks.ts'
-import type { Pass, PassVerdict, TrustChange } from '../contract/trust-rpc.ts'
+import type { Pass, PassVerdict } from '../contract/trust-rpc.ts'
 import type { Env } from '../env.ts'
 import { indexOfLane, shareOfLane } from '../lanes.ts'
 import { KEPT_CALL_MS } from '../limits.ts'
-import { END_RETRY_MS } from '../trust-limits.ts'
 import { closeQuietly } from './agents/links.ts'
 import { AlarmClock } from './alarm-clock.ts'
+import { ShareLife } from './share-life.ts'
 import { type ShareParts, wireShare } from './share-parts.ts'
 import { ShareReport } from './share-report.ts'
 import { isApprovalCommand } from './trust/approvals.ts'
 import { isUsageOrder } from './usage/usage.ts'
-
-/** Why a share has come to its end: its time is over, or its owner has deleted it. */
-type End = 'SHARE_EXPIRED' | 'SHARE_NOT_FOUND'
+import type { AdminCommand, ShareFacts } from '../contract/share-admin.ts'
 
 export class Share extends DurableObject<Env> implements ShareObject {
   readonly #parts: ShareParts
@@ -50,6 +46,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   readonly #id: string
   readonly #report: ShareReport
   readonly #clock: AlarmClock
+  readonly #life: ShareLife
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -67,9 +64,10 @@ export class Share extends DurableObject<Env> implements ShareObject {
       flushBy: (timeMs) => void this.#clock.flushBy(timeMs),
     })
     this.#report = new ShareReport(this.#parts)
-    const { settings } = this.#parts.store
-    if (settings === undefined) void ctx.blockConcurrencyWhile(() => this.#adopt())
-    else this.#noteReset()
+    const { storage } = ctx
+    this.#life = new ShareLife({ parts: this.#parts, clock: this.#clock, storage, adoption: () => this.#adoption() })
+    if (this.#isMade) this.#life.goOn()
+    else void ctx.blockConcurrencyWhile(() => this.#life.adopt())
   }
 
   async admit(pass: Pass, isCharged: boolean): Promise<Gated<boolean>> {
@@ -182,15 +180,15 @@ export class Share extends DurableObject<Env> implements ShareObject {
 
   async admin(command: AdminCommand): Promise<ShareFacts | undefined> {
     // Its owner has lengthened it after its end.
-    if (!this.#isMade && command.op === 'share_changed') await this.#adopt()
+    if (!this.#isMade && command.op === 'share_changed') await this.#life.adopt()
     const { facts, hasSilent } = await this.#report.read(command.op === 'describe' && command.asksAgents === true)
     if (facts === undefined) return undefined
     if (isUsageOrder(command)) return { ...facts, ...this.#parts.usage.obey(command) }
     if (isApprovalCommand(command)) return { ...facts, approvals: this.#parts.approvals.obey(command) }
     if (command.op === 'server') return { ...facts, server: this.#parts.serverEntries.known() }
     if (hasSilent) await this.#clock.sweepBy(Date.now() + GRACE_MS)
-    if ('trust' in command) await this.#change(command)
-    else if (command.op === 'revoke') await this.#end('SHARE_NOT_FOUND')
+    if ('trust' in command) await this.#life.change(command)
+    else if (command.op === 'revoke') await this.#life.end('SHARE_NOT_FOUND')
     if (command.op !== 'describe') return facts
     const { problem } = this.#parts.serverEntries
     return { ...facts, held: this.#parts.serverEntries.held(), ...(problem === undefined ? {} : { listingProblem: problem }) }
@@ -225,22 +223,8 @@ export class Share extends DurableObject<Env> implements ShareObject {
     return this.#closed(socket)
   }
 
-  override async alarm(): Promise<void> {
-    const { store, gate, cutOff, news, agentMessages, sessions, modernOnLegacy, legacyOnModern, approvalKeeper } = this.#parts
-    const { settings } = store
-    if (settings === undefined) return
-    // As far as it is known here; the registry may say another.
-    const endMs = (): number => gate.endsAtMs ?? settings.expiresAtMs
-    const nowMs = Date.now()
-    this.#parts.callLedger.flush()
-    await this.#parts.slidingEnd.move()
-    if (!(await this.#clock.rang(nowMs))) return
-    if (endMs() <= nowMs && (await this.#endIfOver(nowMs))) return
-    news.tell()
-    cutOff.look(nowMs)
-    const next = [agentMessages, sessions, modernOnLegacy, legacyOnModern, gate, approvalKeeper].map((part) => part.sweep(nowMs))
-    const lookMs = endMs() > nowMs ? endMs() : nowMs + END_RETRY_MS
-    await this.#clock.sweepAt(Math.min(lookMs, ...next.filter((time) => time !== undefined)))
+  override alarm(): Promise<void> {
+    return this.#life.rang()
   }
 
   get #isMade(): boolean {
@@ -297,64 +281,8 @@ export class Share extends DurableObject<Env> implements ShareObject {
     if (this.#isMade) await this.#clock.sweepBy(nowMs + GRACE_MS)
   }
 
-  /**
-   * An object without rows comes to be: it is the share's, or one of its lanes, if the registry says so. Made by its first
-   * visitor and not with the share, since the platform puts it where that is: most often where the agent is.
-   */
-  async #adopt(): Promise<void> {
-    const adoption = this.#id === '' ? undefined : await this.env.REGISTRY.getByName('registry').adopt(this.#id)
-    if (adoption === undefined || adoption.trust.expiresAtMs <= Date.now()) return
-    const { settings, trust } = adoption
-    this.#parts.store.create(settings)
-    await this.#parts.gate.adopt(trust)
-    await this.#clock.sweepAt(trust.expiresAtMs)
-  }
-
-  /** The object has slept or was reset, and has its rows. */
-  #noteReset(): void {
-    const { agentMessages, streams, streamSockets, subscriptions } = this.#parts
-    const nowMs = Date.now()
-    const hasLost = agentMessages.noteLost(nowMs)
-    for (const { socket } of streams.closing()) streamSockets.closed(socket)
-    subscriptions.prune()
-    if (hasLost) void this.#clock.sweepBy(nowMs + GRACE_MS)
-  }
-
-  /** The owner has changed something: what is not let in any more ends at once. */
-  async #change(change: TrustChange): Promise<void> {
-    const { gate, cutOff } = this.#parts
-    await gate.apply(change)
-    const nowMs = Date.now()
-    if (!this.#isMade) return
-    if (!gate.isCapturing) this.#parts.callLedger.dropCaptured()
-    cutOff.look(nowMs)
-    cutOff.tell()
-    const endMs = gate.endsAtMs ?? Infinity
-    if (endMs <= nowMs) await this.#end('SHARE_EXPIRED')
-    else await this.#clock.sweepBy(Math.min(endMs, gate.nextLinkEndMs ?? Infinity))
-  }
-
-  /** False when the share goes on, or the registry could not be asked. */
-  async #endIfOver(nowMs: number): Promise<boolean> {
-    const hasEnded = await this.#parts.gate.hasEnded(nowMs).catch(() => false)
-    if (hasEnded) await this.#end('SHARE_EXPIRED')
-    return hasEnded
-  }
-
-  async #end(code: End): Promise<void> {
-    const { store, standbyAnswers, usage, gate, spending, approvals, serverEntries, links, streams, waiters } = this.#parts
-    store.forget()
-    usage.forget()
-    spending.forget()
-    approvals.forget()
-    standbyAnswers.forget()
-    gate.forget()
-    serverEntries.forget()
-    links.closeAll(CLOSE.SHARE_GONE, 'the share was deleted or has expired')
-    streams.closeAll(code === 'SHARE_EXPIRED' ? CUT_CLOSE[code] : STREAM_CLOSE.ENDED, 'the share was deleted or has expired')
-    const outcome: CallOutcome =
-      code === 'SHARE_EXPIRED' ? { kind: 'cut', code } : { kind: 'failed', failure: { code, executed: 'unknown' } }
-    for (const waiter of waiters.where(() => true)) waiters.settle(waiter, outcome)
-    await this.ctx.storage.deleteAll()
+  /** What the registry knows of the share; undefined of an object that is none's. */
+  async #adoption(): Promise<Adoption | undefined> {
+    return this.#id === '' ? undefined : this.env.REGISTRY.getByName('registry').adopt(this.#id)
   }
 }

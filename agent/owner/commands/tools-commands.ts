@@ -28,6 +28,9 @@ const KINDS = {
   server_info: 'server info',
 } as const
 
+/** Entries of one name that are shown where it does not say which is meant. */
+const SHOWN_CANDIDATES = 20
+
 const HELD: ReadonlySet<string> = new Set(['new', 'changed'])
 
 export function addToolsCommands(tools: Command, start: StartRun): void {
@@ -84,28 +87,41 @@ async function acceptTools(run: OwnerRun, named: string, names: readonly string[
   })
 }
 
-/** Names with the digests of what was seen under them: the relay refuses what has changed once more. */
+/** Names with the digests of what is shown under them: the relay refuses what has changed once more. */
 async function wantedOf(run: OwnerRun, id: string, names: readonly string[]): Promise<readonly Answer[]> {
   const held = entriesOf(await run.api.request('GET', `shares/${id}/tools`)).filter(({ state }) => HELD.has(state))
-  return names.flatMap((wanted) => {
-    const found = held.filter(
-      ({ name, digest }) => wanted === name || wanted === `${name}@${digest}` || (digest !== undefined && wanted === `@${digest}`),
+  return names.map((wanted) => {
+    const { name, digest } = onlyHeld(run, id, held, wanted)
+    if (digest !== undefined) return { name, digest }
+    throw new AgentExit(
+      EXIT.REFUSED,
+      'TOOL_UNREADABLE',
+      `${plain(name)} can be read in two ways, so it cannot be accepted. Have its server changed: a key stands twice in it, or half of a character.`,
     )
-    if (found.length === 0)
-      throw new AgentExit(
-        EXIT.NOT_FOUND,
-        'TOOL_NOT_HELD',
-        `Nothing is held back that ${plain(wanted)} names. See what is: ${run.program} tools diff ${id}`,
-      )
-    return found.map(({ name, digest }) => {
-      if (digest !== undefined) return { name, digest }
-      throw new AgentExit(
-        EXIT.REFUSED,
-        'TOOL_UNREADABLE',
-        `${plain(name)} can be read in two ways, so it cannot be accepted. Have its server changed: a key stands twice in it, or half of a character.`,
-      )
-    })
   })
+}
+
+/** The entry that is held back under a name, or under a name and its digest, or the digest alone. A name of several says of none which was looked at. */
+function onlyHeld(run: OwnerRun, id: string, held: readonly Entry[], wanted: string): Entry {
+  const found = held.filter(
+    ({ name, digest }) => wanted === name || wanted === `${name}@${digest}` || (digest !== undefined && wanted === `@${digest}`),
+  )
+  const [first] = found
+  if (first === undefined)
+    throw new AgentExit(
+      EXIT.NOT_FOUND,
+      'TOOL_NOT_HELD',
+      `Nothing is held back that ${plain(wanted)} names. See what is: ${run.program} tools diff ${id}`,
+    )
+  if (found.every(({ name, digest }) => name === first.name && digest === first.digest)) return first
+  const each = found
+    .slice(0, SHOWN_CANDIDATES)
+    .map(({ kind, name, state, digest }) => `\n  ${plain(`${kind} (${state})  ${name}@${digest ?? 'none: it cannot be accepted'}`)}`)
+  throw new AgentExit(
+    EXIT.USAGE,
+    'TOOL_AMBIGUOUS',
+    `${found.length} are held back that ${plain(wanted)} names. See what they say (${run.program} tools diff ${id}), and accept one by its digest:${each.join('')}`,
+  )
 }
 
 function entriesOf(answer: Answer): Entry[] {

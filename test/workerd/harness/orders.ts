@@ -2,9 +2,9 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, vi } from 'vitest'
-import type { AdminCommand } from '../../../worker/contract/share-rpc.ts'
 import { Share } from '../../../worker/share/share.ts'
 import { askAsOwner, createShare, stubOf, type TestShare } from './relay.ts'
+import type { AdminCommand } from '../../../worker/contract/share-admin.ts'
 
 /** What an order of the deployer's answers, or of whoever has this token. */
 export async function order(

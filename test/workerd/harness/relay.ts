@@ -1,12 +1,12 @@
 /** A claimed relay in the test's own runtime: its owner, a share, and requests to it. */
 import { runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
-import type { ShareFacts } from '../../../worker/contract/share-rpc.ts'
 import { passQuery } from '../../../worker/contract/pass.ts'
 import type { StreamTarget } from '../../../worker/contract/streams.ts'
 import type { Pass } from '../../../worker/contract/trust-rpc.ts'
 import type { Share } from '../../../worker/share/share.ts'
 import { expectDescribed } from './api-document.ts'
+import type { ShareFacts } from '../../../worker/contract/share-admin.ts'
 
 export const ORIGIN = 'https://relay.example'
 

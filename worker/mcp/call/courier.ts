@@ -6,7 +6,7 @@ import { decodeAgentFrame } from '../../../protocol/frame-codec.ts'
 import { agentNews } from '../../carry/away.ts'
 import { keepUnlessTaken, takeRefusals } from '../../carry/refusal-tally.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
-import { type CallRenewed, isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
+import { type ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import type { Held } from '../../contract/approvals.ts'
 import type { Standby } from '../../contract/listings.ts'
@@ -27,6 +27,8 @@ import { ListingRecorder } from './listing-recorder.ts'
 import type { News, Turns } from './renewal.ts'
 import { standbyItem } from './standby-answer.ts'
 import { CallTries, type NextTry, TAKES_TOO_LITTLE } from './tries.ts'
+import { type CallRenewed, PassRefused } from '../../carry/pass-refused.ts'
+import { isRetryable } from '../../carry/reset-error.ts'
 
 /** What a try came to. */
 type Verdict = 'done' | NextTry

@@ -1,7 +1,7 @@
 /** What becomes of a call of which the Share knows better than the Worker that made it. Types only. */
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
-import type { CallRenewed } from '../../carry/share-client.ts'
 import type { Item } from './item.ts'
+import type { CallRenewed } from '../../carry/pass-refused.ts'
 
 /** What the Share knows better than the Worker that called. */
 export type News = Extract<CallOutcome, { readonly kind: 'stale' | 'bridge' | 'native' }>

@@ -9,8 +9,10 @@ import { judgeFor } from '../policy/bounds.ts'
 import { refusalOf } from '../policy/message-verdict.ts'
 import { noted } from '../policy/noted-refusal.ts'
 import { agentNews, AGENT_AWAY, awayLeftMs } from '../../carry/away.ts'
-import { isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
+import { type ShareClient } from '../../carry/share-client.ts'
 import { firstPart } from '../../carry/upload.ts'
+import { PassRefused } from '../../carry/pass-refused.ts'
+import { isRetryable } from '../../carry/reset-error.ts'
 
 /** Sends a notification or a response on; undefined when the agent has taken it. */
 export async function send(share: ShareClient, caller: Caller, message: ClientMessage): Promise<Failure | undefined> {

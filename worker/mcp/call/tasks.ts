@@ -1,11 +1,13 @@
 /** Notes for clients the tasks that their servers begin, before they hear of them, and finds the processes that have them. */
 import type { Failure } from '../../../protocol/errors.ts'
 import { type BegunTask, begunTask } from '../../bridge/tasks.ts'
-import { isRetryable, PassRefused, type ShareClient } from '../../carry/share-client.ts'
+import { type ShareClient } from '../../carry/share-client.ts'
 import type { KnownTask, TaskOrder, TaskPlace } from '../../contract/tasks.ts'
 import { MAX_CALL_TRIES, RETRY_MS } from '../../limits.ts'
 import { pause } from '../../within.ts'
 import type { Item } from './item.ts'
+import { PassRefused } from '../../carry/pass-refused.ts'
+import { isRetryable } from '../../carry/reset-error.ts'
 
 /** Who begins a task, and where its process is found. */
 export interface TaskOwner {

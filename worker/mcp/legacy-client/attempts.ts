@@ -3,7 +3,7 @@ import type { Answer } from '../../../protocol/frame.ts'
 import { errorResponse } from '../../../protocol/errors.ts'
 import { childNotificationVerdict, resultKind } from '../../bridge/legacy-to-modern.ts'
 import { followingKey } from '../../call-key.ts'
-import { PassRefused, type ShareClient } from '../../carry/share-client.ts'
+import { type ShareClient } from '../../carry/share-client.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { decodeReturnAddress } from '../../contract/return-address.ts'
 import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
@@ -17,6 +17,7 @@ import { SessionAnswers, type WholeItem } from './answers.ts'
 import { ClientInput } from './ask-client.ts'
 import { refusedItem, type SessionRequest } from './request.ts'
 import { ResumedCall } from './resumed-call.ts'
+import { PassRefused } from '../../carry/pass-refused.ts'
 
 /** One attempt: its key in the agent, and what its event ids say of it. */
 export interface Attempt {

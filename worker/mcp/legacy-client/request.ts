@@ -4,7 +4,7 @@ import { scanMessage } from '../../../protocol/json-scan.ts'
 import { envelopeMembers, initializeResult, readDiscoverResult } from '../../bridge/discover.ts'
 import { type InputRound, retryRequest } from '../../bridge/input-rounds.ts'
 import { legacyVerdict, toModernRequest } from '../../bridge/legacy-to-modern.ts'
-import type { CallRenewed, ShareClient } from '../../carry/share-client.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
 import type { ListTools } from '../../bridge/tool-pages.ts'
 import type { ListMethod } from '../../contract/listings.ts'
 import type { BridgeFacts, Caller, CallRequest } from '../../contract/share-rpc.ts'
@@ -23,6 +23,7 @@ import { knownSessionTools, learnSessionTools } from '../policy/tool-facts.ts'
 import { resultResponse } from '../response/own-answers.ts'
 import { listOwnTools, listSessionTools } from './list-tools.ts'
 import { forgetModernServer, knownModernServer, learnModernServer, type ModernServer } from './known-modern-servers.ts'
+import type { CallRenewed } from '../../carry/pass-refused.ts'
 
 /** What a client has posted, and how it takes what comes. `single`: it can take nothing but the answer. */
 export interface PostedRequest {

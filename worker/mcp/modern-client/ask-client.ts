@@ -6,12 +6,12 @@ import type { Capability } from '../../bridge/capabilities.ts'
 import { requestDigest } from '../../bridge/request-digest.ts'
 import { mintRequestState, verifyRequestState } from './request-state.ts'
 import type { Failure } from '../../../protocol/errors.ts'
-import { PassRefused } from '../../carry/share-client.ts'
 import { randomKey } from '../../call-key.ts'
 import { PARKED_MS } from '../../limits.ts'
 import type { RetryInput } from '../../contract/share-rpc.ts'
 import type { ModernCall } from './request.ts'
 import type { Item } from '../call/item.ts'
+import { PassRefused } from '../../carry/pass-refused.ts'
 
 const encoder = new TextEncoder()
 const HANDLE_BYTES = 16

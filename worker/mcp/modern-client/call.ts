@@ -1,12 +1,10 @@
 /** Carries one request of revision 2026-07-28, which has no session: to the Share, anew when the Share knows better, and back. */
 import { waitUntil } from 'cloudflare:workers'
 import type { Failure } from '../../../protocol/errors.ts'
-import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
 import { readRequestState } from '../../bridge/asks.ts'
-import { declarationName, declaredClient, type DeclaredClient } from '../../bridge/capabilities.ts'
+import { declaredClient } from '../../bridge/capabilities.ts'
 import { discoverResult } from '../../bridge/discover.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
-import { META } from '../../bridge/names.ts'
 import { honouredFilter, listenResult, readFilter } from '../../bridge/listen.ts'
 import { modernVerdict, toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import { randomKey } from '../../call-key.ts'
@@ -18,13 +16,10 @@ import { judgeFor, mayHearOf } from '../policy/bounds.ts'
 import { BoundedLists } from '../response/bounded-lists.ts'
 import { withTaskNoted } from '../call/tasks.ts'
 import { groupPlace } from '../../contract/tasks.ts'
-import { callVerdict, type CallVerdict, NOT_HELD } from '../policy/held-call.ts'
 import { isInspected, neededList, refusalOf } from '../policy/message-verdict.ts'
 import { noted } from '../policy/noted-refusal.ts'
 import { noteHeld } from '../pinning/held-entries.ts'
 import { failureResponse } from '../response/responses.ts'
-import type { CallRenewed } from '../../carry/share-client.ts'
-import type { ListMethod } from '../../contract/listings.ts'
 import type { ServerEntry } from '../../contract/pinned-server.ts'
 import type { KnownGrant } from '../../carry/known-grants.ts'
 import type { Visitor } from '../visitor.ts'
@@ -34,21 +29,17 @@ import { LegacyChild } from './on-legacy-child.ts'
 import { forgetLegacyServer, knownLegacyServer, learnLegacyServer, type LegacyServer } from './known-legacy-servers.ts'
 import type { ClientMessage } from '../message.ts'
 import { type ModernCall, translatedRequest } from './request.ts'
-import { HeldAnswer, isFurtherRound, roundGivenIn } from './held-rounds.ts'
+import { HeldAnswer } from './held-rounds.ts'
 import { respond } from '../response/respond.ts'
 import { Subscription } from './listen.ts'
 import { taskRoute } from './task-route.ts'
-import { listToolsFor } from './list-tools.ts'
-import { checkToolHeaders, forgetTools, knownTools, learnTools, type ToolSet } from './known-tools.ts'
+import { forgetTools } from './known-tools.ts'
+import { ToolCheck } from './tool-check.ts'
+import { DECLARATION_TOO_LONG, groupName, isTooLong } from './client-group.ts'
 import type { Item } from '../call/item.ts'
 import { groupCallRequest } from '../call/call-request.ts'
 import type { Accepts } from '../request-headers.ts'
 import { newSessionId } from '../session-id.ts'
-
-const encoder = new TextEncoder()
-
-/** Bytes of the digest that names a group of clients. A digest, since a channel's name must not tell who its clients are. */
-const GROUP_BYTES = 16
 
 /** Answers a request without session. What it needs to know of its client stands in `envelope`. */
 export async function postModern(
@@ -87,6 +78,7 @@ class ModernExchange implements Exchange {
   readonly names: ClientNames
   readonly modern = { cancel: () => this.cancel() }
   readonly #call: ModernCall
+  readonly #check: ToolCheck
   readonly #courier: Courier
   #heldAnswer: HeldAnswer | undefined
   /** Of a request whose answer is looked at: keeps back what the client may not see. */
@@ -102,11 +94,12 @@ class ModernExchange implements Exchange {
   constructor(call: ModernCall) {
     this.names = clientNames(call.request)
     this.#call = call
+    this.#check = new ToolCheck(call, () => this.#server?.version)
     this.#key = call.request.key
     const { share } = call.visitor
     const onHeld = (held: readonly ServerEntry[]): void => {
       noteHeld(share, held)
-      forgetTools(this.#audience)
+      forgetTools(this.#check.audience)
     }
     this.#lists = isInspected(call.message) ? new BoundedLists(share, (bytes) => this.#taken(bytes), onHeld) : undefined
     const { request, message, visitor, group } = call
@@ -116,8 +109,8 @@ class ModernExchange implements Exchange {
     if (server !== undefined && first !== undefined) this.#server = server
     const onLag = request.method === 'subscriptions/listen' ? (): void => this.cancel() : undefined
     const { request: sent, body } = first ?? { request, body: message.bytes }
-    const turns = { renew: (news: News) => this.#renew(news), judge: (grant: KnownGrant) => this.#judgeAnew(grant), onLag }
-    this.#courier = new Courier(visitor.share, this.#withTools(sent), body, turns)
+    const turns = { renew: (news: News) => this.#renew(news), judge: (grant: KnownGrant) => this.#check.anew(grant), onLag }
+    this.#courier = new Courier(visitor.share, this.#check.named(sent), body, turns)
     if (server !== undefined && first !== undefined) this.#child = this.#childOf(server, 0)
   }
 
@@ -204,55 +197,6 @@ class ModernExchange implements Exchange {
     return request === undefined ? undefined : { request, body }
   }
 
-  /**
-   * Names the state of the tools by which the headers are right, so that the Share can tell whether it is the newest. When
-   * they are not, or no tools are known, no state is named: the Share answers `stale`, and the call is checked by the newest.
-   */
-  #withTools(request: GroupCallRequest): GroupCallRequest {
-    const { message, headers } = this.#call
-    const needed = neededList(judgeFor(this.#call.visitor.share), message)
-    if (request.method !== 'tools/call' && needed === undefined) return request
-    const known = knownTools(this.#listName)
-    if (known !== undefined && checkToolHeaders(known, message, headers).ok) {
-      const verdict = this.#verdictBy(known)
-      // What goes on with a call need not be allowed anew, which its child's era tells how to find out.
-      const isSound = !('code' in verdict) && !(verdict.hold !== undefined && isFurtherRound(message.params))
-      if (isSound) return { ...request, toolsVersion: known.version, ...verdict }
-    }
-    const awaits = needed === undefined ? {} : ({ awaitsJudgement: true } as const)
-    return { ...request, toolsVersion: '', ...awaits, ...NOT_HELD }
-  }
-
-  /** The list by which the request is judged, or its headers are checked. */
-  get #list(): ListMethod {
-    return neededList(judgeFor(this.#call.visitor.share), this.#call.message) ?? 'tools/list'
-  }
-
-  /** Whose list that is. */
-  get #listName(): string {
-    return `${this.#audience} ${this.#list}`
-  }
-
-  /** Whose tools are known: a server may show them to one client and not to another. */
-  get #audience(): string {
-    return `${this.#call.visitor.share.id} ${this.#call.group}`
-  }
-
-  #verdictBy(tools: ToolSet): CallVerdict {
-    const { visitor, message } = this.#call
-    return callVerdict(judgeFor(visitor.share), message, tools)
-  }
-
-  /** What its client may do has changed: whether the call may still be made, and by which state of the tools. */
-  #judgeAnew(grant: KnownGrant): ReturnType<CallRenewed> {
-    const { message, request, visitor } = this.#call
-    const judge = judgeFor(visitor.share, grant)
-    if (neededList(judge, message) === undefined)
-      return noted(visitor.share, visitor.principal, message, refusalOf(judge, message)) ?? NOT_HELD
-    const { toolsVersion = '', awaitsJudgement, hold } = this.#withTools(request)
-    return { toolsVersion, hold, ...(awaitsJudgement === undefined ? {} : { awaitsJudgement }) }
-  }
-
   /** What to do now that the Share has told what this Worker did not know, or knew wrongly. */
   async #renew(news: News): Promise<Renewal> {
     const { request, message, visitor, group } = this.#call
@@ -261,7 +205,7 @@ class ModernExchange implements Exchange {
     forgetLegacyServer(visitor.share.id, group)
     this.#server = undefined
     this.#child = undefined
-    return { kind: 'call', request: this.#withTools(request), body: message.bytes }
+    return { kind: 'call', request: this.#check.named(request), body: message.bytes }
   }
 
   /** The child speaks the handshake era: the relay answers in its name, or sends it the call translated. */
@@ -282,14 +226,16 @@ class ModernExchange implements Exchange {
     }
     const state = readRequestState(message.params)
     // Before what is parked is taken: what its client may do may have changed since.
-    if (state !== undefined) return (await this.#refusalIn(facts.toolsVersion ?? '')) ?? this.#retry(server, state)
+    if (state !== undefined) {
+      const refusal = await this.#check.refusalIn(facts.toolsVersion ?? '')
+      return refusal === undefined ? this.#retry(server, state) : failed(refusal)
+    }
     this.#child = this.#childOf(server, 0)
     // Checked before it goes: the Share would else have to say that it must be, one round trip later.
-    const isChecked = request.method === 'tools/call' || neededList(judgeFor(visitor.share), message) !== undefined
-    if (isChecked && facts.toolsVersion !== undefined) return this.#recheck(facts.toolsVersion)
+    if (this.#check.isDue && facts.toolsVersion !== undefined) return this.#recheck(facts.toolsVersion)
     const call = this.#translated(server)
     if (call === undefined) return failed({ code: 'PARAMS_INVALID' })
-    return { kind: 'call', request: this.#withTools(call.request), body: call.body }
+    return { kind: 'call', request: this.#check.named(call.request), body: call.body }
   }
 
   /** The client brings the input for which its call waits. */
@@ -314,38 +260,14 @@ class ModernExchange implements Exchange {
     return first === undefined ? failed({ code: 'INTERNAL', executed: 'no' }) : answered(first)
   }
 
-  /** Why the call is refused by the tools of this version; undefined when it is not. */
-  async #refusalIn(toolsVersion: string): Promise<Renewal | undefined> {
-    const { message, visitor } = this.#call
-    if (neededList(judgeFor(visitor.share), message) === undefined) return undefined
-    const verdict = this.#verdictBy(await this.#toolsOf(toolsVersion))
-    return 'code' in verdict ? failed(verdict) : undefined
-  }
-
-  /** The tools in this version, which are listed first unless they are known. */
-  async #toolsOf(toolsVersion: string): Promise<ToolSet> {
-    const known = knownTools(this.#listName)
-    if (known?.version === toolsVersion) return known
-    const list = this.#list
-    return learnTools(this.#listName, toolsVersion, (cursor) => listToolsFor(this.#call, this.#server?.version, cursor, list))
-  }
-
   /** Checks the call by the tools of this version. */
   async #recheck(toolsVersion: string): Promise<Renewal> {
-    const { message, headers, request } = this.#call
-    const tools = await this.#toolsOf(toolsVersion)
-    // First: a tool that is hidden has no headers that could be wrong.
-    const verdict = this.#verdictBy(tools)
-    const { visitor } = this.#call
-    if ('code' in verdict) return failed(noted(visitor.share, visitor.principal, message, verdict) ?? verdict)
-    const checked = checkToolHeaders(tools, message, headers)
-    if (!checked.ok) return failed(checked.error)
+    const { message, request } = this.#call
+    const checked = await this.#check.by(toolsVersion)
+    if ('code' in checked) return failed(checked)
     const call = this.#server === undefined ? { request, body: message.bytes } : this.#translated(this.#server)
     if (call === undefined) return failed({ code: 'PARAMS_INVALID' })
-    const { hold } = verdict
-    const round = hold?.further === undefined ? undefined : await roundGivenIn(message.params)
-    const held = hold === undefined || round === undefined ? verdict : { hold: { ...hold, further: { ...hold.further, round } } }
-    return { kind: 'call', request: { ...call.request, toolsVersion, ...held }, body: call.body }
+    return { kind: 'call', request: { ...call.request, ...checked }, body: call.body }
   }
 }
 
@@ -355,23 +277,4 @@ function answered(item: Item): Renewal {
 
 function failed(failure: Failure): Renewal {
   return answered({ kind: 'failed', failure })
-}
-
-/** What a client may say of itself, in UTF-16 units: it goes to the Share with each call. */
-const MAX_DECLARATION_CHARS = 16 * 1024
-const DECLARATION_TOO_LONG: Failure = {
-  code: 'ENVELOPE_INVALID',
-  at: META.clientCapabilities,
-  detail: 'longer than 16 KiB with clientInfo',
-}
-
-function isTooLong({ declared = '', clientInfo = '' }: DeclaredClient): boolean {
-  return declared.length + clientInfo.length > MAX_DECLARATION_CHARS
-}
-
-/** Clients of one principal that say the same of themselves share a child: servers fit their tools to it, and see who it is. */
-async function groupName(principal: string, client: DeclaredClient): Promise<string> {
-  const name = `${principal}\n${declarationName(client)}${client.clientInfo === undefined ? '' : `\n${client.clientInfo}`}`
-  const digest = await crypto.subtle.digest('SHA-256', encoder.encode(name))
-  return encodeBase32(new Uint8Array(digest).subarray(0, GROUP_BYTES))
 }

@@ -4,13 +4,13 @@ import { checkParamHeaders } from '../../bridge/param-headers.ts'
 import type { HeaderReader } from '../../bridge/standard-headers.ts'
 import { scalarIn } from '../../bridge/json/glance.ts'
 import type { Failure } from '../../../protocol/errors.ts'
-import { MAX_CACHED_TOOL_BYTES, MAX_CACHED_TOOL_SETS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
 import type { ClientMessage } from '../message.ts'
 import type { KnownTools } from '../policy/held-call.ts'
 import { ListedFacts } from '../policy/tool-facts.ts'
 import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
 import { MirroredTools } from './mirrored-tools.ts'
+import { MAX_CACHED_TOOL_BYTES, MAX_CACHED_TOOL_SETS } from '../../trust-limits.ts'
 
 export interface ToolSet extends KnownTools {
   readonly version: string

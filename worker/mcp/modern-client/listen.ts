@@ -4,7 +4,7 @@ import type { AgentFrame, Chunk, Notification } from '../../../protocol/frame.ts
 import { splice } from '../../../protocol/splice.ts'
 import { acknowledgement, listenResult, subscriptionEdits, type SubscriptionFilter } from '../../bridge/listen.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
-import { PassRefused, type ShareClient } from '../../carry/share-client.ts'
+import { type ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { MAX_LISTEN_MESSAGE_BYTES } from '../../limits.ts'
@@ -13,6 +13,7 @@ import { listenMessages } from '../call/list-changes.ts'
 import { LISTENER_BEHIND } from '../call/listener-behind.ts'
 import { WholeMessage } from '../call/whole-message.ts'
 import { mayHearOf } from '../policy/bounds.ts'
+import { PassRefused } from '../../carry/pass-refused.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

@@ -4,9 +4,15 @@ import { noteTool } from '../../../protocol/policy/list-cut.ts'
 import { digestedEntries } from '../../bridge/tool-digest.ts'
 import { type ListPage, type ListTools, pagesOf } from '../../bridge/tool-pages.ts'
 import type { ListMethod } from '../../contract/listings.ts'
-import { LISTED_ENTRY_BYTES, MAX_CACHED_TOOL_BYTES, MAX_CACHED_TOOL_SETS, MAX_LISTED_ENTRIES, MAX_LISTED_NAME_BYTES } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
 import type { KnownTools } from './held-call.ts'
+import {
+  LISTED_ENTRY_BYTES,
+  MAX_CACHED_TOOL_BYTES,
+  MAX_CACHED_TOOL_SETS,
+  MAX_LISTED_ENTRIES,
+  MAX_LISTED_NAME_BYTES,
+} from '../../trust-limits.ts'
 
 /** Of an entry that says nothing of itself, as prompts do not. */
 const UNMARKED: ToolFacts = { isReadOnly: false, isDestructive: true }

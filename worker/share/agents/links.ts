@@ -2,9 +2,9 @@
 import { CLOSE, type Hello } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import type { RelayFrame } from '../../../protocol/frame.ts'
-import type { LastWords } from '../../contract/share-rpc.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { HELLO_MS } from '../../../protocol/limits.ts'
+import type { LastWords } from '../../contract/share-admin.ts'
 
 /** Attachment of an agent's socket; `hello` is absent until the agent has sent it. */
 interface LinkAttachment {

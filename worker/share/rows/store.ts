@@ -1,5 +1,4 @@
 /** The share's rows: what must survive sleep and restarts. They are made with the share, and forgotten with it. */
-import type { ShareSettings } from '../../contract/share-rpc.ts'
 import { BridgeRows } from './bridge-rows.ts'
 import { ChannelRows } from './channel-rows.ts'
 import { KeptRequests } from './kept-requests.ts'
@@ -8,6 +7,7 @@ import { LinkRows } from './link-rows.ts'
 import { SessionRows } from './session-rows.ts'
 import { SoleSession } from './sole-session.ts'
 import { TaskRows } from './task-rows.ts'
+import type { ShareSettings } from '../../contract/share-admin.ts'
 
 export class Store {
   readonly sessions: SessionRows

@@ -3,7 +3,7 @@ import { textDigest } from '../../../protocol/policy/canonical-json.ts'
 import { approvalResult } from '../../bridge/approval-result.ts'
 import type { ApprovalAnswer, ApprovalAsk, ApprovalCommand, HeldCall, HoldOrder, ApprovalVerdict } from '../../contract/approvals.ts'
 import { leafOf } from '../../contract/pass.ts'
-import type { AdminCommand, CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
+import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
 import { keeperOf, type Lane, laneAt, laneCount } from '../../lanes.ts'
 import { BUSY_LIMIT_RETRY_MS } from '../../trust-limits.ts'
@@ -13,6 +13,7 @@ import type { HeldWaits } from '../clients/held-waits.ts'
 import type { ApprovalKeeper } from './approval-keeper.ts'
 import type { TrustGate } from './gate.ts'
 import { RAN_NOT } from './spending.ts'
+import type { AdminCommand } from '../../contract/share-admin.ts'
 
 interface Parts {
   /** Id of the share, and which of its lanes this is. */

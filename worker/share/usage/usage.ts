@@ -2,13 +2,14 @@
 import type { ApprovalDecision } from '../../contract/approvals.ts'
 import type { RefusedCalls, UsageAnswer, UsageOrder } from '../../contract/call-records.ts'
 import type { Exhausted } from '../../contract/metering.ts'
-import type { AdminCommand, CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
+import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
 import { MAX_SHOWN_CHARS } from '../../usage-limits.ts'
 import type { CallLedger } from '../clients/call-ledger.ts'
 import { type RunningCalls, statusOf } from '../clients/running-calls.ts'
 import type { ApprovalRow } from '../rows/approval-rows.ts'
 import type { ClientList } from './client-list.ts'
+import type { AdminCommand } from '../../contract/share-admin.ts'
 
 interface Parts {
   readonly clientList: ClientList

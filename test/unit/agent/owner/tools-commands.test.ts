@@ -129,6 +129,32 @@ describe('tools accept', () => {
     await expect(ran(['tools', 'accept', 'docs', ...words], { ...list, ...accepted })).rejects.toMatchObject({ code: code })
   })
 
+  test('of a name under which several are held back accepts none, and shows each with its digest', async () => {
+    verifies('promise.11.accepted')
+    const other = 'B'.repeat(DIGEST.length)
+    const body = { ...SHOWN, tools: [LOOK, { ...LOOK, digest: other }], prompts: [{ ...LOOK, state: 'new', digest: null }] }
+    const replies = { [`GET ${AT}/tools`]: { body }, ...accepted }
+    const refused = ran(['tools', 'accept', 'docs', 'look'], replies)
+    await expect(refused).rejects.toMatchObject({ code: 'TOOL_AMBIGUOUS', exit: 1 })
+    for (const line of [`  tool (changed)  look@${DIGEST}\n`, `  tool (changed)  look@${other}\n`, '  prompt (new)  look@none'])
+      await expect(refused).rejects.toThrow(line)
+    const { asked } = await ran(['tools', 'accept', 'docs', `look@${other}`], replies)
+    expect(JSON.parse(asked.at(-1)?.body ?? '')).toEqual([{ name: 'look', digest: other }])
+  })
+
+  test('of a tool that is called like another with its digest accepts neither', async () => {
+    verifies('promise.11.accepted')
+    const tools = [LOOK, { ...LOOK, name: `look@${DIGEST}`, digest: 'B'.repeat(DIGEST.length) }]
+    const replies = { [`GET ${AT}/tools`]: { body: { ...SHOWN, tools } }, ...accepted }
+    await expect(ran(['tools', 'accept', 'docs', `look@${DIGEST}`], replies)).rejects.toMatchObject({ code: 'TOOL_AMBIGUOUS' })
+  })
+
+  test('of one that was listed once for each kind accepts what both say', async () => {
+    const replies = { [`GET ${AT}/tools`]: { body: { ...SHOWN, tools: [LOOK], prompts: [LOOK] } }, ...accepted }
+    const { asked } = await ran(['tools', 'accept', 'docs', 'look'], replies)
+    expect(JSON.parse(asked.at(-1)?.body ?? '')).toEqual([{ name: 'look', digest: DIGEST }])
+  })
+
   test('of what could be read in two ways is refused', async () => {
     const tools = [{ ...LOOK, digest: null }]
     const replies = { [`GET ${AT}/tools`]: { body: { ...SHOWN, tools } } }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { deriveKeys } from '../../../../worker/access/keys.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import { mergeLanes } from '../../../../worker/api/lanes.ts'
-import type { ShareFacts } from '../../../../worker/contract/share-rpc.ts'
+import type { ShareFacts } from '../../../../worker/contract/share-admin.ts'
 
 const { shareId: key } = await deriveKeys(new Uint8Array(32).fill(7))
 const SHARE = await mintShareId(key, { lanes: 4, jurisdiction: 'none' }, new Uint8Array(10))

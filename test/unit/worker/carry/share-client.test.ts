@@ -1,10 +1,11 @@
 import { describe, expect, test, vi } from 'vitest'
-import { isRetryable, PassRefused } from '../../../../worker/carry/share-client.ts'
 import { CUT_CLOSE } from '../../../../worker/contract/pass.ts'
 import type { CallRequest } from '../../../../worker/contract/share-rpc.ts'
 import { MAX_CALL_TRIES } from '../../../../worker/limits.ts'
 import { MAX_KNOWN_LINKS } from '../../../../worker/trust-limits.ts'
 import { ScriptedShare } from '../scripted-share.ts'
+import { PassRefused } from '../../../../worker/carry/pass-refused.ts'
+import { isRetryable } from '../../../../worker/carry/reset-error.ts'
 
 const BODY = new Uint8Array(1)
 const CALL = { key: 'k', size: 1, body: BODY } as unknown as CallRequest

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { knownSessionTools, learnSessionTools, ListedFacts } from '../../../../../worker/mcp/policy/tool-facts.ts'
-import { MAX_CACHED_TOOL_BYTES, MAX_LISTED_ENTRIES, MAX_LISTED_NAME_BYTES } from '../../../../../worker/limits.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 import { pageOf } from '../../list-page.ts'
+import { MAX_CACHED_TOOL_BYTES, MAX_LISTED_ENTRIES, MAX_LISTED_NAME_BYTES } from '../../../../../worker/trust-limits.ts'
 
 const HARMLESS = { readOnlyHint: true, destructiveHint: false }
 

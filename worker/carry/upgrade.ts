@@ -1,0 +1,14 @@
+/** Asks an object of a share for a socket: a stream's, or that of an agent's link. */
+import { type Gated, VERDICT_STATUS } from '../contract/pass.ts'
+import type { ShareObject } from '../contract/objects.ts'
+import type { PassVerdict } from '../contract/trust-rpc.ts'
+
+export async function upgraded(
+  stub: DurableObjectStub<ShareObject>,
+  path: 'stream' | 'agent',
+  query: Readonly<Record<string, string>>,
+): Promise<Gated<Response>> {
+  const url = `https://share/${path}?${new URLSearchParams(query).toString()}`
+  const response = await stub.fetch(url, { headers: { upgrade: 'websocket' } })
+  return response.status === VERDICT_STATUS ? response.json<PassVerdict>() : response
+}

@@ -1,0 +1,111 @@
+/** Checks one call of revision 2026-07-28 by its server's tools, or by another list: whether its client may make it, and whether its headers are right. */
+import type { Failure } from '../../../protocol/errors.ts'
+import type { KnownGrant } from '../../carry/known-grants.ts'
+import type { CallRenewed } from '../../carry/pass-refused.ts'
+import type { ListMethod } from '../../contract/listings.ts'
+import type { GroupCallRequest } from '../../contract/share-rpc.ts'
+import { judgeFor } from '../policy/bounds.ts'
+import { callVerdict, type CallVerdict, NOT_HELD } from '../policy/held-call.ts'
+import { neededList, refusalOf } from '../policy/message-verdict.ts'
+import { noted } from '../policy/noted-refusal.ts'
+import { isFurtherRound, roundGivenIn } from './held-rounds.ts'
+import { checkToolHeaders, knownTools, learnTools, type ToolSet } from './known-tools.ts'
+import { listToolsFor } from './list-tools.ts'
+import type { ModernCall } from './request.ts'
+
+export class ToolCheck {
+  readonly #call: ModernCall
+  /** Of a child of the handshake era. */
+  readonly #serverVersion: () => string | undefined
+
+  constructor(call: ModernCall, serverVersion: () => string | undefined) {
+    this.#call = call
+    this.#serverVersion = serverVersion
+  }
+
+  /** Whose tools are known: a server may show them to one client and not to another. */
+  get audience(): string {
+    return `${this.#call.visitor.share.id} ${this.#call.group}`
+  }
+
+  /** Whether the call must be checked at all. */
+  get isDue(): boolean {
+    const { request, message, visitor } = this.#call
+    return request.method === 'tools/call' || neededList(judgeFor(visitor.share), message) !== undefined
+  }
+
+  /**
+   * Names the state of the tools by which the headers are right, so that the Share can tell whether it is the newest. When
+   * they are not, or no tools are known, no state is named: the Share answers `stale`, and the call is checked by the newest.
+   */
+  named(request: GroupCallRequest): GroupCallRequest {
+    const { message, headers } = this.#call
+    const needed = neededList(judgeFor(this.#call.visitor.share), message)
+    if (request.method !== 'tools/call' && needed === undefined) return request
+    const known = knownTools(this.#listName)
+    if (known !== undefined && checkToolHeaders(known, message, headers).ok) {
+      const verdict = this.#verdictBy(known)
+      // What goes on with a call need not be allowed anew, which its child's era tells how to find out.
+      const isSound = !('code' in verdict) && !(verdict.hold !== undefined && isFurtherRound(message.params))
+      if (isSound) return { ...request, toolsVersion: known.version, ...verdict }
+    }
+    const awaits = needed === undefined ? {} : ({ awaitsJudgement: true } as const)
+    return { ...request, toolsVersion: '', ...awaits, ...NOT_HELD }
+  }
+
+  /** What its client may do has changed: whether the call may still be made, and by which state of the tools. */
+  anew(grant: KnownGrant): ReturnType<CallRenewed> {
+    const { message, request, visitor } = this.#call
+    const judge = judgeFor(visitor.share, grant)
+    if (neededList(judge, message) === undefined)
+      return noted(visitor.share, visitor.principal, message, refusalOf(judge, message)) ?? NOT_HELD
+    const { toolsVersion = '', awaitsJudgement, hold } = this.named(request)
+    return { toolsVersion, hold, ...(awaitsJudgement === undefined ? {} : { awaitsJudgement }) }
+  }
+
+  /** Why the call is refused by the tools of this version; undefined when it is not. */
+  async refusalIn(toolsVersion: string): Promise<Failure | undefined> {
+    const { message, visitor } = this.#call
+    if (neededList(judgeFor(visitor.share), message) === undefined) return undefined
+    const verdict = this.#verdictBy(await this.#toolsOf(toolsVersion))
+    return 'code' in verdict ? verdict : undefined
+  }
+
+  /** Checks the call by the tools of this version: why it fails, or what it must say to be let through. */
+  async by(toolsVersion: string): Promise<Failure | Pick<GroupCallRequest, 'toolsVersion' | 'hold' | 'runsOnce'>> {
+    const { message, headers, visitor } = this.#call
+    const tools = await this.#toolsOf(toolsVersion)
+    // First: a tool that is hidden has no headers that could be wrong.
+    const verdict = this.#verdictBy(tools)
+    if ('code' in verdict) return noted(visitor.share, visitor.principal, message, verdict) ?? verdict
+    const checked = checkToolHeaders(tools, message, headers)
+    if (!checked.ok) return checked.error
+    const { hold } = verdict
+    const round = hold?.further === undefined ? undefined : await roundGivenIn(message.params)
+    const held = hold === undefined || round === undefined ? verdict : { hold: { ...hold, further: { ...hold.further, round } } }
+    return { toolsVersion, ...held }
+  }
+
+  /** The list by which the request is judged, or its headers are checked. */
+  get #list(): ListMethod {
+    return neededList(judgeFor(this.#call.visitor.share), this.#call.message) ?? 'tools/list'
+  }
+
+  /** Whose list that is. */
+  get #listName(): string {
+    return `${this.audience} ${this.#list}`
+  }
+
+  #verdictBy(tools: ToolSet): CallVerdict {
+    const { visitor, message } = this.#call
+    return callVerdict(judgeFor(visitor.share), message, tools)
+  }
+
+  /** The tools in this version, which are listed first unless they are known. */
+  async #toolsOf(toolsVersion: string): Promise<ToolSet> {
+    const known = knownTools(this.#listName)
+    if (known?.version === toolsVersion) return known
+    const list = this.#list
+    return learnTools(this.#listName, toolsVersion, (cursor) => listToolsFor(this.#call, this.#serverVersion(), cursor, list))
+  }
+}
