@@ -1,6 +1,7 @@
 /** What an isolate remembers of a server's tools, and whether the headers of a call mirror its arguments as the tool wants it. */
 import { err, ok, type Result } from '../../../protocol/result.ts'
-import { checkParamHeaders, type MirroredParam, readMirroredParams } from '../../bridge/param-headers.ts'
+import { type MirroredParam, readMirroredParams } from '../../../protocol/mirrors/mirrored-params.ts'
+import { checkParamHeaders } from '../../bridge/param-headers.ts'
 import type { HeaderReader } from '../../bridge/standard-headers.ts'
 import { scalarIn } from '../../bridge/json/glance.ts'
 import { isObject } from '../../bridge/names.ts'
