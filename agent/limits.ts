@@ -165,3 +165,37 @@ export const CHILD_TASKS = 1_000
 
 /** How long a task keeps its child from being idle whose server names no time, or a longer one, in milliseconds: a relay knows of a task for a day. */
 export const TASK_WORK_MS = 24 * 3_600_000
+
+/** How long connecting to an HTTP server may take, its certificate included: it is on this machine, or near. */
+export const HTTP_CONNECT_MS = 10_000
+/** How long a connection to it is kept for the next request. Servers keep one for 5 s or more, so that none is used in the moment in which it is closed. */
+export const HTTP_IDLE_SOCKET_MS = 1000
+/** Redirects within its origin that are followed: frameworks add or take away a slash. */
+export const HTTP_REDIRECTS = 3
+/** How much of an HTTP error is read, and for how long: a JSON-RPC error is short, and of a page nothing is needed. */
+export const HTTP_ERROR_BYTES = 64 * 1024
+export const HTTP_ERROR_MS = 5000
+/** How long an HTTP server may take to accept `notifications/initialized`, behind which all else waits. */
+export const HTTP_INITIALIZED_MS = 10_000
+/** How long it may take to end a session when it is told to (DELETE). */
+export const HTTP_LEAVE_MS = 2000
+/** How long calls that run may still be answered after it was found that its session, or the server, is gone. */
+export const HTTP_DRAIN_MS = 5000
+/** How long an answered request may stay open: a server ends its stream with the answer. */
+export const HTTP_LINGER_MS = 1000
+/** Calls that one session of an HTTP server may have under way: each is a connection. */
+export const HTTP_CALLS = 1024
+/** Pause before a stream that has ended is opened again, where its server names none; doubled each time in vain. */
+export const HTTP_RETRY_MS = 1000
+export const HTTP_RETRY_MAX_MS = 30_000
+/** Failures in a row after which a stream is not opened again. */
+export const HTTP_STREAM_TRIES = 5
+/** Streams without any event that may follow each other while one call is waited for: one a second, for as long as clients wait. */
+export const HTTP_EMPTY_STREAMS = 600
+/** Longest event id that is given back, in characters: it must fit a header. */
+export const HTTP_EVENT_ID_CHARS = 4096
+/** Longest pause between two questions to an HTTP server that is not there yet, for its era. */
+export const HTTP_PROBE_MAX_MS = 10_000
+/** Headers for an HTTP server that may be given, and the longest file of them, in characters: its own limit is 16 KiB as a rule. */
+export const HTTP_HEADERS = 64
+export const HTTP_HEADER_FILE_CHARS = 64 * 1024

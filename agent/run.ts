@@ -3,6 +3,9 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { startChild, type Child, type ChildHandlers } from './server/child.ts'
 import { findEra } from './server/era.ts'
+import { findHttpEra } from './server/http/http-era.ts'
+import { HttpServer } from './server/http/http-server.ts'
+import { httpStart } from './server/http/http-start.ts'
 import { LineMask } from './server/line-mask.ts'
 import { policedStart } from './server/policed-child.ts'
 import { PolicyJudge } from '../protocol/policy/judge.ts'
@@ -13,6 +16,7 @@ import type { Log } from './log.ts'
 import type { Mask } from './mask.ts'
 import type { AgentSettings } from './config/settings.ts'
 import { environmentSecrets } from './config/environment.ts'
+import { targetSecrets } from './config/http-target.ts'
 import { decodeAgentToken, isCutOff, isLoopback, linkUrl } from './config/token.ts'
 
 interface RunContext {
@@ -36,19 +40,19 @@ interface RunContext {
  * @throws {AgentExit} when it cannot go on.
  */
 export async function run(context: RunContext): Promise<void> {
-  const { settings, log, guard, platform, leave, kill } = context
+  const { settings, log, platform, leave, kill } = context
   const claims = decodeAgentToken(settings.token)
   const url = linkUrl(claims, settings.relay)
-  requireCommand(settings, context.childEnv, platform)
+  if (settings.http === undefined) requireCommand(settings, context.childEnv, platform)
   if (isCutOff(settings.token))
     log.warn('token.short', { meaning: 'its end is missing, so the relay will refuse it: copy agent_token whole' })
   if (url.protocol === 'ws:' && !isLoopback(url))
     log.warn('link.plain', { relay: url.host, meaning: 'the token travels unencrypted: use https' })
-  const { command, args, cwd } = settings
-  const spec = { command, args, cwd, env: context.childEnv }
-  const lineMask = settings.masks ? lineMaskOf(context) : undefined
-  const start = (handlers: ChildHandlers): Child => startChild(spec, handlers, { guard, mask: context.mask, lineMask, platform })
-  const finding = findEra(settings.era, { startChild: start, version: context.version, log })
+
+  const server = settings.http === undefined ? undefined : new HttpServer(settings.http)
+  const start = startOf(context, server)
+  const asked = { startChild: start, version: context.version, log }
+  const finding = server === undefined ? findEra(settings.era, asked) : findHttpEra(settings.era, { server, ...asked })
   const startPoliced = policedStart(new PolicyJudge([settings.policy]), start)
   const lanes = new Lanes({ settings, url, log, version: context.version, finding, startChild: startPoliced })
   kill.addEventListener(
@@ -69,11 +73,23 @@ export async function run(context: RunContext): Promise<void> {
   }
 }
 
+/** Starts the server: a process for each session, or a session with one that is there. */
+function startOf(context: RunContext, server: HttpServer | undefined): (handlers: ChildHandlers) => Child {
+  const { settings, guard, mask, platform, childEnv } = context
+  const { command, args, cwd } = settings
+  const lineMask = settings.masks ? lineMaskOf(context) : undefined
+  if (server !== undefined) return httpStart(server, lineMask)
+  const spec = { command, args, cwd, env: childEnv }
+  return (handlers) => startChild(spec, handlers, { guard, mask, lineMask, platform })
+}
+
 /** Undefined where nothing secret is known. */
 function lineMaskOf({ settings, childEnv, log }: RunContext): LineMask | undefined {
-  const mask = new LineMask([settings.token, ...environmentSecrets(childEnv)], () =>
+  const ofServer = settings.http === undefined ? environmentSecrets(childEnv) : targetSecrets(settings.http)
+  const mask = new LineMask([settings.token, ...ofServer], () =>
     log.warn('masked', {
-      meaning: 'the server has said a secret (the token, or a variable that looks like one), which clients see masked; --no-mask shows it',
+      meaning:
+        'the server has said a secret (the token, a header, or a variable that looks like one), which clients see masked; --no-mask shows it',
     }),
   )
   return mask.isEmpty ? undefined : mask

@@ -84,6 +84,13 @@ ALLOWED_HOSTS, ADDRESS_HEADER, TRUSTED_PROXIES, POLL_AFTER_SECONDS, AWAY_WAIT_SE
 Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage, 130 a second signal.`
 }
 
+/** The HTTP server that is shared in place of a command, without its query, which may hold a key; undefined without one. */
+export function givenUrl(agent: readonly string[], env: Variables): string | undefined {
+  const at = agent.findLastIndex((word) => word === '--url' || word.startsWith('--url='))
+  const text = at === -1 ? env['MCP_EDGE_URL'] : agent[at] === '--url' ? agent[at + 1] : agent[at]?.slice('--url='.length)
+  return text === '' ? undefined : text?.replace(/[?#].*$/, '')
+}
+
 /** A command line that cannot be understood; the message says why. */
 export class UsageError extends Error {}
 

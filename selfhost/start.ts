@@ -8,7 +8,7 @@ import { type ChosenPort, choosePort, isLoopbackHost, localOrigin, toAddress } f
 import { readAgentOptions, type RunningAgent, startAgent } from './agent.ts'
 import { bundleWorker } from './build-worker.ts'
 import { readWranglerToml, toWorkerdConfig } from './config.ts'
-import { type Options, readOptions, usage, UsageError } from './options.ts'
+import { givenUrl, type Options, readOptions, usage, UsageError } from './options.ts'
 import { findPortHolder } from './port-holder.ts'
 import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNoise, isWorkerdNoise } from './report.ts'
 import { ensureShare, nameOrigin } from './share.ts'
@@ -46,7 +46,8 @@ const userDir = process.env['npm_lifecycle_event'] === 'start' ? (process.env['I
 async function run(options: Options, signal: AbortSignal): Promise<void> {
   const dataDir = options.data === undefined ? defaultStateDir(ROOT, process.env) : resolve(userDir, options.data)
   await using lifetime = new AsyncDisposableStack()
-  const command = options.command.length > 0 ? options.command : [process.execPath, SAMPLE_SERVER, 'stdio']
+  const url = givenUrl(options.agent, process.env)
+  const command = options.command.length > 0 || url !== undefined ? options.command : [process.execPath, SAMPLE_SERVER, 'stdio']
   const env = userEnvironment(process.env, delimiter)
   const agentOptions = { cwd: userDir, options: options.agent, command, env }
   // Before anything is started, what is wrong on the command line; the relay and the token are not known yet.
@@ -81,7 +82,8 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     await watch(signal, relay)
     return
   }
-  const server = options.command.length > 0 ? options.command.join(' ') : 'the sample server @modelcontextprotocol/server-everything'
+  const server =
+    url ?? (options.command.length > 0 ? options.command.join(' ') : 'the sample server @modelcontextprotocol/server-everything')
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(READY_MS)])
   const known = await ensureShare(local, state, { name: 'npm start', lanes: options.lanes, isPinned: options.pin }, inTime)
   const share = await nameOrigin(known, origin, local, state.ownerKey, inTime)

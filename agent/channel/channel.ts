@@ -1,5 +1,5 @@
 /** One channel: joins a child to the relay, and sends what the child says, by the rules of docs/protocol.md. */
-import type { Failure } from '../../protocol/errors.ts'
+import type { ErrorCode, Failure } from '../../protocol/errors.ts'
 import { failedFrame } from '../../protocol/failed-frame.ts'
 import type { Call, Died, Notify, Open, RelayFrame, Replay, Respond } from '../../protocol/frame.ts'
 import { OUTBOX_PAUSE_BYTES } from '../limits.ts'
@@ -53,7 +53,7 @@ export class Channel {
     this.#context = context
     this.#activeMs = context.now()
     const handlers: ChildHandlers = {
-      line: (bytes) => this.#line(bytes),
+      line: (bytes, of) => this.#line(bytes, of),
       tooLong: (head, tail, size) => this.#tooLong(head, tail, size),
       stderr: (line) => (this.#heir === undefined ? context.log.child(ch, line) : this.#heir.stderr(line)),
       gone: (end) => (this.#heir === undefined ? this.#gone(end) : this.#heir.gone(end)),
@@ -219,11 +219,11 @@ export class Channel {
     if (incomplete) this.#context.link?.send(failedFrame({ ch: this.ch, key: NO_CALL, ra: to }, { code: 'EVENTS_LOST' }))
   }
 
-  #line(bytes: Uint8Array): void {
+  #line(bytes: Uint8Array, of: string | undefined): void {
     // Nobody waits for what a child says that was told to end.
-    if (this.#isEnding) return this.#heir?.line(bytes)
+    if (this.#isEnding) return this.#heir?.line(bytes, of)
     this.#activeMs = this.#context.now()
-    this.#messages.line(bytes)
+    this.#messages.line(bytes, of)
     if (this.#start && (this.#intake.hasAnswered || this.#intake.asks.size > 0)) this.#noStart()
     this.flush()
   }
@@ -244,14 +244,15 @@ export class Channel {
     void this.#child.stop()
   }
 
-  #gone({ exitCode, signal, stderr, startError }: ChildEnd): void {
+  #gone({ exitCode, signal, stderr, startError, code, untaken = [] }: ChildEnd): void {
     this.#noStart()
     this.#startup.end()
     // It may speak of other clients, and of the machine: it is the owner's, who has it in the log.
     const words = this.#context.tellsStderr ? { stderr, detail: startError } : { stderr: '', detail: undefined }
     const facts = { exitCode, signal, ...(words.stderr !== '' && { stderr: words.stderr }) }
     const reason: Died['reason'] = this.#stopReason ?? (this.#intake.hasAnswered ? 'exit' : 'start')
-    this.#intake.close(this.#failure(facts, words.detail))
+    this.#intake.running.notTaken(untaken)
+    this.#intake.close(this.#failure(facts, words.detail, code))
     const lastWords = startError ?? this.#unreadable ?? stderr
     this.#endWithout(reason, { ...facts, ...(lastWords !== '' && this.#stopReason === undefined && { lastWords }) }, startError)
     this.flush()
@@ -293,10 +294,10 @@ export class Channel {
   }
 
   /** What calls fail with when the child is gone. */
-  #failure(facts: Omit<Failure, 'code'>, startError: string | undefined): Failure {
+  #failure(facts: Omit<Failure, 'code'>, startError: string | undefined, startCode: ErrorCode = 'CHILD_START_FAILED'): Failure {
     if (this.#stopReason !== undefined) return { code: 'CHANNEL_CLOSED' }
     const detail = startError ?? this.#unreadable
-    const code = this.#intake.hasAnswered ? 'CHILD_DIED' : 'CHILD_START_FAILED'
+    const code = this.#intake.hasAnswered ? 'CHILD_DIED' : startCode
     return { code, ...facts, ...(detail !== undefined && { detail }) }
   }
 }

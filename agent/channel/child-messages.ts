@@ -48,12 +48,12 @@ export class ChildMessages {
     return this.#tasks.isWorking(nowMs)
   }
 
-  /** One line of stdout: a message, or an array of messages (JSON-RPC batch, revision 2025-03-26). */
-  line(bytes: Uint8Array): void {
-    if (bytes[0] !== OPEN_ARRAY) return this.#message(bytes)
+  /** One line of stdout: a message, or an array of messages (JSON-RPC batch, revision 2025-03-26); `of` the call with this raw id, where that is said. */
+  line(bytes: Uint8Array, of?: string): void {
+    if (bytes[0] !== OPEN_ARRAY) return this.#message(bytes, of)
     const batch = scanBatch(bytes)
     if (!batch.ok) return this.#ignore(bytes, batch.error)
-    for (const [from, to] of batch.value ?? []) this.#message(bytes.subarray(from, to))
+    for (const [from, to] of batch.value ?? []) this.#message(bytes.subarray(from, to), of)
   }
 
   /** A line over the limit, of which only both ends are left. */
@@ -75,7 +75,7 @@ export class ChildMessages {
       this.#intake.reply(errorResponse(message.rawId, { code: 'CLIENT_UNREACHABLE' }))
   }
 
-  #message(line: Uint8Array): void {
+  #message(line: Uint8Array, of: string | undefined): void {
     const { bytes, scanned } = scanWithoutNulls(line)
     if (!scanned.ok) return this.#ignore(line, scanned.error)
     this.#startup.message()
@@ -85,9 +85,9 @@ export class ChildMessages {
       case 'error':
         return this.#answer(facts, bytes)
       case 'request':
-        return this.#ask(facts, bytes)
+        return this.#ask(facts, bytes, of)
       case 'notification':
-        return this.#notification(facts, bytes)
+        return this.#notification(facts, bytes, of)
     }
   }
 
@@ -104,7 +104,7 @@ export class ChildMessages {
     this.#intake.answered(call, answer)
   }
 
-  #ask(facts: MessageFacts, bytes: Uint8Array): void {
+  #ask(facts: MessageFacts, bytes: Uint8Array, of: string | undefined): void {
     const { method, id } = facts
     if (id === undefined) return
     if (method === 'ping') return this.#intake.reply(`{"jsonrpc":"2.0","id":${id.raw},"result":{}}`)
@@ -114,16 +114,16 @@ export class ChildMessages {
       )
     if (this.#intake.asks.size >= OPEN_ASKS)
       return this.#intake.reply(errorResponse(id.raw, { code: 'CLIENT_UNREACHABLE', detail: `${OPEN_ASKS} requests are unanswered` }))
-    const address = this.#intake.running.address(facts, this.#context.now()) ?? {}
+    const address = this.#intake.running.address(facts, this.#context.now(), of) ?? {}
     this.#intake.asks.set(canonicalId(id.raw), address)
     this.#outbox.add({ type: 'ask', method, id: id.span, rawId: id.raw, ...address }, bytes, this.#context.now())
   }
 
-  #notification(facts: MessageFacts, bytes: Uint8Array): void {
+  #notification(facts: MessageFacts, bytes: Uint8Array, of: string | undefined): void {
     const { method, progressToken, progress, uri, subscriptionId } = facts
     const listen = this.#endedListen(facts)
     if (listen !== undefined) return this.#intake.fail(listen, { code: 'CANCELLED', executed: 'yes', detail: 'The server ended it.' })
-    const address = this.#addressOf(facts)
+    const address = this.#addressOf(facts, of)
     if (address === undefined) return this.#context.log.debug('child.unknown_call', { ch: this.#ch, method, bytes: bytes.length })
     const task = this.#tasks.notified(method, bytes, this.#context.now())
     const message = {
@@ -139,7 +139,7 @@ export class ChildMessages {
     this.#outbox.add(message, bytes, this.#context.now())
   }
 
-  #addressOf(facts: MessageFacts): Address | undefined {
+  #addressOf(facts: MessageFacts, of: string | undefined): Address | undefined {
     if (facts.method === 'notifications/cancelled' && facts.requestId !== undefined) {
       // It goes where the request went that it takes back.
       const key = canonicalId(facts.requestId.raw)
@@ -147,7 +147,7 @@ export class ChildMessages {
       this.#intake.asks.delete(key)
       if (asked !== undefined) return asked
     }
-    return this.#intake.running.address(facts, this.#context.now())
+    return this.#intake.running.address(facts, this.#context.now(), of)
   }
 
   /** The listen that the child takes back, which on stdio is as good as an answer to it. */

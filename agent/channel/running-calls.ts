@@ -102,14 +102,24 @@ export class RunningCalls {
     return this.#byId.get(id)?.call
   }
 
+  /** The child has proved that it did not take these calls, by their raw ids, though they were written to it. */
+  notTaken(rawIds: readonly string[]): void {
+    for (const rawId of rawIds) {
+      const call = this.named(this.meantId(canonicalId(rawId)))
+      if (call !== undefined) call.written = false
+    }
+  }
+
   /**
    * Where a message goes: to the call whose progress token or subscription id it names, or nowhere (undefined) when that runs
    * no more. One that names neither belongs for sure to the only call that runs; with `keep` and several, perhaps to the
-   * newest. Listens do not count there.
+   * newest. Listens do not count there. `of`: the raw id of the call that it belongs to, where the server has shown that by its stream.
    */
-  address(facts: MessageFacts, nowMs: number): Address | undefined {
+  address(facts: MessageFacts, nowMs: number, of?: string): Address | undefined {
     if (facts.progressToken !== undefined) return sure(this.#named(this.#byToken, canonicalId(facts.progressToken.raw)))
     if (facts.subscriptionId !== undefined) return sure(this.#named(this.#byId, canonicalId(facts.subscriptionId.raw)))
+    const own = of === undefined ? undefined : sure(this.#byId.get(canonicalId(of)))
+    if (own !== undefined) return own
     this.#forgetCancelled(nowMs)
     const newest = this.#newestRequest()
     if (newest === undefined) return {}

@@ -6,6 +6,7 @@ import { childEnvironment, environmentSecrets, secretValues, type Variables } fr
 import { AgentExit, EXIT } from '../exit.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { Mask } from '../mask.ts'
+import { targetSecrets } from './http-target.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { optionWarnings } from './warnings.ts'
 import { readAgentSettings, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
@@ -30,7 +31,7 @@ export function agentCommand(): Command {
     .description('Shares a local MCP server through a relay, without opening a port.')
     .version(VERSION)
     .argument('[command...]', 'the MCP server, after --')
-    .usage('[options] -- command [args...]')
+    .usage('[options] -- command [args...] | --url <url>')
     .passThroughOptions()
     .allowExcessArguments()
     .addOption(
@@ -74,6 +75,14 @@ export function agentCommand(): Command {
         .default([], 'none'),
     )
     .addOption(option('--cwd <folder>', 'folder that the server runs in', 'MCP_EDGE_CWD'))
+    .addOption(option('--url <url>', 'HTTP MCP server to share in place of a command: http://localhost:8080/mcp', 'MCP_EDGE_URL'))
+    .addOption(flag('--sse', 'it speaks HTTP+SSE (2024-11-05), and not Streamable HTTP', 'MCP_EDGE_SSE'))
+    .addOption(
+      option('--header <line>', "'Name: value' for that server alone, repeatable; prefer --header-file for secrets", 'MCP_EDGE_HEADER')
+        .argParser(collect)
+        .default([], 'none'),
+    )
+    .addOption(option('--header-file <path>', 'file of such headers, one a line', 'MCP_EDGE_HEADER_FILE'))
     .addOption(flag('--read-only', 'only tools that say they only read', 'MCP_EDGE_READ_ONLY'))
     .addOption(
       option('--allow <pattern>', 'only tools of this name, where * stands for anything; repeatable', 'MCP_EDGE_ALLOW')
@@ -161,7 +170,8 @@ export function prepare(command: Command, cwd: string, own: Variables = process.
     isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
   })
   const childEnv = environmentOf(settings, own)
-  const mask = new Mask([settings.token, ...secretValues(own, settings.env), ...environmentSecrets(childEnv)])
+  const ofServer = settings.http === undefined ? [] : targetSecrets(settings.http)
+  const mask = new Mask([settings.token, ...secretValues(own, settings.env), ...environmentSecrets(childEnv), ...ofServer])
   return { settings, childEnv, mask, warnings: optionWarnings(command, settings.env, own) }
 }
 

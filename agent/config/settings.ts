@@ -5,6 +5,7 @@ import { AgentExit, EXIT } from '../exit.ts'
 import { MAX_CHILDREN } from '../limits.ts'
 import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
+import { checkHeaderFile, type HttpTarget, readHttpTarget } from './http-target.ts'
 
 /** Options as they come from the command line and from `MCP_EDGE_…` variables. */
 export interface RawOptions {
@@ -21,6 +22,10 @@ export interface RawOptions {
   readonly spare: string
   readonly env: readonly string[]
   readonly cwd?: string
+  readonly url?: string
+  readonly sse?: boolean
+  readonly header: readonly string[]
+  readonly headerFile?: string
   readonly readOnly?: boolean
   readonly allow: readonly string[]
   readonly deny: readonly string[]
@@ -70,8 +75,11 @@ export interface AgentSettings {
   readonly keepaliveMs: number
   readonly logLevel: LogLevel
   readonly json: boolean
+  /** Of a server process; empty with `http`. */
   readonly command: string
   readonly args: readonly string[]
+  /** The server is there already, and speaks HTTP. */
+  readonly http: HttpTarget | undefined
 }
 
 /** The parts of the machine that settings depend on. */
@@ -88,9 +96,12 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** @throws {AgentExit} whose text names the option and what it takes. */
 export function readAgentSettings(raw: RawOptions, command: readonly string[], around: Surroundings): AgentSettings {
-  const [program, ...args] = command
-  if (program === undefined || program === '')
-    throw usage('Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything')
+  const http = httpTargetOf(raw, command, around)
+  const [program = '', ...args] = command
+  if (program === '' && http === undefined)
+    throw usage(
+      'Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything, or the address of one with --url.',
+    )
   if (raw.replica === true && raw.replace === true)
     throw usage('--replica joins the other agents and --replace ends them. Give one of the two.')
   const cwd = resolve(around.cwd, raw.cwd ?? '')
@@ -98,14 +109,18 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
   return {
     token: readTokenText(raw, around),
     relay: raw.relay,
-    name: raw.name === undefined ? defaultName(around.hostname, cwd, command) : agentName(raw.name),
+    name:
+      raw.name === undefined
+        ? defaultName(around.hostname, http === undefined ? cwd : '', http === undefined ? command : [http.url.href])
+        : agentName(raw.name),
     join: raw.replica === true ? 'replica' : raw.replace === true ? 'replace' : 'primary',
     isolation: oneOf('--isolate', raw.isolate, ['session', 'share']),
-    era: oneOf('--era', raw.era, ERAS),
+    // HTTP+SSE ended with the revisions that have a handshake.
+    era: http?.transport === 'sse' ? 'legacy' : oneOf('--era', raw.era, ERAS),
     maxChildren: wholeNumber('--max-children', raw.maxChildren, 1, MAX_CHILDREN),
     idleStopMs: durationMs('--idle-stop', raw.idleStop, 0),
     // A server that serves everybody has no next client to be started for.
-    hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session',
+    hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session' && http === undefined,
     env: raw.env,
     cwd,
     policy: policyOf(raw),
@@ -120,7 +135,22 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     json: raw.json === true,
     command: program,
     args,
+    http,
   }
+}
+
+/** @throws {AgentExit} for options that exclude each other. */
+function httpTargetOf(raw: RawOptions, command: readonly string[], { readFile }: Surroundings): HttpTarget | undefined {
+  const { url, sse = false, header, headerFile } = raw
+  if (url === undefined || url === '') {
+    if (sse || header.length > 0 || headerFile !== undefined)
+      throw usage('--sse, --header and --header-file are for a server given with --url.')
+    return undefined
+  }
+  if (command.length > 0) throw usage('Give either the command of a server or --url, and one agent for each.')
+  if (raw.env.length > 0 || raw.cwd !== undefined) throw usage('--env and --cwd are for a server that the agent starts, not for --url.')
+  const text = headerFile === undefined ? undefined : checkHeaderFile(headerFile, readNamedFile('--header-file', headerFile, readFile))
+  return readHttpTarget({ url, sse, header, headerFile: text })
 }
 
 function policyOf({ readOnly, allow, deny, argument }: RawOptions): Policy {
@@ -141,16 +171,16 @@ export function defaultName(hostname: string, cwd: string, command: readonly str
 }
 
 function readTokenText({ token, tokenFile }: RawOptions, { readFile }: Surroundings): string {
-  const text = token ?? (tokenFile === undefined ? undefined : readTokenFile(tokenFile, readFile))
+  const text = token ?? (tokenFile === undefined ? undefined : readNamedFile('--token-file', tokenFile, readFile))
   if (text === undefined || text.trim() === '') throw usage('A token is needed: set MCP_EDGE_TOKEN, or give --token-file or --token.')
   return text.trim()
 }
 
-function readTokenFile(path: string, readFile: (path: string) => string): string {
+function readNamedFile(option: string, path: string, readFile: (path: string) => string): string {
   try {
     return readFile(path)
   } catch (error) {
-    throw usage(`--token-file ${path} cannot be read: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}.`)
+    throw usage(`${option} ${path} cannot be read: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}.`)
   }
 }
 

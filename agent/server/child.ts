@@ -3,6 +3,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import crossSpawn from 'cross-spawn'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { ErrorCode } from '../../protocol/errors.ts'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
 import type { Guard } from './guard.ts'
 import { GROUP_POLL_MS, OUTPUT_AFTER_EXIT_MS, STDIN_END_GRACE_MS, TERM_GRACE_MS } from '../limits.ts'
@@ -24,12 +25,19 @@ export interface ChildEnd {
   readonly signal: string | null
   /** The end of what it wrote to stderr, secrets masked. */
   readonly stderr: string
-  readonly startError?: string
+  readonly startError?: string | undefined
+  /** What its first call fails with, where that is known better than that it did not start. */
+  readonly code?: ErrorCode
+  /** Raw ids of calls written to it of which it has said that it did not take them. */
+  readonly untaken?: readonly string[]
 }
 
 export interface ChildHandlers {
-  /** A line of stdout, secrets masked. The bytes are the receiver's own. */
-  readonly line: (bytes: Uint8Array) => void
+  /**
+   * A line of stdout, secrets masked. The bytes are the receiver's own. `of`: the raw id of the call to which it belongs, where
+   * that is certain; stdio does not say it.
+   */
+  readonly line: (bytes: Uint8Array, of?: string) => void
   /** A line of stdout over MAX_LINE_BYTES has ended: its first and last bytes, and how long it was. */
   readonly tooLong: (head: Uint8Array, tail: Uint8Array, size: number) => void
   /** A line of stderr, secrets masked. */

@@ -6,6 +6,7 @@ import { canonicalId } from '../../protocol/json-scan.ts'
 import { otherTypeId } from '../../protocol/json-id.ts'
 import { scanWithoutNulls } from '../../protocol/null-members.ts'
 import type { Child, ChildHandlers } from './child.ts'
+import { discoverRequest, initializeRequest, PROBE_ID, PROBED_REVISION } from './era-questions.ts'
 import { JUNK_VERDICT_MS, PROBE_AGAIN_MS, PROBE_GIVE_UP_MS, PROBE_MS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import type { EraChoice } from '../config/settings.ts'
@@ -36,12 +37,7 @@ interface ProbeOptions {
   readonly probeMs?: number
 }
 
-const REVISION = '2026-07-28'
-/** The last revision with a handshake. */
-const LAST_HANDSHAKE = '2025-11-25'
 const UNSUPPORTED_VERSION = -32022
-/** A small integer: some servers hold ids in 32 bits. */
-const PROBE_ID = 1
 
 /** Takes the user's word, or with `auto` starts a process of the server and asks it. */
 export function findEra(choice: EraChoice, options: ProbeOptions): EraFinding {
@@ -191,7 +187,7 @@ export function takesHandshake(line: Uint8Array): boolean | undefined {
   const kind = answerKind(line)
   if (kind === undefined) return undefined
   const version = kind === 'result' ? member(member(parsed(line), 'result'), 'protocolVersion') : undefined
-  return typeof version === 'string' && version < REVISION
+  return typeof version === 'string' && version < PROBED_REVISION
 }
 
 /**
@@ -201,7 +197,7 @@ export function takesHandshake(line: Uint8Array): boolean | undefined {
 export function eraOf(line: Uint8Array): 'legacy' | 'modern' | undefined {
   if (answerKind(line) === undefined) return undefined
   const versions = versionsIn(line)
-  return Array.isArray(versions) && versions.includes(REVISION) ? 'modern' : 'legacy'
+  return Array.isArray(versions) && versions.includes(PROBED_REVISION) ? 'modern' : 'legacy'
 }
 
 /** Of a line that answers the one question that was asked; undefined for any other. */
@@ -232,18 +228,4 @@ function parsed(line: Uint8Array): unknown {
 
 function member(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null ? Object.getOwnPropertyDescriptor(value, key)?.value : undefined
-}
-
-function discoverRequest(version: string): string {
-  const meta = {
-    'io.modelcontextprotocol/protocolVersion': REVISION,
-    'io.modelcontextprotocol/clientInfo': { name: 'mcp-edge-agent', version },
-    'io.modelcontextprotocol/clientCapabilities': {},
-  }
-  return JSON.stringify({ jsonrpc: '2.0', id: PROBE_ID, method: 'server/discover', params: { _meta: meta } })
-}
-
-function initializeRequest(version: string): string {
-  const params = { protocolVersion: LAST_HANDSHAKE, capabilities: {}, clientInfo: { name: 'mcp-edge-agent', version } }
-  return JSON.stringify({ jsonrpc: '2.0', id: PROBE_ID, method: 'initialize', params })
 }

@@ -157,10 +157,10 @@ export class GivenUpStarts {
     const { handlers } = late
     this.#options.log.info('start.taken_over', { pid: kept.child.pid, ageMs: Math.round(this.#options.now() - kept.sinceMs) })
     let isAnswered = kept.opening.hasIdOf(opening)
-    const line = (bytes: Uint8Array): void => {
+    const line = (bytes: Uint8Array, of?: string): void => {
       const answer = isAnswered ? undefined : kept.opening.answerTo(opening, bytes)
       if (answer !== undefined) isAnswered = true
-      handlers.line(answer ?? bytes)
+      handlers.line(answer ?? bytes, of)
     }
     late.become(kept.waiting.handOver(isAnswered ? handlers : { ...handlers, line }), true)
   }

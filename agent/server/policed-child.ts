@@ -40,7 +40,7 @@ class PolicedChild implements Child {
     this.#tools = new ToolList((request) => this.#child.write(Buffer.from(`${request}\n`), () => {}))
     this.#child = start({
       ...handlers,
-      line: (bytes) => this.#heard(bytes),
+      line: (bytes, of) => this.#heard(bytes, of),
       gone: (end) => {
         this.#tools.close()
         handlers.gone(end)
@@ -137,19 +137,19 @@ class PolicedChild implements Child {
     setImmediate(() => this.#handlers.line(Buffer.from(errorResponse(rawId, { code, executed: 'no' }))))
   }
 
-  #heard(bytes: Uint8Array): void {
+  #heard(bytes: Uint8Array, of: string | undefined): void {
     const batch = bytes[0] === OPEN_ARRAY ? scanBatch(bytes) : undefined
-    if (batch?.ok !== true || batch.value === undefined) return this.#message(bytes)
-    for (const [from, to] of batch.value) this.#message(bytes.subarray(from, to))
+    if (batch?.ok !== true || batch.value === undefined) return this.#message(bytes, of)
+    for (const [from, to] of batch.value) this.#message(bytes.subarray(from, to), of)
   }
 
-  #message(line: Uint8Array): void {
+  #message(line: Uint8Array, of: string | undefined): void {
     const { bytes, scanned } = scanWithoutNulls(line)
     // Nor does anybody else take it for a message.
-    if (!scanned.ok) return this.#handlers.line(line)
+    if (!scanned.ok) return this.#handlers.line(line, of)
     const { kind, method, id } = scanned.value
     if (method === 'notifications/tools/list_changed') this.#tools.changed()
-    if (id === undefined || (kind !== 'result' && kind !== 'error')) return this.#handlers.line(bytes)
+    if (id === undefined || (kind !== 'result' && kind !== 'error')) return this.#handlers.line(bytes, of)
     const result = kind === 'result' ? resultOf(bytes) : undefined
     if (this.#tools.answered(id.raw, bytes, result)) return
     if (kind === 'error') return this.#handlers.line(bytes)

@@ -4,6 +4,7 @@
  */
 import { scanMessage } from '../../protocol/json-scan.ts'
 import type { Child, ChildHandlers } from './child.ts'
+import { initializeRequest } from './era-questions.ts'
 import type { Log } from '../log.ts'
 
 interface StartCheckOptions {
@@ -54,10 +55,4 @@ export class StartCheck {
     this.#isDone = true
     this.#child.kill()
   }
-}
-
-function initializeRequest(version: string): string {
-  const clientInfo = { name: 'mcp-edge-agent', version }
-  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo }
-  return JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params })
 }

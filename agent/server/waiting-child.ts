@@ -18,7 +18,7 @@ export class WaitingChild {
       }
     }
     this.child = startChild({
-      line: (bytes) => hear((handlers) => handlers.line(bytes)),
+      line: (bytes, of) => hear((handlers) => handlers.line(bytes, of)),
       tooLong: (head, tail, size) => hear((handlers) => handlers.tooLong(head, tail, size)),
       stderr: (line) => {
         if (this.#handlers === undefined && told !== undefined) told(line)

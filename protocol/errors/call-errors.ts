@@ -27,6 +27,37 @@ export const CALL_ERRORS = {
     message:
       'The server ended before it answered. Check whether the call took effect before you repeat it; its owner finds the reason in the log.',
   },
+  SERVER_UNREACHABLE: {
+    http: 200,
+    rpc: -32005,
+    retryable: true,
+    message: 'The agent finds no server at the address that it was given. Ask the owner of the share to start the server, and try again.',
+  },
+  SERVER_UNAUTHORIZED: {
+    http: 200,
+    rpc: -32005,
+    retryable: false,
+    message: 'The server refuses the agent. Ask the owner of the share to give the agent what the server wants (--header).',
+  },
+  SERVER_NOT_MCP: {
+    http: 200,
+    rpc: -32005,
+    retryable: false,
+    message:
+      'What answers at the address that the agent was given does not speak MCP. Ask the owner of the share to look at --url and --sse.',
+  },
+  SERVER_HTTP_ERROR: {
+    http: 200,
+    rpc: -32006,
+    retryable: false,
+    message: 'The server answered with an HTTP error. Check whether the call took effect before you repeat it, and ask its owner.',
+  },
+  SERVER_STREAM_LOST: {
+    http: 200,
+    rpc: -32006,
+    retryable: false,
+    message: 'The connection to the server ended before it answered. Check whether the call took effect before you repeat it.',
+  },
   TOO_MANY_CHILDREN: {
     http: 503,
     rpc: -32007,

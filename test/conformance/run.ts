@@ -1,11 +1,21 @@
-/** `npm run conformance`: the official suite through a real relay and agent against our stdio fixture; a table, and an exit code. */
+/** `npm run conformance`: the official suite through a real relay and agent against our own servers; a table, and an exit code. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { endOnSignal } from '../harness/interrupted.ts'
 import { Selfhost, StateFolder } from '../harness/selfhost.ts'
 import { NODE, ROOT, run } from '../harness/program.ts'
-import { readHelpOnly } from '../harness/usage.ts'
+import { type HttpServerKind, startHttpServer } from '../harness/http-server.ts'
 import { type Exception, EXCEPTIONS } from './exceptions.ts'
+
+const USAGE = `npm run conformance
+
+Runs the official suite through a real relay and agent against our own stdio servers, of both eras, and prints a table for
+each of four targets. It takes a few minutes. With \`-- --url\` the same servers speak HTTP to the agent.
+Exit codes: 0 every scored scenario passed, 1 one did not, 2 wrong usage.`
+
+const options = readOptions()
+const isOverHttp = options.url
 
 /** Bound of one scenario; the suite's own default is for slower servers. */
 const SCENARIO_MS = 20_000
@@ -18,11 +28,23 @@ const SPARE = '1'
 /** Seconds after which the relay ends a quiet stream: so soon that the suite sees it. */
 const POLL_AFTER = '3'
 
+function readOptions(): { readonly help: boolean; readonly url: boolean } {
+  const flag = { type: 'boolean', default: false } as const
+  try {
+    return parseArgs({ options: { help: flag, url: flag } }).values
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}
+
 interface Target {
   readonly requirements: string
   readonly server: string
   /** Of an extension, which no set of requirements scores: each must pass all the same. */
   readonly scenarios?: readonly string[]
+  /** How the same server is served over HTTP; absent where it is not. */
+  readonly http?: HttpServerKind
 }
 
 /** Those of the Tasks extension (SEP-2663). */
@@ -40,10 +62,10 @@ const TASKS = [
 ]
 
 const TARGETS: readonly Target[] = [
-  { requirements: '2025-11-25', server: 'legacy-server.ts' },
-  { requirements: '2026-07-28', server: 'legacy-server.ts' },
-  { requirements: '2025-11-25', server: 'modern-server.ts' },
-  { requirements: '2026-07-28', server: 'modern-server.ts' },
+  { requirements: '2025-11-25', server: 'legacy-server.ts', http: 'sdk1' },
+  { requirements: '2026-07-28', server: 'legacy-server.ts', http: 'sdk1' },
+  { requirements: '2025-11-25', server: 'modern-server.ts', http: 'sdk2' },
+  { requirements: '2026-07-28', server: 'modern-server.ts', http: 'sdk2' },
   { requirements: '2026-07-28', server: 'tasks-server.ts', scenarios: TASKS },
 ]
 
@@ -76,8 +98,9 @@ function readVerdicts(output: string): Verdict[] {
 async function runSuite(target: Target): Promise<Verdict[]> {
   await using folder = await StateFolder.create()
   await using out = await StateFolder.create()
-  const server = join(ROOT, 'test/conformance', target.server)
-  await using host = await Selfhost.start(['--port', '0', '--data', folder.path, '--', NODE, server], {
+  await using http = isOverHttp && target.http !== undefined ? await startHttpServer(target.http) : undefined
+  const server = http === undefined ? ['--', NODE, join(ROOT, 'test/conformance', target.server)] : ['--url', http.url]
+  await using host = await Selfhost.start(['--port', '0', '--data', folder.path, ...server], {
     POLL_AFTER_SECONDS: POLL_AFTER,
     MCP_EDGE_SPARE: SPARE,
   })
@@ -123,7 +146,7 @@ async function report(target: Target): Promise<boolean> {
   const verdicts = new Map((await runSuite(target)).map((verdict) => [verdict.scenario, verdict]))
   const scored = target.scenarios ?? scoredScenarios(target.requirements)
   const unscored = [...verdicts.keys()].filter((scenario) => !scored.includes(scenario))
-  console.log(`${target.requirements} · ${target.server}`)
+  console.log(`${target.requirements} · ${target.server}${isOverHttp ? ` over HTTP (${target.http})` : ''}`)
   for (const scenario of [...scored, ...unscored]) {
     const verdict = verdicts.get(scenario)
     const word = wordFor(verdict)
@@ -139,13 +162,12 @@ async function report(target: Target): Promise<boolean> {
   return passed === counted.length && areNeeded.every(Boolean)
 }
 
-readHelpOnly(`npm run conformance
-
-Runs the official suite through a real relay and agent against our own stdio servers, of both eras, and prints a table for
-each of ${TARGETS.length} targets. It takes a few minutes and has no options.
-Exit codes: 0 every scored scenario passed, 1 one did not, 2 wrong usage.`)
+if (options.help) {
+  console.log(USAGE)
+  process.exit(0)
+}
 
 endOnSignal()
 const outcomes: boolean[] = []
-for (const target of TARGETS) outcomes.push(await report(target))
+for (const target of TARGETS.filter(({ http }) => http !== undefined || !isOverHttp)) outcomes.push(await report(target))
 process.exitCode = outcomes.every(Boolean) ? 0 : 1

@@ -199,7 +199,8 @@ export async function createToken(share: Share, kind: 'client' | 'agent'): Promi
 }
 
 export interface AgentOptions {
-  readonly command: Command
+  /** None of a server that is there already, and is named by an option. */
+  readonly command?: Command | undefined
   /** Options of the agent itself. */
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -211,7 +212,7 @@ export class Agent implements AsyncDisposable {
   readonly program: Program
 
   constructor(share: Share, { command, args = [], env = {}, checkout = ROOT }: AgentOptions) {
-    const own = ['agent/cli.ts', '--relay', share.relay.origin, '--json', ...args, '--', ...command]
+    const own = ['agent/cli.ts', '--relay', share.relay.origin, '--json', ...args, '--', ...(command ?? [])]
     this.program = new Program(NODE, own, { env: { MCP_EDGE_TOKEN: share.agentToken, ...env }, cwd: checkout })
   }
 

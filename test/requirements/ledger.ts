@@ -2,6 +2,7 @@
 import { ANSWER_PROMISES } from './answer-promises.ts'
 import { CANCELLATION } from './cancellation.ts'
 import { CARE_PROMISES } from './care-promises.ts'
+import { HTTP_SERVERS } from './http-servers.ts'
 import { HTTP_SSE } from './http-sse.ts'
 import { LIFECYCLE } from './lifecycle.ts'
 import { MODERN_HTTP } from './modern-http.ts'
@@ -15,6 +16,7 @@ export const SECTIONS = [
   ...ANSWER_PROMISES,
   ...CARE_PROMISES,
   ...TASK_PROMISES,
+  ...HTTP_SERVERS,
   ...STDIO,
   ...HTTP_SSE,
   ...STREAMABLE_HTTP,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readOptions, usage, UsageError } from '../../../selfhost/options.ts'
+import { givenUrl, readOptions, usage, UsageError } from '../../../selfhost/options.ts'
 import { verifies } from '../../requirements/verifies.ts'
 
 test('readOptions() has safe defaults', () => {
@@ -19,6 +19,13 @@ test('readOptions() has safe defaults', () => {
     agent: [],
     command: [],
   })
+})
+
+test('givenUrl() is the last one that is given, or that of the variable, without what may be a key', () => {
+  expect(givenUrl(['--url', 'http://a/mcp', '--url=http://b/mcp?key=1'], { MCP_EDGE_URL: 'http://c/' })).toBe('http://b/mcp')
+  expect(givenUrl(['--url', 'http://a/mcp'], {})).toBe('http://a/mcp')
+  expect(givenUrl([], { MCP_EDGE_URL: 'http://c/mcp' })).toBe('http://c/mcp')
+  expect(givenUrl([], { MCP_EDGE_URL: '' })).toBeUndefined()
 })
 
 test('readOptions() leaves everything after -- to the server', () => {

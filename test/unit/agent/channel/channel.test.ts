@@ -26,6 +26,32 @@ describe('death', () => {
     ])
   })
 
+  test('Channel fails a call that its child has proved not to have taken as not executed, and the others as unknown', () => {
+    verifies('promise.http.session-lost')
+    const scene = new TestChannel()
+    scene.call(1)
+    scene.child.says(result(1))
+    scene.call(2)
+    scene.call(3)
+    scene.child.ends({ exitCode: null, untaken: ['3'], startError: 'restarted' })
+    expect(scene.sent.slice(1).map(({ frame }) => frame)).toMatchObject([
+      { type: 'failed', key: keyOf(2), code: 'CHILD_DIED', executed: 'unknown' },
+      { type: 'failed', key: keyOf(3), code: 'CHILD_DIED', executed: 'no' },
+      { type: 'died', reason: 'exit', lastWords: 'restarted' },
+    ])
+  })
+
+  test('Channel fails the first call of a child with what is known better than that it did not start', () => {
+    verifies('promise.http.down')
+    const scene = new TestChannel()
+    scene.call(1)
+    scene.child.ends({ exitCode: null, code: 'SERVER_UNREACHABLE', startError: 'nothing listens' })
+    expect(scene.sent.map(({ frame }) => frame)).toMatchObject([
+      { type: 'failed', code: 'SERVER_UNREACHABLE' },
+      { type: 'died', reason: 'start' },
+    ])
+  })
+
   test('Channel fails its calls with what is known, then says that it died', () => {
     verifies('promise.3.died', 'promise.3.says-executed', 'stdio.shutdown.by-server')
     const scene = new TestChannel()

@@ -82,6 +82,26 @@ test.each(['keep', 'assign'] as const)('RunningCalls.address() on a %s channel i
   expect(running.address(note(), CANCELLED_LINGER_MS)).toEqual({ ra: 'ra-b', sure: true })
 })
 
+test('RunningCalls.address() is sure of the call on whose stream a message came, and guesses where that runs no more', () => {
+  verifies('promise.http.asks')
+  const running = new RunningCalls('keep')
+  running.start(callOf('a'), '1', undefined, 0)
+  running.start(callOf('b'), '2', undefined, 0)
+  expect(running.address(note(), 0, '1')).toEqual({ ra: 'ra-a', sure: true })
+  running.answered('1')
+  expect(running.address(note(), 0, '1')).toEqual({ ra: 'ra-b', sure: true })
+})
+
+test('RunningCalls.notTaken() takes back that calls were written', () => {
+  verifies('promise.http.session-lost')
+  const running = new RunningCalls('keep')
+  const [taken, refused] = [callOf('a'), callOf('b')]
+  running.start(taken, '1', undefined, 0)
+  running.start(refused, '"x"', undefined, 0)
+  running.notTaken(['"x"', '7'])
+  expect([taken.written, refused.written]).toEqual([true, false])
+})
+
 test('RunningCalls.address() finds nobody for a subscription id that no running call has', () => {
   const running = new RunningCalls('keep')
   running.start(callOf('a'), '1', undefined, 0)

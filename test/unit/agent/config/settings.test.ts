@@ -13,6 +13,7 @@ const RAW: RawOptions = {
   allow: [],
   deny: [],
   argument: [],
+  header: [],
   reconnectDelay: '1s',
   maxRetries: '0',
   keepalive: '30s',
@@ -61,6 +62,16 @@ test('readAgentSettings() makes --verbose a log level, --replica and --replace a
   expect(readAgentSettings({ ...RAW, replace: true }, ['x'], AROUND).join).toBe('replace')
 })
 
+test('readAgentSettings() takes an address in place of a command, with what is told to it', () => {
+  const settings = readAgentSettings({ ...RAW, url: 'http://localhost:1/mcp', header: ['A: b'], spare: '1' }, [], AROUND)
+  expect(settings).toMatchObject({ command: '', hasSpare: false, era: 'auto', http: { transport: 'streamable', headers: [['A', 'b']] } })
+  expect(settings.http?.url.href).toBe('http://localhost:1/mcp')
+  expect(readAgentSettings({ ...RAW, url: 'http://localhost:1/sse', sse: true }, [], AROUND)).toMatchObject({
+    era: 'legacy',
+    http: { transport: 'sse' },
+  })
+})
+
 test('readAgentSettings() tells the server who calls where that is wanted', () => {
   verifies('promise.1.tells-principal')
   expect(readAgentSettings({ ...RAW, tellPrincipal: true }, ['x'], AROUND).tellsPrincipal).toBe(true)
@@ -81,6 +92,11 @@ test('readAgentSettings() lets a client be told the stderr of a process of its o
 test.each<[string, Partial<RawOptions>, string[], RegExp]>([
   ['no command', {}, [], /after --/],
   ['an empty command', {}, [''], /after --/],
+  ['a command beside --url', { url: 'http://localhost/' }, ['x'], /either .* or --url/],
+  ['variables for a server that is there', { url: 'http://localhost/', env: ['A=1'] }, [], /--env/],
+  ['a folder for it', { url: 'http://localhost/', cwd: '/here' }, [], /--cwd/],
+  ['headers without --url', { header: ['A: b'] }, ['x'], /--url/],
+  ['an unreadable file of headers', { url: 'http://localhost/', headerFile: '/none' }, [], /--header-file \/none.*ENOENT/],
   ['no token', { token: ' ' }, ['x'], /MCP_EDGE_TOKEN/],
   ['an unreadable token file', { token: undefined as never, tokenFile: '/none' }, ['x'], /--token-file \/none.*ENOENT/],
   ['replica and replace', { replica: true, replace: true }, ['x'], /one of the two/],

@@ -33,6 +33,7 @@ const SETTINGS: AgentSettings = {
   json: false,
   command: 'x',
   args: [],
+  http: undefined,
 }
 
 let relay: ScriptedRelay

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeHeaderValue, encodeHeaderValue } from '../../../../worker/bridge/header-value.ts'
+import { decodeHeaderValue, encodeHeaderValue } from '../../../../protocol/mirrors/header-value.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 /** RFC 9110: what a field value may consist of, with nothing to be trimmed at its ends. */

@@ -1,0 +1,177 @@
+/**
+ * A session with an HTTP server in place of a server process: keeps the order of what must not overtake, passes on what the
+ * server says, and ends once, when what ran has been answered or time is up.
+ */
+import type { ErrorCode } from '../../../protocol/errors.ts'
+import { type MessageFacts, scanMessage } from '../../../protocol/json-scan.ts'
+import { HTTP_DRAIN_MS, HTTP_INITIALIZED_MS } from '../../limits.ts'
+import type { Child, ChildHandlers } from '../child.ts'
+import type { LineMask } from '../line-mask.ts'
+import { Flow } from './flow.ts'
+import type { HttpServer } from './http-server.ts'
+
+/** A message for the server. */
+export interface Outgoing {
+  readonly bytes: Uint8Array
+  readonly facts: MessageFacts
+  /** The server may have got it. */
+  readonly taken: () => void
+}
+
+/** Why a session is over, for its owner; `code` is what its first call fails with, where it never had an answer. */
+export interface RemoteEnd {
+  readonly words: string
+  readonly code: ErrorCode
+}
+
+/** One way to speak to an HTTP server. */
+export interface Wire {
+  /** Whether calls run that may still be answered. */
+  readonly isBusy: boolean
+  /** Resolves when the server has accepted it, or never will. Never rejects. */
+  send(message: Outgoing): Promise<void>
+  /** Ends all connections; nothing is passed on any more. */
+  cut(): void
+  /** Tells the server that the session is over. Never rejects, and is bounded. */
+  leave(): Promise<void>
+}
+
+/** What a wire sees of its session. */
+export interface RemotePort {
+  readonly server: HttpServer
+  readonly flow: Flow
+  /** Whether the server has answered a call. */
+  readonly hasAnswered: boolean
+  /** A message of the server; `of` the raw id of the call on whose stream it came. */
+  heard(line: Uint8Array, of?: string): void
+  tooLong(head: Uint8Array, tail: Uint8Array, size: number): void
+  /** A call is answered. */
+  answered(): void
+  /** The session is over; `untaken` is the raw id of a call of which the server has said that it did not take it. */
+  over(end: RemoteEnd, untaken?: string): void
+  /** A call has ended: whoever waits for the last looks again. */
+  settled(): void
+}
+
+export class RemoteChild implements Child {
+  readonly pid = undefined
+  readonly #handlers: ChildHandlers
+  readonly #wire: Wire
+  readonly #flow = new Flow()
+  readonly #gone = Promise.withResolvers<void>()
+  readonly #untaken: string[] = []
+  #held: Outgoing[] | undefined
+  #end: RemoteEnd | undefined
+  #drainTimer: NodeJS.Timeout | undefined
+  #stopping: Promise<void> | undefined
+  #isOver = false
+  #hasAnswered = false
+
+  constructor(server: HttpServer, handlers: ChildHandlers, lineMask: LineMask | undefined, wireFor: (port: RemotePort) => Wire) {
+    this.#handlers = handlers
+    const hasAnswered = (): boolean => this.#hasAnswered
+    this.#wire = wireFor({
+      server,
+      flow: this.#flow,
+      get hasAnswered() {
+        return hasAnswered()
+      },
+      heard: (line, of) => {
+        if (!this.#isOver) handlers.line(lineMask === undefined ? line : lineMask.apply(line), of)
+      },
+      tooLong: (head, tail, size) => {
+        if (!this.#isOver) handlers.tooLong(head, tail, size)
+      },
+      answered: () => void (this.#hasAnswered = true),
+      over: (end, untaken) => this.#overSoon(end, untaken),
+      settled: () => this.#look(),
+    })
+  }
+
+  unfinished(): undefined {}
+
+  write(bytes: Uint8Array, done: (taken: boolean) => void): void {
+    // Nothing is told of it then: who asks finds out when the end is told, and that it was not taken.
+    if (this.#end !== undefined || this.#isOver || this.#stopping !== undefined) return
+    const scanned = scanMessage(bytes)
+    if (!scanned.ok) return done(true)
+    let isTaken = false
+    const taken = (): void => {
+      if (!isTaken) done(true)
+      isTaken = true
+    }
+    // A view would keep nothing else alive, but the line end is not part of the message.
+    const message = { bytes: bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes, facts: scanned.value, taken }
+    if (this.#held !== undefined) this.#held.push(message)
+    else this.#send(message)
+  }
+
+  pause(): void {
+    this.#flow.pause()
+  }
+
+  resume(): void {
+    this.#flow.resume()
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  kill(): void {
+    this.#finish()
+  }
+
+  async #stop(): Promise<void> {
+    if (!this.#isOver) {
+      this.#wire.cut()
+      if (this.#end === undefined) await this.#wire.leave()
+    }
+    this.#finish()
+    await this.#gone.promise
+  }
+
+  /** Servers refuse what comes before `notifications/initialized`, and requests of their own can overtake each other. */
+  #send(message: Outgoing): void {
+    const accepted = this.#wire.send(message)
+    if (message.facts.method !== 'notifications/initialized') return
+    this.#held = []
+    const release = (): void => {
+      clearTimeout(timer)
+      const held = this.#held ?? []
+      this.#held = undefined
+      if (this.#end === undefined && !this.#isOver) for (const next of held) void this.#wire.send(next)
+    }
+    const timer = setTimeout(release, HTTP_INITIALIZED_MS)
+    void accepted.then(release)
+  }
+
+  #overSoon(end: RemoteEnd, untaken: string | undefined): void {
+    if (untaken !== undefined) this.#untaken.push(untaken)
+    if (this.#isOver || this.#end !== undefined) return
+    this.#end = end
+    this.#drainTimer = setTimeout(() => this.#finish(), HTTP_DRAIN_MS)
+    // Whoever tells of it may have a call of its own to take back yet.
+    setImmediate(() => this.#look())
+  }
+
+  #look(): void {
+    if (this.#end !== undefined && !this.#wire.isBusy) this.#finish()
+  }
+
+  #finish(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearTimeout(this.#drainTimer)
+    this.#wire.cut()
+    this.#flow.resume()
+    const { words, code } = this.#end ?? {}
+    // Never from within a call of ours.
+    setImmediate(() => {
+      this.#gone.resolve()
+      const isStart = code !== undefined && !this.#hasAnswered
+      this.#handlers.gone({ exitCode: null, signal: null, stderr: '', startError: words, ...(isStart && { code }), untaken: this.#untaken })
+    })
+  }
+}

@@ -1,0 +1,187 @@
+/** Speaks Streamable HTTP, of revisions with sessions and of 2026-07-28 without, to a server (MCP, basic/transports). A session's first request says which of both it is. */
+import type { IncomingMessage } from 'node:http'
+import { errorResponse } from '../../../protocol/errors.ts'
+import { canonicalId, type MessageFacts } from '../../../protocol/json-scan.ts'
+import { HTTP_CALLS, HTTP_LEAVE_MS } from '../../limits.ts'
+import { claimedRevision, envelopeIn, modernHeaders, nameIn } from './modern-headers.ts'
+import { HttpRequest } from './http-request.ts'
+import { isSuccess } from './http-server.ts'
+import { type CallSession, PostedCall } from './posted-call.ts'
+import type { Outgoing, RemotePort, Wire } from './remote-child.ts'
+import { StandingStream } from './standing-stream.ts'
+import { askToolPage } from './tool-page.ts'
+
+const POST = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+const GET = { accept: 'text/event-stream' }
+
+export class StreamableWire implements Wire, CallSession {
+  readonly #port: RemotePort
+  /** By canonical id. */
+  readonly #calls = new Map<string, PostedCall>()
+  readonly #notices = new Set<HttpRequest>()
+  #standing: StandingStream | undefined
+  /** Of revision 2026-07-28, as its requests claim it; `null` in a session of an older one. */
+  #revision: string | null | undefined
+  #sessionId: string | undefined
+  /** What was agreed on by initialize. */
+  #version: string | undefined
+
+  constructor(port: RemotePort) {
+    this.#port = port
+  }
+
+  get isBusy(): boolean {
+    return [...this.#calls.values()].some(({ facts }) => facts.method !== 'subscriptions/listen')
+  }
+
+  get isModern(): boolean {
+    return typeof this.#revision === 'string'
+  }
+
+  get hasSession(): boolean {
+    return this.#sessionId !== undefined
+  }
+
+  async send(message: Outgoing): Promise<void> {
+    const { kind, id, method } = message.facts
+    if (kind === 'request' && id !== undefined) return await this.#call(message, id.raw)
+    if (method === 'notifications/cancelled' && this.#cancel(message)) return
+    await this.#notify(message)
+  }
+
+  cut(): void {
+    this.#standing?.cut()
+    for (const call of this.#calls.values()) call.cut()
+    for (const notice of this.#notices) notice.destroy()
+    this.#calls.clear()
+  }
+
+  async leave(): Promise<void> {
+    if (this.#sessionId === undefined) return
+    const request = new HttpRequest(this.#port.server, { method: 'DELETE', headers: this.#sessionHeaders() })
+    const timer = setTimeout(() => request.destroy(), HTTP_LEAVE_MS)
+    const response = await request.response.catch(() => undefined)
+    clearTimeout(timer)
+    response?.destroy()
+  }
+
+  async postHeaders({ bytes, facts }: Outgoing): Promise<Readonly<Record<string, string>>> {
+    const revision = this.#revision
+    if (typeof revision !== 'string') return { ...POST, ...this.#sessionHeaders() }
+    const { method } = facts
+    const tool = method === 'tools/call' ? nameIn(method, bytes) : undefined
+    const { server } = this.#port
+    const ask = (cursor: string | undefined): Promise<unknown> =>
+      askToolPage(server, { revision, envelope: envelopeIn(bytes), cursor, headers: POST })
+    const mirrored = tool === undefined ? [] : await server.tools.paramsOf(tool, ask)
+    return { ...POST, ...modernHeaders({ method, revision, request: bytes }, mirrored) }
+  }
+
+  resumeHeaders(lastId: string): Readonly<Record<string, string>> {
+    return { ...GET, ...this.#sessionHeaders(), 'last-event-id': lastId }
+  }
+
+  responded({ method }: MessageFacts, { headers }: IncomingMessage): void {
+    const id = headers['mcp-session-id']
+    if (method !== 'initialize' || typeof id !== 'string' || id === '') return
+    this.#sessionId = id
+    this.#port.server.hasGivenSession()
+  }
+
+  answered({ method }: MessageFacts, line: Uint8Array): void {
+    if (method === 'initialize') this.#version = versionIn(line)
+  }
+
+  lost(rawId: string): void {
+    this.#sessionId = undefined
+    this.#port.over({ words: 'the server does not know the session any more: it was restarted', code: 'CHILD_DIED' }, rawId)
+  }
+
+  unreachable(words: string): void {
+    this.#port.over({ words, code: 'SERVER_UNREACHABLE' })
+  }
+
+  async survived(): Promise<boolean> {
+    const { server } = this.#port
+    const isThere = await server.isListening()
+    if (!isThere || !this.#port.hasAnswered)
+      this.#port.over({ words: `${server.place} broke the connection off before it answered`, code: 'SERVER_STREAM_LOST' })
+    return isThere && this.#port.hasAnswered
+  }
+
+  mayCorrect({ method }: MessageFacts): boolean {
+    if (!this.isModern || method !== 'tools/call') return false
+    this.#port.server.tools.forget()
+    return true
+  }
+
+  async #call(message: Outgoing, rawId: string): Promise<void> {
+    this.#revision ??= claimedRevision(message.bytes) ?? null
+    if (this.#calls.size >= HTTP_CALLS) {
+      message.taken()
+      // An answer comes after its request.
+      setImmediate(() => this.#port.heard(Buffer.from(errorResponse(rawId, { code: 'BACKLOG_FULL', executed: 'no' }))))
+      return
+    }
+    const id = canonicalId(rawId)
+    const call = new PostedCall(this.#port, this, message, rawId)
+    this.#calls.set(id, call)
+    await call.run()
+    if (this.#calls.get(id) === call) this.#calls.delete(id)
+    this.#port.settled()
+  }
+
+  /** Ends the request that is taken back. True when that is all: in 2026-07-28 a stream that its client closes is cancelled. */
+  #cancel({ facts: { requestId }, taken }: Outgoing): boolean {
+    const id = requestId === undefined ? undefined : canonicalId(requestId.raw)
+    const call = id === undefined ? undefined : this.#calls.get(id)
+    if (call === undefined || id === undefined) return false
+    call.cut()
+    this.#calls.delete(id)
+    if (this.isModern) taken()
+    return this.isModern
+  }
+
+  /** A notification, or the answer to a request of the server. */
+  async #notify({ bytes, facts, taken }: Outgoing): Promise<void> {
+    const version = typeof this.#revision === 'string' ? { 'mcp-protocol-version': this.#revision } : this.#sessionHeaders()
+    const request = new HttpRequest(this.#port.server, { method: 'POST', headers: { ...POST, ...version }, body: bytes }, taken)
+    this.#notices.add(request)
+    const response = await request.response.catch((error: unknown) => {
+      if (!request.isSent && this.#notices.has(request)) this.unreachable(error instanceof Error ? error.message : String(error))
+    })
+    this.#notices.delete(request)
+    if (response === undefined) return
+    response.resume()
+    if (response.statusCode === 404 && this.hasSession)
+      this.#port.over({ words: 'the server does not know the session any more: it was restarted', code: 'CHILD_DIED' })
+    if (facts.method === 'notifications/initialized' && isSuccess(response)) this.#listen()
+  }
+
+  #listen(): void {
+    if (this.#standing !== undefined || this.isModern) return
+    const headers = (lastId: string | undefined): Readonly<Record<string, string>> =>
+      lastId === undefined ? { ...GET, ...this.#sessionHeaders() } : this.resumeHeaders(lastId)
+    this.#standing = new StandingStream({ port: this.#port, headers, lost: (words) => this.#port.over({ words, code: 'CHILD_DIED' }) })
+    void this.#standing.run()
+  }
+
+  #sessionHeaders(): Record<string, string> {
+    return {
+      ...(this.#sessionId === undefined ? {} : { 'mcp-session-id': this.#sessionId }),
+      ...(this.#version === undefined ? {} : { 'mcp-protocol-version': this.#version }),
+    }
+  }
+}
+
+/** The revision that the answer to initialize names. */
+function versionIn(line: Uint8Array): string | undefined {
+  try {
+    const { result } = JSON.parse(Buffer.from(line).toString('utf8')) as { readonly result?: { readonly protocolVersion?: unknown } }
+    const version = result?.protocolVersion
+    // It is to be a header.
+    return typeof version === 'string' && /^[\w.-]{1,64}$/.test(version) ? version : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,33 @@
+/** What an agent promises of a server that it reaches over HTTP (docs/agent.md, "A server that speaks HTTP"). Data only. */
+import { promised, type Section } from './requirement.ts'
+
+const LOCAL_HTTP = {
+  title: 'Servers that speak HTTP',
+  said: ['docs/agent.md, A server that speaks HTTP'],
+  revisions: [],
+  requirements: {
+    'promise.http.session': promised(
+      'Each session of a client is one with the server, which is told its id and revision in every request, and its end.',
+    ),
+    'promise.http.asks': promised('What a server asks during a call reaches the client of that call, and the answer the server.'),
+    'promise.http.resume': promised('A stream that a server ends is opened again behind its last event, and the call is not made again.'),
+    'promise.http.session-lost': promised(
+      'When a server has lost a session, or was restarted, the next call opens another and the client notices nothing but what the server forgot.',
+    ),
+    'promise.http.down': promised(
+      'A server that is not there, is no MCP server or wants credentials is named as such, with what to do about it.',
+    ),
+    'promise.http.hostile': promised(
+      'A call that a server breaks off or answers badly fails once, saying whether it may have run, and is never made twice.',
+    ),
+    'promise.http.credentials': promised(
+      'What the agent is told to tell the server reaches neither another origin nor a client nor a log.',
+    ),
+    'promise.http.modern-headers': promised('Requests of 2026-07-28 carry the headers that mirror them.'),
+    'promise.http.era': promised('Which revisions a server speaks is found out when it is there, also after the agent has started.'),
+    'promise.http.sse': promised('Servers of HTTP+SSE are reached with --sse.'),
+    'promise.http.policy': promised('The policy of the agent holds for a server that speaks HTTP as for any other.'),
+  },
+} as const satisfies Section
+
+export const HTTP_SERVERS = [LOCAL_HTTP] as const

@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type Asked, type Behaviour, openEvents } from '../../../../fixtures/http-vices.ts'
+import { LoopbackServer, RemoteSession } from './loopback-server.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
+
+let stack: AsyncDisposableStack
+beforeEach(() => void (stack = new AsyncDisposableStack()))
+afterEach(() => stack.disposeAsync())
+
+async function serve(behaviour: Behaviour): Promise<LoopbackServer> {
+  return stack.use(await LoopbackServer.start(behaviour))
+}
+
+function open(server: LoopbackServer, header: string[] = []): RemoteSession {
+  return stack.use(new RemoteSession(server.url, { sse: true, header }))
+}
+
+/** A server of HTTP+SSE; `answer` says what becomes of a request. */
+function sseServer(answer: (asked: Asked, send: (message: object) => void) => void, endpoint = '/messages?session=1'): Behaviour {
+  let stream: Asked | undefined
+  return (asked) => {
+    if (asked.request.method === 'GET') {
+      stream = asked
+      openEvents(asked)
+      return void asked.response.write(`event: endpoint\ndata: ${endpoint}\n\n`)
+    }
+    const send = (message: object): void =>
+      void stream?.response.write(`event: message\ndata: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`)
+    answer(asked, send)
+  }
+}
+
+const echoes = sseServer(({ response, message }, send) => {
+  response.writeHead(202).end('Accepted')
+  if (message.id !== undefined) send({ id: message.id, result: { method: message.method } })
+})
+
+test('SseWire posts to the endpoint that the server names, and hears the answers on its stream', async () => {
+  verifies('promise.http.sse')
+  const server = await serve(echoes)
+  const session = open(server, ['X-Key: k1'])
+  await session.begins()
+  session.says({ id: 2, method: 'tools/list' })
+  expect(await session.answer(2)).toMatchObject({ result: { method: 'tools/list' } })
+  expect(server.asked.map(({ request }) => [request.method, request.url])).toEqual([
+    ['GET', '/mcp'],
+    ['POST', '/messages?session=1'],
+    ['POST', '/messages?session=1'],
+    ['POST', '/messages?session=1'],
+  ])
+  expect(server.asked.every(({ request }) => request.headers['x-key'] === 'k1')).toBe(true)
+})
+
+test('SseWire ends when the stream does, and says that calls may have run', async () => {
+  verifies('promise.http.session-lost')
+  const server = await serve(echoes)
+  const session = open(server)
+  await session.begins()
+  const stream = await server.next(({ request }) => request.method === 'GET')
+  stream.response.end()
+  const end = await session.gone
+  expect(end).toMatchObject({ startError: expect.stringContaining('ended its stream') })
+  expect(end.untaken).toEqual([])
+})
+
+test('SseWire ends when its session is not known, and says that this call has not run', async () => {
+  verifies('promise.http.session-lost')
+  const server = await serve(echoes)
+  const session = open(server)
+  await session.begins()
+  await server.next(({ message }) => message.method === 'notifications/initialized')
+  server.behaviour = ({ response }) => void response.writeHead(404).end()
+  session.says({ id: 2, method: 'tools/call', params: { name: 'x' } })
+  expect((await session.gone).untaken).toEqual(['2'])
+})
+
+test('SseWire answers a call that is refused in the place of the server', async () => {
+  verifies('promise.http.hostile')
+  const server = await serve(echoes)
+  const session = open(server)
+  await session.begins()
+  server.behaviour = ({ response }) => void response.writeHead(413).end()
+  session.says({ id: 2, method: 'tools/call', params: { name: 'x' } })
+  expect(await session.answer(2)).toMatchObject({ error: { data: { code: 'SERVER_HTTP_ERROR', executed: 'no' } } })
+})
+
+test('SseWire takes no endpoint of another origin', async () => {
+  verifies('promise.http.credentials')
+  const other = await serve(() => {})
+  const session = open(await serve(sseServer(() => {}, other.url)))
+  session.says({ id: 1, method: 'initialize', params: {} })
+  expect(await session.gone).toMatchObject({ code: 'SERVER_NOT_MCP' })
+  expect(other.asked).toHaveLength(0)
+})
+
+test.each<[string, string, Behaviour]>([
+  ['SERVER_NOT_MCP', 'a server of Streamable HTTP', ({ response }) => void response.writeHead(405).end()],
+  ['SERVER_UNAUTHORIZED', 'one that wants credentials', ({ response }) => void response.writeHead(401).end()],
+])('SseWire names %s at its start for %s', async (code, _what, behaviour) => {
+  verifies('promise.http.down')
+  const session = open(await serve(behaviour))
+  session.says({ id: 1, method: 'initialize', params: {} })
+  expect(await session.gone).toMatchObject({ code })
+})
