@@ -1,7 +1,6 @@
 /** Which arguments of a tool its `Mcp-Param-*` headers mirror, as its inputSchema says (MCP 2026-07-28, Streamable HTTP, custom headers). Pure. */
+import { isObject, type JsonObject } from '../json-object.ts'
 import { err, ok, type Result } from '../result.ts'
-
-type JsonObject = Readonly<Record<string, unknown>>
 
 const ANNOTATION = 'x-mcp-header'
 
@@ -85,8 +84,4 @@ function placesBelow(schema: JsonObject, path: readonly string[] | undefined): P
     if (isObject(value)) for (const inner of Object.values(value)) put(inner, undefined)
   }
   return below
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
