@@ -204,6 +204,7 @@ describe('each method of a Share', () => {
         'keepCall',
         'keptCall',
         'subscribe',
+        'task',
         'end',
       ].toSorted(),
     )
