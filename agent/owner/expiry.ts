@@ -13,8 +13,9 @@ const SECOND_MS = 1000
 const DATE = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}))?$/
 
 /**
- * Seconds from `now` on. `90m`, `12h`, `3d`, `2w`; `2026-12-04` is the end of that day and `2026-12-04T18:00` that minute, both where
- * this machine is.
+ * Seconds from `now` on. `90m`, `12h`, `3d`, `2w`; `2026-12-04` is 23:59 of that day and `2026-12-04T18:00` that minute, both where
+ * this machine is. The relay counts them from when it is asked: the end of a day is the middle of its last minute, so that it does not become the next
+ * day on the way.
  *
  * @throws {AgentExit} for anything else, what is over, and more than 366 days.
  */
@@ -38,11 +39,11 @@ function readDate(text: string, now: Date): number | undefined {
   const [monthIndex, date] = [Number(month) - 1, Number(day)]
   const end =
     hour === undefined
-      ? new Date(Number(year), monthIndex, date, 23, 59, 59)
+      ? new Date(Number(year), monthIndex, date, 23, 59, 30)
       : new Date(Number(year), monthIndex, date, Number(hour), Number(minute))
   // A day that its month does not have would become one of the next.
   const isThere = end.getMonth() === monthIndex && end.getDate() === date && Number(hour ?? 0) < 24 && Number(minute ?? 0) < 60
-  return isThere ? Math.round((end.getTime() - now.getTime()) / SECOND_MS) : undefined
+  return isThere ? Math.ceil((end.getTime() - now.getTime()) / SECOND_MS) : undefined
 }
 
 function usage(message: string): AgentExit {

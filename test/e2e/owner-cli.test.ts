@@ -75,8 +75,9 @@ test('a link that only reads is handed out until Friday, used, paused, rotated a
   await using agent = new Program(NODE, [...PROGRAM, '--', ...fixture('annotated', 'ran')], { env: { ...env, MCP_EDGE_TOKEN: token } })
   await agent.stderr.find((line) => (/\bready\b/.test(line) ? line : undefined), 'ready', 30_000)
 
-  const handed = await ok('token', 'create', 'docs', '--read-only', '--name', 'Ann', '--expires', friday())
-  expect(handed).toContain(`may only read, until ${friday()} 23:59.`)
+  const day = friday()
+  const handed = await ok('token', 'create', 'docs', '--read-only', '--name', 'Ann', '--expires', day)
+  expect(handed).toContain(`may only read, until ${day} 23:59.`)
   const url = /^ {2}(http\S+)$/m.exec(handed)?.[1] ?? ''
   {
     await using ann = await connectSdk2Http(url)
@@ -85,7 +86,7 @@ test('a link that only reads is handed out until Friday, used, paused, rotated a
     await expect(ann.callTool('pay', {})).rejects.toThrow(/does not offer/)
   }
   const listed = await ok('token', 'list', 'docs')
-  expect(listed).toMatch(new RegExp(`^[0-9a-f]{24}  Ann    key     read   ${friday()} 23:59$`, 'm'))
+  expect(listed).toMatch(new RegExp(`^[0-9a-f]{24}  Ann    key     read   ${day} 23:59$`, 'm'))
   expect(listed).not.toContain(url.split('/k/')[1]?.split('/')[0] ?? 'no key')
   expect(await ok('share', 'show', 'docs')).toMatch(/\nAGENT .*\n\S+ .* session /)
 

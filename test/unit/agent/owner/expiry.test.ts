@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { secondsUntil } from '../../../../agent/owner/expiry.ts'
+import { localTime } from '../../../../agent/owner/table.ts'
 
 /** A Sunday afternoon, where this machine is. */
 const NOW = new Date(2026, 10, 29, 15, 30, 0)
@@ -16,11 +17,21 @@ test.each([
 })
 
 test('secondsUntil() takes a date for the end of that day, and a time for that minute, where this machine is', () => {
-  expect(secondsUntil('2026-11-29', NOW)).toBe((8 * 60 + 29) * 60 + 59)
+  expect(secondsUntil('2026-11-29', NOW)).toBe((8 * 60 + 29) * 60 + 30)
   expect(secondsUntil('2026-11-29T15:31', NOW)).toBe(60)
   expect(secondsUntil('2026-11-29 16:30', NOW)).toBe(3600)
-  expect(secondsUntil('2026-12-04', NOW)).toBe(Math.round((new Date(2026, 11, 4, 23, 59, 59).getTime() - NOW.getTime()) / 1000))
+  expect(secondsUntil('2026-12-04', NOW)).toBe((new Date(2026, 11, 4, 23, 59, 30).getTime() - NOW.getTime()) / 1000)
 })
+
+test.each([0, 400, 29_000])(
+  'secondsUntil() gives the day and the minute that were said, to a relay that is asked %i ms later',
+  (laterMs) => {
+    const asked = new Date(NOW.getTime() + 200)
+    const endOf = (text: string): Date => new Date(asked.getTime() + laterMs + secondsUntil(text, asked) * 1000)
+    expect(localTime(endOf('2026-12-04'))).toBe('2026-12-04 23:59')
+    expect(localTime(endOf('2026-12-04T18:00'))).toBe('2026-12-04 18:00')
+  },
+)
 
 test.each([
   '',
