@@ -121,6 +121,7 @@ export function bridgedServerCapabilities(declared: JsonObject): Record<string, 
 function withoutTasks(declared: JsonObject): Record<string, unknown> {
   const { tasks: _, extensions, ...rest } = presentMembers(declared)
   if (!isObject(extensions)) return rest
+  if (!Object.hasOwn(extensions, TASKS_EXTENSION)) return { ...rest, extensions }
   const { [TASKS_EXTENSION]: __, ...others } = extensions
   return Object.keys(others).length === 0 ? rest : { ...rest, extensions: others }
 }
