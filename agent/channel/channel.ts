@@ -1,14 +1,14 @@
 /** One channel: joins a child to the relay, and sends what the child says, by the rules of docs/protocol.md. */
 import type { ErrorCode, Failure } from '../../protocol/errors.ts'
 import { failedFrame } from '../../protocol/failed-frame.ts'
-import type { Call, Died, Notify, Open, RelayFrame, Replay, Respond } from '../../protocol/frame.ts'
+import type { Died, Open, RelayFrame, Replay } from '../../protocol/frame.ts'
 import { OUTBOX_PAUSE_BYTES } from '../limits.ts'
 import type { Child, ChildEnd, ChildHandlers } from '../server/child.ts'
 import type { ChannelContext } from './channel-context.ts'
+import { ChildBeginning } from './child-beginning.ts'
 import { ChildMessages } from './child-messages.ts'
 import { ChildStartup } from '../server/child-startup.ts'
 import type { Start } from '../server/given-up-starts.ts'
-import { Opening } from '../server/opening.ts'
 import { Intake, type ProtocolFault } from './intake.ts'
 import { Outbox, type Outgoing } from './outbox.ts'
 
@@ -40,8 +40,7 @@ export class Channel {
   #endedMs: number | undefined
   #paused = false
   #activeMs: number
-  /** Set while the child has been sent `initialize` and nothing else, and has not answered; `null` before it was sent anything. */
-  #start: Start | null | undefined = null
+  readonly #beginning: ChildBeginning
   /** Hears the child in place of this channel, whose client gave up on the start. */
   #heir: ChildHandlers | undefined
 
@@ -61,6 +60,7 @@ export class Channel {
     const { starts } = context
     const isOfOne = open.ids === 'keep' && open.owner !== undefined
     this.#child = starts !== undefined && isOfOne ? starts.childFor(open.owner, handlers) : context.startChild(handlers)
+    this.#beginning = new ChildBeginning(this.#child, context, this.owner)
     this.#outbox = new Outbox(ch, (message) => this.#messages.undeliverable(message))
     this.#intake = new Intake(open, context, this.#child, this.#outbox)
     const { log, now } = context
@@ -149,12 +149,11 @@ export class Channel {
   /** Fails the channel's calls now and stops its child; resolves when that is gone. */
   async stop(reason: StopReason): Promise<void> {
     if (this.isLive) {
-      const start = this.#start
-      this.#start = undefined
+      const start = this.#beginning.take()
       this.#stopReason = reason
       this.#startup.end()
       this.#intake.close({ code: 'CHANNEL_CLOSED' })
-      if (start && this.#handsOver(start, reason)) this.#endWithout(reason, {})
+      if (start !== undefined && this.#handsOver(start, reason)) this.#endWithout(reason, {})
       this.flush()
     }
     if (this.#heir === undefined) await this.#child.stop()
@@ -176,7 +175,7 @@ export class Channel {
       case 'notify':
       case 'respond':
         this.#activeMs = this.#context.now()
-        if (!this.#intake.hasAnswered) this.#noteBeginning(frame, body)
+        if (!this.#intake.hasAnswered) this.#beginning.sent(frame, body)
         return this.#intake.accept(frame, body)
       case 'upload':
         this.#intake.upload(frame.key, frame.offset, body)
@@ -224,7 +223,7 @@ export class Channel {
     if (this.#isEnding) return this.#heir?.line(bytes, of)
     this.#activeMs = this.#context.now()
     this.#messages.line(bytes, of)
-    if (this.#start && (this.#intake.hasAnswered || this.#intake.asks.size > 0)) this.#noStart()
+    if (this.#beginning.isUnderWay && (this.#intake.hasAnswered || this.#intake.asks.size > 0)) this.#beginning.end()
     this.flush()
   }
 
@@ -245,7 +244,7 @@ export class Channel {
   }
 
   #gone({ exitCode, signal, stderr, startError, code, untaken = [] }: ChildEnd): void {
-    this.#noStart()
+    this.#beginning.end()
     this.#startup.end()
     // It may speak of other clients, and of the machine: it is the owner's, who has it in the log.
     const words = this.#context.tellsStderr ? { stderr, detail: startError } : { stderr: '', detail: undefined }
@@ -267,30 +266,15 @@ export class Channel {
     log[this.#stopReason === undefined ? 'warn' : 'info']('channel.end', { ch: this.ch, reason, exitCode, signal, error })
   }
 
-  /** What is sent to a child that has answered nothing: a start that its client gives up on may be taken over only before anything but `initialize`. */
-  #noteBeginning(frame: Call | Notify | Respond, body: Uint8Array): void {
-    const { starts, now } = this.#context
-    if (starts === undefined || this.owner === undefined) return
-    // A server is not told that its initialize is cancelled, nor twice of it when that comes again.
-    if (frame.type === 'notify' ? frame.cancels !== undefined : this.#start && 'method' in frame && frame.method === 'initialize') return
-    const opening = this.#start === null && body.length === frame.size ? Opening.of(body) : undefined
-    if (opening === undefined) return this.#noStart()
-    this.#start = { owner: this.owner, opening, sinceMs: now(), child: this.#child }
-    starts.begin(this.#start)
-  }
-
-  #noStart(): void {
-    if (this.#start) this.#context.starts?.end(this.#start)
-    this.#start = undefined
-  }
-
   /** Whether the child is kept for the client's next try. */
   #handsOver(start: Start, reason: StopReason): boolean {
-    const { starts, log } = this.#context
-    const redirect = (heir: ChildHandlers): void => void (this.#heir = heir)
-    if (reason === 'closed' && !this.#paused && starts?.giveUp(start, redirect, (line) => log.child(this.ch, line)) === true) return true
-    starts?.end(start)
-    return false
+    if (reason !== 'closed' || this.#paused) return this.#beginning.drop(start)
+    const { log } = this.#context
+    return this.#beginning.giveUp(
+      start,
+      (heir) => void (this.#heir = heir),
+      (line) => log.child(this.ch, line),
+    )
   }
 
   /** What calls fail with when the child is gone. */

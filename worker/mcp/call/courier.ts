@@ -7,9 +7,7 @@ import { agentNews } from '../../carry/away.ts'
 import { keepUnlessTaken, takeRefusals } from '../../carry/refusal-tally.ts'
 import { ItemQueue } from '../../carry/item-queue.ts'
 import { type ShareClient } from '../../carry/share-client.ts'
-import { ShareStream } from '../../carry/share-stream.ts'
 import type { Held } from '../../contract/approvals.ts'
-import type { Standby } from '../../contract/listings.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { KnownGrant } from '../../carry/known-grants.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
@@ -17,21 +15,18 @@ import { MOVE_AFTER_MS, RETRY_MS } from '../../limits.ts'
 import { log } from '../../log.ts'
 import { pause } from '../../within.ts'
 import { judgeFor } from '../policy/bounds.ts'
-import { boundedStandby } from '../policy/pinned-answer.ts'
 import { LoggedCall } from './call-log.ts'
+import { CallStream, type TryVerdict } from './call-stream.ts'
 import { isFinal, type Item, type ItemSource } from './item.ts'
 import { changesHeard } from './list-changes.ts'
 import { OwnerWait } from './owner-wait.ts'
 import { LISTENER_BEHIND } from './listener-behind.ts'
 import { ListingRecorder } from './listing-recorder.ts'
 import type { News, Turns } from './renewal.ts'
-import { standbyItem } from './standby-answer.ts'
+import { boundedStandbyItem } from './standby-answer.ts'
 import { CallTries, type NextTry, TAKES_TOO_LITTLE } from './tries.ts'
 import { type CallRenewed, PassRefused } from '../../carry/pass-refused.ts'
 import { isRetryable } from '../../carry/reset-error.ts'
-
-/** What a try came to. */
-type Verdict = 'done' | NextTry
 
 export class Courier implements ItemSource {
   readonly #share: ShareClient
@@ -42,10 +37,7 @@ export class Courier implements ItemSource {
   readonly #items = new ItemQueue<Item>()
   readonly #recorder: ListingRecorder | undefined
   readonly #running: Promise<void>
-  #stream: ShareStream | undefined
-  /** The call's stream being read, from when it is asked for until it has ended. One that is still opening when the Share says `again` may serve the next try. */
-  #reading: Promise<Verdict> | undefined
-  #hasStreamEnded = false
+  readonly #stream: CallStream
   #isLingering = false
   /** A try waits for its answer over RPC. */
   #isCalling = false
@@ -68,6 +60,15 @@ export class Courier implements ItemSource {
     this.#request = request
     this.#body = body
     this.#recorder = ListingRecorder.of(share, request)
+    this.#stream = new CallStream(share, {
+      key: () => this.#request.key,
+      onFrame: (header, received) => this.#putFrame(header, received),
+      onControl: (control) => this.#hear(control),
+      ...(turns.onLag === undefined ? {} : { onLag: () => this.#fallBehind() }),
+      opened: () => this.#opened(),
+      ended: (code) => this.#ended(code),
+      missing: () => this.#broken(),
+    })
     this.#running = this.#run()
   }
 
@@ -76,7 +77,7 @@ export class Courier implements ItemSource {
   }
 
   taken(bytes: number): void {
-    this.#stream?.taken(bytes)
+    this.#stream.taken(bytes)
   }
 
   linger(): void {
@@ -93,9 +94,9 @@ export class Courier implements ItemSource {
     }
     this.#items.end()
     this.#owner?.close()
-    this.#stream?.close(this.#isDone ? undefined : STREAM_CLOSE.LEFT)
+    this.#stream.close(this.#isDone ? undefined : STREAM_CLOSE.LEFT)
     // The Share learns by its stream that a session has no client that knows of it.
-    if (isInitialize && this.#isCalling && this.#stream === undefined) waitUntil(this.#readStream().catch(() => undefined))
+    if (isInitialize && this.#isCalling && !this.#stream.isOpen) waitUntil(this.#stream.read().catch(() => undefined))
   }
 
   /** Whether its owner must have allowed it. */
@@ -123,7 +124,7 @@ export class Courier implements ItemSource {
     this.#logged.end(this.#share.id, this.#request)
   }
 
-  async #attempt(): Promise<Verdict> {
+  async #attempt(): Promise<TryVerdict> {
     try {
       return await this.#try()
     } catch (error) {
@@ -134,8 +135,8 @@ export class Courier implements ItemSource {
     }
   }
 
-  async #try(): Promise<Verdict> {
-    if (this.#hasStreamEnded) this.#reading = undefined
+  async #try(): Promise<TryVerdict> {
+    this.#stream.begin()
     const refused = takeRefusals(this.#share.id)
     const called = this.#share.call({ ...this.#tried(), ...refused }, this.#body, (grant) => this.#judge(grant))
     if (refused !== undefined) keepUnlessTaken(this.#share.id, refused, called)
@@ -155,7 +156,7 @@ export class Courier implements ItemSource {
         ;({ restarted: this.#restarted, listed: this.#listed } = outcome)
         return this.#readDueStream()
       case 'moved':
-        return this.#readStream()
+        return this.#stream.read()
       case 'replaced':
         this.close()
         return 'done'
@@ -168,7 +169,7 @@ export class Courier implements ItemSource {
       case 'held':
         return this.#awaitOwner(outcome)
       case 'standby':
-        this.#put(await this.#standby(outcome))
+        this.#put(await boundedStandbyItem(outcome, this.#request, judgeFor(this.#share)))
         return 'done'
       case 'stale':
       case 'bridge':
@@ -181,7 +182,7 @@ export class Courier implements ItemSource {
   }
 
   /** Nothing was sent, and the call is made again when its owner has decided. */
-  async #awaitOwner({ id }: Held): Promise<Verdict> {
+  async #awaitOwner({ id }: Held): Promise<TryVerdict> {
     this.#tries.held()
     this.#owner ??= new OwnerWait(this.#share)
     if (this.#items.isOver) this.#owner.close()
@@ -189,11 +190,6 @@ export class Courier implements ItemSource {
     if (ended === 'again') return 'pending'
     this.#put(ended)
     return 'done'
-  }
-
-  async #standby(outcome: Standby): Promise<Item> {
-    const bounded = await boundedStandby(outcome, judgeFor(this.#share))
-    return 'code' in bounded ? { kind: 'failed', failure: bounded } : standbyItem(bounded, this.#request)
   }
 
   /** What its client may do has changed. What is named for that is named in later tries as well. */
@@ -209,18 +205,18 @@ export class Courier implements ItemSource {
     return before === undefined ? this.#request : { ...this.#request, ...before, ...(this.#isLeft ? { isLeft: true } : {}) }
   }
 
-  #decided(decision: NextTry | Extract<Item, { readonly kind: 'failed' }>): Verdict {
+  #decided(decision: NextTry | Extract<Item, { readonly kind: 'failed' }>): TryVerdict {
     if (typeof decision === 'string' || decision.kind === 'news') return decision
     this.#put(decision)
     return 'done'
   }
 
-  #broken(): Verdict {
+  #broken(): TryVerdict {
     this.#share.renew()
     return this.#decided(this.#tries.broken(Date.now()))
   }
 
-  async #hearNews(news: News): Promise<Verdict> {
+  async #hearNews(news: News): Promise<TryVerdict> {
     if (!this.#goesOn) return 'done'
     const renewal = await this.#turns.renew?.(news)
     if (renewal?.kind === 'call') {
@@ -234,55 +230,25 @@ export class Courier implements ItemSource {
 
   /** Moves a call that waits long to a stream, so that the Share may sleep. The RPC then ends with `moved`, which reads on. */
   #moveLater(): void {
-    this.#mover = setTimeout(() => void this.#readStream().catch(() => undefined), MOVE_AFTER_MS)
+    this.#mover = setTimeout(() => void this.#stream.read().catch(() => undefined), MOVE_AFTER_MS)
   }
 
   /** Reads a stream on which the answer is to come. One that is settled without it was opened too late. */
-  async #readDueStream(): Promise<Verdict> {
-    const verdict = await this.#readStream()
+  async #readDueStream(): Promise<TryVerdict> {
+    const verdict = await this.#stream.read()
     return verdict === 'done' && !this.#isDone && !this.#items.isOver ? this.#broken() : verdict
   }
 
-  /** Reads the call's stream to its end; there is one at a time. */
-  #readStream(): Promise<Verdict> {
-    if (this.#reading === undefined) {
-      this.#hasStreamEnded = false
-      const reading = this.#openStream().finally(() => {
-        if (this.#reading === reading) this.#hasStreamEnded = true
-      })
-      this.#reading = reading
-    }
-    return this.#reading
-  }
-
-  async #openStream(): Promise<Verdict> {
-    const { promise, resolve } = Promise.withResolvers<Verdict>()
-    const stream = new ShareStream(
-      this.#share,
-      { kind: 'call', key: this.#request.key },
-      {
-        onFrame: (header, body) => this.#putFrame(header, body),
-        onControl: (control) => this.#hear(control),
-        onEnd: (code) => resolve(this.#ended(code)),
-        ...(this.#turns.onLag === undefined ? {} : { onLag: () => this.#fallBehind() }),
-        retries: 0,
-      },
-    )
-    if (!(await stream.open())) return this.#broken()
-    if (this.#items.isOver) {
-      stream.close(this.#isDone ? undefined : STREAM_CLOSE.LEFT)
-      return 'done'
-    }
+  #opened(): 'wanted' | 'left' | 'done' {
+    if (this.#items.isOver) return this.#isDone ? 'done' : 'left'
     this.#tries.reached()
-    this.#stream = stream
-    return promise
+    return 'wanted'
   }
 
-  #ended(code: number): Verdict {
+  #ended(code: number): TryVerdict {
     // The client has come back for it elsewhere.
     if (code === STREAM_CLOSE.REPLACED) this.close()
-    // Nothing waited for it: whatever is to stream after that needs another.
-    if (code === STREAM_CLOSE.SETTLED) this.#reading = undefined
+    if (code === STREAM_CLOSE.SETTLED) this.#stream.settle()
     if (code === STREAM_CLOSE.OVERDUE) this.#endOverdue()
     const cut = this.#share.cutBy(code)
     if (cut !== undefined) return this.#failed(cut)

@@ -1,4 +1,5 @@
-/** Makes a client's answer of what a Share has kept of its server, and marks it as such. Pure. */
+/** Makes a client's answer of what a Share has kept of its server, and marks it as such. Pure but for the hash. */
+import type { PolicyJudge } from '../../../protocol/policy/judge.ts'
 import { replacement, type Replacement, splice } from '../../../protocol/splice.ts'
 import { editBody } from '../../bridge/body-edit.ts'
 import { discoverResult, initializeResult, readDiscoverResult, readInitializeResult } from '../../bridge/discover.ts'
@@ -8,6 +9,7 @@ import { modernResultEdits, withoutTaskTools } from '../../bridge/modern-to-lega
 import { AGENT_AWAY } from '../../carry/away.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
 import { LISTING_ID, type Standby } from '../../contract/listings.ts'
+import { boundedStandby } from '../policy/pinned-answer.ts'
 import { type Item, responseItem } from './item.ts'
 import { isLegacyRevision } from '../../bridge/revision.ts'
 
@@ -26,6 +28,12 @@ interface Asked {
 interface Draft {
   readonly bytes: Uint8Array
   readonly edits: readonly Replacement[]
+}
+
+/** The same of what the client may see of it. */
+export async function boundedStandbyItem(standby: Standby, request: CallRequest, judge: PolicyJudge): Promise<Item> {
+  const bounded = await boundedStandby(standby, judge)
+  return 'code' in bounded ? { kind: 'failed', failure: bounded } : standbyItem(bounded, request)
 }
 
 /** What it is to the call that it answers. */

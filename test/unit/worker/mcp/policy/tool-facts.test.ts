@@ -54,24 +54,27 @@ describe('ListedFacts', () => {
 })
 
 describe('learnSessionTools()', () => {
+  /** A list with as much of names as is known of one. */
+  const [MANY, LONG] = [MAX_LISTED_NAME_BYTES / 2 / 1024, 1024]
   const learn = (session: string, tools: readonly object[], method: 'tools/list' | 'prompts/list' = 'tools/list') =>
     learnSessionTools('s', session, { method, version: 'v' }, () => Promise.resolve(listed(tools)))
 
   test('forgets the session that was listed longest ago, once all have more than MAX_CACHED_TOOL_BYTES', async () => {
     verifies('promise.10.memory')
-    const tools = named(0, MAX_LISTED_ENTRIES, 100)
+    const tools = named(0, MANY, LONG)
     const { tools: first } = await learn('a', tools)
     const fitting = Math.floor(MAX_CACHED_TOOL_BYTES / (first as ListedFacts).bytes)
     for (let n = 1; n < fitting; n++) await learn(`b${n}`, tools)
     expect(knownSessionTools('s', 'a', 'tools/list')).toBeDefined()
     await learn('c', tools)
     expect(knownSessionTools('s', 'a', 'tools/list')).toBeUndefined()
-    for (const session of ['b1', 'c']) expect(knownSessionTools('s', session, 'tools/list')?.tools.get('t7'.padEnd(100, '-'))).toBeDefined()
+    for (const session of ['b1', 'c'])
+      expect(knownSessionTools('s', session, 'tools/list')?.tools.get('t7'.padEnd(LONG, '-'))).toBeDefined()
   })
 
   test('counts all lists of a session', async () => {
-    const tools = named(0, MAX_LISTED_ENTRIES, 200)
-    for (const session of ['d', 'e']) await learn(session, tools)
+    const tools = named(0, MANY, LONG)
+    for (const session of ['d', 'e', 'f']) await learn(session, tools)
     await learn('d', tools, 'prompts/list')
     expect(['tools/list', 'prompts/list'].map((method) => knownSessionTools('s', 'd', method as 'tools/list'))).toEqual([
       expect.anything(),
