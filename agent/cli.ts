@@ -1,13 +1,18 @@
 #!/usr/bin/env node
 /** The program: arguments, variables and signals in; log on stderr and exit code out. An owner's commands go their own way. */
+import { resolve as resolvePath } from 'node:path'
 import { type Command, CommanderError } from 'commander'
 import { AgentExit, EXIT, type ExitCode } from './exit.ts'
 import { startGuard } from './server/guard.ts'
-import { createLog } from './log.ts'
-import { agentCommand, parse, prepare, VERSION } from './config/options.ts'
+import { check } from './check.ts'
+import { createLog, type Log, serverLog } from './log.ts'
+import { Mask } from './mask.ts'
+import { agentCommand, parse, prepare, prepareConfig, type Prepared, type PreparedServer, VERSION } from './config/options.ts'
+import { watchFile } from './config/watch.ts'
 import { isOwnerCommand, runOwner } from './owner/program.ts'
 import { processTerminal } from './owner/terminal.ts'
-import { run } from './run.ts'
+import { run, type RunContext } from './run.ts'
+import { Servers } from './servers.ts'
 import type { RawOptions } from './config/settings.ts'
 
 const writeError = (text: string): void => void process.stderr.write(text)
@@ -25,11 +30,21 @@ async function main(command: Command, args: readonly string[]): Promise<void> {
   // Whoever read our log may be gone; the share is still served.
   process.stderr.on('error', () => {})
   parse(command, args)
-  const { settings, childEnv, mask, warnings } = prepare(command, process.cwd())
+  const cwd = process.cwd()
+  const { config, check: isCheck } = command.opts<RawOptions>()
+  const isOne = config === undefined || config === ''
+  const prepareServers = (): readonly PreparedServer[] => prepareConfig(command, cwd)
+  const prepared = isOne ? [prepare(command, cwd)] : prepareServers()
+  if (isCheck === true) return void process.stdout.write(check(prepared, process.platform))
   // The process list must not show a token given as an argument for longer than it takes to read it.
   process.title = 'mcp-edge-agent'
-  const log = createLog({ level: settings.logLevel, json: settings.json, mask, write: writeError, now: () => new Date() })
-  for (const meaning of warnings) log.warn('options', { meaning })
+  const [first] = prepared
+  if (isOne && first !== undefined) await serveOne(first)
+  else await serveConfig(resolvePath(cwd, config ?? ''), prepareServers)
+}
+
+/** What the parts of one process have in common. `log` says nothing of servers. */
+function beginProcess(log: Log): Pick<RunContext, 'guard' | 'leave' | 'kill' | 'platform' | 'version'> {
   const leave = new AbortController()
   const kill = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -44,8 +59,49 @@ async function main(command: Command, args: readonly string[]): Promise<void> {
   }
   const { platform } = process
   const guard = startGuard((reason) => log.warn('guard.failed', { reason, meaning: 'children may outlive a killed agent' }), platform)
-  const signals = { leave: leave.signal, kill: kill.signal }
-  await run({ settings, childEnv, mask, log, guard, version: VERSION, platform, ...signals }).finally(guard.end)
+  return { guard, leave: leave.signal, kill: kill.signal, platform, version: VERSION }
+}
+
+function logOf({ settings, mask }: Pick<Prepared, 'settings' | 'mask'>): Log {
+  return createLog({ level: settings.logLevel, json: settings.json, mask, write: writeError, now: () => new Date() })
+}
+
+async function serveOne(prepared: Prepared): Promise<void> {
+  const { settings, childEnv, mask, warnings } = prepared
+  const log = logOf(prepared)
+  for (const meaning of warnings) log.warn('options', { meaning })
+  const shared = beginProcess(log)
+  await run({ ...shared, settings, childEnv, mask, log }).finally(shared.guard.end)
+}
+
+/** The servers of a file, which is read again when it changes. */
+async function serveConfig(path: string, prepareServers: () => readonly PreparedServer[]): Promise<void> {
+  const prepared = prepareServers()
+  const [first] = prepared
+  if (first === undefined) return
+  const log = logOf({ settings: first.settings, mask: new Mask(prepared.map(({ settings }) => settings.token)) })
+  const { leave, ...shared } = beginProcess(log)
+  const servers = new Servers({ ...shared, logFor: (one) => serverLog(logOf(one), one.server) })
+  const reload = (): void => {
+    try {
+      servers.serve(prepareServers())
+      log.info('config.read', { path })
+    } catch (error) {
+      log.error('config.invalid', { meaning: `${error instanceof Error ? error.message : String(error)} What was served before goes on.` })
+    }
+  }
+  servers.serve(prepared)
+  const unwatch = watchFile(path, reload, (reason) =>
+    log.warn('config.unwatched', { reason, meaning: 'changes of the file need a restart' }),
+  )
+  leave.addEventListener('abort', () => {
+    unwatch()
+    servers.leave()
+  })
+  await servers.run().finally(() => {
+    unwatch()
+    shared.guard.end()
+  })
 }
 
 async function order(args: readonly string[]): Promise<void> {

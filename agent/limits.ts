@@ -199,3 +199,11 @@ export const HTTP_PROBE_MAX_MS = 10_000
 /** Headers for an HTTP server that may be given, and the longest file of them, in characters: its own limit is 16 KiB as a rule. */
 export const HTTP_HEADERS = 64
 export const HTTP_HEADER_FILE_CHARS = 64 * 1024
+
+/** Servers in one configuration file: each is a link of its own, with up to --max-children processes. */
+export const CONFIG_SERVERS = 64
+/** Longest configuration file, in characters, and how deep what it says may be nested. */
+export const CONFIG_CHARS = 1024 * 1024
+export const CONFIG_DEPTH = 32
+/** How long a configuration file must have been left alone before it is read again: editors write in several steps. */
+export const CONFIG_SETTLE_MS = 300

@@ -58,6 +58,17 @@ export function laneLog(log: Log, lane: number, isNamed: () => boolean): Log {
   }
 }
 
+/** The same log for one of several servers: its lines name it, and so do its children's. */
+export function serverLog(log: Log, server: string): Log {
+  return {
+    debug: (event, fields) => log.debug(event, { server, ...fields }),
+    info: (event, fields) => log.info(event, { server, ...fields }),
+    warn: (event, fields) => log.warn(event, { server, ...fields }),
+    error: (event, fields) => log.error(event, { server, ...fields }),
+    child: (ch, line) => log.child(`${server}:${ch}`, line),
+  }
+}
+
 /** Quoted where a space or a line break would run into the next field. */
 function plain(value: string | number | boolean | null): string {
   const text = String(value)

@@ -1,6 +1,4 @@
 /** Runs one agent: connects server processes to the lanes of the share, and ends all in order. */
-import { accessSync, constants, statSync } from 'node:fs'
-import { delimiter, join, resolve } from 'node:path'
 import { startChild, type Child, type ChildHandlers } from './server/child.ts'
 import { findEra } from './server/era.ts'
 import { findHttpEra } from './server/http/http-era.ts'
@@ -9,17 +7,17 @@ import { httpStart } from './server/http/http-start.ts'
 import { LineMask } from './server/line-mask.ts'
 import { policedStart } from './server/policed-child.ts'
 import { PolicyJudge } from '../protocol/policy/judge.ts'
-import { AgentExit, EXIT } from './exit.ts'
 import type { Guard } from './server/guard.ts'
 import { Lanes } from './link/lanes.ts'
 import type { Log } from './log.ts'
 import type { Mask } from './mask.ts'
+import { requireCommand } from './config/command-path.ts'
 import type { AgentSettings } from './config/settings.ts'
 import { environmentSecrets } from './config/environment.ts'
 import { targetSecrets } from './config/http-target.ts'
 import { decodeAgentToken, isCutOff, isLoopback, linkUrl } from './config/token.ts'
 
-interface RunContext {
+export interface RunContext {
   readonly settings: AgentSettings
   readonly childEnv: Readonly<Record<string, string>>
   readonly mask: Mask
@@ -101,34 +99,4 @@ async function leaveInOrder(lanes: Lanes, endChildren: () => Promise<void>, leav
   if (lanes.drain()) await lanes.quiet()
   await endChildren()
   await lanes.close()
-}
-
-/** Throws when the command cannot be found, before anything is dialled. Not on Windows, where the system looks in more places. */
-function requireCommand({ command, args, cwd }: AgentSettings, env: Readonly<Record<string, string>>, platform: NodeJS.Platform): void {
-  if (platform === 'win32') return
-  const places = command.includes('/')
-    ? [resolve(cwd, command)]
-    : (env['PATH'] ?? '').split(delimiter).map((folder) => join(folder === '' ? cwd : folder, command))
-  if (!places.some(isRunnable))
-    throw new AgentExit(
-      EXIT.CHILD,
-      'COMMAND_NOT_FOUND',
-      `The command ${command} was not found${command.includes('/') ? '' : ' in PATH'}, or may not be run.${oneWordHint(command, args)}`,
-    )
-}
-
-/** For a whole command in quotation marks, which no shell will take apart. */
-function oneWordHint(command: string, args: readonly string[]): string {
-  return args.length === 0 && /\S\s+\S/.test(command)
-    ? ` It came as one word: leave the quotation marks out, as in -- ${command.trim()}`
-    : ''
-}
-
-function isRunnable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return statSync(path).isFile()
-  } catch {
-    return false
-  }
 }

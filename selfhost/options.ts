@@ -44,7 +44,7 @@ const OWN = {
 const OWN_NAMES = (Object.keys(OWN) as (keyof typeof OWN)[]).map((name) => ({ name, takesValue: OWN[name].type === 'string' }))
 
 /** Options of the agent that make no sense where relay and share are its own. */
-const NOT_TAKEN: readonly string[] = ['token', 'token-file', 'relay', 'version', 'help', 'json']
+const NOT_TAKEN: readonly string[] = ['token', 'token-file', 'relay', 'config', 'check', 'version', 'help', 'json']
 
 /** The agent's options that are taken here too. */
 function agentOptions() {

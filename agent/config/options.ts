@@ -1,6 +1,7 @@
 /** The agent's command line: every option, its environment variable, and what they come to for one run. */
 import { readFileSync, statSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { homedir, hostname } from 'node:os'
+import { dirname, resolve } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { childEnvironment, environmentSecrets, secretValues, type Variables } from './environment.ts'
 import { AgentExit, EXIT } from '../exit.ts'
@@ -8,6 +9,9 @@ import { LOG_LEVELS } from '../log.ts'
 import { Mask } from '../mask.ts'
 import { targetSecrets } from './http-target.ts'
 import manifest from '../package.json' with { type: 'json' }
+import { readConfigFile } from './config-file.ts'
+import { type ServerOptions, serverOptions } from './configured-servers.ts'
+import { decodeAgentToken } from './token.ts'
 import { optionWarnings } from './warnings.ts'
 import { readAgentSettings, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
 
@@ -31,7 +35,7 @@ export function agentCommand(): Command {
     .description('Shares a local MCP server through a relay, without opening a port.')
     .version(VERSION)
     .argument('[command...]', 'the MCP server, after --')
-    .usage('[options] -- command [args...] | --url <url>')
+    .usage('[options] -- command [args...] | --url <url> | --config <path>')
     .passThroughOptions()
     .allowExcessArguments()
     .addOption(
@@ -83,6 +87,10 @@ export function agentCommand(): Command {
         .default([], 'none'),
     )
     .addOption(option('--header-file <path>', 'file of such headers, one a line', 'MCP_EDGE_HEADER_FILE'))
+    .addOption(
+      option('--config <path>', 'file of servers, each with a share of its own (YAML, or JSON as MCP clients have it)', 'MCP_EDGE_CONFIG'),
+    )
+    .addOption(flag('--check', 'look at the options and the file of servers, say what is wrong, and end', 'MCP_EDGE_CHECK'))
     .addOption(flag('--read-only', 'only tools that say they only read', 'MCP_EDGE_READ_ONLY'))
     .addOption(
       option('--allow <pattern>', 'only tools of this name, where * stands for anything; repeatable', 'MCP_EDGE_ALLOW')
@@ -163,7 +171,76 @@ export function parse(command: Command, args: readonly string[]): void {
  * @throws {AgentExit} that names the option that is wrong.
  */
 export function prepare(command: Command, cwd: string, own: Variables = process.env): Prepared {
-  const settings = readAgentSettings(command.opts<RawOptions>(), command.args, {
+  return prepared(command, { raw: command.opts<RawOptions>(), command: command.args }, cwd, own)
+}
+
+/** A server of a configuration file. */
+export interface PreparedServer extends Prepared {
+  readonly server: string
+}
+
+/**
+ * The same for each server of the configuration file that `--config` names.
+ *
+ * @throws {AgentExit} that names the option, or server and member, that is wrong.
+ */
+export function prepareConfig(command: Command, cwd: string, own: Variables = process.env): readonly PreparedServer[] {
+  const { config = '', url, sse, headerFile } = command.opts<RawOptions>()
+  if (command.args.length > 0 || url !== undefined || sse === true || headerFile !== undefined)
+    throw new AgentExit(
+      EXIT.USAGE,
+      'USAGE',
+      'With --config the servers are those of the file: leave out the command, --url, --sse and --header-file.',
+    )
+  const path = resolve(cwd, config)
+  const folder = dirname(path)
+  const { servers, warnings } = readConfigFile(config, textOf(config, path), { own, home: homedir(), folder })
+  const isOnly = servers.size === 1
+  if (!isOnly && ['token', 'tokenFile', 'name'].some((key) => command.getOptionValueSource(key) === 'cli'))
+    throw new AgentExit(
+      EXIT.USAGE,
+      'USAGE',
+      `${config} has ${servers.size} servers, each with a token and a name of its own: leave out --token, --token-file and --name.`,
+    )
+  const all = [...servers].map(([server, entry]) => {
+    const options = serverOptions(server, entry, { parsed: command, own, folder, isOnly })
+    try {
+      return { server, ...prepared(command, options, cwd, own) }
+    } catch (error) {
+      throw error instanceof AgentExit ? new AgentExit(error.exit, error.code, `${server}: ${error.message}`) : error
+    }
+  })
+  refuseSharedShares(all)
+  return all.map((one, index) => (index === 0 ? { ...one, warnings: [...warnings, ...one.warnings] } : { ...one, warnings: [] }))
+}
+
+/** Two agents of one share would each end the other. */
+function refuseSharedShares(all: readonly PreparedServer[]): void {
+  const served = new Map<string, string>()
+  for (const { server, settings } of all) {
+    const { share } = decodeAgentToken(settings.token)
+    const other = served.get(share)
+    if (other !== undefined)
+      throw new AgentExit(
+        EXIT.USAGE,
+        'CONFIG_INVALID',
+        `The servers ${other} and ${server} have tokens of the same share: each needs one of its own.`,
+      )
+    served.set(share, server)
+  }
+}
+
+function textOf(config: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    throw new AgentExit(EXIT.USAGE, 'USAGE', `--config ${config} cannot be read: ${why}.`)
+  }
+}
+
+function prepared(parsed: Command, { raw, command }: ServerOptions, cwd: string, own: Variables): Prepared {
+  const settings = readAgentSettings(raw, command, {
     cwd,
     hostname: hostname(),
     readFile: (path) => readFileSync(path, 'utf8'),
@@ -172,7 +249,7 @@ export function prepare(command: Command, cwd: string, own: Variables = process.
   const childEnv = environmentOf(settings, own)
   const ofServer = settings.http === undefined ? [] : targetSecrets(settings.http)
   const mask = new Mask([settings.token, ...secretValues(own, settings.env), ...environmentSecrets(childEnv), ...ofServer])
-  return { settings, childEnv, mask, warnings: optionWarnings(command, settings.env, own) }
+  return { settings, childEnv, mask, warnings: optionWarnings(parsed, settings.env, own) }
 }
 
 function environmentOf({ env }: AgentSettings, own: Variables): Record<string, string> {

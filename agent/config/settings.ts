@@ -9,6 +9,8 @@ import { checkHeaderFile, type HttpTarget, readHttpTarget } from './http-target.
 
 /** Options as they come from the command line and from `MCP_EDGE_…` variables. */
 export interface RawOptions {
+  readonly config?: string
+  readonly check?: boolean
   readonly token?: string
   readonly tokenFile?: string
   readonly relay?: string

@@ -14,7 +14,8 @@ export function optionWarnings(command: Command, extra: readonly string[], own: 
       .filter((entry) => !entry.includes('=') && own[entry] === undefined)
       .map((name) => `--env ${name}: no such variable is set here, so the server gets none`),
     ...Object.keys(own)
-      .filter((name) => name.startsWith(OURS) && !known.has(name))
+      // Of servers in a file: which there are is for who reads it to say.
+      .filter((name) => name.startsWith(OURS) && !name.startsWith(`${OURS}TOKEN_`) && !known.has(name))
       .map((name) => `${name} is no variable of the agent: see --help`),
   ]
 }

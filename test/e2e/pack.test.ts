@@ -41,7 +41,13 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 test('the package holds the program, its licence and its readme, and nothing of this machine', async () => {
-  expect(packed.files.map(({ path }) => path).toSorted()).toEqual(['LICENSE', 'README.md', 'dist/cli.js', 'package.json'])
+  expect(packed.files.map(({ path }) => path).toSorted()).toEqual([
+    'LICENSE',
+    'README.md',
+    'dist/cli.js',
+    'mcp-edge.schema.json',
+    'package.json',
+  ])
   const program = await readFile(join(folder, 'node_modules/mcp-edge-agent/dist/cli.js'), 'utf8')
   expect(program).not.toContain(dirname(AGENT))
 })

@@ -2,7 +2,7 @@
 import { ANSWER_PROMISES } from './answer-promises.ts'
 import { CANCELLATION } from './cancellation.ts'
 import { CARE_PROMISES } from './care-promises.ts'
-import { HTTP_SERVERS } from './http-servers.ts'
+import { AGENT_SERVERS } from './agent-servers.ts'
 import { HTTP_SSE } from './http-sse.ts'
 import { LIFECYCLE } from './lifecycle.ts'
 import { MODERN_HTTP } from './modern-http.ts'
@@ -16,7 +16,7 @@ export const SECTIONS = [
   ...ANSWER_PROMISES,
   ...CARE_PROMISES,
   ...TASK_PROMISES,
-  ...HTTP_SERVERS,
+  ...AGENT_SERVERS,
   ...STDIO,
   ...HTTP_SSE,
   ...STREAMABLE_HTTP,

@@ -1,4 +1,4 @@
-/** What an agent promises of a server that it reaches over HTTP (docs/agent.md, "A server that speaks HTTP"). Data only. */
+/** What an agent promises of servers beyond one process on stdio: that speak HTTP, several at once (docs/agent.md). Data only. */
 import { promised, type Section } from './requirement.ts'
 
 const LOCAL_HTTP = {
@@ -30,4 +30,20 @@ const LOCAL_HTTP = {
   },
 } as const satisfies Section
 
-export const HTTP_SERVERS = [LOCAL_HTTP] as const
+const CONFIGURED = {
+  title: 'Several servers in one agent',
+  said: ['docs/agent.md, Several servers'],
+  revisions: [],
+  requirements: {
+    'promise.config.forms': promised('A file of servers is taken as Claude Desktop, Cursor and VS Code have it, in JSON or YAML.'),
+    'promise.config.precedence': promised('The command line is over variables, and these over the file.'),
+    'promise.config.apart': promised('Each server has a link of its own, and the end of one is only its own.'),
+    'promise.config.reload': promised(
+      'A change of the file touches no server that has not changed, and one that cannot be read touches none.',
+    ),
+    'promise.config.check': promised('What is wrong with a file is said without dialling, and without a secret.'),
+    'promise.config.schema': promised('The JSON Schema for editors is that of the schema which validates.'),
+  },
+} as const satisfies Section
+
+export const AGENT_SERVERS = [LOCAL_HTTP, CONFIGURED] as const

@@ -1,0 +1,23 @@
+/** `--check`: says what a run would serve, and where, without dialling or starting anything. */
+import { requireCommand } from './config/command-path.ts'
+import type { Prepared, PreparedServer } from './config/options.ts'
+import { decodeAgentToken, isCutOff, linkUrl } from './config/token.ts'
+
+/**
+ * A line for each server, and for each thing that is most likely a mistake.
+ *
+ * @throws {AgentExit} for the first that could not be served.
+ */
+export function check(servers: readonly (Prepared | PreparedServer)[], platform: NodeJS.Platform): string {
+  const lines = servers.flatMap((prepared) => {
+    const { settings, childEnv, warnings, mask } = prepared
+    const claims = decodeAgentToken(settings.token)
+    const relay = linkUrl(claims, settings.relay).host
+    if (settings.http === undefined) requireCommand(settings, childEnv, platform)
+    const what = settings.http === undefined ? [settings.command, ...settings.args].join(' ') : settings.http.url.href
+    const name = 'server' in prepared ? `${prepared.server}: ` : ''
+    const short = isCutOff(settings.token) ? ['the end of its token is missing, so the relay will refuse it'] : []
+    return [`${name}share ${claims.share} at ${relay}, ${mask.apply(what)}`, ...[...short, ...warnings].map((warning) => `  ${warning}`)]
+  })
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,63 @@
+/** What a configuration file may hold: servers as MCP clients write them down, and the agent's options for each. The schema that validates is the one that editors are given. */
+import * as v from 'valibot'
+import { CONFIG_SERVERS } from '../limits.ts'
+
+const text = (description: string) => v.pipe(v.string(), v.nonEmpty(), v.description(description))
+const texts = (description: string) => v.pipe(v.array(v.pipe(v.string(), v.nonEmpty())), v.description(description))
+const flag = (description: string) => v.pipe(v.boolean(), v.description(description))
+const values = (description: string) =>
+  v.pipe(v.record(v.string(), v.union([v.string(), v.number(), v.boolean(), v.null()])), v.description(description))
+
+/** Members that it does not know are left alone: other programs have some of their own. */
+const SERVER = v.looseObject({
+  token: v.optional(
+    text('Agent token of the share. Better in tokenFile, or in the variable MCP_EDGE_TOKEN_ with the name of the server in capitals.'),
+  ),
+  tokenFile: v.optional(text('File that holds the agent token.')),
+  relay: v.optional(text('Relay to dial; the token names one.')),
+  disabled: v.optional(flag('It is not served.')),
+  command: v.optional(text('Program that is the server.')),
+  args: v.optional(v.pipe(v.array(v.string()), v.description('Its arguments.'))),
+  env: v.optional(values('Its variables; null passes the value of the agent on.')),
+  cwd: v.optional(text('Folder that it runs in.')),
+  type: v.optional(
+    v.pipe(
+      v.picklist(['stdio', 'http', 'streamable-http', 'streamableHttp', 'sse']),
+      v.description('How the server speaks; follows from command and url.'),
+    ),
+  ),
+  url: v.optional(text('Address of a server that is there already. One that ends in /sse speaks HTTP+SSE where no type is given.')),
+  headers: v.optional(values('Told that server in every request.')),
+  headerFile: v.optional(text('File of such headers, one a line.')),
+  name: v.optional(text('Name of the agent at the share.')),
+  replica: v.optional(flag('Serve the share beside other agents.')),
+  replace: v.optional(flag('Take the place of all other agents.')),
+  isolate: v.optional(v.picklist(['session', 'share'])),
+  era: v.optional(v.picklist(['auto', 'legacy', 'modern', 'both'])),
+  maxChildren: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.description('Server processes at a time.'))),
+  spare: v.optional(v.picklist([0, 1])),
+  idleStop: v.optional(text('End a process that nobody used for so long, as 30m.')),
+  readOnly: v.optional(flag('Only tools that say they only read.')),
+  allow: v.optional(texts('Only tools of these names.')),
+  deny: v.optional(texts('No tools of these names.')),
+  argument: v.optional(texts("Bounds on a tool's arguments.")),
+  tellStderr: v.optional(flag('Tell a client whose process fails what that wrote to stderr.')),
+  tellPrincipal: v.optional(flag('Tell the server who calls.')),
+  mask: v.optional(flag('Mask secrets in what the server says; true unless it is given.')),
+})
+
+const SERVERS = v.pipe(
+  v.record(v.pipe(v.string(), v.regex(/^[\w.-]{1,64}$/, '1 to 64 letters, digits, dots, dashes or underscores')), SERVER),
+  v.check((servers) => Object.keys(servers).length <= CONFIG_SERVERS, `at most ${CONFIG_SERVERS} servers`),
+)
+
+export const CONFIG = v.looseObject({
+  relay: v.optional(text('Relay to dial, for servers that name none.')),
+  mcpServers: v.optional(v.pipe(SERVERS, v.description('Servers, as Claude Desktop and Cursor have them.'))),
+  servers: v.optional(v.pipe(SERVERS, v.description('Servers, as VS Code has them.'))),
+})
+
+export type ServerEntry = v.InferOutput<typeof SERVER>
+
+/** Members of a server that mean something here. */
+export const SERVER_MEMBERS: ReadonlySet<string> = new Set(Object.keys(SERVER.entries))

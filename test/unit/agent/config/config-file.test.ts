@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { readConfigFile } from '../../../../agent/config/config-file.ts'
+import { configJsonSchema } from '../../../schema/config-json-schema.ts'
+import { CONFIG_CHARS, CONFIG_SERVERS } from '../../../../agent/limits.ts'
+import { verifies } from '../../../requirements/verifies.ts'
+
+const PLACES = { own: { KEY: 'k1', EMPTY: '' }, home: '/home/me', folder: '/work' }
+const read = (text: string, path = 'mcp-edge.yaml'): ReturnType<typeof readConfigFile> => readConfigFile(path, text, PLACES)
+
+test('readConfigFile() takes the file of Claude Desktop and Cursor as it is', () => {
+  verifies('promise.config.forms')
+  const { servers, warnings } = read(
+    JSON.stringify({
+      globalShortcut: '',
+      mcpServers: {
+        files: { command: 'npx', args: ['-y', 'x', '${userHome}/docs'], env: { DEBUG: 1, KEEP: null }, autoApprove: [] },
+        remote: { url: 'http://localhost:1/mcp', headers: { Authorization: 'Bearer ${env:KEY}' } },
+        off: { command: 'no', disabled: true },
+      },
+    }),
+    'claude_desktop_config.json',
+  )
+  expect([...servers]).toEqual([
+    ['files', { command: 'npx', args: ['-y', 'x', '/home/me/docs'], env: { DEBUG: 1, KEEP: null }, autoApprove: [] }],
+    ['remote', { url: 'http://localhost:1/mcp', headers: { Authorization: 'Bearer k1' } }],
+  ])
+  expect(warnings).toEqual(['files.autoApprove means nothing to the agent'])
+})
+
+test('readConfigFile() takes the file of VS Code, comments and commas in it', () => {
+  verifies('promise.config.forms')
+  const text = '{\n  // mine\n  "inputs": [],\n  "servers": {\n    "a": { "type": "http", "url": "https://x/mcp", },\n  },\n}\n'
+  expect([...read(text, 'mcp.json').servers]).toEqual([['a', { type: 'http', url: 'https://x/mcp' }]])
+})
+
+test('readConfigFile() takes YAML, with a relay for all', () => {
+  verifies('promise.config.forms')
+  const { servers } = read(
+    'relay: https://r\nservers:\n  a: { command: x, readOnly: true }\n  b: { command: "${workspaceFolder}/y", relay: https://s }\n',
+  )
+  expect([...servers.values()]).toEqual([
+    { command: 'x', readOnly: true, relay: 'https://r' },
+    { command: '/work/y', relay: 'https://s' },
+  ])
+})
+
+test.each([
+  ['another form', '[]', /servers or mcpServers/],
+  ['neither', '{}', /neither/],
+  ['both', '{"servers":{},"mcpServers":{}}', /both/],
+  ['none enabled', 'servers: { a: { command: secret-word, disabled: true } }', /disabled/],
+  ['no YAML', 'servers:\n  a: {command: "secret-word\n', /line \d/],
+  ['a key twice', 'servers:\n  a: {command: x}\n  a: {command: secret-word}\n', /line 3/],
+  ['another type', 'servers: { a: { command: [secret-word] } }', /servers\.a\.command/],
+  ['an era that is none', 'servers: { a: { command: x, era: secret-word } }', /servers\.a\.era/],
+  ['a name with a space', 'servers: { "a b": { command: x } }', /a b/],
+  ['what nobody is asked', 'servers: { a: { command: x, env: { K: "${input:secret-word}" } } }', /env:NAME/],
+  ['a variable that is not set', 'servers: { a: { command: "${env:NOT_SET}" } }', /NOT_SET/],
+  ['too long a file', ' '.repeat(CONFIG_CHARS + 1), /KiB/],
+  ['too many servers', `servers: {${Array.from({ length: CONFIG_SERVERS + 1 }, (_, n) => `s${n}: {command: x}`).join(',')}}`, /64/],
+  [
+    'aliases without end',
+    `a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c]\n`,
+    /aliases/,
+  ],
+])('readConfigFile() refuses %s, and says where', (_what, text, message) => {
+  expect(() => read(text)).toThrow(message)
+  if (!text.includes('input:')) expect(() => read(text)).not.toThrow(/secret-word/)
+})
+
+test('the JSON Schema for editors is that of the schema which validates', () => {
+  verifies('promise.config.schema')
+  const written: unknown = JSON.parse(readFileSync(join(import.meta.dirname, '../../../../agent/mcp-edge.schema.json'), 'utf8'))
+  expect(written).toEqual(JSON.parse(JSON.stringify(configJsonSchema())))
+})

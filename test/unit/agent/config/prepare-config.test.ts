@@ -1,0 +1,85 @@
+/** `prepareConfig()` of agent/config/options.ts, with what it makes of each server (agent/config/configured-servers.ts). */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, expect, test, vi } from 'vitest'
+import { agentCommand, parse, prepareConfig, type PreparedServer } from '../../../../agent/config/options.ts'
+import { tokenVariable } from '../../../../agent/config/configured-servers.ts'
+import { verifies } from '../../../requirements/verifies.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mcp-edge-config-'))
+mkdirSync(join(folder, 'docs'))
+afterAll(() => rmSync(folder, { recursive: true }))
+afterEach(() => void vi.unstubAllEnvs())
+
+function token(share: string): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  return `${part({ alg: 'HS256' })}.${part({ aud: 'mcp-edge/agent', share, iss: 'https://relay.example.com' })}.${'x'.repeat(43)}`
+}
+
+function prepared(config: object, ...args: readonly string[]): readonly PreparedServer[] {
+  writeFileSync(join(folder, 'mcp-edge.json'), JSON.stringify(config))
+  const command = agentCommand()
+  parse(command, ['--config', 'mcp-edge.json', ...args])
+  return prepareConfig(command, folder)
+}
+
+const A = { token: token('a'), command: 'x' }
+const B = { token: token('b'), command: 'y' }
+
+test('prepareConfig() makes settings of each server, found from where the file is', () => {
+  verifies('promise.config.forms')
+  writeFileSync(join(folder, 'b.token'), token('b'))
+  const [a, b] = prepared({
+    servers: {
+      a: { ...A, args: ['1'], env: { K: 'v' }, cwd: 'docs', maxChildren: 3, spare: 1, readOnly: true, deny: ['d'], mask: false },
+      b: { tokenFile: 'b.token', url: 'http://localhost:1/sse', headers: { H: 'v v v v v v' } },
+    },
+  })
+  expect(a).toMatchObject({ server: 'a', childEnv: { K: 'v' } })
+  expect(a?.settings).toMatchObject({
+    command: 'x',
+    args: ['1'],
+    cwd: join(folder, 'docs'),
+    maxChildren: 3,
+    hasSpare: true,
+    masks: false,
+    policy: { access: 'read' },
+  })
+  expect(b?.settings).toMatchObject({ token: token('b'), http: { transport: 'sse', headers: [['H', 'v v v v v v']] }, maxChildren: 32 })
+  expect(b?.mask.apply('v v v v v v')).toBe('[secret]')
+})
+
+test('prepareConfig() puts the command line over variables, and those over the file', () => {
+  verifies('promise.config.precedence')
+  const config = { servers: { a: { ...A, maxChildren: 3, era: 'modern', isolate: 'share', env: { K: 'file', L: 'file' } }, b: B } }
+  vi.stubEnv('MCP_EDGE_MAX_CHILDREN', '7')
+  vi.stubEnv('MCP_EDGE_ERA', 'both')
+  vi.stubEnv('MCP_EDGE_READ_ONLY', '1')
+  const [a] = prepared(config, '--max-children', '8', '--env', 'K=line')
+  expect(a?.settings).toMatchObject({ maxChildren: 8, era: 'both', isolation: 'share', policy: { access: 'read' } })
+  expect(a?.childEnv).toMatchObject({ K: 'line', L: 'file' })
+})
+
+test('prepareConfig() takes the token of a server from its variable, and that of the only one from where it is given', () => {
+  verifies('promise.config.precedence')
+  expect(tokenVariable('my-docs.1')).toBe('MCP_EDGE_TOKEN_MY_DOCS_1')
+  vi.stubEnv('MCP_EDGE_TOKEN_A', token('c'))
+  expect(prepared({ servers: { a: A, b: B } }).map(({ settings }) => settings.token)).toEqual([token('c'), token('b')])
+  vi.stubEnv('MCP_EDGE_TOKEN', token('d'))
+  expect(prepared({ servers: { a: A, b: B } })[1]?.settings.token).toBe(token('b'))
+  expect(prepared({ servers: { a: A } })[0]?.settings.token).toBe(token('d'))
+})
+
+test.each<[string, object, readonly string[], RegExp]>([
+  ['no token', { a: { command: 'x' }, b: B }, [], /server a has no token.*MCP_EDGE_TOKEN_A/],
+  ['neither command nor url', { a: { token: A.token } }, [], /server a has either/],
+  ['both', { a: { ...A, url: 'http://x/' } }, [], /server a has either/],
+  ['a type that is another', { a: { ...A, type: 'http' } }, [], /server a has the type http/],
+  ['one share twice', { a: A, b: { ...B, token: A.token } }, [], /a and b have tokens of the same share/],
+  ['what its option refuses', { a: { ...A, idleStop: 'soon' } }, [], /^a: --idle-stop soon/],
+  ['a command beside the file', { a: A }, ['--', 'x'], /leave out the command/],
+  ['one token for several', { a: A, b: B }, ['--token', 't'], /leave out --token/],
+])('prepareConfig() refuses %s', (_what, servers, args, message) => {
+  expect(() => prepared({ servers }, ...args)).toThrow(message)
+})
