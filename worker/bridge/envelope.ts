@@ -3,7 +3,7 @@ import type { MessageFacts } from '../../protocol/json-scan.ts'
 import { type CapabilitySet, readCapabilities } from './capabilities.ts'
 import { hasMember, isLoggingLevel, isModernRevision, type LoggingLevel, META, MODERN_REVISIONS, objectIn } from './names.ts'
 import type { Failure } from '../../protocol/errors.ts'
-import { checkStandardHeaders, checkVersionHeader, type HeaderReader } from './standard-headers.ts'
+import { checkStandardHeaders, checkVersionHeader, type HeaderReader } from './headers/standard-headers.ts'
 import { isObject, type JsonObject } from '../../protocol/json-object.ts'
 
 export interface Envelope {

@@ -1,7 +1,7 @@
 /** What a Worker and a Share say to each other over RPC: clients' requests, and their outcomes. Types only. */
 import type { ErrorCode, Failure } from '../../protocol/errors.ts'
-import type { ParkedAsk } from '../bridge/asks.ts'
-import type { ParkedCall } from '../bridge/parked-call.ts'
+import type { ParkedAsk } from '../bridge/input/asks.ts'
+import type { ParkedCall } from '../bridge/input/parked-call.ts'
 import type { DeclaredClient } from '../bridge/capabilities.ts'
 import type { Holdable, Held } from './approvals.ts'
 import type { ToldOfCall } from './call-records.ts'

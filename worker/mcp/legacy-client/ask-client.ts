@@ -1,6 +1,6 @@
 /** Asks a session's client for the input that its server requires before the call can be made again (MCP 2026-07-28, basic/patterns/mrtr). */
 import { type CapabilitySet, declare, readCapabilities } from '../../bridge/capabilities.ts'
-import { inputFailure, type InputRound, lackingFor, readInputRound, serverRequest } from '../../bridge/input-rounds.ts'
+import { inputFailure, type InputRound, lackingFor, readInputRound, serverRequest } from '../../bridge/input/input-rounds.ts'
 import type { Failure } from '../../../protocol/errors.ts'
 import { randomKey } from '../../call-key.ts'
 import type { Caller } from '../../contract/share-rpc.ts'

@@ -1,6 +1,6 @@
 /** Waits on a stream of the Share for a client's answers to one round of questions, which it posts to whatever Worker. */
 import type { Failure } from '../../../protocol/errors.ts'
-import { readClientAnswer } from '../../bridge/input-rounds.ts'
+import { readClientAnswer } from '../../bridge/input/input-rounds.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import { rawAskName } from '../../contract/ask-name.ts'

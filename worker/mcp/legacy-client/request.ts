@@ -2,7 +2,7 @@
 import { errorResponse, type Failure } from '../../../protocol/errors.ts'
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import { envelopeMembers, initializeResult, readDiscoverResult } from '../../bridge/discover.ts'
-import { type InputRound, retryRequest } from '../../bridge/input-rounds.ts'
+import { type InputRound, retryRequest } from '../../bridge/input/input-rounds.ts'
 import { legacyVerdict, toModernRequest } from '../../bridge/legacy-to-modern.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { ListTools } from '../../bridge/tool-pages.ts'

@@ -1,7 +1,7 @@
 /** Carries one request of revision 2026-07-28, which has no session: to the Share, anew when the Share knows better, and back. */
 import { waitUntil } from 'cloudflare:workers'
 import type { Failure } from '../../../protocol/errors.ts'
-import { readRequestState } from '../../bridge/asks.ts'
+import { readRequestState } from '../../bridge/input/asks.ts'
 import { declaredClient } from '../../bridge/capabilities.ts'
 import { discoverResult } from '../../bridge/discover.ts'
 import type { Envelope } from '../../bridge/envelope.ts'

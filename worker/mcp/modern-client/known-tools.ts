@@ -1,7 +1,7 @@
 /** What an isolate remembers of a server's tools, and whether the headers of a call mirror its arguments as the tool wants it. */
 import { err, ok, type Result } from '../../../protocol/result.ts'
-import { checkParamHeaders } from '../../bridge/param-headers.ts'
-import type { HeaderReader } from '../../bridge/standard-headers.ts'
+import { checkParamHeaders } from '../../bridge/headers/param-headers.ts'
+import type { HeaderReader } from '../../bridge/headers/standard-headers.ts'
 import { scalarIn } from '../../bridge/json/glance.ts'
 import type { Failure } from '../../../protocol/errors.ts'
 import { Newest } from '../../newest.ts'

@@ -2,7 +2,7 @@
 import type { Answer, Ask } from '../../../protocol/frame.ts'
 import { scanMessage, type Span } from '../../../protocol/json-scan.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
-import { askKey, capabilityFailure, inputRequiredResult } from '../../bridge/asks.ts'
+import { askKey, capabilityFailure, inputRequiredResult } from '../../bridge/input/asks.ts'
 import { type Capability, lacking } from '../../bridge/capabilities.ts'
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { mayAsk, modernResultEdits, toModernError, withoutTaskTools } from '../../bridge/modern-to-legacy.ts'

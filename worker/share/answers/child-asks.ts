@@ -2,7 +2,7 @@
 import type { Ask } from '../../../protocol/frame.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { scanMessage } from '../../../protocol/json-scan.ts'
-import { refusalText, resultIn, resultText, rootsRequest } from '../../bridge/asks.ts'
+import { refusalText, resultIn, resultText, rootsRequest } from '../../bridge/input/asks.ts'
 import { randomKey } from '../../call-key.ts'
 import { groupOf } from '../../contract/groups.ts'
 import type { AskAnswer, ParkedRow, RetryInput } from '../../contract/share-rpc.ts'

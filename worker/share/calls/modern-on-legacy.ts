@@ -1,5 +1,5 @@
 /** Requests without a session (MCP 2026-07-28) on a server of the handshake era: one child per group of clients, and one apart for what may ask. */
-import { takeParked } from '../../bridge/parked-call.ts'
+import { takeParked } from '../../bridge/input/parked-call.ts'
 import { childInitializeParams } from '../../bridge/discover.ts'
 import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'

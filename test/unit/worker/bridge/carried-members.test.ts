@@ -1,7 +1,7 @@
 /** What neither era knows: it comes through the bridge as it was sent, in both directions. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { judgeAsk } from '../../../../worker/bridge/asks.ts'
+import { judgeAsk } from '../../../../worker/bridge/input/asks.ts'
 import {
   discoverResult,
   initializeResult,
@@ -9,7 +9,7 @@ import {
   readInitializeResult,
   type ServerFacts,
 } from '../../../../worker/bridge/discover.ts'
-import { serverRequest } from '../../../../worker/bridge/input-rounds.ts'
+import { serverRequest } from '../../../../worker/bridge/input/input-rounds.ts'
 import { legacyResultEdits, toModernRequest } from '../../../../worker/bridge/legacy-to-modern.ts'
 import { modernResultEdits, toLegacyRequest } from '../../../../worker/bridge/modern-to-legacy.ts'
 import { isEnvelopeKey, META } from '../../../../worker/bridge/names.ts'

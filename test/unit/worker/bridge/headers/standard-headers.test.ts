@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { checkStandardHeaders } from '../../../../worker/bridge/standard-headers.ts'
-import { verifies } from '../../../requirements/verifies.ts'
+import { checkStandardHeaders } from '../../../../../worker/bridge/headers/standard-headers.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 describe('checkStandardHeaders()', () => {
   const good = { 'mcp-protocol-version': '2026-07-28', 'MCP-Method': 'tools/call', 'Mcp-Name': 'add' }

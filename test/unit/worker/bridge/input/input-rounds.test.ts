@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readCapabilities } from '../../../../worker/bridge/capabilities.ts'
+import { readCapabilities } from '../../../../../worker/bridge/capabilities.ts'
 import {
   inputFailure,
   lackingFor,
@@ -8,10 +8,10 @@ import {
   readInputRound,
   retryRequest,
   serverRequest,
-} from '../../../../worker/bridge/input-rounds.ts'
-import { MAX_PARSED_VALUES } from '../../../../worker/limits.ts'
-import { verifies } from '../../../requirements/verifies.ts'
-import { bytesOf, textOf } from './bytes.ts'
+} from '../../../../../worker/bridge/input/input-rounds.ts'
+import { MAX_PARSED_VALUES } from '../../../../../worker/limits.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
+import { bytesOf, textOf } from '../bytes.ts'
 
 const FORM = '{"method":"elicitation/create","params":{"mode":"form","message":"\\u0436","requestedSchema":{"maximum":9007199254740993}}}'
 const URL_ASK = '{"method":"elicitation/create","params":{"mode":"url","message":"m","url":"https://x"}}'

@@ -1,5 +1,5 @@
 /** A call that waits for its client's input: what is kept of it, and which retry may go on with it. Pure. */
-import { err, ok, type Result } from '../../protocol/result.ts'
+import { err, ok, type Result } from '../../../protocol/result.ts'
 import type { GivenInput, ParkedAsk } from './asks.ts'
 
 /** One row. The state text that the client got names it by `handle`. */

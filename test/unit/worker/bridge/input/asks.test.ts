@@ -9,10 +9,10 @@ import {
   resultIn,
   resultText,
   readRequestState,
-} from '../../../../worker/bridge/asks.ts'
-import { type Capability, readCapabilities } from '../../../../worker/bridge/capabilities.ts'
-import { verifies } from '../../../requirements/verifies.ts'
-import { bytesOf } from './bytes.ts'
+} from '../../../../../worker/bridge/input/asks.ts'
+import { type Capability, readCapabilities } from '../../../../../worker/bridge/capabilities.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
+import { bytesOf } from '../bytes.ts'
 
 const ALL = readCapabilities({ elicitation: { form: {}, url: {} }, sampling: { tools: {} }, roots: {} })
 const NONE = readCapabilities({})

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { checkParamHeaders } from '../../../../worker/bridge/param-headers.ts'
-import { scalarIn } from '../../../../worker/bridge/json/glance.ts'
-import { verifies } from '../../../requirements/verifies.ts'
-import { bytesOf } from './bytes.ts'
+import { checkParamHeaders } from '../../../../../worker/bridge/headers/param-headers.ts'
+import { scalarIn } from '../../../../../worker/bridge/json/glance.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
+import { bytesOf } from '../bytes.ts'
 
 describe('checkParamHeaders()', () => {
   const inside =

@@ -1,6 +1,6 @@
 /** Checks whether the `Mcp-Param-*` headers of a call agree with its body (MCP 2026-07-28, Streamable HTTP, custom headers). Pure. */
-import type { MirroredParam } from '../../protocol/mirrors/mirrored-params.ts'
-import type { Failure } from '../../protocol/errors.ts'
+import type { MirroredParam } from '../../../protocol/mirrors/mirrored-params.ts'
+import type { Failure } from '../../../protocol/errors.ts'
 import { checkMirror, type HeaderReader } from './standard-headers.ts'
 
 /**

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { importHmacKey } from '../../../../worker/access/secret.ts'
-import { askKey, inputRequiredResult, judgeAsk, readInputResponses, readRequestState } from '../../../../worker/bridge/asks.ts'
-import { readCapabilities } from '../../../../worker/bridge/capabilities.ts'
-import { type ParkedCall, takeParked } from '../../../../worker/bridge/parked-call.ts'
-import { requestDigest } from '../../../../worker/bridge/request-digest.ts'
-import { mintRequestState, verifyRequestState } from '../../../../worker/mcp/modern-client/request-state.ts'
-import { verifies } from '../../../requirements/verifies.ts'
-import { bytesOf } from './bytes.ts'
+import { importHmacKey } from '../../../../../worker/access/secret.ts'
+import { askKey, inputRequiredResult, judgeAsk, readInputResponses, readRequestState } from '../../../../../worker/bridge/input/asks.ts'
+import { readCapabilities } from '../../../../../worker/bridge/capabilities.ts'
+import { type ParkedCall, takeParked } from '../../../../../worker/bridge/input/parked-call.ts'
+import { requestDigest } from '../../../../../worker/bridge/request-digest.ts'
+import { mintRequestState, verifyRequestState } from '../../../../../worker/mcp/modern-client/request-state.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
+import { bytesOf } from '../bytes.ts'
 
 const ALL = readCapabilities({ elicitation: {} })
 const PARKED: ParkedCall = {
