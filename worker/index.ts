@@ -1,7 +1,7 @@
 /** The Worker's entry: its routes, and the classes of its Durable Objects. */
 import { Hono } from 'hono'
 import { getPathNoStrict } from 'hono/utils/url'
-import { requireClaimed, type RouteEnv } from './access/claim-gate.ts'
+import { requireClaimed, type RouteEnv } from './access/owner/claim-gate.ts'
 import { guardOrigin, shareOfHost } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'

@@ -1,6 +1,6 @@
 /** The routes of the owner's API, under `/api`. */
 import { Hono } from 'hono'
-import type { RouteEnv } from '../access/claim-gate.ts'
+import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { log } from '../log.ts'
 import { approvals } from './approvals.ts'
 import { audit } from './audit.ts'

@@ -1,6 +1,6 @@
 /** `/api/shares/<id>/audit`: the calls that were made, of all lanes by time, a page at a time or as they come. */
 import { type Context, Hono } from 'hono'
-import { authenticateOwner } from '../access/owner.ts'
+import { authenticateOwner } from '../access/owner/owner.ts'
 import { knownShareFacts } from '../access/share-id.ts'
 import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
 import type { AuditEvent } from '../contract/call-records.ts'

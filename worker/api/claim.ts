@@ -1,7 +1,7 @@
 /** `POST /api/claim`: gives a fresh relay its owner. */
 import { Hono } from 'hono'
-import { isClaimCode } from '../access/claim-code.ts'
-import type { RouteEnv } from '../access/claim-gate.ts'
+import { isClaimCode } from '../access/owner/claim-code.ts'
+import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { clientAddress } from '../access/client-address.ts'
 import { claimedRelay, relayKeys } from '../access/keys.ts'
 import { countTry } from '../access/wrong-tries.ts'

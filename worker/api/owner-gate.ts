@@ -1,9 +1,9 @@
 /** Lets owners into the API, and gives the routes behind it who asks. */
 import type { MiddlewareHandler } from 'hono'
 import { BEARER_CHALLENGE } from '../access/authenticate.ts'
-import type { RouteEnv } from '../access/claim-gate.ts'
+import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { clientAddress } from '../access/client-address.ts'
-import { authenticateOwner, type Owner } from '../access/owner.ts'
+import { authenticateOwner, type Owner } from '../access/owner/owner.ts'
 import { noteRefusal } from '../access/refused-credentials.ts'
 import { settingsOf } from '../env.ts'
 import { problemResponse, triesResponse } from '../problem.ts'

@@ -1,6 +1,6 @@
 /** `/api/owners`: the deployer makes, lists and removes the relay's other owners. */
 import { type Context, Hono } from 'hono'
-import { newOwnerToken } from '../access/owner.ts'
+import { newOwnerToken } from '../access/owner/owner.ts'
 import { hashSecret, randomBytes, toHex } from '../access/secret.ts'
 import type { OwnerRecord } from '../contract/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'

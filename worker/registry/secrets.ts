@@ -1,7 +1,7 @@
 /** The registry's secrets: the relay's signing key, the hash of its owner's key, and the code that a claim needs. */
-import { newClaimCode } from '../access/claim-code.ts'
+import { newClaimCode } from '../access/owner/claim-code.ts'
 import { deriveKeys } from '../access/keys.ts'
-import { newOwnerToken } from '../access/owner.ts'
+import { newOwnerToken } from '../access/owner/owner.ts'
 import { equalBytes, hashSecret, randomBytes } from '../access/secret.ts'
 import type { ClaimOutcome, RelaySecrets } from '../contract/registry-rpc.ts'
 

@@ -1,6 +1,6 @@
 /** The handlers of a share's sign-in: metadata and registration are answered here, without any object; consent and tokens go on. */
 import type { Context } from 'hono'
-import type { RouteEnv } from '../access/claim-gate.ts'
+import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { resourcesOf } from '../access/share-site.ts'
 import { MAX_REGISTRATION_BYTES } from './limits.ts'
 import { problemResponse } from '../problem.ts'

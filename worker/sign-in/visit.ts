@@ -1,6 +1,6 @@
 /** A request to a share's sign-in: whose, and below which URL. */
 import type { Context } from 'hono'
-import type { RouteEnv } from '../access/claim-gate.ts'
+import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { clientAddress } from '../access/client-address.ts'
 import type { RelayKeys } from '../access/keys.ts'
 import { readShareId } from '../access/share-id.ts'

@@ -1,7 +1,7 @@
 /** Making a share where the platform can do all that is asked for: which objects are asked for, and how. */
 import { Hono } from 'hono'
 import { expect, test, vi } from 'vitest'
-import { requireClaimed, type RouteEnv } from '../../../../worker/access/claim-gate.ts'
+import { requireClaimed, type RouteEnv } from '../../../../worker/access/owner/claim-gate.ts'
 import { knownShareFacts } from '../../../../worker/access/share-id.ts'
 import { shares } from '../../../../worker/api/shares.ts'
 import type { Env } from '../../../../worker/env.ts'

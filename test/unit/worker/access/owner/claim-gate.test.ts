@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import { requireClaimed, type RouteEnv } from '../../../../worker/access/claim-gate.ts'
-import { verifies } from '../../../requirements/verifies.ts'
+import { requireClaimed, type RouteEnv } from '../../../../../worker/access/owner/claim-gate.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 const app = new Hono<RouteEnv>()
   .use(requireClaimed)

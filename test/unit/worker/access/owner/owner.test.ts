@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { authenticateOwner, newOwnerToken } from '../../../../worker/access/owner.ts'
-import { claimedRelay, deriveKeys } from '../../../../worker/access/keys.ts'
-import { hashSecret, toHex } from '../../../../worker/access/secret.ts'
-import type { OwnerVerdict } from '../../../../worker/contract/registry-rpc.ts'
-import type { Env } from '../../../../worker/env.ts'
-import { WRONG_TRIES, WRONG_TRY_MS } from '../../../../worker/trust-limits.ts'
-import { verifies } from '../../../requirements/verifies.ts'
+import { authenticateOwner, newOwnerToken } from '../../../../../worker/access/owner/owner.ts'
+import { claimedRelay, deriveKeys } from '../../../../../worker/access/keys.ts'
+import { hashSecret, toHex } from '../../../../../worker/access/secret.ts'
+import type { OwnerVerdict } from '../../../../../worker/contract/registry-rpc.ts'
+import type { Env } from '../../../../../worker/env.ts'
+import { WRONG_TRIES, WRONG_TRY_MS } from '../../../../../worker/trust-limits.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 const OWNER_KEY = 'o'.repeat(16)
 const SIGNING_KEY = 's'.repeat(32)

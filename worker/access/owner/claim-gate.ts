@@ -1,8 +1,8 @@
 /** Refuses every request until the relay has an owner and usable variables; gives the routes behind it the relay's keys. */
 import type { MiddlewareHandler } from 'hono'
-import { problemResponse } from '../problem.ts'
-import { type Env, settingsOf } from '../env.ts'
-import { type ClaimedRelay, claimedRelay } from './keys.ts'
+import { problemResponse } from '../../problem.ts'
+import { type Env, settingsOf } from '../../env.ts'
+import { type ClaimedRelay, claimedRelay } from '../keys.ts'
 
 /** What a route behind the gate is given: `c.var.relay` is set for all but `/healthz` and a claim. */
 export interface RouteEnv {

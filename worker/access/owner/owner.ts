@@ -1,15 +1,15 @@
 /** Who orders through the owner's API. What the registry knows is asked of it for each request, so that a removed owner is refused by the next. */
-import { err, ok, type Result } from '../../protocol/result.ts'
-import { DEPLOYER } from '../contract/registry-rpc.ts'
-import { type Env, settingsOf } from '../env.ts'
-import { Newest } from '../newest.ts'
-import { MAX_KNOWN_OWNER_TOKENS } from '../trust-limits.ts'
-import { bearerOf, MISSING_BEARER, OWNER_KEY_PREFIX } from './authenticate.ts'
-import { clientAddress } from './client-address.ts'
-import type { ClaimedRelay, RelayKeys } from './keys.ts'
-import { hasSeal, sealOf } from './sealed-text.ts'
-import { equalBytes, hashSecret, randomText, toHex } from './secret.ts'
-import { countTry, takeBackTry } from './wrong-tries.ts'
+import { err, ok, type Result } from '../../../protocol/result.ts'
+import { DEPLOYER } from '../../contract/registry-rpc.ts'
+import { type Env, settingsOf } from '../../env.ts'
+import { Newest } from '../../newest.ts'
+import { MAX_KNOWN_OWNER_TOKENS } from '../../trust-limits.ts'
+import { bearerOf, MISSING_BEARER, OWNER_KEY_PREFIX } from '../authenticate.ts'
+import { clientAddress } from '../client-address.ts'
+import type { ClaimedRelay, RelayKeys } from '../keys.ts'
+import { hasSeal, sealOf } from '../sealed-text.ts'
+import { equalBytes, hashSecret, randomText, toHex } from '../secret.ts'
+import { countTry, takeBackTry } from '../wrong-tries.ts'
 
 /** An owner, once that is proved. */
 export interface Owner {
