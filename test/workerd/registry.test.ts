@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest'
 import { MAX_REGISTRY_BYTES } from '../../worker/trust-limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { askAsOwner, createShare, ORIGIN } from './harness/relay.ts'
-import { DEPLOYER, type NewLink } from '../../worker/contract/registry-rpc.ts'
+import { DEPLOYER, type NewLink } from '../../worker/contract/registry/registry-rpc.ts'
 import type { RegistryObject } from '../../worker/contract/objects.ts'
 import { ShareTable } from '../../worker/registry/shares.ts'
 

@@ -2,7 +2,7 @@
 import { type Context, Hono } from 'hono'
 import { askLanes } from '../carry/lane-orders.ts'
 import type { LinkUse } from '../contract/call-records.ts'
-import type { LinkChange, LinkRecord, ShareRecord } from '../contract/registry-rpc.ts'
+import type { LinkChange, LinkRecord, ShareRecord } from '../contract/registry/registry-rpc.ts'
 import type { LinkKind } from '../contract/trust-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'

@@ -2,7 +2,7 @@
 import { type Context, Hono } from 'hono'
 import { newOwnerToken } from '../access/owner/owner.ts'
 import { hashSecret, randomBytes, toHex } from '../access/secret.ts'
-import type { OwnerRecord } from '../contract/registry-rpc.ts'
+import type { OwnerRecord } from '../contract/registry/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'
 import { SECOND_MS } from './credentials.ts'

@@ -1,7 +1,7 @@
 /** Tells whoever makes a link that may only read that it will find no tools, where the server says of none that it only reads. */
 import type { Context } from 'hono'
 import { askLanes } from '../carry/lane-orders.ts'
-import type { ShareRecord } from '../contract/registry-rpc.ts'
+import type { ShareRecord } from '../contract/registry/registry-rpc.ts'
 import type { OwnerEnv } from './owner-gate.ts'
 import { hasExpired, policyOf } from './share-answers.ts'
 

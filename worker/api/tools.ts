@@ -4,7 +4,7 @@ import { NOTHING_PINNED, PIN_KINDS, type PinKind, type Pins, PinSet, readPins } 
 import { shownJson } from '../../protocol/policy/shown-json.ts'
 import { askLanes } from '../carry/lane-orders.ts'
 import type { KnownEntry, KnownServer } from '../contract/pinned-server.ts'
-import type { ShareRecord } from '../contract/registry-rpc.ts'
+import type { ShareRecord } from '../contract/registry/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { MAX_ENTRY_CHARS } from '../trust-limits.ts'
 import { readBody } from './body.ts'

@@ -1,6 +1,6 @@
 /** Finds the Durable Object of a lane, in the jurisdiction and at the location where its owner wants it. */
 import type { Jurisdiction } from '../access/share-id.ts'
-import type { Location } from '../contract/locations.ts'
+import type { Location } from '../contract/registry/locations.ts'
 import type { Env } from '../env.ts'
 import { type Lane, laneName } from '../lanes.ts'
 import type { ShareObject } from '../contract/objects.ts'

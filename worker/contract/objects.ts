@@ -2,7 +2,7 @@
 import type { Failure } from '../../protocol/errors.ts'
 import type { HoldOrder } from './approvals.ts'
 import type { ListingOrder } from './listings.ts'
-import type { Location } from './locations.ts'
+import type { Location } from './registry/locations.ts'
 import type { MeterOrder } from './metering.ts'
 import type { Gated } from './pass.ts'
 import type { ListingTask, PinChange, PinOrder } from './pinned-server.ts'
@@ -23,7 +23,7 @@ import type {
   ShareAddition,
   ShareChange,
   ShareRecord,
-} from './registry-rpc.ts'
+} from './registry/registry-rpc.ts'
 import type {
   AskAnswer,
   CallOutcome,
@@ -39,7 +39,7 @@ import type {
   SendRequest,
   SubscribeOrder,
 } from './share-rpc.ts'
-import type { Approval, ApprovalOrder } from './sign-in-rpc.ts'
+import type { Approval, ApprovalOrder } from './registry/sign-in-rpc.ts'
 import type { TaskAnswer, TaskOrder } from './tasks.ts'
 import type { ChainTrust, DerivedLink, LinkTrust, Pass, ShareTerms, ShareTrust } from './trust-rpc.ts'
 import type { AdminCommand, ShareFacts, ShareSettings } from './share-admin.ts'

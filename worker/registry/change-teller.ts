@@ -1,6 +1,6 @@
 /** Tells a share's lanes what its owner has changed, and again those that were not reached: what is told are the facts as they stand when they are told. */
 import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
-import type { Changed, LinkRecord, ShareRecord } from '../contract/registry-rpc.ts'
+import type { Changed, LinkRecord, ShareRecord } from '../contract/registry/registry-rpc.ts'
 import type { AdminCommand } from '../contract/share-admin.ts'
 import type { LinkTrust } from '../contract/trust-rpc.ts'
 import type { Env } from '../env.ts'

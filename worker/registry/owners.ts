@@ -1,5 +1,5 @@
 /** The relay's owners besides its deployer, and those whose shares have yet to pass to the deployer. Synchronous, as the list of shares is. */
-import type { NewOwner, OwnerRecord, OwnerVerdict } from '../contract/registry-rpc.ts'
+import type { NewOwner, OwnerRecord, OwnerVerdict } from '../contract/registry/registry-rpc.ts'
 import { MAX_OWNERS } from '../trust-limits.ts'
 
 type OwnerRow = { readonly id: string; readonly name: string; readonly createdAtMs: number; readonly expiresAtMs: number }

@@ -3,7 +3,7 @@ import { DurableObject } from 'cloudflare:workers'
 import { hashSecret } from '../access/secret.ts'
 import { type Env, settingsOf } from '../env.ts'
 import { MAX_PASSED_SHARES, MAX_REGISTRY_BYTES } from '../trust-limits.ts'
-import type { Location } from '../contract/locations.ts'
+import type { Location } from '../contract/registry/locations.ts'
 import {
   type Adoption,
   type Changed,
@@ -22,7 +22,7 @@ import {
   type ShareAddition,
   type ShareChange,
   type ShareRecord,
-} from '../contract/registry-rpc.ts'
+} from '../contract/registry/registry-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { PinChange } from '../contract/pinned-server.ts'
 import { NOTHING_PINNED, readPins, withAccepted } from '../../protocol/policy/pins.ts'

@@ -3,7 +3,7 @@ import { newClaimCode } from '../access/owner/claim-code.ts'
 import { deriveKeys } from '../access/keys.ts'
 import { newOwnerToken } from '../access/owner/owner.ts'
 import { equalBytes, hashSecret, randomBytes } from '../access/secret.ts'
-import type { ClaimOutcome, RelaySecrets } from '../contract/registry-rpc.ts'
+import type { ClaimOutcome, RelaySecrets } from '../contract/registry/registry-rpc.ts'
 
 const SIGNING_KEY_BYTES = 32
 const CLAIM_CODE_MS = 10 * 60_000

@@ -1,7 +1,7 @@
 /** The list of the relay's shares, with what their owners have decided for them. Synchronous, so that each step is whole. */
-import { type Location, LOCATIONS } from '../contract/locations.ts'
-import { DEPLOYER, type ShareAddition, type ShareChange, type ShareRecord } from '../contract/registry-rpc.ts'
-import { slidEnd } from '../contract/sliding-end.ts'
+import { type Location, LOCATIONS } from '../contract/registry/locations.ts'
+import { DEPLOYER, type ShareAddition, type ShareChange, type ShareRecord } from '../contract/registry/registry-rpc.ts'
+import { slidEnd } from '../contract/registry/sliding-end.ts'
 import { MAX_SHARES_OF_OWNER } from '../trust-limits.ts'
 import type { ShareTerms } from '../contract/trust-rpc.ts'
 import type { ShareSettings } from '../contract/share-admin.ts'

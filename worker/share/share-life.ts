@@ -2,7 +2,7 @@
 import { CLOSE } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { CUT_CLOSE } from '../contract/pass.ts'
-import type { Adoption } from '../contract/registry-rpc.ts'
+import type { Adoption } from '../contract/registry/registry-rpc.ts'
 import type { CallOutcome } from '../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../contract/streams.ts'
 import type { TrustChange } from '../contract/trust-rpc.ts'

@@ -8,7 +8,7 @@ import type { HoldOrder } from '../contract/approvals.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import type { MeterOrder } from '../contract/metering.ts'
 import type { ShareObject } from '../contract/objects.ts'
-import type { Adoption } from '../contract/registry-rpc.ts'
+import type { Adoption } from '../contract/registry/registry-rpc.ts'
 import { type ListingTask, type PinOrder, RELAY_PRINCIPAL } from '../contract/pinned-server.ts'
 import { type Gated, leafOf, readPass, VERDICT_STATUS } from '../contract/pass.ts'
 import type {

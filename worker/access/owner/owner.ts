@@ -1,6 +1,6 @@
 /** Who orders through the owner's API. What the registry knows is asked of it for each request, so that a removed owner is refused by the next. */
 import { err, ok, type Result } from '../../../protocol/result.ts'
-import { DEPLOYER } from '../../contract/registry-rpc.ts'
+import { DEPLOYER } from '../../contract/registry/registry-rpc.ts'
 import { type Env, settingsOf } from '../../env.ts'
 import { Newest } from '../../newest.ts'
 import { MAX_KNOWN_OWNER_TOKENS } from '../../trust-limits.ts'

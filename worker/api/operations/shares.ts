@@ -1,7 +1,7 @@
 /** The calls about shares: what they take, and what they answer. */
 import * as v from 'valibot'
 import { JURISDICTIONS } from '../../access/share-id.ts'
-import { LOCATIONS } from '../../contract/locations.ts'
+import { LOCATIONS } from '../../contract/registry/locations.ts'
 import { LANE_COUNTS } from '../../lanes.ts'
 import { DEFAULT_ACCESS, DEFAULT_LIFE_S } from '../credentials.ts'
 import { bodyOf, choice, flag, life, limits, Limits, listingProblem, name, policy, Policy } from './members.ts'

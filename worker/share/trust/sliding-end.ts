@@ -1,6 +1,6 @@
 /** Moves the end of a share that slides with its use, when what was counted of calls is written: never with a call. */
 import type { RegistryObject } from '../../contract/objects.ts'
-import { slidEnd, slidingStep } from '../../contract/sliding-end.ts'
+import { slidEnd, slidingStep } from '../../contract/registry/sliding-end.ts'
 import type { TrustGate } from './gate.ts'
 
 interface Parts {

@@ -5,7 +5,7 @@ import { requireClaimed, type RouteEnv } from '../../../../worker/access/owner/c
 import { knownShareFacts } from '../../../../worker/access/share-id.ts'
 import { shares } from '../../../../worker/api/shares.ts'
 import type { Env } from '../../../../worker/env.ts'
-import { LOCATIONS } from '../../../../worker/contract/locations.ts'
+import { LOCATIONS } from '../../../../worker/contract/registry/locations.ts'
 
 vi.mock('cloudflare:workers', () => ({ waitUntil: () => undefined }))
 

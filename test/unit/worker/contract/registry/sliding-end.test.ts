@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { slidEnd, slidingStep } from '../../../../worker/contract/sliding-end.ts'
+import { slidEnd, slidingStep } from '../../../../../worker/contract/registry/sliding-end.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

@@ -1,7 +1,7 @@
 /** What a Worker, a Share and the Registry say to each other over RPC. */
 import type { Location } from './locations.ts'
-import type { LinkTrust, ShareTerms, ShareTrust } from './trust-rpc.ts'
-import type { ShareSettings } from './share-admin.ts'
+import type { LinkTrust, ShareTerms, ShareTrust } from '../trust-rpc.ts'
+import type { ShareSettings } from '../share-admin.ts'
 
 export interface RelaySecrets {
   readonly signingKey: Uint8Array<ArrayBuffer>
