@@ -1,7 +1,7 @@
 /** Framing, line splitting, scanning and matching alone, without sockets: by the size of a message, and by how many calls wait. */
-import { CallMemory, type RunningCall } from '../agent/channel/call-memory.ts'
+import { CallMemory, type RunningCall } from '../agent/channel/calls/call-memory.ts'
 import { LineSplitter } from '../agent/server/line-splitter.ts'
-import { RunningCalls } from '../agent/channel/running-calls.ts'
+import { RunningCalls } from '../agent/channel/calls/running-calls.ts'
 import type { AgentFrame } from '../protocol/frame.ts'
 import { decodeAgentFrame, encodeFrame } from '../protocol/frame-codec.ts'
 import { type MessageFacts, scanMessage } from '../protocol/json-scan.ts'

@@ -3,8 +3,8 @@ import type { AgentFrame } from '../../protocol/frame.ts'
 import type { Log } from '../log.ts'
 import type { Child, ChildHandlers } from '../server/child.ts'
 import type { GivenUpStarts } from '../server/given-up-starts.ts'
-import type { CallLog } from './call-log.ts'
-import type { CallMemory } from './call-memory.ts'
+import type { CallLog } from './calls/call-log.ts'
+import type { CallMemory } from './calls/call-memory.ts'
 
 /** What a link offers to the channels. */
 export interface LinkPort {

@@ -9,7 +9,7 @@ import { scanWithoutNulls } from '../../protocol/null-members.ts'
 import { OPEN_ASKS } from '../limits.ts'
 import type { LogFields } from '../log.ts'
 import { answerMessage } from './answer-message.ts'
-import { isListen, type RunningCall } from './call-memory.ts'
+import { isListen, type RunningCall } from './calls/call-memory.ts'
 import type { ChannelContext } from './channel-context.ts'
 import { ChildTasks } from './child-tasks.ts'
 import type { ChildStartup } from '../server/child-startup.ts'
@@ -17,7 +17,7 @@ import type { Intake } from './intake.ts'
 import type { Outbox } from './outbox.ts'
 import { oversizedAnswerId } from './oversized-answer.ts'
 import type { ChildMessage } from './kept-frame.ts'
-import type { Address } from './running-calls.ts'
+import type { Address } from './calls/running-calls.ts'
 
 /** Faults of a kind that are logged one by one; after these every thousandth, or a chatty child would fill the log. */
 const LOGGED_FIRST = 5

@@ -2,7 +2,7 @@
 import { findMember, type Span } from '../../protocol/json-scan.ts'
 import { OPEN_OBJECT, skipSpace } from '../../protocol/json-skip.ts'
 import { CHILD_TASKS, TASK_WORK_MS } from '../limits.ts'
-import type { RunningCall } from './call-memory.ts'
+import type { RunningCall } from './calls/call-memory.ts'
 
 /** Notifications that say how a task is. */
 const STATUS_NOTIFICATION = 'notifications/tasks/status'

@@ -5,15 +5,15 @@ import type { AgentFrame, Call, Failed, Notify, Open, Respond } from '../../prot
 import { canonicalId, type Span } from '../../protocol/json-scan.ts'
 import { replacement, splice } from '../../protocol/splice.ts'
 import type { Child } from '../server/child.ts'
-import { AcceptedCalls } from './accepted-calls.ts'
+import { AcceptedCalls } from './calls/accepted-calls.ts'
 import { answerMessage } from './answer-message.ts'
-import { isHandshake, type CallFailure, type CallEnd, type KeyState, type RunningCall } from './call-memory.ts'
+import { isHandshake, type CallFailure, type CallEnd, type KeyState, type RunningCall } from './calls/call-memory.ts'
 import type { ChannelContext } from './channel-context.ts'
 import { Inbox, type Inbound } from './inbox.ts'
-import type { CallAnswer } from './kept-answers.ts'
+import type { CallAnswer } from './calls/kept-answers.ts'
 import type { Outbox } from './outbox.ts'
 import { withPrincipal } from './principal-meta.ts'
-import { RunningCalls, type Address } from './running-calls.ts'
+import { RunningCalls, type Address } from './calls/running-calls.ts'
 
 /** What the relay did against the protocol: closes the link. */
 export type ProtocolFault = string

@@ -1,8 +1,8 @@
 /** All lanes of the share: dials the first, and the others once its welcome has said how many there are. */
 import { randomUUID } from 'node:crypto'
 import type { Welcome } from '../../protocol/handshake.ts'
-import { KeptAnswers } from '../channel/kept-answers.ts'
-import { CallMemory } from '../channel/call-memory.ts'
+import { KeptAnswers } from '../channel/calls/kept-answers.ts'
+import { CallMemory } from '../channel/calls/call-memory.ts'
 import { Channels } from '../channel/channels.ts'
 import type { Child, ChildHandlers } from '../server/child.ts'
 import type { Era, EraFinding } from '../server/era.ts'

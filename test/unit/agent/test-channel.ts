@@ -1,6 +1,6 @@
 /** A channel over a child that the test plays itself, and a relay that is a list of frames. */
-import { CallLog } from '../../../agent/channel/call-log.ts'
-import { CallMemory } from '../../../agent/channel/call-memory.ts'
+import { CallLog } from '../../../agent/channel/calls/call-log.ts'
+import { CallMemory } from '../../../agent/channel/calls/call-memory.ts'
 import { Channel, type ChannelFrame } from '../../../agent/channel/channel.ts'
 import { createLog } from '../../../agent/log.ts'
 import { Mask } from '../../../agent/mask.ts'

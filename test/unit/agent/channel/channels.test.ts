@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { CallMemory } from '../../../../agent/channel/call-memory.ts'
+import { CallMemory } from '../../../../agent/channel/calls/call-memory.ts'
 import { Channels } from '../../../../agent/channel/channels.ts'
 import { DEAD_CHANNEL_MS } from '../../../../agent/limits.ts'
 import { ChildLimit } from '../../../../agent/channel/child-limit.ts'

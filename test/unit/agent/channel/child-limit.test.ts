@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { CallMemory } from '../../../../agent/channel/call-memory.ts'
-import { CallLog } from '../../../../agent/channel/call-log.ts'
+import { CallMemory } from '../../../../agent/channel/calls/call-memory.ts'
+import { CallLog } from '../../../../agent/channel/calls/call-log.ts'
 import { Channel } from '../../../../agent/channel/channel.ts'
 import { ChildLimit } from '../../../../agent/channel/child-limit.ts'
 import { LONG_IDLE_MS, MAX_RELAY_CHILDREN } from '../../../../agent/limits.ts'

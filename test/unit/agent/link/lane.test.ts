@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { CallMemory } from '../../../../agent/channel/call-memory.ts'
+import { CallMemory } from '../../../../agent/channel/calls/call-memory.ts'
 import { Channels } from '../../../../agent/channel/channels.ts'
 import { ChildLimit } from '../../../../agent/channel/child-limit.ts'
 import type { AgentSettings } from '../../../../agent/config/settings.ts'

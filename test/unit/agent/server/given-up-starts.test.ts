@@ -1,6 +1,6 @@
 /** Starts on which clients gave up, with scripted processes. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { CallMemory } from '../../../../agent/channel/call-memory.ts'
+import { CallMemory } from '../../../../agent/channel/calls/call-memory.ts'
 import { Channels } from '../../../../agent/channel/channels.ts'
 import { ChildLimit } from '../../../../agent/channel/child-limit.ts'
 import { DOUBTED_START_MS, GIVEN_UP_START_MS, LATE_START_MS } from '../../../../agent/limits.ts'

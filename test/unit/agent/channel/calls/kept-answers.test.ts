@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { KeptAnswers, type CallAnswer } from '../../../../agent/channel/kept-answers.ts'
-import { KEPT_ANSWER_BYTES } from '../../../../agent/limits.ts'
-import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS } from '../../../../protocol/limits.ts'
+import { KeptAnswers, type CallAnswer } from '../../../../../agent/channel/calls/kept-answers.ts'
+import { KEPT_ANSWER_BYTES } from '../../../../../agent/limits.ts'
+import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS } from '../../../../../protocol/limits.ts'
 
 function answerOf(bytes: number): CallAnswer {
   return { kind: 'answer', id: [0, 1], failed: false, body: new Uint8Array(bytes) }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { CallLog } from '../../../../agent/channel/call-log.ts'
-import type { RunningCall } from '../../../../agent/channel/call-memory.ts'
-import { LOGGED_CALLS, LOGGED_CALLS_MS } from '../../../../agent/limits.ts'
-import type { LogFields } from '../../../../agent/log.ts'
-import { SILENT_LOG } from '../silent-log.ts'
+import { CallLog } from '../../../../../agent/channel/calls/call-log.ts'
+import type { RunningCall } from '../../../../../agent/channel/calls/call-memory.ts'
+import { LOGGED_CALLS, LOGGED_CALLS_MS } from '../../../../../agent/limits.ts'
+import type { LogFields } from '../../../../../agent/log.ts'
+import { SILENT_LOG } from '../../silent-log.ts'
 
 const CALL: RunningCall = { key: 'k', ch: 'c', method: 'tools/call', tag: 't', sinceMs: 100, ra: 'r', written: true }
 

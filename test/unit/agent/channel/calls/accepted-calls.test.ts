@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { AcceptedCalls } from '../../../../agent/channel/accepted-calls.ts'
-import type { RunningCall } from '../../../../agent/channel/call-memory.ts'
-import { RECEIPT_AFTER_MS } from '../../../../agent/limits.ts'
+import { AcceptedCalls } from '../../../../../agent/channel/calls/accepted-calls.ts'
+import type { RunningCall } from '../../../../../agent/channel/calls/call-memory.ts'
+import { RECEIPT_AFTER_MS } from '../../../../../agent/limits.ts'
 
 function callOf(key: string, extra: Partial<RunningCall> = {}): RunningCall {
   return { key, ch: 'c', method: 'm', tag: `t-${key}`, sinceMs: 0, ra: 'ra', written: false, ...extra }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import type { RunningCall } from '../../../../agent/channel/call-memory.ts'
-import { CANCELLED_LINGER_MS } from '../../../../agent/limits.ts'
-import { RunningCalls } from '../../../../agent/channel/running-calls.ts'
-import type { MessageFacts } from '../../../../protocol/json-scan.ts'
-import { verifies } from '../../../requirements/verifies.ts'
+import type { RunningCall } from '../../../../../agent/channel/calls/call-memory.ts'
+import { CANCELLED_LINGER_MS } from '../../../../../agent/limits.ts'
+import { RunningCalls } from '../../../../../agent/channel/calls/running-calls.ts'
+import type { MessageFacts } from '../../../../../protocol/json-scan.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 function callOf(key: string): RunningCall {
   return { key, ch: 'c', method: 'm', tag: key, sinceMs: 0, ra: `ra-${key}`, written: true }

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { CallMemory, type CallEnd, type RunningCall } from '../../../../agent/channel/call-memory.ts'
-import { KEPT_ANSWER_BYTES } from '../../../../agent/limits.ts'
-import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS, CALL_KEY_MS, MAX_HELD_KEYS } from '../../../../protocol/limits.ts'
-import type { ErrorCode, Executed } from '../../../../protocol/errors.ts'
-import type { Failed } from '../../../../protocol/frame.ts'
-import { verifies } from '../../../requirements/verifies.ts'
-import { keyOf } from '../scripted-relay.ts'
+import { CallMemory, type CallEnd, type RunningCall } from '../../../../../agent/channel/calls/call-memory.ts'
+import { KEPT_ANSWER_BYTES } from '../../../../../agent/limits.ts'
+import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS, CALL_KEY_MS, MAX_HELD_KEYS } from '../../../../../protocol/limits.ts'
+import type { ErrorCode, Executed } from '../../../../../protocol/errors.ts'
+import type { Failed } from '../../../../../protocol/frame.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
+import { keyOf } from '../../scripted-relay.ts'
 
 function callOf(label: number): RunningCall {
   return { key: keyOf(label), ch: 'c1', method: 'm', tag: `t${label}`, sinceMs: 0, ra: 'ra', written: true }

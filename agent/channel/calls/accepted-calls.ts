@@ -1,5 +1,5 @@
 /** The calls of one channel that were neither answered nor failed. One that runs for RECEIPT_AFTER_MS is receipted. */
-import { RECEIPT_AFTER_MS } from '../limits.ts'
+import { RECEIPT_AFTER_MS } from '../../limits.ts'
 import { isHandshake, isListen, type RunningCall } from './call-memory.ts'
 
 interface AcceptedCall {

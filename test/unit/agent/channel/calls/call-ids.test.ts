@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { CallIds } from '../../../../agent/channel/call-ids.ts'
-import { verifies } from '../../../requirements/verifies.ts'
+import { CallIds } from '../../../../../agent/channel/calls/call-ids.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 function idsOf(...ids: readonly string[]): CallIds<string> {
   const calls = new CallIds<string>()

@@ -1,10 +1,10 @@
 /** Remembers the keys of calls across channels and links, and for a while how they ended, so that nothing runs twice. */
-import type { Executed, Failure } from '../../protocol/errors.ts'
-import type { Failed } from '../../protocol/frame.ts'
-import { CALL_KEY_MS, MAX_HELD_KEYS } from '../../protocol/limits.ts'
+import type { Executed, Failure } from '../../../protocol/errors.ts'
+import type { Failed } from '../../../protocol/frame.ts'
+import { CALL_KEY_MS, MAX_HELD_KEYS } from '../../../protocol/limits.ts'
 import { type CallAnswer, KeptAnswers } from './kept-answers.ts'
-import { ByAge } from '../by-age.ts'
-import { REMEMBERED_KEYS } from '../limits.ts'
+import { ByAge } from '../../by-age.ts'
+import { REMEMBERED_KEYS } from '../../limits.ts'
 
 /** A client's request that an agent has taken, until it ends. */
 export interface RunningCall {

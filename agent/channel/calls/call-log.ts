@@ -1,6 +1,6 @@
 /** Logs one line for each call that has ended: method, time, outcome, never a payload. Bounded, so that a storm of calls is counted only. No timer. */
-import { LOGGED_CALLS, LOGGED_CALLS_MS } from '../limits.ts'
-import type { Log } from '../log.ts'
+import { LOGGED_CALLS, LOGGED_CALLS_MS } from '../../limits.ts'
+import type { Log } from '../../log.ts'
 import type { RunningCall } from './call-memory.ts'
 
 export class CallLog {
