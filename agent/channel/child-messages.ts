@@ -5,7 +5,7 @@ import { canonicalId, findMember, scanBatch, type MessageFacts, type ScanError, 
 import { isIdText } from '../../protocol/json-id.ts'
 import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
-import { scanWithoutNulls } from '../../protocol/null-members.ts'
+import { scanWithoutNulls } from '../../protocol/members/null-members.ts'
 import { OPEN_ASKS } from '../limits.ts'
 import type { LogFields } from '../log.ts'
 import { answerMessage } from './answer-message.ts'

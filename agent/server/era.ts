@@ -4,7 +4,7 @@
  */
 import { canonicalId } from '../../protocol/json-scan.ts'
 import { otherTypeId } from '../../protocol/json-id.ts'
-import { scanWithoutNulls } from '../../protocol/null-members.ts'
+import { scanWithoutNulls } from '../../protocol/members/null-members.ts'
 import type { Child, ChildHandlers } from './child.ts'
 import { discoverRequest, initializeRequest, PROBE_ID, PROBED_REVISION } from './era-questions.ts'
 import { JUNK_VERDICT_MS, PROBE_AGAIN_MS, PROBE_GIVE_UP_MS, PROBE_MS } from '../limits.ts'

@@ -1,6 +1,6 @@
 /** Reads and applies rules on a tool's arguments: `read_file(path^=/home/me/docs, mode=r)`. Pure. */
 import { err, ok, type Result } from '../result.ts'
-import { foldKey } from '../routing-keys.ts'
+import { foldKey } from '../members/routing-keys.ts'
 import { matchesGlob, MAX_GLOB_CHARS, MAX_MATCHED_CHARS } from './name-glob.ts'
 
 /** A rule as long as this names a dozen arguments. */

@@ -1,9 +1,9 @@
 /** The members of a JSON object in bytes, each as it was sent: `JSON.parse` would hide that a key stands twice. */
-import { walkObject } from '../object-members.ts'
+import { walkObject } from '../members/object-members.ts'
 import { readElements } from '../array-elements.ts'
 import { BACKSLASH, QUOTE, ScanFault, skipSpace } from '../json-skip.ts'
 import type { Span } from '../json-scan.ts'
-import { foldKey } from '../routing-keys.ts'
+import { foldKey } from '../members/routing-keys.ts'
 
 /** More members than any object has that a policy looks at. */
 const MAX_MEMBERS = 1024

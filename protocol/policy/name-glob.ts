@@ -1,5 +1,5 @@
 /** Matches names and URIs against patterns in which `*` stands for any run of characters and all else for itself. Linear, pure. */
-import { foldKey } from '../routing-keys.ts'
+import { foldKey } from '../members/routing-keys.ts'
 
 /** Characters of one pattern: a URI of usual length, several times. */
 export const MAX_GLOB_CHARS = 1024

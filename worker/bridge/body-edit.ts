@@ -3,7 +3,7 @@ import { OPEN_OBJECT } from '../../protocol/json-skip.ts'
 import { type Replacement, splice } from '../../protocol/splice.ts'
 import { editObject, findPath, isObjectAt, type ObjectEdit, rootOf, valueStart } from './json-view.ts'
 import { objectText } from './object-text.ts'
-import { isNullAt, walkObject } from '../../protocol/object-members.ts'
+import { isNullAt, walkObject } from '../../protocol/members/object-members.ts'
 
 /** Bytes of `null`. */
 const NULL_BYTES = 4

@@ -9,7 +9,7 @@ import {
   unaskedClientCapabilities,
 } from './capabilities.ts'
 import { findPath, isObjectAt, rootOf, textAt, valueAt } from './json-view.ts'
-import { walkObject } from '../../protocol/object-members.ts'
+import { walkObject } from '../../protocol/members/object-members.ts'
 import { CHILD_REVISION, isEnvelopeKey, META, MODERN_REVISION, MODERN_REVISIONS } from './names.ts'
 import { objectText } from './object-text.ts'
 import { isObject, type JsonObject } from '../../protocol/json-object.ts'

@@ -5,7 +5,7 @@ import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { isTooManifold } from './json/bounded-value.ts'
 import { findPath, isObjectAt, textAt, valueAt } from './json-view.ts'
 import { readElements } from '../../protocol/array-elements.ts'
-import { walkObject } from '../../protocol/object-members.ts'
+import { walkObject } from '../../protocol/members/object-members.ts'
 
 /** Where a schema or a content that is no object is put. */
 const WRAPPER = 'result'

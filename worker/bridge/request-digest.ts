@@ -2,7 +2,7 @@
 import { canonicalId } from '../../protocol/json-id.ts'
 import { QUOTE } from '../../protocol/json-skip.ts'
 import { readElements } from '../../protocol/array-elements.ts'
-import { walkObject } from '../../protocol/object-members.ts'
+import { walkObject } from '../../protocol/members/object-members.ts'
 import { canonicalObject, type Spelling } from '../../protocol/policy/canonical-json.ts'
 import type { Member } from '../../protocol/policy/json-members.ts'
 import { findPath, isObjectAt, rootOf, textAt, valueAt } from './json-view.ts'

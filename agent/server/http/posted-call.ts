@@ -5,7 +5,7 @@ import { errorResponse, type Failure } from '../../../protocol/errors.ts'
 import { canonicalId, otherTypeId } from '../../../protocol/json-id.ts'
 import { findMember, scanBatch, scanMessage, type MessageFacts } from '../../../protocol/json-scan.ts'
 import { OPEN_ARRAY, skipSpace } from '../../../protocol/json-skip.ts'
-import { scanWithoutNulls } from '../../../protocol/null-members.ts'
+import { scanWithoutNulls } from '../../../protocol/members/null-members.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
 import {
   HTTP_EMPTY_STREAMS,

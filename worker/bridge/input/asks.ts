@@ -8,7 +8,7 @@ import { editObject, findPath, isArrayAt, isObjectAt, rootOf, scalarAt, textAt, 
 import { hasMember, isEnvelopeKey, META } from '../names.ts'
 import { objectText } from '../object-text.ts'
 import type { Failure } from '../../../protocol/errors.ts'
-import { isNullAt, walkObject } from '../../../protocol/object-members.ts'
+import { isNullAt, walkObject } from '../../../protocol/members/object-members.ts'
 import { isObject, type JsonObject } from '../../../protocol/json-object.ts'
 
 export type AskVerdict =

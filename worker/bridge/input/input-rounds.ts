@@ -8,7 +8,7 @@ import { isTooManifold } from '../json/bounded-value.ts'
 import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt } from '../json-view.ts'
 import { objectText } from '../object-text.ts'
 import { errorResponse, type Failure, failureText } from '../../../protocol/errors.ts'
-import { isNullAt, walkObject } from '../../../protocol/object-members.ts'
+import { isNullAt, walkObject } from '../../../protocol/members/object-members.ts'
 import { isObject } from '../../../protocol/json-object.ts'
 
 /** Rounds of one call: what the official SDK grants its own servers. */

@@ -4,7 +4,7 @@ import type { Failure } from '../../../protocol/errors.ts'
 import { err, ok, type Result } from '../../../protocol/result.ts'
 import { MAX_GLANCE_BYTES } from '../../limits.ts'
 import { findPath, isArrayAt, isObjectAt, rootOf, scalarAt, valueAt } from '../json-view.ts'
-import { isNullAt, walkObject } from '../../../protocol/object-members.ts'
+import { isNullAt, walkObject } from '../../../protocol/members/object-members.ts'
 import type { JsonObject } from '../../../protocol/json-object.ts'
 
 /** Members of params that doors, bridge and calls look at. Arguments are not among them: `scalarIn` reads one of them. */

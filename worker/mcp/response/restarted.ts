@@ -3,7 +3,7 @@ import { findMember } from '../../../protocol/json-scan.ts'
 import { CLOSE_OBJECT, OPEN_OBJECT } from '../../../protocol/json-skip.ts'
 import { type Replacement, replacement } from '../../../protocol/splice.ts'
 import { rootOf } from '../../bridge/json-view.ts'
-import { isNullAt } from '../../../protocol/object-members.ts'
+import { isNullAt } from '../../../protocol/members/object-members.ts'
 
 /** Key of a result's `_meta` (MCP, basic, `_meta`): the child has lost what it kept in memory. */
 export const RESTARTED_KEY = 'mcp-edge/restarted'

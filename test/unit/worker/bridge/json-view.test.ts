@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { editObject, findPath, textAt, valueStart } from '../../../../worker/bridge/json-view.ts'
 import { bytesOf, editedBy } from './bytes.ts'
-import { walkObject } from '../../../../protocol/object-members.ts'
+import { walkObject } from '../../../../protocol/members/object-members.ts'
 
 const space = fc.constantFrom('', ' ', '\n', '\t ')
 const key = fc.constantFrom('a', 'b', 'resultType', 'ttlMs', '\\u0061', 'ключ', 'x'.repeat(300))

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { scanMessage } from '../../../protocol/json-scan.ts'
-import { scanWithoutNulls } from '../../../protocol/null-members.ts'
-import { verifies } from '../../requirements/verifies.ts'
+import { scanMessage } from '../../../../protocol/json-scan.ts'
+import { scanWithoutNulls } from '../../../../protocol/members/null-members.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 function scan(text: string): { readonly kind: string; readonly text: string } {
   const { bytes, scanned } = scanWithoutNulls(Buffer.from(text))

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { scanClientMessage, scanMessage } from '../../../protocol/json-scan.ts'
-import { foldKey } from '../../../protocol/routing-keys.ts'
-import { verifies } from '../../requirements/verifies.ts'
-import { spelled } from './json-arbitrary.ts'
+import { scanClientMessage, scanMessage } from '../../../../protocol/json-scan.ts'
+import { foldKey } from '../../../../protocol/members/routing-keys.ts'
+import { verifies } from '../../../requirements/verifies.ts'
+import { spelled } from '../json-arbitrary.ts'
 
 const encoder = new TextEncoder()
 const scan = (text: string): ReturnType<typeof scanClientMessage> => scanClientMessage(encoder.encode(text))

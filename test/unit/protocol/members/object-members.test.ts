@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { cutMembers, isNullAt, walkObject } from '../../../protocol/object-members.ts'
-import { splice } from '../../../protocol/splice.ts'
+import { cutMembers, isNullAt, walkObject } from '../../../../protocol/members/object-members.ts'
+import { splice } from '../../../../protocol/splice.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
