@@ -10,7 +10,7 @@ import { asObject, type JsonObject } from '../harness/json.ts'
 import { NODE, ROOT } from '../harness/program.ts'
 import type { Disturbance, Interval, Proof } from './account.ts'
 import type { History } from './history.ts'
-import { LinkProxy } from './proxy.ts'
+import { LinkProxy } from './wire/proxy.ts'
 
 export interface AgentSpec {
   readonly name: string

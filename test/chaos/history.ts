@@ -1,7 +1,7 @@
 /** Owns the memory of a run: faults, and every frame on every link, so that what led to a violation can be read afterwards. */
 import { appendFileSync, writeFileSync } from 'node:fs'
 import type { CallRecord } from './account.ts'
-import type { SeenFrame } from './link-parts.ts'
+import type { SeenFrame } from './wire/link-parts.ts'
 
 export interface HistoryEvent {
   readonly atMs: number

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { cutPoint, LinkReader, type SeenFrame, type Stretch } from './link-parts.ts'
-import type { Direction, Directions, Fault } from './plan-faults.ts'
+import type { Direction, Directions, Fault } from '../plan-faults.ts'
 
 export type Cut = Extract<Fault, { kind: 'cut' }>
 

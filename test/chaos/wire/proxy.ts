@@ -2,10 +2,10 @@
 import { once } from 'node:events'
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Disturbance } from './account.ts'
+import type { Disturbance } from '../account.ts'
 import { type Cut, directionsOf, type Impairments, LinkPair } from './link-pair.ts'
 import type { SeenFrame } from './link-parts.ts'
-import type { Direction, Directions } from './plan-faults.ts'
+import type { Direction, Directions } from '../plan-faults.ts'
 
 export interface ProxyEvents {
   readonly frame: (direction: Direction, frame: SeenFrame) => void

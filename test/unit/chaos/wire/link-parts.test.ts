@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { cutPoint, LinkReader, type SeenFrame, type Stretch } from '../../chaos/link-parts.ts'
-import { LINK_PARTS, type LinkPart } from '../../chaos/plan-faults.ts'
+import { cutPoint, LinkReader, type SeenFrame, type Stretch } from '../../../chaos/wire/link-parts.ts'
+import { LINK_PARTS, type LinkPart } from '../../../chaos/plan-faults.ts'
 
 const UPGRADE = Buffer.from('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n')
 

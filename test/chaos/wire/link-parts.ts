@@ -1,5 +1,5 @@
 /** Owns knowing where each byte of one direction of a link stands: upgrade, frame header, header line, body. */
-import type { LinkPart } from './plan-faults.ts'
+import type { LinkPart } from '../plan-faults.ts'
 
 /** A stretch of a chunk that lies in one part of the link. */
 export interface Stretch {
