@@ -5,7 +5,7 @@ import { asObject, type JsonObject, toolText } from '../harness/json.ts'
 import { NODE, Program, run } from '../harness/program.ts'
 import { RawClient } from '../harness/raw-client.ts'
 import { fixture, Selfhost, StateFolder } from '../harness/selfhost.ts'
-import { type Keychain, signIn, transportTo } from '../harness/sign-in.ts'
+import { type Keychain, signIn, transportTo } from '../harness/sign-in/sdk-sign-in.ts'
 import { CLIENT_INFO } from '../harness/test-client.ts'
 import { verifies } from '../requirements/verifies.ts'
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { asObject, textField } from '../harness/json.ts'
 import { NODE, Program, ROOT } from '../harness/program.ts'
-import { consent } from '../harness/scripted-browser.ts'
+import { consent } from '../harness/sign-in/scripted-browser.ts'
 import { createShare, startRelay } from '../harness/selfhost.ts'
 
 const SUITE = join(ROOT, 'node_modules/@modelcontextprotocol/conformance/dist/index.js')

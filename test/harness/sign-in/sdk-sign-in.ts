@@ -9,7 +9,7 @@ import {
 } from '@modelcontextprotocol/client'
 import { localhostFetch } from './localhost-fetch.ts'
 import { consent } from './scripted-browser.ts'
-import { CLIENT_INFO } from './test-client.ts'
+import { CLIENT_INFO } from '../test-client.ts'
 
 /** What a program keeps of its sign-ins, and the page that it has opened last. */
 export class Keychain implements OAuthClientProvider {
