@@ -62,6 +62,15 @@ export const MAX_KNOWN_OWNER_TOKENS = 1_000
  */
 export const KNOWN_OPEN_MS = 10_000
 
+/**
+ * How often an isolate asks the registry about one share in how long, in the name of whoever has shown nothing and while no answer has come: of many at
+ * once the others wait for these, look again so often, and for so long at most.
+ */
+export const SPARING_ASKS = 4
+export const SPARING_ASKS_MS = 1_000
+export const SPARING_LOOK_MS = 20
+export const SPARING_WAIT_MS = 5_000
+
 /** Links of a share that holders have narrowed: each is a row from its first use, until its credential can hold no more. */
 export const MAX_DERIVED_LINKS = 1_000
 

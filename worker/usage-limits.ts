@@ -9,7 +9,7 @@ export const MAX_SHOWN_CHARS = 128
 /** How often what was counted of calls is written while calls are made: what a crash can cost, and two or three rows each time. As often they are asked for by an owner who follows. */
 export const USAGE_FLUSH_MS = 2_000
 
-/** Links whose use one object of a share remembers: those of the list, and as many that were revoked or narrowed. Beyond it the one goes that was used longest ago. */
+/** Links whose use one object of a share remembers: those of the list, and as many that were revoked or narrowed. Beyond it those go, of whoever has narrowed most, that were used longest ago. */
 export const MAX_LINK_USES = 2_000
 
 /** Calls that one object of a share remembers for its owner, the latest of each link: some 3 MB in rows, and what happened lately. A tenth more may lie there. */

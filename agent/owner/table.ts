@@ -1,4 +1,5 @@
 /** Text for people: tables that fit a line, times, and nothing that a terminal would obey. Pure. */
+import { shownJson } from '../../protocol/policy/shown-json.ts'
 
 export interface Column {
   readonly title: string
@@ -77,6 +78,11 @@ function wrapped(text: string, width: number): string[] {
 /** Control characters, and those that turn a line around, spelt out; what joins letters stays. */
 export function plain(text: string): string {
   return text.replaceAll(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`)
+}
+
+/** A text in which a terminal finds nothing to obey, and a reader nothing hidden. */
+export function seen(text: string): string {
+  return shownJson(plain(text))
 }
 
 /** A time of the machine's zone, to the minute. */

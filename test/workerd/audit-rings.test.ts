@@ -6,7 +6,7 @@ import type { AuditEvent } from '../../worker/contract/call-records.ts'
 import { auditRows, CallLedger } from '../../worker/share/clients/call-ledger.ts'
 import type { EndedCall } from '../../worker/share/clients/running-calls.ts'
 import { LinkUses } from '../../worker/share/rows/link-uses.ts'
-import { MAX_AUDIT_EVENTS, MAX_RINGS, MAX_STRANGERS_EVENTS } from '../../worker/usage-limits.ts'
+import { MAX_AUDIT_EVENTS, MAX_LINK_USES, MAX_RINGS, MAX_STRANGERS_EVENTS } from '../../worker/usage-limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { order } from './harness/orders.ts'
 import { createShare, fetchRelay, linkIdOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
@@ -123,6 +123,43 @@ test('what strangers carry pushes out nothing that links carried', async () => {
     const events = allOf(again())
     expect(events.flatMap(({ link, arguments: args }) => (link === 'thief' ? [args] : []))).toHaveLength(11)
     expect(events.find(({ link }) => link === 'thief')?.arguments).toBe('"evidence"')
+  })
+})
+
+test('how often a link was used is known however many its holder, or another, has narrowed', async () => {
+  verifies('promise.10.audit-rings', 'promise.9.usage')
+  await withLedger((again, sql) => {
+    sql.exec('CREATE TABLE link_use (id TEXT PRIMARY KEY, calls INTEGER NOT NULL, lastUsedAtMs INTEGER NOT NULL) WITHOUT ROWID')
+    sql.exec("INSERT INTO link_use VALUES ('before', 7, 1)")
+    let ledger = again()
+    ledger.used(['modest'], 1, 2)
+    ledger.used(['modest', 'modest-below'], 1, 3)
+    ledger.flush()
+    for (let made = 0; made < 2 * MAX_LINK_USES; made++) {
+      ledger.used(['greedy', `greedy-${made}`], 1, 4 + made)
+      if (made % 500 === 0) {
+        ledger.flush()
+        ledger = again()
+      }
+    }
+    ledger.flush()
+    const uses = new Map(
+      again()
+        .uses()
+        .map((use) => [use.id, use.calls]),
+    )
+    expect(uses.size).toBeLessThanOrEqual(MAX_LINK_USES)
+    expect(['before', 'modest', 'modest-below', 'greedy', 'greedy-0'].map((id) => uses.get(id))).toEqual([
+      7,
+      2,
+      1,
+      2 * MAX_LINK_USES,
+      undefined,
+    ])
+    expect(uses.get(`greedy-${2 * MAX_LINK_USES - 1}`)).toBe(1)
+    for (let made = 0; made < MAX_LINK_USES + 10; made++) ledger.used([`own-${made}`], 1, 1_000_000 + made)
+    ledger.flush()
+    expect(again().uses()).toHaveLength(MAX_LINK_USES)
   })
 })
 

@@ -4,23 +4,17 @@
  */
 import { ANONYMOUS } from '../../protocol/handshake.ts'
 import type { Env } from '../env.ts'
-import { Newest } from '../newest.ts'
-import { KNOWN_OPEN_MS, MAX_KNOWN_LINKS } from '../trust-limits.ts'
+import { KNOWN_OPEN_MS } from '../trust-limits.ts'
 import type { LinkHolder } from './authenticate.ts'
+import { SparingAnswers } from './sparing-answers.ts'
 
-/** By share: what the registry said, and until when that is believed, in milliseconds since 1970. */
-const known = new Newest<{ readonly isOpen: boolean; readonly untilMs: number }>(MAX_KNOWN_LINKS)
+const open = new SparingAnswers<boolean>(KNOWN_OPEN_MS)
 
 /** Whether a share, whose id was found to be ours, may let in who shows no credential. */
 export async function mayBeOpen(env: Env, share: string): Promise<boolean> {
-  const nowMs = Date.now()
-  const before = known.get(share)
-  if (before !== undefined && before.untilMs > nowMs) return before.isOpen
   try {
-    const trust = await env.REGISTRY.getByName('registry').shareTrust(share)
-    const isOpen = trust?.anonymous !== undefined
-    known.set(share, { isOpen, untilMs: nowMs + KNOWN_OPEN_MS })
-    return isOpen
+    const told = await open.of(share, async () => (await env.REGISTRY.getByName('registry').shareTrust(share))?.anonymous !== undefined)
+    return told?.answer === true
   } catch {
     // Closed by default.
     return false

@@ -2,15 +2,15 @@
 import { type AuthRequest, AuthorizationError, authorizationErrorRedirect, CimdFetchError } from '@cloudflare/workers-oauth-provider'
 import { readAccessCode } from '../access/access-code.ts'
 import { isLoopbackName } from '../access/origin.ts'
+import { SparingAnswers } from '../access/sparing-answers.ts'
 import { countTry } from '../access/wrong-tries.ts'
 import { signInStub } from '../carry/sign-in-stub.ts'
 import type { Approval } from '../contract/registry/sign-in-rpc.ts'
-import { MAX_CONSENT_BYTES } from './limits.ts'
+import { KNOWN_END_MS, MAX_CONSENT_BYTES } from './limits.ts'
 import { askServer, readAuthorization, toOutside } from './authorization-server.ts'
 import { ClientIds } from './client-ids.ts'
 import { type ConsentFacts, consentPage, faultPage } from './consent-page.ts'
 import { endedCookie, openConsent, readConsent } from './consent-request.ts'
-import { knownEnd } from './known-end.ts'
 import { readCapped } from './read-capped.ts'
 import type { SignInVisit } from './visit.ts'
 
@@ -26,9 +26,9 @@ const PROVED_NOTHING: Readonly<Record<Exclude<Approval['kind'], 'approved'>, str
 export async function showConsent(visit: SignInVisit, request: Request): Promise<Response> {
   const asked = await readAsked(visit, new URL(request.url).search)
   if (asked instanceof Response) return asked
-  const known = await knownEnd(visit.env, visit.share)
+  const known = await endOf(visit)
   if (known === undefined) return faultPage('Many sign in at this moment', 'Try again in a minute.', 503, { 'retry-after': '60' })
-  const { endsAtMs } = known
+  const endsAtMs = known.answer
   if (endsAtMs === undefined) return faultPage('There is no such share', 'Compare the URL with the one that you were given.', 404)
   if (endsAtMs <= Date.now()) return faultPage('This share has ended', 'Ask its owner to lengthen it.', 410)
   const { sealed, cookie } = await openConsent(visit.keys.signIn, visit.share, asked)
@@ -68,7 +68,7 @@ export async function decideConsent(visit: SignInVisit, request: Request): Promi
   if (waitMs !== undefined)
     return faultPage('Too many wrong codes', TOO_MANY_CODES, 429, { 'retry-after': String(Math.ceil(waitMs / 1000)) })
   const fault = approval === undefined ? WRONG_CODE : PROVED_NOTHING[approval.kind]
-  const { endsAtMs = Date.now() } = (await knownEnd(env, share)) ?? {}
+  const endsAtMs = (await endOf(visit))?.answer ?? Date.now()
   return consentPage({ ...(await factsOf(visit, asked, sealed, endsAtMs)), fault }, 403, {})
 }
 
@@ -76,6 +76,13 @@ export async function decideConsent(visit: SignInVisit, request: Request): Promi
 function isOwnPage({ headers }: Request, base: string): boolean {
   const [origin, site] = [headers.get('origin'), headers.get('sec-fetch-site')]
   return (origin === null || origin === new URL(base).origin) && (site === null || site === 'same-origin')
+}
+
+/** When a share ends, in milliseconds since 1970, as the registry said a moment ago; undefined where there is no such share. Whoever opens a page has shown nothing. */
+const ends = new SparingAnswers<number | undefined>(KNOWN_END_MS)
+
+function endOf({ env, share }: SignInVisit): Promise<{ readonly answer: number | undefined } | undefined> {
+  return ends.of(share, async () => (await env.REGISTRY.getByName('registry').shareTrust(share))?.expiresAtMs)
 }
 
 async function factsOf(visit: SignInVisit, asked: AuthRequest, sealed: string, endsAtMs: number): Promise<ConsentFacts> {

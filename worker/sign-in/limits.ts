@@ -35,12 +35,3 @@ export const SIGN_IN_SWEEP_MS = 31 * 24 * 60 * 60_000
 
 /** How long an isolate believes what the registry has said of when a share ends: as late may a page be, on which nothing is decided. */
 export const KNOWN_END_MS = 2_000
-
-/**
- * How often an isolate asks that of one share in how long, while no answer has come: of many pages that are opened at once the others wait for
- * these, look again so often, and for so long at most.
- */
-export const END_ASKS = 4
-export const END_ASKS_MS = 1_000
-export const END_LOOK_MS = 20
-export const END_WAIT_MS = 5_000

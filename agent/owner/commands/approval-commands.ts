@@ -113,7 +113,8 @@ async function decide(run: OwnerRun, named: string, id: string, decision: string
   const answer = await run.api.request('POST', `shares/${share.id}/approvals/${encodeURIComponent(id)}`, { decision })
   run.show(answer, () => {
     const { tool, who } = readApproval(answer)
-    return `The call of ${plain(tool)} by ${plain(who)} (${plain(id)}) ${DONE[decision] ?? decision}.\n`
+    const { columns } = run.terminal
+    return `The call ${plain(id)} ${DONE[decision] ?? decision}.\n${indented('tool', tool, columns)}${indented('who', who, columns)}`
   })
 }
 
@@ -130,16 +131,18 @@ async function forget(run: OwnerRun, named: string, id: string): Promise<void> {
 function block(run: OwnerRun, share: ShareAnswer, { id, at, expiresAt, who, client, tool, args, otherParams }: ApprovalAnswer): string {
   const named = shellWord(share.name === 'unnamed' ? share.id : share.name)
   const until = expiresAt === undefined ? '' : `, until ${localTime(expiresAt)}`
-  const lines = [
-    ['approval', id],
-    ['who', client === undefined ? who : `${who}, with ${client}`],
-    ['since', `${localTime(at)}${until}`],
-    ['decide', `${run.program} approvals allow ${named} ${shellWord(id)}`],
-  ] as const
-  const facts = lines.map(([name, text]) => `${name.padEnd(INDENT)}${plain(text)}\n`).join('')
   const { columns } = run.terminal
-  const others = otherParams === undefined ? '' : indented('besides', otherParams, columns)
-  return `${facts}${indented('tool', tool, columns)}${indented('arguments', args ?? '(none)', columns)}${others}`
+  // An order is never broken: it is there to be copied.
+  const order = `${'decide'.padEnd(INDENT)}${plain(`${run.program} approvals allow ${named} ${shellWord(id)}`)}\n`
+  const facts = [
+    indented('approval', id, columns),
+    indented('who', client === undefined ? who : `${who}, with ${client}`, columns),
+    indented('since', `${localTime(at)}${until}`, columns),
+    order,
+    indented('tool', tool, columns),
+    indented('arguments', args ?? '(none)', columns),
+  ]
+  return [...facts, ...(otherParams === undefined ? [] : [indented('besides', otherParams, columns)])].join('')
 }
 
 const INDENT = 11

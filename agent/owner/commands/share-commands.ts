@@ -8,7 +8,7 @@ import { allShares, findShare } from '../find.ts'
 import type { OwnerRun, StartRun } from '../owner-run.ts'
 import { addPolicyOptions, inWords, type PolicyOptions, policyOf } from '../policy-options.ts'
 import { agentSetup, shellWord, urlSetup } from '../setup-texts.ts'
-import { localTime, pairs, plain, table } from '../table.ts'
+import { hanging, localTime, pairs, plain, seen, table } from '../table.ts'
 import { heldText, problemText } from './tools-commands.ts'
 
 interface NewShareOptions {
@@ -165,14 +165,14 @@ async function showShare(run: OwnerRun, named: string): Promise<void> {
     const sessions: readonly [string, string] = ['sessions', String(answer['sessions'])]
     const shown = describe(run, readShare(answer), sessions)
     const held = typeof answer['held_back'] === 'number' ? heldText(run, id, answer['held_back']) : ''
-    const ends = agents.flatMap(({ name, lastEnd }) => (lastEnd === undefined ? [] : [lastEndText(name, lastEnd)]))
+    const ends = agents.flatMap(({ name, lastEnd }) => (lastEnd === undefined ? [] : [lastEndText(name, lastEnd, run.terminal.columns)]))
     return `${shown}\n${agents.length === 0 ? 'No agent is connected.\n' : table(columns, rows, run.terminal.columns)}${held}${problemText(answer)}${ends.join('')}`
   })
 }
 
-/** What a server wrote before it ended is its owner's to read, line by line. */
-function lastEndText(agent: string, { at, how, words }: NonNullable<AgentAnswer['lastEnd']>): string {
-  const lines = words.split('\n').map((line) => `  ${plain(line)}\n`)
+/** What a server wrote before it ended is its owner's to read, line by line, none of which looks like one of ours. */
+function lastEndText(agent: string, { at, how, words }: NonNullable<AgentAnswer['lastEnd']>, columns: number): string {
+  const lines = words.split('\n').map((line) => hanging('  ', seen(line), columns))
   return `\nA server process of ${plain(agent)} ended by itself on ${localTime(at)} (${plain(how)}). Its last words:\n\n${lines.join('')}`
 }
 

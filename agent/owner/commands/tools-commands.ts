@@ -1,13 +1,12 @@
 /** `tools list|diff|accept`: what a share's server offers, what of it is held back because it is new or has changed, and what its owner accepts. */
 import type { Command } from 'commander'
-import { shownJson } from '../../../protocol/policy/shown-json.ts'
 import { AgentExit, EXIT } from '../../exit.ts'
 import { listOf, textOf } from '../answers.ts'
 import type { Answer } from '../api-client.ts'
 import { findShare } from '../find.ts'
 import type { OwnerRun, StartRun } from '../owner-run.ts'
 import { shellWord } from '../setup-texts.ts'
-import { hanging, plain, table } from '../table.ts'
+import { hanging, plain, seen, table } from '../table.ts'
 
 interface Entry {
   readonly kind: string
@@ -171,9 +170,4 @@ function changeText(run: OwnerRun, id: string, change: Answer): string {
   const wanted = `${PLAIN_NAME.test(name) ? name : ''}@${digest}`
   const order = digest === undefined ? '' : `  ${run.program} tools accept ${id} ${shellWord(plain(wanted))}\n`
   return `${head}${before}${after}${order}`
-}
-
-/** A text in which a terminal finds nothing to obey, and a reader nothing hidden. */
-function seen(text: string): string {
-  return shownJson(plain(text))
 }

@@ -30,7 +30,8 @@ interface Parts extends ReturnType<typeof auditRows> {
   readonly flushBy: (timeMs: number) => void
 }
 
-type Count = { calls: number; lastUsedAtMs: number }
+/** `root`: the owner's link that the counted one comes from. */
+type Count = { calls: number; lastUsedAtMs: number; readonly root: string }
 
 const EVENTS: RingBounds = { most: MAX_AUDIT_EVENTS, mostOfStrangers: MAX_STRANGERS_EVENTS }
 const REFUSED_EVENTS: RingBounds = { most: MAX_REFUSED_EVENTS, mostOfStrangers: MAX_STRANGERS_REFUSED_EVENTS }
@@ -85,9 +86,10 @@ export class CallLedger {
   used(links: readonly string[], calls: number, nowMs: number): void {
     if (!this.#parts.isKept()) return
     if (calls > 0) this.#lastCallMs = nowMs
+    const [root = ''] = links
     for (const link of links) {
       const count = this.#counts.get(link)
-      if (count === undefined) this.#counts.set(link, { calls, lastUsedAtMs: nowMs })
+      if (count === undefined) this.#counts.set(link, { calls, lastUsedAtMs: nowMs, root })
       else {
         count.calls += calls
         count.lastUsedAtMs = nowMs

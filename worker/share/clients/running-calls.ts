@@ -6,7 +6,7 @@ import type { AuditEvent } from '../../contract/call-records.ts'
 import { isCharged } from '../../contract/metering.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
-import { MAX_AUDITED_CALLS, MAX_CAPTURED_CALLS, MAX_SHOWN_CHARS } from '../../usage-limits.ts'
+import { MAX_AUDITED_CALLS, MAX_CAPTURED_CALLS, MAX_CAPTURED_CALLS_OF_ONE, MAX_SHOWN_CHARS } from '../../usage-limits.ts'
 import type { NewAuditEvent } from '../rows/audit-rows.ts'
 import type { Streams } from './streams.ts'
 
@@ -39,6 +39,8 @@ const OK = 200
 export class RunningCalls {
   readonly #parts: Parts
   readonly #running = new Map<string, Begun>()
+  /** How many of them carry what is captured, by whose they are. */
+  readonly #carrying = new Map<string, number>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -47,6 +49,7 @@ export class RunningCalls {
   /** Forgets everything in memory. */
   forget(): void {
     this.#running.clear()
+    this.#carrying.clear()
   }
 
   /** A call comes by this pass, or comes again. */
@@ -54,9 +57,10 @@ export class RunningCalls {
     const { key, principal, method, tool, size } = request
     if (request.isRelays === true || this.#running.has(key)) return
     const [oldest] = this.#running.size < MAX_AUDITED_CALLS ? [] : this.#running.keys()
-    if (oldest !== undefined) this.#running.delete(oldest)
+    if (oldest !== undefined) this.#take(oldest)
+    const [whose] = pass.chain
     this.#running.set(key, {
-      whose: pass.chain[0],
+      whose,
       at: nowMs,
       link: leafOf(pass),
       principal,
@@ -65,14 +69,32 @@ export class RunningCalls {
       method: method.slice(0, MAX_SHOWN_CHARS),
       ...(tool === undefined ? {} : { tool: tool.slice(0, MAX_SHOWN_CHARS) }),
       bytes: size,
-      ...this.#argumentsOf(request),
+      ...this.#argumentsOf(whose, request),
     })
   }
 
-  #argumentsOf({ method, body }: CallRequest): Pick<Captured, 'arguments'> {
-    if (!isCharged(method) || this.#running.size >= MAX_CAPTURED_CALLS) return {}
-    const text = this.#parts.captures()?.ofRequest(body)
-    return text === undefined ? {} : { arguments: text }
+  /** Nobody takes the room of all: of one link so many are captured at a time. */
+  #argumentsOf(whose: string, { method, body }: CallRequest): Pick<Captured, 'arguments'> {
+    const captures = isCharged(method) ? this.#parts.captures() : undefined
+    if (captures === undefined) return {}
+    const count = this.#carrying.get(whose) ?? 0
+    const all = Array.from(this.#carrying.values()).reduce((sum, one) => sum + one, 0)
+    if (count >= MAX_CAPTURED_CALLS_OF_ONE || all >= MAX_CAPTURED_CALLS) return {}
+    const text = captures.ofRequest(body)
+    if (text === undefined) return {}
+    this.#carrying.set(whose, count + 1)
+    return { arguments: text }
+  }
+
+  /** The call is over for the audit, or comes anew. */
+  #take(key: string): Begun | undefined {
+    const begun = this.#running.get(key)
+    this.#running.delete(key)
+    if (begun?.arguments === undefined) return begun
+    const left = (this.#carrying.get(begun.whose) ?? 0) - 1
+    if (left > 0) this.#carrying.set(begun.whose, left)
+    else this.#carrying.delete(begun.whose)
+    return begun
   }
 
   /** What the Worker is told of a call that it has made. */
@@ -88,7 +110,7 @@ export class RunningCalls {
         return this.ended(key, outcome.outcome ?? 'ok')
       case 'held':
         // As one that waits for an agent.
-        if (wasHeld === true) this.#running.delete(key)
+        if (wasHeld === true) this.#take(key)
         else this.ended(key, 'APPROVAL_PENDING')
         return
       case 'initialized':
@@ -96,7 +118,7 @@ export class RunningCalls {
         return this.ended(key, 'ok')
       case 'away':
         // Its Worker waits, and calls again: that is told by then.
-        if (isRetry === true) this.#running.delete(key)
+        if (isRetry === true) this.#take(key)
         else this.ended(key, 'AGENT_AWAY')
         return
       case 'no_stream':
@@ -104,7 +126,7 @@ export class RunningCalls {
       case 'bridge':
       case 'native':
         // Its Worker may find that it must not be made.
-        this.#running.delete(key)
+        this.#take(key)
         return
       default:
         // It is answered by another way, or comes again.
@@ -114,18 +136,16 @@ export class RunningCalls {
 
   /** The server's answer is there, of so many bytes, or its agent has failed. `body`: the first of the answer. */
   answered(key: string, outcome: string, bytes: number, body?: Uint8Array, nowMs = Date.now()): void {
-    const begun = this.#running.get(key) ?? this.#recalled(key)
+    const begun = this.#take(key) ?? this.#recalled(key)
     if (begun === undefined) return
-    this.#running.delete(key)
     const result = body === undefined || !isCharged(begun.method) ? undefined : this.#parts.captures()?.ofResponse(body)
     this.#record(result === undefined ? begun : { ...begun, result }, outcome, nowMs - begun.at, begun.bytes + bytes)
   }
 
   /** The relay itself has ended a call. */
   ended(key: string, outcome: string, nowMs = Date.now()): void {
-    const begun = this.#running.get(key)
+    const begun = this.#take(key)
     if (begun === undefined) return
-    this.#running.delete(key)
     this.#record(begun, outcome, nowMs - begun.at, begun.bytes)
   }
 

@@ -35,11 +35,11 @@ export function withoutSurplus<Item>(items: readonly Item[], whoseOf: (item: Ite
   })
 }
 
-/** The most that each of these may have, so that all together have `most` at most. */
+/** The most that each of these may have, so that all together have `most` at most; of more than that each may have one. */
 function equalShare(counts: readonly number[], most: number): number {
   let left = most
   for (const [at, count] of counts.toSorted((a, b) => a - b).entries()) {
-    const share = Math.floor(left / (counts.length - at))
+    const share = Math.max(1, Math.floor(left / (counts.length - at)))
     if (count > share) return share
     left -= count
   }

@@ -57,10 +57,29 @@ describe('approvals', () => {
   test('begins no line with what a client has sent', async () => {
     const text = `{"a":"${' '.repeat(300)}approval   ${'x'.repeat(24)}${' '.repeat(300)}tool       read_file"}`
     const { written } = await ran(['approvals', 'docs'], {
-      [`GET ${AT}`]: { body: { approvals: [approvalBody({ arguments: text, other_params: text, tool: 't'.repeat(200) })], decisions: [] } },
+      [`GET ${AT}`]: {
+        body: {
+          approvals: [approvalBody({ arguments: text, other_params: text, client: `c${text}`.slice(0, 128), tool: 't'.repeat(200) })],
+          decisions: [],
+        },
+      },
     })
     const lines = written.split('\n').filter((line) => line.startsWith('approval') || line.startsWith('tool'))
     expect(lines).toEqual([expect.stringMatching(/^approval +5fec/), expect.stringMatching(/^tool +t+$/)])
+    expect(Math.max(...written.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80)
+  })
+
+  test('begins no line with the name of a tool that it has decided about', async () => {
+    const decided = approvalBody({
+      decision: 'allow',
+      tool: `t${' '.repeat(67)}Share docs has ended`,
+      link: { id: 'x', name: 'n'.repeat(200) },
+    })
+    const { written } = await ran(['approvals', 'allow', 'docs', ID], { [`POST ${AT}/${ID}`]: { body: decided } })
+    const [first, ...rest] = written.trimEnd().split('\n')
+    expect(first).toBe(`The call ${ID} may be made, once, within 10 minutes.`)
+    expect(rest.length).toBeGreaterThan(4)
+    for (const row of rest) expect(row).toMatch(/^(?:tool {7}t|who {8}n| {11})/)
     expect(Math.max(...written.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80)
   })
 
@@ -108,7 +127,9 @@ describe('approvals', () => {
       [`POST ${AT}/${ID}`]: { body: approvalBody({ decision }) },
     })
     expect(asked.at(-1)?.body).toBe(JSON.stringify({ decision }))
-    expect(written).toContain(`The call of write_file by for Ann (client:9f86d081884c7d659a2feaa0) (${ID})`)
+    const [what, tool, who] = written.split('\n')
+    expect(what).toMatch(new RegExp(`^The call ${ID} (?:may be made|is denied)`))
+    expect([tool, who]).toEqual(['tool       write_file', 'who        for Ann (client:9f86d081884c7d659a2feaa0)'])
   })
 
   test('forget takes a decision back', async () => {
