@@ -288,5 +288,9 @@ export const TASK_KEPT_MS = 24 * 3_600_000
 export const MAX_TASKS = 10_000
 export const MAX_TASKS_OF_PRINCIPAL = 1_000
 
+/** How often a task is looked after that is run for a client that has none, whatever its server says, in milliseconds. */
+export const TASK_POLL_MIN_MS = 250
+export const TASK_POLL_MAX_MS = 5_000
+
 /** Longest id of a task that is known, in characters: it is part of a row's key. */
 export const MAX_TASK_ID_CHARS = 1_024

@@ -82,7 +82,7 @@ const WORKS: Readonly<Record<string, Work>> = {
   test_tool_with_task: (task, { user }) => finish(task, text(`Hello, ${String(user)}!`)),
 }
 /** Of those that can only run as tasks. */
-const REQUIRED: ReadonlySet<unknown> = new Set(['failing_job', 'test_tool_with_task'])
+const REQUIRED: ReadonlySet<unknown> = new Set(['failing_job', 'multi_input', 'protocol_error_job', 'test_tool_with_task'])
 
 async function begin(call: Call, work: Work, args: JsonObject): Promise<undefined> {
   const task: Task = {

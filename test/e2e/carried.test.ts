@@ -31,36 +31,50 @@ const key = fc.oneof(
   fc.string({ maxLength: 10 }).map((text) => `x${text}`),
 )
 /** JSON that survives being read and written by JavaScript, -0 apart. */
-const value = fc.jsonValue({ maxDepth: 3 }).map((json): unknown => JSON.parse(JSON.stringify(json)))
-const members = fc
-  .uniqueArray(
-    fc.tuple(
-      key,
-      value.filter((one) => one !== null),
-    ),
-    { selector: ([name]) => name, maxLength: 5 },
-  )
-  .map(Object.fromEntries) as fc.Arbitrary<JsonObject>
-const objects = fc
-  .uniqueArray(fc.tuple(key, members), { selector: ([name]) => name, maxLength: 3 })
-  .map(Object.fromEntries) as fc.Arbitrary<JsonObject>
+const valueOf = (maxDepth: number): fc.Arbitrary<unknown> =>
+  fc.jsonValue({ maxDepth }).map((json): unknown => JSON.parse(JSON.stringify(json)))
+
+function objectsOf<T>(value: fc.Arbitrary<T>, maxLength: number): fc.Arbitrary<JsonObject> {
+  return fc
+    .uniqueArray(fc.tuple(key, value), { selector: ([name]) => name, maxLength })
+    .map((entries) => asObject(Object.fromEntries(entries)))
+}
+
+const members = objectsOf(
+  valueOf(3).filter((one) => one !== null),
+  5,
+)
+const objects = objectsOf(members, 3)
+/** Of a list with thousands of entries, of which no more than 200,000 values may be made. */
+const few = objectsOf(valueOf(1), 3)
 
 /** A client of an era on a share: its next request. */
 type Asker = (method: string, params: JsonObject, meta?: JsonObject) => Promise<JsonObject>
+
+/** What a client answers to what its server asks: nobody but the two knows what it means. */
+const ANSWER = { result: 'yes', 'com.example/x': 1 }
 
 async function clientOf(era: Era, { url, clientToken }: Share, capabilities: JsonObject): Promise<Asker> {
   const client = new RawClient(url, clientToken)
   if (era === 'legacy') {
     await client.initialize({ capabilities })
-    return async (method, params, meta = {}) => (await client.request(method, { ...params, _meta: meta })).last
+    const onMessage = ({ method, id }: JsonObject): void => {
+      if (method === 'com.example/ask') void client.respond(id, ANSWER)
+    }
+    return async (method, params, meta = {}) => (await client.request(method, { ...params, _meta: meta }, { onMessage })).last
   }
-  return async (method, params, meta = {}) => {
+  const ask: Asker = async (method, params, meta = {}) => {
     const own = { [`${META}protocolVersion`]: '2026-07-28', [`${META}clientCapabilities`]: capabilities }
     const name = typeof params['name'] === 'string' ? { 'mcp-name': params['name'] } : {}
     const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, ...name }
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: { ...meta, ...own } } })
-    return (await client.exchange(body, { headers })).last
+    const { last } = await client.exchange(body, { headers })
+    const { resultType, inputRequests, requestState } = asObject(last['result'] ?? {})
+    if (resultType !== 'input_required') return last
+    const inputResponses = Object.fromEntries(Object.keys(asObject(inputRequests)).map((name) => [name, ANSWER]))
+    return ask(method, { ...params, inputResponses, ...(requestState === undefined ? {} : { requestState }) }, meta)
   }
+  return ask
 }
 
 function shareOf(era: Era): Share {
@@ -109,10 +123,19 @@ describe.each(PAIRINGS)('a $client client and a $server server', ({ client, serv
     )
   }, 120_000)
 
+  test('find results and requests of an extension that the client has declared', async () => {
+    verifies('promise.1.extension-kinds')
+    const ask = await clientOf(client, shareOf(server), { extensions: { 'com.example/x': {} } })
+    const kind = { resultType: 'com.example/partial', x: 1 }
+    expect((await ask('tools/call', { name: 'give', arguments: { result: kind } }))['result']).toMatchObject(kind)
+    const { result } = await ask('tools/call', { name: 'give', arguments: { asks: true } })
+    expect(asObject(result)['structuredContent']).toEqual({ answer: ANSWER })
+  }, 60_000)
+
   test('find each tool of a list as it was listed, however long that is', async () => {
     verifies('promise.1.unknown-members')
     const ask = await clientOf(client, shareOf(server), {})
-    const tool = fc.tuple(members, members).map(([own, meta]) => {
+    const tool = fc.tuple(few, few).map(([own, meta]) => {
       const { execution: _, ...others } = own
       return { ...others, _meta: meta, inputSchema: { type: 'object' } }
     })

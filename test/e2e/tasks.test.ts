@@ -1,9 +1,13 @@
 /** Tasks of both eras through real parts: four agents and eight lanes, whose processes, agents and relay are killed while tasks go on. */
+import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
 import { asArray, asObject, type JsonObject, toolText } from '../harness/json.ts'
 import { RawClient } from '../harness/raw-client.ts'
-import { type Agent, createShare, createToken, fixture, type Share, startAgent, StateFolder } from '../harness/selfhost.ts'
+import { NODE, ROOT } from '../harness/program.ts'
+import { connectSdk1Http, connectSdk1Sse } from '../harness/sdk1-client.ts'
+import { type Agent, type Command, createShare, createToken, fixture, type Share, startAgent, StateFolder } from '../harness/selfhost.ts'
+import { ELICITED } from '../harness/test-client.ts'
 import { KillableRelay } from '../interop/killable-relay.ts'
 
 const stack = new AsyncDisposableStack()
@@ -206,3 +210,25 @@ test('a status that a shared process tells reaches the stream of the task’s ow
   await agent[Symbol.asyncDispose]()
   await relay[Symbol.asyncDispose]()
 }, 120_000)
+
+describe.each([
+  ['Streamable HTTP', ({ url, clientToken }: Share) => connectSdk1Http(url, clientToken)],
+  ['HTTP+SSE', ({ sseUrl, clientToken }: Share) => connectSdk1Sse(sseUrl, clientToken)],
+] as const)('over %s a client with a session has a tool run that its server of 2026-07-28 runs only as a task', (_, connectTo) => {
+  test('and gets what the task leads to, asked meanwhile for what that needs', async () => {
+    verifies('promise.13.bridged')
+    const relay = await KillableRelay.start(stack.use(await StateFolder.create()))
+    const share = await createShare(relay.relay)
+    const command: Command = [NODE, join(ROOT, 'test/conformance/tasks-server.ts')]
+    const agent = await startAgent(share, { command })
+    await using client = await connectTo(share)
+    expect(await client.callTool('failing_job')).toMatchObject({ isError: true })
+    expect(toolText(await client.callTool('test_tool_with_task'))).toBe(`Hello, ${ELICITED.content.name}!`)
+    const both = toolText(await client.callTool('multi_input'))
+    expect(Object.values(JSON.parse(both) as object)).toMatchObject([ELICITED, ELICITED])
+    await expect(client.callTool('protocol_error_job')).rejects.toThrow('the server broke')
+    expect(toolText(await client.callTool('greet', { name: 'you' }))).toBe('Hello, you!')
+    await agent[Symbol.asyncDispose]()
+    await relay[Symbol.asyncDispose]()
+  }, 120_000)
+})

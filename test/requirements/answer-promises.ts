@@ -17,6 +17,9 @@ const RIGHT_ANSWERS = {
     'promise.1.unknown-members': promised(
       'Members that no revision knows, of capabilities, params, `_meta`, results and entries of lists, come out as they went in, in all pairings of client and server.',
     ),
+    'promise.1.extension-kinds': promised(
+      'Kinds of results and requests of an extension that the client has declared pass in all pairings of client and server.',
+    ),
     'promise.1.ids-distinct': promised('The ids `0`, `"1"` and `1` are three ids.'),
     'promise.1.odd-servers': promised(
       'What the official clients take of a server is taken: ids of another type, members that are null, a byte order mark before all else. The client gets its own id, and no such member.',

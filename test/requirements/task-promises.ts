@@ -21,6 +21,7 @@ const TASKS = {
     'promise.13.equal-ids': promised(
       'Tasks of equal ids are never mixed: of two processes each client gets its own, and of one process neither.',
     ),
+    'promise.13.bridged': promised('Between the eras a tool that runs only as a task is run for its client, or not shown to it.'),
     'promise.13.bounded': promised(
       'A principal may have so many tasks, and loses its own oldest beyond that; a policy holds for what names a task as well.',
     ),

@@ -49,7 +49,7 @@ describe('a child of the handshake era', () => {
   })
 
   test('whose tool can be called only as a task does not show it', async () => {
-    verifies('modern.extension-fallback')
+    verifies('modern.extension-fallback', 'promise.13.bridged')
     const child = await HandshakeChild.connect()
     const plain = { name: 'plain', inputSchema: { type: 'object' } }
     const slow = { ...plain, name: 'slow', execution: { taskSupport: 'required' } }

@@ -77,8 +77,16 @@ export function declarationName({ capabilities, declared }: Pick<DeclaredClient,
   return declared === undefined ? name : `${name} ${declared}`
 }
 
-/** What a client must have declared to be asked this; undefined for what no client can be asked. */
-export function neededFor(method: string, params: JsonObject): readonly Capability[] | undefined {
+/** Whether a client declares extensions that the bridge carries: those may have results and requests of their own, which its server knows as well. */
+export function declaresExtensions(declared: JsonObject): boolean {
+  return Object.keys(objectIn(declared, 'extensions') ?? {}).some((name) => name !== TASKS_EXTENSION)
+}
+
+/** Requests of servers that the protocol has, and no client of the other era is asked. */
+const UNBRIDGED_ASKS = /^(?:ping$|tasks\/)/
+
+/** What a client must have declared to be asked this; undefined for what no client can be asked. `isExtended`: it declares extensions, whose requests nobody else knows. */
+export function neededFor(method: string, params: JsonObject, isExtended = false): readonly Capability[] | undefined {
   switch (method) {
     case 'elicitation/create':
       return [params['mode'] === 'url' ? 'elicitation.url' : 'elicitation']
@@ -87,7 +95,7 @@ export function neededFor(method: string, params: JsonObject): readonly Capabili
     case 'roots/list':
       return ['roots']
     default:
-      return undefined
+      return isExtended && !UNBRIDGED_ASKS.test(method) ? [] : undefined
   }
 }
 

@@ -61,7 +61,7 @@ export function modernRequest(
   return `{"jsonrpc":"2.0","id":${rawId},"method":${JSON.stringify(method)},"params":${members}}`
 }
 
-/** What kind of result a modern child has given. `other` are kinds that no legacy revision can carry, tasks among them. */
+/** What kind of result a modern child has given. `other` are kinds that no legacy revision knows: tasks, which it cannot carry, and those of extensions. */
 export type ResultKind = 'complete' | 'input_required' | 'other'
 
 /** A missing resultType means complete (basic/index, results). */
@@ -76,15 +76,20 @@ export interface LegacyResultFacts {
   readonly method: string
   /** Of tools/call: the tool's listed schema was wrapped (`isWrappedSchema`). */
   readonly isSchemaWrapped?: boolean
+  /** Its kind is one of an extension that its client knows, by which it is read. */
+  readonly keepsType?: boolean
   /** Further members of the result's `_meta`, as JSON texts by key. */
   readonly marks?: Readonly<Record<string, string>>
 }
 
 /** What makes a modern child's answer a legacy one. The answer must be whole. */
-export function legacyResultEdits(answer: Uint8Array, { method, isSchemaWrapped = false, marks }: LegacyResultFacts): Replacement[] {
+export function legacyResultEdits(
+  answer: Uint8Array,
+  { method, isSchemaWrapped = false, keepsType = false, marks }: LegacyResultFacts,
+): Replacement[] {
   const result = findPath(answer, rootOf(answer), 'result')
   if (!isObjectAt(answer, result)) return []
-  const hints = isCacheable(method) ? ['resultType', 'ttlMs', 'cacheScope'] : ['resultType']
+  const hints = [...(keepsType ? [] : ['resultType']), ...(isCacheable(method) ? ['ttlMs', 'cacheScope'] : [])]
   const meta = { drop: isEnvelopeKey, ...(marks === undefined ? {} : { set: marks }) }
   const edits = editBody(answer, 'result', { drop: (key) => hints.includes(key), meta })
   if (method === 'tools/list') edits.push(...outputSchemaEdits(answer, result[0]))

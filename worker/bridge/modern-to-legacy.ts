@@ -79,6 +79,8 @@ export function toLegacyRequest(body: Uint8Array, method: string): Uint8Array {
 export interface ResultFacts {
   readonly method: string
   readonly serverInfo?: string
+  /** Its client knows extensions: where the result names a kind that is none of the protocol's, it stays. */
+  readonly isExtended?: boolean
   /** Further members of the result's `_meta`, as JSON texts by key: two edits of one object cannot be spliced together. */
   readonly marks?: Readonly<Record<string, string>>
 }
@@ -87,7 +89,7 @@ export interface ResultFacts {
  * What makes a child's answer a modern result. `answer` may be only the first part of it, as long as the part reaches into
  * the result; then serverInfo and marks are left out unless `_meta` is in that part, and only what the part holds whole is edited.
  */
-export function modernResultEdits(answer: Uint8Array, { method, serverInfo, marks }: ResultFacts): Replacement[] {
+export function modernResultEdits(answer: Uint8Array, { method, serverInfo, isExtended = false, marks }: ResultFacts): Replacement[] {
   const root = rootOf(answer)
   const open = valueStart(answer, root, 'result')
   if (open === undefined) return []
@@ -95,13 +97,21 @@ export function modernResultEdits(answer: Uint8Array, { method, serverInfo, mark
   const isMetaInReach = findPath(answer, root, 'result') !== undefined || findPath(answer, open, '_meta') !== undefined
   const members = { ...marks, ...(serverInfo === undefined ? {} : { [META.serverInfo]: serverInfo }) }
   const edit = {
-    set: { resultType: '"complete"', ...hints },
+    set: { ...(isExtended && hasOwnKind(answer, open) ? {} : { resultType: '"complete"' }), ...hints },
     meta: {
       drop: isEnvelopeKey,
       ...(isMetaInReach && Object.keys(members).length > 0 ? { set: members } : {}),
     },
   }
   return [...editBody(answer, 'result', edit), ...(method === 'tools/list' ? executionEdits(answer, open) : [])]
+}
+
+/** Kinds of results that a server of the handshake era cannot mean. */
+const MODERN_KINDS: readonly unknown[] = ['complete', 'input_required', 'task']
+
+function hasOwnKind(answer: Uint8Array, resultOpen: number): boolean {
+  const kind = scalarAt(answer, findPath(answer, resultOpen, 'resultType'))
+  return typeof kind === 'string' && !MODERN_KINDS.includes(kind)
 }
 
 /**

@@ -5,7 +5,8 @@ import { memberNamed, membersAt, orUndefined, paramsMember } from '../../protoco
 import { type Replacement, replacement } from '../../protocol/splice.ts'
 import { MAX_TASK_ID_CHARS } from '../limits.ts'
 import { findPath, isArrayAt, isObjectAt, rootOf, scalarAt, textAt, valueStart } from './json-view.ts'
-import { objectIn, TASKS_EXTENSION } from './names.ts'
+import { META, objectIn, TASKS_EXTENSION } from './names.ts'
+import { ERRORS } from '../../protocol/error-table.ts'
 
 /** What an answer says of the task that it has begun. */
 export interface BegunTask {
@@ -88,4 +89,45 @@ export function hasOneFilter(listen: Uint8Array): boolean {
 export function listenedTaskEdits(body: Uint8Array, tasks: readonly string[]): Replacement[] {
   const span = findPath(body, rootOf(body), 'params', 'notifications', 'taskIds')
   return span === undefined ? [] : [replacement(span, JSON.stringify(tasks))]
+}
+
+/** Whether a server's error says that it needs its client to declare tasks, and that it has run nothing (SEP-2663, required capabilities). */
+export function needsTasks(answer: Uint8Array): boolean {
+  const error = findPath(answer, rootOf(answer), 'error')
+  if (!isObjectAt(answer, error) || scalarAt(answer, findPath(answer, error[0], 'code')) !== ERRORS.CAPABILITY_REQUIRED.rpc) return false
+  return findPath(answer, error[0], 'data', 'requiredCapabilities', 'extensions', TASKS_EXTENSION) !== undefined
+}
+
+/** The envelope of a request, as JSON texts by key, of a client that knows of tasks beside all else that it declares. */
+export function withTasksDeclared(envelope: Readonly<Record<string, string>>): Record<string, string> {
+  const declared: unknown = JSON.parse(envelope[META.clientCapabilities] ?? '{}')
+  const extensions = { ...objectIn(declared, 'extensions'), [TASKS_EXTENSION]: {} }
+  return { ...envelope, [META.clientCapabilities]: JSON.stringify({ ...(isObject(declared) ? declared : {}), extensions }) }
+}
+
+/** What an answer to tasks/get of 2026-07-28 says. */
+export interface TaskState {
+  readonly status: string
+  readonly pollIntervalMs?: number
+  /** The whole answer: one that asks has its requests where one that requires input has them. */
+  readonly answer: Uint8Array
+  /** What the call would have been answered without a task, as JSON text: `"result":{…}` or `"error":{…}`. */
+  readonly outcome?: string
+}
+
+/** Undefined for an answer that says nothing of a task. */
+export function taskState(answer: Uint8Array): TaskState | undefined {
+  const result = findPath(answer, rootOf(answer), 'result')
+  if (!isObjectAt(answer, result)) return undefined
+  const status = scalarAt(answer, findPath(answer, result[0], 'status'))
+  if (typeof status !== 'string') return undefined
+  const pollIntervalMs = scalarAt(answer, findPath(answer, result[0], 'pollIntervalMs'))
+  const member = status === 'completed' ? 'result' : 'error'
+  const span = findPath(answer, result[0], member)
+  return {
+    status,
+    answer,
+    ...(typeof pollIntervalMs === 'number' ? { pollIntervalMs } : {}),
+    ...(isObjectAt(answer, span) ? { outcome: `"${member}":${textAt(answer, span)}` } : {}),
+  }
 }

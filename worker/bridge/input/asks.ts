@@ -19,14 +19,14 @@ export type AskVerdict =
   /** The client cannot be asked this: the response for the child, and what the client would have to declare. */
   | { readonly kind: 'refuse'; readonly response: string; readonly lacking: readonly Capability[] }
 
-/** What becomes of a child's request during a call of a client with these capabilities. */
-export function judgeAsk(ask: Uint8Array, rawId: string, method: string, capabilities: CapabilitySet): AskVerdict {
+/** What becomes of a child's request during a call of a client with these capabilities. `isExtended`: as for `neededFor`. */
+export function judgeAsk(ask: Uint8Array, rawId: string, method: string, capabilities: CapabilitySet, isExtended = false): AskVerdict {
   if (method === 'ping') return { kind: 'answer', response: resultText(rawId, '{}') }
   const paramsSpan = findPath(ask, rootOf(ask), 'params')
   if (isTooManifold(ask, paramsSpan)) return { kind: 'refuse', response: refusalText(rawId, method), lacking: [] }
   const value = valueAt(ask, paramsSpan)
   const params: JsonObject = isObject(value) ? value : {}
-  const needed = neededFor(method, params)
+  const needed = neededFor(method, params, isExtended)
   // Without the capability for tasks nobody may ask for one, and the relay never declares it.
   if (needed === undefined || hasMember(params, 'task')) return { kind: 'refuse', response: refusalText(rawId, method), lacking: [] }
   const missing = lacking(capabilities, needed)
@@ -130,16 +130,17 @@ function isAnswerTo(method: string, body: Uint8Array, value: Span): boolean {
   const member = (key: string): Span | undefined => findPath(body, value[0], key)
   const has = (key: string): boolean => member(key) !== undefined && !isNullAt(body, member(key))
   // A wrapped `{method, result}` is what some clients send, and is no answer.
-  if (has('method') || has('result')) return false
+  const isWrapped = has('method') || has('result')
   switch (method) {
     case 'elicitation/create':
-      return ['accept', 'decline', 'cancel'].some((action) => action === scalarAt(body, member('action')))
+      return !isWrapped && ['accept', 'decline', 'cancel'].some((action) => action === scalarAt(body, member('action')))
     case 'sampling/createMessage':
-      return typeof scalarAt(body, member('role')) === 'string' && member('content') !== undefined
+      return !isWrapped && typeof scalarAt(body, member('role')) === 'string' && member('content') !== undefined
     case 'roots/list':
-      return isArrayAt(body, member('roots'))
+      return !isWrapped && isArrayAt(body, member('roots'))
     default:
-      return false
+      // Of an extension, which nobody here knows.
+      return true
   }
 }
 

@@ -35,9 +35,9 @@ export interface InputRound {
 
 /**
  * Reads the `round`th `input_required` answer of a call, from 1 on. Errors: one that asks for nothing and has no state, one
- * that asks for what nobody can be asked, more than MAX_ROUND_REQUESTS entries, and a round beyond MAX_INPUT_ROUNDS.
+ * that asks for what nobody can be asked (`isExtended`: as for `neededFor`), more than MAX_ROUND_REQUESTS entries, and a round beyond MAX_INPUT_ROUNDS.
  */
-export function readInputRound(answer: Uint8Array, round: number): Result<InputRound, Failure> {
+export function readInputRound(answer: Uint8Array, round: number, isExtended = false): Result<InputRound, Failure> {
   if (round > MAX_INPUT_ROUNDS) return err({ code: 'TOO_MANY_ROUNDS', detail: `${MAX_INPUT_ROUNDS} rounds` })
   const root = rootOf(answer)
   const requests = findPath(answer, root, 'result', 'inputRequests')
@@ -50,19 +50,19 @@ export function readInputRound(answer: Uint8Array, round: number): Result<InputR
   if (entries.length > MAX_ROUND_REQUESTS) return err({ code: 'TOO_MANY_ROUNDS', at: 'inputRequests' })
   const wanted: WantedInput[] = []
   for (const [key, span] of entries) {
-    const input = readWanted(answer, key, span)
+    const input = readWanted(answer, key, span, isExtended)
     if (input === undefined) return err({ code: 'RESULT_UNMAPPABLE', at: `inputRequests.${key}` })
     wanted.push(input)
   }
   return ok({ wanted, ...(state === undefined ? {} : { requestState: textAt(answer, state) }) })
 }
 
-function readWanted(answer: Uint8Array, key: string, span: Span): WantedInput | undefined {
+function readWanted(answer: Uint8Array, key: string, span: Span, isExtended: boolean): WantedInput | undefined {
   const value = valueAt(answer, span)
   if (!isObject(value) || typeof value['method'] !== 'string') return undefined
   const { method } = value
   const params = value['params'] ?? {}
-  const needed = isObject(params) ? neededFor(method, params) : undefined
+  const needed = isObject(params) ? neededFor(method, params, isExtended) : undefined
   if (needed === undefined || !isObject(params)) return undefined
   const place = findPath(answer, span[0], 'params')
   return { key, method, needed, isUrl: params['mode'] === 'url', ...(isObjectAt(answer, place) ? { params: textAt(answer, place) } : {}) }

@@ -1,6 +1,8 @@
 /** Translates the answers of a server of revision 2026-07-28 for a session's client. */
 import type { Answer } from '../../../protocol/frame.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
+import { declaresExtensions } from '../../bridge/capabilities.ts'
+import { begunTask } from '../../bridge/tasks.ts'
 import { envelopeMembers } from '../../bridge/discover.ts'
 import { isTooManifold } from '../../bridge/json/bounded-value.ts'
 import { findPath, isObjectAt, rootOf, valueAt } from '../../bridge/json-view.ts'
@@ -52,7 +54,9 @@ export class SessionAnswers {
       const error = toLegacyError(body, method)
       return error === body ? item : responseItem(decoder.decode(toLegacyError(splice(body, [replacement(header.id, rawId)]), method)))
     }
-    if (resultKind(body) === 'other') return responseItem(errorResponse(rawId, { code: 'RESULT_UNMAPPABLE', at: 'resultType' }))
+    const keepsType = resultKind(body) === 'other'
+    if (keepsType && (begunTask(body) !== undefined || !(await this.#knowsExtensions())))
+      return responseItem(errorResponse(rawId, { code: 'RESULT_UNMAPPABLE', at: 'resultType' }))
     if (method === 'tools/list') {
       // Each tool becomes a value, and an edit.
       if (isTooManifold(body, [0, body.length])) return responseItem(errorResponse(rawId, { code: 'ANSWER_TOO_LARGE' }))
@@ -60,7 +64,13 @@ export class SessionAnswers {
     }
     const isSchemaWrapped = method === 'tools/call' && (await this.#isWrapped(body))
     const marks = restarted ? { marks: { [RESTARTED_KEY]: 'true' } } : {}
-    return { ...item, restarted: false, edits: legacyResultEdits(body, { method, isSchemaWrapped, ...marks }) }
+    return { ...item, restarted: false, edits: legacyResultEdits(body, { method, isSchemaWrapped, keepsType, ...marks }) }
+  }
+
+  /** Whether its client has declared extensions, one of which the result may be of. */
+  async #knowsExtensions(): Promise<boolean> {
+    const server = await this.#server()
+    return server !== undefined && declaresExtensions(server.client.capabilities)
   }
 
   /** A list in one page tells what later calls need to know. */

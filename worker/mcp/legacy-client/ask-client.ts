@@ -1,5 +1,5 @@
 /** Asks a session's client for the input that its server requires before the call can be made again (MCP 2026-07-28, basic/patterns/mrtr). */
-import { type CapabilitySet, declare, readCapabilities } from '../../bridge/capabilities.ts'
+import { type CapabilitySet, declare, declaresExtensions, readCapabilities } from '../../bridge/capabilities.ts'
 import { inputFailure, type InputRound, lackingFor, readInputRound, serverRequest } from '../../bridge/input/input-rounds.ts'
 import type { Failure } from '../../../protocol/errors.ts'
 import { randomKey } from '../../call-key.ts'
@@ -50,7 +50,7 @@ export class ClientInput {
 
   /** Yields the questions, and waits for their answers. Until `settled` the client may still cancel what they lead to. */
   async *ask({ answer, round, key, posted, server }: Round): AsyncGenerator<Item, Outcome> {
-    const read = readInputRound(answer, round)
+    const read = readInputRound(answer, round, server !== undefined && declaresExtensions(server.client.capabilities))
     if (!read.ok) return this.#failed(read.error)
     if (posted === undefined || server === undefined) return this.#failed({ code: 'INPUT_LOST' })
     const { client } = server

@@ -1,7 +1,8 @@
 /** The attempts of a session's call: one, or with a server that wants input another after each round of it. */
 import type { Answer } from '../../../protocol/frame.ts'
-import { errorResponse } from '../../../protocol/errors.ts'
+import { errorResponse, type Failure } from '../../../protocol/errors.ts'
 import { childNotificationVerdict, resultKind } from '../../bridge/legacy-to-modern.ts'
+import { begunTask, needsTasks, type TaskState } from '../../bridge/tasks.ts'
 import { followingKey } from '../../call-key.ts'
 import { type ShareClient } from '../../carry/share-client.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
@@ -15,9 +16,11 @@ import { WholeMessage } from '../call/whole-message.ts'
 import type { CallWords } from '../response/event-ids.ts'
 import { SessionAnswers, type WholeItem } from './answers.ts'
 import { ClientInput } from './ask-client.ts'
-import { refusedItem, type SessionRequest } from './request.ts'
+import { NO_INPUT, refusedItem, type SessionRequest } from './request.ts'
 import { ResumedCall } from './resumed-call.ts'
 import { PassRefused } from '../../carry/pass-refused.ts'
+import type { ModernServer } from './known-modern-servers.ts'
+import { outcomeOf, TaskRun } from './task-run.ts'
 
 /** One attempt: its key in the agent, and what its event ids say of it. */
 export interface Attempt {
@@ -65,6 +68,8 @@ export class CallAttempts {
   /** Bytes that the Share was told of as taken when answers were assembled here, before the client takes them. */
   readonly #paid = new PaidBytes()
   #isLingering: boolean
+  /** The server was told that its client knows of tasks. */
+  #isOfTask = false
   #isOver = false
 
   constructor(share: ShareClient, caller: Caller, request: SessionRequest, begun: FirstAttempt) {
@@ -131,12 +136,71 @@ export class CallAttempts {
     for (let goesOn = true; goesOn && !this.#isOver;) {
       const came = yield* this.#attempt()
       if (came === undefined) return
-      if (came.kind === 'answer') {
-        yield await this.#answers.translate(came.item)
+      if (came.kind === 'answer' && !(came.item.header.failed && needsTasks(came.item.body) && !this.#isOfTask)) {
+        yield* this.#end(came.item)
         return
       }
-      goesOn = yield* this.#again(came)
+      goesOn = came.kind === 'answer' ? yield* this.#remakeAsTask(came.item) : yield* this.#again(came)
     }
+  }
+
+  /** The last answer; where a task was begun with it, what becomes of that. */
+  async *#end(item: WholeItem): AsyncGenerator<Item, void> {
+    const begun = item.header.failed || resultKind(item.body) !== 'other' ? undefined : begunTask(item.body)
+    const server = begun === undefined ? undefined : await this.#request.server(this.#current.key)
+    if (begun === undefined || server === undefined) yield await this.#answers.translate(item)
+    else yield* this.#awaitTask(item, new TaskRun(this.#share, this.#caller, server, begun.task), server)
+  }
+
+  /** The tool is run only as a task, of which its client knows nothing: the call is made again by a client that does. */
+  async *#remakeAsTask(refused: WholeItem): AsyncGenerator<Item, boolean> {
+    const { key, what } = this.#current
+    if (this.#isResumed) await this.#request.find(key)
+    const { posted } = this.#request
+    const next = await followingKey(key)
+    const made = posted === undefined ? undefined : this.#request.call(posted, next, NO_INPUT)
+    if (made === undefined || 'code' in made) {
+      yield made === undefined ? await this.#answers.translate(refused) : refusedItem(this.#rawId, made)
+      return false
+    }
+    this.#isOfTask = true
+    this.#current = { key: next, what: { ...what, attempt: what.attempt + 1 } }
+    this.#take(made)
+    return true
+  }
+
+  #take({ request, body, turns }: Exclude<ReturnType<SessionRequest['call']>, Failure>): void {
+    this.#source.close()
+    this.#source = new Courier(this.#share, request, body, turns)
+    if (this.#isLingering) this.#source.linger?.()
+  }
+
+  /** Waits for a task that is run for the client, and asks the client what it wants to know. */
+  async *#awaitTask(begun: WholeItem, run: TaskRun, server: ModernServer): AsyncGenerator<Item, void> {
+    this.#source.taken(begun.body.length)
+    const { posted } = this.#request
+    for (let round = 1; ; round++) {
+      const state = await run.next(() => this.#isOver)
+      if (state?.status !== 'input_required') return yield await this.#outcomeOf(begun, state)
+      const outcome = yield* this.#input.ask({ answer: state.answer, round, key: this.#current.key, posted, server })
+      if (outcome.kind === 'last') {
+        await run.cancel()
+        if (outcome.item !== undefined) yield outcome.item
+        return
+      }
+      await run.give(outcome.retry.answers)
+      this.#input.settled()
+    }
+  }
+
+  /** What the call would have been answered without a task. */
+  #outcomeOf(begun: WholeItem, state: TaskState | undefined): Item | Promise<Item> {
+    const { status, outcome } = state ?? {}
+    if (status === 'cancelled') return responseItem(errorResponse(this.#rawId, { code: 'CANCELLED', executed: 'yes' }))
+    if (outcome === undefined) return responseItem(errorResponse(this.#rawId, { code: 'RESULT_UNMAPPABLE', at: 'status' }))
+    const answer = outcomeOf(begun, outcome, status === 'failed')
+    this.#paid.passed(answer.body.length)
+    return this.#answers.translate(answer)
   }
 
   /** Passes on what comes for one attempt, up to an answer that must be translated. */
@@ -210,16 +274,15 @@ export class CallAttempts {
     const outcome = yield* this.#input.ask({ answer, round: what.attempt - 1, key, posted, server })
     if (outcome.kind === 'last' && outcome.item !== undefined) yield outcome.item
     if (outcome.kind === 'last' || posted === undefined || this.#isOver) return false
-    this.#source.close()
-    const retry = this.#isResumed ? ({ ...outcome.retry, isRemade: true } as const) : outcome.retry
+    const ofTask = this.#isOfTask ? ({ isOfTask: true } as const) : {}
+    const retry = { ...outcome.retry, ...ofTask, ...(this.#isResumed ? ({ isRemade: true } as const) : {}) }
     this.#isResumed = false
     const made = this.#request.call(posted, key, retry)
     if ('code' in made) {
       yield refusedItem(this.#rawId, made)
       return false
     }
-    this.#source = new Courier(this.#share, made.request, made.body, made.turns)
-    if (this.#isLingering) this.#source.linger?.()
+    this.#take(made)
     return true
   }
 }

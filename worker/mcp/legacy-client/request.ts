@@ -3,6 +3,7 @@ import { errorResponse, type Failure } from '../../../protocol/errors.ts'
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import { envelopeMembers, initializeResult, readDiscoverResult } from '../../bridge/discover.ts'
 import { type InputRound, retryRequest } from '../../bridge/input/input-rounds.ts'
+import { withTasksDeclared } from '../../bridge/tasks.ts'
 import { legacyVerdict, toModernRequest } from '../../bridge/legacy-to-modern.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { ListTools } from '../../bridge/tool-pages.ts'
@@ -39,7 +40,12 @@ export interface Retry {
   readonly answers: ReadonlyMap<string, string>
   /** Another Worker had the call, and may have made this attempt so long ago that the agent does not know of it any more. */
   readonly isRemade?: true
+  /** Its server runs it only as a task, which the relay looks after. */
+  readonly isOfTask?: true
 }
+
+/** Nothing was asked: the call is made again by a client that declares more. */
+export const NO_INPUT: Retry = { round: { wanted: [] }, answers: new Map(), isOfTask: true }
 
 /** The call as it goes to the Share. */
 interface MadeCall {
@@ -211,13 +217,15 @@ export class SessionRequest {
     retry: Retry | undefined,
   ): MadeCall {
     // A client that can take nothing but the answer cannot be asked meanwhile.
-    const modern = toModernRequest(message.bytes, message.facts.method, envelopeMembers(client, delivery === 'stream', level))
+    const own = envelopeMembers(client, delivery === 'stream', level)
+    const modern = toModernRequest(message.bytes, message.facts.method, retry?.isOfTask === true ? withTasksDeclared(own) : own)
     const body = retry === undefined ? modern : retryRequest(modern, retry.round, retry.answers)
     const facts = scanMessage(body)
     if (!facts.ok) throw new Error(`a translated request cannot be read: ${facts.error}`)
     const request = callRequest(this.#caller, { bytes: body, facts: facts.value, params: message.params }, delivery)
     const charged = chargedAs === undefined && retry === undefined ? {} : { chargedAs: chargedAs ?? key }
-    return { request: { ...request, key, bridge: version, ...charged }, body }
+    const begins = retry?.isOfTask === true ? ({ mayBeginTask: true } as const) : {}
+    return { request: { ...request, key, bridge: version, ...begins, ...charged }, body }
   }
 }
 

@@ -3,6 +3,7 @@ import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
 import { randomBytes } from '../../access/secret.ts'
 import { askKey, capabilityFailure, inputRequiredResult, judgeAsk, readInputResponses, refusalText } from '../../bridge/input/asks.ts'
 import type { Capability } from '../../bridge/capabilities.ts'
+import { declaresExtensions } from '../../bridge/capabilities.ts'
 import { requestDigest } from '../../bridge/request-digest.ts'
 import { mintRequestState, verifyRequestState } from './request-state.ts'
 import type { Failure } from '../../../protocol/errors.ts'
@@ -59,7 +60,8 @@ export class AskRound {
   /** Takes an ask in: it waits for the client, or is answered at once. */
   async add({ ch, rawId, method, body }: WholeAsk): Promise<void> {
     this.#ch = ch
-    const verdict = judgeAsk(body, rawId, method, this.#call.envelope.capabilities)
+    const { capabilities, declared } = this.#call.envelope
+    const verdict = judgeAsk(body, rawId, method, capabilities, declaresExtensions(declared))
     if (verdict.kind === 'ask') {
       this.#asks.push({ key: askKey(++this.#ordinal), rawId, method, request: verdict.request })
       return

@@ -3,7 +3,7 @@ import type { Answer, Ask } from '../../../protocol/frame.ts'
 import { scanMessage, type Span } from '../../../protocol/json-scan.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
 import { askKey, capabilityFailure, inputRequiredResult } from '../../bridge/input/asks.ts'
-import { type Capability, lacking } from '../../bridge/capabilities.ts'
+import { type Capability, declaresExtensions, lacking } from '../../bridge/capabilities.ts'
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
 import { mayAsk, modernResultEdits, toModernError, withoutTaskTools } from '../../bridge/modern-to-legacy.ts'
 import { isLoggingLevel, passesLogLevel } from '../../bridge/names.ts'
@@ -152,7 +152,8 @@ export class LegacyChild {
   #result(item: FrameItem): Item {
     const { method } = this.#call.message.facts
     const { serverInfo } = this.#server
-    return { ...item, edits: modernResultEdits(item.body, { method, ...(serverInfo === undefined ? {} : { serverInfo }) }) }
+    const isExtended = declaresExtensions(this.#call.envelope.declared)
+    return { ...item, edits: modernResultEdits(item.body, { method, isExtended, ...(serverInfo === undefined ? {} : { serverInfo }) }) }
   }
 
   #error(item: FrameItem): Item {

@@ -70,7 +70,8 @@ export class LegacyOnModern {
       const answer = this.#subscribe(request, session.id, channel, link)
       if (answer !== undefined) return answer
     }
-    if (verdict !== 'forward' || request.bridge !== this.#version(session.id, channel, link))
+    // What the relay asks by itself it has worded for this child.
+    if ((verdict !== 'forward' && request.isRelays !== true) || request.bridge !== this.#version(session.id, channel, link))
       return { kind: 'bridge', facts: this.#facts(session.id, channel, link) }
     return this.#forward(request, session, channel, link)
   }
@@ -252,7 +253,8 @@ export class LegacyOnModern {
       isStream && this.#parts.streams.isElsewhere(request, link.name) ? ({ kind: 'replaced' } as const) : waiters.wait(key, facts)
     const ra = encodeReturnAddress({ to: 'call', key, isTranslated: true, ...(isStream ? { session: session.id } : {}) })
     const tag = cancelTag(session.id, rawId)
-    const marks = { ...(token === undefined ? {} : { token }), ...namedOn(link, principal) }
+    const begins = request.mayBeginTask === true ? ({ mayBeginTask: true } as const) : {}
+    const marks = { ...(token === undefined ? {} : { token }), ...begins, ...namedOn(link, principal) }
     sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag, size }, request.body)
     return outcome
   }

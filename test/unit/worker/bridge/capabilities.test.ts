@@ -5,6 +5,7 @@ import {
   type Capability,
   declarationName,
   declaredClient,
+  declaresExtensions,
   fingerprint,
   lacking,
   neededFor,
@@ -110,4 +111,13 @@ test('both leave out what is null', () => {
 
 test('bridgedServerCapabilities() leaves out tasks, and extensions when none are left', () => {
   expect(bridgedServerCapabilities({ tools: {}, tasks: {}, extensions: { 'io.modelcontextprotocol/tasks': {} } })).toEqual({ tools: {} })
+})
+
+test('declaresExtensions() knows those that the bridge carries, and with them neededFor() lets requests pass that nobody else knows', () => {
+  expect(declaresExtensions({ extensions: { 'com.example/x': {} } })).toBe(true)
+  for (const declared of [{}, { extensions: {} }, { extensions: { 'io.modelcontextprotocol/tasks': {} } }, { experimental: { x: {} } }])
+    expect(declaresExtensions(declared)).toBe(false)
+  expect(neededFor('com.example/ask', {})).toBeUndefined()
+  expect(neededFor('com.example/ask', {}, true)).toEqual([])
+  for (const method of ['ping', 'tasks/get']) expect(neededFor(method, {}, true)).toBeUndefined()
 })

@@ -115,6 +115,20 @@ describe('modernResultEdits()', () => {
     for (const tools of [`[${a} ]`, '[{"name":"c"},7,{"execution":"required"}]', '7', '[]']) expect(cut(tools)).toBe(listed(tools))
   })
 
+  test('keeps a kind of result of an extension for a client that has declared some', () => {
+    const edits = (isExtended: boolean) => (bytes: Uint8Array) => modernResultEdits(bytes, { method: 'tools/call', isExtended })
+    const kind = (type: string, isExtended: boolean): unknown =>
+      JSON.parse(editedBy(`{"result":{"resultType":${type}}}`, edits(isExtended)))
+    expect(kind('"x/y"', true)).toEqual({ result: { resultType: 'x/y' } })
+    for (const [type, isExtended] of [
+      ['"x/y"', false],
+      ['"task"', true],
+      ['"input_required"', true],
+      ['1', true],
+    ] as const)
+      expect(kind(type, isExtended)).toEqual({ result: { resultType: 'complete' } })
+  })
+
   test('adds marks of the relay to the same _meta', () => {
     const text = editedBy('{"result":{}}', (bytes) =>
       modernResultEdits(bytes, { method: 'tools/call', marks: { 'mcp-edge/restarted': 'true' } }),

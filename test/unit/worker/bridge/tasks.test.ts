@@ -8,7 +8,10 @@ import {
   listenedTaskEdits,
   listenedTasks,
   namedTask,
+  needsTasks,
   taskListEdits,
+  taskState,
+  withTasksDeclared,
 } from '../../../../worker/bridge/tasks.ts'
 import { MAX_TASK_ID_CHARS } from '../../../../worker/limits.ts'
 import { bytesOf, editedBy } from './bytes.ts'
@@ -89,4 +92,36 @@ describe('a listen for tasks', () => {
     expect(has('{"notifications":{"taskIds":[],"taskids":[]}}')).toBe(false)
     expect(has('{"notifications":{"task_ids":[]}}')).toBe(false)
   })
+})
+
+test('needsTasks() reads the refusal of a tool that runs only as a task, and no other', () => {
+  const refused = (code: number, required: string): boolean =>
+    needsTasks(bytesOf(`{"jsonrpc":"2.0","id":1,"error":{"code":${code},"message":"","data":{"requiredCapabilities":${required}}}}`))
+  const tasks = '{"extensions":{"io.modelcontextprotocol/tasks":{}}}'
+  expect(refused(-32021, tasks)).toBe(true)
+  expect(refused(-32603, tasks)).toBe(false)
+  expect(refused(-32021, '{"sampling":{}}')).toBe(false)
+  expect(refused(-32021, '7')).toBe(false)
+  expect(needsTasks(answer('{}'))).toBe(false)
+})
+
+test('withTasksDeclared() declares tasks beside all else', () => {
+  const key = 'io.modelcontextprotocol/clientCapabilities'
+  const declared = (text: string): unknown => JSON.parse(withTasksDeclared({ [key]: text, other: '1' })[key] ?? '')
+  expect(declared('{"roots":{},"extensions":{"x/y":{"z":1}}}')).toEqual({
+    roots: {},
+    extensions: { 'x/y': { z: 1 }, 'io.modelcontextprotocol/tasks': {} },
+  })
+  expect(declared('{}')).toEqual({ extensions: { 'io.modelcontextprotocol/tasks': {} } })
+  expect(withTasksDeclared({ [key]: '{}', other: '1' })['other']).toBe('1')
+})
+
+test('taskState() tells how a task is, and what it leads to byte for byte', () => {
+  const state = (result: string) => taskState(answer(result))
+  expect(state('{"taskId":"a","status":"working","pollIntervalMs":9}')).toMatchObject({ status: 'working', pollIntervalMs: 9 })
+  expect(state('{"status":"completed","result":{"n":1.0}}')?.outcome).toBe('"result":{"n":1.0}')
+  expect(state('{"status":"failed","error":{"code":1}}')?.outcome).toBe('"error":{"code":1}')
+  expect(state('{"status":"completed"}')?.outcome).toBeUndefined()
+  expect(state('{"taskId":"a"}')).toBeUndefined()
+  expect(taskState(bytesOf('{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}}'))).toBeUndefined()
 })
