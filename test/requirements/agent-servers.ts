@@ -46,4 +46,19 @@ const CONFIGURED = {
   },
 } as const satisfies Section
 
-export const AGENT_SERVERS = [LOCAL_HTTP, CONFIGURED] as const
+const LIBRARY = {
+  title: 'The agent as a library',
+  said: ['docs/library.md'],
+  revisions: [],
+  requirements: {
+    'promise.library.serves': promised(
+      'A program starts and stops an agent, and is told when it serves, what is called and why it has ended.',
+    ),
+    'promise.library.in-process': promised(
+      'A server within the program is served as any other: a new one for each session, in order, no faster than it is taken.',
+    ),
+    'promise.library.typed': promised('The package has types, by which servers of both official SDKs can be given.'),
+  },
+} as const satisfies Section
+
+export const AGENT_SERVERS = [LOCAL_HTTP, CONFIGURED, LIBRARY] as const
