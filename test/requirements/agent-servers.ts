@@ -26,6 +26,9 @@ const LOCAL_HTTP = {
     'promise.http.modern-headers': promised('Requests of 2026-07-28 carry the headers that mirror them.'),
     'promise.http.era': promised('Which revisions a server speaks is found out when it is there, also after the agent has started.'),
     'promise.http.sse': promised('Servers of HTTP+SSE are reached with --sse.'),
+    'promise.http.bounded': promised(
+      'Calls that a server has under way are bounded, by number and by bytes; more are refused as not executed.',
+    ),
     'promise.http.policy': promised('The policy of the agent holds for a server that speaks HTTP as for any other.'),
   },
 } as const satisfies Section
