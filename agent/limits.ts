@@ -183,8 +183,9 @@ export const HTTP_LEAVE_MS = 2000
 export const HTTP_DRAIN_MS = 5000
 /** How long an answered request may stay open: a server ends its stream with the answer. */
 export const HTTP_LINGER_MS = 1000
-/** Calls that one session of an HTTP server may have under way: each is a connection. */
+/** Messages that one session of an HTTP server may have under way, each of which is a connection, and their bytes: they are kept until the server has answered. */
 export const HTTP_CALLS = 1024
+export const HTTP_CALL_BYTES = 64 * 1024 * 1024
 /** Pause before a stream that has ended is opened again, where its server names none; doubled each time in vain. */
 export const HTTP_RETRY_MS = 1000
 export const HTTP_RETRY_MAX_MS = 30_000

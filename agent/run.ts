@@ -22,6 +22,8 @@ export interface RunContext {
   readonly childEnv: Readonly<Record<string, string>>
   readonly mask: Mask
   readonly log: Log
+  /** Starts a server within this process, in place of the settings' command. */
+  readonly inProcess?: (handlers: ChildHandlers, lineMask: LineMask | undefined) => Child
   /** Told of every process group. */
   readonly guard: Guard
   readonly version: string
@@ -41,7 +43,7 @@ export async function run(context: RunContext): Promise<void> {
   const { settings, log, platform, leave, kill } = context
   const claims = decodeAgentToken(settings.token)
   const url = linkUrl(claims, settings.relay)
-  if (settings.http === undefined) requireCommand(settings, context.childEnv, platform)
+  if (settings.http === undefined && context.inProcess === undefined) requireCommand(settings, context.childEnv, platform)
   if (isCutOff(settings.token))
     log.warn('token.short', { meaning: 'its end is missing, so the relay will refuse it: copy agent_token whole' })
   if (url.protocol === 'ws:' && !isLoopback(url))
@@ -73,10 +75,11 @@ export async function run(context: RunContext): Promise<void> {
 
 /** Starts the server: a process for each session, or a session with one that is there. */
 function startOf(context: RunContext, server: HttpServer | undefined): (handlers: ChildHandlers) => Child {
-  const { settings, guard, mask, platform, childEnv } = context
+  const { settings, guard, mask, platform, childEnv, inProcess } = context
   const { command, args, cwd } = settings
   const lineMask = settings.masks ? lineMaskOf(context) : undefined
   if (server !== undefined) return httpStart(server, lineMask)
+  if (inProcess !== undefined) return (handlers) => inProcess(handlers, lineMask)
   const spec = { command, args, cwd, env: childEnv }
   return (handlers) => startChild(spec, handlers, { guard, mask, lineMask, platform })
 }

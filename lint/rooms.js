@@ -93,7 +93,8 @@ const ROOMS = {
   'agent/channel': AGENT_CHANNEL,
   'agent/link': AGENT_CHANNEL,
   'agent/owner': [...AGENT_BASE, 'agent/config'],
-  agent: [...AGENT_CHANNEL, 'agent/link', 'agent/owner'],
+  'agent/library': [...AGENT_BASE, 'agent/config', 'agent/server', 'agent/run.ts'],
+  agent: [...AGENT_CHANNEL, 'agent/link', 'agent/owner', 'agent/library'],
   worker: WORKER_BASE,
   selfhost: ['protocol', 'agent'],
 }

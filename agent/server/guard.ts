@@ -36,7 +36,8 @@ export interface Guard {
 /** Whole seconds that the groups have to end: before SIGTERM, since they have seen the end of their stdin, and before SIGKILL. */
 const WAITS_S = ['1', '2'] as const
 
-const NO_GUARD: Guard = { add: () => {}, remove: () => {}, end: () => {} }
+/** Where there are no processes. */
+export const NO_GUARD: Guard = { add: () => {}, remove: () => {}, end: () => {} }
 
 /**
  * Starts it in a session of its own, where no signal from the agent's terminal reaches it. On Windows, without a POSIX shell,

@@ -1,11 +1,16 @@
 /** The agent as its users get it: packed, installed into an empty folder, run. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { toolText } from '../harness/json.ts'
+import { NODE, Program, ROOT } from '../harness/program.ts'
+import { connectSdk1Http } from '../harness/sdk1-client.ts'
+import { createShare, startRelay } from '../harness/selfhost.ts'
+import { verifies } from '../requirements/verifies.ts'
 
 const AGENT = fileURLToPath(new URL('../../agent', import.meta.url))
 /** The Node that runs this test comes first, whatever else the machine has. */
@@ -45,11 +50,14 @@ test('the package holds the program, its licence and its readme, and nothing of 
     'LICENSE',
     'README.md',
     'dist/cli.js',
+    'dist/index.js',
+    'dist/types/agent/index.d.ts',
+    'dist/types/agent/library/agent-types.d.ts',
     'mcp-edge.schema.json',
     'package.json',
   ])
-  const program = await readFile(join(folder, 'node_modules/mcp-edge-agent/dist/cli.js'), 'utf8')
-  expect(program).not.toContain(dirname(AGENT))
+  for (const { path } of packed.files)
+    expect(await readFile(join(folder, 'node_modules/mcp-edge-agent', path), 'utf8')).not.toContain(dirname(AGENT))
 })
 
 test('the installed agent says its version and its options', async () => {
@@ -102,4 +110,59 @@ test('the installed program is the owner’s command line, too', async () => {
 test('the package passes publint', async () => {
   const publint = fileURLToPath(new URL('../../node_modules/publint/src/cli.js', import.meta.url))
   expect(await run(process.execPath, [publint, '--strict', AGENT], folder)).toContain('All good!')
+})
+
+const SDK = pathToFileURL(join(ROOT, 'node_modules/@modelcontextprotocol/server/dist/index.mjs')).href
+const EXAMPLE = `
+import { createAgent, type AgentReady } from 'mcp-edge-agent'
+import { McpServer } from '${SDK}'
+
+const agent = createAgent({
+  token: process.env.MCP_EDGE_TOKEN ?? '',
+  server: () => {
+    const server = new McpServer({ name: 'mine', version: '1' })
+    server.registerTool('hello', { description: 'Greets' }, () => ({ content: [{ type: 'text', text: 'hello from ' + process.pid }] }))
+    return server
+  },
+})
+agent.on('call', ({ method, outcome }) => console.log('call', method, outcome))
+const ready: AgentReady = await agent.start()
+console.log('serving', ready.share, agent.isRunning)
+process.stdin.once('data', async () => {
+  await agent.stop()
+  console.log('stopped', agent.isRunning)
+  process.exit(0)
+})
+`
+
+test('a program that has installed the package serves a server of its own with createAgent()', async () => {
+  verifies('promise.library.typed', 'promise.library.in-process', 'promise.library.serves')
+  await using relay = await startRelay()
+  const share = await createShare(relay)
+  const path = join(folder, 'mine.mts')
+  await writeFile(path, EXAMPLE)
+  // Node takes the types out; no file of ours is compiled here.
+  await using program = new Program(NODE, [path], { cwd: folder, input: true, env: { MCP_EDGE_TOKEN: share.agentToken } })
+  await program.stdout.find((line) => (line === `serving ${share.id} true` ? line : undefined), 'the agent')
+  await using client = await connectSdk1Http(share.shareUrl)
+  expect(toolText(await client.callTool('hello'))).toBe(`hello from ${program.pid}`)
+  await program.stdout.find((line) => (line === 'call tools/call ok' ? line : undefined), 'the call')
+  program.writeLine('')
+  expect(await program.exited).toEqual({ code: 0, signal: null })
+  expect(program.stdout.lines).toContain('stopped false')
+})
+
+test('the types of the package are enough for a program that is checked strictly', async () => {
+  verifies('promise.library.typed')
+  const right = `import { createAgent } from 'mcp-edge-agent'
+const agent = createAgent({ token: 't', server: { command: 'x' } })
+agent.on('ended', ({ fault }) => fault?.code.length)
+export const running: boolean = agent.isRunning
+`
+  await writeFile(join(folder, 'typed.mts'), right)
+  await writeFile(join(folder, 'wrong.mts'), `${right}createAgent({ token: 't', server: { command: 7 } })\n`)
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2024', '--types', '']
+  const check = (file: string): Promise<string> => run(join(ROOT, 'node_modules/.bin/tsc'), [...options, file], folder)
+  await check('typed.mts')
+  await expect(check('wrong.mts')).rejects.toMatchObject({ stdout: expect.stringMatching(/wrong\.mts.*TS2322/) })
 })

@@ -26,6 +26,9 @@ const LOCAL_HTTP = {
     'promise.http.modern-headers': promised('Requests of 2026-07-28 carry the headers that mirror them.'),
     'promise.http.era': promised('Which revisions a server speaks is found out when it is there, also after the agent has started.'),
     'promise.http.sse': promised('Servers of HTTP+SSE are reached with --sse.'),
+    'promise.http.bounded': promised(
+      'Calls that a server has under way are bounded, by number and by bytes; more are refused as not executed.',
+    ),
     'promise.http.policy': promised('The policy of the agent holds for a server that speaks HTTP as for any other.'),
   },
 } as const satisfies Section
@@ -46,4 +49,19 @@ const CONFIGURED = {
   },
 } as const satisfies Section
 
-export const AGENT_SERVERS = [LOCAL_HTTP, CONFIGURED] as const
+const LIBRARY = {
+  title: 'The agent as a library',
+  said: ['docs/library.md'],
+  revisions: [],
+  requirements: {
+    'promise.library.serves': promised(
+      'A program starts and stops an agent, and is told when it serves, what is called and why it has ended.',
+    ),
+    'promise.library.in-process': promised(
+      'A server within the program is served as any other: a new one for each session, in order, no faster than it is taken.',
+    ),
+    'promise.library.typed': promised('The package has types, by which servers of both official SDKs can be given.'),
+  },
+} as const satisfies Section
+
+export const AGENT_SERVERS = [LOCAL_HTTP, CONFIGURED, LIBRARY] as const

@@ -2,9 +2,9 @@
  * A session with an HTTP server in place of a server process: keeps the order of what must not overtake, passes on what the
  * server says, and ends once, when what ran has been answered or time is up.
  */
-import type { ErrorCode } from '../../../protocol/errors.ts'
+import { type ErrorCode, errorResponse } from '../../../protocol/errors.ts'
 import { type MessageFacts, scanMessage } from '../../../protocol/json-scan.ts'
-import { HTTP_DRAIN_MS, HTTP_INITIALIZED_MS } from '../../limits.ts'
+import { HTTP_CALL_BYTES, HTTP_CALLS, HTTP_DRAIN_MS, HTTP_INITIALIZED_MS } from '../../limits.ts'
 import type { Child, ChildHandlers } from '../child.ts'
 import type { LineMask } from '../line-mask.ts'
 import { Flow } from './flow.ts'
@@ -28,7 +28,7 @@ export interface RemoteEnd {
 export interface Wire {
   /** Whether calls run that may still be answered. */
   readonly isBusy: boolean
-  /** Resolves when the server has accepted it, or never will. Never rejects. */
+  /** Resolves when the server has accepted it, and answered a call that it answers at once, or never will. Never rejects. */
   send(message: Outgoing): Promise<void>
   /** Ends all connections; nothing is passed on any more. */
   cut(): void
@@ -64,6 +64,8 @@ export class RemoteChild implements Child {
   #end: RemoteEnd | undefined
   #drainTimer: NodeJS.Timeout | undefined
   #stopping: Promise<void> | undefined
+  #underWay = 0
+  #bytesUnderWay = 0
   #isOver = false
   #hasAnswered = false
 
@@ -134,14 +136,30 @@ export class RemoteChild implements Child {
 
   /** Servers refuse what comes before `notifications/initialized`, and requests of their own can overtake each other. */
   #send(message: Outgoing): void {
+    const { facts, bytes, taken } = message
+    const rawId = facts.kind === 'request' ? facts.id?.raw : undefined
+    if (rawId !== undefined && (this.#underWay >= HTTP_CALLS || this.#bytesUnderWay + bytes.length > HTTP_CALL_BYTES)) {
+      taken()
+      // An answer comes after its request.
+      setImmediate(() => {
+        if (!this.#isOver) this.#handlers.line(Buffer.from(errorResponse(rawId, { code: 'BACKLOG_FULL', executed: 'no' })))
+      })
+      return
+    }
+    this.#underWay++
+    this.#bytesUnderWay += bytes.length
     const accepted = this.#wire.send(message)
+    void accepted.then(() => {
+      this.#underWay--
+      this.#bytesUnderWay -= bytes.length
+    })
     if (message.facts.method !== 'notifications/initialized') return
     this.#held = []
     const release = (): void => {
       clearTimeout(timer)
       const held = this.#held ?? []
       this.#held = undefined
-      if (this.#end === undefined && !this.#isOver) for (const next of held) void this.#wire.send(next)
+      if (this.#end === undefined && !this.#isOver) for (const next of held) this.#send(next)
     }
     const timer = setTimeout(release, HTTP_INITIALIZED_MS)
     void accepted.then(release)

@@ -2,7 +2,6 @@
 import { type ErrorCode, errorResponse, type Failure } from '../../../protocol/errors.ts'
 import { canonicalId, otherTypeId } from '../../../protocol/json-id.ts'
 import { scanWithoutNulls } from '../../../protocol/members/null-members.ts'
-import { HTTP_CALLS } from '../../limits.ts'
 import { EventStream } from './event-stream.ts'
 import { HttpRequest } from './http-request.ts'
 import { isSuccess, mediaType } from './http-server.ts'
@@ -30,10 +29,8 @@ export class SseWire implements Wire {
   async send(message: Outgoing): Promise<void> {
     const { kind, id, method, requestId } = message.facts
     const rawId = kind === 'request' ? id?.raw : undefined
-    if (rawId !== undefined) {
-      if (this.#calls.size >= HTTP_CALLS) return this.#fail(rawId, { code: 'BACKLOG_FULL', executed: 'no' })
-      this.#calls.set(canonicalId(rawId), rawId)
-    } else if (method === 'notifications/cancelled' && requestId !== undefined) this.#calls.delete(canonicalId(requestId.raw))
+    if (rawId !== undefined) this.#calls.set(canonicalId(rawId), rawId)
+    else if (method === 'notifications/cancelled' && requestId !== undefined) this.#calls.delete(canonicalId(requestId.raw))
     const url = await (this.#endpoint ??= this.#open())
     if (url !== undefined && !this.#isCut) await this.#post(url, message, rawId)
   }

@@ -1,8 +1,7 @@
 /** Speaks Streamable HTTP, of revisions with sessions and of 2026-07-28 without, to a server (MCP, basic/transports). A session's first request says which of both it is. */
 import type { IncomingMessage } from 'node:http'
-import { errorResponse } from '../../../protocol/errors.ts'
 import { canonicalId, type MessageFacts } from '../../../protocol/json-scan.ts'
-import { HTTP_CALLS, HTTP_LEAVE_MS } from '../../limits.ts'
+import { HTTP_LEAVE_MS } from '../../limits.ts'
 import { claimedRevision, envelopeIn, modernHeaders, nameIn } from './modern-headers.ts'
 import { HttpRequest } from './http-request.ts'
 import { isSuccess } from './http-server.ts'
@@ -117,12 +116,6 @@ export class StreamableWire implements Wire, CallSession {
 
   async #call(message: Outgoing, rawId: string): Promise<void> {
     this.#revision ??= claimedRevision(message.bytes) ?? null
-    if (this.#calls.size >= HTTP_CALLS) {
-      message.taken()
-      // An answer comes after its request.
-      setImmediate(() => this.#port.heard(Buffer.from(errorResponse(rawId, { code: 'BACKLOG_FULL', executed: 'no' }))))
-      return
-    }
     const id = canonicalId(rawId)
     const call = new PostedCall(this.#port, this, message, rawId)
     this.#calls.set(id, call)
