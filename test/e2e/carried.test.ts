@@ -71,7 +71,7 @@ async function clientOf(era: Era, { url, clientToken }: Share, capabilities: Jso
     const { last } = await client.exchange(body, { headers })
     const { resultType, inputRequests, requestState } = asObject(last['result'] ?? {})
     if (resultType !== 'input_required') return last
-    const inputResponses = Object.fromEntries(Object.keys(asObject(inputRequests)).map((key) => [key, ANSWER]))
+    const inputResponses = Object.fromEntries(Object.keys(asObject(inputRequests)).map((asked) => [asked, ANSWER]))
     return ask(method, { ...params, inputResponses, ...(requestState === undefined ? {} : { requestState }) }, meta)
   }
   return ask
