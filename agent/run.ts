@@ -1,10 +1,11 @@
 /** Runs one agent: connects server processes to the lanes of the share, and ends all in order. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
-import { startChild, type Child, type ChildHandlers } from './server/child.ts'
+import { startChild, unstarted, type Child, type ChildHandlers, type ChildSpec } from './server/child.ts'
 import { findEra } from './server/era.ts'
 import { LineMask } from './server/line-mask.ts'
 import { policedStart } from './server/policed-child.ts'
+import { WebApp } from './server/web-app.ts'
 import { PolicyJudge } from '../protocol/policy/judge.ts'
 import { AgentExit, EXIT } from './exit.ts'
 import type { Guard } from './server/guard.ts'
@@ -39,18 +40,28 @@ export async function run(context: RunContext): Promise<void> {
   const { settings, log, guard, platform, leave, kill } = context
   const claims = decodeAgentToken(settings.token)
   const url = linkUrl(claims, settings.relay)
-  requireCommand(settings, context.childEnv, platform)
+  const { command, args, cwd, web } = settings
+  if (command !== undefined) requireCommand({ command, args, cwd }, context.childEnv, platform)
   if (isCutOff(settings.token))
     log.warn('token.short', { meaning: 'its end is missing, so the relay will refuse it: copy agent_token whole' })
   if (url.protocol === 'ws:' && !isLoopback(url))
     log.warn('link.plain', { relay: url.host, meaning: 'the token travels unencrypted: use https' })
-  const { command, args, cwd } = settings
-  const spec = { command, args, cwd, env: context.childEnv }
   const lineMask = settings.masks ? lineMaskOf(context) : undefined
-  const start = (handlers: ChildHandlers): Child => startChild(spec, handlers, { guard, mask: context.mask, lineMask, platform })
+  const start = (handlers: ChildHandlers): Child =>
+    command === undefined
+      ? unstarted(handlers, 'this agent shares a web app, and no MCP server')
+      : startChild({ command, args, cwd, env: context.childEnv }, handlers, { guard, mask: context.mask, lineMask, platform })
   const finding = findEra(settings.era, { startChild: start, version: context.version, log })
   const startPoliced = policedStart(new PolicyJudge([settings.policy]), start)
-  const lanes = new Lanes({ settings, url, log, version: context.version, finding, startChild: startPoliced })
+  const lanes = new Lanes({
+    settings,
+    url,
+    log,
+    version: context.version,
+    finding,
+    startChild: startPoliced,
+    webApp: web && new WebApp(web, settings.policy.access === 'read'),
+  })
   kill.addEventListener(
     'abort',
     () => {
@@ -88,7 +99,11 @@ async function leaveInOrder(lanes: Lanes, endChildren: () => Promise<void>, leav
 }
 
 /** Throws when the command cannot be found, before anything is dialled. Not on Windows, where the system looks in more places. */
-function requireCommand({ command, args, cwd }: AgentSettings, env: Readonly<Record<string, string>>, platform: NodeJS.Platform): void {
+function requireCommand(
+  { command, args, cwd }: Pick<ChildSpec, 'command' | 'args' | 'cwd'>,
+  env: Readonly<Record<string, string>>,
+  platform: NodeJS.Platform,
+): void {
   if (platform === 'win32') return
   const places = command.includes('/')
     ? [resolve(cwd, command)]

@@ -39,6 +39,7 @@ const AGENT_BASE = [
   'agent/package.json',
 ]
 const AGENT_CHANNEL = [...AGENT_BASE, 'agent/config', 'agent/server', 'agent/channel']
+const AGENT_WEB = [...AGENT_BASE, 'agent/config', 'agent/server/web-app.ts']
 
 /**
  * For each room (a folder, or a file that is a room of its own) the rooms that its files may import; its own is among
@@ -91,9 +92,10 @@ const ROOMS = {
   'agent/config': AGENT_BASE,
   'agent/server': [...AGENT_BASE, 'agent/config'],
   'agent/channel': AGENT_CHANNEL,
-  'agent/link': AGENT_CHANNEL,
+  'agent/web': AGENT_WEB,
+  'agent/link': [...AGENT_CHANNEL, 'agent/web'],
   'agent/owner': [...AGENT_BASE, 'agent/config'],
-  agent: [...AGENT_CHANNEL, 'agent/link', 'agent/owner'],
+  agent: [...AGENT_CHANNEL, 'agent/web', 'agent/link', 'agent/owner'],
   worker: WORKER_BASE,
   selfhost: ['protocol', 'agent'],
 }

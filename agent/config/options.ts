@@ -27,10 +27,10 @@ export function agentCommand(): Command {
   const flag = (flags: string, text: string, variable: string): Option =>
     new Option(flags, `${text} (env: ${variable})`).default(!isOff(process.env[variable]), 'off')
   return new Command('mcp-edge-agent')
-    .description('Shares a local MCP server through a relay, without opening a port.')
+    .description('Shares a local MCP server, or a local web app, through a relay, without opening a port.')
     .version(VERSION)
     .argument('[command...]', 'the MCP server, after --')
-    .usage('[options] -- command [args...]')
+    .usage('[options] -- command [args...]   or   --http <url> [options]')
     .passThroughOptions()
     .allowExcessArguments()
     .addOption(
@@ -74,6 +74,13 @@ export function agentCommand(): Command {
         .default([], 'none'),
     )
     .addOption(option('--cwd <folder>', 'folder that the server runs in', 'MCP_EDGE_CWD'))
+    .addOption(option('--http <url>', 'web app to share, like http://localhost:3000; alone or beside a server', 'MCP_EDGE_HTTP'))
+    .addOption(flag('--keep-host', 'let the web app see the public host, and not its own', 'MCP_EDGE_KEEP_HOST'))
+    .addOption(
+      option('--header <name: value>', 'header field that each request to the web app gets; repeatable', 'MCP_EDGE_HEADER')
+        .argParser(collect)
+        .default([], 'none'),
+    )
     .addOption(flag('--read-only', 'only tools that say they only read', 'MCP_EDGE_READ_ONLY'))
     .addOption(
       option('--allow <pattern>', 'only tools of this name, where * stands for anything; repeatable', 'MCP_EDGE_ALLOW')
@@ -161,7 +168,8 @@ export function prepare(command: Command, cwd: string, own: Variables = process.
     isDirectory: (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
   })
   const childEnv = environmentOf(settings, own)
-  const mask = new Mask([settings.token, ...secretValues(own, settings.env), ...environmentSecrets(childEnv)])
+  const headers = settings.web?.headers.map(([, value]) => value) ?? []
+  const mask = new Mask([settings.token, ...headers, ...secretValues(own, settings.env), ...environmentSecrets(childEnv)])
   return { settings, childEnv, mask, warnings: optionWarnings(command, settings.env, own) }
 }
 

@@ -5,9 +5,10 @@ import { AgentExit, EXIT } from '../exit.ts'
 import { MAX_CHILDREN } from '../limits.ts'
 import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
+import { type RawWebOptions, readWebApp, type WebAppSettings } from './web-options.ts'
 
 /** Options as they come from the command line and from `MCP_EDGE_…` variables. */
-export interface RawOptions {
+export interface RawOptions extends RawWebOptions {
   readonly token?: string
   readonly tokenFile?: string
   readonly relay?: string
@@ -70,8 +71,11 @@ export interface AgentSettings {
   readonly keepaliveMs: number
   readonly logLevel: LogLevel
   readonly json: boolean
-  readonly command: string
+  /** Of the MCP server; undefined where a web app alone is shared. */
+  readonly command: string | undefined
   readonly args: readonly string[]
+  /** The web app that is shared; undefined for none. */
+  readonly web: WebAppSettings | undefined
 }
 
 /** The parts of the machine that settings depend on. */
@@ -89,8 +93,11 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 /** @throws {AgentExit} whose text names the option and what it takes. */
 export function readAgentSettings(raw: RawOptions, command: readonly string[], around: Surroundings): AgentSettings {
   const [program, ...args] = command
-  if (program === undefined || program === '')
-    throw usage('Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything')
+  const web = readWebApp(raw)
+  if (program === '' || (program === undefined && web === undefined))
+    throw usage(
+      'Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything; or a web app with --http http://localhost:3000',
+    )
   if (raw.replica === true && raw.replace === true)
     throw usage('--replica joins the other agents and --replace ends them. Give one of the two.')
   const cwd = resolve(around.cwd, raw.cwd ?? '')
@@ -98,14 +105,18 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
   return {
     token: readTokenText(raw, around),
     relay: raw.relay,
-    name: raw.name === undefined ? defaultName(around.hostname, cwd, command) : agentName(raw.name),
+    name:
+      raw.name === undefined
+        ? defaultName(around.hostname, cwd, web === undefined ? command : [...command, '--http', web.origin.href])
+        : agentName(raw.name),
     join: raw.replica === true ? 'replica' : raw.replace === true ? 'replace' : 'primary',
     isolation: oneOf('--isolate', raw.isolate, ['session', 'share']),
-    era: oneOf('--era', raw.era, ERAS),
+    // Where there is no server, there is nothing to ask.
+    era: program === undefined ? 'legacy' : oneOf('--era', raw.era, ERAS),
     maxChildren: wholeNumber('--max-children', raw.maxChildren, 1, MAX_CHILDREN),
     idleStopMs: durationMs('--idle-stop', raw.idleStop, 0),
     // A server that serves everybody has no next client to be started for.
-    hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session',
+    hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session' && program !== undefined,
     env: raw.env,
     cwd,
     policy: policyOf(raw),
@@ -120,6 +131,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     json: raw.json === true,
     command: program,
     args,
+    web,
   }
 }
 

@@ -1,6 +1,6 @@
 /** Takes in what agents say over their links, a hello and then frames, and that a link has closed; tells each part of the Share what concerns it. */
 import { splitBundle } from '../../protocol/bundle.ts'
-import type { AgentFrame, Died } from '../../protocol/frame.ts'
+import type { ChannelAgentFrame, Died } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { CLOSE, type Hello } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
@@ -131,7 +131,7 @@ export class AgentMessages {
     const link = this.#parts.links.of(socket)
     if (link !== undefined) this.#parts.health.heard(link, Date.now())
     if (header.type === 'hello') this.#hello(socket, header)
-    else if (link !== undefined) this.#handle(link, header, bytes, body)
+    else if (link !== undefined && !('x' in header)) this.#handle(link, header, bytes, body)
     return true
   }
 
@@ -165,7 +165,7 @@ export class AgentMessages {
     log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
   }
 
-  #handle(link: AgentLink, header: AgentFrame, frame: Uint8Array, body: Uint8Array): void {
+  #handle(link: AgentLink, header: ChannelAgentFrame, frame: Uint8Array, body: Uint8Array): void {
     const { links, sender, channels, delivery, runningCalls } = this.#parts
     switch (header.type) {
       case 'answer':

@@ -13,6 +13,7 @@ const RAW: RawOptions = {
   allow: [],
   deny: [],
   argument: [],
+  header: [],
   reconnectDelay: '1s',
   maxRetries: '0',
   keepalive: '30s',
