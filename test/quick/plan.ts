@@ -103,6 +103,8 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'approvals',
     'approvals-ends',
   ],
+  'worker/web/': ['web-host'],
+  'worker/share/web/': ['web-host'],
   'wrangler.toml': ['session'],
 }
 

@@ -9,10 +9,12 @@ import { MODERN_PATTERNS } from './modern-patterns.ts'
 import type { Requirement } from './requirement.ts'
 import { STDIO } from './stdio.ts'
 import { STREAMABLE_HTTP } from './streamable-http.ts'
+import { WEB_PROMISES } from './web-promises.ts'
 
 export const SECTIONS = [
   ...ANSWER_PROMISES,
   ...CARE_PROMISES,
+  ...WEB_PROMISES,
   ...STDIO,
   ...HTTP_SSE,
   ...STREAMABLE_HTTP,

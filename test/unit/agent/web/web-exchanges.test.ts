@@ -8,6 +8,7 @@ import { WebApp } from '../../../../agent/server/web-app.ts'
 import { WebExchanges } from '../../../../agent/web/web-exchanges.ts'
 import type { AgentFrame } from '../../../../protocol/frame.ts'
 import type { WebOpen } from '../../../../protocol/web/web-frames.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { WEB_FIRST_BYTES } from '../../../../protocol/web/web-limits.ts'
 
 const X = '0123456789abcdef'.repeat(2)
@@ -80,6 +81,7 @@ function open(members: Partial<WebOpen> = {}): void {
 
 describe('a request', () => {
   test('reaches the app as it was sent, with the app’s own host and origin, and without what belongs to a hop', async () => {
+    verifies('promise.13.as-sent', 'promise.13.one-origin')
     const seen = Promise.withResolvers<IncomingMessage>()
     handle = (request, response) => {
       seen.resolve(request)
@@ -129,6 +131,7 @@ describe('a request', () => {
   })
 
   test('that is no path is refused before anything is dialled', () => {
+    verifies('promise.13.one-origin')
     const stranger = new WebApp({ origin: app, keepsHost: false, headers: [] })
     for (const target of ['http://evil.example/', '@evil.example/', 'evil', '*', '/a b', '/\r\nHost: evil.example'])
       for (const act of [() => stranger.request(openOf(target)), () => stranger.socket(openOf(target))]) expect(act, target).toThrow('path')
@@ -147,6 +150,7 @@ describe('a request', () => {
   })
 
   test('is followed to no redirect; one to the app itself becomes a path', async () => {
+    verifies('promise.13.one-origin')
     handle = (_, response) =>
       response.writeHead(302, { location: `${app.origin}/next?a#b`, 'content-location': 'http://evil.example/x' }).end()
     open()
@@ -180,6 +184,7 @@ describe('a request', () => {
   })
 
   test('to an app that is not there fails as such, without a word of where it would be', async () => {
+    verifies('promise.13.failures')
     web = new WebExchanges(new WebApp({ origin: new URL('http://127.0.0.1:1'), keepsHost: false, headers: [] }))
     web.attach(wire)
     open()
@@ -203,6 +208,7 @@ function openOf(target: string): WebOpen {
 
 describe('credit', () => {
   test('bounds what goes out, and what waits then stays in the app', async () => {
+    verifies('promise.13.flow')
     const big = Buffer.alloc(8 * 1024 * 1024, 'x')
     let sent: boolean | undefined
     handle = (_, response) => {
@@ -241,6 +247,7 @@ describe('credit', () => {
   })
 
   test('of one that is not taken holds up no other, and none is sent while the link is full', async () => {
+    verifies('promise.13.flow')
     handle = (request, response) => response.end(request.url === '/big' ? Buffer.alloc(1_000_000, 'b') : 'small')
     open({ target: '/big' })
     await wire.of('web_data')
@@ -283,6 +290,7 @@ test('a link that breaks cuts what it carried', async () => {
 
 describe('a WebSocket', () => {
   test('carries messages whole and in their type, the subprotocol, and its close', async () => {
+    verifies('promise.13.websocket')
     sockets.on('connection', (socket) => {
       socket.on('message', (data, isBinary) => socket.send(data as Buffer, { binary: isBinary }))
       socket.on('close', (code, reason) => closes.push([code, reason.toString()]))
