@@ -13,6 +13,7 @@ import { getSse, postMessages } from './mcp/http-sse.ts'
 import { failureResponse } from './mcp/response/responses.ts'
 import { deleteMcp, getMcp, postMcp } from './mcp/streamable-http.ts'
 import { serveAppHost } from './web/app-host.ts'
+import { serveAppPath } from './web/app-path.ts'
 import { getAuthorize, getResourceMetadata, getServerMetadata, postAuthorize, postRegister, postToken } from './sign-in/routes.ts'
 
 export { Registry } from './registry/registry.ts'
@@ -28,8 +29,9 @@ const APP_HOST = '/app-host'
 const app = new Hono<RouteEnv>({ getPath: routedPath })
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }))
-// Before all else: what is on an app's host is the app's, and so is what other pages may do with it.
+// Before all else: what other pages may do with an app is said there.
 app.all(`${APP_HOST}/:share/*`, requireClaimed, serveAppHost)
+for (const base of ['/s/:share/http', '/s/:share/k/:key/http'] as const) app.all(`${base}/*`, requireClaimed, serveAppPath)
 app.use(guardOrigin)
 app.use(requireClaimed)
 app.route('/api', api)

@@ -11,3 +11,6 @@ export const MAX_WEB_BACKLOG_BYTES = 16 * 1024 * 1024
 
 /** How long a browser keeps the key to an app, in seconds, if the link does not end before: as long as most keep a sign-in. */
 export const WEB_COOKIE_S = 30 * 24 * 60 * 60
+
+/** Characters of a style sheet that are held back for its rewriting: a URL that is longer is left as it is. */
+export const MAX_CSS_TOKEN_CHARS = 8192

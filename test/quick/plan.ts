@@ -103,7 +103,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'approvals',
     'approvals-ends',
   ],
-  'worker/web/': ['web-host'],
+  'worker/web/': ['web-host', 'web-path'],
   'worker/share/web/': ['web-host'],
   'wrangler.toml': ['session'],
 }

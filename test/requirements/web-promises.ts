@@ -14,6 +14,10 @@ const WEB = {
     'promise.13.credential': promised("No app sees a credential of the relay's, or sets its cookie; its own sign-in passes."),
     'promise.13.cookie-origin': promised("The cookie counts for the app's own pages, and for nobody else's."),
     'promise.13.own-host': promised('A host of an app has nothing else, and its pages may call the relay for its own share alone.'),
+    'promise.13.sandbox': promised(
+      "Below a path of the relay's own origin every response is sandboxed, and nothing of it reaches beyond itself.",
+    ),
+    'promise.13.rewritten': promised('There, URLs of the app in pages, style sheets and redirects lead below the path.'),
     'promise.13.policy': promised(
       'With access read there are GET and HEAD without upgrade; a policy on MCP opens no app unless it says so.',
     ),

@@ -2,12 +2,11 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
-import type { AgentFrame } from '../../protocol/frame.ts'
-import type { WebOpen } from '../../protocol/web/web-frames.ts'
 import app from '../../worker/index.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { askAsOwner, createShare, stubOf, type TestShare } from './harness/relay.ts'
 import { ScriptedAgent } from './harness/scripted-agent.ts'
+import { fieldOf, keyOf, servedApp, WebAgent } from './harness/web-agent.ts'
 
 const DOMAIN = 'share.example'
 const hosted = { ...env, SHARE_DOMAIN: DOMAIN }
@@ -31,81 +30,26 @@ function bearer(share: TestShare): Record<string, string> {
   return { authorization: `Bearer ${share.clientToken}` }
 }
 
-/** A path key of the share, of which its owner has said so much. */
-async function keyOf(share: TestShare, policy: object = { access: 'admin' }): Promise<{ readonly key: string; readonly id: string }> {
-  const made: { share_url: string; id: string } = await (
-    await askAsOwner('POST', `/api/shares/${share.id}/tokens`, { kind: 'key', policy })
-  ).json()
-  return { key: /\/k\/([^/]+)/.exec(made.share_url)?.[1] ?? '', id: made.id }
-}
-
 const SAME = { 'sec-fetch-site': 'same-origin' }
-
-class WebAgent {
-  readonly agent: ScriptedAgent
-
-  constructor(agent: ScriptedAgent) {
-    this.agent = agent
-  }
-
-  static async connect(share: TestShare): Promise<WebAgent> {
-    return new WebAgent(await ScriptedAgent.connect(share, { serves: 'web' }))
-  }
-
-  async opened(): Promise<WebOpen> {
-    return (await this.agent.expect('web_open')).header
-  }
-
-  /** Answers an exchange with a text. */
-  answer(x: string, text = 'hello', head: Partial<Extract<AgentFrame, { type: 'web_head' }>> = {}): void {
-    this.agent.send({ type: 'web_head', x, status: 200, headers: [['content-type', 'text/plain']], ...head })
-    const body = encoder.encode(text)
-    this.agent.send({ type: 'web_data', x, at: body.length }, body)
-    this.agent.send({ type: 'web_end', x })
-  }
-
-  async serve(
-    response: Promise<Response>,
-    head: Partial<Extract<AgentFrame, { type: 'web_head' }>> = {},
-  ): Promise<{ readonly open: WebOpen; readonly response: Response }> {
-    const open = await this.opened()
-    this.answer(open.x, 'hello', head)
-    const answered = await response
-    return { open, response: answered }
-  }
-
-  async gone(): Promise<void> {
-    for (;;) if ((await this.agent.next()).header.type === 'web_gone') return
-  }
-}
-
-async function served(): Promise<{ share: TestShare; web: WebAgent }> {
-  const share = await createShare()
-  return { share, web: await WebAgent.connect(share) }
-}
-
-function headerOf(open: WebOpen, name: string): string | undefined {
-  return open.headers.find(([each]) => each === name)?.[1]
-}
 
 describe('who is let in', () => {
   test('a bearer token, which the app does not see', async () => {
     verifies('promise.13.who', 'promise.13.credential', 'promise.13.as-sent')
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const { open, response } = await web.serve(ask(share, '/a%2Fb?q=1', { headers: { ...bearer(share), 'x-mine': '1' } }))
     expect(await response.text()).toBe('hello')
     expect(open).toMatchObject({ method: 'GET', target: '/a%2Fb?q=1', origin: hostOf(share) })
     expect(open.hasBody).toBeUndefined()
-    expect(headerOf(open, 'authorization')).toBeUndefined()
-    expect(headerOf(open, 'x-mine')).toBe('1')
-    expect(headerOf(open, 'x-forwarded-proto')).toBe('https')
-    expect(headerOf(open, 'x-forwarded-host')).toBe(new URL(hostOf(share)).host)
+    expect(fieldOf(open, 'authorization')).toBeUndefined()
+    expect(fieldOf(open, 'x-mine')).toBe('1')
+    expect(fieldOf(open, 'x-forwarded-proto')).toBe('https')
+    expect(fieldOf(open, 'x-forwarded-host')).toBe(new URL(hostOf(share)).host)
     await web.gone()
   })
 
   test('a key in the URL becomes a cookie, on the same page of the same host, and no app sees either', async () => {
     verifies('promise.13.who', 'promise.13.credential')
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const { key } = await keyOf(share)
     const entered = await ask(share, `//evil.example/x?a=1&mcp_edge_key=${key}&b=%20`)
     expect(entered.status).toBe(303)
@@ -116,8 +60,8 @@ describe('who is let in', () => {
     expect(cookie).toMatch(/^__Host-mcpe=[^;]+; Path=\/; Secure; HttpOnly; SameSite=Lax; Max-Age=\d+$/)
     const [pair = ''] = cookie.split(';')
     const { open } = await web.serve(ask(share, '/x', { headers: { cookie: `a=1; ${pair}; b=2`, authorization: 'Basic own' } }))
-    expect(headerOf(open, 'cookie')).toBe('a=1; b=2')
-    expect(headerOf(open, 'authorization')).toBe('Basic own')
+    expect(fieldOf(open, 'cookie')).toBe('a=1; b=2')
+    expect(fieldOf(open, 'authorization')).toBe('Basic own')
     await web.gone()
     const posted = await web.serve(ask(share, `/x?mcp_edge_key=${key}`, { method: 'POST', body: 'x', headers: { ...bearer(share) } }))
     expect(posted.open.target).toBe('/x')
@@ -125,7 +69,7 @@ describe('who is let in', () => {
 
   test('nobody else: not another share’s key, a wrong one, an agent, or whoever shows nothing', async () => {
     verifies('promise.13.who')
-    const { share } = await served()
+    const { share } = await servedApp()
     const { key } = await keyOf(await createShare())
     expect((await ask(share, `/?mcp_edge_key=${key}`)).status).toBe(404)
     expect((await ask(share, '/', { headers: { cookie: `__Host-mcpe=${key}` } })).status).toBe(401)
@@ -141,7 +85,7 @@ describe('who is let in', () => {
     const share = await createShare({ anonymous: { access: 'read' } })
     const web = await WebAgent.connect(share)
     const { open } = await web.serve(ask(share, '/', { headers: { authorization: 'Bearer own' } }))
-    expect(headerOf(open, 'authorization')).toBe('Bearer own')
+    expect(fieldOf(open, 'authorization')).toBe('Bearer own')
     expect((await ask(share, '/', { method: 'POST', body: 'x' })).status).toBe(403)
     const relays = await ask(share, '/', { headers: { authorization: `Bearer ${share.agentToken}` } })
     expect(relays.status).toBe(401)
@@ -149,7 +93,7 @@ describe('who is let in', () => {
 
   test('nothing of the relay is there: each path is the app’s', async () => {
     verifies('promise.13.own-host')
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     for (const path of [
       '/healthz',
       '/mcp',
@@ -174,7 +118,7 @@ describe('a cookie', () => {
 
   test('counts for unsafe methods and upgrades of the app’s own pages alone', async () => {
     verifies('promise.13.cookie-origin')
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const cookie = await withCookie(share)
     const origin = hostOf(share)
     const post = (headers: Record<string, string>): Promise<Response> =>
@@ -199,7 +143,7 @@ describe('a cookie', () => {
 
   test('lets other pages follow a link, and read nothing', async () => {
     verifies('promise.13.cookie-origin')
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const cookie = await withCookie(share)
     const get = (headers: Record<string, string>): Promise<Response> => ask(share, '/', { headers: { ...cookie, ...headers } })
     for (const site of ['same-site', 'cross-site'])
@@ -216,7 +160,7 @@ describe('a cookie', () => {
 
   test('of the relay’s name is never the app’s to set, and its others are for this host alone', async () => {
     verifies('promise.13.credential')
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const { response } = await web.serve(ask(share, '/', { headers: bearer(share) }), {
       headers: [
         ['set-cookie', 'a=1; Domain=share.example; Path=/; HttpOnly'],
@@ -239,7 +183,7 @@ describe('a cookie', () => {
 describe('what a link allows', () => {
   test('with access read: GET and HEAD, and no upgrade', async () => {
     verifies('promise.13.policy')
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const { key } = await keyOf(share, { access: 'read' })
     const cookie = { cookie: `__Host-mcpe=${key}`, origin: hostOf(share), ...SAME }
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
@@ -253,7 +197,7 @@ describe('what a link allows', () => {
 
   test('a policy on tools opens no app, unless it says so', async () => {
     verifies('promise.13.policy')
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const closed = await keyOf(share, { access: 'admin', tools: { allow: ['a'] } })
     expect((await ask(share, '/', { headers: { cookie: `__Host-mcpe=${closed.key}` } })).status).toBe(403)
     const open = await keyOf(share, { access: 'admin', tools: { allow: ['a'] }, web: true })
@@ -264,7 +208,7 @@ describe('what a link allows', () => {
 
   test('revocation cuts a download that is under way', async () => {
     verifies('promise.13.cut')
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const { key, id } = await keyOf(share)
     const answering = ask(share, '/', { headers: { cookie: `__Host-mcpe=${key}` } })
     const { x } = await web.opened()
@@ -309,7 +253,7 @@ describe('an agent', () => {
     const none = await ask(share, '/', { headers: bearer(share) })
     expect([none.status, (await none.json<{ code: string }>()).code]).toEqual([404, 'NO_WEB_APP'])
     plain.close()
-    const { share: other, web } = await served()
+    const { share: other, web } = await servedApp()
     const waiting = ask(other, '/', { headers: bearer(other) })
     await web.opened()
     web.agent.close()
@@ -319,7 +263,7 @@ describe('an agent', () => {
 
   test('says how its app has failed', async () => {
     verifies('promise.13.failures')
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const waiting = ask(share, '/', { headers: bearer(share) })
     const { x } = await web.opened()
     web.agent.send({ type: 'web_failed', x, code: 'APP_UNREACHABLE', detail: 'ECONNREFUSED.' })
@@ -332,7 +276,7 @@ describe('an agent', () => {
   })
 
   test('cannot speak for an exchange of another', async () => {
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const other = await ScriptedAgent.connect(share, { agent: 'other', join: 'replica', serves: 'web' })
     const waiting = ask(share, '/', { headers: bearer(share) })
     const first = await Promise.race([web.agent.hasFrame().then(() => web.agent), other.hasFrame().then(() => other)])
@@ -347,7 +291,7 @@ describe('an agent', () => {
 describe('bodies', () => {
   test('go up within credit, and down as they are taken', async () => {
     verifies('promise.13.flow')
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const body = new Uint8Array(100_000).fill(7)
     const waiting = ask(share, '/', { method: 'PUT', body, headers: bearer(share) })
     const { x, hasBody } = await web.opened()
@@ -370,7 +314,7 @@ describe('bodies', () => {
 
   test('give credit for what a client takes, and none for what it does not', async () => {
     verifies('promise.13.flow')
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const waiting = ask(share, '/', { headers: bearer(share) })
     const { x } = await web.opened()
     web.agent.send({ type: 'web_head', x, status: 200, headers: [['content-length', '16384']] })
@@ -386,7 +330,7 @@ describe('bodies', () => {
 
 test('an object with an idle event stream of an app may sleep, and goes on with it', async () => {
   verifies('promise.13.sleeps')
-  const { share, web } = await served()
+  const { share, web } = await servedApp()
   const waiting = ask(share, '/', { headers: bearer(share) })
   const { x } = await web.opened()
   web.agent.send({ type: 'web_head', x, status: 200, headers: [['content-type', 'text/event-stream']] })
@@ -403,7 +347,7 @@ describe('a WebSocket', () => {
   async function connected(
     protocol?: string,
   ): Promise<{ web: WebAgent; x: string; socket: WebSocket; response: Response; share: TestShare }> {
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const asked = protocol === undefined ? {} : { 'sec-websocket-protocol': 'news, chat' }
     const waiting = ask(share, '/ws', { headers: { ...bearer(share), upgrade: 'websocket', ...asked } })
     const { x, upgrade, protocols } = await web.opened()
@@ -476,7 +420,7 @@ describe('a WebSocket', () => {
   })
 
   test('that the app refuses is answered as the app does', async () => {
-    const { share, web } = await served()
+    const { share, web } = await servedApp()
     const waiting = ask(share, '/ws', { headers: { ...bearer(share), upgrade: 'websocket' } })
     const { x } = await web.opened()
     web.answer(x, 'no', { status: 403 })

@@ -49,6 +49,7 @@ export const serveAppHost: MiddlewareHandler<RouteEnv> = async (c) => {
     target: pathname + search,
     headers: requestHeaders(raw.headers, { address, origin, isBearerOurs, addressHeader: settings.addressHeader }),
     origin,
+    cookiesOf: (headers) => hostHeaders(headers).getSetCookie(),
     respond: (head, body) => streamed(head, hostHeaders(head.headers), body, method),
   })
 }

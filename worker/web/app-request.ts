@@ -12,8 +12,6 @@ export interface ForwardFacts {
   readonly isBearerOurs: boolean
   /** Header in which a proxy before the relay says whose connection it has. */
   readonly addressHeader: string | undefined
-  /** The answer is to be rewritten: it must come as it is, and whole. */
-  readonly isRewritten?: boolean
 }
 
 /** The cookie by which a browser shows its link, in host mode. `__Host-`: no other host can set it (RFC 6265bis §4.1.3). */
@@ -21,16 +19,12 @@ export const APP_COOKIE = '__Host-mcpe'
 
 /** What the relay says by itself, or the network before it; a client's own word on this is not passed on. */
 const OF_THE_RELAY = /^(?:x-forwarded-.*|forwarded|x-real-ip|true-client-ip|cdn-loop|cf-.*|host)$/
-/** By which an answer comes in part, or not at all, or packed. */
-const OF_WHOLE_ANSWERS: ReadonlySet<string> = new Set(['range', 'if-range', 'if-none-match', 'if-modified-since', 'accept-encoding'])
-
 export function requestHeaders(headers: Headers, facts: ForwardFacts): HeaderList {
-  const { address, origin, isBearerOurs, addressHeader, isRewritten = false } = facts
+  const { address, origin, isBearerOurs, addressHeader } = facts
   const { protocol, host } = new URL(origin)
   const proto = protocol.slice(0, -1)
   const kept = endToEnd([...headers]).flatMap(([name, value]): [string, string][] => {
     if (OF_THE_RELAY.test(name) || name === addressHeader || (isBearerOurs && name === 'authorization')) return []
-    if (isRewritten && OF_WHOLE_ANSWERS.has(name)) return []
     if (name !== 'cookie') return [[name, value]]
     const others = cookiePairs(value).filter((pair) => !isAppCookie(pair))
     return others.length === 0 ? [] : [[name, others.join('; ')]]
@@ -38,7 +32,6 @@ export function requestHeaders(headers: Headers, facts: ForwardFacts): HeaderLis
   const who = address ?? 'unknown'
   return [
     ...kept,
-    ...(isRewritten ? [['accept-encoding', 'identity'] as const] : []),
     ...(address === undefined ? [] : [['x-forwarded-for', address] as const]),
     ['x-forwarded-proto', proto],
     ['x-forwarded-host', host],

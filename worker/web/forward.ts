@@ -17,6 +17,8 @@ export interface Forwarded extends WebAsk {
   readonly target: string
   readonly headers: HeaderList
   readonly origin: string
+  /** The cookies that a WebSocket's answer may set. */
+  readonly cookiesOf: (headers: HeaderList) => readonly string[]
   /** Makes the response of the app's head and what of its body is to be told. */
   readonly respond: (head: WebHead, body: AppBody) => Response
 }
@@ -124,7 +126,7 @@ async function exchanged(forwarded: Forwarded, exchange: WebExchange): Promise<R
   )
   if (hasBody && request.body !== null) void upload(request.body, exchange)
   const answer = await head.promise
-  if (answer.status === 101 && bridge !== undefined) return bridge.response(answer)
+  if (answer.status === 101 && bridge !== undefined) return bridge.response(answer.protocol, forwarded.cookiesOf(answer.headers))
   const isBodiless = method === 'HEAD' || NO_BODY.has(answer.status)
   if (answer.status < 200 || answer.status > 599) {
     fail('APP_BROKEN')

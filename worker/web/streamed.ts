@@ -3,7 +3,7 @@ import type { WebHead } from '../../protocol/web/web-frames.ts'
 import type { AppBody } from './forward.ts'
 
 /** A body whose length the app has said is told with it: downloads show how far they are, and one that is cut shows that. */
-export function streamed({ status }: WebHead, headers: Headers, { readable, length }: AppBody, method: string): Response {
+export function streamed({ status }: Pick<WebHead, 'status'>, headers: Headers, { readable, length }: AppBody, method: string): Response {
   // What is packed is passed on as it is.
   const encoding = headers.has('content-encoding') ? ({ encodeBody: 'manual' } as const) : {}
   if (readable === undefined) {

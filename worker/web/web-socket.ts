@@ -1,13 +1,13 @@
 /** A WebSocket between a client and the web app: messages both ways whole and in order, closes with their codes. Pings are the runtime's to answer. */
 import { concat } from '../../protocol/splice.ts'
-import type { WebHead, WebMessage } from '../../protocol/web/web-frames.ts'
+import type { WebMessage } from '../../protocol/web/web-frames.ts'
 import { MAX_WEB_MESSAGE_BYTES } from '../../protocol/web/web-limits.ts'
 import { MAX_WEB_BACKLOG_BYTES } from '../web-limits.ts'
 import type { WebExchange } from './web-exchange.ts'
 
 export interface SocketBridge {
   /** Gives the client its end, when the app has agreed. */
-  response(head: WebHead): Response
+  response(protocol: string | undefined, cookies: readonly string[]): Response
   message(frame: WebMessage, bytes: Uint8Array): void
   /** The app has closed. */
   close(code: number, reason: string): void
@@ -44,7 +44,7 @@ class Bridge implements SocketBridge {
     this.#over = over
   }
 
-  response({ protocol, headers }: WebHead): Response {
+  response(protocol: string | undefined, cookies: readonly string[]): Response {
     const [theirs, ours] = Object.values(new WebSocketPair())
     if (theirs === undefined || ours === undefined) throw new Error('no socket pair')
     ours.binaryType = 'arraybuffer'
@@ -53,12 +53,11 @@ class Bridge implements SocketBridge {
     ours.addEventListener('error', () => this.#clientClosed(NO_FRAME, ''))
     ours.accept()
     this.#client = ours
-    const cookies = headers.filter(([name]) => name.toLowerCase() === 'set-cookie')
     return new Response(null, {
       status: 101,
       webSocket: theirs,
       headers: [
-        ...cookies.map(([, value]): [string, string] => ['set-cookie', value]),
+        ...cookies.map((value): [string, string] => ['set-cookie', value]),
         ...(protocol === undefined ? [] : [['sec-websocket-protocol', protocol] as [string, string]]),
       ],
     })
