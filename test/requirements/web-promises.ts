@@ -26,6 +26,7 @@ const WEB = {
     'promise.13.flow': promised('Bodies flow both ways as they are taken, within credit, and a slow one holds up no other.'),
     'promise.13.websocket': promised('WebSockets keep messages, types, subprotocol and close codes.'),
     'promise.13.sleeps': promised('An object sleeps with idle exchanges, and goes on with them.'),
+    'promise.13.start': promised('npm start with --http prints a URL that opens the app.'),
     'promise.13.failures': promised('An app or agent that is away, or breaks off, is told of as such, and nothing is sent twice.'),
   },
 } as const satisfies Section
