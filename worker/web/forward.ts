@@ -1,6 +1,7 @@
 /** Takes one request to the share's web app, and makes of what comes back the client's response: streamed both ways, or a WebSocket. */
 import type { Failure, ProblemCode } from '../../protocol/errors.ts'
 import type { HeaderList, WebHead } from '../../protocol/web/web-frames.ts'
+import { WEB_CHUNK_BYTES } from '../../protocol/web/web-limits.ts'
 import { randomKey } from '../call-key.ts'
 import { ResponseBody } from '../carry/response-body.ts'
 import { PassRefused, type ShareClient } from '../carry/share-client.ts'
@@ -137,12 +138,15 @@ async function exchanged(forwarded: Forwarded, exchange: WebExchange): Promise<R
 
 /** Brings a request's body as the app takes it. A client that leaves is noticed by its request's signal. */
 async function upload(body: ReadableStream<Uint8Array>, exchange: WebExchange): Promise<void> {
-  const reader = body.getReader()
+  // Of a body from outside the runtime gives 4 KiB at a time, unless it is handed more room.
+  const reader = body.getReader({ mode: 'byob' })
   try {
-    for (;;) {
-      const { value, done } = await reader.read()
+    for (let room = new ArrayBuffer(WEB_CHUNK_BYTES); ;) {
+      const { value, done } = await reader.read(new Uint8Array(room))
       if (done) break
       if (!(await exchange.upload(value))) return
+      // The frame has a copy of it.
+      room = value.buffer
     }
     exchange.end({ type: 'web_end' })
   } catch {
