@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { RelayWebFrame, WebOpen } from '../../protocol/web/web-frames.ts'
 import { RECEIPT_AFTER_MS, WEB_OUTBOX_PAUSE_BYTES } from '../limits.ts'
 import type { WebApp } from '../server/web-app.ts'
-import { type ExchangePort, failedWith, type WebExchange, WebIntake } from './web-exchange.ts'
+import { type ExchangePort, failedWith, sendableHead, type WebExchange, WebIntake } from './web-exchange.ts'
 import { WebOutbox } from './web-outbox.ts'
 
 export class HttpExchange implements WebExchange {
@@ -75,7 +75,15 @@ export class HttpExchange implements WebExchange {
     clearTimeout(this.#receiptTimer)
     this.#response = response
     const { statusCode = 0, rawHeaders } = response
-    this.outbox.pushFrame({ type: 'web_head', x: this.#x, status: statusCode, headers: this.#app.answered(rawHeaders) })
+    const headers = this.#app.answered(rawHeaders)
+    const head = sendableHead({ type: 'web_head', x: this.#x, status: statusCode, headers })
+    this.outbox.pushFrame(head)
+    if (head.type !== 'web_head') {
+      this.#isOver = true
+      response.destroy()
+      this.#port.ready()
+      return
+    }
     response.on('data', (chunk: Buffer) => {
       this.outbox.push('body', chunk)
       if (this.outbox.bytes >= WEB_OUTBOX_PAUSE_BYTES) response.pause()

@@ -5,7 +5,7 @@ import type { RelayWebFrame, WebMessage, WebOpen } from '../../protocol/web/web-
 import { MAX_CLOSE_REASON_CHARS, MAX_WEB_MESSAGE_BYTES } from '../../protocol/web/web-limits.ts'
 import { WEB_OUTBOX_PAUSE_BYTES } from '../limits.ts'
 import type { WebApp } from '../server/web-app.ts'
-import { type ExchangePort, failedWith, type WebExchange, WebIntake } from './web-exchange.ts'
+import { type ExchangePort, failedWith, sendableHead, type WebExchange, WebIntake } from './web-exchange.ts'
 import { WebOutbox } from './web-outbox.ts'
 
 /** Stands for a close without a code, and for one without a frame (RFC 6455 §7.1.5). */
@@ -93,7 +93,7 @@ export class SocketExchange implements WebExchange {
     const { statusCode = 0, rawHeaders } = response
     const headers = this.#app.answered(rawHeaders).filter(([name]) => !/^sec-websocket-/i.test(name))
     const protocol = this.#chosen === undefined ? {} : { protocol: this.#chosen }
-    this.outbox.pushFrame({ type: 'web_head', x: this.#x, status: statusCode, headers, ...protocol })
+    this.outbox.pushFrame(sendableHead({ type: 'web_head', x: this.#x, status: statusCode, headers, ...protocol }))
   }
 
   #refused(response: IncomingMessage): void {

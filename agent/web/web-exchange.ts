@@ -1,5 +1,6 @@
 /** What the exchanges of both kinds, requests and WebSockets, have in common: what they are told, and the credit that they give. */
-import type { AgentWebFrame, RelayWebFrame, WebFailureCode } from '../../protocol/web/web-frames.ts'
+import { decodeAgentFrame, encodeFrame } from '../../protocol/frame-codec.ts'
+import type { AgentWebFrame, RelayWebFrame, WebFailureCode, WebHead } from '../../protocol/web/web-frames.ts'
 import { WEB_FIRST_BYTES } from '../../protocol/web/web-limits.ts'
 import type { WebOutbox } from './web-outbox.ts'
 
@@ -54,6 +55,11 @@ export class WebIntake {
     this.#upto = Math.max(this.#upto, this.#taken + this.#port.window())
     this.#port.send({ type: 'web_credit', x: this.#x, upto: this.#upto })
   }
+}
+
+/** A head as the relay takes it, or a failure: an app must not be able to end the link for others by what it answers. */
+export function sendableHead(head: WebHead): AgentWebFrame {
+  return decodeAgentFrame(encodeFrame(head)).ok ? head : failedWith(head.x, 'APP_BROKEN')
 }
 
 /** What the client is told of a failure: the app's own words stay on this machine. */

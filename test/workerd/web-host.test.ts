@@ -275,6 +275,16 @@ describe('an agent', () => {
     await web.gone()
   })
 
+  test('is not sent what its link cannot carry', async () => {
+    verifies('promise.13.failures')
+    const { share, web } = await servedApp()
+    const many = Object.fromEntries(Array.from({ length: 1100 }, (_, at) => [`x-${at}`, '1']))
+    const refused = await ask(share, '/', { headers: { ...bearer(share), ...many } })
+    expect([refused.status, (await refused.json<{ code: string }>()).code]).toEqual([403, 'APP_REQUEST_REFUSED'])
+    await web.gone()
+    expect((await web.serve(ask(share, '/', { headers: bearer(share) }))).response.status).toBe(200)
+  })
+
   test('cannot speak for an exchange of another', async () => {
     const { share, web } = await servedApp()
     const other = await ScriptedAgent.connect(share, { agent: 'other', join: 'replica', serves: 'web' })

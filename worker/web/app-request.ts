@@ -29,14 +29,15 @@ export function requestHeaders(headers: Headers, facts: ForwardFacts): HeaderLis
     const others = cookiePairs(value).filter((pair) => !isAppCookie(pair))
     return others.length === 0 ? [] : [[name, others.join('; ')]]
   })
-  const who = address ?? 'unknown'
+  // Of a network only its prefix is said.
+  const who = address?.replace('/64', '') ?? 'unknown'
   return [
     ...kept,
-    ...(address === undefined ? [] : [['x-forwarded-for', address] as const]),
+    ...(address === undefined ? [] : [['x-forwarded-for', who] as const]),
     ['x-forwarded-proto', proto],
     ['x-forwarded-host', host],
-    // What is no token stands in quotation marks (RFC 7239 §4), and of a network only its prefix is said.
-    ['forwarded', `for=${/^[\d.]+$|^unknown$/.test(who) ? who : `"[${who.replace('/64', '')}]"`};host="${host}";proto=${proto}`],
+    // What is no token stands in quotation marks (RFC 7239 §4).
+    ['forwarded', `for=${/^[\d.]+$|^unknown$/.test(who) ? who : `"[${who}]"`};host="${host}";proto=${proto}`],
   ]
 }
 

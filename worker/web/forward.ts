@@ -89,7 +89,7 @@ async function exchanged(forwarded: Forwarded, exchange: WebExchange): Promise<R
   const bridge = isUpgrade ? bridgeSocket(exchange, () => exchange.close()) : undefined
   const hasBody = !isUpgrade && request.body !== null && method !== 'GET' && method !== 'HEAD'
   const asked = isUpgrade ? { upgrade: true as const, protocols: protocolsOf(request) } : hasBody ? { hasBody: true as const } : {}
-  exchange.begin(
+  const isSent = exchange.begin(
     { method, target, headers, origin, ...asked },
     {
       onFrame: (frame, bytes) => {
@@ -125,6 +125,10 @@ async function exchanged(forwarded: Forwarded, exchange: WebExchange): Promise<R
       onLost: (code) => fail(share.cutBy(code)?.code ?? 'APP_LINK_LOST'),
     },
   )
+  if (!isSent) {
+    exchange.close()
+    throw new WebFailure('APP_REQUEST_REFUSED')
+  }
   if (hasBody && request.body !== null) void upload(request.body, exchange)
   const answer = await head.promise
   if (answer.status === 101 && bridge !== undefined) return bridge.response(answer.protocol, forwarded.cookiesOf(answer.headers))

@@ -1,5 +1,5 @@
 /** One exchange with a web app, as its Worker sees it: a socket to the Share, on which the frames of the link come and go, within credit. */
-import { decodeAgentFrame, encodeFrame } from '../../protocol/frame-codec.ts'
+import { decodeAgentFrame, decodeRelayFrame, encodeFrame } from '../../protocol/frame-codec.ts'
 import type { AgentWebFrame, RelayWebFrame, WebOpen } from '../../protocol/web/web-frames.ts'
 import { WEB_CHUNK_BYTES, WEB_FIRST_BYTES } from '../../protocol/web/web-limits.ts'
 import type { WebControl } from '../contract/streams.ts'
@@ -44,10 +44,14 @@ export class WebExchange {
     return this.#isOver
   }
 
-  begin(open: Omit<WebOpen, 'type' | 'x'>, reader: WebReader): void {
+  /** False for what cannot be sent as it is: more fields, or longer ones, than a frame holds. */
+  begin(open: Omit<WebOpen, 'type' | 'x'>, reader: WebReader): boolean {
+    const frame = encodeFrame({ type: 'web_open', x: this.#x, ...open })
+    if (!decodeRelayFrame(frame).ok) return false
     this.#reader = reader
-    this.#send({ type: 'web_open', x: this.#x, ...open })
+    this.#socket.send(frame)
     for (const hear of this.#early.splice(0)) hear()
+    return true
   }
 
   /** Sends bytes of a body as far as there is credit, and waits for more; false when nobody wants them any more. */

@@ -105,7 +105,8 @@ export class WebExchanges {
   fromWorker(socket: WebSocket, bytes: Uint8Array): void {
     const exchange = this.#bySocket.get(socket)
     const frame = decodeRelayFrame(bytes)
-    if (exchange === undefined || !frame.ok || !('x' in frame.value.header) || frame.value.header.x !== exchange.facts.x) return
+    if (exchange === undefined) return
+    if (!frame.ok || !('x' in frame.value.header) || frame.value.header.x !== exchange.facts.x) return this.#lose(exchange)
     const { header } = frame.value
     if (header.type === 'web_open') this.#begin(exchange, header)
     if (header.type === 'web_data' || header.type === 'web_message') exchange.up = header.at

@@ -191,6 +191,18 @@ describe('a request', () => {
     expect(await wire.of('web_failed')).toEqual({ type: 'web_failed', x: X, code: 'APP_UNREACHABLE', detail: 'ECONNREFUSED.' })
   })
 
+  test('whose answer the link cannot carry fails alone', async () => {
+    verifies('promise.13.failures')
+    handle = (_, response) => {
+      // Six characters of JSON each.
+      response.setHeader('x-a', '\u00ff'.repeat(60_000))
+      response.end('x')
+    }
+    open()
+    expect(await wire.of('web_failed')).toMatchObject({ code: 'APP_BROKEN' })
+    expect(wire.frames.map(({ frame }) => frame.type)).toEqual(['web_failed'])
+  })
+
   test('whose answer breaks off ends in a failure behind what had come', async () => {
     handle = (_, response) => {
       response.writeHead(200, { 'content-length': '100' })
