@@ -7,11 +7,11 @@ const maxWorkers = Math.max(2, availableParallelism() >> 1)
 
 export default defineConfig({
   test: {
+    // Bounds that only a hang reaches: a busy machine takes its time.
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers, testTimeout: 30_000 } },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
-        // A hang is what the bound is for: a busy machine takes its time.
         test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'], maxWorkers, testTimeout: 30_000 },
       },
       {
@@ -19,7 +19,6 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           maxWorkers,
-          // Bounds that only a hang reaches.
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -13,8 +13,10 @@ export function check(servers: readonly (Prepared | PreparedServer)[], platform:
     const { settings, childEnv, warnings, mask } = prepared
     const claims = decodeAgentToken(settings.token)
     const relay = linkUrl(claims, settings.relay).host
-    if (settings.http === undefined) requireCommand(settings, childEnv, platform)
-    const what = settings.http === undefined ? [settings.command, ...settings.args].join(' ') : settings.http.url.href
+    const { command, args, cwd, http, web } = settings
+    if (command !== undefined) requireCommand({ command, args, cwd }, childEnv, platform)
+    const served = command !== undefined ? [[command, ...args].join(' ')] : http !== undefined ? [http.url.href] : []
+    const what = [...served, ...(web === undefined ? [] : [`the web app at ${web.origin.origin}`])].join(', and ')
     const name = 'server' in prepared ? `${prepared.server}: ` : ''
     const short = isCutOff(settings.token) ? ['the end of its token is missing, so the relay will refuse it'] : []
     return [`${name}share ${claims.share} at ${relay}, ${mask.apply(what)}`, ...[...short, ...warnings].map((warning) => `  ${warning}`)]

@@ -208,3 +208,15 @@ export const CONFIG_CHARS = 1024 * 1024
 export const CONFIG_DEPTH = 32
 /** How long a configuration file must have been left alone before it is read again: editors write in several steps. */
 export const CONFIG_SETTLE_MS = 300
+
+/** Bytes of one exchange with the web app that wait for credit, above which the app is not read from: it then waits in its own write. */
+export const WEB_OUTBOX_PAUSE_BYTES = 128 * 1024
+
+/** Bytes handed to the WebSocket and not yet to the kernel, above which web exchanges wait: what an MCP server answers waits behind no more. */
+export const WEB_SOCKET_PAUSE_BYTES = 256 * 1024
+
+/** Exchanges with the web app at a time on one lane. More than a relay asks for: each is a connection to the app. */
+export const MAX_WEB_EXCHANGES = 4096
+
+/** Header fields of the web app's answer, in bytes: four times what Node takes by itself, for apps with many cookies. */
+export const MAX_APP_HEADER_BYTES = 64 * 1024

@@ -1,11 +1,12 @@
 /** Runs one agent: connects server processes to the lanes of the share, and ends all in order. */
-import { startChild, type Child, type ChildHandlers } from './server/child.ts'
+import { startChild, unstarted, type Child, type ChildHandlers } from './server/child.ts'
 import { findEra } from './server/era.ts'
 import { findHttpEra } from './server/http/http-era.ts'
 import { HttpServer } from './server/http/http-server.ts'
 import { httpStart } from './server/http/http-start.ts'
 import { LineMask } from './server/line-mask.ts'
 import { policedStart } from './server/policed-child.ts'
+import { WebApp } from './server/web-app.ts'
 import { PolicyJudge } from '../protocol/policy/judge.ts'
 import type { Guard } from './server/guard.ts'
 import { Lanes } from './link/lanes.ts'
@@ -43,18 +44,27 @@ export async function run(context: RunContext): Promise<void> {
   const { settings, log, platform, leave, kill } = context
   const claims = decodeAgentToken(settings.token)
   const url = linkUrl(claims, settings.relay)
-  if (settings.http === undefined && context.inProcess === undefined) requireCommand(settings, context.childEnv, platform)
+  const { command, args, cwd, http, web } = settings
+  if (command !== undefined && context.inProcess === undefined) requireCommand({ command, args, cwd }, context.childEnv, platform)
   if (isCutOff(settings.token))
     log.warn('token.short', { meaning: 'its end is missing, so the relay will refuse it: copy agent_token whole' })
   if (url.protocol === 'ws:' && !isLoopback(url))
     log.warn('link.plain', { relay: url.host, meaning: 'the token travels unencrypted: use https' })
 
-  const server = settings.http === undefined ? undefined : new HttpServer(settings.http)
+  const server = http === undefined ? undefined : new HttpServer(http)
   const start = startOf(context, server)
   const asked = { startChild: start, version: context.version, log }
   const finding = server === undefined ? findEra(settings.era, asked) : findHttpEra(settings.era, { server, ...asked })
   const startPoliced = policedStart(new PolicyJudge([settings.policy]), start)
-  const lanes = new Lanes({ settings, url, log, version: context.version, finding, startChild: startPoliced })
+  const lanes = new Lanes({
+    settings,
+    url,
+    log,
+    version: context.version,
+    finding,
+    startChild: startPoliced,
+    webApp: web && new WebApp(web, settings.policy.access === 'read'),
+  })
   kill.addEventListener(
     'abort',
     () => {
@@ -80,6 +90,7 @@ function startOf(context: RunContext, server: HttpServer | undefined): (handlers
   const lineMask = settings.masks ? lineMaskOf(context) : undefined
   if (server !== undefined) return httpStart(server, lineMask)
   if (inProcess !== undefined) return (handlers) => inProcess(handlers, lineMask)
+  if (command === undefined) return (handlers) => unstarted(handlers, 'this agent shares a web app, and no MCP server')
   const spec = { command, args, cwd, env: childEnv }
   return (handlers) => startChild(spec, handlers, { guard, mask, lineMask, platform })
 }

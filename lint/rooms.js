@@ -10,6 +10,7 @@ const WORKER_BASE = [
   'worker/asking-limits.ts',
   'worker/trust-limits.ts',
   'worker/usage-limits.ts',
+  'worker/web-limits.ts',
   'worker/log.ts',
   'worker/within.ts',
   'worker/newest.ts',
@@ -39,6 +40,7 @@ const AGENT_BASE = [
   'agent/package.json',
 ]
 const AGENT_CHANNEL = [...AGENT_BASE, 'agent/config', 'agent/server', 'agent/channel']
+const AGENT_WEB = [...AGENT_BASE, 'agent/config', 'agent/server/web-app.ts']
 
 /**
  * For each room (a folder, or a file that is a room of its own) the rooms that its files may import; its own is among
@@ -71,9 +73,11 @@ const ROOMS = {
   'worker/mcp/modern-client': [...MCP_CLIENT, 'worker/mcp/pinning'],
   'worker/mcp/pinning': [...MCP, 'worker/mcp/policy', 'worker/mcp/call'],
   'worker/mcp': [...MCP_CLIENT, 'worker/mcp/legacy-client', 'worker/mcp/modern-client', 'worker/mcp/pinning'],
+  'worker/web': [...ACCESS, 'worker/carry'],
   'worker/share/rows': CONTRACT,
   'worker/share/agents': [...CONTRACT, 'worker/share/rows'],
   'worker/share/clients': [...CONTRACT, 'worker/share/agents', 'worker/share/rows'],
+  'worker/share/web': [...SHARE, 'worker/share/clients'],
   'worker/share/children': SHARE_CHILDREN,
   'worker/share/answers': SHARE_CHILDREN,
   'worker/share/calls': [...SHARE_CHILDREN, 'worker/share/answers'],
@@ -86,15 +90,17 @@ const ROOMS = {
     'worker/share/calls',
     'worker/share/trust',
     'worker/share/usage',
+    'worker/share/web',
   ],
   'worker/index.ts': ['worker'],
   'agent/config': AGENT_BASE,
   'agent/server': [...AGENT_BASE, 'agent/config'],
   'agent/channel': AGENT_CHANNEL,
-  'agent/link': AGENT_CHANNEL,
+  'agent/web': AGENT_WEB,
+  'agent/link': [...AGENT_CHANNEL, 'agent/web'],
   'agent/owner': [...AGENT_BASE, 'agent/config'],
   'agent/library': [...AGENT_BASE, 'agent/config', 'agent/server', 'agent/run.ts'],
-  agent: [...AGENT_CHANNEL, 'agent/link', 'agent/owner', 'agent/library'],
+  agent: [...AGENT_CHANNEL, 'agent/web', 'agent/link', 'agent/owner', 'agent/library'],
   worker: WORKER_BASE,
   selfhost: ['protocol', 'agent'],
 }

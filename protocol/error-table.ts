@@ -5,5 +5,14 @@ import { BRIDGE_ERRORS } from './errors/bridge-errors.ts'
 import { CALL_ERRORS } from './errors/call-errors.ts'
 import { DOOR_ERRORS } from './errors/door-errors.ts'
 import { TRUST_ERRORS } from './errors/trust-errors.ts'
+import { WEB_ERRORS } from './errors/web-errors.ts'
 
-export const ERRORS = { ...DOOR_ERRORS, ...CALL_ERRORS, ...API_ERRORS, ...BRIDGE_ERRORS, ...TRUST_ERRORS, ...APPROVAL_ERRORS } as const
+export const ERRORS = {
+  ...DOOR_ERRORS,
+  ...CALL_ERRORS,
+  ...API_ERRORS,
+  ...BRIDGE_ERRORS,
+  ...TRUST_ERRORS,
+  ...APPROVAL_ERRORS,
+  ...WEB_ERRORS,
+} as const

@@ -8,6 +8,9 @@ import { isErrorCode } from './errors.ts'
 import type { AgentFrame, Frame, RelayFrame } from './frame.ts'
 import { isIdText } from './json-id.ts'
 import { CHUNK_BYTES, MAX_CHANNEL_CHARS, MAX_HEADER_BYTES, MAX_HELD_KEYS, MAX_LANES } from './limits.ts'
+import { isHeader, isOriginForm, isToken } from './web/http-fields.ts'
+import { WEB_FAILURES } from './web/web-frames.ts'
+import { MAX_CLOSE_REASON_CHARS, MAX_WEB_HEADERS } from './web/web-limits.ts'
 import { err, ok, type Result } from './result.ts'
 
 export interface DecodedFrame<F extends Frame> {
@@ -76,6 +79,22 @@ const nullable =
   (value) =>
     value === undefined || value === null || check(value)
 const flag = only(undefined, true)
+const webMethod: Check = (value) => typeof value === 'string' && isToken(value)
+const webTarget: Check = (value) => typeof value === 'string' && isOriginForm(value)
+const webToken: Check = (value) => typeof value === 'string' && isToken(value)
+const tokens: Check = (value) => Array.isArray(value) && value.every(webToken)
+const headerList: Check = (value) => Array.isArray(value) && value.length <= MAX_WEB_HEADERS && value.every(isHeader)
+const webStatus: Check = (value) => count(value) && Number(value) >= 100 && Number(value) <= 999
+const closeCode: Check = (value) => count(value) && Number(value) >= 1000 && Number(value) <= 4999
+const closeReason: Check = (value) => typeof value === 'string' && value.length <= MAX_CLOSE_REASON_CHARS
+
+const webStream = {
+  web_data: { x: key, at: count },
+  web_message: { x: key, at: count, kind: only('text', 'binary'), more: flag },
+  web_end: { x: key },
+  web_close: { x: key, code: closeCode, reason: closeReason },
+  web_credit: { x: key, upto: count },
+} as const
 
 const RELAY_SHAPES: Shapes<RelayFrame> = {
   welcome: { share: text, unwanted: channels, lanes: optional(laneCount), replaced: optional(agentNames) },
@@ -104,6 +123,18 @@ const RELAY_SHAPES: Shapes<RelayFrame> = {
   replay: { ch: channel, after: count, to: optional(text), key: optional(key), follow: flag },
   close: { ch: channel },
   drain: {},
+  web_open: {
+    x: key,
+    method: webMethod,
+    target: webTarget,
+    headers: headerList,
+    origin: text,
+    hasBody: flag,
+    upgrade: flag,
+    protocols: optional(tokens),
+  },
+  ...webStream,
+  web_gone: { x: key },
 }
 
 const SPAN_FIELDS = ['id', 'token', 'requestId', 'progress', 'subscriptionId'] as const
@@ -119,6 +150,7 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     era: only(undefined, 'legacy', 'modern'),
     initializes: flag,
     wantsPrincipal: flag,
+    serves: only(undefined, 'web', 'both'),
     product: text,
     held: heldKeys,
     channels: marks,
@@ -160,6 +192,9 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
   },
   idle: { ch: channel },
   drain: {},
+  web_head: { x: key, status: webStatus, headers: headerList, protocol: optional(webToken) },
+  ...webStream,
+  web_failed: { x: key, code: only(...WEB_FAILURES), detail: optional(text) },
 }
 
 /** Never throws: a frame of a hostile peer is a value. Unknown fields are ignored, so that version 1 can grow. */

@@ -2,6 +2,7 @@
 import type { ErrorCode, Executed } from './errors.ts'
 import type { Hello, Welcome } from './handshake.ts'
 import type { Span } from './json-scan.ts'
+import type { AgentWebFrame, RelayWebFrame } from './web/web-frames.ts'
 
 /** `owner` of a child by which the relay itself lists what the server offers: it runs for a moment, and beside those that --max-children bounds. */
 export const RELAY_OWNER = 'relay'
@@ -129,7 +130,10 @@ export interface Drain {
   readonly type: 'drain'
 }
 
-export type RelayFrame = Welcome | Open | Call | Notify | Respond | Upload | Receipt | Credit | Hold | Resume | Replay | Close | Drain
+/** Frames that belong to a channel, or open one. */
+export type ChannelRelayFrame = Open | Call | Notify | Respond | Upload | Receipt | Credit | Hold | Resume | Replay | Close
+
+export type RelayFrame = Welcome | ChannelRelayFrame | Drain | RelayWebFrame
 
 /** Fields of every message that came out of a child. */
 interface ChannelMessage {
@@ -248,6 +252,9 @@ export interface Idle {
   readonly ch: string
 }
 
-export type AgentFrame = Hello | Answer | Notification | Ask | Chunk | Failed | Receipts | UploadCredit | Died | Idle | Drain
+/** Frames about channels, and the first and last of a link. */
+export type ChannelAgentFrame = Hello | Answer | Notification | Ask | Chunk | Failed | Receipts | UploadCredit | Died | Idle | Drain
+
+export type AgentFrame = ChannelAgentFrame | AgentWebFrame
 
 export type Frame = RelayFrame | AgentFrame

@@ -31,6 +31,8 @@ export interface Hello {
   readonly initializes?: true
   /** Calls name their principal, so that the agent can tell its server. */
   readonly wantsPrincipal?: true
+  /** A web app (`web_open`), alone or beside an MCP server. Absent means an MCP server alone. */
+  readonly serves?: 'web' | 'both'
   /** Product and version, for the owner's eyes. */
   readonly product: string
   /** Call keys it knows and has not forgotten (newest last, at most MAX_HELD_KEYS). */

@@ -57,9 +57,10 @@ function agentOptions() {
 export function usage(): string {
   const lines = agentOptions().map(({ option: { flags, description } }) => `  ${flags.padEnd(27)}${description}`)
   return `npm start -- [options] [-- command args...]
+npm start -- --http http://localhost:3000
 
-Runs the relay on this machine and shares the MCP server that the command starts
-(without one: the sample server @modelcontextprotocol/server-everything).
+Runs the relay on this machine and shares the MCP server that the command starts, the web app that --http names, or both
+(with neither: the sample server @modelcontextprotocol/server-everything).
 
   --port N          port to listen on; 0 takes a free one (default: the last one used, else 8787, or another for one run when
                     that is in use)

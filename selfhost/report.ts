@@ -5,6 +5,9 @@ import type { PortHolder } from './port-holder.ts'
 
 export interface ShareReport {
   readonly shareUrl: string
+  /** Opens the web app, where one is shared; and whether an MCP server is. */
+  readonly webUrl?: string | undefined
+  readonly hasServer: boolean
   /** What is shared, in words. */
   readonly server: string
   readonly dataDir: string
@@ -23,13 +26,16 @@ export function describeShare(report: ShareReport): string {
   const next = report.usualPort === undefined ? '' : `, on port ${report.usualPort} if that is free`
   const body =
     '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"curl","version":"1"}}}'
-  return `${box(['Share URL (whoever has it can use the server):', report.shareUrl])}
-
-Sharing:  ${report.server}
-${report.isSilent ? 'Note:     the server has said nothing yet. Calls wait for it; what it prints, and why it fails if it does, will stand below.\n' : ''}${report.serverFails ? 'Problem:  the server ends when it is started, so every call fails. Why stands above; mend it, and start again.\n' : ''}Try it:   npx -y @modelcontextprotocol/inspector --cli ${report.shareUrl} --method tools/list
+  const server = report.hasServer ? ['Share URL (whoever has it can use the server):', report.shareUrl] : []
+  const app = report.webUrl === undefined ? [] : ['Web app (whoever has this URL can use the app):', report.webUrl]
+  const tryIt = `Try it:   npx -y @modelcontextprotocol/inspector --cli ${report.shareUrl} --method tools/list
           (prints the tools), or with nothing but curl (prints HTTP 200, an mcp-session-id, and what the server says of itself):
           curl -si '${report.shareUrl}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${body}'
-Expires:  ${report.expiresAt.slice(0, 10)}, and the tokens with it; a start in its last day, or later, makes a share with another URL
+`
+  return `${box([...app, ...server])}
+
+Sharing:  ${report.server}
+${report.isSilent ? 'Note:     the server has said nothing yet. Calls wait for it; what it prints, and why it fails if it does, will stand below.\n' : ''}${report.serverFails ? 'Problem:  the server ends when it is started, so every call fails. Why stands above; mend it, and start again.\n' : ''}${report.hasServer ? tryIt : ''}Expires:  ${report.expiresAt.slice(0, 10)}, and the tokens with it; a start in its last day, or later, makes a share with another URL
 Data:     ${report.dataDir} (owner key, share, storage; keep it private)
 Stop:     Ctrl-C (the next start has the same share URL${next}, whatever it shares then)
 `

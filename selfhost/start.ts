@@ -14,9 +14,11 @@ import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNo
 import { ensureShare, nameOrigin } from './share.ts'
 import { defaultStateDir, openState, type State, type StateFolder } from './state.ts'
 import { userEnvironment } from './user-environment.ts'
+import { webUrl } from './web-url.ts'
 import { type RunningRelay, startWorkerd } from './workerd.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
+const SAMPLE = 'the sample server @modelcontextprotocol/server-everything'
 const SAMPLE_SERVER = join(ROOT, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js')
 /** The relay and the agent are both on this machine; slower than this is a fault. */
 const READY_MS = 30_000
@@ -46,12 +48,16 @@ const userDir = process.env['npm_lifecycle_event'] === 'start' ? (process.env['I
 async function run(options: Options, signal: AbortSignal): Promise<void> {
   const dataDir = options.data === undefined ? defaultStateDir(ROOT, process.env) : resolve(userDir, options.data)
   await using lifetime = new AsyncDisposableStack()
+  const sample = [process.execPath, SAMPLE_SERVER, 'stdio']
   const url = givenUrl(options.agent, process.env)
-  const command = options.command.length > 0 || url !== undefined ? options.command : [process.execPath, SAMPLE_SERVER, 'stdio']
-  const env = userEnvironment(process.env, delimiter)
-  const agentOptions = { cwd: userDir, options: options.agent, command, env }
+  const given = options.command.length > 0 || url !== undefined ? options.command : sample
+  const around = { cwd: userDir, options: options.agent, env: userEnvironment(process.env, delimiter) }
   // Before anything is started, what is wrong on the command line; the relay and the token are not known yet.
-  if (!options.relayOnly) readAgentOptions({ ...agentOptions, relay: 'http://127.0.0.1', token: 'none' })
+  const web = options.relayOnly
+    ? undefined
+    : readAgentOptions({ ...around, command: given, relay: 'http://127.0.0.1', token: 'none' }).settings.web
+  // Whoever shares a web app has not asked for the sample server.
+  const agentOptions = { ...around, command: web === undefined ? given : options.command }
   const write = (line: string): void => void process.stderr.write(`${line}\n`)
   const folder = await openState(dataDir, FORMER_RUN_MS, (pid) => write(`Waiting for another npm start to end (process ${pid}).`))
   lifetime.defer(folder.release)
@@ -82,8 +88,9 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
     await watch(signal, relay)
     return
   }
-  const server =
-    url ?? (options.command.length > 0 ? options.command.join(' ') : 'the sample server @modelcontextprotocol/server-everything')
+  const app = web === undefined ? [] : [`the web app at ${web.origin.origin}`]
+  const named = url ?? (options.command.length > 0 ? options.command.join(' ') : undefined)
+  const server = named !== undefined ? [named] : app.length > 0 ? [] : [SAMPLE]
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(READY_MS)])
   const known = await ensureShare(local, state, { name: 'npm start', lanes: options.lanes, isPinned: options.pin }, inTime)
   const share = await nameOrigin(known, origin, local, state.ownerKey, inTime)
@@ -96,17 +103,27 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   if (!isSilent) await becomingReady
   const shareUrl = `${origin}${share.sharePath}`
   const urls = { share_url: shareUrl, url: shareUrl, sse_url: shareUrl.replace(/\/mcp$/, '/sse') }
+  const opened = {
+    origin,
+    sharePath: share.sharePath,
+    shareDomain: process.env['SHARE_DOMAIN'] ?? '',
+    host: options.host,
+    isProxied: options.publicUrl !== undefined,
+  }
+  const opensApp = web === undefined ? {} : { web_url: webUrl(opened) }
   const tokens = { client_token: share.clientToken, agent_token: share.agentToken, owner_token: state.ownerKey }
   const report = {
     shareUrl,
-    server,
+    server: [...app, ...server].join(', and '),
+    webUrl: opensApp.web_url,
+    hasServer: server.length > 0,
     dataDir,
     expiresAt: share.expiresAt,
     serverFails: agent.serverFails(),
     isSilent,
     usualPort: chosen.inPlaceOf,
   }
-  say(options, { relay: origin, share: share.share, ...urls, ...tokens, expires_at: share.expiresAt }, describeShare(report))
+  say(options, { relay: origin, share: share.share, ...urls, ...opensApp, ...tokens, expires_at: share.expiresAt }, describeShare(report))
   isReady = true
   await becomingReady
   await watch(signal, relay, agent)

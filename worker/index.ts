@@ -2,7 +2,7 @@
 import { Hono } from 'hono'
 import { getPathNoStrict } from 'hono/utils/url'
 import { requireClaimed, type RouteEnv } from './access/owner/claim-gate.ts'
-import { guardOrigin, shareOfHost } from './access/origin.ts'
+import { guardOrigin, shareOfAppHost, shareOfHost } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
 import { type Env, settingsOf } from './env.ts'
@@ -11,6 +11,8 @@ import { log } from './log.ts'
 import { getSse, postMessages } from './mcp/http-sse.ts'
 import { failureResponse } from './mcp/response/responses.ts'
 import { deleteMcp, getMcp, postMcp } from './mcp/streamable-http.ts'
+import { serveAppHost } from './web/app-host.ts'
+import { serveAppPath } from './web/app-path.ts'
 import { getAuthorize, getResourceMetadata, getServerMetadata, postAuthorize, postRegister, postToken } from './sign-in/routes.ts'
 import { PassRefused } from './carry/pass-refused.ts'
 
@@ -21,9 +23,15 @@ export { SignIn } from './sign-in/sign-in.ts'
 /** What the path of a request to a share's own host begins with for the routes below; no path does that any client sends. */
 const OWN_HOST = '/own-host'
 
+/** The same of a request to the host of a share's web app. */
+const APP_HOST = '/app-host'
+
 const app = new Hono<RouteEnv>({ getPath: routedPath })
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }))
+// Before all else: what other pages may do with an app is said there.
+app.all(`${APP_HOST}/:share/*`, requireClaimed, serveAppHost)
+for (const base of ['/s/:share/http', '/s/:share/k/:key/http'] as const) app.all(`${base}/*`, requireClaimed, serveAppPath)
 app.use(guardOrigin)
 app.use(requireClaimed)
 app.route('/api', api)
@@ -59,9 +67,12 @@ function routeSignIn(base: string, wellKnown: (name: string) => string): void {
 function routedPath(request: Request, options?: { readonly env?: Env | undefined }): string {
   // Not strict: people and clients put a slash behind an endpoint, and a redirect would lose what they post.
   const path = getPathNoStrict(request)
-  const share = options?.env === undefined ? undefined : shareOfHost(settingsOf(options.env), request.url)
+  const settings = options?.env === undefined ? undefined : settingsOf(options.env)
+  const share = settings && shareOfHost(settings, request.url)
   if (share !== undefined) return `${OWN_HOST}/${share}${path}`
-  return path.startsWith(OWN_HOST) ? '/' : path
+  const isOf = settings && shareOfAppHost(settings, request.url)
+  if (isOf !== undefined) return `${APP_HOST}/${isOf}${path}`
+  return path.startsWith(OWN_HOST) || path.startsWith(APP_HOST) ? '/' : path
 }
 
 app.notFound(() => problemResponse('ROUTE_NOT_FOUND'))

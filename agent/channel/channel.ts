@@ -1,7 +1,7 @@
 /** One channel: joins a child to the relay, and sends what the child says, by the rules of docs/protocol.md. */
 import type { ErrorCode, Failure } from '../../protocol/errors.ts'
 import { failedFrame } from '../../protocol/failed-frame.ts'
-import type { Died, Open, RelayFrame, Replay } from '../../protocol/frame.ts'
+import type { ChannelRelayFrame, Died, Open, Replay } from '../../protocol/frame.ts'
 import { OUTBOX_PAUSE_BYTES } from '../limits.ts'
 import type { Child, ChildEnd, ChildHandlers } from '../server/child.ts'
 import type { ChannelContext } from './channel-context.ts'
@@ -13,7 +13,7 @@ import { Intake, type ProtocolFault } from './intake.ts'
 import { Outbox, type Outgoing } from './outbox.ts'
 
 /** A frame of the relay for an open channel. */
-export type ChannelFrame = Exclude<RelayFrame, { type: 'welcome' | 'open' | 'close' | 'drain' }>
+export type ChannelFrame = Exclude<ChannelRelayFrame, { type: 'open' | 'close' }>
 
 /** In place of a call's key, for a stream that belongs to no call. */
 const NO_CALL = '0'.repeat(32)

@@ -1,6 +1,6 @@
 /** All channels of one lane: opens and ends them within the child limit, and gives each frame of the lane's link to its channel. */
 import { failedFrame } from '../../protocol/failed-frame.ts'
-import type { Call, Open, RelayFrame } from '../../protocol/frame.ts'
+import type { Call, ChannelRelayFrame, Open } from '../../protocol/frame.ts'
 import type { Hello, Welcome } from '../../protocol/handshake.ts'
 import { DEAD_CHANNELS, DEAD_CHANNEL_MS } from '../limits.ts'
 import { CallLog } from './calls/call-log.ts'
@@ -81,7 +81,7 @@ export class Channels {
   }
 
   /** Takes a frame of the relay. Returns what is wrong with it. */
-  receive(frame: Exclude<RelayFrame, Welcome | { type: 'drain' }>, body: Uint8Array): ProtocolFault | undefined {
+  receive(frame: ChannelRelayFrame, body: Uint8Array): ProtocolFault | undefined {
     if (frame.type === 'open') return this.#open(frame)
     const channel = this.#channels.get(frame.ch)
     if (frame.type === 'close') return this.#close(frame.ch, channel)

@@ -10,7 +10,7 @@ import type { AgentSettings } from './settings.ts'
  * @throws {AgentExit} when the command cannot be found, or may not be run.
  */
 export function requireCommand(
-  { command, args, cwd }: Pick<AgentSettings, 'command' | 'args' | 'cwd'>,
+  { command, args, cwd }: Pick<AgentSettings, 'args' | 'cwd'> & { readonly command: string },
   env: Readonly<Record<string, string>>,
   platform: NodeJS.Platform,
 ): void {

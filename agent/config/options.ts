@@ -32,10 +32,10 @@ export function agentCommand(): Command {
   const flag = (flags: string, text: string, variable: string): Option =>
     new Option(flags, `${text} (env: ${variable})`).default(!isOff(process.env[variable]), 'off')
   return new Command('mcp-edge-agent')
-    .description('Shares a local MCP server through a relay, without opening a port.')
+    .description('Shares a local MCP server, or a local web app, through a relay, without opening a port.')
     .version(VERSION)
     .argument('[command...]', 'the MCP server, after --')
-    .usage('[options] -- command [args...] | --url <url> | --config <path>')
+    .usage('[options] -- command [args...] | --url <url> | --config <path> | --http <url>')
     .passThroughOptions()
     .allowExcessArguments()
     .addOption(
@@ -82,7 +82,11 @@ export function agentCommand(): Command {
     .addOption(option('--url <url>', 'HTTP MCP server to share in place of a command: http://localhost:8080/mcp', 'MCP_EDGE_URL'))
     .addOption(flag('--sse', 'it speaks HTTP+SSE (2024-11-05), and not Streamable HTTP', 'MCP_EDGE_SSE'))
     .addOption(
-      option('--header <line>', "'Name: value' for that server alone, repeatable; prefer --header-file for secrets", 'MCP_EDGE_HEADER')
+      option(
+        '--header <line>',
+        "'Name: value' for that server, or web app, alone; repeatable; prefer --header-file for secrets",
+        'MCP_EDGE_HEADER',
+      )
         .argParser(collect)
         .default([], 'none'),
     )
@@ -91,6 +95,8 @@ export function agentCommand(): Command {
       option('--config <path>', 'file of servers, each with a share of its own (YAML, or JSON as MCP clients have it)', 'MCP_EDGE_CONFIG'),
     )
     .addOption(flag('--check', 'look at the options and the file of servers, say what is wrong, and end', 'MCP_EDGE_CHECK'))
+    .addOption(option('--http <url>', 'web app to share, like http://localhost:3000; alone or beside a server', 'MCP_EDGE_HTTP'))
+    .addOption(flag('--keep-host', 'let the web app see the public host, and not its own', 'MCP_EDGE_KEEP_HOST'))
     .addOption(flag('--read-only', 'only tools that say they only read', 'MCP_EDGE_READ_ONLY'))
     .addOption(
       option('--allow <pattern>', 'only tools of this name, where * stands for anything; repeatable', 'MCP_EDGE_ALLOW')
@@ -248,7 +254,8 @@ function prepared(parsed: Command, { raw, command }: ServerOptions, cwd: string,
   })
   const childEnv = environmentOf(settings, own)
   const ofServer = settings.http === undefined ? [] : targetSecrets(settings.http)
-  const mask = new Mask([settings.token, ...secretValues(own, settings.env), ...environmentSecrets(childEnv), ...ofServer])
+  const ofApp = settings.web?.headers.map(([, value]) => value) ?? []
+  const mask = new Mask([settings.token, ...secretValues(own, settings.env), ...environmentSecrets(childEnv), ...ofServer, ...ofApp])
   return { settings, childEnv, mask, warnings: optionWarnings(parsed, settings.env, own) }
 }
 

@@ -6,9 +6,10 @@ import { MAX_CHILDREN } from '../limits.ts'
 import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { checkHeaderFile, type HttpTarget, readHttpTarget } from './http-target.ts'
+import { type RawWebOptions, readWebApp, type WebAppSettings } from './web-options.ts'
 
 /** Options as they come from the command line and from `MCP_EDGE_…` variables. */
-export interface RawOptions {
+export interface RawOptions extends RawWebOptions {
   readonly config?: string
   readonly check?: boolean
   readonly token?: string
@@ -77,11 +78,13 @@ export interface AgentSettings {
   readonly keepaliveMs: number
   readonly logLevel: LogLevel
   readonly json: boolean
-  /** Of a server process; empty with `http`. */
-  readonly command: string
+  /** Of a server process; undefined with `http`, and where a web app alone is shared. */
+  readonly command: string | undefined
   readonly args: readonly string[]
   /** The server is there already, and speaks HTTP. */
   readonly http: HttpTarget | undefined
+  /** The web app that is shared; undefined for none. */
+  readonly web: WebAppSettings | undefined
 }
 
 /** The parts of the machine that settings depend on. */
@@ -99,10 +102,12 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 /** @throws {AgentExit} whose text names the option and what it takes. */
 export function readAgentSettings(raw: RawOptions, command: readonly string[], around: Surroundings): AgentSettings {
   const http = httpTargetOf(raw, command, around)
-  const [program = '', ...args] = command
-  if (program === '' && http === undefined)
+  const web = readWebApp(http === undefined ? raw : { ...raw, header: [] })
+  const [program, ...args] = command
+  const hasServer = program !== undefined || http !== undefined
+  if (program === '' || (!hasServer && web === undefined))
     throw usage(
-      'Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything, or the address of one with --url.',
+      'Give the command of an MCP server after --, for example: -- npx -y @modelcontextprotocol/server-everything, or the address of one with --url, or a web app with --http http://localhost:3000.',
     )
   if (raw.replica === true && raw.replace === true)
     throw usage('--replica joins the other agents and --replace ends them. Give one of the two.')
@@ -113,16 +118,16 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     relay: raw.relay,
     name:
       raw.name === undefined
-        ? defaultName(around.hostname, http === undefined ? cwd : '', http === undefined ? command : [http.url.href])
+        ? defaultName(around.hostname, http === undefined ? cwd : '', namedBy(command, http, web))
         : agentName(raw.name),
     join: raw.replica === true ? 'replica' : raw.replace === true ? 'replace' : 'primary',
     isolation: oneOf('--isolate', raw.isolate, ['session', 'share']),
-    // HTTP+SSE ended with the revisions that have a handshake.
-    era: http?.transport === 'sse' ? 'legacy' : oneOf('--era', raw.era, ERAS),
+    // HTTP+SSE ended with the revisions that have a handshake; where there is no server, there is nothing to ask.
+    era: http?.transport === 'sse' || !hasServer ? 'legacy' : oneOf('--era', raw.era, ERAS),
     maxChildren: wholeNumber('--max-children', raw.maxChildren, 1, MAX_CHILDREN),
     idleStopMs: durationMs('--idle-stop', raw.idleStop, 0),
     // A server that serves everybody has no next client to be started for.
-    hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session' && http === undefined,
+    hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session' && program !== undefined,
     env: raw.env,
     cwd,
     policy: policyOf(raw),
@@ -138,17 +143,28 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     command: program,
     args,
     http,
+    web,
   }
+}
+
+/** The words by which one agent of a machine is told from another. */
+function namedBy(command: readonly string[], http: HttpTarget | undefined, web: WebAppSettings | undefined): readonly string[] {
+  const server = http === undefined ? command : [http.url.href]
+  return web === undefined ? server : [...server, '--http', web.origin.href]
 }
 
 /** @throws {AgentExit} for options that exclude each other. */
 function httpTargetOf(raw: RawOptions, command: readonly string[], { readFile }: Surroundings): HttpTarget | undefined {
-  const { url, sse = false, header, headerFile } = raw
+  const { url, sse = false, header, headerFile, http } = raw
   if (url === undefined || url === '') {
-    if (sse || header.length > 0 || headerFile !== undefined)
-      throw usage('--sse, --header and --header-file are for a server given with --url.')
+    if (sse || headerFile !== undefined) throw usage('--sse and --header-file are for a server given with --url.')
+    if (header.length > 0 && http === undefined) throw usage('--header is for a server given with --url, or a web app given with --http.')
     return undefined
   }
+  if (http !== undefined && header.length > 0)
+    throw usage(
+      'With --url and --http together, --header could be meant for either. Give it in --header-file for the server, or run an agent for each.',
+    )
   if (command.length > 0) throw usage('Give either the command of a server or --url, and one agent for each.')
   if (raw.env.length > 0 || raw.cwd !== undefined) throw usage('--env and --cwd are for a server that the agent starts, not for --url.')
   const text = headerFile === undefined ? undefined : checkHeaderFile(headerFile, readNamedFile('--header-file', headerFile, readFile))

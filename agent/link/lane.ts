@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { CLOSE, type Hello, type Welcome } from '../../protocol/handshake.ts'
 import { Backoff } from './backoff.ts'
 import type { Channels } from '../channel/channels.ts'
+import type { WebExchanges } from '../web/web-exchanges.ts'
 import type { Era } from '../server/era.ts'
 import { DRAIN_MS, RECONNECT_MAX_MS } from '../limits.ts'
 import { connectOnce, type Link, type LinkEnd } from './link.ts'
@@ -20,6 +21,7 @@ interface LaneOptions {
   readonly version: string
   readonly instance: string
   readonly channels: Channels
+  readonly web: WebExchanges
   /** The server's era, as far as it is known by now. */
   readonly era: () => Era
   /** The hello waits for this. Never rejects. */
@@ -102,6 +104,7 @@ export class AgentLane {
       userAgent: `mcp-edge-agent/${version}`,
       hello: () => this.#hello(),
       channels: this.channels,
+      web: this.#options.web,
       ready,
       signal: cut,
     }
@@ -110,6 +113,7 @@ export class AgentLane {
         this.#link = link
         welcomed(welcome)
         this.channels.attach(link, welcome)
+        this.#options.web.attach(link)
         void this.rejoinIfStale()
       },
       draining: () => void this.#drained(),
@@ -117,6 +121,7 @@ export class AgentLane {
     this.#link = undefined
     this.#isDisplaced = index > 0 && isDisplaced(end)
     this.channels.detach()
+    this.#options.web.detach()
     lost()
     return end
   }
@@ -150,6 +155,7 @@ export class AgentLane {
       era: era === 'legacy' ? 'legacy' : 'modern',
       ...(era === 'both' ? { initializes: true } : {}),
       ...(settings.tellsPrincipal ? { wantsPrincipal: true } : {}),
+      ...(settings.web === undefined ? {} : { serves: settings.command === undefined && settings.http === undefined ? 'web' : 'both' }),
       product: `mcp-edge-agent/${version}`,
       ...this.channels.helloFields(),
     }

@@ -4,6 +4,8 @@ import type { Welcome } from '../../protocol/handshake.ts'
 import { KeptAnswers } from '../channel/calls/kept-answers.ts'
 import { CallMemory } from '../channel/calls/call-memory.ts'
 import { Channels } from '../channel/channels.ts'
+import type { WebApp } from '../server/web-app.ts'
+import { WebExchanges } from '../web/web-exchanges.ts'
 import type { Child, ChildHandlers } from '../server/child.ts'
 import type { Era, EraFinding } from '../server/era.ts'
 import { AgentLane } from './lane.ts'
@@ -22,6 +24,8 @@ interface LanesOptions {
   readonly version: string
   readonly finding: EraFinding
   readonly startChild: (handlers: ChildHandlers) => Child
+  /** Undefined where none is shared. */
+  readonly webApp: WebApp | undefined
 }
 
 export class Lanes {
@@ -32,6 +36,7 @@ export class Lanes {
   readonly #starts: GivenUpStarts
   readonly #answers = new KeptAnswers()
   readonly #lanes: AgentLane[] = []
+  readonly #webs: WebExchanges[] = []
   /** How many lanes the share has; one until the first welcome. */
   #count = 1
   #endedLanes = 0
@@ -76,6 +81,7 @@ export class Lanes {
 
   /** Stops every server process. */
   async stop(): Promise<void> {
+    for (const web of this.#webs) web.stop()
     await Promise.all([this.#starts.stop(), this.#spare.stop(), ...this.#lanes.map(({ channels }) => channels.stop())])
   }
 
@@ -112,6 +118,8 @@ export class Lanes {
       tellsPrincipal,
       ...(settings.hasSpare && { answered: () => spare.prepare() }),
     })
+    const web = new WebExchanges(this.#options.webApp)
+    this.#webs.push(web)
     const lane = new AgentLane({
       index,
       url,
@@ -120,6 +128,7 @@ export class Lanes {
       version,
       instance: this.#instance,
       channels,
+      web,
       era: () => this.#era,
       ready: this.#ready,
       mayServe: () => this.#mayServe.promise,

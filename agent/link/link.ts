@@ -7,9 +7,10 @@ import { CLOSE, LINK_SUBPROTOCOL, PING, PONG, type Hello, type Welcome } from '.
 import { CHUNK_BYTES, HELLO_MS, MAX_HEADER_BYTES } from '../../protocol/limits.ts'
 import type { LinkPort } from '../channel/channel-context.ts'
 import type { Channels } from '../channel/channels.ts'
+import type { WebExchanges, WebLinkPort } from '../web/web-exchanges.ts'
 import type { ProtocolFault } from '../channel/intake.ts'
 import { readRefusal, type Refusal } from './refusal.ts'
-import { CLOSE_MS, DIAL_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES } from '../limits.ts'
+import { CLOSE_MS, DIAL_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES, WEB_SOCKET_PAUSE_BYTES } from '../limits.ts'
 
 /** How an attempt or a link ended. */
 export type LinkEnd =
@@ -36,6 +37,8 @@ export interface LinkOptions {
   readonly hello: () => Hello
   /** Get the frames of the relay, and are told when the socket takes more again. */
   readonly channels: Pick<Channels, 'receive' | 'flush'>
+  /** The same for exchanges with a web app. */
+  readonly web: Pick<WebExchanges, 'receive' | 'flush' | 'size'>
   /** The hello waits for this; the dialling does not. Never rejects. */
   readonly ready: Promise<unknown>
   /** Ends the attempt or the link in good order. */
@@ -86,11 +89,12 @@ function dial(socket: WebSocket): Promise<LinkEnd | undefined> {
   return promise
 }
 
-export class Link implements LinkPort {
+export class Link implements LinkPort, WebLinkPort {
   readonly ended: Promise<LinkEnd>
   readonly #socket: WebSocket
   readonly #handlers: LinkHandlers
   readonly #channels: LinkOptions['channels']
+  readonly #web: LinkOptions['web']
   readonly #keepaliveMs: number
   readonly #helloTimer: NodeJS.Timeout
   #keepaliveTimer: NodeJS.Timeout | undefined
@@ -100,10 +104,11 @@ export class Link implements LinkPort {
   #full = false
   readonly #bundle = new Bundle()
 
-  constructor(socket: WebSocket, { keepaliveMs, hello, channels }: LinkOptions, handlers: LinkHandlers) {
+  constructor(socket: WebSocket, { keepaliveMs, hello, channels, web }: LinkOptions, handlers: LinkHandlers) {
     this.#socket = socket
     this.#handlers = handlers
     this.#channels = channels
+    this.#web = web
     this.#keepaliveMs = keepaliveMs
     const ended = Promise.withResolvers<LinkEnd>()
     this.ended = ended.promise
@@ -125,6 +130,10 @@ export class Link implements LinkPort {
   /** False while too much waits in the socket. */
   get writable(): boolean {
     return this.#welcomedMs !== undefined && !this.#full && this.#socket.readyState === WebSocket.OPEN
+  }
+
+  get hasRoomForWeb(): boolean {
+    return this.writable && this.#socket.bufferedAmount < WEB_SOCKET_PAUSE_BYTES
   }
 
   send(frame: AgentFrame, body?: Uint8Array): void {
@@ -171,8 +180,9 @@ export class Link implements LinkPort {
     if (this.#socket.readyState !== WebSocket.OPEN) return undefined
     if (header.type === 'welcome') return this.#welcome(header)
     if (this.#welcomedMs === undefined) return 'no welcome first'
-    if (header.type !== 'drain') return this.#channels.receive(header, body)
-    this.#handlers.draining()
+    if ('x' in header) this.#web.receive(header, body)
+    else if (header.type === 'drain') this.#handlers.draining()
+    else return this.#channels.receive(header, body)
     return undefined
   }
 
@@ -199,6 +209,7 @@ export class Link implements LinkPort {
   }
 
   #drained(): void {
+    if (this.#web.size > 0 && this.hasRoomForWeb) this.#web.flush()
     if (!this.#full || this.#socket.bufferedAmount > SOCKET_RESUME_BYTES) return
     this.#full = false
     if (this.writable) this.#channels.flush()

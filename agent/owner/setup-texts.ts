@@ -19,8 +19,8 @@ export function agentSetup(token: string, program: string, platform: NodeJS.Plat
 `
 }
 
-/** For a URL with the secret in its path. */
-export function urlSetup({ name }: Named, shareUrl: string): string {
+/** For a URL with the secret in its path, and the one that opens the share's web app where it is known. */
+export function urlSetup({ name }: Named, shareUrl: string, webUrl?: unknown): string {
   return `  ${shareUrl}
 
 Whoever has this URL can use the server. Paste it where a client asks for the
@@ -28,7 +28,7 @@ URL of a remote MCP server, with no authentication: Claude, ChatGPT, Cursor,
 VS Code. For Claude Code:
 
   claude mcp add --transport http ${slug(name)} ${shareUrl}
-`
+${typeof webUrl === 'string' ? `\nWhere the agent shares a web app (--http), this opens it in a browser:\n\n  ${webUrl}\n` : ''}`
 }
 
 /** For a token that a client sends as a header. */

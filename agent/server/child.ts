@@ -98,16 +98,21 @@ export function startChild(spec: ChildSpec, handlers: ChildHandlers, context: Ch
     process.on('error', () => {})
     return new RunningChild(process, spec, handlers, context)
   } catch (error) {
-    setImmediate(() => handlers.gone({ exitCode: null, signal: null, stderr: '', startError: startError(spec, error) }))
-    return {
-      pid: undefined,
-      unfinished: () => undefined,
-      write: (_, done) => setImmediate(done, false),
-      pause: () => {},
-      resume: () => {},
-      stop: () => Promise.resolve(),
-      kill: () => {},
-    }
+    return unstarted(handlers, startError(spec, error))
+  }
+}
+
+/** A process that never ran, for this reason. */
+export function unstarted(handlers: ChildHandlers, reason: string): Child {
+  setImmediate(() => handlers.gone({ exitCode: null, signal: null, stderr: '', startError: reason }))
+  return {
+    pid: undefined,
+    unfinished: () => undefined,
+    write: (_, done) => setImmediate(done, false),
+    pause: () => {},
+    resume: () => {},
+    stop: () => Promise.resolve(),
+    kill: () => {},
   }
 }
 

@@ -23,12 +23,14 @@ export interface Policy {
   readonly arguments: readonly ArgumentRule[]
   /** Patterns of tools whose calls wait for the owner. */
   readonly hold: readonly string[]
+  /** Whether a web app may be used; where nothing is said, one that bounds what is MCP's alone opens none. */
+  readonly web?: boolean
 }
 
 /** Patterns in one list, and rules on arguments: a server with more tools is served by a star. */
 const MAX_ENTRIES = 100
 
-const MEMBERS: ReadonlySet<string> = new Set(['access', 'tools', 'prompts', 'resources', 'arguments', 'hold'])
+const MEMBERS: ReadonlySet<string> = new Set(['access', 'tools', 'prompts', 'resources', 'arguments', 'hold', 'web'])
 
 /** The policy that a JSON value spells. The error names the member and says what it must be. */
 export function readPolicy(value: unknown): Result<Policy, string> {
@@ -48,6 +50,8 @@ export function readPolicy(value: unknown): Result<Policy, string> {
   if (!rules.ok) return rules
   const hold = readGlobs('hold', value['hold'])
   if (!hold.ok) return hold
+  const web = value['web']
+  if (web !== undefined && typeof web !== 'boolean') return err('web must be true or false')
   return ok({
     access: access.value,
     ...(tools.value === undefined ? {} : { tools: tools.value }),
@@ -55,6 +59,7 @@ export function readPolicy(value: unknown): Result<Policy, string> {
     ...(resources.value === undefined ? {} : { resources: resources.value }),
     arguments: rules.value,
     hold: hold.value ?? [],
+    ...(web === undefined ? {} : { web }),
   })
 }
 

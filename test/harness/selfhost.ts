@@ -77,6 +77,8 @@ export interface StartLine {
   readonly clientToken: string
   readonly agentToken: string
   readonly share: string
+  /** Empty where no web app is shared. */
+  readonly webUrl: string
 }
 
 export class Selfhost implements AsyncDisposable {
@@ -100,6 +102,7 @@ export class Selfhost implements AsyncDisposable {
         clientToken: textField(line, 'client_token', ''),
         agentToken: textField(line, 'agent_token', ''),
         share: textField(line, 'share', ''),
+        webUrl: textField(line, 'web_url', ''),
       })
     } catch (error) {
       await program.kill9()
@@ -199,7 +202,7 @@ export async function createToken(share: Share, kind: 'client' | 'agent'): Promi
 }
 
 export interface AgentOptions {
-  /** None of a server that is there already, and is named by an option. */
+  /** Undefined where an option names the server, and for an agent that shares a web app alone. */
   readonly command?: Command | undefined
   /** Options of the agent itself. */
   readonly args?: readonly string[]
@@ -212,7 +215,7 @@ export class Agent implements AsyncDisposable {
   readonly program: Program
 
   constructor(share: Share, { command, args = [], env = {}, checkout = ROOT }: AgentOptions) {
-    const own = ['agent/cli.ts', '--relay', share.relay.origin, '--json', ...args, '--', ...(command ?? [])]
+    const own = ['agent/cli.ts', '--relay', share.relay.origin, '--json', ...args, ...(command === undefined ? [] : ['--', ...command])]
     this.program = new Program(NODE, own, { env: { MCP_EDGE_TOKEN: share.agentToken, ...env }, cwd: checkout })
   }
 

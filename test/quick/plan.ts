@@ -113,6 +113,8 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'approvals',
     'approvals-ends',
   ],
+  'worker/web/': ['web-host', 'web-path'],
+  'worker/share/web/': ['web-host'],
   'wrangler.toml': ['session'],
 }
 

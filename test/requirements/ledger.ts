@@ -11,11 +11,13 @@ import type { Requirement } from './requirement.ts'
 import { STDIO } from './stdio.ts'
 import { TASK_PROMISES } from './task-promises.ts'
 import { STREAMABLE_HTTP } from './streamable-http.ts'
+import { WEB_PROMISES } from './web-promises.ts'
 
 export const SECTIONS = [
   ...ANSWER_PROMISES,
   ...CARE_PROMISES,
   ...TASK_PROMISES,
+  ...WEB_PROMISES,
   ...AGENT_SERVERS,
   ...STDIO,
   ...HTTP_SSE,

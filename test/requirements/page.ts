@@ -7,7 +7,7 @@ const HEAD = `# Requirements
 What must hold, and the tests that show it. Made by \`npm run requirements\` from the ledger in \`test/requirements/\` and from the
 \`verifies('…')\` at the head of the tests; a test fails when an entry has none, or when this page is not what they make.
 
-The first twelve sections are the promises of [design.md](design.md). The others are what the
+The first fourteen sections are the promises of [design.md](design.md). The others are what the
 [specification of MCP](https://modelcontextprotocol.io/specification) asks of a server over HTTP, of a client over stdio, and of whoever
 stands in between, in our own words; MUST and SHOULD include MUST NOT and SHOULD NOT. Entries that bind others, or that we refuse, say so.
 `

@@ -21,6 +21,7 @@ interface Token {
   readonly expires_at: string
   readonly token?: string
   readonly share_url?: string
+  readonly web_url?: string
 }
 
 afterEach(() => {
@@ -60,7 +61,7 @@ describe('the tokens of a share', () => {
     expect(made.id).toMatch(/^[\da-f]{24}$/)
     const secret = made.token ?? made.share_url ?? ''
     expect(secret).toMatch(kind === 'key' ? /^https:\/\/relay\.example\/s\/[a-z2-7]{32}\/k\/[a-z2-7]{52}\/mcp$/ : /^ey/)
-    const { token: _token, share_url: _url, ...facts } = made
+    const { token: _token, share_url: _url, web_url: _web, ...facts } = made
     expect(await list(share)).toContainEqual(facts)
     expect(JSON.stringify(await list(share))).not.toContain(secret.split('/k/').at(-1))
   })

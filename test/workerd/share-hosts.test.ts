@@ -90,8 +90,10 @@ describe("a share's own host", () => {
     const share = await createShare()
     const other = share.id.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'))
     expect((await signingAt(hosted, other, `https://${other}.${DOMAIN}`).ask('/.well-known/oauth-authorization-server')).status).toBe(404)
-    for (const host of [`${share.id}.evil.example`, `${share.id}.x.${DOMAIN}`, `${share.id}${DOMAIN}`, `${share.id}-app.${DOMAIN}`])
+    for (const host of [`${share.id}.evil.example`, `${share.id}.x.${DOMAIN}`, `${share.id}${DOMAIN}`, `${share.id}-x.${DOMAIN}`])
       expect((await signingAt(hosted, share.id, `https://${host}`).ask('/authorize')).status, host).toBe(404)
+    // There the path is a web app's, for whoever has a link.
+    expect((await signingAt(hosted, share.id, `https://${share.id}-app.${DOMAIN}`).ask('/authorize')).status).toBe(401)
   })
 
   test('takes no token, code or cookie of the path below which others sign in', async () => {

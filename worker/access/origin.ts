@@ -60,7 +60,11 @@ export function refuseOrigin(settings: Settings, url: URL, origin: string | unde
   if (!isKnownHost(settings, url)) return 'HOST_REFUSED'
   if (origin === undefined || origin === url.origin || origin === settings.publicOrigin || origin === shareOrigin(settings, url))
     return undefined
-  if (settings.allowedOrigins.has('*') || settings.allowedOrigins.has(origin.toLowerCase())) return undefined
+  if (settings.allowedOrigins.has(origin.toLowerCase())) return undefined
+  // Whose pages are a share's may do what they do with that share alone, whoever else may call.
+  const theirs = shareOfOrigin(settings, origin)
+  if (theirs !== undefined) return theirs === shareOfUrl(settings, url) ? undefined : 'ORIGIN_REFUSED'
+  if (settings.allowedOrigins.has('*')) return undefined
   const isLocal = settings.loopback && isLoopbackName(url.hostname) && URL.canParse(origin) && isLoopbackName(new URL(origin).hostname)
   return isLocal ? undefined : 'ORIGIN_REFUSED'
 }
@@ -69,7 +73,7 @@ function isKnownHost(settings: Settings, url: URL): boolean {
   if (!settings.loopback && settings.allowedHosts.size === 0) return true
   if (settings.allowedHosts.has(url.host) || settings.allowedHosts.has(url.hostname)) return true
   if (settings.publicOrigin !== undefined && new URL(settings.publicOrigin).host === url.host) return true
-  if (shareOfHost(settings, url.href) !== undefined) return true
+  if (shareOfHost(settings, url.href) !== undefined || shareOfAppHost(settings, url.href) !== undefined) return true
   // A page that tricks the name service still sends its own name, so these names prove a local client.
   return isLoopbackName(url.hostname)
 }
@@ -84,6 +88,47 @@ export function shareOfHost({ shareDomain }: Pick<Settings, 'shareDomain'>, url:
   if (!hostname.endsWith(`.${shareDomain}`)) return undefined
   const label = hostname.slice(0, -1 - shareDomain.length)
   return SHARE_LABEL.test(label) ? label : undefined
+}
+
+const APP_LABEL_END = '-app'
+
+/** The share whose web app alone is on the host of a URL; undefined on any other host. */
+export function shareOfAppHost({ shareDomain }: Pick<Settings, 'shareDomain'>, url: string): string | undefined {
+  if (shareDomain === undefined || !url.includes(`${APP_LABEL_END}.${shareDomain}`)) return undefined
+  const { hostname } = new URL(url)
+  if (!hostname.endsWith(`${APP_LABEL_END}.${shareDomain}`)) return undefined
+  const label = hostname.slice(0, -1 - shareDomain.length - APP_LABEL_END.length)
+  return SHARE_LABEL.test(label) ? label : undefined
+}
+
+/** Origin of a share's web app, on a relay that clients reach at this origin; undefined where apps have no hosts. */
+export function appOrigin({ shareDomain }: Pick<Settings, 'shareDomain'>, relay: string, share: string): string | undefined {
+  if (shareDomain === undefined) return undefined
+  const url = new URL(relay)
+  url.hostname = `${share}${APP_LABEL_END}.${shareDomain}`
+  return url.origin
+}
+
+/** The parameter of a URL on an app's host that holds a key, as in `?mcp_edge_key=…`. */
+export const KEY_PARAMETER = 'mcp_edge_key'
+
+/** The URL by which whoever has a key opens a share's web app: on a host of its own, where the world can find that, else below the relay's own. */
+export function webAppUrl(settings: Settings, relay: string, share: string, key: string): string {
+  // The name of this machine says nothing to who comes through a proxy.
+  const isFound = !settings.hasPathSignIn || settings.publicOrigin === undefined
+  const own = isFound ? appOrigin(settings, relay, share) : undefined
+  return own === undefined ? `${relay}/s/${share}/k/${key}/http/` : `${own}/?${KEY_PARAMETER}=${key}`
+}
+
+/** The share to which an origin of a web page belongs: that of its sign-in, or of its web app. */
+export function shareOfOrigin(settings: Pick<Settings, 'shareDomain'>, origin: string): string | undefined {
+  return URL.canParse(origin) ? (shareOfHost(settings, origin) ?? shareOfAppHost(settings, origin)) : undefined
+}
+
+/** The share to which a URL of the relay belongs, by its host or by its path. */
+function shareOfUrl(settings: Pick<Settings, 'shareDomain'>, { href, pathname }: URL): string | undefined {
+  const [, id] = /^(?:\/\.well-known\/[\w-]+)?\/s\/([^/]+)/.exec(pathname) ?? []
+  return shareOfHost(settings, href) ?? id
 }
 
 /** Origin under which the world sees a share's own host; undefined on any other host. Behind a proxy the host is kept, and the rest is the proxy's. */

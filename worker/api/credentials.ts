@@ -1,5 +1,6 @@
 /** Makes the credentials of a share's links. Their own end is only the latest that a link may have: when one ends, the registry says. */
 import type { Context } from 'hono'
+import { webAppUrl } from '../access/origin.ts'
 import { mintPathKey } from '../access/path-key.ts'
 import { randomBytes, toHex } from '../access/secret.ts'
 import { mintToken, type TokenKind } from '../access/tokens.ts'
@@ -26,6 +27,8 @@ export interface Credential {
   readonly ceilingMs: number
   /** A token, or for a path key the share's URL with it. */
   readonly secret: string
+  /** Of a path key: the URL that opens the share's web app by it. */
+  readonly webUrl?: string
 }
 
 /** `share`: an id that was found to be ours. */
@@ -33,10 +36,12 @@ export async function mintCredential(c: Context<OwnerEnv>, kind: CredentialKind,
   const { keys } = c.var.relay
   const id = toHex(randomBytes(LINK_ID_BYTES))
   const ceilingMs = nowMs + MAX_LIFE_S * SECOND_MS
-  const origin = relayOrigin(c.req.raw, settingsOf(c.env))
+  const settings = settingsOf(c.env)
+  const origin = relayOrigin(c.req.raw, settings)
   if (kind === 'key') {
     const { text } = await mintPathKey(keys.pathKey, share, ceilingMs, id)
-    return { id, ceilingMs, secret: `${origin}/s/${share}/k/${text}/mcp` }
+    const webUrl = webAppUrl(settings, origin, share, text)
+    return { id, ceilingMs, secret: `${origin}/s/${share}/k/${text}/mcp`, webUrl }
   }
   const facts = { kind, share, principal: `${kind}:${id}`, tokenId: id, expiresAtMs: ceilingMs }
   return { id, ceilingMs, secret: await mintToken(keys.jwt, origin, facts, nowMs) }

@@ -42,14 +42,18 @@ async function createLink(c: ApiContext): Promise<Response> {
   const createdAtMs = Date.now()
   const policy = kind === 'agent' ? undefined : (body.value.policy ?? JSON.stringify({ access: DEFAULT_ACCESS }))
   const expiresAtMs = createdAtMs + lifeS * SECOND_MS
-  const { id, ceilingMs, secret } = await mintCredential(c, kind, share.id, createdAtMs)
+  const { id, ceilingMs, secret, webUrl = '' } = await mintCredential(c, kind, share.id, createdAtMs)
   const bounds = { ...(policy === undefined ? {} : { policy }), ...(limits === undefined ? {} : { limits }) }
   const link = await registryOf(c).addLink(share.id, { id, kind, name, createdAtMs, expiresAtMs, ceilingMs, ...bounds })
   if (link === 'no_share') return problemResponse('SHARE_NOT_FOUND')
   if (link === 'no_room') return problemResponse('RELAY_FULL')
   if (link === 'full') return problemResponse('TOKEN_LIMIT_REACHED')
   const warning = kind === 'agent' ? {} : await readWarning(c, share, link.policy)
-  return answer(c, 201, { ...linkFacts(share, link), ...(kind === 'key' ? { share_url: secret } : { token: secret }), ...warning })
+  return answer(c, 201, {
+    ...linkFacts(share, link),
+    ...(kind === 'key' ? { share_url: secret, web_url: webUrl } : { token: secret }),
+    ...warning,
+  })
 }
 
 async function listLinks(c: ApiContext): Promise<Response> {

@@ -95,7 +95,7 @@ async function ownCredentials(c: ApiContext, share: string, createdAtMs: number)
   }
   return {
     links: [linkOf('key', key), linkOf('client', client), linkOf('agent', agent)],
-    shown: { share_url: key.secret, client_token: client.secret, agent_token: agent.secret },
+    shown: { share_url: key.secret, web_url: key.webUrl ?? '', client_token: client.secret, agent_token: agent.secret },
   }
 }
 

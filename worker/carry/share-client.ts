@@ -34,6 +34,11 @@ import { upgraded } from './upgrade.ts'
 import { laneStub } from './share-stub.ts'
 import type { ShareObject } from '../contract/objects.ts'
 
+/** Why a Share does not begin an exchange with a web app. */
+export interface WebRefused {
+  readonly code: 'AGENT_AWAY' | 'SHARE_BUSY' | 'NO_WEB_APP' | 'SHARE_NOT_FOUND'
+}
+
 export class ShareClient {
   readonly #env: Env
   readonly #lane: Lane
@@ -252,6 +257,20 @@ export class ShareClient {
     if (socket.webSocket === null) return undefined
     socket.webSocket.binaryType = 'arraybuffer'
     return socket.webSocket
+  }
+
+  /** Opens the socket of an exchange with the share's web app; or why that is not begun. Rejects with PassRefused. */
+  async web(x: string, principal: string, renewed: Renewed): Promise<WebSocket | WebRefused> {
+    const target = { kind: 'web', x, principal } satisfies StreamTarget
+    const response = await this.#admitted<Response>(
+      (pass) => upgraded(this.#stub, 'stream', { ...target, ...passQuery(pass) }),
+      refuse,
+      renewed,
+    )
+    const { webSocket } = response
+    if (webSocket === null) return response.status === 503 ? response.json<WebRefused>() : { code: 'SHARE_NOT_FOUND' }
+    webSocket.binaryType = 'arraybuffer'
+    return webSocket
   }
 
   /** Hands an agent's upgrade over: a 101, or a 404 of a share that is gone. Rejects with PassRefused. */

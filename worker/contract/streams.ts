@@ -35,6 +35,8 @@ interface Probe {
 /** How a Worker asks for a stream socket: the query of an upgrade request to the Share. */
 export type StreamTarget =
   | { readonly kind: 'call'; readonly key: string }
+  /** A request to the share's web app. */
+  | { readonly kind: 'web'; readonly x: string; readonly principal: string }
   | ({ readonly kind: 'listen' } & Caller & MarkQuery)
   /** Goes on with a call that its client has left. */
   | ({ readonly kind: 'resume'; readonly key: string } & Caller & MarkQuery & Probe)
@@ -58,6 +60,8 @@ export type StreamTarget =
 
 /** Close codes of stream sockets. */
 export const STREAM_CLOSE = {
+  /** Of an exchange with a web app: the agent that had it is gone. */
+  LOST: 4110,
   /** The call was answered before the socket came; its RPC has the outcome. */
   SETTLED: 4100,
   /** A newer stream of the same session took this one's place. */
@@ -79,6 +83,13 @@ export const STREAM_CLOSE = {
   /** Its client takes too little, and all together owe too much: it can come back for the rest. */
   OVERDUE: 4109,
 } as const
+
+/** Text messages on the sockets of web exchanges, whose binary messages are frames of the link. */
+export type WebControl =
+  /** Worker to Share: its client has taken so many bytes in all. */
+  | { readonly type: 'web_taken'; readonly total: number }
+  /** Share to Worker: what its client may do has changed. */
+  | { readonly type: 'grant'; readonly facts: GrantFacts }
 
 /** Text messages on stream sockets. */
 export type StreamControl =

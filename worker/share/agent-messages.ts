@@ -1,6 +1,6 @@
 /** Takes in what agents say over their links, a hello and then frames, and that a link has closed; tells each part of the Share what concerns it. */
 import { splitBundle } from '../../protocol/bundle.ts'
-import type { AgentFrame, Died } from '../../protocol/frame.ts'
+import type { ChannelAgentFrame, Died } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { CLOSE, type Hello } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
@@ -10,7 +10,7 @@ import { MAX_LAST_WORDS_CHARS } from '../limits.ts'
 import { log } from '../log.ts'
 import type { AgentNews } from './agents/agent-news.ts'
 import type { LinkHealth } from './agents/link-health.ts'
-import { type AgentLink, type AgentLinks, closeQuietly, sendFrame } from './agents/links.ts'
+import { type AgentLink, type AgentLinks, closeQuietly, sendFrame, servesMcp } from './agents/links.ts'
 import type { MessageSender } from './agents/message-sender.ts'
 import type { Delivery } from './answers/delivery.ts'
 import type { LostAgents } from './answers/lost-agents.ts'
@@ -26,6 +26,7 @@ import type { Waiters } from './clients/waiters.ts'
 import type { Store } from './rows/store.ts'
 import type { Spending } from './trust/spending.ts'
 import type { LastWords } from '../contract/share-admin.ts'
+import type { WebExchanges } from './web/web-exchanges.ts'
 
 interface Parts {
   readonly store: Store
@@ -45,6 +46,7 @@ interface Parts {
   readonly restartNews: RestartNews
   readonly resumedStreams: ResumedStreams
   readonly roots: GroupRoots
+  readonly web: WebExchanges
 }
 
 /** Notifications after which what is known of a server's lists is old by which calls of tools and requests for prompts are judged. Resources come and go too often. */
@@ -71,6 +73,7 @@ export class AgentMessages {
     if (links.all().length === 0) spending.agentsGone()
     sender.lost(link)
     delivery.linkGone(link)
+    this.#parts.web.linkGone(link)
     if (store.settings === undefined) return
     standbyAnswers.left(nowMs)
     if (code === CLOSE.GOING_AWAY) {
@@ -131,7 +134,9 @@ export class AgentMessages {
     const link = this.#parts.links.of(socket)
     if (link !== undefined) this.#parts.health.heard(link, Date.now())
     if (header.type === 'hello') this.#hello(socket, header)
-    else if (link !== undefined) this.#handle(link, header, bytes, body)
+    else if ('x' in header) {
+      if (link !== undefined) this.#parts.web.fromAgent(link, header, bytes)
+    } else if (link !== undefined) this.#handle(link, header, bytes, body)
     return true
   }
 
@@ -149,6 +154,7 @@ export class AgentMessages {
     news.tell()
     for (const old of closed) {
       sender.lost(old)
+      this.#parts.web.linkGone(old)
       if (old.name !== link.name) lostAgents.dismissed(old.name)
     }
     // First: a channel whose handshake was lost is unwanted as well.
@@ -158,14 +164,16 @@ export class AgentMessages {
     const lanes = share === '' ? 1 : laneCount(share)
     const replaced = closed.filter(({ instance }) => instance !== hello.instance).map(({ name }) => name)
     sendFrame(link, { type: 'welcome', share, unwanted, ...(lanes > 1 && { lanes }), ...(replaced.length > 0 && { replaced }) })
-    standbyAnswers.arrived(link)
-    restartNews.arrived(link)
+    if (servesMcp(link)) {
+      standbyAnswers.arrived(link)
+      restartNews.arrived(link)
+    }
     lostAgents.returned(link, hello)
     resumedStreams.returned(link)
     log('link.open', { agent: link.name, isolation: link.isolation, product: link.product })
   }
 
-  #handle(link: AgentLink, header: AgentFrame, frame: Uint8Array, body: Uint8Array): void {
+  #handle(link: AgentLink, header: ChannelAgentFrame, frame: Uint8Array, body: Uint8Array): void {
     const { links, sender, channels, delivery, runningCalls } = this.#parts
     switch (header.type) {
       case 'answer':

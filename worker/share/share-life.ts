@@ -49,11 +49,12 @@ export class ShareLife {
 
   /** The object has slept or was reset, and has its rows. */
   goOn(): void {
-    const { agentMessages, streams, streamSockets, subscriptions } = this.#parts
+    const { agentMessages, streams, streamSockets, subscriptions, web } = this.#parts
     const nowMs = Date.now()
     const hasLost = agentMessages.noteLost(nowMs)
     for (const { socket } of streams.closing()) streamSockets.closed(socket)
     subscriptions.prune()
+    web.prune()
     if (hasLost) void this.#clock.sweepBy(nowMs + GRACE_MS)
   }
 
@@ -72,7 +73,9 @@ export class ShareLife {
   }
 
   async end(code: End): Promise<void> {
-    const { store, standbyAnswers, usage, gate, spending, approvals, serverEntries, links, streams, waiters } = this.#parts
+    const { store, standbyAnswers, usage, gate, spending, approvals, serverEntries, links, streams, waiters, web } = this.#parts
+    const streamCode = code === 'SHARE_EXPIRED' ? CUT_CLOSE[code] : STREAM_CLOSE.ENDED
+    web.closeAll(streamCode, 'the share was deleted or has expired')
     store.forget()
     usage.forget()
     spending.forget()
@@ -81,7 +84,7 @@ export class ShareLife {
     gate.forget()
     serverEntries.forget()
     links.closeAll(CLOSE.SHARE_GONE, 'the share was deleted or has expired')
-    streams.closeAll(code === 'SHARE_EXPIRED' ? CUT_CLOSE[code] : STREAM_CLOSE.ENDED, 'the share was deleted or has expired')
+    streams.closeAll(streamCode, 'the share was deleted or has expired')
     const outcome: CallOutcome =
       code === 'SHARE_EXPIRED' ? { kind: 'cut', code } : { kind: 'failed', failure: { code, executed: 'unknown' } }
     for (const waiter of waiters.where(() => true)) waiters.settle(waiter, outcome)

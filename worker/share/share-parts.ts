@@ -61,6 +61,7 @@ import { SlidingEnd } from './trust/sliding-end.ts'
 import { Spending } from './trust/spending.ts'
 import { TrustRows } from './trust/trust-rows.ts'
 import { CAPTURES } from './usage/captured.ts'
+import { WebExchanges } from './web/web-exchanges.ts'
 import { ClientList } from './usage/client-list.ts'
 import { Usage } from './usage/usage.ts'
 
@@ -154,8 +155,19 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const resumedStreams = new ResumedStreams({ ...answers, sessions })
   const streamSockets = new StreamSockets({ ...answers, sessions, resumedStreams })
   const keptMeters = new KeptMeters({ sql: ctx.storage.sql, isKept })
-  const spending = new Spending({ share, lane, meters: new Meters(keptMeters), streams, charged: streamSockets.charged, orderOf })
-  const agentMessages = new AgentMessages({ ...answers, spending, delivery, lostAgents, resumedStreams })
+  const web = new WebExchanges({
+    ctx,
+    links,
+    health,
+    rootOf,
+    ended: (call, key) => {
+      callLedger.record(call)
+      spending.answered(key, call.bytes)
+    },
+  })
+  const charged = [...streamSockets.charged, ...web.charged]
+  const spending = new Spending({ share, lane, meters: new Meters(keptMeters), streams, charged, orderOf })
+  const agentMessages = new AgentMessages({ ...answers, web, spending, delivery, lostAgents, resumedStreams })
   const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, registry, isKept, alarmBy })
   const slidingEnd = new SlidingEnd({ gate, share, registry, usedAtMs: () => callLedger.lastCallMs })
   const dismissed = (link: AgentLink, nowMs: number): void => agentMessages.closed(link, CLOSE.GOING_AWAY, nowMs)
@@ -167,11 +179,11 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   })
   const shownSession = (session: string) => clientList.shownSession(session)
   const approvals = new Approvals({ ...answers, share, lane, gate, sessions, keeper: approvalKeeper, shownSession, holdOn })
-  const cutOff = new CutOff({ ...answers, gate, approvalKeeper, sessions, dismissed })
+  const cutOff = new CutOff({ ...answers, web, gate, approvalKeeper, sessions, dismissed })
   const clientList = new ClientList({ ...answers, sessions })
   const serverEntries = new ServerEntries({ ...base, sessions, gate, rows: new EntryRows(ctx.storage.sql) })
   const usage = new Usage({ callLedger, runningCalls, clientList })
   const calls = { legacyCalls, legacyOnModern, modernCalls, modernOnLegacy, taskKeeper }
   const trust = { gate, slidingEnd, spending, approvals, approvalKeeper, cutOff }
-  return { ...answers, sessions, ...calls, ...trust, streamSockets, agentMessages, serverEntries, usage, callLedger }
+  return { ...answers, sessions, ...calls, ...trust, streamSockets, agentMessages, serverEntries, usage, callLedger, web }
 }

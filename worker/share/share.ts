@@ -201,14 +201,22 @@ export class Share extends DurableObject<Env> implements ShareObject {
     if (pass === undefined) return new Response(null, { status: 400 })
     const isAgent = url.pathname === '/agent'
     const judged = isAgent ? this.#parts.gate.refuse(pass, Date.now(), true) : this.#parts.gate.judge(pass, Date.now())
-    const upgrade = (verdict: PassVerdict | undefined): Response =>
-      verdict === undefined ? this.#upgrade(url, pass, isAgent) : Response.json(verdict, { status: VERDICT_STATUS })
+    const isWeb = url.searchParams.get('kind') === 'web'
+    const upgrade = (verdict: PassVerdict | undefined): Response | Promise<Response> =>
+      verdict === undefined
+        ? isWeb
+          ? this.#openWeb(url, pass)
+          : this.#upgrade(url, pass, isAgent)
+        : Response.json(verdict, { status: VERDICT_STATUS })
     return judged instanceof Promise ? judged.then(upgrade) : upgrade(judged)
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-    const { agentMessages, streamSockets } = this.#parts
-    if (typeof message !== 'string') agentMessages.receive(socket, new Uint8Array(message))
+    const { agentMessages, streamSockets, web } = this.#parts
+    if (web.has(socket)) {
+      if (typeof message === 'string') web.control(socket, message)
+      else web.fromWorker(socket, new Uint8Array(message))
+    } else if (typeof message !== 'string') agentMessages.receive(socket, new Uint8Array(message))
     else if (streamSockets.control(socket, message)) void this.#clock.sweepBy(agentMessages.nextVerdictMs(Date.now()))
     else closeQuietly(socket, CLOSE.PROTOCOL_ERROR, 'a text message that is no ping')
   }
@@ -269,7 +277,27 @@ export class Share extends DurableObject<Env> implements ShareObject {
     return status === 101 ? new Response(null, { status, webSocket: client }) : new Response(null, { status })
   }
 
+  /** Begins an exchange with the web app. An answer that is no 101 says why not: a verdict, or a code. */
+  async #openWeb({ searchParams }: URL, pass: Pass): Promise<Response> {
+    const { gate, spending, web, callLedger } = this.#parts
+    if (!this.#isMade) return new Response(null, { status: 404 })
+    const [x, principal] = [searchParams.get('x') ?? '', searchParams.get('principal') ?? '']
+    const refusal = web.refuse(principal)
+    if (refusal !== undefined) return Response.json({ code: refusal }, { status: 503 })
+    const nowMs = Date.now()
+    callLedger.used(pass.chain, 1, nowMs)
+    const charges = gate.chargesOf(pass)
+    const exhausted = charges === undefined ? undefined : await spending.start(charges, x)
+    if (exhausted !== undefined) return Response.json(exhausted, { status: VERDICT_STATUS })
+    const [client, server] = Object.values(new WebSocketPair())
+    if (client === undefined || server === undefined) return new Response(null, { status: 500 })
+    const address = pass.address === undefined ? {} : { address: pass.address }
+    web.open(server, { x, link: leafOf(pass), ...address, principal, ...(charges === undefined ? {} : { charges }) }, nowMs)
+    return new Response(null, { status: 101, webSocket: client })
+  }
+
   async #closed(socket: WebSocket, code?: number): Promise<void> {
+    if (this.#parts.web.closed(socket)) return
     const { links, streamSockets, agentMessages } = this.#parts
     const link = links.remove(socket)
     if (link === undefined) {

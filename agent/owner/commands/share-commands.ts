@@ -139,7 +139,7 @@ function ownLink(run: OwnerRun, share: ShareAnswer, answer: Answer): string {
   const named = share.name === 'unnamed' ? share.id : share.name
   return `Your own link to it, which may do everything, so keep it to yourself:
 
-${urlSetup(share, textOf(answer, 'share_url'))}
+${urlSetup(share, textOf(answer, 'share_url'), answer['web_url'])}
 Token and URL are shown this once. A link that may only read, for somebody else:
 
   ${run.program} token create ${shellWord(named)} --read-only --name Ann --expires 3d

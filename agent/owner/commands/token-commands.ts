@@ -79,7 +79,7 @@ function madeText(run: OwnerRun, share: ShareAnswer, kind: TokenKind, answer: An
   const head = `${kind === 'agent' ? 'Agent token' : 'Link'} ${plain(made.name)} (${made.id}) of ${plain(share.name)}:${may} until ${localTime(made.expiresAt)}.`
   switch (kind) {
     case 'key':
-      return `${head}\n\n${urlSetup(share, textOf(answer, 'share_url'))}`
+      return `${head}\n\n${urlSetup(share, textOf(answer, 'share_url'), answer['web_url'])}`
     case 'client':
       return `${head}\n\n${tokenSetup(share, textOf(answer, 'token'))}`
     case 'agent':

@@ -47,7 +47,7 @@ describe('ERRORS', () => {
   })
 
   test.each(ROWS.filter(({ rpc }) => rpc === undefined))('$code of the API has a status that HTTP knows', ({ http }) => {
-    expect([400, 401, 403, 404, 409, 413, 426, 500, 503]).toContain(http)
+    expect([400, 401, 403, 404, 409, 413, 426, 500, 502, 503]).toContain(http)
   })
 
   test('a status that asks for another try is on errors that another try can help, and on no other', () => {

@@ -4,6 +4,7 @@ import { ERRORS } from '../../../protocol/error-table.ts'
 import { isErrorCode } from '../../../protocol/errors.ts'
 import type { AgentFrame, Frame, RelayFrame } from '../../../protocol/frame.ts'
 import type { Span } from '../../../protocol/json-scan.ts'
+import { WEB_FAILURES } from '../../../protocol/web/web-frames.ts'
 import { idText } from './json-arbitrary.ts'
 
 type Each<F extends Frame> = { readonly [T in F['type']]: fc.Arbitrary<Extract<F, { type: T }>> }
@@ -24,6 +25,24 @@ const size = fc.integer({ min: BODY_BYTES, max: Number.MAX_SAFE_INTEGER })
 const flag = fc.constant(true as const)
 const ch = fc.string({ unit, maxLength: 64 })
 const type = <T extends string>(name: T): fc.Arbitrary<T> => fc.constant(name)
+
+const header = fc.tuple(
+  fc.stringMatching(/^[\w!#$%&'*+.^`|~-]{1,12}$/),
+  fc.string({ unit: unit.filter((u) => !/[\0\r\n]/.test(u)), maxLength: 20 }),
+)
+const headers = fc.array(header, { maxLength: 4 })
+const target = fc.stringMatching(/^\/[\w.~%?=&;:@!,'*+-]{0,20}$/)
+const token = fc.stringMatching(/^[\w!#$%&'*+.^`|~-]{1,12}$/)
+const WEB_STREAM = {
+  web_data: fc.record({ type: type('web_data'), x: key, at: count }),
+  web_message: fc.record(
+    { type: type('web_message'), x: key, at: count, kind: fc.constantFrom('text', 'binary'), more: flag },
+    { requiredKeys: ['type', 'x', 'at', 'kind'] },
+  ),
+  web_end: fc.record({ type: type('web_end'), x: key }),
+  web_close: fc.record({ type: type('web_close'), x: key, code: fc.integer({ min: 1000, max: 4999 }), reason: text }),
+  web_credit: fc.record({ type: type('web_credit'), x: key, upto: count }),
+} as const
 
 const SPANS = ['id', 'token', 'requestId', 'progress', 'subscriptionId'] as const
 type SpanField = (typeof SPANS)[number]
@@ -91,6 +110,22 @@ export const RELAY_FRAMES: Each<RelayFrame> = {
   replay: fc.record({ type: type('replay'), ch, after: count, to: text, key, follow: flag }, { requiredKeys: ['type', 'ch', 'after'] }),
   close: fc.record({ type: type('close'), ch }),
   drain: fc.record({ type: type('drain') }),
+  web_open: fc.record(
+    {
+      type: type('web_open'),
+      x: key,
+      method: token,
+      target,
+      headers,
+      origin: text,
+      hasBody: flag,
+      upgrade: flag,
+      protocols: fc.array(token, { maxLength: 3 }),
+    },
+    { requiredKeys: ['type', 'x', 'method', 'target', 'headers', 'origin'] },
+  ),
+  ...WEB_STREAM,
+  web_gone: fc.record({ type: type('web_gone'), x: key }),
 }
 
 const message = { ch, n, at: count, size, ack: flag }
@@ -153,6 +188,15 @@ export const AGENT_FRAMES: Each<AgentFrame> = {
   ),
   idle: fc.record({ type: type('idle'), ch }),
   drain: fc.record({ type: type('drain') }),
+  web_head: fc.record(
+    { type: type('web_head'), x: key, status: fc.integer({ min: 100, max: 999 }), headers, protocol: token },
+    { requiredKeys: ['type', 'x', 'status', 'headers'] },
+  ),
+  ...WEB_STREAM,
+  web_failed: fc.record(
+    { type: type('web_failed'), x: key, code: fc.constantFrom(...WEB_FAILURES), detail: text },
+    { requiredKeys: ['type', 'x', 'code'] },
+  ),
 }
 
 export const body = fc.uint8Array({ maxLength: BODY_BYTES })

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Frame } from '../../../protocol/frame.ts'
 import { decodeAgentFrame, decodeRelayFrame, type DecodedFrame, type FrameError } from '../../../protocol/frame-codec.ts'
 import { MAX_HELD_KEYS } from '../../../protocol/limits.ts'
+import { MAX_WEB_HEADERS } from '../../../protocol/web/web-limits.ts'
 import type { Result } from '../../../protocol/result.ts'
 import { concat } from '../../../protocol/splice.ts'
 import { AGENT_FRAMES, RELAY_FRAMES } from './frame-arbitrary.ts'
@@ -74,6 +75,58 @@ const NO_FLAGS = [false, 1, 'true', null]
 const NO_IDS = ['', ' 1', '1 ', '01', 'null', 'true', '{}', '[1]', '"a', '"a" ', '"\\q"', '"a\u0001"', '1,"x":2', '1}', 'NaN', 1, null]
 
 const NO_CHANNELS = ['x'.repeat(65), ...NO_TEXTS]
+
+const NO_HEADERS = [
+  'a',
+  null,
+  {},
+  [['a']],
+  [['a', 'b', 'c']],
+  [['a b', 'c']],
+  [['', 'c']],
+  [['a:', 'c']],
+  [['a', 'c\r\nx: y']],
+  [['a', 'c\0']],
+  [['a', 1]],
+  Array.from({ length: MAX_WEB_HEADERS + 1 }, () => ['a', 'b']),
+]
+
+/** What an app, or a proxy before it, could take for another host, another request, or another path. */
+const NO_TARGETS = [
+  '',
+  'x',
+  'http://evil.example/',
+  '@evil.example/',
+  '*',
+  '/a b',
+  '/a\r\nHost: evil.example',
+  '/a\tb',
+  '/a#b',
+  '/a\\b',
+  '/a\u007f',
+  1,
+  null,
+]
+
+const WEB_OPEN = { type: 'web_open', x: KEY, method: 'GET', target: '/', headers: [['a', 'b']], origin: 'https://a.example' }
+const WEB_HEAD = { type: 'web_head', x: KEY, status: 200, headers: [], protocol: 'chat' }
+
+/** Of either side. */
+const WEB_STREAM = [decodeRelayFrame, decodeAgentFrame].flatMap((decode) => [
+  [decode, { type: 'web_data', x: KEY, at: 0 }, { x: NO_KEYS, at: NO_COUNTS }] as const,
+  [
+    decode,
+    { type: 'web_message', x: KEY, at: 0, kind: 'text', more: true },
+    { x: NO_KEYS, at: NO_COUNTS, kind: ['Text', '', null], more: NO_FLAGS },
+  ] as const,
+  [decode, { type: 'web_end', x: KEY }, { x: NO_KEYS }] as const,
+  [
+    decode,
+    { type: 'web_close', x: KEY, code: 1000, reason: '' },
+    { x: NO_KEYS, code: [...NO_COUNTS, 999, 5000], reason: [...NO_TEXTS, 'x'.repeat(124)] },
+  ] as const,
+  [decode, { type: 'web_credit', x: KEY, upto: 0 }, { x: NO_KEYS, upto: NO_COUNTS }] as const,
+])
 
 const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Readonly<Record<string, readonly unknown[]>>])[] = [
   [
@@ -222,6 +275,32 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
   [decodeAgentFrame, { type: 'upload_credit', ch: 'c1', key: KEY, upto: 0 }, { ch: NO_CHANNELS, key: NO_KEYS, upto: NO_COUNTS }],
   [decodeAgentFrame, DIED, { ch: NO_CHANNELS, reason: ['crash', null], exitCode: [-1, 0.5, '1'], signal: [1, []], stderr: NO_TEXTS }],
   [decodeAgentFrame, { type: 'idle', ch: 'c1' }, { ch: NO_CHANNELS }],
+  [
+    decodeRelayFrame,
+    WEB_OPEN,
+    {
+      x: NO_KEYS,
+      method: ['', 'G T', 'GET\r\n', 'GET /', 1, null],
+      target: NO_TARGETS,
+      headers: NO_HEADERS,
+      origin: NO_TEXTS,
+      hasBody: NO_FLAGS,
+      upgrade: NO_FLAGS,
+      protocols: ['a', null, [''], ['a b'], ['a,b'], [1]],
+    },
+  ],
+  [decodeRelayFrame, { type: 'web_gone', x: KEY }, { x: NO_KEYS }],
+  [
+    decodeAgentFrame,
+    WEB_HEAD,
+    { x: NO_KEYS, status: [...NO_COUNTS, 99, 1000], headers: NO_HEADERS, protocol: ['', 'a b', 'a,b', 1, null] },
+  ],
+  [
+    decodeAgentFrame,
+    { type: 'web_failed', x: KEY, code: 'APP_BROKEN' },
+    { x: NO_KEYS, code: ['', 'CHILD_DIED', 'toString', 1, null], detail: NO_TEXTS },
+  ],
+  ...WEB_STREAM,
 ]
 
 const CASES = REFUSED.flatMap(([decode, header, fields]) =>
@@ -237,6 +316,11 @@ describe('a decoder refuses as bad_field', () => {
 
   const OPTIONAL = new Set([
     'lanes',
+    'hasBody',
+    'upgrade',
+    'protocols',
+    'protocol',
+    'more',
     'token',
     'gate',
     'repeats',

@@ -3,7 +3,15 @@ import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNo
 import { verifies } from '../../requirements/verifies.ts'
 
 const URL = 'http://127.0.0.1:1/s/x/k/y/mcp'
-const REPORT = { shareUrl: URL, server: 's', dataDir: '/data', expiresAt: '2027-01-02T03:04:05.000Z', serverFails: false, isSilent: false }
+const REPORT = {
+  shareUrl: URL,
+  hasServer: true,
+  server: 's',
+  dataDir: '/data',
+  expiresAt: '2027-01-02T03:04:05.000Z',
+  serverFails: false,
+  isSilent: false,
+}
 
 test('describeShare() has the share URL in a box that fits, what is shared, and where the data lies', () => {
   const text = describeShare({ ...REPORT, server: 'npx server' })
@@ -19,6 +27,17 @@ test('describeShare() has requests to try: the inspector, and an initialize whos
   expect(describeShare(REPORT)).toMatch(/inspector --cli http:\/\/127\.0\.0\.1:1\/s\/x\/k\/y\/mcp --method tools\/list\n.*\n.*curl -si /)
   const [, body = ''] = / -d '(.*)'/.exec(describeShare(REPORT)) ?? []
   expect(JSON.parse(body)).toMatchObject({ method: 'initialize', params: { protocolVersion: '2025-11-25' } })
+})
+
+test('describeShare() has the URL of a web app, alone or before the server', () => {
+  const webUrl = 'http://x-app.localhost:1/?mcp_edge_key=y'
+  const both = describeShare({ ...REPORT, webUrl })
+  expect(both.indexOf(webUrl)).toBeGreaterThan(0)
+  expect(both.indexOf(URL)).toBeGreaterThan(both.indexOf(webUrl))
+  const alone = describeShare({ ...REPORT, webUrl, hasServer: false })
+  expect(alone).toContain(webUrl)
+  expect(alone).not.toContain(URL)
+  expect(alone).not.toContain('inspector')
 })
 
 test('describeShare() says of a server that is silent that it is', () => {

@@ -67,9 +67,10 @@ export const Policy = v.pipe(
     resources: v.exactOptional(nameRule),
     arguments: v.exactOptional(v.array(v.string())),
     hold: v.exactOptional(patterns),
+    web: v.exactOptional(v.boolean()),
   }),
   v.description(
-    'What may be done. Names are patterns in which * stands for anything; a rule on arguments is like "read_file(path^=/home/me)"; calls of tools in hold wait for the owner.',
+    'What may be done. Names are patterns in which * stands for anything; a rule on arguments is like "read_file(path^=/home/me)"; calls of tools in hold wait for the owner. With access read a web app may be read; a policy on tools, prompts, resources or arguments opens it with web true only, and web false shuts it.',
   ),
 )
 export type Policy = v.InferOutput<typeof Policy>

@@ -72,7 +72,7 @@ const Share = v.object(share)
 /** A share as its owner sees it, without its credentials. */
 export type Share = v.InferOutput<typeof Share>
 
-const credentials = { share_url: v.string(), client_token: v.string(), agent_token: v.string() }
+const credentials = { share_url: v.string(), web_url: v.string(), client_token: v.string(), agent_token: v.string() }
 const MadeShare = v.object({ ...share, ...credentials })
 const RotatedShare = v.object({ ...share, ...credentials, unreached_lanes: v.exactOptional(unreachedLanes) })
 

@@ -42,8 +42,14 @@ const Token = v.object(token)
 export type Token = v.InferOutput<typeof Token>
 
 const MadeToken = v.pipe(
-  v.object({ ...token, token: v.exactOptional(v.string()), share_url: v.exactOptional(v.string()), warning }),
-  v.description('It has share_url if it is of kind key, else token.'),
+  v.object({
+    ...token,
+    token: v.exactOptional(v.string()),
+    share_url: v.exactOptional(v.string()),
+    web_url: v.exactOptional(v.string()),
+    warning,
+  }),
+  v.description('It has share_url and web_url if it is of kind key, else token.'),
 )
 const ChangedToken = v.object({ ...token, warning })
 const TokenList = v.object({ tokens: v.array(Token) })

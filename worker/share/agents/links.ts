@@ -12,7 +12,10 @@ interface LinkAttachment {
   /** The link of the share that its token belongs to. */
   readonly token: string
   readonly connectedAtMs: number
-  readonly hello?: Pick<Hello, 'agent' | 'instance' | 'join' | 'isolation' | 'product' | 'era' | 'initializes' | 'wantsPrincipal'>
+  readonly hello?: Pick<
+    Hello,
+    'agent' | 'instance' | 'join' | 'isolation' | 'product' | 'era' | 'initializes' | 'wantsPrincipal' | 'serves'
+  >
   readonly draining?: true
   /** How often the server has said that its tools have changed. */
   readonly toolChanges?: number
@@ -41,6 +44,8 @@ export interface AgentLink {
   readonly sessionEra: 'legacy' | 'modern'
   /** Whether calls name their principal. */
   readonly wantsPrincipal: boolean
+  /** An MCP server where nothing is said. */
+  readonly serves: 'mcp' | 'web' | 'both'
   readonly product: string
   readonly connectedAtMs: number
 }
@@ -94,10 +99,10 @@ export class AgentLinks {
     const leaving = hello.join === 'replace' ? others : []
     if (older !== undefined && older.socket !== socket) leaving.push(older)
     for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
-    const { agent, instance, join, isolation, product, era = 'legacy', initializes, wantsPrincipal } = hello
+    const { agent, instance, join, isolation, product, era = 'legacy', initializes, wantsPrincipal, serves } = hello
     const { connectedAtMs = 0, token = '' } = attachmentOf(socket) ?? {}
     const flags = { ...(initializes === undefined ? {} : { initializes }), ...(wantsPrincipal === undefined ? {} : { wantsPrincipal }) }
-    const kept = { agent, instance, join, isolation, product, era, ...flags }
+    const kept = { agent, instance, join, isolation, product, era, ...flags, ...(serves === undefined ? {} : { serves }) }
     socket.serializeAttachment({ role: 'agent', token, connectedAtMs, hello: kept } satisfies LinkAttachment)
     const link = linkFrom(socket, kept, connectedAtMs)
     this.#byName.set(agent, link)
@@ -130,13 +135,22 @@ export class AgentLinks {
     return false
   }
 
-  /** The agent for a new session: the one with the fewest channels that is not leaving, and not suspect if others are not. */
-  choose(channelsOf: (name: string) => number, isSuspect: (link: AgentLink) => boolean): AgentLink | undefined {
-    const all = this.all().filter((link) => !this.isLeaving(link))
+  /** Those with an MCP server. */
+  withServer(): AgentLink[] {
+    return this.all().filter(servesMcp)
+  }
+
+  /** The agent for something new: of those that can, the one with the least to do that is not leaving, and not suspect if others are not. */
+  choose(
+    loadOf: (name: string) => number,
+    isSuspect: (link: AgentLink) => boolean,
+    can: (link: AgentLink) => boolean = servesMcp,
+  ): AgentLink | undefined {
+    const all = this.all().filter((link) => can(link) && !this.isLeaving(link))
     if (all.length < 2) return all[0]
     const sound = all.filter((link) => !isSuspect(link))
     const candidates = sound.length === 0 ? all : sound
-    return candidates.toSorted((a, b) => channelsOf(a.name) - channelsOf(b.name))[0]
+    return candidates.toSorted((a, b) => loadOf(a.name) - loadOf(b.name))[0]
   }
 
   /** Whether an agent has said that it is leaving, so that it gets nothing new. */
@@ -243,6 +257,14 @@ export class AgentLinks {
   }
 }
 
+export function servesMcp({ serves }: Pick<AgentLink, 'serves'>): boolean {
+  return serves !== 'web'
+}
+
+export function servesWeb({ serves }: Pick<AgentLink, 'serves'>): boolean {
+  return serves !== 'mcp'
+}
+
 export function sendFrame(link: AgentLink, header: RelayFrame, body?: Uint8Array): void {
   try {
     link.socket.send(encodeFrame(header, body))
@@ -270,9 +292,9 @@ function linkOf(socket: WebSocket): AgentLink | undefined {
 }
 
 function linkFrom(socket: WebSocket, hello: NonNullable<LinkAttachment['hello']>, connectedAtMs: number): AgentLink {
-  const { agent: name, instance, isolation, product, era = 'legacy', initializes, wantsPrincipal = false } = hello
+  const { agent: name, instance, isolation, product, era = 'legacy', initializes, wantsPrincipal = false, serves = 'mcp' } = hello
   const sessionEra = initializes === true ? 'legacy' : era
-  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, product, connectedAtMs }
+  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, serves, product, connectedAtMs }
 }
 
 const UNNAMED = {}

@@ -110,7 +110,7 @@ export class StandbyAnswers {
 
   /** A link is gone. */
   left(nowMs: number): void {
-    if (this.#parts.links.all().length === 0) this.#parts.rows.noteAway(nowMs)
+    if (this.#parts.links.withServer().length === 0) this.#parts.rows.noteAway(nowMs)
   }
 
   /** An agent has come. */
@@ -161,7 +161,7 @@ export class StandbyAnswers {
   #awayAnswer({ name, era, answer, keptAtMs }: Omit<ListingRow, 'digest'>, link: AgentLink | undefined): Standby {
     const { health, links, rows } = this.#parts
     // There is an agent, though not for this client: what it said held until now.
-    const awaySinceMs = links.all().length > 0 ? Date.now() : (rows.awaySinceMs ?? keptAtMs)
+    const awaySinceMs = links.withServer().length > 0 ? Date.now() : (rows.awaySinceMs ?? keptAtMs)
     const sinceMs = link === undefined ? awaySinceMs : health.heardAtMs(link)
     return { kind: 'standby', name, era, answer, sinceMs }
   }

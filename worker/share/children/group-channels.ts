@@ -72,7 +72,7 @@ export class GroupChannels {
 
   /** That no agent is there, and whether there ever was one that may be back. */
   away(): Away {
-    const links = this.#links.all()
+    const links = this.#links.withServer()
     const isKnown = this.#store.links.lost().length > 0 || this.#store.channels.hasAny()
     const isExpected = isKnown || links.some((link) => this.#links.isLeaving(link))
     const isReplaceable = links.some((link) => !this.#links.isLeaving(link))

@@ -3,7 +3,7 @@ import { CLOSE } from '../../../protocol/handshake.ts'
 import { CUT_CLOSE } from '../../contract/pass.ts'
 import { linkOf } from '../../contract/principals.ts'
 import type { StreamControl } from '../../contract/streams.ts'
-import type { PassRefusal } from '../../contract/trust-rpc.ts'
+import type { GrantFacts, PassRefusal } from '../../contract/trust-rpc.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
 import { type AgentLink, type AgentLinks, closeQuietly } from '../agents/links.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
@@ -21,6 +21,11 @@ import type { TrustGate } from './gate.ts'
 interface Parts {
   readonly gate: TrustGate
   readonly approvalKeeper: ApprovalKeeper
+  /** What is under way with a web app. */
+  readonly web: {
+    readonly cut: (refusalOf: (link: string) => PassRefusal | undefined) => void
+    readonly tell: (factsOf: (link: string) => GrantFacts | undefined) => void
+  }
   readonly store: Store
   readonly links: AgentLinks
   readonly news: AgentNews
@@ -55,6 +60,7 @@ export class CutOff {
       return refusals.get(link)
     }
     this.#endCalls(refusalOf)
+    this.#parts.web.cut(refusalOf)
     const isOver = (principal: string): boolean => FINAL.has(refusalOf(linkOf(principal)))
     for (const principal of store.sessions.principals().filter(isOver)) store.sessions.idsOf([principal]).forEach((id) => sessions.end(id))
     for (const { group } of store.channels.owned().filter(({ owner }) => isOver(owner))) {
@@ -71,7 +77,8 @@ export class CutOff {
 
   /** Tells Workers that hold streams what their clients may do now: what comes on a stream must be within that, too. */
   tell(): void {
-    const { gate, streams } = this.#parts
+    const { gate, streams, web } = this.#parts
+    web.tell((link) => gate.factsOf(link))
     for (const { socket, attachment } of streams.all()) {
       const facts = gate.factsOf(attachment.link)
       if (facts !== undefined) socket.send(JSON.stringify({ type: 'grant', facts } satisfies StreamControl))

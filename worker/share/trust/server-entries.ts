@@ -120,7 +120,7 @@ export class ServerEntries {
 
   get #link(): AgentLink | undefined {
     const { links } = this.#parts
-    return links.all().find((link) => !links.isLeaving(link))
+    return links.withServer().find((link) => !links.isLeaving(link))
   }
 
   #give({ era, sessionEra, instance }: AgentLink, nowMs: number): ListingTask | undefined {

@@ -13,7 +13,7 @@ interface Parts {
   readonly meters: Meters
   readonly streams: Streams
   /** Streams of charged calls from before the object slept. */
-  readonly charged: readonly StreamAttachment[]
+  readonly charged: readonly Pick<StreamAttachment, 'key' | 'charged'>[]
   /** Gives an order to another lane, as `ShareObject.meter` answers it. */
   readonly orderOf: (lane: Lane, order: MeterOrder) => Promise<string | undefined>
 }
@@ -77,6 +77,13 @@ export class Spending {
     const go = (exhausted: Exhausted | undefined): Exhausted | Promise<CallOutcome> =>
       wasCharged || exhausted === undefined ? this.#make(charges, request, make) : exhausted
     return told instanceof Promise ? told.then<Exhausted | CallOutcome>(go) : go(told)
+  }
+
+  /** Charges what is no call, and begins now, if all limits that it is charged to have room; it ends with `answered`. */
+  async start(charges: readonly Charge[], key: string): Promise<Exhausted | undefined> {
+    const exhausted = await this.order({ op: 'spend', key, charges, bytes: 0 })
+    if (exhausted === undefined) this.#running.set(key, { charges, sinceMs: Date.now() })
+    return exhausted
   }
 
   /** Whether a call would be let through now. */

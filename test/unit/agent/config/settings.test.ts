@@ -64,7 +64,12 @@ test('readAgentSettings() makes --verbose a log level, --replica and --replace a
 
 test('readAgentSettings() takes an address in place of a command, with what is told to it', () => {
   const settings = readAgentSettings({ ...RAW, url: 'http://localhost:1/mcp', header: ['A: b'], spare: '1' }, [], AROUND)
-  expect(settings).toMatchObject({ command: '', hasSpare: false, era: 'auto', http: { transport: 'streamable', headers: [['A', 'b']] } })
+  expect(settings).toMatchObject({
+    command: undefined,
+    hasSpare: false,
+    era: 'auto',
+    http: { transport: 'streamable', headers: [['A', 'b']] },
+  })
   expect(settings.http?.url.href).toBe('http://localhost:1/mcp')
   expect(readAgentSettings({ ...RAW, url: 'http://localhost:1/sse', sse: true }, [], AROUND)).toMatchObject({
     era: 'legacy',

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { CallMemory } from '../../../../agent/channel/calls/call-memory.ts'
+import { WebExchanges } from '../../../../agent/web/web-exchanges.ts'
 import { Channels } from '../../../../agent/channel/channels.ts'
 import { ChildLimit } from '../../../../agent/channel/child-limit.ts'
 import type { AgentSettings } from '../../../../agent/config/settings.ts'
@@ -34,6 +35,7 @@ const SETTINGS: AgentSettings = {
   command: 'x',
   args: [],
   http: undefined,
+  web: undefined,
 }
 
 let relay: ScriptedRelay
@@ -78,6 +80,7 @@ class Scene implements AsyncDisposable {
       version: '1.2.3',
       instance: 'i',
       channels,
+      web: new WebExchanges(undefined),
       era: () => this.era,
       ready: Promise.resolve(),
       mayServe: () => {

@@ -51,6 +51,7 @@ class Attempt implements Disposable {
           },
           flush: () => {},
         },
+        web: { size: 0, flush: () => {}, receive: (frame, body) => void this.frames.push([frame.type, Buffer.from(body).toString()]) },
         ready: Promise.resolve(),
         signal: this.#stop.signal,
         ...options,

@@ -1,11 +1,14 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import { guardOrigin, isLoopbackName, refuseOrigin } from '../../../../worker/access/origin.ts'
+import { guardOrigin, isLoopbackName, refuseOrigin, shareOfAppHost, shareOfHost, webAppUrl } from '../../../../worker/access/origin.ts'
 import { readSettings } from '../../../../worker/env.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 const LOCAL = { LOOPBACK: '1' }
 const CLOUD = {}
+const HOSTED = { SHARE_DOMAIN: 'share.example' }
+const ID = 'a'.repeat(32)
+const OTHER = 'b'.repeat(32)
 
 test.each([
   ['no origin', CLOUD, 'https://relay.example/s/x/mcp', undefined, undefined],
@@ -56,6 +59,34 @@ test.each([
     'http://localhost:1',
     'ORIGIN_REFUSED',
   ],
+  ['an app’s page to its own share', HOSTED, `https://relay.example/s/${ID}/mcp`, `https://${ID}-app.share.example`, undefined],
+  ['an app’s page to its share’s host', HOSTED, `https://${ID}.share.example/mcp`, `https://${ID}-app.share.example`, undefined],
+  ['an app’s page to another share', HOSTED, `https://relay.example/s/${OTHER}/mcp`, `https://${ID}-app.share.example`, 'ORIGIN_REFUSED'],
+  [
+    'an app’s page to another share’s host',
+    HOSTED,
+    `https://${OTHER}.share.example/mcp`,
+    `https://${ID}-app.share.example`,
+    'ORIGIN_REFUSED',
+  ],
+  ['an app’s page to the owner’s API', HOSTED, 'https://relay.example/api/shares', `https://${ID}-app.share.example`, 'ORIGIN_REFUSED'],
+  ['a share host’s page to the owner’s API', LOCAL, 'http://127.0.0.1:8787/api/shares', `http://${ID}.localhost:8787`, 'ORIGIN_REFUSED'],
+  ['an app’s page on a loopback relay', LOCAL, 'http://127.0.0.1:8787/', `http://${ID}-app.localhost:8787`, 'ORIGIN_REFUSED'],
+  [
+    'an app’s page on a loopback relay, to its share',
+    LOCAL,
+    `http://127.0.0.1:8787/s/${ID}/mcp`,
+    `http://${ID}-app.localhost:8787`,
+    undefined,
+  ],
+  [
+    'an app’s page, when all pages are allowed',
+    { ...LOCAL, ALLOWED_ORIGINS: '*' },
+    'http://127.0.0.1:8787/',
+    `http://${ID}-app.localhost:8787`,
+    'ORIGIN_REFUSED',
+  ],
+  ['another page of this machine on a loopback relay', LOCAL, 'http://127.0.0.1:8787/', 'http://app.localhost:5173', undefined],
   ['another host when hosts are listed', { ALLOWED_HOSTS: 'mcp.example' }, 'https://relay.example/', undefined, 'HOST_REFUSED'],
 ])('refuseOrigin() decides about %s', (_what, variables, url, origin, expected) => {
   verifies('promise.9.origins', 'http.origin.validated')
@@ -128,4 +159,29 @@ test('guardOrigin looks at hosts and pages as strictly after a request that it l
   expect(await statusOf('http://127.0.0.1:8787/s/x/mcp', { origin: 'https://evil.example' })).toBe(403)
   for (const url of ['http://127.0.0.1.evil.example:8787/', 'http://evil.example:8787/', 'http://evil.example/127.0.0.1:8787/'])
     expect([url, await statusOf(url)]).toEqual([url, 403])
+})
+
+test('shareOfAppHost() knows the hosts of web apps, and shareOfHost() does not', () => {
+  verifies('promise.14.own-host')
+  const settings = readSettings(HOSTED)
+  expect(shareOfAppHost(settings, `https://${ID}-app.share.example/x`)).toBe(ID)
+  for (const host of [
+    `${ID}.share.example`,
+    `x-app.share.example`,
+    `${ID}-app.evil.example`,
+    `${ID}-app.share.example.evil`,
+    `a.${ID}-app.share.example`,
+  ])
+    expect(shareOfAppHost(settings, `https://${host}/`), host).toBeUndefined()
+  expect(shareOfHost(settings, `https://${ID}-app.share.example/`)).toBeUndefined()
+})
+
+test('webAppUrl() is on a host that the world can find, or below the relay’s own', () => {
+  const key = 'k'.repeat(52)
+  const url = (variables: object, relay: string): string => webAppUrl(readSettings(variables), relay, ID, key)
+  expect(url(HOSTED, 'https://relay.example')).toBe(`https://${ID}-app.share.example/?mcp_edge_key=${key}`)
+  expect(url(LOCAL, 'http://127.0.0.1:8787')).toBe(`http://${ID}-app.localhost:8787/?mcp_edge_key=${key}`)
+  expect(url(CLOUD, 'https://relay.example')).toBe(`https://relay.example/s/${ID}/k/${key}/http/`)
+  const proxied = { ...LOCAL, PUBLIC_URL: 'https://mcp.example' }
+  expect(url(proxied, 'https://mcp.example')).toBe(`https://mcp.example/s/${ID}/k/${key}/http/`)
 })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { AgentFrame } from '../../../../../protocol/frame.ts'
+import type { AgentFrame, ChannelAgentFrame } from '../../../../../protocol/frame.ts'
 import { ItemQueue } from '../../../../../worker/carry/item-queue.ts'
 import {
   BEGINNING_KEEPALIVE_MS,
@@ -45,12 +45,12 @@ class ScriptedExchange implements Exchange {
   }
 }
 
-function frame(header: Partial<AgentFrame>, text: string, size = text.length): Item {
+function frame(header: Partial<ChannelAgentFrame>, text: string, size = text.length): Item {
   const message = { ch: 'c.1', n: 1, at: 0, size, key: KEY, ra: `c${KEY}`, id: [22, 23], failed: false }
   return { kind: 'frame', header: { ...message, ...header } as AgentFrame, body: bytesOf(text), restarted: false }
 }
 
-const answer = (text = ANSWER, members: Partial<AgentFrame> = {}): Item => frame({ type: 'answer', ...members }, text)
+const answer = (text = ANSWER, members: Partial<ChannelAgentFrame> = {}): Item => frame({ type: 'answer', ...members }, text)
 const LOG = '{"jsonrpc":"2.0","method":"notifications/message"}'
 const log = frame({ type: 'notification', method: 'notifications/message' }, LOG)
 

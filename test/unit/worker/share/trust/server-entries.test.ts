@@ -32,7 +32,11 @@ class Stage {
 function entriesOf(stage: Stage): ServerEntries {
   const parts = {
     store: { settings: {}, sessions: { idsOf: () => ['s'] } },
-    links: { all: () => (stage.agent === undefined ? [] : [stage.agent]), isLeaving: () => false },
+    links: {
+      all: () => (stage.agent === undefined ? [] : [stage.agent]),
+      withServer: () => (stage.agent === undefined ? [] : [stage.agent]),
+      isLeaving: () => false,
+    },
     news: { mark: 1, after: () => Promise.resolve(true) },
     channels: { close: (group: string) => void stage.ended.push(group) },
     sessions: { end: (id: string) => void stage.ended.push(id) },

@@ -1,0 +1,57 @@
+/** Reads which local web app is shared, and how requests come to it, from options. Pure. */
+import { isHeader } from '../../protocol/web/http-fields.ts'
+import type { HeaderList } from '../../protocol/web/web-frames.ts'
+import { AgentExit, EXIT } from '../exit.ts'
+
+export interface RawWebOptions {
+  readonly http?: string
+  readonly keepHost?: boolean
+  readonly header: readonly string[]
+}
+
+export interface WebAppSettings {
+  /** `http:` or `https:`, with nothing behind host and port. */
+  readonly origin: URL
+  /** The app sees the public host, and not its own. */
+  readonly keepsHost: boolean
+  /** Set on each request, in place of what its client says there. Names in lower case. */
+  readonly headers: HeaderList
+}
+
+/** Fields that say where a message ends, whose it is on this hop, or which host is meant: `--header` cannot set them. */
+const OF_THE_HOP = new Set(['connection', 'content-length', 'host', 'transfer-encoding', 'upgrade'])
+
+/**
+ * Undefined where no web app is shared.
+ *
+ * @throws {AgentExit} that names the option that is wrong.
+ */
+export function readWebApp({ http, keepHost, header }: RawWebOptions): WebAppSettings | undefined {
+  if (http === undefined) {
+    if (header.length > 0 || keepHost === true) throw usage('--header and --keep-host are of use with --http only.')
+    return undefined
+  }
+  return { origin: readAppOrigin(http), keepsHost: keepHost === true, headers: header.map(readHeader) }
+}
+
+function readAppOrigin(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isOrigin = url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.hash === ''
+  if (!isOrigin) throw usage(`--http ${text} must be an origin, like http://localhost:3000, without a path.`)
+  if (url.username !== '' || url.password !== '')
+    throw usage("--http takes no user and password: give them with --header 'Authorization: Basic …'.")
+  return url
+}
+
+function readHeader(text: string): readonly [string, string] {
+  const at = text.indexOf(':')
+  const header = [text.slice(0, at).trim().toLowerCase(), text.slice(at + 1).trim()] as const
+  // Its value may be a secret, which the message would show.
+  if (at < 1 || !isHeader(header)) throw usage("--header must be like 'X-Name: value'.")
+  if (OF_THE_HOP.has(header[0])) throw usage(`--header cannot set ${header[0]}${header[0] === 'host' ? ': see --keep-host' : ''}.`)
+  return header
+}
+
+function usage(message: string): AgentExit {
+  return new AgentExit(EXIT.USAGE, 'USAGE', message)
+}

@@ -1,0 +1,254 @@
+/** Requests to a local web app that are under way: sends each frame on as it came, between the Worker's socket and the agent's link. Assembles nothing, and holds no timer. */
+import type { ProblemCode } from '../../../protocol/errors.ts'
+import { decodeRelayFrame } from '../../../protocol/frame-codec.ts'
+import type { AgentWebFrame, RelayWebFrame } from '../../../protocol/web/web-frames.ts'
+import { webWindow } from '../../../protocol/web/web-limits.ts'
+import { CUT_CLOSE } from '../../contract/pass.ts'
+import { linkOf, type RootOf } from '../../contract/principals.ts'
+import type { Charge } from '../../contract/metering.ts'
+import { STREAM_CLOSE, type WebControl } from '../../contract/streams.ts'
+import type { GrantFacts, PassRefusal } from '../../contract/trust-rpc.ts'
+import { MAX_SHOWN_CHARS } from '../../usage-limits.ts'
+import { MAX_OPEN_WEB_EXCHANGES, MAX_WEB_EXCHANGES_OF_ONE } from '../../web-limits.ts'
+import type { LinkHealth } from '../agents/link-health.ts'
+import { type AgentLink, type AgentLinks, closeQuietly, sendFrame, servesWeb } from '../agents/links.ts'
+import type { EndedCall } from '../clients/running-calls.ts'
+
+interface Parts {
+  readonly ctx: DurableObjectState
+  readonly links: AgentLinks
+  readonly health: LinkHealth
+  readonly rootOf: RootOf
+  /** An exchange is over, of so many bytes. */
+  readonly ended: (call: EndedCall, key: string) => void
+}
+
+/** Who asks. `charges`: what it is charged to, if anything is limited. */
+export interface WebCaller {
+  readonly x: string
+  readonly link: string
+  readonly address?: string
+  readonly principal: string
+  readonly charges?: readonly Charge[]
+}
+
+/** Attachment of a Worker's socket. */
+interface WebAttachment extends Omit<WebCaller, 'charges'> {
+  readonly role: 'web'
+  /** The agent that serves it, and the link of it: one that comes back knows nothing of it. */
+  readonly agent: string
+  readonly linkSinceMs: number
+  readonly startedAtMs: number
+  readonly charged?: { readonly charges: readonly Charge[]; readonly sinceMs: number }
+  /** Method and path, once they are known; and what the app has answered, or how it failed. */
+  readonly request?: string
+  readonly status?: number
+  readonly failure?: ProblemCode
+}
+
+interface Exchange {
+  readonly socket: WebSocket
+  facts: WebAttachment
+  /** Running totals in both directions, as the last frames said. */
+  up: number
+  down: number
+}
+
+const WEB_TAG = 'w'
+
+/** Why an exchange is not begun. */
+type WebRefusal = Extract<ProblemCode, 'AGENT_AWAY' | 'SHARE_BUSY' | 'NO_WEB_APP'>
+
+export class WebExchanges {
+  readonly #parts: Parts
+  readonly #byX = new Map<string, Exchange>()
+  readonly #bySocket = new Map<WebSocket, Exchange>()
+  /** Those of before the object slept that are charged to limits. */
+  readonly charged: readonly { readonly key: string; readonly charged: NonNullable<WebAttachment['charged']> }[]
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    for (const socket of parts.ctx.getWebSockets(WEB_TAG)) {
+      const facts = socket.deserializeAttachment() as WebAttachment
+      this.#keep({ socket, facts, up: 0, down: 0 })
+    }
+    this.charged = [...this.#byX.values()].flatMap(({ facts: { x, charged } }) => (charged === undefined ? [] : [{ key: x, charged }]))
+  }
+
+  has(socket: WebSocket): boolean {
+    return this.#bySocket.has(socket)
+  }
+
+  /** Whether an exchange of this principal can be begun now. */
+  refuse(principal: string): WebRefusal | undefined {
+    if (this.#choose() === undefined) return this.#parts.links.all().length === 0 ? 'AGENT_AWAY' : 'NO_WEB_APP'
+    if (this.#byX.size >= MAX_OPEN_WEB_EXCHANGES) return 'SHARE_BUSY'
+    const root = this.#parts.rootOf(principal)
+    let own = 0
+    for (const { facts } of this.#byX.values()) if (this.#parts.rootOf(facts.principal) === root) own++
+    return own >= MAX_WEB_EXCHANGES_OF_ONE ? 'SHARE_BUSY' : undefined
+  }
+
+  /** Takes the socket of a Worker, for which `refuse` had nothing to say just now. Its first frame is the request. */
+  open(socket: WebSocket, { charges, ...caller }: WebCaller, nowMs: number): void {
+    const link = this.#choose()
+    const { name: agent = '', connectedAtMs: linkSinceMs = 0 } = link ?? {}
+    const charged = charges === undefined ? {} : { charged: { charges, sinceMs: nowMs } }
+    const facts: WebAttachment = { role: 'web', ...caller, agent, linkSinceMs, startedAtMs: nowMs, ...charged }
+    this.#parts.ctx.acceptWebSocket(socket, [WEB_TAG])
+    const exchange = { socket, facts, up: 0, down: 0 }
+    this.#keep(exchange)
+    this.#note(exchange, {})
+  }
+
+  /** A frame of a Worker, for its own exchange. */
+  fromWorker(socket: WebSocket, bytes: Uint8Array): void {
+    const exchange = this.#bySocket.get(socket)
+    const frame = decodeRelayFrame(bytes)
+    if (exchange === undefined) return
+    if (!frame.ok || !('x' in frame.value.header) || frame.value.header.x !== exchange.facts.x) return this.#lose(exchange)
+    const { header } = frame.value
+    if (header.type === 'web_open') this.#begin(exchange, header)
+    if (header.type === 'web_data' || header.type === 'web_message') exchange.up = header.at
+    const link = this.#linkOf(exchange)
+    if (link === undefined) this.#lose(exchange)
+    else send(link.socket, bytes)
+  }
+
+  /** A text message of a Worker: what its client has taken becomes credit for the agent. */
+  control(socket: WebSocket, text: string): void {
+    const exchange = this.#bySocket.get(socket)
+    const control = JSON.parse(text) as WebControl
+    const link = exchange === undefined ? undefined : this.#linkOf(exchange)
+    if (exchange === undefined || link === undefined || control.type !== 'web_taken') return
+    sendFrame(link, { type: 'web_credit', x: exchange.facts.x, upto: control.total + webWindow(this.#byX.size) })
+  }
+
+  /** A frame of an agent. One for an exchange that is over, or is another agent's, is dropped. */
+  fromAgent(link: AgentLink, header: AgentWebFrame, bytes: Uint8Array): void {
+    const exchange = this.#byX.get(header.x)
+    if (exchange === undefined || !isOn(exchange, link)) return
+    if (header.type === 'web_data' || header.type === 'web_message') exchange.down = header.at
+    else if (header.type === 'web_head') this.#note(exchange, { status: header.status })
+    else if (header.type === 'web_failed') this.#note(exchange, { failure: header.code })
+    send(exchange.socket, bytes)
+  }
+
+  /** A Worker's socket has closed: the exchange is over. False when it is no such socket. */
+  closed(socket: WebSocket): boolean {
+    const exchange = this.#bySocket.get(socket)
+    if (exchange === undefined) return false
+    this.#end(exchange)
+    const link = this.#linkOf(exchange)
+    if (link !== undefined) sendFrame(link, { type: 'web_gone', x: exchange.facts.x })
+    return true
+  }
+
+  /** A link is gone, and with it what it carried. */
+  linkGone(link: AgentLink): void {
+    for (const exchange of this.#byX.values()) if (isOn(exchange, link)) this.#lose(exchange)
+  }
+
+  /** After sleep or a reset, when nobody tells of what closed meanwhile. */
+  prune(): void {
+    for (const exchange of this.#byX.values()) {
+      if (exchange.socket.readyState !== WebSocket.OPEN) this.closed(exchange.socket)
+      else if (this.#linkOf(exchange) === undefined) this.#lose(exchange)
+    }
+  }
+
+  /** Ends what is let in no more. */
+  cut(refusalOf: (link: string) => PassRefusal | undefined): void {
+    for (const exchange of this.#byX.values()) {
+      const code = refusalOf(exchange.facts.link)
+      if (code === undefined) continue
+      this.#note(exchange, { failure: code })
+      this.#close(exchange, CUT_CLOSE[code], code)
+    }
+  }
+
+  /** Tells Workers what their clients may do now. */
+  tell(factsOf: (link: string) => GrantFacts | undefined): void {
+    for (const { socket, facts } of this.#byX.values()) {
+      const granted = factsOf(facts.link)
+      if (granted !== undefined) send(socket, JSON.stringify({ type: 'grant', facts: granted } satisfies WebControl))
+    }
+  }
+
+  /** The share has ended. */
+  closeAll(code: number, reason: string): void {
+    for (const exchange of this.#byX.values()) this.#close(exchange, code, reason)
+  }
+
+  #begin(exchange: Exchange, { method, target }: Extract<RelayWebFrame, { type: 'web_open' }>): void {
+    // What stands behind a question mark may be a secret.
+    this.#note(exchange, { request: `${method} ${target.split('?')[0]}`.slice(0, MAX_SHOWN_CHARS) })
+    const link = this.#linkOf(exchange)
+    if (link !== undefined) this.#parts.health.sent(link, Date.now())
+  }
+
+  /** The agent with the fewest exchanges. */
+  #choose(): AgentLink | undefined {
+    const { links, health } = this.#parts
+    const nowMs = Date.now()
+    return links.choose(
+      (name) => this.#countOn(name),
+      (link) => health.isSuspect(link, nowMs),
+      servesWeb,
+    )
+  }
+
+  #countOn(agent: string): number {
+    let count = 0
+    for (const { facts } of this.#byX.values()) if (facts.agent === agent) count++
+    return count
+  }
+
+  #linkOf(exchange: Exchange): AgentLink | undefined {
+    const link = this.#parts.links.named(exchange.facts.agent)
+    return link !== undefined && isOn(exchange, link) ? link : undefined
+  }
+
+  #lose(exchange: Exchange): void {
+    this.#note(exchange, { failure: 'AGENT_LOST' })
+    this.#close(exchange, STREAM_CLOSE.LOST, 'the agent is gone')
+  }
+
+  /** Its agent hears of it at once, and the close event finds nothing more to do. */
+  #close(exchange: Exchange, code: number, reason: string): void {
+    this.closed(exchange.socket)
+    closeQuietly(exchange.socket, code, reason)
+  }
+
+  #end(exchange: Exchange): void {
+    const { x, link, address, principal, startedAtMs, request = '', status, failure } = exchange.facts
+    this.#byX.delete(x)
+    this.#bySocket.delete(exchange.socket)
+    const outcome = failure ?? (status === undefined ? 'CANCELLED' : status >= 400 ? 'error' : 'ok')
+    const whose = linkOf(this.#parts.rootOf(principal))
+    const call = { at: startedAtMs, whose, link, ...(address === undefined ? {} : { address }), principal, method: `web ${request}` }
+    this.#parts.ended({ ...call, outcome, status: status ?? 502, ms: Date.now() - startedAtMs, bytes: exchange.up + exchange.down }, x)
+  }
+
+  #keep(exchange: Exchange): void {
+    this.#byX.set(exchange.facts.x, exchange)
+    this.#bySocket.set(exchange.socket, exchange)
+  }
+
+  #note(exchange: Exchange, news: Partial<WebAttachment>): void {
+    exchange.facts = { ...exchange.facts, ...news }
+    exchange.socket.serializeAttachment(exchange.facts)
+  }
+}
+
+function isOn({ facts }: Exchange, link: AgentLink): boolean {
+  return facts.agent === link.name && facts.linkSinceMs === link.connectedAtMs
+}
+
+function send(socket: WebSocket, message: Uint8Array | string): void {
+  try {
+    socket.send(message)
+  } catch {
+    // It is closing; its close event ends the exchange.
+  }
+}

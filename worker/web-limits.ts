@@ -1,0 +1,16 @@
+/** Bounds of web apps in the relay. Each has its unit and its reason; those of the link are in protocol/web/web-limits.ts. */
+
+/** Exchanges that one object has open at a time: 16 KiB of each may be on their way, 32 MiB in all. */
+export const MAX_OPEN_WEB_EXCHANGES = 2048
+
+/** Of them, those of one principal, with all that counts as it: a page with many parts asks for hundreds at once, and others still get in. */
+export const MAX_WEB_EXCHANGES_OF_ONE = 1280
+
+/** Bytes that a WebSocket's client has sent and its app has not taken, beyond which the WebSocket is closed with 1009: a Worker cannot stop reading. */
+export const MAX_WEB_BACKLOG_BYTES = 16 * 1024 * 1024
+
+/** How long a browser keeps the key to an app, in seconds, if the link does not end before: as long as most keep a sign-in. */
+export const WEB_COOKIE_S = 30 * 24 * 60 * 60
+
+/** Characters of a style sheet that are held back for its rewriting: a URL that is longer is left as it is. */
+export const MAX_CSS_TOKEN_CHARS = 8192

@@ -1,0 +1,26 @@
+/** Whether policies let a request through to a web app. Pure. */
+import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
+
+/** What of a request a policy judges. */
+export interface WebAsk {
+  readonly method: string
+  readonly isUpgrade: boolean
+}
+
+/** `policies`: as JSON texts, all of which must allow it. One that cannot be read allows nothing. */
+export function mayUseWebApp(policies: readonly string[], ask: WebAsk): boolean {
+  return policies.every((text) => {
+    const read = readPolicy(JSON.parse(text))
+    return read.ok && allows(read.value, ask)
+  })
+}
+
+function allows(policy: Policy, { method, isUpgrade }: WebAsk): boolean {
+  if (policy.web !== true && (policy.web === false || isOfMcp(policy))) return false
+  return policy.access !== 'read' || (!isUpgrade && (method === 'GET' || method === 'HEAD'))
+}
+
+/** Whoever hands out a few tools has not thereby handed out an app beside them. */
+function isOfMcp({ tools, prompts, resources, arguments: rules, hold }: Policy): boolean {
+  return tools !== undefined || prompts !== undefined || resources !== undefined || rules.length > 0 || hold.length > 0
+}
