@@ -9,6 +9,7 @@ import {
   MAX_SESSIONS_OF_PRINCIPAL,
   MAX_WAITING_CALLS_OF_PRINCIPAL,
 } from '../../worker/limits.ts'
+import { AgentNews } from '../../worker/share/agents/agent-news.ts'
 import { Turns } from '../../worker/share/children/turns.ts'
 import { Streams } from '../../worker/share/clients/streams.ts'
 import { verifies } from '../requirements/verifies.ts'
@@ -194,12 +195,15 @@ test('a call that waits by socket counts for its principal, until its stream has
   await vi.waitFor(async () => expect(await waiting()).toBe(0))
 })
 
-test('a call that waits for its turn on a child counts for its principal: one more is refused, and nobody else', async () => {
+test.each([
+  ['its turn on a child', Turns.prototype, (link: string) => `client:${link}`],
+  ['an agent', AgentNews.prototype, (link: string) => link],
+])('a call that waits for %s counts for its principal: one more is refused, and nobody else', async (_, waits, nameOf) => {
   verifies('promise.10.own-first')
   const child = await HandshakeChild.connect()
   const { share } = child
-  const root = `client:${linkIdOf(share.clientToken)}`
-  vi.spyOn(Turns.prototype, 'waitingOf').mockImplementation((of) => (of === root ? MAX_WAITING_CALLS_OF_PRINCIPAL : 0))
+  const root = nameOf(linkIdOf(share.clientToken))
+  vi.spyOn(waits, 'waitingOf').mockImplementation((of) => (of === root ? MAX_WAITING_CALLS_OF_PRINCIPAL : 0))
   const call = (token: string): Promise<Response> => callTool(share, 'a', { token })
   expect(await (await call(share.clientToken)).json()).toMatchObject({ error: { data: { code: 'SHARE_BUSY', executed: 'no' } } })
   expect(await (await call(await narrowed(share.clientToken))).json()).toMatchObject({ error: { data: { code: 'SHARE_BUSY' } } })

@@ -95,7 +95,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     root === ANONYMOUS ? store.sessions.principals().filter(isAnonymous) : gate.allOf(root)
   const waiters = new Waiters(
     (waiter) => overdueCalls.end(waiter),
-    (root, exact) => streams.waitingOf(root, exact) + turns.waitingOf(root),
+    (root, exact) => streams.waitingOf(root, exact) + turns.waitingOf(root) + news.waitingOf(linkOf(root)),
     rootOf,
   )
   const ledger = new CreditLedger<Debtor>()

@@ -118,7 +118,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   }
 
   async agentNews(pass: Pass, mark: number, maxMs: number, isResend: boolean): Promise<Gated<boolean>> {
-    return this.#let(pass, () => this.#parts.news.after(mark, maxMs, isResend, leafOf(pass)))
+    return this.#let(pass, () => this.#parts.news.after(mark, maxMs, isResend, leafOf(pass), pass.chain[0]))
   }
 
   async abandon(pass: Pass, caller: Caller, key: string, failure: Failure): Promise<Gated<void>> {

@@ -19,6 +19,8 @@ export class AgentNews {
   /** When there was news last, in milliseconds since 1970: who waited comes with a call soon after. */
   toldAtMs = -Infinity
   readonly #waiting = new Set<AwaitsNews>()
+  /** How many wait over RPC, by the owner's link that their clients' come from. */
+  readonly #counts = new Map<string, number>()
   readonly #hasLeaving: () => boolean
   readonly #bySocket: () => readonly AwaitsNews[]
 
@@ -43,6 +45,11 @@ export class AgentNews {
     return this.#waiting.size
   }
 
+  /** How many of them have come with this link of the owner's, or with one that was narrowed from it. */
+  waitingOf(link: string): number {
+    return this.#counts.get(link) ?? 0
+  }
+
   /** Wakes all who wait, a few at a time and not before the present event is handled; first those whose calls an agent may have had. */
   tell(): void {
     this.#mark++
@@ -59,17 +66,25 @@ export class AgentNews {
 
   /**
    * True when there is news since `mark`, at once if there is already, or while an agent is leaving after RETRY_MS; false when
-   * there is none after `maxMs`, which may be NEWS_WAIT_MS.
+   * there is none after `maxMs`, which may be NEWS_WAIT_MS. `root`: the link of the owner's that its client's comes from.
    */
-  async after(mark: number, maxMs: number, isResend: boolean, link = ''): Promise<boolean> {
+  async after(mark: number, maxMs: number, isResend: boolean, link = '', root = link): Promise<boolean> {
     if (mark !== this.#mark) return true
+    this.#count(root, 1)
     const { promise, resolve } = Promise.withResolvers<true>()
     const waiting = { resolve: () => resolve(true), isResend, link }
     this.#waiting.add(waiting)
     const isLeaving = this.#hasLeaving()
     const isTold = await within(isLeaving ? RETRY_MS : Math.min(maxMs, NEWS_WAIT_MS), promise)
     this.#waiting.delete(waiting)
+    this.#count(root, -1)
     return isTold === true || isLeaving
+  }
+
+  #count(root: string, by: 1 | -1): void {
+    const now = this.waitingOf(root) + by
+    if (now > 0) this.#counts.set(root, now)
+    else this.#counts.delete(root)
   }
 
   #tellSome(waiting: readonly AwaitsNews[]): void {

@@ -60,7 +60,7 @@ export class Waiters {
   readonly #turnedAway = new Map<string, { readonly atMs: number; readonly newsMark: number | undefined }>()
   #resetAtMs = -Infinity
 
-  /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after MOVING_MS: it ends it, or lets it wait on. `elsewhere`: how many calls of all that count as a principal wait by socket, or for their turn on a child. */
+  /** `overdue` is called for each that has waited for MAX_RPC_WAIT_MS, and again after MOVING_MS: it ends it, or lets it wait on. `elsewhere`: how many calls of all that count as a principal wait by socket, for their turn on a child, or for an agent. */
   constructor(overdue: (waiter: Waiter) => void, elsewhere = (_root: string, _exact: boolean): number => 0, rootOf: RootOf = itself) {
     this.#overdue = overdue
     this.#elsewhere = elsewhere
@@ -71,7 +71,7 @@ export class Waiters {
     return this.#byKey.size
   }
 
-  /** Whether no more calls of a principal may wait, over RPC, by socket and for their turn, those of all together that count as it. Counted only when so many wait that it matters. */
+  /** Whether no more calls of a principal may wait, over RPC, by socket, for their turn and for an agent, those of all together that count as it. Counted only when so many wait that it matters. */
   isFullFor(principal: string): boolean {
     const root = this.#rootOf(principal)
     const most = root === ANONYMOUS ? MAX_ANONYMOUS_WAITING_CALLS : MAX_WAITING_CALLS_OF_PRINCIPAL

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { NEWS_WAIT_MS, RETRY_MS } from '../../../../../worker/limits.ts'
 import { AgentNews } from '../../../../../worker/share/agents/agent-news.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => {
@@ -15,6 +16,19 @@ function waiters(news: AgentNews, count: number, isResend = false): { told: numb
 }
 
 describe('AgentNews', () => {
+  test('counts who waits by the link of the owner’s, until it waits no more', async () => {
+    verifies('promise.10.own-first', 'promise.10.root')
+    const news = new AgentNews()
+    const all = [news.after(news.mark, 1000, false, 'below', 'root'), news.after(news.mark, 9000, false, 'root', 'root')]
+    void news.after(news.mark, 9000, false, 'other')
+    expect([news.waitingOf('root'), news.waitingOf('below'), news.waitingOf('other')]).toEqual([2, 0, 1])
+    await vi.advanceTimersByTimeAsync(1000)
+    expect([await all[0], news.waitingOf('root')]).toEqual([false, 1])
+    news.tell()
+    await vi.advanceTimersByTimeAsync(0)
+    expect([await all[1], news.waitingOf('root'), news.waitingOf('other')]).toEqual([true, 0, 0])
+  })
+
   test('lets nobody wait for what is known already', async () => {
     const news = new AgentNews()
     const { mark } = news
