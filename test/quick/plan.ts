@@ -103,6 +103,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'trust-gate',
     'pinning',
     'rate-limits',
+    'used-limits',
     'limited-audit',
     'address-limits',
     'anonymous',
