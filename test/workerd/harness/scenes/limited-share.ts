@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import type { Call } from '../../../../protocol/frame.ts'
 import { order } from '../orders.ts'
 import { createShare, linkIdOf, TestClient, type TestShare } from '../relay.ts'
-import { BARE_SERVER, bodyText, ScriptedAgent } from '../scripted-agent.ts'
+import { BARE_SERVER, bodyText, type ScriptedAgent } from '../scripted-agent.ts'
 
 export const LIMITED_CALLS = 10
 
