@@ -120,7 +120,7 @@ describe('an SDK client pinned to revision 2026-07-28, on the other servers', ()
 
   test('does not notice that a server exits on whatever comes before initialize', async () => {
     verifies('lifecycle.initialize.first')
-    const client = await connect(await shareOf(fixture('ends/exits-before-initialize')))
+    const client = await connect(await shareOf(fixture('life/exits-before-initialize')))
     const pids = [await call(client, 'pid'), await call(client, 'pid')]
     expect(pids[1]).toBe(pids[0])
     expect(await call(client, 'echo', { text: 'here' })).toBe('here')

@@ -23,7 +23,7 @@ interface Stubborn {
 /** An agent over a child, and a grandchild, that ignore the end of stdin and SIGTERM. */
 async function startStubborn(): Promise<Stubborn> {
   const share = await createShare(relay)
-  const agent = stack.use(await startAgent(share, { command: fixture('ends/ignores-sigterm') }))
+  const agent = stack.use(await startAgent(share, { command: fixture('life/ignores-sigterm') }))
   const client = new RawClient(share.shareUrl)
   await client.initialize()
   const pids = asArray(JSON.parse(toolText((await client.callTool('pids')).last['result']))).map(Number)

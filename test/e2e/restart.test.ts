@@ -41,7 +41,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   'npm start ends cleanly by %s and leaves no process',
   async (signal) => {
     const folder = stack.use(await StateFolder.create())
-    const started = await Selfhost.start(['--port', '0', '--data', folder.path, '--', ...fixture('ends/ignores-sigterm')])
+    const started = await Selfhost.start(['--port', '0', '--data', folder.path, '--', ...fixture('life/ignores-sigterm')])
     stack.use(started)
     await new RawClient(started.line.shareUrl).initialize()
     const below = descendants(started.program.pid)
@@ -54,7 +54,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
 
 test('npm start leaves no process when it is killed', async () => {
   const folder = stack.use(await StateFolder.create())
-  const started = await Selfhost.start(['--port', '0', '--data', folder.path, '--', ...fixture('ends/ignores-sigterm')])
+  const started = await Selfhost.start(['--port', '0', '--data', folder.path, '--', ...fixture('life/ignores-sigterm')])
   await new RawClient(started.line.shareUrl).initialize()
   const below = descendants(started.program.pid)
   await started.program.kill9()
@@ -63,7 +63,7 @@ test('npm start leaves no process when it is killed', async () => {
 
 test('npm start says what it waits for by the first signal, ends at once by a second, and leaves no process', async () => {
   const folder = stack.use(await StateFolder.create())
-  const started = await Selfhost.start(['--port', '0', '--data', folder.path, '--verbose', '--', ...fixture('ends/never-answers')])
+  const started = await Selfhost.start(['--port', '0', '--data', folder.path, '--verbose', '--', ...fixture('life/never-answers')])
   stack.use(started)
   const client = new RawClient(started.line.shareUrl)
   await client.initialize()
@@ -132,7 +132,7 @@ test('npm start says at once that a server fails, and takes the options of the a
     folder.path,
     '--env',
     'FIXTURE_SECRET=told-by-option',
-    ...fixture('ends/dies-at-start'),
+    ...fixture('life/dies-at-start'),
   ])
   stack.use(started)
   expect(started.program.stderr.tail()).toMatch(/database is unreachable[^]*"server.fails","exitCode":3/)

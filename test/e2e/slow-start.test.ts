@@ -38,7 +38,7 @@ test('the second try of a client that gave up on a slow server succeeds, without
   const folder = stack.use(await StateFolder.create())
   // Every process of the server counts here, also one that is only listed.
   const share = await createShare(relay, { pinning: 'off' })
-  const agent = stack.use(await startAgent(share, { command: fixture('starts-when-told', folder.path), args: ['--era', 'legacy'] }))
+  const agent = stack.use(await startAgent(share, { command: fixture('life/starts-when-told', folder.path), args: ['--era', 'legacy'] }))
   await giveUp(share.shareUrl, folder.path, agent)
   const client = new RawClient(share.shareUrl)
   const initialized = client.initialize()

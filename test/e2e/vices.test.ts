@@ -38,7 +38,7 @@ const CLIENT = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { 
 
 test('a server that dies at start: CHILD_START_FAILED with exit code, and last words where told, secrets masked', async () => {
   verifies('promise.9.not-in-logs', 'promise.9.stderr')
-  const share = await shareOf('ends/dies-at-start', '--tell-stderr', '--env', 'FIXTURE_SECRET=correct-horse-battery')
+  const share = await shareOf('life/dies-at-start', '--tell-stderr', '--env', 'FIXTURE_SECRET=correct-horse-battery')
   const { data } = errorOf(await new RawClient(share.shareUrl).request('initialize', CLIENT))
   expect(data).toMatchObject({ code: 'CHILD_START_FAILED', exitCode: 3 })
   expect(data['stderr']).toContain('database is unreachable')
@@ -48,7 +48,7 @@ test('a server that dies at start: CHILD_START_FAILED with exit code, and last w
 
 test('a server that dies mid-call: CHILD_DIED with exit code, its last words for its owner only; the session gets a new child', async () => {
   verifies('promise.3.died', 'promise.3.says-executed', 'promise.9.stderr', 'stdio.shutdown.by-server', 'promise.4.id-lives')
-  const client = await connect('ends/dies-mid-call')
+  const client = await connect('life/dies-mid-call')
   const before = toolText((await client.callTool('pid')).last['result'])
   const { data } = errorOf(await client.callTool('die'))
   expect(data).toMatchObject({ code: 'CHILD_DIED', exitCode: 7 })
@@ -87,7 +87,7 @@ test('a server that prints its answers over several lines: CHILD_START_FAILED th
 
 test('a server that never answers: the call ends when its client cancels it, and others go on', async () => {
   verifies('cancel.stops', 'cancel.no-response')
-  const client = await connect('ends/never-answers')
+  const client = await connect('life/never-answers')
   const body = { jsonrpc: '2.0', id: 'hang', method: 'tools/call', params: { name: 'hang' } }
   const hanging = client.exchange(JSON.stringify(body))
   expect(await echo(client)).toBe('still here')

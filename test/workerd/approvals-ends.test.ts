@@ -1,51 +1,16 @@
 /** What becomes of calls that wait for the owner when their link ends, their Share sleeps or is reset, or their server changes; and on several lanes. */
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { keeperOf, laneOf } from '../../worker/lanes.ts'
 import { Share } from '../../worker/share/share.ts'
-import { MAX_WAITS_OF_APPROVAL } from '../../worker/trust-limits.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { connectAll, LANES } from './harness/all-lanes.ts'
-import { runClockFaster } from './harness/fast-clock.ts'
-import { callText, heldCode, heldWaits, Owner, ToolServer, toolsText } from './harness/held-calls.ts'
+import { callText, heldCode, Owner, ToolServer, toolsText } from './harness/held-calls.ts'
 import { order } from './harness/orders.ts'
-import { createShare, linkIdOf, resetShare, stubOf, TestClient, type TestShare } from './harness/relay.ts'
+import { heldScene, newSession, tokenOf, answerOf, asleep } from './harness/scenes/held-scene.ts'
+import { createShare, linkIdOf, resetShare, stubOf, type TestShare } from './harness/relay.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
 })
-
-async function session(share: TestShare, token?: string): Promise<TestClient> {
-  const client = new TestClient(share, token)
-  expect((await client.initialize()).status).toBe(200)
-  return client
-}
-
-async function scene(members: object = {}) {
-  const share = await createShare({ ...members })
-  const server = await ToolServer.connect(share)
-  const owner = new Owner(share)
-  await owner.holds()
-  return { share, server, owner, client: await session(share) }
-}
-
-async function tokenOf(share: TestShare, more: object = {}): Promise<string> {
-  const { told } = await order('POST', `/api/shares/${share.id}/tokens`, { kind: 'client', policy: { access: 'admin' }, ...more })
-  return told['token'] as string
-}
-
-async function bodyOf(
-  response: Promise<Response>,
-): Promise<{ readonly id: number; readonly result?: object; readonly error?: { data: { code?: string } } }> {
-  return (await response).json()
-}
-
-/** Waits until the Worker of a call that is held waits by its socket. */
-async function asleep(share: TestShare, owner: Owner): Promise<string> {
-  const { id } = await owner.sole()
-  await heldWaits(share, 1)
-  return id
-}
 
 describe('a call that is held', () => {
   test.each([
@@ -54,8 +19,8 @@ describe('a call that is held', () => {
     ['rotated', (share: TestShare) => order('POST', `/api/shares/${share.id}/rotate`, {}), 'UNAUTHORIZED'],
   ])('ends at once when its link is %s, and nothing of it is left', async (how, end, code) => {
     verifies('promise.11.held-ends')
-    const { share, server, owner, client } = await scene()
-    const other = await session(share, await tokenOf(share))
+    const { share, server, owner, client } = await heldScene()
+    const other = await newSession(share, await tokenOf(share))
     const always = other.post(callText(1))
     await owner.decide('always')
     await server.answerNext()
@@ -63,7 +28,7 @@ describe('a call that is held', () => {
     const response = client.post(callText(7))
     await asleep(share, owner)
     await end(share)
-    expect(await bodyOf(response)).toMatchObject({ error: { data: { code, executed: 'no' } } })
+    expect(await answerOf(response)).toMatchObject({ error: { data: { code, executed: 'no' } } })
     expect((await owner.list()).approvals).toEqual([])
     // What is always allowed goes with its own link.
     expect((await owner.list()).decisions).toHaveLength(how === 'rotated' ? 0 : 1)
@@ -75,7 +40,7 @@ describe('a call that is held', () => {
     ['was reset', (share: TestShare) => resetShare(share).then(() => false)],
   ])('completes once, and rightly, when its Share %s meanwhile', async (_, disturb) => {
     verifies('promise.11.held-once', 'promise.6.state-survives')
-    const { share, server, owner, client } = await scene()
+    const { share, server, owner, client } = await heldScene()
     const response = client.post(callText(7))
     const id = await asleep(share, owner)
     const hasAgent = await disturb(share)
@@ -83,14 +48,14 @@ describe('a call that is held', () => {
     expect((await owner.sole()).id).toBe(id)
     await owner.decide('allow', id)
     await now.answerNext('{"content":[],"mark":1}')
-    expect(await bodyOf(response)).toMatchObject({ id: 7, result: { mark: 1 } })
+    expect(await answerOf(response)).toMatchObject({ id: 7, result: { mark: 1 } })
     expect(now.waiting).toBe(0)
     expect(await owner.list()).toEqual({ approvals: [], decisions: [] })
   })
 
   test('is sent again, and not asked about again, when the Share is reset after it was allowed', async () => {
     verifies('promise.11.held-once', 'promise.2.same-key')
-    const { share, server, owner, client } = await scene()
+    const { share, server, owner, client } = await heldScene()
     const response = client.post(callText(7))
     await owner.decide('allow')
     const { header } = await server.next()
@@ -101,24 +66,24 @@ describe('a call that is held', () => {
     })
     const again = await back.answerNext()
     expect(again.header.key).toBe(header.key)
-    expect(await bodyOf(response)).toMatchObject({ id: 7, result: { content: [] } })
+    expect(await answerOf(response)).toMatchObject({ id: 7, result: { content: [] } })
     expect(await owner.list()).toEqual({ approvals: [], decisions: [] })
   })
 
   test('goes to the agent that has come back in another instance, once it is allowed', async () => {
-    const { share, server, owner, client } = await scene()
+    const { share, server, owner, client } = await heldScene()
     const response = client.post(callText(7))
     const id = await asleep(share, owner)
     const again = await ToolServer.connect(share, { instance: 'two' })
     await owner.decide('allow', id)
     await again.answerNext()
-    expect(await bodyOf(response)).toMatchObject({ id: 7, result: { content: [] } })
+    expect(await answerOf(response)).toMatchObject({ id: 7, result: { content: [] } })
     expect([server.waiting, again.waiting]).toEqual([0, 0])
   })
 
   test('is asked about anew when its tool has changed meanwhile, though it was allowed', async () => {
     verifies('promise.11.fresh', 'promise.11.held-bound')
-    const { share, server, owner, client } = await scene()
+    const { share, server, owner, client } = await heldScene()
     const probe = client.post(callText(1, {}, 'read_file'))
     const { ch } = (await server.answerNext()).header
     await probe
@@ -130,7 +95,7 @@ describe('a call that is held', () => {
     expect(anew.id).not.toBe(id)
     expect(server.waiting).toBe(0)
     await owner.decide('deny', anew.id)
-    expect(heldCode(await bodyOf(response))).toBe('APPROVAL_DENIED')
+    expect(heldCode(await answerOf(response))).toBe('APPROVAL_DENIED')
     // What was allowed was not used by that.
     expect((await owner.list()).decisions).toMatchObject([
       { id, decision: 'allow' },
@@ -139,7 +104,7 @@ describe('a call that is held', () => {
   })
 
   test('is not asked about anew when another tool has changed meanwhile', async () => {
-    const { share, server, owner, client } = await scene()
+    const { share, server, owner, client } = await heldScene()
     const probe = client.post(callText(1, {}, 'read_file'))
     const { ch } = (await server.answerNext()).header
     await probe
@@ -148,7 +113,7 @@ describe('a call that is held', () => {
     server.change(ch, toolsText().replace('"name":"read_file","description":"writes"', '"name":"read_file","description":"reads"'))
     await owner.decide('allow', id)
     await server.answerNext()
-    expect(await bodyOf(response)).toMatchObject({ id: 7, result: { content: [] } })
+    expect(await answerOf(response)).toMatchObject({ id: 7, result: { content: [] } })
   })
 
   test.each([
@@ -156,7 +121,7 @@ describe('a call that is held', () => {
     ['denied', { tools: { deny: ['write_*'] } }, 'NOT_OFFERED'],
   ])('is judged anew when it is %s once it was allowed', async (_, policy, code) => {
     verifies('promise.11.changes')
-    const { share, server, owner, client } = await scene()
+    const { share, server, owner, client } = await heldScene()
     const response = client.post(callText(7))
     const id = await asleep(share, owner)
     await owner.holds(policy)
@@ -164,45 +129,45 @@ describe('a call that is held', () => {
     if (code === undefined) {
       expect((await owner.sole()).id).not.toBe(id)
       await owner.decide('deny')
-      expect(heldCode(await bodyOf(response))).toBe('APPROVAL_DENIED')
-    } else expect(await bodyOf(response)).toMatchObject({ error: { data: { code } } })
+      expect(heldCode(await answerOf(response))).toBe('APPROVAL_DENIED')
+    } else expect(await answerOf(response)).toMatchObject({ error: { data: { code } } })
     expect(server.waiting).toBe(0)
   })
 
   test('runs without more when nothing is held any more once it was decided', async () => {
-    const { share, server, owner, client } = await scene()
+    const { share, server, owner, client } = await heldScene()
     const response = client.post(callText(7))
     const id = await asleep(share, owner)
     await owner.holds({})
     await owner.decide('deny', id)
     await server.answerNext()
-    expect(await bodyOf(response)).toMatchObject({ id: 7, result: { content: [] } })
+    expect(await answerOf(response)).toMatchObject({ id: 7, result: { content: [] } })
   })
 
   test('ends when its client cancels it, and is not made though it is allowed', async () => {
     verifies('promise.11.held-ends')
-    const { share, server, owner, client } = await scene()
+    const { share, server, owner, client } = await heldScene()
     const response = client.post(callText(7))
     const id = await asleep(share, owner)
     const cancel = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}'
     expect((await client.post(cancel)).status).toBe(202)
-    expect(await bodyOf(response)).toMatchObject({ id: 7, error: { data: { code: 'CANCELLED', executed: 'no' } } })
+    expect(await answerOf(response)).toMatchObject({ id: 7, error: { data: { code: 'CANCELLED', executed: 'no' } } })
     await owner.decide('allow', id)
     expect(server.waiting).toBe(0)
   })
 
   test('ends with its session', async () => {
-    const { share, server, owner, client } = await scene()
+    const { share, server, owner, client } = await heldScene()
     const response = client.post(callText(7))
     await asleep(share, owner)
     expect((await client.leave()).status).toBe(204)
-    expect(await bodyOf(response)).toMatchObject({ error: { data: { code: 'SESSION_NOT_FOUND' } } })
+    expect(await answerOf(response)).toMatchObject({ error: { data: { code: 'SESSION_NOT_FOUND' } } })
     expect(server.waiting).toBe(0)
   })
 
   test('keeps its Share awake by nothing but its socket', async () => {
     verifies('promise.6.no-timer')
-    const { share, owner, client, server } = await scene()
+    const { share, owner, client, server } = await heldScene()
     const response = client.post(callText(7))
     await asleep(share, owner)
     const called = vi.spyOn(Share.prototype, 'call')
@@ -216,7 +181,7 @@ describe('a call that is held', () => {
 
   test('is charged once, however long it waits', async () => {
     verifies('promise.12.exact')
-    const { share, server, owner, client } = await scene({ limits: { calls: '2/hour' } })
+    const { share, server, owner, client } = await heldScene({ limits: { calls: '2/hour' } })
     const response = client.post(callText(7))
     const id = await asleep(share, owner)
     await evictDurableObject(stubOf(share))
@@ -235,67 +200,20 @@ describe('a call that is held', () => {
     server.tools = toolsText().replaceAll('"inputSchema"', '"annotations":{"idempotentHint":true},"inputSchema"')
     const owner = new Owner(share)
     await owner.holds()
-    const client = await session(share)
+    const client = await newSession(share)
     expect((await client.post('{"jsonrpc":"2.0","id":1,"method":"tools/list"}')).status).toBe(200)
     const response = client.post(callText(7))
     await owner.decide('allow')
     await server.next()
     const other = await ToolServer.connect(share, { agent: 'two', join: 'replace' })
-    expect(await bodyOf(response)).toMatchObject({ error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
+    expect(await answerOf(response)).toMatchObject({ error: { data: { code: 'AGENT_LOST', executed: 'unknown' } } })
     expect(other.waiting).toBe(0)
-  })
-})
-
-describe('of one link', () => {
-  test('20 calls wait at most, with those of what was narrowed from it; others are not hindered', async () => {
-    verifies('promise.10.held')
-    const { share, server, owner, client } = await scene()
-    const responses = Array.from({ length: 20 }, (_, id) => client.post(callText(id + 1, { id })))
-    await owner.waiting(20)
-    const refused = await client.post(callText(21, { id: 21 }))
-    expect(refused.status).toBe(429)
-    expect(await refused.json()).toMatchObject({ error: { data: { code: 'APPROVALS_FULL', executed: 'no', detail: '20 of this link' } } })
-    const other = await session(share, await tokenOf(share))
-    const more = other.post(callText(1, { id: 22 }))
-    const all = await owner.waiting(21)
-    await Promise.all(all.map(({ id }) => owner.decide('deny', id)))
-    for (const response of [...responses, more]) expect(heldCode(await bodyOf(response))).toBe('APPROVAL_DENIED')
-    expect(server.waiting).toBe(0)
-  })
-})
-
-describe('of one approval', () => {
-  test('50 equal calls wait at most; one more is refused at once, and nothing asks again', async () => {
-    verifies('promise.10.held')
-    const { share, server, owner, client } = await scene()
-    const responses = Array.from({ length: MAX_WAITS_OF_APPROVAL }, (_, id) => client.post(callText(id + 1)))
-    await heldWaits(share, MAX_WAITS_OF_APPROVAL)
-    const asked = vi.spyOn(Share.prototype, 'call')
-    const refused = await Promise.all(Array.from({ length: 5 }, (_, id) => client.post(callText(id + 101))))
-    for (const response of refused) {
-      expect(response.status).toBe(429)
-      expect(await response.json()).toMatchObject({ error: { data: { code: 'APPROVALS_FULL', executed: 'no', detail: '50 equal ones' } } })
-    }
-    expect(asked).toHaveBeenCalledTimes(5)
-    await owner.decide('deny')
-    for (const response of responses) expect(heldCode(await bodyOf(response))).toBe('APPROVAL_DENIED')
-    expect(server.waiting).toBe(0)
-  })
-
-  test('calls that come together wait within the same bound', async () => {
-    verifies('promise.10.held')
-    const { share, owner, client } = await scene()
-    const responses = Array.from({ length: 2 * MAX_WAITS_OF_APPROVAL }, (_, id) => client.post(callText(id + 1)))
-    await heldWaits(share, MAX_WAITS_OF_APPROVAL)
-    await owner.decide('deny')
-    const codes = await Promise.all(responses.map(async (response) => heldCode(await bodyOf(response)) ?? (await response).status))
-    expect(codes.filter((code) => code === 'APPROVAL_DENIED').length).toBeGreaterThanOrEqual(MAX_WAITS_OF_APPROVAL)
   })
 })
 
 test('the audit tells that a call waits, what the owner has decided, and how it ended', async () => {
   verifies('promise.9.audit')
-  const { share, server, owner, client } = await scene()
+  const { share, server, owner, client } = await heldScene()
   const first = client.post(callText(7))
   await owner.decide('allow')
   await server.answerNext()
@@ -319,104 +237,9 @@ test('the audit tells that a call waits, what the owner has decided, and how it 
   expect(JSON.stringify(told)).not.toContain('/a')
 })
 
-describe('on eight lanes', () => {
-  async function laned() {
-    const share = await createShare({ lanes: LANES })
-    const servers = (await connectAll(share)).map((agent) => new ToolServer(agent))
-    const owner = new Owner(share)
-    await owner.holds()
-    const next = async (): Promise<ToolServer> => {
-      for (;;) {
-        const server = servers.find(({ waiting }) => waiting > 0)
-        if (server !== undefined) return server
-        await Promise.race(servers.map((one) => one.came))
-      }
-    }
-    return { share, servers, owner, next, ran: () => servers.reduce((sum, { waiting }) => sum + waiting, 0) }
-  }
-
-  /** Sessions on as many lanes. */
-  async function seats(share: TestShare, count: number): Promise<TestClient[]> {
-    const byLane = new Map<number, TestClient>()
-    while (byLane.size < count) {
-      const client = await session(share)
-      byLane.set(laneOf(share.id, client.session ?? '').index, client)
-    }
-    return [...byLane.values()]
-  }
-
-  test('a call is held by whatever lane, and an allowance lets one through by whatever lane', async () => {
-    verifies('promise.11.held-lanes')
-    const { share, owner, next, ran } = await laned()
-    runClockFaster(40)
-    const clients = await seats(share, 3)
-    const calls = clients.map((client, id) => client.post(callText(id)))
-    const { id } = await owner.sole()
-    for (let lane = 0; lane < LANES; lane++)
-      expect((await stubOf(share, lane).admin({ op: 'approvals' }))?.approvals?.pending).toHaveLength(
-        lane === keeperOf(share.id).index ? 1 : 0,
-      )
-    await owner.decide('allow', id)
-    await (await next()).answerNext()
-    expect((await owner.sole()).id).not.toBe(id)
-    await owner.decide('deny')
-    const codes = await Promise.all(calls.map(async (response) => heldCode(await bodyOf(response))))
-    expect(codes.filter((code) => code === undefined)).toHaveLength(1)
-    expect(codes.filter((code) => code === 'APPROVAL_DENIED')).toHaveLength(2)
-    expect(ran()).toBe(0)
-  })
-
-  test('what is always allowed is so on all, and on none once it is taken back', async () => {
-    verifies('promise.11.held-lanes', 'promise.11.held-always')
-    const { share, owner, next, ran } = await laned()
-    const clients = await seats(share, 3)
-    const first = clients[0]?.post(callText(1))
-    const { id } = await owner.decide('always')
-    await (await next()).answerNext()
-    await first
-    for (const client of clients) {
-      const response = client.post(callText(2))
-      await (await next()).answerNext()
-      expect(heldCode(await bodyOf(response))).toBeUndefined()
-    }
-    expect(await owner.forget(id)).toBe(204)
-    const held = clients.map((client) => client.post(callText(3)))
-    await owner.decide('deny')
-    for (const response of held) expect(heldCode(await bodyOf(response))).toBe('APPROVAL_DENIED')
-    expect(ran()).toBe(0)
-  })
-
-  test('a call that is held ends at once when its link is revoked, and nothing of it is left', async () => {
-    verifies('promise.11.held-ends')
-    const { share, owner, ran } = await laned()
-    const clients = await seats(share, 2)
-    const calls = clients.map((client, id) => client.post(callText(id, { id })))
-    await owner.waiting(2)
-    expect((await order('DELETE', `/api/shares/${share.id}/tokens/${linkIdOf(share.clientToken)}`)).status).toBe(204)
-    for (const response of calls) expect(await bodyOf(response)).toMatchObject({ error: { data: { code: 'UNAUTHORIZED' } } })
-    expect((await owner.list()).approvals).toEqual([])
-    expect(ran()).toBe(0)
-  })
-
-  test('a call is refused where what is allowed cannot be told', async () => {
-    verifies('promise.11.held-lanes')
-    const { share, owner, ran } = await laned()
-    const keeper = keeperOf(share.id).index
-    const clients = (await seats(share, 3)).filter(({ session: id = '' }) => laneOf(share.id, id).index !== keeper)
-    const hold = vi.spyOn(Share.prototype, 'hold').mockRejectedValue(new Error('out of order'))
-    for (const client of clients) {
-      const { error } = await bodyOf(client.post(callText(7)))
-      expect(error?.data).toMatchObject({ code: 'SHARE_BUSY', executed: 'no' })
-    }
-    hold.mockRestore()
-    expect((await owner.list()).approvals).toEqual([])
-    expect(ran()).toBe(0)
-  })
-})
-
 describe('the owner’s calls', () => {
   test('say what is wrong with them', async () => {
-    const { share, owner, client } = await scene()
+    const { share, owner, client } = await heldScene()
     const path = `/api/shares/${share.id}/approvals`
     const problems = async (method: string, at: string, body?: object): Promise<unknown> => {
       const { status, told } = await order(method, at, body)
@@ -437,8 +260,8 @@ describe('the owner’s calls', () => {
   })
 
   test('list what waits page by page, where it is much', async () => {
-    const { share, owner } = await scene()
-    const clients = await Promise.all([1, 2].map(async () => session(share, await tokenOf(share))))
+    const { share, owner } = await heldScene()
+    const clients = await Promise.all([1, 2].map(async () => newSession(share, await tokenOf(share))))
     const text = 'a'.repeat(250 * 1024)
     const calls = clients.flatMap((client, at) => Array.from({ length: 14 }, (_, id) => client.post(callText(id, { at, id, text }))))
     const page = async (after = ''): Promise<{ approvals: { id: string }[]; next?: string }> =>

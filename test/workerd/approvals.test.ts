@@ -4,51 +4,14 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Share } from '../../worker/share/share.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { runClockFaster } from './harness/fast-clock.ts'
-import { callText, heldCode, heldWaits, HOLDS, Owner, ToolServer, toolsText } from './harness/held-calls.ts'
+import { callText, heldCode, HOLDS } from './harness/held-calls.ts'
 import { order } from './harness/orders.ts'
-import { createClientToken, createShare, EventReader, factsOf, linkIdOf, stubOf, TestClient, type TestShare } from './harness/relay.ts'
+import { EventReader, factsOf, linkIdOf, stubOf, type TestShare } from './harness/relay.ts'
+import { heldScene, heldCodeOf, heldErrorOf, isHeld } from './harness/scenes/held-scene.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()
 })
-
-interface Scene {
-  readonly share: TestShare
-  readonly server: ToolServer
-  readonly client: TestClient
-  readonly owner: Owner
-}
-
-/** A session of a share whose owner is asked before anything is written. */
-async function scene(members: object = {}): Promise<Scene> {
-  const share = await createShare({ ...members })
-  const server = await ToolServer.connect(share)
-  const owner = new Owner(share)
-  await owner.holds()
-  return { share, server, client: await session(share), owner }
-}
-
-async function session(share: TestShare, token?: string): Promise<TestClient> {
-  const client = new TestClient(share, token)
-  expect((await client.initialize()).status).toBe(200)
-  return client
-}
-
-async function codeOf(response: Promise<Response>): Promise<string | undefined> {
-  return heldCode(await (await response).json())
-}
-
-/** The code of the JSON-RPC error that a call was answered with. */
-async function errorOf(response: Promise<Response>): Promise<string | undefined> {
-  const { error }: { error?: { data: { code: string } } } = await (await response).json()
-  return error?.data.code
-}
-
-/** Shows that a call waits, by having it denied. */
-async function isHeld(owner: Owner, response: Promise<Response>): Promise<boolean> {
-  await owner.decide('deny')
-  return (await codeOf(response)) === 'APPROVAL_DENIED'
-}
 
 /** What is kept of arguments. */
 function keptArguments(share: TestShare): Promise<unknown[]> {
@@ -63,7 +26,7 @@ function keptArguments(share: TestShare): Promise<unknown[]> {
 describe('a call of a tool that is held', () => {
   test('is shown to the owner with all that it would do, and runs once that is allowed', async () => {
     verifies('promise.11.held')
-    const { share, server, client, owner } = await scene()
+    const { share, server, client, owner } = await heldScene()
     const response = client.post(callText(7, '{ "path": "/a", "n": 1.0, "b": {"z":1,"a":"\\u001b[2J\\u202e"} }'))
     const approval = await owner.sole()
     const link = linkIdOf(share.clientToken)
@@ -90,7 +53,7 @@ describe('a call of a tool that is held', () => {
 
   test('is allowed once: an equal one, however it is spelt, is asked about anew', async () => {
     verifies('promise.11.held-once')
-    const { server, client, owner } = await scene()
+    const { server, client, owner } = await heldScene()
     const first = client.post(callText(7, '{"a":1,"b":"x"}'))
     await owner.decide('allow')
     await server.answerNext()
@@ -101,7 +64,7 @@ describe('a call of a tool that is held', () => {
 
   test('waits beside an equal one as the same approval; an allowance lets one of them through', async () => {
     verifies('promise.11.held-once')
-    const { server, client, owner } = await scene()
+    const { server, client, owner } = await heldScene()
     const calls = [client.post(callText(7)), client.post(callText(8))]
     const { id } = await owner.sole()
     await owner.decide('allow', id)
@@ -110,20 +73,20 @@ describe('a call of a tool that is held', () => {
     const other = await owner.sole()
     expect(other.id).not.toBe(id)
     await owner.decide('deny', other.id)
-    const codes = await Promise.all(calls.map(codeOf))
+    const codes = await Promise.all(calls.map(heldCodeOf))
     expect(new Set(codes)).toEqual(new Set(['APPROVAL_DENIED', undefined]))
     expect(server.waiting).toBe(0)
   })
 
   test('is an error of the tool when the owner denies it, and again for ten minutes without asking, unless the owner forgets that', async () => {
     verifies('promise.11.held')
-    const { client, owner, server } = await scene()
+    const { client, owner, server } = await heldScene()
     const first = client.post(callText(7))
     const { id } = await owner.decide('deny')
     const told: { result: { content: { text: string }[] } } = await (await first).json()
     expect(heldCode(told)).toBe('APPROVAL_DENIED')
     expect(told.result.content[0]?.text).toContain(id)
-    expect(await codeOf(client.post(callText(8)))).toBe('APPROVAL_DENIED')
+    expect(await heldCodeOf(client.post(callText(8)))).toBe('APPROVAL_DENIED')
     expect((await owner.list()).decisions).toMatchObject([{ id, decision: 'deny', arguments: null, expires_at: expect.any(String) }])
     expect(await owner.forget(id)).toBe(204)
     expect(await isHeld(owner, client.post(callText(9)))).toBe(true)
@@ -132,7 +95,7 @@ describe('a call of a tool that is held', () => {
 
   test('that is always allowed asks its Share once when warm, and writes no row, until that is taken back', async () => {
     verifies('promise.11.held-always', 'promise.7.one')
-    const { share, server, client, owner } = await scene()
+    const { share, server, client, owner } = await heldScene()
     const first = client.post(callText(7))
     const { id } = await owner.decide('always')
     await server.answerNext()
@@ -142,7 +105,7 @@ describe('a call of a tool that is held', () => {
     const changes = (await factsOf(share)).counters.total_changes
     const second = client.post(callText(8))
     await server.answerNext()
-    expect(await codeOf(second)).toBeUndefined()
+    expect(await heldCodeOf(second)).toBeUndefined()
     expect(called).toHaveBeenCalledTimes(1)
     expect((await factsOf(share)).counters.total_changes).toBe(changes)
     expect(await isHeld(owner, client.post(callText(9, { path: '/b' })))).toBe(true)
@@ -152,7 +115,7 @@ describe('a call of a tool that is held', () => {
 
   test('of which the owner has not decided in 45 s says so as an error of the tool; allowed later, the next try runs, once', async () => {
     verifies('promise.11.held-late')
-    const { server, client, owner } = await scene()
+    const { server, client, owner } = await heldScene()
     runClockFaster(60)
     const response = client.postForEvents(callText(7))
     const { id } = await owner.sole()
@@ -164,13 +127,13 @@ describe('a call of a tool that is held', () => {
     await owner.decide('allow', id)
     const again = client.post(callText(8))
     await server.answerNext()
-    expect(await codeOf(again)).toBeUndefined()
+    expect(await heldCodeOf(again)).toBeUndefined()
     expect(server.waiting).toBe(0)
   })
 
   test('is given up when its client comes back for its stream, and told there; allowed then, the next try runs, once', async () => {
     verifies('promise.11.held-late', 'promise.2.never-twice')
-    const { server, client, owner } = await scene()
+    const { server, client, owner } = await heldScene()
     runClockFaster(60)
     const left = new EventReader(await client.post(callText(7), { accept: 'text/event-stream', 'mcp-protocol-version': '2025-11-25' }))
     const event = await left.nextId()
@@ -183,13 +146,13 @@ describe('a call of a tool that is held', () => {
     expect((await owner.list()).decisions).toMatchObject([{ id, decision: 'allow' }])
     const again = client.post(callText(8))
     await server.answerNext()
-    expect(await codeOf(again)).toBeUndefined()
+    expect(await heldCodeOf(again)).toBeUndefined()
     expect(server.waiting).toBe(0)
   })
 
   test('keeps its client informed that it lives while it waits', async () => {
     verifies('promise.8.heartbeat-progress')
-    const { server, client, owner } = await scene()
+    const { server, client, owner } = await heldScene()
     runClockFaster(60)
     const text = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"write_file","_meta":{"progressToken":"p"}}}'
     const events = new EventReader(await client.postForEvents(text))
@@ -201,15 +164,15 @@ describe('a call of a tool that is held', () => {
 
   test('is not asked about where another policy denies it, nor where no tool of its name is listed', async () => {
     verifies('promise.11.strictest')
-    const { client, owner } = await scene()
-    expect(await errorOf(client.post(callText(7, {}, 'write_unlisted')))).toBe('NOT_OFFERED')
+    const { client, owner } = await heldScene()
+    expect(await heldErrorOf(client.post(callText(7, {}, 'write_unlisted')))).toBe('NOT_OFFERED')
     await owner.holds({ ...HOLDS, tools: { deny: ['write_file'] } })
-    expect(await errorOf(client.post(callText(8)))).toBe('NOT_OFFERED')
+    expect(await heldErrorOf(client.post(callText(8)))).toBe('NOT_OFFERED')
     expect(await owner.list()).toEqual({ approvals: [], decisions: [] })
   })
 
   test('holds nothing up but itself', async () => {
-    const { server, client, owner } = await scene()
+    const { server, client, owner } = await heldScene()
     const waiting = client.post(callText(7))
     await owner.sole()
     const other = client.post(callText(8, {}, 'read_file'))
@@ -220,120 +183,8 @@ describe('a call of a tool that is held', () => {
   })
 })
 
-const TEXT = callText(7, '{"n":1.5}')
-
-interface Called {
-  readonly response: Promise<Response>
-}
-
-/** Has a call wait and its client leave, and allows it then. */
-async function allowedLater({ share, client, owner }: Scene, text = callText(7)): Promise<string> {
-  runClockFaster(60)
-  const events = new EventReader(await client.postForEvents(text))
-  const { id } = await owner.sole()
-  await events.cancel()
-  await heldWaits(share, 0)
-  await owner.decide('allow', id)
-  return id
-}
-
-describe('an allowance', () => {
-  test('waits for a client that has left, and is used by its next try', async () => {
-    verifies('promise.11.held-late')
-    const made = await scene()
-    const id = await allowedLater(made)
-    const { server, client, owner } = made
-    expect(server.waiting).toBe(0)
-    expect((await owner.list()).decisions).toMatchObject([{ id, decision: 'allow' }])
-    const again = client.post(callText(8))
-    await server.answerNext()
-    expect(await codeOf(again)).toBeUndefined()
-    expect((await owner.list()).decisions).toEqual([])
-  })
-
-  test('holds for another session of the same principal', async () => {
-    const made = await scene()
-    await allowedLater(made)
-    const again = (await session(made.share)).post(callText(8))
-    await made.server.answerNext()
-    expect(await codeOf(again)).toBeUndefined()
-  })
-
-  test('holds for a call that differs in what names a single call only', async () => {
-    verifies('promise.11.held-bound')
-    const made = await scene()
-    const naming = (id: string): string =>
-      `,"_meta":{"progressToken":"${id}","claudecode/toolUseId":"${id}","traceparent":"${id}","x":{"b":1,"a":2}}`
-    await allowedLater(made, callText(7, '{"n":1.5}').replace('}}}', `}${naming('one')}}}`))
-    const again = made.client.post(callText(8, '{"n":1.5}').replace('}}}', `}${naming('two')}}}`))
-    await made.server.answerNext()
-    expect(await codeOf(again)).toBeUndefined()
-  })
-
-  test.each([
-    ['a member that nobody has written down', ',"dryRun":false'],
-    ['a task', ',"task":{"ttl":5}'],
-    ['something in _meta', ',"_meta":{"acme/target":"production","progressToken":1}'],
-    ['input that its session was not asked for', ',"requestState":"s"'],
-  ])('does not hold for a call with %s, which its owner is shown', async (_, more) => {
-    verifies('promise.11.held-bound')
-    const made = await scene()
-    const { server, client, owner } = made
-    const id = await allowedLater(made, TEXT)
-    const response = client.post(TEXT.replace('}}}', `}${more}}}`))
-    const approval = await owner.sole()
-    expect(approval.id).not.toBe(id)
-    const shown = JSON.parse(approval.other_params ?? '') as object
-    expect(shown).toEqual(JSON.parse(`{${more.slice(1).replace(',"progressToken":1', '')}}`))
-    expect(server.waiting).toBe(0)
-    expect(await isHeld(owner, response)).toBe(true)
-    expect((await owner.list()).decisions.find((one) => one.id === approval.id)?.other_params).toBeNull()
-  })
-
-  test.each<[string, (scene: Scene, ch: string) => Called | Promise<Called>]>([
-    ['of other arguments', ({ client }) => ({ response: client.post(callText(8, { path: '/b' })) })],
-    ['of a number in another spelling', ({ client }) => ({ response: client.post(callText(8, '{"n":1.50}')) })],
-    ['of another tool', ({ client }) => ({ response: client.post(callText(8, { n: 1.5 }, 'write_other')) })],
-    ['by another principal', async ({ share }) => ({ response: (await session(share, await createClientToken(share))).post(TEXT) })],
-    [
-      'of a tool that has changed',
-      ({ client, server }, ch) => {
-        server.change(ch, toolsText('writes, and tells everybody'))
-        return { response: client.post(TEXT) }
-      },
-    ],
-    [
-      'under another policy',
-      async ({ client, owner }) => {
-        await owner.holds({ hold: ['write_*', 'x'] })
-        return { response: client.post(TEXT) }
-      },
-    ],
-    [
-      'on another agent',
-      async ({ share, server, client }) => {
-        await ToolServer.connect(share, { agent: 'other', join: 'replace' })
-        await server.agent.closed
-        return { response: client.post(TEXT) }
-      },
-    ],
-  ])('does not hold for a call %s', async (_, act) => {
-    verifies('promise.11.held-bound')
-    const made = await scene()
-    const { server, client, owner } = made
-    const probe = client.post(callText(1, {}, 'read_file'))
-    const { ch } = (await server.answerNext()).header
-    await probe
-    const id = await allowedLater(made, TEXT)
-    const { response } = await act(made, ch)
-    expect((await owner.sole()).id).not.toBe(id)
-    expect(server.waiting).toBe(0)
-    expect(await isHeld(owner, response)).toBe(true)
-  })
-})
-
 test('the alarm ends what nobody has decided in ten minutes', async () => {
-  const { share, client, owner } = await scene()
+  const { share, client, owner } = await heldScene()
   const response = client.post(callText(7))
   const { id } = await owner.sole()
   await runInDurableObject(stubOf(share), (_, { storage }) => void storage.sql.exec('UPDATE approvals SET ends_at_ms = 1'))

@@ -1,60 +1,20 @@
 /** What an owner is told of the calls that were made, in the real runtime: each once, how it ended, and nothing of what it carried. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { auditRows, CallLedger } from '../../worker/share/clients/call-ledger.ts'
 import { LinkUses } from '../../worker/share/rows/link-uses.ts'
 import { verifies } from '../requirements/verifies.ts'
-import { faultsOf } from './harness/api-document.ts'
 import { HandshakeChild, postModern } from './harness/handshake-child.ts'
 import { order } from './harness/orders.ts'
-import {
-  askAsOwner,
-  createClientToken,
-  createShare,
-  linkIdOf,
-  ownerKey,
-  resetShare,
-  stubOf,
-  TestClient,
-  type TestShare,
-} from './harness/relay.ts'
+import { createClientToken, createShare, linkIdOf, ownerKey, resetShare, stubOf, TestClient } from './harness/relay.ts'
 import { connected, initialize, ScriptedAgent } from './harness/scripted-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
-
-const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","arguments":{"a":"canary-argument"}}}'
-
-interface Event {
-  readonly method: string
-  readonly outcome: string
-  readonly status: number
-  readonly ms: number | null
-  readonly lane: number
-  readonly at: string
-}
-
-async function auditOf(share: TestShare, after?: string): Promise<{ readonly events: Event[]; readonly next: string }> {
-  const { status, told } = await order('GET', `/api/shares/${share.id}/audit${after === undefined ? '' : `?after=${after}`}`)
-  expect(status).toBe(200)
-  return told as unknown as { events: Event[]; next: string }
-}
-
-async function call(agent: ScriptedAgent, client: TestClient, result = '{}'): Promise<void> {
-  const response = client.post(CALL)
-  agent.answer((await agent.expect('call')).header, '7', result)
-  expect((await response).status).toBe(200)
-}
-
-function rowsOf(share: TestShare): Promise<number> {
-  return runInDurableObject(stubOf(share), (_, { storage }) => {
-    const isThere = storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'audit'").toArray().length > 0
-    return isThere ? storage.sql.exec('SELECT last FROM audit').toArray().length : 0
-  })
-}
+import { AUDITED_CALL, auditOf, auditedCall, auditRowsOf } from './harness/scenes/audited-calls.ts'
 
 test('a call is told with whose it was, what it was and how it ended', async () => {
   verifies('promise.9.audit')
   const { share, agent, client } = await connected()
-  await call(agent, client)
+  await auditedCall(agent, client)
   const link = linkIdOf(share.clientToken)
   const base = { link, principal: `client:${link}`, address: null, session: client.session?.slice(0, 13), client: 't 1', lane: 0 }
   const told = { at: expect.stringMatching(/^\d{4}-.*Z$/), ms: expect.any(Number), bytes: expect.any(Number), count: 1 }
@@ -64,7 +24,7 @@ test('a call is told with whose it was, what it was and how it ended', async () 
     { ...base, ...told, method: 'tools/call', tool: 't', outcome: 'ok', status: 200 },
   ])
   expect(await auditOf(share, next)).toEqual({ events: [], next })
-  await call(agent, client)
+  await auditedCall(agent, client)
   expect((await auditOf(share, next)).events).toMatchObject([{ method: 'tools/call' }])
 })
 
@@ -73,10 +33,10 @@ describe('how a call has ended is told', () => {
     verifies('promise.9.audit')
     const { share, agent, client } = await connected()
     const { next } = await auditOf(share)
-    const refused = client.post(CALL)
+    const refused = client.post(AUDITED_CALL)
     agent.refuse((await agent.expect('call')).header, '7', 'canary-error')
     await refused
-    const failed = client.post(CALL)
+    const failed = client.post(AUDITED_CALL)
     agent.fail((await agent.expect('call')).header, 'CHILD_DIED', 'unknown')
     await failed
     const { events } = await auditOf(share, next)
@@ -89,7 +49,7 @@ describe('how a call has ended is told', () => {
     const client = new TestClient(share)
     await stubOf(share).admin({ op: 'describe' })
     client.session = 'unknown'
-    expect((await client.post(CALL)).status).toBe(404)
+    expect((await client.post(AUDITED_CALL)).status).toBe(404)
     expect((await postModern(share, 'tools/list')).status).toBe(503)
     const { events } = await auditOf(share)
     expect(events.map(({ outcome, status }) => [outcome, status])).toEqual([
@@ -105,12 +65,12 @@ describe('how a call has ended is told', () => {
     await initialize(agent, client)
     await initialize(agent, other)
     const { next } = await auditOf(share)
-    const waiting = client.post(CALL)
+    const waiting = client.post(AUDITED_CALL)
     await agent.expect('call')
     await order('DELETE', `/api/shares/${share.id}/tokens/${linkIdOf(client.token)}`)
     await waiting
     await agent.expect('close')
-    const ended = other.post(CALL)
+    const ended = other.post(AUDITED_CALL)
     await agent.expect('call')
     await order('DELETE', `/api/shares/${share.id}/sessions/${other.session?.slice(0, 13)}`)
     await ended
@@ -125,7 +85,7 @@ describe('how a call has ended is told', () => {
     await agent.expect('open')
     agent.answer((await agent.expect('call')).header, '0', '{"protocolVersion":"2025-11-25","capabilities":{}}')
     await client.next()
-    await client.post(CALL)
+    await client.post(AUDITED_CALL)
     agent.answer((await agent.expect('call')).header, '7', '{}')
     await client.next()
     expect((await auditOf(share)).events.map(({ method, outcome }) => [method, outcome])).toEqual([
@@ -146,7 +106,7 @@ describe('how a call has ended is told', () => {
   test('of a call that the object has slept over, but for how long it ran', async () => {
     verifies('promise.9.audit')
     const { share, agent, client } = await connected()
-    const streamed = client.postForEvents(CALL)
+    const streamed = client.postForEvents(AUDITED_CALL)
     const { header } = await agent.expect('call')
     agent.notify(header.ch, '{"jsonrpc":"2.0","method":"notifications/message","params":{}}', { ra: header.ra, sure: true })
     await streamed
@@ -169,7 +129,7 @@ test('what a policy refuses in the Worker is told with the next call that is let
   const read = '{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"x:canary"}}'
   for (let count = 0; count < 3; count++) expect(await (await bounded.post(read)).text()).toContain('NOT_OFFERED')
   expect(await auditOf(share, next)).toEqual({ events: [], next })
-  await call(agent, client)
+  await auditedCall(agent, client)
   const { events } = await auditOf(share, next)
   const link = linkIdOf(bounded.token)
   expect(events).toEqual(
@@ -180,21 +140,21 @@ test('what a policy refuses in the Worker is told with the next call that is let
   )
   expect(events).toHaveLength(2)
   expect(JSON.stringify(events)).not.toContain('canary')
-  await call(agent, client)
+  await auditedCall(agent, client)
   expect((await auditOf(share)).events.filter(({ outcome }) => outcome === 'NOT_OFFERED')).toHaveLength(1)
 })
 
 test('no row is written per call, and what was written outlives sleep and crash', async () => {
   verifies('promise.7.flush', 'promise.9.audit')
   const { share, agent, client } = await connected()
-  for (let count = 0; count < 30; count++) await call(agent, client)
-  expect(await rowsOf(share)).toBe(0)
+  for (let count = 0; count < 30; count++) await auditedCall(agent, client)
+  expect(await auditRowsOf(share)).toBe(0)
   await runDurableObjectAlarm(stubOf(share))
-  expect(await rowsOf(share)).toBe(1)
+  expect(await auditRowsOf(share)).toBe(1)
   await evictDurableObject(stubOf(share))
   expect((await auditOf(share)).events).toHaveLength(31)
   const { next } = await auditOf(share)
-  await call(agent, client)
+  await auditedCall(agent, client)
   await resetShare(share)
   expect((await auditOf(share)).events).toHaveLength(31)
   expect(await auditOf(share, next)).toEqual({ events: [], next })
@@ -235,7 +195,7 @@ test('texts of clients are cut to 128 characters, and controls in them escaped',
   const { share, agent, client } = await connected()
   const { next } = await auditOf(share)
   for (const name of ['a\\u001b[2Jb', 'n'.repeat(200)]) {
-    const response = client.post(CALL.replace('"t"', `"${name}"`))
+    const response = client.post(AUDITED_CALL.replace('"t"', `"${name}"`))
     agent.answer((await agent.expect('call')).header, '7', '{}')
     await response
   }
@@ -246,8 +206,8 @@ test('texts of clients are cut to 128 characters, and controls in them escaped',
 test('nothing of what calls carry, and no credential, is in any event or row', async () => {
   verifies('promise.9.audit', 'promise.9.not-in-logs')
   const { share, agent, client } = await connected()
-  await call(agent, client, '{"content":"canary-result"}')
-  const refused = client.post(CALL)
+  await auditedCall(agent, client, '{"content":"canary-result"}')
+  const refused = client.post(AUDITED_CALL)
   agent.refuse((await agent.expect('call')).header, '7', 'canary-error')
   await refused
   const told = JSON.stringify(await auditOf(share))
@@ -286,155 +246,11 @@ test.each(['after=', 'after=x', 'after=1', 'after=-1', 'follow=yes'])('refuses ?
 
 test('with the share its events are gone', async () => {
   const { share, agent, client } = await connected()
-  await call(agent, client)
+  await auditedCall(agent, client)
   await auditOf(share)
   await order('DELETE', `/api/shares/${share.id}`)
   const tables = await runInDurableObject(stubOf(share), (_, { storage }) =>
     storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'audit'").toArray(),
   )
   expect(tables).toEqual([])
-})
-
-describe('whoever follows', () => {
-  async function follow(share: TestShare, token?: string): Promise<() => Promise<string | undefined>> {
-    const response = await askAsOwner('GET', `/api/shares/${share.id}/audit?follow=true`, undefined, token)
-    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/x-ndjson'])
-    const lines = response.body?.pipeThrough(new TextDecoderStream()).getReader()
-    return async () => (await lines?.read())?.value
-  }
-
-  test('is told what there is, and then what comes', async () => {
-    verifies('promise.9.audit')
-    const { share, agent, client } = await connected()
-    const next = await follow(share)
-    const first = (await next())
-      ?.trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as object)
-    expect(first).toMatchObject([{ method: 'initialize' }, { next: '1.0' }])
-    for (const line of first ?? []) expect(faultsOf({ $ref: '#/components/schemas/AuditLine' }, line)).toEqual([])
-    await call(agent, client)
-    expect(await next()).toContain('"tools/call"')
-  })
-
-  test('is told nothing more once it is no owner any more, or the share is gone', async () => {
-    verifies('promise.9.audit')
-    const made = (await order('POST', '/api/owners', { name: 'n' })).told
-    const token = String(made['owner_token'])
-    const response = await askAsOwner('POST', '/api/shares', {}, token)
-    const { share: id }: { share: string } = await response.json()
-    const share = { id, url: '', clientToken: '', agentToken: '' }
-    const next = await follow(share, token)
-    const ended = next()
-    await order('DELETE', `/api/owners/${String(made['id'])}`)
-    expect(await ended).toBeUndefined()
-    const { share: other } = await connected()
-    const others = await follow(other)
-    expect(await others()).toContain('initialize')
-    await order('DELETE', `/api/shares/${other.id}`)
-    expect(await others()).toBeUndefined()
-  })
-})
-
-describe('capture', () => {
-  interface Captured extends Event {
-    readonly arguments?: string
-    readonly result?: string
-  }
-  const SAID = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t","arguments":{"path":"/a","password":"canary-secret"}}}'
-  const ANSWER = '{"content":[{"type":"text","text":"it is eyJhbGciOiJIUzI1NiJ9.canary.signature"}]}'
-
-  async function captured(): Promise<Awaited<ReturnType<typeof connected>>> {
-    const made = await connected()
-    expect((await order('PATCH', `/api/shares/${made.share.id}`, { capture: true })).told).toMatchObject({ capture: true })
-    return made
-  }
-
-  async function say(agent: ScriptedAgent, client: TestClient, said = SAID, answer = ANSWER): Promise<void> {
-    const response = client.post(said)
-    agent.answer((await agent.expect('call')).header, '7', answer)
-    expect((await response).status).toBe(200)
-  }
-
-  async function callsOf(share: TestShare): Promise<Captured[]> {
-    return (await auditOf(share)).events.filter(({ method }) => method === 'tools/call')
-  }
-
-  function kept(share: TestShare): Promise<string> {
-    return runInDurableObject(stubOf(share), (_, { storage }) => {
-      const tables = storage.sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE name IN ('captured', 'audit')").toArray()
-      return JSON.stringify(tables.map(({ name }) => storage.sql.exec(`SELECT * FROM ${name}`).toArray()))
-    })
-  }
-
-  test('is off unless the owner turns it on', async () => {
-    verifies('promise.9.captured')
-    const { share, agent, client } = await connected()
-    expect((await order('GET', `/api/shares/${share.id}`)).told).toMatchObject({ capture: false })
-    await say(agent, client)
-    const [event] = await callsOf(share)
-    expect([event?.arguments, event?.result]).toEqual([undefined, undefined])
-    expect(await kept(share)).not.toContain('/a')
-  })
-
-  test('keeps nothing of a call that ends after it was turned off', async () => {
-    verifies('promise.9.captured')
-    const { share, agent, client } = await captured()
-    const response = client.post(SAID)
-    const { header } = await agent.expect('call')
-    expect((await order('PATCH', `/api/shares/${share.id}`, { capture: false })).status).toBe(200)
-    agent.answer(header, '7', ANSWER)
-    expect((await response).status).toBe(200)
-    const [event] = await callsOf(share)
-    expect([event?.outcome, event?.arguments]).toEqual(['ok', undefined])
-    expect(await kept(share)).not.toContain('/a')
-  })
-
-  test('shows the arguments and the result of a call, masked, to the owner, and writes them nowhere else', async () => {
-    verifies('promise.9.captured')
-    const logged = vi.spyOn(console, 'log')
-    const { share, agent, client } = await captured()
-    await say(agent, client)
-    const [event] = await callsOf(share)
-    expect(JSON.parse(event?.arguments ?? '')).toEqual({ path: '/a', password: '[secret]' })
-    expect(JSON.parse(event?.result ?? '')).toEqual({ content: [{ type: 'text', text: 'it is [secret]' }] })
-    const rows = await kept(share)
-    expect([rows.includes('/a'), rows.includes('canary')]).toEqual([true, false])
-    expect(logged.mock.calls.flat().join()).not.toContain('/a')
-    logged.mockRestore()
-    await evictDurableObject(stubOf(share))
-    await say(agent, client)
-    expect((await callsOf(share)).map(({ arguments: args }) => args !== undefined)).toEqual([true, true])
-  })
-
-  test('keeps 4 KiB of each, of a thousand calls, and of errors what they say', async () => {
-    verifies('promise.10.audit')
-    const { share, agent, client } = await captured()
-    await say(agent, client, SAID.replace('/a', 'x'.repeat(90_000)), `{"content":[],"more":"${'y'.repeat(90_000)}"}`)
-    const refused = client.post(SAID)
-    agent.refuse((await agent.expect('call')).header, '7', 'said-the-server')
-    await refused
-    const [long, error] = await callsOf(share)
-    for (const text of [long?.arguments, long?.result]) expect(text?.length).toBeLessThanOrEqual(4096)
-    expect(error?.result).toContain('said-the-server')
-    await runInDurableObject(stubOf(share), (_, { storage }) => {
-      const rows = auditRows(storage.sql).captured
-      rows.add(Array.from({ length: 2_500 }, (__, n) => ({ whose: 'l', item: { n: n + 10, arguments: '{}' } })))
-      expect(rows.between(0, 5_000).size).toBeLessThanOrEqual(1_100)
-      expect(rows.between(2_509, 2_509).get(2_509)).toEqual({ n: 2_509, arguments: '{}' })
-    })
-  })
-
-  test('forgets all of it when it is turned off, and goes on telling of calls', async () => {
-    verifies('promise.9.captured')
-    const { share, agent, client } = await captured()
-    await say(agent, client)
-    expect((await order('PATCH', `/api/shares/${share.id}`, { capture: false })).told).toMatchObject({ capture: false })
-    expect(await kept(share)).not.toContain('/a')
-    await say(agent, client)
-    expect((await callsOf(share)).map((event) => [event.outcome, event.arguments, event.result])).toEqual([
-      ['ok', undefined, undefined],
-      ['ok', undefined, undefined],
-    ])
-  })
 })

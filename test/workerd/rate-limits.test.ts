@@ -1,10 +1,9 @@
 /** Limits of shares and links in the real runtime: exactly what was allowed gets through, whatever happens to object, agent and lanes. */
-import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
-import { describe, expect, test, vi } from 'vitest'
+import { evictDurableObject } from 'cloudflare:test'
+import { describe, expect, test } from 'vitest'
 import type { Call } from '../../protocol/frame.ts'
 import { CAVEAT_NONCE_BYTES } from '../../protocol/narrowing/caveat.ts'
 import { narrowCredential } from '../../protocol/narrowing/narrow.ts'
-import { Share } from '../../worker/share/share.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { connectAll, LANES } from './harness/all-lanes.ts'
 import {
@@ -22,75 +21,37 @@ import {
 } from './harness/bridged-session.ts'
 import { postModern } from './harness/handshake-child.ts'
 import { order } from './harness/orders.ts'
-import { createShare, factsOf, fetchRelay, linkIdOf, resetShare, stubOf, TestClient, type TestShare } from './harness/relay.ts'
-import { BARE_SERVER, bodyText, ScriptedAgent } from './harness/scripted-agent.ts'
+import { createShare, fetchRelay, stubOf, TestClient } from './harness/relay.ts'
+import { ScriptedAgent } from './harness/scripted-agent.ts'
 import { SseClient } from './harness/sse-client.ts'
-
-const LIMIT = 10
-
-/** Plays servers that answer each call at once, but those of tools that are kept; returns the calls that are kept. */
-function serve(agent: ScriptedAgent, kept: Call[] = []): Call[] {
-  void (async () => {
-    for (;;) {
-      const frame = await agent.next()
-      const { header } = frame
-      if (header.type === 'notify') agent.send({ type: 'receipts', keys: [header.key] })
-      if (header.type !== 'call') continue
-      const text = bodyText(frame)
-      if (text.includes('"name":"kept"')) kept.push(header)
-      else agent.answer(header, text.slice(...header.id), header.method === 'initialize' ? BARE_SERVER : '{"content":[]}')
-    }
-  })()
-  return kept
-}
-
-function callOf(id: number, name = 't', more: object = {}): string {
-  return JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, ...more } })
-}
-
-async function clientOf(share: TestShare, token?: string): Promise<TestClient> {
-  const client = new TestClient(share, token)
-  expect((await client.initialize()).status).toBe(200)
-  return client
-}
-
-/** Makes so many calls at once, in turn by these clients; how many got through, all others having been refused with 429. */
-async function letThrough(clients: readonly TestClient[], count = 100): Promise<number> {
-  const responses = await Promise.all(
-    Array.from({ length: count }, (_, id) => (clients[id % clients.length] as TestClient).post(callOf(id + 1))),
-  )
-  const statuses = responses.map(({ status }) => status)
-  expect(statuses.filter((status) => status !== 200 && status !== 429)).toEqual([])
-  return statuses.filter((status) => status === 200).length
-}
-
-async function limited(limits: object, members: object = {}): Promise<TestShare> {
-  return createShare({ limits, ...members })
-}
-
-async function limitLink(share: TestShare, limits: object): Promise<void> {
-  const { status, told } = await order('PATCH', `/api/shares/${share.id}/tokens/${linkIdOf(share.clientToken)}`, { limits })
-  expect([status, told['limits']]).toEqual([200, limits])
-}
+import {
+  LIMITED_CALLS,
+  serveCalls,
+  limitedCall,
+  limitedClient,
+  letThrough,
+  limitedShare,
+  limitLink,
+} from './harness/scenes/limited-share.ts'
 
 describe('10/minute', () => {
   test.each(['share', 'link'] as const)('of a %s lets exactly 10 of 100 parallel calls through', async (of) => {
     verifies('promise.12.exact')
-    const share = of === 'share' ? await limited({ calls: `${LIMIT}/minute` }) : await createShare()
-    if (of === 'link') await limitLink(share, { calls: `${LIMIT}/minute` })
-    serve(await ScriptedAgent.connect(share))
-    const client = await clientOf(share)
-    expect(await letThrough([client])).toBe(LIMIT)
+    const share = of === 'share' ? await limitedShare({ calls: `${LIMITED_CALLS}/minute` }) : await createShare()
+    if (of === 'link') await limitLink(share, { calls: `${LIMITED_CALLS}/minute` })
+    serveCalls(await ScriptedAgent.connect(share))
+    const client = await limitedClient(share)
+    expect(await letThrough([client])).toBe(LIMITED_CALLS)
     expect(await letThrough([client], 5)).toBe(0)
   })
 
   test('refuses with 429, says when to come again, and which limit it is; nothing has run', async () => {
     verifies('promise.12.told')
-    const share = await limited({ calls: '1/hour' })
-    serve(await ScriptedAgent.connect(share))
-    const client = await clientOf(share)
-    expect((await client.post(callOf(1))).status).toBe(200)
-    const refused = await client.post(callOf(2))
+    const share = await limitedShare({ calls: '1/hour' })
+    serveCalls(await ScriptedAgent.connect(share))
+    const client = await limitedClient(share)
+    expect((await client.post(limitedCall(1))).status).toBe(200)
+    const refused = await client.post(limitedCall(2))
     expect(refused.status).toBe(429)
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(3590)
     const { id, error }: { id: number; error: { data: object } } = await refused.json()
@@ -99,9 +60,9 @@ describe('10/minute', () => {
   })
 
   test('charges what reaches the server, but no handshake, ping or list', async () => {
-    const share = await limited({ calls: '2/hour' })
-    serve(await ScriptedAgent.connect(share))
-    const client = await clientOf(share)
+    const share = await limitedShare({ calls: '2/hour' })
+    serveCalls(await ScriptedAgent.connect(share))
+    const client = await limitedClient(share)
     const ask = (method: string): Promise<Response> => client.post(`{"jsonrpc":"2.0","id":1,"method":"${method}","params":{}}`)
     for (const method of ['ping', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])
       expect([method, (await ask(method)).status]).toEqual([method, 200])
@@ -111,34 +72,34 @@ describe('10/minute', () => {
 
   test('holds for clients of 2026-07-28, HTTP+SSE and batches too', async () => {
     verifies('promise.12.every-way')
-    const share = await limited({ calls: '1/hour' })
-    serve(await ScriptedAgent.connect(share, { era: 'legacy' }))
-    const client = await clientOf(share)
-    expect((await client.post(callOf(1))).status).toBe(200)
+    const share = await limitedShare({ calls: '1/hour' })
+    serveCalls(await ScriptedAgent.connect(share, { era: 'legacy' }))
+    const client = await limitedClient(share)
+    expect((await client.post(limitedCall(1))).status).toBe(200)
     expect((await postModern(share, 'tools/call', { name: 't', arguments: {} })).status).toBe(429)
     const sse = await SseClient.connect(share)
     await sse.initialize()
     await sse.next()
-    await expect(sse.post(callOf(1))).rejects.toThrow('429')
+    await expect(sse.post(limitedCall(1))).rejects.toThrow('429')
     client.session = undefined
     const old = await client.post(
       '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-03-26","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}',
     )
     client.session = old.headers.get('mcp-session-id') ?? ''
     const ping = '{"jsonrpc":"2.0","id":9,"method":"ping"}'
-    expect((await client.post(`[${callOf(1)},${ping}]`)).status).toBe(429)
+    expect((await client.post(`[${limitedCall(1)},${ping}]`)).status).toBe(429)
     expect((await client.post(`[${ping}]`)).status).toBe(200)
   })
 
   test('of a batch lets through as many calls as there is room for', async () => {
-    const share = await limited({ calls: '2/hour' })
-    serve(await ScriptedAgent.connect(share))
+    const share = await limitedShare({ calls: '2/hour' })
+    serveCalls(await ScriptedAgent.connect(share))
     const client = new TestClient(share)
     const begun = await client.post(
       '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-03-26","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}',
     )
     client.session = begun.headers.get('mcp-session-id') ?? ''
-    const response = await client.post(`[${[1, 2, 3, 4].map((id) => callOf(id)).join()}]`, { accept: 'application/json' })
+    const response = await client.post(`[${[1, 2, 3, 4].map((id) => limitedCall(id)).join()}]`, { accept: 'application/json' })
     const answers: { error?: { data: { code: string } } }[] = await response.json()
     expect(answers.map(({ error }) => error?.data.code ?? 'ok').toSorted()).toEqual([
       'RATE_LIMIT_EXCEEDED',
@@ -149,18 +110,18 @@ describe('10/minute', () => {
   })
 
   test('of a share is used by all its links, and that of a link by that link alone', async () => {
-    const share = await limited({ calls: '3/hour' })
-    serve(await ScriptedAgent.connect(share))
+    const share = await limitedShare({ calls: '3/hour' })
+    serveCalls(await ScriptedAgent.connect(share))
     await limitLink(share, { calls: '2/hour' })
     const made = await order('POST', `/api/shares/${share.id}/tokens`, { kind: 'client', policy: { access: 'admin' } })
-    const [own, other] = [await clientOf(share), await clientOf(share, String(made.told['token']))]
+    const [own, other] = [await limitedClient(share), await limitedClient(share, String(made.told['token']))]
     expect([await letThrough([own], 9), await letThrough([other], 9)]).toEqual([2, 1])
   })
 })
 
 describe('a server of 2026-07-28', () => {
   test.each(['Streamable HTTP', 'HTTP+SSE'])('is charged for once by a call that asks its client, over %s', async (door) => {
-    const share = await limited({ calls: '2/hour', concurrent: 1 })
+    const share = await limitedShare({ calls: '2/hour', concurrent: 1 })
     const agent = await ScriptedAgent.connect(share, { era: 'modern' })
     if (door === 'HTTP+SSE') {
       const client = await SseClient.connect(share)
@@ -194,187 +155,57 @@ describe('a server of 2026-07-28', () => {
 test('a link that was narrowed uses what its parent may, as its siblings do', async () => {
   verifies('promise.12.chain')
   const share = await createShare()
-  serve(await ScriptedAgent.connect(share))
+  serveCalls(await ScriptedAgent.connect(share))
   await limitLink(share, { calls: '5/hour' })
   const narrow = async (): Promise<TestClient> => {
     const narrowed = await narrowCredential(share.clientToken, { name: 'n' }, crypto.getRandomValues(new Uint8Array(CAVEAT_NONCE_BYTES)))
-    return clientOf(share, narrowed.ok ? narrowed.value : narrowed.error)
+    return limitedClient(share, narrowed.ok ? narrowed.value : narrowed.error)
   }
   const [one, other] = [await narrow(), await narrow()]
-  expect([await letThrough([one], 3), await letThrough([other], 9), await letThrough([await clientOf(share)], 9)]).toEqual([3, 2, 0])
+  expect([await letThrough([one], 3), await letThrough([other], 9), await letThrough([await limitedClient(share)], 9)]).toEqual([3, 2, 0])
 })
-
-describe('what is used', () => {
-  test('outlives sleep, at any moment', async () => {
-    verifies('promise.12.outlives')
-    const share = await limited({ calls: `${LIMIT}/hour` })
-    serve(await ScriptedAgent.connect(share))
-    const client = await clientOf(share)
-    expect(await letThrough([client], 4)).toBe(4)
-    await evictDurableObject(stubOf(share))
-    expect(await letThrough([client], 3)).toBe(3)
-    await evictDurableObject(stubOf(share))
-    expect(await letThrough([client])).toBe(3)
-    await evictDurableObject(stubOf(share))
-    expect(await letThrough([client], 5)).toBe(0)
-  })
-
-  test('outlives the agent, which comes back or is another', async () => {
-    const share = await limited({ calls: `${LIMIT}/hour` })
-    const agent = await ScriptedAgent.connect(share)
-    serve(agent)
-    const client = await clientOf(share)
-    expect(await letThrough([client], 4)).toBe(4)
-    await agent.leave()
-    serve(await ScriptedAgent.connect(share, { instance: 'two' }))
-    expect(await letThrough([client])).toBe(LIMIT - 4)
-  })
-
-  test('outlives a crash and a deploy', async () => {
-    const share = await limited({ calls: `${LIMIT}/hour` })
-    const agent = await ScriptedAgent.connect(share)
-    serve(agent)
-    const client = await clientOf(share)
-    expect(await letThrough([client])).toBe(LIMIT)
-    await resetShare(share)
-    await agent.closed
-    serve(await ScriptedAgent.connect(share))
-    expect(await letThrough([client])).toBe(0)
-  })
-
-  test('outlives a crash a moment after the last call', async () => {
-    const share = await limited({ calls: `${LIMIT}/hour` })
-    const agent = await ScriptedAgent.connect(share)
-    serve(agent)
-    const client = await clientOf(share)
-    expect(await letThrough([client], 4)).toBe(4)
-    await expect.poll(() => notedRow(share)).toContain('calls')
-    await resetShare(share)
-    await agent.closed
-    serve(await ScriptedAgent.connect(share))
-    expect(await letThrough([client])).toBe(LIMIT - 4)
-  })
-
-  test('is used once by a call that is under way in a crash, and is made again', async () => {
-    const share = await limited({ calls: `${LIMIT}/hour`, concurrent: 100 })
-    const agent = await ScriptedAgent.connect(share)
-    const kept = serve(agent)
-    const client = await clientOf(share)
-    const running = Array.from({ length: 4 }, (_, id) => client.post(callOf(id + 1, 'kept')))
-    await expect.poll(() => kept.length).toBe(4)
-    await expect.poll(() => notedRow(share)).toContain('calls')
-    await resetShare(share)
-    await agent.closed
-    const again = await ScriptedAgent.connect(share, { instance: 'one', channels: [{ ch: kept[0]?.ch ?? '', n: 1 }] })
-    const resent = serve(again)
-    await expect.poll(() => resent.length).toBe(4)
-    for (const call of resent) again.answer(call, String(resent.indexOf(call) + 1), '{}')
-    await Promise.all(running.map(async (response) => expect((await response).status).toBe(200)))
-    expect(await letThrough([client])).toBe(LIMIT - 4)
-  })
-
-  test('is counted once on 8 lanes', async () => {
-    verifies('promise.12.lanes')
-    const share = await limited({ calls: `${LIMIT}/hour` }, { lanes: LANES })
-    for (const agent of await connectAll(share)) serve(agent)
-    const clients = await Promise.all(Array.from({ length: 12 }, () => clientOf(share)))
-    expect(await letThrough(clients)).toBe(LIMIT)
-    for (let lane = 0; lane < LANES; lane++) await evictDurableObject(stubOf(share, lane))
-    expect(await letThrough(clients)).toBe(0)
-  })
-
-  test('costs a call one request to another lane at most, one more if more than calls is counted, and none where nothing is limited', async () => {
-    const meter = vi.spyOn(Share.prototype, 'meter')
-    const mostAsked = async (limits: object, lanes: number): Promise<number> => {
-      const share = await limited(limits, { lanes })
-      const agents = lanes === 1 ? [await ScriptedAgent.connect(share)] : await connectAll(share)
-      for (const agent of agents) serve(agent)
-      // The limit is kept by one lane, so that a session on another one asks.
-      const clients = await Promise.all(Array.from({ length: 8 }, () => clientOf(share)))
-      let most = 0
-      for (const client of clients) {
-        meter.mockClear()
-        expect((await client.post(callOf(1))).status).toBe(200)
-        most = Math.max(most, meter.mock.calls.length)
-      }
-      return most
-    }
-    expect(await mostAsked({}, LANES)).toBe(0)
-    expect(await mostAsked({ calls: '1000/hour' }, 1)).toBe(0)
-    expect(await mostAsked({ calls: '1000/hour' }, LANES)).toBe(1)
-    expect(await mostAsked({ concurrent: 9 }, LANES)).toBe(2)
-    vi.restoreAllMocks()
-  })
-
-  test('writes no row for a call, and none at all where nothing is limited', async () => {
-    verifies('promise.12.no-rows')
-    const rowsOf = async (limits: object, count: number): Promise<number> => {
-      const share = await limited(limits)
-      serve(await ScriptedAgent.connect(share))
-      const client = await clientOf(share)
-      expect((await client.post(callOf(1))).status).toBe(200)
-      await expect.poll(() => notedRow(share)).toContain(limits === UNLIMITED ? '' : 'calls')
-      const before = (await factsOf(share)).counters.total_changes
-      for (let id = 2; id < count + 2; id++) expect((await client.post(callOf(id))).status).toBe(200)
-      return (await factsOf(share)).counters.total_changes - before
-    }
-    expect(await rowsOf(UNLIMITED, 40)).toBe(0)
-    // One each 2 s at most.
-    expect(await rowsOf({ calls: '1000/hour' }, 40)).toBeLessThanOrEqual(1)
-  })
-})
-
-const UNLIMITED = {}
-
-/** What the object has noted in its row. */
-function notedRow(share: TestShare): Promise<string> {
-  return runInDurableObject(stubOf(share), (_, { storage }) => {
-    const made = storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'used_limits'").toArray()
-    return made.length === 0 ? '' : String(storage.sql.exec('SELECT used FROM used_limits').toArray()[0]?.['used'])
-  })
-}
 
 describe('concurrent', () => {
   test.each([1, LANES])('bounds the calls under way, on %d lanes, and one that ends makes room', async (lanes) => {
     verifies('promise.12.members')
-    const share = await limited({ concurrent: 2 }, { lanes })
+    const share = await limitedShare({ concurrent: 2 }, { lanes })
     const agents = lanes === 1 ? [await ScriptedAgent.connect(share)] : await connectAll(share)
-    const kept: { readonly agent: ScriptedAgent; readonly calls: Call[] }[] = agents.map((agent) => ({ agent, calls: serve(agent) }))
-    const clients = [await clientOf(share), await clientOf(share), await clientOf(share)]
-    const running = clients.slice(0, 2).map((client) => client.post(callOf(5, 'kept')))
+    const kept: { readonly agent: ScriptedAgent; readonly calls: Call[] }[] = agents.map((agent) => ({ agent, calls: serveCalls(agent) }))
+    const clients = [await limitedClient(share), await limitedClient(share), await limitedClient(share)]
+    const running = clients.slice(0, 2).map((client) => client.post(limitedCall(5, 'kept')))
     await expect.poll(() => kept.flatMap(({ calls }) => calls).length).toBe(2)
-    const refused = await clients[2]?.post(callOf(6))
+    const refused = await clients[2]?.post(limitedCall(6))
     expect([refused?.status, refused?.headers.get('retry-after')]).toEqual([429, '1'])
     for (const { agent, calls } of kept) for (const call of calls) agent.answer(call, '5', '{}')
     expect((await Promise.all(running)).map(({ status }) => status)).toEqual([200, 200])
-    await expect.poll(async () => (await clients[2]?.post(callOf(7)))?.status).toBe(200)
+    await expect.poll(async () => (await clients[2]?.post(limitedCall(7)))?.status).toBe(200)
   })
 
   test.each(['its stream closes', 'its agent is gone'])('frees the place of a call over HTTP+SSE when %s', async (how) => {
-    const share = await limited({ concurrent: 1 })
+    const share = await limitedShare({ concurrent: 1 })
     const agent = await ScriptedAgent.connect(share)
-    const kept = serve(agent)
+    const kept = serveCalls(agent)
     const sse = await SseClient.connect(share)
     await sse.initialize()
     await sse.next()
-    await sse.post(callOf(1, 'kept'))
+    await sse.post(limitedCall(1, 'kept'))
     await expect.poll(() => kept.length).toBe(1)
-    const client = await clientOf(share)
-    expect((await client.post(callOf(2))).status).toBe(429)
+    const client = await limitedClient(share)
+    expect((await client.post(limitedCall(2))).status).toBe(429)
     if (how === 'its stream closes') await sse.events.cancel()
     else {
       await agent.leave()
-      serve(await ScriptedAgent.connect(share, { instance: 'two' }))
+      serveCalls(await ScriptedAgent.connect(share, { instance: 'two' }))
     }
-    await expect.poll(async () => (await client.post(callOf(3))).status).toBe(200)
+    await expect.poll(async () => (await client.post(limitedCall(3))).status).toBe(200)
   })
 
   test('counts a call whose stream has outlived sleep', async () => {
-    const share = await limited({ concurrent: 1 })
+    const share = await limitedShare({ concurrent: 1 })
     const agent = await ScriptedAgent.connect(share)
-    const kept = serve(agent)
-    const client = await clientOf(share)
-    const streamed = client.postForEvents(callOf(5, 'kept', { _meta: { progressToken: 'p' } }))
+    const kept = serveCalls(agent)
+    const client = await limitedClient(share)
+    const streamed = client.postForEvents(limitedCall(5, 'kept', { _meta: { progressToken: 'p' } }))
     await expect.poll(() => kept.length).toBe(1)
     const call = kept[0] as Call
     agent.notify(call.ch, '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}', {
@@ -383,49 +214,49 @@ describe('concurrent', () => {
     })
     const response = await streamed
     await evictDurableObject(stubOf(share))
-    expect((await client.post(callOf(6))).status).toBe(429)
+    expect((await client.post(limitedCall(6))).status).toBe(429)
     agent.answer(call, '5', '{}')
     await response.text()
-    expect((await client.post(callOf(7))).status).toBe(200)
+    expect((await client.post(limitedCall(7))).status).toBe(200)
   })
 })
 
 describe('bytes and seconds', () => {
   test('count the bodies of requests and answers', async () => {
-    const share = await limited({ bytes: '2KB/hour' })
+    const share = await limitedShare({ bytes: '2KB/hour' })
     const agent = await ScriptedAgent.connect(share)
-    const kept = serve(agent)
-    const client = await clientOf(share)
-    expect((await client.post(callOf(1, 't', { arguments: { pad: 'x'.repeat(2000) } }))).status).toBe(429)
-    const first = client.post(callOf(1, 'kept'))
+    const kept = serveCalls(agent)
+    const client = await limitedClient(share)
+    expect((await client.post(limitedCall(1, 't', { arguments: { pad: 'x'.repeat(2000) } }))).status).toBe(429)
+    const first = client.post(limitedCall(1, 'kept'))
     await expect.poll(() => kept.length).toBe(1)
     agent.answer(kept[0] as Call, '1', `{"pad":"${'x'.repeat(2000)}"}`)
     expect((await first).status).toBe(200)
-    const refused = await client.post(callOf(2))
+    const refused = await client.post(limitedCall(2))
     expect(refused.status).toBe(429)
     expect(await refused.text()).toContain('bytes of the share')
   })
 
   test('count the time for which calls have run', async () => {
-    const share = await limited({ seconds: '1/hour' })
+    const share = await limitedShare({ seconds: '1/hour' })
     const agent = await ScriptedAgent.connect(share)
-    const kept = serve(agent)
-    const client = await clientOf(share)
-    const first = client.post(callOf(1, 'kept'))
+    const kept = serveCalls(agent)
+    const client = await limitedClient(share)
+    const first = client.post(limitedCall(1, 'kept'))
     await expect.poll(() => kept.length).toBe(1)
     const begunMs = Date.now()
     await expect.poll(() => Date.now() - begunMs, { timeout: 3000 }).toBeGreaterThan(1000)
     agent.answer(kept[0] as Call, '1', '{}')
     expect((await first).status).toBe(200)
-    const refused = await client.post(callOf(2))
+    const refused = await client.post(limitedCall(2))
     expect([refused.status, await refused.text()]).toEqual([429, expect.stringContaining('seconds of the share')])
   })
 })
 
 test('limits are shown, changed and taken away; wrong ones are named', async () => {
-  const share = await limited({ calls: '1/hour' })
-  serve(await ScriptedAgent.connect(share))
-  const client = await clientOf(share)
+  const share = await limitedShare({ calls: '1/hour' })
+  serveCalls(await ScriptedAgent.connect(share))
+  const client = await limitedClient(share)
   const path = `/api/shares/${share.id}`
   expect((await order('GET', path)).told['limits']).toEqual({ calls: '1/hour' })
   expect(await letThrough([client], 3)).toBe(1)
