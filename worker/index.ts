@@ -5,6 +5,7 @@ import { requireClaimed, type RouteEnv } from './access/claim-gate.ts'
 import { guardOrigin, shareOfHost } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
+import { connectReverseProxy } from './foreign-agents/connect.ts'
 import { PassRefused } from './carry/share-client.ts'
 import { type Env, settingsOf } from './env.ts'
 import { problemResponse } from './problem.ts'
@@ -28,6 +29,8 @@ app.use(guardOrigin)
 app.use(requireClaimed)
 app.route('/api', api)
 app.get('/agent/:share', connectAgent)
+
+for (const base of ['', '/v1', '/s/:share', `${OWN_HOST}/:share`] as const) app.get(`${base}/reverse-proxy/ws`, connectReverseProxy)
 
 for (const base of ['/s/:share', '/s/:share/k/:key', `${OWN_HOST}/:share`] as const) {
   app.post(`${base}/mcp`, postMcp)

@@ -2,6 +2,7 @@
 import { ANSWER_PROMISES } from './answer-promises.ts'
 import { CANCELLATION } from './cancellation.ts'
 import { CARE_PROMISES } from './care-promises.ts'
+import { FOREIGN_AGENTS } from './foreign-agents.ts'
 import { HTTP_SSE } from './http-sse.ts'
 import { LIFECYCLE } from './lifecycle.ts'
 import { MODERN_HTTP } from './modern-http.ts'
@@ -13,6 +14,7 @@ import { STREAMABLE_HTTP } from './streamable-http.ts'
 export const SECTIONS = [
   ...ANSWER_PROMISES,
   ...CARE_PROMISES,
+  ...FOREIGN_AGENTS,
   ...STDIO,
   ...HTTP_SSE,
   ...STREAMABLE_HTTP,

@@ -5,6 +5,7 @@
 import type { Executed, Failure } from '../../protocol/errors.ts'
 import type { LinkHolder } from '../access/authenticate.ts'
 import { passFailure } from '../access/pass-failure.ts'
+import type { ForeignMake } from '../contract/foreign-makes.ts'
 import type { Exhausted } from '../contract/metering.ts'
 import { CUT_CLOSE, type Gated, isVerdict, leafOf, passQuery, refusalOf, VERDICT_STATUS } from '../contract/pass.ts'
 import type { Pins } from '../../protocol/policy/pins.ts'
@@ -274,9 +275,10 @@ export class ShareClient {
     return socket.webSocket
   }
 
-  /** Hands an agent's upgrade over: a 101, or a 404 of a share that is gone. Rejects with PassRefused. */
-  agent(): Promise<Response> {
-    return this.#admitted<Response>((pass) => this.#upgrade('agent', passQuery(pass)), refuse)
+  /** Hands an agent's upgrade over: a 101, or a 404 of a share that is gone. `make`: of an agent of another make. Rejects with PassRefused. */
+  agent(make?: ForeignMake): Promise<Response> {
+    const made = make === undefined ? {} : { make }
+    return this.#admitted<Response>((pass) => this.#upgrade('agent', { ...passQuery(pass), ...made }), refuse)
   }
 
   /** How the holder's stream has ended that was closed with this code; undefined unless a refusal has cut it off. */

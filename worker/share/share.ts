@@ -34,6 +34,7 @@ import { indexOfLane, shareOfLane } from '../lanes.ts'
 import { KEPT_CALL_MS } from '../limits.ts'
 import { END_RETRY_MS } from '../trust-limits.ts'
 import { closeQuietly } from './agents/links.ts'
+import { FOREIGN_MAKES } from '../contract/foreign-makes.ts'
 import { AlarmClock } from './alarm-clock.ts'
 import { type ShareParts, wireShare } from './share-parts.ts'
 import { ShareReport } from './share-report.ts'
@@ -202,6 +203,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const { agentMessages, streamSockets } = this.#parts
     if (typeof message !== 'string') agentMessages.receive(socket, new Uint8Array(message))
     else if (streamSockets.control(socket, message)) void this.#clock.sweepBy(agentMessages.nextVerdictMs(Date.now()))
+    else if (agentMessages.receiveText(socket, message)) void this.#clock.sweepBy(agentMessages.nextVerdictMs(Date.now()))
     else closeQuietly(socket, CLOSE.PROTOCOL_ERROR, 'a text message that is no ping')
   }
 
@@ -265,9 +267,11 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const [client, server] = Object.values(new WebSocketPair())
     if (client === undefined || server === undefined) return new Response(null, { status: 500 })
     if (isAgent) {
-      links.accept(server, link, Date.now())
+      const make = FOREIGN_MAKES.find((known) => known === searchParams.get('make'))
+      links.accept(server, link, Date.now(), make)
       void this.#clock.sweepBy(Date.now() + HELLO_MS)
-      return new Response(null, { status: 101, webSocket: client, headers: { 'sec-websocket-protocol': LINK_SUBPROTOCOL } })
+      const headers = make === undefined ? { 'sec-websocket-protocol': LINK_SUBPROTOCOL } : {}
+      return new Response(null, { status: 101, webSocket: client, headers })
     }
     const status = streamSockets.open(server, searchParams, link)
     if (status === 101) this.#parts.spending.streamed(searchParams.get('key') ?? '')

@@ -2,6 +2,7 @@
 import type { ShareSettings } from '../../contract/share-rpc.ts'
 import { BridgeRows } from './bridge-rows.ts'
 import { ChannelRows } from './channel-rows.ts'
+import { HandshakeRows } from './handshake-rows.ts'
 import { KeptRequests } from './kept-requests.ts'
 import { LeftSessions } from './left-sessions.ts'
 import { LinkRows } from './link-rows.ts'
@@ -14,6 +15,7 @@ export class Store {
   readonly channels: ChannelRows
   readonly left: LeftSessions
   readonly links: LinkRows
+  readonly handshakes: HandshakeRows
   readonly bridge: BridgeRows
   readonly sole: SoleSession
   readonly #sql: SqlStorage
@@ -27,6 +29,7 @@ export class Store {
     this.channels = new ChannelRows(sql, this.sole)
     this.left = new LeftSessions(sql)
     this.links = new LinkRows(sql)
+    this.handshakes = new HandshakeRows(sql)
     this.bridge = new BridgeRows(sql)
     const [made] = sql.exec<{ made: number }>("SELECT count(*) AS made FROM sqlite_master WHERE name = 'share'").toArray()
     // An object that was only asked about writes nothing: its storage stays empty.
@@ -68,7 +71,8 @@ export class Store {
   }
 
   #createRows(): void {
-    for (const rows of [this.sessions, this.left, this.requests, this.channels, this.links, this.bridge, this.sole]) rows.create()
+    for (const rows of [this.sessions, this.left, this.requests, this.channels, this.links, this.handshakes, this.bridge, this.sole])
+      rows.create()
   }
 
   #readSettings(): ShareSettings | undefined {

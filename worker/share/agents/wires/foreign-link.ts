@@ -1,0 +1,313 @@
+/**
+ * Stands between the Share and an agent of another make, whose one server is for all callers: to the Share it speaks as an agent of
+ * ours with one child for all, to the agent in its own dialect, with an id of the relay's own for each call.
+ */
+import { failedFrame } from '../../../../protocol/failed-frame.ts'
+import type { Failure } from '../../../../protocol/errors.ts'
+import type { AgentFrame, Call, Notify, RelayFrame } from '../../../../protocol/frame.ts'
+import { findMember, type MessageFacts } from '../../../../protocol/json-scan.ts'
+import { scanWithoutNulls } from '../../../../protocol/null-members.ts'
+import { replacement, splice } from '../../../../protocol/splice.ts'
+import { FOREIGN_HEARD_NOTED_MS, FOREIGN_START_MS, MAX_FOREIGN_MESSAGE_BYTES } from '../../../foreign-limits.ts'
+import { MAX_HANDSHAKE_BYTES } from '../../../limits.ts'
+import type { ForeignMake } from '../../../contract/foreign-makes.ts'
+import type { Dialect, Heard } from './dialect.ts'
+import { type ForeignCall, ForeignCalls, foreignId, keyOfForeignId } from './foreign-calls.ts'
+import {
+  cancellationOf,
+  HANDSHAKE,
+  helloOf,
+  INITIALIZE,
+  INITIALIZED,
+  isTooLong,
+  NO_ASKING,
+  OWN_HANDSHAKE,
+  PONG_OUTCOME,
+} from './foreign-messages.ts'
+import type { ForeignState, ForeignSurroundings } from './foreign-state.ts'
+import { framesOf, type Inbound, inOneLine, type Outbound, PartlyCome } from './message-parts.ts'
+
+const NO_BODY = new Uint8Array(0)
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+export class ForeignLink {
+  readonly #socket: WebSocket
+  readonly #dialect: Dialect
+  readonly #surroundings: ForeignSurroundings
+  readonly #make: ForeignMake
+  readonly #channels: Set<string>
+  readonly #calls: ForeignCalls
+  readonly #parts = new PartlyCome()
+  #id: string
+  #isRegistered: boolean
+  #isServing: boolean
+  #heardAtMs: number
+  #notedAtMs = 0
+  #lastNumber = 0
+  #name = ''
+  /** What its server has answered to the agent's own `initialize`, before the agent has registered. */
+  #begun: Uint8Array | undefined
+
+  constructor(socket: WebSocket, dialect: Dialect, state: ForeignState, surroundings: ForeignSurroundings) {
+    this.#socket = socket
+    this.#dialect = dialect
+    this.#surroundings = surroundings
+    this.#make = state.make
+    this.#id = state.id
+    this.#isRegistered = state.isRegistered
+    this.#isServing = state.isServing
+    this.#channels = new Set(state.channels)
+    this.#calls = new ForeignCalls(state.calls)
+    this.#heardAtMs = state.heardAtMs
+  }
+
+  /** Takes a frame of the Share. Throws when the socket cannot send. */
+  write(header: RelayFrame, body: Uint8Array): void {
+    switch (header.type) {
+      case 'open':
+        this.#channels.add(header.ch)
+        this.#note()
+        break
+      case 'close':
+        this.#channels.delete(header.ch)
+        this.#note()
+        break
+      case 'call':
+      case 'notify':
+      case 'respond':
+        this.#begin(header, body)
+        break
+      case 'upload': {
+        const whole = this.#parts.goOn(header.key, body)
+        if (whole !== undefined) this.#take(whole.header, whole.body)
+        break
+      }
+      case 'replay':
+        if (header.key !== undefined && header.to !== undefined) this.#resumed(header.ch, header.key, header.to)
+        break
+      default:
+        // Such an agent keeps nothing that could be receipted, held or sent again.
+        break
+    }
+  }
+
+  /** Takes a text of the agent. */
+  read(text: string): void {
+    const heard: Heard = isTooLong(text) ? { kind: 'breaks', code: 1009, reason: 'messages may have 1 MiB' } : this.#dialect.incoming(text)
+    switch (heard.kind) {
+      case 'registers':
+        this.#register(heard.name, heard.isBegun)
+        break
+      case 'message':
+        this.#message(heard.body)
+        break
+      case 'asks':
+        this.#socket.send(heard.reply)
+        break
+      case 'leaves':
+        if (this.#isServing) this.#surroundings.spoken(this.#socket, { type: 'drain' }, NO_BODY)
+        break
+      case 'breaks':
+        if (heard.reply !== undefined) this.#socket.send(heard.reply)
+        this.#socket.close(heard.code, heard.reason)
+        break
+      case 'nothing':
+        break
+    }
+  }
+
+  /** When the first call is overdue, in milliseconds since 1970. */
+  get nextDueMs(): number | undefined {
+    return this.#calls.nextDueMs
+  }
+
+  /** Fails the calls that take too long. One that has heard nothing of its server since such a call began is closed, so that it starts that anew. */
+  sweep(nowMs: number): void {
+    const overdue = this.#calls.overdue(nowMs)
+    for (const call of overdue) this.#giveUp(call, { code: 'CALL_TIMEOUT', executed: 'unknown' })
+    // Once its calls have been told why they failed.
+    if (overdue.some(({ sinceMs }) => sinceMs > this.#heardAtMs))
+      queueMicrotask(() => this.#socket.close(1011, 'the server behind this agent does not answer'))
+  }
+
+  #begin(header: Inbound, part: Uint8Array): void {
+    if (header.size > MAX_FOREIGN_MESSAGE_BYTES) return this.#tooLarge(header)
+    if (part.length >= header.size) return this.#take(header, part)
+    const broken = this.#parts.begin(header, part)
+    if (broken?.type === 'call') this.#fail(broken, { code: 'UPLOAD_BROKEN', executed: 'no' })
+  }
+
+  #take(header: Inbound, body: Uint8Array): void {
+    if (header.type === 'call') return this.#call(header, body)
+    if (header.type === 'notify') this.#notify(header, body)
+    this.#tell({ type: 'receipts', keys: [header.key] })
+  }
+
+  #call(header: Call, body: Uint8Array): void {
+    const { key, ch, ra, tag, method, principal } = header
+    const running = this.#calls.get(key)
+    if (running !== undefined) return this.#calls.put({ ...running, ra })
+    if (this.#calls.hasEnded(key)) return this.#fail(header, { code: 'ALREADY_EXECUTED', executed: 'yes' })
+    if (!this.#channels.has(ch)) return this.#fail(header, { code: 'CHANNEL_CLOSED', executed: 'no' })
+    if (method === 'initialize') return this.#introduce(header)
+    if (this.#calls.isFullFor(principal)) return this.#fail(header, { code: 'SHARE_BUSY', executed: 'no' })
+    const id = foreignId(key)
+    const token = header.token === undefined ? [] : [replacement(header.token, id)]
+    const text = this.#dialect.outgoing(decoder.decode(splice(body, [replacement(header.id, id), ...token])))
+    if (isTooLong(text)) return this.#tooLarge(header)
+    this.#calls.put({ key, ch, ra, tag, sinceMs: Date.now(), ...(principal === undefined ? {} : { principal }) })
+    this.#note()
+    this.#socket.send(text)
+  }
+
+  #notify({ ch, cancels, method }: Notify, body: Uint8Array): void {
+    if (cancels !== undefined) {
+      const call = this.#calls.tagged(cancels)
+      if (call !== undefined) this.#giveUp(call, { code: 'CANCELLED', executed: 'unknown' })
+      return
+    }
+    const isForServer = this.#channels.has(ch) && method !== 'notifications/initialized' && method !== 'notifications/cancelled'
+    if (isForServer && this.#dialect.takesNotifications) this.#say(decoder.decode(body))
+  }
+
+  /** Its server has been initialised once, for all. */
+  #introduce({ ch, key, ra }: Call): void {
+    const result = this.#surroundings.handshakes.get(this.#make)
+    if (result === undefined) return this.#fail({ ch, key, ra }, { code: 'CHILD_START_FAILED', executed: 'no' })
+    const body = encoder.encode(`{"jsonrpc":"2.0","id":0,"result":${result}}`)
+    queueMicrotask(() => this.#pass({ type: 'answer', ch, key, ra, id: [22, 23], failed: false }, body))
+  }
+
+  /** A client has come back for a call: what such an agent has said for it meanwhile is gone. */
+  #resumed(ch: string, key: string, to: string): void {
+    const running = this.#calls.get(key)
+    if (running !== undefined) this.#calls.put({ ...running, ra: to })
+    else
+      this.#fail({ ch, key, ra: to }, this.#calls.hasEnded(key) ? { code: 'ALREADY_EXECUTED', executed: 'yes' } : { code: 'EVENTS_LOST' })
+  }
+
+  #tooLarge(header: Inbound): void {
+    if (header.type === 'call') this.#fail(header, { code: 'AGENT_MESSAGE_TOO_LARGE', executed: 'no' })
+    else this.#tell({ type: 'receipts', keys: [header.key] })
+  }
+
+  #giveUp(call: ForeignCall, failure: Failure): void {
+    if (this.#dialect.takesNotifications) this.#say(cancellationOf(call.key))
+    this.#calls.end(call.key)
+    this.#note()
+    this.#fail(call, failure)
+  }
+
+  #register(name: string, isBegun: boolean): void {
+    this.#name = name
+    this.#id = this.#isServing ? crypto.randomUUID() : this.#id
+    this.#isServing = false
+    this.#isRegistered = true
+    this.#surroundings.note(this.#socket, this.#state(), Date.now() + FOREIGN_START_MS)
+    if (this.#dialect.registered !== undefined) this.#socket.send(this.#dialect.registered)
+    if (!isBegun) this.#say(INITIALIZE)
+    else if (this.#begun !== undefined) this.#shakeHands(this.#begun)
+  }
+
+  #message(raw: Uint8Array): void {
+    const { bytes, scanned } = scanWithoutNulls(inOneLine(raw))
+    if (!scanned.ok) return
+    const facts = scanned.value
+    this.#heardAtMs = Date.now()
+    if (facts.kind === 'result' || facts.kind === 'error') this.#answer(facts, bytes)
+    else if (facts.kind === 'request') this.#refuse(facts)
+    else this.#notification(facts, bytes)
+    if (this.#heardAtMs - this.#notedAtMs > FOREIGN_HEARD_NOTED_MS) this.#note()
+  }
+
+  #answer({ id, kind }: MessageFacts, body: Uint8Array): void {
+    if (id === undefined) return
+    const key = id.raw === 'null' ? undefined : keyOfForeignId(id.raw)
+    if (OWN_HANDSHAKE.test(id.raw)) {
+      if (this.#isServing) return
+      this.#begun = body
+      if (this.#isRegistered) this.#shakeHands(body)
+    } else if (key === HANDSHAKE) {
+      if (!this.#isServing) this.#shakeHands(body)
+    } else if (key !== undefined) {
+      const call = this.#calls.get(key)
+      if (call === undefined) return
+      this.#calls.end(key)
+      this.#note()
+      this.#pass({ type: 'answer', ch: call.ch, key, ra: call.ra, id: id.span, failed: kind === 'error' }, body)
+    }
+  }
+
+  /** Its server has answered `initialize`: what it says of itself is told to each client from now on. */
+  #shakeHands(answer: Uint8Array): void {
+    const result = findMember(answer, answer.indexOf(0x7b), 'result')
+    if (result === undefined || answer.length > MAX_HANDSHAKE_BYTES) {
+      if (this.#dialect.failed !== undefined) this.#socket.send(this.#dialect.failed)
+      return this.#socket.close(1008, 'the server behind this agent did not answer initialize')
+    }
+    this.#surroundings.handshakes.put(this.#make, decoder.decode(answer.subarray(...result)))
+    this.#begun = undefined
+    this.#isServing = true
+    this.#channels.clear()
+    if (this.#dialect.takesNotifications) this.#say(INITIALIZED)
+    if (this.#dialect.ready !== undefined) this.#socket.send(this.#dialect.ready)
+    this.#note()
+    this.#surroundings.spoken(this.#socket, helloOf(this.#make, this.#id, this.#name), NO_BODY)
+  }
+
+  /** One server for all callers cannot ask one of them. */
+  #refuse({ method, id }: MessageFacts): void {
+    if (id !== undefined) this.#say(`{"jsonrpc":"2.0","id":${id.raw},${method === 'ping' ? PONG_OUTCOME : NO_ASKING}}`)
+  }
+
+  #notification({ method, progressToken, progress, uri }: MessageFacts, body: Uint8Array): void {
+    if (method === 'notifications/cancelled') return
+    if (method !== 'notifications/progress') {
+      for (const ch of this.#channels) this.#pass({ type: 'notification', ch, method, ...(uri === undefined ? {} : { uri }) }, body)
+      return
+    }
+    const key = progressToken === undefined ? undefined : keyOfForeignId(progressToken.raw)
+    const call = key === undefined ? undefined : this.#calls.get(key)
+    if (call === undefined || progressToken === undefined) return
+    const spans = { token: progressToken.span, ...(progress === undefined ? {} : { progress: progress.span }) }
+    this.#pass({ type: 'notification', ch: call.ch, method, ra: call.ra, sure: true, ...spans }, body)
+  }
+
+  #pass(message: Outbound, body: Uint8Array): void {
+    // It must rise over sleep too, which nothing here remembers.
+    this.#lastNumber = Math.max(this.#lastNumber + 1, Date.now() * 1000)
+    for (const { header, part } of framesOf(message, body, this.#lastNumber)) this.#surroundings.spoken(this.#socket, header, part)
+  }
+
+  #fail(call: Pick<Call, 'ch' | 'key' | 'ra'>, failure: Failure): void {
+    this.#tell(failedFrame(call, failure))
+  }
+
+  /** What the Share is told in answer to a frame of its own comes when it has done with that. */
+  #tell(header: AgentFrame): void {
+    queueMicrotask(() => this.#surroundings.spoken(this.#socket, header, NO_BODY))
+  }
+
+  #say(message: string): void {
+    const text = this.#dialect.outgoing(message)
+    if (!isTooLong(text)) this.#socket.send(text)
+  }
+
+  #note(): void {
+    this.#notedAtMs = Date.now()
+    this.#surroundings.note(this.#socket, this.#state())
+  }
+
+  #state(): ForeignState {
+    return {
+      make: this.#make,
+      id: this.#id,
+      isRegistered: this.#isRegistered,
+      isServing: this.#isServing,
+      channels: [...this.#channels],
+      calls: this.#calls.note(),
+      heardAtMs: this.#heardAtMs,
+    }
+  }
+}

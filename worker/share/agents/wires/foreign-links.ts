@@ -1,0 +1,65 @@
+/** Finds what speaks for the agent at a socket that is of another make, and has it keep in the socket's attachment what must outlive sleep. */
+import type { ForeignMake } from '../../../contract/foreign-makes.ts'
+import { attachmentOf, type LinkAttachment } from '../link-attachment.ts'
+import { ContextForge } from './context-forge.ts'
+import type { Dialect } from './dialect.ts'
+import { ForeignLink } from './foreign-link.ts'
+import type { ForeignState, ForeignSurroundings } from './foreign-state.ts'
+
+interface Surroundings extends Omit<ForeignSurroundings, 'note'> {
+  /** Id of the share. */
+  readonly share: string
+}
+
+/** RFC 6455 §7.4.1: the terms are not kept. */
+const POLICY_VIOLATION = 1008
+
+/** How the link of an agent of another make is closed. */
+export function foreignClose(reason: string): readonly [code: number, reason: string] {
+  return [POLICY_VIOLATION, reason]
+}
+
+export class ForeignLinks {
+  readonly #surroundings: Surroundings
+  readonly #bySocket = new WeakMap<WebSocket, ForeignLink>()
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings
+  }
+
+  /** The state of a link that has just been made. */
+  fresh(make: ForeignMake): ForeignState {
+    return { make, id: crypto.randomUUID(), isRegistered: false, isServing: false, channels: [], calls: '[]', heardAtMs: 0 }
+  }
+
+  at(socket: WebSocket): ForeignLink | undefined {
+    const known = this.#bySocket.get(socket)
+    const state = known === undefined ? attachmentOf(socket)?.foreign : undefined
+    if (state === undefined) return known
+    const { handshakes, spoken } = this.#surroundings
+    const link = new ForeignLink(socket, this.#dialect(state), state, { handshakes, spoken, note })
+    this.#bySocket.set(socket, link)
+    return link
+  }
+
+  #dialect({ id }: ForeignState): Dialect {
+    return new ContextForge(foreignSession(this.#surroundings.share, id))
+  }
+}
+
+/** What a link of another make is called in the API, and towards its agent. */
+export function foreignSession(share: string, id: string): string {
+  return `${share}.${id}`
+}
+
+function note(socket: WebSocket, foreign: ForeignState, helloByMs?: number): void {
+  const attachment = attachmentOf(socket)
+  if (attachment === undefined) return
+  const due = helloByMs === undefined ? {} : { helloByMs }
+  try {
+    socket.serializeAttachment({ ...attachment, foreign, ...due } satisfies LinkAttachment)
+  } catch {
+    // More than an attachment holds: what runs is forgotten when the object sleeps.
+    socket.serializeAttachment({ ...attachment, foreign: { ...foreign, calls: '[]' }, ...due } satisfies LinkAttachment)
+  }
+}
