@@ -6,6 +6,8 @@ import { guardOrigin, shareOfHost } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
 import { connectReverseProxy } from './foreign-agents/connect.ts'
+import { requestReverseProxy } from './foreign-agents/request.ts'
+import { endReverseProxy, listReverseProxies, streamReverseProxy } from './foreign-agents/sessions.ts'
 import { PassRefused } from './carry/share-client.ts'
 import { type Env, settingsOf } from './env.ts'
 import { problemResponse } from './problem.ts'
@@ -31,6 +33,12 @@ app.route('/api', api)
 app.get('/agent/:share', connectAgent)
 
 for (const base of ['', '/v1', '/s/:share', `${OWN_HOST}/:share`] as const) app.get(`${base}/reverse-proxy/ws`, connectReverseProxy)
+for (const base of ['/reverse-proxy', '/v1/reverse-proxy'] as const) {
+  app.get(`${base}/sessions`, listReverseProxies)
+  app.delete(`${base}/sessions/:session`, endReverseProxy)
+  app.post(`${base}/sessions/:session/request`, requestReverseProxy)
+  app.get(`${base}/sse/:session`, streamReverseProxy)
+}
 
 for (const base of ['/s/:share', '/s/:share/k/:key', `${OWN_HOST}/:share`] as const) {
   app.post(`${base}/mcp`, postMcp)

@@ -47,7 +47,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'protocol/': ['share', 'session', 'modern-on-legacy'],
   'worker/': ['session', 'share', 'round-trips'],
   'worker/access/': ['access', 'session'],
-  'worker/foreign-agents/': ['context-forge', 'access'],
+  'worker/foreign-agents/': ['context-forge', 'reverse-proxy-sessions', 'access'],
   'worker/agent-route.ts': ['access', 'share', 'mutated-requests'],
   'worker/api/': [
     'api-routes',

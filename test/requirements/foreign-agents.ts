@@ -25,6 +25,12 @@ export const FOREIGN_AGENTS = [
       ),
       'foreign.newest-wins': promised('The newest agent serves, and the late close of the one before takes nothing from it.'),
       'foreign.session-id-is-nobodys': promised('What such an agent calls itself finds nothing.'),
+      'foreign.sessions': promised(
+        'An agent sees and ends its own connection only; all else of its sessions is for the owner of their share.',
+      ),
+      'foreign.request-bound': promised(
+        "An owner's own request is bound by policies, waits where they hold it, and is told of in the audit.",
+      ),
       'foreign.refused-before-upgrade': promised('An agent without a right token is refused with 401 or 403 and JSON, before the upgrade.'),
     },
   },

@@ -9,6 +9,7 @@ import type { SubscriptionFilter } from '../bridge/listen.ts'
 import type { Span } from '../../protocol/json-scan.ts'
 import type { ListClient, Standby } from './listings.ts'
 import type { CutCall } from './pass.ts'
+import type { EndLinkOrder, ForeignAgentFacts } from './foreign-makes.ts'
 import type { KnownServer, ServerOrder } from './pinned-server.ts'
 import type { TrustChange } from './trust-rpc.ts'
 
@@ -280,6 +281,7 @@ export type AdminCommand =
   | UsageOrder
   | ApprovalCommand
   | ServerOrder
+  | EndLinkOrder
 
 /** How the last of an agent's server processes that ended by itself did so, for its owner. */
 export interface LastWords {
@@ -299,6 +301,8 @@ export interface ShareFacts extends ShareSettings, UsageAnswer {
     readonly connectedAtMs: number
     /** Since it connected. */
     readonly lastWords?: LastWords
+    /** Of an agent of another make. */
+    readonly foreign?: ForeignAgentFacts
   }[]
   readonly sessions: number
   /** For `describe`: entries of the server that are held back until the owner accepts them, as the first lane knows. */

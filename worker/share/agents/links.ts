@@ -2,7 +2,7 @@
 import { CLOSE, type Hello } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import type { RelayFrame } from '../../../protocol/frame.ts'
-import type { ForeignMake } from '../../contract/foreign-makes.ts'
+import type { ForeignAgentFacts, ForeignMake } from '../../contract/foreign-makes.ts'
 import type { LastWords } from '../../contract/share-rpc.ts'
 import { attachmentOf, helloDueMs, type LinkAttachment, type LinkSigns } from './link-attachment.ts'
 import type { ForeignLink } from './wires/foreign-link.ts'
@@ -178,6 +178,17 @@ export class AgentLinks {
 
   lastWordsOf({ socket }: AgentLink): LastWords | undefined {
     return attachmentOf(socket)?.lastWords
+  }
+
+  /** Of an agent of another make: what its owner is told of its connection. */
+  foreignFactsOf({ socket, wire }: AgentLink): ForeignAgentFacts | undefined {
+    return wire?.factsFor(attachmentOf(socket)?.token ?? '')
+  }
+
+  /** Closes the connection of an agent of another make that has this name. */
+  endForeign(session: string): void {
+    for (const link of this.all())
+      if (this.foreignFactsOf(link)?.session === session) closeAgent(link.socket, CLOSE.GOING_AWAY, 'ended by its owner')
   }
 
   /** Signs of life as the socket's attachment has them. */

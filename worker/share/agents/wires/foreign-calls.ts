@@ -79,6 +79,7 @@ export class ForeignCalls {
   /** It has been answered, or has failed; undefined for one that does not run. */
   end(key: string): ForeignCall | undefined {
     const call = this.#running.get(key)
+    if (call === undefined) return undefined
     this.#running.delete(key)
     this.#ended.add(key)
     for (const oldest of this.#ended) {

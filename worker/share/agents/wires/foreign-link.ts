@@ -5,25 +5,15 @@
 import { failedFrame } from '../../../../protocol/failed-frame.ts'
 import type { Failure } from '../../../../protocol/errors.ts'
 import type { AgentFrame, Call, Notify, RelayFrame } from '../../../../protocol/frame.ts'
-import { findMember, type MessageFacts } from '../../../../protocol/json-scan.ts'
+import type { MessageFacts } from '../../../../protocol/json-scan.ts'
 import { scanWithoutNulls } from '../../../../protocol/null-members.ts'
 import { replacement, splice } from '../../../../protocol/splice.ts'
 import { FOREIGN_HEARD_NOTED_MS, FOREIGN_START_MS, MAX_FOREIGN_MESSAGE_BYTES } from '../../../foreign-limits.ts'
-import { MAX_HANDSHAKE_BYTES } from '../../../limits.ts'
-import type { ForeignMake } from '../../../contract/foreign-makes.ts'
+import type { ForeignAgentFacts, ForeignMake } from '../../../contract/foreign-makes.ts'
 import type { Dialect, Heard } from './dialect.ts'
 import { type ForeignCall, ForeignCalls, foreignId, keyOfForeignId } from './foreign-calls.ts'
-import {
-  cancellationOf,
-  HANDSHAKE,
-  helloOf,
-  INITIALIZE,
-  INITIALIZED,
-  isTooLong,
-  NO_ASKING,
-  OWN_HANDSHAKE,
-  PONG_OUTCOME,
-} from './foreign-messages.ts'
+import { ForeignHandshake } from './foreign-handshake.ts'
+import { cancellationOf, helloOf, isTooLong, NO_ASKING, PONG_OUTCOME } from './foreign-messages.ts'
 import type { ForeignState, ForeignSurroundings } from './foreign-state.ts'
 import { framesOf, type Inbound, inOneLine, type Outbound, PartlyCome } from './message-parts.ts'
 
@@ -39,27 +29,30 @@ export class ForeignLink {
   readonly #channels: Set<string>
   readonly #calls: ForeignCalls
   readonly #parts = new PartlyCome()
-  #id: string
-  #isRegistered: boolean
-  #isServing: boolean
+  readonly #handshake: ForeignHandshake
   #heardAtMs: number
+  #messages: number
+  #bytes: number
   #notedAtMs = 0
   #lastNumber = 0
-  #name = ''
-  /** What its server has answered to the agent's own `initialize`, before the agent has registered. */
-  #begun: Uint8Array | undefined
 
   constructor(socket: WebSocket, dialect: Dialect, state: ForeignState, surroundings: ForeignSurroundings) {
     this.#socket = socket
     this.#dialect = dialect
     this.#surroundings = surroundings
     this.#make = state.make
-    this.#id = state.id
-    this.#isRegistered = state.isRegistered
-    this.#isServing = state.isServing
+    this.#handshake = new ForeignHandshake(dialect, state, {
+      send: (text) => socket.send(text),
+      say: (message) => this.#say(message),
+      close: (code, reason) => socket.close(code, reason),
+      registered: () => surroundings.note(socket, this.#state(), Date.now() + FOREIGN_START_MS),
+      served: (result) => this.#served(result),
+    })
     this.#channels = new Set(state.channels)
     this.#calls = new ForeignCalls(state.calls)
     this.#heardAtMs = state.heardAtMs
+    this.#messages = state.messages
+    this.#bytes = state.bytes
   }
 
   /** Takes a frame of the Share. Throws when the socket cannot send. */
@@ -97,7 +90,7 @@ export class ForeignLink {
     const heard: Heard = isTooLong(text) ? { kind: 'breaks', code: 1009, reason: 'messages may have 1 MiB' } : this.#dialect.incoming(text)
     switch (heard.kind) {
       case 'registers':
-        this.#register(heard.name, heard.isBegun)
+        this.#handshake.register(heard.name, heard.isBegun)
         break
       case 'message':
         this.#message(heard.body)
@@ -106,7 +99,7 @@ export class ForeignLink {
         this.#socket.send(heard.reply)
         break
       case 'leaves':
-        if (this.#isServing) this.#surroundings.spoken(this.#socket, { type: 'drain' }, NO_BODY)
+        if (this.#handshake.state.isServing) this.#surroundings.spoken(this.#socket, { type: 'drain' }, NO_BODY)
         break
       case 'breaks':
         if (heard.reply !== undefined) this.#socket.send(heard.reply)
@@ -114,6 +107,17 @@ export class ForeignLink {
         break
       case 'nothing':
         break
+    }
+  }
+
+  /** What is told of it; `token`: the link of the share that its token belongs to. */
+  factsFor(token: string): ForeignAgentFacts {
+    return {
+      session: this.#surroundings.sessionOf(this.#handshake.state.id),
+      token,
+      heardAtMs: this.#heardAtMs,
+      messages: this.#messages,
+      bytes: this.#bytes,
     }
   }
 
@@ -157,6 +161,7 @@ export class ForeignLink {
     const text = this.#dialect.outgoing(decoder.decode(splice(body, [replacement(header.id, id), ...token])))
     if (isTooLong(text)) return this.#tooLarge(header)
     this.#calls.put({ key, ch, ra, tag, sinceMs: Date.now(), ...(principal === undefined ? {} : { principal }) })
+    this.#count(body.length)
     this.#note()
     this.#socket.send(text)
   }
@@ -199,22 +204,12 @@ export class ForeignLink {
     this.#fail(call, failure)
   }
 
-  #register(name: string, isBegun: boolean): void {
-    this.#name = name
-    this.#id = this.#isServing ? crypto.randomUUID() : this.#id
-    this.#isServing = false
-    this.#isRegistered = true
-    this.#surroundings.note(this.#socket, this.#state(), Date.now() + FOREIGN_START_MS)
-    if (this.#dialect.registered !== undefined) this.#socket.send(this.#dialect.registered)
-    if (!isBegun) this.#say(INITIALIZE)
-    else if (this.#begun !== undefined) this.#shakeHands(this.#begun)
-  }
-
   #message(raw: Uint8Array): void {
     const { bytes, scanned } = scanWithoutNulls(inOneLine(raw))
     if (!scanned.ok) return
     const facts = scanned.value
     this.#heardAtMs = Date.now()
+    this.#count(bytes.length)
     if (facts.kind === 'result' || facts.kind === 'error') this.#answer(facts, bytes)
     else if (facts.kind === 'request') this.#refuse(facts)
     else this.#notification(facts, bytes)
@@ -224,36 +219,17 @@ export class ForeignLink {
   #answer({ id, kind }: MessageFacts, body: Uint8Array): void {
     if (id === undefined) return
     const key = id.raw === 'null' ? undefined : keyOfForeignId(id.raw)
-    if (OWN_HANDSHAKE.test(id.raw)) {
-      if (this.#isServing) return
-      this.#begun = body
-      if (this.#isRegistered) this.#shakeHands(body)
-    } else if (key === HANDSHAKE) {
-      if (!this.#isServing) this.#shakeHands(body)
-    } else if (key !== undefined) {
-      const call = this.#calls.get(key)
-      if (call === undefined) return
-      this.#calls.end(key)
-      this.#note()
-      this.#pass({ type: 'answer', ch: call.ch, key, ra: call.ra, id: id.span, failed: kind === 'error' }, body)
-    }
+    const call = this.#handshake.takes(id.raw, key, body) || key === undefined ? undefined : this.#calls.end(key)
+    if (call === undefined) return
+    this.#note()
+    this.#pass({ type: 'answer', ch: call.ch, key: call.key, ra: call.ra, id: id.span, failed: kind === 'error' }, body)
   }
 
-  /** Its server has answered `initialize`: what it says of itself is told to each client from now on. */
-  #shakeHands(answer: Uint8Array): void {
-    const result = findMember(answer, answer.indexOf(0x7b), 'result')
-    if (result === undefined || answer.length > MAX_HANDSHAKE_BYTES) {
-      if (this.#dialect.failed !== undefined) this.#socket.send(this.#dialect.failed)
-      return this.#socket.close(1008, 'the server behind this agent did not answer initialize')
-    }
-    this.#surroundings.handshakes.put(this.#make, decoder.decode(answer.subarray(...result)))
-    this.#begun = undefined
-    this.#isServing = true
+  #served(result: string): void {
+    this.#surroundings.handshakes.put(this.#make, result)
     this.#channels.clear()
-    if (this.#dialect.takesNotifications) this.#say(INITIALIZED)
-    if (this.#dialect.ready !== undefined) this.#socket.send(this.#dialect.ready)
     this.#note()
-    this.#surroundings.spoken(this.#socket, helloOf(this.#make, this.#id, this.#name), NO_BODY)
+    this.#surroundings.spoken(this.#socket, helloOf(this.#make, this.#handshake.state.id, this.#handshake.name), NO_BODY)
   }
 
   /** One server for all callers cannot ask one of them. */
@@ -294,6 +270,11 @@ export class ForeignLink {
     if (!isTooLong(text)) this.#socket.send(text)
   }
 
+  #count(bytes: number): void {
+    this.#messages++
+    this.#bytes += bytes
+  }
+
   #note(): void {
     this.#notedAtMs = Date.now()
     this.#surroundings.note(this.#socket, this.#state())
@@ -302,12 +283,12 @@ export class ForeignLink {
   #state(): ForeignState {
     return {
       make: this.#make,
-      id: this.#id,
-      isRegistered: this.#isRegistered,
-      isServing: this.#isServing,
+      ...this.#handshake.state,
       channels: [...this.#channels],
       calls: this.#calls.note(),
       heardAtMs: this.#heardAtMs,
+      messages: this.#messages,
+      bytes: this.#bytes,
     }
   }
 }

@@ -6,7 +6,7 @@ import type { Dialect } from './dialect.ts'
 import { ForeignLink } from './foreign-link.ts'
 import type { ForeignState, ForeignSurroundings } from './foreign-state.ts'
 
-interface Surroundings extends Omit<ForeignSurroundings, 'note'> {
+interface Surroundings extends Pick<ForeignSurroundings, 'handshakes' | 'spoken'> {
   /** Id of the share. */
   readonly share: string
 }
@@ -29,7 +29,17 @@ export class ForeignLinks {
 
   /** The state of a link that has just been made. */
   fresh(make: ForeignMake): ForeignState {
-    return { make, id: crypto.randomUUID(), isRegistered: false, isServing: false, channels: [], calls: '[]', heardAtMs: 0 }
+    return {
+      make,
+      id: crypto.randomUUID(),
+      isRegistered: false,
+      isServing: false,
+      channels: [],
+      calls: '[]',
+      heardAtMs: 0,
+      messages: 0,
+      bytes: 0,
+    }
   }
 
   at(socket: WebSocket): ForeignLink | undefined {
@@ -37,19 +47,18 @@ export class ForeignLinks {
     const state = known === undefined ? attachmentOf(socket)?.foreign : undefined
     if (state === undefined) return known
     const { handshakes, spoken } = this.#surroundings
-    const link = new ForeignLink(socket, this.#dialect(state), state, { handshakes, spoken, note })
+    const link = new ForeignLink(socket, this.#dialect(state), state, { handshakes, spoken, note, sessionOf: (id) => this.#sessionOf(id) })
     this.#bySocket.set(socket, link)
     return link
   }
 
   #dialect({ id }: ForeignState): Dialect {
-    return new ContextForge(foreignSession(this.#surroundings.share, id))
+    return new ContextForge(this.#sessionOf(id))
   }
-}
 
-/** What a link of another make is called in the API, and towards its agent. */
-export function foreignSession(share: string, id: string): string {
-  return `${share}.${id}`
+  #sessionOf(id: string): string {
+    return `${this.#surroundings.share}.${id}`
+  }
 }
 
 function note(socket: WebSocket, foreign: ForeignState, helloByMs?: number): void {

@@ -14,9 +14,14 @@ export interface ForeignState {
   readonly calls: string
   /** When its server last said anything, in milliseconds since 1970. */
   readonly heardAtMs: number
+  /** Messages to and from its server, and their bytes. */
+  readonly messages: number
+  readonly bytes: number
 }
 
 export interface ForeignSurroundings {
+  /** What a connection of this id is called, towards its agent and in lists. */
+  readonly sessionOf: (id: string) => string
   readonly handshakes: HandshakeRows
   /** Takes a frame as an agent of ours would have sent it. */
   readonly spoken: (socket: WebSocket, header: AgentFrame, body: Uint8Array) => void

@@ -35,11 +35,16 @@ test('ForeignCalls.isFullFor() leaves half of all to other principals', () => {
 
 test('ForeignCalls.end() remembers so many keys as there may be, the latest', () => {
   const calls = new ForeignCalls()
-  calls.put(callOf(0))
-  expect(calls.end(callOf(0).key)).toEqual(callOf(0))
-  for (let at = 1; at < MAX_ENDED_FOREIGN_CALLS; at++) calls.end(callOf(at).key)
+  const run = (at: number): unknown => {
+    calls.put(callOf(at))
+    return calls.end(callOf(at).key)
+  }
+  expect(calls.end(callOf(0).key)).toBeUndefined()
+  expect(calls.hasEnded(callOf(0).key)).toBe(false)
+  expect(run(0)).toEqual(callOf(0))
+  for (let at = 1; at < MAX_ENDED_FOREIGN_CALLS; at++) run(at)
   expect(calls.hasEnded(callOf(0).key)).toBe(true)
-  calls.end(callOf(MAX_ENDED_FOREIGN_CALLS).key)
+  run(MAX_ENDED_FOREIGN_CALLS)
   expect(calls.hasEnded(callOf(0).key)).toBe(false)
   expect(calls.hasEnded(callOf(1).key)).toBe(true)
 })
