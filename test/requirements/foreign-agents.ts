@@ -10,6 +10,10 @@ export const FOREIGN_AGENTS = [
       'foreign.context-forge.registers': promised(
         'Both clients of ContextForge register unmodified, at the paths that they know and under a share, and are told what they wait for.',
       ),
+      'foreign.mr-pilot.let-in': promised(
+        'A slave of mr-pilot is let in by the key in its path, then by its code; else it is told so by the closes that it knows.',
+      ),
+      'foreign.mr-pilot.no-notifications': promised('A slave of mr-pilot, which answers notifications, gets none.'),
       'foreign.heartbeats': promised('A heartbeat is never answered with one.'),
       'foreign.one-handshake': promised('The server behind such an agent is begun with once, however many clients come.'),
       'foreign.description-hidden': promised('What such an agent says of its command line is shown to nobody.'),

@@ -1,6 +1,6 @@
 /** Agents of other makes whose wire formats the relay speaks. */
 
-export const FOREIGN_MAKES = ['context-forge'] as const
+export const FOREIGN_MAKES = ['context-forge', 'mr-pilot'] as const
 export type ForeignMake = (typeof FOREIGN_MAKES)[number]
 
 /** What a share tells of the connection of such an agent. */

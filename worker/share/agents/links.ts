@@ -264,8 +264,8 @@ export function sendFrame(link: AgentLink, header: RelayFrame, body?: Uint8Array
 
 /** Closes the link of an agent; one of another make by the code that it knows. */
 export function closeAgent(socket: WebSocket, code: number, reason: string): void {
-  const isForeign = attachmentOf(socket)?.foreign !== undefined
-  closeQuietly(socket, ...(isForeign ? foreignClose(reason) : ([code, reason] as const)))
+  const make = attachmentOf(socket)?.foreign?.make
+  closeQuietly(socket, ...(make === undefined ? ([code, reason] as const) : foreignClose(make, code, reason)))
 }
 
 export function closeQuietly(socket: WebSocket, code: number, reason: string): void {

@@ -4,6 +4,7 @@ import { attachmentOf, type LinkAttachment } from '../link-attachment.ts'
 import { ContextForge } from './context-forge.ts'
 import type { Dialect } from './dialect.ts'
 import { ForeignLink } from './foreign-link.ts'
+import { MrPilot, mrPilotClose } from './mr-pilot.ts'
 import type { ForeignState, ForeignSurroundings } from './foreign-state.ts'
 
 interface Surroundings extends Pick<ForeignSurroundings, 'handshakes' | 'spoken'> {
@@ -14,9 +15,9 @@ interface Surroundings extends Pick<ForeignSurroundings, 'handshakes' | 'spoken'
 /** RFC 6455 §7.4.1: the terms are not kept. */
 const POLICY_VIOLATION = 1008
 
-/** How the link of an agent of another make is closed. */
-export function foreignClose(reason: string): readonly [code: number, reason: string] {
-  return [POLICY_VIOLATION, reason]
+/** How the link of an agent of another make is closed, by a code of our own protocol (`CLOSE`). */
+export function foreignClose(make: ForeignMake, code: number, reason: string): readonly [code: number, reason: string] {
+  return (make === 'mr-pilot' ? mrPilotClose(code) : undefined) ?? [POLICY_VIOLATION, reason]
 }
 
 export class ForeignLinks {
@@ -52,8 +53,14 @@ export class ForeignLinks {
     return link
   }
 
-  #dialect({ id }: ForeignState): Dialect {
-    return new ContextForge(this.#sessionOf(id))
+  #dialect({ make, id, isRegistered }: ForeignState): Dialect {
+    switch (make) {
+      case 'context-forge':
+        return new ContextForge(this.#sessionOf(id))
+      case 'mr-pilot':
+        // Its code is no secret: what lets a slave in is the key in its URL.
+        return new MrPilot(this.#surroundings.share, isRegistered)
+    }
   }
 
   #sessionOf(id: string): string {
