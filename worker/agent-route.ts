@@ -10,7 +10,7 @@ import { clientAddress } from './access/client-address.ts'
 import { settingsOf } from './env.ts'
 import { noteRefusal } from './access/refused-credentials.ts'
 import { type Lane, laneAt } from './lanes.ts'
-import type { ForeignMake } from './contract/foreign-makes.ts'
+import type { ForeignOpening } from './contract/foreign-makes.ts'
 import { PassRefused, ShareClient } from './carry/share-client.ts'
 import { pinOnConnect } from './mcp/pinning/pin-server.ts'
 
@@ -30,10 +30,10 @@ export async function connectAgent(c: Context<RouteEnv>): Promise<Response> {
   return lane === undefined ? problemResponse('LANE_UNKNOWN') : handOver(new ShareClient(c.env, lane, agent.value), lane)
 }
 
-/** Hands the upgrade of an agent that has shown its token to its Share. `make`: of an agent of another make. */
-export async function handOver(client: ShareClient, lane: Lane, make?: ForeignMake): Promise<Response> {
+/** Hands the upgrade of an agent that has shown its token to its Share. `foreign`: of an agent of another make. */
+export async function handOver(client: ShareClient, lane: Lane, foreign?: ForeignOpening): Promise<Response> {
   try {
-    const response = await client.agent(make)
+    const response = await client.agent(foreign)
     if (response.status === 404) return problemResponse('SHARE_NOT_FOUND')
     if (lane.index === 0) pinOnConnect(client)
     return response

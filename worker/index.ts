@@ -5,7 +5,7 @@ import { requireClaimed, type RouteEnv } from './access/claim-gate.ts'
 import { guardOrigin, shareOfHost } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
-import { connectMrPilot, connectReverseProxy } from './foreign-agents/connect.ts'
+import { connectEgDesk, connectMrPilot, connectReverseProxy, registerEgDesk } from './foreign-agents/connect.ts'
 import { requestReverseProxy } from './foreign-agents/request.ts'
 import { endReverseProxy, listReverseProxies, streamReverseProxy } from './foreign-agents/sessions.ts'
 import { PassRefused } from './carry/share-client.ts'
@@ -34,6 +34,10 @@ app.get('/agent/:share', connectAgent)
 
 for (const base of ['', '/v1', '/s/:share', `${OWN_HOST}/:share`] as const) app.get(`${base}/reverse-proxy/ws`, connectReverseProxy)
 app.get('/mr-pilot/:share/:key', connectMrPilot)
+for (const base of ['/egdesk/:share/:key', '/egdesk/:share/:key/:path{.+}'] as const) {
+  app.get(`${base}/tunnel/connect`, connectEgDesk)
+  app.post(`${base}/register`, registerEgDesk)
+}
 for (const base of ['/reverse-proxy', '/v1/reverse-proxy'] as const) {
   app.get(`${base}/sessions`, listReverseProxies)
   app.delete(`${base}/sessions/:session`, endReverseProxy)

@@ -14,6 +14,12 @@ export const FOREIGN_AGENTS = [
         'A slave of mr-pilot is let in by the key in its path, then by its code; else it is told so by the closes that it knows.',
       ),
       'foreign.mr-pilot.no-notifications': promised('A slave of mr-pilot, which answers notifications, gets none.'),
+      'foreign.egdesk.serves': promised(
+        "EGDesk's tunnel client registers, connects and brings requests to its server unmodified, byte for byte.",
+      ),
+      'foreign.egdesk.fails': promised(
+        'What a server behind a tunnel fails is one call; one that has forgotten the relay is begun with anew.',
+      ),
       'foreign.heartbeats': promised('A heartbeat is never answered with one.'),
       'foreign.one-handshake': promised('The server behind such an agent is begun with once, however many clients come.'),
       'foreign.description-hidden': promised('What such an agent says of its command line is shown to nobody.'),

@@ -5,7 +5,7 @@
 import type { Executed, Failure } from '../../protocol/errors.ts'
 import type { LinkHolder } from '../access/authenticate.ts'
 import { passFailure } from '../access/pass-failure.ts'
-import type { ForeignMake } from '../contract/foreign-makes.ts'
+import { type ForeignOpening, foreignQuery } from '../contract/foreign-makes.ts'
 import type { Exhausted } from '../contract/metering.ts'
 import { CUT_CLOSE, type Gated, isVerdict, leafOf, passQuery, refusalOf, VERDICT_STATUS } from '../contract/pass.ts'
 import type { Pins } from '../../protocol/policy/pins.ts'
@@ -275,9 +275,9 @@ export class ShareClient {
     return socket.webSocket
   }
 
-  /** Hands an agent's upgrade over: a 101, or a 404 of a share that is gone. `make`: of an agent of another make. Rejects with PassRefused. */
-  agent(make?: ForeignMake): Promise<Response> {
-    const made = make === undefined ? {} : { make }
+  /** Hands an agent's upgrade over: a 101, or a 404 of a share that is gone. `foreign`: of an agent of another make. Rejects with PassRefused. */
+  agent(foreign?: ForeignOpening): Promise<Response> {
+    const made = foreign === undefined ? {} : foreignQuery(foreign)
     return this.#admitted<Response>((pass) => this.#upgrade('agent', { ...passQuery(pass), ...made }), refuse)
   }
 

@@ -34,7 +34,7 @@ import { indexOfLane, shareOfLane } from '../lanes.ts'
 import { KEPT_CALL_MS } from '../limits.ts'
 import { END_RETRY_MS } from '../trust-limits.ts'
 import { closeQuietly } from './agents/links.ts'
-import { FOREIGN_MAKES } from '../contract/foreign-makes.ts'
+import { readForeign } from '../contract/foreign-makes.ts'
 import { AlarmClock } from './alarm-clock.ts'
 import { type ShareParts, wireShare } from './share-parts.ts'
 import { ShareReport } from './share-report.ts'
@@ -268,10 +268,10 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const [client, server] = Object.values(new WebSocketPair())
     if (client === undefined || server === undefined) return new Response(null, { status: 500 })
     if (isAgent) {
-      const make = FOREIGN_MAKES.find((known) => known === searchParams.get('make'))
-      links.accept(server, link, Date.now(), make)
+      const foreign = readForeign(searchParams)
+      links.accept(server, link, Date.now(), foreign)
       void this.#clock.sweepBy(Date.now() + HELLO_MS)
-      const headers = make === undefined ? { 'sec-websocket-protocol': LINK_SUBPROTOCOL } : {}
+      const headers = foreign === undefined ? { 'sec-websocket-protocol': LINK_SUBPROTOCOL } : {}
       return new Response(null, { status: 101, webSocket: client, headers })
     }
     const status = streamSockets.open(server, searchParams, link)

@@ -2,7 +2,7 @@
 import { CLOSE, type Hello } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import type { RelayFrame } from '../../../protocol/frame.ts'
-import type { ForeignAgentFacts, ForeignMake } from '../../contract/foreign-makes.ts'
+import type { ForeignAgentFacts, ForeignOpening } from '../../contract/foreign-makes.ts'
 import type { LastWords } from '../../contract/share-rpc.ts'
 import { attachmentOf, helloDueMs, type LinkAttachment, type LinkSigns } from './link-attachment.ts'
 import type { ForeignLink } from './wires/foreign-link.ts'
@@ -62,11 +62,12 @@ export class AgentLinks {
     }
   }
 
-  /** Takes in a socket whose agent has yet to say hello. `token`: names the token that it has shown. `make`: of an agent of another make. */
-  accept(socket: WebSocket, token: string, nowMs: number, make?: ForeignMake): void {
+  /** Takes in a socket whose agent has yet to say hello. `token`: names the token that it has shown. `foreign`: what is known of an agent of another make. */
+  accept(socket: WebSocket, token: string, nowMs: number, foreign?: ForeignOpening): void {
     this.#ctx.acceptWebSocket(socket, [AGENT_TAG])
-    const foreign = make === undefined ? {} : { foreign: this.#foreign.fresh(make) }
-    socket.serializeAttachment({ role: 'agent', token, connectedAtMs: nowMs, ...foreign } satisfies LinkAttachment)
+    const other = foreign === undefined ? {} : { foreign: this.#foreign.fresh(foreign) }
+    socket.serializeAttachment({ role: 'agent', token, connectedAtMs: nowMs, ...other } satisfies LinkAttachment)
+    this.#foreign.at(socket)?.greet()
   }
 
   /** What speaks for the agent of another make at this socket; undefined for one of ours. */

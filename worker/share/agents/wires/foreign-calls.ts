@@ -89,6 +89,11 @@ export class ForeignCalls {
     return call
   }
 
+  /** None of them is answered any more. */
+  endAll(): void {
+    for (const key of this.#running.keys()) this.end(key)
+  }
+
   /** Those that run, as a text for the socket's attachment; one whose id is so long that others would find no room there is left out. */
   note(): string {
     const notes = this.all().map(({ key, ch, ra, tag, sinceMs }): Note => [key, ch, ra, tag, sinceMs])

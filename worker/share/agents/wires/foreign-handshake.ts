@@ -9,7 +9,7 @@ import type { ForeignState } from './foreign-state.ts'
 interface Surroundings {
   /** Sends a text as it is, or a JSON-RPC message to the server. */
   readonly send: (text: string) => void
-  readonly say: (message: string) => void
+  readonly say: (message: string, key?: string) => void
   readonly close: (code: number, reason: string) => void
   /** It has registered, and its server has yet to answer. */
   readonly registered: () => void
@@ -26,25 +26,26 @@ export class ForeignHandshake {
   #id: string
   #isRegistered: boolean
   #isServing: boolean
-  #name = ''
+  #name: string
   /** What its server has answered to the agent's own `initialize`, before the agent has registered. */
   #begun: Uint8Array | undefined
 
-  constructor(dialect: Dialect, { id, isRegistered, isServing }: ForeignState, surroundings: Surroundings) {
+  constructor(dialect: Dialect, { id, name, isRegistered, isServing }: ForeignState, surroundings: Surroundings) {
     this.#dialect = dialect
     this.#surroundings = surroundings
     this.#id = id
+    this.#name = name
     this.#isRegistered = isRegistered
     this.#isServing = isServing
   }
 
-  get state(): Pick<ForeignState, 'id' | 'isRegistered' | 'isServing'> {
-    return { id: this.#id, isRegistered: this.#isRegistered, isServing: this.#isServing }
+  get state(): Pick<ForeignState, 'id' | 'name' | 'isRegistered' | 'isServing'> {
+    return { id: this.#id, name: this.#name, isRegistered: this.#isRegistered, isServing: this.#isServing }
   }
 
-  /** What it calls itself. */
-  get name(): string {
-    return this.#name
+  /** The same agent begins with its server anew. */
+  again(): void {
+    this.register(this.#name, false)
   }
 
   /** Once more on the same socket, it is another process. `isBegun`: it makes the handshake by itself. */
@@ -55,7 +56,7 @@ export class ForeignHandshake {
     this.#isRegistered = true
     this.#surroundings.registered()
     if (this.#dialect.registered !== undefined) this.#surroundings.send(this.#dialect.registered)
-    if (!isBegun) this.#surroundings.say(INITIALIZE)
+    if (!isBegun) this.#surroundings.say(INITIALIZE, HANDSHAKE)
     else if (this.#begun !== undefined) this.#shakeHands(this.#begun)
   }
 
@@ -69,13 +70,20 @@ export class ForeignHandshake {
     return true
   }
 
+  /** Nothing comes any more for what was sent under this key. */
+  over(key: string): void {
+    if (key === HANDSHAKE && !this.#isServing) this.#fail()
+  }
+
+  #fail(): void {
+    if (this.#dialect.failed !== undefined) this.#surroundings.send(this.#dialect.failed)
+    this.#surroundings.close(1008, 'the server behind this agent did not answer initialize')
+  }
+
   /** What its server says of itself is told to each client from now on. */
   #shakeHands(answer: Uint8Array): void {
     const result = findMember(answer, answer.indexOf(OPEN_OBJECT), 'result')
-    if (result === undefined || answer.length > MAX_HANDSHAKE_BYTES) {
-      if (this.#dialect.failed !== undefined) this.#surroundings.send(this.#dialect.failed)
-      return this.#surroundings.close(1008, 'the server behind this agent did not answer initialize')
-    }
+    if (result === undefined || answer.length > MAX_HANDSHAKE_BYTES) return this.#fail()
     this.#begun = undefined
     this.#isServing = true
     if (this.#dialect.takesNotifications) this.#surroundings.say(INITIALIZED)

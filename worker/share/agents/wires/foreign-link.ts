@@ -9,12 +9,13 @@ import type { MessageFacts } from '../../../../protocol/json-scan.ts'
 import { scanWithoutNulls } from '../../../../protocol/null-members.ts'
 import { replacement, splice } from '../../../../protocol/splice.ts'
 import { FOREIGN_HEARD_NOTED_MS, FOREIGN_START_MS, MAX_FOREIGN_MESSAGE_BYTES } from '../../../foreign-limits.ts'
-import type { ForeignAgentFacts, ForeignMake } from '../../../contract/foreign-makes.ts'
+import type { ForeignAgentFacts } from '../../../contract/foreign-makes.ts'
 import type { Dialect, Heard } from './dialect.ts'
 import { type ForeignCall, ForeignCalls, foreignId, keyOfForeignId } from './foreign-calls.ts'
 import { ForeignHandshake } from './foreign-handshake.ts'
-import { cancellationOf, helloOf, isTooLong, NO_ASKING, PONG_OUTCOME } from './foreign-messages.ts'
+import { cancellationOf, helloOf, isTooLong } from './foreign-messages.ts'
 import type { ForeignState, ForeignSurroundings } from './foreign-state.ts'
+import { notificationsOf, refusalOf } from './server-messages.ts'
 import { framesOf, type Inbound, inOneLine, type Outbound, PartlyCome } from './message-parts.ts'
 
 const NO_BODY = new Uint8Array(0)
@@ -25,7 +26,8 @@ export class ForeignLink {
   readonly #socket: WebSocket
   readonly #dialect: Dialect
   readonly #surroundings: ForeignSurroundings
-  readonly #make: ForeignMake
+  /** What never changes of it. */
+  readonly #place: ForeignState
   readonly #channels: Set<string>
   readonly #calls: ForeignCalls
   readonly #parts = new PartlyCome()
@@ -40,10 +42,10 @@ export class ForeignLink {
     this.#socket = socket
     this.#dialect = dialect
     this.#surroundings = surroundings
-    this.#make = state.make
+    this.#place = state
     this.#handshake = new ForeignHandshake(dialect, state, {
       send: (text) => socket.send(text),
-      say: (message) => this.#say(message),
+      say: (message, key) => this.#say(message, key),
       close: (code, reason) => socket.close(code, reason),
       registered: () => surroundings.note(socket, this.#state(), Date.now() + FOREIGN_START_MS),
       served: (result) => this.#served(result),
@@ -85,6 +87,13 @@ export class ForeignLink {
     }
   }
 
+  /** Has just been accepted. */
+  greet(): void {
+    if (this.#dialect.greeting === undefined) return
+    this.#socket.send(this.#dialect.greeting)
+    this.#handshake.again()
+  }
+
   /** Takes a text of the agent. */
   read(text: string): void {
     const heard: Heard = isTooLong(text) ? { kind: 'breaks', code: 1009, reason: 'messages may have 1 MiB' } : this.#dialect.incoming(text)
@@ -94,6 +103,13 @@ export class ForeignLink {
         break
       case 'message':
         this.#message(heard.body)
+        break
+      case 'answers':
+        heard.bodies.forEach((body) => this.#message(body))
+        this.#over(heard.key, heard.failure)
+        break
+      case 'restarts':
+        this.#handshake.again()
         break
       case 'asks':
         this.#socket.send(heard.reply)
@@ -158,10 +174,11 @@ export class ForeignLink {
     if (this.#calls.isFullFor(principal)) return this.#fail(header, { code: 'SHARE_BUSY', executed: 'no' })
     const id = foreignId(key)
     const token = header.token === undefined ? [] : [replacement(header.token, id)]
-    const text = this.#dialect.outgoing(decoder.decode(splice(body, [replacement(header.id, id), ...token])))
+    const text = this.#dialect.outgoing(decoder.decode(splice(body, [replacement(header.id, id), ...token])), key)
     if (isTooLong(text)) return this.#tooLarge(header)
     this.#calls.put({ key, ch, ra, tag, sinceMs: Date.now(), ...(principal === undefined ? {} : { principal }) })
-    this.#count(body.length)
+    this.#messages++
+    this.#bytes += body.length
     this.#note()
     this.#socket.send(text)
   }
@@ -178,7 +195,7 @@ export class ForeignLink {
 
   /** Its server has been initialised once, for all. */
   #introduce({ ch, key, ra }: Call): void {
-    const result = this.#surroundings.handshakes.get(this.#make)
+    const result = this.#surroundings.handshakes.get(this.#place.make)
     if (result === undefined) return this.#fail({ ch, key, ra }, { code: 'CHILD_START_FAILED', executed: 'no' })
     const body = encoder.encode(`{"jsonrpc":"2.0","id":0,"result":${result}}`)
     queueMicrotask(() => this.#pass({ type: 'answer', ch, key, ra, id: [22, 23], failed: false }, body))
@@ -199,6 +216,8 @@ export class ForeignLink {
 
   #giveUp(call: ForeignCall, failure: Failure): void {
     if (this.#dialect.takesNotifications) this.#say(cancellationOf(call.key))
+    const cancelling = this.#dialect.cancelling?.(call.key)
+    if (cancelling !== undefined) this.#socket.send(cancelling)
     this.#calls.end(call.key)
     this.#note()
     this.#fail(call, failure)
@@ -209,10 +228,11 @@ export class ForeignLink {
     if (!scanned.ok) return
     const facts = scanned.value
     this.#heardAtMs = Date.now()
-    this.#count(bytes.length)
+    this.#messages++
+    this.#bytes += bytes.length
     if (facts.kind === 'result' || facts.kind === 'error') this.#answer(facts, bytes)
-    else if (facts.kind === 'request') this.#refuse(facts)
-    else this.#notification(facts, bytes)
+    else if (facts.kind === 'request') this.#say(refusalOf(facts))
+    else for (const one of notificationsOf(facts, this.#calls, this.#channels)) this.#pass(one, bytes)
     if (this.#heardAtMs - this.#notedAtMs > FOREIGN_HEARD_NOTED_MS) this.#note()
   }
 
@@ -225,29 +245,19 @@ export class ForeignLink {
     this.#pass({ type: 'answer', ch: call.ch, key: call.key, ra: call.ra, id: id.span, failed: kind === 'error' }, body)
   }
 
+  /** Nothing comes any more for what was sent under this key. */
+  #over(key: string, failure: Failure): void {
+    this.#handshake.over(key)
+    const call = this.#calls.end(key)
+    if (call !== undefined) this.#fail(call, failure)
+  }
+
   #served(result: string): void {
-    this.#surroundings.handshakes.put(this.#make, result)
+    this.#surroundings.handshakes.put(this.#place.make, result)
     this.#channels.clear()
+    this.#calls.endAll()
     this.#note()
-    this.#surroundings.spoken(this.#socket, helloOf(this.#make, this.#handshake.state.id, this.#handshake.name), NO_BODY)
-  }
-
-  /** One server for all callers cannot ask one of them. */
-  #refuse({ method, id }: MessageFacts): void {
-    if (id !== undefined) this.#say(`{"jsonrpc":"2.0","id":${id.raw},${method === 'ping' ? PONG_OUTCOME : NO_ASKING}}`)
-  }
-
-  #notification({ method, progressToken, progress, uri }: MessageFacts, body: Uint8Array): void {
-    if (method === 'notifications/cancelled') return
-    if (method !== 'notifications/progress') {
-      for (const ch of this.#channels) this.#pass({ type: 'notification', ch, method, ...(uri === undefined ? {} : { uri }) }, body)
-      return
-    }
-    const key = progressToken === undefined ? undefined : keyOfForeignId(progressToken.raw)
-    const call = key === undefined ? undefined : this.#calls.get(key)
-    if (call === undefined || progressToken === undefined) return
-    const spans = { token: progressToken.span, ...(progress === undefined ? {} : { progress: progress.span }) }
-    this.#pass({ type: 'notification', ch: call.ch, method, ra: call.ra, sure: true, ...spans }, body)
+    this.#surroundings.spoken(this.#socket, helloOf(this.#place.make, this.#handshake.state), NO_BODY)
   }
 
   #pass(message: Outbound, body: Uint8Array): void {
@@ -265,14 +275,9 @@ export class ForeignLink {
     queueMicrotask(() => this.#surroundings.spoken(this.#socket, header, NO_BODY))
   }
 
-  #say(message: string): void {
-    const text = this.#dialect.outgoing(message)
+  #say(message: string, key?: string): void {
+    const text = this.#dialect.outgoing(message, key)
     if (!isTooLong(text)) this.#socket.send(text)
-  }
-
-  #count(bytes: number): void {
-    this.#messages++
-    this.#bytes += bytes
   }
 
   #note(): void {
@@ -282,7 +287,8 @@ export class ForeignLink {
 
   #state(): ForeignState {
     return {
-      make: this.#make,
+      ...this.#place,
+      ...(this.#dialect.kept === undefined ? {} : { kept: this.#dialect.kept }),
       ...this.#handshake.state,
       channels: [...this.#channels],
       calls: this.#calls.note(),

@@ -1,9 +1,10 @@
 /** Finds what speaks for the agent at a socket that is of another make, and has it keep in the socket's attachment what must outlive sleep. */
-import type { ForeignMake } from '../../../contract/foreign-makes.ts'
+import type { ForeignMake, ForeignOpening } from '../../../contract/foreign-makes.ts'
 import { attachmentOf, type LinkAttachment } from '../link-attachment.ts'
 import { ContextForge } from './context-forge.ts'
 import type { Dialect } from './dialect.ts'
 import { ForeignLink } from './foreign-link.ts'
+import { EgDesk } from './egdesk.ts'
 import { MrPilot, mrPilotClose } from './mr-pilot.ts'
 import type { ForeignState, ForeignSurroundings } from './foreign-state.ts'
 
@@ -29,10 +30,13 @@ export class ForeignLinks {
   }
 
   /** The state of a link that has just been made. */
-  fresh(make: ForeignMake): ForeignState {
+  fresh({ make, name = '', path = '', publicUrl = '' }: ForeignOpening): ForeignState {
     return {
       make,
       id: crypto.randomUUID(),
+      name,
+      ...(path === '' ? {} : { path }),
+      ...(publicUrl === '' ? {} : { publicUrl }),
       isRegistered: false,
       isServing: false,
       channels: [],
@@ -53,13 +57,15 @@ export class ForeignLinks {
     return link
   }
 
-  #dialect({ make, id, isRegistered }: ForeignState): Dialect {
+  #dialect({ make, id, isRegistered, path = '/mcp', publicUrl = '', kept }: ForeignState): Dialect {
     switch (make) {
       case 'context-forge':
         return new ContextForge(this.#sessionOf(id))
       case 'mr-pilot':
         // Its code is no secret: what lets a slave in is the key in its URL.
         return new MrPilot(this.#surroundings.share, isRegistered)
+      case 'egdesk':
+        return new EgDesk({ path, publicUrl, tunnel: this.#surroundings.share }, kept)
     }
   }
 

@@ -13,7 +13,7 @@ export const INITIALIZE = `{"jsonrpc":"2.0","id":${foreignId(HANDSHAKE)},"method
 export const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
 
 /** What an agent of ours would say that has one server for all, whose product and name its owner is shown. */
-export function helloOf(make: ForeignMake, instance: string, name: string): Hello {
+export function helloOf(make: ForeignMake, { id: instance, name }: { readonly id: string; readonly name: string }): Hello {
   const shown = name.replaceAll(/[^\u0020-\u007e]/g, '').slice(0, MAX_FOREIGN_NAME_CHARS)
   const product = shown === '' ? make : `${make} ${shown}`
   const facts = { isolation: 'share', era: 'legacy', product, wantsPrincipal: true, held: [], channels: [] } as const

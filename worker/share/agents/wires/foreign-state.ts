@@ -8,6 +8,13 @@ export interface ForeignState {
   readonly make: ForeignMake
   /** Names this registration: the agent's instance, as far as the Share is concerned. */
   readonly id: string
+  /** What it calls itself. */
+  readonly name: string
+  /** Of EGDesk: where its server takes JSON-RPC, and the URL that it is told. */
+  readonly path?: string
+  readonly publicUrl?: string
+  /** What its dialect must remember. */
+  readonly kept?: string
   readonly isRegistered: boolean
   readonly isServing: boolean
   readonly channels: readonly string[]
