@@ -9,11 +9,14 @@ export const FOREIGN_CALL_MS = 300_000
 /** From when it has registered until its server must have answered `initialize`, in milliseconds: what is run by `npx` may be fetched first. */
 export const FOREIGN_START_MS = 60_000
 
-/** Calls that one such agent works on: what tells whose they are must find room in its socket's attachment, 16 KiB with all else that is there. */
-export const MAX_FOREIGN_CALLS = 48
+/** Calls that one such agent works on at once, of which one principal's are half at most: more than clients make in a burst. */
+export const MAX_FOREIGN_CALLS = 512
 
-/** What is noted there of one call, in characters: 48 of them are 12,000. A usual one has 200. */
-export const MAX_FOREIGN_NOTE_CHARS = 250
+/**
+ * What is noted of calls in the socket's attachment, in characters: that holds 16 KiB with all else that is there. A usual call has 200, so
+ * that the fifty oldest outlive sleep with all that is known of them.
+ */
+export const MAX_FOREIGN_NOTE_CHARS = 10_000
 
 /** Keys of ended calls by which it is known that the same call comes again: as many as an agent of ours tells in its hello. */
 export const MAX_ENDED_FOREIGN_CALLS = 4096

@@ -62,9 +62,9 @@ export class ContextForge implements Dialect {
   /** The description is not looked at: the older client's holds its whole command line. */
   #register(text: string): Heard {
     try {
-      const { server } = JSON.parse(text) as { server?: { name?: unknown; protocol?: unknown } }
-      // It starts its server by itself, and says which kind that is.
-      this.#isOlder = server?.protocol === 'stdio'
+      const { server, sessionId } = JSON.parse(text) as { server?: { name?: unknown; protocol?: unknown }; sessionId?: unknown }
+      // It begins with its server by itself, and cannot be given a name. Others say `stdio` as well, and leave that to the relay.
+      this.#isOlder = server?.protocol === 'stdio' && server.name === `reverse-proxy-${String(sessionId).slice(0, 8)}`
       return { kind: 'registers', name: typeof server?.name === 'string' ? server.name : '', isBegun: this.#isOlder }
     } catch {
       const reply = JSON.stringify({ type: 'error', sessionId: this.#session, message: 'Invalid message format' })

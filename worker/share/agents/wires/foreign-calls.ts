@@ -1,4 +1,5 @@
 /** The calls that an agent of another make works on: which id each has there, and how they outlive sleep. No I/O, no clock. */
+import { encodeReturnAddress } from '../../../contract/return-address.ts'
 import { FOREIGN_CALL_MS, MAX_ENDED_FOREIGN_CALLS, MAX_FOREIGN_CALLS, MAX_FOREIGN_NOTE_CHARS } from '../../../foreign-limits.ts'
 
 /** A call that is under way. */
@@ -35,9 +36,12 @@ export class ForeignCalls {
   /** Keys of calls that have ended here, oldest first: the same call must not run again. */
   readonly #ended = new Set<string>()
 
+  readonly #hasSlept: boolean
+
   /** `note`: of a socket that has slept. */
-  constructor(note = '[]') {
-    for (const [key, ch, ra, tag, sinceMs] of JSON.parse(note) as Note[]) this.#running.set(key, { key, ch, ra, tag, sinceMs })
+  constructor(note?: string) {
+    this.#hasSlept = note !== undefined
+    for (const [key, ch, ra, tag, sinceMs] of JSON.parse(note ?? '[]') as Note[]) this.#running.set(key, { key, ch, ra, tag, sinceMs })
   }
 
   get(key: string): ForeignCall | undefined {
@@ -76,6 +80,12 @@ export class ForeignCalls {
     this.#running.set(call.key, call)
   }
 
+  /** One that this object may have forgotten in its sleep: it is known by the key alone that its client waits with. */
+  forgotten(key: string, ch: string): ForeignCall | undefined {
+    const isKey = this.#hasSlept && /^[0-9a-f]{32}$/.test(key) && !this.#ended.has(key)
+    return isKey ? { key, ch, ra: encodeReturnAddress({ to: 'call', key }), tag: '', sinceMs: 0 } : undefined
+  }
+
   /** It has been answered, or has failed; undefined for one that does not run. */
   end(key: string): ForeignCall | undefined {
     const call = this.#running.get(key)
@@ -94,9 +104,16 @@ export class ForeignCalls {
     for (const key of this.#running.keys()) this.end(key)
   }
 
-  /** Those that run, as a text for the socket's attachment; one whose id is so long that others would find no room there is left out. */
+  /** Those that run, as a text for the socket's attachment: the oldest, as many as find room there. */
   note(): string {
-    const notes = this.all().map(({ key, ch, ra, tag, sinceMs }): Note => [key, ch, ra, tag, sinceMs])
-    return JSON.stringify(notes.filter((note) => JSON.stringify(note).length <= MAX_FOREIGN_NOTE_CHARS))
+    const notes: string[] = []
+    let chars = 0
+    for (const { key, ch, ra, tag, sinceMs } of this.#running.values()) {
+      const note = JSON.stringify([key, ch, ra, tag, sinceMs] satisfies Note)
+      if (chars + note.length > MAX_FOREIGN_NOTE_CHARS) continue
+      chars += note.length
+      notes.push(note)
+    }
+    return `[${notes.join()}]`
   }
 }

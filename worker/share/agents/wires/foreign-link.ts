@@ -51,7 +51,7 @@ export class ForeignLink {
       served: (result) => this.#served(result),
     })
     this.#channels = new Set(state.channels)
-    this.#calls = new ForeignCalls(state.calls)
+    this.#calls = new ForeignCalls(state.isServing ? state.calls : undefined)
     this.#heardAtMs = state.heardAtMs
     this.#messages = state.messages
     this.#bytes = state.bytes
@@ -239,7 +239,9 @@ export class ForeignLink {
   #answer({ id, kind }: MessageFacts, body: Uint8Array): void {
     if (id === undefined) return
     const key = id.raw === 'null' ? undefined : keyOfForeignId(id.raw)
-    const call = this.#handshake.takes(id.raw, key, body) || key === undefined ? undefined : this.#calls.end(key)
+    if (this.#handshake.takes(id.raw, key, body) || key === undefined) return
+    const [ch = ''] = this.#channels
+    const call = this.#calls.end(key) ?? this.#calls.forgotten(key, ch)
     if (call === undefined) return
     this.#note()
     this.#pass({ type: 'answer', ch: call.ch, key: call.key, ra: call.ra, id: id.span, failed: kind === 'error' }, body)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { MAX_ENDED_FOREIGN_CALLS, MAX_FOREIGN_CALLS } from '../../../../../../worker/foreign-limits.ts'
+import { MAX_ENDED_FOREIGN_CALLS, MAX_FOREIGN_CALLS, MAX_FOREIGN_NOTE_CHARS } from '../../../../../../worker/foreign-limits.ts'
 import { ForeignCalls, foreignId, keyOfForeignId } from '../../../../../../worker/share/agents/wires/foreign-calls.ts'
 
 function callOf(at: number, principal?: string): Parameters<ForeignCalls['put']>[0] {
@@ -14,14 +14,22 @@ test('keyOfForeignId() reads back what foreignId() writes, however it is spelled
   for (const id of ['1', '"1"', '"init-1"', '"health_check_1"']) expect(keyOfForeignId(id)).toBeUndefined()
 })
 
-test('ForeignCalls.note() has all calls that run over sleep, but for one whose id takes the room of others', () => {
+test('ForeignCalls.note() has the oldest calls that run over sleep, as many as find room; what is forgotten is known by its key', () => {
   const calls = new ForeignCalls()
-  const [one, two] = [callOf(1), { ...callOf(2), tag: 'x'.repeat(1000) }]
+  const [long, one] = [{ ...callOf(0), tag: 'x'.repeat(MAX_FOREIGN_NOTE_CHARS) }, callOf(1)]
+  calls.put(long)
   calls.put(one)
-  calls.put(two)
+  for (let at = 2; at < 200; at++) calls.put(callOf(at))
+  expect(calls.note().length).toBeLessThan(MAX_FOREIGN_NOTE_CHARS + 200)
   const woken = new ForeignCalls(calls.note())
-  expect(woken.all()).toEqual([one])
+  expect(woken.all().length).toBeGreaterThan(50)
   expect(woken.tagged('s n1')).toEqual(one)
+  expect(woken.get(long.key)).toBeUndefined()
+  expect(woken.forgotten(long.key, 'shared.1')).toMatchObject({ key: long.key, ra: `c${long.key}` })
+  woken.end(one.key)
+  expect(woken.forgotten(one.key, 'shared.1')).toBeUndefined()
+  expect(woken.forgotten('nonsense', 'shared.1')).toBeUndefined()
+  expect(calls.forgotten(callOf(999).key, 'shared.1')).toBeUndefined()
 })
 
 test('ForeignCalls.isFullFor() leaves half of all to other principals', () => {
