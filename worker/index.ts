@@ -5,6 +5,7 @@ import { requireClaimed, type RouteEnv } from './access/claim-gate.ts'
 import { guardOrigin, shareOfHost } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
+import { getMetrics } from './metrics.ts'
 import { connectEgDesk, connectMrPilot, connectReverseProxy, registerEgDesk } from './foreign-agents/connect.ts'
 import { requestReverseProxy } from './foreign-agents/request.ts'
 import { endReverseProxy, listReverseProxies, streamReverseProxy } from './foreign-agents/sessions.ts'
@@ -24,13 +25,18 @@ export { SignIn } from './sign-in/sign-in.ts'
 /** What the path of a request to a share's own host begins with for the routes below; no path does that any client sends. */
 const OWN_HOST = '/own-host'
 
+/** Addresses of other systems, where share and key are one segment: `/share/<share>.<key>/mcp`, and `/mcp/…` instead of `/share/…`. */
+const SEED_ADDRESS = /^\/(?:share|mcp)\/([^/.]+)\.([^/]+)\/(mcp|sse|messages)$/
+
 const app = new Hono<RouteEnv>({ getPath: routedPath })
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }))
+app.get('/health', (c) => c.json({ status: 'healthy', timestamp: new Date().toISOString() }))
 app.use(guardOrigin)
 app.use(requireClaimed)
 app.route('/api', api)
 app.get('/agent/:share', connectAgent)
+app.get('/metrics', getMetrics)
 
 for (const base of ['', '/v1', '/s/:share', `${OWN_HOST}/:share`] as const) app.get(`${base}/reverse-proxy/ws`, connectReverseProxy)
 app.get('/mr-pilot/:share/:key', connectMrPilot)
@@ -77,7 +83,7 @@ function routedPath(request: Request, options?: { readonly env?: Env | undefined
   const path = getPathNoStrict(request)
   const share = options?.env === undefined ? undefined : shareOfHost(settingsOf(options.env), request.url)
   if (share !== undefined) return `${OWN_HOST}/${share}${path}`
-  return path.startsWith(OWN_HOST) ? '/' : path
+  return path.startsWith(OWN_HOST) ? '/' : path.replace(SEED_ADDRESS, '/s/$1/k/$2/$3')
 }
 
 app.notFound(() => problemResponse('ROUTE_NOT_FOUND'))

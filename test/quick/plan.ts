@@ -47,6 +47,8 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'protocol/': ['share', 'session', 'modern-on-legacy'],
   'worker/': ['session', 'share', 'round-trips'],
   'worker/access/': ['access', 'session'],
+  'worker/index.ts': ['seed-addresses', 'access', 'session'],
+  'worker/metrics.ts': ['seed-addresses'],
   'worker/foreign-agents/': ['context-forge', 'reverse-proxy-sessions', 'mr-pilot', 'egdesk', 'access'],
   'worker/agent-route.ts': ['access', 'share', 'mutated-requests'],
   'worker/api/': [

@@ -8,6 +8,7 @@ import { LIFECYCLE } from './lifecycle.ts'
 import { MODERN_HTTP } from './modern-http.ts'
 import { MODERN_PATTERNS } from './modern-patterns.ts'
 import type { Requirement } from './requirement.ts'
+import { SEEDS } from './seeds.ts'
 import { STDIO } from './stdio.ts'
 import { STREAMABLE_HTTP } from './streamable-http.ts'
 
@@ -15,6 +16,7 @@ export const SECTIONS = [
   ...ANSWER_PROMISES,
   ...CARE_PROMISES,
   ...FOREIGN_AGENTS,
+  ...SEEDS,
   ...STDIO,
   ...HTTP_SSE,
   ...STREAMABLE_HTTP,
