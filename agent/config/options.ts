@@ -74,6 +74,9 @@ export function agentCommand(): Command {
         .default([], 'none'),
     )
     .addOption(option('--cwd <folder>', 'folder that the server runs in', 'MCP_EDGE_CWD'))
+    .addOption(option('--ca <path>', 'certificates in PEM that the relay may be signed by, beside those that Node trusts', 'MCP_EDGE_CA'))
+    .addOption(option('--cert <path>', 'certificate in PEM by which the agent shows who it is, with --key (mutual TLS)', 'MCP_EDGE_CERT'))
+    .addOption(option('--key <path>', 'its private key in PEM', 'MCP_EDGE_KEY'))
     .addOption(flag('--read-only', 'only tools that say they only read', 'MCP_EDGE_READ_ONLY'))
     .addOption(
       option('--allow <pattern>', 'only tools of this name, where * stands for anything; repeatable', 'MCP_EDGE_ALLOW')

@@ -1,6 +1,7 @@
 /** Checks options: they become settings, or an error that names the option. No I/O but through what it is given. */
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
+import { rootCertificates } from 'node:tls'
 import { AgentExit, EXIT } from '../exit.ts'
 import { MAX_CHILDREN } from '../limits.ts'
 import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
@@ -21,6 +22,9 @@ export interface RawOptions {
   readonly spare: string
   readonly env: readonly string[]
   readonly cwd?: string
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
   readonly readOnly?: boolean
   readonly allow: readonly string[]
   readonly deny: readonly string[]
@@ -41,6 +45,13 @@ export interface RawOptions {
 export const ERAS = ['auto', 'legacy', 'modern', 'both'] as const
 export type EraChoice = (typeof ERAS)[number]
 
+/** Certificates for the relay's TLS, in PEM: whom to trust, and who the agent is. */
+export interface TlsFiles {
+  readonly ca?: string[]
+  readonly cert?: string
+  readonly key?: string
+}
+
 export interface AgentSettings {
   readonly token: string
   /** URL of the relay; else the token names it. */
@@ -56,6 +67,8 @@ export interface AgentSettings {
   readonly hasSpare: boolean
   readonly env: readonly string[]
   readonly cwd: string
+  /** Absent: Node's own. */
+  readonly tls?: TlsFiles
   /** What may be asked of the server, whatever the relay allows. */
   readonly policy: Policy
   /** Whether a client is told what its own process wrote to stderr before it failed. */
@@ -108,6 +121,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session',
     env: raw.env,
     cwd,
+    ...tlsOf(raw, around),
     policy: policyOf(raw),
     // What one process for all has logged is of all clients.
     tellsStderr: raw.tellStderr === true && raw.isolate === 'session',
@@ -120,6 +134,34 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     json: raw.json === true,
     command: program,
     args,
+  }
+}
+
+/** Whom Node trusts is trusted still. */
+function tlsOf({ ca, cert, key }: RawOptions, { readFile }: Surroundings): { readonly tls?: TlsFiles } {
+  if ((cert === undefined) !== (key === undefined)) throw usage('--cert and --key belong together. Give both.')
+  if (ca === undefined && cert === undefined) return {}
+  const read = (option: string, path: string, label: string): string => {
+    const text = readText(option, path, readFile)
+    // A private key may say of which kind it is.
+    if (new RegExp(`-----BEGIN [A-Z ]*${label}-----`).test(text)) return text
+    throw usage(`${option} ${path} holds no ${label.toLowerCase()} in PEM.`)
+  }
+  return {
+    tls: {
+      ...(ca === undefined ? {} : { ca: [...rootCertificates, read('--ca', ca, 'CERTIFICATE')] }),
+      ...(cert === undefined || key === undefined
+        ? {}
+        : { cert: read('--cert', cert, 'CERTIFICATE'), key: read('--key', key, 'PRIVATE KEY') }),
+    },
+  }
+}
+
+function readText(option: string, path: string, readFile: (path: string) => string): string {
+  try {
+    return readFile(path)
+  } catch (error) {
+    throw usage(`${option} ${path} cannot be read: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}.`)
   }
 }
 
@@ -141,17 +183,9 @@ export function defaultName(hostname: string, cwd: string, command: readonly str
 }
 
 function readTokenText({ token, tokenFile }: RawOptions, { readFile }: Surroundings): string {
-  const text = token ?? (tokenFile === undefined ? undefined : readTokenFile(tokenFile, readFile))
+  const text = token ?? (tokenFile === undefined ? undefined : readText('--token-file', tokenFile, readFile))
   if (text === undefined || text.trim() === '') throw usage('A token is needed: set MCP_EDGE_TOKEN, or give --token-file or --token.')
   return text.trim()
-}
-
-function readTokenFile(path: string, readFile: (path: string) => string): string {
-  try {
-    return readFile(path)
-  } catch (error) {
-    throw usage(`--token-file ${path} cannot be read: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}.`)
-  }
 }
 
 function agentName(text: string): string {
