@@ -9,7 +9,8 @@ import type { RouteEnv } from './access/owner/claim-gate.ts'
 import { clientAddress } from './access/client-address.ts'
 import { settingsOf } from './env.ts'
 import { noteRefusal } from './access/refused-credentials.ts'
-import { laneAt } from './lanes.ts'
+import { type Lane, laneAt } from './lanes.ts'
+import type { ForeignOpening } from './contract/foreign-makes.ts'
 import { ShareClient } from './carry/share-client.ts'
 import { pinOnConnect } from './mcp/pinning/pin-server.ts'
 import { PassRefused } from './carry/pass-refused.ts'
@@ -20,27 +21,31 @@ export async function connectAgent(c: Context<RouteEnv>): Promise<Response> {
   if (!agent.ok) {
     const address = clientAddress(c.req.raw, settingsOf(c.env))
     noteRefusal('agent', address)
-    return refused(slowed(agent.error, { address, share }))
+    return refusedAgent(slowed(agent.error, { address, share }))
   }
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problemResponse('UPGRADE_NEEDED', undefined, { upgrade: 'websocket' })
   const offered = (c.req.header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
   if (!offered.includes(LINK_SUBPROTOCOL))
     return problemResponse('LINK_VERSION_REFUSED', `This relay speaks ${LINK_SUBPROTOCOL}.`, { upgrade: 'websocket' })
   const lane = laneAt(share, Number(c.req.query('lane') ?? 0))
-  if (lane === undefined) return problemResponse('LANE_UNKNOWN')
+  return lane === undefined ? problemResponse('LANE_UNKNOWN') : handOver(new ShareClient(c.env, lane, agent.value), lane)
+}
+
+/** Hands the upgrade of an agent that has shown its token to its Share. `foreign`: of an agent of another make. */
+export async function handOver(client: ShareClient, lane: Lane, foreign?: ForeignOpening): Promise<Response> {
   try {
-    const client = new ShareClient(c.env, lane, agent.value)
-    const response = await client.agent()
+    const response = await client.agent(foreign)
     if (response.status === 404) return problemResponse('SHARE_NOT_FOUND')
     if (lane.index === 0) pinOnConnect(client)
     return response
   } catch (error) {
     if (!(error instanceof PassRefused)) throw error
-    return refused(error.failure)
+    return refusedAgent(error.failure)
   }
 }
 
-function refused({ code, detail, retryAfterMs }: Pick<Failure, 'code' | 'detail' | 'retryAfterMs'>): Response {
+/** What an agent is told that may not come in. */
+export function refusedAgent({ code, detail, retryAfterMs }: Pick<Failure, 'code' | 'detail' | 'retryAfterMs'>): Response {
   if (code === 'TOO_MANY_TRIES') return triesResponse(retryAfterMs ?? 0)
   return problemResponse(code, detail, code === 'UNAUTHORIZED' ? { 'www-authenticate': BEARER_CHALLENGE } : {})
 }

@@ -5,6 +5,10 @@ import { requireClaimed, type RouteEnv } from './access/owner/claim-gate.ts'
 import { guardOrigin, shareOfAppHost, shareOfHost } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
+import { getMetrics } from './metrics.ts'
+import { connectEgDesk, connectMrPilot, connectReverseProxy, registerEgDesk } from './foreign-agents/connect.ts'
+import { requestReverseProxy } from './foreign-agents/request.ts'
+import { endReverseProxy, listReverseProxies, streamReverseProxy } from './foreign-agents/sessions.ts'
 import { type Env, settingsOf } from './env.ts'
 import { problemResponse } from './problem.ts'
 import { log } from './log.ts'
@@ -26,16 +30,34 @@ const OWN_HOST = '/own-host'
 /** The same of a request to the host of a share's web app. */
 const APP_HOST = '/app-host'
 
+/** Addresses of other systems, where share and key are one segment: `/share/<share>.<key>/mcp`, and `/mcp/…` instead of `/share/…`. */
+const SEED_ADDRESS = /^\/(?:share|mcp)\/([^/.]+)\.([^/]+)\/(mcp|sse|messages)$/
+
 const app = new Hono<RouteEnv>({ getPath: routedPath })
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }))
 // Before all else: what other pages may do with an app is said there.
 app.all(`${APP_HOST}/:share/*`, requireClaimed, serveAppHost)
 for (const base of ['/s/:share/http', '/s/:share/k/:key/http'] as const) app.all(`${base}/*`, requireClaimed, serveAppPath)
+app.get('/health', (c) => c.json({ status: 'healthy', timestamp: new Date().toISOString() }))
 app.use(guardOrigin)
 app.use(requireClaimed)
 app.route('/api', api)
 app.get('/agent/:share', connectAgent)
+app.get('/metrics', getMetrics)
+
+for (const base of ['', '/v1', '/s/:share', `${OWN_HOST}/:share`] as const) app.get(`${base}/reverse-proxy/ws`, connectReverseProxy)
+app.get('/mr-pilot/:share/:key', connectMrPilot)
+for (const base of ['/egdesk/:share/:key', '/egdesk/:share/:key/:path{.+}'] as const) {
+  app.get(`${base}/tunnel/connect`, connectEgDesk)
+  app.post(`${base}/register`, registerEgDesk)
+}
+for (const base of ['/reverse-proxy', '/v1/reverse-proxy'] as const) {
+  app.get(`${base}/sessions`, listReverseProxies)
+  app.delete(`${base}/sessions/:session`, endReverseProxy)
+  app.post(`${base}/sessions/:session/request`, requestReverseProxy)
+  app.get(`${base}/sse/:session`, streamReverseProxy)
+}
 
 for (const base of ['/s/:share', '/s/:share/k/:key', `${OWN_HOST}/:share`] as const) {
   app.post(`${base}/mcp`, postMcp)
@@ -72,7 +94,7 @@ function routedPath(request: Request, options?: { readonly env?: Env | undefined
   if (share !== undefined) return `${OWN_HOST}/${share}${path}`
   const isOf = settings && shareOfAppHost(settings, request.url)
   if (isOf !== undefined) return `${APP_HOST}/${isOf}${path}`
-  return path.startsWith(OWN_HOST) || path.startsWith(APP_HOST) ? '/' : path
+  return path.startsWith(OWN_HOST) || path.startsWith(APP_HOST) ? '/' : path.replace(SEED_ADDRESS, '/s/$1/k/$2/$3')
 }
 
 app.notFound(() => problemResponse('ROUTE_NOT_FOUND'))

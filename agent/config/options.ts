@@ -97,6 +97,9 @@ export function agentCommand(): Command {
     .addOption(flag('--check', 'look at the options and the file of servers, say what is wrong, and end', 'MCP_EDGE_CHECK'))
     .addOption(option('--http <url>', 'web app to share, like http://localhost:3000; alone or beside a server', 'MCP_EDGE_HTTP'))
     .addOption(flag('--keep-host', 'let the web app see the public host, and not its own', 'MCP_EDGE_KEEP_HOST'))
+    .addOption(option('--ca <path>', 'certificates in PEM that the relay may be signed by, beside those that Node trusts', 'MCP_EDGE_CA'))
+    .addOption(option('--cert <path>', 'certificate in PEM by which the agent shows who it is, with --key (mutual TLS)', 'MCP_EDGE_CERT'))
+    .addOption(option('--key <path>', 'its private key in PEM', 'MCP_EDGE_KEY'))
     .addOption(flag('--read-only', 'only tools that say they only read', 'MCP_EDGE_READ_ONLY'))
     .addOption(
       option('--allow <pattern>', 'only tools of this name, where * stands for anything; repeatable', 'MCP_EDGE_ALLOW')

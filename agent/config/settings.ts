@@ -1,6 +1,7 @@
 /** Checks options: they become settings, or an error that names the option. No I/O but through what it is given. */
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
+import { rootCertificates } from 'node:tls'
 import { AgentExit, EXIT } from '../exit.ts'
 import { MAX_CHILDREN } from '../limits.ts'
 import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
@@ -29,6 +30,9 @@ export interface RawOptions extends RawWebOptions {
   readonly sse?: boolean
   readonly header: readonly string[]
   readonly headerFile?: string
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
   readonly readOnly?: boolean
   readonly allow: readonly string[]
   readonly deny: readonly string[]
@@ -49,6 +53,13 @@ export interface RawOptions extends RawWebOptions {
 export const ERAS = ['auto', 'legacy', 'modern', 'both'] as const
 export type EraChoice = (typeof ERAS)[number]
 
+/** Certificates for the relay's TLS, in PEM: whom to trust, and who the agent is. */
+export interface TlsFiles {
+  readonly ca?: string[]
+  readonly cert?: string
+  readonly key?: string
+}
+
 export interface AgentSettings {
   readonly token: string
   /** URL of the relay; else the token names it. */
@@ -64,6 +75,8 @@ export interface AgentSettings {
   readonly hasSpare: boolean
   readonly env: readonly string[]
   readonly cwd: string
+  /** Absent: Node's own. */
+  readonly tls?: TlsFiles
   /** What may be asked of the server, whatever the relay allows. */
   readonly policy: Policy
   /** Whether a client is told what its own process wrote to stderr before it failed. */
@@ -130,6 +143,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session' && program !== undefined,
     env: raw.env,
     cwd,
+    ...tlsOf(raw, around),
     policy: policyOf(raw),
     // What one process for all has logged is of all clients.
     tellsStderr: raw.tellStderr === true && raw.isolate === 'session',
@@ -167,8 +181,36 @@ function httpTargetOf(raw: RawOptions, command: readonly string[], { readFile }:
     )
   if (command.length > 0) throw usage('Give either the command of a server or --url, and one agent for each.')
   if (raw.env.length > 0 || raw.cwd !== undefined) throw usage('--env and --cwd are for a server that the agent starts, not for --url.')
-  const text = headerFile === undefined ? undefined : checkHeaderFile(headerFile, readNamedFile('--header-file', headerFile, readFile))
+  const text = headerFile === undefined ? undefined : checkHeaderFile(headerFile, readText('--header-file', headerFile, readFile))
   return readHttpTarget({ url, sse, header, headerFile: text })
+}
+
+/** Whom Node trusts is trusted still. */
+function tlsOf({ ca, cert, key }: RawOptions, { readFile }: Surroundings): { readonly tls?: TlsFiles } {
+  if ((cert === undefined) !== (key === undefined)) throw usage('--cert and --key belong together. Give both.')
+  if (ca === undefined && cert === undefined) return {}
+  const read = (option: string, path: string, label: string): string => {
+    const text = readText(option, path, readFile)
+    // A private key may say of which kind it is.
+    if (new RegExp(`-----BEGIN [A-Z ]*${label}-----`).test(text)) return text
+    throw usage(`${option} ${path} holds no ${label.toLowerCase()} in PEM.`)
+  }
+  return {
+    tls: {
+      ...(ca === undefined ? {} : { ca: [...rootCertificates, read('--ca', ca, 'CERTIFICATE')] }),
+      ...(cert === undefined || key === undefined
+        ? {}
+        : { cert: read('--cert', cert, 'CERTIFICATE'), key: read('--key', key, 'PRIVATE KEY') }),
+    },
+  }
+}
+
+function readText(option: string, path: string, readFile: (path: string) => string): string {
+  try {
+    return readFile(path)
+  } catch (error) {
+    throw usage(`${option} ${path} cannot be read: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}.`)
+  }
 }
 
 function policyOf({ readOnly, allow, deny, argument }: RawOptions): Policy {
@@ -189,17 +231,9 @@ export function defaultName(hostname: string, cwd: string, command: readonly str
 }
 
 function readTokenText({ token, tokenFile }: RawOptions, { readFile }: Surroundings): string {
-  const text = token ?? (tokenFile === undefined ? undefined : readNamedFile('--token-file', tokenFile, readFile))
+  const text = token ?? (tokenFile === undefined ? undefined : readText('--token-file', tokenFile, readFile))
   if (text === undefined || text.trim() === '') throw usage('A token is needed: set MCP_EDGE_TOKEN, or give --token-file or --token.')
   return text.trim()
-}
-
-function readNamedFile(option: string, path: string, readFile: (path: string) => string): string {
-  try {
-    return readFile(path)
-  } catch (error) {
-    throw usage(`${option} ${path} cannot be read: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'}.`)
-  }
 }
 
 function agentName(text: string): string {

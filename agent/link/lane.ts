@@ -5,9 +5,11 @@ import { Backoff } from './backoff.ts'
 import type { Channels } from '../channel/channels.ts'
 import type { WebExchanges } from '../web/web-exchanges.ts'
 import type { Era } from '../server/era.ts'
+import { AgentExit, EXIT } from '../exit.ts'
 import { DRAIN_MS, RECONNECT_MAX_MS } from '../limits.ts'
 import { connectOnce, type Link, type LinkEnd } from './link.ts'
 import type { Log } from '../log.ts'
+import { proxyFor } from './proxy.ts'
 import { isDisplaced, keepConnected } from './reconnect.ts'
 import type { AgentSettings } from '../config/settings.ts'
 import { isLoopback } from '../config/token.ts'
@@ -99,6 +101,8 @@ export class AgentLane {
     const options = {
       url: laneUrl(url, index),
       token: settings.token,
+      proxy: this.#proxy(),
+      tls: settings.tls,
       compress: !isLoopback(url),
       keepaliveMs: settings.keepaliveMs,
       userAgent: `mcp-edge-agent/${version}`,
@@ -124,6 +128,14 @@ export class AgentLane {
     this.#options.web.detach()
     lost()
     return end
+  }
+
+  #proxy(): URL | undefined {
+    try {
+      return proxyFor(this.#options.url, process.env)
+    } catch (error) {
+      throw new AgentExit(EXIT.USAGE, 'USAGE', `${error instanceof RangeError ? error.message : 'the proxy cannot be used'}.`)
+    }
   }
 
   /** The relay is about to go: lets calls be answered here, then dials again. */

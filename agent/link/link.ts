@@ -9,6 +9,8 @@ import type { LinkPort } from '../channel/channel-context.ts'
 import type { Channels } from '../channel/channels.ts'
 import type { WebExchanges, WebLinkPort } from '../web/web-exchanges.ts'
 import type { ProtocolFault } from '../channel/intake.ts'
+import type { TlsFiles } from '../config/settings.ts'
+import { throughProxy } from './proxy.ts'
 import { readRefusal, type Refusal } from './refusal.ts'
 import { CLOSE_MS, DIAL_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES, WEB_SOCKET_PAUSE_BYTES } from '../limits.ts'
 
@@ -30,6 +32,9 @@ export interface LinkHandlers {
 export interface LinkOptions {
   readonly url: URL
   readonly token: string
+  /** The proxy to go through, and certificates. */
+  readonly proxy?: URL | undefined
+  readonly tls?: TlsFiles | undefined
   /** Compression: pays over a network, costs on one machine. */
   readonly compress: boolean
   readonly keepaliveMs: number
@@ -52,7 +57,11 @@ const COMPRESS_FROM_BYTES = 1024
 /** Dials once. Resolves, never rejects, when there is no link or none any more. */
 export async function connectOnce(options: LinkOptions, handlers: LinkHandlers): Promise<LinkEnd> {
   if (options.signal.aborted) return { kind: 'unreachable', reason: 'stopped' }
-  const socket = new WebSocket(options.url, [LINK_SUBPROTOCOL], {
+  const { url, proxy, tls = {} } = options
+  const tunnel = proxy === undefined ? {} : { createConnection: throughProxy(proxy, url.protocol === 'wss:', tls) as never }
+  const socket = new WebSocket(url, [LINK_SUBPROTOCOL], {
+    ...tls,
+    ...tunnel,
     headers: { authorization: `Bearer ${options.token}`, 'user-agent': options.userAgent },
     perMessageDeflate: options.compress && { threshold: COMPRESS_FROM_BYTES },
     maxPayload: MAX_FRAME_BYTES,

@@ -28,6 +28,11 @@ export const API_ERRORS = {
     retryable: false,
     message: 'The share has no such lane. Connect to its first one, whose welcome says how many there are.',
   },
+  LANES_NOT_SERVED: {
+    http: 409,
+    retryable: false,
+    message: 'This share has several lanes, and such an agent has one connection. Run mcp-edge-agent, or make a share of one lane.',
+  },
   RELAY_CLAIMED: { http: 409, retryable: false, message: 'This relay has an owner already. Use the owner key that was made for it.' },
   SHARE_LIMIT_REACHED: {
     http: 409,

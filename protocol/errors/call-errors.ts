@@ -71,6 +71,18 @@ export const CALL_ERRORS = {
     retryable: true,
     message: 'The session ended before the server answered. Start a new one, and check data.executed before you repeat the call.',
   },
+  CALL_TIMEOUT: {
+    http: 200,
+    rpc: -32019,
+    retryable: false,
+    message: 'The server has not answered in time. Check whether the call took effect before you repeat it.',
+  },
+  AGENT_MESSAGE_TOO_LARGE: {
+    http: 413,
+    rpc: -32000,
+    retryable: false,
+    message: 'The request is larger than the agent of this share takes, which is 1 MiB. Send it in smaller parts.',
+  },
   CANCELLED: { http: 200, rpc: -32010, retryable: false, message: 'The call was cancelled by its client. Nothing more will come for it.' },
   // One answer for what is denied and for what does not exist: nobody learns by asking what there is.
   NOT_OFFERED: {

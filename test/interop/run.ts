@@ -1,5 +1,6 @@
 /** `npm run interop`: clients and servers that are not ours, through a real relay and agent; what cannot run here is said. */
 import { type Relay, startRelay } from '../harness/selfhost.ts'
+import { contextForgeProofs } from './agents/context-forge.ts'
 import { NotInstallable, type Proof } from './proof.ts'
 import { goProofs } from './sdks/go/proofs.ts'
 import { javaProofs } from './sdks/java/proofs.ts'
@@ -30,6 +31,7 @@ const PROOFS: readonly Proof[] = [
   ...rustProofs,
   ...javaProofs,
   ...vendorProofs,
+  ...contextForgeProofs,
 ]
 
 type Outcome = 'passed' | 'failed' | 'did not run'

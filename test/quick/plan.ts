@@ -47,6 +47,9 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'protocol/': ['share', 'session', 'modern-on-legacy'],
   'worker/': ['session', 'share', 'round-trips'],
   'worker/access/': ['access', 'session'],
+  'worker/index.ts': ['seed-addresses', 'access', 'session'],
+  'worker/metrics.ts': ['seed-addresses'],
+  'worker/foreign-agents/': ['context-forge', 'reverse-proxy-sessions', 'mr-pilot', 'egdesk', 'access'],
   'worker/agent-route.ts': ['access', 'share', 'mutated-requests'],
   'worker/api/': [
     'api-routes',
@@ -92,6 +95,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/registry/': ['registry', 'links', 'owners', 'lanes', 'access'],
   'worker/sign-in/': ['sign-in', 'sign-in-ends', 'consent', 'sign-in-clients', 'client-documents', 'share-hosts', 'wrong-credentials'],
   'worker/share/': ['share', 'session', 'modern-on-legacy', 'recovery', 'idle', 'share-report', 'kept-by-share'],
+  'worker/share/agents/wires/': ['context-forge', 'mr-pilot', 'egdesk', 'share'],
   'worker/share/agents/': ['share', 'away', 'lost-agents', 'left-unmade', 'drain', 'silent-link', 'returning-agents'],
   'worker/share/answers/': ['share', 'recovery', 'standby-answers', 'restart-news', 'run-once', 'returning-agents'],
   'worker/share/calls/': ['session', 'modern-on-legacy', 'legacy-on-modern', 'resumed-streams', 'left-sessions', 'abandoned', 'quotas'],

@@ -3,11 +3,13 @@ import { ANSWER_PROMISES } from './answer-promises.ts'
 import { CANCELLATION } from './cancellation.ts'
 import { CARE_PROMISES } from './care-promises.ts'
 import { AGENT_SERVERS } from './agent-servers.ts'
+import { FOREIGN_AGENTS } from './foreign-agents.ts'
 import { HTTP_SSE } from './http-sse.ts'
 import { LIFECYCLE } from './lifecycle.ts'
 import { MODERN_HTTP } from './modern-http.ts'
 import { MODERN_PATTERNS } from './modern-patterns.ts'
 import type { Requirement } from './requirement.ts'
+import { SEEDS } from './seeds.ts'
 import { STDIO } from './stdio.ts'
 import { TASK_PROMISES } from './task-promises.ts'
 import { STREAMABLE_HTTP } from './streamable-http.ts'
@@ -19,6 +21,8 @@ export const SECTIONS = [
   ...TASK_PROMISES,
   ...WEB_PROMISES,
   ...AGENT_SERVERS,
+  ...FOREIGN_AGENTS,
+  ...SEEDS,
   ...STDIO,
   ...HTTP_SSE,
   ...STREAMABLE_HTTP,

@@ -143,10 +143,18 @@ function sayWhyNotIn(fault: AccessFault): string {
 const NO_SIGN_IN = 'Nobody signs in at this URL, so no access token is taken here.'
 
 /** The agent that asks for its WebSocket. Checks the share id too. */
-export async function authenticateAgent(request: Request, { keys }: ClaimedRelay, share: string): Promise<Result<LinkHolder, Refusal>> {
+export async function authenticateAgent(request: Request, relay: ClaimedRelay, share: string): Promise<Result<LinkHolder, Refusal>> {
+  return authenticateAgentKey(bearerOf(request), relay, share)
+}
+
+/** The same by a token that stands in the URL, of an agent of another make that can send no header. */
+export async function authenticateAgentKey(
+  token: string | undefined,
+  { keys }: ClaimedRelay,
+  share: string,
+): Promise<Result<LinkHolder, Refusal>> {
   if ((await readShareId(keys.shareId, share)) === undefined) return err({ code: 'SHARE_NOT_FOUND', isWrong: true })
-  const bearer = bearerOf(request)
-  return bearer === undefined ? err(unauthorized(MISSING_BEARER)) : checkToken(keys, bearer, 'agent', share)
+  return token === undefined ? err(unauthorized(MISSING_BEARER)) : checkToken(keys, token, 'agent', share)
 }
 
 /** The token of an `Authorization: Bearer` header (RFC 6750 §2.1), or `undefined` when there is no such header. */

@@ -1,5 +1,6 @@
 /** Mints and verifies the tokens of agents and clients: JWTs (RFC 7519, HS256) bound to one kind and one share. */
 import { errors } from 'jose'
+import { decodeJwt } from 'jose/jwt/decode'
 import { SignJWT } from 'jose/jwt/sign'
 import { jwtVerify } from 'jose/jwt/verify'
 import { err, ok, type Result } from '../../protocol/result.ts'
@@ -67,6 +68,17 @@ export async function verifyToken(
     if (error instanceof errors.JWTExpired) return err('expired')
     if (error instanceof errors.JOSEError) return err('wrong')
     throw error
+  }
+}
+
+/** The share that a token says it is for, which proves nothing yet; undefined for what is no token. */
+export function shareNamedBy(token: string): string | undefined {
+  if (token.length > MAX_CREDENTIAL_CHARS || !ONE_SPELLING.test(token)) return undefined
+  try {
+    const { share } = decodeJwt<{ share?: unknown }>(token)
+    return typeof share === 'string' ? share : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -1,6 +1,7 @@
 /** Puts together what the lanes of a share know. */
 import type { LaneFacts } from '../carry/lane-orders.ts'
 import type { LinkUse } from '../contract/call-records.ts'
+import type { ForeignAgentFacts } from '../contract/foreign-makes.ts'
 import type { LastWords, ShareFacts } from '../contract/share-admin.ts'
 
 interface MergedAgent {
@@ -10,6 +11,7 @@ interface MergedAgent {
   /** Its longest link's. */
   readonly connectedAtMs: number
   readonly lastWords?: LastWords
+  readonly foreign?: ForeignAgentFacts
   /** Lanes that it has a link to, of a share that has several. */
   readonly lanes?: readonly number[]
 }

@@ -105,8 +105,11 @@ export function liveFacts(lanes: readonly LaneFacts[]) {
   const unreached = unreachedOf(lanes)
   const { held, listingProblem } = lanes.find(({ lane }) => lane === 0)?.facts ?? {}
   return {
-    agents: agents.map(({ connectedAtMs, lastWords, ...agent }) => ({
-      ...agent,
+    agents: agents.map(({ connectedAtMs, lastWords, isolation, lanes: served, name, product }) => ({
+      name,
+      product,
+      isolation,
+      ...(served === undefined ? {} : { lanes: served }),
       connected_at: isoTime(connectedAtMs),
       ...(lastWords === undefined ? {} : { last_words: lastWordsOf(lastWords) }),
     })),

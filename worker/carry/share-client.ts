@@ -1,6 +1,7 @@
 /** A Worker's client of one object of a share, for one holder of a link, whose pass goes with all that is asked: RPC and stream sockets. */
 import type { Failure } from '../../protocol/errors.ts'
 import { passFailure, policyFailure } from '../access/pass-failure.ts'
+import { type ForeignOpening, foreignQuery } from '../contract/foreign-makes.ts'
 import { CUT_CLOSE, type Gated, isVerdict, passQuery, refusalOf } from '../contract/pass.ts'
 import type { Pins } from '../../protocol/policy/pins.ts'
 import type { ListingTask, PinOrder } from '../contract/pinned-server.ts'
@@ -273,9 +274,10 @@ export class ShareClient {
     return webSocket
   }
 
-  /** Hands an agent's upgrade over: a 101, or a 404 of a share that is gone. Rejects with PassRefused. */
-  agent(): Promise<Response> {
-    return this.#admitted<Response>((pass) => upgraded(this.#stub, 'agent', passQuery(pass)), refuse)
+  /** Hands an agent's upgrade over: a 101, or a 404 of a share that is gone. `foreign`: of an agent of another make. Rejects with PassRefused. */
+  agent(foreign?: ForeignOpening): Promise<Response> {
+    const made = foreign === undefined ? {} : foreignQuery(foreign)
+    return this.#admitted<Response>((pass) => upgraded(this.#stub, 'agent', { ...passQuery(pass), ...made }), refuse)
   }
 
   /** How the holder's stream has ended that was closed with this code; undefined unless a refusal has cut it off. */

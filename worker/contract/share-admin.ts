@@ -1,6 +1,7 @@
 /** What a share is told in its owner's name, and what it tells the owner of itself. Types only. */
 import type { ApprovalAnswer, ApprovalCommand } from './approvals.ts'
 import type { UsageAnswer, UsageOrder } from './call-records.ts'
+import type { EndLinkOrder, ForeignAgentFacts } from './foreign-makes.ts'
 import type { KnownServer, ListingProblem, ServerOrder } from './pinned-server.ts'
 import type { TrustChange } from './trust-rpc.ts'
 
@@ -20,6 +21,7 @@ export type AdminCommand =
   | UsageOrder
   | ApprovalCommand
   | ServerOrder
+  | EndLinkOrder
 
 /** How the last of an agent's server processes that ended by itself did so, for its owner. */
 export interface LastWords {
@@ -39,6 +41,8 @@ export interface ShareFacts extends ShareSettings, UsageAnswer {
     readonly connectedAtMs: number
     /** Since it connected. */
     readonly lastWords?: LastWords
+    /** Of an agent of another make. */
+    readonly foreign?: ForeignAgentFacts
   }[]
   readonly sessions: number
   /** For `describe`: entries of the server that are held back until the owner accepts them, as the first lane knows. */

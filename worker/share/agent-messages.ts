@@ -1,7 +1,7 @@
 /** Takes in what agents say over their links, a hello and then frames, and that a link has closed; tells each part of the Share what concerns it. */
 import { splitBundle } from '../../protocol/bundle.ts'
 import type { ChannelAgentFrame, Died } from '../../protocol/frame.ts'
-import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
+import { decodeAgentFrame, encodeFrame } from '../../protocol/frame-codec.ts'
 import { CLOSE, type Hello } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { groupOf } from '../contract/groups.ts'
@@ -10,7 +10,7 @@ import { MAX_LAST_WORDS_CHARS } from '../limits.ts'
 import { log } from '../log.ts'
 import type { AgentNews } from './agents/agent-news.ts'
 import type { LinkHealth } from './agents/link-health.ts'
-import { type AgentLink, type AgentLinks, closeQuietly, sendFrame, servesMcp } from './agents/links.ts'
+import { type AgentLink, type AgentLinks, closeAgent, closeQuietly, sendFrame, servesMcp } from './agents/links.ts'
 import type { MessageSender } from './agents/message-sender.ts'
 import type { Delivery } from './answers/delivery.ts'
 import type { LostAgents } from './answers/lost-agents.ts'
@@ -76,7 +76,8 @@ export class AgentMessages {
     this.#parts.web.linkGone(link)
     if (store.settings === undefined) return
     standbyAnswers.left(nowMs)
-    if (code === CLOSE.GOING_AWAY) {
+    // An agent of another make that comes back is another: none of its calls goes on.
+    if (code === CLOSE.GOING_AWAY || link.wire !== undefined) {
       // First: what fails now may be on its way to another agent.
       news.tell()
       lostAgents.departed(link, nowMs)
@@ -88,10 +89,11 @@ export class AgentMessages {
     const { links, lostAgents } = this.#parts
     const ungreetedMs = links.closeUngreeted(nowMs)
     for (const link of links.all()) {
+      link.wire?.sweep(nowMs)
       const dueMs = this.#verdictMs(link, nowMs)
       if (dueMs === undefined || dueMs > nowMs) continue
       links.remove(link.socket)
-      closeQuietly(link.socket, CLOSE.GOING_AWAY, 'nothing was heard of the agent')
+      closeAgent(link.socket, CLOSE.GOING_AWAY, 'nothing was heard of the agent')
       // Lost since then, so that the grace time of its calls is over.
       this.closed(link, undefined, dueMs - GRACE_MS)
     }
@@ -103,7 +105,8 @@ export class AgentMessages {
    * Worker has a stream opened: a call that has waited moves to one, and is heard of no sooner if its agent is silent.
    */
   nextVerdictMs(nowMs: number): number | undefined {
-    return earliest(...this.#parts.links.all().map((link) => this.#verdictMs(link, nowMs)))
+    const links = this.#parts.links.all()
+    return earliest(...links.map((link) => this.#verdictMs(link, nowMs)), ...links.map((link) => link.wire?.nextDueMs))
   }
 
   /** When a link counts as lost over which nothing has come since a call, as of an agent that is stopped. */
@@ -140,6 +143,23 @@ export class AgentMessages {
     return true
   }
 
+  /** A text of a socket that is no stream's: of an agent of another make, since ours sends frames. False for any other. */
+  receiveText(socket: WebSocket, text: string): boolean {
+    const wire = this.#parts.links.wireOf(socket)
+    wire?.read(text)
+    return wire !== undefined
+  }
+
+  /** What an agent of another make has said, as a frame of one of ours. */
+  spoken(socket: WebSocket, header: ChannelAgentFrame, body: Uint8Array): void {
+    const { links, health } = this.#parts
+    if (header.type === 'hello') return this.#hello(socket, header)
+    const link = links.of(socket)
+    if (link === undefined) return
+    if (header.type === 'answer' || header.type === 'notification') health.heard(link, Date.now())
+    this.#handle(link, header, encodeFrame(header, body), body)
+  }
+
   #hello(socket: WebSocket, hello: Hello): void {
     const { store, links, sender, channels, lostAgents, standbyAnswers, restartNews, resumedStreams, news } = this.#parts
     const before = store.links.get(hello.agent)
@@ -147,7 +167,7 @@ export class AgentMessages {
     const join = before?.instance === hello.instance ? 'replica' : hello.join
     const admission = links.admit(socket, { ...hello, join }, before !== undefined)
     if (admission.kind === 'refused') {
-      closeQuietly(socket, CLOSE.NAME_REFUSED, 'another agent serves this share: use --replica or --replace')
+      closeAgent(socket, CLOSE.NAME_REFUSED, 'another agent serves this share: use --replica or --replace')
       return
     }
     const { link, closed } = admission

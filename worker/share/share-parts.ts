@@ -10,6 +10,8 @@ import { AgentNews } from './agents/agent-news.ts'
 import { LinkHealth } from './agents/link-health.ts'
 import { type AgentLink, AgentLinks } from './agents/links.ts'
 import { MessageSender } from './agents/message-sender.ts'
+import type { ForeignSurroundings } from './agents/wires/foreign-state.ts'
+import { ForeignLinks } from './agents/wires/foreign-links.ts'
 import { ChildAsks } from './answers/child-asks.ts'
 import { ChildIntroductions } from './answers/child-introductions.ts'
 import { ClientFrames } from './answers/client-frames.ts'
@@ -85,7 +87,9 @@ export type ShareParts = ReturnType<typeof wireShare>
 
 export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdOn, registry, onBroken, alarmBy, flushBy }: Surroundings) {
   const store = new Store(ctx.storage.sql)
-  const links = new AgentLinks(ctx, onBroken)
+  const spoken: ForeignSurroundings['spoken'] = (...said) => agentMessages.spoken(...said)
+  const foreign = new ForeignLinks({ share, handshakes: store.handshakes, spoken })
+  const links = new AgentLinks(ctx, onBroken, foreign)
   const news = new AgentNews(
     () => links.hasLeaving,
     () => streamSockets.awaitingNews(),

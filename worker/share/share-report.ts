@@ -60,7 +60,9 @@ export class ShareReport {
       agents: there.map((link) => {
         const { name, product, isolation, connectedAtMs } = link
         const lastWords = links.lastWordsOf(link)
-        return { name, product, isolation, connectedAtMs, ...(lastWords === undefined ? {} : { lastWords }) }
+        const foreign = links.foreignFactsOf(link)
+        const more = { ...(lastWords === undefined ? {} : { lastWords }), ...(foreign === undefined ? {} : { foreign }) }
+        return { name, product, isolation, connectedAtMs, ...more }
       }),
       // The relay's own, which lists what the server offers, is no client's.
       sessions: store.sessions.count() - store.sessions.countOf([RELAY_PRINCIPAL]),

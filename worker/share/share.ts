@@ -32,6 +32,7 @@ import type { Env } from '../env.ts'
 import { indexOfLane, shareOfLane } from '../lanes.ts'
 import { KEPT_CALL_MS } from '../limits.ts'
 import { closeQuietly } from './agents/links.ts'
+import { readForeign } from '../contract/foreign-makes.ts'
 import { AlarmClock } from './alarm-clock.ts'
 import { ShareLife } from './share-life.ts'
 import { type ShareParts, wireShare } from './share-parts.ts'
@@ -186,6 +187,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     if (isUsageOrder(command)) return { ...facts, ...this.#parts.usage.obey(command) }
     if (isApprovalCommand(command)) return { ...facts, approvals: this.#parts.approvals.obey(command) }
     if (command.op === 'server') return { ...facts, server: this.#parts.serverEntries.known() }
+    if (command.op === 'end_link') this.#parts.links.endForeign(command.link)
     if (hasSilent) await this.#clock.sweepBy(Date.now() + GRACE_MS)
     if ('trust' in command) await this.#life.change(command)
     else if (command.op === 'revoke') await this.#life.end('SHARE_NOT_FOUND')
@@ -218,6 +220,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
       else web.fromWorker(socket, new Uint8Array(message))
     } else if (typeof message !== 'string') agentMessages.receive(socket, new Uint8Array(message))
     else if (streamSockets.control(socket, message)) void this.#clock.sweepBy(agentMessages.nextVerdictMs(Date.now()))
+    else if (agentMessages.receiveText(socket, message)) void this.#clock.sweepBy(agentMessages.nextVerdictMs(Date.now()))
     else closeQuietly(socket, CLOSE.PROTOCOL_ERROR, 'a text message that is no ping')
   }
 
@@ -267,9 +270,11 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const [client, server] = Object.values(new WebSocketPair())
     if (client === undefined || server === undefined) return new Response(null, { status: 500 })
     if (isAgent) {
-      links.accept(server, link, Date.now())
+      const foreign = readForeign(searchParams)
+      links.accept(server, link, Date.now(), foreign)
       void this.#clock.sweepBy(Date.now() + HELLO_MS)
-      return new Response(null, { status: 101, webSocket: client, headers: { 'sec-websocket-protocol': LINK_SUBPROTOCOL } })
+      const headers = foreign === undefined ? { 'sec-websocket-protocol': LINK_SUBPROTOCOL } : {}
+      return new Response(null, { status: 101, webSocket: client, headers })
     }
     const status = streamSockets.open(server, searchParams, link)
     if (status === 101) this.#parts.spending.streamed(searchParams.get('key') ?? '')

@@ -2,36 +2,14 @@
 import { CLOSE, type Hello } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import type { RelayFrame } from '../../../protocol/frame.ts'
-import { encodeFrame } from '../../../protocol/frame-codec.ts'
-import { HELLO_MS } from '../../../protocol/limits.ts'
+import type { ForeignAgentFacts, ForeignOpening } from '../../contract/foreign-makes.ts'
 import type { LastWords } from '../../contract/share-admin.ts'
+import { attachmentOf, helloDueMs, type LinkAttachment, type LinkSigns } from './link-attachment.ts'
+import type { ForeignLink } from './wires/foreign-link.ts'
+import { foreignClose, type ForeignLinks } from './wires/foreign-links.ts'
+import { encodeFrame } from '../../../protocol/frame-codec.ts'
 
-/** Attachment of an agent's socket; `hello` is absent until the agent has sent it. */
-interface LinkAttachment {
-  readonly role: 'agent'
-  /** The link of the share that its token belongs to. */
-  readonly token: string
-  readonly connectedAtMs: number
-  readonly hello?: Pick<
-    Hello,
-    'agent' | 'instance' | 'join' | 'isolation' | 'product' | 'era' | 'initializes' | 'wantsPrincipal' | 'serves'
-  >
-  readonly draining?: true
-  /** How often the server has said that its tools have changed. */
-  readonly toolChanges?: number
-  /** When it was last heard of, in milliseconds since 1970; not updated with every frame. */
-  readonly heardAtMs?: number
-  /** How the last of its server processes that ended by itself did so. */
-  readonly lastWords?: LastWords
-  /** Since when a call waits for any sign of life, in milliseconds since 1970; noted once the link is suspect. */
-  readonly silentSinceMs?: number
-}
-
-/** Signs of life, in milliseconds since 1970. */
-export interface LinkSigns {
-  readonly heardAtMs: number
-  readonly silentSinceMs: number | undefined
-}
+const NO_BODY = new Uint8Array(0)
 
 /** A connected agent that was let in. */
 export interface AgentLink {
@@ -48,6 +26,8 @@ export interface AgentLink {
   readonly serves: 'mcp' | 'web' | 'both'
   readonly product: string
   readonly connectedAtMs: number
+  /** What stands between the Share and an agent of another make; undefined of ours, whose frames go as they are. */
+  readonly wire: ForeignLink | undefined
 }
 
 export const AGENT_TAG = 'agent'
@@ -58,6 +38,7 @@ export type Admission =
 
 export class AgentLinks {
   readonly #ctx: DurableObjectState
+  readonly #foreign: Pick<ForeignLinks, 'fresh' | 'at'>
   /** Name to link; rebuilt from attachments when the object wakes. */
   readonly #byName = new Map<string, AgentLink>()
   /** Links that were found not to be open, whose close events may come yet. */
@@ -72,20 +53,28 @@ export class AgentLinks {
    * `onBroken` is told of a link whose socket is found not to be open: under load the platform may drop one without an event,
    * and after sleep it lists sockets that are closing.
    */
-  constructor(ctx: DurableObjectState, onBroken: (socket: WebSocket) => void) {
+  constructor(ctx: DurableObjectState, onBroken: (socket: WebSocket) => void, foreign: Pick<ForeignLinks, 'fresh' | 'at'>) {
     this.#ctx = ctx
+    this.#foreign = foreign
     this.#onBroken = onBroken
     for (const socket of ctx.getWebSockets(AGENT_TAG)) {
-      const link = socket.readyState === WebSocket.OPEN ? linkOf(socket) : undefined
+      const link = socket.readyState === WebSocket.OPEN ? this.#restored(socket) : undefined
       if (link !== undefined) this.#byName.set(link.name, link)
       if (attachmentOf(socket)?.draining === true) this.#leaving.add(socket)
     }
   }
 
-  /** Takes in a socket whose agent has yet to say hello. `token`: names the token that it has shown. */
-  accept(socket: WebSocket, token: string, nowMs: number): void {
+  /** Takes in a socket whose agent has yet to say hello. `token`: names the token that it has shown. `foreign`: what is known of an agent of another make. */
+  accept(socket: WebSocket, token: string, nowMs: number, foreign?: ForeignOpening): void {
     this.#ctx.acceptWebSocket(socket, [AGENT_TAG])
-    socket.serializeAttachment({ role: 'agent', token, connectedAtMs: nowMs } satisfies LinkAttachment)
+    const other = foreign === undefined ? {} : { foreign: this.#foreign.fresh(foreign) }
+    socket.serializeAttachment({ role: 'agent', token, connectedAtMs: nowMs, ...other } satisfies LinkAttachment)
+    this.#foreign.at(socket)?.greet()
+  }
+
+  /** What speaks for the agent of another make at this socket; undefined for one of ours. */
+  wireOf(socket: WebSocket): ForeignLink | undefined {
+    return this.#foreign.at(socket)
   }
 
   /**
@@ -100,11 +89,12 @@ export class AgentLinks {
     if (older !== undefined && older.socket !== socket) leaving.push(older)
     for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
     const { agent, instance, join, isolation, product, era = 'legacy', initializes, wantsPrincipal, serves } = hello
-    const { connectedAtMs = 0, token = '' } = attachmentOf(socket) ?? {}
+    const { connectedAtMs = 0, token = '', foreign } = attachmentOf(socket) ?? {}
     const flags = { ...(initializes === undefined ? {} : { initializes }), ...(wantsPrincipal === undefined ? {} : { wantsPrincipal }) }
     const kept = { agent, instance, join, isolation, product, era, ...flags, ...(serves === undefined ? {} : { serves }) }
-    socket.serializeAttachment({ role: 'agent', token, connectedAtMs, hello: kept } satisfies LinkAttachment)
-    const link = linkFrom(socket, kept, connectedAtMs)
+    const other = foreign === undefined ? {} : { foreign }
+    socket.serializeAttachment({ role: 'agent', token, connectedAtMs, hello: kept, ...other } satisfies LinkAttachment)
+    const link = linkFrom(socket, kept, connectedAtMs, foreign === undefined ? undefined : this.#foreign.at(socket))
     this.#byName.set(agent, link)
     this.#held.set(socket, { keys: new Set(hello.held), untilMs: Date.now() + GRACE_MS })
     return { kind: 'admitted', link, closed: leaving }
@@ -202,6 +192,17 @@ export class AgentLinks {
     return attachmentOf(socket)?.lastWords
   }
 
+  /** Of an agent of another make: what its owner is told of its connection. */
+  foreignFactsOf({ socket, wire }: AgentLink): ForeignAgentFacts | undefined {
+    return wire?.factsFor(attachmentOf(socket)?.token ?? '')
+  }
+
+  /** Closes the connection of an agent of another make that has this name. */
+  endForeign(session: string): void {
+    for (const link of this.all())
+      if (this.foreignFactsOf(link)?.session === session) closeAgent(link.socket, CLOSE.GOING_AWAY, 'ended by its owner')
+  }
+
   /** Signs of life as the socket's attachment has them. */
   signsOf({ socket, connectedAtMs }: AgentLink): LinkSigns {
     const { heardAtMs = connectedAtMs, silentSinceMs } = attachmentOf(socket) ?? {}
@@ -220,10 +221,10 @@ export class AgentLinks {
   closeUngreeted(nowMs: number): number | undefined {
     let next: number | undefined
     for (const socket of this.#ctx.getWebSockets(AGENT_TAG)) {
-      const { hello, connectedAtMs = 0 } = attachmentOf(socket) ?? {}
-      if (hello !== undefined || socket.readyState !== WebSocket.OPEN) continue
-      const dueMs = connectedAtMs + HELLO_MS
-      if (dueMs <= nowMs) closeQuietly(socket, CLOSE.NO_HELLO, 'no hello in time')
+      const attachment = attachmentOf(socket)
+      const dueMs = attachment === undefined ? undefined : helloDueMs(attachment)
+      if (dueMs === undefined || socket.readyState !== WebSocket.OPEN) continue
+      if (dueMs <= nowMs) closeAgent(socket, CLOSE.NO_HELLO, 'no hello in time')
       else next = Math.min(dueMs, next ?? dueMs)
     }
     return next
@@ -247,13 +248,20 @@ export class AgentLinks {
   }
 
   closeAll(code: number, reason: string): void {
-    for (const socket of this.#ctx.getWebSockets(AGENT_TAG)) closeQuietly(socket, code, reason)
+    for (const socket of this.#ctx.getWebSockets(AGENT_TAG)) closeAgent(socket, code, reason)
     this.#byName.clear()
   }
 
   #drop(link: AgentLink, code: number, reason: string): void {
     this.#byName.delete(link.name)
-    closeQuietly(link.socket, code, reason)
+    closeAgent(link.socket, code, reason)
+  }
+
+  #restored(socket: WebSocket): AgentLink | undefined {
+    const attachment = attachmentOf(socket)
+    if (attachment?.hello === undefined) return undefined
+    const wire = attachment.foreign === undefined ? undefined : this.#foreign.at(socket)
+    return linkFrom(socket, attachment.hello, attachment.connectedAtMs, wire)
   }
 }
 
@@ -267,10 +275,17 @@ export function servesWeb({ serves }: Pick<AgentLink, 'serves'>): boolean {
 
 export function sendFrame(link: AgentLink, header: RelayFrame, body?: Uint8Array): void {
   try {
-    link.socket.send(encodeFrame(header, body))
+    if (link.wire === undefined) link.socket.send(encodeFrame(header, body))
+    else link.wire.write(header, body ?? NO_BODY)
   } catch {
     // The socket is closing; its close event decides what becomes of the calls.
   }
+}
+
+/** Closes the link of an agent; one of another make by the code that it knows. */
+export function closeAgent(socket: WebSocket, code: number, reason: string): void {
+  const make = attachmentOf(socket)?.foreign?.make
+  closeQuietly(socket, ...(make === undefined ? ([code, reason] as const) : foreignClose(make, code, reason)))
 }
 
 export function closeQuietly(socket: WebSocket, code: number, reason: string): void {
@@ -281,20 +296,15 @@ export function closeQuietly(socket: WebSocket, code: number, reason: string): v
   }
 }
 
-function attachmentOf(socket: WebSocket): LinkAttachment | undefined {
-  return (socket.deserializeAttachment() as LinkAttachment | null) ?? undefined
-}
-
-function linkOf(socket: WebSocket): AgentLink | undefined {
-  const attachment = attachmentOf(socket)
-  if (attachment?.hello === undefined) return undefined
-  return linkFrom(socket, attachment.hello, attachment.connectedAtMs)
-}
-
-function linkFrom(socket: WebSocket, hello: NonNullable<LinkAttachment['hello']>, connectedAtMs: number): AgentLink {
+function linkFrom(
+  socket: WebSocket,
+  hello: NonNullable<LinkAttachment['hello']>,
+  connectedAtMs: number,
+  wire: ForeignLink | undefined,
+): AgentLink {
   const { agent: name, instance, isolation, product, era = 'legacy', initializes, wantsPrincipal = false, serves = 'mcp' } = hello
   const sessionEra = initializes === true ? 'legacy' : era
-  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, serves, product, connectedAtMs }
+  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, serves, product, connectedAtMs, wire }
 }
 
 const UNNAMED = {}

@@ -39,7 +39,8 @@ export class MessageSender {
 
   /** Sends a message's first frames. What is missing from the body must follow with `continue`. */
   send(link: AgentLink, header: Call | Notify | Respond, body: Uint8Array): void {
-    if (header.type === 'call') this.#health.sent(link, Date.now())
+    // An agent of another make receipts nothing, so that its silence means nothing.
+    if (header.type === 'call' && link.wire === undefined) this.#health.sent(link, Date.now())
     sendFrame(link, header, body.subarray(0, CHUNK_BYTES))
     for (let offset = CHUNK_BYTES; offset < body.length; offset += CHUNK_BYTES)
       this.#sendPart(link, header.ch, header.key, offset, body.subarray(offset, offset + CHUNK_BYTES))

@@ -1,6 +1,7 @@
 /** The share's rows: what must survive sleep and restarts. They are made with the share, and forgotten with it. */
 import { BridgeRows } from './bridge-rows.ts'
 import { ChannelRows } from './channel-rows.ts'
+import { HandshakeRows } from './handshake-rows.ts'
 import { KeptRequests } from './kept-requests.ts'
 import { LeftSessions } from './left-sessions.ts'
 import { LinkRows } from './link-rows.ts'
@@ -15,6 +16,7 @@ export class Store {
   readonly channels: ChannelRows
   readonly left: LeftSessions
   readonly links: LinkRows
+  readonly handshakes: HandshakeRows
   readonly bridge: BridgeRows
   readonly tasks: TaskRows
   readonly sole: SoleSession
@@ -29,6 +31,7 @@ export class Store {
     this.channels = new ChannelRows(sql, this.sole)
     this.left = new LeftSessions(sql)
     this.links = new LinkRows(sql)
+    this.handshakes = new HandshakeRows(sql)
     this.bridge = new BridgeRows(sql)
     this.tasks = new TaskRows(sql)
     const [made] = sql.exec<{ made: number }>("SELECT count(*) AS made FROM sqlite_master WHERE name = 'share'").toArray()
@@ -71,7 +74,7 @@ export class Store {
   }
 
   #createRows(): void {
-    const all = [this.sessions, this.left, this.requests, this.channels, this.links, this.bridge, this.tasks, this.sole]
+    const all = [this.sessions, this.left, this.requests, this.channels, this.links, this.handshakes, this.bridge, this.tasks, this.sole]
     for (const rows of all) rows.create()
   }
 

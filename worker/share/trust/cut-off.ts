@@ -5,7 +5,7 @@ import { linkOf } from '../../contract/principals.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import type { GrantFacts, PassRefusal } from '../../contract/trust-rpc.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
-import { type AgentLink, type AgentLinks, closeQuietly } from '../agents/links.ts'
+import { type AgentLink, type AgentLinks, closeAgent, closeQuietly } from '../agents/links.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { CreditGrants } from '../answers/credit-grants.ts'
 import type { Sessions } from '../calls/sessions.ts'
@@ -105,7 +105,7 @@ export class CutOff {
   #dismissAgents(nowMs: number): void {
     const { gate, links, dismissed } = this.#parts
     for (const socket of links.withToken((token) => gate.refusalOf(token, nowMs, true) !== undefined)) {
-      closeQuietly(socket, CLOSE.TOKEN_REVOKED, 'the token was revoked or has ended')
+      closeAgent(socket, CLOSE.TOKEN_REVOKED, 'the token was revoked or has ended')
       const link = links.remove(socket)
       if (link !== undefined) dismissed(link, nowMs)
     }

@@ -167,3 +167,25 @@ test('readAgentSettings() says what is wrong with a rule', () => {
   expect(() => readAgentSettings({ ...RAW, argument: ['read_file'] }, ['x'], AROUND)).toThrow(/--argument.*read_file/)
   expect(() => readAgentSettings({ ...RAW, allow: [''] }, ['x'], AROUND)).toThrow(/tools\.allow/)
 })
+
+test('readAgentSettings() reads certificates, and trusts those of Node beside them', () => {
+  verifies('link.tls-options')
+  const pem = (label: string): string => `-----BEGIN ${label}-----\nAA==\n-----END ${label}-----\n`
+  const files: Readonly<Record<string, string>> = {
+    ca: pem('CERTIFICATE'),
+    cert: pem('CERTIFICATE'),
+    key: pem('EC PRIVATE KEY'),
+    bad: 'text',
+  }
+  const around = { ...AROUND, readFile: (path: string) => files[path] ?? AROUND.readFile(path) }
+  const read = (options: Partial<RawOptions>) => readAgentSettings({ ...RAW, ...options }, ['x'], around).tls
+  expect(read({})).toBeUndefined()
+  expect(read({ cert: 'cert', key: 'key' })).toEqual({ cert: files['cert'], key: files['key'] })
+  const { ca = [] } = read({ ca: 'ca' }) ?? {}
+  expect(ca.at(-1)).toBe(files['ca'])
+  expect(ca.length).toBeGreaterThan(10)
+  expect(() => read({ cert: 'cert' })).toThrow('--cert and --key belong together')
+  expect(() => read({ ca: 'bad' })).toThrow('--ca bad holds no certificate in PEM')
+  expect(() => read({ cert: 'cert', key: 'cert' })).toThrow('--key cert holds no private key in PEM')
+  expect(() => read({ ca: 'gone' })).toThrow('--ca gone cannot be read: ENOENT')
+})

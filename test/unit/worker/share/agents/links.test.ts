@@ -18,14 +18,21 @@ class FakeSocket {
   }
 }
 
+/** No agent here is of another make. */
+const NO_FOREIGN: ConstructorParameters<typeof AgentLinks>[2] = {
+  fresh: () => expect.unreachable(),
+  at: () => undefined,
+}
+
 /** Links that an object finds when it wakes. */
 function woken(...sockets: readonly FakeSocket[]): { links: AgentLinks; broken: unknown[] } {
   const broken: unknown[] = []
   const ctx: Pick<DurableObjectState, 'getWebSockets'> = { getWebSockets: () => sockets as unknown as WebSocket[] }
-  const links = new AgentLinks(ctx as DurableObjectState, (socket) => {
+  const onBroken = (socket: WebSocket): void => {
     links.remove(socket)
     broken.push(socket)
-  })
+  }
+  const links = new AgentLinks(ctx as DurableObjectState, onBroken, NO_FOREIGN)
   return { links, broken }
 }
 

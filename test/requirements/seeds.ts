@@ -1,0 +1,27 @@
+/** What is kept of the addresses of other systems. Data only. */
+import { promised, type Section } from './requirement.ts'
+
+export const SEEDS = [
+  {
+    title: 'Addresses of other systems',
+    said: ['docs/seeds.md'],
+    revisions: [],
+    requirements: {
+      'seeds.addresses': promised(
+        'A share is reached at /share/<share>.<key>/ and /mcp/<share>.<key>/ as at its own URL, and nothing else is.',
+      ),
+      'seeds.health': promised('/health answers anybody, and tells nothing.'),
+      'seeds.metrics': promised('/metrics tells an owner of its own shares, in the text format of Prometheus, and nobody else.'),
+    },
+  },
+  {
+    title: 'The way to the relay',
+    said: ['docs/agent.md'],
+    revisions: [],
+    requirements: {
+      'link.proxy': promised('The agent dials through the proxy that the usual variables name, and says so where that cannot be used.'),
+      'link.tls': promised('The agent trusts who signs by --ca beside those that Node trusts, and shows who it is by --cert.'),
+      'link.tls-options': promised('Certificates that cannot be read, or are none, end the agent with an error that names the option.'),
+    },
+  },
+] as const satisfies readonly Section[]

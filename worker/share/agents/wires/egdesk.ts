@@ -1,0 +1,129 @@
+/**
+ * The dialect of EGDesk's tunnel client, which brings HTTP requests to a server on its machine: JSON-RPC goes to it by POST, as to any
+ * server of Streamable HTTP, and its answers come whole, in JSON or as events.
+ */
+import type { Failure } from '../../../../protocol/errors.ts'
+import type { Dialect, Heard } from './dialect.ts'
+
+/** What outlives sleep. */
+interface Kept {
+  /** The session that the server has begun. */
+  readonly session?: string
+}
+
+interface Place {
+  /** Where its server takes JSON-RPC, such as `/mcp`. */
+  readonly path: string
+  /** Under which the share is reached. */
+  readonly publicUrl: string
+  readonly tunnel: string
+}
+
+/** A text of its client, as far as it is looked at. */
+interface Said {
+  readonly type?: unknown
+  readonly request_id?: unknown
+  readonly timestamp?: unknown
+  readonly status_code?: unknown
+  readonly headers?: Readonly<Record<string, unknown>> | null
+  readonly body?: unknown
+}
+
+const SESSION = 'mcp-session-id'
+const encoder = new TextEncoder()
+
+export class EgDesk implements Dialect {
+  readonly takesNotifications = true
+  readonly registered = undefined
+  readonly failed = JSON.stringify({ type: 'error', message: 'the MCP server did not answer initialize' })
+  readonly #place: Place
+  #session: string | undefined
+
+  constructor(place: Place, kept = '{}') {
+    this.#place = place
+    this.#session = (JSON.parse(kept) as Kept).session
+  }
+
+  get kept(): string {
+    return JSON.stringify({ session: this.#session } satisfies { [K in keyof Kept]: Kept[K] | undefined })
+  }
+
+  /** It says nothing of its own accord, and waits for this half a minute. */
+  get greeting(): string {
+    return JSON.stringify({ type: 'connected', tunnel_id: this.#place.tunnel, public_url: this.#place.publicUrl })
+  }
+
+  get ready(): undefined {
+    return undefined
+  }
+
+  outgoing(message: string, key: string = crypto.randomUUID()): string {
+    // The server begins another session.
+    if (message.includes('"method":"initialize"')) this.#session = undefined
+    const headers = {
+      // As a program on its own machine would say: to any other host servers answer that they are being rebound.
+      host: 'localhost',
+      'content-type': 'application/json',
+      'content-length': String(encoder.encode(message).length),
+      accept: 'application/json, text/event-stream',
+      ...(this.#session === undefined ? {} : { [SESSION]: this.#session }),
+    }
+    const { path, tunnel } = this.#place
+    const request = { type: 'request', request_id: key, method: 'POST', path, headers, query_params: {}, body: message, tunnel_id: tunnel }
+    return JSON.stringify(request)
+  }
+
+  cancelling(key: string): string {
+    return JSON.stringify({ type: 'stream_cancel', request_id: key })
+  }
+
+  incoming(text: string): Heard {
+    const said = parse(text)
+    switch (said?.type) {
+      case 'ping':
+        return { kind: 'asks', reply: JSON.stringify({ type: 'pong', timestamp: said.timestamp }) }
+      case 'response':
+        return this.#response(said)
+      default:
+        return { kind: 'nothing' }
+    }
+  }
+
+  #response({ request_id: key, status_code: status, headers, body }: Said): Heard {
+    if (typeof key !== 'string' || typeof status !== 'number') return { kind: 'nothing' }
+    const fields = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), String(value)] as const)
+    const header = (wanted: string): string | undefined => fields.find(([name]) => name === wanted)?.[1]
+    this.#session = header(SESSION) ?? this.#session
+    const content = typeof body === 'string' ? body : ''
+    const isStream = header('content-type')?.startsWith('text/event-stream') === true
+    const bodies = (isStream ? dataIn(content) : [content]).filter((part) => part.trim() !== '').map((part) => encoder.encode(part))
+    // What a server says of an error in JSON-RPC is its answer, whatever its status.
+    const isToldInJson = status < 400 || header('content-type')?.startsWith('application/json') === true
+    if (status === 404 && this.#session !== undefined) return { kind: 'restarts' }
+    return { kind: 'answers', key, bodies: isToldInJson ? bodies : [], failure: failureOf(status) }
+  }
+}
+
+/** What becomes of a call whose answer is not in the response. */
+function failureOf(status: number): Failure {
+  return { code: 'CHILD_DIED', executed: 'unknown', detail: `HTTP ${status} from the server behind the tunnel` }
+}
+
+/** The data of each event of a whole stream (HTML, Server-sent events, 9.2.6). */
+function dataIn(stream: string): string[] {
+  return stream.split(/\r\n\r\n|\n\n|\r\r/).map((event) =>
+    event
+      .split(/\r\n|\n|\r/)
+      .flatMap((line) => (line.startsWith('data:') ? [line.slice('data:'.length).replace(/^ /, '')] : []))
+      .join('\n'),
+  )
+}
+
+function parse(text: string): Said | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
+}
