@@ -3,7 +3,7 @@ import { promised, type Section } from './requirement.ts'
 
 const WEB = {
   title: "Promise 14: a web app is its owner's, and nobody else's way in",
-  said: ['docs/design.md, promise 13'],
+  said: ['docs/design.md, promise 14'],
   revisions: [],
   requirements: {
     'promise.14.one-origin': promised(
