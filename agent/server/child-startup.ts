@@ -74,7 +74,7 @@ export class ChildStartup {
       ch,
       forMs: SILENT_START_MS,
       junkLines: this.#format.lines,
-      meaning: 'no message since its start: is it an MCP server on stdio, and does it wait for something?',
+      meaning: 'no message since its start: is it an MCP server, and does it wait for something?',
     })
   }
 

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import * as vices from '../../../../fixtures/http-vices.ts'
 import { type Asked, answerJson, openEvents } from '../../../../fixtures/http-vices.ts'
-import { HTTP_CALL_BYTES } from '../../../../../agent/limits.ts'
 import { LineMask } from '../../../../../agent/server/line-mask.ts'
 import { LoopbackServer, type Message, RemoteSession } from './loopback-server.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
@@ -153,26 +152,6 @@ describe('StreamableWire in a session', () => {
     await session.begins()
     for (let id = 0; id < 50; id++) session.says({ id, method: 'tools/call', params: { name: 'x' } })
     for (let id = 0; id < 50; id++) expect(await session.answer(id)).toMatchObject({ result: id })
-  })
-
-  test('refuses calls beyond what may be under way, as not executed, and takes more when one has ended', async () => {
-    verifies('promise.http.bounded')
-    const server = await serve(withSession((asked) => (isGet(asked) ? asked.response.writeHead(405).end() : undefined)))
-    const session = open(server)
-    await session.begins()
-    const params = { name: 'x', arguments: { text: 'y'.repeat(HTTP_CALL_BYTES / 2) } }
-    session.says({ id: 1, method: 'tools/call', params })
-    session.says({ id: 2, method: 'tools/call', params })
-    expect([code(await session.answer(2)), executed(await session.answer(2))]).toEqual(['BACKLOG_FULL', 'no'])
-    const first = await server.next(({ message }) => message.id === 1)
-    answerJson(first, {})
-    await session.answer(1)
-    // The end of its response is an event of its own.
-    await new Promise(setImmediate)
-    server.behaviour = (asked) => answerJson(asked, {})
-    session.says({ id: 3, method: 'tools/call', params })
-    expect(await session.answer(3)).toMatchObject({ result: {} })
-    expect(server.asked.some(({ message }) => message.id === 2)).toBe(false)
   })
 
   test('masks the headers that it was given in what the server says', async () => {
