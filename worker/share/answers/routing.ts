@@ -104,7 +104,7 @@ export class Routing {
     return group === session || streams.listeners(group).length === 0 ? HOLD : DROP
   }
 
-  /** A shared child's messages go to the sessions that they concern; log messages to nobody once it has served two. */
+  /** A shared child's messages go to the sessions that they concern; log messages, and what nobody here knows, to nobody once it has served two. */
   #sharedTarget(header: Message, call: Target | undefined): Target {
     if (header.type === 'ask') return DROP
     const { store, streams } = this.#parts
@@ -120,7 +120,7 @@ export class Routing {
       const sockets = streams.listeners(SHARED_GROUP)
       return sockets.length === 0 ? HOLD : { kind: 'sockets', sockets }
     }
-    if (header.method !== 'notifications/message' || store.sessions.hasSeveral()) return DROP
+    if (store.sessions.hasSeveral()) return DROP
     if (header.sure && call !== undefined) return call
     // It might be about a session that has ended: only if the child has served one session is it certainly this one's.
     const { session } = store.sole
