@@ -56,7 +56,9 @@ export class Routing {
     if (address?.to === 'listen') return this.#sessionTarget(header, address.session, group)
     const call = this.#callTarget(header.ra)
     const isProgress = header.type === 'notification' && header.method === 'notifications/progress'
-    if (isProgress) return header.sure ? (call ?? DROP) : DROP
+    if (isProgress && header.sure) return call ?? DROP
+    // Of a task, whose call is answered: its session's client still knows the token.
+    if (isProgress) return (header.ra === undefined ? this.#listenerTarget(group) : undefined) ?? DROP
     if (group === SHARED_GROUP) return this.#sharedTarget(header, call)
     if (isBridgedGroup(group)) return this.#bridgedTarget(header, group, call)
     // Clients without sessions have no streams but those of calls, and it must not be guessed whose a message is.
