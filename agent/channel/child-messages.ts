@@ -27,6 +27,8 @@ export class ChildMessages {
   readonly #ch: string
   /** Whether the child may ask its client. */
   readonly #mayAsk: boolean
+  /** Whether its one client's own ids and tokens are the child's. */
+  readonly #keepsIds: boolean
   readonly #context: ChannelContext
   readonly #intake: Intake
   readonly #outbox: Outbox
@@ -34,9 +36,10 @@ export class ChildMessages {
   readonly #tasks = new ChildTasks()
   readonly #faults = new Map<string, number>()
 
-  constructor({ ch, asks }: Open, context: ChannelContext, intake: Intake, outbox: Outbox, startup: ChildStartup) {
+  constructor({ ch, asks, ids }: Open, context: ChannelContext, intake: Intake, outbox: Outbox, startup: ChildStartup) {
     this.#ch = ch
     this.#mayAsk = asks === 'pass'
+    this.#keepsIds = ids === 'keep'
     this.#context = context
     this.#intake = intake
     this.#outbox = outbox
@@ -147,7 +150,12 @@ export class ChildMessages {
       this.#intake.asks.delete(key)
       if (asked !== undefined) return asked
     }
-    return this.#intake.running.address(facts, this.#context.now(), of)
+    return this.#intake.running.address(facts, this.#context.now(), of) ?? (this.#isOfTask(facts) ? {} : undefined)
+  }
+
+  /** Whether it is progress of a task on a channel whose client knows the token: it belongs to no call any more (MCP 2025-11-25, tasks, task progress). */
+  #isOfTask({ progressToken }: MessageFacts): boolean {
+    return this.#keepsIds && progressToken !== undefined && this.#tasks.hasToken(canonicalId(progressToken.raw), this.#context.now())
   }
 
   /** The listen that the child takes back, which on stdio is as good as an answer to it. */

@@ -204,6 +204,7 @@ export class Intake {
     const assigned = this.#ids === 'assign' ? this.running.assignId() : undefined
     const idSeen = assigned ?? canonicalId(textAt(body, id))
     const tokenSeen = token === undefined ? undefined : (assigned ?? canonicalId(textAt(body, token)))
+    if (call.mayBeginTask === true && tokenSeen !== undefined) call.token = tokenSeen
     if (!this.running.start(call, idSeen, tokenSeen, now())) return this.fail(call, { code: 'DUPLICATE_ID', executed: 'no' })
     log.debug('call.begin', { ch: this.#ch, key, method, bytes: body.length })
     const ours = assigned === undefined ? body : writeOver(body, token === undefined ? [id] : [id, token], assigned)

@@ -65,8 +65,8 @@ async function clientOf(era: Era, { url, clientToken }: Share, capabilities: Jso
   }
   const ask: Asker = async (method, params, meta = {}) => {
     const own = { [`${META}protocolVersion`]: '2026-07-28', [`${META}clientCapabilities`]: capabilities }
-    const name = typeof params['name'] === 'string' ? { 'mcp-name': params['name'] } : {}
-    const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, ...name }
+    const named = typeof params['name'] === 'string' ? { 'mcp-name': params['name'] } : {}
+    const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, ...named }
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: { ...meta, ...own } } })
     const { last } = await client.exchange(body, { headers })
     const { resultType, inputRequests, requestState } = asObject(last['result'] ?? {})

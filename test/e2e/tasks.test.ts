@@ -89,11 +89,12 @@ function taskOf({ result }: JsonObject): string {
 }
 
 async function started(era: Era, body: JsonObject, ...args: readonly string[]) {
-  const relay = await KillableRelay.start(stack.use(await StateFolder.create()))
+  // Ended with each test, and with the file where a test fails.
+  const relay = stack.use(await KillableRelay.start(stack.use(await StateFolder.create())))
   const share = await createShare(relay.relay, body)
   const store = stack.use(await StateFolder.create())
-  const agentOf = (name: string): Promise<Agent> =>
-    startAgent(share, { command: fixture('tasks-on-disk', era, store.path), args: ['--name', name, '--replica', ...args] })
+  const agentOf = async (name: string): Promise<Agent> =>
+    stack.use(await startAgent(share, { command: fixture('tasks-on-disk', era, store.path), args: ['--name', name, '--replica', ...args] }))
   return { relay, share, agentOf }
 }
 
@@ -130,7 +131,7 @@ describe.each(['legacy', 'modern'] as const)('tasks of a %s server', (era) => {
     await agents[1]?.program.kill9()
     agents[1] = await agentOf('b')
     await found()
-    relay = await relay.killAndStart()
+    relay = stack.use(await relay.killAndStart())
     await found()
 
     for (const [at, task] of tasks.entries()) {
@@ -217,10 +218,10 @@ describe.each([
 ] as const)('over %s a client with a session has a tool run that its server of 2026-07-28 runs only as a task', (_, connectTo) => {
   test('and gets what the task leads to, asked meanwhile for what that needs', async () => {
     verifies('promise.13.bridged')
-    const relay = await KillableRelay.start(stack.use(await StateFolder.create()))
+    const relay = stack.use(await KillableRelay.start(stack.use(await StateFolder.create())))
     const share = await createShare(relay.relay)
     const command: Command = [NODE, join(ROOT, 'test/conformance/tasks-server.ts')]
-    const agent = await startAgent(share, { command })
+    const agent = stack.use(await startAgent(share, { command }))
     await using client = await connectTo(share)
     expect(await client.callTool('failing_job')).toMatchObject({ isError: true })
     expect(toolText(await client.callTool('test_tool_with_task'))).toBe(`Hello, ${ELICITED.content.name}!`)

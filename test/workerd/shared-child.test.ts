@@ -171,9 +171,10 @@ describe('what a shared child says to all', () => {
   })
 })
 
-describe('a log message of a shared child that belongs to no certain call', () => {
-  const LOGGED = '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}'
-
+describe.each([
+  ['a log message', '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}'],
+  ['a notification of an extension', '{"jsonrpc":"2.0","method":"notifications/com.example/n","params":{"x":1.0}}'],
+])('%s of a shared child that belongs to no certain call', (_, LOGGED) => {
   async function begin(share: TestShare, agent: ScriptedAgent): Promise<{ readonly client: TestClient; readonly ch: string }> {
     const client = new TestClient(share)
     const response = client.initialize()

@@ -232,6 +232,17 @@ test('a principal that has begun too many tasks loses its own oldest', async () 
   expect((await asked(agent, client, 'tasks/get', 'task-1')).answer).toMatchObject({ result: { taskId: 'task-1' } })
 })
 
+test('progress of a task whose call is answered comes on its session’s stream', async () => {
+  verifies('promise.13.told')
+  const { agent, client, ch } = await connected()
+  await begin(agent, client, 'one')
+  const progress = '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":2}}'
+  const events = new EventReader(await client.listen())
+  agent.notify(ch, progress)
+  expect(await events.next()).toBe(progress)
+  await events.cancel()
+})
+
 describe('a child that serves several', () => {
   /** Two sessions of two principals on one child. */
   async function shared() {

@@ -14,6 +14,8 @@ export interface RunningCall {
   readonly tag: string
   /** Its answer may be that a task was begun. */
   readonly mayBeginTask?: true
+  /** Of such a call: its progress token as the child sees it, in canonical spelling. */
+  token?: string
   /** When it came, in monotonic milliseconds. */
   readonly sinceMs: number
   /** The newest return address wins: the relay may have asked again. */

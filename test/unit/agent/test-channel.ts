@@ -65,9 +65,18 @@ export class TestChannel {
   call(
     label: number,
     id = String(label),
-    extra: { gate?: true; repeats?: true; token?: string; ra?: string; method?: string; key?: string; principal?: string } = {},
+    extra: {
+      gate?: true
+      repeats?: true
+      mayBeginTask?: true
+      token?: string
+      ra?: string
+      method?: string
+      key?: string
+      principal?: string
+    } = {},
   ): string {
-    const { gate, repeats, principal, token, ra = `ra${label}`, method = 'm', key = keyOf(label) } = extra
+    const { gate, repeats, mayBeginTask, principal, token, ra = `ra${label}`, method = 'm', key = keyOf(label) } = extra
     const body = Buffer.from(
       `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{${token === undefined ? '' : `"_meta":{"progressToken":${token}}`}}}`,
     )
@@ -84,6 +93,7 @@ export class TestChannel {
         ...spans,
         ...(gate && { gate }),
         ...(repeats && { repeats }),
+        ...(mayBeginTask && { mayBeginTask }),
         ...(principal !== undefined && { principal }),
       },
       body,

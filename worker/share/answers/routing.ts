@@ -56,7 +56,9 @@ export class Routing {
     if (address?.to === 'listen') return this.#sessionTarget(header, address.session, group)
     const call = this.#callTarget(header.ra)
     const isProgress = header.type === 'notification' && header.method === 'notifications/progress'
-    if (isProgress) return header.sure ? (call ?? DROP) : DROP
+    if (isProgress && header.sure) return call ?? DROP
+    // Of a task, whose call is answered: its session's client still knows the token.
+    if (isProgress) return (header.ra === undefined ? this.#listenerTarget(group) : undefined) ?? DROP
     if (group === SHARED_GROUP) return this.#sharedTarget(header, call)
     if (isBridgedGroup(group)) return this.#bridgedTarget(header, group, call)
     // Clients without sessions have no streams but those of calls, and it must not be guessed whose a message is.
@@ -104,7 +106,7 @@ export class Routing {
     return group === session || streams.listeners(group).length === 0 ? HOLD : DROP
   }
 
-  /** A shared child's messages go to the sessions that they concern; log messages to nobody once it has served two. */
+  /** A shared child's messages go to the sessions that they concern; log messages, and what nobody here knows, to nobody once it has served two. */
   #sharedTarget(header: Message, call: Target | undefined): Target {
     if (header.type === 'ask') return DROP
     const { store, streams } = this.#parts
@@ -120,7 +122,7 @@ export class Routing {
       const sockets = streams.listeners(SHARED_GROUP)
       return sockets.length === 0 ? HOLD : { kind: 'sockets', sockets }
     }
-    if (header.method !== 'notifications/message' || store.sessions.hasSeveral()) return DROP
+    if (store.sessions.hasSeveral()) return DROP
     if (header.sure && call !== undefined) return call
     // It might be about a session that has ended: only if the child has served one session is it certainly this one's.
     const { session } = store.sole

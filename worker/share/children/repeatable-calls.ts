@@ -35,6 +35,9 @@ const READS: ReadonlySet<string> = new Set([
   'completion/complete',
 ])
 
+/** Requests that only read what one process has: no other agent's is asked for it. */
+const READS_OF_PROCESS: ReadonlySet<string> = new Set(['tasks/get', 'tasks/result', 'tasks/list'])
+
 export class RepeatableCalls {
   readonly #channels: GroupChannels
   readonly #lists: ToolLists
@@ -49,7 +52,7 @@ export class RepeatableCalls {
    * ToolAnnotations) and its owner need not be asked. Parses the kept list of tools, so it is for calls whose agent is lost, not for every call.
    */
   mayRepeat(call: RepeatFacts): boolean {
-    if (READS.has(call.method)) return true
+    if (READS.has(call.method) || READS_OF_PROCESS.has(call.method)) return true
     const { method, tool, runsOnce } = call
     return (
       runsOnce !== true &&
@@ -61,7 +64,8 @@ export class RepeatableCalls {
 
   /** Another agent for a call whose own is lost or leaving; undefined when the call must wait for its own. */
   otherAgentFor(request: CallRequest): AgentLink | undefined {
-    const other = request.delivery === 'session' ? undefined : this.#channels.chooseLink()
+    const isBound = request.delivery === 'session' || READS_OF_PROCESS.has(request.method)
+    const other = isBound ? undefined : this.#channels.chooseLink()
     return other !== undefined && this.mayRepeat(request) ? other : undefined
   }
 

@@ -184,6 +184,25 @@ describe('notifications', () => {
   })
 })
 
+test('ChildMessages passes on progress of a task whose call is answered, as of no call, until the task has ended', () => {
+  verifies('promise.13.told')
+  const scene = new TestChannel()
+  scene.call(1, '1', { token: '5', method: 'tools/call', mayBeginTask: true })
+  const progress = { jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 5, progress: 1 } }
+  const status = (word: string) => ({ taskId: 't', status: word, ttl: 60_000 })
+  scene.child.says(result(1, { task: status('working') }))
+  scene.child.says(progress)
+  const [told] = scene.of('notification')
+  expect(told).toMatchObject({ method: 'notifications/progress' })
+  expect([told?.ra, told?.sure]).toEqual([undefined, undefined])
+  scene.child.says({ jsonrpc: '2.0', method: 'notifications/tasks/status', params: status('completed') })
+  scene.child.says(progress)
+  expect(scene.of('notification').map(({ method, task }) => [method, task])).toEqual([
+    ['notifications/progress', undefined],
+    ['notifications/tasks/status', 't'],
+  ])
+})
+
 describe('listens', () => {
   const LISTEN = { method: 'subscriptions/listen' }
   const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId'

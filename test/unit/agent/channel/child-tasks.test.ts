@@ -90,3 +90,12 @@ test('ChildTasks.notified() names the task of a notification that belongs to no 
   expect(notified(tasks, 'notifications/message', { taskId: 'one', status: 'working' })).toBeUndefined()
   expect(notified(tasks, 'notifications/tasks/status', {})).toBeUndefined()
 })
+
+test('ChildTasks.hasToken() knows the progress token of a call for as long as the child works on the task that it has begun', () => {
+  const tasks = new ChildTasks()
+  answered(tasks, { ...CALL, token: '"t"' }, { task: { taskId: 'one', status: 'working', ttl: 1000 } })
+  expect([tasks.hasToken('"t"', 1), tasks.hasToken('t', 1), tasks.hasToken('"t"', 1000)]).toEqual([true, false, false])
+  answered(tasks, { ...CALL, token: '7' }, { task: { taskId: 'two', status: 'working', ttl: 1000 } })
+  notified(tasks, 'notifications/tasks/status', { taskId: 'two', status: 'completed' })
+  expect(tasks.hasToken('7', 1)).toBe(false)
+})

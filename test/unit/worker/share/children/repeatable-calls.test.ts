@@ -65,6 +65,14 @@ describe('RepeatableCalls', () => {
     expect(repeatable.otherAgentFor({ ...REQUEST, delivery: 'stream', method: 'initialize' })).toBeUndefined()
   })
 
+  test('otherAgentFor() names no agent for what only one process has, which may be asked for it again', () => {
+    for (const method of ['tasks/get', 'tasks/result', 'tasks/list']) {
+      expect(calls([]).otherAgentFor({ ...REQUEST, delivery: 'stream', method })).toBeUndefined()
+      expect(calls([]).canRepeatNow({ ...CLIENT, method })).toBe(true)
+    }
+    expect(calls([]).canRepeatNow({ ...CLIENT, method: 'tasks/cancel' })).toBe(false)
+  })
+
   test('canRepeatNow() needs an agent, and a call of which the facts are known', () => {
     const read = { ...CLIENT, method: 'resources/read' }
     expect(calls([]).canRepeatNow(read)).toBe(true)
