@@ -7,12 +7,14 @@ import type { Pass, TrustChange } from '../../worker/contract/trust-rpc.ts'
 import { MAX_LINK_ROWS } from '../../worker/trust-limits.ts'
 import { Registry } from '../../worker/registry/registry.ts'
 import { Share } from '../../worker/share/share.ts'
+import { verifies } from '../requirements/verifies.ts'
 import {
   createClientToken,
   createShare,
   EventReader,
   factsOf,
   linkIdOf,
+  openStream,
   passOf,
   resetShare,
   stubOf,
@@ -237,6 +239,31 @@ describe('each method of a Share', () => {
     const response = await stubOf(share).fetch(`https://share/${path}`, { headers: { upgrade: 'websocket' } })
     expect([response.status, response.webSocket]).toEqual([400, null])
   })
+})
+
+test('a stream is told of a change of its own link, and not again what it was told when another link changes', async () => {
+  verifies('promise.10.memory')
+  const { share, client } = await connected()
+  const other = await createClientToken(share)
+  const { webSocket } = await openStream(share, {
+    kind: 'listen',
+    principal: `client:${linkIdOf(share.clientToken)}`,
+    session: client.session ?? '',
+  })
+  if (webSocket === null) throw new Error('no stream was opened')
+  const told: string[] = []
+  webSocket.accept()
+  webSocket.addEventListener('message', ({ data }) => {
+    const control = typeof data === 'string' ? (JSON.parse(data) as { type: string; facts?: { state: string } }) : { type: 'frame' }
+    if (control.type === 'grant') told.push(control.facts?.state ?? '')
+  })
+  const change = (token: string, version: number, policy: string): Promise<unknown> =>
+    stubOf(share).admin(linkChange(token, version, { policy }))
+  await change(share.clientToken, 10, '{"access":"read"}')
+  for (let version = 11; version < 15; version++) await change(other, version, `{"hold":["t${version}"]}`)
+  await change(share.clientToken, 15, '{"access":"write"}')
+  await vi.waitFor(() => expect(new Set(told).size).toBe(2))
+  expect(told).toHaveLength(2)
 })
 
 test('a Worker that has learned nothing yet shows a pass without a state', async () => {

@@ -46,6 +46,8 @@ const FINAL: ReadonlySet<PassRefusal | undefined> = new Set<PassRefusal>(['LINK_
 
 export class CutOff {
   readonly #parts: Parts
+  /** State of what each stream was told last, while the object is awake. */
+  readonly #told = new WeakMap<WebSocket, string>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -75,13 +77,16 @@ export class CutOff {
     this.#dismissAgents(nowMs)
   }
 
-  /** Tells Workers that hold streams what their clients may do now: what comes on a stream must be within that, too. */
+  /** Tells Workers that hold streams what their clients may do now, unless it is what they were told last: what comes on a stream must be within that, too. */
   tell(): void {
     const { gate, streams, web } = this.#parts
     web.tell((link) => gate.factsOf(link))
     for (const { socket, attachment } of streams.all()) {
       const facts = gate.factsOf(attachment.link)
-      if (facts !== undefined) socket.send(JSON.stringify({ type: 'grant', facts } satisfies StreamControl))
+      // All that is pinned of a server goes with it, and a change is mostly one of another link.
+      if (facts === undefined || this.#told.get(socket) === facts.state) continue
+      this.#told.set(socket, facts.state)
+      socket.send(JSON.stringify({ type: 'grant', facts } satisfies StreamControl))
     }
   }
 
