@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
 import { BACKLOG_BYTES, OVERSIZED_HEAD_BYTES, OVERSIZED_TAIL_BYTES, TERM_GRACE_MS } from '../limits.ts'
 import type { Child, ChildHandlers } from '../server/child.ts'
-import type { LineMask } from '../server/line-mask.ts'
+import type { LineMask } from '../server/masking/line-mask.ts'
 import type { ServerFactory, ServerTransport, SessionServer } from './agent-types.ts'
 
 export class InProcessChild implements Child {

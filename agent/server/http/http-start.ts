@@ -1,6 +1,6 @@
 /** Starts sessions with an HTTP server, each in place of a process. */
 import type { Child, ChildHandlers } from '../child.ts'
-import type { LineMask } from '../line-mask.ts'
+import type { LineMask } from '../masking/line-mask.ts'
 import type { HttpServer } from './http-server.ts'
 import { RemoteChild } from './remote-child.ts'
 import { SseWire } from './sse-wire.ts'

@@ -6,7 +6,7 @@ import { type ErrorCode, errorResponse } from '../../../protocol/errors.ts'
 import { type MessageFacts, scanMessage } from '../../../protocol/json-scan.ts'
 import { HTTP_CALL_BYTES, HTTP_CALLS, HTTP_DRAIN_MS, HTTP_INITIALIZED_MS } from '../../limits.ts'
 import type { Child, ChildHandlers } from '../child.ts'
-import type { LineMask } from '../line-mask.ts'
+import type { LineMask } from '../masking/line-mask.ts'
 import { Flow } from './flow.ts'
 import type { HttpServer } from './http-server.ts'
 

@@ -3,7 +3,7 @@ import type { ServerFactory, ServerTransport } from '../../../../agent/library/a
 import { InProcessChild } from '../../../../agent/library/in-process-child.ts'
 import { BACKLOG_BYTES } from '../../../../agent/limits.ts'
 import type { ChildEnd } from '../../../../agent/server/child.ts'
-import { LineMask } from '../../../../agent/server/line-mask.ts'
+import { LineMask } from '../../../../agent/server/masking/line-mask.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 interface Stage {

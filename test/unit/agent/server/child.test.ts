@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { startChild, type Child, type ChildEnd, type StopGrace } from '../../../../agent/server/child.ts'
 import type { Guard } from '../../../../agent/server/guard.ts'
-import { LineMask } from '../../../../agent/server/line-mask.ts'
+import { LineMask } from '../../../../agent/server/masking/line-mask.ts'
 import { Mask } from '../../../../agent/mask.ts'
 import { allGone, isAlive } from '../../../harness/processes.ts'
 import { verifies } from '../../../requirements/verifies.ts'

@@ -6,7 +6,7 @@ import { readHttpTarget } from '../../../../../agent/config/http-target.ts'
 import type { Child, ChildEnd } from '../../../../../agent/server/child.ts'
 import { HttpServer } from '../../../../../agent/server/http/http-server.ts'
 import { httpStart } from '../../../../../agent/server/http/http-start.ts'
-import type { LineMask } from '../../../../../agent/server/line-mask.ts'
+import type { LineMask } from '../../../../../agent/server/masking/line-mask.ts'
 import type { Asked, Behaviour } from '../../../../fixtures/http-vices.ts'
 
 export type Message = Readonly<Record<string, unknown>>

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import * as vices from '../../../../fixtures/http-vices.ts'
 import { type Asked, answerJson, openEvents } from '../../../../fixtures/http-vices.ts'
-import { LineMask } from '../../../../../agent/server/line-mask.ts'
+import { LineMask } from '../../../../../agent/server/masking/line-mask.ts'
 import { LoopbackServer, type Message, RemoteSession } from './loopback-server.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { spellings } from '../../../../agent/server/secret-spellings.ts'
+import { spellings } from '../../../../../agent/server/masking/secret-spellings.ts'
 
 test.each([
   ['plain-secret', ['plain-secret']],

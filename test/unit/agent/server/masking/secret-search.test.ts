@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { SecretSearch } from '../../../../agent/server/secret-search.ts'
-import { verifies } from '../../../requirements/verifies.ts'
+import { SecretSearch } from '../../../../../agent/server/masking/secret-search.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 function find(text: string, ...secrets: readonly string[]): number[] {
   return new SecretSearch(secrets.map((secret) => Buffer.from(secret))).find(Buffer.from(text))

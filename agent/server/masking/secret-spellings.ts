@@ -1,5 +1,5 @@
 /** The ways in which a secret stands in text that has been freed of one layer of JSON escapes. Pure. */
-import { LINE_MASK_MIN_CHARS } from '../limits.ts'
+import { LINE_MASK_MIN_CHARS } from '../../limits.ts'
 
 /** What begins and ends a PEM block is no secret, and stands in many a text. */
 const PEM_EDGE = /^-----/

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { LineMask } from '../../../../agent/server/line-mask.ts'
-import { verifies } from '../../../requirements/verifies.ts'
-import { spelled } from '../../protocol/json-arbitrary.ts'
+import { LineMask } from '../../../../../agent/server/masking/line-mask.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
+import { spelled } from '../../../protocol/json-arbitrary.ts'
 
 function masked(line: string, ...secrets: string[]): string {
   return Buffer.from(new LineMask(secrets, () => {}).apply(Buffer.from(line))).toString()

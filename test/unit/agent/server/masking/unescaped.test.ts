@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { unescaped, unescapedMarks } from '../../../../agent/server/unescaped.ts'
-import { spelled } from '../../protocol/json-arbitrary.ts'
+import { unescaped, unescapedMarks } from '../../../../../agent/server/masking/unescaped.ts'
+import { spelled } from '../../../protocol/json-arbitrary.ts'
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 
