@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
 import { LOOK, OfferingAgent, PAY, POISONED } from './harness/offering-agent.ts'
 import { order } from './harness/orders.ts'
-import { accept, asked, begin, entriesWhen, OFFER, pinned } from './harness/pinned-share.ts'
+import { accept, asked, begin, entriesWhen, OFFER, pinned } from './harness/scenes/pinned-share.ts'
 import { createShare, type TestShare } from './harness/relay.ts'
 
 describe('what is accepted', () => {

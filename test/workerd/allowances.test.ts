@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { verifies } from '../requirements/verifies.ts'
 import { runClockFaster } from './harness/fast-clock.ts'
-import { callText, heldWaits, ToolServer, toolsText } from './harness/held-calls.ts'
+import { callText, heldWaits, ToolServer, toolsText } from './harness/scenes/held-calls.ts'
 import { createClientToken, EventReader } from './harness/relay.ts'
 import { type HeldScene, heldScene, newSession, heldCodeOf, isHeld } from './harness/scenes/held-scene.ts'
 

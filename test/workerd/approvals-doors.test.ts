@@ -6,7 +6,7 @@ import { ASKS as ELICITING, ELICITS, GIVEN, initializeText, reply, type Told } f
 import { runClockFaster } from './harness/fast-clock.ts'
 import { BigAnswer } from './harness/big-answer.ts'
 import { callTool } from './harness/handshake-child.ts'
-import { callText, heldCode, Owner, ToolServer } from './harness/held-calls.ts'
+import { callText, heldCode, Owner, ToolServer } from './harness/scenes/held-calls.ts'
 import { PRIMED } from './harness/left-stream.ts'
 import { createShare, EventReader, TestClient, type TestShare } from './harness/relay.ts'
 import { SseClient } from './harness/sse-client.ts'

@@ -5,7 +5,7 @@ import { verifies } from '../requirements/verifies.ts'
 import { postModern, told } from './harness/handshake-child.ts'
 import { LOOK, OfferingAgent, POISONED } from './harness/offering-agent.ts'
 import { order } from './harness/orders.ts'
-import { asked, begin, entriesWhen, OFFER, pinned, resultIn, shownWhen } from './harness/pinned-share.ts'
+import { asked, begin, entriesWhen, OFFER, pinned, resultIn, shownWhen } from './harness/scenes/pinned-share.ts'
 import { createShare, factsOf, resetShare } from './harness/relay.ts'
 
 afterEach(() => {

@@ -8,7 +8,7 @@ import { MAX_ENTRY_NAMES_CHARS } from '../../worker/trust-limits.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { type Asked, LOOK, type Offer, OfferingAgent, POISONED } from './harness/offering-agent.ts'
 import { order } from './harness/orders.ts'
-import { asked, begin, OFFER, pinned, shownWhen } from './harness/pinned-share.ts'
+import { asked, begin, OFFER, pinned, shownWhen } from './harness/scenes/pinned-share.ts'
 import { createShare, stubOf, type TestShare } from './harness/relay.ts'
 
 /** Two bytes, in JSON and over RPC. */

@@ -4,7 +4,7 @@ import { verifies } from '../requirements/verifies.ts'
 import { postModern, told } from './harness/handshake-child.ts'
 import { LOOK, type Offer } from './harness/offering-agent.ts'
 import { order } from './harness/orders.ts'
-import { asked, begin, entriesWhen, OFFER, pinned, resultIn } from './harness/pinned-share.ts'
+import { asked, begin, entriesWhen, OFFER, pinned, resultIn } from './harness/scenes/pinned-share.ts'
 import { TestClient } from './harness/relay.ts'
 
 const INFO = { name: 's', version: '1' }

@@ -6,7 +6,7 @@ import { verifies } from '../requirements/verifies.ts'
 import { postModern, told } from './harness/handshake-child.ts'
 import { LOOK, type Offer, OfferingAgent, PAY, POISONED } from './harness/offering-agent.ts'
 import { order } from './harness/orders.ts'
-import { accept, asked, begin, entriesWhen, OFFER, pinned, resultIn } from './harness/pinned-share.ts'
+import { accept, asked, begin, entriesWhen, OFFER, pinned, resultIn } from './harness/scenes/pinned-share.ts'
 import { createClientToken, createShare, factsOf, resetShare, stubOf, TestClient } from './harness/relay.ts'
 
 const CALL = { name: 'look', arguments: {} }

@@ -1,14 +1,14 @@
 /** Calls that wait for the owner, in a test: a server whose tools are listed, the owner who looks and decides, and clients of each kind. */
 import { runInDurableObject } from 'cloudflare:test'
 import { expect } from 'vitest'
-import type { Call, RelayFrame } from '../../../protocol/frame.ts'
-import type { DecodedFrame } from '../../../protocol/frame-codec.ts'
-import { scanMessage } from '../../../protocol/json-scan.ts'
-import { order } from './orders.ts'
-import { stubOf, type TestShare } from './relay.ts'
-import { BARE_SERVER, bodyText, ScriptedAgent } from './scripted-agent.ts'
-import { MUTE } from './bridged-session.ts'
-import { refuseReplayed } from './left-stream.ts'
+import type { Call, RelayFrame } from '../../../../protocol/frame.ts'
+import type { DecodedFrame } from '../../../../protocol/frame-codec.ts'
+import { scanMessage } from '../../../../protocol/json-scan.ts'
+import { order } from '../orders.ts'
+import { stubOf, type TestShare } from '../relay.ts'
+import { BARE_SERVER, bodyText, ScriptedAgent } from '../scripted-agent.ts'
+import { MUTE } from '../bridged-session.ts'
+import { refuseReplayed } from '../left-stream.ts'
 
 export const HOLDS = { hold: ['write_*'] }
 

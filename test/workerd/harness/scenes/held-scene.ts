@@ -1,6 +1,6 @@
 /** A share that holds calls of a tool, with its server, its owner and a client; and what a held call comes to. */
 import { expect } from 'vitest'
-import { heldCode, heldWaits, Owner, ToolServer } from '../held-calls.ts'
+import { heldCode, heldWaits, Owner, ToolServer } from './held-calls.ts'
 import { order } from '../orders.ts'
 import { createShare, TestClient, type TestShare } from '../relay.ts'
 

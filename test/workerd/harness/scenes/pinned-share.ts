@@ -1,7 +1,7 @@
 /** A share that pins, what its owner is shown and accepts, and clients that use it. */
-import { order } from './orders.ts'
-import { LOOK, type Offer, OfferingAgent } from './offering-agent.ts'
-import { createShare, TestClient, type TestShare } from './relay.ts'
+import { order } from '../orders.ts'
+import { LOOK, type Offer, OfferingAgent } from '../offering-agent.ts'
+import { createShare, TestClient, type TestShare } from '../relay.ts'
 
 export const OFFER: Offer = { tools: [LOOK], instructions: 'Be kind.' }
 
