@@ -1,8 +1,8 @@
 /** The Durable Object of one share: the only state that two requests must agree on. It lets in whom the gate lets in, and its parts decide. */
 import { DurableObject } from 'cloudflare:workers'
 import type { Failure } from '../../protocol/errors.ts'
-import { ANONYMOUS, CLOSE, LINK_SUBPROTOCOL, PING, PONG } from '../../protocol/handshake.ts'
-import { GRACE_MS, HELLO_MS } from '../../protocol/limits.ts'
+import { ANONYMOUS, CLOSE, PING, PONG } from '../../protocol/handshake.ts'
+import { GRACE_MS } from '../../protocol/limits.ts'
 import { laneStub } from '../carry/share-stub.ts'
 import type { HoldOrder } from '../contract/approvals.ts'
 import type { ListingOrder } from '../contract/listings.ts'
@@ -32,11 +32,11 @@ import type { Env } from '../env.ts'
 import { indexOfLane, shareOfLane } from '../lanes.ts'
 import { KEPT_CALL_MS } from '../limits.ts'
 import { closeQuietly } from './agents/links.ts'
-import { readForeign } from '../contract/foreign-makes.ts'
 import { AlarmClock } from './alarm-clock.ts'
 import { ShareLife } from './share-life.ts'
 import { type ShareParts, wireShare } from './share-parts.ts'
 import { ShareReport } from './share-report.ts'
+import { ShareSockets } from './share-sockets.ts'
 import { isApprovalCommand } from './trust/approvals.ts'
 import { isUsageOrder } from './usage/usage.ts'
 import type { AdminCommand, ShareFacts } from '../contract/share-admin.ts'
@@ -48,6 +48,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   readonly #report: ShareReport
   readonly #clock: AlarmClock
   readonly #life: ShareLife
+  readonly #sockets: ShareSockets
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -60,11 +61,12 @@ export class Share extends DurableObject<Env> implements ShareObject {
       lane: indexOfLane(ctx.id.name ?? ''),
       orderOf: (lane, order) => laneStub(env, lane).meter(order),
       holdOn: (lane, order) => laneStub(env, lane).hold(order),
-      onBroken: (socket) => void this.#closed(socket),
+      onBroken: (socket) => void this.#sockets.closed(socket),
       alarmBy: (timeMs) => void this.#clock.sweepBy(timeMs),
       flushBy: (timeMs) => void this.#clock.flushBy(timeMs),
     })
     this.#report = new ShareReport(this.#parts)
+    this.#sockets = new ShareSockets(this.#parts, this.#clock)
     const { storage } = ctx
     this.#life = new ShareLife({ parts: this.#parts, clock: this.#clock, storage, adoption: () => this.#adoption() })
     if (this.#isMade) this.#life.goOn()
@@ -207,8 +209,8 @@ export class Share extends DurableObject<Env> implements ShareObject {
     const upgrade = (verdict: PassVerdict | undefined): Response | Promise<Response> =>
       verdict === undefined
         ? isWeb
-          ? this.#openWeb(url, pass)
-          : this.#upgrade(url, pass, isAgent)
+          ? this.#sockets.openWeb(url, pass)
+          : this.#sockets.open(url, pass, isAgent)
         : Response.json(verdict, { status: VERDICT_STATUS })
     return judged instanceof Promise ? judged.then(upgrade) : upgrade(judged)
   }
@@ -227,11 +229,11 @@ export class Share extends DurableObject<Env> implements ShareObject {
   override webSocketClose(socket: WebSocket, code: number): Promise<void> {
     // Completes the closing handshake (RFC 6455 §5.5.1); codes above 1003 that are not ours may not be sent.
     closeQuietly(socket, code === 1000 || code >= 3000 ? code : 1000, '')
-    return this.#closed(socket, code)
+    return this.#sockets.closed(socket, code)
   }
 
   override webSocketError(socket: WebSocket): Promise<void> {
-    return this.#closed(socket)
+    return this.#sockets.closed(socket)
   }
 
   override alarm(): Promise<void> {
@@ -260,58 +262,6 @@ export class Share extends DurableObject<Env> implements ShareObject {
   #make(request: CallRequest): CallOutcome | Promise<CallOutcome> {
     const { legacyCalls, modernCalls } = this.#parts
     return 'session' in request ? legacyCalls.call(request) : modernCalls.call(request)
-  }
-
-  #upgrade({ searchParams }: URL, pass: Pass, isAgent: boolean): Response {
-    const { callLedger, links, streamSockets, agentMessages } = this.#parts
-    if (!this.#isMade) return new Response(null, { status: 404 })
-    const link = leafOf(pass)
-    callLedger.used(pass.chain, 0, Date.now())
-    const [client, server] = Object.values(new WebSocketPair())
-    if (client === undefined || server === undefined) return new Response(null, { status: 500 })
-    if (isAgent) {
-      const foreign = readForeign(searchParams)
-      links.accept(server, link, Date.now(), foreign)
-      void this.#clock.sweepBy(Date.now() + HELLO_MS)
-      const headers = foreign === undefined ? { 'sec-websocket-protocol': LINK_SUBPROTOCOL } : {}
-      return new Response(null, { status: 101, webSocket: client, headers })
-    }
-    const status = streamSockets.open(server, searchParams, link)
-    if (status === 101) this.#parts.spending.streamed(searchParams.get('key') ?? '')
-    void this.#clock.sweepBy(agentMessages.nextVerdictMs(Date.now()))
-    return status === 101 ? new Response(null, { status, webSocket: client }) : new Response(null, { status })
-  }
-
-  /** Begins an exchange with the web app. An answer that is no 101 says why not: a verdict, or a code. */
-  async #openWeb({ searchParams }: URL, pass: Pass): Promise<Response> {
-    const { gate, spending, web, callLedger } = this.#parts
-    if (!this.#isMade) return new Response(null, { status: 404 })
-    const [x, principal] = [searchParams.get('x') ?? '', searchParams.get('principal') ?? '']
-    const refusal = web.refuse(principal)
-    if (refusal !== undefined) return Response.json({ code: refusal }, { status: 503 })
-    const nowMs = Date.now()
-    callLedger.used(pass.chain, 1, nowMs)
-    const charges = gate.chargesOf(pass)
-    const exhausted = charges === undefined ? undefined : await spending.start(charges, x)
-    if (exhausted !== undefined) return Response.json(exhausted, { status: VERDICT_STATUS })
-    const [client, server] = Object.values(new WebSocketPair())
-    if (client === undefined || server === undefined) return new Response(null, { status: 500 })
-    const address = pass.address === undefined ? {} : { address: pass.address }
-    web.open(server, { x, link: leafOf(pass), ...address, principal, ...(charges === undefined ? {} : { charges }) }, nowMs)
-    return new Response(null, { status: 101, webSocket: client })
-  }
-
-  async #closed(socket: WebSocket, code?: number): Promise<void> {
-    if (this.#parts.web.closed(socket)) return
-    const { links, streamSockets, agentMessages } = this.#parts
-    const link = links.remove(socket)
-    if (link === undefined) {
-      this.#parts.spending.closed(socket)
-      return streamSockets.closed(socket, code)
-    }
-    const nowMs = Date.now()
-    agentMessages.closed(link, code, nowMs)
-    if (this.#isMade) await this.#clock.sweepBy(nowMs + GRACE_MS)
   }
 
   /** What the registry knows of the share; undefined of an object that is none's. */
