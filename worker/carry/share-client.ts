@@ -31,14 +31,9 @@ import { type Lane, laneName, laneOf } from '../lanes.ts'
 import { type Holder, HolderGrant } from './holder-grant.ts'
 import type { AcceptedEntries, KnownGrant } from './known-grants.ts'
 import { type CallRenewed, limitFailure, nothing, refuse, type Renewed } from './pass-refused.ts'
-import { upgraded } from './upgrade.ts'
+import { upgraded, type WebRefused, webSocketIn } from './upgrade.ts'
 import { laneStub } from './share-stub.ts'
 import type { ShareObject } from '../contract/objects.ts'
-
-/** Why a Share does not begin an exchange with a web app. */
-export interface WebRefused {
-  readonly code: 'AGENT_AWAY' | 'SHARE_BUSY' | 'NO_WEB_APP' | 'SHARE_NOT_FOUND'
-}
 
 export class ShareClient {
   readonly #env: Env
@@ -59,10 +54,7 @@ export class ShareClient {
     this.#grant = new HolderGrant(lane.share, holder)
   }
 
-  /**
-   * The same client for another of the holder's requests: what is told of one must not let in another that was judged before. The
-   * stub is one, since only its calls arrive in order.
-   */
+  /** The same client for another of the holder's requests, which was judged by itself. The stub is one, since only its calls arrive in order. */
   fork(): ShareClient {
     const other = new ShareClient(this.#env, this.#lane, this.#holder)
     other.#stub = this.#stub
@@ -262,16 +254,9 @@ export class ShareClient {
 
   /** Opens the socket of an exchange with the share's web app; or why that is not begun. Rejects with PassRefused. */
   async web(x: string, principal: string, renewed: Renewed): Promise<WebSocket | WebRefused> {
-    const target = { kind: 'web', x, principal } satisfies StreamTarget
-    const response = await this.#admitted<Response>(
-      (pass) => upgraded(this.#stub, 'stream', { ...target, ...passQuery(pass) }),
-      refuse,
-      renewed,
-    )
-    const { webSocket } = response
-    if (webSocket === null) return response.status === 503 ? response.json<WebRefused>() : { code: 'SHARE_NOT_FOUND' }
-    webSocket.binaryType = 'arraybuffer'
-    return webSocket
+    const query = { kind: 'web', x, principal } satisfies StreamTarget
+    const ask = (pass: Pass): Promise<Gated<Response>> => upgraded(this.#stub, 'stream', { ...query, ...passQuery(pass) })
+    return webSocketIn(await this.#admitted<Response>(ask, refuse, renewed))
   }
 
   /** Hands an agent's upgrade over: a 101, or a 404 of a share that is gone. `foreign`: of an agent of another make. Rejects with PassRefused. */

@@ -12,3 +12,16 @@ export async function upgraded(
   const response = await stub.fetch(url, { headers: { upgrade: 'websocket' } })
   return response.status === VERDICT_STATUS ? response.json<PassVerdict>() : response
 }
+
+/** Why a Share does not begin an exchange with a web app. */
+export interface WebRefused {
+  readonly code: 'AGENT_AWAY' | 'SHARE_BUSY' | 'NO_WEB_APP' | 'SHARE_NOT_FOUND'
+}
+
+/** The socket of an exchange with a share's web app, or why it is not begun. */
+export async function webSocketIn(response: Response): Promise<WebSocket | WebRefused> {
+  const { webSocket } = response
+  if (webSocket === null) return response.status === 503 ? response.json<WebRefused>() : { code: 'SHARE_NOT_FOUND' }
+  webSocket.binaryType = 'arraybuffer'
+  return webSocket
+}
