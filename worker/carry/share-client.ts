@@ -31,7 +31,7 @@ import { type Lane, laneName, laneOf } from '../lanes.ts'
 import { type Holder, HolderGrant } from './holder-grant.ts'
 import type { AcceptedEntries, KnownGrant } from './known-grants.ts'
 import { type CallRenewed, limitFailure, nothing, refuse, type Renewed } from './pass-refused.ts'
-import { upgraded, type WebRefused, webSocketIn } from './upgrade.ts'
+import { socketIn, upgraded, type WebRefused, webSocketIn } from './upgrade.ts'
 import { laneStub } from './share-stub.ts'
 import type { ShareObject } from '../contract/objects.ts'
 
@@ -242,14 +242,8 @@ export class ShareClient {
 
   /** Opens a stream's socket; undefined when the caller has no such session. Rejects with PassRefused. */
   async open(target: StreamTarget, renewed?: Renewed): Promise<WebSocket | undefined> {
-    const socket = await this.#admitted<Response>(
-      (pass) => upgraded(this.#stub, 'stream', { ...target, ...passQuery(pass) }),
-      refuse,
-      renewed,
-    )
-    if (socket.webSocket === null) return undefined
-    socket.webSocket.binaryType = 'arraybuffer'
-    return socket.webSocket
+    const ask = (pass: Pass): Promise<Gated<Response>> => upgraded(this.#stub, 'stream', { ...target, ...passQuery(pass) })
+    return socketIn(await this.#admitted<Response>(ask, refuse, renewed))
   }
 
   /** Opens the socket of an exchange with the share's web app; or why that is not begun. Rejects with PassRefused. */

@@ -18,10 +18,16 @@ export interface WebRefused {
   readonly code: 'AGENT_AWAY' | 'SHARE_BUSY' | 'NO_WEB_APP' | 'SHARE_NOT_FOUND'
 }
 
-/** The socket of an exchange with a share's web app, or why it is not begun. */
-export async function webSocketIn(response: Response): Promise<WebSocket | WebRefused> {
-  const { webSocket } = response
-  if (webSocket === null) return response.status === 503 ? response.json<WebRefused>() : { code: 'SHARE_NOT_FOUND' }
+/** The socket that was asked for; undefined when it was not given. */
+export function socketIn({ webSocket }: Response): WebSocket | undefined {
+  if (webSocket === null) return undefined
   webSocket.binaryType = 'arraybuffer'
   return webSocket
+}
+
+/** The socket of an exchange with a share's web app, or why it is not begun. */
+export async function webSocketIn(response: Response): Promise<WebSocket | WebRefused> {
+  const socket = socketIn(response)
+  if (socket !== undefined) return socket
+  return response.status === 503 ? response.json<WebRefused>() : { code: 'SHARE_NOT_FOUND' }
 }
