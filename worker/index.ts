@@ -1,5 +1,5 @@
 /** The Worker's entry: its routes, and the classes of its Durable Objects. */
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { getPathNoStrict } from 'hono/utils/url'
 import { requireClaimed, type RouteEnv } from './access/owner/claim-gate.ts'
 import { guardOrigin, shareOfAppHost, shareOfHost } from './access/origin.ts'
@@ -45,6 +45,8 @@ app.use(requireClaimed)
 app.route('/api', api)
 app.get('/agent/:share', connectAgent)
 app.get('/metrics', getMetrics)
+// Whatever else is asked for there is of the share's web app, whose pages are of another place: the method goes along (RFC 9110 §15.4.8).
+for (const first of ['/share', '/mcp'] as const) app.all(`${first}/:address{[^/.]+\\.[^/]+}/*`, toWebApp)
 
 for (const base of ['', '/v1', '/s/:share', `${OWN_HOST}/:share`] as const) app.get(`${base}/reverse-proxy/ws`, connectReverseProxy)
 app.get('/mr-pilot/:share/:key', connectMrPilot)
@@ -83,6 +85,13 @@ function routeSignIn(base: string, wellKnown: (name: string) => string): void {
   app.get(`${base}/authorize`, getAuthorize)
   app.post(`${base}/authorize`, postAuthorize)
   app.post(`${base}/token`, postToken)
+}
+
+function toWebApp(c: Context<RouteEnv>): Response {
+  const { pathname, search } = new URL(c.req.url)
+  const [, , address = '', ...path] = pathname.split('/')
+  const [share = '', ...key] = address.split('.')
+  return new Response(null, { status: 307, headers: { location: `/s/${share}/k/${key.join('.')}/http/${path.join('/')}${search}` } })
 }
 
 /** The path by which a request finds its route: on a share's own host nothing is found but what belongs to the share. */

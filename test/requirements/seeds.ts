@@ -8,7 +8,7 @@ export const SEEDS = [
     revisions: [],
     requirements: {
       'seeds.addresses': promised(
-        'A share is reached at /share/<share>.<key>/ and /mcp/<share>.<key>/ as at its own URL, and nothing else is.',
+        'A share is reached at /share/<share>.<key>/ and /mcp/<share>.<key>/ as at its own URL; other paths there lead to its web app.',
       ),
       'seeds.health': promised('/health answers anybody, and tells nothing.'),
       'seeds.metrics': promised('/metrics tells an owner of its own shares, in the text format of Prometheus, and nobody else.'),

@@ -48,21 +48,25 @@ describe('/share/<t>/… and /mcp/<t>/…', () => {
     await events.cancel()
   })
 
-  test('with a wrong key, or another path, is nothing', async () => {
+  test('with a wrong key, or without one, is nothing', async () => {
     verifies('seeds.addresses')
     const share = await createShare()
-    const key = await pathKey(share)
     const other = await pathKey(await createShare())
     expect((await post(`/share/${share.id}.${other}/mcp`, INITIALIZE)).status).toBe(404)
-    for (const path of [
-      `/share/${share.id}.${key}/api`,
-      `/share/${share.id}.${key}`,
-      `/share/${share.id}/mcp`,
-      `/mcp/${share.id}.${key}/mcp/x`,
-    ])
-      expect((await post(path, INITIALIZE)).status).toBe(404)
+    for (const path of [`/share/${share.id}/mcp`, `/share/${share.id}/x`]) expect((await post(path, INITIALIZE)).status).toBe(404)
   })
 })
+
+test.each(['share', 'mcp'])(
+  '/%s/<share>.<key>/ leads any method to the web app of the share, with path and query as they came',
+  async (first) => {
+    verifies('seeds.addresses')
+    for (const method of ['GET', 'PUT']) {
+      const there = await fetchRelay(`/${first}/abc.def/a%2Fb/c?d=e%20f`, { method, redirect: 'manual' })
+      expect([there.status, there.headers.get('location')]).toEqual([307, '/s/abc/k/def/http/a%2Fb/c?d=e%20f'])
+    }
+  },
+)
 
 test('/health says that the relay is there, to anybody', async () => {
   verifies('seeds.health')
