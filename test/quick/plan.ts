@@ -29,10 +29,12 @@ const TSCONFIGS: Readonly<Record<string, readonly string[]>> = {
 /** What every project is made by. */
 const SETTINGS = ['package.json', 'package-lock.json', 'tsconfig.base.json']
 
-/** Unit tests that read a file that they do not import. */
+/** Unit tests that read a file, or the files of a folder, that they do not import. */
 const READERS: Readonly<Record<string, readonly string[]>> = {
   'docs/troubleshooting.md': ['test/unit/docs/troubleshooting.test.ts', 'test/unit/protocol/errors.test.ts'],
   'wrangler.toml': ['test/unit/selfhost/config.test.ts', 'test/unit/deploy/wrangler.test.ts'],
+  'recipes/': ['docker', 'kubernetes', 'librechat', 'nginx', 'systemd'].map((name) => `test/unit/recipes/${name}.test.ts`),
+  '.dockerignore': ['test/unit/recipes/docker.test.ts'],
   '.ci/sum.ts': ['test/unit/ci/sum.test.ts'],
   '.ci/expected.json': ['test/unit/ci/sum.test.ts'],
 }
@@ -138,11 +140,15 @@ export function quickPlan(changed: readonly { readonly file: string; readonly is
   const maxFiles = Math.max(own.length, MAX_WORKERD_FILES)
   return {
     tsconfigs: tsconfigs.map(([name]) => name),
-    sources: inOrder([...there.filter((file) => file.endsWith('.ts')), ...there.flatMap((file) => READERS[file] ?? []), ...ALWAYS]),
+    sources: inOrder([...there.filter((file) => file.endsWith('.ts')), ...there.flatMap(readers), ...ALWAYS]),
     workerd: asked.slice(0, maxFiles),
     workerdLater: asked.slice(maxFiles),
     e2e: there.flatMap((file) => /^test\/e2e\/(.+)\.test\.ts$/.exec(file)?.[1] ?? []),
   }
+}
+
+function readers(file: string): readonly string[] {
+  return READERS[file] ?? READERS[file.replace(/\/.*/, '/')] ?? []
 }
 
 function workerdTests(file: string): readonly string[] {

@@ -8,6 +8,7 @@ import { HTTP_SSE } from './http-sse.ts'
 import { LIFECYCLE } from './lifecycle.ts'
 import { MODERN_HTTP } from './modern-http.ts'
 import { MODERN_PATTERNS } from './modern-patterns.ts'
+import { RECIPE_PROMISES } from './recipe-promises.ts'
 import type { Requirement } from './requirement.ts'
 import { SEEDS } from './seeds.ts'
 import { STDIO } from './stdio.ts'
@@ -23,6 +24,7 @@ export const SECTIONS = [
   ...AGENT_SERVERS,
   ...FOREIGN_AGENTS,
   ...SEEDS,
+  ...RECIPE_PROMISES,
   ...STDIO,
   ...HTTP_SSE,
   ...STREAMABLE_HTTP,

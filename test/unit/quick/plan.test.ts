@@ -44,6 +44,12 @@ test('quickPlan() finds the unit tests that read a page', () => {
   expect(planOf('docs/troubleshooting.md').sources).toContain('test/unit/docs/troubleshooting.test.ts')
 })
 
+test('quickPlan() finds the unit tests that read the recipes', () => {
+  const { sources } = planOf('recipes/docker/relay.Dockerfile')
+  expect(sources).toContain('test/unit/recipes/docker.test.ts')
+  expect(sources.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
+})
+
 test('quickPlan() has everything compiled when the compiler or its settings change', () => {
   expect(planOf('tsconfig.base.json').tsconfigs).toHaveLength(8)
 })
