@@ -14,6 +14,8 @@ import { needsUv } from '../uv.ts'
 const CLIENT = 'mcp-reverse-proxy-client==0.1.0'
 /** The library must be older than the one that it asks for, which has no `extra_headers` any more. */
 const OLDER = ['mcp-contextforge-gateway==1.0.7.post20260921', 'websockets==13.1']
+/** Started without uv in between, which would leave it behind when it is killed. */
+const NEWER_FOLDER = join(BUILD_CACHE, 'context-forge-newer')
 const OLDER_FOLDER = join(BUILD_CACHE, 'context-forge-older')
 const OLDER_PYTHON = join(OLDER_FOLDER, 'bin/python')
 /** Without them the gateway's package does not even import its agent. */
@@ -29,7 +31,7 @@ async function newer(share: Share, folder: string): Promise<readonly [string, re
   const config = join(folder, 'mcp.json')
   await writeFile(config, JSON.stringify({ mcpServers: { echo: { command, args } } }))
   const own = ['--config', config, '--gateway-url', share.relay.origin, '--reconnect-delay', '0.2', '--keepalive', '1']
-  return ['uvx', [CLIENT, ...own, '--token', share.agentToken]]
+  return [join(NEWER_FOLDER, 'bin/mcp-reverse-proxy-client'), [...own, '--token', share.agentToken]]
 }
 
 async function older(share: Share): Promise<readonly [string, readonly string[]]> {
@@ -43,11 +45,11 @@ async function fetchWith([name, ...args]: readonly [string, ...string[]]): Promi
 }
 
 /** What the package asks for does not fit what it does, so its library is put in afterwards. */
-async function fetchOlder(): Promise<void> {
-  if (existsSync(join(OLDER_FOLDER, 'done'))) return
-  await fetchWith(['uv', 'venv', '-q', '--clear', OLDER_FOLDER])
-  for (const name of OLDER) await fetchWith(['uv', 'pip', 'install', '-q', '--python', OLDER_PYTHON, name])
-  await writeFile(join(OLDER_FOLDER, 'done'), '')
+async function fetchInto(folder: string, packages: readonly string[]): Promise<void> {
+  if (existsSync(join(folder, 'done'))) return
+  await fetchWith(['uv', 'venv', '-q', '--clear', folder])
+  for (const name of packages) await fetchWith(['uv', 'pip', 'install', '-q', '--python', join(folder, 'bin/python'), name])
+  await writeFile(join(folder, 'done'), '')
 }
 
 async function untilServed({ relay, id }: Share): Promise<void> {
@@ -95,7 +97,7 @@ export const contextForgeProofs: readonly Proof[] = [
     name: CLIENT,
     needs: needsUv,
     run: async (relay) => {
-      await fetchWith(['uvx', CLIENT, '--help'])
+      await fetchInto(NEWER_FOLDER, [CLIENT])
       await prove(relay, newer)
     },
   },
@@ -103,7 +105,7 @@ export const contextForgeProofs: readonly Proof[] = [
     name: `${OLDER[0]} (mcpgateway.reverse_proxy)`,
     needs: needsUv,
     run: async (relay) => {
-      await fetchOlder()
+      await fetchInto(OLDER_FOLDER, OLDER)
       await prove(relay, older)
     },
   },
