@@ -23,12 +23,13 @@ import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildAsks } from '../answers/child-asks.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, groupOf } from '../../contract/groups.ts'
-import { type AgentLink, type AgentLinks, namedOn, sendFrame } from '../agents/links.ts'
+import { type AgentLinks } from '../agents/links.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import { type Store } from '../rows/store.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { MessageSender } from '../agents/message-sender.ts'
 import type { Waiters } from '../clients/waiters.ts'
+import { type AgentLink, namedOn, sendFrame } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
