@@ -12,7 +12,7 @@ import {
   SERVER_FACTS,
   thirdRegistration,
   unregister,
-} from '../../fixtures/context-forge-agents.ts'
+} from '../../fixtures/foreign-agents/context-forge-agents.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { ForeignAgent, type ForeignText } from '../harness/foreign-agent.ts'
 import { createClientToken, createShare, EventReader, factsOf, fetchRelay, stubOf, TestClient, type TestShare } from '../harness/relay.ts'

@@ -1,7 +1,7 @@
 /** EGDesk's tunnel client behind shares of ours: vector V10 as far as MCP is concerned, V4 and V11. */
 import { evictDurableObject } from 'cloudflare:test'
 import { describe, expect, test, vi } from 'vitest'
-import { tunnelPing, type TunnelRequest, tunnelResponse, TunnelledServer } from '../../fixtures/egdesk-tunnel.ts'
+import { tunnelPing, type TunnelRequest, tunnelResponse, TunnelledServer } from '../../fixtures/foreign-agents/egdesk-tunnel.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { ForeignAgent } from '../harness/foreign-agent.ts'
 import { createClientToken, createShare, factsOf, fetchRelay, stubOf, TestClient, type TestShare } from '../harness/relay.ts'

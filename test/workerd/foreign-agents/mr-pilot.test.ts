@@ -2,7 +2,7 @@
 import { runDurableObjectAlarm } from 'cloudflare:test'
 import { describe, expect, test, vi } from 'vitest'
 import { HELLO_MS } from '../../../protocol/limits.ts'
-import { auth, slaveAnswer } from '../../fixtures/mr-pilot-slave.ts'
+import { auth, slaveAnswer } from '../../fixtures/foreign-agents/mr-pilot-slave.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { ForeignAgent, type ForeignText } from '../harness/foreign-agent.ts'
 import { createClientToken, createShare, factsOf, fetchRelay, stubOf, TestClient, type TestShare } from '../harness/relay.ts'

@@ -1,6 +1,6 @@
 /** `/reverse-proxy/sessions`: who sees, ends and calls which agent of ContextForge, and that an owner's own request is bound like a client's. */
 import { describe, expect, test, vi } from 'vitest'
-import { contextForgeHeaders, newerRegistration, response, SERVER_FACTS } from '../../fixtures/context-forge-agents.ts'
+import { contextForgeHeaders, newerRegistration, response, SERVER_FACTS } from '../../fixtures/foreign-agents/context-forge-agents.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { ForeignAgent, type ForeignPayload } from '../harness/foreign-agent.ts'
 import { order } from '../harness/orders.ts'

@@ -1,5 +1,5 @@
 /** What promises 6 to 10 of docs/design.md mean, sentence by sentence: cost, speed, signs of life, trust, bounds. Data only. */
-import { promised, type Section } from './requirement.ts'
+import { promised, type Section } from '../requirement.ts'
 
 const IDLE = {
   title: 'Promise 6: idle costs nothing',

@@ -1,5 +1,5 @@
 /** What promises 1 to 5 of docs/design.md mean, sentence by sentence: answers, calls, deaths, sessions, streams. Data only. */
-import { promised, type Section } from './requirement.ts'
+import { promised, type Section } from '../requirement.ts'
 
 const RIGHT_ANSWERS = {
   title: 'Promise 1: right answers to the right client',

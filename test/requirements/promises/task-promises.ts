@@ -1,5 +1,5 @@
 /** What promise 13 of docs/design.md means, sentence by sentence. Data only. */
-import { promised, type Section } from './requirement.ts'
+import { promised, type Section } from '../requirement.ts'
 
 const TASKS = {
   title: "Promise 13: tasks are their principal's",

@@ -1,5 +1,5 @@
 /** What promise 13 of docs/design.md means, sentence by sentence: local web apps. Data only. */
-import { promised, type Section } from './requirement.ts'
+import { promised, type Section } from '../requirement.ts'
 
 const WEB = {
   title: "Promise 14: a web app is its owner's, and nobody else's way in",

@@ -1,5 +1,5 @@
 /** What the recipes do (docs/recipes.md). Data only. */
-import { promised, type Section } from './requirement.ts'
+import { promised, type Section } from '../requirement.ts'
 
 const RECIPES = {
   title: 'Recipes',
