@@ -1,6 +1,7 @@
 /** A list that the relay asks for in a client's name before its request, and that fails: the client is told that failure, by every door, and of no tool more than of another. */
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { verifies } from '../../requirements/verifies.ts'
+import { runClockFaster } from '../harness/fast-clock.ts'
 import { postModern } from '../harness/handshake-child.ts'
 import { LOOK, type Offer, OfferingAgent, PAY } from '../harness/offering-agent.ts'
 import { asked, begin, OFFER, pinned, resultIn } from '../harness/scenes/pinned-share.ts'
@@ -51,6 +52,10 @@ async function failing(
   agent.failing = ({ method }) => (method.endsWith('/list') ? code : undefined)
   return { share, agent }
 }
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 /** The server ends under the list that it is asked for next. */
 function endOnce(agent: OfferingAgent): void {
@@ -190,4 +195,40 @@ test('a client of HTTP+SSE that is to come back later is told so by the status o
   await client.next()
   for (const name of NAMES) await expect(client.post(request('tools/call', { name }))).rejects.toThrow('503')
   await client.events.cancel()
+})
+
+describe.each([
+  ['a session', 'legacy'],
+  ['a session', 'modern'],
+  ['a client of 2026-07-28', 'legacy'],
+  ['a client of 2026-07-28', 'modern'],
+] as const)('%s whose agent is lost under the list of a server of the %s era', (kind, era) => {
+  async function lost(): Promise<{ readonly share: TestShare; readonly response: Promise<Response> }> {
+    const { share, agent } = await failing(undefined, { era })
+    const client = kind === 'a session' ? await begin(share) : undefined
+    agent.silent.add('tools/list')
+    const before = agent.calls('tools/list').length
+    const response = client === undefined ? postModern(share, 'tools/call', CALL) : client.post(request('tools/call', CALL))
+    await agent.until(() => agent.calls('tools/list').length > before)
+    await agent.agent.leave()
+    return { share, response }
+  }
+
+  test('is served by the agent that comes then', async () => {
+    verifies('promise.7.list-failure')
+    const { share, response } = await lost()
+    await OfferingAgent.connect(share, OFFER, { era, instance: 'two' })
+    const answer = await (await response).text()
+    expect(answer).toContain('"content":[]')
+  })
+
+  test('is told to come back later where none comes', async () => {
+    verifies('promise.7.list-failure')
+    const { response } = await lost()
+    runClockFaster(16)
+    const text = await (await response).text()
+    expect(text).toContain('"AGENT_AWAY"')
+    expect(text).toContain('"executed":"no"')
+    expect(text).toContain('"retryAfterMs"')
+  })
 })

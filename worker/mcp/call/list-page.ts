@@ -10,8 +10,8 @@ import { readAnswer } from './whole-message.ts'
 /** Ends a list of a child that is not the client's any more; nobody is told of it. */
 const CHANGED: Renewal = { kind: 'item', item: { kind: 'failed', failure: { code: 'CHILD_DIED', executed: 'no' } } }
 
-/** The list was answered once, and the answer is kept no more. */
-const UNKEPT: ReadonlySet<ErrorCode> = new Set(['ALREADY_EXECUTED', 'EVENTS_LOST'])
+/** Nobody knows what has become of the list: unlike a call it may be asked for again, of whichever agent is there now. */
+const LOST: ReadonlySet<ErrorCode> = new Set(['AGENT_LOST', 'ALREADY_EXECUTED', 'EVENTS_LOST'])
 
 /**
  * One page of a list; undefined when the server answers with an error, with what cannot be read, or at too great length. Else
@@ -27,6 +27,6 @@ export async function askListPage(share: ShareClient, request: CallRequest, body
   const { canStandBy: _, ...own } = request
   const answer = await readAnswer(new Courier(share, { ...own, isRelays: true }, body, { renew }))
   if (answer === undefined || answer instanceof Uint8Array) return readPage(answer)
-  if (isChanged || UNKEPT.has(answer.code)) return 'changed'
+  if (isChanged || LOST.has(answer.code)) return 'changed'
   return answer.code === 'LINE_TOO_LONG' ? undefined : { ...answer, executed: 'no' }
 }

@@ -51,7 +51,7 @@ export class CallTries {
   /** A try has ended: undefined when the next one may be made, or how the call fails, which was tried at once too often. */
   end(next: NextTry, nowMs: number): Failure | undefined {
     // A call that was resent is asked for at each return of its agent, however many there are.
-    if (this.isResend && nowMs - (this.#triedMs ?? nowMs) >= RETRY_MS) this.#count = 0
+    if (this.isResend && next !== 'renewed' && nowMs - (this.#triedMs ?? nowMs) >= RETRY_MS) this.#count = 0
     if ((next !== 'again' && next !== 'renewed') || ++this.#count <= MAX_CALL_TRIES) return undefined
     // A child that has ended before each of so many tries does so for reasons of its own.
     return { code: next === 'renewed' ? 'CHILD_DIED' : 'INTERNAL', executed: this.isResend ? 'unknown' : 'no' }

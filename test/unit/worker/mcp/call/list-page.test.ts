@@ -40,6 +40,7 @@ describe('askListPage()', () => {
   test.each<[string, unknown]>([
     ['of its own era is another by now', { kind: 'stale', toolsVersion: 'v2' }],
     ['of the other era is another by now', { kind: 'bridge', facts: FACTS }],
+    ['is lost with its agent', { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }],
     ['has answered, which is kept no more', { kind: 'failed', failure: { code: 'ALREADY_EXECUTED', executed: 'yes' } }],
   ])('is `changed` where the child %s', async (_what, outcome) => {
     verifies('promise.7.list-failure')

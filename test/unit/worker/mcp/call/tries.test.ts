@@ -87,6 +87,18 @@ describe('CallTries.end()', () => {
     }
   })
 
+  test('gives a resent call up as well where each try finds another child, however long they last', () => {
+    verifies('promise.7.list-failure')
+    const tries = new CallTries()
+    tries.broken(0)
+    let failure: unknown
+    for (let count = 1; count <= MAX_CALL_TRIES; count++) {
+      tries.begin(count * RETRY_MS)
+      failure = tries.end('renewed', (count + 1) * RETRY_MS)
+    }
+    expect(failure).toEqual({ code: 'CHILD_DIED', executed: 'unknown' })
+  })
+
   test('counts no try that is waited for', () => {
     const tries = new CallTries()
     for (let at = 0; at < 20; at++) {

@@ -66,7 +66,7 @@ describe('listToolsFor()', () => {
 
   test('gives the failure of the call, of which nothing has run', async () => {
     verifies('promise.7.list-failure')
-    const share = new ScriptedShare().on('call', { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } })
-    expect(await listToolsFor(modernCall(share), undefined, undefined)).toEqual({ code: 'AGENT_LOST', executed: 'no' })
+    const share = new ScriptedShare().on('call', { kind: 'failed', failure: { code: 'CHILD_DIED', executed: 'unknown' } })
+    expect(await listToolsFor(modernCall(share), undefined, undefined)).toEqual({ code: 'CHILD_DIED', executed: 'no' })
   })
 })
