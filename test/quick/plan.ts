@@ -127,6 +127,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'policy/large-listings',
   ],
   'worker/mcp/policy/': [
+    'policy/failed-listings',
     'policy/link-policy',
     'access/trust-gate',
     'policy/hidden-lists',

@@ -31,6 +31,9 @@ const ONE_ROUND_TRIP = {
     'promise.7.one': promised('A warm call, notification, GET or DELETE asks the Share once.'),
     'promise.7.two-after-change': promised('A translated call asks twice after either side has changed, and once from then on.'),
     'promise.7.stale-is-told': promised('A call that names an old state of the tools is made again with the new, and not on the old.'),
+    'promise.7.list-failure': promised(
+      'Where the list cannot be had by which a request is judged, its client is told how that has failed, and that nothing has run; of no tool more than of another.',
+    ),
     'promise.7.no-write': promised('No row is written for a call or a streamed event.'),
     'promise.7.flush': promised(
       'What is counted of calls is written once in two seconds at most, however many there are, by alarm, and is kept over sleep.',

@@ -163,7 +163,8 @@ export class LegacyOnModern {
     if (!introductions.isDue(group)) opener.introduce(channel.ch, link, this.#introduction(session, group))
     const { principal } = request
     const isInitialize = request.method === 'initialize'
-    const facts = { group, agent: link.name, session, principal, isInitialize, restarted: false, canStream: false }
+    const isResend = request.isResend === true
+    const facts = { group, agent: link.name, session, principal, isInitialize, restarted: false, canStream: false, isResend }
     const outcome = waiters.wait(request.key, facts)
     introductions.holdFor(request.key, () => this.#introducedTo(session, channel, link))
     return outcome

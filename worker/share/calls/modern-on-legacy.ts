@@ -199,7 +199,8 @@ export class ModernOnLegacy {
   async #awaitServer(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink, version: string): Promise<CallOutcome> {
     const { waiters, introductions, links } = this.#parts
     const { principal } = request
-    const facts = { group, agent: link.name, session: '', principal, isInitialize: false, restarted: false, canStream: false }
+    const isResend = request.isResend === true
+    const facts = { group, agent: link.name, session: '', principal, isInitialize: false, restarted: false, canStream: false, isResend }
     const outcome = waiters.wait(request.key, facts)
     introductions.holdFor(request.key, (server) => {
       return { kind: 'bridge', facts: { ...factsOf(version, server), toolsVersion: links.toolsVersion(link, ch) } }
