@@ -101,6 +101,11 @@ const SENT: Readonly<Record<string, readonly Sent[]>> = {
     { what: 'a request', init: { headers: JSON_TYPE, body: LIST }, query: '?sessionId=nobody', served: 404 },
     { what: 'a notification', init: { headers: JSON_TYPE, body: NOTE }, query: '?sessionId=nobody', served: 404 },
   ],
+  'ALL /http/*': [
+    { what: 'GET of a web app', init: { method: 'GET' }, served: 503 },
+    // The links here may read.
+    { what: 'POST to a web app', init: { method: 'POST', body: 'x' }, served: 403 },
+  ],
   'ALL /mcp': [{ what: 'PUT', init: { method: 'PUT' }, served: 405 }],
   'ALL /sse': [{ what: 'PUT', init: { method: 'PUT' }, served: 405 }],
   'ALL /messages': [{ what: 'PUT', init: { method: 'PUT' }, served: 405 }],
@@ -125,6 +130,12 @@ function expected(state: State, credential: Credential): Told | 'served' {
     return { status: 410, code: fault === 'over' ? 'LINK_EXPIRED' : 'LINK_REVOKED' }
   }
   return state === 'paused' ? { status: 503, code: 'SHARE_PAUSED' } : 'served'
+}
+
+/** The same for a web app: an access token is for the URL of an MCP endpoint. */
+function expectedOfApp(state: State, credential: Credential): Told | 'served' {
+  const isAccess = credential.startsWith('access') && state !== 'unknown'
+  return isAccess ? { status: 401, code: 'UNAUTHORIZED' } : expected(state, credential)
 }
 
 interface Door {
@@ -225,6 +236,9 @@ beforeAll(async () => {
 
 let asked = 0
 
+/** Its refusals are problems (RFC 9457), and challenge for no sign-in. */
+const WEB_APP = '/http/*'
+
 /** The challenge of a 401: whoever has shown nothing, or has signed in before, is told where to sign in. */
 function challengeFor(door: Door, credential: Credential, path: string): string {
   const isAccess = credential.startsWith('access')
@@ -232,14 +246,14 @@ function challengeFor(door: Door, credential: Credential, path: string): string 
   return `Bearer ${isAccess ? 'error="invalid_token", ' : ''}resource_metadata="${ORIGIN}/.well-known/oauth-protected-resource${door.path(credential)}${path === '/mcp' ? path : '/sse'}"`
 }
 
-/** Of the sign-in, whose doors are tried elsewhere. */
-const SIGN_IN_PATH = /\/(?:register|authorize|token)$/
+/** Of the sign-in, and of agents of other makes, whose doors are tried elsewhere. */
+const OTHER_DOORS = /\/(?:register|authorize|token|reverse-proxy\/ws)$/
 
 /** Every MCP route of the app, with its method. */
 const ROUTES = [
   ...new Set(
     app.routes
-      .filter(({ path }) => path.startsWith('/s/') && !SIGN_IN_PATH.test(path))
+      .filter(({ path }) => path.startsWith('/s/') && !OTHER_DOORS.test(path))
       .map(({ method, path }) => `${method} ${path.replace(/^\/s\/:share(\/k\/:key)?/, '')}`),
   ),
 ]
@@ -261,17 +275,20 @@ describe.each(STATES)('a share that is %s', (state) => {
         if (bearer !== undefined) headers.set('authorization', `Bearer ${bearer}`)
         // From an address of its own: who goes on with wrong ones from one would be slowed.
         const sent = cameFrom(`192.0.${++asked >> 8}.${asked & 255}`, { method, ...init, headers: Object.fromEntries(headers) })
-        const response = await fetchRelay(`${door.path(credential)}${path}${query}`, sent)
+        const response = await fetchRelay(`${door.path(credential)}${path.replace('*', '')}${query}`, sent)
         const where = `${route}, ${what}`
-        const wanted = expected(state, credential)
-        if (wanted === 'served' || method === 'ALL') {
+        const wanted = path === WEB_APP ? expectedOfApp(state, credential) : expected(state, credential)
+        const isOfApp = path === WEB_APP
+        if (wanted === 'served' || (method === 'ALL' && !isOfApp)) {
           expect(response.status, where).toBe(served)
           await response.body?.cancel()
           continue
         }
         const text = await response.text()
         expect(response.status, `${where}: ${text}`).toBe(wanted.status)
-        if (wanted.code !== undefined) expect(JSON.parse(text), where).toMatchObject({ error: { data: { code: wanted.code } } })
+        const told = wanted.code === undefined ? {} : isOfApp ? { code: wanted.code } : { error: { data: { code: wanted.code } } }
+        expect(JSON.parse(text), where).toMatchObject(told)
+        if (isOfApp) continue
         expect(response.headers.get('www-authenticate'), where).toBe(wanted.status === 401 ? challengeFor(door, credential, path) : null)
         if (wanted.status === 503) expect(response.headers.get('retry-after'), where).toBe('30')
       }
