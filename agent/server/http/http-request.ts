@@ -10,7 +10,7 @@ export class HttpRequest {
   readonly #ask: HttpAsk
   readonly #sent: () => void
   readonly #response = Promise.withResolvers<IncomingMessage>()
-  #request: ClientRequest
+  #request: ClientRequest | undefined
   #isSent = false
 
   /** `sent` is called once, when the request has been written, or may have been in part. */
@@ -21,7 +21,12 @@ export class HttpRequest {
     this.response = this.#response.promise
     // Whoever gives it up need not wait for it.
     this.response.catch(() => {})
-    this.#request = this.#begin(url, 0)
+    try {
+      this.#request = this.#begin(url, 0)
+    } catch (error) {
+      // What no header can hold.
+      this.#response.reject(error)
+    }
   }
 
   /** Whether the server may have got it, in whole or in part. */
@@ -30,7 +35,7 @@ export class HttpRequest {
   }
 
   destroy(): void {
-    this.#request.destroy()
+    this.#request?.destroy()
   }
 
   #begin(url: URL, redirects: number): ClientRequest {
