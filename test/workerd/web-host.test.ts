@@ -2,6 +2,8 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
+import { CAVEAT_NONCE_BYTES } from '../../protocol/narrowing/caveat.ts'
+import { narrowCredential } from '../../protocol/narrowing/narrow.ts'
 import app from '../../worker/index.ts'
 import { verifies } from '../requirements/verifies.ts'
 import { askAsOwner, createShare, stubOf, type TestShare } from './harness/relay.ts'
@@ -45,6 +47,26 @@ describe('who is let in', () => {
     expect(fieldOf(open, 'x-forwarded-proto')).toBe('https')
     expect(fieldOf(open, 'x-forwarded-host')).toBe(new URL(hostOf(share)).host)
     await web.gone()
+  })
+
+  test('a bearer token that its holder has narrowed, which the app does not see either, also where all are let in', async () => {
+    verifies('promise.14.who', 'promise.14.credential')
+    const { share, web } = await servedApp()
+    const narrowed = await narrowCredential(share.clientToken, {}, crypto.getRandomValues(new Uint8Array(CAVEAT_NONCE_BYTES)))
+    const authorization = `Bearer ${narrowed.ok ? narrowed.value : narrowed.error}`
+    const { open, response } = await web.serve(ask(share, '/', { headers: { authorization } }))
+    expect(await response.text()).toBe('hello')
+    expect(fieldOf(open, 'authorization')).toBeUndefined()
+    await web.gone()
+    const { key } = await keyOf(share)
+    const both = await web.serve(ask(share, '/', { headers: { authorization, cookie: `__Host-mcpe=${key}` } }))
+    expect(fieldOf(both.open, 'authorization')).toBeUndefined()
+  })
+
+  test('a key that is none is told so, however it is spelled', async () => {
+    const { share } = await servedApp()
+    expect((await ask(share, '/?mcp_edge_key=%')).status).toBe(404)
+    expect((await ask(share, '/?mcp_edge_key=%E0%A4')).status).toBe(404)
   })
 
   test('a key in the URL becomes a cookie, on the same page of the same host, and no app sees either', async () => {

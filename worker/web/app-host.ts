@@ -69,7 +69,16 @@ function withoutKey(href: string): { readonly pathname: string; readonly search:
     .split('&')
     .filter((part) => !part.startsWith(`${KEY_PARAMETER}=`))
     .join('&')
-  return { pathname, search: rest === '' ? '' : `?${rest}`, key: decodeURIComponent(key) }
+  return { pathname, search: rest === '' ? '' : `?${rest}`, key: decoded(key) }
+}
+
+/** What is spelled as no text is spelled so is no key either. */
+function decoded(key: string): string {
+  try {
+    return decodeURIComponent(key)
+  } catch {
+    return key
+  }
 }
 
 /** Takes the key out of the address bar: a browser gets it as a cookie, and goes on to the same page without it. */
