@@ -4,6 +4,7 @@
  */
 import type { Failure } from '../../../../protocol/errors.ts'
 import type { Dialect, Heard } from './dialect.ts'
+import { HANDSHAKE } from './foreign-messages.ts'
 
 /** What outlives sleep. */
 interface Kept {
@@ -59,7 +60,7 @@ export class EgDesk implements Dialect {
 
   outgoing(message: string, key: string = crypto.randomUUID()): string {
     // The server begins another session.
-    if (message.includes('"method":"initialize"')) this.#session = undefined
+    if (key === HANDSHAKE) this.#session = undefined
     const headers = {
       // As a program on its own machine would say: to any other host servers answer that they are being rebound.
       host: 'localhost',
