@@ -53,7 +53,8 @@ export class HttpRequest {
       const next = redirects < HTTP_REDIRECTS ? redirectOf(url, response) : undefined
       if (next === undefined) return this.#response.resolve(response)
       response.resume()
-      this.#server.movedTo(next)
+      // Where messages of one session are taken says nothing of where the server is.
+      if (url.href === this.#server.url.href) this.#server.movedTo(next)
       this.#request = this.#begin(next, redirects + 1)
     })
     request.on('error', (error) => this.#response.reject(new Error(inWords(url, error), { cause: error })))
