@@ -75,6 +75,15 @@ describe('EGDesk’s tunnel client', () => {
     }
   })
 
+  test('whose server answers the handshake with 404 is told so once, also when that gives a session', async () => {
+    const share = await createShare()
+    const tunnel = await ForeignAgent.dial(`${base(share)}/tunnel/connect?name=x`, { upgrade: 'websocket' })
+    await tunnel.next()
+    const { request_id } = await nextRequest(tunnel)
+    tunnel.say(tunnelResponse(request_id, 404, { 'content-type': 'text/plain', 'mcp-session-id': 's-0' }, 'no'))
+    expect(await tunnel.next()).toMatchObject({ type: 'error', message: expect.stringContaining('initialize') })
+  })
+
   test('finds its server at the path that stands in its URL', async () => {
     const share = await createShare()
     const tunnel = await serving(share, new TunnelledServer('s-1'), '/gmail/mcp')

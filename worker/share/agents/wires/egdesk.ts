@@ -100,7 +100,8 @@ export class EgDesk implements Dialect {
     const bodies = (isStream ? dataIn(content) : [content]).filter((part) => part.trim() !== '').map((part) => encoder.encode(part))
     // What a server says of an error in JSON-RPC is its answer, whatever its status.
     const isToldInJson = status < 400 || header('content-type')?.startsWith('application/json') === true
-    if (status === 404 && this.#session !== undefined) return { kind: 'restarts' }
+    // To the handshake it is no word of a session that was forgotten, and another would be answered in the same way.
+    if (status === 404 && this.#session !== undefined && key !== HANDSHAKE) return { kind: 'restarts' }
     return { kind: 'answers', key, bodies: isToldInJson ? bodies : [], failure: failureOf(status) }
   }
 }
