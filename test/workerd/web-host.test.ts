@@ -307,6 +307,13 @@ describe('an agent', () => {
     expect((await web.serve(ask(share, '/', { headers: bearer(share) }))).response.status).toBe(200)
   })
 
+  test('that ends an answer which it has not begun has broken it', async () => {
+    const { share, web } = await servedApp()
+    const response = ask(share, '/', { headers: bearer(share) })
+    web.agent.send({ type: 'web_end', x: (await web.opened()).x })
+    expect((await response).status).toBe(502)
+  })
+
   test('cannot speak for an exchange of another', async () => {
     const { share, web } = await servedApp()
     const other = await ScriptedAgent.connect(share, { agent: 'other', join: 'replica', serves: 'web' })
