@@ -102,6 +102,14 @@ describe('who is let in', () => {
     expect(bare.headers.get('content-type')).toContain('text/html')
   })
 
+  test('a share that is none is one wrong try for each request', async () => {
+    await createShare()
+    const request = (): Request => new Request(`https://${'a'.repeat(32)}-app.${DOMAIN}/`, { headers: { 'cf-connecting-ip': '192.0.2.77' } })
+    const statuses = new Set<number>()
+    for (let tries = 0; tries < 20; tries++) statuses.add((await app.fetch(request(), hosted, createExecutionContext())).status)
+    expect([...statuses]).toEqual([404])
+  })
+
   test('whoever shows nothing, where the owner says so, with the app’s own sign-in', async () => {
     verifies('promise.14.who', 'promise.14.credential')
     const share = await createShare({ anonymous: { access: 'read' } })

@@ -113,8 +113,7 @@ async function credentialOf(
   if (key !== undefined && mayUseCookie(raw, origin, isUpgrade)) return { ...who, key }
   if (bearer !== undefined) return { ...who, bearer }
   // Whoever may come without a credential may come from everywhere.
-  const open = await admitToApp(c, who)
-  return key !== undefined && !open.ok ? undefined : who
+  return key === undefined || (await admitToApp(c, who)).ok ? who : undefined
 }
 
 /** Of the keys in cookies those that are a link's, of which there is more than one only by a mistake of somebody's. */
