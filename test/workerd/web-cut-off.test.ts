@@ -50,6 +50,9 @@ test('is refused, and is not begun as if its link still held', async () => {
   }
   await order('DELETE', `/api/shares/${share.id}/tokens/${id}`)
   go.resolve()
-  const status = await Promise.race([waiting.then((response) => response.status), ...agents.map(async (one) => one.hasFrame().then(() => 'begun'))])
+  const status = await Promise.race([
+    waiting.then((response) => response.status),
+    ...agents.map(async (one) => one.hasFrame().then(() => 'begun')),
+  ])
   expect(status).toBe(410)
 })

@@ -104,7 +104,8 @@ describe('who is let in', () => {
 
   test('a share that is none is one wrong try for each request', async () => {
     await createShare()
-    const request = (): Request => new Request(`https://${'a'.repeat(32)}-app.${DOMAIN}/`, { headers: { 'cf-connecting-ip': '192.0.2.77' } })
+    const request = (): Request =>
+      new Request(`https://${'a'.repeat(32)}-app.${DOMAIN}/`, { headers: { 'cf-connecting-ip': '192.0.2.77' } })
     const statuses = new Set<number>()
     for (let tries = 0; tries < 20; tries++) statuses.add((await app.fetch(request(), hosted, createExecutionContext())).status)
     expect([...statuses]).toEqual([404])
