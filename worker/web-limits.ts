@@ -9,6 +9,9 @@ export const MAX_WEB_EXCHANGES_OF_ONE = 1280
 /** Bytes that a WebSocket's client has sent and its app has not taken, beyond which the WebSocket is closed with 1009: a Worker cannot stop reading. */
 export const MAX_WEB_BACKLOG_BYTES = 16 * 1024 * 1024
 
+/** What each message that waits counts for beside its bytes: the promise and the array that hold it. So 65,536 empty ones are too many. */
+export const WEB_BACKLOG_MESSAGE_BYTES = 256
+
 /** How long a browser keeps the key to an app, in seconds, if the link does not end before: as long as most keep a sign-in. */
 export const WEB_COOKIE_S = 30 * 24 * 60 * 60
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { RawData, WebSocket } from 'ws'
 import type { RelayWebFrame, WebMessage, WebOpen } from '../../protocol/web/web-frames.ts'
 import { MAX_CLOSE_REASON_CHARS, MAX_WEB_MESSAGE_BYTES } from '../../protocol/web/web-limits.ts'
-import { WEB_OUTBOX_PAUSE_BYTES } from '../limits.ts'
+import { RECEIPT_AFTER_MS, WEB_OUTBOX_PAUSE_BYTES } from '../limits.ts'
 import type { WebApp } from '../server/web-app.ts'
 import { type ExchangePort, failedWith, sendableHead, type WebExchange, WebIntake } from './web-exchange.ts'
 import { WebOutbox } from './web-outbox.ts'
@@ -19,6 +19,7 @@ export class SocketExchange implements WebExchange {
   readonly #app: WebApp
   readonly #port: ExchangePort
   readonly #intake: WebIntake
+  readonly #receiptTimer: NodeJS.Timeout
   #socket: WebSocket | undefined
   /** What the app has answered instead of a WebSocket. */
   #refusal: IncomingMessage | undefined
@@ -35,6 +36,8 @@ export class SocketExchange implements WebExchange {
     this.#port = port
     this.outbox = new WebOutbox(open.x)
     this.#intake = new WebIntake(open.x, port)
+    // As with a request: an app may leave an upgrade without any answer.
+    this.#receiptTimer = setTimeout(() => this.#intake.grant(), RECEIPT_AFTER_MS)
     try {
       this.#socket = app.socket(open)
     } catch (error) {
@@ -57,6 +60,7 @@ export class SocketExchange implements WebExchange {
 
   cancel(): void {
     this.#isOver = true
+    clearTimeout(this.#receiptTimer)
     this.outbox.clear()
     this.#parts = []
     this.#refusal?.destroy()
@@ -90,6 +94,7 @@ export class SocketExchange implements WebExchange {
   }
 
   #head(response: IncomingMessage): void {
+    clearTimeout(this.#receiptTimer)
     const { statusCode = 0, rawHeaders } = response
     const headers = this.#app.answered(rawHeaders).filter(([name]) => !/^sec-websocket-/i.test(name))
     const protocol = this.#chosen === undefined ? {} : { protocol: this.#chosen }
@@ -156,6 +161,7 @@ export class SocketExchange implements WebExchange {
   #fail(code: 'APP_UNREACHABLE' | 'APP_BROKEN' | 'APP_REQUEST_REFUSED', error?: unknown): void {
     if (this.#isOver) return
     this.#isOver = true
+    clearTimeout(this.#receiptTimer)
     this.outbox.pushFrame(failedWith(this.#x, code, error))
     this.#port.ready()
   }

@@ -227,7 +227,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'policy/allowances',
   ],
   'worker/web/': ['web/web-host', 'web/web-path'],
-  'worker/share/web/': ['web/web-host'],
+  'worker/share/web/': ['web/web-host', 'web/web-backlog', 'web/web-cut-off'],
   'wrangler.toml': ['sessions/session'],
 }
 

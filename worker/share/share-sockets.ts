@@ -49,6 +49,12 @@ export class ShareSockets {
     const charges = gate.chargesOf(pass)
     const exhausted = charges === undefined ? undefined : await spending.start(charges, x)
     if (exhausted !== undefined) return Response.json(exhausted, { status: VERDICT_STATUS })
+    // What keeps the limits may be another object: what has ended meanwhile was not there to be cut.
+    const verdict = charges === undefined ? undefined : await gate.judge(pass, Date.now())
+    if (verdict !== undefined) {
+      spending.failed(x)
+      return Response.json(verdict, { status: VERDICT_STATUS })
+    }
     const [client, server] = Object.values(new WebSocketPair())
     if (client === undefined || server === undefined) return new Response(null, { status: 500 })
     const address = pass.address === undefined ? {} : { address: pass.address }

@@ -69,7 +69,16 @@ function withoutKey(href: string): { readonly pathname: string; readonly search:
     .split('&')
     .filter((part) => !part.startsWith(`${KEY_PARAMETER}=`))
     .join('&')
-  return { pathname, search: rest === '' ? '' : `?${rest}`, key: decodeURIComponent(key) }
+  return { pathname, search: rest === '' ? '' : `?${rest}`, key: decoded(key) }
+}
+
+/** What is spelled as no text is spelled so is no key either. */
+function decoded(key: string): string {
+  try {
+    return decodeURIComponent(key)
+  } catch {
+    return key
+  }
 }
 
 /** Takes the key out of the address bar: a browser gets it as a cookie, and goes on to the same page without it. */
@@ -104,8 +113,7 @@ async function credentialOf(
   if (key !== undefined && mayUseCookie(raw, origin, isUpgrade)) return { ...who, key }
   if (bearer !== undefined) return { ...who, bearer }
   // Whoever may come without a credential may come from everywhere.
-  const open = await admitToApp(c, who)
-  return key !== undefined && !open.ok ? undefined : who
+  return key === undefined || (await admitToApp(c, who)).ok ? who : undefined
 }
 
 /** Of the keys in cookies those that are a link's, of which there is more than one only by a mistake of somebody's. */

@@ -48,7 +48,11 @@ async function answer(c: WebContext): Promise<Response> {
   if (method === 'OPTIONS' && raw.headers.has('access-control-request-method')) return preflight(raw.headers)
   if (raw.headers.get('service-worker')?.trim().toLowerCase() === 'script') return webProblem(raw, 'SERVICE_WORKER_REFUSED')
   const [share, key] = [c.req.param('share') ?? '', c.req.param('key')]
-  const own = key === undefined ? `/s/${share}/http` : `/s/${share}/k/${key}/http`
+  // As its client spells it, since there its pages are.
+  const own = url.pathname
+    .split('/')
+    .slice(0, key === undefined ? 4 : 6)
+    .join('/')
   const place = { origin: relayOrigin(raw, settings), prefix: own }
   const path = url.pathname.slice(own.length)
   const isUpgrade = raw.headers.get('upgrade')?.toLowerCase() === 'websocket'

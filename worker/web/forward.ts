@@ -102,6 +102,7 @@ async function exchanged(forwarded: Forwarded, exchange: WebExchange): Promise<R
             body.write(bytes, () => exchange.taken(bytes.length, body.isIdle))
             break
           case 'web_end':
+            head.reject(new WebFailure('APP_BROKEN'))
             body.end()
             exchange.close()
             break

@@ -2,7 +2,7 @@
 import { concat } from '../../protocol/splice.ts'
 import type { WebMessage } from '../../protocol/web/web-frames.ts'
 import { MAX_WEB_MESSAGE_BYTES } from '../../protocol/web/web-limits.ts'
-import { MAX_WEB_BACKLOG_BYTES } from '../web-limits.ts'
+import { MAX_WEB_BACKLOG_BYTES, WEB_BACKLOG_MESSAGE_BYTES } from '../web-limits.ts'
 import type { WebExchange } from './web-exchange.ts'
 
 export interface SocketBridge {
@@ -90,13 +90,14 @@ class Bridge implements SocketBridge {
 
   #fromClient(data: string | ArrayBuffer): void {
     const bytes = typeof data === 'string' ? encoder.encode(data) : new Uint8Array(data)
-    this.#backlog += bytes.length
+    const held = bytes.length + WEB_BACKLOG_MESSAGE_BYTES
+    this.#backlog += held
     if (bytes.length > MAX_WEB_MESSAGE_BYTES || this.#backlog > MAX_WEB_BACKLOG_BYTES) {
       this.#exchange.end({ type: 'web_close', code: TOO_BIG, reason: 'the message is too big' })
       return this.#end(TOO_BIG, 'the message is too big, or too many wait')
     }
     const kind = typeof data === 'string' ? 'text' : 'binary'
-    this.#sending = this.#sending.then(() => this.#exchange.message(kind, bytes)).then(() => (this.#backlog -= bytes.length))
+    this.#sending = this.#sending.then(() => this.#exchange.message(kind, bytes)).then(() => (this.#backlog -= held))
   }
 
   #clientClosed(code: number, reason: string): void {

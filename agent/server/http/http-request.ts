@@ -10,7 +10,7 @@ export class HttpRequest {
   readonly #ask: HttpAsk
   readonly #sent: () => void
   readonly #response = Promise.withResolvers<IncomingMessage>()
-  #request: ClientRequest
+  #request: ClientRequest | undefined
   #isSent = false
 
   /** `sent` is called once, when the request has been written, or may have been in part. */
@@ -21,7 +21,12 @@ export class HttpRequest {
     this.response = this.#response.promise
     // Whoever gives it up need not wait for it.
     this.response.catch(() => {})
-    this.#request = this.#begin(url, 0)
+    try {
+      this.#request = this.#begin(url, 0)
+    } catch (error) {
+      // What no header can hold.
+      this.#response.reject(error)
+    }
   }
 
   /** Whether the server may have got it, in whole or in part. */
@@ -30,7 +35,7 @@ export class HttpRequest {
   }
 
   destroy(): void {
-    this.#request.destroy()
+    this.#request?.destroy()
   }
 
   #begin(url: URL, redirects: number): ClientRequest {
@@ -48,7 +53,8 @@ export class HttpRequest {
       const next = redirects < HTTP_REDIRECTS ? redirectOf(url, response) : undefined
       if (next === undefined) return this.#response.resolve(response)
       response.resume()
-      this.#server.movedTo(next)
+      // Where messages of one session are taken says nothing of where the server is.
+      if (url.href === this.#server.url.href) this.#server.movedTo(next)
       this.#request = this.#begin(next, redirects + 1)
     })
     request.on('error', (error) => this.#response.reject(new Error(inWords(url, error), { cause: error })))

@@ -3,6 +3,7 @@ import { skipSpace } from '../../../protocol/json-skip.ts'
 import type { Span } from '../../../protocol/json-scan.ts'
 import { encodeHeaderValue } from '../../../protocol/mirrors/header-value.ts'
 import type { MirroredParam } from '../../../protocol/mirrors/mirrored-params.ts'
+import { PROBED_REVISION } from '../era-questions.ts'
 import { memberNamed, membersAt, orUndefined, paramsMember, textAt } from '../../../protocol/policy/json-members.ts'
 
 const PROTOCOL_VERSION = 'io.modelcontextprotocol/protocolVersion'
@@ -22,7 +23,9 @@ export function claimedRevision(request: Uint8Array): string | undefined {
   return orUndefined(() => {
     const meta = paramsMember(request, '_meta')
     const version = meta === undefined ? undefined : memberNamed(membersAt(request, meta[0]), PROTOCOL_VERSION)
-    return version === undefined ? undefined : textAt(request, version)
+    const revision = version === undefined ? undefined : textAt(request, version)
+    // Revisions are dates, so their order is that of their texts; what is none may be anything, and cannot be a header.
+    return revision !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(revision) && revision >= PROBED_REVISION ? revision : undefined
   })
 }
 
@@ -53,7 +56,7 @@ export function modernHeaders(
   const name = nameIn(method, request)
   return {
     'mcp-protocol-version': revision,
-    'mcp-method': method,
+    'mcp-method': encodeHeaderValue(method),
     ...(name === undefined ? {} : { 'mcp-name': encodeHeaderValue(name) }),
     ...paramHeaders(request, mirrored),
   }

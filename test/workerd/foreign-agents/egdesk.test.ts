@@ -60,6 +60,30 @@ describe('EGDesk’s tunnel client', () => {
     })
   })
 
+  test('keeps the session of its server whatever stands in a call', async () => {
+    const share = await createShare()
+    const server = new TunnelledServer('s-1')
+    const tunnel = await serving(share, server)
+    const client = await initialized(share)
+    const method = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"method":"initialize"}}}'
+    for (const body of [method, call('2', 'next')]) {
+      const answer = client.post(body)
+      const request = await nextRequest(tunnel)
+      expect(request.headers).toMatchObject({ 'mcp-session-id': 's-1' })
+      tunnel.say(server.answer(request))
+      expect((await answer).status).toBe(200)
+    }
+  })
+
+  test('whose server answers the handshake with 404 is told so once, also when that gives a session', async () => {
+    const share = await createShare()
+    const tunnel = await ForeignAgent.dial(`${base(share)}/tunnel/connect?name=x`, { upgrade: 'websocket' })
+    await tunnel.next()
+    const { request_id } = await nextRequest(tunnel)
+    tunnel.say(tunnelResponse(request_id, 404, { 'content-type': 'text/plain', 'mcp-session-id': 's-0' }, 'no'))
+    expect(await tunnel.next()).toMatchObject({ type: 'error', message: expect.stringContaining('initialize') })
+  })
+
   test('finds its server at the path that stands in its URL', async () => {
     const share = await createShare()
     const tunnel = await serving(share, new TunnelledServer('s-1'), '/gmail/mcp')

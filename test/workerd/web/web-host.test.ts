@@ -2,6 +2,8 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
+import { CAVEAT_NONCE_BYTES } from '../../../protocol/narrowing/caveat.ts'
+import { narrowCredential } from '../../../protocol/narrowing/narrow.ts'
 import app from '../../../worker/index.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { askAsOwner, createShare, stubOf, type TestShare } from '../harness/relay.ts'
@@ -47,6 +49,26 @@ describe('who is let in', () => {
     await web.gone()
   })
 
+  test('a bearer token that its holder has narrowed, which the app does not see either, also where all are let in', async () => {
+    verifies('promise.14.who', 'promise.14.credential')
+    const { share, web } = await servedApp()
+    const narrowed = await narrowCredential(share.clientToken, {}, crypto.getRandomValues(new Uint8Array(CAVEAT_NONCE_BYTES)))
+    const authorization = `Bearer ${narrowed.ok ? narrowed.value : narrowed.error}`
+    const { open, response } = await web.serve(ask(share, '/', { headers: { authorization } }))
+    expect(await response.text()).toBe('hello')
+    expect(fieldOf(open, 'authorization')).toBeUndefined()
+    await web.gone()
+    const { key } = await keyOf(share)
+    const both = await web.serve(ask(share, '/', { headers: { authorization, cookie: `__Host-mcpe=${key}` } }))
+    expect(fieldOf(both.open, 'authorization')).toBeUndefined()
+  })
+
+  test('a key that is none is told so, however it is spelled', async () => {
+    const { share } = await servedApp()
+    expect((await ask(share, '/?mcp_edge_key=%')).status).toBe(404)
+    expect((await ask(share, '/?mcp_edge_key=%E0%A4')).status).toBe(404)
+  })
+
   test('a key in the URL becomes a cookie, on the same page of the same host, and no app sees either', async () => {
     verifies('promise.14.who', 'promise.14.credential')
     const { share, web } = await servedApp()
@@ -78,6 +100,15 @@ describe('who is let in', () => {
     const bare = await ask(share, '/', { headers: { accept: 'text/html' } })
     expect(bare.status).toBe(401)
     expect(bare.headers.get('content-type')).toContain('text/html')
+  })
+
+  test('a share that is none is one wrong try for each request', async () => {
+    await createShare()
+    const request = (): Request =>
+      new Request(`https://${'a'.repeat(32)}-app.${DOMAIN}/`, { headers: { 'cf-connecting-ip': '192.0.2.77' } })
+    const statuses = new Set<number>()
+    for (let tries = 0; tries < 20; tries++) statuses.add((await app.fetch(request(), hosted, createExecutionContext())).status)
+    expect([...statuses]).toEqual([404])
   })
 
   test('whoever shows nothing, where the owner says so, with the app’s own sign-in', async () => {
@@ -283,6 +314,13 @@ describe('an agent', () => {
     expect([refused.status, (await refused.json<{ code: string }>()).code]).toEqual([403, 'APP_REQUEST_REFUSED'])
     await web.gone()
     expect((await web.serve(ask(share, '/', { headers: bearer(share) }))).response.status).toBe(200)
+  })
+
+  test('that ends an answer which it has not begun has broken it', async () => {
+    const { share, web } = await servedApp()
+    const response = ask(share, '/', { headers: bearer(share) })
+    web.agent.send({ type: 'web_end', x: (await web.opened()).x })
+    expect((await response).status).toBe(502)
   })
 
   test('cannot speak for an exchange of another', async () => {

@@ -120,6 +120,16 @@ describe('who', () => {
     expect([slash.status, slash.headers.get('location')]).toEqual([308, `${base}/?a=1`])
   })
 
+  test('a key that its client spells in another way leads to the same, and its pages stay where it has come', async () => {
+    const { web, base } = await below()
+    const spelled = base.replace(/\/k\/./, (start) => `/k/%${start.charCodeAt(3).toString(16)}`)
+    expect((await ask(spelled)).headers.get('location')).toBe(`${spelled}/`)
+    const head = { headers: [['content-type', 'text/html']] } as const
+    const { open, response } = await web.serve(ask(`${spelled}/dir`), head, '<a href="/x">')
+    expect(open.target).toBe('/dir')
+    expect(await response.text()).toBe(`<a href="${spelled}/x">`)
+  })
+
   test('pages of an opaque origin may read what they ask for; other pages may not ask', async () => {
     verifies('promise.14.sandbox')
     const { web, base } = await below()

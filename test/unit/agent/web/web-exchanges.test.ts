@@ -1,7 +1,7 @@
 /** The agent's side of web exchanges against real apps on this machine: what reaches the app, what comes back, and what never does. */
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { WebApp } from '../../../../agent/server/web-app.ts'
@@ -342,4 +342,13 @@ describe('a WebSocket', () => {
     await wire.of('web_end')
     expect(wire.text()).toBe('no')
   })
+})
+
+test('an app that leaves an upgrade without any answer lets the relay know nonetheless that the agent is there', async () => {
+  server.removeAllListeners('upgrade')
+  const asked = once(server, 'upgrade')
+  open({ upgrade: true })
+  const [, socket] = (await asked) as [IncomingMessage, Socket]
+  expect(await wire.of('web_credit')).toMatchObject({ x: X })
+  socket.destroy()
 })

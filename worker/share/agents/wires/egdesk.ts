@@ -4,6 +4,7 @@
  */
 import type { Failure } from '../../../../protocol/errors.ts'
 import type { Dialect, Heard } from './dialect.ts'
+import { HANDSHAKE } from './foreign-messages.ts'
 
 /** What outlives sleep. */
 interface Kept {
@@ -59,7 +60,7 @@ export class EgDesk implements Dialect {
 
   outgoing(message: string, key: string = crypto.randomUUID()): string {
     // The server begins another session.
-    if (message.includes('"method":"initialize"')) this.#session = undefined
+    if (key === HANDSHAKE) this.#session = undefined
     const headers = {
       // As a program on its own machine would say: to any other host servers answer that they are being rebound.
       host: 'localhost',
@@ -99,7 +100,8 @@ export class EgDesk implements Dialect {
     const bodies = (isStream ? dataIn(content) : [content]).filter((part) => part.trim() !== '').map((part) => encoder.encode(part))
     // What a server says of an error in JSON-RPC is its answer, whatever its status.
     const isToldInJson = status < 400 || header('content-type')?.startsWith('application/json') === true
-    if (status === 404 && this.#session !== undefined) return { kind: 'restarts' }
+    // To the handshake it is no word of a session that was forgotten, and another would be answered in the same way.
+    if (status === 404 && this.#session !== undefined && key !== HANDSHAKE) return { kind: 'restarts' }
     return { kind: 'answers', key, bodies: isToldInJson ? bodies : [], failure: failureOf(status) }
   }
 }

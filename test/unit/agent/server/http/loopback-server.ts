@@ -100,11 +100,12 @@ export class RemoteSession implements AsyncDisposable {
   readonly gone: Promise<ChildEnd>
   readonly #waiters = new Waiters()
 
-  constructor(url: string, { sse = false, header = [], lineMask }: SessionOptions = {}) {
+  /** `server`: its URL, or one that other sessions have too. */
+  constructor(server: string | HttpServer, { sse = false, header = [], lineMask }: SessionOptions = {}) {
     const gone = Promise.withResolvers<ChildEnd>()
     this.gone = gone.promise
     this.child = httpStart(
-      new HttpServer(readHttpTarget({ url, sse, header, headerFile: undefined })),
+      typeof server === 'string' ? new HttpServer(readHttpTarget({ url: server, sse, header, headerFile: undefined })) : server,
       lineMask,
     )({
       line: (bytes) => {

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { readHttpTarget } from '../../../../../agent/config/http-target.ts'
+import { HttpServer } from '../../../../../agent/server/http/http-server.ts'
 import { type Asked, type Behaviour, openEvents } from '../../../../fixtures/http-vices.ts'
 import { LoopbackServer, RemoteSession } from './loopback-server.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
@@ -101,4 +103,21 @@ test.each<[string, string, Behaviour]>([
   const session = open(await serve(behaviour))
   session.says({ id: 1, method: 'initialize', params: {} })
   expect(await session.gone).toMatchObject({ code })
+})
+
+test('SseWire is sent on to where messages are taken, and the next session opens its stream where the first did', async () => {
+  const server = await serve(
+    sseServer(({ request, response, message }, send) => {
+      if (request.url === '/messages?session=1') return void response.writeHead(307, { location: '/messages/?session=1' }).end()
+      response.writeHead(202).end('Accepted')
+      if (message.id !== undefined) send({ id: message.id, result: {} })
+    }),
+  )
+  const one = new HttpServer(readHttpTarget({ url: server.url, sse: true, header: [], headerFile: undefined }))
+  for (const id of [1, 2]) {
+    const session = stack.use(new RemoteSession(one))
+    session.says({ id, method: 'ping' })
+    await session.answer(id)
+  }
+  expect(server.asked.filter(({ request }) => request.method === 'GET').map(({ request }) => request.url)).toEqual(['/mcp', '/mcp'])
 })

@@ -345,3 +345,14 @@ describe('StreamableWire in revision 2026-07-28', () => {
     expect(await session.hears(({ method }) => method === 'notifications/cancelled')).toMatchObject({ params: { requestId: 'listen:0' } })
   })
 })
+
+test.each([
+  ['a revision', { id: 1, method: 'initialize', params: { _meta: { 'io.modelcontextprotocol/protocolVersion': 'a\nb' } } }],
+  ['a method with a line end', modern(1, 'tools/x\ny')],
+  ['a method of other letters', modern(1, 'tools/中')],
+])('%s that no header can hold is a client’s to send, and ends nothing here', async (_, message) => {
+  const server = await serve((asked) => answerJson(asked, { ok: true }))
+  const session = open(server)
+  session.says(message)
+  expect(await session.answer(1)).toMatchObject({ result: { ok: true } })
+})
