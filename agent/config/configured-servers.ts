@@ -24,7 +24,8 @@ interface ConfigContext {
 /** @throws {AgentExit} that names server and member. */
 export function serverOptions(name: string, entry: ServerEntry, { parsed, own, folder, isOnly }: ConfigContext): ServerOptions {
   const { command, args = [], url, type, env = {}, headers = {} } = entry
-  if ((command === undefined) === (url === undefined)) throw wrong(name, 'has either a command or a url')
+  if ((command === undefined) === (url === undefined))
+    throw wrong(name, `${command === undefined ? 'has neither a command nor a url' : 'has a command and a url'}: give one of the two`)
   if (type !== undefined && (type === 'stdio') !== (command !== undefined))
     throw wrong(name, `has the type ${type}, and ${command === undefined ? 'a url' : 'a command'}`)
   const given = parsed.opts<RawOptions>()

@@ -20,6 +20,11 @@ Commands of owners (each has --help; a server of such a name needs -- before it)
   login, logout  who you are at a relay
   share          makes and orders shares
   token          hands out links to a share, and takes them back
+  people         lets people in by name, who sign in with a code
+  tools          what a server offers, and accepts what has changed
+  approvals      decides about calls that are held for you
+  sessions       shows who is connected, and disconnects them
+  logs           shows who has called what
   owner          lets others make shares on the relay`
 
 /** The command, to be given to `parse`. Reads the environment of this process for defaults. */

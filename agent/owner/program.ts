@@ -135,7 +135,7 @@ export async function runOwner(args: readonly string[], terminal: Terminal): Pro
   } catch (error) {
     if (!(error instanceof CommanderError) || error.exitCode === 0) throw error
     const message = error.message.replace(/^error: /, '').replaceAll(/\s+/g, ' ')
-    throw usage(`${message}. See: ${terminal.program} ${wordsOf(args)}--help`)
+    throw usage(`${message.replace(/\.+$/, '')}. See: ${terminal.program} ${wordsOf(args)}--help`)
   }
 }
 

@@ -12,7 +12,8 @@ const SAMPLE_SERVER = 'npx -y @modelcontextprotocol/server-everything'
 /** The token stands in a variable: arguments stand in the process list. */
 export function agentSetup(token: string, program: string, platform: NodeJS.Platform): string {
   const variable = platform === 'win32' ? `$env:MCP_EDGE_TOKEN = '${token}'` : `export MCP_EDGE_TOKEN=${token}`
-  return `On the machine of the server, run the agent with the server's command:
+  return `On the machine of the server, run the agent with the server's command
+(with --replica, where one is connected already and both are to serve):
 
   ${variable}
   ${program} -- ${SAMPLE_SERVER}

@@ -28,7 +28,7 @@ export interface ChildEnd {
   readonly startError?: string | undefined
   /** What its first call fails with, where that is known better than that it did not start. */
   readonly code?: ErrorCode
-  /** Raw ids of calls written to it of which it has said that it did not take them. */
+  /** Raw ids of calls written to it that it did not take: it has said so, or they still waited for its list of tools. */
   readonly untaken?: readonly string[]
 }
 

@@ -31,8 +31,8 @@ class PolicedChild implements Child {
   readonly #handlers: ChildHandlers
   readonly #child: Child
   readonly #tools: ToolList
-  /** Calls that wait for the list of tools, by canonical id. */
-  readonly #held = new Set<string>()
+  /** Raw ids of the calls that wait for the list of tools, by canonical id. */
+  readonly #held = new Map<string, string>()
 
   constructor(judge: PolicyJudge, handlers: ChildHandlers, start: (handlers: ChildHandlers) => Child) {
     this.#judge = judge
@@ -43,7 +43,8 @@ class PolicedChild implements Child {
       line: (bytes, of) => this.#heard(bytes, of),
       gone: (end) => {
         this.#tools.close()
-        handlers.gone(end)
+        // The process has not seen the calls that still wait, though they were taken.
+        handlers.gone({ ...end, untaken: [...(end.untaken ?? []), ...this.#held.values()] })
       },
     })
   }
@@ -112,7 +113,7 @@ class PolicedChild implements Child {
   #callTool(line: Uint8Array, { rawId, name, params }: { rawId: string; name: string; params: Params }, done: Taken): void {
     const id = canonicalId(rawId)
     if (this.#held.size >= MAX_CALLS_BEHIND_LIST) return this.#refuse(rawId, 'BACKLOG_FULL', done)
-    this.#held.add(id)
+    this.#held.set(id, rawId)
     let isWaiting = false
     this.#tools.tell(params, (factsOf) => {
       // Its client has cancelled it.

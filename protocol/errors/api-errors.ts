@@ -16,7 +16,8 @@ export const API_ERRORS = {
   CLAIM_CODE_WRONG: {
     http: 403,
     retryable: false,
-    message: 'The claim code is wrong or older than 10 minutes. POST /api/claim without a body and read a new one in the log.',
+    message:
+      'The claim code is wrong or older than 10 minutes. Log in again, or POST /api/claim without a body, and read the newest in the log.',
   },
   ROUTE_NOT_FOUND: {
     http: 404,

@@ -32,6 +32,12 @@ export const WEB_ERRORS = {
     retryable: false,
     message: 'Your link does not allow this with the web app. Ask the owner of the share for another.',
   },
+  APP_ORIGIN_REFUSED: {
+    http: 403,
+    retryable: false,
+    message:
+      'Only pages of the web app itself may do this by cookie. Programs send Origin and Sec-Fetch-Site as such a page does, or a bearer token in place of the cookie.',
+  },
   SERVICE_WORKER_REFUSED: {
     http: 403,
     retryable: false,

@@ -23,6 +23,6 @@ export const EXCEPTIONS: readonly Exception[] = [
     scenario: 'tasks-status-notifications',
     proof:
       'The suite skips its only check: it looks for notifications/tasks in the answer to tools/call, where SEP-2663 has them on subscriptions/listen. ' +
-      'That a listen hears of its own tasks is shown by test/workerd/modern-tasks.test.ts.',
+      'That a listen hears of its own tasks is shown by test/workerd/modern-client/modern-tasks.test.ts.',
   },
 ]

@@ -61,7 +61,7 @@ async function quick(base: string): Promise<boolean> {
   const isTested = await Promise.all(tests)
   if (e2e.length > 0) isTested.push(await vitest('e2e', ['run', ...files('e2e', e2e)], e2e.join(', ')))
   const left = (folder: string, count: number): string => {
-    const all = globSync(`test/${folder}/*.test.ts`, { cwd: ROOT }).length
+    const all = globSync(`test/${folder}/**/*.test.ts`, { cwd: ROOT }).length
     return `${folder} (${all - count} of ${all} files)`
   }
   const also = workerdLater.length === 0 ? '' : ` of which this asks for ${workerdLater.join(', ')}`

@@ -1,20 +1,20 @@
 /** Every requirement that the tests must show, by id: our promises, and what the revisions of MCP ask of a relay. Data only. */
-import { ANSWER_PROMISES } from './answer-promises.ts'
+import { ANSWER_PROMISES } from './promises/answer-promises.ts'
 import { CANCELLATION } from './cancellation.ts'
-import { CARE_PROMISES } from './care-promises.ts'
+import { CARE_PROMISES } from './promises/care-promises.ts'
 import { AGENT_SERVERS } from './agent-servers.ts'
 import { FOREIGN_AGENTS } from './foreign-agents.ts'
 import { HTTP_SSE } from './http-sse.ts'
 import { LIFECYCLE } from './lifecycle.ts'
 import { MODERN_HTTP } from './modern-http.ts'
 import { MODERN_PATTERNS } from './modern-patterns.ts'
-import { RECIPE_PROMISES } from './recipe-promises.ts'
+import { RECIPE_PROMISES } from './promises/recipe-promises.ts'
 import type { Requirement } from './requirement.ts'
 import { SEEDS } from './seeds.ts'
 import { STDIO } from './stdio.ts'
-import { TASK_PROMISES } from './task-promises.ts'
+import { TASK_PROMISES } from './promises/task-promises.ts'
 import { STREAMABLE_HTTP } from './streamable-http.ts'
-import { WEB_PROMISES } from './web-promises.ts'
+import { WEB_PROMISES } from './promises/web-promises.ts'
 
 export const SECTIONS = [
   ...ANSWER_PROMISES,

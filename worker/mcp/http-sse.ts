@@ -1,4 +1,5 @@
 /** `/s/<share>/sse` and `/s/<share>/messages`: HTTP+SSE of MCP 2024-11-05, where every answer comes on one stream. */
+import { ERRORS } from '../../protocol/error-table.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS, SSE_RETRY_MS, UNHEARD_MS } from '../limits.ts'
 import type { Caller } from '../contract/share-rpc.ts'
@@ -103,7 +104,8 @@ async function handOn(share: ShareClient, caller: Caller, message: ClientMessage
       if (told.kind === 'failed') return judged === undefined ? told.failure : await refuseOnStream(share, caller, message, judged)
       if (told.kind === 'stale') {
         const renewal = await turns.renew?.(told)
-        if (renewal?.kind !== 'call' || ++renewals > MAX_CALL_TRIES) return await refuseOnStream(share, caller, message, failureIn(renewal))
+        if (renewal?.kind !== 'call' || ++renewals > MAX_CALL_TRIES)
+          return await refuseOnStream(share, caller, message, failureIn(renewal, isBroken))
         request = renewal.request
         continue
       }
@@ -132,15 +134,19 @@ async function handOn(share: ShareClient, caller: Caller, message: ClientMessage
   }
 }
 
-/** Has a client told on its stream, where it looks for answers, that it may not make a request; by the status where it is to sign in for that. */
+/** Has a client told on its stream, where it looks for answers, that its request is not made; by the status where it is to sign in for that, or to come back later. */
 async function refuseOnStream(share: ShareClient, caller: Caller, message: ClientMessage, refusal: Failure): Promise<Failure | undefined> {
-  if (refusal.code === 'UNAUTHORIZED') return refusal
+  if (refusal.code === 'UNAUTHORIZED' || ERRORS[refusal.code].http === 503) return refusal
   const told = await share.call({ ...callRequest(caller, message, 'session'), refusal }, message.bytes)
   return told.kind === 'accepted' ? undefined : told.kind === 'failed' ? told.failure : refusal
 }
 
-function failureIn(renewal: Renewal | undefined): Failure {
-  return renewal?.kind === 'item' && renewal.item.kind === 'failed' ? renewal.item.failure : { code: 'INTERNAL', executed: 'no' }
+/** Why a call is not made once more. `isBroken`: a try before may have reached an agent. */
+function failureIn(renewal: Renewal | undefined, isBroken: boolean): Failure {
+  // It was renewed as often as may be.
+  const code = renewal?.kind === 'call' ? 'CHILD_DIED' : 'INTERNAL'
+  const failure: Failure = renewal?.kind === 'item' && renewal.item.kind === 'failed' ? renewal.item.failure : { code, executed: 'no' }
+  return isBroken && failure.executed === 'no' ? { ...failure, executed: 'unknown' } : failure
 }
 
 function taken(): Response {

@@ -10,7 +10,7 @@ import { MAX_LAST_WORDS_CHARS } from '../limits.ts'
 import { log } from '../log.ts'
 import type { AgentNews } from './agents/agent-news.ts'
 import type { LinkHealth } from './agents/link-health.ts'
-import { type AgentLink, type AgentLinks, closeAgent, closeQuietly, sendFrame, servesMcp } from './agents/links.ts'
+import { type AgentLinks } from './agents/links.ts'
 import type { MessageSender } from './agents/message-sender.ts'
 import type { Delivery } from './answers/delivery.ts'
 import type { LostAgents } from './answers/lost-agents.ts'
@@ -27,6 +27,7 @@ import type { Store } from './rows/store.ts'
 import type { Spending } from './trust/spending.ts'
 import type { LastWords } from '../contract/share-admin.ts'
 import type { WebExchanges } from './web/web-exchanges.ts'
+import { type AgentLink, closeAgent, closeQuietly, sendFrame, servesMcp } from './agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

@@ -8,7 +8,7 @@ import type { Lane } from '../lanes.ts'
 import { AgentMessages } from './agent-messages.ts'
 import { AgentNews } from './agents/agent-news.ts'
 import { LinkHealth } from './agents/link-health.ts'
-import { type AgentLink, AgentLinks } from './agents/links.ts'
+import { AgentLinks } from './agents/links.ts'
 import { MessageSender } from './agents/message-sender.ts'
 import type { ForeignSurroundings } from './agents/wires/foreign-state.ts'
 import { ForeignLinks } from './agents/wires/foreign-links.ts'
@@ -66,6 +66,7 @@ import { CAPTURES } from './usage/captured.ts'
 import { WebExchanges } from './web/web-exchanges.ts'
 import { ClientList } from './usage/client-list.ts'
 import { Usage } from './usage/usage.ts'
+import type { AgentLink } from './agents/agent-link.ts'
 
 interface Surroundings {
   /** Id of the share. */

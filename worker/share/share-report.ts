@@ -3,11 +3,12 @@ import { randomKey } from '../call-key.ts'
 import { RELAY_PRINCIPAL } from '../contract/pinned-server.ts'
 import { ROLL_CALL_FRESH_MS, ROLL_CALL_MS } from '../limits.ts'
 import type { LinkHealth } from './agents/link-health.ts'
-import type { AgentLink, AgentLinks } from './agents/links.ts'
+import type { AgentLinks } from './agents/links.ts'
 import type { MessageSender } from './agents/message-sender.ts'
 import type { CreditLedger } from './clients/credit.ts'
 import type { Store } from './rows/store.ts'
 import type { ShareFacts } from '../contract/share-admin.ts'
+import type { AgentLink } from './agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

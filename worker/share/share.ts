@@ -31,7 +31,6 @@ import type { Pass, PassVerdict } from '../contract/trust-rpc.ts'
 import type { Env } from '../env.ts'
 import { indexOfLane, shareOfLane } from '../lanes.ts'
 import { KEPT_CALL_MS } from '../limits.ts'
-import { closeQuietly } from './agents/links.ts'
 import { AlarmClock } from './alarm-clock.ts'
 import { ShareLife } from './share-life.ts'
 import { type ShareParts, wireShare } from './share-parts.ts'
@@ -40,6 +39,7 @@ import { ShareSockets } from './share-sockets.ts'
 import { isApprovalCommand } from './trust/approvals.ts'
 import { isUsageOrder } from './usage/usage.ts'
 import type { AdminCommand, ShareFacts } from '../contract/share-admin.ts'
+import { closeQuietly } from './agents/agent-link.ts'
 
 export class Share extends DurableObject<Env> implements ShareObject {
   readonly #parts: ShareParts

@@ -34,7 +34,7 @@ export const serveAppHost: MiddlewareHandler<RouteEnv> = async (c) => {
     return enter(c, { share, address, key }, `${origin}${pathname}${search}`)
   if (isOfAnotherShare(raw, settings, share, method, isUpgrade)) return webProblem(raw, 'ORIGIN_REFUSED')
   const shown = await credentialOf(c, { share, address }, { origin, isUpgrade })
-  if (shown === undefined) return webProblem(raw, 'ORIGIN_REFUSED')
+  if (shown === undefined) return webProblem(raw, 'APP_ORIGIN_REFUSED')
   const visitor = await admitToApp(c, shown)
   if (!visitor.ok) {
     const { code, detail, retryAfterMs } = visitor.error

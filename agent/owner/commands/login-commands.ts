@@ -96,9 +96,11 @@ function logout(run: OwnerRun, named: string | undefined): void {
     const left = Object.fromEntries(Object.entries(tokens).filter(([origin]) => origin !== relay))
     writeAccounts(file, { tokens: left, ...(current === undefined || current === relay ? {} : { current }) })
   }
-  run.show({ relay: relay ?? null, logged_out: isKnown }, () =>
+  // A claim leaves its token in this file alone: who forgets it unseen has lost the relay.
+  const token = isKnown ? { owner_token: tokens[relay] } : {}
+  run.show({ relay: relay ?? null, logged_out: isKnown, ...token }, () =>
     isKnown
-      ? `Logged out of ${relay}. The owner token still holds; it is only forgotten here.\n`
+      ? `Logged out of ${relay}. The owner token still holds, and is kept here no more. Keep it, if you mean to come back:\n\n  ${tokens[relay]}\n`
       : `Not logged in${relay === undefined ? '' : ` at ${relay}`}.\n`,
   )
 }

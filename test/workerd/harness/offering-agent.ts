@@ -2,6 +2,7 @@
 import type { Hello } from '../../../protocol/handshake.ts'
 import type { TestShare } from './relay.ts'
 import { bodyText, ScriptedAgent } from './scripted-agent.ts'
+import type { ErrorCode } from '../../../protocol/errors.ts'
 
 export interface Offer {
   readonly tools?: readonly object[]
@@ -44,6 +45,8 @@ export class OfferingAgent {
   offer: (asked: Asked) => Offer
   /** Methods that are not answered from now on. */
   readonly silent = new Set<string>()
+  /** How the agent fails a request from now on, `refused` in the server's own name; undefined where the server answers. With CHILD_DIED the server ends. */
+  failing: (asked: Asked) => ErrorCode | 'refused' | undefined = () => undefined
   #came = Promise.withResolvers<void>()
 
   private constructor(agent: ScriptedAgent, offer: Offer) {
@@ -82,8 +85,13 @@ export class OfferingAgent {
         const { params = {} } = JSON.parse(text) as { params?: Record<string, unknown> }
         const asked = { ch: header.ch, method: header.method, params }
         this.asked.push(asked)
-        if (!this.silent.has(header.method)) {
-          const rawId = new TextDecoder().decode(frame.body.subarray(...header.id))
+        const failing = this.failing(asked)
+        const rawId = new TextDecoder().decode(frame.body.subarray(...header.id))
+        if (failing === 'refused') this.agent.refuse(header, rawId, 'no list')
+        else if (failing !== undefined) {
+          this.agent.fail(header, failing, 'unknown')
+          if (failing === 'CHILD_DIED') this.agent.send({ type: 'died', ch: header.ch, reason: 'exit', exitCode: 1 })
+        } else if (!this.silent.has(header.method)) {
           this.agent.answer(header, rawId, JSON.stringify(this.#result(asked)))
         }
       }

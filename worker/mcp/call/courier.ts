@@ -222,9 +222,9 @@ export class Courier implements ItemSource {
     if (renewal?.kind === 'call') {
       this.#request = renewal.request
       this.#body = renewal.body
-      return 'again'
+      return 'renewed'
     }
-    this.#put(renewal?.item ?? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } })
+    this.#put(this.#tries.endedBy(renewal?.item ?? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } }))
     return 'done'
   }
 

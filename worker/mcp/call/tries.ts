@@ -5,9 +5,10 @@ import { AGENT_AWAY, awayLeftMs } from '../../carry/away.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { Away, CallRequest } from '../../contract/share-rpc.ts'
 import { MAX_BREAKS, MAX_CALL_TRIES, RETRY_MS } from '../../limits.ts'
+import type { Item } from './item.ts'
 
-/** The next try is made at once, after RETRY_MS, or when there is news of agents and after `maxMs` in any case. `pending`: at once as well, since the one before took its time. */
-export type NextTry = 'again' | 'pending' | 'wait' | { readonly kind: 'news'; readonly away: Away; readonly maxMs: number }
+/** The next try is made at once, after RETRY_MS, or when there is news of agents and after `maxMs` in any case. `pending`: at once as well, since the one before took its time; `renewed`: at once, for a child that has changed. */
+export type NextTry = 'again' | 'renewed' | 'pending' | 'wait' | { readonly kind: 'news'; readonly away: Away; readonly maxMs: number }
 
 type Decision = NextTry | { readonly kind: 'failed'; readonly failure: Failure }
 
@@ -50,9 +51,16 @@ export class CallTries {
   /** A try has ended: undefined when the next one may be made, or how the call fails, which was tried at once too often. */
   end(next: NextTry, nowMs: number): Failure | undefined {
     // A call that was resent is asked for at each return of its agent, however many there are.
-    if (this.isResend && nowMs - (this.#triedMs ?? nowMs) >= RETRY_MS) this.#count = 0
-    if (next !== 'again' || ++this.#count <= MAX_CALL_TRIES) return undefined
-    return { code: 'INTERNAL', executed: this.isResend ? 'unknown' : 'no' }
+    if (this.isResend && next !== 'renewed' && nowMs - (this.#triedMs ?? nowMs) >= RETRY_MS) this.#count = 0
+    if ((next !== 'again' && next !== 'renewed') || ++this.#count <= MAX_CALL_TRIES) return undefined
+    // A child that has ended before each of so many tries does so for reasons of its own.
+    return { code: next === 'renewed' ? 'CHILD_DIED' : 'INTERNAL', executed: this.isResend ? 'unknown' : 'no' }
+  }
+
+  /** How the call ends without another try: what says of this one that it has not run does not know of those before it. */
+  endedBy(item: Item): Item {
+    if (item.kind !== 'failed' || item.failure.executed !== 'no' || !this.isResend) return item
+    return { ...item, failure: { ...item.failure, executed: 'unknown' } }
   }
 
   /** The call waits for its owner: the tries before have reached no agent, whatever was thought of them. */

@@ -1,6 +1,8 @@
 /** Assembles a message of a child whose frames come one by one, where it can be read only as a whole. */
 import type { Answer, Ask, Chunk, Notification } from '../../../protocol/frame.ts'
 import { concat } from '../../../protocol/splice.ts'
+import type { Failure } from '../../../protocol/errors.ts'
+import { failureOf } from '../../../protocol/failed-frame.ts'
 import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import { isFinal, type ItemSource } from './item.ts'
 
@@ -44,13 +46,16 @@ export class WholeMessage<H extends Answer | Ask | Notification> {
   }
 }
 
-/** The whole answer to a call of the relay's own; undefined when it fails, or is longer than MAX_BRIDGED_ANSWER_BYTES. */
-export async function readAnswer(source: ItemSource): Promise<Uint8Array | undefined> {
+/** The whole answer to a call of the relay's own, or how that failed; undefined when it is longer than MAX_BRIDGED_ANSWER_BYTES. */
+export async function readAnswer(source: ItemSource): Promise<Uint8Array | Failure | undefined> {
   const answer = new WholeMessage<Answer>()
   try {
-    for (let item = await source.next(); item?.kind === 'frame'; item = await source.next()) {
+    for (let item = await source.next(); item !== undefined; item = await source.next()) {
+      if (item.kind === 'failed') return item.failure
+      if (item.kind !== 'frame') return undefined
       const { header, body } = item
       source.taken(body.length)
+      if (header.type === 'failed') return failureOf(header)
       if (header.type === 'answer' && header.size > MAX_BRIDGED_ANSWER_BYTES) return undefined
       const whole = header.type === 'answer' ? answer.begin(header, body) : header.type === 'chunk' ? answer.goOn(header, body) : undefined
       if (whole !== undefined) return whole.body

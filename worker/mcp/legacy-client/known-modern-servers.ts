@@ -4,7 +4,7 @@ import { isWrappedSchema } from '../../bridge/output-schema.ts'
 import { MAX_CACHED_BRIDGES } from '../../limits.ts'
 import type { BridgeFacts } from '../../contract/share-rpc.ts'
 import { Newest } from '../../newest.ts'
-import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
+import { type ListTools, readPages, toolsOf } from '../../bridge/tool-pages.ts'
 import { isObject, type JsonObject } from '../../../protocol/json-object.ts'
 
 export interface ModernServer {
@@ -43,10 +43,12 @@ export function wrappedTools(page: JsonObject | undefined): string[] {
   )
 }
 
-/** Reads all pages of a server's tools, once. */
+/** Reads all pages of a server's tools, once; again for the next that asks, where the server could not be asked for them. */
 export async function learnWrappedTools(server: ModernServer, list: ListTools): Promise<ReadonlySet<string>> {
   const names = new Set<string>()
-  for await (const page of pagesOf(list)) for (const name of wrappedTools(page.result)) names.add(name)
-  server.wrappedTools = names
+  const unlisted = await readPages(list, (page) => {
+    for (const name of wrappedTools(page.result)) names.add(name)
+  })
+  if (unlisted === undefined) server.wrappedTools = names
   return names
 }

@@ -1,18 +1,17 @@
 /** Asks a session's server for its tools or another list, in the name of its client, that wants one of what it lists. */
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import { modernRequest } from '../../bridge/legacy-to-modern.ts'
-import { type ListPage, readPage } from '../../bridge/tool-pages.ts'
+import type { ListPage, Unlisted } from '../../bridge/tool-pages.ts'
 import { randomKey } from '../../call-key.ts'
 import type { ListMethod } from '../../contract/listings.ts'
 import type { Caller, CallRequest } from '../../contract/share-rpc.ts'
-import { Courier } from '../call/courier.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import { readAnswer } from '../call/whole-message.ts'
 import { callRequest } from '../call/call-request.ts'
+import { askListPage } from '../call/list-page.ts'
 
 const encoder = new TextEncoder()
 
-/** One page of a list, or undefined when the server does not give it. `envelope`: `_meta` members as JSON texts; `bridge`: as in CallRequest. */
+/** One page of a list, as in askListPage. `envelope`: `_meta` members as JSON texts; `bridge`: as in CallRequest. */
 export async function listSessionTools(
   share: ShareClient,
   caller: Caller,
@@ -20,7 +19,7 @@ export async function listSessionTools(
   bridge: string,
   cursor: string | undefined,
   method: ListMethod = 'tools/list',
-): Promise<ListPage | undefined> {
+): Promise<ListPage | Unlisted | undefined> {
   const params = cursor === undefined ? {} : { cursor: JSON.stringify(cursor) }
   return listed(share, caller, modernRequest(newId(), method, envelope, params), { bridge })
 }
@@ -31,7 +30,7 @@ export function listOwnTools(
   caller: Caller,
   cursor: string | undefined,
   method: ListMethod = 'tools/list',
-): Promise<ListPage | undefined> {
+): Promise<ListPage | Unlisted | undefined> {
   const params = cursor === undefined ? '' : `,"params":${JSON.stringify({ cursor })}`
   return listed(share, caller, `{"jsonrpc":"2.0","id":${newId()},"method":"${method}"${params}}`, {})
 }
@@ -41,11 +40,14 @@ function newId(): string {
   return `"mcp-edge.tools.${randomKey()}"`
 }
 
-async function listed(share: ShareClient, caller: Caller, text: string, more: Pick<CallRequest, 'bridge'>): Promise<ListPage | undefined> {
+async function listed(
+  share: ShareClient,
+  caller: Caller,
+  text: string,
+  more: Pick<CallRequest, 'bridge'>,
+): Promise<ListPage | Unlisted | undefined> {
   const bytes = encoder.encode(text)
   const facts = scanMessage(bytes)
   if (!facts.ok) return undefined
-  // What is told by it must be what the server says now.
-  const { canStandBy: _, ...own } = callRequest(caller, { bytes, facts: facts.value, params: {} }, 'single')
-  return readPage(await readAnswer(new Courier(share, { ...own, ...more, isRelays: true }, bytes)))
+  return askListPage(share, { ...callRequest(caller, { bytes, facts: facts.value, params: {} }, 'single'), ...more }, bytes)
 }

@@ -6,7 +6,7 @@ import { type InputRound, retryRequest } from '../../bridge/input/input-rounds.t
 import { withTasksDeclared } from '../../bridge/tasks.ts'
 import { legacyVerdict, toModernRequest } from '../../bridge/legacy-to-modern.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
-import type { ListTools } from '../../bridge/tool-pages.ts'
+import { isUnlisted, type ListTools } from '../../bridge/tool-pages.ts'
 import type { ListMethod } from '../../contract/listings.ts'
 import type { BridgeFacts, Caller, CallRequest } from '../../contract/share-rpc.ts'
 import type { KnownGrant } from '../../carry/known-grants.ts'
@@ -179,13 +179,13 @@ export class SessionRequest {
     return { kind: 'call', ...made, request: { ...made.request, ...this.#checkedBy(message, retry) } }
   }
 
-  /** How a call is answered that its client may not make by the tools, or another list, that the child has in this state, which are listed unless they are known; else what it must say to be let through. */
+  /** How a call is answered that its client may not make by the tools, or another list, that the child has in this state, which are listed unless they are known, or by how that fails; else what it must say to be let through. */
   async #checkedIn(
     version: string,
     message: ClientMessage,
     retry: Retry | undefined,
     list: (method: ListMethod, ...page: Parameters<ListTools>) => ReturnType<ListTools>,
-  ): Promise<Renewal | Pick<CallRequest, 'hold' | 'runsOnce'>> {
+  ): Promise<Renewal | Exclude<ReturnType<CallRenewed>, Failure>> {
     const method = neededList(judgeFor(this.#share), message)
     if (method === undefined) return NOT_HELD
     const { id } = this.#share
@@ -193,6 +193,10 @@ export class SessionRequest {
     const known = knownSessionTools(id, session, method)
     const tools =
       known?.version === version ? known : await learnSessionTools(id, session, { method, version }, (cursor) => list(method, cursor))
+    // The Share says anew which child there is.
+    if (tools === 'changed') return this.#checkedBy(message, retry)
+    // Before any verdict: a tool that is denied fails as one that is unknown does.
+    if (isUnlisted(tools)) return { kind: 'item', item: { kind: 'failed', failure: unmade(tools, retry) } }
     // By what the client may do now.
     const verdict = callVerdict(judgeFor(this.#share), message, tools)
     const ofIts = ofRound(verdict, retry)
@@ -236,6 +240,11 @@ export class SessionRequest {
 function ofRound(verdict: CallVerdict, retry: Retry | undefined): CallVerdict {
   if (retry === undefined || 'code' in verdict || verdict.hold === undefined) return verdict
   return retry.isRemade === true ? { code: 'INPUT_LOST', executed: 'unknown' } : { hold: undefined, runsOnce: true }
+}
+
+/** Of a round that another Worker may have made before nobody can tell whether it has run. */
+function unmade(failure: Failure, retry: Retry | undefined): Failure {
+  return retry?.isRemade === true ? { ...failure, executed: 'unknown' } : failure
 }
 
 /** The relay's own answer to what a child without sessions is not asked; undefined for a request that it is. */

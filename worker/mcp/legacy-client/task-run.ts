@@ -61,7 +61,8 @@ export class TaskRun {
     const facts = scanMessage(bytes)
     if (!facts.ok) return undefined
     const request = callRequest(this.#caller, { bytes, facts: facts.value, params: {} }, 'single')
-    return readAnswer(new Courier(this.#share, { ...request, bridge: version, isRelays: true }, bytes))
+    const answer = await readAnswer(new Courier(this.#share, { ...request, bridge: version, isRelays: true }, bytes))
+    return answer instanceof Uint8Array ? answer : undefined
   }
 }
 

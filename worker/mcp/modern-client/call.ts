@@ -228,6 +228,7 @@ class ModernExchange implements Exchange {
     // Before what is parked is taken: what its client may do may have changed since.
     if (state !== undefined) {
       const refusal = await this.#check.refusalIn(facts.toolsVersion ?? '')
+      if (refusal === 'changed') return { kind: 'call', request: this.#check.named(request), body: message.bytes }
       return refusal === undefined ? this.#retry(server, state) : failed(refusal)
     }
     this.#child = this.#childOf(server, 0)
@@ -264,9 +265,11 @@ class ModernExchange implements Exchange {
   async #recheck(toolsVersion: string): Promise<Renewal> {
     const { message, request } = this.#call
     const checked = await this.#check.by(toolsVersion)
-    if ('code' in checked) return failed(checked)
+    if (checked !== 'changed' && 'code' in checked) return failed(checked)
     const call = this.#server === undefined ? { request, body: message.bytes } : this.#translated(this.#server)
     if (call === undefined) return failed({ code: 'PARAMS_INVALID' })
+    // The Share says anew which child there is.
+    if (checked === 'changed') return { kind: 'call', request: this.#check.named(call.request), body: call.body }
     return { kind: 'call', request: { ...call.request, ...checked }, body: call.body }
   }
 }

@@ -8,7 +8,7 @@ import { Newest } from '../../newest.ts'
 import type { ClientMessage } from '../message.ts'
 import type { KnownTools } from '../policy/held-call.ts'
 import { ListedFacts } from '../policy/tool-facts.ts'
-import { type ListTools, pagesOf, toolsOf } from '../../bridge/tool-pages.ts'
+import { type ListTools, readPages, toolsOf, type Unlisted } from '../../bridge/tool-pages.ts'
 import { MirroredTools } from './mirrored-tools.ts'
 import { MAX_CACHED_TOOL_BYTES, MAX_CACHED_TOOL_SETS } from '../../trust-limits.ts'
 
@@ -33,14 +33,15 @@ export function forgetTools(audience: string): void {
   for (const [name] of toolSets.entries()) if (name.startsWith(audience)) toolSets.delete(name)
 }
 
-/** Reads all pages and remembers what they say. Pages that cannot be had are left out, and their tools are not checked. */
-export async function learnTools(audience: string, version: string, list: ListTools): Promise<ToolSet> {
+/** Reads all pages and remembers what they say. Pages that the server does not give are left out, and their tools are not checked; where it cannot be asked, nothing is remembered. */
+export async function learnTools(audience: string, version: string, list: ListTools): Promise<ToolSet | Unlisted> {
   const mirrored = new MirroredTools()
   const tools = new ListedFacts()
-  for await (const page of pagesOf(list)) {
+  const unlisted = await readPages(list, (page) => {
     for (const tool of toolsOf(page.result)) mirrored.note(tool)
-    await tools.note(page)
-  }
+    return tools.note(page)
+  })
+  if (unlisted !== undefined) return unlisted
   const toolSet = { version, mirrored, tools }
   toolSets.set(audience, toolSet)
   return toolSet

@@ -2,22 +2,21 @@
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import { toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import { objectIn } from '../../bridge/names.ts'
-import { type ListPage, readPage } from '../../bridge/tool-pages.ts'
+import type { ListPage, Unlisted } from '../../bridge/tool-pages.ts'
 import type { ListMethod } from '../../contract/listings.ts'
-import { Courier } from '../call/courier.ts'
-import { readAnswer } from '../call/whole-message.ts'
+import { askListPage } from '../call/list-page.ts'
 import type { ModernCall } from './request.ts'
 import { clientOf, groupCallRequest } from '../call/call-request.ts'
 
 const encoder = new TextEncoder()
 
-/** One page of a list, or undefined when the server does not give it. `bridge`: version of a child of the handshake era. */
+/** One page of a list, as in askListPage. `bridge`: version of a child of the handshake era. */
 export async function listToolsFor(
   call: ModernCall,
   bridge: string | undefined,
   cursor: string | undefined,
   method: ListMethod = 'tools/list',
-): Promise<ListPage | undefined> {
+): Promise<ListPage | Unlisted | undefined> {
   const { visitor, message, request: caller } = call
   const { progressToken: _, ...meta } = objectIn(message.params, '_meta') ?? {}
   const modern = encoder.encode(
@@ -26,8 +25,6 @@ export async function listToolsFor(
   const bytes = bridge === undefined ? modern : toLegacyRequest(modern, method)
   const facts = scanMessage(bytes)
   if (!facts.ok) return undefined
-  // What is checked by it must be what the server says now.
-  const { canStandBy: _kept, ...own } = groupCallRequest(clientOf(caller), { bytes, facts: facts.value, params: {} }, 'single')
-  const request = { ...own, ...(bridge === undefined ? {} : { bridge }), isRelays: true } as const
-  return readPage(await readAnswer(new Courier(visitor.share, request, bytes)))
+  const request = groupCallRequest(clientOf(caller), { bytes, facts: facts.value, params: {} }, 'single')
+  return askListPage(visitor.share, { ...request, ...(bridge === undefined ? {} : { bridge }) }, bytes)
 }

@@ -1,9 +1,9 @@
 /** Checks one call of revision 2026-07-28 by its server's tools, or by another list: whether its client may make it, and whether its headers are right. */
-import type { Failure } from '../../../protocol/errors.ts'
 import type { KnownGrant } from '../../carry/known-grants.ts'
 import type { CallRenewed } from '../../carry/pass-refused.ts'
 import type { ListMethod } from '../../contract/listings.ts'
 import type { GroupCallRequest } from '../../contract/share-rpc.ts'
+import { isUnlisted, type Unlisted } from '../../bridge/tool-pages.ts'
 import { judgeFor } from '../policy/bounds.ts'
 import { callVerdict, type CallVerdict, NOT_HELD } from '../policy/held-call.ts'
 import { neededList, refusalOf } from '../policy/message-verdict.ts'
@@ -63,18 +63,22 @@ export class ToolCheck {
     return { toolsVersion, hold, ...(awaitsJudgement === undefined ? {} : { awaitsJudgement }) }
   }
 
-  /** Why the call is refused by the tools of this version; undefined when it is not. */
-  async refusalIn(toolsVersion: string): Promise<Failure | undefined> {
+  /** Why the call is refused by the tools of this version, or cannot be judged; undefined when it is not. */
+  async refusalIn(toolsVersion: string): Promise<Unlisted | undefined> {
     const { message, visitor } = this.#call
     if (neededList(judgeFor(visitor.share), message) === undefined) return undefined
-    const verdict = this.#verdictBy(await this.#toolsOf(toolsVersion))
+    const tools = await this.#toolsOf(toolsVersion)
+    if (isUnlisted(tools)) return tools
+    const verdict = this.#verdictBy(tools)
     return 'code' in verdict ? verdict : undefined
   }
 
-  /** Checks the call by the tools of this version: why it fails, or what it must say to be let through. */
-  async by(toolsVersion: string): Promise<Failure | Pick<GroupCallRequest, 'toolsVersion' | 'hold' | 'runsOnce'>> {
+  /** Checks the call by the tools of this version: why it fails, or what it must say to be let through; `changed` when the child has another version by now. */
+  async by(toolsVersion: string): Promise<Unlisted | Pick<GroupCallRequest, 'toolsVersion' | 'hold' | 'runsOnce'>> {
     const { message, headers, visitor } = this.#call
     const tools = await this.#toolsOf(toolsVersion)
+    // Before any verdict: a tool that is denied fails as one that is unknown does.
+    if (isUnlisted(tools)) return this.#mayGoUnchecked(tools) ? { toolsVersion, ...NOT_HELD } : tools
     // First: a tool that is hidden has no headers that could be wrong.
     const verdict = this.#verdictBy(tools)
     if ('code' in verdict) return noted(visitor.share, visitor.principal, message, verdict) ?? verdict
@@ -84,6 +88,12 @@ export class ToolCheck {
     const round = hold?.further === undefined ? undefined : await roundGivenIn(message.params)
     const held = hold === undefined || round === undefined ? verdict : { hold: { ...hold, further: { ...hold.further, round } } }
     return { toolsVersion, ...held }
+  }
+
+  /** Whether a server has refused a list to which only headers are held: what it mirrors is then for itself to check. */
+  #mayGoUnchecked(unlisted: Unlisted): boolean {
+    const { visitor, message } = this.#call
+    return unlisted !== 'changed' && unlisted.code === 'SERVER_HTTP_ERROR' && neededList(judgeFor(visitor.share), message) === undefined
   }
 
   /** The list by which the request is judged, or its headers are checked. */
@@ -102,7 +112,7 @@ export class ToolCheck {
   }
 
   /** The tools in this version, which are listed first unless they are known. */
-  async #toolsOf(toolsVersion: string): Promise<ToolSet> {
+  async #toolsOf(toolsVersion: string): Promise<ToolSet | Unlisted> {
     const known = knownTools(this.#listName)
     if (known?.version === toolsVersion) return known
     const list = this.#list

@@ -2,7 +2,7 @@
 import type { ToolFacts } from '../../../protocol/policy/judge.ts'
 import { noteTool } from '../../../protocol/policy/list-cut.ts'
 import { digestedEntries } from '../../bridge/tool-digest.ts'
-import { type ListPage, type ListTools, pagesOf } from '../../bridge/tool-pages.ts'
+import { type ListPage, type ListTools, readPages, type Unlisted } from '../../bridge/tool-pages.ts'
 import type { ListMethod } from '../../contract/listings.ts'
 import { Newest } from '../../newest.ts'
 import type { KnownTools } from './held-call.ts'
@@ -77,15 +77,16 @@ export function forgetSessionTools(share: string, session: string): void {
   known.delete(`${share} ${session}`)
 }
 
-/** Reads all pages and remembers what they say. What stands on pages that cannot be had is not offered. */
+/** Reads all pages and remembers what they say. What stands on pages that the server does not give is not offered; where it cannot be asked, nothing is remembered. */
 export async function learnSessionTools(
   share: string,
   session: string,
   { method, version }: { readonly method: ListMethod; readonly version: string },
   list: ListTools,
-): Promise<SessionTools> {
+): Promise<SessionTools | Unlisted> {
   const tools = new ListedFacts()
-  for await (const page of pagesOf(list)) await tools.note(page)
+  const unlisted = await readPages(list, (page) => tools.note(page))
+  if (unlisted !== undefined) return unlisted
   const learned = { version, tools }
   known.set(`${share} ${session}`, new Map([...(known.get(`${share} ${session}`) ?? []), [method, learned]]))
   return learned

@@ -1,7 +1,8 @@
 /** Tells whether an agent that seems connected still responds: a half-open link looks like any other until something is sent. No timers. */
 import { DOUBT_MS, HEARD_NOTED_MS, LINK_QUIET_MS, UNANSWERED_MS } from '../../limits.ts'
 import type { LinkSigns } from './link-attachment.ts'
-import type { AgentLink, AgentLinks } from './links.ts'
+import type { AgentLinks } from './links.ts'
+import type { AgentLink } from './agent-link.ts'
 
 /** What is known of one socket, in milliseconds since 1970. */
 interface Signs {

@@ -5,7 +5,7 @@ import { CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
 import { MAX_RPC_WAIT_MS, RECEIPT_MS } from '../../limits.ts'
 import { within } from '../../within.ts'
 import type { LinkHealth } from './link-health.ts'
-import { type AgentLink, sendFrame } from './links.ts'
+import { type AgentLink, sendFrame } from './agent-link.ts'
 
 /** The relay's own notifications/cancelled; the agent puts the child's id over the 0. */
 const CANCEL_BODY = new TextEncoder().encode('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}')

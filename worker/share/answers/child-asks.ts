@@ -8,7 +8,6 @@ import { groupOf } from '../../contract/groups.ts'
 import type { AskAnswer, ParkedRow, RetryInput } from '../../contract/share-rpc.ts'
 import { MAX_UNDECIDED_ASKS, ROOTS_IN_LIST_MS, UNDECIDED_ASK_MS } from '../../asking-limits.ts'
 import { GATHER_MS } from '../../limits.ts'
-import { sendFrame } from '../agents/links.ts'
 import type { Askers, RunningAsker } from '../children/askers.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { GroupRoots } from '../children/group-roots.ts'
@@ -17,6 +16,7 @@ import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
 import type { ClientFrames } from './client-frames.ts'
+import { sendFrame } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

@@ -77,10 +77,11 @@ export class ChildIntroductions {
     if (purpose === 'snapshot') this.#refuse(groupOf(failed.ch), failureOf(failed))
   }
 
-  /** The group's child cannot serve anyone: the next client that comes starts another. */
+  /** The group's child cannot serve anyone: the next client that comes starts another. No call that waits was sent to it, whatever became of the introduction. */
   #refuse(group: string, failure: Failure): void {
     this.#parts.channels.close(group)
-    for (const { waiter } of this.#take(group)) this.#parts.clientFrames.fail(waiter.key, failure)
+    for (const { waiter } of this.#take(group))
+      this.#parts.clientFrames.fail(waiter.key, { ...failure, executed: waiter.isResend === true ? 'unknown' : 'no' })
   }
 
   #take(group: string): Waiting[] {

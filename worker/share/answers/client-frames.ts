@@ -2,7 +2,6 @@
 import type { Failure } from '../../../protocol/errors.ts'
 import { failureFrame } from '../../contract/failure-frame.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
-import { closeQuietly } from '../agents/links.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { CreditLedger } from '../clients/credit.ts'
@@ -11,6 +10,7 @@ import type { Streams } from '../clients/streams.ts'
 import type { Waiter, Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
 import type { CreditGrants, Debtor } from './credit-grants.ts'
+import { closeQuietly } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

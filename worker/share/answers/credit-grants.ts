@@ -2,12 +2,12 @@
 import { MAX_BUFFERED_BYTES, STREAM_OPENING_MS } from '../../limits.ts'
 import { groupOf } from '../../contract/groups.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
-import { type AgentLink, closeQuietly, sendFrame } from '../agents/links.ts'
 import { log } from '../../log.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { CreditGrant, CreditLedger } from '../clients/credit.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiter, Waiters } from '../clients/waiters.ts'
+import { type AgentLink, closeQuietly, sendFrame } from '../agents/agent-link.ts'
 
 /** What holds bytes on their way to a client: its stream, or a call whose stream is not open yet. */
 export type Debtor = WebSocket | Waiter

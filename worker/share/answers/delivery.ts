@@ -3,7 +3,6 @@ import type { Answer, Ask, Chunk, Failed } from '../../../protocol/frame.ts'
 import { groupOf, isBridgedGroup, isModernGroup, isSpareGroup, mainGroup } from '../../contract/groups.ts'
 import { decodeReturnAddress, type ReturnAddress } from '../../contract/return-address.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
-import { type AgentLink, closeQuietly, sendFrame } from '../agents/links.ts'
 import type { Askers } from '../children/askers.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { GroupRoots } from '../children/group-roots.ts'
@@ -21,6 +20,7 @@ import type { ChildIntroductions } from './child-introductions.ts'
 import type { ClientFrames } from './client-frames.ts'
 import type { CreditGrants } from './credit-grants.ts'
 import { type Message, Routing, type Target } from './routing.ts'
+import { type AgentLink, closeQuietly, sendFrame } from '../agents/agent-link.ts'
 
 /** A message of which more is to come over its link. */
 interface Transfer {

@@ -5,13 +5,14 @@ import { GRACE_MS } from '../../../protocol/limits.ts'
 import { failureFrame } from '../../contract/failure-frame.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import type { ClientFrames } from './client-frames.ts'
-import { closeQuietly, type AgentLink, type AgentLinks } from '../agents/links.ts'
+import { type AgentLinks } from '../agents/links.ts'
 import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { RepeatableCalls } from '../children/repeatable-calls.ts'
 import type { Waiter, Waiters } from '../clients/waiters.ts'
 import { DEPARTED } from '../rows/link-rows.ts'
+import { closeQuietly, type AgentLink } from '../agents/agent-link.ts'
 
 const LOST: Failure = { code: 'AGENT_LOST', executed: 'unknown' }
 

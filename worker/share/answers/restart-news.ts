@@ -3,11 +3,12 @@ import { readDiscoverResult, readInitializeResult } from '../../bridge/discover.
 import { ALL_LIST_CHANGES, changeMethods, honouredFilter } from '../../bridge/listen.ts'
 import { MAX_LEFT_STREAMS, MAX_TOLD_CLIENTS, UNTAKEN_MS } from '../../limits.ts'
 import type { StreamControl } from '../../contract/streams.ts'
-import type { AgentLink, AgentLinks } from '../agents/links.ts'
+import type { AgentLinks } from '../agents/links.ts'
 import type { StandbyAnswers } from './standby-answers.ts'
 import { type Store } from '../rows/store.ts'
 import type { StreamAttachment, Streams, ToldChanges } from '../clients/streams.ts'
 import { DEPARTED } from '../rows/link-rows.ts'
+import type { AgentLink } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

@@ -8,7 +8,7 @@ import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import { decodeReturnAddress } from '../../contract/return-address.ts'
 import { BRIDGED_SHARED_GROUP, channelName, groupOf, isBridgedGroup, SHARED_GROUP } from '../../contract/groups.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
-import type { AgentLink, AgentLinks } from '../agents/links.ts'
+import type { AgentLinks } from '../agents/links.ts'
 import { EVERYBODY, type ListingRow, type ListingRows } from '../rows/listing-rows.ts'
 import {
   audienceOf,
@@ -23,6 +23,7 @@ import {
 } from '../../contract/listings.ts'
 import { type Store } from '../rows/store.ts'
 import type { Waiters } from '../clients/waiters.ts'
+import type { AgentLink } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

@@ -10,7 +10,7 @@ import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
-import { type AgentLink, type AgentLinks, namedOn } from '../agents/links.ts'
+import { type AgentLinks } from '../agents/links.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
 import type { Sessions } from './sessions.ts'
 import type { StandbyAnswers } from '../answers/standby-answers.ts'
@@ -26,6 +26,7 @@ import { cancelTag, type MessageSender } from '../agents/message-sender.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { SHARED_GROUP } from '../../contract/groups.ts'
 import type { Session } from '../rows/session-rows.ts'
+import { type AgentLink, namedOn } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

@@ -16,7 +16,7 @@ import type {
 } from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
-import { type AgentLink, type AgentLinks, namedOn } from '../agents/links.ts'
+import { type AgentLinks } from '../agents/links.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
 import type { SessionListens } from '../children/session-listens.ts'
 import { type Store } from '../rows/store.ts'
@@ -29,6 +29,7 @@ import type { Waiters } from '../clients/waiters.ts'
 import { MODERN_SHARED_GROUP } from '../../contract/groups.ts'
 import type { Session } from '../rows/session-rows.ts'
 import { keptRequest, type KeptRequest } from '../rows/kept-requests.ts'
+import { type AgentLink, namedOn } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
@@ -162,7 +163,8 @@ export class LegacyOnModern {
     if (!introductions.isDue(group)) opener.introduce(channel.ch, link, this.#introduction(session, group))
     const { principal } = request
     const isInitialize = request.method === 'initialize'
-    const facts = { group, agent: link.name, session, principal, isInitialize, restarted: false, canStream: false }
+    const isResend = request.isResend === true
+    const facts = { group, agent: link.name, session, principal, isInitialize, restarted: false, canStream: false, isResend }
     const outcome = waiters.wait(request.key, facts)
     introductions.holdFor(request.key, () => this.#introducedTo(session, channel, link))
     return outcome

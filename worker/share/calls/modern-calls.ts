@@ -6,7 +6,7 @@ import type { CallOutcome, GroupCallRequest, CancelRequest, LeftOrder, SendOutco
 import { isAnonymous } from '../../contract/principals.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, MODERN_SHARED_GROUP, modernGroup } from '../../contract/groups.ts'
-import { type AgentLink, type AgentLinks, namedOn } from '../agents/links.ts'
+import { type AgentLinks } from '../agents/links.ts'
 import type { ModernOnLegacy } from './modern-on-legacy.ts'
 import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
@@ -17,6 +17,7 @@ import type { Subscriptions } from '../children/subscriptions.ts'
 import type { Turns } from '../children/turns.ts'
 import type { RunningCalls } from '../clients/running-calls.ts'
 import type { Waiters } from '../clients/waiters.ts'
+import { type AgentLink, namedOn } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

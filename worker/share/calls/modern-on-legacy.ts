@@ -23,12 +23,13 @@ import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildAsks } from '../answers/child-asks.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, groupOf } from '../../contract/groups.ts'
-import { type AgentLink, type AgentLinks, namedOn, sendFrame } from '../agents/links.ts'
+import { type AgentLinks } from '../agents/links.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import { type Store } from '../rows/store.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
 import type { MessageSender } from '../agents/message-sender.ts'
 import type { Waiters } from '../clients/waiters.ts'
+import { type AgentLink, namedOn, sendFrame } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
@@ -198,7 +199,8 @@ export class ModernOnLegacy {
   async #awaitServer(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink, version: string): Promise<CallOutcome> {
     const { waiters, introductions, links } = this.#parts
     const { principal } = request
-    const facts = { group, agent: link.name, session: '', principal, isInitialize: false, restarted: false, canStream: false }
+    const isResend = request.isResend === true
+    const facts = { group, agent: link.name, session: '', principal, isInitialize: false, restarted: false, canStream: false, isResend }
     const outcome = waiters.wait(request.key, facts)
     introductions.holdFor(request.key, (server) => {
       return { kind: 'bridge', facts: { ...factsOf(version, server), toolsVersion: links.toolsVersion(link, ch) } }

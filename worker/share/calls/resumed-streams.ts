@@ -6,7 +6,7 @@ import { readMark, STREAM_CLOSE, type StreamMark } from '../../contract/streams.
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
-import { closeQuietly, type AgentLink, type AgentLinks, sendFrame } from '../agents/links.ts'
+import { type AgentLinks } from '../agents/links.ts'
 import type { Sessions } from './sessions.ts'
 import { type Store } from '../rows/store.ts'
 import type { ChildPlace, StreamAttachment, Streams } from '../clients/streams.ts'
@@ -15,6 +15,7 @@ import type { HeldWaits } from '../clients/held-waits.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import { channelName, groupOf, markedGroup } from '../../contract/groups.ts'
 import type { Session } from '../rows/session-rows.ts'
+import { closeQuietly, type AgentLink, sendFrame } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

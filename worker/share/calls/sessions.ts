@@ -16,13 +16,13 @@ import type { Caller } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import type { LegacyOnModern } from './legacy-on-modern.ts'
-import { closeQuietly } from '../agents/links.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
 import type { Store } from '../rows/store.ts'
 import type { HeldWaits } from '../clients/held-waits.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Session } from '../rows/session-rows.ts'
+import { closeQuietly } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

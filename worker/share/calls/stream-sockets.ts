@@ -13,7 +13,7 @@ import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import type { CreditGrants, Debtor } from '../answers/credit-grants.ts'
 import type { RestartNews } from '../answers/restart-news.ts'
-import { closeQuietly, type AgentLinks, sendFrame } from '../agents/links.ts'
+import { type AgentLinks } from '../agents/links.ts'
 import type { ResumedStreams } from './resumed-streams.ts'
 import type { Sessions } from './sessions.ts'
 import type { ChildPlace, StreamAttachment, Streams } from '../clients/streams.ts'
@@ -22,6 +22,7 @@ import type { UntakenMessages } from '../clients/untaken-messages.ts'
 import type { HeldWaits } from '../clients/held-waits.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
+import { closeQuietly, sendFrame } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

@@ -6,11 +6,11 @@ import { channelName, SHARED_GROUP, spareGroup } from '../../contract/groups.ts'
 import { RELAY_PRINCIPAL } from '../../contract/pinned-server.ts'
 import type { RootOf } from '../../contract/principals.ts'
 import { encodeReturnAddress, type RelayPurpose } from '../../contract/return-address.ts'
-import { type AgentLink, sendFrame } from '../agents/links.ts'
 import type { KeptRequest } from '../rows/kept-requests.ts'
 import type { Session } from '../rows/session-rows.ts'
 import type { Store } from '../rows/store.ts'
 import type { GroupChannel, GroupChannels } from './group-channels.ts'
+import { type AgentLink, sendFrame } from '../agents/agent-link.ts'
 
 const encoder = new TextEncoder()
 

@@ -3,13 +3,14 @@ import { CALL_TRAVEL_MS } from '../../limits.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
 import { channelName, isSpareGroup, isTransientGroup, groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../../contract/groups.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
-import { type AgentLink, type AgentLinks, sendFrame } from '../agents/links.ts'
+import { type AgentLinks } from '../agents/links.ts'
 import type { Away, Resent } from '../../contract/share-rpc.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
 import { DEPARTED } from '../rows/link-rows.ts'
 import type { Session } from '../rows/session-rows.ts'
+import { type AgentLink, sendFrame } from '../agents/agent-link.ts'
 
 /** The channel of a group: a child of its agent. */
 export interface GroupChannel {

@@ -5,8 +5,8 @@ import { MAX_ATTACHED_DECLARATION_CHARS } from '../../limits.ts'
 import type { GroupChannels } from './group-channels.ts'
 import type { CallRequest, RepeatFacts } from '../../contract/share-rpc.ts'
 import { type ListClient, listClient } from '../../contract/listings.ts'
-import type { AgentLink } from '../agents/links.ts'
 import { isObject } from '../../../protocol/json-object.ts'
+import type { AgentLink } from '../agents/agent-link.ts'
 
 export function repeatFacts(request: CallRequest): RepeatFacts {
   const { method, tool, runsOnce } = request

@@ -7,9 +7,9 @@ import { MAX_LISTEN_BYTES } from '../../limits.ts'
 import { RELAY_ID } from './channel-opener.ts'
 import type { GroupChannel } from './group-channels.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
-import type { AgentLink } from '../agents/links.ts'
 import type { Store } from '../rows/store.ts'
 import type { MessageSender } from '../agents/message-sender.ts'
+import type { AgentLink } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

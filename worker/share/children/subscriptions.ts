@@ -4,10 +4,10 @@ import type { Listen } from '../rows/bridge-rows.ts'
 import type { ChannelOpener } from './channel-opener.ts'
 import type { GroupChannels } from './group-channels.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
-import { closeQuietly, type AgentLink } from '../agents/links.ts'
 import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import { groupOf } from '../../contract/groups.ts'
+import { closeQuietly, type AgentLink } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

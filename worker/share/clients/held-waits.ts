@@ -4,8 +4,8 @@ import { canonicalId } from '../../../protocol/json-scan.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { Newest } from '../../newest.ts'
 import { BUSY_LIMIT_RETRY_MS, MAX_DECIDED_APPROVALS, MAX_WAITS_OF_APPROVAL } from '../../trust-limits.ts'
-import { closeQuietly } from '../agents/links.ts'
 import type { Streams } from './streams.ts'
+import { closeQuietly } from '../agents/agent-link.ts'
 
 /** What waits. `key`: of the call. `call`: of a session's, its client's raw id. */
 interface HeldWait {

@@ -1,10 +1,10 @@
 /** The sockets that Workers hold for their clients' streams. Found by tag, with attachments, so that they survive hibernation. */
-import { closeQuietly } from '../agents/links.ts'
 import type { Charge } from '../../contract/metering.ts'
 import { itself, type RootOf } from '../../contract/principals.ts'
 import type { RepeatFacts, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { agentTag, askingTag, callTag, groupCallsTag, groupTag, heldOfTag, heldTag, listenerTag, NEWS_TAG, tagsOf } from './stream-tags.ts'
+import { closeQuietly } from '../agents/agent-link.ts'
 
 /** A place in what a child has said: behind the message of this number, or before all. */
 export interface ChildPlace {

@@ -5,7 +5,7 @@ import { linkOf } from '../../contract/principals.ts'
 import type { StreamControl } from '../../contract/streams.ts'
 import type { GrantFacts, PassRefusal } from '../../contract/trust-rpc.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
-import { type AgentLink, type AgentLinks, closeAgent, closeQuietly } from '../agents/links.ts'
+import { type AgentLinks } from '../agents/links.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { CreditGrants } from '../answers/credit-grants.ts'
 import type { Sessions } from '../calls/sessions.ts'
@@ -17,6 +17,7 @@ import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
 import type { ApprovalKeeper } from './approval-keeper.ts'
 import type { TrustGate } from './gate.ts'
+import { type AgentLink, closeAgent, closeQuietly } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly gate: TrustGate

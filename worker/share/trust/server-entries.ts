@@ -12,12 +12,13 @@ import {
 } from '../../contract/pinned-server.ts'
 import { LISTING_MS, MAX_RELISTINGS, RELISTINGS_MS } from '../../trust-limits.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
-import type { AgentLink, AgentLinks } from '../agents/links.ts'
+import type { AgentLinks } from '../agents/links.ts'
 import type { Sessions } from '../calls/sessions.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { EntryRows } from '../rows/entry-rows.ts'
 import type { Store } from '../rows/store.ts'
 import type { TrustGate } from './gate.ts'
+import type { AgentLink } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

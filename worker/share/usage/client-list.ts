@@ -8,7 +8,6 @@ import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { MAX_SESSIONS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'
 import { MAX_LISTED_CLIENTS } from '../../usage-limits.ts'
-import { closeQuietly } from '../agents/links.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
 import type { Sessions } from '../calls/sessions.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
@@ -21,6 +20,7 @@ import type { NewAuditEvent } from '../rows/audit-rows.ts'
 import type { StartedSession } from '../rows/session-rows.ts'
 import type { Store } from '../rows/store.ts'
 import { shownText } from './shown-text.ts'
+import { closeQuietly } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store

@@ -11,8 +11,9 @@ import type { GrantFacts, PassRefusal } from '../../contract/trust-rpc.ts'
 import { MAX_SHOWN_CHARS } from '../../usage-limits.ts'
 import { MAX_OPEN_WEB_EXCHANGES, MAX_WEB_EXCHANGES_OF_ONE } from '../../web-limits.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
-import { type AgentLink, type AgentLinks, closeQuietly, sendFrame, servesWeb } from '../agents/links.ts'
+import { type AgentLinks } from '../agents/links.ts'
 import type { EndedCall } from '../clients/running-calls.ts'
+import { type AgentLink, closeQuietly, sendFrame, servesWeb } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly ctx: DurableObjectState

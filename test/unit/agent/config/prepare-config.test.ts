@@ -73,8 +73,8 @@ test('prepareConfig() takes the token of a server from its variable, and that of
 
 test.each<[string, object, readonly string[], RegExp]>([
   ['no token', { a: { command: 'x' }, b: B }, [], /server a has no token.*MCP_EDGE_TOKEN_A/],
-  ['neither command nor url', { a: { token: A.token } }, [], /server a has either/],
-  ['both', { a: { ...A, url: 'http://x/' } }, [], /server a has either/],
+  ['neither command nor url', { a: { token: A.token } }, [], /server a has neither a command nor a url: give one/],
+  ['both', { a: { ...A, url: 'http://x/' } }, [], /server a has a command and a url: give one/],
   ['a type that is another', { a: { ...A, type: 'http' } }, [], /server a has the type http/],
   ['one share twice', { a: A, b: { ...B, token: A.token } }, [], /a and b have tokens of the same share/],
   ['what its option refuses', { a: { ...A, idleStop: 'soon' } }, [], /^a: --idle-stop soon/],

@@ -240,14 +240,14 @@ describe('login', () => {
     expect(relay.asked).toEqual([])
   })
 
-  test('logout forgets the token of one relay and keeps those of others', async () => {
+  test('logout forgets the token of one relay, shows it once more, and keeps those of others', async () => {
     const terminal = testTerminal({ home })
     const file = accountFile(terminal)
     writeAccounts(file, { current: 'https://a', tokens: { 'https://a': 'x', 'https://b': 'y' } })
     await runOwner(['logout'], terminal)
     expect(readAccounts(file)).toEqual({ tokens: { 'https://b': 'y' } })
     await runOwner(['logout', '--json'], terminal)
-    expect(terminal.written).toMatch(/Logged out of https:\/\/a\..*\n\{"relay":null,"logged_out":false\}\n$/)
+    expect(terminal.written).toMatch(/Logged out of https:\/\/a\..*\n\n  x\n\{"relay":null,"logged_out":false\}\n$/)
   })
 })
 

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { MAX_CALLS_BEHIND_LIST, TOOL_LIST_MS } from '../../../../agent/limits.ts'
-import type { Child } from '../../../../agent/server/child.ts'
+import type { Child, ChildEnd } from '../../../../agent/server/child.ts'
 import { policedStart } from '../../../../agent/server/policed-child.ts'
 import { PolicyJudge } from '../../../../protocol/policy/judge.ts'
 import { readPolicy } from '../../../../protocol/policy/policy.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { FakeChild } from '../fake-child.ts'
 
 type Message = Readonly<Record<string, unknown>>
@@ -19,6 +20,7 @@ class Policed {
   readonly heard: Message[] = []
   readonly taken: boolean[] = []
   fake: FakeChild | undefined
+  end: ChildEnd | undefined
   readonly #child: Child
 
   constructor(policy: unknown) {
@@ -28,7 +30,7 @@ class Policed {
       line: (bytes: Uint8Array) => void this.heard.push(JSON.parse(Buffer.from(bytes).toString()) as Message),
       tooLong: () => {},
       stderr: () => {},
-      gone: () => {},
+      gone: (end: ChildEnd) => void (this.end = end),
     }
     this.#child = policedStart(new PolicyJudge([read.value]), (inner) => (this.fake = new FakeChild(inner)))(handlers)
   }
@@ -123,6 +125,19 @@ test('a server that does not list its tools has none, and is asked again for the
     [2, 'NOT_OFFERED'],
   ])
   expect(policed.server.written.at(-1)).toMatchObject({ id: 3, method: 'tools/call' })
+})
+
+test('calls that wait for the list when the server ends were not taken by it, nor is any of them refused', () => {
+  verifies('promise.7.list-failure')
+  const policed = new Policed({ access: 'read' })
+  policed.calls(1, 'look')
+  policed.lists([SEEN])
+  policed.server.says({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
+  policed.calls('b', 'look')
+  policed.calls('c', 'never was')
+  policed.server.ends({ exitCode: 1, untaken: ['1'] })
+  expect(policed.end).toMatchObject({ exitCode: 1, untaken: ['1', '"b"', '"c"'] })
+  expect(policed.refusals.filter(([, code]) => code !== undefined)).toEqual([])
 })
 
 test('a call that is cancelled while it waits is never made', () => {

@@ -54,10 +54,10 @@ describe('the age of a call', () => {
 
 describe('CallTries.end()', () => {
   /** How many tries are made at once, and how it ends. */
-  function triesAtOnce(tries: CallTries, everyMs: number): [number, unknown] {
+  function triesAtOnce(tries: CallTries, everyMs: number, next: 'again' | 'renewed' = 'again'): [number, unknown] {
     for (let count = 1; count < 100; count++) {
       tries.begin(count * everyMs)
-      const failure = tries.end('again', count * everyMs)
+      const failure = tries.end(next, count * everyMs)
       if (failure !== undefined) return [count, failure]
     }
     return [100, undefined]
@@ -65,6 +65,11 @@ describe('CallTries.end()', () => {
 
   test('gives a call up that the Share wants made again too often, which has not run', () => {
     expect(triesAtOnce(new CallTries(), RETRY_MS)).toEqual([MAX_CALL_TRIES, { code: 'INTERNAL', executed: 'no' }])
+  })
+
+  test('says that the server has ended where each try finds another child', () => {
+    verifies('promise.7.list-failure')
+    expect(triesAtOnce(new CallTries(), RETRY_MS, 'renewed')).toEqual([MAX_CALL_TRIES, { code: 'CHILD_DIED', executed: 'no' }])
   })
 
   test('does not know whether a call has run that was resent', () => {
@@ -82,12 +87,40 @@ describe('CallTries.end()', () => {
     }
   })
 
+  test('gives a resent call up as well where each try finds another child, however long they last', () => {
+    verifies('promise.7.list-failure')
+    const tries = new CallTries()
+    tries.broken(0)
+    let failure: unknown
+    for (let count = 1; count <= MAX_CALL_TRIES; count++) {
+      tries.begin(count * RETRY_MS)
+      failure = tries.end('renewed', (count + 1) * RETRY_MS)
+    }
+    expect(failure).toEqual({ code: 'CHILD_DIED', executed: 'unknown' })
+  })
+
   test('counts no try that is waited for', () => {
     const tries = new CallTries()
     for (let at = 0; at < 20; at++) {
       tries.begin(at)
       expect(tries.end(at % 2 === 0 ? 'wait' : { kind: 'news', away: AWAY, maxMs: 1 }, at)).toBeUndefined()
     }
+  })
+})
+
+describe('CallTries.endedBy()', () => {
+  const FAILED = { kind: 'failed', failure: { code: 'SERVER_UNREACHABLE', executed: 'no' } } as const
+
+  test('believes that a call has not run which no agent may have', () => {
+    expect(new CallTries().endedBy(FAILED)).toBe(FAILED)
+  })
+
+  test('does not know it of one that an agent may have had before', () => {
+    const tries = new CallTries()
+    tries.broken(0)
+    expect(tries.endedBy(FAILED)).toEqual({ kind: 'failed', failure: { code: 'SERVER_UNREACHABLE', executed: 'unknown' } })
+    const item = { kind: 'result', result: '{}' } as const
+    expect(tries.endedBy(item)).toBe(item)
   })
 })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { AgentFrame, Answer, Chunk } from '../../../../../protocol/frame.ts'
-import type { Item, ItemSource } from '../../../../../worker/mcp/call/item.ts'
+import { type Item, type ItemSource, SoleItem } from '../../../../../worker/mcp/call/item.ts'
 import { readAnswer, WholeMessage } from '../../../../../worker/mcp/call/whole-message.ts'
 import { MAX_BRIDGED_ANSWER_BYTES } from '../../../../../worker/limits.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
@@ -88,9 +88,11 @@ describe('readAnswer()', () => {
     expect(source).toMatchObject({ taken: 4, isClosed: true })
   })
 
-  test('is undefined for a call that fails', async () => {
+  test('is the failure of a call that the agent or the Share fails', async () => {
     const source = sourceOf([{ type: 'failed', ch: 'c.1', key: '0', ra: 'c0', code: 'CHILD_DIED', executed: 'no' }, 0])
-    expect(await readAnswer(source.items)).toBeUndefined()
+    expect(await readAnswer(source.items)).toEqual({ code: 'CHILD_DIED', executed: 'no' })
     expect(source.isClosed).toBe(true)
+    const failure = { code: 'AGENT_AWAY', executed: 'no', retryAfterMs: 1 } as const
+    expect(await readAnswer(new SoleItem({ kind: 'failed', failure }))).toEqual(failure)
   })
 })

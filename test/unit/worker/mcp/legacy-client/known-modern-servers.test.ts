@@ -39,3 +39,11 @@ test('learnWrappedTools() reads all pages for the tools whose output schemas are
   expect(cursors).toEqual([undefined, 'n'])
   expect(server.wrappedTools).toBe(names)
 })
+
+test('learnWrappedTools() remembers nothing of a list that could not be asked for to its end', async () => {
+  const server = learnModernServer('share', 'd', FACTS)
+  const page = pageOf({ tools: [{ name: 'list', outputSchema: { type: 'array' } }], nextCursor: 'n' })
+  const names = await learnWrappedTools(server, (cursor) => Promise.resolve(cursor === undefined ? page : 'changed'))
+  expect([...names]).toEqual(['list'])
+  expect(server.wrappedTools).toBeUndefined()
+})

@@ -24,7 +24,7 @@ describe('listSessionTools()', () => {
 
   test.each<[string, unknown]>([
     ['an error', rpcAnswer('{"jsonrpc":"2.0","id":0,"error":{"code":1,"message":"m"}}')],
-    ['a failure', { kind: 'failed', failure: { code: 'AGENT_AWAY' } }],
+    ['one that is too long', { kind: 'failed', failure: { code: 'LINE_TOO_LONG', executed: 'yes' } }],
   ])('is undefined for %s', async (_what, outcome) => {
     expect(await listSessionTools(new ScriptedShare().on('call', outcome).client, CALLER, {}, 'v1', undefined)).toBeUndefined()
   })

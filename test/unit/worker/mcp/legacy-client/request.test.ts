@@ -107,6 +107,36 @@ describe('a further round of a call that its owner has allowed', () => {
   })
 })
 
+describe('the renewal of a call whose list cannot be had', () => {
+  const failure = { code: 'SERVER_UNREACHABLE', executed: 'no' } as const
+  const NEWS = { kind: 'stale', toolsVersion: 'v2' } as const
+
+  async function renewed(outcome: unknown, retry?: Parameters<SessionRequest['call']>[2]) {
+    const share = new ScriptedShare({}, 'unlisted').on('call', outcome)
+    share.client.learn({ state: '1', policies: ['{"access":"read"}'] })
+    const made = madeOf(new SessionRequest(share.client, CALLER, posted()).call(posted(), KEY, retry))
+    return retry === undefined ? made.turns.renew?.(NEWS) : made.turns.renew?.({ kind: 'bridge', facts: FACTS })
+  }
+
+  test('fails as the list has', async () => {
+    verifies('promise.7.list-failure')
+    expect(await renewed({ kind: 'failed', failure })).toEqual({ kind: 'item', item: { kind: 'failed', failure } })
+  })
+
+  test('does not say that a round has not run which another Worker may have made', async () => {
+    verifies('promise.7.list-failure')
+    const renewal = await renewed({ kind: 'failed', failure }, { round: { wanted: [] }, answers: new Map(), isRemade: true })
+    expect(renewal).toMatchObject({ item: { failure: { code: 'SERVER_UNREACHABLE', executed: 'unknown' } } })
+    forgetModernServer('unlisted', CALLER.session)
+  })
+
+  test('makes the call again, in no state of the tools, where the child is another by now', async () => {
+    verifies('promise.7.list-failure')
+    const renewal = await renewed({ kind: 'stale', toolsVersion: 'v3' })
+    expect(renewal).toMatchObject({ kind: 'call', request: { toolsVersion: '', awaitsJudgement: true, hold: undefined } })
+  })
+})
+
 describe('the renewal of a SessionRequest', () => {
   const renewed = async (message: Record<string, unknown>, news: object) => {
     const request = new SessionRequest(new ScriptedShare().client, CALLER, posted(message))

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { bytesOf } from '../response/recorded-body.ts'
 import { pageOf } from '../../list-page.ts'
-import { checkToolHeaders, knownTools, learnTools } from '../../../../../worker/mcp/modern-client/known-tools.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
+import { isUnlisted, type ListTools } from '../../../../../worker/bridge/tool-pages.ts'
+import { checkToolHeaders, knownTools, learnTools, type ToolSet } from '../../../../../worker/mcp/modern-client/known-tools.ts'
 
 const MIRRORS = { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } }
 const MISPLACED = { type: 'array', 'x-mcp-header': 'Region' }
@@ -19,8 +21,14 @@ const PAGES = [
   },
 ]
 
-function learn(share: string, version = 'v1'): ReturnType<typeof learnTools> {
-  return learnTools(share, version, (cursor) => Promise.resolve(pageOf(PAGES[cursor === '2' ? 1 : 0])))
+function learn(share: string, version = 'v1'): Promise<ToolSet> {
+  return listed(share, version, (cursor) => Promise.resolve(pageOf(PAGES[cursor === '2' ? 1 : 0])))
+}
+
+async function listed(share: string, version: string, list: ListTools): Promise<ToolSet> {
+  const tools = await learnTools(share, version, list)
+  if (isUnlisted(tools)) throw new Error(`no list: ${JSON.stringify(tools)}`)
+  return tools
 }
 
 describe('learnTools()', () => {
@@ -30,7 +38,15 @@ describe('learnTools()', () => {
   })
 
   test('of a server that gives no list leaves nothing to check by', async () => {
-    expect((await learnTools('s1', 'v1', () => Promise.resolve(undefined))).mirrored.names()).toEqual([])
+    expect((await listed('s1', 'v1', () => Promise.resolve(undefined))).mirrored.names()).toEqual([])
+  })
+
+  test('remembers nothing of a list that could not be asked for to its end, and says why', async () => {
+    verifies('promise.7.list-failure')
+    const failure = { code: 'SERVER_UNREACHABLE', executed: 'no' } as const
+    const half: ListTools = (cursor) => Promise.resolve(cursor === undefined ? pageOf(PAGES[0]) : failure)
+    expect(await learnTools('s4', 'v1', half)).toBe(failure)
+    expect(knownTools('s4')).toBeUndefined()
   })
 })
 

@@ -4,6 +4,7 @@ import type { CallOutcome, CallRequest } from '../../../../../worker/contract/sh
 import { listToolsFor } from '../../../../../worker/mcp/modern-client/list-tools.ts'
 import { bytesOf, textOf } from '../../bridge/bytes.ts'
 import { modernCall } from './modern-request.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 import { ScriptedShare } from '../../scripted-share.ts'
 
 // What the Worker's runtime adds to the courier is of no account here.
@@ -63,8 +64,9 @@ describe('listToolsFor()', () => {
     },
   )
 
-  test('gives nothing when the call fails', async () => {
-    const share = new ScriptedShare().on('call', { kind: 'failed', failure: { code: 'AGENT_LOST' } })
-    expect(await listToolsFor(modernCall(share), undefined, undefined)).toBeUndefined()
+  test('gives the failure of the call, of which nothing has run', async () => {
+    verifies('promise.7.list-failure')
+    const share = new ScriptedShare().on('call', { kind: 'failed', failure: { code: 'CHILD_DIED', executed: 'unknown' } })
+    expect(await listToolsFor(modernCall(share), undefined, undefined)).toEqual({ code: 'CHILD_DIED', executed: 'no' })
   })
 })

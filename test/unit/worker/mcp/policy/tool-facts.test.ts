@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { knownSessionTools, learnSessionTools, ListedFacts } from '../../../../../worker/mcp/policy/tool-facts.ts'
+import { isUnlisted, type ListTools } from '../../../../../worker/bridge/tool-pages.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 import { pageOf } from '../../list-page.ts'
 import { MAX_CACHED_TOOL_BYTES, MAX_LISTED_ENTRIES, MAX_LISTED_NAME_BYTES } from '../../../../../worker/trust-limits.ts'
@@ -56,8 +57,20 @@ describe('ListedFacts', () => {
 describe('learnSessionTools()', () => {
   /** A list with as much of names as is known of one. */
   const [MANY, LONG] = [MAX_LISTED_NAME_BYTES / 2 / 1024, 1024]
-  const learn = (session: string, tools: readonly object[], method: 'tools/list' | 'prompts/list' = 'tools/list') =>
-    learnSessionTools('s', session, { method, version: 'v' }, () => Promise.resolve(listed(tools)))
+  const learn = async (session: string, tools: readonly object[], method: 'tools/list' | 'prompts/list' = 'tools/list') => {
+    const learned = await learnSessionTools('s', session, { method, version: 'v' }, () => Promise.resolve(listed(tools)))
+    if (isUnlisted(learned)) throw new Error('there is no list')
+    return learned
+  }
+
+  test('remembers nothing of a list that could not be asked for to its end, and says why', async () => {
+    verifies('promise.7.list-failure')
+    const failure = { code: 'SERVER_UNREACHABLE', executed: 'no' } as const
+    const page = listed(named(0, 1), { nextCursor: 'b' })
+    const list: ListTools = (cursor) => Promise.resolve(cursor === undefined ? page : failure)
+    expect(await learnSessionTools('s', 'half', { method: 'tools/list', version: 'v' }, list)).toBe(failure)
+    expect(knownSessionTools('s', 'half', 'tools/list')).toBeUndefined()
+  })
 
   test('forgets the session that was listed longest ago, once all have more than MAX_CACHED_TOOL_BYTES', async () => {
     verifies('promise.10.memory')

@@ -2,8 +2,9 @@ import { expect, test } from 'vitest'
 import { DOUBT_MS, LINK_QUIET_MS, UNANSWERED_MS } from '../../../../../worker/limits.ts'
 import { LinkHealth } from '../../../../../worker/share/agents/link-health.ts'
 import type { LinkSigns } from '../../../../../worker/share/agents/link-attachment.ts'
-import type { AgentLink, AgentLinks } from '../../../../../worker/share/agents/links.ts'
+import type { AgentLinks } from '../../../../../worker/share/agents/links.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
+import type { AgentLink } from '../../../../../worker/share/agents/agent-link.ts'
 
 /** One link whose socket remembers what is noted, as through sleep. */
 function stage(connectedAtMs = 0): {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import type { Chunk, Notification } from '../../../../../protocol/frame.ts'
-import type { AgentLink } from '../../../../../worker/share/agents/links.ts'
 import { Delivery } from '../../../../../worker/share/answers/delivery.ts'
 import { Waiters } from '../../../../../worker/share/clients/waiters.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
+import type { AgentLink } from '../../../../../worker/share/agents/agent-link.ts'
 
 const LINK = { socket: {} } as unknown as AgentLink
 const FIRST: Notification = { type: 'notification', ch: 's.1', n: 1, at: 1, size: 9, method: 'notifications/tools/list_changed' }

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { RepeatFacts } from '../../../../../worker/contract/share-rpc.ts'
 import { MAX_ATTACHED_DECLARATION_CHARS, MAX_PARSED_VALUES } from '../../../../../worker/limits.ts'
-import type { AgentLink } from '../../../../../worker/share/agents/links.ts'
 import type { GroupChannels } from '../../../../../worker/share/children/group-channels.ts'
 import { repeatFacts, RepeatableCalls } from '../../../../../worker/share/children/repeatable-calls.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
+import type { AgentLink } from '../../../../../worker/share/agents/agent-link.ts'
 
 const OTHER = { name: 'other' } as AgentLink
 const CLIENT = { principal: 'p', session: 's' }

@@ -7,7 +7,7 @@ import {
   olderRegistration,
   response,
   unregister,
-} from '../../../../../fixtures/context-forge-agents.ts'
+} from '../../../../../fixtures/foreign-agents/context-forge-agents.ts'
 
 const decoder = new TextDecoder()
 

@@ -1,0 +1,87 @@
+/** An agent with a file of servers, each with a share of its own, at a real relay. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createShare, fixture, type Relay, type Share, startRelay, StateFolder } from '../../harness/selfhost.ts'
+import { startHttpServer } from '../../harness/http-server.ts'
+import { type JsonObject, asObject, toolText } from '../../harness/json.ts'
+import { NODE, Program, ROOT, run } from '../../harness/program.ts'
+import { connectSdk1Http } from '../../harness/sdk1-client.ts'
+import { verifies } from '../../requirements/verifies.ts'
+
+const stack = new AsyncDisposableStack()
+let relay: Relay
+let file: string
+
+beforeAll(async () => {
+  relay = stack.use(await startRelay())
+  file = join(stack.use(await StateFolder.create()).path, 'mcp-edge.yaml')
+})
+afterAll(() => stack.disposeAsync())
+
+function stdio(share: Share, name: string, ...args: string[]): JsonObject {
+  const [command, ...rest] = fixture(name, ...args)
+  return { token: share.agentToken, command, args: rest, era: 'legacy' }
+}
+
+function write(servers: Readonly<Record<string, JsonObject>>): void {
+  // JSON is YAML, too.
+  writeFileSync(file, JSON.stringify({ relay: relay.origin, servers }))
+}
+
+function eventsOf(agent: Program): JsonObject[] {
+  return agent.stderr.lines.filter((line) => line.startsWith('{')).map((line) => asObject(JSON.parse(line)))
+}
+
+async function event(agent: Program, name: string, server?: string): Promise<JsonObject> {
+  const fits = (line: string): JsonObject | undefined => {
+    const found = line.startsWith('{') ? asObject(JSON.parse(line)) : undefined
+    return found?.['event'] === name && (server === undefined || found['server'] === server) ? found : undefined
+  }
+  return await agent.stderr.find(fits, `${name} of ${server ?? 'the agent'}`)
+}
+
+test('three servers in one file: one dies, the others are untouched; an edit adds a fourth without a reconnect', async () => {
+  verifies('promise.config.apart', 'promise.config.reload')
+  await using http = await startHttpServer('sdk1')
+  const [a, b, c, d] = [await createShare(relay), await createShare(relay), await createShare(relay), await createShare(relay)]
+  const first = {
+    a: stdio(a, 'annotated', 'ran a'),
+    b: stdio(b, 'annotated', 'ran b'),
+    c: { token: c.agentToken, url: http.url, headers: { 'X-Any': 'value' } },
+  }
+  write(first)
+  await using agent = new Program(NODE, ['agent/cli.ts', '--json', '--config', file])
+  for (const name of ['a', 'b', 'c']) await event(agent, 'ready', name)
+  await using clientA = await connectSdk1Http(a.shareUrl)
+  await using clientC = await connectSdk1Http(c.shareUrl)
+  expect(toolText(await clientA.callTool('look', {}))).toBe('ran a')
+  expect(toolText(await clientC.callTool('test_simple_text'))).toContain('simple text')
+  expect((await relay.api('DELETE', `shares/${b.id}`)).ok).toBe(true)
+  expect(await event(agent, 'server.ended', 'b')).toMatchObject({ exit: 6 })
+  writeFileSync(file, 'servers: {')
+  await event(agent, 'config.invalid')
+  write({ ...first, d: stdio(d, 'annotated', 'ran d') })
+  await event(agent, 'ready', 'd')
+  await using clientD = await connectSdk1Http(d.shareUrl)
+  expect(toolText(await clientD.callTool('look', {}))).toBe('ran d')
+  expect(toolText(await clientA.callTool('look', {}))).toBe('ran a')
+  expect(toolText(await clientC.callTool('test_simple_text'))).toContain('simple text')
+  const ready = eventsOf(agent).filter((one) => one['event'] === 'ready')
+  expect(ready.map((one) => String(one['server'])).toSorted()).toEqual(['a', 'b', 'c', 'd'])
+})
+
+test('--check says what would be served, or what is wrong, and dials nothing', async () => {
+  verifies('promise.config.check')
+  const share = await createShare(relay)
+  write({ a: { token: share.agentToken, command: 'node', args: ['x'] } })
+  const check = () => run(NODE, [join(ROOT, 'agent/cli.ts'), '--config', file, '--check'])
+  expect(await check()).toMatchObject({ code: 0, stdout: `a: share ${share.id} at ${new URL(relay.origin).host}, node x`, stderr: '' })
+  write({ a: { token: share.agentToken, command: 'no-such-command' } })
+  const missing = await check()
+  expect(missing).toMatchObject({ code: 5, stdout: '', stderr: expect.stringMatching(/no-such-command was not found/) })
+  write({ a: { token: share.agentToken, command: 'node', era: share.agentToken } })
+  const wrong = await check()
+  expect(wrong).toMatchObject({ code: 1, stderr: expect.stringMatching(/servers\.a\.era/) })
+  expect(wrong.stderr).not.toContain(share.agentToken)
+})

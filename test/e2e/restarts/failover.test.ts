@@ -1,0 +1,61 @@
+/** An agent killed in the middle of calls, with real processes: what another agent takes over, and what the client is told of the rest. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { verifies } from '../../requirements/verifies.ts'
+import { type Agent, createShare, fixture, type Relay, type Share, startAgent, startRelay } from '../../harness/selfhost.ts'
+import { toolText } from '../../harness/json.ts'
+import { connectSdk1Http } from '../../harness/sdk1-client.ts'
+import { connectSdk2Http } from '../../harness/sdk2-client.ts'
+import type { TestClient } from '../../harness/test-client.ts'
+
+const stack = new AsyncDisposableStack()
+let relay: Relay
+
+beforeAll(async () => {
+  relay = stack.use(await startRelay())
+})
+afterAll(() => stack.disposeAsync())
+
+const CLIENTS: readonly [string, (share: Share) => Promise<TestClient>][] = [
+  ['the SDK 1.x', ({ url, clientToken }) => connectSdk1Http(url, clientToken)],
+  ['the SDK 2.x', ({ url, clientToken }) => connectSdk2Http(url, clientToken)],
+  ['the SDK 2.x in revision 2026-07-28', ({ url, clientToken }) => connectSdk2Http(url, clientToken, 'pinned')],
+]
+
+function start(share: Share, name: string, ...args: readonly string[]): Promise<Agent> {
+  return startAgent(share, { command: fixture('annotated', ...args), args: ['--verbose', '--name', name, '--replica'] })
+}
+
+/** Resolves when the agent has got a call of a tool. */
+async function called(agent: Agent, times: number): Promise<void> {
+  let seen = 0
+  await agent.program.stderr.find((line) => {
+    if (line.includes('"event":"call.begin"') && line.includes('"method":"tools/call"')) seen++
+    return seen >= times ? line : undefined
+  }, `${times} calls at the agent`)
+}
+
+describe.each(CLIENTS)('a client of %s', (_, connect) => {
+  test('whose agent is killed in the middle of calls: those that may run twice are answered by another, the rest fails once', async () => {
+    verifies('promise.2.repeatable')
+    const share = await createShare(relay)
+    const first = stack.use(await start(share, 'one'))
+    await using client = await connect(share)
+    expect(await client.listTools()).toEqual(['look', 'set', 'pay'])
+    stack.use(await start(share, 'two', 'by the second'))
+    const paying = client.callTool('pay').then(
+      () => 'answered',
+      (error: unknown) => JSON.stringify(error),
+    )
+    const looking = client.callTool('look')
+    const setting = client.callTool('set')
+    await called(first, 3)
+    await first.program.kill9()
+    expect(toolText(await looking)).toBe('by the second')
+    expect(toolText(await setting)).toBe('by the second')
+    stack.use(await start(share, 'one', 'by the third'))
+    const outcome = await paying
+    expect(outcome).toContain('AGENT_LOST')
+    expect(outcome).toContain('"executed":"unknown"')
+    expect(toolText(await client.callTool('pay'))).toMatch(/by the (second|third)/)
+  }, 60_000)
+})

@@ -1,0 +1,111 @@
+/** Clients that come back with Last-Event-ID for their listening stream. */
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { verifies } from '../../requirements/verifies.ts'
+import { CALL, expectReplay, progress } from '../harness/left-stream.ts'
+import { createShare, EventReader } from '../harness/relay.ts'
+import { SseClient } from '../harness/sse-client.ts'
+import { connected, ScriptedAgent } from '../harness/scripted-agent.ts'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+describe('the GET stream', () => {
+  const PROMPTS_CHANGED = '{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}'
+  const CHANGED = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+
+  /** A client that has left its GET stream after one message. */
+  async function leftAfterChange() {
+    const parts = await connected()
+    const events = new EventReader(await parts.client.listen())
+    await parts.agent.expect('resume')
+    const seen = parts.agent.notify(parts.ch, CHANGED)
+    const lastId = (await events.nextEvent())?.id ?? ''
+    await events.cancel()
+    // Until it has said where it was, nobody knows that it has seen the message.
+    expect(await expectReplay(parts.agent)).toMatchObject({ after: seen.header.n - 1 })
+    return { ...parts, seen, lastId }
+  }
+
+  test('goes on after its last event, and gets nothing that belongs to a call', async () => {
+    verifies('http.get.unrelated', 'http.get.no-response', 'http.resume.same-stream', 'http.streams.one-only', 'http.streams.many')
+    const { agent, client, ch, seen, lastId } = await leftAfterChange()
+    const again = new EventReader(await client.resume(lastId))
+    const replay = await expectReplay(agent)
+    expect(replay).toEqual({ type: 'replay', ch, after: seen.header.n, to: replay.to, follow: true })
+    const call = client.post(CALL)
+    const { header: running } = await agent.expect('call')
+    const step = agent.notify(ch, progress(1), { ra: running.ra, sure: true })
+    const own = new EventReader(await call)
+    expect(await own.next()).toBe(progress(1))
+    const { to = '' } = replay
+    agent.repeat({ ...step, header: { ...step.header, to } })
+    const changed = agent.notify(ch, PROMPTS_CHANGED)
+    agent.repeat({ ...changed, header: { ...changed.header, to } })
+    agent.notify(ch, CHANGED)
+    expect([await again.next(), await again.next()]).toEqual([PROMPTS_CHANGED, CHANGED])
+    agent.answer(running, '7', '{}')
+    expect(await own.next()).toBe('{"jsonrpc":"2.0","id":7,"result":{}}')
+  })
+
+  test('gets what was on its way when its client came back in its place, behind what is missing', async () => {
+    const { agent, client, ch, lastId } = await leftAfterChange()
+    const log = (data: number): string => `{"jsonrpc":"2.0","method":"notifications/message","params":{"data":${data}}}`
+    const said = (data: number) => {
+      const body = new TextEncoder().encode(log(data))
+      const place = { ...agent.number(ch, body.length), size: body.length }
+      return { header: { type: 'notification', ...place, method: 'notifications/message' }, body } as const
+    }
+    const [missed, late] = [said(1), said(2)]
+    const again = new EventReader(await client.resume(lastId))
+    const { to = '' } = await expectReplay(agent)
+    agent.sendUnfollowed(late.header, late.body)
+    for (const one of [missed, late]) agent.repeat({ ...one, header: { ...one.header, to } })
+    agent.notify(ch, log(3))
+    expect([await again.next(), await again.next(), await again.next()]).toEqual([log(1), log(2), log(3)])
+    await again.cancel()
+    // What it has just been told may not have reached it.
+    expect(await expectReplay(agent)).toMatchObject({ ch, after: missed.header.n - 1 })
+    // Nobody is there: it waits for the next stream, whichever that is.
+    const { n } = agent.notify(ch, log(4)).header
+    expect((await agent.expect('hold')).header).toEqual({ type: 'hold', ch, n })
+  })
+
+  test('of a child that was started anew begins with the first message of that', async () => {
+    const { agent, client, ch, lastId } = await leftAfterChange()
+    agent.send({ type: 'died', ch, reason: 'exit' })
+    const ping = client.post('{"jsonrpc":"2.0","id":8,"method":"ping"}')
+    await agent.expect('open')
+    await agent.expect('call')
+    await agent.expect('notify')
+    const { header } = await agent.expect('call')
+    agent.answer(header, '8', '{}')
+    await ping
+    await client.resume(lastId)
+    expect(await expectReplay(agent)).toMatchObject({ ch: header.ch, after: 0 })
+  })
+
+  test('says when messages for it are gone, without an id, and goes on', async () => {
+    verifies('promise.5.lost-is-told')
+    const { agent, client, ch, lastId } = await leftAfterChange()
+    const again = new EventReader(await client.resume(lastId))
+    const { to = '' } = await expectReplay(agent)
+    agent.send({ type: 'failed', ch, key: '0'.repeat(32), ra: to, code: 'EVENTS_LOST', executed: 'unknown' })
+    agent.notify(ch, CHANGED)
+    expect(JSON.parse((await again.next()) ?? '{}')).toMatchObject({ id: null, error: { data: { code: 'EVENTS_LOST' } } })
+    expect(await again.next()).toBe(CHANGED)
+  })
+
+  test('has no event ids over HTTP+SSE', async () => {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share)
+    const client = await SseClient.connect(share)
+    void client.post('{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{}}}')
+    await agent.expect('open')
+    const { header } = await agent.expect('call')
+    agent.answer(header, '0', '{}')
+    agent.notify(header.ch, CHANGED)
+    expect([(await client.events.nextEvent())?.id, (await client.events.nextEvent())?.id]).toEqual([undefined, undefined])
+    await client.events.cancel()
+  })
+})

@@ -1,0 +1,173 @@
+/** HTTP+SSE: an event source whose stream broke opens another, and goes on with its session. */
+import { runDurableObjectAlarm } from 'cloudflare:test'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { ShareClient } from '../../../worker/carry/share-client.ts'
+import { LEFT_SESSION_MS } from '../../../worker/limits.ts'
+import { verifies } from '../../requirements/verifies.ts'
+import { createClientToken, factsOf, resetShare, stubOf, TestClient } from '../harness/relay.ts'
+import { ScriptedAgent, survivorOf } from '../harness/scripted-agent.ts'
+import { SseClient } from '../harness/sse-client.ts'
+import { SSE_CALL, SSE_SERVER, sseCall } from '../harness/scenes/sse-call.ts'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+describe('an event source whose stream broke', () => {
+  /** A client that has called, and what it left behind. */
+  async function left() {
+    const parts = await sseCall()
+    const { agent, client, share, header } = parts
+    agent.answer(header, '7', '{}')
+    expect(await client.next()).toMatchObject({ id: 7 })
+    await client.events.cancel()
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    return parts
+  }
+
+  test('comes back to its session, whose child has lived on, and hears what was answered meanwhile', async () => {
+    verifies('promise.4.sse-returns')
+    const { share, agent, client, header } = await sseCall()
+    await client.events.cancel()
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    agent.answer(header, '7', '{"held":true}')
+    expect((await agent.expect('hold')).header.ch).toBe(header.ch)
+    const back = await SseClient.connect(share, client.streamId)
+    expect(back.streamId).toBe(client.streamId)
+    expect((await agent.expect('resume')).header.ch).toBe(header.ch)
+    agent.answer(header, '7', '{"held":true}')
+    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { held: true } })
+    await back.post(SSE_CALL)
+    const again = (await agent.expect('call')).header
+    expect(again.ch).toBe(header.ch)
+    agent.answer(again, '7', '{"again":true}')
+    expect(await back.next()).toEqual({ jsonrpc: '2.0', id: 7, result: { again: true } })
+    expect(agent.waiting.filter(({ type }) => type === 'close' || type === 'open')).toEqual([])
+    await back.events.cancel()
+  })
+
+  test('comes back to its session after the relay was started anew, and a post waits for that', async () => {
+    verifies('promise.4.sse-returns')
+    const { share, agent, client, header } = await sseCall()
+    agent.answer(header, '7', '{}')
+    expect(await client.next()).toMatchObject({ id: 7 })
+    const gone = vi.spyOn(ShareClient.prototype, 'open').mockRejectedValue(new Error('gone'))
+    await resetShare(share)
+    expect(await client.next()).toBeUndefined()
+    gone.mockRestore()
+    const agentBack = await ScriptedAgent.connect(share, survivorOf(header.ch, agent))
+    const calls = vi.spyOn(ShareClient.prototype, 'call')
+    const posted = client.post(SSE_CALL)
+    await vi.waitFor(() => expect(calls).toHaveBeenCalledTimes(1))
+    const back = await SseClient.connect(share, client.streamId)
+    await posted
+    await agentBack.expect('resume')
+    agentBack.answer((await agentBack.expect('call')).header, '7', '{"heard":true}')
+    expect(await back.next()).toMatchObject({ result: { heard: true } })
+    await back.events.cancel()
+  })
+
+  test('is waited for, for LEFT_SESSION_MS; then the session ends with its child, though a post came meanwhile', async () => {
+    verifies('promise.4.sse-returns')
+    const { share, agent, client, header } = await left()
+    vi.spyOn(ShareClient.prototype, 'end').mockResolvedValue(true)
+    await expect(client.post(SSE_CALL)).rejects.toThrow('answered with 404')
+    expect((await factsOf(share)).sessions).toBe(1)
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + LEFT_SESSION_MS + 1)
+    await runDurableObjectAlarm(stubOf(share))
+    expect((await agent.expect('close')).header.ch).toBe(header.ch)
+    expect((await factsOf(share)).sessions).toBe(0)
+  })
+
+  test('gets a new session where the one it names is not its own, is none of HTTP+SSE, or is no more', async () => {
+    verifies('promise.4.sse-returns')
+    const { share, agent, client } = await left()
+    const stranger = await SseClient.connect({ ...share, clientToken: await createClientToken(share) }, client.streamId)
+    const other = new TestClient(share)
+    const initialized = other.initialize()
+    await agent.expect('open')
+    agent.answer((await agent.expect('call')).header, '0', SSE_SERVER)
+    await initialized
+    const streams = [stranger, await SseClient.connect(share, 'gone'), await SseClient.connect(share, other.session)]
+    expect(new Set(streams.map(({ streamId }) => streamId).concat(client.streamId, 'gone')).size).toBe(5)
+    for (const { events } of streams) await events.cancel()
+  })
+
+  test.each([1, 2])(
+    'comes back to its session, though other clients by the same link begin meanwhile (%i streams broke)',
+    async (streams) => {
+      verifies('promise.4.sse-returns')
+      const { share, agent, client, header } = await left()
+      if (streams === 2) {
+        const second = await SseClient.connect(share)
+        await second.initialize('second')
+        await agent.expect('open')
+        await agent.expect('call')
+        await second.events.cancel()
+      }
+      await (await SseClient.connect(share)).events.cancel()
+      const other = new TestClient(share)
+      const initialized = other.initialize()
+      const opened = await agent.next()
+      expect(opened.header.type).toBe('open')
+      agent.answer((await agent.expect('call')).header, '0', SSE_SERVER)
+      await initialized
+      const back = await SseClient.connect(share, client.streamId)
+      expect(back.streamId).toBe(client.streamId)
+      await agent.expect('resume')
+      await back.post(SSE_CALL)
+      expect((await agent.expect('call')).header.ch).toBe(header.ch)
+      await back.events.cancel()
+    },
+  )
+
+  describe('and that does not say which it was', () => {
+    test('goes on in a new session, whose child is told the handshake of the old one', async () => {
+      verifies('promise.4.sse-returns')
+      const { share, agent, client } = await left()
+      const back = await SseClient.connect(share)
+      expect(back.streamId).not.toBe(client.streamId)
+      await back.post(SSE_CALL)
+      const { ch } = (await agent.expect('open')).header
+      const replayed = await agent.expect('call')
+      expect(replayed).toMatchObject({ header: { ch, method: 'initialize' } })
+      expect(await agent.expect('notify')).toMatchObject({ header: { ch, method: 'notifications/initialized' } })
+      agent.answer(replayed.header, '0', SSE_SERVER)
+      agent.answer((await agent.expect('call')).header, '7', '{"again":true}')
+      expect(await back.next()).toMatchObject({ id: 7, result: { again: true, _meta: { 'mcp-edge/restarted': true } } })
+      await back.events.cancel()
+    })
+
+    test('has no handshake where sessions broke that began differently', async () => {
+      verifies('promise.4.sse-returns')
+      const { share, agent, client } = await sseCall()
+      const other = await SseClient.connect(share)
+      await other.initialize('other')
+      await agent.expect('open')
+      await agent.expect('call')
+      const gone = vi.spyOn(ShareClient.prototype, 'open').mockRejectedValue(new Error('gone'))
+      await resetShare(share)
+      for (const { events } of [client, other]) expect(await events.next()).toBeUndefined()
+      gone.mockRestore()
+      const agentBack = await ScriptedAgent.connect(share, { instance: 'two' })
+      const back = await SseClient.connect(share)
+      await back.post(SSE_CALL)
+      await agentBack.expect('open')
+      expect((await agentBack.expect('call')).header).toMatchObject({ method: 'tools/call' })
+      await back.events.cancel()
+    })
+
+    test('begins with its own handshake, if it sends one', async () => {
+      const { share, agent } = await left()
+      const fresh = await SseClient.connect(share)
+      await fresh.initialize()
+      const { ch } = (await agent.expect('open')).header
+      const own = await agent.expect('call')
+      expect(own).toMatchObject({ header: { ch, method: 'initialize' } })
+      agent.answer(own.header, '0', SSE_SERVER)
+      const first = (await fresh.next()) as { result: object }
+      expect(first.result).not.toHaveProperty('_meta')
+      await fresh.events.cancel()
+    })
+  })
+})

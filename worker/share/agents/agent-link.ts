@@ -1,0 +1,77 @@
+/** One connected agent: what is known of it, what goes to it, and how its socket is closed. */
+import type { RelayFrame } from '../../../protocol/frame.ts'
+import { encodeFrame } from '../../../protocol/frame-codec.ts'
+import { attachmentOf, type LinkAttachment } from './link-attachment.ts'
+import type { ForeignLink } from './wires/foreign-link.ts'
+import { foreignClose } from './wires/foreign-links.ts'
+
+const NO_BODY = new Uint8Array(0)
+
+/** A connected agent that was let in. */
+export interface AgentLink {
+  readonly socket: WebSocket
+  readonly name: string
+  readonly instance: string
+  readonly isolation: 'session' | 'share'
+  /** In which era its server's children are spoken to for clients without sessions, and for sessions: each in its own, where the server takes either. */
+  readonly era: 'legacy' | 'modern'
+  readonly sessionEra: 'legacy' | 'modern'
+  /** Whether calls name their principal. */
+  readonly wantsPrincipal: boolean
+  /** An MCP server where nothing is said. */
+  readonly serves: 'mcp' | 'web' | 'both'
+  readonly product: string
+  readonly connectedAtMs: number
+  /** What stands between the Share and an agent of another make; undefined of ours, whose frames go as they are. */
+  readonly wire: ForeignLink | undefined
+}
+
+export function servesMcp({ serves }: Pick<AgentLink, 'serves'>): boolean {
+  return serves !== 'web'
+}
+
+export function servesWeb({ serves }: Pick<AgentLink, 'serves'>): boolean {
+  return serves !== 'mcp'
+}
+
+export function sendFrame(link: AgentLink, header: RelayFrame, body?: Uint8Array): void {
+  try {
+    if (link.wire === undefined) link.socket.send(encodeFrame(header, body))
+    else link.wire.write(header, body ?? NO_BODY)
+  } catch {
+    // The socket is closing; its close event decides what becomes of the calls.
+  }
+}
+
+/** Closes the link of an agent; one of another make by the code that it knows. */
+export function closeAgent(socket: WebSocket, code: number, reason: string): void {
+  const make = attachmentOf(socket)?.foreign?.make
+  closeQuietly(socket, ...(make === undefined ? ([code, reason] as const) : foreignClose(make, code, reason)))
+}
+
+export function closeQuietly(socket: WebSocket, code: number, reason: string): void {
+  try {
+    socket.close(code, reason)
+  } catch {
+    // Closed already.
+  }
+}
+
+/** `wire`: of an agent of another make. */
+export function linkFrom(
+  socket: WebSocket,
+  hello: NonNullable<LinkAttachment['hello']>,
+  connectedAtMs: number,
+  wire: ForeignLink | undefined,
+): AgentLink {
+  const { agent: name, instance, isolation, product, era = 'legacy', initializes, wantsPrincipal = false, serves = 'mcp' } = hello
+  const sessionEra = initializes === true ? 'legacy' : era
+  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, serves, product, connectedAtMs, wire }
+}
+
+const UNNAMED = {}
+
+/** What a call says of its principal to this agent. */
+export function namedOn({ wantsPrincipal }: AgentLink, principal: string): { readonly principal?: string } {
+  return wantsPrincipal ? { principal } : UNNAMED
+}
