@@ -14,6 +14,7 @@ const WORKER_BASE = [
   'worker/foreign-limits.ts',
   'worker/log.ts',
   'worker/within.ts',
+  'worker/read-capped.ts',
   'worker/newest.ts',
   'worker/ip-address.ts',
 ]

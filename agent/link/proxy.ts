@@ -82,6 +82,15 @@ export function throughProxy(proxy: URL, isSecure: boolean, tls: TlsFiles): Open
 
 function credentialsOf({ username, password }: URL): Record<string, string> {
   if (username === '' && password === '') return {}
-  const credentials = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
+  const credentials = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')
   return { 'proxy-authorization': `Basic ${credentials}` }
+}
+
+/** A lone percent sign stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }

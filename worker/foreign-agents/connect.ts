@@ -18,6 +18,7 @@ import { ShareClient } from '../carry/share-client.ts'
 import type { ForeignOpening } from '../contract/foreign-makes.ts'
 import { relayOrigin, settingsOf } from '../env.ts'
 import { laneAt, laneCount } from '../lanes.ts'
+import { readCapped } from '../read-capped.ts'
 import { problemResponse } from '../problem.ts'
 import type { Result } from '../../protocol/result.ts'
 
@@ -71,10 +72,10 @@ async function tunnelOf(c: AgentContext, end: string) {
 }
 
 async function readRegistration(request: Request): Promise<{ readonly name: string; readonly server_key: string } | undefined> {
-  const bytes = await request.arrayBuffer()
-  if (bytes.byteLength > MAX_REGISTRATION_BYTES) return undefined
+  const text = await readCapped(request.body, MAX_REGISTRATION_BYTES)
+  if (text === undefined) return undefined
   try {
-    const { name, server_key } = JSON.parse(new TextDecoder().decode(bytes)) as { name?: unknown; server_key?: unknown }
+    const { name, server_key } = JSON.parse(text) as { name?: unknown; server_key?: unknown }
     return typeof name === 'string' && typeof server_key === 'string' ? { name, server_key } : undefined
   } catch {
     return undefined

@@ -11,7 +11,7 @@ import { askServer, readAuthorization, toOutside } from './authorization-server.
 import { ClientIds } from './client-ids.ts'
 import { type ConsentFacts, consentPage, faultPage } from './consent-page.ts'
 import { endedCookie, openConsent, readConsent } from './consent-request.ts'
-import { readCapped } from './read-capped.ts'
+import { readCapped } from '../read-capped.ts'
 import type { SignInVisit } from './visit.ts'
 
 const START_AGAIN = 'Go back to the program that has sent you here, and connect again.'

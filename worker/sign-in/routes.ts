@@ -8,7 +8,7 @@ import { authorizationServer, SCOPE, toInside, toOutside } from './authorization
 import { decideConsent, showConsent } from './authorize.ts'
 import { ClientIds } from './client-ids.ts'
 import { oauthError } from './oauth-error.ts'
-import { readCapped } from './read-capped.ts'
+import { readCapped } from '../read-capped.ts'
 import { takenMetadata } from './taken-metadata.ts'
 import { askForTokens } from './token-door.ts'
 import { type SignInVisit, visitOf } from './visit.ts'

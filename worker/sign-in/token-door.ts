@@ -3,7 +3,7 @@ import { countTry, takeBackTry, type Trying } from '../access/wrong-tries.ts'
 import { signInStub } from '../carry/sign-in-stub.ts'
 import { MAX_TOKEN_REQUEST_BYTES } from './limits.ts'
 import { oauthError } from './oauth-error.ts'
-import { readCapped } from './read-capped.ts'
+import { readCapped } from '../read-capped.ts'
 import { type Proof, proveGrant, proveRevoked } from './sealed-grants.ts'
 import type { SignInVisit } from './visit.ts'
 

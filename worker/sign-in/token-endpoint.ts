@@ -12,7 +12,7 @@ import { authorizationServer, isOfThisMachine, SCOPE, toInside, toOutside } from
 import { ClientIds } from './client-ids.ts'
 import { type GrantStore, withClients } from './grant-store.ts'
 import { oauthError } from './oauth-error.ts'
-import { readCapped } from './read-capped.ts'
+import { readCapped } from '../read-capped.ts'
 import { sealGrant } from './sealed-grants.ts'
 import { RefreshMemo, type TokenAnswer } from './refresh-memo.ts'
 

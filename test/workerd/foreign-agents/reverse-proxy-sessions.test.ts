@@ -1,7 +1,9 @@
 /** `/reverse-proxy/sessions`: who sees, ends and calls which agent of ContextForge, and that an owner's own request is bound like a client's. */
 import { describe, expect, test, vi } from 'vitest'
+import { FOREIGN_KEEPALIVE_MS } from '../../../worker/foreign-limits.ts'
 import { contextForgeHeaders, newerRegistration, response, SERVER_FACTS } from '../../fixtures/foreign-agents/context-forge-agents.ts'
 import { verifies } from '../../requirements/verifies.ts'
+import { shortTimers } from '../harness/held-timers.ts'
 import { ForeignAgent, type ForeignPayload } from '../harness/foreign-agent.ts'
 import { order } from '../harness/orders.ts'
 import { askAsOwner, createShare, EventReader, fetchRelay, linkIdOf, ownerKey, type TestShare } from '../harness/relay.ts'
@@ -187,4 +189,17 @@ test('/sse/<session> says that the session is there, to its owner alone', async 
   expect(event?.name).toBe('connected')
   expect(JSON.parse(event?.data ?? '')).toEqual({ sessionId: id, serverInfo: { name: 'context-forge weather' } })
   await events.cancel()
+})
+
+test('/sse/<session> ends with its session', async () => {
+  const restore = shortTimers(FOREIGN_KEEPALIVE_MS)
+  const share = await createShare()
+  await serving(share)
+  const id = await sessionOf(share)
+  const reading = new EventReader(await ask(await ownerKey(), `/reverse-proxy/sse/${id}`))
+  expect((await reading.nextEvent())?.name).toBe('connected')
+  for (let beats = 0; beats < 5; beats++) expect((await reading.nextEvent())?.name).toBe('keepalive')
+  expect((await ask(await ownerKey(), `/reverse-proxy/sessions/${id}`, 'DELETE')).status).toBe(200)
+  for (let event = await reading.nextEvent(); event !== undefined; event = await reading.nextEvent()) expect(event.name).toBe('keepalive')
+  restore()
 })

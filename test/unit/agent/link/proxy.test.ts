@@ -132,6 +132,12 @@ describe('connectOnce()', () => {
     })
   })
 
+  test('takes a password with a lone percent sign as it stands', async () => {
+    const proxy = await startProxy('me:50%')
+    const url = await plainRelay()
+    expect(await dial(url, { proxy: new URL(`http://me:50%@127.0.0.1:${proxy.port}`) })).toMatchObject(HERE)
+  })
+
   test('goes through a proxy to a relay behind TLS, whose certificate is looked at end to end', async () => {
     verifies('link.proxy', 'link.tls')
     const { port, asked } = await startProxy()
