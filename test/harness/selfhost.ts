@@ -64,7 +64,7 @@ export class StateFolder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.path, { recursive: true, force: true })
+    await rm(this.path, { recursive: true, force: true, maxRetries: 10 })
     StateFolder.open.delete(this)
   }
 }

@@ -50,7 +50,8 @@ const attacks = {
   frame: () => new Promise((resolve, reject) => {
     const frame = document.createElement('iframe')
     frame.src = relay + '/api/openapi.json'
-    frame.onload = () => { try { resolve(frame.contentDocument.body.innerText.slice(0, 20)) } catch (error) { reject(error) } }
+    // The empty document that a frame begins with is the page's own, and of nobody else.
+    frame.onload = () => { try { if (frame.contentDocument.URL !== 'about:blank') resolve(frame.contentDocument.body.innerText.slice(0, 20)) } catch (error) { reject(error) } }
     document.body.append(frame)
     setTimeout(() => reject(new Error('never loaded')), 3000)
   }),

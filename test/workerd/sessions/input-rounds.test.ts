@@ -34,12 +34,17 @@ describe('input_required', () => {
   test('is not answered by another session', async () => {
     verifies('promise.1.asks-certain')
     const { share, agent, client } = await connected({ capabilities: ELICITS })
-    const { question } = await asked(agent, client)
+    const { events, question } = await asked(agent, client)
+    // A client goes on reading, as all do: the next call is made for a reader.
+    const answer = events.next()
     const other = new TestClient(share)
     await initialize(agent, other, { capabilities: ELICITS })
     expect((await other.post(reply(question.id, '{"action":"decline"}'))).status).toBe(202)
     expect((await client.post(reply(question.id, GIVEN))).status).toBe(202)
-    expect(told(await agent.expect('call')).params).toHaveProperty('inputResponses.who.action', 'accept')
+    const retry = await agent.expect('call')
+    expect(told(retry).params).toHaveProperty('inputResponses.who.action', 'accept')
+    agent.answer(retry.header, '4', '{"resultType":"complete","content":[]}')
+    expect(JSON.parse((await answer) ?? '')).toEqual({ jsonrpc: '2.0', id: 7, result: { content: [] } })
   })
 
   test('is given up when the client cancels the call between rounds', async () => {
