@@ -7,6 +7,7 @@ import {
   createServedShare,
   createShare,
   type Relay,
+  type Agent,
   Selfhost,
   type Share,
   startAgent,
@@ -114,6 +115,16 @@ test('a client goes on after a restart of the agent', async () => {
   expect(toolText(await client.callTool('test_simple_text'))).toContain('simple text')
 })
 
+/** The relay hears of another era when the agent says hello once more. */
+async function joinedAnew({ program }: Agent): Promise<void> {
+  let isLate = false
+  const match = (line: string): true | undefined => {
+    isLate ||= line.includes('"event":"era.late"')
+    return isLate && line.includes('"event":"ready"') ? true : undefined
+  }
+  await program.stderr.find(match, 'the agent joining anew')
+}
+
 test('an agent that starts before its server finds it later, in its revision', async () => {
   verifies('promise.http.era')
   const port = await freePort()
@@ -123,6 +134,7 @@ test('an agent that starts before its server finds it later, in its revision', a
   await expect(connectSdk1Http(share.shareUrl)).rejects.toThrow(/finds no server/)
   await using _server = await startHttpServer('sdk2', { port })
   expect(await agent.event('server.found')).toMatchObject({ era: 'modern' })
+  await joinedAnew(agent)
   await using client = await connectSdk1Http(share.shareUrl)
   expect(toolText(await client.callTool('test_simple_text'))).toContain('simple text')
 })
