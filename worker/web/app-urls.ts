@@ -11,8 +11,8 @@ export interface AppPlace {
 export function appUrl(text: string, { origin, prefix }: AppPlace): string {
   const [, space = '', url = ''] = /^([\s\0]*)(.*)$/s.exec(text) ?? []
   const path = url.startsWith(`${origin}/`) ? url.slice(origin.length) : url
-  // Readers take a backslash for a slash: what begins with two of either names a host.
-  if (!path.startsWith('/') || /^\/[/\\]/.test(path) || path === prefix || path.startsWith(`${prefix}/`)) return text
+  // Readers take a backslash for a slash, and leave tabs and line breaks out: what begins with two slashes of either kind names a host.
+  if (!path.startsWith('/') || /^\/[\t\n\r]*[/\\]/.test(path) || path === prefix || path.startsWith(`${prefix}/`)) return text
   return `${space}${prefix}${path}`
 }
 

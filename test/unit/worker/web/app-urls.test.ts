@@ -24,6 +24,7 @@ describe('appUrl()', () => {
         if (!URL.canParse(text, base)) return
         expect(new URL(appUrl(text, PLACE), base).host).toBe(new URL(text, base).host)
       }),
+      { numRuns: 2_000, examples: [['/\t/a'], ['/\t\\a']] },
     )
   })
 })
