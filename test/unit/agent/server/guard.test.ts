@@ -33,7 +33,7 @@ test('startGuard() starts nothing on Windows, where there is no POSIX shell', ()
   const guard = startGuard(() => {}, 'win32')
   guard.add(1)
   guard.end()
-  expect(childrenOf(process.pid)).toEqual(before)
+  expect(childrenOf(process.pid).filter((pid) => !before.includes(pid))).toEqual([])
 })
 
 test('Guard.end() lets the guard end, and spares a group that was removed', async () => {
