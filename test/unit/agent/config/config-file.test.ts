@@ -6,7 +6,7 @@ import { configJsonSchema } from '../../../schema/config-json-schema.ts'
 import { CONFIG_CHARS, CONFIG_SERVERS } from '../../../../agent/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
-const PLACES = { own: { KEY: 'k1', EMPTY: '' }, home: '/home/me', folder: '/work' }
+const PLACES = { own: { KEY: 'k1', EMPTY: '' }, home: '/home/me', folder: '/home/me/mine' }
 const read = (text: string, path = 'mcp-edge.yaml'): ReturnType<typeof readConfigFile> => readConfigFile(path, text, PLACES)
 
 test('readConfigFile() takes the file of Claude Desktop and Cursor as it is', () => {
@@ -42,7 +42,7 @@ test('readConfigFile() takes YAML, with a relay for all', () => {
   )
   expect([...servers.values()]).toEqual([
     { command: 'x', readOnly: true, relay: 'https://r' },
-    { command: '/work/y', relay: 'https://s' },
+    { command: '/home/me/mine/y', relay: 'https://s' },
   ])
 })
 
