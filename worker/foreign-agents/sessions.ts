@@ -1,21 +1,21 @@
 /** `/reverse-proxy/sessions` as ContextForge has it: the agents of other makes that are connected. An agent sees and ends its own connection, an owner all of its shares. */
 import type { Context } from 'hono'
-import { authenticateAgent, bearerOf, BEARER_CHALLENGE, OWNER_KEY_PREFIX } from '../access/authenticate.ts'
+import { authenticateAgent, bearerOf, OWNER_KEY_PREFIX } from '../access/authenticate.ts'
 import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { clientAddress } from '../access/client-address.ts'
-import { authenticateOwner } from '../access/owner/owner.ts'
+import { admitOwner } from '../access/owner/admit-owner.ts'
 import { noteRefusal } from '../access/refused-credentials.ts'
 import { readShareId } from '../access/share-id.ts'
 import { shareNamedBy } from '../access/tokens.ts'
 import { slowed } from '../access/wrong-tries.ts'
 import { refusedAgent } from '../agent-route.ts'
 import { askLanes } from '../carry/lane-orders.ts'
+import { livingShares } from '../carry/living-shares.ts'
 import type { ForeignAgentFacts } from '../contract/foreign-makes.ts'
-import type { ShareRecord } from '../contract/registry/registry-rpc.ts'
 import type { AdminCommand, ShareFacts } from '../contract/share-admin.ts'
 import { settingsOf } from '../env.ts'
-import { FOREIGN_KEEPALIVE_MS, MAX_ASKED_SHARES } from '../foreign-limits.ts'
-import { problemResponse, triesResponse } from '../problem.ts'
+import { FOREIGN_KEEPALIVE_MS } from '../foreign-limits.ts'
+import { problemResponse } from '../problem.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 
 export type SessionsContext = Context<RouteEnv>
@@ -99,20 +99,7 @@ async function mayAsk(c: SessionsContext, asker: Asker, share: string): Promise<
 }
 
 async function sharesOf(c: SessionsContext, asker: Asker): Promise<{ readonly shares: readonly string[]; readonly next?: string }> {
-  if (asker.kind === 'agent') return { shares: [asker.share] }
-  const after = c.req.query('after')
-  const registry = c.env.REGISTRY.getByName('registry')
-  const before = after === undefined ? undefined : await registry.share(asker.id, after)
-  const page = await registry.shares(asker.id, before)
-  const asked = page.records.slice(0, MAX_ASKED_SHARES)
-  const last = asked.at(-1)?.id
-  const isMore = page.isMore || asked.length < page.records.length
-  return { shares: asked.filter(isAlive).map(({ id }) => id), ...(isMore && last !== undefined ? { next: last } : {}) }
-}
-
-/** To ask an object for the first time is to make it, which nobody is served by. */
-function isAlive({ isMade, isEnding, expiresAtMs }: ShareRecord): boolean {
-  return isMade && !isEnding && expiresAtMs > Date.now()
+  return asker.kind === 'agent' ? { shares: [asker.share] } : livingShares(c.env, asker.id, c.req.query('after'))
 }
 
 async function sessionsOf(c: SessionsContext, share: string): Promise<ForeignSession[]> {
@@ -140,12 +127,8 @@ async function whoAsks(c: SessionsContext): Promise<Result<Asker, Response>> {
     noteRefusal('agent', address)
     return err(refusedAgent(slowed(agent.error, { address, share })))
   }
-  const owner = await authenticateOwner(c.req.raw, relay, c.env)
-  if (owner.ok) return ok({ kind: 'owner', id: owner.value.id })
-  noteRefusal('owner', address)
-  const { detail, waitMs } = owner.error
-  const challenge = { 'www-authenticate': BEARER_CHALLENGE }
-  return err(waitMs === undefined ? problemResponse('UNAUTHORIZED', detail, challenge) : triesResponse(waitMs))
+  const owner = await admitOwner(c.req.raw, relay, c.env, 'UNAUTHORIZED')
+  return owner.ok ? ok({ kind: 'owner', id: owner.value.id }) : owner
 }
 
 function serverInfo({ product }: ForeignSession): object {

@@ -8,16 +8,14 @@ import { clientAddress } from '../access/client-address.ts'
 import { appOrigin, KEY_PARAMETER, shareOfOrigin } from '../access/origin.ts'
 import { relayOrigin, type Settings, settingsOf } from '../env.ts'
 import { WEB_COOKIE_S } from '../web-limits.ts'
-import { APP_COOKIE, appKeys, requestHeaders } from './app-request.ts'
+import { APP_COOKIE, appKeys, REFUSED_METHODS, requestHeaders } from './app-request.ts'
 import { hostHeaders } from './app-response.ts'
 import { forward } from './forward.ts'
 import { streamed } from './streamed.ts'
-import { webProblem } from './web-problem.ts'
+import { refusedVisitor, webProblem } from './web-problem.ts'
 import { admitToApp, holderOf, relayBearer, type Shown, type WebContext } from './web-visitor.ts'
 
 const KEY_IN_QUERY = new RegExp(`(?:^|&)${KEY_PARAMETER}=([^&]*)`)
-/** Methods that switch protocols with the runtime, or have a client's own fields sent back to whatever page asks. */
-const REFUSED_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE'])
 
 /** Answers any request to such a host. */
 export const serveAppHost: MiddlewareHandler<RouteEnv> = async (c) => {
@@ -36,10 +34,7 @@ export const serveAppHost: MiddlewareHandler<RouteEnv> = async (c) => {
   const shown = await credentialOf(c, { share, address }, { origin, isUpgrade })
   if (shown === undefined) return webProblem(raw, 'APP_ORIGIN_REFUSED')
   const visitor = await admitToApp(c, shown)
-  if (!visitor.ok) {
-    const { code, detail, retryAfterMs } = visitor.error
-    return webProblem(raw, code, detail, { code, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
-  }
+  if (!visitor.ok) return refusedVisitor(raw, visitor.error)
   const isBearerOurs = relayBearer(raw) !== undefined
   return forward({
     ...visitor.value,

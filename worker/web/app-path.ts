@@ -8,18 +8,17 @@ import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { clientAddress } from '../access/client-address.ts'
 import { refuseOrigin } from '../access/origin.ts'
 import { relayOrigin, settingsOf } from '../env.ts'
-import { requestHeaders } from './app-request.ts'
+import { REFUSED_METHODS, requestHeaders } from './app-request.ts'
 import type { AppPlace } from './app-urls.ts'
 import { forward } from './forward.ts'
 import { pathHeaders, rewritingOf, rewritten, SANDBOX } from './rewritten.ts'
 import { streamed } from './streamed.ts'
-import { webProblem } from './web-problem.ts'
+import { refusedVisitor, webProblem } from './web-problem.ts'
 import { admitToApp, relayBearer, type WebContext } from './web-visitor.ts'
 
 const OPAQUE = 'null'
 /** Two hours: the longest a browser keeps a preflight's answer. */
 const PREFLIGHT_MAX_AGE_S = 7200
-const REFUSED_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE'])
 
 /** Answers any request below such a path. */
 export const serveAppPath: MiddlewareHandler<RouteEnv> = async (c) => {
@@ -67,10 +66,7 @@ async function answer(c: WebContext): Promise<Response> {
     ...(key === undefined ? {} : { key }),
     ...(key === undefined && bearer !== undefined ? { bearer } : {}),
   })
-  if (!visitor.ok) {
-    const { code, detail, retryAfterMs } = visitor.error
-    return webProblem(raw, code, detail, { code, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
-  }
+  if (!visitor.ok) return refusedVisitor(raw, visitor.error)
   const facts = { address, origin: place.origin, isBearerOurs: bearer !== undefined, addressHeader: settings.addressHeader }
   return forward({
     ...visitor.value,

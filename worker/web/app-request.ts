@@ -17,6 +17,9 @@ export interface ForwardFacts {
 /** The cookie by which a browser shows its link, in host mode. `__Host-`: no other host can set it (RFC 6265bis §4.1.3). */
 export const APP_COOKIE = '__Host-mcpe'
 
+/** Methods that switch protocols with the runtime, or have a client's own fields sent back to whatever page asks. */
+export const REFUSED_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE'])
+
 /** What the relay says by itself, or the network before it; a client's own word on this is not passed on. */
 const OF_THE_RELAY = /^(?:x-forwarded-.*|forwarded|x-real-ip|true-client-ip|cdn-loop|cf-.*|host)$/
 export function requestHeaders(headers: Headers, facts: ForwardFacts): HeaderList {

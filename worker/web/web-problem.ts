@@ -1,8 +1,13 @@
 /** What a client of a web app is told when the relay answers in the app's place: a page for people, problem details for programs. */
 import { ERRORS } from '../../protocol/error-table.ts'
 import type { Failure, ProblemCode } from '../../protocol/errors.ts'
-import { BEARER_CHALLENGE } from '../access/authenticate.ts'
+import { BEARER_CHALLENGE, type Refusal } from '../access/authenticate.ts'
 import { problemResponse } from '../problem.ts'
+
+/** Why a visitor is not let in. */
+export function refusedVisitor(request: Pick<Request, 'headers'>, { code, detail, retryAfterMs }: Refusal): Response {
+  return webProblem(request, code, detail, { code, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
+}
 
 /** `failure`: where there is more to say in header fields. `detail` is safe to show. */
 export function webProblem(request: Pick<Request, 'headers'>, code: ProblemCode, detail?: string, failure?: Failure): Response {
