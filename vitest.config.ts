@@ -2,8 +2,9 @@ import { availableParallelism } from 'node:os'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
-// Half of a test's time is waiting, for processes and clocks: two files at a time on two cores. Alike everywhere, so that all kinds run together.
-const maxWorkers = Math.max(2, availableParallelism() >> 1)
+// Much of a test's time is waiting, for processes and clocks: three files at a time on two cores (two take a quarter longer).
+// Alike everywhere, so that all kinds run together.
+const maxWorkers = Math.max(3, availableParallelism() >> 1)
 
 export default defineConfig({
   test: {
