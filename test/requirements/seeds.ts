@@ -11,6 +11,12 @@ export const SEEDS = [
         'A share is reached at /share/<share>.<key>/ and /mcp/<share>.<key>/ as at its own URL; other paths there lead to its web app.',
       ),
       'seeds.health': promised('/health answers anybody, and tells nothing.'),
+      'seeds.catalog': promised(
+        'An owner is told of its own shares whether they serve, what their servers say of themselves, and how many tools clients are offered; nothing of what is held back.',
+      ),
+      'seeds.server-json': promised(
+        'Each share is described as the MCP Registry does it, within the bounds of that format, and without a credential.',
+      ),
       'seeds.metrics': promised('/metrics tells an owner of its own shares, in the text format of Prometheus, and nobody else.'),
     },
   },
