@@ -21,6 +21,26 @@ export const SEEDS = [
     },
   },
   {
+    title: "Servers by name, and sessions with them, in mcp-web-ui's shapes",
+    said: ['docs/foreign-agents.md'],
+    revisions: [],
+    requirements: {
+      'seeds.gateway.registers': promised(
+        'An owner, or an agent for its own share, registers a server under a name, which is found by it.',
+      ),
+      'seeds.gateway.bounded': promised(
+        "A backend is exactly the web app that an agent's own command line names, or refused by name; servers and sessions of an owner are bounded.",
+      ),
+      'seeds.gateway.stale': promised('A server that is not registered again is forgotten after ten minutes, and all of a share with it.'),
+      'seeds.gateway.apart': promised(
+        "Names and sessions are of one owner; an agent finds and takes its own share's only, and nobody is let in without either's token.",
+      ),
+      'seeds.gateway.sessions': promised(
+        'A session is the same for the same user, server and kind, opens the web app and nothing else, and ends with its time, its backend or its link.',
+      ),
+    },
+  },
+  {
     title: 'The way to the relay',
     said: ['docs/agent.md'],
     revisions: [],
