@@ -41,6 +41,19 @@ export const SEEDS = [
     },
   },
   {
+    title: 'Command lines of other systems',
+    said: ['docs/agent.md'],
+    revisions: [],
+    requirements: {
+      'seeds.variables': promised(
+        "The variables of ContextForge's reverse proxy are taken where ours say nothing, and its token reaches no server.",
+      ),
+      'seeds.options': promised(
+        'Its options, and levels in capitals, are taken as well; a command in one word is parted as a shell does, and no shell runs it.',
+      ),
+    },
+  },
+  {
     title: 'The way to the relay',
     said: ['docs/agent.md'],
     revisions: [],
