@@ -212,6 +212,9 @@ export const CONFIG_SETTLE_MS = 300
 /** Bytes of one exchange with the web app that wait for credit, above which the app is not read from: it then waits in its own write. */
 export const WEB_OUTBOX_PAUSE_BYTES = 128 * 1024
 
+/** What a message of a WebSocket that waits counts for beside its bytes: its place in the outbox and its buffer. So 512 empty ones are as many as wait. */
+export const WEB_MESSAGE_BYTES = 256
+
 /** Bytes handed to the WebSocket and not yet to the kernel, above which web exchanges wait: what an MCP server answers waits behind no more. */
 export const WEB_SOCKET_PAUSE_BYTES = 256 * 1024
 

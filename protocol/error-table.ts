@@ -4,6 +4,7 @@ import { APPROVAL_ERRORS } from './errors/approval-errors.ts'
 import { BRIDGE_ERRORS } from './errors/bridge-errors.ts'
 import { CALL_ERRORS } from './errors/call-errors.ts'
 import { DOOR_ERRORS } from './errors/door-errors.ts'
+import { GATEWAY_ERRORS } from './errors/gateway-errors.ts'
 import { TRUST_ERRORS } from './errors/trust-errors.ts'
 import { WEB_ERRORS } from './errors/web-errors.ts'
 
@@ -15,4 +16,5 @@ export const ERRORS = {
   ...TRUST_ERRORS,
   ...APPROVAL_ERRORS,
   ...WEB_ERRORS,
+  ...GATEWAY_ERRORS,
 } as const

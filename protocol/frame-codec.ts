@@ -10,7 +10,7 @@ import { isIdText } from './json-id.ts'
 import { CHUNK_BYTES, MAX_CHANNEL_CHARS, MAX_HEADER_BYTES, MAX_HELD_KEYS, MAX_LANES } from './limits.ts'
 import { isHeader, isOriginForm, isToken } from './web/http-fields.ts'
 import { WEB_FAILURES } from './web/web-frames.ts'
-import { MAX_CLOSE_REASON_CHARS, MAX_WEB_HEADERS } from './web/web-limits.ts'
+import { MAX_APP_ORIGIN_CHARS, MAX_CLOSE_REASON_CHARS, MAX_WEB_HEADERS } from './web/web-limits.ts'
 import { err, ok, type Result } from './result.ts'
 
 export interface DecodedFrame<F extends Frame> {
@@ -85,6 +85,8 @@ const webToken: Check = (value) => typeof value === 'string' && isToken(value)
 const tokens: Check = (value) => Array.isArray(value) && value.every(webToken)
 const headerList: Check = (value) => Array.isArray(value) && value.length <= MAX_WEB_HEADERS && value.every(isHeader)
 const webStatus: Check = (value) => count(value) && Number(value) >= 100 && Number(value) <= 999
+const appOrigin: Check = (value) =>
+  typeof value === 'string' && value.length <= MAX_APP_ORIGIN_CHARS && /^https?:\/\/[^\s/?#@]+$/.test(value)
 const closeCode: Check = (value) => count(value) && Number(value) >= 1000 && Number(value) <= 4999
 const closeReason: Check = (value) => typeof value === 'string' && value.length <= MAX_CLOSE_REASON_CHARS
 
@@ -151,6 +153,7 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     initializes: flag,
     wantsPrincipal: flag,
     serves: only(undefined, 'web', 'both'),
+    app: optional(appOrigin),
     product: text,
     held: heldKeys,
     channels: marks,

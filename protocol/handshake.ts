@@ -33,6 +33,8 @@ export interface Hello {
   readonly wantsPrincipal?: true
   /** A web app (`web_open`), alone or beside an MCP server. Absent means an MCP server alone. */
   readonly serves?: 'web' | 'both'
+  /** Origin of that web app, as the agent's command line names it: at most MAX_APP_ORIGIN_CHARS. */
+  readonly app?: string
   /** Product and version, for the owner's eyes. */
   readonly product: string
   /** Call keys it knows and has not forgotten (newest last, at most MAX_HELD_KEYS). */

@@ -35,3 +35,22 @@ export const MAX_ASKED_SHARES = 40
 
 /** What it calls itself that its owner is shown, in characters. */
 export const MAX_FOREIGN_NAME_CHARS = 64
+
+/**
+ * Servers that one owner may have registered by name, and sessions for their users: a row each, of a few hundred bytes. Each session is a link of its
+ * share besides, of which a share may have as many.
+ */
+export const MAX_GATEWAY_SERVERS = 100
+export const MAX_GATEWAY_SESSIONS = 1_000
+
+/** How long a registration holds that is not made again, in milliseconds: mcp-web-ui makes it each half minute, and counts it as stale then. */
+export const GATEWAY_STALE_MS = 600_000
+
+/** How long a session lasts whose maker does not say, in minutes: as in mcp-web-ui. */
+export const GATEWAY_TTL_MINUTES = 30
+
+/** Bodies of these requests, in bytes, and their texts, in characters: names are words, users are ids or addresses, metadata is a few facts. */
+export const MAX_GATEWAY_BODY_BYTES = 16 * 1024
+export const MAX_GATEWAY_NAME_CHARS = 100
+export const MAX_GATEWAY_USER_CHARS = 200
+export const MAX_GATEWAY_METADATA_CHARS = 4096

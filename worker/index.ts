@@ -7,6 +7,7 @@ import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
 import { getMetrics } from './metrics.ts'
 import { connectEgDesk, connectMrPilot, connectReverseProxy, registerEgDesk } from './foreign-agents/connect.ts'
+import { createGatewaySession, discoverServer, getGatewayStats, registerServer } from './foreign-agents/gateway.ts'
 import { requestReverseProxy } from './foreign-agents/request.ts'
 import { endReverseProxy, listReverseProxies, streamReverseProxy } from './foreign-agents/sessions.ts'
 import { type Env, settingsOf } from './env.ts'
@@ -49,6 +50,10 @@ app.get('/metrics', getMetrics)
 for (const first of ['/share', '/mcp'] as const) app.all(`${first}/:address{[^/.]+\\.[^/]+}/*`, toWebApp)
 
 for (const base of ['', '/v1', '/s/:share', `${OWN_HOST}/:share`] as const) app.get(`${base}/reverse-proxy/ws`, connectReverseProxy)
+app.post('/register-server', registerServer)
+app.get('/discover-server/:name', discoverServer)
+app.post('/create-session', createGatewaySession)
+app.get('/stats', getGatewayStats)
 app.get('/mr-pilot/:share/:key', connectMrPilot)
 for (const base of ['/egdesk/:share/:key', '/egdesk/:share/:key/:path{.+}'] as const) {
   app.get(`${base}/tunnel/connect`, connectEgDesk)

@@ -66,3 +66,6 @@ export const MAX_TALLIES_OF_ONE = 20
 
 /** Objects for which an isolate counts refusals. */
 export const MAX_TALLIED_LANES = 200
+
+/** Characters of each text that a server says of itself in its owner's catalogue: descriptions are sentences, and forty of them are one answer. */
+export const MAX_ABOUT_CHARS = 1_000

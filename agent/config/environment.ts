@@ -1,4 +1,4 @@
-/** Builds the environment of a server process: allow-listed variables of the agent's process and those that the user named, never an `MCP_EDGE_` one. Pure. */
+/** Builds the environment of a server process: allow-listed variables of the agent's process and those that the user named, never an `MCP_EDGE_` one, nor the token under another name. Pure. */
 import { TOKEN_SHAPES } from '../../protocol/token-shapes.ts'
 
 /** What programs need: where programs, users, language, certificates and proxies are. */
@@ -8,7 +8,8 @@ const ALLOWED = names(`
 const ALLOWED_WINDOWS = names(`
   APPDATA COMSPEC HOMEDRIVE HOMEPATH LOCALAPPDATA NUMBER_OF_PROCESSORS OS PATHEXT PROCESSOR_ARCHITECTURE PROGRAMDATA
   PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 PUBLIC SYSTEMDRIVE SYSTEMROOT TEMP TMP USERDOMAIN USERNAME USERPROFILE WINDIR`)
-const OURS = /^MCP_EDGE_/i
+/** Ours, and the token under its other name. */
+const OURS = /^(?:MCP_EDGE_|REVERSE_PROXY_TOKEN$)/i
 
 export type Variables = Readonly<Record<string, string | undefined>>
 

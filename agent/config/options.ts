@@ -12,6 +12,7 @@ import manifest from '../package.json' with { type: 'json' }
 import { readConfigFile } from './config-file.ts'
 import { type ServerOptions, serverOptions } from './configured-servers.ts'
 import { decodeAgentToken } from './token.ts'
+import { addOtherNames, commandWords, levelNamed, takeOtherNames } from './other-names.ts'
 import { optionWarnings } from './warnings.ts'
 import { readAgentSettings, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
 
@@ -36,7 +37,7 @@ export function agentCommand(): Command {
   // Given as a variable, a switch is on unless it is empty, 0 or false; commander itself would take any value for on.
   const flag = (flags: string, text: string, variable: string): Option =>
     new Option(flags, `${text} (env: ${variable})`).default(!isOff(process.env[variable]), 'off')
-  return new Command('mcp-edge-agent')
+  return addOtherNames(new Command('mcp-edge-agent'))
     .description('Shares a local MCP server, or a local web app, through a relay, without opening a port.')
     .version(VERSION)
     .argument('[command...]', 'the MCP server, after --')
@@ -136,7 +137,9 @@ export function agentCommand(): Command {
     .addOption(option('--reconnect-delay <time>', 'first pause before dialling again; doubles up to 60s', 'MCP_EDGE_RECONNECT_DELAY', '1s'))
     .addOption(option('--max-retries <number>', 'failures in a row after which to give up; 0: never', 'MCP_EDGE_MAX_RETRIES', '0'))
     .addOption(option('--keepalive <time>', 'silence after which the link is tested', 'MCP_EDGE_KEEPALIVE', '30s'))
-    .addOption(option('--log-level <level>', 'least level that is logged', 'MCP_EDGE_LOG_LEVEL', 'info').choices(LOG_LEVELS))
+    .addOption(
+      option('--log-level <level>', 'least level that is logged', 'MCP_EDGE_LOG_LEVEL', 'info').choices(LOG_LEVELS).argParser(levelNamed),
+    )
     .addOption(flag('--verbose', 'as --log-level debug', 'MCP_EDGE_VERBOSE'))
     .addOption(flag('--json', 'log one JSON object a line', 'MCP_EDGE_JSON'))
     .addHelpText('after', OWNER_HELP)
@@ -173,6 +176,7 @@ export interface Prepared {
 export function parse(command: Command, args: readonly string[]): void {
   try {
     command.parse(args, { from: 'user' })
+    takeOtherNames(command, process.env)
   } catch (error) {
     if (!(error instanceof CommanderError) || error.exitCode === 0) throw error
     throw new AgentExit(EXIT.USAGE, 'USAGE', error.message.replace(/^error: /, ''))
@@ -185,7 +189,7 @@ export function parse(command: Command, args: readonly string[]): void {
  * @throws {AgentExit} that names the option that is wrong.
  */
 export function prepare(command: Command, cwd: string, own: Variables = process.env): Prepared {
-  return prepared(command, { raw: command.opts<RawOptions>(), command: command.args }, cwd, own)
+  return prepared(command, { raw: command.opts<RawOptions>(), command: commandWords(command) }, cwd, own)
 }
 
 /** A server of a configuration file. */
@@ -200,7 +204,7 @@ export interface PreparedServer extends Prepared {
  */
 export function prepareConfig(command: Command, cwd: string, own: Variables = process.env): readonly PreparedServer[] {
   const { config = '', url, sse, headerFile } = command.opts<RawOptions>()
-  if (command.args.length > 0 || url !== undefined || sse === true || headerFile !== undefined)
+  if (commandWords(command).length > 0 || url !== undefined || sse === true || headerFile !== undefined)
     throw new AgentExit(
       EXIT.USAGE,
       'USAGE',

@@ -1,6 +1,7 @@
 /** One lane of the share: keeps its link up, says hello for its channels, and leaves it when told to. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { CLOSE, type Hello, type Welcome } from '../../protocol/handshake.ts'
+import { MAX_APP_ORIGIN_CHARS } from '../../protocol/web/web-limits.ts'
 import { Backoff } from './backoff.ts'
 import type { Channels } from '../channel/channels.ts'
 import type { WebExchanges } from '../web/web-exchanges.ts'
@@ -167,7 +168,7 @@ export class AgentLane {
       era: era === 'legacy' ? 'legacy' : 'modern',
       ...(era === 'both' ? { initializes: true } : {}),
       ...(settings.tellsPrincipal ? { wantsPrincipal: true } : {}),
-      ...(settings.web === undefined ? {} : { serves: settings.command === undefined && settings.http === undefined ? 'web' : 'both' }),
+      ...webFields(settings),
       product: `mcp-edge-agent/${version}`,
       ...this.channels.helloFields(),
     }
@@ -178,4 +179,11 @@ function laneUrl(url: URL, index: number): URL {
   const own = new URL(url)
   if (index > 0) own.searchParams.set('lane', String(index))
   return own
+}
+
+function webFields({ web, command, http }: AgentSettings): Pick<Hello, 'serves' | 'app'> {
+  if (web === undefined) return {}
+  const { origin } = web.origin
+  const app = origin.length > MAX_APP_ORIGIN_CHARS ? {} : { app: origin }
+  return { serves: command === undefined && http === undefined ? 'web' : 'both', ...app }
 }

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { agentCommand, VERSION } from '../config/options.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import { addApprovalCommands } from './commands/approval-commands.ts'
+import { addCatalogCommands } from './commands/catalog-commands.ts'
 import { addLogCommand } from './commands/log-command.ts'
 import { addLoginCommands } from './commands/login-commands.ts'
 import { addOwnerCommands } from './commands/owner-commands.ts'
@@ -32,7 +33,10 @@ Examples:
   $ mcp-edge-agent share pause docs
   $ mcp-edge-agent share update docs --deny 'delete_*'
   $ mcp-edge-agent share list --json`,
-    add: addShareCommands,
+    add: (share, start) => {
+      addShareCommands(share, start)
+      addCatalogCommands(share, start)
+    },
   },
   token: {
     does: 'hands out links to a share, and takes them back',

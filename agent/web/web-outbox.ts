@@ -1,6 +1,7 @@
 /** What one exchange has to send, in its order and within the relay's credit, a frame at a time. No I/O, no clock. */
 import type { AgentWebFrame } from '../../protocol/web/web-frames.ts'
 import { WEB_CHUNK_BYTES, WEB_FIRST_BYTES } from '../../protocol/web/web-limits.ts'
+import { WEB_MESSAGE_BYTES } from '../limits.ts'
 
 /** What the bytes are of: a body, or a message of a WebSocket. */
 export type WebBytesKind = 'body' | 'text' | 'binary'
@@ -18,6 +19,8 @@ export class WebOutbox {
   readonly #x: string
   readonly #entries: Entry[] = []
   #bytes = 0
+  /** Messages of a WebSocket that wait. */
+  #messages = 0
   #at = 0
   #upto = WEB_FIRST_BYTES
 
@@ -25,9 +28,9 @@ export class WebOutbox {
     this.#x = x
   }
 
-  /** Bytes that wait. */
+  /** Bytes that wait, and what the messages cost that have them: an empty one takes memory too. */
   get bytes(): number {
-    return this.#bytes
+    return this.#bytes + this.#messages * WEB_MESSAGE_BYTES
   }
 
   /** The running total of what was sent. */
@@ -38,6 +41,7 @@ export class WebOutbox {
   push(kind: WebBytesKind, bytes: Uint8Array): void {
     if (bytes.length === 0 && kind === 'body') return
     this.#entries.push({ kind, bytes, sent: 0 })
+    if (kind !== 'body') this.#messages++
     this.#bytes += bytes.length
   }
 
@@ -55,6 +59,7 @@ export class WebOutbox {
   clear(): void {
     this.#entries.length = 0
     this.#bytes = 0
+    this.#messages = 0
   }
 
   /** Takes out the next frame; undefined when there is none, or no credit for it. */
@@ -76,6 +81,7 @@ export class WebOutbox {
     const isWhole = first.sent === first.bytes.length
     if (isWhole) this.#entries.shift()
     if (first.kind === 'body') return { frame: { type: 'web_data', x: this.#x, at: this.#at }, body }
+    if (isWhole) this.#messages--
     const more = isWhole ? {} : ({ more: true } as const)
     return { frame: { type: 'web_message', x: this.#x, at: this.#at, kind: first.kind, ...more }, body }
   }

@@ -21,6 +21,9 @@ export const MAX_WEB_HEADERS = 1000
 /** Longest reason of a WebSocket's close, in UTF-16 units: 123 bytes of UTF-8 (RFC 6455 §5.5). */
 export const MAX_CLOSE_REASON_CHARS = 123
 
+/** Longest origin of a web app that an agent names, in UTF-16 units: a host name of 253 characters (RFC 1035 §2.3.4), scheme and port. */
+export const MAX_APP_ORIGIN_CHARS = 270
+
 /** How many bytes of one exchange may be on their way in one direction while so many exchanges are open. */
 export function webWindow(open: number): number {
   return Math.min(WEB_WINDOW_BYTES, Math.max(WEB_FIRST_BYTES, Math.floor(WEB_WINDOWS_BYTES / Math.max(1, open))))

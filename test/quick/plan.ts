@@ -51,6 +51,10 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   'worker/access/': ['access/access', 'sessions/session'],
   'worker/index.ts': ['foreign-agents/seed-addresses', 'access/access', 'sessions/session'],
   'worker/metrics.ts': ['foreign-agents/seed-addresses'],
+  'worker/foreign-agents/gateway.ts': ['foreign-agents/gateway', 'foreign-agents/seed-addresses'],
+  'worker/foreign-agents/gateway-body.ts': ['foreign-agents/gateway'],
+  'worker/registry/gateway.ts': ['foreign-agents/gateway'],
+  'worker/registry/gateway-table.ts': ['foreign-agents/gateway'],
   'worker/foreign-agents/': [
     'foreign-agents/context-forge',
     'foreign-agents/reverse-proxy-sessions',
@@ -59,6 +63,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'access/access',
   ],
   'worker/agent-route.ts': ['access/access', 'rows/share', 'access/mutated-requests'],
+  'worker/api/catalog.ts': ['owner/catalog', 'owner/api-routes', 'owner/openapi'],
   'worker/api/': [
     'owner/api-routes',
     'policy/accepted-tools',

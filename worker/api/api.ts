@@ -4,6 +4,7 @@ import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { log } from '../log.ts'
 import { approvals } from './approvals.ts'
 import { audit } from './audit.ts'
+import { catalog, serverJson } from './catalog.ts'
 import { claim } from './claim.ts'
 import { links } from './links.ts'
 import { openapi } from './openapi.ts'
@@ -24,7 +25,9 @@ export const api = new Hono<RouteEnv>()
   .route('/shares/:share/audit', audit)
   .route('/shares/:share/approvals', approvals)
   .route('/shares/:share/tools', tools)
+  .route('/shares/:share/server.json', serverJson)
   .route('/shares', shares)
+  .route('/catalog', catalog)
   .all('/claim', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
   .all('/*', () => problemResponse('ROUTE_NOT_FOUND'))
   .onError((error) => {

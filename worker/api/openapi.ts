@@ -7,6 +7,7 @@ import type { ProblemCode } from '../../protocol/errors.ts'
 import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { problemResponse } from '../problem.ts'
 import { APPROVAL_OPERATIONS, APPROVAL_SCHEMAS } from './operations/approvals.ts'
+import { CATALOG_OPERATIONS, CATALOG_SCHEMAS } from './operations/catalog.ts'
 import { Limits, Policy } from './operations/members.ts'
 import type { Operation } from './operations/operation.ts'
 import { RELAY_OPERATIONS, RELAY_SCHEMAS } from './operations/relay.ts'
@@ -26,6 +27,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...USAGE_OPERATIONS,
   ...APPROVAL_OPERATIONS,
   ...TOOLS_OPERATIONS,
+  ...CATALOG_OPERATIONS,
 }
 
 /** Problem details (RFC 9457), as all errors of the API are. */
@@ -40,6 +42,7 @@ const SCHEMAS: Readonly<Record<string, v.GenericSchema>> = {
   ...USAGE_SCHEMAS,
   ...APPROVAL_SCHEMAS,
   ...TOOLS_SCHEMAS,
+  ...CATALOG_SCHEMAS,
   Policy,
   Limits,
   Problem,

@@ -37,6 +37,25 @@ export async function livingShare(c: Context<OwnerEnv>, { mayHaveEnded = false }
   return mayHaveEnded || !hasExpired(share.value) ? share : err(problemResponse('SHARE_EXPIRED', LENGTHEN))
 }
 
+/** When the last share of a page was made, and its id. */
+const CURSOR = /^(\d{1,15})\.([a-z2-7]{32})$/
+
+/** The owner's shares behind `?after=`, newest first, and what the next page is asked for with. `most`: of a shorter page than the registry gives. */
+export async function sharesPage(
+  c: Context<OwnerEnv>,
+  most = Infinity,
+): Promise<Result<{ readonly records: readonly ShareRecord[]; readonly next: { readonly next?: string } }, Response>> {
+  const cursor = c.req.query('after')
+  const [, createdAtMs, id] = CURSOR.exec(cursor ?? '') ?? []
+  if (cursor !== undefined && id === undefined)
+    return err(problemResponse('BODY_INVALID', 'after must be what an earlier page had as next.'))
+  const before = id === undefined ? undefined : { createdAtMs: Number(createdAtMs), id }
+  const page = await registryOf(c).shares(c.var.owner.id, before)
+  const records = page.records.slice(0, most)
+  const last = page.isMore || records.length < page.records.length ? records.at(-1) : undefined
+  return ok({ records, next: last === undefined ? {} : { next: `${last.createdAtMs}.${last.id}` } })
+}
+
 const LENGTHEN = 'As its owner, lengthen it first (PATCH with expires_in).'
 
 /** Limits that were taken away again. */

@@ -11,13 +11,20 @@ import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'
 import { type Credential, type CredentialKind, mintCredential, SECOND_MS } from './credentials.ts'
 import { type TermMembers, NewShare, Rotation, ShareChange } from './operations/shares.ts'
-import { answer, hasExpired, knownShare, liveFacts, livingShare, registryOf, shareFacts, unreachedResponse } from './share-answers.ts'
+import {
+  answer,
+  hasExpired,
+  knownShare,
+  liveFacts,
+  livingShare,
+  registryOf,
+  shareFacts,
+  sharesPage,
+  unreachedResponse,
+} from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
 type ApiContext = Context<OwnerEnv>
-
-/** When the last share of a page was made, and its id. */
-const CURSOR = /^(\d{1,15})\.([a-z2-7]{32})$/
 
 /** Of the links that come with a share. */
 const OWN_LINK_NAME = 'owner'
@@ -101,15 +108,9 @@ async function ownCredentials(c: ApiContext, share: string, createdAtMs: number)
 
 /** A page of the list; `next` is what the next one is asked for with. */
 async function listShares(c: ApiContext): Promise<Response> {
-  const cursor = c.req.query('after')
-  const [, createdAtMs, id] = CURSOR.exec(cursor ?? '') ?? []
-  if (cursor !== undefined && id === undefined) return problemResponse('BODY_INVALID', 'after must be what an earlier page had as next.')
-  const { records, isMore } = await registryOf(c).shares(
-    c.var.owner.id,
-    id === undefined ? undefined : { createdAtMs: Number(createdAtMs), id },
-  )
-  const last = records.at(-1)
-  const next = isMore && last !== undefined ? { next: `${last.createdAtMs}.${last.id}` } : {}
+  const page = await sharesPage(c)
+  if (!page.ok) return page.error
+  const { records, next } = page.value
   return answer(c, 200, { shares: records.map((record) => shareFacts(c, record)), ...next })
 }
 

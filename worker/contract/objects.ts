@@ -2,6 +2,7 @@
 import type { Failure } from '../../protocol/errors.ts'
 import type { HoldOrder } from './approvals.ts'
 import type { ListingOrder } from './listings.ts'
+import type { GatewayAnswer, Asker, GatewayOrder } from './registry/gateway-rpc.ts'
 import type { Location } from './registry/locations.ts'
 import type { MeterOrder } from './metering.ts'
 import type { Gated } from './pass.ts'
@@ -162,6 +163,8 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   accessCode(share: string, hash: Uint8Array<ArrayBuffer>, isUse: boolean): CodeVerdict
   /** Changes or revokes a link, and tells the lanes. Undefined for one that is revoked, or was never made. */
   changeLink(share: string, id: string, change: LinkChange): Promise<Changed<LinkRecord> | undefined>
+  /** What becomes of servers that are registered by name, and of sessions for them: of one owner's, or of one agent's share. */
+  gateway(asker: Asker, order: GatewayOrder): GatewayAnswer | Promise<GatewayAnswer>
   /** A share of this owner's. */
   share(owner: string, id: string): ShareRecord | undefined
   /** A page of an owner's shares, newest first; `after` is the last one of the page before. */

@@ -57,9 +57,17 @@ export interface ListingProblem {
   readonly kinds: readonly PinKind[]
 }
 
+/** What an owner's catalogue tells of a server: as far as it is kept, and as its clients see it. */
+export interface ServerAbout {
+  /** serverInfo, as JSON text. */
+  readonly serverInfo?: string
+  /** Tools that it offers, without those that are held back. Absent while its list is not known whole. */
+  readonly tools?: number
+}
+
 /** What an owner asks about it. */
 export interface ServerOrder {
-  readonly op: 'server'
+  readonly op: 'server' | 'about'
 }
 
 /** What changes of a share's pins: the first ones, or more that are accepted in the place of others. */

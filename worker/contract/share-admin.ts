@@ -2,7 +2,7 @@
 import type { ApprovalAnswer, ApprovalCommand } from './approvals.ts'
 import type { UsageAnswer, UsageOrder } from './call-records.ts'
 import type { EndLinkOrder, ForeignAgentFacts } from './foreign-makes.ts'
-import type { KnownServer, ListingProblem, ServerOrder } from './pinned-server.ts'
+import type { KnownServer, ListingProblem, ServerAbout, ServerOrder } from './pinned-server.ts'
 import type { TrustChange } from './trust-rpc.ts'
 
 export interface ShareSettings {
@@ -41,6 +41,8 @@ export interface ShareFacts extends ShareSettings, UsageAnswer {
     readonly connectedAtMs: number
     /** Since it connected. */
     readonly lastWords?: LastWords
+    /** Origin of its web app. */
+    readonly app?: string
     /** Of an agent of another make. */
     readonly foreign?: ForeignAgentFacts
   }[]
@@ -51,6 +53,8 @@ export interface ShareFacts extends ShareSettings, UsageAnswer {
   readonly listingProblem?: ListingProblem
   /** For `server`. */
   readonly server?: KnownServer
+  /** For `about`. */
+  readonly about?: ServerAbout
   readonly counters: {
     /** Random for each construction of the object: another value means that it hibernated or was reset in between. */
     readonly incarnation: string

@@ -1,27 +1,18 @@
 /** `/reverse-proxy/sessions` as ContextForge has it: the agents of other makes that are connected. An agent sees and ends its own connection, an owner all of its shares. */
 import type { Context } from 'hono'
-import { authenticateAgent, bearerOf, OWNER_KEY_PREFIX } from '../access/authenticate.ts'
 import type { RouteEnv } from '../access/owner/claim-gate.ts'
-import { clientAddress } from '../access/client-address.ts'
-import { admitOwner } from '../access/owner/admit-owner.ts'
-import { noteRefusal } from '../access/refused-credentials.ts'
 import { readShareId } from '../access/share-id.ts'
-import { shareNamedBy } from '../access/tokens.ts'
-import { slowed } from '../access/wrong-tries.ts'
-import { refusedAgent } from '../agent-route.ts'
+import { whoAsks } from './asker.ts'
 import { askLanes } from '../carry/lane-orders.ts'
 import { livingShares } from '../carry/living-shares.ts'
 import type { ForeignAgentFacts } from '../contract/foreign-makes.ts'
+import type { Asker } from '../contract/registry/gateway-rpc.ts'
 import type { AdminCommand, ShareFacts } from '../contract/share-admin.ts'
-import { settingsOf } from '../env.ts'
 import { FOREIGN_KEEPALIVE_MS } from '../foreign-limits.ts'
 import { problemResponse } from '../problem.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 
 export type SessionsContext = Context<RouteEnv>
-
-/** Who asks: an owner, or the agent whose token has this id. */
-type Asker = { readonly kind: 'owner'; readonly id: string } | { readonly kind: 'agent'; readonly share: string; readonly token: string }
 
 /** The connection of an agent of another make. */
 export interface ForeignSession {
@@ -114,21 +105,6 @@ async function sessionsOf(c: SessionsContext, share: string): Promise<ForeignSes
 async function order(c: SessionsContext, share: string, command: AdminCommand): Promise<ShareFacts | undefined> {
   const [lane] = await askLanes(c.env, share, command, { lanes: [0] })
   return lane?.facts
-}
-
-async function whoAsks(c: SessionsContext): Promise<Result<Asker, Response>> {
-  const { relay } = c.var
-  const address = clientAddress(c.req.raw, settingsOf(c.env))
-  const bearer = bearerOf(c.req.raw) ?? ''
-  const share = shareNamedBy(bearer)
-  if (share !== undefined && !bearer.startsWith(OWNER_KEY_PREFIX)) {
-    const agent = await authenticateAgent(c.req.raw, relay, share)
-    if (agent.ok) return ok({ kind: 'agent', share, token: agent.value.chain[0] })
-    noteRefusal('agent', address)
-    return err(refusedAgent(slowed(agent.error, { address, share })))
-  }
-  const owner = await admitOwner(c.req.raw, relay, c.env, 'UNAUTHORIZED')
-  return owner.ok ? ok({ kind: 'owner', id: owner.value.id }) : owner
 }
 
 function serverInfo({ product }: ForeignSession): object {

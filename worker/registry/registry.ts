@@ -23,6 +23,7 @@ import {
   type ShareChange,
   type ShareRecord,
 } from '../contract/registry/registry-rpc.ts'
+import type { GatewayAnswer, Asker, GatewayOrder } from '../contract/registry/gateway-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { PinChange } from '../contract/pinned-server.ts'
 import { NOTHING_PINNED, readPins, withAccepted } from '../../protocol/policy/pins.ts'
@@ -30,6 +31,8 @@ import type { ChainTrust, DerivedLink, LinkTrust, ShareTerms, ShareTrust } from 
 import { signInStub } from '../carry/sign-in-stub.ts'
 import { AccessCodeTable } from './access-codes.ts'
 import { ChangeTeller, linkSubject, linkTrustOf } from './change-teller.ts'
+import { DerivedLinks } from './derived-links.ts'
+import { Gateway } from './gateway.ts'
 import { LinkTable } from './links.ts'
 import { OwnerTable } from './owners.ts'
 import { SecretTable } from './secrets.ts'
@@ -48,6 +51,8 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   readonly #owners: OwnerTable
   readonly #untold: UntoldTable
   readonly #teller: ChangeTeller
+  readonly #derived: DerivedLinks
+  readonly #gateway: Gateway
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
@@ -69,6 +74,10 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
       forget: (share) => this.#forget(share),
       setAlarm: () => this.#setAlarm(),
     })
+    const [sharesAndLinks, registry] = [{ shares: this.#shares, links: this.#links }, this]
+    const [living, hasRoom] = [(share: string) => this.#living(share), () => this.#hasRoom()]
+    this.#derived = new DerivedLinks({ ...sharesAndLinks, registry, living, hasRoom })
+    this.#gateway = new Gateway({ ...sharesAndLinks, registry, sql })
   }
 
   secrets(): RelaySecrets {
@@ -93,6 +102,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
 
   async removeOwner(id: string): Promise<boolean> {
     if (!this.#owners.remove(id)) return false
+    this.#gateway.forgetOwner(id)
     // Its first shares are paused before it is told that they are; of many, the rest by alarm.
     await this.alarm()
     return true
@@ -191,27 +201,15 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   }
 
   deriveLink(share: string, link: DerivedLink): LinkTrust | undefined {
-    if (this.#living(share) === undefined) return undefined
-    const known = this.#links.get(share, link.id)
-    if (known !== undefined) return linkTrustOf(known)
-    const [root, parent] = [this.#links.get(share, link.root), this.#links.get(share, link.parent)]
-    const nowMs = Date.now()
-    if (root === undefined || parent === undefined || !this.#hasRoom() || !this.#links.hasRoomForDerived(share, link.root, nowMs))
-      return undefined
-    this.#links.derive(share, link, parent, nowMs, this.#shares.countChange(share))
-    return this.linkTrust(share, link.id)
+    return this.#derived.derive(share, link)
   }
 
   chainTrust(share: string, root: string, derived: readonly DerivedLink[]): ChainTrust {
-    const trust = this.shareTrust(share)
-    const links = [this.linkTrust(share, root)]
-    // One behind the other: each must be there when the next is narrowed from it, and of what is over nothing is made any more.
-    for (const link of derived) {
-      const parent = links.at(-1)
-      if (parent === undefined || parent.isRevoked || parent.expiresAtMs <= Date.now()) break
-      links.push(this.deriveLink(share, link))
-    }
-    return { share: trust, links }
+    return this.#derived.chain(share, root, derived)
+  }
+
+  gateway(asker: Asker, order: GatewayOrder): GatewayAnswer | Promise<GatewayAnswer> {
+    return this.#gateway.obey(asker, order)
   }
 
   addLink(share: string, link: NewLink): LinkAddition {
@@ -284,7 +282,8 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   }
 
   #forget(id: string): void {
-    this.#shares.remove(id)
+    const owner = this.#shares.remove(id)
+    if (owner !== undefined) this.#gateway.forgetShare({ owner, id })
     this.#links.removeAll(id)
     this.#codes.removeAll(id)
     this.#untold.removeAll(id)

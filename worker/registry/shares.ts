@@ -235,11 +235,13 @@ export class ShareTable {
     return rows.toArray().map(({ id }) => id)
   }
 
-  remove(id: string): void {
+  /** Whose it was; undefined without it. */
+  remove(id: string): string | undefined {
     const [gone] = this.#sql.exec<{ owner: string }>('DELETE FROM shares WHERE id = ? RETURNING owner', id).toArray()
-    if (gone === undefined) return
+    if (gone === undefined) return undefined
     this.#sql.exec('UPDATE share_count SET count = count - 1')
     this.#sql.exec('UPDATE owner_share_count SET count = count - 1 WHERE owner = ?', gone.owner)
+    return gone.owner
   }
 
   /** Counts one more share for an owner; `false` when there are as many as one may have. */

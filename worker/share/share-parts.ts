@@ -123,7 +123,8 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const opener = new ChannelOpener(store, channels, rootOf)
   const base = { store, links, health, news, sender, streams, waiters, ledger, runningCalls, channels, opener }
   const subscriptions = new Subscriptions(base)
-  const standbyAnswers = new StandbyAnswers({ ...base, rows: new ListingRows(ctx.storage.sql) })
+  const listings = new ListingRows(ctx.storage.sql)
+  const standbyAnswers = new StandbyAnswers({ ...base, rows: listings })
   const askers = new Askers(base)
   const roots = new GroupRoots({ store, askers })
   const turns = new Turns({ store, askers, roots, rootOf })
@@ -186,7 +187,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const approvals = new Approvals({ ...answers, share, lane, gate, sessions, keeper: approvalKeeper, shownSession, holdOn })
   const cutOff = new CutOff({ ...answers, web, gate, approvalKeeper, sessions, dismissed })
   const clientList = new ClientList({ ...answers, sessions })
-  const serverEntries = new ServerEntries({ ...base, sessions, gate, rows: new EntryRows(ctx.storage.sql) })
+  const serverEntries = new ServerEntries({ ...base, sessions, gate, listings, rows: new EntryRows(ctx.storage.sql) })
   const usage = new Usage({ callLedger, runningCalls, clientList })
   const calls = { legacyCalls, legacyOnModern, modernCalls, modernOnLegacy, taskKeeper }
   const trust = { gate, slidingEnd, spending, approvals, approvalKeeper, cutOff }

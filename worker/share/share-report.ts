@@ -59,10 +59,14 @@ export class ShareReport {
     return {
       ...settings,
       agents: there.map((link) => {
-        const { name, product, isolation, connectedAtMs } = link
+        const { name, product, isolation, connectedAtMs, app } = link
         const lastWords = links.lastWordsOf(link)
         const foreign = links.foreignFactsOf(link)
-        const more = { ...(lastWords === undefined ? {} : { lastWords }), ...(foreign === undefined ? {} : { foreign }) }
+        const more = {
+          ...(lastWords === undefined ? {} : { lastWords }),
+          ...(foreign === undefined ? {} : { foreign }),
+          ...(app === undefined ? {} : { app }),
+        }
         return { name, product, isolation, connectedAtMs, ...more }
       }),
       // The relay's own, which lists what the server offers, is no client's.

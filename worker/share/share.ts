@@ -189,6 +189,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
     if (isUsageOrder(command)) return { ...facts, ...this.#parts.usage.obey(command) }
     if (isApprovalCommand(command)) return { ...facts, approvals: this.#parts.approvals.obey(command) }
     if (command.op === 'server') return { ...facts, server: this.#parts.serverEntries.known() }
+    if (command.op === 'about') return { ...facts, about: this.#parts.serverEntries.about() }
     if (command.op === 'end_link') this.#parts.links.endForeign(command.link)
     if (hasSilent) await this.#clock.sweepBy(Date.now() + GRACE_MS)
     if ('trust' in command) await this.#life.change(command)

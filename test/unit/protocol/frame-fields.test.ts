@@ -177,6 +177,7 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
       join: ['Primary', '', null],
       isolation: ['none', null],
       product: NO_TEXTS,
+      app: [...NO_TEXTS, 'localhost:3000', 'ftp://a', 'http://', 'http://a/', 'http://a@b', 'http://a b', `http://${'a'.repeat(270)}`],
       held: ['a', null, [1], [KEY, ''], {}, Array.from({ length: MAX_HELD_KEYS + 1 }, () => KEY)],
       channels: [
         'a',
@@ -336,6 +337,7 @@ describe('a decoder refuses as bad_field', () => {
     'signal',
     'stderr',
     'detail',
+    'app',
   ])
 
   test.each(CASES)('$title left out, unless it may be', ({ decode, header, field }) => {

@@ -57,6 +57,7 @@ const SHARE_ROUTES: Readonly<Record<string, Readonly<Record<'live' | 'paused' | 
     paused: '404 APPROVAL_NOT_FOUND',
     expired: '404 APPROVAL_NOT_FOUND',
   },
+  'GET /api/shares/:share/server.json': { live: '200', paused: '200', expired: '410 SHARE_EXPIRED' },
   'GET /api/shares/:share/tools': { live: '200', paused: '200', expired: '200' },
   'GET /api/shares/:share/tools/diff': { live: '200', paused: '200', expired: '200' },
   'POST /api/shares/:share/tools/accept': { live: '200', paused: '200', expired: '200' },
@@ -78,6 +79,7 @@ const OTHER_ROUTES: Readonly<Record<string, { readonly deployer: string; readonl
   // It tells no secret.
   'GET /api/openapi.json': { deployer: '200', owners: '200', others: '200' },
   'POST /api/shares': { deployer: '201', owners: '201', others: REFUSED },
+  'GET /api/catalog': { deployer: '200', owners: '200', others: REFUSED },
   'GET /api/shares': { deployer: '200', owners: '200', others: REFUSED },
   'POST /api/owners': { deployer: '201', owners: FORBIDDEN, others: REFUSED },
   'GET /api/owners': { deployer: '200', owners: FORBIDDEN, others: REFUSED },

@@ -20,6 +20,8 @@ export interface AgentLink {
   readonly wantsPrincipal: boolean
   /** An MCP server where nothing is said. */
   readonly serves: 'mcp' | 'web' | 'both'
+  /** Origin of its web app; undefined where it does not say. */
+  readonly app: string | undefined
   readonly product: string
   readonly connectedAtMs: number
   /** What stands between the Share and an agent of another make; undefined of ours, whose frames go as they are. */
@@ -64,9 +66,9 @@ export function linkFrom(
   connectedAtMs: number,
   wire: ForeignLink | undefined,
 ): AgentLink {
-  const { agent: name, instance, isolation, product, era = 'legacy', initializes, wantsPrincipal = false, serves = 'mcp' } = hello
+  const { agent: name, instance, isolation, product, era = 'legacy', initializes, wantsPrincipal = false, serves = 'mcp', app } = hello
   const sessionEra = initializes === true ? 'legacy' : era
-  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, serves, product, connectedAtMs, wire }
+  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, serves, app, product, connectedAtMs, wire }
 }
 
 const UNNAMED = {}

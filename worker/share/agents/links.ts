@@ -66,10 +66,11 @@ export class AgentLinks {
     const leaving = hello.join === 'replace' ? others : []
     if (older !== undefined && older.socket !== socket) leaving.push(older)
     for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
-    const { agent, instance, join, isolation, product, era = 'legacy', initializes, wantsPrincipal, serves } = hello
+    const { agent, instance, join, isolation, product, era = 'legacy', initializes, wantsPrincipal, serves, app } = hello
     const { connectedAtMs = 0, token = '', foreign } = attachmentOf(socket) ?? {}
     const flags = { ...(initializes === undefined ? {} : { initializes }), ...(wantsPrincipal === undefined ? {} : { wantsPrincipal }) }
-    const kept = { agent, instance, join, isolation, product, era, ...flags, ...(serves === undefined ? {} : { serves }) }
+    const web = { ...(serves === undefined ? {} : { serves }), ...(app === undefined ? {} : { app }) }
+    const kept = { agent, instance, join, isolation, product, era, ...flags, ...web }
     const other = foreign === undefined ? {} : { foreign }
     socket.serializeAttachment({ role: 'agent', token, connectedAtMs, hello: kept, ...other } satisfies LinkAttachment)
     const link = linkFrom(socket, kept, connectedAtMs, foreign === undefined ? undefined : this.#foreign.at(socket))

@@ -1,6 +1,8 @@
-/** What a share knows of its server for the sake of pins: when it is to be listed and by whom, what it offers, what of that is held back. Parses nothing. */
-import { NOTHING_PINNED, PIN_KINDS, PinSet, readPins } from '../../../protocol/policy/pins.ts'
+/** What a share knows of its server for the sake of pins: when it is to be listed and by whom, what it offers, what of that is held back. Parses nothing, but for its owner's catalogue what is kept. */
+import { MAX_PINNED_TEXT_CHARS, NOTHING_PINNED, PIN_KINDS, PinSet, readPins } from '../../../protocol/policy/pins.ts'
 import { HELLO_MS } from '../../../protocol/limits.ts'
+import { readDiscoverResult, readInitializeResult } from '../../bridge/discover.ts'
+import { readPage, toolsOf } from '../../bridge/tool-pages.ts'
 import { modernGroup } from '../../contract/groups.ts'
 import {
   type KnownServer,
@@ -9,6 +11,7 @@ import {
   type PinOrder,
   RELAY_GROUP,
   RELAY_PRINCIPAL,
+  type ServerAbout,
 } from '../../contract/pinned-server.ts'
 import { LISTING_MS, MAX_RELISTINGS, RELISTINGS_MS } from '../../trust-limits.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
@@ -16,6 +19,7 @@ import type { AgentLinks } from '../agents/links.ts'
 import type { Sessions } from '../calls/sessions.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { EntryRows } from '../rows/entry-rows.ts'
+import type { ListingRows } from '../rows/listing-rows.ts'
 import type { Store } from '../rows/store.ts'
 import type { TrustGate } from './gate.ts'
 import type { AgentLink } from '../agents/agent-link.ts'
@@ -27,6 +31,8 @@ interface Parts {
   readonly channels: GroupChannels
   readonly sessions: Sessions
   readonly rows: EntryRows
+  /** What is kept for the time when no agent is there, where nothing is pinned. */
+  readonly listings: Pick<ListingRows, 'latest'>
   readonly gate: Pick<TrustGate, 'pins'>
 }
 
@@ -70,6 +76,17 @@ export class ServerEntries {
     if (this.#parts.store.settings === undefined) return { entries: [] }
     const { problem } = this
     return { ...this.#parts.rows.all(), ...(problem === undefined ? {} : { problem }) }
+  }
+
+  about(): ServerAbout {
+    const { store, gate, rows, listings } = this.#parts
+    if (store.settings === undefined) return {}
+    if (gate.pins === undefined || gate.pins === NOTHING_PINNED) return keptAbout(listings)
+    const set = new PinSet(readPins(gate.pins))
+    const serverInfo = set.textFor('serverInfo')
+    const offered = rows.offered().filter(({ kind, digest }) => kind === 'tools' && set.accepts(kind, digest))
+    const isWhole = rows.instance !== undefined && !rows.cut().includes('tools')
+    return { ...(serverInfo === undefined ? {} : { serverInfo }), ...(isWhole ? { tools: offered.length } : {}) }
   }
 
   /** Why not all of the server is listed, where pinning is on. */
@@ -142,4 +159,17 @@ export class ServerEntries {
 function acceptedIn(text: string): ReadonlySet<string> {
   const pins = readPins(text)
   return new Set(PIN_KINDS.flatMap((kind) => pins[kind] ?? []))
+}
+
+/** Of a server that nothing is pinned of: what it has said to its latest clients. */
+function keptAbout(listings: Pick<ListingRows, 'latest'>): ServerAbout {
+  const said = listings.latest('server')
+  const facts = said === undefined ? undefined : (said.era === 'modern' ? readDiscoverResult : readInitializeResult)(said.answer)
+  const { serverInfo = '' } = facts ?? {}
+  const { result } = readPage(listings.latest('tools/list')?.answer) ?? {}
+  const isWhole = result !== undefined && typeof result['nextCursor'] !== 'string'
+  return {
+    ...(serverInfo === '' || serverInfo.length > MAX_PINNED_TEXT_CHARS ? {} : { serverInfo }),
+    ...(isWhole ? { tools: toolsOf(result).length } : {}),
+  }
 }

@@ -7,6 +7,7 @@ import type { AgentSettings } from '../../../../agent/config/settings.ts'
 import { AgentLane } from '../../../../agent/link/lane.ts'
 import type { Era } from '../../../../agent/server/era.ts'
 import { CLOSE } from '../../../../protocol/handshake.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { FakeChild } from '../fake-child.ts'
 import { SILENT_LOG } from '../silent-log.ts'
 import { ScriptedRelay } from '../scripted-relay.ts'
@@ -112,6 +113,19 @@ test.each([
   const link = await relay.link(0)
   expect((await link.next('hello')).header).toMatchObject({ agent: 'a', instance: 'i', join: said, era: 'legacy', held: [], channels: [] })
   expect(new URL(link.request.url ?? '', 'ws://relay').searchParams.get('lane')).toBe(lane)
+})
+
+test.each([
+  ['a web app alone', { command: undefined, web: {} }, { serves: 'web', app: 'http://localhost:3000' }],
+  ['a web app beside a server', { web: {} }, { serves: 'both', app: 'http://localhost:3000' }],
+  ['a server alone', {}, {}],
+])('AgentLane says in its hello that it shares %s, and at which origin that is', async (_, parts, said) => {
+  verifies('seeds.gateway.bounded')
+  const web = { origin: new URL('http://LOCALHOST:3000/'), keepsHost: false, headers: [['authorization', 'secret']] } as const
+  await using _scene = new Scene(0, 'web' in parts ? { ...parts, web } : {})
+  const { header } = await (await relay.link(0)).next('hello')
+  expect({ serves: header.serves, app: header.app }).toEqual({ serves: undefined, app: undefined, ...said })
+  expect(JSON.stringify(header)).not.toContain('secret')
 })
 
 test('AgentLane.drain() says whether there is a link on which answers could still go out', async () => {

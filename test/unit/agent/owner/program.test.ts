@@ -260,7 +260,7 @@ test('--json prints what the API has answered, on one line, wherever it stands',
 })
 
 test.each<[string[], RegExp]>([
-  [['share'], /^Say what to do with share: create, list, show, update, extend, pause, resume, rotate, revoke\.$/],
+  [['share'], /^Say what to do with share: create, list, show, update, extend, pause, resume, rotate, revoke, catalog, server-json\.$/],
   [['token', 'make'], /^token has no command make\. It has: create, list, update, revoke, narrow\.$/],
   [['share', 'show'], /^missing required argument 'share'\. See: mcp-edge-agent share show --help$/],
   [['share', 'list', 'more'], /^too many arguments for 'list'.* See: mcp-edge-agent share list --help$/],

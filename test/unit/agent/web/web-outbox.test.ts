@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { WEB_MESSAGE_BYTES, WEB_OUTBOX_PAUSE_BYTES } from '../../../../agent/limits.ts'
 import { WebOutbox } from '../../../../agent/web/web-outbox.ts'
 import { WEB_CHUNK_BYTES, WEB_FIRST_BYTES } from '../../../../protocol/web/web-limits.ts'
 import { concat } from '../../../../protocol/splice.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 
 const X = '0123456789abcdef'.repeat(2)
 
@@ -40,4 +42,22 @@ test('WebOutbox gives out all bytes in order, never beyond its credit, and messa
     }),
     { numRuns: 30 },
   )
+})
+
+test('WebOutbox counts messages that wait beside their bytes, so that an app cannot fill it with empty ones', () => {
+  verifies('promise.14.flow')
+  const outbox = new WebOutbox(X)
+  let pushed = 0
+  while (outbox.bytes < WEB_OUTBOX_PAUSE_BYTES && pushed < 10_000) {
+    outbox.push('text', new Uint8Array(0))
+    pushed++
+  }
+  expect(pushed).toBeLessThanOrEqual(WEB_OUTBOX_PAUSE_BYTES / WEB_MESSAGE_BYTES)
+  while (outbox.take() !== undefined);
+  expect(outbox.bytes).toBe(0)
+  outbox.push('binary', new Uint8Array(3))
+  outbox.clear()
+  expect(outbox.bytes).toBe(0)
+  outbox.push('body', new Uint8Array(3))
+  expect(outbox.bytes).toBe(3)
 })

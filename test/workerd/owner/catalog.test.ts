@@ -1,0 +1,167 @@
+/** What an owner is told of all of its shares: whether they serve, and what their servers say of themselves. */
+import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { verifies } from '../../requirements/verifies.ts'
+import { LOOK, type Offer, OfferingAgent, PAY } from '../harness/offering-agent.ts'
+import { order } from '../harness/orders.ts'
+import { createShare, ORIGIN, revokeShare, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
+import { accept, entriesWhen, pinned } from '../harness/scenes/pinned-share.ts'
+
+const SERVER_INFO = {
+  name: 'everything',
+  title: 'Every\u202ething',
+  version: '2.0.1',
+  websiteUrl: 'https://example.com/e',
+  icons: [{ src: 'x' }],
+}
+const OFFER: Offer = { tools: [LOOK, PAY], serverInfo: SERVER_INFO }
+
+type Entry = Readonly<Record<string, unknown>>
+
+let owner: string
+
+async function catalogOf(token: string, after = ''): Promise<{ readonly servers: readonly Entry[]; readonly next?: string }> {
+  const { status, told } = await order('GET', `/api/catalog${after}`, undefined, token)
+  expect(status).toBe(200)
+  return told as unknown as { servers: Entry[]; next?: string }
+}
+
+/** The entry of a share in the catalogue of the deployer, whose shares these are. */
+async function entryOf({ id }: TestShare): Promise<Entry | undefined> {
+  const { told } = await order('GET', '/api/catalog')
+  return (told['servers'] as Entry[]).find(({ share }) => share === id)
+}
+
+beforeAll(async () => {
+  owner = String((await order('POST', '/api/owners', { name: 'n' })).told['owner_token'])
+})
+
+describe('/api/catalog', () => {
+  test('tells of each share its addresses, what its server says of itself, and how many tools it offers', async () => {
+    verifies('seeds.catalog')
+    const { share, agent } = await pinned(OFFER)
+    expect(await entryOf(share)).toEqual({
+      share: share.id,
+      name: 'unnamed',
+      url: `${ORIGIN}/s/${share.id}/mcp`,
+      sse_url: `${ORIGIN}/s/${share.id}/sse`,
+      expires_at: expect.any(String),
+      state: 'online',
+      agents: 1,
+      server: { name: 'everything', title: String.raw`Every\u202ething`, version: '2.0.1', website_url: 'https://example.com/e' },
+      tools: 2,
+    })
+    expect(agent.closed.length).toBeGreaterThan(0)
+  })
+
+  test('counts no tool that is held back, and calls the server what was accepted', async () => {
+    verifies('seeds.catalog')
+    const { share } = await pinned(OFFER)
+    await OfferingAgent.connect(
+      share,
+      { tools: [LOOK, { ...PAY, name: 'steal' }], serverInfo: { name: 'evil', version: '9' } },
+      { instance: 'two' },
+    )
+    await entriesWhen(share, 'tools', 'look pinned', 'pay gone', 'steal new')
+    expect(await entryOf(share)).toMatchObject({ tools: 1, server: { name: 'everything' } })
+    await accept(share, 'server_info')
+    await accept(share, 'tools')
+    expect(await entryOf(share)).toMatchObject({ tools: 2, server: { name: 'evil' } })
+  })
+
+  test('tells of a server that nothing is pinned of what it has said to its latest clients, in either era', async () => {
+    verifies('seeds.catalog')
+    for (const era of ['legacy', 'modern'] as const) {
+      const share = await createShare()
+      await OfferingAgent.connect(share, OFFER, { era })
+      expect(await entryOf(share)).toMatchObject({ server: null, tools: null })
+      const client = new TestClient(share)
+      await client.initialize()
+      await (await client.post('{"jsonrpc":"2.0","id":1,"method":"tools/list"}')).text()
+      await vi.waitFor(async () => expect(await entryOf(share)).toMatchObject({ server: { name: 'everything' }, tools: 2 }))
+    }
+  })
+
+  test.each([
+    ['unused', async () => undefined],
+    ['offline', async (share: TestShare) => void (await stubOf(share).admin({ op: 'describe' }))],
+    ['paused', async (share: TestShare) => void (await order('PATCH', `/api/shares/${share.id}`, { paused: true }))],
+    [
+      'expired',
+      async (share: TestShare) => {
+        await order('PATCH', `/api/shares/${share.id}`, { expires_in: 1 })
+        await vi.waitFor(async () => expect(await entryOf(share)).toMatchObject({ state: 'expired' }), { timeout: 5000 })
+      },
+    ],
+  ])('says of a share that it is %s', async (state, make) => {
+    verifies('seeds.catalog')
+    const share = await createShare()
+    await make(share)
+    expect(await entryOf(share)).toMatchObject({ state, agents: 0 })
+    // What only lists a share does not make it.
+    if (state === 'unused') expect(await entryOf(share)).toMatchObject({ state })
+    await revokeShare(share)
+    expect(await entryOf(share)).toBeUndefined()
+  })
+
+  test('gives forty at a time, newest first, to their owner alone', async () => {
+    verifies('seeds.catalog')
+    for (let made = 0; made < 41; made++) await order('POST', '/api/shares', { name: `n${made}` }, owner)
+    const first = await catalogOf(owner)
+    expect(first.servers.map(({ name }) => name)).toEqual(Array.from({ length: 40 }, (_, at) => `n${40 - at}`))
+    const second = await catalogOf(owner, `?after=${first.next}`)
+    expect([second.servers.map(({ name }) => name), second.next]).toEqual([['n0'], undefined])
+    const { status, told } = await order('GET', '/api/catalog?after=x', undefined, owner)
+    expect([status, told['code']]).toEqual([400, 'BODY_INVALID'])
+    const other = String((await order('POST', '/api/owners', { name: 'm' })).told['owner_token'])
+    expect((await catalogOf(other)).servers).toEqual([])
+  })
+})
+
+describe('/api/shares/<id>/server.json', () => {
+  const documentOf = async ({ id }: TestShare): Promise<Entry> => (await order('GET', `/api/shares/${id}/server.json`)).told
+
+  test('describes the share as the MCP Registry has it, and tells no credential', async () => {
+    verifies('seeds.server-json')
+    const { share } = await pinned(OFFER)
+    const token = { description: 'The client token.', isRequired: true, isSecret: true }
+    const header = {
+      name: 'Authorization',
+      description: expect.any(String),
+      value: 'Bearer {token}',
+      isRequired: true,
+      isSecret: true,
+      variables: { token },
+    }
+    const document = await documentOf(share)
+    expect(document).toEqual({
+      $schema: 'https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json',
+      name: `example.relay/${share.id}`,
+      title: String.raw`Every\u202ething`,
+      description: expect.stringContaining('an MCP server shared by mcp-edge'),
+      version: '2.0.1',
+      websiteUrl: 'https://example.com/e',
+      remotes: [
+        { type: 'streamable-http', url: `${ORIGIN}/s/${share.id}/mcp`, headers: [header] },
+        { type: 'sse', url: `${ORIGIN}/s/${share.id}/sse`, headers: [header] },
+      ],
+    })
+    for (const secret of [share.clientToken, share.agentToken]) expect(JSON.stringify(document)).not.toContain(secret)
+  })
+
+  test('keeps within the bounds of the format whatever the server says, and needs no token where none is', async () => {
+    verifies('seeds.server-json')
+    const loud = { name: 'x'.repeat(2_000), version: '^1.x', description: 'y'.repeat(2_000), websiteUrl: 'javascript:1' }
+    const { share } = await pinned({ tools: [], serverInfo: loud }, {}, { anonymous: {} })
+    const document = await documentOf(share)
+    expect(String(document['name'])).toMatch(/^[a-zA-Z0-9.-]+\/[a-zA-Z0-9._-]+$/)
+    expect([String(document['title']).length, String(document['description']).length]).toEqual([7, 100])
+    expect(document).toMatchObject({ version: '0.0.0', remotes: [{ headers: [{ isRequired: false }] }, {}] })
+    expect(document).not.toHaveProperty('websiteUrl')
+  })
+
+  test('tells of a share that nobody has used what its owner calls it', async () => {
+    verifies('seeds.server-json')
+    const share = await createShare({ name: 'Ann’s notes' })
+    expect(await documentOf(share)).toMatchObject({ title: 'Ann’s notes', version: '0.0.0' })
+  })
+})
