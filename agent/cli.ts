@@ -7,9 +7,10 @@ import { startGuard } from './server/guard.ts'
 import { check } from './check.ts'
 import { createLog, type Log, serverLog } from './log.ts'
 import { Mask } from './mask.ts'
+import { requireNode } from './node-version.ts'
 import { agentCommand, parse, prepare, prepareConfig, type Prepared, type PreparedServer, VERSION } from './config/options.ts'
 import { watchFile } from './config/watch.ts'
-import { isOwnerCommand, runOwner } from './owner/program.ts'
+import { isOwnerCommand, nearOwnerWord, runOwner } from './owner/program.ts'
 import { processTerminal } from './owner/terminal.ts'
 import { run, type RunContext } from './run.ts'
 import { Servers } from './servers.ts'
@@ -17,16 +18,8 @@ import type { RawOptions } from './config/settings.ts'
 
 const writeError = (text: string): void => void process.stderr.write(text)
 
-/** The oldest Node release line whose language and library we use. */
-const MIN_NODE_MAJOR = 22
-
-function checkNode(version: string): void {
-  if (Number(version.split('.')[0]) >= MIN_NODE_MAJOR) return
-  throw new AgentExit(EXIT.USAGE, 'NODE_TOO_OLD', `this needs Node ${MIN_NODE_MAJOR} or later, and is run by ${version}: update Node`)
-}
-
 async function main(command: Command, args: readonly string[]): Promise<void> {
-  checkNode(process.versions.node)
+  requireNode(process.versions.node)
   // Whoever read our log may be gone; the share is still served.
   process.stderr.on('error', () => {})
   parse(command, args)
@@ -105,7 +98,7 @@ async function serveConfig(path: string, prepareServers: () => readonly Prepared
 }
 
 async function order(args: readonly string[]): Promise<void> {
-  checkNode(process.versions.node)
+  requireNode(process.versions.node)
   // Whoever read our output may have had enough of it.
   process.stdout.on('error', () => {})
   process.title = 'mcp-edge-agent'
@@ -114,6 +107,15 @@ async function order(args: readonly string[]): Promise<void> {
   } finally {
     await new Promise<void>((resolve) => void process.stdout.write('', () => resolve()))
   }
+}
+
+/** Whoever has mistyped an owner's command has an agent's run fail, which says nothing of owners. */
+function withHint(error: unknown, words: readonly string[]): unknown {
+  const meant = nearOwnerWord(words)
+  const isOfCommand = error instanceof AgentExit && (error.exit === EXIT.USAGE || error.exit === EXIT.CHILD)
+  if (!isOfCommand || meant === undefined) return error
+  const message = `${error.message.replace(/\.?$/, '.')} Did you mean the owner's command ${meant}? See: mcp-edge-agent ${meant} --help`
+  return new AgentExit(error.exit, error.code, message, { cause: error })
 }
 
 /** One plain line, or with --json one JSON line. */
@@ -142,5 +144,7 @@ try {
   await (isOrder ? order(args) : main(command, args))
   process.exit(EXIT.OK)
 } catch (error) {
-  process.exit(report(error, isOrder ? args.includes('--json') : command.opts<RawOptions>().json === true))
+  process.exit(
+    report(isOrder ? error : withHint(error, args), isOrder ? args.includes('--json') : command.opts<RawOptions>().json === true),
+  )
 }

@@ -223,3 +223,6 @@ export const MAX_WEB_EXCHANGES = 4096
 
 /** Header fields of the web app's answer, in bytes: four times what Node takes by itself, for apps with many cookies. */
 export const MAX_APP_HEADER_BYTES = 64 * 1024
+
+/** How long it is looked whether a web app is there, in milliseconds: whoever does not answer by then may still do. */
+export const APP_PROBE_MS = 2000

@@ -1,4 +1,5 @@
 /** The agent's log: one line an event, fields not prose, never a payload, secrets masked. */
+import { LOGGED_CALLS, LOGGED_CALLS_MS } from './limits.ts'
 import { MASKED, type Mask } from './mask.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
@@ -66,6 +67,35 @@ export function serverLog(log: Log, server: string): Log {
     warn: (event, fields) => log.warn(event, { server, ...fields }),
     error: (event, fields) => log.error(event, { server, ...fields }),
     child: (ch, line) => log.child(`${server}:${ch}`, line),
+  }
+}
+
+/** Lines of one event at the level info; of a storm the rest is counted only. No timer. */
+export class BoundedLines {
+  readonly #log: Log
+  readonly #event: string
+  /** Monotonic milliseconds. */
+  readonly #now: () => number
+  #windowMs = -Infinity
+  #inWindow = 0
+
+  constructor(log: Log, event: string, now: () => number) {
+    this.#log = log
+    this.#event = event
+    this.#now = now
+  }
+
+  add(fields: LogFields): void {
+    const nowMs = this.#now()
+    if (nowMs - this.#windowMs >= LOGGED_CALLS_MS) this.#open(nowMs)
+    if (++this.#inWindow <= LOGGED_CALLS) this.#log.info(this.#event, fields)
+  }
+
+  #open(nowMs: number): void {
+    const unlogged = this.#inWindow - LOGGED_CALLS
+    if (unlogged > 0) this.#log.info(`${this.#event}s`, { unlogged })
+    this.#windowMs = nowMs
+    this.#inWindow = 0
   }
 }
 

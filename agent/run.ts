@@ -1,4 +1,5 @@
 /** Runs one agent: connects server processes to the lanes of the share, and ends all in order. */
+import { whyUnreachable } from './server/app-probe.ts'
 import { startChild, unstarted, type Child, type ChildHandlers } from './server/child.ts'
 import { findEra } from './server/era.ts'
 import { findHttpEra } from './server/http/http-era.ts'
@@ -65,6 +66,7 @@ export async function run(context: RunContext): Promise<void> {
     startChild: startPoliced,
     webApp: web && new WebApp(web, settings.policy.access === 'read'),
   })
+  if (web !== undefined) void tellIfUnreachable(web.origin, log)
   kill.addEventListener(
     'abort',
     () => {
@@ -81,6 +83,14 @@ export async function run(context: RunContext): Promise<void> {
   } finally {
     await endChildren()
   }
+}
+
+/** An app that is not there yet may come: that is said, and not waited for. */
+async function tellIfUnreachable(app: URL, log: Log): Promise<void> {
+  const reason = await whyUnreachable(app)
+  if (reason === undefined) return
+  const meaning = 'nobody listens there now: requests to the web app are answered with 502 until somebody does'
+  log.warn('app.unreachable', { app: app.origin, reason, meaning })
 }
 
 /** Starts the server: a process for each session, or a session with one that is there. */

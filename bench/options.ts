@@ -14,6 +14,7 @@ Ours and the peers side by side: same client, same server, rounds interleaved, m
   --help         print this
 
 npm run bench -- trust   what policies and limits cost (--help says how)
+npm run bench -- web     a web app, beside pipenet and beside no tunnel (--help says how)
 
 A whole run writes bench/results.json and docs/bench-*.svg; one with --case or --peer prints only.`
 

@@ -23,6 +23,7 @@ import { growth, ratios } from './report/ratios.ts'
 import { type CaseResult, type Matching, type Results, writeResults } from './report/results.ts'
 import { Runner } from './runner.ts'
 import { benchTrust } from './trust.ts'
+import { benchWeb } from './web.ts'
 import { caseRows, failureLines, matchingRows, ratioRows, shown, textTable } from './report/table.ts'
 
 const CASES: readonly Case[] = [...LOAD_CASES, ...SDK_CASES, ...STREAM_CASES, ...LIFE_CASES]
@@ -112,6 +113,7 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 const [first, ...others] = process.argv.slice(2)
 if (first === 'trust') await benchTrust(others)
+else if (first === 'web') process.exitCode = await benchWeb(others)
 else await runBench()
 
 async function runBench(): Promise<void> {

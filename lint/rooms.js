@@ -39,6 +39,7 @@ const AGENT_BASE = [
   'agent/limits.ts',
   'agent/log.ts',
   'agent/mask.ts',
+  'agent/node-version.ts',
   'agent/package.json',
 ]
 const AGENT_CHANNEL = [...AGENT_BASE, 'agent/config', 'agent/server', 'agent/channel']

@@ -2,7 +2,7 @@
 import { type Context, Hono } from 'hono'
 import { getPathNoStrict } from 'hono/utils/url'
 import { requireClaimed, type RouteEnv } from './access/owner/claim-gate.ts'
-import { guardOrigin, shareOfAppHost, shareOfHost } from './access/origin.ts'
+import { APP_SIGN_IN_PATH, guardOrigin, shareOfAppHost, shareOfHost } from './access/origin.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
 import { getMetrics } from './metrics.ts'
@@ -13,12 +13,22 @@ import { endReverseProxy, listReverseProxies, streamReverseProxy } from './forei
 import { type Env, settingsOf } from './env.ts'
 import { problemResponse } from './problem.ts'
 import { log } from './log.ts'
+import { orPage } from './mcp/browser-page.ts'
 import { getSse, postMessages } from './mcp/http-sse.ts'
 import { failureResponse } from './mcp/response/responses.ts'
 import { deleteMcp, getMcp, postMcp } from './mcp/streamable-http.ts'
 import { serveAppHost } from './web/app-host.ts'
 import { serveAppPath } from './web/app-path.ts'
-import { getAuthorize, getResourceMetadata, getServerMetadata, postAuthorize, postRegister, postToken } from './sign-in/routes.ts'
+import {
+  getAppConsent,
+  getAuthorize,
+  getResourceMetadata,
+  getServerMetadata,
+  postAppConsent,
+  postAuthorize,
+  postRegister,
+  postToken,
+} from './sign-in/routes.ts'
 import { PassRefused } from './carry/pass-refused.ts'
 
 export { Registry } from './registry/registry.ts'
@@ -68,10 +78,10 @@ for (const base of ['/reverse-proxy', '/v1/reverse-proxy'] as const) {
 
 for (const base of ['/s/:share', '/s/:share/k/:key', `${OWN_HOST}/:share`] as const) {
   app.post(`${base}/mcp`, postMcp)
-  app.get(`${base}/mcp`, getMcp)
+  app.get(`${base}/mcp`, orPage(getMcp))
   app.delete(`${base}/mcp`, deleteMcp)
   app.all(`${base}/mcp`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'GET, POST, DELETE' }))
-  app.get(`${base}/sse`, getSse)
+  app.get(`${base}/sse`, orPage(getSse))
   app.all(`${base}/sse`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'GET' }))
   app.post(`${base}/messages`, postMessages)
   app.all(`${base}/messages`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'POST' }))
@@ -81,6 +91,9 @@ for (const base of ['/s/:share', '/s/:share/k/:key', `${OWN_HOST}/:share`] as co
 routeSignIn('/s/:share', (name) => `/.well-known/${name}/s/:share`)
 routeSignIn(`${OWN_HOST}/:share`, (name) => `${OWN_HOST}/:share/.well-known/${name}`)
 app.get(`${OWN_HOST}/:share/.well-known/oauth-protected-resource`, getResourceMetadata)
+// Web apps with hosts of their own have a sign-in with one.
+app.get(`${OWN_HOST}/:share${APP_SIGN_IN_PATH}`, getAppConsent)
+app.post(`${OWN_HOST}/:share${APP_SIGN_IN_PATH}`, postAppConsent)
 
 function routeSignIn(base: string, wellKnown: (name: string) => string): void {
   app.get(wellKnown('oauth-authorization-server'), getServerMetadata)

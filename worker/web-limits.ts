@@ -15,5 +15,8 @@ export const WEB_BACKLOG_MESSAGE_BYTES = 256
 /** How long a browser keeps the key to an app, in seconds, if the link does not end before: as long as most keep a sign-in. */
 export const WEB_COOKIE_S = 30 * 24 * 60 * 60
 
+/** After how many seconds of that a browser whose person has signed in gets a cookie anew: whoever comes back each month stays signed in, and an answer in a day has it. */
+export const WEB_COOKIE_RENEW_S = 24 * 60 * 60
+
 /** Characters of a style sheet that are held back for its rewriting: a URL that is longer is left as it is. */
 export const MAX_CSS_TOKEN_CHARS = 8192

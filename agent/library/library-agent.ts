@@ -9,6 +9,7 @@ import { decodeAgentToken } from '../config/token.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import type { Log, LogFields, LogLevel } from '../log.ts'
 import { Mask } from '../mask.ts'
+import { requireNode } from '../node-version.ts'
 import { run } from '../run.ts'
 import { NO_GUARD, startGuard } from '../server/guard.ts'
 import type {
@@ -51,6 +52,7 @@ export class LibraryAgent implements Agent {
   #current: CurrentRun | undefined
 
   constructor(options: AgentOptions) {
+    requireNode(process.versions.node)
     const { server } = options
     this.#factory = typeof server === 'function' ? server : undefined
     const command = typeof server === 'object' && 'command' in server ? server : undefined

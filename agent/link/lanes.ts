@@ -118,7 +118,7 @@ export class Lanes {
       tellsPrincipal,
       ...(settings.hasSpare && { answered: () => spare.prepare() }),
     })
-    const web = new WebExchanges(this.#options.webApp)
+    const web = new WebExchanges(this.#options.webApp, log, () => performance.now())
     this.#webs.push(web)
     const lane = new AgentLane({
       index,

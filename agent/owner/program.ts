@@ -116,14 +116,42 @@ const OWNER_WORDS: ReadonlySet<string> = new Set([...SINGLE_WORDS, ...Object.key
 
 /** Whether the first word of a command line, past options of the agent and before `--`, is an owner's. Pure. */
 export function isOwnerCommand(args: readonly string[]): boolean {
+  return OWNER_WORDS.has(firstWord(args) ?? '')
+}
+
+/** The owner's word that the first word of a command line is most like, if it is like one and none itself. Pure. */
+export function nearOwnerWord(args: readonly string[]): string | undefined {
+  const word = firstWord(args)
+  if (word === undefined || OWNER_WORDS.has(word)) return undefined
+  const [nearest] = [...OWNER_WORDS]
+    .map((known) => ({ known, edits: editsBetween(word.toLowerCase(), known) }))
+    .toSorted((one, other) => one.edits - other.edits)
+  return nearest !== undefined && nearest.edits <= (nearest.known.length > 5 ? 2 : 1) ? nearest.known : undefined
+}
+
+function firstWord(args: readonly string[]): string | undefined {
   const takesValue = new Set(agentCommand().options.flatMap(({ long, required }) => (required && typeof long === 'string' ? [long] : [])))
   for (let at = 0; at < args.length; at += 1) {
     const word = args[at] ?? ''
-    if (word === '--') return false
-    if (!word.startsWith('-')) return OWNER_WORDS.has(word)
+    if (word === '--') return undefined
+    if (!word.startsWith('-')) return word
     if (takesValue.has(word)) at += 1
   }
-  return false
+  return undefined
+}
+
+/** How many characters must be put in, left out or changed (Levenshtein). Words are short. */
+function editsBetween(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, at) => at)
+  for (let at = 0; at < Math.min(one.length, 32); at++) {
+    const next = [at + 1]
+    for (let to = 1; to <= other.length; to++) {
+      const changed = (row[to - 1] ?? 0) + (one[at] === other[to - 1] ? 0 : 1)
+      next.push(Math.min(changed, (row[to] ?? 0) + 1, (next[to - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row.at(-1) ?? 0
 }
 
 /**

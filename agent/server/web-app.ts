@@ -10,6 +10,8 @@ import { MAX_APP_HEADER_BYTES } from '../limits.ts'
 
 /** Fields that `ws` makes itself (RFC 6455 §4.1). */
 const OF_HANDSHAKE = /^sec-websocket-/
+/** Requests whose framework compares their Origin with X-Forwarded-Host, and not with Host: server actions of Next.js. */
+const COMPARES_FORWARDED = /^next-action$/i
 const SCHEMES: Readonly<Record<string, string>> = { 'http:': 'ws:', 'https:': 'wss:' }
 
 export class WebApp {
@@ -82,10 +84,11 @@ export class WebApp {
   #headers(open: WebOpen, isWanted: (name: string) => boolean): OutgoingHttpHeaders {
     const { origin, keepsHost, headers: own } = this.#settings
     const headers: Record<string, string | string[]> = {}
+    const isPublic = keepsHost || open.headers.some(([name]) => COMPARES_FORWARDED.test(name))
     for (const [given, text] of endToEnd(open.headers)) {
       const name = given.toLowerCase()
       if (name === 'host' || !isWanted(name)) continue
-      const value = asBytes(keepsHost ? text : asSeenAt(origin, open.origin, name, text))
+      const value = asBytes(isPublic ? text : asSeenAt(origin, open.origin, name, text))
       const before = headers[name]
       if (before === undefined) headers[name] = value
       // The only field whose members are not joined by commas (RFC 6265 §5.4).

@@ -3,10 +3,11 @@ import type { IncomingMessage } from 'node:http'
 import type { RawData, WebSocket } from 'ws'
 import type { RelayWebFrame, WebMessage, WebOpen } from '../../protocol/web/web-frames.ts'
 import { MAX_CLOSE_REASON_CHARS, MAX_WEB_MESSAGE_BYTES } from '../../protocol/web/web-limits.ts'
-import { RECEIPT_AFTER_MS, WEB_OUTBOX_PAUSE_BYTES } from '../limits.ts'
+import { WEB_OUTBOX_PAUSE_BYTES } from '../limits.ts'
 import type { WebApp } from '../server/web-app.ts'
-import { type ExchangePort, failedWith, sendableHead, type WebExchange, WebIntake } from './web-exchange.ts'
-import { WebOutbox } from './web-outbox.ts'
+import { ExchangeReply } from './exchange-reply.ts'
+import type { ExchangePort, WebExchange } from './web-exchange.ts'
+import type { WebOutbox } from './web-outbox.ts'
 
 /** Stands for a close without a code, and for one without a frame (RFC 6455 §7.1.5). */
 const NO_CODE = 1005
@@ -14,12 +15,9 @@ const NO_FRAME = 1006
 const TOO_BIG = 1009
 
 export class SocketExchange implements WebExchange {
-  readonly outbox: WebOutbox
   readonly #x: string
-  readonly #app: WebApp
   readonly #port: ExchangePort
-  readonly #intake: WebIntake
-  readonly #receiptTimer: NodeJS.Timeout
+  readonly #reply: ExchangeReply
   #socket: WebSocket | undefined
   /** What the app has answered instead of a WebSocket. */
   #refusal: IncomingMessage | undefined
@@ -28,23 +26,22 @@ export class SocketExchange implements WebExchange {
   #parts: Uint8Array[] = []
   #partBytes = 0
   #isUp = false
-  #isOver = false
 
   constructor(open: WebOpen, app: WebApp, port: ExchangePort) {
     this.#x = open.x
-    this.#app = app
     this.#port = port
-    this.outbox = new WebOutbox(open.x)
-    this.#intake = new WebIntake(open.x, port)
-    // As with a request: an app may leave an upgrade without any answer.
-    this.#receiptTimer = setTimeout(() => this.#intake.grant(), RECEIPT_AFTER_MS)
+    this.#reply = new ExchangeReply(open, app, port)
     try {
       this.#socket = app.socket(open)
     } catch (error) {
-      this.#fail('APP_REQUEST_REFUSED', error)
+      this.#reply.fail('APP_REQUEST_REFUSED', error)
       return
     }
     this.#listen(this.#socket, open.protocols ?? [])
+  }
+
+  get outbox(): WebOutbox {
+    return this.#reply.outbox
   }
 
   receive(frame: RelayWebFrame, body: Uint8Array): void {
@@ -53,17 +50,13 @@ export class SocketExchange implements WebExchange {
   }
 
   drained(): void {
-    if (this.outbox.bytes >= WEB_OUTBOX_PAUSE_BYTES) return
-    if (this.#socket?.isPaused === true) this.#socket.resume()
-    this.#refusal?.resume()
+    this.#reply.drained()
+    if (this.outbox.bytes < WEB_OUTBOX_PAUSE_BYTES && this.#socket?.isPaused === true) this.#socket.resume()
   }
 
   cancel(): void {
-    this.#isOver = true
-    clearTimeout(this.#receiptTimer)
-    this.outbox.clear()
+    this.#reply.cancel()
     this.#parts = []
-    this.#refusal?.destroy()
     if (this.#isUp) this.#close(1001, '')
     else this.#socket?.terminate()
   }
@@ -77,7 +70,7 @@ export class SocketExchange implements WebExchange {
     })
     socket.on('open', () => {
       this.#isUp = true
-      if (this.#upgraded !== undefined) this.#head(this.#upgraded)
+      if (this.#upgraded !== undefined) this.#reply.head(this.#upgraded, { protocol: this.#chosen })
       this.#upgraded = undefined
       this.#port.ready()
     })
@@ -88,52 +81,32 @@ export class SocketExchange implements WebExchange {
       this.#port.ready()
     })
     socket.on('error', (error) => {
-      if (!this.#isUp) this.#fail('APP_UNREACHABLE', error)
+      if (!this.#isUp) this.#reply.fail('APP_UNREACHABLE', error)
     })
     socket.on('close', (code, reason) => this.#closed(code, reason.toString('utf8')))
   }
 
-  #head(response: IncomingMessage): void {
-    clearTimeout(this.#receiptTimer)
-    const { statusCode = 0, rawHeaders } = response
-    const headers = this.#app.answered(rawHeaders).filter(([name]) => !/^sec-websocket-/i.test(name))
-    const protocol = this.#chosen === undefined ? {} : { protocol: this.#chosen }
-    this.outbox.pushFrame(sendableHead({ type: 'web_head', x: this.#x, status: statusCode, headers, ...protocol }))
-  }
-
   #refused(response: IncomingMessage): void {
     this.#refusal = response
-    this.#head(response)
-    response.on('data', (chunk: Buffer) => {
-      this.outbox.push('body', chunk)
-      if (this.outbox.bytes >= WEB_OUTBOX_PAUSE_BYTES) response.pause()
-      this.#port.ready()
-    })
-    response.on('end', () => {
-      if (this.#isOver) return
-      this.#isOver = true
-      this.outbox.pushFrame({ type: 'web_end', x: this.#x })
-      this.#port.ready()
-    })
-    response.on('error', (error) => this.#fail('APP_BROKEN', error))
-    this.#port.ready()
+    if (this.#reply.head(response, { protocol: undefined })) this.#reply.body(response, (error) => this.#reply.fail('APP_BROKEN', error))
+    else response.destroy()
   }
 
   #message({ kind, more }: WebMessage, body: Uint8Array): void {
     this.#partBytes += body.length
-    if (!this.#intake.received(body.length) || this.#partBytes > MAX_WEB_MESSAGE_BYTES) {
+    if (!this.#reply.intake.received(body.length) || this.#partBytes > MAX_WEB_MESSAGE_BYTES) {
       this.#close(TOO_BIG, 'the message is too big')
       return
     }
     this.#parts.push(body)
     if (more === true) {
-      this.#intake.taken(body.length)
+      this.#reply.intake.taken(body.length)
       return
     }
     const message = this.#parts.length === 1 ? body : Buffer.concat(this.#parts)
     this.#parts = []
     this.#partBytes = 0
-    this.#socket?.send(message, { binary: kind === 'binary' }, () => this.#intake.taken(body.length))
+    this.#socket?.send(message, { binary: kind === 'binary' }, () => this.#reply.intake.taken(body.length))
   }
 
   #close(code: number, reason: string): void {
@@ -152,18 +125,8 @@ export class SocketExchange implements WebExchange {
   }
 
   #closed(code: number, reason: string): void {
-    if (this.#isOver || this.#refusal !== undefined) return
-    this.#isOver = true
-    this.outbox.pushFrame({ type: 'web_close', x: this.#x, code, reason: reason.slice(0, MAX_CLOSE_REASON_CHARS) })
-    this.#port.ready()
-  }
-
-  #fail(code: 'APP_UNREACHABLE' | 'APP_BROKEN' | 'APP_REQUEST_REFUSED', error?: unknown): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    clearTimeout(this.#receiptTimer)
-    this.outbox.pushFrame(failedWith(this.#x, code, error))
-    this.#port.ready()
+    if (this.#refusal === undefined)
+      this.#reply.end({ type: 'web_close', x: this.#x, code, reason: reason.slice(0, MAX_CLOSE_REASON_CHARS) })
   }
 }
 

@@ -12,6 +12,8 @@ export interface ExchangePort {
   readonly send: (frame: AgentWebFrame) => void
   /** Bytes that may be on their way to it. */
   readonly window: () => number
+  /** It is over. `outcome`: `ok`, `left` by its client, or the code of a failure; `status`: what the app has answered. */
+  readonly ended: (outcome: string, status: number | undefined) => void
 }
 
 export interface WebExchange {

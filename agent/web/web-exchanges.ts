@@ -3,6 +3,7 @@ import type { RelayWebFrame, WebOpen } from '../../protocol/web/web-frames.ts'
 import { webWindow } from '../../protocol/web/web-limits.ts'
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { MAX_WEB_EXCHANGES } from '../limits.ts'
+import { BoundedLines, type Log } from '../log.ts'
 import type { WebApp } from '../server/web-app.ts'
 import { HttpExchange } from './http-exchange.ts'
 import { SocketExchange } from './socket-exchange.ts'
@@ -21,11 +22,16 @@ export class WebExchanges {
   readonly #open = new Map<string, WebExchange>()
   /** Those that have something to send, whose turn is next first. */
   readonly #ready = new Set<WebExchange>()
+  readonly #lines: BoundedLines
+  /** Monotonic milliseconds. */
+  readonly #now: () => number
   #link: WebLinkPort | undefined
   #isPumping = false
 
-  constructor(app: WebApp | undefined) {
+  constructor(app: WebApp | undefined, log: Log, now: () => number) {
     this.#app = app
+    this.#lines = new BoundedLines(log, 'request', now)
+    this.#now = now
   }
 
   get size(): number {
@@ -89,10 +95,15 @@ export class WebExchanges {
       return
     }
     let exchange: WebExchange | undefined
+    const { method, target } = open
+    const sinceMs = this.#now()
     const port: ExchangePort = {
       ready: () => exchange !== undefined && this.#isReady(exchange),
       send: (frame) => this.#link?.send(frame),
       window: () => webWindow(this.#open.size),
+      // What stands behind a question mark may be a secret.
+      ended: (outcome, status) =>
+        this.#lines.add({ method, path: target.split('?')[0], status, ms: Math.round(this.#now() - sinceMs), outcome }),
     }
     exchange = open.upgrade === true ? new SocketExchange(open, this.#app, port) : new HttpExchange(open, this.#app, port)
     this.#open.set(open.x, exchange)

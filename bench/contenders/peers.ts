@@ -33,7 +33,8 @@ const mcpProxy: Bridge = async (processes, { command, idleMs, modern = false }) 
   return port
 }
 
-const pipenet: Tunnel = async (processes, localPort) => {
+/** pipenet's own server and client, in front of a local port. */
+export const pipenet: Tunnel = async (processes, localPort) => {
   const port = await freePort()
   const tunnelPort = await freePort()
   const cli = packageFile('pipenet', 'dist/cli.js')

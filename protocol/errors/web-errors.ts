@@ -38,6 +38,11 @@ export const WEB_ERRORS = {
     message:
       'Only pages of the web app itself may do this by cookie. Programs send Origin and Sec-Fetch-Site as such a page does, or a bearer token in place of the cookie.',
   },
+  APP_SIGN_IN_LOST: {
+    http: 403,
+    retryable: false,
+    message: 'This sign-in was begun in another browser, or is over. Open the web app again; cookies have to be allowed for it.',
+  },
   SERVICE_WORKER_REFUSED: {
     http: 403,
     retryable: false,

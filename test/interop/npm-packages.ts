@@ -9,7 +9,7 @@ import { NotInstallable } from './proof.ts'
 const INSTALL_MS = 300_000
 
 /**
- * The folder whose `node_modules` has these packages (`name@version`).
+ * The folder whose `node_modules` has these packages (`name@version`), which later runs find again.
  *
  * @throws NotInstallable when they cannot be had.
  */
@@ -18,8 +18,19 @@ export async function installed(name: string, packages: readonly string[]): Prom
   const done = join(folder, `${packages.join('+').replaceAll('/', '_')}.done`)
   if (existsSync(done)) return folder
   await mkdir(folder, { recursive: true })
+  await install(folder, packages)
+  await writeFile(done, '')
+  return folder
+}
+
+/**
+ * Puts these packages into a folder that there is.
+ *
+ * @throws NotInstallable when they cannot be had.
+ */
+export async function install(folder: string, packages: readonly string[]): Promise<void> {
   // A package.json of its own keeps npm from looking for a workspace above.
-  await writeFile(join(folder, 'package.json'), '{"private":true}')
+  await writeFile(join(folder, 'package.json'), '{"private":true,"type":"module"}\n')
   const args = [
     'install',
     '--prefix',
@@ -33,6 +44,4 @@ export async function installed(name: string, packages: readonly string[]): Prom
   ]
   const exit = await run('npm', args, { cwd: folder, boundMs: INSTALL_MS })
   if (exit.code !== 0) throw new NotInstallable(exit.stderr)
-  await writeFile(done, '')
-  return folder
 }

@@ -102,6 +102,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'modern-client/modern-calls',
     'sessions/resumed-streams',
     'modern-client/named-calls',
+    'access/browser-page',
   ],
   'worker/mcp/call/': ['calls/round-trips', 'sessions/session', 'calls/hand-over', 'agents/standby-answers', 'agents/recovery'],
   'worker/mcp/legacy-client/': [
@@ -231,7 +232,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'policy/approvals-lanes',
     'policy/allowances',
   ],
-  'worker/web/': ['web/web-host', 'web/web-path'],
+  'worker/web/': ['web/web-host', 'web/web-path', 'web/web-sign-in'],
   'worker/share/web/': ['web/web-host', 'web/web-backlog', 'web/web-cut-off'],
   'wrangler.toml': ['sessions/session'],
 }

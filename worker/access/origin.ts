@@ -112,6 +112,10 @@ export function appOrigin({ shareDomain }: Pick<Settings, 'shareDomain'>, relay:
 /** The parameter of a URL on an app's host that holds a key, as in `?mcp_edge_key=…`. */
 export const KEY_PARAMETER = 'mcp_edge_key'
 
+/** Path on a share's own host at which people sign in for its web app, and the parameter of a URL on the app's host by which they come back. */
+export const APP_SIGN_IN_PATH = '/authorize/app'
+export const PASS_PARAMETER = 'mcp_edge_sign_in'
+
 /** The URL by which whoever has a key opens a share's web app: on a host of its own, where the world can find that, else below the relay's own. */
 export function webAppUrl(settings: Settings, relay: string, share: string, key: string): string {
   // The name of this machine says nothing to who comes through a proxy.

@@ -9,7 +9,7 @@ const encoder = new TextEncoder()
 
 /** What a text is sealed for: no text of one purpose is taken for another, and none of another share's. */
 export interface SealPurpose {
-  readonly purpose: 'client' | 'consent' | 'code' | 'refresh' | 'owner' | 'claim'
+  readonly purpose: 'client' | 'consent' | 'code' | 'refresh' | 'owner' | 'claim' | 'app_entry' | 'app_consent' | 'app_pass'
   /** Empty for what is no share's. */
   readonly share: string
 }

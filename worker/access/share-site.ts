@@ -25,6 +25,14 @@ export function signInBase(request: Pick<Request, 'url'>, settings: Settings, sh
   return protocol === 'https:' || isLoopbackName(hostname) ? base : undefined
 }
 
+/** The base of the sign-in at a share's own host, of a relay that is reached by this URL; undefined where there is no such host, or nobody signs in there. */
+export function ownHostBase(request: Pick<Request, 'url'>, settings: Settings, share: string): string | undefined {
+  if (settings.shareDomain === undefined) return undefined
+  const own = new URL(settings.publicOrigin ?? request.url)
+  own.hostname = `${share}.${settings.shareDomain}`
+  return signInBase({ url: own.href }, settings, share)
+}
+
 /** The endpoints of a sign-in that tokens may be for: the first is meant where a client names none. */
 export function resourcesOf(base: string): readonly [string, string] {
   return [`${base}/mcp`, `${base}/sse`]

@@ -10,6 +10,7 @@ import { DEFAULT_ACCESS, mintCredential, SECOND_MS } from './credentials.ts'
 import { mergeUses } from './lanes.ts'
 import { derivedPrincipal } from '../contract/principals.ts'
 import { NewToken, type Token, TokenChange } from './operations/tokens.ts'
+import { nameWarning, warningOf } from './name-warning.ts'
 import { readWarning } from './read-warning.ts'
 import { answer, hasExpired, isoTime, knownShare, limitsOf, livingShare, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
@@ -48,11 +49,11 @@ async function createLink(c: ApiContext): Promise<Response> {
   if (link === 'no_share') return problemResponse('SHARE_NOT_FOUND')
   if (link === 'no_room') return problemResponse('RELAY_FULL')
   if (link === 'full') return problemResponse('TOKEN_LIMIT_REACHED')
-  const warning = kind === 'agent' ? {} : await readWarning(c, share, link.policy)
+  const { warning } = kind === 'agent' ? {} : await readWarning(c, share, link.policy)
   return answer(c, 201, {
     ...linkFacts(share, link),
     ...(kind === 'key' ? { share_url: secret, web_url: webUrl } : { token: secret }),
-    ...warning,
+    ...warningOf(warning, nameWarning(link, await registryOf(c).links(share.id))),
   })
 }
 
@@ -88,8 +89,9 @@ async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
   const { value, unreached } = changed
   if (unreached.length > 0) return unreachedResponse(share.id, unreached)
   if (value.isRevoked) return c.body(null, 204)
-  const warning = change.policy === undefined ? {} : await readWarning(c, share, value.policy)
-  return answer(c, 200, { ...linkFacts(share, value, (await usesOf(c, share)).get(value.id)), ...warning })
+  const { warning } = change.policy === undefined ? {} : await readWarning(c, share, value.policy)
+  const named = change.name === undefined ? undefined : nameWarning(value, await registryOf(c).links(share.id))
+  return answer(c, 200, { ...linkFacts(share, value, (await usesOf(c, share)).get(value.id)), ...warningOf(warning, named) })
 }
 
 /** How often each link was used, by what the lanes remember that are reached. An object that there is not yet has served nobody. */

@@ -2,13 +2,14 @@
 import { type Context, Hono } from 'hono'
 import { mintAccessCode } from '../access/access-code.ts'
 import { randomBytes, toHex } from '../access/secret.ts'
-import { signInBase } from '../access/share-site.ts'
+import { ownHostBase, signInBase } from '../access/share-site.ts'
 import type { LinkRecord, PersonRecord, ShareRecord } from '../contract/registry/registry-rpc.ts'
 import { settingsOf } from '../env.ts'
 import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'
 import { LINK_ID_BYTES, MAX_LIFE_S, SECOND_MS } from './credentials.ts'
 import { EMAIL, NewPerson, type Person } from './operations/people.ts'
+import { nameWarning, warningOf } from './name-warning.ts'
 import { readWarning } from './read-warning.ts'
 import { answer, isoTime, knownShare, livingShare, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
@@ -28,7 +29,7 @@ async function invite(c: ApiContext): Promise<Response> {
   const found = await livingShare(c)
   if (!found.ok) return found.error
   const share = found.value
-  const base = signInBase(c.req.raw, settingsOf(c.env), share.id) ?? hostBase(c, share.id)
+  const base = signInBase(c.req.raw, settingsOf(c.env), share.id) ?? ownHostBase(c.req.raw, settingsOf(c.env), share.id)
   if (base === undefined) return problemResponse('SIGN_IN_UNAVAILABLE')
   const body = await readBody(c.req.raw, NewPerson)
   if (!body.ok) return body.error
@@ -42,16 +43,12 @@ async function invite(c: ApiContext): Promise<Response> {
   if (added === 'no_room') return problemResponse('RELAY_FULL')
   if (added === 'full') return problemResponse('TOKEN_LIMIT_REACHED')
   const facts = { ...personFacts(share, { ...added, isPending: true }), code: code.text, url: `${base}/mcp` }
-  return answer(c, 201, { ...facts, ...(await readWarning(c, share, policy)) })
-}
-
-/** Where the share's people sign in, on a relay that has a domain for that: the owner's request came by another name. */
-function hostBase(c: ApiContext, share: string): string | undefined {
-  const settings = settingsOf(c.env)
-  const own = new URL(settings.publicOrigin ?? c.req.url)
-  if (settings.shareDomain === undefined) return undefined
-  own.hostname = `${share}.${settings.shareDomain}`
-  return signInBase({ url: own.href }, settings, share)
+  const { warning } = await readWarning(c, share, policy)
+  // Whoever is out may be invited anew.
+  const others = (await registryOf(c).people(share.id)).filter(
+    (record) => statusOf(record, Math.min(record.expiresAtMs, share.expiresAtMs)) !== 'revoked',
+  )
+  return answer(c, 201, { ...facts, ...warningOf(warning, nameWarning(added, others)) })
 }
 
 async function list(c: ApiContext): Promise<Response> {

@@ -3,14 +3,15 @@ import { randomText } from '../access/secret.ts'
 
 /** What the page says and carries. */
 export interface ConsentFacts {
-  /** Where the code will go: a host, or the whole URI of an app on this machine. */
+  /** The heading. */
+  readonly question: string
+  /** Where access will go: a host, or the whole URI of an app on this machine. */
   readonly redirectHost: string
-  readonly isThisMachine: boolean
-  /** What the client calls itself. */
-  readonly clientName: string
-  /** The host whose document describes the client, which is proved. */
-  readonly clientHost: string | undefined
-  readonly resource: string
+  /** What a client calls itself, and the host whose document describes it, which is proved. */
+  readonly client?: { readonly name: string; readonly host: string | undefined }
+  /** What is to be had, and when to go on, as parts of sentences. */
+  readonly gets: string
+  readonly condition: string
   /** When access ends at the latest, in milliseconds since 1970. */
   readonly endsAtMs: number
   /** Where the form goes, a path, and its sealed field. */
@@ -30,18 +31,18 @@ dt{font-weight:bold;margin-top:1rem}dd{margin:0;overflow-wrap:anywhere}
 input,button{font:inherit;padding:.5rem;margin:.5rem .5rem 0 0}input{width:100%;box-sizing:border-box}`
 
 export function consentPage(facts: ConsentFacts, status: number, headers: Record<string, string>): Response {
-  const { redirectHost, isThisMachine, clientName, clientHost, resource, endsAtMs, action, sealed, fault } = facts
-  const place = isThisMachine ? 'a program on this computer, which may be any that runs here' : 'the site above'
-  const body = `<h1>Let this client in?</h1>
+  const { question, redirectHost, client, gets, condition, endsAtMs, action, sealed, fault } = facts
+  const proof = client?.host === undefined ? 'not verified' : `described at ${escaped(client.host)}`
+  const body = `<h1>${escaped(question)}</h1>
 ${fault === undefined ? '' : `<p class="fault" role="alert">${escaped(fault)}</p>`}
 <p>Access will be handed to</p>
 <p class="to">${escaped(redirectHost)}</p>
 <dl>
-<dt>It calls itself</dt><dd>${escaped(shown(clientName))} (${clientHost === undefined ? 'not verified' : `described at ${escaped(clientHost)}`})</dd>
-<dt>It gets</dt><dd>to use the MCP server at ${escaped(resource)} in your name, as far as its owner lets you</dd>
+${client === undefined ? '' : `<dt>It calls itself</dt><dd>${escaped(shown(client.name))} (${proof})</dd>`}
+<dt>It gets</dt><dd>${escaped(gets)}</dd>
 <dt>Until</dt><dd>the day that the owner has set for you, and ${escaped(new Date(endsAtMs).toUTCString())} at the latest</dd>
 </dl>
-<p>Go on only if you have just asked ${place} to connect.</p>
+<p>Go on only if ${escaped(condition)}.</p>
 <form method="post" action="${escaped(action)}" autocomplete="off">
 <input type="hidden" name="request" value="${escaped(sealed)}">
 <label>Access code, from the owner of the share (it works once)

@@ -4,6 +4,7 @@ import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { resourcesOf } from '../access/share-site.ts'
 import { MAX_REGISTRATION_BYTES } from './limits.ts'
 import { problemResponse } from '../problem.ts'
+import { decideAppConsent, showAppConsent } from './app-consent.ts'
 import { authorizationServer, SCOPE, toInside, toOutside } from './authorization-server.ts'
 import { decideConsent, showConsent } from './authorize.ts'
 import { ClientIds } from './client-ids.ts'
@@ -60,6 +61,10 @@ export const getAuthorize = atSignIn(showConsent)
 
 /** `POST /authorize`. */
 export const postAuthorize = atSignIn(decideConsent)
+
+/** `GET /authorize/app`, and its form. */
+export const getAppConsent = atSignIn(showAppConsent)
+export const postAppConsent = atSignIn(decideAppConsent)
 
 /** `POST /token`: exchange, refresh, revocation (RFC 6749 §3.2, RFC 7009). */
 export const postToken = atSignIn(askForTokens)

@@ -1,4 +1,5 @@
 /** What of a client's request goes on to the web app, and what the relay tells it of the client. Pure. */
+import { ENTRY_COOKIE } from '../access/app/app-entry.ts'
 import { endToEnd } from '../../protocol/web/http-fields.ts'
 import type { HeaderList } from '../../protocol/web/web-frames.ts'
 
@@ -29,7 +30,7 @@ export function requestHeaders(headers: Headers, facts: ForwardFacts): HeaderLis
   const kept = endToEnd([...headers]).flatMap(([name, value]): [string, string][] => {
     if (OF_THE_RELAY.test(name) || name === addressHeader || (isBearerOurs && name === 'authorization')) return []
     if (name !== 'cookie') return [[name, value]]
-    const others = cookiePairs(value).filter((pair) => !isAppCookie(pair))
+    const others = cookiePairs(value).filter((pair) => !isAppCookie(pair) && !isEntryCookie(pair))
     return others.length === 0 ? [] : [[name, others.join('; ')]]
   })
   // Of a network only its prefix is said.
@@ -44,7 +45,7 @@ export function requestHeaders(headers: Headers, facts: ForwardFacts): HeaderLis
   ]
 }
 
-/** The keys in a request's cookies that may be the relay's. */
+/** The keys, and tokens of who has signed in, in a request's cookies that may be the relay's. */
 export function appKeys(cookie: string | null): string[] {
   return cookiePairs(cookie ?? '').flatMap((pair) => (isAppCookie(pair) ? [pair.slice(pair.indexOf('=') + 1)] : []))
 }
@@ -55,4 +56,8 @@ function cookiePairs(cookie: string): string[] {
 
 function isAppCookie(pair: string): boolean {
   return pair.slice(0, APP_COOKIE.length + 1).toLowerCase() === `${APP_COOKIE.toLowerCase()}=`
+}
+
+function isEntryCookie(pair: string): boolean {
+  return pair.toLowerCase().startsWith(ENTRY_COOKIE.toLowerCase())
 }

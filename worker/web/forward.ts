@@ -6,6 +6,7 @@ import { randomKey } from '../call-key.ts'
 import { ResponseBody } from '../carry/response-body.ts'
 import { PassRefused } from '../carry/pass-refused.ts'
 import type { ShareClient } from '../carry/share-client.ts'
+import { LoggedRequest } from './request-log.ts'
 import { webProblem } from './web-problem.ts'
 import { WebExchange } from './web-exchange.ts'
 import { mayUseWebApp, type WebAsk } from './web-policy.ts'
@@ -21,6 +22,8 @@ export interface Forwarded extends WebAsk {
   readonly origin: string
   /** The cookies that a WebSocket's answer may set. */
   readonly cookiesOf: (headers: HeaderList) => readonly string[]
+  /** Answers in place of the refusal of a Share, where it does. */
+  readonly refused?: (failure: Failure) => Promise<Response | undefined>
   /** Makes the response of the app's head and what of its body is to be told. */
   readonly respond: (head: WebHead, body: AppBody) => Response
 }
@@ -50,16 +53,21 @@ class WebFailure extends Error {
 
 export async function forward(forwarded: Forwarded): Promise<Response> {
   const { request, share } = forwarded
+  const logged = new LoggedRequest(forwarded)
+  const refuse = (code: ProblemCode, detail?: string, failure?: Failure): Response => {
+    logged.end(code)
+    return webProblem(request, code, detail, failure)
+  }
   try {
     const exchange = await open(forwarded)
-    return exchange instanceof WebExchange ? await exchanged(forwarded, exchange) : webProblem(request, exchange.code)
+    return exchange instanceof WebExchange ? await exchanged(forwarded, exchange, logged) : refuse(exchange.code)
   } catch (error) {
-    if (error instanceof WebFailure) return webProblem(request, error.code, error.detail)
+    if (error instanceof WebFailure) return refuse(error.code, error.detail)
     if (!(error instanceof PassRefused)) throw error
     const { failure } = error
-    return failure === REFUSED
-      ? webProblem(request, 'WEB_NOT_ALLOWED')
-      : webProblem(request, failure.code, failure.detail, share.told(failure))
+    if (failure === REFUSED) return refuse('WEB_NOT_ALLOWED')
+    const refusal = refuse(failure.code, failure.detail, share.told(failure))
+    return (await forwarded.refused?.(failure)) ?? refusal
   }
 }
 
@@ -74,20 +82,26 @@ async function open({ share, principal, ...ask }: Forwarded): Promise<WebExchang
   return 'code' in socket ? socket : new WebExchange(x, socket)
 }
 
-async function exchanged(forwarded: Forwarded, exchange: WebExchange): Promise<Response> {
+async function exchanged(forwarded: Forwarded, exchange: WebExchange, logged: LoggedRequest): Promise<Response> {
   const { request, share, method, isUpgrade, target, headers, origin } = forwarded
   const head = Promise.withResolvers<WebHead>()
   const body = new ResponseBody(request.signal, () => {
+    logged.end('left')
     head.reject(new WebFailure('APP_BROKEN'))
     exchange.close()
   })
   const fail = (code: ProblemCode, detail?: string): void => {
+    logged.end(code)
     head.reject(new WebFailure(code, detail))
     body.abort(code)
     bridge?.broken()
     exchange.close()
   }
-  const bridge = isUpgrade ? bridgeSocket(exchange, () => exchange.close()) : undefined
+  const over = (): void => {
+    logged.end('ok')
+    exchange.close()
+  }
+  const bridge = isUpgrade ? bridgeSocket(exchange, over) : undefined
   const hasBody = !isUpgrade && request.body !== null && method !== 'GET' && method !== 'HEAD'
   const asked = isUpgrade ? { upgrade: true as const, protocols: protocolsOf(request) } : hasBody ? { hasBody: true as const } : {}
   const isSent = exchange.begin(
@@ -96,6 +110,7 @@ async function exchanged(forwarded: Forwarded, exchange: WebExchange): Promise<R
       onFrame: (frame, bytes) => {
         switch (frame.type) {
           case 'web_head':
+            logged.answered(frame.status)
             head.resolve(frame)
             break
           case 'web_data':
@@ -104,7 +119,7 @@ async function exchanged(forwarded: Forwarded, exchange: WebExchange): Promise<R
           case 'web_end':
             head.reject(new WebFailure('APP_BROKEN'))
             body.end()
-            exchange.close()
+            over()
             break
           case 'web_failed':
             fail(frame.code, frame.detail)

@@ -54,6 +54,9 @@ const SIGNS_OF_LIFE = {
     'promise.8.call-log': promised(
       'The log of the relay has a line for each call, within bounds, and counts refused credentials, with ids hashed.',
     ),
+    'promise.8.browser-page': promised(
+      "Whoever opens a share's MCP URL in a browser reads what it is, or why it cannot be used; no program gets that, and no secret stands in it.",
+    ),
     'promise.8.headers-5s': promised('Headers wait at most 5 s for a first answer; then the response opens.'),
     'promise.8.comments': promised(
       'An open stream has a comment at once and then every 15 s, and a JSON body something that means nothing.',

@@ -11,6 +11,9 @@ const WEB = {
     ),
     'promise.14.as-sent': promised('Method, path, fields and body reach the app as they were sent, without those of one hop.'),
     'promise.14.who': promised('A bearer token, a key or a cookie of one lets in, or nothing where the owner says so.'),
+    'promise.14.sign-in': promised(
+      'Whoever opens an app of a share with people signs in there, in this browser alone, and comes back to the page that was asked for.',
+    ),
     'promise.14.credential': promised("No app sees a credential of the relay's, or sets its cookie; its own sign-in passes."),
     'promise.14.cookie-origin': promised("The cookie counts for the app's own pages, and for nobody else's."),
     'promise.14.own-host': promised('A host of an app has nothing else, and its pages may call the relay for its own share alone.'),

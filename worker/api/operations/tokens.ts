@@ -34,7 +34,7 @@ const token = {
   policy: v.nullable(Policy),
   limits: v.nullable(Limits),
 }
-/** Of an answer about a link that may only read: its server marks no tool so. */
+/** Of an answer about a link that may only read, where its server marks no tool so; and about one that is named as another is. */
 export const warning = v.exactOptional(v.string())
 
 const Token = v.object(token)

@@ -1,14 +1,12 @@
 /** Logs one line for each call that has ended: method, time, outcome, and by whom in hashed names; never a payload or a credential. Bounded. */
-import { LOGGED_CALLS, LOGGED_CALLS_MS } from '../../limits.ts'
-import { hashedName, log } from '../../log.ts'
+import { hashedName, log, StormGauge } from '../../log.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
 import type { Item } from './item.ts'
 
 /** What a tool may be called to stand in the log as it is; any other name could be anything, and is hashed. */
 const PLAIN_NAME = /^[\w./:-]{1,64}$/
 
-let windowMs = -Infinity
-let inWindow = 0
+const gauge = new StormGauge('calls')
 
 /** One call, from when it is made. */
 export class LoggedCall {
@@ -40,8 +38,7 @@ function outcomeOf(item: Item): string | undefined {
 /** Logs a call that was made at `startMs`, in milliseconds since 1970. Of a storm the rest is counted: a line costs more than a call. */
 export function noteCall(share: string, request: CallRequest, startMs: number, outcome: string): void {
   const nowMs = Date.now()
-  if (nowMs - windowMs >= LOGGED_CALLS_MS) openWindow(nowMs)
-  if (++inWindow > LOGGED_CALLS) return
+  if (!gauge.hasRoom(nowMs)) return
   const { method, tool, principal } = request
   log('call', {
     method: plain(method),
@@ -52,12 +49,6 @@ export function noteCall(share: string, request: CallRequest, startMs: number, o
     principal: hashedName(principal),
     ...('session' in request ? { session: hashedName(request.session) } : {}),
   })
-}
-
-function openWindow(nowMs: number): void {
-  if (inWindow > LOGGED_CALLS) log('calls', { unlogged: inWindow - LOGGED_CALLS })
-  windowMs = nowMs
-  inWindow = 0
 }
 
 function plain(name: string): string {

@@ -111,7 +111,7 @@ export class RunningCalls {
       case 'held':
         // As one that waits for an agent.
         if (wasHeld === true) this.#take(key)
-        else this.ended(key, 'APPROVAL_PENDING')
+        else this.#waits(key, 'APPROVAL_PENDING')
         return
       case 'initialized':
       case 'standby':
@@ -119,7 +119,7 @@ export class RunningCalls {
       case 'away':
         // Its Worker waits, and calls again: that is told by then.
         if (isRetry === true) this.#take(key)
-        else this.ended(key, 'AGENT_AWAY')
+        else this.#waits(key, 'AGENT_AWAY')
         return
       case 'no_stream':
       case 'stale':
@@ -147,6 +147,12 @@ export class RunningCalls {
     const begun = this.#take(key)
     if (begun === undefined) return
     this.#record(begun, outcome, nowMs - begun.at, begun.bytes)
+  }
+
+  /** A call could not be made yet: for how long is not known here. */
+  #waits(key: string, why: string): void {
+    const begun = this.#take(key)
+    if (begun !== undefined) this.#record(begun, why, null, begun.bytes)
   }
 
   #record(begun: Begun & Captured, outcome: string, ms: number | null, bytes: number): void {

@@ -81,7 +81,7 @@ class Scene implements AsyncDisposable {
       version: '1.2.3',
       instance: 'i',
       channels,
-      web: new WebExchanges(undefined),
+      web: new WebExchanges(undefined, SILENT_LOG, () => 0),
       era: () => this.era,
       ready: Promise.resolve(),
       mayServe: () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { accountFile, readAccounts, writeAccounts } from '../../../../agent/owner/account.ts'
-import { isOwnerCommand, ownerCommand, runOwner } from '../../../../agent/owner/program.ts'
+import { isOwnerCommand, nearOwnerWord, ownerCommand, runOwner } from '../../../../agent/owner/program.ts'
 import { ERRORS } from '../../../../protocol/error-table.ts'
 import { problem, type Replies, shareBody, TestApi, tokenBody } from './test-api.ts'
 import { type TestTerminal, testTerminal } from './test-terminal.ts'
@@ -24,6 +24,26 @@ async function ran(args: readonly string[], replies: Replies = {}): Promise<Ran>
   await runOwner(args, terminal)
   return Object.assign(terminal, { asked: relay.asked })
 }
+
+describe('nearOwnerWord()', () => {
+  test.each([
+    ['shares', 'share'],
+    ['tokens list docs', 'token'],
+    ['--json log docs', 'logs'],
+    ['Share list', 'share'],
+    ['aproval docs', 'approvals'],
+    ['sesions', 'sessions'],
+    ['share list', undefined],
+    ['npx server', undefined],
+    ['node server.js', undefined],
+    ['docker run', undefined],
+    ['-- shares', undefined],
+    ['--token shares', undefined],
+    ['', undefined],
+  ])('%s is like %s', (line, word) => {
+    expect(nearOwnerWord(line.split(' ').filter((each) => each !== ''))).toBe(word)
+  })
+})
 
 describe('isOwnerCommand()', () => {
   test.each([

@@ -4,11 +4,13 @@ import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
+import type { LogFields } from '../../../../agent/log.ts'
 import { WebApp } from '../../../../agent/server/web-app.ts'
 import { WebExchanges } from '../../../../agent/web/web-exchanges.ts'
 import type { AgentFrame } from '../../../../protocol/frame.ts'
 import type { WebOpen } from '../../../../protocol/web/web-frames.ts'
 import { verifies } from '../../../requirements/verifies.ts'
+import { SILENT_LOG } from '../silent-log.ts'
 import { WEB_FIRST_BYTES } from '../../../../protocol/web/web-limits.ts'
 
 const X = '0123456789abcdef'.repeat(2)
@@ -45,6 +47,9 @@ class Wire {
   }
 }
 
+const lines: (readonly [string, LogFields | undefined])[] = []
+const LOG = { ...SILENT_LOG, info: (event: string, fields?: LogFields) => void lines.push([event, fields]) }
+
 let server: Server
 let sockets: WebSocketServer
 let app: URL
@@ -53,6 +58,7 @@ let web: WebExchanges
 let handle: (request: IncomingMessage, response: import('node:http').ServerResponse) => void
 
 beforeEach(async () => {
+  lines.length = 0
   server = createServer((request, response) => handle(request, response))
   sockets = new WebSocketServer({ server, handleProtocols: (offered) => (offered.has('chat') ? 'chat' : false) })
   server.listen(0, '127.0.0.1')
@@ -71,7 +77,7 @@ afterEach(async () => {
 
 function start(settings: { keepsHost?: boolean; headers?: readonly (readonly [string, string])[] } = {}): void {
   wire = new Wire()
-  web = new WebExchanges(new WebApp({ origin: app, keepsHost: false, headers: [], ...settings }))
+  web = new WebExchanges(new WebApp({ origin: app, keepsHost: false, headers: [], ...settings }), LOG, () => 0)
   web.attach(wire)
 }
 
@@ -185,7 +191,7 @@ describe('a request', () => {
 
   test('to an app that is not there fails as such, without a word of where it would be', async () => {
     verifies('promise.14.failures')
-    web = new WebExchanges(new WebApp({ origin: new URL('http://127.0.0.1:1'), keepsHost: false, headers: [] }))
+    web = new WebExchanges(new WebApp({ origin: new URL('http://127.0.0.1:1'), keepsHost: false, headers: [] }), SILENT_LOG, () => 0)
     web.attach(wire)
     open()
     expect(await wire.of('web_failed')).toEqual({ type: 'web_failed', x: X, code: 'APP_UNREACHABLE', detail: 'ECONNREFUSED.' })
@@ -351,4 +357,54 @@ test('an app that leaves an upgrade without any answer lets the relay know nonet
   const [, socket] = (await asked) as [IncomingMessage, Socket]
   expect(await wire.of('web_credit')).toMatchObject({ x: X })
   socket.destroy()
+})
+
+test('a server action of Next.js keeps the public origin, which its server compares with X-Forwarded-Host', async () => {
+  verifies('promise.14.as-sent')
+  const seen = Promise.withResolvers<IncomingMessage>()
+  handle = (request, response) => {
+    seen.resolve(request)
+    response.end()
+  }
+  open({
+    method: 'POST',
+    headers: [
+      ['Origin', PUBLIC],
+      ['Next-Action', '40ab'],
+      ['X-Forwarded-Host', new URL(PUBLIC).host],
+    ],
+  })
+  expect((await seen.promise).headers).toMatchObject({ host: app.host, origin: PUBLIC, 'x-forwarded-host': new URL(PUBLIC).host })
+})
+
+describe('the log', () => {
+  test('has a line for each request that has ended, with its path and without its query', async () => {
+    handle = (_request, response) => void response.writeHead(404).end('none')
+    open({ target: '/a?secret=1', method: 'DELETE' })
+    await wire.of('web_end')
+    expect(lines).toEqual([['request', { method: 'DELETE', path: '/a', status: 404, ms: 0, outcome: 'ok' }]])
+    web.receive({ type: 'web_gone', x: X }, new Uint8Array(0))
+    expect(lines).toHaveLength(1)
+  })
+
+  test('has one for what its client has left, and for what could not be sent or reached', async () => {
+    const come = Promise.withResolvers<void>()
+    handle = () => come.resolve()
+    open()
+    await come.promise
+    web.receive({ type: 'web_gone', x: X }, new Uint8Array(0))
+    expect(lines).toMatchObject([['request', { path: '/', outcome: 'left' }]])
+    web = new WebExchanges(new WebApp({ origin: new URL('http://127.0.0.1:1'), keepsHost: false, headers: [] }), LOG, () => 0)
+    web.attach(wire)
+    open()
+    await wire.of('web_failed')
+    expect(lines.at(-1)).toMatchObject(['request', { outcome: 'APP_UNREACHABLE' }])
+  })
+
+  test('has one for a WebSocket, when both sides have closed', async () => {
+    sockets.on('connection', (socket) => socket.close(4000, 'enough'))
+    open({ target: '/ws?token=1', upgrade: true })
+    await wire.of('web_close')
+    expect(lines).toMatchObject([['request', { path: '/ws', status: 101, outcome: 'ok' }]])
+  })
 })
