@@ -1,6 +1,7 @@
 /** `--check`: says what a run would serve, and where, without dialling or starting anything. */
 import { requireCommand } from './config/command-path.ts'
-import type { Prepared, PreparedServer } from './config/options.ts'
+import type { Prepared } from './config/options.ts'
+import type { PreparedServer } from './config/prepare-config.ts'
 import { decodeAgentToken, isCutOff, linkUrl } from './config/token.ts'
 
 /**
@@ -18,8 +19,12 @@ export function check(servers: readonly (Prepared | PreparedServer)[], platform:
     const served = command !== undefined ? [[command, ...args].join(' ')] : http !== undefined ? [http.url.href] : []
     const what = [...served, ...(web === undefined ? [] : [`the web app at ${web.origin.origin}`])].join(', and ')
     const name = 'server' in prepared ? `${prepared.server}: ` : ''
+    const place = settings.server === undefined ? '' : `, as /s/${claims.share}/${settings.server}/mcp`
     const short = isCutOff(settings.token) ? ['the end of its token is missing, so the relay will refuse it'] : []
-    return [`${name}share ${claims.share} at ${relay}, ${mask.apply(what)}`, ...[...short, ...warnings].map((warning) => `  ${warning}`)]
+    return [
+      `${name}share ${claims.share} at ${relay}${place}, ${mask.apply(what)}`,
+      ...[...short, ...warnings].map((warning) => `  ${warning}`),
+    ]
   })
   return `${lines.join('\n')}\n`
 }

@@ -203,6 +203,8 @@ export const HTTP_HEADER_FILE_CHARS = 64 * 1024
 
 /** Servers in one configuration file: each is a link of its own, with up to --max-children processes. */
 export const CONFIG_SERVERS = 64
+/** Shares that one of them may be served to: each is one more link, with processes of its own. */
+export const SERVER_TOKENS = 8
 /** Longest configuration file, in characters, and how deep what it says may be nested. */
 export const CONFIG_CHARS = 1024 * 1024
 export const CONFIG_DEPTH = 32

@@ -44,7 +44,7 @@ export interface RunContext {
 export async function run(context: RunContext): Promise<void> {
   const { settings, log, platform, leave, kill } = context
   const claims = decodeAgentToken(settings.token)
-  const url = linkUrl(claims, settings.relay)
+  const url = linkUrl(claims, settings.relay, settings.server)
   const { command, args, cwd, http, web } = settings
   if (command !== undefined && context.inProcess === undefined) requireCommand({ command, args, cwd }, context.childEnv, platform)
   if (isCutOff(settings.token))

@@ -1,6 +1,6 @@
 /** Several servers in one process, each with a link of its own: one's end is only its own, and a change touches nothing that has not changed. */
 import { createHash } from 'node:crypto'
-import type { PreparedServer } from './config/options.ts'
+import type { PreparedServer } from './config/prepare-config.ts'
 import { AgentExit, EXIT } from './exit.ts'
 import type { Log } from './log.ts'
 import { run, type RunContext } from './run.ts'
@@ -11,6 +11,7 @@ interface ServersOptions extends Pick<RunContext, 'guard' | 'platform' | 'versio
 }
 
 interface ServedServer {
+  readonly name: string
   /** Of all that it was told. */
   readonly digest: string
   readonly leave: AbortController
@@ -22,6 +23,8 @@ interface ServedServer {
 export class Servers {
   readonly #options: ServersOptions
   readonly #served = new Map<string, ServedServer>()
+  /** Told to go, and not gone. */
+  readonly #ending = new Set<ServedServer>()
   readonly #leaving = new AbortController()
   readonly #over = Promise.withResolvers<void>()
   #lastFault: AgentExit | undefined
@@ -32,15 +35,12 @@ export class Servers {
 
   /** Serves exactly these from now on: starts, ends and starts anew as they differ from before. Not waited for. */
   serve(servers: readonly PreparedServer[]): void {
-    const wanted = new Map(servers.map((one) => [one.server, one]))
-    for (const [server, served] of this.#served) if (!wanted.has(server)) this.#end(server, served)
-    for (const [server, prepared] of wanted) {
-      const digest = digestOf(prepared)
-      const before = this.#served.get(server)
-      if (before?.digest === digest) continue
-      before?.leave.abort()
-      // The one before may hold what the next needs: a port, a lock, its name at the share.
-      this.#start(prepared, digest, before?.ended)
+    const wanted = new Map(servers.map((one) => [one.key, { prepared: one, digest: digestOf(one) }]))
+    // What is told otherwise from now on ends before anything starts: it may hold what that needs, a port, a lock, its name at the share.
+    for (const [key, served] of this.#served) if (wanted.get(key)?.digest !== served.digest) this.#end(served)
+    for (const [key, { prepared, digest }] of wanted) {
+      const before = this.#served.get(key)
+      if (before === undefined || before.leave.signal.aborted) this.#start(prepared, digest)
     }
   }
 
@@ -61,20 +61,22 @@ export class Servers {
     this.#look()
   }
 
-  #start(prepared: PreparedServer, digest: string, before: Promise<void> | undefined): void {
+  #start(prepared: PreparedServer, digest: string): void {
     const leave = new AbortController()
-    const served: ServedServer = { digest, leave, isOver: false, ended: this.#serveOne(prepared, leave.signal, before) }
+    const before = [...this.#ending].filter(({ name }) => name === prepared.name).map(({ ended }) => ended)
+    const { name, key } = prepared
+    const served: ServedServer = { name, digest, leave, isOver: false, ended: this.#serveOne(prepared, leave.signal, before) }
     if (this.#leaving.signal.aborted) leave.abort()
-    this.#served.set(prepared.server, served)
+    this.#served.set(key, served)
     void served.ended.then(() => {
       served.isOver = true
       this.#look()
     })
   }
 
-  async #serveOne(prepared: PreparedServer, leave: AbortSignal, before: Promise<void> | undefined): Promise<void> {
+  async #serveOne(prepared: PreparedServer, leave: AbortSignal, before: readonly Promise<void>[]): Promise<void> {
     const { logFor, ...shared } = this.#options
-    await before
+    await Promise.all(before)
     const log = logFor(prepared)
     if (leave.aborted) return
     const { settings, childEnv, mask, warnings } = prepared
@@ -88,16 +90,19 @@ export class Servers {
     }
   }
 
-  #end(server: string, served: ServedServer): void {
+  #end(served: ServedServer): void {
+    if (served.leave.signal.aborted) return
     served.leave.abort()
+    this.#ending.add(served)
     void served.ended.then(() => {
-      if (this.#served.get(server) === served) this.#served.delete(server)
+      this.#ending.delete(served)
+      for (const [key, now] of this.#served) if (now === served) this.#served.delete(key)
       this.#look()
     })
   }
 
   #look(): void {
-    if ([...this.#served.values()].every(({ isOver }) => isOver)) this.#over.resolve()
+    if (this.#ending.size === 0 && [...this.#served.values()].every(({ isOver }) => isOver)) this.#over.resolve()
   }
 }
 

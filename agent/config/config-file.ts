@@ -9,6 +9,8 @@ import type { Variables } from './environment.ts'
 export interface ConfigFile {
   /** Those that are not disabled, by name, in order. */
   readonly servers: ReadonlyMap<string, ServerEntry>
+  /** Of one share for all servers that have no token of their own. */
+  readonly share: { readonly [Member in 'token' | 'tokenFile' | 'relay']?: string }
   /** What is most likely a mistake, a sentence each. */
   readonly warnings: readonly string[]
 }
@@ -27,19 +29,29 @@ export function readConfigFile(path: string, text: string, places: Places): Conf
   const read = v.safeParse(CONFIG, parse(path, text))
   if (!read.success) {
     const [issue] = read.issues
-    throw wrong(path, `${v.getDotPath(issue) ?? 'the file'} must be ${issue.expected ?? issue.message}`)
+    throw wrong(
+      path,
+      `${v.getDotPath(issue) ?? 'the file'} must be ${issue.type === 'regex' ? issue.message : (issue.expected ?? issue.message)}`,
+    )
   }
-  const { mcpServers, servers, relay } = read.output
+  const { mcpServers, servers, relay, ...top } = read.output
   if (mcpServers !== undefined && servers !== undefined) throw wrong(path, 'it has both mcpServers and servers: leave one out')
   const named = mcpServers ?? servers
   if (named === undefined) throw wrong(path, 'it has neither servers nor mcpServers')
   const enabled = Object.entries(named).filter(([, { disabled }]) => disabled !== true)
   if (enabled.length === 0) throw wrong(path, 'all its servers are disabled, or it has none')
+  const filled = <T>(value: T, of: string): T =>
+    filledIn(value, (reference) => valueOf(reference, places) ?? unknownReference(path, of, reference)) as T
+  const { token, tokenFile } = top
+  const share = filled(
+    { ...(token !== undefined && { token }), ...(tokenFile !== undefined && { tokenFile }), ...(relay !== undefined && { relay }) },
+    'the file',
+  )
   const all = enabled.map(([name, entry]): [string, ServerEntry] => {
-    const filled = filledIn(entry, (reference) => valueOf(reference, places) ?? unknownReference(path, name, reference)) as ServerEntry
-    return [name, filled.relay === undefined && relay !== undefined ? { ...filled, relay } : filled]
+    const own = filled(entry, name)
+    return [name, own.relay === undefined && share.relay !== undefined ? { ...own, relay: share.relay } : own]
   })
-  return { servers: new Map(all), warnings: enabled.flatMap(([name, entry]) => warningsOf(name, entry)) }
+  return { servers: new Map(all), share, warnings: enabled.flatMap(([name, entry]) => warningsOf(name, entry)) }
 }
 
 /** YAML, of which JSON is a part; comments of a JSON file that have a line to themselves are left out. */

@@ -1,6 +1,6 @@
 /** What a configuration file may hold: servers as MCP clients write them down, and the agent's options for each. The schema that validates is the one that editors are given. */
 import * as v from 'valibot'
-import { CONFIG_SERVERS } from '../limits.ts'
+import { CONFIG_SERVERS, SERVER_TOKENS } from '../limits.ts'
 
 const text = (description: string) => v.pipe(v.string(), v.nonEmpty(), v.description(description))
 const texts = (description: string) => v.pipe(v.array(v.pipe(v.string(), v.nonEmpty())), v.description(description))
@@ -14,6 +14,14 @@ const SERVER = v.looseObject({
     text('Agent token of the share. Better in tokenFile, or in the variable MCP_EDGE_TOKEN_ with the name of the server in capitals.'),
   ),
   tokenFile: v.optional(text('File that holds the agent token.')),
+  tokens: v.optional(
+    v.pipe(
+      v.array(v.pipe(v.string(), v.nonEmpty())),
+      v.minLength(1),
+      v.maxLength(SERVER_TOKENS),
+      v.description('Agent tokens of several shares, at one relay or more, that all have this server: a primary and a backup.'),
+    ),
+  ),
   relay: v.optional(text('Relay to dial; the token names one.')),
   disabled: v.optional(flag('It is not served.')),
   command: v.optional(text('Program that is the server.')),
@@ -27,8 +35,10 @@ const SERVER = v.looseObject({
     ),
   ),
   url: v.optional(text('Address of a server that is there already. One that ends in /sse speaks HTTP+SSE where no type is given.')),
-  headers: v.optional(values('Told that server in every request.')),
+  headers: v.optional(values('Told that server, or web app, in every request.')),
   headerFile: v.optional(text('File of such headers, one a line.')),
+  http: v.optional(text('Origin of a web app, like http://localhost:3000; alone, or beside a server.')),
+  keepHost: v.optional(flag('The web app sees the public host, and not its own.')),
   name: v.optional(text('Name of the agent at the share.')),
   replica: v.optional(flag('Serve the share beside other agents.')),
   replace: v.optional(flag('Take the place of all other agents.')),
@@ -47,11 +57,15 @@ const SERVER = v.looseObject({
 })
 
 const SERVERS = v.pipe(
-  v.record(v.pipe(v.string(), v.regex(/^[\w.-]{1,64}$/, '1 to 64 letters, digits, dots, dashes or underscores')), SERVER),
+  v.record(v.pipe(v.string(), v.regex(/^\P{Cc}{1,64}$/u, 'a name of 1 to 64 characters')), SERVER),
   v.check((servers) => Object.keys(servers).length <= CONFIG_SERVERS, `at most ${CONFIG_SERVERS} servers`),
 )
 
 export const CONFIG = v.looseObject({
+  token: v.optional(
+    text('Agent token of one share for all servers that have no token of their own. Better in tokenFile, or in MCP_EDGE_TOKEN.'),
+  ),
+  tokenFile: v.optional(text('File that holds it.')),
   relay: v.optional(text('Relay to dial, for servers that name none.')),
   mcpServers: v.optional(v.pipe(SERVERS, v.description('Servers, as Claude Desktop and Cursor have them.'))),
   servers: v.optional(v.pipe(SERVERS, v.description('Servers, as VS Code has them.'))),

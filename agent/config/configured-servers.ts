@@ -14,20 +14,28 @@ export interface ServerOptions {
 
 interface ConfigContext {
   readonly parsed: Command
-  readonly own: Variables
   /** Where the file is: what it names is found from there. */
   readonly folder: string
-  /** Whether it is the only server: then what is given once is meant for it. */
-  readonly isOnly: boolean
 }
 
-/** @throws {AgentExit} that names server and member. */
-export function serverOptions(name: string, entry: ServerEntry, { parsed, own, folder, isOnly }: ConfigContext): ServerOptions {
-  const { command, args = [], url, type, env = {}, headers = {} } = entry
-  if ((command === undefined) === (url === undefined))
-    throw wrong(name, `${command === undefined ? 'has neither a command nor a url' : 'has a command and a url'}: give one of the two`)
-  if (type !== undefined && (type === 'stdio') !== (command !== undefined))
-    throw wrong(name, `has the type ${type}, and ${command === undefined ? 'a url' : 'a command'}`)
+/** Where a token stands. */
+export type TokenSource = Pick<RawOptions, 'token' | 'tokenFile'>
+
+/**
+ * All but its token.
+ *
+ * @throws {AgentExit} that names server and member.
+ */
+export function serverOptions(name: string, entry: ServerEntry, { parsed, folder }: ConfigContext): ServerOptions {
+  const { command, args = [], url, type, env = {}, headers = {}, http } = entry
+  if (command !== undefined && url !== undefined) throw wrong(name, 'has a command and a url: give one of the two')
+  if (command === undefined && url === undefined && http === undefined)
+    throw wrong(name, 'has neither a command nor a url: give one of the two, or http for a web app')
+  if (type !== undefined && (type === 'stdio' ? command : url) === undefined)
+    throw wrong(
+      name,
+      `has the type ${type}, and ${command === undefined ? (url === undefined ? 'a web app alone' : 'a url') : 'a command'}`,
+    )
   const given = parsed.opts<RawOptions>()
   const isSse = url !== undefined && (type === 'sse' || (type === undefined && URL.parse(url)?.pathname.endsWith('/sse') === true))
   const file: Partial<RawOptions> = {
@@ -40,8 +48,7 @@ export function serverOptions(name: string, entry: ServerEntry, { parsed, own, f
     env: entries(env, '='),
     header: entries(headers, ': '),
   }
-  const raw = { ...over(parsed, given, file), ...tokenOf(name, entry, { parsed, own, folder, isOnly }) }
-  return { raw, command: command === undefined ? [] : [command, ...args] }
+  return { raw: over(parsed, given, file), command: command === undefined ? [] : [command, ...args] }
 }
 
 /** The variable that may hold the token of a server. */
@@ -49,27 +56,29 @@ export function tokenVariable(name: string): string {
   return `MCP_EDGE_TOKEN_${name.toUpperCase().replace(/\W/g, '_')}`
 }
 
+/** Members that are options of the same name, in the same form. */
+const AS_THEY_ARE = [
+  'relay',
+  'url',
+  'http',
+  'keepHost',
+  'name',
+  'replica',
+  'replace',
+  'isolate',
+  'era',
+  'idleStop',
+  'readOnly',
+  'allow',
+  'deny',
+  'argument',
+  'tellStderr',
+  'tellPrincipal',
+  'mask',
+] as const
+
 function texts(entry: ServerEntry): Partial<RawOptions> {
-  const { relay, url, name, replica, replace, isolate, era, idleStop, readOnly, allow, deny, argument, tellStderr, tellPrincipal, mask } =
-    entry
-  const all = {
-    relay,
-    url,
-    name,
-    replica,
-    replace,
-    isolate,
-    era,
-    idleStop,
-    readOnly,
-    allow,
-    deny,
-    argument,
-    tellStderr,
-    tellPrincipal,
-    mask,
-  }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Partial<RawOptions>
+  return Object.fromEntries(AS_THEY_ARE.flatMap((key) => (entry[key] === undefined ? [] : [[key, entry[key]]]))) as Partial<RawOptions>
 }
 
 function entries(values: Readonly<Record<string, string | number | boolean | null>>, between: string): string[] {
@@ -85,24 +94,31 @@ function over(parsed: Command, given: RawOptions, file: Partial<RawOptions>): Ra
   }
   const kept = Object.fromEntries(Object.entries(given).filter(([key, value]) => isGiven(key, value)))
   const { token: _token, tokenFile: _file, cwd, ...all } = { ...given, ...file, ...kept }
+  const header = [...(file.header ?? []), ...given.header]
   // Of variables and headers what is given once more comes on top of the rest; each is for the servers that have such.
-  if (all.url !== undefined) return { ...all, env: file.env ?? [], header: [...(file.header ?? []), ...given.header] }
-  return { ...all, ...(cwd !== undefined && { cwd }), env: [...(file.env ?? []), ...given.env], header: file.header ?? [] }
+  if (all.url !== undefined) return { ...all, env: file.env ?? [], header }
+  const web = all.http === undefined ? { keepHost: false, header: file.header ?? [] } : { header }
+  return { ...all, ...web, ...(cwd !== undefined && { cwd }), env: [...(file.env ?? []), ...given.env] }
 }
 
-function tokenOf(
-  name: string,
-  { token, tokenFile }: ServerEntry,
-  { parsed, own, folder, isOnly }: ConfigContext,
-): Pick<RawOptions, 'token' | 'tokenFile'> {
-  const given = parsed.opts<RawOptions>()
-  if (isOnly && given.token !== undefined) return { token: given.token }
-  if (isOnly && given.tokenFile !== undefined) return { tokenFile: given.tokenFile }
+/**
+ * The tokens of a server's own, one for each share that it is served to; its variable comes before the file.
+ *
+ * @throws {AgentExit} that names the server, for one that says it in two ways.
+ */
+export function ownTokens(name: string, { token, tokenFile, tokens }: ServerEntry, own: Variables, folder: string): readonly TokenSource[] {
+  if ([token, tokenFile, tokens].filter((given) => given !== undefined).length > 1)
+    throw wrong(name, 'has more than one of token, tokenFile and tokens: leave the others out')
   const variable = own[tokenVariable(name)]
-  if (variable !== undefined && variable !== '') return { token: variable }
-  if (token !== undefined) return { token }
-  if (tokenFile !== undefined) return { tokenFile: resolve(folder, tokenFile) }
-  throw wrong(name, `has no token: give it token or tokenFile, or set ${tokenVariable(name)} to agent_token of its share`)
+  if (variable !== undefined && variable !== '') return [{ token: variable }]
+  if (tokens !== undefined) return tokens.map((one) => ({ token: one }))
+  if (token !== undefined) return [{ token }]
+  return tokenFile === undefined ? [] : [{ tokenFile: resolve(folder, tokenFile) }]
+}
+
+/** Of a server that has no token, nor is there one for all. */
+export function withoutToken(name: string): AgentExit {
+  return wrong(name, `has no token: give it token or tokenFile, or set ${tokenVariable(name)} to agent_token of its share`)
 }
 
 function wrong(name: string, what: string): AgentExit {

@@ -1,7 +1,6 @@
 /** The agent's command line: every option, its environment variable, and what they come to for one run. */
 import { readFileSync, statSync } from 'node:fs'
-import { homedir, hostname } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { hostname } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
 import { childEnvironment, environmentSecrets, secretValues, type Variables } from './environment.ts'
 import { AgentExit, EXIT } from '../exit.ts'
@@ -9,9 +8,7 @@ import { LOG_LEVELS } from '../log.ts'
 import { Mask } from '../mask.ts'
 import { targetSecrets } from './http-target.ts'
 import manifest from '../package.json' with { type: 'json' }
-import { readConfigFile } from './config-file.ts'
-import { type ServerOptions, serverOptions } from './configured-servers.ts'
-import { decodeAgentToken } from './token.ts'
+import type { ServerOptions } from './configured-servers.ts'
 import { addOtherNames, commandWords, levelNamed, takeOtherNames } from './other-names.ts'
 import { optionWarnings } from './warnings.ts'
 import { readAgentSettings, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
@@ -189,75 +186,15 @@ export function parse(command: Command, args: readonly string[]): void {
  * @throws {AgentExit} that names the option that is wrong.
  */
 export function prepare(command: Command, cwd: string, own: Variables = process.env): Prepared {
-  return prepared(command, { raw: command.opts<RawOptions>(), command: commandWords(command) }, cwd, own)
-}
-
-/** A server of a configuration file. */
-export interface PreparedServer extends Prepared {
-  readonly server: string
+  return prepareServer(command, { raw: command.opts<RawOptions>(), command: commandWords(command) }, cwd, own)
 }
 
 /**
- * The same for each server of the configuration file that `--config` names.
+ * The same of options that come from elsewhere. `parsed`: for what is most likely a mistake on the command line.
  *
- * @throws {AgentExit} that names the option, or server and member, that is wrong.
+ * @throws {AgentExit} as `prepare` does.
  */
-export function prepareConfig(command: Command, cwd: string, own: Variables = process.env): readonly PreparedServer[] {
-  const { config = '', url, sse, headerFile } = command.opts<RawOptions>()
-  if (commandWords(command).length > 0 || url !== undefined || sse === true || headerFile !== undefined)
-    throw new AgentExit(
-      EXIT.USAGE,
-      'USAGE',
-      'With --config the servers are those of the file: leave out the command, --url, --sse and --header-file.',
-    )
-  const path = resolve(cwd, config)
-  const folder = dirname(path)
-  const { servers, warnings } = readConfigFile(config, textOf(config, path), { own, home: homedir(), folder })
-  const isOnly = servers.size === 1
-  if (!isOnly && ['token', 'tokenFile', 'name'].some((key) => command.getOptionValueSource(key) === 'cli'))
-    throw new AgentExit(
-      EXIT.USAGE,
-      'USAGE',
-      `${config} has ${servers.size} servers, each with a token and a name of its own: leave out --token, --token-file and --name.`,
-    )
-  const all = [...servers].map(([server, entry]) => {
-    const options = serverOptions(server, entry, { parsed: command, own, folder, isOnly })
-    try {
-      return { server, ...prepared(command, options, cwd, own) }
-    } catch (error) {
-      throw error instanceof AgentExit ? new AgentExit(error.exit, error.code, `${server}: ${error.message}`) : error
-    }
-  })
-  refuseSharedShares(all)
-  return all.map((one, index) => (index === 0 ? { ...one, warnings: [...warnings, ...one.warnings] } : { ...one, warnings: [] }))
-}
-
-/** Two agents of one share would each end the other. */
-function refuseSharedShares(all: readonly PreparedServer[]): void {
-  const served = new Map<string, string>()
-  for (const { server, settings } of all) {
-    const { share } = decodeAgentToken(settings.token)
-    const other = served.get(share)
-    if (other !== undefined)
-      throw new AgentExit(
-        EXIT.USAGE,
-        'CONFIG_INVALID',
-        `The servers ${other} and ${server} have tokens of the same share: each needs one of its own.`,
-      )
-    served.set(share, server)
-  }
-}
-
-function textOf(config: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-    throw new AgentExit(EXIT.USAGE, 'USAGE', `--config ${config} cannot be read: ${why}.`)
-  }
-}
-
-function prepared(parsed: Command, { raw, command }: ServerOptions, cwd: string, own: Variables): Prepared {
+export function prepareServer(parsed: Command, { raw, command }: ServerOptions, cwd: string, own: Variables): Prepared {
   const settings = readAgentSettings(raw, command, {
     cwd,
     hostname: hostname(),

@@ -16,6 +16,8 @@ export interface RawOptions extends RawWebOptions {
   readonly token?: string
   readonly tokenFile?: string
   readonly relay?: string
+  /** Under which name it is served beside others of its share. */
+  readonly server?: string
   readonly name?: string
   readonly replica?: boolean
   readonly replace?: boolean
@@ -64,6 +66,8 @@ export interface AgentSettings {
   readonly token: string
   /** URL of the relay; else the token names it. */
   readonly relay: string | undefined
+  /** Name of the server beside others of its share; absent for the one that is the share's own. */
+  readonly server?: string
   readonly name: string
   readonly join: 'primary' | 'replica' | 'replace'
   readonly isolation: 'session' | 'share'
@@ -129,9 +133,13 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
   return {
     token: readTokenText(raw, around),
     relay: raw.relay,
+    ...(raw.server !== undefined && { server: raw.server }),
     name:
       raw.name === undefined
-        ? defaultName(around.hostname, http === undefined ? cwd : '', namedBy(command, http, web))
+        ? defaultName(around.hostname, http === undefined ? cwd : '', [
+            ...namedBy(command, http, web),
+            ...(raw.server === undefined ? [] : ['--server', raw.server]),
+          ])
         : agentName(raw.name),
     join: raw.replica === true ? 'replica' : raw.replace === true ? 'replace' : 'primary',
     isolation: oneOf('--isolate', raw.isolate, ['session', 'share']),

@@ -42,11 +42,12 @@ export function decodeAgentToken(token: string): TokenClaims {
 }
 
 /**
- * Where to dial: `--relay` if given, else the token's issuer. `http` and `https` become `ws` and `wss`.
+ * Where to dial: `--relay` if given, else the token's issuer. `http` and `https` become `ws` and `wss`. `server`: name of the server beside
+ * others of its share.
  *
  * @throws {AgentExit} when neither is an http(s) or ws(s) URL.
  */
-export function linkUrl(claims: TokenClaims, relay: string | undefined): URL {
+export function linkUrl(claims: TokenClaims, relay: string | undefined, server?: string): URL {
   const base = relay ?? claims.issuer
   if (base === undefined)
     throw new AgentExit(EXIT.USAGE, 'RELAY_MISSING', 'The token does not name its relay. Give it with --relay https://…')
@@ -54,7 +55,9 @@ export function linkUrl(claims: TokenClaims, relay: string | undefined): URL {
   const scheme = url === null ? undefined : { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' }[url.protocol]
   if (url === null || scheme === undefined)
     throw new AgentExit(EXIT.USAGE, 'RELAY_MALFORMED', `--relay ${base} is no URL like https://relay.example.com`)
-  return new URL(`${scheme}//${url.host}/agent/${claims.share}`)
+  const link = new URL(`${scheme}//${url.host}/agent/${claims.share}`)
+  if (server !== undefined) link.searchParams.set('server', server)
+  return link
 }
 
 /** Whether a URL leads to this machine. */

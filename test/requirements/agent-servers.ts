@@ -41,6 +41,14 @@ const CONFIGURED = {
     'promise.config.forms': promised('A file of servers is taken as Claude Desktop, Cursor and VS Code have it, in JSON or YAML.'),
     'promise.config.precedence': promised('The command line is over variables, and these over the file.'),
     'promise.config.apart': promised('Each server has a link of its own, and the end of one is only its own.'),
+    'promise.config.one-share': promised('Servers without a token of their own are served under one share, each by its name.'),
+    'promise.config.names': promised(
+      'Whatever servers are called, the names by which they are served are addresses, and no two are the same.',
+    ),
+    'promise.config.copies': promised('One server can be served to several shares and relays, each for itself.'),
+    'promise.config.web': promised(
+      'A web app in a file is served as one on the command line is, and under one share as that of the share.',
+    ),
     'promise.config.reload': promised(
       'A change of the file touches no server that has not changed, and one that cannot be read touches none.',
     ),

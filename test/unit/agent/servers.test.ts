@@ -2,7 +2,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { agentCommand, parse, prepareConfig, type PreparedServer, VERSION } from '../../../agent/config/options.ts'
+import { agentCommand, parse, VERSION } from '../../../agent/config/options.ts'
+import { prepareConfig, type PreparedServer } from '../../../agent/config/prepare-config.ts'
 import { AgentExit } from '../../../agent/exit.ts'
 import { createLog, serverLog } from '../../../agent/log.ts'
 import { startGuard } from '../../../agent/server/guard.ts'
@@ -118,4 +119,33 @@ test('Servers touches nothing that has not changed: one more, one changed, one g
   await (await b.link(1)).welcome()
   expect(links[0]?.socket.readyState).toBe(links[0]?.socket.OPEN)
   expect([a, b, c, d].map(({ attempts }) => attempts)).toEqual([1, 2, 1, 1])
+})
+
+test('Servers serves again what was taken out and put back while it ended', async () => {
+  verifies('promise.config.reload')
+  const [a, b] = [await relayOf(), await relayOf()]
+  const stage = new Stage()
+  const both = stage.prepared({ a: entry(a, 'a'), b: entry(b, 'b') })
+  stage.servers.serve(both)
+  await (await a.link(0)).welcome()
+  await (await b.link(0)).welcome()
+  stage.servers.serve(both.slice(1))
+  stage.servers.serve(both)
+  await (
+    await a.link(0)
+  ).closed
+  await (await a.link(1)).welcome()
+  expect([a, b].map(({ attempts }) => attempts)).toEqual([2, 1])
+})
+
+test('Servers adds a share to a server without touching the link that it has', async () => {
+  verifies('promise.config.copies')
+  const [a, b] = [await relayOf(), await relayOf()]
+  const stage = new Stage()
+  const tokenOf = (relay: ScriptedRelay, name: string): unknown => (entry(relay, name) as { token: string }).token
+  stage.servers.serve(stage.prepared({ a: entry(a, 'a') }))
+  await (await a.link(0)).welcome()
+  stage.servers.serve(stage.prepared({ a: { ...entry(a, 'a'), token: undefined, tokens: [tokenOf(a, 'a'), tokenOf(b, 'b')] } }))
+  await (await b.link(0)).welcome()
+  expect([a, b].map(({ attempts }) => attempts)).toEqual([1, 1])
 })

@@ -46,6 +46,13 @@ test('readConfigFile() takes YAML, with a relay for all', () => {
   ])
 })
 
+test('readConfigFile() takes names as programs have them, and a token of one share for all', () => {
+  verifies('promise.config.forms')
+  const { servers, share } = read('token: "${env:KEY}"\nrelay: "${SITE:-https://r}"\nservers: { "My Größe_2": { command: x } }\n')
+  expect([...servers.keys()]).toEqual(['My Größe_2'])
+  expect(share).toEqual({ token: 'k1', relay: 'https://r' })
+})
+
 test.each([
   ['another form', '[]', /servers or mcpServers/],
   ['neither', '{}', /neither/],
@@ -55,7 +62,7 @@ test.each([
   ['a key twice', 'servers:\n  a: {command: x}\n  a: {command: secret-word}\n', /line 3/],
   ['another type', 'servers: { a: { command: [secret-word] } }', /servers\.a\.command/],
   ['an era that is none', 'servers: { a: { command: x, era: secret-word } }', /servers\.a\.era/],
-  ['a name with a space', 'servers: { "a b": { command: x } }', /a b/],
+  ['a name with a line break', 'servers: { "a\\nb": { command: x } }', /a name/],
   ['what nobody is asked', 'servers: { a: { command: x, env: { K: "${input:secret-word}" } } }', /env:NAME/],
   ['a variable that is not set', 'servers: { a: { command: "${env:NOT_SET}" } }', /NOT_SET/],
   ['too long a file', ' '.repeat(CONFIG_CHARS + 1), /KiB/],

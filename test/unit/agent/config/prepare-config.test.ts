@@ -1,9 +1,10 @@
-/** `prepareConfig()` of agent/config/options.ts, with what it makes of each server (agent/config/configured-servers.ts). */
+/** `prepareConfig()`, with what it makes of each server (agent/config/configured-servers.ts). */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test, vi } from 'vitest'
-import { agentCommand, parse, prepareConfig, type PreparedServer } from '../../../../agent/config/options.ts'
+import { agentCommand, parse } from '../../../../agent/config/options.ts'
+import { prepareConfig, type PreparedServer } from '../../../../agent/config/prepare-config.ts'
 import { tokenVariable } from '../../../../agent/config/configured-servers.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
@@ -71,7 +72,81 @@ test('prepareConfig() takes the token of a server from its variable, and that of
   expect(prepared({ servers: { a: A } })[0]?.settings.token).toBe(token('d'))
 })
 
+test('prepareConfig() serves what has no token of its own under one share, each by its name', () => {
+  verifies('promise.config.one-share')
+  const servers = { a: { command: 'x' }, 'My Docs': { command: 'x' }, b: B }
+  const all = prepared({ token: token('s'), relay: 'https://other.example', servers })
+  expect(all.map(({ settings }) => [settings.server, settings.token])).toEqual([
+    ['a', token('s')],
+    ['my-docs', token('s')],
+    [undefined, token('b')],
+  ])
+  expect(all.map(({ settings }) => settings.relay)).toEqual(['https://other.example', 'https://other.example', 'https://other.example'])
+  // The same command in the same folder: two agents all the same.
+  expect(all[0]?.settings.name).not.toBe(all[1]?.settings.name)
+  expect(all[0]?.warnings).toEqual([expect.stringContaining('My Docs is served as my-docs')])
+})
+
+test('prepareConfig() takes the token of that share from the command line, over variables, over the file', () => {
+  verifies('promise.config.precedence')
+  const config = { token: token('file'), servers: { a: { command: 'x' }, b: { command: 'y' } } }
+  const tokens = (...args: readonly string[]): string[] => prepared(config, ...args).map(({ settings }) => settings.token)
+  expect(tokens()).toEqual([token('file'), token('file')])
+  vi.stubEnv('MCP_EDGE_TOKEN', token('variable'))
+  expect(tokens()).toEqual([token('variable'), token('variable')])
+  expect(tokens('--token', token('line'))).toEqual([token('line'), token('line')])
+  vi.stubEnv('MCP_EDGE_TOKEN', '')
+  expect(tokens()).toEqual([token('file'), token('file')])
+  writeFileSync(join(folder, 's.token'), token('s'))
+  expect(prepared({ tokenFile: 's.token', servers: { a: { command: 'x' } } })[0]?.settings).toMatchObject({
+    server: 'a',
+    token: token('s'),
+  })
+})
+
+test('prepareConfig() serves one server to several shares, each for itself', () => {
+  verifies('promise.config.copies')
+  const all = prepared({ servers: { a: { command: 'x', tokens: [token('p'), token('q')] } } })
+  expect(all.map(({ settings }) => settings.token)).toEqual([token('p'), token('q')])
+  expect(new Set(all.map(({ key }) => key)).size).toBe(2)
+  const [before] = prepared({ servers: { a: { command: 'x', token: token('p') } } })
+  // One more share touches none that is there.
+  expect([before?.key, before?.settings]).toEqual([all[0]?.key, all[0]?.settings])
+})
+
+test('prepareConfig() takes a web app: of a server with its token, else of the share', () => {
+  verifies('promise.config.web')
+  const web = { http: 'http://localhost:3000', headers: { 'X-A': 'secret-value' }, keepHost: true, readOnly: true }
+  const [own] = prepared({ servers: { a: { ...web, token: token('a') } } }, '--header', 'X-B: other-value')
+  expect(own?.settings).toMatchObject({ command: undefined, web: { keepsHost: true } })
+  expect(own?.settings.web?.headers).toEqual([
+    ['x-a', 'secret-value'],
+    ['x-b', 'other-value'],
+  ])
+  expect(own?.mask.apply('secret-value')).toBe('[secret]')
+  const of = (servers: object): unknown[] =>
+    prepared({ token: token('s'), servers }).map(({ settings }) => [
+      settings.server,
+      settings.command ?? settings.http?.url.href,
+      settings.web?.origin.href,
+      settings.policy.access,
+    ])
+  const app = [undefined, undefined, 'http://localhost:3000/', 'read']
+  expect(of({ a: web, b: { command: 'y' } })).toEqual([['b', 'y', undefined, 'admin'], app])
+  expect(of({ a: { ...web, command: 'x' } })).toEqual([['a', 'x', undefined, 'read'], app])
+})
+
 test.each<[string, object, readonly string[], RegExp]>([
+  [
+    'two web apps of one share',
+    { a: { http: 'http://x' }, b: { http: 'http://y' } },
+    ['--token', token('s')],
+    /a and b both have a web app/,
+  ],
+  ['tokens in two ways', { a: { ...A, tokens: [token('b')] } }, [], /server a has more than one of token/],
+  ['the same share twice', { a: { command: 'x', tokens: [token('b'), token('b')] } }, [], /tokens of the same share/],
+  ['a type of no server', { a: { token: token('a'), http: 'http://x', type: 'http' } }, [], /type http, and a web app alone/],
+  ['one name for several', { a: A, b: B }, ['--name', 'n'], /leave out --name/],
   ['no token', { a: { command: 'x' }, b: B }, [], /server a has no token.*MCP_EDGE_TOKEN_A/],
   ['neither command nor url', { a: { token: A.token } }, [], /server a has neither a command nor a url: give one/],
   ['both', { a: { ...A, url: 'http://x/' } }, [], /server a has a command and a url: give one/],

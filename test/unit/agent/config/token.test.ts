@@ -37,6 +37,10 @@ test.each(['relay.example', 'ftp://relay.example', 'javascript:1', ''])('linkUrl
   expect(() => linkUrl({ share: 'abc', issuer: undefined }, relay)).toThrow(expect.objectContaining({ code: 'RELAY_MALFORMED', exit: 1 }))
 })
 
+test('linkUrl() names the server beside others of its share', () => {
+  expect(linkUrl({ share: 'abc', issuer: 'https://r' }, undefined, 'docs').href).toBe('wss://r/agent/abc?server=docs')
+})
+
 test('linkUrl() without any relay says that one is missing', () => {
   expect(() => linkUrl({ share: 'abc', issuer: undefined }, undefined)).toThrow(expect.objectContaining({ code: 'RELAY_MISSING' }))
 })
