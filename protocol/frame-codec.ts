@@ -151,6 +151,7 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     initializes: flag,
     wantsPrincipal: flag,
     serves: only(undefined, 'web', 'both'),
+    maxCalls: optional(number),
     product: text,
     held: heldKeys,
     channels: marks,

@@ -33,6 +33,8 @@ export interface Hello {
   readonly wantsPrincipal?: true
   /** A web app (`web_open`), alone or beside an MCP server. Absent means an MCP server alone. */
   readonly serves?: 'web' | 'both'
+  /** How many calls at a time it takes, on all lanes together; a relay that does not know this sends more. Absent means any number. */
+  readonly maxCalls?: number
   /** Product and version, for the owner's eyes. */
   readonly product: string
   /** Call keys it knows and has not forgotten (newest last, at most MAX_HELD_KEYS). */

@@ -168,6 +168,7 @@ export class AgentLane {
       ...(era === 'both' ? { initializes: true } : {}),
       ...(settings.tellsPrincipal ? { wantsPrincipal: true } : {}),
       ...(settings.web === undefined ? {} : { serves: settings.command === undefined && settings.http === undefined ? 'web' : 'both' }),
+      ...(settings.maxCalls === undefined ? {} : { maxCalls: settings.maxCalls }),
       product: `mcp-edge-agent/${version}`,
       ...this.channels.helloFields(),
     }

@@ -20,6 +20,8 @@ export interface AgentLink {
   readonly wantsPrincipal: boolean
   /** An MCP server where nothing is said. */
   readonly serves: 'mcp' | 'web' | 'both'
+  /** How many calls at a time it takes from this lane; undefined of one that takes any number, for which nothing is counted. */
+  readonly maxCalls: number | undefined
   readonly product: string
   readonly connectedAtMs: number
   /** What stands between the Share and an agent of another make; undefined of ours, whose frames go as they are. */
@@ -64,9 +66,9 @@ export function linkFrom(
   connectedAtMs: number,
   wire: ForeignLink | undefined,
 ): AgentLink {
-  const { agent: name, instance, isolation, product, era = 'legacy', initializes, wantsPrincipal = false, serves = 'mcp' } = hello
+  const { agent: name, instance, isolation, product, era = 'legacy', initializes, wantsPrincipal = false, serves = 'mcp', maxCalls } = hello
   const sessionEra = initializes === true ? 'legacy' : era
-  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, serves, product, connectedAtMs, wire }
+  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, serves, maxCalls, product, connectedAtMs, wire }
 }
 
 const UNNAMED = {}

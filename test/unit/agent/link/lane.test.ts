@@ -7,6 +7,7 @@ import type { AgentSettings } from '../../../../agent/config/settings.ts'
 import { AgentLane } from '../../../../agent/link/lane.ts'
 import type { Era } from '../../../../agent/server/era.ts'
 import { CLOSE } from '../../../../protocol/handshake.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { FakeChild } from '../fake-child.ts'
 import { SILENT_LOG } from '../silent-log.ts'
 import { ScriptedRelay } from '../scripted-relay.ts'
@@ -168,6 +169,16 @@ test('AgentLane that joins anew since its server takes either era says so, and b
   await scene.lane.rejoinIfStale()
   expect(scene.children[0]?.stopped).toBe(true)
   expect(await (await relay.link(1)).welcome()).toMatchObject({ era: 'modern', initializes: true, channels: [] })
+})
+
+test('AgentLane says how many calls the agent takes, and nothing where it takes any number', async () => {
+  verifies('promise.10.agent-calls')
+  {
+    await using _open = new Scene(0)
+    expect(await (await relay.link(0)).welcome()).not.toHaveProperty('maxCalls')
+  }
+  await using _bounded = new Scene(0, { maxCalls: 3 })
+  expect(await (await relay.link(1)).welcome()).toMatchObject({ maxCalls: 3 })
 })
 
 test('AgentLane that another agent displaced from its lane dials again only when the first lane may serve', async () => {
