@@ -42,6 +42,9 @@ export const DEAD_CHANNEL_MS = 60_000
 /** Most that --max-children takes: a hello names every channel, and must fit a frame's header. */
 export const MAX_CHILDREN = 1000
 
+/** Most that --max-calls takes: more than a relay has wait at a time, so that it bounds nothing. */
+export const MAX_CALLS = 100_000
+
 /** A child that was idle for so long may make room for a client that has none, though its own client has no more than its share. */
 export const LONG_IDLE_MS = 300_000
 

@@ -12,6 +12,7 @@ const WORKER_BASE = [
   'worker/usage-limits.ts',
   'worker/web-limits.ts',
   'worker/foreign-limits.ts',
+  'worker/routing-limits.ts',
   'worker/log.ts',
   'worker/within.ts',
   'worker/read-capped.ts',

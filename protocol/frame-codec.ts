@@ -154,6 +154,7 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     wantsPrincipal: flag,
     serves: only(undefined, 'web', 'both'),
     app: optional(appOrigin),
+    maxCalls: optional(number),
     product: text,
     held: heldKeys,
     channels: marks,

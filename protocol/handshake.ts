@@ -35,6 +35,8 @@ export interface Hello {
   readonly serves?: 'web' | 'both'
   /** Origin of that web app, as the agent's command line names it: at most MAX_APP_ORIGIN_CHARS. */
   readonly app?: string
+  /** How many calls at a time it takes, on all lanes together; a relay that does not know this sends more. Absent means any number. */
+  readonly maxCalls?: number
   /** Product and version, for the owner's eyes. */
   readonly product: string
   /** Call keys it knows and has not forgotten (newest last, at most MAX_HELD_KEYS). */

@@ -42,6 +42,7 @@ export function serverOptions(name: string, entry: ServerEntry, { parsed, folder
     ...texts(entry),
     ...(entry.cwd !== undefined && { cwd: resolve(folder, entry.cwd) }),
     ...(entry.maxChildren !== undefined && { maxChildren: String(entry.maxChildren) }),
+    ...(entry.maxCalls !== undefined && { maxCalls: String(entry.maxCalls) }),
     ...(entry.spare !== undefined && { spare: String(entry.spare) }),
     ...(entry.headerFile !== undefined && { headerFile: resolve(folder, entry.headerFile) }),
     ...(isSse && { sse: true }),

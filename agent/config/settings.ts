@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
 import { rootCertificates } from 'node:tls'
 import { AgentExit, EXIT } from '../exit.ts'
-import { MAX_CHILDREN } from '../limits.ts'
+import { MAX_CALLS, MAX_CHILDREN } from '../limits.ts'
 import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
 import { checkHeaderFile, type HttpTarget, readHttpTarget } from './http-target.ts'
@@ -24,6 +24,7 @@ export interface RawOptions extends RawWebOptions {
   readonly isolate: string
   readonly era: string
   readonly maxChildren: string
+  readonly maxCalls?: string
   readonly idleStop: string
   readonly spare: string
   readonly env: readonly string[]
@@ -73,6 +74,8 @@ export interface AgentSettings {
   readonly isolation: 'session' | 'share'
   readonly era: EraChoice
   readonly maxChildren: number
+  /** How many calls the relay may send at a time, on all lanes together; absent: any number. */
+  readonly maxCalls?: number
   /** 0: never. */
   readonly idleStopMs: number
   /** Whether a process is kept started for the next client. */
@@ -146,6 +149,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     // HTTP+SSE ended with the revisions that have a handshake; where there is no server, there is nothing to ask.
     era: http?.transport === 'sse' || !hasServer ? 'legacy' : oneOf('--era', raw.era, ERAS),
     maxChildren: wholeNumber('--max-children', raw.maxChildren, 1, MAX_CHILDREN),
+    ...(raw.maxCalls !== undefined && { maxCalls: wholeNumber('--max-calls', raw.maxCalls, 1, MAX_CALLS) }),
     idleStopMs: durationMs('--idle-stop', raw.idleStop, 0),
     // A server that serves everybody has no next client to be started for.
     hasSpare: oneOf('--spare', raw.spare, ['0', '1']) === '1' && raw.isolate === 'session' && program !== undefined,

@@ -55,6 +55,8 @@ export interface AgentOptions {
   readonly era?: 'auto' | 'legacy' | 'modern' | 'both'
   /** Servers at a time; 32 unless it is given. */
   readonly maxChildren?: number
+  /** Calls at a time; more wait at the relay, or go to other agents of the share. Any number unless it is given. */
+  readonly maxCalls?: number
   /** Milliseconds after which a server that nobody uses is ended; 0: never. 30 minutes unless it is given. */
   readonly idleStopMs?: number
   /** Only tools that say that they only read. */

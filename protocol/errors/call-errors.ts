@@ -64,6 +64,12 @@ export const CALL_ERRORS = {
     retryable: true,
     message: 'All server processes are busy. Try again later, or let the owner raise --max-children.',
   },
+  AGENT_BUSY: {
+    http: 503,
+    rpc: -32013,
+    retryable: true,
+    message: 'The agent runs as many calls as it takes. Try again later, or let the owner raise --max-calls or start another agent.',
+  },
   LINE_TOO_LONG: { http: 200, rpc: -32008, retryable: false, message: 'The answer is longer than 64 MiB. Ask for less at a time.' },
   CHANNEL_CLOSED: {
     http: 200,

@@ -169,6 +169,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'agents/lost-agents',
     'calls/left-unmade',
     'agents/drain',
+    'agents/max-calls',
     'agents/silent-link',
     'agents/returning-agents',
   ],

@@ -166,7 +166,11 @@ export class AgentMessages {
     const before = store.links.get(hello.agent)
     // A process that is back has replaced the others once; who joined since was let in beside it.
     const join = before?.instance === hello.instance ? 'replica' : hello.join
-    const admission = links.admit(socket, { ...hello, join }, before !== undefined)
+    const share = store.settings?.id ?? ''
+    const lanes = share === '' ? 1 : laneCount(share)
+    // Each lane has an equal part of them, and at least one.
+    const most = hello.maxCalls === undefined ? {} : { maxCalls: Math.max(1, Math.floor(hello.maxCalls / lanes)) }
+    const admission = links.admit(socket, { ...hello, join, ...most }, before !== undefined)
     if (admission.kind === 'refused') {
       closeAgent(socket, CLOSE.NAME_REFUSED, 'another agent serves this share: use --replica or --replace')
       return
@@ -181,8 +185,6 @@ export class AgentMessages {
     // First: a channel whose handshake was lost is unwanted as well.
     channels.reconcile(link, new Set(hello.channels.map(({ ch }) => ch)), new Set(hello.held))
     const unwanted = hello.channels.filter(({ ch }) => !channels.isCurrent(ch, link)).map(({ ch }) => ch)
-    const share = store.settings?.id ?? ''
-    const lanes = share === '' ? 1 : laneCount(share)
     const replaced = closed.filter(({ instance }) => instance !== hello.instance).map(({ name }) => name)
     sendFrame(link, { type: 'welcome', share, unwanted, ...(lanes > 1 && { lanes }), ...(replaced.length > 0 && { replaced }) })
     if (servesMcp(link)) {
@@ -198,14 +200,14 @@ export class AgentMessages {
     const { links, sender, channels, delivery, runningCalls } = this.#parts
     switch (header.type) {
       case 'answer':
-        sender.abandon(header.key)
+        sender.ended(link, header.key)
         this.#parts.spending.answered(header.key, header.size)
         runningCalls.answered(header.key, header.failed ? 'error' : 'ok', header.size, body)
         delivery.answer(link, header, frame, body)
         this.#parts.standbyAnswers.answered(header, body)
         break
       case 'failed':
-        sender.abandon(header.key)
+        sender.ended(link, header.key)
         this.#parts.spending.failed(header.key)
         delivery.failed(header, frame)
         break
@@ -235,6 +237,7 @@ export class AgentMessages {
         break
       case 'drain':
         links.drain(link)
+        sender.drained(link)
         break
       case 'hello':
         break

@@ -7,6 +7,7 @@ import type { RegistryObject } from '../contract/objects.ts'
 import type { Lane } from '../lanes.ts'
 import { AgentMessages } from './agent-messages.ts'
 import { AgentNews } from './agents/agent-news.ts'
+import { CallTurns } from './agents/call-turns.ts'
 import { LinkHealth } from './agents/link-health.ts'
 import { AgentLinks } from './agents/links.ts'
 import { MessageSender } from './agents/message-sender.ts'
@@ -20,6 +21,7 @@ import { Delivery } from './answers/delivery.ts'
 import { LostAgents } from './answers/lost-agents.ts'
 import { RestartNews } from './answers/restart-news.ts'
 import { StandbyAnswers } from './answers/standby-answers.ts'
+import { UnsentCalls } from './answers/unsent-calls.ts'
 import { LegacyCalls } from './calls/legacy-calls.ts'
 import { LegacyOnModern } from './calls/legacy-on-modern.ts'
 import { ModernCalls } from './calls/modern-calls.ts'
@@ -118,8 +120,18 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
     captures: () => (gate.isCapturing ? CAPTURES : undefined),
   })
   const health = new LinkHealth(links, (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0)
-  const sender = new MessageSender(health)
-  const channels = new GroupChannels({ store, links, health, news, waiters, streams })
+  const callTurns = new CallTurns({
+    awaited: (agent) => [
+      ...waiters.where((waiter) => waiter.agent === agent && waiter.isListen !== true).map(({ key }) => key),
+      ...streams.callsOf(agent).flatMap(({ socket, key }) => (streams.attachmentOf(socket)?.isListen === true ? [] : [key])),
+    ],
+    rootOf,
+    isWanted: (call) => unsentCalls.isWanted(call),
+    refused: (call, code) => unsentCalls.refuse(call, code),
+    givenBack: (call) => unsentCalls.giveBack(call),
+  })
+  const sender = new MessageSender(health, callTurns)
+  const channels = new GroupChannels({ store, links, health, news, waiters, streams, callTurns })
   const opener = new ChannelOpener(store, channels, rootOf)
   const base = { store, links, health, news, sender, streams, waiters, ledger, runningCalls, channels, opener }
   const subscriptions = new Subscriptions(base)
@@ -173,6 +185,7 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   })
   const charged = [...streamSockets.charged, ...web.charged]
   const spending = new Spending({ share, lane, meters: new Meters(keptMeters), streams, charged, orderOf })
+  const unsentCalls = new UnsentCalls({ ...answers, delivery, failed: (key) => spending.failed(key) })
   const agentMessages = new AgentMessages({ ...answers, web, spending, delivery, lostAgents, resumedStreams })
   const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, registry, isKept, alarmBy })
   const slidingEnd = new SlidingEnd({ gate, share, registry, usedAtMs: () => callLedger.lastCallMs })

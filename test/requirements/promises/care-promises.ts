@@ -169,6 +169,9 @@ const BOUNDED = {
     'promise.10.children': promised(
       'There are no more children than `--max-children`; one more is refused by name, or an idle one makes room.',
     ),
+    'promise.10.agent-calls': promised(
+      'An agent that takes so many calls at a time is sent no more: others go to agents with room, or wait for their turn, for 3 s and fairly, and then fail with a name, unrun.',
+    ),
     'promise.10.own-first': promised(
       'Who asks for more than its share, of server processes, sessions or waiting calls, loses its own or is refused, and nobody else.',
     ),

@@ -172,6 +172,7 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
     decodeAgentFrame,
     HELLO,
     {
+      maxCalls: [...NO_COUNTS, 0],
       agent: ['', 'x'.repeat(65), 'a b', 'a/b', '\u007f', 'a\n', 1, null],
       instance: NO_TEXTS,
       join: ['Primary', '', null],
@@ -317,6 +318,7 @@ describe('a decoder refuses as bad_field', () => {
 
   const OPTIONAL = new Set([
     'lanes',
+    'maxCalls',
     'hasBody',
     'upgrade',
     'protocols',

@@ -22,6 +22,8 @@ export interface AgentLink {
   readonly serves: 'mcp' | 'web' | 'both'
   /** Origin of its web app; undefined where it does not say. */
   readonly app: string | undefined
+  /** How many calls at a time it takes from this lane; undefined of one that takes any number, for which nothing is counted. */
+  readonly maxCalls: number | undefined
   readonly product: string
   readonly connectedAtMs: number
   /** What stands between the Share and an agent of another make; undefined of ours, whose frames go as they are. */
@@ -66,9 +68,20 @@ export function linkFrom(
   connectedAtMs: number,
   wire: ForeignLink | undefined,
 ): AgentLink {
-  const { agent: name, instance, isolation, product, era = 'legacy', initializes, wantsPrincipal = false, serves = 'mcp', app } = hello
+  const {
+    agent: name,
+    instance,
+    isolation,
+    product,
+    era = 'legacy',
+    initializes,
+    wantsPrincipal = false,
+    serves = 'mcp',
+    app,
+    maxCalls,
+  } = hello
   const sessionEra = initializes === true ? 'legacy' : era
-  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, serves, app, product, connectedAtMs, wire }
+  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, serves, app, maxCalls, product, connectedAtMs, wire }
 }
 
 const UNNAMED = {}

@@ -66,11 +66,12 @@ export class AgentLinks {
     const leaving = hello.join === 'replace' ? others : []
     if (older !== undefined && older.socket !== socket) leaving.push(older)
     for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
-    const { agent, instance, join, isolation, product, era = 'legacy', initializes, wantsPrincipal, serves, app } = hello
+    const { agent, instance, join, isolation, product, era = 'legacy', initializes, wantsPrincipal, serves, app, maxCalls } = hello
     const { connectedAtMs = 0, token = '', foreign } = attachmentOf(socket) ?? {}
     const flags = { ...(initializes === undefined ? {} : { initializes }), ...(wantsPrincipal === undefined ? {} : { wantsPrincipal }) }
     const web = { ...(serves === undefined ? {} : { serves }), ...(app === undefined ? {} : { app }) }
-    const kept = { agent, instance, join, isolation, product, era, ...flags, ...web }
+    const most = maxCalls === undefined ? {} : { maxCalls }
+    const kept = { agent, instance, join, isolation, product, era, ...flags, ...web, ...most }
     const other = foreign === undefined ? {} : { foreign }
     socket.serializeAttachment({ role: 'agent', token, connectedAtMs, hello: kept, ...other } satisfies LinkAttachment)
     const link = linkFrom(socket, kept, connectedAtMs, foreign === undefined ? undefined : this.#foreign.at(socket))
@@ -109,16 +110,17 @@ export class AgentLinks {
     return this.all().filter(servesMcp)
   }
 
-  /** The agent for something new: of those that can, the one with the least to do that is not leaving, and not suspect if others are not. */
+  /** The agent for something new: of those that can, the one with the least to do that is not leaving, and neither suspect nor full if others are not. */
   choose(
     loadOf: (name: string) => number,
     isSuspect: (link: AgentLink) => boolean,
     can: (link: AgentLink) => boolean = servesMcp,
+    isFull = (_link: AgentLink): boolean => false,
   ): AgentLink | undefined {
     const all = this.all().filter((link) => can(link) && !this.isLeaving(link))
     if (all.length < 2) return all[0]
-    const sound = all.filter((link) => !isSuspect(link))
-    const candidates = sound.length === 0 ? all : sound
+    const sound = unless(isSuspect, all)
+    const candidates = unless(isFull, sound)
     return candidates.toSorted((a, b) => loadOf(a.name) - loadOf(b.name))[0]
   }
 
@@ -242,4 +244,10 @@ export class AgentLinks {
     const wire = attachment.foreign === undefined ? undefined : this.#foreign.at(socket)
     return linkFrom(socket, attachment.hello, attachment.connectedAtMs, wire)
   }
+}
+
+/** Those for which this is not so, or all where it is so for all. */
+function unless(isSo: (link: AgentLink) => boolean, links: readonly AgentLink[]): readonly AgentLink[] {
+  const others = links.filter((link) => !isSo(link))
+  return others.length === 0 ? links : others
 }

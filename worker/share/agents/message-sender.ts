@@ -1,9 +1,11 @@
-/** Sends messages to agents: splits them into frames, keeps to the credit that the agent gives for uploads, and waits for receipts. */
+/** Sends messages to agents: splits them into frames, has calls wait for their turn where an agent takes only so many, keeps to the credit that it gives for uploads, and waits for receipts. */
 import type { Call, Notify, Respond } from '../../../protocol/frame.ts'
 import { canonicalId, type Span } from '../../../protocol/json-scan.ts'
 import { CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
 import { MAX_RPC_WAIT_MS, RECEIPT_MS } from '../../limits.ts'
 import { within } from '../../within.ts'
+import type { CallRequest } from '../../contract/share-rpc.ts'
+import type { CallTurns } from './call-turns.ts'
 import type { LinkHealth } from './link-health.ts'
 import { type AgentLink, sendFrame } from './agent-link.ts'
 
@@ -15,6 +17,9 @@ const CANCEL_ID: Span = [74, 75]
 export function cancelTag(session: string, rawId: string): string {
   return `${session} ${canonicalId(rawId)}`
 }
+
+/** Whose call it is, and what tells whether the agent may have it already. */
+type Asking = Pick<CallRequest, 'principal' | 'isResend'> & { readonly input?: object }
 
 /** A message whose body is larger than its first part. */
 interface Upload {
@@ -32,13 +37,34 @@ export class MessageSender {
   readonly #uploads = new Map<string, Upload>()
   readonly #receipts = new Map<string, { readonly link: AgentLink; readonly resolve: (received: boolean) => void }>()
   readonly #health: LinkHealth
+  readonly #turns: CallTurns
 
-  constructor(health: LinkHealth) {
+  constructor(health: LinkHealth, turns: CallTurns) {
     this.#health = health
+    this.#turns = turns
   }
 
-  /** Sends a message's first frames. What is missing from the body must follow with `continue`. */
-  send(link: AgentLink, header: Call | Notify | Respond, body: Uint8Array): void {
+  /** Sends a message's first frames. What is missing from the body must follow with `continue`. `of`: the client's request that a call is. */
+  send(link: AgentLink, header: Call | Notify | Respond, body: Uint8Array, of?: Asking): void {
+    if (link.maxCalls === undefined) return this.#send(link, header, body)
+    if (header.type === 'notify' && header.cancels !== undefined) this.#turns.cancelled(link, header.ch, header.cancels)
+    if (header.type === 'call' && of !== undefined && header.method !== 'subscriptions/listen') this.#sendInTurn(link, header, body, of)
+    else this.#send(link, header, body)
+  }
+
+  #sendInTurn(link: AgentLink, call: Call, body: Uint8Array, { principal, isResend, input }: Asking): void {
+    this.#turns.take(link, {
+      call,
+      principal,
+      bytes: body.length,
+      start: () => this.#send(link, call, body),
+      // What its client has given goes to a call that runs.
+      mayBeThere: isResend === true || input !== undefined,
+      isWhole: body.length >= call.size,
+    })
+  }
+
+  #send(link: AgentLink, header: Call | Notify | Respond, body: Uint8Array): void {
     // An agent of another make receipts nothing, so that its silence means nothing.
     if (header.type === 'call' && link.wire === undefined) this.#health.sent(link, Date.now())
     sendFrame(link, header, body.subarray(0, CHUNK_BYTES))
@@ -107,6 +133,17 @@ export class MessageSender {
     }
   }
 
+  /** A call has ended on its agent. */
+  ended(link: AgentLink, key: string): void {
+    this.abandon(key)
+    if (link.maxCalls !== undefined) this.#turns.ended(link, key)
+  }
+
+  /** The agent takes nothing new: what waits for its turn there is made anew. */
+  drained(link: AgentLink): void {
+    if (link.maxCalls !== undefined) this.#turns.closed(link)
+  }
+
   /** Ends an upload whose message has failed, or was answered before all of it was sent. */
   abandon(key: string): void {
     const upload = this.#uploads.get(key)
@@ -116,6 +153,7 @@ export class MessageSender {
 
   /** Ends everything that was under way on a link. */
   lost(link: AgentLink): void {
+    this.drained(link)
     for (const upload of this.#uploads.values()) if (upload.link.socket === link.socket) this.abandon(upload.key)
     for (const [key, receipt] of this.#receipts) {
       if (receipt.link.socket !== link.socket) continue

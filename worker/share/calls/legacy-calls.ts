@@ -249,7 +249,7 @@ export class LegacyCalls {
             isRetry: request.isRetry === true,
             isResend: request.isResend === true,
           })
-    this.#parts.sender.send(link, header, request.body)
+    this.#parts.sender.send(link, header, request.body, request)
     return outcome
   }
 }

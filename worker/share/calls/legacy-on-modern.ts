@@ -257,7 +257,7 @@ export class LegacyOnModern {
     const tag = cancelTag(session.id, rawId)
     const begins = request.mayBeginTask === true ? ({ mayBeginTask: true } as const) : {}
     const marks = { ...(token === undefined ? {} : { token }), ...begins, ...namedOn(link, principal) }
-    sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag, size }, request.body)
+    sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag, size }, request.body, request)
     return outcome
   }
 }

@@ -53,6 +53,8 @@ export class ModernCalls {
     const standby = this.#parts.standbyAnswers.for(request, link)
     if (standby !== undefined) return standby
     if (link === undefined) return this.#onOtherAgent(request) ?? channels.away()
+    const apart = link.maxCalls === undefined || goesOn ? undefined : this.#onOtherAgent(request, link)
+    if (apart !== undefined) return apart
     if (link.era === 'legacy') return this.#parts.modernOnLegacy.call(request, link)
     if (request.input !== undefined) return { kind: 'state_refused' }
     if (request.bridge !== undefined) return { kind: 'native' }
@@ -65,11 +67,11 @@ export class ModernCalls {
     return this.#forward(request, channel, link)
   }
 
-  /** Another agent runs the call, if it may run twice. */
-  #onOtherAgent(request: GroupCallRequest): CallOutcome | Promise<CallOutcome> | undefined {
+  /** Another agent runs the call, if it may run twice. `busy`: its own, if that is there and may run as many calls as it takes. */
+  #onOtherAgent(request: GroupCallRequest, busy?: AgentLink): CallOutcome | Promise<CallOutcome> | undefined {
     const { repeatableCalls, opener, modernOnLegacy } = this.#parts
-    const mayMove = request.input === undefined && request.awaitsJudgement !== true
-    const link = mayMove ? repeatableCalls.otherAgentFor(request) : undefined
+    if (request.input !== undefined || request.awaitsJudgement === true) return undefined
+    const link = busy === undefined ? repeatableCalls.otherAgentFor(request) : repeatableCalls.agentWithRoomFor(request, busy)
     if (link?.era === 'legacy') return modernOnLegacy.callApart(request, link)
     if (link === undefined || request.bridge !== undefined) return undefined
     return this.#forward(
@@ -104,7 +106,7 @@ export class ModernCalls {
       ...repeatableCalls.marks(request),
       ...namedOn(link, request.principal),
     }
-    sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag: key, size }, request.body)
+    sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag: key, size }, request.body, request)
     return outcome
   }
 

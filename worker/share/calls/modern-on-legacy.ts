@@ -237,7 +237,7 @@ export class ModernOnLegacy {
     const ra = encodeReturnAddress({ to: 'call', key })
     const marks = { ...(token === undefined ? {} : { token }), ...this.#parts.repeatableCalls.marks(request) }
     const header = { type: 'call', ch, key, method, id, ...marks, ...namedOn(link, request.principal), ra, tag: key, size } as const
-    this.#parts.sender.send(link, header, request.body)
+    this.#parts.sender.send(link, header, request.body, request)
     return outcome
   }
 

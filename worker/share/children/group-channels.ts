@@ -2,6 +2,7 @@
 import { CALL_TRAVEL_MS } from '../../limits.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
 import { channelName, isSpareGroup, isTransientGroup, groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../../contract/groups.ts'
+import type { CallTurns } from '../agents/call-turns.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
 import { type AgentLinks } from '../agents/links.ts'
 import type { Away, Resent } from '../../contract/share-rpc.ts'
@@ -10,7 +11,7 @@ import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
 import { DEPARTED } from '../rows/link-rows.ts'
 import type { Session } from '../rows/session-rows.ts'
-import { type AgentLink, sendFrame } from '../agents/agent-link.ts'
+import { type AgentLink, sendFrame, servesMcp } from '../agents/agent-link.ts'
 
 /** The channel of a group: a child of its agent. */
 export interface GroupChannel {
@@ -25,6 +26,7 @@ interface Parts {
   readonly news: AgentNews
   readonly waiters: Waiters
   readonly streams: Streams
+  readonly callTurns: CallTurns
 }
 
 export class GroupChannels {
@@ -34,14 +36,16 @@ export class GroupChannels {
   readonly #news: AgentNews
   readonly #waiters: Waiters
   readonly #streams: Streams
+  readonly #callTurns: CallTurns
 
-  constructor({ store, links, health, news, waiters, streams }: Parts) {
+  constructor({ store, links, health, news, waiters, streams, callTurns }: Parts) {
     this.#store = store
     this.#links = links
     this.#health = health
     this.#news = news
     this.#waiters = waiters
     this.#streams = streams
+    this.#callTurns = callTurns
   }
 
   /** The agent that serves a session, or undefined while there is none or the session's own may still come back. */
@@ -86,7 +90,16 @@ export class GroupChannels {
     return this.#links.choose(
       (name) => this.#store.channels.countOpenOn(name),
       (link) => this.#health.isSuspect(link, nowMs),
+      servesMcp,
+      (link) => this.#callTurns.isFull(link),
     )
+  }
+
+  /** Another agent that a call need not wait for, where it would have to on its own. */
+  linkWithRoom(own: AgentLink): AgentLink | undefined {
+    if (!this.#callTurns.isFull(own)) return undefined
+    const other = this.chooseLink()
+    return other === undefined || other === own || this.#callTurns.isFull(other) ? undefined : other
   }
 
   /** The group whose child serves a session: by its agent, or while that is away by what served it last. */

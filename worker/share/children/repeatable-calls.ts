@@ -64,8 +64,17 @@ export class RepeatableCalls {
 
   /** Another agent for a call whose own is lost or leaving; undefined when the call must wait for its own. */
   otherAgentFor(request: CallRequest): AgentLink | undefined {
+    return this.#unlessBound(request, () => this.#channels.chooseLink())
+  }
+
+  /** Another agent for a call that would have to wait on its own, which runs as many as it takes. */
+  agentWithRoomFor(request: CallRequest, own: AgentLink): AgentLink | undefined {
+    return this.#unlessBound(request, () => this.#channels.linkWithRoom(own))
+  }
+
+  #unlessBound(request: CallRequest, choose: () => AgentLink | undefined): AgentLink | undefined {
     const isBound = request.delivery === 'session' || READS_OF_PROCESS.has(request.method)
-    const other = isBound ? undefined : this.#channels.chooseLink()
+    const other = isBound ? undefined : choose()
     return other !== undefined && this.mayRepeat(request) ? other : undefined
   }
 

@@ -33,7 +33,18 @@ test('prepareConfig() makes settings of each server, found from where the file i
   writeFileSync(join(folder, 'b.token'), token('b'))
   const [a, b] = prepared({
     servers: {
-      a: { ...A, args: ['1'], env: { K: 'v' }, cwd: 'docs', maxChildren: 3, spare: 1, readOnly: true, deny: ['d'], mask: false },
+      a: {
+        ...A,
+        args: ['1'],
+        env: { K: 'v' },
+        cwd: 'docs',
+        maxChildren: 3,
+        maxCalls: 4,
+        spare: 1,
+        readOnly: true,
+        deny: ['d'],
+        mask: false,
+      },
       b: { tokenFile: 'b.token', url: 'http://localhost:1/sse', headers: { H: 'v v v v v v' } },
     },
   })
@@ -43,6 +54,7 @@ test('prepareConfig() makes settings of each server, found from where the file i
     args: ['1'],
     cwd: join(folder, 'docs'),
     maxChildren: 3,
+    maxCalls: 4,
     hasSpare: true,
     masks: false,
     policy: { access: 'read' },

@@ -111,6 +111,7 @@ test.each<[string, Partial<RawOptions>, string[], RegExp]>([
   ['another isolation', { isolate: 'all' }, ['x'], /--isolate all/],
   ['no children', { maxChildren: '0' }, ['x'], /--max-children 0/],
   ['too many children', { maxChildren: '1001' }, ['x'], /--max-children 1001/],
+  ['no calls', { maxCalls: '0' }, ['x'], /--max-calls 0/],
   ['half a child', { maxChildren: '1.5' }, ['x'], /--max-children 1.5/],
   ['negative retries', { maxRetries: '-1' }, ['x'], /--max-retries -1/],
   ['a zero keepalive', { keepalive: '0' }, ['x'], /--keepalive 0/],

@@ -121,6 +121,7 @@ test('createAgent() serves a server that speaks HTTP', async () => {
 test.each<[string, Partial<AgentOptions>, RegExp]>([
   ['a token that is none', { token: 'x' }, /no agent token/],
   ['no children', { maxChildren: 0 }, /--max-children/],
+  ['no calls', { maxCalls: 0 }, /--max-calls/],
   ['a variable of the agent', { server: { command: 'x', env: { MCP_EDGE_X: '1' } } }, /MCP_EDGE_X/],
   ['an address that is none', { server: { url: 'nowhere' } }, /--url/],
 ])('createAgent() refuses %s at once', (_what, more, message) => {

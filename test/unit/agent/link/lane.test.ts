@@ -184,6 +184,16 @@ test('AgentLane that joins anew since its server takes either era says so, and b
   expect(await (await relay.link(1)).welcome()).toMatchObject({ era: 'modern', initializes: true, channels: [] })
 })
 
+test('AgentLane says how many calls the agent takes, and nothing where it takes any number', async () => {
+  verifies('promise.10.agent-calls')
+  {
+    await using _open = new Scene(0)
+    expect(await (await relay.link(0)).welcome()).not.toHaveProperty('maxCalls')
+  }
+  await using _bounded = new Scene(0, { maxCalls: 3 })
+  expect(await (await relay.link(1)).welcome()).toMatchObject({ maxCalls: 3 })
+})
+
 test('AgentLane that another agent displaced from its lane dials again only when the first lane may serve', async () => {
   await using scene = new Scene(1)
   const link = await relay.link(0)

@@ -1,0 +1,16 @@
+/** Caps and timers for how calls are divided among the agents of a share, with unit and reason; all others of the relay's own are in limits.ts. */
+
+/**
+ * How long a call waits for its turn on an agent that runs as many as it takes (`--max-calls`): as for a turn on a child long enough for
+ * most tools, and short enough that its client is told by a status (FIRST_ANSWER_MS).
+ */
+export const AGENT_TURN_WAIT_MS = 3_000
+
+/** Calls that wait so for one agent: each is a timer, and a frame in memory. */
+export const MAX_QUEUED_CALLS = 256
+
+/** How many of these may have come by one link of the owner's, so that nobody takes the room of all. */
+export const MAX_QUEUED_CALLS_OF_ONE = 64
+
+/** Bytes of the bodies of all calls that wait so in one object, of the 128 MiB that it has. */
+export const MAX_QUEUED_BYTES = 8 * 1024 * 1024
