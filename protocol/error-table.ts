@@ -5,6 +5,7 @@ import { BRIDGE_ERRORS } from './errors/bridge-errors.ts'
 import { CALL_ERRORS } from './errors/call-errors.ts'
 import { DOOR_ERRORS } from './errors/door-errors.ts'
 import { TRUST_ERRORS } from './errors/trust-errors.ts'
+import { UPSTREAM_ERRORS } from './errors/upstream-errors.ts'
 import { WEB_ERRORS } from './errors/web-errors.ts'
 
 export const ERRORS = {
@@ -15,4 +16,5 @@ export const ERRORS = {
   ...TRUST_ERRORS,
   ...APPROVAL_ERRORS,
   ...WEB_ERRORS,
+  ...UPSTREAM_ERRORS,
 } as const
