@@ -6,6 +6,7 @@ import { CALL_ERRORS } from './errors/call-errors.ts'
 import { DOOR_ERRORS } from './errors/door-errors.ts'
 import { GATEWAY_ERRORS } from './errors/gateway-errors.ts'
 import { TRUST_ERRORS } from './errors/trust-errors.ts'
+import { UPSTREAM_ERRORS } from './errors/upstream-errors.ts'
 import { WEB_ERRORS } from './errors/web-errors.ts'
 
 export const ERRORS = {
@@ -17,4 +18,5 @@ export const ERRORS = {
   ...APPROVAL_ERRORS,
   ...WEB_ERRORS,
   ...GATEWAY_ERRORS,
+  ...UPSTREAM_ERRORS,
 } as const

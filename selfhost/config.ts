@@ -60,7 +60,13 @@ export interface ConfigOptions {
   readonly bundle: string
   /** Variables that the Worker gets from workerd's environment, so that no secret is in the file. */
   readonly fromEnvironment: readonly string[]
+  /** Shares may point at servers on this machine and in its networks, where workerd else connects to public addresses only. */
+  readonly allowsPrivateUpstreams?: boolean
 }
+
+/** The network by which such servers are reached, and the binding by which the Worker knows that there is one (worker/env.ts). */
+const UPSTREAM_NETWORK = 'upstream-network'
+const UPSTREAM_BINDING = 'UPSTREAM_NETWORK'
 
 /** Name under which the folder of the objects' data is given to workerd with `--directory-path`. */
 export const STORAGE_DISK = 'storage'
@@ -80,6 +86,11 @@ export function toWorkerdConfig(config: RelayConfig, options: ConfigOptions): st
       .map(([name, value]) => `(name = ${quote(name)}, text = ${quote(value)})`),
     ...options.fromEnvironment.map((name) => `(name = ${quote(name)}, fromEnvironment = ${quote(name)})`),
   ]
+  if (options.allowsPrivateUpstreams === true) bindings.push(`(name = ${quote(UPSTREAM_BINDING)}, service = ${quote(UPSTREAM_NETWORK)})`)
+  const networks =
+    options.allowsPrivateUpstreams === true
+      ? `\n    (name = ${quote(UPSTREAM_NETWORK)}, network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),`
+      : ''
   // The unique key is part of every object's identity on disk: it must never change.
   const namespaces = config.sqliteClasses.map(
     (className) => `(className = ${quote(className)}, uniqueKey = ${quote(`${config.name}-${className}`)}, enableSql = true)`,
@@ -90,7 +101,7 @@ const config :Workerd.Config = (
   v8Flags = ${list(V8_FLAGS.map(quote))},
   services = [
     (name = "relay", worker = .relay),
-    (name = ${quote(STORAGE_DISK)}, disk = (path = "../storage", writable = true)),
+    (name = ${quote(STORAGE_DISK)}, disk = (path = "../storage", writable = true)),${networks}
   ],
   sockets = [(name = "http", address = ${quote(options.address)}, http = (), service = "relay")],
 );

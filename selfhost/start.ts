@@ -165,6 +165,7 @@ async function startRelay(
     address: toAddress(options.host, port),
     bundle: 'worker.js',
     fromEnvironment: Object.keys(variables),
+    allowsPrivateUpstreams: (process.env['ALLOW_PRIVATE_UPSTREAMS'] ?? '') !== '',
   })
   await writeFile(configFile, text, { mode: 0o600 })
   return startWorkerd({ configFile, storageDir: folder.storageDir, variables, onProcess, output })

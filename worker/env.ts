@@ -25,6 +25,8 @@ export interface Env {
   readonly TRUSTED_PROXIES?: string
   /** Set, to anything but an empty text, for a relay that listens on a loopback address only. */
   readonly LOOPBACK?: string
+  /** What reaches upstreams that are not public too: only where the relay is hosted by its owner, who has said so. */
+  readonly UPSTREAM_NETWORK?: Fetcher
   /** Seconds after which a quiet answer stream ends whose client can come back for it. */
   readonly POLL_AFTER_SECONDS?: string
   /** Seconds that a request waits for an agent that is away. */

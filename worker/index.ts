@@ -3,6 +3,7 @@ import { type Context, Hono } from 'hono'
 import { getPathNoStrict } from 'hono/utils/url'
 import { requireClaimed, type RouteEnv } from './access/owner/claim-gate.ts'
 import { APP_SIGN_IN_PATH, guardOrigin, shareOfAppHost, shareOfHost } from './access/origin.ts'
+import { namesUpstream } from './access/share-id.ts'
 import { connectAgent } from './agent-route.ts'
 import { api } from './api/api.ts'
 import { getMetrics } from './metrics.ts'
@@ -17,6 +18,7 @@ import { orPage } from './mcp/browser-page.ts'
 import { getSse, postMessages } from './mcp/http-sse.ts'
 import { failureResponse } from './mcp/response/responses.ts'
 import { deleteMcp, getMcp, postMcp } from './mcp/streamable-http.ts'
+import { deleteUpstream, getUpstream, postUpstream, refuseUpstreamDoor } from './mcp/upstream-http.ts'
 import { serveAppHost } from './web/app-host.ts'
 import { serveAppPath } from './web/app-path.ts'
 import {
@@ -43,6 +45,8 @@ const APP_HOST = '/app-host'
 
 /** Addresses of other systems, where share and key are one segment: `/share/<share>.<key>/mcp`, and `/mcp/…` instead of `/share/…`. */
 const SEED_ADDRESS = /^\/(?:share|mcp)\/([^/.]+)\.([^/]+)\/(mcp|sse|messages)$/
+
+type Route = (c: Context<RouteEnv>) => Promise<Response>
 
 const app = new Hono<RouteEnv>({ getPath: routedPath })
 
@@ -77,13 +81,13 @@ for (const base of ['/reverse-proxy', '/v1/reverse-proxy'] as const) {
 }
 
 for (const base of ['/s/:share', '/s/:share/k/:key', `${OWN_HOST}/:share`] as const) {
-  app.post(`${base}/mcp`, postMcp)
-  app.get(`${base}/mcp`, orPage(getMcp))
-  app.delete(`${base}/mcp`, deleteMcp)
+  app.post(`${base}/mcp`, byShare(postMcp, postUpstream))
+  app.get(`${base}/mcp`, orPage(byShare(getMcp, getUpstream)))
+  app.delete(`${base}/mcp`, byShare(deleteMcp, deleteUpstream))
   app.all(`${base}/mcp`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'GET, POST, DELETE' }))
-  app.get(`${base}/sse`, orPage(getSse))
+  app.get(`${base}/sse`, orPage(byShare(getSse, refuseUpstreamDoor)))
   app.all(`${base}/sse`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'GET' }))
-  app.post(`${base}/messages`, postMessages)
+  app.post(`${base}/messages`, byShare(postMessages, refuseUpstreamDoor))
   app.all(`${base}/messages`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'POST' }))
 }
 
@@ -103,6 +107,11 @@ function routeSignIn(base: string, wellKnown: (name: string) => string): void {
   app.get(`${base}/authorize`, getAuthorize)
   app.post(`${base}/authorize`, postAuthorize)
   app.post(`${base}/token`, postToken)
+}
+
+/** What a route does, by whether the share's id says that agents serve it or an upstream. */
+function byShare(agents: Route, upstream: Route): Route {
+  return (c) => (namesUpstream(c.req.param('share') ?? '') ? upstream(c) : agents(c))
 }
 
 function toWebApp(c: Context<RouteEnv>): Response {

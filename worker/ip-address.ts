@@ -38,6 +38,34 @@ export function readNetwork(text: string): Network | undefined {
   return /^\d{1,3}$/.test(length) && Number(length) <= most ? { bytes, bits: Number(length) } : undefined
 }
 
+/** Networks of IPv4 that are not of the Internet's own addresses (RFC 6890, and the IANA registry of special-purpose addresses). */
+const V4_SPECIAL = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/3',
+]
+/** Of IPv6 what is global unicast (RFC 4291 §2.4), and what of that stands for another address, or for none. */
+const V6_GLOBAL = '2000::/3'
+const V6_SPECIAL = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20']
+
+/** Whether everybody may reach what has this address: it is of no private, local, shared or documented network, nor stands for one. */
+export function isPublicAddress(address: AddressBytes): boolean {
+  const isIn = (networks: readonly string[]): boolean =>
+    networks.map(readNetwork).some((network) => network !== undefined && isWithin(address, network))
+  return address.length === V4_BYTES ? !isIn(V4_SPECIAL) : isIn([V6_GLOBAL]) && !isIn(V6_SPECIAL)
+}
+
 export function isWithin(address: AddressBytes, { bytes, bits }: Network): boolean {
   if (address.length !== bytes.length) return false
   return bytes.every((byte, at) => {

@@ -187,7 +187,7 @@ export async function createShare(relay: Relay, body: JsonObject = {}): Promise<
     url: textField(made, 'url'),
     sseUrl: textField(made, 'sse_url'),
     clientToken: textField(made, 'client_token'),
-    agentToken: textField(made, 'agent_token'),
+    agentToken: textField(made, 'agent_token', ''),
   }
 }
 

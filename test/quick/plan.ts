@@ -142,6 +142,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'policy/approvals-doors',
     'policy/pinned-answers',
   ],
+  'worker/mcp/upstream/': ['upstream/upstream-calls', 'upstream/upstream-failures', 'upstream/upstream-trust'],
   'worker/mcp/response/': ['sessions/session', 'rows/share', 'sessions/http-sse', 'modern-client/modern-calls', 'sessions/resumed-streams'],
   'worker/registry/': ['owner/registry', 'access/links', 'owner/owners', 'calls/lanes', 'access/access'],
   'worker/sign-in/': [
@@ -234,6 +235,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'policy/allowances',
   ],
   'worker/web/': ['web/web-host', 'web/web-path', 'web/web-sign-in'],
+  'worker/share/upstream/': ['upstream/upstream-trust', 'upstream/upstream-calls'],
   'worker/share/web/': ['web/web-host', 'web/web-backlog', 'web/web-cut-off'],
   'wrangler.toml': ['sessions/session'],
 }

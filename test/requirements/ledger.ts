@@ -14,6 +14,7 @@ import { SEEDS } from './seeds.ts'
 import { STDIO } from './stdio.ts'
 import { TASK_PROMISES } from './promises/task-promises.ts'
 import { STREAMABLE_HTTP } from './streamable-http.ts'
+import { UPSTREAM_PROMISES } from './promises/upstream-promises.ts'
 import { WEB_PROMISES } from './promises/web-promises.ts'
 
 export const SECTIONS = [
@@ -21,6 +22,7 @@ export const SECTIONS = [
   ...CARE_PROMISES,
   ...TASK_PROMISES,
   ...WEB_PROMISES,
+  ...UPSTREAM_PROMISES,
   ...AGENT_SERVERS,
   ...FOREIGN_AGENTS,
   ...SEEDS,

@@ -1,6 +1,6 @@
 /** Fetches or derives the relay's keys, once per isolate. */
 import { type Env, settingsOf } from '../env.ts'
-import { deriveHmacKey, hashSecret, importHmacKey } from './secret.ts'
+import { deriveAesKey, deriveHmacKey, hashSecret, importHmacKey } from './secret.ts'
 
 export interface RelayKeys {
   readonly shareId: CryptoKey
@@ -13,6 +13,8 @@ export interface RelayKeys {
   readonly signIn: CryptoKey
   /** Seals owner tokens and claim codes. */
   readonly owner: CryptoKey
+  /** Encrypts what is kept of upstreams, and the ids of their sessions. */
+  readonly upstream: CryptoKey
 }
 
 /** What a claimed relay keeps in mind. */
@@ -68,5 +70,6 @@ export async function deriveKeys(signingKey: Uint8Array<ArrayBuffer>): Promise<R
     accessToken: await deriveHmacKey(root, 'access-token'),
     signIn: await deriveHmacKey(root, 'sign-in'),
     owner: await deriveHmacKey(root, 'owner'),
+    upstream: await deriveAesKey(root, 'upstream'),
   }
 }

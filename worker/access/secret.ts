@@ -34,6 +34,11 @@ export async function deriveHmacKey(key: CryptoKey, label: string): Promise<Cryp
   return importHmacKey(await mac(key, encoder.encode(label), 32))
 }
 
+/** The same for AES-256-GCM, which encrypts. */
+export async function deriveAesKey(key: CryptoKey, label: string): Promise<CryptoKey> {
+  return crypto.subtle.importKey('raw', await mac(key, encoder.encode(label), 32), 'AES-GCM', false, ['encrypt', 'decrypt'])
+}
+
 /** Random bytes in base64url, without padding. */
 export function randomText(byteCount: number): string {
   return btoa(String.fromCharCode(...randomBytes(byteCount)))

@@ -10,6 +10,8 @@ export interface ShareIdFacts {
   /** Objects that carry the share: a power of two. */
   readonly lanes: number
   readonly jurisdiction: Jurisdiction
+  /** It points at a server without an agent. */
+  readonly isUpstream?: true
 }
 
 const VERSION = 1
@@ -18,6 +20,8 @@ export const JURISDICTIONS = ['none', 'eu', 'fedramp'] as const satisfies readon
 
 /** Random bytes of an id. */
 export const SHARE_ID_RANDOM_BYTES = 10
+/** Bit of the byte that says the jurisdiction. */
+const UPSTREAM_BIT = 0x80
 const PAYLOAD_BYTES = 2 + SHARE_ID_RANDOM_BYTES
 const MAC_BYTES = 8
 const MAX_LANES_LOG2 = 15
@@ -26,7 +30,7 @@ const SHARE_ID_CHARS = 32
 const HEAD_CHARS = 8
 
 /**
- * A new share id: 20 bytes in base32, which are version and lanes (a nibble each), jurisdiction, randomness, MAC.
+ * A new share id: 20 bytes in base32, which are version and lanes (a nibble each), whether it has an upstream (a bit) and jurisdiction, randomness, MAC.
  *
  * @throws {RangeError} when `lanes` is not a power of two up to 2^15 or `random` has not 10 bytes.
  */
@@ -34,7 +38,8 @@ export async function mintShareId(key: CryptoKey, facts: ShareIdFacts, random: U
   const lanesLog2 = Math.log2(facts.lanes)
   if (!Number.isInteger(lanesLog2) || lanesLog2 < 0 || lanesLog2 > MAX_LANES_LOG2) throw new RangeError('lanes must be a power of two')
   if (random.length !== SHARE_ID_RANDOM_BYTES) throw new RangeError(`random must have ${SHARE_ID_RANDOM_BYTES} bytes`)
-  const head = Uint8Array.of((VERSION << 4) | lanesLog2, JURISDICTIONS.indexOf(facts.jurisdiction))
+  const place = JURISDICTIONS.indexOf(facts.jurisdiction) | (facts.isUpstream === true ? UPSTREAM_BIT : 0)
+  const head = Uint8Array.of((VERSION << 4) | lanesLog2, place)
   const payload = concat([head, random])
   return encodeBase32(concat([payload, await mac(key, payload, MAC_BYTES)]))
 }
@@ -60,8 +65,14 @@ export function knownShareFacts(id: string): ShareIdFacts {
   return facts
 }
 
-function readHead([head = 0, jurisdictionByte = 0]: Uint8Array): ShareIdFacts | undefined {
-  const jurisdiction = JURISDICTIONS[jurisdictionByte]
+/** Whether a share's id says that it points at a server without an agent; of a text that is no id, nothing. */
+export function namesUpstream(id: string): boolean {
+  const [, place = 0] = decodeBase32(id.slice(0, HEAD_CHARS)) ?? []
+  return (place & UPSTREAM_BIT) !== 0
+}
+
+function readHead([head = 0, place = 0]: Uint8Array): ShareIdFacts | undefined {
+  const jurisdiction = JURISDICTIONS[place & ~UPSTREAM_BIT]
   if (head >> 4 !== VERSION || jurisdiction === undefined) return undefined
-  return { lanes: 2 ** (head & 15), jurisdiction }
+  return { lanes: 2 ** (head & 15), jurisdiction, ...((place & UPSTREAM_BIT) === 0 ? {} : { isUpstream: true }) }
 }

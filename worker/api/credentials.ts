@@ -1,6 +1,7 @@
 /** Makes the credentials of a share's links. Their own end is only the latest that a link may have: when one ends, the registry says. */
 import type { Context } from 'hono'
 import { webAppUrl } from '../access/origin.ts'
+import { knownShareFacts } from '../access/share-id.ts'
 import { mintPathKey } from '../access/path-key.ts'
 import { randomBytes, toHex } from '../access/secret.ts'
 import { mintToken, type TokenKind } from '../access/tokens.ts'
@@ -40,8 +41,9 @@ export async function mintCredential(c: Context<OwnerEnv>, kind: CredentialKind,
   const origin = relayOrigin(c.req.raw, settings)
   if (kind === 'key') {
     const { text } = await mintPathKey(keys.pathKey, share, ceilingMs, id)
-    const webUrl = webAppUrl(settings, origin, share, text)
-    return { id, ceilingMs, secret: `${origin}/s/${share}/k/${text}/mcp`, webUrl }
+    const url = { id, ceilingMs, secret: `${origin}/s/${share}/k/${text}/mcp` }
+    // Without an agent there is no web app.
+    return knownShareFacts(share).isUpstream === true ? url : { ...url, webUrl: webAppUrl(settings, origin, share, text) }
   }
   const facts = { kind, share, principal: `${kind}:${id}`, tokenId: id, expiresAtMs: ceilingMs }
   return { id, ceilingMs, secret: await mintToken(keys.jwt, origin, facts, nowMs) }

@@ -14,6 +14,7 @@ import { nameWarning, warningOf } from './name-warning.ts'
 import { readWarning } from './read-warning.ts'
 import { answer, hasExpired, isoTime, knownShare, limitsOf, livingShare, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
+import { refusedMember } from './upstream.ts'
 
 type ApiContext = Context<OwnerEnv>
 
@@ -40,10 +41,12 @@ async function createLink(c: ApiContext): Promise<Response> {
   const { kind, name, expires_in: lifeS, limits } = body.value
   const fault = boundOfAgent(kind, body.value)
   if (fault !== undefined) return problemResponse('BODY_INVALID', fault)
+  const refused = refusedMember(share.id, body.value)
+  if (refused !== undefined) return refused
   const createdAtMs = Date.now()
   const policy = kind === 'agent' ? undefined : (body.value.policy ?? JSON.stringify({ access: DEFAULT_ACCESS }))
   const expiresAtMs = createdAtMs + lifeS * SECOND_MS
-  const { id, ceilingMs, secret, webUrl = '' } = await mintCredential(c, kind, share.id, createdAtMs)
+  const { id, ceilingMs, secret, webUrl } = await mintCredential(c, kind, share.id, createdAtMs)
   const bounds = { ...(policy === undefined ? {} : { policy }), ...(limits === undefined ? {} : { limits }) }
   const link = await registryOf(c).addLink(share.id, { id, kind, name, createdAtMs, expiresAtMs, ceilingMs, ...bounds })
   if (link === 'no_share') return problemResponse('SHARE_NOT_FOUND')
@@ -52,7 +55,7 @@ async function createLink(c: ApiContext): Promise<Response> {
   const { warning } = kind === 'agent' ? {} : await readWarning(c, share, link.policy)
   return answer(c, 201, {
     ...linkFacts(share, link),
-    ...(kind === 'key' ? { share_url: secret, web_url: webUrl } : { token: secret }),
+    ...(kind === 'key' ? { share_url: secret, ...(webUrl === undefined ? {} : { web_url: webUrl }) } : { token: secret }),
     ...warningOf(warning, nameWarning(link, await registryOf(c).links(share.id))),
   })
 }
@@ -84,6 +87,8 @@ async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
   if (kind === 'person') return problemResponse('TOKEN_NOT_FOUND')
   const fault = boundOfAgent(kind, change)
   if (fault !== undefined) return problemResponse('BODY_INVALID', fault)
+  const refused = refusedMember(share.id, change.policy === undefined ? {} : { policy: change.policy })
+  if (refused !== undefined) return refused
   const changed = await registryOf(c).changeLink(share.id, id, change)
   if (changed === undefined) return problemResponse('TOKEN_NOT_FOUND')
   const { value, unreached } = changed

@@ -13,6 +13,7 @@ import { nameWarning, warningOf } from './name-warning.ts'
 import { readWarning } from './read-warning.ts'
 import { answer, isoTime, knownShare, livingShare, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
+import { refusedMember } from './upstream.ts'
 
 type ApiContext = Context<OwnerEnv>
 
@@ -34,6 +35,8 @@ async function invite(c: ApiContext): Promise<Response> {
   const body = await readBody(c.req.raw, NewPerson)
   if (!body.ok) return body.error
   const { name, email, expires_in: lifeS, policy } = body.value
+  const refused = refusedMember(share.id, { policy })
+  if (refused !== undefined) return refused
   const createdAtMs = Date.now()
   const ceilingMs = createdAtMs + MAX_LIFE_S * SECOND_MS
   const link = { id: toHex(randomBytes(LINK_ID_BYTES)), kind: 'person', name: name ?? email ?? '', createdAtMs, ceilingMs, policy } as const

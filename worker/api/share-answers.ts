@@ -11,6 +11,7 @@ import { mergeLanes } from './lanes.ts'
 import type { Limits, Policy } from './operations/members.ts'
 import type { Share } from './operations/shares.ts'
 import { problemFacts } from './listing-problem.ts'
+import { upstreamFacts } from './upstream.ts'
 import type { OwnerEnv } from './owner-gate.ts'
 import type { LastWords } from '../contract/share-admin.ts'
 
@@ -84,6 +85,7 @@ export function shareFacts(
     slidingMs,
     isCaptured = false,
     pins,
+    upstream,
   }: ShareTerms = record.trust ?? record.terms ?? {}
   return {
     share: record.id,
@@ -103,6 +105,7 @@ export function shareFacts(
     limits_anonymous: limitsOf(anonymousLimits),
     capture: isCaptured,
     pinning: pins === undefined ? 'off' : 'on',
+    ...(upstream === undefined ? {} : { upstream: upstreamFacts(upstream) }),
     ...(record.location === undefined ? {} : { location: record.location }),
     ...(record.isEnding ? { ending: true } : {}),
   }

@@ -2,7 +2,7 @@
 import { type Context, Hono } from 'hono'
 import { NOTHING_PINNED } from '../../protocol/policy/pins.ts'
 import { randomBytes } from '../access/secret.ts'
-import { mintShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
+import { knownShareFacts, mintShareId, SHARE_ID_RANDOM_BYTES } from '../access/share-id.ts'
 import { askLanes } from '../carry/lane-orders.ts'
 import { hasJurisdiction } from '../carry/share-stub.ts'
 import type { NewLink, ShareAddition, ShareChange as ShareChanges } from '../contract/registry/registry-rpc.ts'
@@ -23,6 +23,7 @@ import {
   unreachedResponse,
 } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
+import { keptUpstream, refusedMember } from './upstream.ts'
 
 type ApiContext = Context<OwnerEnv>
 
@@ -45,14 +46,24 @@ export const shares = new Hono<OwnerEnv>()
 async function createShare(c: ApiContext): Promise<Response> {
   const body = await readBody(c.req.raw, NewShare)
   if (!body.ok) return body.error
-  const { name, expires_in: lifeS, lanes, location, jurisdiction, sliding, pinning } = body.value
+  const { name, expires_in: lifeS, lanes, location, jurisdiction, sliding, upstream: given } = body.value
+  const pinning = body.value.pinning ?? (given === undefined ? 'on' : 'off')
   const lifeMs = lifeS * SECOND_MS
-  const pins = pinning === 'on' ? { pins: NOTHING_PINNED } : {}
-  const terms = { ...termsOf(body.value), ...(sliding ? { slidingMs: lifeMs } : {}), ...pins }
   if (!hasJurisdiction(c.env, jurisdiction)) return problemResponse('JURISDICTION_UNAVAILABLE')
   const createdAtMs = Date.now()
   const expiresAtMs = createdAtMs + lifeMs
-  const id = await mintShareId(c.var.relay.keys.shareId, { lanes, jurisdiction }, randomBytes(SHARE_ID_RANDOM_BYTES))
+  const facts = { lanes, jurisdiction, ...(given === undefined ? {} : { isUpstream: true as const }) }
+  const id = await mintShareId(c.var.relay.keys.shareId, facts, randomBytes(SHARE_ID_RANDOM_BYTES))
+  const refused = refusedMember(id, body.value)
+  if (refused !== undefined) return refused
+  const upstream = given === undefined ? undefined : await keptUpstream(c, id, given)
+  if (upstream?.ok === false) return upstream.error
+  const terms = {
+    ...termsOf(body.value),
+    ...(sliding ? { slidingMs: lifeMs } : {}),
+    ...(pinning === 'on' ? { pins: NOTHING_PINNED } : {}),
+    ...(upstream === undefined ? {} : { upstream: upstream.value }),
+  }
   const settings = { id, name, createdAtMs, expiresAtMs }
   const { links, shown } = await ownCredentials(c, id, createdAtMs)
   const outcome = await registryOf(c).addShare(c.var.owner.id, settings, location, links, terms)
@@ -63,7 +74,7 @@ async function createShare(c: ApiContext): Promise<Response> {
 }
 
 /** What is decided for a share in members of names that the API and the relay do not have in common. */
-function termsOf(members: TermMembers): Omit<ShareTerms, 'pins'> {
+function termsOf(members: TermMembers): Omit<ShareTerms, 'pins' | 'upstream'> {
   const { limits, limits_per_address: addressLimits, anonymous, limits_anonymous: anonymousLimits, capture } = members
   return {
     ...(limits === undefined ? {} : { limits }),
@@ -96,13 +107,19 @@ function refuseShare(outcome: Exclude<ShareAddition, 'added'>): Response {
 /** The credentials that come with a share: they are its owner's own, and may do everything. */
 async function ownCredentials(c: ApiContext, share: string, createdAtMs: number) {
   const mint = (kind: CredentialKind): Promise<Credential> => mintCredential(c, kind, share, createdAtMs)
-  const [key, client, agent] = await Promise.all([mint('key'), mint('client'), mint('agent')])
+  const isUpstream = knownShareFacts(share).isUpstream === true
+  const [key, client, agent] = await Promise.all([mint('key'), mint('client'), isUpstream ? undefined : mint('agent')])
   const linkOf = (kind: CredentialKind, { id, ceilingMs }: Credential): NewLink => {
     return { id, kind, name: OWN_LINK_NAME, createdAtMs, expiresAtMs: ceilingMs, ceilingMs }
   }
   return {
-    links: [linkOf('key', key), linkOf('client', client), linkOf('agent', agent)],
-    shown: { share_url: key.secret, web_url: key.webUrl ?? '', client_token: client.secret, agent_token: agent.secret },
+    links: [linkOf('key', key), linkOf('client', client), ...(agent === undefined ? [] : [linkOf('agent', agent)])],
+    shown: {
+      share_url: key.secret,
+      ...(key.webUrl === undefined ? {} : { web_url: key.webUrl }),
+      client_token: client.secret,
+      ...(agent === undefined ? {} : { agent_token: agent.secret }),
+    },
   }
 }
 
@@ -128,8 +145,12 @@ async function changeShare(c: ApiContext): Promise<Response> {
   if (!share.ok) return share.error
   const body = await readBody(c.req.raw, ShareChange)
   if (!body.ok) return body.error
-  const { name, expires_in: lifeS, sliding, paused, policy } = body.value
+  const { name, expires_in: lifeS, sliding, paused, policy, upstream: given } = body.value
   const lifeMs = lifeS === undefined ? undefined : lifeS * SECOND_MS
+  const refused = refusedMember(share.value.id, body.value)
+  if (refused !== undefined) return refused
+  const upstream = given === undefined ? undefined : await keptUpstream(c, share.value.id, given)
+  if (upstream?.ok === false) return upstream.error
   const changed = await registryOf(c).changeShare(share.value.id, {
     ...(name === undefined ? {} : { name }),
     ...(policy === undefined ? {} : { policy }),
@@ -138,6 +159,7 @@ async function changeShare(c: ApiContext): Promise<Response> {
     ...(lifeMs === undefined ? {} : { expiresAtMs: Date.now() + lifeMs, lifeMs }),
     ...(sliding === undefined ? {} : { isSliding: sliding }),
     ...(paused === undefined ? {} : { isPaused: paused }),
+    ...(upstream === undefined ? {} : { upstream: upstream.value }),
   })
   if (changed === undefined) return problemResponse('SHARE_NOT_FOUND')
   const { value, unreached } = changed

@@ -31,7 +31,7 @@ import { type Lane, laneName, laneOf } from '../lanes.ts'
 import { type Holder, HolderGrant } from './holder-grant.ts'
 import type { AcceptedEntries, KnownGrant } from './known-grants.ts'
 import { type CallRenewed, limitFailure, nothing, refuse, type Renewed } from './pass-refused.ts'
-import { socketIn, upgraded, type WebRefused, webSocketIn } from './upgrade.ts'
+import { type RequestRefused, requestSocketIn, socketIn, upgraded } from './upgrade.ts'
 import { laneStub } from './share-stub.ts'
 import type { ShareObject } from '../contract/objects.ts'
 
@@ -246,11 +246,10 @@ export class ShareClient {
     return socketIn(await this.#admitted<Response>(ask, refuse, renewed))
   }
 
-  /** Opens the socket of an exchange with the share's web app; or why that is not begun. Rejects with PassRefused. */
-  async web(x: string, principal: string, renewed: Renewed): Promise<WebSocket | WebRefused> {
-    const query = { kind: 'web', x, principal } satisfies StreamTarget
-    const ask = (pass: Pass): Promise<Gated<Response>> => upgraded(this.#stub, 'stream', { ...query, ...passQuery(pass) })
-    return webSocketIn(await this.#admitted<Response>(ask, refuse, renewed))
+  /** Opens the socket of a request to the share's web app or upstream; or why that is not begun. Rejects with PassRefused. */
+  async begin(target: StreamTarget & { readonly kind: 'web' | 'upstream' }, renewed: Renewed): Promise<WebSocket | RequestRefused> {
+    const ask = (pass: Pass): Promise<Gated<Response>> => upgraded(this.#stub, 'stream', { ...target, ...passQuery(pass) })
+    return requestSocketIn(await this.#admitted<Response>(ask, refuse, renewed))
   }
 
   /** Hands an agent's upgrade over: a 101, or a 404 of a share that is gone. `foreign`: of an agent of another make. Rejects with PassRefused. */

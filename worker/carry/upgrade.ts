@@ -1,4 +1,4 @@
-/** Asks an object of a share for a socket: a stream's, or that of an agent's link. */
+/** Asks an object of a share for a socket: a stream's, that of an agent's link, or of a request that goes to a web app or an upstream. */
 import { type Gated, VERDICT_STATUS } from '../contract/pass.ts'
 import type { ShareObject } from '../contract/objects.ts'
 import type { PassVerdict } from '../contract/trust-rpc.ts'
@@ -13,8 +13,8 @@ export async function upgraded(
   return response.status === VERDICT_STATUS ? response.json<PassVerdict>() : response
 }
 
-/** Why a Share does not begin an exchange with a web app. */
-export interface WebRefused {
+/** Why a Share does not begin a request to a web app or an upstream. */
+export interface RequestRefused {
   readonly code: 'AGENT_AWAY' | 'SHARE_BUSY' | 'NO_WEB_APP' | 'SHARE_NOT_FOUND'
 }
 
@@ -25,9 +25,9 @@ export function socketIn({ webSocket }: Response): WebSocket | undefined {
   return webSocket
 }
 
-/** The socket of an exchange with a share's web app, or why it is not begun. */
-export async function webSocketIn(response: Response): Promise<WebSocket | WebRefused> {
+/** The socket of such a request, or why it is not begun. */
+export async function requestSocketIn(response: Response): Promise<WebSocket | RequestRefused> {
   const socket = socketIn(response)
   if (socket !== undefined) return socket
-  return response.status === 503 ? response.json<WebRefused>() : { code: 'SHARE_NOT_FOUND' }
+  return response.status === 503 ? response.json<RequestRefused>() : { code: 'SHARE_NOT_FOUND' }
 }

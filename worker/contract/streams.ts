@@ -1,5 +1,6 @@
 /** What a Worker and a Share say over stream sockets: how a stream is asked for, why it is closed, and the text messages on it. */
 import type { Failure } from '../../protocol/errors.ts'
+import type { RefusedCalls } from './call-records.ts'
 import type { Caller } from './share-rpc.ts'
 import type { Standby } from './listings.ts'
 import type { GrantFacts } from './trust-rpc.ts'
@@ -32,11 +33,29 @@ interface Probe {
   readonly isProbe?: 'true'
 }
 
+/** A request that a Worker takes to a share's upstream by itself, as it is watched from the Share. `method`: empty of a stream that only listens, which is no call. */
+export interface UpstreamAsk {
+  readonly x: string
+  readonly principal: string
+  readonly method: string
+  readonly tool?: string
+  /** It was begun before, at this time, in milliseconds since 1970, and its socket broke. */
+  readonly sinceMs?: string
+}
+
+/** Text messages on the sockets of such requests; the Share tells a `grant` as it does on the others. */
+export type UpstreamControl =
+  /** Worker to Share: what it has refused before. */
+  | { readonly type: 'upstream_refused'; readonly refused: readonly RefusedCalls[] }
+  /** Worker to Share: it is over, of so many bytes in both directions. `outcome`: as the audit tells of it. */
+  | { readonly type: 'upstream_ended'; readonly outcome: string; readonly bytes: number }
+
 /** How a Worker asks for a stream socket: the query of an upgrade request to the Share. */
 export type StreamTarget =
   | { readonly kind: 'call'; readonly key: string }
   /** A request to the share's web app. */
   | { readonly kind: 'web'; readonly x: string; readonly principal: string }
+  | ({ readonly kind: 'upstream' } & UpstreamAsk)
   | ({ readonly kind: 'listen' } & Caller & MarkQuery)
   /** Goes on with a call that its client has left. */
   | ({ readonly kind: 'resume'; readonly key: string } & Caller & MarkQuery & Probe)

@@ -37,12 +37,14 @@ export interface ShareTrust {
   readonly isCaptured?: boolean
   /** What is accepted of the server, as JSON text (`protocol/policy/pins.ts`); absent: nothing is held back. */
   readonly pins?: string
+  /** Where the server is, in the place of an agent's: `KeptUpstream` as JSON text; absent where agents serve. */
+  readonly upstream?: string
 }
 
 /** What may be decided for a share when it is made; an empty text takes back what was decided. */
 export type ShareTerms = Pick<
   ShareTrust,
-  'limits' | 'addressLimits' | 'anonymous' | 'anonymousLimits' | 'isCaptured' | 'slidingMs' | 'pins'
+  'limits' | 'addressLimits' | 'anonymous' | 'anonymousLimits' | 'isCaptured' | 'slidingMs' | 'pins' | 'upstream'
 >
 
 /** What an owner has decided for one link of a share. */
@@ -86,6 +88,7 @@ export interface GrantFacts {
   readonly policies: readonly string[]
   /** As in `ShareTrust`. */
   readonly pins?: string
+  readonly upstream?: string
 }
 
 /** Why a Share lets a pass do nothing. */

@@ -3,7 +3,8 @@ import type { RegistryObject } from '../contract/objects.ts'
 import type { ChainTrust, DerivedLink, LinkTrust } from '../contract/trust-rpc.ts'
 import { linkTrustOf } from './change-teller.ts'
 import type { LinkTable } from './links.ts'
-import type { KeptShare, ShareTable } from './shares.ts'
+import type { KeptShare } from './share-row.ts'
+import type { ShareTable } from './shares.ts'
 
 interface Parts {
   readonly shares: Pick<ShareTable, 'countChange'>

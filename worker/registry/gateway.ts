@@ -5,7 +5,8 @@ import type { ProblemCode } from '../../protocol/errors.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { GatewayTable } from './gateway-table.ts'
 import type { LinkTable } from './links.ts'
-import type { KeptShare, ShareTable } from './shares.ts'
+import type { KeptShare } from './share-row.ts'
+import type { ShareTable } from './shares.ts'
 
 interface Parts {
   readonly sql: SqlStorage

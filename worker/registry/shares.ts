@@ -1,10 +1,11 @@
 /** The list of the relay's shares, with what their owners have decided for them. Synchronous, so that each step is whole. */
-import { type Location, LOCATIONS } from '../contract/registry/locations.ts'
+import type { Location } from '../contract/registry/locations.ts'
 import { DEPLOYER, type ShareAddition, type ShareChange, type ShareRecord } from '../contract/registry/registry-rpc.ts'
 import { slidEnd } from '../contract/registry/sliding-end.ts'
 import { MAX_SHARES_OF_OWNER } from '../trust-limits.ts'
 import type { ShareTerms } from '../contract/trust-rpc.ts'
 import type { ShareSettings } from '../contract/share-admin.ts'
+import { type KeptShare, LATER_COLUMNS, LISTED_COLUMNS, recordOf, SHARE_COLUMNS, type ShareRow } from './share-row.ts'
 
 /** About 250 MB of rows with their indexes, of the 10 GB that an object may have. */
 const MAX_SHARES = 1_000_000
@@ -16,64 +17,6 @@ const PAGE_CHARS = 4 * 1024 * 1024
 const SWEPT_SHARES = 10
 /** How long an expired share is known, so that its owner sees what became of it, and can lengthen it. */
 const EXPIRED_KEEP_MS = 30 * 24 * 60 * 60_000
-
-type ShareRow = {
-  readonly id: string
-  readonly owner: string
-  readonly name: string
-  readonly createdAtMs: number
-  readonly expiresAtMs: number
-  readonly location: string | null
-  readonly made: number
-  readonly ending: number
-  readonly version: number
-  readonly paused: number
-  readonly policy: string | null
-  readonly limits: string | null
-  readonly addressLimits: string | null
-  readonly anonymous: string | null
-  readonly anonymousLimits: string | null
-  readonly capture: number
-  readonly pins: string | null
-  readonly rotated: number
-  readonly agentsRotated: number
-  readonly lifeMs: number
-  readonly sliding: number
-}
-
-/** A share as the registry keeps it. */
-export interface KeptShare extends ShareRecord {
-  /** States of the share at its last rotation, and at the last one that agents had to follow; 0 where there was none. */
-  readonly rotated: number
-  readonly agentsRotated: number
-  /** How far away its end was when its owner set it. */
-  readonly lifeMs: number
-}
-
-const SHARE_COLUMNS =
-  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, anonymous, anonymous_limits AS anonymousLimits, capture, pins, rotated, agents_rotated AS agentsRotated, life_ms AS lifeMs, sliding'
-/** What is accepted of their servers is long, and no page shows it. */
-const LISTED_COLUMNS = SHARE_COLUMNS.replace('pins', "iif(pins IS NULL, NULL, '{}') AS pins")
-
-/** Columns that the table did not have at first, and what they are for a share of that time. */
-const LATER_COLUMNS = {
-  version: 'INTEGER NOT NULL DEFAULT 1',
-  paused: 'INTEGER NOT NULL DEFAULT 0',
-  policy: 'TEXT',
-  limits: 'TEXT',
-  address_limits: 'TEXT',
-  anonymous: 'TEXT',
-  anonymous_limits: 'TEXT',
-  capture: 'INTEGER NOT NULL DEFAULT 0',
-  // A share of that time pins nothing until its owner says so.
-  pins: 'TEXT',
-  rotated: 'INTEGER NOT NULL DEFAULT 0',
-  agents_rotated: 'INTEGER NOT NULL DEFAULT 0',
-  // 0: as long as from its making to its end.
-  life_ms: 'INTEGER NOT NULL DEFAULT 0',
-  sliding: 'INTEGER NOT NULL DEFAULT 0',
-  owner: `TEXT NOT NULL DEFAULT '${DEPLOYER}'`,
-} as const
 
 export class ShareTable {
   readonly #sql: SqlStorage
@@ -104,14 +47,14 @@ export class ShareTable {
     owner: string,
     { id, name, createdAtMs, expiresAtMs }: ShareSettings,
     location: Location | undefined,
-    { limits, addressLimits, anonymous, anonymousLimits, isCaptured, slidingMs, pins }: ShareTerms = {},
+    { limits, addressLimits, anonymous, anonymousLimits, isCaptured, slidingMs, pins, upstream }: ShareTerms = {},
   ): Exclude<ShareAddition, 'no_owner' | 'no_room'> {
     // Counted as they come and go: a count of rows reads them all.
     const { count } = this.#sql.exec<{ count: number }>('SELECT count FROM share_count').one()
     if (count >= MAX_SHARES) return 'full'
     if (owner !== DEPLOYER && !this.#countFor(owner)) return 'owner_full'
     this.#sql.exec(
-      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, address_limits, anonymous, anonymous_limits, life_ms, sliding, capture, pins, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
+      'INSERT INTO shares (owner, id, name, created_at_ms, expires_at_ms, location, limits, address_limits, anonymous, anonymous_limits, life_ms, sliding, capture, pins, upstream, made, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)',
       owner,
       id,
       name,
@@ -126,6 +69,7 @@ export class ShareTable {
       slidingMs === undefined ? 0 : 1,
       isCaptured === true ? 1 : 0,
       pins ?? null,
+      upstream ?? null,
     )
     this.#sql.exec('UPDATE share_count SET count = count + 1')
     return 'added'
@@ -159,7 +103,7 @@ export class ShareTable {
 
   change({ id, name, expiresAtMs, lifeMs, trust }: KeptShare, change: ShareChange): void {
     this.#sql.exec(
-      'UPDATE shares SET name = ?, expires_at_ms = ?, life_ms = ?, sliding = ?, paused = ?, policy = ?, limits = ?, address_limits = ?, anonymous = ?, anonymous_limits = ?, capture = ?, pins = ? WHERE id = ?',
+      'UPDATE shares SET name = ?, expires_at_ms = ?, life_ms = ?, sliding = ?, paused = ?, policy = ?, limits = ?, address_limits = ?, anonymous = ?, anonymous_limits = ?, capture = ?, pins = ?, upstream = ? WHERE id = ?',
       change.name ?? name,
       change.expiresAtMs ?? expiresAtMs,
       change.lifeMs ?? lifeMs,
@@ -172,6 +116,7 @@ export class ShareTable {
       change.anonymousLimits ?? trust.anonymousLimits ?? null,
       (change.isCaptured ?? trust.isCaptured === true) ? 1 : 0,
       change.pins === undefined ? (trust.pins ?? null) : change.pins,
+      change.upstream ?? trust.upstream ?? null,
       id,
     )
   }
@@ -258,43 +203,4 @@ export class ShareTable {
 /** Shares that ended before are not known any more, whether or not their rows are gone yet. */
 function keptAfterMs(): number {
   return Date.now() - EXPIRED_KEEP_MS
-}
-
-function recordOf({
-  made,
-  ending,
-  version,
-  paused,
-  policy,
-  limits,
-  addressLimits,
-  anonymous,
-  anonymousLimits,
-  capture,
-  pins,
-  location,
-  sliding,
-  ...settings
-}: ShareRow): KeptShare {
-  const { expiresAtMs } = settings
-  const lifeMs = settings.lifeMs === 0 ? expiresAtMs - settings.createdAtMs : settings.lifeMs
-  const decided = {
-    ...(sliding === 0 ? {} : { slidingMs: lifeMs }),
-    ...(policy === null ? {} : { policy }),
-    ...(limits === null ? {} : { limits }),
-    ...(addressLimits === null ? {} : { addressLimits }),
-    // Empty where it was taken back.
-    ...(anonymous === null || anonymous === '' ? {} : { anonymous }),
-    ...(anonymousLimits === null ? {} : { anonymousLimits }),
-    ...(capture === 1 ? { isCaptured: true } : {}),
-    ...(pins === null ? {} : { pins }),
-  }
-  return {
-    ...settings,
-    lifeMs,
-    location: LOCATIONS.find((known) => known === location),
-    isMade: made === 1,
-    isEnding: ending === 1,
-    trust: { version, expiresAtMs, isPaused: paused === 1, ...decided },
-  }
 }

@@ -49,12 +49,13 @@ export class ShareLife {
 
   /** The object has slept or was reset, and has its rows. */
   goOn(): void {
-    const { agentMessages, streams, streamSockets, subscriptions, web } = this.#parts
+    const { agentMessages, streams, streamSockets, subscriptions, web, upstream } = this.#parts
     const nowMs = Date.now()
     const hasLost = agentMessages.noteLost(nowMs)
     for (const { socket } of streams.closing()) streamSockets.closed(socket)
     subscriptions.prune()
     web.prune()
+    upstream.prune()
     if (hasLost) void this.#clock.sweepBy(nowMs + GRACE_MS)
   }
 
@@ -73,9 +74,10 @@ export class ShareLife {
   }
 
   async end(code: End): Promise<void> {
-    const { store, standbyAnswers, usage, gate, spending, approvals, serverEntries, links, streams, waiters, web } = this.#parts
+    const { store, standbyAnswers, usage, gate, spending, approvals, serverEntries, links, streams, waiters, web, upstream } = this.#parts
     const streamCode = code === 'SHARE_EXPIRED' ? CUT_CLOSE[code] : STREAM_CLOSE.ENDED
     web.closeAll(streamCode, 'the share was deleted or has expired')
+    upstream.closeAll(streamCode, 'the share was deleted or has expired')
     store.forget()
     usage.forget()
     spending.forget()

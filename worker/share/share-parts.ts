@@ -43,7 +43,7 @@ import { Subscriptions } from './children/subscriptions.ts'
 import { Turns } from './children/turns.ts'
 import { AskingWorkers } from './clients/asking-workers.ts'
 import { auditRows, CallLedger } from './clients/call-ledger.ts'
-import { RunningCalls } from './clients/running-calls.ts'
+import { type EndedCall, RunningCalls } from './clients/running-calls.ts'
 import { CreditLedger } from './clients/credit.ts'
 import { HeldWaits } from './clients/held-waits.ts'
 import { Streams } from './clients/streams.ts'
@@ -65,6 +65,7 @@ import { SlidingEnd } from './trust/sliding-end.ts'
 import { Spending } from './trust/spending.ts'
 import { TrustRows } from './trust/trust-rows.ts'
 import { CAPTURES } from './usage/captured.ts'
+import { UpstreamRequests } from './upstream/upstream-requests.ts'
 import { WebExchanges } from './web/web-exchanges.ts'
 import { ClientList } from './usage/client-list.ts'
 import { Usage } from './usage/usage.ts'
@@ -173,17 +174,13 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const resumedStreams = new ResumedStreams({ ...answers, sessions })
   const streamSockets = new StreamSockets({ ...answers, sessions, resumedStreams })
   const keptMeters = new KeptMeters({ sql: ctx.storage.sql, isKept })
-  const web = new WebExchanges({
-    ctx,
-    links,
-    health,
-    rootOf,
-    ended: (call, key) => {
-      callLedger.record(call)
-      spending.answered(key, call.bytes)
-    },
-  })
-  const charged = [...streamSockets.charged, ...web.charged]
+  const ended = (call: EndedCall, key: string): void => {
+    callLedger.record(call)
+    spending.answered(key, call.bytes)
+  }
+  const web = new WebExchanges({ ctx, links, health, rootOf, ended })
+  const upstream = new UpstreamRequests({ ctx, rootOf, refused: (calls) => callLedger.refused(calls), ended })
+  const charged = [...streamSockets.charged, ...web.charged, ...upstream.charged]
   const spending = new Spending({ share, lane, meters: new Meters(keptMeters), streams, charged, orderOf })
   const unsentCalls = new UnsentCalls({ ...answers, delivery, failed: (key) => spending.failed(key) })
   const agentMessages = new AgentMessages({ ...answers, web, spending, delivery, lostAgents, resumedStreams })
@@ -198,11 +195,11 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   })
   const shownSession = (session: string) => clientList.shownSession(session)
   const approvals = new Approvals({ ...answers, share, lane, gate, sessions, keeper: approvalKeeper, shownSession, holdOn })
-  const cutOff = new CutOff({ ...answers, web, gate, approvalKeeper, sessions, dismissed })
+  const cutOff = new CutOff({ ...answers, web, upstream, gate, approvalKeeper, sessions, dismissed })
   const clientList = new ClientList({ ...answers, sessions })
   const serverEntries = new ServerEntries({ ...base, sessions, gate, listings, rows: new EntryRows(ctx.storage.sql) })
   const usage = new Usage({ callLedger, runningCalls, clientList })
   const calls = { legacyCalls, legacyOnModern, modernCalls, modernOnLegacy, taskKeeper }
   const trust = { gate, slidingEnd, spending, approvals, approvalKeeper, cutOff }
-  return { ...answers, sessions, ...calls, ...trust, streamSockets, agentMessages, serverEntries, usage, callLedger, web }
+  return { ...answers, sessions, ...calls, ...trust, streamSockets, agentMessages, serverEntries, usage, callLedger, web, upstream }
 }

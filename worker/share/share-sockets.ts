@@ -1,6 +1,7 @@
-/** The sockets that come to a share: links of agents, streams of Workers, and their exchanges with its web app. */
+/** The sockets that come to a share: links of agents, streams of Workers, and their requests to its web app or its upstream. */
 import { LINK_SUBPROTOCOL } from '../../protocol/handshake.ts'
 import { GRACE_MS, HELLO_MS } from '../../protocol/limits.ts'
+import { type Charge, type Exhausted, isCharged } from '../contract/metering.ts'
 import { leafOf, VERDICT_STATUS } from '../contract/pass.ts'
 import type { Pass } from '../contract/trust-rpc.ts'
 import { readForeign } from '../contract/foreign-makes.ts'
@@ -39,22 +40,16 @@ export class ShareSockets {
 
   /** Begins an exchange with the web app. An answer that is no 101 says why not: a verdict, or a code. */
   async openWeb({ searchParams }: URL, pass: Pass): Promise<Response> {
-    const { gate, spending, web, callLedger } = this.#parts
+    const { gate, web, callLedger } = this.#parts
     if (this.#parts.store.settings === undefined) return new Response(null, { status: 404 })
     const [x, principal] = [searchParams.get('x') ?? '', searchParams.get('principal') ?? '']
-    const refusal = web.refuse(principal)
+    const refusal = gate.share?.upstream === undefined ? web.refuse(principal) : 'NO_WEB_APP'
     if (refusal !== undefined) return Response.json({ code: refusal }, { status: 503 })
     const nowMs = Date.now()
     callLedger.used(pass.chain, 1, nowMs)
     const charges = gate.chargesOf(pass)
-    const exhausted = charges === undefined ? undefined : await spending.start(charges, x)
-    if (exhausted !== undefined) return Response.json(exhausted, { status: VERDICT_STATUS })
-    // What keeps the limits may be another object: what has ended meanwhile was not there to be cut.
-    const verdict = charges === undefined ? undefined : await gate.judge(pass, Date.now())
-    if (verdict !== undefined) {
-      spending.failed(x)
-      return Response.json(verdict, { status: VERDICT_STATUS })
-    }
+    const refused = charges === undefined ? undefined : await this.#charge(charges, x, pass)
+    if (refused !== undefined) return refused
     const [client, server] = Object.values(new WebSocketPair())
     if (client === undefined || server === undefined) return new Response(null, { status: 500 })
     const address = pass.address === undefined ? {} : { address: pass.address }
@@ -62,9 +57,49 @@ export class ShareSockets {
     return new Response(null, { status: 101, webSocket: client })
   }
 
+  /** Watches a request that a Worker takes to the share's upstream. An answer that is no 101 says why not, as above. */
+  async openUpstream({ searchParams }: URL, pass: Pass): Promise<Response> {
+    const { gate, upstream, usage, callLedger } = this.#parts
+    if (this.#parts.store.settings === undefined) return new Response(null, { status: 404 })
+    const [x, principal, method] = ['x', 'principal', 'method'].map((name) => searchParams.get(name) ?? '') as [string, string, string]
+    const tool = searchParams.get('tool') ?? undefined
+    const sinceMs = Number(searchParams.get('sinceMs') ?? Number.NaN)
+    const isAgain = !Number.isNaN(sinceMs)
+    const refusal = upstream.refuse(principal)
+    if (refusal !== undefined) return Response.json({ code: refusal }, { status: 503 })
+    const nowMs = Date.now()
+    callLedger.used(pass.chain, isAgain || method === '' ? 0 : 1, nowMs)
+    const charges = isCharged(method) && method !== '' ? gate.chargesOf(pass) : undefined
+    const what = { principal, method, ...(tool === undefined ? {} : { tool }) }
+    // What was charged before and goes on is let go on.
+    const noteLimit = (): void => usage.limited(pass, what)
+    const refused = charges === undefined ? undefined : await this.#charge(charges, x, pass, noteLimit)
+    if (refused !== undefined && !isAgain) return refused
+    const [client, server] = Object.values(new WebSocketPair())
+    if (client === undefined || server === undefined) return new Response(null, { status: 500 })
+    const asked = { x, ...what, link: leafOf(pass), ...(pass.address === undefined ? {} : { address: pass.address }) }
+    upstream.open(server, { ...asked, ...(charges === undefined ? {} : { charges }) }, isAgain ? sinceMs : nowMs)
+    return new Response(null, { status: 101, webSocket: client })
+  }
+
+  /** Charges what begins; or why it may not. */
+  async #charge(charges: readonly Charge[], x: string, pass: Pass, noteLimit?: (limit: Exhausted) => void): Promise<Response | undefined> {
+    const { gate, spending } = this.#parts
+    const exhausted = await spending.start(charges, x)
+    if (exhausted !== undefined) {
+      noteLimit?.(exhausted)
+      return Response.json(exhausted, { status: VERDICT_STATUS })
+    }
+    // What keeps the limits may be another object: what has ended meanwhile was not there to be cut.
+    const verdict = await gate.judge(pass, Date.now())
+    if (verdict === undefined) return undefined
+    spending.failed(x)
+    return Response.json(verdict, { status: VERDICT_STATUS })
+  }
+
   /** One of them has closed, with this code or without any. */
   async closed(socket: WebSocket, code?: number): Promise<void> {
-    if (this.#parts.web.closed(socket)) return
+    if (this.#parts.web.closed(socket) || this.#parts.upstream.closed(socket)) return
     const { links, streamSockets, agentMessages } = this.#parts
     const link = links.remove(socket)
     if (link === undefined) {

@@ -206,22 +206,25 @@ export class Share extends DurableObject<Env> implements ShareObject {
     if (pass === undefined) return new Response(null, { status: 400 })
     const isAgent = url.pathname === '/agent'
     const judged = isAgent ? this.#parts.gate.refuse(pass, Date.now(), true) : this.#parts.gate.judge(pass, Date.now())
-    const isWeb = url.searchParams.get('kind') === 'web'
+    const kind = url.searchParams.get('kind')
     const upgrade = (verdict: PassVerdict | undefined): Response | Promise<Response> =>
       verdict === undefined
-        ? isWeb
+        ? kind === 'web'
           ? this.#sockets.openWeb(url, pass)
-          : this.#sockets.open(url, pass, isAgent)
+          : kind === 'upstream'
+            ? this.#sockets.openUpstream(url, pass)
+            : this.#sockets.open(url, pass, isAgent)
         : Response.json(verdict, { status: VERDICT_STATUS })
     return judged instanceof Promise ? judged.then(upgrade) : upgrade(judged)
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-    const { agentMessages, streamSockets, web } = this.#parts
+    const { agentMessages, streamSockets, web, upstream } = this.#parts
     if (web.has(socket)) {
       if (typeof message === 'string') web.control(socket, message)
       else web.fromWorker(socket, new Uint8Array(message))
     } else if (typeof message !== 'string') agentMessages.receive(socket, new Uint8Array(message))
+    else if (upstream.control(socket, message)) return
     else if (streamSockets.control(socket, message)) void this.#clock.sweepBy(agentMessages.nextVerdictMs(Date.now()))
     else if (agentMessages.receiveText(socket, message)) void this.#clock.sweepBy(agentMessages.nextVerdictMs(Date.now()))
     else closeQuietly(socket, CLOSE.PROTOCOL_ERROR, 'a text message that is no ping')

@@ -78,7 +78,7 @@ async function open({ share, principal, ...ask }: Forwarded): Promise<WebExchang
   if (judge() !== undefined) await share.admit(() => undefined)
   if (judge() !== undefined) return { code: 'WEB_NOT_ALLOWED' }
   const x = randomKey()
-  const socket = await share.web(x, principal, judge)
+  const socket = await share.begin({ kind: 'web', x, principal }, judge)
   return 'code' in socket ? socket : new WebExchange(x, socket)
 }
 

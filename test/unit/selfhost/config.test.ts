@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { parse } from 'smol-toml'
 import { describe, expect, test } from 'vitest'
 import { readWranglerToml, toWorkerdConfig } from '../../../selfhost/config.ts'
+import { verifies } from '../../requirements/verifies.ts'
 
 const WRANGLER_TOML = readFileSync(join(import.meta.dirname, '../../../wrangler.toml'), 'utf8')
 const OPTIONS = { address: '127.0.0.1:0', bundle: 'worker.js', fromEnvironment: ['OWNER_KEY'] }
@@ -67,4 +68,12 @@ test.each([
 
 test('readWranglerToml() names the value that is missing', () => {
   expect(() => readWranglerToml('name = "x"\nmain = "y"\n')).toThrow(/compatibility_date/)
+})
+
+test('toWorkerdConfig() gives upstreams a network of their own where they need not be public, and none otherwise', () => {
+  verifies('promise.upstream.private')
+  const text = toWorkerdConfig(readWranglerToml(WRANGLER_TOML), { ...OPTIONS, allowsPrivateUpstreams: true })
+  expect(text).toContain('(name = "UPSTREAM_NETWORK", service = "upstream-network")')
+  expect(text).toMatch(/\(name = "upstream-network", network = \(allow = \["public", "private"\]/)
+  for (const word of ['UPSTREAM_NETWORK', 'network =']) expect(generated).not.toContain(word)
 })

@@ -89,6 +89,25 @@ export const Limits = v.pipe(
 )
 export type Limits = v.InferOutput<typeof Limits>
 
+/** Where a server is that is shared without an agent. What is wrong with it in particular is said by whoever knows this relay. */
+export const Upstream = bodyOf({
+  url: v.pipe(
+    v.string('must be a text'),
+    v.description('Like https://mcp.example.com/mcp; at a public address. Its query may hold a key.'),
+  ),
+  headers: v.exactOptional(
+    v.pipe(v.record(v.string(), v.string('must be a text')), v.description('Told the server with each request, and shown to nobody.')),
+  ),
+})
+export type Upstream = v.InferOutput<typeof Upstream>
+
+/** The same as its owner sees it. */
+export const upstreamFacts = v.pipe(
+  v.object({ url: v.string(), headers: v.array(v.string()) }),
+  v.description('The URL without its query, and the names of the headers.'),
+)
+export type UpstreamFacts = v.InferOutput<typeof upstreamFacts>
+
 /**
  * A policy, read as JSON text. `access`: what it is where the policy does not say; without it, a policy that does not say allows
  * everything. `member`: what it is called.

@@ -45,7 +45,7 @@ export const PERSON_OPERATIONS = {
     who: 'owner',
     body: NewPerson,
     answers: { 201: { description: 'The person, with the access code, which is shown once.', body: InvitedPerson } },
-    errors: ['SHARE_EXPIRED', 'SIGN_IN_UNAVAILABLE', 'TOKEN_LIMIT_REACHED', 'RELAY_FULL'],
+    errors: ['SHARE_EXPIRED', 'SIGN_IN_UNAVAILABLE', 'TOKEN_LIMIT_REACHED', 'RELAY_FULL', 'UPSTREAM_SETTING'],
   },
   listPeople: {
     method: 'GET',

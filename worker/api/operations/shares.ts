@@ -4,7 +4,7 @@ import { JURISDICTIONS } from '../../access/share-id.ts'
 import { LOCATIONS } from '../../contract/registry/locations.ts'
 import { LANE_COUNTS } from '../../lanes.ts'
 import { DEFAULT_ACCESS, DEFAULT_LIFE_S } from '../credentials.ts'
-import { bodyOf, choice, flag, life, limits, Limits, listingProblem, name, policy, Policy } from './members.ts'
+import { bodyOf, choice, flag, life, limits, Limits, listingProblem, name, policy, Policy, Upstream, upstreamFacts } from './members.ts'
 import { NO_CONTENT, type Operation, time, unreachedLanes, whole } from './operation.ts'
 
 /** `off`: what is new or has changed of a server is offered as it is. */
@@ -22,7 +22,8 @@ export const NewShare = bodyOf({
   anonymous: v.exactOptional(v.nullable(policy(DEFAULT_ACCESS, 'anonymous'))),
   limits_anonymous: v.exactOptional(limits('limits_anonymous')),
   capture: v.exactOptional(flag()),
-  pinning: v.optional(choice(PINNINGS), 'on'),
+  pinning: v.exactOptional(choice(PINNINGS)),
+  upstream: v.exactOptional(Upstream),
 })
 
 export const ShareChange = bodyOf({
@@ -37,6 +38,7 @@ export const ShareChange = bodyOf({
   limits_anonymous: v.exactOptional(limits('limits_anonymous')),
   capture: v.exactOptional(flag()),
   pinning: v.exactOptional(choice(PINNINGS)),
+  upstream: v.exactOptional(Upstream),
 })
 
 /** Of either, what is decided for a share and may be said when it is made. */
@@ -65,6 +67,7 @@ const share = {
   limits_anonymous: v.nullable(Limits),
   capture: v.boolean(),
   pinning: v.picklist(PINNINGS),
+  upstream: v.exactOptional(upstreamFacts),
   location: v.exactOptional(v.picklist(LOCATIONS)),
   ending: v.exactOptional(v.literal(true)),
 }
@@ -72,7 +75,13 @@ const Share = v.object(share)
 /** A share as its owner sees it, without its credentials. */
 export type Share = v.InferOutput<typeof Share>
 
-const credentials = { share_url: v.string(), web_url: v.string(), client_token: v.string(), agent_token: v.string() }
+/** Where there is an upstream there are neither agents nor web apps. */
+const credentials = {
+  share_url: v.string(),
+  web_url: v.exactOptional(v.string()),
+  client_token: v.string(),
+  agent_token: v.exactOptional(v.string()),
+}
 const MadeShare = v.object({ ...share, ...credentials })
 const RotatedShare = v.object({ ...share, ...credentials, unreached_lanes: v.exactOptional(unreachedLanes) })
 
@@ -109,7 +118,7 @@ export const SHARE_OPERATIONS = {
     who: 'owner',
     body: NewShare,
     answers: { 201: { description: 'The share, and its credentials.', body: MadeShare } },
-    errors: ['JURISDICTION_UNAVAILABLE', 'SHARE_LIMIT_REACHED', 'OWNER_SHARE_LIMIT_REACHED', 'RELAY_FULL'],
+    errors: ['JURISDICTION_UNAVAILABLE', 'UPSTREAM_SETTING', 'SHARE_LIMIT_REACHED', 'OWNER_SHARE_LIMIT_REACHED', 'RELAY_FULL'],
   },
   listShares: {
     method: 'GET',
@@ -135,7 +144,7 @@ export const SHARE_OPERATIONS = {
     who: 'owner',
     body: ShareChange,
     answers: { 200: { description: 'The share as it is now.', body: Share } },
-    errors: ['LANES_UNREACHED'],
+    errors: ['LANES_UNREACHED', 'UPSTREAM_SETTING'],
   },
   rotateShare: {
     method: 'POST',

@@ -65,7 +65,7 @@ export const TOKEN_OPERATIONS = {
     who: 'owner',
     body: NewToken,
     answers: { 201: { description: 'The token.', body: MadeToken } },
-    errors: ['SHARE_EXPIRED', 'TOKEN_LIMIT_REACHED', 'RELAY_FULL'],
+    errors: ['SHARE_EXPIRED', 'TOKEN_LIMIT_REACHED', 'RELAY_FULL', 'UPSTREAM_SETTING'],
   },
   listTokens: {
     method: 'GET',
@@ -82,7 +82,7 @@ export const TOKEN_OPERATIONS = {
     who: 'owner',
     body: TokenChange,
     answers: { 200: { description: 'The token as it is now.', body: ChangedToken } },
-    errors: ['TOKEN_NOT_FOUND', 'LANES_UNREACHED'],
+    errors: ['TOKEN_NOT_FOUND', 'LANES_UNREACHED', 'UPSTREAM_SETTING'],
   },
   revokeToken: {
     method: 'DELETE',

@@ -19,14 +19,17 @@ import type { ApprovalKeeper } from './approval-keeper.ts'
 import type { TrustGate } from './gate.ts'
 import { type AgentLink, closeAgent, closeQuietly } from '../agents/agent-link.ts'
 
+interface UnderWay {
+  readonly cut: (refusalOf: (link: string) => PassRefusal | undefined) => void
+  readonly tell: (factsOf: (link: string) => GrantFacts | undefined) => void
+}
+
 interface Parts {
   readonly gate: TrustGate
   readonly approvalKeeper: ApprovalKeeper
-  /** What is under way with a web app. */
-  readonly web: {
-    readonly cut: (refusalOf: (link: string) => PassRefusal | undefined) => void
-    readonly tell: (factsOf: (link: string) => GrantFacts | undefined) => void
-  }
+  /** What is under way with a web app, and with an upstream. */
+  readonly web: UnderWay
+  readonly upstream: UnderWay
   readonly store: Store
   readonly links: AgentLinks
   readonly news: AgentNews
@@ -64,6 +67,7 @@ export class CutOff {
     }
     this.#endCalls(refusalOf)
     this.#parts.web.cut(refusalOf)
+    this.#parts.upstream.cut(refusalOf)
     const isOver = (principal: string): boolean => FINAL.has(refusalOf(linkOf(principal)))
     for (const principal of store.sessions.principals().filter(isOver)) store.sessions.idsOf([principal]).forEach((id) => sessions.end(id))
     for (const { group } of store.channels.owned().filter(({ owner }) => isOver(owner))) {
@@ -80,8 +84,8 @@ export class CutOff {
 
   /** Tells Workers that hold streams what their clients may do now, unless it is what they were told last: what comes on a stream must be within that, too. */
   tell(): void {
-    const { gate, streams, web } = this.#parts
-    web.tell((link) => gate.factsOf(link))
+    const { gate, streams, web, upstream } = this.#parts
+    for (const part of [web, upstream]) part.tell((link) => gate.factsOf(link))
     for (const { socket, attachment } of streams.all()) {
       const facts = gate.factsOf(attachment.link)
       // All that is pinned of a server goes with it, and a change is mostly one of another link.

@@ -24,11 +24,12 @@ export interface Standing {
 const DIGEST_BYTES = 10
 const encoder = new TextEncoder()
 
-/** What names a policy, and a share's pins with it, in `Pass.state`; empty where there is none. */
-export async function policyDigest({ policy, pins }: Pick<ShareTrust, 'policy' | 'pins'>): Promise<string> {
-  if (policy === undefined && pins === undefined) return ''
+/** What names a policy, and a share's pins and upstream with it, in `Pass.state`; empty where there is none. */
+export async function policyDigest({ policy, pins, upstream }: Pick<ShareTrust, 'policy' | 'pins' | 'upstream'>): Promise<string> {
+  if (policy === undefined && pins === undefined && upstream === undefined) return ''
   // No JSON text holds a line break.
-  const text = pins === undefined ? (policy ?? '') : `${policy ?? ''}\n${pins}`
+  const own = pins === undefined ? (policy ?? '') : `${policy ?? ''}\n${pins}`
+  const text = upstream === undefined ? own : `${own}\n\n${upstream}`
   const digest = await crypto.subtle.digest('SHA-256', encoder.encode(text))
   return encodeBase32(new Uint8Array(digest).subarray(0, DIGEST_BYTES))
 }
@@ -53,7 +54,7 @@ export function standingOf(share: KeptShareTrust, links: readonly (KeptLinkTrust
 
 /** How whoever has shown no credential stands; `undefined` of a share that lets nobody in without one. */
 export function anonymousStanding(share: KeptShareTrust): Standing | undefined {
-  const { anonymous, anonymousDigest, anonymousLimits, policy, digest, pins } = share
+  const { anonymous, anonymousDigest, anonymousLimits, policy, digest, pins, upstream } = share
   if (anonymous === undefined) return undefined
   const { charges = [], ...own } = standingOf(share, [])
   const all = [...charges, ...chargeOf(ANONYMOUS, anonymousLimits)]
@@ -63,15 +64,16 @@ export function anonymousStanding(share: KeptShareTrust): Standing | undefined {
       state: `${digest}.${anonymousDigest}`,
       policies: [...(policy === undefined ? [] : [policy]), anonymous],
       ...(pins === undefined ? {} : { pins }),
+      ...(upstream === undefined ? {} : { upstream }),
     },
     ...(all.length === 0 ? {} : { charges: all }),
   }
 }
 
-function factsOf({ pins }: KeptShareTrust, all: readonly { readonly digest: string }[], policies: readonly string[]): GrantFacts {
-  const isRestricted = policies.length > 0 || pins !== undefined
+function factsOf({ pins, upstream }: KeptShareTrust, all: readonly { readonly digest: string }[], policies: readonly string[]): GrantFacts {
+  const isRestricted = policies.length > 0 || pins !== undefined || upstream !== undefined
   const state = isRestricted ? all.map(({ digest }) => digest).join('.') : UNRESTRICTED
-  return { state, policies, ...(pins === undefined ? {} : { pins }) }
+  return { state, policies, ...(pins === undefined ? {} : { pins }), ...(upstream === undefined ? {} : { upstream }) }
 }
 
 /** Limits were checked when they were set: text that does not read is of a later version of the relay, and limits nothing here. */

@@ -30,6 +30,7 @@ const LATER_COLUMNS = {
   anonymous_limits: 'TEXT',
   capture: 'INTEGER',
   pins: 'TEXT',
+  upstream: 'TEXT',
 } as const
 
 type ShareColumns = {
@@ -43,6 +44,7 @@ type ShareColumns = {
   limits: string | null
   address_limits: string | null
   pins: string | null
+  upstream: string | null
   sliding_ms: number | null
   anonymous: string | null
   anonymous_digest: string | null
@@ -95,6 +97,7 @@ export class TrustRows {
       limits: trust.limits ?? null,
       address_limits: trust.addressLimits ?? null,
       pins: trust.pins ?? null,
+      upstream: trust.upstream ?? null,
       sliding_ms: trust.slidingMs ?? null,
       anonymous: trust.anonymous ?? null,
       anonymous_digest: trust.anonymousDigest,
@@ -176,6 +179,7 @@ export class TrustRows {
       ...(row.anonymous_limits === null ? {} : { anonymousLimits: row.anonymous_limits }),
       ...(row.capture === 1 ? { isCaptured: true } : {}),
       ...(row.pins === null ? {} : { pins: row.pins }),
+      ...(row.upstream === null ? {} : { upstream: row.upstream }),
       digest: row.digest,
       revokedBefore: row.revoked_before,
       agentsRevokedBefore: row.agents_revoked_before,
@@ -202,7 +206,7 @@ export class TrustRows {
   #make(): void {
     if (this.#exists()) return
     this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT, address_limits TEXT, sliding_ms INTEGER, anonymous TEXT, anonymous_digest TEXT, anonymous_limits TEXT, capture INTEGER, pins TEXT);
+      CREATE TABLE IF NOT EXISTS share_trust (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL, paused INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, revoked_before INTEGER NOT NULL, agents_revoked_before INTEGER NOT NULL, limits TEXT, address_limits TEXT, sliding_ms INTEGER, anonymous TEXT, anonymous_digest TEXT, anonymous_limits TEXT, capture INTEGER, pins TEXT, upstream TEXT);
       CREATE TABLE IF NOT EXISTS link_trust (id TEXT PRIMARY KEY, version INTEGER NOT NULL, kind TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, revoked INTEGER NOT NULL, policy TEXT, digest TEXT NOT NULL, parent TEXT, limits TEXT) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS link_trust_by_end ON link_trust (expires_at_ms);
     `)

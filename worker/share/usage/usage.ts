@@ -41,6 +41,11 @@ export class Usage {
     else note(told)
   }
 
+  /** Limits have refused a request that is no call of the Share's. */
+  limited(pass: Pass, what: Pick<CallRequest, 'principal' | 'method' | 'tool'>): void {
+    this.#parts.callLedger.refused([limitedCall(pass, what)])
+  }
+
   /** What the Worker is told of a call. Nobody waits for that here. */
   attend(request: CallRequest, outcome: CallOutcome | Promise<CallOutcome>): void {
     const { runningCalls } = this.#parts
@@ -75,7 +80,10 @@ export class Usage {
   }
 }
 
-function limitedCall({ chain, address }: Pass, { principal, method, tool }: CallRequest): RefusedCalls {
+function limitedCall(
+  { chain, address }: Pass,
+  { principal, method, tool }: Pick<CallRequest, 'principal' | 'method' | 'tool'>,
+): RefusedCalls {
   const by = { whose: chain[0], principal, ...(address === undefined ? {} : { address }) }
   const what = { method: method.slice(0, MAX_SHOWN_CHARS), ...(tool === undefined ? {} : { tool: tool.slice(0, MAX_SHOWN_CHARS) }) }
   return { ...by, ...what, outcome: 'RATE_LIMIT_EXCEEDED', count: 1, at: Date.now() }

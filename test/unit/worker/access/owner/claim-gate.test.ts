@@ -16,7 +16,16 @@ test('requireClaimed lets everything through, without asking the registry, when 
 })
 
 test('requireClaimed gives the routes behind it the keys of the relay', async () => {
-  expect(await (await ask('/keys', KEYS)).json()).toEqual(['shareId', 'pathKey', 'jwt', 'requestState', 'accessToken', 'signIn', 'owner'])
+  expect(await (await ask('/keys', KEYS)).json()).toEqual([
+    'shareId',
+    'pathKey',
+    'jwt',
+    'requestState',
+    'accessToken',
+    'signIn',
+    'owner',
+    'upstream',
+  ])
 })
 
 test('requireClaimed answers 503 while the registry knows no owner, to all but a claim', async () => {

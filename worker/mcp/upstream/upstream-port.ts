@@ -1,0 +1,170 @@
+/** Sends one request to an upstream and says what its answer is: it is connected to nothing but the one URL, follows no redirect, and is told nothing of the client's but what is MCP. */
+import type { ErrorCode, Failure } from '../../../protocol/errors.ts'
+import { isObject } from '../../../protocol/json-object.ts'
+import type { UpstreamServer } from '../../access/upstream-server.ts'
+import { parseCapped } from './bodies.ts'
+import { MAX_UPSTREAM_ERROR_BYTES, MAX_UPSTREAM_RETRY_MS, MAX_UPSTREAM_SESSION_CHARS } from '../../upstream-limits.ts'
+import { isJson as isJsonType } from '../request-headers.ts'
+import { SESSION_HEADER } from '../session-id.ts'
+
+/** What a request says beside its body. */
+export interface UpstreamFields {
+  readonly [name: string]: string
+}
+
+export interface UpstreamRequest {
+  readonly method: 'POST' | 'GET' | 'DELETE'
+  readonly fields: UpstreamFields
+  readonly body?: Uint8Array
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal
+  /** How long it may take, in milliseconds. */
+  readonly maxMs: number
+  /** It asks for nothing: whatever comes, it was taken. */
+  readonly isTold?: true
+}
+
+/** What has come. `stop`: there is no hurry any more. `session`: the id that the upstream has given. */
+interface Came {
+  readonly status: number
+  readonly body: ReadableStream<Uint8Array>
+  readonly session: string | undefined
+  readonly deadline: Deadline
+  /** Aborts when nobody waits for the rest any more, or the time is over. */
+  readonly signal: AbortSignal
+}
+
+export type UpstreamAnswer =
+  | (Came & { readonly kind: 'events' })
+  | (Came & { readonly kind: 'json' })
+  | { readonly kind: 'accepted' }
+  /** A JSON-RPC error of the upstream's own, which is its client's to see. */
+  | { readonly kind: 'refused'; readonly status: number; readonly body: Uint8Array }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+
+/** The end of an upstream's time. */
+export class Deadline {
+  readonly #controller = new AbortController()
+  readonly #timer: ReturnType<typeof setTimeout>
+  #hasPassed = false
+
+  constructor(ms: number) {
+    this.#timer = setTimeout(() => {
+      this.#hasPassed = true
+      this.#controller.abort()
+    }, ms)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get hasPassed(): boolean {
+    return this.#hasPassed
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+}
+
+/** By what network upstreams are reached. */
+export type UpstreamNetwork = Pick<Fetcher, 'fetch'>
+
+export class UpstreamPort {
+  readonly #server: UpstreamServer
+  readonly #network: UpstreamNetwork | undefined
+
+  /** `network`: another than the one that everything else is reached by. */
+  constructor(server: UpstreamServer, network: UpstreamNetwork | undefined) {
+    this.#server = server
+    this.#network = network
+  }
+
+  async ask({ method, fields, body, signal, maxMs, isTold }: UpstreamRequest): Promise<UpstreamAnswer> {
+    const { url, headers } = this.#server
+    const deadline = new Deadline(maxMs)
+    const either = AbortSignal.any([signal, deadline.signal])
+    const init = {
+      method,
+      headers: { ...headers, ...fields },
+      redirect: 'manual',
+      signal: either,
+      ...(body === undefined ? {} : { body }),
+    } as const
+    let answer: UpstreamAnswer | undefined
+    try {
+      const response = await (this.#network === undefined ? fetch(new Request(url, init)) : this.#network.fetch(new Request(url, init)))
+      answer = await answerOf(response, deadline, {
+        hasSession: fields[SESSION_HEADER] !== undefined,
+        isTold: isTold === true,
+        signal: either,
+      })
+      return answer
+    } catch {
+      return failed(deadline.hasPassed ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_UNREACHABLE')
+    } finally {
+      if (answer?.kind !== 'events' && answer?.kind !== 'json') deadline.stop()
+    }
+  }
+}
+
+/** MCP 2025-11-25, basic/transports, session management. */
+const SESSION_ID = new RegExp(`^[!-~]{1,${MAX_UPSTREAM_SESSION_CHARS}}$`)
+
+async function answerOf(
+  response: Response,
+  deadline: Deadline,
+  { hasSession, isTold, signal }: { readonly hasSession: boolean; readonly isTold: boolean; readonly signal: AbortSignal },
+): Promise<UpstreamAnswer> {
+  const { status, headers, body } = response
+  if (status >= 200 && status < 300 && !isTold) return goodAnswer(response, { deadline, signal })
+  if (status >= 200 && status < 300) {
+    void body?.cancel().catch(() => undefined)
+    return { kind: 'accepted' }
+  }
+  const said = await jsonErrorIn(response, signal)
+  if (status >= 300 && status < 400) return failed('UPSTREAM_REDIRECTED', `status ${status}`)
+  // Whoever signs in there is the relay: a challenge would lead its clients astray.
+  if (status === 401 || status === 403 || status === 407) return failed('UPSTREAM_UNAUTHORIZED', `status ${status}`)
+  if (status === 404 && hasSession) return { kind: 'failed', failure: { code: 'SESSION_NOT_FOUND' } }
+  if (status === 405) return { kind: 'failed', failure: { code: 'METHOD_NOT_ALLOWED' } }
+  if (status >= 400 && status < 500 && said !== undefined) return { kind: 'refused', status, body: said }
+  const retryAfterMs = retryMs(headers.get('retry-after'))
+  const failure: Failure = { code: 'UPSTREAM_HTTP_ERROR', executed: 'unknown', detail: `status ${status}` }
+  return { kind: 'failed', failure: retryAfterMs === undefined ? failure : { ...failure, retryAfterMs } }
+}
+
+function goodAnswer({ status, headers, body }: Response, ends: Pick<Came, 'deadline' | 'signal'>): UpstreamAnswer {
+  const type = (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+  const session = headers.get(SESSION_HEADER) ?? undefined
+  if (session !== undefined && !SESSION_ID.test(session)) {
+    void body?.cancel().catch(() => undefined)
+    return failed('UPSTREAM_BROKEN', 'a session id that is passed on has 1 to 1,024 visible characters')
+  }
+  if (body !== null && type === 'text/event-stream') return { kind: 'events', status, body, session, ...ends }
+  if (body !== null && isJsonType(type) && status === 200) return { kind: 'json', status, body, session, ...ends }
+  void body?.cancel().catch(() => undefined)
+  if (status === 202 || status === 204) return { kind: 'accepted' }
+  return failed('UPSTREAM_BROKEN', /^[\w.+-]{1,64}\/[\w.+-]{1,64}$/.test(type) ? `content type ${type}` : 'no content type')
+}
+
+/** The body, if it is an error of JSON-RPC. */
+async function jsonErrorIn({ headers, body }: Response, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  if (body === null || !isJsonType(headers.get('content-type'))) {
+    void body?.cancel().catch(() => undefined)
+    return undefined
+  }
+  const read = await parseCapped(body, MAX_UPSTREAM_ERROR_BYTES, signal)
+  const isError = isObject(read?.value) && isObject(read.value['error']) && !Object.hasOwn(read.value, 'result')
+  return isError ? read?.bytes : undefined
+}
+
+function retryMs(text: string | null): number | undefined {
+  const ms = text !== null && /^\d{1,9}$/.test(text) ? Number(text) * 1000 : undefined
+  return ms === undefined ? undefined : Math.min(ms, MAX_UPSTREAM_RETRY_MS)
+}
+
+function failed(code: Extract<ErrorCode, `UPSTREAM_${string}`>, detail?: string): UpstreamAnswer {
+  return { kind: 'failed', failure: { code, executed: 'unknown', ...(detail === undefined ? {} : { detail }) } }
+}
