@@ -60,7 +60,7 @@ const ROOMS = {
   'worker/env.ts': CONTRACT,
   'worker/problem.ts': ['protocol'],
   'worker/call-key.ts': ['worker/access'],
-  'worker/lanes.ts': ['protocol', 'worker/access'],
+  'worker/lanes.ts': ['protocol', 'worker/access', 'worker/contract'],
   'worker/access': [...CONTRACT, 'worker/env.ts', 'worker/problem.ts'],
   'worker/carry': ACCESS,
   'worker/registry': [...ACCESS, 'worker/carry'],

@@ -10,3 +10,8 @@ const RESERVED: ReadonlySet<string> = new Set(['k', 'mcp', 'sse', 'messages', 'h
 export function isServerName(text: string): boolean {
   return NAME.test(text) && !RESERVED.has(text)
 }
+
+/** The name by which policies and owners know a tool or prompt of a server, the same as in a list of several servers. `server`: absent of the one that has no name. */
+export function prefixedName(server: string | undefined, name: string): string {
+  return server === undefined ? name : `${server}__${name}`
+}

@@ -32,6 +32,7 @@ import {
   postToken,
 } from './sign-in/routes.ts'
 import { PassRefused } from './carry/pass-refused.ts'
+import { ofServer } from './mcp/server-door.ts'
 
 export { Registry } from './registry/registry.ts'
 export { Share } from './share/share.ts'
@@ -84,11 +85,23 @@ for (const base of ['/s/:share', '/s/:share/k/:key', `${OWN_HOST}/:share`] as co
   app.post(`${base}/mcp`, byShare(postMcp, postUpstream))
   app.get(`${base}/mcp`, orPage(byShare(getMcp, getUpstream)))
   app.delete(`${base}/mcp`, byShare(deleteMcp, deleteUpstream))
-  app.all(`${base}/mcp`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'GET, POST, DELETE' }))
   app.get(`${base}/sse`, orPage(byShare(getSse, refuseUpstreamDoor)))
-  app.all(`${base}/sse`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'GET' }))
   app.post(`${base}/messages`, byShare(postMessages, refuseUpstreamDoor))
-  app.all(`${base}/messages`, () => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow: 'POST' }))
+  // A share that points at a server elsewhere has no others.
+  app.post(`${base}/:server/mcp`, ofServer(postMcp))
+  app.get(`${base}/:server/mcp`, ofServer(orPage(getMcp)))
+  app.delete(`${base}/:server/mcp`, ofServer(deleteMcp))
+  app.get(`${base}/:server/sse`, ofServer(orPage(getSse)))
+  app.post(`${base}/:server/messages`, ofServer(postMessages))
+  for (const [end, allow] of [
+    ['mcp', 'GET, POST, DELETE'],
+    ['sse', 'GET'],
+    ['messages', 'POST'],
+  ] as const) {
+    const refuse = (): Response => failureResponse({ code: 'METHOD_NOT_ALLOWED' }, 'null', { allow })
+    app.all(`${base}/${end}`, refuse)
+    app.all(`${base}/:server/${end}`, ofServer(refuse))
+  }
 }
 
 // A path goes behind the name of a well-known URI (RFC 8414 §3.1, RFC 9728 §3.1). The relay's own root has none.
@@ -101,8 +114,10 @@ app.post(`${OWN_HOST}/:share${APP_SIGN_IN_PATH}`, postAppConsent)
 
 function routeSignIn(base: string, wellKnown: (name: string) => string): void {
   app.get(wellKnown('oauth-authorization-server'), getServerMetadata)
-  app.get(`${wellKnown('oauth-protected-resource')}/mcp`, getResourceMetadata)
-  app.get(`${wellKnown('oauth-protected-resource')}/sse`, getResourceMetadata)
+  for (const at of ['', '/:server'] as const) {
+    app.get(`${wellKnown('oauth-protected-resource')}${at}/mcp`, getResourceMetadata)
+    app.get(`${wellKnown('oauth-protected-resource')}${at}/sse`, getResourceMetadata)
+  }
   app.post(`${base}/register`, postRegister)
   app.get(`${base}/authorize`, getAuthorize)
   app.post(`${base}/authorize`, postAuthorize)

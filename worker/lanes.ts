@@ -1,12 +1,15 @@
-/** Lanes: the objects that carry one share. Which of them serves whom, and how each is named. */
+/** Lanes: the objects that carry one share. Which of them serves whom, and how each is named. A server of a share that has a name is a lane of its own. */
 import { MAX_LANES } from '../protocol/limits.ts'
 import { type Jurisdiction, knownShareFacts } from './access/share-id.ts'
+import type { LaneKey, LanesOfShare } from './contract/lane-key.ts'
 
 /** One of the objects that carry a share. */
 export interface Lane {
   readonly share: string
-  /** From 0. */
+  /** From 0; of a server 0, since it has one lane whatever its share has. */
   readonly index: number
+  /** Name of the one server that it carries; absent of what carries the one without a name. */
+  readonly server?: string
   readonly jurisdiction: Jurisdiction
 }
 
@@ -14,6 +17,9 @@ export interface Lane {
 export const LANE_COUNTS: readonly number[] = Array.from({ length: Math.log2(MAX_LANES) + 1 }, (_, log2) => 2 ** log2)
 
 const LANE_MARK = '.'
+const SERVER_MARK = '/'
+/** What ends the id of the share in the name of an object. */
+const MARK = /[./]/
 
 /** How many lanes a share has. `share` must be an id that was found to be ours. */
 export function laneCount(share: string): number {
@@ -27,6 +33,11 @@ export function laneOf(share: string, name: string): Lane {
   return { share, index: lanes === 1 ? 0 : hash(name) & (lanes - 1), jurisdiction }
 }
 
+/** The lane of the same server to which a name hashes; one that has a name has no other. */
+export function laneBeside(lane: Lane, name: string): Lane {
+  return lane.server === undefined ? laneOf(lane.share, name) : lane
+}
+
 /** The lane that keeps what holds for the whole share. `share` as for `laneCount`. */
 export function keeperOf(share: string): Lane {
   return laneOf(share, share)
@@ -38,20 +49,39 @@ export function laneAt(share: string, index: number): Lane | undefined {
   return Number.isInteger(index) && index >= 0 && index < lanes ? { share, index, jurisdiction } : undefined
 }
 
+/** The lane of a server that has a name. `share` as for `laneCount`. */
+export function serverLane(share: string, server: string): Lane {
+  return { share, index: 0, server, jurisdiction: knownShareFacts(share).jurisdiction }
+}
+
+/** The lane that a key means, or undefined when the share has fewer. `share` as for `laneCount`. */
+export function laneBy(share: string, key: LaneKey): Lane | undefined {
+  return typeof key === 'number' ? laneAt(share, key) : serverLane(share, key)
+}
+
+/** All objects of a share, its numbered lanes first. `id` as `share` for `laneCount`. */
+export function laneKeys({ id, servers }: LanesOfShare): LaneKey[] {
+  return [...Array.from({ length: laneCount(id) }, (_, index) => index), ...servers]
+}
+
 /** Name of a lane's object. The first has the share's own, so that a share of one lane is one object of that name. */
-export function laneName({ share, index }: Lane): string {
+export function laneName({ share, index, server }: Lane): string {
+  if (server !== undefined) return `${share}${SERVER_MARK}${server}`
   return index === 0 ? share : `${share}${LANE_MARK}${index}`
 }
 
 /** The share whose lane has this name. */
 export function shareOfLane(name: string): string {
-  const end = name.indexOf(LANE_MARK)
+  const end = name.search(MARK)
   return end === -1 ? name : name.slice(0, end)
 }
 
-/** The index of the lane that has this name. */
-export function indexOfLane(name: string): number {
-  return Number(name.slice(shareOfLane(name).length + 1))
+/** The key of the lane that has this name. */
+export function keyOfLane(name: string): LaneKey {
+  const end = name.search(MARK)
+  if (end === -1) return 0
+  const key = name.slice(end + 1)
+  return name[end] === SERVER_MARK ? key : Number(key)
 }
 
 /** FNV-1a, and a last mixing of all its bits into the low ones, of which few are used. */

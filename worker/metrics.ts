@@ -36,9 +36,9 @@ export async function getMetrics(c: Context<RouteEnv>): Promise<Response> {
   if (!owner.ok) return owner.error
   const living = await livingShares(c.env, owner.value.id, c.req.query('after'))
   const shares = await Promise.all(
-    living.shares.map(async (id) => {
-      const lanes = await askLanes(c.env, id, { op: 'describe' })
-      return { id, facts: lanes.flatMap(({ facts }) => facts ?? []), isReached: lanes.every((lane) => lane.isReached) }
+    living.shares.map(async (share) => {
+      const lanes = await askLanes(c.env, share, { op: 'describe' })
+      return { id: share.id, facts: lanes.flatMap(({ facts }) => facts ?? []), isReached: lanes.every((lane) => lane.isReached) }
     }),
   )
   const lines = METRICS.flatMap(({ name, help, of }) => [

@@ -7,8 +7,17 @@ export const LANE_ORDER_MS = 10_000
 export const RETELL_MS = 2_000
 export const MAX_RETELL_MS = 300_000
 
-/** Changes that the registry tells again at a time: of 64 lanes each, below the 1,000 requests that the platform lets one event make. */
-export const MAX_RETOLD = 15
+/** Changes that the registry tells again at a time: to 64 lanes and 16 servers each, below the 1,000 requests that the platform lets one event make. */
+export const MAX_RETOLD = 12
+
+/** Servers with names of one share: each is one more object to tell of every order. More than people run beside each other. */
+export const MAX_SERVERS = 16
+
+/** Servers of shares that an isolate knows to be there: some 100 KB. */
+export const MAX_KNOWN_SERVERS = 1_000
+
+/** How long an isolate believes the registry which servers a share has: so late it may find one that is new, if the agent came in elsewhere. */
+export const KNOWN_SERVERS_MS = 1_000
 
 /** Owners of a relay besides its deployer: each is a row, and the list of them is one answer. */
 export const MAX_OWNERS = 1_000

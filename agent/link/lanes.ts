@@ -166,8 +166,16 @@ export class Lanes {
     }
     const relay = url.origin.replace(/^ws/, 'http')
     if (this.#count > 1) log.debug('lane.ready', { lane: index, relay })
-    if (this.#lanes.length === this.#count && this.#lanes.every((lane) => lane.isUp))
-      log.info('ready', { share, relay, agent: settings.name, ...(this.#count === 1 ? {} : { lanes: this.#count }) })
+    if (this.#lanes.length === this.#count && this.#lanes.every((lane) => lane.isUp)) {
+      const { name: agent, server } = settings
+      log.info('ready', {
+        share,
+        relay,
+        agent,
+        ...(server === undefined ? {} : { servedAs: server }),
+        ...(this.#count === 1 ? {} : { lanes: this.#count }),
+      })
+    }
   }
 
   #laneEnded(): void {

@@ -84,7 +84,11 @@ function finalExit(end: LinkEnd): AgentExit | undefined {
         'Another agent serves this share. Join it with --replica, or take its place with --replace.',
       )
     case CLOSE.SHARE_GONE:
-      return new AgentExit(EXIT.ENDED, 'SHARE_GONE', 'The share was deleted or has expired. Make a new one.')
+      return new AgentExit(
+        EXIT.ENDED,
+        'SHARE_GONE',
+        'The share was deleted or has expired, or its owner has removed this server. Make a new one.',
+      )
     case CLOSE.TOKEN_REVOKED:
       return new AgentExit(
         EXIT.AUTH,

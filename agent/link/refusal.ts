@@ -32,6 +32,7 @@ export async function readRefusal(response: IncomingMessage): Promise<Refusal> {
 export function finalRefusal({ status, code, detail }: Refusal): AgentExit | undefined {
   // It comes of a proxy that takes the upgrade out of our request, and ends when that is mended.
   if (code === undefined || code === 'UPGRADE_NEEDED') return undefined
+  if (code === 'SERVER_NAME_INVALID') return new AgentExit(EXIT.USAGE, 'USAGE', detail)
   const said = detail === '' ? '' : ` The relay says: ${detail}`
   switch (status) {
     case 401:

@@ -40,6 +40,8 @@ export interface SessionAnswer {
   readonly name: string
   /** What the client says of itself; a dash where it does not say. */
   readonly client: string
+  /** Name of the server, where its share has several. */
+  readonly server: string | undefined
   readonly startedAt: Date | undefined
   readonly lastCallAt: Date | undefined
 }
@@ -51,6 +53,7 @@ export interface CallAnswer {
   readonly principal: string
   readonly method: string
   readonly tool: string | undefined
+  readonly server: string | undefined
   readonly outcome: string
   readonly ms: number | undefined
   readonly count: number
@@ -62,7 +65,15 @@ export interface OwnerAnswer {
   readonly expiresAt: Date
 }
 
+/** A server of a share that has a name. */
+export interface ServerAnswer {
+  readonly name: string
+  readonly url: string
+  readonly isConnected: boolean
+}
+
 export interface AgentAnswer {
+  /** With that of the server behind it, where its share has several. */
   readonly name: string
   readonly product: string
   readonly isolation: string
@@ -129,6 +140,7 @@ export function readSession(answer: Answer): SessionAnswer {
     id: textOf(answer, 'id'),
     name: typeof link === 'string' ? link : textOf(answer, 'principal'),
     client: client === '' ? '-' : client,
+    server: serverOf(answer),
     startedAt: answer['started_at'] === null ? undefined : timeOf(answer, 'started_at'),
     lastCallAt: answer['last_call_at'] === null ? undefined : timeOf(answer, 'last_call_at'),
   }
@@ -142,15 +154,29 @@ export function readCall(answer: Answer): CallAnswer {
     principal: textOf(answer, 'principal'),
     method: textOf(answer, 'method'),
     tool: typeof tool === 'string' ? tool : undefined,
+    server: serverOf(answer),
     outcome: textOf(answer, 'outcome'),
     ms: typeof ms === 'number' ? ms : undefined,
     count: typeof count === 'number' ? count : 1,
   }
 }
 
+/** Relays before there were such servers tell of none. */
+function serverOf({ server }: Answer): string | undefined {
+  return typeof server === 'string' ? server : undefined
+}
+
+export function readServers(answer: Answer): ServerAnswer[] {
+  if (answer['servers'] === undefined) return []
+  return listOf(answer, 'servers').map((server) => {
+    return { name: textOf(server, 'name'), url: textOf(server, 'url'), isConnected: server['connected'] === true }
+  })
+}
+
 export function readAgent(answer: Answer): AgentAnswer {
+  const [name, server] = [textOf(answer, 'name'), serverOf(answer)]
   return {
-    name: textOf(answer, 'name'),
+    name: server === undefined ? name : `${name} (${server})`,
     product: textOf(answer, 'product'),
     isolation: textOf(answer, 'isolation'),
     connectedAt: timeOf(answer, 'connected_at'),

@@ -34,6 +34,26 @@ export const API_ERRORS = {
     retryable: false,
     message: 'This share has several lanes, and such an agent has one connection. Run mcp-edge-agent, or make a share of one lane.',
   },
+  SERVER_NAME_INVALID: {
+    http: 400,
+    retryable: false,
+    message: 'No server of a share may be called so. Use up to 20 of a-z, 0-9 and dashes, and no word that its addresses have already.',
+  },
+  SERVER_LIMIT_REACHED: {
+    http: 409,
+    retryable: false,
+    message: 'The share has 16 servers with names, as many as it may. Remove those that are not used any more.',
+  },
+  SERVER_ENDING: {
+    http: 503,
+    retryable: true,
+    message: 'The owner has removed this server, and its end is still being told. Connect again in a moment.',
+  },
+  SERVER_NOT_FOUND: {
+    http: 404,
+    retryable: false,
+    message: 'The share has no server of this name, or it was removed. Compare it with the servers that the share is shown with.',
+  },
   RELAY_CLAIMED: { http: 409, retryable: false, message: 'This relay has an owner already. Use the owner key that was made for it.' },
   SHARE_LIMIT_REACHED: {
     http: 409,

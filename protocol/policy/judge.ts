@@ -3,6 +3,7 @@ import { type Argument, keepsArgumentRules } from './argument-rules.ts'
 import { matchesFolded, matchesGlob, MAX_MATCHED_CHARS } from './name-glob.ts'
 import type { PinKind, PinSet } from './pins.ts'
 import type { Access, NameRule, Policy } from './policy.ts'
+import { prefixedName } from '../server-names.ts'
 
 /** What a tool says of itself in its annotations (MCP, `ToolAnnotations`); what it does not say counts as the worse. */
 export interface ToolFacts {
@@ -17,6 +18,7 @@ export type Judgement = 'allowed' | 'held' | 'denied'
 
 export class PolicyJudge {
   readonly #policies: readonly Policy[]
+  readonly #server: string | undefined
   /** What is accepted of the server; undefined where nothing is pinned. */
   readonly pins: PinSet | undefined
   /** Whether no policy bounds anything: then methods pass that the relay does not know. */
@@ -26,8 +28,10 @@ export class PolicyJudge {
   /** Whether calls of some tools wait for the owner. */
   readonly mayHold: boolean
 
-  constructor(policies: readonly Policy[], pins?: PinSet) {
+  /** `server`: name of the one that is judged, where its share has several. Policies know its tools and prompts by prefixed names, and are asked by its own. */
+  constructor(policies: readonly Policy[], pins?: PinSet, server?: string) {
     this.#policies = policies
+    this.#server = server
     this.pins = pins?.isEmpty === false ? pins : undefined
     this.isBare = policies.every(isBare)
     this.isOpen = this.isBare && this.pins === undefined
@@ -39,34 +43,42 @@ export class PolicyJudge {
     return this.pins === undefined || this.pins.accepts(kind, digest)
   }
 
+  /** The name of a tool or prompt by which policies and the owner know it. */
+  nameOf(own: string): string {
+    return prefixedName(this.#server, own)
+  }
+
   /** Whether a tool may be seen and called at all. `facts`: undefined for one that is in no list. */
   tool(name: string, facts: ToolFacts | undefined): boolean {
     if (!this.accepts('tools', facts?.digest)) return false
     return (
-      this.isBare || (facts !== undefined && this.#policies.every(({ access, tools }) => permits(access, facts) && isNamed(tools, name)))
+      this.isBare ||
+      (facts !== undefined && this.#policies.every(({ access, tools }) => permits(access, facts) && isNamed(tools, this.nameOf(name))))
     )
   }
 
   /** Whether names alone let a tool be called: of one that was called, which was judged by what it said of itself then. */
   names(tool: string): boolean {
-    return this.#policies.every(({ tools }) => isNamed(tools, tool))
+    return this.#policies.every(({ tools }) => isNamed(tools, this.nameOf(tool)))
   }
 
   /** Whether a call of it may be made. `args`: as `keepsArgumentRules` wants them. */
   toolCall(name: string, facts: ToolFacts | undefined, args: readonly Argument[] | undefined): Judgement {
-    if (!this.tool(name, facts) || !this.#policies.every((policy) => keepsArgumentRules(policy.arguments, name, args))) return 'denied'
-    return this.#policies.some(({ hold }) => isHeld(hold, name)) ? 'held' : 'allowed'
+    const known = this.nameOf(name)
+    if (!this.tool(name, facts) || !this.#policies.every((policy) => keepsArgumentRules(policy.arguments, known, args))) return 'denied'
+    return this.#policies.some(({ hold }) => isHeld(hold, known)) ? 'held' : 'allowed'
   }
 
   /** Whether a rule bounds the arguments of this tool: only then must they be read. */
   boundsArguments(name: string): boolean {
+    const known = this.nameOf(name)
     return (
-      name.length <= MAX_MATCHED_CHARS && this.#policies.some((policy) => policy.arguments.some((rule) => matchesGlob(rule.tool, name)))
+      known.length <= MAX_MATCHED_CHARS && this.#policies.some((policy) => policy.arguments.some((rule) => matchesGlob(rule.tool, known)))
     )
   }
 
   prompt(name: string): boolean {
-    return this.#policies.every(({ prompts }) => isNamed(prompts, name))
+    return this.#policies.every(({ prompts }) => isNamed(prompts, this.nameOf(name)))
   }
 
   /** Of a resource, or of a template's text. */

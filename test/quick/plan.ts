@@ -93,6 +93,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'calls/round-trips',
   ],
   'worker/lanes.ts': ['calls/lanes'],
+  'worker/carry/known-servers.ts': ['servers/named-servers', 'servers/server-orders', 'servers/server-bounds'],
   'worker/mcp/': [
     'sessions/session',
     'access/access',

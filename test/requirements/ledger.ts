@@ -11,6 +11,7 @@ import { MODERN_PATTERNS } from './modern-patterns.ts'
 import { RECIPE_PROMISES } from './promises/recipe-promises.ts'
 import type { Requirement } from './requirement.ts'
 import { SEEDS } from './seeds.ts'
+import { SERVER_PROMISES } from './promises/server-promises.ts'
 import { STDIO } from './stdio.ts'
 import { TASK_PROMISES } from './promises/task-promises.ts'
 import { STREAMABLE_HTTP } from './streamable-http.ts'
@@ -23,6 +24,7 @@ export const SECTIONS = [
   ...TASK_PROMISES,
   ...WEB_PROMISES,
   ...UPSTREAM_PROMISES,
+  ...SERVER_PROMISES,
   ...AGENT_SERVERS,
   ...FOREIGN_AGENTS,
   ...SEEDS,

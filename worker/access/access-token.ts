@@ -1,6 +1,7 @@
 /** Mints and verifies access tokens of people who have signed in: JWTs (RFC 9068) for one resource, with a key of their own. Touches no object. */
 import { errors } from 'jose'
 import { encode } from 'jose/base64url'
+import { decodeJwt } from 'jose/jwt/decode'
 import { SignJWT } from 'jose/jwt/sign'
 import { jwtVerify } from 'jose/jwt/verify'
 import { err, ok, type Result } from '../../protocol/result.ts'
@@ -71,6 +72,17 @@ export async function verifyAccessToken(
     if (error instanceof errors.JWTExpired) return err('expired')
     if (error instanceof errors.JOSEError) return err('wrong')
     throw error
+  }
+}
+
+/** The resource that an access token says it is for, which proves nothing yet; undefined for what is no token. */
+export function resourceNamedBy(token: string): string | undefined {
+  if (token.length > MAX_CREDENTIAL_CHARS || !ONE_SPELLING.test(token)) return undefined
+  try {
+    const { aud } = decodeJwt(token)
+    return typeof aud === 'string' ? aud : undefined
+  } catch {
+    return undefined
   }
 }
 

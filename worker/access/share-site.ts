@@ -2,6 +2,7 @@
  * Where a share's people sign in: on a host of the share's own, or, on a relay without a domain for such hosts, below the share's path.
  * Everything of one sign-in (issuer, endpoints, resources) stands below one URL, its base. Pure.
  */
+import { isServerName } from '../../protocol/server-names.ts'
 import { relayOrigin, type Settings } from '../env.ts'
 import { isLoopbackName, shareOfHost, shareOrigin } from './origin.ts'
 
@@ -13,8 +14,14 @@ export interface ProtectedResource {
 }
 
 export const RESOURCE_METADATA_PATH = '/.well-known/oauth-protected-resource'
-/** Of the endpoints that a share has, the ones whose URLs people are given. What is posted to `messages` belongs to a stream of `sse`. */
-const ENDPOINT = /\/(mcp|sse|messages)\/?$/
+/**
+ * Path of an endpoint that a share has, below its own or on its own host, and the name of its server, if it has one. What is posted to `messages`
+ * belongs to a stream of `sse`.
+ */
+const ENDPOINT = /^(?:\/s\/[^/]+(?:\/k\/[^/]+)?)?(?:\/([^/]+))?\/(mcp|sse|messages)\/?$/
+/** The end of a resource's URL, behind the base of its sign-in. */
+const NAMED_RESOURCE = /^\/([^/]+)\/(?:mcp|sse)\/?(?:\?|$)/
+
 /** The base of the sign-in at a URL of a share; undefined where nobody signs in. Tokens are not sent in the clear, but on one machine. */
 export function signInBase(request: Pick<Request, 'url'>, settings: Settings, share: string): string | undefined {
   const isOwnHost = shareOfHost(settings, request.url) === share
@@ -33,17 +40,25 @@ export function ownHostBase(request: Pick<Request, 'url'>, settings: Settings, s
   return signInBase({ url: own.href }, settings, share)
 }
 
-/** The endpoints of a sign-in that tokens may be for: the first is meant where a client names none. */
-export function resourcesOf(base: string): readonly [string, string] {
-  return [`${base}/mcp`, `${base}/sse`]
+/** The endpoints of a sign-in that tokens may be for: the first is meant where a client names none. `server`: of one that has a name. */
+export function resourcesOf(base: string, server?: string): readonly [string, string] {
+  const at = server === undefined ? base : `${base}/${server}`
+  return [`${at}/mcp`, `${at}/sse`]
+}
+
+/** The name in the URL of an endpoint below a base; undefined of the server without one, and of what is no endpoint. Whether there is such a server is not said. */
+export function serverOfResource(base: string, resource: string): string | undefined {
+  const [, server = ''] = resource.startsWith(base) ? (NAMED_RESOURCE.exec(resource.slice(base.length)) ?? []) : []
+  return isServerName(server) ? server : undefined
 }
 
 /** The resource that a request is made to; undefined where nobody signs in. */
 export function protectedResource(request: Pick<Request, 'url'>, settings: Settings, share: string): ProtectedResource | undefined {
-  const [, endpoint] = ENDPOINT.exec(new URL(request.url).pathname) ?? []
-  const base = endpoint === undefined ? undefined : signInBase(request, settings, share)
+  const [, server, endpoint] = ENDPOINT.exec(new URL(request.url).pathname) ?? []
+  const isNone = endpoint === undefined || (server !== undefined && !isServerName(server))
+  const base = isNone ? undefined : signInBase(request, settings, share)
   if (base === undefined) return undefined
-  const [mcp, sse] = resourcesOf(base)
+  const [mcp, sse] = resourcesOf(base, server)
   const url = endpoint === 'mcp' ? mcp : sse
   const { origin, pathname } = new URL(url)
   return { url, metadataUrl: `${origin}${RESOURCE_METADATA_PATH}${pathname}` }

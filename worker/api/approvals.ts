@@ -3,6 +3,7 @@ import { type Context, Hono } from 'hono'
 import { shownJson } from '../../protocol/policy/shown-json.ts'
 import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
 import { type ApprovalAnswer, type ApprovalCommand, type DecidedApproval, type PendingApproval } from '../contract/approvals.ts'
+import type { LaneKey } from '../contract/lane-key.ts'
 import type { LinkRecord, ShareRecord } from '../contract/registry/registry-rpc.ts'
 import { keeperOf } from '../lanes.ts'
 import { problemResponse } from '../problem.ts'
@@ -79,9 +80,9 @@ async function ask(
   c: ApiContext,
   share: ShareRecord,
   command: ApprovalCommand,
-): Promise<ApprovalAnswer | { readonly unreached: number[] }> {
+): Promise<ApprovalAnswer | { readonly unreached: LaneKey[] }> {
   if (!share.isMade || hasExpired(share)) return { outcome: 'unknown' }
-  const lanes = await askLanes(c.env, share.id, command, { lanes: [keeperOf(share.id).index] })
+  const lanes = await askLanes(c.env, share, command, { lanes: [keeperOf(share.id).index] })
   const unreached = unreachedOf(lanes)
   return unreached.length > 0 ? { unreached } : (lanes[0]?.facts?.approvals ?? { outcome: 'unknown' })
 }

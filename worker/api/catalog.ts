@@ -52,7 +52,7 @@ async function readServerJson(c: ApiContext): Promise<Response> {
 /** What the first lane knows of the server; undefined of a share that nobody has used yet, or that is over. To ask an object for the first time is to make it. */
 async function askFirst(c: ApiContext, record: ShareRecord): Promise<LaneFacts | undefined> {
   if (!record.isMade || record.isEnding || hasExpired(record)) return undefined
-  const [first] = await askLanes(c.env, record.id, { op: 'about' }, { lanes: [0] })
+  const [first] = await askLanes(c.env, record, { op: 'about' }, { lanes: [0] })
   return first
 }
 

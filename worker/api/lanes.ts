@@ -4,7 +4,7 @@ import type { LinkUse } from '../contract/call-records.ts'
 import type { ForeignAgentFacts } from '../contract/foreign-makes.ts'
 import type { LastWords, ShareFacts } from '../contract/share-admin.ts'
 
-interface MergedAgent {
+export interface MergedAgent {
   readonly name: string
   readonly product: string
   readonly isolation: string

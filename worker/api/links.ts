@@ -102,7 +102,7 @@ async function orderLink(c: ApiContext, change: LinkChange): Promise<Response> {
 /** How often each link was used, by what the lanes remember that are reached. An object that there is not yet has served nobody. */
 async function usesOf(c: ApiContext, share: ShareRecord): Promise<ReadonlyMap<string, LinkUse>> {
   const isAsked = share.isMade && !hasExpired(share)
-  return mergeUses(isAsked ? await askLanes(c.env, share.id, { op: 'uses' }) : [])
+  return mergeUses(isAsked ? await askLanes(c.env, share, { op: 'uses' }) : [])
 }
 
 /** What is wrong with bounds that an owner gives to an agent, whose clients they would be for. */

@@ -16,7 +16,8 @@ export async function readWarning(
 ): Promise<{ readonly warning?: string }> {
   const { access } = policyOf(policy) as { readonly access?: unknown }
   if (access !== 'read' || !share.isMade || hasExpired(share)) return {}
-  const [first] = await askLanes(c.env, share.id, { op: 'server' }, { lanes: [0] })
-  const offered = (first?.facts?.server?.entries ?? []).filter(({ kind, isOffered }) => kind === 'tools' && isOffered)
+  const lanes = await askLanes(c.env, share, { op: 'server' }, { lanes: [0, ...share.servers] })
+  const entries = lanes.flatMap(({ facts }) => facts?.server?.entries ?? [])
+  const offered = entries.filter(({ kind, isOffered }) => kind === 'tools' && isOffered)
   return offered.length > 0 && !offered.some(({ isReadOnly }) => isReadOnly) ? { warning: NO_TOOLS } : {}
 }

@@ -7,7 +7,7 @@ import { linkOf } from '../contract/principals.ts'
 import type { LinkRecord, ShareRecord } from '../contract/registry/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import type { SessionFacts } from './operations/usage.ts'
-import { answer, hasExpired, isoTime, knownShare, registryOf, unreachedResponse } from './share-answers.ts'
+import { answer, hasExpired, isoTime, knownShare, registryOf, unreachedFacts, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
 
 type ApiContext = Context<OwnerEnv>
@@ -15,6 +15,8 @@ type ApiContext = Context<OwnerEnv>
 /** A client, and the lane that serves it. */
 interface LaneClient extends ClientFacts {
   readonly lane: number
+  /** Name of its server, if that has one. */
+  readonly server?: string
 }
 
 /** What lies below `/shares/<id>/sessions`. */
@@ -39,7 +41,7 @@ async function listSessions(c: ApiContext): Promise<Response> {
   const clients = clientsOf(lanes).toSorted((a, b) => (b.startedAtMs ?? 0) - (a.startedAtMs ?? 0))
   return answer(c, 200, {
     sessions: clients.map((client) => shown(client, names)),
-    ...(unreached.length === 0 ? {} : { unreached_lanes: unreached }),
+    ...unreachedFacts(unreached),
   })
 }
 
@@ -55,11 +57,13 @@ async function endSession(c: ApiContext): Promise<Response> {
 
 /** To ask an object for the first time is to make it, which nobody is served by. */
 function askAll(c: ApiContext, share: ShareRecord, order: ClientOrder): Promise<LaneFacts[]> {
-  return share.isMade && !hasExpired(share) ? askLanes(c.env, share.id, order) : Promise.resolve([])
+  return share.isMade && !hasExpired(share) ? askLanes(c.env, share, order) : Promise.resolve([])
 }
 
 function clientsOf(lanes: readonly LaneFacts[]): LaneClient[] {
-  return lanes.flatMap(({ lane, facts }) => (facts?.clients ?? []).map((client) => ({ ...client, lane })))
+  return lanes.flatMap(({ lane, server, facts }) =>
+    (facts?.clients ?? []).map((client) => ({ ...client, lane, ...(server === undefined ? {} : { server }) })),
+  )
 }
 
 /** Links that were revoked are in no list, and have no name there. */
@@ -80,5 +84,6 @@ function shown(
     last_call_at: lastCallAtMs === undefined ? null : isoTime(lastCallAtMs),
     agent: client.agent ?? null,
     lane: client.lane,
+    server: client.server ?? null,
   }
 }

@@ -3,13 +3,14 @@ import type { Context } from 'hono'
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { knownShareFacts, readShareId } from '../access/share-id.ts'
 import { type LaneFacts, unreachedOf } from '../carry/lane-orders.ts'
+import type { LaneKey } from '../contract/lane-key.ts'
 import type { ShareRecord } from '../contract/registry/registry-rpc.ts'
 import type { ShareTerms, ShareTrust } from '../contract/trust-rpc.ts'
 import { relayOrigin, settingsOf } from '../env.ts'
 import { problemResponse } from '../problem.ts'
-import { mergeLanes } from './lanes.ts'
+import { type MergedAgent, mergeLanes } from './lanes.ts'
 import type { Limits, Policy } from './operations/members.ts'
-import type { Share } from './operations/shares.ts'
+import type { NamedServer, Share } from './operations/shares.ts'
 import { problemFacts } from './listing-problem.ts'
 import { upstreamFacts } from './upstream.ts'
 import type { OwnerEnv } from './owner-gate.ts'
@@ -70,7 +71,7 @@ export function hasExpired({ expiresAtMs }: Pick<ShareRecord, 'expiresAtMs'>): b
 
 export function shareFacts(
   c: Context<OwnerEnv>,
-  record: Omit<ShareRecord, 'trust' | 'isMade' | 'owner'> & {
+  record: Omit<ShareRecord, 'trust' | 'isMade' | 'owner' | 'servers'> & {
     readonly trust?: ShareTrust
     readonly terms?: ShareTerms
   },
@@ -123,23 +124,57 @@ export function limitsOf(text: string | undefined): Limits | null {
 
 /** What only the share's objects know; nothing when it has ended by itself, or nobody has come yet. */
 export function liveFacts(lanes: readonly LaneFacts[]) {
-  const { agents, sessions, counters } = mergeLanes(lanes)
-  const unreached = unreachedOf(lanes)
-  const { held, listingProblem } = lanes.find(({ lane }) => lane === 0)?.facts ?? {}
+  const { agents, sessions, counters } = mergeLanes(lanes.filter(({ server }) => server === undefined))
+  const named = lanes.flatMap(({ server, facts }) => (server === undefined || facts === undefined ? [] : [{ server, facts }]))
+  const { held, listingProblem } = lanes.find(({ lane, server }) => lane === 0 && server === undefined)?.facts ?? {}
+  const heldOf = named.map(({ facts }) => facts.held).filter((count) => count !== undefined)
   return {
-    agents: agents.map(({ connectedAtMs, lastWords, isolation, lanes: served, name, product }) => ({
-      name,
-      product,
-      isolation,
-      ...(served === undefined ? {} : { lanes: served }),
-      connected_at: isoTime(connectedAtMs),
-      ...(lastWords === undefined ? {} : { last_words: lastWordsOf(lastWords) }),
-    })),
-    sessions,
-    ...(held === undefined ? {} : { held_back: held }),
-    ...problemFacts(listingProblem),
+    agents: [
+      ...agents.map(agentFacts),
+      ...named.flatMap(({ server, facts }) => facts.agents.map((one) => ({ ...agentFacts(one), server }))),
+    ],
+    sessions: named.reduce((sum, { facts }) => sum + facts.sessions, sessions),
+    ...(held === undefined && heldOf.length === 0 ? {} : { held_back: heldOf.reduce((sum, count) => sum + count, held ?? 0) }),
+    ...problemFacts(listingProblem ?? named.find(({ facts }) => facts.listingProblem !== undefined)?.facts.listingProblem),
     counters,
-    ...(unreached.length === 0 ? {} : { unreached_lanes: unreached }),
+    ...unreachedFacts(unreachedOf(lanes)),
+  }
+}
+
+/** The servers of a share that have names, with what their objects say of them. */
+export function serverFacts(
+  c: Context<OwnerEnv>,
+  { id, servers }: Pick<ShareRecord, 'id' | 'servers'>,
+  lanes: readonly LaneFacts[],
+): NamedServer[] {
+  const base = `${relayOrigin(c.req.raw, settingsOf(c.env))}/s/${id}`
+  return servers.map((name) => {
+    const facts = lanes.find(({ server }) => server === name)?.facts
+    return {
+      name,
+      url: `${base}/${name}/mcp`,
+      sse_url: `${base}/${name}/sse`,
+      connected: (facts?.agents.length ?? 0) > 0,
+      sessions: facts?.sessions ?? 0,
+    }
+  })
+}
+
+/** Lanes that were not reached, and servers that have one of their own, as members of an answer. */
+export function unreachedFacts(unreached: readonly LaneKey[]) {
+  const lanes = unreached.filter((key) => typeof key === 'number')
+  const servers = unreached.filter((key) => typeof key === 'string')
+  return { ...(lanes.length === 0 ? {} : { unreached_lanes: lanes }), ...(servers.length === 0 ? {} : { unreached_servers: servers }) }
+}
+
+function agentFacts({ connectedAtMs, lastWords, isolation, lanes, name, product }: MergedAgent) {
+  return {
+    name,
+    product,
+    isolation,
+    ...(lanes === undefined ? {} : { lanes }),
+    connected_at: isoTime(connectedAtMs),
+    ...(lastWords === undefined ? {} : { last_words: lastWordsOf(lastWords) }),
   }
 }
 
@@ -153,9 +188,14 @@ function lastWordsOf({ atMs, exitCode, signal, words }: LastWords) {
 }
 
 /** For an order that holds, but that some lanes have yet to hear. */
-export function unreachedResponse(share: string, unreached: readonly number[]): Response {
+export function unreachedResponse(share: string, unreached: readonly LaneKey[]): Response {
   const { lanes } = knownShareFacts(share)
-  return problemResponse('LANES_UNREACHED', `Not reached: ${unreached.join(', ')} of ${lanes}, counted from 0.`)
+  const { unreached_lanes: numbers = [], unreached_servers: servers = [] } = unreachedFacts(unreached)
+  const told = [
+    ...(numbers.length === 0 ? [] : [`${numbers.join(', ')} of ${lanes}, counted from 0`]),
+    ...(servers.length === 0 ? [] : [`the server ${servers.join(', ')}`]),
+  ]
+  return problemResponse('LANES_UNREACHED', `Not reached: ${told.join('; ')}.`)
 }
 
 /** Answers hold secrets, so nothing on the way may keep them. */

@@ -18,8 +18,10 @@ import {
   liveFacts,
   livingShare,
   registryOf,
+  serverFacts,
   shareFacts,
   sharesPage,
+  unreachedFacts,
   unreachedResponse,
 } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
@@ -39,9 +41,11 @@ export const shares = new Hono<OwnerEnv>()
   .patch('/:share', changeShare)
   .delete('/:share', revokeShare)
   .post('/:share/rotate', rotateShare)
+  .delete('/:share/servers/:server', removeServer)
   .all('/', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, POST' }))
   .all('/:share', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'GET, PATCH, DELETE' }))
   .all('/:share/rotate', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'POST' }))
+  .all('/:share/servers/:server', () => problemResponse('METHOD_NOT_ALLOWED', undefined, { allow: 'DELETE' }))
 
 async function createShare(c: ApiContext): Promise<Response> {
   const body = await readBody(c.req.raw, NewShare)
@@ -69,7 +73,7 @@ async function createShare(c: ApiContext): Promise<Response> {
   const outcome = await registryOf(c).addShare(c.var.owner.id, settings, location, links, terms)
   if (outcome !== 'added') return refuseShare(outcome)
   // Its objects come to be when they are first asked for, and where; but where they shall be is told them now.
-  if (location !== undefined) await askLanes(c.env, id, { op: 'describe' }, { location })
+  if (location !== undefined) await askLanes(c.env, { id, servers: [] }, { op: 'describe' }, { location })
   return answer(c, 201, { ...shareFacts(c, { ...settings, location, isEnding: false, terms }), ...shown })
 }
 
@@ -136,8 +140,8 @@ async function describeShare(c: ApiContext): Promise<Response> {
   if (!share.ok) return share.error
   const record = share.value
   // To ask an object for the first time is to make it, far from its agent perhaps.
-  const lanes = record.isMade && !hasExpired(record) ? await askLanes(c.env, record.id, { op: 'describe', asksAgents: true }) : []
-  return answer(c, 200, { ...shareFacts(c, record), ...liveFacts(lanes) })
+  const lanes = record.isMade && !hasExpired(record) ? await askLanes(c.env, record, { op: 'describe', asksAgents: true }) : []
+  return answer(c, 200, { ...shareFacts(c, record), servers: serverFacts(c, record, lanes), ...liveFacts(lanes) })
 }
 
 async function changeShare(c: ApiContext): Promise<Response> {
@@ -177,7 +181,7 @@ async function rotateShare(c: ApiContext): Promise<Response> {
   if (rotated === undefined) return problemResponse('SHARE_NOT_FOUND')
   if (rotated === false) return problemResponse('TOKEN_LIMIT_REACHED')
   const { value, unreached } = rotated
-  return answer(c, 201, { ...shareFacts(c, value), ...shown, ...(unreached.length === 0 ? {} : { unreached_lanes: unreached }) })
+  return answer(c, 201, { ...shareFacts(c, value), ...shown, ...unreachedFacts(unreached) })
 }
 
 /** The list forgets a share last: until every object has heard that it has ended, its owner can say so again. */
@@ -187,4 +191,13 @@ async function revokeShare(c: ApiContext): Promise<Response> {
   const ended = await registryOf(c).endShare(share.value.id)
   if (ended === undefined) return problemResponse('SHARE_NOT_FOUND')
   return ended.unreached.length > 0 ? unreachedResponse(ended.value.id, ended.unreached) : c.body(null, 204)
+}
+
+/** A server that is named no more is none to anybody, also while its object has yet to hear of it. */
+async function removeServer(c: ApiContext): Promise<Response> {
+  const share = await livingShare(c, { mayHaveEnded: true })
+  if (!share.ok) return share.error
+  const removed = await registryOf(c).removeServer(share.value.id, c.req.param('server') ?? '')
+  if (removed === undefined) return problemResponse('SERVER_NOT_FOUND')
+  return removed.unreached.length > 0 ? unreachedResponse(share.value.id, removed.unreached) : c.body(null, 204)
 }

@@ -2,7 +2,10 @@
 import { type Context, Hono } from 'hono'
 import { NOTHING_PINNED, PIN_KINDS, type PinKind, type Pins, PinSet, readPins } from '../../protocol/policy/pins.ts'
 import { shownJson } from '../../protocol/policy/shown-json.ts'
-import { askLanes } from '../carry/lane-orders.ts'
+import { pinsOf } from '../../protocol/policy/server-pins.ts'
+import { err, ok, type Result } from '../../protocol/result.ts'
+import { prefixedName } from '../../protocol/server-names.ts'
+import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
 import type { KnownEntry, KnownServer } from '../contract/pinned-server.ts'
 import type { ShareRecord } from '../contract/registry/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
@@ -17,6 +20,14 @@ type ApiContext = Context<OwnerEnv>
 
 interface JudgedEntry extends KnownEntry {
   readonly state: Entry['state']
+  /** Name of its server, if that has one. */
+  readonly server: string | undefined
+}
+
+/** One of the servers of a share, with what is accepted of it as JSON text. */
+interface JudgedServer extends KnownServer {
+  readonly server: string | undefined
+  readonly pins: string | undefined
 }
 
 /** What lies below `/shares/<id>/tools`. */
@@ -32,29 +43,30 @@ export const tools = new Hono<OwnerEnv>()
 async function listTools(c: ApiContext): Promise<Response> {
   const found = await knownShare(c)
   if (!found.ok) return found.error
-  const share = found.value
-  const server = await serverOf(c, share)
-  if (server === undefined) return unreachedResponse(share.id, [0])
-  const judged = judge(server, share.trust.pins)
+  const servers = await serversOf(c, found.value)
+  if (!servers.ok) return servers.error
+  const judged = servers.value.flatMap(judge)
   const lists = Object.fromEntries(PIN_KINDS.map((kind) => [SHOWN_AS[kind], judged.filter((entry) => entry.kind === kind).map(entryFacts)]))
-  return answer(c, 200, { ...stateFacts(share, server), ...lists })
+  return answer(c, 200, { ...stateFacts(servers.value), ...lists })
 }
 
 async function compareTools(c: ApiContext): Promise<Response> {
   const found = await knownShare(c)
   if (!found.ok) return found.error
-  const share = found.value
-  const server = await serverOf(c, share)
-  if (server === undefined) return unreachedResponse(share.id, [0])
-  const judged = judge(server, share.trust.pins)
-  const pins = new PinSet(readPins(share.trust.pins ?? NOTHING_PINNED))
-  const changes = judged.filter(isHeld).map((entry) => ({
-    ...entryFacts(entry),
-    kind: SHOWN_AS[entry.kind],
-    before: textBefore(entry, server.entries, pins),
-    after: shownText(entry.text),
-  }))
-  return answer(c, 200, { ...stateFacts(share, server), changes })
+  const servers = await serversOf(c, found.value)
+  if (!servers.ok) return servers.error
+  const changes = servers.value.flatMap((server) => {
+    const pins = new PinSet(readPins(server.pins ?? NOTHING_PINNED))
+    return judge(server)
+      .filter(isHeld)
+      .map((entry) => ({
+        ...entryFacts(entry),
+        kind: SHOWN_AS[entry.kind],
+        before: textBefore(entry, server.entries, pins),
+        after: shownText(entry.text),
+      }))
+  })
+  return answer(c, 200, { ...stateFacts(servers.value), changes })
 }
 
 async function acceptTools(c: ApiContext): Promise<Response> {
@@ -63,43 +75,58 @@ async function acceptTools(c: ApiContext): Promise<Response> {
   const share = found.value
   const body = await readBody(c.req.raw, Acceptance, { mayBeList: true })
   if (!body.ok) return body.error
-  const { pins } = share.trust
-  if (pins === undefined) return problemResponse('PINNING_OFF')
-  const server = await serverOf(c, share)
-  if (server === undefined) return unreachedResponse(share.id, [0])
-  const held = judge(server, pins).filter(isHeld)
+  if (share.trust.pins === undefined) return problemResponse('PINNING_OFF')
+  const servers = await serversOf(c, share)
+  if (!servers.ok) return servers.error
+  const held = servers.value.flatMap(judge).filter(isHeld)
   const accepted = 'all' in body.value ? held.filter(({ digest }) => digest !== '') : namedIn(held, body.value)
   if (accepted === undefined) return problemResponse('TOOLS_CHANGED')
-  const change = {
-    accepted: accepted.map(({ kind, digest, text }) => ({ kind, digest, text })),
-    replaced: replacedBy(accepted, server.entries),
+  for (const { server, entries } of servers.value) {
+    const refused = await acceptOf(c, share, { server, entries, accepted: accepted.filter((entry) => entry.server === server) })
+    if (refused !== undefined) return refused
   }
-  const changed = accepted.length === 0 ? { value: share, unreached: [] } : await registryOf(c).pin(share.id, change)
-  if (changed === undefined) return problemResponse('SHARE_NOT_FOUND')
-  if (changed === 'full') return problemResponse('PINS_FULL')
-  if (changed.unreached.length > 0) return unreachedResponse(share.id, changed.unreached)
-  return answer(c, 200, { accepted: accepted.map(({ kind, name, digest }) => ({ kind: SHOWN_AS[kind], name: shownJson(name), digest })) })
+  return answer(c, 200, {
+    accepted: accepted.map((entry) => ({ kind: SHOWN_AS[entry.kind], name: shownJson(fullName(entry)), digest: entry.digest })),
+  })
 }
 
-/** What the share keeps of its server; nothing of a share that nobody has used yet, or that has ended. Undefined when it cannot be asked. */
-async function serverOf(c: ApiContext, share: ShareRecord): Promise<KnownServer | undefined> {
-  if (!share.isMade || hasExpired(share)) return { entries: [] }
-  const [first] = await askLanes(c.env, share.id, { op: 'server' }, { lanes: [0] })
-  return first?.isReached === true ? (first.facts?.server ?? { entries: [] }) : undefined
+interface Accepted extends Pick<JudgedServer, 'server' | 'entries'> {
+  readonly accepted: readonly JudgedEntry[]
+}
+
+/** Accepts what is held back of one server; what its owner is told where that could not be done, or not be told everywhere. */
+async function acceptOf(c: ApiContext, { id }: ShareRecord, { server, entries, accepted }: Accepted): Promise<Response | undefined> {
+  if (accepted.length === 0) return undefined
+  const change = { accepted: accepted.map(({ kind, digest, text }) => ({ kind, digest, text })), replaced: replacedBy(accepted, entries) }
+  const changed = await registryOf(c).pin(id, change, server)
+  if (changed === undefined) return problemResponse('SHARE_NOT_FOUND')
+  if (changed === 'full') return problemResponse('PINS_FULL')
+  return changed.unreached.length > 0 ? unreachedResponse(id, changed.unreached) : undefined
+}
+
+/** What the share keeps of its servers; nothing of a share that nobody has used yet, or that has ended. The response where one cannot be asked. */
+async function serversOf(c: ApiContext, share: ShareRecord): Promise<Result<readonly JudgedServer[], Response>> {
+  const { pins } = share.trust
+  if (!share.isMade || hasExpired(share)) return ok([{ entries: [], server: undefined, pins: pins && pinsOf(pins, undefined) }])
+  const lanes = await askLanes(c.env, share, { op: 'server' }, { lanes: [0, ...share.servers] })
+  const unreached = unreachedOf(lanes)
+  if (unreached.length > 0) return err(unreachedResponse(share.id, unreached))
+  return ok(lanes.map(({ server, facts }) => ({ ...(facts?.server ?? { entries: [] }), server, pins: pins && pinsOf(pins, server) })))
 }
 
 /** What is offered, and what was accepted and is not offered any more under its name. */
-function judge({ entries }: KnownServer, text: string | undefined): JudgedEntry[] {
+function judge({ entries: known, server, pins: text }: JudgedServer): JudgedEntry[] {
+  const entries = known.map((entry) => ({ ...entry, server }))
   const pins = new PinSet(readPins(text ?? NOTHING_PINNED))
   const isAccepted = ({ kind, digest }: KnownEntry): boolean => pins.accepts(kind, digest === '' ? undefined : digest)
   const nameOf = ({ kind, name }: KnownEntry): string => `${kind} ${name}`
   const offered = new Set(entries.filter(({ isOffered }) => isOffered).map(nameOf))
-  const known = new Set(entries.filter(isAccepted).map(nameOf))
+  const before = new Set(entries.filter(isAccepted).map(nameOf))
   return entries.flatMap((entry): JudgedEntry[] => {
     if (!pins.pins(entry.kind)) return entry.isOffered ? [{ ...entry, state: 'unpinned' }] : []
     if (!entry.isOffered) return isAccepted(entry) && !offered.has(nameOf(entry)) ? [{ ...entry, state: 'gone' }] : []
     if (isAccepted(entry)) return [{ ...entry, state: 'pinned' }]
-    return [{ ...entry, state: known.has(nameOf(entry)) ? 'changed' : 'new' }]
+    return [{ ...entry, state: before.has(nameOf(entry)) ? 'changed' : 'new' }]
   })
 }
 
@@ -113,7 +140,7 @@ function namedIn(
   wanted: readonly { readonly name: string; readonly digest: string }[],
 ): readonly JudgedEntry[] | undefined {
   const found = wanted.map(({ name, digest }) =>
-    held.filter((entry) => digest !== '' && entry.digest === digest && (entry.name === name || shownJson(entry.name) === name)),
+    held.filter((entry) => digest !== '' && entry.digest === digest && (fullName(entry) === name || shownJson(fullName(entry)) === name)),
   )
   return found.every((entries) => entries.length > 0) ? found.flat() : undefined
 }
@@ -133,13 +160,15 @@ function textBefore({ kind, name, state }: JudgedEntry, entries: readonly KnownE
   return latest === undefined || latest.text === '' ? null : shownJson(latest.text)
 }
 
-function stateFacts({ trust }: ShareRecord, { listedAtMs, problem }: KnownServer) {
-  const { pins } = trust
+/** Of several servers: when one was listed last, and what is true of any. */
+function stateFacts(servers: readonly JudgedServer[]) {
+  const listedAtMs = Math.max(...servers.map((server) => server.listedAtMs ?? -Infinity))
+  const pinned = servers.flatMap(({ pins }) => (pins === undefined || pins === NOTHING_PINNED ? [] : [readPins(pins)]))
   return {
-    pinning: pins === undefined ? 'off' : 'on',
-    listed_at: listedAtMs === undefined ? null : isoTime(listedAtMs),
-    ...(pins === undefined || pins === NOTHING_PINNED ? {} : { unpinned: unpinnedOf(readPins(pins)) }),
-    ...problemFacts(problem),
+    pinning: servers.some(({ pins }) => pins !== undefined) ? 'on' : 'off',
+    listed_at: listedAtMs === -Infinity ? null : isoTime(listedAtMs),
+    ...(pinned.length === 0 ? {} : { unpinned: [...new Set(pinned.flatMap(unpinnedOf))] }),
+    ...problemFacts(servers.find(({ problem }) => problem !== undefined)?.problem),
   }
 }
 
@@ -154,6 +183,13 @@ function shownText(text: string): string {
   return text.length < MAX_ENTRY_CHARS ? shownJson(text) : `${shownJson(text)}… (the rest is not shown)`
 }
 
-function entryFacts({ name, digest, state, kind, isReadOnly }: JudgedEntry): Entry {
-  return { name: shownJson(name), state, digest: digest === '' ? null : digest, ...(kind === 'tools' ? { read_only: isReadOnly } : {}) }
+function entryFacts(entry: JudgedEntry): Entry {
+  const { digest, state, kind, isReadOnly, server } = entry
+  const more = { ...(kind === 'tools' ? { read_only: isReadOnly } : {}), ...(server === undefined ? {} : { server }) }
+  return { name: shownJson(fullName(entry)), state, digest: digest === '' ? null : digest, ...more }
+}
+
+/** The name by which policies know it, where they know it by a name. */
+function fullName({ kind, name, server }: JudgedEntry): string {
+  return kind === 'tools' || kind === 'prompts' ? prefixedName(server, name) : name
 }

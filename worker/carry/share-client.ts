@@ -27,7 +27,7 @@ import { STREAM_CLOSE, type StreamTarget } from '../contract/streams.ts'
 import type { ListingOrder } from '../contract/listings.ts'
 import type { TaskAnswer, TaskOrder } from '../contract/tasks.ts'
 import { type Env, settingsOf } from '../env.ts'
-import { type Lane, laneName, laneOf } from '../lanes.ts'
+import { type Lane, laneBeside, laneName } from '../lanes.ts'
 import { type Holder, HolderGrant } from './holder-grant.ts'
 import type { AcceptedEntries, KnownGrant } from './known-grants.ts'
 import { type CallRenewed, limitFailure, nothing, refuse, type Renewed } from './pass-refused.ts'
@@ -40,8 +40,9 @@ export class ShareClient {
   readonly #lane: Lane
   readonly #holder: Holder
   readonly #grant: HolderGrant
-  /** Name of the object, by which an isolate keeps what it knows of a share's server: each lane counts its versions for itself. */
+  /** Name of the object, by which an isolate keeps what it knows of a share's server: each lane counts its versions for itself; and of the one server that it carries, if that has one. */
   readonly id: string
+  readonly server: string | undefined
   #stub: DurableObjectStub<ShareObject>
   #hasAsked = false
 
@@ -50,8 +51,9 @@ export class ShareClient {
     this.#lane = lane
     this.#holder = holder
     this.id = laneName(lane)
+    this.server = lane.server
     this.#stub = laneStub(env, lane)
-    this.#grant = new HolderGrant(lane.share, holder)
+    this.#grant = new HolderGrant(lane.server === undefined ? lane.share : this.id, holder)
   }
 
   /** The same client for another of the holder's requests, which was judged by itself. The stub is one, since only its calls arrive in order. */
@@ -63,11 +65,11 @@ export class ShareClient {
 
   /** The same client of the lane to which a name hashes. */
   at(name: string): ShareClient {
-    const lane = laneOf(this.#lane.share, name)
+    const lane = laneBeside(this.#lane, name)
     return lane.index === this.#lane.index ? this.fork() : new ShareClient(this.#env, lane, this.#holder)
   }
 
-  /** The same client of the share's first lane. */
+  /** The same client of the first lane of this server. */
   firstLane(): ShareClient {
     return this.#lane.index === 0 ? this.fork() : new ShareClient(this.#env, { ...this.#lane, index: 0 }, this.#holder)
   }
@@ -227,7 +229,7 @@ export class ShareClient {
 
   /** Pins what a server offers that was listed for the first time. */
   async pinFirst(pins: Pins): Promise<void> {
-    await this.#env.REGISTRY.getByName('registry').pin(this.#lane.share, { first: JSON.stringify(pins) })
+    await this.#env.REGISTRY.getByName('registry').pin(this.#lane.share, { first: JSON.stringify(pins) }, this.server)
   }
 
   /** Opens a listen on a child that knows none, before its stream comes; false when the child is gone. Rejects with PassRefused. */
@@ -254,7 +256,7 @@ export class ShareClient {
 
   /** Hands an agent's upgrade over: a 101, or a 404 of a share that is gone. `foreign`: of an agent of another make. Rejects with PassRefused. */
   agent(foreign?: ForeignOpening): Promise<Response> {
-    const made = foreign === undefined ? {} : foreignQuery(foreign)
+    const made = foreign && foreignQuery(foreign)
     return this.#admitted<Response>((pass) => upgraded(this.#stub, 'agent', { ...passQuery(pass), ...made }), refuse)
   }
 

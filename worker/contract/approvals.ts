@@ -1,7 +1,9 @@
 /** Calls that wait for the owner of a share: what names one, what its lanes say to each other of it, and what the owner is told. Types and names. */
+import type { LaneKey } from './lane-key.ts'
 
 /** What a Worker tells of a call that its owner must allow first. */
 export interface HeldCall {
+  /** As its owner knows it (`prefixedName`). */
   readonly tool: string
   /** `toolDigest` of what the server lists as this tool. */
   readonly toolDigest: string
@@ -59,7 +61,7 @@ export interface ApprovalAsk extends Omit<HeldCall, 'further'> {
 /** What a lane says to the one that keeps the approvals of the share. `key`: of the call. */
 export type HoldOrder =
   /** May this call be made? If not now, `lane` is to hear when that is decided. */
-  | { readonly op: 'ask'; readonly ask: ApprovalAsk; readonly key: string; readonly lane: number; readonly goesOn?: GoesOn }
+  | { readonly op: 'ask'; readonly ask: ApprovalAsk; readonly key: string; readonly lane: LaneKey; readonly goesOn?: GoesOn }
   /** The call that was let through was not made after all: its approval is as it was before. */
   | { readonly op: 'release'; readonly key: string; readonly round?: string }
   /** The answer to a call has asked for more: a retry that names it goes on with that call. */

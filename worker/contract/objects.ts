@@ -21,6 +21,7 @@ import type {
   OwnerVerdict,
   PersonRecord,
   RelaySecrets,
+  ServerAddition,
   ShareAddition,
   ShareChange,
   ShareRecord,
@@ -122,8 +123,17 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
     links: readonly NewLink[],
     terms?: ShareTerms,
   ): ShareAddition
-  /** For a new object: the share that it belongs to, and what its owner has decided; undefined when it was deleted, ended long ago, or never was. */
-  adopt(id: string): Adoption | undefined
+  /**
+   * For a new object: the share that it belongs to, and what its owner has decided; undefined when it was deleted, ended long ago, or never was.
+   * `server`: of one that carries a server with a name; undefined also when the share has none of that name.
+   */
+  adopt(id: string, server?: string): Adoption | undefined
+  /** Notes that an agent serves a server of this name, which is one that may be. Undefined as for `adopt`. */
+  addServer(id: string, server: string): ServerAddition | undefined
+  /** Names of a share's servers; none as for `adopt`. */
+  servers(id: string): readonly string[]
+  /** Forgets a server, and ends its object. Undefined when the share has none of that name. */
+  removeServer(id: string, server: string): Promise<Changed<string> | undefined>
   /** Ends a share: no new object of it is made, those that there are hear of it, and then the list forgets it. Undefined for a share that is not in the list. */
   endShare(id: string): Promise<Changed<ShareRecord> | undefined>
   /** Changes a share, and tells the lanes; undefined without it. */
@@ -132,9 +142,9 @@ export interface RegistryObject extends Rpc.DurableObjectBranded {
   slideShare(id: string, usedAtMs: number): Promise<ShareTrust | undefined>
   /**
    * Changes what is accepted of a share's server, and tells the lanes. `full`: it would be more than may be pinned. Undefined without the share,
-   * where pinning is off, and for the first pins of a share that has some.
+   * where pinning is off, and for the first pins of a server that has some. `server`: its name, if it has one.
    */
-  pin(id: string, change: PinChange): Promise<Changed<ShareRecord> | 'full' | undefined>
+  pin(id: string, change: PinChange, server?: string): Promise<Changed<ShareRecord> | 'full' | undefined>
   /** Revokes every link of a share, but for those of agents unless they are meant too, and adds others; `false` when that would be more links than it may have. */
   rotateShare(id: string, links: readonly NewLink[], keepsAgents: boolean): Promise<Changed<ShareRecord> | false | undefined>
   /** What the owner has decided for a share; undefined as for `adopt`. */

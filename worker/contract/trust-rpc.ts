@@ -35,7 +35,7 @@ export interface ShareTrust {
   readonly anonymousLimits?: string
   /** What calls carry is kept for the owner, masked and cut. */
   readonly isCaptured?: boolean
-  /** What is accepted of the server, as JSON text (`protocol/policy/pins.ts`); absent: nothing is held back. */
+  /** What is accepted of the share's servers, as JSON text (`protocol/policy/pins.ts`); absent: nothing is held back. In an object of its own one. */
   readonly pins?: string
   /** Where the server is, in the place of an agent's: `KeptUpstream` as JSON text; absent where agents serve. */
   readonly upstream?: string

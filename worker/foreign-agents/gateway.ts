@@ -134,7 +134,7 @@ async function allowedOrigin(
   { share, isMade }: { readonly share: string; readonly isMade: boolean },
   backend: Backend | undefined,
 ): Promise<Result<string, Response>> {
-  const [lane] = isMade ? await askLanes(c.env, share, { op: 'describe' }, { lanes: [0] }) : []
+  const [lane] = isMade ? await askLanes(c.env, { id: share, servers: [] }, { op: 'describe' }, { lanes: [0] }) : []
   const agents = lane?.facts?.agents ?? []
   if (agents.length === 0) return err(refuse('AGENT_AWAY'))
   const origin = agents.flatMap(({ app }) => app ?? []).find((app) => backend !== undefined && isBackend(backend, app))

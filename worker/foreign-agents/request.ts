@@ -44,6 +44,7 @@ function visitorOf(c: SessionsContext, { share, facts }: ForeignSession): Visito
     asked: () => clients,
     principalIn: () => `agent:${facts.token}`,
     isAnonymous: false,
+    isAstray: false,
     basePath: `/s/${share}`,
     revision: MODERN_REVISION,
     stateKey: c.var.relay.keys.requestState,

@@ -90,7 +90,9 @@ async function mayAsk(c: SessionsContext, asker: Asker, share: string): Promise<
 }
 
 async function sharesOf(c: SessionsContext, asker: Asker): Promise<{ readonly shares: readonly string[]; readonly next?: string }> {
-  return asker.kind === 'agent' ? { shares: [asker.share] } : livingShares(c.env, asker.id, c.req.query('after'))
+  if (asker.kind === 'agent') return { shares: [asker.share] }
+  const { shares, ...rest } = await livingShares(c.env, asker.id, c.req.query('after'))
+  return { shares: shares.map(({ id }) => id), ...rest }
 }
 
 async function sessionsOf(c: SessionsContext, share: string): Promise<ForeignSession[]> {
@@ -103,7 +105,7 @@ async function sessionsOf(c: SessionsContext, share: string): Promise<ForeignSes
 
 /** Such an agent is on the first lane. */
 async function order(c: SessionsContext, share: string, command: AdminCommand): Promise<ShareFacts | undefined> {
-  const [lane] = await askLanes(c.env, share, command, { lanes: [0] })
+  const [lane] = await askLanes(c.env, { id: share, servers: [] }, command, { lanes: [0] })
   return lane?.facts
 }
 

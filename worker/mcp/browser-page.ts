@@ -2,6 +2,7 @@
 import { ERRORS } from '../../protocol/error-table.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { PassRefused } from '../carry/pass-refused.ts'
+import { problemResponse } from '../problem.ts'
 import { failureResponse } from './response/responses.ts'
 import { SESSION_HEADER } from './session-id.ts'
 import { admit, type McpContext } from './visitor.ts'
@@ -29,7 +30,7 @@ async function showPage(c: McpContext): Promise<Response> {
   if (!visitor.ok) return page(isKeyed(c), visitor.error)
   try {
     await visitor.value.shareFor('').admit()
-    return page(isKeyed(c))
+    return visitor.value.isAstray ? problemResponse('ROUTE_NOT_FOUND') : page(isKeyed(c))
   } catch (error) {
     if (error instanceof PassRefused) return page(isKeyed(c), error.failure)
     throw error

@@ -20,6 +20,7 @@ import { isCoreNotification } from '../bridge/names.ts'
 import { BATCH_REVISION, takesEmptyEvents } from '../bridge/revision.ts'
 import { type Accepts, isJson, readAccept, isModernVisitor, legacyRevisionFault } from './request-headers.ts'
 import { PassRefused } from '../carry/pass-refused.ts'
+import { problemResponse } from '../problem.ts'
 
 /**
  * The handler of an MCP route, for visitors who are admitted. Nobody is answered whom the share does not let in: where what was sent needs
@@ -29,7 +30,8 @@ export function behindDoor(handle: (c: McpContext, visitor: Visitor) => Promise<
   return async (c) => {
     const visitor = await admit(c)
     if (!visitor.ok) return failureResponse(visitor.error)
-    const { hasAsked, shareFor, asked } = visitor.value
+    const { hasAsked, shareFor, asked, isAstray } = visitor.value
+    if (isAstray) return letIn(shareFor(''), problemResponse('ROUTE_NOT_FOUND'))
     return handle(c, visitor.value).then((response) => {
       asked().forEach(pinIfDue)
       return hasAsked() ? response : letIn(shareFor(''), response)

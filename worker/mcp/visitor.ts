@@ -11,8 +11,10 @@ import { noteRefusal } from '../access/refused-credentials.ts'
 import { slowed } from '../access/wrong-tries.ts'
 import { anonymousPrincipal } from '../contract/principals.ts'
 import { settingsOf } from '../env.ts'
-import { laneOf } from '../lanes.ts'
+import { laneOf, serverLane } from '../lanes.ts'
+import { hasServer, knowsServer } from '../carry/known-servers.ts'
 import { ShareClient } from '../carry/share-client.ts'
+import { BUSY_LIMIT_RETRY_MS } from '../trust-limits.ts'
 import { revisionOf, SESSION_HEADER } from './session-id.ts'
 
 export type McpContext = Context<RouteEnv>
@@ -29,7 +31,9 @@ export interface Visitor {
   readonly principalIn: (session: string) => string
   /** It has shown no credential. */
   readonly isAnonymous: boolean
-  /** Path of this share's endpoints as the client sees them, with its key when it came with one. */
+  /** It has asked for a server that its share does not have: what it is served by here carries the share's own. */
+  readonly isAstray: boolean
+  /** Path of these endpoints as the client sees them, with its key when it came with one. */
   readonly basePath: string
   /** By which its request is read (`revisionOf`). */
   readonly revision: string | undefined
@@ -52,11 +56,16 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
   // What is remembered of a credential holds from wherever it comes.
   const visitor = address === undefined ? holder.value : { ...holder.value, address }
   const revision = revisionOf(c.req.header('mcp-protocol-version'), c.req.header(SESSION_HEADER))
+  const server = c.req.param('server')
+  const isThere = server === undefined || knowsServer(share, server) || (await hasServer(c.env, share, server))
+  if (isThere === undefined) return err({ code: 'SHARE_BUSY', executed: 'no', retryAfterMs: BUSY_LIMIT_RETRY_MS })
   const isOwnHost = shareOfHost(settings, c.req.url) !== undefined
-  const basePath = isOwnHost ? '' : key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
+  const sharePath = isOwnHost ? '' : key === undefined ? `/s/${share}` : `/s/${share}/k/${key}`
+  const basePath = server === undefined ? sharePath : `${sharePath}/${server}`
   const clients: ShareClient[] = []
   const shareFor = (name: string): ShareClient => {
-    const client = new ShareClient(c.env, laneOf(share, name), visitor)
+    const lane = server === undefined || !isThere ? laneOf(share, name) : serverLane(share, server)
+    const client = new ShareClient(c.env, lane, visitor)
     clients.push(client)
     return client
   }
@@ -66,6 +75,7 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
     hasAsked: () => clients.some(({ hasAsked }) => hasAsked),
     principalIn: isOpen ? anonymousPrincipal : () => holder.value.id,
     isAnonymous: isOpen,
+    isAstray: !isThere,
     basePath,
     revision,
     stateKey: c.var.relay.keys.requestState,

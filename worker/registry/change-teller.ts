@@ -1,5 +1,6 @@
 /** Tells a share's lanes what its owner has changed, and again those that were not reached: what is told are the facts as they stand when they are told. */
 import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
+import type { LaneKey, LanesOfShare } from '../contract/lane-key.ts'
 import type { Changed, LinkRecord, ShareRecord } from '../contract/registry/registry-rpc.ts'
 import type { AdminCommand } from '../contract/share-admin.ts'
 import type { LinkTrust } from '../contract/trust-rpc.ts'
@@ -7,7 +8,7 @@ import type { Env } from '../env.ts'
 import { LANE_ORDER_MS } from '../trust-limits.ts'
 import type { LinkTable } from './links.ts'
 import type { ShareTable } from './shares.ts'
-import type { Subject, Untold, UntoldTable } from './untold.ts'
+import { serverSubject, type Subject, type Untold, type UntoldTable } from './untold.ts'
 
 interface Parts {
   readonly env: Env
@@ -33,34 +34,41 @@ export class ChangeTeller {
     this.#parts = parts
   }
 
-  /** Tells the lanes of a change. It is noted first, and forgotten when all have heard it. */
-  async tell<Value>(record: ShareRecord, subject: Subject, value: Value): Promise<Changed<Value>> {
+  /** Tells all lanes of a change, or those that are named. It is noted first, and forgotten when they have heard it. */
+  async tell<Value>(record: ShareRecord, subject: Subject, value: Value, lanes?: readonly LaneKey[]): Promise<Changed<Value>> {
     const { id: share, isMade } = record
     const { version } = record.trust
     if (!isMade) {
       if (subject === 'end') this.#parts.forget(share)
       return { value, unreached: [] }
     }
-    this.#parts.untold.note(share, subject, version, Date.now() + 2 * LANE_ORDER_MS)
+    const untold = { share, subject, version, lanes }
+    this.#parts.untold.note(untold, Date.now() + 2 * LANE_ORDER_MS)
     void this.#parts.setAlarm()
-    const unreached = await this.send({ share, subject, version, lanes: undefined })
+    const unreached = await this.send(untold)
     await this.#parts.setAlarm()
     return { value, unreached }
   }
 
   /** Tells lanes what holds now; the ones that it did not reach are noted, and returned. */
-  async send(untold: Untold): Promise<number[]> {
+  async send(untold: Untold): Promise<LaneKey[]> {
     const { share, subject, lanes } = untold
     const command = this.#commandOf(share, subject)
-    const unreached =
-      command === undefined ? [] : unreachedOf(await askLanes(this.#parts.env, share, command, lanes === undefined ? {} : { lanes }))
+    const audience = lanes === undefined ? {} : { lanes }
+    const unreached = command === undefined ? [] : unreachedOf(await askLanes(this.#parts.env, this.#lanesOf(share), command, audience))
     this.#parts.untold.settle(untold, unreached, Date.now())
     if (subject === 'end' && unreached.length === 0) this.#parts.forget(share)
     return unreached
   }
 
+  /** Of a server that is to end, its object may still serve. */
+  #lanesOf(id: string): LanesOfShare {
+    const { shares, untold } = this.#parts
+    return { id, servers: [...new Set([...(shares.get(id)?.servers ?? []), ...untold.endingServers(id)])] }
+  }
+
   #commandOf(share: string, subject: Subject): AdminCommand | undefined {
-    if (subject === 'end') return { op: 'revoke' }
+    if (subject === 'end' || subject.startsWith(serverSubject(''))) return { op: 'revoke' }
     const record = this.#parts.shares.get(share)
     if (record === undefined) return undefined
     const { trust, rotated, agentsRotated } = record

@@ -1,17 +1,12 @@
-/** Adds the links that holders have narrowed, when they are first used, and says what is decided for a chain of them. Synchronous. */
-import type { RegistryObject } from '../contract/objects.ts'
+/** Links that holders have narrowed, as the registry hears of them: each is added when it comes for the first time. Synchronous, as the list of links is. */
 import type { ChainTrust, DerivedLink, LinkTrust } from '../contract/trust-rpc.ts'
 import { linkTrustOf } from './change-teller.ts'
 import type { LinkTable } from './links.ts'
-import type { KeptShare } from './share-row.ts'
 import type { ShareTable } from './shares.ts'
 
 interface Parts {
-  readonly shares: Pick<ShareTable, 'countChange'>
+  readonly shares: Pick<ShareTable, 'living' | 'countChange'>
   readonly links: LinkTable
-  /** A share that its owner has not ended. */
-  readonly living: (share: string) => KeptShare | undefined
-  readonly registry: Pick<RegistryObject, 'linkTrust'>
   readonly hasRoom: () => boolean
 }
 
@@ -22,21 +17,27 @@ export class DerivedLinks {
     this.#parts = parts
   }
 
+  trustOf(share: string, id: string): LinkTrust | undefined {
+    const { shares, links } = this.#parts
+    const link = shares.living(share) === undefined ? undefined : links.get(share, id)
+    return link === undefined ? undefined : linkTrustOf(link)
+  }
+
   derive(share: string, link: DerivedLink): LinkTrust | undefined {
-    const { links, living, hasRoom, shares } = this.#parts
-    if (living(share) === undefined) return undefined
+    const { links, shares, hasRoom } = this.#parts
+    if (shares.living(share) === undefined) return undefined
     const known = links.get(share, link.id)
     if (known !== undefined) return linkTrustOf(known)
     const [root, parent] = [links.get(share, link.root), links.get(share, link.parent)]
     const nowMs = Date.now()
     if (root === undefined || parent === undefined || !hasRoom() || !links.hasRoomForDerived(share, link.root, nowMs)) return undefined
     links.derive(share, link, parent, nowMs, shares.countChange(share))
-    return this.#parts.registry.linkTrust(share, link.id)
+    return this.trustOf(share, link.id)
   }
 
   chain(share: string, root: string, derived: readonly DerivedLink[]): ChainTrust {
-    const trust = this.#parts.living(share)?.trust
-    const links = [this.#parts.registry.linkTrust(share, root)]
+    const trust = this.#parts.shares.living(share)?.trust
+    const links = [this.trustOf(share, root)]
     // One behind the other: each must be there when the next is narrowed from it, and of what is over nothing is made any more.
     for (const link of derived) {
       const parent = links.at(-1)

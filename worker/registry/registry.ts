@@ -19,6 +19,7 @@ import {
   type OwnerVerdict,
   type PersonRecord,
   type RelaySecrets,
+  type ServerAddition,
   type ShareAddition,
   type ShareChange,
   type ShareRecord,
@@ -26,19 +27,19 @@ import {
 import type { GatewayAnswer, Asker, GatewayOrder } from '../contract/registry/gateway-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { PinChange } from '../contract/pinned-server.ts'
-import { NOTHING_PINNED, readPins, withAccepted } from '../../protocol/policy/pins.ts'
 import type { ChainTrust, DerivedLink, LinkTrust, ShareTerms, ShareTrust } from '../contract/trust-rpc.ts'
 import { signInStub } from '../carry/sign-in-stub.ts'
 import { AccessCodeTable } from './access-codes.ts'
-import { ChangeTeller, linkSubject, linkTrustOf } from './change-teller.ts'
+import { ChangeTeller, linkSubject } from './change-teller.ts'
+import { changedPins } from './changed-pins.ts'
 import { DerivedLinks } from './derived-links.ts'
 import { Gateway } from './gateway.ts'
 import { LinkTable } from './links.ts'
 import { OwnerTable } from './owners.ts'
 import { SecretTable } from './secrets.ts'
-import type { KeptShare } from './share-row.ts'
+import { ServerTable } from './servers.ts'
 import { ShareTable } from './shares.ts'
-import { UntoldTable } from './untold.ts'
+import { serverSubject, UntoldTable } from './untold.ts'
 import type { ShareSettings } from '../contract/share-admin.ts'
 
 /** Of a share that nothing has been changed of. */
@@ -48,11 +49,12 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   readonly #secrets: SecretTable
   readonly #shares: ShareTable
   readonly #links: LinkTable
+  readonly #derived: DerivedLinks
+  readonly #servers: ServerTable
   readonly #codes: AccessCodeTable
   readonly #owners: OwnerTable
   readonly #untold: UntoldTable
   readonly #teller: ChangeTeller
-  readonly #derived: DerivedLinks
   readonly #gateway: Gateway
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -64,7 +66,9 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     })
     this.#shares = new ShareTable(sql)
     this.#untold = new UntoldTable(sql)
+    this.#servers = new ServerTable(sql, this.#shares, this.#untold)
     this.#links = new LinkTable(sql)
+    this.#derived = new DerivedLinks({ shares: this.#shares, links: this.#links, hasRoom: () => this.#hasRoom() })
     this.#codes = new AccessCodeTable(sql)
     this.#owners = new OwnerTable(sql)
     this.#teller = new ChangeTeller({
@@ -75,10 +79,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
       forget: (share) => this.#forget(share),
       setAlarm: () => this.#setAlarm(),
     })
-    const [sharesAndLinks, registry] = [{ shares: this.#shares, links: this.#links }, this]
-    const [living, hasRoom] = [(share: string) => this.#living(share), () => this.#hasRoom()]
-    this.#derived = new DerivedLinks({ ...sharesAndLinks, registry, living, hasRoom })
-    this.#gateway = new Gateway({ ...sharesAndLinks, registry, sql })
+    this.#gateway = new Gateway({ shares: this.#shares, links: this.#links, registry: this, sql })
   }
 
   secrets(): RelaySecrets {
@@ -125,12 +126,25 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     return added
   }
 
-  adopt(id: string): Adoption | undefined {
-    const record = this.#living(id)
-    if (record === undefined) return undefined
+  adopt(id: string, server?: string): Adoption | undefined {
+    const record = this.#shares.living(id)
+    if (record === undefined || (server !== undefined && !record.servers.includes(server))) return undefined
     if (!record.isMade) this.#shares.noteMade(id)
     const { name, createdAtMs, expiresAtMs, trust } = record
     return { settings: { id, name, createdAtMs, expiresAtMs }, trust }
+  }
+
+  addServer(id: string, server: string): ServerAddition | undefined {
+    return this.#servers.add(id, server)
+  }
+
+  servers(id: string): readonly string[] {
+    return this.#shares.living(id)?.servers ?? []
+  }
+
+  async removeServer(id: string, server: string): Promise<Changed<string> | undefined> {
+    const record = this.#servers.remove(id, server)
+    return record && this.#teller.tell(record, serverSubject(server), server, [server])
   }
 
   async endShare(id: string): Promise<Changed<ShareRecord> | undefined> {
@@ -154,7 +168,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   }
 
   async changeShare(id: string, change: ShareChange): Promise<Changed<ShareRecord> | undefined> {
-    const before = this.#living(id)
+    const before = this.#shares.living(id)
     if (before === undefined) return undefined
     this.#shares.change(before, change)
     // A name is nobody's but the owner's.
@@ -166,22 +180,20 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   }
 
   async slideShare(id: string, usedAtMs: number): Promise<ShareTrust | undefined> {
-    const record = this.#living(id)
+    const record = this.#shares.living(id)
     if (record !== undefined) this.#shares.slide(record, usedAtMs, this.#links.latestCeilingMs(id))
     return this.shareTrust(id)
   }
 
-  async pin(id: string, change: PinChange): Promise<Changed<ShareRecord> | 'full' | undefined> {
-    const before = this.#living(id)?.trust.pins
-    if (before === undefined || ('first' in change && before !== NOTHING_PINNED)) return undefined
-    if (!this.#hasRoom()) return 'full'
-    if ('first' in change) return this.changeShare(id, { pins: change.first })
-    const pins = withAccepted(readPins(before), change.accepted, change.replaced)
-    return pins === undefined ? 'full' : this.changeShare(id, { pins: JSON.stringify(pins) })
+  async pin(id: string, change: PinChange, server?: string): Promise<Changed<ShareRecord> | 'full' | undefined> {
+    const before = this.#shares.living(id)?.trust.pins
+    const pins = before === undefined ? undefined : changedPins(before, change, server)
+    if (pins === undefined) return undefined
+    return pins === false || !this.#hasRoom() ? 'full' : this.changeShare(id, { pins })
   }
 
   async rotateShare(id: string, links: readonly NewLink[], keepsAgents: boolean): Promise<Changed<ShareRecord> | false | undefined> {
-    if (this.#living(id) === undefined) return undefined
+    if (this.#shares.living(id) === undefined) return undefined
     if (!this.#links.hasRoomFor(id, links.length, keepsAgents)) return false
     const version = this.#shares.countChange(id)
     this.#shares.noteRotation(id, version, keepsAgents)
@@ -193,12 +205,11 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   }
 
   shareTrust(id: string): ShareTrust | undefined {
-    return this.#living(id)?.trust
+    return this.#shares.living(id)?.trust
   }
 
   linkTrust(share: string, id: string): LinkTrust | undefined {
-    const link = this.#living(share) === undefined ? undefined : this.#links.get(share, id)
-    return link === undefined ? undefined : linkTrustOf(link)
+    return this.#derived.trustOf(share, id)
   }
 
   deriveLink(share: string, link: DerivedLink): LinkTrust | undefined {
@@ -214,7 +225,7 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   }
 
   addLink(share: string, link: NewLink): LinkAddition {
-    if (this.#living(share) === undefined) return 'no_share'
+    if (this.#shares.living(share) === undefined) return 'no_share'
     if (!this.#hasRoom()) return 'no_room'
     if (!this.#links.hasRoom(share, link.createdAtMs)) return 'full'
     this.#links.add(share, link, this.#shares.countChange(share))
@@ -237,18 +248,14 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
   }
 
   accessCode(share: string, hash: Uint8Array<ArrayBuffer>, isUse: boolean): CodeVerdict {
-    const id = this.#codes.linkOf(share, hash)
-    if (id === undefined) return { kind: 'used' }
-    const [trust, link] = [this.shareTrust(share), this.#links.get(share, id)]
-    const nowMs = Date.now()
-    const isOver = trust === undefined || link === undefined || link.isRevoked || Math.min(trust.expiresAtMs, link.expiresAtMs) <= nowMs
-    if (isOver) return { kind: 'over' }
-    if (isUse) this.#codes.remove(share, hash)
-    return { kind: 'person', link: id }
+    return this.#codes.verdict({ share, hash, isUse }, (id) => {
+      const [trust, link] = [this.shareTrust(share), this.#links.get(share, id)]
+      return trust === undefined || link === undefined || link.isRevoked ? 0 : Math.min(trust.expiresAtMs, link.expiresAtMs)
+    })
   }
 
   async changeLink(share: string, id: string, change: LinkChange): Promise<Changed<LinkRecord> | undefined> {
-    const link = this.#living(share) === undefined ? undefined : this.#links.get(share, id)
+    const link = this.#shares.living(share) === undefined ? undefined : this.#links.get(share, id)
     if (link === undefined || link.isRevoked) return undefined
     this.#links.change(share, link, change, this.#shares.countChange(share))
     if (change.isRevoked === true) this.#codes.removeOf(share, id)
@@ -268,14 +275,9 @@ export class Registry extends DurableObject<Env> implements RegistryObject {
     const departed = this.#owners.departed()
     if (departed === undefined) return
     const passed = this.#shares.passOn(departed, DEPLOYER, MAX_PASSED_SHARES)
-    for (const { id, isMade, trust } of passed) if (isMade) this.#untold.note(id, 'share', trust.version, Date.now())
+    for (const { id, isMade, trust } of passed)
+      if (isMade) this.#untold.note({ share: id, subject: 'share', version: trust.version, lanes: undefined }, Date.now())
     if (passed.length < MAX_PASSED_SHARES) this.#owners.settle(departed)
-  }
-
-  /** A share that its owner has not ended. */
-  #living(id: string): KeptShare | undefined {
-    const record = this.#shares.get(id)
-    return record?.isEnding === true ? undefined : record
   }
 
   #hasRoom(): boolean {

@@ -25,6 +25,7 @@ export type ShareRow = {
   readonly agentsRotated: number
   readonly lifeMs: number
   readonly sliding: number
+  readonly servers: string
 }
 
 /** A share as the registry keeps it. */
@@ -37,7 +38,7 @@ export interface KeptShare extends ShareRecord {
 }
 
 export const SHARE_COLUMNS =
-  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, anonymous, anonymous_limits AS anonymousLimits, capture, pins, upstream, rotated, agents_rotated AS agentsRotated, life_ms AS lifeMs, sliding'
+  'id, owner, name, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs, location, made, ending, version, paused, policy, limits, address_limits AS addressLimits, anonymous, anonymous_limits AS anonymousLimits, capture, pins, upstream, rotated, agents_rotated AS agentsRotated, life_ms AS lifeMs, sliding, servers'
 /** What is accepted of their servers is long, and no page shows it. */
 export const LISTED_COLUMNS = SHARE_COLUMNS.replace('pins', "iif(pins IS NULL, NULL, '{}') AS pins")
 
@@ -60,6 +61,8 @@ export const LATER_COLUMNS = {
   // 0: as long as from its making to its end.
   life_ms: 'INTEGER NOT NULL DEFAULT 0',
   sliding: 'INTEGER NOT NULL DEFAULT 0',
+  // Names, which hold no comma, with one between them.
+  servers: "TEXT NOT NULL DEFAULT ''",
   owner: `TEXT NOT NULL DEFAULT '${DEPLOYER}'`,
 } as const
 
@@ -78,6 +81,7 @@ export function recordOf({
   upstream,
   location,
   sliding,
+  servers,
   ...settings
 }: ShareRow): KeptShare {
   const { expiresAtMs } = settings
@@ -100,6 +104,7 @@ export function recordOf({
     location: LOCATIONS.find((known) => known === location),
     isMade: made === 1,
     isEnding: ending === 1,
+    servers: servers === '' ? [] : servers.split(','),
     trust: { version, expiresAtMs, isPaused: paused === 1, ...decided },
   }
 }

@@ -82,6 +82,12 @@ export class ShareTable {
     return row === undefined ? undefined : recordOf(row)
   }
 
+  /** One that its owner has not ended. */
+  living(id: string): KeptShare | undefined {
+    const record = this.get(id)
+    return record?.isEnding === true ? undefined : record
+  }
+
   /** A page of such shares of an owner, newest first; `after` is the last one of the page before. */
   page(owner: string, after?: Pick<ShareRecord, 'createdAtMs' | 'id'>): { readonly records: ShareRecord[]; readonly isMore: boolean } {
     const { createdAtMs, id } = after ?? { createdAtMs: Number.MAX_SAFE_INTEGER, id: '' }

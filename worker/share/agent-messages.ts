@@ -5,6 +5,7 @@ import { decodeAgentFrame, encodeFrame } from '../../protocol/frame-codec.ts'
 import { CLOSE, type Hello } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { groupOf } from '../contract/groups.ts'
+import type { LaneKey } from '../contract/lane-key.ts'
 import { laneCount } from '../lanes.ts'
 import { MAX_LAST_WORDS_CHARS } from '../limits.ts'
 import { log } from '../log.ts'
@@ -30,6 +31,8 @@ import type { WebExchanges } from './web/web-exchanges.ts'
 import { type AgentLink, closeAgent, closeQuietly, sendFrame, servesMcp } from './agents/agent-link.ts'
 
 interface Parts {
+  /** Which of the share's lanes this is. */
+  readonly lane: LaneKey
   readonly store: Store
   readonly links: AgentLinks
   readonly health: LinkHealth
@@ -167,7 +170,8 @@ export class AgentMessages {
     // A process that is back has replaced the others once; who joined since was let in beside it.
     const join = before?.instance === hello.instance ? 'replica' : hello.join
     const share = store.settings?.id ?? ''
-    const lanes = share === '' ? 1 : laneCount(share)
+    // A server with a name has one, whatever its share has.
+    const lanes = share === '' || typeof this.#parts.lane === 'string' ? 1 : laneCount(share)
     // Each lane has an equal part of them, and at least one.
     const most = hello.maxCalls === undefined ? {} : { maxCalls: Math.max(1, Math.floor(hello.maxCalls / lanes)) }
     const admission = links.admit(socket, { ...hello, join, ...most }, before !== undefined)

@@ -4,6 +4,7 @@ import type { HoldOrder } from '../contract/approvals.ts'
 import { isAnonymous, linkOf } from '../contract/principals.ts'
 import type { MeterOrder } from '../contract/metering.ts'
 import type { RegistryObject } from '../contract/objects.ts'
+import type { LaneKey } from '../contract/lane-key.ts'
 import type { Lane } from '../lanes.ts'
 import { AgentMessages } from './agent-messages.ts'
 import { AgentNews } from './agents/agent-news.ts'
@@ -76,7 +77,7 @@ interface Surroundings {
   readonly share: string
   readonly registry: () => DurableObjectStub<RegistryObject>
   /** Which of its lanes this is, and how another is given an order. */
-  readonly lane: number
+  readonly lane: LaneKey
   readonly orderOf: (lane: Lane, order: MeterOrder) => Promise<string | undefined>
   readonly holdOn: (lane: Lane, order: HoldOrder) => Promise<string | undefined>
   /** As AgentLinks calls it. */
@@ -183,8 +184,8 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const charged = [...streamSockets.charged, ...web.charged, ...upstream.charged]
   const spending = new Spending({ share, lane, meters: new Meters(keptMeters), streams, charged, orderOf })
   const unsentCalls = new UnsentCalls({ ...answers, delivery, failed: (key) => spending.failed(key) })
-  const agentMessages = new AgentMessages({ ...answers, web, spending, delivery, lostAgents, resumedStreams })
-  const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, registry, isKept, alarmBy })
+  const agentMessages = new AgentMessages({ ...answers, lane, web, spending, delivery, lostAgents, resumedStreams })
+  const gate = new TrustGate({ rows: new TrustRows(ctx.storage.sql), share, lane, registry, isKept, alarmBy })
   const slidingEnd = new SlidingEnd({ gate, share, registry, usedAtMs: () => callLedger.lastCallMs })
   const dismissed = (link: AgentLink, nowMs: number): void => agentMessages.closed(link, CLOSE.GOING_AWAY, nowMs)
   const approvalKeeper = new ApprovalKeeper({

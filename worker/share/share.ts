@@ -29,7 +29,8 @@ import type {
 import type { TaskAnswer, TaskOrder } from '../contract/tasks.ts'
 import type { Pass, PassVerdict } from '../contract/trust-rpc.ts'
 import type { Env } from '../env.ts'
-import { indexOfLane, shareOfLane } from '../lanes.ts'
+import type { LaneKey } from '../contract/lane-key.ts'
+import { keyOfLane, shareOfLane } from '../lanes.ts'
 import { KEPT_CALL_MS } from '../limits.ts'
 import { AlarmClock } from './alarm-clock.ts'
 import { ShareLife } from './share-life.ts'
@@ -45,6 +46,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
   readonly #parts: ShareParts
   /** Id of the share. */
   readonly #id: string
+  readonly #lane: LaneKey
   readonly #report: ShareReport
   readonly #clock: AlarmClock
   readonly #life: ShareLife
@@ -54,11 +56,12 @@ export class Share extends DurableObject<Env> implements ShareObject {
     super(ctx, env)
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
     this.#id = shareOfLane(ctx.id.name ?? '')
+    this.#lane = keyOfLane(ctx.id.name ?? '')
     this.#clock = new AlarmClock(ctx.storage)
     this.#parts = wireShare(ctx, {
       share: this.#id,
       registry: () => env.REGISTRY.getByName('registry'),
-      lane: indexOfLane(ctx.id.name ?? ''),
+      lane: this.#lane,
       orderOf: (lane, order) => laneStub(env, lane).meter(order),
       holdOn: (lane, order) => laneStub(env, lane).hold(order),
       onBroken: (socket) => void this.#sockets.closed(socket),
@@ -270,6 +273,7 @@ export class Share extends DurableObject<Env> implements ShareObject {
 
   /** What the registry knows of the share; undefined of an object that is none's. */
   async #adoption(): Promise<Adoption | undefined> {
-    return this.#id === '' ? undefined : this.env.REGISTRY.getByName('registry').adopt(this.#id)
+    const server = typeof this.#lane === 'string' ? this.#lane : undefined
+    return this.#id === '' ? undefined : this.env.REGISTRY.getByName('registry').adopt(this.#id, server)
   }
 }

@@ -3,7 +3,7 @@
  * ours. The library takes http issuers of `localhost` itself only, so that inside of it every base is https: `toInside` and `toOutside`.
  */
 import { type AuthRequest, AuthorizationError, CimdFetchError, OAuthAuthorizationServer } from '@cloudflare/workers-oauth-provider'
-import { resourcesOf } from '../access/share-site.ts'
+import { resourcesOf, serverOfResource } from '../access/share-site.ts'
 import { ACCESS_TOKEN_MS, REFRESH_TOKEN_MS } from './limits.ts'
 
 /** What the library needs of a store: the part of Workers KV that it uses. */
@@ -40,13 +40,17 @@ export function toOutside(base: string, text: string): string {
   return text.replaceAll(toInside(base), base)
 }
 
-/** The library, set up for the sign-in below a base. `looksUp`: clients that name a document are looked up in the world. */
-export function authorizationServer(base: string, looksUp = true): OAuthAuthorizationServer<OAuthEnv> {
+/**
+ * The library, set up for the sign-in below a base. `looksUp`: clients that name a document are looked up in the world. `resource`: what is asked
+ * for, or was granted; it may be an endpoint of any server with a name.
+ */
+export function authorizationServer(base: string, resource?: string, looksUp = true): OAuthAuthorizationServer<OAuthEnv> {
   const issuer = toInside(base)
   const [mcp, sse] = resourcesOf(issuer)
+  const server = resource === undefined ? undefined : serverOfResource(issuer, toInside(resource))
   return new OAuthAuthorizationServer<OAuthEnv>({
     issuer,
-    resources: [mcp, sse],
+    resources: [mcp, sse, ...(server === undefined ? [] : resourcesOf(issuer, server))],
     defaultResource: mcp,
     tokenEndpoint: `${issuer}/token`,
     clientRegistrationEndpoint: `${issuer}/register`,
@@ -65,12 +69,17 @@ export function authorizationServer(base: string, looksUp = true): OAuthAuthoriz
  * Asks the library; once more without looking up a client, where that has failed and the relay is one of this machine, which may have no
  * way to the world. The store says then what is known of such a client (`ClientIds`).
  */
-export async function askServer<T>(base: string, ask: (server: OAuthAuthorizationServer<OAuthEnv>) => Promise<T>): Promise<T> {
+export async function askServer<T>(
+  base: string,
+  resource: AuthRequest['resource'],
+  ask: (server: OAuthAuthorizationServer<OAuthEnv>) => Promise<T>,
+): Promise<T> {
+  const wanted = typeof resource === 'string' ? resource : undefined
   try {
-    return await ask(authorizationServer(base))
+    return await ask(authorizationServer(base, wanted))
   } catch (error) {
     if (!(error instanceof CimdFetchError) || !isOfThisMachine(base)) throw error
-    return ask(authorizationServer(base, false))
+    return ask(authorizationServer(base, wanted, false))
   }
 }
 
@@ -85,7 +94,7 @@ export async function readAuthorization(base: string, query: string, env: OAuthE
   const resources = url.searchParams.getAll('resource')
   url.searchParams.delete('resource')
   for (const resource of resources) url.searchParams.append('resource', resource.startsWith(`${base}/`) ? toInside(resource) : resource)
-  const request = await askServer(base, (server) => server.getOAuthApi(env).parseAuthRequest(new Request(url)))
+  const request = await askServer(base, resources[0], (server) => server.getOAuthApi(env).parseAuthRequest(new Request(url)))
   if (!isTaken(request.redirectUri)) throw new AuthorizationError('invalid_request', { description: 'Invalid redirect URI' })
   return { ...request, issuer: base, scope: [SCOPE] }
 }

@@ -51,7 +51,7 @@ export async function decideConsent(visit: SignInVisit, request: Request): Promi
 async function factsOf(visit: SignInVisit, asked: AuthRequest, sealed: string, endsAtMs: number): Promise<ConsentFacts> {
   const { base, share, keys } = visit
   const env = { OAUTH_KV: new ClientIds(keys.signIn, share, asked.redirectUri) }
-  const { clientName, clientDomain } = await askServer(base, (server) => server.getOAuthApi(env).describeConsent(asked))
+  const { clientName, clientDomain } = await askServer(base, asked.resource, (server) => server.getOAuthApi(env).describeConsent(asked))
   const { protocol, host, hostname, origin } = new URL(asked.redirectUri)
   const isApp = protocol !== 'https:' && protocol !== 'http:'
   const place = isApp || isLoopbackName(hostname) ? 'a program on this computer, which may be any that runs here' : 'the site above'

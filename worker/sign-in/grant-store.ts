@@ -7,6 +7,8 @@ export interface GrantFacts {
   readonly clientId: string
   /** Id of the link of the person who has given it. */
   readonly link: string
+  /** URL of what it is for, as the library writes it. */
+  readonly resource: string | undefined
 }
 
 const GRANT = 'grant:'
@@ -73,8 +75,8 @@ export class GrantStore implements OAuthStore {
   grant(name: string): GrantFacts | undefined {
     const value = this.#read(`${GRANT}${name}`)
     if (value === undefined) return undefined
-    const { clientId, metadata } = JSON.parse(value) as { clientId: string; metadata: { link: string } }
-    return { clientId, link: metadata.link }
+    const { clientId, metadata, resource } = JSON.parse(value) as { clientId: string; metadata: { link: string }; resource?: string }
+    return { clientId, link: metadata.link, resource }
   }
 
   /** Forgets a value, without telling that anything was revoked. */

@@ -1,6 +1,7 @@
 /** The handlers of a share's sign-in: metadata and registration are answered here, without any object; consent and tokens go on. */
 import type { Context } from 'hono'
 import type { RouteEnv } from '../access/owner/claim-gate.ts'
+import { isServerName } from '../../protocol/server-names.ts'
 import { resourcesOf } from '../access/share-site.ts'
 import { MAX_REGISTRATION_BYTES } from './limits.ts'
 import { problemResponse } from '../problem.ts'
@@ -33,9 +34,11 @@ export const getServerMetadata = atSignIn(async (visit) => {
   return publicJson(toOutside(visit.base, await response.text()))
 })
 
-/** `GET /.well-known/oauth-protected-resource…` (RFC 9728), of the endpoint that the path ends in; of `/mcp` where it names none. */
-export const getResourceMetadata = atSignIn(({ base }, { url }) => {
-  const [mcp, sse] = resourcesOf(base)
+/** `GET /.well-known/oauth-protected-resource…` (RFC 9728), of the endpoint that the path ends in; of `/mcp` where it names none. Of any name that a server may have: nobody is told here which there are. */
+export const getResourceMetadata = atSignIn(({ base }, { url }, c) => {
+  const server = c.req.param('server')
+  if (server !== undefined && !isServerName(server)) return problemResponse('ROUTE_NOT_FOUND')
+  const [mcp, sse] = resourcesOf(base, server)
   const resource = /\/sse\/?$/.test(new URL(url).pathname) ? sse : mcp
   return publicJson(
     JSON.stringify({ resource, authorization_servers: [base], scopes_supported: [SCOPE], bearer_methods_supported: ['header'] }),

@@ -2,9 +2,9 @@
  * Seals what clients bring to the token endpoint, codes and refresh tokens, so that a guess is known for one without asking the object that keeps
  * the grants. What is not sealed may be of the time before they were: such a one is asked about, for as long as few of them are wrong.
  */
-import { isAccessToken, verifyAccessToken } from '../access/access-token.ts'
+import { isAccessToken, resourceNamedBy, verifyAccessToken } from '../access/access-token.ts'
 import { hasSeal, sealOf } from '../access/sealed-text.ts'
-import { resourcesOf } from '../access/share-site.ts'
+import { resourcesOf, serverOfResource } from '../access/share-site.ts'
 import type { RelayKeys } from '../access/keys.ts'
 
 type Kind = 'code' | 'refresh'
@@ -35,7 +35,7 @@ export async function proveGrant({ keys, share }: Place, kind: Kind, text: strin
 /** The same of a token that is to be revoked (RFC 7009): one of ours for access, or a refresh token. */
 export async function proveRevoked(place: Place, base: string, text: string): Promise<Proof> {
   if (!isAccessToken(text)) return proveGrant(place, 'refresh', text)
-  for (const resource of resourcesOf(base)) {
+  for (const resource of resourcesOf(base, serverOfResource(base, resourceNamedBy(text) ?? ''))) {
     const read = await verifyAccessToken(place.keys.accessToken, text, { resource, share: place.share }, Date.now())
     if (read.ok) return { kind: 'sealed', secret: text }
   }

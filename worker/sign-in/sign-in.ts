@@ -42,7 +42,9 @@ export class SignIn extends DurableObject<Env> implements SignInObject {
     await this.#alarmAtEnd()
     const kept = withClients(store, new ClientIds(keys.signIn, this.#share, request.redirectUri))
     const grant = { request, userId, metadata: { link }, scope: request.scope, props: {}, revokeExistingGrants: false }
-    const { redirectTo } = await askServer(base, (server) => server.getOAuthApi({ OAUTH_KV: kept }).completeAuthorization(grant))
+    const { redirectTo } = await askServer(base, request.resource, (server) =>
+      server.getOAuthApi({ OAUTH_KV: kept }).completeAuthorization(grant),
+    )
     const used = await registry.accessCode(this.#share, codeHash, true)
     if (used.kind === 'person') return { kind: 'approved', redirectTo: await this.#withSeal(keys, redirectTo) }
     const { keys: grants } = await store.list({ prefix: `grant:${userId}:` })

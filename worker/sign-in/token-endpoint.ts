@@ -3,10 +3,10 @@
  * twice, as from several processes of one client, runs once, and for a while is answered as before.
  */
 import { encode } from 'jose/base64url'
-import { isAccessToken, mintAccessToken, verifyAccessToken } from '../access/access-token.ts'
+import { isAccessToken, mintAccessToken, resourceNamedBy, verifyAccessToken } from '../access/access-token.ts'
 import type { RelayKeys } from '../access/keys.ts'
 import { hashSecret } from '../access/secret.ts'
-import { resourcesOf } from '../access/share-site.ts'
+import { resourcesOf, serverOfResource } from '../access/share-site.ts'
 import { ACCESS_TOKEN_MS, MAX_TOKEN_REQUEST_BYTES } from './limits.ts'
 import { authorizationServer, isOfThisMachine, SCOPE, toInside, toOutside } from './authorization-server.ts'
 import { ClientIds } from './client-ids.ts'
@@ -47,10 +47,10 @@ export class TokenEndpoint {
     if (text === undefined) return oauthError('invalid_request', 'The request is too large.', 413)
     const form = new URLSearchParams(text)
     const grant = grantNameOf(form.get('refresh_token') ?? form.get('code') ?? '')
-    const link = grant === undefined ? undefined : this.#parts.store.grant(grant)?.link
+    const { link, resource } = (grant === undefined ? undefined : this.#parts.store.grant(grant)) ?? {}
     if (link !== undefined && !(await this.#parts.isLive(link)))
       return oauthError('invalid_grant', 'The access of this person is over. Ask the owner of the share.', 400)
-    const ask = (): Promise<TokenAnswer> => this.#inTurn(grant, () => this.#answer(base, request, narrowed(base, form), form))
+    const ask = (): Promise<TokenAnswer> => this.#inTurn(grant, () => this.#answer({ base, resource }, request, narrowed(base, form), form))
     // Of a grant that is over nothing is remembered.
     const isRefresh = form.get('grant_type') === 'refresh_token' && link !== undefined
     const { status, headers, body } = await (isRefresh ? this.#refreshes.once(spelled(request, form), ask) : ask())
@@ -70,13 +70,14 @@ export class TokenEndpoint {
     }
   }
 
-  async #answer(base: string, request: Request, inside: URLSearchParams, form: URLSearchParams): Promise<TokenAnswer> {
+  async #answer(place: TokenPlace, request: Request, inside: URLSearchParams, form: URLSearchParams): Promise<TokenAnswer> {
+    const { base } = place
     const headers = new Headers({ 'content-type': request.headers.get('content-type') ?? '' })
     const authorization = request.headers.get('authorization')
     if (authorization !== null) headers.set('authorization', authorization)
     const body = request.method === 'POST' ? inside.toString() : undefined
     const asked = { method: request.method, headers, ...(body === undefined ? {} : { body }) }
-    const response = await this.#askLibrary(base, form, asked)
+    const response = await this.#askLibrary(place, form, asked)
     const told = await response.text()
     const isRevocation = form.get('grant_type') === null && form.get('token') !== null
     if (response.ok && isRevocation) await this.#revoke(base, form, authorization)
@@ -86,11 +87,11 @@ export class TokenEndpoint {
   }
 
   /** Once more without looking up a client, as `askServer` does: here that a lookup has failed is an answer. */
-  async #askLibrary(base: string, form: URLSearchParams, asked: RequestInit): Promise<Response> {
+  async #askLibrary({ base, resource }: TokenPlace, form: URLSearchParams, asked: RequestInit): Promise<Response> {
     const { keys, share, store } = this.#parts
     const clients = new ClientIds(keys.signIn, share, form.get('redirect_uri') ?? ANY_LOOPBACK)
     const ask = (looksUp: boolean): Promise<Response> =>
-      authorizationServer(base, looksUp).fetch(
+      authorizationServer(base, resource, looksUp).fetch(
         new Request(`${toInside(base)}/token`, asked),
         { OAUTH_KV: withClients(store, clients) },
         NO_CONTEXT,
@@ -127,7 +128,7 @@ export class TokenEndpoint {
     if (!isAccessToken(token)) return
     const { keys, share, store } = this.#parts
     const client = await digestOf(form.get('client_id') ?? basicClientOf(authorization))
-    for (const resource of resourcesOf(base)) {
+    for (const resource of resourcesOf(base, serverOfResource(base, resourceNamedBy(token) ?? ''))) {
       const read = await verifyAccessToken(keys.accessToken, token, { resource, share }, Date.now())
       if (read.ok && read.value.client === client) await store.delete(`grant:${read.value.grant}`)
     }
@@ -136,6 +137,12 @@ export class TokenEndpoint {
 
 /** A refresh names no redirect URI, and none is looked at. */
 const ANY_LOOPBACK = 'http://localhost/'
+
+/** `resource`: what the grant is for. */
+interface TokenPlace {
+  readonly base: string
+  readonly resource: string | undefined
+}
 
 interface TokenResponse {
   readonly access_token: string

@@ -83,10 +83,10 @@ async function teller(run: OwnerRun, share: ShareAnswer): Promise<(events: reado
 }
 
 function callText(call: CallAnswer, names: ReadonlyMap<string, string>, widths: readonly number[]): string {
-  const { at, link, principal, method, tool, outcome, ms, count } = call
+  const { at, link, principal, method, tool, server, outcome, ms, count } = call
   const times = count === 1 ? '' : `${count} times `
   // Of a tool the name says enough.
-  const what = `${times}${tool ?? method}`
+  const what = `${times}${tool ?? (server === undefined ? method : `${method} (${server})`)}`
   return tableRow([localMoment(at), outcome, ms === undefined ? '-' : String(ms), names.get(link) ?? principal, what], widths)
 }
 

@@ -26,7 +26,7 @@ async function listSessions(run: OwnerRun, named: string): Promise<void> {
     const rows = sessions.map((session) => [
       session.id,
       session.name,
-      session.client,
+      session.server === undefined ? session.client : `${session.client} (${session.server})`,
       session.startedAt === undefined ? '-' : localTime(session.startedAt),
       session.lastCallAt === undefined ? '-' : localTime(session.lastCallAt),
     ])
@@ -39,8 +39,7 @@ async function listSessions(run: OwnerRun, named: string): Promise<void> {
     ] as const
     return table(columns, rows, run.terminal.columns)
   })
-  const { unreached_lanes: unreached } = answer
-  if (unreached === undefined) return
+  if (answer['unreached_lanes'] === undefined && answer['unreached_servers'] === undefined) return
   throw new AgentExit(
     EXIT.UNFINISHED,
     'LANES_UNREACHED',

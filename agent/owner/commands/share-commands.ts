@@ -1,7 +1,7 @@
 /** `share create|list|show|update|extend|pause|resume|revoke|rotate`: the owner's shares. */
 import { type Command, Option } from 'commander'
 import { AgentExit, EXIT } from '../../exit.ts'
-import { type AgentAnswer, listOf, readAgent, readShare, type ShareAnswer, textOf } from '../answers.ts'
+import { type AgentAnswer, listOf, readAgent, readServers, readShare, type ServerAnswer, type ShareAnswer, textOf } from '../answers.ts'
 import type { Answer } from '../api-client.ts'
 import { EXPIRES, EXPIRES_TEXT, secondsUntil } from '../expiry.ts'
 import { allShares, findShare } from '../find.ts'
@@ -90,6 +90,10 @@ function addOrders(share: Command, start: StartRun): void {
     .option('--agents', 'revokes the tokens of agents too')
     .action(async (named: string, { agents }: { readonly agents?: true }, command: Command) => rotateShare(start(command), named, agents))
   share
+    .command('remove-server <share> <server>')
+    .description('forgets one of several servers, with its sessions; an agent that still serves it is ended')
+    .action(async (named: string, server: string, _options: object, command: Command) => removeServer(start(command), named, server))
+  share
     .command('revoke <share>')
     .description('ends a share for ever, with its sessions, agents and links')
     .action(async (named: string, _options: object, command: Command) => revokeShare(start(command), named))
@@ -126,7 +130,7 @@ async function rotateShare(run: OwnerRun, named: string, agents: true | undefine
     const forAgents = agents === true ? `Its agents end now; start them with the new token.\n\n${setup}` : 'Its agents stay connected.\n'
     return `Every earlier link of ${plain(made.name)} (${made.id}) is revoked. ${forAgents}\n${ownLink(run, made, answer)}`
   })
-  if (answer['unreached_lanes'] === undefined) return
+  if (answer['unreached_lanes'] === undefined && answer['unreached_servers'] === undefined) return
   throw new AgentExit(
     EXIT.UNFINISHED,
     'LANES_UNREACHED',
@@ -166,8 +170,15 @@ async function showShare(run: OwnerRun, named: string): Promise<void> {
     const shown = describe(run, readShare(answer), sessions)
     const held = typeof answer['held_back'] === 'number' ? heldText(run, id, answer['held_back']) : ''
     const ends = agents.flatMap(({ name, lastEnd }) => (lastEnd === undefined ? [] : [lastEndText(name, lastEnd, run.terminal.columns)]))
-    return `${shown}\n${agents.length === 0 ? 'No agent is connected.\n' : table(columns, rows, run.terminal.columns)}${held}${problemText(answer)}${ends.join('')}`
+    return `${shown}${serversText(readServers(answer), run.terminal.columns)}\n${agents.length === 0 ? 'No agent is connected.\n' : table(columns, rows, run.terminal.columns)}${held}${problemText(answer)}${ends.join('')}`
   })
+}
+
+/** The servers of a share that have names; empty for none. */
+function serversText(servers: readonly ServerAnswer[], columns: number): string {
+  if (servers.length === 0) return ''
+  const rows = servers.map(({ name, url, isConnected }) => [name, isConnected ? 'connected' : 'away', url])
+  return `\n${table([{ title: 'SERVER' }, { title: 'AGENT' }, { title: 'URL' }], rows, columns)}`
 }
 
 /** What a server wrote before it ended is its owner's to read, line by line, none of which looks like one of ours. */
@@ -210,6 +221,15 @@ async function extendShare(run: OwnerRun, named: string, expires: string): Promi
       `The share lives until ${localTime(share.expiresAt)}, which is later. Give a later --expires, or shorten it with share update --expires.`,
     )
   showChanged(run, await changeShare(run, share, { expires_in: seconds }))
+}
+
+async function removeServer(run: OwnerRun, named: string, server: string): Promise<void> {
+  const { id, name } = await find(run, named)
+  await run.api.request('DELETE', `shares/${id}/servers/${encodeURIComponent(server)}`)
+  run.show(
+    { share: id, server, removed: true },
+    () => `Server ${plain(server)} of ${plain(name)} is forgotten. An agent that dials again makes it anew.\n`,
+  )
 }
 
 async function revokeShare(run: OwnerRun, named: string): Promise<void> {

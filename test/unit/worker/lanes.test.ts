@@ -3,7 +3,18 @@ import { describe, expect, test } from 'vitest'
 import { deriveKeys } from '../../../worker/access/keys.ts'
 import { mintShareId } from '../../../worker/access/share-id.ts'
 import type { Env } from '../../../worker/env.ts'
-import { indexOfLane, LANE_COUNTS, laneAt, laneCount, laneName, laneOf, shareOfLane } from '../../../worker/lanes.ts'
+import {
+  keyOfLane,
+  LANE_COUNTS,
+  laneAt,
+  laneBy,
+  laneCount,
+  laneKeys,
+  laneName,
+  laneOf,
+  serverLane,
+  shareOfLane,
+} from '../../../worker/lanes.ts'
 import { hasJurisdiction, laneStub } from '../../../worker/carry/share-stub.ts'
 
 const { shareId: key } = await deriveKeys(new Uint8Array(32).fill(7))
@@ -47,7 +58,7 @@ test.each([-1, 8, 0.5, Number.NaN, Infinity])('laneAt() knows no lane %d of 8', 
   expect(laneAt(await mint(8), index)).toBeUndefined()
 })
 
-test('laneName() gives each lane a name of its own, from which shareOfLane() reads the share and indexOfLane() the lane', () => {
+test('laneName() gives each lane a name of its own, from which shareOfLane() reads the share and keyOfLane() the lane', () => {
   fc.assert(
     fc.property(share, (id) => {
       const lanes = Array.from({ length: laneCount(id) }, (_, index) => laneAt(id, index)).filter((lane) => lane !== undefined)
@@ -55,9 +66,25 @@ test('laneName() gives each lane a name of its own, from which shareOfLane() rea
       expect(new Set(names).size).toBe(laneCount(id))
       expect(names[0]).toBe(id)
       for (const name of names) expect(shareOfLane(name)).toBe(id)
-      expect(names.map(indexOfLane)).toEqual(names.map((_, index) => index))
+      expect(names.map(keyOfLane)).toEqual(names.map((_, index) => index))
     }),
   )
+})
+
+test('serverLane() has a name that no other lane of the share has, from which shareOfLane() and keyOfLane() read it, also where that is a number', () => {
+  fc.assert(
+    fc.property(share, fc.stringMatching(/^[a-z0-9-]{1,20}$/), (id, server) => {
+      const name = laneName(serverLane(id, server))
+      const numbered = laneKeys({ id, servers: [] }).flatMap((lane) => laneBy(id, lane) ?? [])
+      expect(numbered.map(laneName)).not.toContain(name)
+      expect([shareOfLane(name), keyOfLane(name)]).toEqual([id, server])
+      expect(laneBy(id, server)).toEqual(serverLane(id, server))
+    }),
+  )
+})
+
+test('laneKeys() are those of all lanes, and the names of servers behind them', async () => {
+  expect(laneKeys({ id: await mint(2), servers: ['git', '1'] })).toEqual([0, 1, 'git', '1'])
 })
 
 /** A namespace that notes how it is asked. */

@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, test } from 'vitest'
 import app from '../../../worker/index.ts'
 import { verifies } from '../../requirements/verifies.ts'
+import { registryStub } from '../harness/orders.ts'
 import { createShare, ORIGIN, ownerKey } from '../harness/relay.ts'
 import { invite, type Person, SigningIn } from '../harness/sign-in.ts'
 
@@ -60,6 +61,40 @@ describe("a share's own host", () => {
     expect((await signing.refresh(tokens.refresh_token)).status).toBe(200)
     // A client's own token is taken there as well.
     expect((await signing.use(share.clientToken)).status).toBe(404)
+  })
+
+  test('has its servers with names below that root, each a resource of its own', async () => {
+    verifies('servers.own-path', 'servers.sign-in')
+    const share = await createShare()
+    await registryStub().addServer(share.id, 'git')
+    const base = `https://${share.id}.${DOMAIN}`
+    const signing = signingAt(hosted, share.id, base)
+    const bare = await signing.ask('/git/mcp', { method: 'POST' })
+    expect([bare.status, bare.headers.get('www-authenticate')]).toEqual([
+      401,
+      `Bearer resource_metadata="${base}/.well-known/oauth-protected-resource/git/mcp"`,
+    ])
+    for (const end of ['mcp', 'sse'])
+      expect(await jsonOf(await signing.ask(`/.well-known/oauth-protected-resource/git/${end}`))).toMatchObject({
+        resource: `${base}/git/${end}`,
+        authorization_servers: [base],
+      })
+    for (const name of ['k', 'sse', 'a_b'])
+      expect((await signing.ask(`/.well-known/oauth-protected-resource/${name}/mcp`)).status).toBe(404)
+    const { code } = await inviteAt(hosted, share.id)
+    const tokens = await signing.signIn(code, { resource: `${base}/git/mcp` })
+    expect(tokens.resource).toBe(`${base}/git/mcp`)
+    const { access_token: refreshed, resource } = (await jsonOf(await signing.refresh(tokens.refresh_token))) as Record<string, string>
+    expect(resource).toBe(`${base}/git/mcp`)
+    for (const token of [tokens.access_token, refreshed ?? '']) {
+      expect((await signing.use(token, '/git/mcp')).status).toBe(404)
+      for (const path of ['/mcp', '/files/mcp']) expect((await signing.use(token, path)).status, path).toBe(401)
+    }
+    expect((await signing.use(share.clientToken, '/git/mcp')).status).toBe(404)
+    expect((await signing.use(share.clientToken, '/files/mcp')).headers.get('content-type')).toBe('application/problem+json')
+    const revoked = await signing.token({ token: refreshed ?? '' })
+    expect(revoked.status).toBe(200)
+    expect((await signing.use(refreshed ?? '', '/git/mcp')).status).toBe(401)
   })
 
   test('names the path at which its stream takes posts without the relay’s', async () => {

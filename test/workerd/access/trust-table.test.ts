@@ -1,11 +1,15 @@
 /** Who gets in: every MCP route of the app, with every kind of credential, in every state of the share, against what is written here. */
 import { evictDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { mintAccessToken } from '../../../worker/access/access-token.ts'
+import { claimedRelay } from '../../../worker/access/keys.ts'
 import app from '../../../worker/index.ts'
 import { verifies } from '../../requirements/verifies.ts'
-import { order } from '../harness/orders.ts'
+import { order, registryStub } from '../harness/orders.ts'
+import { NAMED, SENT, SERVER } from '../harness/scenes/sent-to-routes.ts'
 import { invite, SigningIn } from '../harness/sign-in.ts'
-import { cameFrom, createShare, fetchRelay, linkIdOf, ORIGIN, ownerKey, stubOf, type TestShare } from '../harness/relay.ts'
+import { cameFrom, createShare, fetchRelay, linkIdOf, ORIGIN, ownerKey, serverOf, stubOf, type TestShare } from '../harness/relay.ts'
 
 const STATES = ['live', 'paused', 'expired', 'deleted', 'unknown'] as const
 type State = (typeof STATES)[number]
@@ -22,94 +26,6 @@ const CREDENTIALS: readonly Credential[] = [
   ...FAULTS.map((fault) => `key ${fault}` as const),
   'none',
 ]
-
-/** What is sent to a route, and the status of one that is let in: to a share without an agent, in a session that nobody has. */
-interface Sent {
-  readonly what: string
-  readonly init: RequestInit
-  readonly query?: string
-  readonly served: number
-}
-
-const JSON_TYPE = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
-const LIST = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
-const NOTE = '{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}'
-const MODERN_META = '{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
-const IN_SESSION = { 'mcp-session-id': 'nobody' }
-const INITIALIZE =
-  '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}'
-
-const SENT: Readonly<Record<string, readonly Sent[]>> = {
-  'POST /mcp': [
-    { what: 'initialize', init: { headers: JSON_TYPE, body: INITIALIZE }, served: 503 },
-    { what: 'a request', init: { headers: { ...JSON_TYPE, ...IN_SESSION }, body: LIST }, served: 404 },
-    { what: 'a request without session', init: { headers: JSON_TYPE, body: LIST }, served: 400 },
-    { what: 'a notification without session', init: { headers: JSON_TYPE, body: NOTE }, served: 202 },
-    { what: 'what is no JSON', init: { headers: JSON_TYPE, body: '{' }, served: 400 },
-    { what: 'another media type', init: { headers: { 'content-type': 'text/plain' }, body: LIST }, served: 415 },
-    { what: 'a notification', init: { headers: { ...JSON_TYPE, ...IN_SESSION }, body: NOTE }, served: 404 },
-    {
-      what: 'a batch',
-      init: { headers: { ...JSON_TYPE, ...IN_SESSION, 'mcp-protocol-version': '2025-03-26' }, body: `[${LIST}]` },
-      served: 200,
-    },
-    {
-      what: 'a batch of notifications',
-      init: { headers: { ...JSON_TYPE, ...IN_SESSION, 'mcp-protocol-version': '2025-03-26' }, body: `[${NOTE}]` },
-      served: 404,
-    },
-    {
-      what: 'a request of 2026-07-28',
-      init: {
-        headers: { ...JSON_TYPE, 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'server/discover' },
-        body: `{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":${MODERN_META}}}`,
-      },
-      served: 503,
-    },
-    {
-      what: 'a listen of 2026-07-28',
-      init: {
-        headers: { ...JSON_TYPE, 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'subscriptions/listen' },
-        body: `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"_meta":${MODERN_META},"notifications":{"toolsListChanged":true}}}`,
-      },
-      served: 503,
-    },
-  ],
-  'GET /mcp': [
-    { what: 'GET', init: { headers: { accept: 'text/event-stream', ...IN_SESSION } }, served: 404 },
-    { what: 'GET without session', init: { headers: { accept: 'text/event-stream' } }, served: 400 },
-    { what: 'GET that takes no events', init: { headers: { accept: 'application/json' } }, served: 406 },
-    { what: 'GET of 2026-07-28', init: { headers: { 'mcp-protocol-version': '2026-07-28' } }, served: 405 },
-    {
-      what: 'GET with an id that is none of ours',
-      init: { headers: { accept: 'text/event-stream', ...IN_SESSION, 'last-event-id': 'x' } },
-      served: 400,
-    },
-    {
-      what: 'GET with Last-Event-ID',
-      init: { headers: { accept: 'text/event-stream', ...IN_SESSION, 'last-event-id': 'g.o1-1' } },
-      served: 404,
-    },
-  ],
-  'DELETE /mcp': [
-    { what: 'DELETE', init: { headers: IN_SESSION }, served: 404 },
-    { what: 'DELETE without session', init: {}, served: 400 },
-  ],
-  'GET /sse': [{ what: 'GET', init: { headers: { accept: 'text/event-stream' } }, served: 200 }],
-  'POST /messages': [
-    { what: 'a request without session', init: { headers: JSON_TYPE, body: LIST }, served: 400 },
-    { what: 'a request', init: { headers: JSON_TYPE, body: LIST }, query: '?sessionId=nobody', served: 404 },
-    { what: 'a notification', init: { headers: JSON_TYPE, body: NOTE }, query: '?sessionId=nobody', served: 404 },
-  ],
-  'ALL /http/*': [
-    { what: 'GET of a web app', init: { method: 'GET' }, served: 503 },
-    // The links here may read.
-    { what: 'POST to a web app', init: { method: 'POST', body: 'x' }, served: 403 },
-  ],
-  'ALL /mcp': [{ what: 'PUT', init: { method: 'PUT' }, served: 405 }],
-  'ALL /sse': [{ what: 'PUT', init: { method: 'PUT' }, served: 405 }],
-  'ALL /messages': [{ what: 'PUT', init: { method: 'PUT' }, served: 405 }],
-}
 
 interface Told {
   readonly status: number
@@ -145,28 +61,50 @@ interface Door {
   readonly bearer: (credential: Credential, path: string) => string | undefined
 }
 
+/** By endpoint. */
+type AccessTokens = ReadonlyMap<string, string>
+
 /** What a person holds for each endpoint: an access code is good for one client. */
 async function accessTokens(
   share: TestShare,
   members: object = {},
-): Promise<{ readonly mcp: string; readonly sse: string; readonly ids: string[] }> {
-  const people = [await invite(share, { name: 'Ann', ...members }), await invite(share, { name: 'Ann', ...members })]
+): Promise<{ readonly tokens: AccessTokens; readonly ids: readonly string[] }> {
   const signing = new SigningIn(share)
-  const [mcp, sse] = [
-    await signing.signIn(people[0]?.code ?? ''),
-    await signing.signIn(people[1]?.code ?? '', { resource: `${signing.base}/sse` }),
-  ]
-  return { mcp: mcp.access_token, sse: sse.access_token, ids: people.map(({ id }) => id) }
+  const tokens = new Map<string, string>()
+  const ids: string[] = []
+  const keys = (await claimedRelay(env))?.keys
+  if (keys === undefined) throw new Error('nobody has claimed the relay')
+  for (const endpoint of ['mcp', 'sse']) {
+    const { id: link, code } = await invite(share, { name: 'Ann', ...members })
+    ids.push(link)
+    tokens.set(`/${endpoint}`, (await signing.signIn(code, { resource: `${signing.base}/${endpoint}` })).access_token)
+    // What signing in there makes is shown elsewhere.
+    const resource = `${signing.base}/${SERVER}/${endpoint}`
+    const facts = { resource, share: share.id, link, client: 'c', grant: 'g', scope: 'mcp', expiresAtMs: Date.now() + 3_600_000 }
+    tokens.set(`${NAMED}/${endpoint}`, await mintAccessToken(keys.accessToken, signing.base, facts, Date.now()))
+  }
+  return { tokens, ids }
 }
 
-function forged(token: string): string {
-  return `${token.slice(0, -8)}AAAAAAAA`
+/** A route's path as a client writes it. */
+function inPath(path: string): string {
+  return path.replace(NAMED, `/${SERVER}`).replace('*', '')
+}
+
+/** The endpoint whose tokens open a route: what is posted to `messages` belongs to a stream. */
+function endpointOf(path: string): string {
+  return path.endsWith('/mcp') ? path : path.replace(/[^/]+$/, 'sse')
+}
+
+function forged(tokens: AccessTokens): AccessTokens {
+  return new Map(Array.from(tokens, ([endpoint, token]) => [endpoint, `${token.slice(0, -8)}AAAAAAAA`]))
 }
 
 let doors: Readonly<Record<State, Door>>
 
 async function doorOf(state: State, foreign: TestShare): Promise<Door> {
   const share = await createShare()
+  await registryStub().addServer(share.id, SERVER)
   const link = async (kind: string, more: object = {}): Promise<Record<string, unknown>> =>
     (await order('POST', `/api/shares/${share.id}/tokens`, { kind, ...more })).told
   const keyIn = (told: Record<string, unknown>): string => /\/k\/([^/]+)\//.exec(String(told['share_url']))?.[1] ?? ''
@@ -199,10 +137,12 @@ async function doorOf(state: State, foreign: TestShare): Promise<Door> {
   const people = { good: await accessTokens(share), revoked: await accessTokens(share), over: await accessTokens(share, { expires_in: 2 }) }
   const elsewhere = await accessTokens(foreign)
   for (const id of people.revoked.ids) await order('DELETE', `/api/shares/${share.id}/people/${id}`)
-  const access: Readonly<Record<Fault, { readonly mcp: string; readonly sse: string }>> = {
-    ...people,
-    wrong: { mcp: forged(people.good.mcp), sse: forged(people.good.sse) },
-    foreign: elsewhere,
+  const access: Readonly<Record<Fault, AccessTokens>> = {
+    good: people.good.tokens,
+    revoked: people.revoked.tokens,
+    over: people.over.tokens,
+    wrong: forged(people.good.tokens),
+    foreign: elsewhere.tokens,
   }
   expect(linkIdOf(String(good['token']))).toBe(good['id'])
   if (state === 'paused') await order('PATCH', `/api/shares/${share.id}`, { paused: true })
@@ -214,7 +154,7 @@ async function doorOf(state: State, foreign: TestShare): Promise<Door> {
     path: (credential) => (keys[credential] === undefined ? `/s/${id}` : `/s/${id}/k/${keys[credential]}`),
     bearer: (credential, path) => {
       const [kind, fault] = credential.split(' ')
-      return kind === 'access' ? access[fault as Fault][path === '/mcp' ? 'mcp' : 'sse'] : bearers[credential]
+      return kind === 'access' ? access[fault as Fault].get(endpointOf(path)) : bearers[credential]
     },
   }
 }
@@ -243,7 +183,7 @@ const WEB_APP = '/http/*'
 function challengeFor(door: Door, credential: Credential, path: string): string {
   const isAccess = credential.startsWith('access')
   if (credential !== 'none' && !isAccess) return 'Bearer'
-  return `Bearer ${isAccess ? 'error="invalid_token", ' : ''}resource_metadata="${ORIGIN}/.well-known/oauth-protected-resource${door.path(credential)}${path === '/mcp' ? path : '/sse'}"`
+  return `Bearer ${isAccess ? 'error="invalid_token", ' : ''}resource_metadata="${ORIGIN}/.well-known/oauth-protected-resource${door.path(credential)}${inPath(endpointOf(path))}"`
 }
 
 /** Of the sign-in, and of agents of other makes, whose doors are tried elsewhere. */
@@ -268,19 +208,20 @@ describe.each(STATES)('a share that is %s', (state) => {
     const door = doors[state]
     for (const route of ROUTES) {
       const [method = '', path = ''] = route.split(' ')
-      for (const { what, init, query = '', served } of SENT[route] ?? []) {
-        if (state === 'live' || state === 'paused') await evictDurableObject(stubOf(door.share)).catch(() => undefined)
+      for (const { what, init, query = '', served: wantedStatus } of SENT[route] ?? []) {
+        const served = path.startsWith(NAMED) ? serverOf(door.share, SERVER) : door.share
+        if (state === 'live' || state === 'paused') await evictDurableObject(stubOf(served)).catch(() => undefined)
         const bearer = door.bearer(credential, path)
         const headers = new Headers(init.headers)
         if (bearer !== undefined) headers.set('authorization', `Bearer ${bearer}`)
         // From an address of its own: who goes on with wrong ones from one would be slowed.
         const sent = cameFrom(`192.0.${++asked >> 8}.${asked & 255}`, { method, ...init, headers: Object.fromEntries(headers) })
-        const response = await fetchRelay(`${door.path(credential)}${path.replace('*', '')}${query}`, sent)
+        const response = await fetchRelay(`${door.path(credential)}${inPath(path)}${query}`, sent)
         const where = `${route}, ${what}`
         const wanted = path === WEB_APP ? expectedOfApp(state, credential) : expected(state, credential)
         const isOfApp = path === WEB_APP
         if (wanted === 'served' || (method === 'ALL' && !isOfApp)) {
-          expect(response.status, where).toBe(served)
+          expect(response.status, where).toBe(wantedStatus)
           await response.body?.cancel()
           continue
         }

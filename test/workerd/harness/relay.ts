@@ -15,6 +15,13 @@ export interface TestShare {
   readonly url: string
   readonly clientToken: string
   readonly agentToken: string
+  /** One of its servers that have names, as who is served sees the share. */
+  readonly server?: string
+}
+
+/** The same share, where one of its servers that have names is served. */
+export function serverOf(share: TestShare, server: string): TestShare {
+  return { ...share, url: `/s/${share.id}/${server}/mcp`, server }
 }
 
 let owner: Promise<string> | undefined
@@ -66,6 +73,7 @@ export async function fetchRelay(path: string, init: RequestInit = {}): Promise<
 }
 
 export function stubOf(share: TestShare, lane = 0): DurableObjectStub<Share> {
+  if (share.server !== undefined) return env.SHARE.getByName(`${share.id}/${share.server}`)
   return env.SHARE.getByName(lane === 0 ? share.id : `${share.id}.${lane}`)
 }
 

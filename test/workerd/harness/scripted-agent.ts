@@ -45,9 +45,7 @@ export class ScriptedAgent {
 
   /** Dials and says hello; does not wait for the welcome. */
   static async dial(share: TestShare, hello: Partial<Omit<Hello, 'type'>> = {}, lane = 0): Promise<ScriptedAgent> {
-    const response = await fetchRelay(`/agent/${share.id}${lane === 0 ? '' : `?lane=${lane}`}`, {
-      headers: { upgrade: 'websocket', authorization: `Bearer ${share.agentToken}`, 'sec-websocket-protocol': LINK_SUBPROTOCOL },
-    })
+    const response = await dialAgent(share, lane)
     if (response.webSocket === null) throw new Error(`the relay refused the agent: ${response.status}`)
     const agent = new ScriptedAgent(response.webSocket)
     for (const { ch, n } of hello.channels ?? []) agent.#numbers.set(ch, { n, at: 0 })
@@ -217,6 +215,14 @@ export class ScriptedAgent {
     this.close(code)
     await this.closed
   }
+}
+
+/** Asks for an agent's link. */
+export function dialAgent({ id, agentToken, server }: TestShare, lane = 0): Promise<Response> {
+  const place = server === undefined ? (lane === 0 ? '' : `?lane=${lane}`) : `?server=${server}`
+  return fetchRelay(`/agent/${id}${place}`, {
+    headers: { upgrade: 'websocket', authorization: `Bearer ${agentToken}`, 'sec-websocket-protocol': LINK_SUBPROTOCOL },
+  })
 }
 
 /** What a server answers to initialize that has nothing to offer. */

@@ -62,6 +62,12 @@ const SHARE_ROUTES: Readonly<Record<string, Readonly<Record<'live' | 'paused' | 
   'GET /api/shares/:share/tools/diff': { live: '200', paused: '200', expired: '200' },
   'POST /api/shares/:share/tools/accept': { live: '200', paused: '200', expired: '200' },
   'GET /api/shares/:share/sessions': { live: '200', paused: '200', expired: '200' },
+  // No agent has served one.
+  'DELETE /api/shares/:share/servers/:server': {
+    live: '404 SERVER_NOT_FOUND',
+    paused: '404 SERVER_NOT_FOUND',
+    expired: '404 SERVER_NOT_FOUND',
+  },
   // Nobody has begun one.
   'DELETE /api/shares/:share/sessions/:session': {
     live: '404 SESSION_NOT_FOUND',

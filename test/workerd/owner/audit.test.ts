@@ -16,7 +16,15 @@ test('a call is told with whose it was, what it was and how it ended', async () 
   const { share, agent, client } = await connected()
   await auditedCall(agent, client)
   const link = linkIdOf(share.clientToken)
-  const base = { link, principal: `client:${link}`, address: null, session: client.session?.slice(0, 13), client: 't 1', lane: 0 }
+  const base = {
+    link,
+    principal: `client:${link}`,
+    address: null,
+    session: client.session?.slice(0, 13),
+    client: 't 1',
+    lane: 0,
+    server: null,
+  }
   const told = { at: expect.stringMatching(/^\d{4}-.*Z$/), ms: expect.any(Number), bytes: expect.any(Number), count: 1 }
   const { events, next } = await auditOf(share)
   expect(events).toEqual([

@@ -43,6 +43,7 @@ test('a session is listed with whose it is, what it says of itself and who serve
     started_at: expect.stringMatching(/^\d{4}-/),
     agent: 'scripted',
     lane: 0,
+    server: null,
   }
   expect(await sessionsOf(share)).toEqual([{ ...facts, last_call_at: expect.stringMatching(/^\d{4}-/) }])
   await evictDurableObject(stubOf(share))

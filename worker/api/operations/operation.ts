@@ -38,4 +38,7 @@ export const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
 /** Lanes, counted from 0, that could not be reached: the answer lacks what they know, or they have yet to hear. */
 export const unreachedLanes = v.array(whole)
 
+/** The same of servers that have a lane of their own, by name. */
+export const unreachedServers = v.array(v.string())
+
 export const NO_CONTENT: Operation['answers'] = { 204: { description: 'It is done.' } }

@@ -5,7 +5,7 @@ import { LOCATIONS } from '../../contract/registry/locations.ts'
 import { LANE_COUNTS } from '../../lanes.ts'
 import { DEFAULT_ACCESS, DEFAULT_LIFE_S } from '../credentials.ts'
 import { bodyOf, choice, flag, life, limits, Limits, listingProblem, name, policy, Policy, Upstream, upstreamFacts } from './members.ts'
-import { NO_CONTENT, type Operation, time, unreachedLanes, whole } from './operation.ts'
+import { NO_CONTENT, type Operation, time, unreachedLanes, unreachedServers, whole } from './operation.ts'
 
 /** `off`: what is new or has changed of a server is offered as it is. */
 export const PINNINGS = ['on', 'off'] as const
@@ -83,7 +83,8 @@ const credentials = {
   agent_token: v.exactOptional(v.string()),
 }
 const MadeShare = v.object({ ...share, ...credentials })
-const RotatedShare = v.object({ ...share, ...credentials, unreached_lanes: v.exactOptional(unreachedLanes) })
+const unreached = { unreached_lanes: v.exactOptional(unreachedLanes), unreached_servers: v.exactOptional(unreachedServers) }
+const RotatedShare = v.object({ ...share, ...credentials, ...unreached })
 
 const lastWords = v.object({ at: time, exit_code: v.exactOptional(whole), signal: v.exactOptional(v.string()), words: v.string() })
 const agent = v.object({
@@ -93,22 +94,34 @@ const agent = v.object({
   connected_at: time,
   last_words: v.exactOptional(lastWords),
   lanes: v.exactOptional(v.array(whole)),
+  server: v.exactOptional(v.string()),
 })
+const NamedServer = v.object({
+  name: v.string(),
+  url: v.string(),
+  sse_url: v.string(),
+  connected: v.boolean(),
+  sessions: whole,
+})
+/** A server of a share that has a name, as its owner sees it. */
+export type NamedServer = v.InferOutput<typeof NamedServer>
+
 const counters = { incarnation: v.exactOptional(v.string()), total_changes: whole, buffered_bytes: whole, buffered_max_bytes: whole }
 const laneCounters = v.object({ lane: whole, sessions: whole, ...counters })
 const DescribedShare = v.object({
   ...share,
+  servers: v.array(NamedServer),
   agents: v.array(agent),
   sessions: whole,
   held_back: v.exactOptional(whole),
   listing_problem: v.exactOptional(listingProblem),
   counters: v.object({ ...counters, by_lane: v.exactOptional(v.array(laneCounters)) }),
-  unreached_lanes: v.exactOptional(unreachedLanes),
+  ...unreached,
 })
 
 const ShareList = v.object({ shares: v.array(Share), next: v.exactOptional(v.string()) })
 
-export const SHARE_SCHEMAS = { NewShare, ShareChange, Rotation, Share, MadeShare, RotatedShare, DescribedShare, ShareList }
+export const SHARE_SCHEMAS = { NewShare, ShareChange, Rotation, Share, MadeShare, RotatedShare, NamedServer, DescribedShare, ShareList }
 
 export const SHARE_OPERATIONS = {
   createShare: {
@@ -132,7 +145,7 @@ export const SHARE_OPERATIONS = {
   describeShare: {
     method: 'GET',
     path: '/api/shares/{share}',
-    summary: 'Describes a share, with its agents, sessions and counters.',
+    summary: 'Describes a share, with its servers, agents, sessions and counters.',
     who: 'owner',
     answers: { 200: { description: 'The share.', body: DescribedShare } },
   },
@@ -154,6 +167,14 @@ export const SHARE_OPERATIONS = {
     body: Rotation,
     answers: { 201: { description: 'The share, and its new credentials.', body: RotatedShare } },
     errors: ['SHARE_EXPIRED', 'TOKEN_LIMIT_REACHED'],
+  },
+  removeServer: {
+    method: 'DELETE',
+    path: '/api/shares/{share}/servers/{server}',
+    summary: 'Forgets a server of a share, and ends its sessions and agents; an agent that dials again makes it anew.',
+    who: 'owner',
+    answers: NO_CONTENT,
+    errors: ['SERVER_NOT_FOUND', 'LANES_UNREACHED'],
   },
   deleteShare: {
     method: 'DELETE',

@@ -16,6 +16,7 @@ const entry = {
   state: v.picklist(['pinned', 'changed', 'new', 'gone', 'unpinned']),
   digest: v.nullable(v.string()),
   read_only: v.exactOptional(v.boolean()),
+  server: v.exactOptional(v.string()),
 }
 const Entry = v.object(entry)
 /** An entry of a server as its owner sees it. */
@@ -47,7 +48,7 @@ export const TOOLS_OPERATIONS = {
   listTools: {
     method: 'GET',
     path: '/api/shares/{share}/tools',
-    summary: 'Lists what the server offers, each entry with its state.',
+    summary: 'Lists what the servers offer, each entry with its state.',
     who: 'owner',
     answers: { 200: { description: 'All of it, as it was listed last.', body: ServerTools } },
     errors: ['LANES_UNREACHED'],

@@ -1,6 +1,6 @@
 /** The calls about what is done with a share: its sessions and its audit. What they answer. */
 import * as v from 'valibot'
-import { NO_CONTENT, type Operation, time, unreachedLanes, whole } from './operation.ts'
+import { NO_CONTENT, type Operation, time, unreachedLanes, unreachedServers, whole } from './operation.ts'
 
 const text = v.nullable(v.string())
 
@@ -16,10 +16,12 @@ const Session = v.object({
   last_call_at: v.nullable(time),
   agent: text,
   lane: whole,
+  server: text,
 })
 /** A client of a share as its owner sees it. */
 export type SessionFacts = v.InferOutput<typeof Session>
-const SessionList = v.object({ sessions: v.array(Session), unreached_lanes: v.exactOptional(unreachedLanes) })
+const unreached = { unreached_lanes: v.exactOptional(unreachedLanes), unreached_servers: v.exactOptional(unreachedServers) }
+const SessionList = v.object({ sessions: v.array(Session), ...unreached })
 
 const AuditEvent = v.object({
   at: time,
@@ -36,12 +38,13 @@ const AuditEvent = v.object({
   bytes: whole,
   count: whole,
   lane: whole,
+  server: text,
   arguments: v.exactOptional(v.string()),
   result: v.exactOptional(v.string()),
 })
 /** A call that was made, as the share's owner sees it. */
 export type AuditFacts = v.InferOutput<typeof AuditEvent>
-const AuditPage = v.object({ events: v.array(AuditEvent), next: v.string(), unreached_lanes: v.exactOptional(unreachedLanes) })
+const AuditPage = v.object({ events: v.array(AuditEvent), next: v.string(), ...unreached })
 const AuditLine = v.union([AuditEvent, v.object({ next: v.string() })])
 
 export const USAGE_SCHEMAS = { Session, SessionList, AuditEvent, AuditPage, AuditLine }

@@ -1,6 +1,7 @@
 /** What a Worker, a Share and the Registry say to each other over RPC. */
 import type { Location } from './locations.ts'
 import type { LinkTrust, ShareTerms, ShareTrust } from '../trust-rpc.ts'
+import type { LaneKey } from '../lane-key.ts'
 import type { ShareSettings } from '../share-admin.ts'
 
 export interface RelaySecrets {
@@ -33,6 +34,8 @@ export interface ShareRecord extends ShareSettings {
   /** Id of its owner. */
   readonly owner: string
   readonly trust: ShareTrust
+  /** Names of the servers that agents have served under it, each in an object of its own; without the one that has none. */
+  readonly servers: readonly string[]
   /** Where its owner wants it to be; else it is wherever it is first asked for, which is where its agent is. */
   readonly location: Location | undefined
   /** Objects may exist for it. */
@@ -63,6 +66,14 @@ export interface LinkRecord extends NewLink, LinkTrust {}
  * the owner was removed meanwhile.
  */
 export type ShareAddition = 'added' | 'full' | 'owner_full' | 'no_room' | 'no_owner'
+
+/**
+ * What came of noting a server of a share: it is `new`, or was there; the share has as many as it may have (`full`), or its owner has just removed
+ * this one, of which its object has yet to hear (`ending`).
+ */
+export type ServerAddition =
+  | { readonly kind: 'new' | 'known'; readonly trust: ShareTrust; readonly location: Location | undefined }
+  | { readonly kind: 'full' | 'ending' }
 
 /** What came of making a link: its share has as many as it may have (`full`), the relay has no room left, or the share is gone. */
 export type LinkAddition = LinkRecord | 'full' | 'no_room' | 'no_share'
@@ -99,10 +110,10 @@ export interface LinkChange {
   readonly limits?: string
 }
 
-/** What an order has changed, and the lanes that have yet to hear of it, by their numbers: the registry tells them again. */
+/** What an order has changed, and the lanes that have yet to hear of it: the registry tells them again. */
 export interface Changed<Value> {
   readonly value: Value
-  readonly unreached: readonly number[]
+  readonly unreached: readonly LaneKey[]
 }
 
 export type ClaimOutcome =

@@ -30,7 +30,7 @@ export function callVerdict(judge: PolicyJudge, message: ClientMessage, { tools 
   const others = otherParams(message)
   if (others === undefined) return unreadable('its params can be read in two ways')
   if (encoder.encode(text + (others.otherParams ?? '')).length > MAX_HELD_BYTES) return unreadable('its arguments are longer than 256 KiB')
-  return { hold: { tool: name, toolDigest, arguments: text, ...others } satisfies HeldCall }
+  return { hold: { tool: judge.nameOf(name), toolDigest, arguments: text, ...others } satisfies HeldCall }
 }
 
 /** Of a call that need not wait for its owner, though it may have had to before. */

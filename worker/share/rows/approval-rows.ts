@@ -1,4 +1,5 @@
 /** Rows of calls that wait for the owner, and of what the owner has decided. Made with the first such call, and written with each step of one: a person thinks in between. */
+import type { LaneKey } from '../../contract/lane-key.ts'
 import type { ApprovalAsk } from '../../contract/approvals.ts'
 
 /**
@@ -16,7 +17,7 @@ export interface ApprovalRow extends ApprovalAsk {
   readonly usedBy?: string
   readonly round?: string
   /** Lanes that must hear what is decided. */
-  readonly lanes: readonly number[]
+  readonly lanes: readonly LaneKey[]
 }
 
 type Columns = {
@@ -223,6 +224,6 @@ function rowOf(row: Columns): ApprovalRow {
     endsAtMs: row.ends_at_ms,
     ...(row.used_by === null ? {} : { usedBy: row.used_by }),
     ...(row.round === null ? {} : { round: row.round }),
-    lanes: JSON.parse(row.lanes) as number[],
+    lanes: JSON.parse(row.lanes) as LaneKey[],
   }
 }

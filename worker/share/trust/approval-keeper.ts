@@ -1,4 +1,5 @@
 /** Keeps what waits for the owner and what the owner has decided, for all lanes of a share: which call may be made, and once only. */
+import type { LaneKey } from '../../contract/lane-key.ts'
 import type {
   ApprovalAnswer,
   ApprovalCommand,
@@ -24,7 +25,7 @@ import type { ApprovalRow, ApprovalRows, ApprovalState } from '../rows/approval-
 interface Parts {
   readonly rows: ApprovalRows
   /** Lanes are to hear that these are decided, or over. */
-  readonly tell: (lanes: readonly number[], ids: readonly string[]) => void
+  readonly tell: (lanes: readonly LaneKey[], ids: readonly string[]) => void
   /** The owner has decided. */
   readonly decided: (row: ApprovalRow, decision: ApprovalDecision) => void
   /** Has `sweep` called by then. */

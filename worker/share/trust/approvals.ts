@@ -5,7 +5,8 @@ import type { ApprovalAnswer, ApprovalAsk, ApprovalCommand, HeldCall, HoldOrder,
 import { leafOf } from '../../contract/pass.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { Pass } from '../../contract/trust-rpc.ts'
-import { keeperOf, type Lane, laneAt, laneCount } from '../../lanes.ts'
+import type { LaneKey } from '../../contract/lane-key.ts'
+import { keeperOf, type Lane, laneBy, laneCount } from '../../lanes.ts'
 import { BUSY_LIMIT_RETRY_MS } from '../../trust-limits.ts'
 import type { AgentLinks } from '../agents/links.ts'
 import type { Sessions } from '../calls/sessions.ts'
@@ -18,7 +19,7 @@ import type { AdminCommand } from '../../contract/share-admin.ts'
 interface Parts {
   /** Id of the share, and which of its lanes this is. */
   readonly share: string
-  readonly lane: number
+  readonly lane: LaneKey
   readonly links: AgentLinks
   readonly gate: TrustGate
   readonly sessions: Sessions
@@ -84,10 +85,10 @@ export class Approvals {
   }
 
   /** Tells lanes that approvals are decided. One that is not reached goes on waiting until its clients have waited long enough. */
-  tell(lanes: readonly number[], ids: readonly string[]): void {
+  tell(lanes: readonly LaneKey[], ids: readonly string[]): void {
     const { share, lane: own, holdOn } = this.#parts
-    for (const index of lanes) {
-      const lane = index === own ? undefined : laneAt(share, index)
+    for (const key of lanes) {
+      const lane = key === own ? undefined : laneBy(share, key)
       if (lane === undefined) this.#parts.heldWaits.decided(ids)
       else void this.#insist(() => holdOn(lane, { op: 'decided', ids }))
     }
@@ -138,7 +139,7 @@ export class Approvals {
   /** Does what the lane is told that keeps this, or has that do it; undefined when it cannot be reached. */
   async #order(order: HoldOrder): Promise<ApprovalVerdict | undefined> {
     const { share, lane, holdOn } = this.#parts
-    if (share === '' || laneCount(share) === 1) return this.#obey(order)
+    if (share === '' || (lane === 0 && laneCount(share) === 1)) return this.#obey(order)
     const keeper = keeperOf(share)
     if (keeper.index === lane) return this.#obey(order)
     const told = await this.#insist(() => holdOn(keeper, order))

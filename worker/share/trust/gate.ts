@@ -4,8 +4,10 @@
  */
 import { addressCharge, type Charge } from '../../contract/metering.ts'
 import { leafOf } from '../../contract/pass.ts'
+import type { LaneKey } from '../../contract/lane-key.ts'
 import type { RegistryObject } from '../../contract/objects.ts'
 import { ANONYMOUS } from '../../../protocol/handshake.ts'
+import { pinsOf } from '../../../protocol/policy/server-pins.ts'
 import { derivedPrincipal, isAnonymous, isDerived, linkOf } from '../../contract/principals.ts'
 import type { GrantFacts, LinkTrust, Pass, PassRefusal, PassVerdict, ShareTrust, TrustChange } from '../../contract/trust-rpc.ts'
 import { MAX_KNOWN_LINKS } from '../../trust-limits.ts'
@@ -15,8 +17,9 @@ import type { KeptLinkTrust, KeptShareTrust, TrustRows } from './trust-rows.ts'
 
 interface Parts {
   readonly rows: TrustRows
-  /** Id of the share. */
+  /** Id of the share, and which of its lanes this is. */
   readonly share: string
+  readonly lane: LaneKey
   readonly registry: () => Pick<RegistryObject, 'shareTrust' | 'chainTrust'> | DurableObjectStub<RegistryObject>
   /** Whether the object has rows: one that was only asked about writes nothing. */
   readonly isKept: () => boolean
@@ -104,8 +107,9 @@ export class TrustGate {
     return [root, ...this.#parts.rows.below(linkOf(root)).map(derivedPrincipal)]
   }
 
-  /** What the registry says of the share of a new object. */
+  /** What the registry says of the share of a new object: from now on it keeps what it hears. */
   async adopt(trust: ShareTrust): Promise<void> {
+    this.#heard = undefined
     await this.#keepShare(trust)
     this.#standings.clear()
   }
@@ -238,9 +242,10 @@ export class TrustGate {
 
   /** Keeps what is newer than what is known; returns the newest. */
   async #keepShare(
-    trust: ShareTrust,
+    told: ShareTrust,
     floors: Partial<Pick<KeptShareTrust, 'revokedBefore' | 'agentsRevokedBefore'>> = {},
   ): Promise<KeptShareTrust> {
+    const trust = this.#ownTrust(told)
     const { anonymous } = trust
     const [digest, anonymousDigest] = await Promise.all([
       policyDigest(trust),
@@ -260,6 +265,12 @@ export class TrustGate {
     else this.#heard = kept
     this.#isCapturing = undefined
     return kept
+  }
+
+  /** What is decided for the share, with the pins of the server that is carried here. */
+  #ownTrust(trust: ShareTrust): ShareTrust {
+    const { lane } = this.#parts
+    return trust.pins === undefined ? trust : { ...trust, pins: pinsOf(trust.pins, typeof lane === 'string' ? lane : undefined) }
   }
 
   async #keepLink(trust: LinkTrust): Promise<KeptLinkTrust> {

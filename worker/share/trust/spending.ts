@@ -1,6 +1,7 @@
 /** Charges calls to the limits of their share and links, before they are made and when they are over; with lanes, at the one that keeps these limits. */
 import { type Charge, type Exhausted, isAddressCharge, isCharged, type MeterOrder, SHARE_CHARGE } from '../../contract/metering.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
+import type { LaneKey } from '../../contract/lane-key.ts'
 import { laneCount, laneOf, type Lane } from '../../lanes.ts'
 import { BUSY_LIMIT_RETRY_MS, MAX_METERED_CALL_MS } from '../../trust-limits.ts'
 import type { StreamAttachment, Streams } from '../clients/streams.ts'
@@ -9,7 +10,7 @@ import type { Meters } from './meters.ts'
 interface Parts {
   /** Id of the share, and which of its lanes this is. */
   readonly share: string
-  readonly lane: number
+  readonly lane: LaneKey
   readonly meters: Meters
   readonly streams: Streams
   /** Streams of charged calls from before the object slept. */
@@ -177,7 +178,7 @@ export class Spending {
   /** The lane that keeps these limits, unless it is this one: all that one call is charged to lie together. */
   #keeperOf([first]: readonly Charge[]): Lane | undefined {
     const { share, lane } = this.#parts
-    if (first === undefined || share === '' || laneCount(share) === 1) return undefined
+    if (first === undefined || share === '' || (lane === 0 && laneCount(share) === 1)) return undefined
     const keeper = laneOf(share, first.name === SHARE_CHARGE || isAddressCharge(first.name) ? share : first.name)
     return keeper.index === lane ? undefined : keeper
   }

@@ -73,3 +73,7 @@ test.each([
 test('isCutOff() tells a token whose last part is too short', () => {
   expect([isCutOff(`a.b.${'c'.repeat(43)}`), isCutOff(`a.b.${'c'.repeat(42)}`), isCutOff('a.b')]).toEqual([false, true, true])
 })
+
+test('linkUrl() of a server that has a name says which', () => {
+  expect(linkUrl({ share: 'abc', issuer: 'https://relay.example' }, undefined, 'git').href).toBe('wss://relay.example/agent/abc?server=git')
+})

@@ -51,6 +51,16 @@ describe('logs', () => {
     ])
   })
 
+  test('says at which of several servers a request was that calls no tool', async () => {
+    const list = event(1, { method: 'tools/list', tool: null, server: 'git' })
+    const { written } = await ran('logs docs', {
+      ...NAMES,
+      [AUDIT]: { body: { events: [list, event(2, { tool: 'git__status', server: 'git' })], next: '2.0~git.1.0' } },
+      [`${AUDIT}?after=2.0~git.1.0`]: { body: { events: [], next: '2.0~git.1.0' } },
+    })
+    expect(written).toMatch(/ tools\/list \(git\)\n.* git__status\n/)
+  })
+
   test('fits 80 columns, spells out what a terminal would obey, and tells how often and how long where that is known', async () => {
     const odd = event(1, { link: 'x', outcome: 'RATE_LIMIT_EXCEEDED', ms: null, count: 12, tool: `\u001b[2J${'t'.repeat(200)}` })
     const { written } = await ran('logs docs', {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { accountFile, readAccounts, writeAccounts } from '../../../../agent/owner/account.ts'
 import { isOwnerCommand, nearOwnerWord, ownerCommand, runOwner } from '../../../../agent/owner/program.ts'
 import { ERRORS } from '../../../../protocol/error-table.ts'
+import { verifies } from '../../../requirements/verifies.ts'
 import { problem, type Replies, shareBody, TestApi, tokenBody } from './test-api.ts'
 import { type TestTerminal, testTerminal } from './test-terminal.ts'
 
@@ -94,6 +95,30 @@ describe('share', () => {
     expect(
       Math.max(...[list, show].flatMap(({ written }) => written.split('\n')).map((row) => (row.startsWith('URL') ? 0 : row.length))),
     ).toBe(80)
+  })
+
+  test('show has the servers of a share that have names, and behind which of them each agent is', async () => {
+    verifies('servers.orders')
+    const agent = { name: 'm', server: 'git', product: 'p', isolation: 'session', connected_at: '2026-11-29T14:00:00Z' }
+    const servers = [
+      { name: 'git', url: 'https://relay.example/s/a/git/mcp', connected: true },
+      { name: 'files', url: 'https://relay.example/s/a/files/mcp', connected: false },
+    ]
+    const { written } = await ran(['share', 'show', 'docs'], {
+      [`GET ${AT}`]: { body: { ...SHARE, servers, agents: [agent], sessions: 0 } },
+    })
+    expect(written).toMatch(/^SERVER +AGENT +URL\ngit +connected +https:\/\/relay\.example\/s\/a\/git\/mcp\nfiles +away /m)
+    expect(written).toMatch(/^m \(git\) /m)
+  })
+
+  test('remove-server names the server, and whose it was', async () => {
+    verifies('servers.removed')
+    const { written, asked } = await ran(['share', 'remove-server', 'docs', 'git'], { [`DELETE ${AT}/servers/git`]: { status: 204 } })
+    expect(asked.at(-1)?.call).toBe(`DELETE ${AT}/servers/git`)
+    expect(written).toContain('Server git of docs is forgotten')
+    await expect(
+      ran(['share', 'remove-server', 'docs', 'x'], { [`DELETE ${AT}/servers/x`]: problem(404, 'SERVER_NOT_FOUND') }),
+    ).rejects.toMatchObject({ exit: 7, code: 'SERVER_NOT_FOUND' })
   })
 
   test('show has the last words of a server that ended by itself', async () => {
@@ -280,7 +305,10 @@ test('--json prints what the API has answered, on one line, wherever it stands',
 })
 
 test.each<[string[], RegExp]>([
-  [['share'], /^Say what to do with share: create, list, show, update, extend, pause, resume, rotate, revoke, catalog, server-json\.$/],
+  [
+    ['share'],
+    /^Say what to do with share: create, list, show, update, extend, pause, resume, rotate, remove-server, revoke, catalog, server-json\.$/,
+  ],
   [['token', 'make'], /^token has no command make\. It has: create, list, update, revoke, narrow\.$/],
   [['share', 'show'], /^missing required argument 'share'\. See: mcp-edge-agent share show --help$/],
   [['share', 'list', 'more'], /^too many arguments for 'list'.* See: mcp-edge-agent share list --help$/],

@@ -36,6 +36,13 @@ describe('sessions list', () => {
     expect((await ran('sessions list docs', { [`GET ${AT}/sessions`]: { body: { sessions: [] } } })).written).toBe('No clients.\n')
   })
 
+  test('says at which of several servers each is, and that one of these did not answer', async () => {
+    const body = { sessions: [sessionBody('a'.repeat(13), 'Ann', { server: 'git' })], unreached_servers: ['files'] }
+    const { written, error } = await ran('sessions list docs', { [`GET ${AT}/sessions`]: { body } })
+    expect(written).toContain('claude-code 2.1.0 (git)')
+    expect(error).toMatchObject({ exit: 9, code: 'LANES_UNREACHED' })
+  })
+
   test('ends with 9 when lanes did not answer, and shows what the others have', async () => {
     const body = { sessions: SESSIONS, unreached_lanes: [1] }
     const { written, error } = await ran('sessions list docs --json', { [`GET ${AT}/sessions`]: { body } })

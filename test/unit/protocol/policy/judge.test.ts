@@ -122,3 +122,23 @@ test.each(['file:///%65tc/passwd', 'file:////etc/passwd', 'file:///etc%2Fpasswd'
 test('a URI with what must be encoded is judged by its text', () => {
   expect(judge({ resources: { allow: ['file:///docs/*'] } }).resource('file:///docs/a%20b%C3%A9%7B%23.txt')).toBe(true)
 })
+
+test('of a server with a name tools and prompts are judged by prefixed names, and resources by their URIs', () => {
+  const read = readPolicy({
+    tools: { deny: ['git__status'] },
+    prompts: { allow: ['git__ask'] },
+    resources: { deny: ['file:*'] },
+    arguments: ['git__add(path=a)'],
+    hold: ['git__push'],
+  })
+  if (!read.ok) throw new Error(read.error)
+  const [git, own] = [new PolicyJudge([read.value], undefined, 'git'), new PolicyJudge([read.value])]
+  expect([git.tool('status', READS), own.tool('status', READS), git.names('status')]).toEqual([false, true, false])
+  expect([git.tool('git__status', READS), own.tool('git__status', READS)]).toEqual([true, false])
+  expect([git.prompt('ask'), own.prompt('ask')]).toEqual([true, false])
+  expect([git.resource('file:a'), own.resource('file:a')]).toEqual([false, false])
+  expect([git.boundsArguments('add'), own.boundsArguments('add')]).toEqual([true, false])
+  expect([git.toolCall('add', READS, [['path', 'b']]), own.toolCall('add', READS, [['path', 'b']])]).toEqual(['denied', 'allowed'])
+  expect([git.toolCall('push', READS, []), own.toolCall('push', READS, [])]).toEqual(['held', 'allowed'])
+  expect([git.nameOf('push'), own.nameOf('push')]).toEqual(['git__push', 'push'])
+})

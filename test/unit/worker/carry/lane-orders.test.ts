@@ -33,27 +33,45 @@ function fakeEnv(failures: Readonly<Record<string, readonly object[]>>): { reado
 describe('askLanes()', () => {
   test('reaches every lane of the share', async () => {
     const { env, asked } = fakeEnv({})
-    expect(await askLanes(env, SHARE, { op: 'revoke' })).toMatchObject([0, 1, 2, 3].map((lane) => ({ lane, isReached: true })))
+    expect(await askLanes(env, { id: SHARE, servers: [] }, { op: 'revoke' })).toMatchObject(
+      [0, 1, 2, 3].map((lane) => ({ lane, isReached: true })),
+    )
     expect(asked).toEqual([`revoke ${SHARE}`, `revoke ${SHARE}.1`, `revoke ${SHARE}.2`, `revoke ${SHARE}.3`])
+  })
+
+  test('reaches the servers of the share that have names', async () => {
+    const { env, asked } = fakeEnv({ [`${SHARE}/git`]: [RESET, RESET, RESET] })
+    const told = await askLanes(env, { id: SHARE, servers: ['git', '7'] }, { op: 'revoke' })
+    expect(asked.filter((line) => line.includes('/'))).toEqual([
+      `revoke ${SHARE}/git`,
+      `revoke ${SHARE}/7`,
+      `revoke ${SHARE}/git`,
+      `revoke ${SHARE}/git`,
+    ])
+    expect(unreachedOf(told)).toEqual(['git'])
+    expect(told.slice(4)).toMatchObject([
+      { lane: 0, server: 'git', isReached: false },
+      { lane: 0, server: '7', isReached: true },
+    ])
   })
 
   test('asks a lane again that was reset, three times at most, and says which it did not reach', async () => {
     const { env, asked } = fakeEnv({ [`${SHARE}.1`]: [RESET, RESET], [`${SHARE}.2`]: [RESET, RESET, RESET] })
-    const lanes = await askLanes(env, SHARE, { op: 'revoke' })
+    const lanes = await askLanes(env, { id: SHARE, servers: [] }, { op: 'revoke' })
     expect(lanes.map(({ isReached }) => isReached)).toEqual([true, true, false, true])
     expect(asked.filter((name) => name.endsWith('.2'))).toHaveLength(3)
   })
 
   test('does not press a lane that is overloaded', async () => {
     const { env, asked } = fakeEnv({ [SHARE]: [{ overloaded: true, retryable: true }] })
-    expect((await askLanes(env, SHARE, { op: 'describe' }))[0]).toEqual({ lane: 0, isReached: false })
+    expect((await askLanes(env, { id: SHARE, servers: [] }, { op: 'describe' }))[0]).toEqual({ lane: 0, isReached: false })
     expect(asked.filter((name) => name.endsWith(SHARE))).toHaveLength(1)
   })
 
   test('gives up a lane that never answers, and keeps none of the others waiting for ever', async () => {
     vi.useFakeTimers()
     const { env, asked } = fakeEnv({ [`${SHARE}.1`]: [SILENCE] })
-    const lanes = askLanes(env, SHARE, { op: 'revoke' })
+    const lanes = askLanes(env, { id: SHARE, servers: [] }, { op: 'revoke' })
     await vi.advanceTimersByTimeAsync(LANE_ORDER_MS)
     expect((await lanes).map(({ isReached }) => isReached)).toEqual([true, false, true, true])
     expect(asked).toHaveLength(4)
@@ -62,7 +80,10 @@ describe('askLanes()', () => {
 
   test('reaches only the lanes that are meant, and none that the share does not have', async () => {
     const { env, asked } = fakeEnv({})
-    expect(await askLanes(env, SHARE, { op: 'describe' }, { lanes: [1, 3, 4, -1] })).toMatchObject([{ lane: 1 }, { lane: 3 }])
+    expect(await askLanes(env, { id: SHARE, servers: [] }, { op: 'describe' }, { lanes: [1, 3, 4, -1] })).toMatchObject([
+      { lane: 1 },
+      { lane: 3 },
+    ])
     expect(asked).toEqual([`describe ${SHARE}.1`, `describe ${SHARE}.3`])
   })
 })

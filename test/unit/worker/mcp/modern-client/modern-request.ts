@@ -40,6 +40,7 @@ export function modernCall(share: ScriptedShare, { method = 'tools/call', params
       principal: 'p',
       principalIn: () => 'p',
       isAnonymous: false,
+      isAstray: false,
       basePath: '/s/share',
       revision: '2026-07-28',
       stateKey: STATE_KEY,

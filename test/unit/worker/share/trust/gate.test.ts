@@ -26,7 +26,14 @@ function gateOf(isKept: boolean): TrustGate {
     return structuredClone({ share: trust, links: [{ id, version, kind: 'client', expiresAtMs: 4e12, isRevoked: false }] })
   }
   const registry: Pick<RegistryObject, 'chainTrust' | 'shareTrust'> = { chainTrust, shareTrust: () => undefined }
-  return new TrustGate({ rows: rows as TrustRows, share: 's', registry: () => registry, isKept: () => isKept, alarmBy: () => undefined })
+  return new TrustGate({
+    rows: rows as TrustRows,
+    share: 's',
+    lane: 0,
+    registry: () => registry,
+    isKept: () => isKept,
+    alarmBy: () => undefined,
+  })
 }
 
 test.each([
