@@ -1,7 +1,7 @@
 /** `--check`: says what a run would serve, and where, without dialling or starting anything. */
 import { requireCommand } from './config/command-path.ts'
 import type { Prepared } from './config/options.ts'
-import type { PreparedServer } from './config/prepare-config.ts'
+import type { MergedEntry, PreparedServer } from './config/prepared-server.ts'
 import { decodeAgentToken, isCutOff, linkUrl } from './config/token.ts'
 
 /**
@@ -15,11 +15,24 @@ export function check(servers: readonly (Prepared | PreparedServer)[], platform:
     const claims = decodeAgentToken(settings.token)
     const relay = linkUrl(claims, settings.relay).host
     const { command, args, cwd, http, web } = settings
-    if (command !== undefined) requireCommand({ command, args, cwd }, childEnv, platform)
-    const served = command !== undefined ? [[command, ...args].join(' ')] : http !== undefined ? [http.url.href] : []
+    const parts = 'parts' in prepared ? prepared.parts : undefined
+    if (command !== undefined && parts === undefined) requireCommand({ command, args, cwd }, childEnv, platform)
+    const served =
+      parts !== undefined
+        ? [mergedText(parts)]
+        : command !== undefined
+          ? [[command, ...args].join(' ')]
+          : http !== undefined
+            ? [http.url.href]
+            : []
     const what = [...served, ...(web === undefined ? [] : [`the web app at ${web.origin.origin}`])].join(', and ')
     const name = 'server' in prepared ? `${prepared.server}: ` : ''
-    const place = settings.server === undefined ? '' : `, as /s/${claims.share}/${settings.server}/mcp`
+    const place =
+      settings.server === undefined
+        ? parts === undefined
+          ? ''
+          : `, as /s/${claims.share}/mcp`
+        : `, as /s/${claims.share}/${settings.server}/mcp`
     const short = isCutOff(settings.token) ? ['the end of its token is missing, so the relay will refuse it'] : []
     return [
       `${name}share ${claims.share} at ${relay}${place}, ${mask.apply(what)}`,
@@ -27,4 +40,8 @@ export function check(servers: readonly (Prepared | PreparedServer)[], platform:
     ]
   })
   return `${lines.join('\n')}\n`
+}
+
+function mergedText(parts: readonly MergedEntry[]): string {
+  return `one server of ${parts.map(({ name, isBare }) => (isBare ? `${name} (names as they are)` : `${name} (${name}__…)`)).join(', ')}`
 }

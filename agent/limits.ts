@@ -231,3 +231,21 @@ export const MAX_APP_HEADER_BYTES = 64 * 1024
 
 /** How long it is looked whether a web app is there, in milliseconds: whoever does not answer by then may still do. */
 export const APP_PROBE_MS = 2000
+
+/**
+ * Servers merged into one: how long the others wait for one that has not answered, to its start and to a question for a list. Then they go on
+ * without it: clients give up on a server after 10 s at the soonest.
+ */
+export const MERGED_WAIT_MS = 8_000
+/** How long a server that could not be started is left out of lists without being tried again; a call tries it at once. */
+export const MERGED_REST_MS = 30_000
+/** Bytes of a page that several servers have part in, above which what comes behind is another page: a relay keeps pages of so many bytes. */
+export const MERGED_PAGE_BYTES = 1024 * 1024
+/** URIs, and as many templates, of which a session knows whose they are; the oldest give way, and are then looked for. */
+export const MERGED_URIS = 20_000
+/** Instructions of one server, in characters: a model is to read them all. */
+export const MERGED_INSTRUCTIONS_CHARS = 65_536
+/** Subscriptions of a session that one server is told again after its restart; the oldest give way. */
+export const MERGED_SUBSCRIPTIONS = 1024
+/** Progress tokens of which a session knows whose calls they are; the oldest give way. */
+export const MERGED_TOKENS = 4096

@@ -26,6 +26,8 @@ export interface RunContext {
   readonly log: Log
   /** Starts a server within this process, in place of the settings' command. */
   readonly inProcess?: (handlers: ChildHandlers, lineMask: LineMask | undefined) => Child
+  /** That server keeps to the policies of its parts by itself; the settings' own is that of the web app. */
+  readonly isPolicedWithin?: boolean
   /** Told of every process group. */
   readonly guard: Guard
   readonly version: string
@@ -56,7 +58,7 @@ export async function run(context: RunContext): Promise<void> {
   const start = startOf(context, server)
   const asked = { startChild: start, version: context.version, log }
   const finding = server === undefined ? findEra(settings.era, asked) : findHttpEra(settings.era, { server, ...asked })
-  const startPoliced = policedStart(new PolicyJudge([settings.policy]), start)
+  const startPoliced = context.isPolicedWithin === true ? start : policed(settings, start)
   const lanes = new Lanes({
     settings,
     url,
@@ -93,8 +95,21 @@ async function tellIfUnreachable(app: URL, log: Log): Promise<void> {
   log.warn('app.unreachable', { app: app.origin, reason, meaning })
 }
 
+/** Starts a server within the bounds of its settings, as one of several that share a link. */
+export function serverStart(context: StartContext): (handlers: ChildHandlers) => Child {
+  const { http } = context.settings
+  return policed(context.settings, startOf(context, http === undefined ? undefined : new HttpServer(http)))
+}
+
+function policed({ policy }: AgentSettings, start: (handlers: ChildHandlers) => Child): (handlers: ChildHandlers) => Child {
+  return policedStart(new PolicyJudge([policy]), start)
+}
+
+/** What starting a server needs of a run. */
+type StartContext = Pick<RunContext, 'settings' | 'childEnv' | 'mask' | 'log' | 'guard' | 'platform' | 'inProcess'>
+
 /** Starts the server: a process for each session, or a session with one that is there. */
-function startOf(context: RunContext, server: HttpServer | undefined): (handlers: ChildHandlers) => Child {
+function startOf(context: StartContext, server: HttpServer | undefined): (handlers: ChildHandlers) => Child {
   const { settings, guard, mask, platform, childEnv, inProcess } = context
   const { command, args, cwd } = settings
   const lineMask = settings.masks ? lineMaskOf(context) : undefined
@@ -106,7 +121,7 @@ function startOf(context: RunContext, server: HttpServer | undefined): (handlers
 }
 
 /** Undefined where nothing secret is known. */
-function lineMaskOf({ settings, childEnv, log }: RunContext): LineMask | undefined {
+function lineMaskOf({ settings, childEnv, log }: StartContext): LineMask | undefined {
   const ofServer = settings.http === undefined ? environmentSecrets(childEnv) : targetSecrets(settings.http)
   const mask = new LineMask([settings.token, ...ofServer], () =>
     log.warn('masked', {

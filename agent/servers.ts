@@ -1,9 +1,11 @@
 /** Several servers in one process, each with a link of its own: one's end is only its own, and a change touches nothing that has not changed. */
 import { createHash } from 'node:crypto'
-import type { PreparedServer } from './config/prepare-config.ts'
+import type { PreparedServer } from './config/prepared-server.ts'
 import { AgentExit, EXIT } from './exit.ts'
 import type { Log } from './log.ts'
-import { run, type RunContext } from './run.ts'
+import { run, type RunContext, serverStart } from './run.ts'
+import { mergedStart } from './server/merged/merged-child.ts'
+import { boundedStart, type MergedServer, MergedServers } from './server/merged/merged-servers.ts'
 
 interface ServersOptions extends Pick<RunContext, 'guard' | 'platform' | 'version' | 'kill'> {
   /** The log of one server: its lines name it, and mask what is its secret. */
@@ -15,9 +17,17 @@ interface ServedServer {
   /** Of all that it was told. */
   readonly digest: string
   readonly leave: AbortController
+  /** Of one that is made of others: these. */
+  readonly merged: MergedServers | undefined
   /** Resolves when it has ended, whyever. */
   readonly ended: Promise<void>
   isOver: boolean
+}
+
+interface Beginning extends Pick<ServedServer, 'merged'> {
+  readonly leave: AbortSignal
+  /** It begins when these have ended. */
+  readonly before: readonly Promise<void>[]
 }
 
 export class Servers {
@@ -41,6 +51,7 @@ export class Servers {
     for (const [key, { prepared, digest }] of wanted) {
       const before = this.#served.get(key)
       if (before === undefined || before.leave.signal.aborted) this.#start(prepared, digest)
+      else before.merged?.set(this.#partsOf(prepared))
     }
   }
 
@@ -65,7 +76,9 @@ export class Servers {
     const leave = new AbortController()
     const before = [...this.#ending].filter(({ name }) => name === prepared.name).map(({ ended }) => ended)
     const { name, key } = prepared
-    const served: ServedServer = { name, digest, leave, isOver: false, ended: this.#serveOne(prepared, leave.signal, before) }
+    const merged = prepared.parts === undefined ? undefined : new MergedServers(this.#partsOf(prepared))
+    const ended = this.#serveOne(prepared, { merged, leave: leave.signal, before })
+    const served: ServedServer = { name, digest, leave, merged, isOver: false, ended }
     if (this.#leaving.signal.aborted) leave.abort()
     this.#served.set(key, served)
     void served.ended.then(() => {
@@ -74,7 +87,18 @@ export class Servers {
     })
   }
 
-  async #serveOne(prepared: PreparedServer, leave: AbortSignal, before: readonly Promise<void>[]): Promise<void> {
+  /** Each is told what it is told apart. */
+  #partsOf({ parts = [] }: PreparedServer): MergedServer[] {
+    const { logFor, guard, platform } = this.#options
+    return parts.map(({ name, isBare, prepared }) => {
+      const { settings, childEnv, mask } = prepared
+      const log = logFor(prepared)
+      const start = boundedStart(serverStart({ settings, childEnv, mask, log, guard, platform }), settings.maxChildren)
+      return { name, isBare, digest: digestOf(prepared), tellsStderr: settings.tellsStderr, log, start }
+    })
+  }
+
+  async #serveOne(prepared: PreparedServer, { merged, leave, before }: Beginning): Promise<void> {
     const { logFor, ...shared } = this.#options
     await Promise.all(before)
     const log = logFor(prepared)
@@ -82,7 +106,8 @@ export class Servers {
     const { settings, childEnv, mask, warnings } = prepared
     for (const meaning of warnings) log.warn('options', { meaning })
     try {
-      await run({ ...shared, settings, childEnv, mask, log, leave })
+      const within = merged && { inProcess: mergedStart(merged, shared.version), isPolicedWithin: true }
+      await run({ ...shared, settings, childEnv, mask, log, leave, ...within })
     } catch (error) {
       const fault = error instanceof AgentExit ? error : new AgentExit(EXIT.INTERNAL, 'INTERNAL', String(error), { cause: error })
       this.#lastFault = fault

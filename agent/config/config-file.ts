@@ -10,7 +10,7 @@ export interface ConfigFile {
   /** Those that are not disabled, by name, in order. */
   readonly servers: ReadonlyMap<string, ServerEntry>
   /** Of one share for all servers that have no token of their own. */
-  readonly share: { readonly [Member in 'token' | 'tokenFile' | 'relay']?: string }
+  readonly share: { readonly merge?: boolean } & { readonly [Member in 'token' | 'tokenFile' | 'relay']?: string }
   /** What is most likely a mistake, a sentence each. */
   readonly warnings: readonly string[]
 }
@@ -42,9 +42,14 @@ export function readConfigFile(path: string, text: string, places: Places): Conf
   if (enabled.length === 0) throw wrong(path, 'all its servers are disabled, or it has none')
   const filled = <T>(value: T, of: string): T =>
     filledIn(value, (reference) => valueOf(reference, places) ?? unknownReference(path, of, reference)) as T
-  const { token, tokenFile } = top
+  const { token, tokenFile, merge } = top
   const share = filled(
-    { ...(token !== undefined && { token }), ...(tokenFile !== undefined && { tokenFile }), ...(relay !== undefined && { relay }) },
+    {
+      ...(merge !== undefined && { merge }),
+      ...(token !== undefined && { token }),
+      ...(tokenFile !== undefined && { tokenFile }),
+      ...(relay !== undefined && { relay }),
+    },
     'the file',
   )
   const all = enabled.map(([name, entry]): [string, ServerEntry] => {

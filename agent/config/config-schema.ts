@@ -39,6 +39,13 @@ const SERVER = v.looseObject({
   headerFile: v.optional(text('File of such headers, one a line.')),
   http: v.optional(text('Origin of a web app, like http://localhost:3000; alone, or beside a server.')),
   keepHost: v.optional(flag('The web app sees the public host, and not its own.')),
+  merge: v.optional(flag('Whether it has part in the merged server of its share; true unless it is given.')),
+  prefix: v.optional(
+    v.pipe(
+      v.union([v.boolean(), v.literal('')]),
+      v.description('false: its tools and prompts keep their names in the merged server. One server may.'),
+    ),
+  ),
   name: v.optional(text('Name of the agent at the share.')),
   replica: v.optional(flag('Serve the share beside other agents.')),
   replace: v.optional(flag('Take the place of all other agents.')),
@@ -67,6 +74,7 @@ export const CONFIG = v.looseObject({
     text('Agent token of one share for all servers that have no token of their own. Better in tokenFile, or in MCP_EDGE_TOKEN.'),
   ),
   tokenFile: v.optional(text('File that holds it.')),
+  merge: v.optional(flag('Whether these servers are one server too, at the address of the share itself; true unless it is given.')),
   relay: v.optional(text('Relay to dial, for servers that name none.')),
   mcpServers: v.optional(v.pipe(SERVERS, v.description('Servers, as Claude Desktop and Cursor have them.'))),
   servers: v.optional(v.pipe(SERVERS, v.description('Servers, as VS Code has them.'))),

@@ -6,22 +6,15 @@ import type { Command } from 'commander'
 import { AgentExit, EXIT } from '../exit.ts'
 import { type ConfigFile, readConfigFile } from './config-file.ts'
 import { ownTokens, type ServerOptions, serverOptions, type TokenSource, withoutToken } from './configured-servers.ts'
+import type { ServerEntry } from './config-schema.ts'
 import type { Variables } from './environment.ts'
-import { type Prepared, prepareServer } from './options.ts'
+import { prepareServer } from './options.ts'
 import { commandWords } from './other-names.ts'
+import type { MergedEntry, PreparedServer } from './prepared-server.ts'
 import { servedNames } from './served-names.ts'
 import type { RawOptions } from './settings.ts'
+import { refuseTwoBare, rootOptions } from './share-root.ts'
 import { decodeAgentToken, linkUrl } from './token.ts'
-
-/** A server of a configuration file at one share. */
-export interface PreparedServer extends Prepared {
-  /** As the file names it; of what is of several the name of a share's own server. */
-  readonly name: string
-  /** For the log: the name, and where the server has several shares the relay. */
-  readonly server: string
-  /** The same for the same link, whatever else changes. */
-  readonly key: string
-}
 
 interface Reading {
   readonly command: Command
@@ -33,12 +26,19 @@ interface Reading {
 /** A server before it is known for sure what it comes to. */
 interface Wanted {
   readonly name: string
+  readonly entry: ServerEntry
   readonly options: ServerOptions
   /** Whether it is served to several shares. */
   readonly hasCopies: boolean
 }
 
-/** Names a share's own web app in the log. */
+/** What a share has of its own. */
+interface Root {
+  readonly token: TokenSource
+  readonly app: RawOptions | undefined
+}
+
+/** Names in the log what a share has of its own. */
 const OF_SHARE = 'share'
 
 /**
@@ -58,14 +58,25 @@ export function prepareConfig(command: Command, cwd: string, own: Variables = pr
   const folder = dirname(path)
   const file = readConfigFile(config, textOf(config, path), { own, home: homedir(), folder })
   const reading = { command, own, cwd, folder }
-  const { wanted, warnings } = wantedServers(config, file, reading)
-  const all = wanted.map((one) => preparedOf(one, reading))
+  const { wanted, root, warnings } = wantedServers(config, file, reading)
+  const apart = wanted.map((one) => preparedOf(one, reading))
+  const entries = new Map(wanted.map(({ name, entry }) => [name, entry]))
+  const all = root === undefined ? apart : [...apart, ...rootOf(apart, entries, root, file, reading)]
   refuseSharedShares(all)
-  return all.map((one, index) => ({ ...one, warnings: index === 0 ? [...file.warnings, ...warnings, ...one.warnings] : [] }))
+  const [first, ...others] = all
+  if (first === undefined) return []
+  return [first, ...others].map((one, index) => ({
+    ...one,
+    warnings: index === 0 ? [...file.warnings, ...warnings, ...first.warnings, ...unmerged(all, apart, entries)] : [],
+  }))
 }
 
 /** Each server to the shares of its own tokens; those without all to the share whose token is for all. */
-function wantedServers(config: string, file: ConfigFile, { command, own, folder }: Reading): { wanted: Wanted[]; warnings: string[] } {
+function wantedServers(
+  config: string,
+  file: ConfigFile,
+  { command, own, folder }: Reading,
+): { wanted: readonly Wanted[]; root: Root | undefined; warnings: string[] } {
   const { servers, share } = file
   const given = tokenIn(command.opts<RawOptions>())
   const inFile = tokenIn(share.tokenFile === undefined ? share : { ...share, tokenFile: resolve(folder, share.tokenFile) })
@@ -84,22 +95,23 @@ function wantedServers(config: string, file: ConfigFile, { command, own, folder 
     const options = serverOptions(name, entry, { parsed: command, folder })
     const tokens = tokensOf.get(name) ?? []
     const server = names.get(name)
-    if (server !== undefined) return [{ name, options: withOptions(options, { ...shareToken, server }), hasCopies: false }]
-    return tokens.map((token) => ({ name, options: withOptions(options, token), hasCopies: tokens.length > 1 }))
+    if (server !== undefined) return [{ name, entry, options: withOptions(options, { ...shareToken, server }), hasCopies: false }]
+    return tokens.map((token) => ({ name, entry, options: withOptions(options, token), hasCopies: tokens.length > 1 }))
   })
   const renamed = [...names].filter(([name, server]) => name !== server)
   const warnings = [
     ...renamed.map(([name, server]) => `${name} is served as ${server}: names have 1 to 20 of a-z, 0-9 and - in an address`),
     ...(inFile !== undefined && sharing.length === 0 ? ['each server has a token of its own, so that of the file is of no use'] : []),
   ]
-  return { wanted: withWebApps(wanted), warnings }
+  const { servers: apart, app } = withoutWebApps(wanted)
+  return { wanted: apart, root: shareToken === undefined || sharing.length === 0 ? undefined : { token: shareToken, app }, warnings }
 }
 
 /** A share has one web app, which is not below the name of a server. */
-function withWebApps(wanted: readonly Wanted[]): Wanted[] {
+function withoutWebApps(wanted: readonly Wanted[]): { servers: readonly Wanted[]; app: RawOptions | undefined } {
   const apps = wanted.filter(({ options: { raw } }) => raw.server !== undefined && raw.http !== undefined)
   const [app, other] = apps
-  if (app === undefined) return [...wanted]
+  if (app === undefined) return { servers: wanted, app: undefined }
   if (other !== undefined)
     throw wrong(`The servers ${app.name} and ${other.name} both have a web app, and a share has one: give one of them a token of its own.`)
   const servers = wanted.flatMap((one): Wanted[] => {
@@ -108,21 +120,55 @@ function withWebApps(wanted: readonly Wanted[]): Wanted[] {
     const isServer = app.options.command.length > 0 || raw.url !== undefined
     return isServer ? [{ ...app, options: { ...app.options, raw: raw.url === undefined ? { ...raw, header: [] } : raw } }] : []
   })
-  const { server: _server, url: _url, ...raw } = app.options.raw
-  return [...servers, { name: OF_SHARE, options: { raw: { ...raw, env: [] }, command: [] }, hasCopies: false }]
+  return { servers, app: app.options.raw }
+}
+
+/** What a share of several servers has of its own: one server made of those that may have part in it, a web app, or nothing. */
+function rootOf(
+  apart: readonly PreparedServer[],
+  entries: ReadonlyMap<string, ServerEntry>,
+  { token, app }: Root,
+  { share }: ConfigFile,
+  reading: Reading,
+): readonly PreparedServer[] {
+  const { command } = reading
+  const given = command.opts<RawOptions>()
+  const relay = command.getOptionValueSource('relay') === undefined ? share.relay : given.relay
+  const parts =
+    share.merge === false ? [] : apart.flatMap((prepared) => mergedEntry(prepared, entries.get(prepared.name), given.isolate) ?? [])
+  if (parts.length === 0 && app === undefined) return []
+  refuseTwoBare(parts)
+  const options = rootOptions({ given, token, relay, isMerged: parts.length > 0, app })
+  const root = preparedOf({ name: OF_SHARE, options, hasCopies: false }, reading)
+  return [parts.length === 0 ? root : { ...root, parts }]
+}
+
+function mergedEntry(prepared: PreparedServer, entry: ServerEntry | undefined, isolation: string): MergedEntry | undefined {
+  const { server: name } = prepared.settings
+  if (name === undefined || entry?.merge === false || prepared.settings.isolation !== isolation) return undefined
+  return { name, isBare: entry?.prefix === false || entry?.prefix === '', prepared }
+}
+
+/** Why servers of a share are not in the merged one though their file does not say so. */
+function unmerged(all: readonly PreparedServer[], apart: readonly PreparedServer[], entries: ReadonlyMap<string, ServerEntry>): string[] {
+  const merged = all.find(({ parts }) => parts !== undefined)
+  return apart
+    .filter(({ name, settings }) => merged !== undefined && settings.server !== undefined && entries.get(name)?.merge !== false)
+    .filter((one) => merged?.parts?.every(({ prepared }) => prepared !== one) === true)
+    .map(({ name }) => `${name} has one process for all (isolate), so it has no part in the merged server, whose sessions have their own`)
 }
 
 function withOptions({ raw, command }: ServerOptions, more: Partial<RawOptions>): ServerOptions {
   return { raw: { ...raw, ...more }, command }
 }
 
-function preparedOf({ name, options, hasCopies }: Wanted, { command, own, cwd }: Reading): PreparedServer {
+function preparedOf({ name, options, hasCopies }: Omit<Wanted, 'entry'>, { command, own, cwd }: Reading): PreparedServer {
   try {
     const prepared = prepareServer(command, options, cwd, own)
-    const { token, relay } = prepared.settings
+    const { token, relay, server } = prepared.settings
     const claims = decodeAgentToken(token)
     const { host } = linkUrl(claims, relay)
-    return { name, server: hasCopies ? `${name}@${host}` : name, key: JSON.stringify([name, host, claims.share]), ...prepared }
+    return { name, server: hasCopies ? `${name}@${host}` : name, key: JSON.stringify([name, host, claims.share, server]), ...prepared }
   } catch (error) {
     throw error instanceof AgentExit ? new AgentExit(error.exit, error.code, `${name}: ${error.message}`) : error
   }

@@ -103,8 +103,9 @@ export function startChild(spec: ChildSpec, handlers: ChildHandlers, context: Ch
 }
 
 /** A process that never ran, for this reason. */
-export function unstarted(handlers: ChildHandlers, reason: string): Child {
-  setImmediate(() => handlers.gone({ exitCode: null, signal: null, stderr: '', startError: reason }))
+export function unstarted(handlers: ChildHandlers, reason: string, code?: ErrorCode): Child {
+  const end = { exitCode: null, signal: null, stderr: '', startError: reason }
+  setImmediate(() => handlers.gone(code === undefined ? end : { ...end, code }))
   return {
     pid: undefined,
     unfinished: () => undefined,

@@ -11,7 +11,7 @@ import { type Exception, EXCEPTIONS } from './exceptions.ts'
 const USAGE = `npm run conformance
 
 Runs the official suite through a real relay and agent against our own stdio servers, of both eras, and prints a table for
-each of four targets. It takes a few minutes. With \`-- --url\` the same servers speak HTTP to the agent.
+each of them, and for one made of two. It takes a few minutes. With \`-- --url\` the same servers speak HTTP to the agent.
 Exit codes: 0 every scored scenario passed, 1 one did not, 2 wrong usage.`
 
 const options = readOptions()
@@ -67,6 +67,7 @@ const TARGETS: readonly Target[] = [
   { requirements: '2025-11-25', server: 'modern-server.ts', http: 'sdk2' },
   { requirements: '2026-07-28', server: 'modern-server.ts', http: 'sdk2' },
   { requirements: '2026-07-28', server: 'tasks-server.ts', scenarios: TASKS },
+  { requirements: '2025-11-25', server: 'merged-server.ts' },
 ]
 
 interface Verdict {

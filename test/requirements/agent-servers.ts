@@ -57,6 +57,33 @@ const CONFIGURED = {
   },
 } as const satisfies Section
 
+const MERGED = {
+  title: 'Several servers as one',
+  said: ['docs/agent.md, One server made of several'],
+  revisions: [],
+  requirements: {
+    'promise.merged.lists': promised(
+      'Servers of one share are one server too: one list with cursors, in which each name says whose it is, and no two are the same.',
+    ),
+    'promise.merged.bytes': promised(
+      'What a server says reaches clients byte for byte but for names, URIs and ids that say whose they are.',
+    ),
+    'promise.merged.resources': promised(
+      'Each resource that a server names in a list, a tool, a link or an answer can be read, also where two name theirs alike.',
+    ),
+    'promise.merged.asks': promised('What several servers ask at once under equal ids and tokens is answered to the one that has asked.'),
+    'promise.merged.tasks': promised('A task is asked of the server that works on it, whatever ids servers give.'),
+    'promise.merged.death': promised(
+      'The end of a server fails its own calls, naming it and saying whether they may have run; it is started again with its next use.',
+    ),
+    'promise.merged.slow': promised(
+      'A server that is slow, or does not start, delays the others by a bounded time, and is told of when it is there.',
+    ),
+    'promise.merged.reload': promised('A change of the file changes of a running session only the servers that have changed.'),
+    'promise.merged.handshake': promised('What servers are able to and how to use them is told in one answer to initialize.'),
+  },
+} as const satisfies Section
+
 const LIBRARY = {
   title: 'The agent as a library',
   said: ['docs/library.md'],
@@ -72,4 +99,4 @@ const LIBRARY = {
   },
 } as const satisfies Section
 
-export const AGENT_SERVERS = [LOCAL_HTTP, CONFIGURED, LIBRARY] as const
+export const AGENT_SERVERS = [LOCAL_HTTP, CONFIGURED, MERGED, LIBRARY] as const

@@ -3,13 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { agentCommand, parse, VERSION } from '../../../agent/config/options.ts'
-import { prepareConfig, type PreparedServer } from '../../../agent/config/prepare-config.ts'
+import { prepareConfig } from '../../../agent/config/prepare-config.ts'
+import type { PreparedServer } from '../../../agent/config/prepared-server.ts'
 import { AgentExit } from '../../../agent/exit.ts'
 import { createLog, serverLog } from '../../../agent/log.ts'
 import { startGuard } from '../../../agent/server/guard.ts'
 import { Servers } from '../../../agent/servers.ts'
-import { ScriptedRelay, SHARE } from './scripted-relay.ts'
+import { type RelayLink, ScriptedRelay, SHARE } from './scripted-relay.ts'
 import { SERVER } from './run-stage.ts'
+import { scriptServer } from './script-server.ts'
 import { CLOSE } from '../../../protocol/handshake.ts'
 import { verifies } from '../../requirements/verifies.ts'
 
@@ -61,8 +63,8 @@ class Stage {
     }
   }
 
-  prepared(servers: Readonly<Record<string, object>>): readonly PreparedServer[] {
-    writeFileSync(join(this.#folder, 'c.json'), JSON.stringify({ servers }))
+  prepared(servers: Readonly<Record<string, object>>, more: object = {}): readonly PreparedServer[] {
+    writeFileSync(join(this.#folder, 'c.json'), JSON.stringify({ ...more, servers }))
     const command = agentCommand()
     parse(command, ['--config', join(this.#folder, 'c.json'), '--era', 'legacy', '--reconnect-delay', '10ms'])
     return prepareConfig(command, this.#folder)
@@ -148,4 +150,53 @@ test('Servers adds a share to a server without touching the link that it has', a
   stage.servers.serve(stage.prepared({ a: { ...entry(a, 'a'), token: undefined, tokens: [tokenOf(a, 'a'), tokenOf(b, 'b')] } }))
   await (await b.link(0)).welcome()
   expect([a, b].map(({ attempts }) => attempts)).toEqual([1, 1])
+})
+
+/** A server with one tool, which says who it is. */
+function toolServer(name: string): object {
+  const [command, ...args] = scriptServer(`
+    on = ({ id, method }) => {
+      if (method === 'initialize')
+        return result(id, { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: '${name}', version: '1' } })
+      if (method === 'tools/list') return result(id, { tools: [{ name: 'who' }] })
+      if (method === 'tools/call') return result(id, { content: [], pid: process.pid })
+    }`)
+  return { command, args }
+}
+
+/** Links of one share by their servers; that of the share itself has an empty name. */
+async function linksOf(relay: ScriptedRelay, count: number): Promise<ReadonlyMap<string, RelayLink>> {
+  const links = await Promise.all(Array.from({ length: count }, (_, index) => relay.link(index)))
+  return new Map(links.map((link) => [new URL(link.request.url ?? '', 'http://x').searchParams.get('server') ?? '', link]))
+}
+
+test('Servers makes one of the servers of a share, and an edit touches no link and no process of those that stay', async () => {
+  verifies('promise.merged.reload', 'promise.config.reload', 'promise.merged.lists')
+  const relay = await relayOf()
+  const stage = new Stage()
+  const of = { token: relay.token() }
+  stage.servers.serve(stage.prepared({ a: toolServer('a'), b: toolServer('b') }, of))
+  const links = await linksOf(relay, 3)
+  expect([...links.keys()].toSorted()).toEqual(['', 'a', 'b'])
+  const root = links.get('')
+  if (root === undefined) throw new Error('no link of the share itself')
+  for (const link of links.values()) await link.welcome()
+  root.send({ type: 'open', ch: 'c1', ids: 'keep', asks: 'pass' })
+  let label = 0
+  const call = async (method: string, params: object): Promise<Record<string, unknown>> => {
+    const key = root.call('c1', ++label, JSON.stringify({ jsonrpc: '2.0', id: label, method, params }))
+    const answer = await root.next('answer', (header) => header.key === key)
+    return (JSON.parse(answer.text()) as { result: Record<string, unknown> }).result
+  }
+  expect(await call('initialize', { protocolVersion: '2025-11-25', capabilities: {} })).toMatchObject({ serverInfo: { title: 'a, b' } })
+  const notice = Buffer.from('{"jsonrpc":"2.0","method":"notifications/initialized"}')
+  root.send({ type: 'notify', ch: 'c1', key: 'f'.repeat(32), method: 'notifications/initialized', size: notice.length }, notice)
+  expect(await call('tools/list', {})).toEqual({ tools: [{ name: 'a__who' }, { name: 'b__who' }] })
+  const { pid } = await call('tools/call', { name: 'a__who' })
+  stage.servers.serve(stage.prepared({ a: toolServer('a'), b: toolServer('b'), c: toolServer('c') }, of))
+  await (await relay.link(3)).welcome()
+  await root.next('notification', ({ method }) => method === 'notifications/tools/list_changed')
+  expect(await call('tools/list', {})).toEqual({ tools: [{ name: 'a__who' }, { name: 'b__who' }, { name: 'c__who' }] })
+  expect(await call('tools/call', { name: 'a__who' })).toMatchObject({ pid })
+  expect(relay.attempts).toBe(4)
 })

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test, vi } from 'vitest'
 import { agentCommand, parse } from '../../../../agent/config/options.ts'
-import { prepareConfig, type PreparedServer } from '../../../../agent/config/prepare-config.ts'
+import { prepareConfig } from '../../../../agent/config/prepare-config.ts'
+import type { PreparedServer } from '../../../../agent/config/prepared-server.ts'
 import { tokenVariable } from '../../../../agent/config/configured-servers.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
@@ -88,12 +89,13 @@ test('prepareConfig() serves what has no token of its own under one share, each 
   verifies('promise.config.one-share')
   const servers = { a: { command: 'x' }, 'My Docs': { command: 'x' }, b: B }
   const all = prepared({ token: token('s'), relay: 'https://other.example', servers })
-  expect(all.map(({ settings }) => [settings.server, settings.token])).toEqual([
-    ['a', token('s')],
-    ['my-docs', token('s')],
-    [undefined, token('b')],
+  expect(all.map(({ settings, parts }) => [settings.server, settings.token, parts?.map(({ name }) => name)])).toEqual([
+    ['a', token('s'), undefined],
+    ['my-docs', token('s'), undefined],
+    [undefined, token('b'), undefined],
+    [undefined, token('s'), ['a', 'my-docs']],
   ])
-  expect(all.map(({ settings }) => settings.relay)).toEqual(['https://other.example', 'https://other.example', 'https://other.example'])
+  expect(new Set(all.map(({ settings }) => settings.relay))).toEqual(new Set(['https://other.example']))
   // The same command in the same folder: two agents all the same.
   expect(all[0]?.settings.name).not.toBe(all[1]?.settings.name)
   expect(all[0]?.warnings).toEqual([expect.stringContaining('My Docs is served as my-docs')])
@@ -102,7 +104,8 @@ test('prepareConfig() serves what has no token of its own under one share, each 
 test('prepareConfig() takes the token of that share from the command line, over variables, over the file', () => {
   verifies('promise.config.precedence')
   const config = { token: token('file'), servers: { a: { command: 'x' }, b: { command: 'y' } } }
-  const tokens = (...args: readonly string[]): string[] => prepared(config, ...args).map(({ settings }) => settings.token)
+  const tokens = (...args: readonly string[]): string[] =>
+    prepared({ ...config, merge: false }, ...args).map(({ settings }) => settings.token)
   expect(tokens()).toEqual([token('file'), token('file')])
   vi.stubEnv('MCP_EDGE_TOKEN', token('variable'))
   expect(tokens()).toEqual([token('variable'), token('variable')])
@@ -137,7 +140,7 @@ test('prepareConfig() takes a web app: of a server with its token, else of the s
   ])
   expect(own?.mask.apply('secret-value')).toBe('[secret]')
   const of = (servers: object): unknown[] =>
-    prepared({ token: token('s'), servers }).map(({ settings }) => [
+    prepared({ token: token('s'), merge: false, servers }).map(({ settings }) => [
       settings.server,
       settings.command ?? settings.http?.url.href,
       settings.web?.origin.href,
@@ -148,7 +151,45 @@ test('prepareConfig() takes a web app: of a server with its token, else of the s
   expect(of({ a: { ...web, command: 'x' } })).toEqual([['a', 'x', undefined, 'read'], app])
 })
 
+test('prepareConfig() makes one server of those of a share, whose own bounds stay their own', () => {
+  verifies('promise.merged.lists')
+  const servers = {
+    a: { command: 'x', allow: ['read_*'], tellPrincipal: true, maxChildren: 3 },
+    B: { command: 'y', prefix: false, http: 'http://localhost:3000', readOnly: true },
+    c: { command: 'z', merge: false },
+    d: { command: 'w', isolate: 'share' },
+    e: { http: undefined, url: 'http://localhost:1/mcp' },
+  }
+  const all = prepared({ token: token('s'), relay: 'https://r.example', servers })
+  const root = all.at(-1)
+  expect(root?.parts?.map(({ name, isBare, prepared: { settings } }) => [name, isBare, settings.server])).toEqual([
+    ['a', false, 'a'],
+    ['b', true, 'b'],
+    ['e', false, 'e'],
+  ])
+  expect(root?.settings).toMatchObject({ era: 'legacy', relay: 'https://r.example', maxChildren: 32, tellsPrincipal: false, env: [] })
+  expect(root?.settings.web?.origin.href).toBe('http://localhost:3000/')
+  // Of the web app alone.
+  expect(root?.settings.policy).toMatchObject({ access: 'read' })
+  expect(root?.parts?.[0]?.prepared.settings.policy.tools).toMatchObject({ allow: ['read_*'] })
+  expect(all[0]?.warnings).toContainEqual(expect.stringMatching(/^d has one process for all/))
+  const [other] = prepared({ token: token('s'), relay: 'https://r.example', servers: { ...servers, a: { command: 'other' } } }).slice(-1)
+  expect([other?.key, other?.settings]).toEqual([root?.key, root?.settings])
+})
+
+test('prepareConfig() makes none of them where the file says so', () => {
+  const servers = { a: { command: 'x' }, b: { command: 'y' } }
+  expect(prepared({ token: token('s'), merge: false, servers })).toHaveLength(2)
+  expect(prepared({ token: token('s'), servers: { a: { command: 'x', merge: false } } })).toHaveLength(1)
+})
+
 test.each<[string, object, readonly string[], RegExp]>([
+  [
+    'two servers without a prefix',
+    { a: { command: 'x', prefix: false }, b: { command: 'y', prefix: '' } },
+    ['--token', token('s')],
+    /a and b both have prefix: false/,
+  ],
   [
     'two web apps of one share',
     { a: { http: 'http://x' }, b: { http: 'http://y' } },
