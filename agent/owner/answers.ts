@@ -12,6 +12,8 @@ export interface ShareAnswer {
   /** Its end moves while it is used. */
   readonly isSliding: boolean
   readonly policy: unknown
+  /** Of a share without an agent: the URL of the server. */
+  readonly upstream?: string
 }
 
 export interface TokenAnswer {
@@ -100,6 +102,7 @@ export interface ApprovalAnswer {
 }
 
 export function readShare(answer: Answer): ShareAnswer {
+  const { upstream } = answer
   return {
     id: textOf(answer, 'share'),
     name: textOf(answer, 'name'),
@@ -109,6 +112,7 @@ export function readShare(answer: Answer): ShareAnswer {
     isEnding: answer['ending'] === true,
     isSliding: answer['sliding'] === true,
     policy: answer['policy'],
+    ...(typeof upstream === 'object' && upstream !== null ? { upstream: textOf(upstream as Answer, 'url') } : {}),
   }
 }
 

@@ -185,7 +185,7 @@ export async function createShare(relay: Relay, body: JsonObject = {}): Promise<
     id: textField(made, 'share'),
     shareUrl: textField(made, 'share_url'),
     url: textField(made, 'url'),
-    sseUrl: textField(made, 'sse_url'),
+    sseUrl: textField(made, 'sse_url', ''),
     clientToken: textField(made, 'client_token'),
     agentToken: textField(made, 'agent_token', ''),
   }

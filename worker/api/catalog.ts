@@ -64,7 +64,7 @@ function entryOf(c: ApiContext, record: ShareRecord, lane: LaneFacts | undefined
     share,
     name,
     url,
-    sse_url,
+    ...(sse_url === undefined ? {} : { sse_url }),
     expires_at,
     state: stateOf(record, lane),
     agents,
@@ -79,7 +79,8 @@ function stateOf(record: ShareRecord, lane: LaneFacts | undefined): CatalogState
   if (record.trust.isPaused) return 'paused'
   if (lane === undefined) return 'unused'
   if (!lane.isReached) return 'unreached'
-  return (lane.facts?.agents.length ?? 0) > 0 ? 'online' : 'offline'
+  // Whether an upstream is there shows when it is asked.
+  return record.trust.upstream !== undefined || (lane.facts?.agents.length ?? 0) > 0 ? 'online' : 'offline'
 }
 
 /** What a server says of itself, as far as it can be shown; undefined where nothing is known of it. */
@@ -130,7 +131,7 @@ function documentOf(c: ApiContext, record: ShareRecord, about: ServerAbout | und
       : {}),
     remotes: [
       { type: 'streamable-http', url, headers },
-      { type: 'sse', url: sse_url, headers },
+      ...(sse_url === undefined ? [] : [{ type: 'sse', url: sse_url, headers } as const]),
     ],
   }
 }

@@ -14,7 +14,7 @@ import { nameWarning, warningOf } from './name-warning.ts'
 import { readWarning } from './read-warning.ts'
 import { answer, hasExpired, isoTime, knownShare, limitsOf, livingShare, policyOf, registryOf, unreachedResponse } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
-import { refusedMember } from './upstream.ts'
+import { refusedMember } from './upstream/share-upstream.ts'
 
 type ApiContext = Context<OwnerEnv>
 

@@ -12,7 +12,7 @@ import { type MergedAgent, mergeLanes } from './lanes.ts'
 import type { Limits, Policy } from './operations/members.ts'
 import type { NamedServer, Share } from './operations/shares.ts'
 import { problemFacts } from './listing-problem.ts'
-import { upstreamFacts } from './upstream.ts'
+import { upstreamFacts } from './upstream/share-upstream.ts'
 import type { OwnerEnv } from './owner-gate.ts'
 import type { LastWords } from '../contract/share-admin.ts'
 
@@ -92,7 +92,8 @@ export function shareFacts(
     share: record.id,
     name: record.name,
     url: `${base}/mcp`,
-    sse_url: `${base}/sse`,
+    // HTTP+SSE is made for clients by agents alone.
+    ...(upstream === undefined ? { sse_url: `${base}/sse` } : {}),
     created_at: isoTime(record.createdAtMs),
     expires_at: isoTime(record.expiresAtMs),
     lanes,

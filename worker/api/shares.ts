@@ -25,7 +25,7 @@ import {
   unreachedResponse,
 } from './share-answers.ts'
 import { type OwnerEnv, requireOwner } from './owner-gate.ts'
-import { keptUpstream, refusedMember } from './upstream.ts'
+import { keptUpstream, refusedMember } from './upstream/share-upstream.ts'
 
 type ApiContext = Context<OwnerEnv>
 

@@ -9,9 +9,10 @@ import type { OwnerRun, StartRun } from '../owner-run.ts'
 import { addPolicyOptions, inWords, type PolicyOptions, policyOf } from '../policy-options.ts'
 import { agentSetup, shellWord, urlSetup } from '../setup-texts.ts'
 import { hanging, localTime, pairs, plain, seen, table } from '../table.ts'
+import { addUpstreamOptions, type UpstreamOptions, upstreamOf } from '../upstream-options.ts'
 import { heldText, problemText } from './tools-commands.ts'
 
-interface NewShareOptions {
+interface NewShareOptions extends UpstreamOptions {
   readonly name?: string
   readonly expires?: string
   readonly sliding?: boolean
@@ -26,8 +27,7 @@ const EXTENSION = '7d'
 const SLIDING_TEXT = 'the end moves while clients use the share: it is as far behind the last use as --expires was away'
 
 export function addShareCommands(share: Command, start: StartRun): void {
-  share
-    .command('create')
+  addUpstreamOptions(share.command('create'))
     .description('makes a share, and shows its first link and the token for its agent')
     .option('--name <name>', 'what it is called in lists and by other commands')
     .option(EXPIRES, `${EXPIRES_TEXT} (default: 7d)`)
@@ -45,7 +45,7 @@ export function addShareCommands(share: Command, start: StartRun): void {
     .command('show <share>')
     .description('shows a share, its agents and its sessions')
     .action(async (named: string, _options: object, command: Command) => showShare(start(command), named))
-  addPolicyOptions(share.command('update <share>'))
+  addUpstreamOptions(addPolicyOptions(share.command('update <share>')))
     .description('renames a share, moves its end, bounds what all its links may do')
     .option('--name <name>', 'its new name')
     .option(EXPIRES, EXPIRES_TEXT)
@@ -99,10 +99,9 @@ function addOrders(share: Command, start: StartRun): void {
     .action(async (named: string, _options: object, command: Command) => revokeShare(start(command), named))
 }
 
-async function createShare(
-  run: OwnerRun,
-  { name, expires, sliding, lanes, location, jurisdiction, pinning }: NewShareOptions,
-): Promise<void> {
+async function createShare(run: OwnerRun, options: NewShareOptions): Promise<void> {
+  const { name, expires, sliding, lanes, location, jurisdiction, pinning } = options
+  const upstream = upstreamOf(options)
   const answer = await run.api.request('POST', 'shares', {
     ...(name === undefined ? {} : { name }),
     ...(expires === undefined ? {} : { expires_in: secondsUntil(expires, run.terminal.now()) }),
@@ -111,12 +110,17 @@ async function createShare(
     ...(location === undefined ? {} : { location }),
     ...(jurisdiction === undefined ? {} : { jurisdiction }),
     ...(pinning === undefined ? {} : { pinning }),
+    ...(upstream === undefined ? {} : { upstream }),
   })
   run.show(answer, () => {
     const made = readShare(answer)
+    const setup =
+      made.upstream === undefined
+        ? agentSetup(textOf(answer, 'agent_token'), run.program, run.terminal.platform)
+        : `It points at ${plain(made.upstream)}, and needs no agent.\n`
     return `Share ${plain(made.name)} (${made.id}), until ${localTime(made.expiresAt)}.
 
-${agentSetup(textOf(answer, 'agent_token'), run.program, run.terminal.platform)}
+${setup}
 ${ownLink(run, made, answer)}`
   })
 }
@@ -126,8 +130,12 @@ async function rotateShare(run: OwnerRun, named: string, agents: true | undefine
   const answer = await run.api.request('POST', `shares/${id}/rotate`, agents === true ? { agents } : {})
   run.show(answer, () => {
     const made = readShare(answer)
-    const setup = agentSetup(textOf(answer, 'agent_token'), run.program, run.terminal.platform)
-    const forAgents = agents === true ? `Its agents end now; start them with the new token.\n\n${setup}` : 'Its agents stay connected.\n'
+    const setup = (): string => agentSetup(textOf(answer, 'agent_token'), run.program, run.terminal.platform)
+    const ofAgents =
+      agents === true
+        ? (): string => `Its agents end now; start them with the new token.\n\n${setup()}`
+        : () => 'Its agents stay connected.\n'
+    const forAgents = made.upstream === undefined ? ofAgents() : '\n'
     return `Every earlier link of ${plain(made.name)} (${made.id}) is revoked. ${forAgents}\n${ownLink(run, made, answer)}`
   })
   if (answer['unreached_lanes'] === undefined && answer['unreached_servers'] === undefined) return
@@ -167,10 +175,14 @@ async function showShare(run: OwnerRun, named: string): Promise<void> {
     const rows = agents.map(({ name, product, isolation, connectedAt }) => [name, product, isolation, localTime(connectedAt)])
     const columns = [{ title: 'AGENT', isCut: true }, { title: 'PROGRAM', isCut: true }, { title: 'ISOLATES' }, { title: 'SINCE' }] as const
     const sessions: readonly [string, string] = ['sessions', String(answer['sessions'])]
-    const shown = describe(run, readShare(answer), sessions)
+    const share = readShare(answer)
+    const shown = describe(run, share, sessions)
     const held = typeof answer['held_back'] === 'number' ? heldText(run, id, answer['held_back']) : ''
     const ends = agents.flatMap(({ name, lastEnd }) => (lastEnd === undefined ? [] : [lastEndText(name, lastEnd, run.terminal.columns)]))
-    return `${shown}${serversText(readServers(answer), run.terminal.columns)}\n${agents.length === 0 ? 'No agent is connected.\n' : table(columns, rows, run.terminal.columns)}${held}${problemText(answer)}${ends.join('')}`
+    const none = share.upstream === undefined ? 'No agent is connected.\n' : ''
+    const connected = agents.length === 0 ? none : table(columns, rows, run.terminal.columns)
+    const servers = serversText(readServers(answer), run.terminal.columns)
+    return `${shown}${servers}\n${connected}${held}${problemText(answer)}${ends.join('')}`
   })
 }
 
@@ -189,13 +201,15 @@ function lastEndText(agent: string, { at, how, words }: NonNullable<AgentAnswer[
 
 async function updateShare(run: OwnerRun, named: string, options: PolicyOptions & NewShareOptions): Promise<void> {
   const { name, expires, sliding, pinning } = options
+  const upstream = upstreamOf(options)
   // Wrong options are told before anybody is asked.
   const isBounded = policyOf(options) !== undefined
-  if (name === undefined && expires === undefined && sliding === undefined && pinning === undefined && !isBounded)
+  const isSaid = [name, expires, sliding, pinning, upstream].some((said) => said !== undefined)
+  if (!isSaid && !isBounded)
     throw new AgentExit(
       EXIT.USAGE,
       'USAGE',
-      'Say what to change: --name, --expires, --sliding, --access, --allow, --deny, --argument, --hold or --pinning.',
+      'Say what to change: --name, --expires, --sliding, --access, --allow, --deny, --argument, --hold, --pinning or --upstream.',
     )
   const expiresIn = expires === undefined ? {} : { expires_in: secondsUntil(expires, run.terminal.now()) }
   const share = await find(run, named)
@@ -206,6 +220,7 @@ async function updateShare(run: OwnerRun, named: string, options: PolicyOptions 
     ...(sliding === undefined ? {} : { sliding }),
     ...(policy === undefined ? {} : { policy }),
     ...(pinning === undefined ? {} : { pinning }),
+    ...(upstream === undefined ? {} : { upstream }),
   }
   showChanged(run, await changeShare(run, share, change))
 }
@@ -255,6 +270,7 @@ function describe(run: OwnerRun, share: ShareAnswer, ...more: readonly (readonly
     ['share', share.id],
     ['name', share.name],
     ['URL', share.url],
+    ...(share.upstream === undefined ? [] : [['points at', share.upstream] as const]),
     ['ends', `${localTime(share.expiresAt)}${share.isSliding ? ', and later while it is used' : ''}`],
     ['state', stateOf(run, share)],
     ['links may', inWords(share.policy)],

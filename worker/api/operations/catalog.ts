@@ -16,7 +16,7 @@ const CatalogEntry = v.object({
   share: v.string(),
   name: v.string(),
   url: v.string(),
-  sse_url: v.string(),
+  sse_url: v.exactOptional(v.string()),
   expires_at: time,
   state: v.picklist(CATALOG_STATES),
   agents: whole,

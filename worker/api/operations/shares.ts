@@ -53,7 +53,7 @@ const share = {
   share: v.string(),
   name: v.string(),
   url: v.string(),
-  sse_url: v.string(),
+  sse_url: v.exactOptional(v.string()),
   created_at: time,
   expires_at: time,
   lanes: whole,

@@ -70,6 +70,48 @@ describe('isOwnerCommand()', () => {
 })
 
 describe('share', () => {
+  describe('with --upstream', () => {
+    const UPSTREAM = { url: 'https://mcp.example.com/mcp', headers: ['authorization'] }
+    let folder: string
+    beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'mcp-edge-upstream-'))))
+    afterEach(() => rmSync(folder, { recursive: true }))
+
+    test('create and update tell the server’s URL and the headers of a file, and show no agent’s command', async () => {
+      verifies('promise.upstream.commands')
+      const file = join(folder, 'headers')
+      writeFileSync(file, '# of the server\nAuthorization: Bearer a:b\n\n')
+      const { agent_token: _, ...secrets } = SECRETS
+      const options = ['--upstream', UPSTREAM.url, '--upstream-header-file', file]
+      const made = await ran(['share', 'create', ...options], {
+        'POST shares': { status: 201, body: { ...SHARE, ...secrets, upstream: UPSTREAM } },
+      })
+      const upstream = { url: UPSTREAM.url, headers: { Authorization: 'Bearer a:b' } }
+      expect(JSON.parse(made.asked[0]?.body ?? '')).toEqual({ upstream })
+      expect(made.written).toContain('It points at https://mcp.example.com/mcp, and needs no agent.')
+      expect(made.written).not.toContain('MCP_EDGE_TOKEN')
+      const changed = await ran(['share', 'update', 'docs', ...options], { [`PATCH ${AT}`]: { body: { ...SHARE, upstream: UPSTREAM } } })
+      expect(JSON.parse(changed.asked.at(-1)?.body ?? '')).toEqual({ upstream })
+      expect(changed.written).toMatch(/points at +https:\/\/mcp\.example\.com\/mcp/)
+    })
+
+    test.each([
+      [['--upstream-header-file', 'x'], /--upstream-header-file goes with --upstream/],
+      [['--upstream', 'https://a.example', '--upstream-header-file', 'not/there'], /cannot be read/],
+    ])('%j is refused', async (options, message) => {
+      verifies('promise.upstream.commands')
+      await expect(ran(['share', 'create', ...options])).rejects.toThrow(message)
+    })
+
+    test('a line of the file that is none is refused by its number, and not shown', async () => {
+      verifies('promise.upstream.commands')
+      const file = join(folder, 'headers')
+      writeFileSync(file, 'X-Key: 1\ncanary\n')
+      const failed = ran(['share', 'create', '--upstream', 'https://a.example', '--upstream-header-file', file])
+      await expect(failed).rejects.toThrow(/number 2 is not/)
+      await expect(failed).rejects.not.toThrow(/canary/)
+    })
+  })
+
   test('create shows the agent’s command and the owner’s link, and asks for what was said', async () => {
     const made = { status: 201, body: { ...SHARE, ...SECRETS } }
     const line = ['share', 'create', '--name', 'docs', '--expires', '3d', '--sliding', '--lanes', '4', '--location', 'weur']

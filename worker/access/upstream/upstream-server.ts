@@ -1,7 +1,7 @@
 /** Reads where a share's upstream is, and what it is told with each request: https, and public addresses only, unless this relay was told otherwise. Pure. */
-import { err, ok, type Result } from '../../protocol/result.ts'
-import { isPublicAddress, readAddress } from '../ip-address.ts'
-import { MAX_UPSTREAM_HEADER_BYTES, MAX_UPSTREAM_HEADERS, MAX_UPSTREAM_URL_CHARS } from '../upstream-limits.ts'
+import { err, ok, type Result } from '../../../protocol/result.ts'
+import { isPublicAddress, readAddress } from '../../ip-address.ts'
+import { MAX_UPSTREAM_HEADER_BYTES, MAX_UPSTREAM_HEADERS, MAX_UPSTREAM_URL_CHARS } from '../../upstream-limits.ts'
 
 /** All of it is secret, but for scheme, host and path of the URL. */
 export interface UpstreamServer {

@@ -1,7 +1,7 @@
 /** readUpstreamServer: which addresses a share may point at, in whatever spelling, and what it may be told there. */
 import { describe, expect, test } from 'vitest'
-import { readUpstreamServer, shownUpstreamUrl } from '../../../../worker/access/upstream-server.ts'
-import { verifies } from '../../../requirements/verifies.ts'
+import { readUpstreamServer, shownUpstreamUrl } from '../../../../../worker/access/upstream/upstream-server.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 const PUBLIC = { mayBePrivate: false }
 

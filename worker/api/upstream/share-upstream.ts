@@ -1,13 +1,13 @@
 /** Shares that point at a server without an agent: how the API keeps where that is, shows it, and refuses what such a share would not keep to. */
 import type { Context } from 'hono'
-import { encryptText } from '../access/encrypted-text.ts'
-import { knownShareFacts } from '../access/share-id.ts'
-import { readUpstreamServer, shownUpstreamUrl } from '../access/upstream-server.ts'
-import { err, ok, type Result } from '../../protocol/result.ts'
-import { type KeptUpstream, readKeptUpstream } from '../contract/registry/kept-upstream.ts'
-import { problemResponse } from '../problem.ts'
-import type { OwnerEnv } from './owner-gate.ts'
-import type { Upstream, UpstreamFacts } from './operations/members.ts'
+import { encryptText } from '../../access/encrypted-text.ts'
+import { knownShareFacts } from '../../access/share-id.ts'
+import { readUpstreamServer, shownUpstreamUrl } from '../../access/upstream/upstream-server.ts'
+import { err, ok, type Result } from '../../../protocol/result.ts'
+import { type KeptUpstream, readKeptUpstream } from '../../contract/registry/kept-upstream.ts'
+import { problemResponse } from '../../problem.ts'
+import type { OwnerEnv } from '../owner-gate.ts'
+import type { Upstream, UpstreamFacts } from '../operations/members.ts'
 
 /** Members that say something of a share or a link of it. Policies are JSON texts that were read. */
 interface Members {
