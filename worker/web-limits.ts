@@ -20,3 +20,12 @@ export const WEB_COOKIE_RENEW_S = 24 * 60 * 60
 
 /** Characters of a style sheet that are held back for its rewriting: a URL that is longer is left as it is. */
 export const MAX_CSS_TOKEN_CHARS = 8192
+
+/**
+ * Bytes that a client of EGDesk's tunnel may owe, which cannot be told how much it may send: twice what one of its texts has. Whoever takes
+ * no more loses its request.
+ */
+export const MAX_TUNNEL_DEBT_BYTES = 2 * 1024 * 1024
+
+/** How much may come of such a request before it is noted how much has: sleep forgets no more than this. */
+export const TUNNEL_NOTED_BYTES = 256 * 1024
