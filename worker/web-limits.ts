@@ -1,6 +1,6 @@
 /** Bounds of web apps in the relay. Each has its unit and its reason; those of the link are in protocol/web/web-limits.ts. */
 
-/** Exchanges that one object has open at a time: 16 KiB of each may be on their way, 32 MiB in all. */
+/** Exchanges that one object has open at a time: 16 KiB of each may be on their way, 32 MiB in all. When all are taken, whoever has the most loses its oldest. */
 export const MAX_OPEN_WEB_EXCHANGES = 2048
 
 /** Of them, those of one principal, with all that counts as it: a page with many parts asks for hundreds at once, and others still get in. */

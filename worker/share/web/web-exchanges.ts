@@ -87,14 +87,29 @@ export class WebExchanges {
     return this.#bySocket.has(socket)
   }
 
-  /** Whether an exchange of this principal can be begun now. */
+  /** Whether an exchange of this principal can be begun now. When all places are taken, whoever has the most loses its oldest to one that has fewer. */
   refuse(principal: string): WebRefusal | undefined {
     if (this.#choose() === undefined) return this.#parts.links.all().length === 0 ? 'AGENT_AWAY' : 'NO_WEB_APP'
-    if (this.#byX.size >= MAX_OPEN_WEB_EXCHANGES) return 'SHARE_BUSY'
-    const root = this.#parts.rootOf(principal)
-    let own = 0
-    for (const { facts } of this.#byX.values()) if (this.#parts.rootOf(facts.principal) === root) own++
-    return own >= MAX_WEB_EXCHANGES_OF_ONE ? 'SHARE_BUSY' : undefined
+    const counts = new Map<string, number>()
+    for (const exchange of this.#byX.values()) {
+      const root = this.#rootOf(exchange)
+      counts.set(root, (counts.get(root) ?? 0) + 1)
+    }
+    const own = counts.get(this.#parts.rootOf(principal)) ?? 0
+    if (this.#byX.size < MAX_OPEN_WEB_EXCHANGES) return own >= MAX_WEB_EXCHANGES_OF_ONE ? 'SHARE_BUSY' : undefined
+    const [crowd, most] = [...counts].reduce((one, other) => (other[1] > one[1] ? other : one))
+    if (most <= own + 1) return 'SHARE_BUSY'
+    for (const exchange of this.#byX.values())
+      if (this.#rootOf(exchange) === crowd) {
+        this.#note(exchange, { failure: 'SHARE_BUSY' })
+        this.#close(exchange, STREAM_CLOSE.CROWDED, 'others need its place')
+        break
+      }
+    return undefined
+  }
+
+  #rootOf({ facts }: Exchange): string {
+    return this.#parts.rootOf(facts.principal)
   }
 
   /** Takes the socket of a Worker, for which `refuse` had nothing to say just now. Its first frame is the request. */
