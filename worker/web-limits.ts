@@ -1,6 +1,6 @@
 /** Bounds of web apps in the relay. Each has its unit and its reason; those of the link are in protocol/web/web-limits.ts. */
 
-/** Exchanges that one object has open at a time: 16 KiB of each may be on their way, 32 MiB in all. */
+/** Exchanges that one object has open at a time: 16 KiB of each may be on their way, 32 MiB in all. When all are taken, whoever has the most loses its oldest. */
 export const MAX_OPEN_WEB_EXCHANGES = 2048
 
 /** Of them, those of one principal, with all that counts as it: a page with many parts asks for hundreds at once, and others still get in. */
@@ -20,3 +20,12 @@ export const WEB_COOKIE_RENEW_S = 24 * 60 * 60
 
 /** Characters of a style sheet that are held back for its rewriting: a URL that is longer is left as it is. */
 export const MAX_CSS_TOKEN_CHARS = 8192
+
+/**
+ * Bytes that a client of EGDesk's tunnel may owe, which cannot be told how much it may send: twice what one of its texts has. Whoever takes
+ * no more loses its request.
+ */
+export const MAX_TUNNEL_DEBT_BYTES = 2 * 1024 * 1024
+
+/** How much may come of such a request before it is noted how much has: sleep forgets no more than this. */
+export const TUNNEL_NOTED_BYTES = 256 * 1024

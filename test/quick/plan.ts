@@ -164,7 +164,13 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'owner/share-report',
     'sessions/kept-by-share',
   ],
-  'worker/share/agents/wires/': ['foreign-agents/context-forge', 'foreign-agents/mr-pilot', 'foreign-agents/egdesk', 'rows/share'],
+  'worker/share/agents/wires/': [
+    'foreign-agents/context-forge',
+    'foreign-agents/mr-pilot',
+    'foreign-agents/egdesk',
+    'foreign-agents/egdesk-web',
+    'rows/share',
+  ],
   'worker/share/agents/': [
     'rows/share',
     'calls/away',

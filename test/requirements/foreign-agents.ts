@@ -20,6 +20,9 @@ export const FOREIGN_AGENTS = [
       'foreign.egdesk.fails': promised(
         'What a server behind a tunnel fails is one call; one that has forgotten the relay is begun with anew.',
       ),
+      'foreign.egdesk.web': promised(
+        "A web app behind EGDesk's tunnel is reached as any: methods, fields and texts to the byte, event streams in order; a client that leaves is told of, and one request fails alone.",
+      ),
       'foreign.heartbeats': promised('A heartbeat is never answered with one.'),
       'foreign.one-handshake': promised('The server behind such an agent is begun with once, however many clients come.'),
       'foreign.description-hidden': promised('What such an agent says of its command line is shown to nobody.'),

@@ -81,6 +81,8 @@ export type StreamTarget =
 export const STREAM_CLOSE = {
   /** Of an exchange with a web app: the agent that had it is gone. */
   LOST: 4110,
+  /** Of the same: so many are open that whoever had the most has lost its oldest. */
+  CROWDED: 4111,
   /** The call was answered before the socket came; its RPC has the outcome. */
   SETTLED: 4100,
   /** A newer stream of the same session took this one's place. */

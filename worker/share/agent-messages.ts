@@ -13,6 +13,7 @@ import type { AgentNews } from './agents/agent-news.ts'
 import type { LinkHealth } from './agents/link-health.ts'
 import { type AgentLinks } from './agents/links.ts'
 import type { MessageSender } from './agents/message-sender.ts'
+import type { TunnelSaid } from './agents/wires/dialect.ts'
 import type { Delivery } from './answers/delivery.ts'
 import type { LostAgents } from './answers/lost-agents.ts'
 import type { RestartNews } from './answers/restart-news.ts'
@@ -162,6 +163,12 @@ export class AgentMessages {
     if (link === undefined) return
     if (header.type === 'answer' || header.type === 'notification') health.heard(link, Date.now())
     this.#handle(link, header, encodeFrame(header, body), body)
+  }
+
+  /** What a tunnel has said of a request for a web app. */
+  tunnelled(socket: WebSocket, said: TunnelSaid): void {
+    const link = this.#parts.links.of(socket)
+    if (link !== undefined) this.#parts.web.fromTunnel(link, said)
   }
 
   #hello(socket: WebSocket, hello: Hello): void {

@@ -93,7 +93,8 @@ export type ShareParts = ReturnType<typeof wireShare>
 export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdOn, registry, onBroken, alarmBy, flushBy }: Surroundings) {
   const store = new Store(ctx.storage.sql)
   const spoken: ForeignSurroundings['spoken'] = (...said) => agentMessages.spoken(...said)
-  const foreign = new ForeignLinks({ share, handshakes: store.handshakes, spoken })
+  const tunnelled: ForeignSurroundings['tunnelled'] = (...said) => agentMessages.tunnelled(...said)
+  const foreign = new ForeignLinks({ share, handshakes: store.handshakes, spoken, tunnelled })
   const links = new AgentLinks(ctx, onBroken, foreign)
   const news = new AgentNews(
     () => links.hasLeaving,

@@ -7,6 +7,7 @@ import { ResponseBody } from '../carry/response-body.ts'
 import { PassRefused } from '../carry/pass-refused.ts'
 import type { ShareClient } from '../carry/share-client.ts'
 import { LoggedRequest } from './request-log.ts'
+import { STREAM_CLOSE } from '../contract/streams.ts'
 import { webProblem } from './web-problem.ts'
 import { WebExchange } from './web-exchange.ts'
 import { mayUseWebApp, type WebAsk } from './web-policy.ts'
@@ -139,7 +140,7 @@ async function exchanged(forwarded: Forwarded, exchange: WebExchange, logged: Lo
         share.learn(facts)
         if (!mayUseWebApp(share.policies(), { method, isUpgrade })) fail('WEB_NOT_ALLOWED')
       },
-      onLost: (code) => fail(share.cutBy(code)?.code ?? 'APP_LINK_LOST'),
+      onLost: (code) => fail(share.cutBy(code)?.code ?? (code === STREAM_CLOSE.CROWDED ? 'SHARE_BUSY' : 'APP_LINK_LOST')),
     },
   )
   if (!isSent) {

@@ -27,6 +27,9 @@ const WEB = {
     'promise.14.cut': promised('What ends with a link ends downloads and WebSockets that are under way.'),
     'promise.14.limits': promised('Requests are charged to limits and stand in the audit, without their queries.'),
     'promise.14.flow': promised('Bodies flow both ways as they are taken, within credit, and a slow one holds up no other.'),
+    'promise.14.fair': promised(
+      'Of the exchanges that an object has room for nobody keeps more than an equal share from those who come: who has the most loses its oldest.',
+    ),
     'promise.14.websocket': promised('WebSockets keep messages, types, subprotocol and close codes.'),
     'promise.14.sleeps': promised('An object sleeps with idle exchanges, and goes on with them.'),
     'promise.14.start': promised('npm start with --http prints a URL that opens the app.'),

@@ -1,6 +1,6 @@
 /** Requests to a local web app that are under way: sends each frame on as it came, between the Worker's socket and the agent's link. Assembles nothing, and holds no timer. */
 import type { ProblemCode } from '../../../protocol/errors.ts'
-import { decodeRelayFrame } from '../../../protocol/frame-codec.ts'
+import { decodeRelayFrame, encodeFrame } from '../../../protocol/frame-codec.ts'
 import type { AgentWebFrame, RelayWebFrame } from '../../../protocol/web/web-frames.ts'
 import { webWindow } from '../../../protocol/web/web-limits.ts'
 import { CUT_CLOSE } from '../../contract/pass.ts'
@@ -9,11 +9,13 @@ import type { Charge } from '../../contract/metering.ts'
 import { STREAM_CLOSE, type WebControl } from '../../contract/streams.ts'
 import type { GrantFacts, PassRefusal } from '../../contract/trust-rpc.ts'
 import { MAX_SHOWN_CHARS } from '../../usage-limits.ts'
-import { MAX_OPEN_WEB_EXCHANGES, MAX_WEB_EXCHANGES_OF_ONE } from '../../web-limits.ts'
+import { MAX_OPEN_WEB_EXCHANGES, MAX_TUNNEL_DEBT_BYTES, MAX_WEB_EXCHANGES_OF_ONE, TUNNEL_NOTED_BYTES } from '../../web-limits.ts'
 import type { LinkHealth } from '../agents/link-health.ts'
 import { type AgentLinks } from '../agents/links.ts'
+import type { TunnelSaid } from '../agents/wires/dialect.ts'
 import type { EndedCall } from '../clients/running-calls.ts'
 import { type AgentLink, closeQuietly, sendFrame, servesWeb } from '../agents/agent-link.ts'
+import { tunnelFrames } from './tunnel-frames.ts'
 
 interface Parts {
   readonly ctx: DurableObjectState
@@ -45,6 +47,9 @@ interface WebAttachment extends Omit<WebCaller, 'charges'> {
   readonly request?: string
   readonly status?: number
   readonly failure?: ProblemCode
+  /** Of one through a tunnel: bytes for the client, and those that it has taken, as far as they are noted. */
+  readonly down?: number
+  readonly taken?: number
 }
 
 interface Exchange {
@@ -53,6 +58,8 @@ interface Exchange {
   /** Running totals in both directions, as the last frames said. */
   up: number
   down: number
+  /** What the client has taken. */
+  taken: number
 }
 
 const WEB_TAG = 'w'
@@ -71,7 +78,7 @@ export class WebExchanges {
     this.#parts = parts
     for (const socket of parts.ctx.getWebSockets(WEB_TAG)) {
       const facts = socket.deserializeAttachment() as WebAttachment
-      this.#keep({ socket, facts, up: 0, down: 0 })
+      this.#keep({ socket, facts, up: 0, down: facts.down ?? 0, taken: facts.taken ?? 0 })
     }
     this.charged = [...this.#byX.values()].flatMap(({ facts: { x, charged } }) => (charged === undefined ? [] : [{ key: x, charged }]))
   }
@@ -80,14 +87,29 @@ export class WebExchanges {
     return this.#bySocket.has(socket)
   }
 
-  /** Whether an exchange of this principal can be begun now. */
+  /** Whether an exchange of this principal can be begun now. When all places are taken, whoever has the most loses its oldest to one that has fewer. */
   refuse(principal: string): WebRefusal | undefined {
     if (this.#choose() === undefined) return this.#parts.links.all().length === 0 ? 'AGENT_AWAY' : 'NO_WEB_APP'
-    if (this.#byX.size >= MAX_OPEN_WEB_EXCHANGES) return 'SHARE_BUSY'
-    const root = this.#parts.rootOf(principal)
-    let own = 0
-    for (const { facts } of this.#byX.values()) if (this.#parts.rootOf(facts.principal) === root) own++
-    return own >= MAX_WEB_EXCHANGES_OF_ONE ? 'SHARE_BUSY' : undefined
+    const counts = new Map<string, number>()
+    for (const exchange of this.#byX.values()) {
+      const root = this.#rootOf(exchange)
+      counts.set(root, (counts.get(root) ?? 0) + 1)
+    }
+    const own = counts.get(this.#parts.rootOf(principal)) ?? 0
+    if (this.#byX.size < MAX_OPEN_WEB_EXCHANGES) return own >= MAX_WEB_EXCHANGES_OF_ONE ? 'SHARE_BUSY' : undefined
+    const [crowd, most] = [...counts].reduce((one, other) => (other[1] > one[1] ? other : one))
+    if (most <= own + 1) return 'SHARE_BUSY'
+    for (const exchange of this.#byX.values())
+      if (this.#rootOf(exchange) === crowd) {
+        this.#note(exchange, { failure: 'SHARE_BUSY' })
+        this.#close(exchange, STREAM_CLOSE.CROWDED, 'others need its place')
+        break
+      }
+    return undefined
+  }
+
+  #rootOf({ facts }: Exchange): string {
+    return this.#parts.rootOf(facts.principal)
   }
 
   /** Takes the socket of a Worker, for which `refuse` had nothing to say just now. Its first frame is the request. */
@@ -97,7 +119,7 @@ export class WebExchanges {
     const charged = charges === undefined ? {} : { charged: { charges, sinceMs: nowMs } }
     const facts: WebAttachment = { role: 'web', ...caller, agent, linkSinceMs, startedAtMs: nowMs, ...charged }
     this.#parts.ctx.acceptWebSocket(socket, [WEB_TAG])
-    const exchange = { socket, facts, up: 0, down: 0 }
+    const exchange = { socket, facts, up: 0, down: 0, taken: 0 }
     this.#keep(exchange)
     this.#note(exchange, {})
   }
@@ -113,7 +135,8 @@ export class WebExchanges {
     if (header.type === 'web_data' || header.type === 'web_message') exchange.up = header.at
     const link = this.#linkOf(exchange)
     if (link === undefined) this.#lose(exchange)
-    else send(link.socket, bytes)
+    else if (link.wire === undefined) send(link.socket, bytes)
+    else sendFrame(link, header, frame.value.body)
   }
 
   /** A text message of a Worker: what its client has taken becomes credit for the agent. */
@@ -122,6 +145,7 @@ export class WebExchanges {
     const control = JSON.parse(text) as WebControl
     const link = exchange === undefined ? undefined : this.#linkOf(exchange)
     if (exchange === undefined || link === undefined || control.type !== 'web_taken') return
+    exchange.taken = control.total
     sendFrame(link, { type: 'web_credit', x: exchange.facts.x, upto: control.total + webWindow(this.#byX.size) })
   }
 
@@ -133,6 +157,21 @@ export class WebExchanges {
     else if (header.type === 'web_head') this.#note(exchange, { status: header.status })
     else if (header.type === 'web_failed') this.#note(exchange, { failure: header.code })
     send(exchange.socket, bytes)
+  }
+
+  /** What a tunnel has said, as frames of an agent of ours. */
+  fromTunnel(link: AgentLink, said: TunnelSaid): void {
+    const exchange = this.#byX.get(said.x)
+    if (exchange === undefined || exchange.facts.failure !== undefined) return
+    const tell = (told: TunnelSaid): void => {
+      for (const { header, body } of tunnelFrames(told, exchange.facts.status !== undefined, exchange.down))
+        this.fromAgent(link, header, encodeFrame(header, body))
+    }
+    tell(said)
+    const { down, taken } = exchange
+    if (down - taken > MAX_TUNNEL_DEBT_BYTES)
+      tell({ x: said.x, kind: 'failed', code: 'APP_BROKEN', detail: 'its client reads too slowly.' })
+    else if (down - (exchange.facts.down ?? 0) > TUNNEL_NOTED_BYTES) this.#note(exchange, { down, taken })
   }
 
   /** A Worker's socket has closed: the exchange is over. False when it is no such socket. */
@@ -185,7 +224,8 @@ export class WebExchanges {
     // What stands behind a question mark may be a secret.
     this.#note(exchange, { request: `${method} ${target.split('?')[0]}`.slice(0, MAX_SHOWN_CHARS) })
     const link = this.#linkOf(exchange)
-    if (link !== undefined) this.#parts.health.sent(link, Date.now())
+    // Agents of other makes say nothing until the app has answered.
+    if (link !== undefined && link.wire === undefined) this.#parts.health.sent(link, Date.now())
   }
 
   /** The agent with the fewest exchanges. */

@@ -1,5 +1,16 @@
 /** How agents of one other make put JSON-RPC messages on a WebSocket: what must be known of each make, beside what is the same for all. */
 import type { Failure } from '../../../../protocol/errors.ts'
+import type { HeaderList, WebFailureCode } from '../../../../protocol/web/web-frames.ts'
+
+/** What a tunnel says of an exchange. Its event streams come in pieces, of which nobody has said a status. */
+export type TunnelSaid = { readonly x: string } & (
+  | { readonly kind: 'response'; readonly status: number; readonly headers: HeaderList; readonly body: Uint8Array }
+  | { readonly kind: 'piece'; readonly body: Uint8Array }
+  | { readonly kind: 'end' }
+  /** More of the request's body may come, up to this running total. */
+  | { readonly kind: 'credit'; readonly upto: number }
+  | { readonly kind: 'failed'; readonly code: WebFailureCode; readonly detail: string }
+)
 
 /** What a text message of such an agent says. */
 export type Heard =
@@ -9,6 +20,8 @@ export type Heard =
   | { readonly kind: 'message'; readonly body: Uint8Array }
   /** What came back for what was sent under this key: messages, or why the call has failed if its answer is not among them. */
   | { readonly kind: 'answers'; readonly key: string; readonly bodies: readonly Uint8Array[]; readonly failure: Failure }
+  /** What it says of a request for a web app. */
+  | { readonly kind: 'web'; readonly said: TunnelSaid }
   /** Its server has forgotten the relay, and is to be begun with anew. */
   | { readonly kind: 'restarts' }
   /** It wants an answer of its own protocol. */
@@ -33,6 +46,8 @@ export interface Dialect {
   readonly failed: string | undefined
   /** What it is told first, where it does not register by itself. */
   readonly greeting?: string
+  /** What it calls its tunnel, of one that brings requests for a web app too. */
+  readonly tunnel?: string
   /** What it must remember over sleep. */
   readonly kept?: string
 }

@@ -1,10 +1,11 @@
 /**
  * The dialect of EGDesk's tunnel client, which brings HTTP requests to a server on its machine: JSON-RPC goes to it by POST, as to any
- * server of Streamable HTTP, and its answers come whole, in JSON or as events.
+ * server of Streamable HTTP, and its answers come whole, in JSON or as events. Requests for a web app beside it are told apart by their ids.
  */
 import type { Failure } from '../../../../protocol/errors.ts'
 import type { Dialect, Heard } from './dialect.ts'
 import { HANDSHAKE } from './foreign-messages.ts'
+import { exchangeNamed } from './tunnel-web.ts'
 
 /** What outlives sleep. */
 interface Kept {
@@ -58,6 +59,10 @@ export class EgDesk implements Dialect {
     return undefined
   }
 
+  get tunnel(): string {
+    return this.#place.tunnel
+  }
+
   outgoing(message: string, key: string = crypto.randomUUID()): string {
     // The server begins another session.
     if (key === HANDSHAKE) this.#session = undefined
@@ -80,6 +85,8 @@ export class EgDesk implements Dialect {
 
   incoming(text: string): Heard {
     const said = parse(text)
+    const x = exchangeNamed(said?.request_id)
+    if (said !== undefined && x !== undefined) return webOf(x, said)
     switch (said?.type) {
       case 'ping':
         return { kind: 'asks', reply: JSON.stringify({ type: 'pong', timestamp: said.timestamp }) }
@@ -104,6 +111,19 @@ export class EgDesk implements Dialect {
     if (status === 404 && this.#session !== undefined && key !== HANDSHAKE) return { kind: 'restarts' }
     return { kind: 'answers', key, bodies: isToldInJson ? bodies : [], failure: failureOf(status) }
   }
+}
+
+/** What is said of a request for a web app. Of fields of one name its client has a list. */
+function webOf(x: string, { type, status_code: status, headers, body }: Said): Heard {
+  const bytes = encoder.encode(typeof body === 'string' ? body : '')
+  if (type === 'stream_chunk') return { kind: 'web', said: { x, kind: 'piece', body: bytes } }
+  if (type === 'stream_end') return { kind: 'web', said: { x, kind: 'end' } }
+  if (type !== 'response' || typeof status !== 'number' || !Number.isInteger(status) || status < 200 || status > 599)
+    return { kind: 'nothing' }
+  const fields = Object.entries(headers ?? {}).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((one): [string, string] => [name, String(one)]),
+  )
+  return { kind: 'web', said: { x, kind: 'response', status, headers: fields, body: bytes } }
 }
 
 /** What becomes of a call whose answer is not in the response. */

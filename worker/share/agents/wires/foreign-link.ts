@@ -8,15 +8,17 @@ import type { ChannelAgentFrame, Call, Notify, RelayFrame } from '../../../../pr
 import type { MessageFacts } from '../../../../protocol/json-scan.ts'
 import { scanWithoutNulls } from '../../../../protocol/members/null-members.ts'
 import { replacement, splice } from '../../../../protocol/splice.ts'
-import { FOREIGN_HEARD_NOTED_MS, FOREIGN_START_MS, MAX_FOREIGN_MESSAGE_BYTES } from '../../../foreign-limits.ts'
+import { FOREIGN_START_MS, MAX_FOREIGN_MESSAGE_BYTES } from '../../../foreign-limits.ts'
 import type { ForeignAgentFacts } from '../../../contract/foreign-makes.ts'
-import type { Dialect, Heard } from './dialect.ts'
+import type { Dialect } from './dialect.ts'
 import { type ForeignCall, ForeignCalls, foreignId, keyOfForeignId } from './foreign-calls.ts'
 import { ForeignHandshake } from './foreign-handshake.ts'
 import { cancellationOf, helloOf, isTooLong } from './foreign-messages.ts'
 import type { ForeignState, ForeignSurroundings } from './foreign-state.ts'
+import { LinkCounts } from './link-counts.ts'
 import { notificationsOf, refusalOf } from './server-messages.ts'
 import { framesOf, type Inbound, inOneLine, type Outbound, PartlyCome } from './message-parts.ts'
+import { overlong, TunnelWeb } from './tunnel-web.ts'
 
 const NO_BODY = new Uint8Array(0)
 const encoder = new TextEncoder()
@@ -32,10 +34,8 @@ export class ForeignLink {
   readonly #calls: ForeignCalls
   readonly #parts = new PartlyCome()
   readonly #handshake: ForeignHandshake
-  #heardAtMs: number
-  #messages: number
-  #bytes: number
-  #notedAtMs = 0
+  readonly #counts: LinkCounts
+  readonly #web: TunnelWeb | undefined
   #lastNumber = 0
 
   constructor(socket: WebSocket, dialect: Dialect, state: ForeignState, surroundings: ForeignSurroundings) {
@@ -52,9 +52,10 @@ export class ForeignLink {
     })
     this.#channels = new Set(state.channels)
     this.#calls = new ForeignCalls(state.isServing ? state.calls : undefined)
-    this.#heardAtMs = state.heardAtMs
-    this.#messages = state.messages
-    this.#bytes = state.bytes
+    this.#counts = new LinkCounts(state)
+    const { tunnel } = dialect
+    const say = surroundings.tunnelled.bind(undefined, socket)
+    if (tunnel !== undefined) this.#web = new TunnelWeb({ tunnel, say, send: (text) => socket.send(text) })
   }
 
   /** Takes a frame of the Share. Throws when the socket cannot send. */
@@ -82,6 +83,7 @@ export class ForeignLink {
         if (header.key !== undefined && header.to !== undefined) this.#resumed(header.ch, header.key, header.to)
         break
       default:
+        if ('x' in header) this.#web?.take(header, body)
         // Such an agent keeps nothing that could be receipted, held or sent again.
         break
     }
@@ -96,7 +98,7 @@ export class ForeignLink {
 
   /** Takes a text of the agent. */
   read(text: string): void {
-    const heard: Heard = isTooLong(text) ? { kind: 'breaks', code: 1009, reason: 'messages may have 1 MiB' } : this.#dialect.incoming(text)
+    const heard = isTooLong(text) ? overlong(text, this.#web !== undefined) : this.#dialect.incoming(text)
     switch (heard.kind) {
       case 'registers':
         this.#handshake.register(heard.name, heard.isBegun)
@@ -107,6 +109,9 @@ export class ForeignLink {
       case 'answers':
         heard.bodies.forEach((body) => this.#message(body))
         this.#over(heard.key, heard.failure)
+        break
+      case 'web':
+        this.#web?.heard(heard.said)
         break
       case 'restarts':
         this.#handshake.again()
@@ -128,13 +133,7 @@ export class ForeignLink {
 
   /** What is told of it; `token`: the link of the share that its token belongs to. */
   factsFor(token: string): ForeignAgentFacts {
-    return {
-      session: this.#surroundings.sessionOf(this.#handshake.state.id),
-      token,
-      heardAtMs: this.#heardAtMs,
-      messages: this.#messages,
-      bytes: this.#bytes,
-    }
+    return { session: this.#surroundings.sessionOf(this.#handshake.state.id), token, ...this.#counts.facts }
   }
 
   /** When the first call is overdue, in milliseconds since 1970. */
@@ -147,7 +146,7 @@ export class ForeignLink {
     const overdue = this.#calls.overdue(nowMs)
     for (const call of overdue) this.#giveUp(call, { code: 'CALL_TIMEOUT', executed: 'unknown' })
     // Once its calls have been told why they failed.
-    if (overdue.some(({ sinceMs }) => sinceMs > this.#heardAtMs))
+    if (overdue.some(({ sinceMs }) => sinceMs > this.#counts.heardAtMs))
       queueMicrotask(() => this.#socket.close(1011, 'the server behind this agent does not answer'))
   }
 
@@ -177,8 +176,7 @@ export class ForeignLink {
     const text = this.#dialect.outgoing(decoder.decode(splice(body, [replacement(header.id, id), ...token])), key)
     if (isTooLong(text)) return this.#tooLarge(header)
     this.#calls.put({ key, ch, ra, tag, sinceMs: Date.now(), ...(principal === undefined ? {} : { principal }) })
-    this.#messages++
-    this.#bytes += body.length
+    this.#counts.sent(body.length)
     this.#note()
     this.#socket.send(text)
   }
@@ -227,13 +225,11 @@ export class ForeignLink {
     const { bytes, scanned } = scanWithoutNulls(inOneLine(raw))
     if (!scanned.ok) return
     const facts = scanned.value
-    this.#heardAtMs = Date.now()
-    this.#messages++
-    this.#bytes += bytes.length
+    this.#counts.heard(bytes.length, Date.now())
     if (facts.kind === 'result' || facts.kind === 'error') this.#answer(facts, bytes)
     else if (facts.kind === 'request') this.#say(refusalOf(facts))
     else for (const one of notificationsOf(facts, this.#calls, this.#channels)) this.#pass(one, bytes)
-    if (this.#heardAtMs - this.#notedAtMs > FOREIGN_HEARD_NOTED_MS) this.#note()
+    if (this.#counts.isDue) this.#note()
   }
 
   #answer({ id, kind }: MessageFacts, body: Uint8Array): void {
@@ -283,7 +279,7 @@ export class ForeignLink {
   }
 
   #note(): void {
-    this.#notedAtMs = Date.now()
+    this.#counts.noted(Date.now())
     this.#surroundings.note(this.#socket, this.#state())
   }
 
@@ -294,9 +290,7 @@ export class ForeignLink {
       ...this.#handshake.state,
       channels: [...this.#channels],
       calls: this.#calls.note(),
-      heardAtMs: this.#heardAtMs,
-      messages: this.#messages,
-      bytes: this.#bytes,
+      ...this.#counts.facts,
     }
   }
 }

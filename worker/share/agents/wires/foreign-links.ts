@@ -8,7 +8,7 @@ import { EgDesk } from './egdesk.ts'
 import { MrPilot, mrPilotClose } from './mr-pilot.ts'
 import type { ForeignState, ForeignSurroundings } from './foreign-state.ts'
 
-interface Surroundings extends Pick<ForeignSurroundings, 'handshakes' | 'spoken'> {
+interface Surroundings extends Pick<ForeignSurroundings, 'handshakes' | 'spoken' | 'tunnelled'> {
   /** Id of the share. */
   readonly share: string
 }
@@ -51,8 +51,9 @@ export class ForeignLinks {
     const known = this.#bySocket.get(socket)
     const state = known === undefined ? attachmentOf(socket)?.foreign : undefined
     if (state === undefined) return known
-    const { handshakes, spoken } = this.#surroundings
-    const link = new ForeignLink(socket, this.#dialect(state), state, { handshakes, spoken, note, sessionOf: (id) => this.#sessionOf(id) })
+    const { handshakes, spoken, tunnelled } = this.#surroundings
+    const surroundings = { handshakes, spoken, tunnelled, note, sessionOf: (id: string) => this.#sessionOf(id) }
+    const link = new ForeignLink(socket, this.#dialect(state), state, surroundings)
     this.#bySocket.set(socket, link)
     return link
   }

@@ -18,7 +18,8 @@ export function helloOf(make: ForeignMake, { id: instance, name }: { readonly id
   const product = shown === '' ? make : `${make} ${shown}`
   const facts = { isolation: 'share', era: 'legacy', product, wantsPrincipal: true, held: [], channels: [] } as const
   // The newest serves: such an agent cannot say whether it means to join.
-  return { type: 'hello', agent: make, instance, join: 'replace', ...facts }
+  const web = make === 'egdesk' ? ({ serves: 'both' } as const) : {}
+  return { type: 'hello', agent: make, instance, join: 'replace', ...facts, ...web }
 }
 
 export function cancellationOf(key: string): string {

@@ -2,6 +2,7 @@
 import type { ChannelAgentFrame } from '../../../../protocol/frame.ts'
 import type { ForeignMake } from '../../../contract/foreign-makes.ts'
 import type { HandshakeRows } from '../../rows/handshake-rows.ts'
+import type { TunnelSaid } from './dialect.ts'
 
 /** What of such a link outlives sleep. */
 export interface ForeignState {
@@ -32,6 +33,8 @@ export interface ForeignSurroundings {
   readonly handshakes: HandshakeRows
   /** Takes a frame as an agent of ours would have sent it. */
   readonly spoken: (socket: WebSocket, header: ChannelAgentFrame, body: Uint8Array) => void
+  /** Takes what a tunnel has said of a request for a web app. */
+  readonly tunnelled: (socket: WebSocket, said: TunnelSaid) => void
   /** Keeps what must outlive sleep. `helloByMs`: by when its server must be ready, in milliseconds since 1970. */
   readonly note: (socket: WebSocket, state: ForeignState, helloByMs?: number) => void
 }
