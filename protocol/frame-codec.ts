@@ -124,6 +124,7 @@ const RELAY_SHAPES: Shapes<RelayFrame> = {
   resume: { ch: channel },
   replay: { ch: channel, after: count, to: optional(text), key: optional(key), follow: flag },
   close: { ch: channel },
+  unaccepted: { count },
   drain: {},
   web_open: {
     x: key,
@@ -152,6 +153,7 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     era: only(undefined, 'legacy', 'modern'),
     initializes: flag,
     wantsPrincipal: flag,
+    hearsUnaccepted: flag,
     serves: only(undefined, 'web', 'both'),
     app: optional(appOrigin),
     maxCalls: optional(number),

@@ -130,10 +130,16 @@ export interface Drain {
   readonly type: 'drain'
 }
 
+/** So many entries of what the server offers are held back from clients until the owner accepts them. Only to an agent whose hello wants to know. */
+interface Unaccepted {
+  readonly type: 'unaccepted'
+  readonly count: number
+}
+
 /** Frames that belong to a channel, or open one. */
 export type ChannelRelayFrame = Open | Call | Notify | Respond | Upload | Receipt | Credit | Hold | Resume | Replay | Close
 
-export type RelayFrame = Welcome | ChannelRelayFrame | Drain | RelayWebFrame
+export type RelayFrame = Welcome | ChannelRelayFrame | Unaccepted | Drain | RelayWebFrame
 
 /** Fields of every message that came out of a child. */
 interface ChannelMessage {

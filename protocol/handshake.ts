@@ -31,6 +31,8 @@ export interface Hello {
   readonly initializes?: true
   /** Calls name their principal, so that the agent can tell its server. */
   readonly wantsPrincipal?: true
+  /** It is told (`unaccepted`) of what the relay holds back of its server. */
+  readonly hearsUnaccepted?: true
   /** A web app (`web_open`), alone or beside an MCP server. Absent means an MCP server alone. */
   readonly serves?: 'web' | 'both'
   /** Origin of that web app, as the agent's command line names it: at most MAX_APP_ORIGIN_CHARS. */

@@ -45,6 +45,8 @@ export class AgentLane {
   #link: Link | undefined
   /** The era that the last hello has said. */
   #announced: Era = 'legacy'
+  /** As the last welcome has named it. */
+  #share = ''
   /** Another agent has taken the place of this one on the lane. */
   #isDisplaced = false
 
@@ -116,11 +118,13 @@ export class AgentLane {
     const end = await connectOnce(options, {
       welcomed: (link, welcome) => {
         this.#link = link
+        this.#share = welcome.share
         welcomed(welcome)
         this.channels.attach(link, welcome)
         this.#options.web.attach(link)
         void this.rejoinIfStale()
       },
+      unaccepted: (entries) => this.#tellUnaccepted(entries),
       draining: () => void this.#drained(),
     })
     this.#link = undefined
@@ -129,6 +133,12 @@ export class AgentLane {
     this.#options.web.detach()
     lost()
     return end
+  }
+
+  #tellUnaccepted(entries: number): void {
+    const accept = `mcp-edge-agent tools accept ${this.#share} --all`
+    const meaning = `new or changed since they were accepted, and held back from clients until the owner of the share looks through them (tools diff) and accepts them: ${accept}`
+    this.#options.log.warn('tools.held', { entries, meaning })
   }
 
   #proxy(): URL | undefined {
@@ -167,6 +177,7 @@ export class AgentLane {
       isolation,
       era: era === 'legacy' ? 'legacy' : 'modern',
       ...(era === 'both' ? { initializes: true } : {}),
+      hearsUnaccepted: true,
       ...(settings.tellsPrincipal ? { wantsPrincipal: true } : {}),
       ...webFields(settings),
       ...(settings.maxCalls === undefined ? {} : { maxCalls: settings.maxCalls }),

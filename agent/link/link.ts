@@ -25,6 +25,8 @@ export type LinkEnd =
 export interface LinkHandlers {
   /** The relay let us in. */
   readonly welcomed: (link: Link, welcome: Welcome) => void
+  /** So much of what the server offers is held back from clients. */
+  readonly unaccepted: (count: number) => void
   /** The relay is about to go. */
   readonly draining: () => void
 }
@@ -191,6 +193,7 @@ export class Link implements LinkPort, WebLinkPort {
     if (this.#welcomedMs === undefined) return 'no welcome first'
     if ('x' in header) this.#web.receive(header, body)
     else if (header.type === 'drain') this.#handlers.draining()
+    else if (header.type === 'unaccepted') this.#handlers.unaccepted(header.count)
     else return this.#channels.receive(header, body)
     return undefined
   }

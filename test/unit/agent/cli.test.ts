@@ -94,6 +94,14 @@ describe.concurrent('leaving', { timeout: 20_000 }, () => {
 })
 
 describe.concurrent('exit codes', { timeout: 20_000 }, () => {
+  test('a mistyped command of owners exits with 1, and the command that was most likely meant', async () => {
+    await using agent = new TestAgent(['shares', 'list'])
+    const { code, stderr } = await agent.ended
+    expect([code, stderr]).toEqual([1, expect.stringContaining("Did you mean the owner's command share? See: mcp-edge-agent share --help")])
+    await using other = new TestAgent(['node', 'server.js'])
+    expect((await other.ended).stderr).not.toContain('Did you mean')
+  })
+
   test('close 4003 exits with 6, and with --json one JSON line says why', async () => {
     await using s = await stage()
     const link = await opened(s.relay)

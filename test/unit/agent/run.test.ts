@@ -184,3 +184,27 @@ describe.concurrent('a cut link', { timeout: 20_000 }, () => {
     expect((await (await s.relay.link(1)).welcome()).channels).toEqual([{ ch: 'c1', n: 2 }])
   })
 })
+
+describe.concurrent('whoever reads the log', { timeout: 20_000 }, () => {
+  test('is told what of the server is held back, and by which command its owner accepts it', async () => {
+    await using s = await stage()
+    const link = await s.relay.link(0)
+    expect(await link.welcome()).toMatchObject({ hearsUnaccepted: true })
+    link.send({ type: 'unaccepted', count: 2 })
+    const [line] = await s.agent.logged(/.*"event":"tools.held".*/)
+    expect(JSON.parse(line)).toMatchObject({
+      level: 'warn',
+      entries: 2,
+      meaning: expect.stringContaining(`tools accept ${SHARE} --all`) as string,
+    })
+  })
+
+  test('is told at the start that nobody listens where the web app is to be, and the agent goes on', async () => {
+    await using relay = await ScriptedRelay.start()
+    await using agent = new LocalAgent(relay.token(), ['--reconnect-delay', '10ms', '--http', 'http://127.0.0.1:1'])
+    const [line] = await agent.logged(/.*"event":"app.unreachable".*/)
+    expect(JSON.parse(line)).toMatchObject({ level: 'warn', app: 'http://127.0.0.1:1', reason: 'ECONNREFUSED' })
+    await (await relay.link(0)).welcome()
+    await agent.logged(/"event":"ready"/)
+  })
+})

@@ -109,6 +109,7 @@ export const RELAY_FRAMES: Each<RelayFrame> = {
   resume: fc.record({ type: type('resume'), ch }),
   replay: fc.record({ type: type('replay'), ch, after: count, to: text, key, follow: flag }, { requiredKeys: ['type', 'ch', 'after'] }),
   close: fc.record({ type: type('close'), ch }),
+  unaccepted: fc.record({ type: type('unaccepted'), count }),
   drain: fc.record({ type: type('drain') }),
   web_open: fc.record(
     {

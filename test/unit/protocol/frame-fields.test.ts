@@ -291,6 +291,7 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
       protocols: ['a', null, [''], ['a b'], ['a,b'], [1]],
     },
   ],
+  [decodeRelayFrame, { type: 'unaccepted', count: 1 }, { count: NO_COUNTS }],
   [decodeRelayFrame, { type: 'web_gone', x: KEY }, { x: NO_KEYS }],
   [
     decodeAgentFrame,

@@ -272,3 +272,23 @@ test('what is made of a link that is over is refused as it is, and the registry 
   expect(await statusBelow(unseen.token ?? '')).toBe(401)
   expect(derived).not.toHaveBeenCalled()
 })
+
+test('a name that another link, or person, has already is said to be no name to tell them by', async () => {
+  verifies('promise.11.name-warning')
+  const share = await createShare()
+  const warning = expect.stringContaining('Another has the same name') as string
+  expect(await make(share, { kind: 'key', name: 'Ann' })).not.toHaveProperty('warning')
+  expect(await make(share, { kind: 'client', name: 'Ann' })).toMatchObject({ name: 'Ann', warning })
+  const bob = await make(share, { kind: 'agent', name: 'Bob' })
+  for (let at = 0; at < 2; at++) expect(await make(share, { kind: 'key' })).not.toHaveProperty('warning')
+  const path = `/api/shares/${share.id}/tokens/${bob.id}`
+  expect((await order('PATCH', path, { name: 'Ann' })).told).toMatchObject({ name: 'Ann', warning })
+  expect((await order('PATCH', path, { name: 'Bobby' })).told).not.toHaveProperty('warning')
+  const invite = () => order('POST', `/api/shares/${share.id}/people`, { name: 'Eve' })
+  const { told } = await invite()
+  expect(told).not.toHaveProperty('warning')
+  expect((await invite()).told).toMatchObject({ warning })
+  const { told: all } = await order('GET', `/api/shares/${share.id}/people`)
+  for (const { id } of all['people'] as { id: string }[]) await order('DELETE', `/api/shares/${share.id}/people/${id}`)
+  expect((await invite()).told).not.toHaveProperty('warning')
+})

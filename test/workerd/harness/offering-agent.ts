@@ -41,6 +41,8 @@ export class OfferingAgent {
   readonly asked: Asked[] = []
   readonly opened: { readonly ch: string; readonly asks: string }[] = []
   readonly closed: string[] = []
+  /** How much of its server it was told is held back. */
+  readonly unaccepted: number[] = []
   /** By the clients that ask, as far as a test tells them apart. */
   offer: (asked: Asked) => Offer
   /** Methods that are not answered from now on. */
@@ -80,6 +82,7 @@ export class OfferingAgent {
       if (header.type === 'notify' || header.type === 'respond') this.agent.send({ type: 'receipts', keys: [header.key] })
       if (header.type === 'open') this.opened.push({ ch: header.ch, asks: header.asks })
       if (header.type === 'close') this.closed.push(header.ch)
+      if (header.type === 'unaccepted') this.unaccepted.push(header.count)
       if (header.type === 'call') {
         const text = bodyText(frame)
         const { params = {} } = JSON.parse(text) as { params?: Record<string, unknown> }

@@ -222,9 +222,9 @@ test('the audit tells that a call waits, what the owner has decided, and how it 
   await owner.decide('deny')
   await second
   const { told } = await order('GET', `/api/shares/${share.id}/audit`)
-  const events = (told['events'] as { method: string; tool: string; outcome: string; status: number; principal: string }[]).filter(
-    ({ tool }) => tool === 'write_file',
-  )
+  const events = (
+    told['events'] as { method: string; tool: string; outcome: string; status: number; principal: string; ms: number | null }[]
+  ).filter(({ tool }) => tool === 'write_file')
   expect(events.map(({ outcome, status }) => `${outcome} ${status}`)).toEqual([
     'APPROVAL_PENDING 200',
     'allow 200',
@@ -232,6 +232,13 @@ test('the audit tells that a call waits, what the owner has decided, and how it 
     'APPROVAL_PENDING 200',
     'deny 200',
     'APPROVAL_DENIED 200',
+  ])
+  // How long it waits is not known when it begins to.
+  expect(events.flatMap(({ outcome, ms }) => (ms === null ? [outcome] : []))).toEqual([
+    'APPROVAL_PENDING',
+    'allow',
+    'APPROVAL_PENDING',
+    'deny',
   ])
   expect(new Set(events.map(({ principal }) => principal)).size).toBe(1)
   expect(JSON.stringify(told)).not.toContain('/a')

@@ -1,6 +1,7 @@
 /** Pinning: the first listing of a server is trusted, and what is new or has changed since is held back from every client until its owner accepts it. */
 import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { hashedName } from '../../../worker/log.ts'
 import { Share } from '../../../worker/share/share.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { postModern, told } from '../harness/handshake-child.ts'
@@ -185,6 +186,28 @@ describe('instructions and serverInfo that have changed give way to the pinned o
     const client = new TestClient(share)
     expect(resultIn(await (await client.initialize()).json())).toMatchObject({ instructions: '' })
   })
+})
+
+test('how much is held back is told to an agent whose hello asks for that, and stands in the log with the command that accepts it', async () => {
+  verifies('promise.11.pinned')
+  const logged = vi.spyOn(console, 'log')
+  const { share, agent } = await pinned(OFFER, { hearsUnaccepted: true })
+  await agent.agent.leave()
+  const offer = { ...OFFER, tools: [POISONED, PAY] }
+  const next = await OfferingAgent.connect(share, offer, { instance: 'two', hearsUnaccepted: true })
+  await next.until(() => next.unaccepted.length > 0)
+  expect([agent.unaccepted, next.unaccepted]).toEqual([[], [2]])
+  const own = (): Record<string, unknown>[] =>
+    logged.mock.calls
+      .map(([line]) => JSON.parse(String(line)) as Record<string, unknown>)
+      .filter((line) => line['event'] === 'pins.held' && line['share'] === hashedName(share.id))
+  // The Worker hears of it after the agent.
+  while (own().length === 0) await new Promise((resolve) => setTimeout(resolve))
+  expect(own()).toMatchObject([{ entries: 2, accept: 'mcp-edge-agent tools accept <share> --all' }])
+  await next.agent.leave()
+  const older = await OfferingAgent.connect(share, offer, { instance: 'three' })
+  await older.until(() => older.closed.length > 0)
+  expect(older.unaccepted).toEqual([])
 })
 
 describe('what is pinned holds', () => {

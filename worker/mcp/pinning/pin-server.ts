@@ -1,6 +1,6 @@
 /** Has a share's server listed and pinned: when an agent has connected, and until that has succeeded once by any Worker whose client comes. */
 import { waitUntil } from 'cloudflare:workers'
-import { firstPins, NOTHING_PINNED } from '../../../protocol/policy/pins.ts'
+import { firstPins, NOTHING_PINNED, PinSet, readPins } from '../../../protocol/policy/pins.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { ListingTask } from '../../contract/pinned-server.ts'
 import { hashedName, log } from '../../log.ts'
@@ -51,6 +51,14 @@ export async function takeListing(share: ShareClient, task: ListingTask): Promis
 async function keep(share: ShareClient, task: ListingTask, { all, cut }: OfferedEntries): Promise<void> {
   if (cut.length > 0) log('pins.cut', { code: 'LISTING_TOO_LARGE', share: hashedName(share.id), kinds: cut.join() })
   await share.pin({ op: 'listed', task, entries: all, cut })
-  if (share.grant?.pins?.text !== NOTHING_PINNED) return
+  const text = share.grant?.pins?.text
+  if (text !== undefined && text !== NOTHING_PINNED) logHeld(share, new PinSet(readPins(text)), all)
+  if (text !== NOTHING_PINNED) return
   await share.pinFirst(firstPins(all.map((entry) => ({ ...entry, digest: entry.digest === '' ? undefined : entry.digest }))))
+}
+
+/** So that whoever looks after the relay finds why a tool is missing. Its share is known by its hashed name, as in other lines. */
+function logHeld(share: ShareClient, pins: PinSet, all: OfferedEntries['all']): void {
+  const entries = all.filter(({ kind, digest }) => !pins.accepts(kind, digest === '' ? undefined : digest)).length
+  if (entries > 0) log('pins.held', { share: hashedName(share.id), entries, accept: 'mcp-edge-agent tools accept <share> --all' })
 }

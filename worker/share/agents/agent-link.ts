@@ -18,6 +18,8 @@ export interface AgentLink {
   readonly sessionEra: 'legacy' | 'modern'
   /** Whether calls name their principal. */
   readonly wantsPrincipal: boolean
+  /** Whether it is told what of its server is held back. */
+  readonly hearsUnaccepted: boolean
   /** An MCP server where nothing is said. */
   readonly serves: 'mcp' | 'web' | 'both'
   /** Origin of its web app; undefined where it does not say. */
@@ -68,20 +70,11 @@ export function linkFrom(
   connectedAtMs: number,
   wire: ForeignLink | undefined,
 ): AgentLink {
-  const {
-    agent: name,
-    instance,
-    isolation,
-    product,
-    era = 'legacy',
-    initializes,
-    wantsPrincipal = false,
-    serves = 'mcp',
-    app,
-    maxCalls,
-  } = hello
+  const { agent: name, instance, isolation, product, era = 'legacy', initializes, serves = 'mcp', app, maxCalls } = hello
+  const { wantsPrincipal = false, hearsUnaccepted = false } = hello
   const sessionEra = initializes === true ? 'legacy' : era
-  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, serves, app, maxCalls, product, connectedAtMs, wire }
+  const wants = { wantsPrincipal, hearsUnaccepted }
+  return { socket, name, instance, isolation, era, sessionEra, ...wants, serves, app, maxCalls, product, connectedAtMs, wire }
 }
 
 const UNNAMED = {}

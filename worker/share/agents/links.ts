@@ -66,9 +66,14 @@ export class AgentLinks {
     const leaving = hello.join === 'replace' ? others : []
     if (older !== undefined && older.socket !== socket) leaving.push(older)
     for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
-    const { agent, instance, join, isolation, product, era = 'legacy', initializes, wantsPrincipal, serves, app, maxCalls } = hello
+    const { agent, instance, join, isolation, product, era = 'legacy', serves, app, maxCalls } = hello
+    const { initializes, wantsPrincipal, hearsUnaccepted } = hello
     const { connectedAtMs = 0, token = '', foreign } = attachmentOf(socket) ?? {}
-    const flags = { ...(initializes === undefined ? {} : { initializes }), ...(wantsPrincipal === undefined ? {} : { wantsPrincipal }) }
+    const flags = {
+      ...(initializes === undefined ? {} : { initializes }),
+      ...(wantsPrincipal === undefined ? {} : { wantsPrincipal }),
+      ...(hearsUnaccepted === undefined ? {} : { hearsUnaccepted }),
+    }
     const web = { ...(serves === undefined ? {} : { serves }), ...(app === undefined ? {} : { app }) }
     const most = maxCalls === undefined ? {} : { maxCalls }
     const kept = { agent, instance, join, isolation, product, era, ...flags, ...web, ...most }

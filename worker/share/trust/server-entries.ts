@@ -22,7 +22,7 @@ import type { EntryRows } from '../rows/entry-rows.ts'
 import type { ListingRows } from '../rows/listing-rows.ts'
 import type { Store } from '../rows/store.ts'
 import type { TrustGate } from './gate.ts'
-import type { AgentLink } from '../agents/agent-link.ts'
+import { type AgentLink, sendFrame } from '../agents/agent-link.ts'
 
 interface Parts {
   readonly store: Store
@@ -67,9 +67,18 @@ export class ServerEntries {
     this.#task = undefined
     this.#hasFailed = order.op === 'failed'
     this.#endChildren()
-    if (order.op === 'listed' && links.all().some(({ instance }) => instance === order.task.instance))
+    const listed = links.all().find(({ instance }) => instance === order.task.instance)
+    if (order.op === 'listed' && listed !== undefined) {
       rows.putListing(order.task, order, acceptedIn(pins), nowMs)
+      this.#tell(listed)
+    }
     return undefined
+  }
+
+  /** Whoever runs the agent is often who owns the share, and has just changed the server. */
+  #tell(link: AgentLink): void {
+    const count = link.hearsUnaccepted ? this.held() : 0
+    if (count > 0) sendFrame(link, { type: 'unaccepted', count })
   }
 
   known(): KnownServer {

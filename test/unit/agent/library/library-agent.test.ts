@@ -127,3 +127,13 @@ test.each<[string, Partial<AgentOptions>, RegExp]>([
 ])('createAgent() refuses %s at once', (_what, more, message) => {
   expect(() => createAgent({ token: relay.token(), server: { command, args }, ...more })).toThrow(message)
 })
+
+test('createAgent() says which Node it needs where that is older, before anything else', () => {
+  const { node } = process.versions
+  Object.defineProperty(process.versions, 'node', { value: '20.19.5', configurable: true })
+  try {
+    expect(() => createAgent({ token: '', server: { command: '' } })).toThrow(expect.objectContaining({ code: 'NODE_TOO_OLD' }))
+  } finally {
+    Object.defineProperty(process.versions, 'node', { value: node, configurable: true })
+  }
+})

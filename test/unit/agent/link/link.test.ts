@@ -61,6 +61,7 @@ class Attempt implements Disposable {
           this.welcomes.push(welcome)
           this.welcomed.resolve(link)
         },
+        unaccepted: () => {},
         draining: () => this.draining.resolve(),
       },
     )
