@@ -169,6 +169,7 @@ export class AgentLane {
       ...(era === 'both' ? { initializes: true } : {}),
       ...(settings.tellsPrincipal ? { wantsPrincipal: true } : {}),
       ...webFields(settings),
+      ...(settings.spreads === true ? { spreads: true } : {}),
       ...(settings.maxCalls === undefined ? {} : { maxCalls: settings.maxCalls }),
       product: `mcp-edge-agent/${version}`,
       ...this.channels.helloFields(),

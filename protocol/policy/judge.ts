@@ -8,6 +8,8 @@ import type { Access, NameRule, Policy } from './policy.ts'
 export interface ToolFacts {
   readonly isReadOnly: boolean
   readonly isDestructive: boolean
+  /** It lists a form for its structured content (`outputSchema`). */
+  readonly isTyped?: true
   /** Of its whole entry, where pins are looked at; absent of one that could be read in two ways. */
   readonly digest?: string | undefined
 }

@@ -10,6 +10,7 @@ import { MODERN_HTTP } from './modern-http.ts'
 import { MODERN_PATTERNS } from './modern-patterns.ts'
 import { RECIPE_PROMISES } from './promises/recipe-promises.ts'
 import type { Requirement } from './requirement.ts'
+import { ROUTING } from './routing.ts'
 import { SEEDS } from './seeds.ts'
 import { STDIO } from './stdio.ts'
 import { TASK_PROMISES } from './promises/task-promises.ts'
@@ -26,6 +27,7 @@ export const SECTIONS = [
   ...AGENT_SERVERS,
   ...FOREIGN_AGENTS,
   ...SEEDS,
+  ...ROUTING,
   ...RECIPE_PROMISES,
   ...STDIO,
   ...HTTP_SSE,

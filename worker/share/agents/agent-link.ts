@@ -22,6 +22,8 @@ export interface AgentLink {
   readonly serves: 'mcp' | 'web' | 'both'
   /** Origin of its web app; undefined where it does not say. */
   readonly app: string | undefined
+  /** Whether calls of tools that only read go to it beside other such agents. */
+  readonly spreads: boolean
   /** How many calls at a time it takes from this lane; undefined of one that takes any number, for which nothing is counted. */
   readonly maxCalls: number | undefined
   readonly product: string
@@ -78,10 +80,26 @@ export function linkFrom(
     wantsPrincipal = false,
     serves = 'mcp',
     app,
+    spreads = false,
     maxCalls,
   } = hello
   const sessionEra = initializes === true ? 'legacy' : era
-  return { socket, name, instance, isolation, era, sessionEra, wantsPrincipal, serves, app, maxCalls, product, connectedAtMs, wire }
+  return {
+    socket,
+    name,
+    instance,
+    isolation,
+    era,
+    sessionEra,
+    wantsPrincipal,
+    serves,
+    app,
+    spreads,
+    maxCalls,
+    product,
+    connectedAtMs,
+    wire,
+  }
 }
 
 const UNNAMED = {}

@@ -14,7 +14,18 @@ export interface LinkAttachment {
   readonly helloByMs?: number
   readonly hello?: Pick<
     Hello,
-    'agent' | 'instance' | 'join' | 'isolation' | 'product' | 'era' | 'initializes' | 'wantsPrincipal' | 'serves' | 'app' | 'maxCalls'
+    | 'agent'
+    | 'instance'
+    | 'join'
+    | 'isolation'
+    | 'product'
+    | 'era'
+    | 'initializes'
+    | 'wantsPrincipal'
+    | 'serves'
+    | 'app'
+    | 'maxCalls'
+    | 'spreads'
   >
   readonly draining?: true
   /** How often the server has said that its tools have changed. */

@@ -66,11 +66,11 @@ export class AgentLinks {
     const leaving = hello.join === 'replace' ? others : []
     if (older !== undefined && older.socket !== socket) leaving.push(older)
     for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
-    const { agent, instance, join, isolation, product, era = 'legacy', initializes, wantsPrincipal, serves, app, maxCalls } = hello
+    const { agent, instance, join, isolation, product, era = 'legacy', initializes, wantsPrincipal, serves, app, maxCalls, spreads } = hello
     const { connectedAtMs = 0, token = '', foreign } = attachmentOf(socket) ?? {}
     const flags = { ...(initializes === undefined ? {} : { initializes }), ...(wantsPrincipal === undefined ? {} : { wantsPrincipal }) }
     const web = { ...(serves === undefined ? {} : { serves }), ...(app === undefined ? {} : { app }) }
-    const most = maxCalls === undefined ? {} : { maxCalls }
+    const most = { ...(maxCalls === undefined ? {} : { maxCalls }), ...(spreads === undefined ? {} : { spreads }) }
     const kept = { agent, instance, join, isolation, product, era, ...flags, ...web, ...most }
     const other = foreign === undefined ? {} : { foreign }
     socket.serializeAttachment({ role: 'agent', token, connectedAtMs, hello: kept, ...other } satisfies LinkAttachment)
