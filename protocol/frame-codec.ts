@@ -157,6 +157,7 @@ const AGENT_SHAPES: Shapes<AgentFrame> = {
     serves: only(undefined, 'web', 'both'),
     app: optional(appOrigin),
     maxCalls: optional(number),
+    spreads: flag,
     product: text,
     held: heldKeys,
     channels: marks,

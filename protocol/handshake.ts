@@ -37,6 +37,8 @@ export interface Hello {
   readonly serves?: 'web' | 'both'
   /** Origin of that web app, as the agent's command line names it: at most MAX_APP_ORIGIN_CHARS. */
   readonly app?: string
+  /** Calls of tools that only read go to all agents of the share that say so. A relay that does not know this sends them to one. */
+  readonly spreads?: true
   /** How many calls at a time it takes, on all lanes together; a relay that does not know this sends more. Absent means any number. */
   readonly maxCalls?: number
   /** Product and version, for the owner's eyes. */

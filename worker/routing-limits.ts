@@ -14,3 +14,12 @@ export const MAX_QUEUED_CALLS_OF_ONE = 64
 
 /** Bytes of the bodies of all calls that wait so in one object, of the 128 MiB that it has. */
 export const MAX_QUEUED_BYTES = 8 * 1024 * 1024
+
+/** Agents to which one call goes at once (`--spread`): each takes a round trip and a part of the answer. */
+export const MAX_SPREAD_AGENTS = 16
+
+/** How long the answers to such a call are waited for, of each agent: what only reads is soon done, and its client's own clock runs. */
+export const SPREAD_ANSWER_MS = 30_000
+
+/** Bytes of one agent's part of such an answer: with MAX_SPREAD_AGENTS of them a Worker holds 8 MiB. */
+export const MAX_SPREAD_ANSWER_BYTES = 512 * 1024

@@ -66,6 +66,7 @@ const AS_THEY_ARE = [
   'name',
   'replica',
   'replace',
+  'spread',
   'isolate',
   'era',
   'idleStop',

@@ -77,6 +77,7 @@ export function agentCommand(): Command {
     .addOption(
       option('--max-calls <number>', 'calls at a time; more wait, or go to other agents (default: any number)', 'MCP_EDGE_MAX_CALLS'),
     )
+    .addOption(flag('--spread', 'calls of tools that only read go to all agents of the share that have this, at once', 'MCP_EDGE_SPREAD'))
     .addOption(option('--spare <number>', 'server processes started ahead of the next session', 'MCP_EDGE_SPARE', '0').choices(['0', '1']))
     .addOption(option('--idle-stop <time>', 'end a server process that nobody used for so long; 0: never', 'MCP_EDGE_IDLE_STOP', '30m'))
     .addOption(

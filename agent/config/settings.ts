@@ -25,6 +25,7 @@ export interface RawOptions extends RawWebOptions {
   readonly era: string
   readonly maxChildren: string
   readonly maxCalls?: string
+  readonly spread?: boolean
   readonly idleStop: string
   readonly spare: string
   readonly env: readonly string[]
@@ -76,6 +77,8 @@ export interface AgentSettings {
   readonly maxChildren: number
   /** How many calls the relay may send at a time, on all lanes together; absent: any number. */
   readonly maxCalls?: number
+  /** Whether calls of tools that only read go to all such agents. */
+  readonly spreads?: true
   /** 0: never. */
   readonly idleStopMs: number
   /** Whether a process is kept started for the next client. */
@@ -149,6 +152,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     // HTTP+SSE ended with the revisions that have a handshake; where there is no server, there is nothing to ask.
     era: http?.transport === 'sse' || !hasServer ? 'legacy' : oneOf('--era', raw.era, ERAS),
     maxChildren: wholeNumber('--max-children', raw.maxChildren, 1, MAX_CHILDREN),
+    ...(raw.spread === true && { spreads: true as const }),
     ...(raw.maxCalls !== undefined && { maxCalls: wholeNumber('--max-calls', raw.maxCalls, 1, MAX_CALLS) }),
     idleStopMs: durationMs('--idle-stop', raw.idleStop, 0),
     // A server that serves everybody has no next client to be started for.

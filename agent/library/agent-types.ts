@@ -57,6 +57,8 @@ export interface AgentOptions {
   readonly maxChildren?: number
   /** Calls at a time; more wait at the relay, or go to other agents of the share. Any number unless it is given. */
   readonly maxCalls?: number
+  /** Calls of tools that only read go to all agents of the share that have this, at once. */
+  readonly spread?: boolean
   /** Milliseconds after which a server that nobody uses is ended; 0: never. 30 minutes unless it is given. */
   readonly idleStopMs?: number
   /** Only tools that say that they only read. */

@@ -167,11 +167,12 @@ function settingsOf(options: AgentOptions, command: ServerCommand | undefined): 
     keepaliveMs = 30_000,
   } = options
   const address = typeof server === 'object' && 'url' in server ? server : undefined
-  const { relay, name, maxCalls, readOnly, tellStderr, tellPrincipal, mask } = options
+  const { relay, name, maxCalls, spread, readOnly, tellStderr, tellPrincipal, mask } = options
   const given = {
     relay,
     name,
     maxCalls: maxCalls === undefined ? undefined : String(maxCalls),
+    spread,
     readOnly,
     tellStderr,
     tellPrincipal,

@@ -180,6 +180,7 @@ export class AgentLane {
       hearsUnaccepted: true,
       ...(settings.tellsPrincipal ? { wantsPrincipal: true } : {}),
       ...webFields(settings),
+      ...(settings.spreads === true ? { spreads: true } : {}),
       ...(settings.maxCalls === undefined ? {} : { maxCalls: settings.maxCalls }),
       product: `mcp-edge-agent/${version}`,
       ...this.channels.helloFields(),

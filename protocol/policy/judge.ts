@@ -9,6 +9,8 @@ import { prefixedName } from '../server-names.ts'
 export interface ToolFacts {
   readonly isReadOnly: boolean
   readonly isDestructive: boolean
+  /** It lists a form for its structured content (`outputSchema`). */
+  readonly isTyped?: true
   /** Of its whole entry, where pins are looked at; absent of one that could be read in two ways. */
   readonly digest?: string | undefined
 }

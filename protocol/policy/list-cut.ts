@@ -124,6 +124,7 @@ export function noteTool(tools: Map<string, ToolFacts>, { name, facts }: ListedT
   tools.set(name, {
     isReadOnly: facts.isReadOnly && before.isReadOnly,
     isDestructive: facts.isDestructive || before.isDestructive,
+    ...(facts.isTyped === true || before.isTyped === true ? { isTyped: true } : {}),
     // Of two that differ nobody knows which one is called.
     ...(facts.digest !== undefined && facts.digest === before.digest ? { digest: facts.digest } : {}),
   })
@@ -153,7 +154,8 @@ function readTool(bytes: Uint8Array, [start]: Span): ListedTool | undefined {
     const span = memberNamed(hints, key)
     return span !== undefined && span[1] - span[0] === literal.length && literal.every((byte, index) => bytes[span[0] + index] === byte)
   }
-  return { name: text, facts: { isReadOnly: is('readOnlyHint', TRUE), isDestructive: !is('destructiveHint', FALSE) } }
+  const typed = memberNamed(members, 'outputSchema') === undefined ? {} : ({ isTyped: true } as const)
+  return { name: text, facts: { isReadOnly: is('readOnlyHint', TRUE), isDestructive: !is('destructiveHint', FALSE), ...typed } }
 }
 
 function textMember(bytes: Uint8Array, [start]: Span, key: string): string | undefined {

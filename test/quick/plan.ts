@@ -202,6 +202,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'sessions/shared-child',
     'modern-client/both-eras',
     'sessions/repeatable-calls',
+    'calls/spread',
     'modern-client/modern-listen',
     'agents/recovery',
     'sessions/session',

@@ -10,6 +10,7 @@ import { MODERN_HTTP } from './modern-http.ts'
 import { MODERN_PATTERNS } from './modern-patterns.ts'
 import { RECIPE_PROMISES } from './promises/recipe-promises.ts'
 import type { Requirement } from './requirement.ts'
+import { ROUTING } from './routing.ts'
 import { SEEDS } from './seeds.ts'
 import { SERVER_PROMISES } from './promises/server-promises.ts'
 import { STDIO } from './stdio.ts'
@@ -28,6 +29,7 @@ export const SECTIONS = [
   ...AGENT_SERVERS,
   ...FOREIGN_AGENTS,
   ...SEEDS,
+  ...ROUTING,
   ...RECIPE_PROMISES,
   ...STDIO,
   ...HTTP_SSE,

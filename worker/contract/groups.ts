@@ -50,12 +50,37 @@ export function spareGroup(group: string, key: string): string {
 }
 
 export function isSpareGroup(group: string): boolean {
-  return group.includes(SPARE_MARK)
+  return group.includes(SPARE_MARK) && !isBesideGroup(group)
 }
 
-/** The group that a spare child belongs to; any other group is its own. */
+/** Behind the mark of spare children, whose names are hex digits. */
+const BESIDE_MARK = `${SPARE_MARK}@`
+
+/** The group of the child that serves a group's clients on an agent other than its own, for calls that go to several. */
+export function besideGroup(group: string, agent: string): string {
+  return `${besidePrefix(group)}${nameHash(agent).toString(36)}`
+}
+
+/** With what the names of all these begin. */
+export function besidePrefix(group: string): string {
+  return `${group}${BESIDE_MARK}`
+}
+
+export function isBesideGroup(group: string): boolean {
+  return group.includes(BESIDE_MARK)
+}
+
+/** The group that a spare child belongs to, or one beside; any other group is its own. */
 export function mainGroup(group: string): string {
-  return isSpareGroup(group) ? group.slice(0, group.indexOf(SPARE_MARK)) : group
+  const at = group.indexOf(SPARE_MARK)
+  return at === -1 ? group : group.slice(0, at)
+}
+
+/** FNV-1a. A channel's name has not room for that of an agent; two that come to the same take the child from each other. */
+function nameHash(name: string): number {
+  let value = 0x811c9dc5
+  for (let at = 0; at < name.length; at++) value = Math.imul(value ^ name.charCodeAt(at), 0x01000193)
+  return value >>> 0
 }
 
 export function channelName(group: string, generation: number): string {

@@ -59,6 +59,14 @@ interface CallFacts extends Resent, ToldOfCall, Holdable {
   readonly mayBeginTask?: true
   /** While no agent is there, what the share keeps of its server may answer it. */
   readonly canStandBy?: true
+  /** It is known whether it goes to several agents: it is for its client's own, or the part of another. */
+  readonly spread?: 'own' | SpreadPart
+}
+
+/** A part of a call that goes to several agents. `of`: key of the call. */
+export interface SpreadPart {
+  readonly agent: string
+  readonly of: string
 }
 
 export interface SessionCallRequest extends CallFacts, Caller {
@@ -218,6 +226,14 @@ export type CallOutcome =
   | Standby
   /** The tools have changed since the Worker looked: it must check the request by these, and call again. */
   | { readonly kind: 'stale'; readonly toolsVersion: string }
+  /** It goes to these agents too, if its tool only reads by the list of this state: call again with `spread`. `count`: agents in all, of which some may be too many. */
+  | {
+      readonly kind: 'spread'
+      readonly own: string
+      readonly agents: readonly string[]
+      readonly count: number
+      readonly toolsVersion: string
+    }
   /** The child speaks the other era: the Worker must translate by these facts, and call again. */
   | { readonly kind: 'bridge'; readonly facts: BridgeFacts }
   /** The child speaks the client's own era after all: call again, untranslated. */

@@ -30,6 +30,7 @@ import { ModernOnLegacy } from './calls/modern-on-legacy.ts'
 import { OverdueCalls } from './calls/overdue-calls.ts'
 import { ResumedStreams } from './calls/resumed-streams.ts'
 import { Sessions } from './calls/sessions.ts'
+import { SpreadCalls } from './calls/spread-calls.ts'
 import { SseSessions } from './calls/sse-sessions.ts'
 import { TaskKeeper } from './calls/task-keeper.ts'
 import { StreamSockets } from './calls/stream-sockets.ts'
@@ -162,7 +163,8 @@ export function wireShare(ctx: DurableObjectState, { share, lane, orderOf, holdO
   const clientFrames = new ClientFrames({ ...children, creditGrants })
   const introductions = new ChildIntroductions({ ...children, clientFrames })
   const childAsks = new ChildAsks({ ...children, clientFrames })
-  const answers = { ...children, restartNews, clientFrames, creditGrants, introductions, childAsks }
+  const spreadCalls = new SpreadCalls(base)
+  const answers = { ...children, restartNews, clientFrames, creditGrants, introductions, childAsks, spreadCalls }
   const delivery = new Delivery(answers)
   const lostAgents = new LostAgents(answers)
   const sseSessions = new SseSessions(streams)

@@ -87,8 +87,9 @@ export class Share extends DurableObject<Env> implements ShareObject {
   async call(pass: Pass, request: CallRequest): Promise<Gated<CallOutcome>> {
     const { gate, spending, usage } = this.#parts
     return this.#let<Gated<CallOutcome>>(pass, () => {
-      // What the relay asks for its own sake is nobody's use.
-      const charges = request.principal === RELAY_PRINCIPAL ? undefined : gate.chargesOf(pass)
+      // What the relay asks for its own sake is nobody's use, and a call that goes to several agents is one.
+      const isFree = request.principal === RELAY_PRINCIPAL || typeof request.spread === 'object'
+      const charges = isFree ? undefined : gate.chargesOf(pass)
       if (charges === undefined) return this.#call(pass, request)
       const told = spending.call(charges, request, () => this.#call(pass, request))
       usage.charged(pass, request, told)

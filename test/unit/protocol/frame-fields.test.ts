@@ -173,6 +173,7 @@ const REFUSED: readonly (readonly [Decode, Readonly<Record<string, unknown>>, Re
     HELLO,
     {
       maxCalls: [...NO_COUNTS, 0],
+      spreads: NO_FLAGS,
       agent: ['', 'x'.repeat(65), 'a b', 'a/b', '\u007f', 'a\n', 1, null],
       instance: NO_TEXTS,
       join: ['Primary', '', null],
@@ -320,6 +321,7 @@ describe('a decoder refuses as bad_field', () => {
   const OPTIONAL = new Set([
     'lanes',
     'maxCalls',
+    'spreads',
     'hasBody',
     'upgrade',
     'protocols',

@@ -22,7 +22,7 @@ import { changesHeard } from './list-changes.ts'
 import { OwnerWait } from './owner-wait.ts'
 import { LISTENER_BEHIND } from './listener-behind.ts'
 import { ListingRecorder } from './listing-recorder.ts'
-import type { News, Turns } from './renewal.ts'
+import type { News, SpreadOffer, Turns } from './renewal.ts'
 import { boundedStandbyItem } from './standby-answer.ts'
 import { CallTries, type NextTry, TAKES_TOO_LITTLE } from './tries.ts'
 import { type CallRenewed, PassRefused } from '../../carry/pass-refused.ts'
@@ -173,6 +173,7 @@ export class Courier implements ItemSource {
         return 'done'
       case 'stale':
       case 'bridge':
+      case 'spread':
       case 'native':
         return this.#hearNews(outcome)
       default:
@@ -216,12 +217,12 @@ export class Courier implements ItemSource {
     return this.#decided(this.#tries.broken(Date.now()))
   }
 
-  async #hearNews(news: News): Promise<TryVerdict> {
+  async #hearNews(news: News | SpreadOffer): Promise<TryVerdict> {
     if (!this.#goesOn) return 'done'
-    const renewal = await this.#turns.renew?.(news)
+    const sent = { request: this.#request, body: this.#body }
+    const renewal = await (news.kind === 'spread' ? this.#turns.spread?.(news, sent) : this.#turns.renew?.(news))
     if (renewal?.kind === 'call') {
-      this.#request = renewal.request
-      this.#body = renewal.body
+      ;({ request: this.#request, body: this.#body } = renewal)
       return 'renewed'
     }
     this.#put(this.#tries.endedBy(renewal?.item ?? { kind: 'failed', failure: { code: 'INTERNAL', executed: 'no' } }))
@@ -279,8 +280,7 @@ export class Courier implements ItemSource {
 
   #putOutcome(outcome: CallOutcome): void {
     if (outcome.kind === 'frame') {
-      this.#restarted = outcome.restarted
-      this.#listed = outcome.listed
+      ;({ restarted: this.#restarted, listed: this.#listed } = outcome)
       const frame = decodeAgentFrame(outcome.frame)
       if (frame.ok) this.#putFrame(frame.value.header, frame.value.body)
     } else if (outcome.kind === 'result' || outcome.kind === 'initialized') this.#put(outcome)

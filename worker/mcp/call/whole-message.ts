@@ -46,8 +46,8 @@ export class WholeMessage<H extends Answer | Ask | Notification> {
   }
 }
 
-/** The whole answer to a call of the relay's own, or how that failed; undefined when it is longer than MAX_BRIDGED_ANSWER_BYTES. */
-export async function readAnswer(source: ItemSource): Promise<Uint8Array | Failure | undefined> {
+/** The whole answer to a call of the relay's own, or how that failed; undefined when it is longer than `mostBytes`. */
+export async function readAnswer(source: ItemSource, mostBytes = MAX_BRIDGED_ANSWER_BYTES): Promise<Uint8Array | Failure | undefined> {
   const answer = new WholeMessage<Answer>()
   try {
     for (let item = await source.next(); item !== undefined; item = await source.next()) {
@@ -56,7 +56,7 @@ export async function readAnswer(source: ItemSource): Promise<Uint8Array | Failu
       const { header, body } = item
       source.taken(body.length)
       if (header.type === 'failed') return failureOf(header)
-      if (header.type === 'answer' && header.size > MAX_BRIDGED_ANSWER_BYTES) return undefined
+      if (header.type === 'answer' && header.size > mostBytes) return undefined
       const whole = header.type === 'answer' ? answer.begin(header, body) : header.type === 'chunk' ? answer.goOn(header, body) : undefined
       if (whole !== undefined) return whole.body
       if (isFinal(item)) return undefined

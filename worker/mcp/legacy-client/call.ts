@@ -36,7 +36,7 @@ export class SessionCall implements Exchange {
   readonly #request: SessionRequest
   readonly #first: Attempt
   /** Brings what comes for the first attempt. */
-  readonly #source: ItemSource
+  #source: ItemSource
   /** Of a request whose answer is looked at: keeps back what the client may not see. */
   readonly #lists: BoundedLists | undefined
   /** Whether another Worker has made the call. */
@@ -137,6 +137,11 @@ export class SessionCall implements Exchange {
   async #next(): Promise<Item | undefined> {
     if (this.#attempts === undefined) {
       const first = await this.#source.next()
+      const { spread } = this.#request
+      if (spread !== undefined && this.#source !== spread) {
+        this.#source = spread.over(this.#source, first)
+        return this.#next()
+      }
       // Most calls: the answer comes at once, and is the client's as it is. All else goes through the attempts.
       this.#isAnswered = first !== undefined && isFinal(first) && !isFromOtherEra(first)
       if (this.#isAnswered) return first
@@ -176,6 +181,7 @@ export class SessionCall implements Exchange {
     this.#isOver = true
     if (this.#attempts === undefined) this.#source.close()
     else this.#attempts.close()
+    this.#request.spread?.close()
   }
 
   #forsake(): void {

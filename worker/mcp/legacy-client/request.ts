@@ -13,7 +13,8 @@ import type { KnownGrant } from '../../carry/known-grants.ts'
 import { RETRY_MS } from '../../limits.ts'
 import { pause } from '../../within.ts'
 import { callRequest } from '../call/call-request.ts'
-import type { News, Renewal, Turns } from '../call/renewal.ts'
+import type { News, Renewal, Sent, SpreadOffer, Turns } from '../call/renewal.ts'
+import type { SpreadCall } from '../call/spread-call.ts'
 import { type Item, responseItem } from '../call/item.ts'
 import { type ClientMessage, readPosted } from '../message.ts'
 import { judgeFor } from '../policy/bounds.ts'
@@ -23,6 +24,7 @@ import { noted } from '../policy/noted-refusal.ts'
 import { knownSessionTools, learnSessionTools } from '../policy/tool-facts.ts'
 import { resultResponse } from '../response/own-answers.ts'
 import { listOwnTools, listSessionTools } from './list-tools.ts'
+import { spreadSessionCall } from './spread-session-call.ts'
 import { forgetModernServer, knownModernServer, learnModernServer, type ModernServer } from './known-modern-servers.ts'
 import type { CallRenewed } from '../../carry/pass-refused.ts'
 
@@ -63,6 +65,8 @@ export class SessionRequest {
   #posted: PostedRequest | undefined
   /** Set while the child is one without sessions, for which the request is translated. */
   #server: ModernServer | undefined
+  /** What goes on with the call once it is known that it goes to several agents. */
+  #spread: SpreadCall | undefined
 
   constructor(share: ShareClient, caller: Caller, posted?: PostedRequest) {
     this.#share = share
@@ -75,6 +79,10 @@ export class SessionRequest {
 
   get posted(): PostedRequest | undefined {
     return this.#posted
+  }
+
+  get spread(): SpreadCall | undefined {
+    return this.#spread
   }
 
   get isTranslated(): boolean {
@@ -93,6 +101,7 @@ export class SessionRequest {
     const made = this.#server === undefined ? this.#plain(posted, key) : this.#translated(this.#server, posted, key, retry)
     const turns = {
       renew: (news: News) => this.#renewal(news, posted, key, retry),
+      spread: (offer: SpreadOffer, sent: Sent) => this.#toSeveral(offer, message, sent),
       judge: (grant: KnownGrant) => this.#judgeAnew(message, grant, retry),
     }
     return { ...made, request: { ...made.request, ...this.#checkedBy(message, retry) }, turns }
@@ -146,6 +155,11 @@ export class SessionRequest {
     if (known !== undefined && verdict !== undefined && !('code' in verdict))
       return { ...(this.#server === undefined ? { toolsVersion: known.version } : { bridge: known.version }), ...verdict }
     return { ...(this.#server === undefined ? { toolsVersion: '' } : { bridge: '' }), awaitsJudgement: true, hold: undefined }
+  }
+
+  async #toSeveral(offer: SpreadOffer, message: ClientMessage, sent: Sent): Promise<Renewal> {
+    this.#spread = await spreadSessionCall(this.#share, this.#caller, message, offer, sent)
+    return { kind: 'call', ...sent, request: { ...sent.request, spread: 'own' } }
   }
 
   async #renewal(news: News, posted: PostedRequest, key: string, retry: Retry | undefined): Promise<Renewal> {

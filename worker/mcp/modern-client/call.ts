@@ -5,13 +5,14 @@ import { readRequestState } from '../../bridge/input/asks.ts'
 import { declaredClient } from '../../bridge/capabilities.ts'
 import { discoverResult } from '../../bridge/discover.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
-import { honouredFilter, listenResult, readFilter } from '../../bridge/listen.ts'
+import { honouredFilter, readFilter } from '../../bridge/listen.ts'
 import { modernVerdict, toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import { randomKey } from '../../call-key.ts'
 import type { BridgeFacts, GroupCallRequest } from '../../contract/share-rpc.ts'
 import { findParkedCall } from './ask-client.ts'
 import { Courier } from '../call/courier.ts'
-import type { News, Renewal } from '../call/renewal.ts'
+import type { News, Renewal, Sent, SpreadOffer } from '../call/renewal.ts'
+import type { SpreadCall } from '../call/spread-call.ts'
 import { judgeFor, mayHearOf } from '../policy/bounds.ts'
 import { BoundedLists } from '../response/bounded-lists.ts'
 import { withTaskNoted } from '../call/tasks.ts'
@@ -31,12 +32,12 @@ import type { ClientMessage } from '../message.ts'
 import { type ModernCall, translatedRequest } from './request.ts'
 import { HeldAnswer } from './held-rounds.ts'
 import { respond } from '../response/respond.ts'
-import { Subscription } from './listen.ts'
+import { inGoodOrder, Subscription } from './listen.ts'
 import { taskRoute } from './task-route.ts'
 import { forgetTools } from './known-tools.ts'
 import { ToolCheck } from './tool-check.ts'
 import { DECLARATION_TOO_LONG, groupName, isTooLong } from './client-group.ts'
-import type { Item } from '../call/item.ts'
+import type { Item, ItemSource } from '../call/item.ts'
 import { groupCallRequest } from '../call/call-request.ts'
 import type { Accepts } from '../request-headers.ts'
 import { newSessionId } from '../session-id.ts'
@@ -80,6 +81,9 @@ class ModernExchange implements Exchange {
   readonly #call: ModernCall
   readonly #check: ToolCheck
   readonly #courier: Courier
+  /** Brings what comes: the courier, or what asks others besides. */
+  #source: ItemSource
+  #spread: SpreadCall | undefined
   #heldAnswer: HeldAnswer | undefined
   /** Of a request whose answer is looked at: keeps back what the client may not see. */
   readonly #lists: BoundedLists | undefined
@@ -109,8 +113,14 @@ class ModernExchange implements Exchange {
     if (server !== undefined && first !== undefined) this.#server = server
     const onLag = request.method === 'subscriptions/listen' ? (): void => this.cancel() : undefined
     const { request: sent, body } = first ?? { request, body: message.bytes }
-    const turns = { renew: (news: News) => this.#renew(news), judge: (grant: KnownGrant) => this.#check.anew(grant), onLag }
+    const turns = {
+      renew: (news: News) => this.#renew(news),
+      spread: (...told: [SpreadOffer, Sent]) => this.#toSeveral(...told),
+      judge: (grant: KnownGrant) => this.#check.anew(grant),
+      onLag,
+    }
     this.#courier = new Courier(visitor.share, this.#check.named(sent), body, turns)
+    this.#source = this.#courier
     if (server !== undefined && first !== undefined) this.#child = this.#childOf(server, 0)
   }
 
@@ -121,7 +131,13 @@ class ModernExchange implements Exchange {
   async #next(): Promise<Item | undefined> {
     if (this.#subscription !== undefined) return this.#subscription.next()
     for (;;) {
-      const came = this.#inGoodOrder(await this.#courier.next())
+      const first = await this.#source.next()
+      if (this.#spread !== undefined && this.#source !== this.#spread) {
+        this.#source = this.#spread.over(this.#source, first)
+        if (this.#server !== undefined) this.#child = this.#childOf(this.#server, 0)
+        continue
+      }
+      const came = inGoodOrder(first, this.#call.request)
       const item = this.#mayBeginTask ? await this.#noted(came) : came
       const mayAsk = this.#child === undefined && this.#courier.isHeld
       const round = mayAsk ? await (this.#heldAnswer ??= new HeldAnswer()).roundAskedIn(item) : undefined
@@ -144,20 +160,13 @@ class ModernExchange implements Exchange {
     return withTaskNoted(tool === undefined ? owner : { ...owner, tool }, item)
   }
 
-  /** A server ends a listen by cancelling its request (basic/patterns/cancellation); over HTTP it ends with a result (subscriptions, graceful closure). */
-  #inGoodOrder(item: Item | undefined): Item | undefined {
-    const { method, rawId } = this.#call.request
-    const isEnded = method === 'subscriptions/listen' && item?.kind === 'frame' && item.header.type === 'failed'
-    return isEnded && item.header.code === 'CANCELLED' ? { kind: 'result', result: listenResult(rawId) } : item
-  }
-
   taken(bytes: number): void {
     const unpaid = this.#lists === undefined ? bytes : this.#lists.unpaid(bytes)
     this.#taken(this.#child === undefined ? unpaid : this.#child.unpaid(unpaid))
   }
 
   #taken(bytes: number): void {
-    if (this.#subscription === undefined) this.#courier.taken(bytes)
+    if (this.#subscription === undefined) this.#source.taken(bytes)
     else this.#subscription.taken(bytes)
   }
 
@@ -166,7 +175,8 @@ class ModernExchange implements Exchange {
   }
 
   close(): void {
-    this.#courier.close()
+    this.#source.close()
+    this.#spread?.close()
     this.#subscription?.close()
     const { visitor, group } = this.#call
     if (!visitor.isAnonymous || this.#hasLeft) return
@@ -187,7 +197,7 @@ class ModernExchange implements Exchange {
   }
 
   #childOf(server: LegacyServer, askCount: number): LegacyChild {
-    return new LegacyChild(this.#call, this.#courier, server, this.#key, askCount, () => this.cancel())
+    return new LegacyChild(this.#call, this.#source, server, this.#key, askCount, () => this.cancel())
   }
 
   /** The call as a child of the handshake era gets it; undefined for a body that cannot be rewritten. */
@@ -195,6 +205,12 @@ class ModernExchange implements Exchange {
     const body = toLegacyRequest(this.#call.message.bytes, this.#call.message.facts.method)
     const request = translatedRequest(this.#call, body, version)
     return request === undefined ? undefined : { request, body }
+  }
+
+  /** Calls the other agents too where the tool only reads, as the client's own lists it now. */
+  async #toSeveral(offer: SpreadOffer, sent: Sent): Promise<Renewal> {
+    this.#spread = await this.#check.spread(offer, sent)
+    return { kind: 'call', ...sent, request: { ...sent.request, spread: 'own' } }
   }
 
   /** What to do now that the Share has told what this Worker did not know, or knew wrongly. */

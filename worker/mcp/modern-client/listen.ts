@@ -7,6 +7,7 @@ import { ItemQueue } from '../../carry/item-queue.ts'
 import { type ShareClient } from '../../carry/share-client.ts'
 import { ShareStream } from '../../carry/share-stream.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
+import type { GroupCallRequest } from '../../contract/share-rpc.ts'
 import { MAX_LISTEN_MESSAGE_BYTES } from '../../limits.ts'
 import type { Item, ItemSource } from '../call/item.ts'
 import { listenMessages } from '../call/list-changes.ts'
@@ -136,4 +137,10 @@ export class Subscription implements ItemSource {
     this.#unfinished = undefined
     this.#unpaidBytes = 0
   }
+}
+
+/** A server ends a listen by cancelling its request (basic/patterns/cancellation); over HTTP it ends with a result (subscriptions, graceful closure). */
+export function inGoodOrder(item: Item | undefined, { method, rawId }: Pick<GroupCallRequest, 'method' | 'rawId'>): Item | undefined {
+  const isEnded = method === 'subscriptions/listen' && item?.kind === 'frame' && item.header.type === 'failed'
+  return isEnded && item.header.code === 'CANCELLED' ? { kind: 'result', result: listenResult(rawId) } : item
 }

@@ -4,6 +4,8 @@ import type { CallRenewed } from '../../carry/pass-refused.ts'
 import type { ListMethod } from '../../contract/listings.ts'
 import type { GroupCallRequest } from '../../contract/share-rpc.ts'
 import { isUnlisted, type Unlisted } from '../../bridge/tool-pages.ts'
+import type { Sent, SpreadOffer } from '../call/renewal.ts'
+import { SpreadCall } from '../call/spread-call.ts'
 import { judgeFor } from '../policy/bounds.ts'
 import { callVerdict, type CallVerdict, NOT_HELD } from '../policy/held-call.ts'
 import { neededList, refusalOf } from '../policy/message-verdict.ts'
@@ -71,6 +73,17 @@ export class ToolCheck {
     if (isUnlisted(tools)) return tools
     const verdict = this.#verdictBy(tools)
     return 'code' in verdict ? verdict : undefined
+  }
+
+  /** Calls the other agents at once where the tool only reads, as its client's own lists it now; undefined for any other. */
+  async spread(offer: SpreadOffer, { request, body }: Sent): Promise<SpreadCall | undefined> {
+    const { message, visitor } = this.#call
+    const { name } = message.params
+    const tools = await this.#toolsOf(offer.toolsVersion)
+    const facts = isUnlisted(tools) || typeof name !== 'string' ? undefined : tools.tools.get(name)
+    return facts?.isReadOnly === true
+      ? new SpreadCall(visitor.share, request, body, { ...offer, isTyped: facts.isTyped === true })
+      : undefined
   }
 
   /** Checks the call by the tools of this version: why it fails, or what it must say to be let through; `changed` when the child has another version by now. */

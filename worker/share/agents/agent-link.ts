@@ -24,6 +24,8 @@ export interface AgentLink {
   readonly serves: 'mcp' | 'web' | 'both'
   /** Origin of its web app; undefined where it does not say. */
   readonly app: string | undefined
+  /** Whether calls of tools that only read go to it beside other such agents. */
+  readonly spreads: boolean
   /** How many calls at a time it takes from this lane; undefined of one that takes any number, for which nothing is counted. */
   readonly maxCalls: number | undefined
   readonly product: string
@@ -71,9 +73,9 @@ export function linkFrom(
   wire: ForeignLink | undefined,
 ): AgentLink {
   const { agent: name, instance, isolation, product, era = 'legacy', initializes, serves = 'mcp', app, maxCalls } = hello
-  const { wantsPrincipal = false, hearsUnaccepted = false } = hello
+  const { wantsPrincipal = false, hearsUnaccepted = false, spreads = false } = hello
   const sessionEra = initializes === true ? 'legacy' : era
-  const wants = { wantsPrincipal, hearsUnaccepted }
+  const wants = { wantsPrincipal, hearsUnaccepted, spreads }
   return { socket, name, instance, isolation, era, sessionEra, ...wants, serves, app, maxCalls, product, connectedAtMs, wire }
 }
 

@@ -4,6 +4,25 @@ import { HELLO_MS } from '../../../protocol/limits.ts'
 import type { LastWords } from '../../contract/share-admin.ts'
 import type { ForeignState } from './wires/foreign-state.ts'
 
+/** What of an agent's hello is kept: nothing that grows with its channels and calls. */
+const KEPT_MEMBERS = [
+  'agent',
+  'instance',
+  'join',
+  'isolation',
+  'product',
+  'era',
+  'initializes',
+  'wantsPrincipal',
+  'hearsUnaccepted',
+  'serves',
+  'app',
+  'maxCalls',
+  'spreads',
+] as const satisfies readonly (keyof Hello)[]
+
+export type KeptHello = Pick<Hello, (typeof KEPT_MEMBERS)[number]>
+
 /** Attachment of an agent's socket; `hello` is absent until the agent has sent it. */
 export interface LinkAttachment {
   readonly role: 'agent'
@@ -12,21 +31,7 @@ export interface LinkAttachment {
   readonly connectedAtMs: number
   /** By when its hello is due, in milliseconds since 1970, where that is later than for agents of ours. */
   readonly helloByMs?: number
-  readonly hello?: Pick<
-    Hello,
-    | 'agent'
-    | 'instance'
-    | 'join'
-    | 'isolation'
-    | 'product'
-    | 'era'
-    | 'initializes'
-    | 'wantsPrincipal'
-    | 'hearsUnaccepted'
-    | 'serves'
-    | 'app'
-    | 'maxCalls'
-  >
+  readonly hello?: KeptHello
   readonly draining?: true
   /** How often the server has said that its tools have changed. */
   readonly toolChanges?: number
@@ -38,6 +43,12 @@ export interface LinkAttachment {
   readonly silentSinceMs?: number
   /** Of an agent of another make. */
   readonly foreign?: ForeignState
+}
+
+/** Only what it says: an attachment has little room. */
+export function keptHello(hello: KeptHello): KeptHello {
+  const said = KEPT_MEMBERS.filter((member) => hello[member] !== undefined)
+  return Object.fromEntries(said.map((member) => [member, hello[member]])) as unknown as KeptHello
 }
 
 /** Signs of life, in milliseconds since 1970. */

@@ -3,7 +3,7 @@ import { CLOSE, type Hello } from '../../../protocol/handshake.ts'
 import { GRACE_MS } from '../../../protocol/limits.ts'
 import type { ForeignAgentFacts, ForeignOpening } from '../../contract/foreign-makes.ts'
 import type { LastWords } from '../../contract/share-admin.ts'
-import { attachmentOf, helloDueMs, type LinkAttachment, type LinkSigns } from './link-attachment.ts'
+import { attachmentOf, helloDueMs, keptHello, type LinkAttachment, type LinkSigns } from './link-attachment.ts'
 import type { ForeignLinks } from './wires/foreign-links.ts'
 import { type AgentLink, closeAgent, linkFrom, servesMcp } from './agent-link.ts'
 import type { ForeignLink } from './wires/foreign-link.ts'
@@ -66,21 +66,12 @@ export class AgentLinks {
     const leaving = hello.join === 'replace' ? others : []
     if (older !== undefined && older.socket !== socket) leaving.push(older)
     for (const link of leaving) this.#drop(link, CLOSE.REPLACED, 'replaced by a newer link')
-    const { agent, instance, join, isolation, product, era = 'legacy', serves, app, maxCalls } = hello
-    const { initializes, wantsPrincipal, hearsUnaccepted } = hello
     const { connectedAtMs = 0, token = '', foreign } = attachmentOf(socket) ?? {}
-    const flags = {
-      ...(initializes === undefined ? {} : { initializes }),
-      ...(wantsPrincipal === undefined ? {} : { wantsPrincipal }),
-      ...(hearsUnaccepted === undefined ? {} : { hearsUnaccepted }),
-    }
-    const web = { ...(serves === undefined ? {} : { serves }), ...(app === undefined ? {} : { app }) }
-    const most = maxCalls === undefined ? {} : { maxCalls }
-    const kept = { agent, instance, join, isolation, product, era, ...flags, ...web, ...most }
+    const kept = keptHello(hello)
     const other = foreign === undefined ? {} : { foreign }
     socket.serializeAttachment({ role: 'agent', token, connectedAtMs, hello: kept, ...other } satisfies LinkAttachment)
     const link = linkFrom(socket, kept, connectedAtMs, foreign === undefined ? undefined : this.#foreign.at(socket))
-    this.#byName.set(agent, link)
+    this.#byName.set(hello.agent, link)
     this.#held.set(socket, { keys: new Set(hello.held), untilMs: Date.now() + GRACE_MS })
     return { kind: 'admitted', link, closed: leaving }
   }

@@ -2,7 +2,7 @@
 import type { Ask, Chunk, Notification } from '../../../protocol/frame.ts'
 import { childNotificationVerdict } from '../../bridge/legacy-to-modern.ts'
 import { decodeReturnAddress, type ReturnAddress } from '../../contract/return-address.ts'
-import { isBridgedGroup, mainGroup, groupOf, isModernGroup, SHARED_GROUP } from '../../contract/groups.ts'
+import { isBesideGroup, isBridgedGroup, mainGroup, groupOf, isModernGroup, SHARED_GROUP } from '../../contract/groups.ts'
 import { type Store } from '../rows/store.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Subscriptions } from '../children/subscriptions.ts'
@@ -59,6 +59,8 @@ export class Routing {
     if (isProgress && header.sure) return call ?? DROP
     // Of a task, whose call is answered: its session's client still knows the token.
     if (isProgress) return (header.ra === undefined ? this.#listenerTarget(group) : undefined) ?? DROP
+    // What is said there of itself by a child of another agent than its clients' concerns nobody.
+    if (isBesideGroup(group)) return DROP
     if (group === SHARED_GROUP) return this.#sharedTarget(header, call)
     if (isBridgedGroup(group)) return this.#bridgedTarget(header, group, call)
     // Clients without sessions have no streams but those of calls, and it must not be guessed whose a message is.

@@ -5,7 +5,7 @@ import { isLoggingLevel } from '../../bridge/names.ts'
 import { MAX_HANDSHAKE_BYTES, MAX_REPLAYED_BYTES } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
-import type { Caller, CallOutcome, SessionCallRequest, SendOutcome, SendRequest } from '../../contract/share-rpc.ts'
+import type { Caller, CallOutcome, SessionCallRequest, SendOutcome, SendRequest, SpreadPart } from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'
@@ -18,6 +18,7 @@ import { type Store } from '../rows/store.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import type { Streams } from '../clients/streams.ts'
 import { EMPTY_RESULT, failed, TOO_MANY_SUBSCRIPTIONS } from './outcomes.ts'
+import type { SpreadCalls } from './spread-calls.ts'
 import type { SseSessions } from './sse-sessions.ts'
 import { keptRequest } from '../rows/kept-requests.ts'
 import type { AskingWorkers } from '../clients/asking-workers.ts'
@@ -46,6 +47,7 @@ interface Parts {
   readonly repeatableCalls: RepeatableCalls
   readonly standbyAnswers: StandbyAnswers
   readonly restartNews: RestartNews
+  readonly spreadCalls: SpreadCalls
 }
 
 /** Notifications about one client, which mean nothing to a child that serves many. */
@@ -73,6 +75,7 @@ export class LegacyCalls {
     // HTTP+SSE is of the handshake era: a client that looks for the newer one here is to begin with initialize, whatever its server speaks.
     if (request.delivery === 'session' && request.method === 'server/discover')
       return this.#parts.sseSessions.tell(request, failed({ code: 'METHOD_UNKNOWN', detail: 'HTTP+SSE begins with initialize' }))
+    if (typeof request.spread === 'object') return this.#beside(request, session, request.spread)
     // Answers over HTTP+SSE go onto the session's stream, so it is not known here which calls still run.
     const goesOn = request.isResend === true || session.transport === 'sse'
     const link = goesOn ? channels.linkFor(session) : channels.linkForCall(session)
@@ -99,6 +102,8 @@ export class LegacyCalls {
       const toolsVersion = this.#parts.links.toolsVersion(link, channel.ch)
       if (request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
     }
+    const offer = link.spreads ? this.#offer(request, link, channel) : undefined
+    if (offer !== undefined) return request.delivery === 'session' ? this.#parts.sseSessions.translate(request) : offer
     const local = isInitialize ? await this.#sharedInitialize(request, channel, link) : this.#answerHere(request, session, channel)
     if (local !== undefined) return request.delivery === 'session' ? this.#parts.sseSessions.tell(request, local) : local
     return this.#forward(request, channel, link)
@@ -141,6 +146,7 @@ export class LegacyCalls {
       const cancels =
         request.requestId === undefined ? {} : { cancels: cancelTag(session.id, request.requestId.raw), requestId: request.requestId.span }
       sender.send(link, { type: 'notify', ch, key, method, ...cancels, size }, request.body)
+      if (cancels.cancels !== undefined) this.#parts.spreadCalls.cancel(link, (other) => channels.groupOn(session, other), cancels.cancels)
     }
     return { kind: (await receipt) ? 'sent' : 'again' }
   }
@@ -167,6 +173,22 @@ export class LegacyCalls {
     const link = request.awaitsJudgement === true ? undefined : this.#parts.repeatableCalls.otherAgentFor(request)
     if (link === undefined || link.sessionEra !== 'legacy' || request.bridge !== undefined) return undefined
     return this.#forward(request, this.#parts.opener.readyAlone(session, link, request.key), link, true)
+  }
+
+  /** A call that may go to all agents, unless it is to begin a task. */
+  #offer(request: SessionCallRequest, link: AgentLink, { ch }: GroupChannel): CallOutcome | undefined {
+    if (request.mayBeginTask === true) return undefined
+    return this.#parts.spreadCalls.offer(request, link, this.#parts.links.toolsVersion(link, ch), ({ sessionEra }) => sessionEra)
+  }
+
+  /** A part of a call that goes to several agents, for one of them. */
+  #beside(request: SessionCallRequest, session: Session, { agent }: SpreadPart): Promise<CallOutcome> | CallOutcome {
+    const { channels, opener, spreadCalls } = this.#parts
+    const link = spreadCalls.linkNamed(agent)
+    if (link?.sessionEra !== 'legacy') return failed({ code: 'AGENT_AWAY', executed: request.isResend === true ? 'unknown' : 'no' })
+    const channel = opener.readyBeside(session, link)
+    if (!channels.mayTake(channel.group, request)) return failed({ code: 'AGENT_LOST', executed: 'unknown' })
+    return this.#forward(request, channel, link, true)
   }
 
   /** A shared child was initialised by the relay: its answer serves every client. */

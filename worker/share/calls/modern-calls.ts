@@ -2,12 +2,21 @@
 import { MAX_WAITING_CALLS } from '../../limits.ts'
 import type { ChannelOpener } from '../children/channel-opener.ts'
 import type { GroupChannel, GroupChannels } from '../children/group-channels.ts'
-import type { CallOutcome, GroupCallRequest, CancelRequest, LeftOrder, SendOutcome, SubscribeOrder } from '../../contract/share-rpc.ts'
+import type {
+  CallOutcome,
+  GroupCallRequest,
+  CancelRequest,
+  LeftOrder,
+  SendOutcome,
+  SpreadPart,
+  SubscribeOrder,
+} from '../../contract/share-rpc.ts'
 import { isAnonymous } from '../../contract/principals.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
-import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, MODERN_SHARED_GROUP, modernGroup } from '../../contract/groups.ts'
+import { besideGroup, BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, MODERN_SHARED_GROUP, modernGroup } from '../../contract/groups.ts'
 import { type AgentLinks } from '../agents/links.ts'
-import type { ModernOnLegacy } from './modern-on-legacy.ts'
+import { bridgedGroupOn, type ModernOnLegacy } from './modern-on-legacy.ts'
+import type { SpreadCalls } from './spread-calls.ts'
 import type { StandbyAnswers } from '../answers/standby-answers.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import { type Store } from '../rows/store.ts'
@@ -33,6 +42,7 @@ interface Parts {
   readonly turns: Turns
   readonly subscriptions: Subscriptions
   readonly roots: GroupRoots
+  readonly spreadCalls: SpreadCalls
 }
 
 export class ModernCalls {
@@ -47,6 +57,7 @@ export class ModernCalls {
     if (store.settings === undefined) return { kind: 'failed', failure: { code: 'SHARE_NOT_FOUND' } }
     if (waiters.size + turns.size >= MAX_WAITING_CALLS || waiters.isFullFor(request.principal))
       return { kind: 'failed', failure: { code: 'SHARE_BUSY', executed: 'no', retryAfterMs: 1000 } }
+    if (typeof request.spread === 'object') return this.#beside(request, request.spread)
     const group = this.#lastGroup(request.group)
     const goesOn = request.isResend === true || request.input !== undefined
     const link = group === undefined ? channels.chooseLink() : goesOn ? channels.linkForGroup(group) : channels.linkForCall(group)
@@ -64,6 +75,22 @@ export class ModernCalls {
     const channel = opener.readyWithoutSession(own, request.principal, link)
     const toolsVersion = links.toolsVersion(link, channel.ch)
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
+    const offer = link.spreads ? this.#parts.spreadCalls.offer(request, link, toolsVersion, ({ era }) => era) : undefined
+    return offer ?? this.#forward(request, channel, link)
+  }
+
+  /** A part of a call that goes to several agents, for one of them. */
+  #beside(request: GroupCallRequest, { agent }: SpreadPart): CallOutcome | Promise<CallOutcome> {
+    const { spreadCalls, opener, channels, modernOnLegacy } = this.#parts
+    const link = spreadCalls.linkNamed(agent)
+    if (link === undefined || (link.era === 'legacy') !== (request.bridge !== undefined))
+      return { kind: 'failed', failure: { code: 'AGENT_AWAY', executed: request.isResend === true ? 'unknown' : 'no' } }
+    // A child that cannot ask shows nothing of whether the tool does.
+    const { asker: _, ...unasked } = request
+    if (link.era === 'legacy') return modernOnLegacy.callBeside(unasked, link)
+    const group = besideGroup(groupOn(link, request.group), link.name)
+    const channel = opener.readyWithoutSession(group, request.principal, link)
+    if (!channels.mayTake(group, request)) return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
     return this.#forward(request, channel, link)
   }
 
@@ -106,7 +133,8 @@ export class ModernCalls {
       ...repeatableCalls.marks(request),
       ...namedOn(link, request.principal),
     }
-    sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag: key, size }, request.body, request)
+    const tag = typeof request.spread === 'object' ? request.spread.of : key
+    sender.send(link, { type: 'call', ch, key, method, id, ...marks, ra, tag, size }, request.body, request)
     return outcome
   }
 
@@ -124,6 +152,8 @@ export class ModernCalls {
       sender.cancel(link, ch, own, call)
       return receipt
     })
+    const groupOf = link.era === 'legacy' ? bridgedGroupOn : groupOn
+    this.#parts.spreadCalls.cancel(link, (other) => groupOf(other, group), call)
     await Promise.all(receipts)
     return { kind: 'sent' }
   }

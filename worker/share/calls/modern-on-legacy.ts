@@ -20,9 +20,10 @@ import type {
   SubscribeOrder,
 } from '../../contract/share-rpc.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
+import type { SpreadCalls } from './spread-calls.ts'
 import type { ChildAsks } from '../answers/child-asks.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'
-import { BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, groupOf } from '../../contract/groups.ts'
+import { besideGroup, BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, groupOf } from '../../contract/groups.ts'
 import { type AgentLinks } from '../agents/links.ts'
 import { repeatFacts, type RepeatableCalls } from '../children/repeatable-calls.ts'
 import { type Store } from '../rows/store.ts'
@@ -44,6 +45,7 @@ interface Parts {
   readonly roots: GroupRoots
   readonly turns: Turns
   readonly repeatableCalls: RepeatableCalls
+  readonly spreadCalls: SpreadCalls
 }
 
 const encoder = new TextEncoder()
@@ -61,7 +63,7 @@ export class ModernOnLegacy {
 
   call(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> {
     const { channels, links, opener } = this.#parts
-    const main = groupOn(link, request.group)
+    const main = bridgedGroupOn(link, request.group)
     if (request.input !== undefined) return this.#giveInput(request, request.input, link)
     if (request.isResend === true && request.awaitsJudgement !== true) return this.#again(request, link)
     const opening = introduction(request, link, 'snapshot')
@@ -77,6 +79,8 @@ export class ModernOnLegacy {
     const toolsVersion = links.toolsVersion(link, ch)
     if (request.bridge !== version) return { kind: 'bridge', facts: { ...factsOf(version, server), toolsVersion } }
     if (request.toolsVersion !== undefined && request.toolsVersion !== toolsVersion) return { kind: 'stale', toolsVersion }
+    const offer = link.spreads ? this.#parts.spreadCalls.offer(request, link, toolsVersion, ({ era }) => era) : undefined
+    if (offer !== undefined) return offer
     if (request.asker === undefined || link.isolation === 'share') return this.#forward(request, { ch, group: main }, link)
     this.#parts.roots.noteClient(main, request.capabilities.includes('roots'))
     const isAskable = request.capabilities.some((name) => name !== 'roots')
@@ -120,7 +124,7 @@ export class ModernOnLegacy {
 
   /** Every child on which a call of the group may run. */
   channelsFor(name: string, link: AgentLink, key: string): GroupChannel[] {
-    const main = groupOn(link, name)
+    const main = bridgedGroupOn(link, name)
     return [main, spareGroup(main, key)].flatMap((group) => {
       const current = this.#parts.channels.current(group)
       return current === undefined ? [] : [{ ch: current.ch, group }]
@@ -129,7 +133,7 @@ export class ModernOnLegacy {
 
   /** The client of a call has left, or stayed away. */
   cancelled(name: string, link: AgentLink, key: string): void {
-    this.#parts.turns.cancelled(groupOn(link, name), key)
+    this.#parts.turns.cancelled(bridgedGroupOn(link, name), key)
   }
 
   /** Keeps a call whose client is to give input; false when the child is gone, too many wait, or what it asks is too much for a row. */
@@ -168,7 +172,7 @@ export class ModernOnLegacy {
 
   /** Opens or renews a listen on the group's child; false when that is not there any more. */
   subscribe({ group: name, key, filter }: SubscribeOrder, link: AgentLink): boolean {
-    const current = this.#parts.channels.current(groupOn(link, name))
+    const current = this.#parts.channels.current(bridgedGroupOn(link, name))
     if (current === undefined) return false
     this.#parts.subscriptions.put(current, key, filter)
     return true
@@ -176,7 +180,7 @@ export class ModernOnLegacy {
 
   /** The agent may have the call already, on whichever child it ran. */
   #again(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> {
-    const main = groupOn(link, request.group)
+    const main = bridgedGroupOn(link, request.group)
     const group = [spareGroup(main, request.key), main].find((one) => this.#parts.channels.current(one)?.link === link)
     const current = group === undefined ? undefined : this.#parts.channels.current(group)
     if (group !== undefined && current !== undefined && request.bridge !== undefined && this.#parts.channels.mayTake(group, request))
@@ -187,13 +191,21 @@ export class ModernOnLegacy {
   /** Runs a call on a child of its own while the group's child cannot be reached; undefined for a call that must not run twice. */
   callApart(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> | undefined {
     if (!this.#parts.repeatableCalls.mayRepeat(request)) return undefined
-    const main = groupOn(link, request.group)
+    const main = bridgedGroupOn(link, request.group)
     const server = this.#parts.store.channels.snapshot(main)
     if (server === undefined) return undefined
     // What the server answered to initialize holds for any of its children.
     if (request.bridge === undefined) return { kind: 'bridge', facts: factsOf(ANY_CHILD_VERSION, server) }
     const opening = { ...introduction(request, link, 'handshake'), asks: 'refuse' } as const
     return this.#forward(request, this.#parts.opener.readyBridged(spareGroup(main, request.key), link, opening), link)
+  }
+
+  /** Runs a part of a call that goes to several agents on this one. Its child cannot ask. */
+  callBeside(request: GroupCallRequest, link: AgentLink): CallOutcome | Promise<CallOutcome> {
+    const group = besideGroup(bridgedGroupOn(link, request.group), link.name)
+    const channel = this.#parts.opener.readyBridged(group, link, { ...introduction(request, link, 'handshake'), asks: 'refuse' })
+    if (!this.#parts.channels.mayTake(group, request)) return { kind: 'failed', failure: { code: 'AGENT_LOST', executed: 'unknown' } }
+    return this.#forward(request, channel, link)
   }
 
   async #awaitServer(request: GroupCallRequest, { ch, group }: GroupChannel, link: AgentLink, version: string): Promise<CallOutcome> {
@@ -235,8 +247,9 @@ export class ModernOnLegacy {
     if (logLevel !== undefined) this.#setLevel(ch, link, logLevel)
     const outcome = this.#wait(request, group, link)
     const ra = encodeReturnAddress({ to: 'call', key })
+    const tag = typeof request.spread === 'object' ? request.spread.of : key
     const marks = { ...(token === undefined ? {} : { token }), ...this.#parts.repeatableCalls.marks(request) }
-    const header = { type: 'call', ch, key, method, id, ...marks, ...namedOn(link, request.principal), ra, tag: key, size } as const
+    const header = { type: 'call', ch, key, method, id, ...marks, ...namedOn(link, request.principal), ra, tag, size } as const
     this.#parts.sender.send(link, header, request.body, request)
     return outcome
   }
@@ -268,7 +281,8 @@ export class ModernOnLegacy {
   }
 }
 
-function groupOn(link: AgentLink, name: string): string {
+/** The group of such clients on an agent. */
+export function bridgedGroupOn(link: AgentLink, name: string): string {
   return link.isolation === 'share' ? BRIDGED_SHARED_GROUP : bridgedGroup(name)
 }
 

@@ -106,6 +106,7 @@ export class Sessions {
     const { channels, store, streams, waiters, clientFrames } = this.#parts
     if (store.settings === undefined) return
     channels.close(id)
+    store.channels.besides(id).forEach((group) => channels.close(group))
     for (const { key } of waiters.where(({ session }) => session === id))
       clientFrames.fail(key, { code: 'CHANNEL_CLOSED', executed: 'unknown' })
     const listener = streams.listener(id)

@@ -2,7 +2,7 @@
 import type { Open } from '../../../protocol/frame.ts'
 import { verbosity } from '../../bridge/names.ts'
 import { randomKey } from '../../call-key.ts'
-import { channelName, SHARED_GROUP, spareGroup } from '../../contract/groups.ts'
+import { besideGroup, channelName, SHARED_GROUP, spareGroup } from '../../contract/groups.ts'
 import { RELAY_PRINCIPAL } from '../../contract/pinned-server.ts'
 import type { RootOf } from '../../contract/principals.ts'
 import { encodeReturnAddress, type RelayPurpose } from '../../contract/return-address.ts'
@@ -94,10 +94,19 @@ export class ChannelOpener {
    * its client's answers would not find it.
    */
   readyAlone(session: Session, link: AgentLink, key: string): GroupChannel {
+    return this.readyBridged(spareGroup(session.id, key), link, this.#introductionOf(session, link))
+  }
+
+  /** A child like that for all calls of a session, or of all where one serves all, that go to this agent beside its own. It ends with the session. */
+  readyBeside(session: Session, link: AgentLink): GroupChannel {
+    const main = link.isolation === 'share' ? SHARED_GROUP : session.id
+    return this.readyBridged(besideGroup(main, link.name), link, this.#introductionOf(session, link))
+  }
+
+  #introductionOf(session: Session, link: AgentLink): Introduction {
     const [own] = link.isolation === 'share' ? [] : this.#store.requests.of(session.id, 'initialize')
     const request = own ?? SHARED_HANDSHAKE
-    const introduction = { asks: 'refuse', method: 'initialize', request, purpose: 'handshake', owner: session.principal } as const
-    return this.readyBridged(spareGroup(session.id, key), link, introduction)
+    return { asks: 'refuse', method: 'initialize', request, purpose: 'handshake', owner: session.principal }
   }
 
   /** Introduces the relay to a child that serves others already: they do not wait for its answer. */

@@ -124,6 +124,7 @@ export class RunningCalls {
       case 'no_stream':
       case 'stale':
       case 'bridge':
+      case 'spread':
       case 'native':
         // Its Worker may find that it must not be made.
         this.#take(key)

@@ -1,6 +1,6 @@
 /** Rows of the channel of each group of clients, and of what its child said of itself. Written when a channel opens or dies, never per call. */
 import { MAX_SESSIONS } from '../../limits.ts'
-import { SHARED_GROUP } from '../../contract/groups.ts'
+import { besidePrefix, SHARED_GROUP } from '../../contract/groups.ts'
 import type { SoleSession } from './sole-session.ts'
 
 /** The child that serves a group, or that has served it last. */
@@ -132,6 +132,15 @@ export class ChannelRows {
   /** Whether any group of clients has had a child. */
   hasAny(): boolean {
     return this.#sql.exec('SELECT grp FROM channel LIMIT 1').toArray().length > 0
+  }
+
+  /** The groups of children that serve the clients of a group on other agents. */
+  besides(group: string): string[] {
+    const prefix = besidePrefix(group)
+    return this.#sql
+      .exec<{ grp: string }>('SELECT grp FROM channel WHERE grp >= ? AND grp < ?', prefix, `${prefix}~`)
+      .toArray()
+      .map(({ grp }) => grp)
   }
 
   /** The open channels of an agent. */

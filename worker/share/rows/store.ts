@@ -60,11 +60,12 @@ export class Store {
     for (const rows of [this.sessions, this.requests, this.left, this.channels, this.bridge, this.tasks]) rows.forget()
   }
 
-  /** Forgets a session, what was kept for it, and its own child. */
+  /** Forgets a session, what was kept for it, and its own children. */
   endSession(id: string): void {
     this.requests.drop(id, this.sessions.get(id)?.principal)
     this.sessions.drop(id)
     this.channels.drop(id)
+    this.channels.besides(id).forEach((group) => this.channels.drop(group))
     this.left.drop(id)
   }
 

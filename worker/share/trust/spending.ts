@@ -34,6 +34,7 @@ export const RAN_NOT: ReadonlySet<CallOutcome['kind']> = new Set([
   'pending',
   'stale',
   'bridge',
+  'spread',
   'native',
   'away',
   'no_stream',

@@ -1,7 +1,7 @@
 /** What the owner is told of the share's clients, and how one of them is ended by its owner: with its streams, calls and child. Others notice nothing. */
 import { findPath, rootOf, scalarAt } from '../../bridge/json-view.ts'
 import type { ClientFacts, ClientOrder } from '../../contract/client-facts.ts'
-import { isBridgedGroup, isModernGroup, isSpareGroup } from '../../contract/groups.ts'
+import { isBridgedGroup, isModernGroup, mainGroup } from '../../contract/groups.ts'
 import { RELAY_PRINCIPAL } from '../../contract/pinned-server.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
@@ -84,7 +84,9 @@ export class ClientList {
   #ownedGroups(): { readonly group: string; readonly owner: string }[] {
     return this.#parts.store.channels
       .owned()
-      .filter(({ group, owner }) => (isModernGroup(group) || isBridgedGroup(group)) && !isSpareGroup(group) && owner !== RELAY_PRINCIPAL)
+      .filter(
+        ({ group, owner }) => (isModernGroup(group) || isBridgedGroup(group)) && mainGroup(group) === group && owner !== RELAY_PRINCIPAL,
+      )
   }
 
   #sessionFacts(session: StartedSession): ClientFacts {

@@ -1,0 +1,25 @@
+/** How calls are divided among the agents of a share. Data only. */
+import { promised, type Section } from './requirement.ts'
+
+export const ROUTING = [
+  {
+    title: 'Calls that go to all agents (--spread)',
+    said: ['docs/agent.md, Several agents of one share'],
+    revisions: [],
+    requirements: {
+      'promise.spread.all': promised(
+        'A call of a tool that only reads goes to all agents that were started so, by each door and in each era.',
+      ),
+      'promise.spread.only-reads': promised('A call of any other tool, or where one agent alone was started so, goes to one agent.'),
+      'promise.spread.as-sent': promised(
+        "Its answer has what each agent says behind the agent's name, byte for byte, and structured content in a form that its client can check.",
+      ),
+      'promise.spread.failures': promised(
+        'An agent that fails, is lost, says too much or nothing in time has a line of its own, and spoils nothing.',
+      ),
+      'promise.spread.child': promised("A session's processes on other agents serve its further calls, and end with it."),
+      'promise.spread.cancel': promised('Who cancels it cancels it on all agents.'),
+      'promise.spread.one': promised('It is one call to limits and the audit.'),
+    },
+  },
+] as const satisfies readonly Section[]

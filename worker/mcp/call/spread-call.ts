@@ -1,0 +1,140 @@
+/** One call of a tool that only reads, made on several agents at once: brings one answer, in which what each agent says stands behind a line with its name. */
+import type { ErrorCode } from '../../../protocol/errors.ts'
+import { failureOf } from '../../../protocol/failed-frame.ts'
+import type { Answer } from '../../../protocol/frame.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
+import { randomKey } from '../../call-key.ts'
+import { encodeReturnAddress } from '../../contract/return-address.ts'
+import type { CallRequest } from '../../contract/share-rpc.ts'
+import { MAX_SPREAD_ANSWER_BYTES, SPREAD_ANSWER_MS } from '../../routing-limits.ts'
+import { timeout } from '../../within.ts'
+import { Courier } from './courier.ts'
+import type { Item, ItemSource } from './item.ts'
+import { JOINED_ID, joinedAnswer, type Said } from './joined-answer.ts'
+import { PaidBytes } from './paid-bytes.ts'
+import type { SpreadOffer } from './renewal.ts'
+import { readAnswer, WholeMessage } from './whole-message.ts'
+
+/** To which agents a call goes. */
+interface Plan extends Pick<SpreadOffer, 'own' | 'agents' | 'count'> {
+  /** The tool lists a form for its structured content. */
+  readonly isTyped: boolean
+}
+
+/** How a call fails whose agent is not there; all other failures that the relay finds are of the client, and end the call. */
+const OF_AGENTS: ReadonlySet<ErrorCode> = new Set(['AGENT_AWAY', 'AGENT_LOST'])
+
+type FrameItem = Extract<Item, { readonly kind: 'frame' }>
+
+export class SpreadCall implements ItemSource {
+  readonly #key: string
+  readonly #plan: Plan
+  readonly #childEra: 'legacy' | 'modern'
+  readonly #late = timeout(SPREAD_ANSWER_MS)
+  readonly #couriers: readonly Courier[]
+  readonly #others: readonly Promise<readonly [agent: string, said: Said]>[]
+  #source: ItemSource | undefined
+  readonly #answer = new WholeMessage<Answer>()
+  readonly #paid = new PaidBytes()
+  #first: { readonly item: Item | undefined } | undefined
+  #isOver = false
+
+  /** Calls the other agents. */
+  constructor(share: ShareClient, request: CallRequest, body: Uint8Array, plan: Plan) {
+    const { key, isRetry: _, mayBeginTask: __, toolsVersion: ___, ...call } = request
+    this.#key = key
+    this.#plan = plan
+    this.#childEra = 'session' in request === (request.bridge === undefined) ? 'legacy' : 'modern'
+    this.#couriers = plan.agents.map((agent) => {
+      const beside = { spread: { agent, of: key }, key: randomKey(), delivery: 'single', isRelays: true } as const
+      return new Courier(share.fork(), { ...call, ...beside }, body)
+    })
+    this.#others = plan.agents.map(async (agent, at) => [agent, await this.#saidBy(this.#couriers[at])] as const)
+  }
+
+  /** Goes on with what the client's own agent says: `own` brings it, and `first` has come already. */
+  over(own: ItemSource, first: Item | undefined): this {
+    this.#source = own
+    this.#first = { item: first }
+    return this
+  }
+
+  async next(): Promise<Item | undefined> {
+    for (;;) {
+      const item = await this.#nextOfOwn()
+      if (item === 'late') return this.#join('late')
+      if (item === undefined || this.#isOver) return undefined
+      if (item.kind === 'failed' && OF_AGENTS.has(item.failure.code)) return this.#join(item.failure)
+      if (item.kind !== 'frame' || isCancelled(item)) return item
+      const said = this.#ownAnswer(item)
+      if (said === 'message') return item
+      if (said !== 'part') return this.#join(said, item)
+    }
+  }
+
+  taken(bytes: number): void {
+    this.#source?.taken(this.#paid.unpaid(bytes))
+  }
+
+  linger(): void {
+    this.#source?.linger?.()
+  }
+
+  close(): void {
+    this.#isOver = true
+    this.#late.clear()
+    this.#source?.close()
+    for (const courier of this.#couriers) courier.close()
+  }
+
+  async #nextOfOwn(): Promise<Item | undefined | 'late'> {
+    const first = this.#first
+    this.#first = undefined
+    if (first !== undefined) return first.item
+    return Promise.race([this.#source?.next(), this.#late.passed.then(() => 'late' as const)])
+  }
+
+  /** What a frame is of the answer: all of it or its end, a part that is kept, or another message. */
+  #ownAnswer({ header, body }: FrameItem): Said | 'part' | 'message' {
+    if (header.type === 'failed') return failureOf(header)
+    const isFirst = header.type === 'answer'
+    if (!isFirst && !(header.type === 'chunk' && this.#answer.owns(header))) return 'message'
+    this.#source?.taken(body.length)
+    if (isFirst && header.size > MAX_SPREAD_ANSWER_BYTES) return 'long'
+    const whole = isFirst ? this.#answer.begin(header, body) : this.#answer.goOn(header, body)
+    return whole?.body ?? 'part'
+  }
+
+  async #saidBy(courier: Courier | undefined): Promise<Said> {
+    if (courier === undefined) return 'late'
+    const said = await Promise.race([readAnswer(courier, MAX_SPREAD_ANSWER_BYTES), this.#late.passed.then(() => 'late' as const)])
+    courier.close()
+    return said ?? 'long'
+  }
+
+  /** The answer for the client, as its own agent's: all that is done with that is done with this. */
+  async #join(own: Said, item?: FrameItem): Promise<Item | undefined> {
+    const all = [[this.#plan.own, own] as const, ...(await Promise.all(this.#others))]
+    if (this.#isOver) return undefined
+    this.#late.clear()
+    this.#source?.close()
+    const left = this.#plan.count - all.length
+    const body = joinedAnswer(
+      all.map(([agent, said]) => ({ agent, said })),
+      { left, isTyped: this.#plan.isTyped, era: this.#childEra },
+    )
+    this.#paid.passed(body.length)
+    const { ch = '', n = 0, at = 0 } = item?.header.type === 'answer' ? item.header : {}
+    const ra =
+      item !== undefined && 'ra' in item.header && item.header.ra !== undefined
+        ? item.header.ra
+        : encodeReturnAddress({ to: 'call', key: this.#key })
+    const header = { type: 'answer', ch, n, at, size: body.length, key: this.#key, ra, id: JOINED_ID, failed: false } as const
+    return { kind: 'frame', header, body, restarted: item?.restarted === true }
+  }
+}
+
+/** Whether its client has cancelled the call. */
+function isCancelled({ header }: FrameItem): boolean {
+  return header.type === 'failed' && header.code === 'CANCELLED'
+}

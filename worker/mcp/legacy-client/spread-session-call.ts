@@ -1,0 +1,28 @@
+/** Finds out whether a session's call goes to several agents: where its tool only reads, as the session's own server lists it now. */
+import { isUnlisted } from '../../bridge/tool-pages.ts'
+import type { ShareClient } from '../../carry/share-client.ts'
+import type { Caller } from '../../contract/share-rpc.ts'
+import type { Sent, SpreadOffer } from '../call/renewal.ts'
+import { SpreadCall } from '../call/spread-call.ts'
+import type { ClientMessage } from '../message.ts'
+import { knownSessionTools, learnSessionTools } from '../policy/tool-facts.ts'
+import { listOwnTools } from './list-tools.ts'
+
+/** Calls the other agents at once, with what was sent; undefined where the call is one for the client's own agent alone. */
+export async function spreadSessionCall(
+  share: ShareClient,
+  caller: Caller,
+  { params }: ClientMessage,
+  offer: SpreadOffer,
+  { request, body }: Sent,
+): Promise<SpreadCall | undefined> {
+  const { name } = params
+  const state = { method: 'tools/list', version: offer.toolsVersion } as const
+  const known = knownSessionTools(share.id, caller.session, state.method)
+  const isNewest = known?.version === state.version
+  const listed = isNewest
+    ? known
+    : await learnSessionTools(share.id, caller.session, state, (cursor) => listOwnTools(share, caller, cursor))
+  const facts = isUnlisted(listed) || typeof name !== 'string' ? undefined : listed.tools.get(name)
+  return facts?.isReadOnly === true ? new SpreadCall(share, request, body, { ...offer, isTyped: facts.isTyped === true }) : undefined
+}
