@@ -99,6 +99,18 @@ export const CLOSE_MS = 1000
 /** How long dialling may take, from the lookup to the upgrade. */
 export const DIAL_MS = 15_000
 
+/** How long the WebSocket that is tried beside a link that polls may take to be answered: what takes longer is no better. */
+export const PASS_MS = 10_000
+
+/** How much later than its time a poll may be answered, in milliseconds: the way there and back, through whatever is between. */
+export const POLL_SLACK_MS = 5_000
+
+/** Longest pause between two tries of a poll: with it the relay still takes the link for alive. */
+export const MAX_POLL_RETRY_MS = 10_000
+
+/** An empty answer to a poll that comes sooner than this is not the relay's. */
+export const SOON_MS = 1_000
+
 /** How much of the body of a refused upgrade is read, and for how long: the relay's own is short, and of others nothing is needed. */
 export const REFUSAL_BYTES = 4096
 export const REFUSAL_MS = 5000

@@ -13,8 +13,9 @@ Ours and the peers side by side: same client, same server, rounds interleaved, m
   --list         print the names of cases and contenders
   --help         print this
 
-npm run bench -- trust   what policies and limits cost (--help says how)
-npm run bench -- web     a web app, beside pipenet and beside no tunnel (--help says how)
+npm run bench -- trust       what policies and limits cost (--help says how)
+npm run bench -- web         a web app, beside pipenet and beside no tunnel (--help says how)
+npm run bench -- long-poll   what a call costs more where no WebSocket gets through (--help says how)
 
 A whole run writes bench/results.json and docs/bench-*.svg; one with --case or --peer prints only.`
 

@@ -22,6 +22,7 @@ import { endTrees } from './process-tree.ts'
 import { growth, ratios } from './report/ratios.ts'
 import { type CaseResult, type Matching, type Results, writeResults } from './report/results.ts'
 import { Runner } from './runner.ts'
+import { benchLongPoll } from './long-poll.ts'
 import { benchTrust } from './trust.ts'
 import { benchWeb } from './web.ts'
 import { caseRows, failureLines, matchingRows, ratioRows, shown, textTable } from './report/table.ts'
@@ -114,6 +115,7 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 const [first, ...others] = process.argv.slice(2)
 if (first === 'trust') await benchTrust(others)
 else if (first === 'web') process.exitCode = await benchWeb(others)
+else if (first === 'long-poll') await benchLongPoll(others)
 else await runBench()
 
 async function runBench(): Promise<void> {

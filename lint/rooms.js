@@ -67,6 +67,7 @@ const ROOMS = {
   'worker/api': [...ACCESS, 'worker/carry'],
   'worker/sign-in': [...ACCESS, 'worker/carry'],
   'worker/agent-route.ts': [...ACCESS, 'worker/carry', 'worker/mcp/pinning'],
+  'worker/long-poll': [...ACCESS, 'worker/carry', 'worker/agent-route.ts'],
   'worker/metrics.ts': [...ACCESS, 'worker/carry'],
   'worker/foreign-agents': [...MCP_CLIENT, 'worker/agent-route.ts', 'worker/mcp/modern-client'],
   'worker/mcp/message.ts': WORKER_BASE.concat('worker/bridge'),

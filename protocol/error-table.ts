@@ -5,6 +5,7 @@ import { BRIDGE_ERRORS } from './errors/bridge-errors.ts'
 import { CALL_ERRORS } from './errors/call-errors.ts'
 import { DOOR_ERRORS } from './errors/door-errors.ts'
 import { GATEWAY_ERRORS } from './errors/gateway-errors.ts'
+import { POLL_ERRORS } from './errors/poll-errors.ts'
 import { TRUST_ERRORS } from './errors/trust-errors.ts'
 import { UPSTREAM_ERRORS } from './errors/upstream-errors.ts'
 import { WEB_ERRORS } from './errors/web-errors.ts'
@@ -19,4 +20,5 @@ export const ERRORS = {
   ...WEB_ERRORS,
   ...GATEWAY_ERRORS,
   ...UPSTREAM_ERRORS,
+  ...POLL_ERRORS,
 } as const

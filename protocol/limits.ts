@@ -74,3 +74,12 @@ export const RECEIPT_EVERY_MESSAGES = 32
  * platform's for every order of the owner, of which a Worker may make 50 on the free plan and 10,000 on the paid one.
  */
 export const MAX_LANES = 64
+
+/** How long a poll waits for the first message, in milliseconds: below what any proxy known to us lets a request wait (60 s). */
+export const POLL_MS = 30_000
+
+/** A polled link is given up when no poll has come, and none waits, for so long: a poll that failed is made again after 10 s at most. */
+export const POLL_IDLE_MS = 15_000
+
+/** Bytes of one batch of messages: any frame fits, and a body is soon through a slow line. */
+export const MAX_BATCH_BYTES = 1024 * 1024

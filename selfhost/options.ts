@@ -80,7 +80,7 @@ Of the server, as mcp-edge-agent takes them:
 
 ${lines.join('\n')}
 
-Variables, given to the relay as they are: OWNER_KEY, SIGNING_KEY, SHARE_DOMAIN, ALLOWED_ORIGINS,
+Variables, given to the relay as they are: OWNER_KEY, SIGNING_KEY, SHARE_DOMAIN, AGENT_HOSTS, ALLOWED_ORIGINS,
 ALLOWED_HOSTS, ADDRESS_HEADER, TRUSTED_PROXIES, POLL_AFTER_SECONDS, AWAY_WAIT_SECONDS, INPUT_WAIT_SECONDS. With ALLOW_PRIVATE_UPSTREAMS=1 shares may
 point at servers that are not public, by http too (docs/self-hosting.md).
 Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage, 130 a second signal.`

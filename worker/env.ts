@@ -1,12 +1,13 @@
 /** What the platform hands to the relay: bindings and variables, read and checked once per isolate. */
 import { AWAY_WAIT_MS, INPUT_WAIT_MS, QUIET_STREAM_MS } from './limits.ts'
 import { type Network, readNetwork } from './ip-address.ts'
-import type { ShareObject, RegistryObject, SignInObject } from './contract/objects.ts'
+import type { LongPollObject, ShareObject, RegistryObject, SignInObject } from './contract/objects.ts'
 
 export interface Env {
   readonly SHARE: DurableObjectNamespace<ShareObject>
   readonly REGISTRY: DurableObjectNamespace<RegistryObject>
   readonly SIGN_IN: DurableObjectNamespace<SignInObject>
+  readonly LONG_POLL: DurableObjectNamespace<LongPollObject>
   /** Bearer of the owner's API. When it is not set, the relay must be claimed. */
   readonly OWNER_KEY?: string
   /** Seed of every token. When it is not set, the registry makes one on first use. */
@@ -19,6 +20,8 @@ export interface Env {
   readonly PUBLIC_URL?: string
   /** Domain below which each share has a host of its own, `<share>.<domain>`, where people sign in. */
   readonly SHARE_DOMAIN?: string
+  /** `true` lets agents in that can send neither a header nor a path, by secret host names below that domain. */
+  readonly AGENT_HOSTS?: string
   /** Where the relay does not run on Cloudflare: the header in which a trusted proxy says whose connection it had. */
   readonly ADDRESS_HEADER?: string
   /** Addresses and networks of the proxies that are trusted with it, separated by commas; loopback addresses where it is not set. */
@@ -45,6 +48,8 @@ export interface Settings {
   readonly loopback: boolean
   /** Each share is also at `<share>.<shareDomain>`; `localhost` for a loopback relay that names none. */
   readonly shareDomain: string | undefined
+  /** Agents may be let in by secret host names. */
+  readonly hasAgentHosts: boolean
   /** People sign in below `/s/<share>` too: there is no SHARE_DOMAIN. */
   readonly hasPathSignIn: boolean
   /** In lower case. */
@@ -72,6 +77,8 @@ const INPUT_SECONDS = { min: 1, max: 3_600 }
 const LOOPBACK_DOMAIN = 'localhost'
 /** A name has 253 characters at most (RFC 1035 §2.3.4), a share's label and its dot 33 of them. */
 const MAX_DOMAIN_CHARS = 220
+/** The same with the label of a secret host name, of 62 characters. */
+const MAX_AGENT_DOMAIN_CHARS = 190
 const DOMAIN = /^[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*$/
 
 /** Who is on this machine (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
@@ -96,6 +103,7 @@ type Variables = Pick<
   | 'ALLOWED_HOSTS'
   | 'PUBLIC_URL'
   | 'SHARE_DOMAIN'
+  | 'AGENT_HOSTS'
   | 'ADDRESS_HEADER'
   | 'TRUSTED_PROXIES'
   | 'LOOPBACK'
@@ -123,6 +131,10 @@ export function readSettings(variables: Variables): Settings {
   const shareDomain = readDomain(variables.SHARE_DOMAIN)
   if (shareDomain === undefined && (variables.SHARE_DOMAIN ?? '') !== '')
     faults.push('SHARE_DOMAIN is not a domain name. Set it like share.example.com, without scheme, port and star.')
+  const hasAgentHosts = readSwitch(variables.AGENT_HOSTS)
+  if (hasAgentHosts === undefined) faults.push('AGENT_HOSTS is neither true nor false. Set it to true, or leave it out.')
+  if (hasAgentHosts === true && (shareDomain ?? '').length > MAX_AGENT_DOMAIN_CHARS)
+    faults.push('SHARE_DOMAIN is too long for AGENT_HOSTS. Take a domain of at most 190 characters.')
   const addressHeader = readHeaderName(variables.ADDRESS_HEADER)
   if (addressHeader === undefined && (variables.ADDRESS_HEADER ?? '') !== '')
     faults.push('ADDRESS_HEADER is not the name of a header. Set it like X-Forwarded-For.')
@@ -151,6 +163,7 @@ export function readSettings(variables: Variables): Settings {
     trustedProxies: trustedProxies ?? [],
     loopback,
     shareDomain: shareDomain ?? (loopback ? LOOPBACK_DOMAIN : undefined),
+    hasAgentHosts: hasAgentHosts === true,
     hasPathSignIn: shareDomain === undefined,
     faults,
   }
@@ -185,6 +198,13 @@ function readNetworks(text: string | undefined): readonly Network[] | undefined 
 function readDomain(text: string | undefined): string | undefined {
   const domain = text?.trim().toLowerCase()
   return domain !== undefined && domain.length <= MAX_DOMAIN_CHARS && DOMAIN.test(domain) ? domain : undefined
+}
+
+/** Undefined for a text that is neither yes nor no. */
+function readSwitch(text: string | undefined): boolean | undefined {
+  const word = (text ?? '').trim().toLowerCase()
+  if (['', 'false', '0'].includes(word)) return false
+  return ['true', '1'].includes(word) ? true : undefined
 }
 
 /** Milliseconds; undefined for a text that is no number of seconds within the bounds. */

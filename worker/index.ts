@@ -2,6 +2,7 @@
 import { type Context, Hono } from 'hono'
 import { getPathNoStrict } from 'hono/utils/url'
 import { requireClaimed, type RouteEnv } from './access/owner/claim-gate.ts'
+import { agentHostLabel } from './access/agent-host.ts'
 import { APP_SIGN_IN_PATH, guardOrigin, shareOfAppHost, shareOfHost } from './access/origin.ts'
 import { namesUpstream } from './access/share-id.ts'
 import { connectAgent } from './agent-route.ts'
@@ -12,6 +13,8 @@ import { createGatewaySession, discoverServer, getGatewayStats, registerServer }
 import { requestReverseProxy } from './foreign-agents/request.ts'
 import { endReverseProxy, listReverseProxies, streamReverseProxy } from './foreign-agents/sessions.ts'
 import { type Env, settingsOf } from './env.ts'
+import { pollLink, postLinkMessages, registerPolled } from './long-poll/agent-doors.ts'
+import { messageAtHost, pollAtHost, registerAtHost, respondAtHost } from './long-poll/host-doors.ts'
 import { problemResponse } from './problem.ts'
 import { log } from './log.ts'
 import { orPage } from './mcp/browser-page.ts'
@@ -34,6 +37,7 @@ import {
 import { PassRefused } from './carry/pass-refused.ts'
 import { ofServer } from './mcp/server-door.ts'
 
+export { LongPollLink } from './long-poll/long-poll-link.ts'
 export { Registry } from './registry/registry.ts'
 export { Share } from './share/share.ts'
 export { SignIn } from './sign-in/sign-in.ts'
@@ -43,6 +47,9 @@ const OWN_HOST = '/own-host'
 
 /** The same of a request to the host of a share's web app. */
 const APP_HOST = '/app-host'
+
+/** The same of a request to a secret host name of an agent. */
+const AGENT_HOST = '/agent-host'
 
 /** Addresses of other systems, where share and key are one segment: `/share/<share>.<key>/mcp`, and `/mcp/…` instead of `/share/…`. */
 const SEED_ADDRESS = /^\/(?:share|mcp)\/([^/.]+)\.([^/]+)\/(mcp|sse|messages)$/
@@ -60,6 +67,13 @@ app.use(guardOrigin)
 app.use(requireClaimed)
 app.route('/api', api)
 app.get('/agent/:share', connectAgent)
+app.post('/agent/:share/register', registerPolled)
+app.get('/agent/:share/poll', pollLink)
+app.post('/agent/:share/message', postLinkMessages)
+app.post(`${AGENT_HOST}/:label/register`, registerAtHost)
+app.get(`${AGENT_HOST}/:label/poll`, pollAtHost)
+app.post(`${AGENT_HOST}/:label/response`, respondAtHost)
+app.post(`${AGENT_HOST}/:label/message`, messageAtHost)
 app.get('/metrics', getMetrics)
 // Whatever else is asked for there is of the share's web app, whose pages are of another place: the method goes along (RFC 9110 §15.4.8).
 for (const first of ['/share', '/mcp'] as const) app.all(`${first}/:address{[^/.]+\\.[^/]+}/*`, toWebApp)
@@ -145,7 +159,9 @@ function routedPath(request: Request, options?: { readonly env?: Env | undefined
   if (share !== undefined) return `${OWN_HOST}/${share}${path}`
   const isOf = settings && shareOfAppHost(settings, request.url)
   if (isOf !== undefined) return `${APP_HOST}/${isOf}${path}`
-  return path.startsWith(OWN_HOST) || path.startsWith(APP_HOST) ? '/' : path.replace(SEED_ADDRESS, '/s/$1/k/$2/$3')
+  const label = settings && agentHostLabel(settings, request.url)
+  if (label !== undefined) return `${AGENT_HOST}/${label}${path}`
+  return [OWN_HOST, APP_HOST, AGENT_HOST].some((host) => path.startsWith(host)) ? '/' : path.replace(SEED_ADDRESS, '/s/$1/k/$2/$3')
 }
 
 app.notFound(() => problemResponse('ROUTE_NOT_FOUND'))

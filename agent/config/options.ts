@@ -10,6 +10,7 @@ import { targetSecrets } from './http-target.ts'
 import manifest from '../package.json' with { type: 'json' }
 import type { ServerOptions } from './configured-servers.ts'
 import { addOtherNames, commandWords, levelNamed, takeOtherNames } from './other-names.ts'
+import { TRANSPORTS } from './transport-options.ts'
 import { optionWarnings } from './warnings.ts'
 import { readAgentSettings, type RawOptions, type AgentSettings, ERAS } from './settings.ts'
 
@@ -138,6 +139,17 @@ export function agentCommand(): Command {
     .addOption(option('--reconnect-delay <time>', 'first pause before dialling again; doubles up to 60s', 'MCP_EDGE_RECONNECT_DELAY', '1s'))
     .addOption(option('--max-retries <number>', 'failures in a row after which to give up; 0: never', 'MCP_EDGE_MAX_RETRIES', '0'))
     .addOption(option('--keepalive <time>', 'silence after which the link is tested', 'MCP_EDGE_KEEPALIVE', '30s'))
+    .addOption(
+      option(
+        '--transport <kind>',
+        'how to reach the relay; auto polls where no WebSocket gets through',
+        'MCP_EDGE_TRANSPORT',
+        'auto',
+      ).choices(TRANSPORTS),
+    )
+    .addOption(option('--poll-timeout <time>', 'how long a poll waits at the relay, up to 30s', 'MCP_EDGE_POLL_TIMEOUT', '30s'))
+    .addOption(option('--poll-retry-delay <time>', 'pause after a poll that failed, up to 10s', 'MCP_EDGE_POLL_RETRY_DELAY', '1s'))
+    .addOption(option('--websocket-retry <time>', 'how often polls try for a WebSocket again', 'MCP_EDGE_WEBSOCKET_RETRY', '5m'))
     .addOption(
       option('--log-level <level>', 'least level that is logged', 'MCP_EDGE_LOG_LEVEL', 'info').choices(LOG_LEVELS).argParser(levelNamed),
     )

@@ -6,11 +6,13 @@ import { AgentExit, EXIT } from '../exit.ts'
 import { MAX_CALLS, MAX_CHILDREN } from '../limits.ts'
 import { type Policy, readPolicy } from '../../protocol/policy/policy.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
+import { durationMs } from './duration.ts'
 import { checkHeaderFile, type HttpTarget, readHttpTarget } from './http-target.ts'
+import { type RawTransportOptions, readTransport, type TransportSettings } from './transport-options.ts'
 import { type RawWebOptions, readWebApp, type WebAppSettings } from './web-options.ts'
 
 /** Options as they come from the command line and from `MCP_EDGE_…` variables. */
-export interface RawOptions extends RawWebOptions {
+export interface RawOptions extends RawWebOptions, RawTransportOptions {
   readonly config?: string
   readonly check?: boolean
   readonly token?: string
@@ -99,6 +101,7 @@ export interface AgentSettings {
   /** 0: no end. */
   readonly maxRetries: number
   readonly keepaliveMs: number
+  readonly transport: TransportSettings
   readonly logLevel: LogLevel
   readonly json: boolean
   /** Of a server process; undefined with `http`, and where a web app alone is shared. */
@@ -117,10 +120,6 @@ interface Surroundings {
   readonly readFile: (path: string) => string
   readonly isDirectory: (path: string) => boolean
 }
-
-const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
-/** Longest time that Node's timers take; beyond it they fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** @throws {AgentExit} whose text names the option and what it takes. */
 export function readAgentSettings(raw: RawOptions, command: readonly string[], around: Surroundings): AgentSettings {
@@ -168,6 +167,7 @@ export function readAgentSettings(raw: RawOptions, command: readonly string[], a
     reconnectDelayMs: durationMs('--reconnect-delay', raw.reconnectDelay, 1),
     maxRetries: wholeNumber('--max-retries', raw.maxRetries, 0),
     keepaliveMs: durationMs('--keepalive', raw.keepalive, 1),
+    transport: readTransport(raw),
     logLevel: raw.verbose === true ? 'debug' : oneOf('--log-level', raw.logLevel, LOG_LEVELS),
     json: raw.json === true,
     command: program,
@@ -255,19 +255,6 @@ function readTokenText({ token, tokenFile }: RawOptions, { readFile }: Surroundi
 function agentName(text: string): string {
   if (!/^[\w.-]{1,64}$/.test(text)) throw usage(`--name ${text} must be 1 to 64 letters, digits, dots, dashes or underscores.`)
   return text
-}
-
-/**
- * `90s`, `30m`, `1h`, `250ms` in milliseconds; a bare number is seconds.
- *
- * @throws {AgentExit} that names the option, for anything else, less than `leastMs` or more than 24 days.
- */
-export function durationMs(option: string, text: string, leastMs: number): number {
-  const [, digits, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
-  const ms = digits === undefined ? Number.NaN : Math.round(Number(digits) * UNITS_MS[unit as keyof typeof UNITS_MS])
-  if (!(ms >= leastMs && ms <= MAX_TIMER_MS))
-    throw usage(`${option} ${text} must be a time such as 90s, 30m or 1h${leastMs === 0 ? ', or 0' : ''}, of at most 24 days.`)
-  return ms
 }
 
 function wholeNumber(option: string, text: string, least: number, most = 1_000_000_000): number {

@@ -8,12 +8,17 @@ import type { WebExchanges } from '../web/web-exchanges.ts'
 import type { Era } from '../server/era.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import { DRAIN_MS, RECONNECT_MAX_MS } from '../limits.ts'
-import { connectOnce, type Link, type LinkEnd } from './link.ts'
+import { connectOnce, type Link, type LinkEnd, type LinkHandlers, type LinkOptions, webSocketPasses } from './link.ts'
 import type { Log } from '../log.ts'
+import { pollOnce } from './poll-link.ts'
 import { proxyFor } from './proxy.ts'
-import { isDisplaced, keepConnected } from './reconnect.ts'
+import { describeEnd, isDisplaced, keepConnected } from './reconnect.ts'
 import type { AgentSettings } from '../config/settings.ts'
 import { isLoopback } from '../config/token.ts'
+import { TransportChoice } from './transport-choice.ts'
+
+/** RFC 6455 §7.4.1. Of an agent that is leaving the relay would not wait for the calls that run. */
+const CLOSE_NORMAL = 1000
 
 interface LaneOptions {
   readonly index: number
@@ -49,9 +54,11 @@ export class AgentLane {
   #share = ''
   /** Another agent has taken the place of this one on the lane. */
   #isDisplaced = false
+  readonly #transport: TransportChoice
 
   constructor(options: LaneOptions) {
     this.#options = options
+    this.#transport = new TransportChoice(options.settings.transport.kind)
     this.channels = options.channels
   }
 
@@ -101,7 +108,7 @@ export class AgentLane {
     const { url, index, settings, version, ready, cut, welcomed, lost } = this.#options
     // Who may serve is decided on the first lane alone.
     if (this.#isDisplaced) await this.#options.mayServe()
-    const options = {
+    const options: LinkOptions = {
       url: laneUrl(url, index),
       token: settings.token,
       proxy: this.#proxy(),
@@ -115,7 +122,7 @@ export class AgentLane {
       ready,
       signal: cut,
     }
-    const end = await connectOnce(options, {
+    const end = await this.#dial(options, {
       welcomed: (link, welcome) => {
         this.#link = link
         this.#share = welcome.share
@@ -139,6 +146,55 @@ export class AgentLane {
     const accept = `mcp-edge-agent tools accept ${this.#share} --all`
     const meaning = `new or changed since they were accepted, and held back from clients until the owner of the share looks through them (tools diff) and accepts them: ${accept}`
     this.#options.log.warn('tools.held', { entries, meaning })
+  }
+
+  /** By a WebSocket, or where something on the way lets none through by polls. */
+  async #dial(options: LinkOptions, handlers: LinkHandlers): Promise<LinkEnd> {
+    const { settings, log } = this.#options
+    const choice = this.#transport
+    if (choice.polls) {
+      const polled = await this.#poll(options, handlers)
+      if (!polled.hasBegun) choice.returnToWebSocket()
+      return polled.end
+    }
+    const end = await connectOnce(options, handlers)
+    if (options.signal.aborted || !choice.isBlocked(end)) return end
+    const polled = await this.#poll(options, handlers, () => {
+      choice.fellBack()
+      log.warn('link.polls', {
+        reason: describeEnd(end),
+        retryMs: settings.transport.webSocketRetryMs,
+        meaning: 'no WebSocket gets through to the relay: polling, which is slower, until one does',
+      })
+    })
+    return polled.hasBegun ? polled.end : end
+  }
+
+  async #poll(options: LinkOptions, handlers: LinkHandlers, begun?: () => void) {
+    const ended = new AbortController()
+    let hasBegun = false
+    const end = await pollOnce(options, this.#options.settings.transport, handlers, () => {
+      hasBegun = true
+      begun?.()
+      if (this.#transport.canReturn) void this.#watchForWebSocket(options, AbortSignal.any([options.signal, ended.signal]))
+    })
+    ended.abort()
+    return { hasBegun, end }
+  }
+
+  /** Leaves polling as soon as a WebSocket gets through: to the relay a link that was cut, and whose agent is back at once. */
+  async #watchForWebSocket(options: LinkOptions, signal: AbortSignal): Promise<void> {
+    const { settings, log } = this.#options
+    while (!signal.aborted) {
+      await delay(settings.transport.webSocketRetryMs, undefined, { signal }).catch(() => {})
+      // What a web app is in the middle of would end with the link.
+      if (signal.aborted || options.web.size > 0 || !(await webSocketPasses(options, signal))) continue
+      log.info('link.websocket', { meaning: 'a WebSocket gets through again: leaving polling for it' })
+      this.#transport.returnToWebSocket()
+      await this.channels.quiet(AbortSignal.timeout(DRAIN_MS))
+      await this.#link?.close(CLOSE_NORMAL, 'back to a WebSocket')
+      return
+    }
   }
 
   #proxy(): URL | undefined {

@@ -1,4 +1,4 @@
-/** One WebSocket to the relay, from dialling to its end: sends the hello, passes frames to the channels and back, notices when it is dead. Never dials again. */
+/** One link to the relay, from dialling to its end: sends the hello, passes frames to the channels and back, notices when it is dead. Never dials again. */
 import { WebSocket, type RawData } from 'ws'
 import { Bundle } from '../../protocol/bundle.ts'
 import type { AgentFrame, RelayFrame } from '../../protocol/frame.ts'
@@ -10,9 +10,10 @@ import type { Channels } from '../channel/channels.ts'
 import type { WebExchanges, WebLinkPort } from '../web/web-exchanges.ts'
 import type { ProtocolFault } from '../channel/intake.ts'
 import type { TlsFiles } from '../config/settings.ts'
+import type { LinkSocket } from './link-socket.ts'
 import { throughProxy } from './proxy.ts'
 import { readRefusal, type Refusal } from './refusal.ts'
-import { CLOSE_MS, DIAL_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES, WEB_SOCKET_PAUSE_BYTES } from '../limits.ts'
+import { CLOSE_MS, DIAL_MS, PASS_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES, WEB_SOCKET_PAUSE_BYTES } from '../limits.ts'
 
 /** How an attempt or a link ended. */
 export type LinkEnd =
@@ -56,31 +57,58 @@ export interface LinkOptions {
 const MAX_FRAME_BYTES = MAX_HEADER_BYTES + 1 + CHUNK_BYTES
 const COMPRESS_FROM_BYTES = 1024
 
-/** Dials once. Resolves, never rejects, when there is no link or none any more. */
+/** Dials once, by a WebSocket. Resolves, never rejects, when there is no link or none any more. */
 export async function connectOnce(options: LinkOptions, handlers: LinkHandlers): Promise<LinkEnd> {
   if (options.signal.aborted) return { kind: 'unreachable', reason: 'stopped' }
-  const { url, proxy, tls = {} } = options
+  const socket = newSocket(options)
+  const cancel = (): void => socket.terminate()
+  options.signal.addEventListener('abort', cancel, { once: true })
+  try {
+    return (await dial(socket)) ?? (await serveLink(socket, options, handlers))
+  } finally {
+    options.signal.removeEventListener('abort', cancel)
+  }
+}
+
+/** Serves over a socket that is open, until its end. */
+export async function serveLink(socket: LinkSocket, options: LinkOptions, handlers: LinkHandlers): Promise<LinkEnd> {
+  await options.ready
+  if (socket.readyState !== WebSocket.OPEN) return { kind: 'unreachable', reason: 'closed before the hello' }
+  return new Link(socket, options, handlers).ended
+}
+
+/** Whether a WebSocket gets through to the relay, both ways. Never rejects. */
+export async function webSocketPasses(options: LinkOptions, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return false
+  const socket = newSocket(options)
+  const cancel = (): void => socket.terminate()
+  signal.addEventListener('abort', cancel, { once: true })
+  const timer = setTimeout(cancel, PASS_MS)
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  socket.once('message', (data, isBinary) => resolve(!isBinary && asBytes(data).toString('utf8') === PONG))
+  socket.once('close', () => resolve(false))
+  try {
+    if ((await dial(socket)) !== undefined) return false
+    socket.send(PING)
+    return await promise
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', cancel)
+    socket.close()
+  }
+}
+
+function newSocket({ url, proxy, tls = {}, token, userAgent, compress }: LinkOptions): WebSocket {
   const tunnel = proxy === undefined ? {} : { createConnection: throughProxy(proxy, url.protocol === 'wss:', tls) as never }
-  const socket = new WebSocket(url, [LINK_SUBPROTOCOL], {
+  return new WebSocket(url, [LINK_SUBPROTOCOL], {
     ...tls,
     ...tunnel,
-    headers: { authorization: `Bearer ${options.token}`, 'user-agent': options.userAgent },
-    perMessageDeflate: options.compress && { threshold: COMPRESS_FROM_BYTES },
+    headers: { authorization: `Bearer ${token}`, 'user-agent': userAgent },
+    perMessageDeflate: compress && { threshold: COMPRESS_FROM_BYTES },
     maxPayload: MAX_FRAME_BYTES,
     handshakeTimeout: DIAL_MS,
     followRedirects: false,
   })
-  const cancel = (): void => socket.terminate()
-  options.signal.addEventListener('abort', cancel, { once: true })
-  try {
-    const refused = await dial(socket)
-    if (refused !== undefined) return refused
-    await options.ready
-    if (socket.readyState !== WebSocket.OPEN) return { kind: 'unreachable', reason: 'closed before the hello' }
-    return await new Link(socket, options, handlers).ended
-  } finally {
-    options.signal.removeEventListener('abort', cancel)
-  }
 }
 
 /** Resolves with undefined when the socket is open. */
@@ -102,7 +130,7 @@ function dial(socket: WebSocket): Promise<LinkEnd | undefined> {
 
 export class Link implements LinkPort, WebLinkPort {
   readonly ended: Promise<LinkEnd>
-  readonly #socket: WebSocket
+  readonly #socket: LinkSocket
   readonly #handlers: LinkHandlers
   readonly #channels: LinkOptions['channels']
   readonly #web: LinkOptions['web']
@@ -115,7 +143,7 @@ export class Link implements LinkPort, WebLinkPort {
   #full = false
   readonly #bundle = new Bundle()
 
-  constructor(socket: WebSocket, { keepaliveMs, hello, channels, web }: LinkOptions, handlers: LinkHandlers) {
+  constructor(socket: LinkSocket, { keepaliveMs, hello, channels, web }: LinkOptions, handlers: LinkHandlers) {
     this.#socket = socket
     this.#handlers = handlers
     this.#channels = channels

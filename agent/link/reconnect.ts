@@ -100,7 +100,8 @@ function finalExit(end: LinkEnd): AgentExit | undefined {
   }
 }
 
-function describeEnd(end: LinkEnd): string {
+/** The end of a link, or of the try for one, in words. */
+export function describeEnd(end: LinkEnd): string {
   switch (end.kind) {
     case 'refused':
       return `HTTP ${end.status}${end.detail === '' ? '' : ` ${end.detail}`}`

@@ -62,6 +62,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'foreign-agents/egdesk',
     'access/access',
   ],
+  'worker/long-poll/': ['long-poll/polled-agents', 'long-poll/host-agents'],
   'worker/agent-route.ts': ['access/access', 'rows/share', 'access/mutated-requests'],
   'worker/api/catalog.ts': ['owner/catalog', 'owner/api-routes', 'owner/openapi'],
   'worker/api/': [
@@ -169,6 +170,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'foreign-agents/mr-pilot',
     'foreign-agents/egdesk',
     'foreign-agents/egdesk-web',
+    'long-poll/host-agents',
     'rows/share',
   ],
   'worker/share/agents/': [

@@ -23,6 +23,19 @@ export const FOREIGN_AGENTS = [
       'foreign.egdesk.web': promised(
         "A web app behind EGDesk's tunnel is reached as any: methods, fields and texts to the byte, event streams in order; a client that leaves is told of, and one request fails alone.",
       ),
+      'foreign.cpp-mcp.serves': promised(
+        "cpp-mcp's reverse client, which can send neither a header nor a path, serves a share unmodified, in its own revision.",
+      ),
+      'foreign.cpp-mcp.shapes': promised('What it asks wrongly is answered in the shapes that it knows.'),
+      'foreign.cpp-mcp.one-a-poll': promised(
+        'Each poll is given one request, the one that waits too; 204 after 30 s; and nothing that was cancelled before.',
+      ),
+      'foreign.cpp-mcp.restart': promised('It polls on by its session after the relay has restarted.'),
+      'foreign.cpp-mcp.gone': promised('While it works on a request it is not missed; when it polls no more its link ends.'),
+      'foreign.cpp-mcp.bounded': promised('An answer that is none, or too large, ends the calls that it could be for.'),
+      'foreign.cpp-mcp.secret-host': promised(
+        'It is let in by a secret host name, which is minted where the deployer allows it, is no share’s own, and ends with its link.',
+      ),
       'foreign.heartbeats': promised('A heartbeat is never answered with one.'),
       'foreign.one-handshake': promised('The server behind such an agent is begun with once, however many clients come.'),
       'foreign.description-hidden': promised('What such an agent says of its command line is shown to nobody.'),

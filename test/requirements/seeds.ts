@@ -60,6 +60,28 @@ export const SEEDS = [
     requirements: {
       'link.proxy': promised('The agent dials through the proxy that the usual variables name, and says so where that cannot be used.'),
       'link.tls': promised('The agent trusts who signs by --ca beside those that Node trusts, and shows who it is by --cert.'),
+      'link.poll.serves': promised('Where no WebSocket gets through, an agent serves its share by polls.'),
+      'link.poll.falls-back': promised(
+        'The agent falls back to polls by itself when something on the way refuses, answers, hangs or cuts its WebSocket, and never because of what the relay says.',
+      ),
+      'link.poll.returns': promised('It leaves polling as soon as a WebSocket gets through, without losing a call or running one twice.'),
+      'link.poll.credentials': promised(
+        'Whoever polls shows what it would show for a WebSocket; a session is of use with its own token alone.',
+      ),
+      'link.poll.in-order': promised(
+        'Messages keep their order over polls: what was lost on its way comes again, and nothing is passed on twice.',
+      ),
+      'link.poll.ends': promised(
+        'A poll ends after 30 s at most, when another takes its place, and with what ends the link, which it is told.',
+      ),
+      'link.poll.restart': promised(
+        'After a restart of the relay a poll is told that its link is over, and calls go on once the agent is back.',
+      ),
+      'link.poll.gone': promised('When polls stop, the link ends, and calls wait for its agent as after any cut.'),
+      'link.poll.bounded': promised('What waits for polls, and what one request brings, is bounded, with named errors.'),
+      'link.poll.options': promised(
+        'How the relay is reached, how long polls wait and how soon they are made again is for the user to say.',
+      ),
       'link.tls-options': promised('Certificates that cannot be read, or are none, end the agent with an error that names the option.'),
     },
   },

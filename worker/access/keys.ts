@@ -15,6 +15,10 @@ export interface RelayKeys {
   readonly owner: CryptoKey
   /** Encrypts what is kept of upstreams, and the ids of their sessions. */
   readonly upstream: CryptoKey
+  /** Secret host names of agents. */
+  readonly agentHost: CryptoKey
+  /** Sessions of agents that poll. */
+  readonly pollSession: CryptoKey
 }
 
 /** What a claimed relay keeps in mind. */
@@ -71,5 +75,7 @@ export async function deriveKeys(signingKey: Uint8Array<ArrayBuffer>): Promise<R
     signIn: await deriveHmacKey(root, 'sign-in'),
     owner: await deriveHmacKey(root, 'owner'),
     upstream: await deriveAesKey(root, 'upstream'),
+    agentHost: await deriveHmacKey(root, 'agent-host'),
+    pollSession: await deriveHmacKey(root, 'poll-session'),
   }
 }

@@ -2,6 +2,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { problemResponse } from '../problem.ts'
 import { type Env, type Settings, settingsOf } from '../env.ts'
+import { agentHostLabel } from './agent-host.ts'
 
 export type OriginRefusal = 'HOST_REFUSED' | 'ORIGIN_REFUSED'
 
@@ -74,6 +75,7 @@ function isKnownHost(settings: Settings, url: URL): boolean {
   if (settings.allowedHosts.has(url.host) || settings.allowedHosts.has(url.hostname)) return true
   if (settings.publicOrigin !== undefined && new URL(settings.publicOrigin).host === url.host) return true
   if (shareOfHost(settings, url.href) !== undefined || shareOfAppHost(settings, url.href) !== undefined) return true
+  if (agentHostLabel(settings, url.href) !== undefined) return true
   // A page that tricks the name service still sends its own name, so these names prove a local client.
   return isLoopbackName(url.hostname)
 }

@@ -22,7 +22,8 @@ export const JURISDICTIONS = ['none', 'eu', 'fedramp'] as const satisfies readon
 export const SHARE_ID_RANDOM_BYTES = 10
 /** Bit of the byte that says the jurisdiction. */
 const UPSTREAM_BIT = 0x80
-const PAYLOAD_BYTES = 2 + SHARE_ID_RANDOM_BYTES
+/** Of an id, the bytes that are not its MAC. */
+export const SHARE_ID_PAYLOAD_BYTES = 2 + SHARE_ID_RANDOM_BYTES
 const MAC_BYTES = 8
 const MAX_LANES_LOG2 = 15
 const SHARE_ID_CHARS = 32
@@ -41,6 +42,11 @@ export async function mintShareId(key: CryptoKey, facts: ShareIdFacts, random: U
   const place = JURISDICTIONS.indexOf(facts.jurisdiction) | (facts.isUpstream === true ? UPSTREAM_BIT : 0)
   const head = Uint8Array.of((VERSION << 4) | lanesLog2, place)
   const payload = concat([head, random])
+  return completeShareId(key, payload)
+}
+
+/** The id whose bytes without MAC these are. */
+export async function completeShareId(key: CryptoKey, payload: Uint8Array): Promise<string> {
   return encodeBase32(concat([payload, await mac(key, payload, MAC_BYTES)]))
 }
 
@@ -49,8 +55,8 @@ export async function readShareId(key: CryptoKey, id: string): Promise<ShareIdFa
   if (id.length !== SHARE_ID_CHARS) return undefined
   const bytes = decodeBase32(id)
   if (bytes === undefined) return undefined
-  const payload = bytes.slice(0, PAYLOAD_BYTES)
-  if (!equalBytes(await mac(key, payload, MAC_BYTES), bytes.subarray(PAYLOAD_BYTES))) return undefined
+  const payload = bytes.slice(0, SHARE_ID_PAYLOAD_BYTES)
+  if (!equalBytes(await mac(key, payload, MAC_BYTES), bytes.subarray(SHARE_ID_PAYLOAD_BYTES))) return undefined
   return readHead(payload)
 }
 

@@ -1,5 +1,6 @@
 /** Makes the credentials of a share's links. Their own end is only the latest that a link may have: when one ends, the registry says. */
 import type { Context } from 'hono'
+import { agentHostOrigin, mintAgentHost } from '../access/agent-host.ts'
 import { webAppUrl } from '../access/origin.ts'
 import { knownShareFacts } from '../access/share-id.ts'
 import { mintPathKey } from '../access/path-key.ts'
@@ -26,14 +27,25 @@ export type CredentialKind = TokenKind | 'key'
 export interface Credential {
   readonly id: string
   readonly ceilingMs: number
-  /** A token, or for a path key the share's URL with it. */
+  /** A token; for a path key the share's URL with it; for a secret host name its origin. */
   readonly secret: string
   /** Of a path key: the URL that opens the share's web app by it. */
   readonly webUrl?: string
 }
 
-/** `share`: an id that was found to be ours. */
-export async function mintCredential(c: Context<OwnerEnv>, kind: CredentialKind, share: string, nowMs: number): Promise<Credential> {
+/** Whether this relay lets agents in by secret host names. */
+export function mayMintHosts(c: Context<OwnerEnv>): boolean {
+  const { shareDomain, hasAgentHosts } = settingsOf(c.env)
+  return shareDomain !== undefined && hasAgentHosts
+}
+
+/** `share`: an id that was found to be ours. `host`: of an agent, a secret host name in place of a token. */
+export async function mintCredential(
+  c: Context<OwnerEnv>,
+  kind: CredentialKind | 'host',
+  share: string,
+  nowMs: number,
+): Promise<Credential> {
   const { keys } = c.var.relay
   const id = toHex(randomBytes(LINK_ID_BYTES))
   const ceilingMs = nowMs + MAX_LIFE_S * SECOND_MS
@@ -44,6 +56,10 @@ export async function mintCredential(c: Context<OwnerEnv>, kind: CredentialKind,
     const url = { id, ceilingMs, secret: `${origin}/s/${share}/k/${text}/mcp` }
     // Without an agent there is no web app.
     return knownShareFacts(share).isUpstream === true ? url : { ...url, webUrl: webAppUrl(settings, origin, share, text) }
+  }
+  if (kind === 'host') {
+    const label = await mintAgentHost(keys.agentHost, { share, link: id })
+    return { id, ceilingMs, secret: agentHostOrigin(settings.shareDomain ?? '', origin, label) }
   }
   const facts = { kind, share, principal: `${kind}:${id}`, tokenId: id, expiresAtMs: ceilingMs }
   return { id, ceilingMs, secret: await mintToken(keys.jwt, origin, facts, nowMs) }

@@ -6,7 +6,8 @@ import type { LinkChange, LinkRecord, ShareRecord } from '../contract/registry/r
 import type { LinkKind } from '../contract/trust-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'
-import { DEFAULT_ACCESS, mintCredential, SECOND_MS } from './credentials.ts'
+import { laneCount } from '../lanes.ts'
+import { DEFAULT_ACCESS, mayMintHosts, mintCredential, SECOND_MS } from './credentials.ts'
 import { mergeUses } from './lanes.ts'
 import { derivedPrincipal } from '../contract/principals.ts'
 import { NewToken, type Token, TokenChange } from './operations/tokens.ts'
@@ -20,6 +21,7 @@ type ApiContext = Context<OwnerEnv>
 
 const AGENT_POLICY =
   "policy is for clients. What an agent's clients may do is said by the policy of the share, and on the agent's command line."
+const HOST_OF_OTHERS = 'form host is for agents. Clients come by the URL of the share.'
 const AGENT_LIMITS = "limits are for clients. What an agent's clients may use together is said by the limits of the share."
 
 /** What lies below `/shares/<id>/tokens`. */
@@ -38,15 +40,19 @@ async function createLink(c: ApiContext): Promise<Response> {
   const share = found.value
   const body = await readBody(c.req.raw, NewToken)
   if (!body.ok) return body.error
-  const { kind, name, expires_in: lifeS, limits } = body.value
-  const fault = boundOfAgent(kind, body.value)
+  const { kind, form, name, expires_in: lifeS, limits } = body.value
+  const fault = boundOfAgent(kind, body.value) ?? (form === 'host' && kind !== 'agent' ? HOST_OF_OTHERS : undefined)
   if (fault !== undefined) return problemResponse('BODY_INVALID', fault)
   const refused = refusedMember(share.id, body.value)
   if (refused !== undefined) return refused
+  if (form === 'host') {
+    if (!mayMintHosts(c)) return problemResponse('AGENT_HOSTS_OFF')
+    if (laneCount(share.id) > 1) return problemResponse('LANES_NOT_SERVED')
+  }
   const createdAtMs = Date.now()
   const policy = kind === 'agent' ? undefined : (body.value.policy ?? JSON.stringify({ access: DEFAULT_ACCESS }))
   const expiresAtMs = createdAtMs + lifeS * SECOND_MS
-  const { id, ceilingMs, secret, webUrl } = await mintCredential(c, kind, share.id, createdAtMs)
+  const { id, ceilingMs, secret, webUrl } = await mintCredential(c, form === 'host' ? 'host' : kind, share.id, createdAtMs)
   const bounds = { ...(policy === undefined ? {} : { policy }), ...(limits === undefined ? {} : { limits }) }
   const link = await registryOf(c).addLink(share.id, { id, kind, name, createdAtMs, expiresAtMs, ceilingMs, ...bounds })
   if (link === 'no_share') return problemResponse('SHARE_NOT_FOUND')
@@ -55,7 +61,9 @@ async function createLink(c: ApiContext): Promise<Response> {
   const { warning } = kind === 'agent' ? {} : await readWarning(c, share, link.policy)
   return answer(c, 201, {
     ...linkFacts(share, link),
-    ...(kind === 'key' ? { share_url: secret, ...(webUrl === undefined ? {} : { web_url: webUrl }) } : { token: secret }),
+    ...(kind === 'key'
+      ? { share_url: secret, ...(webUrl === undefined ? {} : { web_url: webUrl }) }
+      : { [form === 'host' ? 'agent_url' : 'token']: secret }),
     ...warningOf(warning, nameWarning(link, await registryOf(c).links(share.id))),
   })
 }

@@ -1,6 +1,6 @@
 /** Agents of other makes whose wire formats the relay speaks. */
 
-const FOREIGN_MAKES = ['context-forge', 'mr-pilot', 'egdesk'] as const
+const FOREIGN_MAKES = ['context-forge', 'mr-pilot', 'egdesk', 'cpp-mcp'] as const
 export type ForeignMake = (typeof FOREIGN_MAKES)[number]
 
 /** What is known of such an agent when it connects. */

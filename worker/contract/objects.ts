@@ -101,6 +101,11 @@ export interface SignInObject extends Rpc.DurableObjectBranded {
   fetch(request: Request): Promise<Response>
 }
 
+/** The object of one agent that polls (`long-poll/`). Workers pass its requests on over `fetch`, and what it answers back. */
+export interface LongPollObject extends Rpc.DurableObjectBranded {
+  fetch(request: Request): Response | Promise<Response>
+}
+
 /** The one object that knows the relay's keys, its owner and its shares, as a Worker or a Share calls it. */
 export interface RegistryObject extends Rpc.DurableObjectBranded {
   /** The signing key, made on first use, and whether there is an owner. */

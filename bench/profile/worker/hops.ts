@@ -5,7 +5,7 @@ import type { Gated } from '../../../worker/contract/pass.ts'
 import type { CallOutcome, CallRequest } from '../../../worker/contract/share-rpc.ts'
 import type { Pass } from '../../../worker/contract/trust-rpc.ts'
 
-export { Registry, SignIn } from '../../../worker/index.ts'
+export { LongPollLink, Registry, SignIn } from '../../../worker/index.ts'
 
 /** Name of the place, the call's id, milliseconds since 1970. Worker and object are one isolate here. */
 const stamps: (readonly [string, string, number])[] = []

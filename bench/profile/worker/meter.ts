@@ -103,7 +103,7 @@ export class Share extends DeployedShare {
   }
 }
 
-export { SignIn } from '../../../worker/index.ts'
+export { LongPollLink, SignIn } from '../../../worker/index.ts'
 
 export class Registry extends DeployedRegistry {
   constructor(ctx: DurableObjectState, env: Env) {

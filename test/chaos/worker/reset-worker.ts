@@ -2,7 +2,7 @@
 import { type Env } from '../../../worker/env.ts'
 import app, { Share as DeployedShare } from '../../../worker/index.ts'
 
-export { Registry, SignIn } from '../../../worker/index.ts'
+export { LongPollLink, Registry, SignIn } from '../../../worker/index.ts'
 
 const ABORT_PATH = '/chaos/abort'
 

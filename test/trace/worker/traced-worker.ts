@@ -3,7 +3,7 @@ import { type Env } from '../../../worker/env.ts'
 import app from '../../../worker/index.ts'
 import { type RawPassage, watchHandOvers, wrap, wrapMethod } from '../passages.ts'
 
-export { Registry, Share, SignIn } from '../../../worker/index.ts'
+export { LongPollLink, Registry, Share, SignIn } from '../../../worker/index.ts'
 
 /** Worker and objects are one isolate here. */
 let passages: RawPassage[] = []

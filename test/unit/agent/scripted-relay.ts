@@ -133,7 +133,7 @@ export class ScriptedRelay implements AsyncDisposable {
   }
 
   static async start(): Promise<ScriptedRelay> {
-    const server = createServer()
+    const server = createServer((_, response) => response.writeHead(404).end())
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     return new ScriptedRelay(server)

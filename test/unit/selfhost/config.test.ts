@@ -39,7 +39,12 @@ describe('toWorkerdConfig() of the wrangler.toml that is deployed', () => {
   })
 
   test('keeps the keys under which objects lie on disk', () => {
-    expect(find(/uniqueKey = "([^"]*)"/g).flat()).toEqual(['mcp-edge-Share', 'mcp-edge-Registry', 'mcp-edge-SignIn'])
+    expect(find(/uniqueKey = "([^"]*)"/g).flat()).toEqual([
+      'mcp-edge-Share',
+      'mcp-edge-Registry',
+      'mcp-edge-SignIn',
+      'mcp-edge-LongPollLink',
+    ])
   })
 })
 

@@ -12,6 +12,7 @@ test('readSettings() without variables is a public relay that nobody owns', () =
     publicOrigin: undefined,
     loopback: false,
     shareDomain: undefined,
+    hasAgentHosts: false,
     hasPathSignIn: true,
     addressHeader: undefined,
     trustedProxies: ['127.0.0.0/8', '::1'].map(readNetwork),
@@ -71,6 +72,15 @@ test('readSettings() has a host for each share below SHARE_DOMAIN, and below loc
 
 test('readSettings() takes POLL_AFTER_SECONDS as seconds', () => {
   expect(readSettings({ POLL_AFTER_SECONDS: '1.5' })).toMatchObject({ pollAfterMs: 1500, faults: [] })
+})
+
+test('readSettings() takes AGENT_HOSTS for a switch, below a domain that has room for such names', () => {
+  for (const on of ['true', ' TRUE ', '1']) expect(readSettings({ AGENT_HOSTS: on })).toMatchObject({ hasAgentHosts: true, faults: [] })
+  for (const off of ['', 'false', '0']) expect(readSettings({ AGENT_HOSTS: off })).toMatchObject({ hasAgentHosts: false, faults: [] })
+  expect(readSettings({ AGENT_HOSTS: 'perhaps' })).toMatchObject({ hasAgentHosts: false, faults: [expect.stringContaining('AGENT_HOSTS')] })
+  const long = `${'a'.repeat(60)}.`.repeat(3) + 'example.com'
+  expect(readSettings({ AGENT_HOSTS: 'true', SHARE_DOMAIN: long }).faults).toEqual([expect.stringContaining('190 characters')])
+  expect(readSettings({ SHARE_DOMAIN: long }).faults).toEqual([])
 })
 
 test('readSettings() takes AWAY_WAIT_SECONDS as seconds, and 0 for no wait', () => {

@@ -5,9 +5,11 @@ import { bodyOf, choice, life, limits, Limits, name, policy, Policy } from './me
 import { NO_CONTENT, type Operation, time, whole } from './operation.ts'
 
 const TOKEN_KINDS = ['client', 'key', 'agent'] as const
+const TOKEN_FORMS = ['token', 'host'] as const
 
 export const NewToken = bodyOf({
   kind: choice(TOKEN_KINDS),
+  form: v.exactOptional(choice(TOKEN_FORMS)),
   name: v.optional(name(), 'unnamed'),
   expires_in: v.optional(life(), DEFAULT_LIFE_S),
   policy: v.exactOptional(policy(DEFAULT_ACCESS)),
@@ -47,9 +49,10 @@ const MadeToken = v.pipe(
     token: v.exactOptional(v.string()),
     share_url: v.exactOptional(v.string()),
     web_url: v.exactOptional(v.string()),
+    agent_url: v.exactOptional(v.string()),
     warning,
   }),
-  v.description('It has share_url and web_url if it is of kind key, else token.'),
+  v.description('It has share_url and web_url if it is of kind key, agent_url if its form is host, else token.'),
 )
 const ChangedToken = v.object({ ...token, warning })
 const TokenList = v.object({ tokens: v.array(Token) })
@@ -61,11 +64,12 @@ export const TOKEN_OPERATIONS = {
     method: 'POST',
     path: '/api/shares/{share}/tokens',
     summary: 'Makes a token, which is shown once.',
-    description: "policy and limits are for clients: those of an agent's clients are the share's.",
+    description:
+      "policy and limits are for clients: those of an agent's clients are the share's. form host is for an agent that can send neither a header nor a path: its token is a secret host name.",
     who: 'owner',
     body: NewToken,
     answers: { 201: { description: 'The token.', body: MadeToken } },
-    errors: ['SHARE_EXPIRED', 'TOKEN_LIMIT_REACHED', 'RELAY_FULL', 'UPSTREAM_SETTING'],
+    errors: ['SHARE_EXPIRED', 'TOKEN_LIMIT_REACHED', 'RELAY_FULL', 'UPSTREAM_SETTING', 'AGENT_HOSTS_OFF', 'LANES_NOT_SERVED'],
   },
   listTokens: {
     method: 'GET',

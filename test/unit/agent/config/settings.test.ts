@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { defaultName, durationMs, readAgentSettings, type RawOptions } from '../../../../agent/config/settings.ts'
+import { defaultName, readAgentSettings, type RawOptions } from '../../../../agent/config/settings.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 const RAW: RawOptions = {
@@ -43,6 +43,7 @@ test('readAgentSettings() turns options into numbers with units', () => {
     reconnectDelayMs: 1000,
     maxRetries: 0,
     keepaliveMs: 30_000,
+    transport: { kind: 'auto', pollTimeoutMs: 30_000, pollRetryMs: 1000, webSocketRetryMs: 300_000 },
     logLevel: 'info',
     json: false,
     cwd: '/here',
@@ -122,21 +123,6 @@ test.each<[string, Partial<RawOptions>, string[], RegExp]>([
   expect(() => readAgentSettings({ ...RAW, ...raw }, command, AROUND)).toThrow(
     expect.objectContaining({ exit: 1, code: 'USAGE', message: expect.stringMatching(text) as string }),
   )
-})
-
-test.each([
-  ['90s', 90_000],
-  ['30m', 1_800_000],
-  ['1h', 3_600_000],
-  ['0.1', 100],
-  ['250ms', 250],
-  ['0', 0],
-])('durationMs(%s) is %d', (text, ms) => {
-  expect(durationMs('--x', text, 0)).toBe(ms)
-})
-
-test.each(['', '1e3', '-1s', ' 1s', '1 s', '1000h', 'NaN', '٣s'])('durationMs() refuses %j', (text) => {
-  expect(() => durationMs('--x', text, 0)).toThrow(expect.objectContaining({ code: 'USAGE' }))
 })
 
 test('defaultName() is stable per machine, folder and command, and a valid name', () => {

@@ -31,6 +31,7 @@ const SETTINGS: AgentSettings = {
   reconnectDelayMs: 1,
   maxRetries: 0,
   keepaliveMs: 60_000,
+  transport: { kind: 'auto', pollTimeoutMs: 30_000, pollRetryMs: 1, webSocketRetryMs: 300_000 },
   logLevel: 'info',
   json: false,
   command: 'x',

@@ -2,6 +2,7 @@
 import type { ForeignMake, ForeignOpening } from '../../../contract/foreign-makes.ts'
 import { attachmentOf, type LinkAttachment } from '../link-attachment.ts'
 import { ContextForge } from './context-forge.ts'
+import { CppMcp } from './cpp-mcp.ts'
 import type { Dialect } from './dialect.ts'
 import { ForeignLink } from './foreign-link.ts'
 import { EgDesk } from './egdesk.ts'
@@ -67,6 +68,8 @@ export class ForeignLinks {
         return new MrPilot(this.#surroundings.share, isRegistered)
       case 'egdesk':
         return new EgDesk({ path, publicUrl, tunnel: this.#surroundings.share }, kept)
+      case 'cpp-mcp':
+        return new CppMcp()
     }
   }
 

@@ -25,6 +25,8 @@ test('requireClaimed gives the routes behind it the keys of the relay', async ()
     'signIn',
     'owner',
     'upstream',
+    'agentHost',
+    'pollSession',
   ])
 })
 

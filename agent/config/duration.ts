@@ -1,0 +1,23 @@
+/** Reads times as options give them. Pure. */
+import { AgentExit, EXIT } from '../exit.ts'
+
+const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
+/** Longest time that Node's timers take; beyond it they fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/**
+ * `90s`, `30m`, `1h`, `250ms` in milliseconds; a bare number is seconds.
+ *
+ * @throws {AgentExit} that names the option, for anything else, less than `leastMs` or more than 24 days.
+ */
+export function durationMs(option: string, text: string, leastMs: number): number {
+  const [, digits, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
+  const ms = digits === undefined ? Number.NaN : Math.round(Number(digits) * UNITS_MS[unit as keyof typeof UNITS_MS])
+  if (!(ms >= leastMs && ms <= MAX_TIMER_MS))
+    throw new AgentExit(
+      EXIT.USAGE,
+      'USAGE',
+      `${option} ${text} must be a time such as 90s, 30m or 1h${leastMs === 0 ? ', or 0' : ''}, of at most 24 days.`,
+    )
+  return ms
+}
