@@ -16,11 +16,12 @@ import { isOwnerCommand, nearOwnerWord, runOwner } from './owner/program.ts'
 import { processTerminal } from './owner/terminal.ts'
 import { run, type RunContext } from './run.ts'
 import { Servers } from './servers.ts'
+import { UncaughtFaults } from './uncaught.ts'
 import type { RawOptions } from './config/settings.ts'
 
 const writeError = (text: string): void => void process.stderr.write(text)
 
-async function main(command: Command, args: readonly string[]): Promise<void> {
+async function main(command: Command, args: readonly string[]): Promise<ExitCode> {
   requireNode(process.versions.node)
   // Whoever read our log may be gone; the share is still served.
   process.stderr.on('error', () => {})
@@ -30,52 +31,60 @@ async function main(command: Command, args: readonly string[]): Promise<void> {
   const isOne = config === undefined || config === ''
   const prepareServers = (): readonly PreparedServer[] => prepareConfig(command, cwd)
   const prepared = isOne ? [prepare(command, cwd)] : prepareServers()
-  if (isCheck === true) return void process.stdout.write(check(prepared, process.platform))
+  if (isCheck === true) {
+    process.stdout.write(check(prepared, process.platform))
+    return EXIT.OK
+  }
   // The process list must not show a token given as an argument for longer than it takes to read it.
   process.title = 'mcp-edge-agent'
   const [first] = prepared
-  if (isOne && first !== undefined) await serveOne(first)
-  else await serveConfig(resolvePath(cwd, config ?? ''), prepareServers)
+  return isOne && first !== undefined ? await serveOne(first) : await serveConfig(resolvePath(cwd, config ?? ''), prepareServers)
 }
 
-/** What the parts of one process have in common. `log` says nothing of servers. */
-function beginProcess(log: Log): Pick<RunContext, 'guard' | 'leave' | 'kill' | 'platform' | 'version'> {
+type Common = Pick<RunContext, 'guard' | 'leave' | 'kill' | 'platform' | 'version'>
+
+/** What the parts of one process have in common, and how it is doing itself. `log` says nothing of servers. */
+function beginProcess(log: Log): { readonly common: Common; readonly faults: UncaughtFaults } {
   const leave = new AbortController()
   const kill = new AbortController()
+  const killAll = (exit: ExitCode): void => {
+    kill.abort()
+    process.exit(exit)
+  }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (leave.signal.aborted) {
-        kill.abort()
-        process.exit(EXIT.FORCED)
-      }
+      if (leave.signal.aborted) return killAll(EXIT.FORCED)
       log.info('leaving', { signal })
       leave.abort()
     })
   }
   const { platform } = process
   const guard = startGuard((reason) => log.warn('guard.failed', { reason, meaning: 'children may outlive a killed agent' }), platform)
-  return { guard, leave: leave.signal, kill: kill.signal, platform, version: VERSION }
+  const faults = new UncaughtFaults(log, { leave: () => leave.abort(), kill: killAll })
+  return { common: { guard, leave: leave.signal, kill: kill.signal, platform, version: VERSION }, faults }
 }
 
 function logOf({ settings, mask }: Pick<Prepared, 'settings' | 'mask'>): Log {
   return createLog({ level: settings.logLevel, json: settings.json, mask, write: writeError, now: () => new Date() })
 }
 
-async function serveOne(prepared: Prepared): Promise<void> {
+async function serveOne(prepared: Prepared): Promise<ExitCode> {
   const { settings, childEnv, mask, warnings } = prepared
   const log = logOf(prepared)
   for (const meaning of warnings) log.warn('options', { meaning })
-  const shared = beginProcess(log)
-  await run({ ...shared, settings, childEnv, mask, log }).finally(shared.guard.end)
+  const { common, faults } = beginProcess(log)
+  await run({ ...common, settings, childEnv, mask, log }).finally(common.guard.end)
+  return faults.exit
 }
 
 /** The servers of a file, which is read again when it changes. */
-async function serveConfig(path: string, prepareServers: () => readonly PreparedServer[]): Promise<void> {
+async function serveConfig(path: string, prepareServers: () => readonly PreparedServer[]): Promise<ExitCode> {
   const prepared = prepareServers()
   const [first] = prepared
-  if (first === undefined) return
+  if (first === undefined) return EXIT.OK
   const log = logOf({ settings: first.settings, mask: new Mask(prepared.map(({ settings }) => settings.token)) })
-  const { leave, ...shared } = beginProcess(log)
+  const { common, faults } = beginProcess(log)
+  const { leave, ...shared } = common
   const servers = new Servers({ ...shared, logFor: (one) => serverLog(logOf(one), one.server) })
   const reload = (): void => {
     try {
@@ -97,9 +106,10 @@ async function serveConfig(path: string, prepareServers: () => readonly Prepared
     unwatch()
     shared.guard.end()
   })
+  return faults.exit
 }
 
-async function order(args: readonly string[]): Promise<void> {
+async function order(args: readonly string[]): Promise<ExitCode> {
   requireNode(process.versions.node)
   // Whoever read our output may have had enough of it.
   process.stdout.on('error', () => {})
@@ -109,6 +119,7 @@ async function order(args: readonly string[]): Promise<void> {
   } finally {
     await new Promise<void>((resolve) => void process.stdout.write('', () => resolve()))
   }
+  return EXIT.OK
 }
 
 /** Whoever has mistyped an owner's command has an agent's run fail, which says nothing of owners. */
@@ -143,8 +154,7 @@ const command = agentCommand()
 const args = process.argv.slice(2)
 const isOrder = isOwnerCommand(args)
 try {
-  await (isOrder ? order(args) : main(command, args))
-  process.exit(EXIT.OK)
+  process.exit(await (isOrder ? order(args) : main(command, args)))
 } catch (error) {
   process.exit(
     report(isOrder ? error : withHint(error, args), isOrder ? args.includes('--json') : command.opts<RawOptions>().json === true),

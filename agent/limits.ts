@@ -93,6 +93,9 @@ export const OUTPUT_AFTER_EXIT_MS = 1000
 /** How long a leaving agent waits for the calls that run. */
 export const DRAIN_MS = 10_000
 
+/** How long an agent may take to leave after a fault of its own, which may have broken what leaving needs; then it ends at once. */
+export const FAULT_LEAVE_MS = 30_000
+
 /** How long a closing handshake may take before the socket is cut. */
 export const CLOSE_MS = 1000
 
@@ -152,6 +155,13 @@ export const LINE_MASK_MIN_CHARS = 8
 export const TOOL_LIST_MS = 30_000
 /** Pages of a server's list of tools that are asked for: more than any server has, and an end for one that names no last page. */
 export const MAX_LIST_PAGES = 100
+/** Tools of one such list that are known, and characters of their names (of mirrored arguments too): more than any server has. What comes last is not offered, or not mirrored. */
+export const MAX_LISTED_TOOLS = 10_000
+export const MAX_TOOL_NAME_CHARS = 1024 * 1024
+/** Such lists of one server that are known, one for clients that say the same of themselves; the one that was asked for longest ago is asked for again. */
+export const MAX_TOOL_LISTS = 64
+/** How long an HTTP server that does not list its tools is not asked for them again: each call would wait for that. */
+export const UNLISTED_MS = 60_000
 /** Calls that wait for that list in one process; who sends more is refused. */
 export const MAX_CALLS_BEHIND_LIST = 256
 

@@ -5,11 +5,12 @@ import { asObject } from './json.ts'
 import { type Ask, type CallOptions, NotificationLog, type TestClient } from './test-client.ts'
 
 /** All of a test client that does not depend on the SDK; hears the notifications of the client. */
-export function commonOf(client: Client1 | Client2): Omit<TestClient, 'asked' | 'callTool' | 'watch'> {
+export function commonOf(client: Client1 | Client2): Omit<TestClient, 'asked' | 'sdk' | 'declared' | 'request' | 'callTool' | 'watch'> {
   const notifications = new NotificationLog()
   client.fallbackNotificationHandler = async ({ method, params }) => notifications.add(method, asObject(params ?? {}))
   return {
     notifications,
+    notify: async (method, params = {}) => client.notification({ method, params: { ...params } }),
     listTools: async () => (await client.listTools()).tools.map(({ name }) => name),
     listResources: async (cursor) => {
       const page = await client.listResources(cursor === undefined ? {} : { cursor })

@@ -4,14 +4,14 @@ import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
-import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js'
+import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema, ResultSchema } from '@modelcontextprotocol/sdk/types.js'
 import type { Command } from './selfhost.ts'
-import { asObject } from './json.ts'
+import { asObject, type JsonObject } from './json.ts'
 import { bearer, commonOf, noting, requestOptions } from './sdk-client.ts'
 import { type Ask, CAPABILITIES, CLIENT_INFO, ELICITED, ROOTS, SAMPLED, type TestClient } from './test-client.ts'
 
-async function connect(transport: Transport): Promise<TestClient> {
-  const client = new Client(CLIENT_INFO, { capabilities: CAPABILITIES })
+async function connect(transport: Transport, declared: JsonObject = CAPABILITIES): Promise<TestClient> {
+  const client = new Client(CLIENT_INFO, { capabilities: declared })
   const asked: Ask[] = []
   client.setRequestHandler(CreateMessageRequestSchema, noting(asked, SAMPLED))
   client.setRequestHandler(ElicitRequestSchema, noting(asked, ELICITED))
@@ -21,6 +21,9 @@ async function connect(transport: Transport): Promise<TestClient> {
   return {
     ...common,
     asked,
+    declared,
+    sdk: { major: 1, client },
+    request: async (method, params = {}) => asObject(await client.request({ method, params: { ...params } }, ResultSchema)),
     callTool: async (name, args = {}, options = {}) =>
       asObject(await client.callTool({ name, arguments: { ...args } }, undefined, requestOptions(options))),
     watch: async ({ resourceSubscriptions = [] }) => {
@@ -29,15 +32,19 @@ async function connect(transport: Transport): Promise<TestClient> {
   }
 }
 
-export async function connectSdk1Http(url: string, token?: string): Promise<TestClient> {
-  return await connect(new StreamableHTTPClientTransport(new URL(url), bearer(token)))
+export async function connectSdk1Http(url: string, token?: string, declared?: JsonObject): Promise<TestClient> {
+  return await connect(new StreamableHTTPClientTransport(new URL(url), bearer(token)), declared)
 }
 
-export async function connectSdk1Sse(url: string, token?: string): Promise<TestClient> {
-  return await connect(new SSEClientTransport(new URL(url), bearer(token)))
+export async function connectSdk1Sse(url: string, token?: string, declared?: JsonObject): Promise<TestClient> {
+  return await connect(new SSEClientTransport(new URL(url), bearer(token)), declared)
 }
 
 /** Speaks stdio to a program, which may itself be a client of ours. */
-export async function connectSdk1Stdio([command, ...args]: Command, env: Record<string, string> = {}): Promise<TestClient> {
-  return await connect(new StdioClientTransport({ command, args, env, stderr: 'ignore' }))
+export async function connectSdk1Stdio(
+  [command, ...args]: Command,
+  env: Record<string, string> = {},
+  declared?: JsonObject,
+): Promise<TestClient> {
+  return await connect(new StdioClientTransport({ command, args, env, stderr: 'ignore' }), declared)
 }

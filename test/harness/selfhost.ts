@@ -39,6 +39,16 @@ export function askingServer(era: ServerEra, byTimer?: 'elicitation' | 'roots'):
   return [NODE, join(ROOT, 'test/conformance/asking-server.ts'), era, ...(byTimer === undefined ? [] : [byTimer])]
 }
 
+/** A server of apps, skills and a vendor's own methods. */
+export function extensionsServer(era: ServerEra): Command {
+  return [NODE, join(ROOT, 'test/conformance/extensions-server.ts'), era]
+}
+
+/** A server whose tools run as tasks of its era. */
+export function tasksServer(era: 'legacy' | 'modern'): Command {
+  return [NODE, join(ROOT, 'test/conformance', era === 'legacy' ? 'legacy-tasks-server.ts' : 'tasks-server.ts')]
+}
+
 /** A server from npm, by the name of its package. */
 export function npmServer(name: 'server-everything' | 'server-filesystem', ...args: readonly string[]): Command {
   return [NODE, join(ROOT, 'node_modules/@modelcontextprotocol', name, 'dist/index.js'), ...args]

@@ -1,4 +1,6 @@
 /** Owns what the client suite asks of any MCP client, whatever SDK or program is behind it. */
+import type { Client as Client2 } from '@modelcontextprotocol/client'
+import type { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { within } from './deadline.ts'
 import type { JsonObject } from './json.ts'
 
@@ -19,11 +21,20 @@ export interface Ask {
   readonly params: JsonObject
 }
 
+/** The SDK's own client, for libraries that build on one. */
+export type SdkClient = { readonly major: 1; readonly client: Client1 } | { readonly major: 2; readonly client: Client2 }
+
 /** An MCP client that is connected and answers sampling, elicitation and roots with the constants below. */
 export interface TestClient extends AsyncDisposable {
   readonly notifications: NotificationLog
   /** What its server has asked of it, in order. */
   readonly asked: readonly Ask[]
+  readonly sdk: SdkClient
+  /** What it declares of itself. */
+  readonly declared: JsonObject
+  /** A request of any method, of extensions too. */
+  request(method: string, params?: JsonObject): Promise<JsonObject>
+  notify(method: string, params?: JsonObject): Promise<void>
   listTools(): Promise<string[]>
   callTool(name: string, args?: JsonObject, options?: CallOptions): Promise<JsonObject>
   listResources(cursor?: string): Promise<{ uris: string[]; nextCursor: string | undefined }>

@@ -1,6 +1,6 @@
 /** The rows of the matrix: what is proved of a client on a server of each era, and how. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { toolText } from '../harness/json.ts'
+import { type JsonObject, toolText } from '../harness/json.ts'
 import { askingServer, type Command, conformanceServer, fixture, npmServer, type ServerEra } from '../harness/selfhost.ts'
 import { type Ask, ELICITED, ROOTS, SAMPLED, type TestClient } from '../harness/test-client.ts'
 
@@ -27,8 +27,13 @@ export interface Cell {
   readonly prove: Prove
 }
 
-export interface Row extends Readonly<Record<ServerEra, Cell>> {
+/** A cell for each era of server with which it is tried. */
+export interface Row extends Readonly<Partial<Record<ServerEra, Cell>>> {
   readonly what: string
+  /** What its client declares; what all do where nothing is said. */
+  readonly declares?: JsonObject
+  /** The servers are alike: where client and server are of two eras, the client gets what it gets over stdio of the server of its own. */
+  readonly isAlike?: true
 }
 
 function on(server: keyof typeof SERVERS, prove: Prove): Cell {
@@ -136,7 +141,7 @@ const GIVEN = [NAME, SAMPLE, ROOT_URI]
 const updatesWatched = hearsUpdate(WATCHED_URI, 'test_update_resource')
 
 /** A row of the fixtures of conformance, which are alike in all eras. */
-function inEach(what: string, prove: Prove): Row {
+function inEach(what: string, prove: Prove): Row & Readonly<Record<ServerEra, Cell>> {
   return { what, legacy: on('legacy', prove), modern: on('modern', prove), both: on('both', prove) }
 }
 

@@ -1,4 +1,5 @@
 /** `npm run matrix`: which client can do what with a server of either era or both, through a real relay and agent, and over stdio. */
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { within } from '../harness/deadline.ts'
@@ -14,18 +15,23 @@ import {
   StateFolder,
 } from '../harness/selfhost.ts'
 import { NODE, ROOT } from '../harness/program.ts'
-import { connectSdk1Http, connectSdk1Stdio } from '../harness/sdk1-client.ts'
-import { connectSdk2Http, connectSdk2Stdio, type Mode } from '../harness/sdk2-client.ts'
+import type { JsonObject } from '../harness/json.ts'
+import { connectSdk1Http, connectSdk1Sse, connectSdk1Stdio } from '../harness/sdk1-client.ts'
+import { connectSdk2Http, connectSdk2Sse, connectSdk2Stdio, type Mode } from '../harness/sdk2-client.ts'
 import type { TestClient } from '../harness/test-client.ts'
+import { EXTENSION_ROWS } from './matrix-extensions.ts'
 import { type Prove, type Row, ROWS } from './matrix-rows.ts'
+import { TASK_ROWS } from './matrix-tasks.ts'
+import { differenceOf, type WrittenDifference, writtenDifferences } from './written-differences.ts'
 
 const USAGE = `npm run matrix [-- --client WORD --row WORD --server WORD]
 
 Each client does each thing with a server of each era, through a relay of its own, and once more over stdio: what it gets must be
-the same where both can be had. Ends with N passed, N failed.
+the same where both can be had, but for what docs/protocol.md writes down. Ends with N passed, N failed.
 
-  --client WORD   only clients whose name has the word: SDK 2.x auto, SDK 2.x legacy, SDK 2.x pinned, SDK 1.x, mcp-remote auto
-  --row WORD      only rows whose name has it
+  --client WORD   only clients whose name has the word: SDK 2.x auto, SDK 2.x legacy, SDK 2.x pinned, SDK 2.x over SSE, SDK 1.x,
+                  SDK 1.x over SSE, mcp-remote auto
+  --row WORD      only rows whose name has it; several are separated by semicolons
   --server WORD   legacy, modern or both`
 
 /** Far more than any cell takes on a busy machine: only a hang reaches it. */
@@ -35,27 +41,49 @@ const LONGEST = 1200
 const PROXY = join(ROOT, 'node_modules/mcp-remote/dist/proxy.js')
 
 interface Kind {
-  readonly throughShare: (share: Share) => Promise<TestClient>
-  readonly overStdio: (command: Command) => Promise<TestClient>
+  readonly throughShare: (share: Share, declared?: JsonObject) => Promise<TestClient>
+  readonly overStdio: (command: Command, declared?: JsonObject) => Promise<TestClient>
+  /** Its own era, where it has one whatever its server speaks: only such a client is tried with servers that are alike. */
+  readonly era?: 'legacy' | 'modern'
+  /** It is tried with those only. */
+  readonly isForAlike?: true
 }
 
 const sdk2 = (mode: Mode): Kind => ({
-  throughShare: (share) => connectSdk2Http(share.url, share.clientToken, mode),
-  overStdio: (command) => connectSdk2Stdio(command, mode),
+  throughShare: (share, declared) => connectSdk2Http(share.url, share.clientToken, mode, declared),
+  overStdio: (command, declared) => connectSdk2Stdio(command, mode, declared),
+  ...(mode === 'auto' ? {} : { era: mode === 'pinned' ? 'modern' : 'legacy' }),
 })
 
 /** `home`: where mcp-remote keeps what it knows. */
 function kinds(home: string): Readonly<Record<string, Kind>> {
   const proxyEnv = { HOME: home, MCP_REMOTE_CONFIG_DIR: home }
+  const sdk1 = (command: Command, declared?: JsonObject): Promise<TestClient> => connectSdk1Stdio(command, {}, declared)
   return {
     'SDK 2.x auto': sdk2('auto'),
     'SDK 2.x legacy': sdk2('legacy'),
     'SDK 2.x pinned': sdk2('pinned'),
-    'SDK 1.x': { throughShare: (share) => connectSdk1Http(share.url, share.clientToken), overStdio: connectSdk1Stdio },
+    'SDK 1.x': {
+      throughShare: (share, declared) => connectSdk1Http(share.url, share.clientToken, declared),
+      overStdio: sdk1,
+      era: 'legacy',
+    },
+    'SDK 2.x over SSE': {
+      throughShare: (share, declared) => connectSdk2Sse(share.sseUrl, share.clientToken, declared),
+      overStdio: (command, declared) => connectSdk2Stdio(command, 'legacy', declared),
+      era: 'legacy',
+      isForAlike: true,
+    },
+    'SDK 1.x over SSE': {
+      throughShare: (share, declared) => connectSdk1Sse(share.sseUrl, share.clientToken, declared),
+      overStdio: sdk1,
+      era: 'legacy',
+      isForAlike: true,
+    },
     'mcp-remote auto': {
       throughShare: ({ url, clientToken }) =>
         connectSdk1Stdio([NODE, PROXY, url, '--protocol', 'auto', '--header', `Authorization: Bearer ${clientToken}`], proxyEnv),
-      overStdio: connectSdk1Stdio,
+      overStdio: sdk1,
     },
   }
 }
@@ -64,39 +92,6 @@ function kinds(home: string): Readonly<Record<string, Kind>> {
 const CLIENT_LIMITS: Readonly<Record<string, string>> = {
   'mcp-remote auto, cancellation':
     'mcp-remote posts notifications/cancelled and keeps the stream open; over HTTP revision 2026-07-28 cancels by closing it',
-}
-
-interface Otherwise {
-  readonly why: string
-  /** What is seen instead. */
-  readonly seen: string
-  /** Whether the cell may also be as over stdio: it depends on what comes first. */
-  readonly orNot?: true
-}
-
-/** The next call may be there first: on a busy machine, or since the child was opened by it. */
-const IN_CALLS_ONLY: Otherwise = {
-  why: 'in revision 2026-07-28 a server can ask in a call only: one that asks outside is refused at once, and told so',
-  seen: 'refused: The client cannot be asked for elicitation/create here',
-  orNot: true,
-}
-const PROXY_IS_MODERN: Otherwise = {
-  why: 'mcp-remote speaks 2026-07-28 to a server of both eras, and that has no asks outside calls',
-  seen: 'this era has no asks outside calls',
-}
-
-/** What comes otherwise than over stdio, by client, server and row. */
-const OTHERWISE: Readonly<Record<string, Otherwise>> = {
-  'SDK 2.x auto, legacy, elicitation after a call': IN_CALLS_ONLY,
-  'SDK 2.x pinned, legacy, elicitation after a call': IN_CALLS_ONLY,
-  'mcp-remote auto, legacy, elicitation after a call': IN_CALLS_ONLY,
-  'SDK 2.x auto, legacy, elicitation by a timer': IN_CALLS_ONLY,
-  'SDK 2.x pinned, legacy, elicitation by a timer': IN_CALLS_ONLY,
-  'mcp-remote auto, legacy, elicitation by a timer': IN_CALLS_ONLY,
-  'mcp-remote auto, both, elicitation after a call': PROXY_IS_MODERN,
-  'mcp-remote auto, both, roots after a call': PROXY_IS_MODERN,
-  'mcp-remote auto, both, elicitation by a timer': PROXY_IS_MODERN,
-  'mcp-remote auto, both, roots by a timer': PROXY_IS_MODERN,
 }
 
 /** What was got, or why nothing. */
@@ -117,20 +112,37 @@ async function attempt(opening: Promise<TestClient>, prove: Prove): Promise<Outc
   }
 }
 
-/** Whether a cell is as it must be, and in which words. */
-function verdict(name: string, shared: Outcome, direct: Outcome): { readonly holds: boolean; readonly word: string } {
+/** Whether a cell is as it must be, and in which words. `otherwise`: what docs/protocol.md says of it. */
+function verdict(
+  shared: Outcome,
+  direct: Outcome,
+  otherwise: WrittenDifference | undefined,
+): { readonly holds: boolean; readonly word: string } {
   const { got, error = '' } = shared
-  const otherwise = OTHERWISE[name]
   const isSame = got !== undefined && (direct.got === undefined || direct.got === got)
-  if (isSame && (otherwise === undefined || otherwise.orNot === true)) return { holds: true, word: 'yes' }
-  if (isSame) return { holds: false, word: 'as over stdio: strike it from OTHERWISE' }
+  if (isSame && (otherwise === undefined || otherwise.isSometimes)) return { holds: true, word: 'yes' }
+  if (isSame) return { holds: false, word: 'as over stdio: strike it from docs/protocol.md' }
   if (otherwise !== undefined && (got ?? error).includes(otherwise.seen)) return { holds: true, word: `otherwise (${otherwise.why})` }
   return { holds: false, word: got === undefined ? `no (${error})` : `no (got ${got}, and over stdio ${direct.got})` }
 }
 
+/** What the client gets over stdio: of this very server, or where they have no era in common and the servers are alike, of that of its own. */
+async function overStdio({ overStdio: connect, era: own }: Kind, era: ServerEra, { declares, isAlike, ...cells }: Row): Promise<Outcome> {
+  const isOther = isAlike === true && era !== 'both' && era !== own
+  const cell = cells[isOther && own !== undefined ? own : era]
+  return cell === undefined ? {} : attempt(connect(cell.command, declares), cell.prove)
+}
+
 /** Prints a cell and says whether it holds; undefined where it cannot be tried. */
-async function tryCell(relay: Relay, [name, kind]: readonly [string, Kind], era: ServerEra, row: Row): Promise<boolean | undefined> {
-  const { what, [era]: cell } = row
+async function tryCell(
+  { relay, written }: { readonly relay: Relay; readonly written: readonly WrittenDifference[] },
+  [name, kind]: readonly [string, Kind],
+  era: ServerEra,
+  row: Row,
+): Promise<boolean | undefined> {
+  const { what, declares, [era]: cell } = row
+  const isOnlyAlike = row.isAlike === true ? kind.era === undefined : kind.isForAlike === true
+  if (cell === undefined || isOnlyAlike) return undefined
   const limit = CLIENT_LIMITS[`${name}, ${what}`]
   if (limit !== undefined) {
     console.log(`| ${name} | ${era} | ${what} | n/a (${limit}) | |`)
@@ -140,9 +152,10 @@ async function tryCell(relay: Relay, [name, kind]: readonly [string, Kind], era:
   await using own = new AsyncDisposableStack()
   const share = await createShare(relay)
   own.use(await startAgent(share, { command: cell.command }))
-  const shared = await attempt(kind.throughShare(share), cell.prove)
-  const direct = await attempt(kind.overStdio(cell.command), cell.prove)
-  const { holds, word } = verdict(`${name}, ${era}, ${what}`, shared, direct)
+  const shared = await attempt(kind.throughShare(share, declares), cell.prove)
+  const direct = await overStdio(kind, era, row)
+  const words = [name, ...(kind.era === undefined ? [] : [kind.era === 'legacy' ? 'with a session' : '2026-07-28'])]
+  const { holds, word } = verdict(shared, direct, differenceOf(written, { words, server: era, row: what }))
   console.log(`| ${name} | ${era}: ${cell.server} | ${what} | ${word.slice(0, LONGEST)} | ${direct.got === undefined ? 'cannot' : 'yes'} |`)
   return holds
 }
@@ -160,12 +173,15 @@ async function main(): Promise<number> {
   const relay = stack.use(await startRelay())
   const clients = Object.entries(kinds(home.path)).filter(([name]) => name.includes(values.client))
   const eras = (['legacy', 'modern', 'both'] as const).filter((era) => era.includes(values.server))
-  const rows = ROWS.filter(({ what }) => what.includes(values.row))
+  const rows = [...ROWS, ...EXTENSION_ROWS, ...TASK_ROWS].filter(({ what }) =>
+    values.row.split(';').some((part) => what.includes(part.trim())),
+  )
+  const written = writtenDifferences(await readFile(join(ROOT, 'docs/protocol.md'), 'utf8'))
   const outcomes: (boolean | undefined)[] = []
   console.log('| client | server | what | through the share | over stdio |\n|---|---|---|---|---|')
   for (const client of clients) {
     for (const era of eras) {
-      for (const row of rows) outcomes.push(await tryCell(relay, client, era, row))
+      for (const row of rows) outcomes.push(await tryCell({ relay, written }, client, era, row))
     }
   }
   const failed = outcomes.filter((holds) => holds === false).length

@@ -24,6 +24,7 @@ const LOCAL_HTTP = {
       'What the agent is told to tell the server reaches neither another origin nor a client nor a log.',
     ),
     'promise.http.modern-headers': promised('Requests of 2026-07-28 carry the headers that mirror them.'),
+    'promise.http.unlisted': promised('A server that does not list its tools is not asked for them with each call.'),
     'promise.http.era': promised('Which revisions a server speaks is found out when it is there, also after the agent has started.'),
     'promise.http.sse': promised('Servers of HTTP+SSE are reached with --sse.'),
     'promise.http.bounded': promised(
@@ -99,4 +100,15 @@ const LIBRARY = {
   },
 } as const satisfies Section
 
-export const AGENT_SERVERS = [LOCAL_HTTP, CONFIGURED, MERGED, LIBRARY] as const
+const OWN_FAULTS = {
+  title: 'Faults of the agent itself',
+  said: ['docs/agent.md, Exit codes'],
+  revisions: [],
+  requirements: {
+    'promise.agent.uncaught': promised(
+      'A fault in the agent that nothing has caught is said once, with what to do; the agent leaves in good order, its processes end, and its exit code says so.',
+    ),
+  },
+} as const satisfies Section
+
+export const AGENT_SERVERS = [LOCAL_HTTP, CONFIGURED, MERGED, LIBRARY, OWN_FAULTS] as const

@@ -5,6 +5,7 @@ import {
   bridgedClientCapabilities,
   bridgedServerCapabilities,
   declare,
+  declaredClient,
   type DeclaredClient,
   unaskedClientCapabilities,
 } from './capabilities.ts'
@@ -154,6 +155,12 @@ export function readInitializeRequest(request: Uint8Array): ClientFacts {
     capabilities: isObject(capabilities) ? capabilities : {},
     ...(isObjectAt(request, info) ? { clientInfo: textAt(request, info) } : {}),
   }
+}
+
+/** What a legacy client says of itself in initialize, as servers fit to it what they offer. */
+export function declaredInInitialize(request: Uint8Array): DeclaredClient {
+  const info = valueAt(request, findPath(request, rootOf(request), 'params', 'clientInfo'))
+  return declaredClient(readInitializeRequest(request).capabilities, isObject(info) ? info : undefined)
 }
 
 /**

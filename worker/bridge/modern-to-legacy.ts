@@ -31,6 +31,10 @@ const METHODS: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['resources/templates/list', { verdict: 'forward', cacheable: true }],
   ['resources/read', { verdict: 'forward', cacheable: true, mayAsk: true }],
   ['completion/complete', { verdict: 'forward' }],
+  // Of the Skills extension (SEP-2640), whose clients refuse a page that does not say it.
+  ['skills/list', { verdict: 'forward', cacheable: true }],
+  ['skills/get', { verdict: 'forward', cacheable: true }],
+  ['resources/directory/read', { verdict: 'forward', cacheable: true }],
 
   // Removed from the protocol.
   ['initialize', { verdict: 'unknown' }],
@@ -104,6 +108,11 @@ export function modernResultEdits(answer: Uint8Array, { method, serverInfo, isEx
     },
   }
   return [...editBody(answer, 'result', edit), ...(method === 'tools/list' ? executionEdits(answer, open) : [])]
+}
+
+/** Takes off a child's notification of an extension what means something in its own era only. */
+export function modernNotificationEdits(notification: Uint8Array): Replacement[] {
+  return editBody(notification, 'params', { meta: { drop: isEnvelopeKey } })
 }
 
 /** Kinds of results that a server of the handshake era cannot mean. */

@@ -41,6 +41,21 @@ export function isCoreNotification(method: string): boolean {
   return CORE_NOTIFICATIONS.has(method)
 }
 
+/** What servers tell clients in the handshake era. Each of these has a way of its own to a client that knows no sessions, or none. */
+const CORE_SERVER_NOTIFICATIONS: ReadonlySet<string> = new Set([
+  'notifications/cancelled',
+  'notifications/progress',
+  'notifications/message',
+  'notifications/resources/updated',
+  'notifications/elicitation/complete',
+  'notifications/tasks/status',
+])
+
+/** Whether a server's notification is of an extension, or of nobody that the relay knows: it means something to whose call it belongs to. */
+export function isExtensionNotification(method: string): boolean {
+  return !CORE_SERVER_NOTIFICATIONS.has(method) && !method.endsWith('/list_changed')
+}
+
 /** The Tasks extension (SEP-2663): passed through within an era, stripped between eras. */
 export const TASKS_EXTENSION = `${META_PREFIX}tasks`
 

@@ -16,6 +16,8 @@ export interface BegunTask {
 }
 
 export const TASKS_LIST = 'tasks/list'
+/** Of 2025-11-25: is answered when the task has ended. */
+export const TASKS_RESULT = 'tasks/result'
 
 /** Whether a request is about tasks: those go to the process that has the task. */
 export function isTaskMethod(method: string): boolean {

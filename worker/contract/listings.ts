@@ -18,19 +18,20 @@ export interface Listing {
   readonly answer: Uint8Array
 }
 
-/** Whom a list is for: a session of a principal, or its clients without session that declare the same. */
-export type ListClient =
-  | { readonly principal: string; readonly session: string }
-  | ({ readonly principal: string } & Pick<DeclaredClient, 'capabilities' | 'declared'>)
+/** Whom a list is for: a session of a principal, or its clients without session that say the same of themselves. */
+export type ListClient = { readonly principal: string; readonly session: string } | ({ readonly principal: string } & DeclaredClient)
 
 /** Whom what a request asks for is listed to. */
-export function listClient(
-  request: { readonly principal: string } & ({ readonly session: string } | Pick<DeclaredClient, 'capabilities' | 'declared'>),
-): ListClient {
+export function listClient(request: ListClient): ListClient {
   const { principal } = request
   if ('session' in request) return { principal, session: request.session }
-  const { capabilities, declared } = request
-  return { principal, capabilities, ...(declared === undefined ? {} : { declared }) }
+  const { capabilities, declared, clientInfo } = request
+  return {
+    principal,
+    capabilities,
+    ...(declared === undefined ? {} : { declared }),
+    ...(clientInfo === undefined ? {} : { clientInfo }),
+  }
 }
 
 /** A listing that a Worker has seen go by. */
@@ -95,11 +96,11 @@ function pageOf(method: ListMethod, cursor: string | undefined): ListingName {
 }
 
 /**
- * Names the clients that are offered the same: servers fit their lists to what a client declares, and what they offer to one
+ * Names the clients that are offered the same: servers fit their lists to what a client says of itself, and what they offer to one
  * principal is not for another to see.
  */
-export function audienceOf(principal: string, client: Pick<DeclaredClient, 'capabilities' | 'declared'>): string {
-  return `${declarationName(client)} ${principal}`
+export function audienceOf(principal: string, client: DeclaredClient): string {
+  return `${declarationName(client)} ${principal}${client.clientInfo === undefined ? '' : ` ${client.clientInfo}`}`
 }
 
 const encoder = new TextEncoder()

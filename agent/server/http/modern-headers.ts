@@ -29,14 +29,12 @@ export function claimedRevision(request: Uint8Array): string | undefined {
   })
 }
 
-/** The envelope of a request, to be that of another. */
-export function envelopeIn(request: Uint8Array): Readonly<Record<string, unknown>> {
-  const meta = orUndefined(() => {
+/** `_meta` of a request; undefined where there is none that can be read. */
+export function metaIn(request: Uint8Array): unknown {
+  return orUndefined(() => {
     const span = paramsMember(request, '_meta')
     return span === undefined ? undefined : valueAt(request, span)
   })
-  const members = typeof meta === 'object' && meta !== null ? Object.entries(meta) : []
-  return Object.fromEntries(members.filter(([key]) => key.startsWith('io.modelcontextprotocol/')))
 }
 
 /** The tool, prompt, URI or task that a request names. */

@@ -42,7 +42,7 @@ export interface CallSession {
   /** The connection broke when the call may have begun. Resolves with whether the server is still there. */
   survived(): Promise<boolean>
   /** Whether the headers of a call that was refused for them can be made anew. */
-  mayCorrect(facts: MessageFacts): boolean
+  mayCorrect(call: Outgoing): boolean
 }
 
 /** HeaderMismatch (MCP 2026-07-28, Streamable HTTP). */
@@ -210,7 +210,7 @@ export class PostedCall {
     const error = errorIn(line)
     const isLost = statusCode === 404 || (statusCode === 400 && SESSION_WORDS.test(error?.message ?? Buffer.from(line).toString('latin1')))
     if (isLost && this.#session.hasSession && !this.#session.isModern) return this.#session.lost(this.#rawId)
-    if (error?.code === HEADER_MISMATCH && tries === 0 && this.#session.mayCorrect(this.facts)) return 'again'
+    if (error?.code === HEADER_MISMATCH && tries === 0 && this.#session.mayCorrect(this.#message)) return 'again'
     if (error === undefined || statusCode === 401 || statusCode === 403) return this.#faulty(response)
     this.#hear(error.idSpan === undefined ? line : splice(line, [replacement(error.idSpan, this.#rawId)]))
     if (!this.#isAnswered) this.#faulty(response)

@@ -1,8 +1,10 @@
 /** Speaks Streamable HTTP, of revisions with sessions and of 2026-07-28 without, to a server (MCP, basic/transports). A session's first request says which of both it is. */
 import type { IncomingMessage } from 'node:http'
 import { canonicalId, type MessageFacts } from '../../../protocol/json-scan.ts'
+import type { MirroredParam } from '../../../protocol/mirrors/mirrored-params.ts'
 import { HTTP_LEAVE_MS } from '../../limits.ts'
-import { claimedRevision, envelopeIn, modernHeaders, nameIn } from './modern-headers.ts'
+import { toolAudience } from '../tool-audience.ts'
+import { claimedRevision, metaIn, modernHeaders, nameIn } from './modern-headers.ts'
 import { HttpRequest } from './http-request.ts'
 import { isSuccess } from './http-server.ts'
 import { type CallSession, PostedCall } from './posted-call.ts'
@@ -69,10 +71,7 @@ export class StreamableWire implements Wire, CallSession {
     if (typeof revision !== 'string') return { ...POST, ...this.#sessionHeaders() }
     const { method } = facts
     const tool = method === 'tools/call' ? nameIn(method, bytes) : undefined
-    const { server } = this.#port
-    const ask = (cursor: string | undefined): Promise<unknown> =>
-      askToolPage(server, { revision, envelope: envelopeIn(bytes), cursor, headers: POST })
-    const mirrored = tool === undefined ? [] : await server.tools.paramsOf(tool, ask)
+    const mirrored = tool === undefined ? [] : await this.#mirroredFor(bytes, tool, revision)
     return { ...POST, ...modernHeaders({ method, revision, request: bytes }, mirrored) }
   }
 
@@ -108,10 +107,17 @@ export class StreamableWire implements Wire, CallSession {
     return isThere && this.#port.hasAnswered
   }
 
-  mayCorrect({ method }: MessageFacts): boolean {
-    if (!this.isModern || method !== 'tools/call') return false
-    this.#port.server.tools.forget()
+  mayCorrect({ bytes, facts }: Outgoing): boolean {
+    if (!this.isModern || facts.method !== 'tools/call') return false
+    this.#port.server.tools.forget(toolAudience(metaIn(bytes)).name)
     return true
+  }
+
+  /** As the server has listed the tool to clients like this one. */
+  #mirroredFor(call: Uint8Array, tool: string, revision: string): Promise<readonly MirroredParam[]> {
+    const { server } = this.#port
+    const { name, envelope = {} } = toolAudience(metaIn(call))
+    return server.tools.paramsOf(name, tool, (cursor) => askToolPage(server, { revision, envelope, cursor, headers: POST }))
   }
 
   async #call(message: Outgoing, rawId: string): Promise<void> {

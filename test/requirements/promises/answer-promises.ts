@@ -20,6 +20,9 @@ const RIGHT_ANSWERS = {
     'promise.1.extension-kinds': promised(
       'Kinds of results and requests of an extension that the client has declared pass in all pairings of client and server.',
     ),
+    'promise.1.audience': promised(
+      'What a server lists to clients that say the same of themselves is told to no others, and nobody else’s calls are judged, checked, repeated or written by it.',
+    ),
     'promise.1.ids-distinct': promised('The ids `0`, `"1"` and `1` are three ids.'),
     'promise.1.odd-servers': promised(
       'What the official clients take of a server is taken: ids of another type, members that are null, a byte order mark before all else. The client gets its own id, and no such member.',

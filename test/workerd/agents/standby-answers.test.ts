@@ -102,10 +102,39 @@ describe('while no agent is there', () => {
     expect(await (await stranger.post(LIST)).json()).toMatchObject({ result: { tools: [{ name: 't' }] } })
   })
 
+  test('with one child for all that is told who calls, a list is for whoever asked for it', async () => {
+    verifies('promise.1.audience')
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share', wantsPrincipal: true })
+    const client = new TestClient(share)
+    const response = client.initialize()
+    await agent.expect('open')
+    agent.answer((await agent.expect('call')).header, '1', SERVER)
+    await agent.expect('notify')
+    await response
+    await list(agent, client)
+    await untilKept(share, 2)
+    await agent.leave()
+    const [same, stranger] = [new TestClient(share), new TestClient(share, await createClientToken(share))]
+    for (const one of [same, stranger]) expect(staleSince(await (await one.initialize()).json())).toBeDefined()
+    expect(await (await same.post(LIST)).json()).toMatchObject({ result: { tools: [{ name: 't' }] } })
+    const waiting = stranger.post(LIST)
+    const back = await ScriptedAgent.connect(share, { isolation: 'share', wantsPrincipal: true, instance: 'two' })
+    while (true) {
+      const { header } = await back.next()
+      if (header.type !== 'call') continue
+      back.answer(header, header.method === 'initialize' ? '1' : '"a"', header.method === 'initialize' ? SERVER : '{"tools":[]}')
+      if (header.method === 'tools/list') break
+    }
+    expect(staleSince(await answerIn(waiting))).toBeUndefined()
+  })
+
   test('a client over HTTP+SSE begins and lists on its stream', async () => {
     const { share } = await forsaken()
     const client = await SseClient.connect(share)
-    await client.post('{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{}}}')
+    await client.post(
+      '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}',
+    )
     const begun: unknown = JSON.parse((await client.events.next()) ?? '')
     expect(begun).toMatchObject({ id: 1, result: { protocolVersion: '2024-11-05', serverInfo: { name: 's' } } })
     await client.post('{"jsonrpc":"2.0","id":2,"method":"tools/list"}')
@@ -203,21 +232,25 @@ describe('what is kept', () => {
     expect(await keptNames(share)).toEqual(['prompts/list', 'server'])
   })
 
-  test('is no other principal’s to see, nor that of a client that can do other things', async () => {
-    verifies('promise.1.sessions-apart')
+  test('is no other principal’s to see, nor that of a client that can do other things or has another name', async () => {
+    verifies('promise.1.sessions-apart', 'promise.1.audience')
     const { share, client } = await forsaken()
-    const capable = new TestClient(share)
-    const params = '{"protocolVersion":"2025-11-25","capabilities":{"sampling":{}},"clientInfo":{"name":"t","version":"1"}}'
-    const begun = await capable.post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`)
-    capable.session = begun.headers.get('mcp-session-id') ?? undefined
+    const begun = async (capabilities: string, name: string): Promise<TestClient> => {
+      const other = new TestClient(share)
+      const params = `{"protocolVersion":"2025-11-25","capabilities":${capabilities},"clientInfo":{"name":"${name}","version":"1"}}`
+      const response = await other.post(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":${params}}`)
+      other.session = response.headers.get('mcp-session-id') ?? undefined
+      return other
+    }
+    const [capable, named] = [await begun('{"sampling":{}}', 't'), await begun('{}', 'other')]
     const stranger = new TestClient(share, await createClientToken(share))
     expect((await stranger.initialize()).status).toBe(200)
     // They wait for a server, each for its own.
-    const waiting = [capable.post(LIST), stranger.post(LIST)]
+    const waiting = [capable.post(LIST), named.post(LIST), stranger.post(LIST)]
     expect(staleSince(await (await client.post(LIST)).json())).toBeDefined()
     const back = await ScriptedAgent.connect(share, { instance: 'two' })
     const lists = new Set<string>()
-    while (lists.size < 2) {
+    while (lists.size < 3) {
       const { header } = await back.next()
       if (header.type !== 'call') continue
       if (header.method === 'initialize') back.answer(header, '0', SERVER)

@@ -248,6 +248,21 @@ async function tellOf(child: HandshakeChild): Promise<readonly [string, unknown]
   return [call.header.method, params.uri]
 }
 
+test('a notification of an extension goes to the call that it is certainly of, and to no listen', async () => {
+  verifies('promise.1.extension-kinds')
+  const child = await HandshakeChild.connect()
+  const news = (n: number): string => `{"jsonrpc":"2.0","method":"notifications/com.example/n","params":{"n":${n}}}`
+  const response = callTool(child.share, 'a')
+  const call = await child.expect('call')
+  const { ch, ra } = call.header
+  child.agent.notify(ch, news(1), { ra })
+  child.agent.notify(ch, news(2), { ra, sure: true })
+  child.answer(call, { content: [] })
+  const events = new EventReader(await response)
+  expect(await nextMessage(events)).toMatchObject({ method: 'notifications/com.example/n', params: { n: 2 } })
+  expect(await nextMessage(events)).toMatchObject({ id: 1, result: { content: [] } })
+})
+
 describe('a log message', () => {
   const log = (level: string): string => `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"${level}","data":"d"}}`
 

@@ -110,6 +110,28 @@ describe('a task', () => {
     expect(await told(running)).toMatchObject({ id: 8, result: { content: [] } })
   })
 
+  test('whose result is waited for from another session can be cancelled there, by the id that its client knows', async () => {
+    verifies('promise.13.process')
+    const { share, agent, client, ch } = await connected()
+    await begin(agent, client, 'one')
+    const other = await another(agent, share)
+    const waiting = request(other, 8, 'tasks/result', { taskId: 'one' })
+    const { header, body } = await agent.expect('call')
+    const renamed: unknown = JSON.parse(new TextDecoder().decode(body.subarray(...header.id)))
+    const cancelled = other.post('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":8}}')
+    const heard = [await agent.expect('notify'), await agent.expect('notify')]
+    for (const frame of heard) agent.send({ type: 'receipts', keys: [frame.header.key] })
+    const there = heard.find((frame) => frame.header.ch === ch)
+    expect(JSON.parse(there === undefined ? '{}' : bodyText(there))).toMatchObject({
+      method: 'notifications/cancelled',
+      params: { requestId: renamed },
+    })
+    expect(there?.header.cancels).toBe(header.tag)
+    expect((await cancelled).status).toBe(202)
+    agent.fail(header, 'CANCELLED', 'yes')
+    expect(await told(waiting)).toMatchObject({ id: 8, error: { data: { code: 'CANCELLED' } } })
+  })
+
   test('that a client’s own session has begun is preferred to one of the same id in another', async () => {
     verifies('promise.13.equal-ids')
     const { share, agent, client, ch } = await connected()

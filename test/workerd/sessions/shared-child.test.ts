@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { MAX_RPC_WAIT_MS } from '../../../worker/limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { heldTimers } from '../harness/held-timers.ts'
-import { createShare, EventReader, TestClient, type TestShare } from '../harness/relay.ts'
+import { createShare, EventReader, factsOf, resetShare, TestClient, type TestShare } from '../harness/relay.ts'
+import { expectReplay } from '../harness/left-stream.ts'
 import { bodyText, ScriptedAgent, survivorOf } from '../harness/scripted-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
 
@@ -169,6 +170,83 @@ describe('what a shared child says to all', () => {
     await heard.cancel()
     await overheard.cancel()
   })
+})
+
+describe('a task of a shared child', () => {
+  const STATUS = '{"jsonrpc":"2.0","method":"notifications/tasks/status","params":{"taskId":"one","status":"completed"}}'
+
+  /** A client whose task `one` the child has begun, and another. */
+  async function begun() {
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const [client, other] = [new TestClient(share), new TestClient(share)]
+    const initialized = client.initialize()
+    const ch = await serve(agent, OLD_SERVER)
+    await initialized
+    await other.initialize()
+    const response = client.post('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","task":{"ttl":60000}}}')
+    agent.answer((await agent.expect('call')).header, '1', '{"task":{"taskId":"one","status":"working","ttl":60000}}')
+    expect((await response).status).toBe(200)
+    return { share, agent, client, other, ch }
+  }
+
+  test.each([
+    ['', false],
+    [', also after the relay was reset', true],
+  ])('is told to its client on its next stream, when it had none%s', async (_, isReset) => {
+    verifies('promise.13.told')
+    const { share, agent, client, other, ch } = await begun()
+    agent.notify(ch, LIST_CHANGED)
+    expect((await agent.expect('hold')).header.ch).toBe(ch)
+    const told = agent.notify(ch, STATUS, { task: 'one' })
+    const before = (await factsOf(share)).counters.total_changes
+    agent.notify(ch, STATUS, { task: 'one' })
+    // Whatever more is told: one row.
+    expect((await factsOf(share)).counters.total_changes).toBe(before)
+    const back = isReset ? await afterReset(share, agent, ch) : agent
+    const others = new EventReader(await other.listen())
+    expect((await back.expect('resume')).header.ch).toBe(ch)
+    const events = new EventReader(await client.listen())
+    const replay = await expectReplay(back)
+    expect(replay).toMatchObject({ ch, after: told.header.n - 1 })
+    back.send({ ...told.header, to: replay.to ?? '' }, told.body)
+    expect(await events.next()).toBe(STATUS)
+    back.notify(ch, LIST_CHANGED)
+    expect([await events.next(), await others.next()]).toEqual([LIST_CHANGED, LIST_CHANGED])
+    await events.cancel()
+    await others.cancel()
+    // It was told: the next stream is like any other.
+    const next = new EventReader(await client.listen())
+    expect((await back.next()).header).not.toMatchObject({ type: 'replay', after: told.header.n - 1 })
+    await next.cancel()
+  })
+
+  async function afterReset(share: TestShare, agent: ScriptedAgent, ch: string): Promise<ScriptedAgent> {
+    await resetShare(share)
+    return ScriptedAgent.connect(share, { isolation: 'share', ...survivorOf(ch, agent) })
+  }
+})
+
+test('a client’s notification of an extension reaches the shared child as it was sent, and is accepted with the agent’s receipt', async () => {
+  verifies('promise.2.notifications-held')
+  const share = await createShare()
+  const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+  const [client, other] = [new TestClient(share), new TestClient(share)]
+  const initialized = client.initialize()
+  const ch = await serve(agent, OLD_SERVER)
+  await initialized
+  await other.initialize()
+  for (const from of [client, other]) {
+    const noted = `{"jsonrpc":"2.0","method":"com.example/note","params":{"n":1.0,"big":12345678901234567890}}`
+    const accepted = from.post(noted)
+    const frame = await agent.expect('notify')
+    expect([frame.header.ch, frame.header.method, bodyText(frame)]).toEqual([ch, 'com.example/note', noted])
+    agent.send({ type: 'receipts', keys: [frame.header.key] })
+    expect((await accepted).status).toBe(202)
+  }
+  // Of one client alone it means nothing to a child that serves many.
+  expect((await client.post('{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}')).status).toBe(202)
+  expect(agent.waiting).toEqual([])
 })
 
 describe.each([

@@ -2,6 +2,7 @@
 import { waitUntil } from 'cloudflare:workers'
 import type { AgentFrame, Answer } from '../../../protocol/frame.ts'
 import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
+import type { DeclaredClient } from '../../bridge/capabilities.ts'
 import { MAX_LISTING_BYTES } from '../../limits.ts'
 import type { CallRequest, GroupCallRequest, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { listClient, listingFrom, type ListingName, listingOf } from '../../contract/listings.ts'
@@ -14,7 +15,7 @@ const DIGEST_BYTES = 16
 /** What of a request says whose answer it is. */
 type Asker =
   | Pick<SessionCallRequest, 'principal' | 'session' | 'bridge' | 'delivery'>
-  | Pick<GroupCallRequest, 'principal' | 'capabilities' | 'declared' | 'bridge'>
+  | Pick<GroupCallRequest, 'principal' | keyof DeclaredClient | 'bridge'>
 
 export class ListingRecorder {
   readonly #share: ShareClient

@@ -1,19 +1,22 @@
 /** What a session's request about tasks brings: of a task that is begun it is noted whose it is, one that is named is asked for where its process is, and lists are cut to the client's own. */
+import { waitUntil } from 'cloudflare:workers'
 import type { Answer } from '../../../protocol/frame.ts'
 import { scanMessage } from '../../../protocol/json-scan.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
-import { asksForTask, isTaskMethod, namedTask, taskListEdits, TASKS_LIST } from '../../bridge/tasks.ts'
+import { asksForTask, isTaskMethod, namedTask, taskListEdits, TASKS_LIST, TASKS_RESULT } from '../../bridge/tasks.ts'
 import { randomKey } from '../../call-key.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { groupOfPlace, type KnownTask } from '../../contract/tasks.ts'
 import { MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import { Courier } from '../call/courier.ts'
-import { type Item, type ItemSource, SoleItem } from '../call/item.ts'
+import { isFinal, type Item, type ItemSource, SoleItem } from '../call/item.ts'
+import { send } from '../call/send.ts'
 import { findTasks, type TaskOwner, withTaskNoted } from '../call/tasks.ts'
 import { WholeMessage } from '../call/whole-message.ts'
 import type { ClientMessage } from '../message.ts'
 import { judgeFor } from '../policy/bounds.ts'
+import { CancelWait } from './cancel-wait.ts'
 import { type PostedRequest, refusedItem, SessionRequest } from './request.ts'
 
 /** How a request is about tasks; undefined for one that is not. */
@@ -116,6 +119,8 @@ export class NamedTask implements ItemSource {
   #isElsewhere = false
   #isClosed = false
   #isLingering = false
+  /** Of a request that waits elsewhere: its client may cancel it by its own id. */
+  #cancelWait: CancelWait | undefined
 
   constructor(share: ShareClient, caller: Caller, posted: PostedRequest, key: string) {
     this.#share = share
@@ -128,6 +133,7 @@ export class NamedTask implements ItemSource {
     this.#source ??= this.#find()
     const item = await (await this.#source).next()
     if (!this.#isElsewhere) return item
+    if (item === undefined || isFinal(item)) this.#cancelWait?.close()
     // Its session has ended, and with it its process.
     if (item?.kind === 'failed' && item.failure.code === 'SESSION_NOT_FOUND') return NOT_FOUND
     // What the relay answers by itself it says of the name that the request has there.
@@ -140,6 +146,7 @@ export class NamedTask implements ItemSource {
 
   close(): void {
     this.#isClosed = true
+    this.#cancelWait?.close()
     this.#found?.close()
   }
 
@@ -176,8 +183,29 @@ export class NamedTask implements ItemSource {
     const request = new SessionRequest(share, { ...this.#caller, session: place }, posted)
     const made = request.call(posted, this.#key)
     const rawId = this.#posted.message.facts.id?.raw ?? 'null'
+    if (this.#isElsewhere && posted.message.facts.method === TASKS_RESULT)
+      await this.#hearCancel(rawId, share, { ...this.#caller, session: place }, posted.message.facts.id?.raw ?? 'null')
     return 'code' in made ? new SoleItem(refusedItem(rawId, made)) : new Courier(share, made.request, made.body, made.turns)
   }
+
+  /** What waits for a task may wait for long. `rawId` is the client's own id, `idThere` what the request is called in the session that has the task. */
+  async #hearCancel(rawId: string, share: ShareClient, caller: Caller, idThere: string): Promise<void> {
+    const cancelled = cancellationOf(idThere)
+    if (cancelled === undefined) return
+    // This Worker's request ends when its client leaves, and without waitUntil the message would end with it.
+    const cancel = (): void => waitUntil(send(share, caller, cancelled).catch(() => undefined))
+    this.#cancelWait = new CancelWait(this.#share, this.#caller, rawId, cancel)
+    await this.#cancelWait.open()
+    if (this.#isClosed) this.#cancelWait.close()
+  }
+}
+
+const encoder = new TextEncoder()
+
+function cancellationOf(rawId: string): ClientMessage | undefined {
+  const bytes = encoder.encode(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${rawId}}}`)
+  const facts = scanMessage(bytes)
+  return facts.ok ? { bytes, facts: facts.value, params: {} } : undefined
 }
 
 const NOT_FOUND: Item = { kind: 'failed', failure: { code: 'TASK_NOT_FOUND', executed: 'no' } }

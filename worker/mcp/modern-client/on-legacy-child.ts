@@ -5,8 +5,8 @@ import { replacement, splice } from '../../../protocol/splice.ts'
 import { askKey, capabilityFailure, inputRequiredResult } from '../../bridge/input/asks.ts'
 import { type Capability, declaresExtensions, lacking } from '../../bridge/capabilities.ts'
 import { findPath, rootOf, valueAt } from '../../bridge/json-view.ts'
-import { mayAsk, modernResultEdits, toModernError, withoutTaskTools } from '../../bridge/modern-to-legacy.ts'
-import { isLoggingLevel, passesLogLevel } from '../../bridge/names.ts'
+import { mayAsk, modernNotificationEdits, modernResultEdits, toModernError, withoutTaskTools } from '../../bridge/modern-to-legacy.ts'
+import { isExtensionNotification, isLoggingLevel, passesLogLevel } from '../../bridge/names.ts'
 import { GATHER_MS, MAX_ASK_BYTES, MAX_BRIDGED_ANSWER_BYTES } from '../../limits.ts'
 import { within } from '../../within.ts'
 import { AskRound } from './ask-client.ts'
@@ -94,6 +94,7 @@ export class LegacyChild {
       }
       case 'notification':
         if (header.method === 'notifications/progress' || this.#wantsLog(item)) return item
+        if (isExtensionNotification(header.method) && header.sure === true) return { ...item, edits: modernNotificationEdits(body) }
         this.#inner.taken(body.length)
         return 'nothing'
       default:

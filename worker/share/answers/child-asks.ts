@@ -194,7 +194,10 @@ export class ChildAsks {
 
   /** Nobody can be asked. Calls of a name that may have asked get the child for themselves from now on. */
   #refuse({ ch, rawId, method }: Ask, calls: readonly RunningAsker[]): void {
-    this.#parts.askers.suspect(calls.filter(({ asker }) => asker !== ''))
+    this.#parts.askers.suspect(
+      groupOf(ch),
+      calls.filter(({ asker }) => asker !== ''),
+    )
     this.#respond(ch, rawId, refusalText(rawId, method))
   }
 

@@ -113,6 +113,7 @@ export class Delivery {
     const target = found.kind === 'judge' && header.type === 'ask' ? this.#judged(header, frame, body, found.call) : found
     if (target.kind === 'hold') sendFrame(link, { type: 'hold', ch: header.ch, n: header.n })
     else this.#put(link, header, target, frame, body.length, body.length === header.size, false)
+    if (target.kind === 'sockets') this.#untold(header, target)
     // Servers may ask for roots at any time: that says nothing about the call.
     const isTelling = header.type === 'ask' && header.sure === true && header.method !== 'roots/list'
     if (isTelling && isBridgedGroup(groupOf(header.ch))) this.#noteAsker(header.ra)
@@ -156,6 +157,11 @@ export class Delivery {
   #judged(header: Ask, frame: Uint8Array, body: Uint8Array, callKey: string | undefined): Target {
     const key = this.#parts.childAsks.receive(header, frame, body, callKey)
     return key === undefined ? { kind: 'drop' } : this.#routing.answerTarget({ to: 'call', key })
+  }
+
+  /** The agent cannot hold what one of several clients of a child is to hear: it is asked to say it again. */
+  #untold(header: Message, { absent = [] }: Extract<Target, { kind: 'sockets' }>): void {
+    for (const session of absent) this.#parts.store.untoldTasks.note(session, header, Date.now())
   }
 
   #noteAsker(ra: string | undefined): void {

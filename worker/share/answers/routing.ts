@@ -1,6 +1,7 @@
 /** Finds the client that a message of an agent is for, from the frame's header alone. Sends nothing. */
 import type { Ask, Chunk, Notification } from '../../../protocol/frame.ts'
 import { childNotificationVerdict } from '../../bridge/legacy-to-modern.ts'
+import { isExtensionNotification } from '../../bridge/names.ts'
 import { decodeReturnAddress, type ReturnAddress } from '../../contract/return-address.ts'
 import { isBesideGroup, isBridgedGroup, mainGroup, groupOf, isModernGroup, SHARED_GROUP } from '../../contract/groups.ts'
 import { type Store } from '../rows/store.ts'
@@ -10,8 +11,8 @@ import type { Waiter, Waiters } from '../clients/waiters.ts'
 
 /** Where a message goes. `hold`: nobody can take it yet, the agent keeps it. `judge`: an ask of which somebody must find out whose it is; `call` is certain. */
 export type Target =
-  /** `isOverheard`: they listen to another child, whose credit waits for them. */
-  | { readonly kind: 'sockets'; readonly sockets: readonly WebSocket[]; readonly isOverheard?: true }
+  /** `isOverheard`: they listen to another child, whose credit waits for them. `absent`: sessions that should hear of it, and have no stream. */
+  | { readonly kind: 'sockets'; readonly sockets: readonly WebSocket[]; readonly isOverheard?: true; readonly absent?: readonly string[] }
   | { readonly kind: 'waiter'; readonly waiter: Waiter }
   | { readonly kind: 'hold' }
   | { readonly kind: 'judge'; readonly call?: string }
@@ -93,7 +94,9 @@ export class Routing {
       const address = decodeReturnAddress(header.ra)
       return header.sure && address?.to === 'call' ? { kind: 'judge', call: address.key } : { kind: 'judge' }
     }
-    if (header.method === 'notifications/message') return header.sure ? (call ?? DROP) : DROP
+    // Of a call, or of nobody: it must not be guessed whose they are.
+    const isOfCall = header.method === 'notifications/message' || isExtensionNotification(header.method)
+    if (isOfCall) return header.sure ? (call ?? DROP) : DROP
     const main = mainGroup(group)
     const sockets = this.#parts.subscriptions.wanting(main, header.method, header.uri)
     return main === group ? { kind: 'sockets', sockets } : { kind: 'sockets', sockets, isOverheard: true }
@@ -117,8 +120,9 @@ export class Routing {
       return { kind: 'sockets', sockets }
     }
     if (header.type === 'notification' && header.task !== undefined) {
-      const owners = store.tasks.inGroup(SHARED_GROUP, header.task, Date.now())
-      return { kind: 'sockets', sockets: owners.flatMap(({ place }) => streams.listener(place) ?? []) }
+      const owners = store.tasks.inGroup(SHARED_GROUP, header.task, Date.now()).map(({ place }) => place)
+      const absent = owners.filter((place) => streams.listener(place) === undefined)
+      return { kind: 'sockets', sockets: owners.flatMap((place) => streams.listener(place) ?? []), absent }
     }
     if (header.method.endsWith('/list_changed')) {
       const sockets = streams.listeners(SHARED_GROUP)

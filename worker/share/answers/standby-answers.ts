@@ -1,7 +1,6 @@
 /** Answers requests in a server's place while no agent is there, or none that responds, from what the server said before. */
 import type { Answer } from '../../../protocol/frame.ts'
-import { declaredClient } from '../../bridge/capabilities.ts'
-import { readInitializeRequest } from '../../bridge/discover.ts'
+import { declaredInInitialize } from '../../bridge/discover.ts'
 import { LISTING_WRITES_MS, MAX_LISTING_BYTES, MAX_LISTING_WRITES, UNANSWERED_MS } from '../../limits.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
@@ -88,8 +87,13 @@ export class StandbyAnswers {
   note(order: ListingOrder): void {
     const { client, name, era, answer, digest, ch } = order
     if (this.#parts.store.settings === undefined || answer.length > MAX_LISTING_BYTES) return
-    const audience = GROUPS_OF_ALL.includes(groupOf(ch)) ? EVERYBODY : this.#audience(client)
+    const audience = this.#isForAll(ch) ? EVERYBODY : this.#audience(client)
     if (audience !== undefined) this.#keep(audience, { name, era, answer }, digest)
+  }
+
+  /** Whether a child offers the same to all clients: one that is told who calls may offer each something else. */
+  #isForAll(ch: string): boolean {
+    return GROUPS_OF_ALL.includes(groupOf(ch)) && this.#parts.channels.linkOf(ch)?.wantsPrincipal !== true
   }
 
   /** Keeps what a server said of itself to the relay. */
@@ -228,7 +232,7 @@ export class StandbyAnswers {
     const { session } = client
     if (store.sessions.get(session)?.principal !== principal) return undefined
     const [initialize] = store.requests.of(session, 'initialize')
-    return audienceOf(principal, declaredClient(readInitializeRequest(initialize?.body ?? NOTHING).capabilities))
+    return audienceOf(principal, declaredInInitialize(initialize?.body ?? NOTHING))
   }
 
   /** A server whose lists differ each time must not have a row written for each. */

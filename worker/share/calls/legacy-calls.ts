@@ -141,6 +141,8 @@ export class LegacyCalls {
     if (isShared && (request.kind === 'response' || PRIVATE_NOTIFICATIONS.has(request.method))) return { kind: 'sent' }
     const { key, method, size } = request
     const receipt = sender.receipt(link, key)
+    // It may run in another session, which has the task that it names.
+    if (request.requestId !== undefined) askingWorkers.cancel(session.id, request.requestId.raw)
     if (request.kind === 'response') sender.send(link, { type: 'respond', ch, key, rawId: request.rawId ?? 'null', size }, request.body)
     else {
       const cancels =

@@ -227,11 +227,16 @@ export class StreamSockets {
     return 101
   }
 
-  /** What the client of the session's stream before may have missed, be that open still or not. */
+  /** What the client of the session's stream before may have missed, be that open still or not; and what it was to be told while there was none. */
   #untakenBefore(session: string): ChildPlace | undefined {
-    const { streams, untaken } = this.#parts
+    const { streams, untaken, store } = this.#parts
     const left = untaken.takeLeft(session)
     const older = streams.listener(session)
-    return older === undefined ? left : untaken.of(older, Date.now())
+    const missed = older === undefined ? left : untaken.of(older, Date.now())
+    const untold = store.untoldTasks.take(session, Date.now())
+    // Of a child that was there before nothing can be said again.
+    return missed === undefined || untold === undefined || untold.ch !== missed.ch
+      ? (untold ?? missed)
+      : { ch: missed.ch, after: Math.min(missed.after, untold.after) }
   }
 }

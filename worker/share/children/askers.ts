@@ -1,5 +1,7 @@
-/** Knows which calls of clients without sessions ask their clients, by method and name: certainly, perhaps, or not. */
+/** Knows which calls of clients without sessions ask their clients, by method and name: certainly, perhaps, or not. A server may ask the clients of one group what it does not ask those of another. */
 import { MAX_ASKERS } from '../../asking-limits.ts'
+import { mainGroup } from '../../contract/groups.ts'
+import { Newest } from '../../newest.ts'
 import type { Streams } from '../clients/streams.ts'
 import type { Waiters } from '../clients/waiters.ts'
 import type { Store } from '../rows/store.ts'
@@ -19,10 +21,10 @@ export interface RunningAsker {
 
 export class Askers {
   readonly #parts: Parts
-  /** Names that were answered without having asked; forgotten with the object's memory, like the two below. */
-  readonly #quiet = new Set<string>()
-  /** Names of calls that ran when something was asked that could be of any of them, with the keys of those calls. */
-  readonly #suspects = new Map<string, readonly string[]>()
+  /** Names that were answered without having asked, by group; forgotten with the object's memory, like the two below. */
+  readonly #quiet = new Newest<true>(MAX_ASKERS)
+  /** Names of calls that ran when something was asked that could be of any of them, by group, with the keys of those calls. */
+  readonly #suspects = new Newest<readonly string[]>(MAX_ASKERS)
   /** Calls that were answered, and whose streams are still open. */
   readonly #answered = new Set<string>()
 
@@ -32,33 +34,34 @@ export class Askers {
 
   /** A call has asked, and it was certainly this one. */
   note(key: string): void {
-    const asker = this.#askerOf(key)
+    const asker = this.#askerOf(key)?.asker
     if (asker !== undefined) this.#parts.store.bridge.markAsker(asker)
   }
 
-  /** Any of these calls may have asked. */
-  suspect(calls: readonly RunningAsker[]): void {
+  /** Any of these calls on a group's child may have asked. */
+  suspect(group: string, calls: readonly RunningAsker[]): void {
     for (const { asker } of calls) {
-      this.#quiet.delete(asker)
-      const isKnown = this.#parts.store.bridge.isAsker(asker) || this.#suspects.size >= MAX_ASKERS
-      if (!isKnown)
-        this.#suspects.set(
-          asker,
-          calls.filter((call) => call.asker === asker).map(({ key }) => key),
-        )
+      const name = nameOf(group, asker)
+      this.#quiet.delete(name)
+      if (this.#parts.store.bridge.isAsker(asker)) continue
+      this.#suspects.set(
+        name,
+        calls.filter((call) => call.asker === asker).map(({ key }) => key),
+      )
     }
   }
 
-  /** A call was answered without having asked: calls of this name are taken not to ask. */
+  /** A call was answered without having asked: calls of this name are taken not to ask the clients of its group. */
   answered(key: string): void {
-    const asker = this.#askerOf(key)
-    if (asker === undefined) return
+    const { asker, group } = this.#askerOf(key) ?? {}
+    if (asker === undefined || group === undefined) return
     if (this.#parts.waiters.get(key) === undefined) this.#answered.add(key)
-    if (this.#quiet.has(asker) || this.#parts.store.bridge.isAsker(asker)) return
+    if (this.isQuiet(group, asker) || this.#parts.store.bridge.isAsker(asker)) return
+    const name = nameOf(group, asker)
     // A call that was suspected proves nothing by its answer; the next one of its name runs alone.
-    if (this.#suspects.get(asker)?.includes(key) === true) return
-    this.#suspects.delete(asker)
-    if (this.#quiet.size < MAX_ASKERS) this.#quiet.add(asker)
+    if (this.#suspects.get(name)?.includes(key) === true) return
+    this.#suspects.delete(name)
+    this.#quiet.set(name, true)
   }
 
   /** The stream of a call has closed; true when the call was answered before. */
@@ -66,13 +69,13 @@ export class Askers {
     return this.#answered.delete(key)
   }
 
-  isQuiet(asker: string): boolean {
-    return this.#quiet.has(asker)
+  isQuiet(group: string, asker: string): boolean {
+    return this.#quiet.get(nameOf(group, asker)) === true
   }
 
-  /** Whether calls of this name have asked, or may have. */
-  mayAsk(asker: string): boolean {
-    return this.#suspects.has(asker) || this.#parts.store.bridge.isAsker(asker)
+  /** Whether calls of this name have asked, in whichever group, or may have asked the clients of this one. */
+  mayAsk(group: string, asker: string): boolean {
+    return this.#suspects.get(nameOf(group, asker)) !== undefined || this.#parts.store.bridge.isAsker(asker)
   }
 
   /** Calls that run on a group's child and may ask, oldest first as far as that is known. */
@@ -101,10 +104,15 @@ export class Askers {
     return waiters.get(key) !== undefined || (streams.call(key) !== undefined && !this.#answered.has(key))
   }
 
-  #askerOf(key: string): string | undefined {
+  #askerOf(key: string): { readonly asker?: string; readonly group: string } | undefined {
     const waiter = this.#parts.waiters.get(key)
-    if (waiter !== undefined) return waiter.asker
+    if (waiter !== undefined) return waiter
     const socket = this.#parts.streams.call(key)
-    return socket === undefined ? undefined : this.#parts.streams.attachmentOf(socket)?.asker
+    return socket === undefined ? undefined : this.#parts.streams.attachmentOf(socket)
   }
+}
+
+/** A spare child asks for its group. */
+function nameOf(group: string, asker: string): string {
+  return `${mainGroup(group)} ${asker}`
 }

@@ -13,7 +13,7 @@ export function repeatFacts(request: CallRequest): RepeatFacts {
   const ofTool = { method, ...(tool === undefined ? {} : { tool }) }
   const client = listClient(request)
   // What a client says of itself has more room than these facts have with a stream: the list of its tools is not looked for then.
-  if ('capabilities' in client && (client.declared?.length ?? 0) > MAX_ATTACHED_DECLARATION_CHARS)
+  if ('capabilities' in client && (client.declared ?? '').length + (client.clientInfo ?? '').length > MAX_ATTACHED_DECLARATION_CHARS)
     return { principal: client.principal, capabilities: client.capabilities, ...ofTool, runsOnce: true }
   return { ...client, ...ofTool, ...(runsOnce === undefined ? {} : { runsOnce }) }
 }

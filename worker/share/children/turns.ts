@@ -65,8 +65,8 @@ export class Turns {
     const { askers } = this.#parts
     const group = groupOf(ch)
     // The agent could not tell its asks from those of the cancelled call.
-    if (this.isDoubtful(group, Date.now()) && askers.mayAsk(asker)) return 'apart'
-    const isFirst = this.#waiting.get(group) === undefined || askers.isQuiet(asker)
+    if (this.isDoubtful(group, Date.now()) && askers.mayAsk(group, asker)) return 'apart'
+    const isFirst = this.#waiting.get(group) === undefined || askers.isQuiet(group, asker)
     if (isFirst && this.#mayStart({ asker, key, ch, isAskable })) return 'own'
     const root = this.#parts.rootOf(principal)
     this.#add(root, 1)
@@ -81,7 +81,7 @@ export class Turns {
     const waiting = this.#waiting.get(group)
     if (waiting === undefined) return
     const [first] = waiting
-    const next = waiting.find((one) => (one === first || this.#parts.askers.isQuiet(one.asker)) && this.#mayStart(one))
+    const next = waiting.find((one) => (one === first || this.#parts.askers.isQuiet(group, one.asker)) && this.#mayStart(one))
     if (next !== undefined) this.#end(group, next.key, 'own')
   }
 
@@ -99,7 +99,7 @@ export class Turns {
 
   /** Nobody waits any more for a call that goes on until the child heeds its cancel: for a while nobody knows whose an ask is. */
   left(group: string, asker: string): void {
-    if (!this.#parts.askers.isQuiet(asker)) this.#cancelledAtMs.set(group, Date.now())
+    if (!this.#parts.askers.isQuiet(group, asker)) this.#cancelledAtMs.set(group, Date.now())
   }
 
   /** Whether a cancelled call may still ask on the group's child. */
@@ -113,17 +113,19 @@ export class Turns {
     // What a client is being asked for is told before others begin, as it would be over stdio.
     if (roots.isAsking(ch, Date.now())) return false
     if (!this.#mayStartLate(call)) return false
-    return !isAskable || askers.isQuiet(asker) || this.#others(ch, key).every((other) => askers.isQuiet(other.asker))
+    const isQuiet = (name: string): boolean => askers.isQuiet(groupOf(ch), name)
+    return !isAskable || isQuiet(asker) || this.#others(ch, key).every((other) => isQuiet(other.asker))
   }
 
   /** Of a call that has waited: whether no more is in its way than what it would have to wait for at any time. */
   #mayStartLate({ asker, key, ch }: Pick<Waiting, 'asker' | 'key' | 'ch'>): boolean {
     const { askers, store } = this.#parts
-    if (askers.isQuiet(asker)) return true
+    const group = groupOf(ch)
+    if (askers.isQuiet(group, asker)) return true
     // While another call waits there for its client, an ask of an unknown name could be either's.
     if (store.bridge.parkedOn(ch).some(({ isForRoots }) => !isForRoots)) return false
-    const isAlone = askers.mayAsk(asker)
-    return this.#others(ch, key).every((other) => (isAlone ? askers.isQuiet(other.asker) : !askers.mayAsk(other.asker)))
+    const isAlone = askers.mayAsk(group, asker)
+    return this.#others(ch, key).every((other) => (isAlone ? askers.isQuiet(group, other.asker) : !askers.mayAsk(group, other.asker)))
   }
 
   #others(ch: string, key: string): RunningAsker[] {

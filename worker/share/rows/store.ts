@@ -8,6 +8,7 @@ import { LinkRows } from './link-rows.ts'
 import { SessionRows } from './session-rows.ts'
 import { SoleSession } from './sole-session.ts'
 import { TaskRows } from './task-rows.ts'
+import { UntoldTasks } from './untold-tasks.ts'
 import type { ShareSettings } from '../../contract/share-admin.ts'
 
 export class Store {
@@ -19,6 +20,7 @@ export class Store {
   readonly handshakes: HandshakeRows
   readonly bridge: BridgeRows
   readonly tasks: TaskRows
+  readonly untoldTasks: UntoldTasks
   readonly sole: SoleSession
   readonly #sql: SqlStorage
   #settings: ShareSettings | undefined
@@ -34,6 +36,7 @@ export class Store {
     this.handshakes = new HandshakeRows(sql)
     this.bridge = new BridgeRows(sql)
     this.tasks = new TaskRows(sql)
+    this.untoldTasks = new UntoldTasks(sql)
     const [made] = sql.exec<{ made: number }>("SELECT count(*) AS made FROM sqlite_master WHERE name = 'share'").toArray()
     // An object that was only asked about writes nothing: its storage stays empty.
     if (made?.made !== 1) return
@@ -57,7 +60,8 @@ export class Store {
   /** Forgets everything in memory; the caller deletes the storage. */
   forget(): void {
     this.#settings = undefined
-    for (const rows of [this.sessions, this.requests, this.left, this.channels, this.bridge, this.tasks]) rows.forget()
+    const known = [this.sessions, this.requests, this.left, this.channels, this.bridge, this.tasks, this.untoldTasks]
+    for (const rows of known) rows.forget()
   }
 
   /** Forgets a session, what was kept for it, and its own children. */
@@ -67,6 +71,7 @@ export class Store {
     this.channels.drop(id)
     this.channels.besides(id).forEach((group) => this.channels.drop(group))
     this.left.drop(id)
+    this.untoldTasks.drop(id)
   }
 
   /** Rows written by this incarnation of the object, schema included (SQLite's total_changes()). */
@@ -75,8 +80,8 @@ export class Store {
   }
 
   #createRows(): void {
-    const all = [this.sessions, this.left, this.requests, this.channels, this.links, this.handshakes, this.bridge, this.tasks, this.sole]
-    for (const rows of all) rows.create()
+    for (const rows of [this.sessions, this.left, this.requests, this.channels, this.links, this.handshakes]) rows.create()
+    for (const rows of [this.bridge, this.tasks, this.untoldTasks, this.sole]) rows.create()
   }
 
   #readSettings(): ShareSettings | undefined {

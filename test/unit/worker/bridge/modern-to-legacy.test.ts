@@ -28,7 +28,7 @@ test.each([
   expect(modernVerdict(method)).toBe(verdict)
 })
 
-test('mayAsk() and isCacheable() name the methods of SEP-2322 and SEP-2549', () => {
+test('mayAsk() and isCacheable() name the methods of SEP-2322, SEP-2549 and of skills (SEP-2640)', () => {
   verifies('modern.input.methods')
   const methods = [
     'server/discover',
@@ -40,6 +40,9 @@ test('mayAsk() and isCacheable() name the methods of SEP-2322 and SEP-2549', () 
     'resources/templates/list',
     'resources/read',
     'completion/complete',
+    'skills/list',
+    'skills/get',
+    'resources/directory/read',
     'toString',
   ]
   expect(methods.filter(mayAsk)).toEqual(['tools/call', 'prompts/get', 'resources/read'])
@@ -50,6 +53,9 @@ test('mayAsk() and isCacheable() name the methods of SEP-2322 and SEP-2549', () 
     'resources/list',
     'resources/templates/list',
     'resources/read',
+    'skills/list',
+    'skills/get',
+    'resources/directory/read',
   ])
 })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { claimedRevision, envelopeIn, modernHeaders, nameIn } from '../../../../../agent/server/http/modern-headers.ts'
+import { claimedRevision, metaIn, modernHeaders, nameIn } from '../../../../../agent/server/http/modern-headers.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 
 const META = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {}, progressToken: 1 }
@@ -12,10 +12,10 @@ test('claimedRevision() is what the envelope says, and nothing of a message with
   expect(claimedRevision(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"ping"}'))).toBeUndefined()
 })
 
-test('envelopeIn() has who the client is, and nothing of the one request', () => {
-  const { progressToken: _, ...envelope } = META
-  expect(envelopeIn(bytes({ _meta: META }))).toEqual(envelope)
-  expect(envelopeIn(bytes({}))).toEqual({})
+test('metaIn() is the _meta of a request, and undefined where there is none', () => {
+  expect(metaIn(bytes({ _meta: META }))).toEqual(META)
+  expect(metaIn(bytes({}))).toBeUndefined()
+  expect(metaIn(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"ping"}'))).toBeUndefined()
 })
 
 test.each([

@@ -147,7 +147,16 @@ describe('LegacyChild.next() of a notification', () => {
     expect(await carried([log], { logLevel: 'info' }).got).toBe(log)
   })
 
+  test('passes on a notification of an extension as it came, but for what its own era says in it, when it is certainly of this call', async () => {
+    const meta = '"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t"},"com.example/k":[null]}'
+    const news = (inMeta: string): string => `{"jsonrpc":"2.0","method":"notifications/com.example/n","params":{"n":1.0,${inMeta}}}`
+    const got = await carried([said(news(meta), { sure: true })]).got
+    expect(got?.kind === 'frame' && textOf(splice(got.body, got.edits ?? []))).toBe(news('"_meta":{"com.example/k":[null]}'))
+  })
+
   test.each<[string, FrameItem, Asked]>([
+    ['a notification of an extension that may be of another call', said('{"jsonrpc":"2.0","method":"com.example/n"}'), {}],
+    ['a notification of tasks', said('{"jsonrpc":"2.0","method":"notifications/tasks/status"}', { sure: true }), {}],
     ['a log message that nobody asked for', said(LOG, { sure: true }), {}],
     ['a log message below the level', said(LOG, { sure: true }), { logLevel: 'error' }],
     ['a log message that may be of another call', said(LOG), { logLevel: 'info' }],

@@ -82,6 +82,11 @@ describe('Routing.messageTarget()', () => {
     ['an ask that is certain goes to its call', ask('s', { ra: CALL, sure: true }), CALL_STREAM],
     ['an ask that is not certain goes to the listening stream', ask('s', { ra: CALL }), LISTENER],
     ['a log message of a child without sessions goes to its call', notification(modernGroup('x'), { ra: CALL, sure: true }), CALL_STREAM],
+    [
+      'a notification of an extension to a client without a session goes to its call',
+      notification(bridgedGroup('x'), { method: 'notifications/com.example/n', ra: CALL, sure: true }),
+      CALL_STREAM,
+    ],
     ['a change goes to those who listen for it', notification(bridgedGroup('x'), { method: 'notifications/x/list_changed' }), SUBSCRIBER],
     [
       'a shared resource goes to its subscribers',
@@ -96,6 +101,11 @@ describe('Routing.messageTarget()', () => {
   test.each([
     ['progress that is not certain is dropped', notification('s', { method: 'notifications/progress', ra: CALL }), DROP],
     ['what is not certain is dropped where nobody has a session', notification(modernGroup('x'), { ra: CALL }), DROP],
+    [
+      'a notification of an extension that is not certain is dropped where nobody has a session',
+      notification(bridgedGroup('x'), { method: 'notifications/com.example/n', ra: CALL }),
+      DROP,
+    ],
     ['an ask that is not certain is judged for clients without sessions', ask(bridgedGroup('x'), { ra: CALL }), { kind: 'judge' }],
     [
       'an ask for roots is judged though its call is certain',

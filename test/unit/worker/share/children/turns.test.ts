@@ -19,8 +19,8 @@ class Stage {
 
   constructor() {
     const askers: Pick<Askers, 'isQuiet' | 'mayAsk' | 'running'> = {
-      isQuiet: (name) => this.quiet.has(name),
-      mayAsk: (name) => this.asking.has(name),
+      isQuiet: (_, name) => this.quiet.has(name),
+      mayAsk: (_, name) => this.asking.has(name),
       running: () => this.running,
     }
     const roots: Pick<GroupRoots, 'isAsking'> = { isAsking: () => this.isAskingRoots }
