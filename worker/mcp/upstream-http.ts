@@ -1,4 +1,5 @@
 /** `/s/<share>/mcp` of a share that points at a server without an agent: requests go there as their clients have made them, in the era of both, once they are let in. */
+import type { Failure } from '../../protocol/errors.ts'
 import { classify } from '../bridge/envelope.ts'
 import { PassRefused } from '../carry/pass-refused.ts'
 import { isCoreNotification } from '../bridge/names.ts'
@@ -9,7 +10,7 @@ import { noteHeld } from './pinning/held-entries.ts'
 import { guestRefusal } from './policy/guests.ts'
 import { isInspected } from './policy/message-verdict.ts'
 import { type Accepts, isJson, isModernVisitor, legacyRevisionFault, readAccept } from './request-headers.ts'
-import { accepted, failureResponse, jsonResponse } from './response/responses.ts'
+import { accepted, failureResponse, jsonResponse, unaskedFailureResponse } from './response/responses.ts'
 import { behindDoor } from './streamable-http.ts'
 import { respondTo } from './upstream/client-response.ts'
 import { admitJudged, beginJudged } from './upstream/judged-request.ts'
@@ -60,13 +61,17 @@ async function onWay({ c, visitor, rawId, isFirst = false }: Coming, go: (way: W
   for (let tries = 0; tries < MAX_CALL_TRIES; tries++) {
     try {
       const way = await wayOf(c, visitor, isFirst)
-      return 'code' in way ? failureResponse(way, rawId) : await go(way)
+      return 'code' in way ? failed(way, rawId) : await go(way)
     } catch (error) {
       if (!(error instanceof PassRefused)) throw error
       if (error.failure !== ASK_ANEW) return failureResponse(error.failure, rawId)
     }
   }
   return failureResponse({ code: 'INTERNAL', executed: 'no' }, rawId)
+}
+
+function failed(failure: Failure, rawId: string | undefined): Response {
+  return rawId === undefined ? unaskedFailureResponse(failure) : failureResponse(failure, rawId)
 }
 
 interface Asking {
@@ -131,7 +136,7 @@ async function tell(way: Way, message: ClientMessage, { headers, signal }: Reque
     maxMs: UPSTREAM_ANSWER_MS,
     isTold: true,
   })
-  if (answer.kind === 'failed') return failureResponse(answer.failure)
+  if (answer.kind === 'failed') return unaskedFailureResponse(answer.failure)
   return answer.kind === 'refused' ? jsonResponse(answer.body, {}, answer.status) : accepted()
 }
 
@@ -184,7 +189,7 @@ async function end(way: Way, headers: Headers, signal: AbortSignal): Promise<Res
   const fields = { ...mirroredFields(headers, false), ...way.fields }
   const answer = await way.port.ask({ method: 'DELETE', fields, signal, maxMs: UPSTREAM_ANSWER_MS, isTold: true })
   if (answer.kind === 'failed')
-    return failureResponse(answer.failure, 'null', answer.failure.code === 'METHOD_NOT_ALLOWED' ? { allow: 'GET, POST' } : {})
+    return unaskedFailureResponse(answer.failure, answer.failure.code === 'METHOD_NOT_ALLOWED' ? { allow: 'GET, POST' } : {})
   return answer.kind === 'refused' ? jsonResponse(answer.body, {}, answer.status) : new Response(null, { status: 204 })
 }
 

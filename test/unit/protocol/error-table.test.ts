@@ -61,8 +61,9 @@ describe('ERRORS', () => {
 
   test('only 404 means that a session is gone: clients start a new one on it', () => {
     const gone = RPC_ROWS.filter(({ http }) => http === 404).map(({ code }) => code)
-    // METHOD_UNKNOWN is told with this status where there are no sessions, in revision 2026-07-28; with a wrong link there never was one.
-    expect(gone).toEqual(['SESSION_NOT_FOUND', 'SHARE_NOT_FOUND', 'METHOD_UNKNOWN', 'LINK_NOT_FOUND'])
+    // METHOD_UNKNOWN is told with this status where there are no sessions, in revision 2026-07-28; with a wrong link there never was one,
+    // and behind a door that a share does not have neither.
+    expect(gone).toEqual(['SESSION_NOT_FOUND', 'SHARE_NOT_FOUND', 'METHOD_UNKNOWN', 'LINK_NOT_FOUND', 'UPSTREAM_DOOR'])
   })
 
   test('the numbers in the texts are those of limits.ts', () => {

@@ -15,6 +15,12 @@ export function failureResponse(failure: Failure, rawId = 'null', headers: Recor
   return jsonResponse(errorResponse(rawId, failure), { ...headers, ...more }, ERRORS[code].http)
 }
 
+/** The same where nobody waits for a JSON-RPC answer, as after a notification or a GET: what has failed is not told as 200. */
+export function unaskedFailureResponse(failure: Failure, headers: Record<string, string> = {}): Response {
+  const response = failureResponse(failure, 'null', headers)
+  return response.status === 200 ? new Response(response.body, { status: 502, headers: response.headers }) : response
+}
+
 export function jsonResponse(body: BodyInit, headers: Record<string, string> = {}, status = 200): Response {
   return new Response(body, { status, headers: { 'content-type': JSON_TYPE, 'cache-control': 'no-store', ...headers } })
 }

@@ -4,7 +4,14 @@ import { ResponseBody } from '../../carry/response-body.ts'
 import { FIRST_ANSWER_MS } from '../../limits.ts'
 import { MAX_UPSTREAM_ANSWER_BYTES, MAX_UPSTREAM_EVENT_BYTES, UPSTREAM_LOOK_BYTES } from '../../upstream-limits.ts'
 import { timeout } from '../../within.ts'
-import { accepted, eventStreamResponse, failureResponse, jsonResponse, jsonStreamResponse } from '../response/responses.ts'
+import {
+  accepted,
+  eventStreamResponse,
+  failureResponse,
+  jsonResponse,
+  jsonStreamResponse,
+  unaskedFailureResponse,
+} from '../response/responses.ts'
 import { chunksOf, readUpTo } from './bodies.ts'
 import { EventSplitter, readEvent } from './event-splitter.ts'
 import {
@@ -48,7 +55,8 @@ export async function respondTo(recipient: Recipient, pending: Promise<UpstreamA
 function refusedBy({ watched, size, rawId }: Recipient, { failure }: FailedAnswer): Response {
   const told = watched.failure ?? failure
   watched.end(told.code, size)
-  return failureResponse(told, rawId, told.code === 'METHOD_NOT_ALLOWED' ? { allow: 'POST' } : {})
+  if (rawId !== undefined) return failureResponse(told, rawId)
+  return unaskedFailureResponse(told, told.code === 'METHOD_NOT_ALLOWED' ? { allow: 'POST' } : {})
 }
 
 /** A JSON answer, whole where it must be looked into, else as it comes. */
