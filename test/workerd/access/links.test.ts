@@ -3,6 +3,7 @@ import { runInDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CAVEAT_NONCE_BYTES } from '../../../protocol/narrowing/caveat.ts'
 import { narrowCredential } from '../../../protocol/narrowing/narrow.ts'
+import { DerivedLinks } from '../../../worker/registry/derived-links.ts'
 import { Registry } from '../../../worker/registry/registry.ts'
 import { Share } from '../../../worker/share/share.ts'
 import { MAX_DERIVED_LINKS_OF_ONE } from '../../../worker/trust-limits.ts'
@@ -265,8 +266,8 @@ test('what is made of a link that is over is refused as it is, and the registry 
   }
   expect(await statusWith(token)).toBe(503)
   for (const each of [id, unseen.id]) expect((await order('DELETE', `/api/shares/${share.id}/tokens/${each}`)).status).toBe(204)
-  const derived = vi.spyOn(Registry.prototype, 'deriveLink')
-  const asked = vi.spyOn(Registry.prototype, 'linkTrust')
+  const derived = vi.spyOn(DerivedLinks.prototype, 'derive')
+  const asked = vi.spyOn(DerivedLinks.prototype, 'trustOf')
   expect([await statusBelow(token), await statusBelow(token)]).toEqual([401, 401])
   expect(asked).not.toHaveBeenCalled()
   expect(await statusBelow(unseen.token ?? '')).toBe(401)

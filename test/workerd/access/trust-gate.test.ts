@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ShareClient } from '../../../worker/carry/share-client.ts'
 import type { Pass, TrustChange } from '../../../worker/contract/trust-rpc.ts'
 import { MAX_LINK_ROWS } from '../../../worker/trust-limits.ts'
+import { DerivedLinks } from '../../../worker/registry/derived-links.ts'
 import { Registry } from '../../../worker/registry/registry.ts'
 import { Share } from '../../../worker/share/share.ts'
 import { verifies } from '../../requirements/verifies.ts'
@@ -52,11 +53,11 @@ async function totalChanges(share: TestShare): Promise<number> {
 describe('the gate', () => {
   test('asks the registry once about a link, writes what it says, and after that neither asks nor writes', async () => {
     const { share, agent, client } = await connected()
-    const asked = [vi.spyOn(Registry.prototype, 'linkTrust'), vi.spyOn(Registry.prototype, 'shareTrust')]
+    const asked = vi.spyOn(DerivedLinks.prototype, 'trustOf')
     const other = new TestClient(share, await createClientToken(share))
     other.session = 'none'
     await Promise.all(Array.from({ length: 5 }, () => other.post(PING)))
-    expect(asked[0]).toHaveBeenCalledOnce()
+    expect(asked).toHaveBeenCalledOnce()
     const changes = await totalChanges(share)
     const called = vi.spyOn(Share.prototype, 'call')
     for (let round = 0; round < 3; round++) {
@@ -65,14 +66,14 @@ describe('the gate', () => {
       expect((await response).status).toBe(200)
     }
     expect(called).toHaveBeenCalledTimes(3)
-    expect(asked[0]).toHaveBeenCalledOnce()
+    expect(asked).toHaveBeenCalledOnce()
     expect(await totalChanges(share)).toBe(changes)
   })
 
   test('knows after sleep and after a reset what it knew, and asks nobody', async () => {
     const { share, client } = await connected()
     await stubOf(share).admin(linkChange(share.clientToken, 2, { isRevoked: true }))
-    const asked = vi.spyOn(Registry.prototype, 'linkTrust')
+    const asked = vi.spyOn(DerivedLinks.prototype, 'trustOf')
     await evictDurableObject(stubOf(share))
     expect(await codeOf(await client.post(PING))).toEqual([401, 'UNAUTHORIZED'])
     await resetShare(share)
@@ -103,7 +104,7 @@ describe('the gate', () => {
 
   test('refuses a link that the registry does not know', async () => {
     const share = await createShare()
-    vi.spyOn(Registry.prototype, 'linkTrust').mockReturnValue(undefined)
+    vi.spyOn(DerivedLinks.prototype, 'trustOf').mockReturnValue(undefined)
     expect(await codeOf(await new TestClient(share).initialize())).toEqual([401, 'UNAUTHORIZED'])
   })
 
@@ -113,7 +114,7 @@ describe('the gate', () => {
     await runInDurableObject(stubOf(share), (_, state) => void state.storage.sql.exec('UPDATE link_trust SET expires_at_ms = 1'))
     await evictDurableObject(stubOf(share))
     const trust = { id: linkIdOf(share.clientToken), version: 3, kind: 'client', expiresAtMs: FAR_MS, isRevoked: false } as const
-    const asked = vi.spyOn(Registry.prototype, 'linkTrust').mockReturnValue(trust)
+    const asked = vi.spyOn(DerivedLinks.prototype, 'trustOf').mockReturnValue(trust)
     const response = client.post(PING)
     agent.answer((await agent.expect('call')).header, '7', '{}')
     expect((await response).status).toBe(200)

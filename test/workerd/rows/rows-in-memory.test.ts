@@ -107,10 +107,11 @@ test('what is asked of the rows for a message, a call or a session is found by a
     store.endSession('s')
     // Rows that are few for what they are, and read once; and values that stand in the query.
     const isFew = (detail: string): boolean => /^SCAN (CONSTANT ROW|sole|left_session|json_each)/.test(detail)
+    const isOfOne = (query: string): boolean => /^SELECT \w+ FROM \w+ LIMIT 1$/.test(query)
     const scans = [...asked].flatMap(([query, values]) => {
       const given = Array.from({ length: values }, () => 'x')
       const plan = storage.sql.exec<{ detail: string }>(`EXPLAIN QUERY PLAN ${query}`, ...given).toArray()
-      return plan.flatMap(({ detail }) => (detail.startsWith('SCAN') && !isFew(detail) ? [`${detail}: ${query}`] : []))
+      return plan.flatMap(({ detail }) => (detail.startsWith('SCAN') && !isFew(detail) && !isOfOne(query) ? [`${detail}: ${query}`] : []))
     })
     expect(asked.size).toBeGreaterThan(15)
     expect(scans).toEqual([])
