@@ -7,11 +7,11 @@ import { problemResponse, triesResponse } from './problem.ts'
 import { slowed } from './access/wrong-tries.ts'
 import type { RouteEnv } from './access/owner/claim-gate.ts'
 import { clientAddress } from './access/client-address.ts'
-import { settingsOf } from './env.ts'
+import { type Env, settingsOf } from './env.ts'
 import { noteRefusal } from './access/refused-credentials.ts'
 import { keeperOf, type Lane, laneAt, serverLane } from './lanes.ts'
 import { isServerName } from '../protocol/server-names.ts'
-import type { LinkHolder } from './access/authenticate.ts'
+import type { Holder } from './carry/holder-grant.ts'
 import { admitServer, forgetServer, knowsServer } from './carry/known-servers.ts'
 import { BUSY_LIMIT_RETRY_MS } from './trust-limits.ts'
 import type { ForeignOpening } from './contract/foreign-makes.ts'
@@ -31,42 +31,50 @@ export async function connectAgent(c: Context<RouteEnv>): Promise<Response> {
   const offered = (c.req.header('sec-websocket-protocol') ?? '').split(',').map((name) => name.trim())
   if (!offered.includes(LINK_SUBPROTOCOL))
     return problemResponse('LINK_VERSION_REFUSED', `This relay speaks ${LINK_SUBPROTOCOL}.`, { upgrade: 'websocket' })
-  const server = c.req.query('server')
-  if (server !== undefined) return connectServer(c, { share, server, agent: agent.value })
-  const lane = laneAt(share, Number(c.req.query('lane') ?? 0))
-  return lane === undefined ? problemResponse('LANE_UNKNOWN') : handOver(new ShareClient(c.env, lane, agent.value), lane)
+  const place = { share, agent: agent.value, ...placeIn(c) }
+  return connectAt(c.env, place, (lane) => handOver(new ShareClient(c.env, lane, agent.value), lane))
 }
 
-interface ServerOpening {
+/** What the query of an agent's URL says. */
+export function placeIn(c: Context<RouteEnv>): Pick<AgentPlace, 'lane' | 'server'> {
+  return { lane: c.req.query('lane'), server: c.req.query('server') }
+}
+
+/** Where an agent wants to be that has shown its token: a lane of its share, or one of its servers that have names. */
+export interface AgentPlace {
   readonly share: string
-  readonly server: string
-  readonly agent: LinkHolder
+  readonly agent: Holder
+  readonly lane: string | undefined
+  readonly server: string | undefined
 }
 
-/** The link of an agent to the object of one server. The registry is asked when the server is new here, and when it was removed since. */
-async function connectServer(c: Context<RouteEnv>, opening: ServerOpening): Promise<Response> {
-  const { share, server, agent } = opening
+/** Connects an agent. Of a server the registry is asked when it is new here, and once more when its object says that it was removed since. */
+export async function connectAt(env: Env, place: AgentPlace, connect: (lane: Lane) => Promise<Response>): Promise<Response> {
+  const { share, server } = place
+  if (server === undefined) {
+    const numbered = laneAt(share, Number(place.lane ?? 0))
+    return numbered === undefined ? problemResponse('LANE_UNKNOWN') : connect(numbered)
+  }
   if (!isServerName(server)) return problemResponse('SERVER_NAME_INVALID')
   const lane = serverLane(share, server)
   if (knowsServer(share, server)) {
-    const response = await handOver(new ShareClient(c.env, lane, agent), lane)
+    const response = await connect(lane)
     if (response.status !== 404) return response
     forgetServer(share, server)
   }
-  const refused = await addServer(c, opening)
-  return refused ?? handOver(new ShareClient(c.env, lane, agent), lane)
+  return (await addServer(env, place, server)) ?? connect(lane)
 }
 
 /** Why an agent may not serve a server that is new; undefined once its share has it. Whoever is not let in adds none. */
-async function addServer(c: Context<RouteEnv>, { share, server, agent }: ServerOpening): Promise<Response | undefined> {
+async function addServer(env: Env, { share, agent }: AgentPlace, server: string): Promise<Response | undefined> {
   try {
-    await new ShareClient(c.env, keeperOf(share), agent).admit()
+    await new ShareClient(env, keeperOf(share), agent).admit()
   } catch (error) {
     if (!(error instanceof PassRefused)) throw error
     // Agents stay connected to a paused share, and connect to it.
     if (error.failure.code !== 'SHARE_PAUSED') return refusedAgent(error.failure)
   }
-  switch (await admitServer(c.env, share, server)) {
+  switch (await admitServer(env, share, server)) {
     case 'no_share':
       return problemResponse('SHARE_NOT_FOUND')
     case 'full':

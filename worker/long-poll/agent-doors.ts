@@ -8,10 +8,10 @@ import { clientAddress } from '../access/client-address.ts'
 import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { noteRefusal } from '../access/refused-credentials.ts'
 import { slowed } from '../access/wrong-tries.ts'
-import { refusedAgent } from '../agent-route.ts'
+import { connectAt, placeIn, refusedAgent } from '../agent-route.ts'
 import type { LongPollObject } from '../contract/objects.ts'
 import { settingsOf } from '../env.ts'
-import { laneAt } from '../lanes.ts'
+import { laneName } from '../lanes.ts'
 import { problemResponse } from '../problem.ts'
 import { readCapped, readCappedBytes } from '../read-capped.ts'
 import { askLink, askPoll } from './ask-link.ts'
@@ -27,11 +27,12 @@ export async function registerPolled(c: PolledContext): Promise<Response> {
   const body = await readCapped(c.req.raw.body, MAX_REGISTER_BYTES)
   if (protocolIn(body) !== LINK_SUBPROTOCOL) return problemResponse('LINK_VERSION_REFUSED', `This relay speaks ${LINK_SUBPROTOCOL}.`)
   const { share, link } = agent.value
-  const lane = Number(c.req.query('lane') ?? 0)
-  if (laneAt(share, lane) === undefined) return problemResponse('LANE_UNKNOWN')
-  const { id, object } = await mintPollSession(c.var.relay.keys.pollSession, { share, link })
-  const opened = await askLink(longPollStub(c.env, share, object), '/open', { share, link, lane: String(lane) })
-  return opened.ok ? Response.json({ session_id: id }, { headers: { 'cache-control': 'no-store' } }) : opened
+  const place = { share, agent: { chain: [link], isInUrl: false }, ...placeIn(c) } as const
+  return connectAt(c.env, place, async (lane) => {
+    const { id, object } = await mintPollSession(c.var.relay.keys.pollSession, { share, link })
+    const opened = await askLink(longPollStub(c.env, share, object), '/open', { share, link, lane: laneName(lane) })
+    return opened.ok ? Response.json({ session_id: id }, { headers: { 'cache-control': 'no-store' } }) : opened
+  })
 }
 
 /** What the Share has sent since; 204 when that is nothing in the time that the agent means to wait. */

@@ -12,7 +12,8 @@ import { socketIn } from '../carry/upgrade.ts'
 import type { ForeignOpening } from '../contract/foreign-makes.ts'
 import type { LongPollObject } from '../contract/objects.ts'
 import type { Env } from '../env.ts'
-import { laneAt } from '../lanes.ts'
+import type { LaneKey } from '../contract/lane-key.ts'
+import { keyOfLane, laneBy } from '../lanes.ts'
 import { problemResponse } from '../problem.ts'
 import { REOPEN_MS, SESSION_KEPT_MS } from './limits.ts'
 import { PolledLink } from './polled-link.ts'
@@ -65,7 +66,7 @@ export class LongPollLink extends DurableObject<Env> implements LongPollObject {
   }
 
   async #open(query: URLSearchParams): Promise<Response> {
-    const socket = await this.#dial(query.get('share') ?? '', query.get('link') ?? '', Number(query.get('lane')))
+    const socket = await this.#dial(query.get('share') ?? '', query.get('link') ?? '', keyOfLane(query.get('lane') ?? ''))
     if (socket instanceof Response) return socket
     const polled = new PolledLink(socket, () => {
       if (this.#polled === polled) this.#polled = undefined
@@ -148,8 +149,8 @@ export class LongPollLink extends DurableObject<Env> implements LongPollObject {
     return undefined
   }
 
-  async #dial(share: string, link: string, index: number, foreign?: ForeignOpening): Promise<WebSocket | Response> {
-    const lane = laneAt(share, index)
+  async #dial(share: string, link: string, key: LaneKey, foreign?: ForeignOpening): Promise<WebSocket | Response> {
+    const lane = laneBy(share, key)
     if (lane === undefined) return problemResponse('LANE_UNKNOWN')
     const response = await handOver(new ShareClient(this.env, lane, { chain: [link], isInUrl: false }), lane, foreign)
     return socketIn(response) ?? response

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createShare, fixture, type Relay, type Share, startRelay, StateFolder } from '../../harness/selfhost.ts'
 import { startHttpServer } from '../../harness/http-server.ts'
-import { type JsonObject, asObject, toolText } from '../../harness/json.ts'
+import { type JsonObject, asArray, asObject, textField, toolText } from '../../harness/json.ts'
 import { NODE, Program, ROOT, run } from '../../harness/program.ts'
 import { connectSdk1Http } from '../../harness/sdk1-client.ts'
 import { verifies } from '../../requirements/verifies.ts'
@@ -69,6 +69,35 @@ test('three servers in one file: one dies, the others are untouched; an edit add
   expect(toolText(await clientC.callTool('test_simple_text'))).toContain('simple text')
   const ready = eventsOf(agent).filter((one) => one['event'] === 'ready')
   expect(ready.map((one) => String(one['server'])).toSorted()).toEqual(['a', 'b', 'c', 'd'])
+})
+
+test('two servers under one share: the process of one dies, the other is untouched; what ends with the link ends both', async () => {
+  verifies('servers.own-path', 'servers.apart', 'servers.orders')
+  const share = await createShare(relay)
+  const server = (name: string): JsonObject => {
+    const [command, ...args] = fixture('echo')
+    return { command, args, era: 'legacy', env: { NAME: name } }
+  }
+  writeFileSync(
+    file,
+    JSON.stringify({ relay: relay.origin, token: share.agentToken, servers: { git: server('git'), files: server('files') } }),
+  )
+  await using agent = new Program(NODE, ['agent/cli.ts', '--json', '--config', file])
+  for (const name of ['git', 'files']) await event(agent, 'ready', name)
+  const at = (name: string): string => share.shareUrl.replace(/\/mcp$/, `/${name}/mcp`)
+  await using git = await connectSdk1Http(at('git'))
+  await using files = await connectSdk1Http(at('files'))
+  expect(toolText(await git.callTool('env', { name: 'NAME' }))).toBe('git')
+  expect(toolText(await files.callTool('env', { name: 'NAME' }))).toBe('files')
+  for (const client of [git, files]) expect(toolText(await client.callTool('count'))).toBe('1')
+  process.kill(Number(toolText(await git.callTool('pid'))), 'SIGKILL')
+  await agent.stderr.find((line) => /"channel\.end".*"SIGKILL"/.test(line) || undefined, 'the end of the process')
+  expect(toolText(await files.callTool('count'))).toBe('2')
+  expect(toolText(await git.callTool('count'))).toBe('1')
+  const links = asArray(asObject(await (await relay.api('GET', `shares/${share.id}/tokens`)).json())['tokens']).map(asObject)
+  const key = textField(links.find(({ kind }) => kind === 'key') ?? {}, 'id')
+  expect((await relay.api('DELETE', `shares/${share.id}/tokens/${key}`)).ok).toBe(true)
+  for (const client of [git, files]) await expect(client.callTool('count')).rejects.toThrow(/revoked|LINK_REVOKED|410/i)
 })
 
 test('--check says what would be served, or what is wrong, and dials nothing', async () => {

@@ -172,7 +172,7 @@ beforeAll(async () => {
   const isOver = async (): Promise<boolean> =>
     (await fetchRelay(`/s/${doors.live.share.id}/sse`, { headers: { authorization, accept: 'text/event-stream' } })).status === 401
   await vi.waitFor(async () => expect(await isOver()).toBe(true), { timeout: 5000, interval: 100 })
-})
+}, 30_000)
 
 let asked = 0
 

@@ -20,7 +20,8 @@ const HELLO: Hello = {
 
 export function register(share: TestShare, token = share.agentToken, protocol = 'mcp-edge.v1'): Promise<Response> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  return fetchRelay(`/agent/${share.id}/register`, { method: 'POST', headers, body: JSON.stringify({ type: 'agent', protocol }) })
+  const place = share.server === undefined ? '' : `?server=${share.server}`
+  return fetchRelay(`/agent/${share.id}/register${place}`, { method: 'POST', headers, body: JSON.stringify({ type: 'agent', protocol }) })
 }
 
 export class PollingAgent {

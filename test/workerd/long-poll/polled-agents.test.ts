@@ -11,7 +11,17 @@ import { PollWaiter } from '../../../worker/long-poll/poll-waiter.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { shortTimers } from '../harness/held-timers.ts'
 import { batchOf, PollingAgent, register } from '../harness/polling-agent.ts'
-import { askAsOwner, createShare, factsOf, fetchRelay, linkIdOf, revokeShare, TestClient, type TestShare } from '../harness/relay.ts'
+import {
+  askAsOwner,
+  createShare,
+  factsOf,
+  fetchRelay,
+  linkIdOf,
+  revokeShare,
+  serverOf,
+  TestClient,
+  type TestShare,
+} from '../harness/relay.ts'
 import { BARE_SERVER, ScriptedAgent } from '../harness/scripted-agent.ts'
 
 afterEach(() => vi.restoreAllMocks())
@@ -49,6 +59,19 @@ async function resetLink(session: string): Promise<void> {
   const stub = env.LONG_POLL.getByName(session.slice(0, 32))
   await runInDurableObject(stub, (_, state) => state.abort('reset by a test')).catch(() => undefined)
 }
+
+test('an agent that polls serves a server of a share that has a name, and begins anew at one that was removed', async () => {
+  verifies('servers.own-path', 'servers.removed')
+  const share = await createShare()
+  const git = serverOf(share, 'git')
+  for (const name of ['Git', 'k']) expect(await codeOf(await register(serverOf(share, name)))).toBe('400 SERVER_NAME_INVALID')
+  for (const instance of ['one', 'two']) {
+    const { client, ch } = await begun(git, await PollingAgent.connect(git, { instance }))
+    expect([client.session !== undefined, ch !== '']).toEqual([true, true])
+    expect((await askAsOwner('DELETE', `/api/shares/${share.id}/servers/git`)).status).toBe(204)
+  }
+  expect(await (await askAsOwner('GET', `/api/shares/${share.id}`)).json()).toMatchObject({ servers: [], agents: [] })
+})
 
 describe('register', () => {
   test('takes what a WebSocket takes, and refuses alike', async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { verifies } from '../../requirements/verifies.ts'
 import { LOOK, OfferingAgent, PAY, POISONED } from '../harness/offering-agent.ts'
+import { postModern, told } from '../harness/handshake-child.ts'
 import { order } from '../harness/orders.ts'
 import { createShare, linkIdOf, serverOf, type TestShare } from '../harness/relay.ts'
 import { callText, Owner, ToolServer } from '../harness/scenes/held-calls.ts'
@@ -15,7 +16,7 @@ import {
   limitLink,
   serveCalls,
 } from '../harness/scenes/limited-share.ts'
-import { asked, begin, entriesWhen, shownWhen } from '../harness/scenes/pinned-share.ts'
+import { asked, begin, entriesWhen, resultIn, shownWhen } from '../harness/scenes/pinned-share.ts'
 import { ScriptedAgent } from '../harness/scripted-agent.ts'
 
 const NAMES = ['git', 'files'] as const
@@ -25,8 +26,8 @@ describe('a limit', () => {
     'of a %s lets exactly 10 of 100 calls through, on two servers and the one without a name',
     async (of) => {
       verifies('servers.limits', 'promise.12.exact')
-      const share = of === 'share' ? await limitedShare({ calls: `${LIMITED_CALLS}/minute` }) : await createShare()
-      if (of === 'link') await limitLink(share, { calls: `${LIMITED_CALLS}/minute` })
+      const share = of === 'share' ? await limitedShare({ calls: `${LIMITED_CALLS}/hour` }) : await createShare()
+      if (of === 'link') await limitLink(share, { calls: `${LIMITED_CALLS}/hour` })
       const places = [share, ...NAMES.map((name) => serverOf(share, name))]
       for (const place of places) serveCalls(await ScriptedAgent.connect(place))
       const clients = await Promise.all(places.map((place) => limitedClient(place)))
@@ -76,6 +77,19 @@ describe('a policy', () => {
     expect(await asked(files, 'prompts/get', { name: 'ask' })).toEqual({ messages: [] })
   })
 
+  test.each(['legacy', 'modern'] as const)('means the same to clients of 2026-07-28, of a server that is %s', async (era) => {
+    verifies('servers.prefixed', 'servers.own-path')
+    const share = await createShare()
+    const git = serverOf(share, 'git')
+    await OfferingAgent.connect(git, { tools: [LOOK, PAY] }, { era })
+    await order('PATCH', `/api/shares/${share.id}`, { policy: { access: 'admin', tools: { deny: ['git__pay', 'look'] } } })
+    const tellOf = async (method: string, params: Record<string, unknown> = {}): Promise<unknown> =>
+      resultIn((await told(postModern(git, method, params))).body)
+    expect(await tellOf('tools/list')).toMatchObject({ tools: [LOOK] })
+    expect(await tellOf('tools/call', { name: 'look', arguments: {} })).toMatchObject({ content: [] })
+    expect(await tellOf('tools/call', { name: 'pay', arguments: {} })).toBe('NOT_OFFERED')
+  })
+
   test('of a link bounds arguments by prefixed names', async () => {
     verifies('servers.prefixed')
     const share = await createShare()
@@ -111,8 +125,8 @@ describe('an approval', () => {
     expect(await heldCodeOf(again)).toBeUndefined()
     expect(await isHeld(owner, atFiles.post(callText(9)))).toBe(true)
     expect(ofFiles.waiting).toBe(0)
-    const { told } = await order('GET', `/api/shares/${share.id}/audit`)
-    const decisions = (told['events'] as { outcome: string; tool: string }[]).filter(({ outcome }) => outcome === 'always')
+    const { told: audit } = await order('GET', `/api/shares/${share.id}/audit`)
+    const decisions = (audit['events'] as { outcome: string; tool: string }[]).filter(({ outcome }) => outcome === 'always')
     expect(decisions).toMatchObject([{ tool: 'git__write_file' }])
   })
 })
@@ -141,8 +155,8 @@ describe('pins', () => {
     expect((await order('POST', `/api/shares/${share.id}/tools/accept`, [{ name: 'look', digest }])).told).toMatchObject({
       code: 'TOOLS_CHANGED',
     })
-    const { status, told } = await order('POST', `/api/shares/${share.id}/tools/accept`, [{ name: 'git__look', digest }])
-    expect([status, told]).toEqual([200, { accepted: [{ kind: 'tools', name: 'git__look', digest }] }])
+    const { status, told: accepted } = await order('POST', `/api/shares/${share.id}/tools/accept`, [{ name: 'git__look', digest }])
+    expect([status, accepted]).toEqual([200, { accepted: [{ kind: 'tools', name: 'git__look', digest }] }])
     expect(await asked(atGit, 'tools/list')).toEqual({ tools: [POISONED] })
   })
 

@@ -93,5 +93,6 @@ export const NAMED = '/:server'
 export const SERVER = 'git'
 for (const [route, sent] of Object.entries(SENT)) {
   const [method = '', path = ''] = route.split(' ')
-  if (path !== '/http/*') SENT[`${method} ${NAMED}${path}`] = sent
+  // The doors are the same: what differs is who is behind them.
+  if (path !== '/http/*') SENT[`${method} ${NAMED}${path}`] = sent.slice(0, 2)
 }
