@@ -12,7 +12,7 @@ import { inMessage, inNotification, type Origin, ownRelatedTask } from './merged
 import { MergedAsks } from './merged-asks.ts'
 import { LIST_KINDS } from './merged-lists.ts'
 import { MergedPart, type PartPort, type SessionOpening } from './merged-part.ts'
-import { MergedQuestions } from './merged-questions.ts'
+import { afterAll, MergedQuestions } from './merged-questions.ts'
 import { type ClientRequest, MergedRequests, ownId } from './merged-requests.ts'
 import type { MergedServers } from './merged-servers.ts'
 import type { MergedSession } from './merged-session.ts'
@@ -118,36 +118,43 @@ class MergedChild implements Child {
     if (this.#requests.route(request)) return
     if (method === 'logging/setLevel')
       this.#level = facts.id === undefined ? undefined : splice(bytes, [replacement(facts.id.span, ownId())])
+    if (Object.hasOwn(LIST_KINDS, method)) return this.#questions.list(method, request)
+    if (method === 'logging/setLevel') return this.#questions.setLevel(request)
     done(true)
     if (method === 'initialize') this.#questions.initialize(bytes, rawId)
-    else if (Object.hasOwn(LIST_KINDS, method)) this.#questions.list(method, bytes, rawId)
-    else if (method === 'logging/setLevel') this.#questions.setLevel(bytes, rawId)
     else if (method === 'ping') this.#sayLater(`{"jsonrpc":"2.0","id":${rawId},"result":{}}`)
     else this.#sayLater(errorResponse(rawId, { code: 'METHOD_UNKNOWN', executed: 'no' }))
   }
 
   #notification(bytes: Uint8Array, facts: MessageFacts, done: Taken): void {
     const { method, requestId, progressToken } = facts
-    done(true)
+    if (method === 'notifications/progress') {
+      const ask = progressToken && this.#asks.whose(progressToken.raw)
+      const part = this.#parts.get(ask?.server ?? '')
+      if (part === undefined || progressToken === undefined || ask?.rawToken === undefined) return done(true)
+      return part.tell(splice(bytes, [replacement(progressToken.span, ask.rawToken)]), done)
+    }
     if (method === 'notifications/cancelled' && requestId !== undefined) {
       this.#questions.drop(requestId.raw)
       for (const part of this.#parts.values()) if (part.has(requestId.raw)) part.cancel(requestId.raw, bytes)
-    } else if (method === 'notifications/progress' && progressToken !== undefined) {
-      const ask = this.#asks.whose(progressToken.raw)
-      if (ask?.rawToken !== undefined) this.#parts.get(ask.server)?.tell(splice(bytes, [replacement(progressToken.span, ask.rawToken)]))
-    } else if (method === 'notifications/initialized') {
+      return done(true)
+    }
+    if (method === 'notifications/initialized') {
       this.#opening.initialized = bytes
       for (const part of this.#parts.values()) part.initialized()
-    } else for (const part of this.#parts.values()) part.tell(bytes)
+      return done(true)
+    }
+    const taken = afterAll(this.#parts.size, done)
+    for (const part of this.#parts.values()) part.tell(bytes, taken)
   }
 
   /** The client answers a request of one of the servers. */
   #answer(bytes: Uint8Array, { id, kind }: MessageFacts, rawId: string, done: Taken): void {
-    done(true)
     const ask = this.#asks.end(rawId)
-    if (ask === undefined || id === undefined) return
+    const part = this.#parts.get(ask?.server ?? '')
+    if (ask === undefined || part === undefined || id === undefined) return done(true)
     const related = kind === 'result' ? ownRelatedTask(bytes, 'result') : []
-    this.#parts.get(ask.server)?.tell(splice(bytes, [replacement(id.span, ask.rawId), ...related]))
+    part.tell(splice(bytes, [replacement(id.span, ask.rawId), ...related]), done)
   }
 
   /** Takes the servers as they are now: what has not changed goes on. */

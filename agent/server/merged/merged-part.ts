@@ -60,7 +60,6 @@ export class MergedPart {
   #isPaused = false
   readonly #calls = new PartCalls()
   #junkLines = 0
-  readonly #ended = Promise.withResolvers<void>()
 
   constructor(server: MergedServer, port: PartPort) {
     this.server = server
@@ -125,14 +124,15 @@ export class MergedPart {
     } else this.start()
   }
 
-  /** Sends it a message if it is there to take it: nothing is started or kept for that. */
-  tell(bytes: Uint8Array): void {
-    if (this.#stage === 'open') this.#child?.write(bytes, () => {})
+  /** Sends it a message if it is there to take it: nothing is started or kept for that. `done` as for `send`. */
+  tell(bytes: Uint8Array, done: PartMessage['done'] = () => {}): void {
+    if (this.#stage === 'open') this.#write({ bytes, call: undefined, done })
+    else done(true)
   }
 
   /** Answers a request of its own, whenever that comes. */
   reply(bytes: Uint8Array): void {
-    if (this.#stage !== 'stopped') this.#child?.write(bytes, () => {})
+    if (this.#stage !== 'stopped' && this.#child !== undefined) this.#write({ bytes, call: undefined, done: () => {} })
   }
 
   /** Whether a request with this id is on its way to it, or runs. */
@@ -163,13 +163,10 @@ export class MergedPart {
   /** Ends it for good; resolves when its process is gone. */
   async stop(): Promise<void> {
     const child = this.#child
-    const isRunning = this.#stage === 'starting' || this.isThere
     this.#stage = 'stopped'
     clearTimeout(this.#timer)
     this.#calls.settleAll({ code: 'CHANNEL_CLOSED', at: this.name }, [])
-    if (child === undefined) return
-    await child.stop()
-    if (isRunning) await this.#ended.promise
+    await child?.stop()
   }
 
   kill(): void {
@@ -244,13 +241,12 @@ export class MergedPart {
     this.#port.opened(this, isAgain)
   }
 
-  #write({ bytes, call, done }: PartMessage): void {
-    const written = call === undefined ? undefined : this.#calls.run(call)
+  #write(message: PartMessage): void {
     const child = this.#child
-    child?.write(bytes, (taken) => {
-      written?.(taken)
+    const written = this.#calls.write(message)
+    child?.write(message.bytes, (taken) => {
+      written(taken)
       // That this server takes no more is no reason to end the others.
-      done(true)
       if (!taken) void child.stop()
     })
   }
@@ -262,7 +258,6 @@ export class MergedPart {
   #gone(child: Child, end: ChildEnd): void {
     if (this.#child !== child) return
     this.#child = undefined
-    this.#ended.resolve()
     clearTimeout(this.#timer)
     if (this.#stage === 'stopped' || this.#stage === 'refused') return
     const wasThere = this.isThere

@@ -6,6 +6,7 @@ import { shownEntry } from './merged-answers.ts'
 import { mergedHello, type ServerHello } from './merged-hello.ts'
 import { decodeCursor, hasList, type ListKind, LIST_KINDS, mergedPage, readPage, type ShownPage, withCursor } from './merged-lists.ts'
 import type { MergedPart } from './merged-part.ts'
+import type { ClientRequest } from './merged-requests.ts'
 import type { MergedSession } from './merged-session.ts'
 import { textOf, valueAt } from './message-spans.ts'
 import type { PartAnswer } from './part-calls.ts'
@@ -21,6 +22,8 @@ interface Asked {
   readonly parts: readonly MergedPart[]
   readonly requestFor: (part: MergedPart) => Uint8Array
   readonly rawId: string
+  /** Called once all servers have taken it. */
+  readonly taken: (taken: boolean) => void
   /** Told what has been answered, by name. */
   readonly done: (answers: ReadonlyMap<string, PartAnswer>) => void
   /** One answers when nobody waits any more. */
@@ -71,16 +74,20 @@ export class MergedQuestions {
     say(Buffer.from(`{"jsonrpc":"2.0","id":${rawId},"result":${JSON.stringify(result)}}`))
   }
 
-  list(method: string, bytes: Uint8Array, rawId: string): void {
+  list(method: string, { bytes, rawId, done: taken }: ClientRequest): void {
     const kind = LIST_KINDS[method]
-    if (kind === undefined) return
+    if (kind === undefined) return taken(true)
     const { parts, say, missed } = this.#session
     const span = valueAt(bytes, ['params', 'cursor'])
     const start = span === undefined ? undefined : decodeCursor(textOf(bytes, span) ?? '')
     const all = [...parts.values()]
     const from = start === undefined ? 0 : all.findIndex(({ name }) => name === start.server)
-    if (from === -1 || (span !== undefined && start === undefined))
-      return say(Buffer.from(errorResponse(rawId, { code: 'PARAMS_INVALID', executed: 'no', at: 'params.cursor' })))
+    if (from === -1 || (span !== undefined && start === undefined)) {
+      taken(true)
+      // An answer comes after its request.
+      setImmediate(() => say(Buffer.from(errorResponse(rawId, { code: 'PARAMS_INVALID', executed: 'no', at: 'params.cursor' }))))
+      return
+    }
     const having = all.slice(from).filter(({ hello }) => hello === undefined || hasList(hello.capabilities, kind))
     for (const part of having) if (!part.isListed) missed(part, method)
     const cursorOf = (part: MergedPart): string | undefined => (part.name === start?.server ? start.cursor : undefined)
@@ -88,6 +95,7 @@ export class MergedQuestions {
       parts: having.filter(({ isListed }) => isListed),
       requestFor: (part) => withCursor(bytes, cursorOf(part)),
       rawId,
+      taken,
       done: (answers) => this.#listed(method, kind, rawId, { having, answers, cursorOf }),
       late: (part) => {
         const mark = `${part.name} ${method}`
@@ -97,7 +105,7 @@ export class MergedQuestions {
     })
   }
 
-  setLevel(bytes: Uint8Array, rawId: string): void {
+  setLevel({ bytes, rawId, done: taken }: ClientRequest): void {
     const parts = [...this.#session.parts.values()].filter((part) => part.isThere && part.hello?.capabilities['logging'] !== undefined)
     const done = (answers: ReadonlyMap<string, PartAnswer>): void => {
       const all = [...answers.values()]
@@ -105,7 +113,7 @@ export class MergedQuestions {
       const isTaken = refusal === undefined || all.some(({ kind }) => kind === 'result')
       this.#session.say(isTaken ? Buffer.from(`{"jsonrpc":"2.0","id":${rawId},"result":{}}`) : refusal)
     }
-    this.#ask({ parts, requestFor: () => bytes, rawId, done, late: () => {} })
+    this.#ask({ parts, requestFor: () => bytes, rawId, taken, done, late: () => {} })
   }
 
   /** Its client has taken a question back, and waits no more. */
@@ -119,7 +127,7 @@ export class MergedQuestions {
     for (const drop of this.#open.values()) drop()
   }
 
-  #ask({ parts, requestFor, rawId, done, late }: Asked): void {
+  #ask({ parts, requestFor, rawId, taken, done, late }: Asked): void {
     const id = canonicalId(rawId)
     const answers = new Map<string, PartAnswer>()
     let isOpen = true
@@ -137,13 +145,14 @@ export class MergedQuestions {
     this.#open.set(id, drop)
     // An answer comes after its request.
     if (parts.length === 0) setImmediate(end)
+    const took = afterAll(parts.length, taken)
     for (const part of parts) {
       const settle = (answer: PartAnswer): void => {
         if (!isOpen) return answer.kind === 'result' ? late(part) : undefined
         answers.set(part.name, answer)
         if (answers.size === parts.length) end()
       }
-      part.send({ bytes: requestFor(part), call: { rawId, settle }, done: () => {} })
+      part.send({ bytes: requestFor(part), call: { rawId, settle }, done: took })
     }
   }
 
@@ -188,6 +197,15 @@ export class MergedQuestions {
     const origin = this.#session.origin(part)
     const entries = page.entries.flatMap((entry) => shownEntry(kind.member, entry, origin) ?? [])
     return [{ server: part.name, entries, next: page.next }]
+  }
+}
+
+/** What is to be called so often before `done` is: at once for none. */
+export function afterAll(count: number, done: (taken: boolean) => void): () => void {
+  let left = count
+  if (left === 0) done(true)
+  return () => {
+    if (--left === 0) done(true)
   }
 }
 

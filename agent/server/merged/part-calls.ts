@@ -33,6 +33,8 @@ export class PartCalls {
   #waitingBytes = 0
   /** By canonical id. */
   readonly #running = new Map<string, Running>()
+  /** What is told of messages that were written, and of which it is not known whether they were taken. */
+  readonly #written = new Set<() => void>()
 
   /** Keeps a message until `takeWaiting`; false where there is no room for it. */
   wait(message: PartMessage): boolean {
@@ -50,11 +52,19 @@ export class PartCalls {
     return waiting
   }
 
-  /** A request is written. Returns what is told whether it was taken. */
-  run(call: PartCall): (taken: boolean) => void {
-    const running: Running = { call, isWritten: false }
-    this.#running.set(canonicalId(call.rawId), running)
-    return (taken) => void (running.isWritten = taken)
+  /** A message is written. Returns what is told whether it was taken. */
+  write({ call, done }: Pick<PartMessage, 'call' | 'done'>): (taken: boolean) => void {
+    const running: Running | undefined = call && { call, isWritten: false }
+    if (running !== undefined) this.#running.set(canonicalId(running.call.rawId), running)
+    // Whoever counts what is not taken yet must be told, also where the server never says so.
+    const told = (): void => {
+      if (this.#written.delete(told)) done(true)
+    }
+    this.#written.add(told)
+    return (taken) => {
+      if (running !== undefined) running.isWritten = taken
+      told()
+    }
   }
 
   has(rawId: string): boolean {
@@ -87,6 +97,7 @@ export class PartCalls {
     const unread = new Set(untaken.map(canonicalId))
     const running = [...this.#running]
     this.#running.clear()
+    for (const told of this.#written) told()
     const waiting = this.takeWaiting()
     for (const [id, { call, isWritten }] of running)
       call.settle({ kind: 'failure', failure: { ...failure, executed: isWritten && !unread.has(id) ? 'unknown' : 'no' } })

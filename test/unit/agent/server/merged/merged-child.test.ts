@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { MERGED_REST_MS, MERGED_WAIT_MS } from '../../../../../agent/limits.ts'
+import { BACKLOG_BYTES, MERGED_REST_MS, MERGED_WAIT_MS } from '../../../../../agent/limits.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 import { MergedStage, resultOf, settled } from './merged-stage.ts'
 
@@ -101,6 +101,63 @@ test('a server that does not answer for a list holds the others up for so long, 
   expect(await stage.heard()).toMatchObject([{ id: 1, result: { tools: [{ name: 'a__x' }] } }])
   stage.answers('b', 'tools/list', { tools: [{ name: 'y' }] })
   expect(await stage.heard()).toEqual([changed('tools')])
+  stage.sends({ id: 2, method: 'tools/list' })
+  stage.answers('a', 'tools/list', { tools: [] })
+  vi.advanceTimersByTime(MERGED_WAIT_MS)
+  stage.answers('b', 'tools/list', { tools: [{ name: 'y' }] })
+  expect(await stage.heard()).toMatchObject([{ id: 2 }])
+  // Whoever has taken the question back is told nothing.
+  stage.sends({ id: 3, method: 'tools/list' })
+  stage.sends({ method: 'notifications/cancelled', params: { requestId: 3 } })
+  stage.answers('a', 'tools/list', { tools: [] })
+  vi.advanceTimersByTime(MERGED_WAIT_MS)
+  expect(await stage.heard()).toEqual([])
+})
+
+test('what servers say against a list is told where it is all that they say', async () => {
+  const stage = new MergedStage('a', 'b')
+  await stage.begin()
+  const refuses = (name: string, id: number, code: number): void =>
+    stage.of(name).says({ jsonrpc: '2.0', id, error: { code, message: name } })
+  stage.sends({ id: 1, method: 'tools/list' })
+  refuses('a', 1, -32601)
+  refuses('b', 1, -32000)
+  stage.sends({ id: 2, method: 'tools/list' })
+  refuses('a', 2, -32601)
+  refuses('b', 2, -32601)
+  stage.sends({ id: 3, method: 'tools/list' })
+  refuses('a', 3, -32000)
+  stage.answers('b', 'tools/list', { tools: [{ name: 'x' }], nextCursor: 'n' })
+  const heard = await stage.heard()
+  expect(heard).toMatchObject([{ error: { message: 'b' } }, { result: { tools: [] } }, { result: { tools: [{ name: 'b__x' }] } }])
+  stage.sends({ id: 4, method: 'tools/list', params: { cursor: resultOf(heard[2])['nextCursor'] } })
+  refuses('b', 4, -32602)
+  expect(await stage.heard()).toMatchObject([{ id: 4, error: { code: -32602, message: 'b' } }])
+})
+
+test('a server that a list was without is told of when it can be listed, why ever that was', async () => {
+  verifies('promise.merged.slow')
+  const stage = new MergedStage('a', 'b')
+  await stage.begin()
+  stage.of('b').ends()
+  stage.sends({ id: 1, method: 'tools/list' })
+  stage.answers('a', 'tools/list', { tools: [] })
+  stage.of('b').ends()
+  expect(await stage.heard()).toMatchObject([{ id: 1 }])
+  stage.sends({ id: 2, method: 'tools/call', params: { name: 'b__x' } })
+  stage.greets('b')
+  expect(await stage.heard()).toEqual([changed('tools')])
+  stage.of('b').ends()
+  stage.sends({ id: 3, method: 'tools/call', params: { name: 'b__x' } })
+  vi.advanceTimersByTime(MERGED_WAIT_MS)
+  stage.sends({ id: 4, method: 'prompts/list' })
+  stage.answers('a', 'prompts/list', { prompts: [] })
+  expect(await stage.heard()).toMatchObject([
+    { id: 2, error: {} },
+    { id: 4, result: { prompts: [] } },
+  ])
+  stage.greets('b')
+  expect(await stage.heard()).toEqual([changed('prompts')])
 })
 
 test('a cursor goes on with the server that it names, and one that is none is refused', async () => {
@@ -245,17 +302,18 @@ test('the end of a server fails its own calls, naming it and saying whether they
   await stage.begin()
   stage.sends({ id: 1, method: 'tools/call', params: { name: 'a__x' } })
   stage.sends({ id: 2, method: 'tools/call', params: { name: 'b__x' } })
+  stage.sends({ id: 4, method: 'tools/call', params: { name: 'b__x' } })
   stage.of('b').reads = false
   stage.sends({ id: 3, method: 'tools/call', params: { name: 'b__x' } })
-  stage.sends({ id: 4, method: 'tools/call', params: { name: 'b__x' } })
   stage.of('b').ends({ exitCode: 7, stderr: 'secret words', untaken: ['4'] })
   expect((await stage.heard()).map(({ id, error }) => [id, (error as { data: unknown }).data])).toEqual([
     [2, { code: 'CHILD_DIED', executed: 'unknown', exitCode: 7, signal: null, at: 'b', retryable: false }],
-    [3, { code: 'CHILD_DIED', executed: 'no', exitCode: 7, signal: null, at: 'b', retryable: false }],
     [4, { code: 'CHILD_DIED', executed: 'no', exitCode: 7, signal: null, at: 'b', retryable: false }],
+    [3, { code: 'CHILD_DIED', executed: 'no', exitCode: 7, signal: null, at: 'b', retryable: false }],
   ])
-  stage.answers('a', 'tools/call', { content: [] })
-  expect(await stage.heard()).toMatchObject([{ id: 1, result: {} }])
+  // Some servers change the type of an id.
+  stage.of('a').says({ jsonrpc: '2.0', id: '1', result: { content: [] } })
+  expect(await stage.heard()).toMatchObject([{ id: '1', result: {} }])
   expect([stage.ends, stage.starts('b').length]).toEqual([[], 1])
 })
 
@@ -305,6 +363,12 @@ test('a server that has ended is started with its next use, told all that the se
   stage.sends({ id: 6, method: 'tools/call', params: { name: 'b__x' } })
   stage.greets('b', LOGS)
   expect(stage.got('b').flat()).not.toContain('resources/list')
+  stage.sends({ id: 7, method: 'resources/unsubscribe', params: { uri: 'x:1' } })
+  stage.answers('b', 'resources/unsubscribe', {})
+  stage.of('b').ends()
+  stage.sends({ id: 8, method: 'tools/call', params: { name: 'b__x' } })
+  stage.greets('b', LOGS)
+  expect(stage.got('b').flat()).not.toContain('resources/subscribe')
 })
 
 test('a server that cannot be started again is left out of lists, not tried by each, and told of when it can', async () => {
@@ -329,7 +393,10 @@ test('a server that cannot be started again is left out of lists, not tried by e
   expect(stage.starts('b')).toHaveLength(3)
   stage.greets('b')
   stage.answers('a', 'tools/list', { tools: [] })
-  for (const { id } of stage.of('b').written.filter(({ method }) => method === 'tools/list'))
+  for (const { id } of stage
+    .of('b')
+    .written.filter(({ method }) => method === 'tools/list')
+    .toReversed())
     stage.of('b').says({ jsonrpc: '2.0', id, result: { tools: [{ name: 'x' }] } })
   // Once, though it was missed and lists another.
   expect(await stage.heard()).toMatchObject([changed('tools'), { id: 3, result: { tools: [{ name: 'b__x' }] } }])
@@ -454,6 +521,62 @@ test('a server that is none any more leaves its URIs to the others', async () =>
   stage.greets('c')
   expect(stage.asked('c', 'resources/read')).toMatchObject({ params: { uri: 'ui://app' } })
   expect(await list('b', 'c')).toEqual(['ui://b__app', 'ui://app'])
+})
+
+test('what is written counts as taken when each server has taken it, or can take nothing any more', async () => {
+  const stage = new MergedStage('a', 'b')
+  await stage.begin({ a: LOGS, b: LOGS })
+  const before = stage.taken
+  stage.of('b').reads = false
+  stage.of('a').says({ jsonrpc: '2.0', id: 1, method: 'roots/list' })
+  stage.of('b').says({ jsonrpc: '2.0', id: 1, method: 'roots/list' })
+  const asked = await stage.heard()
+  stage.sends({ method: 'notifications/roots/list_changed' })
+  stage.sends({ id: 1, method: 'tools/list' })
+  stage.sends({ id: 2, method: 'logging/setLevel', params: { level: 'debug' } })
+  stage.sends({ id: 3, method: 'tools/call', params: { name: 'b__x' } })
+  stage.sends({ id: asked[1]?.['id'], result: { roots: [] } })
+  expect(stage.taken).toBe(before)
+  stage.sends({ id: asked[0]?.['id'], result: { roots: [] } })
+  expect(stage.taken).toBe(before + 1)
+  stage.of('b').ends()
+  expect(stage.taken).toBe(before + 6)
+  await stage.heard()
+  // One that never says whether it takes anything.
+  stage.servers.set([stage.server('a', { digest: 'mute', start: (handlers) => stage.mute(handlers) })])
+  stage.sends({ id: 4, method: 'tools/call', params: { name: 'a__x' } })
+  stage.greets('a')
+  await stage.heard()
+  expect(stage.taken).toBe(before + 6)
+  stage.of('a').ends()
+  expect(stage.taken).toBe(before + 7)
+})
+
+test('a line that is too long fails its own call, and another server is asked the next', async () => {
+  const stage = new MergedStage('a', 'b')
+  await stage.begin()
+  stage.sends({ id: 1, method: 'tools/call', params: { name: 'a__x' } })
+  stage.of('a').handlers.tooLong(Buffer.from('{"jsonrpc":"2.0","id":1,"result":{'), Buffer.from('}}'), 7)
+  expect(await stage.heard()).toMatchObject([{ id: 1, error: { data: { code: 'LINE_TOO_LONG', executed: 'yes', at: 'a' } } }])
+  stage.of('a').handlers.tooLong(Buffer.from('{"x":'), Buffer.from('"id":7}'), 8)
+  expect(stage.tooLong).toEqual([8])
+})
+
+test('what is sent to a server that starts for ever is bounded', async () => {
+  const stage = new MergedStage('a', 'b')
+  stage.initialize()
+  stage.greets('a')
+  vi.advanceTimersByTime(MERGED_WAIT_MS)
+  stage.sends({ method: 'notifications/initialized' })
+  await stage.heard()
+  const big = 'x'.repeat(BACKLOG_BYTES / 2)
+  for (const id of [1, 2]) stage.sends({ id, method: 'tools/call', params: { name: 'b__x', arguments: { big } } })
+  expect(await stage.heard()).toMatchObject([{ id: 2, error: { data: { code: 'BACKLOG_FULL', executed: 'no', at: 'b' } } }])
+  stage.sends({ method: 'notifications/cancelled', params: { requestId: 1 } })
+  stage.sends({ id: 3, method: 'tools/call', params: { name: 'b__x', arguments: { big } } })
+  stage.greets('b')
+  expect(stage.got('b')).toContainEqual(['tools/call', 3])
+  expect(stage.got('b')).not.toContainEqual(['tools/call', 1])
 })
 
 test('stop() ends each process, and says so once', async () => {

@@ -1,5 +1,5 @@
 /** A session with a merged server whose servers the test plays itself. */
-import type { Child, ChildEnd } from '../../../../../agent/server/child.ts'
+import type { Child, ChildEnd, ChildHandlers } from '../../../../../agent/server/child.ts'
 import { mergedStart } from '../../../../../agent/server/merged/merged-child.ts'
 import { type MergedServer, MergedServers } from '../../../../../agent/server/merged/merged-servers.ts'
 import { FakeChild } from '../../fake-child.ts'
@@ -21,6 +21,8 @@ export class MergedStage {
   readonly lines: string[] = []
   readonly ends: ChildEnd[] = []
   readonly tooLong: number[] = []
+  /** How many messages of the client's were taken, or never can be. */
+  taken = 0
   readonly #started = new Map<string, FakeChild[]>()
 
   constructor(...names: readonly string[]) {
@@ -54,6 +56,21 @@ export class MergedStage {
     }
   }
 
+  /** A process of the server `a` that never says whether it takes what it is sent. */
+  mute(handlers: ChildHandlers): Child {
+    const fake = new FakeChild(handlers)
+    this.#started.set('a', [fake])
+    return {
+      pid: 1,
+      unfinished: () => undefined,
+      write: (bytes) => fake.write(bytes, () => {}),
+      pause: () => {},
+      resume: () => {},
+      stop: () => fake.stop(),
+      kill: () => {},
+    }
+  }
+
   starts(name: string): readonly FakeChild[] {
     return this.#started.get(name) ?? []
   }
@@ -67,7 +84,7 @@ export class MergedStage {
 
   sends(message: Message | string): void {
     const text = typeof message === 'string' ? message : JSON.stringify({ jsonrpc: '2.0', ...message })
-    this.child.write(Buffer.from(`${text}\n`), () => {})
+    this.child.write(Buffer.from(`${text}\n`), () => void this.taken++)
   }
 
   /** All that the client was told so far, and nothing of it again. */
