@@ -1,4 +1,4 @@
-/** An agent killed in the middle of calls, with real processes: what another agent takes over, and what the client is told of the rest. */
+/** Several agents of one share, with real processes: what another takes over when one is killed in the middle of calls, and what all of them are asked at once. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifies } from '../../requirements/verifies.ts'
 import { type Agent, createShare, fixture, type Relay, type Share, startAgent, startRelay } from '../../harness/selfhost.ts'
@@ -23,6 +23,10 @@ const CLIENTS: readonly [string, (share: Share) => Promise<TestClient>][] = [
 
 function start(share: Share, name: string, ...args: readonly string[]): Promise<Agent> {
   return startAgent(share, { command: fixture('annotated', ...args), args: ['--verbose', '--name', name, '--replica'] })
+}
+
+function startSpread(share: Share, name: string, answer: string): Promise<Agent> {
+  return startAgent(share, { command: fixture('annotated', answer), args: ['--name', name, '--replica', '--spread', '--max-calls', '2'] })
 }
 
 /** Resolves when the agent has got a call of a tool. */
@@ -59,3 +63,21 @@ describe.each(CLIENTS)('a client of %s', (_, connect) => {
     expect(toolText(await client.callTool('pay'))).toMatch(/by the (second|third)/)
   }, 60_000)
 })
+
+test.each(CLIENTS)(
+  'a client of %s is told by all agents that were started with --spread what a tool says that only reads',
+  async (_, connect) => {
+    verifies('promise.spread.all', 'promise.spread.only-reads')
+    const share = await createShare(relay)
+    await using _one = await startSpread(share, 'one', 'by the first')
+    await using _two = await startSpread(share, 'two', 'by the second')
+    await using client = await connect(share)
+    const texts = async (tool: string): Promise<unknown[]> => {
+      const { content } = (await client.callTool(tool)) as { content: { text?: unknown }[] }
+      return content.map(({ text }) => text)
+    }
+    expect(await texts('look')).toEqual(['one', 'by the first', 'two', 'by the second'])
+    expect(await texts('look')).toEqual(['one', 'by the first', 'two', 'by the second'])
+    expect(await texts('pay')).toHaveLength(1)
+  },
+)

@@ -168,6 +168,34 @@ describe('a call of a tool that only reads', () => {
     expect(await client.next()).toMatchObject({ id: 7, result: { content: [line('a'), line('from a'), line('b'), line('from b')] } })
   })
 
+  test('where one process serves all, is answered by that of each agent, which stays when a session ends', async () => {
+    verifies('promise.spread.child')
+    const { share, a, b } = await scene({ isolation: 'share' })
+    for (const id of [7, 8]) {
+      const client = new TestClient(share)
+      const begun = client.initialize()
+      if (id === 7) {
+        await a.expect('open')
+        a.answer((await a.expect('call')).header, '0', BARE_SERVER)
+        await a.expect('notify')
+      }
+      await begun
+      const response = client.post(callOf(id))
+      const list = await a.expect('call')
+      a.answer(list.header, bodyText(list).slice(...list.header.id), TOOLS)
+      const own = await a.expect('call')
+      const beside = id === 7 ? await takeOver(b) : (await b.expect('call')).header
+      b.answer(beside, String(id - 6), said('from b'))
+      a.answer(own.header, bodyText(own).slice(...own.header.id), said('from a'))
+      expect(await (await response).json()).toMatchObject({
+        id,
+        result: { content: [line('a'), line('from a'), line('b'), line('from b')] },
+      })
+      await client.leave()
+    }
+    expect(b.waiting).toEqual([])
+  })
+
   test('counts as one call', async () => {
     verifies('promise.spread.one')
     const { share, a, b, client } = await session()

@@ -78,6 +78,7 @@ export class SpreadCall implements ItemSource {
 
   linger(): void {
     this.#source?.linger?.()
+    for (const courier of this.#couriers) courier.linger()
   }
 
   close(): void {

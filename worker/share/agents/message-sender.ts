@@ -4,6 +4,7 @@ import { canonicalId, type Span } from '../../../protocol/json-scan.ts'
 import { CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
 import { MAX_RPC_WAIT_MS, RECEIPT_MS } from '../../limits.ts'
 import { within } from '../../within.ts'
+import { RELAY_PRINCIPAL } from '../../contract/pinned-server.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
 import type { CallTurns } from './call-turns.ts'
 import type { LinkHealth } from './link-health.ts'
@@ -48,7 +49,9 @@ export class MessageSender {
   send(link: AgentLink, header: Call | Notify | Respond, body: Uint8Array, of?: Asking): void {
     if (link.maxCalls === undefined) return this.#send(link, header, body)
     if (header.type === 'notify' && header.cancels !== undefined) this.#turns.cancelled(link, header.ch, header.cancels)
-    if (header.type === 'call' && of !== undefined && header.method !== 'subscriptions/listen') this.#sendInTurn(link, header, body, of)
+    const isCall = header.type === 'call' && header.method !== 'subscriptions/listen'
+    // What the relay lists for its owner's sake runs for a moment, beside all else.
+    if (isCall && of !== undefined && of.principal !== RELAY_PRINCIPAL) this.#sendInTurn(link, header, body, of)
     else this.#send(link, header, body)
   }
 
