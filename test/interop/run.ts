@@ -1,5 +1,7 @@
 /** `npm run interop`: clients and servers that are not ours, through a real relay and agent; what cannot run here is said. */
 import { contextForgeProofs } from './agents/context-forge.ts'
+import { egdeskProofs } from './agents/egdesk.ts'
+import { mrPilotProofs } from './agents/mr-pilot.ts'
 import type { Proof } from './proof.ts'
 import { proveAll } from './prove-all.ts'
 import { goProofs } from './sdks/go/proofs.ts'
@@ -32,6 +34,8 @@ const PROOFS: readonly Proof[] = [
   ...javaProofs,
   ...vendorProofs,
   ...contextForgeProofs,
+  ...mrPilotProofs,
+  ...egdeskProofs,
 ]
 
 process.exitCode = await proveAll(PROOFS, USAGE, process.argv.slice(2))

@@ -64,7 +64,7 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
   ],
   'worker/long-poll/': ['long-poll/polled-agents', 'long-poll/host-agents'],
   'worker/agent-route.ts': ['access/access', 'rows/share', 'access/mutated-requests'],
-  'worker/api/catalog.ts': ['owner/catalog', 'owner/api-routes', 'owner/openapi'],
+  'worker/api/servers/catalog.ts': ['owner/catalog', 'owner/api-routes', 'owner/openapi'],
   'worker/api/': [
     'owner/api-routes',
     'policy/accepted-tools',

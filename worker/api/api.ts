@@ -4,7 +4,7 @@ import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { log } from '../log.ts'
 import { approvals } from './approvals.ts'
 import { audit } from './audit.ts'
-import { catalog, serverJson } from './catalog.ts'
+import { catalog, serverJson } from './servers/catalog.ts'
 import { claim } from './claim.ts'
 import { links } from './links.ts'
 import { openapi } from './openapi.ts'
@@ -13,7 +13,7 @@ import { owners } from './owners.ts'
 import { problemResponse } from '../problem.ts'
 import { sessions } from './sessions.ts'
 import { shares } from './shares.ts'
-import { tools } from './tools.ts'
+import { tools } from './servers/tools.ts'
 
 export const api = new Hono<RouteEnv>()
   .route('/claim', claim)

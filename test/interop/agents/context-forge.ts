@@ -10,6 +10,7 @@ import { createShare, fixture, type Relay, type Share, StateFolder, untilPinned 
 import { NotInstallable, type Proof } from '../proof.ts'
 import { BUILD_CACHE } from '../toolchains.ts'
 import { needsUv } from '../uv.ts'
+import { proveApart, untilServed } from './served.ts'
 
 const CLIENT = 'mcp-reverse-proxy-client==0.1.0'
 /** The library must be older than the one that it asks for, which has no `extra_headers` any more. */
@@ -52,14 +53,6 @@ async function fetchInto(folder: string, packages: readonly string[]): Promise<v
   await writeFile(join(folder, 'done'), '')
 }
 
-async function untilServed({ relay, id }: Share): Promise<void> {
-  for (;;) {
-    const response = await relay.api('GET', `shares/${id}`)
-    const { agents } = (await response.json()) as { agents?: unknown[] }
-    if ((agents ?? []).length > 0) return
-  }
-}
-
 async function prove(relay: Relay, start: Start): Promise<void> {
   await using folder = await StateFolder.create()
   const share = await createShare(relay)
@@ -71,13 +64,7 @@ async function prove(relay: Relay, start: Start): Promise<void> {
     await untilPinned(share)
     await using one = await connectSdk1Http(share.url, share.clientToken)
     await using two = await connectSdk1Http(share.url, share.clientToken)
-    // Both begin to count their ids at the same number.
-    const texts = Array.from({ length: 20 }, (_, at) => `${at}`)
-    const told = await Promise.all(
-      [one, two].flatMap((client, who) => texts.map(async (text) => toolText(await client.callTool('echo', { text: `${who} ${text}` })))),
-    )
-    const expected = [0, 1].flatMap((who) => texts.map((text) => `${who} ${text}`))
-    if (told.join() !== expected.join()) throw new Error(`answers crossed: ${told.join()}`)
+    await proveApart([one, two], 'echo', (text) => ({ args: { text: `<${text}>` }, answer: `<${text}>` }), 20)
     const seen: number[] = []
     await one.callTool('progress', { steps: 3 }, { onProgress: (progress) => seen.push(progress) })
     if (seen.join() !== '1,2,3') throw new Error(`progress was ${seen.join()}`)

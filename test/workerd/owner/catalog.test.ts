@@ -103,6 +103,14 @@ describe('/api/catalog', () => {
     expect(await entryOf(share)).toBeUndefined()
   })
 
+  test('says of a share that points at a public server that it is online, without any agent', async () => {
+    verifies('seeds.catalog')
+    const share = await createShare({ upstream: { url: 'https://mcp.example.com/mcp' } })
+    expect(await entryOf(share)).toMatchObject({ state: 'online', agents: 0 })
+    await order('PATCH', `/api/shares/${share.id}`, { paused: true })
+    expect(await entryOf(share)).toMatchObject({ state: 'paused' })
+  })
+
   test('gives forty at a time, newest first, to their owner alone', async () => {
     verifies('seeds.catalog')
     for (let made = 0; made < 41; made++) await order('POST', '/api/shares', { name: `n${made}` }, owner)

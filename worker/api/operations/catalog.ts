@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { type Operation, time, whole } from './operation.ts'
 
-/** Whether a share serves anybody: an agent is connected, none is, or none ever was; its owner or its end stops it; or it could not be asked. */
+/** Whether a share serves anybody: an agent is connected, or it points at a public server; none is, or none ever was; its owner or its end stops it; or it could not be asked. */
 export const CATALOG_STATES = ['online', 'offline', 'unused', 'paused', 'expired', 'ending', 'unreached'] as const
 export type CatalogState = (typeof CATALOG_STATES)[number]
 

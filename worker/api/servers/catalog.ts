@@ -1,23 +1,23 @@
 /** `/api/catalog` and `/api/shares/<id>/server.json`: what an owner's shares offer, for people and for registries of MCP servers. Neither tells a credential. */
 import { type Context, Hono } from 'hono'
-import { isObject, type JsonObject } from '../../protocol/json-object.ts'
-import { shownJson } from '../../protocol/policy/shown-json.ts'
-import { askLanes, type LaneFacts } from '../carry/lane-orders.ts'
-import type { ServerAbout } from '../contract/pinned-server.ts'
-import type { ShareRecord } from '../contract/registry/registry-rpc.ts'
-import { relayOrigin, settingsOf } from '../env.ts'
-import { MAX_ASKED_SHARES } from '../foreign-limits.ts'
-import { problemResponse } from '../problem.ts'
-import { MAX_ABOUT_CHARS } from '../usage-limits.ts'
+import { isObject, type JsonObject } from '../../../protocol/json-object.ts'
+import { shownJson } from '../../../protocol/policy/shown-json.ts'
+import { askLanes, type LaneFacts } from '../../carry/lane-orders.ts'
+import type { ServerAbout } from '../../contract/pinned-server.ts'
+import type { ShareRecord } from '../../contract/registry/registry-rpc.ts'
+import { relayOrigin, settingsOf } from '../../env.ts'
+import { MAX_ASKED_SHARES } from '../../foreign-limits.ts'
+import { problemResponse } from '../../problem.ts'
+import { MAX_ABOUT_CHARS } from '../../usage-limits.ts'
 import {
   type CatalogEntryFacts,
   type CatalogState,
   SERVER_JSON_SCHEMA,
   type ServerJsonFacts,
   type ShownImplementation,
-} from './operations/catalog.ts'
-import { type OwnerEnv, requireOwner } from './owner-gate.ts'
-import { answer, hasExpired, livingShare, shareFacts, sharesPage, unreachedResponse } from './share-answers.ts'
+} from '../operations/catalog.ts'
+import { type OwnerEnv, requireOwner } from '../owner-gate.ts'
+import { answer, hasExpired, livingShare, shareFacts, sharesPage, unreachedResponse } from '../share-answers.ts'
 
 type ApiContext = Context<OwnerEnv>
 
@@ -77,6 +77,8 @@ function stateOf(record: ShareRecord, lane: LaneFacts | undefined): CatalogState
   if (record.isEnding) return 'ending'
   if (hasExpired(record)) return 'expired'
   if (record.trust.isPaused) return 'paused'
+  // A public server needs no agent.
+  if (record.trust.upstream !== undefined) return 'online'
   if (lane === undefined) return 'unused'
   if (!lane.isReached) return 'unreached'
   // Whether an upstream is there shows when it is asked.
