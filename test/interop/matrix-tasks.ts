@@ -82,7 +82,7 @@ async function runByPackage(client: TestClient, tool: string, args: JsonObject):
 async function runBySdk1(client: Extract<SdkClient, { major: 1 }>['client'], tool: string, args: JsonObject): Promise<Run> {
   await client.listTools()
   let kind: Run['kind'] = 'at once'
-  for await (const message of client.experimental.tasks.callToolStream({ name: tool, arguments: { ...args } }, undefined, { task: {} })) {
+  for await (const message of client.experimental.tasks.callToolStream({ name: tool, arguments: { ...args } })) {
     if (message.type === 'taskCreated') kind = 'task'
     if (message.type === 'error') throw message.error
     if (message.type === 'result') return { kind, outcome: outcomeOf(message.result) }

@@ -39,10 +39,15 @@ export function hasRun(run: Run): boolean {
     case 'conformance':
       return scoredScenarios().has(name)
     case 'matrix':
-      return text('test/interop/matrix-rows.ts').includes(`inEach('${name}',`)
+      return ['inEach', 'inEitherEra', 'ofTasks'].some((row) => rows().includes(`${row}('${name}',`))
     default:
       return text('test/chaos/verdict.ts').includes(`| '${name}'\n`)
   }
+}
+
+/** The source of all rows of the matrix. */
+function rows(): string {
+  return ['rows', 'extensions', 'tasks'].map((part) => text(`test/interop/matrix-${part}.ts`)).join('\n')
 }
 
 /** Scenarios that `npm run conformance` counts for one revision at least. */

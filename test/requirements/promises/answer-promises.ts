@@ -19,6 +19,7 @@ const RIGHT_ANSWERS = {
     ),
     'promise.1.extension-kinds': promised(
       'Kinds of results and requests of an extension that the client has declared pass in all pairings of client and server.',
+      { provedBy: ['matrix: an app', 'matrix: skills', 'matrix: a vendor’s method', 'matrix: a vendor’s notification during a call'] },
     ),
     'promise.1.audience': promised(
       'What a server lists to clients that say the same of themselves is told to no others, and nobody else’s calls are judged, checked, repeated or written by it.',

@@ -1,9 +1,10 @@
 /** One child for all sessions (isolation `share`): its handshake, its log level, its subscriptions and what it says to all. */
+import { runDurableObjectAlarm } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { MAX_RPC_WAIT_MS } from '../../../worker/limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { heldTimers } from '../harness/held-timers.ts'
-import { createShare, EventReader, factsOf, resetShare, TestClient, type TestShare } from '../harness/relay.ts'
+import { createShare, EventReader, factsOf, resetShare, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
 import { expectReplay } from '../harness/left-stream.ts'
 import { bodyText, ScriptedAgent, survivorOf } from '../harness/scripted-agent.ts'
 import { SseClient } from '../harness/sse-client.ts'
@@ -219,6 +220,29 @@ describe('a task of a shared child', () => {
     const next = new EventReader(await client.listen())
     expect((await back.next()).header).not.toMatchObject({ type: 'replay', after: told.header.n - 1 })
     await next.cancel()
+  })
+
+  test('is told over HTTP+SSE to its client when that has come back for its stream', async () => {
+    verifies('promise.13.told')
+    const share = await createShare()
+    const agent = await ScriptedAgent.connect(share, { isolation: 'share' })
+    const client = await SseClient.connect(share)
+    const initialized = client.initialize()
+    const ch = await serve(agent, OLD_SERVER)
+    await initialized
+    expect(await client.next()).toMatchObject({ id: 0 })
+    await client.post('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","task":{"ttl":60000}}}')
+    agent.answer((await agent.expect('call')).header, '1', '{"task":{"taskId":"one","status":"working","ttl":60000}}')
+    expect(await client.next()).toMatchObject({ id: 1, result: { task: { taskId: 'one' } } })
+    await client.events.cancel()
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(stubOf(share))).toBe(true))
+    const told = agent.notify(ch, STATUS, { task: 'one' })
+    const back = await SseClient.connect(share, client.streamId)
+    const replay = await expectReplay(agent)
+    expect(replay).toMatchObject({ ch, after: told.header.n - 1 })
+    agent.send({ ...told.header, to: replay.to ?? '' }, told.body)
+    expect(await back.next()).toEqual(JSON.parse(STATUS))
+    await back.events.cancel()
   })
 
   async function afterReset(share: TestShare, agent: ScriptedAgent, ch: string): Promise<ScriptedAgent> {

@@ -218,10 +218,11 @@ export class StreamSockets {
     const group = channels.groupFor(session)
     const older = streams.listener(session.id)
     const changed = older === undefined ? undefined : streams.attachmentOf(older)?.changed
-    const untaken = kind === 'listen' ? this.#untakenBefore(session.id) : undefined
+    const untaken = kind === 'listen' ? this.#untakenBefore(session.id) : store.untoldTasks.take(session.id, Date.now())
     streams.accept(socket, { kind, link, session: session.id, group })
     if (kind === 'listen') this.#parts.restartNews.streamOpened(socket, session.id, changed)
-    if (kind === 'listen' && this.#parts.resumedStreams.listener(socket, session, group, readMark(query), untaken)) return 101
+    const mark = kind === 'listen' ? readMark(query) : undefined
+    if (this.#parts.resumedStreams.listener(socket, session, group, mark, untaken)) return 101
     const current = channels.current(group)
     if (current !== undefined) sendFrame(current.link, { type: 'resume', ch: current.ch })
     return 101
