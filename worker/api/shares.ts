@@ -50,8 +50,7 @@ export const shares = new Hono<OwnerEnv>()
 async function createShare(c: ApiContext): Promise<Response> {
   const body = await readBody(c.req.raw, NewShare)
   if (!body.ok) return body.error
-  const { name, expires_in: lifeS, lanes, location, jurisdiction, sliding, upstream: given } = body.value
-  const pinning = body.value.pinning ?? (given === undefined ? 'on' : 'off')
+  const { name, expires_in: lifeS, lanes, location, jurisdiction, sliding, pinning, upstream: given } = body.value
   const lifeMs = lifeS * SECOND_MS
   if (!hasJurisdiction(c.env, jurisdiction)) return problemResponse('JURISDICTION_UNAVAILABLE')
   const createdAtMs = Date.now()

@@ -20,12 +20,14 @@ export interface ServerEntry {
   readonly isReadOnly: boolean
 }
 
-/** The eras in which a server is to be listed, and the process of the agent that is asked. */
+/** The eras in which a server is to be listed, and the process of the agent that is asked, or what stands for that of an upstream. */
 export interface ListingTask {
   /** When it was given, in milliseconds since 1970, by which it is known: whoever was too slow for an earlier one must not end this. */
   readonly sinceMs: number
   readonly instance: string
   readonly eras: readonly ('legacy' | 'modern')[]
+  /** It is no agent's: one of the eras is enough. */
+  readonly isUpstream?: true
 }
 
 export type PinOrder =

@@ -33,7 +33,7 @@ export function behindDoor(handle: (c: McpContext, visitor: Visitor) => Promise<
     const { hasAsked, shareFor, asked, isAstray } = visitor.value
     if (isAstray) return letIn(shareFor(''), problemResponse('ROUTE_NOT_FOUND'))
     return handle(c, visitor.value).then((response) => {
-      asked().forEach(pinIfDue)
+      asked().forEach((share) => pinIfDue(share))
       return hasAsked() ? response : letIn(shareFor(''), response)
     })
   }

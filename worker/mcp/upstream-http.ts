@@ -6,6 +6,7 @@ import { KEEPALIVE_MS, LEAVING_KEEPALIVE_MS, MAX_CALL_TRIES } from '../limits.ts
 import { UPSTREAM_ANSWER_MS, UPSTREAM_WORK_MS } from '../upstream-limits.ts'
 import { type ClientMessage, readBody, readPosted } from './message.ts'
 import { noteHeld } from './pinning/held-entries.ts'
+import { pinIfDue } from './pinning/pin-server.ts'
 import { guestRefusal } from './policy/guests.ts'
 import { isInspected } from './policy/message-verdict.ts'
 import { type Accepts, isJson, isModernVisitor, legacyRevisionFault, readAccept } from './request-headers.ts'
@@ -15,6 +16,7 @@ import { respondTo } from './upstream/client-response.ts'
 import { admitJudged, beginJudged } from './upstream/judged-request.ts'
 import { forgetLists, POSTED } from './upstream/listed-tools.ts'
 import { MessageFilter } from './upstream/message-filter.ts'
+import { upstreamPeer } from './upstream/upstream-peer.ts'
 import { WatchedRequest } from './upstream/watched-request.ts'
 import { ASK_ANEW, mirroredFields, type Way, wayOf } from './upstream/way.ts'
 import type { McpContext, Visitor } from './visitor.ts'
@@ -60,7 +62,10 @@ async function onWay({ c, visitor, rawId, isFirst = false }: Coming, go: (way: W
   for (let tries = 0; tries < MAX_CALL_TRIES; tries++) {
     try {
       const way = await wayOf(c, visitor, isFirst)
-      return 'code' in way ? failureResponse(way, rawId) : await go(way)
+      if ('code' in way) return failureResponse(way, rawId)
+      const response = await go(way)
+      pinIfDue(way.share, (era) => upstreamPeer(way, era))
+      return response
     } catch (error) {
       if (!(error instanceof PassRefused)) throw error
       if (error.failure !== ASK_ANEW) return failureResponse(error.failure, rawId)
@@ -113,7 +118,7 @@ function filterOf(way: Way, rawId: string | undefined, isAsked: boolean): Messag
     isInspected: isAsked,
     onHeld: (held) => {
       forgetLists(way)
-      noteHeld(way.share, held)
+      noteHeld(way.share, held, (era) => upstreamPeer(way, era))
     },
     onChanged: () => forgetLists(way),
   })

@@ -27,6 +27,9 @@ const UPSTREAMS = {
     'promise.upstream.judged': promised(
       'Policies judge calls by what the upstream lists now, before they go there, and cut its lists on every stream.',
     ),
+    'promise.upstream.pinned': promised(
+      'What an upstream offers is pinned when it is listed first, and what is new or has changed since is held back until its owner accepts it.',
+    ),
     'promise.upstream.cut': promised('What ends with a link ends the requests to the upstream that are under way, within a second.'),
     'promise.upstream.limits': promised('Calls are charged to limits and stand in the audit.'),
     'promise.upstream.settings': promised('Settings that such a share would not keep are refused.'),

@@ -257,7 +257,6 @@ test('whoever shows no credential is let in as far as the owner says, and no fur
 describe('what a share with an upstream does not have', () => {
   test.each([
     ['capture', { capture: true }],
-    ['pinning', { pinning: 'on' }],
     ['anonymous.hold', { anonymous: { hold: ['x'] } }],
     ['anonymous.web', { anonymous: { web: true } }],
   ])('%s is refused, when it is made and later', async (member, members) => {

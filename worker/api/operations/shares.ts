@@ -22,7 +22,7 @@ export const NewShare = bodyOf({
   anonymous: v.exactOptional(v.nullable(policy(DEFAULT_ACCESS, 'anonymous'))),
   limits_anonymous: v.exactOptional(limits('limits_anonymous')),
   capture: v.exactOptional(flag()),
-  pinning: v.exactOptional(choice(PINNINGS)),
+  pinning: v.optional(choice(PINNINGS), 'on'),
   upstream: v.exactOptional(Upstream),
 })
 

@@ -15,7 +15,6 @@ interface Members {
   readonly policy?: string
   readonly anonymous?: string | null
   readonly capture?: boolean
-  readonly pinning?: 'on' | 'off'
   readonly kind?: string
 }
 
@@ -41,9 +40,8 @@ export function refusedMember(share: string, members: Members): Response | undef
 }
 
 /** What needs the share's object to see what calls carry, or an agent. */
-function memberOfAgents({ policy, anonymous, capture, pinning, kind }: Members): string | undefined {
+function memberOfAgents({ policy, anonymous, capture, kind }: Members): string | undefined {
   if (capture === true) return 'capture'
-  if (pinning === 'on') return 'pinning'
   if (kind === 'agent') return 'kind agent'
   return memberOfPolicy('policy', policy) ?? memberOfPolicy('anonymous', anonymous ?? undefined)
 }

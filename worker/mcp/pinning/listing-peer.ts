@@ -32,10 +32,26 @@ export interface ListingPeer {
   begin(): Promise<ListedAnswer>
   /** The whole answer to a request; undefined when none comes in time. `params`: JSON texts by key. */
   ask(method: string, params: Readonly<Record<string, string>>): Promise<ListedAnswer>
+  /** Nothing more is asked. */
+  end?(): Promise<void>
 }
 
 /** `too_long`: longer than anything that is looked into, for clients too. */
 export type ListedAnswer = Uint8Array | 'too_long' | undefined
+
+/** What the relay says of itself in initialize, as JSON text. */
+export function ownHandshake(): string {
+  return `{"protocolVersion":"${CHILD_REVISION}","capabilities":${CLIENT_CAPABILITIES},"clientInfo":${CLIENT_INFO}}`
+}
+
+/** The same in `_meta` of a request without session. */
+export function ownEnvelope(): string {
+  return objectText({
+    [META.protocolVersion]: JSON.stringify(MODERN_REVISION),
+    [META.clientCapabilities]: CLIENT_CAPABILITIES,
+    [META.clientInfo]: CLIENT_INFO,
+  })
+}
 
 /** `share`: the first lane. */
 export function listingPeer(share: ShareClient, era: 'legacy' | 'modern'): ListingPeer {
@@ -51,8 +67,7 @@ class SessionPeer implements ListingPeer {
   }
 
   async begin(): Promise<ListedAnswer> {
-    const params = `{"protocolVersion":"${CHILD_REVISION}","capabilities":${CLIENT_CAPABILITIES},"clientInfo":${CLIENT_INFO}}`
-    const answer = await this.#call('initialize', params, LISTING_MS)
+    const answer = await this.#call('initialize', ownHandshake(), LISTING_MS)
     const begun = messageOf('{"jsonrpc":"2.0","method":"notifications/initialized"}')
     if (answer === undefined || begun === undefined) return undefined
     return (await send(this.#share, this.#caller, begun)) === undefined ? answer : undefined
@@ -85,12 +100,7 @@ class ModernPeer implements ListingPeer {
   }
 
   #call(method: string, params: Readonly<Record<string, string>>, maxMs: number): Promise<ListedAnswer> {
-    const meta = {
-      [META.protocolVersion]: JSON.stringify(MODERN_REVISION),
-      [META.clientCapabilities]: CLIENT_CAPABILITIES,
-      [META.clientInfo]: CLIENT_INFO,
-    }
-    const body = objectText({ ...params, _meta: objectText(meta) })
+    const body = objectText({ ...params, _meta: ownEnvelope() })
     const message = messageOf(`{"jsonrpc":"2.0","id":${newId()},"method":"${method}","params":${body}}`)
     return answered(this.#share, message, (posted) => groupCallRequest(this.#client, posted, 'single'), maxMs)
   }

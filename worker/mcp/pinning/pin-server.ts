@@ -6,9 +6,12 @@ import type { ListingTask } from '../../contract/pinned-server.ts'
 import { hashedName, log } from '../../log.ts'
 import { Newest } from '../../newest.ts'
 import { LISTING_RETRY_MS, MAX_KNOWN_LINKS } from '../../trust-limits.ts'
-import { listingPeer } from './listing-peer.ts'
+import { type ListingPeer, listingPeer } from './listing-peer.ts'
 import { OfferedEntries } from './offered-entries.ts'
 import { listServer } from './server-listing.ts'
+
+/** By whom a server is asked in each era. Absent: by the share's agents. */
+export type ListingPeers = (era: ListingTask['eras'][number]) => ListingPeer
 
 /** When this isolate last looked whether a share's server is to be listed, in milliseconds since 1970. */
 const looked = new Newest<number>(MAX_KNOWN_LINKS)
@@ -19,19 +22,19 @@ export function pinOnConnect(share: ShareClient): void {
 }
 
 /** Some client has asked a share of which nothing is pinned, though its owner wants that. Nobody waits for this. */
-export function pinIfDue(share: ShareClient): void {
-  if (share.grant?.pins?.text !== NOTHING_PINNED) return
+export function pinIfDue(share: ShareClient, peers?: ListingPeers): void {
+  if (share.grant?.pins?.text !== NOTHING_PINNED || (share.grant.upstream !== undefined && peers === undefined)) return
   const first = share.firstLane()
   const nowMs = Date.now()
   if (nowMs - (looked.get(first.id) ?? -Infinity) < LISTING_RETRY_MS) return
   looked.set(first.id, nowMs)
-  waitUntil(pinServer(first, false))
+  waitUntil(pinServer(first, false, peers))
 }
 
-async function pinServer(share: ShareClient, awaitsAgent: boolean): Promise<void> {
+async function pinServer(share: ShareClient, awaitsAgent: boolean, peers?: ListingPeers): Promise<void> {
   try {
     const task = await share.pin({ op: 'begin', ...(awaitsAgent ? { awaitsAgent } : {}) })
-    if (task !== undefined) await takeListing(share, task)
+    if (task !== undefined) await takeListing(share, task, peers)
   } catch (error) {
     // Not let in, or the object was reset: the next Worker does it.
     log('pins.unlisted', { error: error instanceof Error ? error.message : 'unknown' })
@@ -39,10 +42,18 @@ async function pinServer(share: ShareClient, awaitsAgent: boolean): Promise<void
 }
 
 /** Lists a server as its Share has said, and has it kept. `share`: the first lane. */
-export async function takeListing(share: ShareClient, task: ListingTask): Promise<void> {
+export async function takeListing(
+  share: ShareClient,
+  task: ListingTask,
+  peers: ListingPeers = (era) => listingPeer(share, era),
+): Promise<void> {
   const offered = new OfferedEntries()
-  const listed = await Promise.all(task.eras.map((era) => listServer(listingPeer(share, era), offered)))
-  if (listed.every((isListed) => isListed)) return keep(share, task, offered)
+  const asked = task.eras.map(peers)
+  const listed = await Promise.all(asked.map((peer) => listServer(peer, offered)))
+  for (const peer of asked) if (peer.end !== undefined) waitUntil(peer.end().catch(() => undefined))
+  // Which eras an upstream has shows when it is asked.
+  const isListed = task.isUpstream === true ? listed.includes(true) : !listed.includes(false)
+  if (isListed) return keep(share, task, offered)
   log('pins.failed', { code: 'LISTING_FAILED', share: hashedName(share.id) })
   await share.pin({ op: 'failed', task })
 }

@@ -21,6 +21,8 @@ export interface Way {
   readonly audience: string
   /** Fields of every request. */
   readonly fields: UpstreamFields
+  /** The same of what the relay asks by itself: without its client's session. */
+  readonly ownFields: UpstreamFields
   /** What a client is told of the session that the upstream has given. */
   readonly sessionFields: (session: string | undefined) => Promise<Record<string, string>>
 }
@@ -53,17 +55,15 @@ export async function wayOf(c: McpContext, visitor: Visitor, isFirst: boolean): 
   const sealed = isFirst ? undefined : c.req.header(SESSION_HEADER)
   const own = sealed === undefined ? undefined : await decryptText(key, binding, sealed)
   if (sealed !== undefined && own === undefined) return { code: 'SESSION_NOT_FOUND' }
+  const ownFields = { 'user-agent': 'mcp-edge', via: Array.from({ length: relays + 1 }, () => OWN_HOP).join(', ') }
   return {
     share,
     port: new UpstreamPort(read.value, network),
     principal,
     moved: (grant) => (grant === undefined || grant.upstream === text ? undefined : ASK_ANEW),
     audience: `upstream ${id} ${principal} ${sealed ?? ''}`,
-    fields: {
-      'user-agent': 'mcp-edge',
-      via: Array.from({ length: relays + 1 }, () => OWN_HOP).join(', '),
-      ...(own === undefined ? {} : { [SESSION_HEADER]: own }),
-    },
+    fields: { ...ownFields, ...(own === undefined ? {} : { [SESSION_HEADER]: own }) },
+    ownFields,
     sessionFields: async (given) => {
       if (given === undefined) return {}
       return { [SESSION_HEADER]: sealed !== undefined && given === own ? sealed : await encryptText(key, binding, given) }

@@ -18,6 +18,7 @@ import type { AgentNews } from '../agents/agent-news.ts'
 import type { AgentLinks } from '../agents/links.ts'
 import type { Sessions } from '../calls/sessions.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
+import { readKeptUpstream } from '../../contract/registry/kept-upstream.ts'
 import type { EntryRows } from '../rows/entry-rows.ts'
 import type { ListingRows } from '../rows/listing-rows.ts'
 import type { Store } from '../rows/store.ts'
@@ -33,8 +34,13 @@ interface Parts {
   readonly rows: EntryRows
   /** What is kept for the time when no agent is there, where nothing is pinned. */
   readonly listings: Pick<ListingRows, 'latest'>
-  readonly gate: Pick<TrustGate, 'pins'>
+  readonly gate: Pick<TrustGate, 'pins' | 'share'>
 }
+
+type ListedSource = Omit<ListingTask, 'sinceMs'>
+
+/** Of what is encrypted so many characters are random. */
+const INSTANCE_CHARS = 16
 
 export class ServerEntries {
   readonly #parts: Parts
@@ -68,10 +74,9 @@ export class ServerEntries {
     this.#hasFailed = order.op === 'failed'
     this.#endChildren()
     const listed = links.all().find(({ instance }) => instance === order.task.instance)
-    if (order.op === 'listed' && listed !== undefined) {
+    if (order.op === 'listed' && (listed !== undefined || order.task.instance === this.#source?.instance))
       rows.putListing(order.task, order, acceptedIn(pins), nowMs)
-      this.#tell(listed)
-    }
+    if (order.op === 'listed' && listed !== undefined) this.#tell(listed)
     return undefined
   }
 
@@ -125,35 +130,42 @@ export class ServerEntries {
 
   /** Once for each process of the agent, and again while nothing is pinned. */
   #begin(pins: string, nowMs: number): ListingTask | undefined {
-    const link = this.#link
-    if (link === undefined || (this.#parts.rows.instance === link.instance && pins !== NOTHING_PINNED)) return undefined
+    const source = this.#source
+    if (source === undefined || (this.#parts.rows.instance === source.instance && pins !== NOTHING_PINNED)) return undefined
     // One that cannot be listed is not started again and again, whoever comes.
-    if (this.#begun === link.instance) return this.#relist(nowMs)
-    this.#begun = link.instance
-    return this.#give(link, nowMs)
+    if (this.#begun === source.instance) return this.#relist(nowMs)
+    this.#begun = source.instance
+    return this.#give(source, nowMs)
   }
 
   /** A server that offers something else each time is not listed for each. */
   #relist(nowMs: number): ListingTask | undefined {
-    const link = this.#link
+    const source = this.#source
     if (this.#isUnderWay(nowMs)) return undefined
     if (nowMs - this.#relisted.sinceMs > RELISTINGS_MS) this.#relisted = { sinceMs: nowMs, count: 0 }
-    return link === undefined || this.#relisted.count++ >= MAX_RELISTINGS ? undefined : this.#give(link, nowMs)
+    return source === undefined || this.#relisted.count++ >= MAX_RELISTINGS ? undefined : this.#give(source, nowMs)
   }
 
   #isUnderWay(nowMs: number): boolean {
     return this.#task !== undefined && nowMs - this.#task.sinceMs < LISTING_MS
   }
 
-  get #link(): AgentLink | undefined {
-    const { links } = this.#parts
-    return links.withServer().find((link) => !links.isLeaving(link))
+  /** Whose server is listed: that of an agent which stays, or the upstream, of which each one that is given is another. */
+  get #source(): ListedSource | undefined {
+    const { links, gate } = this.#parts
+    const upstream = gate.share?.upstream
+    if (upstream !== undefined)
+      return { instance: readKeptUpstream(upstream).sealed.slice(0, INSTANCE_CHARS), eras: ['legacy', 'modern'], isUpstream: true }
+    const link = links.withServer().find((one) => !links.isLeaving(one))
+    if (link === undefined) return undefined
+    const { era, sessionEra, instance } = link
+    return { instance, eras: era === sessionEra ? [era] : [sessionEra, era] }
   }
 
-  #give({ era, sessionEra, instance }: AgentLink, nowMs: number): ListingTask | undefined {
+  #give(source: ListedSource, nowMs: number): ListingTask | undefined {
     if (this.#isUnderWay(nowMs)) return undefined
     this.#endChildren()
-    this.#task = { sinceMs: nowMs, instance, eras: era === sessionEra ? [era] : [sessionEra, era] }
+    this.#task = { sinceMs: nowMs, ...source }
     return this.#task
   }
 
