@@ -50,7 +50,7 @@ export async function takeListing(
   const offered = new OfferedEntries()
   const asked = task.eras.map(peers)
   const listed = await Promise.all(asked.map((peer) => listServer(peer, offered)))
-  void Promise.all(asked.map((peer) => peer.end?.())).catch(() => undefined)
+  for (const peer of asked) if (peer.end !== undefined) waitUntil(peer.end().catch(() => undefined))
   // Which eras an upstream has shows when it is asked.
   const isListed = task.isUpstream === true ? listed.includes(true) : !listed.includes(false)
   if (isListed) return keep(share, task, offered)
