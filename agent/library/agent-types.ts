@@ -77,6 +77,8 @@ export interface AgentOptions {
   /** Failures in a row after which to give up; 0: never. */
   readonly maxRetries?: number
   readonly keepaliveMs?: number
+  /** How the relay is reached: by a WebSocket, by polls, or by polls only while no WebSocket gets through (`auto`, unless it is given). */
+  readonly transport?: 'auto' | 'websocket' | 'poll'
 }
 
 /** Where the agent serves. */

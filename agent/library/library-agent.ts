@@ -167,7 +167,7 @@ function settingsOf(options: AgentOptions, command: ServerCommand | undefined): 
     keepaliveMs = 30_000,
   } = options
   const address = typeof server === 'object' && 'url' in server ? server : undefined
-  const { relay, name, maxCalls, spread, readOnly, tellStderr, tellPrincipal, mask } = options
+  const { relay, name, maxCalls, spread, readOnly, tellStderr, tellPrincipal, mask, transport } = options
   const given = {
     relay,
     name,
@@ -177,6 +177,7 @@ function settingsOf(options: AgentOptions, command: ServerCommand | undefined): 
     tellStderr,
     tellPrincipal,
     mask,
+    transport,
     cwd: command?.cwd,
     url: typeof address?.url === 'object' ? address.url.href : address?.url,
   }

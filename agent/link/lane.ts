@@ -167,7 +167,7 @@ export class AgentLane {
         meaning: 'no WebSocket gets through to the relay: polling, which is slower, until one does',
       })
     })
-    return polled.hasBegun ? polled.end : end
+    return polled.hasBegun || isWordOfRelay(polled.end) ? polled.end : end
   }
 
   async #poll(options: LinkOptions, handlers: LinkHandlers, begun?: () => void) {
@@ -242,6 +242,11 @@ export class AgentLane {
       ...this.channels.helloFields(),
     }
   }
+}
+
+/** Whether the relay itself has refused: not one that is older than polls. */
+function isWordOfRelay(end: LinkEnd): boolean {
+  return end.kind === 'refused' && end.code !== undefined && end.code !== 'ROUTE_NOT_FOUND'
 }
 
 function laneUrl(url: URL, index: number): URL {

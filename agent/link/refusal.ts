@@ -33,6 +33,12 @@ export function finalRefusal({ status, code, detail }: Refusal): AgentExit | und
   // It comes of a proxy that takes the upgrade out of our request, and ends when that is mended.
   if (code === undefined || code === 'UPGRADE_NEEDED') return undefined
   if (code === 'SERVER_NAME_INVALID') return new AgentExit(EXIT.USAGE, 'USAGE', detail)
+  if (code === 'ROUTE_NOT_FOUND')
+    return new AgentExit(
+      EXIT.UNREACHABLE,
+      'VERSION_MISMATCH',
+      'The relay does not know what it was asked for: it is older than this agent, or --relay is wrong.',
+    )
   const said = detail === '' ? '' : ` The relay says: ${detail}`
   switch (status) {
     case 401:

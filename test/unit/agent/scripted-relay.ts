@@ -118,6 +118,8 @@ export class ScriptedRelay implements AsyncDisposable {
     server.on('upgrade', (request, socket, head) => {
       this.attempts++
       if (this.refuse !== undefined) {
+        // An agent that is stopped does not wait for the rest.
+        socket.on('error', () => {})
         const { status, body = '', headers = {} } = this.refuse
         const named = { 'content-length': Buffer.byteLength(body), connection: 'close', ...headers }
         const lines = Object.entries(named).map(([name, value]) => `${name}: ${value}\r\n`)

@@ -214,3 +214,18 @@ test('AgentLane of index 0 that is displaced ends for good', async () => {
   link.socket.close(CLOSE.REPLACED)
   await expect(scene.ran).rejects.toMatchObject({ code: 'REPLACED' })
 })
+
+test('AgentLane takes the word of a relay that it reaches by polls alone, and else goes on dialling', async () => {
+  verifies('link.poll.falls-back')
+  relay.refuse = { status: 403, body: 'blocked' }
+  relay.server.removeAllListeners('request')
+  const problem = '{"code":"UNAUTHORIZED","detail":"it was revoked"}'
+  relay.server.on('request', (_, response) => response.writeHead(401, { 'content-type': 'application/problem+json' }).end(problem))
+  const scene = new Scene(0)
+  await expect(scene.ran).rejects.toMatchObject({ code: 'TOKEN_REFUSED' })
+  relay.server.removeAllListeners('request')
+  relay.server.on('request', (_, response) => response.writeHead(403).end('blocked'))
+  await using other = new Scene(0)
+  await relay.attempted(relay.attempts + 2)
+  expect(other.lost).toBeGreaterThan(0)
+})

@@ -47,6 +47,11 @@ test('readRefusal() reads no more than REFUSAL_BYTES of a body that never ends',
   expect(read).toMatchObject({ status: 403, code: undefined })
 })
 
+test('finalRefusal() takes a relay that does not know the address for an older one, and the share for no less there', () => {
+  expect(finalRefusal({ status: 404, code: 'ROUTE_NOT_FOUND', detail: '' })).toMatchObject({ code: 'VERSION_MISMATCH' })
+  expect(finalRefusal({ status: 404, code: 'SHARE_NOT_FOUND', detail: '' })).toMatchObject({ code: 'SHARE_GONE' })
+})
+
 test('finalRefusal() does not end for a proxy that takes the upgrade away', () => {
   expect(finalRefusal({ status: 426, code: 'UPGRADE_NEEDED', detail: '' })).toBeUndefined()
   expect(finalRefusal({ status: 503, code: 'RELAY_UNCLAIMED', detail: '' })).toBeUndefined()
