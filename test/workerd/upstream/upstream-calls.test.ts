@@ -1,11 +1,13 @@
 /** Shares that point at a server without an agent: what goes there and what comes back, in both eras. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { verifies } from '../../requirements/verifies.ts'
+import { runClockFaster } from '../harness/fast-clock.ts'
 import { askAsOwner, createClientToken, EventReader, fetchRelay, TestClient } from '../harness/relay.ts'
 import { createUpstreamShare, eventStream, FakeUpstream, UPSTREAM_URL } from '../harness/upstream-server.ts'
 
 afterEach(() => {
   vi.unstubAllGlobals()
+  vi.restoreAllMocks()
 })
 
 const CALL = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"n":12345678901234567890}}}'
@@ -79,6 +81,37 @@ describe('a client of the handshake era', () => {
     upstream.answer = () => undefined
     const asEvent = new EventReader(await client.postForEvents(CALL))
     expect(JSON.parse((await asEvent.next()) ?? '')).toMatchObject({ id: 7, result: {} })
+  })
+
+  test('is told that somebody lives while the upstream is silent, and gets what comes late as an event', async () => {
+    verifies('promise.upstream.streams')
+    const upstream = FakeUpstream.start()
+    const client = new TestClient(await createUpstreamShare())
+    await client.initialize()
+    runClockFaster(100)
+    for (const [late, told] of [
+      [() => Response.json({ jsonrpc: '2.0', id: 7, result: { a: 1 } }), { id: 7, result: { a: 1 } }],
+      [() => new Response('busy', { status: 503 }), { id: 7, error: { data: { code: 'UPSTREAM_HTTP_ERROR' } } }],
+      [
+        () => Response.json({ jsonrpc: '2.0', id: null, error: { code: -32000, message: 'no' } }, { status: 400 }),
+        { id: 7, error: { code: -32000 } },
+      ],
+    ] as const) {
+      const heard = { isEnough: false }
+      upstream.answer = async () => {
+        while (!heard.isEnough) await new Promise((resolve) => setTimeout(resolve, 1_000))
+        return late()
+      }
+      const response = await client.post(CALL)
+      expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+      let text = ''
+      for await (const chunk of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+        text += chunk
+        // At once, and then again and again.
+        heard.isEnough ||= text === ':\n\n:\n\n:\n\n'
+      }
+      expect(JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? '')).toMatchObject(told)
+    }
   })
 
   test('whose upstream has no GET stream is told 405, and one whose session is over there 404', async () => {

@@ -1,4 +1,5 @@
 /** The trust layer of shares that point at a server without an agent: what ends, what is bounded, what is told to their owners, and what such shares do not have. */
+import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CAVEAT_NONCE_BYTES } from '../../../protocol/narrowing/caveat.ts'
 import { narrowCredential } from '../../../protocol/narrowing/narrow.ts'
@@ -10,6 +11,7 @@ import {
   fetchRelay,
   linkIdOf,
   resetShare,
+  stubOf,
   TestClient,
   type TestShare,
 } from '../harness/relay.ts'
@@ -36,7 +38,7 @@ describe('what ends with a link', () => {
   test('is cut off within a second: streams, answers that are waited for, and what the upstream is still sending', async () => {
     verifies('promise.upstream.cut')
     const upstream = FakeUpstream.start()
-    const share = await createUpstreamShare()
+    const share = await createUpstreamShare({ lanes: 4 })
     const client = new TestClient(share)
     await client.initialize()
     const [listened, called] = [eventStream(), eventStream()]
@@ -85,6 +87,22 @@ describe('what ends with a link', () => {
     await change(share, { paused: false })
     upstream.answer = () => undefined
     expect((await client.post(CALL)).status).toBe(200)
+  })
+
+  test('is cut off also while the share’s object sleeps', async () => {
+    verifies('promise.upstream.cut')
+    const upstream = FakeUpstream.start()
+    const share = await createUpstreamShare({ limits: { concurrent: 1 } })
+    const client = new TestClient(share)
+    const stream = eventStream()
+    upstream.answer = ({ body }) => (body.includes('"id":7') ? stream.response() : undefined)
+    const events = new EventReader(await client.post(CALL))
+    await evictDurableObject(stubOf(share))
+    expect((await client.post(CALL.replace('7', '9'))).status).toBe(429)
+    await change(share, { paused: true })
+    expect(JSON.parse((await events.next()) ?? '')).toMatchObject({ error: { data: { code: 'SHARE_PAUSED' } } })
+    expect(upstream.fetched).toHaveLength(1)
+    expect(upstream.last.signal.aborted).toBe(true)
   })
 
   test('a share that is deleted is gone, with what is under way', async () => {

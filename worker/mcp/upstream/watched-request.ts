@@ -8,6 +8,7 @@ import type { StreamControl, UpstreamAsk, UpstreamControl } from '../../contract
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { MAX_REATTACHES, REATTACH_MS } from '../../limits.ts'
 import { pause } from '../../within.ts'
+import { noteCall } from '../call/call-log.ts'
 
 /** What is asked for. */
 type Watched = Omit<UpstreamAsk, 'x' | 'sinceMs'>
@@ -53,13 +54,19 @@ export class WatchedRequest {
   end(outcome: 'ok' | 'error' | ErrorCode, bytes: number): void {
     if (this.#isOver) return
     this.#tell({ type: 'upstream_ended', outcome, bytes })
-    this.leave()
+    this.#leave(outcome)
   }
 
   /** Its client has left, or it is over. */
   leave(): void {
+    this.#leave('left')
+  }
+
+  #leave(outcome: string): void {
     if (this.#isOver) return
     this.#isOver = true
+    // A stream that only listens is no call.
+    if (this.#ask.method !== '') noteCall(this.#share.id, this.#ask, this.#sinceMs, outcome)
     this.#controller.abort()
     this.#socket.close(1000)
   }
@@ -107,7 +114,7 @@ export class WatchedRequest {
   #cutOff(failure: Failure): void {
     if (this.#isOver) return
     this.#failure = failure
-    this.leave()
+    this.#leave(failure.code)
   }
 
   #tell(control: UpstreamControl): void {
