@@ -54,3 +54,9 @@ export const MAX_GATEWAY_BODY_BYTES = 16 * 1024
 export const MAX_GATEWAY_NAME_CHARS = 100
 export const MAX_GATEWAY_USER_CHARS = 200
 export const MAX_GATEWAY_METADATA_CHARS = 4096
+
+/**
+ * How long a stream of what a server says unasked must have lasted to be opened again when it ends, in milliseconds: what ends sooner the server
+ * refuses, and would be asked for again and again.
+ */
+export const MIN_TUNNEL_LISTEN_MS = 5_000

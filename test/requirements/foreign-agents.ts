@@ -36,6 +36,7 @@ export const FOREIGN_AGENTS = [
       'foreign.cpp-mcp.secret-host': promised(
         'It is let in by a secret host name, which is minted where the deployer allows it, is no share’s own, and ends with its link.',
       ),
+      'foreign.egdesk.unasked': promised("What a server behind EGDesk's tunnel says unasked reaches its clients' streams."),
       'foreign.heartbeats': promised('A heartbeat is never answered with one.'),
       'foreign.one-handshake': promised('The server behind such an agent is begun with once, however many clients come.'),
       'foreign.description-hidden': promised('What such an agent says of its command line is shown to nobody.'),

@@ -21,6 +21,7 @@ async function scene(): Promise<Scene> {
   const tunnel = await ForeignAgent.dial(`/egdesk/${share.id}/${share.agentToken}/tunnel/connect?name=x`, { upgrade: 'websocket' })
   await tunnel.next()
   for (const _ of ['initialize', 'notifications/initialized']) tunnel.say(server.answer(await nextRequest(tunnel)))
+  expect(await tunnel.next()).toMatchObject({ request_id: 'listen' })
   await vi.waitUntil(async () => (await factsOf(share)).agents.length === 1)
   const { key } = await keyOf(share)
   return { share, tunnel, server, ask: (path, init) => fetchRelay(`/s/${share.id}/k/${key}/http${path}`, init) }

@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { tunnelPing, type TunnelRequest, tunnelResponse, TunnelledServer } from '../../fixtures/foreign-agents/egdesk-tunnel.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { ForeignAgent } from '../harness/foreign-agent.ts'
-import { createClientToken, createShare, factsOf, fetchRelay, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
+import { createClientToken, createShare, EventReader, factsOf, fetchRelay, stubOf, TestClient, type TestShare } from '../harness/relay.ts'
 
 function base(share: TestShare): string {
   return `/egdesk/${share.id}/${share.agentToken}`
@@ -19,6 +19,7 @@ async function serving(share: TestShare, server: TunnelledServer, path = ''): Pr
   const tunnel = await ForeignAgent.dial(`${base(share)}${path}/tunnel/connect?name=My%20Mail`, { upgrade: 'websocket' })
   expect(await tunnel.next()).toMatchObject({ type: 'connected', public_url: expect.stringContaining(`/s/${share.id}/mcp`) })
   for (const _ of ['initialize', 'notifications/initialized']) tunnel.say(server.answer(await nextRequest(tunnel)))
+  expect(await nextRequest(tunnel)).toMatchObject({ method: 'GET', request_id: 'listen', headers: { accept: 'text/event-stream' } })
   await vi.waitUntil(async () => (await factsOf(share)).agents.length === 1)
   return tunnel
 }
@@ -87,7 +88,45 @@ describe('EGDesk’s tunnel client', () => {
   test('finds its server at the path that stands in its URL', async () => {
     const share = await createShare()
     const tunnel = await serving(share, new TunnelledServer('s-1'), '/gmail/mcp')
-    expect((tunnel.texts as unknown as TunnelRequest[]).map(({ path }) => path)).toEqual([undefined, '/gmail/mcp', '/gmail/mcp'])
+    expect((tunnel.texts as unknown as TunnelRequest[]).map(({ path }) => path)).toEqual([
+      undefined,
+      '/gmail/mcp',
+      '/gmail/mcp',
+      '/gmail/mcp?mcp-edge=/sse',
+    ])
+  })
+
+  test('brings what its server says unasked to the streams of its clients, in pieces as they come, over sleep too', async () => {
+    verifies('foreign.egdesk.unasked')
+    const share = await createShare()
+    const tunnel = await serving(share, new TunnelledServer('s-1'))
+    const client = await initialized(share)
+    const events = new EventReader(await client.listen())
+    const note = (n: number): string => `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"ü ${n}"}}`
+    const piece = (body: string): string => JSON.stringify({ type: 'stream_chunk', request_id: 'listen', body })
+    tunnel.say(piece(`: hello\n\nevent: message\ndata: ${note(1)}\n\ndata: ${note(2).slice(0, 20)}`), piece(`${note(2).slice(20)}\n\n`))
+    expect([await events.next(), await events.next()].map((text) => JSON.parse(text ?? ''))).toEqual([1, 2].map((n) => JSON.parse(note(n))))
+    await evictDurableObject(stubOf(share))
+    tunnel.say(piece(`data: ${note(3)}\r\n\r\n`))
+    expect(JSON.parse((await events.next()) ?? '')).toEqual(JSON.parse(note(3)))
+    await events.cancel()
+  })
+
+  test('listens anew when that stream ends, but not to a server that refuses it', async () => {
+    verifies('foreign.egdesk.unasked')
+    const share = await createShare()
+    const server = new TunnelledServer('s-1')
+    const tunnel = await serving(share, server)
+    const client = await initialized(share)
+    const end = JSON.stringify({ type: 'stream_end', request_id: 'listen' })
+    tunnel.say(JSON.stringify({ type: 'stream_chunk', request_id: 'listen', body: '{"error":"Method not allowed"}' }), end)
+    const answer = client.post(call('1', 'next'))
+    tunnel.say(server.answer(await nextRequest(tunnel)))
+    expect((await answer).status).toBe(200)
+    // What was begun before it slept was no refusal.
+    await evictDurableObject(stubOf(share))
+    tunnel.say(end)
+    expect(await nextRequest(tunnel)).toMatchObject({ method: 'GET', request_id: 'listen', headers: { 'mcp-session-id': 's-1' } })
   })
 
   test('V10 is answered its pings', async () => {
@@ -148,6 +187,7 @@ describe('EGDesk’s tunnel client', () => {
       expect(JSON.parse(request.body)).toMatchObject({ method })
       tunnel.say(restarted.answer(request))
     }
+    expect(await nextRequest(tunnel)).toMatchObject({ request_id: 'listen', headers: { 'mcp-session-id': 's-2' } })
     expect(await (await lost).json()).toMatchObject({ error: { data: { code: 'AGENT_LOST' } } })
     const answer = client.post(call('3', 'c'))
     tunnel.say(restarted.answer(await nextRequest(tunnel)))

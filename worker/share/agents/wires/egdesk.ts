@@ -1,8 +1,9 @@
 /**
  * The dialect of EGDesk's tunnel client, which brings HTTP requests to a server on its machine: JSON-RPC goes to it by POST, as to any
- * server of Streamable HTTP, and its answers come whole, in JSON or as events. Requests for a web app beside it are told apart by their ids.
+ * server of Streamable HTTP, and its answers come whole, in JSON or as events. What the server says unasked comes on a stream by GET. Requests for a web app beside it are told apart by their ids.
  */
 import type { Failure } from '../../../../protocol/errors.ts'
+import { MAX_FOREIGN_MESSAGE_BYTES, MIN_TUNNEL_LISTEN_MS } from '../../../foreign-limits.ts'
 import type { Dialect, Heard } from './dialect.ts'
 import { HANDSHAKE } from './foreign-messages.ts'
 import { exchangeNamed } from './tunnel-web.ts'
@@ -32,6 +33,10 @@ interface Said {
 }
 
 const SESSION = 'mcp-session-id'
+/** Id of the request for what the server says unasked. */
+const LISTEN = 'listen'
+/** Its client streams what comes of a GET only where this stands in the URL; servers leave parameters alone that they do not know. */
+const STREAMED = '/sse'
 const encoder = new TextEncoder()
 
 export class EgDesk implements Dialect {
@@ -40,6 +45,9 @@ export class EgDesk implements Dialect {
   readonly failed = JSON.stringify({ type: 'error', message: 'the MCP server did not answer initialize' })
   readonly #place: Place
   #session: string | undefined
+  /** What has come of an event that is not whole. */
+  #event = ''
+  #listensSinceMs: number | undefined
 
   constructor(place: Place, kept = '{}') {
     this.#place = place
@@ -55,8 +63,27 @@ export class EgDesk implements Dialect {
     return JSON.stringify({ type: 'connected', tunnel_id: this.#place.tunnel, public_url: this.#place.publicUrl })
   }
 
-  get ready(): undefined {
-    return undefined
+  /** A server that says nothing unasked refuses that, of which nobody is told a status (2025-11-25, Streamable HTTP, Listening for Messages). */
+  get ready(): string {
+    this.#event = ''
+    this.#listensSinceMs = Date.now()
+    const { path, tunnel } = this.#place
+    const at = path.includes(STREAMED) ? path : `${path}${path.includes('?') ? '&' : '?'}mcp-edge=${STREAMED}`
+    const headers = { host: 'localhost', accept: 'text/event-stream', ...this.#sessionField }
+    return JSON.stringify({
+      type: 'request',
+      request_id: LISTEN,
+      method: 'GET',
+      path: at,
+      headers,
+      query_params: {},
+      body: null,
+      tunnel_id: tunnel,
+    })
+  }
+
+  get #sessionField(): Readonly<Record<string, string>> {
+    return this.#session === undefined ? {} : { [SESSION]: this.#session }
   }
 
   get tunnel(): string {
@@ -72,7 +99,7 @@ export class EgDesk implements Dialect {
       'content-type': 'application/json',
       'content-length': String(encoder.encode(message).length),
       accept: 'application/json, text/event-stream',
-      ...(this.#session === undefined ? {} : { [SESSION]: this.#session }),
+      ...this.#sessionField,
     }
     const { path, tunnel } = this.#place
     const request = { type: 'request', request_id: key, method: 'POST', path, headers, query_params: {}, body: message, tunnel_id: tunnel }
@@ -87,6 +114,7 @@ export class EgDesk implements Dialect {
     const said = parse(text)
     const x = exchangeNamed(said?.request_id)
     if (said !== undefined && x !== undefined) return webOf(x, said)
+    if (said?.request_id === LISTEN) return this.#listened(said)
     switch (said?.type) {
       case 'ping':
         return { kind: 'asks', reply: JSON.stringify({ type: 'pong', timestamp: said.timestamp }) }
@@ -95,6 +123,18 @@ export class EgDesk implements Dialect {
       default:
         return { kind: 'nothing' }
     }
+  }
+
+  /** One that has ended soon is one that the server refuses. */
+  #listened({ type, body }: Said): Heard {
+    if (type === 'stream_end' && Date.now() - (this.#listensSinceMs ?? 0) > MIN_TUNNEL_LISTEN_MS) return { kind: 'asks', reply: this.ready }
+    if (type !== 'stream_chunk' || typeof body !== 'string') return { kind: 'nothing' }
+    const stream = this.#event + body
+    const whole = Math.max(...['\r\n\r\n', '\n\n', '\r\r'].map((end) => (stream.includes(end) ? stream.lastIndexOf(end) + end.length : 0)))
+    const rest = stream.slice(whole)
+    this.#event = rest.length > MAX_FOREIGN_MESSAGE_BYTES ? '' : rest
+    const bodies = dataIn(stream.slice(0, whole)).filter((part) => part.trim() !== '')
+    return { kind: 'answers', key: LISTEN, bodies: bodies.map((part) => encoder.encode(part)), failure: failureOf(200) }
   }
 
   #response({ request_id: key, status_code: status, headers, body }: Said): Heard {
