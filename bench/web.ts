@@ -93,7 +93,7 @@ async function measureCalls(session: Session, forMs: number): Promise<Figures> {
 }
 
 async function beside(session: Session, endpoint: WebEndpoint, perS: number, forMs: number): Promise<Figures> {
-  const order: DownloadOrder = { endpoint, bytes: perS === 0 ? 64 * MIB : MIB, perS }
+  const order: DownloadOrder = { endpoint, bytes: perS === 0 ? 4 * MIB : MIB, perS }
   const thread = new Worker(new URL('web/downloader.ts', import.meta.url), { workerData: order })
   let bytes = 0
   const begun = Promise.withResolvers<void>()

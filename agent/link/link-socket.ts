@@ -12,6 +12,9 @@ export interface LinkSocket {
   close(code: number, reason: string): void
   /** Ends at once. `close` follows. */
   terminate(): void
+  /** Sends a mark that comes back as `pong`; undefined where none can be sent. */
+  ping?(mark: string): void
+  on(event: 'pong', listener: (mark: Buffer) => void): unknown
   on(event: 'message', listener: (data: RawData, isBinary: boolean) => void): unknown
   on(event: 'close', listener: (code: number, reason: Buffer) => void): unknown
 }

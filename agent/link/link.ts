@@ -13,6 +13,7 @@ import type { TlsFiles } from '../config/settings.ts'
 import type { LinkSocket } from './link-socket.ts'
 import { throughProxy } from './proxy.ts'
 import { readRefusal, type Refusal } from './refusal.ts'
+import { WebPacing } from './web-pacing.ts'
 import { CLOSE_MS, DIAL_MS, PASS_MS, SOCKET_PAUSE_BYTES, SOCKET_RESUME_BYTES, WEB_SOCKET_PAUSE_BYTES } from '../limits.ts'
 
 /** How an attempt or a link ended. */
@@ -142,6 +143,7 @@ export class Link implements LinkPort, WebLinkPort {
   #pinged = false
   #full = false
   readonly #bundle = new Bundle()
+  readonly #pacing: WebPacing
 
   constructor(socket: LinkSocket, { keepaliveMs, hello, channels, web }: LinkOptions, handlers: LinkHandlers) {
     this.#socket = socket
@@ -149,12 +151,14 @@ export class Link implements LinkPort, WebLinkPort {
     this.#channels = channels
     this.#web = web
     this.#keepaliveMs = keepaliveMs
+    this.#pacing = new WebPacing(socket, { flush: () => this.#flush(), resume: () => this.#resumeWeb() })
     const ended = Promise.withResolvers<LinkEnd>()
     this.ended = ended.promise
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
     socket.on('close', (code, reason) => {
       clearTimeout(this.#helloTimer)
       clearTimeout(this.#keepaliveTimer)
+      this.#pacing.stop()
       ended.resolve({
         kind: 'closed',
         code,
@@ -172,7 +176,11 @@ export class Link implements LinkPort, WebLinkPort {
   }
 
   get hasRoomForWeb(): boolean {
-    return this.writable && this.#socket.bufferedAmount < WEB_SOCKET_PAUSE_BYTES
+    return this.writable && this.#socket.bufferedAmount < WEB_SOCKET_PAUSE_BYTES && this.#pacing.hasRoom()
+  }
+
+  sendWeb(frame: AgentFrame, body?: Uint8Array): void {
+    this.#pacing.send(body?.length ?? 0, () => this.send(frame, body))
   }
 
   send(frame: AgentFrame, body?: Uint8Array): void {
@@ -219,6 +227,7 @@ export class Link implements LinkPort, WebLinkPort {
     if (this.#socket.readyState !== WebSocket.OPEN) return undefined
     if (header.type === 'welcome') return this.#welcome(header)
     if (this.#welcomedMs === undefined) return 'no welcome first'
+    if (header.type === 'call') this.#pacing.called(this.#heardMs)
     if ('x' in header) this.#web.receive(header, body)
     else if (header.type === 'drain') this.#handlers.draining()
     else if (header.type === 'unaccepted') this.#handlers.unaccepted(header.count)
@@ -248,8 +257,12 @@ export class Link implements LinkPort, WebLinkPort {
     this.#keepaliveTimer = setTimeout(() => this.#watch(), waitMs)
   }
 
-  #drained(): void {
+  #resumeWeb(): void {
     if (this.#web.size > 0 && this.hasRoomForWeb) this.#web.flush()
+  }
+
+  #drained(): void {
+    this.#resumeWeb()
     if (!this.#full || this.#socket.bufferedAmount > SOCKET_RESUME_BYTES) return
     this.#full = false
     if (this.writable) this.#channels.flush()

@@ -11,8 +11,10 @@ import { type ExchangePort, failedWith, type WebExchange } from './web-exchange.
 
 /** What a link offers to web exchanges. */
 export interface WebLinkPort {
-  /** So little waits in the socket that what comes behind is not held up. */
+  /** So little is on its way, and waits in the socket, that what comes behind is not held up. */
   readonly hasRoomForWeb: boolean
+  /** Sends a frame that is held back while there is no room. */
+  sendWeb(frame: AgentFrame, body?: Uint8Array): void
   send(frame: AgentFrame, body?: Uint8Array): void
 }
 
@@ -80,7 +82,7 @@ export class WebExchanges {
       this.#ready.delete(exchange)
       const next = exchange.outbox.take()
       if (next === undefined) continue
-      link.send(next.frame, next.body)
+      link.sendWeb(next.frame, next.body)
       // At the end of the line: a set is walked in the order in which it was filled.
       this.#ready.add(exchange)
       exchange.drained()

@@ -1,3 +1,4 @@
+import { WEB_CHUNK_BYTES } from '../../../../protocol/web/web-limits.ts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ChannelFrame } from '../../../../agent/channel/channel.ts'
 import { connectOnce, type Link, type LinkEnd, type LinkOptions } from '../../../../agent/link/link.ts'
@@ -198,4 +199,28 @@ test('Link does not end while its pings are answered', async () => {
   const { link, far } = await up(attempt)
   while (far.pings < 5) await far.changed()
   expect(link.writable).toBe(true)
+})
+
+test('Link paces web exchanges once a call has come, as marks come back from the relay', async () => {
+  verifies('promise.14.flow')
+  const called = Promise.withResolvers<void>()
+  let flushed = Promise.withResolvers<void>()
+  const flush = (): void => {
+    flushed.resolve()
+    flushed = Promise.withResolvers()
+  }
+  const receive = (): undefined => called.resolve() as undefined
+  using attempt = new Attempt({ web: { size: 1, flush, receive: () => {} }, channels: { receive, flush: () => {} } })
+  const { link, far } = await up(attempt)
+  const send = (): void => {
+    for (let count = 0; count < 2; count++) link.sendWeb({ type: 'web_data', x: '0'.repeat(32), at: 0 }, new Uint8Array(WEB_CHUNK_BYTES))
+  }
+  send()
+  expect(link.hasRoomForWeb).toBe(true)
+  far.call('c1', 1, '{"jsonrpc":"2.0","id":1,"method":"x"}')
+  await called.promise
+  send()
+  expect(link.hasRoomForWeb).toBe(false)
+  while (!link.hasRoomForWeb) await flushed.promise
+  expect(far.got.filter(({ header }) => header.type === 'web_data')).toHaveLength(4)
 })

@@ -27,6 +27,10 @@ class Wire {
     this.#wake?.()
   }
 
+  sendWeb(frame: AgentFrame, body?: Uint8Array): void {
+    this.send(frame, body)
+  }
+
   /** Resolves with the first frame of this type. */
   async of<T extends AgentFrame['type']>(type: T, x = X): Promise<Extract<AgentFrame, { type: T }>> {
     for (;;) {
