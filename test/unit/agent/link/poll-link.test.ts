@@ -67,7 +67,7 @@ async function poll(url: URL, options: Partial<LinkOptions> = {}): Promise<{ rea
     signal: new AbortController().signal,
     ...options,
   }
-  const end = await pollOnce(own, TIMES, { welcomed: () => {}, draining: () => {} }, () => void (hasBegun = true))
+  const end = await pollOnce(own, TIMES, { welcomed: () => {}, draining: () => {}, unaccepted: () => {} }, () => void (hasBegun = true))
   return { end, hasBegun }
 }
 
