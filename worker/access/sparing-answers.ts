@@ -28,6 +28,11 @@ export class SparingAnswers<T> {
     return told
   }
 
+  /** What was told of a name is true no more. */
+  forget(name: string): void {
+    this.#known.delete(name)
+  }
+
   #mayAsk(name: string, nowMs: number): boolean {
     const before = this.#asked.get(name)
     const isOld = before === undefined || nowMs - before.sinceMs >= SPARING_ASKS_MS

@@ -1,6 +1,6 @@
 /**
  * Which servers shares have under names, as this isolate knows. Whoever asks for one is answered before any object is, so that nobody makes
- * an object by making up a name. Of one that was removed since, its object says so itself.
+ * an object by making up a name. Of one that was removed since, its object says that it knows nothing of it.
  */
 import type { ServerAddition } from '../contract/registry/registry-rpc.ts'
 import type { Env } from '../env.ts'
@@ -46,7 +46,15 @@ export async function admitServer(
   const { trust, location } = added
   await askLanes(env, { id: share, servers: [] }, { op: 'share_changed', trust }, { location, lanes: [server] })
   known.set(nameOf(share, server), true)
+  told.forget(share)
   return undefined
+}
+
+/** Whether a server that was there was removed, where its object has answered as one that does not know what is asked for. */
+export async function wasRemoved(env: Env, share: string, server: string): Promise<boolean> {
+  const isGone = (await hasServer(env, share, server)) === false
+  if (isGone) forgetServer(share, server)
+  return isGone
 }
 
 /** Its object says that it is none. */

@@ -21,6 +21,7 @@ import { BATCH_REVISION, takesEmptyEvents } from '../bridge/revision.ts'
 import { type Accepts, isJson, readAccept, isModernVisitor, legacyRevisionFault } from './request-headers.ts'
 import { PassRefused } from '../carry/pass-refused.ts'
 import { problemResponse } from '../problem.ts'
+import { wasRemoved } from '../carry/known-servers.ts'
 
 /**
  * The handler of an MCP route, for visitors who are admitted. Nobody is answered whom the share does not let in: where what was sent needs
@@ -30,13 +31,19 @@ export function behindDoor(handle: (c: McpContext, visitor: Visitor) => Promise<
   return async (c) => {
     const visitor = await admit(c)
     if (!visitor.ok) return failureResponse(visitor.error)
-    const { hasAsked, shareFor, asked, isAstray } = visitor.value
+    const { hasAsked, shareFor, asked, isAstray, server } = visitor.value
     if (isAstray) return letIn(shareFor(''), problemResponse('ROUTE_NOT_FOUND'))
     return handle(c, visitor.value).then((response) => {
       asked().forEach((share) => pinIfDue(share))
-      return hasAsked() ? response : letIn(shareFor(''), response)
+      if (!hasAsked()) return letIn(shareFor(''), response)
+      return response.status === 404 && server !== undefined ? sinceRemoved(c, server, response) : response
     })
   }
+}
+
+/** What the object of a server that was removed has answered gives way to what a name is answered that is none. */
+async function sinceRemoved(c: McpContext, server: string, response: Response): Promise<Response> {
+  return (await wasRemoved(c.env, c.req.param('share') ?? '', server)) ? problemResponse('ROUTE_NOT_FOUND') : response
 }
 
 async function letIn(share: ShareClient, response: Response): Promise<Response> {

@@ -33,6 +33,8 @@ export interface Visitor {
   readonly isAnonymous: boolean
   /** It has asked for a server that its share does not have: what it is served by here carries the share's own. */
   readonly isAstray: boolean
+  /** Name of the server that it has asked for, if that has one. */
+  readonly server?: string | undefined
   /** Path of these endpoints as the client sees them, with its key when it came with one. */
   readonly basePath: string
   /** By which its request is read (`revisionOf`). */
@@ -76,6 +78,7 @@ export async function admit(c: McpContext): Promise<Result<Visitor, Failure>> {
     principalIn: isOpen ? anonymousPrincipal : () => holder.value.id,
     isAnonymous: isOpen,
     isAstray: !isThere,
+    server,
     basePath,
     revision,
     stateKey: c.var.relay.keys.requestState,

@@ -113,7 +113,7 @@ describe('an approval', () => {
     const [git, files] = [serverOf(share, 'git'), serverOf(share, 'files')]
     const [ofGit, ofFiles] = [await ToolServer.connect(git), await ToolServer.connect(files)]
     const owner = new Owner(share)
-    await order('PATCH', `/api/shares/${share.id}`, { policy: { access: 'admin', hold: ['*__write_file'] } })
+    await order('PATCH', `/api/shares/${share.id}`, { policy: { access: 'admin', hold: ['git__*', 'files__*'] } })
     const [atGit, atFiles] = [await newSession(git), await newSession(files)]
     const first = atGit.post(callText(7))
     expect(await owner.sole()).toMatchObject({ tool: 'git__write_file' })
