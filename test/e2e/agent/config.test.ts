@@ -2,11 +2,13 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createShare, fixture, type Relay, type Share, startRelay, StateFolder } from '../../harness/selfhost.ts'
+import { conformanceServer, createShare, fixture, type Relay, type Share, startRelay, StateFolder } from '../../harness/selfhost.ts'
 import { startHttpServer } from '../../harness/http-server.ts'
 import { type JsonObject, asArray, asObject, textField, toolText } from '../../harness/json.ts'
 import { NODE, Program, ROOT, run } from '../../harness/program.ts'
 import { connectSdk1Http } from '../../harness/sdk1-client.ts'
+import { connectSdk2Http } from '../../harness/sdk2-client.ts'
+import type { TestClient } from '../../harness/test-client.ts'
 import { verifies } from '../../requirements/verifies.ts'
 
 const stack = new AsyncDisposableStack()
@@ -98,6 +100,48 @@ test('two servers under one share: the process of one dies, the other is untouch
   const key = textField(links.find(({ kind }) => kind === 'key') ?? {}, 'id')
   expect((await relay.api('DELETE', `shares/${share.id}/tokens/${key}`)).ok).toBe(true)
   for (const client of [git, files]) await expect(client.callTool('count')).rejects.toThrow(/revoked|LINK_REVOKED|410/i)
+})
+
+test('servers without a token of their own are one share: each by its name, and as one for clients of any revision', async () => {
+  verifies('promise.config.one-share', 'promise.config.names', 'promise.merged.lists', 'promise.merged.resources', 'promise.merged.reload')
+  // What an edit adds would be held back until its owner accepts it.
+  const share = await createShare(relay, { pinning: 'off' })
+  const tokenless = ({ token: _token, ...rest }: JsonObject): JsonObject => rest
+  const [command, ...args] = conformanceServer('legacy')
+  const first = { one: tokenless(stdio(share, 'annotated', 'ran one')), 'My Tests': { command, args, era: 'legacy' } }
+  const writeAll = (servers: JsonObject): void =>
+    writeFileSync(file, JSON.stringify({ relay: relay.origin, token: share.agentToken, servers }))
+  writeAll(first)
+  const checked = await run(NODE, [join(ROOT, 'agent/cli.ts'), '--config', file, '--check'])
+  expect(checked.stdout).toContain(`, as /s/${share.id}/my-tests/mcp, `)
+  expect(checked.stdout).toContain(`, as /s/${share.id}/mcp, one server of one (one__…), my-tests (my-tests__…)`)
+  await using agent = new Program(NODE, ['agent/cli.ts', '--json', '--config', file])
+  for (const name of ['one', 'My Tests', 'share']) await event(agent, 'ready', name)
+  await using own = await connectSdk1Http(share.shareUrl.replace(/mcp$/, 'one/mcp'))
+  expect(toolText(await own.callTool('look', {}))).toBe('ran one')
+  await using merged = await connectSdk1Http(share.shareUrl)
+  await using modern = await connectSdk2Http(share.shareUrl, undefined, 'pinned')
+  for (const client of [merged, modern]) {
+    expect(await client.listTools()).toEqual(expect.arrayContaining(['one__look', 'my-tests__test_simple_text']))
+    expect(toolText(await client.callTool('one__look', {}))).toBe('ran one')
+    expect(toolText(await client.callTool('my-tests__test_elicitation', { message: 'who?' }))).toContain('accept')
+    expect(await client.readResource('test://static-text')).toMatchObject({ contents: [{ uri: 'test://static-text' }] })
+    expect(await client.listPrompts()).toContain('my-tests__test_simple_prompt')
+    await client.watch({ toolsListChanged: true })
+  }
+  const changed = 'notifications/tools/list_changed'
+  // One that is slow to start is told of as well, when it is there.
+  const told = ({ notifications }: TestClient): number => notifications.all.filter(({ method }) => method === changed).length
+  const before = new Map([merged, modern].map((client) => [client, told(client)]))
+  writeAll({ ...first, three: tokenless(stdio(share, 'annotated', 'ran three')) })
+  await event(agent, 'config.read')
+  for (const client of [merged, modern]) {
+    await client.notifications.next(changed, () => told(client) > (before.get(client) ?? 0))
+    expect(toolText(await client.callTool('three__look', {}))).toBe('ran three')
+  }
+  await event(agent, 'ready', 'three')
+  const ready = eventsOf(agent).filter((one) => one['event'] === 'ready')
+  expect(ready.map((one) => String(one['server'])).toSorted()).toEqual(['My Tests', 'one', 'share', 'three'])
 })
 
 test('--check says what would be served, or what is wrong, and dials nothing', async () => {
