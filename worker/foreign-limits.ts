@@ -38,10 +38,10 @@ export const MAX_FOREIGN_NAME_CHARS = 64
 
 /**
  * Servers that one owner may have registered by name, and sessions for their users: a row each, of a few hundred bytes. Each session is a link of its
- * share besides, of which a share may have as many.
+ * share besides, of which a share may have twice as many: so an agent leaves its owner room for links.
  */
 export const MAX_GATEWAY_SERVERS = 100
-export const MAX_GATEWAY_SESSIONS = 1_000
+export const MAX_GATEWAY_SESSIONS = 500
 
 /** How long a registration holds that is not made again, in milliseconds: mcp-web-ui makes it each half minute, and counts it as stale then. */
 export const GATEWAY_STALE_MS = 600_000
