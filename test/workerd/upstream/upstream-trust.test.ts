@@ -304,13 +304,19 @@ describe('what a share with an upstream does not have', () => {
     }
   })
 
-  test('HTTP+SSE and batches are refused, and it has no web app', async () => {
+  test('HTTP+SSE, servers with names and batches are refused, and it has no web app', async () => {
     verifies('promise.upstream.settings')
     const upstream = FakeUpstream.start()
     const share = await createUpstreamShare()
     const headers = { authorization: `Bearer ${share.clientToken}` }
     const sse = await fetchRelay(`/s/${share.id}/sse`, { headers })
     expect([sse.status, await codeIn(sse)]).toEqual([404, 'UPSTREAM_DOOR'])
+    const named = await fetchRelay(`/s/${share.id}/other/mcp`, {
+      method: 'POST',
+      body: CALL,
+      headers: { ...headers, 'content-type': 'application/json' },
+    })
+    expect(named.status).toBe(404)
     expect(await codeIn(await new TestClient(share).post(`[${CALL}]`))).toBe('BATCH_REFUSED')
     const shown = await (await askAsOwner('GET', `/api/shares/${share.id}`)).json<{ sse_url?: string }>()
     expect(shown.sse_url).toBeUndefined()
