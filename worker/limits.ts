@@ -109,7 +109,7 @@ export const WHOLE_PARSE_BYTES = 64 * 1024
 export const MAX_GLANCE_BYTES = 64 * 1024
 
 /**
- * Calls of one batch that are under way at once. A Worker may wait for the headers of six connections at a time, and what
+ * Calls of one batch, or of one call to several agents, that are under way at once. A Worker may wait for the headers of six connections at a time, and what
  * waits behind them for longer is ended; whether calls to objects count is not documented.
  */
 export const MAX_BATCH_CALLS = 6

@@ -6,6 +6,7 @@ import type { ShareClient } from '../../carry/share-client.ts'
 import { randomKey } from '../../call-key.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import type { CallRequest } from '../../contract/share-rpc.ts'
+import { MAX_BATCH_CALLS } from '../../limits.ts'
 import { MAX_SPREAD_ANSWER_BYTES, SPREAD_ANSWER_MS } from '../../routing-limits.ts'
 import { timeout } from '../../within.ts'
 import { Courier } from './courier.ts'
@@ -24,6 +25,9 @@ interface Plan extends Pick<SpreadOffer, 'own' | 'agents' | 'count'> {
 /** How a call fails whose agent is not there; all other failures that the relay finds are of the client, and end the call. */
 const OF_AGENTS: ReadonlySet<ErrorCode> = new Set(['AGENT_AWAY', 'AGENT_LOST'])
 
+/** Other agents that are called at a time, beside the client's own. */
+const MOST_AT_ONCE = MAX_BATCH_CALLS - 1
+
 type FrameItem = Extract<Item, { readonly kind: 'frame' }>
 
 export class SpreadCall implements ItemSource {
@@ -31,12 +35,13 @@ export class SpreadCall implements ItemSource {
   readonly #plan: Plan
   readonly #childEra: 'legacy' | 'modern'
   readonly #late = timeout(SPREAD_ANSWER_MS)
-  readonly #couriers: readonly Courier[]
+  readonly #couriers: Courier[] = []
   readonly #others: readonly Promise<readonly [agent: string, said: Said]>[]
   #source: ItemSource | undefined
   readonly #answer = new WholeMessage<Answer>()
   readonly #paid = new PaidBytes()
   #first: { readonly item: Item | undefined } | undefined
+  #isLingering = false
   #isOver = false
 
   /** Calls the other agents. */
@@ -45,11 +50,12 @@ export class SpreadCall implements ItemSource {
     this.#key = key
     this.#plan = plan
     this.#childEra = 'session' in request === (request.bridge === undefined) ? 'legacy' : 'modern'
-    this.#couriers = plan.agents.map((agent) => {
-      const beside = { spread: { agent, of: key }, key: randomKey(), delivery: 'single', isRelays: true } as const
-      return new Courier(share.fork(), { ...call, ...beside }, body)
-    })
-    this.#others = plan.agents.map(async (agent, at) => [agent, await this.#saidBy(this.#couriers[at])] as const)
+    const others: Promise<readonly [agent: string, said: Said]>[] = []
+    for (const [at, agent] of plan.agents.entries()) {
+      const part = { ...call, spread: { agent, of: key }, key: randomKey(), delivery: 'single', isRelays: true } as const
+      others.push(this.#ask(agent, others[at - MOST_AT_ONCE], () => new Courier(share.fork(), part, body)))
+    }
+    this.#others = others
   }
 
   /** Goes on with what the client's own agent says: `own` brings it, and `first` has come already. */
@@ -77,6 +83,7 @@ export class SpreadCall implements ItemSource {
   }
 
   linger(): void {
+    this.#isLingering = true
     this.#source?.linger?.()
     for (const courier of this.#couriers) courier.linger()
   }
@@ -106,11 +113,16 @@ export class SpreadCall implements ItemSource {
     return whole?.body ?? 'part'
   }
 
-  async #saidBy(courier: Courier | undefined): Promise<Said> {
-    if (courier === undefined) return 'late'
+  /** What another agent says. It is asked once the one `before` it has answered, where there is such. */
+  async #ask(agent: string, before: Promise<unknown> | undefined, call: () => Courier): Promise<readonly [string, Said]> {
+    if (before !== undefined) await before
+    if (this.#isOver) return [agent, 'late']
+    const courier = call()
+    if (this.#isLingering) courier.linger()
+    this.#couriers.push(courier)
     const said = await Promise.race([readAnswer(courier, MAX_SPREAD_ANSWER_BYTES), this.#late.passed.then(() => 'late' as const)])
     courier.close()
-    return said ?? 'long'
+    return [agent, said ?? 'long']
   }
 
   /** The answer for the client, as its own agent's: all that is done with that is done with this. */
