@@ -274,6 +274,8 @@ export const APP_PROBE_MS = 2000
  * without it: clients give up on a server after 10 s at the soonest.
  */
 export const MERGED_WAIT_MS = 8_000
+/** The same where the relay lists what they offer, which is pinned then: less than it takes for that (60 s), and enough for a server that npx has to fetch. */
+export const MERGED_LISTING_WAIT_MS = 50_000
 /** How long a server that could not be started is left out of lists without being tried again; a call tries it at once. */
 export const MERGED_REST_MS = 30_000
 /** Bytes of a page that several servers have part in, above which what comes behind is another page: a relay keeps pages of so many bytes. */

@@ -64,6 +64,9 @@ export interface Welcome {
 /** `open.root` of the children of clients that have shown no credential: all together. */
 export const ANONYMOUS = 'anonymous'
 
+/** Name under which the relay asks a server by itself (`clientInfo`): for a client that has none, and to list what a server offers. */
+export const RELAY_CLIENT_NAME = 'mcp-edge'
+
 /** WebSocket close codes (RFC 6455 §7.4.2, private range). The reason repeats the name. */
 export const CLOSE = {
   /** A newer link took this one's place. An agent must not reconnect by itself. */

@@ -1,7 +1,8 @@
 /** What a client asks of all servers at once: to begin, for a list, for a log level. None holds up the others for longer than MERGED_WAIT_MS. */
 import { errorResponse } from '../../../protocol/errors.ts'
 import { canonicalId } from '../../../protocol/json-scan.ts'
-import { MERGED_WAIT_MS } from '../../limits.ts'
+import { RELAY_CLIENT_NAME } from '../../../protocol/handshake.ts'
+import { MERGED_LISTING_WAIT_MS, MERGED_WAIT_MS } from '../../limits.ts'
 import { shownEntry } from './merged-answers.ts'
 import { mergedHello, type ServerHello } from './merged-hello.ts'
 import { decodeCursor, hasList, type ListKind, LIST_KINDS, mergedPage, readPage, type ShownPage, withCursor } from './merged-lists.ts'
@@ -46,10 +47,15 @@ export class MergedQuestions {
     const { opening, parts } = this.#session
     opening.initialize = { bytes, rawId }
     clearTimeout(this.#greeting?.timer)
-    const timer = setTimeout(() => {
-      greeting.isOver = true
-      this.look()
-    }, MERGED_WAIT_MS).unref()
+    // What it does not find now would be held back from every client.
+    const isListing = textOf(bytes, valueAt(bytes, ['params', 'clientInfo', 'name'])) === RELAY_CLIENT_NAME
+    const timer = setTimeout(
+      () => {
+        greeting.isOver = true
+        this.look()
+      },
+      isListing ? MERGED_LISTING_WAIT_MS : MERGED_WAIT_MS,
+    ).unref()
     const greeting: Greeting = { rawId, timer, isOver: false }
     this.#greeting = greeting
     for (const part of parts.values()) part.start()

@@ -1,5 +1,6 @@
 /** Asks a server in the relay's own name, as a client that can be asked for anything: by a session, or in revision 2026-07-28. */
 import type { Answer } from '../../../protocol/frame.ts'
+import { RELAY_CLIENT_NAME } from '../../../protocol/handshake.ts'
 import { ALL_CAPABILITIES, declare } from '../../bridge/capabilities.ts'
 import { CHILD_REVISION, META, MODERN_REVISION } from '../../bridge/names.ts'
 import { objectText } from '../../bridge/object-text.ts'
@@ -23,7 +24,7 @@ const CLIENT_CAPABILITIES = JSON.stringify({
   ...declare(new Set(ALL_CAPABILITIES)),
   extensions: { 'io.modelcontextprotocol/ui': { mimeTypes: ['text/html;profile=mcp-app'] } },
 })
-const CLIENT_INFO = '{"name":"mcp-edge","version":"1"}'
+const CLIENT_INFO = `{"name":"${RELAY_CLIENT_NAME}","version":"1"}`
 
 const encoder = new TextEncoder()
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { BACKLOG_BYTES, MERGED_REST_MS, MERGED_WAIT_MS } from '../../../../../agent/limits.ts'
+import { BACKLOG_BYTES, MERGED_LISTING_WAIT_MS, MERGED_REST_MS, MERGED_WAIT_MS } from '../../../../../agent/limits.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 import { MergedStage, resultOf, settled } from './merged-stage.ts'
 
@@ -55,6 +55,21 @@ test('a server that is slow to start is waited for so long, and told of when it 
   stage.greets('b')
   expect(stage.got('b')).toEqual([['initialize', 0], 'notifications/initialized', ['tools/call', 2]])
   expect(await stage.heard()).toEqual([changed('tools'), changed('prompts'), changed('resources')])
+})
+
+test('the relay, which pins what it finds, waits longer for a server that is slow to start', async () => {
+  verifies('promise.merged.slow')
+  const stage = new MergedStage('a', 'b')
+  stage.sends({
+    id: 0,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'mcp-edge', version: '1' } },
+  })
+  stage.greets('a')
+  vi.advanceTimersByTime(MERGED_LISTING_WAIT_MS - 1)
+  expect(await stage.heard()).toEqual([])
+  vi.advanceTimersByTime(1)
+  expect(await stage.heard()).toMatchObject([{ id: 0, result: {} }])
 })
 
 test('a server that takes no initialize is left out, and where none does the client is told', async () => {
