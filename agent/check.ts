@@ -1,5 +1,6 @@
 /** `--check`: says what a run would serve, and where, without dialling or starting anything. */
 import { requireCommand } from './config/command-path.ts'
+import { Faults } from './config/faults.ts'
 import type { Prepared } from './config/options.ts'
 import type { MergedEntry, PreparedServer } from './config/prepared-server.ts'
 import { decodeAgentToken, isCutOff, linkUrl } from './config/token.ts'
@@ -7,16 +8,17 @@ import { decodeAgentToken, isCutOff, linkUrl } from './config/token.ts'
 /**
  * A line for each server, and for each thing that is most likely a mistake.
  *
- * @throws {AgentExit} for the first that could not be served.
+ * @throws {AgentExit} for all that could not be served.
  */
 export function check(servers: readonly (Prepared | PreparedServer)[], platform: NodeJS.Platform): string {
+  const faults = new Faults()
   const lines = servers.flatMap((prepared) => {
     const { settings, childEnv, warnings, mask } = prepared
     const claims = decodeAgentToken(settings.token)
     const relay = linkUrl(claims, settings.relay).host
     const { command, args, cwd, http, web } = settings
     const parts = 'parts' in prepared ? prepared.parts : undefined
-    if (command !== undefined && parts === undefined) requireCommand({ command, args, cwd }, childEnv, platform)
+    if (command !== undefined && parts === undefined) faults.collect(() => requireCommand({ command, args, cwd }, childEnv, platform))
     const served =
       parts !== undefined
         ? [mergedText(parts)]
@@ -39,6 +41,7 @@ export function check(servers: readonly (Prepared | PreparedServer)[], platform:
       ...[...short, ...warnings].map((warning) => `  ${warning}`),
     ]
   })
+  faults.throwAny()
   return `${lines.join('\n')}\n`
 }
 

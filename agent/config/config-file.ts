@@ -5,6 +5,7 @@ import { AgentExit, EXIT } from '../exit.ts'
 import { CONFIG_CHARS, CONFIG_DEPTH } from '../limits.ts'
 import { CONFIG, SERVER_MEMBERS, type ServerEntry } from './config-schema.ts'
 import type { Variables } from './environment.ts'
+import { Faults } from './faults.ts'
 
 export interface ConfigFile {
   /** Those that are not disabled, by name, in order. */
@@ -23,16 +24,14 @@ interface Places {
   readonly folder: string
 }
 
-/** @throws {AgentExit} that says where in the file what is wrong, and repeats no value of it. */
+/** @throws {AgentExit} that says where in the file what is wrong, a line each, and repeats no value of it. */
 export function readConfigFile(path: string, text: string, places: Places): ConfigFile {
   if (text.length > CONFIG_CHARS) throw wrong(path, `it may have ${CONFIG_CHARS / 1024} KiB`)
   const read = v.safeParse(CONFIG, parse(path, text))
+  const faults = new Faults()
   if (!read.success) {
-    const [issue] = read.issues
-    throw wrong(
-      path,
-      `${v.getDotPath(issue) ?? 'the file'} must be ${issue.type === 'regex' ? issue.message : (issue.expected ?? issue.message)}`,
-    )
+    for (const issue of read.issues) faults.add(wrong(path, sayIssue(issue)))
+    return faults.throwAll()
   }
   const { mcpServers, servers, relay, ...top } = read.output
   if (mcpServers !== undefined && servers !== undefined) throw wrong(path, 'it has both mcpServers and servers: leave one out')
@@ -41,7 +40,11 @@ export function readConfigFile(path: string, text: string, places: Places): Conf
   const enabled = Object.entries(named).filter(([, { disabled }]) => disabled !== true)
   if (enabled.length === 0) throw wrong(path, 'all its servers are disabled, or it has none')
   const filled = <T>(value: T, of: string): T =>
-    filledIn(value, (reference) => valueOf(reference, places) ?? unknownReference(path, of, reference)) as T
+    filledIn(value, (reference) => {
+      const known = valueOf(reference, places)
+      if (known === undefined) faults.add(unknownReference(path, of, reference))
+      return known ?? ''
+    }) as T
   const { token, tokenFile, merge } = top
   const share = filled(
     {
@@ -56,6 +59,7 @@ export function readConfigFile(path: string, text: string, places: Places): Conf
     const own = filled(entry, name)
     return [name, own.relay === undefined && share.relay !== undefined ? { ...own, relay: share.relay } : own]
   })
+  faults.throwAny()
   return { servers: new Map(all), share, warnings: enabled.flatMap(([name, entry]) => warningsOf(name, entry)) }
 }
 
@@ -100,11 +104,16 @@ function valueOf(reference: string, { own, home, folder }: Places): string | und
     : undefined
 }
 
-function unknownReference(path: string, server: string, reference: string): never {
+function sayIssue(issue: v.InferIssue<typeof CONFIG>): string {
+  const what = issue.type === 'regex' ? issue.message : (issue.expected ?? issue.message)
+  return `${v.getDotPath(issue) ?? 'the file'} must be ${what}`
+}
+
+function unknownReference(path: string, server: string, reference: string): AgentExit {
   const why = reference.startsWith('input:')
     ? 'nobody is asked here: write ${env:NAME}, and set that variable'
     : 'there is no such variable here'
-  throw wrong(path, `\${${reference}} in ${server}: ${why}`)
+  return wrong(path, `\${${reference}} in ${server}: ${why}`)
 }
 
 function wrong(path: string, what: string): AgentExit {

@@ -8,6 +8,7 @@ import { type ConfigFile, readConfigFile } from './config-file.ts'
 import { ownTokens, type ServerOptions, serverOptions, type TokenSource, withoutToken } from './configured-servers.ts'
 import type { ServerEntry } from './config-schema.ts'
 import type { Variables } from './environment.ts'
+import { Faults } from './faults.ts'
 import { prepareServer } from './options.ts'
 import { commandWords } from './other-names.ts'
 import type { MergedEntry, PreparedServer } from './prepared-server.ts'
@@ -44,7 +45,7 @@ const OF_SHARE = 'share'
 /**
  * What the configuration file that `--config` names comes to.
  *
- * @throws {AgentExit} that names the option, or server and member, that is wrong.
+ * @throws {AgentExit} that names the option, or each server and member, that is wrong.
  */
 export function prepareConfig(command: Command, cwd: string, own: Variables = process.env): readonly PreparedServer[] {
   const { config = '', url, sse, headerFile } = command.opts<RawOptions>()
@@ -58,8 +59,10 @@ export function prepareConfig(command: Command, cwd: string, own: Variables = pr
   const folder = dirname(path)
   const file = readConfigFile(config, textOf(config, path), { own, home: homedir(), folder })
   const reading = { command, own, cwd, folder }
-  const { wanted, root, warnings } = wantedServers(config, file, reading)
-  const apart = wanted.map((one) => preparedOf(one, reading))
+  const faults = new Faults()
+  const { wanted, root, warnings } = wantedServers(config, file, reading, faults)
+  const apart = wanted.flatMap((one) => faults.collect(() => preparedOf(one, reading)))
+  faults.throwAny()
   const entries = new Map(wanted.map(({ name, entry }) => [name, entry]))
   const all = root === undefined ? apart : [...apart, ...rootOf(apart, entries, root, file, reading)]
   refuseSharedShares(all)
@@ -76,6 +79,7 @@ function wantedServers(
   config: string,
   file: ConfigFile,
   { command, own, folder }: Reading,
+  faults: Faults,
 ): { wanted: readonly Wanted[]; root: Root | undefined; warnings: string[] } {
   const { servers, share } = file
   const given = tokenIn(command.opts<RawOptions>())
@@ -88,13 +92,13 @@ function wantedServers(
   const sharing = [...tokensOf].filter(([, tokens]) => tokens.length === 0).map(([name]) => name)
   if (!isAlone) refuseOnce(config, command, servers.size, sharing.length === 0)
   const shareToken = isAlone ? undefined : (given ?? inFile)
-  const [first] = sharing
-  if (first !== undefined && shareToken === undefined) throw withoutToken(first)
+  if (shareToken === undefined) for (const name of sharing) faults.add(withoutToken(name))
   const names = servedNames(sharing)
   const wanted = [...servers].flatMap(([name, entry]): Wanted[] => {
-    const options = serverOptions(name, entry, { parsed: command, folder })
+    const [options] = faults.collect(() => serverOptions(name, entry, { parsed: command, folder }))
     const tokens = tokensOf.get(name) ?? []
     const server = names.get(name)
+    if (options === undefined || (server !== undefined && shareToken === undefined)) return []
     if (server !== undefined) return [{ name, entry, options: withOptions(options, { ...shareToken, server }), hasCopies: false }]
     return tokens.map((token) => ({ name, entry, options: withOptions(options, token), hasCopies: tokens.length > 1 }))
   })

@@ -82,3 +82,10 @@ test('the JSON Schema for editors is that of the schema which validates', () => 
   const written: unknown = JSON.parse(readFileSync(join(import.meta.dirname, '../../../../agent/mcp-edge.schema.json'), 'utf8'))
   expect(written).toEqual(JSON.parse(JSON.stringify(configJsonSchema())))
 })
+
+test('readConfigFile() says all that is wrong at once, a line each', () => {
+  verifies('promise.config.check')
+  expect(() => read('servers: { a: { command: 1, spare: 7 }, b: { args: x } }')).toThrow(/a\.command .*\n.*a\.spare .*\n.*b\.args /s)
+  const references = 'servers: { a: { command: "${NONE}", cwd: "${input:x}" }, b: { command: "${NEITHER}" } }'
+  expect(() => read(references)).toThrow(/NONE\} in a.*\n.*input:x\} in a.*\n.*NEITHER\} in b/s)
+})

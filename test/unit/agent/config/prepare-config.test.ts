@@ -213,3 +213,30 @@ test.each<[string, object, readonly string[], RegExp]>([
 ])('prepareConfig() refuses %s', (_what, servers, args, message) => {
   expect(() => prepared({ servers }, ...args)).toThrow(message)
 })
+
+test('prepareConfig() says all that is wrong at once, a line each', () => {
+  verifies('promise.config.check')
+  const config = {
+    servers: {
+      two: { ...A, url: 'http://localhost:1/mcp' },
+      none: { command: 'x' },
+      good: { token: token('c'), command: 'z' },
+      far: { ...B, cwd: 'nowhere' },
+    },
+  }
+  const said = (): string => {
+    try {
+      prepared(config)
+      return ''
+    } catch (error) {
+      return error instanceof Error ? error.message : ''
+    }
+  }
+  const lines = said().split('\n')
+  expect(lines).toHaveLength(3)
+  for (const part of ['The server two has a command and a url', 'The server none has no token', 'far: --cwd'])
+    expect(
+      lines.filter((line) => line.includes(part)),
+      part,
+    ).toHaveLength(1)
+})
