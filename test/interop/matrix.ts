@@ -151,8 +151,11 @@ async function tryCell(
   // Agents of their own: a call that was cancelled in one cell makes the asks of the next less certain.
   await using own = new AsyncDisposableStack()
   const share = await createShare(relay)
-  own.use(await startAgent(share, { command: cell.command }))
-  const shared = await attempt(kind.throughShare(share, declares), cell.prove)
+  const served = await startAgent(share, { command: cell.command }).then(
+    (agent) => void own.use(agent),
+    (error: unknown): Outcome => ({ error: String(error) }),
+  )
+  const shared = served ?? (await attempt(kind.throughShare(share, declares), cell.prove))
   const direct = await overStdio(kind, era, row)
   const words = [name, ...(kind.era === undefined ? [] : [kind.era === 'legacy' ? 'with a session' : '2026-07-28'])]
   const { holds, word } = verdict(shared, direct, differenceOf(written, { words, server: era, row: what }))
