@@ -7,7 +7,6 @@ import { encodeFrame } from '../../../protocol/frame-codec.ts'
 import { CLOSE } from '../../../protocol/handshake.ts'
 import { MAX_BATCH_BYTES, POLL_IDLE_MS, POLL_MS } from '../../../protocol/limits.ts'
 import app from '../../../worker/index.ts'
-import { MAX_UNPOLLED_BYTES } from '../../../worker/long-poll/limits.ts'
 import { PollWaiter } from '../../../worker/long-poll/poll-waiter.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { shortTimers } from '../harness/held-timers.ts'
@@ -216,32 +215,6 @@ describe('a link that polls', () => {
     for (const body of [new Uint8Array(), new Uint8Array(8), new Uint8Array(20).fill(255), new Uint8Array(MAX_BATCH_BYTES + 1)])
       expect(await codeOf(await agent.postBody(body))).toBe('400 POLL_BATCH_REFUSED')
     expect((await factsOf(share)).agents).toHaveLength(1)
-  })
-
-  test('that does not poll while more comes than may wait is ended, and told why behind what had come', async () => {
-    verifies('link.poll.bounded')
-    const share = await createShare()
-    const agent = await PollingAgent.connect(share)
-    const { client } = await begun(share, agent)
-    const large = 'x'.repeat(1_000_000)
-    const calls = Array.from({ length: 20 }, (_, id) =>
-      client.post(`{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"t","arguments":{"x":"${large}"}}}`),
-    )
-    await vi.waitUntil(async () => (await factsOf(share)).agents.length === 0, { timeout: 20_000 })
-    let bytes = 0
-    for (;;) {
-      const { messages } = await agent.poll()
-      for (const message of messages) if (message.kind === 'binary') bytes += message.data.length
-      const last = messages.at(-1)
-      if (last?.kind === 'close') {
-        expect(last).toEqual({ kind: 'close', code: 1000, reason: 'POLL_BACKLOG_FULL' })
-        break
-      }
-    }
-    expect(bytes).toBeGreaterThan(MAX_UNPOLLED_BYTES - MAX_BATCH_BYTES)
-    expect(bytes).toBeLessThan(MAX_UNPOLLED_BYTES + MAX_BATCH_BYTES)
-    await revokeShare(share)
-    await Promise.all(calls)
   })
 
   test('is told with the close what ends it: another agent, a revoked token', async () => {
