@@ -37,6 +37,9 @@ export interface PartPort {
   stderr(line: string): void
 }
 
+/** Servers that were named to their owner because they take no initialize. */
+const NAMED = new WeakSet<MergedServer>()
+
 /** Lines that are no message, of which the log tells one by one. */
 const LOGGED_LINES = 5
 
@@ -220,10 +223,12 @@ export class MergedPart {
   /** It is not asked again in this session: it would say the same. */
   #refuse(): void {
     this.#stage = 'refused'
-    this.server.log.error('server.refuses', {
+    // It says the same in each session, and its owner need read it once.
+    this.server.log[NAMED.has(this.server) ? 'debug' : 'error']('server.refuses', {
       meaning:
         'it does not take initialize, so it is left out of the merged list: a server that speaks 2026-07-28 alone is reached under its own name',
     })
+    NAMED.add(this.server)
     this.#calls.settleAll({ code: 'CHILD_START_FAILED', at: this.name }, [])
     this.#port.changed(this)
     void this.#child?.stop()

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { BACKLOG_BYTES, MERGED_LISTING_WAIT_MS, MERGED_REST_MS, MERGED_WAIT_MS } from '../../../../../agent/limits.ts'
+import { mergedStart } from '../../../../../agent/server/merged/merged-child.ts'
+import { SILENT_LOG } from '../../silent-log.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 import { MergedStage, resultOf, settled } from './merged-stage.ts'
 
@@ -89,6 +91,20 @@ test('a server that takes no initialize is left out, and where none does the cli
   dead.of('a').ends({ exitCode: 1 })
   dead.of('b').ends({ exitCode: 1 })
   expect(await dead.heard()).toMatchObject([{ id: 0, error: { data: { code: 'CHILD_START_FAILED', at: 'a, b' } } }])
+})
+
+test('a server that takes no initialize is named to its owner once, however many sessions begin', () => {
+  const told: string[] = []
+  const stage = new MergedStage('a')
+  const log = { ...SILENT_LOG, error: (event: string) => void told.push(event) }
+  stage.servers.set([stage.server('b', { log })])
+  const start = mergedStart(stage.servers, '1')
+  for (let session = 0; session < 2; session++) {
+    const child = start({ line: () => {}, tooLong: () => {}, stderr: () => {}, gone: () => {} })
+    child.write(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}'), () => {})
+    stage.of('b').says({ jsonrpc: '2.0', id: 1, error: { code: -32022, message: 'unsupported' } })
+  }
+  expect(told).toEqual(['server.refuses'])
 })
 
 test('lists are one list, whose entries are as their servers wrote them but for the names', async () => {
