@@ -6,7 +6,7 @@
  */
 import { isErrorCode } from './errors.ts'
 import type { AgentFrame, Frame, RelayFrame } from './frame.ts'
-import { isIdText } from './json-id.ts'
+import { isIdText } from './json/json-id.ts'
 import { CHUNK_BYTES, MAX_CHANNEL_CHARS, MAX_HEADER_BYTES, MAX_HELD_KEYS, MAX_LANES } from './limits.ts'
 import { isHeader, isOriginForm, isToken } from './web/http-fields.ts'
 import { WEB_FAILURES } from './web/web-frames.ts'

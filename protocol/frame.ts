@@ -1,7 +1,7 @@
 /** The frames of the native link, version 1, as unions named by sender. docs/protocol.md is normative. */
 import type { ErrorCode, Executed } from './errors.ts'
 import type { Hello, Welcome } from './handshake.ts'
-import type { Span } from './json-scan.ts'
+import type { Span } from './json/json-scan.ts'
 import type { AgentWebFrame, RelayWebFrame } from './web/web-frames.ts'
 
 /** `owner` of a child by which the relay itself lists what the server offers: it runs for a moment, and beside those that --max-children bounds. */

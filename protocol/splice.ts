@@ -1,5 +1,5 @@
 /** Replaces a few spans of a body with other bytes, and leaves every other byte as it was. */
-import type { Span } from './json-scan.ts'
+import type { Span } from './json/json-scan.ts'
 
 export interface Replacement {
   readonly span: Span

@@ -1,5 +1,5 @@
 /** Keys of calls, notifications and responses: what makes a message that is sent twice count once. */
-import { randomBytes, toHex } from './access/secret.ts'
+import { randomBytes, toHex } from './access/secrets/secret.ts'
 
 const KEY_BYTES = 16
 

@@ -1,9 +1,9 @@
 /** Reads what a child prints: tells answers, notifications and requests apart, and finds out which call each belongs to. */
 import { errorResponse } from '../../protocol/errors.ts'
 import type { Open } from '../../protocol/frame.ts'
-import { canonicalId, findMember, scanBatch, type MessageFacts, type ScanError, type Span } from '../../protocol/json-scan.ts'
-import { isIdText } from '../../protocol/json-id.ts'
-import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json-skip.ts'
+import { canonicalId, findMember, scanBatch, type MessageFacts, type ScanError, type Span } from '../../protocol/json/json-scan.ts'
+import { isIdText } from '../../protocol/json/json-id.ts'
+import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json/json-skip.ts'
 import { MAX_LINE_BYTES } from '../../protocol/limits.ts'
 import { scanWithoutNulls } from '../../protocol/members/null-members.ts'
 import { OPEN_ASKS } from '../limits.ts'

@@ -1,6 +1,6 @@
 /** Knows which tasks a child works on (MCP 2025-11-25, basic/utilities/tasks; SEP-2663), from what it says of them: while it does, it is not idle. No I/O, no clock. */
-import { findMember, type Span } from '../../protocol/json-scan.ts'
-import { OPEN_OBJECT, skipSpace } from '../../protocol/json-skip.ts'
+import { findMember, type Span } from '../../protocol/json/json-scan.ts'
+import { OPEN_OBJECT, skipSpace } from '../../protocol/json/json-skip.ts'
 import { CHILD_TASKS, TASK_WORK_MS } from '../limits.ts'
 import type { RunningCall } from './calls/call-memory.ts'
 

@@ -2,7 +2,7 @@
 import type { Executed, Failure } from '../../protocol/errors.ts'
 import { failedFrame } from '../../protocol/failed-frame.ts'
 import type { AgentFrame, Call, Failed, Notify, Open, Respond } from '../../protocol/frame.ts'
-import { canonicalId, type Span } from '../../protocol/json-scan.ts'
+import { canonicalId, type Span } from '../../protocol/json/json-scan.ts'
 import { replacement, splice } from '../../protocol/splice.ts'
 import type { Child } from '../server/child.ts'
 import { AcceptedCalls } from './calls/accepted-calls.ts'

@@ -3,7 +3,7 @@
  * tail) so that it can be sent again. No I/O, no clock.
  */
 import type { Answer, Ask, Chunk, Failed, Notification, Replay } from '../../protocol/frame.ts'
-import { canonicalId } from '../../protocol/json-scan.ts'
+import { canonicalId } from '../../protocol/json/json-scan.ts'
 import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES, MAX_LINE_BYTES, TAIL_BYTES, TAIL_MESSAGES, TAIL_MS } from '../../protocol/limits.ts'
 import { HeldMessages } from './held-messages.ts'
 import { belongsToNoCall, byOrder, isFailure, isMessage, type ChildMessage, type FailureFrame, type KeptFrame } from './kept-frame.ts'

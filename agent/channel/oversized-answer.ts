@@ -1,5 +1,5 @@
 /** Finds out which call a line answers that was too long to keep, from its first and last bytes. Pure. */
-import { scanTornId } from '../../protocol/json-scan.ts'
+import { scanTornId } from '../../protocol/json/json-scan.ts'
 
 /** An answer: before `result` or `error` stands nothing but the other two members. */
 const ANSWER_HEAD = /^\s*\{\s*(?:"(?:jsonrpc|id)"\s*:\s*(?:"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)\s*,\s*){0,2}"(?:result|error)"\s*:/

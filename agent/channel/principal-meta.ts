@@ -1,6 +1,6 @@
 /** Tells a server who calls it: writes the principal into the `_meta` of a request, and leaves every other byte as it was. Pure. */
-import { findMember, type Span } from '../../protocol/json-scan.ts'
-import { CLOSE_OBJECT, OPEN_OBJECT, skipSpace } from '../../protocol/json-skip.ts'
+import { findMember, type Span } from '../../protocol/json/json-scan.ts'
+import { CLOSE_OBJECT, OPEN_OBJECT, skipSpace } from '../../protocol/json/json-skip.ts'
 import { replacement, splice } from '../../protocol/splice.ts'
 
 /** The key under which a server finds it. No client can send it: the relay refuses keys that begin so. */

@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { isLoopback } from '../config/token.ts'
 import { AgentExit, EXIT } from '../exit.ts'
 import type { Terminal } from './terminal.ts'
-import { isObject } from '../../protocol/json-object.ts'
+import { isObject } from '../../protocol/json/json-object.ts'
 
 /** Which relay to speak to, and as whom. */
 export interface Account {

@@ -1,5 +1,5 @@
 /** Watches a child until its first message: logs how long that took or that it stays silent, and says when none can come any more. */
-import { scanMessage } from '../../protocol/json-scan.ts'
+import { scanMessage } from '../../protocol/json/json-scan.ts'
 import { JUNK_BYTES, JUNK_GIVE_UP_MS, JUNK_VERDICT_MS, SILENT_START_MS, UNFINISHED_LOOK_MS } from '../limits.ts'
 import type { Log } from '../log.ts'
 import { StdoutFormat } from './stdout-format.ts'

@@ -2,8 +2,8 @@
  * Finds out whether the server speaks revision 2026-07-28, needs `initialize`, or takes either. It asks processes that serve
  * nobody, one for each question: some servers die of it, and others speak the era of their first message for the rest of their life.
  */
-import { canonicalId } from '../../protocol/json-scan.ts'
-import { otherTypeId } from '../../protocol/json-id.ts'
+import { canonicalId } from '../../protocol/json/json-scan.ts'
+import { otherTypeId } from '../../protocol/json/json-id.ts'
 import { scanWithoutNulls } from '../../protocol/members/null-members.ts'
 import type { Child, ChildHandlers } from './child.ts'
 import { discoverRequest, initializeRequest, PROBE_ID, PROBED_REVISION } from './era-questions.ts'

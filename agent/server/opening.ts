@@ -1,6 +1,6 @@
 /** An `initialize` as a client has sent it: whether another is the same but for its id, and how an answer to one becomes one to the other. Pure. */
-import { canonicalId, otherTypeId } from '../../protocol/json-id.ts'
-import { scanMessage, type Span } from '../../protocol/json-scan.ts'
+import { canonicalId, otherTypeId } from '../../protocol/json/json-id.ts'
+import { scanMessage, type Span } from '../../protocol/json/json-scan.ts'
 import { scanWithoutNulls } from '../../protocol/members/null-members.ts'
 import { replacement, splice } from '../../protocol/splice.ts'
 

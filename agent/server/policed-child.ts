@@ -3,8 +3,8 @@
  * and cuts its lists. Works on whole lines, so that nothing else of the agent knows of policies.
  */
 import { errorResponse, type ErrorCode } from '../../protocol/errors.ts'
-import { canonicalId, scanBatch, scanClientMessage, type MessageFacts } from '../../protocol/json-scan.ts'
-import { OPEN_ARRAY, skipSpace } from '../../protocol/json-skip.ts'
+import { canonicalId, scanBatch, scanClientMessage, type MessageFacts } from '../../protocol/json/json-scan.ts'
+import { OPEN_ARRAY, skipSpace } from '../../protocol/json/json-skip.ts'
 import { scanWithoutNulls } from '../../protocol/members/null-members.ts'
 import { memberNamed, membersAt, orUndefined } from '../../protocol/policy/json-members.ts'
 import type { PolicyJudge } from '../../protocol/policy/judge.ts'

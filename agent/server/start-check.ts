@@ -2,7 +2,7 @@
  * Starts a server that has ended without an answer once more, with the question that its clients will ask: some servers die of
  * an unknown method, others die because they lack something, and only those need their owner.
  */
-import { scanMessage } from '../../protocol/json-scan.ts'
+import { scanMessage } from '../../protocol/json/json-scan.ts'
 import type { Child, ChildHandlers } from './child.ts'
 import { initializeRequest } from './era-questions.ts'
 import type { Log } from '../log.ts'

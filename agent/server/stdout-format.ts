@@ -1,6 +1,6 @@
 /** Recognises output that can never be MCP over stdio, one message a line, by what a server prints before its first message. No I/O, no clock. */
-import { findMember, scanMessage } from '../../protocol/json-scan.ts'
-import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from '../../protocol/json-skip.ts'
+import { findMember, scanMessage } from '../../protocol/json/json-scan.ts'
+import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from '../../protocol/json/json-skip.ts'
 import { concat } from '../../protocol/splice.ts'
 import { JUNK_BYTES, JUNK_LINES } from '../limits.ts'
 

@@ -1,5 +1,5 @@
 /** What a server process says of its tools, asked of it by the agent itself: page by page, anew after a change, and for each kind of client by itself. Bounded. */
-import { canonicalId } from '../../protocol/json-scan.ts'
+import { canonicalId } from '../../protocol/json/json-scan.ts'
 import type { ToolFacts } from '../../protocol/policy/judge.ts'
 import { noteTool, readToolPage, type ToolPage } from '../../protocol/policy/list-cut.ts'
 import { MAX_LIST_PAGES, MAX_LISTED_TOOLS, MAX_TOOL_LISTS, MAX_TOOL_NAME_CHARS, TOOL_LIST_MS } from '../limits.ts'

@@ -1,6 +1,6 @@
 /** Reads messages of servers that write every member of one class, unused ones as `null`: such a member counts as absent. Pure. */
-import { scanMessage, type MessageFacts, type ScanError } from '../json-scan.ts'
-import { CLOSE_OBJECT, COMMA, OPEN_OBJECT, skipSpace } from '../json-skip.ts'
+import { scanMessage, type MessageFacts, type ScanError } from '../json/json-scan.ts'
+import { CLOSE_OBJECT, COMMA, OPEN_OBJECT, skipSpace } from '../json/json-skip.ts'
 import { cutMembers, isNullAt, walkObject } from './object-members.ts'
 import type { Result } from '../result.ts'
 import { concat } from '../splice.ts'

@@ -1,5 +1,5 @@
 /** Walks the members of a JSON object in bytes, and finds what is to be cut out where some of them are left out. Pure. */
-import type { Span } from '../json-scan.ts'
+import type { Span } from '../json/json-scan.ts'
 import {
   CLOSE_OBJECT,
   COLON,
@@ -12,7 +12,7 @@ import {
   skipSpace,
   skipString,
   skipValue,
-} from '../json-skip.ts'
+} from '../json/json-skip.ts'
 
 /** Begins `null`. */
 const LOWER_N = 0x6e

@@ -1,5 +1,5 @@
 /** Which keys of a message routing reads, level by level, and which other keys a lax JSON reader would take for one of them. */
-import { ScanFault } from '../json-skip.ts'
+import { ScanFault } from '../json/json-skip.ts'
 
 /** What the scan notes of a message: a routing value, or that a key like one was seen. */
 export type Slot =

@@ -1,5 +1,5 @@
 /** Which arguments of a tool its `Mcp-Param-*` headers mirror, as its inputSchema says (MCP 2026-07-28, Streamable HTTP, custom headers). Pure. */
-import { isObject, type JsonObject } from '../json-object.ts'
+import { isObject, type JsonObject } from '../json/json-object.ts'
 import { err, ok, type Result } from '../result.ts'
 
 const ANNOTATION = 'x-mcp-header'

@@ -2,7 +2,7 @@
 import { decodeBase64Url, encodeBase64Url } from '../encoding/base64url.ts'
 import { readPolicy } from '../policy/policy.ts'
 import { err, ok, type Result } from '../result.ts'
-import { isObject } from '../json-object.ts'
+import { isObject } from '../json/json-object.ts'
 
 /** 128 bits, so that two who narrow one link alike make two links, and nobody guesses the id of either. */
 export const CAVEAT_NONCE_BYTES = 16

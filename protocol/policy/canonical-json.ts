@@ -3,9 +3,9 @@
  * sent, since `JSON.parse` makes one number of many. What could be read in two ways has none, unless whoever asks says how it is spelt. Pure.
  */
 import { encodeBase64Url } from '../encoding/base64url.ts'
-import type { Span } from '../json-scan.ts'
-import { OPEN_ARRAY, OPEN_OBJECT, QUOTE, ScanFault } from '../json-skip.ts'
-import { isObject } from '../json-object.ts'
+import type { Span } from '../json/json-scan.ts'
+import { OPEN_ARRAY, OPEN_OBJECT, QUOTE, ScanFault } from '../json/json-skip.ts'
+import { isObject } from '../json/json-object.ts'
 import { elementsAt, type Member, membersAt, orUndefined, textAt } from './json-members.ts'
 
 /** Deeper values than any schema or argument that a person could look over have no canonical text. */

@@ -1,8 +1,8 @@
 /** The members of a JSON object in bytes, each as it was sent: `JSON.parse` would hide that a key stands twice. */
 import { walkObject } from '../members/object-members.ts'
-import { readElements } from '../array-elements.ts'
-import { BACKSLASH, QUOTE, ScanFault, skipSpace } from '../json-skip.ts'
-import type { Span } from '../json-scan.ts'
+import { readElements } from '../json/array-elements.ts'
+import { BACKSLASH, QUOTE, ScanFault, skipSpace } from '../json/json-skip.ts'
+import type { Span } from '../json/json-scan.ts'
 import { foldKey } from '../members/routing-keys.ts'
 
 /** More members than any object has that a policy looks at. */

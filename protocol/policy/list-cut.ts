@@ -1,6 +1,6 @@
 /** Cuts out of a server's list what a policy hides; the rest stays byte for byte as it was. Pure. */
-import { OPEN_OBJECT } from '../json-skip.ts'
-import type { Span } from '../json-scan.ts'
+import { OPEN_OBJECT } from '../json/json-skip.ts'
+import type { Span } from '../json/json-scan.ts'
 import { type Replacement, splice } from '../splice.ts'
 import type { PolicyJudge, ToolFacts } from './judge.ts'
 import { elementsAt, memberNamed, membersAt, orUndefined, textAt } from './json-members.ts'

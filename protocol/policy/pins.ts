@@ -1,5 +1,5 @@
 /** What an owner has accepted of all that a server says of itself, by digest: whatever is new or has changed is held back. Pure. */
-import { isObject } from '../json-object.ts'
+import { isObject } from '../json/json-object.ts'
 
 /** The lists of a server, named as in its answers, and what else of it is pinned: contents of `ui://` resources, instructions, serverInfo. */
 export const PIN_KINDS = ['instructions', 'serverInfo', 'tools', 'prompts', 'resourceTemplates', 'ui', 'resources'] as const

@@ -2,7 +2,7 @@
 import { err, ok, type Result } from '../result.ts'
 import { type ArgumentRule, readArgumentRule } from './argument-rules.ts'
 import { MAX_GLOB_CHARS } from './name-glob.ts'
-import { isObject } from '../json-object.ts'
+import { isObject } from '../json/json-object.ts'
 
 /** `read`: tools that say they only read, prompts, resources. `write`: also tools that say they destroy nothing. `admin`: all. */
 export type Access = (typeof ACCESSES)[number]

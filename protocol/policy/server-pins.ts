@@ -1,5 +1,5 @@
 /** Pins of all servers of a share in one text: those of the server without a name as they would be alone, the others' below `servers`, by name. Pure. */
-import { isObject, type JsonObject } from '../json-object.ts'
+import { isObject, type JsonObject } from '../json/json-object.ts'
 import { MAX_PINS, NOTHING_PINNED, PIN_KINDS, type PinKind, type Pins, readPins } from './pins.ts'
 
 /** The part of one server, as JSON text. `server`: absent of the one that has no name. */

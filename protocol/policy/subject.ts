@@ -1,6 +1,6 @@
 /** What a client's message is about, for a policy: a tool, a prompt, resources, nothing that is bounded, or nobody knows what. Pure. */
 import { memberNamed, membersAt, orUndefined, paramsMember } from './json-members.ts'
-import { isObject } from '../json-object.ts'
+import { isObject } from '../json/json-object.ts'
 
 export type Subject =
   | { readonly kind: 'tool'; readonly name: string }

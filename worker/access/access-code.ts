@@ -1,7 +1,7 @@
 /** Mints and reads access codes, by which a person whom an owner has invited proves itself, once. Whether one was used is for the registry to say. */
 import { concat } from '../../protocol/splice.ts'
 import { decodeBase32, encodeBase32 } from '../../protocol/encoding/base32.ts'
-import { equalBytes, hashSecret, mac, randomBytes } from './secret.ts'
+import { equalBytes, hashSecret, mac, randomBytes } from './secrets/secret.ts'
 
 /** 80 bits, and a MAC by which a guess is known without asking the registry. Together 24 characters. */
 const RANDOM_BYTES = 10

@@ -6,7 +6,7 @@ import { decodeBase32, encodeBase32 } from '../../protocol/encoding/base32.ts'
 import { concat } from '../../protocol/splice.ts'
 import type { Settings } from '../env.ts'
 import { completeShareId, SHARE_ID_PAYLOAD_BYTES } from './share-id.ts'
-import { equalBytes, fromHex, mac, toHex } from './secret.ts'
+import { equalBytes, fromHex, mac, toHex } from './secrets/secret.ts'
 
 const LINK_BYTES = 12
 const PAYLOAD_BYTES = SHARE_ID_PAYLOAD_BYTES + LINK_BYTES

@@ -1,10 +1,10 @@
 /** Turns the credentials of a request into a principal or a refusal, before any share is touched. */
 import { err, ok, type Result } from '../../protocol/result.ts'
-import { derivedPrincipal } from '../contract/principals.ts'
-import type { Pass } from '../contract/trust-rpc.ts'
+import { derivedPrincipal } from '../contract/trust/principals.ts'
+import type { Pass } from '../contract/trust/trust-rpc.ts'
 import type { Settings } from '../env.ts'
 import { type AccessFault, isAccessToken, verifyAccessToken } from './access-token.ts'
-import type { ClaimedRelay, RelayKeys } from './keys.ts'
+import type { ClaimedRelay, RelayKeys } from './secrets/keys.ts'
 import { isNarrowed } from '../../protocol/narrowing/chain.ts'
 import { type Narrowing, readNarrowedKey, readNarrowedToken } from './narrowed-links.ts'
 import { readPathKey } from './path-key.ts'

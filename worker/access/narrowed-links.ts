@@ -4,9 +4,9 @@ import { encodeBase64Url } from '../../protocol/encoding/base64url.ts'
 import { type Caveat, readCaveat } from '../../protocol/narrowing/caveat.ts'
 import { derivedIds, readNarrowed, tagBehind } from '../../protocol/narrowing/chain.ts'
 import { concat } from '../../protocol/splice.ts'
-import type { RelayKeys } from './keys.ts'
+import type { RelayKeys } from './secrets/keys.ts'
 import { signPathKey } from './path-key.ts'
-import { equalBytes, mac } from './secret.ts'
+import { equalBytes, mac } from './secrets/secret.ts'
 
 /** A narrowed credential that was made of one of ours, and of nothing else. */
 export interface Narrowing {

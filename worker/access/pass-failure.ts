@@ -1,6 +1,6 @@
 /** What a client is told whose pass a Share does not let in. A link in a URL is never answered with a challenge, which would send clients into signing in. */
 import type { Executed, Failure } from '../../protocol/errors.ts'
-import type { PassRefusal } from '../contract/trust-rpc.ts'
+import type { PassRefusal } from '../contract/trust/trust-rpc.ts'
 import { PAUSED_RETRY_MS } from '../trust-limits.ts'
 import { type LinkHolder, MISSING_BEARER, TOKEN_EXPIRED } from './authenticate.ts'
 

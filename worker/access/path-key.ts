@@ -2,7 +2,7 @@
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { decodeBase32, encodeBase32 } from '../../protocol/encoding/base32.ts'
 import { concat } from '../../protocol/splice.ts'
-import { equalBytes, fromHex, mac, toHex } from './secret.ts'
+import { equalBytes, fromHex, mac, toHex } from './secrets/secret.ts'
 
 /** Bytes of the id of the link that a key belongs to. */
 const SERIAL_BYTES = 12

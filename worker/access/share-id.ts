@@ -1,7 +1,7 @@
 /** Mints and verifies share ids, which say what the Worker must know of a share before it asks any object. */
 import { decodeBase32, encodeBase32 } from '../../protocol/encoding/base32.ts'
 import { concat } from '../../protocol/splice.ts'
-import { equalBytes, mac } from './secret.ts'
+import { equalBytes, mac } from './secrets/secret.ts'
 
 export type Jurisdiction = 'none' | 'eu' | 'fedramp'
 

@@ -2,7 +2,7 @@
 import { type Context, Hono } from 'hono'
 import { shownJson } from '../../protocol/policy/shown-json.ts'
 import { askLanes, unreachedOf } from '../carry/lane-orders.ts'
-import { type ApprovalAnswer, type ApprovalCommand, type DecidedApproval, type PendingApproval } from '../contract/approvals.ts'
+import { type ApprovalAnswer, type ApprovalCommand, type DecidedApproval, type PendingApproval } from '../contract/trust/approvals.ts'
 import type { LaneKey } from '../contract/lane-key.ts'
 import type { LinkRecord, ShareRecord } from '../contract/registry/registry-rpc.ts'
 import { keeperOf } from '../lanes.ts'

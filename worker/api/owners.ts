@@ -1,7 +1,7 @@
 /** `/api/owners`: the deployer makes, lists and removes the relay's other owners. */
 import { type Context, Hono } from 'hono'
 import { newOwnerToken } from '../access/owner/owner.ts'
-import { hashSecret, randomBytes, toHex } from '../access/secret.ts'
+import { hashSecret, randomBytes, toHex } from '../access/secrets/secret.ts'
 import type { OwnerRecord } from '../contract/registry/registry-rpc.ts'
 import { problemResponse } from '../problem.ts'
 import { readBody } from './body.ts'

@@ -1,7 +1,7 @@
 /** `/api/shares/<id>/people`: invites, lists and removes the people who may sign in at a share. */
 import { type Context, Hono } from 'hono'
 import { mintAccessCode } from '../access/access-code.ts'
-import { randomBytes, toHex } from '../access/secret.ts'
+import { randomBytes, toHex } from '../access/secrets/secret.ts'
 import { ownHostBase, signInBase } from '../access/share-site.ts'
 import type { LinkRecord, PersonRecord, ShareRecord } from '../contract/registry/registry-rpc.ts'
 import { settingsOf } from '../env.ts'

@@ -1,5 +1,5 @@
 /** Edits the `params` or `result` of a message together with its `_meta`, without writing the rest anew. Pure. */
-import { OPEN_OBJECT } from '../../protocol/json-skip.ts'
+import { OPEN_OBJECT } from '../../protocol/json/json-skip.ts'
 import { type Replacement, splice } from '../../protocol/splice.ts'
 import { editObject, findPath, isObjectAt, type ObjectEdit, rootOf, valueStart } from './json-view.ts'
 import { objectText } from './object-text.ts'

@@ -1,7 +1,7 @@
 /** What clients declare that they can be asked, which request needs which capability, and the text that names a set of them. Pure. */
 import { hasMember, objectIn, presentMembers, TASKS_EXTENSION } from './names.ts'
 import { canonicalValue } from '../../protocol/policy/canonical-json.ts'
-import { isObject, type JsonObject } from '../../protocol/json-object.ts'
+import { isObject, type JsonObject } from '../../protocol/json/json-object.ts'
 
 /** The capabilities that decide what a server may ask its client. */
 export type Capability = 'elicitation' | 'elicitation.url' | 'roots' | 'sampling' | 'sampling.context' | 'sampling.tools'

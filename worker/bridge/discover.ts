@@ -1,5 +1,5 @@
 /** Makes an initialize result from a server/discover result, and the other way round. Pure. */
-import type { Span } from '../../protocol/json-scan.ts'
+import type { Span } from '../../protocol/json/json-scan.ts'
 import { isLegacyRevision } from './revision.ts'
 import {
   bridgedClientCapabilities,
@@ -13,7 +13,7 @@ import { findPath, isObjectAt, rootOf, textAt, valueAt } from './json-view.ts'
 import { walkObject } from '../../protocol/members/object-members.ts'
 import { CHILD_REVISION, isEnvelopeKey, META, MODERN_REVISION, MODERN_REVISIONS } from './names.ts'
 import { objectText } from './object-text.ts'
-import { isObject, type JsonObject } from '../../protocol/json-object.ts'
+import { isObject, type JsonObject } from '../../protocol/json/json-object.ts'
 
 /** What an initialize or discover result says of a server. Texts are JSON as the server wrote it. */
 export interface ServerFacts {

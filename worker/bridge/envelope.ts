@@ -1,10 +1,10 @@
 /** Decides a message's era by its body, and reads the envelope of a modern request (MCP 2026-07-28, basic/index, `_meta`). */
-import type { MessageFacts } from '../../protocol/json-scan.ts'
+import type { MessageFacts } from '../../protocol/json/json-scan.ts'
 import { type CapabilitySet, readCapabilities } from './capabilities.ts'
 import { hasMember, isLoggingLevel, isModernRevision, type LoggingLevel, META, MODERN_REVISIONS, objectIn } from './names.ts'
 import type { Failure } from '../../protocol/errors.ts'
 import { checkStandardHeaders, checkVersionHeader, type HeaderReader } from './headers/standard-headers.ts'
-import { isObject, type JsonObject } from '../../protocol/json-object.ts'
+import { isObject, type JsonObject } from '../../protocol/json/json-object.ts'
 
 export interface Envelope {
   readonly revision: string

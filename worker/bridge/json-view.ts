@@ -1,6 +1,6 @@
 /** Finds values in JSON bytes and edits objects in place, so that every byte that is not edited arrives as it was sent. Pure. */
-import type { Span } from '../../protocol/json-scan.ts'
-import { OPEN_ARRAY, OPEN_OBJECT, skipSpace } from '../../protocol/json-skip.ts'
+import type { Span } from '../../protocol/json/json-scan.ts'
+import { OPEN_ARRAY, OPEN_OBJECT, skipSpace } from '../../protocol/json/json-skip.ts'
 import { cutMembers, walkObject } from '../../protocol/members/object-members.ts'
 import { type Replacement, replacement } from '../../protocol/splice.ts'
 import { membersText } from './object-text.ts'

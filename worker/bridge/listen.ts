@@ -5,7 +5,7 @@ import { MAX_LISTEN_BYTES, MAX_SUBSCRIPTIONS } from '../limits.ts'
 import { editBody } from './body-edit.ts'
 import { isEnvelopeKey, META, objectIn } from './names.ts'
 import type { Failure } from '../../protocol/errors.ts'
-import type { JsonObject } from '../../protocol/json-object.ts'
+import type { JsonObject } from '../../protocol/json/json-object.ts'
 
 export interface SubscriptionFilter {
   readonly toolsListChanged?: true

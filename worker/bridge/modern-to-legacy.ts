@@ -3,10 +3,10 @@ import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { applyEdit, editBody } from './body-edit.ts'
 import { boundedValueAt } from './json/bounded-value.ts'
 import { editObject, findPath, isObjectAt, rootOf, scalarAt, textAt, valueAt, valueStart } from './json-view.ts'
-import { readElements } from '../../protocol/array-elements.ts'
+import { readElements } from '../../protocol/json/array-elements.ts'
 import { isEnvelopeKey, META } from './names.ts'
 import { ERRORS } from '../../protocol/error-table.ts'
-import { isObject } from '../../protocol/json-object.ts'
+import { isObject } from '../../protocol/json/json-object.ts'
 
 /** `forward`: to the child. `discover`, `listen`: the relay answers by itself. `unknown`: 404 and -32601. */
 export type ModernVerdict = 'forward' | 'discover' | 'listen' | 'unknown'

@@ -1,5 +1,5 @@
 /** Names of MCP 2026-07-28 that both directions of the bridge use, and checks of plain JSON values. Pure. */
-import { isObject, type JsonObject } from '../../protocol/json-object.ts'
+import { isObject, type JsonObject } from '../../protocol/json/json-object.ts'
 
 /** The only modern revision that the relay speaks. */
 export const MODERN_REVISION = '2026-07-28'

@@ -1,10 +1,10 @@
 /** Wraps output schemas and structured content of a modern server that are no objects, for revisions in which they must be (SEP-2106). Pure. */
-import type { Span } from '../../protocol/json-scan.ts'
-import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json-skip.ts'
+import type { Span } from '../../protocol/json/json-scan.ts'
+import { OPEN_ARRAY, OPEN_OBJECT } from '../../protocol/json/json-skip.ts'
 import { type Replacement, replacement, splice } from '../../protocol/splice.ts'
 import { isTooManifold } from './json/bounded-value.ts'
 import { findPath, isObjectAt, textAt, valueAt } from './json-view.ts'
-import { readElements } from '../../protocol/array-elements.ts'
+import { readElements } from '../../protocol/json/array-elements.ts'
 import { walkObject } from '../../protocol/members/object-members.ts'
 
 /** Where a schema or a content that is no object is put. */

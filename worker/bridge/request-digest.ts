@@ -1,7 +1,7 @@
 /** The digest by which a retry shows that it repeats the request whose state it brings. Pure. */
-import { canonicalId } from '../../protocol/json-id.ts'
-import { QUOTE } from '../../protocol/json-skip.ts'
-import { readElements } from '../../protocol/array-elements.ts'
+import { canonicalId } from '../../protocol/json/json-id.ts'
+import { QUOTE } from '../../protocol/json/json-skip.ts'
+import { readElements } from '../../protocol/json/array-elements.ts'
 import { walkObject } from '../../protocol/members/object-members.ts'
 import { canonicalObject, type Spelling } from '../../protocol/policy/canonical-json.ts'
 import type { Member } from '../../protocol/policy/json-members.ts'

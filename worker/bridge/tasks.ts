@@ -1,6 +1,6 @@
 /** Tasks of both eras, as far as the relay looks at them: which calls may begin one, which requests name one, and what an answer says of it (MCP 2025-11-25, basic/utilities/tasks; SEP-2663). Pure. */
-import { readElements } from '../../protocol/array-elements.ts'
-import { isObject, type JsonObject } from '../../protocol/json-object.ts'
+import { readElements } from '../../protocol/json/array-elements.ts'
+import { isObject, type JsonObject } from '../../protocol/json/json-object.ts'
 import { memberNamed, membersAt, orUndefined, paramsMember } from '../../protocol/policy/json-members.ts'
 import { type Replacement, replacement } from '../../protocol/splice.ts'
 import { MAX_TASK_ID_CHARS } from '../limits.ts'

@@ -1,5 +1,5 @@
 /** Digests of what a server says of itself: of the canonical text of an entry, so that white space and the order of keys do not count. Pure but for the hash. */
-import type { Span } from '../../protocol/json-scan.ts'
+import type { Span } from '../../protocol/json/json-scan.ts'
 import { canonicalJson, textDigest } from '../../protocol/policy/canonical-json.ts'
 import { type EntryDigests, type ListedEntry, listedEntries } from '../../protocol/policy/list-cut.ts'
 import { findPath, rootOf } from './json-view.ts'

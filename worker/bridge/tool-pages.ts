@@ -3,7 +3,7 @@ import { boundedValueAt } from './json/bounded-value.ts'
 import { findPath, rootOf } from './json-view.ts'
 import { MAX_TOOL_PAGES } from '../limits.ts'
 import type { Failure } from '../../protocol/errors.ts'
-import { isObject, type JsonObject } from '../../protocol/json-object.ts'
+import { isObject, type JsonObject } from '../../protocol/json/json-object.ts'
 
 /** One page: the result to look at, and the whole answer as the server wrote it. */
 export interface ListPage {

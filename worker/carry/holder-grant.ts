@@ -1,7 +1,7 @@
 /** What the holder of a link may do, as this isolate knows it, and the pass that its requests show, which names by what they were judged. */
 import type { LinkHolder } from '../access/authenticate.ts'
-import { leafOf } from '../contract/pass.ts'
-import type { GrantFacts, Pass } from '../contract/trust-rpc.ts'
+import { leafOf } from '../contract/trust/pass.ts'
+import type { GrantFacts, Pass } from '../contract/trust/trust-rpc.ts'
 import { type KnownGrant, knownGrant, knownState, learnGrant } from './known-grants.ts'
 
 /** Of the holder of a link, what its requests to a Share need. */

@@ -3,7 +3,7 @@
  * all links of a share, so it is here once for each share and version, with the set that it is judged by.
  */
 import { PinSet, readPins } from '../../protocol/policy/pins.ts'
-import type { GrantFacts } from '../contract/trust-rpc.ts'
+import type { GrantFacts } from '../contract/trust/trust-rpc.ts'
 import { Newest } from '../newest.ts'
 import { MAX_KNOWN_LINKS, MAX_KNOWN_PINS_CHARS } from '../trust-limits.ts'
 

@@ -1,6 +1,6 @@
 /** How a request ends that the Share does not let in with its holder's pass, and by what it is judged once more before that. */
 import type { Failure } from '../../protocol/errors.ts'
-import type { Exhausted } from '../contract/metering.ts'
+import type { Exhausted } from '../contract/trust/metering.ts'
 import type { CallRequest } from '../contract/share-rpc.ts'
 import type { KnownGrant } from './known-grants.ts'
 

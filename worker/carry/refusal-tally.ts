@@ -1,7 +1,7 @@
 /** What this isolate has refused by itself, counted until the next call of the share takes it along: no object is woken for it. Bounded. */
 import type { RefusedCalls } from '../contract/call-records.ts'
-import { CountedRefusals } from '../contract/counted-refusals.ts'
-import { CUT_CLOSE } from '../contract/pass.ts'
+import { CountedRefusals } from '../contract/trust/counted-refusals.ts'
+import { CUT_CLOSE } from '../contract/trust/pass.ts'
 import type { CallOutcome } from '../contract/share-rpc.ts'
 import { Newest } from '../newest.ts'
 import { MAX_TALLIED_LANES, MAX_TALLIES, MAX_TALLIES_OF_ONE } from '../usage-limits.ts'

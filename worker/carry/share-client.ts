@@ -2,10 +2,10 @@
 import type { Failure } from '../../protocol/errors.ts'
 import { passFailure, policyFailure } from '../access/pass-failure.ts'
 import { type ForeignOpening, foreignQuery } from '../contract/foreign-makes.ts'
-import { CUT_CLOSE, type Gated, isVerdict, passQuery, refusalOf } from '../contract/pass.ts'
+import { CUT_CLOSE, type Gated, isVerdict, passQuery, refusalOf } from '../contract/trust/pass.ts'
 import type { Pins } from '../../protocol/policy/pins.ts'
 import type { ListingTask, PinOrder } from '../contract/pinned-server.ts'
-import type { GrantFacts, Pass } from '../contract/trust-rpc.ts'
+import type { GrantFacts, Pass } from '../contract/trust/trust-rpc.ts'
 import { MAX_CALL_TRIES } from '../limits.ts'
 import { uploadRest } from './upload.ts'
 import type {

@@ -2,7 +2,7 @@
 import type { AgentFrame } from '../../protocol/frame.ts'
 import { decodeAgentFrame } from '../../protocol/frame-codec.ts'
 import { groupOf, MODERN_SHARED_GROUP, SHARED_GROUP } from '../contract/groups.ts'
-import { CUT_CLOSE } from '../contract/pass.ts'
+import { CUT_CLOSE } from '../contract/trust/pass.ts'
 import { markQuery, STREAM_CLOSE, type StreamControl, type StreamMark, type StreamTarget } from '../contract/streams.ts'
 import { REATTACH_MS } from '../limits.ts'
 import { pause } from '../within.ts'

@@ -1,7 +1,7 @@
 /** Asks an object of a share for a socket: a stream's, that of an agent's link, or of a request that goes to a web app or an upstream. */
-import { type Gated, VERDICT_STATUS } from '../contract/pass.ts'
+import { type Gated, VERDICT_STATUS } from '../contract/trust/pass.ts'
 import type { ShareObject } from '../contract/objects.ts'
-import type { PassVerdict } from '../contract/trust-rpc.ts'
+import type { PassVerdict } from '../contract/trust/trust-rpc.ts'
 
 export async function upgraded(
   stub: DurableObjectStub<ShareObject>,

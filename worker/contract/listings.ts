@@ -1,6 +1,6 @@
 /** Which requests a share can answer without an agent, and the form in which a server's answers are kept for that. No I/O. */
-import { findMember, type Span } from '../../protocol/json-scan.ts'
-import { OPEN_OBJECT } from '../../protocol/json-skip.ts'
+import { findMember, type Span } from '../../protocol/json/json-scan.ts'
+import { OPEN_OBJECT } from '../../protocol/json/json-skip.ts'
 import { concat } from '../../protocol/splice.ts'
 import { declarationName, type DeclaredClient } from '../bridge/capabilities.ts'
 import { rootOf, valueAt } from '../bridge/json-view.ts'

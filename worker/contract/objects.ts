@@ -1,11 +1,11 @@
 /** The Durable Objects as their callers see them. The classes implement these interfaces, so that no caller imports a class. */
 import type { Failure } from '../../protocol/errors.ts'
-import type { HoldOrder } from './approvals.ts'
+import type { HoldOrder } from './trust/approvals.ts'
 import type { ListingOrder } from './listings.ts'
 import type { GatewayAnswer, Asker, GatewayOrder } from './registry/gateway-rpc.ts'
 import type { Location } from './registry/locations.ts'
-import type { MeterOrder } from './metering.ts'
-import type { Gated } from './pass.ts'
+import type { MeterOrder } from './trust/metering.ts'
+import type { Gated } from './trust/pass.ts'
 import type { ListingTask, PinChange, PinOrder } from './pinned-server.ts'
 import type {
   Adoption,
@@ -43,12 +43,12 @@ import type {
 } from './share-rpc.ts'
 import type { Approval, ApprovalOrder } from './registry/sign-in-rpc.ts'
 import type { TaskAnswer, TaskOrder } from './tasks.ts'
-import type { ChainTrust, DerivedLink, LinkTrust, Pass, ShareTerms, ShareTrust } from './trust-rpc.ts'
+import type { ChainTrust, DerivedLink, LinkTrust, Pass, ShareTerms, ShareTrust } from './trust/trust-rpc.ts'
 import type { AdminCommand, ShareFacts, ShareSettings } from './share-admin.ts'
 
 /**
  * The object of a share, or of a lane of one, as a Worker calls it, always with the pass of who is served; but for the owner's orders.
- * Stream sockets and agents' links come over `fetch`, with the pass in the query (`contract/pass.ts`).
+ * Stream sockets and agents' links come over `fetch`, with the pass in the query (`contract/trust/pass.ts`).
  */
 export interface ShareObject extends Rpc.DurableObjectBranded {
   /** Whether the share exists, for a Worker that has to begin its response before an answer can tell that, or whether it is let in. `isCharged`: to what has limits. */

@@ -1,9 +1,9 @@
 /** What a share is told in its owner's name, and what it tells the owner of itself. Types only. */
-import type { ApprovalAnswer, ApprovalCommand } from './approvals.ts'
+import type { ApprovalAnswer, ApprovalCommand } from './trust/approvals.ts'
 import type { UsageAnswer, UsageOrder } from './call-records.ts'
 import type { EndLinkOrder, ForeignAgentFacts } from './foreign-makes.ts'
 import type { KnownServer, ListingProblem, ServerAbout, ServerOrder } from './pinned-server.ts'
-import type { TrustChange } from './trust-rpc.ts'
+import type { TrustChange } from './trust/trust-rpc.ts'
 
 export interface ShareSettings {
   readonly id: string

@@ -3,12 +3,12 @@ import type { ErrorCode, Failure } from '../../protocol/errors.ts'
 import type { ParkedAsk } from '../bridge/input/asks.ts'
 import type { ParkedCall } from '../bridge/input/parked-call.ts'
 import type { DeclaredClient } from '../bridge/capabilities.ts'
-import type { Holdable, Held } from './approvals.ts'
+import type { Holdable, Held } from './trust/approvals.ts'
 import type { ToldOfCall } from './call-records.ts'
 import type { SubscriptionFilter } from '../bridge/listen.ts'
-import type { Span } from '../../protocol/json-scan.ts'
+import type { Span } from '../../protocol/json/json-scan.ts'
 import type { ListClient, Standby } from './listings.ts'
-import type { CutCall } from './pass.ts'
+import type { CutCall } from './trust/pass.ts'
 
 /** A session, and the principal who calls: the Worker has verified the principal, and only read the session's id. */
 export interface Caller {

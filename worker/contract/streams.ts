@@ -3,7 +3,7 @@ import type { Failure } from '../../protocol/errors.ts'
 import type { RefusedCalls } from './call-records.ts'
 import type { Caller } from './share-rpc.ts'
 import type { Standby } from './listings.ts'
-import type { GrantFacts } from './trust-rpc.ts'
+import type { GrantFacts } from './trust/trust-rpc.ts'
 
 /** How far a client has read a stream: the last message that it has seen, and of which child. */
 export interface StreamMark {

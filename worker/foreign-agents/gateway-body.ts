@@ -1,5 +1,5 @@
 /** Reads what mcp-web-ui sends to its gateway: a name, a backend, a user. What is missing or wrong is named, as there. No I/O but the body. */
-import { isObject, type JsonObject } from '../../protocol/json-object.ts'
+import { isObject, type JsonObject } from '../../protocol/json/json-object.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 import {
   GATEWAY_TTL_MINUTES,

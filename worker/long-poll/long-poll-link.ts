@@ -5,7 +5,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import { POLL_MS } from '../../protocol/limits.ts'
 import { decodeBatch, UnackedMessages } from '../../protocol/long-poll.ts'
-import { randomBytes, toHex } from '../access/secret.ts'
+import { randomBytes, toHex } from '../access/secrets/secret.ts'
 import { handOver } from '../agent-route.ts'
 import { ShareClient } from '../carry/share-client.ts'
 import { socketIn } from '../carry/upgrade.ts'

@@ -1,6 +1,6 @@
 /** Names the sessions of agents that poll, and finds their objects. A session's name is a secret, and of use with the token alone that it was made for. */
 import { concat } from '../../protocol/splice.ts'
-import { equalBytes, fromHex, mac, randomBytes, toHex } from '../access/secret.ts'
+import { equalBytes, fromHex, mac, randomBytes, toHex } from '../access/secrets/secret.ts'
 import { knownShareFacts } from '../access/share-id.ts'
 import type { LongPollObject } from '../contract/objects.ts'
 import type { Env } from '../env.ts'

@@ -1,14 +1,14 @@
 /** Reads what a client has posted: size, JSON, and where routing values stand in the bytes. */
 import type { Failure } from '../../protocol/errors.ts'
-import { type ClientScanError, type MessageFacts, scanBatch, scanClientMessage } from '../../protocol/json-scan.ts'
-import { isJson } from '../../protocol/json-check.ts'
+import { type ClientScanError, type MessageFacts, scanBatch, scanClientMessage } from '../../protocol/json/json-scan.ts'
+import { isJson } from '../../protocol/json/json-check.ts'
 import { MAX_REQUEST_BYTES, MAX_ROUTED_MEMBERS } from '../../protocol/limits.ts'
 import { err, ok, type Result } from '../../protocol/result.ts'
 import { concat } from '../../protocol/splice.ts'
 import { withoutNulls } from '../bridge/json/absent-members.ts'
 import { glance } from '../bridge/json/glance.ts'
 import { MAX_DISCARDED_BYTES, WHOLE_PARSE_BYTES } from '../limits.ts'
-import { isObject } from '../../protocol/json-object.ts'
+import { isObject } from '../../protocol/json/json-object.ts'
 
 /** One message with its bytes as they came, but for members that are null and need not be there. */
 export interface ClientMessage {

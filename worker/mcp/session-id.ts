@@ -1,6 +1,6 @@
 /** Makes the ids of sessions (MCP 2025-11-25, basic/transports, session management). */
 import { encodeBase32 } from '../../protocol/encoding/base32.ts'
-import { randomBytes } from '../access/secret.ts'
+import { randomBytes } from '../access/secrets/secret.ts'
 import { isLegacyRevision, LEGACY_REVISIONS } from '../bridge/revision.ts'
 
 export const SESSION_HEADER = 'mcp-session-id'

@@ -1,6 +1,6 @@
 /** `/s/<share>/mcp`: Streamable HTTP (MCP 2025-03-26 to 2025-11-25, basic/transports); requests of revision 2026-07-28 go on to modern-client. */
 import { type ShareClient } from '../carry/share-client.ts'
-import { isCharged } from '../contract/metering.ts'
+import { isCharged } from '../contract/trust/metering.ts'
 import { settingsOf } from '../env.ts'
 import { newSessionId, SESSION_HEADER } from './session-id.ts'
 import { claimsModern, classify } from '../bridge/envelope.ts'

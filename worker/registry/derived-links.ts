@@ -1,5 +1,5 @@
 /** Links that holders have narrowed, as the registry hears of them: each is added when it comes for the first time. Synchronous, as the list of links is. */
-import type { ChainTrust, DerivedLink, LinkTrust } from '../contract/trust-rpc.ts'
+import type { ChainTrust, DerivedLink, LinkTrust } from '../contract/trust/trust-rpc.ts'
 import { linkTrustOf } from './change-teller.ts'
 import type { LinkTable } from './links.ts'
 import type { ShareTable } from './shares.ts'

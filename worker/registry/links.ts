@@ -1,6 +1,6 @@
 /** The links of the relay's shares. A link without a row is revoked: what is dropped here is dead for good. Synchronous, as the list of shares is. */
 import type { LinkChange, LinkRecord, NewLink } from '../contract/registry/registry-rpc.ts'
-import type { DerivedLink, LinkKind } from '../contract/trust-rpc.ts'
+import type { DerivedLink, LinkKind } from '../contract/trust/trust-rpc.ts'
 import { MAX_DERIVED_LINKS, MAX_DERIVED_LINKS_OF_ONE, MAX_LINKS } from '../trust-limits.ts'
 
 type LinkRow = {

@@ -1,6 +1,6 @@
 /** The one object that knows the relay's signing key, its owner, its shares and their links. Never on the path of a call. It wires the tables; they decide. */
 import { DurableObject } from 'cloudflare:workers'
-import { hashSecret } from '../access/secret.ts'
+import { hashSecret } from '../access/secrets/secret.ts'
 import { type Env, settingsOf } from '../env.ts'
 import { MAX_PASSED_SHARES, MAX_REGISTRY_BYTES } from '../trust-limits.ts'
 import type { Location } from '../contract/registry/locations.ts'
@@ -27,7 +27,7 @@ import {
 import type { GatewayAnswer, Asker, GatewayOrder } from '../contract/registry/gateway-rpc.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { PinChange } from '../contract/pinned-server.ts'
-import type { ChainTrust, DerivedLink, LinkTrust, ShareTerms, ShareTrust } from '../contract/trust-rpc.ts'
+import type { ChainTrust, DerivedLink, LinkTrust, ShareTerms, ShareTrust } from '../contract/trust/trust-rpc.ts'
 import { signInStub } from '../carry/sign-in-stub.ts'
 import { AccessCodeTable } from './access-codes.ts'
 import { ChangeTeller, linkSubject } from './change-teller.ts'

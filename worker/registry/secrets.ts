@@ -1,8 +1,8 @@
 /** The registry's secrets: the relay's signing key, the hash of its owner's key, and the code that a claim needs. */
 import { newClaimCode } from '../access/owner/claim-code.ts'
-import { deriveKeys } from '../access/keys.ts'
+import { deriveKeys } from '../access/secrets/keys.ts'
 import { newOwnerToken } from '../access/owner/owner.ts'
-import { equalBytes, hashSecret, randomBytes } from '../access/secret.ts'
+import { equalBytes, hashSecret, randomBytes } from '../access/secrets/secret.ts'
 import type { ClaimOutcome, RelaySecrets } from '../contract/registry/registry-rpc.ts'
 
 const SIGNING_KEY_BYTES = 32

@@ -3,7 +3,7 @@ import type { Location } from '../contract/registry/locations.ts'
 import { DEPLOYER, type ShareAddition, type ShareChange, type ShareRecord } from '../contract/registry/registry-rpc.ts'
 import { slidEnd } from '../contract/registry/sliding-end.ts'
 import { MAX_SHARES_OF_OWNER } from '../trust-limits.ts'
-import type { ShareTerms } from '../contract/trust-rpc.ts'
+import type { ShareTerms } from '../contract/trust/trust-rpc.ts'
 import type { ShareSettings } from '../contract/share-admin.ts'
 import { type KeptShare, LATER_COLUMNS, LISTED_COLUMNS, recordOf, SHARE_COLUMNS, type ShareRow } from './share-row.ts'
 

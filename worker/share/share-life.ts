@@ -1,11 +1,11 @@
 /** How the object of a share comes to be, goes on after sleep, changes as its owner wants, and ends. */
 import { CLOSE } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
-import { CUT_CLOSE } from '../contract/pass.ts'
+import { CUT_CLOSE } from '../contract/trust/pass.ts'
 import type { Adoption } from '../contract/registry/registry-rpc.ts'
 import type { CallOutcome } from '../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../contract/streams.ts'
-import type { TrustChange } from '../contract/trust-rpc.ts'
+import type { TrustChange } from '../contract/trust/trust-rpc.ts'
 import { END_RETRY_MS } from '../trust-limits.ts'
 import type { AlarmClock } from './alarm-clock.ts'
 import type { ShareParts } from './share-parts.ts'

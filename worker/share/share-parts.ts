@@ -1,8 +1,8 @@
 /** Makes the parts of a Share and tells each which others it needs. Nothing is decided here. */
 import { ANONYMOUS, CLOSE } from '../../protocol/handshake.ts'
-import type { HoldOrder } from '../contract/approvals.ts'
-import { isAnonymous, linkOf } from '../contract/principals.ts'
-import type { MeterOrder } from '../contract/metering.ts'
+import type { HoldOrder } from '../contract/trust/approvals.ts'
+import { isAnonymous, linkOf } from '../contract/trust/principals.ts'
+import type { MeterOrder } from '../contract/trust/metering.ts'
 import type { RegistryObject } from '../contract/objects.ts'
 import type { LaneKey } from '../contract/lane-key.ts'
 import type { Lane } from '../lanes.ts'

@@ -1,9 +1,9 @@
 /** The sockets that come to a share: links of agents, streams of Workers, and their requests to its web app or its upstream. */
 import { LINK_SUBPROTOCOL } from '../../protocol/handshake.ts'
 import { GRACE_MS, HELLO_MS } from '../../protocol/limits.ts'
-import { type Charge, type Exhausted, isCharged } from '../contract/metering.ts'
-import { leafOf, VERDICT_STATUS } from '../contract/pass.ts'
-import type { Pass } from '../contract/trust-rpc.ts'
+import { type Charge, type Exhausted, isCharged } from '../contract/trust/metering.ts'
+import { leafOf, VERDICT_STATUS } from '../contract/trust/pass.ts'
+import type { Pass } from '../contract/trust/trust-rpc.ts'
 import { readForeign } from '../contract/foreign-makes.ts'
 import type { AlarmClock } from './alarm-clock.ts'
 import type { ShareParts } from './share-parts.ts'

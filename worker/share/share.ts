@@ -4,13 +4,13 @@ import type { Failure } from '../../protocol/errors.ts'
 import { ANONYMOUS, CLOSE, PING, PONG } from '../../protocol/handshake.ts'
 import { GRACE_MS } from '../../protocol/limits.ts'
 import { laneStub } from '../carry/share-stub.ts'
-import type { HoldOrder } from '../contract/approvals.ts'
+import type { HoldOrder } from '../contract/trust/approvals.ts'
 import type { ListingOrder } from '../contract/listings.ts'
-import type { MeterOrder } from '../contract/metering.ts'
+import type { MeterOrder } from '../contract/trust/metering.ts'
 import type { ShareObject } from '../contract/objects.ts'
 import type { Adoption } from '../contract/registry/registry-rpc.ts'
 import { type ListingTask, type PinOrder, RELAY_PRINCIPAL } from '../contract/pinned-server.ts'
-import { type Gated, leafOf, readPass, VERDICT_STATUS } from '../contract/pass.ts'
+import { type Gated, leafOf, readPass, VERDICT_STATUS } from '../contract/trust/pass.ts'
 import type {
   AskAnswer,
   Caller,
@@ -27,7 +27,7 @@ import type {
   SubscribeOrder,
 } from '../contract/share-rpc.ts'
 import type { TaskAnswer, TaskOrder } from '../contract/tasks.ts'
-import type { Pass, PassVerdict } from '../contract/trust-rpc.ts'
+import type { Pass, PassVerdict } from '../contract/trust/trust-rpc.ts'
 import type { Env } from '../env.ts'
 import type { LaneKey } from '../contract/lane-key.ts'
 import { keyOfLane, shareOfLane } from '../lanes.ts'

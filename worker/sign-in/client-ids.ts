@@ -3,7 +3,7 @@
  * anywhere. An id is good at the share that it was made for.
  */
 import { isLoopbackName } from '../access/origin.ts'
-import { openSealedText, sealText, type SealPurpose } from '../access/sealed-text.ts'
+import { openSealedText, sealText, type SealPurpose } from '../access/secrets/sealed-text.ts'
 import { MAX_CLIENT_ID_CHARS } from './limits.ts'
 import type { OAuthStore } from './authorization-server.ts'
 

@@ -1,5 +1,5 @@
 /** The consent page and its errors: plain HTML without script, in which all that others have named is text. */
-import { randomText } from '../access/secret.ts'
+import { randomText } from '../access/secrets/secret.ts'
 
 /** What the page says and carries. */
 export interface ConsentFacts {

@@ -3,7 +3,7 @@
  * host can set (`__Host-`), and of which the form holds the digest. So opening pages writes nothing anywhere.
  */
 import { type BrowserBond, isBoundTo, makeBond } from '../access/app/browser-bond.ts'
-import { openSealedText, sealText, type SealPurpose } from '../access/sealed-text.ts'
+import { openSealedText, sealText, type SealPurpose } from '../access/secrets/sealed-text.ts'
 import { CONSENT_MS } from './limits.ts'
 
 /** A page that was opened. */

@@ -3,7 +3,7 @@
  * that only the same request can read: the object may sleep between two of them.
  */
 import { decode, encode } from 'jose/base64url'
-import { hashSecret, randomBytes } from '../access/secret.ts'
+import { hashSecret, randomBytes } from '../access/secrets/secret.ts'
 import { Newest } from '../newest.ts'
 import type { GrantStore } from './grant-store.ts'
 import { MAX_KEPT_REFRESHES, REFRESH_MEMO_MS } from './limits.ts'

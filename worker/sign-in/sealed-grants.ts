@@ -3,9 +3,9 @@
  * the grants. What is not sealed may be of the time before they were: such a one is asked about, for as long as few of them are wrong.
  */
 import { isAccessToken, resourceNamedBy, verifyAccessToken } from '../access/access-token.ts'
-import { hasSeal, sealOf } from '../access/sealed-text.ts'
+import { hasSeal, sealOf } from '../access/secrets/sealed-text.ts'
 import { resourcesOf, serverOfResource } from '../access/share-site.ts'
-import type { RelayKeys } from '../access/keys.ts'
+import type { RelayKeys } from '../access/secrets/keys.ts'
 
 type Kind = 'code' | 'refresh'
 

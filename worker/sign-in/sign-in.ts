@@ -1,7 +1,7 @@
 /** The Durable Object of one share's sign-in: the grants of its people. It is asked when somebody signs in or refreshes, and never for a call. */
 import { DurableObject } from 'cloudflare:workers'
-import { claimedRelay, type RelayKeys } from '../access/keys.ts'
-import { randomText } from '../access/secret.ts'
+import { claimedRelay, type RelayKeys } from '../access/secrets/keys.ts'
+import { randomText } from '../access/secrets/secret.ts'
 import type { SignInObject } from '../contract/objects.ts'
 import type { Approval, ApprovalOrder } from '../contract/registry/sign-in-rpc.ts'
 import type { Env } from '../env.ts'

@@ -4,8 +4,8 @@
  */
 import { encode } from 'jose/base64url'
 import { isAccessToken, mintAccessToken, resourceNamedBy, verifyAccessToken } from '../access/access-token.ts'
-import type { RelayKeys } from '../access/keys.ts'
-import { hashSecret } from '../access/secret.ts'
+import type { RelayKeys } from '../access/secrets/keys.ts'
+import { hashSecret } from '../access/secrets/secret.ts'
 import { resourcesOf, serverOfResource } from '../access/share-site.ts'
 import { ACCESS_TOKEN_MS, MAX_TOKEN_REQUEST_BYTES } from './limits.ts'
 import { authorizationServer, isOfThisMachine, SCOPE, toInside, toOutside } from './authorization-server.ts'

@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import type { RouteEnv } from '../access/owner/claim-gate.ts'
 import { clientAddress } from '../access/client-address.ts'
-import type { RelayKeys } from '../access/keys.ts'
+import type { RelayKeys } from '../access/secrets/keys.ts'
 import { readShareId } from '../access/share-id.ts'
 import { signInBase } from '../access/share-site.ts'
 import { type Env, settingsOf } from '../env.ts'

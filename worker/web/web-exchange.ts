@@ -3,7 +3,7 @@ import { decodeAgentFrame, decodeRelayFrame, encodeFrame } from '../../protocol/
 import type { AgentWebFrame, RelayWebFrame, WebOpen } from '../../protocol/web/web-frames.ts'
 import { WEB_CHUNK_BYTES, WEB_FIRST_BYTES } from '../../protocol/web/web-limits.ts'
 import type { WebControl } from '../contract/streams.ts'
-import type { GrantFacts } from '../contract/trust-rpc.ts'
+import type { GrantFacts } from '../contract/trust/trust-rpc.ts'
 
 /** What becomes of an exchange. */
 export interface WebReader {

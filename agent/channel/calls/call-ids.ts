@@ -2,7 +2,7 @@
  * A map by canonical id that also knows the id which a server means that changes its type: some keep ids as strings and answer
  * `1` with `"1"`, which the official clients take. Never a guess between two calls. No I/O.
  */
-import { otherTypeId } from '../../../protocol/json-id.ts'
+import { otherTypeId } from '../../../protocol/json/json-id.ts'
 
 export class CallIds<V> {
   readonly #entries = new Map<string, V>()

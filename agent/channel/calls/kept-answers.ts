@@ -1,6 +1,6 @@
 /** Keeps the answers to calls for a while, in case the relay asks again; bounded by age and bytes, for all lanes together. No clock. */
 import { ANSWER_KEEP_BYTES, ANSWER_KEEP_MS } from '../../../protocol/limits.ts'
-import type { Span } from '../../../protocol/json-scan.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import { ByAge } from '../../by-age.ts'
 import { KEPT_ANSWER_BYTES } from '../../limits.ts'
 

@@ -1,6 +1,6 @@
 /** The calls that run in one child: gives them ids, and finds the call to which a message of the child belongs. No I/O, no clock. */
-import { otherTypeId } from '../../../protocol/json-id.ts'
-import { canonicalId, type MessageFacts } from '../../../protocol/json-scan.ts'
+import { otherTypeId } from '../../../protocol/json/json-id.ts'
+import { canonicalId, type MessageFacts } from '../../../protocol/json/json-scan.ts'
 import { CallIds } from './call-ids.ts'
 import { isListen, type RunningCall } from './call-memory.ts'
 import { CANCELLED_CALLS, CANCELLED_LINGER_MS } from '../../limits.ts'

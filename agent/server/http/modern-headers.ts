@@ -1,6 +1,6 @@
 /** The headers of a request of revision 2026-07-28, which mirror its body (MCP 2026-07-28, Streamable HTTP, standard request headers). Reads no more of the body than that. Pure. */
-import { skipSpace } from '../../../protocol/json-skip.ts'
-import type { Span } from '../../../protocol/json-scan.ts'
+import { skipSpace } from '../../../protocol/json/json-skip.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import { encodeHeaderValue } from '../../../protocol/mirrors/header-value.ts'
 import type { MirroredParam } from '../../../protocol/mirrors/mirrored-params.ts'
 import { PROBED_REVISION } from '../era-questions.ts'

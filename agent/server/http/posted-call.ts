@@ -2,9 +2,9 @@
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { errorResponse, type Failure } from '../../../protocol/errors.ts'
-import { canonicalId, otherTypeId } from '../../../protocol/json-id.ts'
-import { findMember, scanBatch, scanMessage, type MessageFacts } from '../../../protocol/json-scan.ts'
-import { OPEN_ARRAY, skipSpace } from '../../../protocol/json-skip.ts'
+import { canonicalId, otherTypeId } from '../../../protocol/json/json-id.ts'
+import { findMember, scanBatch, scanMessage, type MessageFacts } from '../../../protocol/json/json-scan.ts'
+import { OPEN_ARRAY, skipSpace } from '../../../protocol/json/json-skip.ts'
 import { scanWithoutNulls } from '../../../protocol/members/null-members.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
 import {

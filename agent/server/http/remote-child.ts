@@ -3,7 +3,7 @@
  * server says, and ends once, when what ran has been answered or time is up.
  */
 import { type ErrorCode, errorResponse } from '../../../protocol/errors.ts'
-import { type MessageFacts, scanMessage } from '../../../protocol/json-scan.ts'
+import { type MessageFacts, scanMessage } from '../../../protocol/json/json-scan.ts'
 import { HTTP_CALL_BYTES, HTTP_CALLS, HTTP_DRAIN_MS, HTTP_INITIALIZED_MS } from '../../limits.ts'
 import type { Child, ChildHandlers } from '../child.ts'
 import type { LineMask } from '../masking/line-mask.ts'

@@ -1,6 +1,6 @@
 /** Speaks HTTP+SSE of revision 2024-11-05 to a server: one stream for all that it says, and a POST for each message to it. */
 import { type ErrorCode, errorResponse, type Failure } from '../../../protocol/errors.ts'
-import { canonicalId, otherTypeId } from '../../../protocol/json-id.ts'
+import { canonicalId, otherTypeId } from '../../../protocol/json/json-id.ts'
 import { scanWithoutNulls } from '../../../protocol/members/null-members.ts'
 import { EventStream } from './event-stream.ts'
 import { HttpRequest } from './http-request.ts'

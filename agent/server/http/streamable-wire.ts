@@ -1,6 +1,6 @@
 /** Speaks Streamable HTTP, of revisions with sessions and of 2026-07-28 without, to a server (MCP, basic/transports). A session's first request says which of both it is. */
 import type { IncomingMessage } from 'node:http'
-import { canonicalId, type MessageFacts } from '../../../protocol/json-scan.ts'
+import { canonicalId, type MessageFacts } from '../../../protocol/json/json-scan.ts'
 import type { MirroredParam } from '../../../protocol/mirrors/mirrored-params.ts'
 import { HTTP_LEAVE_MS } from '../../limits.ts'
 import { toolAudience } from '../tool-audience.ts'

@@ -2,8 +2,8 @@
  * Masks secrets in a server's lines, however JSON spells them, and leaves every other byte as it was. A line stays the JSON that
  * it was and never grows. Linear in the line; a line without secrets is only looked through.
  */
-import { scanBatch, scanMessage, type Span } from '../../../protocol/json-scan.ts'
-import { BACKSLASH, OPEN_ARRAY, QUOTE, ScanFault, skipString } from '../../../protocol/json-skip.ts'
+import { scanBatch, scanMessage, type Span } from '../../../protocol/json/json-scan.ts'
+import { BACKSLASH, OPEN_ARRAY, QUOTE, ScanFault, skipString } from '../../../protocol/json/json-skip.ts'
 import { MASKED } from '../../mask.ts'
 import { SecretSearch } from './secret-search.ts'
 import { spellings } from './secret-spellings.ts'

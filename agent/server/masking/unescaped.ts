@@ -1,5 +1,5 @@
 /** Reads a line as if its JSON escapes were the characters that they stand for, and finds places of the one in the other. Pure and linear. */
-import { BACKSLASH } from '../../../protocol/json-skip.ts'
+import { BACKSLASH } from '../../../protocol/json/json-skip.ts'
 
 const LETTER_U = 0x75
 /** No character. */

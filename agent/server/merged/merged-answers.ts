@@ -1,7 +1,7 @@
 /** What of a server's messages is written otherwise for clients of several: names, URIs and ids of tasks. Every other byte stays as it was. Pure. */
 import { isServerName } from '../../../protocol/server-names.ts'
 import { type Replacement, replacement, splice } from '../../../protocol/splice.ts'
-import type { Span } from '../../../protocol/json-scan.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import { elementsOf, textOf, valueAt } from './message-spans.ts'
 import type { MergedUris } from './merged-uris.ts'
 import { splitName, withoutPrefix, withPrefix } from './prefixed-names.ts'

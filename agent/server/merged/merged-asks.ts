@@ -1,5 +1,5 @@
 /** Requests of several servers to one client: each gets an id of its own, so that equal ids of two servers do not cross. For one session. Pure. */
-import { canonicalId, type RoutingValue } from '../../../protocol/json-scan.ts'
+import { canonicalId, type RoutingValue } from '../../../protocol/json/json-scan.ts'
 import { replacement, splice, type Replacement } from '../../../protocol/splice.ts'
 
 interface Ask {

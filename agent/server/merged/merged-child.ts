@@ -2,7 +2,7 @@
  * One MCP server made of several, for one session. Towards its channel it is a process as any other; each of the servers has one of its own
  * behind it, whose end is only its own.
  */
-import { canonicalId, type MessageFacts, scanMessage } from '../../../protocol/json-scan.ts'
+import { canonicalId, type MessageFacts, scanMessage } from '../../../protocol/json/json-scan.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
 import { errorResponse } from '../../../protocol/errors.ts'
 import { MERGED_SUBSCRIPTIONS, MERGED_TOKENS } from '../../limits.ts'

@@ -1,5 +1,5 @@
 /** What several servers say of themselves in answer to initialize, as one server's answer. Pure. */
-import { isObject, type JsonObject } from '../../../protocol/json-object.ts'
+import { isObject, type JsonObject } from '../../../protocol/json/json-object.ts'
 import { MERGED_INSTRUCTIONS_CHARS } from '../../limits.ts'
 import { scanWithoutNulls } from '../../../protocol/members/null-members.ts'
 

@@ -1,6 +1,6 @@
 /** One list of several servers, page by page: a cursor names the server with whose page the next begins, and that server's own cursor. Pure. */
-import { isObject } from '../../../protocol/json-object.ts'
-import type { Span } from '../../../protocol/json-scan.ts'
+import { isObject } from '../../../protocol/json/json-object.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import { cutMembers } from '../../../protocol/members/object-members.ts'
 import { concat, type Replacement, replacement, splice } from '../../../protocol/splice.ts'
 import { MERGED_PAGE_BYTES } from '../../limits.ts'

@@ -3,9 +3,9 @@
  * started again after its end. What is sent to it meanwhile waits; what it owed when it ended is settled as a failure that names it.
  */
 import type { Failure } from '../../../protocol/errors.ts'
-import { OPEN_ARRAY } from '../../../protocol/json-skip.ts'
-import { canonicalId, type MessageFacts, scanBatch, type ScanError, scanTornId } from '../../../protocol/json-scan.ts'
-import { otherTypeId } from '../../../protocol/json-id.ts'
+import { OPEN_ARRAY } from '../../../protocol/json/json-skip.ts'
+import { canonicalId, type MessageFacts, scanBatch, type ScanError, scanTornId } from '../../../protocol/json/json-scan.ts'
+import { otherTypeId } from '../../../protocol/json/json-id.ts'
 import { scanWithoutNulls } from '../../../protocol/members/null-members.ts'
 import { MERGED_REST_MS, MERGED_WAIT_MS } from '../../limits.ts'
 import type { Child, ChildEnd, ChildHandlers } from '../child.ts'

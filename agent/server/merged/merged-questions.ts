@@ -1,6 +1,6 @@
 /** What a client asks of all servers at once: to begin, for a list, for a log level. None holds up the others for longer than MERGED_WAIT_MS. */
 import { errorResponse } from '../../../protocol/errors.ts'
-import { canonicalId } from '../../../protocol/json-scan.ts'
+import { canonicalId } from '../../../protocol/json/json-scan.ts'
 import { RELAY_CLIENT_NAME } from '../../../protocol/handshake.ts'
 import { MERGED_LISTING_WAIT_MS, MERGED_WAIT_MS } from '../../limits.ts'
 import { shownEntry } from './merged-answers.ts'

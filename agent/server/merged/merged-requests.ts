@@ -1,6 +1,6 @@
 /** What a client asks of one of several servers: finds out which by the name, URI or task that the request names, and writes that as the server knows it. */
 import { errorResponse, type ErrorCode } from '../../../protocol/errors.ts'
-import type { MessageFacts } from '../../../protocol/json-scan.ts'
+import type { MessageFacts } from '../../../protocol/json/json-scan.ts'
 import { type Replacement, replacement, splice } from '../../../protocol/splice.ts'
 import { ownRelatedTask, shownResult } from './merged-answers.ts'
 import type { MergedPart } from './merged-part.ts'

@@ -1,7 +1,7 @@
 /** Where values stand in the bytes of a message, by the keys that lead to them. Pure. */
-import { readElements } from '../../../protocol/array-elements.ts'
-import { findMember, type Span } from '../../../protocol/json-scan.ts'
-import { OPEN_OBJECT, skipSpace } from '../../../protocol/json-skip.ts'
+import { readElements } from '../../../protocol/json/array-elements.ts'
+import { findMember, type Span } from '../../../protocol/json/json-scan.ts'
+import { OPEN_OBJECT, skipSpace } from '../../../protocol/json/json-skip.ts'
 import { orUndefined, textAt } from '../../../protocol/policy/json-members.ts'
 
 /** The value at the end of the path, from the message or from `within`; undefined where there is none. */

@@ -1,7 +1,7 @@
 /** Requests and messages for one of several merged servers: which wait for it, in order, and which run in it. Each request is settled once. */
 import type { Failure } from '../../../protocol/errors.ts'
-import { canonicalId } from '../../../protocol/json-scan.ts'
-import { otherTypeId } from '../../../protocol/json-id.ts'
+import { canonicalId } from '../../../protocol/json/json-scan.ts'
+import { otherTypeId } from '../../../protocol/json/json-id.ts'
 import { BACKLOG_BYTES } from '../../limits.ts'
 
 /** What became of a request: the server's message, or why there is none. */

@@ -1,6 +1,6 @@
 /** Names of tools, prompts and tasks of several servers in one list: `<server>__<name>`. Pure. */
-import { QUOTE } from '../../../protocol/json-skip.ts'
-import type { Span } from '../../../protocol/json-scan.ts'
+import { QUOTE } from '../../../protocol/json/json-skip.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import { type Replacement, replacement } from '../../../protocol/splice.ts'
 
 const BETWEEN = '__'

@@ -1,9 +1,9 @@
 /** The relay as it is deployed, which notes when a call passes: at the Worker's door, at the Share's, and on the way back. */
 import { type Env } from '../../../worker/env.ts'
 import app, { Share as DeployedShare } from '../../../worker/index.ts'
-import type { Gated } from '../../../worker/contract/pass.ts'
+import type { Gated } from '../../../worker/contract/trust/pass.ts'
 import type { CallOutcome, CallRequest } from '../../../worker/contract/share-rpc.ts'
-import type { Pass } from '../../../worker/contract/trust-rpc.ts'
+import type { Pass } from '../../../worker/contract/trust/trust-rpc.ts'
 
 export { LongPollLink, Registry, SignIn } from '../../../worker/index.ts'
 

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { ERRORS } from '../../../protocol/error-table.ts'
 import { isErrorCode } from '../../../protocol/errors.ts'
 import type { AgentFrame, Frame, RelayFrame } from '../../../protocol/frame.ts'
-import type { Span } from '../../../protocol/json-scan.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import { WEB_FAILURES } from '../../../protocol/web/web-frames.ts'
 import { idText } from './json-arbitrary.ts'
 

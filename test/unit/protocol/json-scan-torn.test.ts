@@ -1,8 +1,8 @@
 /** Batches, torn messages and garbage: what the scanner finds in them without throwing. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canonicalId } from '../../../protocol/json-id.ts'
-import { scanBatch, scanMessage, scanTornId, type MessageFacts } from '../../../protocol/json-scan.ts'
+import { canonicalId } from '../../../protocol/json/json-id.ts'
+import { scanBatch, scanMessage, scanTornId, type MessageFacts } from '../../../protocol/json/json-scan.ts'
 import { MAX_BATCH_MESSAGES, MAX_ROUTING_VALUE_BYTES } from '../../../protocol/limits.ts'
 import { idText, lay, space, spelled, stringText, valueText } from './json-arbitrary.ts'
 import { anyMessage, request } from './message-arbitrary.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { concat, replacement, splice, type Replacement } from '../../../protocol/splice.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { request } from './message-arbitrary.ts'

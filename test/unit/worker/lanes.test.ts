@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { deriveKeys } from '../../../worker/access/keys.ts'
+import { deriveKeys } from '../../../worker/access/secrets/keys.ts'
 import { mintShareId } from '../../../worker/access/share-id.ts'
 import type { Env } from '../../../worker/env.ts'
 import {

@@ -1,7 +1,7 @@
 /** A modern client, and the child of the handshake era that it meets behind a scripted agent. */
 import type { Call, RelayFrame } from '../../../protocol/frame.ts'
 import type { DecodedFrame } from '../../../protocol/frame-codec.ts'
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { createShare, fetchRelay, type TestShare } from './relay.ts'
 import { bodyText, ScriptedAgent } from './scripted-agent.ts'
 

@@ -3,7 +3,7 @@ import { splitBundle } from '../../../protocol/bundle.ts'
 import type { AgentFrame, Call, RelayFrame } from '../../../protocol/frame.ts'
 import { type DecodedFrame, decodeRelayFrame, encodeFrame } from '../../../protocol/frame-codec.ts'
 import type { Hello } from '../../../protocol/handshake.ts'
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { type Batch, decodeBatch, type PolledMessage, UnackedMessages } from '../../../protocol/long-poll.ts'
 import { fetchRelay, type TestShare } from './relay.ts'
 

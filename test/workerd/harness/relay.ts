@@ -1,9 +1,9 @@
 /** A claimed relay in the test's own runtime: its owner, a share, and requests to it. */
 import { runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
-import { passQuery } from '../../../worker/contract/pass.ts'
+import { passQuery } from '../../../worker/contract/trust/pass.ts'
 import type { StreamTarget } from '../../../worker/contract/streams.ts'
-import type { Pass } from '../../../worker/contract/trust-rpc.ts'
+import type { Pass } from '../../../worker/contract/trust/trust-rpc.ts'
 import type { Share } from '../../../worker/share/share.ts'
 import { expectDescribed } from './api-document.ts'
 import type { ShareFacts } from '../../../worker/contract/share-admin.ts'

@@ -4,7 +4,7 @@ import type { ErrorCode, Executed } from '../../../protocol/errors.ts'
 import type { AgentFrame, Call, Notification, RelayFrame } from '../../../protocol/frame.ts'
 import { decodeRelayFrame, encodeFrame, type DecodedFrame } from '../../../protocol/frame-codec.ts'
 import { LINK_SUBPROTOCOL, type Hello } from '../../../protocol/handshake.ts'
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { CHANNEL_WINDOW_BYTES, CHUNK_BYTES } from '../../../protocol/limits.ts'
 import { createShare, fetchRelay, TestClient, type TestShare } from './relay.ts'
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Call, RelayFrame } from '../../../protocol/frame.ts'
 import type { DecodedFrame } from '../../../protocol/frame-codec.ts'
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import { callTool, postModern } from '../harness/handshake-child.ts'
 import { createShare, EventReader, TestClient } from '../harness/relay.ts'

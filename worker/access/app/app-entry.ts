@@ -3,7 +3,7 @@
  * else can make, and which counts in one browser only. Nothing of it is kept anywhere.
  */
 import { type BrowserBond, isBoundTo, makeBond } from './browser-bond.ts'
-import { openSealedText, sealText } from '../sealed-text.ts'
+import { openSealedText, sealText } from '../secrets/sealed-text.ts'
 
 /** A visit that begins without a credential. */
 export interface AppEntry extends BrowserBond {

@@ -2,7 +2,7 @@
 import { mintAccessToken, verifyAccessToken } from '../access-token.ts'
 import type { LinkHolder } from '../authenticate.ts'
 import { readShareId } from '../share-id.ts'
-import type { RelayKeys } from '../keys.ts'
+import type { RelayKeys } from '../secrets/keys.ts'
 
 /** Where a person is signed in: the share, and the origin of its app as the browser sees it. */
 export interface SessionPlace {

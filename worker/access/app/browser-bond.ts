@@ -1,6 +1,6 @@
 /** Binds what a browser carries for us, in a URL or a form, to that one browser: by a secret in a cookie, of which the rest has the digest only. Nothing is kept. */
 import { encode } from 'jose/base64url'
-import { equalBytes, hashSecret, randomText } from '../secret.ts'
+import { equalBytes, hashSecret, randomText } from '../secrets/secret.ts'
 
 /** What is carried of it, in the open. */
 export interface BrowserBond {

@@ -4,7 +4,7 @@ import { type Env, settingsOf } from '../../env.ts'
 import { problemResponse, triesResponse } from '../../problem.ts'
 import { BEARER_CHALLENGE } from '../authenticate.ts'
 import { clientAddress } from '../client-address.ts'
-import type { ClaimedRelay } from '../keys.ts'
+import type { ClaimedRelay } from '../secrets/keys.ts'
 import { noteRefusal } from '../refused-credentials.ts'
 import { authenticateOwner, type Owner } from './owner.ts'
 

@@ -1,8 +1,8 @@
 /** Mints and reads the codes with which a fresh relay is claimed. Whether one holds still is for the registry to say. */
 import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
-import type { RelayKeys } from '../keys.ts'
-import { hasSeal, sealOf } from '../sealed-text.ts'
-import { randomBytes } from '../secret.ts'
+import type { RelayKeys } from '../secrets/keys.ts'
+import { hasSeal, sealOf } from '../secrets/sealed-text.ts'
+import { randomBytes } from '../secrets/secret.ts'
 
 /** 128 bits: nobody guesses it in its lifetime. */
 const RANDOM_BYTES = 16

@@ -2,7 +2,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { problemResponse } from '../../problem.ts'
 import { type Env, settingsOf } from '../../env.ts'
-import { type ClaimedRelay, claimedRelay } from '../keys.ts'
+import { type ClaimedRelay, claimedRelay } from '../secrets/keys.ts'
 
 /** What a route behind the gate is given: `c.var.relay` is set for all but `/healthz` and a claim. */
 export interface RouteEnv {

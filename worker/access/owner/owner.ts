@@ -6,9 +6,9 @@ import { Newest } from '../../newest.ts'
 import { MAX_KNOWN_OWNER_TOKENS } from '../../trust-limits.ts'
 import { bearerOf, MISSING_BEARER, OWNER_KEY_PREFIX } from '../authenticate.ts'
 import { clientAddress } from '../client-address.ts'
-import type { ClaimedRelay, RelayKeys } from '../keys.ts'
-import { hasSeal, sealOf } from '../sealed-text.ts'
-import { equalBytes, hashSecret, randomText, toHex } from '../secret.ts'
+import type { ClaimedRelay, RelayKeys } from '../secrets/keys.ts'
+import { hasSeal, sealOf } from '../secrets/sealed-text.ts'
+import { equalBytes, hashSecret, randomText, toHex } from '../secrets/secret.ts'
 import { countTry, takeBackTry } from '../wrong-tries.ts'
 
 /** An owner, once that is proved. */

@@ -1,6 +1,6 @@
 /** The calls about what waits for the owner of a share: what they take, and what they answer. */
 import * as v from 'valibot'
-import { APPROVAL_DECISIONS } from '../../contract/approvals.ts'
+import { APPROVAL_DECISIONS } from '../../contract/trust/approvals.ts'
 import { bodyOf, choice } from './members.ts'
 import { NO_CONTENT, type Operation, time } from './operation.ts'
 

@@ -1,6 +1,6 @@
 /** `/api/catalog` and `/api/shares/<id>/server.json`: what an owner's shares offer, for people and for registries of MCP servers. Neither tells a credential. */
 import { type Context, Hono } from 'hono'
-import { isObject, type JsonObject } from '../../../protocol/json-object.ts'
+import { isObject, type JsonObject } from '../../../protocol/json/json-object.ts'
 import { shownJson } from '../../../protocol/policy/shown-json.ts'
 import { askLanes, type LaneFacts } from '../../carry/lane-orders.ts'
 import type { ServerAbout } from '../../contract/pinned-server.ts'

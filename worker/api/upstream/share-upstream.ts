@@ -1,6 +1,6 @@
 /** Shares that point at a server without an agent: how the API keeps where that is, shows it, and refuses what such a share would not keep to. */
 import type { Context } from 'hono'
-import { encryptText } from '../../access/encrypted-text.ts'
+import { encryptText } from '../../access/secrets/encrypted-text.ts'
 import { knownShareFacts } from '../../access/share-id.ts'
 import { readUpstreamServer, shownUpstreamUrl } from '../../access/upstream/upstream-server.ts'
 import { err, ok, type Result } from '../../../protocol/result.ts'

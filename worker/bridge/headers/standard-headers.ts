@@ -1,7 +1,7 @@
 /** Checks the headers that mirror the body of every modern request: MCP-Protocol-Version, Mcp-Method, Mcp-Name (MCP 2026-07-28, Streamable HTTP, standard request headers). Pure. */
 import { decodeHeaderValue, trimHeader } from '../../../protocol/mirrors/header-value.ts'
 import type { Failure } from '../../../protocol/errors.ts'
-import type { JsonObject } from '../../../protocol/json-object.ts'
+import type { JsonObject } from '../../../protocol/json/json-object.ts'
 
 /** Request headers, as `Headers` has them. */
 export interface HeaderReader {

@@ -1,5 +1,5 @@
 /** Turns requests of a legacy child into `inputRequests` of a modern result, and a retry's `inputResponses` into answers for the child (MCP 2026-07-28, basic/patterns/mrtr). Pure. */
-import type { Span } from '../../../protocol/json-scan.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import { splice } from '../../../protocol/splice.ts'
 import { applyEdit } from '../body-edit.ts'
 import { type Capability, type CapabilitySet, declare, lacking, neededFor } from '../capabilities.ts'
@@ -9,7 +9,7 @@ import { hasMember, isEnvelopeKey, META } from '../names.ts'
 import { objectText } from '../object-text.ts'
 import type { Failure } from '../../../protocol/errors.ts'
 import { isNullAt, walkObject } from '../../../protocol/members/object-members.ts'
-import { isObject, type JsonObject } from '../../../protocol/json-object.ts'
+import { isObject, type JsonObject } from '../../../protocol/json/json-object.ts'
 
 export type AskVerdict =
   /** May be put to the client: the text of an entry of `inputRequests`. */

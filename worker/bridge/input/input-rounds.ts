@@ -1,5 +1,5 @@
 /** Words what a modern child asks with `input_required` as requests to a legacy client, and puts the answers into the retry (MCP 2026-07-28, basic/patterns/mrtr). Pure. */
-import type { Span } from '../../../protocol/json-scan.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import { splice } from '../../../protocol/splice.ts'
 import { err, ok, type Result } from '../../../protocol/result.ts'
 import { applyEdit } from '../body-edit.ts'
@@ -9,7 +9,7 @@ import { editObject, findPath, isObjectAt, rootOf, textAt, valueAt } from '../js
 import { objectText } from '../object-text.ts'
 import { errorResponse, type Failure, failureText } from '../../../protocol/errors.ts'
 import { isNullAt, walkObject } from '../../../protocol/members/object-members.ts'
-import { isObject } from '../../../protocol/json-object.ts'
+import { isObject } from '../../../protocol/json/json-object.ts'
 
 /** Rounds of one call: what the official SDK grants its own servers. */
 export const MAX_INPUT_ROUNDS = 8

@@ -1,7 +1,7 @@
 /** Takes out of a client's message the members that are null where JSON-RPC and MCP have optional ones. Pure. */
 import { splice } from '../../../protocol/splice.ts'
 import { editObject, findPath, isObjectAt, rootOf } from '../json-view.ts'
-import { isObject, type JsonObject } from '../../../protocol/json-object.ts'
+import { isObject, type JsonObject } from '../../../protocol/json/json-object.ts'
 
 /**
  * A message as a serialiser would have written it that leaves out what is not there; `message` is its value. Clients that

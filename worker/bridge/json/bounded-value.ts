@@ -1,6 +1,6 @@
 /** Makes values of JSON that a peer has written only where it holds no more of them than there is memory for. Pure. */
-import type { Span } from '../../../protocol/json-scan.ts'
-import { COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE, ScanFault, skipString } from '../../../protocol/json-skip.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
+import { COMMA, OPEN_ARRAY, OPEN_OBJECT, QUOTE, ScanFault, skipString } from '../../../protocol/json/json-skip.ts'
 import { MAX_PARSED_VALUES } from '../../limits.ts'
 import { valueAt } from '../json-view.ts'
 

@@ -1,11 +1,11 @@
 /** Looks at a long message's bytes for the few values that the relay reads, and makes nothing of the rest: what it holds is its peer's. Pure. */
-import type { Span } from '../../../protocol/json-scan.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import type { Failure } from '../../../protocol/errors.ts'
 import { err, ok, type Result } from '../../../protocol/result.ts'
 import { MAX_GLANCE_BYTES } from '../../limits.ts'
 import { findPath, isArrayAt, isObjectAt, rootOf, scalarAt, valueAt } from '../json-view.ts'
 import { isNullAt, walkObject } from '../../../protocol/members/object-members.ts'
-import type { JsonObject } from '../../../protocol/json-object.ts'
+import type { JsonObject } from '../../../protocol/json/json-object.ts'
 
 /** Members of params that doors, bridge and calls look at. Arguments are not among them: `scalarIn` reads one of them. */
 const LOOKED_AT: readonly string[] = [

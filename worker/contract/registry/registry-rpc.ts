@@ -1,6 +1,6 @@
 /** What a Worker, a Share and the Registry say to each other over RPC. */
 import type { Location } from './locations.ts'
-import type { LinkTrust, ShareTerms, ShareTrust } from '../trust-rpc.ts'
+import type { LinkTrust, ShareTerms, ShareTrust } from '../trust/trust-rpc.ts'
 import type { LaneKey } from '../lane-key.ts'
 import type { ShareSettings } from '../share-admin.ts'
 

@@ -1,7 +1,7 @@
 /** One answer of those that several agents gave to one call of a tool: each one's content as it was sent, behind a text with its name. Pure. */
 import { ERRORS } from '../../../protocol/error-table.ts'
 import type { Failure } from '../../../protocol/errors.ts'
-import type { Span } from '../../../protocol/json-scan.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import { isNullAt } from '../../../protocol/members/object-members.ts'
 import { concat } from '../../../protocol/splice.ts'
 import { findPath, isArrayAt, isObjectAt, rootOf, valueAt } from '../../bridge/json-view.ts'

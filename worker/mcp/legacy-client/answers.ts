@@ -14,7 +14,7 @@ import { RESTARTED_KEY } from '../response/restarted.ts'
 import { listSessionTools } from './list-tools.ts'
 import type { ShareClient } from '../../carry/share-client.ts'
 import { type Item, responseItem } from '../call/item.ts'
-import { isObject } from '../../../protocol/json-object.ts'
+import { isObject } from '../../../protocol/json/json-object.ts'
 
 /** An answer that has come whole. */
 export interface WholeItem extends Extract<Item, { readonly kind: 'frame' }> {

@@ -5,7 +5,7 @@ import { MAX_CACHED_BRIDGES } from '../../limits.ts'
 import type { BridgeFacts } from '../../contract/share-rpc.ts'
 import { Newest } from '../../newest.ts'
 import { type ListTools, readPages, toolsOf } from '../../bridge/tool-pages.ts'
-import { isObject, type JsonObject } from '../../../protocol/json-object.ts'
+import { isObject, type JsonObject } from '../../../protocol/json/json-object.ts'
 
 export interface ModernServer {
   /** What a translated call names, so that the Share can tell whether it still holds. */

@@ -1,5 +1,5 @@
 /** Asks a session's server for its tools or another list, in the name of its client, that wants one of what it lists. */
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { modernRequest } from '../../bridge/legacy-to-modern.ts'
 import type { ListPage, Unlisted } from '../../bridge/tool-pages.ts'
 import { randomKey } from '../../call-key.ts'

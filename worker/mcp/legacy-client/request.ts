@@ -1,6 +1,6 @@
 /** A session's request: the call it becomes, as it came or translated for a child without sessions; and kept for other Workers. */
 import { errorResponse, type Failure } from '../../../protocol/errors.ts'
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { envelopeMembers, initializeResult, readDiscoverResult } from '../../bridge/discover.ts'
 import { type InputRound, retryRequest } from '../../bridge/input/input-rounds.ts'
 import { withTasksDeclared } from '../../bridge/tasks.ts'

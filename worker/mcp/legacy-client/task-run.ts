@@ -1,5 +1,5 @@
 /** Runs for a session's client a tool that its server of 2026-07-28 runs only as a task (SEP-2663): its client has no such tasks, and gets the result as that of the call. */
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { envelopeMembers } from '../../bridge/discover.ts'
 import { modernRequest } from '../../bridge/legacy-to-modern.ts'
 import { objectText } from '../../bridge/object-text.ts'

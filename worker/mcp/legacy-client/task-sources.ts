@@ -1,7 +1,7 @@
 /** What a session's request about tasks brings: of a task that is begun it is noted whose it is, one that is named is asked for where its process is, and lists are cut to the client's own. */
 import { waitUntil } from 'cloudflare:workers'
 import type { Answer } from '../../../protocol/frame.ts'
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
 import { asksForTask, isTaskMethod, namedTask, taskListEdits, TASKS_LIST, TASKS_RESULT } from '../../bridge/tasks.ts'
 import { randomKey } from '../../call-key.ts'

@@ -1,6 +1,6 @@
 /** Asks a modern client what a child of the handshake era wants to know: gathers the child's requests, parks the call, and finds it again for the retry. */
 import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
-import { randomBytes } from '../../access/secret.ts'
+import { randomBytes } from '../../access/secrets/secret.ts'
 import { askKey, capabilityFailure, inputRequiredResult, judgeAsk, readInputResponses, refusalText } from '../../bridge/input/asks.ts'
 import type { Capability } from '../../bridge/capabilities.ts'
 import { declaresExtensions } from '../../bridge/capabilities.ts'

@@ -1,5 +1,5 @@
 /** Lists a server's tools, or another of its lists, in the name of the client that wants one of what is listed. */
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { toLegacyRequest } from '../../bridge/modern-to-legacy.ts'
 import { objectIn } from '../../bridge/names.ts'
 import type { ListPage, Unlisted } from '../../bridge/tool-pages.ts'

@@ -1,6 +1,6 @@
 /** Which arguments of a server's tools are mirrored in headers, by name, as far as there is room for them. */
 import { type MirroredParam, readMirroredParams } from '../../../protocol/mirrors/mirrored-params.ts'
-import { isObject } from '../../../protocol/json-object.ts'
+import { isObject } from '../../../protocol/json/json-object.ts'
 import { LISTED_ENTRY_BYTES, MAX_LISTED_ENTRIES, MAX_LISTED_NAME_BYTES } from '../../trust-limits.ts'
 
 /** What a key of a path takes beside its text, in bytes. */

@@ -1,6 +1,6 @@
 /** Translates what a child of the handshake era sends for a modern request, and has the client asked what the child asks. */
 import type { Answer, Ask } from '../../../protocol/frame.ts'
-import { scanMessage, type Span } from '../../../protocol/json-scan.ts'
+import { scanMessage, type Span } from '../../../protocol/json/json-scan.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
 import { askKey, capabilityFailure, inputRequiredResult } from '../../bridge/input/asks.ts'
 import { type Capability, declaresExtensions, lacking } from '../../bridge/capabilities.ts'

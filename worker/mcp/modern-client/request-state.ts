@@ -1,7 +1,7 @@
 /** Mints and checks requestState: the handle of a parked call, sealed for one principal, one request and a while (MCP 2026-07-28, basic/patterns/mrtr). */
 import { err, ok, type Result } from '../../../protocol/result.ts'
 import { concat } from '../../../protocol/splice.ts'
-import { equalBytes, mac } from '../../access/secret.ts'
+import { equalBytes, mac } from '../../access/secrets/secret.ts'
 
 /** Layout version, and the label that keeps these MACs apart from others. */
 const VERSION = 1

@@ -1,5 +1,5 @@
 /** One request of revision 2026-07-28: who sent it, and the calls that bring it to a server of either era. */
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
 import { mayAsk } from '../../bridge/modern-to-legacy.ts'
 import type { GroupCallRequest } from '../../contract/share-rpc.ts'

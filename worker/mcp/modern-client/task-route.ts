@@ -1,6 +1,6 @@
 /** Which lane and which group's child a request of 2026-07-28 goes to where it is about tasks: the process that has the task, whatever its client declares now. */
 import type { Failure } from '../../../protocol/errors.ts'
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { splice } from '../../../protocol/splice.ts'
 import type { Envelope } from '../../bridge/envelope.ts'
 import { TASKS_EXTENSION } from '../../bridge/names.ts'

@@ -8,7 +8,7 @@ import { MAX_TOOL_PAGES } from '../../limits.ts'
 import { MAX_PINNED_UIS } from '../../trust-limits.ts'
 import { isUiUri, listedEntry, type PlacedEntry, serverEntries, uiEntries } from '../policy/pinned-entries.ts'
 import type { ListingPeer } from './listing-peer.ts'
-import { isObject, type JsonObject } from '../../../protocol/json-object.ts'
+import { isObject, type JsonObject } from '../../../protocol/json/json-object.ts'
 import type { OfferedEntries } from './offered-entries.ts'
 
 /** The lists by the capability that a server declares for each, what it is asked for them, and the kind of what it lists. */

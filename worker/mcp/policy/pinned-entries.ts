@@ -1,9 +1,9 @@
 /** Finds in a server's answers what can be pinned of it, each with its digest. Pure but for the hash. */
-import { skipSpace } from '../../../protocol/json-skip.ts'
+import { skipSpace } from '../../../protocol/json/json-skip.ts'
 import { canonicalJson } from '../../../protocol/policy/canonical-json.ts'
 import { elementsAt, memberNamed, membersAt, orUndefined, textAt } from '../../../protocol/policy/json-members.ts'
 import type { PinKind } from '../../../protocol/policy/pins.ts'
-import type { Span } from '../../../protocol/json-scan.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import { isObjectAt, textAt as rawTextAt } from '../../bridge/json-view.ts'
 import { NAMELESS } from '../../bridge/discover.ts'
 import { META } from '../../bridge/names.ts'

@@ -6,7 +6,7 @@
  * call only under the return address that names this session.
  */
 import type { AgentFrame } from '../../../protocol/frame.ts'
-import { isIdText } from '../../../protocol/json-id.ts'
+import { isIdText } from '../../../protocol/json/json-id.ts'
 import type { StreamMark } from '../../contract/streams.ts'
 import { markOf } from '../../carry/share-stream.ts'
 

@@ -2,7 +2,7 @@
 import type { AgentFrame, Answer, Ask, Notification } from '../../../protocol/frame.ts'
 import { errorResponse } from '../../../protocol/errors.ts'
 import { failureOf } from '../../../protocol/failed-frame.ts'
-import type { Span } from '../../../protocol/json-scan.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import { TAIL_MESSAGES } from '../../../protocol/limits.ts'
 import { type Replacement, replacement, splice } from '../../../protocol/splice.ts'
 import { Progress } from './progress.ts'

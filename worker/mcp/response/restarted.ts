@@ -1,6 +1,6 @@
 /** Marks the first result after a restart: the server was started anew under the same session. */
-import { findMember } from '../../../protocol/json-scan.ts'
-import { CLOSE_OBJECT, OPEN_OBJECT } from '../../../protocol/json-skip.ts'
+import { findMember } from '../../../protocol/json/json-scan.ts'
+import { CLOSE_OBJECT, OPEN_OBJECT } from '../../../protocol/json/json-skip.ts'
 import { type Replacement, replacement } from '../../../protocol/splice.ts'
 import { rootOf } from '../../bridge/json-view.ts'
 import { isNullAt } from '../../../protocol/members/object-members.ts'

@@ -1,7 +1,7 @@
 /** Says what of an upstream's messages their client may see, by what it may do now, and how its request was answered. */
-import { isJson } from '../../../protocol/json-check.ts'
+import { isJson } from '../../../protocol/json/json-check.ts'
 import { errorResponse, type Failure } from '../../../protocol/errors.ts'
-import { OPEN_OBJECT } from '../../../protocol/json-skip.ts'
+import { OPEN_OBJECT } from '../../../protocol/json/json-skip.ts'
 import { splice } from '../../../protocol/splice.ts'
 import { findPath, rootOf, scalarAt, textAt } from '../../bridge/json-view.ts'
 import type { ServerEntry } from '../../contract/pinned-server.ts'

@@ -1,6 +1,6 @@
 /** Sends one request to an upstream and says what its answer is: it is connected to nothing but the one URL, follows no redirect, and is told nothing of the client's but what is MCP. */
 import type { ErrorCode, Failure } from '../../../protocol/errors.ts'
-import { isObject } from '../../../protocol/json-object.ts'
+import { isObject } from '../../../protocol/json/json-object.ts'
 import type { UpstreamServer } from '../../access/upstream/upstream-server.ts'
 import { parseCapped } from './bodies.ts'
 import { MAX_UPSTREAM_ERROR_BYTES, MAX_UPSTREAM_RETRY_MS, MAX_UPSTREAM_SESSION_CHARS } from '../../upstream-limits.ts'

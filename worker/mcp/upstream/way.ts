@@ -1,6 +1,6 @@
 /** The way from one request of a client to the share's upstream: where that is, the session in which it asks there, and what it is told of the request. */
 import type { Failure } from '../../../protocol/errors.ts'
-import { decryptText, encryptText, type TextBinding } from '../../access/encrypted-text.ts'
+import { decryptText, encryptText, type TextBinding } from '../../access/secrets/encrypted-text.ts'
 import { readUpstreamServer } from '../../access/upstream/upstream-server.ts'
 import { randomKey } from '../../call-key.ts'
 import type { KnownGrant } from '../../carry/known-grants.ts'

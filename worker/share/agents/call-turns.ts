@@ -1,6 +1,6 @@
 /** Which calls run on each agent that takes only so many at a time (`--max-calls`), and which wait for their turn there. In memory, with a timer only for what waits. */
 import type { Call } from '../../../protocol/frame.ts'
-import type { RootOf } from '../../contract/principals.ts'
+import type { RootOf } from '../../contract/trust/principals.ts'
 import { AGENT_TURN_WAIT_MS, MAX_QUEUED_BYTES, MAX_QUEUED_CALLS, MAX_QUEUED_CALLS_OF_ONE } from '../../routing-limits.ts'
 import type { AgentLink } from './agent-link.ts'
 

@@ -1,6 +1,6 @@
 /** Sends messages to agents: splits them into frames, has calls wait for their turn where an agent takes only so many, keeps to the credit that it gives for uploads, and waits for receipts. */
 import type { Call, Notify, Respond } from '../../../protocol/frame.ts'
-import { canonicalId, type Span } from '../../../protocol/json-scan.ts'
+import { canonicalId, type Span } from '../../../protocol/json/json-scan.ts'
 import { CHUNK_BYTES, UPLOAD_WINDOW_BYTES } from '../../../protocol/limits.ts'
 import { MAX_RPC_WAIT_MS, RECEIPT_MS } from '../../limits.ts'
 import { within } from '../../within.ts'

@@ -1,7 +1,7 @@
 /** Finds out whose a request of a child of the handshake era is, where the child does not tell, and puts it to that client or refuses it. */
 import type { Ask } from '../../../protocol/frame.ts'
 import { encodeFrame } from '../../../protocol/frame-codec.ts'
-import { scanMessage } from '../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../protocol/json/json-scan.ts'
 import { refusalText, resultIn, resultText, rootsRequest } from '../../bridge/input/asks.ts'
 import { randomKey } from '../../call-key.ts'
 import { groupOf } from '../../contract/groups.ts'

@@ -11,7 +11,7 @@ import type {
   SpreadPart,
   SubscribeOrder,
 } from '../../contract/share-rpc.ts'
-import { isAnonymous } from '../../contract/principals.ts'
+import { isAnonymous } from '../../contract/trust/principals.ts'
 import { encodeReturnAddress } from '../../contract/return-address.ts'
 import { besideGroup, BRIDGED_SHARED_GROUP, bridgedGroup, spareGroup, MODERN_SHARED_GROUP, modernGroup } from '../../contract/groups.ts'
 import { type AgentLinks } from '../agents/links.ts'

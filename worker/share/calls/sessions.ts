@@ -11,7 +11,7 @@ import {
   MAX_SESSIONS_OF_PRINCIPAL,
 } from '../../limits.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
-import type { RootOf } from '../../contract/principals.ts'
+import type { RootOf } from '../../contract/trust/principals.ts'
 import type { Caller } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import type { ClientFrames } from '../answers/client-frames.ts'

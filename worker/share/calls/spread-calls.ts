@@ -1,5 +1,5 @@
 /** Calls of tools that go to all agents that were started with `--spread`: which these are, and on which children parts of such a call run beside its client's own. */
-import { isAnonymous } from '../../contract/principals.ts'
+import { isAnonymous } from '../../contract/trust/principals.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import { randomKey } from '../../call-key.ts'
 import { besideGroup } from '../../contract/groups.ts'

@@ -1,6 +1,6 @@
 /** The sockets of streams that Workers open: accepts them, reads what Workers say over them, and cleans up when they close. */
 import { ERRORS } from '../../../protocol/error-table.ts'
-import { canonicalId } from '../../../protocol/json-scan.ts'
+import { canonicalId } from '../../../protocol/json/json-scan.ts'
 import { isBridgedGroup } from '../../contract/groups.ts'
 import { readMark, STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import type { AgentNews, AwaitsNews } from '../agents/agent-news.ts'

@@ -1,7 +1,7 @@
 /** Knows whose task each is and which process has it, and notes each once, when it is made. What a process says of its tasks finds its client by it. */
 import { MAX_TASK_ID_CHARS, TASK_KEPT_MS } from '../../limits.ts'
 import { MODERN_SHARED_GROUP, modernGroup, SHARED_GROUP } from '../../contract/groups.ts'
-import type { RootOf } from '../../contract/principals.ts'
+import type { RootOf } from '../../contract/trust/principals.ts'
 import { groupOfPlace, type NoteTask, type TaskAnswer, type TaskOrder, type TaskPlace } from '../../contract/tasks.ts'
 import type { GroupChannels } from '../children/group-channels.ts'
 import type { Store } from '../rows/store.ts'

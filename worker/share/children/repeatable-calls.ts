@@ -5,7 +5,7 @@ import { MAX_ATTACHED_DECLARATION_CHARS } from '../../limits.ts'
 import type { GroupChannels } from './group-channels.ts'
 import type { CallRequest, RepeatFacts } from '../../contract/share-rpc.ts'
 import { type ListClient, listClient } from '../../contract/listings.ts'
-import { isObject } from '../../../protocol/json-object.ts'
+import { isObject } from '../../../protocol/json/json-object.ts'
 import type { AgentLink } from '../agents/agent-link.ts'
 
 export function repeatFacts(request: CallRequest): RepeatFacts {

@@ -1,6 +1,6 @@
 /** Whose turn it is on a group's child: what may ask its client runs there alone, for a while others wait, and only then is a spare child thought of. */
 import { groupOf } from '../../contract/groups.ts'
-import type { RootOf } from '../../contract/principals.ts'
+import type { RootOf } from '../../contract/trust/principals.ts'
 import { CANCELLED_DOUBT_MS, TURN_WAIT_MS } from '../../asking-limits.ts'
 import { MAX_CACHED_SERVERS } from '../../limits.ts'
 import { Newest } from '../../newest.ts'

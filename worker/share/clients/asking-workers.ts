@@ -1,5 +1,5 @@
 /** Workers that ask a session's client something in the middle of a call: brings them what the client says, over their sockets. */
-import { canonicalId } from '../../../protocol/json-scan.ts'
+import { canonicalId } from '../../../protocol/json/json-scan.ts'
 import { readAskName } from '../../contract/ask-name.ts'
 import type { SendOutcome, SendRequest } from '../../contract/share-rpc.ts'
 import type { StreamControl } from '../../contract/streams.ts'

@@ -1,8 +1,8 @@
 /** Counts what each link does, and notes each call, in memory. It is written every USAGE_FLUSH_MS at most, by alarm: nothing waits for that, and no timer is held for it. */
 import { ANONYMOUS } from '../../../protocol/handshake.ts'
 import type { AuditPage, LinkUse, RefusedCalls } from '../../contract/call-records.ts'
-import { CountedRefusals } from '../../contract/counted-refusals.ts'
-import { linkOf } from '../../contract/principals.ts'
+import { CountedRefusals } from '../../contract/trust/counted-refusals.ts'
+import { linkOf } from '../../contract/trust/principals.ts'
 import {
   MAX_AUDIT_EVENTS,
   MAX_CAPTURED_CALLS,

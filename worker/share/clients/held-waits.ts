@@ -1,6 +1,6 @@
 /** Workers that wait, each on a socket, for the owner's decision about a call: the object may sleep while a person thinks. */
 import type { Failure } from '../../../protocol/errors.ts'
-import { canonicalId } from '../../../protocol/json-scan.ts'
+import { canonicalId } from '../../../protocol/json/json-scan.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../contract/streams.ts'
 import { Newest } from '../../newest.ts'
 import { BUSY_LIMIT_RETRY_MS, MAX_DECIDED_APPROVALS, MAX_WAITS_OF_APPROVAL } from '../../trust-limits.ts'

@@ -1,6 +1,6 @@
 /** The sockets that Workers hold for their clients' streams. Found by tag, with attachments, so that they survive hibernation. */
-import type { Charge } from '../../contract/metering.ts'
-import { itself, type RootOf } from '../../contract/principals.ts'
+import type { Charge } from '../../contract/trust/metering.ts'
+import { itself, type RootOf } from '../../contract/trust/principals.ts'
 import type { RepeatFacts, SessionCallRequest } from '../../contract/share-rpc.ts'
 import { STREAM_CLOSE } from '../../contract/streams.ts'
 import { agentTag, askingTag, callTag, groupCallsTag, groupTag, heldOfTag, heldTag, listenerTag, NEWS_TAG, tagsOf } from './stream-tags.ts'

@@ -11,7 +11,7 @@ import {
   TOLD_CALL_MS,
   TURNED_AWAY_MS,
 } from '../../limits.ts'
-import { itself, type RootOf } from '../../contract/principals.ts'
+import { itself, type RootOf } from '../../contract/trust/principals.ts'
 import type { CallOutcome, RepeatFacts } from '../../contract/share-rpc.ts'
 
 /** A call that has not been answered and whose stream, if it needs one, is not open yet. */

@@ -1,6 +1,6 @@
 /** Rows of calls that wait for the owner, and of what the owner has decided. Made with the first such call, and written with each step of one: a person thinks in between. */
 import type { LaneKey } from '../../contract/lane-key.ts'
-import type { ApprovalAsk } from '../../contract/approvals.ts'
+import type { ApprovalAsk } from '../../contract/trust/approvals.ts'
 
 /**
  * `pending`: the owner has yet to decide. `allowed`: once. `used`: by the call of `usedBy`, which may come again. `round`: the answer

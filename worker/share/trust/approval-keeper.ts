@@ -9,7 +9,7 @@ import type {
   ApprovalVerdict,
   DecidedApproval,
   PendingApproval,
-} from '../../contract/approvals.ts'
+} from '../../contract/trust/approvals.ts'
 import {
   APPROVAL_MS,
   APPROVAL_PAGE_BYTES,

@@ -1,10 +1,10 @@
 /** Makes a call that its owner must allow only when that is done; else says that it waits. With lanes, one of them keeps what is decided. */
 import { textDigest } from '../../../protocol/policy/canonical-json.ts'
 import { approvalResult } from '../../bridge/approval-result.ts'
-import type { ApprovalAnswer, ApprovalAsk, ApprovalCommand, HeldCall, HoldOrder, ApprovalVerdict } from '../../contract/approvals.ts'
-import { leafOf } from '../../contract/pass.ts'
+import type { ApprovalAnswer, ApprovalAsk, ApprovalCommand, HeldCall, HoldOrder, ApprovalVerdict } from '../../contract/trust/approvals.ts'
+import { leafOf } from '../../contract/trust/pass.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
-import type { Pass } from '../../contract/trust-rpc.ts'
+import type { Pass } from '../../contract/trust/trust-rpc.ts'
 import type { LaneKey } from '../../contract/lane-key.ts'
 import { keeperOf, type Lane, laneBy, laneCount } from '../../lanes.ts'
 import { BUSY_LIMIT_RETRY_MS } from '../../trust-limits.ts'

@@ -1,9 +1,9 @@
 /** Ends what is under way for links that nothing more is let in for: streams, calls, sessions, channels, agents. Others notice nothing of it. */
 import { CLOSE } from '../../../protocol/handshake.ts'
-import { CUT_CLOSE } from '../../contract/pass.ts'
-import { linkOf } from '../../contract/principals.ts'
+import { CUT_CLOSE } from '../../contract/trust/pass.ts'
+import { linkOf } from '../../contract/trust/principals.ts'
 import type { StreamControl } from '../../contract/streams.ts'
-import type { GrantFacts, PassRefusal } from '../../contract/trust-rpc.ts'
+import type { GrantFacts, PassRefusal } from '../../contract/trust/trust-rpc.ts'
 import type { AgentNews } from '../agents/agent-news.ts'
 import { type AgentLinks } from '../agents/links.ts'
 import type { ChildIntroductions } from '../answers/child-introductions.ts'

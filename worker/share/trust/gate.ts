@@ -2,14 +2,14 @@
  * Lets requests in, or not, by the pass that each shows: in memory, without waiting, once its link is known. Of a link that is not known,
  * or that seems to have ended, the registry is asked once. Whatever it does not know is refused.
  */
-import { addressCharge, type Charge } from '../../contract/metering.ts'
-import { leafOf } from '../../contract/pass.ts'
+import { addressCharge, type Charge } from '../../contract/trust/metering.ts'
+import { leafOf } from '../../contract/trust/pass.ts'
 import type { LaneKey } from '../../contract/lane-key.ts'
 import type { RegistryObject } from '../../contract/objects.ts'
 import { ANONYMOUS } from '../../../protocol/handshake.ts'
 import { pinsOf } from '../../../protocol/policy/server-pins.ts'
-import { derivedPrincipal, isAnonymous, isDerived, linkOf } from '../../contract/principals.ts'
-import type { GrantFacts, LinkTrust, Pass, PassRefusal, PassVerdict, ShareTrust, TrustChange } from '../../contract/trust-rpc.ts'
+import { derivedPrincipal, isAnonymous, isDerived, linkOf } from '../../contract/trust/principals.ts'
+import type { GrantFacts, LinkTrust, Pass, PassRefusal, PassVerdict, ShareTrust, TrustChange } from '../../contract/trust/trust-rpc.ts'
 import { MAX_KNOWN_LINKS } from '../../trust-limits.ts'
 import { Newest } from '../../newest.ts'
 import { anonymousStanding, policyDigest, refusalFor, sameTexts, type Standing, standingOf, verdictFor } from './standing.ts'

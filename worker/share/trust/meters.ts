@@ -1,6 +1,6 @@
 /** Keeps what is used of limits, in memory, and has it kept elsewhere now and then. A call is charged to all of its limits or to none. */
 import { RATE_MEMBERS, type RateLimits, type RateMember } from '../../../protocol/policy/rate-limits.ts'
-import { type Charge, type Exhausted, isAddressCharge, type MeterOrder, SHARE_CHARGE } from '../../contract/metering.ts'
+import { type Charge, type Exhausted, isAddressCharge, type MeterOrder, SHARE_CHARGE } from '../../contract/trust/metering.ts'
 import { BUSY_LIMIT_RETRY_MS, MAX_METERED_CALL_MS, MAX_PAID_CALLS } from '../../trust-limits.ts'
 import { Newest } from '../../newest.ts'
 import { type Bucket, drain, fill, waitFor } from './bucket.ts'

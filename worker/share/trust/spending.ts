@@ -1,5 +1,5 @@
 /** Charges calls to the limits of their share and links, before they are made and when they are over; with lanes, at the one that keeps these limits. */
-import { type Charge, type Exhausted, isAddressCharge, isCharged, type MeterOrder, SHARE_CHARGE } from '../../contract/metering.ts'
+import { type Charge, type Exhausted, isAddressCharge, isCharged, type MeterOrder, SHARE_CHARGE } from '../../contract/trust/metering.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
 import type { LaneKey } from '../../contract/lane-key.ts'
 import { laneCount, laneOf, type Lane } from '../../lanes.ts'

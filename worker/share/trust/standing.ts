@@ -2,9 +2,9 @@
 import { ANONYMOUS } from '../../../protocol/handshake.ts'
 import { encodeBase32 } from '../../../protocol/encoding/base32.ts'
 import { type RateLimits, readRateLimits } from '../../../protocol/policy/rate-limits.ts'
-import { type Charge, SHARE_CHARGE } from '../../contract/metering.ts'
-import { UNRESTRICTED } from '../../contract/pass.ts'
-import type { GrantFacts, Pass, PassRefusal, PassVerdict, ShareTrust } from '../../contract/trust-rpc.ts'
+import { type Charge, SHARE_CHARGE } from '../../contract/trust/metering.ts'
+import { UNRESTRICTED } from '../../contract/trust/pass.ts'
+import type { GrantFacts, Pass, PassRefusal, PassVerdict, ShareTrust } from '../../contract/trust/trust-rpc.ts'
 import type { KeptLinkTrust, KeptShareTrust } from './trust-rows.ts'
 
 export interface Standing {

@@ -3,7 +3,7 @@
  * changes something, never per call. The share's is in memory once: its pins may be long, and each link stands by them.
  */
 import { MAX_LINK_ROWS } from '../../trust-limits.ts'
-import type { LinkKind, LinkTrust, ShareTrust } from '../../contract/trust-rpc.ts'
+import type { LinkKind, LinkTrust, ShareTrust } from '../../contract/trust/trust-rpc.ts'
 
 /** The digest of its policy is kept with it, since it is made by waiting; empty without a policy. */
 interface Digested {

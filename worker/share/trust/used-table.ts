@@ -3,7 +3,7 @@
  * their own as there are places, and no place is taken from an address while anything of it is used, so that nobody is forgotten because
  * others come. Further addresses share some places, by their hash.
  */
-import { isAddressCharge } from '../../contract/metering.ts'
+import { isAddressCharge } from '../../contract/trust/metering.ts'
 import { MAX_ADDRESS_METERS, MAX_METERS, SHARED_ADDRESS_METERS } from '../../trust-limits.ts'
 import { Newest } from '../../newest.ts'
 import type { RateMember } from '../../../protocol/policy/rate-limits.ts'

@@ -1,9 +1,9 @@
 /** All that is kept of how the share is used: who its clients are, and what was done with each link. Told to the owner only. */
-import type { ApprovalDecision } from '../../contract/approvals.ts'
+import type { ApprovalDecision } from '../../contract/trust/approvals.ts'
 import type { RefusedCalls, UsageAnswer, UsageOrder } from '../../contract/call-records.ts'
-import type { Exhausted } from '../../contract/metering.ts'
+import type { Exhausted } from '../../contract/trust/metering.ts'
 import type { CallOutcome, CallRequest } from '../../contract/share-rpc.ts'
-import type { Pass } from '../../contract/trust-rpc.ts'
+import type { Pass } from '../../contract/trust/trust-rpc.ts'
 import { MAX_SHOWN_CHARS } from '../../usage-limits.ts'
 import type { CallLedger } from '../clients/call-ledger.ts'
 import { type RunningCalls, statusOf } from '../clients/running-calls.ts'

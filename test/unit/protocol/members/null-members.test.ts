@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { scanMessage } from '../../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../../protocol/json/json-scan.ts'
 import { scanWithoutNulls } from '../../../../protocol/members/null-members.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 

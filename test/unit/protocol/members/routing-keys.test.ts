@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { scanClientMessage, scanMessage } from '../../../../protocol/json-scan.ts'
+import { scanClientMessage, scanMessage } from '../../../../protocol/json/json-scan.ts'
 import { foldKey } from '../../../../protocol/members/routing-keys.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { spelled } from '../json-arbitrary.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { mintAccessCode, readAccessCode } from '../../../../worker/access/access-code.ts'
-import { deriveKeys } from '../../../../worker/access/keys.ts'
-import { hashSecret } from '../../../../worker/access/secret.ts'
+import { deriveKeys } from '../../../../worker/access/secrets/keys.ts'
+import { hashSecret } from '../../../../worker/access/secrets/secret.ts'
 
 const { signIn: key } = await deriveKeys(new Uint8Array(32).fill(7))
 const { signIn: otherKey } = await deriveKeys(new Uint8Array(32).fill(8))

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { isAccessToken, mintAccessToken, verifyAccessToken } from '../../../../worker/access/access-token.ts'
-import { deriveKeys } from '../../../../worker/access/keys.ts'
+import { deriveKeys } from '../../../../worker/access/secrets/keys.ts'
 import { mintToken, verifyToken } from '../../../../worker/access/tokens.ts'
 
 const keys = await deriveKeys(new Uint8Array(32).fill(7))

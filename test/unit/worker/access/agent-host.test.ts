@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { agentHostLabel, agentHostOrigin, mintAgentHost, readAgentHost } from '../../../../worker/access/agent-host.ts'
-import { deriveKeys } from '../../../../worker/access/keys.ts'
+import { deriveKeys } from '../../../../worker/access/secrets/keys.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 
 const { agentHost: key, shareId } = await deriveKeys(new Uint8Array(32).fill(7))

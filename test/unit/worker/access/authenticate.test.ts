@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { authenticateClient } from '../../../../worker/access/authenticate.ts'
-import { type ClaimedRelay, claimedRelay, type RelayKeys } from '../../../../worker/access/keys.ts'
+import { type ClaimedRelay, claimedRelay, type RelayKeys } from '../../../../worker/access/secrets/keys.ts'
 import { mintPathKey } from '../../../../worker/access/path-key.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import { mintToken } from '../../../../worker/access/tokens.ts'

@@ -4,7 +4,7 @@ import { CAVEAT_NONCE_BYTES, type CaveatWords } from '../../../../protocol/narro
 import { MAX_CAVEATS } from '../../../../protocol/narrowing/chain.ts'
 import { narrowCredential } from '../../../../protocol/narrowing/narrow.ts'
 import { authenticateClient, type LinkHolder } from '../../../../worker/access/authenticate.ts'
-import { deriveKeys, type RelayKeys } from '../../../../worker/access/keys.ts'
+import { deriveKeys, type RelayKeys } from '../../../../worker/access/secrets/keys.ts'
 import { mintPathKey } from '../../../../worker/access/path-key.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import { mintToken } from '../../../../worker/access/tokens.ts'

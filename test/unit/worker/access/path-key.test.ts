@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decodeBase32, encodeBase32 } from '../../../../protocol/encoding/base32.ts'
-import { deriveKeys } from '../../../../worker/access/keys.ts'
+import { deriveKeys } from '../../../../worker/access/secrets/keys.ts'
 import { mintPathKey, readPathKey } from '../../../../worker/access/path-key.ts'
-import { toHex } from '../../../../worker/access/secret.ts'
+import { toHex } from '../../../../worker/access/secrets/secret.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 
 const { pathKey: key } = await deriveKeys(new Uint8Array(32).fill(7))

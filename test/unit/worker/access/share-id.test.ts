@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decodeBase32, encodeBase32 } from '../../../../protocol/encoding/base32.ts'
-import { deriveKeys } from '../../../../worker/access/keys.ts'
+import { deriveKeys } from '../../../../worker/access/secrets/keys.ts'
 import { mintShareId, readShareId } from '../../../../worker/access/share-id.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 

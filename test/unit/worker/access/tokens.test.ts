@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
-import { deriveKeys } from '../../../../worker/access/keys.ts'
+import { deriveKeys } from '../../../../worker/access/secrets/keys.ts'
 import { mintToken, verifyToken, type TokenFacts } from '../../../../worker/access/tokens.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { deriveKeys } from '../../../../worker/access/keys.ts'
+import { deriveKeys } from '../../../../worker/access/secrets/keys.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import { mergeLanes } from '../../../../worker/api/lanes.ts'
 import type { ShareFacts } from '../../../../worker/contract/share-admin.ts'

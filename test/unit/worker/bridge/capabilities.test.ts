@@ -13,7 +13,7 @@ import {
   unaskedClientCapabilities,
 } from '../../../../worker/bridge/capabilities.ts'
 import { childInitializeParams } from '../../../../worker/bridge/discover.ts'
-import type { JsonObject } from '../../../../protocol/json-object.ts'
+import type { JsonObject } from '../../../../protocol/json/json-object.ts'
 
 describe('fingerprint()', () => {
   test.each([

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { scanMessage } from '../../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../../protocol/json/json-scan.ts'
 import { claimsModern, classify, type Classified } from '../../../../worker/bridge/envelope.ts'
 import { ERRORS } from '../../../../protocol/error-table.ts'
 import { verifies } from '../../../requirements/verifies.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { toHex } from '../../../../worker/access/secret.ts'
+import { toHex } from '../../../../worker/access/secrets/secret.ts'
 import { requestDigest } from '../../../../worker/bridge/request-digest.ts'
 import { verifies } from '../../../requirements/verifies.ts'
 import { bytesOf } from './bytes.ts'

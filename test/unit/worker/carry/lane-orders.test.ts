@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { deriveKeys } from '../../../../worker/access/keys.ts'
+import { deriveKeys } from '../../../../worker/access/secrets/keys.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import { askLanes, unreachedOf } from '../../../../worker/carry/lane-orders.ts'
 import type { Env } from '../../../../worker/env.ts'

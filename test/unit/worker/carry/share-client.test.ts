@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { CUT_CLOSE } from '../../../../worker/contract/pass.ts'
+import { CUT_CLOSE } from '../../../../worker/contract/trust/pass.ts'
 import type { CallRequest } from '../../../../worker/contract/share-rpc.ts'
 import { MAX_CALL_TRIES } from '../../../../worker/limits.ts'
 import { MAX_KNOWN_LINKS } from '../../../../worker/trust-limits.ts'

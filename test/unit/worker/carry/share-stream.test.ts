@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AgentFrame } from '../../../../protocol/frame.ts'
 import { markOf, ShareStream, type StreamReader } from '../../../../worker/carry/share-stream.ts'
-import { CUT_CLOSE } from '../../../../worker/contract/pass.ts'
+import { CUT_CLOSE } from '../../../../worker/contract/trust/pass.ts'
 import { STREAM_CLOSE, type StreamTarget } from '../../../../worker/contract/streams.ts'
 import { REATTACH_MS, TAKEN_EVERY_BYTES } from '../../../../worker/limits.ts'
 import { verifies } from '../../../requirements/verifies.ts'

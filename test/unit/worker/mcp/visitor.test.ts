@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { expect, test, vi } from 'vitest'
 import { requireClaimed, type RouteEnv } from '../../../../worker/access/owner/claim-gate.ts'
-import { claimedRelay } from '../../../../worker/access/keys.ts'
+import { claimedRelay } from '../../../../worker/access/secrets/keys.ts'
 import { mintPathKey } from '../../../../worker/access/path-key.ts'
 import { mintShareId } from '../../../../worker/access/share-id.ts'
 import type { Env } from '../../../../worker/env.ts'

@@ -2,7 +2,7 @@
  * The dialect of ContextForge's reverse proxies, `mcpgateway.reverse_proxy` and its successor `mcp-reverse-proxy`: JSON-RPC in envelopes.
  * A heartbeat is never answered: the older client answers each, so that two who do never come to an end.
  */
-import { findMember } from '../../../../protocol/json-scan.ts'
+import { findMember } from '../../../../protocol/json/json-scan.ts'
 import type { Dialect, Heard } from './dialect.ts'
 
 const OPEN_OBJECT = 0x7b

@@ -2,7 +2,7 @@
  * The dialect of cpp-mcp's reverse client, which polls: what it is given is the text of a poll's answer, and what it says is what it has
  * posted (`long-poll/serial-link.ts`). It knows revision 2024-11-05 alone.
  */
-import { findMember } from '../../../../protocol/json-scan.ts'
+import { findMember } from '../../../../protocol/json/json-scan.ts'
 import type { Failure } from '../../../../protocol/errors.ts'
 import { MAX_FOREIGN_CALLS } from '../../../foreign-limits.ts'
 import type { Dialect, Heard } from './dialect.ts'

@@ -1,5 +1,5 @@
 /** Begins with an agent of another make: its registration, the one handshake with its server for all callers, and what it is told of both. */
-import { findMember } from '../../../../protocol/json-scan.ts'
+import { findMember } from '../../../../protocol/json/json-scan.ts'
 import { MAX_HANDSHAKE_BYTES } from '../../../limits.ts'
 import type { Dialect } from './dialect.ts'
 import { HANDSHAKE, INITIALIZE, INITIALIZED, OWN_HANDSHAKE } from './foreign-messages.ts'

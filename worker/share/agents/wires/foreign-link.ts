@@ -5,7 +5,7 @@
 import { failedFrame } from '../../../../protocol/failed-frame.ts'
 import type { Failure } from '../../../../protocol/errors.ts'
 import type { ChannelAgentFrame, Call, Notify, RelayFrame } from '../../../../protocol/frame.ts'
-import type { MessageFacts } from '../../../../protocol/json-scan.ts'
+import type { MessageFacts } from '../../../../protocol/json/json-scan.ts'
 import { scanWithoutNulls } from '../../../../protocol/members/null-members.ts'
 import { replacement, splice } from '../../../../protocol/splice.ts'
 import { FOREIGN_START_MS, MAX_FOREIGN_MESSAGE_BYTES } from '../../../foreign-limits.ts'

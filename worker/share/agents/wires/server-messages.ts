@@ -1,5 +1,5 @@
 /** What becomes of what a server behind an agent of another make says unasked. No I/O, no clock. */
-import type { MessageFacts } from '../../../../protocol/json-scan.ts'
+import type { MessageFacts } from '../../../../protocol/json/json-scan.ts'
 import { type ForeignCalls, keyOfForeignId } from './foreign-calls.ts'
 import { NO_ASKING, PONG_OUTCOME } from './foreign-messages.ts'
 import type { Outbound } from './message-parts.ts'

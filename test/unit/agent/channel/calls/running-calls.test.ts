@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { RunningCall } from '../../../../../agent/channel/calls/call-memory.ts'
 import { CANCELLED_LINGER_MS } from '../../../../../agent/limits.ts'
 import { RunningCalls } from '../../../../../agent/channel/calls/running-calls.ts'
-import type { MessageFacts } from '../../../../../protocol/json-scan.ts'
+import type { MessageFacts } from '../../../../../protocol/json/json-scan.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 
 function callOf(key: string): RunningCall {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { importHmacKey } from '../../../../../worker/access/secret.ts'
+import { importHmacKey } from '../../../../../worker/access/secrets/secret.ts'
 import { askKey, inputRequiredResult, judgeAsk, readInputResponses, readRequestState } from '../../../../../worker/bridge/input/asks.ts'
 import { readCapabilities } from '../../../../../worker/bridge/capabilities.ts'
 import { type ParkedCall, takeParked } from '../../../../../worker/bridge/input/parked-call.ts'

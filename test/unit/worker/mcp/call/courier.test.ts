@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
 import { encodeFrame } from '../../../../../protocol/frame-codec.ts'
-import { CUT_CLOSE } from '../../../../../worker/contract/pass.ts'
+import { CUT_CLOSE } from '../../../../../worker/contract/trust/pass.ts'
 import { STREAM_CLOSE } from '../../../../../worker/contract/streams.ts'
 import { MOVE_AFTER_MS, RETRY_MS } from '../../../../../worker/limits.ts'
 import { callRequest } from '../../../../../worker/mcp/call/call-request.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CUT_CLOSE } from '../../../../../worker/contract/pass.ts'
+import { CUT_CLOSE } from '../../../../../worker/contract/trust/pass.ts'
 import { InputWait } from '../../../../../worker/mcp/legacy-client/ask-wait.ts'
 import { resetError, ScriptedShare } from '../../scripted-share.ts'
 import { CALLER, KEY } from './modern-server.ts'

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
 import { encodeReturnAddress } from '../../../../../worker/contract/return-address.ts'
-import { CUT_CLOSE } from '../../../../../worker/contract/pass.ts'
+import { CUT_CLOSE } from '../../../../../worker/contract/trust/pass.ts'
 import { STREAM_CLOSE, type StreamControl } from '../../../../../worker/contract/streams.ts'
 import { KEEPALIVE_MS, MAX_REATTACHES, REATTACH_MS } from '../../../../../worker/limits.ts'
 import { Listener } from '../../../../../worker/mcp/legacy-client/listener.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { CUT_CLOSE } from '../../../../../worker/contract/pass.ts'
+import { CUT_CLOSE } from '../../../../../worker/contract/trust/pass.ts'
 import { STREAM_CLOSE } from '../../../../../worker/contract/streams.ts'
 import { MAX_CALL_TRIES, REATTACH_MS } from '../../../../../worker/limits.ts'
 import { ResumedCall } from '../../../../../worker/mcp/legacy-client/resumed-call.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { CUT_CLOSE } from '../../../../../worker/contract/pass.ts'
+import { CUT_CLOSE } from '../../../../../worker/contract/trust/pass.ts'
 import { STREAM_CLOSE } from '../../../../../worker/contract/streams.ts'
 import { LISTENER_LAG_MS, MAX_LISTEN_MESSAGE_BYTES, REATTACH_MS } from '../../../../../worker/limits.ts'
 import { Subscription } from '../../../../../worker/mcp/modern-client/listen.ts'

@@ -1,5 +1,5 @@
 /** Requests of revision 2026-07-28 as a route hands them on. */
-import { importHmacKey } from '../../../../../worker/access/secret.ts'
+import { importHmacKey } from '../../../../../worker/access/secrets/secret.ts'
 import { readCapabilities } from '../../../../../worker/bridge/capabilities.ts'
 import { isLoggingLevel } from '../../../../../worker/bridge/names.ts'
 import { groupCallRequest } from '../../../../../worker/mcp/call/call-request.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, type Mock, test, vi } from 'vitest'
 import type { AgentFrame } from '../../../../../protocol/frame.ts'
-import { scanMessage } from '../../../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../../../protocol/json/json-scan.ts'
 import { splice } from '../../../../../protocol/splice.ts'
 import { GATHER_MS, MAX_ASK_BYTES } from '../../../../../worker/limits.ts'
 import type { Item, ItemSource } from '../../../../../worker/mcp/call/item.ts'

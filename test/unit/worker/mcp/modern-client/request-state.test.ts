@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { importHmacKey } from '../../../../../worker/access/secret.ts'
+import { importHmacKey } from '../../../../../worker/access/secrets/secret.ts'
 import { mintRequestState, verifyRequestState } from '../../../../../worker/mcp/modern-client/request-state.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Answer, Chunk, Notification } from '../../../../../protocol/frame.ts'
-import { scanMessage } from '../../../../../protocol/json-scan.ts'
+import { scanMessage } from '../../../../../protocol/json/json-scan.ts'
 import { type ClientNames, FrameWriter } from '../../../../../worker/mcp/response/frame-writer.ts'
 import { Progress } from '../../../../../worker/mcp/response/progress.ts'
 import { verifies } from '../../../../requirements/verifies.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { RegistryObject } from '../../../../../worker/contract/objects.ts'
-import type { ChainTrust, ShareTrust } from '../../../../../worker/contract/trust-rpc.ts'
+import type { ChainTrust, ShareTrust } from '../../../../../worker/contract/trust/trust-rpc.ts'
 import { TrustGate } from '../../../../../worker/share/trust/gate.ts'
 import type { KeptLinkTrust, KeptShareTrust, TrustRows } from '../../../../../worker/share/trust/trust-rows.ts'
 import { verifies } from '../../../../requirements/verifies.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RateLimits } from '../../../../../protocol/policy/rate-limits.ts'
-import type { Charge } from '../../../../../worker/contract/metering.ts'
+import type { Charge } from '../../../../../worker/contract/trust/metering.ts'
 import { MAX_METERED_CALL_MS } from '../../../../../worker/trust-limits.ts'
 import { type MeterNotes, Meters } from '../../../../../worker/share/trust/meters.ts'
 import type { Used } from '../../../../../worker/share/trust/used-table.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { anonymousStanding, policyDigest, refusalFor, standingOf, verdictFor } from '../../../../../worker/share/trust/standing.ts'
 import type { KeptLinkTrust, KeptShareTrust } from '../../../../../worker/share/trust/trust-rows.ts'
-import { UNRESTRICTED } from '../../../../../worker/contract/pass.ts'
+import { UNRESTRICTED } from '../../../../../worker/contract/trust/pass.ts'
 
 const SHARE: KeptShareTrust = {
   version: 9,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { RateLimits } from '../../../../../protocol/policy/rate-limits.ts'
-import { addressCharge } from '../../../../../worker/contract/metering.ts'
+import { addressCharge } from '../../../../../worker/contract/trust/metering.ts'
 import { Meters } from '../../../../../worker/share/trust/meters.ts'
 import type { Used } from '../../../../../worker/share/trust/used-table.ts'
 import { MAX_ADDRESS_METERS, SHARED_ADDRESS_METERS } from '../../../../../worker/trust-limits.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readElements } from '../../../protocol/array-elements.ts'
+import { readElements } from '../../../../protocol/json/array-elements.ts'
 
 const encoder = new TextEncoder()
 

@@ -1,6 +1,6 @@
 /** Encrypts texts that the relay keeps or hands out and nobody else may read or change: AES-256-GCM, bound to a purpose, a share, and to whom they are given. */
 import { decode, encode } from 'jose/base64url'
-import { concat } from '../../protocol/splice.ts'
+import { concat } from '../../../protocol/splice.ts'
 import { randomBytes } from './secret.ts'
 
 /** NIST SP 800-38D §8.2.2: random, for fewer than 2^32 texts of one key. */

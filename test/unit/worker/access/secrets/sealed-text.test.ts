@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { deriveKeys } from '../../../../worker/access/keys.ts'
-import { openSealedText, sealText } from '../../../../worker/access/sealed-text.ts'
+import { deriveKeys } from '../../../../../worker/access/secrets/keys.ts'
+import { openSealedText, sealText } from '../../../../../worker/access/secrets/sealed-text.ts'
 
 const { signIn: key } = await deriveKeys(new Uint8Array(32).fill(7))
 const PURPOSE = { purpose: 'client', share: 'a'.repeat(32) } as const

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { equalBytes, fromHex, hashSecret, toHex } from '../../../../worker/access/secret.ts'
-import { verifies } from '../../../requirements/verifies.ts'
+import { equalBytes, fromHex, hashSecret, toHex } from '../../../../../worker/access/secrets/secret.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 /** Bytes that count how often they are looked at. */
 function watched(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly looks: () => number } {

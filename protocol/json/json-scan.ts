@@ -21,9 +21,9 @@ import {
   skipValue,
   type ScanError,
 } from './json-skip.ts'
-import { MAX_BATCH_MESSAGES, MAX_ROUTED_MEMBERS, MAX_ROUTING_VALUE_BYTES } from './limits.ts'
-import { err, ok, type Result } from './result.ts'
-import { CLIENT_ROOT, type Level, LIKE, noteLookAlike, refuseLookAlikes, ROOT, type Slot } from './members/routing-keys.ts'
+import { MAX_BATCH_MESSAGES, MAX_ROUTED_MEMBERS, MAX_ROUTING_VALUE_BYTES } from '../limits.ts'
+import { err, ok, type Result } from '../result.ts'
+import { CLIENT_ROOT, type Level, LIKE, noteLookAlike, refuseLookAlikes, ROOT, type Slot } from '../members/routing-keys.ts'
 
 /** Byte offsets `[from, to)` within a body. */
 export type Span = readonly [from: number, to: number]

@@ -1,5 +1,5 @@
 /** Counts refused calls, alike ones as one, and leaves room for everybody: of whoever brings too many of different kinds only that is counted. Pure, bounded. */
-import type { RefusedCalls } from './call-records.ts'
+import type { RefusedCalls } from '../call-records.ts'
 
 /** How many of different kinds are told apart, and how many of them may be of one link of the owner's. */
 interface Bounds {

@@ -1,5 +1,5 @@
 /** Fetches or derives the relay's keys, once per isolate. */
-import { type Env, settingsOf } from '../env.ts'
+import { type Env, settingsOf } from '../../env.ts'
 import { deriveAesKey, deriveHmacKey, hashSecret, importHmacKey } from './secret.ts'
 
 export interface RelayKeys {

@@ -1,11 +1,11 @@
 /** One message: what scanMessage() finds in it, and what it refuses. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { scanMessage, type MessageFacts, type ScanError } from '../../../protocol/json-scan.ts'
-import { MAX_ROUTING_VALUE_BYTES } from '../../../protocol/limits.ts'
-import type { Result } from '../../../protocol/result.ts'
-import { space, spelled, valueText } from './json-arbitrary.ts'
-import { anyMessage } from './message-arbitrary.ts'
+import { scanMessage, type MessageFacts, type ScanError } from '../../../../protocol/json/json-scan.ts'
+import { MAX_ROUTING_VALUE_BYTES } from '../../../../protocol/limits.ts'
+import type { Result } from '../../../../protocol/result.ts'
+import { space, spelled, valueText } from '../json-arbitrary.ts'
+import { anyMessage } from '../message-arbitrary.ts'
 
 const encoder = new TextEncoder()
 

@@ -1,5 +1,5 @@
 /** Names of principals: of whom something is done with a link, or with none. Pure. */
-import { ANONYMOUS } from '../../protocol/handshake.ts'
+import { ANONYMOUS } from '../../../protocol/handshake.ts'
 
 const DERIVED = 'derived:'
 

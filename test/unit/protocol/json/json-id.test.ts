@@ -1,9 +1,9 @@
 /** Ids that are the same to a JSON reader have one canonical form. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canonicalId } from '../../../protocol/json-id.ts'
-import { verifies } from '../../requirements/verifies.ts'
-import { idText, numberText, stringText } from './json-arbitrary.ts'
+import { canonicalId } from '../../../../protocol/json/json-id.ts'
+import { verifies } from '../../../requirements/verifies.ts'
+import { idText, numberText, stringText } from '../json-arbitrary.ts'
 
 const withoutMinusZero = (value: unknown): unknown => (value === 0 ? 0 : value)
 

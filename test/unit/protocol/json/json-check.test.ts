@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isJson } from '../../../protocol/json-check.ts'
-import { verifies } from '../../requirements/verifies.ts'
-import { valueText } from './json-arbitrary.ts'
+import { isJson } from '../../../../protocol/json/json-check.ts'
+import { verifies } from '../../../requirements/verifies.ts'
+import { valueText } from '../json-arbitrary.ts'
 
 const encoder = new TextEncoder()
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -1,7 +1,7 @@
 /** encryptText and decryptText: who may read what, and that nothing changed is read. */
 import { describe, expect, test } from 'vitest'
-import { decryptText, encryptText, type TextBinding } from '../../../../worker/access/encrypted-text.ts'
-import { deriveKeys } from '../../../../worker/access/keys.ts'
+import { decryptText, encryptText, type TextBinding } from '../../../../../worker/access/secrets/encrypted-text.ts'
+import { deriveKeys } from '../../../../../worker/access/secrets/keys.ts'
 
 const BINDING: TextBinding = { purpose: 'upstream session', share: 'a', holder: 'client:1' }
 const { upstream: key } = await deriveKeys(new Uint8Array(32).fill(1))

@@ -1,5 +1,5 @@
 /** Calls that wait for the owner of a share: what names one, what its lanes say to each other of it, and what the owner is told. Types and names. */
-import type { LaneKey } from './lane-key.ts'
+import type { LaneKey } from '../lane-key.ts'
 
 /** What a Worker tells of a call that its owner must allow first. */
 export interface HeldCall {

@@ -1,5 +1,5 @@
 /** What is counted against limits, and what the lanes of a share say to each other of that. Types and names, nothing that acts. */
-import type { RateLimits } from '../../protocol/policy/rate-limits.ts'
+import type { RateLimits } from '../../../protocol/policy/rate-limits.ts'
 
 /** Limits that a call is charged to, and whose they are: SHARE_CHARGE, `addressCharge` of an address, or the id of a link. */
 export interface Charge {

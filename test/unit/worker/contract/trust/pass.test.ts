@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { CUT_CLOSE, isVerdict, leafOf, passQuery, readPass, refusalOf } from '../../../../worker/contract/pass.ts'
-import { STREAM_CLOSE } from '../../../../worker/contract/streams.ts'
-import type { Pass } from '../../../../worker/contract/trust-rpc.ts'
+import { CUT_CLOSE, isVerdict, leafOf, passQuery, readPass, refusalOf } from '../../../../../worker/contract/trust/pass.ts'
+import { STREAM_CLOSE } from '../../../../../worker/contract/streams.ts'
+import type { Pass } from '../../../../../worker/contract/trust/trust-rpc.ts'
 
 test.each<Pass>([
   { chain: ['a'] },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { CountedRefusals } from '../../../../worker/contract/counted-refusals.ts'
-import { verifies } from '../../../requirements/verifies.ts'
+import { CountedRefusals } from '../../../../../worker/contract/trust/counted-refusals.ts'
+import { verifies } from '../../../../requirements/verifies.ts'
 
 const refused = { principal: 'client:a', method: 'tools/call', outcome: 'NOT_OFFERED', count: 1, at: 1 }
 
