@@ -10,3 +10,14 @@ export function readNpmOptions(env: Variables, names: readonly string[]): { read
   const given = (name: string): string => env[`npm_config_${name.replaceAll('-', '_')}`] ?? ''
   return { isJson: given('json') === 'true', lost: names.filter((name) => name !== 'json' && given(name) !== '') }
 }
+
+/**
+ * The web app that was most likely meant where npm was told `--http <url>` without the two dashes: npm takes that for its own `--https-proxy`.
+ * Whether it was, or is how npm is set up on this machine, nobody can tell; so it is a reason to warn, and none to refuse.
+ */
+export function mistakenWebApp(env: Variables): string | undefined {
+  const taken = env['npm_config_https_proxy'] ?? ''
+  if (env['npm_lifecycle_event'] !== 'start' || taken === env['HTTPS_PROXY'] || taken === env['https_proxy']) return undefined
+  const hostname = URL.parse(taken)?.hostname ?? ''
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.') ? taken : undefined
+}

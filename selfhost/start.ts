@@ -9,6 +9,7 @@ import { readAgentOptions, type RunningAgent, startAgent } from './agent.ts'
 import { bundleWorker } from './build-worker.ts'
 import { readWranglerToml, toWorkerdConfig } from './config.ts'
 import { givenUrl, type Options, readOptions, usage, UsageError } from './options.ts'
+import { mistakenWebApp } from './npm-options.ts'
 import { findPortHolder } from './port-holder.ts'
 import { describeAgentLine, describeBusyPort, describeRelay, describeShare, isNoise, isWorkerdNoise } from './report.ts'
 import { ensureShare, nameOrigin } from './share.ts'
@@ -60,6 +61,9 @@ async function run(options: Options, signal: AbortSignal): Promise<void> {
   // Whoever shares a web app has not asked for the sample server.
   const agentOptions = { ...around, command: web === undefined ? given : options.command }
   const write = (line: string): void => void process.stderr.write(`${line}\n`)
+  const meant = web === undefined ? mistakenWebApp(process.env) : undefined
+  if (meant !== undefined)
+    write(`npm has taken ${meant} for a proxy of its own. To share the web app that is there: npm start -- --http ${meant}`)
   const folder = await openState(dataDir, FORMER_RUN_MS, (pid) => write(`Waiting for another npm start to end (process ${pid}).`))
   lifetime.defer(folder.release)
   let isReady = false

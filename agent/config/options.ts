@@ -100,7 +100,11 @@ export function agentCommand(): Command {
     )
     .addOption(option('--header-file <path>', 'file of such headers, one a line', 'MCP_EDGE_HEADER_FILE'))
     .addOption(
-      option('--config <path>', 'file of servers, each with a share of its own (YAML, or JSON as MCP clients have it)', 'MCP_EDGE_CONFIG'),
+      option(
+        '--config <path>',
+        'file of servers, each with a share of its own or all under one (YAML, or JSON as MCP clients have it)',
+        'MCP_EDGE_CONFIG',
+      ),
     )
     .addOption(flag('--check', 'look at the options and the file of servers, say what is wrong, and end', 'MCP_EDGE_CHECK'))
     .addOption(option('--http <url>', 'web app to share, like http://localhost:3000; alone or beside a server', 'MCP_EDGE_HTTP'))
@@ -190,10 +194,17 @@ export function parse(command: Command, args: readonly string[]): void {
   try {
     command.parse(args, { from: 'user' })
     takeOtherNames(command, process.env)
+    preferGiven(command)
   } catch (error) {
     if (!(error instanceof CommanderError) || error.exitCode === 0) throw error
     throw new AgentExit(EXIT.USAGE, 'USAGE', error.message.replace(/^error: /, ''))
   }
+}
+
+/** Token and file of a token are two names of one thing: what stands on the command line comes before the variable of the other. */
+function preferGiven(command: Command): void {
+  const sourceOf = (key: string): string | undefined => command.getOptionValueSource(key)
+  if (sourceOf('tokenFile') === 'cli' && sourceOf('token') === 'env') command.setOptionValueWithSource('token', undefined, 'default')
 }
 
 /**

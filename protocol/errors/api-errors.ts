@@ -22,7 +22,8 @@ export const API_ERRORS = {
   ROUTE_NOT_FOUND: {
     http: 404,
     retryable: false,
-    message: 'There is nothing at this address. MCP addresses end in /mcp or /sse: compare it with the share URL.',
+    message:
+      'There is nothing at this address. MCP addresses end in /mcp or /sse, behind the name of a server where a share has several: compare it with the share URL.',
   },
   LANE_UNKNOWN: {
     http: 404,

@@ -23,6 +23,13 @@ test('agentCommand() takes variables for options, which the command line overrid
   expect(prepared('--token', 't', '--max-children', '8', '--', 'x').settings).toMatchObject({ token: 't', maxChildren: 8 })
 })
 
+test('a file of a token that is given on the command line comes before the variable of the token', () => {
+  vi.stubEnv('MCP_EDGE_TOKEN', 'from-variable')
+  expect(() => prepared('--token-file', '/nowhere', '--', 'x')).toThrow(/--token-file \/nowhere/)
+  vi.stubEnv('MCP_EDGE_TOKEN_FILE', '/nowhere')
+  expect(prepared('--', 'x').settings.token).toBe('from-variable')
+})
+
 test.each([
   ['1', true],
   ['yes', true],
