@@ -280,7 +280,7 @@ export const MERGED_LISTING_WAIT_MS = 50_000
 export const MERGED_REST_MS = 30_000
 /** Bytes of a page that several servers have part in, above which what comes behind is another page: a relay keeps pages of so many bytes. */
 export const MERGED_PAGE_BYTES = 1024 * 1024
-/** URIs, and as many templates, of which a session knows whose they are; the oldest give way, and are then looked for. */
+/** URIs, and as many templates, of which a session knows whose they are; the oldest give way, and each server is asked for them then. */
 export const MERGED_URIS = 20_000
 /** Instructions of one server, in characters: a model is to read them all. */
 export const MERGED_INSTRUCTIONS_CHARS = 65_536

@@ -95,7 +95,7 @@ export class MergedRequests {
     const span = valueAt(bytes, path)
     const uri = textOf(bytes, span)
     if (uri === undefined || span === undefined) return this.#refuse(request, 'PARAMS_INVALID', path.join('.'))
-    const own = uris.find(uri, parts.keys())
+    const own = uris.find(uri)
     const part = own === undefined ? undefined : parts.get(own.server)
     if (own !== undefined && part !== undefined)
       return this.#send(request, part, own.uri === uri ? [] : [replacement(span, JSON.stringify(own.uri))], own.uri)

@@ -548,9 +548,12 @@ test('a server that is none any more leaves its URIs to the others', async () =>
   expect(await list('a', 'b')).toEqual(['ui://app', 'ui://b__app'])
   stage.servers.set(stage.servers.all.slice(1))
   stage.servers.set([...stage.servers.all, stage.server('c')])
-  stage.sends({ id: 2, method: 'resources/read', params: { uri: 'ui://c__app' } })
+  stage.sends({ id: 2, method: 'tools/call', params: { name: 'c__x' } })
   stage.greets('c')
-  expect(stage.asked('c', 'resources/read')).toMatchObject({ params: { uri: 'ui://app' } })
+  // Nobody was given this URI: each server is asked for what it says, and none for another.
+  stage.sends({ id: 3, method: 'resources/read', params: { uri: 'ui://c__app' } })
+  expect(stage.asked('b', 'resources/read')).toMatchObject({ params: { uri: 'ui://c__app' } })
+  stage.answers('b', 'resources/read', { contents: [] })
   expect(await list('b', 'c')).toEqual(['ui://b__app', 'ui://app'])
 })
 
