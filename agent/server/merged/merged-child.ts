@@ -195,7 +195,6 @@ class MergedChild implements Child {
       opening: this.#opening,
       said: (part, bytes, facts, of) =>
         facts.kind === 'request' ? this.#ask(part, bytes, facts, of) : this.#notified(part, bytes, facts, of),
-      tooLong: (head, tail, size) => this.#handlers.tooLong(head, tail, size),
       changed: () => this.#questions.look(),
       opened: (part, isAgain) => this.#opened(part, isAgain),
       gone: (part) => this.#takeBackAsks(part.name),

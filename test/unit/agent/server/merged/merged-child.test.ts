@@ -592,8 +592,13 @@ test('a line that is too long fails its own call, and another server is asked th
   stage.sends({ id: 1, method: 'tools/call', params: { name: 'a__x' } })
   stage.of('a').handlers.tooLong(Buffer.from('{"jsonrpc":"2.0","id":1,"result":{'), Buffer.from('}}'), 7)
   expect(await stage.heard()).toMatchObject([{ id: 1, error: { data: { code: 'LINE_TOO_LONG', executed: 'yes', at: 'a' } } }])
-  stage.of('a').handlers.tooLong(Buffer.from('{"x":'), Buffer.from('"id":7}'), 8)
-  expect(stage.tooLong).toEqual([8])
+  stage.sends({ id: 7, method: 'tools/call', params: { name: 'a__x' } })
+  stage.of('b').handlers.tooLong(Buffer.from('{"jsonrpc":"2.0","id":7,"result":{'), Buffer.from('}}'), 8)
+  stage.of('b').handlers.tooLong(Buffer.from('{"x":'), Buffer.from('"id":7}'), 8)
+  expect([await stage.heard(), stage.tooLong]).toEqual([[], []])
+  stage.of('a').handlers.tooLong(Buffer.from('{"result":{"x":"'), Buffer.from('"},"id":7}'), 8)
+  expect(await stage.heard()).toMatchObject([{ id: 7, error: { data: { code: 'LINE_TOO_LONG', at: 'a' } } }])
+  expect(stage.tooLong).toEqual([])
 })
 
 test('what is sent to a server that starts for ever is bounded', async () => {
