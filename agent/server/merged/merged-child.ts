@@ -219,7 +219,8 @@ class MergedChild implements Child {
     if (progressToken !== undefined && (this.#tokens.get(canonicalId(progressToken.raw)) ?? part.name) !== part.name) return
     for (const [list, { changed }] of Object.entries(LIST_KINDS)) if (changed === method) part.memory.forget(list)
     const origin = this.#origin(part)
-    this.#say(splice(bytes, [...inNotification(method, bytes, origin), ...inMessage(bytes, origin)]), of)
+    const named = inNotification(method, bytes, origin)
+    if (named !== undefined) this.#say(splice(bytes, [...named, ...inMessage(bytes, origin)]), of)
   }
 
   /** A server takes requests: whoever was told nothing of it, or something else, is told that lists have changed. */

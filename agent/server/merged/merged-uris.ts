@@ -26,9 +26,12 @@ export class MergedUris {
     return this.#templates.claim(server, template)
   }
 
-  /** The URI by which clients know it, if a server has named it before; else as it is. */
-  known(server: string, uri: string): string {
-    return this.#resources.known(server, uri) ?? uri
+  /** The URI by which clients know it, if a server has named it before; else as it is. Undefined where clients would take it for another server's. */
+  known(server: string, uri: string): string | undefined {
+    const known = this.#resources.known(server, uri)
+    if (known !== undefined) return known
+    const whose = this.find(uri)
+    return whose === undefined || whose.server === server ? uri : undefined
   }
 
   /**
