@@ -286,5 +286,7 @@ export const MERGED_URIS = 20_000
 export const MERGED_INSTRUCTIONS_CHARS = 65_536
 /** Subscriptions of a session that one server is told again after its restart; the oldest give way. */
 export const MERGED_SUBSCRIPTIONS = 1024
+/** Bytes of their URIs together: 1 KiB each; a subscription beyond is refused (`SHARE_BUSY`). */
+export const MERGED_SUBSCRIPTION_BYTES = 1024 * 1024
 /** Progress tokens of which a session knows whose calls they are; the oldest give way. */
 export const MERGED_TOKENS = 4096

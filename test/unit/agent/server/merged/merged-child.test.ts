@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { BACKLOG_BYTES, MERGED_LISTING_WAIT_MS, MERGED_REST_MS, MERGED_WAIT_MS } from '../../../../../agent/limits.ts'
+import {
+  BACKLOG_BYTES,
+  MERGED_LISTING_WAIT_MS,
+  MERGED_REST_MS,
+  MERGED_SUBSCRIPTION_BYTES,
+  MERGED_WAIT_MS,
+} from '../../../../../agent/limits.ts'
 import { mergedStart } from '../../../../../agent/server/merged/merged-child.ts'
 import { SILENT_LOG } from '../../silent-log.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
@@ -664,4 +670,33 @@ test('no server tells of a change of another server’s resource', async () => {
       stage.of(name).says({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } })
   const told = (await stage.heard()).map(({ params }) => params)
   expect(told).toEqual([{ uri: 'file:///a' }, { uri: 'x://1' }, { uri: 'file:///a2' }, { uri: 'file:///b2' }])
+})
+
+test('of a subscription nothing is kept but its URI, and one with no room is refused by name, and not made', async () => {
+  const stage = new MergedStage('a', 'b')
+  await stage.begin({ a: LOGS, b: LOGS })
+  const pad = 'x'.repeat(100_000)
+  stage.sends({ id: 1, method: 'logging/setLevel', params: { level: 'info', _meta: { pad } } })
+  for (const name of ['a', 'b']) stage.answers(name, 'logging/setLevel', {})
+  stage.sends({ id: 2, method: 'resources/list' })
+  const long = Array.from({ length: 512 }, (_, n) => `x:${'y'.repeat(MERGED_SUBSCRIPTION_BYTES / 512)}${n}`)
+  stage.answers('a', 'resources/list', { resources: ['x:1', ...long].map((uri) => ({ uri, name: 'n' })) })
+  stage.answers('b', 'resources/list', { resources: [] })
+  stage.sends({ id: 3, method: 'resources/subscribe', params: { uri: 'x:1', _meta: { pad } } })
+  stage.answers('a', 'resources/subscribe', {})
+  for (const [n, uri] of long.entries()) {
+    stage.sends({ id: 4 + n, method: 'resources/subscribe', params: { uri } })
+    if (n < 510) stage.answers('a', 'resources/subscribe', {})
+  }
+  expect((await stage.heard()).at(-1)).toMatchObject({ id: 515, error: { data: { code: 'SHARE_BUSY', executed: 'no' } } })
+  expect(stage.asked('a', 'resources/subscribe')).toMatchObject({ id: 513 })
+  for (const uri of long.slice(0, 510)) {
+    stage.sends({ id: 4, method: 'resources/unsubscribe', params: { uri } })
+    stage.answers('a', 'resources/unsubscribe', {})
+  }
+  stage.of('a').ends()
+  stage.sends({ id: 5, method: 'tools/call', params: { name: 'a__x' } })
+  stage.greets('a', LOGS)
+  expect(stage.asked('a', 'logging/setLevel')['params']).toEqual({ level: 'info' })
+  expect(stage.asked('a', 'resources/subscribe')['params']).toEqual({ uri: 'x:1' })
 })
