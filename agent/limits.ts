@@ -280,11 +280,13 @@ export const MERGED_LISTING_WAIT_MS = 50_000
 export const MERGED_REST_MS = 30_000
 /** Bytes of a page that several servers have part in, above which what comes behind is another page: a relay keeps pages of so many bytes. */
 export const MERGED_PAGE_BYTES = 1024 * 1024
-/** URIs, and as many templates, of which a session knows whose they are; the oldest give way, and are then looked for. */
+/** URIs, and as many templates, of which a session knows whose they are; the oldest give way, and each server is asked for them then. */
 export const MERGED_URIS = 20_000
 /** Instructions of one server, in characters: a model is to read them all. */
 export const MERGED_INSTRUCTIONS_CHARS = 65_536
 /** Subscriptions of a session that one server is told again after its restart; the oldest give way. */
 export const MERGED_SUBSCRIPTIONS = 1024
+/** Bytes of their URIs together: 1 KiB each; a subscription beyond is refused (`SHARE_BUSY`). */
+export const MERGED_SUBSCRIPTION_BYTES = 1024 * 1024
 /** Progress tokens of which a session knows whose calls they are; the oldest give way. */
 export const MERGED_TOKENS = 4096

@@ -106,7 +106,7 @@ const ROOMS = {
   'worker/index.ts': ['worker'],
   'agent/config': AGENT_BASE,
   'agent/server': [...AGENT_BASE, 'agent/config'],
-  'agent/server/merged': [...AGENT_BASE, 'agent/server/child.ts'],
+  'agent/server/merged': [...AGENT_BASE, 'agent/server/child.ts', 'agent/server/oversized-answer.ts'],
   'agent/channel': AGENT_CHANNEL,
   'agent/web': AGENT_WEB,
   'agent/link': [...AGENT_CHANNEL, 'agent/web'],

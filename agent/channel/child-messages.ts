@@ -15,7 +15,7 @@ import { ChildTasks } from './child-tasks.ts'
 import type { ChildStartup } from '../server/child-startup.ts'
 import type { Intake } from './intake.ts'
 import type { Outbox } from './outbox.ts'
-import { oversizedAnswerId } from './oversized-answer.ts'
+import { oversizedAnswerId } from '../server/oversized-answer.ts'
 import type { ChildMessage } from './kept-frame.ts'
 import type { Address } from './calls/running-calls.ts'
 

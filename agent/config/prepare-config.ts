@@ -14,7 +14,7 @@ import { commandWords } from './other-names.ts'
 import type { MergedEntry, PreparedServer } from './prepared-server.ts'
 import { servedNames } from './served-names.ts'
 import type { RawOptions } from './settings.ts'
-import { refuseTwoBare, rootOptions } from './share-root.ts'
+import { bareWarnings, refuseTwoBare, rootOptions } from './share-root.ts'
 import { decodeAgentToken, linkUrl } from './token.ts'
 
 interface Reading {
@@ -70,7 +70,16 @@ export function prepareConfig(command: Command, cwd: string, own: Variables = pr
   if (first === undefined) return []
   return [first, ...others].map((one, index) => ({
     ...one,
-    warnings: index === 0 ? [...file.warnings, ...warnings, ...first.warnings, ...unmerged(all, apart, entries)] : [],
+    warnings:
+      index === 0
+        ? [
+            ...file.warnings,
+            ...warnings,
+            ...first.warnings,
+            ...unmerged(all, apart, entries),
+            ...bareWarnings(all.flatMap(({ parts = [] }) => parts)),
+          ]
+        : [],
   }))
 }
 

@@ -50,3 +50,13 @@ export function refuseTwoBare(parts: readonly MergedEntry[]): void {
       `The servers ${one.prepared.name} and ${other.prepared.name} both have prefix: false, so that their names could be the same: leave it out of one.`,
     )
 }
+
+/** What the owner of a share must know of a server whose names are written otherwise at the share's own address than at its own. */
+export function bareWarnings(parts: readonly MergedEntry[]): string[] {
+  return parts
+    .filter(({ isBare }) => isBare)
+    .map(
+      ({ name, prepared }) =>
+        `${prepared.name} has prefix: false: a policy's patterns with ${name}__ bound it at its own address and not at the share's, where its tools and prompts have their own names, so name both`,
+    )
+}

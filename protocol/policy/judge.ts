@@ -3,7 +3,7 @@ import { type Argument, keepsArgumentRules } from './argument-rules.ts'
 import { matchesFolded, matchesGlob, MAX_MATCHED_CHARS } from './name-glob.ts'
 import type { PinKind, PinSet } from './pins.ts'
 import type { Access, NameRule, Policy } from './policy.ts'
-import { prefixedName } from '../server-names.ts'
+import { prefixedName, uriReadings } from '../server-names.ts'
 
 /** What a tool says of itself in its annotations (MCP, `ToolAnnotations`); what it does not say counts as the worse. */
 export interface ToolFacts {
@@ -83,9 +83,13 @@ export class PolicyJudge {
     return this.#policies.every(({ prompts }) => isNamed(prompts, this.nameOf(name)))
   }
 
-  /** Of a resource, or of a template's text. */
+  /** Of a resource, or of a template's text: each that a server could be asked for by this URI must be allowed. */
   resource(uri: string): boolean {
-    return this.#policies.every(({ resources }) => resources === undefined || (isNamed(resources, uri) && !isEvasiveUri(uri)))
+    const rules = this.#policies.flatMap(({ resources }) => resources ?? [])
+    if (rules.length === 0) return true
+    if (uri.length > MAX_MATCHED_CHARS) return false
+    const readings = uriReadings(uri)
+    return readings?.every((reading) => !isEvasiveUri(reading) && rules.every((rule) => isNamed(rule, reading))) === true
   }
 }
 

@@ -2,7 +2,7 @@
 import { MAX_LIST_PAGES } from '../../limits.ts'
 import { LIST_KINDS, readPage } from './merged-lists.ts'
 import type { MergedPart } from './merged-part.ts'
-import { ownId } from './merged-requests.ts'
+import { ownId } from './repeated-requests.ts'
 
 /** `differs` is told of each list that does, by its method. */
 export function checkLists(part: MergedPart, differs: (method: string) => void): void {

@@ -4,11 +4,12 @@ import { MAX_LIST_PAGES } from '../../limits.ts'
 
 interface PageMark {
   readonly digest: string
+  /** The digest of the next page's cursor. */
   readonly next: string | undefined
 }
 
 export class ListMemory {
-  /** By method, then by cursor; the first page has the empty one. */
+  /** By method, then by digests of cursors, since these may be of any length; the first page has the empty one. */
   readonly #pages = new Map<string, Map<string, PageMark>>()
 
   /** Methods by which something was listed. */
@@ -18,7 +19,7 @@ export class ListMemory {
 
   note(method: string, cursor: string | undefined, entries: Uint8Array, next: string | undefined): void {
     const pages = cursor === undefined ? new Map<string, PageMark>() : (this.#pages.get(method) ?? new Map<string, PageMark>())
-    if (pages.size < MAX_LIST_PAGES) pages.set(cursor ?? '', { digest: digestOf(entries), next })
+    if (pages.size < MAX_LIST_PAGES) pages.set(keyOf(cursor) ?? '', { digest: digestOf(entries), next: keyOf(next) })
     this.#pages.set(method, pages)
   }
 
@@ -41,6 +42,10 @@ export class ListMemory {
   }
 }
 
-function digestOf(entries: Uint8Array): string {
+function keyOf(cursor: string | undefined): string | undefined {
+  return cursor === undefined ? undefined : digestOf(cursor)
+}
+
+function digestOf(entries: Uint8Array | string): string {
   return createHash('sha256').update(entries).digest('base64url')
 }

@@ -99,11 +99,15 @@ export function inMessage(bytes: Uint8Array, origin: Origin): Replacement[] {
   return relatedTask(bytes, valueAt(bytes, ['params']), origin)
 }
 
-/** What a notification of this method names. */
-export function inNotification(method: string, bytes: Uint8Array, origin: Origin): Replacement[] {
+/** What a notification of this method names; undefined of one that speaks of another server's resource. */
+export function inNotification(method: string, bytes: Uint8Array, origin: Origin): Replacement[] | undefined {
   if (method === 'notifications/tasks/status') return withPrefix(bytes, valueAt(bytes, ['params', 'taskId']), origin.server)
   if (method !== 'notifications/resources/updated') return []
-  return changed(bytes, valueAt(bytes, ['params', 'uri']), (uri) => origin.uris.known(origin.server, uri))
+  const span = valueAt(bytes, ['params', 'uri'])
+  const uri = textOf(bytes, span)
+  if (uri === undefined) return []
+  const known = origin.uris.known(origin.server, uri)
+  return known === undefined ? undefined : changed(bytes, span, () => known)
 }
 
 function relatedTask(bytes: Uint8Array, within: Span | undefined, { server }: Origin): Replacement[] {

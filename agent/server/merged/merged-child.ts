@@ -5,7 +5,7 @@
 import { canonicalId, type MessageFacts, scanMessage } from '../../../protocol/json/json-scan.ts'
 import { replacement, splice } from '../../../protocol/splice.ts'
 import { errorResponse } from '../../../protocol/errors.ts'
-import { MERGED_SUBSCRIPTIONS, MERGED_TOKENS } from '../../limits.ts'
+import { MERGED_TOKENS } from '../../limits.ts'
 import type { Child, ChildHandlers } from '../child.ts'
 import { checkLists } from './list-check.ts'
 import { inMessage, inNotification, type Origin, ownRelatedTask } from './merged-answers.ts'
@@ -13,10 +13,12 @@ import { MergedAsks } from './merged-asks.ts'
 import { LIST_KINDS } from './merged-lists.ts'
 import { MergedPart, type PartPort, type SessionOpening } from './merged-part.ts'
 import { afterAll, MergedQuestions } from './merged-questions.ts'
-import { type ClientRequest, MergedRequests, ownId } from './merged-requests.ts'
+import { type ClientRequest, MergedRequests } from './merged-requests.ts'
 import type { MergedServers } from './merged-servers.ts'
 import type { MergedSession } from './merged-session.ts'
 import { MergedUris } from './merged-uris.ts'
+import { textOf, valueAt } from './message-spans.ts'
+import { RepeatedRequests } from './repeated-requests.ts'
 
 type Taken = (taken: boolean) => void
 
@@ -37,9 +39,6 @@ class MergedChild implements Child {
   readonly #questions: MergedQuestions
   readonly #requests: MergedRequests
   readonly #opening: SessionOpening
-  #level: Uint8Array | undefined
-  /** By server and URI. */
-  readonly #subscriptions = new Map<string, { readonly server: string; readonly request: Uint8Array }>()
   /** Which server's calls have which progress tokens. */
   readonly #tokens = new Map<string, string>()
   /** Notifications that a server's clients are owed when it can be listed, by its name. */
@@ -52,7 +51,11 @@ class MergedChild implements Child {
   constructor(servers: MergedServers, version: string, handlers: ChildHandlers) {
     this.#handlers = handlers
     this.#servers = servers
-    this.#opening = { initialize: undefined, initialized: undefined, repeated: (server) => this.#repeated(server) }
+    this.#opening = {
+      initialize: undefined,
+      initialized: undefined,
+      repeated: (server) => this.#session.repeated.of(server, this.#parts.get(server)?.hello?.capabilities['logging'] !== undefined),
+    }
     this.#session = {
       parts: this.#parts,
       uris: new MergedUris(),
@@ -63,7 +66,7 @@ class MergedChild implements Child {
       changed: (notifications) => this.#tellChanged(notifications),
       missed: (part, method) => this.#miss(part, method),
       origin: (part) => this.#origin(part),
-      subscribed: (server, uri, request) => this.#subscribed(server, uri, request),
+      repeated: new RepeatedRequests(),
     }
     this.#questions = new MergedQuestions(this.#session)
     this.#requests = new MergedRequests(this.#session, (part, facts) => this.#noteToken(part, facts))
@@ -116,8 +119,7 @@ class MergedChild implements Child {
     const { bytes, facts, rawId, done } = request
     const { method } = facts
     if (this.#requests.route(request)) return
-    if (method === 'logging/setLevel')
-      this.#level = facts.id === undefined ? undefined : splice(bytes, [replacement(facts.id.span, ownId())])
+    if (method === 'logging/setLevel') this.#session.repeated.setLevel(textOf(bytes, valueAt(bytes, ['params', 'level'])))
     if (Object.hasOwn(LIST_KINDS, method)) return this.#questions.list(method, request)
     if (method === 'logging/setLevel') return this.#questions.setLevel(request)
     done(true)
@@ -183,7 +185,7 @@ class MergedChild implements Child {
     this.#session.greeted.delete(name)
     this.#session.uris.forget(name)
     this.#missed.delete(name)
-    for (const [key, { server }] of this.#subscriptions) if (server === name) this.#subscriptions.delete(key)
+    this.#session.repeated.forget(name)
     this.#takeBackAsks(name)
     const ending = part.stop()
     this.#ending.add(ending)
@@ -195,7 +197,6 @@ class MergedChild implements Child {
       opening: this.#opening,
       said: (part, bytes, facts, of) =>
         facts.kind === 'request' ? this.#ask(part, bytes, facts, of) : this.#notified(part, bytes, facts, of),
-      tooLong: (head, tail, size) => this.#handlers.tooLong(head, tail, size),
       changed: () => this.#questions.look(),
       opened: (part, isAgain) => this.#opened(part, isAgain),
       gone: (part) => this.#takeBackAsks(part.name),
@@ -220,7 +221,8 @@ class MergedChild implements Child {
     if (progressToken !== undefined && (this.#tokens.get(canonicalId(progressToken.raw)) ?? part.name) !== part.name) return
     for (const [list, { changed }] of Object.entries(LIST_KINDS)) if (changed === method) part.memory.forget(list)
     const origin = this.#origin(part)
-    this.#say(splice(bytes, [...inNotification(method, bytes, origin), ...inMessage(bytes, origin)]), of)
+    const named = inNotification(method, bytes, origin)
+    if (named !== undefined) this.#say(splice(bytes, [...named, ...inMessage(bytes, origin)]), of)
   }
 
   /** A server takes requests: whoever was told nothing of it, or something else, is told that lists have changed. */
@@ -268,20 +270,6 @@ class MergedChild implements Child {
     this.#tokens.set(token, part.name)
     const [oldest] = this.#tokens.keys()
     if (oldest !== undefined && this.#tokens.size > MERGED_TOKENS) this.#tokens.delete(oldest)
-  }
-
-  #subscribed(server: string, uri: string, request: Uint8Array | undefined): void {
-    const key = `${server} ${uri}`
-    this.#subscriptions.delete(key)
-    if (request !== undefined) this.#subscriptions.set(key, { server, request })
-    const [oldest] = this.#subscriptions.keys()
-    if (oldest !== undefined && this.#subscriptions.size > MERGED_SUBSCRIPTIONS) this.#subscriptions.delete(oldest)
-  }
-
-  #repeated(server: string): Uint8Array[] {
-    const subscriptions = [...this.#subscriptions.values()].filter((one) => one.server === server).map(({ request }) => request)
-    const level = this.#parts.get(server)?.hello?.capabilities['logging'] === undefined ? undefined : this.#level
-    return level === undefined ? subscriptions : [level, ...subscriptions]
   }
 
   #origin(part: MergedPart): Origin {

@@ -4,11 +4,13 @@
  */
 import type { Failure } from '../../../protocol/errors.ts'
 import { OPEN_ARRAY } from '../../../protocol/json/json-skip.ts'
-import { canonicalId, type MessageFacts, scanBatch, type ScanError, scanTornId } from '../../../protocol/json/json-scan.ts'
+import { canonicalId, type MessageFacts, scanBatch, type ScanError } from '../../../protocol/json/json-scan.ts'
 import { otherTypeId } from '../../../protocol/json/json-id.ts'
+import { MAX_LINE_BYTES } from '../../../protocol/limits.ts'
 import { scanWithoutNulls } from '../../../protocol/members/null-members.ts'
 import { MERGED_REST_MS, MERGED_WAIT_MS } from '../../limits.ts'
 import type { Child, ChildEnd, ChildHandlers } from '../child.ts'
+import { oversizedAnswerId } from '../oversized-answer.ts'
 import { ListMemory } from './list-memory.ts'
 import { readHello, type ServerHello } from './merged-hello.ts'
 import type { MergedServer } from './merged-servers.ts'
@@ -27,7 +29,6 @@ export interface PartPort {
   readonly opening: SessionOpening
   /** A message of the server that answers nothing; `of` as for `ChildHandlers.line`. */
   said(part: MergedPart, bytes: Uint8Array, facts: MessageFacts, of: string | undefined): void
-  tooLong(head: Uint8Array, tail: Uint8Array, size: number): void
   /** It has answered initialize, cannot be started, or does not take it: whoever waits for that looks again. */
   changed(part: MergedPart): void
   /** It takes requests, for the first time or again. */
@@ -201,11 +202,12 @@ export class MergedPart {
     else call.settle({ kind, bytes })
   }
 
+  /** It fails the call that it answers, if that is one of this server's own: the same id may be another server's call. */
   #tooLong(head: Uint8Array, tail: Uint8Array, size: number): void {
-    const rawId = scanTornId(head)
+    const rawId = oversizedAnswerId(head, tail)
     const call = rawId === undefined ? undefined : this.#calls.answered(rawId)
-    if (call === undefined) this.#port.tooLong(head, tail, size)
-    else call.settle({ kind: 'failure', failure: { code: 'LINE_TOO_LONG', executed: 'yes', at: this.name } })
+    this.server.log.warn('child.line_too_long', { bytes: size, maxBytes: MAX_LINE_BYTES })
+    call?.settle({ kind: 'failure', failure: { code: 'LINE_TOO_LONG', executed: 'yes', at: this.name } })
   }
 
   #answeredInitialize(rawId: string, kind: 'result' | 'error', bytes: Uint8Array): void {

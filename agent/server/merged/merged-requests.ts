@@ -1,5 +1,5 @@
 /** What a client asks of one of several servers: finds out which by the name, URI or task that the request names, and writes that as the server knows it. */
-import { errorResponse, type ErrorCode } from '../../../protocol/errors.ts'
+import { errorResponse, type Failure } from '../../../protocol/errors.ts'
 import type { MessageFacts } from '../../../protocol/json/json-scan.ts'
 import { type Replacement, replacement, splice } from '../../../protocol/splice.ts'
 import { ownRelatedTask, shownResult } from './merged-answers.ts'
@@ -68,7 +68,7 @@ export class MergedRequests {
     const text = textOf(bytes, span)
     const split = splitName(text ?? '')
     const part = text === undefined ? undefined : this.#named(split)
-    if (part === undefined || span === undefined) return this.#refuse(request, 'NOT_OFFERED')
+    if (part === undefined || span === undefined) return this.#refuse(request, { code: 'NOT_OFFERED' })
     this.#send(request, part, split === undefined || part.server.isBare ? [] : [withoutPrefix(bytes, span, split)])
   }
 
@@ -85,7 +85,7 @@ export class MergedRequests {
     const span = valueAt(bytes, ['params', 'taskId'])
     const split = splitName(textOf(bytes, span) ?? '')
     const part = split === undefined ? undefined : this.#session.parts.get(split.server)
-    if (split === undefined || part === undefined || span === undefined) return this.#refuse(request, 'TASK_NOT_FOUND')
+    if (split === undefined || part === undefined || span === undefined) return this.#refuse(request, { code: 'TASK_NOT_FOUND' })
     this.#send(request, part, [withoutPrefix(bytes, span, split)])
   }
 
@@ -94,8 +94,8 @@ export class MergedRequests {
     const { parts, uris } = this.#session
     const span = valueAt(bytes, path)
     const uri = textOf(bytes, span)
-    if (uri === undefined || span === undefined) return this.#refuse(request, 'PARAMS_INVALID', path.join('.'))
-    const own = uris.find(uri, parts.keys())
+    if (uri === undefined || span === undefined) return this.#refuse(request, { code: 'PARAMS_INVALID', at: path.join('.') })
+    const own = uris.find(uri)
     const part = own === undefined ? undefined : parts.get(own.server)
     if (own !== undefined && part !== undefined)
       return this.#send(request, part, own.uri === uri ? [] : [replacement(span, JSON.stringify(own.uri))], own.uri)
@@ -108,7 +108,7 @@ export class MergedRequests {
   #tryEach(request: ClientRequest, uri: string, able: readonly MergedPart[], refusal?: Uint8Array): void {
     const [part, ...others] = able
     if (part === undefined) {
-      if (refusal === undefined) this.#refuse(request, 'NOT_OFFERED')
+      if (refusal === undefined) this.#refuse(request, { code: 'NOT_OFFERED' })
       else this.#session.say(refusal)
       return
     }
@@ -118,51 +118,39 @@ export class MergedRequests {
         return this.#settled({ part, uri }, request, answer)
       this.#tryEach({ ...request, done: () => {} }, uri, others, refusal ?? (answer.kind === 'error' ? answer.bytes : undefined))
     }
-    this.#write(request, part, ownRelatedTask(request.bytes, 'params'), settle)
+    this.#write(request, { part, uri }, ownRelatedTask(request.bytes, 'params'), settle)
   }
 
   #send(request: ClientRequest, part: MergedPart, changes: readonly Replacement[], uri?: string): void {
     const to = { part, ...(uri !== undefined && { uri }) }
-    this.#write(request, part, [...changes, ...ownRelatedTask(request.bytes, 'params')], (answer) => this.#settled(to, request, answer))
+    this.#write(request, to, [...changes, ...ownRelatedTask(request.bytes, 'params')], (answer) => this.#settled(to, request, answer))
   }
 
   #write(
     { bytes, facts, rawId, done }: ClientRequest,
-    part: MergedPart,
+    { part, uri }: Routed,
     changes: readonly Replacement[],
     settle: (answer: PartAnswer) => void,
   ): void {
+    const failure =
+      facts.method === 'resources/subscribe' && uri !== undefined ? this.#session.repeated.refusalOf(part.name, uri) : undefined
+    if (failure !== undefined) return this.#refuse({ rawId, done }, failure)
     this.#sent(part, facts)
     part.send({ bytes: splice(bytes, changes), call: { rawId, settle }, done })
   }
 
-  #settled({ part, uri }: Routed, { bytes, facts: { method, id }, rawId }: ClientRequest, answer: PartAnswer): void {
-    const { say, origin, subscribed } = this.#session
+  #settled({ part, uri }: Routed, { facts: { method }, rawId }: ClientRequest, answer: PartAnswer): void {
+    const { say, origin, repeated } = this.#session
     if (answer.kind === 'failure') return say(Buffer.from(errorResponse(rawId, answer.failure)))
     if (answer.kind === 'error') return say(answer.bytes)
-    if (uri !== undefined && id !== undefined) {
-      if (method === 'resources/subscribe') subscribed(part.name, uri, asOwn(bytes, uri, id.span))
-      if (method === 'resources/unsubscribe') subscribed(part.name, uri, undefined)
-    }
+    if (uri !== undefined && method === 'resources/subscribe') repeated.subscribed(part.name, uri)
+    if (uri !== undefined && method === 'resources/unsubscribe') repeated.unsubscribed(part.name, uri)
     say(shownResult(method, answer.bytes, origin(part)))
   }
 
-  #refuse({ rawId, done }: ClientRequest, code: ErrorCode, at?: string): void {
+  #refuse({ rawId, done }: Pick<ClientRequest, 'rawId' | 'done'>, { executed = 'no', ...failure }: Failure): void {
     done(true)
-    const failure = { code, executed: 'no' as const, ...(at !== undefined && { at }) }
     // An answer comes after its request.
-    setImmediate(() => this.#session.say(Buffer.from(errorResponse(rawId, failure))))
+    setImmediate(() => this.#session.say(Buffer.from(errorResponse(rawId, { ...failure, executed }))))
   }
-}
-
-/** A subscription, to be made again: its answer is nobody's. */
-function asOwn(bytes: Uint8Array, uri: string, id: readonly [number, number]): Uint8Array {
-  const span = valueAt(bytes, ['params', 'uri'])
-  const own = span === undefined ? [] : [replacement(span, JSON.stringify(uri))]
-  return splice(bytes, [replacement(id, ownId()), ...own])
-}
-
-/** Random, so that no client's id is taken for it. */
-export function ownId(): string {
-  return JSON.stringify(`mcp-edge-${crypto.randomUUID()}`)
 }

@@ -2,6 +2,7 @@
 import type { Origin } from './merged-answers.ts'
 import type { MergedPart, SessionOpening } from './merged-part.ts'
 import type { MergedUris } from './merged-uris.ts'
+import type { RepeatedRequests } from './repeated-requests.ts'
 
 export interface MergedSession {
   /** By name, in the order of their file. */
@@ -19,6 +20,6 @@ export interface MergedSession {
   /** A server was left out of a list: its client is told when it can be listed. */
   readonly missed: (part: MergedPart, method: string) => void
   readonly origin: (part: MergedPart) => Origin
-  /** What a client has subscribed to is told again to a server that was started again; undefined: it has ended that. */
-  readonly subscribed: (server: string, uri: string, request: Uint8Array | undefined) => void
+  /** What is said again to a server that was started again. */
+  readonly repeated: RepeatedRequests
 }

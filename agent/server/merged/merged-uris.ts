@@ -4,27 +4,12 @@
  */
 import { MERGED_URIS } from '../../limits.ts'
 import { matchesGlob, MAX_MATCHED_CHARS } from '../../../protocol/policy/name-glob.ts'
+import { namedUri, unnamedUri } from '../../../protocol/server-names.ts'
 
 /** A resource as its own server knows it. */
 export interface OwnUri {
   readonly server: string
   readonly uri: string
-}
-
-/** What stands before the part of a URI that names the thing: `file://`, `mem:`, or nothing. */
-const HEAD = /^(?:[a-z][a-z0-9+.-]*:(?:\/\/)?)?/i
-
-/** `ui://app` of the server `b` is `ui://b__app`. */
-export function namedUri(server: string, uri: string): string {
-  const head = HEAD.exec(uri)?.[0] ?? ''
-  return `${head}${server}__${uri.slice(head.length)}`
-}
-
-/** The reverse; undefined of a URI that does not name this server. */
-export function unnamedUri(server: string, uri: string): string | undefined {
-  const head = HEAD.exec(uri)?.[0] ?? ''
-  const mark = `${server}__`
-  return uri.startsWith(mark, head.length) ? head + uri.slice(head.length + mark.length) : undefined
 }
 
 export class MergedUris {
@@ -41,20 +26,20 @@ export class MergedUris {
     return this.#templates.claim(server, template)
   }
 
-  /** The URI by which clients know it, if a server has named it before; else as it is. */
-  known(server: string, uri: string): string {
-    return this.#resources.known(server, uri) ?? uri
+  /** The URI by which clients know it, if a server has named it before; else as it is. Undefined where clients would take it for another server's. */
+  known(server: string, uri: string): string | undefined {
+    const known = this.#resources.known(server, uri)
+    if (known !== undefined) return known
+    const whose = this.find(uri)
+    return whose === undefined || whose.server === server ? uri : undefined
   }
 
-  /** Whose resource a client means; undefined where it cannot be told. `servers`: which there are. */
-  find(uri: string, servers: Iterable<string>): OwnUri | undefined {
-    const listed = this.#resources.get(uri) ?? this.#templates.get(uri)
-    if (listed !== undefined) return listed
-    for (const server of servers) {
-      const own = unnamedUri(server, uri)
-      if (own !== undefined) return { server, uri: own }
-    }
-    return this.#matching(uri)
+  /**
+   * Whose resource a client means; undefined where it cannot be told. A server's name in a URI means something only in one that clients were
+   * given: else whoever writes it there would spell any URI in another way.
+   */
+  find(uri: string): OwnUri | undefined {
+    return this.#resources.get(uri) ?? this.#templates.get(uri) ?? this.#matching(uri)
   }
 
   /** What a server has named that is none any more. */
@@ -63,14 +48,36 @@ export class MergedUris {
     this.#templates.forget(server)
   }
 
+  /** By templates: first by those that name their server, whose URIs others may match as well. */
   #matching(uri: string): OwnUri | undefined {
     if (uri.length > MAX_MATCHED_CHARS) return undefined
-    for (const [template, { server }] of this.#templates.all) {
-      // Those with a server's name in them have been looked for.
-      if (template.includes('{') && matchesGlob(template.replace(/\{[^{}]*\}/g, '*'), uri)) return { server, uri }
+    let plain: OwnUri | undefined
+    for (const [shown, { server, uri: template }] of this.#templates.all) {
+      if (!template.includes('{') || !matchesGlob(globOf(shown), uri)) continue
+      if (shown === template) plain ??= { server, uri }
+      else {
+        const own = unnamedAlike(server, { shown, template }, uri)
+        if (own !== undefined && matchesGlob(globOf(template), own)) return { server, uri: own }
+      }
     }
-    return undefined
+    return plain
   }
+}
+
+function globOf(template: string): string {
+  return template.replace(/\{[^{}]*\}/g, '*')
+}
+
+/** A URI with the server's name cut out of it as often as it was put into the template. */
+function unnamedAlike(
+  server: string,
+  { shown, template }: { readonly shown: string; readonly template: string },
+  uri: string,
+): string | undefined {
+  let own: string | undefined = uri
+  for (let at: string | undefined = shown; at !== undefined && at !== template; at = unnamedUri(server, at))
+    own = own === undefined ? undefined : unnamedUri(server, own)
+  return own
 }
 
 /** One kind of them, both ways round. */

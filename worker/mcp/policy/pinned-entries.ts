@@ -4,6 +4,7 @@ import { canonicalJson } from '../../../protocol/policy/canonical-json.ts'
 import { elementsAt, memberNamed, membersAt, orUndefined, textAt } from '../../../protocol/policy/json-members.ts'
 import type { PinKind } from '../../../protocol/policy/pins.ts'
 import type { Span } from '../../../protocol/json/json-scan.ts'
+import { uriReadings } from '../../../protocol/server-names.ts'
 import { isObjectAt, textAt as rawTextAt } from '../../bridge/json-view.ts'
 import { NAMELESS } from '../../bridge/discover.ts'
 import { META } from '../../bridge/names.ts'
@@ -34,9 +35,9 @@ export async function uiEntries(answer: Uint8Array): Promise<PlacedEntry[] | und
   return places === undefined ? undefined : placed(answer, places)
 }
 
-/** Whether a URI is that of an app (MCP Apps), whose contents run at the client. */
+/** Whether a URI is that of an app (MCP Apps), whose contents run at the client, or may be one's of several servers. */
 export function isUiUri(uri: string): boolean {
-  return /^ui:/i.test(uri)
+  return uriReadings(uri)?.some((reading) => /^ui:/i.test(reading)) !== false
 }
 
 /** As JSON text. It, and the name that stands for none, are the relay's own where it has nothing better to say. */

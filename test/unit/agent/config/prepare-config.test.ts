@@ -175,6 +175,11 @@ test('prepareConfig() makes one server of those of a share, whose own bounds sta
   expect(root?.settings.policy).toMatchObject({ access: 'read' })
   expect(root?.parts?.[0]?.prepared.settings.policy.tools).toMatchObject({ allow: ['read_*'] })
   expect(all[0]?.warnings).toContainEqual(expect.stringMatching(/^d has one process for all/))
+  // A policy cannot know at the share's address that a name without a prefix is this server's.
+  expect(all[0]?.warnings).toContainEqual(
+    expect.stringMatching(/^B has prefix: false: a policy's patterns with b__ bound it at its own address/),
+  )
+  expect(all.flatMap(({ warnings }) => warnings).filter((warning) => /prefix/.test(warning))).toHaveLength(1)
   const [other] = prepared({ token: token('s'), relay: 'https://r.example', servers: { ...servers, a: { command: 'other' } } }).slice(-1)
   expect([other?.key, other?.settings]).toEqual([root?.key, root?.settings])
 })

@@ -142,3 +142,17 @@ test('of a server with a name tools and prompts are judged by prefixed names, an
   expect([git.toolCall('push', READS, []), own.toolCall('push', READS, [])]).toEqual(['held', 'allowed'])
   expect([git.nameOf('push'), own.nameOf('push')]).toEqual(['git__push', 'push'])
 })
+
+test.each([
+  'file://docs__/etc/passwd',
+  'docs__file:///etc/passwd',
+  'a__b__file://docs__/etc/passwd',
+  'docs__ui://app',
+  'ui://b__app',
+  'a__'.repeat(40),
+])('a rule that forbids a URI forbids it with names of servers in it: %s', (uri) => {
+  const bounded = judge({ resources: { deny: ['file:///etc/*', 'ui://*'] } })
+  expect(bounded.resource(uri)).toBe(false)
+  expect(bounded.resource('file://docs__/srv/x')).toBe(true)
+  expect(judge({ tools: { deny: ['x'] } }).resource(uri)).toBe(true)
+})

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { MAX_LIST_PAGES } from '../../../../../agent/limits.ts'
 import { ListMemory } from '../../../../../agent/server/merged/list-memory.ts'
 
@@ -35,4 +35,18 @@ test('ListMemory keeps so many pages', () => {
   for (let n = 0; n <= MAX_LIST_PAGES; n++) memory.note(LIST, n === 0 ? undefined : String(n), page(String(n)), String(n + 1))
   expect(memory.differs(LIST, MAX_LIST_PAGES - 1, page('x'), 'y')).toBe(true)
   expect(memory.differs(LIST, MAX_LIST_PAGES, page('x'), 'y')).toBe(false)
+})
+
+test('ListMemory keeps no cursor, however long one is', () => {
+  const memory = new ListMemory()
+  const cursor = 'c'.repeat(1_000_000)
+  memory.note(LIST, undefined, page('1'), cursor)
+  memory.note(LIST, cursor, page('2'), cursor)
+  expect(memory.differs(LIST, 1, page('2'), 'x')).toBeUndefined()
+  const set = vi.spyOn(Map.prototype, 'set')
+  memory.note(LIST, cursor, page('2'), `${cursor}d`)
+  const kept = set.mock.calls.map((call) => JSON.stringify(call).length)
+  set.mockRestore()
+  expect(kept.length).toBeGreaterThan(0)
+  expect(Math.max(...kept)).toBeLessThan(200)
 })

@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { BACKLOG_BYTES, MERGED_LISTING_WAIT_MS, MERGED_REST_MS, MERGED_WAIT_MS } from '../../../../../agent/limits.ts'
+import {
+  BACKLOG_BYTES,
+  MERGED_LISTING_WAIT_MS,
+  MERGED_REST_MS,
+  MERGED_SUBSCRIPTION_BYTES,
+  MERGED_WAIT_MS,
+} from '../../../../../agent/limits.ts'
 import { mergedStart } from '../../../../../agent/server/merged/merged-child.ts'
 import { SILENT_LOG } from '../../silent-log.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
@@ -548,9 +554,12 @@ test('a server that is none any more leaves its URIs to the others', async () =>
   expect(await list('a', 'b')).toEqual(['ui://app', 'ui://b__app'])
   stage.servers.set(stage.servers.all.slice(1))
   stage.servers.set([...stage.servers.all, stage.server('c')])
-  stage.sends({ id: 2, method: 'resources/read', params: { uri: 'ui://c__app' } })
+  stage.sends({ id: 2, method: 'tools/call', params: { name: 'c__x' } })
   stage.greets('c')
-  expect(stage.asked('c', 'resources/read')).toMatchObject({ params: { uri: 'ui://app' } })
+  // Nobody was given this URI: each server is asked for what it says, and none for another.
+  stage.sends({ id: 3, method: 'resources/read', params: { uri: 'ui://c__app' } })
+  expect(stage.asked('b', 'resources/read')).toMatchObject({ params: { uri: 'ui://c__app' } })
+  stage.answers('b', 'resources/read', { contents: [] })
   expect(await list('b', 'c')).toEqual(['ui://b__app', 'ui://app'])
 })
 
@@ -589,8 +598,13 @@ test('a line that is too long fails its own call, and another server is asked th
   stage.sends({ id: 1, method: 'tools/call', params: { name: 'a__x' } })
   stage.of('a').handlers.tooLong(Buffer.from('{"jsonrpc":"2.0","id":1,"result":{'), Buffer.from('}}'), 7)
   expect(await stage.heard()).toMatchObject([{ id: 1, error: { data: { code: 'LINE_TOO_LONG', executed: 'yes', at: 'a' } } }])
-  stage.of('a').handlers.tooLong(Buffer.from('{"x":'), Buffer.from('"id":7}'), 8)
-  expect(stage.tooLong).toEqual([8])
+  stage.sends({ id: 7, method: 'tools/call', params: { name: 'a__x' } })
+  stage.of('b').handlers.tooLong(Buffer.from('{"jsonrpc":"2.0","id":7,"result":{'), Buffer.from('}}'), 8)
+  stage.of('b').handlers.tooLong(Buffer.from('{"x":'), Buffer.from('"id":7}'), 8)
+  expect([await stage.heard(), stage.tooLong]).toEqual([[], []])
+  stage.of('a').handlers.tooLong(Buffer.from('{"result":{"x":"'), Buffer.from('"},"id":7}'), 8)
+  expect(await stage.heard()).toMatchObject([{ id: 7, error: { data: { code: 'LINE_TOO_LONG', at: 'a' } } }])
+  expect(stage.tooLong).toEqual([])
 })
 
 test('what is sent to a server that starts for ever is bounded', async () => {
@@ -638,4 +652,51 @@ test('what one server says is taken from no server while its client takes nothin
   expect(stage.of('c').paused).toBe(true)
   stage.child.resume()
   expect([stage.of('a').paused, stage.of('b').paused, stage.of('c').paused]).toEqual([false, false, false])
+})
+
+test('no server tells of a change of another server’s resource', async () => {
+  verifies('promise.merged.resources')
+  const stage = new MergedStage('a', 'b')
+  await stage.begin()
+  stage.sends({ id: 1, method: 'resources/list' })
+  stage.answers('a', 'resources/list', { resources: [{ uri: 'file:///a', name: 'a' }] })
+  stage.answers('b', 'resources/list', { resources: [] })
+  stage.sends({ id: 2, method: 'resources/templates/list' })
+  stage.answers('a', 'resources/templates/list', { resourceTemplates: [{ uriTemplate: 'x://{id}', name: 't' }] })
+  stage.answers('b', 'resources/templates/list', { resourceTemplates: [] })
+  await stage.heard()
+  for (const name of ['a', 'b'])
+    for (const uri of ['file:///a', 'x://1', `file:///${name}2`])
+      stage.of(name).says({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } })
+  const told = (await stage.heard()).map(({ params }) => params)
+  expect(told).toEqual([{ uri: 'file:///a' }, { uri: 'x://1' }, { uri: 'file:///a2' }, { uri: 'file:///b2' }])
+})
+
+test('of a subscription nothing is kept but its URI, and one with no room is refused by name, and not made', async () => {
+  const stage = new MergedStage('a', 'b')
+  await stage.begin({ a: LOGS, b: LOGS })
+  const pad = 'x'.repeat(100_000)
+  stage.sends({ id: 1, method: 'logging/setLevel', params: { level: 'info', _meta: { pad } } })
+  for (const name of ['a', 'b']) stage.answers(name, 'logging/setLevel', {})
+  stage.sends({ id: 2, method: 'resources/list' })
+  const long = Array.from({ length: 512 }, (_, n) => `x:${'y'.repeat(MERGED_SUBSCRIPTION_BYTES / 512)}${n}`)
+  stage.answers('a', 'resources/list', { resources: ['x:1', ...long].map((uri) => ({ uri, name: 'n' })) })
+  stage.answers('b', 'resources/list', { resources: [] })
+  stage.sends({ id: 3, method: 'resources/subscribe', params: { uri: 'x:1', _meta: { pad } } })
+  stage.answers('a', 'resources/subscribe', {})
+  for (const [n, uri] of long.entries()) {
+    stage.sends({ id: 4 + n, method: 'resources/subscribe', params: { uri } })
+    if (n < 510) stage.answers('a', 'resources/subscribe', {})
+  }
+  expect((await stage.heard()).at(-1)).toMatchObject({ id: 515, error: { data: { code: 'SHARE_BUSY', executed: 'no' } } })
+  expect(stage.asked('a', 'resources/subscribe')).toMatchObject({ id: 513 })
+  for (const uri of long.slice(0, 510)) {
+    stage.sends({ id: 4, method: 'resources/unsubscribe', params: { uri } })
+    stage.answers('a', 'resources/unsubscribe', {})
+  }
+  stage.of('a').ends()
+  stage.sends({ id: 5, method: 'tools/call', params: { name: 'a__x' } })
+  stage.greets('a', LOGS)
+  expect(stage.asked('a', 'logging/setLevel')['params']).toEqual({ level: 'info' })
+  expect(stage.asked('a', 'resources/subscribe')['params']).toEqual({ uri: 'x:1' })
 })

@@ -1,20 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MERGED_URIS } from '../../../../../agent/limits.ts'
-import { MergedUris, namedUri, unnamedUri } from '../../../../../agent/server/merged/merged-uris.ts'
+import { MergedUris } from '../../../../../agent/server/merged/merged-uris.ts'
+import { PolicyJudge } from '../../../../../protocol/policy/judge.ts'
+import { namedUri } from '../../../../../protocol/server-names.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
-
-test('namedUri() puts the server where what names the thing begins, and unnamedUri() takes it out again', () => {
-  verifies('promise.merged.resources')
-  const shown = ['ui://app/main.html', 'file:///a/b', 'mem:x', 'x', 'ui://{app}/y', ''].map((uri) => namedUri('b', uri))
-  expect(shown).toEqual(['ui://b__app/main.html', 'file://b__/a/b', 'mem:b__x', 'b__x', 'ui://b__{app}/y', 'b__'])
-  fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[a-c:/_{}+]{0,8}$/)), (uri) => {
-      expect(unnamedUri('b', namedUri('b', uri))).toBe(uri)
-    }),
-  )
-  expect(unnamedUri('c', 'ui://b__app')).toBeUndefined()
-})
 
 test('MergedUris shows no URI twice, and finds of each whose it is', () => {
   verifies('promise.merged.resources')
@@ -26,30 +16,53 @@ test('MergedUris shows no URI twice, and finds of each whose it is', () => {
       const shown = new Map(claims.map((own) => [JSON.stringify(own), { own, as: uris.resource(own.server, own.uri) }]))
       expect(new Set([...shown.values()].map(({ as }) => as)).size).toBe(shown.size)
       for (const { own, as } of shown.values()) {
-        expect(uris.find(as, ['a', 'b', 'c'])).toEqual(own)
+        expect(uris.find(as)).toEqual(own)
         expect(uris.known(own.server, own.uri)).toBe(as)
       }
     }),
   )
 })
 
-test('MergedUris finds what was named before the session, what a template means, and nothing else', () => {
+test('MergedUris finds what a template means, and nothing by a server’s name that it has not put there itself', () => {
   const uris = new MergedUris()
   expect(uris.template('a', 'mem://{id}/x')).toBe('mem://{id}/x')
-  expect(uris.find('mem://7/x', ['a', 'b'])).toEqual({ server: 'a', uri: 'mem://7/x' })
+  expect(uris.find('mem://7/x')).toEqual({ server: 'a', uri: 'mem://7/x' })
   expect(uris.template('b', 'mem://{id}/x')).toBe('mem://b__{id}/x')
-  expect(uris.find('mem://b__7/x', ['a', 'b'])).toEqual({ server: 'b', uri: 'mem://7/x' })
-  expect(uris.find('ui://b__app', ['a', 'b'])).toEqual({ server: 'b', uri: 'ui://app' })
-  expect(uris.find('ui://d__app', ['a', 'b'])).toBeUndefined()
-  expect(uris.find('mem://{id}/x', ['a', 'b'])).toEqual({ server: 'a', uri: 'mem://{id}/x' })
+  expect(uris.find('mem://b__7/x')).toEqual({ server: 'b', uri: 'mem://7/x' })
+  for (const uri of ['ui://b__app', 'b__ui://app', 'mem://d__7/y']) expect(uris.find(uri)).toBeUndefined()
+  expect(uris.resource('a', 'ui://app')).toBe('ui://app')
+  expect(uris.find('ui://b__app')).toBeUndefined()
+  expect(uris.resource('b', 'ui://app')).toBe('ui://b__app')
+  expect(uris.find('ui://b__app')).toEqual({ server: 'b', uri: 'ui://app' })
+  expect(uris.find('mem://{id}/x')).toEqual({ server: 'a', uri: 'mem://{id}/x' })
 })
 
 test('MergedUris remembers so many, and forgets a server that is none any more', () => {
   const uris = new MergedUris()
   for (let n = 0; n <= MERGED_URIS; n++) uris.resource('a', `x:${n}`)
-  expect(uris.find('x:0', [])).toBeUndefined()
-  expect(uris.find(`x:${MERGED_URIS}`, [])).toBeDefined()
+  expect(uris.find('x:0')).toBeUndefined()
+  expect(uris.find(`x:${MERGED_URIS}`)).toBeDefined()
   uris.forget('a')
-  expect(uris.find(`x:${MERGED_URIS}`, [])).toBeUndefined()
+  expect(uris.find(`x:${MERGED_URIS}`)).toBeUndefined()
   expect(uris.resource('b', 'x:1')).toBe('x:1')
+})
+
+test('MergedUris leads to no URI that a policy forbids, by none that the policy allows', () => {
+  verifies('promise.merged.resources')
+  const own = fc.constantFrom('file:///etc/passwd', 'file:///srv/x', 'ui://app', 'mem:x', 'x')
+  const spelled = fc
+    .tuple(own, fc.array(fc.tuple(fc.constantFrom('a', 'b', 'docs'), fc.boolean()), { maxLength: 4 }))
+    .map(([uri, names]) => names.reduce<string>((text, [name, isFirst]) => (isFirst ? `${name}__${text}` : namedUri(name, text)), uri))
+  const rule = fc.subarray(['file:///etc/*', 'ui://*', 'mem:x', 'x'])
+  const claims = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'docs'), own, fc.boolean()), { maxLength: 12 })
+  fc.assert(
+    fc.property(rule, claims, spelled, (deny, named, uri) => {
+      const judge = new PolicyJudge([{ access: 'admin', resources: { deny }, arguments: [], hold: [] }])
+      const uris = new MergedUris()
+      for (const [server, text, isTemplate] of named)
+        if (isTemplate) uris.template(server, `${text}{+more}`)
+        else uris.resource(server, text)
+      if (judge.resource(uri)) expect(judge.resource(uris.find(uri)?.uri ?? uri)).toBe(true)
+    }),
+  )
 })

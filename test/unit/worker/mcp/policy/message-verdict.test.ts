@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { ToolFacts } from '../../../../../protocol/policy/judge.ts'
 import { AcceptedEntries } from '../../../../../worker/carry/known-grants.ts'
 import { judgeOf } from '../../../../../worker/mcp/policy/bounds.ts'
-import { neededList, refusalOf } from '../../../../../worker/mcp/policy/message-verdict.ts'
+import { isInspected, neededList, refusalOf } from '../../../../../worker/mcp/policy/message-verdict.ts'
 import { verifies } from '../../../../requirements/verifies.ts'
 import { messageOf } from '../client-message.ts'
 
@@ -89,3 +89,11 @@ test('refusalOf() a template that may stand where a list of templates was cut re
   expect(refusalOf(judge, complete, new Map())).toBeUndefined()
   expect(refusalOf(judge, complete, { get: () => undefined, isCut: true })?.code).toBe('NOT_OFFERED')
 })
+
+test.each(['ui://app', 'UI:x', 'docs__ui://app', 'a__docs__ui:x', 'docs__'.repeat(40)])(
+  'what is read as %s is looked at, as a page of an app',
+  (uri) => {
+    expect(isInspected(messageOf({ id: 1, method: 'resources/read', params: { uri } }))).toBe(true)
+    expect(isInspected(messageOf({ id: 1, method: 'resources/read', params: { uri: 'file:///ui:/x' } }))).toBe(false)
+  },
+)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { oversizedAnswerId } from '../../../../agent/channel/oversized-answer.ts'
+import { oversizedAnswerId } from '../../../../agent/server/oversized-answer.ts'
 
 /** Both ends of a line, as if the middle had been thrown away. */
 function idOf(line: string, headBytes = 60, tailBytes = 60): string | undefined {
