@@ -291,6 +291,18 @@ describe('what an upstream is only told', () => {
   })
 })
 
+test('a tool is judged by what the upstream lists that is set now, not by what one before has listed', async () => {
+  verifies('promise.upstream.judged')
+  const upstream = FakeUpstream.start()
+  const share = await createUpstreamShare()
+  await change(share, { policy: { access: 'read' } })
+  const client = new TestClient(share)
+  expect(await codeIn(await client.post(CALL))).toBeUndefined()
+  upstream.tools = [{ name: 'echo', inputSchema: { type: 'object' } }]
+  await change(share, { upstream: { url: UPSTREAM_URL, headers: { 'X-Tenant': 'b' } } })
+  expect(await codeIn(await client.post(CALL))).toBe('NOT_OFFERED')
+})
+
 test('whoever shows no credential is let in as far as the owner says, and no further', async () => {
   verifies('promise.upstream.judged')
   const upstream = FakeUpstream.start()
