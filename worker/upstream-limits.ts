@@ -38,3 +38,6 @@ export const MAX_RELAYS_PASSED = 3
 /** Requests to an upstream that one object of a share watches at a time: a socket and a few hundred bytes each. And of them, those of one principal, with all that counts as it. */
 export const MAX_UPSTREAM_REQUESTS = 5_000
 export const MAX_UPSTREAM_REQUESTS_OF_ONE = 2_500
+
+/** Of those of one principal, the ones that only tell something: notifications, answers, ends of sessions. An upstream takes them at once, and one that does not must not have its clients' calls wait. */
+export const MAX_UPSTREAM_TOLD_OF_ONE = 100

@@ -144,7 +144,13 @@ export const WORKERD_TESTS: Readonly<Record<string, readonly string[]>> = {
     'policy/approvals-doors',
     'policy/pinned-answers',
   ],
-  'worker/mcp/upstream/': ['upstream/upstream-calls', 'upstream/upstream-failures', 'upstream/upstream-trust', 'upstream/upstream-pinning'],
+  'worker/mcp/upstream/': [
+    'upstream/upstream-calls',
+    'upstream/upstream-failures',
+    'upstream/upstream-trust',
+    'upstream/upstream-pinning',
+    'upstream/upstream-unclear',
+  ],
   'worker/mcp/response/': ['sessions/session', 'rows/share', 'sessions/http-sse', 'modern-client/modern-calls', 'sessions/resumed-streams'],
   'worker/registry/': ['owner/registry', 'access/links', 'owner/owners', 'calls/lanes', 'access/access'],
   'worker/sign-in/': [

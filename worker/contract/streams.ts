@@ -39,6 +39,8 @@ export interface UpstreamAsk {
   readonly principal: string
   readonly method: string
   readonly tool?: string
+  /** It tells the upstream something, and asks for nothing. */
+  readonly isTold?: 'true'
   /** It was begun before, at this time, in milliseconds since 1970, and its socket broke. */
   readonly sinceMs?: string
 }

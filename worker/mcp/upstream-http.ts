@@ -14,9 +14,10 @@ import { type Accepts, isJson, isModernVisitor, legacyRevisionFault, readAccept 
 import { accepted, failureResponse, jsonResponse, unaskedFailureResponse } from './response/responses.ts'
 import { behindDoor } from './streamable-http.ts'
 import { respondTo } from './upstream/client-response.ts'
-import { admitJudged, beginJudged } from './upstream/judged-request.ts'
+import { beginJudged, beginTold } from './upstream/judged-request.ts'
 import { forgetLists, POSTED } from './upstream/listed-tools.ts'
 import { MessageFilter } from './upstream/message-filter.ts'
+import type { UpstreamAnswer } from './upstream/upstream-port.ts'
 import { upstreamPeer } from './upstream/upstream-peer.ts'
 import { WatchedRequest } from './upstream/watched-request.ts'
 import { ASK_ANEW, mirroredFields, type Way, wayOf } from './upstream/way.ts'
@@ -131,18 +132,28 @@ function filterOf(way: Way, rawId: string | undefined, isAsked: boolean): Messag
 
 /** Brings a notification, or an answer to what the upstream has asked. */
 async function tell(way: Way, message: ClientMessage, { headers, signal }: Request): Promise<Response> {
-  const refusal = await admitJudged({ way, message })
-  if (refusal !== undefined) return failureResponse(refusal)
-  const answer = await way.port.ask({
-    method: 'POST',
-    fields: { ...mirroredFields(headers, false), ...way.fields, ...POSTED },
-    body: message.bytes,
-    signal,
-    maxMs: UPSTREAM_ANSWER_MS,
-    isTold: true,
-  })
-  if (answer.kind === 'failed') return unaskedFailureResponse(answer.failure)
-  return answer.kind === 'refused' ? jsonResponse(answer.body, {}, answer.status) : accepted()
+  const { bytes } = message
+  const watched = await beginTold({ way, message })
+  if ('code' in watched) return failureResponse(watched)
+  const fields = { ...mirroredFields(headers, false), ...way.fields, ...POSTED }
+  const told = await toldWhile(watched, signal, () =>
+    way.port.ask({ ...TOLD, method: 'POST', fields, body: bytes, signal: watched.signal }),
+  )
+  if (told.kind === 'failed') return unaskedFailureResponse(told.failure)
+  return told.kind === 'refused' ? jsonResponse(told.body, {}, told.status) : accepted()
+}
+
+const TOLD = { maxMs: UPSTREAM_ANSWER_MS, isTold: true } as const
+
+/** What the upstream is told has its place for as long as that takes, and is cut off with its link. */
+async function toldWhile(watched: WatchedRequest, signal: AbortSignal, ask: () => Promise<UpstreamAnswer>): Promise<UpstreamAnswer> {
+  const leave = (): void => watched.leave()
+  signal.addEventListener('abort', leave, { once: true })
+  const answer = await ask()
+  const { failure } = watched
+  watched.leave()
+  signal.removeEventListener('abort', leave)
+  return failure === undefined ? answer : { kind: 'failed', failure }
 }
 
 /** What is wrong with a visitor of a method that only the handshake era has. */
@@ -190,12 +201,13 @@ export const deleteUpstream = behindDoor(async (c, visitor) => {
 })
 
 async function end(way: Way, headers: Headers, signal: AbortSignal): Promise<Response> {
-  await way.share.admit(way.moved)
+  const watched = await WatchedRequest.begin(way.share, { principal: way.principal, method: '', isTold: 'true' }, way.moved)
+  if ('code' in watched) return failureResponse(watched)
   const fields = { ...mirroredFields(headers, false), ...way.fields }
-  const answer = await way.port.ask({ method: 'DELETE', fields, signal, maxMs: UPSTREAM_ANSWER_MS, isTold: true })
-  if (answer.kind === 'failed')
-    return unaskedFailureResponse(answer.failure, answer.failure.code === 'METHOD_NOT_ALLOWED' ? { allow: 'GET, POST' } : {})
-  return answer.kind === 'refused' ? jsonResponse(answer.body, {}, answer.status) : new Response(null, { status: 204 })
+  const told = await toldWhile(watched, signal, () => way.port.ask({ ...TOLD, method: 'DELETE', fields, signal: watched.signal }))
+  if (told.kind === 'failed')
+    return unaskedFailureResponse(told.failure, told.failure.code === 'METHOD_NOT_ALLOWED' ? { allow: 'GET, POST' } : {})
+  return told.kind === 'refused' ? jsonResponse(told.body, {}, told.status) : new Response(null, { status: 204 })
 }
 
 /** HTTP+SSE is bridged for agents alone. */

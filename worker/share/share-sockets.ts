@@ -65,7 +65,8 @@ export class ShareSockets {
     const tool = searchParams.get('tool') ?? undefined
     const sinceMs = Number(searchParams.get('sinceMs') ?? Number.NaN)
     const isAgain = !Number.isNaN(sinceMs)
-    const refusal = upstream.refuse(principal)
+    const told = searchParams.get('isTold') === null ? {} : ({ isTold: 'true' } as const)
+    const refusal = upstream.refuse({ principal, ...told })
     if (refusal !== undefined) return Response.json({ code: refusal }, { status: 503 })
     const nowMs = Date.now()
     callLedger.used(pass.chain, isAgain || method === '' ? 0 : 1, nowMs)
@@ -77,7 +78,7 @@ export class ShareSockets {
     if (refused !== undefined && !isAgain) return refused
     const [client, server] = Object.values(new WebSocketPair())
     if (client === undefined || server === undefined) return new Response(null, { status: 500 })
-    const asked = { x, ...what, link: leafOf(pass), ...(pass.address === undefined ? {} : { address: pass.address }) }
+    const asked = { x, ...what, ...told, link: leafOf(pass), ...(pass.address === undefined ? {} : { address: pass.address }) }
     upstream.open(server, { ...asked, ...(charges === undefined ? {} : { charges }) }, isAgain ? sinceMs : nowMs)
     return new Response(null, { status: 101, webSocket: client })
   }

@@ -31,7 +31,9 @@ const UPSTREAMS = {
       'What an upstream offers is pinned when it is listed first, and what is new or has changed since is held back until its owner accepts it.',
     ),
     'promise.upstream.cut': promised('What ends with a link ends the requests to the upstream that are under way, within a second.'),
-    'promise.upstream.limits': promised('Calls are charged to limits and stand in the audit.'),
+    'promise.upstream.limits': promised(
+      'Calls are charged to limits and stand in the audit, and what an upstream is only told is bounded in how much of it is under way.',
+    ),
     'promise.upstream.settings': promised('Settings that such a share would not keep are refused.'),
     'promise.upstream.commands': promised('Owners make such shares from the command line, with secrets in a file.'),
     'promise.upstream.failures': promised('What goes wrong with the upstream is told by name, within bounds of time and size.'),

@@ -229,15 +229,18 @@ describe('what must stay apart', () => {
   })
 })
 
-test('an upstream that is given anew is asked from then on, and ends the sessions of the one before', async () => {
+test.each([
+  [UPSTREAM_URL, 'https://other.example/mcp'],
+  [`${UPSTREAM_URL}?tenant=a`, `${UPSTREAM_URL}?tenant=b`],
+])('an upstream that is given anew is asked from then on, and ends the sessions of the one before: %s, %s', async (before, after) => {
   verifies('promise.upstream.sessions')
   const upstream = FakeUpstream.start()
-  const share = await createUpstreamShare()
+  const share = await createUpstreamShare({ upstream: { url: before } })
   const client = new TestClient(share)
   await client.initialize()
-  const changed = await askAsOwner('PATCH', `/api/shares/${share.id}`, { upstream: { url: 'https://other.example/mcp' } })
+  const changed = await askAsOwner('PATCH', `/api/shares/${share.id}`, { upstream: { url: after } })
   expect(changed.status).toBe(200)
   expect((await client.post(CALL)).status).toBe(404)
   await client.initialize()
-  expect(upstream.last.url).toBe('https://other.example/mcp')
+  expect(upstream.last.url).toBe(after)
 })

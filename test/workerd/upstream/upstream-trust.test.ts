@@ -3,6 +3,7 @@ import { evictDurableObject } from 'cloudflare:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CAVEAT_NONCE_BYTES } from '../../../protocol/narrowing/caveat.ts'
 import { narrowCredential } from '../../../protocol/narrowing/narrow.ts'
+import { MAX_UPSTREAM_TOLD_OF_ONE } from '../../../worker/upstream-limits.ts'
 import { verifies } from '../../requirements/verifies.ts'
 import {
   askAsOwner,
@@ -256,6 +257,50 @@ describe('limits and the audit', () => {
       expect(told.map(({ outcome }) => outcome)).toContain('cancelled')
     })
   })
+})
+
+describe('what an upstream is only told', () => {
+  const TOLD = '{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}'
+
+  test('is bounded in how much of it is under way for a principal, and leaves room for calls', async () => {
+    verifies('promise.upstream.limits')
+    const upstream = FakeUpstream.start()
+    const share = await createUpstreamShare()
+    const client = new TestClient(share)
+    await client.initialize()
+    const begun = upstream.fetched.length
+    upstream.answer = ({ body, method }) => (body === TOLD || method === 'DELETE' ? new Promise(() => {}) : undefined)
+    const waiting = Array.from({ length: MAX_UPSTREAM_TOLD_OF_ONE }, () => client.post(TOLD))
+    await vi.waitFor(() => expect(upstream.fetched.length).toBe(begun + MAX_UPSTREAM_TOLD_OF_ONE), { timeout: 10_000 })
+    for (const response of [await client.post(TOLD), await client.leave()])
+      expect([response.status, await codeIn(response)]).toEqual([503, 'SHARE_BUSY'])
+    const other = new TestClient(share, await createClientToken(share))
+    expect((await client.post(CALL)).status).toBe(200)
+    upstream.answer = () => undefined
+    expect((await other.post(TOLD)).status).toBe(202)
+    expect((await askAsOwner('DELETE', `/api/shares/${share.id}/tokens/${linkIdOf(share.clientToken)}`)).status).toBe(204)
+    expect(new Set((await Promise.all(waiting)).map(({ status }) => status))).toEqual(new Set([401]))
+  })
+
+  test('gives its place back when it is taken', async () => {
+    verifies('promise.upstream.limits')
+    const upstream = FakeUpstream.start()
+    const client = new TestClient(await createUpstreamShare())
+    for (let n = 0; n <= MAX_UPSTREAM_TOLD_OF_ONE; n++) expect((await client.post(TOLD)).status).toBe(202)
+    expect(upstream.fetched.filter(({ body }) => body === TOLD).length).toBe(MAX_UPSTREAM_TOLD_OF_ONE + 1)
+  })
+})
+
+test('a tool is judged by what the upstream lists that is set now, not by what one before has listed', async () => {
+  verifies('promise.upstream.judged')
+  const upstream = FakeUpstream.start()
+  const share = await createUpstreamShare()
+  await change(share, { policy: { access: 'read' } })
+  const client = new TestClient(share)
+  expect(await codeIn(await client.post(CALL))).toBeUndefined()
+  upstream.tools = [{ name: 'echo', inputSchema: { type: 'object' } }]
+  await change(share, { upstream: { url: UPSTREAM_URL, headers: { 'X-Tenant': 'b' } } })
+  expect(await codeIn(await client.post(CALL))).toBe('NOT_OFFERED')
 })
 
 test('whoever shows no credential is let in as far as the owner says, and no further', async () => {

@@ -70,7 +70,7 @@ async function jsonOf(recipient: Recipient, answer: CameAnswer, fields: Record<s
     if (rest !== undefined) return failed(recipient, answer, TOO_LARGE_ANSWER)
     deadline.stop()
     const seen = await filter.seen(bytes)
-    if (seen === undefined) return failed(recipient, answer, BROKEN_ANSWER)
+    if (seen === undefined || seen === 'unclear') return failed(recipient, answer, BROKEN_ANSWER)
     watched.end(filter.answered ?? 'ok', size + bytes.length)
     return jsonResponse(seen, fields)
   } catch {
@@ -119,6 +119,7 @@ async function collected(recipient: Recipient, answer: CameAnswer, fields: Recor
         if (piece.kind === 'part') return failed(recipient, answer, TOO_LARGE_ANSWER)
         const { data } = readEvent(piece.bytes)
         const seen = data === undefined ? undefined : await filter.seen(encoder.encode(data))
+        if (seen === 'unclear') return failed(recipient, answer, BROKEN_ANSWER)
         if (filter.answered === undefined || seen === undefined) continue
         answer.deadline.stop()
         watched.end(filter.answered, size + came)

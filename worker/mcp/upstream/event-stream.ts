@@ -102,7 +102,7 @@ export class EventStream {
     if (bytes === undefined) return TOO_LARGE_ANSWER
     this.#came = bytes.length
     const seen = await this.#to.filter.seen(bytes)
-    if (seen === undefined) return BROKEN_ANSWER
+    if (seen === undefined || seen === 'unclear') return BROKEN_ANSWER
     await this.#write(writeEvent(decoder.decode(seen)))
     return undefined
   }
@@ -113,8 +113,9 @@ export class EventStream {
     for await (const chunk of chunksOf(body, signal)) {
       this.#came += chunk.length
       for (const piece of this.#splitter.push(chunk)) {
-        if (piece.kind === 'event') await this.#event(piece.bytes)
-        else if (!filter.isOpen) return TOO_LARGE_ANSWER
+        if (piece.kind === 'event') {
+          if (!(await this.#passes(piece.bytes))) return BROKEN_ANSWER
+        } else if (!filter.isOpen) return TOO_LARGE_ANSWER
         else {
           filter.passed()
           this.#isAmid = !piece.isLast
@@ -126,23 +127,20 @@ export class EventStream {
     return filter.answered !== undefined || this.#mayReturn || rawId === undefined ? undefined : BROKEN_ANSWER
   }
 
-  async #event(bytes: Uint8Array): Promise<void> {
+  /** Writes what its client may see of an event; false for one that readers would read differently. */
+  async #passes(bytes: Uint8Array): Promise<boolean> {
     const { filter } = this.#to
     const { others, data, hasId } = readEvent(bytes)
     if (hasId) this.#mayReturn = true
-    if (data === undefined || data === '') return this.#write(bytes)
-    const message = encoder.encode(data)
-    const seen = await filter.seen(message)
+    const message = data === undefined || data === '' ? undefined : encoder.encode(data)
+    const seen = message === undefined ? undefined : await filter.seen(message)
+    if (seen === 'unclear') return false
+    const place = others.filter((line) => line.startsWith('id:'))
     // As it came, but where something was taken out. The place of what is hidden is told all the same.
-    if (seen === message) return this.#write(bytes)
-    if (seen !== undefined) return this.#write(writeEvent(decoder.decode(seen), others))
-    if (hasId)
-      await this.#write(
-        writeEvent(
-          '',
-          others.filter((line) => line.startsWith('id:')),
-        ),
-      )
+    if (seen === message) await this.#write(bytes)
+    else if (seen !== undefined) await this.#write(writeEvent(decoder.decode(seen), others))
+    else if (hasId) await this.#write(writeEvent('', place))
+    return true
   }
 
   async #fail(failure: Failure): Promise<void> {

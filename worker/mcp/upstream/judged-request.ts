@@ -42,14 +42,12 @@ export async function beginJudged(judged: Judged): Promise<WatchedRequest | Fail
   return refusal ?? WatchedRequest.begin(share, asked(judged), judge)
 }
 
-/** Lets what is no request go, which nobody has to watch. Rejects as `beginJudged` does. */
-export async function admitJudged({ way, message }: Pick<Judged, 'way' | 'message'>): Promise<Failure | undefined> {
+/** The same of what is no request: it is no call, but has a place among those under way until the upstream has taken it. Rejects as `beginJudged` does. */
+export async function beginTold({ way, message }: Pick<Judged, 'way' | 'message'>): Promise<WatchedRequest | Failure> {
   const { share, principal } = way
   const judge = (grant?: KnownGrant): Failure | undefined =>
     way.moved(grant) ?? noted(share, principal, message, refusalOf(judgeFor(share, grant), message))
-  const refusal = judge()
-  if (refusal === undefined) await share.admit(judge)
-  return refusal
+  return judge() ?? WatchedRequest.begin(share, { principal, method: '', isTold: 'true' }, judge)
 }
 
 function asked({ way: { principal }, message: { facts, params } }: Judged) {

@@ -1,9 +1,11 @@
 /** Says what of an upstream's messages their client may see, by what it may do now, and how its request was answered. */
 import { isJson } from '../../../protocol/json/json-check.ts'
 import { errorResponse, type Failure } from '../../../protocol/errors.ts'
+import type { Span } from '../../../protocol/json/json-scan.ts'
 import { OPEN_OBJECT } from '../../../protocol/json/json-skip.ts'
+import { memberNamed, membersAt, orUndefined } from '../../../protocol/policy/json-members.ts'
 import { splice } from '../../../protocol/splice.ts'
-import { findPath, rootOf, scalarAt, textAt } from '../../bridge/json-view.ts'
+import { findPath, isObjectAt, rootOf, scalarAt, textAt } from '../../bridge/json-view.ts'
 import type { ServerEntry } from '../../contract/pinned-server.ts'
 import { type Bounding, judgeFor } from '../policy/bounds.ts'
 import { type BoundedAnswer, boundedAnswer, policyEdits } from '../policy/pinned-answer.ts'
@@ -22,6 +24,14 @@ interface Asked {
 
 const encoder = new TextEncoder()
 const UNREADABLE: Failure = { code: 'LIST_UNREADABLE', executed: 'yes' }
+
+/** What of a message says what it is. */
+interface Head {
+  readonly id?: Span | undefined
+  readonly method?: Span | undefined
+  readonly result?: Span | undefined
+  readonly error?: Span | undefined
+}
 
 export class MessageFilter {
   readonly #asked: Asked
@@ -46,31 +56,43 @@ export class MessageFilter {
     this.#answered ??= 'ok'
   }
 
-  /** A message as its client may see it; undefined for one that it may not. */
-  async seen(message: Uint8Array): Promise<Uint8Array | undefined> {
-    const judge = judgeFor(this.#asked.share)
+  /**
+   * A message as its client may see it; undefined for one that it may not, and `unclear` for one that readers would read differently: which
+   * of two they take, no one can judge.
+   */
+  async seen(message: Uint8Array): Promise<Uint8Array | 'unclear' | undefined> {
+    const { isOpen } = judgeFor(this.#asked.share)
     const root = rootOf(message)
     const isReadable = message[root] === OPEN_OBJECT && isJson(message)
     // What nobody can read for certain may hold anything, as a batch may.
-    if (!isReadable) return judge.isOpen ? message : undefined
-    const method = findPath(message, root, 'method')
-    const id = findPath(message, root, 'id')
-    const isError = findPath(message, root, 'error') !== undefined
-    const isAnswer = isError || findPath(message, root, 'result') !== undefined
-    if (!isAnswer) return method === undefined || this.#mayHear(message, root, scalarAt(message, method)) ? message : undefined
+    if (!isReadable) return isOpen ? message : undefined
+    const head = isOpen ? headAt(message, root) : orUndefined(() => certainHeadAt(message, root))
+    if (head === undefined) return 'unclear'
+    const { id, method, result, error } = head
+    if (result === undefined && error === undefined) {
+      // Of no kind that MCP has.
+      if (method === undefined) return isOpen ? message : undefined
+      return this.#mayHear(message, root, scalarAt(message, method)) ? message : undefined
+    }
     const rawId = id === undefined ? 'null' : textAt(message, id)
     const isOurs = rawId === this.#asked.rawId
-    if (isOurs) this.#answered = isError ? 'error' : 'ok'
-    if (judge.isOpen || (isOurs && !this.#asked.isInspected)) return message
+    if (isOurs) this.#answered = error === undefined ? 'ok' : 'error'
+    if (isOpen || (isOurs && !this.#asked.isInspected)) return message
     return this.#bounded(message, rawId, isOurs)
   }
 
   #mayHear(message: Uint8Array, root: number, method: unknown): boolean {
     if (typeof method !== 'string') return true
     if (method.endsWith('/list_changed')) this.#asked.onChanged()
-    if (method !== 'notifications/resources/updated') return true
-    const uri = scalarAt(message, findPath(message, root, 'params', 'uri'))
-    return typeof uri !== 'string' || judgeFor(this.#asked.share).resource(uri)
+    const judge = judgeFor(this.#asked.share)
+    if (method !== 'notifications/resources/updated' || judge.isOpen) return true
+    // Of a resource that cannot be told for certain nobody hears.
+    const uri = orUndefined(() => {
+      const params = memberNamed(membersAt(message, root), 'params')
+      const named = isObjectAt(message, params) ? memberNamed(membersAt(message, params[0]), 'uri') : undefined
+      return { text: scalarAt(message, named) }
+    })
+    return uri !== undefined && (typeof uri.text !== 'string' || judge.resource(uri.text))
   }
 
   async #bounded(message: Uint8Array, rawId: string, isOurs: boolean): Promise<Uint8Array> {
@@ -85,4 +107,16 @@ export class MessageFilter {
     if (held.length > 0) this.#asked.onHeld(held)
     return refusal === undefined ? splice(message, edits) : encoder.encode(errorResponse(rawId, refusal))
   }
+}
+
+function headAt(message: Uint8Array, root: number): Head {
+  const at = (name: string): Span | undefined => findPath(message, root, name)
+  return { id: at('id'), method: at('method'), result: at('result'), error: at('error') }
+}
+
+/** @throws {ScanFault} where one of them stands twice, or beside a key that some reader holds equal, or such a key instead of it. */
+function certainHeadAt(message: Uint8Array, root: number): Head {
+  const members = membersAt(message, root)
+  const at = (name: string): Span | undefined => memberNamed(members, name)
+  return { id: at('id'), method: at('method'), result: at('result'), error: at('error') }
 }

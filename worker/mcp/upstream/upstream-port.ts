@@ -1,6 +1,8 @@
 /** Sends one request to an upstream and says what its answer is: it is connected to nothing but the one URL, follows no redirect, and is told nothing of the client's but what is MCP. */
 import type { ErrorCode, Failure } from '../../../protocol/errors.ts'
 import { isObject } from '../../../protocol/json/json-object.ts'
+import { skipSpace } from '../../../protocol/json/json-skip.ts'
+import { memberNamed, membersAt, orUndefined } from '../../../protocol/policy/json-members.ts'
 import type { UpstreamServer } from '../../access/upstream/upstream-server.ts'
 import { parseCapped } from './bodies.ts'
 import { MAX_UPSTREAM_ERROR_BYTES, MAX_UPSTREAM_RETRY_MS, MAX_UPSTREAM_SESSION_CHARS } from '../../upstream-limits.ts'
@@ -156,8 +158,16 @@ async function jsonErrorIn({ headers, body }: Response, signal: AbortSignal): Pr
     return undefined
   }
   const read = await parseCapped(body, MAX_UPSTREAM_ERROR_BYTES, signal)
-  const isError = isObject(read?.value) && isObject(read.value['error']) && !Object.hasOwn(read.value, 'result')
-  return isError ? read?.bytes : undefined
+  return read !== undefined && isObject(read.value) && isObject(read.value['error']) && isError(read.bytes) ? read.bytes : undefined
+}
+
+/** Whether every reader finds an error there, and no result. */
+function isError(message: Uint8Array): boolean {
+  const head = orUndefined(() => {
+    const members = membersAt(message, skipSpace(message, 0))
+    return ['id', 'method', 'result', 'error'].map((name) => memberNamed(members, name))
+  })
+  return head !== undefined && head[2] === undefined
 }
 
 function retryMs(text: string | null): number | undefined {

@@ -30,6 +30,9 @@ export interface Way {
 /** Of a request that must find its way anew, since more was decided than was known: nobody is told. */
 export const ASK_ANEW: Failure = { code: 'INTERNAL', executed: 'no' }
 
+/** Characters that no two upstreams that are set have in common at the beginning of their encrypted texts: there stands what is random. */
+const INSTANCE_CHARS = 16
+
 const OWN_HOP = '1.1 mcp-edge'
 
 /** `isFirst`: of a request that begins a session, whatever id it has. Rejects with PassRefused. */
@@ -50,8 +53,8 @@ export async function wayOf(c: McpContext, visitor: Visitor, isFirst: boolean): 
   const read = readUpstreamServer(JSON.parse(server), { mayBePrivate: network !== undefined })
   if (!read.ok) return { code: 'UPSTREAM_NOT_PUBLIC', executed: 'no' }
   const principal = visitor.principalIn('')
-  // One upstream's sessions are nothing to another.
-  const binding: TextBinding = { purpose: 'upstream session', share: id, holder: `${principal}\n${kept.url}` }
+  // One upstream's sessions are nothing to another, of which the query may be all that tells. What it is bound to stands nowhere.
+  const binding: TextBinding = { purpose: 'upstream session', share: id, holder: `${principal}\n${read.value.url}` }
   const sealed = isFirst ? undefined : c.req.header(SESSION_HEADER)
   const own = sealed === undefined ? undefined : await decryptText(key, binding, sealed)
   if (sealed !== undefined && own === undefined) return { code: 'SESSION_NOT_FOUND' }
@@ -61,7 +64,7 @@ export async function wayOf(c: McpContext, visitor: Visitor, isFirst: boolean): 
     port: new UpstreamPort(read.value, network),
     principal,
     moved: (grant) => (grant === undefined || grant.upstream === text ? undefined : ASK_ANEW),
-    audience: `upstream ${id} ${principal} ${sealed ?? ''}`,
+    audience: `upstream ${id} ${kept.sealed.slice(0, INSTANCE_CHARS)} ${principal} ${sealed ?? ''}`,
     fields: { ...ownFields, ...(own === undefined ? {} : { [SESSION_HEADER]: own }) },
     ownFields,
     sessionFields: async (given) => {

@@ -9,7 +9,7 @@ import { CUT_CLOSE } from '../../contract/trust/pass.ts'
 import { linkOf, type RootOf } from '../../contract/trust/principals.ts'
 import type { UpstreamAsk, UpstreamControl, StreamControl } from '../../contract/streams.ts'
 import type { GrantFacts, PassRefusal } from '../../contract/trust/trust-rpc.ts'
-import { MAX_UPSTREAM_REQUESTS, MAX_UPSTREAM_REQUESTS_OF_ONE } from '../../upstream-limits.ts'
+import { MAX_UPSTREAM_REQUESTS, MAX_UPSTREAM_REQUESTS_OF_ONE, MAX_UPSTREAM_TOLD_OF_ONE } from '../../upstream-limits.ts'
 import { MAX_SHOWN_CHARS } from '../../usage-limits.ts'
 import { closeQuietly } from '../agents/agent-link.ts'
 import { type EndedCall, statusOf } from '../clients/running-calls.ts'
@@ -54,12 +54,18 @@ export class UpstreamRequests {
   }
 
   /** Whether one more of this principal is too many. */
-  refuse(principal: string): Extract<ErrorCode, 'SHARE_BUSY'> | undefined {
+  refuse({ principal, isTold }: Pick<UpstreamAsk, 'principal' | 'isTold'>): Extract<ErrorCode, 'SHARE_BUSY'> | undefined {
     if (this.#facts.size >= MAX_UPSTREAM_REQUESTS) return 'SHARE_BUSY'
     const root = this.#parts.rootOf(principal)
     let own = 0
-    for (const facts of this.#facts.values()) if (this.#parts.rootOf(facts.principal) === root) own++
-    return own >= MAX_UPSTREAM_REQUESTS_OF_ONE ? 'SHARE_BUSY' : undefined
+    let told = 0
+    for (const facts of this.#facts.values()) {
+      if (this.#parts.rootOf(facts.principal) !== root) continue
+      own++
+      if (facts.isTold !== undefined) told++
+    }
+    const isFull = own >= MAX_UPSTREAM_REQUESTS_OF_ONE || (isTold !== undefined && told >= MAX_UPSTREAM_TOLD_OF_ONE)
+    return isFull ? 'SHARE_BUSY' : undefined
   }
 
   /** Takes the socket of a Worker, for which `refuse` had nothing to say just now. */
